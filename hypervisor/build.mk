@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# The core: build/cleave.elf. Every .c and .S below hypervisor/ belongs to it. DEBUG=0 leaves the asserts out.
+
+HV_DEBUG ?= 1
+HV_SRC := $(sort $(wildcard hypervisor/*/*.c hypervisor/*/*.S))
+HV_OBJ := $(patsubst hypervisor/%,build/hypervisor/%.o,$(basename $(HV_SRC)))
+HV_XEN_INCLUDE := build/hypervisor/include-xen
+
+HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror \
+    -ffreestanding -nostdinc -fno-strict-aliasing -fno-common -fno-pie -fno-stack-protector -fcf-protection=none \
+    -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-jump-tables -mindirect-branch=thunk-inline \
+    -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -ffunction-sections \
+    -isystem $(shell $(CC) -print-file-name=include) -isystem $(HV_XEN_INCLUDE) -iquote hypervisor/include \
+    -D__XEN_TOOLS__ $(if $(filter 1,$(HV_DEBUG)),-DCLV_DEBUG)
+
+build/cleave.elf: hypervisor/core.lds $(HV_OBJ)
+	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--gc-sections \
+	    -Wl,-T,hypervisor/core.lds -o $@ $(HV_OBJ)
+
+$(HV_XEN_INCLUDE)/xen:
+	mkdir -p $(@D)
+	ln -sfn $(XEN_PUBLIC_INCLUDE) $@
+
+build/hypervisor/%.o: hypervisor/%.c | $(HV_XEN_INCLUDE)/xen
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
+
+build/hypervisor/%.o: hypervisor/%.S | $(HV_XEN_INCLUDE)/xen
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+
+-include $(HV_OBJ:.o=.d)
+
+# Where libxen-dev put Xen's public headers.
+XEN_PUBLIC_INCLUDE ?= /usr/include/xen
+
+ALL_TARGETS += build/cleave.elf
+DEPS_PACKAGES += libxen-dev gcc libc6-dev

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frame allocator (mm/alloc.c): binary buddies of order 0 to 18 over all RAM, claims, and accounting.
+ * free = in the buddy lists; claimed = promised to domains under construction but not yet allocated. A domain's own claim
+ * is used up by its allocations; everybody else can only have free - claimed.
+ */
+#ifndef CLV_ALLOC_H
+#define CLV_ALLOC_H
+
+#include "frame.h"
+
+#define ALLOC_MAX_ORDER 18
+
+/* Boot: hands a range of usable RAM to the allocator (page numbers, end exclusive). */
+void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn);
+/* Boot: takes exactly these frames out of the free lists (dom0's identity map); -EBUSY if one is not free. */
+int alloc_take_range(uint64_t start_mfn, uint64_t end_mfn);
+
+/* For the core itself: state CORE, zeroed, 2^order frames; MFN_NONE when none. free: the same order. */
+mfn_t alloc_core(unsigned int order);
+void free_core(mfn_t m, unsigned int order);
+
+/*
+ * For a domain: state DOMAIN, count 1 each, owner d, zeroed. Fails with MFN_NONE when memory is short (against others'
+ * claims), or when d would pass d->max_pages. Raises d->tot_pages by 2^order.
+ */
+mfn_t alloc_domain(struct domain *d, unsigned int order);
+/* Marks frames that were taken by alloc_take_range as d's (dom0 builder). */
+void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn);
+/* Called by frame_put only: scrubs and frees one frame of order 0. */
+void alloc_release(mfn_t m);
+
+/* XENMEM_claim_pages: d's whole claim becomes max(0, pages - d->tot_pages); -ENOMEM when not available; 0 drops it. */
+int alloc_claim(struct domain *d, uint64_t pages);
+
+struct alloc_info { uint64_t total, free, claimed, core, largest_free_order; };
+void alloc_info(struct alloc_info *info);
+
+/* Small objects for the core, zeroed, 16-byte aligned (whole frames above 2 KiB). NULL when out of memory. */
+void *heap_alloc(size_t size);
+void heap_free(void *p); /* NULL is fine */
+uint64_t heap_used(void);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host CPU: instructions that C lacks, features, and what cpu/ exports.
+ *
+ * Interrupts: the core runs with IF=0. They are taken in three places only: the idle loop's HLT, a guest's exit for an interrupt
+ * (svm/run.c), and irq_window(). Handlers therefore never interrupt a lock holder; they may take locks, must be short,
+ * and leave longer work to a softirq.
+ */
+#ifndef CLV_CPU_H
+#define CLV_CPU_H
+
+#include "percpu.h"
+#include "types.h"
+
+static inline void cpu_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub));
+}
+
+static inline uint64_t cpu_rdmsr(uint32_t msr)
+{
+    uint32_t lo, hi;
+    __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return ((uint64_t)hi << 32) | lo;
+}
+
+static inline void cpu_wrmsr(uint32_t msr, uint64_t val)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
+}
+
+int cpu_rdmsr_safe(uint32_t msr, uint64_t *val);  /* -EFAULT on #GP (exception table) */
+int cpu_wrmsr_safe(uint32_t msr, uint64_t val);
+
+static inline void cpu_pause(void) { __asm__ volatile("pause" ::: "memory"); }
+static inline void irq_window(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
+
+static inline uint8_t inb(uint16_t p) { uint8_t v; __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p)); return v; }
+static inline uint16_t inw(uint16_t p) { uint16_t v; __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(p)); return v; }
+static inline uint32_t inl(uint16_t p) { uint32_t v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p)); return v; }
+static inline void outb(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(p)); }
+static inline void outw(uint16_t p, uint16_t v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(p)); }
+static inline void outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(p)); }
+
+/* cpu/features.c */
+struct cpu_features {
+    bool x2apic, xsave, smep, smap, nx, pages_1g, rdtscp, ibpb, nrips, decode_assist, flush_by_asid, invariant_tsc, tsc_deadline;
+    uint32_t asid_count, svm_features;
+    unsigned int physical_bits;
+    uint64_t xcr0_mask;       /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */
+    uint32_t xsave_size;      /* bytes for xcr0_mask */
+    char vendor[13], brand[49];
+};
+extern struct cpu_features cpu_features;
+void features_init(void);            /* boot CPU */
+void features_init_cpu(void);        /* each: CR4 bits, EFER, PAT, XCR0 */
+
+/* cpu/traps.c, cpu/entry.S: descriptors, exceptions with dumps and fixups, NMI/#DF/#MC on own stacks */
+void traps_init_cpu(struct cpu *c);
+void dump_stack_and_registers(void);
+
+/* cpu/irq.c: host vectors. Handler runs with IF=0 on the CPU that got it; the local APIC's EOI is done before it returns. */
+#define VECTOR_TIMER 0xf0
+#define VECTOR_KICK 0xf1
+#define VECTOR_SPURIOUS 0xff
+#define VECTOR_GSI_FIRST 0x40        /* host line n uses VECTOR_GSI_FIRST + n */
+#define VECTOR_MSI_FIRST 0x80        /* .. 0xef */
+typedef void irq_handler(unsigned int vector, void *data);
+void irq_set_handler(unsigned int vector, irq_handler *fn, void *data);
+int irq_alloc_vector(irq_handler *fn, void *data); /* from VECTOR_MSI_FIRST up; -ENOSPC */
+void irq_free_vector(unsigned int vector);
+
+/* cpu/apic.c: the host's local APIC (x2APIC where there, else xAPIC) */
+void apic_init(void);                /* boot CPU */
+void apic_init_cpu(void);
+uint32_t apic_id(void);
+void apic_eoi(void);
+void apic_send_ipi(uint32_t apic_id, uint8_t vector);
+void apic_send_nmi(uint32_t apic_id);
+void apic_send_init(uint32_t apic_id);
+void apic_send_sipi(uint32_t apic_id, uint8_t page);
+void apic_timer_arm(nsec_t delta);   /* one shot on this CPU; 0: as soon as possible */
+void apic_timer_stop(void);
+
+/* cpu/clock.c, cpu/timer.c */
+void clock_init(void);               /* calibrates TSC and APIC timer against the ACPI PM timer, or the PIT where there is none */
+void timer_init_cpu(unsigned int cpu);
+void timer_softirq(void);
+
+/* cpu/smp.c */
+void smp_start_all(void);            /* starts the CPUs that the MADT lists; prints how many are up */
+void smp_call(unsigned int cpu, void (*fn)(void *), void *data); /* asynchronous; runs from softirq_run there */
+void smp_stop_others(void);          /* for panic and reboot */
+void cpu_idle(void);                 /* one HLT until something is pending on this CPU */
+
+/* cpu/fpu.c */
+void fpu_init(void);
+void *fpu_alloc(void);               /* zeroed XSAVE area in initial state, 64-byte aligned; NULL: no memory */
+void fpu_free(void *area);
+void fpu_save(struct vcpu *v);
+void fpu_restore(struct vcpu *v);
+
+/* lib/console.c: serial port, log ring */
+void console_init(const char *cmdline);
+void console_write_raw(const char *s, size_t n);        /* to the serial port as it is */
+void console_dom0_write(const char *s, size_t n);       /* dom0's console_io write */
+size_t console_dom0_read(char *buf, size_t n);          /* typed characters, for console_io read */
+uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental); /* sysctl readconsole */
+noreturn void machine_reboot(void);
+noreturn void machine_power_off(void);
+noreturn void machine_stop(const char *why, bool reboot); /* SHUTDOWN_* of dom0 ends here */
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one instruction decoder (vdev/decode.c): memory-operand forms of MOV MOVZX MOVSX AND OR XOR TEST CMP XCHG STOS MOVS.
+ * Pure: bytes and mode in, a description out. Everything else is -EINVAL.
+ */
+#ifndef CLV_DECODE_H
+#define CLV_DECODE_H
+
+#include "types.h"
+
+enum insn_op { INSN_LOAD, INSN_STORE, INSN_LOAD_ZX, INSN_LOAD_SX, INSN_AND, INSN_OR, INSN_XOR, INSN_TEST, INSN_CMP, INSN_XCHG, INSN_STOS, INSN_MOVS };
+
+enum insn_mode { INSN_16, INSN_32, INSN_64 };
+
+struct insn {
+    enum insn_op op;
+    uint8_t length;        /* bytes */
+    uint8_t size;          /* of the memory operand: 1 2 4 8 */
+    uint8_t reg_size;      /* of the register operand (MOVZX, MOVSX differ) */
+    bool mem_is_dest;      /* store, or and/or/xor/... to memory */
+    bool has_imm;
+    uint8_t reg;           /* 0-15; meaning of 4-7 with reg_high8 */
+    bool reg_high8;        /* AH CH DH BH */
+    uint64_t imm;          /* sign-extended */
+    bool rep;              /* STOS, MOVS */
+    uint8_t address_size;  /* 2 4 8 */
+    uint8_t segment;       /* override: 0 none, else 1+ES,CS,SS,DS,FS,GS order */
+    bool has_memory;       /* ModRM memory operand: */
+    uint8_t base, index, scale; /* register numbers, 0xff none; scale as shift */
+    bool rip_relative;
+    int64_t disp;
+};
+
+int must_check insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mode, struct insn *out);
+
+#endif

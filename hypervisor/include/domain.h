@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two structures that everything hangs on: a domain and its vcpus.
+ *
+ * Life of a domain: created (paused once) -> running -> shut down (tools decide) or dying -> dead. domain_create builds fully, then
+ * inserts it in the list as the step that cannot fail. domain_kill tears down in batches; the structure is freed with its
+ * last reference, when no frame of it is left in anybody's maps.
+ */
+#ifndef CLV_DOMAIN_H
+#define CLV_DOMAIN_H
+
+#include "evtchn.h"
+#include "grant.h"
+#include "guest_fwd.h"
+#include "list.h"
+#include "p2m.h"
+#include "sched.h"
+#include "spinlock.h"
+#include "time.h"
+#include "types.h"
+#include "vdev.h"
+#include "xenpub.h"
+
+struct xen_domctl_createdomain;
+
+#define MAX_VCPUS 128
+#define DOMID_DOM0 0
+
+enum domain_dying { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
+
+struct domain {
+    domid_t id;
+    uint32_t refs;                     /* domain_get / domain_put */
+    struct list link;                  /* in the list of domains, by id */
+    bool is_dom0;
+    xen_domain_handle_t handle;        /* UUID */
+    uint32_t createflags;              /* XEN_DOMCTL_CDF_* */
+
+    struct spinlock lock;              /* LOCK_DOMAIN: pause count by controller, shutdown, params, memory map */
+    uint32_t pause_count;              /* all reasons, atomic; see sched.h */
+    uint32_t controller_pauses;        /* by domctl pausedomain; unpause must not underflow */
+    enum domain_dying dying;
+    bool shutting_down, shut_down;     /* asked; all vcpus have stopped */
+    uint8_t shutdown_code;             /* SHUTDOWN_* */
+
+    uint64_t tot_pages, max_pages, claimed; /* frames owned; limit; claim left (mm/alloc.c, under its lock) */
+    struct p2m p2m;
+    struct grant_domain grant;
+    struct evtchn_domain evtchn;
+    struct vdev_domain vdev;           /* what the guest sees of a machine (vdev.h) */
+
+    shared_info_t *shared_info;        /* a CORE frame */
+    mfn_t shared_info_mfn;
+    uint64_t hvm_params[HVM_NR_PARAMS];
+    struct xen_memory_map_entry { uint64_t addr, size; uint32_t type; } __packed_ *memory_map; /* e820, as XENMEM_memory_map gives it */
+    uint32_t memory_map_entries;
+    uint64_t vm_assist;
+    nsec_t created;
+    uint32_t weight, cap;              /* scheduling defaults of its vcpus */
+    nsec_t watchdog_deadline[2];
+    struct timer watchdog[2];
+    uint64_t guest_log_tokens;         /* rate limit (lib/printk.c) */
+    nsec_t guest_log_refill;
+
+    unsigned int max_vcpus;
+    struct vcpu *vcpu[MAX_VCPUS];      /* all allocated by domctl max_vcpus / createdomain */
+};
+
+/* General registers of a guest that VMRUN does not switch; rax, rsp, rip, rflags are in the VMCB (svm.h). */
+struct guest_regs {
+    uint64_t rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+struct vcpu {
+    struct domain *d;
+    unsigned int id;                   /* in d */
+    struct guest_regs regs;
+    struct vmcb *vmcb;
+    mfn_t vmcb_mfn;
+    struct svm_vcpu *svm;              /* svm/'s: ASID, saved host-visible registers, pending injection */
+    void *xsave;                       /* FPU state, eagerly switched (cpu/fpu.c) */
+
+    struct sched_unit sched;
+    uint32_t pause_count;              /* atomic */
+    bool initialised;                  /* has register state (boot vcpu, or after INIT/SIPI) */
+    bool down;                         /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
+    bool blocked;                      /* HLT or poll; set before pending work is looked at again */
+    bool polling;                      /* in SCHEDOP_poll */
+    struct timer poll_timer;
+    bool needs_retry;                  /* hypercall or fault to be re-executed later (absent frame) */
+
+    vcpu_info_t *info;                 /* in shared_info, in a pinned guest frame, or a dummy: never NULL */
+    struct guest_pin_info { mfn_t mfn; void *va; } info_pin;
+    gva_t runstate_va;                 /* 0: none; walked at each update (pitfall 8) */
+    struct evtchn_vcpu evtchn;
+    struct vdev_vcpu vdev;             /* local APIC, MSRs ... */
+
+    struct timer singleshot;           /* VCPUOP_set_singleshot_timer -> VIRQ_TIMER */
+    struct timer periodic;
+    nsec_t period;                     /* 0: stopped */
+};
+
+/* core/domain.c */
+int domain_create(struct xen_domctl_createdomain *config, domid_t *id, struct domain **out); /* out has no reference of its own while alive */
+struct domain *domain_get(domid_t id);           /* reference, or NULL */
+struct domain *domain_get_next(domid_t first);   /* first existing domain with id >= first, reference, or NULL */
+void domain_put(struct domain *d);
+void domain_ref(struct domain *d);               /* another reference by somebody who has one */
+/* 0: gone; -ERESTART: call again. -EINVAL for dom0. Idempotent, resumable. */
+int domain_kill(struct domain *d);
+void domain_shutdown(struct domain *d, uint8_t reason);  /* SHUTDOWN_*; dom0: the machine */
+void domain_resume(struct domain *d);            /* after suspend was cancelled */
+/* The guest did what cannot be handled: prints why (exit, address, registers), shuts down with SHUTDOWN_crash. */
+void domain_crash(struct vcpu *v, const char *fmt, ...) format_printf(2, 3);
+extern struct domain *dom0;
+int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: only as configured */
+
+/* core/vcpu.c */
+struct vcpu *vcpu_create(struct domain *d, unsigned int id);
+void vcpu_destroy(struct vcpu *v);
+bool vcpu_runnable(const struct vcpu *v);
+/* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
+bool vcpu_has_pending(struct vcpu *v);
+int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
+void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
+void vcpu_update_time(struct vcpu *v);           /* pvclock in vcpu_info */
+/* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */
+void vcpu_event_upcall(struct vcpu *v);
+/* INIT and SIPI from a local APIC (vdev/lapic.c). */
+void vcpu_init_received(struct vcpu *v);
+void vcpu_sipi_received(struct vcpu *v, uint8_t vector);
+
+/* core/check.c, debug build: walks everything, logs what disagrees, returns how many. */
+unsigned int invariants_check(void);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A doubly linked list with a head, embedded in what it links. An unlinked node points at itself. */
+#ifndef CLV_LIST_H
+#define CLV_LIST_H
+
+#include "types.h"
+
+struct list { struct list *next, *prev; };
+
+#define LIST_INIT(name) { &(name), &(name) }
+#define list_entry(p, type, member) container_of(p, type, member)
+#define list_for_each(p, head) for (struct list *p = (head)->next; p != (head); p = p->next)
+#define list_for_each_safe(p, head) \
+    for (struct list *p = (head)->next, *p##_next = p->next; p != (head); p = p##_next, p##_next = p->next)
+
+static inline void list_init(struct list *l) { l->next = l->prev = l; }
+static inline bool list_empty(const struct list *l) { return l->next == l; }
+
+static inline void list_add_before(struct list *n, struct list *at)
+{
+    n->prev = at->prev;
+    n->next = at;
+    at->prev->next = n;
+    at->prev = n;
+}
+
+static inline void list_add(struct list *n, struct list *head) { list_add_before(n, head->next); }
+static inline void list_add_tail(struct list *n, struct list *head) { list_add_before(n, head); }
+
+static inline void list_del(struct list *n)
+{
+    n->prev->next = n->next;
+    n->next->prev = n->prev;
+    list_init(n);
+}
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The p2m: a domain's nested page table (AMD APM vol. 2, 15.25), four levels, entries of 4K, 2M and (dom0's identity map)
+ * 1G. Each entry has a type; an entry without RAM keeps its type in the ignored bits of a non-present entry.
+ *
+ * Who counts what: a RAM entry owns the frame's count of 1. A FOREIGN, GRANT or SHARED-page entry holds one reference of
+ * its own on the other domain's frame. MMIO holds none. Removing or narrowing an entry flushes each CPU that may
+ * have run the domain (tlb_flush_domain) before the reference is dropped.
+ *
+ * Lock: p2m.lock, class LOCK_P2M, protects all entries, counts by type and the parked list. Functions take it
+ * themselves unless named ..._locked. Two domains: lower id first, then spin_lock_second.
+ */
+#ifndef CLV_P2M_H
+#define CLV_P2M_H
+
+#include "errors.h"
+#include "frame.h"
+#include "list.h"
+#include "spinlock.h"
+#include "types.h"
+
+struct vcpu;
+
+enum p2m_type {
+    P2M_HOLE,      /* nothing here; accesses are emulated, or kill */
+    P2M_RAM,
+    P2M_RAM_RO,    /* readable RAM, write faults (dirty logging, sharing later) */
+    P2M_MMIO,      /* a machine address that is not RAM, passed through (dom0) */
+    P2M_FOREIGN,   /* another domain's frame (XENMAPSPACE_gmfn_foreign, acquire_resource) */
+    P2M_GRANT,     /* mapped grant, writable */
+    P2M_GRANT_RO,
+    P2M_XENPAGE,   /* a frame of the core shown to the guest: shared_info, grant table */
+    P2M_ABSENT,    /* RAM that has no frame now */
+};
+
+static inline bool p2m_is_ram(enum p2m_type t) { return t == P2M_RAM || t == P2M_RAM_RO; }
+/* Has a frame that a hypercall may read on the guest's behalf. */
+static inline bool p2m_has_frame(enum p2m_type t) { return t != P2M_HOLE && t != P2M_MMIO && t != P2M_ABSENT; }
+static inline bool p2m_is_writable(enum p2m_type t)
+{
+    return t == P2M_RAM || t == P2M_FOREIGN || t == P2M_GRANT || t == P2M_XENPAGE;
+}
+
+struct p2m {
+    struct spinlock lock;
+    mfn_t root;               /* the nested CR3 */
+    uint64_t flush_generation;/* raised by each flush; svm/tlb.c compares it before each entry */
+    uint64_t dirty_cpus;      /* CPUs that may hold translations of this domain (bit mask, atomic) */
+    uint64_t table_pages;     /* frames used for tables */
+    uint64_t pages[P2M_ABSENT + 1]; /* entries by type, in 4K units (MMIO not counted) */
+    uint64_t max_gfn;         /* highest gfn ever set to RAM */
+    uint64_t teardown_gfn;    /* where p2m_teardown goes on */
+    uint64_t parked;          /* dom0's parked frames, count */
+};
+
+int p2m_init(struct domain *d);
+/* Empties the p2m in batches: -ERESTART while there is more, 0 when done; tables are freed last. */
+int p2m_teardown(struct domain *d);
+
+/* What is at gfn. MFN_NONE unless it has a frame or is MMIO. *order (may be NULL): of the mapping that covers it. No reference. */
+mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
+
+/*
+ * The frame at gfn with a reference on it, taken under the lock; drop it with frame_put. write: only writable types.
+ * -ENOENT: absent (its frame may come back: retry), -EINVAL: no frame, -EACCES: not writable.
+ */
+int must_check p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn, enum p2m_type *type);
+
+/*
+ * Sets 2^order entries to consecutive frames. Replaces only HOLE and ABSENT entries: -EEXIST otherwise. -ENOMEM: no memory for a
+ * table, nothing changed. References as described above are the caller's to have taken; on success the entry has them.
+ */
+int must_check p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
+
+/*
+ * Removes one 4K entry of whatever type: flushes, then drops the reference that the entry held (RAM: the frame goes back; dom0's
+ * identity RAM is parked). -ENOENT when nothing is there. p2m_remove_type: only if it is of that type, else -EINVAL.
+ */
+int p2m_remove(struct domain *d, gfn_t gfn);
+int p2m_remove_type(struct domain *d, gfn_t gfn, enum p2m_type type, mfn_t expected /* or MFN_NONE */);
+
+/* Frames for gfns: allocates, zeroes, maps. -ENOMEM, -EEXIST: nothing changed. dom0: takes back the parked frame of that gfn. */
+int must_check p2m_populate(struct domain *d, gfn_t gfn, unsigned int order);
+
+/* Nested page fault on gpa. 0: retry the instruction; -ENOENT: nothing is here (emulate); -EACCES: not allowed as `write`; -ENOMEM. */
+int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec);
+
+/* dom0 only: gfn ranges (machine frames that are not RAM) that may be mapped through on fault. */
+void p2m_allow_mmio(struct domain *d, uint64_t start, uint64_t end);
+bool p2m_mmio_allowed(const struct domain *d, uint64_t mfn);
+
+/* Debug: checks tables against the frame table; logs and counts what disagrees. */
+unsigned int p2m_check(struct domain *d);
+
+/* svm/tlb.c: returns when no CPU can use a translation that was in d's p2m before the call. May be called with locks held. */
+void tlb_flush_domain(struct domain *d);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each CPU has. this_cpu() is found through GS, which is the core's while the core runs (svm/run.c reloads it
+ * right after each exit). Host unit tests replace this header by their own.
+ */
+#ifndef CLV_PERCPU_H
+#define CLV_PERCPU_H
+
+#include "list.h"
+#include "spinlock.h"
+#include "types.h"
+
+#define MAX_CPUS 32
+
+struct vcpu;
+struct domain;
+
+/* Work that an interrupt handler or another CPU asks of a CPU; done by softirq_run() before the next guest entry. */
+enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_CALL, SOFTIRQ_CONSOLE, SOFTIRQ_COUNT };
+
+struct cpu {
+    struct cpu *self;              /* at offset 0: GS:0 */
+    unsigned int id;               /* 0 .. nr_cpus-1 */
+    unsigned int apic_id;
+    bool online;
+    uint64_t softirq;              /* bit mask of enum softirq, set atomically */
+
+    /* svm/: who is in guest mode here. Written only by this CPU. */
+    struct vcpu *vcpu;             /* whose state is loaded here (may be stale while idle), or NULL */
+    struct domain *guest_domain;   /* non-NULL from before the last check for flushes until after the exit (tlb.c) */
+    uint64_t guest_entries;        /* counts entries; a waiter for an exit watches it */
+    uint64_t asid_generation;
+    uint32_t asid_next, asid_count;
+    paddr_t host_vmcb;             /* where VMSAVE keeps the host's TR, FS, GS ... */
+
+    struct sched_cpu *sched;       /* core/sched.c's */
+    struct timer_cpu *timers;      /* cpu/timer.c's */
+    struct vcpu *current;          /* the vcpu whose exit or hypercall is being handled, or NULL */
+
+    uint8_t held[LOCK_CLASSES];    /* debug build: how many locks of each class are held */
+    nsec_t hypercall_start;        /* for preempt_pending() */
+    void *tss;
+    uint8_t *stack_top;
+};
+
+extern struct cpu cpus[MAX_CPUS];
+extern unsigned int nr_cpus;       /* online CPUs; numbers are dense */
+
+static inline struct cpu *this_cpu(void)
+{
+    struct cpu *c;
+    __asm__("movq %%gs:0, %0" : "=r"(c));
+    return c;
+}
+
+/* The vcpu on whose behalf the core runs now (its hypercall, its exit), or NULL outside. */
+static inline struct vcpu *current_vcpu(void) { return this_cpu()->current; }
+
+/* cpu/smp.c. raise: sets the bit and sends an IPI when cpu is another one that may be asleep or in a guest. */
+void softirq_raise(unsigned int cpu, enum softirq s);
+void softirq_run(void);
+void smp_kick(unsigned int cpu);   /* IPI only: makes it leave the guest or its HLT */
+
+#endif

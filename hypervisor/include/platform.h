@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine around the CPUs: ACPI tables, host I/O APICs, boot information.
+ */
+#ifndef CLV_PLATFORM_H
+#define CLV_PLATFORM_H
+
+#include "types.h"
+
+/* --- platform/acpi.c: read once at boot --- */
+struct acpi_override { uint8_t irq; uint32_t gsi; uint16_t flags; };
+struct acpi_info {
+    paddr_t rsdp;
+    unsigned int cpus;
+    uint32_t cpu_apic_id[64];
+    unsigned int ioapics;
+    struct { uint8_t id; paddr_t address; uint32_t gsi_base; } ioapic[4];
+    unsigned int overrides;
+    struct acpi_override override[24];
+    uint16_t pm_timer_port;        /* 0: none */
+    bool pm_timer_32bit;
+    uint16_t pm1a_control, pm1b_control, pm1a_event; /* ports */
+    uint8_t s5_a, s5_b;            /* SLP_TYP of \_S5, found in the DSDT */
+    bool has_s5;
+    paddr_t reset_address; uint8_t reset_space, reset_value; bool has_reset;
+    unsigned int tables;           /* of the RSDT/XSDT */
+    paddr_t table[64];
+    paddr_t dsdt, facs, fadt, madt;
+};
+extern struct acpi_info acpi;
+struct acpi_header { char signature[4]; uint32_t length; uint8_t revision, checksum; char oem_id[6], oem_table[8]; uint32_t oem_revision, creator, creator_revision; } __packed_;
+void acpi_init(paddr_t rsdp_hint);  /* 0: search the BIOS area */
+uint8_t acpi_checksum(const void *p, uint32_t length); /* 0 for a correct table */
+/* Ends the power: writes S5 to PM1. Returns when it did not work. */
+void acpi_power_off(void);
+
+/* --- platform/ioapic.c: the host's I/O APICs --- */
+struct host_route { uint8_t vector; bool level, active_low, masked; uint32_t apic_id; };
+void host_ioapic_init(void);        /* all lines masked */
+unsigned int host_ioapic_lines(void);
+void host_ioapic_route(unsigned int gsi, const struct host_route *r);
+void host_ioapic_mask(unsigned int gsi, bool masked);
+void host_pic_disable(void);
+
+/* --- boot/: what the loader told us --- */
+struct boot_range { paddr_t start, end; uint32_t type; }; /* type: E820 numbers, 1 RAM */
+struct boot_module { paddr_t start, end; const char *args; };
+struct boot_info {
+    const char *cmdline;
+    unsigned int ranges;
+    struct boot_range range[64];    /* sorted, not overlapping */
+    unsigned int modules;
+    struct boot_module module[8];   /* [0] dom0's kernel (ELF), [1] its initrd */
+    paddr_t rsdp;                   /* multiboot2, UEFI; 0: unknown */
+};
+extern struct boot_info boot_info;
+/* Value of name=... on the core's command line, copied to buf; false when absent. A bare name gives "". */
+bool cmdline_get(const char *name, char *buf, size_t size);
+/* "512M" "1G" "4096k" (plain: bytes) -> bytes; false when malformed. */
+bool parse_size(const char *s, uint64_t *bytes);
+bool parse_number(const char *s, uint64_t *n);
+
+/* boot/memory.c: after alloc_add_range, where the core's image, modules and low pages are */
+extern char image_start[], image_end[], text_end[], rodata_end[];
+#define AP_TRAMPOLINE 0x8000ull     /* the page below 1 MiB that starts second CPUs; hidden from dom0 */
+
+/* --- dom0/ --- */
+void dom0_build(void);              /* panics readably when it cannot */
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The CPU scheduler as the rest of the core sees it. core/sched.c: mechanism (queues, CPUs, charging, wake-ups);
+ * core/sched_fair.c: policy (virtual time by weight, caps), pure arithmetic that host tests drive.
+ */
+#ifndef CLV_SCHED_H
+#define CLV_SCHED_H
+
+#include "list.h"
+#include "guest_fwd.h"
+#include "time.h"
+#include "types.h"
+
+#define SCHED_WEIGHT_DEFAULT 256
+#define SCHED_WEIGHT_MAX 65535
+
+/* One vcpu's (or idle's) scheduling state; protected by its CPU's run-queue lock (LOCK_SCHED). */
+struct sched_unit {
+    struct list link;        /* in the run queue, when runnable and not running */
+    unsigned int cpu;        /* whose queue */
+    bool queued, running;
+    uint64_t affinity;       /* CPUs it may run on (hard), bit mask */
+    uint64_t soft_affinity;
+    uint64_t vtime;          /* virtual time, weighted ns */
+    uint32_t weight;
+    uint32_t cap;            /* percent of one CPU, 0: none */
+    nsec_t cap_budget;       /* ns left in this period */
+    bool parked;             /* out of budget until the next period */
+    nsec_t started;          /* when it last got a CPU */
+    nsec_t state_since;      /* runstate accounting */
+    int state;               /* RUNSTATE_* */
+    uint64_t time[4];        /* ns in each RUNSTATE_* up to state_since */
+};
+
+void sched_init_cpu(unsigned int cpu);
+int sched_add_vcpu(struct vcpu *v);
+void sched_remove_vcpu(struct vcpu *v);
+
+/* Called when something changed that may make v runnable (event, interrupt, unpause) or not (pause). Any CPU. */
+void sched_wake(struct vcpu *v);
+/* v blocks (HLT, poll) if nothing is pending: marks it blocked first, then asks again (pitfall 2). On v's own CPU. */
+void sched_block(struct vcpu *v);
+void sched_yield(struct vcpu *v);
+
+/* Pause counts nest. _sync also waits until the vcpu (each vcpu of d) has left its CPU; never on the caller's own vcpu. */
+void vcpu_pause(struct vcpu *v);
+void vcpu_unpause(struct vcpu *v);
+void vcpu_pause_sync(struct vcpu *v);
+void domain_pause(struct domain *d);       /* asynchronous */
+void domain_pause_sync(struct domain *d);
+void domain_unpause(struct domain *d);
+
+/* Makes a running v leave guest mode soon, so that it looks at its interrupts again; wakes it when blocked. */
+void vcpu_kick(struct vcpu *v);
+
+int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft); /* -EINVAL: no online CPU in it */
+int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap); /* 0 weight: -EINVAL */
+
+struct runstate { int state; nsec_t since; uint64_t time[4]; };
+void sched_runstate(struct vcpu *v, struct runstate *rs);
+uint64_t sched_idle_time(unsigned int cpu); /* ns */
+
+/* True if the current hypercall has run long enough to stop and continue by re-execution, or work waits on this CPU. */
+bool preempt_pending(void);
+
+void sched_dump(void);
+
+#endif

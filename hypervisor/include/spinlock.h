@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ticket locks with a lock order. The core runs with interrupts off from every entry to the next exit (cpu.h says
+ * where it opens a window), so there is no irqsave form. Each lock belongs to a class; a CPU may only take a lock
+ * whose class is greater than every class that it holds. Two of one class: only through spin_lock_second(), whose
+ * caller has them in the documented order (domain id, or CPU number). The debug build checks this at each acquire and says
+ * who holds what; spin_lock_held() is for the asserts of ..._locked functions.
+ */
+#ifndef CLV_SPINLOCK_H
+#define CLV_SPINLOCK_H
+
+#include "types.h"
+
+enum lock_class {           /* in the order in which they may be taken */
+    LOCK_DOMCTL = 1,        /* one domctl/sysctl that builds or kills at a time */
+    LOCK_DOMLIST,           /* the list of domains and their ids */
+    LOCK_DOMAIN,            /* one domain's pause/shutdown/parameters */
+    LOCK_GRANT,             /* one domain's grant table, maptrack */
+    LOCK_EVTCHN,            /* one domain's ports */
+    LOCK_P2M,               /* one domain's p2m and what it maps; two in domain-id order */
+    LOCK_IOREQ,
+    LOCK_VDEV,              /* one emulated device (I/O APIC, PCI config ...) */
+    LOCK_SCHED,             /* one CPU's run queue; two in CPU order */
+    LOCK_TIMER,             /* one CPU's timers */
+    LOCK_MEM,               /* the frame allocator */
+    LOCK_HEAP,              /* the small-object heap */
+    LOCK_HW,                /* one piece of host hardware: an I/O APIC, PCI config ports, RTC */
+    LOCK_CONSOLE,
+    LOCK_CLASSES
+};
+
+struct spinlock {
+    uint32_t next;          /* ticket to hand out */
+    uint32_t owner;         /* ticket that may enter */
+    uint16_t class;
+    int16_t cpu;            /* holder, -1 when free (debug build) */
+};
+
+#define SPINLOCK(cls) { .class = (cls), .cpu = -1 }
+
+void spin_init(struct spinlock *l, enum lock_class class);
+void spin_lock(struct spinlock *l);
+void spin_lock_second(struct spinlock *l); /* second lock of a class already held */
+bool spin_trylock(struct spinlock *l);
+void spin_unlock(struct spinlock *l);
+bool spin_lock_held(const struct spinlock *l); /* by this CPU; always true in the release build */
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time: nanoseconds since boot, from the TSC (cpu/clock.c), and one-shot timers on each CPU (cpu/timer.c).
+ */
+#ifndef CLV_TIME_H
+#define CLV_TIME_H
+
+#include "list.h"
+#include "types.h"
+
+#define MSEC(x) ((nsec_t)(x) * 1000000)
+#define USEC(x) ((nsec_t)(x) * 1000)
+#define SEC(x) ((nsec_t)(x) * 1000000000)
+#define TIME_NEVER INT64_MAX
+
+/* ns = (tsc - tsc0) scaled; the same numbers that a guest's pvclock gets: ns = ((tsc << shift) * mul) >> 32. */
+struct clock_scale { uint64_t tsc0; uint32_t mul; int8_t shift; };
+extern struct clock_scale clock_scale;
+extern uint64_t tsc_khz;
+
+static inline uint64_t rdtsc(void)
+{
+    uint32_t lo, hi;
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return ((uint64_t)hi << 32) | lo;
+}
+
+nsec_t clock_now(void);                 /* monotonic, ns since boot */
+nsec_t clock_from_tsc(uint64_t tsc);
+uint64_t clock_wall_at_boot(void);      /* ns since 1970 at boot (RTC, or as dom0 last set it by settime) */
+void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time);
+
+/*
+ * A timer lives on one CPU at a time. Its function runs there, from softirq_run(), with no lock held, once per set.
+ * set may be called from any CPU and again while armed (moves it); stop returns after which fn is not started (it
+ * may be running on another CPU). `expires` in the past fires at once.
+ */
+struct timer {
+    struct list link;
+    nsec_t expires;
+    void (*fn)(void *data);
+    void *data;
+    unsigned int cpu;
+    bool armed;
+};
+
+void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu);
+void timer_set(struct timer *t, nsec_t expires);
+void timer_stop(struct timer *t);
+void timer_move(struct timer *t, unsigned int cpu); /* keeps it armed */
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Base types. Frame numbers are typed: a gfn_t is a guest's frame number, an mfn_t the machine's; mixing them does
+ * not compile. Both count 4 KiB frames. Read next: errors.h, cpu.h.
+ */
+#ifndef CLV_TYPES_H
+#define CLV_TYPES_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct { uint64_t n; } gfn_t;
+typedef struct { uint64_t n; } mfn_t;
+typedef uint64_t paddr_t;  /* machine physical address, bytes */
+typedef uint64_t gpa_t;    /* guest physical address, bytes */
+typedef uint64_t gva_t;    /* guest virtual address, bytes */
+typedef int64_t nsec_t;    /* nanoseconds since boot */
+
+#define GFN(x) ((gfn_t){ (x) })
+#define MFN(x) ((mfn_t){ (x) })
+#define MFN_NONE MFN(~0ull)
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE (1ull << PAGE_SHIFT)
+#define PAGE_MASK (~(PAGE_SIZE - 1))
+#define ORDER_4K 0
+#define ORDER_2M 9
+#define ORDER_1G 18
+
+static inline bool mfn_valid_number(mfn_t m) { return m.n != ~0ull; }
+static inline paddr_t mfn_to_paddr(mfn_t m) { return m.n << PAGE_SHIFT; }
+static inline mfn_t paddr_to_mfn(paddr_t p) { return MFN(p >> PAGE_SHIFT); }
+static inline gpa_t gfn_to_gpa(gfn_t g) { return g.n << PAGE_SHIFT; }
+static inline gfn_t gpa_to_gfn(gpa_t a) { return GFN(a >> PAGE_SHIFT); }
+static inline mfn_t mfn_add(mfn_t m, uint64_t i) { return MFN(m.n + i); }
+static inline gfn_t gfn_add(gfn_t g, uint64_t i) { return GFN(g.n + i); }
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define ROUND_UP(x, a) (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
+#define ROUND_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
+#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define noreturn __attribute__((noreturn))
+#define must_check __attribute__((warn_unused_result))
+#define format_printf(f, a) __attribute__((format(printf, f, a)))
+#define __packed_ __attribute__((packed))
+#define __page_aligned __attribute__((aligned(4096)))
+
+/* One access, not torn and not repeated by the compiler; ordering is the caller's business. */
+#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest sees of a machine: its CPUID, MSRs, local APIC, ports and emulated memory. Each device keeps its state in
+ * one structure here and its code in one file of vdev/.
+ */
+#ifndef CLV_VDEV_H
+#define CLV_VDEV_H
+
+#include "guest_fwd.h"
+#include "spinlock.h"
+#include "time.h"
+#include "types.h"
+
+struct cpuid_policy;   /* vdev/cpuid.c */
+struct ioapic;         /* vdev/ioapic.c: dom0's */
+struct pci_config;     /* vdev/pci.c: dom0's */
+
+struct vdev_domain {
+    struct spinlock lock;            /* LOCK_VDEV: PIT, I/O APIC */
+    struct cpuid_policy *cpuid;
+    struct ioapic *ioapic;           /* NULL for guests */
+    struct pci_config *pci;
+    uint8_t *io_bitmap;              /* 12 KiB of IOPM; shared deny-all one for guests (svm/permissions.c) */
+    paddr_t io_bitmap_paddr;
+    struct pit { uint8_t control, latch_state, port61; uint16_t reload, latched; bool latched_valid; nsec_t start; } pit;
+    char debug_line[128];            /* port 0xe9 */
+    uint32_t debug_length;
+    uint32_t callback_vector;        /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
+};
+
+/* The local APIC, xAPIC and x2APIC (APM vol. 2 ch. 16). Registers as 32-bit words by offset >> 4. */
+struct lapic {
+    uint64_t base_msr;
+    uint32_t id;                     /* x2APIC id = 2 * vcpu id, as Xen has it and the tools' MADT says */
+    uint32_t tpr, svr, ldr, dfr, esr, lvt[7], divide, initial_count;
+    uint64_t icr;
+    uint32_t irr[8], isr[8], tmr[8]; /* irr: atomic, any CPU; the rest: the vcpu's own CPU, or paused */
+    uint64_t deadline;               /* IA32_TSC_DEADLINE */
+    nsec_t timer_start;
+    struct timer timer;
+};
+
+struct vdev_vcpu {
+    struct lapic lapic;
+    uint8_t upcall_vector;           /* HVMOP_set_evtchn_upcall_vector; 0: none */
+    bool nmi_pending;
+    bool init_pending;
+    int sipi_vector;                 /* -1: none */
+    uint64_t mtrr_def_type, mtrr_cap, mtrr_fixed[11], mtrr_var[16];
+    uint64_t spec_ctrl, tsc_aux, tsc_adjust;
+    uint64_t msr_scratch[8];         /* MSRs that read back what was written and do nothing (vdev/msr.c) */
+};
+
+int vdev_init_domain(struct domain *d);
+void vdev_destroy_domain(struct domain *d);
+int vdev_init_vcpu(struct vcpu *v);
+void vdev_destroy_vcpu(struct vcpu *v);
+
+/* --- vdev/lapic.c --- */
+void lapic_reset(struct vcpu *v, bool init);               /* init: keeps the id and base */
+void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level); /* sets IRR, kicks; any CPU */
+int lapic_highest_pending(struct vcpu *v);                 /* deliverable vector (above PPR), or -1 */
+bool lapic_has_request(const struct vcpu *v);              /* any IRR bit, whatever its priority */
+void lapic_accept(struct vcpu *v, uint8_t vector);         /* IRR -> ISR: it is being injected */
+uint32_t lapic_get_tpr(const struct vcpu *v);
+void lapic_set_tpr(struct vcpu *v, uint32_t tpr);
+/* 0 or -EFAULT (#GP). msr: 0x1b, 0x6e0, 0x800-0x8ff. */
+int lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *val);
+int lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val);
+uint32_t lapic_mmio_read(struct vcpu *v, uint32_t offset);
+void lapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t val);
+bool lapic_mmio_enabled(const struct vcpu *v);             /* xAPIC mode: the page at lapic_base is emulated */
+gpa_t lapic_base(const struct vcpu *v);
+struct vcpu *lapic_by_id(struct domain *d, uint32_t apic_id);
+/* Delivers to whom a (dest, logical?, mode, vector) message of an I/O APIC or MSI names. */
+void lapic_deliver(struct domain *d, uint32_t dest, bool logical, uint32_t delivery_mode, uint8_t vector, bool level);
+struct hvm_hw_lapic;
+struct hvm_hw_lapic_regs;
+void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs);
+int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs); /* either may be NULL */
+
+/* --- vdev/ioapic.c: dom0's I/O APIC, one entry = one host line --- */
+int ioapic_init(struct domain *d);
+uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset);
+void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val);
+void ioapic_host_irq(struct domain *d, unsigned int gsi);  /* the host's line fired */
+void ioapic_eoi(struct domain *d, uint8_t vector);         /* dom0 acknowledged a level vector */
+
+/* --- vdev/cpuid.c --- */
+struct cpuid_regs { uint32_t a, b, c, d; };
+void cpuid_init(void);                                     /* builds host and default guest policies */
+void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
+int cpuid_domain_init(struct domain *d);
+void cpuid_domain_free(struct domain *d);
+uint64_t cpuid_guest_xcr0_mask(struct domain *d);          /* XCR0 bits that this domain may set */
+bool cpuid_guest_has(struct domain *d, uint32_t leaf, unsigned int reg /* 0 a .. 3 d */, unsigned int bit);
+
+/* --- vdev/msr.c: 0 or -EFAULT (#GP) --- */
+int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val);
+int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val);
+
+/* --- vdev/io.c: ports and emulated memory. Unclaimed: reads are all ones, writes vanish --- */
+void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val);
+void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);
+/* Nested fault on a gpa with nothing there: decodes the instruction at RIP, does the access, advances RIP. -EINVAL: cannot; kill it. */
+int io_emulate(struct vcpu *v, gpa_t gpa);
+void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val);
+void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val);
+
+/* --- vdev/pit.c: channel 2 for calibration, ports 0x42 0x43 0x61 of a guest --- */
+uint8_t pit_read(struct vcpu *v, uint16_t port);
+void pit_write(struct vcpu *v, uint16_t port, uint8_t val);
+
+/* --- vdev/pci.c: dom0's configuration space, ports 0xcf8-0xcff --- */
+int pci_init(struct domain *d);
+uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size);
+void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val);
+
+/* --- vdev/pvclock.c --- */
+void pvclock_update(struct vcpu *v);                       /* vcpu_info.time */
+void pvclock_update_wallclock(struct domain *d);           /* shared_info.wc_* */
+
+#endif
