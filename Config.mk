@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+#
+# What a build and a run use. Each variable can be given on make's command line: `make run SMP=4 MEM=4096`.
+# The Makefile checks the values; `make help` lists the ones for everyday use.
+
+# --- the machine that `make run` starts ---------------------------------------------------------------------------
+
+HV        ?= cleave
+SMP       ?= $(if $(filter 1,$(ICOUNT)),1,2)
+# MiB of the whole machine; dom0's share as the hypervisor's dom0_mem= takes it
+MEM       ?= 2048
+DOM0_MEM  ?= 512M
+# more arguments for the hypervisor, for dom0's kernel, and for QEMU
+HV_ARGS   ?=
+DOM0_ARGS ?=
+QEMU_ARGS ?=
+# files of the host that dom0 gets under /mnt
+FILES     ?=
+# a shell command line for dom0; empty: the demo, then a shell
+CMD       ?=
+# seconds that a run with CMD may take
+TIMEOUT   ?= 300
+# the boot log of a run; a second run at the same time picks a name of its own beside it
+RUN_LOG   ?= build/run.log
+# 1: every instruction takes one nanosecond, so that a run repeats exactly (one CPU, software emulation)
+ICOUNT    ?= 0
+# kvm only where KVM gives SVM to its guests
+ACCEL     ?= $(if $(and $(KVM_NESTED),$(filter-out 1,$(ICOUNT))),kvm,tcg)
+KVM_NESTED := $(shell test -w /dev/kvm && grep -sqE '^(1|Y)' /sys/module/kvm_amd/parameters/nested && echo yes)
+
+# --- QEMU ---------------------------------------------------------------------------------------------------------
+
+QEMU ?= qemu-system-x86_64
+# an EPYC less what software emulation lacks anyway (QEMU would warn about each), plus SVM with nested paging
+CPU_TCG := EPYC,+svm,+npt,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,-topoext,-nrip-save,-xsavec
+# Xen trips over SMAP and SMEP in emulation, idles by MWAIT, and cannot decode the RDTSCP that it intercepts
+CPU_TCG_xen := $(CPU_TCG),-smap,-smep,-monitor,-rdtscp
+CPU_KVM := host,+svm,+npt
+CPU ?= $(if $(filter kvm,$(ACCEL)),$(CPU_KVM),$(if $(filter xen,$(HV)),$(CPU_TCG_xen),$(CPU_TCG)))
+
+# Xen refuses a PVH dom0 without an IOMMU; Cleave maps dom0's frames identically and needs none.
+MACHINE_cleave := -machine q35
+MACHINE_xen    := -machine q35,kernel-irqchip=off -device amd-iommu
+
+# --- what boots ---------------------------------------------------------------------------------------------------
+
+HV_IMAGE_cleave  := build/cleave.elf
+HV_IMAGE_xen     := build/xen/xen.elf
+HV_KERNEL_cleave := build/dom0/vmlinux
+HV_KERNEL_xen    := build/debian/vmlinuz
+HV_CMDLINE_cleave = dom0_mem=$(DOM0_MEM)
+# lazy FPU switching corrupts registers in software emulation, so Xen is told to switch eagerly
+HV_CMDLINE_xen    = console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0=pvh dom0_mem=$(DOM0_MEM) \
+                    max_cstate=0 spec-ctrl=eager-fpu
+
+# swiotlb=force: a device must never be given a granted or foreign frame, whose number is not its machine address.
+# 8192 slabs are 16 MiB of bounce buffers; the kernel's own choice would be 64.
+DOM0_CMDLINE := console=hvc0 rdinit=/init panic=1 swiotlb=8192,force
+
+# --- toolchain ----------------------------------------------------------------------------------------------------
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+HOST_CFLAGS ?= -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
+
+# --- Debian's packages --------------------------------------------------------------------------------------------
+
+XEN_VERSION := 4.17
+# installed on this machine; a fragment that needs more appends to it
+DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev qemu-system-x86 xz-utils cpio cloc
+# only unpacked under build/deb/root, never installed: their scripts would reconfigure this machine's boot loader
+DEB_PACKAGES := linux-image-amd64 busybox-static xen-utils-$(XEN_VERSION) xenstore-utils \
+                xen-hypervisor-$(XEN_VERSION)-amd64
+# of the kernel's modules, which folders
+DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen*
+
+# Debian's kernel as it is (a bzImage), the modules named above (a folder "kernel"), and its static busybox
+DEBIAN_VMLINUZ := build/debian/vmlinuz
+DEBIAN_MODULES := build/debian/modules
+DEBIAN_BUSYBOX := build/debian/busybox
+
+# --- the core's budget --------------------------------------------------------------------------------------------
+
+# code lines of hypervisor/, and KB of .text
+BUDGET_LINES := 9000
+BUDGET_TEXT  := 160

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+#
+# The whole build, in one make: Config.mk has the settings; each folder's build.mk adds its targets to ALL_TARGETS and,
+# as "SOURCE:/PATH[:MODE]", its files to dom0's image by DOM0_FILES. All output goes to build/.
+#
+# What there is to do (`make help` prints the lines below):
+#
+## make                 build everything
+## make run             boot Cleave and dom0 in QEMU, start two guests, leave you in dom0's shell
+## make run CMD='...'   run a shell command line in dom0 instead, print its output, power off, and exit with its
+##                      status (make itself says "Error N" and exits with 2 for any N)
+## make check           all tests; make check-unit: those that need no QEMU, in seconds
+## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
+## make size            code lines and section sizes against the budget
+## make deps            install what is missing with apt-get; the other targets do it by themselves
+## make clean           remove build/
+##
+## Variables (NAME=VALUE behind make; the defaults are in Config.mk):
+##   HV=cleave            or xen: Debian's real Xen under the same dom0, tools, guests and tests
+##   SMP=2 MEM=2048       CPUs and MiB of the machine
+##   DOM0_MEM=512M        dom0's memory
+##   FILES="a b"          files that dom0 gets as /mnt/a and /mnt/b
+##   TIMEOUT=300          seconds for a run with CMD; after them the end of the log is shown
+##   RUN_LOG=build/run.log  the boot log
+##   HV_ARGS= DOM0_ARGS= QEMU_ARGS= CPU=   more arguments for the hypervisor, dom0's kernel, QEMU; QEMU's CPU
+##   ACCEL=tcg            software emulation; or kvm, the default where KVM offers SVM to its guests
+##   ICOUNT=1             count instructions as nanoseconds: a run repeats exactly (one CPU)
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+include Config.mk
+
+ALL_TARGETS :=
+DOM0_FILES :=
+
+-include hypervisor/build.mk
+-include xenstore-schema/build.mk
+-include dom0-tools/build.mk
+-include guests/build.mk
+-include tests/build.mk
+
+# --- what must be installed ---------------------------------------------------------------------------------------
+
+# Any goal that builds makes this file first, because make brings the files up to date that it includes. It is made
+# again when a package was added to the list. `make deps` looks at the packages themselves, each time.
+DEPS_DONE :=
+ifneq ($(filter-out help clean deps,$(or $(MAKECMDGOALS),all)),)
+include build/deps.mk
+endif
+ifneq ($(DEPS_DONE),$(sort $(DEPS_PACKAGES)))
+build/deps.mk: FORCE
+endif
+build/deps.mk:
+	@mkdir -p $(@D)
+	@tests/rig/deps.sh $(DEPS_PACKAGES)
+	@echo 'DEPS_DONE := $(sort $(DEPS_PACKAGES))' >$@
+
+.PHONY: FORCE all deps run bootable gdb check check-system check-unit size clean help $(CHECK_SYSTEM)
+FORCE:
+
+all: $(ALL_TARGETS)
+
+deps:
+	@tests/rig/deps.sh $(DEPS_PACKAGES)
+
+# --- dom0's image -------------------------------------------------------------------------------------------------
+
+# The list of entries is a file of its own, so that a changed list makes a new image.
+$(DOM0_IMAGE).list: $(if $(subst x$(DOM0_FILES),,x$(file <$(DOM0_IMAGE).list)),FORCE)
+	@mkdir -p $(@D)
+	@printf '%s' '$(DOM0_FILES)' >$@
+
+$(DOM0_IMAGE): tests/rig/dom0-image.sh $(DOM0_IMAGE).list $(DEBIAN_BUSYBOX) $(dom0_sources)
+	tests/rig/dom0-image.sh $@ $(@D)/root $(DEBIAN_BUSYBOX) $(DOM0_FILES)
+
+# --- running ------------------------------------------------------------------------------------------------------
+
+ifeq ($(filter cleave xen,$(HV)),)
+$(error HV=$(HV): there are cleave and xen)
+endif
+
+# CMD is taken as it was typed: a $ in it is the dom0 shell's, not make's.
+override CMD := $(value CMD)
+HV_IMAGE := $(HV_IMAGE_$(HV))
+HV_KERNEL := $(HV_KERNEL_$(HV))
+HV_CMDLINE := $(HV_CMDLINE_$(HV))
+MACHINE := $(MACHINE_$(HV))
+export HV HV_IMAGE HV_KERNEL HV_CMDLINE HV_ARGS DOM0_IMAGE DOM0_CMDLINE DOM0_ARGS DOM0_MEM MACHINE CPU SMP MEM
+export ACCEL ICOUNT QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
+
+bootable := $(HV_IMAGE) $(HV_KERNEL) $(DOM0_IMAGE) $(RIG)
+
+bootable: $(bootable)
+
+# What building prints goes to standard error, so that standard output has the command's output only.
+run:
+	@$(MAKE) --no-print-directory CMD= bootable >&2
+	@tests/rig/run.sh
+
+# gdb starts QEMU itself and speaks to it through a pipe: no port is opened.
+gdb: $(bootable)
+	@tests/rig/deps.sh gdb
+	@tests/rig/run.sh gdb
+
+# --- tests --------------------------------------------------------------------------------------------------------
+
+check-unit: $(CHECK_UNIT)
+	@set -e; for test in $(CHECK_UNIT); do $$test; done
+
+check: check-unit
+	@$(MAKE) --no-print-directory CMD= check-system
+
+check-system: $(ALL_TARGETS) $(bootable) $(CHECK_SYSTEM)
+
+# --- the rest -----------------------------------------------------------------------------------------------------
+
+size:
+	@tests/rig/size.sh $(HV_IMAGE_cleave) $(BUDGET_LINES) $(BUDGET_TEXT)
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile

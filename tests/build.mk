@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+#
+# The rig (what boots the machine), dom0's image, and the tests.
+#
+# To add a test:
+# - on the host: append its program to CHECK_UNIT and give a rule that builds it; `make check-unit` runs it by itself.
+# - in dom0: put its program into the image by DOM0_FILES, append a target to CHECK_SYSTEM, and give that target a recipe
+#   `SMP=4 RUN_LOG=build/tests/NAME.log CMD='...' tests/rig/run.sh`; `make check` runs it with the machine built.
+
+CHECK_UNIT ?=
+CHECK_SYSTEM ?=
+
+# --- the rig ------------------------------------------------------------------------------------------------------
+
+RIG := build/tests/rig/rig
+RIG_OBJECTS := $(addprefix build/tests/rig/,rig.o channel.o watch.o overlay.o)
+RIG_REPORT := build/tests/rig/dom0/report
+ALL_TARGETS += $(RIG)
+
+build/tests/rig/%.o: tests/rig/%.c $(wildcard tests/rig/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -c -o $@ $<
+
+$(RIG): $(RIG_OBJECTS)
+	$(CC) $(HOST_CFLAGS) -o $@ $^
+
+$(RIG_REPORT): tests/rig/dom0/report.c tests/rig/channel.h
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -static -o $@ $<
+
+# --- Debian's kernel, busybox and Xen -----------------------------------------------------------------------------
+
+DEB_STAMP := build/deb/stamp
+DEB_LIST := $(sort $(DEB_PACKAGES)) $(DEB_MODULES)
+DEB_ROOT := build/deb/root
+
+$(DEB_STAMP): tests/rig/debs.sh $(if $(subst x$(DEB_LIST),,x$(file <$(DEB_STAMP))),FORCE)
+	tests/rig/debs.sh build/deb '$(DEB_MODULES)' $(DEB_PACKAGES)
+	@printf '%s' '$(DEB_LIST)' >$@
+
+# The unpacked files carry the dates of their packages, which are older than the stamp: order only.
+$(DEB_ROOT)/%: | $(DEB_STAMP) ;
+
+$(DEBIAN_VMLINUZ): $(DEB_STAMP)
+	@mkdir -p $(@D)
+	cp $(DEB_ROOT)/boot/vmlinuz-* $@.tmp && mv $@.tmp $@
+
+$(DEBIAN_BUSYBOX): $(DEB_STAMP)
+	@mkdir -p $(@D)
+	cp $(DEB_ROOT)/bin/busybox $@.tmp && mv $@.tmp $@
+
+$(DEBIAN_MODULES): $(DEB_STAMP)
+	@mkdir -p $@
+	cp -R $(DEB_ROOT)/lib/modules/*/kernel $@
+	@touch $@
+
+build/xen/xen.elf: $(DEB_STAMP)
+	@mkdir -p $(@D)
+	gzip -d -c $(DEB_ROOT)/boot/xen-$(XEN_VERSION)-amd64.gz >$@
+
+build/dom0/vmlinux: $(DEBIAN_VMLINUZ) tests/rig/vmlinux.sh
+	@mkdir -p $(@D)
+	tests/rig/vmlinux.sh $< $@
+
+# --- dom0's image -------------------------------------------------------------------------------------------------
+
+DOM0_IMAGE := build/dom0/initrd
+ALL_TARGETS += $(DOM0_IMAGE) build/dom0/vmlinux
+
+XEN_BIN := $(DEB_ROOT)/usr/lib/xen-$(XEN_VERSION)/bin
+DOM0_FILES += tests/rig/dom0/init:/init tests/rig/dom0/demo:/usr/lib/cleave/rig/demo
+DOM0_FILES += $(RIG_REPORT):/usr/lib/cleave/rig/report
+DOM0_FILES += $(foreach tool,xl xenstored xenconsoled xen-init-dom0,$(XEN_BIN)/$(tool):/usr/sbin/$(tool))
+# found by the tools under the path that they were built with
+DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper,$(XEN_BIN)/$(tool):/usr/lib/xen-$(XEN_VERSION)/bin/$(tool))
+DOM0_FILES += $(foreach tool,chmod exists list ls read rm watch write, \
+                $(DEB_ROOT)/usr/bin/xenstore-$(tool):/usr/bin/xenstore-$(tool))
+DOM0_FILES += $(foreach module,xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs/xenfs xen-blkback/xen-blkback \
+                xen-netback/xen-netback,build/debian/$(notdir $(module)).ko:/lib/modules/$(notdir $(module)).ko:644)
+
+build/debian/%.ko: $(DEB_STAMP)
+	@mkdir -p $(@D)
+	cp $$(find $(DEB_ROOT)/lib/modules -name $(@F)) $@
+
+# All fragments have been read when the Makefile expands this.
+dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))

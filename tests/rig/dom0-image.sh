@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# dom0-image.sh OUTPUT STAGING BUSYBOX ENTRY...: dom0's initramfs. An ENTRY is SOURCE:PATH[:MODE]: a file of the build
+# and where dom0 has it (MODE: 755 unless given). Every library that a program names comes along.
+# The result is an uncompressed cpio: packing it costs more at each boot than it saves. Next to read: dom0/init.
+set -eu
+
+output=$1 staging=$2 busybox=$3
+shift 3
+
+rm -rf "$staging"
+for folder in bin sbin dev etc/xen etc/rig guests mnt proc root run/xen run/xenstored sys tmp usr/bin usr/sbin usr/lib \
+    var/lib/xen var/lib/xenstored var/log/xen/console lib64 lib/modules; do
+    mkdir -p "$staging/$folder"
+done
+# xen's tools were built for these places
+ln -s ../run "$staging/var/run"
+ln -s ../run/lock "$staging/var/lock"
+mkdir -p "$staging/run/lock"
+
+for entry; do
+    source=${entry%%:*} rest=${entry#*:}
+    path=${rest%%:*} mode=755
+    case $rest in
+    *:*) mode=${rest#*:} ;;
+    esac
+    case $entry in
+    *?:/?*) ;;
+    *) echo "dom0-image: entry '$entry' is not SOURCE:/PATH[:MODE]" >&2; exit 1 ;;
+    esac
+    [ -f "$source" ] || { echo "dom0-image: $source, wanted as $path in dom0, is missing" >&2; exit 1; }
+    mkdir -p "$staging${path%/*}"
+    cp "$source" "$staging$path"
+    chmod "$mode" "$staging$path"
+done
+
+cp "$busybox" "$staging/bin/busybox"
+"$busybox" --list-full | while read -r applet; do
+    [ -e "$staging/$applet" ] || ln -s /bin/busybox "$staging/$applet"
+done
+
+printf 'root:x:0:0:root:/root:/bin/sh\n' >"$staging/etc/passwd"
+printf 'root:x:0:\n' >"$staging/etc/group"
+# dom0's memory is what the hypervisor was told; xl must not take from it
+printf 'autoballoon="off"\n' >"$staging/etc/xen/xl.conf"
+printf "PS1='dom0# '\n" >"$staging/etc/profile"
+
+# libgcc_s is opened only when a thread is cancelled, which xl does: no program names it.
+{
+    find "$staging" -type f -perm -u+x ! -path '*/bin/busybox' -exec ldd {} + 2>/dev/null |
+        sed -n 's/.* => \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ ]*ld-linux[^ ]*\) .*/\1/p'
+    gcc -print-file-name=libgcc_s.so.1
+} | sort -u | while read -r library; do
+    case $library in
+    */ld-linux*) cp -L "$library" "$staging/lib64/" ;;
+    *)           cp -L "$library" "$staging/usr/lib/" ;;
+    esac
+done
+
+# Sorted names and one owner: the same input gives the same order, whoever builds.
+(cd "$staging" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >"$output.tmp"
+mv "$output.tmp" "$output"

@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# run.sh [gdb|gdb-server]: one run of the machine. Checks what the user asked for, then puts QEMU's command line together.
+# With gdb, gdb is started on the core's symbols and starts the machine itself, through the same script.
+#
+# The Makefile exports the variables of Config.mk; a test may set its own before it: `SMP=4 CMD='...' tests/rig/run.sh`.
+# Next to read: rig.c, which starts QEMU and judges how the run ended.
+set -eu
+
+mode=${1:-run}
+
+fail() {
+    echo "make run: $*" >&2
+    exit 125
+}
+
+# is_number WORD
+is_number() {
+    case $1 in
+    '' | *[!0-9]*) return 1 ;;
+    esac
+}
+
+case $HV in
+cleave) ;;
+xen) ;;
+*) fail "HV=$HV: there are cleave and xen" ;;
+esac
+
+is_number "$SMP" && [ "$SMP" -ge 1 ] && [ "$SMP" -le 64 ] || fail "SMP=$SMP: give a number of CPUs from 1 to 64"
+is_number "$MEM" && [ "$MEM" -ge 256 ] && [ "$MEM" -le 65536 ] ||
+    fail "MEM=$MEM: give the machine's MiB as a number from 256 to 65536"
+is_number "$TIMEOUT" && [ "$TIMEOUT" -ge 1 ] || fail "TIMEOUT=$TIMEOUT: give seconds, at least 1"
+
+case $DOM0_MEM in
+*M) dom0_mib=${DOM0_MEM%M} ;;
+*G) dom0_mib=${DOM0_MEM%G} && is_number "$dom0_mib" && dom0_mib=$((dom0_mib * 1024)) ;;
+*)  dom0_mib= ;;
+esac
+is_number "$dom0_mib" && [ "$dom0_mib" -ge 1 ] || fail "DOM0_MEM=$DOM0_MEM: give a size as 512M or 1G"
+
+case $ACCEL in
+tcg) accel=tcg ;;
+kvm)
+    [ -w /dev/kvm ] || fail "ACCEL=kvm: /dev/kvm is not there or not writable; use ACCEL=tcg"
+    accel=kvm ;;
+*)  fail "ACCEL=$ACCEL: there are tcg (software emulation) and kvm" ;;
+esac
+
+icount=
+case $ICOUNT in
+0 | '') ;;
+1)
+    [ "$ACCEL" = tcg ] || fail "ICOUNT=1 counts instructions, which only ACCEL=tcg does"
+    [ "$SMP" = 1 ] || fail "ICOUNT=1 is exact on one CPU only: give SMP=1 with it, not SMP=$SMP"
+    icount="-icount shift=0,sleep=off" ;;
+*)  fail "ICOUNT=$ICOUNT: 1 or 0" ;;
+esac
+
+for file in $HV_IMAGE $HV_KERNEL $DOM0_IMAGE $RIG; do
+    [ -r "$file" ] || fail "$file is missing: run make first"
+done
+command -v "$QEMU" >/dev/null || fail "QEMU=$QEMU: no such program; make deps installs qemu-system-x86_64"
+
+names=
+for file in $FILES; do
+    [ -r "$file" ] && [ -f "$file" ] || fail "FILES: $file: no such file, or not a plain readable one"
+    case " $names " in
+    *" ${file##*/} "*) fail "FILES: two files are named ${file##*/}; dom0 gets all of them in one folder, /mnt" ;;
+    esac
+    names="$names ${file##*/}"
+done
+
+if [ "$mode" = gdb ]; then
+    echo "The console goes to $RUN_LOG. In gdb: hbreak FUNCTION, continue, Ctrl-C; quit ends QEMU." >&2
+    # setsid: a Ctrl-C for gdb must not reach QEMU
+    exec gdb -q -ex "target remote | exec setsid tests/rig/run.sh gdb-server" "$HV_IMAGE"
+fi
+
+# Without -nodefaults QEMU would add a network card, a display and drives that nobody here drives.
+# shellcheck disable=SC2086 # words on purpose
+set -- "$QEMU" $MACHINE -nodefaults -display none -accel $accel $icount -cpu "$CPU" -smp "$SMP" -m "$MEM" \
+    -kernel "$HV_IMAGE" -append "$HV_CMDLINE${HV_ARGS:+ $HV_ARGS}" $QEMU_ARGS
+
+if [ "$mode" = gdb-server ]; then
+    set -- --gdb -- "$@"
+elif [ -n "$CMD" ]; then
+    set -- --command "$CMD" -- "$@"
+else
+    echo "To leave: 'poweroff' in dom0's shell, or Ctrl-A and then X, which ends QEMU. Log: $RUN_LOG" >&2
+    set -- -- "$@"
+fi
+for file in $FILES; do
+    set -- --file "$file" "$@"
+done
+exec "$RIG" --kernel "$HV_KERNEL" --kernel-args "$DOM0_CMDLINE${DOM0_ARGS:+ $DOM0_ARGS}" --image "$DOM0_IMAGE" \
+    --log "$RUN_LOG" --timeout "$TIMEOUT" "$@"
