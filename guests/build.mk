@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+#
+# The guests: guests/lib and one folder each make build/guests/NAME/NAME.elf, which dom0 finds as /guests/NAME.elf
+# beside the folder's VM files (/guests/*.cfg). guests/debian is Debian's own kernel with a small busybox initrd.
+# A new guest of our own is a folder and a word in GUESTS.
+
+GUESTS := hello crash
+
+GUEST_CFLAGS := -m64 -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
+                -ffreestanding -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+                -mno-red-zone -mgeneral-regs-only -mcmodel=small \
+                -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ -Iguests/lib -Ibuild/xenstore-schema
+GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments
+
+guest_objects = $(patsubst %,build/%.o,$(sort $(wildcard guests/$(1)/*.c guests/$(1)/*.S)))
+GUEST_LIB := $(call guest_objects,lib)
+
+build/guests/%.c.o: guests/%.c | $(GUEST_SCHEMA)
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -MMD -MP -c $< -o $@
+
+build/guests/%.S.o: guests/%.S
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -MMD -MP -c $< -o $@
+
+define guest_rule
+build/guests/$(1)/$(1).elf: $(call guest_objects,$(1)) $(GUEST_LIB) guests/lib/guest.ld
+	$$(CC) $$(GUEST_LDFLAGS) -T guests/lib/guest.ld $$(filter %.o,$$^) -o $$@
+ALL_TARGETS += build/guests/$(1)/$(1).elf
+DOM0_FILES += build/guests/$(1)/$(1).elf:/guests/$(1).elf
+endef
+$(foreach guest,$(GUESTS),$(eval $(call guest_rule,$(guest))))
+
+DOM0_FILES += $(foreach cfg,$(sort $(wildcard guests/*/*.cfg)),$(cfg):/guests/$(notdir $(cfg)))
+
+# --- guests/debian ------------------------------------------------------------------------------------------------
+
+GUEST_DEBIAN := build/guests/debian
+ALL_TARGETS += $(GUEST_DEBIAN)/vmlinuz $(GUEST_DEBIAN)/initrd.gz
+DOM0_FILES += $(GUEST_DEBIAN)/vmlinuz:/guests/debian-vmlinuz $(GUEST_DEBIAN)/initrd.gz:/guests/debian-initrd
+
+$(GUEST_DEBIAN)/vmlinuz: $(DEBIAN_VMLINUZ)
+	@mkdir -p $(@D)
+	cp $< $@
+
+# Owner, times and order are fixed, so that the same files make the same image.
+$(GUEST_DEBIAN)/initrd.gz: guests/debian/init $(DEBIAN_BUSYBOX)
+	@rm -rf $(GUEST_DEBIAN)/root
+	@mkdir -p $(addprefix $(GUEST_DEBIAN)/root/,bin sbin proc sys dev)
+	install -m 755 $(DEBIAN_BUSYBOX) $(GUEST_DEBIAN)/root/bin/busybox
+	install -m 755 guests/debian/init $(GUEST_DEBIAN)/root/init
+	find $(GUEST_DEBIAN)/root -exec touch -h -d @0 {} +
+	(cd $(GUEST_DEBIAN)/root && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | gzip -9n >$@
+
+-include $(wildcard build/guests/*/*.d)

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The smallest useful guest, in 4 MiB: it greets on its console, tells the store that it lives (data/heartbeat counts up,
+ * data/uptime in seconds), and ends when control/shutdown says so. Its source is also the example of how to use guests/lib.
+ */
+#include "control.h"
+#include "hypercall.h"
+#include "mem.h"
+#include "smp.h"
+#include "store-paths.h"
+#include "store.h"
+#include "time.h"
+
+int guest_main(void)
+{
+    uint64_t period = cmdline_number("beat", 1) * NS_PER_S;
+    uint64_t start = time_now();
+    char name[32] = "nameless";
+    int rc;
+
+    store_read(PATH_NAME, name, sizeof(name));
+    printf("hello: I am domain %u (%s), %lu KiB, %u vCPU%s, %lu KiB free\n", hypercall_domid(), name, mem_total() * 4,
+           smp_count(), smp_count() == 1 ? "" : "s", mem_free() * 4);
+    rc = control_init();
+    if (rc)
+        printf("hello: no watch on %s: %d; only destroy will end me\n", PATH_SHUTDOWN, rc);
+    for (uint64_t beat = 1;; beat++) {
+        store_write_number(PATH_HEARTBEAT, beat);
+        store_write_number(PATH_UPTIME, (time_now() - start) / NS_PER_S);
+        printf("hello: beat %lu\n", beat);
+        control_sleep(period);
+    }
+}

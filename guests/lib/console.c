@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The PV console ring, output only: xen/io/console.h, HVM_PARAM_CONSOLE_PFN and HVM_PARAM_CONSOLE_EVTCHN. */
+#include "console.h"
+
+#include <xen/hvm/params.h>
+#include <xen/io/console.h>
+#include <xen/sched.h>
+
+#include "evtchn.h"
+#include "hypercall.h"
+#include "mem.h"
+#include "time.h"
+
+#define PORT_DEBUG 0xe9
+#define FULL_FOR (2 * NS_PER_S)
+
+static struct xencons_interface *ring;
+static evtchn_port_t port;
+static bool debug;
+static bool dead;                   /* nobody reads: a guest must not wait again and again */
+static lock_t lock;
+
+void console_init(void)
+{
+    uint64_t pfn, event;
+
+    debug |= cmdline_has("debug");
+    if (mem_get_param(HVM_PARAM_CONSOLE_PFN, &pfn) || mem_get_param(HVM_PARAM_CONSOLE_EVTCHN, &event) || !pfn)
+        return;
+    port = event;
+    ring = (struct xencons_interface *)(pfn << PAGE_SHIFT);
+}
+
+void console_debug(bool on) { debug = on; }
+
+/* Sleeps a little until the daemon takes something out. It tells so by an event, but may be slow or dead. */
+static bool wait_for_room(void)
+{
+    uint64_t end = time_now() + FULL_FOR;
+
+    evtchn_send(port);
+    while (ring->out_prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE) >= sizeof(ring->out)) {
+        struct sched_poll poll = { .nr_ports = 1, .timeout = time_now() + 10 * NS_PER_MS };
+
+        if (dead || time_now() > end) {
+            dead = true;
+            return false;
+        }
+        set_xen_guest_handle(poll.ports, &port);
+        evtchn_clear(port);
+        hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll);
+    }
+    dead = false;
+    return true;
+}
+
+static void put(char c)
+{
+    uint32_t prod = ring->out_prod;
+
+    if (prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE) >= sizeof(ring->out) && !wait_for_room())
+        return;
+    ring->out[MASK_XENCONS_IDX(prod, ring->out)] = c;
+    __atomic_store_n(&ring->out_prod, prod + 1, __ATOMIC_RELEASE);
+}
+
+void console_write(const char *text, size_t n)
+{
+    lock_take(&lock);
+    for (size_t i = 0; i < n; i++) {
+        if (debug || !ring)
+            outb(PORT_DEBUG, text[i]);
+        if (ring && text[i] == '\n')
+            put('\r');
+        if (ring)
+            put(text[i]);
+    }
+    if (ring)
+        evtchn_send(port);
+    lock_drop(&lock);
+}

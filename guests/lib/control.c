@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control/shutdown: a tool writes poweroff, reboot or halt; the guest empties the node, which tells the tool that it was
+ * heard, and ends itself with the reason that the word stands for.
+ */
+#include "control.h"
+
+#include <xen/sched.h>
+
+#include "hypercall.h"
+#include "store-paths.h"
+#include "store.h"
+#include "time.h"
+
+#define WATCH_SHUTDOWN 31
+
+int control_init(void)
+{
+    store_write(PATH_FEATURE_POWEROFF, "1");
+    store_write(PATH_FEATURE_REBOOT, "1");
+    return store_watch(PATH_SHUTDOWN, WATCH_SHUTDOWN);
+}
+
+void control_poll(void)
+{
+    char word[16];
+
+    if (!(store_fired() & 1u << WATCH_SHUTDOWN) || store_read(PATH_SHUTDOWN, word, sizeof(word)) <= 0)
+        return;
+    store_write(PATH_SHUTDOWN, "");
+    printf("guest: told to %s\n", word);
+    hypercall_shutdown(!strcmp(word, "reboot") ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
+}
+
+void control_sleep(uint64_t ns)
+{
+    uint64_t end = time_now() + ns;
+
+    do {
+        control_poll();
+        time_set_timer(end);
+        irq_wait();
+    } while (time_now() < end);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hypercalls: number in rax, arguments in rdi rsi rdx r10 r8, result in rax (xen/arch-x86/xen-x86_64.h).
+ *
+ * Three ways lead there: VMMCALL on AMD and Hygon, VMCALL on every other vendor (CPUID leaf 0), and the
+ * hypercall page that the hypervisor fills (CPUID leaf base + 2), for guests started with "hypercall=page".
+ * hypercall_init chooses once; stock Linux inlines the same choice.
+ */
+#ifndef GUESTS_LIB_HYPERCALL_H
+#define GUESTS_LIB_HYPERCALL_H
+
+#include "lib.h"
+
+#include <xen/xen.h>
+
+#define HYPERCALL_PAGE_ENTRIES 128
+
+extern bool hypercall_by_vmcall, hypercall_by_page;
+extern uint8_t hypercall_page[];
+
+/* Finds the hypervisor; false: there is none under us. Needs cmdline_init. */
+bool hypercall_init(void);
+
+/* The first CPUID leaf of the Xen interface. */
+uint32_t hypercall_leaf(void);
+
+/* Ends the domain; reason is a SHUTDOWN_ value (xen/sched.h). */
+void hypercall_shutdown(unsigned reason) __attribute__((noreturn));
+
+/* This domain's id, from CPUID, or by asking where the leaf has none. */
+domid_t hypercall_domid(void);
+
+static inline long hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+    register uint64_t r10 asm("r10") = d;
+    register uint64_t r8 asm("r8") = e;
+    long rc;
+
+    if (hypercall_by_page && nr < HYPERCALL_PAGE_ENTRIES)
+        asm volatile("call *%0" : "=a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
+                     : "0"((uint64_t)hypercall_page + nr * 32) : "rcx", "r9", "r11", "memory");
+    else if (hypercall_by_vmcall)
+        asm volatile("vmcall" : "=a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
+                     : "0"(nr) : "rcx", "r9", "r11", "memory");
+    else
+        asm volatile("vmmcall" : "=a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
+                     : "0"(nr) : "rcx", "r9", "r11", "memory");
+    return rc;
+}
+
+static inline long hypercall1(uint64_t nr, uint64_t a) { return hypercall(nr, a, 0, 0, 0, 0); }
+static inline long hypercall2(uint64_t nr, uint64_t a, const void *b) { return hypercall(nr, a, (uint64_t)b, 0, 0, 0); }
+
+static inline long hypercall3(uint64_t nr, uint64_t a, const void *b, uint64_t c)
+{
+    return hypercall(nr, a, (uint64_t)b, c, 0, 0);
+}
+
+/* VCPUOP_, with the vCPU it is about */
+static inline long hypercall_vcpu(unsigned op, unsigned vcpu, const void *arg)
+{
+    return hypercall(__HYPERVISOR_vcpu_op, op, vcpu, (uint64_t)arg, 0, 0);
+}
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Second vCPUs the way stock kernels start them: INIT and SIPI through the APIC, a real-mode page below 1 MiB
+ * (boot.S). The MADT names the APIC ids. AMD APM vol. 2, 16.5 (ICR), 15.27; ACPI specification 5.2.12 (MADT).
+ */
+#include "smp.h"
+
+#include "apic.h"
+#include "evtchn.h"
+#include "mem.h"
+#include "time.h"
+#include "trap.h"
+
+#define TRAMPOLINE 0x8000UL         /* page-aligned, below 1 MiB, RAM in every PVH map */
+#define AP_STACK_PAGES 2
+#define MSR_GS_BASE 0xc0000101
+#define MADT_LOCAL_APIC 0
+#define MADT_LOCAL_X2APIC 9
+
+struct acpi_header {
+    char signature[4];
+    uint32_t length;
+    uint8_t rest[28];
+} __attribute__((packed));
+
+struct vcpu smp_vcpus[SMP_MAX];
+extern uint8_t boot_ap_begin[], boot_ap_end[];
+extern volatile uint64_t boot_ap_stack;
+static struct vcpu *volatile starting;
+static unsigned count = 1;
+
+void smp_ap_start(void) __attribute__((noreturn));
+
+static void become(struct vcpu *v)
+{
+    v->self = v;
+    wrmsr(MSR_GS_BASE, (uint64_t)v);
+}
+
+void smp_init_first(void)
+{
+    become(&smp_vcpus[0]);
+    smp_vcpus[0].exists = smp_vcpus[0].running = true;
+}
+
+static void add_vcpu(uint32_t acpi_id, uint32_t apic_id, uint32_t flags)
+{
+    if (acpi_id >= SMP_MAX || !(flags & 1))
+        return;
+    smp_vcpus[acpi_id].id = acpi_id;
+    smp_vcpus[acpi_id].apic_id = apic_id;
+    smp_vcpus[acpi_id].exists = true;
+}
+
+static void read_madt(const uint8_t *madt, uint32_t length)
+{
+    for (uint32_t at = 44; at + 8 <= length && madt[at + 1]; at += madt[at + 1]) {
+        const uint8_t *e = madt + at;
+
+        if (e[0] == MADT_LOCAL_APIC)
+            add_vcpu(e[2], e[3], e[4]);
+        else if (e[0] == MADT_LOCAL_X2APIC && at + 16 <= length)
+            add_vcpu(*(uint32_t *)(e + 12), *(uint32_t *)(e + 4), e[8]);
+    }
+}
+
+void smp_init(uint64_t rsdp)
+{
+    const struct acpi_header *xsdt;
+
+    smp_vcpus[0].apic_id = apic_id();
+    if (!rsdp)
+        return;
+    xsdt = (const void *)*(uint64_t *)(rsdp + 24);
+    for (uint32_t at = sizeof(*xsdt); at + 8 <= xsdt->length; at += 8) {
+        const struct acpi_header *table = (const void *)*(uint64_t *)((uint64_t)xsdt + at);
+
+        if (!strncmp(table->signature, "APIC", 4))
+            read_madt((const uint8_t *)table, table->length);
+    }
+    count = 0;
+    for (unsigned i = 0; i < SMP_MAX; i++)
+        count += smp_vcpus[i].exists;
+}
+
+unsigned smp_count(void) { return count; }
+
+int smp_start(unsigned id, void (*main)(void))
+{
+    struct vcpu *v = &smp_vcpus[id];
+    uint64_t stack;
+
+    if (id >= SMP_MAX || !v->exists)
+        return -XEN_ENOENT;
+    if (v->running)
+        return -XEN_EBUSY;
+    memcpy((void *)TRAMPOLINE, boot_ap_begin, boot_ap_end - boot_ap_begin);
+    stack = mem_pages(AP_STACK_PAGES);
+    boot_ap_stack = stack + AP_STACK_PAGES * PAGE_SIZE;
+    v->main = main;
+    starting = v;
+    apic_icr(v->apic_id, APIC_ICR_INIT);
+    time_spin(10 * NS_PER_MS);
+    for (int sipi = 0; sipi < 2; sipi++) {
+        apic_icr(v->apic_id, APIC_ICR_SIPI | TRAMPOLINE >> PAGE_SHIFT);
+        time_spin(NS_PER_MS / 5);
+    }
+    for (uint64_t end = time_now() + 5 * NS_PER_S; !v->running;)
+        if (time_now() > end)
+            return -XEN_ETIME;
+    return 0;
+}
+
+/* From boot.S on the new vCPU. Its stack is its own from here, so the next one may be started. */
+void smp_ap_start(void)
+{
+    struct vcpu *v = starting;
+
+    become(v);
+    trap_init();
+    apic_init();
+    evtchn_init_vcpu();
+    time_init_vcpu();
+    v->running = true;
+    v->main();
+    trap_panic("vCPU %u: its main returned", v->id);
+}
