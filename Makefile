@@ -8,7 +8,7 @@
 ## make                 build everything
 ## make run             boot Cleave and dom0 in QEMU, start two guests, leave you in dom0's shell
 ## make run CMD='...'   run a shell command line in dom0 instead, print its output, power off, and exit with its
-##                      status (make itself says "Error N" and exits with 2 for any N)
+##                      status (124: timeout, 125: the machine failed)
 ## make check           all tests; make check-unit: those that need no QEMU, in seconds
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
 ## make size            code lines and section sizes against the budget
@@ -58,7 +58,7 @@ build/deps.mk:
 	@tests/rig/deps.sh $(DEPS_PACKAGES)
 	@echo 'DEPS_DONE := $(sort $(DEPS_PACKAGES))' >$@
 
-.PHONY: FORCE all deps run bootable gdb check check-system check-unit size clean help $(CHECK_SYSTEM)
+.PHONY: FORCE all deps run run-machine bootable gdb check check-system check-unit size clean help $(CHECK_SYSTEM)
 FORCE:
 
 all: $(ALL_TARGETS)
@@ -74,7 +74,8 @@ $(DOM0_IMAGE).list: $(if $(subst x$(DOM0_FILES),,x$(file <$(DOM0_IMAGE).list)),F
 	@printf '%s' '$(DOM0_FILES)' >$@
 
 $(DOM0_IMAGE): tests/rig/dom0-image.sh $(DOM0_IMAGE).list $(DEBIAN_BUSYBOX) $(dom0_sources)
-	tests/rig/dom0-image.sh $@ $(@D)/root $(DEBIAN_BUSYBOX) $(DOM0_FILES)
+	@echo 'tests/rig/dom0-image.sh $@'
+	@tests/rig/dom0-image.sh $@ $(@D)/root $(DEBIAN_BUSYBOX) $(DOM0_FILES)
 
 # --- running ------------------------------------------------------------------------------------------------------
 
@@ -94,11 +95,23 @@ export ACCEL ICOUNT QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
 bootable := $(HV_IMAGE) $(HV_KERNEL) $(DOM0_IMAGE) $(RIG)
 
 bootable: $(bootable)
+	@:
+
+# make exits with 2 whatever fails; a function loaded into it ends it with the status of the command instead. All lines
+# of a recipe are expanded before the first one runs, hence two targets.
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+-load $(MAKE_EXIT)
+endif
+run_status := build/tests/rig/status.$(shell echo $$PPID)
+
+run: run-machine
+	@:$(make_exit $(run_status))
+	@test ! -e $(run_status) || { status=$$(cat $(run_status)); rm $(run_status); exit $$status; }
 
 # What building prints goes to standard error, so that standard output has the command's output only.
-run:
+run-machine:
 	@$(MAKE) --no-print-directory CMD= bootable >&2
-	@tests/rig/run.sh
+	@tests/rig/run.sh || echo $$? >$(run_status)
 
 # gdb starts QEMU itself and speaks to it through a pipe: no port is opened.
 gdb: $(bootable)

@@ -24,6 +24,11 @@ build/tests/rig/%.o: tests/rig/%.c $(wildcard tests/rig/*.h)
 $(RIG): $(RIG_OBJECTS)
 	$(CC) $(HOST_CFLAGS) -o $@ $^
 
+MAKE_EXIT := build/tests/rig/make_exit.so
+$(MAKE_EXIT): tests/rig/make_exit.c | build/deps.mk
+	@mkdir -p $(@D)
+	@$(CC) $(HOST_CFLAGS) -shared -fPIC -o $@ $<
+
 $(RIG_REPORT): tests/rig/dom0/report.c tests/rig/channel.h
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -static -o $@ $<

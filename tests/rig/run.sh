@@ -44,6 +44,8 @@ case $ACCEL in
 tcg) accel=tcg ;;
 kvm)
     [ -w /dev/kvm ] || fail "ACCEL=kvm: /dev/kvm is not there or not writable; use ACCEL=tcg"
+    grep -sqE '^(1|Y)' /sys/module/kvm_amd/parameters/nested ||
+        fail "ACCEL=kvm: this KVM does not offer SVM to its guests (kvm_amd.nested); use ACCEL=tcg"
     accel=kvm ;;
 *)  fail "ACCEL=$ACCEL: there are tcg (software emulation) and kvm" ;;
 esac
