@@ -94,6 +94,18 @@ int cpuid_domain_init(struct domain *d);
 void cpuid_domain_free(struct domain *d);
 uint64_t cpuid_guest_xcr0_mask(struct domain *d);          /* XCR0 bits that this domain may set */
 bool cpuid_guest_has(struct domain *d, uint32_t leaf, unsigned int reg /* 0 a .. 3 d */, unsigned int bit);
+/*
+ * The tools' view (hypercall/cpu_policy.c): leaves as <xen/arch-x86/xen.h> serialises them. leaves: of d's policy, or, with
+ * d == NULL, of a system policy; writes at most max entries to out and returns how many there are (out may be NULL with max 0;
+ * never more than CPUID_POLICY_LEAVES). set: all or nothing; -EINVAL names the leaf that is not acceptable in *err_leaf,
+ * *err_subleaf. d's vcpus are paused.
+ */
+struct xen_cpuid_leaf;
+#define CPUID_POLICY_LEAVES 128
+enum cpuid_policy_index { CPUID_POLICY_HOST, CPUID_POLICY_HVM_MAX, CPUID_POLICY_HVM_DEFAULT };
+unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d, struct xen_cpuid_leaf *out, unsigned int max);
+int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n, uint32_t *err_leaf,
+                                uint32_t *err_subleaf);
 
 /* --- vdev/msr.c: 0 or -EFAULT (#GP) --- */
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val);
