@@ -28,15 +28,20 @@ struct vdev_domain {
     uint32_t callback_vector;        /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
 };
 
-/* The local APIC, xAPIC and x2APIC (APM vol. 2 ch. 16). Registers as 32-bit words by offset >> 4. */
+enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
+#define LVT_MASKED (1u << 16)
+#define LVT_PERIODIC (1u << 17)
+
+/* The local APIC, xAPIC and x2APIC (APM vol. 2 ch. 16). */
 struct lapic {
     uint64_t base_msr;
-    uint32_t id;                     /* x2APIC id = 2 * vcpu id, as Xen has it and the tools' MADT says */
-    uint32_t tpr, svr, ldr, dfr, esr, lvt[7], divide, initial_count;
     uint64_t icr;
-    uint32_t irr[8], isr[8], tmr[8]; /* irr: atomic, any CPU; the rest: the vcpu's own CPU, or paused */
-    uint64_t deadline;               /* IA32_TSC_DEADLINE */
-    nsec_t timer_start;
+    uint64_t irr[4], isr[4], tmr[4]; /* irr, tmr: atomic, any CPU; the rest: the vcpu's own CPU, or paused */
+    uint32_t id;                     /* x2APIC id = 2 * vcpu id, as Xen has it and the tools' MADT says */
+    uint32_t tpr, svr, ldr, dfr, lvt[LVT_COUNT];
+    uint32_t esr, esr_pending;       /* as last latched by a write; errors since */
+    uint32_t divide, initial_count;
+    nsec_t timer_start;              /* when initial_count was last loaded */
     struct timer timer;
 };
 
@@ -47,10 +52,10 @@ struct vdev_vcpu {
     bool init_pending;
     int sipi_vector;                 /* -1: none */
     uint64_t mtrr_def_type, mtrr_cap, mtrr_fixed[11], mtrr_var[16];
-    uint64_t spec_ctrl, tsc_aux, tsc_adjust;
-    uint64_t msr_scratch[8];         /* MSRs that read back what was written and do nothing (vdev/msr.c) */
+    uint64_t tsc_aux;
 };
 
+/* vdev/vdev.c: all of the above at once. dom0 also gets its I/O APIC and PCI configuration space. */
 int vdev_init_domain(struct domain *d);
 void vdev_destroy_domain(struct domain *d);
 int vdev_init_vcpu(struct vcpu *v);
@@ -79,7 +84,14 @@ struct hvm_hw_lapic_regs;
 void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs);
 int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs); /* either may be NULL */
 
+/* --- vdev/lapic_timer.c: counts at 100 MHz / divide --- */
+void lapic_timer_setup(struct vcpu *v);
+void lapic_timer_load(struct vcpu *v, uint32_t initial_count); /* 0 stops it */
+uint32_t lapic_timer_current(const struct vcpu *v);
+unsigned int lapic_timer_shift(uint32_t divide);           /* the divide register as a power of two */
+
 /* --- vdev/ioapic.c: dom0's I/O APIC, one entry = one host line --- */
+void ioapic_deny_line(unsigned int gsi);                   /* boot: this host line belongs to the core */
 int ioapic_init(struct domain *d);
 uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset);
 void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val);
