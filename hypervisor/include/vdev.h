@@ -119,7 +119,8 @@ unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct dom
 int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n, uint32_t *err_leaf,
                                 uint32_t *err_subleaf);
 
-/* --- vdev/msr.c: 0 or -EFAULT (#GP) --- */
+/* --- vdev/msr.c: 0 or -EFAULT (#GP); v is the current vcpu --- */
+void msr_reset(struct vcpu *v);                            /* what firmware would have left, in a new vcpu */
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val);
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Life of a domain's virtual machine parts: every device's state is made here and ends here. Read next: cpuid.c, msr.c,
+ * lapic.c, io.c.
+ */
+#include "alloc.h"
+#include "domain.h"
+#include "vdev.h"
+
+int vdev_init_domain(struct domain *d)
+{
+    int rc;
+
+    spin_init(&d->vdev.lock, LOCK_VDEV);
+    rc = cpuid_domain_init(d);
+    if (!rc && d->is_dom0)
+        rc = ioapic_init(d);
+    if (!rc && d->is_dom0)
+        rc = pci_init(d);
+    if (rc)
+        vdev_destroy_domain(d);
+    return rc;
+}
+
+void vdev_destroy_domain(struct domain *d)
+{
+    cpuid_domain_free(d);
+    heap_free(d->vdev.ioapic);
+    heap_free(d->vdev.pci);
+    d->vdev.ioapic = NULL;
+    d->vdev.pci = NULL;
+}
+
+int vdev_init_vcpu(struct vcpu *v)
+{
+    v->vdev.sipi_vector = -1;
+    lapic_timer_setup(v);
+    lapic_reset(v, false);
+    msr_reset(v);
+    return 0;
+}
+
+void vdev_destroy_vcpu(struct vcpu *v)
+{
+    timer_stop(&v->vdev.lapic.timer);
+}
