@@ -3,8 +3,9 @@
  * Event channels (<xen/event_channel.h>): ports of a domain, each bound to another domain's port, a VIRQ or an IPI; 2-level and
  * FIFO delivery. core/evtchn.c has the ports, core/evtchn_2l.c and core/evtchn_fifo.c how a port is marked pending.
  *
- * Lock: d->evtchn.lock (LOCK_EVTCHN) protects ports, bindings, virq tables. Two domains: lower id first. Setting a
- * port pending and the words shared with the guest are atomic operations; a guest may write anything into them at any time.
+ * Lock: d->evtchn.lock (LOCK_EVTCHN) protects ports, bindings, virq tables, FIFO queues, and v->info of d's vcpus while another CPU
+ * may use it. Two domains: lower id first. The words shared with the guest are changed with atomic operations; a guest may
+ * write anything into them at any time.
  */
 #ifndef CLV_EVTCHN_H
 #define CLV_EVTCHN_H
@@ -17,42 +18,60 @@
 #define EVTCHN_BUCKET 128             /* ports per allocated bucket */
 #define EVTCHN_MAX_BUCKETS 1024       /* 131072 ports (FIFO); 2-level guests use 4096 */
 
-struct evtchn;                        /* one port; in core/evtchn.c's private view, core/evtchn_internal.h */
+struct evtchn;                        /* one port; core/evtchn_internal.h */
 
 struct evtchn_domain {
     struct spinlock lock;
-    struct evtchn **buckets;          /* EVTCHN_MAX_BUCKETS pointers, allocated with the domain */
+    struct evtchn **buckets;          /* a pointer for each bucket up to max_port, allocated with the domain */
     uint32_t ports;                   /* allocated (multiple of EVTCHN_BUCKET) */
     uint32_t max_port;                /* highest allowed (domctl createdomain max_evtchn_port) */
-    uint32_t active;                  /* ports in use, for the invariant checker */
+    uint32_t active;                  /* ports in use */
+    uint32_t free_first, free_last;   /* queue of free ports; 0: empty */
+    uint32_t next_close;              /* where reset and teardown go on */
     struct evtchn_fifo *fifo;         /* NULL: 2-level */
+    uint32_t fifo_pages;              /* of the event array */
 };
 
 struct evtchn_vcpu {
-    uint32_t virq_port[24];           /* NR_VIRQS; 0: unbound */
-    struct evtchn_fifo_queue *fifo;   /* NULL: 2-level */
+    uint32_t virq_port[NR_VIRQS];     /* 0: unbound; global ones in vcpu 0's */
+    struct evtchn_fifo_vcpu *fifo;    /* NULL: 2-level, or no control block yet */
 };
 
 int evtchn_init(struct domain *d, uint32_t max_port);
 /* Closes every port (peers become unbound), releases pins and memory. Bounded: -ERESTART while there is more. */
 int evtchn_teardown(struct domain *d);
 
-/* Called after v's vcpu_info moved or the ABI was chosen: marks pending again what is pending. */
+/*
+ * Called after v's vcpu_info moved (v->info changes under d->evtchn.lock, and what it pointed at is unpinned after that):
+ * marks pending again what is pending.
+ */
 void evtchn_vcpu_info_moved(struct vcpu *v);
 
 /* VIRQs: of one vcpu (VIRQ_TIMER, VIRQ_DEBUG ...), and of the one domain that handles a global one (dom0). Any context. */
 void evtchn_raise_virq(struct vcpu *v, uint32_t virq);
 void evtchn_raise_global_virq(uint32_t virq);
 
-/* A port of d becomes pending as if its peer had sent (core-internal senders). */
-void evtchn_set_pending(struct domain *d, uint32_t port);
-
 /* For SCHEDOP_poll: is this port pending? -EINVAL for no such port. */
 int evtchn_is_pending(struct domain *d, uint32_t port);
 
-/* Core-made ports (ioreq): unbound port of d for remote; returns the port or -E. */
-int evtchn_alloc_for(struct domain *d, struct vcpu *notify, domid_t remote);
+/*
+ * The operations of the hypercall (hypercall/event_channel.c has checked who may name which domain). They return 0, or:
+ * -EINVAL no such port, or it is not in a state for this; -ENOENT no such vcpu; -ENOSPC, -ENOMEM no port to be had; -EEXIST VIRQ
+ * bound already; -EPERM a global VIRQ that only dom0 gets; -ESRCH no such domain; -EOPNOTSUPP, -ENOSYS not in this ABI.
+ */
+int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port);
+int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port);
+int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port);
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port);
+int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu);
 int evtchn_close_port(struct domain *d, uint32_t port);
+int evtchn_send(struct domain *d, uint32_t port);
+int evtchn_unmask(struct domain *d, uint32_t port);
+int evtchn_status_of(struct domain *d, struct evtchn_status *status);
+int evtchn_reset_all(struct domain *d);  /* -ERESTART while there is more */
+int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *arg);
+int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn);
+int evtchn_fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority);
 
 /* debug-keys 'e' and the invariant checker. */
 void evtchn_dump(struct domain *d);
