@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cleave-schema-check, run in dom0: walks the live store and says where it departs from schema.txt:
+ * a node that no pattern covers, a value of the wrong type, a node that belongs to the wrong domain, a subtree
+ * of a domain that is gone. One line for each on standard output; exit status 0 when there is none, 1 when there
+ * are some, 2 when the store could not be read. Next to read: schema.txt, generate.c (it makes the table below).
+ */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xenstore.h>
+
+struct schema_row {
+    const char *name;
+    const char *pattern;
+    const char *type;
+    const char *writer;
+    const char *lifetime;
+};
+
+static const struct schema_row schema[] = {
+#include "cleave-schema-table.h"
+};
+
+static struct xs_handle *store;
+static int nodes, faults;
+
+static void __attribute__((format(printf, 2, 3))) fault(const char *path, const char *format, ...)
+{
+    va_list args;
+
+    printf("%s: ", path);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    faults++;
+}
+
+static bool is_uint(const char *value)
+{
+    return *value && strspn(value, "0123456789") == strlen(value);
+}
+
+static bool is_uuid(const char *value)
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+    if (strlen(value) != sizeof(shape) - 1)
+        return false;
+    for (size_t i = 0; shape[i]; i++)
+        if (shape[i] == 'x' ? !isxdigit((unsigned char)value[i]) : value[i] != '-')
+            return false;
+    return true;
+}
+
+/* Whether one component of a path is what the pattern's component asks for; both end at / or \0. */
+static bool component_matches(const char *pattern, size_t pattern_length, const char *part, size_t length)
+{
+    char text[64];
+
+    if (pattern[0] != '{')
+        return pattern_length == length && memcmp(pattern, part, length) == 0;
+    if (length >= sizeof(text))
+        return false;
+    memcpy(text, part, length);
+    text[length] = '\0';
+    return strncmp(pattern, "{uuid}", 6) == 0 ? is_uuid(text) : is_uint(text);
+}
+
+/* On a match *domid is what stands for {domid}, and -1 where the pattern has none. */
+static bool path_matches(const char *pattern, const char *path, long *domid)
+{
+    *domid = -1;
+    while (*pattern == '/' && *path == '/') {
+        size_t pattern_length = strcspn(++pattern, "/");
+        size_t length = strcspn(++path, "/");
+
+        if (!component_matches(pattern, pattern_length, path, length))
+            return false;
+        if (strncmp(pattern, "{domid}", 7) == 0)
+            *domid = strtol(path, NULL, 10);
+        pattern += pattern_length;
+        path += length;
+    }
+    return !*pattern && !*path;
+}
+
+static const struct schema_row *find_row(const char *path, long *domid)
+{
+    for (size_t i = 0; i < sizeof(schema) / sizeof(schema[0]); i++)
+        if (path_matches(schema[i].pattern, path, domid))
+            return &schema[i];
+    return NULL;
+}
+
+/* Whether word is in "one(a,b,c)". */
+static bool in_list(const char *list, const char *word)
+{
+    for (list += strlen("one("); *list && *list != ')'; list += *list == ',') {
+        size_t length = strcspn(list, ",)");
+
+        if (strlen(word) == length && memcmp(list, word, length) == 0)
+            return true;
+        list += length;
+    }
+    return false;
+}
+
+static bool value_matches(const char *type, const char *value)
+{
+    if (!*value && (type[strlen(type) - 1] == '?' || strcmp(type, "dir") == 0))
+        return true;
+    if (strncmp(type, "one(", 4) == 0)
+        return in_list(type, value);
+    if (strncmp(type, "string", 6) == 0)
+        return *value;
+    if (strncmp(type, "uint", 4) == 0)
+        return is_uint(value);
+    if (strncmp(type, "bool", 4) == 0)
+        return strcmp(value, "0") == 0 || strcmp(value, "1") == 0;
+    if (strncmp(type, "path", 4) == 0)
+        return value[0] == '/' && value[1];
+    if (strcmp(type, "uuid") == 0)
+        return is_uuid(value);
+    if (strcmp(type, "time") == 0)
+        return isdigit((unsigned char)*value) && strspn(value, "0123456789.") == strlen(value);
+    return false;
+}
+
+/* A guest's nodes belong to it, all others to dom0: a guest must not be able to change those. */
+static void check_owner(const struct schema_row *row, const char *path, long domid)
+{
+    unsigned int wanted = strcmp(row->writer, "guest") == 0 && domid >= 0 ? domid : 0;
+    unsigned int count;
+    struct xs_permissions *permissions = xs_get_permissions(store, XBT_NULL, path, &count);
+
+    if (permissions && count && permissions[0].id != wanted)
+        fault(path, "belongs to domain %u, should belong to domain %u", permissions[0].id, wanted);
+    if (permissions && count && wanted == 0 && domid > 0 && permissions[0].perms & XS_PERM_WRITE)
+        fault(path, "every domain may write it");
+    free(permissions);
+}
+
+static void check_node(const char *path)
+{
+    long domid;
+    const struct schema_row *row = find_row(path, &domid);
+    char *value = xs_read(store, XBT_NULL, path, NULL);
+
+    if (!value)
+        return;      /* it went away meanwhile */
+    nodes++;
+    if (!row) {
+        fault(path, "no pattern of the schema covers it (value \"%s\")", value);
+    } else {
+        if (!value_matches(row->type, value))
+            fault(path, "\"%s\" is not of type %s (%s)", value, row->type, row->name);
+        check_owner(row, path, domid);
+        if (domid > 0 && strcmp(row->name, "DOMAIN") == 0 && !xs_is_domain_introduced(store, domid))
+            fault(path, "domain %ld is gone, its subtree is still there", domid);
+    }
+    free(value);
+}
+
+static void walk(const char *path)
+{
+    unsigned int count = 0;
+    char **names;
+
+    check_node(path);
+    names = xs_directory(store, XBT_NULL, path, &count);
+    for (unsigned int i = 0; names && i < count; i++) {
+        char child[XENSTORE_ABS_PATH_MAX + 1];
+
+        if (snprintf(child, sizeof(child), "%s/%s", path, names[i]) < (int)sizeof(child))
+            walk(child);
+    }
+    free(names);
+}
+
+int main(void)
+{
+    static const char *const roots[] = { "/tool", "/local", "/vm", "/libxl" };
+
+    /* Without the daemon's socket xs_open would wait for a reply over the kernel's ring, for ever. */
+    if (access(xs_daemon_socket(), R_OK | W_OK) == 0)
+        store = xs_open(0);
+    if (!store) {
+        fprintf(stderr, "cleave-schema-check: no xenstored at %s; start it first\n", xs_daemon_socket());
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
+        walk(roots[i]);
+    xs_close(store);
+    printf("%d nodes, %d faults\n", nodes, faults);
+    return faults ? 1 : 0;
+}
