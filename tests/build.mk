@@ -7,8 +7,12 @@
 # - in dom0: put its program into the image by DOM0_FILES, append a target to CHECK_SYSTEM, and give that target a recipe
 #   `SMP=4 RUN_LOG=build/tests/NAME.log CMD='...' tests/rig/run.sh`; `make check` runs it with the machine built.
 
-CHECK_UNIT ?=
-CHECK_SYSTEM ?=
+#
+# Programs of both kinds are cmocka's, built with TEST_CFLAGS (host) or HOST_CFLAGS (dom0), and exit with non-zero when
+# a test fails. Hypervisor tests that only Cleave passes leave CHECK_SYSTEM alone when HV is xen.
+
+CHECK_UNIT :=
+CHECK_SYSTEM :=
 
 # --- the rig ------------------------------------------------------------------------------------------------------
 
@@ -23,6 +27,13 @@ build/tests/rig/%.o: tests/rig/%.c $(wildcard tests/rig/*.h)
 
 $(RIG): $(RIG_OBJECTS)
 	$(CC) $(HOST_CFLAGS) -o $@ $^
+
+# The rig's own test runs the rig as it is; only what the test links itself has the sanitizers.
+RIG_TEST := build/tests/rig/rig_test
+CHECK_UNIT += $(RIG_TEST)
+$(RIG_TEST): tests/rig/rig_test.c tests/rig/channel.c tests/rig/watch.c $(wildcard tests/rig/*.h) | $(RIG)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka
 
 MAKE_EXIT := build/tests/rig/make_exit.so
 $(MAKE_EXIT): tests/rig/make_exit.c | build/deps.mk

@@ -341,6 +341,10 @@ int main(int argc, char **argv)
         char **qemu = qemu_arguments(&rig, initrd, -1, -1);
 
         fcntl(rig.watch.log_fd, F_SETFD, 0);      /* its lock lives on with QEMU */
+        if (rig.gdb) {
+            setsid();                             /* a Ctrl-C for gdb must not end the machine, but gdb's end must */
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+        }
         execvp(qemu[0], qemu);
         die("%s: %s", qemu[0], strerror(errno));
     }

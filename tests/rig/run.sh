@@ -76,8 +76,10 @@ done
 
 if [ "$mode" = gdb ]; then
     echo "The console goes to $RUN_LOG. In gdb: hbreak FUNCTION, continue, Ctrl-C; quit ends QEMU." >&2
-    # setsid: a Ctrl-C for gdb must not reach QEMU
-    exec gdb -q -ex "target remote | exec setsid tests/rig/run.sh gdb-server" "$HV_IMAGE"
+    # Xen's image is a 32-bit ELF without symbols: it would only lead gdb to the wrong architecture.
+    symbols=$HV_IMAGE
+    [ "$HV" = cleave ] || symbols=
+    exec gdb -q -ex 'set architecture i386:x86-64' -ex 'target remote | exec tests/rig/run.sh gdb-server' $symbols
 fi
 
 # Without -nodefaults QEMU would add a network card, a display and drives that nobody here drives.

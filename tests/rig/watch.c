@@ -3,8 +3,7 @@
  * The serial line carries the hypervisor's messages and dom0's console, mixed. It goes to the log as it is; lines are
  * cut here only to keep the last ones and to notice the end of the world early, instead of waiting for the timeout.
  *
- * A guest's words must not end a run: they come with a prefix ("(XEN) (d1)", "(CLV) d1:"), so only lines that begin
- * as the hypervisor's own or dom0's kernel's count. Next to read: rig.c.
+ * A guest's words must not end a run: they come behind the hypervisor's prefix ("(XEN) (d1) ...", "(CLV) d1: ..."). Next to read: rig.c.
  */
 #include "watch.h"
 
@@ -20,15 +19,17 @@ static bool begins(const char *line, const char *prefix)
 
 bool watch_is_crash(const char *line)
 {
-    static const char *const prefixes[] = {
+    static const char *const words[] = {
         "(CLV) panic",
         "(XEN) Panic on CPU",
         "(XEN) Xen BUG at",
         "(XEN) Hardware Dom0 crashed",
     };
+    /* The hypervisor may speak in the middle of a line of dom0's; behind its own prefix others may be quoted. */
+    bool own = begins(line, "(CLV) ") || begins(line, "(XEN) ");
 
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-        if (begins(line, prefixes[i]))
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (own ? begins(line, words[i]) : strstr(line, words[i]) != NULL)
             return true;
 
     /* dom0's kernel stamps the time before it: "[   12.345678] Kernel panic - not syncing: ..." */
