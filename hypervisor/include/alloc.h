@@ -11,12 +11,26 @@
 
 #define ALLOC_MAX_ORDER 18
 
-/* Boot: hands a range of usable RAM to the allocator (page numbers, end exclusive). */
+/*
+ * Boot: chooses a place for the frame table at the top of the highest range that is large enough, builds it, and hands the rest of
+ * the usable ranges to the allocator. Ranges: type 1 (E820 RAM): free; MM_RANGE_CORE: RAM that holds the core's image, modules, the
+ * trampoline; frames of no such range are IO. Page borders are rounded inwards for free ranges. All RAM must be in the direct map.
+ */
+struct boot_range;
+#define MM_RANGE_CORE 0x636f7265u
+void mm_init(const struct boot_range *ranges, unsigned int count);
+/* Boot: hands a range of usable RAM to the allocator (page numbers, end exclusive). Also gives back MM_RANGE_CORE frames. */
 void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn);
-/* Boot: takes exactly these frames out of the free lists (dom0's identity map); -EBUSY if one is not free. */
+/*
+ * Boot: takes exactly these frames out of the free lists (dom0's identity map), not zeroed; -EBUSY if one is not free: none is taken.
+ * Until the first alloc_assign everything is allocated from the top, so that low memory stays dom0's.
+ */
 int alloc_take_range(uint64_t start_mfn, uint64_t end_mfn);
 
-/* For the core itself: state CORE, zeroed, 2^order frames; MFN_NONE when none. free: the same order. */
+/*
+ * For the core itself: state CORE, zeroed, 2^order frames; MFN_NONE when none. free: the same order. A single frame that a p2m still
+ * shows (count above 1) is freed when the last such entry goes.
+ */
 mfn_t alloc_core(unsigned int order);
 void free_core(mfn_t m, unsigned int order);
 
@@ -27,7 +41,10 @@ void free_core(mfn_t m, unsigned int order);
 mfn_t alloc_domain(struct domain *d, unsigned int order);
 /* Marks frames that were taken by alloc_take_range as d's (dom0 builder). */
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn);
-/* Called by frame_put only: scrubs and frees one frame of order 0. */
+/* dom0's frames that it gave back and that are kept for it leave tot_pages, and come back: -ENOMEM at max_pages. */
+void alloc_park(struct domain *d);
+int must_check alloc_unpark(struct domain *d);
+/* Called by frame_put only: frees one frame of order 0. */
 void alloc_release(mfn_t m);
 
 /* XENMEM_claim_pages: d's whole claim becomes max(0, pages - d->tot_pages); -ENOMEM when not available; 0 drops it. */
@@ -35,6 +52,8 @@ int alloc_claim(struct domain *d, uint64_t pages);
 
 struct alloc_info { uint64_t total, free, claimed, core, largest_free_order; };
 void alloc_info(struct alloc_info *info);
+/* Debug: free lists, counts and claims agree with the frame table. Logs, and counts what disagrees. */
+unsigned int alloc_check(void);
 
 /* Small objects for the core, zeroed, 16-byte aligned (whole frames above 2 KiB). NULL when out of memory. */
 void *heap_alloc(size_t size);

@@ -99,6 +99,7 @@ void *fpu_alloc(void);               /* zeroed XSAVE area in initial state, 64-b
 void fpu_free(void *area);
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
+void fpu_load_legacy(struct vcpu *v, const void *fxsave); /* 512 bytes in FXSAVE form into the saved area */
 
 /* lib/console.c: serial port, log ring */
 void console_init(const char *cmdline);

@@ -32,6 +32,7 @@ struct domain {
     domid_t id;
     uint32_t refs;                     /* domain_get / domain_put */
     struct list link;                  /* in the list of domains, by id */
+    struct domain *next_dead;
     bool is_dom0;
     xen_domain_handle_t handle;        /* UUID */
     uint32_t createflags;              /* XEN_DOMCTL_CDF_* */
@@ -116,8 +117,11 @@ extern struct domain *dom0;
 int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: only as configured */
 
 /* core/vcpu.c */
+void vcpu_entering(struct vcpu *v);              /* the scheduler just gave it a CPU: runstate area, clock */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 void vcpu_destroy(struct vcpu *v);
+/* Gives back what the guest registered (vcpu_info), before its memory goes. The vcpu never runs again. */
+void vcpu_release_guest_frames(struct vcpu *v);
 bool vcpu_runnable(const struct vcpu *v);
 /* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
 bool vcpu_has_pending(struct vcpu *v);

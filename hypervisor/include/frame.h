@@ -2,9 +2,10 @@
 /*
  * The frame table: one entry for each 4 KiB machine frame, at most 24 bytes. A frame has one owner and a count.
  *
- * States: FREE in the allocator; CORE the core's own; DOMAIN belongs to a domain: count 1 for being its memory (in
- * its p2m or parked) plus one for each foreign map, grant map and pin. When the count reaches 0 the frame is scrubbed and goes back
- * to the allocator. IO: not RAM or reserved by firmware, never counted.
+ * States: FREE in the allocator; CORE the core's own: count 1 for that plus one for each p2m entry that shows it to a guest;
+ * DOMAIN belongs to a domain: count 1 for being its memory (in its p2m or parked) plus one for each foreign map, grant map and
+ * pin. When the count reaches 0 the frame goes back to the allocator, which scrubs it before anybody sees it again. IO: not RAM
+ * or reserved by firmware, never counted.
  */
 #ifndef CLV_FRAME_H
 #define CLV_FRAME_H
@@ -18,18 +19,23 @@ struct domain;
 enum frame_state { FRAME_IO, FRAME_FREE, FRAME_CORE, FRAME_DOMAIN };
 
 struct frame {
-    uint32_t count;     /* references */
-    uint16_t owner;     /* domain id when FRAME_DOMAIN */
-    uint8_t state;      /* enum frame_state */
-    uint8_t order;      /* of the free block that starts here */
-    uint32_t next, prev;/* free list, as mfn (0: none) */
-    uint32_t gfn;       /* the owner's gfn, or FRAME_GFN_NONE; hint for checks, the p2m is the truth */
-    uint32_t flags;     /* FRAME_F_* */
+    uint32_t count;          /* references */
+    uint32_t gfn;            /* where its owner's p2m has it, or FRAME_GFN_NONE; a hint, the p2m is the truth */
+    union {
+        struct domain *owner;                /* FRAME_DOMAIN */
+        struct { uint32_t next, prev; };     /* FREE: list of blocks; CORE: its user's lists; mfn, 0: none */
+    };
+    uint8_t state;           /* enum frame_state */
+    uint8_t order;           /* of the free block, or the core's, that starts here; else FRAME_ORDER_NONE */
+    uint8_t flags;           /* FRAME_F_* */
 };
+_Static_assert(sizeof(struct frame) <= 24, "the frame table's budget");
 
+#define FRAME_ORDER_NONE 0xff
 #define FRAME_GFN_NONE 0xffffffffu
 #define FRAME_F_PARKED 1u   /* dom0's, given back, kept for the same gfn (design.md) */
-#define FRAME_F_DIRTY 2u    /* holds a domain's data: scrub before anybody else sees it */
+#define FRAME_F_DIRTY 2u    /* FREE: holds old data, scrub before anybody sees it */
+#define FRAME_F_SLAB 4u     /* CORE: cut into small objects by mm/heap.c */
 
 extern struct frame *frame_table;  /* index = mfn */
 extern uint64_t frame_count;       /* entries */
@@ -39,12 +45,20 @@ static inline mfn_t frame_to_mfn(const struct frame *f) { return MFN((uint64_t)(
 static inline bool mfn_is_ram(mfn_t m) { return m.n < frame_count && frame_table[m.n].state != FRAME_IO; }
 
 /*
- * Takes a reference on a frame of d. -EINVAL: not a frame of d (any more), or count would overflow. Safe against
- * concurrent release (compare-and-swap from a non-zero count); callers hold d's p2m lock or another reference so that the
- * frame they name is the one they mean.
+ * Takes a reference on a frame of d (NULL: of the core). -EINVAL: not a frame of d (any more), or count would overflow. Safe
+ * against concurrent release (compare-and-swap from a non-zero count); callers hold d's p2m lock or another reference so
+ * that the frame they name is the one they mean.
  */
 int must_check frame_get(mfn_t m, const struct domain *d);
-/* Drops a reference; the last one scrubs and frees the frame and lowers the owner's page count. */
+/* Another reference, whosever frame it is, by somebody who has one (or holds the lock of a p2m that has it). -EINVAL: overflow. */
+int must_check frame_get_again(mfn_t m);
+/*
+ * Drops a reference; the last one frees the frame and lowers the owner's page count. A domain's last frame drops the
+ * reference on the domain that its first one took, so domain_put must be callable wherever this is (p2m and grant locks held).
+ */
 void frame_put(mfn_t m);
+
+/* Debug: frames that the table says d owns, against d's counts. Logs, and counts what disagrees. */
+unsigned int frame_check(const struct domain *d);
 
 #endif

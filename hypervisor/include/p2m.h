@@ -3,8 +3,8 @@
  * The p2m: a domain's nested page table (AMD APM vol. 2, 15.25), four levels, entries of 4K, 2M and (dom0's identity map)
  * 1G. Each entry has a type; an entry without RAM keeps its type in the ignored bits of a non-present entry.
  *
- * Who counts what: a RAM entry owns the frame's count of 1. A FOREIGN, GRANT or SHARED-page entry holds one reference of
- * its own on the other domain's frame. MMIO holds none. Removing or narrowing an entry flushes each CPU that may
+ * Who counts what: a RAM entry owns the frame's count of 1. A FOREIGN, GRANT or XENPAGE entry holds one reference of
+ * its own on the frame, whoever owns that (another domain, the core). MMIO holds none. Removing or narrowing an entry flushes each CPU that may
  * have run the domain (tlb_flush_domain) before the reference is dropped.
  *
  * Lock: p2m.lock, class LOCK_P2M, protects all entries, counts by type and the parked list. Functions take it
@@ -59,6 +59,8 @@ int p2m_teardown(struct domain *d);
 
 /* What is at gfn. MFN_NONE unless it has a frame or is MMIO. *order (may be NULL): of the mapping that covers it. No reference. */
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
+/* The same with d->p2m.lock held: the frame stays as long as the lock is. */
+mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
 
 /*
  * The frame at gfn with a reference on it, taken under the lock; drop it with frame_put. write: only writable types.
@@ -68,7 +70,8 @@ int must_check p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn
 
 /*
  * Sets 2^order entries to consecutive frames. Replaces only HOLE and ABSENT entries: -EEXIST otherwise. -ENOMEM: no memory for a
- * table, nothing changed. References as described above are the caller's to have taken; on success the entry has them.
+ * table, nothing changed; -EINVAL: gfn too high, or d is dying. References as described above are the caller's to have taken; on success
+ * the entry has them.
  */
 int must_check p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
 
@@ -79,10 +82,35 @@ int must_check p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int orde
 int p2m_remove(struct domain *d, gfn_t gfn);
 int p2m_remove_type(struct domain *d, gfn_t gfn, enum p2m_type type, mfn_t expected /* or MFN_NONE */);
 
-/* Frames for gfns: allocates, zeroes, maps. -ENOMEM, -EEXIST: nothing changed. dom0: takes back the parked frame of that gfn. */
+/*
+ * Many removals with one flush. remove takes the entry that covers gfn out, whole if it is at most 2^max_order frames large, else one
+ * part of that size; *order (may be NULL): how large it was. types: bit mask of 1u << enum p2m_type. -ENOENT: nothing there, -EINVAL:
+ * another type or not `expected`, -ENOMEM: no memory to split; then nothing changed. finish flushes, then drops the references. A full
+ * batch is finished on the way. No lock of class P2M or above is held by callers.
+ */
+struct p2m_batch {
+    struct domain *d;
+    uint32_t entries, frames; /* collected, not yet released */
+    uint32_t tables;          /* emptied table frames, chained */
+    bool flush;
+    struct { mfn_t mfn; uint8_t order; } entry[32];
+};
+#define P2M_ANY_TYPE (~0u)
+void p2m_batch_init(struct p2m_batch *b, struct domain *d);
+int must_check p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types, mfn_t expected,
+                                unsigned int *order);
+void p2m_batch_finish(struct p2m_batch *b);
+
+/*
+ * Frames for 2^order gfns: allocates, zeroes, maps. -ENOMEM, -EEXIST, -EINVAL (as p2m_set): nothing changed. dom0: takes back the
+ * parked frames of these gfns; -EINVAL where there is none, for its RAM is where the machine has it.
+ */
 int must_check p2m_populate(struct domain *d, gfn_t gfn, unsigned int order);
 
-/* Nested page fault on gpa. 0: retry the instruction; -ENOENT: nothing is here (emulate); -EACCES: not allowed as `write`; -ENOMEM. */
+/*
+ * Nested page fault on gpa. 0: retry the instruction; -ENOENT: nothing is here (emulate); -EACCES: not allowed as `write` or `exec`;
+ * -EAGAIN: the frame is absent (retry later); -ENOMEM.
+ */
 int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec);
 
 /* dom0 only: gfn ranges (machine frames that are not RAM) that may be mapped through on fault. */

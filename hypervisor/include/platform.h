@@ -26,6 +26,7 @@ struct acpi_info {
     unsigned int tables;           /* of the RSDT/XSDT */
     paddr_t table[64];
     paddr_t dsdt, facs, fadt, madt;
+    paddr_t mcfg_base, mcfg_end;   /* memory-mapped PCI configuration space; 0, 0: none */
 };
 extern struct acpi_info acpi;
 struct acpi_header { char signature[4]; uint32_t length; uint8_t revision, checksum; char oem_id[6], oem_table[8]; uint32_t oem_revision, creator, creator_revision; } __packed_;

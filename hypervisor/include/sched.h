@@ -26,6 +26,7 @@ struct sched_unit {
     uint32_t cap;            /* percent of one CPU, 0: none */
     nsec_t cap_budget;       /* ns left in this period */
     bool parked;             /* out of budget until the next period */
+    struct timer cap_timer;  /* its next period */
     nsec_t started;          /* when it last got a CPU */
     nsec_t state_since;      /* runstate accounting */
     int state;               /* RUNSTATE_* */
@@ -52,12 +53,17 @@ void domain_unpause(struct domain *d);
 
 /* Makes a running v leave guest mode soon, so that it looks at its interrupts again; wakes it when blocked. */
 void vcpu_kick(struct vcpu *v);
+/* Ends HLT, poll or wait-for-SIPI, whatever is pending. */
+void vcpu_unblock(struct vcpu *v);
 
 int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft); /* -EINVAL: no online CPU in it */
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap); /* 0 weight: -EINVAL */
 
 struct runstate { int state; nsec_t since; uint64_t time[4]; };
 void sched_runstate(struct vcpu *v, struct runstate *rs);
+/* The run loop: charges whoever ran here, picks who runs next and loads its state; NULL: idle. Clears the need to pick. */
+struct vcpu *sched_pick(void);
+
 uint64_t sched_idle_time(unsigned int cpu); /* ns */
 
 /* True if the current hypercall has run long enough to stop and continue by re-execution, or work waits on this CPU. */

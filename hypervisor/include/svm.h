@@ -15,6 +15,11 @@ int svm_init_vcpu(struct vcpu *v);
 void svm_destroy_vcpu(struct vcpu *v);
 noreturn void svm_run_cpu(void);         /* the loop of every CPU: softirqs, pick, enter, exit, for ever */
 
+/* State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the scheduler. */
+struct cpu;
+void switch_in(struct cpu *c, struct vcpu *v);
+void switch_out(struct cpu *c, struct vcpu *v);
+
 /* General register by x86 number (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8-15). */
 uint64_t svm_get_gpr(struct vcpu *v, unsigned int n);
 void svm_set_gpr(struct vcpu *v, unsigned int n, uint64_t val);
@@ -29,6 +34,7 @@ void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment
 struct svm_paging { uint64_t cr0, cr3, cr4, efer, cr2; uint64_t rflags; unsigned int cpl; };
 void svm_get_paging(struct vcpu *v, struct svm_paging *p);
 void svm_set_rflags(struct vcpu *v, uint64_t rflags);
+unsigned int svm_get_cpl(struct vcpu *v);
 bool svm_mode_64(struct vcpu *v);        /* long mode and CS.L */
 
 #define EXC_DE 0

@@ -23,7 +23,7 @@ typedef int64_t nsec_t;    /* nanoseconds since boot */
 #define MFN_NONE MFN(~0ull)
 
 #define PAGE_SHIFT 12
-#define PAGE_SIZE (1ull << PAGE_SHIFT)
+#define PAGE_SIZE (1ul << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))
 #define ORDER_4K 0
 #define ORDER_2M 9

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains: created, found, shut down, killed.
+ *
+ * Creation builds everything, then inserts the domain in the list, which cannot fail. Killing is one resumable sequence of steps,
+ * used by domctl destroydomain and by a creation that failed half-way; each step is idempotent. The structure goes with the last
+ * reference: the creator's is dropped when the kill is complete, and a domain that still owns frames (somebody has them
+ * mapped) keeps one until they are back (mm/alloc.c); until then it is found by its id, dying.
+ *
+ * Lock: domlist_lock (LOCK_DOMLIST) protects the list and ids; each domain's lock (LOCK_DOMAIN) its shutdown state, parameters and
+ * memory map. Read next: vcpu.c, sched.c.
+ */
+#include "domain.h"
+#include "alloc.h"
+#include "cpu.h"
+#include "directmap.h"
+#include "errors.h"
+#include "guest.h"
+#include "lib.h"
+#include "svm.h"
+#include "xenpub.h"
+
+#include <xen/domctl.h>
+
+struct domain *dom0;
+
+static struct spinlock domlist_lock = SPINLOCK(LOCK_DOMLIST);
+static struct list domlist = LIST_INIT(domlist);
+static domid_t last_id;
+static struct domain *dead;    /* to be freed by reap(), linked through next_dead; atomic */
+
+/* --- references ---------------------------------------------------------------------------------------------- */
+
+/* A reference, unless the last one is gone and the structure about to be freed. */
+static bool try_ref(struct domain *d)
+{
+    uint32_t refs = READ_ONCE(d->refs);
+
+    while (refs)
+        if (__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return true;
+    return false;
+}
+
+struct domain *domain_get_next(domid_t first)
+{
+    struct domain *found = NULL;
+
+    spin_lock(&domlist_lock);
+    list_for_each(p, &domlist) {
+        struct domain *d = list_entry(p, struct domain, link);
+
+        if (d->id >= first && try_ref(d)) {
+            found = d;
+            break;
+        }
+    }
+    spin_unlock(&domlist_lock);
+    return found;
+}
+
+struct domain *domain_get(domid_t id)
+{
+    struct domain *d = domain_get_next(id);
+
+    if (d && d->id != id) {
+        domain_put(d);
+        d = NULL;
+    }
+    return d;
+}
+
+void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST); }
+
+static void domain_free(struct domain *d)
+{
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i])
+            vcpu_destroy(d->vcpu[i]);
+    vdev_destroy_domain(d);
+    if (mfn_valid_number(d->shared_info_mfn))
+        free_core(d->shared_info_mfn, 0);
+    heap_free(d->memory_map);
+    heap_free(d);
+}
+
+/* The last reference may go under any lock, so the structure is freed from a softirq. */
+static void reap(void *data)
+{
+    struct domain *d = __atomic_exchange_n(&dead, NULL, __ATOMIC_SEQ_CST);
+
+    (void)data;
+    while (d) {
+        struct domain *next = d->next_dead;
+
+        spin_lock(&domlist_lock);
+        list_del(&d->link);
+        spin_unlock(&domlist_lock);
+        domain_free(d);
+        evtchn_raise_global_virq(VIRQ_DOM_EXC);
+        d = next;
+    }
+}
+
+void domain_put(struct domain *d)
+{
+    struct domain *head;
+
+    if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST))
+        return;
+    ASSERT(d->dying == DOMAIN_DEAD);
+    head = __atomic_load_n(&dead, __ATOMIC_SEQ_CST);
+    do
+        d->next_dead = head;
+    while (!__atomic_compare_exchange_n(&dead, &head, d, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    smp_call(this_cpu()->id, reap, NULL);
+}
+
+/* --- creation ------------------------------------------------------------------------------------------------- */
+
+/* Inserts d under the id asked for (or a fresh one), sorted. -EEXIST, -ENOMEM: ids are used up. */
+static int insert(struct domain *d, domid_t wanted, bool any)
+{
+    struct list *at = &domlist;
+    int rc = 0;
+
+    spin_lock(&domlist_lock);
+    for (unsigned int tries = 0; any; tries++) {
+        bool taken = false;
+
+        wanted = (domid_t)(last_id + 1) < DOMID_FIRST_RESERVED ? (domid_t)(last_id + 1) : 1;
+        last_id = wanted;
+        list_for_each(p, &domlist)
+            taken |= list_entry(p, struct domain, link)->id == wanted;
+        if (!taken)
+            break;
+        if (tries > DOMID_FIRST_RESERVED) {
+            rc = -ENOMEM;
+            goto out;
+        }
+    }
+    list_for_each(p, &domlist) {
+        if (list_entry(p, struct domain, link)->id == wanted) {
+            rc = -EEXIST;
+            goto out;
+        }
+        if (list_entry(p, struct domain, link)->id > wanted) {
+            at = p;
+            break;
+        }
+    }
+    d->id = wanted;
+    list_add_before(&d->link, at);
+out:
+    spin_unlock(&domlist_lock);
+    return rc;
+}
+
+static void watchdog_expired(void *data)
+{
+    struct domain *d = data;
+
+    guest_log(d, "its watchdog expired: it did not ping in time\n");
+    domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
+int domain_create(struct xen_domctl_createdomain *config, domid_t *id, struct domain **out)
+{
+    bool any = *id == DOMID_INVALID || *id == 0xffff;
+    struct domain *d;
+    int rc = -ENOMEM;
+
+    if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
+        return -EINVAL;
+    d = heap_alloc(sizeof(*d));
+    if (!d)
+        return -ENOMEM;
+    d->is_dom0 = !any && *id == DOMID_DOM0;
+    d->refs = 1;
+    d->id = any ? DOMID_INVALID : *id;
+    list_init(&d->link);
+    spin_init(&d->lock, LOCK_DOMAIN);
+    memcpy(d->handle, config->handle, sizeof(d->handle));
+    d->createflags = config->flags;
+    d->max_vcpus = config->max_vcpus;
+    d->weight = SCHED_WEIGHT_DEFAULT;
+    d->created = clock_now();
+    d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON] = SHUTDOWN_reboot;
+    d->pause_count = d->controller_pauses = 1; /* starts paused */
+    for (int i = 0; i < 2; i++)
+        timer_setup(&d->watchdog[i], watchdog_expired, d, this_cpu()->id);
+    d->shared_info_mfn = alloc_core(0);
+    if (!mfn_valid_number(d->shared_info_mfn))
+        goto free;
+    d->shared_info = mfn_to_virt(d->shared_info_mfn);
+    rc = vdev_init_domain(d);
+    if (rc)
+        goto shared;
+    rc = p2m_init(d);
+    if (rc)
+        goto vdev;
+    rc = evtchn_init(d, config->max_evtchn_port);
+    if (rc)
+        goto p2m;
+    rc = grant_init(d, config->max_grant_frames, config->max_maptrack_frames);
+    if (rc)
+        goto evtchn;
+    pvclock_update_wallclock(d);
+    rc = insert(d, *id, any);
+    if (rc)
+        goto grant;
+    if (d->is_dom0)
+        dom0 = d;
+    *id = d->id;
+    *out = d;
+    return 0;
+
+grant:
+    grant_free(d);
+evtchn:
+    while (evtchn_teardown(d) == -ERESTART)
+        ;
+p2m:
+    while (p2m_teardown(d) == -ERESTART)
+        ;
+vdev:
+    vdev_destroy_domain(d);
+shared:
+    free_core(d->shared_info_mfn, 0);
+free:
+    heap_free(d);
+    return rc;
+}
+
+int domain_alloc_vcpus(struct domain *d, unsigned int n)
+{
+    if (n != d->max_vcpus)
+        return -EINVAL;
+    for (unsigned int i = 0; i < n; i++) {
+        if (d->vcpu[i])
+            continue;
+        d->vcpu[i] = vcpu_create(d, i);
+        if (!d->vcpu[i])
+            return -ENOMEM; /* those that exist stay; the next call or the destroyer deals with them */
+    }
+    return 0;
+}
+
+/* --- the end -------------------------------------------------------------------------------------------------- */
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+    if (d->is_dom0)
+        machine_stop(reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog ? "dom0 crashed" : "dom0 asked for it", reason);
+    spin_lock(&d->lock);
+    if (d->shutting_down) {
+        spin_unlock(&d->lock);
+        return;
+    }
+    d->shutting_down = true;
+    d->shutdown_code = reason;
+    spin_unlock(&d->lock);
+    domain_pause(d);
+    __atomic_store_n(&d->shut_down, true, __ATOMIC_SEQ_CST);
+    evtchn_raise_global_virq(VIRQ_DOM_EXC);
+}
+
+void domain_resume(struct domain *d)
+{
+    bool was;
+
+    spin_lock(&d->lock);
+    was = d->shutting_down;
+    d->shutting_down = d->shut_down = false;
+    d->shutdown_code = 0;
+    spin_unlock(&d->lock);
+    if (was)
+        domain_unpause(d);
+}
+
+void domain_crash(struct vcpu *v, const char *fmt, ...)
+{
+    char why[160];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof(why), fmt, ap);
+    va_end(ap);
+    guest_log(v->d, "vcpu %u crashed: %s\n", v->id, why);
+    svm_dump(v);
+    domain_shutdown(v->d, SHUTDOWN_crash);
+}
+
+int domain_kill(struct domain *d)
+{
+    int rc;
+
+    if (d->is_dom0)
+        return -EINVAL;
+    if (d->dying == DOMAIN_DEAD)
+        return 0;
+    if (d->dying == DOMAIN_ALIVE) {
+        d->dying = DOMAIN_DYING;
+        domain_pause_sync(d);
+        for (int i = 0; i < 2; i++)
+            timer_stop(&d->watchdog[i]);
+        alloc_claim(d, 0);
+    }
+    rc = grant_teardown(d);
+    if (rc)
+        return rc;
+    rc = evtchn_teardown(d);
+    if (rc)
+        return rc;
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i])
+            vcpu_release_guest_frames(d->vcpu[i]);
+    rc = p2m_teardown(d);
+    if (rc)
+        return rc;
+    grant_free(d);
+    d->dying = DOMAIN_DEAD;
+    evtchn_raise_global_virq(VIRQ_DOM_EXC);
+    domain_put(d);
+    return 0;
+}

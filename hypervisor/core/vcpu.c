@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vcpu's life and the state that it shares with its guest: vcpu_info (registered, copied, pending again: pitfall 8), runstate,
+ * the event upcall, INIT and SIPI.
+ *
+ * Who writes what: vcpu_info.time and runstate only on the CPU that is about to run the vcpu, or when it is registered; the event
+ * words by atomic operations from anywhere. INIT and SIPI leave a note that the vcpu's own CPU acts on (svm/inject.c).
+ *
+ * Read next: evtchn.c.
+ */
+#include "alloc.h"
+#include "cpu.h"
+#include "domain.h"
+#include "errors.h"
+#include "guest.h"
+#include "lib.h"
+#include "svm.h"
+
+#define LEGACY_VCPUS XEN_LEGACY_MAX_VCPUS
+
+/* Where events of vcpus without a registered vcpu_info and without a place in shared_info go: never delivered. */
+static vcpu_info_t dummy_info[MAX_CPUS];
+
+static void singleshot_fired(void *data) { evtchn_raise_virq(data, VIRQ_TIMER); }
+
+static void periodic_fired(void *data)
+{
+    struct vcpu *v = data;
+
+    evtchn_raise_virq(v, VIRQ_TIMER);
+    if (v->period)
+        timer_set(&v->periodic, clock_now() + v->period);
+}
+
+static void poll_timed_out(void *data) { vcpu_unblock(data); }
+
+struct vcpu *vcpu_create(struct domain *d, unsigned int id)
+{
+    struct vcpu *v = heap_alloc(sizeof(*v));
+    unsigned int cpu = this_cpu()->id;
+
+    if (!v)
+        return NULL;
+    v->d = d;
+    v->id = id;
+    v->down = true;
+    v->blocked = true;
+    v->info = id < LEGACY_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info[cpu];
+    timer_setup(&v->singleshot, singleshot_fired, v, cpu);
+    timer_setup(&v->periodic, periodic_fired, v, cpu);
+    timer_setup(&v->poll_timer, poll_timed_out, v, cpu);
+    if (svm_init_vcpu(v))
+        goto free;
+    if (vdev_init_vcpu(v))
+        goto svm;
+    v->vdev.sipi_vector = -1;
+    if (sched_add_vcpu(v))
+        goto vdev;
+    return v;
+
+vdev:
+    vdev_destroy_vcpu(v);
+svm:
+    svm_destroy_vcpu(v);
+free:
+    heap_free(v);
+    return NULL;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+    timer_stop(&v->singleshot);
+    timer_stop(&v->periodic);
+    timer_stop(&v->poll_timer);
+    sched_remove_vcpu(v);
+    vdev_destroy_vcpu(v);
+    svm_destroy_vcpu(v);
+    heap_free(v);
+}
+
+void vcpu_release_guest_frames(struct vcpu *v)
+{
+    struct guest_pin pin = { v->info_pin.mfn, v->info_pin.va };
+
+    v->info = &dummy_info[0];
+    v->info_pin.va = NULL;
+    v->runstate_va = 0;
+    guest_unpin(&pin);
+}
+
+bool vcpu_runnable(const struct vcpu *v)
+{
+    return !READ_ONCE(v->blocked) && !v->down && !READ_ONCE(v->pause_count) && !READ_ONCE(v->d->pause_count) &&
+           (v->initialised || v->vdev.sipi_vector >= 0);
+}
+
+bool vcpu_has_pending(struct vcpu *v)
+{
+    if (v->down)
+        return v->vdev.nmi_pending;
+    if (v->d->vdev.callback_vector && !v->vdev.upcall_vector && READ_ONCE(v->info->evtchn_upcall_pending))
+        return true;
+    return v->vdev.nmi_pending || lapic_highest_pending(v) >= 0;
+}
+
+void vcpu_event_upcall(struct vcpu *v)
+{
+    if (v->vdev.upcall_vector)
+        lapic_set_irq(v, v->vdev.upcall_vector, false);
+    else
+        vcpu_kick(v);
+}
+
+/*
+ * Moves v's vcpu_info into a frame of its own. Events that were pending at the old place are copied, and raised again, since the
+ * guest's handler may have looked at the old place last.
+ */
+int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+{
+    struct guest_pin pin;
+    vcpu_info_t *info;
+    int rc;
+
+    if (offset > PAGE_SIZE - sizeof(*info) || offset % sizeof(uint64_t))
+        return -EINVAL;
+    if (v->info_pin.va)
+        return -EBUSY;
+    rc = guest_pin(v->d, gfn, &pin);
+    if (rc)
+        return rc;
+    info = (vcpu_info_t *)((uint8_t *)pin.va + offset);
+    if (v != current_vcpu())
+        vcpu_pause_sync(v);
+    if (v->info >= dummy_info && v->info < dummy_info + MAX_CPUS) {
+        memset(info, 0, sizeof(*info));
+        info->evtchn_upcall_mask = 1;
+    } else {
+        memcpy(info, v->info, sizeof(*info));
+    }
+    v->info_pin = (struct guest_pin_info){ pin.mfn, pin.va };
+    __atomic_store_n(&v->info, info, __ATOMIC_SEQ_CST);
+    evtchn_vcpu_info_moved(v);
+    pvclock_update(v);
+    if (v != current_vcpu())
+        vcpu_unpause(v);
+    return 0;
+}
+
+/* <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is bit 63 of state_entry_time. */
+void vcpu_update_runstate(struct vcpu *v)
+{
+    struct vcpu_runstate_info info = { 0 };
+    struct runstate rs;
+    gva_t flag_byte = v->runstate_va + offsetof(struct vcpu_runstate_info, state_entry_time) + 7;
+    bool flag = v->d->vm_assist & (1ull << VMASST_TYPE_runstate_update_flag);
+
+    if (!v->runstate_va)
+        return;
+    sched_runstate(v, &rs);
+    info.state = rs.state;
+    info.state_entry_time = (uint64_t)rs.since;
+    memcpy(info.time, rs.time, sizeof(info.time));
+    /* The page may be gone, or the address nonsense: the guest's loss. */
+    if (flag) {
+        uint8_t top = (uint8_t)((info.state_entry_time | XEN_RUNSTATE_UPDATE) >> 56);
+
+        if (guest_write(v, flag_byte, &top, 1))
+            return;
+        info.state_entry_time |= XEN_RUNSTATE_UPDATE;
+    }
+    if (guest_write(v, v->runstate_va, &info, sizeof(info)) || !flag)
+        return;
+    uint8_t top = (uint8_t)((info.state_entry_time & ~XEN_RUNSTATE_UPDATE) >> 56);
+
+    if (guest_write(v, flag_byte, &top, 1))
+        return;
+}
+
+void vcpu_update_time(struct vcpu *v) { pvclock_update(v); }
+
+void vcpu_entering(struct vcpu *v) { vcpu_update_runstate(v); }
+
+void vcpu_init_received(struct vcpu *v)
+{
+    v->down = true;
+    v->initialised = false;
+    v->vdev.sipi_vector = -1;
+    lapic_reset(v, true);
+    __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
+    sched_wake(v); /* takes it off its CPU */
+}
+
+void vcpu_sipi_received(struct vcpu *v, uint8_t vector)
+{
+    if (v->initialised || v->vdev.sipi_vector >= 0)
+        return; /* only a CPU that waits for it listens (APM vol. 2, 14.1) */
+    v->vdev.sipi_vector = vector;
+    v->down = false;
+    vcpu_unblock(v);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ACPI tables that dom0 finds: the machine's own, but for a new MADT (one processor entry a vcpu, its acpi_id the vcpu id, its
+ * APIC id the emulated one) and without those of hardware that the core keeps: IVRS and DMAR (IOMMUs), HPET, MCFG (configuration
+ * space goes through the ports, where MSI is hidden). ACPI 6, 5.2.5 to 5.2.12.
+ */
+#include "directmap.h"
+#include "dom0.h"
+#include "lib.h"
+#include "platform.h"
+
+struct rsdp {
+    char signature[8];
+    uint8_t checksum;
+    char oem_id[6];
+    uint8_t revision;
+    uint32_t rsdt;
+    uint32_t length;
+    uint64_t xsdt;
+    uint8_t extended_checksum, reserved[3];
+} __packed_;
+
+struct madt { struct acpi_header h; uint32_t lapic; uint32_t flags; } __packed_;
+struct madt_lapic { uint8_t type, length, acpi_id, apic_id; uint32_t flags; } __packed_;
+struct madt_ioapic { uint8_t type, length, id, reserved; uint32_t address, gsi_base; } __packed_;
+struct madt_override { uint8_t type, length, bus, irq; uint32_t gsi; uint16_t flags; } __packed_;
+
+static bool hidden(const struct acpi_header *h)
+{
+    static const char names[][5] = { "APIC", "IVRS", "DMAR", "HPET", "MCFG" };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+        if (!memcmp(h->signature, names[i], 4))
+            return true;
+    return false;
+}
+
+static void finish(struct acpi_header *h, const char *signature, uint8_t *end, uint8_t revision)
+{
+    memcpy(h->signature, signature, 4);
+    h->length = (uint32_t)(end - (uint8_t *)h);
+    h->revision = revision;
+    memcpy(h->oem_id, "CLEAVE", 6);
+    memcpy(h->oem_table, "DOM0    ", 8);
+    h->oem_revision = 1;
+    h->checksum = 0;
+    h->checksum = (uint8_t)-acpi_checksum(h, h->length);
+}
+
+static uint8_t *build_madt(struct domain *d, uint8_t *at)
+{
+    struct madt *m = (struct madt *)at;
+
+    m->lapic = 0xfee00000;
+    m->flags = 0; /* no 8259 to be set up */
+    at += sizeof(*m);
+    for (unsigned int i = 0; i < d->max_vcpus; i++, at += sizeof(struct madt_lapic))
+        *(struct madt_lapic *)at = (struct madt_lapic){ 0, sizeof(struct madt_lapic), (uint8_t)i, (uint8_t)(2 * i), 1 };
+    for (unsigned int i = 0; i < MIN(acpi.ioapics, 1u); i++, at += sizeof(struct madt_ioapic))
+        *(struct madt_ioapic *)at = (struct madt_ioapic){ 1, sizeof(struct madt_ioapic), acpi.ioapic[i].id, 0,
+                                                          (uint32_t)acpi.ioapic[i].address, acpi.ioapic[i].gsi_base };
+    for (unsigned int i = 0; i < acpi.overrides; i++, at += sizeof(struct madt_override))
+        *(struct madt_override *)at = (struct madt_override){ 2, sizeof(struct madt_override), 0, acpi.override[i].irq,
+                                                              acpi.override[i].gsi, acpi.override[i].flags };
+    finish(&m->h, "APIC", at, 3);
+    return at;
+}
+
+paddr_t dom0_acpi_tables(struct domain *d, paddr_t page)
+{
+    uint8_t *base = paddr_to_virt(page), *at = base + ROUND_UP(sizeof(struct rsdp), 16), *madt;
+    struct rsdp *r = (struct rsdp *)base;
+    struct acpi_header *xsdt;
+
+    memset(base, 0, PAGE_SIZE);
+    madt = at;
+    at = (uint8_t *)ROUND_UP((uint64_t)build_madt(d, at), 16);
+    xsdt = (struct acpi_header *)at;
+    at += sizeof(*xsdt);
+    for (unsigned int i = 0; i < acpi.tables; i++) {
+        const struct acpi_header *h = paddr_to_virt(acpi.table[i]);
+        uint64_t address = acpi.table[i];
+
+        if (!memcmp(h->signature, "APIC", 4))
+            address = page + (uint64_t)(madt - base);
+        else if (hidden(h))
+            continue;
+        BUG_ON(at + 8 > base + PAGE_SIZE);
+        memcpy(at, &address, 8);
+        at += 8;
+    }
+    finish(xsdt, "XSDT", at, 1);
+
+    memcpy(r->signature, "RSD PTR ", 8);
+    memcpy(r->oem_id, "CLEAVE", 6);
+    r->revision = 2;
+    r->length = sizeof(*r);
+    r->xsdt = page + (uint64_t)((uint8_t *)xsdt - base);
+    r->checksum = (uint8_t)-acpi_checksum(r, 20);
+    r->extended_checksum = (uint8_t)-acpi_checksum(r, sizeof(*r));
+    return page;
+}

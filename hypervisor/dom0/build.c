@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dom0, the control domain: an unmodified kernel started through its PVH entry point (<xen/arch-x86/hvm/start_info.h>), on the
+ * machine's own low memory. Steps in reading order at the bottom.
+ *
+ * In its memory below 1 MiB, three pages are laid out for it: start_info with the module list and memory map, the command line, the
+ * ACPI tables. Kernel at its own address, initrd behind it.
+ */
+#include "alloc.h"
+#include "boot.h"
+#include "cpu.h"
+#include "directmap.h"
+#include "dom0.h"
+#include "elf.h"
+#include "errors.h"
+#include "lib.h"
+#include "platform.h"
+#include "svm.h"
+
+#include <xen/arch-x86/hvm/start_info.h>
+#include <xen/domctl.h>
+#include <xen/elfnote.h>
+
+#define KERNEL_LOW 0x1000000ul /* nothing of a kernel or initrd below 16 MiB */
+
+static struct domain *create(void)
+{
+    struct xen_domctl_createdomain config = {
+        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+        .max_vcpus = nr_cpus,
+        .max_evtchn_port = ~0u,
+        .max_grant_frames = -1,
+        .max_maptrack_frames = -1,
+        .arch.emulation_flags = XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC,
+    };
+    domid_t id = DOMID_DOM0;
+    struct domain *d;
+    char value[16];
+    uint64_t n;
+
+    if (cmdline_get("dom0_max_vcpus", value, sizeof(value))) {
+        if (!parse_number(value, &n) || !n || n > MAX_VCPUS)
+            panic("dom0_max_vcpus=%s: give a number from 1 to %u\n", value, MAX_VCPUS);
+        config.max_vcpus = (uint32_t)n;
+    }
+    if (domain_create(&config, &id, &d))
+        panic("no memory to create dom0\n");
+    return d;
+}
+
+/* All ports but those of devices that are the core's, emulated, or able to stop the machine (vdev/io.c). */
+static void give_ports(struct domain *d)
+{
+    static const uint16_t kept[][2] = {
+        { 0x20, 0x21 }, { 0xa0, 0xa1 },   /* PIC */
+        { 0x92, 0x92 },                   /* fast reset */
+        { 0xcf8, 0xcff },                 /* PCI configuration, reset */
+        { 0x3f8, 0x3ff },                 /* the core's serial port */
+    };
+
+    svm_allow_ports(d, 0, 0xffff);
+    for (unsigned int i = 0; i < ARRAY_SIZE(kept); i++)
+        svm_deny_ports(d, kept[i][0], kept[i][1]);
+    if (acpi.pm1a_control)
+        svm_deny_ports(d, acpi.pm1a_control, acpi.pm1a_control + 1);
+    if (acpi.pm1b_control)
+        svm_deny_ports(d, acpi.pm1b_control, acpi.pm1b_control + 1);
+}
+
+/* Copies the kernel to where it wants to be; returns the end of what it occupies, and its entry point. */
+static paddr_t load_kernel(const struct dom0_memory *m, uint32_t *entry)
+{
+    struct elf_image e = { paddr_to_virt(boot_info.module[0].start),
+                           boot_info.module[0].end - boot_info.module[0].start };
+    struct elf_segment segment[ELF_MAX_SEGMENTS];
+    const char *why;
+    paddr_t end = 0;
+    int n;
+
+    if (elf_check(&e, &why))
+        panic("dom0's kernel (module 0, %lu bytes) cannot be used: %s\n", e.size, why);
+    if (elf_xen_note(&e, XEN_ELFNOTE_PHYS32_ENTRY, entry))
+        panic("dom0's kernel has no PVH entry point (ELF note PHYS32_ENTRY): it needs CONFIG_PVH\n");
+    n = elf_segments(&e, segment);
+    if (n < 0)
+        panic("dom0's kernel has no or too many segments to load\n");
+    for (int i = 0; i < n; i++) {
+        const struct elf_segment *s = &segment[i];
+
+        if (s->paddr < KERNEL_LOW || s->paddr + s->memory_size > m->end)
+            panic("dom0's kernel wants %#lx-%#lx, its memory is %#lx-%#lx: raise dom0_mem\n", s->paddr,
+                  s->paddr + s->memory_size, KERNEL_LOW, m->end);
+        memcpy(paddr_to_virt(s->paddr), s->data, s->file_size);
+        memset(paddr_to_virt(s->paddr + s->file_size), 0, s->memory_size - s->file_size);
+        end = MAX(end, s->paddr + s->memory_size);
+    }
+    return ROUND_UP(end, PAGE_SIZE);
+}
+
+static void start_info(struct domain *d, const struct dom0_memory *m, paddr_t at, paddr_t initrd, uint64_t initrd_size)
+{
+    paddr_t cmdline = at + PAGE_SIZE, tables = at + 2 * PAGE_SIZE;
+    struct hvm_start_info *s = paddr_to_virt(at);
+    struct hvm_modlist_entry *module = (struct hvm_modlist_entry *)(s + 1);
+    struct hvm_memmap_table_entry *map = (struct hvm_memmap_table_entry *)(module + 1);
+
+    BUG_ON(tables + PAGE_SIZE != m->low_end);
+    memset(s, 0, PAGE_SIZE);
+    strlcpy_(paddr_to_virt(cmdline), boot_info.module[0].args, PAGE_SIZE);
+    *s = (struct hvm_start_info){
+        .magic = 0x336ec578,
+        .version = 1,
+        .flags = SIF_PRIVILEGED | SIF_INITDOMAIN,
+        .nr_modules = initrd_size ? 1 : 0,
+        .modlist_paddr = initrd_size ? virt_to_paddr(module) : 0,
+        .cmdline_paddr = cmdline,
+        .rsdp_paddr = dom0_acpi_tables(d, tables),
+        .memmap_paddr = virt_to_paddr(map),
+        .memmap_entries = d->memory_map_entries,
+    };
+    *module = (struct hvm_modlist_entry){ .paddr = initrd, .size = initrd_size };
+    BUG_ON((uint8_t *)(map + d->memory_map_entries) > (uint8_t *)s + PAGE_SIZE);
+    for (unsigned int i = 0; i < d->memory_map_entries; i++)
+        map[i] = (struct hvm_memmap_table_entry){ .addr = d->memory_map[i].addr, .size = d->memory_map[i].size,
+                                                  .type = d->memory_map[i].type };
+}
+
+static void free_modules(void)
+{
+    for (unsigned int i = 0; i < boot_info.modules; i++)
+        alloc_add_range(boot_info.module[i].start >> PAGE_SHIFT,
+                        ROUND_UP(boot_info.module[i].end, PAGE_SIZE) >> PAGE_SHIFT);
+}
+
+void dom0_build(void)
+{
+    struct dom0_memory m;
+    struct domain *d;
+    paddr_t initrd, info;
+    uint64_t initrd_size = 0;
+    uint32_t entry;
+
+    if (!boot_info.modules)
+        panic("no dom0 kernel: the first multiboot module must be a Linux vmlinux (QEMU: -initrd \"vmlinux ARGS,initrd\")\n");
+    dom0_memory_choose(&m);
+    d = create();
+    dom0_memory_give(d, &m);
+    give_ports(d);
+
+    initrd = load_kernel(&m, &entry);
+    if (boot_info.modules > 1)
+        initrd_size = boot_info.module[1].end - boot_info.module[1].start;
+    if (initrd + initrd_size > m.end)
+        panic("dom0's kernel and initrd end at %#lx, its memory at %#lx: raise dom0_mem\n", initrd + initrd_size, m.end);
+    memcpy(paddr_to_virt(initrd), paddr_to_virt(boot_info.module[1].start), initrd_size);
+    info = m.low_end - 3 * PAGE_SIZE;
+    start_info(d, &m, info, initrd, initrd_size);
+    free_modules();
+
+    if (domain_alloc_vcpus(d, d->max_vcpus))
+        panic("no memory for dom0's %u vcpus\n", d->max_vcpus);
+    svm_reset_to_pvh(d->vcpu[0], entry, (uint32_t)info);
+    d->vcpu[0]->down = false;
+    d->vcpu[0]->blocked = false;
+    log_info("dom0: %lu MiB, %u vcpus, kernel entry %#x, initrd %lu KiB at %#lx\n", m.pages * PAGE_SIZE >> 20,
+             d->max_vcpus, entry, initrd_size >> 10, initrd);
+    d->controller_pauses = 0;
+    domain_unpause(d);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files of dom0/. Addresses are dom0's physical ones, which are the machine's. */
+#ifndef CLV_DOM0_H
+#define CLV_DOM0_H
+
+#include "domain.h"
+#include "types.h"
+
+/* acpi_tables.c: RSDP, XSDT and MADT for dom0 in the given page; returns the RSDP's address. */
+paddr_t dom0_acpi_tables(struct domain *d, paddr_t page);
+
+/* memory.c */
+struct dom0_memory {
+    paddr_t low_end;     /* end of its RAM below 1 MiB */
+    paddr_t end;         /* all usable RAM below this is its own */
+    uint64_t pages;
+};
+void dom0_memory_choose(struct dom0_memory *m);
+void dom0_memory_give(struct domain *d, const struct dom0_memory *m);
+
+#endif

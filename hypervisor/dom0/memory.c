@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dom0's memory: the machine's lowest RAM, each guest frame the machine frame of that number, so that devices can do DMA without an
+ * IOMMU (design.md, "dom0's frames"). What is not its own RAM stays visible in the map as unusable, never left
+ * out: Linux would place device registers there. What is not RAM at all is mapped through on its first touch, except the
+ * registers that the core emulates or hides.
+ */
+#include "alloc.h"
+#include "boot.h"
+#include "cpu.h"
+#include "dom0.h"
+#include "errors.h"
+#include "lib.h"
+#include "platform.h"
+
+#define MIB (1ul << 20)
+#define DOM0_MIN (128 * MIB)
+#define DOM0_DEFAULT (512 * MIB)
+#define E820_UNUSABLE 5u
+#define LAPIC_FRAME 0xfee00ull
+#define HPET_FRAME 0xfed00ull
+
+static uint64_t ram_below(paddr_t limit)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        const struct boot_range *r = &boot_info.range[i];
+        paddr_t end = MIN(ROUND_DOWN(r->end, PAGE_SIZE), limit), start = ROUND_UP(r->start, PAGE_SIZE);
+
+        if (r->type == BOOT_RAM && start < end)
+            sum += end - start;
+    }
+    return sum;
+}
+
+/* How much the command line asks for, or what suits this machine. */
+static uint64_t wanted_bytes(uint64_t ram)
+{
+    char value[32];
+    uint64_t bytes = MIN(DOM0_DEFAULT, ram / 2);
+
+    if (cmdline_get("dom0_mem", value, sizeof(value)) && !parse_size(value, &bytes))
+        panic("dom0_mem=%s is not a size: write dom0_mem=512M or 1G\n", value);
+    if (bytes < DOM0_MIN)
+        panic("dom0_mem=%luM is less than a Debian kernel needs to boot (%luM)\n", bytes / MIB, DOM0_MIN / MIB);
+    if (bytes > ram)
+        panic("dom0_mem=%luM, but the machine has %luM of usable RAM: give dom0 less or the machine more\n",
+              bytes / MIB, ram / MIB);
+    return bytes;
+}
+
+void dom0_memory_choose(struct dom0_memory *m)
+{
+    uint64_t wanted = ROUND_DOWN(wanted_bytes(ram_below(~0ull)), PAGE_SIZE), sum = 0;
+
+    *m = (struct dom0_memory){ 0 };
+    for (unsigned int i = 0; i < boot_info.ranges && sum < wanted; i++) {
+        const struct boot_range *r = &boot_info.range[i];
+        paddr_t start = ROUND_UP(r->start, PAGE_SIZE), end = ROUND_DOWN(r->end, PAGE_SIZE);
+
+        if (r->type != BOOT_RAM || start >= end)
+            continue;
+        end = MIN(end, start + (wanted - sum));
+        sum += end - start;
+        m->end = end;
+        if (end <= MIB)
+            m->low_end = end;
+    }
+    m->pages = sum / PAGE_SIZE;
+}
+
+static void map_identity(struct domain *d, uint64_t start, uint64_t end)
+{
+    while (start < end) {
+        unsigned int order = ORDER_4K;
+
+        if (!(start % (1ull << ORDER_2M)) && end - start >= 1ull << ORDER_2M)
+            order = ORDER_2M;
+        if (p2m_set(d, GFN(start), MFN(start), order, P2M_RAM))
+            panic("no memory for dom0's nested page tables: lower dom0_mem or give the machine more RAM\n");
+        start += 1ull << order;
+    }
+}
+
+/* One more entry of dom0's memory map; neighbours of one type are joined. */
+static void map_entry(struct domain *d, paddr_t start, paddr_t end, uint32_t type)
+{
+    struct xen_memory_map_entry *e = &d->memory_map[d->memory_map_entries];
+
+    if (start >= end)
+        return;
+    if (d->memory_map_entries && e[-1].type == type && e[-1].addr + e[-1].size == start)
+        e[-1].size += end - start;
+    else
+        d->memory_map[d->memory_map_entries++] = (struct xen_memory_map_entry){ start, end - start, type };
+}
+
+static void build_map(struct domain *d, const struct dom0_memory *m)
+{
+    paddr_t tables = m->low_end - PAGE_SIZE;
+
+    d->memory_map = heap_alloc((2 * boot_info.ranges + 4) * sizeof(*d->memory_map));
+    if (!d->memory_map)
+        panic("no memory for dom0's memory map\n");
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        const struct boot_range *r = &boot_info.range[i];
+
+        if (r->type == BOOT_RAM) {
+            paddr_t end = MIN(r->end, m->end);
+
+            if (r->start <= tables && tables < end) {
+                map_entry(d, r->start, tables, BOOT_RAM);
+                map_entry(d, tables, m->low_end, BOOT_ACPI);
+                map_entry(d, m->low_end, end, BOOT_RAM);
+            } else {
+                map_entry(d, r->start, end, BOOT_RAM);
+            }
+            map_entry(d, MAX(r->start, m->end), r->end, E820_UNUSABLE);
+        } else {
+            map_entry(d, r->start, r->end, r->type == BOOT_CORE ? E820_UNUSABLE : r->type);
+        }
+    }
+}
+
+/* Frames that are not RAM, but for those of the core: what it emulates (I/O APIC), hides (HPET, MCFG) or owns (local APIC). */
+static void allow_devices(struct domain *d)
+{
+    uint64_t hidden[8][2] = { { LAPIC_FRAME, LAPIC_FRAME + 1 }, { HPET_FRAME, HPET_FRAME + 1 } }, at = 0;
+    unsigned int n = 2;
+
+    for (unsigned int i = 0; i < acpi.ioapics; i++, n++)
+        hidden[n][0] = acpi.ioapic[i].address >> PAGE_SHIFT, hidden[n][1] = hidden[n][0] + 1;
+    if (acpi.mcfg_end)
+        hidden[n][0] = acpi.mcfg_base >> PAGE_SHIFT, hidden[n][1] = acpi.mcfg_end >> PAGE_SHIFT, n++;
+
+    while (at < 1ull << (cpu_features.physical_bits - PAGE_SHIFT)) {
+        uint64_t next = 1ull << (cpu_features.physical_bits - PAGE_SHIFT), skip = 0;
+
+        /* The nearest obstacle at or after `at`. */
+        for (unsigned int i = 0; i < boot_info.ranges; i++) {
+            const struct boot_range *r = &boot_info.range[i];
+            uint64_t start = ROUND_UP(r->start, PAGE_SIZE) >> PAGE_SHIFT, end = r->end >> PAGE_SHIFT;
+
+            if ((r->type == BOOT_RAM || r->type == BOOT_CORE) && end > at && start < next)
+                next = start, skip = end;
+        }
+        for (unsigned int i = 0; i < n; i++)
+            if (hidden[i][1] > at && hidden[i][0] < next)
+                next = hidden[i][0], skip = hidden[i][1];
+        if (next > at)
+            p2m_allow_mmio(d, at, next);
+        at = MAX(skip, next);
+    }
+}
+
+void dom0_memory_give(struct domain *d, const struct dom0_memory *m)
+{
+    d->max_pages = m->pages;
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        const struct boot_range *r = &boot_info.range[i];
+        uint64_t start = ROUND_UP(r->start, PAGE_SIZE) >> PAGE_SHIFT, end = MIN(r->end, m->end) >> PAGE_SHIFT;
+
+        if (r->type != BOOT_RAM || start >= end)
+            continue;
+        /* Below 1 MiB nothing was ever in the allocator. */
+        if (end > MIB / PAGE_SIZE && alloc_take_range(start, end))
+            panic("dom0_mem=%luM leaves too little for the core itself: lower it, or give the machine more RAM\n",
+                  m->pages * PAGE_SIZE / MIB);
+    }
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        const struct boot_range *r = &boot_info.range[i];
+        uint64_t start = ROUND_UP(r->start, PAGE_SIZE) >> PAGE_SHIFT, end = MIN(r->end, m->end) >> PAGE_SHIFT;
+
+        if (r->type != BOOT_RAM || start >= end)
+            continue;
+        alloc_assign(d, start, end);
+        map_identity(d, start, end);
+    }
+    allow_devices(d);
+    build_map(d, m);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop that each CPU runs for ever: do what interrupts asked for, take the vcpu that the scheduler gives, enter it, handle its
+ * exit. There is one stack a CPU and nothing sleeps in the core, so this is all there is of control flow.
+ *
+ * Order that matters (pitfalls 1 and 2): clear GIF, say whom we run, compare flush generations, look for work a last time,
+ * VMRUN. What another CPU asks of us after that look arrives as an interrupt, which makes the guest exit at once.
+ *
+ * Read next: world.S (the switch itself), exit.c (what an exit means), inject.c.
+ */
+#include "cpu.h"
+#include "vmcb.h"
+
+static inline void clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
+static inline void stgi(void) { __asm__ volatile("stgi" ::: "memory"); }
+
+/* One entry and exit. False: something came up first. */
+static bool enter(struct cpu *c, struct vcpu *v)
+{
+    bool entered = false;
+
+    clgi();
+    __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
+    tlb_prepare(c, v);
+    if (likely(!READ_ONCE(c->softirq))) {
+        world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs, c->host_vmcb);
+        entered = true;
+    } else {
+        v->svm->pending = v->vmcb->eventinj; /* what was chosen to be delivered waits for the next entry */
+    }
+    c->guest_entries++;
+    __atomic_store_n(&c->guest_domain, NULL, __ATOMIC_RELEASE);
+    stgi();
+    return entered;
+}
+
+static void run_vcpu(struct cpu *c, struct vcpu *v)
+{
+    c->current = v;
+    while (!READ_ONCE(c->softirq)) {
+        inject_prepare(v);
+        if (!enter(c, v))
+            continue;
+        v->svm->exits++;
+        inject_recover(v);
+        exit_handle(v);
+    }
+    c->current = NULL;
+}
+
+noreturn void svm_run_cpu(void)
+{
+    struct cpu *c = this_cpu();
+
+    for (;;) {
+        softirq_run();
+        struct vcpu *v = sched_pick();
+
+        if (v)
+            run_vcpu(c, v);
+        else
+            cpu_idle();
+    }
+}

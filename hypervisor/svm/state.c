@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vcpu's register state as the rest of the core sees it: single registers, segments, MSRs kept in the VMCB, the dump.
+ * Whole contexts: context.c.
+ */
+#include "cpu.h"
+#include "errors.h"
+#include "vmcb.h"
+
+/* Where a general register lives, by its number in x86 encodings. */
+static uint64_t *gpr(struct vcpu *v, unsigned int n)
+{
+    struct guest_regs *r = &v->regs;
+    uint64_t *const map[16] = {
+        &v->vmcb->rax, &r->rcx, &r->rdx, &r->rbx, &v->vmcb->rsp, &r->rbp, &r->rsi, &r->rdi,
+        &r->r8, &r->r9, &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15,
+    };
+
+    return map[n & 15];
+}
+
+uint64_t svm_get_gpr(struct vcpu *v, unsigned int n) { return *gpr(v, n); }
+void svm_set_gpr(struct vcpu *v, unsigned int n, uint64_t val) { *gpr(v, n) = val; }
+unsigned int svm_get_cpl(struct vcpu *v) { return v->vmcb->cpl; }
+uint64_t svm_get_rip(struct vcpu *v) { return v->vmcb->rip; }
+
+bool svm_mode_64(struct vcpu *v)
+{
+    return (v->vmcb->efer & EFER_LMA) && (v->vmcb->segment[SEG_CS].attributes & (1u << 9));
+}
+
+void svm_set_rip(struct vcpu *v, uint64_t rip)
+{
+    v->vmcb->rip = svm_mode_64(v) ? rip : (uint32_t)rip;
+    v->vmcb->interrupt_shadow = 0;
+}
+
+void svm_skip(struct vcpu *v, unsigned int length) { svm_set_rip(v, v->vmcb->rip + length); }
+
+void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment *s) { *s = v->vmcb->segment[n]; }
+
+void svm_get_paging(struct vcpu *v, struct svm_paging *p)
+{
+    const struct vmcb *vmcb = v->vmcb;
+
+    *p = (struct svm_paging){
+        .cr0 = vmcb->cr0, .cr3 = vmcb->cr3, .cr4 = vmcb->cr4, .efer = vmcb->efer & ~EFER_SVME,
+        .cr2 = vmcb->cr2, .rflags = vmcb->rflags, .cpl = vmcb->cpl,
+    };
+}
+
+void svm_set_rflags(struct vcpu *v, uint64_t rflags) { v->vmcb->rflags = rflags; }
+
+/* Where an MSR of the save area lives, or NULL. */
+static uint64_t *vmcb_msr(struct vmcb *vmcb, uint32_t msr)
+{
+    switch (msr) {
+    case 0x174: return &vmcb->sysenter_cs;
+    case 0x175: return &vmcb->sysenter_esp;
+    case 0x176: return &vmcb->sysenter_eip;
+    case 0x1d9: return &vmcb->debugctl;
+    case 0x277: return &vmcb->g_pat;
+    case MSR_EFER: return &vmcb->efer;
+    case 0xc0000081: return &vmcb->star;
+    case 0xc0000082: return &vmcb->lstar;
+    case 0xc0000083: return &vmcb->cstar;
+    case 0xc0000084: return &vmcb->sfmask;
+    case 0xc0000100: return &vmcb->segment[SEG_FS].base;
+    case 0xc0000101: return &vmcb->segment[SEG_GS].base;
+    case 0xc0000102: return &vmcb->kernel_gs_base;
+    default: return NULL;
+    }
+}
+
+int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    uint64_t *p = vmcb_msr(v->vmcb, msr);
+
+    if (!p)
+        return -EINVAL;
+    *val = msr == MSR_EFER ? *p & ~EFER_SVME : *p;
+    return 0;
+}
+
+/* EFER: SVME stays on below the guest; LMA is the CPU's, LME may not change while paging is on. */
+static int set_efer(struct vmcb *vmcb, uint64_t val)
+{
+    uint64_t legal = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+
+    if ((val & ~legal) || ((vmcb->cr0 & CR0_PG) && ((val ^ vmcb->efer) & EFER_LME)))
+        return -EINVAL;
+    vmcb->efer = (val & ~EFER_LMA) | (vmcb->efer & EFER_LMA) | EFER_SVME;
+    return 0;
+}
+
+static bool pat_valid(uint64_t val)
+{
+    for (int i = 0; i < 8; i++) {
+        uint8_t type = (uint8_t)(val >> (8 * i));
+        if (type > 7 || type == 2 || type == 3)
+            return false;
+    }
+    return true;
+}
+
+int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    uint64_t *p = vmcb_msr(v->vmcb, msr);
+
+    if (!p || (msr == 0x277 && !pat_valid(val)))
+        return -EINVAL;
+    v->vmcb->clean = 0;
+    if (msr == MSR_EFER)
+        return set_efer(v->vmcb, val);
+    *p = val;
+    return 0;
+}
+
+void svm_dump(struct vcpu *v)
+{
+    const struct vmcb *b = v->vmcb;
+    const struct guest_regs *r = &v->regs;
+    const struct domain *d = v->d;
+
+    guest_log(d, "vcpu %u: exit %#lx info %#lx %#lx intinfo %#lx\n", v->id, b->exitcode, b->exitinfo1, b->exitinfo2,
+              b->exitintinfo);
+    guest_log(d, "  cs:rip %04x:%016lx rflags %lx  ss:rsp %04x:%016lx cpl %u\n", b->segment[SEG_CS].selector, b->rip,
+              b->rflags, b->segment[SEG_SS].selector, b->rsp, b->cpl);
+    guest_log(d, "  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", b->rax, r->rbx, r->rcx, r->rdx);
+    guest_log(d, "  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
+    guest_log(d, "  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
+    guest_log(d, "  r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
+    guest_log(d, "  cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx\n", b->cr0, b->cr2, b->cr3, b->cr4,
+              (uint64_t)(b->efer & ~EFER_SVME));
+}

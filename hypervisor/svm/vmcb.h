@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The virtual machine control block (AMD APM vol. 2, appendix B) and what svm/ keeps beside it. Only files of svm/
+ * include this; the rest of the core sees svm.h.
+ */
+#ifndef CLV_VMCB_H
+#define CLV_VMCB_H
+
+#include "domain.h"
+#include "lib.h"
+#include "percpu.h"
+#include "svm.h"
+#include "types.h"
+
+struct vmcb {
+    /* Control area */
+    uint16_t intercept_cr_read, intercept_cr_write, intercept_dr_read, intercept_dr_write; /* 000 */
+    uint32_t intercept_exceptions, intercept_1, intercept_2, intercept_3;                  /* 008 */
+    uint8_t reserved_018[0x40 - 0x18];
+    uint64_t iopm, msrpm, tsc_offset;                                                      /* 040 */
+    uint32_t asid;                                                                         /* 058 */
+    uint8_t tlb_control, reserved_05d[3];
+    uint64_t vintr, interrupt_shadow, exitcode, exitinfo1, exitinfo2, exitintinfo;         /* 060 */
+    uint64_t np_enable, avic, ghcb, eventinj, ncr3, lbr_control;                           /* 090 */
+    uint32_t clean, reserved_0c4;                                                          /* 0c0 */
+    uint64_t nrip;                                                                         /* 0c8 */
+    uint8_t insn_length, insn[15];                                                         /* 0d0 */
+    uint8_t reserved_0e0[0x400 - 0xe0];
+    /* State save area */
+    struct svm_segment segment[SEG_COUNT];                                                 /* 400 */
+    uint8_t reserved_4a0[0x4cb - 0x4a0], cpl, reserved_4cc[4];
+    uint64_t efer;                                                                         /* 4d0 */
+    uint8_t reserved_4d8[0x548 - 0x4d8];
+    uint64_t cr4, cr3, cr0, dr7, dr6, rflags, rip;                                         /* 548 */
+    uint8_t reserved_580[0x5d8 - 0x580];
+    uint64_t rsp;                                                                          /* 5d8 */
+    uint8_t reserved_5e0[0x5f8 - 0x5e0];
+    uint64_t rax, star, lstar, cstar, sfmask, kernel_gs_base;                              /* 5f8 */
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip, cr2;                                 /* 628 */
+    uint8_t reserved_648[0x668 - 0x648];
+    uint64_t g_pat, debugctl, lbr_from, lbr_to, last_exc_from, last_exc_to;                /* 668 */
+    uint8_t reserved_698[0x1000 - 0x698];
+};
+_Static_assert(sizeof(struct vmcb) == 4096, "VMCB size");
+_Static_assert(offsetof(struct vmcb, vintr) == 0x60 && offsetof(struct vmcb, eventinj) == 0xa8, "VMCB control area");
+_Static_assert(offsetof(struct vmcb, efer) == 0x4d0 && offsetof(struct vmcb, rip) == 0x578, "VMCB save area");
+_Static_assert(offsetof(struct vmcb, rsp) == 0x5d8 && offsetof(struct vmcb, g_pat) == 0x668, "VMCB save area");
+
+/* intercept_1 */
+#define INTERCEPT_INTR (1u << 0)
+#define INTERCEPT_NMI (1u << 1)
+#define INTERCEPT_SMI (1u << 2)
+#define INTERCEPT_INIT (1u << 3)
+#define INTERCEPT_VINTR (1u << 4)
+#define INTERCEPT_RDPMC (1u << 15)
+#define INTERCEPT_CPUID (1u << 18)
+#define INTERCEPT_IRET (1u << 20)
+#define INTERCEPT_INVD (1u << 22)
+#define INTERCEPT_HLT (1u << 24)
+#define INTERCEPT_INVLPGA (1u << 26)
+#define INTERCEPT_IOIO (1u << 27)
+#define INTERCEPT_MSR (1u << 28)
+#define INTERCEPT_TASK (1u << 29)
+#define INTERCEPT_SHUTDOWN (1u << 31)
+/* intercept_2 */
+#define INTERCEPT2_VMRUN (1u << 0)
+#define INTERCEPT2_VMMCALL (1u << 1)
+#define INTERCEPT2_VMLOAD (1u << 2)
+#define INTERCEPT2_VMSAVE (1u << 3)
+#define INTERCEPT2_STGI (1u << 4)
+#define INTERCEPT2_CLGI (1u << 5)
+#define INTERCEPT2_SKINIT (1u << 6)
+#define INTERCEPT2_WBINVD (1u << 9)
+#define INTERCEPT2_MONITOR (1u << 10)
+#define INTERCEPT2_MWAIT (1u << 11)
+#define INTERCEPT2_MWAIT_ARMED (1u << 12)
+#define INTERCEPT2_XSETBV (1u << 13)
+
+/* vintr */
+#define VINTR_TPR_MASK 0xfull
+#define VINTR_IRQ (1ull << 8)
+#define VINTR_PRIORITY_SHIFT 16
+#define VINTR_IGNORE_TPR (1ull << 20)
+#define VINTR_MASKING (1ull << 24)
+
+/* eventinj, exitintinfo */
+#define EVENT_VALID (1ull << 31)
+#define EVENT_HAS_ERROR (1ull << 11)
+#define EVENT_TYPE(e) (((e) >> 8) & 7)
+#define EVENT_TYPE_INTR 0ull
+#define EVENT_TYPE_NMI 2ull
+#define EVENT_TYPE_EXCEPTION 3ull
+#define EVENT_TYPE_SOFT 4ull
+#define EVENT_VECTOR(e) ((e) & 0xff)
+
+#define TLB_FLUSH_NOTHING 0
+#define TLB_FLUSH_ALL 1
+
+#define EFER_SCE (1ull << 0)
+#define EFER_LME (1ull << 8)
+#define EFER_LMA (1ull << 10)
+#define EFER_NXE (1ull << 11)
+#define EFER_SVME (1ull << 12)
+#define CR0_PE (1ull << 0)
+#define CR0_ET (1ull << 4)
+#define CR0_PG (1ull << 31)
+#define CR4_OSXSAVE (1ull << 18)
+#define RFLAGS_IF (1ull << 9)
+#define RFLAGS_RESERVED 2ull
+
+#define MSR_VM_CR 0xc0010114
+#define MSR_VM_HSAVE_PA 0xc0010117
+#define MSR_EFER 0xc0000080
+#define MSR_TSC_AUX 0xc0000103
+#define MSR_PRED_CMD 0x49
+
+struct svm_vcpu {
+    uint64_t asid_generation;   /* of asid_cpu's counter when vmcb->asid was given */
+    unsigned int asid_cpu;
+    uint64_t flush_seen;        /* the domain's flush generation that vmcb->asid has no older entries than */
+    uint64_t pending;           /* event to inject at the next entry, EVENTINJ format; 0: none */
+    uint64_t pending_cr2;
+    bool nmi_blocked;           /* between an injected NMI and its IRET */
+    uint64_t dr[4], xcr0;
+    uint64_t exits;
+};
+
+/* svm/inject.c */
+void inject_prepare(struct vcpu *v);       /* chooses what the next entry delivers */
+void inject_recover(struct vcpu *v);       /* after an exit: what a fault interrupted is delivered again */
+void inject_nmi_window(struct vcpu *v);    /* IRET retired: NMIs may come again */
+
+/* svm/exit.c */
+void exit_handle(struct vcpu *v);
+
+/* svm/tlb.c */
+void tlb_prepare(struct cpu *c, struct vcpu *v); /* right before each entry, GIF=0, c->guest_domain set */
+void tlb_init_cpu(struct cpu *c);
+
+/* svm/permissions.c */
+void permissions_init(void);
+paddr_t permissions_msrpm(void);
+paddr_t permissions_iopm_deny_all(void);
+
+/* svm/world.S: GIF=0 on entry and on return; interrupts are recognised by the intercept only. Physical addresses. */
+void world_switch(paddr_t guest_vmcb, struct guest_regs *regs, paddr_t host_vmcb);
+
+#endif
