@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frame allocator: binary buddies over the frame table, claims, and who owns how much.
+ *
+ * A free block of order k is 2^k frames at a number divisible by 2^k, linked in the list of its order by its first frame; the
+ * others have FRAME_ORDER_NONE. Freed frames keep their contents and are marked dirty; whoever gets them next finds them zeroed.
+ * So freeing is quick and nothing is scrubbed twice.
+ *
+ * Claims: mem.claimed is the sum of all d->claimed. What is free but claimed is given only to the claimer. While there are claims,
+ * other domains also leave a little more alone (claim_overhead), for the nested page tables that the claimers' memory will need.
+ *
+ * Lock: mem.lock (LOCK_MEM) protects the lists, the counters here, tot_pages and claimed of each domain, and each frame on its way
+ * between two owners. Scrubbing is done outside of it. Read next: heap.c, p2m.c.
+ */
+#include "alloc.h"
+#include "directmap.h"
+#include "domain.h"
+#include "lib.h"
+#include "platform.h"
+#include "spinlock.h"
+
+static struct {
+    struct spinlock lock;
+    uint32_t head[ALLOC_MAX_ORDER + 1];   /* first block of each order, 0: none (frame 0 is never free) */
+    uint64_t total, free, claimed, core;  /* frames */
+    bool dom0_placed;                     /* until then: from the top (alloc.h) */
+} mem = { .lock = SPINLOCK(LOCK_MEM) };
+
+static uint64_t claim_overhead(uint64_t claimed)
+{
+    return claimed ? claimed / 256 + 64 : 0;
+}
+
+/* --- the lists of free blocks; mem.lock is held --- */
+
+static void link_block(uint64_t n, unsigned int order)
+{
+    struct frame *f = &frame_table[n];
+
+    f->order = order;
+    f->prev = 0;
+    f->next = mem.head[order];
+    if (f->next)
+        frame_table[f->next].prev = n;
+    mem.head[order] = n;
+}
+
+static void unlink_block(uint64_t n)
+{
+    struct frame *f = &frame_table[n];
+
+    if (f->next)
+        frame_table[f->next].prev = f->prev;
+    if (f->prev)
+        frame_table[f->prev].next = f->next;
+    else
+        mem.head[f->order] = f->next;
+    f->order = FRAME_ORDER_NONE;
+}
+
+static bool is_free_block(uint64_t n, unsigned int order)
+{
+    return n < frame_count && frame_table[n].state == FRAME_FREE && frame_table[n].order == order;
+}
+
+/* Joins the block with its buddy as often as that is free too. Its frames' state is FREE already. */
+static void free_block(uint64_t n, unsigned int order)
+{
+    mem.free += 1ull << order;
+    for (; order < ALLOC_MAX_ORDER; order++) {
+        uint64_t buddy = n ^ (1ull << order);
+
+        if (!is_free_block(buddy, order))
+            break;
+        unlink_block(buddy);
+        n &= ~(1ull << order);
+    }
+    link_block(n, order);
+}
+
+/* The smallest block that is large enough; at boot the one highest up. */
+static uint64_t find_block(unsigned int order)
+{
+    uint64_t best = 0;
+
+    for (unsigned int o = order; o <= ALLOC_MAX_ORDER; o++) {
+        if (mem.head[o] > best)
+            best = mem.head[o];
+        if (best && mem.dom0_placed)
+            break;
+    }
+    return best;
+}
+
+/* Takes 2^order frames out of the lists: the upper end of a larger block, whose rest stays free. 0: there is none. */
+static uint64_t take_block(unsigned int order)
+{
+    uint64_t n = find_block(order);
+    unsigned int o;
+
+    if (!n)
+        return 0;
+    o = frame_table[n].order;
+    unlink_block(n);
+    while (o > order) {
+        o--;
+        link_block(n, o);
+        n += 1ull << o;
+    }
+    mem.free -= 1ull << order;
+    return n;
+}
+
+static void frame_become_core(struct frame *f)
+{
+    f->state = FRAME_CORE;
+    f->order = FRAME_ORDER_NONE;
+    f->count = 1;
+    f->gfn = FRAME_GFN_NONE;
+    f->next = f->prev = 0;
+    mem.core++;
+}
+
+static void frame_become_domain(struct frame *f, struct domain *d)
+{
+    f->state = FRAME_DOMAIN;
+    f->order = FRAME_ORDER_NONE;
+    f->gfn = FRAME_GFN_NONE;
+    f->owner = d;
+    f->count = 1;
+}
+
+static void frame_become_free(struct frame *f)
+{
+    f->state = FRAME_FREE;
+    f->order = FRAME_ORDER_NONE;
+    f->flags = FRAME_F_DIRTY;
+    f->count = 0;
+}
+
+/* Before a new owner sees them. No lock is held: the frames are the caller's alone. */
+static void scrub(uint64_t n, unsigned int order)
+{
+    for (uint64_t i = 0; i < 1ull << order; i++) {
+        struct frame *f = &frame_table[n + i];
+
+        if (f->flags & FRAME_F_DIRTY)
+            memset(mfn_to_virt(MFN(n + i)), 0, PAGE_SIZE);
+        f->flags = 0;
+    }
+}
+
+/* --- boot --- */
+
+void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn)
+{
+    spin_lock(&mem.lock);
+    for (uint64_t n = MAX(start_mfn, 1); n < end_mfn; n++) {
+        struct frame *f = &frame_table[n];
+
+        BUG_ON(n >= frame_count || (f->state != FRAME_IO && f->state != FRAME_CORE));
+        if (f->state == FRAME_CORE)
+            mem.core--;
+        else
+            mem.total++;
+        frame_become_free(f);
+        free_block(n, 0);
+    }
+    spin_unlock(&mem.lock);
+}
+
+/* RAM that is in use already: the core's image, the frame table. */
+static void mark_core(uint64_t start_mfn, uint64_t end_mfn)
+{
+    for (uint64_t n = start_mfn; n < end_mfn; n++)
+        frame_become_core(&frame_table[n]);
+    mem.total += end_mfn - start_mfn;
+}
+
+/* Sets frame_table to the top of the highest free range that holds it, and returns its first frame. */
+static uint64_t place_frame_table(const struct boot_range *ranges, unsigned int count, uint64_t pages)
+{
+    const struct boot_range *best = NULL;
+    uint64_t start;
+
+    for (unsigned int i = 0; i < count; i++) {
+        const struct boot_range *r = &ranges[i];
+
+        if (r->type == 1 && (r->end >> PAGE_SHIFT) >= (ROUND_UP(r->start, PAGE_SIZE) >> PAGE_SHIFT) + pages &&
+            (!best || r->start > best->start))
+            best = r;
+    }
+    if (!best)
+        panic("no range of RAM holds the frame table of %lu KiB; give the machine more memory\n", pages * 4);
+    start = (best->end >> PAGE_SHIFT) - pages;
+    frame_table = mfn_to_virt(MFN(start));
+    return start;
+}
+
+void mm_init(const struct boot_range *ranges, unsigned int count)
+{
+    uint64_t pages, table;
+
+    for (unsigned int i = 0; i < count; i++)
+        if (ranges[i].type == 1 || ranges[i].type == MM_RANGE_CORE)
+            frame_count = MAX(frame_count, ROUND_UP(ranges[i].end, PAGE_SIZE) >> PAGE_SHIFT);
+    pages = ROUND_UP(frame_count * sizeof(struct frame), PAGE_SIZE) >> PAGE_SHIFT;
+    table = place_frame_table(ranges, count, pages);
+    memset(frame_table, 0, pages << PAGE_SHIFT);
+    mark_core(table, table + pages);
+
+    for (unsigned int i = 0; i < count; i++) {
+        uint64_t start = ROUND_UP(ranges[i].start, PAGE_SIZE) >> PAGE_SHIFT, end = ranges[i].end >> PAGE_SHIFT;
+
+        if (ranges[i].type == MM_RANGE_CORE)
+            mark_core(ranges[i].start >> PAGE_SHIFT, ROUND_UP(ranges[i].end, PAGE_SIZE) >> PAGE_SHIFT);
+        else if (ranges[i].type == 1)
+            alloc_add_range(start, start <= table && table < end ? table : end);
+    }
+    log_info("memory: %lu MiB, %lu MiB free; frame table %lu KiB\n", mem.total >> 8, mem.free >> 8, pages * 4);
+}
+
+/* Takes one frame out of the free block that it lies in. */
+static void take_frame(uint64_t n)
+{
+    unsigned int order = 0;
+    uint64_t head = n;
+
+    while (!is_free_block(head, order)) {
+        order++;
+        BUG_ON(order > ALLOC_MAX_ORDER);
+        head = n & ~((1ull << order) - 1);
+    }
+    unlink_block(head);
+    while (order > 0) {
+        order--;
+        if (n & (1ull << order)) {
+            link_block(head, order);
+            head += 1ull << order;
+        } else {
+            link_block(head + (1ull << order), order);
+        }
+    }
+    mem.free--;
+    frame_become_core(&frame_table[n]);
+    frame_table[n].flags = 0;
+}
+
+int alloc_take_range(uint64_t start_mfn, uint64_t end_mfn)
+{
+    int rc = 0;
+
+    spin_lock(&mem.lock);
+    for (uint64_t n = start_mfn; n < end_mfn; n++)
+        if (n == 0 || n >= frame_count || frame_table[n].state != FRAME_FREE)
+            rc = -EBUSY;
+    for (uint64_t n = start_mfn; rc == 0 && n < end_mfn; n++)
+        take_frame(n);
+    spin_unlock(&mem.lock);
+    return rc;
+}
+
+void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn)
+{
+    bool first;
+
+    spin_lock(&mem.lock);
+    mem.dom0_placed = true;
+    first = d->tot_pages == 0 && start_mfn < end_mfn;
+    for (uint64_t n = start_mfn; n < end_mfn; n++) {
+        BUG_ON(frame_table[n].state != FRAME_CORE);
+        frame_become_domain(&frame_table[n], d);
+        mem.core--;
+        d->tot_pages++;
+    }
+    spin_unlock(&mem.lock);
+    if (first)
+        domain_ref(d);
+}
+
+/* --- allocating and freeing --- */
+
+mfn_t alloc_core(unsigned int order)
+{
+    uint64_t n = 0;
+
+    if (order > ALLOC_MAX_ORDER)
+        return MFN_NONE;
+    spin_lock(&mem.lock);
+    if (mem.free >= mem.claimed + (1ull << order))
+        n = take_block(order);
+    for (uint64_t i = 0; n && i < 1ull << order; i++)
+        frame_become_core(&frame_table[n + i]);
+    spin_unlock(&mem.lock);
+    if (!n)
+        return MFN_NONE;
+    scrub(n, order);
+    frame_table[n].order = order;
+    return MFN(n);
+}
+
+void free_core(mfn_t m, unsigned int order)
+{
+    BUG_ON(mfn_to_frame(m)->state != FRAME_CORE || mfn_to_frame(m)->order != order);
+    for (uint64_t i = 0; i < 1ull << order; i++) {
+        BUG_ON(order > 0 && mfn_to_frame(mfn_add(m, i))->count != 1);
+        frame_put(mfn_add(m, i));
+    }
+}
+
+/* Whether d may have this many more frames: its own limit, and what others have claimed. mem.lock is held. */
+static bool may_have(const struct domain *d, uint64_t pages)
+{
+    uint64_t others = mem.claimed - d->claimed;
+
+    return d->tot_pages + pages <= d->max_pages && mem.free >= pages + others + claim_overhead(others);
+}
+
+static void use_claim(struct domain *d, uint64_t pages)
+{
+    uint64_t used = MIN(pages, d->claimed);
+
+    d->claimed -= used;
+    mem.claimed -= used;
+}
+
+mfn_t alloc_domain(struct domain *d, unsigned int order)
+{
+    uint64_t n = 0, pages = 1ull << order;
+    bool first = false;
+
+    if (order > ALLOC_MAX_ORDER)
+        return MFN_NONE;
+    spin_lock(&mem.lock);
+    if (may_have(d, pages))
+        n = take_block(order);
+    if (n) {
+        for (uint64_t i = 0; i < pages; i++)
+            frame_become_domain(&frame_table[n + i], d);
+        use_claim(d, pages);
+        first = d->tot_pages == 0;
+        d->tot_pages += pages;
+    }
+    spin_unlock(&mem.lock);
+    if (!n)
+        return MFN_NONE;
+    if (first)
+        domain_ref(d);
+    scrub(n, order);
+    return MFN(n);
+}
+
+void alloc_release(mfn_t m)
+{
+    struct frame *f = mfn_to_frame(m);
+    struct domain *last_of = NULL;
+
+    spin_lock(&mem.lock);
+    if (f->state == FRAME_DOMAIN) {
+        BUG_ON(f->owner->tot_pages == 0 || (f->flags & FRAME_F_PARKED));
+        if (--f->owner->tot_pages == 0)
+            last_of = f->owner;
+    } else {
+        BUG_ON(f->state != FRAME_CORE);
+        mem.core--;
+    }
+    frame_become_free(f);
+    free_block(m.n, 0);
+    spin_unlock(&mem.lock);
+    if (last_of)
+        domain_put(last_of);
+}
+
+void alloc_park(struct domain *d)
+{
+    spin_lock(&mem.lock);
+    d->tot_pages--;
+    spin_unlock(&mem.lock);
+}
+
+int alloc_unpark(struct domain *d)
+{
+    int rc = -ENOMEM;
+
+    spin_lock(&mem.lock);
+    if (d->tot_pages < d->max_pages) {
+        d->tot_pages++;
+        rc = 0;
+    }
+    spin_unlock(&mem.lock);
+    return rc;
+}
+
+int alloc_claim(struct domain *d, uint64_t pages)
+{
+    uint64_t claim, total;
+    int rc = -ENOMEM;
+
+    spin_lock(&mem.lock);
+    claim = pages > d->tot_pages ? pages - d->tot_pages : 0;
+    total = mem.claimed - d->claimed + MIN(claim, mem.total);
+    if (claim == 0 || (claim <= mem.total && total + claim_overhead(total) <= mem.free)) {
+        mem.claimed = total;
+        d->claimed = claim;
+        rc = 0;
+    }
+    spin_unlock(&mem.lock);
+    return rc;
+}
+
+void alloc_info(struct alloc_info *info)
+{
+    spin_lock(&mem.lock);
+    *info = (struct alloc_info){ .total = mem.total, .free = mem.free, .claimed = mem.claimed, .core = mem.core };
+    for (unsigned int o = 0; o <= ALLOC_MAX_ORDER; o++)
+        if (mem.head[o])
+            info->largest_free_order = o;
+    spin_unlock(&mem.lock);
+}
+
+/* --- the invariant checker --- */
+
+/* One order's list: each block is where its order allows, wholly free, linked both ways. Adds its frames to *free. */
+static unsigned int check_list(unsigned int order, uint64_t *free)
+{
+    unsigned int errors = 0;
+    uint32_t prev = 0;
+
+    for (uint32_t n = mem.head[order]; n && errors == 0; prev = n, n = frame_table[n].next) {
+        if (!is_free_block(n, order) || (n & ((1ull << order) - 1)) || frame_table[n].prev != prev) {
+            log_err("check: free list of order %u is broken at frame %x\n", order, n);
+            errors++;
+        }
+        for (uint64_t i = 0; i < 1ull << order && errors == 0; i++) {
+            const struct frame *f = &frame_table[n + i];
+
+            if (f->state != FRAME_FREE || f->count || (i && f->order != FRAME_ORDER_NONE)) {
+                log_err("check: frame %lx in a free block of order %u: state %u, count %u\n", n + i, order, f->state, f->count);
+                errors++;
+            }
+        }
+        *free += 1ull << order;
+    }
+    return errors;
+}
+
+unsigned int alloc_check(void)
+{
+    uint64_t by_state[4] = { 0 }, listed = 0;
+    unsigned int errors = 0;
+
+    spin_lock(&mem.lock);
+    for (unsigned int o = 0; o <= ALLOC_MAX_ORDER; o++)
+        errors += check_list(o, &listed);
+    for (uint64_t n = 0; n < frame_count; n++)
+        by_state[frame_table[n].state & 3]++;
+    if (listed != mem.free || by_state[FRAME_FREE] != mem.free || by_state[FRAME_CORE] != mem.core ||
+        frame_count - by_state[FRAME_IO] != mem.total || mem.claimed > mem.free) {
+        log_err("check: %lu frames free, %lu in lists, %lu counted; core %lu, counted %lu; total %lu, counted %lu; claimed %lu\n",
+                by_state[FRAME_FREE], listed, mem.free, by_state[FRAME_CORE], mem.core, frame_count - by_state[FRAME_IO],
+                mem.total, mem.claimed);
+        errors++;
+    }
+    spin_unlock(&mem.lock);
+    return errors;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * References on machine frames (frame.h). The count is the only thing that keeps a frame from the next owner, so it is changed
+ * by atomic operations alone and refuses to overflow: a guest may grant one page as often as it likes. Read next: alloc.c.
+ */
+#include "alloc.h"
+#include "domain.h"
+#include "frame.h"
+#include "lib.h"
+
+#define FRAME_COUNT_MAX 0x7fffffffu
+
+struct frame *frame_table;
+uint64_t frame_count;
+
+static int take_reference(struct frame *f)
+{
+    uint32_t count = READ_ONCE(f->count);
+
+    do {
+        if (count == 0 || count >= FRAME_COUNT_MAX)
+            return -EINVAL;
+    } while (!__atomic_compare_exchange_n(&f->count, &count, count + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    return 0;
+}
+
+int frame_get(mfn_t m, const struct domain *d)
+{
+    struct frame *f;
+
+    if (m.n >= frame_count)
+        return -EINVAL;
+    f = mfn_to_frame(m);
+    if (f->state != (d ? FRAME_DOMAIN : FRAME_CORE) || take_reference(f))
+        return -EINVAL;
+    /* Only now it cannot change hands: was it the right one? */
+    if (f->state == (d ? FRAME_DOMAIN : FRAME_CORE) && (!d || f->owner == d))
+        return 0;
+    frame_put(m);
+    return -EINVAL;
+}
+
+int frame_get_again(mfn_t m)
+{
+    ASSERT(m.n < frame_count && READ_ONCE(mfn_to_frame(m)->count) > 0);
+    return take_reference(mfn_to_frame(m));
+}
+
+void frame_put(mfn_t m)
+{
+    uint32_t before;
+
+    ASSERT(m.n < frame_count);
+    before = __atomic_fetch_sub(&mfn_to_frame(m)->count, 1, __ATOMIC_SEQ_CST);
+    BUG_ON(before == 0);
+    if (before == 1)
+        alloc_release(m);
+}
+
+unsigned int frame_check(const struct domain *d)
+{
+    uint64_t owned = 0, parked = 0;
+    unsigned int errors = 0;
+
+    for (uint64_t n = 0; n < frame_count; n++) {
+        const struct frame *f = &frame_table[n];
+
+        if (f->state != FRAME_DOMAIN || f->owner != d)
+            continue;
+        owned++;
+        parked += (f->flags & FRAME_F_PARKED) != 0;
+        if (f->count == 0 || f->count > FRAME_COUNT_MAX) {
+            log_err("check: d%u's frame %lx has count %u\n", d->id, n, f->count);
+            errors++;
+        }
+    }
+    if (owned != d->tot_pages + parked || parked != d->p2m.parked) {
+        log_err("check: d%u owns %lu frames, %lu of them parked; its counts say %lu and %lu\n", d->id, owned, parked,
+                d->tot_pages + d->p2m.parked, d->p2m.parked);
+        errors++;
+    }
+    return errors;
+}

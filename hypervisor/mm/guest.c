@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Access to a guest's memory (guest.h): the walk through a vcpu's own page tables in each paging mode (AMD APM vol. 2, 5.2 legacy, 5.3
+ * long mode), and copies. Each page is translated and copied while the p2m's lock is held, so no frame can vanish under the copy
+ * and no references are needed; what is held for longer is pinned.
+ *
+ * Guest page tables are read with what the guest can do at any time in mind: each entry once, and no entry is believed to be what it
+ * was. Accessed bits are not set (nobody here swaps by them); the dirty bit is, for a page that is written to.
+ */
+#include "directmap.h"
+#include "guest.h"
+#include "lib.h"
+#include "svm.h"
+
+#define CR0_WP (1ull << 16)
+#define CR0_PG (1ull << 31)
+#define CR4_PSE (1ull << 4)
+#define CR4_PAE (1ull << 5)
+#define EFER_LMA (1ull << 10)
+#define EFER_NXE (1ull << 11)
+
+#define PTE_P (1ull << 0)
+#define PTE_W (1ull << 1)
+#define PTE_U (1ull << 2)
+#define PTE_D (1ull << 6)
+#define PTE_PS (1ull << 7)
+#define PTE_NX (1ull << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ull
+
+#define FAULT_P 1u       /* page fault error code */
+#define FAULT_W 2u
+#define FAULT_U 4u
+#define FAULT_I 16u
+
+/* One paging mode: how many levels, how many address bits each has, and how large an entry is. */
+struct paging_mode {
+    unsigned int levels, bits, entry_size;
+    uint64_t root;
+};
+
+/* The frame of gpa for reading or writing, in the direct map; the p2m lock is held. */
+static int map_locked(struct domain *d, gpa_t gpa, bool write, void **va)
+{
+    enum p2m_type type;
+    mfn_t mfn = p2m_lookup_locked(d, gpa_to_gfn(gpa), &type, NULL);
+
+    if (type == P2M_ABSENT)
+        return -ENOENT;
+    if (!p2m_has_frame(type) || (write && !p2m_is_writable(type)))
+        return -EFAULT;
+    *va = (uint8_t *)mfn_to_virt(mfn) + (gpa & ~PAGE_MASK);
+    return 0;
+}
+
+static struct paging_mode paging_mode(const struct svm_paging *p)
+{
+    if (p->efer & EFER_LMA)
+        return (struct paging_mode){ 4, 9, 8, p->cr3 & PTE_ADDRESS };
+    if (p->cr4 & CR4_PAE)
+        return (struct paging_mode){ 3, 9, 8, p->cr3 & 0xffffffe0 };
+    return (struct paging_mode){ 2, 10, 4, p->cr3 & 0xfffff000 };
+}
+
+/* PAE's four top entries have no W, U, NX: everything is allowed there. */
+static uint64_t entry_rights(const struct paging_mode *m, unsigned int level, uint64_t e)
+{
+    return m->levels == 3 && level == 3 ? (e & PTE_P) | PTE_W | PTE_U : e;
+}
+
+/* The address bits of a large page: 4M pages have the bits above 32 in 13-20 (PSE-36). */
+static uint64_t large_base(const struct paging_mode *m, uint64_t e, uint64_t size)
+{
+    if (m->entry_size == 4)
+        return (e & 0xffc00000) | ((e >> 13 & 0xff) << 32);
+    return e & PTE_ADDRESS & ~(size - 1);
+}
+
+static bool is_large(const struct paging_mode *m, const struct svm_paging *p, unsigned int level, uint64_t e)
+{
+    if (!(e & PTE_PS))
+        return false;
+    if (m->levels == 2)
+        return level == 2 && (p->cr4 & CR4_PSE);
+    return level == 2 || (level == 3 && m->levels == 4);
+}
+
+static int read_entry(struct domain *d, const struct paging_mode *m, gpa_t at, void **where, uint64_t *e)
+{
+    int rc = map_locked(d, at, false, where);
+
+    if (rc == 0)
+        *e = m->entry_size == 8 ? READ_ONCE(*(uint64_t *)*where) : READ_ONCE(*(uint32_t *)*where);
+    return rc;
+}
+
+/* The guest's entry allowed a write: says so, unless the guest has changed it meanwhile. The low word has the bit in each mode. */
+static void set_dirty(struct domain *d, gpa_t at, void *where, uint64_t e)
+{
+    uint32_t old = e;
+
+    if (!(e & PTE_D) && map_locked(d, at, true, &where) == 0)
+        __atomic_compare_exchange_n((uint32_t *)where, &old, old | PTE_D, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* Page fault error code for an access that `rights` (all levels' bits, AND of P W U, OR of NX) do not allow, or 0. */
+static uint32_t check_rights(const struct svm_paging *p, uint64_t rights, bool nx, unsigned int access)
+{
+    bool user = access & GUEST_WALK_USER, write = access & GUEST_WALK_WRITE, exec = access & GUEST_WALK_EXEC;
+    bool bad = (user && !(rights & PTE_U)) || (write && !(rights & PTE_W) && (user || (p->cr0 & CR0_WP))) ||
+               (exec && nx && (p->efer & EFER_NXE));
+
+    return bad ? FAULT_P : 0;
+}
+
+static int walk_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault)
+{
+    struct paging_mode m = paging_mode(p);
+    uint64_t table = m.root, rights = PTE_W | PTE_U, e = 0, size = 0;
+    uint32_t bad = 0;
+    gpa_t at = 0;
+    void *where = NULL;
+    bool nx = false;
+
+    for (unsigned int level = m.levels; level > 0; level--) {
+        unsigned int shift = PAGE_SHIFT + (level - 1) * m.bits;
+        int rc;
+
+        at = table + ((va >> shift) & ((1u << m.bits) - 1)) * m.entry_size;
+        if (m.levels == 3 && level == 3)
+            at = table + (va >> 30 & 3) * 8;
+        rc = read_entry(d, &m, at, &where, &e);
+        if (rc == -ENOENT)
+            return rc;
+        if (rc || !(e & PTE_P))
+            goto fault;
+        rights &= entry_rights(&m, level, e);
+        nx |= m.entry_size == 8 && (e & PTE_NX);
+        size = 1ull << shift;
+        if (is_large(&m, p, level, e))
+            break;
+        table = m.entry_size == 8 ? e & PTE_ADDRESS : e & 0xfffff000;
+        if (level == 1)
+            break;
+    }
+    bad = check_rights(p, rights, nx, access);
+    if (bad)
+        goto fault;
+    if (access & GUEST_WALK_WRITE)
+        set_dirty(d, at, where, e);
+    *gpa = (size > PAGE_SIZE ? large_base(&m, e, size) : table) | (va & (size - 1));
+    return 0;
+
+fault:
+    *fault = bad | (access & GUEST_WALK_WRITE ? FAULT_W : 0) | (access & GUEST_WALK_USER ? FAULT_U : 0) |
+             (access & GUEST_WALK_EXEC && (p->efer & EFER_NXE) ? FAULT_I : 0);
+    return -EFAULT;
+}
+
+/* With no paging a virtual address is a physical one; outside of long mode it has 32 bits. */
+static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access, gpa_t *gpa,
+                            uint32_t *fault)
+{
+    *fault = 0;
+    if (!(p->efer & EFER_LMA))
+        va &= 0xffffffff;
+    else if ((uint64_t)((int64_t)(va << 16) >> 16) != va)
+        return -EFAULT;
+    *gpa = va;
+    return p->cr0 & CR0_PG ? walk_locked(d, p, va, access, gpa, fault) : 0;
+}
+
+int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault_code)
+{
+    struct svm_paging p;
+    int rc;
+
+    svm_get_paging(v, &p);
+    spin_lock(&v->d->p2m.lock);
+    rc = translate_locked(v->d, &p, va, access, gpa, fault_code);
+    spin_unlock(&v->d->p2m.lock);
+    return rc;
+}
+
+/* One direction and one page at a time: to the guest from src, or zeroes if src is NULL; else from the guest to dst. */
+struct copy {
+    bool write;
+    uint8_t *dst;
+    const uint8_t *src;
+};
+
+static void copy_piece(struct copy *c, void *guest, uint64_t n)
+{
+    if (!c->write)
+        memcpy(c->dst, guest, n);
+    else if (c->src)
+        memcpy(guest, c->src, n);
+    else
+        memset(guest, 0, n);
+    c->dst = c->dst ? c->dst + n : NULL;
+    c->src = c->src ? c->src + n : NULL;
+}
+
+/* v NULL: `at` is a physical address of d. */
+static int copy_guest(struct vcpu *v, struct domain *d, struct copy *c, uint64_t at, uint64_t size)
+{
+    struct svm_paging p;
+
+    if (at + size < at)
+        return -EFAULT;
+    if (v && size)
+        svm_get_paging(v, &p);
+    while (size > 0) {
+        uint64_t n = MIN(size, PAGE_SIZE - (at & ~PAGE_MASK));
+        uint32_t fault;
+        gpa_t gpa = at;
+        void *guest;
+        int rc = 0;
+
+        spin_lock(&d->p2m.lock);
+        if (v)
+            rc = translate_locked(d, &p, at, c->write ? GUEST_WALK_WRITE : 0, &gpa, &fault);
+        if (!rc)
+            rc = map_locked(d, gpa, c->write, &guest);
+        if (!rc)
+            copy_piece(c, guest, n);
+        spin_unlock(&d->p2m.lock);
+        if (rc)
+            return rc;
+        at += n;
+        size -= n;
+    }
+    return 0;
+}
+
+int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
+{
+    return copy_guest(v, v->d, &(struct copy){ .dst = dst }, src, size);
+}
+
+int guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size)
+{
+    return copy_guest(v, v->d, &(struct copy){ .write = true, .src = src }, dst, size);
+}
+
+int guest_zero(struct vcpu *v, gva_t dst, uint64_t size)
+{
+    return copy_guest(v, v->d, &(struct copy){ .write = true }, dst, size);
+}
+
+int guest_read_physical(struct domain *d, void *dst, gpa_t src, uint64_t size)
+{
+    return copy_guest(NULL, d, &(struct copy){ .dst = dst }, src, size);
+}
+
+int guest_write_physical(struct domain *d, gpa_t dst, const void *src, uint64_t size)
+{
+    return copy_guest(NULL, d, &(struct copy){ .write = true, .src = src }, dst, size);
+}
+
+int guest_pin(struct domain *d, gfn_t gfn, struct guest_pin *pin)
+{
+    enum p2m_type type;
+    mfn_t mfn;
+    int rc;
+
+    pin->va = NULL;
+    rc = p2m_get_frame(d, gfn, true, &mfn, &type);
+    if (rc)
+        return rc;
+    if (type != P2M_RAM) {
+        frame_put(mfn);
+        return -EINVAL;
+    }
+    pin->mfn = mfn;
+    pin->va = mfn_to_virt(mfn);
+    return 0;
+}
+
+void guest_unpin(struct guest_pin *pin)
+{
+    if (pin->va)
+        frame_put(pin->mfn);
+    pin->va = NULL;
+}

@@ -1,0 +1,694 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The p2m: nested page tables of a domain (AMD APM vol. 2, 15.25 nested paging, 5.3 long-mode tables). p2m.h says what the entry
+ * types mean, who holds which reference, and the lock.
+ *
+ * An entry keeps its type in the bits 52-55 that the walker ignores; all zero is a hole. Level 0 maps 4K, 1 2M, 2 1G. Each table page is
+ * a CORE frame whose count is one more than the entries in it that are not zero, so an emptied table is noticed and goes back after
+ * the same flush as what it mapped. Changing an entry never fails half way: tables and splits are made before, and those
+ * change nothing that a guest could see.
+ *
+ * Read next: p2m_fault.c (dom0's device memory, faults), guest.c.
+ */
+#include "alloc.h"
+#include "cpu.h"
+#include "directmap.h"
+#include "domain.h"
+#include "lib.h"
+#include "p2m.h"
+#include "sched.h"
+
+#define ENTRY_P (1ull << 0)
+#define ENTRY_W (1ull << 1)
+#define ENTRY_U (1ull << 2)       /* each guest access counts as a user access (15.25.5) */
+#define ENTRY_PWT (1ull << 3)
+#define ENTRY_PCD (1ull << 4)
+#define ENTRY_PS (1ull << 7)
+#define ENTRY_NX (1ull << 63)
+#define ENTRY_ADDRESS 0x000ffffffffff000ull
+#define ENTRY_TYPE_SHIFT 52
+#define ENTRY_TABLE (ENTRY_P | ENTRY_W | ENTRY_U)
+
+#define TOP_LEVEL 3u
+#define LEVEL_ORDER(level) (9 * (level))
+#define GFN_LIMIT (1ull << LEVEL_ORDER(TOP_LEVEL + 1))
+
+/* PWT and PCD select the PAT's entry 3, uncached (cpu/features.c loads the PAT). */
+static const uint64_t type_bits[] = {
+    [P2M_RAM] = ENTRY_P | ENTRY_W | ENTRY_U,
+    [P2M_RAM_RO] = ENTRY_P | ENTRY_U,
+    [P2M_MMIO] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_PWT | ENTRY_PCD | ENTRY_NX,
+    [P2M_FOREIGN] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_NX,
+    [P2M_GRANT] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_NX,
+    [P2M_GRANT_RO] = ENTRY_P | ENTRY_U | ENTRY_NX,
+    [P2M_XENPAGE] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_NX,
+    [P2M_ABSENT] = 0,
+};
+
+static enum p2m_type entry_type(uint64_t e)
+{
+    return (e >> ENTRY_TYPE_SHIFT) & 15;
+}
+
+static mfn_t entry_mfn(uint64_t e)
+{
+    return paddr_to_mfn(e & ENTRY_ADDRESS);
+}
+
+static bool is_table(uint64_t e, unsigned int level)
+{
+    return level > 0 && (e & (ENTRY_P | ENTRY_PS)) == ENTRY_P;
+}
+
+static bool is_free(uint64_t e)
+{
+    return entry_type(e) == P2M_HOLE || entry_type(e) == P2M_ABSENT;
+}
+
+static uint64_t make_entry(mfn_t mfn, unsigned int level, enum p2m_type type)
+{
+    uint64_t e = type_bits[type] | ((uint64_t)type << ENTRY_TYPE_SHIFT);
+
+    if (e & ENTRY_P)
+        e |= mfn_to_paddr(mfn) | (level > 0 ? ENTRY_PS : 0);
+    return e;
+}
+
+static uint64_t *entry_at(mfn_t table, gfn_t gfn, unsigned int level)
+{
+    return (uint64_t *)mfn_to_virt(table) + ((gfn.n >> LEVEL_ORDER(level)) & 511);
+}
+
+/* How many entries a table has in use is kept with its frame (see above). */
+static struct frame *table_of(const uint64_t *entry)
+{
+    return mfn_to_frame(virt_to_mfn(entry));
+}
+
+static void count_pages(struct p2m *p, enum p2m_type type, unsigned int order, int sign)
+{
+    if (type != P2M_HOLE && type != P2M_MMIO)
+        p->pages[type] += sign * (int64_t)(1ull << order);
+}
+
+/* --- walking; the lock is held --- */
+
+/* The entries on the way to gfn, by level; returns the level of the last one, which is no table. */
+static unsigned int walk(const struct p2m *p, gfn_t gfn, uint64_t *path[TOP_LEVEL + 1])
+{
+    mfn_t table = p->root;
+    unsigned int level = TOP_LEVEL;
+
+    for (;; level--) {
+        path[level] = entry_at(table, gfn, level);
+        if (!is_table(*path[level], level))
+            return level;
+        table = entry_mfn(*path[level]);
+    }
+}
+
+static bool reachable(const struct p2m *p, gfn_t gfn)
+{
+    return gfn.n < GFN_LIMIT && mfn_valid_number(p->root);
+}
+
+/* The entry that covers gfn, or 0. */
+static uint64_t find(const struct p2m *p, gfn_t gfn, unsigned int *level)
+{
+    uint64_t *path[TOP_LEVEL + 1];
+
+    *level = TOP_LEVEL;
+    if (!reachable(p, gfn))
+        return 0;
+    *level = walk(p, gfn, path);
+    return *path[*level];
+}
+
+mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
+{
+    unsigned int level;
+    uint64_t e = find(&d->p2m, gfn, &level);
+
+    ASSERT(spin_lock_held(&d->p2m.lock));
+    if (type)
+        *type = entry_type(e);
+    if (order)
+        *order = LEVEL_ORDER(level);
+    return e & ENTRY_P ? mfn_add(entry_mfn(e), gfn.n & ((1ull << LEVEL_ORDER(level)) - 1)) : MFN_NONE;
+}
+
+mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
+{
+    mfn_t mfn;
+
+    spin_lock(&d->p2m.lock);
+    mfn = p2m_lookup_locked(d, gfn, type, order);
+    spin_unlock(&d->p2m.lock);
+    return mfn;
+}
+
+int p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn, enum p2m_type *type)
+{
+    enum p2m_type t;
+    int rc;
+
+    spin_lock(&d->p2m.lock);
+    *mfn = p2m_lookup_locked(d, gfn, &t, NULL);
+    if (t == P2M_ABSENT)
+        rc = -ENOENT;
+    else if (!p2m_has_frame(t))
+        rc = -EINVAL;
+    else if (write && !p2m_is_writable(t))
+        rc = -EACCES;
+    else
+        rc = frame_get_again(*mfn);
+    spin_unlock(&d->p2m.lock);
+    if (type)
+        *type = t;
+    return rc;
+}
+
+/* --- making tables, splitting --- */
+
+/* A guest that scatters its pages must not take the machine's memory with tables: 4K mappings need 1/512. */
+static bool table_allowed(const struct domain *d)
+{
+    return d->is_dom0 || d->p2m.table_pages < 256 + d->max_pages / 32;
+}
+
+/* Puts a table in the place of a hole or a larger mapping; translations stay what they are. */
+static int make_table(struct domain *d, uint64_t *entry, unsigned int level)
+{
+    uint64_t old = *entry, step = old & ENTRY_P ? PAGE_SIZE << LEVEL_ORDER(level - 1) : 0;
+    mfn_t m = table_allowed(d) ? alloc_core(0) : MFN_NONE;
+    uint64_t *child;
+
+    if (!mfn_valid_number(m))
+        return -ENOMEM;
+    child = mfn_to_virt(m);
+    if (level == 1)
+        old &= ~ENTRY_PS;
+    for (unsigned int i = 0; old && i < 512; i++)
+        child[i] = old + i * step;
+    if (old)
+        mfn_to_frame(m)->count += 512;
+    else
+        table_of(entry)->count++;
+    d->p2m.table_pages++;
+    WRITE_ONCE(*entry, mfn_to_paddr(m) | ENTRY_TABLE);
+    return 0;
+}
+
+/* The entry of that level for gfn, with tables made and larger mappings split on the way. */
+static int descend(struct domain *d, gfn_t gfn, unsigned int level, uint64_t **entry)
+{
+    mfn_t table = d->p2m.root;
+
+    for (unsigned int l = TOP_LEVEL;; l--) {
+        int rc;
+
+        *entry = entry_at(table, gfn, l);
+        if (l == level)
+            return 0;
+        if (!is_table(**entry, l)) {
+            rc = make_table(d, *entry, l);
+            if (rc)
+                return rc;
+        }
+        table = entry_mfn(**entry);
+    }
+}
+
+/* One entry less in this table: if it was the last, the table goes, and so on upwards. Emptied tables are chained to *retired. */
+static void entry_gone(struct p2m *p, uint64_t *path[], unsigned int level, uint32_t *retired)
+{
+    for (;; level++) {
+        struct frame *f = table_of(path[level]);
+
+        WRITE_ONCE(*path[level], 0);
+        if (--f->count > 1 || level == TOP_LEVEL)
+            return;
+        f->next = *retired;
+        *retired = frame_to_mfn(f).n;
+        p->table_pages--;
+    }
+}
+
+/* After the flush. */
+static void free_tables(uint32_t retired)
+{
+    while (retired) {
+        mfn_t m = MFN(retired);
+
+        retired = mfn_to_frame(m)->next;
+        free_core(m, 0);
+    }
+}
+
+/* Takes out the tables on the way to gfn that have nothing in them (made for a p2m_set that failed). */
+static void prune(struct p2m *p, gfn_t gfn, uint32_t *retired)
+{
+    uint64_t *path[TOP_LEVEL + 1];
+    unsigned int level = walk(p, gfn, path);
+
+    if (level == TOP_LEVEL || *path[level] || table_of(path[level])->count > 1)
+        return;
+    /* as if its last entry went now */
+    table_of(path[level])->count++;
+    entry_gone(p, path, level, retired);
+}
+
+/* --- setting --- */
+
+/* Whether nothing of the range is mapped. */
+static bool range_is_free(const struct p2m *p, gfn_t gfn, uint64_t count)
+{
+    uint64_t n = gfn.n;
+
+    while (n < gfn.n + count) {
+        unsigned int level;
+
+        if (!is_free(find(p, GFN(n), &level)))
+            return false;
+        n = (n | ((1ull << LEVEL_ORDER(level)) - 1)) + 1;
+    }
+    return true;
+}
+
+/* The largest level at which gfn -> mfn can be one entry. */
+static unsigned int best_level(gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type)
+{
+    uint64_t address = gfn.n | (type == P2M_ABSENT ? 0 : mfn.n);
+
+    for (unsigned int level = cpu_features.pages_1g ? 2 : 1; level > 0; level--)
+        if (count >= 1ull << LEVEL_ORDER(level) && !(address & ((1ull << LEVEL_ORDER(level)) - 1)))
+            return level;
+    return 0;
+}
+
+/* The entry to write for gfn, at the best level, or further down where a table is in the way already. */
+static int prepare_entry(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type, uint64_t **entry,
+                         unsigned int *level)
+{
+    int rc;
+
+    for (*level = best_level(gfn, mfn, count, type);; (*level)--) {
+        rc = descend(d, gfn, *level, entry);
+        if (rc || !is_table(**entry, *level))
+            return rc;
+    }
+}
+
+static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, unsigned int level, enum p2m_type type)
+{
+    if (*entry)
+        count_pages(p, entry_type(*entry), LEVEL_ORDER(level), -1);
+    else
+        table_of(entry)->count++;
+    count_pages(p, type, LEVEL_ORDER(level), 1);
+    if (p2m_is_ram(type))
+        p->max_gfn = MAX(p->max_gfn, gfn.n + (1ull << LEVEL_ORDER(level)) - 1);
+    if (p2m_is_ram(type) || type == P2M_XENPAGE)
+        for (uint64_t i = 0; i < 1ull << LEVEL_ORDER(level); i++)
+            mfn_to_frame(mfn_add(mfn, i))->gfn = gfn.n + i < FRAME_GFN_NONE ? gfn.n + i : FRAME_GFN_NONE;
+    WRITE_ONCE(*entry, make_entry(mfn, level, type));
+}
+
+static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type, uint32_t *retired)
+{
+    unsigned int level;
+    uint64_t *entry, done;
+
+    if (!range_is_free(&d->p2m, gfn, count))
+        return -EEXIST;
+    /* First all that can fail, then the writing. */
+    for (done = 0; done < count; done += 1ull << LEVEL_ORDER(level)) {
+        int rc = prepare_entry(d, gfn_add(gfn, done), mfn_add(mfn, done), count - done, type, &entry, &level);
+
+        if (!rc)
+            continue;
+        prune(&d->p2m, gfn_add(gfn, done), retired);
+        for (uint64_t i = 0; i < done; i++)
+            prune(&d->p2m, gfn_add(gfn, i), retired);
+        return rc;
+    }
+    for (done = 0; done < count; done += 1ull << LEVEL_ORDER(level)) {
+        int rc = prepare_entry(d, gfn_add(gfn, done), mfn_add(mfn, done), count - done, type, &entry, &level);
+
+        BUG_ON(rc);
+        write_entry(&d->p2m, entry, gfn_add(gfn, done), mfn_add(mfn, done), level, type);
+    }
+    return 0;
+}
+
+int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
+{
+    struct p2m *p = &d->p2m;
+    uint64_t count = 1ull << order;
+    uint32_t retired = 0;
+    int rc = -EINVAL;
+
+    ASSERT(type != P2M_HOLE);
+    spin_lock(&p->lock);
+    /* gfn + count cannot wrap: order is at most 18 */
+    if (reachable(p, gfn) && gfn.n + count <= GFN_LIMIT && READ_ONCE(d->dying) == DOMAIN_ALIVE)
+        rc = set_locked(d, gfn, mfn, count, type, &retired);
+    spin_unlock(&p->lock);
+    if (retired) {
+        tlb_flush_domain(d);
+        free_tables(retired);
+    }
+    return rc;
+}
+
+/* --- removing --- */
+
+/* dom0's RAM is where the machine has it; what it gives back there is kept for it (design.md). The lock is held. */
+static bool is_identity_ram(const struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
+{
+    return d->is_dom0 && p2m_is_ram(type) && gfn.n == mfn.n;
+}
+
+static void park(struct domain *d, mfn_t mfn)
+{
+    mfn_to_frame(mfn)->flags |= FRAME_F_PARKED;
+    d->p2m.parked++;
+    alloc_park(d);
+}
+
+/* What the entry held: parked at once, or kept in the batch until the flush. */
+static void collect(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int level)
+{
+    enum p2m_type type = entry_type(e);
+    uint64_t frames = 1ull << LEVEL_ORDER(level);
+
+    count_pages(&b->d->p2m, type, LEVEL_ORDER(level), -1);
+    gfn.n &= ~(frames - 1);
+    if (p2m_is_ram(type) || type == P2M_XENPAGE)
+        for (uint64_t i = 0; i < frames; i++)
+            if (mfn_to_frame(mfn_add(entry_mfn(e), i))->gfn == gfn.n + i)
+                mfn_to_frame(mfn_add(entry_mfn(e), i))->gfn = FRAME_GFN_NONE;
+    if (is_identity_ram(b->d, gfn, entry_mfn(e), type)) {
+        for (uint64_t i = 0; i < frames; i++)
+            park(b->d, mfn_add(entry_mfn(e), i));
+    } else if (p2m_has_frame(type)) {
+        b->entry[b->entries].mfn = entry_mfn(e);
+        b->entry[b->entries++].order = LEVEL_ORDER(level);
+        b->frames += frames;
+    }
+    b->flush |= (e & ENTRY_P) != 0;
+}
+
+static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types, mfn_t expected,
+                         unsigned int *order)
+{
+    struct p2m *p = &b->d->p2m;
+    uint64_t *path[TOP_LEVEL + 1], *entry, e;
+    unsigned int level;
+
+    if (!reachable(p, gfn))
+        return -ENOENT;
+    level = walk(p, gfn, path);
+    e = *path[level];
+    if (!e)
+        return -ENOENT;
+    if (!(types & (1u << entry_type(e))))
+        return -EINVAL;
+    if (mfn_valid_number(expected) && p2m_lookup_locked(b->d, gfn, NULL, NULL).n != expected.n)
+        return -EINVAL;
+    if (LEVEL_ORDER(level) > max_order) {
+        while (LEVEL_ORDER(level) > max_order)
+            level--;
+        if (descend(b->d, gfn, level, &entry))
+            return -ENOMEM;
+        level = walk(p, gfn, path);
+        e = *path[level];
+    }
+    collect(b, gfn, e, level);
+    entry_gone(p, path, level, &b->tables);
+    if (order)
+        *order = LEVEL_ORDER(level);
+    return 0;
+}
+
+void p2m_batch_init(struct p2m_batch *b, struct domain *d)
+{
+    b->d = d;
+    b->entries = b->frames = b->tables = 0;
+    b->flush = false;
+}
+
+int p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types, mfn_t expected,
+                     unsigned int *order)
+{
+    int rc;
+
+    if (b->entries == ARRAY_SIZE(b->entry))
+        p2m_batch_finish(b);
+    spin_lock(&b->d->p2m.lock);
+    rc = remove_locked(b, gfn, max_order, types, expected, order);
+    spin_unlock(&b->d->p2m.lock);
+    return rc;
+}
+
+void p2m_batch_finish(struct p2m_batch *b)
+{
+    if (b->flush || b->tables)
+        tlb_flush_domain(b->d);
+    for (unsigned int i = 0; i < b->entries; i++)
+        for (uint64_t n = 0; n < 1ull << b->entry[i].order; n++)
+            frame_put(mfn_add(b->entry[i].mfn, n));
+    free_tables(b->tables);
+    p2m_batch_init(b, b->d);
+}
+
+static int remove_one(struct domain *d, gfn_t gfn, uint32_t types, mfn_t expected)
+{
+    struct p2m_batch batch;
+    int rc;
+
+    p2m_batch_init(&batch, d);
+    rc = p2m_batch_remove(&batch, gfn, ORDER_4K, types, expected, NULL);
+    p2m_batch_finish(&batch);
+    return rc;
+}
+
+int p2m_remove(struct domain *d, gfn_t gfn)
+{
+    return remove_one(d, gfn, P2M_ANY_TYPE, MFN_NONE);
+}
+
+int p2m_remove_type(struct domain *d, gfn_t gfn, enum p2m_type type, mfn_t expected)
+{
+    return remove_one(d, gfn, 1u << type, expected);
+}
+
+/* --- populating --- */
+
+/* Takes the frame of that number back for d if it is parked; it is all zeroes then. */
+static int unpark(struct domain *d, mfn_t mfn)
+{
+    struct frame *f = mfn_to_frame(mfn);
+    int rc = -EINVAL;
+
+    spin_lock(&d->p2m.lock);
+    if (mfn.n < frame_count && f->state == FRAME_DOMAIN && f->owner == d && (f->flags & FRAME_F_PARKED))
+        rc = alloc_unpark(d);
+    if (rc == 0) {
+        f->flags &= ~FRAME_F_PARKED;
+        d->p2m.parked--;
+    }
+    spin_unlock(&d->p2m.lock);
+    if (rc == 0)
+        memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
+    return rc;
+}
+
+static void park_again(struct domain *d, mfn_t mfn)
+{
+    spin_lock(&d->p2m.lock);
+    park(d, mfn);
+    spin_unlock(&d->p2m.lock);
+}
+
+static int populate_identity(struct domain *d, gfn_t gfn, uint64_t count)
+{
+    struct p2m_batch batch;
+    uint64_t done;
+    int rc = 0;
+
+    for (done = 0; done < count; done++) {
+        mfn_t mfn = MFN(gfn.n + done);
+
+        rc = unpark(d, mfn);
+        if (rc)
+            break;
+        rc = p2m_set(d, GFN(mfn.n), mfn, ORDER_4K, P2M_RAM);
+        if (rc) {
+            park_again(d, mfn);
+            break;
+        }
+    }
+    if (done == count)
+        return 0;
+    p2m_batch_init(&batch, d);
+    while (done-- > 0)
+        if (p2m_batch_remove(&batch, gfn_add(gfn, done), ORDER_4K, 1u << P2M_RAM, MFN_NONE, NULL))
+            log_warn("d%u changed its p2m while a populate of gfn %lx was undone\n", d->id, gfn.n + done);
+    p2m_batch_finish(&batch);
+    return rc;
+}
+
+int p2m_populate(struct domain *d, gfn_t gfn, unsigned int order)
+{
+    mfn_t mfn;
+    int rc;
+
+    if (d->is_dom0)
+        return populate_identity(d, gfn, 1ull << order);
+    mfn = alloc_domain(d, order);
+    if (!mfn_valid_number(mfn))
+        return -ENOMEM;
+    rc = p2m_set(d, gfn, mfn, order, P2M_RAM);
+    for (uint64_t i = 0; rc && i < 1ull << order; i++)
+        frame_put(mfn_add(mfn, i));
+    return rc;
+}
+
+/* --- life --- */
+
+int p2m_init(struct domain *d)
+{
+    spin_init(&d->p2m.lock, LOCK_P2M);
+    d->p2m.root = alloc_core(0);
+    if (!mfn_valid_number(d->p2m.root))
+        return -ENOMEM;
+    d->p2m.table_pages = 1;
+    return 0;
+}
+
+/* The first gfn at or after `from` that is not a hole; GFN_LIMIT: none. */
+static uint64_t next_used(const struct p2m *p, uint64_t from)
+{
+    unsigned int level;
+
+    while (from < GFN_LIMIT && !find(p, GFN(from), &level))
+        from = (from | ((1ull << LEVEL_ORDER(level)) - 1)) + 1;
+    return from;
+}
+
+int p2m_teardown(struct domain *d)
+{
+    struct p2m *p = &d->p2m;
+    struct p2m_batch batch;
+    unsigned int order;
+
+    ASSERT(d->dying != DOMAIN_ALIVE);
+    if (!mfn_valid_number(p->root))
+        return 0;
+    (void)alloc_claim(d, 0);
+    p2m_batch_init(&batch, d);
+    for (;;) {
+        spin_lock(&p->lock);
+        p->teardown_gfn = next_used(p, p->teardown_gfn);
+        spin_unlock(&p->lock);
+        if (p->teardown_gfn == GFN_LIMIT)
+            break;
+        if (p2m_batch_remove(&batch, GFN(p->teardown_gfn), ORDER_1G, P2M_ANY_TYPE, MFN_NONE, &order))
+            BUG();
+        p->teardown_gfn += 1ull << order;
+        if (batch.frames < 256 && batch.entries < ARRAY_SIZE(batch.entry))
+            continue;
+        p2m_batch_finish(&batch);
+        if (preempt_pending())
+            return -ERESTART;
+    }
+    p2m_batch_finish(&batch);
+    spin_lock(&p->lock);
+    p->table_pages--;
+    free_core(p->root, 0);
+    p->root = MFN_NONE;
+    spin_unlock(&p->lock);
+    return 0;
+}
+
+/* --- the invariant checker --- */
+
+struct check {
+    struct domain *d;
+    unsigned int errors;
+    uint64_t tables, pages[P2M_ABSENT + 1];
+};
+
+/* What an entry says of its frames must agree with the frame table. */
+static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int level)
+{
+    enum p2m_type type = entry_type(e);
+    uint64_t count = 1ull << LEVEL_ORDER(level);
+
+    if (type > P2M_ABSENT || (e & type_bits[type]) != type_bits[type] || (e & ENTRY_P) != (type_bits[type] & ENTRY_P)) {
+        log_err("check: d%u's gfn %lx has the entry %lx\n", c->d->id, gfn, e);
+        c->errors++;
+        return;
+    }
+    if (type != P2M_MMIO)
+        c->pages[type] += count;
+    for (uint64_t i = 0; p2m_has_frame(type) && i < count; i++) {
+        mfn_t m = mfn_add(entry_mfn(e), i);
+        const struct frame *f = m.n < frame_count ? mfn_to_frame(m) : NULL;
+        bool good = f && f->count > 0 && !(f->state == FRAME_DOMAIN && (f->flags & FRAME_F_PARKED));
+
+        if (good && p2m_is_ram(type))
+            good = f->state == FRAME_DOMAIN && f->owner == c->d && (f->gfn == gfn + i || gfn + i >= FRAME_GFN_NONE);
+        else if (good)
+            good = f->state == FRAME_CORE || (f->state == FRAME_DOMAIN && type != P2M_XENPAGE);
+        if (!good) {
+            log_err("check: d%u's gfn %lx, type %u, has frame %lx of state %u, count %u, gfn %x\n", c->d->id, gfn + i, type, m.n,
+                    f ? f->state : 99, f ? f->count : 0, f ? f->gfn : 0);
+            c->errors++;
+        }
+    }
+}
+
+/* Four levels deep at most. */
+static void check_table(struct check *c, mfn_t table, uint64_t gfn, unsigned int level)
+{
+    uint32_t used = 1;
+
+    c->tables++;
+    for (unsigned int i = 0; i < 512; i++) {
+        uint64_t e = ((uint64_t *)mfn_to_virt(table))[i], at = gfn + ((uint64_t)i << LEVEL_ORDER(level));
+
+        used += e != 0;
+        if (is_table(e, level))
+            check_table(c, entry_mfn(e), at, level - 1);
+        else if (e)
+            check_leaf(c, at, e, level);
+    }
+    if (used != mfn_to_frame(table)->count || mfn_to_frame(table)->state != FRAME_CORE || (used == 1 && level < TOP_LEVEL)) {
+        log_err("check: d%u's p2m table %lx of level %u for gfn %lx counts %u entries, has %u\n", c->d->id, table.n, level, gfn,
+                mfn_to_frame(table)->count - 1, used - 1);
+        c->errors++;
+    }
+}
+
+unsigned int p2m_check(struct domain *d)
+{
+    struct check c = { .d = d };
+
+    spin_lock(&d->p2m.lock);
+    if (mfn_valid_number(d->p2m.root))
+        check_table(&c, d->p2m.root, 0, TOP_LEVEL);
+    for (unsigned int t = 0; t <= P2M_ABSENT; t++) {
+        if (c.pages[t] != d->p2m.pages[t]) {
+            log_err("check: d%u has %lu p2m entries of type %u, counted %lu\n", d->id, c.pages[t], t, d->p2m.pages[t]);
+            c.errors++;
+        }
+    }
+    if (c.tables != d->p2m.table_pages) {
+        log_err("check: d%u has %lu p2m tables, counted %lu\n", d->id, c.tables, d->p2m.table_pages);
+        c.errors++;
+    }
+    spin_unlock(&d->p2m.lock);
+    return c.errors;
+}
