@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the memory_op family share. Dispatched from memory.c. */
+#ifndef CLV_HYPERCALL_MEMORY_H
+#define CLV_HYPERCALL_MEMORY_H
+
+#include "hypercall.h"
+
+/*
+ * Reads the argument structure of `size` bytes and takes a reference on the domain that *id (inside of arg) names; the
+ * caller puts it. -EFAULT, -EPERM, -ESRCH.
+ */
+int must_check memory_target(struct hypercall *hc, void *arg, size_t size, domid_t *id, struct domain **d);
+
+/* memory_physmap.c */
+hypercall_fn memory_add_to_physmap, memory_add_to_physmap_batch, memory_remove_from_physmap, memory_acquire_resource;
+/* memory_map.c */
+hypercall_fn memory_get_map, memory_set_map, memory_machine_map, memory_reserved_device_map;
+
+#endif
