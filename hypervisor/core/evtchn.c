@@ -164,7 +164,7 @@ void evtchn_wake_pollers(struct domain *d)
 {
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i] && READ_ONCE(d->vcpu[i]->polling))
-            sched_wake(d->vcpu[i]);
+            vcpu_unblock(d->vcpu[i]);
 }
 
 void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant tables, version 1 (<xen/grant_table.h>): a domain names frames that another may map or copy.
+ * Grant tables, version 1 (<xen/grant_table.h>): a domain names frames that another may map or copy. core/grant.c has the tables and
+ * who uses which entry, core/grant_map.c and core/grant_copy.c the two uses.
  *
- * Locks: a domain's grant.lock (LOCK_GRANT) protects its table frames, its active entries and its maptrack. Granter and
- * mapper: lower id first. It comes before LOCK_P2M.
+ * Locks: a domain's grant.lock (LOCK_GRANT) protects its table frames, its active entries and its maptrack. Nobody holds two of them.
+ * It comes before LOCK_P2M.
  */
 #ifndef CLV_GRANT_H
 #define CLV_GRANT_H
 
 #include "guest_fwd.h"
+#include "p2m.h"
 #include "spinlock.h"
 #include "types.h"
 #include "xenpub.h"
@@ -16,29 +18,52 @@
 #define GRANT_DEFAULT_FRAMES 64
 #define GRANT_MAX_FRAMES 256           /* 512 entries each */
 #define GRANT_DEFAULT_MAPTRACK 1024
-#define GRANT_MAX_MAPTRACK 4096        /* frames' worth in Xen's terms; entries are allocated on demand */
+#define GRANT_MAX_MAPTRACK 4096        /* frames' worth in Xen's terms, 256 mappings each; allocated on demand */
 
 struct grant_active;
-struct grant_map;
+struct grant_mapping;
 
 struct grant_domain {
     struct spinlock lock;
     uint32_t frames, max_frames;
     void **shared;                     /* frames of grant_entry_v1_t, CORE frames */
-    struct grant_active **active;      /* one array of 512 per shared frame */
-    struct grant_map **maptrack;       /* buckets, by handle */
-    uint32_t maptrack_size, maptrack_free, maptrack_max;
-    uint32_t mapped;                   /* live entries of maptrack */
+    struct grant_active **active;      /* one array of 512 per shared frame, made when first used */
+    struct grant_mapping **maptrack;   /* buckets, by handle */
+    uint32_t maptrack_slots;           /* length of the array of bucket pointers */
+    uint32_t maptrack_size, maptrack_free, maptrack_max; /* handles: allocated, first free, limit */
+    uint32_t mapped;                   /* handles in use */
+    uint32_t next_unmap;               /* where teardown goes on */
 };
 
-int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack); /* -1: default */
+int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack); /* negative: default */
 /* Unmaps all that d maps of others: -ERESTART while there is more. */
 int grant_teardown(struct domain *d);
-/* Frees the table, when nobody maps d's frames any more. */
+/* Frees the table. Who maps d's frames keeps those frames. */
 void grant_free(struct domain *d);
 
-/* The frame that holds shared entries idx*512.., growing the table; for add_to_physmap and acquire_resource. MFN_NONE: over the limit. */
+/*
+ * The frame that holds shared entries idx*512.., growing the table; for add_to_physmap and acquire_resource. With a reference for the
+ * caller (frame_put, or a p2m entry takes it over). MFN_NONE: over the limit, no memory, or d is dying.
+ */
 mfn_t grant_shared_frame(struct domain *d, uint32_t idx);
+
+/* The operations on one structure each; they return GNTST_*. */
+int16_t grant_map(struct domain *d, struct gnttab_map_grant_ref *op);
+int16_t grant_copy(struct domain *d, const struct gnttab_copy *op);
+int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op);
+int16_t grant_swap(struct domain *d, uint32_t ref_a, uint32_t ref_b);
+
+/* Unmapping many with one flush: what was added is gone when finish returns. add returns GNTST_*; only _okay counts. */
+#define GRANT_UNMAP_BATCH 32
+struct grant_unmap {
+    struct domain *d;
+    struct p2m_batch p2m;
+    uint32_t count, handle[GRANT_UNMAP_BATCH];
+};
+void grant_unmap_init(struct grant_unmap *b, struct domain *d);
+int16_t grant_unmap_add(struct grant_unmap *b, const struct gnttab_unmap_grant_ref *op);
+void grant_unmap_finish(struct grant_unmap *b);
+
 unsigned int grant_check(struct domain *d);
 void grant_dump(struct domain *d);
 

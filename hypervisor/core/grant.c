@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Grant tables (<xen/grant_table.h>, version 1): the shared frames, and which entries are in use.
+ *
+ * The granter writes {flags, domid, frame} into a shared entry. The first use of it checks flags and domid and sets GTF_reading (and
+ * GTF_writing) in one compare-and-swap, then resolves the frame and takes a reference; an active entry, which only we see, remembers
+ * that frame, whatever the guest does to the shared entry or its own p2m afterwards. The last use clears the flags and drops the
+ * reference. Version 2 and transitive grants are not built.
+ *
+ * Read next: core/grant_map.c, core/grant_copy.c, hypercall/grant_table.c.
+ */
+#include "alloc.h"
+#include "directmap.h"
+#include "errors.h"
+#include "grant_internal.h"
+#include "lib.h"
+
+#define SWAP_TRIES 5
+
+/* --- the table --- */
+
+static int add_frame(struct domain *d)
+{
+    mfn_t m = alloc_core(0);
+
+    if (!mfn_valid_number(m))
+        return -ENOMEM;
+    d->grant.shared[d->grant.frames++] = mfn_to_virt(m);
+    return 0;
+}
+
+int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack)
+{
+    struct grant_domain *g = &d->grant;
+    uint32_t maptrack = max_maptrack < 0 ? GRANT_DEFAULT_MAPTRACK : max_maptrack;
+
+    spin_init(&g->lock, LOCK_GRANT);
+    g->max_frames = max_frames < 0 ? GRANT_DEFAULT_FRAMES : max_frames;
+    if (g->max_frames == 0 || g->max_frames > GRANT_MAX_FRAMES || maptrack > GRANT_MAX_MAPTRACK)
+        return -EINVAL;
+    g->maptrack_max = maptrack * 256;
+    g->maptrack_free = MAPTRACK_NONE;
+    g->shared = heap_alloc(g->max_frames * sizeof(g->shared[0]));
+    g->active = heap_alloc(g->max_frames * sizeof(g->active[0]));
+    if (g->shared && g->active && add_frame(d) == 0)
+        return 0;
+    grant_free(d);
+    return -ENOMEM;
+}
+
+mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
+{
+    struct grant_domain *g = &d->grant;
+    mfn_t m = MFN_NONE;
+
+    spin_lock(&g->lock);
+    if (idx < g->max_frames && d->dying == DOMAIN_ALIVE) {
+        while (g->frames <= idx && add_frame(d) == 0)
+            ;
+        if (idx < g->frames && frame_get(virt_to_mfn(g->shared[idx]), NULL) == 0)
+            m = virt_to_mfn(g->shared[idx]);
+    }
+    spin_unlock(&g->lock);
+    return m;
+}
+
+void grant_free(struct domain *d)
+{
+    struct grant_domain *g = &d->grant;
+
+    spin_lock(&g->lock);
+    for (uint32_t i = 0; i < g->frames; i++) {
+        for (uint32_t n = 0; g->active[i] && n < GRANT_ENTRIES; n++)
+            if (g->active[i][n].readers || g->active[i][n].writers)
+                frame_put(MFN(g->active[i][n].mfn));
+        heap_free(g->active[i]);
+        free_core(virt_to_mfn(g->shared[i]), 0);
+    }
+    heap_free(g->active);
+    heap_free(g->shared);
+    for (uint32_t i = 0; i < g->maptrack_size / MAPTRACK_BUCKET; i++)
+        heap_free(g->maptrack[i]);
+    heap_free(g->maptrack);
+    g->active = NULL;
+    g->shared = NULL;
+    g->maptrack = NULL;
+    g->frames = g->max_frames = g->maptrack_size = g->maptrack_slots = g->maptrack_max = 0;
+    g->maptrack_free = MAPTRACK_NONE;
+    spin_unlock(&g->lock);
+}
+
+static grant_entry_v1_t *shared_entry(struct domain *d, uint32_t ref)
+{
+    return (grant_entry_v1_t *)d->grant.shared[ref / GRANT_ENTRIES] + ref % GRANT_ENTRIES;
+}
+
+/* NULL: never used. */
+static struct grant_active *active_entry(struct domain *d, uint32_t ref)
+{
+    struct grant_active *page = d->grant.active[ref / GRANT_ENTRIES];
+
+    return page ? page + ref % GRANT_ENTRIES : NULL;
+}
+
+static bool in_use(const struct grant_active *a)
+{
+    return a && (a->readers || a->writers);
+}
+
+/* --- using an entry --- */
+
+/* Marks the shared entry as read (and written) if it allows that. flags is its first 16 bits, domid the second. */
+static int16_t mark_shared(grant_entry_v1_t *entry, domid_t user, bool write)
+{
+    uint32_t *word = (uint32_t *)entry, w = READ_ONCE(*word);
+
+    for (int i = 0; i < SWAP_TRIES; i++) {
+        if ((w & GTF_type_mask) != GTF_permit_access || (w & GTF_sub_page) || w >> 16 != user ||
+            (write && (w & GTF_readonly)))
+            return GNTST_general_error;
+        if (__atomic_compare_exchange_n(word, &w, w | GTF_reading | (write ? GTF_writing : 0), false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            return GNTST_okay;
+    }
+    return GNTST_general_error; /* the granter changes it all the time */
+}
+
+/* Clears the marks that no use justifies any more. */
+static void unmark_shared(grant_entry_v1_t *entry, const struct grant_active *a)
+{
+    uint16_t gone = (a->writers ? 0 : GTF_writing) | (in_use(a) ? 0 : GTF_reading);
+
+    __atomic_fetch_and(&entry->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
+}
+
+/* The frame that a marked entry names, with a reference. */
+static int16_t resolve(struct domain *d, const grant_entry_v1_t *entry, bool write, mfn_t *mfn)
+{
+    enum p2m_type type;
+    int rc = p2m_get_frame(d, GFN(READ_ONCE(entry->frame)), write, mfn, &type);
+
+    if (rc)
+        return rc == -ENOENT ? GNTST_eagain : GNTST_bad_page;
+    if (p2m_is_ram(type))
+        return GNTST_okay;
+    frame_put(*mfn); /* not the granter's own to give */
+    return GNTST_bad_page;
+}
+
+static int16_t acquire_locked(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
+{
+    struct grant_active **page = &d->grant.active[ref / GRANT_ENTRIES], *a;
+    grant_entry_v1_t *entry = shared_entry(d, ref);
+    int16_t status;
+
+    if (!*page)
+        *page = heap_alloc(GRANT_ENTRIES * sizeof(**page));
+    if (!*page)
+        return GNTST_no_space;
+    a = active_entry(d, ref);
+    if (in_use(a) && a->user != user)
+        return GNTST_general_error;
+    if (!in_use(a) || (write && !a->writers)) {
+        status = mark_shared(entry, user, write);
+        if (status)
+            return status;
+        status = resolve(d, entry, write, mfn);
+        if (!status && in_use(a)) {
+            frame_put(*mfn); /* the first use has the reference */
+            if (mfn->n != a->mfn)
+                status = GNTST_bad_page;
+        }
+        if (status) {
+            unmark_shared(entry, a);
+            return status;
+        }
+        a->mfn = mfn->n;
+        a->user = user;
+    }
+    *mfn = MFN(a->mfn);
+    *(write ? &a->writers : &a->readers) += 1;
+    return GNTST_okay;
+}
+
+int16_t grant_acquire(struct domain *granter, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
+{
+    int16_t status;
+
+    spin_lock(&granter->grant.lock);
+    if (granter->dying != DOMAIN_ALIVE)
+        status = GNTST_bad_domain;
+    else if (ref >= granter->grant.frames * GRANT_ENTRIES)
+        status = GNTST_bad_gntref;
+    else
+        status = acquire_locked(granter, ref, user, write, mfn);
+    spin_unlock(&granter->grant.lock);
+    return status;
+}
+
+void grant_release(struct domain *granter, uint32_t ref, bool write)
+{
+    mfn_t last = MFN_NONE;
+
+    spin_lock(&granter->grant.lock);
+    if (ref < granter->grant.frames * GRANT_ENTRIES) { /* else the table went with its domain */
+        struct grant_active *a = active_entry(granter, ref);
+        uint32_t *uses = write ? &a->writers : &a->readers;
+
+        ASSERT(*uses > 0);
+        *uses -= 1;
+        unmark_shared(shared_entry(granter, ref), a);
+        if (!in_use(a))
+            last = MFN(a->mfn);
+    }
+    spin_unlock(&granter->grant.lock);
+    if (mfn_valid_number(last))
+        frame_put(last);
+}
+
+int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op)
+{
+    spin_lock(&d->grant.lock);
+    op->nr_frames = d->grant.frames;
+    op->max_nr_frames = d->grant.max_frames;
+    spin_unlock(&d->grant.lock);
+    return GNTST_okay;
+}
+
+int16_t grant_swap(struct domain *d, uint32_t ref_a, uint32_t ref_b)
+{
+    grant_entry_v1_t *a, *b, tmp;
+    int16_t status = GNTST_bad_gntref;
+
+    spin_lock(&d->grant.lock);
+    if (MAX(ref_a, ref_b) >= d->grant.frames * GRANT_ENTRIES)
+        goto out;
+    status = GNTST_eagain;
+    if (in_use(active_entry(d, ref_a)) || in_use(active_entry(d, ref_b)))
+        goto out;
+    a = shared_entry(d, ref_a);
+    b = shared_entry(d, ref_b);
+    tmp = *a;
+    *a = *b;
+    *b = tmp;
+    status = GNTST_okay;
+out:
+    spin_unlock(&d->grant.lock);
+    return status;
+}
+
+/* --- looking at it --- */
+
+static void dump_entry(struct domain *d, uint32_t ref)
+{
+    const struct grant_active *a = active_entry(d, ref);
+    const grant_entry_v1_t *e = shared_entry(d, ref);
+
+    if (in_use(a))
+        log_info("  ref %u: d%u uses frame %x, %u read-only, %u writable; flags %x gfn %x\n", ref, a->user, a->mfn,
+                 a->readers, a->writers, e->flags, e->frame);
+}
+
+void grant_dump(struct domain *d)
+{
+    spin_lock(&d->grant.lock);
+    log_info("d%u: grant table of %u frames (at most %u), maps %u grants of others\n", d->id, d->grant.frames,
+             d->grant.max_frames, d->grant.mapped);
+    for (uint32_t ref = 0; ref < d->grant.frames * GRANT_ENTRIES; ref++)
+        dump_entry(d, ref);
+    spin_unlock(&d->grant.lock);
+}
+
+/* How many of d's mappings are of granter's entries. */
+static uint64_t mappings_of(struct domain *d, const struct domain *granter)
+{
+    uint64_t n = 0;
+
+    spin_lock(&d->grant.lock);
+    for (uint32_t handle = 0; handle < d->grant.maptrack_size; handle++) {
+        const struct grant_mapping *m = grant_mapping_at(d, handle);
+
+        n += m->state != MAPPING_FREE && m->granter == granter;
+    }
+    spin_unlock(&d->grant.lock);
+    return n;
+}
+
+/* Active entries name d's frames; *uses: all uses. */
+static unsigned int check_active(struct domain *d, uint64_t *uses)
+{
+    unsigned int errors = 0;
+
+    spin_lock(&d->grant.lock);
+    for (uint32_t ref = 0; ref < d->grant.frames * GRANT_ENTRIES; ref++) {
+        const struct grant_active *a = active_entry(d, ref);
+
+        if (!in_use(a))
+            continue;
+        *uses += (uint64_t)a->readers + a->writers;
+        if (!mfn_is_ram(MFN(a->mfn)) || mfn_to_frame(MFN(a->mfn))->owner != d) {
+            log_err("check: d%u's grant %u is in use, but frame %x is not its own\n", d->id, ref, a->mfn);
+            errors++;
+        }
+    }
+    spin_unlock(&d->grant.lock);
+    return errors;
+}
+
+/* A live mapping's p2m entry, if the mapper has not removed it by other means, shows the granted frame. */
+static unsigned int check_mapping(struct domain *d, uint32_t handle)
+{
+    struct grant_mapping m = { 0 };
+    const struct grant_active *a;
+    enum p2m_type type;
+    unsigned int errors = 0;
+    mfn_t mfn;
+
+    spin_lock(&d->grant.lock);
+    if (handle < d->grant.maptrack_size)
+        m = *grant_mapping_at(d, handle);
+    if (m.state == MAPPING_LIVE)
+        domain_ref(m.granter);
+    spin_unlock(&d->grant.lock);
+    if (m.state != MAPPING_LIVE)
+        return 0;
+
+    mfn = p2m_lookup(d, GFN(m.gfn), &type, NULL);
+    spin_lock(&m.granter->grant.lock);
+    if (m.ref < m.granter->grant.frames * GRANT_ENTRIES) {
+        a = active_entry(m.granter, m.ref);
+        errors = !in_use(a) || a->user != d->id ||
+                 (type == (m.readonly ? P2M_GRANT_RO : P2M_GRANT) && mfn.n != a->mfn);
+    }
+    spin_unlock(&m.granter->grant.lock);
+    if (errors)
+        log_err("check: d%u's mapping %u of d%u's grant %u at gfn %lx does not fit\n", d->id, handle, m.granter->id,
+                (uint32_t)m.ref, (uint64_t)m.gfn);
+    domain_put(m.granter);
+    return errors;
+}
+
+/* Exact when no grant operation is under way on another CPU. */
+unsigned int grant_check(struct domain *d)
+{
+    uint64_t uses = 0, mappings = 0;
+    unsigned int errors = check_active(d, &uses);
+    uint32_t id = 0;
+
+    for (uint32_t handle = 0; handle < d->grant.maptrack_size; handle++)
+        errors += check_mapping(d, handle);
+    for (struct domain *other; id < DOMID_FIRST_RESERVED && (other = domain_get_next(id)) != NULL; domain_put(other)) {
+        id = other->id + 1;
+        if (d->grant.frames)
+            mappings += mappings_of(other, d);
+    }
+    if (uses != mappings) {
+        log_err("check: d%u's grants are in use %lu times, but mapped %lu times\n", d->id, uses, mappings);
+        errors++;
+    }
+    return errors;
+}

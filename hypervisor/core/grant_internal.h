@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What core/grant*.c share: uses of an entry, and the handles of mappings. */
+#ifndef CLV_GRANT_INTERNAL_H
+#define CLV_GRANT_INTERNAL_H
+
+#include "domain.h"
+
+#define GRANT_ENTRIES (PAGE_SIZE / sizeof(grant_entry_v1_t)) /* per shared frame */
+#define MAPTRACK_BUCKET 128
+#define MAPTRACK_NONE (~0u)
+
+/* One grant as it is used now, in the granter. While there are uses it holds a reference on the frame. */
+struct grant_active {
+    uint32_t mfn;
+    domid_t user;
+    uint32_t readers, writers;        /* uses of each kind: mappings and copies */
+};
+
+enum mapping_state { MAPPING_FREE, MAPPING_CHANGING, MAPPING_LIVE };
+
+/*
+ * One mapping, in the mapper; 16 bytes, so that a bucket is 2 KiB. CHANGING: being made or unmade by one CPU, hands off.
+ * It has a reference on the granter and one use of the grant; the p2m entry has its own reference on the frame.
+ */
+struct grant_mapping {
+    struct domain *granter;
+    uint64_t gfn : 40;                /* FREE: the next free handle */
+    uint64_t ref : 18;
+    uint64_t readonly : 1;
+    uint64_t state : 2;
+};
+
+/*
+ * A use of granter's entry `ref` by domain `user`: *mfn stays that frame until grant_release. Returns GNTST_*. Takes granter's
+ * lock.
+ */
+int16_t grant_acquire(struct domain *granter, uint32_t ref, domid_t user, bool write, mfn_t *mfn);
+void grant_release(struct domain *granter, uint32_t ref, bool write);
+
+/* NULL: no such handle. d's lock is held. */
+struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle);
+
+#endif
