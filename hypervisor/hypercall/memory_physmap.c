@@ -26,15 +26,11 @@ static int replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
     return rc;
 }
 
-/* shared_info and grant frames are shown at one place; asking for them at another moves them. */
+/* shared_info and grant frames are shown at one place; asking for them at another moves them. Uses up the caller's reference. */
 static int show_core_frame(struct domain *d, gfn_t gfn, mfn_t mfn)
 {
-    uint32_t old;
-    int rc = frame_get(mfn, NULL);
+    uint32_t old = mfn_to_frame(mfn)->gfn;
 
-    if (rc)
-        return rc;
-    old = mfn_to_frame(mfn)->gfn;
     if (old != FRAME_GFN_NONE && old != gfn.n)
         (void)p2m_remove_type(d, GFN(old), P2M_XENPAGE, mfn);
     return replace(d, gfn, mfn, P2M_XENPAGE);
@@ -89,11 +85,11 @@ static int map_foreign(struct domain *d, gfn_t gfn, struct domain *owner, gfn_t 
 
 static int add_one(struct domain *d, unsigned int space, uint64_t index, gfn_t gfn)
 {
-    mfn_t mfn;
+    mfn_t mfn = d->shared_info_mfn;
 
     switch (space) {
     case XENMAPSPACE_shared_info:
-        return index ? -EINVAL : show_core_frame(d, gfn, d->shared_info_mfn);
+        return index || frame_get(mfn, NULL) ? -EINVAL : show_core_frame(d, gfn, mfn);
     case XENMAPSPACE_grant_table:
         if (index >= d->grant.max_frames) /* XENMAPIDX_grant_table_status too: version 1 has no status */
             return -EINVAL;
@@ -203,13 +199,13 @@ static int map_grant_frames(struct hypercall *hc, struct domain *owner, const st
     int rc = 0;
 
     for (i = 0; i < arg->nr_frames; i++) {
-        mfn_t mfn = grant_shared_frame(owner, arg->frame + i);
+        mfn_t mfn;
 
         rc = guest_read_array(hc->v, &pfn, arg->frame_list, i, 1);
-        if (!rc)
-            rc = mfn_valid_number(mfn) ? frame_get(mfn, NULL) : -EINVAL;
-        if (!rc)
-            rc = replace(d, GFN(pfn), mfn, P2M_FOREIGN);
+        if (rc)
+            break;
+        mfn = grant_shared_frame(owner, arg->frame + i);
+        rc = mfn_valid_number(mfn) ? replace(d, GFN(pfn), mfn, P2M_FOREIGN) : -EINVAL;
         if (rc)
             break;
     }
