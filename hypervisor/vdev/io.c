@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ports and memory that are emulated: who answers them, and the execution of an instruction on such memory. What
+ * nobody claims reads as all ones and forgets writes, like an empty bus.
+ *
+ * io_emulate does one memory access of one instruction: fetched once into a local copy, decoded (decode.c), executed,
+ * then RIP moves on. A REP does one iteration and stays. The address that the CPU reported is taken; the operand's own
+ * address only has to agree with it, so that a fault of something else (a page crossed, a second operand) is not mistaken
+ * for it. MOVS has two operands: both are translated with the guest's page tables and its privilege.
+ */
+#include "cpu.h"
+#include "decode.h"
+#include "domain.h"
+#include "errors.h"
+#include "guest.h"
+#include "lib.h"
+#include "platform.h"
+#include "svm.h"
+#include "vdev.h"
+
+#define IOAPIC_PAGE 0xfec00000ull
+#define PORT_DEBUG 0xe9
+#define PM1_SLEEP_ENABLE (1u << 13)
+
+/* --- ports --- */
+
+/* One line of text at a time, with nothing in it that a terminal would obey. */
+static void debug_port(struct domain *d, uint8_t c)
+{
+    struct vdev_domain *s = &d->vdev;
+
+    spin_lock(&s->lock);
+    if (c != '\n' && c != '\r')
+        s->debug_line[s->debug_length++] = c < ' ' || c > '~' ? '?' : (char)c;
+    if (c == '\n' || s->debug_length == sizeof(s->debug_line) - 1) {
+        s->debug_line[s->debug_length] = 0;
+        s->debug_length = 0;
+        guest_log(d, "%s\n", s->debug_line);
+    }
+    spin_unlock(&s->lock);
+}
+
+static uint8_t read_byte(struct vcpu *v, uint16_t port)
+{
+    switch (port) {
+    case 0x42:
+    case 0x43:
+    case 0x61: return pit_read(v, port);
+    case PORT_DEBUG: return PORT_DEBUG; /* how software asks whether the port is there */
+    default: return 0xff;
+    }
+}
+
+static void write_byte(struct vcpu *v, uint16_t port, uint8_t val)
+{
+    switch (port) {
+    case 0x42:
+    case 0x43:
+    case 0x61:
+        pit_write(v, port, val);
+        break;
+    case PORT_DEBUG:
+        debug_port(v->d, val);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool is_pci(const struct domain *d, uint16_t port) { return d->vdev.pci && port >= 0xcf8 && port <= 0xcff; }
+
+static bool is_power(const struct domain *d, uint16_t port, unsigned int size)
+{
+    return d->is_dom0 && size == 2 && port && (port == acpi.pm1a_control || port == acpi.pm1b_control);
+}
+
+/* dom0's ACPI power control: off is obeyed, sleep is not (the core would not wake up), the rest passes. */
+static void write_power(struct domain *d, uint16_t port, uint32_t val)
+{
+    if (!(val & PM1_SLEEP_ENABLE))
+        outw(port, (uint16_t)val);
+    else if (acpi.has_s5 && (val >> 10 & 7) == acpi.s5_a)
+        domain_shutdown(d, SHUTDOWN_poweroff);
+    else
+        guest_log(d, "asks for sleep state %u of PM1, which is not passed on\n", val >> 10 & 7);
+}
+
+void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val)
+{
+    if (is_pci(v->d, port)) {
+        *val = pci_port_read(v->d, port, size);
+    } else if (is_power(v->d, port, size)) {
+        *val = inw(port);
+    } else {
+        *val = 0;
+        for (unsigned int i = 0; i < size; i++)
+            *val |= (uint32_t)read_byte(v, (uint16_t)(port + i)) << 8 * i;
+    }
+}
+
+void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
+{
+    if (is_pci(v->d, port))
+        pci_port_write(v->d, port, size, val);
+    else if (is_power(v->d, port, size))
+        write_power(v->d, port, val);
+    else
+        for (unsigned int i = 0; i < size; i++)
+            write_byte(v, (uint16_t)(port + i), (uint8_t)(val >> 8 * i));
+}
+
+/* --- memory --- */
+
+static bool is_lapic(const struct vcpu *v, gpa_t gpa)
+{
+    return (gpa & PAGE_MASK) == lapic_base(v) && lapic_mmio_enabled(v);
+}
+
+static bool is_ioapic(const struct vcpu *v, gpa_t gpa) { return (gpa & PAGE_MASK) == IOAPIC_PAGE && v->d->vdev.ioapic; }
+
+/* Both interrupt controllers take accesses of 4 bytes only; others find nobody. */
+void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val)
+{
+    uint32_t offset = gpa & ~PAGE_MASK;
+
+    if (size == 4 && is_lapic(v, gpa))
+        *val = lapic_mmio_read(v, offset);
+    else if (size == 4 && is_ioapic(v, gpa))
+        *val = ioapic_mmio_read(v->d, offset);
+    else
+        *val = size == 8 ? ~0ull : (1ull << size * 8) - 1;
+}
+
+void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
+{
+    uint32_t offset = gpa & ~PAGE_MASK;
+
+    if (size == 4 && is_lapic(v, gpa))
+        lapic_mmio_write(v, offset, (uint32_t)val);
+    else if (size == 4 && is_ioapic(v, gpa))
+        ioapic_mmio_write(v->d, offset, (uint32_t)val);
+}
+
+/* --- instructions --- */
+
+#define RAX 0
+#define RCX 1
+#define RSP 4
+#define RBP 5
+#define RSI 6
+#define RDI 7
+#define NO_REGISTER 0xff
+#define INSN_BYTES 15
+#define SEGMENT_D (1u << 10) /* attributes: 32-bit code */
+
+#define FLAG_CF (1ull << 0)
+#define FLAG_PF (1ull << 2)
+#define FLAG_AF (1ull << 4)
+#define FLAG_ZF (1ull << 6)
+#define FLAG_SF (1ull << 7)
+#define FLAG_DF (1ull << 10)
+#define FLAG_OF (1ull << 11)
+#define FLAGS_ARITHMETIC (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
+
+struct access {
+    struct vcpu *v;
+    struct svm_paging paging;
+    enum insn_mode mode;
+    struct insn insn;
+};
+
+static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
+
+static uint64_t read_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size)
+{
+    uint64_t val = high8 ? svm_get_gpr(v, reg - 4) >> 8 : svm_get_gpr(v, reg);
+
+    return val & mask_of(size);
+}
+
+/* As the CPU does: 4 bytes clear the upper half, 1 and 2 leave the rest alone. */
+static void write_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size, uint64_t val)
+{
+    uint64_t mask = size == 4 ? ~0ull : mask_of(size);
+    unsigned int n = high8 ? reg - 4 : reg, shift = high8 ? 8 : 0;
+
+    val &= mask_of(size);
+    svm_set_gpr(v, n, (svm_get_gpr(v, n) & ~(mask << shift)) | val << shift);
+}
+
+static uint64_t segment_base(const struct access *a, enum svm_segment_name n)
+{
+    struct svm_segment s;
+
+    if (a->mode == INSN_64 && n != SEG_FS && n != SEG_GS)
+        return 0;
+    svm_get_segment(a->v, n, &s);
+    return s.base;
+}
+
+/* insn.segment counts ES CS SS DS FS GS from 1, svm_segment_name from 0. */
+static gva_t linear(const struct access *a, uint64_t offset, enum svm_segment_name by_default)
+{
+    const struct insn *i = &a->insn;
+    gva_t va = segment_base(a, i->segment ? (enum svm_segment_name)(i->segment - 1) : by_default) +
+               (offset & mask_of(i->address_size));
+
+    return a->mode == INSN_64 ? va : va & 0xffffffff;
+}
+
+static gva_t operand_address(const struct access *a)
+{
+    const struct insn *i = &a->insn;
+    uint64_t offset = (uint64_t)i->disp;
+
+    if (i->rip_relative)
+        offset += svm_get_rip(a->v) + i->length;
+    if (i->base != NO_REGISTER)
+        offset += svm_get_gpr(a->v, i->base);
+    if (i->index != NO_REGISTER)
+        offset += svm_get_gpr(a->v, i->index) << i->scale;
+    return linear(a, offset, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS);
+}
+
+/* DS:rSI (its segment can be overridden) and ES:rDI (its cannot). */
+static gva_t source_address(const struct access *a) { return linear(a, svm_get_gpr(a->v, RSI), SEG_DS); }
+
+static gva_t destination_address(const struct access *a)
+{
+    gva_t va = segment_base(a, SEG_ES) + (svm_get_gpr(a->v, RDI) & mask_of(a->insn.address_size));
+
+    return a->mode == INSN_64 ? va : va & 0xffffffff;
+}
+
+static unsigned int walk_flags(const struct access *a, unsigned int access)
+{
+    return access | (a->paging.cpl == 3 ? GUEST_WALK_USER : 0);
+}
+
+/* The bytes at RIP, across a page's end if need be; how many could be had. */
+static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
+{
+    gva_t va = segment_base(a, SEG_CS) + svm_get_rip(a->v);
+    unsigned int n = 0;
+
+    while (n < INSN_BYTES) {
+        unsigned int part = (unsigned int)MIN(INSN_BYTES - n, PAGE_SIZE - ((va + n) & ~PAGE_MASK));
+        uint32_t fault;
+        gpa_t gpa;
+
+        if (guest_walk(a->v, va + n, walk_flags(a, GUEST_WALK_EXEC), &gpa, &fault) ||
+            guest_read_physical(a->v->d, bytes + n, gpa, part))
+            break;
+        n += part;
+    }
+    return n;
+}
+
+static uint64_t result_flags(uint64_t result, unsigned int size)
+{
+    uint64_t sign = 1ull << (size * 8 - 1);
+
+    result &= mask_of(size);
+    return (result ? 0 : FLAG_ZF) | (result & sign ? FLAG_SF : 0) | (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF);
+}
+
+static uint64_t compare_flags(uint64_t x, uint64_t y, unsigned int size)
+{
+    uint64_t sign = 1ull << (size * 8 - 1), mask = mask_of(size), result;
+
+    x &= mask;
+    y &= mask;
+    result = (x - y) & mask;
+    return result_flags(result, size) | (x < y ? FLAG_CF : 0) | ((x ^ y ^ result) & 0x10 ? FLAG_AF : 0) |
+           ((x ^ y) & (x ^ result) & sign ? FLAG_OF : 0);
+}
+
+static void set_flags(const struct access *a, uint64_t flags)
+{
+    svm_set_rflags(a->v, (a->paging.rflags & ~FLAGS_ARITHMETIC) | flags);
+}
+
+/* AND OR XOR TEST CMP between memory and a register or an immediate. */
+static void execute_alu(const struct access *a, gpa_t gpa)
+{
+    const struct insn *i = &a->insn;
+    uint64_t memory, other, result;
+
+    io_mmio_read(a->v, gpa, i->size, &memory);
+    other = i->has_imm ? i->imm & mask_of(i->size) : read_register(a->v, i->reg, i->reg_high8, i->size);
+    if (i->op == INSN_CMP) {
+        set_flags(a, i->mem_is_dest ? compare_flags(memory, other, i->size) : compare_flags(other, memory, i->size));
+        return;
+    }
+    result = i->op == INSN_OR ? memory | other : i->op == INSN_XOR ? memory ^ other : memory & other;
+    if (i->op != INSN_TEST && i->mem_is_dest)
+        io_mmio_write(a->v, gpa, i->size, result);
+    else if (i->op != INSN_TEST)
+        write_register(a->v, i->reg, i->reg_high8, i->size, result);
+    set_flags(a, result_flags(result, i->size));
+}
+
+static uint64_t sign_extend(uint64_t val, unsigned int size)
+{
+    unsigned int shift = 64 - size * 8;
+
+    return (uint64_t)((int64_t)(val << shift) >> shift);
+}
+
+static void execute_move(const struct access *a, gpa_t gpa)
+{
+    const struct insn *i = &a->insn;
+    uint64_t memory, reg;
+
+    if (i->op == INSN_STORE) {
+        io_mmio_write(a->v, gpa, i->size, i->has_imm ? i->imm & mask_of(i->size)
+                                                     : read_register(a->v, i->reg, i->reg_high8, i->size));
+        return;
+    }
+    io_mmio_read(a->v, gpa, i->size, &memory);
+    if (i->op == INSN_XCHG) {
+        reg = read_register(a->v, i->reg, i->reg_high8, i->size);
+        io_mmio_write(a->v, gpa, i->size, reg);
+    }
+    if (i->op == INSN_LOAD_SX)
+        memory = sign_extend(memory, i->size);
+    write_register(a->v, i->reg, i->reg_high8, i->reg_size, memory);
+}
+
+/* --- strings --- */
+
+/* One operand of MOVS: RAM if there is any, else emulated. -EFAULT: a page fault was injected. -ENOENT: try again later. */
+static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *val)
+{
+    struct domain *d = a->v->d;
+    unsigned int size = a->insn.size;
+    uint32_t fault = 0;
+    gpa_t gpa;
+    int rc;
+
+    if (guest_walk(a->v, va, walk_flags(a, write ? GUEST_WALK_WRITE : 0), &gpa, &fault)) {
+        svm_inject_page_fault(a->v, va, fault);
+        return -EFAULT;
+    }
+    if ((gpa & ~PAGE_MASK) + size > PAGE_SIZE)
+        return -EINVAL; /* two pages, of which one is emulated */
+    rc = write ? guest_write_physical(d, gpa, val, size) : guest_read_physical(d, val, gpa, size);
+    if (rc != -EFAULT)
+        return rc;
+    if (write)
+        io_mmio_write(a->v, gpa, size, *val);
+    else
+        io_mmio_read(a->v, gpa, size, val);
+    return 0;
+}
+
+static void advance(const struct access *a, unsigned int reg, int64_t by)
+{
+    write_register(a->v, reg, false, a->insn.address_size, svm_get_gpr(a->v, reg) + (uint64_t)by);
+}
+
+/* One iteration. 0: done; 1: it must run again (REP, or a fault was injected); -EINVAL. */
+static int execute_string(const struct access *a, gpa_t gpa)
+{
+    const struct insn *i = &a->insn;
+    int64_t step = a->paging.rflags & FLAG_DF ? -(int64_t)i->size : (int64_t)i->size;
+    uint64_t val = 0;
+    int rc = 0;
+
+    if (i->rep && !read_register(a->v, RCX, false, i->address_size))
+        return 0;
+    if (i->op == INSN_MOVS) {
+        rc = copy_operand(a, source_address(a), false, &val);
+        if (!rc)
+            rc = copy_operand(a, destination_address(a), true, &val);
+        if (rc)
+            return rc == -EINVAL ? rc : 1;
+        advance(a, RSI, step);
+    } else {
+        if (((destination_address(a) ^ gpa) & ~PAGE_MASK))
+            return -EINVAL;
+        io_mmio_write(a->v, gpa, i->size, read_register(a->v, RAX, false, i->size));
+    }
+    advance(a, RDI, step);
+    if (!i->rep)
+        return 0;
+    advance(a, RCX, -1);
+    return read_register(a->v, RCX, false, i->address_size) != 0;
+}
+
+static enum insn_mode code_mode(struct vcpu *v)
+{
+    struct svm_segment cs;
+
+    if (svm_mode_64(v))
+        return INSN_64;
+    svm_get_segment(v, SEG_CS, &cs);
+    return cs.attributes & SEGMENT_D ? INSN_32 : INSN_16;
+}
+
+int io_emulate(struct vcpu *v, gpa_t gpa)
+{
+    struct access a = { .v = v, .mode = code_mode(v) };
+    uint8_t bytes[INSN_BYTES];
+    unsigned int n;
+    int rc = 0;
+
+    svm_get_paging(v, &a.paging);
+    n = fetch(&a, bytes);
+    if (!n || insn_decode(bytes, n, a.mode, &a.insn)) {
+        guest_log(v->d, "vcpu %u: %u bytes at RIP %#lx are no instruction that can access %#lx: %02x %02x %02x %02x\n", v->id, n,
+                  svm_get_rip(v), gpa, n > 0 ? bytes[0] : 0, n > 1 ? bytes[1] : 0, n > 2 ? bytes[2] : 0, n > 3 ? bytes[3] : 0);
+        return -EINVAL;
+    }
+    if (a.insn.op == INSN_STOS || a.insn.op == INSN_MOVS)
+        rc = execute_string(&a, gpa);
+    else if ((operand_address(&a) ^ gpa) & ~PAGE_MASK)
+        return -EINVAL;
+    else if (a.insn.op <= INSN_LOAD_SX || a.insn.op == INSN_XCHG)
+        execute_move(&a, gpa);
+    else
+        execute_alu(&a, gpa);
+    if (!rc)
+        svm_skip(v, a.insn.length);
+    return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Model-specific registers of a guest that exit (svm/permissions.c says which do not). One table: what is not in it is #GP. dom0
+ * gets no more than others: no host MSR is written on anybody's behalf but TSC_AUX (the vcpu's own, switched with it) and
+ * the branch predictor barrier.
+ *
+ * Many rows only read as zero and forget what is written: kernels touch them without a check, or as a probe that must fail
+ * quietly (performance counters that do not count). APM vol. 2, appendix A.
+ */
+#include "cpu.h"
+#include "domain.h"
+#include "errors.h"
+#include "guest.h"
+#include "lib.h"
+#include "svm.h"
+#include "vdev.h"
+
+#define MSR_TSC_AUX 0xc0000103u
+#define MSR_PRED_CMD 0x49u
+#define PRED_CMD_IBPB 1ull
+#define MSR_MTRR_CAP 0xfeu
+#define MSR_MTRR_VARIABLE 0x200u
+#define MSR_MTRR_DEF_TYPE 0x2ffu
+#define MTRR_CAP 0x508u             /* 8 variable ranges, fixed ranges, write combining */
+#define MTRR_DEF_WRITE_BACK 0xc06u  /* enabled, fixed ranges too, the rest write-back */
+#define MTRR_VALID (1ull << 11)
+#define HYPERCALL_SIZE 32
+#define HWCR_TSC_FREQ_SEL (1ull << 24)
+
+typedef int msr_read_fn(struct vcpu *v, uint32_t msr, uint64_t *val);
+typedef int msr_write_fn(struct vcpu *v, uint32_t msr, uint64_t val);
+
+static int read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    (void)v;
+    (void)msr;
+    *val = 0;
+    return 0;
+}
+
+static int write_ignored(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    (void)v;
+    (void)msr;
+    (void)val;
+    return 0;
+}
+
+/* A guest's TSC is the host's; it cannot be moved. */
+static int read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    (void)v;
+    (void)msr;
+    *val = rdtsc();
+    return 0;
+}
+
+/* "The TSC counts at the nominal clock": Linux calls the firmware broken where this bit is missing. */
+static int read_hwcr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    (void)v;
+    (void)msr;
+    *val = HWCR_TSC_FREQ_SEL;
+    return 0;
+}
+
+static int read_vmcb(struct vcpu *v, uint32_t msr, uint64_t *val) { return svm_get_msr(v, msr, val) ? -EFAULT : 0; }
+static int write_vmcb(struct vcpu *v, uint32_t msr, uint64_t val) { return svm_set_msr(v, msr, val) ? -EFAULT : 0; }
+
+/* --- TSC_AUX and the barrier --- */
+
+static bool has_tsc_aux(struct vcpu *v)
+{
+    return cpuid_guest_has(v->d, 0x80000001, 3, 27) || cpuid_guest_has(v->d, 7, 2, 22); /* RDTSCP, RDPID */
+}
+
+static int read_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    (void)msr;
+    *val = v->vdev.tsc_aux;
+    return has_tsc_aux(v) ? 0 : -EFAULT;
+}
+
+static int write_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    if (!has_tsc_aux(v) || val >> 32)
+        return -EFAULT;
+    v->vdev.tsc_aux = val;
+    cpu_wrmsr(msr, val);
+    return 0;
+}
+
+static int write_pred_cmd(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    if (!cpuid_guest_has(v->d, 0x80000008, 1, 12) || (val & ~PRED_CMD_IBPB))
+        return -EFAULT;
+    if (val)
+        cpu_wrmsr(msr, PRED_CMD_IBPB);
+    return 0;
+}
+
+/* --- MTRRs: stored, without effect (nested paging decides the memory type); CPUID does not show them --- */
+
+static uint64_t *mtrr(struct vcpu *v, uint32_t msr)
+{
+    struct vdev_vcpu *s = &v->vdev;
+
+    switch (msr) {
+    case MSR_MTRR_VARIABLE ... MSR_MTRR_VARIABLE + 15: return &s->mtrr_var[msr - MSR_MTRR_VARIABLE];
+    case 0x250: return &s->mtrr_fixed[0];
+    case 0x258 ... 0x259: return &s->mtrr_fixed[msr - 0x258 + 1];
+    case 0x268 ... 0x26f: return &s->mtrr_fixed[msr - 0x268 + 3];
+    case MSR_MTRR_DEF_TYPE: return &s->mtrr_def_type;
+    default: return &s->mtrr_cap;
+    }
+}
+
+static bool memory_type_valid(uint64_t type) { return type <= 6 && type != 2 && type != 3; }
+
+static int read_mtrr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = *mtrr(v, msr);
+    return 0;
+}
+
+static int write_mtrr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    uint64_t address = ((1ull << cpu_features.physical_bits) - 1) & PAGE_MASK;
+    bool ok = true;
+
+    if (msr == MSR_MTRR_DEF_TYPE)
+        ok = !(val & ~0xcffull) && memory_type_valid(val & 0xff);
+    else if (msr >= 0x250)
+        for (int i = 0; i < 8; i++)
+            ok = ok && memory_type_valid(val >> 8 * i & 0xff);
+    else if (msr & 1)
+        ok = !(val & ~(address | MTRR_VALID));
+    else
+        ok = !(val & ~(address | 0xff)) && memory_type_valid(val & 0xff);
+    if (!ok)
+        return -EFAULT;
+    *mtrr(v, msr) = val;
+    return 0;
+}
+
+/* --- the hypercall page (CPUID 0x40000002) --- */
+
+/* One entry of 32 bytes for each hypercall number: mov $nr, %eax; vmmcall; ret. */
+static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    gpa_t page = val & PAGE_MASK;
+    uint8_t code[HYPERCALL_SIZE];
+
+    (void)msr;
+    if (val & ~PAGE_MASK) /* the low bits select one of the pages: there is page 0 */
+        return -EFAULT;
+    for (uint32_t nr = 0; nr < PAGE_SIZE / HYPERCALL_SIZE; nr++) {
+        memset(code, 0xcc, sizeof(code));
+        code[0] = 0xb8;
+        memcpy(code + 1, &nr, sizeof(nr));
+        memcpy(code + 5, "\x0f\x01\xd9\xc3", 4);
+        if (guest_write_physical(v->d, page + nr * HYPERCALL_SIZE, code, sizeof(code))) {
+            guest_log(v->d, "vcpu %u asks for a hypercall page at guest address %#lx, which is not writable RAM\n", v->id, page);
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
+
+/* --- the table --- */
+
+static const struct msr_row {
+    uint32_t first, last;
+    msr_read_fn *read;   /* NULL: #GP */
+    msr_write_fn *write;
+} rows[] = {
+    { 0x10, 0x10, read_tsc, write_ignored },
+    { 0x1b, 0x1b, lapic_msr_read, lapic_msr_write },
+    { MSR_PRED_CMD, MSR_PRED_CMD, NULL, write_pred_cmd },
+    { 0x8b, 0x8b, read_zero, write_ignored },                  /* microcode revision */
+    { MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr, NULL },
+    { 0x174, 0x176, read_vmcb, write_vmcb },                   /* SYSENTER */
+    { 0x179, 0x17b, read_zero, write_ignored },                /* machine check: no banks */
+    { 0x1d9, 0x1d9, read_vmcb, write_vmcb },                   /* DEBUGCTL */
+    { 0x1db, 0x1de, read_zero, NULL },                         /* last branch */
+    { MSR_MTRR_VARIABLE, MSR_MTRR_VARIABLE + 15, read_mtrr, write_mtrr },
+    { 0x250, 0x250, read_mtrr, write_mtrr },
+    { 0x258, 0x259, read_mtrr, write_mtrr },
+    { 0x268, 0x26f, read_mtrr, write_mtrr },
+    { 0x277, 0x277, read_vmcb, write_vmcb },                   /* PAT */
+    { MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr, write_mtrr },
+    { 0x400, 0x407, read_zero, write_ignored },                /* machine check banks, as old kernels probe them */
+    { 0x40000000, 0x40000000, read_zero, write_hypercall_page },
+    { 0xc0000080, 0xc0000084, read_vmcb, write_vmcb },         /* EFER STAR LSTAR CSTAR SFMASK */
+    { 0xc0000100, 0xc0000102, read_vmcb, write_vmcb },         /* FS GS KERNEL_GS */
+    { MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
+    { 0xc0010000, 0xc0010007, read_zero, write_ignored },      /* performance counters: "not available" */
+    { 0xc0010010, 0xc0010010, read_zero, write_ignored },      /* SYSCFG */
+    { 0xc0010015, 0xc0010015, read_hwcr, write_ignored },
+    { 0xc0010016, 0xc001001a, read_zero, NULL },               /* IORRs, TOP_MEM */
+    { 0xc001001d, 0xc001001d, read_zero, NULL },               /* TOP_MEM2 */
+    { 0xc001001f, 0xc001001f, read_zero, write_ignored },      /* NB_CFG */
+    { 0xc0010200, 0xc001020b, read_zero, write_ignored },      /* performance counters */
+    { 0xc0011029, 0xc0011029, read_zero, write_ignored },      /* DE_CFG */
+};
+
+static const struct msr_row *find(uint32_t msr)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
+        if (msr >= rows[i].first && msr <= rows[i].last)
+            return &rows[i];
+    return NULL;
+}
+
+static bool is_x2apic(uint32_t msr) { return msr >> 8 == 0x800 >> 8; }
+
+int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    const struct msr_row *row;
+
+    if (is_x2apic(msr))
+        return lapic_msr_read(v, msr, val);
+    row = find(msr);
+    if (row && row->read)
+        return row->read(v, msr, val);
+    log_debug("d%u vcpu %u: read of MSR %#x refused\n", v->d->id, v->id, msr);
+    return -EFAULT;
+}
+
+int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    const struct msr_row *row;
+
+    if (is_x2apic(msr))
+        return lapic_msr_write(v, msr, val);
+    row = find(msr);
+    if (row && row->write)
+        return row->write(v, msr, val);
+    log_debug("d%u vcpu %u: write of %#lx to MSR %#x refused\n", v->d->id, v->id, val, msr);
+    return -EFAULT;
+}
+
+void msr_reset(struct vcpu *v)
+{
+    v->vdev.mtrr_cap = MTRR_CAP;
+    v->vdev.mtrr_def_type = MTRR_DEF_WRITE_BACK;
+}
