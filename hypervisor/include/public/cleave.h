@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cleave's own hypercall, for dom0: number CLEAVE_HYPERCALL (one of the numbers that Xen's ABI leaves to the architecture
+ * and never used on x86), one argument, the address of a struct cleave_op. Under real Xen it is -ENOSYS, by which a tool
+ * can tell the two apart.
+ */
+#ifndef CLEAVE_PUBLIC_H
+#define CLEAVE_PUBLIC_H
+
+#include <stdint.h>
+
+#define CLEAVE_HYPERCALL 55 /* __HYPERVISOR_arch_7 */
+#define CLEAVE_INTERFACE_VERSION 1
+#define CLEAVE_VERSION 1
+
+/* What the core is and needs for itself. */
+#define CLEAVE_OP_info 1
+struct cleave_info {
+    uint32_t version;        /* CLEAVE_VERSION */
+    uint32_t cpus;           /* online */
+    uint64_t core_pages;     /* 4 KiB frames that the core uses itself */
+    uint64_t heap_bytes;     /* of these, small objects in use */
+    uint32_t flags;
+#define CLEAVE_INFO_DEBUG 1u /* asserts, lock order, invariant checker are compiled in */
+    uint32_t pad;
+};
+
+/* Walks frames, owners, counts, p2m, ports and grants; what disagrees is in `xl dmesg`. Debug build; else always 0. */
+#define CLEAVE_OP_check 2
+struct cleave_check {
+    uint32_t violations;     /* OUT */
+};
+
+struct cleave_op {
+    uint32_t cmd;            /* CLEAVE_OP_* */
+    uint32_t interface_version;
+    union {
+        struct cleave_info info;
+        struct cleave_check check;
+        uint8_t pad[120];
+    } u;
+};
+
+#endif
