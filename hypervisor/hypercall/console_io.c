@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * console_io: the core's console as a guest reaches it (<xen/xen.h>). dom0's hvc0 is this: its bytes go to the serial port
+ * as they are, and what is typed comes back. Another guest's text is cut into lines, cleaned and logged with its name, limited in
+ * rate; port 0xe9 ends here too.
+ *
+ * Read next: lib/console.c.
+ */
+#include "console_io.h"
+#include "cpu.h"
+#include "hypercall.h"
+#include "lib.h"
+
+#define CHUNK 256u
+
+/* Prints d's unfinished line. */
+static void flush_locked(struct domain *d)
+{
+    d->vdev.debug_line[d->vdev.debug_length] = '\0';
+    guest_log(d, "%s\n", d->vdev.debug_line);
+    d->vdev.debug_length = 0;
+}
+
+void console_io_guest_text(struct domain *d, const char *text, size_t n)
+{
+    spin_lock(&d->vdev.lock);
+    for (size_t i = 0; i < n; i++) {
+        char c = text[i];
+
+        if (c == '\n') {
+            flush_locked(d);
+            continue;
+        }
+        if (c != '\t' && (c < ' ' || c > '~'))
+            continue;
+        d->vdev.debug_line[d->vdev.debug_length++] = c;
+        if (d->vdev.debug_length == sizeof(d->vdev.debug_line) - 1)
+            flush_locked(d);
+    }
+    spin_unlock(&d->vdev.lock);
+}
+
+/* arg: command, count, buffer. Long texts are written in pieces, with the rest in the arguments. */
+static long console_write(struct hypercall *hc)
+{
+    char chunk[CHUNK];
+
+    while (hc->arg[1] > 0) {
+        uint32_t n = (uint32_t)MIN(hc->arg[1], (uint64_t)CHUNK);
+        int rc = guest_read(hc->v, chunk, hc->arg[2], n);
+
+        if (rc != 0)
+            return rc;
+        if (hc->v->d->is_dom0)
+            console_dom0_write(chunk, n);
+        else
+            console_io_guest_text(hc->v->d, chunk, n);
+        hc->arg[1] -= n;
+        hc->arg[2] += n;
+        if (hc->arg[1] > 0 && preempt_pending())
+            return -ERESTART;
+    }
+    return 0;
+}
+
+static long console_read(struct hypercall *hc)
+{
+    char chunk[CHUNK];
+    size_t n;
+    int rc;
+
+    if (!hc->v->d->is_dom0)
+        return -EPERM;
+    /* What is taken out of the buffer must arrive: see that it can before. */
+    rc = guest_zero(hc->v, hc->arg[2], MIN(hc->arg[1], (uint64_t)CHUNK));
+    if (rc != 0)
+        return rc;
+    n = console_dom0_read(chunk, MIN(hc->arg[1], (uint64_t)CHUNK));
+    rc = guest_write(hc->v, hc->arg[2], chunk, n);
+    return rc == 0 ? (long)n : rc;
+}
+
+long hypercall_console_io(struct hypercall *hc)
+{
+    if ((int32_t)hc->arg[1] < 0)
+        return -EINVAL;
+    hc->arg[1] = (uint32_t)hc->arg[1];
+    switch ((uint32_t)hc->arg[0]) {
+    case CONSOLEIO_write:
+        return console_write(hc);
+    case CONSOLEIO_read:
+        return console_read(hc);
+    default:
+        return -ENOSYS;
+    }
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain's machine state in the record format of <xen/hvm/save.h>: a header, records of typecode, instance (the vcpu) and
+ * length, an end. The tools read all of it, one record, or write a stream; the domain builder writes short
+ * streams of its own (MTRRs of each vcpu, registers of the first).
+ *
+ * One table says which records there are. Each record is copied once, checked, and applied as a whole or not at all. A
+ * stream is gone through twice: the first time only looks at its shape, so that a malformed one changes nothing.
+ *
+ * Read next: svm/context.c, vdev/lapic.c.
+ */
+#include "alloc.h"
+#include "cpu.h"
+#include "domctl.h"
+#include "lib.h"
+#include "svm.h"
+
+#define MSR_PAT 0x277
+#define RECORD_MAX 2048u    /* bytes of the largest record, with room */
+
+typedef void save_fn(struct vcpu *v, void *record);
+typedef int load_fn(struct vcpu *v, const void *record);
+
+static void save_cpu(struct vcpu *v, void *record)
+{
+    svm_save_context(v, record);
+}
+
+static int load_cpu(struct vcpu *v, const void *record)
+{
+    int rc = svm_load_context(v, record);
+
+    if (rc == 0) {
+        v->initialised = true;
+        v->down = false;
+        v->blocked = false;
+    }
+    return rc;
+}
+
+static void save_lapic(struct vcpu *v, void *record)
+{
+    lapic_save(v, record, NULL);
+}
+
+static int load_lapic(struct vcpu *v, const void *record)
+{
+    return lapic_load(v, record, NULL);
+}
+
+static void save_lapic_regs(struct vcpu *v, void *record)
+{
+    lapic_save(v, NULL, record);
+}
+
+static int load_lapic_regs(struct vcpu *v, const void *record)
+{
+    return lapic_load(v, NULL, record);
+}
+
+static void save_mtrr(struct vcpu *v, void *record)
+{
+    struct hvm_hw_mtrr *m = record;
+
+    if (svm_get_msr(v, MSR_PAT, &m->msr_pat_cr) != 0)
+        m->msr_pat_cr = 0;
+    memcpy(m->msr_mtrr_var, v->vdev.mtrr_var, sizeof(m->msr_mtrr_var));
+    memcpy(m->msr_mtrr_fixed, v->vdev.mtrr_fixed, sizeof(m->msr_mtrr_fixed));
+    m->msr_mtrr_cap = v->vdev.mtrr_cap;
+    m->msr_mtrr_def_type = v->vdev.mtrr_def_type;
+}
+
+/* The guest's MTRRs are kept for it to read; memory types come from its PAT and the nested page tables. */
+static int load_mtrr(struct vcpu *v, const void *record)
+{
+    const struct hvm_hw_mtrr *m = record;
+
+    if ((m->msr_mtrr_cap & 0xff) > MTRR_VCNT)
+        return -EINVAL;
+    if (svm_set_msr(v, MSR_PAT, m->msr_pat_cr) != 0)
+        return -EINVAL;
+    memcpy(v->vdev.mtrr_var, m->msr_mtrr_var, sizeof(m->msr_mtrr_var));
+    memcpy(v->vdev.mtrr_fixed, m->msr_mtrr_fixed, sizeof(m->msr_mtrr_fixed));
+    v->vdev.mtrr_def_type = m->msr_mtrr_def_type;
+    return 0;
+}
+
+/* In the order in which a whole context has them. All are of a vcpu. */
+static const struct record_type {
+    uint16_t code;
+    uint32_t length;
+    bool initialised; /* only of vcpus that have been started */
+    save_fn *save;
+    load_fn *load;
+} types[] = {
+    { HVM_SAVE_CODE(CPU), HVM_SAVE_LENGTH(CPU), true, save_cpu, load_cpu },
+    { HVM_SAVE_CODE(LAPIC), HVM_SAVE_LENGTH(LAPIC), false, save_lapic, load_lapic },
+    { HVM_SAVE_CODE(LAPIC_REGS), HVM_SAVE_LENGTH(LAPIC_REGS), false, save_lapic_regs, load_lapic_regs },
+    { HVM_SAVE_CODE(MTRR), HVM_SAVE_LENGTH(MTRR), false, save_mtrr, load_mtrr },
+};
+
+struct record {
+    struct hvm_save_descriptor descriptor;
+    uint8_t data[RECORD_MAX];
+};
+
+_Static_assert(HVM_SAVE_LENGTH(CPU) <= RECORD_MAX && HVM_SAVE_LENGTH(LAPIC_REGS) <= RECORD_MAX, "a record fits");
+_Static_assert(offsetof(struct record, data) == sizeof(struct hvm_save_descriptor), "written as one piece");
+_Static_assert(sizeof(((struct hvm_hw_mtrr *)0)->msr_mtrr_var) == sizeof(((struct vdev_vcpu *)0)->mtrr_var), "same ranges");
+
+static const struct record_type *type_find(uint16_t code)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(types); i++) {
+        if (types[i].code == code)
+            return &types[i];
+    }
+    return NULL;
+}
+
+/* --- out --- */
+
+static void header_fill(struct record *r)
+{
+    struct hvm_save_header *h = (struct hvm_save_header *)r->data;
+    uint32_t leaf1[4];
+
+    cpu_cpuid(1, 0, leaf1);
+    r->descriptor = (struct hvm_save_descriptor){ .typecode = HVM_SAVE_CODE(HEADER), .length = sizeof(*h) };
+    *h = (struct hvm_save_header){
+        .magic = HVM_FILE_MAGIC,
+        .version = HVM_FILE_VERSION,
+        .changeset = ~0ull,
+        .cpuid = leaf1[0],
+        .gtsc_khz = (uint32_t)tsc_khz,
+    };
+}
+
+/* Writes the record at *at and advances it. With at->va == 0 only counts. */
+struct cursor { gva_t va; uint32_t used, size; };
+
+static int put(struct vcpu *caller, struct cursor *at, const struct record *r)
+{
+    uint32_t n = (uint32_t)sizeof(r->descriptor) + r->descriptor.length;
+    int rc = 0;
+
+    if (at->va != 0) {
+        if (n > at->size - at->used)
+            return -ENOSPC;
+        rc = guest_write(caller, at->va + at->used, r, n);
+    }
+    at->used += n;
+    return rc;
+}
+
+static void record_fill(struct vcpu *v, const struct record_type *t, struct record *r)
+{
+    memset(r, 0, sizeof(r->descriptor) + t->length);
+    r->descriptor = (struct hvm_save_descriptor){ .typecode = t->code, .instance = (uint16_t)v->id, .length = t->length };
+    t->save(v, r->data);
+}
+
+static int put_all(struct vcpu *caller, struct domain *d, struct cursor *at, struct record *r)
+{
+    int rc;
+
+    header_fill(r);
+    rc = put(caller, at, r);
+    for (unsigned int t = 0; rc == 0 && t < ARRAY_SIZE(types); t++) {
+        for (unsigned int i = 0; rc == 0 && i < d->max_vcpus; i++) {
+            struct vcpu *v = d->vcpu[i];
+
+            if (v == NULL || (types[t].initialised && !v->initialised))
+                continue;
+            record_fill(v, &types[t], r);
+            rc = put(caller, at, r);
+        }
+    }
+    if (rc == 0) {
+        r->descriptor = (struct hvm_save_descriptor){ .typecode = HVM_SAVE_CODE(END) };
+        rc = put(caller, at, r);
+    }
+    return rc;
+}
+
+int hvmcontext_get(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_hvmcontext *c = &op->u.hvmcontext;
+    struct cursor at = { .va = HANDLE_VA(c->buffer), .size = c->size };
+    struct record *r = heap_alloc(sizeof(*r));
+    int rc;
+
+    if (r == NULL)
+        return -ENOMEM;
+    domain_pause_sync(d);
+    rc = put_all(hc->v, d, &at, r);
+    domain_unpause(d);
+    heap_free(r);
+    if (rc == 0)
+        c->size = at.used;
+    return rc;
+}
+
+int hvmcontext_get_partial(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_hvmcontext_partial *c = &op->u.hvmcontext_partial;
+    const struct record_type *t = c->type <= UINT16_MAX ? type_find((uint16_t)c->type) : NULL;
+    struct vcpu *v = domctl_vcpu_find(d, c->instance);
+    struct record *r;
+    int rc;
+
+    if (t == NULL)
+        return -EINVAL;
+    if (v == NULL || (t->initialised && !v->initialised))
+        return -ENOENT;
+    if (HANDLE_VA(c->buffer) == 0) {
+        c->bufsz = t->length;
+        return 0;
+    }
+    if (c->bufsz < t->length)
+        return -ENOSPC;
+    r = heap_alloc(sizeof(*r));
+    if (r == NULL)
+        return -ENOMEM;
+    vcpu_pause_sync(v);
+    record_fill(v, t, r);
+    vcpu_unpause(v);
+    rc = guest_write(hc->v, HANDLE_VA(c->buffer), r->data, t->length);
+    heap_free(r);
+    if (rc == 0)
+        c->bufsz = t->length;
+    return rc;
+}
+
+/* --- in --- */
+
+/* Copies the record at *at, checks its shape and advances. *end: it was the last. */
+static int take(struct vcpu *caller, struct domain *d, struct cursor *at, struct record *r, bool *end)
+{
+    const struct record_type *t;
+    uint32_t left = at->size - at->used, length;
+    int rc;
+
+    *end = false;
+    if (left < sizeof(r->descriptor))
+        return -ENODATA;
+    rc = guest_read(caller, &r->descriptor, at->va + at->used, sizeof(r->descriptor));
+    if (rc != 0)
+        return rc;
+    length = r->descriptor.length;
+    if (length > left - sizeof(r->descriptor) || length > sizeof(r->data))
+        return -EINVAL;
+    rc = guest_read(caller, r->data, at->va + at->used + sizeof(r->descriptor), length);
+    if (rc != 0)
+        return rc;
+    at->used += (uint32_t)sizeof(r->descriptor) + length;
+    if (r->descriptor.typecode == HVM_SAVE_CODE(END)) {
+        *end = true;
+        return length == 0 ? 0 : -EINVAL;
+    }
+    t = type_find(r->descriptor.typecode);
+    if (t == NULL || length != t->length)
+        return -EINVAL;
+    return domctl_vcpu_find(d, r->descriptor.instance) != NULL ? 0 : -ENOENT;
+}
+
+static int take_header(struct vcpu *caller, struct cursor *at)
+{
+    struct { struct hvm_save_descriptor descriptor; struct hvm_save_header header; } first;
+    int rc;
+
+    if (at->size < sizeof(first))
+        return -ENODATA;
+    rc = guest_read(caller, &first, at->va, sizeof(first));
+    if (rc != 0)
+        return rc;
+    at->used = sizeof(first);
+    if (first.descriptor.typecode != HVM_SAVE_CODE(HEADER) || first.descriptor.instance != 0 ||
+        first.descriptor.length != sizeof(first.header) || first.header.magic != HVM_FILE_MAGIC ||
+        first.header.version != HVM_FILE_VERSION)
+        return -EINVAL;
+    return 0;
+}
+
+static int take_all(struct vcpu *caller, struct domain *d, struct cursor at, struct record *r, bool apply)
+{
+    bool end = false;
+    int rc = take_header(caller, &at);
+
+    while (rc == 0 && !end) {
+        rc = take(caller, d, &at, r, &end);
+        if (rc == 0 && !end && apply)
+            rc = type_find(r->descriptor.typecode)->load(d->vcpu[r->descriptor.instance], r->data);
+    }
+    return rc;
+}
+
+int hvmcontext_set(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_hvmcontext *c = &op->u.hvmcontext;
+    struct cursor at = { .va = HANDLE_VA(c->buffer), .size = c->size };
+    struct record *r = heap_alloc(sizeof(*r));
+    int rc;
+
+    if (r == NULL)
+        return -ENOMEM;
+    rc = take_all(hc->v, d, at, r, false);
+    if (rc == 0) {
+        domain_pause_sync(d);
+        rc = take_all(hc->v, d, at, r, true);
+        domain_unpause(d);
+    }
+    heap_free(r);
+    return rc;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Small hypercalls without a family: vm_assist, set_timer_op, and our own, cleave_op (include/public/cleave.h), by which dom0's
+ * tests and tools speak with the core itself.
+ */
+#include "alloc.h"
+#include "hypercall.h"
+#include "lib.h"
+#include "percpu.h"
+#include "public/cleave.h"
+
+/* --- vm_assist: arg: command, type --- */
+
+/* The only one that means something to a guest with its own page tables. */
+#define ASSISTS (1ull << VMASST_TYPE_runstate_update_flag)
+
+long hypercall_vm_assist(struct hypercall *hc)
+{
+    uint32_t type = (uint32_t)hc->arg[1];
+    uint64_t bit = type < 64 ? 1ull << type : 0;
+
+    if ((bit & ASSISTS) == 0)
+        return -EINVAL;
+    switch ((uint32_t)hc->arg[0]) {
+    case VMASST_CMD_enable:
+        __atomic_fetch_or(&hc->v->d->vm_assist, bit, __ATOMIC_SEQ_CST);
+        return 0;
+    case VMASST_CMD_disable:
+        __atomic_fetch_and(&hc->v->d->vm_assist, ~bit, __ATOMIC_SEQ_CST);
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* --- set_timer_op: arg: ns since boot at which VIRQ_TIMER shall come, 0: never. 32-bit callers: low and high half --- */
+
+long hypercall_set_timer_op(struct hypercall *hc)
+{
+    uint64_t when = hc->compat ? hc->arg[0] | hc->arg[1] << 32 : hc->arg[0];
+
+    if (when == 0)
+        timer_stop(&hc->v->singleshot);
+    else
+        timer_set(&hc->v->singleshot, (nsec_t)MIN(when, (uint64_t)TIME_NEVER));
+    return 0;
+}
+
+/* --- cleave_op: arg: struct cleave_op --- */
+
+static int op_check(struct cleave_op *op)
+{
+    op->u.check.violations = invariants_check();
+    return 0;
+}
+
+static int op_info(struct cleave_op *op)
+{
+    struct alloc_info memory;
+
+    alloc_info(&memory);
+    op->u.info = (struct cleave_info){
+        .version = CLEAVE_VERSION,
+        .cpus = nr_cpus,
+        .core_pages = memory.core,
+        .heap_bytes = heap_used(),
+#ifdef CLV_DEBUG
+        .flags = CLEAVE_INFO_DEBUG,
+#endif
+    };
+    return 0;
+}
+
+static int (*const rows[])(struct cleave_op *op) = {
+    [CLEAVE_OP_info] = op_info,
+    [CLEAVE_OP_check] = op_check,
+};
+
+long hypercall_cleave_op(struct hypercall *hc)
+{
+    struct cleave_op op;
+    int rc = guest_read(hc->v, &op, hc->arg[0], sizeof(op));
+
+    if (rc != 0)
+        return rc;
+    if (op.interface_version != CLEAVE_INTERFACE_VERSION)
+        return -EACCES;
+    if (op.cmd >= ARRAY_SIZE(rows) || rows[op.cmd] == NULL)
+        return -ENOSYS;
+    rc = rows[op.cmd](&op);
+    return rc == 0 ? guest_write(hc->v, hc->arg[0], &op, sizeof(op)) : rc;
+}

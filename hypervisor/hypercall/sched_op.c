@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sched_op: a guest gives up its CPU, waits for event channels, shuts down, arms its watchdogs (<xen/sched.h>).
+ *
+ * Nothing waits in here. block and poll mark the vcpu blocked and return 0; the run loop then takes it off its CPU with that
+ * result in its registers, and it goes on when it is woken. poll may return early without a reason, which the ABI allows.
+ *
+ * Read next: core/sched.c, core/evtchn.c (evtchn_wake_pollers).
+ */
+#include "hypercall.h"
+#include "lib.h"
+#include "percpu.h"
+#include "svm.h"
+
+#define POLL_PORTS_MAX 128u
+#define WATCHDOGS 2u
+
+typedef long sched_op_fn(struct hypercall *hc, gva_t arg);
+
+static long op_yield(struct hypercall *hc, gva_t arg)
+{
+    (void)arg;
+    sched_yield(hc->v);
+    return 0;
+}
+
+/* As HLT with interrupts enabled: event upcalls are unmasked, or the caller would sleep through them. */
+static long op_block(struct hypercall *hc, gva_t arg)
+{
+    (void)arg;
+    hc->v->info->evtchn_upcall_mask = 0;
+    sched_block(hc->v);
+    return 0;
+}
+
+/* --- poll --- */
+
+struct poll {
+    gva_t ports;
+    uint32_t count;
+    uint64_t timeout; /* absolute, ns since boot; 0: none */
+};
+
+struct poll_compat { uint32_t ports, nr_ports; uint64_t timeout; } __packed_;
+
+static int poll_read(struct hypercall *hc, gva_t arg, struct poll *p)
+{
+    struct poll_compat small;
+    struct sched_poll full;
+    int rc;
+
+    if (hc->compat) {
+        rc = guest_read(hc->v, &small, arg, sizeof(small));
+        *p = (struct poll){ small.ports, small.nr_ports, small.timeout };
+    } else {
+        rc = guest_read(hc->v, &full, arg, sizeof(full));
+        *p = (struct poll){ HANDLE_VA(full.ports), full.nr_ports, full.timeout };
+    }
+    return rc;
+}
+
+/* 1 if one of the ports is pending, 0 if none, -EINVAL if there is no such port. */
+static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        int rc = evtchn_is_pending(d, ports[i]);
+
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/*
+ * A sender marks its port, then looks for pollers; we say that we poll and block, then look at the ports again. One of the
+ * two sees the other.
+ */
+static void poll_wait(struct vcpu *v, const struct poll *p, const evtchn_port_t *ports)
+{
+    WRITE_ONCE(v->polling, true);
+    if (p->timeout != 0)
+        timer_set(&v->poll_timer, (nsec_t)MIN(p->timeout, (uint64_t)TIME_NEVER));
+    if (svm_interrupts_enabled(v)) {
+        sched_block(v);
+    } else { /* interrupts wait, however many there are: only the ports count */
+        __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
+        softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
+    }
+    smp_mb();
+    if (poll_pending(v->d, ports, p->count) != 0)
+        vcpu_unblock(v);
+    if (!READ_ONCE(v->blocked)) {
+        timer_stop(&v->poll_timer);
+        WRITE_ONCE(v->polling, false);
+    }
+}
+
+static long op_poll(struct hypercall *hc, gva_t arg)
+{
+    evtchn_port_t ports[POLL_PORTS_MAX];
+    struct poll p;
+    int rc = poll_read(hc, arg, &p);
+
+    if (rc != 0)
+        return rc;
+    if (p.count > POLL_PORTS_MAX)
+        return -EINVAL;
+    rc = guest_read(hc->v, ports, p.ports, p.count * sizeof(ports[0]));
+    if (rc != 0)
+        return rc;
+    rc = poll_pending(hc->v->d, ports, p.count);
+    if (rc != 0)
+        return rc > 0 ? 0 : rc;
+    if (p.timeout != 0 && p.timeout <= (uint64_t)clock_now())
+        return 0;
+    poll_wait(hc->v, &p, ports);
+    return 0;
+}
+
+/* --- the end --- */
+
+static long op_shutdown(struct hypercall *hc, gva_t arg)
+{
+    struct sched_shutdown s;
+    int rc = guest_read(hc->v, &s, arg, sizeof(s));
+
+    if (rc != 0)
+        return rc;
+    if (s.reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    domain_shutdown(hc->v->d, (uint8_t)s.reason);
+    return 0;
+}
+
+/* What a later shutdown, for whatever reason, shall be called. */
+static long op_shutdown_code(struct hypercall *hc, gva_t arg)
+{
+    struct domain *d = hc->v->d;
+    struct sched_shutdown s;
+    int rc = guest_read(hc->v, &s, arg, sizeof(s));
+
+    if (rc != 0)
+        return rc;
+    if (s.reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    spin_lock(&d->lock);
+    if (!d->shutting_down && !d->shutdown_code_chosen) {
+        d->shutdown_code = (uint8_t)s.reason;
+        d->shutdown_code_chosen = true;
+    }
+    spin_unlock(&d->lock);
+    return 0;
+}
+
+static long op_remote_shutdown(struct hypercall *hc, gva_t arg)
+{
+    struct sched_remote_shutdown s;
+    struct domain *d;
+    int rc = guest_read(hc->v, &s, arg, sizeof(s));
+
+    if (rc != 0)
+        return rc;
+    if (s.reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    if (!hc->v->d->is_dom0)
+        return -EPERM;
+    d = hypercall_target(hc, s.domain_id, &rc);
+    if (d == NULL)
+        return rc;
+    domain_shutdown(d, (uint8_t)s.reason);
+    domain_put(d);
+    return 0;
+}
+
+/* id 0 takes a free watchdog and returns its number from 1; a timeout of 0 stops one and frees it. Seconds. */
+static long op_watchdog(struct hypercall *hc, gva_t arg)
+{
+    struct domain *d = hc->v->d;
+    struct sched_watchdog w;
+    uint32_t slot = 0;
+    int rc = guest_read(hc->v, &w, arg, sizeof(w));
+
+    if (rc != 0)
+        return rc;
+    if (w.id > WATCHDOGS || (w.id == 0 && w.timeout == 0))
+        return -EINVAL;
+    spin_lock(&d->lock);
+    if (w.id != 0) {
+        slot = w.id - 1;
+        rc = d->watchdog_deadline[slot] != 0 ? 0 : -EINVAL;
+    } else {
+        while (slot < WATCHDOGS && d->watchdog_deadline[slot] != 0)
+            slot++;
+        rc = slot < WATCHDOGS ? (int)slot + 1 : -ENOSPC;
+    }
+    if (rc >= 0) {
+        d->watchdog_deadline[slot] = w.timeout != 0 ? clock_now() + SEC(w.timeout) : 0;
+        if (w.timeout != 0)
+            timer_set(&d->watchdog[slot], d->watchdog_deadline[slot]);
+        else
+            timer_stop(&d->watchdog[slot]);
+    }
+    spin_unlock(&d->lock);
+    return rc;
+}
+
+static sched_op_fn *const rows[] = {
+    [SCHEDOP_yield] = op_yield,
+    [SCHEDOP_block] = op_block,
+    [SCHEDOP_shutdown] = op_shutdown,
+    [SCHEDOP_poll] = op_poll,
+    [SCHEDOP_remote_shutdown] = op_remote_shutdown,
+    [SCHEDOP_shutdown_code] = op_shutdown_code,
+    [SCHEDOP_watchdog] = op_watchdog,
+};
+
+long hypercall_sched_op(struct hypercall *hc)
+{
+    uint32_t op = (uint32_t)hc->arg[0];
+
+    return op < ARRAY_SIZE(rows) ? rows[op](hc, hc->arg[1]) : -ENOSYS;
+}
