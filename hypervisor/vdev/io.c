@@ -8,6 +8,7 @@
  * address only has to agree with it, so that a fault of something else (a page crossed, a second operand) is not mistaken
  * for it. MOVS has two operands: both are translated with the guest's page tables and its privilege.
  */
+#include "console_io.h"
 #include "cpu.h"
 #include "decode.h"
 #include "domain.h"
@@ -23,22 +24,6 @@
 #define PM1_SLEEP_ENABLE (1u << 13)
 
 /* --- ports --- */
-
-/* One line of text at a time, with nothing in it that a terminal would obey. */
-static void debug_port(struct domain *d, uint8_t c)
-{
-    struct vdev_domain *s = &d->vdev;
-
-    spin_lock(&s->lock);
-    if (c != '\n' && c != '\r')
-        s->debug_line[s->debug_length++] = c < ' ' || c > '~' ? '?' : (char)c;
-    if (c == '\n' || s->debug_length == sizeof(s->debug_line) - 1) {
-        s->debug_line[s->debug_length] = 0;
-        s->debug_length = 0;
-        guest_log(d, "%s\n", s->debug_line);
-    }
-    spin_unlock(&s->lock);
-}
 
 static uint8_t read_byte(struct vcpu *v, uint16_t port)
 {
@@ -60,7 +45,7 @@ static void write_byte(struct vcpu *v, uint16_t port, uint8_t val)
         pit_write(v, port, val);
         break;
     case PORT_DEBUG:
-        debug_port(v->d, val);
+        console_io_guest_text(v->d, (const char *)&val, 1);
         break;
     default:
         break;
