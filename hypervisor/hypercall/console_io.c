@@ -25,15 +25,15 @@ void console_io_guest_text(struct domain *d, const char *text, size_t n)
 {
     spin_lock(&d->vdev.lock);
     for (size_t i = 0; i < n; i++) {
-        char c = text[i];
+        char c = text[i] == '\t' ? ' ' : text[i];
 
         if (c == '\n') {
             flush_locked(d);
             continue;
         }
-        if (c != '\t' && (c < ' ' || c > '~'))
+        if (c == '\r')
             continue;
-        d->vdev.debug_line[d->vdev.debug_length++] = c;
+        d->vdev.debug_line[d->vdev.debug_length++] = c < ' ' || c > '~' ? '?' : c;
         if (d->vdev.debug_length == sizeof(d->vdev.debug_line) - 1)
             flush_locked(d);
     }

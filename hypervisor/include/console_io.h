@@ -6,7 +6,7 @@
 #include "guest_fwd.h"
 #include "types.h"
 
-/* Adds to d's current line; whole lines are logged, without what is not printable. */
+/* Adds to d's current line; whole lines are logged, with nothing in them that a terminal would obey. */
 void console_io_guest_text(struct domain *d, const char *text, size_t n);
 
 #endif
