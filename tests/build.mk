@@ -100,3 +100,7 @@ build/debian/%.ko: $(DEB_STAMP)
 
 # All fragments have been read when the Makefile expands this.
 dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
+
+# --- unit tests ---------------------------------------------------------------------------------------------------
+
+-include tests/unit/build.mk

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+#
+# Unit tests: the core's own .c files, compiled for the host with the address and undefined behaviour sanitizers, and
+# cmocka. One line a test at the end of this file: its name (test_NAME.c) and the files of the core that it links; the rest
+# of the core is faked by fakes/, of which the linker takes what it misses.
+
+UNIT_OUT := build/tests/unit
+UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
+    -fno-omit-frame-pointer -fno-strict-aliasing -fno-common -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -include tests/unit/include/percpu.h -include tests/unit/include/directmap.h \
+    -iquote tests/unit/include -iquote hypervisor/include -iquote hypervisor -D__XEN_TOOLS__ -DCLV_DEBUG
+UNIT_WRAP := -Wl,--wrap=alloc_core,--wrap=alloc_domain,--wrap=heap_alloc
+UNIT_HARNESS := $(UNIT_OUT)/harness.o
+UNIT_FAKES := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%.o,tests/unit/harness_domain.c $(wildcard tests/unit/fakes/*.c))
+
+DEPS_PACKAGES += libcmocka-dev
+
+# $(call unit-test,NAME,CORE FILES)
+define unit-test
+CHECK_UNIT += $(UNIT_OUT)/test_$(1)
+$(UNIT_OUT)/test_$(1): $(UNIT_OUT)/test_$(1).o $(UNIT_HARNESS) $(addprefix $(UNIT_OUT)/core/,$(2:.c=.o)) $(UNIT_OUT)/libfakes.a
+	$$(CC) $$(UNIT_CFLAGS) $$(UNIT_WRAP) -o $$@ $$^ -lcmocka
+endef
+
+$(UNIT_OUT)/%.o: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The core's variables go into sections of their own, so that the harness can set them back between tests.
+$(UNIT_OUT)/core/%.o: hypervisor/%.c
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+	objcopy --rename-section .data=core_data --rename-section .data.rel.local=core_data --rename-section .data.rel=core_data \
+	    --rename-section .bss=core_bss $@
+
+$(UNIT_OUT)/libfakes.a: $(UNIT_FAKES)
+	rm -f $@
+	ar rcs $@ $^
+
+-include $(wildcard $(UNIT_OUT)/*.d $(UNIT_OUT)/fakes/*.d $(UNIT_OUT)/core/*/*.d)
+
+unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_fault.c mm/guest.c lib/spinlock.c
+
+$(eval $(call unit-test,alloc,$(unit_mm)))

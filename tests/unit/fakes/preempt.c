@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* core/sched.c: other work waits as often as the test wants. */
+#include "harness.h"
+
+unsigned int harness_preempt_every;
+
+bool preempt_pending(void)
+{
+    static unsigned int asked;
+
+    return harness_preempt_every && ++asked % harness_preempt_every == 0;
+}

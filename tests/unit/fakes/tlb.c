@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* svm/tlb.c: flushes are counted, and a test may look at the world at that moment. */
+#include "harness.h"
+
+unsigned int harness_flushes;
+void (*harness_on_flush)(struct domain *d);
+
+void tlb_flush_domain(struct domain *d)
+{
+    harness_flushes++;
+    if (harness_on_flush)
+        harness_on_flush(d);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dom0/elf.c against well-formed and broken images. Images are built in a heap block of exactly their size, so that the sanitizer
+ * sees any read behind the end.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "elf.h"
+
+#define NOTE_TYPE 18u
+#define PHDRS 64u
+#define NOTE_AT 200u
+#define TEXT_AT 240u
+#define IMAGE_SIZE 256u
+
+static void put(uint8_t *p, uint64_t value, int bytes) { memcpy(p, &value, (size_t)bytes); }
+
+static void put_phdr(uint8_t *at, uint32_t type, uint64_t offset, uint64_t paddr, uint64_t filesz, uint64_t memsz)
+{
+    put(at, type, 4);
+    put(at + 8, offset, 8);
+    put(at + 24, paddr, 8);
+    put(at + 32, filesz, 8);
+    put(at + 40, memsz, 8);
+}
+
+/* One PT_LOAD of 16 bytes (32 in memory) at 16 MiB, one PT_NOTE with a Xen note of value 0x1000200. */
+static struct elf_image make_image(void)
+{
+    uint8_t *p = calloc(1, IMAGE_SIZE);
+
+    memcpy(p, "\x7f" "ELF\x02\x01\x01", 7);
+    put(p + 16, 2, 2);
+    put(p + 18, 62, 2);
+    put(p + 32, PHDRS, 8);
+    put(p + 54, 56, 2);
+    put(p + 56, 2, 2);
+    put_phdr(p + PHDRS, 1, TEXT_AT, 0x1000000, 16, 32);
+    put_phdr(p + PHDRS + 56, 4, NOTE_AT, 0, 20, 20);
+    put(p + NOTE_AT, 4, 4);
+    put(p + NOTE_AT + 4, 4, 4);
+    put(p + NOTE_AT + 8, NOTE_TYPE, 4);
+    memcpy(p + NOTE_AT + 12, "Xen", 4);
+    put(p + NOTE_AT + 16, 0x1000200, 4);
+    memset(p + TEXT_AT, 0x90, 16);
+    return (struct elf_image){ p, IMAGE_SIZE };
+}
+
+static void refuses(struct elf_image e, const char *word)
+{
+    const char *why = NULL;
+
+    assert_int_not_equal(elf_check(&e, &why), 0);
+    assert_non_null(strstr(why, word));
+    free((void *)e.data);
+}
+
+static void test_good(void **state)
+{
+    struct elf_image e = make_image();
+    struct elf_segment s[ELF_MAX_SEGMENTS];
+    uint32_t value = 0;
+    const char *why;
+
+    (void)state;
+    assert_int_equal(elf_check(&e, &why), 0);
+    assert_int_equal(elf_segments(&e, s), 1);
+    assert_int_equal(s[0].paddr, 0x1000000);
+    assert_int_equal(s[0].file_size, 16);
+    assert_int_equal(s[0].memory_size, 32);
+    assert_int_equal(s[0].data[15], 0x90);
+    assert_int_equal(elf_xen_note(&e, NOTE_TYPE, &value), 0);
+    assert_int_equal(value, 0x1000200);
+    assert_int_not_equal(elf_xen_note(&e, NOTE_TYPE + 1, &value), 0);
+    free((void *)e.data);
+}
+
+static void test_short(void **state)
+{
+    (void)state;
+    for (uint64_t size = 0; size < 64; size++) {
+        uint8_t *p = malloc(size ? size : 1);
+
+        memset(p, 0x7f, size);
+        refuses((struct elf_image){ p, size }, "shorter");
+    }
+}
+
+static void test_not_elf(void **state)
+{
+    struct elf_image e = make_image();
+
+    (void)state;
+    ((uint8_t *)e.data)[0] = 0;
+    refuses(e, "not an ELF");
+}
+
+static void test_bzimage(void **state)
+{
+    uint8_t *p = calloc(1, 1024);
+
+    (void)state;
+    memcpy(p + 0x202, "HdrS", 4);
+    refuses((struct elf_image){ p, 1024 }, "bzImage");
+}
+
+static void test_32bit(void **state)
+{
+    struct elf_image e = make_image();
+
+    (void)state;
+    ((uint8_t *)e.data)[4] = 1;
+    refuses(e, "64-bit");
+}
+
+static void test_headers_outside(void **state)
+{
+    static const uint64_t places[] = { IMAGE_SIZE, IMAGE_SIZE - 111, UINT64_MAX, UINT64_MAX - 55 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct elf_image e = make_image();
+
+        put((uint8_t *)e.data + 32, places[i], 8);
+        refuses(e, "headers lie outside");
+    }
+}
+
+static void test_segment_outside(void **state)
+{
+    static const uint64_t bad[][3] = { /* offset, file size, memory size */
+        { IMAGE_SIZE, 1, 1 }, { TEXT_AT, 17, 32 }, { UINT64_MAX, 16, 32 }, { TEXT_AT, UINT64_MAX, UINT64_MAX },
+        { TEXT_AT, 16, 15 }, { TEXT_AT, 16, UINT64_MAX },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct elf_image e = make_image();
+
+        put_phdr((uint8_t *)e.data + PHDRS, 1, bad[i][0], 0x1000000, bad[i][1], bad[i][2]);
+        refuses(e, "segment lies outside");
+    }
+}
+
+/* A note whose sizes reach behind its segment is not found, and not read. */
+static void test_broken_note(void **state)
+{
+    static const uint32_t sizes[] = { 5, 100, 0x7fffffff, 0xffffffff };
+    uint32_t value;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct elf_image e = make_image();
+
+        put((uint8_t *)e.data + NOTE_AT, sizes[i], 4);
+        assert_int_not_equal(elf_xen_note(&e, NOTE_TYPE, &value), 0);
+        free((void *)e.data);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good), cmocka_unit_test(test_short), cmocka_unit_test(test_not_elf),
+        cmocka_unit_test(test_bzimage), cmocka_unit_test(test_32bit), cmocka_unit_test(test_headers_outside),
+        cmocka_unit_test(test_segment_outside), cmocka_unit_test(test_broken_note),
+    };
+
+    return cmocka_run_group_tests_name("elf", tests, NULL, NULL);
+}
