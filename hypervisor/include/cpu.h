@@ -56,7 +56,8 @@ void features_init(void);            /* boot CPU */
 void features_init_cpu(void);        /* each: CR4 bits, EFER, PAT, XCR0 */
 
 /* cpu/traps.c, cpu/entry.S: descriptors, exceptions with dumps and fixups, NMI/#DF/#MC on own stacks */
-void traps_init_cpu(struct cpu *c);
+void traps_prepare_cpu(struct cpu *c); /* stacks and tables; on the boot CPU, which then starts c */
+void traps_init_cpu(struct cpu *c);    /* loads them; on c itself */
 void dump_stack_and_registers(void);
 
 /* cpu/irq.c: host vectors. Handler runs with IF=0 on the CPU that got it; the local APIC's EOI is done before it returns. */
@@ -81,6 +82,9 @@ void apic_send_init(uint32_t apic_id);
 void apic_send_sipi(uint32_t apic_id, uint8_t page);
 void apic_timer_arm(nsec_t delta);   /* one shot on this CPU; 0: as soon as possible */
 void apic_timer_stop(void);
+void apic_timer_start(uint32_t count); /* for calibration only: raw ticks */
+uint32_t apic_timer_current(void);
+extern uint32_t apic_timer_khz;
 
 /* cpu/clock.c, cpu/timer.c */
 void clock_init(void);               /* calibrates TSC and APIC timer against the ACPI PM timer, or the PIT where there is none */
@@ -88,6 +92,7 @@ void timer_init_cpu(unsigned int cpu);
 void timer_softirq(void);
 
 /* cpu/smp.c */
+void smp_init_cpu(struct cpu *c);    /* this_cpu() works from here on */
 void smp_start_all(void);            /* starts the CPUs that the MADT lists; prints how many are up */
 void smp_call(unsigned int cpu, void (*fn)(void *), void *data); /* asynchronous; runs from softirq_run there */
 void smp_stop_others(void);          /* for panic and reboot */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of contents: what happens from the first line of C until dom0 runs, in this order. Whatever fails on the way panics with the
+ * reason; after the last line the CPU belongs to the run loop (svm/run.c).
+ */
+#include "boot.h"
+#include "console.h"
+#include "cpu.h"
+#include "lib.h"
+#include "sched.h"
+#include "svm.h"
+#include "vdev.h"
+
+#ifdef CLV_DEBUG
+#define BUILD "debug"
+#else
+#define BUILD "release"
+#endif
+
+/* The console, and what the loader says. */
+static void init_console(uint32_t magic, paddr_t information)
+{
+    smp_init_cpu(&cpus[0]);
+    multiboot_parse(magic, information);
+    console_init(boot_info.cmdline);
+    printk_init();
+    log_info("Cleave, %s build. Command line: %s\n", BUILD, boot_info.cmdline);
+    cmdline_check();
+}
+
+/* This CPU's features, our own page tables, all memory, and faults of our own that say what they are. */
+static void init_memory(void)
+{
+    features_init();
+    features_init_cpu();
+    memory_init();
+    pagetable_init();
+    traps_prepare_cpu(&cpus[0]);
+    traps_init_cpu(&cpus[0]);
+    memory_give();
+}
+
+/* Firmware's tables, interrupts, time. */
+static void init_platform(void)
+{
+    apic_init();
+    apic_init_cpu();
+    cpus[0].apic_id = apic_id();
+    acpi_init(boot_info.rsdp);
+    clock_init();
+    timer_init_cpu(0);
+    host_ioapic_init();
+    console_start_input();
+}
+
+/* What runs guests: SVM, their view of a CPU, the scheduler; then the other CPUs can join. */
+static void init_guests(void)
+{
+    svm_init();
+    fpu_init();
+    cpuid_init();
+    svm_init_cpu();
+    sched_init_cpu(0);
+    smp_start_all();
+}
+
+void boot_main(uint32_t magic, uint32_t information)
+{
+    init_console(magic, information);
+    init_memory();
+    init_platform();
+    init_guests();
+    dom0_build();
+    svm_run_cpu();
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who gets which RAM at boot. The core's image stays at 2 MiB, where dom0's kernel does not look; the loader has packed the modules
+ * right behind it, where dom0's identity-mapped RAM will be, so they move to the top. What the core needs before the
+ * frame allocator runs is cut from the top as well. Memory below 1 MiB never goes to the allocator: dom0 gets it as it
+ * lies, except the page in which second CPUs start.
+ *
+ * Read next: mm/pagetable.c, mm/alloc.c, dom0/.
+ */
+#include "boot.h"
+#include "directmap.h"
+#include "lib.h"
+
+#define LOW_END 0x100000ull
+#define FOUR_GIB 0x100000000ull
+
+static bool allocator_ready;
+
+/* The highest place in RAM for `size` bytes below `limit`; 0: none. */
+static paddr_t find_top(uint64_t size, uint64_t align, paddr_t limit)
+{
+    for (unsigned int i = boot_info.ranges; i-- > 0;) {
+        const struct boot_range *r = &boot_info.range[i];
+        paddr_t end = MIN(r->end, limit), start = MAX(r->start, LOW_END);
+
+        if (r->type == BOOT_RAM && end > start && end - start >= size && ROUND_DOWN(end - size, align) >= start)
+            return ROUND_DOWN(end - size, align);
+    }
+    return 0;
+}
+
+paddr_t memory_reserve(uint64_t size, uint64_t align, paddr_t limit)
+{
+    paddr_t at = find_top(size, align, limit);
+
+    if (at)
+        boot_add_range(at, at + size, BOOT_CORE);
+    return at;
+}
+
+paddr_t memory_page(void)
+{
+    paddr_t page;
+
+    if (allocator_ready) {
+        mfn_t m = alloc_core(0);
+
+        page = mfn_valid_number(m) ? mfn_to_paddr(m) : 0;
+    } else {
+        page = memory_reserve(PAGE_SIZE, PAGE_SIZE, FOUR_GIB);
+    }
+    if (page == 0)
+        panic("out of memory while booting: give the machine more\n");
+    if (!allocator_ready)
+        memset(paddr_to_virt(page), 0, PAGE_SIZE);
+    return page;
+}
+
+/* The module that lies highest among those not moved yet (bits of `moved`). */
+static struct boot_module *highest_module(uint32_t moved)
+{
+    struct boot_module *found = NULL;
+
+    for (unsigned int i = 0; i < boot_info.modules; i++)
+        if (!(moved & (1u << i)) && (!found || boot_info.module[i].start > found->start))
+            found = &boot_info.module[i];
+    return found;
+}
+
+/*
+ * From the highest to the lowest, and only upwards: so no module is overwritten before it has moved. One that cannot go up
+ * stays.
+ */
+static void move_modules(void)
+{
+    uint32_t moved = 0;
+
+    for (struct boot_module *m; (m = highest_module(moved)); moved |= 1u << (m - boot_info.module)) {
+        uint64_t size = m->end - m->start, frames = ROUND_UP(size, PAGE_SIZE);
+        paddr_t to = find_top(frames, PAGE_SIZE, FOUR_GIB);
+
+        if (to > m->start) {
+            memmove(paddr_to_virt(to), paddr_to_virt(m->start), size);
+            m->start = to;
+            m->end = to + size;
+        }
+        boot_add_range(ROUND_DOWN(m->start, PAGE_SIZE), ROUND_UP(m->end, PAGE_SIZE), BOOT_CORE);
+    }
+}
+
+void memory_init(void)
+{
+    boot_add_range(virt_to_paddr(image_start), virt_to_paddr(image_end), BOOT_CORE);
+    boot_add_range(AP_TRAMPOLINE, AP_TRAMPOLINE + PAGE_SIZE, BOOT_CORE);
+    move_modules();
+}
+
+void memory_give(void)
+{
+    struct boot_range given[ARRAY_SIZE(boot_info.range) + 1];
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        struct boot_range r = boot_info.range[i];
+
+        if (r.type == BOOT_RAM && r.start < LOW_END) {
+            given[n++] = (struct boot_range){ r.start, MIN(r.end, LOW_END), BOOT_CORE };
+            r.start = LOW_END;
+        }
+        if (r.start < r.end)
+            given[n++] = r;
+    }
+    mm_init(given, n);
+    allocator_ready = true;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host's local APIC: x2APIC through MSRs where the CPU has it, else xAPIC through its page. Interprocessor interrupts, end of
+ * interrupt, and the one-shot timer. (APM vol. 2, chapter 16)
+ */
+#include "cpu.h"
+#include "directmap.h"
+#include "lib.h"
+#include "time.h"
+
+#define MSR_APIC_BASE 0x1bu
+#define BASE_X2APIC (1ull << 10)
+#define BASE_ENABLE (1ull << 11)
+#define MSR_X2APIC 0x800u
+
+#define REG_ID 0x20
+#define REG_TPR 0x80
+#define REG_EOI 0xb0
+#define REG_SPURIOUS 0xf0
+#define REG_ICR 0x300
+#define REG_ICR_HIGH 0x310
+#define REG_LVT_TIMER 0x320
+#define REG_LVT_LINT0 0x350
+#define REG_LVT_LINT1 0x360
+#define REG_TIMER_INITIAL 0x380
+#define REG_TIMER_CURRENT 0x390
+#define REG_TIMER_DIVIDE 0x3e0
+
+#define SPURIOUS_ENABLE 0x100u
+#define LVT_MASKED 0x10000u
+#define LVT_NMI 0x400u
+#define DIVIDE_BY_1 0xbu
+#define ICR_BUSY 0x1000u
+#define ICR_ASSERT 0x4000u
+#define ICR_NMI 0x400u
+#define ICR_INIT 0x500u
+#define ICR_SIPI 0x600u
+
+/* Longest time that a one-shot is armed for; a timer further away is armed again when that has passed. */
+#define LONGEST_SHOT SEC(4)
+
+static volatile uint32_t *page;   /* xAPIC; NULL: x2APIC */
+uint32_t apic_timer_khz;          /* clock.c measures it */
+
+static uint32_t read_register(unsigned int reg)
+{
+    return page ? page[reg / 4] : (uint32_t)cpu_rdmsr(MSR_X2APIC + reg / 16);
+}
+
+static void write_register(unsigned int reg, uint32_t val)
+{
+    if (page)
+        page[reg / 4] = val;
+    else
+        cpu_wrmsr(MSR_X2APIC + reg / 16, val);
+}
+
+void apic_init(void)
+{
+    if (!cpu_features.x2apic)
+        page = map_mmio(cpu_rdmsr(MSR_APIC_BASE) & 0x000ffffffffff000ull, PAGE_SIZE);
+    log_debug("local APIC: %s\n", page ? "xAPIC" : "x2APIC");
+}
+
+void apic_init_cpu(void)
+{
+    cpu_wrmsr(MSR_APIC_BASE, cpu_rdmsr(MSR_APIC_BASE) | BASE_ENABLE | (page ? 0 : BASE_X2APIC));
+    write_register(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+    write_register(REG_TPR, 0);
+    write_register(REG_LVT_LINT0, LVT_MASKED);
+    write_register(REG_LVT_LINT1, LVT_NMI);
+    write_register(REG_TIMER_DIVIDE, DIVIDE_BY_1);
+    write_register(REG_LVT_TIMER, VECTOR_TIMER);
+    write_register(REG_TIMER_INITIAL, 0);
+}
+
+/* From CPUID as long as the APIC is not set up. */
+uint32_t apic_id(void)
+{
+    uint32_t r[4];
+
+    if (!page && !cpu_features.x2apic) {
+        cpu_cpuid(1, 0, r);
+        return r[1] >> 24;
+    }
+    return page ? read_register(REG_ID) >> 24 : (uint32_t)cpu_rdmsr(MSR_X2APIC + REG_ID / 16);
+}
+
+void apic_eoi(void)
+{
+    write_register(REG_EOI, 0);
+}
+
+static void send(uint32_t target, uint32_t command)
+{
+    if (!page) {
+        smp_mb(); /* an x2APIC write does not wait for earlier stores, which the receiver must see */
+        cpu_wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)target << 32 | command);
+        return;
+    }
+    while (read_register(REG_ICR) & ICR_BUSY)
+        cpu_pause();
+    write_register(REG_ICR_HIGH, target << 24);
+    write_register(REG_ICR, command);
+}
+
+void apic_send_ipi(uint32_t target, uint8_t vector)
+{
+    send(target, ICR_ASSERT | vector);
+}
+
+void apic_send_nmi(uint32_t target)
+{
+    send(target, ICR_ASSERT | ICR_NMI);
+}
+
+void apic_send_init(uint32_t target)
+{
+    send(target, ICR_ASSERT | ICR_INIT);
+}
+
+void apic_send_sipi(uint32_t target, uint8_t start_page)
+{
+    send(target, ICR_ASSERT | ICR_SIPI | start_page);
+}
+
+void apic_timer_start(uint32_t count)
+{
+    write_register(REG_TIMER_INITIAL, count);
+}
+
+uint32_t apic_timer_current(void)
+{
+    return read_register(REG_TIMER_CURRENT);
+}
+
+void apic_timer_arm(nsec_t delta)
+{
+    uint64_t count = 1;
+
+    if (delta > 0)
+        count += (uint64_t)MIN(delta, LONGEST_SHOT) * apic_timer_khz / 1000000;
+    apic_timer_start((uint32_t)MIN(count, 0xffffffffull));
+}
+
+void apic_timer_stop(void)
+{
+    apic_timer_start(0);
+}

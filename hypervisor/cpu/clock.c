@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time: nanoseconds since boot from the TSC, and the wall clock. The TSC's rate is measured once against the ACPI PM timer, or the PIT
+ * where there is none; the local APIC timer's in the same go. The scale has the form that a guest's pvclock uses, so that
+ * core and guests compute the same numbers.
+ *
+ * Read next: timer.c, vdev/pvclock.c.
+ */
+#include "clock.h"
+#include "cpu.h"
+#include "lib.h"
+#include "platform.h"
+#include "spinlock.h"
+#include "time.h"
+
+#define PM_TIMER_HZ 3579545u
+#define PIT_HZ 1193182u
+#define CALIBRATION_MS 50u
+#define READINGS 16            /* of which the least disturbed one counts */
+
+struct clock_scale clock_scale;
+uint64_t tsc_khz;
+static uint64_t wall_at_boot;  /* ns since 1970; atomic */
+
+/*
+ * ns = ((ticks << shift) * mul) >> 32 for a TSC of khz: 10^6/khz as a fraction of which mul takes the 32 highest bits.
+ */
+void clock_compute_scale(uint64_t khz, uint32_t *mul, int8_t *shift)
+{
+    uint64_t numerator = 1000000, denominator = khz;
+
+    *shift = 0;
+    for (; numerator >= denominator; denominator <<= 1)
+        ++*shift;
+    for (; numerator * 2 < denominator; numerator <<= 1)
+        --*shift;
+    *mul = (uint32_t)((numerator << 32) / denominator);
+}
+
+nsec_t clock_scaled(const struct clock_scale *s, uint64_t tsc)
+{
+    uint64_t ticks = tsc - s->tsc0;
+
+    if ((int64_t)ticks < 0)
+        return 0;
+    ticks = s->shift >= 0 ? ticks << s->shift : ticks >> -s->shift;
+    return (nsec_t)(((unsigned __int128)ticks * s->mul) >> 32);
+}
+
+nsec_t clock_from_tsc(uint64_t tsc)
+{
+    return clock_scaled(&clock_scale, tsc);
+}
+
+nsec_t clock_now(void)
+{
+    return clock_from_tsc(rdtsc());
+}
+
+/* --- calibration --- */
+
+struct reading { uint64_t tsc; uint32_t reference, apic; };
+
+static uint32_t pm_timer(void)
+{
+    return inl(acpi.pm_timer_port) & (acpi.pm_timer_32bit ? 0xffffffffu : 0xffffffu);
+}
+
+/* Channel 2 of the PIT, which counts down. */
+static uint32_t pit_counter(void)
+{
+    uint32_t low;
+
+    outb(0x43, 0x80);
+    low = inb(0x42);
+    return (low | (uint32_t)inb(0x42) << 8) ^ 0xffff;
+}
+
+static void start_pit(void)
+{
+    outb(0x61, (inb(0x61) & ~2u) | 1);
+    outb(0x43, 0xb0);
+    outb(0x42, 0xff);
+    outb(0x42, 0xff);
+}
+
+/* All clocks at one moment: of several tries the one during which the least time passed (an emulator may be interrupted at any point). */
+static struct reading read_clocks(void)
+{
+    struct reading best = { 0, 0, 0 };
+    uint64_t least = ~0ull;
+
+    for (unsigned int i = 0; i < READINGS; i++) {
+        uint64_t before = rdtsc(), after;
+        uint32_t reference = acpi.pm_timer_port ? pm_timer() : pit_counter();
+        uint32_t apic = apic_timer_current();
+
+        after = rdtsc();
+        if (after - before < least) {
+            least = after - before;
+            best = (struct reading){ before + (after - before) / 2, reference, apic };
+        }
+    }
+    return best;
+}
+
+static void calibrate(void)
+{
+    uint32_t hz = acpi.pm_timer_port ? PM_TIMER_HZ : PIT_HZ;
+    uint32_t mask = !acpi.pm_timer_port ? 0xffff : acpi.pm_timer_32bit ? 0xffffffff : 0xffffff;
+    struct reading start, end;
+    uint64_t ticks;
+
+    if (!acpi.pm_timer_port)
+        start_pit();
+    apic_timer_start(0xffffffff);
+    start = read_clocks();
+    do {
+        end = read_clocks();
+        ticks = (end.reference - start.reference) & mask;
+    } while (ticks < (uint64_t)hz * CALIBRATION_MS / 1000);
+    tsc_khz = ((end.tsc - start.tsc) * hz / ticks + 500) / 1000;
+    apic_timer_khz = (uint32_t)(((uint64_t)(start.apic - end.apic) * hz / ticks + 500) / 1000);
+    apic_timer_stop();
+    if (tsc_khz == 0 || apic_timer_khz == 0)
+        panic("clock calibration failed: TSC %lu kHz, APIC timer %u kHz\n", tsc_khz, apic_timer_khz);
+}
+
+/* --- wall clock --- */
+
+static struct spinlock rtc_lock = SPINLOCK(LOCK_HW);
+
+static uint8_t cmos(uint8_t reg)
+{
+    outb(0x70, reg);
+    return inb(0x71);
+}
+
+static unsigned int from_bcd(uint8_t v)
+{
+    return (v >> 4) * 10u + (v & 15);
+}
+
+/* Seconds since 1970 of a date in the Gregorian calendar. */
+uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour, unsigned int minute,
+                                  unsigned int second)
+{
+    uint64_t y = month <= 2 ? year - 1 : year, m = month <= 2 ? month + 9 : month - 3; /* years that begin in March */
+    uint64_t days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+
+    return ((days * 24 + hour) * 60 + minute) * 60 + second;
+}
+
+static uint64_t rtc_seconds(void)
+{
+    static const uint8_t registers[] = { 0, 2, 4, 7, 8, 9 }; /* second minute hour day month year */
+    uint8_t raw[2][ARRAY_SIZE(registers)];
+    unsigned int v[ARRAY_SIZE(registers)];
+    uint8_t mode;
+
+    spin_lock(&rtc_lock);
+    for (unsigned int try = 0; try < 1000; try++) {
+        while (cmos(10) & 0x80)
+            cpu_pause();
+        for (unsigned int i = 0; i < ARRAY_SIZE(registers); i++)
+            raw[try % 2][i] = cmos(registers[i]);
+        if (try > 0 && memcmp(raw[0], raw[1], sizeof(raw[0])) == 0)
+            break;
+    }
+    mode = cmos(11);
+    spin_unlock(&rtc_lock);
+    for (unsigned int i = 0; i < ARRAY_SIZE(v); i++)
+        v[i] = mode & 4 ? raw[0][i] : from_bcd(i == 2 ? raw[0][i] & 0x7f : raw[0][i]);
+    if (!(mode & 2)) /* 12-hour mode, bit 7: afternoon */
+        v[2] = (mode & 4 ? v[2] & 0x7f : v[2]) % 12 + (raw[0][2] & 0x80 ? 12 : 0);
+    return clock_seconds_since_1970(2000 + v[5], v[4], v[3], v[2], v[1], v[0]);
+}
+
+uint64_t clock_wall_at_boot(void)
+{
+    return __atomic_load_n(&wall_at_boot, __ATOMIC_RELAXED);
+}
+
+void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time)
+{
+    __atomic_store_n(&wall_at_boot, sec * 1000000000 + nsec - (uint64_t)system_time, __ATOMIC_RELAXED);
+}
+
+void clock_init(void)
+{
+    calibrate();
+    clock_compute_scale(tsc_khz, &clock_scale.mul, &clock_scale.shift);
+    clock_scale.tsc0 = rdtsc();
+    clock_set_wall(rtc_seconds(), 0, clock_now());
+    log_info("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz, by the %s\n", tsc_khz / 1000, tsc_khz % 1000,
+             apic_timer_khz / 1000, apic_timer_khz % 1000, acpi.pm_timer_port ? "PM timer" : "PIT");
+}

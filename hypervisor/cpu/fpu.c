@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vcpu's FPU state: saved and restored whole at each switch of vcpus, never lazily (the emulator does not trap XSAVE under CR0.TS,
+ * and lazy switching has leaked registers on silicon). The core itself uses no FPU register.
+ *
+ * XCR0 is the host's full mask while either runs, so that also components count that the guest has switched off for now; svm/switch.c
+ * loads the guest's XCR0 before it enters. (APM vol. 2, 11.5)
+ */
+#include "alloc.h"
+#include "cpu.h"
+#include "domain.h"
+#include "lib.h"
+
+#define AREA_ALIGN 64
+#define MXCSR_OFFSET 24
+#define MXCSR_DEFAULT 0x1f80u
+#define FCW_DEFAULT 0x37fu
+#define HEADER_OFFSET 512
+#define XCR0_LEGACY 3ull         /* x87 and SSE */
+
+void fpu_init(void)
+{
+    log_debug("FPU: %s, %u bytes a vcpu\n", cpu_features.xsave ? "XSAVE" : "FXSAVE", cpu_features.xsave_size);
+}
+
+/* The heap aligns to 16 bytes only: the area is aligned inside a larger piece whose address is kept in front of it. */
+void *fpu_alloc(void)
+{
+    uint8_t *raw = heap_alloc(cpu_features.xsave_size + AREA_ALIGN + sizeof(void *));
+    uint8_t *area;
+
+    if (!raw)
+        return NULL;
+    area = (uint8_t *)ROUND_UP((uint64_t)raw + sizeof(void *), (uint64_t)AREA_ALIGN);
+    memcpy(area - sizeof(void *), &raw, sizeof(void *));
+    *(uint16_t *)area = FCW_DEFAULT;
+    *(uint32_t *)(area + MXCSR_OFFSET) = MXCSR_DEFAULT;
+    if (cpu_features.xsave)
+        *(uint64_t *)(area + HEADER_OFFSET) = XCR0_LEGACY;
+    return area;
+}
+
+void fpu_free(void *area)
+{
+    void *raw;
+
+    if (!area)
+        return;
+    memcpy(&raw, (uint8_t *)area - sizeof(void *), sizeof(void *));
+    heap_free(raw);
+}
+
+static void use_full_mask(void)
+{
+    __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)cpu_features.xcr0_mask), "d"(0));
+}
+
+void fpu_save(struct vcpu *v)
+{
+    if (!cpu_features.xsave) {
+        __asm__ volatile("fxsave64 (%0)" : : "r"(v->xsave) : "memory");
+        return;
+    }
+    use_full_mask();
+    __asm__ volatile("xsave64 (%0)" : : "r"(v->xsave), "a"((uint32_t)cpu_features.xcr0_mask), "d"(0) : "memory");
+}
+
+void fpu_restore(struct vcpu *v)
+{
+    if (!cpu_features.xsave) {
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(v->xsave) : "memory");
+        return;
+    }
+    use_full_mask();
+    __asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"((uint32_t)cpu_features.xcr0_mask), "d"(0) : "memory");
+}
+
+/* 512 bytes in FXSAVE form become v's state; reserved MXCSR bits would make the restore fault. */
+void fpu_load_legacy(struct vcpu *v, const void *fxsave)
+{
+    uint8_t *area = v->xsave;
+
+    memset(area, 0, cpu_features.xsave_size);
+    memcpy(area, fxsave, 512);
+    *(uint32_t *)(area + MXCSR_OFFSET) &= 0xffff;
+    if (cpu_features.xsave)
+        *(uint64_t *)(area + HEADER_OFFSET) = XCR0_LEGACY;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host interrupt vectors: who handles which. A handler is set before its interrupt can come, and the last thing that frees a
+ * vector is that nothing can raise it any more; so the table needs no lock against dispatch, only the search for a free
+ * MSI vector has one.
+ */
+#include "cpu.h"
+#include "errors.h"
+#include "lib.h"
+#include "spinlock.h"
+#include "traps.h"
+
+static struct { irq_handler *fn; void *data; } handlers[256];
+static struct spinlock lock = SPINLOCK(LOCK_HW); /* which vectors from VECTOR_MSI_FIRST are taken; any context */
+
+void irq_set_handler(unsigned int vector, irq_handler *fn, void *data)
+{
+    handlers[vector].data = data;
+    __atomic_store_n(&handlers[vector].fn, fn, __ATOMIC_RELEASE);
+}
+
+int irq_alloc_vector(irq_handler *fn, void *data)
+{
+    int rc = -ENOSPC;
+
+    spin_lock(&lock);
+    for (int i = VECTOR_MSI_FIRST; i < VECTOR_TIMER && rc < 0; i++) {
+        if (!handlers[i].fn) {
+            irq_set_handler((unsigned int)i, fn, data);
+            rc = i;
+        }
+    }
+    spin_unlock(&lock);
+    return rc;
+}
+
+void irq_free_vector(unsigned int vector)
+{
+    spin_lock(&lock);
+    irq_set_handler(vector, NULL, NULL);
+    spin_unlock(&lock);
+}
+
+void irq_dispatch(unsigned int vector)
+{
+    irq_handler *fn = __atomic_load_n(&handlers[vector].fn, __ATOMIC_ACQUIRE);
+
+    if (vector == VECTOR_SPURIOUS)
+        return;                    /* no EOI: it is not in service */
+    if (fn)
+        fn(vector, handlers[vector].data);
+    else
+        log_warn("CPU %u: interrupt on vector %#x, which nobody handles\n", this_cpu()->id, vector);
+    apic_eoi();
+}

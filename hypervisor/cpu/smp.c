@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPUs together: starting them, softirqs, calls and kicks between them, stopping them, and idling.
+ *
+ * Start: one after the other. The boot CPU prepares everything that needs memory, sends INIT and SIPI, and watches the new CPU pass
+ * enum start_state. Time is one for all CPUs, so the new one's TSC is compared with ours first; one that cannot be
+ * brought in line stays off.
+ */
+#include "boot.h"
+#include "console.h"
+#include "cpu.h"
+#include "directmap.h"
+#include "lib.h"
+#include "sched.h"
+#include "svm.h"
+#include "time.h"
+#include "traps.h"
+
+#define MSR_GS_BASE 0xc0000101u
+#define MSR_TSC 0x10u
+
+#define START_PATIENCE SEC(5)
+#define STOP_PATIENCE_TICKS 500000000ull
+#define COMPARE_ROUNDS 20
+#define CALLS 32                /* a power of two */
+
+struct cpu cpus[MAX_CPUS] = { { .self = &cpus[0], .online = true, .stack_top = (uint8_t *)boot_stack_top } };
+unsigned int nr_cpus = 1;
+
+static struct call_queue {
+    struct spinlock lock;       /* head, entry; LOCK_HW */
+    uint32_t head, tail;
+    struct { void (*fn)(void *); void *data; } entry[CALLS];
+} calls[MAX_CPUS];
+
+void smp_init_cpu(struct cpu *c)
+{
+    c->self = c;
+    cpu_wrmsr(MSR_GS_BASE, (uint64_t)c);
+    spin_init(&calls[c->id].lock, LOCK_HW);
+}
+
+/* --- softirqs, kicks, calls --- */
+
+void smp_kick(unsigned int cpu)
+{
+    if (cpu != this_cpu()->id && READ_ONCE(cpus[cpu].online))
+        apic_send_ipi(cpus[cpu].apic_id, VECTOR_KICK);
+}
+
+void softirq_raise(unsigned int cpu, enum softirq s)
+{
+    if (!bit_test_and_set(&cpus[cpu].softirq, s))
+        smp_kick(cpu);
+}
+
+static void run_calls(void)
+{
+    struct call_queue *q = &calls[this_cpu()->id];
+
+    while (__atomic_load_n(&q->head, __ATOMIC_ACQUIRE) != q->tail) {
+        void (*fn)(void *) = q->entry[q->tail % CALLS].fn;
+        void *data = q->entry[q->tail % CALLS].data;
+
+        __atomic_store_n(&q->tail, q->tail + 1, __ATOMIC_RELEASE);
+        fn(data);
+    }
+}
+
+/* SOFTIRQ_SCHED has no function: it makes the run loop (svm/run.c) ask the scheduler again. */
+void softirq_run(void)
+{
+    uint64_t work = __atomic_exchange_n(&this_cpu()->softirq, 0, __ATOMIC_SEQ_CST);
+
+    if (work & (1u << SOFTIRQ_CALL))
+        run_calls();
+    if (work & (1u << SOFTIRQ_TIMER))
+        timer_softirq();
+    if (work & (1u << SOFTIRQ_CONSOLE))
+        console_softirq();
+}
+
+/* Waits for room when CALLS are outstanding: their functions are short and need nothing of ours. */
+void smp_call(unsigned int cpu, void (*fn)(void *), void *data)
+{
+    struct call_queue *q = &calls[cpu];
+
+    spin_lock(&q->lock);
+    while (q->head - __atomic_load_n(&q->tail, __ATOMIC_ACQUIRE) == CALLS)
+        cpu_pause();
+    q->entry[q->head % CALLS].fn = fn;
+    q->entry[q->head % CALLS].data = data;
+    __atomic_store_n(&q->head, q->head + 1, __ATOMIC_RELEASE);
+    spin_unlock(&q->lock);
+    softirq_raise(cpu, SOFTIRQ_CALL);
+}
+
+void cpu_idle(void)
+{
+    /* The interrupt shadow of STI covers HLT: what comes after the look wakes it. */
+    if (!READ_ONCE(this_cpu()->softirq))
+        __asm__ volatile("sti; hlt; cli" ::: "memory");
+    else
+        irq_window();
+}
+
+/* --- stopping --- */
+
+static uint32_t stopping;       /* 1 + the CPU that stops all others */
+static uint32_t stopped;
+static uint64_t stopped_at[MAX_CPUS];
+
+void smp_nmi(const struct trap_frame *f)
+{
+    if (!READ_ONCE(stopping))
+        panic("an NMI that nobody sent, at rip %lx\n", f->rip);
+    stopped_at[this_cpu()->id] = f->rip;
+    __atomic_add_fetch(&stopped, 1, __ATOMIC_RELEASE);
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+void smp_stop_others(void)
+{
+    unsigned int self = this_cpu()->id;
+    uint64_t start = rdtsc();
+    uint32_t nobody = 0;
+
+    if (!__atomic_compare_exchange_n(&stopping, &nobody, self + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        return;
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        if (i != self)
+            apic_send_nmi(cpus[i].apic_id);
+    while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) + 1 < nr_cpus && rdtsc() - start < STOP_PATIENCE_TICKS)
+        cpu_pause();
+    console_bypass_lock();
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        if (i != self && stopped_at[i])
+            log_debug("CPU %u was at %lx\n", i, stopped_at[i]);
+        else if (i != self)
+            log_warn("CPU %u does not stop\n", i);
+}
+
+/* --- starting --- */
+
+enum start_state { START_NONE, START_ALIVE, START_GO, START_REFUSED };
+
+uint64_t smp_start_stack;       /* for trampoline.S */
+static struct cpu *starting;
+static uint32_t start_state;
+static uint64_t adjust_tsc;     /* what the new CPU adds to its TSC, once */
+static volatile uint64_t ask_tsc, told_tsc; /* round number; the new CPU's answer, 0: none yet */
+
+extern char boot_trampoline[], boot_trampoline_end[];
+
+static void set_state(enum start_state s)
+{
+    __atomic_store_n(&start_state, s, __ATOMIC_SEQ_CST);
+}
+
+/* The new CPU's half of the comparison: tells its TSC whenever it is asked. */
+static bool wait_for_go(void)
+{
+    uint64_t round = 0, add;
+
+    for (;;) {
+        uint32_t s = __atomic_load_n(&start_state, __ATOMIC_SEQ_CST);
+
+        if (s == START_GO || s == START_REFUSED)
+            return s == START_GO;
+        add = __atomic_exchange_n(&adjust_tsc, 0, __ATOMIC_SEQ_CST);
+        if (add)
+            cpu_wrmsr(MSR_TSC, rdtsc() + add);
+        if (ask_tsc != round) {
+            round = ask_tsc;
+            told_tsc = rdtsc();
+        }
+        cpu_pause();
+    }
+}
+
+/* Bounds of how far the other TSC is ahead of ours: its answer was read between our two readings. */
+static void compare_tsc(int64_t *low, int64_t *high)
+{
+    *low = INT64_MIN;
+    *high = INT64_MAX;
+    for (unsigned int i = 0; i < COMPARE_ROUNDS; i++) {
+        uint64_t before, after;
+
+        told_tsc = 0;
+        before = rdtsc();
+        __atomic_store_n(&ask_tsc, ask_tsc + 1, __ATOMIC_SEQ_CST);
+        while (!told_tsc)
+            cpu_pause();
+        after = rdtsc();
+        *low = MAX(*low, (int64_t)(told_tsc - after));
+        *high = MIN(*high, (int64_t)(told_tsc - before));
+    }
+}
+
+static bool tsc_agrees(unsigned int id)
+{
+    int64_t low, high;
+
+    compare_tsc(&low, &high);
+    if (low <= 0 && high >= 0)
+        return true;
+    log_warn("CPU %u: its TSC differs by %ld to %ld ticks: setting it\n", id, low, high);
+    __atomic_store_n(&adjust_tsc, (uint64_t)-(low + (high - low) / 2), __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&adjust_tsc, __ATOMIC_SEQ_CST))
+        cpu_pause();
+    compare_tsc(&low, &high);
+    return low <= 0 && high >= 0;
+}
+
+/* C entry of a second CPU, on its own stack. */
+void boot_second_cpu(void)
+{
+    struct cpu *c = starting;
+
+    smp_init_cpu(c);
+    features_init_cpu();
+    traps_init_cpu(c);
+    apic_init_cpu();
+    set_state(START_ALIVE);
+    if (!wait_for_go())
+        for (;;)
+            __asm__ volatile("cli; hlt");
+    timer_init_cpu(c->id);
+    svm_init_cpu();
+    sched_init_cpu(c->id);
+    __atomic_store_n(&c->online, true, __ATOMIC_SEQ_CST);
+    svm_run_cpu();
+}
+
+static void wait_ns(nsec_t ns)
+{
+    nsec_t end = clock_now() + ns;
+
+    while (clock_now() < end)
+        cpu_pause();
+}
+
+static bool wait_for_state(enum start_state s, nsec_t patience)
+{
+    nsec_t end = clock_now() + patience;
+
+    while (__atomic_load_n(&start_state, __ATOMIC_SEQ_CST) != s && clock_now() < end)
+        cpu_pause();
+    return __atomic_load_n(&start_state, __ATOMIC_SEQ_CST) == s;
+}
+
+static void start_cpu(uint32_t id)
+{
+    struct cpu *c = &cpus[nr_cpus];
+
+    c->id = nr_cpus;
+    c->apic_id = id;
+    traps_prepare_cpu(c);
+    starting = c;
+    smp_start_stack = (uint64_t)c->stack_top;
+    set_state(START_NONE);
+    apic_send_init(id);
+    wait_ns(MSEC(10));
+    apic_send_sipi(id, AP_TRAMPOLINE >> PAGE_SHIFT);
+    if (!wait_for_state(START_ALIVE, MSEC(10)))
+        apic_send_sipi(id, AP_TRAMPOLINE >> PAGE_SHIFT);
+    if (!wait_for_state(START_ALIVE, START_PATIENCE)) {
+        apic_send_init(id);
+        log_warn("CPU with APIC id %u does not start: going on without it\n", id);
+        return;
+    }
+    if (!tsc_agrees(c->id)) {
+        set_state(START_REFUSED);
+        log_warn("CPU with APIC id %u stays off: its TSC cannot be brought in line\n", id);
+        apic_send_init(id);
+        return;
+    }
+    set_state(START_GO);
+    while (!__atomic_load_n(&c->online, __ATOMIC_SEQ_CST))
+        cpu_pause();
+    nr_cpus++;
+}
+
+static void ignore_kick(unsigned int vector, void *data)
+{
+    (void)vector;
+    (void)data;
+}
+
+void smp_start_all(void)
+{
+    uint64_t limit = MAX_CPUS;
+    char word[16];
+
+    if (cmdline_get("maxcpus", word, sizeof(word)) && (!parse_number(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
+        log_warn("maxcpus=%s: give a number from 1 to %u; all CPUs are used\n", word, MAX_CPUS);
+        limit = MAX_CPUS;
+    }
+    irq_set_handler(VECTOR_KICK, ignore_kick, NULL);
+    memcpy(paddr_to_virt(AP_TRAMPOLINE), boot_trampoline, (size_t)(boot_trampoline_end - boot_trampoline));
+    for (unsigned int i = 0; i < acpi.cpus && nr_cpus < limit; i++)
+        if (acpi.cpu_apic_id[i] != cpus[0].apic_id)
+            start_cpu(acpi.cpu_apic_id[i]);
+    log_info("%u of %u CPUs are up\n", nr_cpus, acpi.cpus);
+}

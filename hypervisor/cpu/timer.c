@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One-shot timers: on each CPU a list sorted by expiry and the local APIC's timer armed for the first; no periodic tick. Functions run
+ * from SOFTIRQ_TIMER without a lock. When the first timer is stopped or moved back, the hardware keeps its old setting: one
+ * interrupt too many is cheaper than setting it at each change.
+ *
+ * Lock: each queue's lock protects its list, `programmed`, and of every timer on it expires, armed and cpu. LOCK_TIMER;
+ * two queues in CPU order. Any context.
+ */
+#include "cpu.h"
+#include "lib.h"
+#include "percpu.h"
+#include "spinlock.h"
+#include "time.h"
+
+#define BATCH 64                /* functions run before the CPU looks at its other work */
+
+struct timer_cpu {
+    struct spinlock lock;
+    struct list armed;          /* by expires */
+    nsec_t programmed;          /* when the hardware fires; TIME_NEVER: not armed */
+};
+
+static struct timer_cpu queues[MAX_CPUS];
+
+static void timer_interrupt(unsigned int vector, void *data)
+{
+    struct timer_cpu *q = this_cpu()->timers;
+
+    (void)vector;
+    (void)data;
+    spin_lock(&q->lock);
+    q->programmed = TIME_NEVER;
+    spin_unlock(&q->lock);
+    softirq_raise(this_cpu()->id, SOFTIRQ_TIMER);
+}
+
+void timer_init_cpu(unsigned int cpu)
+{
+    struct timer_cpu *q = &queues[cpu];
+
+    spin_init(&q->lock, LOCK_TIMER);
+    list_init(&q->armed);
+    q->programmed = TIME_NEVER;
+    cpus[cpu].timers = q;
+    irq_set_handler(VECTOR_TIMER, timer_interrupt, NULL);
+}
+
+void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
+{
+    *t = (struct timer){ .fn = fn, .data = data, .cpu = cpu };
+    list_init(&t->link);
+}
+
+/* The queue that t is on, locked; t may be moved to another CPU while we wait. */
+static struct timer_cpu *lock_queue(struct timer *t)
+{
+    for (;;) {
+        unsigned int cpu = READ_ONCE(t->cpu);
+
+        spin_lock(&queues[cpu].lock);
+        if (t->cpu == cpu)
+            return &queues[cpu];
+        spin_unlock(&queues[cpu].lock);
+    }
+}
+
+static nsec_t first_expiry(const struct timer_cpu *q)
+{
+    return list_empty(&q->armed) ? TIME_NEVER : list_entry(q->armed.next, struct timer, link)->expires;
+}
+
+/* Later timers are the usual case, so the search starts at the end. */
+static void insert(struct timer_cpu *q, struct timer *t)
+{
+    struct list *at = &q->armed;
+
+    while (at->prev != &q->armed && list_entry(at->prev, struct timer, link)->expires > t->expires)
+        at = at->prev;
+    list_add_before(&t->link, at);
+    t->armed = true;
+}
+
+/* Makes q's CPU wake up in time for its first timer; q is locked. */
+static void program(struct timer_cpu *q)
+{
+    nsec_t first = first_expiry(q);
+    unsigned int cpu = (unsigned int)(q - queues);
+
+    if (first >= q->programmed)
+        return;
+    if (cpu == this_cpu()->id && first > clock_now()) {
+        q->programmed = first;
+        apic_timer_arm(first - clock_now());
+    } else {
+        softirq_raise(cpu, SOFTIRQ_TIMER);
+    }
+}
+
+void timer_set(struct timer *t, nsec_t expires)
+{
+    struct timer_cpu *q = lock_queue(t);
+
+    if (t->armed)
+        list_del(&t->link);
+    t->expires = expires;
+    insert(q, t);
+    program(q);
+    spin_unlock(&q->lock);
+}
+
+void timer_stop(struct timer *t)
+{
+    struct timer_cpu *q = lock_queue(t);
+
+    if (t->armed)
+        list_del(&t->link);
+    t->armed = false;
+    spin_unlock(&q->lock);
+}
+
+/* Moves t from one CPU to another, both locked. False: it was no longer on `from`. */
+static bool move_locked(struct timer *t, unsigned int from, unsigned int to)
+{
+    if (t->cpu != from)
+        return false;
+    t->cpu = to;
+    if (t->armed) {
+        list_del(&t->link);
+        insert(&queues[to], t);
+        program(&queues[to]);
+    }
+    return true;
+}
+
+void timer_move(struct timer *t, unsigned int cpu)
+{
+    bool done = false;
+
+    while (!done) {
+        unsigned int from = READ_ONCE(t->cpu);
+
+        if (from == cpu)
+            return;
+        spin_lock(&queues[MIN(from, cpu)].lock);
+        spin_lock_second(&queues[MAX(from, cpu)].lock);
+        done = move_locked(t, from, cpu);
+        spin_unlock(&queues[MAX(from, cpu)].lock);
+        spin_unlock(&queues[MIN(from, cpu)].lock);
+    }
+}
+
+void timer_softirq(void)
+{
+    struct timer_cpu *q = this_cpu()->timers;
+
+    for (unsigned int i = 0; i < BATCH; i++) {
+        struct timer *t;
+        void (*fn)(void *);
+        void *data;
+
+        spin_lock(&q->lock);
+        if (first_expiry(q) > clock_now()) {
+            program(q);
+            spin_unlock(&q->lock);
+            return;
+        }
+        t = list_entry(q->armed.next, struct timer, link);
+        list_del(&t->link);
+        t->armed = false;
+        fn = t->fn;
+        data = t->data;
+        spin_unlock(&q->lock);
+        fn(data);
+    }
+    softirq_raise(this_cpu()->id, SOFTIRQ_TIMER);
+}

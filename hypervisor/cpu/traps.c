@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptor tables, and what happens when the core itself takes an exception: an instruction with a fixup (.extable) goes on there;
+ * everything else is our bug, and a panic. NMI, #DF and #MC have stacks of their own, because they may come
+ * when the current one is unusable. (APM vol. 2, 4.8, 8.2 and 12.2)
+ */
+#include "traps.h"
+#include "boot.h"
+#include "cpu.h"
+#include "errors.h"
+#include "lib.h"
+
+#define SELECTOR_CODE 8
+#define SELECTOR_DATA 16
+#define SELECTOR_TSS 24
+
+#define STACK_PAGES 4
+#define IST_PAGES 2
+#define IST_COUNT 3
+
+struct tss {
+    uint32_t reserved0;
+    uint64_t rsp[3], reserved1, ist[7], reserved2;
+    uint16_t reserved3, iopb;
+} __packed_;
+
+struct idt_entry { uint16_t offset0, selector; uint8_t ist, type; uint16_t offset1; uint32_t offset2, reserved; };
+struct table_pointer { uint16_t limit; uint64_t base; } __packed_;
+
+static struct { uint64_t gdt[5]; struct tss tss; } __attribute__((aligned(16))) descriptors[MAX_CPUS];
+static struct idt_entry idt[256];
+
+extern const struct { uint64_t instruction, fixup; } extable_start[], extable_end[];
+
+static const char *const names[] = {
+    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no FPU", "double fault", "9", "invalid TSS",
+    "segment not present", "stack fault", "general protection", "page fault", "15", "FPU error", "alignment", "machine check",
+    "SIMD error",
+};
+
+static void fill_idt(void)
+{
+    static const uint8_t ist[IST_COUNT] = { VECTOR_NMI, VECTOR_DF, VECTOR_MC };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(idt); i++) {
+        uint64_t stub = (uint64_t)traps_stubs + i * 16;
+
+        idt[i] = (struct idt_entry){ (uint16_t)stub, SELECTOR_CODE, 0, 0x8e, (uint16_t)(stub >> 16), (uint32_t)(stub >> 32), 0 };
+    }
+    for (unsigned int i = 0; i < IST_COUNT; i++)
+        idt[ist[i]].ist = (uint8_t)(i + 1);
+}
+
+/* Stacks and descriptors of a CPU that is about to start; on the boot CPU. Its main stack is made unless it has one. */
+void traps_prepare_cpu(struct cpu *c)
+{
+    uint64_t *gdt = descriptors[c->id].gdt;
+    struct tss *tss = &descriptors[c->id].tss;
+    uint64_t base = (uint64_t)tss;
+
+    if (c->tss)
+        return;
+    if (!idt[0].type)
+        fill_idt();
+    if (!c->stack_top)
+        c->stack_top = pagetable_stack(STACK_PAGES);
+    for (unsigned int i = 0; i < IST_COUNT; i++)
+        tss->ist[i] = (uint64_t)pagetable_stack(IST_PAGES);
+    tss->iopb = sizeof(*tss);
+    gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
+    gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
+    gdt[SELECTOR_TSS / 8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
+    gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
+    c->tss = tss;
+}
+
+/* Loads them, on the CPU itself. */
+void traps_init_cpu(struct cpu *c)
+{
+    struct table_pointer gdt = { sizeof(descriptors[0].gdt) - 1, (uint64_t)descriptors[c->id].gdt };
+    struct table_pointer idt_pointer = { sizeof(idt) - 1, (uint64_t)idt };
+
+    __asm__ volatile("lgdt %0; lidt %1" : : "m"(gdt), "m"(idt_pointer));
+    __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" : : "i"(SELECTOR_CODE) : "rax", "memory");
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" : : "r"(SELECTOR_DATA));
+    __asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
+}
+
+/* Which stack of this CPU an address is in: its top, or 0. */
+static uint64_t stack_top_of(uint64_t sp)
+{
+    const struct cpu *c = this_cpu();
+    const struct tss *tss = c->tss;
+    uint64_t top = (uint64_t)c->stack_top;
+
+    if (sp < top && sp >= top - STACK_PAGES * PAGE_SIZE)
+        return top;
+    for (unsigned int i = 0; tss && i < IST_COUNT; i++)
+        if (sp < tss->ist[i] && sp >= tss->ist[i] - IST_PAGES * PAGE_SIZE)
+            return tss->ist[i];
+    return 0;
+}
+
+/* Return addresses, following the frame pointers: for addr2line -e build/cleave.elf. */
+static void dump_calls(uint64_t rbp)
+{
+    char line[24 * 17 + 1];
+    size_t n = 0;
+
+    for (unsigned int depth = 0; depth < 24; depth++) {
+        uint64_t top = stack_top_of(rbp);
+        const uint64_t *frame = (const uint64_t *)rbp;
+
+        if (!top || rbp % 8 || rbp + 16 > top || frame[1] < (uint64_t)image_start || frame[1] >= (uint64_t)text_end)
+            break;
+        n += (size_t)snprintf(line + n, sizeof(line) - n, " %lx", frame[1]);
+        if (depth % 6 == 5 || frame[0] <= rbp) {
+            log_err("  called from%s\n", line);
+            n = 0;
+        }
+        if (frame[0] <= rbp)
+            break;
+        rbp = frame[0];
+    }
+    if (n)
+        log_err("  called from%s\n", line);
+}
+
+static void dump_control(void)
+{
+    uint64_t cr2, cr3;
+
+    __asm__ volatile("mov %%cr2, %0; mov %%cr3, %1" : "=r"(cr2), "=r"(cr3));
+    log_err("  cr2 %016lx cr3 %016lx, current vcpu %p\n", cr2, cr3, (void *)current_vcpu());
+}
+
+static void dump_frame(const struct trap_frame *f)
+{
+    log_err("  rip %016lx rsp %016lx rflags %08lx cs %lx ss %lx\n", f->rip, f->rsp, f->rflags, f->cs, f->ss);
+    log_err("  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
+    log_err("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
+    log_err("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);
+    log_err("  r13 %016lx r14 %016lx r15 %016lx\n", f->r13, f->r14, f->r15);
+}
+
+void dump_stack_and_registers(void)
+{
+    dump_control();
+    dump_calls((uint64_t)__builtin_frame_address(0));
+}
+
+static bool fixup(struct trap_frame *f)
+{
+    for (unsigned int i = 0; &extable_start[i] < extable_end; i++) {
+        if (extable_start[i].instruction == f->rip) {
+            f->rip = extable_start[i].fixup;
+            return true;
+        }
+    }
+    return false;
+}
+
+void traps_enter(struct trap_frame *f)
+{
+    if (f->vector >= VECTOR_FIRST_IRQ) {
+        irq_dispatch((unsigned int)f->vector);
+        return;
+    }
+    if (f->vector == VECTOR_NMI) {
+        smp_nmi(f);
+        return;
+    }
+    if (fixup(f))
+        return;
+    log_err("exception %lu (%s), error %lx, in the core on CPU %u\n", f->vector,
+            f->vector < ARRAY_SIZE(names) ? names[f->vector] : "reserved", f->error, this_cpu()->id);
+    dump_frame(f);
+    dump_calls(f->rbp);
+    panic("the core took an exception: a bug of Cleave\n");
+}
+
+int cpu_rdmsr_safe(uint32_t msr, uint64_t *val)
+{
+    uint32_t lo = 0, hi = 0;
+    int rc = -EFAULT;
+
+    __asm__ volatile("1: rdmsr; xorl %0, %0; 2: .pushsection .extable, \"a\"; .quad 1b, 2b; .popsection"
+                     : "+r"(rc), "+a"(lo), "+d"(hi) : "c"(msr));
+    *val = ((uint64_t)hi << 32) | lo;
+    return rc;
+}
+
+int cpu_wrmsr_safe(uint32_t msr, uint64_t val)
+{
+    int rc = -EFAULT;
+
+    __asm__ volatile("1: wrmsr; xorl %0, %0; 2: .pushsection .extable, \"a\"; .quad 1b, 2b; .popsection"
+                     : "+r"(rc) : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
+    return rc;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between printk.c, panic.c and console.c, and for boot/main.c; everybody else prints through lib.h. The console proper
+ * (dom0's side, the ring) is declared in cpu.h.
+ */
+#ifndef CLV_CONSOLE_H
+#define CLV_CONSOLE_H
+
+#include "types.h"
+
+void printk_init(void);                            /* loglvl= guest_loglvl= */
+void console_line(const char *line, size_t n);     /* a whole line: to the serial port and the ring */
+void console_start_input(void);                    /* needs the host's I/O APIC */
+void console_softirq(void);                        /* tells dom0 that there is something to read */
+void console_bypass_lock(void);                    /* panic: from now on nobody waits for the console */
+
+#endif

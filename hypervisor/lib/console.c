@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console: a 16550 serial port (115200 8n1), shared by the core's own lines and dom0's hvc0, and a ring that keeps the core's
+ * lines for sysctl readconsole. Sending polls the port; receiving is by interrupt: what is typed goes to a buffer and
+ * VIRQ_CONSOLE tells dom0 to fetch it by console_io.
+ *
+ * Lock: protects the port's sending side, the ring and the input buffer. Last in the order, so that any code may print.
+ * Any context; a panic bypasses it.
+ *
+ * Read next: printk.c; hypercall/console_io.c.
+ */
+#include "console.h"
+#include "cpu.h"
+#include "evtchn.h"
+#include "lib.h"
+#include "platform.h"
+#include "spinlock.h"
+
+/* 16550 registers, from the base port */
+#define UART_DATA 0
+#define UART_IER 1
+#define UART_FCR 2
+#define UART_LCR 3
+#define UART_MCR 4
+#define UART_LSR 5
+#define LSR_DATA_READY 0x01
+#define LSR_THR_EMPTY 0x20
+#define UART_FIFO 16
+
+#define RING_SIZE 65536u       /* a power of two */
+#define INPUT_SIZE 1024u
+
+static uint16_t uart_base = 0x3f8; /* 0: no serial port */
+static unsigned int uart_irq = 4;
+static struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE);
+static bool bypass_lock;
+static bool inside_line;       /* the port's last character was not a newline */
+
+/* Bytes ever written and the first that `clear` left; the ring has the last RING_SIZE of them. */
+static char ring[RING_SIZE];
+static uint32_t ring_end, ring_start;
+
+static char input[INPUT_SIZE];
+static uint32_t input_head, input_tail;
+
+void console_bypass_lock(void)
+{
+    bypass_lock = true;
+}
+
+static bool lock(void)
+{
+    if (bypass_lock)
+        return false;
+    spin_lock(&console_lock);
+    return true;
+}
+
+static void unlock(bool locked)
+{
+    if (locked)
+        spin_unlock(&console_lock);
+}
+
+void console_init(const char *cmdline)
+{
+    char word[16];
+
+    (void)cmdline;
+    if (cmdline_get("console", word, sizeof(word))) {
+        if (strcmp(word, "com2") == 0) {
+            uart_base = 0x2f8;
+            uart_irq = 3;
+        } else if (strcmp(word, "none") == 0) {
+            uart_base = 0;
+        }
+    }
+    if (uart_base == 0)
+        return;
+    outb(uart_base + UART_IER, 0);
+    outb(uart_base + UART_LCR, 0x80); /* divisor */
+    outb(uart_base + UART_DATA, 1);   /* 115200 */
+    outb(uart_base + UART_IER, 0);
+    outb(uart_base + UART_LCR, 0x03); /* 8n1 */
+    outb(uart_base + UART_FCR, 0x07); /* FIFO on and emptied */
+    outb(uart_base + UART_MCR, 0x0b); /* DTR, RTS, interrupt line on */
+    if (inb(uart_base + UART_LSR) == 0xff)
+        uart_base = 0;                /* nothing answers: output goes to the ring only */
+}
+
+/* --- sending --- */
+
+static void uart_write(const char *s, size_t n)
+{
+    unsigned int room = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bool newline = s[i] == '\n';
+
+        for (unsigned int c = newline ? 0 : 1; c < 2; c++) {
+            while (room == 0)
+                room = inb(uart_base + UART_LSR) & LSR_THR_EMPTY ? UART_FIFO : 0;
+            outb(uart_base + UART_DATA, c == 0 ? '\r' : s[i]);
+            room--;
+        }
+    }
+}
+
+static void write_locked(const char *s, size_t n)
+{
+    if (uart_base == 0 || n == 0)
+        return;
+    uart_write(s, n);
+    inside_line = s[n - 1] != '\n';
+}
+
+void console_write_raw(const char *s, size_t n)
+{
+    bool locked = lock();
+
+    write_locked(s, n);
+    unlock(locked);
+}
+
+void console_dom0_write(const char *s, size_t n)
+{
+    console_write_raw(s, n);
+}
+
+void console_line(const char *line, size_t n)
+{
+    bool locked = lock();
+
+    if (inside_line)
+        write_locked("\n", 1);
+    write_locked(line, n);
+    for (size_t i = 0; i < n; i++)
+        ring[ring_end++ % RING_SIZE] = line[i];
+    if (ring_end - ring_start > RING_SIZE)
+        ring_start = ring_end - RING_SIZE;
+    unlock(locked);
+}
+
+/*
+ * Copies what the ring has to buf; incremental: only what came after *index. *index becomes the number of the byte
+ * behind the last one copied. clear forgets everything.
+ */
+uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental)
+{
+    bool locked = lock();
+    uint32_t from = ring_start, n;
+
+    if (incremental && *index - ring_start <= ring_end - ring_start)
+        from = *index;
+    n = MIN(size, ring_end - from);
+    for (uint32_t i = 0; i < n; i++)
+        buf[i] = ring[(from + i) % RING_SIZE];
+    *index = from + n;
+    if (clear)
+        ring_start = ring_end;
+    unlock(locked);
+    return n;
+}
+
+/* --- receiving --- */
+
+static void receive(unsigned int vector, void *data)
+{
+    bool locked = lock();
+
+    (void)vector;
+    (void)data;
+    while (inb(uart_base + UART_LSR) & LSR_DATA_READY) {
+        char c = (char)inb(uart_base + UART_DATA);
+
+        if (input_head - input_tail < INPUT_SIZE)
+            input[input_head++ % INPUT_SIZE] = c;
+    }
+    unlock(locked);
+    softirq_raise(this_cpu()->id, SOFTIRQ_CONSOLE);
+}
+
+void console_start_input(void)
+{
+    struct host_route route = { .vector = (uint8_t)(VECTOR_GSI_FIRST + uart_irq), .apic_id = apic_id() };
+
+    if (uart_base == 0)
+        return;
+    if (uart_irq >= host_ioapic_lines()) {
+        log_warn("console: no I/O APIC line for the serial port: what is typed is not seen\n");
+        return;
+    }
+    irq_set_handler(VECTOR_GSI_FIRST + uart_irq, receive, NULL);
+    host_ioapic_route(uart_irq, &route);
+    outb(uart_base + UART_IER, 0x01);
+}
+
+void console_softirq(void)
+{
+    evtchn_raise_global_virq(VIRQ_CONSOLE);
+}
+
+size_t console_dom0_read(char *buf, size_t n)
+{
+    bool locked = lock();
+    size_t done = 0;
+
+    while (done < n && input_tail != input_head)
+        buf[done++] = input[input_tail++ % INPUT_SIZE];
+    unlock(locked);
+    return done;
+}

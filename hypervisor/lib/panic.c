@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end: a panic (a bug of ours, or a machine that cannot be used), and the ways to leave a machine. A panic stops the other CPUs, says
+ * what and where, and reboots after a few seconds, so that an unattended machine comes back; `noreboot` keeps the message on
+ * the screen instead.
+ */
+#include "console.h"
+#include "cpu.h"
+#include "lib.h"
+#include "platform.h"
+#include "time.h"
+
+#define REBOOT_DELAY_SECONDS 5
+
+static uint32_t panicking; /* 1 + the CPU that panicked first */
+
+static noreturn void halt_for_ever(void)
+{
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+/* About n seconds, also before the clock is calibrated: then by the assumption of a fast TSC. */
+static void wait_seconds(unsigned int n)
+{
+    uint64_t start = rdtsc(), ticks = n * (tsc_khz ? tsc_khz : 2000000) * 1000;
+
+    while (rdtsc() - start < ticks)
+        cpu_pause();
+}
+
+static noreturn void reboot_or_stay(void)
+{
+    char word[4];
+
+    if (cmdline_get("noreboot", word, sizeof(word))) {
+        log_err("noreboot: the machine stays as it is\n");
+        halt_for_ever();
+    }
+    log_err("rebooting in %d seconds (give noreboot to stay)\n", REBOOT_DELAY_SECONDS);
+    wait_seconds(REBOOT_DELAY_SECONDS);
+    machine_reboot();
+}
+
+void panic(const char *fmt, ...)
+{
+    char text[256];
+    uint32_t nobody = 0;
+    va_list ap;
+
+    if (!__atomic_compare_exchange_n(&panicking, &nobody, this_cpu()->id + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        if (nobody != this_cpu()->id + 1)
+            halt_for_ever();
+        console_write_raw("(CLV) panic: another one while handling the first\n", 50);
+        machine_reboot();
+    }
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    smp_stop_others();
+    console_bypass_lock();
+    log_err("panic on CPU %u: %s", this_cpu()->id, text);
+    dump_stack_and_registers();
+    reboot_or_stay();
+}
+
+void machine_stop(const char *why, bool reboot)
+{
+    log_err("%s\n", why);
+    if (!reboot)
+        machine_power_off();
+    smp_stop_others();
+    reboot_or_stay();
+}
+
+void machine_power_off(void)
+{
+    smp_stop_others();
+    console_bypass_lock();
+    acpi_power_off();
+    log_err("this machine has no power-off that works: switch it off by hand\n");
+    halt_for_ever();
+}
+
+/* The ways to reboot a PC, from the documented to the desperate; each gets a moment to work. */
+void machine_reboot(void)
+{
+    struct { uint16_t limit; uint64_t base; } __packed_ no_idt = { 0, 0 };
+
+    smp_stop_others();
+    console_bypass_lock();
+    if (acpi.has_reset && acpi.reset_space == 1) {
+        outb((uint16_t)acpi.reset_address, acpi.reset_value);
+        wait_seconds(1);
+    }
+    outb(0xcf9, 0x02); /* the chip set's reset control: hard reset */
+    outb(0xcf9, 0x06);
+    wait_seconds(1);
+    outb(0x64, 0xfe);  /* the keyboard controller's reset line */
+    wait_seconds(1);
+    __asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* triple fault */
+    halt_for_ever();
+}

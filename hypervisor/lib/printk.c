@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages: a line is formatted on the stack of whoever prints it, then handed to the console as a whole, so that lines of several
+ * CPUs never mix. Levels: loglvl=err|warn|info|debug (or all, none: errors) decides what the serial port gets; the ring that
+ * `xl dmesg` reads keeps what is printed. What guests say or do (guest_log) is limited in rate for each domain, because a
+ * guest must not be able to flood the console or slow others down by it: guest_loglvl=none|all.
+ *
+ * Read next: console.c.
+ */
+#include "console.h"
+#include "domain.h"
+#include "lib.h"
+#include "platform.h"
+#include "time.h"
+
+#define LINE_LENGTH 400
+
+/* A domain's messages: this many at once, and one more in each interval. */
+#define GUEST_BURST 200
+#define GUEST_INTERVAL MSEC(20)
+
+static int log_limit = LOG_INFO;
+static bool guest_log_enabled = true;
+
+void printk_init(void)
+{
+    static const struct { const char *name; int limit; } levels[] = {
+        { "none", LOG_ERR }, { "err", LOG_ERR }, { "error", LOG_ERR }, { "warn", LOG_WARN }, { "warning", LOG_WARN },
+        { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
+    };
+    char word[16];
+
+    if (cmdline_get("loglvl", word, sizeof(word))) {
+        unsigned int i = 0;
+
+        while (i < ARRAY_SIZE(levels) && strcmp(word, levels[i].name))
+            i++;
+        if (i < ARRAY_SIZE(levels))
+            log_limit = levels[i].limit;
+        else
+            log_warn("loglvl=%s: not one of none err warn info debug all; info is used\n", word);
+    }
+    if (cmdline_get("guest_loglvl", word, sizeof(word)))
+        guest_log_enabled = strcmp(word, "none") != 0;
+}
+
+static void print_line(const char *prefix, const char *fmt, va_list ap)
+{
+    char line[LINE_LENGTH];
+    size_t n = (size_t)snprintf(line, sizeof(line), "(CLV) %s", prefix);
+
+    n += (size_t)vsnprintf(line + n, sizeof(line) - n, fmt, ap);
+    if (n >= sizeof(line) - 1)
+        n = sizeof(line) - 2;
+    if (line[n - 1] != '\n')
+        line[n++] = '\n';
+    console_line(line, n);
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    if ((int)level > log_limit)
+        return;
+    va_start(ap, fmt);
+    print_line(level == LOG_ERR ? "error: " : level == LOG_WARN ? "warning: " : "", fmt, ap);
+    va_end(ap);
+}
+
+/* Takes one of d's tokens; *last: it was the last one for now. Two CPUs at once may both take the same one. */
+static bool take_token(struct domain *d, bool *last)
+{
+    uint64_t grown = (uint64_t)((clock_now() - d->guest_log_refill) / GUEST_INTERVAL);
+
+    if (grown) {
+        d->guest_log_tokens = MIN(d->guest_log_tokens + grown, (uint64_t)GUEST_BURST);
+        d->guest_log_refill = clock_now();
+    }
+    if (d->guest_log_tokens == 0)
+        return false;
+    *last = --d->guest_log_tokens == 0;
+    return true;
+}
+
+/* Callers have their domain read-only; the tokens are this file's own. */
+void guest_log(const struct domain *d, const char *fmt, ...)
+{
+    char prefix[16];
+    bool last;
+    va_list ap;
+
+    if (!guest_log_enabled || !take_token((struct domain *)(uintptr_t)d, &last))
+        return;
+    snprintf(prefix, sizeof(prefix), "d%u: ", d->id);
+    va_start(ap, fmt);
+    print_line(prefix, fmt, ap);
+    va_end(ap);
+    if (last)
+        log_info("d%u: says too much: some of its messages are dropped from here on\n", d->id);
+}

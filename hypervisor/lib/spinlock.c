@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ticket locks: whoever asked first gets in first, so that no CPU starves. The debug build counts for each CPU the locks of
+ * each class that it holds and stops the machine at the first acquire against the order of spinlock.h: what could once
+ * deadlock is found by any run that takes the path at all.
+ */
+#include "cpu.h"
+#include "lib.h"
+#include "spinlock.h"
+
+#ifdef CLV_DEBUG
+
+static void check_order(const struct spinlock *l, bool second)
+{
+    const struct cpu *c = this_cpu();
+
+    for (unsigned int class = l->class + (second ? 1 : 0); class < LOCK_CLASSES; class++)
+        if (c->held[class])
+            panic("lock order: class %u is taken while class %u is held (caller %p)\n", l->class, class,
+                  __builtin_return_address(0));
+    if (second && c->held[l->class] != 1)
+        panic("lock order: a second lock of class %u while %u are held\n", l->class, c->held[l->class]);
+}
+
+static void note_taken(struct spinlock *l)
+{
+    l->cpu = (int16_t)this_cpu()->id;
+    this_cpu()->held[l->class]++;
+}
+
+static void note_released(struct spinlock *l)
+{
+    if (!spin_lock_held(l))
+        panic("lock of class %u is released by CPU %u, but its holder is %d\n", l->class, this_cpu()->id, l->cpu);
+    l->cpu = -1;
+    this_cpu()->held[l->class]--;
+}
+
+bool spin_lock_held(const struct spinlock *l)
+{
+    return READ_ONCE(l->cpu) == (int16_t)this_cpu()->id;
+}
+
+#else
+
+static void check_order(const struct spinlock *l, bool second) { (void)l; (void)second; }
+static void note_taken(struct spinlock *l) { (void)l; }
+static void note_released(struct spinlock *l) { (void)l; }
+bool spin_lock_held(const struct spinlock *l) { (void)l; return true; }
+
+#endif
+
+void spin_init(struct spinlock *l, enum lock_class class)
+{
+    *l = (struct spinlock)SPINLOCK(class);
+}
+
+static void lock(struct spinlock *l, bool second)
+{
+    uint32_t ticket;
+
+    check_order(l, second);
+    ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
+        cpu_pause();
+    note_taken(l);
+}
+
+void spin_lock(struct spinlock *l)
+{
+    lock(l, false);
+}
+
+void spin_lock_second(struct spinlock *l)
+{
+    lock(l, true);
+}
+
+bool spin_trylock(struct spinlock *l)
+{
+    uint32_t ticket = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+
+    if (!__atomic_compare_exchange_n(&l->next, &ticket, ticket + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return false;
+    note_taken(l);
+    return true;
+}
+
+void spin_unlock(struct spinlock *l)
+{
+    note_released(l);
+    __atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
+}

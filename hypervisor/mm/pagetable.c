@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The core's own page tables (APM vol. 2, 5.3). Upper half only, never a user page:
+ *
+ *   DIRECTMAP_BASE  all RAM, writable, not executable; text and read-only data of the image read-only here, too
+ *   MMIO_BASE       device registers, uncached
+ *   STACK_BASE      one stack after the other, each above an unmapped page
+ *   TEXT_BASE       the image: text executable, read-only data, data; never writable and executable
+ *
+ * Everything is mapped by the boot CPU while it boots, and nothing is ever unmapped: no lock, and no flush of other CPUs' TLBs.
+ */
+#include "boot.h"
+#include "cpu.h"
+#include "directmap.h"
+#include "lib.h"
+
+#define MMIO_BASE 0xffffc00000000000ull
+#define STACK_BASE 0xffffd00000000000ull
+
+#define PAGE_2M (1ull << 21)
+#define PAGE_1G (1ull << 30)
+
+#define PTE_PRESENT (1ull << 0)
+#define PTE_WRITABLE (1ull << 1)
+#define PTE_PWT (1ull << 3)
+#define PTE_PCD (1ull << 4)
+#define PTE_ACCESSED (1ull << 5)
+#define PTE_DIRTY (1ull << 6)
+#define PTE_LARGE (1ull << 7)
+#define PTE_GLOBAL (1ull << 8)
+#define PTE_NX (1ull << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ull
+
+#define MAP_RX (PTE_PRESENT | PTE_ACCESSED | PTE_GLOBAL)
+#define MAP_RO (MAP_RX | PTE_NX)
+#define MAP_RW (MAP_RO | PTE_WRITABLE | PTE_DIRTY)
+#define MAP_DEVICE (MAP_RW | PTE_PCD | PTE_PWT)
+
+paddr_t pagetable_root;
+static uint64_t next_mmio = MMIO_BASE, next_stack = STACK_BASE;
+
+/* The entry for va at `level` (1: 4K, 2: 2M, 3: 1G), making tables on the way. NULL: a large page is there already. */
+static uint64_t *entry_for(uint64_t va, unsigned int level)
+{
+    uint64_t *table = paddr_to_virt(pagetable_root);
+
+    for (unsigned int l = 4;; l--) {
+        uint64_t *e = &table[(va >> (12 + 9 * (l - 1))) & 511];
+
+        if (l == level)
+            return e;
+        if (*e & PTE_LARGE)
+            return NULL;
+        if (!*e)
+            *e = memory_page() | PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED;
+        table = paddr_to_virt(*e & PTE_ADDRESS);
+    }
+}
+
+/* Largest page that can begin a mapping of these: its level. */
+static unsigned int largest(uint64_t va, paddr_t pa, uint64_t size)
+{
+    if (cpu_features.pages_1g && ((va | pa) & (PAGE_1G - 1)) == 0 && size >= PAGE_1G)
+        return 3;
+    return ((va | pa) & (PAGE_2M - 1)) == 0 && size >= PAGE_2M ? 2 : 1;
+}
+
+/* Maps with the largest pages that fit. What is mapped already stays as it is. */
+static void map(uint64_t va, paddr_t pa, uint64_t size, uint64_t flags)
+{
+    while (size) {
+        unsigned int level = largest(va, pa, size);
+        uint64_t *e = entry_for(va, level), page;
+
+        while (e && level > 1 && *e && !(*e & PTE_LARGE))
+            e = entry_for(va, --level);
+        if (e && !*e)
+            *e = pa | flags | (level > 1 ? PTE_LARGE : 0);
+        page = 1ull << (12 + 9 * (level - 1));
+        va += page;
+        pa += page;
+        size -= page;
+    }
+}
+
+static void map_direct(paddr_t start, paddr_t end, uint64_t flags)
+{
+    if (start < end)
+        map(DIRECTMAP_BASE + start, start, end - start, flags);
+}
+
+static void map_image(const char *start, const char *end, uint64_t flags)
+{
+    map((uint64_t)start, virt_to_paddr(start), (uint64_t)(end - start), flags);
+}
+
+/* Below the image in the same or an earlier range, the read-only part, and what is above it. */
+static void map_ram(const struct boot_range *r)
+{
+    paddr_t text = virt_to_paddr(image_start), data = virt_to_paddr(rodata_end);
+
+    map_direct(r->start, MIN(r->end, text), MAP_RW);
+    map_direct(MAX(r->start, text), MIN(r->end, data), MAP_RO);
+    map_direct(MAX(r->start, data), r->end, MAP_RW);
+}
+
+void pagetable_init(void)
+{
+    const struct boot_info before = boot_info; /* making tables takes pages from the map */
+
+    pagetable_root = memory_page();
+    map_direct(0, 0x100000, MAP_RW);
+    for (unsigned int i = 0; i < before.ranges; i++) {
+        const struct boot_range *r = &before.range[i];
+
+        if (r->type == BOOT_RAM || r->type == BOOT_CORE || r->type == BOOT_ACPI || r->type == BOOT_ACPI_NVS)
+            map_ram(r);
+    }
+    map_image(image_start, text_end, MAP_RX);
+    map_image(text_end, rodata_end, MAP_RO);
+    map_image(rodata_end, boot_stack_guard, MAP_RW);
+    map_image(boot_stack_guard + PAGE_SIZE, image_end, MAP_RW);
+    __asm__ volatile("mov %0, %%cr3" : : "r"(pagetable_root) : "memory");
+}
+
+void pagetable_direct(paddr_t start, uint64_t size)
+{
+    map_direct(ROUND_DOWN(start, PAGE_SIZE), ROUND_UP(start + size, PAGE_SIZE), MAP_RW);
+}
+
+uint8_t *pagetable_stack(unsigned int pages)
+{
+    next_stack += PAGE_SIZE;
+    for (unsigned int i = 0; i < pages; i++, next_stack += PAGE_SIZE)
+        map(next_stack, memory_page(), PAGE_SIZE, MAP_RW);
+    return (uint8_t *)next_stack;
+}
+
+volatile void *map_mmio(paddr_t base, uint64_t size)
+{
+    paddr_t start = ROUND_DOWN(base, PAGE_SIZE), end = ROUND_UP(base + size, PAGE_SIZE);
+    uint64_t va;
+
+    va = next_mmio;
+    map(va, start, end - start, MAP_DEVICE);
+    next_mmio = va + (end - start) + PAGE_SIZE;
+    return (volatile void *)(va + (base - start));
+}
