@@ -126,7 +126,9 @@ check-unit: $(CHECK_UNIT)
 check: check-unit
 	@$(MAKE) --no-print-directory CMD= check-system
 
-check-system: $(ALL_TARGETS) $(bootable) $(CHECK_SYSTEM)
+check-system: $(CHECK_SYSTEM)
+
+$(CHECK_SYSTEM): | $(ALL_TARGETS) $(bootable)
 
 # --- the rest -----------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ if [ "$mode" = gdb ]; then
     exec gdb -q -ex 'set architecture i386:x86-64' -ex 'target remote | exec tests/rig/run.sh gdb-server' $symbols
 fi
 
+mkdir -p "$(dirname "$RUN_LOG")"
 # Without -nodefaults QEMU would add a network card, a display and drives that nobody here drives.
 # shellcheck disable=SC2086 # words on purpose
 set -- "$QEMU" $MACHINE -nodefaults -display none -accel $accel $icount -cpu "$CPU" -smp "$SMP" -m "$MEM" \

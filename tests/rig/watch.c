@@ -3,7 +3,8 @@
  * The serial line carries the hypervisor's messages and dom0's console, mixed. It goes to the log as it is; lines are
  * cut here only to keep the last ones and to notice the end of the world early, instead of waiting for the timeout.
  *
- * A guest's words must not end a run: they come behind the hypervisor's prefix ("(XEN) (d1) ...", "(CLV) d1: ..."). Next to read: rig.c.
+ * A guest's words must not end a run: they come behind the hypervisor's prefix ("(XEN) (d1) ...", "(CLV) d1: ...").
+ * Next to read: rig.c.
  */
 #include "watch.h"
 
