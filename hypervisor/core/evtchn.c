@@ -162,9 +162,14 @@ void evtchn_upcall(struct vcpu *v)
 
 void evtchn_wake_pollers(struct domain *d)
 {
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i] && READ_ONCE(d->vcpu[i]->polling))
-            vcpu_unblock(d->vcpu[i]);
+    for (unsigned int i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = d->vcpu[i];
+
+        if (v && READ_ONCE(v->polling)) {
+            WRITE_ONCE(v->polling, false);
+            vcpu_unblock(v);
+        }
+    }
 }
 
 void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e)

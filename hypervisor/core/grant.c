@@ -17,6 +17,11 @@
 
 #define SWAP_TRIES 5
 
+static bool in_use(const struct grant_active *a)
+{
+    return a && (a->readers || a->writers);
+}
+
 /* --- the table --- */
 
 static int add_frame(struct domain *d)
@@ -70,9 +75,12 @@ void grant_free(struct domain *d)
 
     spin_lock(&g->lock);
     for (uint32_t i = 0; i < g->frames; i++) {
-        for (uint32_t n = 0; g->active[i] && n < GRANT_ENTRIES; n++)
-            if (g->active[i][n].readers || g->active[i][n].writers)
+        for (uint32_t n = 0; g->used && g->active[i] && n < GRANT_ENTRIES; n++) {
+            if (in_use(&g->active[i][n])) {
                 frame_put(MFN(g->active[i][n].mfn));
+                g->used--;
+            }
+        }
         heap_free(g->active[i]);
         free_core(virt_to_mfn(g->shared[i]), 0);
     }
@@ -100,11 +108,6 @@ static struct grant_active *active_entry(struct domain *d, uint32_t ref)
     struct grant_active *page = d->grant.active[ref / GRANT_ENTRIES];
 
     return page ? page + ref % GRANT_ENTRIES : NULL;
-}
-
-static bool in_use(const struct grant_active *a)
-{
-    return a && (a->readers || a->writers);
 }
 
 /* --- using an entry --- */
@@ -174,6 +177,7 @@ static int16_t acquire_locked(struct domain *d, uint32_t ref, domid_t user, bool
             unmark_shared(entry, a);
             return status;
         }
+        d->grant.used += !in_use(a);
         a->mfn = mfn->n;
         a->user = user;
     }
@@ -209,8 +213,10 @@ void grant_release(struct domain *granter, uint32_t ref, bool write)
         ASSERT(*uses > 0);
         *uses -= 1;
         unmark_shared(shared_entry(granter, ref), a);
-        if (!in_use(a))
+        if (!in_use(a)) {
             last = MFN(a->mfn);
+            granter->grant.used--;
+        }
     }
     spin_unlock(&granter->grant.lock);
     if (mfn_valid_number(last))

@@ -3,9 +3,8 @@
  * Event channels (<xen/event_channel.h>): ports of a domain, each bound to another domain's port, a VIRQ or an IPI; 2-level and
  * FIFO delivery. core/evtchn.c has the ports, core/evtchn_2l.c and core/evtchn_fifo.c how a port is marked pending.
  *
- * Lock: d->evtchn.lock (LOCK_EVTCHN) protects ports, bindings, virq tables, FIFO queues, and v->info of d's vcpus while another CPU
- * may use it. Two domains: lower id first. The words shared with the guest are changed with atomic operations; a guest may
- * write anything into them at any time.
+ * Lock: d->evtchn.lock (LOCK_EVTCHN) protects ports, bindings, virq tables and FIFO queues. Two domains: lower id first. The words
+ * shared with the guest are changed with atomic operations; a guest may write anything into them at any time.
  */
 #ifndef CLV_EVTCHN_H
 #define CLV_EVTCHN_H
@@ -42,8 +41,8 @@ int evtchn_init(struct domain *d, uint32_t max_port);
 int evtchn_teardown(struct domain *d);
 
 /*
- * Called after v's vcpu_info moved (v->info changes under d->evtchn.lock, and what it pointed at is unpinned after that):
- * marks pending again what is pending.
+ * Called after v's vcpu_info moved: marks pending again what is pending. The old place must stay: another CPU may be
+ * about to mark an event there.
  */
 void evtchn_vcpu_info_moved(struct vcpu *v);
 

@@ -28,6 +28,7 @@ struct grant_domain {
     uint32_t frames, max_frames;
     void **shared;                     /* frames of grant_entry_v1_t, CORE frames */
     struct grant_active **active;      /* one array of 512 per shared frame, made when first used */
+    uint32_t used;                     /* active entries in use */
     struct grant_mapping **maptrack;   /* buckets, by handle */
     uint32_t maptrack_slots;           /* length of the array of bucket pointers */
     uint32_t maptrack_size, maptrack_free, maptrack_max; /* handles: allocated, first free, limit */
