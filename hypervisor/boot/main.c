@@ -43,6 +43,7 @@ static void init_memory(void)
 /* Firmware's tables, interrupts, time. */
 static void init_platform(void)
 {
+    host_pic_disable(); /* while the firmware's wiring still takes a pending request back */
     apic_init();
     apic_init_cpu();
     cpus[0].apic_id = apic_id();

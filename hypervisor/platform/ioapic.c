@@ -51,7 +51,6 @@ void host_pic_disable(void)
 
 void host_ioapic_init(void)
 {
-    host_pic_disable();
     for (unsigned int i = 0; i < acpi.ioapics; i++) {
         struct line_block *b = &blocks[block_count++];
 
