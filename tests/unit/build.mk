@@ -43,3 +43,5 @@ unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_fault.c mm/guest.c li
 
 $(eval $(call unit-test,alloc,$(unit_mm)))
 $(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c hypercall/event_channel.c))
+$(eval $(call unit-test,decode,vdev/decode.c))
+$(eval $(call unit-test,heap,$(unit_mm)))
