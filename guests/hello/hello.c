@@ -7,7 +7,7 @@
 #include "hypercall.h"
 #include "mem.h"
 #include "smp.h"
-#include "store-paths.h"
+#include "cleave-schema.h"
 #include "store.h"
 #include "time.h"
 
@@ -18,15 +18,15 @@ int guest_main(void)
     char name[32] = "nameless";
     int rc;
 
-    store_read(PATH_NAME, name, sizeof(name));
+    store_read(SCHEMA_NAME, name, sizeof(name));
     printf("hello: I am domain %u (%s), %lu KiB, %u vCPU%s, %lu KiB free\n", hypercall_domid(), name, mem_total() * 4,
            smp_count(), smp_count() == 1 ? "" : "s", mem_free() * 4);
     rc = control_init();
     if (rc)
-        printf("hello: no watch on %s: %d; only destroy will end me\n", PATH_SHUTDOWN, rc);
+        printf("hello: no watch on %s: %d; only destroy will end me\n", SCHEMA_CONTROL_SHUTDOWN, rc);
     for (uint64_t beat = 1;; beat++) {
-        store_write_number(PATH_HEARTBEAT, beat);
-        store_write_number(PATH_UPTIME, (time_now() - start) / NS_PER_S);
+        store_write_number(SCHEMA_DATA_HEARTBEAT, beat);
+        store_write_number(SCHEMA_DATA_UPTIME, (time_now() - start) / NS_PER_S);
         printf("hello: beat %lu\n", beat);
         control_sleep(period);
     }

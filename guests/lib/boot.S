@@ -14,8 +14,8 @@
 #define CR4_PAE     0x00000020
 #define MSR_EFER    0xc0000080
 #define EFER_LME    0x100
-#define PTE_RW      0x007           /* present, writable, user */
-#define PDE_BIG     0x087
+#define PTE_RW      0x003           /* present, writable; never user: SMEP and SMAP may be switched on */
+#define PDE_BIG     0x083
 
         .section .note.Xen, "a", @note
         .align 4

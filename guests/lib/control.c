@@ -8,7 +8,7 @@
 #include <xen/sched.h>
 
 #include "hypercall.h"
-#include "store-paths.h"
+#include "cleave-schema.h"
 #include "store.h"
 #include "time.h"
 
@@ -16,18 +16,18 @@
 
 int control_init(void)
 {
-    store_write(PATH_FEATURE_POWEROFF, "1");
-    store_write(PATH_FEATURE_REBOOT, "1");
-    return store_watch(PATH_SHUTDOWN, WATCH_SHUTDOWN);
+    store_write(SCHEMA_CONTROL_POWEROFF, "1");
+    store_write(SCHEMA_CONTROL_REBOOT, "1");
+    return store_watch(SCHEMA_CONTROL_SHUTDOWN, WATCH_SHUTDOWN);
 }
 
 void control_poll(void)
 {
     char word[16];
 
-    if (!(store_fired() & 1u << WATCH_SHUTDOWN) || store_read(PATH_SHUTDOWN, word, sizeof(word)) <= 0)
+    if (!(store_fired() & 1u << WATCH_SHUTDOWN) || store_read(SCHEMA_CONTROL_SHUTDOWN, word, sizeof(word)) <= 0)
         return;
-    store_write(PATH_SHUTDOWN, "");
+    store_write(SCHEMA_CONTROL_SHUTDOWN, "");
     printf("guest: told to %s\n", word);
     hypercall_shutdown(!strcmp(word, "reboot") ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Event channels of a guest: shared_info at a hole of the address space, one upcall vector on every vCPU, a scan
- * of selector, pending and mask words at each upcall. vcpu_info stays in shared_info (which has room for 32).
+ * of selector, pending and mask words at each upcall.
  */
 #include "evtchn.h"
 
-#include <xen/features.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 #include <xen/memory.h>
+#include <xen/vcpu.h>
 
 #include "apic.h"
 #include "hypercall.h"
@@ -16,15 +16,13 @@
 #include "smp.h"
 #include "trap.h"
 
-#define VECTOR_UPCALL 0xf3
-
 struct shared_info *evtchn_shared;
 static struct { evtchn_handler *run; void *arg; } handlers[EVTCHN_PORTS];
 static bool upcall_through_apic;
 
 static void upcall(struct trap_frame *frame)
 {
-    struct vcpu_info *info = &evtchn_shared->vcpu_info[vcpu_this()->id];
+    struct vcpu_info *info = vcpu_this()->info;
     unsigned long words;
 
     (void)frame;
@@ -46,27 +44,54 @@ static void upcall(struct trap_frame *frame)
     }
 }
 
-void evtchn_init_vcpu(void)
+static bool says(const char *key, const char *value)
 {
-    struct xen_hvm_evtchn_upcall_vector arg = { .vcpu = vcpu_this()->id, .vector = VECTOR_UPCALL };
-    const char *wanted = cmdline_value("upcall");
+    const char *text = cmdline_value(key);
+
+    return text && !strncmp(text, value, strlen(value));
+}
+
+static void place_vcpu_info(struct vcpu *v)
+{
+    uint64_t at = (uint64_t)&v->own_info;
+    struct vcpu_register_vcpu_info arg = { .mfn = at >> PAGE_SHIFT, .offset = at % PAGE_SIZE };
+
+    v->info = &evtchn_shared->vcpu_info[v->id];
+    if (!says("vcpu_info", "shared") && !hypercall_vcpu(VCPUOP_register_vcpu_info, v->id, &arg))
+        v->info = &v->own_info;
+}
+
+void evtchn_repair_upcall(void)
+{
+    struct xen_hvm_evtchn_upcall_vector arg = { .vcpu = vcpu_this()->id, .vector = EVTCHN_VECTOR };
     int rc = -XEN_ENOSYS;
 
-    if (!wanted || strncmp(wanted, "param", 5))
+    if (!says("upcall", "param"))
         rc = hypercall2(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, &arg);
     upcall_through_apic = rc == 0;
     if (rc && arg.vcpu == 0) {
-        rc = mem_set_param(HVM_PARAM_CALLBACK_IRQ, (uint64_t)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | VECTOR_UPCALL);
+        rc = mem_set_param(HVM_PARAM_CALLBACK_IRQ, (uint64_t)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | EVTCHN_VECTOR);
         if (rc)
             trap_panic("neither an upcall vector nor HVM_PARAM_CALLBACK_IRQ is accepted: %d", rc);
     }
+}
+
+void evtchn_init_vcpu(void)
+{
+    place_vcpu_info(vcpu_this());
+    evtchn_repair_upcall();
+}
+
+void evtchn_repair_shared(void)
+{
+    mem_add_to_physmap(XENMAPSPACE_shared_info, 0, (uint64_t)evtchn_shared >> PAGE_SHIFT);
 }
 
 void evtchn_init(void)
 {
     evtchn_shared = mem_map_shared(XENMAPSPACE_shared_info, 0);
     memset(evtchn_shared->evtchn_mask, 0xff, sizeof(evtchn_shared->evtchn_mask));
-    trap_set_irq(VECTOR_UPCALL, upcall);
+    trap_set_irq(EVTCHN_VECTOR, upcall);
     evtchn_init_vcpu();
 }
 

@@ -14,10 +14,18 @@
 typedef void evtchn_handler(evtchn_port_t port, void *arg);
 
 #define EVTCHN_PORTS 256            /* handlers can be set for ports below this */
+#define EVTCHN_VECTOR 0xf3          /* of the upcall, on every vCPU */
 
-/* Maps shared_info and chooses the upcall form: a vector per vCPU, or ("upcall=param") HVM_PARAM_CALLBACK_IRQ. */
+/*
+ * Maps shared_info and readies the first vCPU; evtchn_init_vcpu does each other one: its vcpu_info in memory of its own
+ * (or "vcpu_info=shared"), and the upcall form: a vector per vCPU, or ("upcall=param") HVM_PARAM_CALLBACK_IRQ.
+ */
 void evtchn_init(void);
 void evtchn_init_vcpu(void);
+
+/* For a guest that has played with them: shared_info back in its place, this vCPU's upcall chosen again. */
+void evtchn_repair_shared(void);
+void evtchn_repair_upcall(void);
 
 extern struct shared_info *evtchn_shared;
 

@@ -8,6 +8,8 @@
 
 #include "lib.h"
 
+#include <xen/xen.h>
+
 #define SMP_MAX 16
 
 struct vcpu_tss {
@@ -23,6 +25,8 @@ struct vcpu {
     bool exists;                    /* the MADT has it, enabled */
     volatile bool running;
     void (*main)(void);
+    struct vcpu_info *info;         /* evtchn.c: own_info, or this vCPU's place in shared_info */
+    struct vcpu_info own_info __attribute__((aligned(64)));
     uint64_t trap_resume;           /* trap.c: where trap_try goes on; 0: no try is running */
     uint64_t trap_error;
     uint64_t gdt[5];

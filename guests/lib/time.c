@@ -22,7 +22,7 @@ static uint64_t scale(uint64_t ticks, uint32_t mul, int8_t shift)
 
 uint64_t time_now(void)
 {
-    const volatile struct vcpu_time_info *t = &evtchn_shared->vcpu_info[vcpu_this()->id].time;
+    const volatile struct vcpu_time_info *t = &vcpu_this()->info->time;
     uint32_t version;
     uint64_t now;
 

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything that a guest can ask of its CPU: CPUID leaves, MSRs, ports, privileged instructions with and without
+ * prefixes. Values that a guest needs to go on living are put back after each try, or left out where there is no way back.
+ */
+#include "evil.h"
+
+#include "smp.h"
+#include "trap.h"
+
+#define MSR_TSC 0x10
+#define MSR_APIC_BASE 0x1b
+#define MSR_TSC_ADJUST 0x3b
+#define MSR_GS_BASE 0xc0000101
+#define PORT_DEBUG 0xe9
+#define CR0_BIT_NW 29
+#define CR0_BIT_CD 30
+
+struct msr_access { uint32_t msr; uint64_t value; };
+
+static void run_rdmsr(void *arg)
+{
+    struct msr_access *access = arg;
+
+    access->value = rdmsr(access->msr);
+}
+
+static void run_wrmsr(void *arg)
+{
+    struct msr_access *access = arg;
+
+    wrmsr(access->msr, access->value);
+}
+
+static void write_msr(uint32_t msr, uint64_t value)
+{
+    struct msr_access access = { msr, value };
+
+    evil_try(run_wrmsr, &access);
+}
+
+/*
+ * Without these a guest has no time, no interrupts or no vCPU structure any more. skip_msr=NUMBER leaves one more out: real
+ * Xen 4.17 in QEMU's software emulation dies of a write to 0xc001011f (VIRT_SPEC_CTRL).
+ */
+static bool msr_needed(uint32_t msr)
+{
+    return msr == cmdline_number("skip_msr", MSR_TSC) || msr == MSR_TSC || msr == MSR_APIC_BASE || msr == MSR_TSC_ADJUST || msr == MSR_GS_BASE;
+}
+
+void evil_msrs(void)
+{
+    static const struct { uint32_t from, to; } ranges[] = {
+        { 0, 0x1fff }, { 0x40000000, 0x400003ff }, { 0xc0000000, 0xc0001fff }, { 0xc0010000, 0xc0011fff },
+        { 0x7fffff00, 0x7fffffff }, { 0xffffff00, 0xfffffffe },
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++)
+        for (uint32_t msr = ranges[i].from; msr <= ranges[i].to; msr++) {
+            struct msr_access access = { msr, 0 };
+            bool there = evil_try(run_rdmsr, &access) < 0;
+
+            if (msr_needed(msr))
+                continue;
+            write_msr(msr, 0);
+            write_msr(msr, -1UL);
+            write_msr(msr, 1UL << 63);
+            write_msr(msr, access.value ^ 1);
+            if (there)
+                write_msr(msr, access.value);
+        }
+}
+
+struct port_access { uint16_t port; uint8_t size; bool out; uint32_t value; };
+
+static void run_port(void *arg)
+{
+    struct port_access *p = arg;
+    uint32_t value = p->value;
+
+    if (p->out && p->size == 1)
+        asm volatile("outb %b0, %w1" :: "a"(value), "d"(p->port));
+    else if (p->out && p->size == 2)
+        asm volatile("outw %w0, %w1" :: "a"(value), "d"(p->port));
+    else if (p->out)
+        asm volatile("outl %0, %w1" :: "a"(value), "d"(p->port));
+    else if (p->size == 1)
+        asm volatile("inb %w1, %b0" : "=a"(value) : "d"(p->port));
+    else if (p->size == 2)
+        asm volatile("inw %w1, %w0" : "=a"(value) : "d"(p->port));
+    else
+        asm volatile("inl %w1, %0" : "=a"(value) : "d"(p->port));
+}
+
+static void run_string_port(void *arg)
+{
+    struct port_access *p = arg;
+    static uint8_t buffer[64];
+    void *at = buffer;
+    uint64_t n = sizeof(buffer) / 4;
+
+    if (p->out)
+        asm volatile("rep outsl" : "+S"(at), "+c"(n) : "d"(p->port) : "memory");
+    else
+        asm volatile("rep insl" : "+D"(at), "+c"(n) : "d"(p->port) : "memory");
+}
+
+/* Port 0xe9 is our own voice: only its neighbours are tried, and accesses that reach over it are not. */
+void evil_ports(void)
+{
+    for (uint32_t port = 0; port <= 0xffff; port++) {
+        for (uint8_t size = 1; size <= 4; size *= 2) {
+            struct port_access in = { port, size, false, 0 };
+            struct port_access out = { port, size, true, port & 1 ? 0xffffffff : 0 };
+
+            evil_try(run_port, &in);
+            if (port > PORT_DEBUG || port + size <= PORT_DEBUG)
+                evil_try(run_port, &out);
+        }
+        if (port % 64 == 0 && port != (PORT_DEBUG & ~63)) {
+            evil_try(run_string_port, &(struct port_access){ port, 4, false, 0 });
+            evil_try(run_string_port, &(struct port_access){ port, 4, true, 0 });
+        }
+    }
+}
+
+static void run_cpuid(void *arg)
+{
+    const uint32_t *leaf = arg;
+
+    cpuid(leaf[0], leaf[1]);
+}
+
+void evil_cpuid(void)
+{
+    static const uint32_t starts[] = { 0, 0x40000000, 0x40000100, 0x40010000, 0x80000000, 0xc0000000, 0xffffffe0 };
+    static const uint32_t subleaves[] = { 0, 1, 2, 31, 62, 63, 64, 0x7fffffff, 0xffffffff };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(starts); i++)
+        for (uint32_t leaf = 0; leaf < 32; leaf++)
+            for (unsigned j = 0; j < ARRAY_SIZE(subleaves); j++)
+                evil_try(run_cpuid, (uint32_t[]){ starts[i] + leaf, subleaves[j] });
+}
+
+/*
+ * Privileged instructions as bytes: run where they stand, followed by NOPs and a RET, so that a hypervisor that skips too
+ * few bytes of one lands in something harmless or in an exception. rax = rcx = rdx = value.
+ */
+struct instruction { uint8_t length, bytes[14]; };
+
+static const struct instruction instructions[] = {
+    { 2, { 0x0f, 0x06 } },                          /* clts */
+    { 2, { 0x0f, 0x08 } },                          /* invd */
+    { 2, { 0x0f, 0x09 } },                          /* wbinvd */
+    { 2, { 0x0f, 0x0b } },                          /* ud2 */
+    { 3, { 0x0f, 0xff, 0xc0 } },                    /* ud0 */
+    { 2, { 0x0f, 0x31 } },                          /* rdtsc */
+    { 2, { 0x0f, 0x33 } },                          /* rdpmc */
+    { 2, { 0x0f, 0x30 } },                          /* wrmsr */
+    { 2, { 0x0f, 0x32 } },                          /* rdmsr */
+    { 2, { 0x0f, 0xa2 } },                          /* cpuid */
+    { 2, { 0x0f, 0xaa } },                          /* rsm */
+    { 2, { 0x0f, 0x37 } },                          /* getsec */
+    { 3, { 0x0f, 0x01, 0xc1 } },                    /* vmcall */
+    { 3, { 0x0f, 0x01, 0xd9 } },                    /* vmmcall */
+    { 3, { 0x0f, 0x01, 0xd8 } },                    /* vmrun */
+    { 3, { 0x0f, 0x01, 0xda } },                    /* vmload */
+    { 3, { 0x0f, 0x01, 0xdb } },                    /* vmsave */
+    { 3, { 0x0f, 0x01, 0xdc } },                    /* stgi */
+    { 3, { 0x0f, 0x01, 0xdd } },                    /* clgi */
+    { 3, { 0x0f, 0x01, 0xde } },                    /* skinit */
+    { 3, { 0x0f, 0x01, 0xdf } },                    /* invlpga */
+    { 3, { 0x0f, 0x01, 0xc2 } },                    /* vmlaunch */
+    { 3, { 0x0f, 0x01, 0xc4 } },                    /* vmxoff */
+    { 3, { 0x0f, 0x01, 0xc8 } },                    /* monitor */
+    { 3, { 0x0f, 0x01, 0xc9 } },                    /* mwait */
+    { 3, { 0x0f, 0x01, 0xd0 } },                    /* xgetbv */
+    { 3, { 0x0f, 0x01, 0xd1 } },                    /* xsetbv */
+    { 3, { 0x0f, 0x01, 0xf9 } },                    /* rdtscp */
+    { 3, { 0x0f, 0x01, 0xfa } },                    /* monitorx */
+    { 3, { 0x0f, 0x01, 0xfb } },                    /* mwaitx */
+    { 3, { 0x0f, 0x01, 0xca } },                    /* clac */
+    { 3, { 0x0f, 0x20, 0xc0 } },                    /* mov rax, cr0 */
+    { 3, { 0x0f, 0x20, 0xc8 } },                    /* mov rax, cr1 */
+    { 3, { 0x0f, 0x20, 0xd0 } },                    /* mov rax, cr2 */
+    { 3, { 0x0f, 0x20, 0xd8 } },                    /* mov rax, cr3 */
+    { 3, { 0x0f, 0x20, 0xe0 } },                    /* mov rax, cr4 */
+    { 4, { 0x44, 0x0f, 0x20, 0xc0 } },              /* mov rax, cr8 */
+    { 3, { 0x0f, 0x22, 0xd0 } },                    /* mov cr2, rax */
+    { 4, { 0x44, 0x0f, 0x22, 0xc0 } },              /* mov cr8, rax */
+    { 3, { 0x0f, 0x21, 0xc0 } },                    /* mov rax, dr0 */
+    { 3, { 0x0f, 0x23, 0xc0 } },                    /* mov dr0, rax */
+    { 3, { 0x0f, 0x21, 0xf8 } },                    /* mov rax, dr7 */
+    { 3, { 0x0f, 0x21, 0xe0 } },                    /* mov rax, dr4 */
+    { 3, { 0x0f, 0x01, 0xe0 } },                    /* smsw eax */
+    { 3, { 0x0f, 0x01, 0x38 } },                    /* invlpg [rax] */
+    { 5, { 0x66, 0x0f, 0x38, 0x82, 0x00 } },        /* invpcid rax, [rax] */
+    { 5, { 0x66, 0x0f, 0x38, 0x80, 0x00 } },        /* invept rax, [rax] */
+    { 3, { 0x0f, 0x00, 0xc0 } },                    /* sldt eax */
+    { 3, { 0x0f, 0x00, 0xd0 } },                    /* lldt ax */
+    { 3, { 0x0f, 0x00, 0xd8 } },                    /* ltr ax */
+    { 3, { 0x0f, 0xc7, 0xf0 } },                    /* rdrand eax */
+    { 4, { 0x48, 0x0f, 0xae, 0x00 } },              /* fxsave64 [rax] */
+    { 4, { 0x48, 0x0f, 0xae, 0x20 } },              /* xsave64 [rax] */
+    { 3, { 0x0f, 0x0d, 0x08 } },                    /* prefetchw [rax] */
+    { 2, { 0xf3, 0x90 } },                          /* pause */
+    { 1, { 0xf1 } },                                /* icebp */
+    { 1, { 0xcc } },                                /* int3 */
+    { 2, { 0xcd, 0x80 } },                          /* int 0x80 */
+    { 1, { 0xce } },                                /* into: not in 64-bit mode */
+    { 2, { 0x0f, 0x05 } },                          /* syscall, with EFER.SCE clear */
+    { 2, { 0x0f, 0x34 } },                          /* sysenter */
+    { 3, { 0x0f, 0x18, 0xd8 } },                    /* a reserved NOP */
+    { 2, { 0xe4, 0x80 } },                          /* in al, 0x80 */
+    { 2, { 0xe6, 0x80 } },                          /* out 0x80, al */
+    { 1, { 0x9b } },                                /* fwait */
+};
+
+static const uint8_t prefixes[] = { 0, 0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x48, 0x4f };
+static uint8_t code[64] __attribute__((aligned(64)));
+
+static void run_code(void *arg)
+{
+    uint64_t value = *(uint64_t *)arg, other = value, third_value = value;
+
+    asm volatile("call *%3" : "+a"(value), "+c"(other), "+d"(third_value) : "r"(code)
+                 : "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
+}
+
+static void write_code(uint8_t prefix, const struct instruction *instruction)
+{
+    unsigned at = 0;
+
+    memset(code, 0x90, sizeof(code));
+    if (prefix)
+        code[at++] = prefix;
+    memcpy(code + at, instruction->bytes, instruction->length);
+    code[sizeof(code) - 1] = 0xc3;
+}
+
+/* Control registers with bits that may not be, each put back. */
+static void run_cr(void *arg)
+{
+    uint64_t *which = arg, old;
+
+    if (which[0] == 0) {
+        asm volatile("mov %%cr0, %0" : "=r"(old));
+        asm volatile("mov %0, %%cr0; mov %1, %%cr0" :: "r"(old ^ which[1]), "r"(old));
+    } else {
+        asm volatile("mov %%cr4, %0" : "=r"(old));
+        asm volatile("mov %0, %%cr4; mov %1, %%cr4" :: "r"(old ^ which[1]), "r"(old));
+    }
+}
+
+/*
+ * Not tried: CR0.PE and PG and CR4.PAE (a guest that clears them only changes its own mode), CR4.LA57 likewise. CR0.NW without
+ * CD, and CR3's reserved bits, are taken by QEMU's emulation, whose next VMRUN then finds the state invalid: guests/crash.
+ */
+static void try_control_registers(void)
+{
+    for (unsigned bit = 1; bit < 64; bit++) {
+        if (bit != 31 && bit != CR0_BIT_NW)
+            evil_try(run_cr, (uint64_t[]){ 0, 1UL << bit | (bit == CR0_BIT_CD ? 1UL << CR0_BIT_NW : 0) });
+        if (bit != 5 && bit != 12)
+            evil_try(run_cr, (uint64_t[]){ 4, 1UL << bit });
+    }
+}
+
+void evil_privileged(void)
+{
+    static const uint64_t values[] = { 0, 0x7ff0, 0x8000000000000000UL, -1UL };
+    uint64_t dr7 = 0x400;
+
+    try_control_registers();
+    for (unsigned i = 0; i < ARRAY_SIZE(instructions); i++)
+        for (unsigned j = 0; j < ARRAY_SIZE(prefixes); j++)
+            for (unsigned k = 0; k < ARRAY_SIZE(values); k++) {
+                write_code(prefixes[j], &instructions[i]);
+                evil_try(run_code, (void *)&values[k]);
+                asm volatile("mov %0, %%dr7" :: "r"(dr7));
+                trap_init();
+            }
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hostile guest. It calls every hypercall with nonsense, or (by a word on the command line) touches every MSR, every
+ * port, every CPUID leaf, every privileged instruction; it may get errors and exceptions, and must not hurt anybody. What
+ * would end this very domain by right (a well-formed shutdown, taking its only vCPU down) is left out.
+ *
+ * "evil: done, N calls, still alive" is the line that a test waits for; the domain then powers itself off.
+ * Words: hypercalls (also without any word), msr, ports, cpuid, privileged, all. Next: hypercalls.c, cpu.c.
+ */
+#include "evil.h"
+
+#include "apic.h"
+#include "evtchn.h"
+#include "time.h"
+#include "trap.h"
+
+uint64_t evil_tries, evil_faults;
+
+int evil_try(void (*run)(void *), void *arg)
+{
+    int vector = trap_try(run, arg);
+
+    evil_tries++;
+    evil_faults += vector >= 0;
+    return vector;
+}
+
+static const struct chapter {
+    const char *word;
+    void (*run)(void);
+} chapters[] = {
+    { "hypercalls", evil_hypercalls },
+    { "cpuid", evil_cpuid },
+    { "msr", evil_msrs },
+    { "privileged", evil_privileged },
+    { "ports", evil_ports },
+};
+
+/* Interrupts of any vector may have been asked for; all are taken and forgotten. */
+static void ignore(struct trap_frame *frame)
+{
+    (void)frame;
+    apic_eoi();
+}
+
+static void run_chapter(const struct chapter *chapter)
+{
+    uint64_t tries = evil_tries, faults = evil_faults, start = time_now();
+
+    printf("evil: %s\n", chapter->word);
+    chapter->run();
+    apic_init();
+    evtchn_repair_shared();
+    evtchn_repair_upcall();
+    printf("evil: %s: %lu calls, %lu exceptions, %lu ms\n", chapter->word, evil_tries - tries, evil_faults - faults,
+           (time_now() - start) / NS_PER_MS);
+}
+
+int guest_main(void)
+{
+    bool asked = false;
+
+    for (unsigned vector = 32; vector < 255; vector++)
+        if (vector != EVTCHN_VECTOR)
+            trap_set_irq(vector, ignore);
+    for (unsigned i = 0; i < ARRAY_SIZE(chapters); i++) {
+        if (!cmdline_has("all") && !cmdline_has(chapters[i].word))
+            continue;
+        run_chapter(&chapters[i]);
+        asked = true;
+    }
+    if (!asked)
+        run_chapter(&chapters[0]);
+    irq_on();
+    printf("evil: done, %lu calls, still alive\n", evil_tries);
+    irq_off();
+    return 0;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every hypercall number with every small sub-operation, and arguments at the boundaries: 0, -1, huge, misaligned, pointers
+ * into a hole, over a page's end, non-canonical, and good pointers to bad contents. Good pointers lead into a scratch page
+ * whose successor has no frame, so that a handler that walks on finds the end soon and does not write over this guest.
+ */
+#include "evil.h"
+
+#include <xen/event_channel.h>
+#include <xen/memory.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+
+#include "evtchn.h"
+#include "hypercall.h"
+#include "mem.h"
+#include "time.h"
+#include "trap.h"
+
+#define SUBOPS 64
+
+struct call { uint64_t nr, a, b, c; };
+
+static uint64_t scratch;            /* a page; the next one is a hole */
+static uint64_t first[SUBOPS + 16], second[16], third[4];
+static unsigned first_count, second_count, third_count;
+static uint64_t seed = 0x9e3779b97f4a7c15;
+
+static uint64_t next_random(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+/* The contents that good pointers lead to, one after the other. */
+enum contents { ZEROS, ONES, SELF_WORDS, SELF_THEN_ZEROS, RANDOM, CONTENTS };
+
+static void fill_scratch(enum contents contents)
+{
+    uint64_t *words = (uint64_t *)scratch;
+
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words); i++) {
+        switch (contents) {
+        case ONES:
+            words[i] = -1UL;
+            break;
+        case SELF_WORDS:
+            words[i] = DOMID_SELF * 0x0001000100010001UL;
+            break;
+        case RANDOM:
+            words[i] = next_random();
+            break;
+        default:
+            words[i] = 0;
+        }
+    }
+    if (contents == SELF_THEN_ZEROS)
+        words[0] = DOMID_SELF;
+}
+
+static void make_scratch(void)
+{
+    uint64_t hole, gfn;
+
+    scratch = mem_pages(2);
+    hole = scratch + PAGE_SIZE;
+    gfn = hole >> PAGE_SHIFT;
+    if (mem_give(&gfn, 1) != 1)
+        trap_panic("evil: page %lx cannot be given back", gfn);
+
+    for (unsigned i = 0; i < SUBOPS; i++)
+        first[first_count++] = i;
+    const uint64_t others[] = {
+        SUBOPS, 0xffff, 1UL << 31, 1UL << 32, -1UL, scratch, scratch + 3, hole - 8, hole - 1, hole,
+    };
+    memcpy(first + first_count, others, sizeof(others));
+    first_count += ARRAY_SIZE(others);
+
+    const uint64_t seconds[] = {
+        0, 1, 1UL << 31, -1UL, scratch, scratch + 1, hole - 8, hole - 1, hole, 1UL << 47, -8UL,
+    };
+    memcpy(second, seconds, sizeof(seconds));
+    second_count = ARRAY_SIZE(seconds);
+
+    const uint64_t thirds[] = { 0, 1, -1UL, scratch };
+    memcpy(third, thirds, sizeof(thirds));
+    third_count = ARRAY_SIZE(thirds);
+}
+
+/* Whether at least a few bytes can be read there. */
+static bool readable(uint64_t p) { return p >= scratch && p < scratch + PAGE_SIZE; }
+
+/* Calls that end or cripple this domain by right, when their argument can be read. */
+static bool ends_us(const struct call *call)
+{
+    if (call->nr == __HYPERVISOR_sched_op_compat)
+        return call->a == SCHEDOP_block || call->a == SCHEDOP_shutdown;
+    if (call->nr == __HYPERVISOR_sched_op) {
+        bool waits = call->a == SCHEDOP_poll || call->a == SCHEDOP_shutdown || call->a == SCHEDOP_shutdown_code ||
+                     call->a == SCHEDOP_watchdog;
+
+        return call->a == SCHEDOP_block || (waits && readable(call->b));
+    }
+    if (call->nr == __HYPERVISOR_vcpu_op)
+        return call->a == VCPUOP_down && call->b == 0;
+    if (call->nr == __HYPERVISOR_event_channel_op)
+        return (call->a == EVTCHNOP_reset || call->a == EVTCHNOP_init_control) && readable(call->b);
+    return false;
+}
+
+static void run_call(void *arg)
+{
+    const struct call *call = arg;
+
+    hypercall(call->nr, call->a, call->b, call->c, call->c, call->b);
+}
+
+static void try_call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
+{
+    struct call call = { nr, a, b, c };
+
+    if (ends_us(&call))
+        return;
+    evil_try(run_call, &call);
+    if (nr == __HYPERVISOR_memory_op && a == XENMEM_add_to_physmap && readable(b))
+        evtchn_repair_shared();
+}
+
+/* Calls without a good pointer need be made with one kind of contents only. */
+static void try_number(uint64_t nr, bool pointers_only)
+{
+    for (unsigned i = 0; i < first_count; i++)
+        for (unsigned j = 0; j < second_count; j++)
+            for (unsigned k = 0; k < third_count; k++)
+                if (!pointers_only || readable(first[i]) || readable(second[j]) || readable(third[k]))
+                    try_call(nr, first[i], second[j], third[k]);
+}
+
+void evil_hypercalls(void)
+{
+    static const uint64_t beyond[] = { 64, 127, 128, 129, 255, 256, 0x7fffffff, 0x80000000, 1UL << 32, 1UL << 63, -1UL };
+
+    make_scratch();
+    for (enum contents contents = 0; contents < CONTENTS; contents++) {
+        for (uint64_t nr = 0; nr < 64; nr++) {
+            fill_scratch(contents);
+            try_number(nr, contents > 0);
+        }
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(beyond); i++)
+        try_number(beyond[i], false);
+}

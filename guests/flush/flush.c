@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The remote flush. vCPU 1 reads a page in a loop that never exits to the hypervisor, so its TLB keeps the translation for
+ * as long as nobody flushes it; vCPU 0 then gives that page back (XENMEM_decrease_reservation). When that hypercall
+ * returns, no CPU may reach the frame any more: it may belong to somebody else already. vCPU 0 even takes memory again at
+ * another address, most likely the same frame, and writes into it.
+ *
+ * What may be seen then: the domain is crashed by vCPU 1's nested page fault (Cleave), or the reads give ones (real Xen
+ * emulates reads of holes). Reading the old contents, or the new owner's, is the failure that this guest exists for. It runs on
+ * two physical CPUs; on one, the switch between the vCPUs flushes and nothing is shown.
+ */
+#include "mem.h"
+#include "smp.h"
+#include "time.h"
+#include "trap.h"
+
+#define OLD 0x6f6c642070616765ULL
+#define REUSED 0x6e65772070616765ULL
+#define ONES (~0ULL)
+
+static volatile uint64_t *page;
+static volatile uint64_t reads, last;
+
+/* Only loads and stores; interrupts are off. */
+static void reader(void)
+{
+    for (;;) {
+        last = *page;
+        reads++;
+    }
+}
+
+static void await_reads(uint64_t n)
+{
+    uint64_t end = time_now() + 5 * NS_PER_S;
+
+    for (n += reads; reads < n;)
+        if (time_now() > end)
+            trap_panic("flush: vCPU 1 does not run");
+}
+
+/* The hole's frame again at another address, filled with what must not be seen through the old one. */
+static void take_frame_back(uint64_t *gfn)
+{
+    long taken = mem_take(gfn, 1);
+
+    if (taken != 1)
+        trap_panic("flush: XENMEM_populate_physmap of gfn %lx: %ld", *gfn, taken);
+    for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+        ((uint64_t *)(*gfn << PAGE_SHIFT))[i] = REUSED;
+}
+
+static int judge(uint64_t before)
+{
+    uint64_t after;
+
+    time_spin(200 * NS_PER_MS);
+    after = reads - before;
+    if (last == ONES) {
+        printf("flush: ok, the removed page reads as ones (%lu reads)\n", after);
+        return 0;
+    }
+    if (after < 2)
+        trap_panic("flush: vCPU 1 neither reads nor faults");
+    printf("flush: FAILED: vCPU 1 read the removed page %lu times more, last %lx (%s)\n", after, last,
+           last == OLD ? "its old contents" : last == REUSED ? "its frame's new contents" : "something else");
+    return 1;
+}
+
+int guest_main(void)
+{
+    uint64_t gfn, elsewhere, before;
+    int rc;
+
+    page = mem_page();
+    for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+        page[i] = OLD;
+    gfn = (uint64_t)page >> PAGE_SHIFT;
+    elsewhere = mem_hole(1) >> PAGE_SHIFT;
+    rc = smp_start(1, reader);
+    if (rc)
+        trap_panic("flush: vCPU 1 does not start: %d; this guest needs vcpus=2", rc);
+    await_reads(1000);
+    printf("flush: vCPU 1 reads gfn %lx; removing it\n", gfn);
+    if (mem_give(&gfn, 1) != 1)
+        trap_panic("flush: gfn %lx cannot be given back", gfn);
+    before = reads;
+    take_frame_back(&elsewhere);
+    return judge(before);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Several vCPUs: each is started by INIT and SIPI and reports itself; then all count under one lock, answer IPIs that come
+ * by event channel and by APIC, and sleep by their own timers. "smp: ok" at the end, or "smp: FAILED" with the reason.
+ */
+#include "apic.h"
+#include "cleave-schema.h"
+#include "evtchn.h"
+#include "smp.h"
+#include "store.h"
+#include "time.h"
+#include "trap.h"
+
+#define COUNTS 2000
+#define IPIS 100
+#define SLEEPS 20
+#define SLEEP (5 * NS_PER_MS)
+#define VECTOR_IPI 0x60
+
+enum phase { WAITING, COUNTING, ANSWERING, SLEEPING };
+
+static volatile enum phase phase;
+static unsigned done;               /* vCPUs through with the phase; atomic */
+static lock_t count_lock;
+static volatile uint64_t counter;
+static volatile uint32_t events[SMP_MAX], ipis[SMP_MAX];
+static uint64_t latest[SMP_MAX];    /* ns after the end of a sleep, the worst */
+static int failures;
+
+static void fail(const char *what, unsigned vcpu, uint64_t got, uint64_t wanted)
+{
+    printf("smp: FAILED: %s on vCPU %u: %lu, wanted %lu\n", what, vcpu, got, wanted);
+    failures++;
+}
+
+static void on_event(evtchn_port_t port, void *arg)
+{
+    (void)port;
+    events[(uint64_t)arg]++;
+}
+
+static void on_ipi(struct trap_frame *frame)
+{
+    (void)frame;
+    ipis[vcpu_this()->id]++;
+    apic_eoi();
+}
+
+static void count(void)
+{
+    for (unsigned i = 0; i < COUNTS; i++) {
+        lock_take(&count_lock);
+        counter = counter + 1;
+        lock_drop(&count_lock);
+    }
+}
+
+static void sleep_often(unsigned id)
+{
+    for (unsigned i = 0; i < SLEEPS; i++) {
+        uint64_t end = time_now() + SLEEP, late;
+
+        time_sleep(SLEEP);
+        late = time_now() - end;
+        if (late > latest[id])
+            latest[id] = late;
+    }
+}
+
+static void await_phase(enum phase next)
+{
+    while (phase < next)
+        cpu_relax();
+}
+
+/* What every second vCPU does; the first does the same between telling the phases. */
+static void second(void)
+{
+    unsigned id = vcpu_this()->id;
+
+    await_phase(COUNTING);
+    count();
+    __atomic_fetch_add(&done, 1, __ATOMIC_SEQ_CST);
+    await_phase(ANSWERING);
+    irq_on();
+    await_phase(SLEEPING);
+    irq_off();
+    sleep_often(id);
+    __atomic_fetch_add(&done, 1, __ATOMIC_SEQ_CST);
+    for (;;)
+        irq_wait();
+}
+
+static void await_done(unsigned n, const char *what)
+{
+    uint64_t end = time_now() + 30 * NS_PER_S;
+
+    while (__atomic_load_n(&done, __ATOMIC_SEQ_CST) < n)
+        if (time_now() > end)
+            trap_panic("smp: FAILED: %s: only %u of %u vCPUs are through after 30 s", what, done, n);
+    done = 0;
+}
+
+static bool await_count(volatile uint32_t *value, uint32_t wanted)
+{
+    for (uint64_t end = time_now() + 5 * NS_PER_S; *value < wanted;)
+        if (time_now() > end)
+            return false;
+    return true;
+}
+
+/* One after the other, each awaited, so that none is merged with the one before. */
+static void send_ipis(unsigned id, evtchn_port_t port)
+{
+    uint64_t start = time_now(), middle;
+
+    for (unsigned i = 1; i <= IPIS; i++) {
+        evtchn_send(port);
+        if (!await_count(&events[id], i)) {
+            fail("event IPIs", id, events[id], i);
+            break;
+        }
+    }
+    middle = time_now();
+    for (unsigned i = 1; i <= IPIS; i++) {
+        apic_icr(smp_vcpus[id].apic_id, APIC_ICR_FIXED | VECTOR_IPI);
+        if (!await_count(&ipis[id], i)) {
+            fail("APIC IPIs", id, ipis[id], i);
+            break;
+        }
+    }
+    printf("smp: vCPU %u: %lu ns an event IPI and back, %lu ns an APIC IPI\n", id, (middle - start) / IPIS,
+           (time_now() - middle) / IPIS);
+}
+
+static void start_all(evtchn_port_t *ports)
+{
+    for (unsigned id = 1; id < SMP_MAX; id++) {
+        int rc;
+
+        if (!smp_vcpus[id].exists)
+            continue;
+        rc = evtchn_bind_ipi(id);
+        if (rc < 0)
+            trap_panic("smp: FAILED: no IPI port for vCPU %u: %d", id, rc);
+        ports[id] = rc;
+        evtchn_handle(ports[id], on_event, (void *)(uint64_t)id);
+        rc = smp_start(id, second);
+        if (rc)
+            trap_panic("smp: FAILED: vCPU %u does not start: %d", id, rc);
+        printf("smp: vCPU %u runs, APIC id %u\n", id, smp_vcpus[id].apic_id);
+    }
+}
+
+int guest_main(void)
+{
+    evtchn_port_t ports[SMP_MAX];
+    unsigned n = smp_count();
+
+    trap_set_irq(VECTOR_IPI, on_ipi);
+    printf("smp: %u vCPUs, %s\n", n, apic_is_x2apic() ? "x2APIC" : "xAPIC");
+    start_all(ports);
+
+    phase = COUNTING;
+    count();
+    await_done(n - 1, "counting");
+    if (counter != (uint64_t)COUNTS * n)
+        fail("counting", 0, counter, (uint64_t)COUNTS * n);
+
+    phase = ANSWERING;
+    for (unsigned id = 1; id < SMP_MAX; id++)
+        if (smp_vcpus[id].exists)
+            send_ipis(id, ports[id]);
+
+    phase = SLEEPING;
+    sleep_often(0);
+    await_done(n - 1, "sleeping");
+    for (unsigned id = 0; id < SMP_MAX; id++)
+        if (smp_vcpus[id].exists)
+            printf("smp: vCPU %u slept %u times, at most %lu us late\n", id, SLEEPS, latest[id] / 1000);
+
+    store_write(SCHEMA_DATA_RESULT, failures ? "failed" : "ok");
+    printf("smp: %s, %u vCPUs\n", failures ? "FAILED" : "ok", n);
+    return failures;
+}
