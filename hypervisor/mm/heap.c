@@ -96,6 +96,17 @@ static void *alloc_object(unsigned int class)
     return object;
 }
 
+/* Debug: at most 256 steps. */
+static bool is_object_free(const struct frame *f, uint32_t at)
+{
+    const uint8_t *page = mfn_to_virt(frame_to_mfn(f));
+    uint32_t next = f->gfn;
+
+    while (next && next != at + 1)
+        next = *(const uint32_t *)(page + next - 1);
+    return next != 0;
+}
+
 static void free_object(struct frame *f, uint8_t *object)
 {
     unsigned int class = f->order;
@@ -106,6 +117,7 @@ static void free_object(struct frame *f, uint8_t *object)
     BUG_ON(at & (size - 1));
     spin_lock(&heap.lock);
     BUG_ON(f->count < 2);
+    ASSERT(!is_object_free(f, at));
     if (!f->gfn)
         link_slab(f, frame_to_mfn(f).n, class);
     *(uint32_t *)object = f->gfn;

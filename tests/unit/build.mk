@@ -45,3 +45,9 @@ $(eval $(call unit-test,alloc,$(unit_mm)))
 $(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c hypercall/event_channel.c))
 $(eval $(call unit-test,decode,vdev/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
+$(eval $(call unit-test,p2m,$(unit_mm)))
+$(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c))
+unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_info.c domctl_life.c domctl_machine.c domctl_memory.c \
+    domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c physdev_op.c platform_op.c sched_op.c sysctl.c sysctl_info.c sysctl_sched.c \
+    vcpu_op.c vcpu_start.c version.c xenctl_bitmap.c)
+$(eval $(call unit-test,hypercalls,$(unit_mm) $(unit_hypercalls)))

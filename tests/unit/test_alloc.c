@@ -1,8 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* mm/alloc.c: buddies, claims, limits, scrubbing. */
+/* mm/alloc.c and mm/frame.c: buddies, claims, limits, scrubbing, references. */
 #include "alloc.h"
 #include "directmap.h"
 #include "harness.h"
+#include "platform.h"
+
+#include <string.h>
+
+static uint64_t free_frames(void)
+{
+    struct alloc_info info;
+
+    alloc_info(&info);
+    return info.free;
+}
+
+static bool is_zero(mfn_t m, uint64_t frames)
+{
+    const uint64_t *p = mfn_to_virt(m);
+
+    for (uint64_t i = 0; i < frames * 512; i++)
+        if (p[i])
+            return false;
+    return true;
+}
 
 static void fresh_machine_is_consistent(void **state)
 {
@@ -12,13 +33,364 @@ static void fresh_machine_is_consistent(void **state)
     alloc_info(&info);
     assert_int_equal(info.total, 64 << 8);
     assert_int_equal(info.free, info.total - info.core);
+    assert_int_equal(info.claimed, 0);
     harness_check_memory();
+}
+
+static void blocks_are_aligned_and_zeroed(void **state)
+{
+    uint64_t before = free_frames();
+    mfn_t block[12];
+
+    (void)state;
+    for (unsigned int o = 0; o < 12; o++) {
+        block[o] = alloc_core(o);
+        assert_true(mfn_valid_number(block[o]));
+        assert_int_equal(block[o].n & ((1u << o) - 1), 0);
+        assert_true(is_zero(block[o], 1u << o));
+        memset(mfn_to_virt(block[o]), 0xee, PAGE_SIZE << o);
+    }
+    harness_check_memory();
+    for (unsigned int o = 0; o < 12; o++)
+        free_core(block[o], o);
+    assert_int_equal(free_frames(), before);
+    harness_check_memory();
+    /* what was freed with data in it comes back without */
+    block[0] = alloc_core(11);
+    assert_true(is_zero(block[0], 1 << 11));
+}
+
+static void memory_runs_out_and_comes_back(void **state)
+{
+    static uint64_t taken[64 << 8];
+    uint64_t before = free_frames(), n = 0;
+
+    (void)state;
+    for (mfn_t m; mfn_valid_number(m = alloc_core(0)); n++)
+        taken[n] = m.n;
+    assert_int_equal(n, before);
+    assert_int_equal(free_frames(), 0);
+    assert_false(mfn_valid_number(alloc_core(3)));
+    assert_false(mfn_valid_number(alloc_core(ALLOC_MAX_ORDER)));
+    assert_false(mfn_valid_number(alloc_core(ALLOC_MAX_ORDER + 1)));
+    harness_check_memory();
+    while (n-- > 0)
+        free_core(MFN(taken[n]), 0);
+    assert_int_equal(free_frames(), before);
+    harness_check_memory();
+    assert_true(mfn_valid_number(alloc_core(12)));
+}
+
+/* dom0 gets its identity map from low memory after the core has allocated this and that. */
+static void boot_allocates_from_the_top(void **state)
+{
+    struct domain *d = harness_domain(0, 8192);
+    mfn_t first = alloc_core(0), second = alloc_core(4), later;
+
+    (void)state;
+    assert_true(first.n > 15000 && second.n > 15000);
+    assert_int_equal(alloc_take_range(256, 4096), 0);
+    alloc_assign(d, 256, 4096);
+    assert_int_equal(d->tot_pages, 4096 - 256);
+    assert_int_equal(d->refs, 2);
+    harness_check_memory();
+    /* from now on the smallest block that fits */
+    later = alloc_core(0);
+    assert_true(later.n >= 4096);
+}
+
+static void take_range_is_all_or_nothing(void **state)
+{
+    uint64_t before = free_frames();
+    mfn_t used = alloc_core(0);
+
+    (void)state;
+    assert_int_equal(alloc_take_range(used.n - 5, used.n + 5), -EBUSY);
+    assert_int_equal(alloc_take_range(0, 1), -EBUSY);
+    assert_int_equal(alloc_take_range(100, 300), -EBUSY);
+    assert_int_equal(alloc_take_range(16000, 20000), -EBUSY);
+    assert_int_equal(free_frames(), before - 1);
+    assert_int_equal(alloc_take_range(1001, 2003), 0);
+    assert_int_equal(free_frames(), before - 1 - 1002);
+    harness_check_memory();
+    assert_int_equal(alloc_take_range(2002, 2003), -EBUSY);
+    alloc_add_range(1001, 2003);
+    free_core(used, 0);
+    assert_int_equal(free_frames(), before);
+    harness_check_memory();
+}
+
+static void domain_gets_what_its_limit_allows(void **state)
+{
+    struct domain *d = harness_domain(1, 20);
+    mfn_t m[3];
+
+    (void)state;
+    m[0] = alloc_domain(d, 4);
+    assert_true(mfn_valid_number(m[0]));
+    assert_int_equal(d->tot_pages, 16);
+    assert_int_equal(d->refs, 2);
+    assert_false(mfn_valid_number(alloc_domain(d, 3)));
+    m[1] = alloc_domain(d, 2);
+    assert_int_equal(d->tot_pages, 20);
+    assert_false(mfn_valid_number(alloc_domain(d, 0)));
+    for (unsigned int i = 0; i < 16; i++) {
+        const struct frame *f = mfn_to_frame(mfn_add(m[0], i));
+
+        assert_true(f->state == FRAME_DOMAIN && f->owner == d && f->count == 1 && f->gfn == FRAME_GFN_NONE);
+        frame_put(mfn_add(m[0], i));
+    }
+    assert_int_equal(d->refs, 2);
+    for (unsigned int i = 0; i < 4; i++)
+        frame_put(mfn_add(m[1], i));
+    assert_int_equal(d->tot_pages, 0);
+    assert_int_equal(d->refs, 1);
+    harness_check_memory();
+}
+
+static void next_owner_sees_zeroes(void **state)
+{
+    struct domain *a = harness_domain(1, 100), *b = harness_domain(2, 100000);
+    mfn_t m = alloc_domain(a, 0);
+    uint64_t secret = m.n;
+
+    (void)state;
+    memset(mfn_to_virt(m), 0x5e, PAGE_SIZE);
+    frame_put(m);
+    do {
+        m = alloc_domain(b, 0);
+        assert_true(mfn_valid_number(m));
+        assert_true(is_zero(m, 1));
+    } while (m.n != secret);
+}
+
+static void claims_bind_everybody_else(void **state)
+{
+    struct domain *a = harness_domain(1, 1 << 20), *b = harness_domain(2, 1 << 20);
+    uint64_t claim = free_frames() - 256, got = 0;
+    struct alloc_info info;
+
+    (void)state;
+    assert_int_equal(alloc_claim(a, claim), 0);
+    alloc_info(&info);
+    assert_int_equal(info.claimed, claim);
+    harness_check_memory();
+    /* the others: what is left, less the claimer's tables */
+    for (mfn_t m; mfn_valid_number(m = alloc_domain(b, 0)); got++)
+        ;
+    assert_in_range(got, 100, 256 - 64);
+    assert_int_equal(alloc_claim(b, b->tot_pages + 1), -ENOMEM);
+    assert_false(mfn_valid_number(alloc_core(8)));
+    assert_true(mfn_valid_number(alloc_core(0)));
+    /* the claimer: all of it */
+    for (got = 0; got < claim; got++)
+        assert_true(mfn_valid_number(alloc_domain(a, 0)));
+    assert_int_equal(a->claimed, 0);
+    harness_check_memory();
+}
+
+static void claims_are_replaced_and_dropped(void **state)
+{
+    struct domain *d = harness_domain(1, 1 << 20);
+    uint64_t before = free_frames();
+    struct alloc_info info;
+
+    (void)state;
+    assert_int_equal(alloc_claim(d, before), -ENOMEM); /* nothing left for its tables */
+    assert_int_equal(alloc_claim(d, ~0ull), -ENOMEM);
+    assert_int_equal(alloc_claim(d, 1ull << 63), -ENOMEM);
+    assert_int_equal(d->claimed, 0);
+    assert_int_equal(alloc_claim(d, 1000), 0);
+    assert_int_equal(alloc_claim(d, 2000), 0);
+    assert_int_equal(d->claimed, 2000);
+    assert_int_equal(alloc_claim(d, before), -ENOMEM); /* and the old one stays */
+    assert_int_equal(d->claimed, 2000);
+    assert_true(mfn_valid_number(alloc_domain(d, 9)));
+    assert_int_equal(d->claimed, 2000 - 512);
+    assert_int_equal(alloc_claim(d, 600), 0);
+    assert_int_equal(d->claimed, 600 - 512);
+    assert_int_equal(alloc_claim(d, 100), 0);
+    assert_int_equal(d->claimed, 0);
+    assert_int_equal(alloc_claim(d, 0), 0);
+    alloc_info(&info);
+    assert_int_equal(info.claimed, 0);
+    harness_check_memory();
+}
+
+static void references_know_their_frame(void **state)
+{
+    struct domain *a = harness_domain(1, 100), *b = harness_domain(2, 100);
+    mfn_t m = alloc_domain(a, 0), core = alloc_core(0);
+
+    (void)state;
+    assert_int_equal(frame_get(m, b), -EINVAL);
+    assert_int_equal(frame_get(m, NULL), -EINVAL);
+    assert_int_equal(frame_get(core, a), -EINVAL);
+    assert_int_equal(frame_get(MFN_NONE, a), -EINVAL);
+    assert_int_equal(frame_get(MFN(frame_count), a), -EINVAL);
+    assert_int_equal(frame_get(MFN(1000), a), -EINVAL); /* free */
+    assert_int_equal(mfn_to_frame(m)->count, 1);
+    assert_int_equal(frame_get(m, a), 0);
+    assert_int_equal(frame_get_again(m), 0);
+    assert_int_equal(mfn_to_frame(m)->count, 3);
+    frame_put(m);
+    frame_put(m);
+    assert_int_equal(a->tot_pages, 1);
+    frame_put(m);
+    assert_int_equal(a->tot_pages, 0);
+    assert_int_equal(frame_get(m, a), -EINVAL);
+    /* a core frame that a guest still sees outlives free_core */
+    assert_int_equal(frame_get(core, NULL), 0);
+    free_core(core, 0);
+    assert_int_equal(mfn_to_frame(core)->state, FRAME_CORE);
+    frame_put(core);
+    assert_int_equal(mfn_to_frame(core)->state, FRAME_FREE);
+    harness_check_memory();
+}
+
+static void count_does_not_overflow(void **state)
+{
+    struct domain *d = harness_domain(1, 100);
+    mfn_t m = alloc_domain(d, 0);
+
+    (void)state;
+    mfn_to_frame(m)->count = 0x7ffffffe;
+    assert_int_equal(frame_get(m, d), 0);
+    assert_int_equal(frame_get(m, d), -EINVAL);
+    assert_int_equal(frame_get_again(m), -EINVAL);
+    assert_int_equal(mfn_to_frame(m)->count, 0x7fffffff);
+}
+
+static void wrong_frees_are_caught(void **state)
+{
+    mfn_t m = alloc_core(2), single = alloc_core(0);
+
+    (void)state;
+    assert_panics(free_core(m, 1));
+    assert_panics(free_core(mfn_add(m, 1), 0));
+    free_core(single, 0);
+    assert_panics(free_core(single, 0));
+    assert_panics(frame_put(single));
+}
+
+static void checker_finds_what_is_broken(void **state)
+{
+    struct domain *d = harness_domain(1, 100);
+    mfn_t m = alloc_domain(d, 0);
+
+    (void)state;
+    harness_quiet = true;
+    d->tot_pages++;
+    assert_int_equal(frame_check(d), 1);
+    d->tot_pages--;
+    mfn_to_frame(m)->count = 0;
+    assert_int_equal(frame_check(d), 1);
+    mfn_to_frame(m)->count = 1;
+    mfn_to_frame(m)->state = FRAME_CORE;
+    assert_int_not_equal(alloc_check(), 0);
+    mfn_to_frame(m)->state = FRAME_DOMAIN;
+    harness_check_memory();
+    frame_table[1024].state = FRAME_CORE;
+    assert_int_not_equal(alloc_check(), 0);
+}
+
+/* Many allocations and frees of all kinds, in an order that nobody chose. */
+static void random_use_stays_consistent(void **state)
+{
+    struct domain *d[2] = { harness_domain(1, 6000), harness_domain(2, 6000) };
+    struct { mfn_t m; unsigned int order; struct domain *d; } live[300] = { 0 };
+    uint64_t before = free_frames();
+    uint32_t seed = 12345;
+
+    (void)state;
+    for (unsigned int round = 0; round < 20000; round++) {
+        unsigned int i, order;
+
+        seed = seed * 1664525 + 1013904223;
+        i = (seed >> 8) % ARRAY_SIZE(live);
+        order = (seed >> 20) % 10 == 0 ? (seed >> 24) % 10 : (seed >> 24) % 3;
+        if (!live[i].m.n) {
+            live[i].order = order;
+            live[i].d = seed >> 30 == 3 ? NULL : d[seed >> 31];
+            live[i].m = live[i].d ? alloc_domain(live[i].d, order) : alloc_core(order);
+            if (!mfn_valid_number(live[i].m))
+                live[i].m.n = 0;
+        } else {
+            if (!live[i].d)
+                free_core(live[i].m, live[i].order);
+            for (unsigned int k = 0; live[i].d && k < 1u << live[i].order; k++)
+                frame_put(mfn_add(live[i].m, k));
+            live[i].m.n = 0;
+        }
+        if (round % 1000 == 0)
+            harness_check_memory();
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(live); i++) {
+        if (live[i].m.n && !live[i].d)
+            free_core(live[i].m, live[i].order);
+        for (unsigned int k = 0; live[i].m.n && live[i].d && k < 1u << live[i].order; k++)
+            frame_put(mfn_add(live[i].m, k));
+    }
+    assert_int_equal(free_frames(), before);
+    harness_check_memory();
+}
+
+static void odd_memory_maps(void **state)
+{
+    struct boot_range ranges[] = {
+        { 0x1234, 0x9fc00, MM_RANGE_CORE }, { 0x9fc00, 0x100000, 2 }, { 0x100000, 0x100800, 1 },
+        { 0x200000, 0x300001, MM_RANGE_CORE }, { 0x301800, 0x17ff800, 1 }, { 0x1800000, 0x1900000, 1 }, { 0x1900000, 0x1a00000, 2 },
+    };
+    struct alloc_info info;
+
+    (void)state;
+    harness_memory_new(32);
+    mm_init(ranges, ARRAY_SIZE(ranges));
+    assert_int_equal(frame_count, 0x1900);
+    alloc_info(&info);
+    /* 0x9f of the low frames, 0x101 of the image, and the free ranges rounded inwards */
+    assert_int_equal(info.total, 0x9f + 0x101 + (0x17ff - 0x302) + 0x100);
+    assert_int_equal(alloc_check(), 0);
+    assert_false(mfn_is_ram(MFN(0xa0)));
+    assert_false(mfn_is_ram(MFN(0x100)));
+    assert_true(mfn_is_ram(MFN(0x1)));
+    assert_true(mfn_is_ram(MFN(0x300)));
+    assert_false(mfn_is_ram(MFN(0x301)));
+    assert_true(mfn_is_ram(MFN(0x302)));
+    assert_false(mfn_is_ram(MFN(0x1900)));
+    /* the frame table is in the highest range that holds it */
+    assert_true(virt_to_mfn(frame_table).n >= 0x1800);
+}
+
+static void too_little_memory_is_said(void **state)
+{
+    struct boot_range tiny[] = { { 0x1000, 0x2000, 1 }, { 0x1fff000, 0x2000000, 1 } };
+
+    (void)state;
+    harness_memory_new(32);
+    assert_panics(mm_init(tiny, 2));
+    assert_non_null(strstr(harness_log, "more memory"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(fresh_machine_is_consistent, harness_setup),
+        cmocka_unit_test_setup(blocks_are_aligned_and_zeroed, harness_setup),
+        cmocka_unit_test_setup(memory_runs_out_and_comes_back, harness_setup),
+        cmocka_unit_test_setup(boot_allocates_from_the_top, harness_setup),
+        cmocka_unit_test_setup(take_range_is_all_or_nothing, harness_setup),
+        cmocka_unit_test_setup(domain_gets_what_its_limit_allows, harness_setup),
+        cmocka_unit_test_setup(next_owner_sees_zeroes, harness_setup),
+        cmocka_unit_test_setup(claims_bind_everybody_else, harness_setup),
+        cmocka_unit_test_setup(claims_are_replaced_and_dropped, harness_setup),
+        cmocka_unit_test_setup(references_know_their_frame, harness_setup),
+        cmocka_unit_test_setup(count_does_not_overflow, harness_setup),
+        cmocka_unit_test_setup(wrong_frees_are_caught, harness_setup),
+        cmocka_unit_test_setup(checker_finds_what_is_broken, harness_setup),
+        cmocka_unit_test_setup(random_use_stays_consistent, harness_setup),
+        cmocka_unit_test(odd_memory_maps),
+        cmocka_unit_test(too_little_memory_is_said),
     };
 
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);

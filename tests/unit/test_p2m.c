@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: MIT */
+/* mm/p2m.c and mm/p2m_fault.c: entries, splits, references, flushes, parking, faults, and that a failure changes nothing. */
+#include "alloc.h"
+#include "directmap.h"
+#include "harness.h"
+
+#include <string.h>
+
+#define NPT_P 1ull
+#define NPT_W 2ull
+#define NPT_U 4ull
+#define NPT_UC (3ull << 3)
+#define NPT_PS (1ull << 7)
+#define NPT_NX (1ull << 63)
+
+static uint64_t free_frames(void)
+{
+    struct alloc_info info;
+
+    alloc_info(&info);
+    return info.free;
+}
+
+/* What the CPU would find: the last entry on the way to gfn. */
+static uint64_t raw_entry(struct domain *d, uint64_t gfn)
+{
+    mfn_t table = d->p2m.root;
+
+    for (int level = 3;; level--) {
+        uint64_t e = ((uint64_t *)mfn_to_virt(table))[(gfn >> (9 * level)) & 511];
+
+        if (level == 0 || (e & (NPT_P | NPT_PS)) != NPT_P)
+            return e;
+        assert_int_equal(e & 0xfff, NPT_P | NPT_W | NPT_U);
+        table = paddr_to_mfn(e & 0x000ffffffffff000);
+    }
+}
+
+static enum p2m_type type_at(struct domain *d, uint64_t gfn)
+{
+    enum p2m_type type;
+
+    p2m_lookup(d, GFN(gfn), &type, NULL);
+    return type;
+}
+
+static uint64_t mfn_at(struct domain *d, uint64_t gfn)
+{
+    return p2m_lookup(d, GFN(gfn), NULL, NULL).n;
+}
+
+static void holes_are_holes(void **state)
+{
+    struct domain *d = harness_domain(1, 100);
+    enum p2m_type type;
+    unsigned int order;
+    mfn_t m;
+
+    (void)state;
+    assert_false(mfn_valid_number(p2m_lookup(d, GFN(0), &type, &order)));
+    assert_int_equal(type, P2M_HOLE);
+    assert_int_equal(order, 27);
+    assert_int_equal(type_at(d, ~0ull), P2M_HOLE);
+    assert_int_equal(p2m_remove(d, GFN(5)), -ENOENT);
+    assert_int_equal(p2m_remove(d, GFN(~0ull)), -ENOENT);
+    assert_int_equal(p2m_get_frame(d, GFN(5), false, &m, NULL), -EINVAL);
+    assert_int_equal(harness_flushes, 0);
+    harness_check_memory();
+}
+
+static void frame_numbers_have_a_limit(void **state)
+{
+    struct domain *d = harness_domain(1, 100);
+
+    (void)state;
+    assert_int_equal(p2m_populate(d, GFN((1ull << 36) - 1), 0), 0);
+    assert_int_equal(p2m_populate(d, GFN(1ull << 36), 0), -EINVAL);
+    assert_int_equal(p2m_populate(d, GFN((1ull << 36) - 1), 1), -EINVAL);
+    assert_int_equal(p2m_populate(d, GFN(~0ull), 0), -EINVAL);
+    assert_int_equal(p2m_populate(d, GFN(~0ull), 5), -EINVAL);
+    assert_int_equal(d->tot_pages, 1);
+    assert_int_equal(d->p2m.max_gfn, (1ull << 36) - 1);
+    harness_check_memory();
+}
+
+static void entries_have_the_bits_of_their_type(void **state)
+{
+    static const struct { enum p2m_type type; uint64_t bits; } expect[] = {
+        { P2M_RAM, NPT_P | NPT_W | NPT_U },
+        { P2M_RAM_RO, NPT_P | NPT_U },
+        { P2M_MMIO, NPT_P | NPT_W | NPT_U | NPT_UC | NPT_NX },
+        { P2M_FOREIGN, NPT_P | NPT_W | NPT_U | NPT_NX },
+        { P2M_GRANT, NPT_P | NPT_W | NPT_U | NPT_NX },
+        { P2M_GRANT_RO, NPT_P | NPT_U | NPT_NX },
+        { P2M_XENPAGE, NPT_P | NPT_W | NPT_U | NPT_NX },
+        { P2M_ABSENT, 0 },
+    };
+    struct domain *d = harness_domain(1, 100);
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(expect); i++) {
+        uint64_t e;
+
+        assert_int_equal(p2m_set(d, GFN(i), MFN(0x123 + i), 0, expect[i].type), 0);
+        e = raw_entry(d, i);
+        assert_int_equal(e & 0x80f0000000000fff, expect[i].bits | (uint64_t)expect[i].type << 52);
+        assert_int_equal(e & 0x000ffffffffff000, expect[i].type == P2M_ABSENT ? 0 : (0x123ull + i) << 12);
+        assert_int_equal(type_at(d, i), expect[i].type);
+    }
+}
+
+static void large_ranges_get_large_entries(void **state)
+{
+    struct domain *d = harness_domain(1, 100);
+    unsigned int order;
+
+    (void)state;
+    assert_int_equal(p2m_set(d, GFN(1 << 18), MFN(3 << 18), 18, P2M_MMIO), 0);
+    assert_int_equal(d->p2m.table_pages, 2);
+    assert_int_equal(p2m_lookup(d, GFN((1 << 18) + 12345), NULL, &order).n, (3 << 18) + 12345);
+    assert_int_equal(order, ORDER_1G);
+    assert_true(raw_entry(d, 1 << 18) & NPT_PS);
+
+    assert_int_equal(p2m_set(d, GFN(512), MFN(1024), 9, P2M_MMIO), 0);
+    assert_int_equal(p2m_lookup(d, GFN(1023), NULL, &order).n, 1535);
+    assert_int_equal(order, ORDER_2M);
+
+    /* not aligned, on either side: single entries */
+    assert_int_equal(p2m_set(d, GFN(1025), MFN(1024), 9, P2M_MMIO), 0);
+    assert_int_equal(p2m_lookup(d, GFN(1025 + 511), NULL, &order).n, 1535);
+    assert_int_equal(order, ORDER_4K);
+    assert_int_equal(type_at(d, 1024), P2M_HOLE);
+    assert_int_equal(type_at(d, 1025 + 512), P2M_HOLE);
+    assert_int_equal(p2m_set(d, GFN(2048), MFN(1025), 9, P2M_MMIO), 0);
+    p2m_lookup(d, GFN(2048), NULL, &order);
+    assert_int_equal(order, ORDER_4K);
+    harness_check_memory();
+}
+
+static void what_is_there_stays(void **state)
+{
+    struct domain *d = harness_domain(1, 10000);
+    uint64_t free;
+
+    (void)state;
+    harness_populate(d, 700, 1);
+    free = free_frames();
+    assert_int_equal(p2m_set(d, GFN(700), MFN(1), 0, P2M_MMIO), -EEXIST);
+    assert_int_equal(p2m_set(d, GFN(512), MFN(512), 9, P2M_MMIO), -EEXIST);
+    assert_int_equal(p2m_set(d, GFN(0), MFN(0), 18, P2M_MMIO), -EEXIST);
+    assert_int_equal(p2m_populate(d, GFN(700), 0), -EEXIST);
+    assert_int_equal(p2m_populate(d, GFN(512), 9), -EEXIST);
+    assert_int_equal(free_frames(), free);
+    assert_int_equal(d->tot_pages, 1);
+    assert_int_equal(type_at(d, 512), P2M_HOLE);
+    harness_check_memory();
+}
+
+/* The frame at gfn 1000 must still be the domain's while the flush runs. */
+static mfn_t flush_watch;
+static void still_owned(struct domain *d)
+{
+    const struct frame *f = mfn_to_frame(flush_watch);
+
+    assert_true(f->state == FRAME_DOMAIN && f->owner == d && f->count == 1);
+    assert_int_equal(type_at(d, 1000), P2M_HOLE);
+}
+
+static void flush_comes_before_the_frame_goes(void **state)
+{
+    struct domain *d = harness_domain(1, 10000);
+
+    (void)state;
+    assert_int_equal(p2m_populate(d, GFN(512), 9), 0);
+    assert_int_equal(harness_flushes, 0);
+    flush_watch = p2m_lookup(d, GFN(1000), NULL, NULL);
+    harness_on_flush = still_owned;
+    assert_int_equal(p2m_remove(d, GFN(1000)), 0);
+    assert_int_equal(harness_flushes, 1);
+    assert_int_equal(mfn_to_frame(flush_watch)->state, FRAME_FREE);
+    assert_int_equal(d->tot_pages, 511);
+}
+
+static void removing_splits_and_empty_tables_go(void **state)
+{
+    struct domain *d = harness_domain(1, 10000);
+    uint64_t first, free = free_frames();
+    unsigned int order;
+
+    (void)state;
+    assert_int_equal(p2m_populate(d, GFN(1024), 9), 0);
+    first = mfn_at(d, 1024);
+    assert_int_equal(d->p2m.table_pages, 3);
+    assert_int_equal(p2m_remove(d, GFN(1024 + 100)), 0);
+    assert_int_equal(d->p2m.table_pages, 4);
+    for (unsigned int i = 0; i < 512; i++)
+        assert_int_equal(mfn_at(d, 1024 + i), i == 100 ? ~0ull : first + i);
+    p2m_lookup(d, GFN(1024), NULL, &order);
+    assert_int_equal(order, ORDER_4K);
+    assert_int_equal(raw_entry(d, 1024), first << 12 | NPT_P | NPT_W | NPT_U | (uint64_t)P2M_RAM << 52);
+    harness_check_memory();
+    for (unsigned int i = 0; i < 512; i++)
+        assert_int_equal(p2m_remove(d, GFN(1024 + i)), i == 100 ? -ENOENT : 0);
+    assert_int_equal(d->p2m.table_pages, 1);
+    assert_int_equal(free_frames(), free);
+    harness_check_memory();
+}
+
+static void one_gigabyte_splits_twice(void **state)
+{
+    struct domain *d = harness_domain(1, 100);
+
+    (void)state;
+    assert_int_equal(p2m_set(d, GFN(1 << 18), MFN(1 << 18), 18, P2M_MMIO), 0);
+    assert_int_equal(p2m_remove(d, GFN((1 << 18) + 777)), 0);
+    assert_int_equal(type_at(d, (1 << 18) + 777), P2M_HOLE);
+    for (uint64_t i = 0; i < 1 << 18; i += 111)
+        assert_int_equal(mfn_at(d, (1 << 18) + i), i == 777 ? ~0ull : (1 << 18) + i);
+    harness_check_memory();
+}
+
+static void batches_flush_once(void **state)
+{
+    struct domain *d = harness_domain(1, 10000);
+    uint64_t free = free_frames();
+    struct p2m_batch b;
+    unsigned int order;
+
+    (void)state;
+    harness_populate(d, 100, 20);
+    assert_int_equal(p2m_populate(d, GFN(512), 9), 0);
+    p2m_batch_init(&b, d);
+    for (unsigned int i = 0; i < 20; i++)
+        assert_int_equal(p2m_batch_remove(&b, GFN(100 + i), 0, P2M_ANY_TYPE, MFN_NONE, NULL), 0);
+    assert_int_equal(p2m_batch_remove(&b, GFN(512), 9, P2M_ANY_TYPE, MFN_NONE, &order), 0);
+    assert_int_equal(order, 9);
+    assert_int_equal(p2m_batch_remove(&b, GFN(512), 9, P2M_ANY_TYPE, MFN_NONE, &order), -ENOENT);
+    assert_int_equal(harness_flushes, 0);
+    assert_int_equal(d->tot_pages, 532);
+    p2m_batch_finish(&b);
+    assert_int_equal(harness_flushes, 1);
+    assert_int_equal(d->tot_pages, 0);
+    p2m_batch_finish(&b);
+    assert_int_equal(harness_flushes, 1);
+    assert_int_equal(free_frames(), free);
+    harness_check_memory();
+}
+
+static void removal_can_insist(void **state)
+{
+    struct domain *d = harness_domain(1, 10000);
+    mfn_t m;
+
+    (void)state;
+    harness_populate(d, 5, 1);
+    m = p2m_lookup(d, GFN(5), NULL, NULL);
+    assert_int_equal(p2m_remove_type(d, GFN(5), P2M_GRANT, MFN_NONE), -EINVAL);
+    assert_int_equal(p2m_remove_type(d, GFN(5), P2M_RAM, mfn_add(m, 1)), -EINVAL);
+    assert_int_equal(d->tot_pages, 1);
+    assert_int_equal(p2m_remove_type(d, GFN(5), P2M_RAM, m), 0);
+    assert_int_equal(d->tot_pages, 0);
+    harness_check_memory();
+}
+
+static void lookups_take_references(void **state)
+{
+    struct domain *d = harness_domain(1, 100);
+    enum p2m_type type;
+    mfn_t m;
+
+    (void)state;
+    harness_populate(d, 5, 1);
+    assert_int_equal(p2m_get_frame(d, GFN(5), true, &m, &type), 0);
+    assert_int_equal(type, P2M_RAM);
+    assert_int_equal(mfn_to_frame(m)->count, 2);
+    assert_int_equal(p2m_remove(d, GFN(5)), 0);
+    /* out of the p2m, but not gone as long as somebody has it */
+    assert_int_equal(mfn_to_frame(m)->state, FRAME_DOMAIN);
+    assert_int_equal(d->tot_pages, 1);
+    harness_check_memory();
+    frame_put(m);
+    assert_int_equal(d->tot_pages, 0);
+
+    assert_int_equal(p2m_set(d, GFN(6), MFN(0), 0, P2M_ABSENT), 0);
+    assert_int_equal(p2m_get_frame(d, GFN(6), false, &m, &type), -ENOENT);
+    m = alloc_domain(d, 0);
+    assert_int_equal(p2m_set(d, GFN(6), m, 0, P2M_RAM_RO), 0);
+    assert_int_equal(p2m_get_frame(d, GFN(6), true, &m, &type), -EACCES);
+    assert_int_equal(p2m_get_frame(d, GFN(6), false, &m, &type), 0);
+    frame_put(m);
+    assert_int_equal(p2m_set(d, GFN(7), MFN(0x80), 0, P2M_MMIO), 0);
+    assert_int_equal(p2m_get_frame(d, GFN(7), false, &m, &type), -EINVAL);
+    harness_check_memory();
+}
+
+static void absent_ranges_fill_up(void **state)
+{
+    struct domain *d = harness_domain(1, 10000);
+    unsigned int order;
+
+    (void)state;
+    assert_int_equal(p2m_set(d, GFN(1024), MFN(0), 10, P2M_ABSENT), 0);
+    assert_int_equal(d->p2m.pages[P2M_ABSENT], 1024);
+    p2m_lookup(d, GFN(1024), NULL, &order);
+    assert_int_equal(order, ORDER_2M);
+    harness_populate(d, 1030, 1);
+    assert_int_equal(d->p2m.pages[P2M_ABSENT], 1023);
+    assert_int_equal(type_at(d, 1031), P2M_ABSENT);
+    assert_int_equal(p2m_populate(d, GFN(1536), 9), 0);
+    assert_int_equal(d->p2m.pages[P2M_ABSENT], 511);
+    p2m_lookup(d, GFN(1536), NULL, &order);
+    assert_int_equal(order, ORDER_2M);
+    assert_int_equal(p2m_remove(d, GFN(1024)), 0);
+    assert_int_equal(d->p2m.pages[P2M_ABSENT], 510);
+    harness_check_memory();
+    harness_kill(d);
+}
+
+/* Whichever allocation fails, the operation has happened or nothing has. */
+static void failures_change_nothing(void **state)
+{
+    struct domain *d = harness_domain(1, 10000);
+    bool finished = false;
+
+    (void)state;
+    harness_populate(d, 0, 3);
+    for (unsigned int n = 1; !finished; n++) {
+        uint64_t free = free_frames(), tables = d->p2m.table_pages;
+        int rc;
+
+        /* three tables, of which two are new, and the frames; not aligned: crosses a table's border */
+        harness_fail_alloc(n);
+        rc = p2m_populate(d, GFN((1 << 18) - 3), 4);
+        finished = !harness_alloc_has_failed();
+        harness_fail_alloc(0);
+        harness_check_memory();
+        if (rc == 0) {
+            assert_true(finished);
+            for (unsigned int i = 0; i < 16; i++)
+                assert_int_equal(type_at(d, (1 << 18) - 3 + i), P2M_RAM);
+            continue;
+        }
+        assert_int_equal(rc, -ENOMEM);
+        assert_int_equal(free_frames(), free);
+        assert_int_equal(d->p2m.table_pages, tables);
+        assert_int_equal(d->tot_pages, 3);
+        assert_int_equal(type_at(d, (1 << 18) - 3), P2M_HOLE);
+    }
+    /* a split for a removal */
+    assert_int_equal(p2m_populate(d, GFN(1024), 9), 0);
+    harness_fail_alloc(1);
+    assert_int_equal(p2m_remove(d, GFN(1024 + 5)), -ENOMEM);
+    assert_int_equal(type_at(d, 1024 + 5), P2M_RAM);
+    assert_int_equal(p2m_remove(d, GFN(1024 + 5)), 0);
+    harness_check_memory();
+    harness_kill(d);
+}
+
+static void scattered_pages_are_bounded(void **state)
+{
+    struct domain *d = harness_domain(1, 3200);
+    uint64_t n = 0, free;
+
+    (void)state;
+    while (p2m_populate(d, GFN(n << 18), 0) == 0)
+        n++;
+    assert_in_range(n, 100, 356);
+    assert_in_range(d->p2m.table_pages, 300, 356);
+    free = free_frames();
+    assert_int_equal(p2m_populate(d, GFN(n << 18), 0), -ENOMEM);
+    assert_int_equal(free_frames(), free);
+    harness_check_memory();
+}
+
+static void dom0_keeps_its_frames(void **state)
+{
+    struct domain *d = harness_domain(0, 2048);
+    uint64_t free;
+    uint8_t *byte;
+
+    (void)state;
+    harness_populate(d, 4096, 1024);
+    free = free_frames();
+    byte = harness_guest(d, gfn_to_gpa(GFN(4100)));
+    *byte = 7;
+    assert_int_equal(p2m_remove(d, GFN(4100)), 0);
+    assert_int_equal(harness_flushes, 1);
+    assert_int_equal(d->tot_pages, 1023);
+    assert_int_equal(d->p2m.parked, 1);
+    assert_int_equal(free_frames(), free);
+    assert_int_equal(type_at(d, 4100), P2M_HOLE);
+    harness_check_memory();
+    assert_int_equal(p2m_remove(d, GFN(4100)), -ENOENT);
+
+    assert_int_equal(p2m_populate(d, GFN(4100), 0), 0);
+    assert_int_equal(mfn_at(d, 4100), 4100);
+    assert_int_equal(*byte, 0);
+    assert_int_equal(d->p2m.parked, 0);
+    assert_int_equal(d->tot_pages, 1024);
+    assert_int_equal(p2m_populate(d, GFN(4100), 0), -EINVAL);
+    assert_int_equal(p2m_populate(d, GFN(9000), 0), -EINVAL);
+    assert_int_equal(p2m_populate(d, GFN(1ull << 35), 0), -EINVAL);
+    harness_check_memory();
+}
+
+static void dom0_populates_all_or_nothing(void **state)
+{
+    struct domain *d = harness_domain(0, 1024);
+
+    (void)state;
+    harness_populate(d, 4096, 1024);
+    for (unsigned int i = 0; i < 8; i++)
+        assert_int_equal(p2m_remove(d, GFN(4096 + i)), 0);
+    assert_int_equal(p2m_populate(d, GFN(4096), 4), -EINVAL); /* frames 8-15 are not parked */
+    assert_int_equal(d->p2m.parked, 8);
+    assert_int_equal(type_at(d, 4096), P2M_HOLE);
+    harness_check_memory();
+    d->max_pages = 1020;
+    assert_int_equal(p2m_populate(d, GFN(4096), 3), -ENOMEM);
+    assert_int_equal(d->p2m.parked, 8);
+    d->max_pages = 1024;
+    /* a place that is taken: the frame is parked again */
+    assert_int_equal(p2m_set(d, GFN(4097), MFN(0x90000), 0, P2M_MMIO), 0);
+    assert_int_equal(p2m_populate(d, GFN(4096), 1), -EEXIST);
+    assert_int_equal(d->p2m.parked, 8);
+    assert_int_equal(p2m_remove(d, GFN(4097)), 0);
+    assert_int_equal(p2m_populate(d, GFN(4096), 3), 0);
+    assert_int_equal(d->p2m.parked, 0);
+    harness_check_memory();
+}
+
+static void foreign_maps_outlive_their_domain(void **state)
+{
+    struct domain *d0 = harness_domain(0, 1024), *d = harness_domain(1, 1000);
+    uint64_t free = free_frames();
+    enum p2m_type type;
+    mfn_t m;
+
+    (void)state;
+    harness_populate(d, 5, 10);
+    assert_int_equal(p2m_get_frame(d, GFN(7), true, &m, &type), 0);
+    assert_int_equal(p2m_set(d0, GFN(0xc0000), m, 0, P2M_FOREIGN), 0);
+    harness_check_memory();
+    harness_kill(d);
+    assert_int_equal(d->tot_pages, 1);
+    assert_int_equal(d->refs, 1);
+    assert_int_equal(mfn_to_frame(m)->count, 1);
+    assert_int_equal(type_at(d0, 0xc0000), P2M_FOREIGN);
+    assert_int_equal(p2m_remove(d0, GFN(0xc0000)), 0);
+    assert_int_equal(d->tot_pages, 0);
+    assert_int_equal(d->refs, 0);
+    assert_int_equal(free_frames(), free + 1); /* d's root table */
+    harness_check_memory();
+}
+
+static void dying_domains_get_nothing(void **state)
+{
+    struct domain *d = harness_domain(1, 1000);
+
+    (void)state;
+    d->dying = DOMAIN_DYING;
+    assert_int_equal(p2m_populate(d, GFN(1), 0), -EINVAL);
+    assert_int_equal(p2m_set(d, GFN(1), MFN(1), 0, P2M_MMIO), -EINVAL);
+    assert_int_equal(p2m_teardown(d), 0);
+    assert_int_equal(p2m_teardown(d), 0);
+    assert_int_equal(type_at(d, 1), P2M_HOLE);
+    assert_int_equal(p2m_remove(d, GFN(1)), -ENOENT);
+    assert_int_equal(p2m_set(d, GFN(1), MFN(1), 0, P2M_MMIO), -EINVAL);
+    harness_check_memory();
+}
+
+static void teardown_is_done_in_pieces(void **state)
+{
+    struct domain *d;
+    uint64_t free = free_frames();
+    unsigned int pieces = 0;
+
+    (void)state;
+    d = harness_domain(1, 20000);
+    for (unsigned int i = 0; i < 8; i++)
+        assert_int_equal(p2m_populate(d, GFN(i << 9), 9), 0);
+    for (uint64_t i = 0; i < 200; i++)
+        assert_int_equal(p2m_populate(d, GFN((1ull << 30) + i * 1000), 0), 0);
+    assert_int_equal(p2m_set(d, GFN(1ull << 33), MFN(1 << 18), 18, P2M_MMIO), 0);
+    assert_int_equal(alloc_claim(d, 5000), 0);
+    d->dying = DOMAIN_DYING;
+    harness_preempt_every = 1;
+    while (p2m_teardown(d) == -ERESTART) {
+        pieces++;
+        harness_check_memory();
+    }
+    assert_in_range(pieces, 10, 30);
+    assert_int_equal(d->tot_pages, 0);
+    assert_int_equal(d->claimed, 0);
+    assert_int_equal(d->p2m.table_pages, 0);
+    assert_int_equal(free_frames(), free);
+    harness_check_memory();
+}
+
+static void faults_of_a_guest(void **state)
+{
+    struct domain *d = harness_domain(1, 1000);
+    struct vcpu *v = d->vcpu[0];
+    mfn_t m;
+
+    (void)state;
+    harness_populate(d, 5, 1);
+    assert_int_equal(p2m_fault(v, 0x5123, true, false), 0); /* another vcpu was faster */
+    assert_int_equal(p2m_fault(v, 0x5123, false, true), 0);
+    assert_int_equal(p2m_fault(v, 0x6000, false, false), -ENOENT);
+    assert_int_equal(p2m_fault(v, 0xfee00000, true, false), -ENOENT);
+    assert_int_equal(p2m_fault(v, ~0ull, true, false), -ENOENT);
+    assert_int_equal(p2m_set(d, GFN(6), MFN(0), 0, P2M_ABSENT), 0);
+    assert_int_equal(p2m_fault(v, 0x6000, false, false), -EAGAIN);
+    m = alloc_domain(d, 0);
+    assert_int_equal(p2m_set(d, GFN(7), m, 0, P2M_RAM_RO), 0);
+    assert_int_equal(p2m_fault(v, 0x7000, true, false), -EACCES);
+    assert_int_equal(p2m_fault(v, 0x7000, false, true), 0);
+    m = alloc_core(0);
+    assert_int_equal(p2m_set(d, GFN(8), m, 0, P2M_XENPAGE), 0);
+    assert_int_equal(p2m_fault(v, 0x8000, false, true), -EACCES);
+    assert_int_equal(p2m_fault(v, 0x8000, true, false), 0);
+}
+
+static void device_memory_appears_when_touched(void **state)
+{
+    struct domain *d0 = harness_domain(0, 1000), *d = harness_domain(1, 1000);
+    struct vcpu *v = d0->vcpu[0];
+    unsigned int order;
+
+    (void)state;
+    p2m_allow_mmio(d0, 0xe0000, 0xe0300);
+    p2m_allow_mmio(d0, 0, 0x8000); /* machine RAM is in it: stays out of reach */
+    assert_true(p2m_mmio_allowed(d0, 0xe0000));
+    assert_false(p2m_mmio_allowed(d0, 0xdffff));
+    assert_false(p2m_mmio_allowed(d0, 0xe0300));
+    assert_false(p2m_mmio_allowed(d, 0xe0000));
+    assert_false(p2m_mmio_allowed(d0, 0x100));
+    assert_true(p2m_mmio_allowed(d0, 0x4000)); /* 64 MiB: behind the end of RAM */
+
+    assert_int_equal(p2m_fault(v, 0xe0000000, false, false), 0);
+    assert_int_equal(p2m_lookup(d0, GFN(0xe0100), NULL, &order).n, 0xe0100);
+    assert_int_equal(order, ORDER_2M);
+    assert_int_equal(p2m_fault(v, 0xe0201000, true, false), 0);
+    p2m_lookup(d0, GFN(0xe0201), NULL, &order);
+    assert_int_equal(order, ORDER_4K);
+    assert_int_equal(type_at(d0, 0xe0200), P2M_HOLE);
+    assert_int_equal(p2m_fault(v, 0xe0201000, true, false), 0);
+    assert_int_equal(p2m_fault(v, 0xe0201000, false, true), -EACCES);
+    assert_int_equal(p2m_fault(v, 0xe0300000, false, false), -ENOENT);
+    assert_int_equal(p2m_fault(v, 0x100000, false, false), -ENOENT);
+    assert_int_equal(p2m_fault(d->vcpu[0], 0xe0000000, false, false), -ENOENT);
+    assert_panics(p2m_allow_mmio(d, 1, 2));
+    harness_check_memory();
+
+    /* no memory for the table: said, and nothing left */
+    harness_fail_alloc(1);
+    assert_int_equal(p2m_fault(v, 0x4000000, false, false), -ENOMEM);
+    harness_fail_alloc(0);
+    harness_check_memory();
+}
+
+static void checker_finds_what_is_broken(void **state)
+{
+    struct domain *d = harness_domain(1, 1000), *other = harness_domain(2, 1000);
+    mfn_t m;
+
+    (void)state;
+    harness_populate(d, 5, 2);
+    harness_quiet = true;
+    assert_int_equal(p2m_check(d), 0);
+    d->p2m.pages[P2M_RAM]++;
+    assert_int_equal(p2m_check(d), 1);
+    d->p2m.pages[P2M_RAM]--;
+    d->p2m.table_pages++;
+    assert_int_equal(p2m_check(d), 1);
+    d->p2m.table_pages--;
+    mfn_to_frame(d->p2m.root)->count++;
+    assert_int_equal(p2m_check(d), 1);
+    mfn_to_frame(d->p2m.root)->count--;
+    m = p2m_lookup(d, GFN(5), NULL, NULL);
+    mfn_to_frame(m)->gfn = 6;
+    assert_int_equal(p2m_check(d), 1);
+    mfn_to_frame(m)->gfn = 5;
+    mfn_to_frame(m)->owner = other;
+    assert_int_equal(p2m_check(d), 1);
+    mfn_to_frame(m)->owner = d;
+    mfn_to_frame(m)->count = 0;
+    assert_int_equal(p2m_check(d), 1);
+    mfn_to_frame(m)->count = 1;
+    assert_int_equal(p2m_check(d), 0);
+}
+
+/* Against a model: an array that says what should be at each frame number. Allocations fail now and then. */
+static void random_use_agrees_with_a_model(void **state)
+{
+    enum { GFNS = 4096 };
+    static uint8_t model[GFNS];
+    struct domain *d = harness_domain(1, 3000);
+    uint32_t seed = 4711;
+
+    (void)state;
+    memset(model, P2M_HOLE, sizeof(model));
+    for (unsigned int round = 0; round < 6000; round++) {
+        unsigned int gfn, order, mapped = 0;
+        int rc;
+
+        seed = seed * 1664525 + 1013904223;
+        gfn = (seed >> 8) % GFNS;
+        order = (seed >> 28) < 2 ? 9 : (seed >> 28) % 4;
+        if (order == 9 && (seed >> 4) & 1)
+            gfn &= ~511u;
+        gfn = MIN(gfn, GFNS - (1u << order));
+        for (unsigned int i = 0; i < 1u << order; i++)
+            mapped += model[gfn + i] == P2M_RAM;
+        harness_fail_alloc((seed >> 3) % 8 == 0 ? 1 + (seed >> 24) % 4 : 0);
+        if ((seed >> 27) & 1) {
+            rc = p2m_populate(d, GFN(gfn), order);
+            assert_true(rc == 0 || rc == -ENOMEM || (rc == -EEXIST && mapped));
+            assert_true(rc != 0 || !mapped);
+            for (unsigned int i = 0; rc == 0 && i < 1u << order; i++)
+                model[gfn + i] = P2M_RAM;
+        } else {
+            rc = p2m_remove(d, GFN(gfn));
+            assert_true(rc == -ENOMEM || rc == (model[gfn] == P2M_RAM ? 0 : -ENOENT));
+            if (rc == 0)
+                model[gfn] = P2M_HOLE;
+        }
+        harness_fail_alloc(0);
+        if (round % 200 && round != 5999)
+            continue;
+        for (unsigned int i = 0; i < GFNS; i++)
+            assert_int_equal(type_at(d, i), model[i]);
+        harness_check_memory();
+    }
+    harness_kill(d);
+    assert_int_equal(d->tot_pages, 0);
+    assert_int_equal(d->refs, 0);
+    harness_check_memory();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(holes_are_holes, harness_setup),
+        cmocka_unit_test_setup(frame_numbers_have_a_limit, harness_setup),
+        cmocka_unit_test_setup(entries_have_the_bits_of_their_type, harness_setup),
+        cmocka_unit_test_setup(large_ranges_get_large_entries, harness_setup),
+        cmocka_unit_test_setup(what_is_there_stays, harness_setup),
+        cmocka_unit_test_setup(flush_comes_before_the_frame_goes, harness_setup),
+        cmocka_unit_test_setup(removing_splits_and_empty_tables_go, harness_setup),
+        cmocka_unit_test_setup(one_gigabyte_splits_twice, harness_setup),
+        cmocka_unit_test_setup(batches_flush_once, harness_setup),
+        cmocka_unit_test_setup(removal_can_insist, harness_setup),
+        cmocka_unit_test_setup(lookups_take_references, harness_setup),
+        cmocka_unit_test_setup(absent_ranges_fill_up, harness_setup),
+        cmocka_unit_test_setup(failures_change_nothing, harness_setup),
+        cmocka_unit_test_setup(scattered_pages_are_bounded, harness_setup),
+        cmocka_unit_test_setup(dom0_keeps_its_frames, harness_setup),
+        cmocka_unit_test_setup(dom0_populates_all_or_nothing, harness_setup),
+        cmocka_unit_test_setup(foreign_maps_outlive_their_domain, harness_setup),
+        cmocka_unit_test_setup(dying_domains_get_nothing, harness_setup),
+        cmocka_unit_test_setup(teardown_is_done_in_pieces, harness_setup),
+        cmocka_unit_test_setup(faults_of_a_guest, harness_setup),
+        cmocka_unit_test_setup(device_memory_appears_when_touched, harness_setup),
+        cmocka_unit_test_setup(checker_finds_what_is_broken, harness_setup),
+        cmocka_unit_test_setup(random_use_agrees_with_a_model, harness_setup),
+    };
+
+    return cmocka_run_group_tests_name("p2m", tests, NULL, NULL);
+}
