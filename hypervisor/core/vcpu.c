@@ -32,7 +32,14 @@ static void periodic_fired(void *data)
         timer_set(&v->periodic, clock_now() + v->period);
 }
 
-static void poll_timed_out(void *data) { vcpu_unblock(data); }
+/* Of a poll that ended otherwise the timer may still be armed: then it says nothing. */
+static void poll_timed_out(void *data)
+{
+    struct vcpu *v = data;
+
+    if (READ_ONCE(v->polling))
+        vcpu_unblock(v);
+}
 
 struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 {
@@ -53,7 +60,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
         goto free;
     if (vdev_init_vcpu(v))
         goto svm;
-    v->vdev.sipi_vector = -1;
+    pvclock_update(v);
     if (sched_add_vcpu(v))
         goto vdev;
     return v;
