@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verbs that act on one VM: pause, unpause, shutdown, reboot, destroy, console; and dmesg.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "console.h"
+#include "domain.h"
+#include "report.h"
+
+#define WAIT_STEP_MS 100
+#define DMESG_MAX    (16 << 20)
+
+static const char *const wait_option[] = { "wait" };
+static const char *const clear_option[] = { "clear" };
+
+/* What all of them do first. 0, or a negative errno after an error line; session_close in any case. */
+static int open_vm(const struct command *command, int argc, char **argv, const char *letters,
+                   const char *const *long_names, unsigned int *options, struct session *session,
+                   struct domain *domain)
+{
+    int first = command_options(command, argc, argv, letters, long_names, options, 1, 1);
+    int rc;
+
+    *session = (struct session){ .store = NULL };
+    if (first < 0)
+        return first;
+    rc = session_open(session);
+    return rc < 0 ? rc : domain_find_guest(&session->hv, session->store, argv[first], domain);
+}
+
+static int report_refused(struct session *session, const struct domain *domain, const char *verb)
+{
+    int error = errno;
+
+    report_error("the hypervisor does not %s \"%s\": %s", verb, domain->name, hv_reason(&session->hv, error));
+    return -error;
+}
+
+int control_pause(const struct command *command, int argc, char **argv)
+{
+    struct session session;
+    struct domain domain;
+    unsigned int options;
+    int rc = open_vm(command, argc, argv, "", NULL, &options, &session, &domain);
+
+    hv_forget(&session.hv);
+    if (rc == 0 && domain.info.flags & XEN_DOMINF_paused) {
+        report_error("\"%s\" is paused already", domain.name);
+        rc = -EALREADY;
+    }
+    if (rc == 0 && xc_domain_pause(session.hv.xc, domain.domid) < 0)
+        rc = report_refused(&session, &domain, "pause");
+    session_close(&session);
+    return rc < 0;
+}
+
+int control_unpause(const struct command *command, int argc, char **argv)
+{
+    struct session session;
+    struct domain domain;
+    unsigned int options;
+    int rc = open_vm(command, argc, argv, "", NULL, &options, &session, &domain);
+
+    hv_forget(&session.hv);
+    if (rc == 0 && !(domain.info.flags & XEN_DOMINF_paused)) {
+        report_error("\"%s\" is not paused: it is %s", domain.name, domain_state(&domain.info));
+        rc = -EALREADY;
+    }
+    if (rc == 0 && xc_domain_unpause(session.hv.xc, domain.domid) < 0)
+        rc = report_refused(&session, &domain, "unpause");
+    session_close(&session);
+    return rc < 0;
+}
+
+/* Until the domain has ended; a VM that reboots goes on as another domain. */
+static void await_end(struct session *session, const struct domain *domain)
+{
+    struct domain now;
+
+    while (domain_get(&session->hv, domain->domid, &now) == 0 && strcmp(now.uuid, domain->uuid) == 0 &&
+           !domain_is_shut_down(&now.info))
+        usleep(WAIT_STEP_MS * 1000);
+}
+
+static int ask(const struct command *command, int argc, char **argv, const char *wish)
+{
+    struct session session;
+    struct domain domain;
+    unsigned int options;
+    int rc = open_vm(command, argc, argv, "w", wait_option, &options, &session, &domain);
+
+    if (rc == 0)
+        rc = domain_ask(&session.hv, session.store, &domain, wish);
+    if (rc == 0 && options)
+        await_end(&session, &domain);
+    session_close(&session);
+    return rc < 0;
+}
+
+int control_shutdown(const struct command *command, int argc, char **argv)
+{
+    return ask(command, argc, argv, "poweroff");
+}
+
+int control_reboot(const struct command *command, int argc, char **argv)
+{
+    return ask(command, argc, argv, "reboot");
+}
+
+int control_destroy(const struct command *command, int argc, char **argv)
+{
+    struct session session;
+    struct domain domain;
+    unsigned int options;
+    int rc = open_vm(command, argc, argv, "", NULL, &options, &session, &domain);
+
+    if (rc == 0)
+        rc = domain_destroy(&session.hv, session.store, domain.domid, domain.uuid);
+    session_close(&session);
+    return rc < 0;
+}
+
+int console_run(const struct command *command, int argc, char **argv)
+{
+    struct session session;
+    struct domain domain;
+    unsigned int options;
+    int rc = open_vm(command, argc, argv, "", NULL, &options, &session, &domain);
+
+    if (rc == 0)
+        rc = console_attach(&session.hv, session.store, &domain);
+    session_close(&session);
+    return rc < 0;
+}
+
+/* The ring's size is not told: the buffer grows until everything fits. */
+int dmesg_run(const struct command *command, int argc, char **argv)
+{
+    unsigned int options, size = 64 << 10, length;
+    char *buffer = NULL;
+    struct hv hv;
+    int rc = command_options(command, argc, argv, "c", clear_option, &options, 0, 0);
+
+    if (rc < 0 || hv_open(&hv) < 0)
+        return 1;
+    do {
+        free(buffer);
+        size *= 2;
+        length = size;
+        buffer = malloc(size);
+        rc = buffer ? xc_readconsolering(hv.xc, buffer, &length, 0, 0, NULL) : -1;
+    } while (rc == 0 && length == size && size < DMESG_MAX);
+    if (rc < 0)
+        report_error("the hypervisor does not give its messages: %s", hv_reason(&hv, errno));
+    else
+        fwrite(buffer, 1, length, stdout);
+    if (rc == 0 && options) {
+        char none;
+
+        length = 0;
+        if (xc_readconsolering(hv.xc, &none, &length, 1, 0, NULL) < 0)
+            report_error("the hypervisor does not clear its messages: %s", hv_reason(&hv, errno));
+    }
+    free(buffer);
+    hv_close(&hv);
+    return rc < 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cleave create: reads the file, builds the VM, hands it to its watcher, lets it run. Until it runs, any failure takes
+ * back everything. Next to read: ../libcleave/vmfile.c, ../libcleave/build.c, ../libcleave/life.c.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build.h"
+#include "command.h"
+#include "console.h"
+#include "life.h"
+#include "report.h"
+
+/* The VM was built; it gets its watcher and runs. */
+static int launch(struct session *session, const struct vmfile *vm, uint32_t domid, bool paused)
+{
+    char uuid[UUID_STR_LEN];
+    int rc = life_watch(vm, domid);
+
+    if (rc == 0 && !paused && xc_domain_unpause(session->hv.xc, domid) < 0) {
+        rc = -errno;
+        report_error("VM \"%s\": the hypervisor does not let it run: %s", vm->name, hv_reason(&session->hv, -rc));
+    }
+    if (rc < 0) {
+        uuid_unparse_lower(vm->uuid, uuid);
+        domain_destroy(&session->hv, session->store, domid, uuid);
+    }
+    return rc;
+}
+
+/* VALUE of KEY=VALUE may be typed without the quotes that the file's syntax wants around a text. */
+static char *quote(const char *setting)
+{
+    const char *equals = strchr(setting, '=');
+    const char *value = equals ? equals + 1 + strspn(equals + 1, " ") : NULL;
+    char *quoted = NULL;
+    char *end;
+
+    if (!value || strchr("\"'[", *value))
+        return strdup(setting);
+    strtol(value, &end, 0);
+    if (*value && !*end)
+        return strdup(setting);
+    return asprintf(&quoted, "%.*s = \"%s\"", (int)(equals - setting), setting, value) < 0 ? NULL : quoted;
+}
+
+static int read_file(char **arguments, int count, struct vmfile *vm)
+{
+    char **settings = calloc(count, sizeof(*settings));
+    int rc = settings ? 0 : -ENOMEM;
+
+    for (int i = 1; rc == 0 && i < count; i++) {
+        if (!strchr(arguments[i], '=')) {
+            report_error("\"%s\" is no setting: behind the file come only KEY=VALUE", arguments[i]);
+            rc = -EINVAL;
+        } else if (!(settings[i - 1] = quote(arguments[i]))) {
+            rc = -ENOMEM;
+        }
+    }
+    if (rc == 0)
+        rc = vmfile_read(arguments[0], settings, count - 1, vm);
+    for (int i = 0; settings && i < count; i++)
+        free(settings[i]);
+    free(settings);
+    return rc;
+}
+
+static int attach(struct session *session, uint32_t domid, const struct vmfile *vm)
+{
+    struct domain domain;
+    int rc = domain_get(&session->hv, domid, &domain);
+
+    strcpy(domain.name, vm->name);
+    return rc == 0 ? console_attach(&session->hv, session->store, &domain) : 0;
+}
+
+int create_run(const struct command *command, int argc, char **argv)
+{
+    static const char *const names[] = { "foreground", "console", "paused" };
+    struct session session = { .store = NULL };
+    struct vmfile vm = { .kernel = NULL };
+    unsigned int options;
+    uint32_t domid;
+    int rc = command_options(command, argc, argv, "Fcp", names, &options, 1, INT_MAX);
+
+    if (rc < 0)
+        return 1;
+    if ((options & OPTION('F')) && (options & OPTION('c'))) {
+        report_error("--foreground and --console exclude each other: give one of them");
+        return 1;
+    }
+    rc = read_file(argv + rc, argc - rc, &vm);
+    if (rc == 0)
+        rc = session_open(&session);
+    if (rc == 0)
+        rc = build_vm(&session.hv, session.store, &vm, &domid);
+    if (rc == 0) {
+        printf("%s is domain %u\n", vm.name, domid);
+        fflush(stdout);
+        if (options & OPTION('F'))
+            rc = life_run(&vm, domid, options & OPTION('p'));
+        else
+            rc = launch(&session, &vm, domid, options & OPTION('p'));
+        if (rc == 0 && options & OPTION('c'))
+            rc = attach(&session, domid, &vm);
+    }
+    session_close(&session);
+    vmfile_free(&vm);
+    return rc < 0;
+}

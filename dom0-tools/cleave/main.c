@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cleave: the command line of the control domain. This file is its table of contents: the verbs, and what they share.
+ * Next to read: create.c, list.c, control.c; then ../libcleave/build.c.
+ */
+#include "command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report.h"
+
+static const struct command commands[] = {
+    { "create", "[-F] [-c] [-p] FILE [KEY=VALUE]...", "start the VM that FILE describes", create_run },
+    { "list", "[--json] [VM]", "the domains that live", list_run },
+    { "info", "[--json]", "the machine and the hypervisor", info_run },
+    { "console", "VM", "the VM's console; Ctrl-] leaves it", console_run },
+    { "pause", "VM", "stop the VM's vCPUs where they are", control_pause },
+    { "unpause", "VM", "let them run on", control_unpause },
+    { "shutdown", "[-w] VM", "ask the guest to power off", control_shutdown },
+    { "reboot", "[-w] VM", "ask the guest to reboot", control_reboot },
+    { "destroy", "VM", "end the VM at once", control_destroy },
+    { "dmesg", "[-c]", "the hypervisor's messages", dmesg_run },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(void)
+{
+    printf("usage: cleave VERB [OPTION]... [ARGUMENT]...\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %-9s %-36s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+    printf("\nVM is a name or a number. Options:\n"
+           "  create -F, --foreground   stay and watch the VM, instead of leaving that to a process of its own\n"
+           "  create -c, --console      connect to its console; -p, --paused: do not let it run yet\n"
+           "  shutdown, reboot -w, --wait   until the guest has ended\n"
+           "  dmesg -c, --clear         clear them afterwards\n");
+}
+
+int session_open(struct session *session)
+{
+    int rc = hv_open(&session->hv);
+
+    session->store = NULL;
+    if (rc < 0)
+        return rc;
+    session->store = store_open();
+    return session->store ? 0 : -ECONNREFUSED;
+}
+
+void session_close(struct session *session)
+{
+    xs_close(session->store);
+    hv_close(&session->hv);
+}
+
+int command_options(const struct command *command, int argc, char **argv, const char *letters,
+                    const char *const *long_names, unsigned int *options, int least, int most)
+{
+    struct option table[8] = { { NULL, 0, NULL, 0 } };
+    char short_options[16];
+    int letter;
+
+    for (int i = 0; letters[i]; i++)
+        table[i] = (struct option){ long_names[i], no_argument, NULL, letters[i] };
+    /* + : options come before the other arguments, which may look like options themselves */
+    snprintf(short_options, sizeof(short_options), "+%s", letters);
+    *options = 0;
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, short_options, table, NULL)) != -1) {
+        if (letter == '?') {
+            report_error("unknown option %s: usage: cleave %s %s", argv[optind - 1], command->name,
+                         command->arguments);
+            return -EINVAL;
+        }
+        *options |= OPTION(letter);
+    }
+    if (argc - optind < least || argc - optind > most) {
+        report_error("%s: usage: cleave %s %s", argc - optind < least ? "an argument is missing" : "too many arguments",
+                     command->name, command->arguments);
+        return -EINVAL;
+    }
+    return optind;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
+        print_help();
+        return 0;
+    }
+    for (size_t i = 0; argc >= 2 && i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            int status = commands[i].run(&commands[i], argc - 1, argv + 1);
+
+            if (fflush(stdout) != 0) {
+                report_error("the output could not be written: %s", strerror(errno));
+                status = 1;
+            }
+            return status;
+        }
+    }
+    if (argc < 2)
+        report_error("no verb given: `cleave help` shows them");
+    else
+        report_error("unknown %s \"%s\": `cleave help` shows the verbs", argv[1][0] == '-' ? "option" : "verb", argv[1]);
+    return 1;
+}

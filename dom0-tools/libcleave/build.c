@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The making of a PVH domain, in the order in which it can fail most cheaply: the files are checked and parsed, memory
+ * is compared with what is free, and only then is there a domain. Its memory is claimed before any of it is
+ * populated, so that two VMs cannot both begin and both fail half-way. Whatever fails after that, build_vm destroys the
+ * domain and removes its nodes. libxenguest (xenguest.h) loads the kernel and sets the first vCPU up.
+ *
+ * The guest's memory map: RAM from 0, ACPI tables at ACPI_ADDRESS, libxenguest's special pages (store and console rings
+ * among them) right below X86_HVM_END_SPECIAL_REGION, and RAM above 4 GiB if it does not fit below.
+ * Next to read: life.c.
+ */
+#include "build.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xen/hvm/e820.h>
+#include <xen/hvm/params.h>
+#include <xenguest.h>
+
+#include "acpi.h"
+#include "image.h"
+#include "lock.h"
+#include "nodes.h"
+#include "report.h"
+#include "resources.h"
+
+#define PAGE_SHIFT      12
+#define KIB_SHIFT       10
+#define KIB_PER_MIB     1024
+/* What a domain may have beyond its RAM: special pages, ACPI tables; xl grants the same. */
+#define SLACK_KIB       1024
+#define SPECIAL_PAGES   (X86_HVM_NR_SPECIAL_PAGES + 1 + ACPI_SIZE / XC_PAGE_SIZE)
+#define SPECIAL_START   ((X86_HVM_END_SPECIAL_REGION - X86_HVM_NR_SPECIAL_PAGES) * (uint64_t)XC_PAGE_SIZE)
+/* What start_info, the command line and alignment may take besides the kernel and the ramdisk. */
+#define BOOT_KIB        64
+
+struct build {
+    struct hv *hv;
+    struct xs_handle *store;
+    const struct vmfile *vm;
+    struct image kernel, ramdisk;
+    struct xc_dom_image *dom;
+    uint32_t domid;
+    bool created;
+    char uuid[UUID_STR_LEN];
+    struct nodes_rings rings;
+    uint8_t acpi[ACPI_SIZE];
+};
+
+/* A library call failed: says what was being done, and why it failed. */
+static int failed(struct build *b, const char *what)
+{
+    int error = errno ? errno : EIO;
+
+    report_error("VM \"%s\": %s: %s", b->vm->name, what, hv_reason(b->hv, error));
+    return -error;
+}
+
+/* --- before there is a domain -------------------------------------------------------------------------------- */
+
+static int map_files(struct build *b)
+{
+    int rc = image_map(b->vm->kernel, "kernel", &b->kernel);
+
+    if (rc == 0)
+        rc = image_check_kernel(&b->kernel);
+    if (rc == 0 && b->vm->ramdisk)
+        rc = image_map(b->vm->ramdisk, "ramdisk", &b->ramdisk);
+    return rc;
+}
+
+/* A gzip'ed ramdisk is unpacked by libxenguest while it loads it; its size in the guest, or a negative errno. */
+static int64_t check_ramdisk(struct build *b)
+{
+    xc_interface *xc = b->hv->xc;
+    size_t unpacked;
+    void *buffer;
+    int rc;
+
+    if (!b->ramdisk.bytes)
+        return 0;
+    if (strcmp(xc_dom_guest_os(b->dom), "linux") == 0 && (rc = image_check_initrd(&b->ramdisk)) < 0)
+        return rc;
+    if (!image_is_gzip(&b->ramdisk))
+        return b->ramdisk.size;
+    unpacked = xc_dom_check_gzip(xc, b->ramdisk.bytes, b->ramdisk.size);
+    buffer = unpacked ? malloc(unpacked) : NULL;
+    rc = buffer ? xc_dom_do_gunzip(xc, b->ramdisk.bytes, b->ramdisk.size, buffer, unpacked) : -1;
+    free(buffer);
+    if (rc == 0)
+        return unpacked;
+    report_error("ramdisk %s: gzip data that is cut off or damaged (%zu bytes): make or copy it again",
+                 b->ramdisk.path, b->ramdisk.size);
+    return -ENOEXEC;
+}
+
+static int parse_kernel(struct build *b)
+{
+    struct xc_dom_image *dom = xc_dom_allocate(b->hv->xc, b->vm->cmdline, NULL);
+
+    b->dom = dom;
+    hv_forget(b->hv);
+    errno = ENOEXEC;
+    if (!dom)
+        return failed(b, "out of memory");
+    dom->container_type = XC_DOM_HVM_CONTAINER;
+    /* The domain's number is not known yet and not used by these. */
+    if (xc_dom_kernel_mem(dom, b->kernel.bytes, b->kernel.size) != 0 ||
+        (b->ramdisk.bytes && xc_dom_module_mem(dom, b->ramdisk.bytes, b->ramdisk.size, NULL) != 0) ||
+        xc_dom_boot_xen_init(dom, b->hv->xc, 0) != 0 || xc_dom_parse_image(dom) != 0) {
+        report_error("kernel %s: damaged, or not for PVH: %s", b->kernel.path, hv_reason(b->hv, ENOEXEC));
+        return -ENOEXEC;
+    }
+    return 0;
+}
+
+/* Whether kernel and ramdisk fit into the memory that the VM starts with. */
+static int check_fit(struct build *b)
+{
+    int64_t ramdisk = check_ramdisk(b);
+    uint64_t needed;
+
+    if (ramdisk < 0)
+        return ramdisk;
+    needed = ((b->dom->kernel_seg.vend + ramdisk) >> KIB_SHIFT) + BOOT_KIB;
+    if (needed <= b->vm->memory_kib)
+        return 0;
+    report_error("VM \"%s\": memory = %llu MiB is too little: the kernel ends at %llu KiB and the ramdisk takes %llu "
+                 "KiB: give at least %llu MiB, and what the guest needs to run", b->vm->name,
+                 (unsigned long long)b->vm->memory_kib / KIB_PER_MIB,
+                 (unsigned long long)b->dom->kernel_seg.vend >> KIB_SHIFT, (unsigned long long)ramdisk >> KIB_SHIFT,
+                 (unsigned long long)(needed + KIB_PER_MIB - 1) / KIB_PER_MIB);
+    return -ENOMEM;
+}
+
+static int report_no_memory(struct build *b)
+{
+    struct hv_memory memory;
+    uint64_t asked = b->vm->max_memory_kib + SLACK_KIB + resources_paging_kib(b->vm);
+
+    if (hv_memory(b->hv, &memory) < 0)
+        return -EIO;
+    report_error("VM \"%s\": not enough memory: it asks for %llu MiB and %llu MiB to run it, of the machine's %llu MiB "
+                 "%llu are free%s: lower memory or maxmem, or end another VM (`cleave list`)", b->vm->name,
+                 (unsigned long long)b->vm->max_memory_kib / KIB_PER_MIB,
+                 (unsigned long long)(asked - b->vm->max_memory_kib) / KIB_PER_MIB,
+                 (unsigned long long)memory.total / KIB_PER_MIB,
+                 (unsigned long long)(memory.free - memory.claimed) / KIB_PER_MIB,
+                 memory.claimed ? " and unclaimed" : "");
+    return -ENOMEM;
+}
+
+/* A look ahead, for a refusal without a trace; the claim is what binds. */
+static int check_free(struct build *b)
+{
+    struct hv_memory memory;
+    int rc = hv_memory(b->hv, &memory);
+
+    if (rc < 0)
+        return rc;
+    return b->vm->max_memory_kib + SLACK_KIB + resources_paging_kib(b->vm) <= memory.free - memory.claimed
+               ? 0
+               : report_no_memory(b);
+}
+
+/* --- the domain ---------------------------------------------------------------------------------------------- */
+
+static int check_name(struct build *b)
+{
+    struct domain *list;
+    int count = domain_list(b->hv, b->store, &list);
+    int rc = 0;
+
+    if (count < 0)
+        return count;
+    for (int i = 0; i < count && rc == 0; i++) {
+        if (strcmp(list[i].name, b->vm->name) == 0) {
+            report_error("VM \"%s\": the name is taken by domain %u (%s): give another name, or `cleave destroy %s`",
+                         b->vm->name, list[i].domid, domain_state(&list[i].info), b->vm->name);
+            rc = -EEXIST;
+        } else if (strcmp(list[i].uuid, b->uuid) == 0) {
+            report_error("VM \"%s\": the uuid %s is taken by domain %u (\"%s\"): give another one, or none",
+                         b->vm->name, b->uuid, list[i].domid, list[i].name);
+            rc = -EEXIST;
+        }
+    }
+    free(list);
+    return rc;
+}
+
+static int create_domain(struct build *b)
+{
+    struct xen_domctl_createdomain config = {
+        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+        .max_vcpus = b->vm->max_vcpus,
+        .max_evtchn_port = 1023,
+        .max_grant_frames = -1,
+        .max_maptrack_frames = -1,
+        .grant_opts = XEN_DOMCTL_GRANT_version(1),
+        .arch.emulation_flags = XEN_X86_EMU_LAPIC,
+    };
+    uint32_t domid = DOMID_INVALID;      /* any free number */
+
+    memcpy(config.handle, b->vm->uuid, sizeof(config.handle));
+    hv_forget(b->hv);
+    if (xc_domain_create(b->hv->xc, &domid, &config) < 0)
+        return errno == ENOMEM ? report_no_memory(b) : failed(b, "the hypervisor makes no domain");
+    b->domid = domid;
+    b->created = true;
+    return 0;
+}
+
+/* From the name's check to the name's node nobody else may do the same. */
+static int create_named(struct build *b)
+{
+    struct nodes_identity identity = {
+        .name = b->vm->name, .uuid = b->uuid, .vcpus = b->vm->vcpus, .max_vcpus = b->vm->max_vcpus,
+        .memory_kib = b->vm->memory_kib, .max_memory_kib = b->vm->max_memory_kib,
+    };
+    int lock = lock_acquire();
+    int rc;
+
+    if (lock < 0)
+        return lock;
+    rc = check_name(b);
+    if (rc == 0)
+        rc = create_domain(b);
+    if (rc == 0) {
+        identity.domid = b->domid;
+        rc = nodes_write_identity(b->store, &identity);
+    }
+    lock_release(lock);
+    return rc;
+}
+
+/* Limits first, then everything that takes the hypervisor's own memory, then the claim for the rest. */
+static int reserve(struct build *b)
+{
+    xc_interface *xc = b->hv->xc;
+    uint64_t pages = b->vm->max_memory_kib / HV_PAGE_KIB + SPECIAL_PAGES;
+
+    hv_forget(b->hv);
+    if (xc_domain_max_vcpus(xc, b->domid, b->vm->max_vcpus) < 0)
+        return errno == ENOMEM ? report_no_memory(b) : failed(b, "the hypervisor does not make the vCPUs");
+    if (xc_domain_setmaxmem(xc, b->domid, b->vm->max_memory_kib + SLACK_KIB) < 0)
+        return failed(b, "the hypervisor does not take the memory limit");
+    if (xc_set_paging_mempool_size(xc, b->domid, resources_paging_kib(b->vm) << KIB_SHIFT) < 0)
+        return errno == ENOMEM ? report_no_memory(b) : failed(b, "no memory for page tables");
+    if (xc_domain_claim_pages(xc, b->domid, pages) < 0)
+        return errno == ENOMEM ? report_no_memory(b) : failed(b, "the hypervisor does not reserve the memory");
+    return 0;
+}
+
+static int prepare(struct build *b)
+{
+    xc_interface *xc = b->hv->xc;
+    int port;
+
+    hv_forget(b->hv);
+    if (xc_cpuid_apply_policy(xc, b->domid, false, NULL, 0, true, false, false, NULL, NULL) < 0)
+        return failed(b, "the hypervisor does not take the CPUID policy");
+    if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_TIMER_MODE, HVMPTM_no_delay_for_missed_ticks) < 0)
+        return failed(b, "the hypervisor does not take the timer mode");
+    if ((port = xc_evtchn_alloc_unbound(xc, b->domid, 0)) < 0)
+        return failed(b, "no event channel for the store");
+    b->rings.store_port = port;
+    if ((port = xc_evtchn_alloc_unbound(xc, b->domid, 0)) < 0)
+        return failed(b, "no event channel for the console");
+    b->rings.console_port = port;
+    if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_STORE_EVTCHN, b->rings.store_port) < 0 ||
+        xc_hvm_param_set(xc, b->domid, HVM_PARAM_CONSOLE_EVTCHN, b->rings.console_port) < 0)
+        return failed(b, "the hypervisor does not take the guest's ports");
+    return resources_apply(b->hv, b->domid, b->vm);
+}
+
+/* RAM below the hole, and what does not fit there from 4 GiB up. */
+static void lay_out(struct build *b)
+{
+    struct xc_dom_image *dom = b->dom;
+    uint64_t bytes = b->vm->max_memory_kib << KIB_SHIFT;
+
+    dom->guest_domid = b->domid;
+    dom->max_vcpus = b->vm->max_vcpus;
+    dom->total_pages = dom->target_pages = bytes >> PAGE_SHIFT;
+    dom->device_model = false;
+    dom->mmio_start = HVM_BELOW_4G_MMIO_START;
+    dom->mmio_size = HVM_BELOW_4G_MMIO_LENGTH;
+    dom->lowmem_end = bytes < dom->mmio_start ? bytes : dom->mmio_start;
+    dom->highmem_end = bytes > dom->mmio_start ? (1ull << 32) + bytes - dom->mmio_start : 0;
+    dom->console_evtchn = b->rings.console_port;
+    dom->xenstore_evtchn = b->rings.store_port;
+
+    acpi_build(b->acpi, b->vm->max_vcpus);
+    dom->acpi_modules[0].data = b->acpi;
+    dom->acpi_modules[0].length = ACPI_SIZE;
+    dom->acpi_modules[0].guest_addr_out = ACPI_ADDRESS;
+}
+
+static int set_memory_map(struct build *b)
+{
+    const struct xc_dom_image *dom = b->dom;
+    struct e820entry map[] = {
+        { 0, dom->lowmem_end, E820_RAM },
+        { ACPI_ADDRESS, ACPI_SIZE, E820_ACPI },
+        { SPECIAL_START, X86_HVM_NR_SPECIAL_PAGES * XC_PAGE_SIZE, E820_RESERVED },
+        { 1ull << 32, dom->highmem_end ? dom->highmem_end - (1ull << 32) : 0, E820_RAM },
+    };
+    unsigned int entries = sizeof(map) / sizeof(map[0]) - !dom->highmem_end;
+
+    /* libxenguest puts its copy into the guest's start_info; the guest may also ask the hypervisor for it. */
+    b->dom->e820 = xc_dom_malloc(b->dom, sizeof(map));
+    if (!b->dom->e820)
+        return failed(b, "out of memory");
+    memcpy(b->dom->e820, map, sizeof(map));
+    b->dom->e820_entries = entries;
+    if (xc_domain_set_memory_map(b->hv->xc, b->domid, map, entries) < 0)
+        return failed(b, "the hypervisor does not take the memory map");
+    return 0;
+}
+
+static int load(struct build *b)
+{
+    struct xc_dom_image *dom = b->dom;
+    int rc;
+
+    lay_out(b);
+    hv_forget(b->hv);
+    errno = 0;
+    if (xc_dom_boot_mem_init(dom) != 0)
+        return errno == ENOMEM ? report_no_memory(b) : failed(b, "its memory cannot be populated");
+    rc = set_memory_map(b);
+    if (rc < 0)
+        return rc;
+    if (xc_dom_build_image(dom) != 0)
+        return failed(b, "kernel and ramdisk cannot be loaded");
+    if (xc_dom_boot_image(dom) != 0)
+        return failed(b, "the first vCPU cannot be set up");
+    if (xc_dom_gnttab_init(dom) != 0)
+        return failed(b, "the grants of store and console cannot be made");
+    /* What of the claim was not used goes back. */
+    if (xc_domain_claim_pages(b->hv->xc, b->domid, 0) < 0)
+        return failed(b, "the rest of the reservation cannot be given back");
+    b->rings.store_gfn = dom->xenstore_pfn;
+    b->rings.console_gfn = dom->console_pfn;
+    return 0;
+}
+
+static int introduce(struct build *b)
+{
+    int rc = nodes_write_rings(b->store, b->domid, &b->rings);
+
+    if (rc == 0 && !xs_introduce_domain(b->store, b->domid, b->rings.store_gfn, b->rings.store_port)) {
+        rc = -errno;
+        report_error("VM \"%s\": xenstored does not connect to the guest: %s: see its log", b->vm->name,
+                     strerror(errno));
+    }
+    return rc;
+}
+
+int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, uint32_t *domid)
+{
+    struct build b = { .hv = hv, .store = store, .vm = vm };
+    int rc;
+
+    uuid_unparse_lower(vm->uuid, b.uuid);
+    if ((rc = map_files(&b)) == 0 && (rc = parse_kernel(&b)) == 0 && (rc = check_fit(&b)) == 0 &&
+        (rc = check_free(&b)) == 0 && (rc = create_named(&b)) == 0 && (rc = reserve(&b)) == 0 &&
+        (rc = prepare(&b)) == 0 && (rc = load(&b)) == 0 && (rc = introduce(&b)) == 0)
+        *domid = b.domid;
+
+    /* libxenguest's mappings of the guest go first: a domain lives on while somebody maps its pages. */
+    if (b.dom)
+        xc_dom_release(b.dom);
+    image_unmap(&b.kernel);
+    image_unmap(&b.ramdisk);
+    if (rc < 0 && b.created)
+        domain_destroy(hv, store, b.domid, b.uuid);
+    return rc;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains as the hypervisor lists them (xen_domctl_getdomaininfo, xen/domctl.h), with their names from the store.
+ * Next to read: nodes.c, build.c.
+ */
+#include "domain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xen/sched.h>
+
+#include "cleave-schema.h"
+#include "nodes.h"
+#include "report.h"
+
+#define BATCH          64
+/* How long a destroyed domain may take to give its memory back: others must unmap their pages of it first. */
+#define DESTROY_MS     20000
+#define DESTROY_STEP   20
+
+static void describe(struct domain *domain, const xc_domaininfo_t *info)
+{
+    *domain = (struct domain){ .domid = info->domain, .info = *info };
+    uuid_unparse_lower(info->handle, domain->uuid);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct domain *left = a, *right = b;
+
+    return (left->domid > right->domid) - (left->domid < right->domid);
+}
+
+int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list)
+{
+    struct domain *domains = NULL;
+    uint32_t next = 0;
+    int count = 0, batch;
+
+    do {
+        xc_domaininfo_t info[BATCH];
+
+        hv_forget(hv);
+        batch = xc_domain_getinfolist(hv->xc, next, BATCH, info);
+        if (batch < 0) {
+            int error = errno;
+
+            free(domains);
+            report_error("the hypervisor does not list its domains: %s", hv_reason(hv, error));
+            return -error;
+        }
+        domains = realloc(domains, (count + batch + 1) * sizeof(*domains));
+        if (!domains)
+            return -ENOMEM;
+        for (int i = 0; i < batch; i++) {
+            describe(&domains[count], &info[i]);
+            if (store)
+                store_read_text(store, domains[count].name, DOMAIN_NAME_MAX, SCHEMA_NAME_PATH, info[i].domain);
+            next = info[i].domain + 1;
+            count++;
+        }
+    } while (batch == BATCH);
+    qsort(domains, count, sizeof(*domains), compare);
+    *list = domains;
+    return count;
+}
+
+int domain_get(struct hv *hv, uint32_t domid, struct domain *domain)
+{
+    xc_domaininfo_t info;
+
+    /* The call answers with the next domain when there is no such one. */
+    if (xc_domain_getinfolist(hv->xc, domid, 1, &info) != 1 || info.domain != domid)
+        return -ESRCH;
+    describe(domain, &info);
+    return 0;
+}
+
+int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain)
+{
+    bool number = *who && strspn(who, "0123456789") == strlen(who);
+    struct domain *list;
+    int count = domain_list(hv, store, &list);
+    int rc = -ESRCH;
+
+    if (count < 0)
+        return count;
+    for (int i = 0; i < count && rc < 0; i++) {
+        if (number ? list[i].domid != strtoul(who, NULL, 10) : strcmp(list[i].name, who) != 0)
+            continue;
+        *domain = list[i];
+        rc = 0;
+    }
+    free(list);
+    if (rc < 0)
+        report_error("no VM %s \"%s\": `cleave list` shows those that live", number ? "has the number" : "is named",
+                     who);
+    return rc;
+}
+
+int domain_find_guest(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain)
+{
+    int rc = domain_find(hv, store, who, domain);
+
+    if (rc == 0 && domain->domid == 0) {
+        report_error("domain 0 is the control domain itself: name a VM (`cleave list`)");
+        return -EPERM;
+    }
+    return rc;
+}
+
+bool domain_is_shut_down(const xc_domaininfo_t *info)
+{
+    return info->flags & XEN_DOMINF_shutdown;
+}
+
+unsigned int domain_shutdown_reason(const xc_domaininfo_t *info)
+{
+    return info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+}
+
+const char *domain_state(const xc_domaininfo_t *info)
+{
+    static const char *const reasons[] = {
+        [SHUTDOWN_poweroff] = "poweroff", [SHUTDOWN_reboot] = "reboot",     [SHUTDOWN_suspend] = "suspended",
+        [SHUTDOWN_crash] = "crashed",     [SHUTDOWN_watchdog] = "watchdog",
+    };
+
+    if (info->flags & XEN_DOMINF_dying)
+        return "dying";
+    if (domain_is_shut_down(info)) {
+        unsigned int reason = domain_shutdown_reason(info);
+
+        return reason < sizeof(reasons) / sizeof(reasons[0]) ? reasons[reason] : "shutdown";
+    }
+    if (info->flags & XEN_DOMINF_paused)
+        return "paused";
+    if (info->flags & XEN_DOMINF_running)
+        return "running";
+    return info->flags & XEN_DOMINF_blocked ? "blocked" : "ready";
+}
+
+/* Waits until the hypervisor has forgotten the domain. */
+static int await_end(struct hv *hv, uint32_t domid, const char *uuid)
+{
+    struct domain domain;
+
+    for (int waited = 0; waited < DESTROY_MS; waited += DESTROY_STEP) {
+        if (domain_get(hv, domid, &domain) < 0 || strcmp(domain.uuid, uuid) != 0)
+            return 0;
+        usleep(DESTROY_STEP * 1000);
+    }
+    report_error("domain %u ended but keeps %llu pages after %d s: a program still maps its memory", domid,
+                 (unsigned long long)domain.info.tot_pages, DESTROY_MS / 1000);
+    return -EBUSY;
+}
+
+int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
+{
+    struct domain domain;
+
+    hv_forget(hv);
+    if (domain_get(hv, domid, &domain) == 0 && strcmp(domain.uuid, uuid) == 0 &&
+        xc_domain_destroy(hv->xc, domid) < 0 && errno != ESRCH) {
+        int error = errno;
+
+        report_error("the hypervisor does not destroy domain %u: %s", domid, hv_reason(hv, error));
+        return -error;
+    }
+    nodes_remove(store, domid, uuid);
+    return await_end(hv, domid, uuid);
+}
+
+int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *domain, const char *wish)
+{
+    bool reboot = strcmp(wish, "reboot") == 0;
+    char feature[8];
+
+    if (domain->info.flags & XEN_DOMINF_paused) {
+        report_error("\"%s\" is paused and hears nothing: `cleave unpause %s` first, or `cleave destroy %s`",
+                     domain->name, domain->name, domain->name);
+        return -EAGAIN;
+    }
+    store_read_text(store, feature, sizeof(feature), reboot ? SCHEMA_CONTROL_REBOOT_PATH : SCHEMA_CONTROL_POWEROFF_PATH,
+                    domain->domid);
+    if (strcmp(feature, "1") != 0) {
+        report_error("\"%s\" has not said that it listens to %s requests (it boots still, or it has no Xen drivers): "
+                     "wait, or `cleave destroy %s`", domain->name, wish, domain->name);
+        return -EOPNOTSUPP;
+    }
+    hv_forget(hv);
+    if (!store_write(store, XBT_NULL, wish, SCHEMA_CONTROL_SHUTDOWN_PATH, domain->domid)) {
+        report_error("the store does not take the request for \"%s\": %s", domain->name, strerror(errno));
+        return -EIO;
+    }
+    return 0;
+}

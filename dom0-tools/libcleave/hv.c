@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening the hypervisor, and catching what libxenctrl and libxenguest log: they print several lines a failure, of which
+ * the first is the cause. It goes behind our own message instead (report.h). Next to read: store.c.
+ */
+#include "hv.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+
+static void keep_message(struct xentoollog_logger *logger, xentoollog_level level, int error, const char *context,
+                         const char *format, va_list args)
+{
+    struct hv *hv = (struct hv *)((char *)logger - offsetof(struct hv, logger));
+    int length;
+
+    (void)context;
+    if (level < XTL_ERROR || hv->detail[0])
+        return;
+    length = vsnprintf(hv->detail, sizeof(hv->detail), format, args);
+    if (error > 0 && length >= 0 && (size_t)length < sizeof(hv->detail))
+        snprintf(hv->detail + length, sizeof(hv->detail) - length, ": %s", strerror(error));
+    hv->detail[strcspn(hv->detail, "\n")] = '\0';
+}
+
+/* Why there is no way to the hypervisor. */
+static int report_no_hypervisor(int error)
+{
+    if (geteuid() != 0)
+        report_error("only root may talk to the hypervisor, and this is user %u: use sudo", geteuid());
+    else if (access("/proc/xen/privcmd", F_OK) != 0 && access("/dev/xen/privcmd", F_OK) != 0)
+        report_error("no hypervisor: /proc/xen/privcmd is missing: this is not a control domain under Cleave or Xen, "
+                     "or xenfs is not mounted (mount -t xenfs xenfs /proc/xen)");
+    else
+        report_error("the hypervisor cannot be opened: %s: the kernel module xen-privcmd must be loaded",
+                     strerror(error));
+    return -error;
+}
+
+int hv_open(struct hv *hv)
+{
+    *hv = (struct hv){ .logger.vmessage = keep_message };
+    errno = ENODEV;
+    hv->xc = xc_interface_open(&hv->logger, &hv->logger, 0);
+    return hv->xc ? 0 : report_no_hypervisor(errno ? errno : ENODEV);
+}
+
+void hv_close(struct hv *hv)
+{
+    if (hv->xc)
+        xc_interface_close(hv->xc);
+    hv->xc = NULL;
+}
+
+void hv_forget(struct hv *hv)
+{
+    hv->detail[0] = '\0';
+}
+
+const char *hv_reason(struct hv *hv, int error)
+{
+    return hv->detail[0] ? hv->detail : strerror(error);
+}
+
+int hv_physinfo(struct hv *hv, xc_physinfo_t *info)
+{
+    memset(info, 0, sizeof(*info));
+    hv_forget(hv);
+    if (xc_physinfo(hv->xc, info) == 0)
+        return 0;
+
+    int error = errno;
+
+    if (error == EACCES)
+        report_error("the hypervisor speaks another version of the control interface than this tool "
+                     "(0x%x): use the tools that belong to it", XEN_SYSCTL_INTERFACE_VERSION);
+    else
+        report_error("the hypervisor does not describe the machine: %s", hv_reason(hv, error));
+    return -error;
+}
+
+int hv_memory(struct hv *hv, struct hv_memory *memory)
+{
+    xc_physinfo_t info;
+    int rc = hv_physinfo(hv, &info);
+
+    if (rc < 0)
+        return rc;
+    memory->total = info.total_pages * HV_PAGE_KIB;
+    memory->free = (info.free_pages + info.scrub_pages) * HV_PAGE_KIB;
+    memory->claimed = info.outstanding_pages * HV_PAGE_KIB;
+    return 0;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The watcher: one small process for each VM, as xl has it. It sleeps on xenstored's watch @releaseDomain, which fires
+ * when any domain ends, looks at its own, and does what on_poweroff, on_reboot and on_crash say. A VM that reboots gets a
+ * new domain, built from the file as it was read at first. It ends when the VM is destroyed, by whomever.
+ * Next to read: build.c, domain.c.
+ */
+#define _GNU_SOURCE
+#include "life.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <xen/sched.h>
+
+#include "build.h"
+#include "report.h"
+
+#define LOG_FOLDER "/var/log/cleave"
+/* A VM that crashes sooner after its start is not started again: it would go on for ever. */
+#define CRASH_LOOP_S 5
+
+struct life {
+    struct hv hv;
+    struct xs_handle *store;
+    const struct vmfile *vm;
+    uint32_t domid;
+    char uuid[UUID_STR_LEN];
+    time_t started;
+};
+
+static void __attribute__((format(printf, 2, 3))) note(const struct life *life, const char *format, ...)
+{
+    char stamp[32];
+    time_t now = time(NULL);
+    va_list args;
+
+    strftime(stamp, sizeof(stamp), "%F %T", localtime(&now));
+    fprintf(stderr, "%s domain %u: ", stamp, life->domid);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+static void life_close(struct life *life)
+{
+    xs_close(life->store);
+    hv_close(&life->hv);
+}
+
+static int life_open(struct life *life, const struct vmfile *vm, uint32_t domid)
+{
+    int rc = hv_open(&life->hv);
+
+    life->vm = vm;
+    life->domid = domid;
+    life->started = time(NULL);
+    life->store = NULL;
+    uuid_unparse_lower(vm->uuid, life->uuid);
+    if (rc < 0)
+        return rc;
+    life->store = store_open();
+    if (life->store && xs_watch(life->store, "@releaseDomain", "life"))
+        return 0;
+    report_error("VM \"%s\": xenstored does not tell when domains end: %s", vm->name, strerror(errno));
+    life_close(life);
+    return -EIO;
+}
+
+/* Waits until the domain has ended. Its reason, or -ESRCH when it is gone altogether, or another negative errno. */
+static int await_end(struct life *life)
+{
+    for (;;) {
+        struct domain domain;
+        unsigned int count;
+        char **event;
+
+        if (domain_get(&life->hv, life->domid, &domain) < 0 || strcmp(domain.uuid, life->uuid) != 0 ||
+            domain.info.flags & XEN_DOMINF_dying)
+            return -ESRCH;
+        if (domain_is_shut_down(&domain.info) && domain_shutdown_reason(&domain.info) != SHUTDOWN_suspend)
+            return domain_shutdown_reason(&domain.info);
+        event = xs_read_watch(life->store, &count);
+        if (!event) {
+            report_error("VM \"%s\": xenstored went away: nobody watches this VM any more", life->vm->name);
+            return -EIO;
+        }
+        free(event);
+    }
+}
+
+static enum vmfile_action choose(const struct life *life, int reason)
+{
+    const struct vmfile *vm = life->vm;
+    enum vmfile_action action = reason == SHUTDOWN_poweroff ? vm->on_poweroff
+                              : reason == SHUTDOWN_reboot   ? vm->on_reboot
+                                                            : vm->on_crash;
+
+    if (reason != SHUTDOWN_reboot && action == VMFILE_RESTART && time(NULL) - life->started < CRASH_LOOP_S) {
+        note(life, "ended %ld s after its start: destroyed instead of started again",
+             (long)(time(NULL) - life->started));
+        return VMFILE_DESTROY;
+    }
+    return action;
+}
+
+static int start(struct life *life)
+{
+    hv_forget(&life->hv);
+    if (xc_domain_unpause(life->hv.xc, life->domid) < 0) {
+        int error = errno;
+
+        report_error("VM \"%s\": the hypervisor does not let it run: %s", life->vm->name, hv_reason(&life->hv, error));
+        domain_destroy(&life->hv, life->store, life->domid, life->uuid);
+        return -error;
+    }
+    life->started = time(NULL);
+    return 0;
+}
+
+static int restart(struct life *life)
+{
+    int rc = domain_destroy(&life->hv, life->store, life->domid, life->uuid);
+
+    if (rc == 0)
+        rc = build_vm(&life->hv, life->store, life->vm, &life->domid);
+    if (rc == 0)
+        rc = start(life);
+    if (rc == 0)
+        note(life, "started again");
+    return rc;
+}
+
+/* From end to end of the VM's domains. */
+static int live(struct life *life)
+{
+    static const char *const reasons[] = {
+        [SHUTDOWN_poweroff] = "powered off", [SHUTDOWN_reboot] = "asks for a reboot", [SHUTDOWN_crash] = "crashed",
+        [SHUTDOWN_watchdog] = "was ended by its watchdog",
+    };
+    int rc = 0;
+
+    while (rc == 0) {
+        int reason = await_end(life);
+
+        report_begin();
+        if (reason == -ESRCH) {
+            note(life, "destroyed");
+            return 0;
+        }
+        if (reason < 0)
+            return reason;
+        note(life, "%s", reason < (int)(sizeof(reasons) / sizeof(reasons[0])) && reasons[reason] ? reasons[reason]
+                                                                                                 : "ended");
+        switch (choose(life, reason)) {
+        case VMFILE_PRESERVE:
+            note(life, "preserved as it is: `cleave destroy %s` when it is no longer wanted", life->vm->name);
+            return 0;
+        case VMFILE_DESTROY:
+            rc = domain_destroy(&life->hv, life->store, life->domid, life->uuid);
+            note(life, rc == 0 ? "destroyed" : "could not be destroyed");
+            return rc;
+        case VMFILE_RESTART:
+            rc = restart(life);
+            break;
+        }
+    }
+    return rc;
+}
+
+int life_run(const struct vmfile *vm, uint32_t domid, bool paused)
+{
+    struct life life;
+    int rc = life_open(&life, vm, domid);
+
+    if (rc < 0)
+        return rc;
+    rc = paused ? 0 : start(&life);
+    if (rc == 0)
+        rc = live(&life);
+    life_close(&life);
+    return rc;
+}
+
+/* Away from the terminal, with the log as the only place to write to. */
+static bool detach(const char *name)
+{
+    char path[sizeof(LOG_FOLDER) + DOMAIN_NAME_MAX + 8];
+    int null = open("/dev/null", O_RDWR);
+    int log;
+
+    mkdir(LOG_FOLDER, 0755);
+    snprintf(path, sizeof(path), LOG_FOLDER "/%s.log", name);
+    log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    if (log < 0) {
+        report_warning("%s: %s: the VM's watcher keeps no log", path, strerror(errno));
+        log = dup(null);
+    }
+    if (null < 0 || log < 0 || setsid() < 0 || chdir("/") < 0)
+        return false;
+    return dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(log, 2) == 2;
+}
+
+/* The child of life_watch: says over ready that it watches, then lives with the VM. */
+static void __attribute__((noreturn)) watcher(const struct vmfile *vm, uint32_t domid, int ready)
+{
+    struct life life;
+    int rc = life_open(&life, vm, domid);
+
+    if (rc < 0 || !detach(vm->name))
+        _exit(1);
+    note(&life, "VM \"%s\" is watched", vm->name);
+    if (write(ready, "", 1) != 1)
+        _exit(1);
+    close(ready);
+    rc = live(&life);
+    life_close(&life);
+    _exit(rc < 0);
+}
+
+int life_watch(const struct vmfile *vm, uint32_t domid)
+{
+    int ready[2];
+    pid_t child;
+    char byte;
+    int rc;
+
+    if (pipe2(ready, O_CLOEXEC) < 0 || (child = fork()) < 0) {
+        rc = -errno;
+        report_error("VM \"%s\": no process to watch it: %s", vm->name, strerror(errno));
+        return rc;
+    }
+    if (child == 0) {
+        close(ready[0]);
+        watcher(vm, domid, ready[1]);
+    }
+    close(ready[1]);
+    rc = read(ready[0], &byte, 1) == 1 ? 0 : -EIO;
+    close(ready[0]);
+    if (rc < 0)
+        report_error("VM \"%s\": the process that is to watch it does not start", vm->name);
+    return rc;
+}

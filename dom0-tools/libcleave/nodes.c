@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The nodes of a VM are the ones that xl writes, so that `xl list`, `xl console` and `xl destroy` know a VM of ours, and
+ * stock guests find what they look for. A new node inherits its folder's owner (dom0) and readers (the guest); only
+ * the nodes that the guest writes are made over to it. Paths: xenstore-schema/schema.txt. Next to read: build.c.
+ */
+#include "nodes.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "cleave-schema.h"
+#include "report.h"
+
+/* xenconsoled keeps this much of a guest's output while nobody reads it. */
+#define CONSOLE_LIMIT "1048576"
+
+/* One transaction; writing goes on after a failure, and its end reports it. */
+struct batch {
+    struct xs_handle *store;
+    xs_transaction_t id;
+    uint32_t domid;
+    int error;
+};
+
+/* Who owns a node and who may read it besides. */
+enum owner { INHERITED, DOM0_FOR_GUEST, GUEST, GUEST_FOR_DOM0 };
+
+static void set_owner(struct batch *batch, enum owner owner, const char *path)
+{
+    struct xs_permissions permissions[2] = { { .perms = XS_PERM_NONE }, { .perms = XS_PERM_READ } };
+    bool guest = owner != DOM0_FOR_GUEST;
+
+    permissions[0].id = guest ? batch->domid : 0;
+    permissions[1].id = guest ? 0 : batch->domid;
+    if (!xs_set_permissions(batch->store, batch->id, path, permissions, owner == GUEST ? 1 : 2))
+        batch->error = errno;
+}
+
+static void __attribute__((format(printf, 4, 5)))
+put(struct batch *batch, enum owner owner, const char *value, const char *pattern, ...)
+{
+    char path[XENSTORE_ABS_PATH_MAX];
+    va_list args;
+
+    if (batch->error)
+        return;
+    va_start(args, pattern);
+    vsnprintf(path, sizeof(path), pattern, args);
+    va_end(args);
+    if (!xs_write(batch->store, batch->id, path, value, strlen(value)))
+        batch->error = errno;
+    else if (owner != INHERITED)
+        set_owner(batch, owner, path);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+put_number(struct batch *batch, unsigned long long number, const char *pattern, ...)
+{
+    char path[XENSTORE_ABS_PATH_MAX], value[24];
+    va_list args;
+
+    va_start(args, pattern);
+    vsnprintf(path, sizeof(path), pattern, args);
+    va_end(args);
+    snprintf(value, sizeof(value), "%llu", number);
+    put(batch, INHERITED, value, "%s", path);
+}
+
+static void put_vm_home(struct batch *batch, const struct nodes_identity *vm)
+{
+    char home[64], time[32];
+    struct timeval now;
+
+    gettimeofday(&now, NULL);
+    snprintf(time, sizeof(time), "%lld.%02d", (long long)now.tv_sec, (int)(now.tv_usec / 10000));
+    snprintf(home, sizeof(home), SCHEMA_VM_HOME_PATH, vm->uuid);
+    put(batch, DOM0_FOR_GUEST, "", "%s", home);
+    put(batch, INHERITED, vm->name, SCHEMA_VM_NAME_PATH, vm->uuid);
+    put(batch, INHERITED, vm->uuid, SCHEMA_VM_UUID_PATH, vm->uuid);
+    put(batch, INHERITED, time, SCHEMA_VM_START_TIME_PATH, vm->uuid);
+    put(batch, INHERITED, home, SCHEMA_VM_PATH, vm->domid);
+}
+
+static void put_resources(struct batch *batch, const struct nodes_identity *vm)
+{
+    for (unsigned int cpu = 0; cpu < vm->max_vcpus; cpu++)
+        put(batch, INHERITED, cpu < vm->vcpus ? "online" : "offline", SCHEMA_CPU_AVAILABILITY_PATH, vm->domid, cpu);
+    put_number(batch, vm->max_memory_kib, SCHEMA_MEMORY_STATIC_MAX_PATH, vm->domid);
+    put_number(batch, vm->memory_kib, SCHEMA_MEMORY_TARGET_PATH, vm->domid);
+    put_number(batch, 0, SCHEMA_MEMORY_VIDEORAM_PATH, vm->domid);
+}
+
+/* The nodes that the guest will write; it could not make them in folders that are dom0's. */
+static void put_guest_nodes(struct batch *batch, uint32_t domid)
+{
+    put(batch, GUEST, "", SCHEMA_CONTROL_SHUTDOWN_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_CONTROL_POWEROFF_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_CONTROL_REBOOT_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_CONTROL_SUSPEND_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_CONTROL_SYSRQ_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_DEVICE_SUSPEND_PORT_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_DATA_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_DRIVERS_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_FEATURE_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_ATTR_PATH, domid);
+    put(batch, GUEST, "", SCHEMA_ERROR_PATH, domid);
+    put(batch, INHERITED, "1", SCHEMA_CONTROL_MP_SUSPEND_PATH, domid);
+    put(batch, INHERITED, "1", SCHEMA_CONTROL_RESET_WATCHES_PATH, domid);
+}
+
+static void put_identity(struct batch *batch, const void *data)
+{
+    const struct nodes_identity *vm = data;
+
+    put(batch, DOM0_FOR_GUEST, "", SCHEMA_DOMAIN_PATH, vm->domid);
+    put_vm_home(batch, vm);
+    put(batch, INHERITED, vm->name, SCHEMA_NAME_PATH, vm->domid);
+    put_number(batch, vm->domid, SCHEMA_DOMID_PATH, vm->domid);
+    put_resources(batch, vm);
+    put_guest_nodes(batch, vm->domid);
+    put(batch, INHERITED, "pvh", SCHEMA_LIBXL_TYPE_PATH, vm->domid);
+    put(batch, INHERITED, "qemu_xen", SCHEMA_LIBXL_DM_VERSION_PATH, vm->domid);
+}
+
+static void put_console_backend(struct batch *batch)
+{
+    uint32_t domid = batch->domid;
+    char frontend[64], backend[64];
+
+    snprintf(frontend, sizeof(frontend), SCHEMA_CONSOLE_PATH, domid);
+    snprintf(backend, sizeof(backend), SCHEMA_BACKEND_CONSOLE_PATH, 0, domid, 0);
+    put(batch, DOM0_FOR_GUEST, "", "%s", backend);
+    put(batch, INHERITED, frontend, SCHEMA_BACKEND_CONSOLE_FRONTEND_PATH, 0, domid, 0);
+    put_number(batch, domid, SCHEMA_BACKEND_CONSOLE_FRONTEND_ID_PATH, 0, domid, 0);
+    put(batch, INHERITED, "1", SCHEMA_BACKEND_CONSOLE_ONLINE_PATH, 0, domid, 0);
+    put(batch, INHERITED, "1", SCHEMA_BACKEND_CONSOLE_STATE_PATH, 0, domid, 0);
+    put(batch, INHERITED, "vt100", SCHEMA_BACKEND_CONSOLE_PROTOCOL_PATH, 0, domid, 0);
+
+    put(batch, INHERITED, frontend, SCHEMA_LIBXL_CONSOLE_FRONTEND_PATH, domid, 0);
+    put(batch, INHERITED, backend, SCHEMA_LIBXL_CONSOLE_BACKEND_PATH, domid, 0);
+    put_number(batch, domid, SCHEMA_LIBXL_CONSOLE_FRONTEND_ID_PATH, domid, 0);
+    put(batch, INHERITED, "1", SCHEMA_LIBXL_CONSOLE_ONLINE_PATH, domid, 0);
+    put(batch, INHERITED, "1", SCHEMA_LIBXL_CONSOLE_STATE_PATH, domid, 0);
+    put(batch, INHERITED, "vt100", SCHEMA_LIBXL_CONSOLE_PROTOCOL_PATH, domid, 0);
+    put(batch, INHERITED, backend, SCHEMA_CONSOLE_BACKEND_PATH, domid);
+}
+
+static void put_rings(struct batch *batch, const void *data)
+{
+    const struct nodes_rings *rings = data;
+    uint32_t domid = batch->domid;
+
+    put_number(batch, rings->store_port, SCHEMA_STORE_PORT_PATH, domid);
+    put_number(batch, rings->store_gfn, SCHEMA_STORE_RING_REF_PATH, domid);
+    put_console_backend(batch);
+    put(batch, GUEST_FOR_DOM0, "0", SCHEMA_CONSOLE_BACKEND_ID_PATH, domid);
+    put(batch, INHERITED, CONSOLE_LIMIT, SCHEMA_CONSOLE_LIMIT_PATH, domid);
+    put(batch, INHERITED, "xenconsoled", SCHEMA_CONSOLE_TYPE_PATH, domid);
+    put(batch, INHERITED, "pty", SCHEMA_CONSOLE_OUTPUT_PATH, domid);
+    put(batch, INHERITED, "", SCHEMA_CONSOLE_TTY_PATH, domid);
+    put_number(batch, rings->console_port, SCHEMA_CONSOLE_PORT_PATH, domid);
+    put_number(batch, rings->console_gfn, SCHEMA_CONSOLE_RING_REF_PATH, domid);
+}
+
+/* Runs write in a transaction, again as long as somebody else's change came in between. */
+static int commit(struct xs_handle *store, uint32_t domid, void (*write)(struct batch *, const void *),
+                  const void *data)
+{
+    struct batch batch;
+
+    do {
+        batch = (struct batch){ .store = store, .domid = domid };
+        batch.id = xs_transaction_start(store);
+        if (batch.id == XBT_NULL)
+            batch.error = errno;
+        else {
+            write(&batch, data);
+            if (!xs_transaction_end(store, batch.id, batch.error != 0) && !batch.error)
+                batch.error = errno;
+        }
+    } while (batch.error == EAGAIN);
+    if (batch.error)
+        report_error("the store does not take the nodes of domain %u: %s: see xenstored's log", domid,
+                     strerror(batch.error));
+    return -batch.error;
+}
+
+int nodes_write_identity(struct xs_handle *store, const struct nodes_identity *identity)
+{
+    return commit(store, identity->domid, put_identity, identity);
+}
+
+int nodes_write_rings(struct xs_handle *store, uint32_t domid, const struct nodes_rings *rings)
+{
+    return commit(store, domid, put_rings, rings);
+}
+
+void nodes_remove(struct xs_handle *store, uint32_t domid, const char *uuid)
+{
+    store_remove(store, SCHEMA_VM_HOME_PATH, uuid);
+    store_remove(store, SCHEMA_BACKEND_CONSOLE_OF_PATH, 0, domid);
+    store_remove(store, SCHEMA_LIBXL_DOMAIN_PATH, domid);
+    store_remove(store, SCHEMA_DOMAIN_PATH, domid);
+}

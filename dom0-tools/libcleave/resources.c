@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPUs and weight of a VM, and the size of Xen's pool for its page tables. Next to read: build.c.
+ */
+#include "resources.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+
+#define KIB_PER_MIB 1024
+
+/*
+ * 1 MiB a vCPU and 8 KiB for each MiB of RAM, which is what xl asks for: enough for page tables of 4 KiB pages
+ * throughout.
+ */
+uint64_t resources_paging_kib(const struct vmfile *vm)
+{
+    uint64_t kib = vm->max_vcpus * KIB_PER_MIB + vm->max_memory_kib / KIB_PER_MIB * 8;
+
+    return (kib + KIB_PER_MIB - 1) / KIB_PER_MIB * KIB_PER_MIB;
+}
+
+static int pin(struct hv *hv, uint32_t domid, const struct vmfile *vm)
+{
+    xc_cpumap_t map = xc_cpumap_alloc(hv->xc);
+    int cpus = xc_get_max_cpus(hv->xc), chosen = 0;
+    int rc = 0;
+
+    if (!map || cpus < 0) {
+        report_error("VM \"%s\": the machine's CPUs cannot be counted: %s", vm->name, hv_reason(hv, errno));
+        free(map);
+        return -EIO;
+    }
+    for (int cpu = 0; cpu < cpus && cpu < VMFILE_CPUS_MAX; cpu++) {
+        if (vm->cpus[cpu / 8] & 1u << cpu % 8) {
+            map[cpu / 8] |= 1u << cpu % 8;
+            chosen++;
+        }
+    }
+    if (!chosen) {
+        report_error("VM \"%s\": cpus names none of the machine's %d CPUs (0 to %d)", vm->name, cpus, cpus - 1);
+        rc = -EINVAL;
+    }
+    for (unsigned int vcpu = 0; rc == 0 && vcpu < vm->max_vcpus; vcpu++) {
+        if (xc_vcpu_setaffinity(hv->xc, domid, vcpu, map, NULL, XEN_VCPUAFFINITY_HARD) < 0) {
+            rc = -errno;
+            report_error("VM \"%s\": vCPU %u cannot be bound to cpus: %s", vm->name, vcpu, hv_reason(hv, -rc));
+        }
+    }
+    free(map);
+    return rc;
+}
+
+static int set_weight(struct hv *hv, uint32_t domid, const struct vmfile *vm)
+{
+    struct xen_domctl_sched_credit2 credit2 = { .weight = vm->weight };
+    struct xen_domctl_sched_credit credit = { .weight = vm->weight };
+    int scheduler = -1, rc = -1;
+
+    errno = EOPNOTSUPP;
+    if (xc_sched_id(hv->xc, &scheduler) == 0) {
+        if (scheduler == XEN_SCHEDULER_CREDIT2 && xc_sched_credit2_domain_get(hv->xc, domid, &credit2) == 0) {
+            credit2.weight = vm->weight;
+            rc = xc_sched_credit2_domain_set(hv->xc, domid, &credit2);
+        } else if (scheduler == XEN_SCHEDULER_CREDIT && xc_sched_credit_domain_get(hv->xc, domid, &credit) == 0) {
+            credit.weight = vm->weight;
+            rc = xc_sched_credit_domain_set(hv->xc, domid, &credit);
+        }
+    }
+    if (rc == 0)
+        return 0;
+    report_error("VM \"%s\": cpu_weight = %u is not taken by the scheduler (number %d): %s", vm->name, vm->weight,
+                 scheduler, hv_reason(hv, errno));
+    return -EOPNOTSUPP;
+}
+
+int resources_apply(struct hv *hv, uint32_t domid, const struct vmfile *vm)
+{
+    int rc = 0;
+
+    hv_forget(hv);
+    if (vm->pinned)
+        rc = pin(hv, domid, vm);
+    if (rc == 0 && vm->weight)
+        rc = set_weight(hv, domid, vm);
+    return rc;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VM files: the syntax is libxlutil's, and every key that is understood has xl's name and meaning (xl.cfg(5)).
+ * libxlutil parses but cannot list the keys of a file, so vmkeys.c looks for those itself, to warn about the ones that
+ * would silently do nothing. Next to read: vmkeys.c, build.c.
+ */
+#define _GNU_SOURCE
+#include "vmfile.h"
+
+#include <errno.h>
+#include <libxlutil.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "report.h"
+#include "vmkeys.h"
+
+#define FILE_MAX_BYTES (1 << 20)
+#define KIB_PER_MIB    1024
+
+struct reader {
+    const char *path;
+    XLU_Config *config;
+};
+
+/* The file's text with the settings behind it, which the caller frees; NULL after an error line. */
+static char *read_text(const char *path, char *const *settings, int setting_count)
+{
+    char buffer[4096], *text = NULL;
+    size_t length = 0, part;
+    struct stat st;
+    FILE *in = fopen(path, "re");
+    FILE *out = open_memstream(&text, &length);
+
+    if (!in || !out || fstat(fileno(in), &st) < 0) {
+        report_error("VM file %s: %s", path, strerror(errno));
+        goto fail;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
+        report_error("VM file %s: %s", path, S_ISREG(st.st_mode) ? "larger than 1 MiB: this is no VM file"
+                                                                 : "not a plain file");
+        goto fail;
+    }
+    while ((part = fread(buffer, 1, sizeof(buffer), in)) > 0)
+        fwrite(buffer, 1, part, out);
+    for (int i = 0; i < setting_count; i++)
+        fprintf(out, "\n%s", settings[i]);
+    fputc('\n', out);
+    fclose(in);
+    fclose(out);
+    if (memchr(text, '\0', length)) {
+        report_error("VM file %s: contains zero bytes: this is no text", path);
+        free(text);
+        text = NULL;
+    }
+    return text;
+fail:
+    if (in)
+        fclose(in);
+    if (out)
+        fclose(out);
+    free(text);
+    return NULL;
+}
+
+/* Parses text; libxlutil's own words about an error become ours. */
+static XLU_Config *parse(const char *path, const char *text)
+{
+    char *words = NULL;
+    size_t length = 0;
+    FILE *report = open_memstream(&words, &length);
+    XLU_Config *config = report ? xlu_cfg_init(report, path) : NULL;
+    bool failed = !config || xlu_cfg_readdata(config, text, strlen(text)) != 0;
+
+    if (report)
+        fclose(report);
+    if (failed) {
+        words[strcspn(words, "\n")] = '\0';
+        report_error("VM file %s is not in xl.cfg syntax: %s", path, *words ? words : "unreadable");
+    }
+    free(words);
+    if (failed && config)
+        xlu_cfg_destroy(config);
+    return failed ? NULL : config;
+}
+
+/* The text of a key, or fallback where it is absent; NULL after an error line. */
+static const char *text_of(const struct reader *reader, const char *key, const char *fallback)
+{
+    const char *value;
+    int error = xlu_cfg_get_string(reader->config, key, &value, 1);
+
+    if (error == ESRCH)
+        return fallback;
+    if (error == 0)
+        return value;
+    report_error("VM file %s: %s must be a text: %s = \"...\"", reader->path, key, key);
+    return NULL;
+}
+
+static int number_of(const struct reader *reader, const char *key, long min, long max, long fallback, long *value)
+{
+    int error = xlu_cfg_get_long(reader->config, key, value, 1);
+
+    if (error == ESRCH) {
+        *value = fallback;
+        return 0;
+    }
+    if (error == 0 && *value >= min && *value <= max)
+        return 0;
+    if (error == 0)
+        report_error("VM file %s: %s = %ld: must be from %ld to %ld", reader->path, key, *value, min, max);
+    else
+        report_error("VM file %s: %s must be a number: %s = %ld", reader->path, key, key, min);
+    return -EINVAL;
+}
+
+static int read_type(const struct reader *reader)
+{
+    const char *type = text_of(reader, "type", "");
+
+    if (!type)
+        return -EINVAL;
+    if (strcmp(type, "pvh") == 0)
+        return 0;
+    if (!*type)
+        report_error("VM file %s: no type, which would mean a PV guest; only PVH guests run here: add type = \"pvh\"",
+                     reader->path);
+    else
+        report_error("VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"", reader->path, type);
+    return -EINVAL;
+}
+
+/* A name goes into paths and tables; a number would be taken for a domain's number. */
+static int read_name(const struct reader *reader, struct vmfile *vm)
+{
+    const char *name = text_of(reader, "name", "");
+
+    if (!name)
+        return -EINVAL;
+    if (!*name)
+        report_error("VM file %s: no name: add name = \"...\"", reader->path);
+    else if (strlen(name) >= DOMAIN_NAME_MAX)
+        report_error("VM file %s: the name has %zu characters: at most %d", reader->path, strlen(name),
+                     DOMAIN_NAME_MAX - 1);
+    else if (strspn(name, "0123456789") == strlen(name))
+        report_error("VM file %s: name = \"%s\": a name of digits only would be taken for a domain's number",
+                     reader->path, name);
+    else if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@") != strlen(name))
+        report_error("VM file %s: name = \"%s\": letters, digits and _-.+:@ only", reader->path, name);
+    else {
+        strcpy(vm->name, name);
+        return 0;
+    }
+    return -EINVAL;
+}
+
+static int read_uuid(const struct reader *reader, struct vmfile *vm)
+{
+    const char *uuid = text_of(reader, "uuid", "");
+
+    if (!uuid)
+        return -EINVAL;
+    if (!*uuid) {
+        uuid_generate(vm->uuid);
+        return 0;
+    }
+    if (uuid_parse(uuid, vm->uuid) == 0)
+        return 0;
+    report_error("VM file %s: uuid = \"%s\": must have the form of uuidgen's output", reader->path, uuid);
+    return -EINVAL;
+}
+
+static int read_sizes(const struct reader *reader, struct vmfile *vm)
+{
+    long memory, max_memory, vcpus, max_vcpus;
+
+    if (number_of(reader, "memory", 1, LONG_MAX / KIB_PER_MIB, 0, &memory) < 0)
+        return -EINVAL;
+    if (!memory) {
+        report_error("VM file %s: no memory: add memory = MiB", reader->path);
+        return -EINVAL;
+    }
+    if (number_of(reader, "maxmem", memory, LONG_MAX / KIB_PER_MIB, memory, &max_memory) < 0 ||
+        number_of(reader, "vcpus", 1, VMFILE_VCPUS_MAX, 1, &vcpus) < 0 ||
+        number_of(reader, "maxvcpus", vcpus, VMFILE_VCPUS_MAX, vcpus, &max_vcpus) < 0)
+        return -EINVAL;
+    vm->memory_kib = (uint64_t)memory * KIB_PER_MIB;
+    vm->max_memory_kib = (uint64_t)max_memory * KIB_PER_MIB;
+    vm->vcpus = vcpus;
+    vm->max_vcpus = max_vcpus;
+    return 0;
+}
+
+static int read_boot(const struct reader *reader, struct vmfile *vm)
+{
+    const char *kernel = text_of(reader, "kernel", "");
+    const char *ramdisk = text_of(reader, "ramdisk", "");
+    const char *cmdline = text_of(reader, "cmdline", "");
+    const char *root = text_of(reader, "root", "");
+    const char *extra = text_of(reader, "extra", "");
+
+    if (!kernel || !ramdisk || !cmdline || !root || !extra)
+        return -EINVAL;
+    if (!*kernel) {
+        report_error("VM file %s: no kernel: add kernel = \"/path/of/a/PVH/kernel\"", reader->path);
+        return -EINVAL;
+    }
+    vm->kernel = strdup(kernel);
+    vm->ramdisk = *ramdisk ? strdup(ramdisk) : NULL;
+    if (*cmdline) {
+        if (*root || *extra)
+            report_warning("VM file %s: root and extra do nothing beside cmdline", reader->path);
+        vm->cmdline = strdup(cmdline);
+    } else if (asprintf(&vm->cmdline, "%s%s%s%s", *root ? "root=" : "", root, *root && *extra ? " " : "", extra) < 0) {
+        vm->cmdline = NULL;
+    }
+    return vm->kernel && vm->cmdline ? 0 : -ENOMEM;
+}
+
+static int read_action(const struct reader *reader, const char *key, enum vmfile_action fallback,
+                       enum vmfile_action *action)
+{
+    static const char *const words[] = {
+        [VMFILE_DESTROY] = "destroy", [VMFILE_RESTART] = "restart", [VMFILE_PRESERVE] = "preserve",
+    };
+    const char *text = text_of(reader, key, words[fallback]);
+
+    if (!text)
+        return -EINVAL;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *action = i;
+            return 0;
+        }
+    }
+    report_error("VM file %s: %s = \"%s\": there are destroy, restart and preserve", reader->path, key, text);
+    return -EINVAL;
+}
+
+/* cpus = "all", or "0-3,^2,5" as xl has it: ranges, numbers and exclusions. */
+static int read_cpus(const struct reader *reader, struct vmfile *vm)
+{
+    const char *text = text_of(reader, "cpus", "all");
+    char range[64];
+    int used;
+
+    if (!text)
+        return -EINVAL;
+    vm->pinned = strcmp(text, "all") != 0;
+    for (const char *at = text; vm->pinned && *at; at += used + (at[used] == ',')) {
+        unsigned int first, last;
+        bool exclude = *at == '^';
+        int parts;
+
+        used = strcspn(at, ",");
+        snprintf(range, sizeof(range), "%.*s", used, at + exclude);
+        range[used - exclude < (int)sizeof(range) ? used - exclude : 0] = '\0';
+        parts = sscanf(range, "%u-%u", &first, &last);
+        if (parts == 1)
+            last = first;
+        if (parts < 1 || last < first || last >= VMFILE_CPUS_MAX) {
+            report_error("VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers below %d", reader->path,
+                         text, VMFILE_CPUS_MAX);
+            return -EINVAL;
+        }
+        for (unsigned int cpu = first; cpu <= last; cpu++)
+            if (exclude)
+                vm->cpus[cpu / 8] &= ~(1u << cpu % 8);
+            else
+                vm->cpus[cpu / 8] |= 1u << cpu % 8;
+    }
+    return 0;
+}
+
+static int read_keys(const struct reader *reader, struct vmfile *vm)
+{
+    long weight;
+    int rc;
+
+    if ((rc = read_type(reader)) < 0 || (rc = read_name(reader, vm)) < 0 || (rc = read_uuid(reader, vm)) < 0 ||
+        (rc = read_sizes(reader, vm)) < 0 || (rc = read_boot(reader, vm)) < 0 ||
+        (rc = read_action(reader, "on_poweroff", VMFILE_DESTROY, &vm->on_poweroff)) < 0 ||
+        (rc = read_action(reader, "on_reboot", VMFILE_RESTART, &vm->on_reboot)) < 0 ||
+        (rc = read_action(reader, "on_crash", VMFILE_DESTROY, &vm->on_crash)) < 0 ||
+        (rc = read_cpus(reader, vm)) < 0 || (rc = number_of(reader, "cpu_weight", 1, 65535, 0, &weight)) < 0)
+        return rc;
+    vm->weight = weight;
+    return 0;
+}
+
+int vmfile_read(const char *path, char *const *settings, int setting_count, struct vmfile *vm)
+{
+    struct reader reader = { .path = path };
+    char *text = read_text(path, settings, setting_count);
+    int rc = -EINVAL;
+
+    *vm = (struct vmfile){ .name = "" };
+    if (!text)
+        return -ENOENT;
+    reader.config = parse(path, text);
+    if (reader.config) {
+        vmkeys_warn(path, text);
+        rc = read_keys(&reader, vm);
+        xlu_cfg_destroy(reader.config);
+    }
+    free(text);
+    return rc;
+}
+
+void vmfile_free(struct vmfile *vm)
+{
+    free(vm->kernel);
+    free(vm->ramdisk);
+    free(vm->cmdline);
+    vm->kernel = vm->ramdisk = vm->cmdline = NULL;
+}

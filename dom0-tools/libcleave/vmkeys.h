@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keys of a VM file.
+ */
+#ifndef LIBCLEAVE_VMKEYS_H
+#define LIBCLEAVE_VMKEYS_H
+
+/* Warns of each key in text (which is in xl.cfg syntax) that cleave does not know, by its name. */
+void vmkeys_warn(const char *path, const char *text);
+
+#endif
