@@ -231,6 +231,7 @@ int grant_teardown(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
     struct grant_unmap batch;
+    bool stop;
 
     grant_unmap_init(&batch, d);
     while (g->next_unmap < g->maptrack_size) {
@@ -245,11 +246,11 @@ int grant_teardown(struct domain *d)
         spin_unlock(&g->lock);
         if (copy.state == MAPPING_LIVE)
             begin_unmap(&batch, handle, &copy);
-        if (batch.count == GRANT_UNMAP_BATCH || preempt_pending()) {
+        stop = preempt_pending();
+        if (batch.count == GRANT_UNMAP_BATCH || stop)
             grant_unmap_finish(&batch);
-            if (preempt_pending())
-                return -ERESTART;
-        }
+        if (stop)
+            return -ERESTART;
     }
     grant_unmap_finish(&batch);
     return 0;
