@@ -51,3 +51,4 @@ unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c dom
     domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c physdev_op.c platform_op.c sched_op.c sysctl.c sysctl_info.c sysctl_sched.c \
     vcpu_op.c vcpu_start.c version.c xenctl_bitmap.c)
 $(eval $(call unit-test,hypercalls,$(unit_mm) $(unit_hypercalls)))
+$(eval $(call unit-test,guest,$(unit_mm)))
