@@ -155,6 +155,16 @@ int store_remove(const char *path)
     return rc < 0 ? rc : 0;
 }
 
+int store_allow(const char *path, unsigned owner, unsigned reader)
+{
+    char permissions[24];
+    int n = snprintf(permissions, sizeof(permissions), "n%u", owner) + 1, rc;
+
+    n += snprintf(permissions + n, sizeof(permissions) - n, "r%u", reader) + 1;
+    rc = request(XS_SET_PERMS, path, permissions, n);
+    return rc < 0 ? rc : 0;
+}
+
 int store_await_number(const char *path, uint64_t *value, uint64_t ns)
 {
     char text[24];

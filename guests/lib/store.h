@@ -19,6 +19,9 @@ int store_write(const char *path, const char *value);
 int store_write_number(const char *path, uint64_t value);
 int store_remove(const char *path);
 
+/* Lets domain reader read a node that belongs to owner (this domain). 0 or an error. */
+int store_allow(const char *path, unsigned owner, unsigned reader);
+
 /* The names under path, each terminated, one after the other; their length together, or an error. */
 int store_list(const char *path, char *names, size_t size);
 

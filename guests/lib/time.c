@@ -13,6 +13,7 @@
 #include "trap.h"
 
 static uint64_t fired[SMP_MAX];
+static unsigned ports[SMP_MAX];
 
 static uint64_t scale(uint64_t ticks, uint32_t mul, int8_t shift)
 {
@@ -64,8 +65,11 @@ void time_init_vcpu(void)
     if (port < 0)
         trap_panic("vCPU %u: VIRQ_TIMER cannot be bound: %d", id, port);
     hypercall_vcpu(VCPUOP_stop_periodic_timer, id, NULL);
+    ports[id] = port;
     evtchn_handle(port, timer_event, &fired[id]);
 }
+
+unsigned time_port(void) { return ports[vcpu_this()->id]; }
 
 int time_set_timer(uint64_t when)
 {

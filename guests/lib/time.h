@@ -17,6 +17,9 @@ uint64_t time_wall(void);
 /* Arms this vCPU's timer; its interrupt wakes irq_wait. 0 or negative errno. A time in the past fires at once. */
 int time_set_timer(uint64_t when);
 
+/* The port that this vCPU's timer is bound to. */
+unsigned time_port(void);
+
 /* How often this vCPU's timer has fired. */
 uint64_t time_fired(void);
 
