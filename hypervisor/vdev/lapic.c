@@ -149,12 +149,14 @@ static void report_error(struct vcpu *v, uint32_t bit)
         lapic_set_irq(v, (uint8_t)lvt, false);
 }
 
+/*
+ * Also while the APIC is still disabled by software, which only keeps messages out (deliver_one): an event's upcall is raised
+ * once, and a kernel that registers for it before it enables its APIC must find it afterwards.
+ */
 void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
 {
     struct lapic *l = &v->vdev.lapic;
 
-    if (!enabled(l))
-        return;
     if (vector < 16) {
         report_error(v, ESR_RECEIVE_VECTOR);
         return;
@@ -190,7 +192,8 @@ static void deliver_one(struct vcpu *v, uint32_t mode, uint8_t vector, bool leve
     switch (mode) {
     case MODE_FIXED:
     case MODE_LOWEST:
-        lapic_set_irq(v, vector, level);
+        if (enabled(&v->vdev.lapic))
+            lapic_set_irq(v, vector, level);
         break;
     case MODE_NMI:
         WRITE_ONCE(v->vdev.nmi_pending, true);
