@@ -150,7 +150,7 @@ long memory_add_to_physmap_batch(struct hypercall *hc)
 {
     struct xen_add_to_physmap_batch arg;
     struct domain *d, *owner = NULL;
-    uint64_t i = hc->arg[0] >> 6;
+    uint64_t start = hc->arg[0] >> 6, i = start;
     int rc = memory_target(hc, &arg, sizeof(arg), &arg.domid, &d);
 
     if (rc)
@@ -162,7 +162,7 @@ long memory_add_to_physmap_batch(struct hypercall *hc)
     else if (arg.space == XENMAPSPACE_gmfn_foreign)
         owner = hypercall_target(hc, arg.u.foreign_domid, &rc);
     for (; rc == 0 && i < arg.size; i++) {
-        if (i % BATCH_STEP == BATCH_STEP - 1 && preempt_pending()) {
+        if (i > start && (i - start) % BATCH_STEP == 0 && preempt_pending()) {
             hc->arg[0] = (hc->arg[0] & 63) | i << 6;
             rc = -ERESTART;
             break;

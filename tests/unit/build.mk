@@ -52,3 +52,4 @@ unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c dom
     vcpu_op.c vcpu_start.c version.c xenctl_bitmap.c)
 $(eval $(call unit-test,hypercalls,$(unit_mm) $(unit_hypercalls)))
 $(eval $(call unit-test,guest,$(unit_mm)))
+$(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c))

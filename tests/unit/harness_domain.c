@@ -151,11 +151,8 @@ struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc)
         domain_ref(self);
         return self;
     }
-    d = domain_get(id);
-    *rc = self->is_dom0 ? -ESRCH : -EPERM;
-    if (d && !self->is_dom0) {
-        domain_put(d);
-        d = NULL;
-    }
+    d = self->is_dom0 ? domain_get(id) : NULL;
+    if (!d)
+        *rc = self->is_dom0 ? -ESRCH : -EPERM;
     return d;
 }
