@@ -81,8 +81,9 @@ struct vcpu *lapic_by_id(struct domain *d, uint32_t apic_id);
 void lapic_deliver(struct domain *d, uint32_t dest, bool logical, uint32_t delivery_mode, uint8_t vector, bool level);
 struct hvm_hw_lapic;
 struct hvm_hw_lapic_regs;
+/* In both either structure may be NULL. */
 void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs);
-int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs); /* either may be NULL */
+int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs);
 
 /* --- vdev/lapic_timer.c: counts at 100 MHz / divide --- */
 void lapic_timer_setup(struct vcpu *v);
