@@ -3,7 +3,7 @@
 # What a build and a run use. Each variable can be given on make's command line: `make run SMP=4 MEM=4096`.
 # The Makefile checks the values; `make help` lists the ones for everyday use.
 
-# --- the machine that `make run` starts ---------------------------------------------------------------------------
+# --- the machine that `make run` starts -----------------------------------------------------------
 
 HV        ?= cleave
 SMP       ?= $(if $(filter 1,$(ICOUNT)),1,2)
@@ -26,15 +26,18 @@ RUN_LOG   ?= build/run.log
 ICOUNT    ?= 0
 # kvm only where KVM gives SVM to its guests
 ACCEL     ?= $(if $(and $(KVM_NESTED),$(filter-out 1,$(ICOUNT))),kvm,tcg)
-KVM_NESTED := $(shell test -w /dev/kvm && grep -sqE '^(1|Y)' /sys/module/kvm_amd/parameters/nested && echo yes)
+KVM_NESTED := $(shell test -w /dev/kvm && grep -sqE '^(1|Y)' /sys/module/kvm_amd/parameters/nested && \
+                echo yes)
 
-# --- QEMU ---------------------------------------------------------------------------------------------------------
+# --- QEMU -----------------------------------------------------------------------------------------
 
 QEMU ?= qemu-system-x86_64
 # an EPYC less what software emulation lacks anyway (QEMU would warn about each), plus SVM with nested paging
-CPU_TCG := EPYC,+svm,+npt,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,-topoext,-nrip-save,-xsavec
-# Xen trips over SMAP and SMEP in emulation, idles by MWAIT, and cannot decode the RDTSCP that it intercepts. QEMU 7.2
-# does not intercept XSETBV, so that Xen restores a stale XCR0 and AVX instructions fault after a switch: no XSAVE.
+CPU_TCG := EPYC,+svm,+npt,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,-topoext
+CPU_TCG := $(CPU_TCG),-nrip-save,-xsavec
+# Xen trips over SMAP and SMEP in emulation, idles by MWAIT, and cannot decode the RDTSCP that it intercepts.
+# QEMU 7.2 does not intercept XSETBV, so that Xen restores a stale XCR0 and AVX instructions fault after a
+# switch: no XSAVE.
 CPU_TCG_xen := $(CPU_TCG),-smap,-smep,-monitor,-rdtscp,-xsave,-avx,-avx2,-fma,-f16c
 CPU_KVM := host,+svm,+npt
 CPU ?= $(if $(filter kvm,$(ACCEL)),$(CPU_KVM),$(if $(filter xen,$(HV)),$(CPU_TCG_xen),$(CPU_TCG)))
@@ -43,7 +46,7 @@ CPU ?= $(if $(filter kvm,$(ACCEL)),$(CPU_KVM),$(if $(filter xen,$(HV)),$(CPU_TCG
 MACHINE_cleave := -machine q35
 MACHINE_xen    := -machine q35,kernel-irqchip=off -device amd-iommu
 
-# --- what boots ---------------------------------------------------------------------------------------------------
+# --- what boots -----------------------------------------------------------------------------------
 
 HV_IMAGE_cleave  := build/cleave.elf
 HV_IMAGE_xen     := build/xen/xen.elf
@@ -54,11 +57,11 @@ HV_CMDLINE_cleave = dom0_mem=$(DOM0_MEM)
 HV_CMDLINE_xen    = console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0=pvh dom0_mem=$(DOM0_MEM) \
                     max_cstate=0 spec-ctrl=eager-fpu
 
-# swiotlb=force: a device must never be given a granted or foreign frame, whose number is not its machine address.
-# 8192 slabs are 16 MiB of bounce buffers; the kernel's own choice would be 64.
+# swiotlb=force: a device must never be given a granted or foreign frame, whose number is not its machine
+# address. 8192 slabs are 16 MiB of bounce buffers; the kernel's own choice would be 64.
 DOM0_CMDLINE := console=hvc0 rdinit=/init panic=1 swiotlb=8192,force
 
-# --- toolchain ----------------------------------------------------------------------------------------------------
+# --- toolchain ------------------------------------------------------------------------------------
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -67,12 +70,13 @@ HOST_CFLAGS ?= -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wst
 # for unit tests on the host
 TEST_CFLAGS ?= $(HOST_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
-# --- Debian's packages --------------------------------------------------------------------------------------------
+# --- Debian's packages ----------------------------------------------------------------------------
 
 XEN_VERSION := 4.17
 # installed on this machine; a fragment that needs more appends to it
 DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev qemu-system-x86 xz-utils cpio cloc
-# only unpacked under build/deb/root, never installed: their scripts would reconfigure this machine's boot loader
+# only unpacked under build/deb/root, never installed: their scripts would reconfigure this machine's boot
+# loader
 DEB_PACKAGES := linux-image-amd64 busybox-static xen-utils-$(XEN_VERSION) xenstore-utils \
                 xen-hypervisor-$(XEN_VERSION)-amd64
 # of the kernel's modules, which folders
@@ -83,7 +87,7 @@ DEBIAN_VMLINUZ := build/debian/vmlinuz
 DEBIAN_MODULES := build/debian/modules
 DEBIAN_BUSYBOX := build/debian/busybox
 
-# --- the core's budget --------------------------------------------------------------------------------------------
+# --- the core's budget ----------------------------------------------------------------------------
 
 # code lines of hypervisor/, and KB of .text
 BUDGET_LINES := 9000

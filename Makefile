@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 #
-# The whole build, in one make: Config.mk has the settings; each folder's build.mk adds its targets to ALL_TARGETS and,
-# as "SOURCE:/PATH[:MODE]", its files to dom0's image by DOM0_FILES. All output goes to build/.
+# The whole build, in one make: Config.mk has the settings; each folder's build.mk adds its targets to
+# ALL_TARGETS and, as "SOURCE:/PATH[:MODE]", its files to dom0's image by DOM0_FILES. All output goes to
+# build/.
 #
 # What there is to do (`make help` prints the lines below):
 #
 ## make                 build everything
 ## make run             boot Cleave and dom0 in QEMU, start two guests, leave you in dom0's shell
-## make run CMD='...'   run a shell command line in dom0 instead, print its output, power off, and exit with its
-##                      status (124: timeout, 125: the machine failed)
+## make run CMD='...'   run a shell command line in dom0 instead, print its output, power off, and exit
+##                      with its status (124: timeout, 125: the machine failed)
 ## make check           all tests; make check-unit: those that need no QEMU, in seconds
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
 ## make size            code lines and section sizes against the budget
@@ -42,10 +43,10 @@ DOM0_FILES :=
 -include guests/build.mk
 -include tests/build.mk
 
-# --- what must be installed ---------------------------------------------------------------------------------------
+# --- what must be installed -----------------------------------------------------------------------
 
-# Any goal that builds makes this file first, because make brings the files up to date that it includes. It is made
-# again when a package was added to the list. `make deps` looks at the packages themselves, each time.
+# Any goal that builds makes this file first, because make brings the files up to date that it includes. It is
+# made again when a package was added to the list. `make deps` looks at the packages themselves, each time.
 DEPS_DONE :=
 ifneq ($(filter-out help clean deps,$(or $(MAKECMDGOALS),all)),)
 include build/deps.mk
@@ -58,7 +59,8 @@ build/deps.mk:
 	@tests/rig/deps.sh $(DEPS_PACKAGES)
 	@echo 'DEPS_DONE := $(sort $(DEPS_PACKAGES))' >$@
 
-.PHONY: FORCE all deps run run-machine bootable gdb check check-system check-unit size clean help $(CHECK_SYSTEM)
+.PHONY: FORCE all deps run run-machine bootable gdb check check-system check-unit size clean help
+.PHONY: $(CHECK_SYSTEM)
 FORCE:
 
 all: $(ALL_TARGETS)
@@ -66,7 +68,7 @@ all: $(ALL_TARGETS)
 deps:
 	@tests/rig/deps.sh $(DEPS_PACKAGES)
 
-# --- dom0's image -------------------------------------------------------------------------------------------------
+# --- dom0's image ---------------------------------------------------------------------------------
 
 # The list of entries is a file of its own, so that a changed list makes a new image.
 $(DOM0_IMAGE).list: $(if $(subst x$(DOM0_FILES),,x$(file <$(DOM0_IMAGE).list)),FORCE)
@@ -77,7 +79,7 @@ $(DOM0_IMAGE): tests/rig/dom0-image.sh $(DOM0_IMAGE).list $(DEBIAN_BUSYBOX) $(do
 	@echo 'tests/rig/dom0-image.sh $@'
 	@tests/rig/dom0-image.sh $@ $(@D)/root $(DEBIAN_BUSYBOX) $(DOM0_FILES)
 
-# --- running ------------------------------------------------------------------------------------------------------
+# --- running --------------------------------------------------------------------------------------
 
 ifeq ($(filter cleave xen,$(HV)),)
 $(error HV=$(HV): there are cleave and xen)
@@ -97,8 +99,8 @@ bootable := $(HV_IMAGE) $(HV_KERNEL) $(DOM0_IMAGE) $(RIG)
 bootable: $(bootable)
 	@:
 
-# make exits with 2 whatever fails; a function loaded into it ends it with the status of the command instead. All lines
-# of a recipe are expanded before the first one runs, hence two targets.
+# make exits with 2 whatever fails; a function loaded into it ends it with the status of the command instead.
+# All lines of a recipe are expanded before the first one runs, hence two targets.
 ifneq ($(filter run,$(MAKECMDGOALS)),)
 -load $(MAKE_EXIT)
 endif
@@ -118,7 +120,7 @@ gdb: $(bootable)
 	@tests/rig/deps.sh gdb
 	@tests/rig/run.sh gdb
 
-# --- tests --------------------------------------------------------------------------------------------------------
+# --- tests ----------------------------------------------------------------------------------------
 
 check-unit: $(CHECK_UNIT)
 	@set -e; for test in $(CHECK_UNIT); do $$test; done
@@ -130,7 +132,7 @@ check-system: $(CHECK_SYSTEM)
 
 $(CHECK_SYSTEM): | $(ALL_TARGETS) $(bootable)
 
-# --- the rest -----------------------------------------------------------------------------------------------------
+# --- the rest -------------------------------------------------------------------------------------
 
 size:
 	@tests/rig/size.sh $(HV_IMAGE_cleave) $(BUDGET_LINES) $(BUDGET_TEXT)

@@ -3,18 +3,22 @@
 # The rig (what boots the machine), dom0's image, and the tests.
 #
 # To add a test:
-# - on the host: append its program to CHECK_UNIT and give a rule that builds it; `make check-unit` runs it by itself.
-# - in dom0: put its program into the image by DOM0_FILES, append a target to CHECK_SYSTEM, and give that target a recipe
-#   `SMP=4 RUN_LOG=build/tests/NAME.log CMD='...' tests/rig/run.sh`; `make check` runs it with the machine built.
+# - on the host: append its program to CHECK_UNIT and give a rule that builds it; `make check-unit` runs it by
+#   itself.
+# - in dom0: put its program into the image by DOM0_FILES, append a target to CHECK_SYSTEM, and give that
+#   target a recipe
+#   `SMP=4 RUN_LOG=build/tests/NAME.log CMD='...' tests/rig/run.sh`;
+#   `make check` runs it with the machine built.
 
 #
-# Programs of both kinds are cmocka's, built with TEST_CFLAGS (host) or HOST_CFLAGS (dom0), and exit with non-zero when
-# a test fails. Hypervisor tests that only Cleave passes leave CHECK_SYSTEM alone when HV is xen.
+# Programs of both kinds are cmocka's, built with TEST_CFLAGS (host) or HOST_CFLAGS (dom0), and exit with
+# non-zero when a test fails. Hypervisor tests that only Cleave passes leave CHECK_SYSTEM alone when HV is
+# xen.
 
 CHECK_UNIT :=
 CHECK_SYSTEM :=
 
-# --- the rig ------------------------------------------------------------------------------------------------------
+# --- the rig --------------------------------------------------------------------------------------
 
 RIG := build/tests/rig/rig
 RIG_OBJECTS := $(addprefix build/tests/rig/,rig.o channel.o watch.o overlay.o)
@@ -44,7 +48,7 @@ $(RIG_REPORT): tests/rig/dom0/report.c tests/rig/channel.h
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -static -o $@ $<
 
-# --- Debian's kernel, busybox and Xen -----------------------------------------------------------------------------
+# --- Debian's kernel, busybox and Xen -------------------------------------------------------------
 
 DEB_STAMP := build/deb/stamp
 DEB_LIST := $(sort $(DEB_PACKAGES)) $(DEB_MODULES)
@@ -78,7 +82,7 @@ build/dom0/vmlinux: $(DEBIAN_VMLINUZ) tests/rig/vmlinux.sh
 	@mkdir -p $(@D)
 	tests/rig/vmlinux.sh $< $@
 
-# --- dom0's image -------------------------------------------------------------------------------------------------
+# --- dom0's image ---------------------------------------------------------------------------------
 
 DOM0_IMAGE := build/dom0/initrd
 ALL_TARGETS += $(DOM0_IMAGE) build/dom0/vmlinux
@@ -88,11 +92,12 @@ DOM0_FILES += tests/rig/dom0/init:/init tests/rig/dom0/demo:/usr/lib/cleave/rig/
 DOM0_FILES += $(RIG_REPORT):/usr/lib/cleave/rig/report
 DOM0_FILES += $(foreach tool,xl xenstored xenconsoled xen-init-dom0,$(XEN_BIN)/$(tool):/usr/sbin/$(tool))
 # found by the tools under the path that they were built with
-DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper,$(XEN_BIN)/$(tool):/usr/lib/xen-$(XEN_VERSION)/bin/$(tool))
+DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper, \
+                $(XEN_BIN)/$(tool):/usr/lib/xen-$(XEN_VERSION)/bin/$(tool))
 DOM0_FILES += $(foreach tool,chmod exists list ls read rm watch write, \
                 $(DEB_ROOT)/usr/bin/xenstore-$(tool):/usr/bin/xenstore-$(tool))
-DOM0_FILES += $(foreach module,xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs/xenfs xen-blkback/xen-blkback \
-                xen-netback/xen-netback,build/debian/$(notdir $(module)).ko:/lib/modules/$(notdir $(module)).ko:644)
+DOM0_FILES += $(foreach module,xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback, \
+                build/debian/$(module).ko:/lib/modules/$(module).ko:644)
 
 build/debian/%.ko: $(DEB_STAMP)
 	@mkdir -p $(@D)
@@ -101,6 +106,6 @@ build/debian/%.ko: $(DEB_STAMP)
 # All fragments have been read when the Makefile expands this.
 dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 
-# --- unit tests ---------------------------------------------------------------------------------------------------
+# --- unit tests -----------------------------------------------------------------------------------
 
 -include tests/unit/build.mk

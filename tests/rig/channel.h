@@ -2,9 +2,10 @@
 /*
  * The channel by which a command in dom0 reaches the person who typed `make run CMD=...`.
  *
- * dom0's console shares the serial line with the hypervisor's messages and the kernel's, so the command's output has
- * a way of its own: QEMU's isa-debugcon, one write-only port. It needs no driver and no interrupt, hence works
- * under any hypervisor that lets dom0 reach ports. 0x402 is SeaBIOS's and 0xe9 is the guests', so it is another one.
+ * dom0's console shares the serial line with the hypervisor's messages and the kernel's, so the command's
+ * output has a way of its own: QEMU's isa-debugcon, one write-only port. It needs no driver and no interrupt,
+ * hence works under any hypervisor that lets dom0 reach ports. 0x402 is SeaBIOS's and 0xe9 is the guests', so
+ * it is another one.
  *
  * What dom0 writes is a sequence of records: a type, a length of 16 bits (little-endian), that many bytes.
  * Written by dom0/report.c; read by channel.c.

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# debs.sh FOLDER MODULES PACKAGE...: downloads Debian packages into FOLDER and unpacks them under FOLDER/root without
-# installing them: the scripts of a kernel or hypervisor package would reconfigure this machine's boot loader.
-# Of the kernel's modules only the folders named in MODULES are unpacked. A metapackage that depends on one package
-# whose name extends its own (linux-image-amd64 -> linux-image-6.1.0-...-amd64) stands for that one.
+# debs.sh FOLDER MODULES PACKAGE...: downloads Debian packages into FOLDER and unpacks them under FOLDER/root
+# without installing them: the scripts of a kernel or hypervisor package would reconfigure this machine's boot
+# loader. Of the kernel's modules only the folders named in MODULES are unpacked. A metapackage that depends
+# on one package whose name extends its own (linux-image-amd64 -> linux-image-6.1.0-...-amd64) stands for that
+# one.
 set -eu
 
 folder=$1 modules=$2
@@ -13,7 +14,8 @@ shift 2
 resolve() {
     case $1 in
     linux-image-amd64)
-        apt-cache depends --important "$1" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1 ;;
+        apt-cache depends --important "$1" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' |
+            head -n 1 ;;
     *)
         echo "$1" ;;
     esac

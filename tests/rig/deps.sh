@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deps.sh PACKAGE...: installs those of the packages that are missing. Called by make before anything is built.
-# Nothing is asked, and a machine that has everything is not touched, so that no privilege is needed there.
+# deps.sh PACKAGE...: installs those of the packages that are missing. Called by make before anything is
+# built. Nothing is asked, and a machine that has everything is not touched, so that no privilege is needed
+# there.
 set -eu
 
 missing=
@@ -28,11 +29,12 @@ apt_install() {
 }
 
 echo "deps: installing$missing" >&2
-# The package lists may be absent (a fresh image) or older than the archive: then, and only then, they are renewed.
+# The package lists may be absent (a fresh image) or older than the archive: then, and only then, they are
+# renewed.
 if ! apt_install >&2; then
     $as_root apt-get -q -o DPkg::Lock::Timeout=600 update >&2
     apt_install >&2 || {
-        echo "deps: apt-get could not install$missing (see above); check the network and the package sources" >&2
+        echo "deps: apt-get could not install$missing; check the network and the package sources" >&2
         exit 1
     }
 fi

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# fake_qemu.sh SCENARIO QEMU-ARGUMENT...: a machine for rig_test.c. Finds the serial line, the channel and the initramfs
-# in QEMU's arguments as the rig gives them, and behaves as SCENARIO says.
+# fake_qemu.sh SCENARIO QEMU-ARGUMENT...: a machine for rig_test.c. Finds the serial line, the channel and the
+# initramfs in QEMU's arguments as the rig gives them, and behaves as SCENARIO says.
 set -eu
 
 scenario=$1
@@ -43,7 +43,7 @@ initrd)
 ends)
     say 'the last words\n' ;;
 crash-before)
-    say '(XEN) \n(CLV) panic: frame 12 has no owner\n(CLV) dump line\n'
+    say '(XEN) \n(CLV) error: panic on CPU 0: frame 12 has no owner\n(CLV) dump line\n'
     exec sleep 100 ;;
 crash-within)
     record B ''

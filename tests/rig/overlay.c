@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux unpacks an initramfs that is several cpio archives, compressed or not, one behind the other at multiples of
- * four bytes (Documentation/driver-api/early-userspace/buffer-format.rst). So this run's command and files are a small
- * archive behind dom0's image, and the image itself is built once. Next to read: dom0/init.
+ * Linux unpacks an initramfs that is several cpio archives, compressed or not, one behind the other at
+ * multiples of four bytes (Documentation/driver-api/early-userspace/buffer-format.rst). So this run's command
+ * and files are a small archive behind dom0's image, and the image itself is built once. Next to read:
+ * dom0/init.
  */
 #define _GNU_SOURCE
 #include "overlay.h"
@@ -38,8 +39,8 @@ static void append_header(FILE *out, const char *name, unsigned int mode, unsign
 {
     static unsigned int inode = 900000;
 
-    fprintf(out, "070701%08x%08x%08x%08x%08x%08x%08lx%08x%08x%08x%08x%08x%08x", inode++, mode, 0, 0, 1, 0, size,
-            0, 0, 0, 0, (unsigned int)strlen(name) + 1, 0);
+    fprintf(out, "070701%08x%08x%08x%08x%08x%08x%08lx%08x%08x%08x%08x%08x%08x",
+            inode++, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, (unsigned int)strlen(name) + 1, 0);
     fwrite(name, 1, strlen(name) + 1, out);
     pad4(out);
 }

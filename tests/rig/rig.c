@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs QEMU for `make run`: with a command for dom0, interactively, or as gdb's servant. run.sh builds its command line.
+ * Runs QEMU for `make run`: with a command for dom0, interactively, or as gdb's servant. run.sh builds its
+ * command line.
  *
- * With a command, three things come out of QEMU and are kept apart: the serial line (log, watch.c), the command's
- * output and status (channel.c), and QEMU's own words (log). Exactly one of these ends the run, and each is reported:
- * the status arrived and the machine powered off; the machine ended without one; a crash line; the timeout.
- * Exit status: the command's; 124 after a timeout, as timeout(1) has it; 125 when the rig or the machine failed.
- * Next to read: channel.h, watch.c, overlay.c.
+ * With a command, three things come out of QEMU and are kept apart: the serial line (log, watch.c), the
+ * command's output and status (channel.c), and QEMU's own words (log). Exactly one of these ends the run, and
+ * each is reported: the status arrived and the machine powered off; the machine ended without one; a crash
+ * line; the timeout. Exit status: the command's; 124 after a timeout, as timeout(1) has it; 125 when the rig
+ * or the machine failed. Next to read: channel.h, watch.c, overlay.c.
  */
 #define _GNU_SOURCE
 #include "channel.h"
@@ -86,7 +87,7 @@ static void open_log(struct rig *rig)
     if (rig->watch.log_fd >= 0 && flock(rig->watch.log_fd, LOCK_EX | LOCK_NB) < 0) {
         close(rig->watch.log_fd);
         snprintf(other, sizeof(other), "%s.%d", rig->log_name, (int)getpid());
-        fprintf(stderr, "rig: %s belongs to a run at the same time; this one's log is %s\n", rig->log_name, other);
+        fprintf(stderr, "rig: another run is writing %s; this one's log is %s\n", rig->log_name, other);
         rig->log_name = other;
         rig->watch.log_fd = open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     }
@@ -203,7 +204,7 @@ static int write_out(int fd, const void *bytes, size_t length)
     return 0;
 }
 
-/* Reads one pipe of QEMU's and gives the bytes to the log or to the channel. False when the pipe has ended. */
+/* Reads one of QEMU's pipes and gives the bytes to the log or the channel. False when the pipe has ended. */
 static bool drain(struct rig *rig, int fd)
 {
     char buffer[65536];
@@ -238,7 +239,10 @@ static bool watch_run(struct rig *rig)
     bool crash_seen = false, exit_seen = false, open = true;
 
     while (open && !interrupted && now() < end) {
-        struct pollfd fds[2] = { { .fd = rig->serial, .events = POLLIN }, { .fd = rig->report, .events = POLLIN } };
+        struct pollfd fds[2] = {
+            { .fd = rig->serial, .events = POLLIN },
+            { .fd = rig->report, .events = POLLIN },
+        };
 
         if (poll(fds, 2, 500) > 0) {
             if (fds[0].revents && !drain(rig, rig->serial))
@@ -276,7 +280,7 @@ static int verdict(const struct rig *rig, bool ended)
     else if (rig->channel.exited && ended)
         return rig->channel.status;
     else if (rig->channel.exited)
-        fprintf(stderr, "rig: the command ended with status %d, but the machine did not power off within %d s\n",
+        fprintf(stderr, "rig: the command ended with status %d, but the machine did not power off in %d s\n",
                 rig->channel.status, POWEROFF_GRACE);
     else if (ended)
         fprintf(stderr, "rig: the machine ended %s\n", stage);
@@ -342,7 +346,8 @@ int main(int argc, char **argv)
 
         fcntl(rig.watch.log_fd, F_SETFD, 0);      /* its lock lives on with QEMU */
         if (rig.gdb) {
-            setsid();                             /* a Ctrl-C for gdb must not end the machine, but gdb's end must */
+            /* A Ctrl-C for gdb must not end the machine, but gdb's end must. */
+            setsid();
             prctl(PR_SET_PDEATHSIG, SIGKILL);
         }
         execvp(qemu[0], qemu);

@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# run.sh [gdb|gdb-server]: one run of the machine. Checks what the user asked for, then puts QEMU's command line together.
-# With gdb, gdb is started on the core's symbols and starts the machine itself, through the same script.
+# run.sh [gdb|gdb-server]: one run of the machine. Checks what the user asked for, then puts QEMU's command
+# line together. With gdb, gdb is started on the core's symbols and starts the machine itself, through the
+# same script.
 #
-# The Makefile exports the variables of Config.mk; a test may set its own before it: `SMP=4 CMD='...' tests/rig/run.sh`.
-# Next to read: rig.c, which starts QEMU and judges how the run ended.
+# The Makefile exports the variables of Config.mk; a test may set its own before it: `SMP=4 CMD='...'
+# tests/rig/run.sh`. Next to read: rig.c, which starts QEMU and judges how the run ended.
 set -eu
 
 mode=${1:-run}
@@ -28,7 +29,8 @@ xen) ;;
 *) fail "HV=$HV: there are cleave and xen" ;;
 esac
 
-is_number "$SMP" && [ "$SMP" -ge 1 ] && [ "$SMP" -le 64 ] || fail "SMP=$SMP: give a number of CPUs from 1 to 64"
+is_number "$SMP" && [ "$SMP" -ge 1 ] && [ "$SMP" -le 64 ] ||
+    fail "SMP=$SMP: give a number of CPUs from 1 to 64"
 is_number "$MEM" && [ "$MEM" -ge 256 ] && [ "$MEM" -le 65536 ] ||
     fail "MEM=$MEM: give the machine's MiB as a number from 256 to 65536"
 is_number "$TIMEOUT" && [ "$TIMEOUT" -ge 1 ] || fail "TIMEOUT=$TIMEOUT: give seconds, at least 1"
@@ -69,7 +71,7 @@ names=
 for file in $FILES; do
     [ -r "$file" ] && [ -f "$file" ] || fail "FILES: $file: no such file, or not a plain readable one"
     case " $names " in
-    *" ${file##*/} "*) fail "FILES: two files are named ${file##*/}; dom0 gets all of them in one folder, /mnt" ;;
+    *" ${file##*/} "*) fail "FILES: two files are named ${file##*/}; dom0 gets them in one folder, /mnt" ;;
     esac
     names="$names ${file##*/}"
 done
@@ -79,7 +81,8 @@ if [ "$mode" = gdb ]; then
     # Xen's image is a 32-bit ELF without symbols: it would only lead gdb to the wrong architecture.
     symbols=$HV_IMAGE
     [ "$HV" = cleave ] || symbols=
-    exec gdb -q -ex 'set architecture i386:x86-64' -ex 'target remote | exec tests/rig/run.sh gdb-server' $symbols
+    exec gdb -q -ex 'set architecture i386:x86-64' \
+        -ex 'target remote | exec tests/rig/run.sh gdb-server' $symbols
 fi
 
 mkdir -p "$(dirname "$RUN_LOG")"
@@ -99,5 +102,5 @@ fi
 for file in $FILES; do
     set -- --file "$file" "$@"
 done
-exec "$RIG" --kernel "$HV_KERNEL" --kernel-args "$DOM0_CMDLINE${DOM0_ARGS:+ $DOM0_ARGS}" --image "$DOM0_IMAGE" \
-    --log "$RUN_LOG" --timeout "$TIMEOUT" "$@"
+exec "$RIG" --kernel "$HV_KERNEL" --kernel-args "$DOM0_CMDLINE${DOM0_ARGS:+ $DOM0_ARGS}" \
+    --image "$DOM0_IMAGE" --log "$RUN_LOG" --timeout "$TIMEOUT" "$@"

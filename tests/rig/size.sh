@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# size.sh CORE-ELF LINES TEXT-KB: how big everything is, and the core against its budget: code lines as cloc counts
-# them (.c .S .h of hypervisor/, no comments, no blanks) and .text. Exits with 1 when the budget is exceeded.
+# size.sh CORE-ELF LINES TEXT-KB: how big everything is, and the core against its budget: code lines as cloc
+# counts them (.c .S .h of hypervisor/, no comments, no blanks) and .text. Exits with 1 when the budget is
+# exceeded.
 set -eu
 
 core=$1 budget_lines=$2 budget_text=$3
 
 # lines FOLDER [CLOC-OPTION...]: code lines of C, headers and assembly
 lines() {
-    cloc --quiet --csv --include-ext=c,h,S "$@" 2>/dev/null | awk -F, '$2 == "SUM" { n = $5 } END { print n + 0 }'
+    cloc --quiet --csv --include-ext=c,h,S "$@" 2>/dev/null |
+        awk -F, '$2 == "SUM" { n = $5 } END { print n + 0 }'
 }
 
 printf '%-28s %8s\n' 'code lines (.c .S .h)' 'cloc'

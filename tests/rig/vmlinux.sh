@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# vmlinux.sh BZIMAGE VMLINUX: takes the ELF out of a Linux bzImage, because the core has no decompressors.
-# The setup header (Linux Documentation/arch/x86/boot.rst, protocol 2.08 and later) says where the payload lies:
+# vmlinux.sh BZIMAGE VMLINUX: takes the ELF out of a Linux bzImage, because the core has no decompressors. The
+# setup header (Linux Documentation/arch/x86/boot.rst, protocol 2.08 and later) says where the payload lies:
 # sectors of setup code at 0x1f1, payload offset and length at 0x248 and 0x24c. Next to read: dom0-image.sh.
 set -eu
 
@@ -19,7 +19,8 @@ number() {
 }
 
 [ -r "$image" ] || fail "no such file: give Debian's /boot/vmlinuz-*"
-[ "$(dd if="$image" bs=1 skip=514 count=4 2>/dev/null)" = HdrS ] || fail "not a Linux bzImage (no HdrS at 0x202)"
+[ "$(dd if="$image" bs=1 skip=514 count=4 2>/dev/null)" = HdrS ] ||
+    fail "not a Linux bzImage (no HdrS at 0x202)"
 [ "$(number 518 2)" -ge 520 ] || fail "boot protocol older than 2.08: it does not say where the payload lies"
 
 setup_sectors=$(number 497 1)
@@ -35,5 +36,6 @@ fd377a58) unpack="xz -d -c --single-stream" ;;
 esac
 
 tail -c "+$((offset + 1))" "$image" | head -c "$length" | $unpack >"$output.tmp" 2>/dev/null || true
-[ "$(od -A n -N 4 -t x1 "$output.tmp" | tr -d ' ')" = 7f454c46 ] || fail "payload does not unpack to an ELF ($unpack)"
+[ "$(od -A n -N 4 -t x1 "$output.tmp" | tr -d ' ')" = 7f454c46 ] ||
+    fail "payload does not unpack to an ELF ($unpack)"
 mv "$output.tmp" "$output"

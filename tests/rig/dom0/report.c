@@ -72,8 +72,8 @@ int main(int argc, char **argv)
     int out[2], err[2], status = 0;
     sigset_t child, original;
 
-    if (argc < 2 || iopl(3) < 0 || inb(CHANNEL_PORT) != CHANNEL_PRESENT || pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0 ||
-        pipe2(err, O_CLOEXEC | O_NONBLOCK) < 0) {
+    if (argc < 2 || iopl(3) < 0 || inb(CHANNEL_PORT) != CHANNEL_PRESENT ||
+        pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0 || pipe2(err, O_CLOEXEC | O_NONBLOCK) < 0) {
         fprintf(stderr, "report: no way to the rig at port 0x%x: %s\n", CHANNEL_PORT, strerror(errno));
         return 1;
     }
@@ -92,8 +92,9 @@ int main(int argc, char **argv)
     close(err[1]);
 
     /*
-     * A daemon that the command left behind may hold the streams open for ever, so the command's end decides. SIGCHLD
-     * is let in only inside ppoll: it cannot come between the question and the wait, and no timer disturbs measurements.
+     * A daemon that the command left behind may hold the streams open for ever, so the command's end decides.
+     * SIGCHLD is let in only inside ppoll: it cannot come between the question and the wait, and no timer
+     * disturbs measurements.
      */
     struct pollfd streams[2] = { { .fd = out[0], .events = POLLIN }, { .fd = err[0], .events = POLLIN } };
 
