@@ -58,12 +58,30 @@ static int read_reservation(struct hypercall *hc, struct xen_memory_reservation 
     return memory_target(hc, r, sizeof(*r), &r->domid, d);
 }
 
-/* Stops a long operation before extent i if others wait; the caller returns -ERESTART then. */
+/* Where the next execution goes on. The caller returns -ERESTART. */
+static void continue_at(struct hypercall *hc, uint64_t i)
+{
+    hc->arg[0] = (hc->arg[0] & OP_MASK) | i << START_EXTENT_SHIFT;
+}
+
+/* Stops a long operation before extent i if others wait. */
 static bool interrupted(struct hypercall *hc, uint64_t i, uint64_t start)
 {
     if (i == start || !preempt_pending())
         return false;
-    hc->arg[0] = (hc->arg[0] & OP_MASK) | i << START_EXTENT_SHIFT;
+    continue_at(hc, i);
+    return true;
+}
+
+/* Scrubbing a large extent is long by itself. What is done of it is done, however often it is interrupted. */
+static bool prepared(struct hypercall *hc, uint64_t i, const struct domain *d, unsigned int order)
+{
+    while (order > 6 && !d->is_dom0 && !alloc_prepare(order)) {
+        if (preempt_pending()) {
+            continue_at(hc, i);
+            return false;
+        }
+    }
     return true;
 }
 
@@ -83,18 +101,18 @@ static long populate_physmap(struct hypercall *hc)
     rc = 0;
     if (r.extent_order > EXTENT_ORDER_MAX || r.nr_extents > EXTENTS_MAX)
         r.nr_extents = start;
-    for (i = start; i < r.nr_extents && rc == 0; i++) {
+    for (i = start; i < r.nr_extents; i++) {
         xen_pfn_t pfn;
 
-        if (interrupted(hc, i, start)) {
-            domain_put(d);
-            return -ERESTART;
+        if (interrupted(hc, i, start) || !prepared(hc, i, d, r.extent_order)) {
+            rc = -ERESTART;
+            break;
         }
         if (guest_read_array(hc->v, &pfn, r.extent_start, i, 1) || p2m_populate(d, GFN(pfn), r.extent_order))
             break;
     }
     domain_put(d);
-    return i;
+    return rc ? rc : (long)i;
 }
 
 static long decrease_reservation(struct hypercall *hc)

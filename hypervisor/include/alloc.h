@@ -39,6 +39,11 @@ void free_core(mfn_t m, unsigned int order);
  * claims), or when d would pass d->max_pages. Raises d->tot_pages by 2^order.
  */
 mfn_t alloc_domain(struct domain *d, unsigned int order);
+/*
+ * Scrubs a part of the block of that order which the next allocation will get, so that this does not take long. false: there is
+ * more to scrub, call again.
+ */
+bool alloc_prepare(unsigned int order);
 /* Marks frames that were taken by alloc_take_range as d's (dom0 builder). */
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn);
 /* dom0's frames that it gave back and that are kept for it leave tot_pages, and come back: -ENOMEM at max_pages. */
@@ -47,7 +52,7 @@ int must_check alloc_unpark(struct domain *d);
 /* Called by frame_put only: frees one frame of order 0. */
 void alloc_release(mfn_t m);
 
-/* XENMEM_claim_pages: d's whole claim becomes max(0, pages - d->tot_pages); -ENOMEM when not available; 0 drops it. */
+/* XENMEM_claim_pages: d's whole claim becomes max(0, pages - d->tot_pages); -ENOMEM when not available, -EINVAL: d is dying; 0 drops it. */
 int alloc_claim(struct domain *d, uint64_t pages);
 
 struct alloc_info { uint64_t total, free, claimed, core, largest_free_order; };

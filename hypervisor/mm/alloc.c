@@ -23,8 +23,12 @@ static struct {
     struct spinlock lock;
     uint32_t head[ALLOC_MAX_ORDER + 1];   /* first block of each order, 0: none (frame 0 is never free) */
     uint64_t total, free, claimed, core;  /* frames */
+    uint64_t scrubbing;                   /* of the free ones: in no list just now (alloc_prepare) */
     bool dom0_placed;                     /* until then: from the top (alloc.h) */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
+
+/* Frames that alloc_prepare zeroes at a time: 64 Ki instructions where each 8 bytes take one. */
+#define SCRUB_BATCH 128
 
 static uint64_t claim_overhead(uint64_t claimed)
 {
@@ -138,16 +142,23 @@ static void frame_become_free(struct frame *f)
     f->count = 0;
 }
 
-/* Before a new owner sees them. No lock is held: the frames are the caller's alone. */
-static void scrub(uint64_t n, unsigned int order)
+/*
+ * Before a new owner sees them: zeroes at most `budget` of the frames that are dirty. false: there are more. No lock is held: the
+ * frames are the caller's alone.
+ */
+static bool scrub(uint64_t n, unsigned int order, uint64_t budget)
 {
     for (uint64_t i = 0; i < 1ull << order; i++) {
         struct frame *f = &frame_table[n + i];
 
-        if (f->flags & FRAME_F_DIRTY)
+        if (f->flags & FRAME_F_DIRTY) {
+            if (budget-- == 0)
+                return false;
             memset(mfn_to_virt(MFN(n + i)), 0, PAGE_SIZE);
+        }
         f->flags = 0;
     }
+    return true;
 }
 
 /* --- boot --- */
@@ -294,7 +305,7 @@ mfn_t alloc_core(unsigned int order)
     spin_unlock(&mem.lock);
     if (!n)
         return MFN_NONE;
-    scrub(n, order);
+    (void)scrub(n, order, ~0ull);
     frame_table[n].order = order;
     return MFN(n);
 }
@@ -346,8 +357,31 @@ mfn_t alloc_domain(struct domain *d, unsigned int order)
         return MFN_NONE;
     if (first)
         domain_ref(d);
-    scrub(n, order);
+    (void)scrub(n, order, ~0ull);
     return MFN(n);
+}
+
+bool alloc_prepare(unsigned int order)
+{
+    uint64_t n, pages = 1ull << order;
+    bool clean;
+
+    spin_lock(&mem.lock);
+    n = take_block(order);
+    if (n) {
+        mem.free += pages;
+        mem.scrubbing += pages;
+    }
+    spin_unlock(&mem.lock);
+    if (!n)
+        return true;
+    clean = scrub(n, order, SCRUB_BATCH);
+    spin_lock(&mem.lock);
+    mem.scrubbing -= pages;
+    mem.free -= pages;
+    free_block(n, order); /* at the head of its list, where the next one takes it */
+    spin_unlock(&mem.lock);
+    return clean;
 }
 
 void alloc_release(mfn_t m)
@@ -399,7 +433,9 @@ int alloc_claim(struct domain *d, uint64_t pages)
     spin_lock(&mem.lock);
     claim = pages > d->tot_pages ? pages - d->tot_pages : 0;
     total = mem.claimed - d->claimed + MIN(claim, mem.total);
-    if (claim == 0 || (claim <= mem.total && total + claim_overhead(total) <= mem.free)) {
+    if (claim > 0 && READ_ONCE(d->dying) != DOMAIN_ALIVE) {
+        rc = -EINVAL; /* p2m_teardown dropped it for good */
+    } else if (claim == 0 || (claim <= mem.total && total + claim_overhead(total) <= mem.free)) {
         mem.claimed = total;
         d->claimed = claim;
         rc = 0;
@@ -454,6 +490,7 @@ unsigned int alloc_check(void)
         errors += check_list(o, &listed);
     for (uint64_t n = 0; n < frame_count; n++)
         by_state[frame_table[n].state & 3]++;
+    listed += mem.scrubbing;
     if (listed != mem.free || by_state[FRAME_FREE] != mem.free || by_state[FRAME_CORE] != mem.core ||
         frame_count - by_state[FRAME_IO] != mem.total || mem.claimed > mem.free) {
         log_err("check: %lu frames free, %lu in lists, %lu counted; core %lu, counted %lu; total %lu, counted %lu; claimed %lu\n",

@@ -164,6 +164,46 @@ static void next_owner_sees_zeroes(void **state)
     } while (m.n != secret);
 }
 
+/* Large blocks are scrubbed a piece at a time, and it is the prepared one that comes next. */
+static void prepared_blocks_are_clean(void **state)
+{
+    struct domain *d = harness_domain(1, 10000);
+    unsigned int calls = 1;
+    uint64_t before;
+    mfn_t m;
+
+    (void)state;
+    before = free_frames();
+    while (!alloc_prepare(9)) {
+        calls++;
+        assert_int_equal(free_frames(), before);
+        harness_check_memory();
+    }
+    assert_int_equal(calls, 4);
+    assert_true(alloc_prepare(9));
+    m = alloc_domain(d, 9);
+    for (unsigned int i = 0; i < 512; i++)
+        assert_true(is_zero(mfn_add(m, i), 1));
+    for (unsigned int i = 0; i < 512; i++)
+        frame_put(mfn_add(m, i));
+    assert_int_equal(free_frames(), before);
+    assert_true(alloc_prepare(0));
+    while (mfn_valid_number(alloc_core(0)))
+        ;
+    assert_true(alloc_prepare(9));
+    harness_check_memory();
+}
+
+static void dying_domains_claim_nothing(void **state)
+{
+    struct domain *d = harness_domain(1, 10000);
+
+    (void)state;
+    d->dying = DOMAIN_DYING;
+    assert_int_equal(alloc_claim(d, 100), -EINVAL);
+    assert_int_equal(alloc_claim(d, 0), 0);
+}
+
 static void claims_bind_everybody_else(void **state)
 {
     struct domain *a = harness_domain(1, 1 << 20), *b = harness_domain(2, 1 << 20);
@@ -382,6 +422,8 @@ int main(void)
         cmocka_unit_test_setup(take_range_is_all_or_nothing, harness_setup),
         cmocka_unit_test_setup(domain_gets_what_its_limit_allows, harness_setup),
         cmocka_unit_test_setup(next_owner_sees_zeroes, harness_setup),
+        cmocka_unit_test_setup(prepared_blocks_are_clean, harness_setup),
+        cmocka_unit_test_setup(dying_domains_claim_nothing, harness_setup),
         cmocka_unit_test_setup(claims_bind_everybody_else, harness_setup),
         cmocka_unit_test_setup(claims_are_replaced_and_dropped, harness_setup),
         cmocka_unit_test_setup(references_know_their_frame, harness_setup),

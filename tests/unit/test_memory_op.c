@@ -109,6 +109,10 @@ static void long_ones_continue(void **state)
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 1000, 1, 300, 0), 300);
     assert_in_range(restarts, 99, 101);
     assert_int_equal(dom->tot_pages, 64);
+    /* two large ones, four pieces of scrubbing each */
+    harness_preempt_every = 1;
+    assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 512, 512, 2, 9), 2);
+    assert_in_range(restarts, 6, 8);
     harness_check_memory();
 }
 
