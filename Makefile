@@ -110,9 +110,10 @@ run: run-machine
 	@:$(make_exit $(run_status))
 	@test ! -e $(run_status) || { status=$$(cat $(run_status)); rm $(run_status); exit $$status; }
 
-# What building prints goes to standard error, so that standard output has the command's output only.
+# What building prints goes to standard error, so that standard output has the command's output only; the
+# build's commands are shown by make and by V=1.
 run-machine:
-	@$(MAKE) --no-print-directory CMD= bootable >&2
+	@$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) CMD= bootable >&2
 	@tests/rig/run.sh || echo $$? >$(run_status)
 
 # gdb starts QEMU itself and speaks to it through a pipe: no port is opened.

@@ -55,7 +55,8 @@ DEB_LIST := $(sort $(DEB_PACKAGES)) $(DEB_MODULES)
 DEB_ROOT := build/deb/root
 
 $(DEB_STAMP): tests/rig/debs.sh $(if $(subst x$(DEB_LIST),,x$(file <$(DEB_STAMP))),FORCE)
-	tests/rig/debs.sh build/deb '$(DEB_MODULES)' $(DEB_PACKAGES)
+	@echo "unpacking Debian's kernel, busybox and Xen into build/deb"
+	@tests/rig/debs.sh build/deb '$(DEB_MODULES)' $(DEB_PACKAGES)
 	@printf '%s' '$(DEB_LIST)' >$@
 
 # The unpacked files carry the dates of their packages, which are older than the stamp: order only.
