@@ -108,7 +108,8 @@ static int parse_kernel(struct build *b)
     /* The domain's number is not known yet and not used by these. */
     if (xc_dom_kernel_mem(dom, b->kernel.bytes, b->kernel.size) != 0 ||
         (b->ramdisk.bytes && xc_dom_module_mem(dom, b->ramdisk.bytes, b->ramdisk.size, NULL) != 0) ||
-        xc_dom_boot_xen_init(dom, b->hv->xc, 0) != 0 || xc_dom_parse_image(dom) != 0) {
+        xc_dom_boot_xen_init(dom, b->hv->xc, 0) != 0 || xc_dom_parse_image(dom) != 0 ||
+        xc_dom_set_arch_hooks(dom) != 0) {
         report_error("kernel %s: damaged, or not for PVH: %s", b->kernel.path, hv_reason(b->hv, ENOEXEC));
         return -ENOEXEC;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUs and weight of a VM, and the size of Xen's pool for its page tables. Next to read: build.c.
+ * CPUs, weight and clock of a VM, and the size of Xen's pool for its page tables. Next to read: build.c.
  */
 #include "resources.h"
 
@@ -82,7 +82,11 @@ int resources_apply(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     int rc = 0;
 
     hv_forget(hv);
-    if (vm->pinned)
+    if (vm->tsc_mode && xc_domain_set_tsc_info(hv->xc, domid, vm->tsc_mode, 0, 0, 0) < 0) {
+        rc = -errno;
+        report_error("VM \"%s\": the hypervisor does not take tsc_mode: %s", vm->name, hv_reason(hv, -rc));
+    }
+    if (rc == 0 && vm->pinned)
         rc = pin(hv, domid, vm);
     if (rc == 0 && vm->weight)
         rc = set_weight(hv, domid, vm);

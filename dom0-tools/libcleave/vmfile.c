@@ -276,6 +276,23 @@ static int read_cpus(const struct reader *reader, struct vmfile *vm)
     return 0;
 }
 
+static int read_tsc_mode(const struct reader *reader, struct vmfile *vm)
+{
+    static const char *const words[] = { "default", "always_emulate", "native" };
+    const char *text = text_of(reader, "tsc_mode", words[0]);
+
+    if (!text)
+        return -EINVAL;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(text, words[i]) == 0) {
+            vm->tsc_mode = i;
+            return 0;
+        }
+    }
+    report_error("VM file %s: tsc_mode = \"%s\": there are default, always_emulate and native", reader->path, text);
+    return -EINVAL;
+}
+
 static int read_keys(const struct reader *reader, struct vmfile *vm)
 {
     long weight;
@@ -286,7 +303,8 @@ static int read_keys(const struct reader *reader, struct vmfile *vm)
         (rc = read_action(reader, "on_poweroff", VMFILE_DESTROY, &vm->on_poweroff)) < 0 ||
         (rc = read_action(reader, "on_reboot", VMFILE_RESTART, &vm->on_reboot)) < 0 ||
         (rc = read_action(reader, "on_crash", VMFILE_DESTROY, &vm->on_crash)) < 0 ||
-        (rc = read_cpus(reader, vm)) < 0 || (rc = number_of(reader, "cpu_weight", 1, 65535, 0, &weight)) < 0)
+        (rc = read_cpus(reader, vm)) < 0 || (rc = read_tsc_mode(reader, vm)) < 0 ||
+        (rc = number_of(reader, "cpu_weight", 1, 65535, 0, &weight)) < 0)
         return rc;
     vm->weight = weight;
     return 0;

@@ -31,6 +31,7 @@ struct vmfile {
     bool pinned;                       /* cpus is set: the physical CPUs that it may use */
     uint8_t cpus[VMFILE_CPUS_MAX / 8];
     unsigned int weight;               /* 0: the scheduler's default */
+    unsigned int tsc_mode;             /* as XEN_DOMCTL_settscinfo takes it; 0: the hypervisor's choice */
 };
 
 /*

@@ -15,7 +15,7 @@ static bool is_known(const char *key, size_t length)
 {
     static const char *const known[] = {
         "type", "name", "uuid", "memory", "maxmem", "vcpus", "maxvcpus", "kernel", "ramdisk", "cmdline", "root",
-        "extra", "on_poweroff", "on_reboot", "on_crash", "cpus", "cpu_weight",
+        "extra", "on_poweroff", "on_reboot", "on_crash", "cpus", "cpu_weight", "tsc_mode",
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
