@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The core's command line: words NAME or NAME=VALUE between blanks; the last one of a name counts. Numbers and sizes are
- * parsed strictly: a typing error must not become some other number.
+ * The core's command line: words NAME or NAME=VALUE between blanks; the last one of a name counts. Numbers
+ * and sizes are parsed strictly: a typing error must not become some other number.
  */
 #include "boot.h"
 #include "lib.h"
 
 /* Every option that any file asks for. */
-static const char *const known[] = { "console", "dom0_max_vcpus", "dom0_mem", "guest_loglvl", "loglvl", "maxcpus", "noreboot" };
+static const char *const known[] = { "console", "dom0_max_vcpus", "dom0_mem", "guest_loglvl", "loglvl",
+                                    "maxcpus", "noreboot" };
 
 static size_t word_length(const char *s)
 {
@@ -66,7 +67,10 @@ void cmdline_check(void)
     }
 }
 
-/* Decimal, or hexadecimal behind 0x; *end is the first character behind it. False: no digit, or more than 64 bits. */
+/*
+ * Decimal, or hexadecimal behind 0x; *end is the first character behind it. False: no digit, or more than 64
+ * bits.
+ */
 static bool parse_digits(const char *s, uint64_t *n, const char **end)
 {
     uint64_t base = 10;

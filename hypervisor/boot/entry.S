@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the loader to C. A multiboot1 loader (QEMU -kernel, GRUB) jumps to boot_start in 32-bit mode, paging off, with
- * the image at its physical address. The header gives the load addresses itself (bit 16): QEMU takes an ELF64 file only so, and the file's
- * image segment is one piece. Here: first page tables, 64-bit mode, the jump to the linked address, boot_main().
+ * From the loader to C. A multiboot1 loader (QEMU -kernel, GRUB) jumps to boot_start in 32-bit mode, paging
+ * off, with the image at its physical address. The header gives the load addresses itself (bit 16): QEMU
+ * takes an ELF64 file only so, and the file's image segment is one piece. Here: first page tables, 64-bit
+ * mode, the jump to the linked address, boot_main().
  *
- * The first page tables map the low 4 GiB three times, writable and executable: at 0 for this code and the second CPUs'
- * trampoline, at DIRECTMAP_BASE, and its first GiB at TEXT_BASE. mm/pagetable.c replaces them.
+ * The first page tables map the low 4 GiB three times, writable and executable: at 0 for this code and the
+ * second CPUs' trampoline, at DIRECTMAP_BASE, and its first GiB at TEXT_BASE. mm/pagetable.c replaces them.
  *
  * Read next: main.c. Multiboot specification 0.6.96, sections 3.1 and 3.2.
  */
@@ -13,7 +14,7 @@
 #define PHYSICAL(symbol) (symbol - TEXT_BASE)
 
 #define MULTIBOOT_MAGIC 0x1badb002
-#define MULTIBOOT_FLAGS 0x10003     /* modules on page borders, memory map wanted, addresses below are valid */
+#define MULTIBOOT_FLAGS 0x10003     /* modules on page borders, memory map wanted, addresses valid */
 
 #define PTE_TABLE 0x003             /* present, writable */
 #define PTE_2M 0x083
@@ -49,7 +50,10 @@ boot_start:
     addl $8, %edi
     loop 1b
 
-    /* They hang below one directory pointer table for low addresses, and the first also below the one for TEXT_BASE. */
+    /*
+     * They hang below one directory pointer table for low addresses, and the first also below the one for
+     * TEXT_BASE.
+     */
     movl $PHYSICAL(boot_directories) + PTE_TABLE, %eax
     movl %eax, PHYSICAL(boot_pdpt_high) + 510 * 8
     movl %eax, PHYSICAL(boot_pdpt_low)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of contents: what happens from the first line of C until dom0 runs, in this order. Whatever fails on the way panics with the
- * reason; after the last line the CPU belongs to the run loop (svm/run.c).
+ * The table of contents: what happens from the first line of C until dom0 runs, in this order. Whatever fails
+ * on the way panics with the reason; after the last line the CPU belongs to the run loop (svm/run.c).
  */
 #include "boot.h"
 #include "console.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who gets which RAM at boot. The core's image stays at 2 MiB, where dom0's kernel does not look; the loader has packed the modules
- * right behind it, where dom0's identity-mapped RAM will be, so they move to the top. What the core needs before the
- * frame allocator runs is cut from the top as well. Memory below 1 MiB never goes to the allocator: dom0 gets it as it
- * lies, except the page in which second CPUs start.
+ * Who gets which RAM at boot. The core's image stays at 2 MiB, where dom0's kernel does not look; the loader
+ * has packed the modules right behind it, where dom0's identity-mapped RAM will be, so they move to the top.
+ * What the core needs before the frame allocator runs is cut from the top as well. Memory below 1 MiB never
+ * goes to the allocator: dom0 gets it as it lies, except the page in which second CPUs start.
  *
  * Read next: mm/pagetable.c, mm/alloc.c, dom0/.
  */
@@ -23,7 +23,8 @@ static paddr_t find_top(uint64_t size, uint64_t align, paddr_t limit)
         const struct boot_range *r = &boot_info.range[i];
         paddr_t end = MIN(r->end, limit), start = MAX(r->start, LOW_END);
 
-        if (r->type == BOOT_RAM && end > start && end - start >= size && ROUND_DOWN(end - size, align) >= start)
+        if (r->type == BOOT_RAM && end > start && end - start >= size &&
+            ROUND_DOWN(end - size, align) >= start)
             return ROUND_DOWN(end - size, align);
     }
     return 0;
@@ -68,8 +69,8 @@ static struct boot_module *highest_module(uint32_t moved)
 }
 
 /*
- * From the highest to the lowest, and only upwards: so no module is overwritten before it has moved. One that cannot go up
- * stays.
+ * From the highest to the lowest, and only upwards: so no module is overwritten before it has moved. One that
+ * cannot go up stays.
  */
 static void move_modules(void)
 {

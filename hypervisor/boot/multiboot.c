@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader tells us, copied into boot_info: its own structures may lie anywhere in RAM that we are about to use. The memory map
- * comes out sorted and without overlaps, where RAM loses against anything else and counts whole frames only.
+ * What the loader tells us, copied into boot_info: its own structures may lie anywhere in RAM that we are
+ * about to use. The memory map comes out sorted and without overlaps, where RAM loses against anything else
+ * and counts whole frames only.
  *
  * Multiboot specification 0.6.96, section 3.3. Read next: memory.c.
  */
@@ -15,7 +16,8 @@
 #define HAS_MEMORY_MAP (1u << 6)
 
 struct multiboot_info {
-    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length, mmap_addr;
+    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
+    uint32_t mmap_length, mmap_addr;
 } __packed_;
 struct multiboot_module { uint32_t start, end, string, reserved; } __packed_;
 struct multiboot_range { uint32_t size; uint64_t base, length; uint32_t type; } __packed_;
@@ -63,8 +65,8 @@ static void insert_at(unsigned int i, paddr_t start, paddr_t end, uint32_t type)
 }
 
 /*
- * Adds [start, end) to the sorted map. Where it meets a range that is there already, the one that is not RAM stays (the
- * older one, if both or neither are); the rest of the other one stays around it.
+ * Adds [start, end) to the sorted map. Where it meets a range that is there already, the one that is not RAM
+ * stays (the older one, if both or neither are); the rest of the other one stays around it.
  */
 static void add_range_unmerged(paddr_t start, paddr_t end, uint32_t type)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where second CPUs start: smp.c copies this to AP_TRAMPOLINE, below 1 MiB, and a start-up interrupt makes the CPU begin there in real
- * mode. It goes to 64-bit mode on the first page tables (entry.S), which map low memory, then takes the final ones and the
- * stack that smp.c has chosen. One CPU at a time.
+ * Where second CPUs start: smp.c copies this to AP_TRAMPOLINE, below 1 MiB, and a start-up interrupt makes
+ * the CPU begin there in real mode. It goes to 64-bit mode on the first page tables (entry.S), which map low
+ * memory, then takes the final ones and the stack that smp.c has chosen. One CPU at a time.
  *
  * Read next: cpu/smp.c.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's local APIC: x2APIC through MSRs where the CPU has it, else xAPIC through its page. Interprocessor interrupts, end of
- * interrupt, and the one-shot timer. (APM vol. 2, chapter 16)
+ * The host's local APIC: x2APIC through MSRs where the CPU has it, else xAPIC through its page.
+ * Interprocessor interrupts, end of interrupt, and the one-shot timer. (APM vol. 2, chapter 16)
  */
 #include "cpu.h"
 #include "directmap.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time: nanoseconds since boot from the TSC, and the wall clock. The TSC's rate is measured once against the ACPI PM timer, or the PIT
- * where there is none; the local APIC timer's in the same go. The scale has the form that a guest's pvclock uses, so that
- * core and guests compute the same numbers.
+ * Time: nanoseconds since boot from the TSC, and the wall clock. The TSC's rate is measured once against the
+ * ACPI PM timer, or the PIT where there is none; the local APIC timer's in the same go. The scale has the
+ * form that a guest's pvclock uses, so that core and guests compute the same numbers.
  *
  * Read next: timer.c, vdev/pvclock.c.
  */
@@ -23,7 +23,8 @@ uint64_t tsc_khz;
 static uint64_t wall_at_boot;  /* ns since 1970; atomic */
 
 /*
- * ns = ((ticks << shift) * mul) >> 32 for a TSC of khz: 10^6/khz as a fraction of which mul takes the 32 highest bits.
+ * ns = ((ticks << shift) * mul) >> 32 for a TSC of khz: 10^6/khz as a fraction of which mul takes the 32
+ * highest bits.
  */
 void clock_compute_scale(uint64_t khz, uint32_t *mul, int8_t *shift)
 {
@@ -84,7 +85,10 @@ static void start_pit(void)
     outb(0x42, 0xff);
 }
 
-/* All clocks at one moment: of several tries the one during which the least time passed (an emulator may be interrupted at any point). */
+/*
+ * All clocks at one moment: of several tries the one during which the least time passed (an emulator may be
+ * interrupted at any point).
+ */
 static struct reading read_clocks(void)
 {
     struct reading best = { 0, 0, 0 };
@@ -142,10 +146,11 @@ static unsigned int from_bcd(uint8_t v)
 }
 
 /* Seconds since 1970 of a date in the Gregorian calendar. */
-uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour, unsigned int minute,
-                                  unsigned int second)
+uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
+                                  unsigned int minute, unsigned int second)
 {
-    uint64_t y = month <= 2 ? year - 1 : year, m = month <= 2 ? month + 9 : month - 3; /* years that begin in March */
+    uint64_t y = month <= 2 ? year - 1 : year; /* years that begin in March */
+    uint64_t m = month <= 2 ? month + 9 : month - 3;
     uint64_t days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
 
     return ((days * 24 + hour) * 60 + minute) * 60 + second;

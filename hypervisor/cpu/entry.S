@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way into the core from an exception or interrupt on this CPU while it runs the core (guests' exceptions do not come here). 256
- * stubs bring each vector to one layout, struct trap_frame, and call traps_enter(). GS is always the core's here. (APM vol. 2, 8.9)
+ * The way into the core from an exception or interrupt on this CPU while it runs the core (guests' exceptions
+ * do not come here). 256 stubs bring each vector to one layout, struct trap_frame, and call traps_enter(). GS
+ * is always the core's here. (APM vol. 2, 8.9)
  *
  * Read next: traps.c.
  */
+#define ERROR_CODES 0x60227d00      /* the exceptions for which the CPU pushes one: 8 10-14 17 21 29 30 */
+
     .text
     .balign 16
     .globl traps_stubs
@@ -12,8 +15,8 @@ traps_stubs:                        /* 16 bytes each */
     .set vector, 0
     .rept 256
     .balign 16
-    .if vector != 8 && (vector < 10 || vector > 14) && vector != 17 && vector != 21 && vector != 29 && vector != 30
-    pushq $0                        /* the CPU pushed no error code */
+    .if (vector > 31) || ((ERROR_CODES >> vector) & 1) == 0
+    pushq $0                        /* the CPU pushes no error code for this one */
     .endif
     pushq $vector
     jmp trap_common

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What this CPU can do, and the control registers as the core wants them. SVM itself is svm/svm.c's. Secondary CPUs are
- * taken to be like the first. (APM vol. 3, appendix E; vol. 2, 3.1)
+ * What this CPU can do, and the control registers as the core wants them. SVM itself is svm/svm.c's.
+ * Secondary CPUs are taken to be like the first. (APM vol. 3, appendix E; vol. 2, 3.1)
  */
 #include "cpu.h"
 #include "lib.h"
@@ -111,14 +111,16 @@ void features_init(void)
     read_xsave();
     if (!cpu_features.nx)
         panic("this CPU has no no-execute pages; Cleave needs them\n");
-    log_info("CPU: %s (%s), %u physical address bits\n", cpu_features.brand, cpu_features.vendor, cpu_features.physical_bits);
+    log_info("CPU: %s (%s), %u physical address bits\n", cpu_features.brand, cpu_features.vendor,
+             cpu_features.physical_bits);
 }
 
 void features_init_cpu(void)
 {
     uint64_t cr0, cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
-    cr4 |= (cpu_features.xsave ? CR4_OSXSAVE : 0) | (cpu_features.smep ? CR4_SMEP : 0) | (cpu_features.smap ? CR4_SMAP : 0);
+    cr4 |= (cpu_features.xsave ? CR4_OSXSAVE : 0);
+    cr4 |= (cpu_features.smep ? CR4_SMEP : 0) | (cpu_features.smap ? CR4_SMAP : 0);
     __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
     cr0 = (cr0 | CR0_MP | CR0_NE | CR0_WP) & ~(CR0_EM | CR0_TS | CR0_NW | CR0_CD);
     cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_NXE);

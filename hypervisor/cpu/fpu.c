@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's FPU state: saved and restored whole at each switch of vcpus, never lazily (the emulator does not trap XSAVE under CR0.TS,
- * and lazy switching has leaked registers on silicon). The core itself uses no FPU register.
+ * A vcpu's FPU state: saved and restored whole at each switch of vcpus, never lazily (the emulator does not
+ * trap XSAVE under CR0.TS, and lazy switching has leaked registers on silicon). The core itself uses no FPU
+ * register.
  *
- * XCR0 is the host's full mask while either runs, so that also components count that the guest has switched off for now; svm/switch.c
- * loads the guest's XCR0 before it enters. (APM vol. 2, 11.5)
+ * XCR0 is the host's full mask while either runs, so that also components count that the guest has switched
+ * off for now; svm/switch.c loads the guest's XCR0 before it enters. (APM vol. 2, 11.5)
  */
 #include "alloc.h"
 #include "cpu.h"
@@ -17,13 +18,17 @@
 #define FCW_DEFAULT 0x37fu
 #define HEADER_OFFSET 512
 #define XCR0_LEGACY 3ull         /* x87 and SSE */
+#define XCR0_ALL ((uint32_t)cpu_features.xcr0_mask)
 
 void fpu_init(void)
 {
     log_debug("FPU: %s, %u bytes a vcpu\n", cpu_features.xsave ? "XSAVE" : "FXSAVE", cpu_features.xsave_size);
 }
 
-/* The heap aligns to 16 bytes only: the area is aligned inside a larger piece whose address is kept in front of it. */
+/*
+ * The heap aligns to 16 bytes only: the area is aligned inside a larger piece whose address is kept in front
+ * of it.
+ */
 void *fpu_alloc(void)
 {
     uint8_t *raw = heap_alloc(cpu_features.xsave_size + AREA_ALIGN + sizeof(void *));
@@ -52,7 +57,7 @@ void fpu_free(void *area)
 
 static void use_full_mask(void)
 {
-    __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)cpu_features.xcr0_mask), "d"(0));
+    __asm__ volatile("xsetbv" : : "c"(0), "a"(XCR0_ALL), "d"(0));
 }
 
 void fpu_save(struct vcpu *v)
@@ -62,7 +67,7 @@ void fpu_save(struct vcpu *v)
         return;
     }
     use_full_mask();
-    __asm__ volatile("xsave64 (%0)" : : "r"(v->xsave), "a"((uint32_t)cpu_features.xcr0_mask), "d"(0) : "memory");
+    __asm__ volatile("xsave64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
 }
 
 void fpu_restore(struct vcpu *v)
@@ -72,7 +77,7 @@ void fpu_restore(struct vcpu *v)
         return;
     }
     use_full_mask();
-    __asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"((uint32_t)cpu_features.xcr0_mask), "d"(0) : "memory");
+    __asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
 }
 
 /* 512 bytes in FXSAVE form become v's state; reserved MXCSR bits would make the restore fault. */

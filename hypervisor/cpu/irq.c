@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host interrupt vectors: who handles which. A handler is set before its interrupt can come, and the last thing that frees a
- * vector is that nothing can raise it any more; so the table needs no lock against dispatch, only the search for a free
- * MSI vector has one.
+ * Host interrupt vectors: who handles which. A handler is set before its interrupt can come, and the last
+ * thing that frees a vector is that nothing can raise it any more; so the table needs no lock against
+ * dispatch, only the search for a free MSI vector has one.
  */
 #include "cpu.h"
 #include "errors.h"
@@ -11,7 +11,7 @@
 #include "traps.h"
 
 static struct { irq_handler *fn; void *data; } handlers[256];
-static struct spinlock lock = SPINLOCK(LOCK_HW); /* which vectors from VECTOR_MSI_FIRST are taken; any context */
+static struct spinlock lock = SPINLOCK(LOCK_HW); /* which of the MSI vectors are taken; any context */
 
 void irq_set_handler(unsigned int vector, irq_handler *fn, void *data)
 {

@@ -2,9 +2,9 @@
 /*
  * CPUs together: starting them, softirqs, calls and kicks between them, stopping them, and idling.
  *
- * Start: one after the other. The boot CPU prepares everything that needs memory, sends INIT and SIPI, and watches the new CPU pass
- * enum start_state. Time is one for all CPUs, so the new one's TSC is compared with ours first; one that cannot be
- * brought in line stays off.
+ * Start: one after the other. The boot CPU prepares everything that needs memory, sends INIT and SIPI, and
+ * watches the new CPU pass enum start_state. Time is one for all CPUs, so the new one's TSC is compared with
+ * ours first; one that cannot be brought in line stays off.
  */
 #include "boot.h"
 #include "console.h"
@@ -20,7 +20,7 @@
 #define MSR_TSC 0x10u
 
 #define START_PATIENCE SEC(5)
-#define STOP_PATIENCE_TICKS 500000000ull
+#define STOP_PATIENCE_TICKS 500000000ull /* of the TSC: it works before there is a clock */
 #define COMPARE_ROUNDS 20
 #define CALLS 32                /* a power of two */
 
@@ -48,9 +48,17 @@ void smp_kick(unsigned int cpu)
         apic_send_ipi(cpus[cpu].apic_id, VECTOR_KICK);
 }
 
+/*
+ * A CPU says that it is idle or whom it runs before it looks at softirq for the last time, and we look only
+ * after the bit is set: so one of us sees the other. One that is busy in the core looks anyway.
+ */
 void softirq_raise(unsigned int cpu, enum softirq s)
 {
-    if (!bit_test_and_set(&cpus[cpu].softirq, s))
+    const struct cpu *c = &cpus[cpu];
+
+    if (bit_test_and_set(&cpus[cpu].softirq, s))
+        return;
+    if (__atomic_load_n(&c->idle, __ATOMIC_SEQ_CST) || __atomic_load_n(&c->guest_domain, __ATOMIC_SEQ_CST))
         smp_kick(cpu);
 }
 
@@ -72,6 +80,7 @@ void softirq_run(void)
 {
     uint64_t work = __atomic_exchange_n(&this_cpu()->softirq, 0, __ATOMIC_SEQ_CST);
 
+    WRITE_ONCE(this_cpu()->passes, this_cpu()->passes + 1);
     if (work & (1u << SOFTIRQ_CALL))
         run_calls();
     if (work & (1u << SOFTIRQ_TIMER))
@@ -97,11 +106,15 @@ void smp_call(unsigned int cpu, void (*fn)(void *), void *data)
 
 void cpu_idle(void)
 {
+    struct cpu *c = this_cpu();
+
+    __atomic_store_n(&c->idle, true, __ATOMIC_SEQ_CST);
     /* The interrupt shadow of STI covers HLT: what comes after the look wakes it. */
-    if (!READ_ONCE(this_cpu()->softirq))
+    if (!__atomic_load_n(&c->softirq, __ATOMIC_SEQ_CST))
         __asm__ volatile("sti; hlt; cli" ::: "memory");
     else
         irq_window();
+    __atomic_store_n(&c->idle, false, __ATOMIC_SEQ_CST);
 }
 
 /* --- stopping --- */
@@ -134,11 +147,15 @@ void smp_stop_others(void)
     while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) + 1 < nr_cpus && rdtsc() - start < STOP_PATIENCE_TICKS)
         cpu_pause();
     console_bypass_lock();
+}
+
+void smp_report_stopped(void)
+{
     for (unsigned int i = 0; i < nr_cpus; i++)
-        if (i != self && stopped_at[i])
-            log_debug("CPU %u was at %lx\n", i, stopped_at[i]);
-        else if (i != self)
-            log_warn("CPU %u does not stop\n", i);
+        if (stopped_at[i])
+            log_err("  CPU %u was at %lx\n", i, stopped_at[i]);
+        else if (i != this_cpu()->id)
+            log_err("  CPU %u does not stop\n", i);
 }
 
 /* --- starting --- */
@@ -293,7 +310,8 @@ void smp_start_all(void)
     uint64_t limit = MAX_CPUS;
     char word[16];
 
-    if (cmdline_get("maxcpus", word, sizeof(word)) && (!parse_number(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
+    if (cmdline_get("maxcpus", word, sizeof(word)) &&
+        (!parse_number(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
         log_warn("maxcpus=%s: give a number from 1 to %u; all CPUs are used\n", word, MAX_CPUS);
         limit = MAX_CPUS;
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers: on each CPU a list sorted by expiry and the local APIC's timer armed for the first; no periodic tick. Functions run
- * from SOFTIRQ_TIMER without a lock. When the first timer is stopped or moved back, the hardware keeps its old setting: one
- * interrupt too many is cheaper than setting it at each change.
+ * One-shot timers: on each CPU a list sorted by expiry and the local APIC's timer armed for the first; no
+ * periodic tick. Functions run from SOFTIRQ_TIMER without a lock. When the first timer is stopped or moved
+ * back, the hardware keeps its old setting: one interrupt too many is cheaper than setting it at each change.
  *
- * Lock: each queue's lock protects its list, `programmed`, and of every timer on it expires, armed and cpu. LOCK_TIMER;
- * two queues in CPU order. Any context.
+ * Lock: each queue's lock protects its list, `programmed`, and of every timer on it expires, armed and cpu.
+ * LOCK_TIMER; two queues in CPU order. Any context.
  */
 #include "cpu.h"
 #include "lib.h"
@@ -154,6 +154,7 @@ void timer_softirq(void)
 {
     struct timer_cpu *q = this_cpu()->timers;
 
+    watchdog_check();
     for (unsigned int i = 0; i < BATCH; i++) {
         struct timer *t;
         void (*fn)(void *);

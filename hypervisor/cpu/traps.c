@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptor tables, and what happens when the core itself takes an exception: an instruction with a fixup (.extable) goes on there;
- * everything else is our bug, and a panic. NMI, #DF and #MC have stacks of their own, because they may come
- * when the current one is unusable. (APM vol. 2, 4.8, 8.2 and 12.2)
+ * Descriptor tables, and what happens when the core itself takes an exception: an instruction with a fixup
+ * (.extable) goes on there; everything else is our bug, and a panic. NMI, #DF and #MC have stacks of their
+ * own, because they may come when the current one is unusable. (APM vol. 2, 4.8, 8.2 and 12.2)
  */
 #include "traps.h"
 #include "boot.h"
@@ -13,6 +13,8 @@
 #define SELECTOR_CODE 8
 #define SELECTOR_DATA 16
 #define SELECTOR_TSS 24
+#define TYPE_TSS 0x89ull
+#define TYPE_INTERRUPT_GATE 0x8e
 
 #define STACK_PAGES 4
 #define IST_PAGES 2
@@ -24,7 +26,12 @@ struct tss {
     uint16_t reserved3, iopb;
 } __packed_;
 
-struct idt_entry { uint16_t offset0, selector; uint8_t ist, type; uint16_t offset1; uint32_t offset2, reserved; };
+struct idt_entry {
+    uint16_t offset0, selector;
+    uint8_t ist, type;
+    uint16_t offset1;
+    uint32_t offset2, reserved;
+};
 struct table_pointer { uint16_t limit; uint64_t base; } __packed_;
 
 static struct { uint64_t gdt[5]; struct tss tss; } __attribute__((aligned(16))) descriptors[MAX_CPUS];
@@ -33,9 +40,9 @@ static struct idt_entry idt[256];
 extern const struct { uint64_t instruction, fixup; } extable_start[], extable_end[];
 
 static const char *const names[] = {
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no FPU", "double fault", "9", "invalid TSS",
-    "segment not present", "stack fault", "general protection", "page fault", "15", "FPU error", "alignment", "machine check",
-    "SIMD error",
+    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no FPU",
+    "double fault", "9", "invalid TSS", "absent segment", "stack fault", "general protection", "page fault",
+    "15", "FPU error", "alignment", "machine check", "SIMD error",
 };
 
 static void fill_idt(void)
@@ -45,13 +52,20 @@ static void fill_idt(void)
     for (unsigned int i = 0; i < ARRAY_SIZE(idt); i++) {
         uint64_t stub = (uint64_t)traps_stubs + i * 16;
 
-        idt[i] = (struct idt_entry){ (uint16_t)stub, SELECTOR_CODE, 0, 0x8e, (uint16_t)(stub >> 16), (uint32_t)(stub >> 32), 0 };
+        idt[i].selector = SELECTOR_CODE;
+        idt[i].type = TYPE_INTERRUPT_GATE;
+        idt[i].offset0 = (uint16_t)stub;
+        idt[i].offset1 = (uint16_t)(stub >> 16);
+        idt[i].offset2 = (uint32_t)(stub >> 32);
     }
     for (unsigned int i = 0; i < IST_COUNT; i++)
         idt[ist[i]].ist = (uint8_t)(i + 1);
 }
 
-/* Stacks and descriptors of a CPU that is about to start; on the boot CPU. Its main stack is made unless it has one. */
+/*
+ * Stacks and descriptors of a CPU that is about to start; on the boot CPU. Its main stack is made unless it
+ * has one.
+ */
 void traps_prepare_cpu(struct cpu *c)
 {
     uint64_t *gdt = descriptors[c->id].gdt;
@@ -69,7 +83,8 @@ void traps_prepare_cpu(struct cpu *c)
     tss->iopb = sizeof(*tss);
     gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
     gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
-    gdt[SELECTOR_TSS / 8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
+    gdt[SELECTOR_TSS / 8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | TYPE_TSS << 40 |
+                            (base >> 24 & 0xff) << 56;
     gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
     c->tss = tss;
 }
@@ -81,7 +96,8 @@ void traps_init_cpu(struct cpu *c)
     struct table_pointer idt_pointer = { sizeof(idt) - 1, (uint64_t)idt };
 
     __asm__ volatile("lgdt %0; lidt %1" : : "m"(gdt), "m"(idt_pointer));
-    __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" : : "i"(SELECTOR_CODE) : "rax", "memory");
+    __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
+                     : : "i"(SELECTOR_CODE) : "rax", "memory");
     __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" : : "r"(SELECTOR_DATA));
     __asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
 }
@@ -101,24 +117,29 @@ static uint64_t stack_top_of(uint64_t sp)
     return 0;
 }
 
+static bool in_text(uint64_t address)
+{
+    return address >= (uint64_t)image_start && address < (uint64_t)text_end;
+}
+
 /* Return addresses, following the frame pointers: for addr2line -e build/cleave.elf. */
 static void dump_calls(uint64_t rbp)
 {
-    char line[24 * 17 + 1];
+    char line[5 * 17 + 1];
     size_t n = 0;
 
-    for (unsigned int depth = 0; depth < 24; depth++) {
+    for (unsigned int depth = 0; depth < 25; depth++) {
         uint64_t top = stack_top_of(rbp);
         const uint64_t *frame = (const uint64_t *)rbp;
 
-        if (!top || rbp % 8 || rbp + 16 > top || frame[1] < (uint64_t)image_start || frame[1] >= (uint64_t)text_end)
+        if (!top || rbp % 8 || rbp + 16 > top || !in_text(frame[1]))
             break;
         n += (size_t)snprintf(line + n, sizeof(line) - n, " %lx", frame[1]);
-        if (depth % 6 == 5 || frame[0] <= rbp) {
+        if (depth % 5 == 4) {
             log_err("  called from%s\n", line);
             n = 0;
         }
-        if (frame[0] <= rbp)
+        if (frame[0] <= rbp && stack_top_of(frame[0]) == top)
             break;
         rbp = frame[0];
     }
@@ -132,6 +153,8 @@ static void dump_control(void)
 
     __asm__ volatile("mov %%cr2, %0; mov %%cr3, %1" : "=r"(cr2), "=r"(cr3));
     log_err("  cr2 %016lx cr3 %016lx, current vcpu %p\n", cr2, cr3, (void *)current_vcpu());
+    if (stack_top_of(cr2 + PAGE_SIZE) && !stack_top_of(cr2))
+        log_err("  cr2 is in the guard page below a stack: the stack has overflowed\n");
 }
 
 static void dump_frame(const struct trap_frame *f)
@@ -175,7 +198,6 @@ void traps_enter(struct trap_frame *f)
     log_err("exception %lu (%s), error %lx, in the core on CPU %u\n", f->vector,
             f->vector < ARRAY_SIZE(names) ? names[f->vector] : "reserved", f->error, this_cpu()->id);
     dump_frame(f);
-    dump_calls(f->rbp);
     panic("the core took an exception: a bug of Cleave\n");
 }
 

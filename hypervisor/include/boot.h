@@ -13,7 +13,7 @@
 #define BOOT_RESERVED 2u
 #define BOOT_ACPI 3u
 #define BOOT_ACPI_NVS 4u
-#define BOOT_CORE MM_RANGE_CORE       /* RAM that the core keeps: image, modules, page tables; unusable for dom0 */
+#define BOOT_CORE MM_RANGE_CORE       /* RAM that the core keeps: image, modules, page tables */
 
 noreturn void boot_main(uint32_t magic, uint32_t information);
 noreturn void boot_second_cpu(void); /* C entry of the others, cpu/smp.c; from trampoline.S */
@@ -24,15 +24,19 @@ void cmdline_check(void);            /* warns about options that nobody reads */
 
 /* boot/memory.c */
 void memory_init(void);              /* the image's and low frames are out of RAM, modules are at its top */
-/* Takes `size` bytes from the top of RAM below `limit` out of boot_info's RAM; 0 when there is no such piece. Before memory_give. */
+/*
+ * Takes `size` bytes from the top of RAM below `limit` out of boot_info's RAM; 0 when there is no such piece.
+ * Before memory_give.
+ */
 paddr_t memory_reserve(uint64_t size, uint64_t align, paddr_t limit);
 void memory_give(void);              /* starts the frame allocator on what is left */
-paddr_t memory_page(void);           /* one zeroed frame for the core, before and after memory_give; panics when there is none */
+paddr_t memory_page(void);           /* a zeroed frame, also after memory_give; panics when there is none */
 
 /* mm/pagetable.c */
 extern paddr_t pagetable_root;       /* CR3 of every CPU in the core */
 void pagetable_init(void);           /* builds the final tables and switches to them */
-void pagetable_direct(paddr_t start, uint64_t size); /* firmware's tables in reserved memory into the direct map */
+/* Brings firmware's tables, in reserved memory, into the direct map. */
+void pagetable_direct(paddr_t start, uint64_t size);
 /* A stack of `pages` in the window of stacks, with an unmapped page below it; returns its top. */
 uint8_t *pagetable_stack(unsigned int pages);
 

@@ -7,7 +7,7 @@
 
 void clock_compute_scale(uint64_t khz, uint32_t *mul, int8_t *shift);
 nsec_t clock_scaled(const struct clock_scale *s, uint64_t tsc);
-uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour, unsigned int minute,
-                                  unsigned int second);
+uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
+                                  unsigned int minute, unsigned int second);
 
 #endif

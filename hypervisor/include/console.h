@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between printk.c, panic.c and console.c, and for boot/main.c; everybody else prints through lib.h. The console proper
- * (dom0's side, the ring) is declared in cpu.h.
+ * Between printk.c, panic.c and console.c, and for boot/main.c; everybody else prints through lib.h. The
+ * console proper (dom0's side, the ring) is declared in cpu.h.
  */
 #ifndef CLV_CONSOLE_H
 #define CLV_CONSOLE_H

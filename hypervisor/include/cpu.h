@@ -90,12 +90,14 @@ extern uint32_t apic_timer_khz;
 void clock_init(void);               /* calibrates TSC and APIC timer against the ACPI PM timer, or the PIT where there is none */
 void timer_init_cpu(unsigned int cpu);
 void timer_softirq(void);
+void watchdog_check(void);           /* cpu/watchdog.c: panics when another CPU is stuck in the core */
 
 /* cpu/smp.c */
 void smp_init_cpu(struct cpu *c);    /* this_cpu() works from here on */
 void smp_start_all(void);            /* starts the CPUs that the MADT lists; prints how many are up */
 void smp_call(unsigned int cpu, void (*fn)(void *), void *data); /* asynchronous; runs from softirq_run there */
-void smp_stop_others(void);          /* for panic and reboot */
+void smp_stop_others(void);          /* for panic, reboot and power-off; the console needs no lock from here on */
+void smp_report_stopped(void);       /* where they were */
 void cpu_idle(void);                 /* one HLT until something is pending on this CPU */
 
 /* cpu/fpu.c */

@@ -24,6 +24,8 @@ struct cpu {
     unsigned int apic_id;
     bool online;
     uint64_t softirq;              /* bit mask of enum softirq, set atomically */
+    bool idle;                     /* in, or about to be in HLT: needs an interrupt to look at softirq */
+    uint64_t passes;               /* of the run loop: how the watchdog sees that this CPU lives */
 
     /* svm/: who is in guest mode here. Written only by this CPU. */
     struct vcpu *vcpu;             /* whose state is loaded here (may be stale while idle), or NULL */
@@ -56,7 +58,7 @@ static inline struct cpu *this_cpu(void)
 /* The vcpu on whose behalf the core runs now (its hypercall, its exit), or NULL outside. */
 static inline struct vcpu *current_vcpu(void) { return this_cpu()->current; }
 
-/* cpu/smp.c. raise: sets the bit and sends an IPI when cpu is another one that may be asleep or in a guest. */
+/* cpu/smp.c. raise: sets the bit, and sends an IPI when cpu is another one that may be asleep or in a guest. */
 void softirq_raise(unsigned int cpu, enum softirq s);
 void softirq_run(void);
 void smp_kick(unsigned int cpu);   /* IPI only: makes it leave the guest or its HLT */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console: a 16550 serial port (115200 8n1), shared by the core's own lines and dom0's hvc0, and a ring that keeps the core's
- * lines for sysctl readconsole. Sending polls the port; receiving is by interrupt: what is typed goes to a buffer and
- * VIRQ_CONSOLE tells dom0 to fetch it by console_io.
+ * The console: a 16550 serial port (115200 8n1), shared by the core's own lines and dom0's hvc0, and a ring
+ * that keeps the core's lines for sysctl readconsole. Sending polls the port; receiving is by interrupt: what
+ * is typed goes to a buffer and VIRQ_CONSOLE tells dom0 to fetch it by console_io.
  *
- * Lock: protects the port's sending side, the ring and the input buffer. Last in the order, so that any code may print.
- * Any context; a panic bypasses it.
+ * Lock: protects the port's sending side, the ring and the input buffer. Last in the order, so that any code
+ * may print. Any context; a panic bypasses it.
  *
  * Read next: printk.c; hypercall/console_io.c.
  */
@@ -142,8 +142,8 @@ void console_line(const char *line, size_t n)
 }
 
 /*
- * Copies what the ring has to buf; incremental: only what came after *index. *index becomes the number of the byte
- * behind the last one copied. clear forgets everything.
+ * Copies what the ring has to buf; incremental: only what came after *index. *index becomes the number of the
+ * byte behind the last one copied. clear forgets everything.
  */
 uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end: a panic (a bug of ours, or a machine that cannot be used), and the ways to leave a machine. A panic stops the other CPUs, says
- * what and where, and reboots after a few seconds, so that an unattended machine comes back; `noreboot` keeps the message on
- * the screen instead.
+ * The end: a panic (a bug of ours, or a machine that cannot be used), and the ways to leave a machine. A
+ * panic stops the other CPUs, says what and where, and reboots after a few seconds, so that an unattended
+ * machine comes back; `noreboot` keeps the message on the screen instead.
  */
 #include "console.h"
 #include "cpu.h"
@@ -44,23 +44,24 @@ static noreturn void reboot_or_stay(void)
 
 void panic(const char *fmt, ...)
 {
+    static const char again[] = "(CLV) panic: another one while handling the first\n";
+    uint32_t nobody = 0, self = this_cpu()->id + 1;
     char text[256];
-    uint32_t nobody = 0;
     va_list ap;
 
-    if (!__atomic_compare_exchange_n(&panicking, &nobody, this_cpu()->id + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-        if (nobody != this_cpu()->id + 1)
+    if (!__atomic_compare_exchange_n(&panicking, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        if (nobody != self)
             halt_for_ever();
-        console_write_raw("(CLV) panic: another one while handling the first\n", 50);
+        console_write_raw(again, sizeof(again) - 1);
         machine_reboot();
     }
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     smp_stop_others();
-    console_bypass_lock();
     log_err("panic on CPU %u: %s", this_cpu()->id, text);
     dump_stack_and_registers();
+    smp_report_stopped();
     reboot_or_stay();
 }
 
@@ -76,7 +77,6 @@ void machine_stop(const char *why, bool reboot)
 void machine_power_off(void)
 {
     smp_stop_others();
-    console_bypass_lock();
     acpi_power_off();
     log_err("this machine has no power-off that works: switch it off by hand\n");
     halt_for_ever();
@@ -88,7 +88,6 @@ void machine_reboot(void)
     struct { uint16_t limit; uint64_t base; } __packed_ no_idt = { 0, 0 };
 
     smp_stop_others();
-    console_bypass_lock();
     if (acpi.has_reset && acpi.reset_space == 1) {
         outb((uint16_t)acpi.reset_address, acpi.reset_value);
         wait_seconds(1);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages: a line is formatted on the stack of whoever prints it, then handed to the console as a whole, so that lines of several
- * CPUs never mix. Levels: loglvl=err|warn|info|debug (or all, none: errors) decides what the serial port gets; the ring that
- * `xl dmesg` reads keeps what is printed. What guests say or do (guest_log) is limited in rate for each domain, because a
- * guest must not be able to flood the console or slow others down by it: guest_loglvl=none|all.
+ * Messages: a line is formatted on the stack of whoever prints it, then handed to the console as a whole, so
+ * that lines of several CPUs never mix. Levels: loglvl=err|warn|info|debug (or all, none: errors) decides
+ * what the serial port gets; the ring that `xl dmesg` reads keeps what is printed. What guests say or do
+ * (guest_log) is limited in rate for each domain, because a guest must not be able to flood the console or
+ * slow others down by it: guest_loglvl=none|all.
  *
  * Read next: console.c.
  */
@@ -25,8 +26,8 @@ static bool guest_log_enabled = true;
 void printk_init(void)
 {
     static const struct { const char *name; int limit; } levels[] = {
-        { "none", LOG_ERR }, { "err", LOG_ERR }, { "error", LOG_ERR }, { "warn", LOG_WARN }, { "warning", LOG_WARN },
-        { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
+        { "none", LOG_ERR }, { "err", LOG_ERR }, { "error", LOG_ERR }, { "warn", LOG_WARN },
+        { "warning", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
     };
     char word[16];
 
@@ -68,7 +69,9 @@ void printk(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-/* Takes one of d's tokens; *last: it was the last one for now. Two CPUs at once may both take the same one. */
+/*
+ * Takes one of d's tokens; *last: it was the last one for now. Two CPUs at once may both take the same one.
+ */
 static bool take_token(struct domain *d, bool *last)
 {
     uint64_t grown = (uint64_t)((clock_now() - d->guest_log_refill) / GUEST_INTERVAL);

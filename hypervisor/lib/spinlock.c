@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ticket locks: whoever asked first gets in first, so that no CPU starves. The debug build counts for each CPU the locks of
- * each class that it holds and stops the machine at the first acquire against the order of spinlock.h: what could once
- * deadlock is found by any run that takes the path at all.
+ * Ticket locks: whoever asked first gets in first, so that no CPU starves. The debug build counts for each
+ * CPU the locks of each class that it holds and stops the machine at the first acquire against the order of
+ * spinlock.h: what could once deadlock is found by any run that takes the path at all.
  */
 #include "cpu.h"
 #include "lib.h"
@@ -22,6 +22,13 @@ static void check_order(const struct spinlock *l, bool second)
         panic("lock order: a second lock of class %u while %u are held\n", l->class, c->held[l->class]);
 }
 
+/* Minutes of waiting: nobody holds a lock so long. */
+static void check_patience(const struct spinlock *l, uint32_t *spins)
+{
+    if (++*spins == 1u << 30)
+        panic("lock of class %u: CPU %d holds it for ever\n", l->class, READ_ONCE(l->cpu));
+}
+
 static void note_taken(struct spinlock *l)
 {
     l->cpu = (int16_t)this_cpu()->id;
@@ -31,7 +38,7 @@ static void note_taken(struct spinlock *l)
 static void note_released(struct spinlock *l)
 {
     if (!spin_lock_held(l))
-        panic("lock of class %u is released by CPU %u, but its holder is %d\n", l->class, this_cpu()->id, l->cpu);
+        panic("lock of class %u is released by CPU %u but held by %d\n", l->class, this_cpu()->id, l->cpu);
     l->cpu = -1;
     this_cpu()->held[l->class]--;
 }
@@ -44,6 +51,7 @@ bool spin_lock_held(const struct spinlock *l)
 #else
 
 static void check_order(const struct spinlock *l, bool second) { (void)l; (void)second; }
+static void check_patience(const struct spinlock *l, uint32_t *spins) { (void)l; (void)spins; }
 static void note_taken(struct spinlock *l) { (void)l; }
 static void note_released(struct spinlock *l) { (void)l; }
 bool spin_lock_held(const struct spinlock *l) { (void)l; return true; }
@@ -57,12 +65,14 @@ void spin_init(struct spinlock *l, enum lock_class class)
 
 static void lock(struct spinlock *l, bool second)
 {
-    uint32_t ticket;
+    uint32_t ticket, spins = 0;
 
     check_order(l, second);
     ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
+    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket) {
         cpu_pause();
+        check_patience(l, &spins);
+    }
     note_taken(l);
 }
 
@@ -78,9 +88,9 @@ void spin_lock_second(struct spinlock *l)
 
 bool spin_trylock(struct spinlock *l)
 {
-    uint32_t ticket = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+    uint32_t t = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
 
-    if (!__atomic_compare_exchange_n(&l->next, &ticket, ticket + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    if (!__atomic_compare_exchange_n(&l->next, &t, t + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
     note_taken(l);
     return true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory and strings, with the meaning that C gives them. The compiler calls the mem* functions by itself, and
- * string instructions keep it from turning their bodies into calls of themselves. Eight bytes at a time, because an
- * emulator takes as long for a byte as for a word.
+ * Memory and strings, with the meaning that C gives them. The compiler calls the mem* functions by itself,
+ * and string instructions keep it from turning their bodies into calls of themselves. Eight bytes at a time,
+ * because an emulator takes as long for a byte as for a word.
  */
 #include "lib.h"
 

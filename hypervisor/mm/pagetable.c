@@ -2,12 +2,13 @@
 /*
  * The core's own page tables (APM vol. 2, 5.3). Upper half only, never a user page:
  *
- *   DIRECTMAP_BASE  all RAM, writable, not executable; text and read-only data of the image read-only here, too
+ *   DIRECTMAP_BASE  all RAM, writable, not executable; the image's text and constants read-only here, too
  *   MMIO_BASE       device registers, uncached
  *   STACK_BASE      one stack after the other, each above an unmapped page
  *   TEXT_BASE       the image: text executable, read-only data, data; never writable and executable
  *
- * Everything is mapped by the boot CPU while it boots, and nothing is ever unmapped: no lock, and no flush of other CPUs' TLBs.
+ * Everything is mapped by the boot CPU while it boots, and nothing is ever unmapped: no lock, and no flush of
+ * other CPUs' TLBs.
  */
 #include "boot.h"
 #include "cpu.h"
@@ -39,7 +40,10 @@
 paddr_t pagetable_root;
 static uint64_t next_mmio = MMIO_BASE, next_stack = STACK_BASE;
 
-/* The entry for va at `level` (1: 4K, 2: 2M, 3: 1G), making tables on the way. NULL: a large page is there already. */
+/*
+ * The entry for va at `level` (1: 4K, 2: 2M, 3: 1G), making tables on the way. NULL: a large page is there
+ * already.
+ */
 static uint64_t *entry_for(uint64_t va, unsigned int level)
 {
     uint64_t *table = paddr_to_virt(pagetable_root);

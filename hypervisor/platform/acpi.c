@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The firmware's tables: which CPUs and I/O APICs there are, where the PM timer, the power switch and the reset register are. There is
- * no AML interpreter: of the DSDT only the constant package \_S5 is looked for, byte by byte.
+ * The firmware's tables: which CPUs and I/O APICs there are, where the PM timer, the power switch and the
+ * reset register are. There is no AML interpreter: of the DSDT only the constant package \_S5 is looked for,
+ * byte by byte.
  *
- * Tables usually lie in reserved memory, so each is brought into the direct map as it is found; dom0/ reads them there again.
- * (ACPI 6.4, 5.2 and 7.4.2)
+ * Tables usually lie in reserved memory, so each is brought into the direct map as it is found; dom0/ reads
+ * them there again. (ACPI 6.4, 5.2 and 7.4.2)
  */
 #include "boot.h"
 #include "cpu.h"
@@ -256,14 +257,16 @@ void acpi_init(paddr_t rsdp_hint)
     read_fadt();
     if (!acpi.cpus)
         add_cpu(apic_id(), MADT_ENABLED);
-    log_debug("ACPI: %u tables, %u CPUs, %u I/O APICs, PM timer at %#x%s\n", acpi.tables, acpi.cpus, acpi.ioapics,
-              acpi.pm_timer_port, acpi.has_s5 ? "" : ", no S5");
+    log_debug("ACPI: %u tables, %u CPUs, %u I/O APICs, PM timer at %#x%s\n", acpi.tables, acpi.cpus,
+              acpi.ioapics, acpi.pm_timer_port, acpi.has_s5 ? "" : ", no S5");
 }
 
 static void enter_sleep(uint16_t port, uint8_t type)
 {
+    uint32_t sleep = (uint32_t)type << PM1_SLP_TYP_SHIFT | PM1_SLP_EN;
+
     if (port)
-        outw(port, (uint16_t)((inw(port) & ~PM1_SLP_TYP_MASK) | (uint32_t)type << PM1_SLP_TYP_SHIFT | PM1_SLP_EN));
+        outw(port, (uint16_t)((inw(port) & ~PM1_SLP_TYP_MASK) | sleep));
 }
 
 void acpi_power_off(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's I/O APICs: one table of lines, numbered as ACPI numbers them (GSI). All lines are masked until somebody routes them: the
- * core for its serial port, dom0's I/O APIC (vdev/ioapic.c) for the rest. The old PICs are masked for good.
+ * The host's I/O APICs: one table of lines, numbered as ACPI numbers them (GSI). All lines are masked until
+ * somebody routes them: the core for its serial port, dom0's I/O APIC (vdev/ioapic.c) for the rest. The old
+ * PICs are masked for good.
  *
  * Lock: protects the index/data register pair of each I/O APIC. LOCK_HW, any context.
  */

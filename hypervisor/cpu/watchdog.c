@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The watchdog: a CPU that is in the core, not idle and not in a guest, passes through the run loop many
+ * times a second. One that does not for PATIENCE checks, which are at least a second apart, is stuck: panic
+ * stops and dumps all CPUs. The checks ride on whatever timers fire on other CPUs, because an idle machine
+ * must take no tick; so they see only one of several CPUs stuck, never the only one. They count checks and
+ * not time, because an emulator may be stopped as a whole.
+ */
+#include "cpu.h"
+#include "lib.h"
+#include "time.h"
+
+#define PATIENCE 20
+
+static nsec_t next_check;      /* atomic: who moves it on does the check */
+
+/* The checking CPU's notes, of which only one at a time writes. */
+static struct { uint64_t passes; unsigned int missed; } seen[MAX_CPUS];
+
+static void check_cpu(unsigned int i)
+{
+    const struct cpu *c = &cpus[i];
+    uint64_t passes = READ_ONCE(c->passes);
+
+    if (passes != seen[i].passes || READ_ONCE(c->idle) || READ_ONCE(c->guest_domain)) {
+        seen[i].passes = passes;
+        seen[i].missed = 0;
+        return;
+    }
+    if (++seen[i].missed == PATIENCE)
+        panic("CPU %u has been stuck in the core for %d seconds\n", i, PATIENCE);
+}
+
+void watchdog_check(void)
+{
+    nsec_t now = clock_now(), due = READ_ONCE(next_check);
+
+    if (now < due || !__atomic_compare_exchange_n(&next_check, &due, now + SEC(1), false, __ATOMIC_SEQ_CST,
+                                                  __ATOMIC_SEQ_CST))
+        return;
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        if (i != this_cpu()->id)
+            check_cpu(i);
+}
