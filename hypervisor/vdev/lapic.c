@@ -149,14 +149,12 @@ static void report_error(struct vcpu *v, uint32_t bit)
         lapic_set_irq(v, (uint8_t)lvt, false);
 }
 
-/*
- * Also while the APIC is still disabled by software, which only keeps messages out (deliver_one): an event's upcall is raised
- * once, and a kernel that registers for it before it enables its APIC must find it afterwards.
- */
 void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
 {
     struct lapic *l = &v->vdev.lapic;
 
+    if (!enabled(l))
+        return;
     if (vector < 16) {
         report_error(v, ESR_RECEIVE_VECTOR);
         return;
@@ -192,8 +190,7 @@ static void deliver_one(struct vcpu *v, uint32_t mode, uint8_t vector, bool leve
     switch (mode) {
     case MODE_FIXED:
     case MODE_LOWEST:
-        if (enabled(&v->vdev.lapic))
-            lapic_set_irq(v, vector, level);
+        lapic_set_irq(v, vector, level);
         break;
     case MODE_NMI:
         WRITE_ONCE(v->vdev.nmi_pending, true);
@@ -302,12 +299,23 @@ static bool reg_read(const struct vcpu *v, uint32_t offset, uint32_t *val)
     }
 }
 
-static void write_svr(struct lapic *l, uint32_t val)
+/*
+ * The upcall for events is raised once, when the first of them becomes pending. Kernels register for it, for other vcpus too,
+ * before those enable their APIC (and INIT empties it): what was lost until now is raised again.
+ */
+static void write_svr(struct vcpu *v, uint32_t val)
 {
-    l->svr = val & SVR_BITS;
-    if (!(val & SVR_ENABLE))
+    struct lapic *l = &v->vdev.lapic;
+
+    WRITE_ONCE(l->svr, val & SVR_BITS);
+    if (!(val & SVR_ENABLE)) {
         for (unsigned int i = 0; i < LVT_COUNT; i++)
             l->lvt[i] |= LVT_MASKED;
+        return;
+    }
+    smp_mb();
+    if (v->vdev.upcall_vector && READ_ONCE(v->info->evtchn_upcall_pending))
+        lapic_set_irq(v, v->vdev.upcall_vector, false);
 }
 
 static void write_lvt(struct vcpu *v, unsigned int i, uint32_t val)
@@ -331,7 +339,7 @@ static bool reg_write(struct vcpu *v, uint32_t offset, uint32_t val)
     switch (offset) {
     case REG_TPR: lapic_set_tpr(v, val); return true;
     case REG_EOI: end_of_interrupt(v); return true;
-    case REG_SVR: write_svr(l, val); return true;
+    case REG_SVR: write_svr(v, val); return true;
     case REG_ESR: l->esr = __atomic_exchange_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST); return true;
     case REG_LVT ... REG_LVT_LAST: write_lvt(v, (offset - REG_LVT) >> 4, val); return true;
     case REG_INITIAL_COUNT: lapic_timer_load(v, val); return true;
