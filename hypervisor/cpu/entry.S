@@ -15,7 +15,7 @@ traps_stubs:                        /* 16 bytes each */
     .set vector, 0
     .rept 256
     .balign 16
-    .if (vector > 31) || ((ERROR_CODES >> vector) & 1) == 0
+    .if (vector > 31) || ((ERROR_CODES >> (vector & 31)) & 1) == 0
     pushq $0                        /* the CPU pushes no error code for this one */
     .endif
     pushq $vector

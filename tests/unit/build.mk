@@ -53,3 +53,10 @@ unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c dom
 $(eval $(call unit-test,hypercalls,$(unit_mm) $(unit_hypercalls)))
 $(eval $(call unit-test,guest,$(unit_mm)))
 $(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c))
+
+# Functions that the C library has too get other names.
+$(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprintf=core_vsnprintf
+$(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset memcpy memmove memcmp strlen strcmp strncmp,-D$(f)=core_$(f))
+$(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
+$(eval $(call unit-test,lib,lib/format.c lib/string.c lib/bitmap.c boot/cmdline.c boot/multiboot.c boot/memory.c))
+$(eval $(call unit-test,time,cpu/clock.c cpu/timer.c lib/spinlock.c))

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/ and boot/: formatting, strings, bitmaps, the command line, and the memory map as multiboot.c builds
+ * it. The functions that the C library has too are linked under the names core_...
+ */
+#include "boot.h"
+#include "harness.h"
+
+int core_snprintf(char *buf, size_t size, const char *fmt, ...);
+void *core_memset(void *dst, int c, size_t n);
+void *core_memcpy(void *dst, const void *src, size_t n);
+void *core_memmove(void *dst, const void *src, size_t n);
+int core_memcmp(const void *a, const void *b, size_t n);
+size_t core_strlen(const char *s);
+int core_strcmp(const char *a, const char *b);
+int core_strncmp(const char *a, const char *b, size_t n);
+
+#define assert_formats(expected, ...) do { \
+        char text_[128]; \
+        assert_int_equal(core_snprintf(text_, sizeof(text_), __VA_ARGS__), strlen(expected)); \
+        assert_string_equal(text_, expected); \
+    } while (0)
+
+static void formats_like_c(void **state)
+{
+    (void)state;
+    assert_formats("", "%s", "");
+    assert_formats("100%", "%d%%", 100);
+    assert_formats("-2147483648 2147483647", "%d %d", INT32_MIN, INT32_MAX);
+    assert_formats("-9223372036854775808", "%ld", INT64_MIN);
+    assert_formats("18446744073709551615", "%lu", UINT64_MAX);
+    assert_formats("ffffffff FF 0x1f", "%x %X %#x", 0xffffffffu, 0xffu, 0x1fu);
+    assert_formats("00ff|  ff|ff  |", "%04x|%4x|%-4x|", 255, 255, 255);
+    assert_formats("-007|  -7|", "%04d|%4d|", -7, -7);
+    assert_formats("0x00ff", "%#06x", 255);
+    assert_formats("abc  |  abc|ab|ab", "%-5s|%5s|%.2s|%.*s", "abc", "abc", "abc", 2, "abc");
+    assert_formats("x 7 1234", "%c %zu %hhu%s", 'x', (size_t)7, 1, "234");
+}
+
+static void formats_sizes_and_oddities(void **state)
+{
+    const char *none = NULL, *odd = "%k %";
+
+    (void)state;
+    assert_formats("255 -1 65535", "%hhu %hhd %hu", 0x1ff, 0xff, 0x1ffff);
+    assert_formats("(null)", "%s", none);
+    assert_formats("%k ", odd);
+    assert_formats("   5|5   |", "%*d|%-*d|", 4, 5, 4, 5);
+}
+
+static void formats_never_past_the_buffer(void **state)
+{
+    char buf[8];
+
+    (void)state;
+    memset(buf, '#', sizeof(buf));
+    assert_int_equal(core_snprintf(buf, 4, "%s", "abcdef"), 6);
+    assert_memory_equal(buf, "abc\0####", 8);
+    assert_int_equal(core_snprintf(buf, 0, "%d", 12345), 5);
+    assert_memory_equal(buf, "abc\0####", 8);
+}
+
+static void moves_overlapping_memory(void **state)
+{
+    char expected[64], got[64];
+
+    (void)state;
+    for (unsigned int n = 0; n < 40; n++) {
+        for (unsigned int from = 0; from < 20; from++) {
+            for (unsigned int to = 0; to < 20; to++) {
+                for (unsigned int i = 0; i < sizeof(got); i++)
+                    got[i] = expected[i] = (char)i;
+                memmove(expected + to, expected + from, n);
+                assert_ptr_equal(core_memmove(got + to, got + from, n), got + to);
+                assert_memory_equal(got, expected, sizeof(got));
+            }
+        }
+    }
+}
+
+static void strings_compare(void **state)
+{
+    char buf[20], small[4];
+
+    (void)state;
+    core_memset(buf, 'a', 13);
+    core_memcpy(buf + 13, "bc", 3);
+    assert_string_equal(buf, "aaaaaaaaaaaaabc");
+    assert_int_equal(core_strlen(buf), 15);
+    assert_true(core_strcmp("abc", "abd") < 0 && core_strcmp("abc", "ab") > 0 && core_strcmp("", "") == 0);
+    assert_int_equal(core_strncmp("abc", "abd", 2), 0);
+    assert_true(core_memcmp("\xff", "\x01", 1) > 0);
+    strlcpy_(small, "abcdef", sizeof(small));
+    assert_string_equal(small, "abc");
+}
+
+static void bitmaps_are_searched(void **state)
+{
+    uint64_t map[3] = { 0, 1ull << 63, 1 };
+
+    (void)state;
+    assert_int_equal(bitmap_next(map, 192, 0), 127);
+    assert_int_equal(bitmap_next(map, 192, 127), 127);
+    assert_int_equal(bitmap_next(map, 192, 128), 128);
+    assert_int_equal(bitmap_next(map, 192, 129), 192);
+    assert_int_equal(bitmap_next(map, 100, 0), 100);
+    assert_int_equal(bitmap_next(map, 0, 0), 0);
+    assert_int_equal(bitmap_next_zero(map, 192, 127), 129);
+    map[0] = map[1] = map[2] = ~0ull;
+    assert_int_equal(bitmap_next_zero(map, 130, 5), 130);
+}
+
+static void command_line_is_read(void **state)
+{
+    char buf[8];
+
+    (void)state;
+    boot_info.cmdline = "  dom0_mem=512M noreboot loglvl=all  xloglvl=no loglvl=info= console=";
+    assert_true(cmdline_get("dom0_mem", buf, sizeof(buf)));
+    assert_string_equal(buf, "512M");
+    assert_true(cmdline_get("noreboot", buf, sizeof(buf)));
+    assert_string_equal(buf, "");
+    assert_true(cmdline_get("loglvl", buf, sizeof(buf)));
+    assert_string_equal(buf, "info=");
+    assert_true(cmdline_get("console", buf, sizeof(buf)));
+    assert_string_equal(buf, "");
+    assert_false(cmdline_get("dom0", buf, sizeof(buf)));
+    assert_false(cmdline_get("mem", buf, sizeof(buf)));
+    assert_true(cmdline_get("dom0_mem", buf, 3));
+    assert_string_equal(buf, "51");
+}
+
+static void unknown_options_are_named(void **state)
+{
+    (void)state;
+    harness_quiet = true;
+    harness_log[0] = '\0';
+    boot_info.cmdline = "dom0_mem=1G loglvl noreboot";
+    cmdline_check();
+    assert_string_equal(harness_log, "");
+    boot_info.cmdline = "dom0_mem=1G dom0_memx=3 noreboot";
+    cmdline_check();
+    assert_int_equal(strncmp(harness_log, "unknown option dom0_memx ", 25), 0);
+}
+
+static void sizes_are_parsed_strictly(void **state)
+{
+    static const char *const wrong[] = { "", "M", "12X", "12MM", "-1", " 1", "1.5G", "0x", "18446744073709551616", "20000000T" };
+    uint64_t n;
+
+    (void)state;
+    assert_true(parse_size("512M", &n) && n == 512ull << 20);
+    assert_true(parse_size("4096k", &n) && n == 4ull << 20);
+    assert_true(parse_size("0x10G", &n) && n == 16ull << 30);
+    assert_true(parse_size("7", &n) && n == 7);
+    assert_true(parse_number("18446744073709551615", &n) && n == UINT64_MAX);
+    assert_false(parse_number("7M", &n));
+    for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++)
+        assert_false(parse_size(wrong[i], &n));
+}
+
+/* --- the memory map, against one type for each of 64 pages --- */
+
+#define MAP_PAGES 64
+
+static void check_map(const uint32_t *types)
+{
+    const struct boot_range *r = boot_info.range;
+
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        assert_true(r[i].start < r[i].end);
+        if (i > 0)
+            assert_true(r[i - 1].end < r[i].start || (r[i - 1].end == r[i].start && r[i - 1].type != r[i].type));
+    }
+    for (paddr_t page = 0; page < MAP_PAGES; page++) {
+        uint32_t found = 0;
+
+        for (unsigned int i = 0; i < boot_info.ranges; i++)
+            if (page << PAGE_SHIFT >= r[i].start && page << PAGE_SHIFT < r[i].end)
+                found = r[i].type;
+        assert_int_equal(found, types[page]);
+    }
+}
+
+static void memory_map_is_sorted_and_ram_loses(void **state)
+{
+    static const uint32_t kinds[] = { BOOT_RAM, BOOT_RAM, BOOT_RESERVED, BOOT_ACPI, BOOT_CORE };
+    uint32_t seed = 1;
+
+    (void)state;
+    for (unsigned int round = 0; round < 2000; round++) {
+        uint32_t types[MAP_PAGES] = { 0 };
+
+        boot_info.ranges = 0;
+        for (unsigned int i = 0; i < 12; i++) {
+            uint32_t start, end, type;
+
+            seed = seed * 1103515245 + 12345;
+            start = (seed >> 16) % MAP_PAGES;
+            end = start + 1 + (seed >> 8) % (MAP_PAGES - start);
+            type = kinds[(seed >> 24) % ARRAY_SIZE(kinds)];
+            boot_add_range((paddr_t)start << PAGE_SHIFT, (paddr_t)end << PAGE_SHIFT, type);
+            for (uint32_t page = start; page < end; page++)
+                if (types[page] == 0 || types[page] == BOOT_RAM)
+                    types[page] = type;
+            check_map(types);
+        }
+    }
+}
+
+static void memory_is_reserved_from_the_top(void **state)
+{
+    (void)state;
+    boot_info.ranges = 0;
+    boot_add_range(0, 0x9f000, BOOT_RAM);
+    boot_add_range(0x100000, 0x8000000, BOOT_RAM);
+    boot_add_range(0x100000000, 0x140000000, BOOT_RAM);
+    assert_int_equal(memory_reserve(0x1000, 0x1000, 0x100000000), 0x7fff000);
+    assert_int_equal(memory_reserve(0x200000, 0x200000, 0x100000000), 0x7c00000);
+    assert_int_equal(memory_reserve(0x1000, 0x1000, 0x100000000), 0x7ffe000);
+    assert_int_equal(memory_reserve(0x1000, 0x1000, ~0ull), 0x13ffff000);
+    assert_int_equal(memory_reserve(0x10000000, 0x1000, 0x100000000), 0);
+    assert_int_equal(memory_reserve(0x1000, 0x1000, 0x100000), 0); /* never below 1 MiB */
+}
+
+char image_start[1], image_end[1];
+void mm_init(const struct boot_range *ranges, unsigned int count) { (void)ranges; (void)count; }
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(formats_like_c),
+        cmocka_unit_test(formats_sizes_and_oddities),
+        cmocka_unit_test(formats_never_past_the_buffer),
+        cmocka_unit_test(moves_overlapping_memory),
+        cmocka_unit_test(strings_compare),
+        cmocka_unit_test(bitmaps_are_searched),
+        cmocka_unit_test(command_line_is_read),
+        cmocka_unit_test(unknown_options_are_named),
+        cmocka_unit_test(sizes_are_parsed_strictly),
+        cmocka_unit_test(memory_map_is_sorted_and_ram_loses),
+        cmocka_unit_test(memory_is_reserved_from_the_top),
+    };
+
+    return cmocka_run_group_tests_name("lib", tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu/clock.c's arithmetic, and cpu/timer.c on two CPUs whose clock and timer hardware are the test's. */
+#include "clock.h"
+#include "cpu.h"
+#include "harness.h"
+#include "platform.h"
+
+static nsec_t armed[MAX_CPUS];     /* by apic_timer_arm; TIME_NEVER: not */
+static nsec_t now;
+
+/* The clock of the tests: clock.c is linked with its own clock_now under another name. */
+nsec_t clock_now(void) { return now; }
+void apic_timer_arm(nsec_t delta) { armed[harness_cpu] = now + delta; }
+void apic_timer_start(uint32_t count) { (void)count; }
+uint32_t apic_timer_current(void) { return 0; }
+void apic_timer_stop(void) { }
+void watchdog_check(void) { }
+void softirq_raise(unsigned int cpu, enum softirq s) { bit_set(&cpus[cpu].softirq, s); }
+uint32_t apic_timer_khz;
+struct acpi_info acpi;
+
+static irq_handler *interrupt;
+void irq_set_handler(unsigned int vector, irq_handler *fn, void *data)
+{
+    (void)data;
+    assert_int_equal(vector, VECTOR_TIMER);
+    interrupt = fn;
+}
+
+static void scale_is_exact(void **state)
+{
+    static const uint64_t khz[] = { 1000, 99999, 500000, 999999, 1000000, 1000001, 2596142, 3200000, 5000000 };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(khz); i++) {
+        struct clock_scale s = { .tsc0 = 1000 };
+        uint64_t hour = khz[i] * 1000 * 3600;
+        nsec_t ns;
+
+        clock_compute_scale(khz[i], &s.mul, &s.shift);
+        assert_true(s.mul >= 1u << 31);
+        ns = clock_scaled(&s, hour + 1000);
+        assert_in_range(ns, SEC(3600) - 1700, SEC(3600)); /* 2^-31 of an hour is 1676 ns */
+        assert_int_equal(clock_scaled(&s, 999), 0);
+        assert_true(clock_scaled(&s, hour * 24 * 365 * 5) > clock_scaled(&s, hour * 24 * 365 * 5 - khz[i]));
+    }
+}
+
+static void one_gigahertz_is_the_identity(void **state)
+{
+    struct clock_scale s = { .tsc0 = 0 };
+
+    (void)state;
+    clock_compute_scale(1000000, &s.mul, &s.shift);
+    for (uint64_t t = 1; t < 1ull << 60; t = t * 3 + 1)
+        assert_int_equal(clock_scaled(&s, t), t);
+}
+
+static void dates_are_seconds(void **state)
+{
+    (void)state;
+    assert_int_equal(clock_seconds_since_1970(1970, 1, 1, 0, 0, 0), 0);
+    assert_int_equal(clock_seconds_since_1970(2000, 2, 29, 12, 0, 0), 951825600);
+    assert_int_equal(clock_seconds_since_1970(2024, 12, 31, 23, 59, 59), 1735689599);
+    assert_int_equal(clock_seconds_since_1970(2100, 3, 1, 0, 0, 0), 4107542400);
+}
+
+/* --- timers --- */
+
+static unsigned int fired[8], fired_count;
+static struct timer timers[8];
+
+static void fire(void *data)
+{
+    assert_false(timers[(uintptr_t)data].armed);
+    assert_int_equal(timers[(uintptr_t)data].cpu, harness_cpu);
+    fired[fired_count++] = (unsigned int)(uintptr_t)data;
+}
+
+static int timers_setup(void **state)
+{
+    harness_memory_new(1);
+    now = 1000;
+    fired_count = 0;
+    for (unsigned int cpu = 0; cpu < 2; cpu++) {
+        timer_init_cpu(cpu);
+        armed[cpu] = TIME_NEVER;
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(timers); i++)
+        timer_setup(&timers[i], fire, (void *)(uintptr_t)i, 0);
+    (void)state;
+    return 0;
+}
+
+/* Lets time pass on a CPU until `until`, with its interrupts and softirqs. */
+static void run(unsigned int cpu, nsec_t until)
+{
+    harness_cpu = cpu;
+    for (;;) {
+        if (cpus[cpu].softirq) {
+            cpus[cpu].softirq = 0;
+            timer_softirq();
+        } else if (armed[cpu] <= until) {
+            now = MAX(now, armed[cpu]);
+            armed[cpu] = TIME_NEVER;
+            interrupt(VECTOR_TIMER, NULL);
+        } else {
+            break;
+        }
+    }
+    now = MAX(now, until);
+    harness_cpu = 0;
+}
+
+static void timers_fire_in_order_and_in_time(void **state)
+{
+    (void)state;
+    timer_set(&timers[0], 5000);
+    timer_set(&timers[1], 3000);
+    timer_set(&timers[2], 4000);
+    timer_set(&timers[3], 5000);
+    run(0, 2999);
+    assert_int_equal(fired_count, 0);
+    run(0, 3000);
+    assert_int_equal(fired_count, 1);
+    run(0, 6000);
+    assert_int_equal(fired_count, 4);
+    assert_true(fired[0] == 1 && fired[1] == 2 && fired[2] == 0 && fired[3] == 3);
+    assert_int_equal(armed[0], TIME_NEVER); /* no tick when nothing waits */
+}
+
+static void timers_stop_and_move_in_time(void **state)
+{
+    (void)state;
+    timer_set(&timers[0], 3000);
+    timer_set(&timers[1], 4000);
+    timer_stop(&timers[0]);
+    timer_set(&timers[1], 8000);
+    run(0, 7999);
+    assert_int_equal(fired_count, 0);
+    timer_set(&timers[1], 7000); /* in the past: at once */
+    run(0, 7999);
+    assert_int_equal(fired_count, 1);
+    timer_stop(&timers[1]);
+    assert_int_equal(fired_count, 1);
+}
+
+static void timers_move_between_cpus(void **state)
+{
+    (void)state;
+    timer_set(&timers[0], 3000);
+    timer_move(&timers[0], 1);
+    assert_true(timers[0].armed);
+    assert_true(cpus[1].softirq); /* told to look at its timers */
+    run(0, 3500);
+    assert_int_equal(fired_count, 0);
+    run(1, 3500);
+    assert_int_equal(fired_count, 1);
+    timer_set(&timers[0], 9000);  /* from another CPU */
+    assert_true(cpus[1].softirq);
+    run(1, 9000);
+    assert_int_equal(fired_count, 2);
+}
+
+static void endless_timer(void *data)
+{
+    fired_count++;
+    timer_set(data, 0);
+}
+
+static void past_timers_leave_room_for_others(void **state)
+{
+    (void)state;
+    timer_setup(&timers[0], endless_timer, &timers[0], 0);
+    timer_set(&timers[0], 0);
+    cpus[0].softirq = 0;
+    timer_softirq();
+    assert_in_range(fired_count, 1, 1000);
+    assert_true(cpus[0].softirq);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scale_is_exact),
+        cmocka_unit_test(one_gigahertz_is_the_identity),
+        cmocka_unit_test(dates_are_seconds),
+        cmocka_unit_test_setup(timers_fire_in_order_and_in_time, timers_setup),
+        cmocka_unit_test_setup(timers_stop_and_move_in_time, timers_setup),
+        cmocka_unit_test_setup(timers_move_between_cpus, timers_setup),
+        cmocka_unit_test_setup(past_timers_leave_room_for_others, timers_setup),
+    };
+
+    return cmocka_run_group_tests_name("time", tests, NULL, NULL);
+}
