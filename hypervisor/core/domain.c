@@ -258,7 +258,8 @@ void domain_shutdown(struct domain *d, uint8_t reason)
         return;
     }
     d->shutting_down = true;
-    d->shutdown_code = reason;
+    if (!d->shutdown_code_chosen)
+        d->shutdown_code = reason;
     spin_unlock(&d->lock);
     domain_pause(d);
     __atomic_store_n(&d->shut_down, true, __ATOMIC_SEQ_CST);
@@ -273,6 +274,7 @@ void domain_resume(struct domain *d)
     was = d->shutting_down;
     d->shutting_down = d->shut_down = false;
     d->shutdown_code = 0;
+    d->shutdown_code_chosen = false;
     spin_unlock(&d->lock);
     if (was)
         domain_unpause(d);

@@ -320,6 +320,7 @@ static bool on_a_cpu(struct vcpu *v)
 
 void vcpu_unblock(struct vcpu *v)
 {
+    WRITE_ONCE(v->polling, false);
     __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
     sched_wake(v);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one instruction decoder (vdev/decode.c): memory-operand forms of MOV MOVZX MOVSX AND OR XOR TEST CMP XCHG STOS MOVS.
- * Pure: bytes and mode in, a description out. Everything else is -EINVAL.
+ * The one instruction decoder (vdev/decode.c): memory-operand forms of MOV MOVZX MOVSX AND OR XOR TEST CMP
+ * XCHG STOS MOVS. Pure: bytes and mode in, a description out. Everything else is -EINVAL.
  */
 #ifndef CLV_DECODE_H
 #define CLV_DECODE_H

@@ -43,6 +43,7 @@ struct domain {
     enum domain_dying dying;
     bool shutting_down, shut_down;     /* asked; all vcpus have stopped */
     uint8_t shutdown_code;             /* SHUTDOWN_* */
+    bool shutdown_code_chosen;         /* by SCHEDOP_shutdown_code: kept when it shuts down */
 
     uint64_t tot_pages, max_pages, claimed; /* frames owned; limit; claim left (mm/alloc.c, under its lock) */
     struct p2m p2m;
@@ -85,6 +86,7 @@ struct vcpu {
     uint32_t pause_count;              /* atomic */
     bool initialised;                  /* has register state (boot vcpu, or after INIT/SIPI) */
     bool down;                         /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
+    bool starting;                     /* VCPUOP_initialise is setting its registers */
     bool blocked;                      /* HLT or poll; set before pending work is looked at again */
     bool polling;                      /* in SCHEDOP_poll */
     struct timer poll_timer;

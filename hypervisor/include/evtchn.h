@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels (<xen/event_channel.h>): ports of a domain, each bound to another domain's port, a VIRQ or an IPI; 2-level and
- * FIFO delivery. core/evtchn.c has the ports, core/evtchn_2l.c and core/evtchn_fifo.c how a port is marked pending.
+ * Event channels (<xen/event_channel.h>): ports of a domain, each bound to another domain's port, a VIRQ or
+ * an IPI; 2-level and FIFO delivery. core/evtchn.c has the ports, core/evtchn_2l.c and core/evtchn_fifo.c how
+ * a port is marked pending.
  *
- * Lock: d->evtchn.lock (LOCK_EVTCHN) protects ports, bindings, virq tables and FIFO queues. Two domains: lower id first. The words
- * shared with the guest are changed with atomic operations; a guest may write anything into them at any time.
+ * Lock: d->evtchn.lock (LOCK_EVTCHN) protects ports, bindings, virq tables and FIFO queues. Two domains:
+ * lower id first. The words shared with the guest are changed with atomic operations; a guest may write
+ * anything into them at any time.
  */
 #ifndef CLV_EVTCHN_H
 #define CLV_EVTCHN_H
@@ -21,7 +23,7 @@ struct evtchn;                        /* one port; core/evtchn_internal.h */
 
 struct evtchn_domain {
     struct spinlock lock;
-    struct evtchn **buckets;          /* a pointer for each bucket up to max_port, allocated with the domain */
+    struct evtchn **buckets;          /* a pointer for each bucket up to max_port */
     uint32_t ports;                   /* allocated (multiple of EVTCHN_BUCKET) */
     uint32_t max_port;                /* highest allowed (domctl createdomain max_evtchn_port) */
     uint32_t active;                  /* ports in use */
@@ -37,16 +39,21 @@ struct evtchn_vcpu {
 };
 
 int evtchn_init(struct domain *d, uint32_t max_port);
-/* Closes every port (peers become unbound), releases pins and memory. Bounded: -ERESTART while there is more. */
+/*
+ * Closes every port (peers become unbound), releases pins and memory. Bounded: -ERESTART while there is more.
+ */
 int evtchn_teardown(struct domain *d);
 
 /*
- * Called after v's vcpu_info moved: marks pending again what is pending. The old place must stay: another CPU may be
- * about to mark an event there.
+ * Called after v's vcpu_info moved: marks pending again what is pending. The old place must stay: another CPU
+ * may be about to mark an event there.
  */
 void evtchn_vcpu_info_moved(struct vcpu *v);
 
-/* VIRQs: of one vcpu (VIRQ_TIMER, VIRQ_DEBUG ...), and of the one domain that handles a global one (dom0). Any context. */
+/*
+ * VIRQs: of one vcpu (VIRQ_TIMER, VIRQ_DEBUG ...), and of the one domain that handles a global one (dom0).
+ * Any context.
+ */
 void evtchn_raise_virq(struct vcpu *v, uint32_t virq);
 void evtchn_raise_global_virq(uint32_t virq);
 
@@ -54,9 +61,10 @@ void evtchn_raise_global_virq(uint32_t virq);
 int evtchn_is_pending(struct domain *d, uint32_t port);
 
 /*
- * The operations of the hypercall (hypercall/event_channel.c has checked who may name which domain). They return 0, or:
- * -EINVAL no such port, or it is not in a state for this; -ENOENT no such vcpu; -ENOSPC, -ENOMEM no port to be had; -EEXIST VIRQ
- * bound already; -EPERM a global VIRQ that only dom0 gets; -ESRCH no such domain; -EOPNOTSUPP, -ENOSYS not in this ABI.
+ * The operations of the hypercall (hypercall/event_channel.c has checked who may name which domain). They
+ * return 0, or: -EINVAL no such port, or it is not in a state for this; -ENOENT no such vcpu; -ENOSPC,
+ * -ENOMEM no port to be had; -EEXIST VIRQ bound already; -EPERM a global VIRQ that only dom0 gets; -ESRCH no
+ * such domain; -EOPNOTSUPP, -ENOSYS not in this ABI.
  */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port);
 int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant tables, version 1 (<xen/grant_table.h>): a domain names frames that another may map or copy. core/grant.c has the tables and
- * who uses which entry, core/grant_map.c and core/grant_copy.c the two uses.
+ * Grant tables, version 1 (<xen/grant_table.h>): a domain names frames that another may map or copy.
+ * core/grant.c has the tables and who uses which entry, core/grant_map.c and core/grant_copy.c the two uses.
  *
- * Locks: a domain's grant.lock (LOCK_GRANT) protects its table frames, its active entries and its maptrack. Nobody holds two of them.
- * It comes before LOCK_P2M.
+ * Locks: a domain's grant.lock (LOCK_GRANT) protects its table frames, its active entries and its maptrack.
+ * Nobody holds two of them. It comes before LOCK_P2M.
  */
 #ifndef CLV_GRANT_H
 #define CLV_GRANT_H
@@ -18,7 +18,7 @@
 #define GRANT_DEFAULT_FRAMES 64
 #define GRANT_MAX_FRAMES 256           /* 512 entries each */
 #define GRANT_DEFAULT_MAPTRACK 1024
-#define GRANT_MAX_MAPTRACK 4096        /* frames' worth in Xen's terms, 256 mappings each; allocated on demand */
+#define GRANT_MAX_MAPTRACK 4096        /* in Xen's terms: frames of 256 mappings; allocated on demand */
 
 struct grant_active;
 struct grant_mapping;
@@ -43,8 +43,9 @@ int grant_teardown(struct domain *d);
 void grant_free(struct domain *d);
 
 /*
- * The frame that holds shared entries idx*512.., growing the table; for add_to_physmap and acquire_resource. With a reference for the
- * caller (frame_put, or a p2m entry takes it over). MFN_NONE: over the limit, no memory, or d is dying.
+ * The frame that holds shared entries idx*512.., growing the table; for add_to_physmap and acquire_resource.
+ * With a reference for the caller (frame_put, or a p2m entry takes it over). MFN_NONE: over the limit, no
+ * memory, or d is dying.
  */
 mfn_t grant_shared_frame(struct domain *d, uint32_t idx);
 
@@ -54,7 +55,10 @@ int16_t grant_copy(struct domain *d, const struct gnttab_copy *op);
 int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op);
 int16_t grant_swap(struct domain *d, uint32_t ref_a, uint32_t ref_b);
 
-/* Unmapping many with one flush: what was added is gone when finish returns. add returns GNTST_*; only _okay counts. */
+/*
+ * Unmapping many with one flush: what was added is gone when finish returns. add returns GNTST_*; only _okay
+ * counts.
+ */
 #define GRANT_UNMAP_BATCH 32
 struct grant_unmap {
     struct domain *d;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest sees of a machine: its CPUID, MSRs, local APIC, ports and emulated memory. Each device keeps its state in
- * one structure here and its code in one file of vdev/.
+ * What a guest sees of a machine: its CPUID, MSRs, local APIC, ports and emulated memory. Each device keeps
+ * its state in one structure here and its code in one file of vdev/.
  */
 #ifndef CLV_VDEV_H
 #define CLV_VDEV_H
@@ -108,10 +108,10 @@ void cpuid_domain_free(struct domain *d);
 uint64_t cpuid_guest_xcr0_mask(struct domain *d);          /* XCR0 bits that this domain may set */
 bool cpuid_guest_has(struct domain *d, uint32_t leaf, unsigned int reg /* 0 a .. 3 d */, unsigned int bit);
 /*
- * The tools' view (hypercall/cpu_policy.c): leaves as <xen/arch-x86/xen.h> serialises them. leaves: of d's policy, or, with
- * d == NULL, of a system policy; writes at most max entries to out and returns how many there are (out may be NULL with max 0;
- * never more than CPUID_POLICY_LEAVES). set: all or nothing; -EINVAL names the leaf that is not acceptable in *err_leaf,
- * *err_subleaf. d's vcpus are paused.
+ * The tools' view (hypercall/cpu_policy.c): leaves as <xen/arch-x86/xen.h> serialises them. leaves: of d's
+ * policy, or, with d == NULL, of a system policy; writes at most max entries to out and returns how many
+ * there are (out may be NULL with max 0; never more than CPUID_POLICY_LEAVES). set: all or nothing; -EINVAL
+ * names the leaf that is not acceptable in *err_leaf, *err_subleaf. d's vcpus are paused.
  */
 struct xen_cpuid_leaf;
 #define CPUID_POLICY_LEAVES 128

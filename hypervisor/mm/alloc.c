@@ -435,7 +435,7 @@ int alloc_claim(struct domain *d, uint64_t pages)
     total = mem.claimed - d->claimed + MIN(claim, mem.total);
     if (claim > 0 && READ_ONCE(d->dying) != DOMAIN_ALIVE) {
         rc = -EINVAL; /* p2m_teardown dropped it for good */
-    } else if (claim == 0 || (claim <= mem.total && total + claim_overhead(total) <= mem.free)) {
+    } else if (claim == 0 || total + claim_overhead(total) <= mem.free) {
         mem.claimed = total;
         d->claimed = claim;
         rc = 0;
