@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels: the ports of a domain and what they are bound to (<xen/event_channel.h>). How a port is marked
- * pending in memory that the guest sees is core/evtchn_2l.c or core/evtchn_fifo.c.
+ * Event channels: the ports of a domain and what they are bound to (<xen/event_channel.h>). How a port is
+ * marked pending in memory that the guest sees is core/evtchn_2l.c or core/evtchn_fifo.c.
  *
- * Ports are allocated in buckets. Free ones form a queue, first freed first used: a FIFO guest may still have a closed port in
- * a queue of events, and giving it to another vcpu then would bring that vcpu's event to the wrong place.
+ * Ports are allocated in buckets. Free ones form a queue, first freed first used: a FIFO guest may still have
+ * a closed port in a queue of events, and giving it to another vcpu then would bring that vcpu's event to the
+ * wrong place.
  *
- * A message between domains takes the sender's lock, then the receiver's, never both; only binding and closing hold two,
- * in the order of domain ids.
+ * A message between domains takes the sender's lock, then the receiver's, never both; only binding and
+ * closing hold two, in the order of domain ids.
  *
  * Read next: core/evtchn_2l.c, core/evtchn_fifo.c, hypercall/event_channel.c.
  */
@@ -102,9 +103,9 @@ static int add_bucket(struct domain *d)
     return 0;
 }
 
-static bool still_linked(struct domain *d, uint32_t port)
+static bool first_is_linked(struct domain *d)
 {
-    return d->evtchn.fifo && evtchn_fifo_is_linked(d, port);
+    return d->evtchn.fifo && evtchn_fifo_is_linked(d, d->evtchn.free_first);
 }
 
 /* Takes a free port into use; the caller sets its state before it unlocks. Port number or -E. */
@@ -116,9 +117,9 @@ static int take_port(struct domain *d)
 
     if (d->dying != DOMAIN_ALIVE)
         return -EINVAL;
-    for (int i = 0; i < BUSY_PORTS_TRIED && d->evtchn.free_first && still_linked(d, d->evtchn.free_first); i++)
+    for (int i = 0; i < BUSY_PORTS_TRIED && d->evtchn.free_first && first_is_linked(d); i++)
         queue_free(d, unqueue_free(d));
-    if (!d->evtchn.free_first || still_linked(d, d->evtchn.free_first)) {
+    if (!d->evtchn.free_first || first_is_linked(d)) {
         rc = add_bucket(d);
         if (rc)
             return rc;
@@ -504,7 +505,10 @@ int evtchn_init(struct domain *d, uint32_t max_port)
     return rc;
 }
 
-/* Closes all ports but those that are bound meanwhile; 0: none was in use when it looked last, and the lock is held. */
+/*
+ * Closes all ports but those that are bound meanwhile; 0: none was in use when it looked last, and the lock
+ * is held.
+ */
 static int close_all(struct domain *d)
 {
     while (d->evtchn.next_close < d->evtchn.ports) {
@@ -636,11 +640,13 @@ unsigned int evtchn_check(struct domain *d)
         used += e != NULL;
         inconsistent += e && !port_is_consistent(d, port, e);
     }
-    for (uint32_t port = d->evtchn.free_first; port && unused <= ports; port = evtchn_port(d, port)->next_free)
+    for (uint32_t port = d->evtchn.free_first; port && unused <= ports;) {
         unused++;
+        port = evtchn_port(d, port)->next_free;
+    }
     if (used != d->evtchn.active || (ports && used + unused != ports - 1)) {
-        log_err("check: d%u has %u ports in use and %u free, of %u; it counts %u in use\n", d->id, used, unused,
-                ports, d->evtchn.active);
+        log_err("check: d%u has %u ports in use and %u free, of %u; it counts %u in use\n", d->id, used,
+                unused, ports, d->evtchn.active);
         inconsistent++;
     }
     spin_unlock(&d->evtchn.lock);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 2-level event ABI (<xen/xen.h>, struct shared_info): a pending and a mask bit for each of 4096 ports in shared_info,
- * and in each vcpu's vcpu_info a selector with a bit for each word of pending bits. The guest looks at the selector, then at
- * the words. All of it is the guest's to scribble on: only its own events get lost.
+ * The 2-level event ABI (<xen/xen.h>, struct shared_info): a pending and a mask bit for each of 4096 ports in
+ * shared_info, and in each vcpu's vcpu_info a selector with a bit for each word of pending bits. The guest
+ * looks at the selector, then at the words. All of it is the guest's to scribble on: only its own events get
+ * lost.
  *
  * Read next: core/evtchn_fifo.c, the other ABI.
  */
@@ -43,7 +44,7 @@ bool evtchn_2l_is_masked(struct domain *d, uint32_t port)
 
 void evtchn_2l_unmask(struct domain *d, uint32_t port, struct evtchn *e)
 {
-    if (bit_test_and_clear(d->shared_info->evtchn_mask, port) && bit_test(d->shared_info->evtchn_pending, port))
+    if (bit_test_and_clear(d->shared_info->evtchn_mask, port) && evtchn_2l_is_pending(d, port))
         select_word(d, port, e);
 }
 

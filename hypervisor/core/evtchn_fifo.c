@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The FIFO event ABI (<xen/event_channel.h>; design document "event channels, FIFO-based ABI"): each port has an event word in an
- * array of guest pages; each vcpu has a control block with the heads of 16 queues, one per priority, and a word with
- * a bit for each queue that has something. A queue is a list through the link fields of the event words. We append, the guest takes
- * from the front:
+ * The FIFO event ABI (<xen/event_channel.h>; design document "event channels, FIFO-based ABI"): each port has
+ * an event word in an array of guest pages; each vcpu has a control block with the heads of 16 queues, one
+ * per priority, and a word with a bit for each queue that has something. A queue is a list through the link
+ * fields of the event words. We append, the guest takes from the front:
  *
- *   append p: LINKED in p's word, link 0. If the word of the tail that we remember is still LINKED, p goes into its link;
- *             otherwise the guest has taken everything and p becomes the head. A new head also sets the queue's ready bit, and that, if
- *             new, notifies the vcpu.
+ *   append p: LINKED in p's word, link 0. If the word of the tail that we remember is still LINKED, p goes
+ *             into its link; otherwise the guest has taken everything and p becomes the head. A new head also
+ *             sets the queue's ready bit, and that, if new, notifies the vcpu.
  *   take:     the guest clears LINKED and link of the head in one step and goes on with the link it read.
  *
- * We never follow a link, remember tails ourselves, and try each compare-and-swap a bounded number of times: a guest that scribbles
- * loses its own events. BUSY asks a well-behaved guest to leave MASKED alone for the moment.
+ * We never follow a link, remember tails ourselves, and try each compare-and-swap a bounded number of times:
+ * a guest that scribbles loses its own events. BUSY asks a well-behaved guest to leave MASKED alone for the
+ * moment.
  *
  * Control blocks and array pages are pinned until EVTCHNOP_reset or the domain's death.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What core/evtchn.c and its two ways of delivery share: the port, and who calls whom. Everything here is under
- * d->evtchn.lock.
+ * What core/evtchn.c and its two ways of delivery share: the port, and who calls whom. Everything here is
+ * under d->evtchn.lock.
  */
 #ifndef CLV_EVTCHN_INTERNAL_H
 #define CLV_EVTCHN_INTERNAL_H
@@ -10,7 +10,9 @@
 
 enum evtchn_state { EVTCHN_FREE, EVTCHN_UNBOUND, EVTCHN_INTERDOMAIN, EVTCHN_VIRQ, EVTCHN_IPI };
 
-/* 16 bytes, so that a bucket is 2 KiB. last_*: the FIFO queue that it was put in last, also of a free port. */
+/*
+ * 16 bytes, so that a bucket is 2 KiB. last_*: the FIFO queue that it was put in last, also of a free port.
+ */
 struct evtchn {
     uint8_t state : 3;                /* enum evtchn_state */
     uint8_t missed : 1;               /* FIFO: became pending before its event word was there */
@@ -25,8 +27,8 @@ struct evtchn {
     union {
         domid_t allowed;              /* EVTCHN_UNBOUND: who may bind */
         /*
-         * EVTCHN_INTERDOMAIN: no reference. A binding has both its ends or none, and a domain that goes away closes its ports
-         * first, under both locks: so under the lock of either end the other one is alive.
+         * EVTCHN_INTERDOMAIN: no reference. A binding has both its ends or none, and a domain that goes away
+         * closes its ports first, under both locks: so under the lock of either end the other one is alive.
          */
         struct domain *remote;
     };

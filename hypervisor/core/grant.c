@@ -2,10 +2,11 @@
 /*
  * Grant tables (<xen/grant_table.h>, version 1): the shared frames, and which entries are in use.
  *
- * The granter writes {flags, domid, frame} into a shared entry. The first use of it checks flags and domid and sets GTF_reading (and
- * GTF_writing) in one compare-and-swap, then resolves the frame and takes a reference; an active entry, which only we see, remembers
- * that frame, whatever the guest does to the shared entry or its own p2m afterwards. The last use clears the flags and drops the
- * reference. Version 2 and transitive grants are not built.
+ * The granter writes {flags, domid, frame} into a shared entry. The first use of it checks flags and domid
+ * and sets GTF_reading (and GTF_writing) in one compare-and-swap, then resolves the frame and takes a
+ * reference; an active entry, which only we see, remembers that frame, whatever the guest does to the shared
+ * entry or its own p2m afterwards. The last use clears the flags and drops the reference. Version 2 and
+ * transitive grants are not built.
  *
  * Read next: core/grant_map.c, core/grant_copy.c, hypercall/grant_table.c.
  */
@@ -112,17 +113,19 @@ static struct grant_active *active_entry(struct domain *d, uint32_t ref)
 
 /* --- using an entry --- */
 
-/* Marks the shared entry as read (and written) if it allows that. flags is its first 16 bits, domid the second. */
+/*
+ * Marks the shared entry as read (and written) if it allows that. flags is its first 16 bits, domid the
+ * second.
+ */
 static int16_t mark_shared(grant_entry_v1_t *entry, domid_t user, bool write)
 {
-    uint32_t *word = (uint32_t *)entry, w = READ_ONCE(*word);
+    uint32_t *word = (uint32_t *)entry, w = READ_ONCE(*word), marks = GTF_reading | (write ? GTF_writing : 0);
 
     for (int i = 0; i < SWAP_TRIES; i++) {
         if ((w & GTF_type_mask) != GTF_permit_access || (w & GTF_sub_page) || w >> 16 != user ||
             (write && (w & GTF_readonly)))
             return GNTST_general_error;
-        if (__atomic_compare_exchange_n(word, &w, w | GTF_reading | (write ? GTF_writing : 0), false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
+        if (__atomic_compare_exchange_n(word, &w, w | marks, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             return GNTST_okay;
     }
     return GNTST_general_error; /* the granter changes it all the time */
@@ -262,8 +265,8 @@ static void dump_entry(struct domain *d, uint32_t ref)
     const grant_entry_v1_t *e = shared_entry(d, ref);
 
     if (in_use(a))
-        log_info("  ref %u: d%u uses frame %x, %u read-only, %u writable; flags %x gfn %x\n", ref, a->user, a->mfn,
-                 a->readers, a->writers, e->flags, e->frame);
+        log_info("  ref %u: d%u uses frame %x, %u read-only, %u writable; flags %x gfn %x\n", ref, a->user,
+                 a->mfn, a->readers, a->writers, e->flags, e->frame);
 }
 
 void grant_dump(struct domain *d)
@@ -339,8 +342,8 @@ static unsigned int check_mapping(struct domain *d, uint32_t handle)
     }
     spin_unlock(&m.granter->grant.lock);
     if (errors)
-        log_err("check: d%u's mapping %u of d%u's grant %u at gfn %lx does not fit\n", d->id, handle, m.granter->id,
-                (uint32_t)m.ref, (uint64_t)m.gfn);
+        log_err("check: d%u's mapping %u of d%u's grant %u at gfn %lx does not fit\n", d->id, handle,
+                m.granter->id, (uint32_t)m.ref, (uint64_t)m.gfn);
     domain_put(m.granter);
     return errors;
 }
@@ -350,14 +353,16 @@ unsigned int grant_check(struct domain *d)
 {
     uint64_t uses = 0, mappings = 0;
     unsigned int errors = check_active(d, &uses);
-    uint32_t id = 0;
+    struct domain *other = d->grant.frames ? domain_get_next(0) : NULL;
 
     for (uint32_t handle = 0; handle < d->grant.maptrack_size; handle++)
         errors += check_mapping(d, handle);
-    for (struct domain *other; id < DOMID_FIRST_RESERVED && (other = domain_get_next(id)) != NULL; domain_put(other)) {
-        id = other->id + 1;
-        if (d->grant.frames)
-            mappings += mappings_of(other, d);
+    while (other) {
+        domid_t next = other->id + 1;
+
+        mappings += mappings_of(other, d);
+        domain_put(other);
+        other = domain_get_next(next);
     }
     if (uses != mappings) {
         log_err("check: d%u's grants are in use %lu times, but mapped %lu times\n", d->id, uses, mappings);

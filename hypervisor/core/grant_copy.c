@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GNTTABOP_copy: bytes from one frame to another, each named by the caller's own gfn or by a grant to the caller. Each side is resolved
- * to a frame with a reference (a use of the grant, or of the p2m entry's frame) before a byte is moved.
+ * GNTTABOP_copy: bytes from one frame to another, each named by the caller's own gfn or by a grant to the
+ * caller. Each side is resolved to a frame with a reference (a use of the grant, or of the p2m entry's frame)
+ * before a byte is moved.
  */
 #include "directmap.h"
 #include "errors.h"
@@ -25,7 +26,8 @@ static int16_t hold_own(struct domain *d, const struct gnttab_copy_ptr *p, struc
     return rc == 0 ? GNTST_okay : rc == -ENOENT ? GNTST_eagain : GNTST_bad_page;
 }
 
-static int16_t hold(struct domain *d, const struct gnttab_copy_ptr *p, bool by_ref, bool write, struct side *s)
+static int16_t hold(struct domain *d, const struct gnttab_copy_ptr *p, bool by_ref, bool write,
+                    struct side *s)
 {
     int16_t status;
 
@@ -64,8 +66,8 @@ int16_t grant_copy(struct domain *d, const struct gnttab_copy *op)
         return status;
     status = hold(d, &op->dest, op->flags & GNTCOPY_dest_gref, true, &to);
     if (!status) {
-        memmove((uint8_t *)mfn_to_virt(to.mfn) + op->dest.offset, (uint8_t *)mfn_to_virt(from.mfn) + op->source.offset,
-                op->len);
+        memmove((uint8_t *)mfn_to_virt(to.mfn) + op->dest.offset,
+                (uint8_t *)mfn_to_virt(from.mfn) + op->source.offset, op->len);
         release(&to);
     }
     release(&from);

@@ -19,8 +19,9 @@ struct grant_active {
 enum mapping_state { MAPPING_FREE, MAPPING_CHANGING, MAPPING_LIVE };
 
 /*
- * One mapping, in the mapper; 16 bytes, so that a bucket is 2 KiB. CHANGING: being made or unmade by one CPU, hands off.
- * It has a reference on the granter and one use of the grant; the p2m entry has its own reference on the frame.
+ * One mapping, in the mapper; 16 bytes, so that a bucket is 2 KiB. CHANGING: being made or unmade by one CPU,
+ * hands off. It has a reference on the granter and one use of the grant; the p2m entry has its own reference
+ * on the frame.
  */
 struct grant_mapping {
     struct domain *granter;
@@ -31,8 +32,8 @@ struct grant_mapping {
 };
 
 /*
- * A use of granter's entry `ref` by domain `user`: *mfn stays that frame until grant_release. Returns GNTST_*. Takes granter's
- * lock.
+ * A use of granter's entry `ref` by domain `user`: *mfn stays that frame until grant_release. Returns
+ * GNTST_*. Takes granter's lock.
  */
 int16_t grant_acquire(struct domain *granter, uint32_t ref, domid_t user, bool write, mfn_t *mfn);
 void grant_release(struct domain *granter, uint32_t ref, bool write);

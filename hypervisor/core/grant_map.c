@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mapping grants: another domain's frame appears at a gfn of the mapper, which must be empty there (Linux gives pages that it
- * ballooned out). A handle names the mapping.
+ * Mapping grants: another domain's frame appears at a gfn of the mapper, which must be empty there (Linux
+ * gives pages that it ballooned out). A handle names the mapping.
  *
- * Making one: a handle, a use of the grant (core/grant.c), a reference for the p2m entry, the entry. Unmaking: the entry with its flush
- * and reference, then the use, then the handle: the granter's page is marked free for it only when no CPU can reach it any more.
- * Handles in between are CHANGING, so no lock is held across and a second unmap of the same handle fails. A mapper that
- * removes the p2m entry by other means only keeps the grant in use until it unmaps.
+ * Making one: a handle, a use of the grant (core/grant.c), a reference for the p2m entry, the entry.
+ * Unmaking: the entry with its flush and reference, then the use, then the handle: the granter's page is
+ * marked free for it only when no CPU can reach it any more. Handles in between are CHANGING, so no lock is
+ * held across and a second unmap of the same handle fails. A mapper that removes the p2m entry by other means
+ * only keeps the grant in use until it unmaps.
  *
  * Read next: core/grant_copy.c.
  */

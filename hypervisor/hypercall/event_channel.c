@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HYPERVISOR_event_channel_op (<xen/event_channel.h>): arguments in, core/evtchn.c does it, arguments out. The structures are the same
- * for 32-bit and 64-bit callers. bind_pirq is not there: no guest of ours has physical interrupts as events.
+ * HYPERVISOR_event_channel_op (<xen/event_channel.h>): arguments in, core/evtchn.c does it, arguments out.
+ * The structures are the same for 32-bit and 64-bit callers. bind_pirq is not there: no guest of ours has
+ * physical interrupts as events.
  */
 #include "hypercall.h"
 #include "lib.h"

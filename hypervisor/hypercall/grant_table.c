@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HYPERVISOR_grant_table_op (<xen/grant_table.h>): (cmd, array of structures, count). Each structure gets its own status; the
- * call as a whole fails only when the array cannot be read or written. Long arrays continue by re-execution, with address and count
- * advanced.
+ * HYPERVISOR_grant_table_op (<xen/grant_table.h>): (cmd, array of structures, count). Each structure gets its
+ * own status; the call as a whole fails only when the array cannot be read or written. Long arrays continue
+ * by re-execution, with address and count advanced.
  */
 #include "hypercall.h"
 #include "lib.h"
@@ -75,7 +75,7 @@ static void undo_map(struct hypercall *hc, const struct gnttab_map_grant_ref *op
     if (op->status != GNTST_okay)
         return;
     grant_unmap_init(&batch, hc->v->d);
-    (void)grant_unmap_add(&batch, &unmap); /* fails only when another vcpu has guessed the handle and unmapped it */
+    (void)grant_unmap_add(&batch, &unmap); /* fails when another vcpu has unmapped it already */
     grant_unmap_finish(&batch);
 }
 

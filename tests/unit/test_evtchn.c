@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels: what may be bound to what, what a guest finds in its shared words, and that whatever it writes there hurts only
- * itself. The core's evtchn*.c and hypercall/event_channel.c with the real memory management; upcalls and wake-ups are counted here.
+ * Event channels: what may be bound to what, what a guest finds in its shared words, and that whatever it
+ * writes there hurts only itself. The core's evtchn*.c and hypercall/event_channel.c with the real memory
+ * management; upcalls and wake-ups are counted here.
  */
 #include "harness.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 
 #define VCPUS 4
-#define MAX_PORT 1023
+#define MAX_PORT 1000                 /* not at the end of a bucket */
 #define BAD_PORT 0x7fffffffu
 #define ARGS 0x8000u                  /* guest physical: hypercall arguments */
 
@@ -71,6 +72,7 @@ static void end(struct domain *d)
             assert_int_equal(d->vcpu[i]->evtchn.virq_port[n], 0);
     free_core(d->shared_info_mfn, 0);
     harness_kill(d);
+    assert_int_equal(d->tot_pages, 0); /* nothing is pinned */
     for (unsigned int i = 1; i < VCPUS; i++)
         free(d->vcpu[i]);
 }
@@ -195,7 +197,8 @@ static void test_loopback(void **state)
 
 static void test_bad_ports(void **state)
 {
-    static const uint32_t bad[] = { 0, 5, EVTCHN_BUCKET, MAX_PORT, MAX_PORT + 1, 4096, 131071, 131072, BAD_PORT, ~0u };
+    static const uint32_t bad[] = { 0, 5, EVTCHN_BUCKET, MAX_PORT, MAX_PORT + 1, 4096, 131071, 131072,
+                                    BAD_PORT, ~0u };
     struct evtchn_status s = { 0 };
 
     (void)state;
@@ -273,11 +276,13 @@ static void test_ipi(void **state)
 /* All ports up to the domain's limit can be had, not one more, and a closed one comes back. */
 static void test_all_ports(void **state)
 {
+    struct evtchn_status beyond = { .port = MAX_PORT + 1 };
     uint32_t port = 0;
 
     (void)state;
     for (uint32_t i = 1; i <= MAX_PORT; i++)
         assert_int_equal(unbound(b, 0), i);
+    assert_int_equal(evtchn_status_of(b, &beyond), -EINVAL);
     assert_int_equal(evtchn_alloc_unbound(b, 0, &port), -ENOSPC);
     assert_int_equal(evtchn_bind_ipi(b, 0, &port), -ENOSPC);
     assert_int_equal(evtchn_bind_virq(b, VIRQ_TIMER, 0, &port), -ENOSPC);
@@ -374,15 +379,19 @@ static void test_mask_2l(void **state)
     assert_int_equal(upcalls[1][1], 1);
 }
 
-/* A port that was closed while pending is not pending for its next user. */
+/* The next user of a port starts afresh: not pending, on vcpu 0. */
 static void test_close_clears(void **state)
 {
-    uint32_t p = ipi(b, 0);
+    uint32_t p = ipi(b, 2);
 
     (void)state;
     assert_int_equal(evtchn_send(b, p), 0);
     assert_int_equal(evtchn_close_port(b, p), 0);
     assert_false(pending_2l(b, p));
+    for (unsigned int i = 1; i < EVTCHN_BUCKET - 1; i++)
+        unbound(b, 0);
+    assert_int_equal(unbound(b, 0), p);
+    assert_int_equal(status_of(b, p).vcpu, 0);
 }
 
 static void test_poll(void **state)
@@ -419,14 +428,17 @@ static void test_reset(void **state)
     uint32_t pa, pb, exc = 0;
 
     (void)state;
-    for (unsigned int i = 0; i < 300; i++)
+    for (unsigned int i = 0; i < 3 * EVTCHN_BUCKET - 4; i++) /* with the three below no port is free */
         unbound(b, 0);
     channel(&pa, &pb);
     ipi(b, 0);
     assert_int_equal(evtchn_bind_virq(b, VIRQ_TIMER, 2, &exc), 0);
     harness_preempt_every = 10;
-    while (evtchn_reset_all(b) == -ERESTART)
+    for (unsigned int i = 0; evtchn_reset_all(b) == -ERESTART; i++) {
         assert_int_equal(evtchn_check(b), 0);
+        if (i == 12)
+            ipi(b, 0); /* bound meanwhile, where the reset has been already: lost */
+    }
     assert_int_equal(b->evtchn.active, 0);
     assert_int_equal(b->evtchn.ports, EVTCHN_BUCKET);
     assert_int_equal(b->vcpu[2]->evtchn.virq_port[VIRQ_TIMER], 0);
@@ -506,7 +518,10 @@ static uint32_t fifo_ipi(unsigned int vcpu, unsigned int priority)
     return p;
 }
 
-/* The guest's side: takes the next event of the highest ready priority; 0: none. Skips what is masked or not pending. */
+/*
+ * The guest's side: takes the next event of the highest ready priority; 0: none. Skips what is masked or not
+ * pending.
+ */
 static uint32_t take(unsigned int vcpu)
 {
     evtchn_fifo_control_block_t *c = control(vcpu);
@@ -601,6 +616,7 @@ static void test_fifo_mask(void **state)
     b->vcpu[3]->polling = true;
     assert_int_equal(evtchn_send(b, p), 0);
     assert_int_equal(unblocks[1][3], 1);
+    assert_int_equal(upcalls[1][0], 0);
     assert_int_equal(take(0), 0);
     assert_int_equal(evtchn_is_pending(b, p), 1);
     assert_int_equal(evtchn_unmask(b, p), 0);
@@ -671,6 +687,28 @@ static void test_fifo_missed(void **state)
     assert_int_equal(take(0), early);
     assert_int_equal(take(0), late);
     assert_int_equal(take(0), 0);
+}
+
+/*
+ * What an event word still has in its link field is no part of the queue; priorities begin with the default.
+ */
+static void test_fifo_fresh(void **state)
+{
+    uint32_t p;
+
+    (void)state;
+    start_fifo();
+    p = fifo_ipi(0, 3);
+    *word(p) |= 77;
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(*word(p), WORD_PENDING | WORD_LINKED);
+    assert_int_equal(take(0), p);
+    assert_int_equal(evtchn_close_port(b, p), 0);
+    while (ipi(b, 0) != p)
+        ;
+    *word(p) = 0;
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(control(0)->ready, 1u << EVTCHN_FIFO_PRIORITY_DEFAULT);
 }
 
 /* A vcpu without a control block gets nothing, and nothing breaks. */
@@ -779,6 +817,11 @@ static void test_fifo_scribble(void **state)
 
 /* --- the hypercall --- */
 
+static long call_at(uint32_t cmd, uint64_t at)
+{
+    return harness_hypercall(hypercall_event_channel_op, b->vcpu[0], cmd, at, 0, NULL);
+}
+
 static long call(struct domain *d, uint32_t cmd, void *arg, size_t size)
 {
     gpa_t at = d == a ? 0x300 * PAGE_SIZE : ARGS;
@@ -799,7 +842,8 @@ static void test_hypercall(void **state)
     struct evtchn_send send;
 
     (void)state;
-    assert_int_equal(call(a, EVTCHNOP_alloc_unbound, &alloc, sizeof(alloc)), 0); /* the toolstack, for a guest */
+    /* the toolstack, for a guest */
+    assert_int_equal(call(a, EVTCHNOP_alloc_unbound, &alloc, sizeof(alloc)), 0);
     status.port = alloc.port;
     assert_int_equal(call(a, EVTCHNOP_status, &status, sizeof(status)), 0);
     assert_int_equal(status.u.unbound.dom, 0);
@@ -827,10 +871,13 @@ static void test_hypercall(void **state)
     assert_int_equal(call(b, EVTCHNOP_bind_pirq, &send, sizeof(send)), -ENOSYS);
     for (uint32_t cmd = 14; cmd < 40; cmd++)
         assert_int_equal(call(b, cmd, &send, sizeof(send)), -ENOSYS);
-    assert_int_equal(harness_hypercall(hypercall_event_channel_op, b->vcpu[0], 0xffffffff, ARGS, 0, NULL), -ENOSYS);
+    assert_int_equal(call_at(0xffffffff, ARGS), -ENOSYS);
 }
 
-/* Arguments that are not there change nothing: behind the end of memory, half behind it, at the end of the address space. */
+/*
+ * Arguments that are not there change nothing: behind the end of memory, half behind it, at the end of the
+ * address space.
+ */
 static void test_hypercall_bad_address(void **state)
 {
     static const uint64_t bad[] = { 64 * PAGE_SIZE, 64 * PAGE_SIZE - 1, ~0ull, ~0ull - 7 };
@@ -841,7 +888,7 @@ static void test_hypercall_bad_address(void **state)
     active = b->evtchn.active;
     for (uint32_t cmd = EVTCHNOP_bind_interdomain; cmd <= EVTCHNOP_set_priority; cmd++)
         for (unsigned int i = 0; i < ARRAY_SIZE(bad) && cmd != EVTCHNOP_bind_pirq; i++)
-            assert_int_equal(harness_hypercall(hypercall_event_channel_op, b->vcpu[0], cmd, bad[i], 0, NULL), -EFAULT);
+            assert_int_equal(call_at(cmd, bad[i]), -EFAULT);
     assert_int_equal(b->evtchn.active, active);
 }
 
@@ -853,8 +900,7 @@ static void test_hypercall_read_only(void **state)
 
     (void)state;
     assert_int_equal(p2m_set(b, GFN(100), m, ORDER_4K, P2M_RAM_RO), 0);
-    assert_int_equal(harness_hypercall(hypercall_event_channel_op, b->vcpu[0], EVTCHNOP_bind_ipi, 100 * PAGE_SIZE, 0, NULL),
-                     -EFAULT);
+    assert_int_equal(call_at(EVTCHNOP_bind_ipi, 100 * PAGE_SIZE), -EFAULT);
     assert_int_equal(b->evtchn.active, active);
 }
 
@@ -883,6 +929,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fifo_moves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_close_linked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_missed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fifo_fresh, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_no_control, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_reset, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_random, setup, teardown),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant tables: who may map and copy what, that a frame stays as long as anybody can reach it, and that a granter or mapper who
- * lies, changes its mind or dies hurts only itself. The core's grant*.c and hypercall/grant_table.c with the real memory
- * management.
+ * Grant tables: who may map and copy what, that a frame stays as long as anybody can reach it, and that a
+ * granter or mapper who lies, changes its mind or dies hurts only itself. The core's grant*.c and
+ * hypercall/grant_table.c with the real memory management.
  */
 #include "harness.h"
 
@@ -14,14 +14,15 @@
 #define ARGS_PAGE 8u                  /* of either domain's RAM, counted from its first page */
 #define DOM0_RAM 0x300u
 #define MAP_GFN 0x80000u              /* dom0 maps from here on: nothing is there */
+#define READ_MAP (GNTMAP_host_map | GNTMAP_readonly)
 #define MAP_AT(n) ((MAP_GFN + (n)) * PAGE_SIZE)
 
 static struct domain *back, *front;   /* dom0 and a guest that grants */
 
-/* core/domain.c: the two */
+/* core/domain.c */
 struct domain *domain_get_next(domid_t first)
 {
-    for (domid_t id = first; id <= GRANTER; id++) {
+    for (domid_t id = first; id < 4; id++) {
         struct domain *d = domain_get(id);
 
         if (d)
@@ -113,12 +114,18 @@ static enum p2m_type type_at(struct domain *d, uint64_t gfn)
     return type;
 }
 
+static long call_at(uint32_t cmd, uint64_t at)
+{
+    return harness_hypercall(hypercall_grant_table_op, back->vcpu[0], cmd, at, 1, NULL);
+}
+
 static uint64_t args_at(struct domain *d)
 {
     return gfn_to_gpa(GFN((d == back ? DOM0_RAM : 0) + ARGS_PAGE));
 }
 
-static long call(struct domain *d, uint32_t cmd, void *args, size_t size, uint64_t count, unsigned int *restarts)
+static long call(struct domain *d, uint32_t cmd, void *args, size_t size, uint64_t count,
+                 unsigned int *restarts)
 {
     long rc;
 
@@ -229,11 +236,14 @@ static void test_map_bad_frame(void **state)
     assert_int_equal(back->grant.mapped + front->grant.used, 0);
 }
 
-/* Where it shall appear: an aligned address with nothing there, not 0 (which unmapping takes for "not asked"). */
+/*
+ * Where it shall appear: an aligned address with nothing there, not 0 (which unmapping takes for "not
+ * asked").
+ */
 static void test_map_bad_address(void **state)
 {
-    static const uint64_t bad[] = { 0, MAP_AT(0) + 8, MAP_AT(0) + 4095, 1ull << 48, 1ull << 52, ~0ull, ~0ull << 12,
-                                    DOM0_RAM * PAGE_SIZE };
+    static const uint64_t bad[] = { 0,          MAP_AT(0) + 8, MAP_AT(0) + 4095, 1ull << 48,
+                                    1ull << 52, ~0ull,         ~0ull << 12,      DOM0_RAM * PAGE_SIZE };
     uint32_t handle, second;
 
     (void)state;
@@ -276,7 +286,10 @@ static void test_map_no_memory(void **state)
     harness_fail_alloc(0);
 }
 
-/* The guest takes its page away while it is mapped: the frame stays, though nobody else gets it, until the mapper lets go. */
+/*
+ * The guest takes its page away while it is mapped: the frame stays, though nobody else gets it, until the
+ * mapper lets go.
+ */
 static void test_granter_takes_away(void **state)
 {
     mfn_t m = frame_of(5);
@@ -290,7 +303,8 @@ static void test_granter_takes_away(void **state)
     assert_int_equal(p2m_remove(front, GFN(5)), 0);
     assert_int_equal(mfn_to_frame(m)->state, FRAME_DOMAIN);
     assert_true(mfn_to_frame(m)->owner == front);
-    assert_int_equal(map(8, MAP_AT(1), GNTMAP_host_map, &second), GNTST_okay); /* still the same grant in use */
+    /* still the same grant in use */
+    assert_int_equal(map(8, MAP_AT(1), GNTMAP_host_map, &second), GNTST_okay);
     assert_int_equal(p2m_lookup(back, GFN(MAP_GFN + 1), NULL, NULL).n, m.n);
     assert_int_equal(grant_check(front) + grant_check(back), 0);
     assert_int_equal(unmap(second, MAP_AT(1)), GNTST_okay);
@@ -316,6 +330,25 @@ static void test_upgrade_refused(void **state)
     assert_int_equal(map(8, MAP_AT(1), GNTMAP_host_map, &second), GNTST_general_error);
     entry(8)->flags &= ~GTF_readonly;
     assert_int_equal(map(8, MAP_AT(1), GNTMAP_host_map, &second), GNTST_okay);
+}
+
+/* While one domain uses a grant, another cannot, whatever the entry says now. */
+static void test_two_users(void **state)
+{
+    struct domain *other = harness_domain(2, 64);
+    struct gnttab_map_grant_ref op = { .host_addr = MAP_AT(0), .flags = GNTMAP_host_map, .ref = 8, .dom = 1 };
+    uint32_t handle;
+
+    (void)state;
+    assert_int_equal(grant_init(other, 1, -1), 0);
+    grant(8, 5, GTF_permit_access);
+    assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_okay);
+    entry(8)->domid = 2;
+    assert_int_equal(grant_map(other, &op), GNTST_general_error);
+    assert_int_equal(unmap(handle, MAP_AT(0)), GNTST_okay);
+    assert_int_equal(grant_map(other, &op), GNTST_okay);
+    assert_int_equal(grant_check(front), 0);
+    end(other);
 }
 
 /* The mapper removes the page behind our back: nothing is mapped, and the grant is free after the unmap. */
@@ -367,7 +400,7 @@ static void test_mapper_dies(void **state)
     for (uint32_t i = 0; i < 40; i++) {
         grant(8 + i, i, GTF_permit_access);
         for (uint32_t n = 0; n < 5; n++)
-            assert_int_equal(map(8 + i, MAP_AT(5 * i + n), GNTMAP_host_map | (n & 1 ? GNTMAP_readonly : 0), &handle), 0);
+            assert_int_equal(map(8 + i, MAP_AT(5 * i + n), n & 1 ? GNTMAP_host_map : READ_MAP, &handle), 0);
     }
     assert_int_equal(back->grant.mapped, 200);
     assert_int_equal(grant_check(front) + grant_check(back), 0);
@@ -502,7 +535,8 @@ static void test_copy_refused(void **state)
     op.source.domid = 9;
     assert_int_equal(grant_copy(back, &op), GNTST_bad_domain);
     op = copy_in(8, 0, 1, 0, 16);
-    op.dest = (struct gnttab_copy_ptr){ .u.gmfn = 1, .domid = GRANTER }; /* another domain's memory without a grant */
+    /* another domain's memory without a grant */
+    op.dest = (struct gnttab_copy_ptr){ .u.gmfn = 1, .domid = GRANTER };
     assert_int_equal(grant_copy(back, &op), GNTST_permission_denied);
     op = copy_in(8, 0, 1, 0, 16);
     assert_int_equal(grant_copy(front, &op), GNTST_general_error); /* granted to somebody else */
@@ -631,14 +665,15 @@ static void test_hypercall_batch(void **state)
     (void)state;
     for (uint32_t i = 0; i < 100; i++) {
         grant(8 + i, i % RAM_PAGES, GTF_permit_access);
-        maps[i] = (struct gnttab_map_grant_ref){ MAP_AT(i), GNTMAP_host_map, i == 50 ? 600 : 8 + i, GRANTER, 99, 99, 99 };
+        maps[i] = (struct gnttab_map_grant_ref){ MAP_AT(i), GNTMAP_host_map, 8 + i, GRANTER, 99, 99, 99 };
     }
+    maps[50].ref = 600;
     harness_preempt_every = 3;
     assert_int_equal(call(back, GNTTABOP_map_grant_ref, maps, sizeof(maps), 100, &restarts), 0);
     assert_true(restarts > 30);
     for (uint32_t i = 0; i < 100; i++) {
         assert_int_equal(maps[i].status, i == 50 ? GNTST_bad_gntref : GNTST_okay);
-        unmaps[i] = (struct gnttab_unmap_grant_ref){ .host_addr = MAP_AT(i), .handle = maps[i].handle, .status = 99 };
+        unmaps[i] = (struct gnttab_unmap_grant_ref){ MAP_AT(i), 0, maps[i].handle, 99 };
     }
     assert_int_equal(back->grant.mapped, 99);
     harness_flushes = 0;
@@ -720,14 +755,14 @@ static void test_hypercall_misc(void **state)
 /* An array that is not all there, or cannot be answered into. */
 static void test_hypercall_bad_address(void **state)
 {
-    struct gnttab_map_grant_ref op = { .host_addr = MAP_AT(0), .flags = GNTMAP_host_map, .ref = 8, .dom = GRANTER };
+    struct gnttab_map_grant_ref op = { .host_addr = MAP_AT(0), .flags = GNTMAP_host_map, .ref = 8, .dom = 1 };
     static const uint64_t bad[] = { 1ull << 31, ~0ull, 0xfffffff0, (DOM0_RAM + RAM_PAGES) * PAGE_SIZE - 2 };
     mfn_t m = alloc_core(0);
 
     (void)state;
     for (uint32_t cmd = 0; cmd <= GNTTABOP_swap_grant_ref; cmd++)
         for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
-            long rc = harness_hypercall(hypercall_grant_table_op, back->vcpu[0], cmd, bad[i], 1, NULL);
+            long rc = call_at(cmd, bad[i]);
 
             assert_true(rc == -EFAULT || rc == -ENOSYS || rc == -EOPNOTSUPP);
         }
@@ -735,8 +770,7 @@ static void test_hypercall_bad_address(void **state)
     grant(8, 5, GTF_permit_access);
     memcpy(mfn_to_virt(m), &op, sizeof(op));
     assert_int_equal(p2m_set(back, GFN(MAP_GFN + 9), m, ORDER_4K, P2M_GRANT_RO), 0);
-    assert_int_equal(harness_hypercall(hypercall_grant_table_op, back->vcpu[0], GNTTABOP_map_grant_ref, MAP_AT(9), 1, NULL),
-                     -EFAULT);
+    assert_int_equal(call_at(GNTTABOP_map_grant_ref, MAP_AT(9)), -EFAULT);
     assert_int_equal(front->grant.used + back->grant.mapped, 0);
     assert_int_equal(p2m_remove(back, GFN(MAP_GFN + 9)), 0);
 }
@@ -752,6 +786,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_map_no_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_granter_takes_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_upgrade_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_two_users, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mapper_removes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_granter_dies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mapper_dies, setup, teardown),
