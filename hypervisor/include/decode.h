@@ -8,7 +8,11 @@
 
 #include "types.h"
 
-enum insn_op { INSN_LOAD, INSN_STORE, INSN_LOAD_ZX, INSN_LOAD_SX, INSN_AND, INSN_OR, INSN_XOR, INSN_TEST, INSN_CMP, INSN_XCHG, INSN_STOS, INSN_MOVS };
+enum insn_op {
+    INSN_LOAD, INSN_STORE, INSN_LOAD_ZX, INSN_LOAD_SX,
+    INSN_AND, INSN_OR, INSN_XOR, INSN_TEST, INSN_CMP, INSN_XCHG,
+    INSN_STOS, INSN_MOVS
+};
 
 enum insn_mode { INSN_16, INSN_32, INSN_64 };
 
@@ -31,6 +35,7 @@ struct insn {
     int64_t disp;
 };
 
-int must_check insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mode, struct insn *out);
+int must_check insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mode,
+                           struct insn *out);
 
 #endif

@@ -22,7 +22,12 @@ struct vdev_domain {
     struct pci_config *pci;
     uint8_t *io_bitmap;              /* 12 KiB of IOPM; shared deny-all one for guests (svm/permissions.c) */
     paddr_t io_bitmap_paddr;
-    struct pit { uint8_t control, latch_state, port61; uint16_t reload, latched; bool latched_valid; nsec_t start; } pit;
+    struct pit {
+        uint8_t control, latch_state, port61;
+        uint16_t reload, latched;
+        bool latched_valid;
+        nsec_t start;
+    } pit;
     char debug_line[128];            /* port 0xe9 */
     uint32_t debug_length;
     uint32_t callback_vector;        /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
@@ -49,7 +54,6 @@ struct vdev_vcpu {
     struct lapic lapic;
     uint8_t upcall_vector;           /* HVMOP_set_evtchn_upcall_vector; 0: none */
     bool nmi_pending;
-    bool init_pending;
     int sipi_vector;                 /* -1: none */
     uint64_t mtrr_def_type, mtrr_cap, mtrr_fixed[11], mtrr_var[16];
     uint64_t tsc_aux;
@@ -65,7 +69,6 @@ void vdev_destroy_vcpu(struct vcpu *v);
 void lapic_reset(struct vcpu *v, bool init);               /* init: keeps the id and base */
 void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level); /* sets IRR, kicks; any CPU */
 int lapic_highest_pending(struct vcpu *v);                 /* deliverable vector (above PPR), or -1 */
-bool lapic_has_request(const struct vcpu *v);              /* any IRR bit, whatever its priority */
 void lapic_accept(struct vcpu *v, uint8_t vector);         /* IRR -> ISR: it is being injected */
 uint32_t lapic_get_tpr(const struct vcpu *v);
 void lapic_set_tpr(struct vcpu *v, uint32_t tpr);
@@ -74,11 +77,11 @@ int lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val);
 uint32_t lapic_mmio_read(struct vcpu *v, uint32_t offset);
 void lapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t val);
-bool lapic_mmio_enabled(const struct vcpu *v);             /* xAPIC mode: the page at lapic_base is emulated */
+bool lapic_mmio_enabled(const struct vcpu *v);             /* xAPIC mode: there is a page at lapic_base */
 gpa_t lapic_base(const struct vcpu *v);
 struct vcpu *lapic_by_id(struct domain *d, uint32_t apic_id);
 /* Delivers to whom a (dest, logical?, mode, vector) message of an I/O APIC or MSI names. */
-void lapic_deliver(struct domain *d, uint32_t dest, bool logical, uint32_t delivery_mode, uint8_t vector, bool level);
+void lapic_deliver(struct domain *d, uint32_t dest, bool logical, uint32_t mode, uint8_t vector, bool level);
 struct hvm_hw_lapic;
 struct hvm_hw_lapic_regs;
 /* In both either structure may be NULL. */
@@ -116,9 +119,10 @@ bool cpuid_guest_has(struct domain *d, uint32_t leaf, unsigned int reg /* 0 a ..
 struct xen_cpuid_leaf;
 #define CPUID_POLICY_LEAVES 128
 enum cpuid_policy_index { CPUID_POLICY_HOST, CPUID_POLICY_HVM_MAX, CPUID_POLICY_HVM_DEFAULT };
-unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d, struct xen_cpuid_leaf *out, unsigned int max);
-int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n, uint32_t *err_leaf,
-                                uint32_t *err_subleaf);
+unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d,
+                                 struct xen_cpuid_leaf *out, unsigned int max);
+int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,
+                                uint32_t *err_leaf, uint32_t *err_subleaf);
 
 /* --- vdev/msr.c: 0 or -EFAULT (#GP); v is the current vcpu --- */
 void msr_reset(struct vcpu *v);                            /* what firmware would have left, in a new vcpu */
@@ -128,7 +132,10 @@ int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val);
 /* --- vdev/io.c: ports and emulated memory. Unclaimed: reads are all ones, writes vanish --- */
 void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val);
 void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);
-/* Nested fault on a gpa with nothing there: decodes the instruction at RIP, does the access, advances RIP. -EINVAL: cannot; kill it. */
+/*
+ * Nested fault on a gpa with nothing there: decodes the instruction at RIP, does the access, advances RIP.
+ * -EINVAL: cannot be done, kill it.
+ */
 int io_emulate(struct vcpu *v, gpa_t gpa);
 void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val);
 void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUID as guests see it. Three policies are made at boot: what the host has; the most a guest may have (hvm_max: the features
- * listed below that the host has, plus those that the core makes); and what a guest gets unless its tools say otherwise,
- * which here is the same. Each domain has its own copy, which tools may narrow (domctl set_cpu_policy). dom0 gets what a guest gets.
+ * CPUID as guests see it. Three policies are made at boot: what the host has; the most a guest may have
+ * (hvm_max: the features listed below that the host has, plus those that the core makes); and what a guest
+ * gets unless its tools say otherwise, which here is the same. Each domain has its own copy, which tools may
+ * narrow (domctl set_cpu_policy). dom0 gets what a guest gets.
  *
- * A feature is offered only if nothing of it needs the core's help that is not there: no MONITOR (idle must exit), SVM, MTRR, machine
- * check banks, performance counters, speculation control MSRs, supervisor XSAVE states, invariant TSC.
- * Feature names: <xen/arch-x86/cpufeatureset.h>; leaves: APM vol. 3, appendix E; Xen's own: <xen/arch-x86/cpuid.h>.
+ * A feature is offered only if nothing of it needs the core's help that is not there: no MONITOR (idle must
+ * exit), SVM, MTRR, machine check banks, performance counters, speculation control MSRs, supervisor XSAVE
+ * states, invariant TSC. Feature names: <xen/arch-x86/cpufeatureset.h>; leaves: APM vol. 3, appendix E; Xen's
+ * own: <xen/arch-x86/cpuid.h>.
  *
  * Read next: msr.c. The tools' side: ../hypercall/cpu_policy.c.
  */
@@ -31,8 +33,8 @@
 #define XEN_LEAF_ALTERNATIVE 0x40000100u
 
 struct cpuid_policy {
-    struct cpuid_regs basic[BASIC_LEAVES], cache[CACHE_LEAVES], feature[FEATURE_LEAVES], topology[TOPOLOGY_LEAVES],
-        xstate[XSTATE_LEAVES], extended[EXTENDED_LEAVES];
+    struct cpuid_regs basic[BASIC_LEAVES], cache[CACHE_LEAVES], feature[FEATURE_LEAVES];
+    struct cpuid_regs topology[TOPOLOGY_LEAVES], xstate[XSTATE_LEAVES], extended[EXTENDED_LEAVES];
     uint32_t xen_limit, alternative_limit; /* highest leaf from XEN_LEAF on, 0: all */
 };
 
@@ -44,15 +46,15 @@ static struct cpuid_policy host, hvm_max;
 
 /* What a guest may have if the host has it. */
 static const uint16_t passed[] = {
-    F(FPU), F(VME), F(DE), F(PSE), F(TSC), F(MSR), F(PAE), F(CX8), F(APIC), F(SEP), F(PGE), F(CMOV), F(PAT), F(PSE36), F(CLFLUSH),
-    F(MMX), F(FXSR), F(SSE), F(SSE2),
-    F(SSE3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16), F(PCID), F(SSE4_1), F(SSE4_2), F(MOVBE), F(POPCNT), F(AESNI), F(XSAVE), F(AVX),
-    F(F16C), F(RDRAND),
+    F(FPU), F(VME), F(DE), F(PSE), F(TSC), F(MSR), F(PAE), F(CX8), F(APIC), F(SEP), F(PGE), F(CMOV), F(PAT),
+    F(PSE36), F(CLFLUSH), F(MMX), F(FXSR), F(SSE), F(SSE2),
+    F(SSE3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16), F(PCID), F(SSE4_1), F(SSE4_2), F(MOVBE), F(POPCNT),
+    F(AESNI), F(XSAVE), F(AVX), F(F16C), F(RDRAND),
     F(SYSCALL), F(NX), F(MMXEXT), F(PAGE1GB), F(RDTSCP), F(LM), F(3DNOWEXT), F(3DNOW),
     F(LAHF_LM), F(CR8_LEGACY), F(ABM), F(SSE4A), F(MISALIGNSSE), F(3DNOWPREFETCH), F(XOP), F(FMA4), F(TBM),
     F(XSAVEOPT), F(XSAVEC), F(XGETBV1),
-    F(FSGSBASE), F(BMI1), F(AVX2), F(FDP_EXCP_ONLY), F(SMEP), F(BMI2), F(ERMS), F(INVPCID), F(NO_FPU_SEL), F(RDSEED), F(ADX), F(SMAP),
-    F(CLFLUSHOPT), F(CLWB), F(SHA),
+    F(FSGSBASE), F(BMI1), F(AVX2), F(FDP_EXCP_ONLY), F(SMEP), F(BMI2), F(ERMS), F(INVPCID), F(NO_FPU_SEL),
+    F(RDSEED), F(ADX), F(SMAP), F(CLFLUSHOPT), F(CLWB), F(SHA),
     F(UMIP), F(GFNI), F(VAES), F(VPCLMULQDQ), F(RDPID),
     F(CLZERO), F(RSTR_FP_ERR_PTRS), F(IBPB), F(SSB_NO), F(BTC_NO), F(IBPB_RET),
     F(FSRM), F(AVX_VNNI), F(FZRM), F(FSRS), F(FSRCS),
@@ -65,9 +67,10 @@ static const uint16_t made[] = { F(APIC), F(X2APIC), F(HYPERVISOR), F(HTT), F(CM
 /* The first means nothing without the second. Chains are in order, so that one pass is enough. */
 static const struct { uint16_t feature, needs; } dependencies[] = {
     { F(XSAVEOPT), F(XSAVE) }, { F(XSAVEC), F(XSAVE) }, { F(XGETBV1), F(XSAVE) }, { F(AVX), F(XSAVE) },
-    { F(FMA), F(AVX) }, { F(F16C), F(AVX) }, { F(AVX2), F(AVX) }, { F(XOP), F(AVX) }, { F(FMA4), F(XOP) }, { F(AVX_VNNI), F(AVX) },
-    { F(VAES), F(AVX) }, { F(VPCLMULQDQ), F(AVX) },
-    { F(LM), F(PAE) }, { F(PAGE1GB), F(LM) }, { F(LAHF_LM), F(LM) }, { F(PCID), F(LM) }, { F(INVPCID), F(PCID) },
+    { F(FMA), F(AVX) }, { F(F16C), F(AVX) }, { F(AVX2), F(AVX) }, { F(XOP), F(AVX) }, { F(FMA4), F(XOP) },
+    { F(AVX_VNNI), F(AVX) }, { F(VAES), F(AVX) }, { F(VPCLMULQDQ), F(AVX) },
+    { F(LM), F(PAE) }, { F(PAGE1GB), F(LM) }, { F(LAHF_LM), F(LM) }, { F(PCID), F(LM) },
+    { F(INVPCID), F(PCID) },
 };
 
 #define FEATURE_WORDS 19
@@ -77,10 +80,10 @@ static const struct { uint16_t feature, needs; } dependencies[] = {
 static uint32_t *feature_word(struct cpuid_policy *p, unsigned int word)
 {
     uint32_t *const where[FEATURE_WORDS] = {
-        &p->basic[1].d, &p->basic[1].c, &p->extended[1].d, &p->extended[1].c, &p->xstate[1].a, &p->feature[0].b,
-        &p->feature[0].c, &p->extended[7].d, &p->extended[8].b, &p->feature[0].d, &p->feature[1].a,
-        &p->extended[0x21].a, &p->feature[1].b, &p->feature[2].d, &p->feature[1].c, &p->feature[1].d,
-        NULL, NULL, &p->extended[0x21].c,
+        &p->basic[1].d, &p->basic[1].c, &p->extended[1].d, &p->extended[1].c, &p->xstate[1].a,
+        &p->feature[0].b, &p->feature[0].c, &p->extended[7].d, &p->extended[8].b, &p->feature[0].d,
+        &p->feature[1].a, &p->extended[0x21].a, &p->feature[1].b, &p->feature[2].d, &p->feature[1].c,
+        &p->feature[1].d, NULL, NULL, &p->extended[0x21].c,
     };
 
     return where[word];
@@ -128,6 +131,8 @@ static struct cpuid_regs *find(struct cpuid_policy *p, uint32_t leaf, uint32_t s
     }
 }
 
+static bool has_subleaves(uint32_t leaf) { return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd; }
+
 static uint64_t xcr0_mask(struct cpuid_policy *p)
 {
     if (!has(p, F(XSAVE)))
@@ -152,14 +157,20 @@ static void compute_xstate(struct cpuid_policy *p)
         p->xstate[2] = host.xstate[2];
 }
 
+/* Leaf 0 of a range: the highest leaf, and the host's vendor. */
+static void limit_leaves(struct cpuid_regs *r, const struct cpuid_regs *max)
+{
+    *r = (struct cpuid_regs){ MIN(r->a, max->a), max->b, max->c, max->d };
+}
+
 /* Makes p, whatever tools wrote into it, a policy that a guest can be given. */
 static void narrow(struct cpuid_policy *p, struct cpuid_policy *max)
 {
     static const uint8_t no_basic[] = { 2, 3, 5, 6, 8, 9, 0xa, 0xc };
     struct cpuid_regs *e = p->extended, *m = max->extended;
 
-    p->basic[0] = (struct cpuid_regs){ MIN(p->basic[0].a, max->basic[0].a), host.basic[0].b, host.basic[0].c, host.basic[0].d };
-    e[0] = (struct cpuid_regs){ MIN(p->extended[0].a, m[0].a), host.extended[0].b, host.extended[0].c, host.extended[0].d };
+    limit_leaves(&p->basic[0], &max->basic[0]);
+    limit_leaves(&e[0], &m[0]);
     p->basic[1].b = (p->basic[1].b & 0x00ff0000) | (host.basic[1].b & 0xff00);
     narrow_features(p, max);
     for (unsigned int i = 0; i < ARRAY_SIZE(no_basic); i++)
@@ -198,7 +209,7 @@ static void read_host(void)
     cpu_cpuid(EXTENDED, 0, out);
     extended = out[0];
     for (uint32_t leaf = 0; leaf < BASIC_LEAVES; leaf++)
-        for (uint32_t sub = 0; sub == 0 || ((leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd) && find(&host, leaf, sub)); sub++)
+        for (uint32_t sub = 0; sub == 0 || (has_subleaves(leaf) && find(&host, leaf, sub)); sub++)
             read_leaf(leaf, sub, basic);
     for (uint32_t leaf = EXTENDED; leaf < EXTENDED + EXTENDED_LEAVES; leaf++)
         read_leaf(leaf, 0, extended);
@@ -282,7 +293,8 @@ static void xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub, struct cpuid_
         return;
     switch (index) {
     case 0:
-        *r = (struct cpuid_regs){ XEN_LEAF + limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
+        *r = (struct cpuid_regs){ XEN_LEAF + limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
+                                  XEN_CPUID_SIGNATURE_EDX };
         break;
     case 1: /* the ABI's version, not ours */
         r->a = 4u << 16 | 17;
@@ -291,10 +303,11 @@ static void xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub, struct cpuid_
         r->a = 1;
         r->b = XEN_LEAF;
         break;
-    case 3:
+    case 3: /* never emulated; reliable where the host's is; RDTSCP */
         if (sub == 0)
-            *r = (struct cpuid_regs){ (cpu_features.invariant_tsc ? 2 : 0) | (has(v->d->vdev.cpuid, F(RDTSCP)) ? 4 : 0), 0,
-                                      (uint32_t)tsc_khz, 0 };
+            *r = (struct cpuid_regs){ .a = (cpu_features.invariant_tsc ? 2u : 0) |
+                                           (has(v->d->vdev.cpuid, F(RDTSCP)) ? 4u : 0),
+                                      .c = (uint32_t)tsc_khz };
         else if (sub == 1)
             *r = (struct cpuid_regs){ 0, 0, clock_scale.mul, (uint32_t)clock_scale.shift };
         else if (sub == 2)
@@ -302,7 +315,8 @@ static void xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub, struct cpuid_
         break;
     case 4:
         if (sub == 0)
-            *r = (struct cpuid_regs){ XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT | XEN_HVM_CPUID_UPCALL_VECTOR,
+            *r = (struct cpuid_regs){ XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
+                                          XEN_HVM_CPUID_UPCALL_VECTOR,
                                       v->id, v->d->id, 0 };
         break;
     default:
@@ -378,24 +392,33 @@ static void put(struct leaf_writer *w, uint32_t leaf, uint32_t sub, const struct
     w->n++;
 }
 
+/* How many sub-leaves of a leaf are listed: caches up to the first that is none. */
+static unsigned int subleaves(const struct cpuid_policy *p, uint32_t leaf)
+{
+    unsigned int n = 1;
+
+    switch (leaf) {
+    case 4:
+        while (n < CACHE_LEAVES && (p->cache[n - 1].a & 0x1f))
+            n++;
+        return n;
+    case 7: return MIN(p->feature[0].a, FEATURE_LEAVES - 1u) + 1;
+    case 0xb: return TOPOLOGY_LEAVES;
+    case 0xd: return p->xstate[0].a & 4 ? XSTATE_LEAVES : XSTATE_LEAVES - 1;
+    default: return 1;
+    }
+}
+
 /* The leaves in the order and number that libxc expects from Xen. */
-unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d, struct xen_cpuid_leaf *out, unsigned int max)
+unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d,
+                                 struct xen_cpuid_leaf *out, unsigned int max)
 {
     struct cpuid_policy *p = d ? d->vdev.cpuid : which == CPUID_POLICY_HOST ? &host : &hvm_max;
     struct leaf_writer w = { out, 0, max };
 
-    for (uint32_t leaf = 0; leaf <= MIN(p->basic[0].a, BASIC_LEAVES - 1u); leaf++) {
-        unsigned int subs = leaf == 7     ? MIN(p->feature[0].a, FEATURE_LEAVES - 1u) + 1
-                            : leaf == 0xb ? TOPOLOGY_LEAVES
-                            : leaf == 0xd ? (p->xstate[0].a & 4 ? XSTATE_LEAVES : XSTATE_LEAVES - 1)
-                                          : 1;
-
-        if (leaf == 4)
-            while (subs < CACHE_LEAVES && (p->cache[subs - 1].a & 0x1f))
-                subs++;
-        for (unsigned int sub = 0; sub < subs; sub++)
-            put(&w, leaf, leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd ? sub : XEN_CPUID_NO_SUBLEAF, find(p, leaf, sub));
-    }
+    for (uint32_t leaf = 0; leaf <= MIN(p->basic[0].a, BASIC_LEAVES - 1u); leaf++)
+        for (unsigned int sub = 0; sub < subleaves(p, leaf); sub++)
+            put(&w, leaf, has_subleaves(leaf) ? sub : XEN_CPUID_NO_SUBLEAF, find(p, leaf, sub));
     put(&w, XEN_LEAF, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_regs){ .a = p->xen_limit });
     put(&w, XEN_LEAF_ALTERNATIVE, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_regs){ .a = p->alternative_limit });
     for (uint32_t leaf = 0; leaf <= MIN(p->extended[0].a & 0xffff, EXTENDED_LEAVES - 1u); leaf++)
@@ -403,8 +426,8 @@ unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct dom
     return w.n;
 }
 
-int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n, uint32_t *err_leaf,
-                     uint32_t *err_subleaf)
+int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,
+                     uint32_t *err_leaf, uint32_t *err_subleaf)
 {
     struct cpuid_policy new = *d->vdev.cpuid;
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction decoder: bytes in, a description of one memory access out; anything that is not in the tables below is -EINVAL.
- * It has no state and touches nothing, so it is tested and fuzzed on the host as it is. APM vol. 3, chapter 1 and appendix A.
+ * The instruction decoder: bytes in, a description of one memory access out; anything that is not in the
+ * tables below is -EINVAL. It has no state and touches nothing, so it is tested and fuzzed on the host as it
+ * is. APM vol. 3, chapter 1 and appendix A.
  *
- * Order of an instruction: prefixes (at most 15 bytes in all), opcode, ModRM, SIB, displacement, immediate. Forms
- * whose operand is a register are refused: they do not access memory. LOCK is accepted where the CPU would.
+ * Order of an instruction: prefixes (at most 15 bytes in all), opcode, ModRM, SIB, displacement, immediate.
+ * Forms whose operand is a register are refused: they do not access memory. LOCK is accepted where the CPU
+ * would.
  *
  * Read next: io.c, its only caller.
  */
@@ -34,8 +36,10 @@ enum form {
 struct opcode { uint8_t form, op, flags; };
 
 #define ALU(base, operation) \
-    [base] = { FORM_MODRM, operation, BYTE | DEST | LOCKABLE }, [(base) + 1] = { FORM_MODRM, operation, DEST | LOCKABLE }, \
-    [(base) + 2] = { FORM_MODRM, operation, BYTE }, [(base) + 3] = { FORM_MODRM, operation, 0 }
+    [base] = { FORM_MODRM, operation, BYTE | DEST | LOCKABLE }, \
+    [(base) + 1] = { FORM_MODRM, operation, DEST | LOCKABLE }, \
+    [(base) + 2] = { FORM_MODRM, operation, BYTE }, \
+    [(base) + 3] = { FORM_MODRM, operation, 0 }
 
 static const struct opcode one_byte[256] = {
     ALU(0x08, INSN_OR),
@@ -159,7 +163,8 @@ static void decode_address16(struct cursor *c, unsigned int mod, unsigned int rm
     out->disp = next_signed(c, mod == 1 ? 1 : mod == 2 || (mod == 0 && rm == 6) ? 2 : 0);
 }
 
-static void decode_address(struct cursor *c, unsigned int mod, unsigned int rm, uint8_t rex, enum insn_mode mode, struct insn *out)
+static void decode_address(struct cursor *c, unsigned int mod, unsigned int rm, uint8_t rex,
+                           enum insn_mode mode, struct insn *out)
 {
     bool disp32 = mod == 2;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ports and memory that are emulated: who answers them, and the execution of an instruction on such memory. What
- * nobody claims reads as all ones and forgets writes, like an empty bus.
+ * Ports and memory that are emulated: who answers them, and the execution of an instruction on such memory.
+ * What nobody claims reads as all ones and forgets writes, like an empty bus.
  *
- * io_emulate does one memory access of one instruction: fetched once into a local copy, decoded (decode.c), executed,
- * then RIP moves on. A REP does one iteration and stays. The address that the CPU reported is taken; the operand's own
- * address only has to agree with it, so that a fault of something else (a page crossed, a second operand) is not mistaken
- * for it. MOVS has two operands: both are translated with the guest's page tables and its privilege.
+ * io_emulate does one memory access of one instruction: fetched once into a local copy, decoded (decode.c),
+ * executed, then RIP moves on. A REP does one iteration and stays. The address that the CPU reported is
+ * taken; the operand's own address only has to agree with it, so that a fault of something else (a page
+ * crossed, a second operand) is not mistaken for it. MOVS has two operands: both are translated with the
+ * guest's page tables and its privilege.
  */
 #include "console_io.h"
 #include "cpu.h"
@@ -52,7 +53,10 @@ static void write_byte(struct vcpu *v, uint16_t port, uint8_t val)
     }
 }
 
-static bool is_pci(const struct domain *d, uint16_t port) { return d->vdev.pci && port >= 0xcf8 && port <= 0xcff; }
+static bool is_pci(const struct domain *d, uint16_t port)
+{
+    return d->vdev.pci && port >= 0xcf8 && port <= 0xcff;
+}
 
 static bool is_power(const struct domain *d, uint16_t port, unsigned int size)
 {
@@ -101,7 +105,10 @@ static bool is_lapic(const struct vcpu *v, gpa_t gpa)
     return (gpa & PAGE_MASK) == lapic_base(v) && lapic_mmio_enabled(v);
 }
 
-static bool is_ioapic(const struct vcpu *v, gpa_t gpa) { return (gpa & PAGE_MASK) == IOAPIC_PAGE && v->d->vdev.ioapic; }
+static bool is_ioapic(const struct vcpu *v, gpa_t gpa)
+{
+    return (gpa & PAGE_MASK) == IOAPIC_PAGE && v->d->vdev.ioapic;
+}
 
 /* Both interrupt controllers take accesses of 4 bytes only; others find nobody. */
 void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val)
@@ -246,7 +253,8 @@ static uint64_t result_flags(uint64_t result, unsigned int size)
     uint64_t sign = 1ull << (size * 8 - 1);
 
     result &= mask_of(size);
-    return (result ? 0 : FLAG_ZF) | (result & sign ? FLAG_SF : 0) | (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF);
+    return (result ? 0 : FLAG_ZF) | (result & sign ? FLAG_SF : 0) |
+           (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF);
 }
 
 static uint64_t compare_flags(uint64_t x, uint64_t y, unsigned int size)
@@ -274,7 +282,8 @@ static void execute_alu(const struct access *a, gpa_t gpa)
     io_mmio_read(a->v, gpa, i->size, &memory);
     other = i->has_imm ? i->imm & mask_of(i->size) : read_register(a->v, i->reg, i->reg_high8, i->size);
     if (i->op == INSN_CMP) {
-        set_flags(a, i->mem_is_dest ? compare_flags(memory, other, i->size) : compare_flags(other, memory, i->size));
+        set_flags(a, i->mem_is_dest ? compare_flags(memory, other, i->size)
+                                    : compare_flags(other, memory, i->size));
         return;
     }
     result = i->op == INSN_OR ? memory | other : i->op == INSN_XOR ? memory ^ other : memory & other;
@@ -314,7 +323,10 @@ static void execute_move(const struct access *a, gpa_t gpa)
 
 /* --- strings --- */
 
-/* One operand of MOVS: RAM if there is any, else emulated. -EFAULT: a page fault was injected. -ENOENT: try again later. */
+/*
+ * One operand of MOVS: RAM if there is any, else emulated. -EFAULT: a page fault was injected. -ENOENT: the
+ * frame is away, try again later.
+ */
 static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *val)
 {
     struct domain *d = a->v->d;
@@ -386,15 +398,15 @@ static enum insn_mode code_mode(struct vcpu *v)
 int io_emulate(struct vcpu *v, gpa_t gpa)
 {
     struct access a = { .v = v, .mode = code_mode(v) };
-    uint8_t bytes[INSN_BYTES];
+    uint8_t bytes[INSN_BYTES] = { 0 };
     unsigned int n;
     int rc = 0;
 
     svm_get_paging(v, &a.paging);
     n = fetch(&a, bytes);
     if (!n || insn_decode(bytes, n, a.mode, &a.insn)) {
-        guest_log(v->d, "vcpu %u: %u bytes at RIP %#lx are no instruction that can access %#lx: %02x %02x %02x %02x\n", v->id, n,
-                  svm_get_rip(v), gpa, n > 0 ? bytes[0] : 0, n > 1 ? bytes[1] : 0, n > 2 ? bytes[2] : 0, n > 3 ? bytes[3] : 0);
+        guest_log(v->d, "vcpu %u: %u bytes at RIP %#lx, %02x %02x %02x %02x, cannot access %#lx\n",
+                  v->id, n, svm_get_rip(v), bytes[0], bytes[1], bytes[2], bytes[3], gpa);
         return -EINVAL;
     }
     if (a.insn.op == INSN_STOS || a.insn.op == INSN_MOVS)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's I/O APIC: 24 pins at 0xfec00000 (Intel 82093AA; version 0x20 has the EOI register too). Each pin is one host line,
- * which dom0 never programs itself: its entry says where in dom0 the interrupt goes; the host's entry always has the
- * core's vector for that line, and a CPU that is on line.
+ * dom0's I/O APIC: 24 pins at 0xfec00000 (Intel 82093AA; version 0x20 has the EOI register too). Each pin is
+ * one host line, which dom0 never programs itself: its entry says where in dom0 the interrupt goes; the
+ * host's entry always has the core's vector for that line, and a CPU that is on line.
  *
- * A level line is masked in the host from the moment when it fires until dom0's end of interrupt for its vector (the Remote IRR
- * bit of the entry says so), because the host's own EOI must come at once and the line would fire again.
+ * A level line is masked in the host from the moment when it fires until dom0's end of interrupt for its
+ * vector (the Remote IRR bit of the entry says so), because the host's own EOI must come at once and the line
+ * would fire again.
  *
- * Lock: d->vdev.lock, class LOCK_VDEV, for all of struct ioapic. Under it: the host's I/O APIC (LOCK_HW) and kicks (LOCK_SCHED).
- * Read next: lapic.c, ../platform/ioapic.c.
+ * Lock: d->vdev.lock, class LOCK_VDEV, for all of struct ioapic. Under it: the host's I/O APIC (LOCK_HW) and
+ * kicks (LOCK_SCHED). Read next: lapic.c, ../platform/ioapic.c.
  */
 #include "alloc.h"
 #include "cpu.h"
@@ -107,7 +108,8 @@ void ioapic_host_irq(struct domain *d, unsigned int gsi)
             *entry = e | ENTRY_REMOTE_IRR;
             host_ioapic_mask(gsi, true);
         }
-        lapic_deliver(d, ENTRY_DEST(e), e & ENTRY_LOGICAL, ENTRY_MODE(e), (uint8_t)(e & ENTRY_VECTOR), e & ENTRY_LEVEL);
+        lapic_deliver(d, ENTRY_DEST(e), e & ENTRY_LOGICAL, ENTRY_MODE(e), (uint8_t)(e & ENTRY_VECTOR),
+                      e & ENTRY_LEVEL);
     }
     spin_unlock(&d->vdev.lock);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's local APIC: priorities, interprocessor interrupts, and its two faces, a page of memory (xAPIC) and MSRs
- * (x2APIC). APM vol. 2, chapter 16. Both faces lead to reg_read and reg_write by the register's page offset;
- * what only one of them has is decided before.
+ * A guest's local APIC: priorities, interprocessor interrupts, and its two faces, a page of memory (xAPIC)
+ * and MSRs (x2APIC). APM vol. 2, chapter 16. Both faces lead to reg_read and reg_write by the register's page
+ * offset; what only one of them has is decided before.
  *
- * Any CPU may set IRR and TMR bits (atomic); all else is touched by the vcpu itself, or while it is paused. The page
- * cannot be moved: with several vcpus in one nested page table there is no sane meaning for it.
+ * Any CPU may set IRR and TMR bits (atomic); all else is touched by the vcpu itself, or while it is paused.
+ * The page cannot be moved: with several vcpus in one nested page table there is no sane meaning for it.
  *
  * Read next: lapic_timer.c, ioapic.c, ../svm/inject.c (who asks for the highest vector).
  */
@@ -100,10 +100,8 @@ static uint32_t ppr(const struct lapic *l)
     return (l->tpr & 0xf0) >= in_service ? l->tpr : in_service;
 }
 
-bool lapic_has_request(const struct vcpu *v)
+static bool any_request(const uint64_t irr[4])
 {
-    const uint64_t *irr = v->vdev.lapic.irr;
-
     return READ_ONCE(irr[0]) | READ_ONCE(irr[1]) | READ_ONCE(irr[2]) | READ_ONCE(irr[3]);
 }
 
@@ -112,7 +110,7 @@ int lapic_highest_pending(struct vcpu *v)
     const struct lapic *l = &v->vdev.lapic;
     int vector;
 
-    if (likely(!lapic_has_request(v)) || !enabled(l))
+    if (likely(!any_request(l->irr)) || !enabled(l))
         return -1;
     vector = highest_bit(l->irr);
     return vector >= 0 && ((uint32_t)vector & 0xf0) > (ppr(l) & 0xf0) ? vector : -1;
@@ -229,9 +227,9 @@ static void deliver(struct domain *d, uint32_t dest, bool logical, uint32_t mode
     }
 }
 
-void lapic_deliver(struct domain *d, uint32_t dest, bool logical, uint32_t delivery_mode, uint8_t vector, bool level)
+void lapic_deliver(struct domain *d, uint32_t dest, bool logical, uint32_t mode, uint8_t vector, bool level)
 {
-    deliver(d, dest == 0xff ? DEST_ALL : dest, logical, delivery_mode, vector, level, NULL);
+    deliver(d, dest == 0xff ? DEST_ALL : dest, logical, mode, vector, level, NULL);
 }
 
 static void send_ipi(struct vcpu *v, uint32_t low, uint32_t dest)
@@ -300,8 +298,9 @@ static bool reg_read(const struct vcpu *v, uint32_t offset, uint32_t *val)
 }
 
 /*
- * The upcall for events is raised once, when the first of them becomes pending. Kernels register for it, for other vcpus too,
- * before those enable their APIC (and INIT empties it): what was lost until now is raised again.
+ * The upcall for events is raised once, when the first of them becomes pending. Kernels register for it, for
+ * other vcpus too, before those enable their APIC (and INIT empties it): what was lost until now is raised
+ * again.
  */
 static void write_svr(struct vcpu *v, uint32_t val)
 {
@@ -524,7 +523,8 @@ void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_reg
     if (hw) {
         memset(hw, 0, sizeof(*hw));
         hw->apic_base_msr = l->base_msr;
-        hw->disabled = (l->base_msr & BASE_ENABLE ? 0 : SAVED_HW_DISABLED) | (l->svr & SVR_ENABLE ? 0 : SAVED_SW_DISABLED);
+        hw->disabled = (l->base_msr & BASE_ENABLE ? 0 : SAVED_HW_DISABLED) |
+                       (l->svr & SVR_ENABLE ? 0 : SAVED_SW_DISABLED);
         hw->timer_divisor = 1u << lapic_timer_shift(l->divide);
     }
     if (!regs)

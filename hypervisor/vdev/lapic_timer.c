@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC's timer, one-shot and periodic, on the core's timers (APM vol. 2, 16.4.1). Its clock is 100 MHz,
- * as guests of Xen know it. The TSC deadline mode is not offered by CPUID.
+ * The local APIC's timer, one-shot and periodic, on the core's timers (APM vol. 2, 16.4.1). Its clock is 100
+ * MHz, as guests of Xen know it. The TSC deadline mode is not offered by CPUID.
  *
- * The vcpu's own CPU loads it; expiry runs on the CPU where the timer lies, maybe at the same time. That is why expire()
- * looks again after it has armed the next period: a load of 0 in between must win.
+ * The vcpu's own CPU loads it; expiry runs on the CPU where the timer lies, maybe at the same time. That is
+ * why expire() looks again after it has armed the next period: a load of 0 in between must win.
  */
 #include "domain.h"
 #include "lib.h"

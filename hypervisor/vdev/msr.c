@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model-specific registers of a guest that exit (svm/permissions.c says which do not). One table: what is not in it is #GP. dom0
- * gets no more than others: no host MSR is written on anybody's behalf but TSC_AUX (the vcpu's own, switched with it) and
- * the branch predictor barrier.
+ * Model-specific registers of a guest that exit (svm/permissions.c says which do not). One table: what is not
+ * in it is #GP. dom0 gets no more than others: no host MSR is written on anybody's behalf but TSC_AUX (the
+ * vcpu's own, switched with it) and the branch predictor barrier.
  *
- * Many rows only read as zero and forget what is written: kernels touch them without a check, or as a probe that must fail
- * quietly (performance counters that do not count). APM vol. 2, appendix A.
+ * Many rows only read as zero and forget what is written: kernels touch them without a check, or as a probe
+ * that must fail quietly (performance counters that do not count). APM vol. 2, appendix A.
  */
 #include "cpu.h"
 #include "domain.h"
@@ -64,8 +64,15 @@ static int read_hwcr(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 
-static int read_vmcb(struct vcpu *v, uint32_t msr, uint64_t *val) { return svm_get_msr(v, msr, val) ? -EFAULT : 0; }
-static int write_vmcb(struct vcpu *v, uint32_t msr, uint64_t val) { return svm_set_msr(v, msr, val) ? -EFAULT : 0; }
+static int read_vmcb(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    return svm_get_msr(v, msr, val) ? -EFAULT : 0;
+}
+
+static int write_vmcb(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    return svm_set_msr(v, msr, val) ? -EFAULT : 0;
+}
 
 /* --- TSC_AUX and the barrier --- */
 
@@ -160,7 +167,7 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
         memcpy(code + 1, &nr, sizeof(nr));
         memcpy(code + 5, "\x0f\x01\xd9\xc3", 4);
         if (guest_write_physical(v->d, page + nr * HYPERCALL_SIZE, code, sizeof(code))) {
-            guest_log(v->d, "vcpu %u asks for a hypercall page at guest address %#lx, which is not writable RAM\n", v->id, page);
+            guest_log(v->d, "vcpu %u: hypercall page at %#lx refused: not writable RAM\n", v->id, page);
             return -EFAULT;
         }
     }
@@ -189,7 +196,7 @@ static const struct msr_row {
     { 0x268, 0x26f, read_mtrr, write_mtrr },
     { 0x277, 0x277, read_vmcb, write_vmcb },                   /* PAT */
     { MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr, write_mtrr },
-    { 0x400, 0x407, read_zero, write_ignored },                /* machine check banks, as old kernels probe them */
+    { 0x400, 0x407, read_zero, write_ignored },                /* its banks, as old kernels probe them */
     { 0x40000000, 0x40000000, read_zero, write_hypercall_page },
     { 0xc0000080, 0xc0000084, read_vmcb, write_vmcb },         /* EFER STAR LSTAR CSTAR SFMASK */
     { 0xc0000100, 0xc0000102, read_vmcb, write_vmcb },         /* FS GS KERNEL_GS */

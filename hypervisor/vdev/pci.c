@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's PCI configuration space by ports 0xcf8 to 0xcff (PCI 3.0, 3.2.2.3.2): passed on to the machine, except for what
- * would let a driver write a host vector into a device: the MSI and MSI-X capabilities are unlinked from the list that dom0
- * sees, read as zero and cannot be written.
+ * dom0's PCI configuration space by ports 0xcf8 to 0xcff (PCI 3.0, 3.2.2.3.2): passed on to the machine,
+ * except for what would let a driver write a host vector into a device: the MSI and MSI-X capabilities are
+ * unlinked from the list that dom0 sees, read as zero and cannot be written.
  *
- * The address register is dom0's own and reaches the hardware only together with an access. Port 0xcf9 is the chipset's reset.
- * Lock: hardware_lock, class LOCK_HW, for the pair of real ports. The latched address is one word; Linux has its own lock around the pair.
+ * The address register is dom0's own and reaches the hardware only together with an access. Port 0xcf9 is the
+ * chipset's reset. Lock: hardware_lock, class LOCK_HW, for the pair of real ports. The latched address is one
+ * word; Linux has its own lock around the pair.
  */
 #include "alloc.h"
 #include "cpu.h"
@@ -80,7 +81,10 @@ static unsigned int first_capability(uint32_t address)
     return hw_read(address, REG_CAPABILITIES, 1) & 0xfc;
 }
 
-/* What dom0 sees of one byte. link: replaces the byte (a pointer past hidden capabilities); masked: zero, not writable. */
+/*
+ * What dom0 sees of one byte. link: value replaces it, a pointer past hidden capabilities; masked: zero, not
+ * writable.
+ */
 struct view { bool link, masked; uint8_t value; };
 
 /* Walks the list once and says it for the `size` bytes at reg. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Channel 2 of the PIT (Intel 8254), as far as kernels use it to calibrate their TSC: modes 0 and 2 to 3, binary, latched or not,
- * its output in bit 5 of port 0x61. Channels 0 and 1 do not exist; no sound either. Without it Linux loses seconds at boot.
+ * Channel 2 of the PIT (Intel 8254), as far as kernels use it to calibrate their TSC: modes 0 and 2 to 3,
+ * binary, latched or not, its output in bit 5 of port 0x61. Channels 0 and 1 do not exist; no sound either.
+ * Without it Linux loses seconds at boot.
  *
  * Touched by any vcpu of the guest: d->vdev.lock (LOCK_VDEV).
  */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The paravirtual clock (<xen/xen.h>, struct vcpu_time_info): a guest computes nanoseconds since boot from its TSC, without an
- * exit. A guest's TSC is the host's, and the scale is the one that clock_now() uses, so guest and core agree.
+ * The paravirtual clock (<xen/xen.h>, struct vcpu_time_info): a guest computes nanoseconds since boot from
+ * its TSC, without an exit. A guest's TSC is the host's, and the scale is the one that clock_now() uses, so
+ * guest and core agree.
  *
- * A reader takes an odd version as "being written". Both words lie in guest memory: they are written, never trusted.
- * XEN_PVCLOCK_TSC_STABLE_BIT stays clear: CPUs' TSCs are not known to agree to the tick.
+ * A reader takes an odd version as "being written". Both words lie in guest memory: they are written, never
+ * trusted. XEN_PVCLOCK_TSC_STABLE_BIT stays clear: CPUs' TSCs are not known to agree to the tick.
  */
 #include "domain.h"
 #include "lib.h"

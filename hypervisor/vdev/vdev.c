@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Life of a domain's virtual machine parts: every device's state is made here and ends here. Read next: cpuid.c, msr.c,
- * lapic.c, io.c.
+ * Life of a domain's virtual machine parts: every device's state is made here and ends here. Read next:
+ * cpuid.c, msr.c, lapic.c, io.c.
  */
 #include "alloc.h"
 #include "domain.h"

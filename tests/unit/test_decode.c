@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/decode.c: each opcode that it knows in each mode, by encodings written out by hand next to the assembler's text;
- * what it must refuse; and that no byte string makes it read past its end or give a description that io.c could not use.
+ * vdev/decode.c: each opcode that it knows in each mode, by encodings written out by hand next to the
+ * assembler's text; what it must refuse; and that no byte string makes it read past its end or give a
+ * description that io.c could not use.
  */
 #include "decode.h"
 #include "errors.h"
@@ -50,11 +51,12 @@ static void moves_with_registers(void **state)
 
     (void)state;
     i = DECODE(INSN_64, "\x89\x08"); /* mov %ecx,(%rax) */
-    EXPECT(i, op, INSN_STORE); EXPECT(i, size, 4); EXPECT(i, reg, 1); EXPECT(i, base, 0); EXPECT(i, index, NONE);
-    EXPECT(i, mem_is_dest, true); EXPECT(i, disp, 0); EXPECT(i, address_size, 8); EXPECT(i, has_memory, true);
+    EXPECT(i, op, INSN_STORE); EXPECT(i, size, 4); EXPECT(i, reg, 1); EXPECT(i, base, 0);
+    EXPECT(i, index, NONE); EXPECT(i, mem_is_dest, true); EXPECT(i, disp, 0); EXPECT(i, address_size, 8);
+    EXPECT(i, has_memory, true);
     i = DECODE(INSN_64, "\x8b\x51\x20"); /* mov 0x20(%rcx),%edx */
-    EXPECT(i, op, INSN_LOAD); EXPECT(i, size, 4); EXPECT(i, reg, 2); EXPECT(i, base, 1); EXPECT(i, disp, 0x20);
-    EXPECT(i, mem_is_dest, false);
+    EXPECT(i, op, INSN_LOAD); EXPECT(i, size, 4); EXPECT(i, reg, 2); EXPECT(i, base, 1);
+    EXPECT(i, disp, 0x20); EXPECT(i, mem_is_dest, false);
     i = DECODE(INSN_64, "\x4c\x8b\x81\xf0\xff\xff\xff"); /* mov -0x10(%rcx),%r8 */
     EXPECT(i, size, 8); EXPECT(i, reg, 8); EXPECT(i, disp, -0x10);
     i = DECODE(INSN_64, "\x66\x89\x07"); /* mov %ax,(%rdi) */
@@ -83,7 +85,8 @@ static void addresses(void **state)
     i = DECODE(INSN_32, "\x8b\x05\x00\x00\xe0\xfe"); /* mov 0xfee00000,%eax */
     EXPECT(i, rip_relative, false); EXPECT(i, base, NONE); EXPECT(i, disp, (int32_t)0xfee00000);
     i = DECODE(INSN_64, "\x8b\x04\x25\x20\x00\xe0\xfe"); /* mov 0xfffffffffee00020,%eax: SIB without a base */
-    EXPECT(i, base, NONE); EXPECT(i, index, NONE); EXPECT(i, disp, (int32_t)0xfee00020); EXPECT(i, rip_relative, false);
+    EXPECT(i, base, NONE); EXPECT(i, index, NONE); EXPECT(i, disp, (int32_t)0xfee00020);
+    EXPECT(i, rip_relative, false);
     i = DECODE(INSN_64, "\x8b\x44\x8b\x08"); /* mov 8(%rbx,%rcx,4),%eax */
     EXPECT(i, base, 3); EXPECT(i, index, 1); EXPECT(i, scale, 2); EXPECT(i, disp, 8);
     i = DECODE(INSN_64, "\x8b\x04\x24"); /* mov (%rsp),%eax */
@@ -124,7 +127,8 @@ static void immediates_and_offsets(void **state)
     i = DECODE(INSN_64, "\xc7\x05\x10\x00\x00\x00\x01\x00\x00\x00"); /* movl $1,0x10(%rip) */
     EXPECT(i, rip_relative, true); EXPECT(i, disp, 0x10); EXPECT(i, imm, 1);
     i = DECODE(INSN_64, "\xa1\x20\x00\xe0\xfe\x00\x00\x00\x00"); /* movabs 0xfee00020,%eax */
-    EXPECT(i, op, INSN_LOAD); EXPECT(i, disp, 0xfee00020); EXPECT(i, reg, 0); EXPECT(i, base, NONE); EXPECT(i, size, 4);
+    EXPECT(i, op, INSN_LOAD); EXPECT(i, disp, 0xfee00020); EXPECT(i, reg, 0); EXPECT(i, base, NONE);
+    EXPECT(i, size, 4);
     i = DECODE(INSN_32, "\xa2\x20\x00\xe0\xfe"); /* mov %al,0xfee00020 */
     EXPECT(i, op, INSN_STORE); EXPECT(i, size, 1); EXPECT(i, disp, (int32_t)0xfee00020);
     i = DECODE(INSN_64, "\x67\xa3\x20\x00\xe0\xfe"); /* addr32 mov %eax,0xfee00020 */
@@ -156,7 +160,10 @@ static void extending_moves(void **state)
 static void arithmetic(void **state)
 {
     static const struct { uint8_t base; enum insn_op op; bool lockable; } ops[] = {
-        { 0x08, INSN_OR, true }, { 0x20, INSN_AND, true }, { 0x30, INSN_XOR, true }, { 0x38, INSN_CMP, false },
+        { 0x08, INSN_OR, true },
+        { 0x20, INSN_AND, true },
+        { 0x30, INSN_XOR, true },
+        { 0x38, INSN_CMP, false },
     };
     struct insn i;
 
@@ -258,7 +265,8 @@ static void any_bytes(void **state)
             assert_true(i.size == 1 || i.size == 2 || i.size == 4 || i.size == 8);
             assert_true(i.reg_size == 1 || i.reg_size == 2 || i.reg_size == 4 || i.reg_size == 8);
             assert_true(i.address_size == 2 || i.address_size == 4 || i.address_size == 8);
-            assert_true(i.reg < 16 && (i.base < 16 || i.base == NONE) && (i.index < 16 || i.index == NONE) && i.scale < 4);
+            assert_true(i.reg < 16 && (i.base < 16 || i.base == NONE) && (i.index < 16 || i.index == NONE));
+            assert_true(i.scale < 4);
             assert_true(!i.reg_high8 || (i.reg >= 4 && i.reg < 8));
             assert_true(i.segment <= 6 && i.op <= INSN_MOVS);
             assert_int_equal(i.has_memory, i.op != INSN_STOS && i.op != INSN_MOVS);
@@ -270,8 +278,9 @@ static void any_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moves_with_registers), cmocka_unit_test(addresses), cmocka_unit_test(immediates_and_offsets),
-        cmocka_unit_test(extending_moves), cmocka_unit_test(arithmetic), cmocka_unit_test(strings), cmocka_unit_test(refused),
+        cmocka_unit_test(moves_with_registers), cmocka_unit_test(addresses),
+        cmocka_unit_test(immediates_and_offsets), cmocka_unit_test(extending_moves),
+        cmocka_unit_test(arithmetic), cmocka_unit_test(strings), cmocka_unit_test(refused),
         cmocka_unit_test(any_bytes),
     };
 
