@@ -110,3 +110,4 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 # --- unit tests -----------------------------------------------------------------------------------
 
 -include tests/unit/build.mk
+-include tests/system/build.mk

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guests that misbehave, each beside a neighbour that must not notice: one that kills itself, one that calls everything
+ * with nonsense, one whose page is removed while another of its vCPUs reads it. Next to read: guests/evil, guests/flush.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cleave-schema.h"
+#include "system.h"
+
+static uint32_t neighbour;
+
+static long neighbours_beat(void)
+{
+    return store_number(SCHEMA_DATA_HEARTBEAT_PATH, neighbour);
+}
+
+static void start_neighbour(void)
+{
+    run_ok("cleave create /guests/hello.cfg name=neighbour");
+    neighbour = domid_of("neighbour");
+    AWAIT(neighbours_beat() > 0, 30);
+}
+
+/* It goes on, in the same domain, and the core's books are right. */
+static void neighbour_is_well(void)
+{
+    long beat = neighbours_beat();
+
+    AWAIT(neighbours_beat() > beat + 1, 30);
+    assert_int_equal(domid_of("neighbour"), neighbour);
+    assert_int_equal(core_violations(), 0);
+}
+
+/* Ended, by itself or by force: kept by on_...=preserve, so that its state can be seen. */
+static bool has_ended(const char *name)
+{
+    const char *state = state_of(name);
+
+    return strcmp(state, "crashed") == 0 || strcmp(state, "reboot") == 0 || strcmp(state, "poweroff") == 0;
+}
+
+#define KEEP "on_poweroff=preserve on_reboot=preserve on_crash=preserve"
+
+static void a_triple_fault_ends_the_guest_with_a_reason(void **state)
+{
+    char prefix[16];
+    const char *told;
+
+    (void)state;
+    start_neighbour();
+    run_ok("cleave create /guests/crash.cfg " KEEP);
+
+    int domid = domid_of("crash");
+
+    AWAIT(has_ended("crash"), 30);
+    /* Real Xen takes a triple fault for the wish to reboot that it is on a PC. */
+    if (on_cleave())
+        assert_string_equal(state_of("crash"), "crashed");
+    snprintf(prefix, sizeof(prefix), on_cleave() ? "d%d:" : "d%dv0", domid);
+    told = run_ok("cleave dmesg | grep -i 'triple fault'")->out;
+    if (!strstr(told, prefix))
+        fail_msg("the hypervisor does not say why domain %d died: %s", domid, told);
+    neighbour_is_well();
+}
+
+static void a_crash_is_logged_and_the_domain_is_gone(void **state)
+{
+    (void)state;
+    run_ok("cleave create /guests/crash.cfg on_crash=destroy on_reboot=destroy");
+    AWAIT(guests() == 0, 30);
+    assert_non_null(strstr(run_ok("cat /var/log/cleave/crash.log")->out,
+                           on_cleave() ? "crashed" : "asks for a reboot"));
+}
+
+static void a_guest_that_crashes_at_once_is_not_started_for_ever(void **state)
+{
+    (void)state;
+    if (!on_cleave())
+        skip();      /* there it reboots, which is the guest's own business */
+    run_ok("cleave create /guests/crash.cfg on_crash=restart");
+    AWAIT(guests() == 0, 30);
+    assert_non_null(strstr(run_ok("cat /var/log/cleave/crash.log")->out, "instead of started again"));
+}
+
+static void nonsense_in_every_hypercall_hurts_nobody(void **state)
+{
+    (void)state;
+    start_neighbour();
+    run_ok("cleave create /guests/evil.cfg " KEEP);
+    AWAIT(has_ended("evil"), 120);
+    if (!strstr(console_log("evil"), "evil: done") && strcmp(state_of("evil"), "crashed") != 0)
+        fail_msg("it ended neither done nor crashed: %s", state_of("evil"));
+    neighbour_is_well();
+}
+
+static void a_removed_page_is_flushed_from_all_cpus(void **state)
+{
+    (void)state;
+    if (number_in(run_ok("cleave info --json")->out, "cpus") < 2)
+        skip();      /* two vCPUs on one CPU flush each other */
+    run_ok("cleave create /guests/flush.cfg " KEEP);
+    AWAIT(has_ended("flush"), 60);
+    assert_non_null(strstr(console_log("flush"), "removing it"));
+    if (strstr(console_log("flush"), "FAILED"))
+        fail_msg("%s", console_log("flush"));
+    /* Cleave ends the reader at its first access; real Xen lets it read ones. */
+    assert_string_equal(state_of("flush"), on_cleave() ? "crashed" : "poweroff");
+}
+
+static void four_vcpus_work_together(void **state)
+{
+    (void)state;
+    run_ok("cleave create /guests/smp.cfg " KEEP);
+    AWAIT(has_ended("smp"), 60);
+    if (!strstr(console_log("smp"), "smp: ok"))
+        fail_msg("%s", console_log("smp"));
+}
+
+static const struct CMUnitTest tests[] = {
+    SYSTEM_TEST(a_triple_fault_ends_the_guest_with_a_reason),
+    SYSTEM_TEST(a_crash_is_logged_and_the_domain_is_gone),
+    SYSTEM_TEST(a_guest_that_crashes_at_once_is_not_started_for_ever),
+    SYSTEM_TEST(nonsense_in_every_hypercall_hurts_nobody),
+    SYSTEM_TEST(a_removed_page_is_flushed_from_all_cpus),
+    SYSTEM_TEST(four_vcpus_work_together),
+};
+
+const struct group group_hostile = GROUP("hostile", tests);

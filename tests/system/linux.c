@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Debian's stock kernel as a guest, with one vCPU and with two: its shell on the console, its own poweroff and reboot, and
+ * what the tools ask of it. It boots once a test, which is what these tests take their time for.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "system.h"
+
+#define BOOT_S 120
+
+/* Starts the guest and waits for its shell. */
+static void boot(const char *name, const char *settings)
+{
+    run_ok("cleave create /guests/%s.cfg %s", name, settings);
+    AWAIT(strstr(console_log(name), "debian guest: up"), BOOT_S);
+    AWAIT(strstr(console_log(name), "debian:/"), 20);
+}
+
+/* Types a line at the guest's shell. */
+static void type(const char *name, const char *line)
+{
+    run("(echo '%s'; sleep 2) | timeout 3 cleave console %s", line, name);
+}
+
+static void one_vcpu_boots_and_powers_off(void **state)
+{
+    (void)state;
+    boot("debian", "");
+    assert_non_null(strstr(console_log("debian"), "up, 1 vCPUs"));
+    type("debian", "echo $((6*7)) $(uname -s)");
+    AWAIT(strstr(console_log("debian"), "42 Linux"), 10);
+    type("debian", "poweroff");
+    AWAIT(guests() == 0, 60);
+    assert_non_null(strstr(run_ok("cat /var/log/cleave/debian.log")->out, "powered off"));
+}
+
+static void two_vcpus_boot_and_listen_to_the_tools(void **state)
+{
+    (void)state;
+    boot("debian2", "");
+    assert_non_null(strstr(console_log("debian2"), "up, 2 vCPUs"));
+    run_ok("cleave shutdown -w debian2");
+    AWAIT(guests() == 0, 60);
+}
+
+static void reboot_inside_starts_it_again(void **state)
+{
+    int domid;
+
+    (void)state;
+    boot("debian2", "");
+    domid = domid_of("debian2");
+    type("debian2", "reboot");
+    AWAIT(domid_of("debian2") > 0 && domid_of("debian2") != domid, 60);
+    AWAIT(guests() == 1, 10);
+}
+
+static const struct CMUnitTest tests[] = {
+    SYSTEM_TEST(one_vcpu_boots_and_powers_off),
+    SYSTEM_TEST(two_vcpus_boot_and_listen_to_the_tools),
+    SYSTEM_TEST(reboot_inside_starts_it_again),
+};
+
+const struct group group_linux = GROUP("linux", tests);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system tests, run in dom0 by the rig: `system [GROUP]...`, all groups without one. The machine underneath is Cleave or
+ * real Xen (make check HV=xen); what differs is said in the test. Next to read: system.h, verbs.c.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "system.h"
+
+static const struct group *const groups[] = {
+    &group_verbs, &group_refusals, &group_stock, &group_many, &group_hostile, &group_linux,
+};
+
+#define GROUPS    (sizeof(groups) / sizeof(groups[0]))
+#define TESTS_MAX 128
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    return argc == 1;
+}
+
+/* The first domain makes the hypervisor allocate things that it keeps; what is free is counted from then on. */
+static int warm_up(void **state)
+{
+    (void)state;
+    return run("cleave create -p /guests/hello.cfg && cleave destroy hello")->status;
+}
+
+int main(int argc, char **argv)
+{
+    static struct CMUnitTest tests[TESTS_MAX];
+    size_t count = 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (size_t i = 0; i < GROUPS; i++) {
+        if (!wanted(groups[i]->name, argc, argv))
+            continue;
+        if (count + groups[i]->count > TESTS_MAX) {
+            fprintf(stderr, "system: more than %d tests: raise TESTS_MAX\n", TESTS_MAX);
+            return 1;
+        }
+        memcpy(&tests[count], groups[i]->tests, groups[i]->count * sizeof(tests[0]));
+        count += groups[i]->count;
+    }
+    if (!count) {
+        fprintf(stderr, "system: no such group; there are verbs refusals stock many hostile linux\n");
+        return 1;
+    }
+    return _cmocka_run_group_tests("system", tests, count, warm_up, NULL) != 0;
+}

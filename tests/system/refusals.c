@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a user gets wrong, and what cleave says then: one line with the cause, the numbers and a remedy, a non-zero status,
+ * and nothing left behind (test_end looks). Next to read: stock.c.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "system.h"
+
+struct refusal {
+    const char *command;
+    const char *words;      /* |-separated, all must be in the error line */
+};
+
+#define REFUSED(table) refuse_all(table, sizeof(table) / sizeof((table)[0]))
+
+static void refuse_all(const struct refusal *refusals, size_t count)
+{
+    int before = guests();
+
+    for (size_t i = 0; i < count; i++) {
+        print_message("  $ %s\n", refusals[i].command);
+        assert_refused(run("%s", refusals[i].command), refusals[i].words);
+        assert_int_equal(guests(), before);
+    }
+}
+
+static void wrong_words_on_the_command_line(void **state)
+{
+    static const struct refusal refusals[] = {
+        { "cleave", "no verb|cleave help" },
+        { "cleave frobnicate", "verb|frobnicate|cleave help" },
+        { "cleave --frob", "option|--frob|cleave help" },
+        { "cleave create", "missing|usage|create" },
+        { "cleave create --frob /guests/hello.cfg", "--frob|usage" },
+        { "cleave list -x", "-x|usage" },
+        { "cleave destroy", "missing|usage" },
+        { "cleave destroy a b", "too many|usage" },
+        { "cleave create /guests/hello.cfg frob", "frob|KEY=VALUE" },
+    };
+
+    (void)state;
+    REFUSED(refusals);
+}
+
+static void vms_that_are_not_there(void **state)
+{
+    static const struct refusal refusals[] = {
+        { "cleave destroy nobody", "nobody|cleave list" },
+        { "cleave destroy 4711", "4711|cleave list" },
+        { "cleave pause nobody", "nobody" },
+        { "cleave unpause nobody", "nobody" },
+        { "cleave shutdown nobody", "nobody" },
+        { "cleave reboot nobody", "nobody" },
+        { "cleave console nobody", "nobody" },
+        { "cleave list nobody", "nobody" },
+        { "cleave destroy 0", "control domain" },
+        { "cleave pause Domain-0", "control domain" },
+    };
+
+    (void)state;
+    REFUSED(refusals);
+}
+
+static void vm_files_that_are_wrong(void **state)
+{
+    static const struct refusal refusals[] = {
+        { "cleave create /tmp/vm/missing", "/tmp/vm/missing|No such file" },
+        { "cleave create /tmp/vm", "/tmp/vm|not a plain file" },
+        { "cleave create /guests/hello.elf", "hello.elf|no text" },
+        { "cleave create /tmp/vm/syntax", "/tmp/vm/syntax|syntax|:2:" },
+        { "cleave create /guests/hello.cfg name=", "no name" },
+        { "cleave create /guests/hello.cfg name=12", "12|digits" },
+        { "cleave create /guests/hello.cfg name=a/b", "a/b|letters" },
+        { "cleave create /guests/hello.cfg type=hvm", "hvm|pvh" },
+        { "cleave create /guests/hello.cfg type=pv", "pv|pvh" },
+        { "cleave create /tmp/vm/typeless", "no type|pvh" },
+        { "cleave create /guests/hello.cfg memory=many", "memory|number" },
+        { "cleave create /guests/hello.cfg 'memory=[1]'", "memory|number" },
+        { "cleave create /guests/hello.cfg memory=0", "memory = 0" },
+        { "cleave create /guests/hello.cfg memory=8 maxmem=4", "maxmem = 4" },
+        { "cleave create /guests/hello.cfg vcpus=0", "vcpus = 0|128" },
+        { "cleave create /guests/hello.cfg vcpus=129", "vcpus = 129|128" },
+        { "cleave create /guests/hello.cfg vcpus=2 maxvcpus=1", "maxvcpus = 1" },
+        { "cleave create /guests/hello.cfg on_crash=pray", "on_crash|pray|restart" },
+        { "cleave create /guests/hello.cfg uuid=zz", "uuid|zz" },
+        { "cleave create /guests/hello.cfg cpus=x", "cpus|x" },
+        { "cleave create /guests/hello.cfg cpus=900-901", "cpus|none" },
+        { "cleave create /guests/hello.cfg kernel=", "no kernel" },
+    };
+
+    (void)state;
+    run_ok("printf 'type = \"pvh\"\\nname = = \"x\"\\n' >/tmp/vm/syntax");
+    run_ok("grep -v ^type /guests/hello.cfg >/tmp/vm/typeless");
+    REFUSED(refusals);
+}
+
+static void kernels_that_are_wrong(void **state)
+{
+    static const struct refusal refusals[] = {
+        { "cleave create /guests/hello.cfg kernel=/tmp/vm/missing", "kernel|missing|No such file" },
+        { "cleave create /guests/hello.cfg kernel=/tmp", "kernel|/tmp|not a plain file" },
+        { "cleave create /guests/hello.cfg kernel=/tmp/vm/empty", "kernel|empty" },
+        { "cleave create /guests/hello.cfg kernel=/guests/hello.cfg", "neither an ELF nor a Linux bzImage" },
+        { "cleave create /guests/hello.cfg kernel=/bin/busybox", "PVH entry" },
+        { "cleave create /guests/hello.cfg kernel=/tmp/vm/short.elf", "cut off|2000 bytes" },
+        { "cleave create /guests/debian.cfg kernel=/tmp/vm/short.bzimage", "cut off|100000 bytes" },
+        { "cleave create /guests/debian.cfg kernel=/tmp/vm/damaged.bzimage", "damaged.bzimage|damaged" },
+    };
+
+    (void)state;
+    run_ok("cd /tmp/vm; >empty; head -c 2000 /guests/hello.elf >short.elf;"
+           "head -c 100000 /guests/debian-vmlinuz >short.bzimage; cp /guests/debian-vmlinuz damaged.bzimage;"
+           "dd if=/dev/zero of=damaged.bzimage bs=4096 seek=500 count=50 conv=notrunc 2>/dev/null");
+    REFUSED(refusals);
+    run("rm -r /tmp/vm");
+}
+
+static void ramdisks_that_are_wrong(void **state)
+{
+    static const struct refusal refusals[] = {
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/missing", "ramdisk|missing|No such file" },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/empty", "ramdisk|empty" },
+        { "cleave create /guests/debian.cfg ramdisk=/guests/hello.cfg", "ramdisk|cpio" },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/short.gz", "ramdisk|cut off|300000 bytes" },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/damaged.gz", "ramdisk|damaged" },
+    };
+
+    (void)state;
+    run_ok("cd /tmp/vm; >empty; head -c 300000 /guests/debian-initrd >short.gz; cp /guests/debian-initrd damaged.gz;"
+           "dd if=/dev/zero of=damaged.gz bs=4096 seek=50 count=2 conv=notrunc 2>/dev/null");
+    REFUSED(refusals);
+}
+
+static void more_than_there_is(void **state)
+{
+    static const struct refusal refusals[] = {
+        { "cleave create /guests/hello.cfg memory=1000000", "1000000 MiB|are free|lower memory" },
+        { "cleave create /guests/hello.cfg maxmem=1000000", "1000000 MiB|are free|lower memory" },
+        { "cleave create /guests/hello.cfg memory=1", "memory = 1 MiB is too little|at least 2 MiB" },
+        { "cleave create /guests/debian.cfg memory=16", "memory = 16 MiB is too little|ramdisk" },
+    };
+
+    (void)state;
+    REFUSED(refusals);
+    /* All that is free but for less than its page tables need: the refusal comes from the reservation or before it. */
+    assert_refused(run("cleave create /guests/hello.cfg memory=%llu", (unsigned long long)free_kib() / 1024),
+                   "not enough memory|free");
+}
+
+static void names_that_are_taken(void **state)
+{
+    static const struct refusal refusals[] = {
+        { "cleave create /guests/hello.cfg", "hello|taken|domain|cleave destroy hello" },
+        { "cleave create /guests/hello.cfg name=other uuid=00112233-4455-6677-8899-aabbccddeeff", "uuid|taken" },
+        { "cleave unpause hello", "not paused" },
+    };
+
+    (void)state;
+    run_ok("cleave create /guests/hello.cfg uuid=00112233-4455-6677-8899-aabbccddeeff");
+    REFUSED(refusals);
+    run_ok("cleave pause hello");
+    assert_refused(run("cleave pause hello"), "paused already");
+    assert_refused(run("cleave shutdown hello"), "paused|cleave unpause hello");
+    assert_int_equal(guests(), 1);
+}
+
+static void a_guest_that_does_not_listen(void **state)
+{
+    (void)state;
+    run_ok("cleave create -p /guests/hello.cfg");
+    run_ok("xenstore-write /local/domain/%d/control/feature-poweroff 0; cleave unpause hello; cleave pause hello",
+           domid_of("hello"));
+    assert_refused(run("cleave shutdown hello"), "hello");
+}
+
+static void no_store(void **state)
+{
+    (void)state;
+    run_ok("mv /run/xenstored/socket /run/xenstored/away");
+    const struct run *list = run("cleave list");
+
+    run("mv /run/xenstored/away /run/xenstored/socket");
+    assert_refused(list, "xenstored is not running|start it");
+    assert_int_equal(run("cleave list")->status, 0);
+}
+
+static void a_store_that_hangs(void **state)
+{
+    (void)state;
+    run_ok("kill -STOP $(pidof xenstored)");
+    const struct run *create = run("cleave create /guests/hello.cfg");
+
+    run("kill -CONT $(pidof xenstored)");
+    assert_refused(create, "xenstored does not answer");
+}
+
+static void no_hypervisor(void **state)
+{
+    (void)state;
+    assert_refused(run_hiding("/proc/xen /dev/xen", "cleave list"), "no hypervisor|/proc/xen/privcmd");
+    assert_refused(run_hiding("/proc/xen /dev/xen", "cleave create /guests/hello.cfg"), "no hypervisor");
+    assert_refused(run_hiding("/proc/xen /dev/xen", "cleave info --json"), "no hypervisor");
+}
+
+static const struct CMUnitTest tests[] = {
+    SYSTEM_TEST(wrong_words_on_the_command_line),
+    SYSTEM_TEST(vms_that_are_not_there),
+    SYSTEM_TEST(vm_files_that_are_wrong),
+    SYSTEM_TEST(kernels_that_are_wrong),
+    SYSTEM_TEST(ramdisks_that_are_wrong),
+    SYSTEM_TEST(more_than_there_is),
+    SYSTEM_TEST(names_that_are_taken),
+    SYSTEM_TEST(a_guest_that_does_not_listen),
+    SYSTEM_TEST(no_store),
+    SYSTEM_TEST(a_store_that_hangs),
+    SYSTEM_TEST(no_hypervisor),
+};
+
+const struct group group_refusals = GROUP("refusals", tests);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the machine looks like: by the tools' JSON, by the store, by the core's own checker (hypervisor/include/public/
+ * cleave.h). Every test begins and ends here, and must leave everything as it found it. Next to read: verbs.c.
+ */
+#include "system.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xencall.h>
+#include <xenctrl.h>
+
+#include "cleave-schema.h"
+#include "cleave.h"
+#include "store.h"
+
+static uint64_t free_at_begin;
+
+uint64_t number_in(const char *json, const char *key)
+{
+    char quoted[80];
+    const char *at;
+
+    snprintf(quoted, sizeof(quoted), "\"%s\": ", key);
+    at = strstr(json, quoted);
+    if (!at)
+        fail_msg("no %s in: %s", key, json);
+    return strtoull(at + strlen(quoted), NULL, 10);
+}
+
+/* The object of this VM in `cleave list --json`, or NULL. */
+static const char *entry_of(const char *json, const char *name)
+{
+    char quoted[80];
+
+    snprintf(quoted, sizeof(quoted), "\"name\": \"%s\"", name);
+    return strstr(json, quoted);
+}
+
+int domid_of(const char *name)
+{
+    const char *entry = entry_of(run_ok("cleave list --json")->out, name);
+
+    return entry ? (int)number_in(entry, "id") : -1;
+}
+
+const char *state_of(const char *name)
+{
+    static char state[32];
+    const char *entry = entry_of(run_ok("cleave list --json")->out, name);
+    const char *at = entry ? strstr(entry, "\"state\": \"") : NULL;
+
+    state[0] = '\0';
+    if (at)
+        sscanf(at, "\"state\": \"%31[^\"]", state);
+    return state;
+}
+
+uint64_t free_kib(void)
+{
+    return number_in(run_ok("cleave info --json")->out, "memory_free_kib");
+}
+
+int guests(void)
+{
+    return (int)number_in(run_ok("cleave info --json")->out, "domains") - 1;
+}
+
+long store_number(const char *pattern, uint32_t domid)
+{
+    struct xs_handle *store = store_open();
+    char path[128];
+    char *value;
+    long number;
+
+    assert_non_null(store);
+    snprintf(path, sizeof(path), pattern, domid);
+    value = store_read(store, "%s", path);
+    number = value && *value ? atol(value) : -1;
+    free(value);
+    xs_close(store);
+    return number;
+}
+
+const char *console_log(const char *name)
+{
+    return run("cat /var/log/xen/console/guest-%s.log", name)->out;
+}
+
+/* Calls the core; false where it does not know this hypercall, as Xen. */
+static bool call_core(struct cleave_op *op)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    xencall_handle *call;
+    struct cleave_op *buffer;
+    int rc;
+
+    assert_non_null(xc);
+    call = xc_interface_xcall_handle(xc);
+    buffer = xencall_alloc_buffer(call, sizeof(*buffer));
+    assert_non_null(buffer);
+    op->interface_version = CLEAVE_INTERFACE_VERSION;
+    *buffer = *op;
+    rc = xencall1(call, CLEAVE_HYPERCALL, (uint64_t)buffer);
+    *op = *buffer;
+    xencall_free_buffer(call, buffer);
+    xc_interface_close(xc);
+    return rc == 0;
+}
+
+bool on_cleave(void)
+{
+    struct cleave_op op = { .cmd = CLEAVE_OP_info };
+
+    return call_core(&op);
+}
+
+unsigned int core_violations(void)
+{
+    struct cleave_op op = { .cmd = CLEAVE_OP_check };
+
+    return call_core(&op) ? op.u.check.violations : 0;
+}
+
+static void destroy_all(void)
+{
+    int count = 0, id;
+    int list[64];
+
+    for (const char *at = run("cleave list --json")->out; (at = strstr(at, "\"id\": ")) && count < 64; at++)
+        if (sscanf(at, "\"id\": %d", &id) == 1 && id > 0)
+            list[count++] = id;
+    for (int i = 0; i < count; i++)
+        run("cleave destroy %d", list[i]);
+}
+
+int test_begin(void **state)
+{
+    (void)state;
+    destroy_all();
+    run("rm -rf /var/log/cleave /tmp/vm; mkdir -p /tmp/vm; rm -f /var/log/xen/console/*");
+    free_at_begin = free_kib();
+    return 0;
+}
+
+int test_end(void **state)
+{
+    (void)state;
+    destroy_all();
+    AWAIT(guests() == 0, 10);
+    /* The hypervisor may put off the last frees by a moment. */
+    AWAIT(free_kib() == free_at_begin, 10);
+    AWAIT(run("cleave-schema-check")->status == 0, 5);
+    assert_int_equal(core_violations(), 0);
+    return 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests in dom0 share: running a command as a user would, looking at what it did, and cleaning up.
+ */
+#ifndef TESTS_SYSTEM_H
+#define TESTS_SYSTEM_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* --- run.c: commands ------------------------------------------------------------------------------------------- */
+
+struct run {
+    int status;           /* exit status; 128 + signal; 124: ended by the time limit */
+    char out[32768];
+    char err[4096];
+};
+
+/* Runs a shell command line, for at most RUN_LIMIT_S seconds, and keeps what it prints. The result lives until the fourth next. */
+#define RUN_LIMIT_S 60
+const struct run *run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, and the test fails (showing what was printed) unless the command succeeds. */
+const struct run *run_ok(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same in a mount namespace of its own where this folder is covered by an empty one. */
+const struct run *run_hiding(const char *folders, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * The test fails unless the last command said no in the agreed way: a non-zero status, nothing on standard output, exactly
+ * one line on standard error, which begins with "cleave: " and contains each of the |-separated words.
+ */
+void assert_refused(const struct run *run, const char *words);
+
+/* --- state.c: what is there ------------------------------------------------------------------------------------- */
+
+/* The number of the domain of this name, or -1. */
+int domid_of(const char *name);
+/* Its state as `cleave list` says it, or "" when there is none. */
+const char *state_of(const char *name);
+/* A number of `cleave info --json` or of any such text; the test fails where it is absent. */
+uint64_t number_in(const char *json, const char *key);
+uint64_t free_kib(void);
+/* The number of domains besides dom0. */
+int guests(void);
+/* A number in the store under a schema pattern with one %u, or -1. */
+long store_number(const char *pattern, uint32_t domid);
+/* The guest's console since its start, as xenconsoled logged it. */
+const char *console_log(const char *name);
+
+/* Waits until the condition holds; the test fails, saying what was waited for, when it does not within the seconds. */
+#define AWAIT(condition, seconds)                                                          \
+    do {                                                                                   \
+        long steps_ = (seconds) * 10L;                                                     \
+        while (!(condition) && steps_-- > 0)                                               \
+            pause_ms(100);                                                                 \
+        if (!(condition))                                                                  \
+            fail_msg("after %ld s still not: %s", (long)(seconds), #condition);            \
+    } while (0)
+void pause_ms(unsigned int ms);
+
+/* Whether the hypervisor is Cleave and not Xen; and what its invariant checker found (0 under Xen). */
+bool on_cleave(void);
+unsigned int core_violations(void);
+
+bool json_is_valid(const char *text);
+
+/* --- each test's begin and end ----------------------------------------------------------------------------------- */
+
+int test_begin(void **state);
+/* Destroys what the test left, and fails it when memory, store or the core's books are not as they were. */
+int test_end(void **state);
+
+/* --- groups of tests, one a file ---------------------------------------------------------------------------------- */
+
+#define SYSTEM_TEST(function) { #function, function, test_begin, test_end, NULL }
+struct group {
+    const char *name;
+    const struct CMUnitTest *tests;
+    size_t count;
+};
+#define GROUP(name, tests) { name, tests, sizeof(tests) / sizeof((tests)[0]) }
+
+extern const struct group group_verbs, group_refusals, group_stock, group_many, group_hostile, group_linux;
+
+#endif
