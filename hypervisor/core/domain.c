@@ -251,7 +251,7 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
     if (d->is_dom0)
-        machine_stop(reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog ? "dom0 crashed" : "dom0 asked for it", reason);
+        machine_stop(reason);
     spin_lock(&d->lock);
     if (d->shutting_down) {
         spin_unlock(&d->lock);

@@ -116,6 +116,6 @@ size_t console_dom0_read(char *buf, size_t n);          /* typed characters, for
 uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental); /* sysctl readconsole */
 noreturn void machine_reboot(void);
 noreturn void machine_power_off(void);
-noreturn void machine_stop(const char *why, bool reboot); /* SHUTDOWN_* of dom0 ends here */
+noreturn void machine_stop(uint8_t reason); /* dom0's SHUTDOWN_*: power-off, reboot, or a dump and a bounded reboot */
 
 #endif

@@ -6,8 +6,10 @@
  */
 #include "console.h"
 #include "cpu.h"
+#include "domain.h"
 #include "lib.h"
 #include "platform.h"
+#include "svm.h"
 #include "time.h"
 
 #define REBOOT_DELAY_SECONDS 5
@@ -65,12 +67,23 @@ void panic(const char *fmt, ...)
     reboot_or_stay();
 }
 
-void machine_stop(const char *why, bool reboot)
+/* dom0's end is the machine's. Its vcpus are dumped as they are: the other CPUs stop first. */
+void machine_stop(uint8_t reason)
 {
-    log_err("%s\n", why);
-    if (!reboot)
+    switch (reason) {
+    case SHUTDOWN_poweroff:
+        log_info("dom0 has shut down: power off\n");
         machine_power_off();
+    case SHUTDOWN_reboot:
+        log_info("dom0 has shut down: reboot\n");
+        machine_reboot();
+    }
     smp_stop_others();
+    log_err("dom0 %s (reason %u)\n",
+            reason == SHUTDOWN_watchdog ? "did not report to its watchdog" : "has crashed", reason);
+    for (unsigned int i = 0; dom0 && i < dom0->max_vcpus; i++)
+        if (dom0->vcpu[i] && dom0->vcpu[i]->initialised)
+            svm_dump(dom0->vcpu[i]);
     reboot_or_stay();
 }
 

@@ -145,7 +145,9 @@ static void unknown_options_are_named(void **state)
 
 static void sizes_are_parsed_strictly(void **state)
 {
-    static const char *const wrong[] = { "", "M", "12X", "12MM", "-1", " 1", "1.5G", "0x", "18446744073709551616", "20000000T" };
+    static const char *const wrong[] = {
+        "", "M", "12X", "12MM", "-1", " 1", "1.5G", "0x", "18446744073709551616", "20000000T",
+    };
     uint64_t n;
 
     (void)state;
@@ -169,8 +171,10 @@ static void check_map(const uint32_t *types)
 
     for (unsigned int i = 0; i < boot_info.ranges; i++) {
         assert_true(r[i].start < r[i].end);
-        if (i > 0)
-            assert_true(r[i - 1].end < r[i].start || (r[i - 1].end == r[i].start && r[i - 1].type != r[i].type));
+        if (i == 0)
+            continue;
+        assert_true(r[i - 1].end <= r[i].start);
+        assert_true(r[i - 1].end != r[i].start || r[i - 1].type != r[i].type);
     }
     for (paddr_t page = 0; page < MAP_PAGES; page++) {
         uint32_t found = 0;
