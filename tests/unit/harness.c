@@ -56,10 +56,12 @@ void harness_bad_address(paddr_t p)
 void harness_memory_new(unsigned int mib)
 {
     if (harness_memory)
-        munmap(harness_memory, harness_memory_size);
+        munmap(harness_memory, harness_memory_size + PAGE_SIZE);
     harness_memory_size = (uint64_t)mib << 20;
-    harness_memory = mmap(NULL, harness_memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (harness_memory == MAP_FAILED)
+    /* and a page behind it that nobody may touch */
+    harness_memory = mmap(NULL, harness_memory_size + PAGE_SIZE, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (harness_memory == MAP_FAILED || mprotect(harness_memory + harness_memory_size, PAGE_SIZE, PROT_NONE))
         abort();
     core_variables_reset();
     memset(cpus, 0, sizeof(cpus));

@@ -88,7 +88,9 @@ static void four_levels(void **state)
     assert_int_equal(walk(0, GUEST_WALK_WRITE, &gpa, &fault), -EFAULT);
     assert_int_equal(fault, 2);
     /* not canonical; and canonical in the upper half */
-    assert_int_equal(walk(0x800000000000, 0, &gpa, &fault), -EFAULT);
+    put64(0x10000 + 257 * 8, 0x11000 | P | W);
+    assert_int_equal(walk(0x800000000000 | VA4, 0, &gpa, &fault), -EFAULT);
+    assert_int_equal(walk(0xffff800000000000 | VA4, 0, &gpa, &fault), 0);
     assert_int_equal(walk(1ull << 63, 0, &gpa, &fault), -EFAULT);
     put64(0x10000 + 511 * 8, 0x11000 | P | W);
     assert_int_equal(walk(0xffffff8000000000 | (VA4 & 0x7fffffffff), GUEST_WALK_WRITE, &gpa, &fault), 0);

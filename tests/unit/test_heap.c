@@ -100,6 +100,10 @@ static void small_objects_share_a_frame(void **state)
         p[i] = heap_alloc(16);
     assert_int_equal(free_frames(), before - 1);
     assert_int_equal(heap_used(), 4096);
+    /* a full one has room again */
+    heap_free(p[100]);
+    p[100] = heap_alloc(16);
+    assert_int_equal(free_frames(), before - 1);
     for (unsigned int i = 0; i < 256; i++)
         heap_free(p[i]);
     assert_int_equal(free_frames(), before);

@@ -163,6 +163,13 @@ static void decrease_takes_ram_only(void **state)
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 600, 1, 3, 0), 3);
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 608, 1, 1, 3), 1);
     assert_int_equal(dom->tot_pages, 64 + 512 - 11);
+    /* an extent over the border of a large page takes its part only */
+    assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 1024, 512, 2, 9), 2);
+    assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 1024 + 5, 1, 1, 9), 1);
+    assert_int_equal(type_at(dom, 1028), P2M_RAM);
+    assert_int_equal(type_at(dom, 1029), P2M_HOLE);
+    assert_int_equal(type_at(dom, 1024 + 5 + 511), P2M_HOLE);
+    assert_int_equal(type_at(dom, 1024 + 5 + 512), P2M_RAM);
     harness_check_memory();
 }
 
@@ -272,7 +279,7 @@ static void refused_on_purpose(void **state)
     for (unsigned int op = 29; op < 64; op++)
         assert_int_equal(memory_op(op, nothing, sizeof(nothing)), -ENOSYS);
     assert_int_equal(memory_op(XENMEM_get_vnumainfo, nothing, sizeof(nothing)), -EOPNOTSUPP);
-    assert_int_equal(hypercall_memory_op(&(struct hypercall){ .v = caller, .compat = true }), -ENOSYS);
+    assert_int_equal(hypercall_memory_op(&(struct hypercall){ .v = caller, .compat = true, .arg = { XENMEM_maximum_ram_page } }), -ENOSYS);
 }
 
 static long physmap(domid_t id, unsigned int space, uint64_t index, uint64_t gpfn, uint16_t size)
@@ -514,6 +521,8 @@ static void grant_tables_are_resources(void **state)
     assert_int_equal(acquire(1, XENMEM_resource_grant_table, 0, 0, base + LIST), -EINVAL);
     assert_int_equal(acquire(1, XENMEM_resource_grant_table, 0, 1, 0x7777777000), -EFAULT);
     assert_int_equal(acquire(1, XENMEM_resource_ioreq_server, 0, 1, base + LIST), -EOPNOTSUPP);
+    assert_int_equal(acquire(1, XENMEM_resource_grant_table, 1ull << 32, 1, base + LIST), -EINVAL);
+    dom0_->grant = dom->grant;
     assert_int_equal(acquire(0, XENMEM_resource_grant_table, 0, 1, base + LIST), -EINVAL);
     assert_int_equal(acquire(9, XENMEM_resource_grant_table, 0, 1, base + LIST), -ESRCH);
     harness_check_memory();

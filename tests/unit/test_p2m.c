@@ -225,6 +225,7 @@ static void batches_flush_once(void **state)
     uint64_t free = free_frames();
     struct p2m_batch b;
     unsigned int order;
+    mfn_t m;
 
     (void)state;
     harness_populate(d, 100, 20);
@@ -232,8 +233,10 @@ static void batches_flush_once(void **state)
     p2m_batch_init(&b, d);
     for (unsigned int i = 0; i < 20; i++)
         assert_int_equal(p2m_batch_remove(&b, GFN(100 + i), 0, P2M_ANY_TYPE, MFN_NONE, NULL), 0);
-    assert_int_equal(p2m_batch_remove(&b, GFN(512), 9, P2M_ANY_TYPE, MFN_NONE, &order), 0);
+    m = p2m_lookup(d, GFN(1000), NULL, NULL);
+    assert_int_equal(p2m_batch_remove(&b, GFN(600), 9, P2M_ANY_TYPE, MFN_NONE, &order), 0);
     assert_int_equal(order, 9);
+    assert_int_equal(mfn_to_frame(m)->gfn, FRAME_GFN_NONE);
     assert_int_equal(p2m_batch_remove(&b, GFN(512), 9, P2M_ANY_TYPE, MFN_NONE, &order), -ENOENT);
     assert_int_equal(harness_flushes, 0);
     assert_int_equal(d->tot_pages, 532);
