@@ -60,3 +60,7 @@ $(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset me
 $(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
 $(eval $(call unit-test,lib,lib/format.c lib/string.c lib/bitmap.c boot/cmdline.c boot/multiboot.c boot/memory.c))
 $(eval $(call unit-test,time,cpu/clock.c cpu/timer.c lib/spinlock.c))
+$(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
+$(eval $(call unit-test,ioapic,vdev/ioapic.c lib/spinlock.c))
+$(UNIT_OUT)/core/vdev/cpuid.o: UNIT_CFLAGS += -include tests/unit/include/cpuid_fake.h
+$(eval $(call unit-test,cpuid,vdev/cpuid.c))

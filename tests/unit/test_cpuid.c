@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdev/cpuid.c on an invented host that has every feature bit set, or none: what guests are shown of it, the bits that
+ * follow a vcpu's state, Xen's leaves, and that tools can narrow a policy but never widen it.
+ */
+#include "cpuid_fake.h"
+#include "errors.h"
+#include "harness.h"
+#include "xenpub.h"
+
+#include <stdlib.h>
+#include <xen/arch-x86/cpufeatureset.h>
+#include <xen/arch-x86/cpuid.h>
+
+#define F(name) XEN_X86_FEATURE_##name
+#define AVX_SIZE 832
+
+uint64_t tsc_khz = 2500000;
+struct clock_scale clock_scale = { .mul = 0xcccccccc, .shift = -1 };
+
+static uint32_t feature_bits; /* what the host's feature registers read */
+static struct domain *d;
+static struct vcpu *v;
+
+static void limit_and_vendor(uint32_t out[4], uint32_t limit)
+{
+    out[0] = limit;
+    memcpy(&out[1], "Auth", 4);
+    memcpy(&out[3], "enti", 4);
+    memcpy(&out[2], "cAMD", 4);
+}
+
+/* The leaves of an AMD CPU; the feature registers are all alike. */
+void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    memset(out, 0, 16);
+    switch (leaf) {
+    case 0: limit_and_vendor(out, 0x10); break;
+    case 1: out[0] = 0x800f12; out[1] = 0x01040800; out[2] = out[3] = feature_bits; break;
+    case 7:
+        out[0] = sub ? feature_bits : 2;
+        out[1] = out[2] = out[3] = sub < 3 ? feature_bits : 0;
+        break;
+    case 0xb: out[0] = 1; out[1] = 2; out[2] = 0x100; out[3] = 77; break;
+    case 0xd:
+        if (sub == 0)
+            out[0] = 0x207, out[1] = out[2] = 2696;
+        else if (sub == 1)
+            out[0] = feature_bits;
+        else if (sub == 2)
+            out[0] = 256, out[1] = 576;
+        break;
+    case 0x80000000: limit_and_vendor(out, 0x80000025); break;
+    case 0x80000001: out[0] = 0x800f12; out[1] = 0x40000000; out[2] = out[3] = feature_bits; break;
+    case 0x80000002 ... 0x80000004: memset(out, 'x', 16); break;
+    case 0x80000005 ... 0x80000006:
+    case 0x80000019 ... 0x8000001a: memset(out, 0x11, 16); break; /* caches and TLBs: harmless */
+    case 0x80000007: out[0] = out[1] = out[2] = 0x55; out[3] = feature_bits; break;
+    case 0x80000008: out[0] = 0x3028; out[1] = feature_bits; out[2] = 0x7003; out[3] = 0x99; break;
+    case 0x80000021: out[0] = out[1] = out[2] = out[3] = feature_bits; break;
+    default: memset(out, 0xee, 16); break; /* what nobody should be shown */
+    }
+}
+
+static void start(uint32_t bits)
+{
+    feature_bits = bits;
+    cpu_features.xcr0_mask = 7;
+    cpu_features.invariant_tsc = false;
+    harness_paging = (struct svm_paging){ 0 };
+    cpuid_init();
+    d = calloc(1, sizeof(*d));
+    v = calloc(1, sizeof(*v));
+    d->id = 5;
+    d->max_vcpus = 4;
+    v->d = d;
+    v->id = 3;
+    v->vdev.lapic.id = 6;
+    v->vdev.lapic.base_msr = 0xfee00800;
+    assert_int_equal(cpuid_domain_init(d), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    start(~0u);
+    return 0;
+}
+
+static int setup_poor(void **state)
+{
+    (void)state;
+    start(0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    cpuid_domain_free(d);
+    free(v);
+    free(d);
+    return 0;
+}
+
+static struct cpuid_regs get(uint32_t leaf, uint32_t sub)
+{
+    struct cpuid_regs r;
+
+    cpuid_guest(v, leaf, sub, &r);
+    return r;
+}
+
+static uint32_t word(unsigned int n)
+{
+    switch (n) {
+    case 0: return get(1, 0).d;
+    case 1: return get(1, 0).c;
+    case 2: return get(0x80000001, 0).d;
+    case 3: return get(0x80000001, 0).c;
+    case 4: return get(0xd, 1).a;
+    case 5: return get(7, 0).b;
+    case 6: return get(7, 0).c;
+    case 7: return get(0x80000007, 0).d;
+    case 8: return get(0x80000008, 0).b;
+    case 9: return get(7, 0).d;
+    case 10: return get(7, 1).a;
+    case 11: return get(0x80000021, 0).a;
+    case 12: return get(7, 1).b;
+    case 13: return get(7, 2).d;
+    case 14: return get(7, 1).c;
+    case 15: return get(7, 1).d;
+    case 18: return get(0x80000021, 0).c;
+    default: return 0;
+    }
+}
+
+static bool has(unsigned int feature) { return word(feature / 32) >> (feature % 32) & 1; }
+
+static void hidden(void **state)
+{
+    static const uint16_t never[] = {
+        F(MCE), F(MCA), F(MTRR), F(DS), F(ACPI), F(MONITOR), F(VMX), F(TSC_DEADLINE), F(PDCM), F(OSXSAVE),
+        F(SVM), F(EXTAPIC), F(OSVW), F(IBS), F(SKINIT), F(WDT), F(LWP), F(NODEID_MSR), F(TOPOEXT), F(DBEXT),
+        F(MONITORX), F(XSAVES), F(TSC_ADJUST), F(MPX), F(PQM), F(PQE), F(AVX512F), F(AVX512VL), F(SGX), F(RTM),
+        F(HLE), F(PROC_TRACE), F(PKU), F(OSPKE), F(CET_SS), F(ENQCMD), F(HW_PSTATE), F(ITSC), F(CPB), F(EFRO),
+        F(IBRS), F(AMD_STIBP), F(AMD_SSBD), F(VIRT_SSBD), F(AMD_PPIN), F(ARCH_CAPS), F(CORE_CAPS), F(SSBD),
+        F(FFXSR), F(AUTO_IBRS),
+    };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(never); i++)
+        if (has(never[i]))
+            fail_msg("feature %u*32+%u is shown", never[i] / 32, never[i] % 32);
+}
+
+static void shown(void **state)
+{
+    static const uint16_t always[] = {
+        F(FPU), F(TSC), F(PAE), F(CX8), F(APIC), F(PGE), F(SSE2), F(CX16), F(X2APIC), F(XSAVE), F(AVX),
+        F(HYPERVISOR), F(SYSCALL), F(NX), F(LM), F(PAGE1GB), F(RDTSCP), F(LAHF_LM), F(XSAVEOPT), F(FSGSBASE),
+        F(SMEP), F(SMAP), F(AVX2), F(IBPB), F(PAT),
+    };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(always); i++)
+        if (!has(always[i]))
+            fail_msg("feature %u*32+%u is not shown", always[i] / 32, always[i] % 32);
+    assert_int_equal(get(0, 0).a, 0xd);
+    assert_int_equal(get(0, 0).b, 0x68747541); /* the vendor, by which kernels choose VMMCALL */
+    assert_int_equal(get(0x80000000, 0).a, 0x80000021);
+    assert_int_equal(get(0x80000000, 0).b, 0x68747541);
+    assert_int_equal(get(1, 0).a, 0x800f12);
+    assert_int_equal(get(7, 0).a, 2);
+    assert_int_equal(get(0x80000008, 0).a, 0x3028);
+    assert_int_equal(get(0x80000002, 0).a, 0x78787878);
+    assert_true(cpuid_guest_has(d, 0x80000001, 3, 29));
+    assert_false(cpuid_guest_has(d, 0x80000001, 2, 2));
+    assert_false(cpuid_guest_has(d, 0x12345678, 0, 0));
+}
+
+/* A host with nothing: only what the core makes. */
+static void poor_host(void **state)
+{
+    (void)state;
+    for (unsigned int f = 0; f < 19 * 32; f++)
+        assert_int_equal(has(f), f == F(APIC) || f == F(X2APIC) || f == F(HYPERVISOR) || f == F(HTT) ||
+                                     f == F(CMP_LEGACY) || f == 2 * 32 + 9 /* APIC again */);
+    assert_int_equal(cpuid_guest_xcr0_mask(d), 0);
+    assert_int_equal(get(0xd, 0).a, 0);
+}
+
+/* No leaf beyond the limits says anything, and no (leaf, sub-leaf) leaks what the host has there. */
+static void everything_else_is_zero(void **state)
+{
+    static const uint32_t starts[] = {
+        0, 0x40000000, 0x40000100, 0x4000ff00, 0x80000000, 0xc0000000, 0xffffff00,
+    };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(starts); i++)
+        for (uint32_t n = 0; n < 0x100; n++)
+            for (uint32_t sub = 0; sub < 80; sub++) {
+                uint32_t leaf = starts[i] + n;
+                struct cpuid_regs r = get(leaf, sub);
+
+                assert_int_not_equal(r.a, 0xeeeeeeee);
+                assert_int_not_equal(r.d, 0xeeeeeeee);
+                if ((leaf > 0xd && leaf < 0x40000000) || (leaf > 0x40000005 && leaf < 0x80000000) ||
+                    (leaf > 0x80000021) || leaf == 2 || leaf == 5 || leaf == 6 || leaf == 0xa || leaf == 0x8000000a)
+                    assert_int_equal(r.a | r.b | r.c | r.d, 0);
+            }
+    assert_int_equal(get(0, ~0u).a, 0xd);
+    assert_int_equal(get(7, ~0u).b, 0);
+    assert_int_equal(get(0xd, ~0u).a, 0);
+}
+
+static void follows_the_vcpu(void **state)
+{
+    uint32_t lo, hi;
+
+    (void)state;
+    assert_int_equal(get(1, 0).b >> 24, 6);
+    assert_int_equal(get(1, 0).b >> 16 & 0xff, 8); /* ids of 4 vcpus: 0 2 4 6 */
+    assert_int_equal(get(0x80000008, 0).c, 0x3007);
+    assert_int_equal(get(0xb, 0).d, 6);
+    assert_int_equal(get(0xb, 5).d, 6);
+    assert_int_equal(get(0xb, 5).c, 5);
+    assert_false(has(F(OSXSAVE)));
+    harness_paging.cr4 = 1u << 18;
+    assert_true(has(F(OSXSAVE)));
+    v->vdev.lapic.base_msr = 0xfee00000;
+    assert_false(has(F(APIC)));
+    assert_int_equal(get(0x80000001, 0).d >> 9 & 1, 0);
+    assert_int_equal(cpuid_guest_xcr0_mask(d), 7);
+    assert_int_equal(get(0xd, 0).a, 7);
+    assert_int_equal(get(0xd, 0).c, AVX_SIZE);
+    assert_int_equal(get(0xd, 2).a, 256);
+    assert_int_equal(get(0xd, 2).b, 576);
+    assert_int_equal(get(0xd, 9).a, 0);
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0)); /* as the core reads it, here the test's own */
+    assert_int_equal(get(0xd, 0).b, lo & 4 ? AVX_SIZE : 576);
+}
+
+static void xen_leaves(void **state)
+{
+    struct cpuid_regs r = get(0x40000000, 0);
+
+    (void)state;
+    assert_int_equal(r.a, 0x40000005);
+    assert_int_equal(r.b, XEN_CPUID_SIGNATURE_EBX);
+    assert_int_equal(r.c, XEN_CPUID_SIGNATURE_ECX);
+    assert_int_equal(r.d, XEN_CPUID_SIGNATURE_EDX);
+    assert_int_equal(get(0x40000001, 0).a, 4u << 16 | 17);
+    assert_int_equal(get(0x40000002, 0).a, 1);
+    assert_int_equal(get(0x40000002, 0).b, 0x40000000);
+    assert_int_equal(get(0x40000003, 0).c, 2500000);
+    assert_int_equal(get(0x40000003, 1).c, 0xcccccccc);
+    assert_int_equal(get(0x40000003, 1).d, 0xffffffff);
+    assert_int_equal(get(0x40000004, 0).a, 0x58);
+    assert_int_equal(get(0x40000004, 0).b, 3);
+    assert_int_equal(get(0x40000004, 0).c, 5);
+    assert_int_equal(get(0x40000004, 1).a, 0);
+}
+
+static xen_cpuid_leaf_t leaves[CPUID_POLICY_LEAVES];
+
+static xen_cpuid_leaf_t *find(unsigned int n, uint32_t leaf, uint32_t sub)
+{
+    for (unsigned int i = 0; i < n; i++)
+        if (leaves[i].leaf == leaf && leaves[i].subleaf == sub)
+            return &leaves[i];
+    fail_msg("leaf %#x is not in the list", leaf);
+    return NULL;
+}
+
+static void listed(void **state)
+{
+    static const enum cpuid_policy_index which[] = {
+        CPUID_POLICY_HOST, CPUID_POLICY_HVM_MAX, CPUID_POLICY_HVM_DEFAULT,
+    };
+
+    (void)state;
+    for (unsigned int w = 0; w < ARRAY_SIZE(which); w++) {
+        unsigned int n = cpuid_policy_leaves(which[w], NULL, NULL, 0);
+
+        assert_in_range(n, 40, CPUID_POLICY_LEAVES);
+        memset(leaves, 0xaa, sizeof(leaves));
+        assert_int_equal(cpuid_policy_leaves(which[w], NULL, leaves, 5), n);
+        assert_int_equal(leaves[5].leaf, 0xaaaaaaaa);
+        assert_int_equal(cpuid_policy_leaves(which[w], NULL, leaves, CPUID_POLICY_LEAVES), n);
+        for (unsigned int i = 1; i < n; i++) /* in order, none twice */
+            assert_true(leaves[i].leaf > leaves[i - 1].leaf ||
+                        (leaves[i].leaf == leaves[i - 1].leaf && leaves[i].subleaf == leaves[i - 1].subleaf + 1));
+        find(n, 1, XEN_CPUID_NO_SUBLEAF);
+        find(n, 7, 2);
+        find(n, 0xd, 2);
+        find(n, 0x40000000, XEN_CPUID_NO_SUBLEAF);
+        find(n, 0x80000021, XEN_CPUID_NO_SUBLEAF);
+    }
+    assert_int_equal(cpuid_policy_leaves(CPUID_POLICY_HVM_MAX, d, leaves, 2),
+                     cpuid_policy_leaves(CPUID_POLICY_HVM_MAX, NULL, NULL, 0));
+}
+
+static void set_back_is_no_change(void **state)
+{
+    xen_cpuid_leaf_t before[CPUID_POLICY_LEAVES];
+    unsigned int n = cpuid_policy_leaves(CPUID_POLICY_HOST, d, before, CPUID_POLICY_LEAVES);
+    uint32_t leaf, sub;
+
+    (void)state;
+    assert_int_equal(cpuid_policy_set(d, before, n, &leaf, &sub), 0);
+    assert_int_equal(cpuid_policy_leaves(CPUID_POLICY_HOST, d, leaves, CPUID_POLICY_LEAVES), n);
+    assert_memory_equal(before, leaves, n * sizeof(leaves[0]));
+}
+
+/* Tools that ask for the host's whole policy, or for all ones, get no bit more than hvm_max has. */
+static void cannot_be_widened(void **state)
+{
+    uint32_t words[19], leaf, sub;
+    unsigned int n = cpuid_policy_leaves(CPUID_POLICY_HOST, NULL, leaves, CPUID_POLICY_LEAVES);
+
+    (void)state;
+    for (unsigned int i = 0; i < 19; i++)
+        words[i] = word(i);
+    assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
+    for (unsigned int i = 0; i < 19; i++)
+        assert_int_equal(word(i), words[i]);
+    for (unsigned int i = 0; i < n; i++)
+        leaves[i].a = leaves[i].b = leaves[i].c = leaves[i].d = ~0u;
+    assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
+    for (unsigned int i = 0; i < 19; i++)
+        assert_int_equal(word(i), words[i]);
+    assert_int_equal(get(0, 0).a, 0xd);
+    assert_int_equal(get(0x80000000, 0).a, 0x80000021);
+    assert_int_equal(get(7, 0).a, 2);
+    assert_int_equal(get(0x80000008, 0).a, 0x3028);
+    assert_int_equal(get(0xd, 0).a, 7);
+    assert_int_equal(cpuid_guest_xcr0_mask(d), 7);
+    assert_int_equal(get(0x8000000a, 0).d, 0);
+    assert_int_equal(get(0x40000000, 0).a, 0x40000005);
+    everything_else_is_zero(NULL);
+}
+
+static void can_be_narrowed(void **state)
+{
+    unsigned int n = cpuid_policy_leaves(CPUID_POLICY_HVM_DEFAULT, NULL, leaves, CPUID_POLICY_LEAVES);
+    uint32_t leaf = 0, sub = 0;
+
+    (void)state;
+    find(n, 1, XEN_CPUID_NO_SUBLEAF)->c &= ~(1u << 26); /* no XSAVE: and nothing that stands on it */
+    find(n, 1, XEN_CPUID_NO_SUBLEAF)->b = 0x00100000;   /* tools say how many ids there are */
+    find(n, 0x80000008, XEN_CPUID_NO_SUBLEAF)->a = 0x3024;
+    find(n, 0x40000000, XEN_CPUID_NO_SUBLEAF)->a = 0x40000003;
+    assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
+    assert_false(has(F(XSAVE)) || has(F(AVX)) || has(F(AVX2)) || has(F(FMA4)) || has(F(XSAVEOPT)));
+    assert_true(has(F(SSE4_2)));
+    assert_int_equal(cpuid_guest_xcr0_mask(d), 0);
+    assert_int_equal(get(0xd, 0).a | get(0xd, 0).c | get(0xd, 1).a | get(0xd, 2).a, 0);
+    harness_paging.cr4 = 1u << 18;
+    assert_false(has(F(OSXSAVE)));
+    assert_int_equal(get(1, 0).b, 0x06100800);
+    assert_int_equal(get(0x80000008, 0).a, 0x3024);
+    assert_int_equal(get(0x40000000, 0).a, 0x40000003);
+    assert_int_equal(get(0x40000004, 0).a, 0);
+    for (unsigned int i = 0; i < n; i++)
+        leaves[i].a = leaves[i].b = leaves[i].c = leaves[i].d = 0;
+    assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
+    assert_true(has(F(APIC)) == false); /* no leaf 1 any more */
+    assert_int_equal(get(0, 0).a, 0);
+    assert_int_equal(get(1, 0).c, 0);
+}
+
+static void refused(void **state)
+{
+    static const struct { uint32_t leaf, sub; } bad[] = {
+        { 0xe, XEN_CPUID_NO_SUBLEAF }, { 7, 3 }, { 4, 6 }, { 0xb, 2 }, { 7, XEN_CPUID_NO_SUBLEAF },
+        { 0x80000022, XEN_CPUID_NO_SUBLEAF }, { 0x40000001, XEN_CPUID_NO_SUBLEAF }, { 0xffffffff, 0 },
+    };
+    uint32_t words[19], leaf, sub;
+
+    (void)state;
+    for (unsigned int i = 0; i < 19; i++)
+        words[i] = word(i);
+    for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+        leaves[0] = (xen_cpuid_leaf_t){ .leaf = 1, .subleaf = XEN_CPUID_NO_SUBLEAF };
+        leaves[1] = (xen_cpuid_leaf_t){ .leaf = bad[i].leaf, .subleaf = bad[i].sub };
+        assert_int_equal(cpuid_policy_set(d, leaves, 2, &leaf, &sub), -EINVAL);
+        assert_int_equal(leaf, bad[i].leaf);
+        assert_int_equal(sub, bad[i].sub);
+        for (unsigned int w = 0; w < 19; w++) /* nothing of it happened */
+            assert_int_equal(word(w), words[w]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hidden, setup, teardown),
+        cmocka_unit_test_setup_teardown(shown, setup, teardown),
+        cmocka_unit_test_setup_teardown(poor_host, setup_poor, teardown),
+        cmocka_unit_test_setup_teardown(everything_else_is_zero, setup, teardown),
+        cmocka_unit_test_setup_teardown(follows_the_vcpu, setup, teardown),
+        cmocka_unit_test_setup_teardown(xen_leaves, setup, teardown),
+        cmocka_unit_test_setup_teardown(listed, setup, teardown),
+        cmocka_unit_test_setup_teardown(set_back_is_no_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(cannot_be_widened, setup, teardown),
+        cmocka_unit_test_setup_teardown(can_be_narrowed, setup, teardown),
+        cmocka_unit_test_setup_teardown(refused, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("cpuid", tests, NULL, NULL);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdev/ioapic.c: what dom0 writes into its entries reaches the host's only as the core's own vectors on CPUs that
+ * are on line; an edge and a level line from the host to dom0 and back; lines that dom0 cannot have; and no register
+ * access that could go wrong.
+ */
+#include "cpu.h"
+#include "errors.h"
+#include "harness.h"
+#include "platform.h"
+
+#include <stdlib.h>
+
+#define LINES 24
+#define DATA 0x10
+#define MASKED 0x10000u
+#define LEVEL 0x8000u
+#define LOW 0x2000u
+#define REMOTE_IRR 0x4000u
+
+static struct domain *d;
+static struct vcpu *v[2];
+static struct host_route routes[LINES];
+static unsigned int route_count[LINES], mask_count[LINES];
+static irq_handler *handlers[256];
+static void *handler_data[256];
+static unsigned int host_lines;
+
+static struct { unsigned int n; uint32_t dest, mode; bool logical, level; uint8_t vector; } delivered;
+
+void host_ioapic_route(unsigned int gsi, const struct host_route *r)
+{
+    assert_true(gsi < host_lines);
+    routes[gsi] = *r;
+    route_count[gsi]++;
+}
+
+void host_ioapic_mask(unsigned int gsi, bool masked)
+{
+    assert_true(gsi < host_lines);
+    routes[gsi].masked = masked;
+    mask_count[gsi]++;
+}
+
+unsigned int host_ioapic_lines(void) { return host_lines; }
+
+void irq_set_handler(unsigned int vector, irq_handler *fn, void *data)
+{
+    handlers[vector] = fn;
+    handler_data[vector] = data;
+}
+
+struct vcpu *lapic_by_id(struct domain *of, uint32_t apic_id)
+{
+    return apic_id & 1 || apic_id / 2 >= of->max_vcpus ? NULL : of->vcpu[apic_id / 2];
+}
+
+void lapic_deliver(struct domain *of, uint32_t dest, bool logical, uint32_t mode, uint8_t vector, bool level)
+{
+    assert_ptr_equal(of, d);
+    delivered.n++;
+    delivered.dest = dest;
+    delivered.logical = logical;
+    delivered.mode = mode;
+    delivered.vector = vector;
+    delivered.level = level;
+}
+
+static int setup_lines(unsigned int lines)
+{
+    host_lines = lines;
+    memset(routes, 0, sizeof(routes));
+    memset(route_count, 0, sizeof(route_count));
+    memset(mask_count, 0, sizeof(mask_count));
+    memset(handlers, 0, sizeof(handlers));
+    memset(&delivered, 0, sizeof(delivered));
+    memset(cpus, 0, sizeof(cpus));
+    for (unsigned int i = 0; i < 2; i++)
+        cpus[i] = (struct cpu){ .self = &cpus[i], .id = i, .apic_id = 10 + i, .online = true };
+    nr_cpus = 2;
+    d = calloc(1, sizeof(*d));
+    d->is_dom0 = true;
+    d->max_vcpus = 2;
+    spin_init(&d->vdev.lock, LOCK_VDEV);
+    for (unsigned int i = 0; i < 2; i++) {
+        v[i] = calloc(1, sizeof(*v[i]));
+        v[i]->id = i;
+        v[i]->d = d;
+        v[i]->sched.cpu = i;
+        d->vcpu[i] = v[i];
+    }
+    return ioapic_init(d);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_lines(LINES);
+}
+
+static int setup_few_lines(void **state)
+{
+    (void)state;
+    return setup_lines(8);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(d->vdev.ioapic);
+    free(v[0]);
+    free(v[1]);
+    free(d);
+    return 0;
+}
+
+static uint32_t get(uint32_t reg)
+{
+    ioapic_mmio_write(d, 0, reg);
+    return ioapic_mmio_read(d, DATA);
+}
+
+static void put(uint32_t reg, uint32_t val)
+{
+    ioapic_mmio_write(d, 0, reg);
+    ioapic_mmio_write(d, DATA, val);
+}
+
+static void put_entry(unsigned int pin, uint8_t dest, uint32_t low)
+{
+    put(0x11 + 2 * pin, (uint32_t)dest << 24);
+    put(0x10 + 2 * pin, low);
+}
+
+static void fire(unsigned int gsi)
+{
+    unsigned int vector = VECTOR_GSI_FIRST + gsi;
+
+    handlers[vector](vector, handler_data[vector]);
+}
+
+static void registers(void **state)
+{
+    (void)state;
+    assert_int_equal(get(1), 0x00170020);
+    put(0, 0xff000000);
+    assert_int_equal(get(0), 0x0f000000);
+    put(1, 0);
+    assert_int_equal(get(1), 0x00170020);
+    for (unsigned int pin = 0; pin < LINES; pin++)
+        assert_int_equal(get(0x10 + 2 * pin), MASKED);
+    put(0x12, 0xffffffff);
+    put(0x13, 0xffffffff);
+    assert_int_equal(get(0x12), 0x1afff); /* delivery status and Remote IRR are not dom0's to set */
+    assert_int_equal(get(0x13), 0xff000000);
+    for (uint32_t reg = 0x40; reg < 0x100; reg++) {
+        put(reg, 0xffffffff);
+        assert_int_equal(get(reg), 0xffffffff);
+    }
+    for (uint32_t offset = 0; offset < 0x1000; offset++) {
+        ioapic_mmio_write(d, offset, 0x5a5a5a5a);
+        ioapic_mmio_read(d, offset);
+    }
+    for (unsigned int pin = 0; pin < LINES; pin++) {
+        assert_int_equal(route_count[pin] ? routes[pin].vector : VECTOR_GSI_FIRST + pin, VECTOR_GSI_FIRST + pin);
+        assert_true(route_count[pin] == 0 || routes[pin].apic_id == 10 || routes[pin].apic_id == 11);
+    }
+}
+
+static void host_entry_follows(void **state)
+{
+    (void)state;
+    put_entry(9, 2, 0x61 | LEVEL | LOW);
+    assert_int_equal(routes[9].vector, VECTOR_GSI_FIRST + 9); /* never the vector that dom0 wrote */
+    assert_true(routes[9].level && routes[9].active_low && !routes[9].masked);
+    assert_int_equal(routes[9].apic_id, 11); /* vcpu 1 runs there */
+    put_entry(9, 2, 0x61 | LEVEL | LOW | MASKED);
+    assert_true(routes[9].masked);
+    put_entry(1, 0, 0x31);
+    assert_false(routes[1].level || routes[1].active_low || routes[1].masked);
+    assert_int_equal(routes[1].apic_id, 10);
+    put_entry(1, 0x55, 0x31); /* nobody has that id: some CPU takes it */
+    assert_int_equal(routes[1].apic_id, 10);
+    v[0]->sched.cpu = 7;
+    put_entry(1, 0, 0x32); /* a CPU that is not there */
+    assert_int_equal(routes[1].apic_id, 10);
+}
+
+static void edge(void **state)
+{
+    (void)state;
+    put_entry(1, 2, 0x31);
+    fire(1);
+    fire(1);
+    assert_int_equal(delivered.n, 2);
+    assert_int_equal(delivered.dest, 2);
+    assert_int_equal(delivered.vector, 0x31);
+    assert_false(delivered.level || delivered.logical);
+    assert_int_equal(mask_count[1], 0);
+    put_entry(1, 3, 0x931);
+    fire(1);
+    assert_true(delivered.logical);
+    assert_int_equal(delivered.mode, 1);
+    put_entry(1, 2, 0x31 | MASKED);
+    fire(1);
+    assert_int_equal(delivered.n, 3);
+}
+
+static void level(void **state)
+{
+    (void)state;
+    put_entry(10, 0, 0x41 | LEVEL);
+    put_entry(11, 0, 0x41 | LEVEL); /* two lines, one vector */
+    put_entry(12, 0, 0x42 | LEVEL);
+    fire(10);
+    assert_int_equal(delivered.n, 1);
+    assert_true(delivered.level && routes[10].masked && !routes[11].masked);
+    assert_int_equal(get(0x10 + 20), 0x41 | LEVEL | REMOTE_IRR);
+    fire(10); /* one more from the host before it saw the mask: dropped */
+    assert_int_equal(delivered.n, 1);
+    ioapic_eoi(d, 0x42);
+    assert_true(routes[10].masked);
+    ioapic_eoi(d, 0x41);
+    assert_false(routes[10].masked);
+    assert_int_equal(get(0x10 + 20), 0x41 | LEVEL);
+    fire(10);
+    assert_int_equal(delivered.n, 2);
+    put(0x10 + 20, 0x41 | LEVEL | MASKED); /* masked while it is in service */
+    ioapic_eoi(d, 0x41);
+    assert_true(routes[10].masked);
+    put(0x10 + 20, 0x41 | LEVEL);
+    assert_false(routes[10].masked);
+    fire(10);
+    put(0x11 + 20, 2u << 24); /* moved while it is in service: the line must stay masked */
+    assert_true(routes[10].masked);
+    ioapic_mmio_write(d, 0x40, 0x41); /* the EOI register */
+    assert_false(routes[10].masked);
+    fire(10);
+    put(0x10 + 20, 0x41 | MASKED); /* the old way to acknowledge: to edge and back */
+    put(0x10 + 20, 0x41 | LEVEL);
+    assert_false(routes[10].masked);
+    fire(10);
+    assert_int_equal(delivered.n, 5);
+}
+
+static void lines_of_the_core(void **state)
+{
+    (void)state;
+    assert_null(handlers[VECTOR_GSI_FIRST + 4]); /* the serial port's */
+    put_entry(4, 0, 0x34);
+    assert_int_equal(get(0x18), 0x34);
+    assert_int_equal(route_count[4], 0);
+    put_entry(4, 0, 0x34 | LEVEL);
+    ioapic_host_irq(d, 4);
+    ioapic_eoi(d, 0x34);
+    assert_int_equal(route_count[4], 0);
+    ioapic_deny_line(9);
+    put_entry(9, 0, 0x39);
+    assert_int_equal(route_count[9], 0);
+    ioapic_deny_line(99);
+}
+
+static void few_host_lines(void **state)
+{
+    (void)state;
+    put_entry(20, 0, 0x50 | LEVEL); /* stored; the fakes would notice more */
+    assert_int_equal(get(0x10 + 40), 0x50 | LEVEL);
+    assert_null(handlers[VECTOR_GSI_FIRST + 20]);
+    ioapic_host_irq(d, 24);
+    ioapic_host_irq(d, 1000);
+    assert_int_equal(delivered.n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(registers, setup, teardown),
+        cmocka_unit_test_setup_teardown(host_entry_follows, setup, teardown),
+        cmocka_unit_test_setup_teardown(edge, setup, teardown),
+        cmocka_unit_test_setup_teardown(level, setup, teardown),
+        cmocka_unit_test_setup_teardown(few_host_lines, setup_few_lines, teardown),
+        cmocka_unit_test_setup_teardown(lines_of_the_core, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("ioapic", tests, NULL, NULL);
+}

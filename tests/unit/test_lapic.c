@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdev/lapic.c and lapic_timer.c: priorities, messages between four vcpus in all destination forms, both faces
+ * with what they must refuse, the timer on a clock that the test moves, saving and loading.
+ */
+#include "errors.h"
+#include "harness.h"
+
+#include <stdlib.h>
+#include <xen/hvm/save.h>
+
+#define VCPUS 4
+#define BASE 0xfee00000ull
+#define ENABLE (1ull << 11)
+#define X2APIC (1ull << 10)
+#define BSP (1ull << 8)
+#define MSR_BASE 0x1b
+#define MSR_TPR 0x808
+#define MSR_EOI 0x80b
+#define MSR_SVR 0x80f
+#define MSR_ESR 0x828
+#define MSR_ICR 0x830
+#define MSR_LVT_TIMER 0x832
+#define MSR_LVT_ERROR 0x837
+#define MSR_INITIAL 0x838
+#define MSR_CURRENT 0x839
+#define MSR_DIVIDE 0x83e
+#define MSR_SELF_IPI 0x83f
+
+static struct domain *d;
+static struct vcpu *v[VCPUS];
+static vcpu_info_t infos[VCPUS];
+static unsigned int kicks[VCPUS], inits[VCPUS], eois;
+static int sipis[VCPUS], eoi_vector;
+static nsec_t now;
+static bool stopped_meanwhile;
+
+void vcpu_kick(struct vcpu *to) { kicks[to->id]++; }
+void vcpu_init_received(struct vcpu *to) { inits[to->id]++; }
+void vcpu_sipi_received(struct vcpu *to, uint8_t vector) { sipis[to->id] = vector; }
+nsec_t clock_now(void) { return now; }
+
+void ioapic_eoi(struct domain *of, uint8_t vector)
+{
+    assert_ptr_equal(of, d);
+    eois++;
+    eoi_vector = vector;
+}
+
+void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
+{
+    *t = (struct timer){ .fn = fn, .data = data, .cpu = cpu };
+}
+
+void timer_set(struct timer *t, nsec_t expires)
+{
+    t->expires = expires;
+    t->armed = true;
+    if (stopped_meanwhile)
+        v[0]->vdev.lapic.initial_count = 0;
+}
+
+void timer_stop(struct timer *t) { t->armed = false; }
+
+/* Moves the clock; runs the vcpu's timer as often as it is due. */
+static void advance(struct vcpu *of, nsec_t by)
+{
+    struct timer *t = &of->vdev.lapic.timer;
+    nsec_t end = now + by;
+
+    while (t->armed && t->expires <= end) {
+        now = t->expires;
+        t->armed = false;
+        t->fn(t->data);
+    }
+    now = end;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < VCPUS; i++)
+        free(v[i]);
+    free(d);
+    return 0;
+}
+
+static void write_msr(struct vcpu *of, uint32_t msr, uint64_t val)
+{
+    assert_int_equal(lapic_msr_write(of, msr, val), 0);
+}
+
+static uint64_t read_msr(struct vcpu *of, uint32_t msr)
+{
+    uint64_t val = ~0ull;
+
+    assert_int_equal(lapic_msr_read(of, msr, &val), 0);
+    return val;
+}
+
+/* Four vcpus in x2APIC mode, enabled by software. */
+static int setup(void **state)
+{
+    (void)state;
+    memset(kicks, 0, sizeof(kicks));
+    memset(inits, 0, sizeof(inits));
+    memset(infos, 0, sizeof(infos));
+    eois = 0;
+    now = 1000000;
+    d = calloc(1, sizeof(*d));
+    d->max_vcpus = VCPUS;
+    for (unsigned int i = 0; i < VCPUS; i++) {
+        v[i] = calloc(1, sizeof(*v[i]));
+        v[i]->d = d;
+        v[i]->id = i;
+        v[i]->info = &infos[i];
+        d->vcpu[i] = v[i];
+        sipis[i] = -1;
+        lapic_timer_setup(v[i]);
+        lapic_reset(v[i], false);
+        write_msr(v[i], MSR_BASE, BASE | ENABLE | X2APIC | (i ? 0 : BSP));
+        write_msr(v[i], MSR_SVR, 0x1ff);
+    }
+    return 0;
+}
+
+static int setup_xapic(void **state)
+{
+    setup(state);
+    for (unsigned int i = 0; i < VCPUS; i++) {
+        lapic_reset(v[i], false);
+        lapic_mmio_write(v[i], 0xf0, 0x1ff);
+    }
+    return 0;
+}
+
+static uint64_t irr(unsigned int i)
+{
+    const uint64_t *map = v[i]->vdev.lapic.irr;
+
+    return map[0] | map[1] | map[2] | map[3];
+}
+
+/* Which vcpus have vector pending, as a mask; forgets it. */
+static unsigned int who(uint8_t vector)
+{
+    unsigned int mask = 0;
+
+    for (unsigned int i = 0; i < VCPUS; i++)
+        if (bit_test_and_clear(v[i]->vdev.lapic.irr, vector))
+            mask |= 1u << i;
+    return mask;
+}
+
+static void as_after_reset(void **state)
+{
+    (void)state;
+    lapic_reset(v[1], false);
+    assert_int_equal(read_msr(v[1], MSR_BASE), BASE | ENABLE);
+    assert_int_equal(v[1]->vdev.lapic.id, 2);
+    assert_true(lapic_mmio_enabled(v[1]));
+    assert_int_equal(lapic_base(v[1]), BASE);
+    assert_int_equal(lapic_mmio_read(v[1], 0x20), 2u << 24);
+    assert_int_equal(lapic_mmio_read(v[1], 0x30), 0x50014);
+    assert_int_equal(lapic_mmio_read(v[1], 0xf0), 0xff);
+    for (uint32_t offset = 0x320; offset <= 0x370; offset += 0x10)
+        assert_int_equal(lapic_mmio_read(v[1], offset), 0x10000);
+    lapic_reset(v[0], false);
+    assert_int_equal(read_msr(v[0], MSR_BASE), BASE | ENABLE | BSP);
+}
+
+static void priorities(void **state)
+{
+    (void)state;
+    assert_int_equal(lapic_highest_pending(v[0]), -1);
+    lapic_set_irq(v[0], 0x31, false);
+    lapic_set_irq(v[0], 0x45, false);
+    assert_int_equal(kicks[0], 2);
+    lapic_set_irq(v[0], 0x45, false); /* still pending: nobody needs to be told again */
+    assert_int_equal(kicks[0], 2);
+    assert_int_equal(lapic_highest_pending(v[0]), 0x45);
+    lapic_accept(v[0], 0x45);
+    assert_int_equal(lapic_highest_pending(v[0]), -1);
+    assert_int_equal(read_msr(v[0], 0x80a), 0x40);
+    lapic_set_irq(v[0], 0x4f, false); /* the same class waits too */
+    assert_int_equal(lapic_highest_pending(v[0]), -1);
+    lapic_set_irq(v[0], 0x50, false);
+    assert_int_equal(lapic_highest_pending(v[0]), 0x50);
+    lapic_accept(v[0], 0x50);
+    write_msr(v[0], MSR_EOI, 0); /* ends 0x50 */
+    assert_int_equal(lapic_highest_pending(v[0]), -1);
+    write_msr(v[0], MSR_EOI, 0); /* ends 0x45 */
+    assert_int_equal(lapic_highest_pending(v[0]), 0x4f);
+    lapic_accept(v[0], 0x4f);
+    write_msr(v[0], MSR_EOI, 0);
+    write_msr(v[0], MSR_TPR, 0x30);
+    assert_int_equal(lapic_highest_pending(v[0]), -1);
+    write_msr(v[0], MSR_TPR, 0x2f);
+    assert_int_equal(lapic_highest_pending(v[0]), 0x31);
+    lapic_accept(v[0], 0x31);
+    write_msr(v[0], MSR_EOI, 0);
+    write_msr(v[0], MSR_EOI, 0); /* nothing in service: nothing happens */
+    assert_int_equal(read_msr(v[0], 0x80a), 0x2f);
+}
+
+static void every_vector(void **state)
+{
+    (void)state;
+    for (unsigned int vector = 16; vector < 256; vector++) {
+        lapic_set_irq(v[2], (uint8_t)vector, false);
+        assert_int_equal(read_msr(v[2], 0x820 + vector / 32), 1u << (vector % 32));
+        assert_int_equal(lapic_highest_pending(v[2]), vector);
+        lapic_accept(v[2], (uint8_t)vector);
+        assert_int_equal(read_msr(v[2], 0x820 + vector / 32), 0);
+        assert_int_equal(read_msr(v[2], 0x810 + vector / 32), 1u << (vector % 32));
+        write_msr(v[2], MSR_EOI, 0);
+        assert_int_equal(read_msr(v[2], 0x810 + vector / 32), 0);
+    }
+}
+
+static void disabled_by_software(void **state)
+{
+    (void)state;
+    write_msr(v[0], MSR_LVT_TIMER, 0x40);
+    write_msr(v[0], MSR_SVR, 0xff);
+    assert_int_equal(read_msr(v[0], MSR_LVT_TIMER), 0x10040); /* masks what is local */
+    write_msr(v[0], MSR_LVT_TIMER, 0x41);
+    assert_int_equal(read_msr(v[0], MSR_LVT_TIMER), 0x10041);
+    lapic_set_irq(v[0], 0x50, false);
+    assert_int_equal(irr(0), 0);
+    write_msr(v[0], MSR_SVR, 0x1ff);
+    assert_int_equal(irr(0), 0);
+    assert_int_equal(read_msr(v[0], MSR_LVT_TIMER), 0x10041);
+    lapic_set_irq(v[0], 0x50, false);
+    lapic_msr_write(v[0], MSR_SVR, 0xff);
+    assert_int_equal(lapic_highest_pending(v[0]), -1); /* kept, not delivered */
+    lapic_msr_write(v[0], MSR_SVR, 0x1ff);
+    assert_int_equal(lapic_highest_pending(v[0]), 0x50);
+}
+
+/* The upcall for events is raised only once by who raises it: enabling must find what INIT threw away. */
+static void upcall_survives_init(void **state)
+{
+    (void)state;
+    v[1]->vdev.upcall_vector = 0xf3;
+    infos[1].evtchn_upcall_pending = 1;
+    lapic_set_irq(v[1], 0xf3, false);
+    lapic_reset(v[1], true);
+    assert_int_equal(irr(1), 0);
+    write_msr(v[1], MSR_SVR, 0x1ff);
+    assert_int_equal(lapic_highest_pending(v[1]), 0xf3);
+    lapic_accept(v[1], 0xf3);
+    infos[1].evtchn_upcall_pending = 0;
+    write_msr(v[1], MSR_EOI, 0);
+    write_msr(v[1], MSR_SVR, 0x1fe);
+    assert_int_equal(irr(1), 0);
+}
+
+static void base_transitions(void **state)
+{
+    static const uint64_t modes[4] = { 0, X2APIC, ENABLE, ENABLE | X2APIC };
+    static const bool allowed[4][4] = { /* from, to */
+        { true, false, true, false }, { false }, { true, false, true, true }, { true, false, false, true },
+    };
+
+    (void)state;
+    for (unsigned int from = 0; from < 4; from++)
+        for (unsigned int to = 0; to < 4 && from != 1; to++) {
+            v[1]->vdev.lapic.base_msr = BASE | modes[from];
+            assert_int_equal(lapic_msr_write(v[1], MSR_BASE, BASE | modes[to]),
+                             allowed[from][to] ? 0 : -EFAULT);
+            assert_int_equal(read_msr(v[1], MSR_BASE), BASE | modes[allowed[from][to] ? to : from]);
+        }
+    assert_int_equal(lapic_msr_write(v[1], MSR_BASE, 0xfed00000 | ENABLE), -EFAULT); /* cannot move */
+    assert_int_equal(lapic_msr_write(v[1], MSR_BASE, BASE | ENABLE | 1), -EFAULT);
+    write_msr(v[1], MSR_BASE, BASE);
+    write_msr(v[1], MSR_BASE, BASE | ENABLE | BSP);
+    assert_int_equal(read_msr(v[1], MSR_BASE), BASE | ENABLE); /* nobody becomes the boot CPU */
+    assert_int_equal(lapic_msr_read(v[1], 0x802, &(uint64_t){ 0 }), -EFAULT); /* xAPIC mode: no MSRs */
+    assert_int_equal(lapic_msr_write(v[1], MSR_TPR, 0), -EFAULT);
+}
+
+static bool readable(uint32_t msr)
+{
+    return msr == 0x802 || msr == 0x803 || msr == 0x808 || msr == 0x80a || msr == 0x80d || msr == 0x80f ||
+           (msr >= 0x810 && msr <= 0x828) || msr == 0x830 || (msr >= 0x832 && msr <= 0x839) || msr == 0x83e;
+}
+
+static bool writable(uint32_t msr)
+{
+    return msr == 0x808 || msr == 0x80b || msr == 0x80f || msr == 0x828 || msr == 0x830 ||
+           (msr >= 0x832 && msr <= 0x838) || msr == 0x83e || msr == 0x83f;
+}
+
+static void x2apic_registers(void **state)
+{
+    static const struct { uint32_t msr; uint64_t bad; } reserved[] = {
+        { MSR_TPR, 0x100 }, { MSR_EOI, 1 }, { MSR_SVR, 0x400 }, { MSR_ESR, 1 },
+        { MSR_ICR, 1u << 13 }, { MSR_ICR, 1u << 16 }, { MSR_ICR, 1u << 20 },
+        { MSR_LVT_TIMER, 1u << 18 }, { 0x834, 1u << 15 }, { 0x835, 1u << 11 }, { MSR_LVT_ERROR, 1u << 8 },
+        { MSR_DIVIDE, 4 }, { MSR_SELF_IPI, 0x100 }, { MSR_TPR, 1ull << 32 }, { MSR_INITIAL, 1ull << 32 },
+    };
+    uint64_t val;
+
+    (void)state;
+    for (uint32_t msr = 0x800; msr <= 0x8ff; msr++) {
+        assert_int_equal(lapic_msr_read(v[3], msr, &val), readable(msr) ? 0 : -EFAULT);
+        if (msr != MSR_ICR)
+            assert_int_equal(lapic_msr_write(v[3], msr, 0), writable(msr) ? 0 : -EFAULT);
+    }
+    assert_int_equal(read_msr(v[3], 0x802), 6);
+    assert_int_equal(read_msr(v[3], 0x80d), 0x40);
+    for (unsigned int i = 0; i < ARRAY_SIZE(reserved); i++)
+        assert_int_equal(lapic_msr_write(v[3], reserved[i].msr, reserved[i].bad), -EFAULT);
+    assert_int_equal(lapic_msr_write(v[3], 0x6e0, 0), -EFAULT); /* no TSC deadline */
+    assert_int_equal(lapic_msr_write(v[3], 0x900, 0), -EFAULT);
+}
+
+static void x2apic_destinations(void **state)
+{
+    (void)state;
+    write_msr(v[0], MSR_ICR, 4ull << 32 | 0x50);
+    assert_int_equal(who(0x50), 1u << 2);
+    write_msr(v[0], MSR_ICR, 3ull << 32 | 0x50); /* odd ids, ids behind the last: nobody */
+    write_msr(v[0], MSR_ICR, 8ull << 32 | 0x50);
+    write_msr(v[0], MSR_ICR, 0xffull << 32 | 0x50); /* not the broadcast of x2APIC */
+    assert_int_equal(who(0x50), 0);
+    write_msr(v[0], MSR_ICR, 0xffffffffull << 32 | 0x50);
+    assert_int_equal(who(0x50), 0xf);
+    write_msr(v[0], MSR_ICR, 0x44ull << 32 | 0x850); /* logical: cluster 0, ids 2 and 6 */
+    assert_int_equal(who(0x50), 1u << 1 | 1u << 3);
+    write_msr(v[0], MSR_ICR, 0x10044ull << 32 | 0x850); /* cluster 1 */
+    assert_int_equal(who(0x50), 0);
+    write_msr(v[0], MSR_ICR, 0x44ull << 32 | 0x950); /* lowest priority: one of them */
+    assert_int_equal(who(0x50), 1u << 1);
+    write_msr(v[1], MSR_ICR, 0x40050); /* shorthands */
+    assert_int_equal(who(0x50), 1u << 1);
+    write_msr(v[1], MSR_ICR, 0x80050);
+    assert_int_equal(who(0x50), 0xf);
+    write_msr(v[1], MSR_ICR, 0xc0050);
+    assert_int_equal(who(0x50), 0xd);
+    write_msr(v[1], MSR_SELF_IPI, 0x51);
+    assert_int_equal(who(0x51), 1u << 1);
+    write_msr(v[0], MSR_ICR, 4ull << 32 | 0x50);
+    assert_int_equal(read_msr(v[0], MSR_ICR), 4ull << 32 | 0x50);
+}
+
+static void xapic_send(unsigned int from, uint8_t dest, uint32_t low)
+{
+    lapic_mmio_write(v[from], 0x310, (uint32_t)dest << 24);
+    lapic_mmio_write(v[from], 0x300, low);
+}
+
+static void xapic_destinations(void **state)
+{
+    (void)state;
+    xapic_send(0, 4, 0x50);
+    assert_int_equal(who(0x50), 1u << 2);
+    xapic_send(0, 0xff, 0x50);
+    assert_int_equal(who(0x50), 0xf);
+    for (unsigned int i = 0; i < VCPUS; i++)
+        lapic_mmio_write(v[i], 0xd0, 1u << (24 + i)); /* flat */
+    xapic_send(0, 0x0a, 0x850);
+    assert_int_equal(who(0x50), 1u << 1 | 1u << 3);
+    for (unsigned int i = 0; i < VCPUS; i++) {
+        lapic_mmio_write(v[i], 0xe0, 0); /* clusters 0 and 1, two members each */
+        lapic_mmio_write(v[i], 0xd0, (i / 2 << 4 | 1u << (i % 2)) << 24);
+    }
+    assert_int_equal(lapic_mmio_read(v[0], 0xe0), 0x0fffffff);
+    xapic_send(0, 0x13, 0x850);
+    assert_int_equal(who(0x50), 0xc);
+    xapic_send(0, 0x01, 0x850);
+    assert_int_equal(who(0x50), 0x1);
+    assert_int_equal(lapic_mmio_read(v[0], 0x310), 0x01000000);
+    assert_int_equal(lapic_mmio_read(v[0], 0x300), 0x850);
+}
+
+static void special_messages(void **state)
+{
+    (void)state;
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0xc500); /* what Linux sends: INIT, its de-assert, SIPI */
+    assert_int_equal(inits[1], 1);
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x8500);
+    assert_int_equal(inits[1], 1);
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x698);
+    assert_int_equal(sipis[1], 0x98);
+    write_msr(v[0], MSR_ICR, 0xc4500); /* all but self */
+    assert_int_equal(inits[0], 0);
+    assert_int_equal(inits[1], 2);
+    assert_int_equal(inits[3], 1);
+    write_msr(v[0], MSR_ICR, 0x44500); /* self: not allowed */
+    write_msr(v[0], MSR_ICR, 0x84500);
+    assert_int_equal(inits[0], 0);
+    write_msr(v[0], MSR_ICR, 4ull << 32 | 0x4400);
+    assert_true(v[2]->vdev.nmi_pending);
+    assert_false(v[1]->vdev.nmi_pending);
+    assert_int_equal(kicks[2], 1);
+    write_msr(v[0], MSR_ICR, 4ull << 32 | 0x4200); /* SMI, ExtINT: ignored */
+    write_msr(v[0], MSR_ICR, 4ull << 32 | 0x4700);
+    assert_int_equal(kicks[2], 1);
+}
+
+static void errors(void **state)
+{
+    (void)state;
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f); /* vectors below 16 do not exist */
+    assert_int_equal(irr(1), 0);
+    assert_int_equal(read_msr(v[0], MSR_ESR), 0);
+    write_msr(v[0], MSR_ESR, 0);
+    assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 5);
+    write_msr(v[0], MSR_ESR, 0);
+    assert_int_equal(read_msr(v[0], MSR_ESR), 0);
+    write_msr(v[0], MSR_LVT_ERROR, 0xfe);
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
+    assert_int_equal(who(0xfe), 1);
+    write_msr(v[0], MSR_LVT_ERROR, 5); /* an error vector that is an error itself */
+    write_msr(v[0], MSR_ESR, 0);
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
+    assert_int_equal(irr(0), 0);
+    lapic_set_irq(v[0], 3, false);
+    write_msr(v[0], MSR_ESR, 0);
+    assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 5 | 1u << 6);
+}
+
+static void level_vectors(void **state)
+{
+    (void)state;
+    d->vdev.ioapic = (struct ioapic *)d; /* only asked for */
+    lapic_deliver(d, 2, false, 0, 0x61, true);
+    lapic_accept(v[1], 0x61);
+    assert_int_equal(read_msr(v[1], 0x818 + 3), 1u << 1);
+    assert_int_equal(eois, 0);
+    write_msr(v[1], MSR_EOI, 0);
+    assert_int_equal(eois, 1);
+    assert_int_equal(eoi_vector, 0x61);
+    lapic_deliver(d, 2, false, 0, 0x61, false); /* the same vector by edge */
+    lapic_accept(v[1], 0x61);
+    write_msr(v[1], MSR_EOI, 0);
+    assert_int_equal(eois, 1);
+    lapic_deliver(d, 0xff, false, 0, 0x62, false);
+    assert_int_equal(who(0x62), 0xf);
+    lapic_deliver(d, 0x50, true, 1, 0x62, false); /* ids 4 and 6 of cluster 0, one of them */
+    assert_int_equal(who(0x62), 1u << 2);
+}
+
+static void one_shot_timer(void **state)
+{
+    (void)state;
+    write_msr(v[0], MSR_LVT_TIMER, 0x40);
+    write_msr(v[0], MSR_DIVIDE, 0xb); /* by 1: 10 ns each */
+    write_msr(v[0], MSR_INITIAL, 1000);
+    advance(v[0], 4000);
+    assert_int_equal(read_msr(v[0], MSR_CURRENT), 600);
+    assert_int_equal(irr(0), 0);
+    advance(v[0], 6000);
+    assert_int_equal(who(0x40), 1);
+    assert_int_equal(read_msr(v[0], MSR_CURRENT), 0);
+    advance(v[0], 1000000);
+    assert_int_equal(irr(0), 0);
+    write_msr(v[0], MSR_DIVIDE, 0x0); /* by 2 */
+    write_msr(v[0], MSR_INITIAL, 1000);
+    advance(v[0], 19990);
+    assert_int_equal(irr(0), 0);
+    advance(v[0], 10);
+    assert_int_equal(who(0x40), 1);
+    write_msr(v[0], MSR_DIVIDE, 0xa); /* by 128 */
+    write_msr(v[0], MSR_INITIAL, 10);
+    assert_int_equal(v[0]->vdev.lapic.timer.expires - now, 12800);
+    write_msr(v[0], MSR_INITIAL, 0);
+    advance(v[0], 1000000);
+    assert_int_equal(irr(0), 0);
+    write_msr(v[0], MSR_LVT_TIMER, 0x10040); /* masked: counts, says nothing */
+    write_msr(v[0], MSR_INITIAL, 10);
+    advance(v[0], 1000000);
+    assert_int_equal(irr(0), 0);
+}
+
+static void periodic_timer(void **state)
+{
+    unsigned int fired = 0;
+
+    (void)state;
+    write_msr(v[0], MSR_LVT_TIMER, 0x20040);
+    write_msr(v[0], MSR_DIVIDE, 0xb);
+    write_msr(v[0], MSR_INITIAL, 100000); /* 1 ms */
+    for (int i = 0; i < 10; i++) {
+        advance(v[0], 1000000);
+        fired += who(0x40);
+        assert_int_equal(read_msr(v[0], MSR_CURRENT), 100000);
+    }
+    assert_int_equal(fired, 10);
+    write_msr(v[0], MSR_INITIAL, 1); /* 100 million a second are not to be had */
+    assert_true(v[0]->vdev.lapic.timer.expires - now >= 50000);
+    write_msr(v[0], MSR_LVT_TIMER, 0x40); /* another mode stops it */
+    assert_false(v[0]->vdev.lapic.timer.armed);
+    /* the vcpu stops it while it is being armed again on another CPU: it must not come back */
+    write_msr(v[0], MSR_LVT_TIMER, 0x20040);
+    write_msr(v[0], MSR_INITIAL, 100000);
+    stopped_meanwhile = true;
+    v[0]->vdev.lapic.timer.fn(v[0]);
+    stopped_meanwhile = false;
+    assert_false(v[0]->vdev.lapic.timer.armed);
+}
+
+static void page_accesses(void **state)
+{
+    (void)state;
+    lapic_mmio_write(v[0], 0x80, 0x1ff);
+    assert_int_equal(lapic_mmio_read(v[0], 0x80), 0xff);
+    lapic_mmio_write(v[0], 0x20, 0x7000000); /* the id stays */
+    assert_int_equal(lapic_mmio_read(v[0], 0x20), 0);
+    for (uint32_t offset = 0; offset < 0x1000; offset++) { /* nothing here may go wrong */
+        lapic_mmio_read(v[0], offset);
+        lapic_mmio_write(v[0], offset, 0xffffffff);
+    }
+    lapic_mmio_write(v[0], 0x280, 0);
+    assert_true(lapic_mmio_read(v[0], 0x280) & 1u << 7); /* illegal register */
+}
+
+static void saved_and_loaded(void **state)
+{
+    struct hvm_hw_lapic hw;
+    struct hvm_hw_lapic_regs regs, again;
+
+    (void)state;
+    lapic_set_irq(v[1], 0x51, false);
+    lapic_set_irq(v[1], 0xe1, true);
+    lapic_accept(v[1], 0xe1);
+    write_msr(v[1], MSR_TPR, 0x20);
+    write_msr(v[1], MSR_LVT_TIMER, 0x20045);
+    write_msr(v[1], MSR_DIVIDE, 0xb);
+    write_msr(v[1], MSR_INITIAL, 500000);
+    write_msr(v[1], MSR_ICR, 4ull << 32 | 0x4400);
+    lapic_save(v[1], &hw, &regs);
+    assert_int_equal(hw.apic_base_msr, BASE | ENABLE | X2APIC);
+    assert_int_equal(hw.disabled, 0);
+    assert_int_equal(hw.timer_divisor, 1);
+    lapic_reset(v[1], false);
+    assert_int_equal(lapic_load(v[1], &hw, &regs), 0);
+    lapic_save(v[1], NULL, &again);
+    assert_memory_equal(&regs, &again, sizeof(regs));
+    assert_true(v[1]->vdev.lapic.timer.armed);
+    write_msr(v[1], MSR_EOI, 0);
+    assert_int_equal(lapic_highest_pending(v[1]), 0x51);
+    hw.apic_base_msr = 0x1000 | ENABLE;
+    assert_int_equal(lapic_load(v[1], &hw, &regs), -EINVAL);
+    hw.apic_base_msr = BASE | X2APIC;
+    assert_int_equal(lapic_load(v[1], &hw, NULL), -EINVAL);
+}
+
+/* A hostile record: nothing that a guest could not have brought about itself. */
+static void loaded_rubbish(void **state)
+{
+    struct hvm_hw_lapic_regs regs;
+
+    (void)state;
+    memset(&regs, 0xff, sizeof(regs));
+    assert_int_equal(lapic_load(v[1], NULL, &regs), 0);
+    assert_int_equal(v[1]->vdev.lapic.irr[0] & 0xffff, 0);
+    assert_int_equal(v[1]->vdev.lapic.isr[0] & 0xffff, 0);
+    assert_int_equal(read_msr(v[1], 0x80d), 4);
+    assert_int_equal(read_msr(v[1], MSR_SVR), 0x3ff);
+    assert_int_equal(read_msr(v[1], MSR_LVT_TIMER), 0x300ff);
+    for (int i = 0; i < 300; i++)
+        write_msr(v[1], MSR_EOI, 0);
+    advance(v[1], SEC(60));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(as_after_reset, setup, teardown),
+        cmocka_unit_test_setup_teardown(priorities, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_vector, setup, teardown),
+        cmocka_unit_test_setup_teardown(disabled_by_software, setup, teardown),
+        cmocka_unit_test_setup_teardown(upcall_survives_init, setup, teardown),
+        cmocka_unit_test_setup_teardown(base_transitions, setup, teardown),
+        cmocka_unit_test_setup_teardown(x2apic_registers, setup, teardown),
+        cmocka_unit_test_setup_teardown(x2apic_destinations, setup, teardown),
+        cmocka_unit_test_setup_teardown(xapic_destinations, setup_xapic, teardown),
+        cmocka_unit_test_setup_teardown(special_messages, setup, teardown),
+        cmocka_unit_test_setup_teardown(errors, setup, teardown),
+        cmocka_unit_test_setup_teardown(level_vectors, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_shot_timer, setup, teardown),
+        cmocka_unit_test_setup_teardown(periodic_timer, setup, teardown),
+        cmocka_unit_test_setup_teardown(page_accesses, setup_xapic, teardown),
+        cmocka_unit_test_setup_teardown(saved_and_loaded, setup, teardown),
+        cmocka_unit_test_setup_teardown(loaded_rubbish, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("lapic", tests, NULL, NULL);
+}
