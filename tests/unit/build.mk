@@ -5,7 +5,7 @@
 # of the core is faked by fakes/, of which the linker takes what it misses.
 
 UNIT_OUT := build/tests/unit
-UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
+UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wno-unused-parameter -Werror -Wmissing-prototypes -Wstrict-prototypes \
     -fno-omit-frame-pointer -fno-strict-aliasing -fno-common -fsanitize=address,undefined -fno-sanitize-recover=all \
     -include tests/unit/include/percpu.h -include tests/unit/include/directmap.h \
     -iquote tests/unit/include -iquote hypervisor/include -iquote hypervisor -D__XEN_TOOLS__ -DCLV_DEBUG
@@ -47,9 +47,9 @@ $(eval $(call unit-test,decode,vdev/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
 $(eval $(call unit-test,p2m,$(unit_mm)))
 $(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c))
-unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_info.c domctl_life.c domctl_machine.c domctl_memory.c \
+unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_info.c domctl_life.c domctl_memory.c \
     domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c physdev_op.c platform_op.c sched_op.c sysctl.c sysctl_info.c sysctl_sched.c \
-    vcpu_op.c vcpu_start.c version.c xenctl_bitmap.c)
+    vcpu_op.c version.c xenctl_bitmap.c)
 $(eval $(call unit-test,hypercalls,$(unit_mm) $(unit_hypercalls)))
 $(eval $(call unit-test,guest,$(unit_mm)))
 $(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c))
@@ -64,3 +64,7 @@ $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
 $(eval $(call unit-test,ioapic,vdev/ioapic.c lib/spinlock.c))
 $(UNIT_OUT)/core/vdev/cpuid.o: UNIT_CFLAGS += -include tests/unit/include/cpuid_fake.h
 $(eval $(call unit-test,cpuid,vdev/cpuid.c))
+$(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c vdev/pit.c))
+$(UNIT_OUT)/core/vdev/pci.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
+$(eval $(call unit-test,pci,vdev/pci.c lib/spinlock.c))
+$(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))

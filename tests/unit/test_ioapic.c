@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/ioapic.c: what dom0 writes into its entries reaches the host's only as the core's own vectors on CPUs that
- * are on line; an edge and a level line from the host to dom0 and back; lines that dom0 cannot have; and no register
- * access that could go wrong.
+ * vdev/ioapic.c: what dom0 writes into its entries reaches the host's only as the core's own vectors on CPUs
+ * that are on line; an edge and a level line from the host to dom0 and back; lines that dom0 cannot have; and
+ * no register access that could go wrong.
  */
 #include "cpu.h"
 #include "errors.h"
@@ -162,7 +162,7 @@ static void registers(void **state)
         ioapic_mmio_read(d, offset);
     }
     for (unsigned int pin = 0; pin < LINES; pin++) {
-        assert_int_equal(route_count[pin] ? routes[pin].vector : VECTOR_GSI_FIRST + pin, VECTOR_GSI_FIRST + pin);
+        assert_true(route_count[pin] == 0 || routes[pin].vector == VECTOR_GSI_FIRST + pin);
         assert_true(route_count[pin] == 0 || routes[pin].apic_id == 10 || routes[pin].apic_id == 11);
     }
 }

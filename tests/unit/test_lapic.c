@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/lapic.c and lapic_timer.c: priorities, messages between four vcpus in all destination forms, both faces
- * with what they must refuse, the timer on a clock that the test moves, saving and loading.
+ * vdev/lapic.c and lapic_timer.c: priorities, messages between four vcpus in all destination forms, both
+ * faces with what they must refuse, the timer on a clock that the test moves, saving and loading.
  */
 #include "errors.h"
 #include "harness.h"

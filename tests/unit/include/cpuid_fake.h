@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's cpu.h with a CPUID instruction that the test answers: for vdev/cpuid.c (build.mk includes it first). */
+/* The core's cpu.h with a CPUID instruction that the test answers: build.mk puts it before vdev/cpuid.c. */
 #ifndef HARNESS_CPUID_FAKE_H
 #define HARNESS_CPUID_FAKE_H
 

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdev/io.c, with pit.c: instructions on emulated memory, executed from a guest's RAM with registers and
+ * flags as the CPU would leave them; what must not be emulated; ports. The emulated page is dom0's I/O APIC,
+ * faked as one word.
+ */
+#include "console_io.h"
+#include "errors.h"
+#include "harness.h"
+#include "platform.h"
+
+#include <stdlib.h>
+
+#define IOAPIC 0xfec00000ull
+#define HOLE 0xd0000000ull
+#define CODE 0x10000ull
+#define DATA 0x20000ull
+
+#define CF 0x1u
+#define PF 0x4u
+#define AF 0x10u
+#define ZF 0x40u
+#define SF 0x80u
+#define OF 0x800u
+#define DF 0x400u
+#define ARITHMETIC (CF | PF | AF | ZF | SF | OF)
+
+struct acpi_info acpi = { .pm1a_control = 0x604, .has_s5 = true, .s5_a = 5 };
+
+static struct domain *d;
+static struct vcpu *v;
+static uint64_t gpr[16], rip;
+static bool mode64 = true;
+static struct svm_segment segments[SEG_COUNT];
+static uint32_t word, word_offset; /* the emulated device: its one register, and where it was last touched */
+static unsigned int reads, writes, faults, shutdowns;
+static uint64_t fault_address;
+static char text[64];
+static size_t text_length;
+static nsec_t now;
+
+uint64_t svm_get_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); return gpr[n]; }
+void svm_set_gpr(struct vcpu *of, unsigned int n, uint64_t val) { assert_ptr_equal(of, v); gpr[n] = val; }
+uint64_t svm_get_rip(struct vcpu *of) { (void)of; return rip; }
+void svm_skip(struct vcpu *of, unsigned int length) { (void)of; rip += length; }
+bool svm_mode_64(struct vcpu *of) { (void)of; return mode64; }
+void svm_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; harness_paging.rflags = rflags; }
+nsec_t clock_now(void) { return now; }
+
+void svm_get_segment(struct vcpu *of, enum svm_segment_name n, struct svm_segment *s)
+{
+    (void)of;
+    *s = segments[n];
+}
+
+void domain_shutdown(struct domain *of, uint8_t reason)
+{
+    assert_ptr_equal(of, d);
+    shutdowns += reason == SHUTDOWN_poweroff;
+}
+
+void svm_inject_page_fault(struct vcpu *of, uint64_t address, uint32_t error)
+{
+    (void)of;
+    (void)error;
+    faults++;
+    fault_address = address;
+}
+
+uint32_t ioapic_mmio_read(struct domain *of, uint32_t offset)
+{
+    (void)of;
+    word_offset = offset;
+    reads++;
+    return word;
+}
+
+void ioapic_mmio_write(struct domain *of, uint32_t offset, uint32_t val)
+{
+    (void)of;
+    word_offset = offset;
+    word = val;
+    writes++;
+}
+
+gpa_t lapic_base(const struct vcpu *of) { (void)of; return 0xfee00000; }
+bool lapic_mmio_enabled(const struct vcpu *of) { (void)of; return true; }
+uint32_t lapic_mmio_read(struct vcpu *of, uint32_t offset) { (void)of; return 0x11110000 + offset; }
+
+void lapic_mmio_write(struct vcpu *of, uint32_t offset, uint32_t val)
+{
+    (void)of;
+    word = val;
+    word_offset = offset;
+}
+
+uint32_t pci_port_read(struct domain *of, uint16_t port, unsigned int size)
+{
+    (void)of;
+    return port * 16u + size;
+}
+
+void pci_port_write(struct domain *of, uint16_t port, unsigned int size, uint32_t val)
+{
+    (void)of;
+    (void)size;
+    word = val + port;
+}
+
+void console_io_guest_text(struct domain *of, const char *s, size_t n)
+{
+    (void)of;
+    for (size_t i = 0; i < n && text_length < sizeof(text) - 1; i++)
+        text[text_length++] = s[i];
+}
+
+static int setup(void **state)
+{
+    harness_setup(state);
+    d = harness_domain(1, 1000);
+    harness_populate(d, CODE >> 12, 2);
+    harness_populate(d, DATA >> 12, 1);
+    spin_init(&d->vdev.lock, LOCK_VDEV);
+    d->vdev.ioapic = (struct ioapic *)d; /* only asked for */
+    v = d->vcpu[0];
+    memset(gpr, 0, sizeof(gpr));
+    memset(segments, 0, sizeof(segments));
+    memset(text, 0, sizeof(text));
+    text_length = 0;
+    mode64 = true;
+    word = word_offset = reads = writes = faults = shutdowns = 0;
+    harness_paging = (struct svm_paging){ .rflags = 2 };
+    return 0;
+}
+
+/* Runs one instruction whose memory operand is at gpa. */
+static int run_at(gpa_t gpa, const char *bytes, unsigned int n)
+{
+    assert_int_equal(guest_write_physical(d, CODE, bytes, n), 0);
+    rip = CODE;
+    return io_emulate(v, gpa);
+}
+
+static void run(const char *bytes, unsigned int n)
+{
+    assert_int_equal(run_at(IOAPIC, bytes, n), 0);
+    assert_int_equal(rip, CODE + n);
+}
+
+#define RUN(bytes) run(bytes, sizeof(bytes) - 1)
+
+static void moves(void **state)
+{
+    (void)state;
+    gpr[0] = IOAPIC;
+    gpr[1] = 0xaaaaaaaa12345678;
+    RUN("\x89\x08"); /* mov %ecx,(%rax) */
+    assert_int_equal(word, 0x12345678);
+    word = 0x87654321;
+    RUN("\x8b\x08"); /* mov (%rax),%ecx: clears the upper half */
+    assert_int_equal(gpr[1], 0x87654321);
+    RUN("\xc7\x00\x01\x00\x00\x80"); /* movl $0x80000001,(%rax) */
+    assert_int_equal(word, 0x80000001);
+    gpr[2] = 0xfeedfeed;
+    RUN("\x87\x10"); /* xchg %edx,(%rax) */
+    assert_int_equal(word, 0xfeedfeed);
+    assert_int_equal(gpr[2], 0x80000001);
+    word = 0x80001234;
+    RUN("\x48\x63\x08"); /* movslq (%rax),%rcx */
+    assert_int_equal(gpr[1], 0xffffffff80001234);
+    gpr[0] = IOAPIC - 0x40;
+    gpr[9] = 0x10;
+    RUN("\x42\x89\x14\x88"); /* mov %edx,(%rax,%r9,4) */
+    assert_int_equal(word, 0x80000001);
+    assert_int_equal(harness_paging.rflags, 2); /* moves leave the flags */
+}
+
+/* A device register here has 4 bytes: narrower and wider accesses find nobody. */
+static void other_sizes(void **state)
+{
+    (void)state;
+    gpr[0] = IOAPIC;
+    gpr[1] = 0x1111111111111111;
+    RUN("\x8a\x28"); /* mov (%rax),%ch */
+    assert_int_equal(gpr[1], 0x111111111111ff11);
+    RUN("\x66\x8b\x08"); /* mov (%rax),%cx */
+    assert_int_equal(gpr[1], 0x111111111111ffff);
+    RUN("\x48\x8b\x08"); /* mov (%rax),%rcx */
+    assert_int_equal(gpr[1], ~0ull);
+    RUN("\x0f\xb6\x08"); /* movzbl (%rax),%ecx */
+    assert_int_equal(gpr[1], 0xff);
+    RUN("\x48\x0f\xbf\x08"); /* movswq (%rax),%rcx */
+    assert_int_equal(gpr[1], ~0ull);
+    RUN("\x88\x08");
+    assert_int_equal(reads + writes, 0);
+}
+
+static unsigned int flags(void) { return (unsigned int)harness_paging.rflags & ARITHMETIC; }
+
+static void logic(void **state)
+{
+    (void)state;
+    gpr[0] = IOAPIC;
+    harness_paging.rflags = 2 | ARITHMETIC | 0x200;
+    word = 0xf0f0f0f0;
+    RUN("\x81\x08\x0f\x00\x00\x00"); /* orl $0xf,(%rax) */
+    assert_int_equal(word, 0xf0f0f0ff);
+    assert_int_equal(flags(), SF | PF);
+    assert_int_equal(harness_paging.rflags & 0x200, 0x200);
+    RUN("\x83\x20\xf0"); /* andl $-0x10,(%rax) */
+    assert_int_equal(word, 0xf0f0f0f0);
+    gpr[1] = 0x0f0f0f0f;
+    RUN("\x23\x08"); /* and (%rax),%ecx */
+    assert_int_equal(gpr[1], 0);
+    assert_int_equal(flags(), ZF | PF);
+    assert_int_equal(word, 0xf0f0f0f0);
+    gpr[1] = 0xf0f0f0f1;
+    RUN("\x31\x08"); /* xor %ecx,(%rax) */
+    assert_int_equal(word, 1);
+    assert_int_equal(flags(), 0);
+    writes = 0;
+    RUN("\xf7\x00\x02\x00\x00\x00"); /* testl $2,(%rax) */
+    assert_int_equal(flags(), ZF | PF);
+    RUN("\x85\x08"); /* test %ecx,(%rax) */
+    assert_int_equal(flags(), 0);
+    assert_int_equal(writes, 0);
+}
+
+/* CMP against what the host's own CPU says. */
+static void compare(void **state)
+{
+    static const uint32_t values[] = {
+        0, 1, 2, 0xf, 0x10, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffff0, 0xffffffff, 0x12345678,
+    };
+
+    (void)state;
+    gpr[0] = IOAPIC;
+    for (unsigned int i = 0; i < ARRAY_SIZE(values); i++)
+        for (unsigned int j = 0; j < ARRAY_SIZE(values); j++) {
+            uint64_t expected;
+
+            __asm__("cmp %2, %1; pushfq; pop %0" : "=r"(expected) : "r"(values[i]), "r"(values[j]) : "cc");
+            word = values[i];
+            gpr[1] = values[j];
+            RUN("\x39\x08"); /* cmp %ecx,(%rax): memory is the first operand */
+            assert_int_equal(flags(), expected & ARITHMETIC);
+            word = values[j];
+            gpr[1] = values[i];
+            RUN("\x3b\x08"); /* cmp (%rax),%ecx: the register is */
+            assert_int_equal(flags(), expected & ARITHMETIC);
+        }
+    assert_int_equal(writes, 0);
+}
+
+static void strings(void **state)
+{
+    uint32_t ram[4] = { 1, 2, 3, 4 };
+
+    (void)state;
+    gpr[0] = 0x77;
+    gpr[7] = IOAPIC;
+    gpr[1] = 3;
+    for (unsigned int left = 3; left-- > 0;) { /* rep stos: one at a time, RIP stays until the last */
+        assert_int_equal(run_at(IOAPIC + 4 * (2 - left), "\xf3\xab", 2), 0);
+        assert_int_equal(rip, CODE + (left ? 0 : 2));
+        assert_int_equal(gpr[1], left);
+    }
+    assert_int_equal(gpr[7], IOAPIC + 12);
+    assert_int_equal(writes, 3);
+    assert_int_equal(guest_write_physical(d, DATA, ram, sizeof(ram)), 0);
+    gpr[6] = DATA + 4;
+    gpr[7] = IOAPIC + 0x10;
+    harness_paging.rflags |= DF;
+    RUN("\xa5"); /* movsl from RAM to the device, downwards */
+    assert_int_equal(word, 2);
+    assert_int_equal(word_offset, 0x10);
+    assert_int_equal(gpr[6], DATA);
+    assert_int_equal(gpr[7], IOAPIC + 0xc);
+    harness_paging.rflags &= ~(uint64_t)DF;
+    word = 0x99;
+    gpr[6] = IOAPIC + 0x10;
+    gpr[7] = DATA + 8;
+    gpr[1] = 1;
+    RUN("\xf3\xa5"); /* rep movsl from the device to RAM */
+    assert_int_equal(guest_read_physical(d, ram, DATA, sizeof(ram)), 0);
+    assert_int_equal(ram[2], 0x99);
+    assert_int_equal(ram[3], 4);
+    gpr[1] = 0;
+    reads = 0;
+    RUN("\xf3\xa5"); /* nothing to do */
+    assert_int_equal(reads, 0);
+    gpr[6] = DATA + 0xffe;
+    assert_int_equal(run_at(IOAPIC, "\xa5", 1), -EINVAL); /* the RAM operand crosses its page */
+}
+
+/* Segments, and wrapping at 4 GiB and 64 KiB outside 64-bit mode. */
+static void short_modes(void **state)
+{
+    (void)state;
+    mode64 = false;
+    segments[SEG_CS].attributes = 1u << 10;
+    segments[SEG_DS].base = 0x80000000;
+    segments[SEG_SS].base = 0x1000;
+    gpr[0] = IOAPIC - 0x80000000;
+    word = 5;
+    RUN("\x8b\x08");
+    assert_int_equal(gpr[1], 5);
+    gpr[5] = IOAPIC - 0x1000;
+    RUN("\x8b\x4d\x00"); /* mov 0(%ebp),%ecx: by SS */
+    segments[SEG_GS].base = 0xfffff000;
+    gpr[0] = IOAPIC + 0x1000;
+    RUN("\x65\x8b\x08"); /* wraps */
+    segments[SEG_CS].attributes = 0;
+    segments[SEG_DS].base = IOAPIC - 0x100;
+    gpr[3] = 0xffff00f0;
+    gpr[6] = 0x10;
+    RUN("\x66\x8b\x08"); /* mov (%bx,%si),%ecx */
+    assert_int_equal(gpr[1], 5);
+}
+
+static void not_emulated(void **state)
+{
+    (void)state;
+    gpr[0] = IOAPIC;
+    assert_int_equal(run_at(IOAPIC, "\x01\x08", 2), -EINVAL);         /* add */
+    assert_int_equal(rip, CODE);
+    assert_int_equal(run_at(IOAPIC + 0x20, "\x8b\x08", 2), -EINVAL);  /* the fault was of something else */
+    assert_int_equal(run_at(IOAPIC, "\xab", 1), 0);
+    gpr[7] = IOAPIC + 4;
+    assert_int_equal(run_at(IOAPIC, "\xab", 1), -EINVAL);
+    rip = HOLE; /* no code there */
+    assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
+    rip = CODE + 0x1fff; /* half an instruction at the end of RAM */
+    assert_int_equal(guest_write_physical(d, rip, "\x8b", 1), 0);
+    assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
+    rip = CODE + 0xfff; /* and one across two pages */
+    assert_int_equal(guest_write_physical(d, rip, "\x8b\x08", 2), 0);
+    assert_int_equal(io_emulate(v, IOAPIC), 0);
+    assert_int_equal(rip, CODE + 0x1001);
+}
+
+static void nobody_there(void **state)
+{
+    uint64_t val = 0;
+
+    (void)state;
+    for (unsigned int size = 1; size <= 8; size *= 2) {
+        io_mmio_read(v, HOLE, size, &val);
+        assert_int_equal(val, size == 8 ? ~0ull : (1ull << 8 * size) - 1);
+        io_mmio_write(v, HOLE, size, 0);
+    }
+    io_mmio_read(v, 0xfee00030, 4, &val);
+    assert_int_equal(val, 0x11110030);
+    io_mmio_write(v, 0xfee000b0, 4, 7);
+    assert_int_equal(word_offset, 0xb0);
+    io_mmio_read(v, 0xfee00030, 8, &val);
+    assert_int_equal(val, ~0ull);
+    d->vdev.ioapic = NULL; /* a guest has none */
+    io_mmio_read(v, IOAPIC, 4, &val);
+    assert_int_equal(val, 0xffffffff);
+}
+
+static void ports(void **state)
+{
+    uint32_t val;
+
+    (void)state;
+    for (uint32_t port = 0; port < 0x10000; port++)
+        if (port != 0x42 && port != 0x61 && port != 0xe9 && port != 0x604 && port != 0x605)
+            for (unsigned int size = 1; size <= 4; size *= 2) {
+                bool near = (port >= 0x3f && port <= 0x61) || (port >= 0xe6 && port <= 0xe9);
+
+                io_port_read(v, (uint16_t)port, size, &val);
+                if (!near)
+                    assert_int_equal(val, size == 4 ? ~0u : (1u << 8 * size) - 1);
+                io_port_write(v, (uint16_t)port, size, 0);
+            }
+    io_port_read(v, 0xe9, 1, &val);
+    assert_int_equal(val, 0xe9);
+    memset(text, 0, sizeof(text));
+    text_length = 0;
+    io_port_write(v, 0xe9, 1, 'h');
+    io_port_write(v, 0xe9, 1, 'i');
+    assert_string_equal(text, "hi");
+    d->vdev.pci = (struct pci_config *)d;
+    io_port_read(v, 0xcfc, 2, &val);
+    assert_int_equal(val, 0xcfc * 16 + 2);
+    io_port_write(v, 0xcf8, 4, 1);
+    assert_int_equal(word, 0xcf9);
+    d->is_dom0 = true;
+    io_port_write(v, 0x604, 2, 5u << 10 | 1u << 13);
+    assert_int_equal(shutdowns, 1);
+    io_port_write(v, 0x604, 2, 1u << 10 | 1u << 13); /* sleep: not passed on */
+    assert_int_equal(shutdowns, 1);
+    d->is_dom0 = false;
+    io_port_write(v, 0x604, 2, 5u << 10 | 1u << 13);
+    assert_int_equal(shutdowns, 1);
+}
+
+/* How Linux calibrates: channel 2 in mode 0 from 0xffff down, low byte then high byte; or until OUT rises. */
+static void pit(void **state)
+{
+    uint32_t lo, hi, val;
+
+    (void)state;
+    now = 1000000;
+    io_port_write(v, 0x61, 1, 1);
+    io_port_write(v, 0x43, 1, 0xb0);
+    io_port_write(v, 0x42, 1, 0xff);
+    io_port_write(v, 0x42, 1, 0xff);
+    io_port_read(v, 0x42, 1, &lo);
+    io_port_read(v, 0x42, 1, &hi);
+    assert_int_equal(hi << 8 | lo, 0xffff);
+    now += MSEC(10); /* 11931 ticks */
+    io_port_write(v, 0x43, 1, 0x80); /* latch */
+    now += MSEC(10);
+    io_port_read(v, 0x42, 1, &lo);
+    io_port_read(v, 0x42, 1, &hi);
+    assert_int_equal(hi << 8 | lo, 0xffff - 11931);
+    io_port_read(v, 0x42, 1, &lo);
+    io_port_read(v, 0x42, 1, &hi);
+    assert_int_equal(hi << 8 | lo, 0xffff - 23863);
+    io_port_read(v, 0x61, 1, &val);
+    assert_int_equal(val & 0x23, 0x01);
+    now += MSEC(36);
+    io_port_read(v, 0x61, 1, &val);
+    assert_int_equal(val & 0x23, 0x21);
+    io_port_write(v, 0x43, 1, 0x94); /* mode 2, low byte only */
+    io_port_write(v, 0x42, 1, 100);
+    now += USEC(84); /* one tick more than the period */
+    io_port_read(v, 0x42, 1, &lo);
+    assert_int_equal(lo, 100);
+    io_port_write(v, 0x43, 1, 0x34); /* channel 0 is not there */
+    io_port_read(v, 0x43, 1, &val);
+    assert_int_equal(val, 0xff);
+}
+
+/* A user program's MOVS may not reach what its pages do not give it. */
+static void privilege(void **state)
+{
+    uint64_t table[4] = { 0x30007, 0x31007, 0 };
+    uint64_t entry;
+
+    (void)state;
+    harness_populate(d, 0x30, 3);
+    entry = table[1];
+    assert_int_equal(guest_write_physical(d, 0x30000, &entry, 8), 0);       /* PML4[0] -> 0x31000 */
+    entry = 0x32007;
+    assert_int_equal(guest_write_physical(d, 0x31000, &entry, 8), 0);       /* PDPT[0] -> 0x32000 */
+    entry = 0x83;                                                           /* 2M page 0, supervisor */
+    assert_int_equal(guest_write_physical(d, 0x32000, &entry, 8), 0);
+    entry = 0x87;                                                           /* 2M page 0 again at 2M, user */
+    assert_int_equal(guest_write_physical(d, 0x32008, &entry, 8), 0);
+    entry = (IOAPIC & ~0x1fffffull) | 0x87;                                 /* the device at 4M, user */
+    assert_int_equal(guest_write_physical(d, 0x32010, &entry, 8), 0);
+    harness_paging.cr0 = 0x80000001;
+    harness_paging.cr3 = table[0] & PAGE_MASK;
+    harness_paging.cr4 = 0x20;
+    harness_paging.efer = 0x500;
+    harness_paging.cpl = 3;
+    assert_int_equal(guest_write_physical(d, CODE, "\xa5", 1), 0);
+    rip = 0x200000 + CODE;
+    gpr[6] = DATA; /* the kernel's */
+    gpr[7] = 0x400000 + (IOAPIC & 0x1fffff);
+    assert_int_equal(io_emulate(v, IOAPIC), 0);
+    assert_int_equal(faults, 1);
+    assert_int_equal(fault_address, DATA);
+    assert_int_equal(writes, 0);
+    assert_int_equal(rip, 0x200000 + CODE);
+    gpr[6] = 0x200000 + DATA;
+    assert_int_equal(io_emulate(v, IOAPIC), 0);
+    assert_int_equal(faults, 1);
+    assert_int_equal(writes, 1);
+    rip = CODE; /* code of the kernel */
+    assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(moves, setup), cmocka_unit_test_setup(other_sizes, setup),
+        cmocka_unit_test_setup(logic, setup), cmocka_unit_test_setup(compare, setup),
+        cmocka_unit_test_setup(strings, setup), cmocka_unit_test_setup(short_modes, setup),
+        cmocka_unit_test_setup(not_emulated, setup), cmocka_unit_test_setup(nobody_there, setup),
+        cmocka_unit_test_setup(ports, setup), cmocka_unit_test_setup(pit, setup),
+        cmocka_unit_test_setup(privilege, setup),
+    };
+
+    return cmocka_run_group_tests_name("io", tests, NULL, NULL);
+}
