@@ -6,7 +6,7 @@ HV_SRC := $(sort $(wildcard hypervisor/*/*.c hypervisor/*/*.S))
 HV_OBJ := $(patsubst hypervisor/%,build/hypervisor/%.o,$(basename $(HV_SRC)))
 HV_XEN_INCLUDE := build/hypervisor/include-xen
 
-HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror \
+HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror \
     -ffreestanding -nostdinc -fno-strict-aliasing -fno-common -fno-pie -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-jump-tables -mindirect-branch=thunk-inline \
     -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -ffunction-sections \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * console_io: the core's console as a guest reaches it (<xen/xen.h>). dom0's hvc0 is this: its bytes go to the serial port
- * as they are, and what is typed comes back. Another guest's text is cut into lines, cleaned and logged with its name, limited in
- * rate; port 0xe9 ends here too.
+ * console_io: the core's console as a guest reaches it (<xen/xen.h>). dom0's hvc0 is this: its bytes go to
+ * the serial port as they are, and what is typed comes back. Another guest's text is cut into lines, cleaned
+ * and logged with its name, limited in rate; port 0xe9 ends here too.
  *
  * Read next: lib/console.c.
  */

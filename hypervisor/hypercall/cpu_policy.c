@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPU policies for the tools: the leaves that vdev/cpuid.c holds, in and out, by sysctl (of the system) and domctl (of a
- * domain), and the feature sets, which are chosen words of the same leaves.
+ * CPU policies for the tools: the leaves that vdev/cpuid.c holds, in and out, by sysctl (of the system) and
+ * domctl (of a domain), and the feature sets, which are chosen words of the same leaves.
  *
  * The MSR part of a policy has the two registers of the ABI, both zero: Intel's, hidden from guests.
  *
@@ -15,13 +15,18 @@
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define POLICY_MSRS 2u
 
-static const xen_msr_entry_t policy_msrs[POLICY_MSRS] = { { .idx = MSR_PLATFORM_INFO }, { .idx = MSR_ARCH_CAPABILITIES } };
+static const xen_msr_entry_t policy_msrs[POLICY_MSRS] = {
+    { .idx = MSR_PLATFORM_INFO }, { .idx = MSR_ARCH_CAPABILITIES },
+};
 
 /* --- out --- */
 
-/* d's policy, or with d == NULL the system's. *nr_*: in entries of room, out entries there are; without a buffer the most there can be. */
-static int policy_write(struct vcpu *caller, struct domain *d, enum cpuid_policy_index which, gva_t leaves_va, uint32_t *nr_leaves,
-                        gva_t msrs_va, uint32_t *nr_msrs)
+/*
+ * d's policy, or with d == NULL the system's. *nr_*: in entries of room, out entries there are; without a
+ * buffer the most there can be.
+ */
+static int policy_write(struct vcpu *caller, struct domain *d, enum cpuid_policy_index which, gva_t leaves_va,
+                        uint32_t *nr_leaves, gva_t msrs_va, uint32_t *nr_msrs)
 {
     xen_cpuid_leaf_t *leaves = NULL;
     unsigned int n;
@@ -78,14 +83,16 @@ int cpu_policy_get_system(struct hypercall *hc, struct xen_sysctl *op)
 
     if (rc != 0)
         return rc;
-    return policy_write(hc->v, NULL, which, HANDLE_VA(p->leaves), &p->nr_leaves, HANDLE_VA(p->msrs), &p->nr_msrs);
+    return policy_write(hc->v, NULL, which, HANDLE_VA(p->leaves), &p->nr_leaves, HANDLE_VA(p->msrs),
+                        &p->nr_msrs);
 }
 
 int cpu_policy_get_domain(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
 
-    return policy_write(hc->v, d, CPUID_POLICY_HVM_DEFAULT, HANDLE_VA(p->leaves), &p->nr_leaves, HANDLE_VA(p->msrs), &p->nr_msrs);
+    return policy_write(hc->v, d, CPUID_POLICY_HVM_DEFAULT, HANDLE_VA(p->leaves), &p->nr_leaves,
+                        HANDLE_VA(p->msrs), &p->nr_msrs);
 }
 
 /* --- in --- */
@@ -138,14 +145,17 @@ int cpu_policy_set_domain(struct hypercall *hc, struct domain *d, struct xen_dom
 
 /* --- feature sets --- */
 
-/* The words of a feature set, in the order of <xen/arch-x86/cpufeatureset.h>. Two are of an MSR, zero here. */
+/*
+ * The words of a feature set, in the order of <xen/arch-x86/cpufeatureset.h>. Two are of an MSR, zero here.
+ */
 static const struct feature_word {
     uint32_t leaf, subleaf;
     uint8_t reg; /* 0 a .. 3 d */
 } feature_words[] = {
-    { 0x1, 0, 3 }, { 0x1, 0, 2 }, { 0x80000001, 0, 3 }, { 0x80000001, 0, 2 }, { 0xd, 1, 0 }, { 0x7, 0, 1 }, { 0x7, 0, 2 },
-    { 0x80000007, 0, 3 }, { 0x80000008, 0, 1 }, { 0x7, 0, 3 }, { 0x7, 1, 0 }, { 0x80000021, 0, 0 }, { 0x7, 1, 1 }, { 0x7, 2, 3 },
-    { 0x7, 1, 2 }, { 0x7, 1, 3 }, { 0, 0, 4 }, { 0, 0, 4 }, { 0x80000021, 0, 2 },
+    { 0x1, 0, 3 }, { 0x1, 0, 2 },        { 0x80000001, 0, 3 }, { 0x80000001, 0, 2 }, { 0xd, 1, 0 },
+    { 0x7, 0, 1 }, { 0x7, 0, 2 },        { 0x80000007, 0, 3 }, { 0x80000008, 0, 1 }, { 0x7, 0, 3 },
+    { 0x7, 1, 0 }, { 0x80000021, 0, 0 }, { 0x7, 1, 1 },        { 0x7, 2, 3 },        { 0x7, 1, 2 },
+    { 0x7, 1, 3 }, { 0, 0, 4 },          { 0, 0, 4 },          { 0x80000021, 0, 2 },
 };
 
 static uint32_t word_of(const xen_cpuid_leaf_t *leaves, unsigned int n, const struct feature_word *w)
@@ -153,7 +163,8 @@ static uint32_t word_of(const xen_cpuid_leaf_t *leaves, unsigned int n, const st
     for (unsigned int i = 0; i < n; i++) {
         const xen_cpuid_leaf_t *l = &leaves[i];
 
-        if (l->leaf != w->leaf || (l->subleaf != w->subleaf && !(l->subleaf == XEN_CPUID_NO_SUBLEAF && w->subleaf == 0)))
+        if (l->leaf != w->leaf ||
+            (l->subleaf != w->subleaf && !(l->subleaf == XEN_CPUID_NO_SUBLEAF && w->subleaf == 0)))
             continue;
         switch (w->reg) {
         case 0: return l->a;
@@ -223,7 +234,6 @@ int cpu_policy_featureset(struct hypercall *hc, struct xen_sysctl *op)
 /* PV guests' CPUID would be levelled by masking; there are none. */
 int cpu_policy_levelling_caps(struct hypercall *hc, struct xen_sysctl *op)
 {
-    (void)hc;
     op->u.cpu_levelling_caps.caps = 0;
     return 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: what dom0's tools do with a domain (<xen/domctl.h>, interface version 0x15). This file has the table and the way
- * in and out; the handlers are in domctl_*.c, hvmcontext.c and cpu_policy.c, by subject.
+ * domctl: what dom0's tools do with a domain (<xen/domctl.h>, interface version 0x15). This file has the
+ * table and the way in and out; the handlers are in domctl_*.c, hvmcontext.c and cpu_policy.c, by subject.
  *
- * The caller's structure is read once to a local copy. Operations that change a domain hold domctl_lock, one at a time; a
- * second one does not wait for it with interrupts off, but is executed again later.
+ * The caller's structure is read once to a local copy. Operations that change a domain hold domctl_lock, one
+ * at a time; a second one does not wait for it with interrupts off, but is executed again later.
  *
  * Read next: domctl_life.c.
  */
@@ -19,7 +19,7 @@ enum {
     DOMCTL_OUT_ERROR = 16,   /* ... and on failure */
 };
 
-/* Protects: domains against two tools changing them at once. Order: first of all. Context: hypercalls of dom0. */
+/* Protects: domains against two tools changing them at once. Order: before all. Context: dom0's hypercalls. */
 static struct spinlock domctl_lock = SPINLOCK(LOCK_DOMCTL);
 
 static const struct domctl_row {
@@ -44,7 +44,6 @@ static const struct domctl_row {
     [XEN_DOMCTL_setnodeaffinity] = { domctl_memory_set_nodes, 0 },
 
     [XEN_DOMCTL_getvcpuinfo] = { domctl_vcpu_info, DOMCTL_OUT },
-    [XEN_DOMCTL_getvcpucontext] = { domctl_vcpu_context, DOMCTL_NOT_SELF },
     [XEN_DOMCTL_getvcpuaffinity] = { domctl_vcpu_get_affinity, 0 },
     [XEN_DOMCTL_setvcpuaffinity] = { domctl_vcpu_set_affinity, DOMCTL_LOCKED },
     [XEN_DOMCTL_scheduler_op] = { domctl_vcpu_scheduler, DOMCTL_LOCKED | DOMCTL_OUT },
@@ -52,17 +51,14 @@ static const struct domctl_row {
 
     [XEN_DOMCTL_gethvmcontext] = { hvmcontext_get, DOMCTL_LOCKED | DOMCTL_NOT_SELF | DOMCTL_OUT },
     [XEN_DOMCTL_sethvmcontext] = { hvmcontext_set, DOMCTL_LOCKED | DOMCTL_NOT_SELF },
-    [XEN_DOMCTL_gethvmcontext_partial] = { hvmcontext_get_partial, DOMCTL_LOCKED | DOMCTL_NOT_SELF | DOMCTL_OUT },
+    [XEN_DOMCTL_gethvmcontext_partial] = { hvmcontext_get_partial,
+                                          DOMCTL_LOCKED | DOMCTL_NOT_SELF | DOMCTL_OUT },
     [XEN_DOMCTL_get_cpu_policy] = { cpu_policy_get_domain, DOMCTL_OUT },
-    [XEN_DOMCTL_set_cpu_policy] = { cpu_policy_set_domain, DOMCTL_LOCKED | DOMCTL_NOT_SELF | DOMCTL_OUT | DOMCTL_OUT_ERROR },
+    [XEN_DOMCTL_set_cpu_policy] = { cpu_policy_set_domain,
+                                   DOMCTL_LOCKED | DOMCTL_NOT_SELF | DOMCTL_OUT | DOMCTL_OUT_ERROR },
 
-    [XEN_DOMCTL_gettscinfo] = { domctl_machine_get_tsc, DOMCTL_OUT },
-    [XEN_DOMCTL_settscinfo] = { domctl_machine_set_tsc, 0 },
-    [XEN_DOMCTL_irq_permission] = { domctl_machine_irq, 0 },
-    [XEN_DOMCTL_iomem_permission] = { domctl_machine_iomem, 0 },
-    [XEN_DOMCTL_ioport_permission] = { domctl_machine_ioport, 0 },
-    [XEN_DOMCTL_set_virq_handler] = { domctl_machine_virq, 0 },
-    [XEN_DOMCTL_setdebugging] = { domctl_machine_debugging, 0 },
+    [XEN_DOMCTL_gettscinfo] = { domctl_vcpu_get_tsc, DOMCTL_OUT },
+    [XEN_DOMCTL_settscinfo] = { domctl_vcpu_set_tsc, 0 },
 };
 
 static int run(struct hypercall *hc, const struct domctl_row *row, struct xen_domctl *op)

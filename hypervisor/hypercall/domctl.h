@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between the files of the domctl and sysctl families: handlers by the file that has them, and what both families share.
- * A handler gets the caller's structure as a local copy; what it changes there goes back to the caller when the operation's row
- * says so. It returns 0, a negative errno, or -ERESTART with its progress in the copy.
+ * Between the files of the domctl and sysctl families: handlers by the file that has them, and what both
+ * families share. A handler gets the caller's structure as a local copy; what it changes there goes back to
+ * the caller when the operation's row says so. It returns 0, a negative errno, or -ERESTART with its progress
+ * in the copy.
  */
 #ifndef CLV_HYPERCALL_DOMCTL_H
 #define CLV_HYPERCALL_DOMCTL_H
@@ -29,14 +30,10 @@ domctl_fn domctl_memory_max, domctl_memory_page_types, domctl_memory_shadow, dom
     domctl_memory_set_mempool, domctl_memory_get_nodes, domctl_memory_set_nodes;
 
 /* domctl_vcpu.c */
-domctl_fn domctl_vcpu_info, domctl_vcpu_context, domctl_vcpu_get_affinity, domctl_vcpu_set_affinity, domctl_vcpu_scheduler,
-    domctl_vcpu_trigger;
+domctl_fn domctl_vcpu_info, domctl_vcpu_get_affinity, domctl_vcpu_set_affinity, domctl_vcpu_scheduler,
+    domctl_vcpu_trigger, domctl_vcpu_get_tsc, domctl_vcpu_set_tsc;
 /* The vcpu with that number, or NULL. */
 struct vcpu *domctl_vcpu_find(const struct domain *d, uint32_t id);
-
-/* domctl_machine.c */
-domctl_fn domctl_machine_get_tsc, domctl_machine_set_tsc, domctl_machine_irq, domctl_machine_iomem, domctl_machine_ioport,
-    domctl_machine_virq, domctl_machine_debugging;
 
 /* hvmcontext.c */
 domctl_fn hvmcontext_get, hvmcontext_set, hvmcontext_get_partial;
@@ -54,8 +51,11 @@ sysctl_fn sysctl_info_physinfo, sysctl_info_cputopo, sysctl_info_numa, sysctl_in
 /* sysctl_sched.c */
 sysctl_fn sysctl_sched_id, sysctl_sched_params, sysctl_sched_cpupool;
 
-/* xenctl_bitmap.c: up to 64 bits of a caller's bitmap. read: bits that the caller does not give are 0. write: what the caller's map has
-   beyond `bits` is zeroed. -EFAULT, or -E2BIG for a map of more than XENCTL_BITMAP_MAX bits. */
+/*
+ * xenctl_bitmap.c: up to 64 bits of a caller's bitmap. read: bits that the caller does not give are 0. write:
+ * what the caller's map has beyond `bits` is zeroed. -EFAULT, or -E2BIG for a map of more than
+ * XENCTL_BITMAP_MAX bits.
+ */
 #define XENCTL_BITMAP_MAX 32768u
 int must_check xenctl_bitmap_read(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t *bits);
 int must_check xenctl_bitmap_write(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t bits);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl getdomaininfo, and what sysctl getdomaininfolist prints of each domain. The tools go through all domains by it:
- * the answer is the first existing domain from the given id on.
+ * domctl getdomaininfo, and what sysctl getdomaininfolist prints of each domain. The tools go through all
+ * domains by it: the answer is the first existing domain from the given id on.
  */
 #include "cpu.h"
 #include "domctl.h"
@@ -54,7 +54,6 @@ void domctl_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 
 int domctl_info_get(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
-    (void)hc;
     d = domain_get_next(op->domain);
     if (d == NULL)
         return -ESRCH;

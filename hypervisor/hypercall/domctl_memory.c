@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: a domain's memory as the tools see it apart from memory_op: its limit, what kind of page is at each of its frame
- * numbers (for saving), nodes (there is one), and the pool for nested page tables, which we do not bound apart.
+ * domctl: a domain's memory as the tools see it apart from memory_op: its limit, what kind of page is at each
+ * of its frame numbers (for saving), nodes (there is one), and the pool for nested page tables, which we do
+ * not bound apart.
  *
  * Read next: memory.c.
  */
@@ -13,7 +14,6 @@
 
 int domctl_memory_max(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
-    (void)hc;
     /* Below what it has now is fine: then it cannot grow until it has shrunk. */
     WRITE_ONCE(d->max_pages, op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10));
     return 0;
@@ -61,28 +61,22 @@ int domctl_memory_page_types(struct hypercall *hc, struct domain *d, struct xen_
 /* There is neither shadow paging nor a log of dirty pages; switching off what is off succeeds. */
 int domctl_memory_shadow(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
-    (void)hc;
-    (void)d;
     return op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP;
 }
 
 int domctl_memory_get_mempool(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
-    (void)hc;
     op->u.paging_mempool.size = READ_ONCE(d->p2m.table_pages) * PAGE_SIZE;
     return 0;
 }
 
 int domctl_memory_set_mempool(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
-    (void)hc;
-    (void)d;
     return op->u.paging_mempool.size % PAGE_SIZE == 0 ? 0 : -EINVAL;
 }
 
 int domctl_memory_get_nodes(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
-    (void)d;
     return xenctl_bitmap_write(hc->v, &op->u.nodeaffinity.nodemap, 1);
 }
 
@@ -91,7 +85,6 @@ int domctl_memory_set_nodes(struct hypercall *hc, struct domain *d, struct xen_d
     uint64_t nodes = 0;
     int rc = xenctl_bitmap_read(hc->v, &op->u.nodeaffinity.nodemap, &nodes);
 
-    (void)d;
     if (rc != 0)
         return rc;
     return nodes & 1 ? 0 : -EINVAL;

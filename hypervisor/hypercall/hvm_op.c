@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hvm_op: parameters that a domain's builder, its guest and the core agree on, and how event upcalls arrive
- * (<xen/hvm/hvm_op.h>, <xen/hvm/params.h>). Most parameters are only kept: where the console's and the store's pages and ports
- * are. One table says who may read and write which, and what is behind those that do something.
+ * (<xen/hvm/hvm_op.h>, <xen/hvm/params.h>). Most parameters are only kept: where the console's and the
+ * store's pages and ports are. One table says who may read and write which, and what is behind those that do
+ * something.
  *
  * Read next: core/vcpu.c (vcpu_event_upcall).
  */
@@ -59,19 +60,16 @@ static const struct param {
 
 static int only_zero(struct domain *d, uint64_t value)
 {
-    (void)d;
     return value == 0 ? 0 : -EOPNOTSUPP;
 }
 
 static int timer_mode(struct domain *d, uint64_t value)
 {
-    (void)d;
     return value <= HVMPTM_one_missed_tick_pending ? 0 : -EINVAL;
 }
 
 static int shutdown_reason(struct domain *d, uint64_t value)
 {
-    (void)d;
     return value <= SHUTDOWN_MAX ? 0 : -EINVAL;
 }
 
@@ -83,8 +81,8 @@ static void repeat_upcall(struct vcpu *v)
 }
 
 /*
- * How vcpus without a vector of their own get upcalls: by a vector, or not at all. Interrupt lines are accepted and do nothing,
- * because a PVH guest has none; Linux sets one to satisfy toolstacks.
+ * How vcpus without a vector of their own get upcalls: by a vector, or not at all. Interrupt lines are
+ * accepted and do nothing, because a PVH guest has none; Linux sets one to satisfy toolstacks.
  */
 static int set_callback(struct domain *d, uint64_t value)
 {
@@ -183,8 +181,6 @@ static long op_flush_tlbs(struct hypercall *hc, gva_t arg)
 /* A hint for shadow paging. Linux asks once whether it is wanted. */
 static long op_pagetable_dying(struct hypercall *hc, gva_t arg)
 {
-    (void)hc;
-    (void)arg;
     return -EINVAL;
 }
 
@@ -193,24 +189,6 @@ static long op_get_time(struct hypercall *hc, gva_t arg)
     struct xen_hvm_get_time t = { .now = (uint64_t)clock_now() };
 
     return guest_write(hc->v, arg, &t, sizeof(t));
-}
-
-static long op_get_mem_type(struct hypercall *hc, gva_t arg)
-{
-    struct xen_hvm_get_mem_type m;
-    enum p2m_type type = P2M_HOLE;
-    struct domain *d;
-    int rc = guest_read(hc->v, &m, arg, sizeof(m));
-
-    if (rc != 0)
-        return rc;
-    d = hypercall_target(hc, m.domid, &rc);
-    if (d == NULL)
-        return rc;
-    p2m_lookup(d, GFN(m.pfn), &type, NULL);
-    domain_put(d);
-    m.mem_type = p2m_is_writable(type) ? HVMMEM_ram_rw : p2m_has_frame(type) ? HVMMEM_ram_ro : HVMMEM_mmio_dm;
-    return guest_write(hc->v, arg, &m, sizeof(m));
 }
 
 static long op_set_upcall_vector(struct hypercall *hc, gva_t arg)
@@ -238,7 +216,6 @@ static hvm_op_fn *const rows[] = {
     [HVMOP_flush_tlbs] = op_flush_tlbs,
     [HVMOP_pagetable_dying] = op_pagetable_dying,
     [HVMOP_get_time] = op_get_time,
-    [HVMOP_get_mem_type] = op_get_mem_type,
     [HVMOP_set_evtchn_upcall_vector] = op_set_upcall_vector,
 };
 

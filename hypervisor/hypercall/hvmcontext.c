@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain's machine state in the record format of <xen/hvm/save.h>: a header, records of typecode, instance (the vcpu) and
- * length, an end. The tools read all of it, one record, or write a stream; the domain builder writes short
- * streams of its own (MTRRs of each vcpu, registers of the first).
+ * A domain's machine state in the record format of <xen/hvm/save.h>: a header, records of typecode, instance
+ * (the vcpu) and length, an end. The tools read all of it, one record, or write a stream; the domain builder
+ * writes short streams of its own (MTRRs of each vcpu, registers of the first).
  *
- * One table says which records there are. Each record is copied once, checked, and applied as a whole or not at all. A
- * stream is gone through twice: the first time only looks at its shape, so that a malformed one changes nothing.
+ * One table says which records there are. Each record is copied once, checked, and applied as a whole or not
+ * at all. A stream is gone through twice: the first time only looks at its shape, so that a malformed one
+ * changes nothing.
  *
  * Read next: svm/context.c, vdev/lapic.c.
  */
@@ -104,9 +105,11 @@ struct record {
     uint8_t data[RECORD_MAX];
 };
 
-_Static_assert(HVM_SAVE_LENGTH(CPU) <= RECORD_MAX && HVM_SAVE_LENGTH(LAPIC_REGS) <= RECORD_MAX, "a record fits");
+_Static_assert(HVM_SAVE_LENGTH(CPU) <= RECORD_MAX && HVM_SAVE_LENGTH(LAPIC_REGS) <= RECORD_MAX,
+               "a record fits");
 _Static_assert(offsetof(struct record, data) == sizeof(struct hvm_save_descriptor), "written as one piece");
-_Static_assert(sizeof(((struct hvm_hw_mtrr *)0)->msr_mtrr_var) == sizeof(((struct vdev_vcpu *)0)->mtrr_var), "same ranges");
+_Static_assert(sizeof(((struct hvm_hw_mtrr *)0)->msr_mtrr_var) == sizeof(((struct vdev_vcpu *)0)->mtrr_var),
+               "same ranges");
 
 static const struct record_type *type_find(uint16_t code)
 {
@@ -155,7 +158,8 @@ static int put(struct vcpu *caller, struct cursor *at, const struct record *r)
 static void record_fill(struct vcpu *v, const struct record_type *t, struct record *r)
 {
     memset(r, 0, sizeof(r->descriptor) + t->length);
-    r->descriptor = (struct hvm_save_descriptor){ .typecode = t->code, .instance = (uint16_t)v->id, .length = t->length };
+    r->descriptor =
+        (struct hvm_save_descriptor){ .typecode = t->code, .instance = (uint16_t)v->id, .length = t->length };
     t->save(v, r->data);
 }
 

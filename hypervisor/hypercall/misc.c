@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small hypercalls without a family: vm_assist, set_timer_op, and our own, cleave_op (include/public/cleave.h), by which dom0's
- * tests and tools speak with the core itself.
+ * Small hypercalls without a family: vm_assist, set_timer_op, and our own, cleave_op
+ * (include/public/cleave.h), by which dom0's tests and tools speak with the core itself.
  */
 #include "alloc.h"
 #include "hypercall.h"
@@ -33,7 +33,10 @@ long hypercall_vm_assist(struct hypercall *hc)
     }
 }
 
-/* --- set_timer_op: arg: ns since boot at which VIRQ_TIMER shall come, 0: never. 32-bit callers: low and high half --- */
+/*
+ * --- set_timer_op: arg: ns since boot at which VIRQ_TIMER shall come, 0: never. 32-bit callers: low and high
+ * half ---
+ */
 
 long hypercall_set_timer_op(struct hypercall *hc)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * multicall: several hypercalls in one (<xen/xen.h>). The tools make every memory_op through one, because its result is 64 bits
- * wide. Entries are copied one at a time. A call that continues (-ERESTART) has its advanced arguments written back to its
- * entry; the multicall then goes on there when it is executed again.
+ * multicall: several hypercalls in one (<xen/xen.h>). The tools make every memory_op through one, because its
+ * result is 64 bits wide. Entries are copied one at a time. A call that continues (-ERESTART) has its
+ * advanced arguments written back to its entry; the multicall then goes on there when it is executed again.
  *
  * Read next: table.c.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * physdev_op: dom0 tells about the PCI devices it found (<xen/physdev.h>). The core does not need to know them: dom0 drives them
- * all. So the reports are accepted; everything about physical interrupts is -ENOSYS, since dom0 has its I/O APIC.
+ * physdev_op: dom0 tells about the PCI devices it found (<xen/physdev.h>). The core does not need to know
+ * them: dom0 drives them all. So the reports are accepted; everything about physical interrupts is -ENOSYS,
+ * since dom0 has its I/O APIC.
  */
 #include "hypercall.h"
 

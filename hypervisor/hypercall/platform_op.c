@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform_op: dom0's kernel and the machine (<xen/platform.h>). It sets the wall clock that all guests see, and asks for the
- * physical CPUs. Firmware services and power management of the host are not offered: Linux does without.
+ * platform_op: dom0's kernel and the machine (<xen/platform.h>). It sets the wall clock that all guests see,
+ * and asks for the physical CPUs. Firmware services and power management of the host are not offered: Linux
+ * does without.
  */
 #include "hypercall.h"
 #include "lib.h"
@@ -15,7 +16,8 @@ typedef int platform_op_fn(struct xen_platform_op *op);
 
 static int set_time(uint64_t sec, uint32_t nsec, uint64_t system_time)
 {
-    if (nsec >= NSEC_PER_SEC || sec > (uint64_t)TIME_NEVER / NSEC_PER_SEC || system_time > (uint64_t)TIME_NEVER)
+    if (nsec >= NSEC_PER_SEC || sec > (uint64_t)TIME_NEVER / NSEC_PER_SEC ||
+        system_time > (uint64_t)TIME_NEVER)
         return -EINVAL;
     clock_set_wall(sec, nsec, (nsec_t)system_time);
     for (struct domain *d = domain_get_next(0), *next; d != NULL; d = next) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sched_op: a guest gives up its CPU, waits for event channels, shuts down, arms its watchdogs (<xen/sched.h>).
+ * sched_op: a guest gives up its CPU, waits for event channels, shuts down, arms its watchdogs
+ * (<xen/sched.h>).
  *
- * Nothing waits in here. block and poll mark the vcpu blocked and return 0; the run loop then takes it off its CPU with that
- * result in its registers, and it goes on when it is woken. poll may return early without a reason, which the ABI allows.
+ * Nothing waits in here. block and poll mark the vcpu blocked and return 0; the run loop then takes it off
+ * its CPU with that result in its registers, and it goes on when it is woken. poll may return early without a
+ * reason, which the ABI allows.
  *
  * Read next: core/sched.c, core/evtchn.c (evtchn_wake_pollers).
  */
@@ -19,7 +21,6 @@ typedef long sched_op_fn(struct hypercall *hc, gva_t arg);
 
 static long op_yield(struct hypercall *hc, gva_t arg)
 {
-    (void)arg;
     sched_yield(hc->v);
     return 0;
 }
@@ -27,7 +28,6 @@ static long op_yield(struct hypercall *hc, gva_t arg)
 /* As HLT with interrupts enabled: event upcalls are unmasked, or the caller would sleep through them. */
 static long op_block(struct hypercall *hc, gva_t arg)
 {
-    (void)arg;
     hc->v->info->evtchn_upcall_mask = 0;
     sched_block(hc->v);
     return 0;
@@ -72,8 +72,8 @@ static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n
 }
 
 /*
- * A sender marks its port, then looks for pollers; we say that we poll and block, then look at the ports again. One of the
- * two sees the other.
+ * A sender marks its port, then looks for pollers; we say that we poll and block, then look at the ports
+ * again. One of the two sees the other.
  */
 static void poll_wait(struct vcpu *v, const struct poll *p, const evtchn_port_t *ports)
 {
@@ -172,7 +172,9 @@ static long op_remote_shutdown(struct hypercall *hc, gva_t arg)
     return 0;
 }
 
-/* id 0 takes a free watchdog and returns its number from 1; a timeout of 0 stops one and frees it. Seconds. */
+/*
+ * id 0 takes a free watchdog and returns its number from 1; a timeout of 0 stops one and frees it. Seconds.
+ */
 static long op_watchdog(struct hypercall *hc, gva_t arg)
 {
     struct domain *d = hc->v->d;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl: what dom0's tools ask of the whole machine (<xen/sysctl.h>, interface version 0x15). The table, the way in and
- * out, and the two that speak with the core's console: its ring (xl dmesg) and the debug keys.
+ * sysctl: what dom0's tools ask of the whole machine (<xen/sysctl.h>, interface version 0x15). The table, the
+ * way in and out, and the two that speak with the core's console: its ring (xl dmesg) and the debug keys.
  *
  * Read next: sysctl_info.c, sysctl_sched.c, cpu_policy.c.
  */
@@ -76,7 +76,8 @@ static int read_console(struct hypercall *hc, struct xen_sysctl *op)
         return -ENOMEM;
     r->count = 0;
     do {
-        got = console_ring_read(chunk, MIN(room - r->count, READCONSOLE_CHUNK), &r->index, false, incremental);
+        got = MIN(room - r->count, READCONSOLE_CHUNK);
+        got = console_ring_read(chunk, got, &r->index, false, incremental);
         rc = guest_write(hc->v, HANDLE_VA(r->buffer) + r->count, chunk, got);
         r->count += got;
         incremental = true;
@@ -103,8 +104,10 @@ static void for_each_domain(void (*fn)(struct domain *d))
 
 static void print_domain(struct domain *d)
 {
-    log_info("d%u: %lu of at most %lu pages, claim %lu, %lu page tables, paused %u, dying %u, references %u\n", d->id,
-             d->tot_pages, d->max_pages, d->claimed, d->p2m.table_pages, d->pause_count, (unsigned int)d->dying, d->refs);
+    log_info(
+        "d%u: %lu of at most %lu pages, claim %lu, %lu page tables, paused %u, dying %u, references %u\n",
+        d->id, d->tot_pages, d->max_pages, d->claimed, d->p2m.table_pages, d->pause_count,
+        (unsigned int)d->dying, d->refs);
 }
 
 static void key_domains(void)
@@ -127,8 +130,9 @@ static void key_memory(void)
     struct alloc_info info;
 
     alloc_info(&info);
-    log_info("memory: %lu pages, %lu free, %lu claimed, %lu the core's, heap %lu bytes, largest free order %lu\n", info.total,
-             info.free, info.claimed, info.core, heap_used(), info.largest_free_order);
+    log_info(
+        "memory: %lu pages, %lu free, %lu claimed, %lu the core's, heap %lu bytes, largest free order %lu\n",
+        info.total, info.free, info.claimed, info.core, heap_used(), info.largest_free_order);
 }
 
 static void key_invariants(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl: what the machine is and how full it is. One node, one socket; each CPU is a core of its own, because the core
- * does not tell siblings apart yet.
+ * sysctl: what the machine is and how full it is. One node, one socket; each CPU is a core of its own,
+ * because the core does not tell siblings apart yet.
  */
 #include "alloc.h"
 #include "cpu.h"
@@ -15,7 +15,6 @@ int sysctl_info_physinfo(struct hypercall *hc, struct xen_sysctl *op)
     struct xen_sysctl_physinfo *p = &op->u.physinfo;
     struct alloc_info memory;
 
-    (void)hc;
     alloc_info(&memory);
     *p = (struct xen_sysctl_physinfo){
         .threads_per_core = 1,
@@ -111,7 +110,6 @@ int sysctl_info_availheap(struct hypercall *hc, struct xen_sysctl *op)
     struct xen_sysctl_availheap *a = &op->u.availheap;
     struct alloc_info memory;
 
-    (void)hc;
     if (a->node != 0 && a->node != -1)
         return -EINVAL;
     if (a->min_bitwidth != 0 || a->max_bitwidth != 0)
@@ -144,7 +142,5 @@ int sysctl_info_domains(struct hypercall *hc, struct xen_sysctl *op)
 
 int sysctl_info_no_power_management(struct hypercall *hc, struct xen_sysctl *op)
 {
-    (void)hc;
-    (void)op;
     return -ENODEV;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl: scheduling, machine-wide. The tools know it as "credit2" in the one CPU pool, number 0, which has all CPUs.
+ * sysctl: scheduling, machine-wide. The tools know it as "credit2" in the one CPU pool, number 0, which has
+ * all CPUs.
  */
 #include "domctl.h"
 #include "lib.h"
@@ -8,7 +9,6 @@
 
 int sysctl_sched_id(struct hypercall *hc, struct xen_sysctl *op)
 {
-    (void)hc;
     op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
     return 0;
 }
@@ -18,7 +18,6 @@ int sysctl_sched_params(struct hypercall *hc, struct xen_sysctl *op)
 {
     struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
 
-    (void)hc;
     if (s->cpupool_id != 0)
         return -ESRCH;
     if (s->sched_id != XEN_SCHEDULER_CREDIT2)

@@ -1,33 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vcpu_op: a guest and its own vcpus (<xen/vcpu.h>): which are up, how their time went, where their vcpu_info and runstate are
- * kept, their timers. Linux's only timer is the one-shot of this file.
+ * vcpu_op: a guest and its own vcpus (<xen/vcpu.h>): which are up, how their time went, where their vcpu_info
+ * and runstate are kept, their timers. Linux's only timer is the one-shot of this file.
  *
- * Read next: core/vcpu.c; vcpu_start.c for VCPUOP_initialise.
+ * Read next: core/vcpu.c.
  */
 #include "hypercall.h"
 #include "lib.h"
-#include "vcpu_start.h"
-
-#include <xen/hvm/hvm_vcpu.h>
 
 #define PERIOD_MIN MSEC(1)
 
 /* v: the vcpu that the caller named, of its own domain. */
 typedef long vcpu_op_fn(struct hypercall *hc, struct vcpu *v, gva_t arg);
 
-static long op_initialise(struct hypercall *hc, struct vcpu *v, gva_t arg)
-{
-    struct vcpu_hvm_context context;
-    int rc = guest_read(hc->v, &context, arg, sizeof(context));
-
-    return rc == 0 ? vcpu_start(v, &context) : rc;
-}
-
 static long op_up(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    (void)hc;
-    (void)arg;
     if (!v->initialised)
         return -EINVAL;
     v->down = false;
@@ -47,8 +34,6 @@ static bool anybody_up(const struct domain *d)
 /* The last one to go takes the domain with it: nobody could start it again. */
 static long op_down(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    (void)hc;
-    (void)arg;
     v->down = true;
     sched_wake(v); /* takes it off its CPU */
     if (!anybody_up(v->d))
@@ -58,8 +43,6 @@ static long op_down(struct hypercall *hc, struct vcpu *v, gva_t arg)
 
 static long op_is_up(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    (void)hc;
-    (void)arg;
     return v->initialised && !v->down;
 }
 
@@ -77,7 +60,8 @@ static long op_get_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
     full.state_entry_time = small.entry = (uint64_t)rs.since;
     memcpy(full.time, rs.time, sizeof(full.time));
     memcpy(small.time, rs.time, sizeof(small.time));
-    return hc->compat ? guest_write(hc->v, arg, &small, sizeof(small)) : guest_write(hc->v, arg, &full, sizeof(full));
+    return hc->compat ? guest_write(hc->v, arg, &small, sizeof(small))
+                      : guest_write(hc->v, arg, &full, sizeof(full));
 }
 
 static long op_register_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
@@ -116,8 +100,6 @@ static long op_set_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
 
 static long op_stop_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    (void)hc;
-    (void)arg;
     v->period = 0;
     timer_stop(&v->periodic);
     return 0;
@@ -141,7 +123,6 @@ static long op_set_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
 
 static long op_stop_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    (void)arg;
     if (v != hc->v)
         return -EINVAL;
     timer_stop(&v->singleshot);
@@ -160,7 +141,6 @@ static long op_register_info(struct hypercall *hc, struct vcpu *v, gva_t arg)
 
 static long op_send_nmi(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    (void)hc;
     if (arg != 0)
         return -EINVAL;
     WRITE_ONCE(v->vdev.nmi_pending, true);
@@ -169,7 +149,6 @@ static long op_send_nmi(struct hypercall *hc, struct vcpu *v, gva_t arg)
 }
 
 static vcpu_op_fn *const rows[] = {
-    [VCPUOP_initialise] = op_initialise,
     [VCPUOP_up] = op_up,
     [VCPUOP_down] = op_down,
     [VCPUOP_is_up] = op_is_up,
@@ -188,7 +167,7 @@ long hypercall_vcpu_op(struct hypercall *hc)
     struct domain *d = hc->v->d;
     uint32_t op = (uint32_t)hc->arg[0], id = (uint32_t)hc->arg[1];
 
-    if (op >= ARRAY_SIZE(rows))
+    if (op >= ARRAY_SIZE(rows) || rows[op] == NULL)
         return -ENOSYS;
     if (id >= d->max_vcpus || d->vcpu[id] == NULL)
         return -ENOENT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xen_version: who we are (<xen/version.h>). The number is that of the ABI, Xen 4.17; the name is ours. Linux takes its
- * features from here, libxenguest what kinds of guest can be built.
+ * xen_version: who we are (<xen/version.h>). The number is that of the ABI, Xen 4.17; the name is ours. Linux
+ * takes its features from here, libxenguest what kinds of guest can be built.
  */
 #include "hypercall.h"
 #include "lib.h"
@@ -20,15 +20,13 @@ static const struct {
     xen_changeset_info_t changeset;
 } texts = {
     .extraversion = ".0-cleave",
-    .compile = { .compiler = "gcc " __VERSION__, .compile_by = "cleave", .compile_domain = "local", .compile_date = "" },
+    .compile = { .compiler = "gcc " __VERSION__, .compile_by = "cleave", .compile_domain = "local" },
     .capabilities = "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ",
     .changeset = "cleave",
 };
 
 static long version(struct hypercall *hc, gva_t arg)
 {
-    (void)hc;
-    (void)arg;
     return (VERSION_MAJOR << 16) | VERSION_MINOR;
 }
 
@@ -62,10 +60,12 @@ static long platform_parameters(struct hypercall *hc, gva_t arg)
 
 static uint32_t features(const struct domain *d)
 {
-    uint32_t f = 1u << XENFEAT_writable_page_tables | 1u << XENFEAT_auto_translated_physmap | 1u << XENFEAT_hvm_callback_vector |
-                 1u << XENFEAT_hvm_safe_pvclock;
+    uint32_t f = 1u << XENFEAT_writable_page_tables | 1u << XENFEAT_auto_translated_physmap |
+                 1u << XENFEAT_hvm_callback_vector | 1u << XENFEAT_hvm_safe_pvclock;
 
-    return f | (d->is_dom0 ? 1u << XENFEAT_dom0 | 1u << XENFEAT_direct_mapped : 1u << XENFEAT_not_direct_mapped);
+    if (d->is_dom0)
+        return f | 1u << XENFEAT_dom0 | 1u << XENFEAT_direct_mapped;
+    return f | 1u << XENFEAT_not_direct_mapped;
 }
 
 static long get_features(struct hypercall *hc, gva_t arg)
@@ -83,7 +83,6 @@ static long get_features(struct hypercall *hc, gva_t arg)
 
 static long pagesize(struct hypercall *hc, gva_t arg)
 {
-    (void)hc;
     return arg == 0 ? (long)PAGE_SIZE : -EINVAL;
 }
 
@@ -110,7 +109,6 @@ static long commandline(struct hypercall *hc, gva_t arg)
 
 static long build_id(struct hypercall *hc, gva_t arg)
 {
-    (void)arg;
     return hc->v->d->is_dom0 ? -ENODATA : -EPERM; /* the image is linked without one */
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bitmaps of domctl and sysctl (struct xenctl_bitmap of <xen/xen.h>): a pointer and a number of bits that the caller
- * chose. Ours have 64 bits at most, one per CPU.
+ * The bitmaps of domctl and sysctl (struct xenctl_bitmap of <xen/xen.h>): a pointer and a number of bits that
+ * the caller chose. Ours have 64 bits at most, one per CPU.
  */
 #include "domctl.h"
 #include "lib.h"

@@ -86,7 +86,6 @@ struct vcpu {
     uint32_t pause_count;              /* atomic */
     bool initialised;                  /* has register state (boot vcpu, or after INIT/SIPI) */
     bool down;                         /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
-    bool starting;                     /* VCPUOP_initialise is setting its registers */
     bool blocked;                      /* HLT or poll; set before pending work is looked at again */
     bool polling;                      /* in SCHEDOP_poll */
     struct timer poll_timer;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments of hypercalls: what is refused and with which error, what comes back, what is left unchanged. The families'
- * own files, on real guest memory (mm/); the core below them is faked here and notes what it was asked to do.
+ * Arguments of hypercalls: what is refused and with which error, what comes back, what is left unchanged. The
+ * families' own files, on real guest memory (mm/); the core below them is faked here and notes what it was
+ * asked to do.
  *
  * dom0 has RAM from DOM0_BASE on, without paging: a hypercall's buffers are at physical addresses there.
  */
@@ -15,7 +16,6 @@
 #include <xen/sysctl.h>
 #include <xen/platform.h>
 #include <xen/physdev.h>
-#include <xen/hvm/hvm_vcpu.h>
 
 #define DOM0_BASE 0x1000u                      /* first frame of dom0 */
 #define BUF(n) (((gva_t)DOM0_BASE + (n)) << PAGE_SHIFT)
@@ -24,9 +24,15 @@
 static struct domain *guest;
 static struct vcpu *tool, *user;               /* dom0's and the guest's vcpu */
 
-/* --- the core below ---------------------------------------------------------------------------------------------- */
+/*
+ * --- the core below
+ * ----------------------------------------------------------------------------------------------
+ */
 
-static struct { unsigned int created, killed, pauses, vcpus, loaded, policies, upcalls, woken, shutdowns, timers, wall, dispatched; } did;
+static struct {
+    unsigned int created, killed, pauses, vcpus, loaded, policies, upcalls, woken, shutdowns, timers, wall,
+        dispatched;
+} did;
 static unsigned int kill_restarts, dispatch_restarts, block_sets_port;
 static uint64_t affinity, soft, pending_ports;
 static nsec_t now, timer_expires;
@@ -76,9 +82,18 @@ int domain_kill(struct domain *d)
     return kill_restarts > 0 && kill_restarts-- ? -ERESTART : 0;
 }
 
-void domain_shutdown(struct domain *d, uint8_t reason) { d->shut_down = true; shutdown_reason = reason; did.shutdowns++; }
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+    d->shut_down = true;
+    shutdown_reason = reason;
+    did.shutdowns++;
+}
 void domain_resume(struct domain *d) { d->shut_down = false; }
-int domain_alloc_vcpus(struct domain *d, unsigned int n) { did.vcpus++; return n == d->max_vcpus ? 0 : -EINVAL; }
+int domain_alloc_vcpus(struct domain *d, unsigned int n)
+{
+    did.vcpus++;
+    return n == d->max_vcpus ? 0 : -EINVAL;
+}
 void domain_pause(struct domain *d) { d->pause_count++; did.pauses++; }
 void domain_pause_sync(struct domain *d) { d->pause_count++; }
 void domain_unpause(struct domain *d) { assert_int_not_equal(d->pause_count--, 0); }
@@ -87,13 +102,23 @@ void vcpu_unpause(struct vcpu *v) { assert_int_not_equal(v->pause_count--, 0); }
 void vcpu_kick(struct vcpu *v) { (void)v; }
 void vcpu_unblock(struct vcpu *v) { v->blocked = v->polling = false; did.woken++; }
 void vcpu_event_upcall(struct vcpu *v) { (void)v; did.upcalls++; }
-int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset) { (void)v; (void)gfn; return offset < PAGE_SIZE ? 0 : -EINVAL; }
+int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+{
+    (void)v;
+    (void)gfn;
+    return offset < PAGE_SIZE ? 0 : -EINVAL;
+}
 void vcpu_update_runstate(struct vcpu *v) { (void)v; }
 void sched_wake(struct vcpu *v) { (void)v; }
 void sched_yield(struct vcpu *v) { (void)v; }
 void sched_dump(void) { }
 uint64_t sched_idle_time(unsigned int cpu) { return 1000 + cpu; }
-int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap) { d->weight = weight; d->cap = cap; return 0; }
+int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
+{
+    d->weight = weight;
+    d->cap = cap;
+    return 0;
+}
 bool svm_interrupts_enabled(struct vcpu *v) { (void)v; return true; }
 void softirq_raise(unsigned int cpu, enum softirq s) { (void)cpu; (void)s; }
 nsec_t clock_now(void) { return now; }
@@ -104,10 +129,25 @@ void timer_stop(struct timer *t) { t->armed = false; }
 void evtchn_dump(struct domain *d) { (void)d; }
 void grant_dump(struct domain *d) { (void)d; }
 unsigned int invariants_check(void) { return 5; }
-void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs) { (void)v; (void)hw; (void)regs; }
-int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val) { (void)v; (void)msr; *val = 0x0007040600070406; return 0; }
+void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
+{
+    (void)v;
+    (void)hw;
+    (void)regs;
+}
+int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    (void)v;
+    (void)msr;
+    *val = 0x0007040600070406;
+    return 0;
+}
 int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { (void)v; (void)msr; (void)val; return 0; }
-void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c) { assert_int_not_equal(v->pause_count + v->d->pause_count, 0); c->rip = 0x1234; }
+void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
+{
+    assert_int_not_equal(v->pause_count + v->d->pause_count, 0);
+    c->rip = 0x1234;
+}
 
 int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs)
 {
@@ -131,7 +171,8 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 void sched_block(struct vcpu *v)
 {
     v->blocked = true;
-    pending_ports |= block_sets_port; /* an event that comes just now, from a CPU that did not see that we poll */
+    pending_ports |=
+        block_sets_port; /* an event that comes just now, from a CPU that did not see that we poll */
 }
 
 int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft_mask)
@@ -182,10 +223,13 @@ uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear
     return n;
 }
 
-unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d, struct xen_cpuid_leaf *out, unsigned int max)
+unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d,
+                                 struct xen_cpuid_leaf *out, unsigned int max)
 {
     static const struct xen_cpuid_leaf leaves[] = {
-        { 0, XEN_CPUID_NO_SUBLEAF, 0xd, 2, 3, 4 }, { 1, XEN_CPUID_NO_SUBLEAF, 10, 11, 12, 13 }, { 7, 0, 1, 71, 72, 73 },
+        { 0, XEN_CPUID_NO_SUBLEAF, 0xd, 2, 3, 4 },
+        { 1, XEN_CPUID_NO_SUBLEAF, 10, 11, 12, 13 },
+        { 7, 0, 1, 71, 72, 73 },
     };
 
     (void)which;
@@ -194,7 +238,8 @@ unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct dom
     return 3;
 }
 
-int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n, uint32_t *err_leaf, uint32_t *err_subleaf)
+int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,
+                     uint32_t *err_leaf, uint32_t *err_subleaf)
 {
     assert_int_not_equal(d->pause_count, 0);
     if (n > 0 && leaves[0].leaf == 0xbad) {
@@ -206,7 +251,10 @@ int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsi
     return 0;
 }
 
-/* Entry of a multicall: its first argument plus one; nr 99 asks to be continued, its second argument counting up. */
+/*
+ * Entry of a multicall: its first argument plus one; nr 99 asks to be continued, its second argument counting
+ * up.
+ */
 long hypercall_dispatch(struct hypercall *hc)
 {
     did.dispatched++;
@@ -216,7 +264,10 @@ long hypercall_dispatch(struct hypercall *hc)
     return dispatch_restarts > 0 && dispatch_restarts-- ? -ERESTART : (long)hc->arg[1];
 }
 
-/* --- helpers ------------------------------------------------------------------------------------------------------ */
+/*
+ * --- helpers
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static int setup(void **state)
 {
@@ -305,7 +356,10 @@ static long vcpu_call(struct vcpu *v, uint64_t op, uint64_t id, const void *arg,
     return rc;
 }
 
-/* --- domctl ------------------------------------------------------------------------------------------------------- */
+/*
+ * --- domctl
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static void test_domctl_refuses(void **state)
 {
@@ -330,9 +384,15 @@ static void test_domctl_refuses(void **state)
 
 static struct xen_domctl good_create(void)
 {
-    return (struct xen_domctl){ .cmd = XEN_DOMCTL_createdomain, .domain = 0xffff, .u.createdomain = {
-        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, .max_vcpus = 2, .max_evtchn_port = 1023, .max_grant_frames = -1,
-        .max_maptrack_frames = -1, .grant_opts = 1, .arch.emulation_flags = XEN_X86_EMU_LAPIC } };
+    return (struct xen_domctl){ .cmd = XEN_DOMCTL_createdomain,
+                               .domain = 0xffff,
+                               .u.createdomain = { .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+                                                  .max_vcpus = 2,
+                                                  .max_evtchn_port = 1023,
+                                                  .max_grant_frames = -1,
+                                                  .max_maptrack_frames = -1,
+                                                  .grant_opts = 1,
+                                                  .arch.emulation_flags = XEN_X86_EMU_LAPIC } };
 }
 
 #define REFUSED(field, value, error) do { \
@@ -386,7 +446,8 @@ static void test_create_needs_a_way_back(void **state)
 
 static void test_pause_counts(void **state)
 {
-    struct xen_domctl pause = { .cmd = XEN_DOMCTL_pausedomain, .domain = 3 }, unpause = { .cmd = XEN_DOMCTL_unpausedomain, .domain = 3 };
+    struct xen_domctl pause = { .cmd = XEN_DOMCTL_pausedomain, .domain = 3 },
+                      unpause = { .cmd = XEN_DOMCTL_unpausedomain, .domain = 3 };
 
     (void)state;
     assert_int_equal(domctl(&unpause), -EINVAL); /* nobody paused it */
@@ -428,8 +489,9 @@ static void test_getdomaininfo(void **state)
     assert_int_equal(op.u.getdomaininfo.cpu_time, 100);
     assert_int_equal(op.u.getdomaininfo.tot_pages, 16);
     assert_int_equal(op.u.getdomaininfo.nr_online_vcpus, 1);
-    assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_paused | XEN_DOMINF_shutdown | XEN_DOMINF_blocked | XEN_DOMINF_hvm_guest |
-                     XEN_DOMINF_hap | SHUTDOWN_crash << XEN_DOMINF_shutdownshift);
+    assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_paused | XEN_DOMINF_shutdown | XEN_DOMINF_blocked |
+                                                   XEN_DOMINF_hvm_guest | XEN_DOMINF_hap |
+                                                   SHUTDOWN_crash << XEN_DOMINF_shutdownshift);
     op.domain = 4;
     assert_int_equal(domctl(&op), -ESRCH);
 }
@@ -493,7 +555,10 @@ static void test_affinity(void **state)
     assert_int_equal(domctl(&op), -ESRCH);
 }
 
-/* --- contexts ----------------------------------------------------------------------------------------------------- */
+/*
+ * --- contexts
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static size_t put_record(size_t used, uint16_t code, uint16_t instance, const void *data, uint32_t length)
 {
@@ -573,11 +638,15 @@ static void test_context_set(void **state)
     assert_int_equal(guest->pause_count, 0);
 }
 
-/* --- CPU policies ------------------------------------------------------------------------------------------------- */
+/*
+ * --- CPU policies
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void test_cpu_policy(void **state)
 {
-    struct xen_sysctl get = { .cmd = XEN_SYSCTL_get_cpu_policy, .u.cpu_policy.index = XEN_SYSCTL_cpu_policy_hvm_default };
+    struct xen_sysctl get = { .cmd = XEN_SYSCTL_get_cpu_policy,
+                             .u.cpu_policy.index = XEN_SYSCTL_cpu_policy_hvm_default };
     struct xen_domctl set = { .cmd = XEN_DOMCTL_set_cpu_policy, .domain = 3 };
     xen_cpuid_leaf_t *leaves = at(BUF(2));
 
@@ -612,7 +681,8 @@ static void test_cpu_policy(void **state)
 
 static void test_featureset(void **state)
 {
-    struct xen_sysctl op = { .cmd = XEN_SYSCTL_get_cpu_featureset, .u.cpu_featureset.index = XEN_SYSCTL_cpu_featureset_host };
+    struct xen_sysctl op = { .cmd = XEN_SYSCTL_get_cpu_featureset,
+                            .u.cpu_featureset.index = XEN_SYSCTL_cpu_featureset_host };
     uint32_t *words = at(BUF(2));
 
     (void)state;
@@ -631,7 +701,10 @@ static void test_featureset(void **state)
     assert_int_equal(sysctl(&op), -EINVAL);
 }
 
-/* --- sysctl ------------------------------------------------------------------------------------------------------- */
+/*
+ * --- sysctl
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static void test_sysctl_info(void **state)
 {
@@ -653,7 +726,8 @@ static void test_sysctl_info(void **state)
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(((xen_sysctl_cputopo_t *)at(BUF(2)))[1].core, 77);
 
-    op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_getdomaininfolist, .u.getdomaininfolist = { .max_domains = 10, .buffer.p = (void *)BUF(2) } };
+    op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_getdomaininfolist,
+                             .u.getdomaininfolist = { .max_domains = 10, .buffer.p = (void *)BUF(2) } };
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(op.u.getdomaininfolist.num_domains, 2);
     assert_int_equal(list[1].domain, 3);
@@ -678,7 +752,8 @@ static void test_sysctl_info(void **state)
 
 static void test_readconsole(void **state)
 {
-    struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole, .u.readconsole = { .clear = 1, .buffer.p = (void *)BUF(2), .count = 8192 } };
+    struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole,
+                            .u.readconsole = { .clear = 1, .buffer.p = (void *)BUF(2), .count = 8192 } };
     char *text = at(BUF(2));
 
     (void)state;
@@ -688,13 +763,17 @@ static void test_readconsole(void **state)
     assert_int_equal(text[2999], 'x');
     assert_int_equal(text[3000], 0);
     assert_true(ring_cleared);
-    op.u.readconsole = (struct xen_sysctl_readconsole){ .incremental = 1, .index = 2990, .buffer.p = (void *)BUF(2), .count = 5 };
+    op.u.readconsole = (struct xen_sysctl_readconsole){
+        .incremental = 1, .index = 2990, .buffer.p = (void *)BUF(2), .count = 5 };
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(op.u.readconsole.count, 5);
     assert_int_equal(op.u.readconsole.index, 2995);
 }
 
-/* --- what guests call --------------------------------------------------------------------------------------------- */
+/*
+ * --- what guests call
+ * ---------------------------------------------------------------------------------------------
+ */
 
 static void test_version(void **state)
 {
@@ -706,7 +785,9 @@ static void test_version(void **state)
     assert_int_equal(call(hypercall_xen_version, user, XENVER_get_features, &info, sizeof(info)), 0);
     memcpy(&info, harness_guest(guest, 1 << PAGE_SHIFT), sizeof(info));
     assert_int_equal(info.submap, 1u << 0 | 1u << 2 | 1u << 8 | 1u << 9 | 1u << 16);
-    assert_int_equal(call(hypercall_xen_version, tool, XENVER_get_features, &(struct xen_feature_info){ 0 }, sizeof(info)), 0);
+    assert_int_equal(
+        call(hypercall_xen_version, tool, XENVER_get_features, &(struct xen_feature_info){ 0 }, sizeof(info)),
+        0);
     memcpy(&info, at(BUF(1)), sizeof(info));
     assert_int_equal(info.submap, 1u << 0 | 1u << 2 | 1u << 8 | 1u << 9 | 1u << 11 | 1u << 17);
     info.submap_idx = 1;
@@ -714,7 +795,8 @@ static void test_version(void **state)
     assert_int_equal(call(hypercall_xen_version, user, XENVER_commandline, text, sizeof(text)), -EPERM);
     assert_int_equal(call(hypercall_xen_version, tool, XENVER_commandline, text, sizeof(text)), 0);
     assert_int_equal(call(hypercall_xen_version, user, 11, text, 1), -ENOSYS);
-    assert_int_equal(harness_hypercall(hypercall_xen_version, user, XENVER_capabilities, NOWHERE, 0, NULL), -EFAULT);
+    assert_int_equal(harness_hypercall(hypercall_xen_version, user, XENVER_capabilities, NOWHERE, 0, NULL),
+                     -EFAULT);
 }
 
 static long poll(uint32_t n, uint64_t timeout)
@@ -773,16 +855,16 @@ static void test_sched_op(void **state)
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_watchdog, &w, sizeof(w)), -EINVAL);
     w = (struct sched_watchdog){ .id = 1 };
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_watchdog, &w, sizeof(w)), 0);
-    assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_watchdog, &w, sizeof(w)), -EINVAL); /* it is free now */
+    assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_watchdog, &w, sizeof(w)),
+                     -EINVAL); /* it is free now */
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_pin_override, &w, sizeof(w)), -ENOSYS);
 }
 
 static void test_vcpu_op(void **state)
 {
-    struct vcpu_set_singleshot_timer t = { .timeout_abs_ns = (uint64_t)now - 1, .flags = VCPU_SSHOTTMR_future };
+    struct vcpu_set_singleshot_timer t = { (uint64_t)now - 1, VCPU_SSHOTTMR_future };
     struct vcpu_set_periodic_timer p = { .period_ns = (uint64_t)MSEC(1) - 1 };
     struct vcpu second = { .d = guest, .id = 1 };
-    struct vcpu_hvm_context context = { .mode = 7 };
 
     (void)state;
     assert_int_equal(vcpu_call(user, VCPUOP_is_up, 1, &t, 0), -ENOENT);
@@ -803,12 +885,9 @@ static void test_vcpu_op(void **state)
     guest->vcpu[1] = &second;
     second.vdev.sipi_vector = -1;
     assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 1, &t, sizeof(t)), -EINVAL); /* another's */
-    assert_int_equal(vcpu_call(user, VCPUOP_up, 1, &t, 0), -EINVAL);                           /* has no state yet */
-    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &context, sizeof(context)), -EINVAL);
-    context.mode = VCPU_HVM_MODE_32B;
-    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &context, sizeof(context)), 0);
-    assert_true(second.down);
-    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &context, sizeof(context)), -EEXIST);
+    assert_int_equal(vcpu_call(user, VCPUOP_up, 1, &t, 0), -EINVAL);         /* has no state yet */
+    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &t, 0), -ENOSYS); /* by INIT and SIPI only */
+    second.initialised = true;
     assert_int_equal(vcpu_call(user, VCPUOP_up, 1, &t, 0), 0);
     assert_int_equal(vcpu_call(user, VCPUOP_down, 1, &t, 0), 0);
     assert_int_equal(did.shutdowns, 0);
@@ -877,10 +956,12 @@ static void test_console_io(void **state)
     (void)state;
     memset(text, 'y', 1000);
     harness_preempt_every = 1;
-    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, 1000, BUF(2), &restarts), 0);
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, 1000, BUF(2), &restarts),
+                     0);
     assert_int_equal(serial_length, 1000);
     assert_int_equal(restarts, 3);
-    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, ~0u, BUF(2), NULL), -EINVAL);
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, ~0u, BUF(2), NULL),
+                     -EINVAL);
     assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 10, BUF(2), NULL), 3);
     assert_memory_equal(text, "abc", 3);
     assert_int_equal(harness_hypercall(hypercall_console_io, user, CONSOLEIO_read, 10, 0, NULL), -EPERM);
@@ -943,22 +1024,28 @@ static void test_platform_and_cleave(void **state)
     no_lock_held();
 }
 
-/* --- nonsense: every number with the arguments that break things ---------------------------------------------------- */
+/*
+ * --- nonsense: every number with the arguments that break things
+ * ----------------------------------------------------
+ */
 
 static void test_nonsense(void **state)
 {
     static hypercall_fn *const families[] = {
-        hypercall_xen_version, hypercall_sched_op, hypercall_vcpu_op, hypercall_hvm_op, hypercall_console_io, hypercall_multicall,
-        hypercall_physdev_op, hypercall_vm_assist, hypercall_set_timer_op, hypercall_platform_op, hypercall_cleave_op,
+        hypercall_xen_version,  hypercall_sched_op,    hypercall_vcpu_op,    hypercall_hvm_op,
+        hypercall_console_io,   hypercall_multicall,   hypercall_physdev_op, hypercall_vm_assist,
+        hypercall_set_timer_op, hypercall_platform_op, hypercall_cleave_op,
     };
-    static const uint64_t values[] = { 0, 1, 4095, 4096 - 4, 16 << PAGE_SHIFT, NOWHERE, 1ull << 47, 1ull << 63, ~0ull, ~0ull - 7 };
+    static const uint64_t values[] = { 0,       1,          4095,       4096 - 4, 16 << PAGE_SHIFT,
+                                      NOWHERE, 1ull << 47, 1ull << 63, ~0ull,    ~0ull - 7 };
 
     (void)state;
     harness_preempt_every = 0;
     for (unsigned int f = 0; f < ARRAY_SIZE(families); f++) {
         for (uint64_t op = 0; op < 80; op++) {
             for (unsigned int i = 0; i < ARRAY_SIZE(values) * ARRAY_SIZE(values); i++) {
-                struct hypercall hc = { .v = user, .compat = i & 1, .arg = { op, values[i / 10], values[i % 10] } };
+                struct hypercall hc = {
+                    .v = user, .compat = i & 1, .arg = { op, values[i / 10], values[i % 10] } };
 
                 if (families[f] == hypercall_console_io && (int32_t)hc.arg[1] > 65536)
                     continue;

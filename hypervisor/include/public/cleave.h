@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cleave's own hypercall, for dom0: number CLEAVE_HYPERCALL (one of the numbers that Xen's ABI leaves to the architecture
- * and never used on x86), one argument, the address of a struct cleave_op. Under real Xen it is -ENOSYS, by which a tool
- * can tell the two apart.
+ * Cleave's own hypercall, for dom0: number CLEAVE_HYPERCALL (one of the numbers that Xen's ABI leaves to the
+ * architecture and never used on x86), one argument, the address of a struct cleave_op. Under real Xen it is
+ * -ENOSYS, by which a tool can tell the two apart.
  */
 #ifndef CLEAVE_PUBLIC_H
 #define CLEAVE_PUBLIC_H
@@ -25,7 +25,10 @@ struct cleave_info {
     uint32_t pad;
 };
 
-/* Walks frames, owners, counts, p2m, ports and grants; what disagrees is in `xl dmesg`. Debug build; else always 0. */
+/*
+ * Walks frames, owners, counts, p2m, ports and grants; what disagrees is in `xl dmesg`. Debug build; else
+ * always 0.
+ */
 #define CLEAVE_OP_check 2
 struct cleave_check {
     uint32_t violations;     /* OUT */
