@@ -43,7 +43,11 @@ esac
 is_number "$dom0_mib" && [ "$dom0_mib" -ge 1 ] || fail "DOM0_MEM=$DOM0_MEM: give a size as 512M or 1G"
 
 case $ACCEL in
-tcg) accel=tcg ;;
+tcg)
+    case $TCG_THREAD in
+    single | multi) accel=tcg,thread=$TCG_THREAD ;;
+    *) fail "TCG_THREAD=$TCG_THREAD: there are single and multi" ;;
+    esac ;;
 kvm)
     [ -w /dev/kvm ] || fail "ACCEL=kvm: /dev/kvm is not there or not writable; use ACCEL=tcg"
     grep -sqE '^(1|Y)' /sys/module/kvm_amd/parameters/nested ||
@@ -58,7 +62,8 @@ case $ICOUNT in
 1)
     [ "$ACCEL" = tcg ] || fail "ICOUNT=1 counts instructions, which only ACCEL=tcg does"
     [ "$SMP" = 1 ] || fail "ICOUNT=1 is exact on one CPU only: give SMP=1 with it, not SMP=$SMP"
-    icount="-icount shift=0,sleep=off" ;;
+    icount="-icount shift=0,sleep=off"
+    accel=tcg ;;
 *)  fail "ICOUNT=$ICOUNT: 1 or 0" ;;
 esac
 
