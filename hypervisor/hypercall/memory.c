@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op (<xen/memory.h>): a domain's reservation (populate, decrease, claims), what is at which of its frame numbers
- * (add_to_physmap and its relatives), and memory maps. dom0 may name other domains, everybody else only itself.
+ * memory_op (<xen/memory.h>): a domain's reservation (populate, decrease, claims), what is at which of its
+ * frame numbers (add_to_physmap and its relatives), and memory maps. dom0 may name other domains, everybody
+ * else only itself.
  *
- * arg[0] is the operation in its low six bits and, for those on extents, how many are done above: this is where a long one
- * continues. Read next: memory_map.c (resources, memory maps), mm/p2m.c.
+ * arg[0] is the operation in its low six bits and, for those on extents, how many are done above: this is
+ * where a long one continues. Read next: memory_map.c (resources, memory maps), mm/p2m.c.
  */
 #include "alloc.h"
 #include "hypercall.h"
@@ -31,7 +32,9 @@ int memory_target(struct hypercall *hc, void *arg, size_t size, domid_t *id, str
 
 /* --- extents --- */
 
-/* Frees one extent's frames; what it has already taken out stays out when it meets something else than RAM. */
+/*
+ * Frees one extent's frames; what it has already taken out stays out when it meets something else than RAM.
+ */
 static int decrease_extent(struct p2m_batch *batch, gfn_t gfn, unsigned int extent_order)
 {
     const uint32_t types = 1u << P2M_RAM | 1u << P2M_RAM_RO | 1u << P2M_ABSENT;
@@ -52,7 +55,8 @@ static int decrease_extent(struct p2m_batch *batch, gfn_t gfn, unsigned int exte
 }
 
 /* Checks what all operations on extents have in common; *start is where to begin. */
-static int read_reservation(struct hypercall *hc, struct xen_memory_reservation *r, uint64_t *start, struct domain **d)
+static int read_reservation(struct hypercall *hc, struct xen_memory_reservation *r, uint64_t *start,
+                            struct domain **d)
 {
     *start = hc->arg[0] >> START_EXTENT_SHIFT;
     return memory_target(hc, r, sizeof(*r), &r->domid, d);
@@ -86,8 +90,9 @@ static bool prepared(struct hypercall *hc, uint64_t i, const struct domain *d, u
 }
 
 /*
- * Both return how many extents are done; fewer than asked for is the only error that callers see of an extent. mem_flags:
- * node and address hints do not matter here; populate-on-demand memory is populated at once.
+ * Both return how many extents are done; fewer than asked for is the only error that callers see of an
+ * extent. mem_flags: node and address hints do not matter here; populate-on-demand memory is populated at
+ * once.
  */
 static long populate_physmap(struct hypercall *hc)
 {
@@ -184,7 +189,9 @@ static long reservation_info(struct hypercall *hc)
     return rc;
 }
 
-/* There is no populate-on-demand: what is there is all there will be. The tools only want to be understood. */
+/*
+ * There is no populate-on-demand: what is there is all there will be. The tools only want to be understood.
+ */
 static long pod_target(struct hypercall *hc)
 {
     struct xen_pod_target arg;

@@ -6,13 +6,14 @@
 #include "hypercall.h"
 
 /*
- * Reads the argument structure of `size` bytes and takes a reference on the domain that *id (inside of arg) names; the
- * caller puts it. -EFAULT, -EPERM, -ESRCH.
+ * Reads the argument structure of `size` bytes and takes a reference on the domain that *id (inside of arg)
+ * names; the caller puts it. -EFAULT, -EPERM, -ESRCH.
  */
 int must_check memory_target(struct hypercall *hc, void *arg, size_t size, domid_t *id, struct domain **d);
 
 /* memory_physmap.c */
-hypercall_fn memory_add_to_physmap, memory_add_to_physmap_batch, memory_remove_from_physmap, memory_acquire_resource;
+hypercall_fn memory_add_to_physmap, memory_add_to_physmap_batch, memory_remove_from_physmap,
+    memory_acquire_resource;
 /* memory_map.c */
 hypercall_fn memory_get_map, memory_set_map, memory_machine_map, memory_reserved_device_map;
 

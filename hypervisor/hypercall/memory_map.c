@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op, maps of memory in E820 form: what the builder said of a domain, what the firmware said of the machine.
+ * memory_op, maps of memory in E820 form: what the builder said of a domain, what the firmware said of the
+ * machine.
  */
 #include "alloc.h"
 #include "domain.h"
@@ -11,7 +12,8 @@
 #define MAP_ENTRIES_MAX 128u   /* as many as Linux keeps */
 
 /* Writes entries to the caller's buffer as far as it has room, and their number to its structure. */
-static int write_map(struct hypercall *hc, struct xen_memory_map *arg, const struct xen_memory_map_entry *entries, uint32_t count)
+static int write_map(struct hypercall *hc, struct xen_memory_map *arg,
+                     const struct xen_memory_map_entry *entries, uint32_t count)
 {
     int rc = 0;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op, what appears where in a domain's physical memory: the core's pages (shared_info, grant table), the domain's own frames
- * moved, frames of another domain (dom0 only). Whatever was at the place before is removed as by
- * remove_from_physmap, RAM included.
+ * memory_op, what appears where in a domain's physical memory: the core's pages (shared_info, grant table),
+ * the domain's own frames moved, frames of another domain (dom0 only). Whatever was at the place before is
+ * removed as by remove_from_physmap, RAM included.
  *
  * References: an entry gets the one that is taken here for it (p2m.h). Read next: mm/p2m.c.
  */
@@ -14,7 +14,10 @@
 /* How many pages of a batch are looked at between two preemption points. */
 #define BATCH_STEP 64u
 
-/* Puts a frame at gfn instead of what is there. The reference that the caller took goes into the entry, or is dropped. */
+/*
+ * Puts a frame at gfn instead of what is there. The reference that the caller took goes into the entry, or is
+ * dropped.
+ */
 static int replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 {
     int rc = p2m_remove(d, gfn);
@@ -26,7 +29,10 @@ static int replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
     return rc;
 }
 
-/* shared_info and grant frames are shown at one place; asking for them at another moves them. Uses up the caller's reference. */
+/*
+ * shared_info and grant frames are shown at one place; asking for them at another moves them. Uses up the
+ * caller's reference.
+ */
 static int show_core_frame(struct domain *d, gfn_t gfn, mfn_t mfn)
 {
     uint32_t old = mfn_to_frame(mfn)->gfn;
@@ -37,8 +43,8 @@ static int show_core_frame(struct domain *d, gfn_t gfn, mfn_t mfn)
 }
 
 /*
- * Moves RAM: first it is at both places, each with its reference, then the old one is removed. Not for dom0, whose RAM stays where
- * the machine has it.
+ * Moves RAM: first it is at both places, each with its reference, then the old one is removed. Not for dom0,
+ * whose RAM stays where the machine has it.
  */
 static int move_ram(struct domain *d, gfn_t from, gfn_t to)
 {
@@ -64,7 +70,10 @@ static int move_ram(struct domain *d, gfn_t from, gfn_t to)
     return rc;
 }
 
-/* One page of another domain: RAM only, and not of the domain itself. -ENOENT: absent, the caller tries again. */
+/*
+ * One page of another domain: RAM only, and not of the domain itself. -ENOENT: absent, the caller tries
+ * again.
+ */
 static int map_foreign(struct domain *d, gfn_t gfn, struct domain *owner, gfn_t theirs)
 {
     enum p2m_type type;
@@ -130,8 +139,8 @@ long memory_add_to_physmap(struct hypercall *hc)
     return rc;
 }
 
-static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain *owner, const struct xen_add_to_physmap_batch *arg,
-                           uint64_t i)
+static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain *owner,
+                           const struct xen_add_to_physmap_batch *arg, uint64_t i)
 {
     xen_ulong_t index;
     xen_pfn_t pfn;
@@ -145,7 +154,10 @@ static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain
     return guest_write_array(hc->v, arg->errs, i, &error, 1);
 }
 
-/* Each page's result is in errs[]; the call itself fails only when arrays cannot be read or written. Continues by start extent. */
+/*
+ * Each page's result is in errs[]; the call itself fails only when arrays cannot be read or written.
+ * Continues by start extent.
+ */
 long memory_add_to_physmap_batch(struct hypercall *hc)
 {
     struct xen_add_to_physmap_batch arg;
@@ -155,7 +167,8 @@ long memory_add_to_physmap_batch(struct hypercall *hc)
 
     if (rc)
         return rc;
-    if (arg.space == XENMAPSPACE_gmfn_range || (arg.space != XENMAPSPACE_gmfn_foreign && arg.u.res0) || i > arg.size)
+    if (arg.space == XENMAPSPACE_gmfn_range || (arg.space != XENMAPSPACE_gmfn_foreign && arg.u.res0) ||
+        i > arg.size)
         rc = -EINVAL;
     else if (arg.space == XENMAPSPACE_gmfn_foreign && !hc->v->d->is_dom0)
         rc = -EPERM;
@@ -191,7 +204,8 @@ long memory_remove_from_physmap(struct hypercall *hc)
 /* --- resources --- */
 
 /* Maps grant table frames first .. of `owner` at the caller's gfns; after an error none of them is mapped. */
-static int map_grant_frames(struct hypercall *hc, struct domain *owner, const struct xen_mem_acquire_resource *arg)
+static int map_grant_frames(struct hypercall *hc, struct domain *owner,
+                            const struct xen_mem_acquire_resource *arg)
 {
     struct domain *d = hc->v->d;
     xen_pfn_t pfn;

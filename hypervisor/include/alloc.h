@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The frame allocator (mm/alloc.c): binary buddies of order 0 to 18 over all RAM, claims, and accounting.
- * free = in the buddy lists; claimed = promised to domains under construction but not yet allocated. A domain's own claim
- * is used up by its allocations; everybody else can only have free - claimed.
+ * free = in the buddy lists; claimed = promised to domains under construction but not yet allocated. A
+ * domain's own claim is used up by its allocations; everybody else can only have free - claimed.
  */
 #ifndef CLV_ALLOC_H
 #define CLV_ALLOC_H
@@ -12,47 +12,58 @@
 #define ALLOC_MAX_ORDER 18
 
 /*
- * Boot: chooses a place for the frame table at the top of the highest range that is large enough, builds it, and hands the rest of
- * the usable ranges to the allocator. Ranges: type 1 (E820 RAM): free; MM_RANGE_CORE: RAM that holds the core's image, modules, the
- * trampoline; frames of no such range are IO. Page borders are rounded inwards for free ranges. All RAM must be in the direct map.
+ * Boot: chooses a place for the frame table at the top of the highest range that is large enough, builds it,
+ * and hands the rest of the usable ranges to the allocator. Ranges: type 1 (E820 RAM): free; MM_RANGE_CORE:
+ * RAM that holds the core's image, modules, the trampoline; frames of no such range are IO. Page borders are
+ * rounded inwards for free ranges. All RAM must be in the direct map.
  */
 struct boot_range;
 #define MM_RANGE_CORE 0x636f7265u
 void mm_init(const struct boot_range *ranges, unsigned int count);
-/* Boot: hands a range of usable RAM to the allocator (page numbers, end exclusive). Also gives back MM_RANGE_CORE frames. */
+/*
+ * Boot: hands a range of usable RAM to the allocator (page numbers, end exclusive). Also gives back
+ * MM_RANGE_CORE frames.
+ */
 void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn);
 /*
- * Boot: takes exactly these frames out of the free lists (dom0's identity map), not zeroed; -EBUSY if one is not free: none is taken.
- * Until the first alloc_assign everything is allocated from the top, so that low memory stays dom0's.
+ * Boot: takes exactly these frames out of the free lists (dom0's identity map), not zeroed; -EBUSY if one is
+ * not free: none is taken. Until the first alloc_assign everything is allocated from the top, so that low
+ * memory stays dom0's.
  */
 int alloc_take_range(uint64_t start_mfn, uint64_t end_mfn);
 
 /*
- * For the core itself: state CORE, zeroed, 2^order frames; MFN_NONE when none. free: the same order. A single frame that a p2m still
- * shows (count above 1) is freed when the last such entry goes.
+ * For the core itself: state CORE, zeroed, 2^order frames; MFN_NONE when none. free: the same order. A single
+ * frame that a p2m still shows (count above 1) is freed when the last such entry goes.
  */
 mfn_t alloc_core(unsigned int order);
 void free_core(mfn_t m, unsigned int order);
 
 /*
- * For a domain: state DOMAIN, count 1 each, owner d, zeroed. Fails with MFN_NONE when memory is short (against others'
- * claims), or when d would pass d->max_pages. Raises d->tot_pages by 2^order.
+ * For a domain: state DOMAIN, count 1 each, owner d, zeroed. Fails with MFN_NONE when memory is short
+ * (against others' claims), or when d would pass d->max_pages. Raises d->tot_pages by 2^order.
  */
 mfn_t alloc_domain(struct domain *d, unsigned int order);
 /*
- * Scrubs a part of the block of that order which the next allocation will get, so that this does not take long. false: there is
- * more to scrub, call again.
+ * Scrubs a part of the block of that order which the next allocation will get, so that this does not take
+ * long. false: there is more to scrub, call again.
  */
 bool alloc_prepare(unsigned int order);
 /* Marks frames that were taken by alloc_take_range as d's (dom0 builder). */
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn);
-/* dom0's frames that it gave back and that are kept for it leave tot_pages, and come back: -ENOMEM at max_pages. */
+/*
+ * dom0's frames that it gave back and that are kept for it leave tot_pages, and come back: -ENOMEM at
+ * max_pages.
+ */
 void alloc_park(struct domain *d);
 int must_check alloc_unpark(struct domain *d);
 /* Called by frame_put only: frees one frame of order 0. */
 void alloc_release(mfn_t m);
 
-/* XENMEM_claim_pages: d's whole claim becomes max(0, pages - d->tot_pages); -ENOMEM when not available, -EINVAL: d is dying; 0 drops it. */
+/*
+ * XENMEM_claim_pages: d's whole claim becomes max(0, pages - d->tot_pages); -ENOMEM when not available,
+ * -EINVAL: d is dying; 0 drops it.
+ */
 int alloc_claim(struct domain *d, uint64_t pages);
 
 struct alloc_info { uint64_t total, free, claimed, core, largest_free_order; };

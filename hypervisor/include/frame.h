@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame table: one entry for each 4 KiB machine frame, at most 24 bytes. A frame has one owner and a count.
+ * The frame table: one entry for each 4 KiB machine frame, at most 24 bytes. A frame has one owner and a
+ * count.
  *
- * States: FREE in the allocator; CORE the core's own: count 1 for that plus one for each p2m entry that shows it to a guest;
- * DOMAIN belongs to a domain: count 1 for being its memory (in its p2m or parked) plus one for each foreign map, grant map and
- * pin. When the count reaches 0 the frame goes back to the allocator, which scrubs it before anybody sees it again. IO: not RAM
- * or reserved by firmware, never counted.
+ * States: FREE in the allocator; CORE the core's own: count 1 for that plus one for each p2m entry that shows
+ * it to a guest; DOMAIN belongs to a domain: count 1 for being its memory (in its p2m or parked) plus one for
+ * each foreign map, grant map and pin. When the count reaches 0 the frame goes back to the allocator, which
+ * scrubs it before anybody sees it again. IO: not RAM or reserved by firmware, never counted.
  */
 #ifndef CLV_FRAME_H
 #define CLV_FRAME_H
@@ -20,7 +21,7 @@ enum frame_state { FRAME_IO, FRAME_FREE, FRAME_CORE, FRAME_DOMAIN };
 
 struct frame {
     uint32_t count;          /* references */
-    uint32_t gfn;            /* where its owner's p2m has it, or FRAME_GFN_NONE; a hint, the p2m is the truth */
+    uint32_t gfn;            /* in its owner's p2m, or FRAME_GFN_NONE; a hint: the p2m is the truth */
     union {
         struct domain *owner;                /* FRAME_DOMAIN */
         struct { uint32_t next, prev; };     /* FREE: list of blocks; CORE: its user's lists; mfn, 0: none */
@@ -45,16 +46,20 @@ static inline mfn_t frame_to_mfn(const struct frame *f) { return MFN((uint64_t)(
 static inline bool mfn_is_ram(mfn_t m) { return m.n < frame_count && frame_table[m.n].state != FRAME_IO; }
 
 /*
- * Takes a reference on a frame of d (NULL: of the core). -EINVAL: not a frame of d (any more), or count would overflow. Safe
- * against concurrent release (compare-and-swap from a non-zero count); callers hold d's p2m lock or another reference so
- * that the frame they name is the one they mean.
+ * Takes a reference on a frame of d (NULL: of the core). -EINVAL: not a frame of d (any more), or count would
+ * overflow. Safe against concurrent release (compare-and-swap from a non-zero count); callers hold d's p2m
+ * lock or another reference so that the frame they name is the one they mean.
  */
 int must_check frame_get(mfn_t m, const struct domain *d);
-/* Another reference, whosever frame it is, by somebody who has one (or holds the lock of a p2m that has it). -EINVAL: overflow. */
+/*
+ * Another reference, whosever frame it is, by somebody who has one (or holds the lock of a p2m that has it).
+ * -EINVAL: overflow.
+ */
 int must_check frame_get_again(mfn_t m);
 /*
- * Drops a reference; the last one frees the frame and lowers the owner's page count. A domain's last frame drops the
- * reference on the domain that its first one took, so domain_put must be callable wherever this is (p2m and grant locks held).
+ * Drops a reference; the last one frees the frame and lowers the owner's page count. A domain's last frame
+ * drops the reference on the domain that its first one took, so domain_put must be callable wherever this is
+ * (p2m and grant locks held).
  */
 void frame_put(mfn_t m);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The p2m: a domain's nested page table (AMD APM vol. 2, 15.25), four levels, entries of 4K, 2M and (dom0's identity map)
- * 1G. Each entry has a type; an entry without RAM keeps its type in the ignored bits of a non-present entry.
+ * The p2m: a domain's nested page table (AMD APM vol. 2, 15.25), four levels, entries of 4K, 2M and (dom0's
+ * identity map) 1G. Each entry has a type; an entry without RAM keeps its type in the ignored bits of a
+ * non-present entry.
  *
- * Who counts what: a RAM entry owns the frame's count of 1. A FOREIGN, GRANT or XENPAGE entry holds one reference of
- * its own on the frame, whoever owns that (another domain, the core). MMIO holds none. Removing or narrowing an entry flushes each CPU that may
- * have run the domain (tlb_flush_domain) before the reference is dropped.
+ * Who counts what: a RAM entry owns the frame's count of 1. A FOREIGN, GRANT or XENPAGE entry holds one
+ * reference of its own on the frame, whoever owns that (another domain, the core). MMIO holds none. Removing
+ * or narrowing an entry flushes each CPU that may have run the domain (tlb_flush_domain) before the reference
+ * is dropped.
  *
  * Lock: p2m.lock, class LOCK_P2M, protects all entries, counts by type and the parked list. Functions take it
  * themselves unless named ..._locked. Two domains: lower id first, then spin_lock_second.
@@ -35,7 +37,10 @@ enum p2m_type {
 
 static inline bool p2m_is_ram(enum p2m_type t) { return t == P2M_RAM || t == P2M_RAM_RO; }
 /* Has a frame that a hypercall may read on the guest's behalf. */
-static inline bool p2m_has_frame(enum p2m_type t) { return t != P2M_HOLE && t != P2M_MMIO && t != P2M_ABSENT; }
+static inline bool p2m_has_frame(enum p2m_type t)
+{
+    return t != P2M_HOLE && t != P2M_MMIO && t != P2M_ABSENT;
+}
 static inline bool p2m_is_writable(enum p2m_type t)
 {
     return t == P2M_RAM || t == P2M_FOREIGN || t == P2M_GRANT || t == P2M_XENPAGE;
@@ -57,36 +62,41 @@ int p2m_init(struct domain *d);
 /* Empties the p2m in batches: -ERESTART while there is more, 0 when done; tables are freed last. */
 int p2m_teardown(struct domain *d);
 
-/* What is at gfn. MFN_NONE unless it has a frame or is MMIO. *order (may be NULL): of the mapping that covers it. No reference. */
+/*
+ * What is at gfn. MFN_NONE unless it has a frame or is MMIO. *order (may be NULL): of the mapping that covers
+ * it. No reference.
+ */
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
 /* The same with d->p2m.lock held: the frame stays as long as the lock is. */
 mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
 
 /*
- * The frame at gfn with a reference on it, taken under the lock; drop it with frame_put. write: only writable types.
- * -ENOENT: absent (its frame may come back: retry), -EINVAL: no frame, -EACCES: not writable.
+ * The frame at gfn with a reference on it, taken under the lock; drop it with frame_put. write: only writable
+ * types. -ENOENT: absent (its frame may come back: retry), -EINVAL: no frame, -EACCES: not writable.
  */
 int must_check p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn, enum p2m_type *type);
 
 /*
- * Sets 2^order entries to consecutive frames. Replaces only HOLE and ABSENT entries: -EEXIST otherwise. -ENOMEM: no memory for a
- * table, nothing changed; -EINVAL: gfn too high, or d is dying. References as described above are the caller's to have taken; on success
- * the entry has them.
+ * Sets 2^order entries to consecutive frames. Replaces only HOLE and ABSENT entries: -EEXIST otherwise.
+ * -ENOMEM: no memory for a table, nothing changed; -EINVAL: gfn too high, or d is dying. References as
+ * described above are the caller's to have taken; on success the entry has them.
  */
 int must_check p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
 
 /*
- * Removes one 4K entry of whatever type: flushes, then drops the reference that the entry held (RAM: the frame goes back; dom0's
- * identity RAM is parked). -ENOENT when nothing is there. p2m_remove_type: only if it is of that type, else -EINVAL.
+ * Removes one 4K entry of whatever type: flushes, then drops the reference that the entry held (RAM: the
+ * frame goes back; dom0's identity RAM is parked). -ENOENT when nothing is there. p2m_remove_type: only if it
+ * is of that type, else -EINVAL.
  */
 int p2m_remove(struct domain *d, gfn_t gfn);
 int p2m_remove_type(struct domain *d, gfn_t gfn, enum p2m_type type, mfn_t expected /* or MFN_NONE */);
 
 /*
- * Many removals with one flush. remove takes the entry that covers gfn out, whole if it is at most 2^max_order frames large, else one
- * part of that size; *order (may be NULL): how large it was. types: bit mask of 1u << enum p2m_type. -ENOENT: nothing there, -EINVAL:
- * another type or not `expected`, -ENOMEM: no memory to split; then nothing changed. finish flushes, then drops the references. A full
- * batch is finished on the way. No lock of class P2M or above is held by callers.
+ * Many removals with one flush. remove takes the entry that covers gfn out, whole if it is at most
+ * 2^max_order frames large, else one part of that size; *order (may be NULL): how large it was. types: bit
+ * mask of 1u << enum p2m_type. -ENOENT: nothing there, -EINVAL: another type or not `expected`, -ENOMEM: no
+ * memory to split; then nothing changed. finish flushes, then drops the references. A full batch is finished
+ * on the way. No lock of class P2M or above is held by callers.
  */
 struct p2m_batch {
     struct domain *d;
@@ -97,19 +107,20 @@ struct p2m_batch {
 };
 #define P2M_ANY_TYPE (~0u)
 void p2m_batch_init(struct p2m_batch *b, struct domain *d);
-int must_check p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types, mfn_t expected,
-                                unsigned int *order);
+int must_check p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types,
+                                mfn_t expected, unsigned int *order);
 void p2m_batch_finish(struct p2m_batch *b);
 
 /*
- * Frames for 2^order gfns: allocates, zeroes, maps. -ENOMEM, -EEXIST, -EINVAL (as p2m_set): nothing changed. dom0: takes back the
- * parked frames of these gfns; -EINVAL where there is none, for its RAM is where the machine has it.
+ * Frames for 2^order gfns: allocates, zeroes, maps. -ENOMEM, -EEXIST, -EINVAL (as p2m_set): nothing changed.
+ * dom0: takes back the parked frames of these gfns; -EINVAL where there is none, for its RAM is where the
+ * machine has it.
  */
 int must_check p2m_populate(struct domain *d, gfn_t gfn, unsigned int order);
 
 /*
- * Nested page fault on gpa. 0: retry the instruction; -ENOENT: nothing is here (emulate); -EACCES: not allowed as `write` or `exec`;
- * -EAGAIN: the frame is absent (retry later); -ENOMEM.
+ * Nested page fault on gpa. 0: retry the instruction; -ENOENT: nothing is here (emulate); -EACCES: not
+ * allowed as `write` or `exec`; -EAGAIN: the frame is absent (retry later); -ENOMEM.
  */
 int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec);
 
@@ -120,7 +131,10 @@ bool p2m_mmio_allowed(const struct domain *d, uint64_t mfn);
 /* Debug: checks tables against the frame table; logs and counts what disagrees. */
 unsigned int p2m_check(struct domain *d);
 
-/* svm/tlb.c: returns when no CPU can use a translation that was in d's p2m before the call. May be called with locks held. */
+/*
+ * svm/tlb.c: returns when no CPU can use a translation that was in d's p2m before the call. May be called
+ * with locks held.
+ */
 void tlb_flush_domain(struct domain *d);
 
 #endif

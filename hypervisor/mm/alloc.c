@@ -2,15 +2,16 @@
 /*
  * The frame allocator: binary buddies over the frame table, claims, and who owns how much.
  *
- * A free block of order k is 2^k frames at a number divisible by 2^k, linked in the list of its order by its first frame; the
- * others have FRAME_ORDER_NONE. Freed frames keep their contents and are marked dirty; whoever gets them next finds them zeroed.
- * So freeing is quick and nothing is scrubbed twice.
+ * A free block of order k is 2^k frames at a number divisible by 2^k, linked in the list of its order by its
+ * first frame; the others have FRAME_ORDER_NONE. Freed frames keep their contents and are marked dirty;
+ * whoever gets them next finds them zeroed. So freeing is quick and nothing is scrubbed twice.
  *
- * Claims: mem.claimed is the sum of all d->claimed. What is free but claimed is given only to the claimer. While there are claims,
- * other domains also leave a little more alone (claim_overhead), for the nested page tables that the claimers' memory will need.
+ * Claims: mem.claimed is the sum of all d->claimed. What is free but claimed is given only to the claimer.
+ * While there are claims, other domains also leave a little more alone (claim_overhead), for the nested page
+ * tables that the claimers' memory will need.
  *
- * Lock: mem.lock (LOCK_MEM) protects the lists, the counters here, tot_pages and claimed of each domain, and each frame on its way
- * between two owners. Scrubbing is done outside of it. Read next: heap.c, p2m.c.
+ * Lock: mem.lock (LOCK_MEM) protects the lists, the counters here, tot_pages and claimed of each domain, and
+ * each frame on its way between two owners. Scrubbing is done outside of it. Read next: heap.c, p2m.c.
  */
 #include "alloc.h"
 #include "directmap.h"
@@ -96,7 +97,10 @@ static uint64_t find_block(unsigned int order)
     return best;
 }
 
-/* Takes 2^order frames out of the lists: the upper end of a larger block, whose rest stays free. 0: there is none. */
+/*
+ * Takes 2^order frames out of the lists: the upper end of a larger block, whose rest stays free. 0: there is
+ * none.
+ */
 static uint64_t take_block(unsigned int order)
 {
     uint64_t n = find_block(order);
@@ -143,8 +147,8 @@ static void frame_become_free(struct frame *f)
 }
 
 /*
- * Before a new owner sees them: zeroes at most `budget` of the frames that are dirty. false: there are more. No lock is held: the
- * frames are the caller's alone.
+ * Before a new owner sees them: zeroes at most `budget` of the frames that are dirty. false: there are more.
+ * No lock is held: the frames are the caller's alone.
  */
 static bool scrub(uint64_t n, unsigned int order, uint64_t budget)
 {
@@ -221,14 +225,16 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
     mark_core(table, table + pages);
 
     for (unsigned int i = 0; i < count; i++) {
-        uint64_t start = ROUND_UP(ranges[i].start, PAGE_SIZE) >> PAGE_SHIFT, end = ranges[i].end >> PAGE_SHIFT;
+        uint64_t start = ROUND_UP(ranges[i].start, PAGE_SIZE) >> PAGE_SHIFT;
+        uint64_t end = ranges[i].end >> PAGE_SHIFT;
 
         if (ranges[i].type == MM_RANGE_CORE)
             mark_core(ranges[i].start >> PAGE_SHIFT, ROUND_UP(ranges[i].end, PAGE_SIZE) >> PAGE_SHIFT);
         else if (ranges[i].type == 1)
             alloc_add_range(start, start <= table && table < end ? table : end);
     }
-    log_info("memory: %lu MiB, %lu MiB free; frame table %lu KiB\n", mem.total >> 8, mem.free >> 8, pages * 4);
+    log_info("memory: %lu MiB, %lu MiB free; frame table %lu KiB\n", mem.total >> 8, mem.free >> 8,
+             pages * 4);
 }
 
 /* Takes one frame out of the free block that it lies in. */
@@ -447,7 +453,8 @@ int alloc_claim(struct domain *d, uint64_t pages)
 void alloc_info(struct alloc_info *info)
 {
     spin_lock(&mem.lock);
-    *info = (struct alloc_info){ .total = mem.total, .free = mem.free, .claimed = mem.claimed, .core = mem.core };
+    *info = (struct alloc_info){ .total = mem.total, .free = mem.free, .claimed = mem.claimed,
+                                 .core = mem.core };
     for (unsigned int o = 0; o <= ALLOC_MAX_ORDER; o++)
         if (mem.head[o])
             info->largest_free_order = o;
@@ -456,7 +463,10 @@ void alloc_info(struct alloc_info *info)
 
 /* --- the invariant checker --- */
 
-/* One order's list: each block is where its order allows, wholly free, linked both ways. Adds its frames to *free. */
+/*
+ * One order's list: each block is where its order allows, wholly free, linked both ways. Adds its frames to
+ * *free.
+ */
 static unsigned int check_list(unsigned int order, uint64_t *free)
 {
     unsigned int errors = 0;
@@ -471,7 +481,8 @@ static unsigned int check_list(unsigned int order, uint64_t *free)
             const struct frame *f = &frame_table[n + i];
 
             if (f->state != FRAME_FREE || f->count || (i && f->order != FRAME_ORDER_NONE)) {
-                log_err("check: frame %lx in a free block of order %u: state %u, count %u\n", n + i, order, f->state, f->count);
+                log_err("check: frame %lx in a free block of order %u: state %u, count %u\n", n + i, order,
+                        f->state, f->count);
                 errors++;
             }
         }
@@ -493,9 +504,9 @@ unsigned int alloc_check(void)
     listed += mem.scrubbing;
     if (listed != mem.free || by_state[FRAME_FREE] != mem.free || by_state[FRAME_CORE] != mem.core ||
         frame_count - by_state[FRAME_IO] != mem.total || mem.claimed > mem.free) {
-        log_err("check: %lu frames free, %lu in lists, %lu counted; core %lu, counted %lu; total %lu, counted %lu; claimed %lu\n",
-                by_state[FRAME_FREE], listed, mem.free, by_state[FRAME_CORE], mem.core, frame_count - by_state[FRAME_IO],
-                mem.total, mem.claimed);
+        log_err("check: %lu frames free, %lu in lists, %lu counted, %lu claimed; core %lu, counted %lu; "
+                "total %lu, counted %lu\n", by_state[FRAME_FREE], listed, mem.free, mem.claimed,
+                by_state[FRAME_CORE], mem.core, frame_count - by_state[FRAME_IO], mem.total);
         errors++;
     }
     spin_unlock(&mem.lock);

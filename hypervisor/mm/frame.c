@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * References on machine frames (frame.h). The count is the only thing that keeps a frame from the next owner, so it is changed
- * by atomic operations alone and refuses to overflow: a guest may grant one page as often as it likes. Read next: alloc.c.
+ * References on machine frames (frame.h). The count is the only thing that keeps a frame from the next owner,
+ * so it is changed by atomic operations alone and refuses to overflow: a guest may grant one page as often as
+ * it likes. Read next: alloc.c.
  */
 #include "alloc.h"
 #include "domain.h"
@@ -20,7 +21,8 @@ static int take_reference(struct frame *f)
     do {
         if (count == 0 || count >= FRAME_COUNT_MAX)
             return -EINVAL;
-    } while (!__atomic_compare_exchange_n(&f->count, &count, count + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    } while (!__atomic_compare_exchange_n(&f->count, &count, count + 1, false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST));
     return 0;
 }
 
@@ -75,8 +77,8 @@ unsigned int frame_check(const struct domain *d)
         }
     }
     if (owned != d->tot_pages + parked || parked != d->p2m.parked) {
-        log_err("check: d%u owns %lu frames, %lu of them parked; its counts say %lu and %lu\n", d->id, owned, parked,
-                d->tot_pages + d->p2m.parked, d->p2m.parked);
+        log_err("check: d%u owns %lu frames, %lu of them parked; its counts say %lu and %lu\n", d->id, owned,
+                parked, d->tot_pages + d->p2m.parked, d->p2m.parked);
         errors++;
     }
     return errors;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Access to a guest's memory (guest.h): the walk through a vcpu's own page tables in each paging mode (AMD APM vol. 2, 5.2 legacy, 5.3
- * long mode), and copies. Each page is translated and copied while the p2m's lock is held, so no frame can vanish under the copy
- * and no references are needed; what is held for longer is pinned.
+ * Access to a guest's memory (guest.h): the walk through a vcpu's own page tables in each paging mode (AMD
+ * APM vol. 2, 5.2 legacy, 5.3 long mode), and copies. Each page is translated and copied while the p2m's lock
+ * is held, so no frame can vanish under the copy and no references are needed; what is held for longer is
+ * pinned.
  *
- * Guest page tables are read with what the guest can do at any time in mind: each entry once, and no entry is believed to be what it
- * was. Accessed bits are not set (nobody here swaps by them); the dirty bit is, for a page that is written to.
+ * Guest page tables are read with what the guest can do at any time in mind: each entry once, and no entry is
+ * believed to be what it was. Accessed bits are not set (nobody here swaps by them); the dirty bit is, for a
+ * page that is written to.
  */
 #include "directmap.h"
 #include "guest.h"
@@ -93,16 +95,23 @@ static int read_entry(struct domain *d, const struct paging_mode *m, gpa_t at, v
     return rc;
 }
 
-/* The guest's entry allowed a write: says so, unless the guest has changed it meanwhile. The low word has the bit in each mode. */
+/*
+ * The guest's entry allowed a write: says so, unless the guest has changed it meanwhile. The low word has the
+ * bit in each mode.
+ */
 static void set_dirty(struct domain *d, gpa_t at, void *where, uint64_t e)
 {
     uint32_t old = e;
 
     if (!(e & PTE_D) && map_locked(d, at, true, &where) == 0)
-        __atomic_compare_exchange_n((uint32_t *)where, &old, old | PTE_D, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n((uint32_t *)where, &old, old | PTE_D, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
 }
 
-/* Page fault error code for an access that `rights` (all levels' bits, AND of P W U, OR of NX) do not allow, or 0. */
+/*
+ * Page fault error code for an access that `rights` (all levels' bits, AND of P W U, OR of NX) do not allow,
+ * or 0.
+ */
 static uint32_t check_rights(const struct svm_paging *p, uint64_t rights, bool nx, unsigned int access)
 {
     bool user = access & GUEST_WALK_USER, write = access & GUEST_WALK_WRITE, exec = access & GUEST_WALK_EXEC;
@@ -112,7 +121,8 @@ static uint32_t check_rights(const struct svm_paging *p, uint64_t rights, bool n
     return bad ? FAULT_P : 0;
 }
 
-static int walk_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault)
+static int walk_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access,
+                       gpa_t *gpa, uint32_t *fault)
 {
     struct paging_mode m = paging_mode(p);
     uint64_t table = m.root, rights = PTE_W | PTE_U, e = 0, size = 0;
@@ -157,8 +167,8 @@ fault:
 }
 
 /* With no paging a virtual address is a physical one; outside of long mode it has 32 bits. */
-static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access, gpa_t *gpa,
-                            uint32_t *fault)
+static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access,
+                            gpa_t *gpa, uint32_t *fault)
 {
     *fault = 0;
     if (!(p->efer & EFER_LMA))
@@ -181,7 +191,10 @@ int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32
     return rc;
 }
 
-/* One direction and one page at a time: to the guest from src, or zeroes if src is NULL; else from the guest to dst. */
+/*
+ * One direction and one page at a time: to the guest from src, or zeroes if src is NULL; else from the guest
+ * to dst.
+ */
 struct copy {
     bool write;
     uint8_t *dst;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small objects for the core: size classes 16, 32, ... 2048, each cut from single frames; larger ones get whole frames.
+ * Small objects for the core: size classes 16, 32, ... 2048, each cut from single frames; larger ones get
+ * whole frames.
  *
- * A slab needs no header: its frame table entry has its place in the class's list (next, prev), one more than its objects in use
- * (count), and the first free object's offset + 1 (gfn, 0: full). Free objects hold the offset + 1 of the next. Slabs with room
- * are in their class's list; an empty one goes back to the allocator at once.
+ * A slab needs no header: its frame table entry has its place in the class's list (next, prev), one more than
+ * its objects in use (count), and the first free object's offset + 1 (gfn, 0: full). Free objects hold the
+ * offset + 1 of the next. Slabs with room are in their class's list; an empty one goes back to the allocator
+ * at once.
  *
- * Lock: heap.lock (LOCK_HEAP) protects the lists and all slabs. It comes after LOCK_MEM, so frames are got and given without it.
+ * Lock: heap.lock (LOCK_HEAP) protects the lists and all slabs. It comes after LOCK_MEM, so frames are got
+ * and given without it.
  */
 #include "alloc.h"
 #include "directmap.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The p2m: nested page tables of a domain (AMD APM vol. 2, 15.25 nested paging, 5.3 long-mode tables). p2m.h says what the entry
- * types mean, who holds which reference, and the lock.
+ * The p2m: nested page tables of a domain (AMD APM vol. 2, 15.25 nested paging, 5.3 long-mode tables). p2m.h
+ * says what the entry types mean, who holds which reference, and the lock.
  *
- * An entry keeps its type in the bits 52-55 that the walker ignores; all zero is a hole. Level 0 maps 4K, 1 2M, 2 1G. Each table page is
- * a CORE frame whose count is one more than the entries in it that are not zero, so an emptied table is noticed and goes back after
- * the same flush as what it mapped. Changing an entry never fails half way: tables and splits are made before, and those
- * change nothing that a guest could see.
+ * An entry keeps its type in the bits 52-55 that the walker ignores; all zero is a hole. Level 0 maps 4K, 1
+ * 2M, 2 1G. Each table page is a CORE frame whose count is one more than the entries in it that are not zero,
+ * so an emptied table is noticed and goes back after the same flush as what it mapped. Changing an entry
+ * never fails half way: tables and splits are made before, and those change nothing that a guest could see.
  *
  * Read next: p2m_fault.c (dom0's device memory, faults), guest.c.
  */
@@ -16,25 +16,13 @@
 #include "domain.h"
 #include "lib.h"
 #include "p2m.h"
+#include "p2m_entry.h"
 #include "sched.h"
 
-#define ENTRY_P (1ull << 0)
-#define ENTRY_W (1ull << 1)
-#define ENTRY_U (1ull << 2)       /* each guest access counts as a user access (15.25.5) */
-#define ENTRY_PWT (1ull << 3)
-#define ENTRY_PCD (1ull << 4)
-#define ENTRY_PS (1ull << 7)
-#define ENTRY_NX (1ull << 63)
-#define ENTRY_ADDRESS 0x000ffffffffff000ull
-#define ENTRY_TYPE_SHIFT 52
-#define ENTRY_TABLE (ENTRY_P | ENTRY_W | ENTRY_U)
-
-#define TOP_LEVEL 3u
-#define LEVEL_ORDER(level) (9 * (level))
 #define GFN_LIMIT (1ull << LEVEL_ORDER(TOP_LEVEL + 1))
 
 /* PWT and PCD select the PAT's entry 3, uncached (cpu/features.c loads the PAT). */
-static const uint64_t type_bits[] = {
+const uint64_t p2m_type_bits[P2M_ABSENT + 1] = {
     [P2M_RAM] = ENTRY_P | ENTRY_W | ENTRY_U,
     [P2M_RAM_RO] = ENTRY_P | ENTRY_U,
     [P2M_MMIO] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_PWT | ENTRY_PCD | ENTRY_NX,
@@ -45,21 +33,6 @@ static const uint64_t type_bits[] = {
     [P2M_ABSENT] = 0,
 };
 
-static enum p2m_type entry_type(uint64_t e)
-{
-    return (e >> ENTRY_TYPE_SHIFT) & 15;
-}
-
-static mfn_t entry_mfn(uint64_t e)
-{
-    return paddr_to_mfn(e & ENTRY_ADDRESS);
-}
-
-static bool is_table(uint64_t e, unsigned int level)
-{
-    return level > 0 && (e & (ENTRY_P | ENTRY_PS)) == ENTRY_P;
-}
-
 static bool is_free(uint64_t e)
 {
     return entry_type(e) == P2M_HOLE || entry_type(e) == P2M_ABSENT;
@@ -67,7 +40,7 @@ static bool is_free(uint64_t e)
 
 static uint64_t make_entry(mfn_t mfn, unsigned int level, enum p2m_type type)
 {
-    uint64_t e = type_bits[type] | ((uint64_t)type << ENTRY_TYPE_SHIFT);
+    uint64_t e = p2m_type_bits[type] | ((uint64_t)type << ENTRY_TYPE_SHIFT);
 
     if (e & ENTRY_P)
         e |= mfn_to_paddr(mfn) | (level > 0 ? ENTRY_PS : 0);
@@ -219,7 +192,10 @@ static int descend(struct domain *d, gfn_t gfn, unsigned int level, uint64_t **e
     }
 }
 
-/* One entry less in this table: if it was the last, the table goes, and so on upwards. Emptied tables are chained to *retired. */
+/*
+ * One entry less in this table: if it was the last, the table goes, and so on upwards. Emptied tables are
+ * chained to *retired.
+ */
 static void entry_gone(struct p2m *p, uint64_t *path[], unsigned int level, uint32_t *retired)
 {
     for (;; level++) {
@@ -287,8 +263,8 @@ static unsigned int best_level(gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_ty
 }
 
 /* The entry to write for gfn, at the best level, or further down where a table is in the way already. */
-static int prepare_entry(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type, uint64_t **entry,
-                         unsigned int *level)
+static int prepare_entry(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type,
+                         uint64_t **entry, unsigned int *level)
 {
     int rc;
 
@@ -299,7 +275,8 @@ static int prepare_entry(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count,
     }
 }
 
-static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, unsigned int level, enum p2m_type type)
+static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, unsigned int level,
+                        enum p2m_type type)
 {
     if (*entry)
         count_pages(p, entry_type(*entry), LEVEL_ORDER(level), -1);
@@ -314,7 +291,8 @@ static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, un
     WRITE_ONCE(*entry, make_entry(mfn, level, type));
 }
 
-static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type, uint32_t *retired)
+static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type,
+                      uint32_t *retired)
 {
     unsigned int level;
     uint64_t *entry, done;
@@ -363,7 +341,10 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
 
 /* --- removing --- */
 
-/* dom0's RAM is where the machine has it; what it gives back there is kept for it (design.md). The lock is held. */
+/*
+ * dom0's RAM is where the machine has it; what it gives back there is kept for it (design.md). The lock is
+ * held.
+ */
 static bool is_identity_ram(const struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 {
     return d->is_dom0 && p2m_is_ram(type) && gfn.n == mfn.n;
@@ -399,8 +380,8 @@ static void collect(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int lev
     b->flush |= (e & ENTRY_P) != 0;
 }
 
-static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types, mfn_t expected,
-                         unsigned int *order)
+static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types,
+                         mfn_t expected, unsigned int *order)
 {
     struct p2m *p = &b->d->p2m;
     uint64_t *path[TOP_LEVEL + 1], *entry, e;
@@ -610,85 +591,4 @@ int p2m_teardown(struct domain *d)
     p->root = MFN_NONE;
     spin_unlock(&p->lock);
     return 0;
-}
-
-/* --- the invariant checker --- */
-
-struct check {
-    struct domain *d;
-    unsigned int errors;
-    uint64_t tables, pages[P2M_ABSENT + 1];
-};
-
-/* What an entry says of its frames must agree with the frame table. */
-static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int level)
-{
-    enum p2m_type type = entry_type(e);
-    uint64_t count = 1ull << LEVEL_ORDER(level);
-
-    if (type > P2M_ABSENT || (e & type_bits[type]) != type_bits[type] || (e & ENTRY_P) != (type_bits[type] & ENTRY_P)) {
-        log_err("check: d%u's gfn %lx has the entry %lx\n", c->d->id, gfn, e);
-        c->errors++;
-        return;
-    }
-    if (type != P2M_MMIO)
-        c->pages[type] += count;
-    for (uint64_t i = 0; p2m_has_frame(type) && i < count; i++) {
-        mfn_t m = mfn_add(entry_mfn(e), i);
-        const struct frame *f = m.n < frame_count ? mfn_to_frame(m) : NULL;
-        bool good = f && f->count > 0 && !(f->state == FRAME_DOMAIN && (f->flags & FRAME_F_PARKED));
-
-        if (good && p2m_is_ram(type))
-            good = f->state == FRAME_DOMAIN && f->owner == c->d && (f->gfn == gfn + i || gfn + i >= FRAME_GFN_NONE);
-        else if (good)
-            good = f->state == FRAME_CORE || (f->state == FRAME_DOMAIN && type != P2M_XENPAGE);
-        if (!good) {
-            log_err("check: d%u's gfn %lx, type %u, has frame %lx of state %u, count %u, gfn %x\n", c->d->id, gfn + i, type, m.n,
-                    f ? f->state : 99, f ? f->count : 0, f ? f->gfn : 0);
-            c->errors++;
-        }
-    }
-}
-
-/* Four levels deep at most. */
-static void check_table(struct check *c, mfn_t table, uint64_t gfn, unsigned int level)
-{
-    uint32_t used = 1;
-
-    c->tables++;
-    for (unsigned int i = 0; i < 512; i++) {
-        uint64_t e = ((uint64_t *)mfn_to_virt(table))[i], at = gfn + ((uint64_t)i << LEVEL_ORDER(level));
-
-        used += e != 0;
-        if (is_table(e, level))
-            check_table(c, entry_mfn(e), at, level - 1);
-        else if (e)
-            check_leaf(c, at, e, level);
-    }
-    if (used != mfn_to_frame(table)->count || mfn_to_frame(table)->state != FRAME_CORE || (used == 1 && level < TOP_LEVEL)) {
-        log_err("check: d%u's p2m table %lx of level %u for gfn %lx counts %u entries, has %u\n", c->d->id, table.n, level, gfn,
-                mfn_to_frame(table)->count - 1, used - 1);
-        c->errors++;
-    }
-}
-
-unsigned int p2m_check(struct domain *d)
-{
-    struct check c = { .d = d };
-
-    spin_lock(&d->p2m.lock);
-    if (mfn_valid_number(d->p2m.root))
-        check_table(&c, d->p2m.root, 0, TOP_LEVEL);
-    for (unsigned int t = 0; t <= P2M_ABSENT; t++) {
-        if (c.pages[t] != d->p2m.pages[t]) {
-            log_err("check: d%u has %lu p2m entries of type %u, counted %lu\n", d->id, c.pages[t], t, d->p2m.pages[t]);
-            c.errors++;
-        }
-    }
-    if (c.tables != d->p2m.table_pages) {
-        log_err("check: d%u has %lu p2m tables, counted %lu\n", d->id, c.tables, d->p2m.table_pages);
-        c.errors++;
-    }
-    spin_unlock(&d->p2m.lock);
-    return c.errors;
 }

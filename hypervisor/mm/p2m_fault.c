@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested page faults, and dom0's device memory. dom0 sees the machine's device memory at its own addresses, but only the ranges that
- * the dom0 builder allowed (not the local APIC, the I/O APICs, anything of the core). They are mapped when dom0 first touches them, 2M
- * at once where that is all device memory.
+ * Nested page faults, and dom0's device memory. dom0 sees the machine's device memory at its own addresses,
+ * but only the ranges that the dom0 builder allowed (not the local APIC, the I/O APICs, anything of the
+ * core). They are mapped when dom0 first touches them, 2M at once where that is all device memory.
  */
 #include "domain.h"
 #include "lib.h"
@@ -16,7 +16,8 @@ void p2m_allow_mmio(struct domain *d, uint64_t start, uint64_t end)
 {
     BUG_ON(!d->is_dom0 || start >= end);
     if (mmio_ranges == ARRAY_SIZE(mmio))
-        panic("more than %lu ranges of device memory for dom0; the firmware's memory map is too fragmented\n", ARRAY_SIZE(mmio));
+        panic("more than %lu ranges of device memory for dom0; the firmware's memory map is too fragmented\n",
+              ARRAY_SIZE(mmio));
     mmio[mmio_ranges].start = start;
     mmio[mmio_ranges++].end = end;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine that unit tests run on (include/harness.h): its memory, its log, its panics. Domains are in harness_domain.c; what is
- * faked of the core, in fakes/, each group in a file of its own: they come from a library, so the linker takes one only where
- * the test does not bring the real thing.
+ * The machine that unit tests run on (include/harness.h): its memory, its log, its panics. Domains are in
+ * harness_domain.c; what is faked of the core, in fakes/, each group in a file of its own: they come from a
+ * library, so the linker takes one only where the test does not bring the real thing.
  */
 #include "alloc.h"
 #include "harness.h"
@@ -24,8 +24,9 @@ struct cpu cpus[MAX_CPUS];
 unsigned int nr_cpus = 1;
 
 /*
- * The build puts the variables of the core's files into these sections: they go back to what they were when the program started, so
- * that each machine boots a fresh core. Byte by byte, because the address sanitizer keeps red zones between them.
+ * The build puts the variables of the core's files into these sections: they go back to what they were when
+ * the program started, so that each machine boots a fresh core. Byte by byte, because the address sanitizer
+ * keeps red zones between them.
  */
 extern uint8_t __start_core_data[] __attribute__((weak)), __stop_core_data[] __attribute__((weak));
 extern uint8_t __start_core_bss[] __attribute__((weak)), __stop_core_bss[] __attribute__((weak));

@@ -108,7 +108,8 @@ void harness_check_memory(void)
     assert_int_equal(errors, 0);
 }
 
-long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1, uint64_t arg2, unsigned int *restarts)
+long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1, uint64_t arg2,
+                       unsigned int *restarts)
 {
     struct hypercall hc = { .v = v, .arg = { arg0, arg1, arg2 } };
     unsigned int n = 0;

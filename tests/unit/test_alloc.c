@@ -251,6 +251,7 @@ static void claims_are_replaced_and_dropped(void **state)
     (void)state;
     assert_int_equal(alloc_claim(d, before), -ENOMEM); /* nothing left for its tables */
     assert_int_equal(alloc_claim(d, ~0ull), -ENOMEM);
+    assert_int_equal(alloc_claim(d, ~0ull / 257 * 256), -ENOMEM); /* with its tables: wraps to little */
     assert_int_equal(alloc_claim(d, 1ull << 63), -ENOMEM);
     assert_int_equal(d->claimed, 0);
     assert_int_equal(alloc_claim(d, 1000), 0);
@@ -395,7 +396,8 @@ static void odd_memory_maps(void **state)
 {
     struct boot_range ranges[] = {
         { 0x1234, 0x9fc00, MM_RANGE_CORE }, { 0x9fc00, 0x100000, 2 }, { 0x100000, 0x100800, 1 },
-        { 0x200000, 0x300001, MM_RANGE_CORE }, { 0x301800, 0x17ff800, 1 }, { 0x1800000, 0x1900000, 1 }, { 0x1900000, 0x1a00000, 2 },
+        { 0x200000, 0x300001, MM_RANGE_CORE }, { 0x301800, 0x17ff800, 1 }, { 0x1800000, 0x1900000, 1 },
+        { 0x1900000, 0x1a00000, 2 },
     };
     struct alloc_info info;
 

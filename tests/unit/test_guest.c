@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* mm/guest.c: the walk in each paging mode with its rights and faults, copies across pages and holes, pins. */
+/*
+ * mm/guest.c: the walk in each paging mode with its rights and faults, copies across pages and holes, pins.
+ */
 #include "alloc.h"
 #include "directmap.h"
 #include "harness.h"
@@ -44,7 +46,8 @@ static void put32(gpa_t at, uint32_t v)
 #define VA4 0x8080604000ull
 static void long_mode(uint64_t r4, uint64_t r3, uint64_t r2, uint64_t r1)
 {
-    harness_paging = (struct svm_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10018, .cr4 = CR4_PAE, .efer = EFER_LONG };
+    harness_paging = (struct svm_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10018, .cr4 = CR4_PAE,
+                                          .efer = EFER_LONG };
     put64(0x10000 + 1 * 8, 0x11000 | r4);
     put64(0x11000 + 2 * 8, 0x12000 | r3);
     put64(0x12000 + 3 * 8, 0x13000 | r2);
@@ -76,12 +79,13 @@ static void no_paging_is_identity(void **state)
 
 static void four_levels(void **state)
 {
+    const unsigned int all = GUEST_WALK_WRITE | GUEST_WALK_USER | GUEST_WALK_EXEC;
     uint32_t fault;
     gpa_t gpa;
 
     (void)state;
     long_mode(P | W | U, P | W | U, P | W | U, P | W | U);
-    assert_int_equal(walk(VA4 + 0x123, GUEST_WALK_WRITE | GUEST_WALK_USER | GUEST_WALK_EXEC, &gpa, &fault), 0);
+    assert_int_equal(walk(VA4 + 0x123, all, &gpa, &fault), 0);
     assert_int_equal(gpa, 0x20123);
     assert_int_equal(walk(VA4 + 0x1000, 0, &gpa, &fault), -EFAULT);
     assert_int_equal(fault, 0);
@@ -192,6 +196,7 @@ static void two_levels(void **state)
     assert_int_equal(fault, 3);
     /* a 4M page, with PSE only; bits 32-39 of its address are in 13-20 */
     put32(0x10000 + 0x302 * 4, 0x00c00000 | 0x5 << 13 | P | W | PS);
+    assert_int_equal(walk(0xc0923456, GUEST_WALK_WRITE, &gpa, &fault), -EFAULT);
     harness_paging.cr4 = CR4_PSE;
     assert_int_equal(walk(0xc0923456, GUEST_WALK_WRITE, &gpa, &fault), 0);
     assert_int_equal(gpa, 0x500d23456);

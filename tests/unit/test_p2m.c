@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mm/p2m.c and mm/p2m_fault.c: entries, splits, references, flushes, parking, faults, and that a failure changes nothing. */
+/*
+ * mm/p2m.c and mm/p2m_fault.c: entries, splits, references, flushes, parking, faults, and that a failure
+ * changes nothing.
+ */
 #include "alloc.h"
 #include "directmap.h"
 #include "harness.h"
@@ -377,7 +380,8 @@ static void scattered_pages_are_bounded(void **state)
 
 static void dom0_keeps_its_frames(void **state)
 {
-    struct domain *d = harness_domain(0, 2048);
+    struct domain *d = harness_domain(0, 2048), *guest = harness_domain(1, 100);
+    mfn_t m;
     uint64_t free;
     uint8_t *byte;
 
@@ -402,6 +406,16 @@ static void dom0_keeps_its_frames(void **state)
     assert_int_equal(d->tot_pages, 1024);
     assert_int_equal(p2m_populate(d, GFN(4100), 0), -EINVAL);
     assert_int_equal(p2m_populate(d, GFN(9000), 0), -EINVAL);
+    /* another's frame that happens to be at its own number is not parked, nor is anything of a guest */
+    m = alloc_domain(guest, 0);
+    assert_int_equal(p2m_set(guest, GFN(m.n), m, 0, P2M_RAM), 0);
+    assert_int_equal(frame_get(m, guest), 0);
+    assert_int_equal(p2m_set(d, GFN(m.n), m, 0, P2M_FOREIGN), 0);
+    assert_int_equal(p2m_remove(d, GFN(m.n)), 0);
+    assert_int_equal(mfn_to_frame(m)->count, 1);
+    assert_int_equal(p2m_remove(guest, GFN(m.n)), 0);
+    assert_int_equal(mfn_to_frame(m)->state, FRAME_FREE);
+    assert_int_equal(d->p2m.parked + guest->p2m.parked, 0);
     assert_int_equal(p2m_populate(d, GFN(1ull << 35), 0), -EINVAL);
     harness_check_memory();
 }

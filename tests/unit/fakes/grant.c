@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* core/grant.c: a table whose frames the test has put into d->grant.shared; the reference is the caller's, as there. */
+/* core/grant.c: the test has put frames into d->grant.shared; the reference is the caller's, as there. */
 #include "directmap.h"
 #include "harness.h"
 

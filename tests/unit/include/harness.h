@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a unit test of the core includes, and nothing else of the C library or cmocka. The core's own .c files run on the host: machine
- * memory is an array, CPUs are entries of cpus[], and what a test does not link of the core is faked (fakes/).
+ * What a unit test of the core includes, and nothing else of the C library or cmocka. The core's own .c files
+ * run on the host: machine memory is an array, CPUs are entries of cpus[], and what a test does not link of
+ * the core is faked (fakes/).
  *
- * A test file is called test_NAME.c and gets one line in build.mk. It has a main that calls cmocka_run_group_tests; tests that need
- * memory start with harness_machine or have it as their setup.
+ * A test file is called test_NAME.c and gets one line in build.mk. It has a main that calls
+ * cmocka_run_group_tests; tests that need memory start with harness_machine or have it as their setup.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -23,26 +24,35 @@
 #pragma pop_macro("noreturn")
 
 /*
- * A machine with `mib` MiB of fresh (dirty) RAM from address 0, its frame table, an empty heap, one CPU, and no domains. Frames
- * below 1 MiB belong to the core, as on the real one.
+ * A machine with `mib` MiB of fresh (dirty) RAM from address 0, its frame table, an empty heap, one CPU, and
+ * no domains. Frames below 1 MiB belong to the core, as on the real one.
  */
 void harness_machine(unsigned int mib);
-void harness_memory_new(unsigned int mib);     /* only the array, the CPUs, and the core's variables as at its start */
+/* Only the array, the CPUs, and the core's variables as at its start. */
+void harness_memory_new(unsigned int mib);
 int harness_setup(void **state);               /* the same as a cmocka setup, 64 MiB */
 
-/* A domain with an empty p2m, one reference and one vcpu without paging; domain_get knows it. id 0 is dom0. */
+/*
+ * A domain with an empty p2m, one reference and one vcpu without paging; domain_get knows it. id 0 is dom0.
+ */
 struct domain *harness_domain(domid_t id, uint64_t max_pages);
-/* RAM for it from gfn on; the test fails when there is none. dom0: must be free machine frames, mapped identically. */
+/*
+ * RAM for it from gfn on; the test fails when there is none. dom0: must be free machine frames, mapped
+ * identically.
+ */
 void harness_populate(struct domain *d, uint64_t gfn, uint64_t count);
 /* What a guest would see at a physical address of d; the test fails when there is no frame. */
 void *harness_guest(struct domain *d, gpa_t gpa);
-/* Kills d as domain_kill does with memory: dying, p2m_teardown until done, and the first reference dropped. */
+/*
+ * Kills d as domain_kill does with memory: dying, p2m_teardown until done, and the first reference dropped.
+ */
 void harness_kill(struct domain *d);
 /* Everything that counts memory agrees (alloc_check, p2m_check and frame_check of every domain). */
 void harness_check_memory(void);
 
 /* A hypercall of v's, executed again as long as it asks for that; *restarts (may be NULL) counts. */
-long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1, uint64_t arg2, unsigned int *restarts);
+long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1, uint64_t arg2,
+                       unsigned int *restarts);
 
 /* The n-th allocation from now on fails (alloc_core, alloc_domain, heap_alloc); 0: none. */
 void harness_fail_alloc(unsigned int n);
@@ -55,7 +65,7 @@ extern unsigned int harness_flushes;           /* calls of tlb_flush_domain */
 extern void (*harness_on_flush)(struct domain *d);
 extern struct svm_paging harness_paging;       /* what svm_get_paging says of any vcpu */
 extern char harness_log[512];                  /* the last line that was logged */
-extern bool harness_quiet;                     /* lines are not printed too; harness_machine sets it to false */
+extern bool harness_quiet;                     /* lines are not printed; harness_machine clears it */
 
 /* Runs the statement, which must end in panic() (BUG, ASSERT). Locks may be held after it: end the test. */
 extern jmp_buf harness_panic_jump;
