@@ -651,6 +651,12 @@ static void test_check_finds(void **state)
     assert_int_not_equal(grant_check(front), 0);
     back->grant.maptrack_size = 128;
     assert_int_equal(grant_check(front), 0);
+    front->grant.used = 7;
+    assert_int_not_equal(grant_check(front), 0);
+    front->grant.used = 1;
+    back->grant.mapped = 0;
+    assert_int_not_equal(grant_check(back), 0);
+    back->grant.mapped = 1;
 }
 
 /* --- the hypercall --- */
