@@ -11,7 +11,7 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wno-unused-parameter -Werror -Wm
     -iquote tests/unit/include -iquote hypervisor/include -iquote hypervisor -D__XEN_TOOLS__ -DCLV_DEBUG
 UNIT_WRAP := -Wl,--wrap=alloc_core,--wrap=alloc_domain,--wrap=heap_alloc
 UNIT_HARNESS := $(UNIT_OUT)/harness.o
-UNIT_FAKES := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%.o,tests/unit/harness_domain.c $(wildcard tests/unit/fakes/*.c))
+UNIT_FAKES := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%.o,tests/unit/harness_domain.c tests/unit/harness_cpus.c $(wildcard tests/unit/fakes/*.c))
 
 DEPS_PACKAGES += libcmocka-dev
 
@@ -53,6 +53,7 @@ unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c dom
 $(eval $(call unit-test,hypercalls,$(unit_mm) $(unit_hypercalls)))
 $(eval $(call unit-test,guest,$(unit_mm)))
 $(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c))
+$(eval $(call unit-test,memory_race,$(unit_mm)))
 
 # Functions that the C library has too get other names.
 $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprintf=core_vsnprintf

@@ -14,7 +14,7 @@
 
 uint8_t *harness_memory;
 uint64_t harness_memory_size;
-unsigned int harness_cpu;
+__thread unsigned int harness_cpu;
 char harness_log[512];
 bool harness_quiet;
 jmp_buf harness_panic_jump;

@@ -134,14 +134,13 @@ struct domain *domain_get(domid_t id)
 
 void domain_ref(struct domain *d)
 {
-    d->refs++;
+    __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST);
 }
 
 /* The structure stays for the test to look at. */
 void domain_put(struct domain *d)
 {
-    assert_int_not_equal(d->refs, 0);
-    d->refs--;
+    BUG_ON(__atomic_fetch_sub(&d->refs, 1, __ATOMIC_SEQ_CST) == 0);
 }
 
 struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc)

@@ -54,6 +54,9 @@ void harness_check_memory(void);
 long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1, uint64_t arg2,
                        unsigned int *restarts);
 
+/* Runs fn[i] on CPU i, all at the same time; returns when they have. Up to as many as the host has make sense. */
+void harness_run_cpus(void (*const fn[])(void), unsigned int n);
+
 /* The n-th allocation from now on fails (alloc_core, alloc_domain, heap_alloc); 0: none. */
 void harness_fail_alloc(unsigned int n);
 bool harness_alloc_has_failed(void);           /* since then */

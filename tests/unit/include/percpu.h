@@ -9,7 +9,7 @@
 #undef this_cpu
 #undef current_vcpu
 
-extern unsigned int harness_cpu;
+extern __thread unsigned int harness_cpu; /* a thread is a CPU */
 
 static inline struct cpu *this_cpu(void) { return &cpus[harness_cpu]; }
 static inline struct vcpu *current_vcpu(void) { return this_cpu()->current; }
