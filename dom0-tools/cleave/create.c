@@ -41,7 +41,7 @@ static char *quote(const char *setting)
     char *quoted = NULL;
     char *end;
 
-    if (!value || strchr("\"'[", *value))
+    if (!value || (*value && strchr("\"'[", *value)))
         return strdup(setting);
     strtol(value, &end, 0);
     if (*value && !*end)

@@ -13,16 +13,26 @@
 
 #include "report.h"
 
+/* libxenguest puts "panic: FILE:LINE: " before its words. */
+static const char *without_place(const char *message)
+{
+    const char *words = strncmp(message, "panic: ", 7) == 0 ? strstr(message + 7, ": ") : NULL;
+
+    return words ? words + 2 : message;
+}
+
 static void keep_message(struct xentoollog_logger *logger, xentoollog_level level, int error, const char *context,
                          const char *format, va_list args)
 {
     struct hv *hv = (struct hv *)((char *)logger - offsetof(struct hv, logger));
+    char message[512];
     int length;
 
     (void)context;
     if (level < XTL_ERROR || hv->detail[0])
         return;
-    length = vsnprintf(hv->detail, sizeof(hv->detail), format, args);
+    vsnprintf(message, sizeof(message), format, args);
+    length = snprintf(hv->detail, sizeof(hv->detail), "%s", without_place(message));
     if (error > 0 && length >= 0 && (size_t)length < sizeof(hv->detail))
         snprintf(hv->detail + length, sizeof(hv->detail) - length, ": %s", strerror(error));
     hv->detail[strcspn(hv->detail, "\n")] = '\0';

@@ -46,6 +46,8 @@ const char *state_of(const char *name);
 /* A number of `cleave info --json` or of any such text; the test fails where it is absent. */
 uint64_t number_in(const char *json, const char *key);
 uint64_t free_kib(void);
+/* Whether as much is free as before: to the byte on Cleave. */
+bool memory_is_back(uint64_t before);
 /* The number of domains besides dom0. */
 int guests(void);
 /* A number in the store under a schema pattern with one %u, or -1. */
