@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
 #
-# The guests: guests/lib and one folder each make build/guests/NAME/NAME.elf, which dom0 finds as /guests/NAME.elf
-# beside the folder's VM files (/guests/*.cfg). guests/debian is Debian's own kernel with a small busybox initrd.
-# A new guest of our own is a folder and a word in GUESTS.
+# The guests: guests/lib and one folder each make build/guests/NAME/NAME.elf, which dom0 finds as
+# /guests/NAME.elf beside the folder's VM files (/guests/*.cfg). guests/debian is Debian's own kernel with a
+# small busybox initrd. A new guest of our own is a folder and a word in GUESTS.
 
 GUESTS := hello crash evil flush smp bench ping
 
 GUEST_CFLAGS := -m64 -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
-                -ffreestanding -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
-                -mno-red-zone -mgeneral-regs-only -mcmodel=small \
-                -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ -Iguests/lib -Ibuild/xenstore-schema
-GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments
+                -ffreestanding -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+                -fcf-protection=none -mno-red-zone -mgeneral-regs-only -mcmodel=small \
+                -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ \
+                -Iguests/lib -Ibuild/xenstore-schema
+GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+                 -Wl,--no-warn-rwx-segments
 
 guest_objects = $(patsubst %,build/%.o,$(sort $(wildcard guests/$(1)/*.c guests/$(1)/*.S)))
 GUEST_LIB := $(call guest_objects,lib)
@@ -33,7 +35,7 @@ $(foreach guest,$(GUESTS),$(eval $(call guest_rule,$(guest))))
 
 DOM0_FILES += $(foreach cfg,$(sort $(wildcard guests/*/*.cfg)),$(cfg):/guests/$(notdir $(cfg)))
 
-# --- guests/debian ------------------------------------------------------------------------------------------------
+# --- guests/debian -----------------------------------------------------------------------------------------
 
 GUEST_DEBIAN := build/guests/debian
 ALL_TARGETS += $(GUEST_DEBIAN)/vmlinuz $(GUEST_DEBIAN)/initrd.gz

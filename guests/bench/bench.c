@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one operation costs, in TSC ticks: the least of many rounds, less the cost of measuring. Under `ICOUNT=1` on one CPU
- * a tick is one executed instruction, so the numbers are exact and the same on every machine; elsewhere they are only times.
- * One line a row: "bench NAME VALUE". Starts in xAPIC mode ("xapic" in the VM file), so that the APIC page can be measured
- * too; x2APIC mode comes last. With vcpus=2 there are the rows between two vCPUs as well.
+ * What one operation costs, in TSC ticks: the least of many rounds, less the cost of measuring. Under
+ * `ICOUNT=1` on one CPU a tick is one executed instruction, so the numbers are exact and the same on every
+ * machine; elsewhere they are only times. One line a row: "bench NAME VALUE". Starts in xAPIC mode ("xapic"
+ * in the VM file), so that the APIC page can be measured too; x2APIC mode comes last. With vcpus=2 there are
+ * the rows between two vCPUs as well.
  */
 #include "apic.h"
 #include "evtchn.h"
@@ -28,7 +29,10 @@ static uint64_t gfns[PAGES];
 static evtchn_port_t self_port, ipi_port;
 static volatile uint64_t handler_at;
 
-/* One round of op, in ticks. Stray events must not fall into it: interrupts are off unless a row turns them on. */
+/*
+ * One round of op, in ticks. Stray events must not fall into it: interrupts are off unless a row turns them
+ * on.
+ */
 static uint64_t ticks_of(void (*op)(void))
 {
     uint64_t start = rdtsc();
@@ -157,7 +161,10 @@ static void bench_memory(void)
     printf("bench balloon_in_512 %lu\n", in / PAGES);
 }
 
-/* --- two vCPUs ---------------------------------------------------------------------------------------------------- */
+/*
+ * --- two vCPUs
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static volatile uint32_t turn;
 

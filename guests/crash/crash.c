@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest that dies as hard as a CPU can: a triple fault. An empty IDT makes the breakpoint a fault, its #GP a double
- * fault, and the double fault a shutdown (AMD APM vol. 2, 8.2.9, 15.14.3). The hypervisor must report SHUTDOWN_crash for
- * this domain, and nobody else may notice. Other deaths by a word on the command line:
+ * A guest that dies as hard as a CPU can: a triple fault. An empty IDT makes the breakpoint a fault, its #GP
+ * a double fault, and the double fault a shutdown (AMD APM vol. 2, 8.2.9, 15.14.3). The hypervisor must
+ * report SHUTDOWN_crash for this domain, and nobody else may notice. Other deaths by a word on the command
+ * line:
  *   exception  an unexpected #UD; the guest's own handler prints it and reports the crash
  *   panic      the same without an exception
  *   hole       a read where no memory is (real Xen answers with ones)
@@ -21,7 +22,11 @@ static void die_exception(void) { asm volatile("ud2"); }
 static void die_panic(void) { trap_panic("as asked for"); }
 static void die_hole(void) { (void)*(volatile uint64_t *)HOLE; }
 static void die_execute(void) { ((void (*)(void))HOLE)(); }
-static void die_mmio(void) { asm volatile("push %0; pop %%rax" :: "m"(*(volatile uint64_t *)APIC_MMIO) : "rax"); }
+
+static void die_mmio(void)
+{
+    asm volatile("push %0; pop %%rax" :: "m"(*(volatile uint64_t *)APIC_MMIO) : "rax");
+}
 
 static void die_cr3(void)
 {

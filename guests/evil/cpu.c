@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything that a guest can ask of its CPU: CPUID leaves, MSRs, ports, privileged instructions with and without
- * prefixes. Values that a guest needs to go on living are put back after each try, or left out where there is no way back.
+ * Everything that a guest can ask of its CPU: CPUID leaves, MSRs, ports, privileged instructions with and
+ * without prefixes. Values that a guest needs to go on living are put back after each try, or left out where
+ * there is no way back.
  */
 #include "evil.h"
 
@@ -15,6 +16,9 @@
 #define PORT_DEBUG 0xe9
 #define CR0_BIT_NW 29
 #define CR0_BIT_CD 30
+#define CR0_LAST_BIT 30
+#define CR4_BIT_PAE 5
+#define CR4_LAST_BIT 10
 
 struct msr_access { uint32_t msr; uint64_t value; };
 
@@ -40,12 +44,13 @@ static void write_msr(uint32_t msr, uint64_t value)
 }
 
 /*
- * Without these a guest has no time, no interrupts or no vCPU structure any more. skip_msr=NUMBER leaves one more out: real
- * Xen 4.17 in QEMU's software emulation dies of a write to 0xc001011f (VIRT_SPEC_CTRL).
+ * Without these a guest has no time, no interrupts or no vCPU structure any more. skip_msr=NUMBER leaves one
+ * more out: real Xen 4.17 in QEMU's software emulation dies of a write to 0xc001011f (VIRT_SPEC_CTRL).
  */
 static bool msr_needed(uint32_t msr)
 {
-    return msr == cmdline_number("skip_msr", MSR_TSC) || msr == MSR_TSC || msr == MSR_APIC_BASE || msr == MSR_TSC_ADJUST || msr == MSR_GS_BASE;
+    return msr == MSR_TSC || msr == MSR_APIC_BASE || msr == MSR_TSC_ADJUST || msr == MSR_GS_BASE ||
+           msr == cmdline_number("skip_msr", MSR_TSC);
 }
 
 void evil_msrs(void)
@@ -133,7 +138,9 @@ static void run_cpuid(void *arg)
 
 void evil_cpuid(void)
 {
-    static const uint32_t starts[] = { 0, 0x40000000, 0x40000100, 0x40010000, 0x80000000, 0xc0000000, 0xffffffe0 };
+    static const uint32_t starts[] = {
+        0, 0x40000000, 0x40000100, 0x40010000, 0x80000000, 0xc0000000, 0xffffffe0,
+    };
     static const uint32_t subleaves[] = { 0, 1, 2, 31, 62, 63, 64, 0x7fffffff, 0xffffffff };
 
     for (unsigned i = 0; i < ARRAY_SIZE(starts); i++)
@@ -143,8 +150,10 @@ void evil_cpuid(void)
 }
 
 /*
- * Privileged instructions as bytes: run where they stand, followed by NOPs and a RET, so that a hypervisor that skips too
- * few bytes of one lands in something harmless or in an exception. rax = rcx = rdx = value.
+ * Privileged instructions as bytes: run where they stand, followed by NOPs and a RET, so that a hypervisor
+ * that skips too few bytes of one lands in something harmless or in an exception. rax = rcx = rdx = value.
+ * Writes to CR8 are missing: QEMU 7.2's emulation ends itself by an assertion when a virtual interrupt waits
+ * then.
  */
 struct instruction { uint8_t length, bytes[14]; };
 
@@ -187,7 +196,6 @@ static const struct instruction instructions[] = {
     { 3, { 0x0f, 0x20, 0xe0 } },                    /* mov rax, cr4 */
     { 4, { 0x44, 0x0f, 0x20, 0xc0 } },              /* mov rax, cr8 */
     { 3, { 0x0f, 0x22, 0xd0 } },                    /* mov cr2, rax */
-    { 4, { 0x44, 0x0f, 0x22, 0xc0 } },              /* mov cr8, rax */
     { 3, { 0x0f, 0x21, 0xc0 } },                    /* mov rax, dr0 */
     { 3, { 0x0f, 0x23, 0xc0 } },                    /* mov dr0, rax */
     { 3, { 0x0f, 0x21, 0xf8 } },                    /* mov rax, dr7 */
@@ -238,7 +246,7 @@ static void write_code(uint8_t prefix, const struct instruction *instruction)
     code[sizeof(code) - 1] = 0xc3;
 }
 
-/* Control registers with bits that may not be, each put back. */
+/* Turns one bit of CR0 or CR4 over and back. */
 static void run_cr(void *arg)
 {
     uint64_t *which = arg, old;
@@ -253,17 +261,19 @@ static void run_cr(void *arg)
 }
 
 /*
- * Not tried: CR0.PE and PG and CR4.PAE (a guest that clears them only changes its own mode), CR4.LA57 likewise. CR0.NW without
- * CD, and CR3's reserved bits, are taken by QEMU's emulation, whose next VMRUN then finds the state invalid: guests/crash.
+ * The bits that every CPU has. Not tried: CR0.PE and PG and CR4.PAE (a guest that clears them only changes
+ * its own mode), and what no CPU allows (CR0.NW without CD, the upper halves, unknown bits of CR4): QEMU's
+ * emulation takes them without #GP, and the next VMRUN finds the state invalid. guests/crash does one of
+ * these.
  */
 static void try_control_registers(void)
 {
-    for (unsigned bit = 1; bit < 64; bit++) {
-        if (bit != 31 && bit != CR0_BIT_NW)
+    for (unsigned bit = 1; bit <= CR0_LAST_BIT; bit++)
+        if (bit != CR0_BIT_NW)
             evil_try(run_cr, (uint64_t[]){ 0, 1UL << bit | (bit == CR0_BIT_CD ? 1UL << CR0_BIT_NW : 0) });
-        if (bit != 5 && bit != 12)
+    for (unsigned bit = 0; bit <= CR4_LAST_BIT; bit++)
+        if (bit != CR4_BIT_PAE)
             evil_try(run_cr, (uint64_t[]){ 4, 1UL << bit });
-    }
 }
 
 void evil_privileged(void)

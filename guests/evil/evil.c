@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hostile guest. It calls every hypercall with nonsense, or (by a word on the command line) touches every MSR, every
- * port, every CPUID leaf, every privileged instruction; it may get errors and exceptions, and must not hurt anybody. What
- * would end this very domain by right (a well-formed shutdown, taking its only vCPU down) is left out.
+ * A hostile guest. It calls every hypercall with nonsense, or (by a word on the command line) touches every
+ * MSR, every port, every CPUID leaf, every privileged instruction; it may get errors and exceptions, and must
+ * not hurt anybody. What would end this very domain by right (a well-formed shutdown, taking its only vCPU
+ * down) is left out.
  *
  * "evil: done, N calls, still alive" is the line that a test waits for; the domain then powers itself off.
- * Words: hypercalls (also without any word), msr, ports, cpuid, privileged, all. Next: hypercalls.c, cpu.c.
+ * Words: hypercalls (also without any word), msr, ports, cpuid, privileged, all; verbose. Next: hypercalls.c,
+ * cpu.c.
  */
 #include "evil.h"
 
@@ -52,8 +54,8 @@ static void run_chapter(const struct chapter *chapter)
     apic_init();
     evtchn_repair_shared();
     evtchn_repair_upcall();
-    printf("evil: %s: %lu calls, %lu exceptions, %lu ms\n", chapter->word, evil_tries - tries, evil_faults - faults,
-           (time_now() - start) / NS_PER_MS);
+    printf("evil: %s: %lu calls, %lu exceptions, %lu ms\n", chapter->word, evil_tries - tries,
+           evil_faults - faults, (time_now() - start) / NS_PER_MS);
 }
 
 int guest_main(void)

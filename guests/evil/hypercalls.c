@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every hypercall number with every small sub-operation, and arguments at the boundaries: 0, -1, huge, misaligned, pointers
- * into a hole, over a page's end, non-canonical, and good pointers to bad contents. Good pointers lead into a scratch page
- * whose successor has no frame, so that a handler that walks on finds the end soon and does not write over this guest.
+ * Every hypercall number with every small sub-operation, and arguments at the boundaries: 0, -1, huge,
+ * misaligned, pointers into a hole, over a page's end, non-canonical, and good pointers to bad contents. Good
+ * pointers lead into a scratch page whose successor has no frame, so that a handler that walks on finds the
+ * end soon and does not write over this guest; for the same reason small numbers are no good pointers: the
+ * frames there are given back.
  */
 #include "evil.h"
 
@@ -60,15 +62,15 @@ static void fill_scratch(enum contents contents)
         words[0] = DOMID_SELF;
 }
 
-static void make_scratch(void)
+static void make_arguments(void)
 {
-    uint64_t hole, gfn;
+    uint64_t hole = mem_pages(2) + PAGE_SIZE;
+    uint64_t holes[] = { hole >> PAGE_SHIFT, 0, 0xffff >> PAGE_SHIFT, (0xffff >> PAGE_SHIFT) + 1 };
+    long given = mem_give(holes, ARRAY_SIZE(holes));
 
-    scratch = mem_pages(2);
-    hole = scratch + PAGE_SIZE;
-    gfn = hole >> PAGE_SHIFT;
-    if (mem_give(&gfn, 1) != 1)
-        trap_panic("evil: page %lx cannot be given back", gfn);
+    if (given != ARRAY_SIZE(holes))
+        trap_panic("evil: %ld of %lu pages given back", given, ARRAY_SIZE(holes));
+    scratch = hole - PAGE_SIZE;
 
     for (unsigned i = 0; i < SUBOPS; i++)
         first[first_count++] = i;
@@ -98,8 +100,8 @@ static bool ends_us(const struct call *call)
     if (call->nr == __HYPERVISOR_sched_op_compat)
         return call->a == SCHEDOP_block || call->a == SCHEDOP_shutdown;
     if (call->nr == __HYPERVISOR_sched_op) {
-        bool waits = call->a == SCHEDOP_poll || call->a == SCHEDOP_shutdown || call->a == SCHEDOP_shutdown_code ||
-                     call->a == SCHEDOP_watchdog;
+        bool waits = call->a == SCHEDOP_poll || call->a == SCHEDOP_shutdown ||
+                     call->a == SCHEDOP_shutdown_code || call->a == SCHEDOP_watchdog;
 
         return call->a == SCHEDOP_block || (waits && readable(call->b));
     }
@@ -128,21 +130,30 @@ static void try_call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
         evtchn_repair_shared();
 }
 
-/* Calls without a good pointer need be made with one kind of contents only. */
+/*
+ * Calls without a good pointer need be made with one kind of contents only. "verbose" tells how long each
+ * number takes.
+ */
 static void try_number(uint64_t nr, bool pointers_only)
 {
+    uint64_t start = time_now();
+
     for (unsigned i = 0; i < first_count; i++)
         for (unsigned j = 0; j < second_count; j++)
             for (unsigned k = 0; k < third_count; k++)
                 if (!pointers_only || readable(first[i]) || readable(second[j]) || readable(third[k]))
                     try_call(nr, first[i], second[j], third[k]);
+    if (cmdline_has("verbose"))
+        printf("evil: hypercall %lu: %lu ms\n", nr, (time_now() - start) / NS_PER_MS);
 }
 
 void evil_hypercalls(void)
 {
-    static const uint64_t beyond[] = { 64, 127, 128, 129, 255, 256, 0x7fffffff, 0x80000000, 1UL << 32, 1UL << 63, -1UL };
+    static const uint64_t beyond[] = {
+        64, 127, 128, 129, 255, 256, 0x7fffffff, 0x80000000, 1UL << 32, 1UL << 63, -1UL,
+    };
 
-    make_scratch();
+    make_arguments();
     for (enum contents contents = 0; contents < CONTENTS; contents++) {
         for (uint64_t nr = 0; nr < 64; nr++) {
             fill_scratch(contents);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The smallest useful guest, in 4 MiB: it greets on its console, tells the store that it lives (data/heartbeat counts up,
- * data/uptime in seconds), and ends when control/shutdown says so. Its source is also the example of how to use guests/lib.
+ * The smallest useful guest, in 4 MiB: it greets on its console, tells the store that it lives
+ * (data/heartbeat counts up, data/uptime in seconds), and ends when control/shutdown says so. Its source is
+ * also the example of how to use guests/lib.
  */
 #include "control.h"
 #include "hypercall.h"
@@ -11,6 +12,22 @@
 #include "store.h"
 #include "time.h"
 
+/* What the store has for this domain, as one line. */
+static void print_store(void)
+{
+    char names[256], home[32];
+    int n;
+
+    snprintf(home, sizeof(home), SCHEMA_DOMAIN_PATH, hypercall_domid());
+    n = store_list(home, names, sizeof(names));
+
+    for (int i = 0; i < n - 1; i++)
+        if (!names[i])
+            names[i] = ' ';
+    if (n > 0)
+        printf("hello: my store has %s\n", names);
+}
+
 int guest_main(void)
 {
     uint64_t period = cmdline_number("beat", 1) * NS_PER_S;
@@ -19,15 +36,16 @@ int guest_main(void)
     int rc;
 
     store_read(SCHEMA_NAME, name, sizeof(name));
-    printf("hello: I am domain %u (%s), %lu KiB, %u vCPU%s, %lu KiB free\n", hypercall_domid(), name, mem_total() * 4,
-           smp_count(), smp_count() == 1 ? "" : "s", mem_free() * 4);
+    printf("hello: I am domain %u (%s), %lu KiB, %u vCPU%s, %lu KiB free\n", hypercall_domid(), name,
+           mem_total() * 4, smp_count(), smp_count() == 1 ? "" : "s", mem_free() * 4);
+    print_store();
     rc = control_init();
     if (rc)
         printf("hello: no watch on %s: %d; only destroy will end me\n", SCHEMA_CONTROL_SHUTDOWN, rc);
     for (uint64_t beat = 1;; beat++) {
         store_write_number(SCHEMA_DATA_HEARTBEAT, beat);
         store_write_number(SCHEMA_DATA_UPTIME, (time_now() - start) / NS_PER_S);
-        printf("hello: beat %lu\n", beat);
+        printf("hello: beat %lu, it is %lu s after 1970\n", beat, time_wall());
         control_sleep(period);
     }
 }

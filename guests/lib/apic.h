@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The local APIC of this vCPU: x2APIC MSRs where CPUID offers them, else (or with "xapic") the page at 0xfee00000. */
+/*
+ * The local APIC of this vCPU: x2APIC MSRs where CPUID offers them, else (or with "xapic") the page at
+ * 0xfee00000.
+ */
 #ifndef GUESTS_LIB_APIC_H
 #define GUESTS_LIB_APIC_H
 
 #include "lib.h"
 
+/* Registers by their x2APIC number: MSR 0x800 + number, offset number * 16 in the page. */
 #define APIC_ID 0x02
 #define APIC_VERSION 0x03
 #define APIC_TPR 0x08
@@ -21,10 +25,6 @@
 /* Enables this vCPU's APIC, in x2APIC mode where there is one. */
 void apic_init(void);
 bool apic_is_x2apic(void);
-
-/* Registers by their x2APIC number (MSR 0x800 + number, offset number * 16 in the page). */
-uint32_t apic_read(unsigned reg);
-void apic_write(unsigned reg, uint32_t value);
 
 uint32_t apic_id(void);
 void apic_eoi(void);

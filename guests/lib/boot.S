@@ -84,8 +84,8 @@ boot_main64:
         ud2
 
         /*
-         * Second vCPUs: SIPI starts them in real mode at the page that boot_ap_begin..end was copied to, CS:0.
-         * They come one at a time; smp.c leaves the stack in boot_ap_stack and waits.
+         * Second vCPUs: SIPI starts them in real mode at the page that boot_ap_begin..end was copied to,
+         * CS:0. They come one at a time; smp.c leaves the stack in boot_ap_stack and waits.
          */
         .globl boot_ap_begin, boot_ap_end
         .code16

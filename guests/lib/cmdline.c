@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel command line (a VM file's `extra=` or `cmdline=`), from hvm_start_info's cmdline_paddr. It is copied
- * at once, because it lies in RAM that mem.c does not know about.
+ * The kernel command line (a VM file's `extra=` or `cmdline=`), from hvm_start_info's cmdline_paddr. It is
+ * copied at once, because it lies in RAM that mem.c does not know about.
  */
 #include "lib.h"
 

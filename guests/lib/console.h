@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a guest's text goes: the PV console ring (xenconsoled, `xl console`), and the hypervisor's own log through port
- * 0xe9. The second is used where there is no ring, for guests started with "debug", and for last words.
+ * Where a guest's text goes: the PV console ring (xenconsoled, `xl console`), and the hypervisor's own log
+ * through port 0xe9. The second is used where there is no ring, for guests started with "debug", and for last
+ * words.
  */
 #ifndef GUESTS_LIB_CONSOLE_H
 #define GUESTS_LIB_CONSOLE_H

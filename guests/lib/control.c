@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control/shutdown: a tool writes poweroff, reboot or halt; the guest empties the node, which tells the tool that it was
- * heard, and ends itself with the reason that the word stands for.
+ * control/shutdown: a tool writes poweroff, reboot or halt; the guest empties the node, which tells the tool
+ * that it was heard, and ends itself with the reason that the word stands for.
  */
 #include "control.h"
 
@@ -25,7 +25,9 @@ void control_poll(void)
 {
     char word[16];
 
-    if (!(store_fired() & 1u << WATCH_SHUTDOWN) || store_read(SCHEMA_CONTROL_SHUTDOWN, word, sizeof(word)) <= 0)
+    if (!(store_fired() & 1u << WATCH_SHUTDOWN))
+        return;
+    if (store_read(SCHEMA_CONTROL_SHUTDOWN, word, sizeof(word)) <= 0)
         return;
     store_write(SCHEMA_CONTROL_SHUTDOWN, "");
     printf("guest: told to %s\n", word);

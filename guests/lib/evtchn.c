@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels of a guest: shared_info at a hole of the address space, one upcall vector on every vCPU, a scan
- * of selector, pending and mask words at each upcall.
+ * Event channels of a guest: shared_info at a hole of the address space, one upcall vector on every vCPU, a
+ * scan of selector, pending and mask words at each upcall.
  */
 #include "evtchn.h"
 
@@ -70,7 +70,8 @@ void evtchn_repair_upcall(void)
         rc = hypercall2(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, &arg);
     upcall_through_apic = rc == 0;
     if (rc && arg.vcpu == 0) {
-        rc = mem_set_param(HVM_PARAM_CALLBACK_IRQ, (uint64_t)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | EVTCHN_VECTOR);
+        rc = mem_set_param(HVM_PARAM_CALLBACK_IRQ,
+                           (uint64_t)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | EVTCHN_VECTOR);
         if (rc)
             trap_panic("neither an upcall vector nor HVM_PARAM_CALLBACK_IRQ is accepted: %d", rc);
     }
@@ -95,34 +96,14 @@ void evtchn_init(void)
     evtchn_init_vcpu();
 }
 
-static unsigned long *word_of(unsigned long *words, evtchn_port_t port, unsigned long *bit)
-{
-    *bit = 1UL << port % 64;
-    return words + port / 64;
-}
-
-void evtchn_mask(evtchn_port_t port)
-{
-    unsigned long bit, *word = word_of(evtchn_shared->evtchn_mask, port, &bit);
-
-    __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
-}
-
-bool evtchn_pending(evtchn_port_t port)
-{
-    unsigned long bit, *word = word_of(evtchn_shared->evtchn_pending, port, &bit);
-
-    return __atomic_load_n(word, __ATOMIC_SEQ_CST) & bit;
-}
-
 void evtchn_clear(evtchn_port_t port)
 {
-    unsigned long bit, *word = word_of(evtchn_shared->evtchn_pending, port, &bit);
-
-    __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&evtchn_shared->evtchn_pending[port / 64], ~(1UL << port % 64), __ATOMIC_SEQ_CST);
 }
 
-/* The hypercall form of unmasking is used: it raises what is pending on whatever vCPU the port is bound to. */
+/*
+ * The hypercall form of unmasking is used: it raises what is pending on whatever vCPU the port is bound to.
+ */
 void evtchn_handle(evtchn_port_t port, evtchn_handler *handler, void *arg)
 {
     struct evtchn_unmask unmask = { .port = port };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels, 2-level ABI (xen/event_channel.h, shared_info in xen/xen.h). Handlers run in the upcall interrupt of
- * the vCPU that the port is bound to, interrupts off. A port without handler stays pending, unseen, for polling.
+ * Event channels, 2-level ABI (xen/event_channel.h, shared_info in xen/xen.h). Handlers run in the upcall
+ * interrupt of the vCPU that the port is bound to, interrupts off. A port without handler stays pending,
+ * unseen, for polling.
  */
 #ifndef GUESTS_LIB_EVTCHN_H
 #define GUESTS_LIB_EVTCHN_H
@@ -17,8 +18,9 @@ typedef void evtchn_handler(evtchn_port_t port, void *arg);
 #define EVTCHN_VECTOR 0xf3          /* of the upcall, on every vCPU */
 
 /*
- * Maps shared_info and readies the first vCPU; evtchn_init_vcpu does each other one: its vcpu_info in memory of its own
- * (or "vcpu_info=shared"), and the upcall form: a vector per vCPU, or ("upcall=param") HVM_PARAM_CALLBACK_IRQ.
+ * Maps shared_info and readies the first vCPU; evtchn_init_vcpu does each other one: its vcpu_info in memory
+ * of its own (or "vcpu_info=shared"), and the upcall form: a vector per vCPU, or ("upcall=param")
+ * HVM_PARAM_CALLBACK_IRQ.
  */
 void evtchn_init(void);
 void evtchn_init_vcpu(void);
@@ -31,9 +33,8 @@ extern struct shared_info *evtchn_shared;
 
 /* Sets the handler and unmasks the port; what is already pending fires at once. */
 void evtchn_handle(evtchn_port_t port, evtchn_handler *handler, void *arg);
-void evtchn_mask(evtchn_port_t port);
 
-bool evtchn_pending(evtchn_port_t port);
+/* Forgets that the port is pending. */
 void evtchn_clear(evtchn_port_t port);
 
 /* The hypercalls: port numbers or 0 where one is returned, negative errno otherwise. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The grant table of a guest: one frame of version 1 entries, the reserved ones (console, store) left alone. */
+/*
+ * The grant table of a guest: one frame of version 1 entries, the reserved ones (console, store) left alone.
+ */
 #include "grant.h"
 
 #include <xen/memory.h>
@@ -17,6 +19,8 @@ void grant_init(void) { table = mem_map_shared(XENMAPSPACE_grant_table, 0); }
 
 grant_ref_t grant_offer(domid_t to, uint64_t gfn, bool readonly)
 {
+    uint16_t flags = GTF_permit_access | (readonly ? GTF_readonly : 0);
+
     for (unsigned tries = 0; tries < ENTRIES; tries++) {
         grant_ref_t ref = next++;
 
@@ -26,7 +30,7 @@ grant_ref_t grant_offer(domid_t to, uint64_t gfn, bool readonly)
             continue;
         table[ref].domid = to;
         table[ref].frame = gfn;
-        __atomic_store_n(&table[ref].flags, GTF_permit_access | (readonly ? GTF_readonly : 0), __ATOMIC_RELEASE);
+        __atomic_store_n(&table[ref].flags, flags, __ATOMIC_RELEASE);
         return ref;
     }
     trap_panic("all %lu grant references are in use", ENTRIES);
@@ -34,19 +38,20 @@ grant_ref_t grant_offer(domid_t to, uint64_t gfn, bool readonly)
 
 bool grant_end(grant_ref_t ref)
 {
-    uint16_t flags = __atomic_load_n(&table[ref].flags, __ATOMIC_ACQUIRE);
+    uint16_t *entry = &table[ref].flags, flags = __atomic_load_n(entry, __ATOMIC_ACQUIRE);
 
     do {
         if (flags & (GTF_reading | GTF_writing))
             return false;
-    } while (!__atomic_compare_exchange_n(&table[ref].flags, &flags, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    } while (!__atomic_compare_exchange_n(entry, &flags, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     return true;
 }
 
 int grant_map(domid_t from, grant_ref_t ref, uint64_t address, bool readonly, grant_handle_t *handle)
 {
     struct gnttab_map_grant_ref arg = {
-        .host_addr = address, .flags = GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0), .ref = ref, .dom = from,
+        .host_addr = address, .ref = ref, .dom = from,
+        .flags = GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0),
     };
     int rc = hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &arg, 1);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finding the hypervisor and choosing how to call it. The Xen leaves begin at 0x40000000 or, where another interface
- * comes first, at a multiple of 0x100 above it (xen/arch-x86/cpuid.h).
+ * Finding the hypervisor and choosing how to call it. The Xen leaves begin at 0x40000000 or, where another
+ * interface comes first, at a multiple of 0x100 above it (xen/arch-x86/cpuid.h).
  */
 #include "hypercall.h"
 
@@ -17,7 +17,8 @@ static bool find_leaves(void)
     for (uint32_t leaf = 0x40000000; leaf < 0x40010000; leaf += 0x100) {
         struct cpuid r = cpuid(leaf, 0);
 
-        if (r.b == XEN_CPUID_SIGNATURE_EBX && r.c == XEN_CPUID_SIGNATURE_ECX && r.d == XEN_CPUID_SIGNATURE_EDX) {
+        if (r.b == XEN_CPUID_SIGNATURE_EBX && r.c == XEN_CPUID_SIGNATURE_ECX &&
+            r.d == XEN_CPUID_SIGNATURE_EDX) {
             first_leaf = leaf;
             return true;
         }
@@ -41,8 +42,6 @@ bool hypercall_init(void)
     }
     return true;
 }
-
-uint32_t hypercall_leaf(void) { return first_leaf; }
 
 void hypercall_shutdown(unsigned reason)
 {

@@ -21,9 +21,6 @@ extern uint8_t hypercall_page[];
 /* Finds the hypervisor; false: there is none under us. Needs cmdline_init. */
 bool hypercall_init(void);
 
-/* The first CPUID leaf of the Xen interface. */
-uint32_t hypercall_leaf(void);
-
 /* Ends the domain; reason is a SHUTDOWN_ value (xen/sched.h). */
 void hypercall_shutdown(unsigned reason) __attribute__((noreturn));
 
@@ -48,8 +45,10 @@ static inline long hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, ui
     return rc;
 }
 
-static inline long hypercall1(uint64_t nr, uint64_t a) { return hypercall(nr, a, 0, 0, 0, 0); }
-static inline long hypercall2(uint64_t nr, uint64_t a, const void *b) { return hypercall(nr, a, (uint64_t)b, 0, 0, 0); }
+static inline long hypercall2(uint64_t nr, uint64_t a, const void *b)
+{
+    return hypercall(nr, a, (uint64_t)b, 0, 0, 0);
+}
 
 static inline long hypercall3(uint64_t nr, uint64_t a, const void *b, uint64_t c)
 {

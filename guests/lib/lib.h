@@ -86,7 +86,10 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
-static inline void outb(uint16_t port, uint8_t value) { asm volatile("outb %0, %1" :: "a"(value), "Nd"(port)); }
+static inline void outb(uint16_t port, uint8_t value)
+{
+    asm volatile("outb %0, %1" :: "a"(value), "Nd"(port));
+}
 
 static inline void irq_on(void) { asm volatile("sti" ::: "memory"); }
 static inline void irq_off(void) { asm volatile("cli" ::: "memory"); }

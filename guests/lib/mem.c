@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bump allocator over the largest RAM range behind the kernel, and the memory hypercalls (xen/memory.h). libxenguest
- * places start_info, modules and command line behind the kernel; the allocator begins behind all of them.
+ * A bump allocator over the largest RAM range behind the kernel, and the memory hypercalls (xen/memory.h).
+ * libxenguest places start_info, modules and command line behind the kernel; the allocator begins behind all
+ * of them.
  */
 #include "mem.h"
 
@@ -24,7 +25,10 @@ static uint64_t behind(uint64_t top, uint64_t start, uint64_t size)
     return start && start + size > top ? start + size : top;
 }
 
-/* The first page behind kernel, start_info, memory map, modules and command line, as far as they are low in RAM. */
+/*
+ * The first page behind kernel, start_info, memory map, modules and command line, as far as they are low in
+ * RAM.
+ */
 static uint64_t find_top(const struct hvm_start_info *info)
 {
     const struct hvm_modlist_entry *modules = (const void *)info->modlist_paddr;
@@ -73,7 +77,8 @@ uint64_t mem_pages(unsigned n)
     lock_take(&lock);
     at = next;
     if (n > mem_free())
-        trap_panic("out of memory: %u pages wanted, %lu of %lu free; give the guest more memory=", n, mem_free(), total);
+        trap_panic("out of memory: %u pages wanted, %lu of %lu free; give the guest more memory=",
+                   n, mem_free(), total);
     next += n * PAGE_SIZE;
     lock_drop(&lock);
     memset((void *)at, 0, n * PAGE_SIZE);
@@ -96,20 +101,14 @@ int mem_add_to_physmap(unsigned space, uint64_t index, uint64_t gfn)
     return hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &arg);
 }
 
-int mem_remove_from_physmap(uint64_t gfn)
-{
-    struct xen_remove_from_physmap arg = { .domid = DOMID_SELF, .gpfn = gfn };
-
-    return hypercall2(__HYPERVISOR_memory_op, XENMEM_remove_from_physmap, &arg);
-}
-
 void *mem_map_shared(unsigned space, uint64_t index)
 {
     uint64_t at = mem_hole(1);
     int rc = mem_add_to_physmap(space, index, at >> PAGE_SHIFT);
 
     if (rc)
-        trap_panic("XENMEM_add_to_physmap space %u index %lu at gfn %lx: %d", space, index, at >> PAGE_SHIFT, rc);
+        trap_panic("XENMEM_add_to_physmap space %u index %lu at gfn %lx: %d",
+                   space, index, at >> PAGE_SHIFT, rc);
     return (void *)at;
 }
 

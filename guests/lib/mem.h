@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of a guest: whole pages from its RAM, pages given back to the hypervisor and taken again, and address space
- * above RAM for what the hypervisor shares. Everything is mapped identity, so an address is a guest frame number << 12.
+ * Memory of a guest: whole pages from its RAM, pages given back to the hypervisor and taken again, and
+ * address space above RAM for what the hypervisor shares. Everything is mapped identity, so an address is a
+ * guest frame number << 12.
  */
 #ifndef GUESTS_LIB_MEM_H
 #define GUESTS_LIB_MEM_H
@@ -26,12 +27,14 @@ uint64_t mem_hole(unsigned n);
 
 /* XENMEM_add_to_physmap of one frame of a XENMAPSPACE_ to gfn: 0 or negative errno. */
 int mem_add_to_physmap(unsigned space, uint64_t index, uint64_t gfn);
-int mem_remove_from_physmap(uint64_t gfn);
 
 /* The same at a fresh place in the hole; panics on failure. */
 void *mem_map_shared(unsigned space, uint64_t index);
 
-/* XENMEM_decrease_reservation, XENMEM_populate_physmap of n 4 KiB frames: how many were done, or negative errno. */
+/*
+ * XENMEM_decrease_reservation, XENMEM_populate_physmap of n 4 KiB frames: how many were done, or negative
+ * errno.
+ */
 long mem_give(uint64_t *gfns, unsigned n);
 long mem_take(uint64_t *gfns, unsigned n);
 

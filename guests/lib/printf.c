@@ -34,7 +34,8 @@ static void put_padded(struct out *out, const char *text, size_t n, int width, b
         put(out, ' ');
 }
 
-static void put_number(struct out *out, uint64_t value, unsigned base, bool negative, int width, bool left, char pad)
+static void put_number(struct out *out, uint64_t value, unsigned base, bool negative, int width, bool left,
+                       char pad)
 {
     char digits[24];
     size_t at = sizeof(digits);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's vCPUs: who they are, what each keeps for itself, and how the second ones are started. Vcpu ids are
- * Xen's (= the MADT's ACPI ids); APIC ids are whatever the MADT says.
+ * The guest's vCPUs: who they are, what each keeps for itself, and how the second ones are started. Vcpu ids
+ * are Xen's (= the MADT's ACPI ids); APIC ids are whatever the MADT says.
  */
 #ifndef GUESTS_LIB_SMP_H
 #define GUESTS_LIB_SMP_H
@@ -28,7 +28,6 @@ struct vcpu {
     struct vcpu_info *info;         /* evtchn.c: own_info, or this vCPU's place in shared_info */
     struct vcpu_info own_info __attribute__((aligned(64)));
     uint64_t trap_resume;           /* trap.c: where trap_try goes on; 0: no try is running */
-    uint64_t trap_error;
     uint64_t gdt[5];
     struct vcpu_tss tss;
     uint8_t trap_stack[4096] __attribute__((aligned(16)));
@@ -53,8 +52,8 @@ void smp_init(uint64_t rsdp);
 unsigned smp_count(void);
 
 /*
- * Starts vCPU id by INIT-SIPI-SIPI; it runs main with interrupts off, its event channels and clock ready, and must
- * not return. 0, or -XEN_ENOENT (no such vCPU), -XEN_EBUSY (runs already), -XEN_ETIME (silent for 5 s).
+ * Starts vCPU id by INIT-SIPI-SIPI; it runs main with interrupts off, its event channels and clock ready, and
+ * must not return. 0, or -XEN_ENOENT (no such vCPU), -XEN_EBUSY (runs already), -XEN_ETIME (silent for 5 s).
  */
 int smp_start(unsigned id, void (*main)(void));
 

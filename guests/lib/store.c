@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store ring. A request goes out whole; its answer is awaited while watch events that come in between are noted.
- * The store is trusted with our time, so there is no time-out here. Wire format: xen/io/xs_wire.h.
+ * The store ring. A request goes out whole; its answer is awaited while watch events that come in between are
+ * noted. The store is trusted with our time, so there is no time-out here. Wire format: xen/io/xs_wire.h.
  */
 #include "store.h"
 
@@ -28,7 +28,9 @@ bool store_init(void)
 {
     uint64_t pfn, event;
 
-    if (mem_get_param(HVM_PARAM_STORE_PFN, &pfn) || mem_get_param(HVM_PARAM_STORE_EVTCHN, &event) || !pfn || !event)
+    if (mem_get_param(HVM_PARAM_STORE_PFN, &pfn) || mem_get_param(HVM_PARAM_STORE_EVTCHN, &event))
+        return false;
+    if (!pfn || !event)
         return false;
     port = event;
     ring = (struct xenstore_domain_interface *)(pfn << PAGE_SHIFT);
@@ -50,7 +52,10 @@ static void send(const void *data, size_t n)
     }
 }
 
-static bool something_there(void) { return __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE) != ring->rsp_cons; }
+static bool something_there(void)
+{
+    return __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE) != ring->rsp_cons;
+}
 
 static void receive(void *data, size_t n)
 {
@@ -95,7 +100,10 @@ static int errno_of(const char *name)
     return -XEN_EIO;
 }
 
-/* path goes with its terminator, extra behind it as it is. The answer lies in payload: its length or an error. */
+/*
+ * path goes with its terminator, extra behind it as it is. The answer lies in payload: its length or an
+ * error.
+ */
 static int request(unsigned type, const char *path, const char *extra, size_t extra_length)
 {
     struct xsd_sockmsg header = { .type = type, .len = strlen(path) + 1 + extra_length };
@@ -148,13 +156,6 @@ int store_write_number(const char *path, uint64_t value)
     return store_write(path, text);
 }
 
-int store_remove(const char *path)
-{
-    int rc = request(XS_RM, path, NULL, 0);
-
-    return rc < 0 ? rc : 0;
-}
-
 int store_allow(const char *path, unsigned owner, unsigned reader)
 {
     char permissions[24];
@@ -176,7 +177,7 @@ int store_await_number(const char *path, uint64_t *value, uint64_t ns)
             *value = string_number(text);
             return 0;
         }
-        if (rc != -XEN_ENOENT)
+        if (rc != -XEN_ENOENT && rc != -XEN_EACCES)
             return rc;
         if (time_now() > end)
             return -XEN_ETIME;

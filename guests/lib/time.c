@@ -12,7 +12,6 @@
 #include "smp.h"
 #include "trap.h"
 
-static uint64_t fired[SMP_MAX];
 static unsigned ports[SMP_MAX];
 
 static uint64_t scale(uint64_t ticks, uint32_t mul, int8_t shift)
@@ -51,10 +50,11 @@ uint64_t time_wall(void)
     return (ns + time_now()) / NS_PER_S;
 }
 
+/* Waking irq_wait is all that the event is for. */
 static void timer_event(evtchn_port_t port, void *arg)
 {
     (void)port;
-    ++*(uint64_t *)arg;
+    (void)arg;
 }
 
 void time_init_vcpu(void)
@@ -66,7 +66,7 @@ void time_init_vcpu(void)
         trap_panic("vCPU %u: VIRQ_TIMER cannot be bound: %d", id, port);
     hypercall_vcpu(VCPUOP_stop_periodic_timer, id, NULL);
     ports[id] = port;
-    evtchn_handle(port, timer_event, &fired[id]);
+    evtchn_handle(port, timer_event, NULL);
 }
 
 unsigned time_port(void) { return ports[vcpu_this()->id]; }
@@ -77,8 +77,6 @@ int time_set_timer(uint64_t when)
 
     return hypercall_vcpu(VCPUOP_set_singleshot_timer, vcpu_this()->id, &arg);
 }
-
-uint64_t time_fired(void) { return *(volatile uint64_t *)&fired[vcpu_this()->id]; }
 
 void time_spin(uint64_t ns)
 {

@@ -64,7 +64,9 @@ trap_common:
         add $16, %rsp
         iretq
 
-        /* int trap_try_enter(void (*run)(void *), void *arg, uint64_t *resume): -1, or the vector that hit it */
+        /*
+         * int trap_try_enter(void (*run)(void *), void *arg, uint64_t *resume): -1, or the vector that hit it
+         */
         .globl trap_try_enter
 trap_try_enter:
         push %rbx

@@ -81,7 +81,6 @@ int trap_try(void (*run)(void *), void *arg)
     int vector;
 
     asm volatile("pushf; pop %0" : "=r"(flags));
-    v->trap_error = 0;
     v->trap_resume = 0;
     vector = trap_try_enter(run, arg, &v->trap_resume);
     v->trap_resume = 0;
@@ -89,14 +88,13 @@ int trap_try(void (*run)(void *), void *arg)
     return vector;
 }
 
-uint64_t trap_error(void) { return vcpu_this()->trap_error; }
-
 static void print_frame(const struct trap_frame *f)
 {
     uint64_t cr2;
 
     asm volatile("mov %%cr2, %0" : "=r"(cr2));
-    printf("rip %016lx cs %lx rflags %lx rsp %016lx cr2 %016lx error %lx\n", f->rip, f->cs, f->rflags, f->rsp, cr2, f->error);
+    printf("rip %016lx rsp %016lx cr2 %016lx cs %lx rflags %lx error %lx\n",
+           f->rip, f->rsp, cr2, f->cs, f->rflags, f->error);
     printf("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
     printf("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
     printf("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);
@@ -127,11 +125,10 @@ void trap_handle(struct trap_frame *f)
         irqs[f->vector](f);
         return;
     }
-    if (v->trap_resume) {
-        v->trap_error = f->error;
+    if (v->trap_resume)
         trap_unwind(v->trap_resume, f->vector);
-    }
     console_debug(true);
     print_frame(f);
-    trap_panic("%s on vCPU %u at rip %lx", f->vector < ARRAY_SIZE(names) ? names[f->vector] : "exception", v->id, f->rip);
+    trap_panic("%s on vCPU %u at rip %lx",
+               f->vector < ARRAY_SIZE(names) ? names[f->vector] : "exception", v->id, f->rip);
 }

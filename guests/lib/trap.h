@@ -26,9 +26,6 @@ void trap_set_irq(unsigned vector, trap_irq *handler);
 /* Runs run(arg); -1, or the exception's vector that cut it short. Does not nest. */
 int trap_try(void (*run)(void *), void *arg);
 
-/* The error code and the faulting address (CR2) of the last exception that trap_try caught on this vCPU. */
-uint64_t trap_error(void);
-
 /* Says why, with registers where there are some, and ends the domain with SHUTDOWN_crash. */
 void trap_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

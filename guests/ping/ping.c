@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two guests, an event channel and a granted page between them. role=pong offers a page and a port to its peer and says so
- * in the store; role=ping finds them there, maps, binds, and plays ROUNDS: it writes a number into the page and sends an
- * event, pong answers with the number's complement. At the end ping unmaps and closes, and pong takes its page back.
+ * Two guests, an event channel and a granted page between them. role=pong offers a page and a port to its
+ * peer and says so in the store; role=ping finds them there, maps, binds, and plays ROUNDS: it writes a
+ * number into the page and sends an event, pong answers with the number's complement. At the end ping unmaps
+ * and closes, and pong takes its page back.
  *
- * The peer's domain id comes as peer=ID on the command line, or dom0 writes it to data/peer of each guest, which is how two
- * guests that do not know each other meet. Prints "ping: ok, ..." or "ping: FAILED ...".
+ * The peer's domain id comes as peer=ID on the command line, or dom0 writes it to data/peer of each guest,
+ * which is how two guests that do not know each other meet. Prints "ping: ok, ..." or "ping: FAILED ...".
  */
 #include "cleave-schema.h"
 #include "control.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several vCPUs: each is started by INIT and SIPI and reports itself; then all count under one lock, answer IPIs that come
- * by event channel and by APIC, and sleep by their own timers. "smp: ok" at the end, or "smp: FAILED" with the reason.
+ * Several vCPUs: each is started by INIT and SIPI and reports itself; then all count under one lock, answer
+ * IPIs that come by event channel and by APIC, and sleep by their own timers. "smp: ok" at the end, or "smp:
+ * FAILED" with the reason.
  */
 #include "apic.h"
 #include "cleave-schema.h"
