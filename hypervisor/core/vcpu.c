@@ -187,6 +187,22 @@ void vcpu_update_time(struct vcpu *v) { pvclock_update(v); }
 
 void vcpu_entering(struct vcpu *v) { vcpu_update_runstate(v); }
 
+static bool anybody_up(const struct domain *d)
+{
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i] && d->vcpu[i]->initialised && !__atomic_load_n(&d->vcpu[i]->down, __ATOMIC_SEQ_CST))
+            return true;
+    return false;
+}
+
+void vcpu_stop(struct vcpu *v)
+{
+    __atomic_store_n(&v->down, true, __ATOMIC_SEQ_CST);
+    sched_wake(v); /* takes it off its CPU */
+    if (!anybody_up(v->d))
+        domain_shutdown(v->d, SHUTDOWN_poweroff);
+}
+
 void vcpu_init_received(struct vcpu *v)
 {
     v->down = true;

@@ -22,22 +22,9 @@ static long op_up(struct hypercall *hc, struct vcpu *v, gva_t arg)
     return 0;
 }
 
-static bool anybody_up(const struct domain *d)
-{
-    for (unsigned int i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpu[i] != NULL && d->vcpu[i]->initialised && !d->vcpu[i]->down)
-            return true;
-    }
-    return false;
-}
-
-/* The last one to go takes the domain with it: nobody could start it again. */
 static long op_down(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    v->down = true;
-    sched_wake(v); /* takes it off its CPU */
-    if (!anybody_up(v->d))
-        domain_shutdown(v->d, SHUTDOWN_poweroff);
+    vcpu_stop(v);
     return 0;
 }
 

@@ -131,6 +131,11 @@ void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, 
 void vcpu_update_time(struct vcpu *v);           /* pvclock in vcpu_info */
 /* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */
 void vcpu_event_upcall(struct vcpu *v);
+/*
+ * v is off until INIT and SIPI, or VCPUOP_up. When none of the domain's is up any more, nobody could start one: the domain has
+ * powered off. That is what Linux does as a PVH guest, which has no ACPI power button: it halts.
+ */
+void vcpu_stop(struct vcpu *v);
 /* INIT and SIPI from a local APIC (vdev/lapic.c). */
 void vcpu_init_received(struct vcpu *v);
 void vcpu_sipi_received(struct vcpu *v, uint8_t vector);

@@ -89,7 +89,7 @@ static void exit_hlt(struct vcpu *v)
 {
     svm_skip(v, 1);
     if (!(v->vmcb->rflags & RFLAGS_IF) && !v->vdev.nmi_pending)
-        v->down = true; /* a CPU that Linux took offline: INIT and SIPI bring it back */
+        vcpu_stop(v); /* a CPU that Linux took offline, or the last one at power-off */
     sched_block(v);
 }
 

@@ -9,7 +9,7 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wno-unused-parameter -Werror -Wm
     -fno-omit-frame-pointer -fno-strict-aliasing -fno-common -fsanitize=address,undefined -fno-sanitize-recover=all \
     -include tests/unit/include/percpu.h -include tests/unit/include/directmap.h \
     -iquote tests/unit/include -iquote hypervisor/include -iquote hypervisor -D__XEN_TOOLS__ -DCLV_DEBUG
-UNIT_WRAP := -Wl,--wrap=alloc_core,--wrap=alloc_domain,--wrap=heap_alloc
+UNIT_WRAP := -Wl,--wrap=alloc_core,--wrap=alloc_domain,--wrap=heap_alloc,--wrap=spin_unlock
 UNIT_HARNESS := $(UNIT_OUT)/harness.o
 UNIT_FAKES := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%.o,tests/unit/harness_domain.c tests/unit/harness_cpus.c $(wildcard tests/unit/fakes/*.c))
 
