@@ -8,8 +8,8 @@
 #include "directmap.h"
 #include "harness.h"
 
-#define PAGES 64
-#define ROUNDS 30000
+#define PAGES 4
+#define ROUNDS 20000
 
 static struct domain *dom0_, *dom;
 
@@ -60,7 +60,9 @@ static void counts_agree_after_a_race(void **state)
     (void)state;
     dom0_ = harness_domain(0, 1000);
     dom = harness_domain(1, 1000);
+    harness_slow_unlock = true;
     harness_run_cpus((void (*const[])(void)){ dom0_cpu, guest_cpu }, 2);
+    harness_slow_unlock = false;
     harness_check_memory();
     harness_kill(dom);
     for (unsigned int i = 0; i < PAGES; i++)

@@ -56,6 +56,7 @@ long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t
 
 /* Runs fn[i] on CPU i, all at the same time; returns when they have. Up to as many as the host has make sense. */
 void harness_run_cpus(void (*const fn[])(void), unsigned int n);
+extern bool harness_slow_unlock;               /* CPUs dawdle after some unlocks: widens what a race needs */
 
 /* The n-th allocation from now on fails (alloc_core, alloc_domain, heap_alloc); 0: none. */
 void harness_fail_alloc(unsigned int n);
