@@ -509,6 +509,8 @@ static void test_copy(void **state)
     assert_int_equal(grant_copy(back, &op), GNTST_okay);
     assert_int_equal(front->grant.used, 0);
     assert_int_equal(entry(9)->flags, GTF_permit_access);
+    assert_int_equal(mfn_to_frame(MFN(DOM0_RAM))->count, 1);
+    assert_int_equal(mfn_to_frame(MFN(DOM0_RAM + 1))->count, 1);
 }
 
 static void test_copy_refused(void **state)
