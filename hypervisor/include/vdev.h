@@ -69,6 +69,7 @@ void vdev_destroy_vcpu(struct vcpu *v);
 void lapic_reset(struct vcpu *v, bool init);               /* init: keeps the id and base */
 void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level); /* sets IRR, kicks; any CPU */
 int lapic_highest_pending(struct vcpu *v);                 /* deliverable vector (above PPR), or -1 */
+int lapic_highest_request(struct vcpu *v);                 /* whatever the TPR: the CPU compares it itself */
 void lapic_accept(struct vcpu *v, uint8_t vector);         /* IRR -> ISR: it is being injected */
 uint32_t lapic_get_tpr(const struct vcpu *v);
 void lapic_set_tpr(struct vcpu *v, uint32_t tpr);

@@ -16,7 +16,6 @@
 #define EXIT_NMI 0x61
 #define EXIT_SMI 0x62
 #define EXIT_INIT 0x63
-#define EXIT_VINTR 0x64
 #define EXIT_RDPMC 0x6f
 #define EXIT_CPUID 0x72
 #define EXIT_IRET 0x74
@@ -49,12 +48,6 @@ static void exit_interrupt(struct vcpu *v)
 {
     (void)v;
     irq_window();
-}
-
-static void exit_vintr(struct vcpu *v)
-{
-    v->vmcb->vintr &= VINTR_TPR_MASK | VINTR_MASKING;
-    v->vmcb->intercept_1 &= ~INTERCEPT_VINTR;
 }
 
 static void exit_undefined(struct vcpu *v) { svm_inject_exception(v, EXC_UD, false, 0); }
@@ -228,7 +221,6 @@ static exit_fn *const exit_table[EXIT_TABLE] = {
     [EXIT_NMI] = exit_nothing,          /* taken when GIF was set again */
     [EXIT_SMI] = exit_nothing,
     [EXIT_INIT] = exit_nothing,
-    [EXIT_VINTR] = exit_vintr,
     [EXIT_RDPMC] = inject_gp,
     [EXIT_CPUID] = exit_cpuid,
     [EXIT_IRET] = exit_iret,

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the next entry delivers to the guest; the only place that writes EVENTINJ (APM vol. 2, 15.20 and 15.21).
+ * What the next entry delivers to the guest (APM vol. 2, 15.20 and 15.21).
  *
- * Order: what a fault interrupted last time (EXITINTINFO) or an exception that the core raises; then an NMI, unless one is
- * being handled (until IRET); then an interrupt, when the guest takes any. If it does not take one now, a virtual interrupt
- * opens a window: the CPU exits at the first moment when it would be taken (its priority against V_TPR included).
+ * EVENTINJ carries what a fault interrupted last time (EXITINTINFO), an exception that the core raises, or an
+ * NMI, unless one is being handled (until IRET). Interrupts are offered beside it, as the CPU's virtual
+ * interrupt: it takes the offer at the first moment when the guest takes interrupts (flag, shadow, V_TPR),
+ * without an exit before. What it took is known from V_IRQ afterwards, and only then does the local APIC hear
+ * of it.
+ *
+ * Interrupts never go through EVENTINJ: QEMU (7.2 to 10) remembers such a vector as an exception of its own,
+ * and when its thread is asked to stop for a moment before anything else happens, delivers it a second time,
+ * into the first instruction of the handler, with interrupts off.
  */
 #include "cpu.h"
+#include "guest.h"
 #include "vmcb.h"
+
+#define OPCODE_HLT 0xf4
 
 /* Classes of exceptions for the double-fault rule (APM vol. 2, table 8-3). */
 static bool contributory(unsigned int vector)
@@ -48,72 +57,63 @@ bool svm_interrupts_enabled(struct vcpu *v)
     return (v->vmcb->rflags & RFLAGS_IF) && !(v->vmcb->interrupt_shadow & 1);
 }
 
-static void open_window(struct vmcb *vmcb, unsigned int vector)
+/* STI; HLT: when an interrupt comes in STI's shadow, HLT has been executed before its handler runs. */
+static void retire_halt(struct vcpu *v)
 {
-    vmcb->vintr = (vmcb->vintr & (VINTR_TPR_MASK | VINTR_MASKING)) | VINTR_IRQ |
-                  (uint64_t)(vector >> 4) << VINTR_PRIORITY_SHIFT;
-    vmcb->intercept_1 |= INTERCEPT_VINTR;
-    vmcb->clean = 0;
+    gva_t base = svm_mode_64(v) ? 0 : v->vmcb->segment[SEG_CS].base;
+    uint8_t opcode;
+
+    if (!guest_read(v, &opcode, base + v->vmcb->rip, 1) && opcode == OPCODE_HLT)
+        svm_skip(v, 1);
 }
 
-static void close_window(struct vmcb *vmcb)
+/* The event callback that bypasses the local APIC, or the local APIC's best. */
+static void offer_interrupt(struct vcpu *v)
 {
-    if (vmcb->vintr & VINTR_IRQ) {
-        vmcb->vintr &= VINTR_TPR_MASK | VINTR_MASKING;
-        vmcb->intercept_1 &= ~INTERCEPT_VINTR;
-        vmcb->clean = 0;
-    }
-}
+    struct vmcb *vmcb = v->vmcb;
+    bool callback = v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
+                    READ_ONCE(v->info->evtchn_upcall_pending);
+    int vector = callback ? (int)v->d->vdev.callback_vector : lapic_highest_request(v);
 
-/* The vector to deliver: the event callback that bypasses the local APIC, or the local APIC's best; -1: none. */
-static int wanted_vector(struct vcpu *v, bool *from_apic)
-{
-    if (v->d->vdev.callback_vector && !v->vdev.upcall_vector && READ_ONCE(v->info->evtchn_upcall_pending)) {
-        *from_apic = false;
-        return (int)v->d->vdev.callback_vector;
-    }
-    *from_apic = true;
-    return lapic_highest_pending(v);
+    vmcb->vintr = VINTR_MASKING | (lapic_get_tpr(v) >> 4 & VINTR_TPR_MASK);
+    v->svm->offered = callback ? -1 : vector;
+    if (likely(vector < 0))
+        return;
+    vmcb->vintr |= VINTR_IRQ | (uint64_t)vector << VINTR_VECTOR_SHIFT |
+                   (callback ? VINTR_IGNORE_TPR : (uint64_t)(vector >> 4) << VINTR_PRIORITY_SHIFT);
+    if (unlikely(vmcb->interrupt_shadow & 1) && (vmcb->rflags & RFLAGS_IF))
+        retire_halt(v);
 }
 
 void inject_prepare(struct vcpu *v)
 {
     struct vmcb *vmcb = v->vmcb;
     struct svm_vcpu *s = v->svm;
-    bool from_apic;
-    int vector;
 
     if (unlikely(v->vdev.sipi_vector >= 0)) {
         uint8_t page = (uint8_t)v->vdev.sipi_vector;
         v->vdev.sipi_vector = -1;
+        lapic_reset(v, true); /* again: it may have taken an interrupt while INIT came */
         svm_reset_to_sipi(v, page);
     }
-    vmcb->vintr = (vmcb->vintr & ~VINTR_TPR_MASK) | (lapic_get_tpr(v) >> 4 & VINTR_TPR_MASK);
     vmcb->eventinj = s->pending;
     s->pending = 0;
-
     if (unlikely(v->vdev.nmi_pending) && !s->nmi_blocked && !(vmcb->eventinj & EVENT_VALID)) {
         v->vdev.nmi_pending = false;
         s->nmi_blocked = true;
         vmcb->intercept_1 |= INTERCEPT_IRET;
         vmcb->eventinj = 2 | EVENT_TYPE_NMI << 8 | EVENT_VALID;
     }
+    offer_interrupt(v);
+}
 
-    vector = wanted_vector(v, &from_apic);
-    if (likely(vector < 0)) {
-        close_window(vmcb);
-        return;
-    }
-    if ((vmcb->eventinj & EVENT_VALID) || !svm_interrupts_enabled(v)) {
-        open_window(vmcb, from_apic ? (unsigned int)vector : 0xff);
-        return;
-    }
-    close_window(vmcb);
-    if (from_apic)
-        lapic_accept(v, (uint8_t)vector);
-    vmcb->eventinj = (uint64_t)vector | EVENT_TYPE_INTR << 8 | EVENT_VALID;
-    if (from_apic && lapic_highest_pending(v) >= 0)
-        open_window(vmcb, (unsigned int)lapic_highest_pending(v));
+/*
+ * EXITINTINFO with a vector that no exception has, while the offer still stands: that is how QEMU tells that
+ * it could not deliver it. The offer will be made again.
+ */
+static bool still_offered(const struct vmcb *vmcb, uint64_t event)
+{
+    return (vmcb->vintr & VINTR_IRQ) && EVENT_VECTOR(event) >= 32;
 }
 
 void inject_recover(struct vcpu *v)
@@ -122,11 +122,14 @@ void inject_recover(struct vcpu *v)
     uint64_t interrupted = vmcb->exitintinfo;
     uint32_t tpr = (uint32_t)(vmcb->vintr & VINTR_TPR_MASK) << 4;
 
+    if (v->svm->offered >= 0 && !(vmcb->vintr & VINTR_IRQ))
+        lapic_accept(v, (uint8_t)v->svm->offered);
     if (tpr != (lapic_get_tpr(v) & 0xf0))
         lapic_set_tpr(v, tpr);
     vmcb->eventinj = 0;
     /* A software interrupt is not repeated here: RIP still names its instruction, which runs again. */
-    if (unlikely(interrupted & EVENT_VALID) && EVENT_TYPE(interrupted) != EVENT_TYPE_SOFT)
+    if (unlikely(interrupted & EVENT_VALID) && EVENT_TYPE(interrupted) != EVENT_TYPE_SOFT &&
+        !still_offered(vmcb, interrupted))
         v->svm->pending = interrupted;
     vmcb->exitintinfo = 0;
 }

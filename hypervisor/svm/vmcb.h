@@ -51,7 +51,6 @@ _Static_assert(offsetof(struct vmcb, rsp) == 0x5d8 && offsetof(struct vmcb, g_pa
 #define INTERCEPT_NMI (1u << 1)
 #define INTERCEPT_SMI (1u << 2)
 #define INTERCEPT_INIT (1u << 3)
-#define INTERCEPT_VINTR (1u << 4)
 #define INTERCEPT_RDPMC (1u << 15)
 #define INTERCEPT_CPUID (1u << 18)
 #define INTERCEPT_IRET (1u << 20)
@@ -82,6 +81,7 @@ _Static_assert(offsetof(struct vmcb, rsp) == 0x5d8 && offsetof(struct vmcb, g_pa
 #define VINTR_PRIORITY_SHIFT 16
 #define VINTR_IGNORE_TPR (1ull << 20)
 #define VINTR_MASKING (1ull << 24)
+#define VINTR_VECTOR_SHIFT 32
 
 /* eventinj, exitintinfo */
 #define EVENT_VALID (1ull << 31)
@@ -120,6 +120,7 @@ struct svm_vcpu {
     uint64_t flush_seen;        /* the domain's flush generation that vmcb->asid has no older entries than */
     uint64_t pending;           /* event to inject at the next entry, EVENTINJ format; 0: none */
     uint64_t pending_cr2;
+    int offered;                /* vector of the local APIC that the entry offered as V_IRQ; -1: none */
     bool nmi_blocked;           /* between an injected NMI and its IRET */
     uint64_t dr[4], xcr0;
     uint64_t exits;

@@ -105,7 +105,7 @@ static bool any_request(const uint64_t irr[4])
     return READ_ONCE(irr[0]) | READ_ONCE(irr[1]) | READ_ONCE(irr[2]) | READ_ONCE(irr[3]);
 }
 
-int lapic_highest_pending(struct vcpu *v)
+int lapic_highest_request(struct vcpu *v)
 {
     const struct lapic *l = &v->vdev.lapic;
     int vector;
@@ -113,7 +113,14 @@ int lapic_highest_pending(struct vcpu *v)
     if (likely(!any_request(l->irr)) || !enabled(l))
         return -1;
     vector = highest_bit(l->irr);
-    return vector >= 0 && ((uint32_t)vector & 0xf0) > (ppr(l) & 0xf0) ? vector : -1;
+    return (vector & 0xf0) > (MAX(highest_bit(l->isr), 0) & 0xf0) ? vector : -1;
+}
+
+int lapic_highest_pending(struct vcpu *v)
+{
+    int vector = lapic_highest_request(v);
+
+    return vector >= 0 && ((uint32_t)vector & 0xf0) > (v->vdev.lapic.tpr & 0xf0) ? vector : -1;
 }
 
 void lapic_accept(struct vcpu *v, uint8_t vector)
