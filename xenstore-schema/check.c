@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave-schema-check, run in dom0: walks the live store and says where it departs from schema.txt:
- * a node that no pattern covers, a value of the wrong type, a node that belongs to the wrong domain, a subtree
- * of a domain that is gone. One line for each on standard output; exit status 0 when there is none, 1 when there
- * are some, 2 when the store could not be read. Next to read: schema.txt, generate.c (it makes the table below).
+ * cleave-schema-check, run in dom0: walks the live store and says where it departs from schema.txt: a node
+ * that no pattern covers, a value of the wrong type, a node that belongs to the wrong domain, a subtree of a
+ * domain that is gone. One line for each on standard output; exit status 0 when there is none, 1 when there
+ * are some, 2 when the store could not be read. Next to read: schema.txt, generate.c (it makes the table
+ * below).
  */
 #include <ctype.h>
 #include <stdarg.h>

@@ -176,10 +176,11 @@ static void print_table(void)
 
 static void print_page(void)
 {
-    printf("# The store\n\n"
-           "Made from `xenstore-schema/schema.txt`, which explains the columns. `cleave-schema-check` compares "
-           "it with a live store.\n\n"
-           "| Path | Type | Written by | Read by | Until | For |\n| --- | --- | --- | --- | --- | --- |\n");
+    printf(
+        "# The store\n\n"
+        "Made from `xenstore-schema/schema.txt`, which explains the columns. `cleave-schema-check` compares "
+        "it with a live store.\n\n"
+        "| Path | Type | Written by | Read by | Until | For |\n| --- | --- | --- | --- | --- | --- |\n");
     for (int i = 0; i < row_count; i++)
         printf("| `%s` | %s | %s | %s | %s | %s |\n", rows[i].pattern, rows[i].type, rows[i].writer,
                rows[i].reader, rows[i].lifetime, rows[i].text);

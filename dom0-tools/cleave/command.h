@@ -30,9 +30,9 @@ void session_close(struct session *session);
 #define OPTION(letter) (1u << ((letter) & 31))
 
 /*
- * Parses a verb's options: letters are the ones that it has, each with a long name in order. The bits that were given
- * into *options, the first other argument's index as the result, or a negative errno after an error line, also
- * when the number of other arguments is not from least to most.
+ * Parses a verb's options: letters are the ones that it has, each with a long name in order. The bits that
+ * were given into *options, the first other argument's index as the result, or a negative errno after an
+ * error line, also when the number of other arguments is not from least to most.
  */
 int command_options(const struct command *command, int argc, char **argv, const char *letters,
                     const char *const *long_names, unsigned int *options, int least, int most);

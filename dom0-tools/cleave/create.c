@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave create: reads the file, builds the VM, hands it to its watcher, lets it run. Until it runs, any failure takes
- * back everything. Next to read: ../libcleave/vmfile.c, ../libcleave/build.c, ../libcleave/life.c.
+ * cleave create: reads the file, builds the VM, hands it to its watcher, lets it run. Until it runs, any
+ * failure takes back everything. Next to read: ../libcleave/vmfile.c, ../libcleave/build.c,
+ * ../libcleave/life.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +26,8 @@ static int launch(struct session *session, const struct vmfile *vm, uint32_t dom
 
     if (rc == 0 && !paused && xc_domain_unpause(session->hv.xc, domid) < 0) {
         rc = -errno;
-        report_error("VM \"%s\": the hypervisor does not let it run: %s", vm->name, hv_reason(&session->hv, -rc));
+        report_error("VM \"%s\": the hypervisor does not let it run: %s", vm->name,
+                     hv_reason(&session->hv, -rc));
     }
     if (rc < 0) {
         uuid_unparse_lower(vm->uuid, uuid);
@@ -79,6 +82,56 @@ static int attach(struct session *session, uint32_t domid, const struct vmfile *
     return rc == 0 ? console_attach(&session->hv, session->store, &domain) : 0;
 }
 
+/*
+ * Ctrl-C in the middle of a build must not leave half a VM: the signals wait until there is a whole one or
+ * none. Gives whether one is waiting.
+ */
+static bool signals_wait(void)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    sigpending(&signals);
+    return sigismember(&signals, SIGINT) || sigismember(&signals, SIGTERM) || sigismember(&signals, SIGHUP);
+}
+
+static void signals_act(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Builds the VM and lets it run: wholly, or not at all. */
+static int bring_up(struct session *session, const struct vmfile *vm, bool paused, bool foreground,
+                    uint32_t *domid)
+{
+    char uuid[UUID_STR_LEN];
+    int rc;
+
+    signals_wait();
+    rc = build_vm(&session->hv, session->store, vm, domid);
+    if (rc == 0 && signals_wait()) {
+        rc = -EINTR;
+        report_error("VM \"%s\": interrupted: nothing of it is left", vm->name);
+        uuid_unparse_lower(vm->uuid, uuid);
+        domain_destroy(&session->hv, session->store, *domid, uuid);
+    }
+    if (rc == 0) {
+        printf("%s is domain %u\n", vm->name, *domid);
+        fflush(stdout);
+        if (!foreground)
+            rc = launch(session, vm, *domid, paused);
+    }
+    signals_act();
+    return rc;
+}
+
 int create_run(const struct command *command, int argc, char **argv)
 {
     static const char *const names[] = { "foreground", "console", "paused" };
@@ -87,10 +140,13 @@ int create_run(const struct command *command, int argc, char **argv)
     unsigned int options;
     uint32_t domid;
     int rc = command_options(command, argc, argv, "Fcp", names, &options, 1, INT_MAX);
+    bool paused, foreground;
 
     if (rc < 0)
         return 1;
-    if ((options & OPTION('F')) && (options & OPTION('c'))) {
+    paused = options & OPTION('p');
+    foreground = options & OPTION('F');
+    if (foreground && options & OPTION('c')) {
         report_error("--foreground and --console exclude each other: give one of them");
         return 1;
     }
@@ -98,17 +154,11 @@ int create_run(const struct command *command, int argc, char **argv)
     if (rc == 0)
         rc = session_open(&session);
     if (rc == 0)
-        rc = build_vm(&session.hv, session.store, &vm, &domid);
-    if (rc == 0) {
-        printf("%s is domain %u\n", vm.name, domid);
-        fflush(stdout);
-        if (options & OPTION('F'))
-            rc = life_run(&vm, domid, options & OPTION('p'));
-        else
-            rc = launch(&session, &vm, domid, options & OPTION('p'));
-        if (rc == 0 && options & OPTION('c'))
-            rc = attach(&session, domid, &vm);
-    }
+        rc = bring_up(&session, &vm, paused, foreground, &domid);
+    if (rc == 0 && foreground)
+        rc = life_run(&vm, domid, paused);
+    if (rc == 0 && options & OPTION('c'))
+        rc = attach(&session, domid, &vm);
     session_close(&session);
     vmfile_free(&vm);
     return rc < 0;

@@ -14,7 +14,7 @@
 
 static const char *const json_option[] = { "json" };
 
-/* --- list ---------------------------------------------------------------------------------------------------- */
+/* --- list ------------------------------------------------------------------------------------- */
 
 static void print_table(const struct domain *list, int count)
 {
@@ -22,7 +22,8 @@ static void print_table(const struct domain *list, int count)
     for (int i = 0; i < count; i++) {
         const xc_domaininfo_t *info = &list[i].info;
 
-        printf("%-32s %5u %7llu %5u  %-9s %9.1f\n", list[i].name[0] ? list[i].name : "(no name)", list[i].domid,
+        printf("%-32s %5u %7llu %5u  %-9s %9.1f\n", list[i].name[0] ? list[i].name : "(no name)",
+               list[i].domid,
                (unsigned long long)(info->tot_pages + info->outstanding_pages) * HV_PAGE_KIB / KIB_PER_MIB,
                info->nr_online_vcpus, domain_state(info), info->cpu_time / NS_PER_S);
     }
@@ -76,7 +77,7 @@ int list_run(const struct command *command, int argc, char **argv)
     return count < 0;
 }
 
-/* --- info ---------------------------------------------------------------------------------------------------- */
+/* --- info ------------------------------------------------------------------------------------- */
 
 struct machine {
     unsigned int major, minor;

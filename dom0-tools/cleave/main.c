@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave: the command line of the control domain. This file is its table of contents: the verbs, and what they share.
- * Next to read: create.c, list.c, control.c; then ../libcleave/build.c.
+ * cleave: the command line of the control domain. This file is its table of contents: the verbs, and what
+ * they share. Next to read: create.c, list.c, control.c; then ../libcleave/build.c.
  */
 #include "command.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,11 +33,12 @@ static void print_help(void)
     printf("usage: cleave VERB [OPTION]... [ARGUMENT]...\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-9s %-36s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
-    printf("\nVM is a name or a number. Options:\n"
-           "  create -F, --foreground   stay and watch the VM, instead of leaving that to a process of its own\n"
-           "  create -c, --console      connect to its console; -p, --paused: do not let it run yet\n"
-           "  shutdown, reboot -w, --wait   until the guest has ended\n"
-           "  dmesg -c, --clear         clear them afterwards\n");
+    printf(
+        "\nVM is a name or a number. Options:\n"
+        "  create -F, --foreground   stay and watch the VM, instead of leaving that to a process of its own\n"
+        "  create -c, --console      connect to its console; -p, --paused: do not let it run yet\n"
+        "  shutdown, reboot -w, --wait   until the guest has ended\n"
+        "  dmesg -c, --clear         clear them afterwards\n");
 }
 
 int session_open(struct session *session)
@@ -78,8 +80,9 @@ int command_options(const struct command *command, int argc, char **argv, const 
         *options |= OPTION(letter);
     }
     if (argc - optind < least || argc - optind > most) {
-        report_error("%s: usage: cleave %s %s", argc - optind < least ? "an argument is missing" : "too many arguments",
-                     command->name, command->arguments);
+        report_error("%s: usage: cleave %s %s",
+                     argc - optind < least ? "an argument is missing" : "too many arguments", command->name,
+                     command->arguments);
         return -EINVAL;
     }
     return optind;
@@ -87,7 +90,10 @@ int command_options(const struct command *command, int argc, char **argv, const 
 
 int main(int argc, char **argv)
 {
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
+    /* A reader that goes away (cleave ... | head) must not end a verb half-way. */
+    signal(SIGPIPE, SIG_IGN);
+    if (argc >= 2 &&
+        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
         print_help();
         return 0;
     }
@@ -105,6 +111,7 @@ int main(int argc, char **argv)
     if (argc < 2)
         report_error("no verb given: `cleave help` shows them");
     else
-        report_error("unknown %s \"%s\": `cleave help` shows the verbs", argv[1][0] == '-' ? "option" : "verb", argv[1]);
+        report_error("unknown %s \"%s\": `cleave help` shows the verbs",
+                     argv[1][0] == '-' ? "option" : "verb", argv[1]);
     return 1;
 }

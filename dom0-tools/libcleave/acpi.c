@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RSDP, XSDT, FADT, MADT and an empty DSDT (ACPI specification 6.2, section 5.2). libxl takes its tables from a part of
- * Xen that is in no package, and describes hardware there that a PVH guest does not have; these say so instead: reduced
- * hardware (no PM registers, no GPEs, no SCI), no VGA, no 8042, no CMOS clock.
+ * RSDP, XSDT, FADT, MADT and an empty DSDT (ACPI specification 6.2, section 5.2). libxl takes its tables from
+ * a part of Xen that is in no package, and describes hardware there that a PVH guest does not have; these say
+ * so instead: reduced hardware (no PM registers, no GPEs, no SCI), no VGA, no 8042, no CMOS clock.
  *
- * Without a MADT a guest brings up one vCPU only. Linux takes a processor's ACPI id for its Xen vCPU number, and the
- * hypervisor gives vCPU n the local APIC id 2n (xen/arch-x86 CPUID), so the two must be as they are here.
- * Next to read: build.c.
+ * Without a MADT a guest brings up one vCPU only. Linux takes a processor's ACPI id for its Xen vCPU number,
+ * and the hypervisor gives vCPU n the local APIC id 2n (xen/arch-x86 CPUID), so the two must be as they are
+ * here. Next to read: build.c.
  */
 #include "acpi.h"
 
@@ -82,7 +82,8 @@ struct madt {
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct header) == 36 && sizeof(struct rsdp) == 36, "ACPI 5.2.5, 5.2.6");
-_Static_assert(offsetof(struct fadt, boot_flags) == 109 && offsetof(struct fadt, x_dsdt) == 140, "ACPI 5.2.9");
+_Static_assert(offsetof(struct fadt, boot_flags) == 109 && offsetof(struct fadt, x_dsdt) == 140,
+               "ACPI 5.2.9");
 _Static_assert(sizeof(struct fadt) == 268, "FADT of revision 5");
 
 /* Offsets in the area; each table has room, the MADT is the one that grows. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI tables of a PVH guest: they tell it how many processors it has and which legacy devices it has not.
+ * The ACPI tables of a PVH guest: they tell it how many processors it has and which legacy devices it has
+ * not.
  */
 #ifndef LIBCLEAVE_ACPI_H
 #define LIBCLEAVE_ACPI_H

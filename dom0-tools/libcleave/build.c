@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The making of a PVH domain, in the order in which it can fail most cheaply: the files are checked and parsed, memory
- * is compared with what is free, and only then is there a domain. Its memory is claimed before any of it is
- * populated, so that two VMs cannot both begin and both fail half-way. Whatever fails after that, build_vm destroys the
- * domain and removes its nodes. libxenguest (xenguest.h) loads the kernel and sets the first vCPU up.
+ * The making of a PVH domain, in the order in which it can fail most cheaply: the files are checked and
+ * parsed, memory is compared with what is free, and only then is there a domain. Its memory is claimed before
+ * any of it is populated, so that two VMs cannot both begin and both fail half-way. Whatever fails after
+ * that, build_vm destroys the domain and removes its nodes. libxenguest (xenguest.h) loads the kernel and
+ * sets the first vCPU up.
  *
- * The guest's memory map: RAM from 0, ACPI tables at ACPI_ADDRESS, libxenguest's special pages (store and console rings
- * among them) right below X86_HVM_END_SPECIAL_REGION, and RAM above 4 GiB if it does not fit below.
- * Next to read: life.c.
+ * The guest's memory map: RAM from 0, ACPI tables at ACPI_ADDRESS, libxenguest's special pages (store and
+ * console rings among them) right below X86_HVM_END_SPECIAL_REGION, and RAM above 4 GiB if it does not fit
+ * below. Next to read: life.c.
  */
 #include "build.h"
 
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <xen/hvm/e820.h>
 #include <xen/hvm/params.h>
+#include <xen/sched.h>
 #include <xenguest.h>
 
 #include "acpi.h"
@@ -57,7 +59,7 @@ static int failed(struct build *b, const char *what)
     return -error;
 }
 
-/* --- before there is a domain -------------------------------------------------------------------------------- */
+/* --- before there is a domain ----------------------------------------------------------------- */
 
 static int map_files(struct build *b)
 {
@@ -70,7 +72,9 @@ static int map_files(struct build *b)
     return rc;
 }
 
-/* A gzip'ed ramdisk is unpacked by libxenguest while it loads it; its size in the guest, or a negative errno. */
+/*
+ * A gzip'ed ramdisk is unpacked by libxenguest while it loads it; its size in the guest, or a negative errno.
+ */
 static int64_t check_ramdisk(struct build *b)
 {
     xc_interface *xc = b->hv->xc;
@@ -127,11 +131,12 @@ static int check_fit(struct build *b)
     needed = ((b->dom->kernel_seg.vend + ramdisk) >> KIB_SHIFT) + BOOT_KIB;
     if (needed <= b->vm->memory_kib)
         return 0;
-    report_error("VM \"%s\": memory = %llu MiB is too little: the kernel ends at %llu KiB and the ramdisk takes %llu "
-                 "KiB: give at least %llu MiB, and what the guest needs to run", b->vm->name,
-                 (unsigned long long)b->vm->memory_kib / KIB_PER_MIB,
-                 (unsigned long long)b->dom->kernel_seg.vend >> KIB_SHIFT, (unsigned long long)ramdisk >> KIB_SHIFT,
-                 (unsigned long long)(needed + KIB_PER_MIB - 1) / KIB_PER_MIB);
+    report_error(
+        "VM \"%s\": memory = %llu MiB is too little: the kernel ends at %llu KiB and the ramdisk takes %llu "
+        "KiB: give at least %llu MiB, and what the guest needs to run",
+        b->vm->name, (unsigned long long)b->vm->memory_kib / KIB_PER_MIB,
+        (unsigned long long)b->dom->kernel_seg.vend >> KIB_SHIFT, (unsigned long long)ramdisk >> KIB_SHIFT,
+        (unsigned long long)(needed + KIB_PER_MIB - 1) / KIB_PER_MIB);
     return -ENOMEM;
 }
 
@@ -142,9 +147,10 @@ static int report_no_memory(struct build *b)
 
     if (hv_memory(b->hv, &memory) < 0)
         return -EIO;
-    report_error("VM \"%s\": not enough memory: it asks for %llu MiB and %llu MiB to run it, of the machine's %llu MiB "
-                 "%llu are free%s: lower memory or maxmem, or end another VM (`cleave list`)", b->vm->name,
-                 (unsigned long long)b->vm->max_memory_kib / KIB_PER_MIB,
+    report_error("VM \"%s\": not enough memory: it asks for %llu MiB and %llu MiB to run it, of the "
+                 "machine's %llu MiB "
+                 "%llu are free%s: lower memory or maxmem, or end another VM (`cleave list`)",
+                 b->vm->name, (unsigned long long)b->vm->max_memory_kib / KIB_PER_MIB,
                  (unsigned long long)(asked - b->vm->max_memory_kib) / KIB_PER_MIB,
                  (unsigned long long)memory.total / KIB_PER_MIB,
                  (unsigned long long)(memory.free - memory.claimed) / KIB_PER_MIB,
@@ -165,7 +171,7 @@ static int check_free(struct build *b)
                : report_no_memory(b);
 }
 
-/* --- the domain ---------------------------------------------------------------------------------------------- */
+/* --- the domain ------------------------------------------------------------------------------- */
 
 static int check_name(struct build *b)
 {
@@ -177,8 +183,9 @@ static int check_name(struct build *b)
         return count;
     for (int i = 0; i < count && rc == 0; i++) {
         if (strcmp(list[i].name, b->vm->name) == 0) {
-            report_error("VM \"%s\": the name is taken by domain %u (%s): give another name, or `cleave destroy %s`",
-                         b->vm->name, list[i].domid, domain_state(&list[i].info), b->vm->name);
+            report_error(
+                "VM \"%s\": the name is taken by domain %u (%s): give another name, or `cleave destroy %s`",
+                b->vm->name, list[i].domid, domain_state(&list[i].info), b->vm->name);
             rc = -EEXIST;
         } else if (strcmp(list[i].uuid, b->uuid) == 0) {
             report_error("VM \"%s\": the uuid %s is taken by domain %u (\"%s\"): give another one, or none",
@@ -249,7 +256,8 @@ static int reserve(struct build *b)
     if (xc_set_paging_mempool_size(xc, b->domid, resources_paging_kib(b->vm) << KIB_SHIFT) < 0)
         return errno == ENOMEM ? report_no_memory(b) : failed(b, "no memory for page tables");
     if (xc_domain_claim_pages(xc, b->domid, pages) < 0)
-        return errno == ENOMEM ? report_no_memory(b) : failed(b, "the hypervisor does not reserve the memory");
+        return errno == ENOMEM ? report_no_memory(b)
+                               : failed(b, "the hypervisor does not reserve the memory");
     return 0;
 }
 
@@ -263,6 +271,9 @@ static int prepare(struct build *b)
         return failed(b, "the hypervisor does not take the CPUID policy");
     if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_TIMER_MODE, HVMPTM_no_delay_for_missed_ticks) < 0)
         return failed(b, "the hypervisor does not take the timer mode");
+    /* On a PC a triple fault is a reset; a guest here that wants one says so, so it is a crash. */
+    if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_crash) < 0)
+        return failed(b, "the hypervisor does not take a triple fault for a crash");
     if ((port = xc_evtchn_alloc_unbound(xc, b->domid, 0)) < 0)
         return failed(b, "no event channel for the store");
     b->rings.store_port = port;

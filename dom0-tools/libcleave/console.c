@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xenconsoled serves each guest's console on a pseudo-terminal of dom0 and writes its name into the store. What a user
- * types goes there byte by byte, so the own terminal is raw while connected. The pseudo-terminal stays open when the
- * guest ends only for a moment; a hang-up is the end. Next to read: domain.c.
+ * xenconsoled serves each guest's console on a pseudo-terminal of dom0 and writes its name into the store.
+ * What a user types goes there byte by byte, so the own terminal is raw while connected. The pseudo-terminal
+ * stays open when the guest ends only for a moment; a hang-up is the end. Next to read: domain.c.
  */
 #define _GNU_SOURCE
 #include "console.h"
@@ -25,7 +25,10 @@
 /* How often a silent console is checked for a guest that is gone. */
 #define IDLE_MS    1000
 
-/* xenconsoled makes the terminal a moment after the domain. The descriptor, or a negative errno after an error line. */
+/*
+ * xenconsoled makes the terminal a moment after the domain. The descriptor, or a negative errno after an
+ * error line.
+ */
 static int open_tty(struct xs_handle *store, const struct domain *domain)
 {
     char path[64];
@@ -41,7 +44,8 @@ static int open_tty(struct xs_handle *store, const struct domain *domain)
         }
         usleep(OPEN_STEP * 1000);
     }
-    report_error("console of \"%s\": no terminal after %d s: is xenconsoled running?", domain->name, OPEN_MS / 1000);
+    report_error("console of \"%s\": no terminal after %d s: is xenconsoled running?", domain->name,
+                 OPEN_MS / 1000);
     return -ENOENT;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains as the hypervisor lists them (xen_domctl_getdomaininfo, xen/domctl.h), with their names from the store.
- * Next to read: nodes.c, build.c.
+ * Domains as the hypervisor lists them (xen_domctl_getdomaininfo, xen/domctl.h), with their names from the
+ * store. Next to read: nodes.c, build.c.
  */
 #include "domain.h"
 
@@ -58,7 +58,8 @@ int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list)
         for (int i = 0; i < batch; i++) {
             describe(&domains[count], &info[i]);
             if (store)
-                store_read_text(store, domains[count].name, DOMAIN_NAME_MAX, SCHEMA_NAME_PATH, info[i].domain);
+                store_read_text(store, domains[count].name, DOMAIN_NAME_MAX, SCHEMA_NAME_PATH,
+                                info[i].domain);
             next = info[i].domain + 1;
             count++;
         }
@@ -96,8 +97,8 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
     }
     free(list);
     if (rc < 0)
-        report_error("no VM %s \"%s\": `cleave list` shows those that live", number ? "has the number" : "is named",
-                     who);
+        report_error("no VM %s \"%s\": `cleave list` shows those that live",
+                     number ? "has the number" : "is named", who);
     return rc;
 }
 
@@ -184,11 +185,13 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
                      domain->name, domain->name, domain->name);
         return -EAGAIN;
     }
-    store_read_text(store, feature, sizeof(feature), reboot ? SCHEMA_CONTROL_REBOOT_PATH : SCHEMA_CONTROL_POWEROFF_PATH,
-                    domain->domid);
+    store_read_text(store, feature, sizeof(feature),
+                    reboot ? SCHEMA_CONTROL_REBOOT_PATH : SCHEMA_CONTROL_POWEROFF_PATH, domain->domid);
     if (strcmp(feature, "1") != 0) {
-        report_error("\"%s\" has not said that it listens to %s requests (it boots still, or it has no Xen drivers): "
-                     "wait, or `cleave destroy %s`", domain->name, wish, domain->name);
+        report_error(
+            "\"%s\" has not said that it listens to %s requests (it boots still, or it has no Xen drivers): "
+            "wait, or `cleave destroy %s`",
+            domain->name, wish, domain->name);
         return -EOPNOTSUPP;
     }
     hv_forget(hv);

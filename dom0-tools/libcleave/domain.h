@@ -22,8 +22,8 @@ struct domain {
 };
 
 /*
- * All domains in ascending order into *list, which the caller frees. Their number, or a negative errno after an error
- * line. store may be NULL: then there are no names.
+ * All domains in ascending order into *list, which the caller frees. Their number, or a negative errno after
+ * an error line. store may be NULL: then there are no names.
  */
 int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list);
 
@@ -44,8 +44,8 @@ bool domain_is_shut_down(const xc_domaininfo_t *info);
 unsigned int domain_shutdown_reason(const xc_domaininfo_t *info);
 
 /*
- * Ends the domain, takes its nodes away and waits until its memory is free again. 0, or a negative errno after an
- * error line. The domain is named by number and identity, for numbers are used again.
+ * Ends the domain, takes its nodes away and waits until its memory is free again. 0, or a negative errno
+ * after an error line. The domain is named by number and identity, for numbers are used again.
  */
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid);
 

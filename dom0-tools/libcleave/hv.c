@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening the hypervisor, and catching what libxenctrl and libxenguest log: they print several lines a failure, of which
- * the first is the cause. It goes behind our own message instead (report.h). Next to read: store.c.
+ * Opening the hypervisor, and catching what libxenctrl and libxenguest log: they print several lines a
+ * failure, of which the first is the cause. It goes behind our own message instead (report.h). Next to read:
+ * store.c.
  */
 #include "hv.h"
 
@@ -21,8 +22,8 @@ static const char *without_place(const char *message)
     return words ? words + 2 : message;
 }
 
-static void keep_message(struct xentoollog_logger *logger, xentoollog_level level, int error, const char *context,
-                         const char *format, va_list args)
+static void keep_message(struct xentoollog_logger *logger, xentoollog_level level, int error,
+                         const char *context, const char *format, va_list args)
 {
     struct hv *hv = (struct hv *)((char *)logger - offsetof(struct hv, logger));
     char message[512];
@@ -44,8 +45,9 @@ static int report_no_hypervisor(int error)
     if (geteuid() != 0)
         report_error("only root may talk to the hypervisor, and this is user %u: use sudo", geteuid());
     else if (access("/proc/xen/privcmd", F_OK) != 0 && access("/dev/xen/privcmd", F_OK) != 0)
-        report_error("no hypervisor: /proc/xen/privcmd is missing: this is not a control domain under Cleave or Xen, "
-                     "or xenfs is not mounted (mount -t xenfs xenfs /proc/xen)");
+        report_error(
+            "no hypervisor: /proc/xen/privcmd is missing: this is not a control domain under Cleave or Xen, "
+            "or xenfs is not mounted (mount -t xenfs xenfs /proc/xen)");
     else
         report_error("the hypervisor cannot be opened: %s: the kernel module xen-privcmd must be loaded",
                      strerror(error));

@@ -24,8 +24,9 @@ struct hv_memory {
 };
 
 /*
- * Opens the hypervisor. 0, or a negative errno after one error line (no hypervisor below, no privilege).
- * hv must stay where it is until hv_close: libxenctrl keeps a pointer to the logger in it. Not usable after fork.
+ * Opens the hypervisor. 0, or a negative errno after one error line (no hypervisor below, no privilege). hv
+ * must stay where it is until hv_close: libxenctrl keeps a pointer to the logger in it. Not usable after
+ * fork.
  */
 int hv_open(struct hv *hv);
 void hv_close(struct hv *hv);

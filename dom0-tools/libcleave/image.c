@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libxenguest reads kernels well but explains badly what is wrong with one, and only when a domain exists already.
- * So the file is checked first: an ELF with the PVH entry note (xen/elfnote.h), or a Linux bzImage (Documentation of
- * Linux, arch/x86/boot.rst), neither of them cut off. Next to read: build.c.
+ * libxenguest reads kernels well but explains badly what is wrong with one, and only when a domain exists
+ * already. So the file is checked first: an ELF with the PVH entry note (xen/elfnote.h), or a Linux bzImage
+ * (Documentation of Linux, arch/x86/boot.rst), neither of them cut off. Next to read: build.c.
  */
 #include "image.h"
 
@@ -82,8 +82,8 @@ bool image_is_gzip(const struct image *image)
 
 static int too_short(const struct image *image, uint64_t wanted)
 {
-    report_error("kernel %s: cut off: it has %zu bytes and its headers speak of %llu: copy it again", image->path,
-                 image->size, (unsigned long long)wanted);
+    report_error("kernel %s: cut off: it has %zu bytes and its headers speak of %llu: copy it again",
+                 image->path, image->size, (unsigned long long)wanted);
     return -ENOEXEC;
 }
 
@@ -157,8 +157,10 @@ static int check_elf(const struct image *image)
     }
     if (entry)
         return 0;
-    report_error("kernel %s: an ELF file without the note that names a PVH entry point (XEN_ELFNOTE_PHYS32_ENTRY): "
-                 "a Linux needs CONFIG_PVH", image->path);
+    report_error(
+        "kernel %s: an ELF file without the note that names a PVH entry point (XEN_ELFNOTE_PHYS32_ENTRY): "
+        "a Linux needs CONFIG_PVH",
+        image->path);
     return -ENOEXEC;
 }
 
@@ -176,8 +178,8 @@ static int check_bzimage(const struct image *image)
     uint64_t end;
 
     if (version < BZ_VERSION_PAYLOAD) {
-        report_error("kernel %s: a Linux bzImage of boot protocol %u.%02u: 2.08 or later is needed", image->path,
-                     version >> 8, version & 0xff);
+        report_error("kernel %s: a Linux bzImage of boot protocol %u.%02u: 2.08 or later is needed",
+                     image->path, version >> 8, version & 0xff);
         return -ENOEXEC;
     }
     end = (bz_field(image, BZ_SETUP_SECTORS, 1) + 1ull) * 512 + bz_field(image, BZ_PAYLOAD_OFFSET, 4) +
@@ -195,8 +197,8 @@ int image_check_kernel(const struct image *image)
         return check_bzimage(image);
     if (image_is_gzip(image))
         return 0;      /* libxenguest unpacks it and looks inside */
-    report_error("kernel %s: neither an ELF nor a Linux bzImage: it begins with %02x %02x %02x %02x", image->path,
-                 bytes[0], image->size > 1 ? bytes[1] : 0, image->size > 2 ? bytes[2] : 0,
+    report_error("kernel %s: neither an ELF nor a Linux bzImage: it begins with %02x %02x %02x %02x",
+                 image->path, bytes[0], image->size > 1 ? bytes[1] : 0, image->size > 2 ? bytes[2] : 0,
                  image->size > 3 ? bytes[3] : 0);
     return -ENOEXEC;
 }
@@ -221,7 +223,8 @@ int image_check_initrd(const struct image *image)
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         if (starts_with(image, formats[i].magic, formats[i].length))
             return 0;
-    report_error("ramdisk %s: neither a cpio archive nor a compressed one: it begins with %02x, and has %zu bytes",
-                 image->path, bytes[0], image->size);
+    report_error(
+        "ramdisk %s: neither a cpio archive nor a compressed one: it begins with %02x, and has %zu bytes",
+        image->path, bytes[0], image->size);
     return -ENOEXEC;
 }

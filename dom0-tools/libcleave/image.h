@@ -14,7 +14,10 @@ struct image {
     size_t size;
 };
 
-/* Maps a file; what ("kernel") is for the error line. 0, or a negative errno after it. image_unmap in any case. */
+/*
+ * Maps a file; what ("kernel") is for the error line. 0, or a negative errno after it. image_unmap in any
+ * case.
+ */
 int image_map(const char *path, const char *what, struct image *image);
 void image_unmap(struct image *image);
 

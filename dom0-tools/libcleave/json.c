@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON printer. Strings are printed byte by byte: names come from guests' owners, so whatever is not plain ASCII is
- * escaped.
+ * The JSON printer. Strings are printed byte by byte: names come from guests' owners, so whatever is not
+ * plain ASCII is escaped.
  */
 #include "json.h"
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The watcher: one small process for each VM, as xl has it. It sleeps on xenstored's watch @releaseDomain, which fires
- * when any domain ends, looks at its own, and does what on_poweroff, on_reboot and on_crash say. A VM that reboots gets a
- * new domain, built from the file as it was read at first. It ends when the VM is destroyed, by whomever.
- * Next to read: build.c, domain.c.
+ * The watcher: one small process for each VM, as xl has it. It sleeps on xenstored's watch @releaseDomain,
+ * which fires when any domain ends, looks at its own, and does what on_poweroff, on_reboot and on_crash say.
+ * A VM that reboots gets a new domain, built from the file as it was read at first. It ends when the VM is
+ * destroyed, by whomever. Next to read: build.c, domain.c.
  */
 #define _GNU_SOURCE
 #include "life.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +75,10 @@ static int life_open(struct life *life, const struct vmfile *vm, uint32_t domid)
     return -EIO;
 }
 
-/* Waits until the domain has ended. Its reason, or -ESRCH when it is gone altogether, or another negative errno. */
+/*
+ * Waits until the domain has ended. Its reason, or -ESRCH when it is gone altogether, or another negative
+ * errno.
+ */
 static int await_end(struct life *life)
 {
     for (;;) {
@@ -117,7 +121,8 @@ static int start(struct life *life)
     if (xc_domain_unpause(life->hv.xc, life->domid) < 0) {
         int error = errno;
 
-        report_error("VM \"%s\": the hypervisor does not let it run: %s", life->vm->name, hv_reason(&life->hv, error));
+        report_error("VM \"%s\": the hypervisor does not let it run: %s", life->vm->name,
+                     hv_reason(&life->hv, error));
         domain_destroy(&life->hv, life->store, life->domid, life->uuid);
         return -error;
     }
@@ -142,7 +147,9 @@ static int restart(struct life *life)
 static int live(struct life *life)
 {
     static const char *const reasons[] = {
-        [SHUTDOWN_poweroff] = "powered off", [SHUTDOWN_reboot] = "asks for a reboot", [SHUTDOWN_crash] = "crashed",
+        [SHUTDOWN_poweroff] = "powered off",
+        [SHUTDOWN_reboot] = "asks for a reboot",
+        [SHUTDOWN_crash] = "crashed",
         [SHUTDOWN_watchdog] = "was ended by its watchdog",
     };
     int rc = 0;
@@ -157,8 +164,9 @@ static int live(struct life *life)
         }
         if (reason < 0)
             return reason;
-        note(life, "%s", reason < (int)(sizeof(reasons) / sizeof(reasons[0])) && reasons[reason] ? reasons[reason]
-                                                                                                 : "ended");
+        note(life, "%s",
+             reason < (int)(sizeof(reasons) / sizeof(reasons[0])) && reasons[reason] ? reasons[reason]
+                                                                                     : "ended");
         switch (choose(life, reason)) {
         case VMFILE_PRESERVE:
             note(life, "preserved as it is: `cleave destroy %s` when it is no longer wanted", life->vm->name);
@@ -212,8 +220,11 @@ static bool detach(const char *name)
 static void __attribute__((noreturn)) watcher(const struct vmfile *vm, uint32_t domid, int ready)
 {
     struct life life;
+    sigset_t none;
     int rc = life_open(&life, vm, domid);
 
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (rc < 0 || !detach(vm->name))
         _exit(1);
     note(&life, "VM \"%s\" is watched", vm->name);

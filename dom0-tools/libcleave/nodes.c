@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nodes of a VM are the ones that xl writes, so that `xl list`, `xl console` and `xl destroy` know a VM of ours, and
- * stock guests find what they look for. A new node inherits its folder's owner (dom0) and readers (the guest); only
- * the nodes that the guest writes are made over to it. Paths: xenstore-schema/schema.txt. Next to read: build.c.
+ * The nodes of a VM are the ones that xl writes, so that `xl list`, `xl console` and `xl destroy` know a VM
+ * of ours, and stock guests find what they look for. A new node inherits its folder's owner (dom0) and
+ * readers (the guest); only the nodes that the guest writes are made over to it. Paths:
+ * xenstore-schema/schema.txt. Next to read: build.c.
  */
 #include "nodes.h"
 
@@ -88,7 +89,8 @@ static void put_vm_home(struct batch *batch, const struct nodes_identity *vm)
 static void put_resources(struct batch *batch, const struct nodes_identity *vm)
 {
     for (unsigned int cpu = 0; cpu < vm->max_vcpus; cpu++)
-        put(batch, INHERITED, cpu < vm->vcpus ? "online" : "offline", SCHEMA_CPU_AVAILABILITY_PATH, vm->domid, cpu);
+        put(batch, INHERITED, cpu < vm->vcpus ? "online" : "offline", SCHEMA_CPU_AVAILABILITY_PATH, vm->domid,
+            cpu);
     put_number(batch, vm->max_memory_kib, SCHEMA_MEMORY_STATIC_MAX_PATH, vm->domid);
     put_number(batch, vm->memory_kib, SCHEMA_MEMORY_TARGET_PATH, vm->domid);
     put_number(batch, 0, SCHEMA_MEMORY_VIDEORAM_PATH, vm->domid);

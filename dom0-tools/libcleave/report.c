@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One error line an operation. Library code reports where it knows the cause; its callers only unwind. So the first
- * report is the cause, and later ones are consequences and are dropped. Next to read: hv.c.
+ * One error line an operation. Library code reports where it knows the cause; its callers only unwind. So the
+ * first report is the cause, and later ones are consequences and are dropped. Next to read: hv.c.
  */
 #include "report.h"
 

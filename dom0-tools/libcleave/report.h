@@ -6,8 +6,9 @@
 #define LIBCLEAVE_REPORT_H
 
 /*
- * Prints "cleave: ..." to standard error, unless an error was already reported since report_begin: what follows
- * from the first cause would only hide it. Functions of this library report and then return a negative errno.
+ * Prints "cleave: ..." to standard error, unless an error was already reported since report_begin: what
+ * follows from the first cause would only hide it. Functions of this library report and then return a
+ * negative errno.
  */
 void report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

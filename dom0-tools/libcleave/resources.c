@@ -13,8 +13,8 @@
 #define KIB_PER_MIB 1024
 
 /*
- * 1 MiB a vCPU and 8 KiB for each MiB of RAM, which is what xl asks for: enough for page tables of 4 KiB pages
- * throughout.
+ * 1 MiB a vCPU and 8 KiB for each MiB of RAM, which is what xl asks for: enough for page tables of 4 KiB
+ * pages throughout.
  */
 uint64_t resources_paging_kib(const struct vmfile *vm)
 {
@@ -41,13 +41,15 @@ static int pin(struct hv *hv, uint32_t domid, const struct vmfile *vm)
         }
     }
     if (!chosen) {
-        report_error("VM \"%s\": cpus names none of the machine's %d CPUs (0 to %d)", vm->name, cpus, cpus - 1);
+        report_error("VM \"%s\": cpus names none of the machine's %d CPUs (0 to %d)", vm->name, cpus,
+                     cpus - 1);
         rc = -EINVAL;
     }
     for (unsigned int vcpu = 0; rc == 0 && vcpu < vm->max_vcpus; vcpu++) {
         if (xc_vcpu_setaffinity(hv->xc, domid, vcpu, map, NULL, XEN_VCPUAFFINITY_HARD) < 0) {
             rc = -errno;
-            report_error("VM \"%s\": vCPU %u cannot be bound to cpus: %s", vm->name, vcpu, hv_reason(hv, -rc));
+            report_error("VM \"%s\": vCPU %u cannot be bound to cpus: %s", vm->name, vcpu,
+                         hv_reason(hv, -rc));
         }
     }
     free(map);
@@ -65,15 +67,16 @@ static int set_weight(struct hv *hv, uint32_t domid, const struct vmfile *vm)
         if (scheduler == XEN_SCHEDULER_CREDIT2 && xc_sched_credit2_domain_get(hv->xc, domid, &credit2) == 0) {
             credit2.weight = vm->weight;
             rc = xc_sched_credit2_domain_set(hv->xc, domid, &credit2);
-        } else if (scheduler == XEN_SCHEDULER_CREDIT && xc_sched_credit_domain_get(hv->xc, domid, &credit) == 0) {
+        } else if (scheduler == XEN_SCHEDULER_CREDIT &&
+                   xc_sched_credit_domain_get(hv->xc, domid, &credit) == 0) {
             credit.weight = vm->weight;
             rc = xc_sched_credit_domain_set(hv->xc, domid, &credit);
         }
     }
     if (rc == 0)
         return 0;
-    report_error("VM \"%s\": cpu_weight = %u is not taken by the scheduler (number %d): %s", vm->name, vm->weight,
-                 scheduler, hv_reason(hv, errno));
+    report_error("VM \"%s\": cpu_weight = %u is not taken by the scheduler (number %d): %s", vm->name,
+                 vm->weight, scheduler, hv_reason(hv, errno));
     return -EOPNOTSUPP;
 }
 

@@ -8,7 +8,10 @@
 #include "hv.h"
 #include "vmfile.h"
 
-/* KiB that the hypervisor sets aside for the VM's nested page tables (on Xen; Cleave takes them as it needs them). */
+/*
+ * KiB that the hypervisor sets aside for the VM's nested page tables (on Xen; Cleave takes them as it needs
+ * them).
+ */
 uint64_t resources_paging_kib(const struct vmfile *vm);
 
 /* The CPUs and the weight that the file asks for. 0, or a negative errno after an error line. */

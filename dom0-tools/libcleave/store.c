@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libxenstore with patterns for paths, and an xs_open that cannot hang: without xenstored's socket, libxenstore turns to
- * the kernel's ring, where it waits for an answer that never comes; and a daemon that is stopped still accepts
- * connections. So a request of our own goes first (xen/io/xs_wire.h), with a time limit. Next to read: nodes.c.
+ * libxenstore with patterns for paths, and an xs_open that cannot hang: without xenstored's socket,
+ * libxenstore turns to the kernel's ring, where it waits for an answer that never comes; and a daemon that is
+ * stopped still accepts connections. So a request of our own goes first (xen/io/xs_wire.h), with a time
+ * limit. Next to read: nodes.c.
  */
 #include "store.h"
 
@@ -54,11 +55,12 @@ struct xs_handle *store_open(void)
     if (store)
         return store;
     if (error == ENOENT || error == ECONNREFUSED)
-        report_error("xenstored is not running (%s: %s): start it: xenstored --pid-file /run/xen/xenstored.pid", path,
-                     strerror(error));
+        report_error(
+            "xenstored is not running (%s: %s): start it: xenstored --pid-file /run/xen/xenstored.pid", path,
+            strerror(error));
     else if (error == ETIMEDOUT)
-        report_error("xenstored does not answer on %s within %d s: it hangs, or the machine is overloaded", path,
-                     ANSWER_MS / 1000);
+        report_error("xenstored does not answer on %s within %d s: it hangs, or the machine is overloaded",
+                     path, ANSWER_MS / 1000);
     else
         report_error("xenstored cannot be reached on %s: %s", path, strerror(error ? error : errno));
     return NULL;
@@ -97,7 +99,8 @@ bool store_read_text(struct xs_handle *store, char *text, size_t size, const cha
     return value;
 }
 
-bool store_write(struct xs_handle *store, xs_transaction_t transaction, const char *value, const char *pattern, ...)
+bool store_write(struct xs_handle *store, xs_transaction_t transaction, const char *value,
+                 const char *pattern, ...)
 {
     char path[XENSTORE_ABS_PATH_MAX];
     va_list args;

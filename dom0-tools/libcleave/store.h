@@ -9,8 +9,8 @@
 #include <xenstore.h>
 
 /*
- * Connects to xenstored. The handle, or NULL after one error line; never waits for a daemon that is not there or does
- * not answer. Not usable after fork.
+ * Connects to xenstored. The handle, or NULL after one error line; never waits for a daemon that is not there
+ * or does not answer. Not usable after fork.
  */
 struct xs_handle *store_open(void);
 
@@ -22,8 +22,8 @@ bool store_read_text(struct xs_handle *store, char *text, size_t size, const cha
     __attribute__((format(printf, 4, 5)));
 
 /* Makes or changes a node. */
-bool store_write(struct xs_handle *store, xs_transaction_t transaction, const char *value, const char *pattern, ...)
-    __attribute__((format(printf, 4, 5)));
+bool store_write(struct xs_handle *store, xs_transaction_t transaction, const char *value,
+                 const char *pattern, ...) __attribute__((format(printf, 4, 5)));
 
 /* Removes a node and all below it; one that is not there is no failure. */
 bool store_remove(struct xs_handle *store, const char *pattern, ...) __attribute__((format(printf, 2, 3)));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VM files: the syntax is libxlutil's, and every key that is understood has xl's name and meaning (xl.cfg(5)).
- * libxlutil parses but cannot list the keys of a file, so vmkeys.c looks for those itself, to warn about the ones that
- * would silently do nothing. Next to read: vmkeys.c, build.c.
+ * VM files: the syntax is libxlutil's, and every key that is understood has xl's name and meaning
+ * (xl.cfg(5)). libxlutil parses but cannot list the keys of a file, so vmkeys.c looks for those itself, to
+ * warn about the ones that would silently do nothing. Next to read: vmkeys.c, build.c.
  */
 #define _GNU_SOURCE
 #include "vmfile.h"
@@ -101,7 +101,8 @@ static const char *text_of(const struct reader *reader, const char *key, const c
     return NULL;
 }
 
-static int number_of(const struct reader *reader, const char *key, long min, long max, long fallback, long *value)
+static int number_of(const struct reader *reader, const char *key, long min, long max, long fallback,
+                     long *value)
 {
     int error = xlu_cfg_get_long(reader->config, key, value, 1);
 
@@ -127,10 +128,12 @@ static int read_type(const struct reader *reader)
     if (strcmp(type, "pvh") == 0)
         return 0;
     if (!*type)
-        report_error("VM file %s: no type, which would mean a PV guest; only PVH guests run here: add type = \"pvh\"",
-                     reader->path);
+        report_error(
+            "VM file %s: no type, which would mean a PV guest; only PVH guests run here: add type = \"pvh\"",
+            reader->path);
     else
-        report_error("VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"", reader->path, type);
+        report_error("VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"", reader->path,
+                     type);
     return -EINVAL;
 }
 
@@ -149,7 +152,8 @@ static int read_name(const struct reader *reader, struct vmfile *vm)
     else if (strspn(name, "0123456789") == strlen(name))
         report_error("VM file %s: name = \"%s\": a name of digits only would be taken for a domain's number",
                      reader->path, name);
-    else if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@") != strlen(name))
+    else if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@") !=
+             strlen(name))
         report_error("VM file %s: name = \"%s\": letters, digits and _-.+:@ only", reader->path, name);
     else {
         strcpy(vm->name, name);
@@ -215,7 +219,8 @@ static int read_boot(const struct reader *reader, struct vmfile *vm)
         if (*root || *extra)
             report_warning("VM file %s: root and extra do nothing beside cmdline", reader->path);
         vm->cmdline = strdup(cmdline);
-    } else if (asprintf(&vm->cmdline, "%s%s%s%s", *root ? "root=" : "", root, *root && *extra ? " " : "", extra) < 0) {
+    } else if (asprintf(&vm->cmdline, "%s%s%s%s", *root ? "root=" : "", root, *root && *extra ? " " : "",
+                        extra) < 0) {
         vm->cmdline = NULL;
     }
     return vm->kernel && vm->cmdline ? 0 : -ENOMEM;
@@ -263,8 +268,8 @@ static int read_cpus(const struct reader *reader, struct vmfile *vm)
         if (parts == 1)
             last = first;
         if (parts < 1 || last < first || last >= VMFILE_CPUS_MAX) {
-            report_error("VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers below %d", reader->path,
-                         text, VMFILE_CPUS_MAX);
+            report_error("VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers below %d",
+                         reader->path, text, VMFILE_CPUS_MAX);
             return -EINVAL;
         }
         for (unsigned int cpu = first; cpu <= last; cpu++)
@@ -289,7 +294,8 @@ static int read_tsc_mode(const struct reader *reader, struct vmfile *vm)
             return 0;
         }
     }
-    report_error("VM file %s: tsc_mode = \"%s\": there are default, always_emulate and native", reader->path, text);
+    report_error("VM file %s: tsc_mode = \"%s\": there are default, always_emulate and native", reader->path,
+                 text);
     return -EINVAL;
 }
 
@@ -298,8 +304,9 @@ static int read_keys(const struct reader *reader, struct vmfile *vm)
     long weight;
     int rc;
 
-    if ((rc = read_type(reader)) < 0 || (rc = read_name(reader, vm)) < 0 || (rc = read_uuid(reader, vm)) < 0 ||
-        (rc = read_sizes(reader, vm)) < 0 || (rc = read_boot(reader, vm)) < 0 ||
+    if ((rc = read_type(reader)) < 0 || (rc = read_name(reader, vm)) < 0 ||
+        (rc = read_uuid(reader, vm)) < 0 || (rc = read_sizes(reader, vm)) < 0 ||
+        (rc = read_boot(reader, vm)) < 0 ||
         (rc = read_action(reader, "on_poweroff", VMFILE_DESTROY, &vm->on_poweroff)) < 0 ||
         (rc = read_action(reader, "on_reboot", VMFILE_RESTART, &vm->on_reboot)) < 0 ||
         (rc = read_action(reader, "on_crash", VMFILE_DESTROY, &vm->on_crash)) < 0 ||

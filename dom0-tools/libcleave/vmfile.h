@@ -35,8 +35,8 @@ struct vmfile {
 };
 
 /*
- * Reads a VM file; settings ("key=value", as xl takes them behind the file) count as its last lines.
- * 0, or a negative errno after one error line; keys that it does not know are warned about. vmfile_free in any case.
+ * Reads a VM file; settings ("key=value", as xl takes them behind the file) count as its last lines. 0, or a
+ * negative errno after one error line; keys that it does not know are warned about. vmfile_free in any case.
  */
 int vmfile_read(const char *path, char *const *settings, int setting_count, struct vmfile *vm);
 void vmfile_free(struct vmfile *vm);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system tests, run in dom0 by the rig: `system [GROUP]...`, all groups without one. The machine underneath is Cleave or
- * real Xen (make check HV=xen); what differs is said in the test. Next to read: system.h, verbs.c.
+ * The system tests, run in dom0 by the rig: `system [GROUP]...`, all groups without one. The machine
+ * underneath is Cleave or real Xen (make check HV=xen); what differs is said in the test. Next to read:
+ * system.h, verbs.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,9 @@ static bool wanted(const char *name, int argc, char **argv)
     return argc == 1;
 }
 
-/* The first domain makes the hypervisor allocate things that it keeps; what is free is counted from then on. */
+/*
+ * The first domain makes the hypervisor allocate things that it keeps; what is free is counted from then on.
+ */
 static int warm_up(void **state)
 {
     (void)state;

@@ -3,6 +3,7 @@
  * Many guests at once, and one after the other: nothing may be lost on the way. Next to read: hostile.c.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "cleave-schema.h"
 #include "system.h"
@@ -50,9 +51,40 @@ static void fifty_rounds_leave_free_memory_as_it_was(void **state)
     AWAIT(memory_is_back(before), 10);
 }
 
+/* Each asks for more than half of what is free: their claims decide, before either has taken much. */
+static void of_two_that_do_not_both_fit_one_is_refused(void **state)
+{
+    unsigned long long mib = free_kib() / 1024 * 6 / 10;
+    const struct run *both;
+
+    (void)state;
+    both = run(
+        "cd /tmp/vm; for i in a b; do cleave create -p /guests/hello.cfg name=$i memory=%llu 2>err.$i & done;"
+        "wait; cat err.a err.b >&2",
+        mib);
+    assert_int_equal(guests(), 1);
+    if (!strstr(both->err, "not enough memory") || strchr(both->err, '\n') != strrchr(both->err, '\n'))
+        fail_msg("not one refusal: %s", both->err);
+}
+
+static void an_interrupted_create_leaves_nothing(void **state)
+{
+    (void)state;
+    /* At once, and later and later: some of them hit the build. */
+    for (int i = 0; i < 8; i++) {
+        run("cleave create -p /guests/debian.cfg & sleep 0.%d; kill -TERM $!; wait $!", i + 1);
+        if (guests() == 1)
+            run_ok("cleave destroy debian");
+        assert_int_equal(guests(), 0);
+        run_ok("cleave-schema-check");
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(ten_guests_live_at_once),
     SYSTEM_TEST(fifty_rounds_leave_free_memory_as_it_was),
+    SYSTEM_TEST(of_two_that_do_not_both_fit_one_is_refused),
+    SYSTEM_TEST(an_interrupted_create_leaves_nothing),
 };
 
 const struct group group_many = GROUP("many", tests);

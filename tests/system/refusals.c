@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a user gets wrong, and what cleave says then: one line with the cause, the numbers and a remedy, a non-zero status,
- * and nothing left behind (test_end looks). Next to read: stock.c.
+ * What a user gets wrong, and what cleave says then: one line with the cause, the numbers and a remedy, a
+ * non-zero status, and nothing left behind (test_end looks). Next to read: stock.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -128,7 +128,8 @@ static void ramdisks_that_are_wrong(void **state)
     };
 
     (void)state;
-    run_ok("cd /tmp/vm; >empty; head -c 300000 /guests/debian-initrd >short.gz; cp /guests/debian-initrd damaged.gz;"
+    run_ok("cd /tmp/vm; >empty; head -c 300000 /guests/debian-initrd >short.gz; cp /guests/debian-initrd "
+           "damaged.gz;"
            "dd if=/dev/zero of=damaged.gz bs=4096 seek=50 count=2 conv=notrunc 2>/dev/null");
     REFUSED(refusals);
 }
@@ -144,7 +145,10 @@ static void more_than_there_is(void **state)
 
     (void)state;
     REFUSED(refusals);
-    /* All that is free but for less than its page tables need: the refusal comes from the reservation or before it. */
+    /*
+     * All that is free but for less than its page tables need: the refusal comes from the reservation or
+     * before it.
+     */
     assert_refused(run("cleave create /guests/hello.cfg memory=%llu", (unsigned long long)free_kib() / 1024),
                    "not enough memory|free");
 }
@@ -152,9 +156,10 @@ static void more_than_there_is(void **state)
 static void names_that_are_taken(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave create /guests/hello.cfg", "hello|taken|domain|cleave destroy hello" },
-        { "cleave create /guests/hello.cfg name=other uuid=00112233-4455-6677-8899-aabbccddeeff", "uuid|taken" },
-        { "cleave unpause hello", "not paused" },
+        {"cleave create /guests/hello.cfg", "hello|taken|domain|cleave destroy hello"},
+        {"cleave create /guests/hello.cfg name=other uuid=00112233-4455-6677-8899-aabbccddeeff",
+         "uuid|taken"},
+        {"cleave unpause hello", "not paused"},
     };
 
     (void)state;
@@ -170,7 +175,8 @@ static void a_guest_that_does_not_listen(void **state)
 {
     (void)state;
     run_ok("cleave create -p /guests/hello.cfg");
-    run_ok("xenstore-write /local/domain/%d/control/feature-poweroff 0; cleave unpause hello; cleave pause hello",
+    run_ok("xenstore-write /local/domain/%d/control/feature-poweroff 0; cleave unpause hello; cleave pause "
+           "hello",
            domid_of("hello"));
     assert_refused(run("cleave shutdown hello"), "hello");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands under test are run by the shell, as a user runs them. Their output goes through files, because a pipe would
- * stay open in whatever process they leave behind. Next to read: state.c.
+ * Commands under test are run by the shell, as a user runs them. Their output goes through files, because a
+ * pipe would stay open in whatever process they leave behind. Next to read: state.c.
  */
 #define _GNU_SOURCE
 #include "system.h"
@@ -129,7 +129,8 @@ void assert_refused(const struct run *run, const char *words)
     if (run->status == 0 || run->status >= 124)
         fail_msg("status %d", run->status);
     assert_string_equal(run->out, "");
-    if (strncmp(run->err, "cleave: ", 8) != 0 || strncmp(run->err, "cleave: warning", 15) == 0 || !end || end[1])
+    if (strncmp(run->err, "cleave: ", 8) != 0 || strncmp(run->err, "cleave: warning", 15) == 0 || !end ||
+        end[1])
         fail_msg("not exactly one error line: %s", run->err);
     snprintf(copy, sizeof(copy), "%s", words);
     for (char *word = strtok(copy, "|"); word; word = strtok(NULL, "|"))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the machine looks like: by the tools' JSON, by the store, by the core's own checker (hypervisor/include/public/
- * cleave.h). Every test begins and ends here, and must leave everything as it found it. Next to read: verbs.c.
+ * What the machine looks like: by the tools' JSON, by the store, by the core's own checker
+ * (hypervisor/include/public/ cleave.h). Every test begins and ends here, and must leave everything as it
+ * found it. Next to read: verbs.c.
  */
 #include "system.h"
 
@@ -88,7 +89,8 @@ long store_number(const char *pattern, uint32_t domid)
 
 const char *console_log(const char *name)
 {
-    return run("cat /var/log/xen/console/guest-%s.log", name)->out;
+    return run("tail -c %zu /var/log/xen/console/guest-%s.log", sizeof(((struct run *)0)->out) - 1, name)
+        ->out;
 }
 
 /* Calls the core; false where it does not know this hypercall, as Xen. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debian's unmodified xl and cleave side by side: each knows the VMs that the other made. Next to read: many.c.
+ * Debian's unmodified xl and cleave side by side: each knows the VMs that the other made. Next to read:
+ * many.c.
  */
 #include <stdio.h>
 #include <string.h>

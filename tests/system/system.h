@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* --- run.c: commands ------------------------------------------------------------------------------------------- */
+/* --- run.c: commands -------------------------------------------------------------------------- */
 
 struct run {
     int status;           /* exit status; 128 + signal; 124: ended by the time limit */
@@ -21,7 +21,10 @@ struct run {
     char err[4096];
 };
 
-/* Runs a shell command line, for at most RUN_LIMIT_S seconds, and keeps what it prints. The result lives until the fourth next. */
+/*
+ * Runs a shell command line, for at most RUN_LIMIT_S seconds, and keeps what it prints. The result lives
+ * until the fourth next.
+ */
 #define RUN_LIMIT_S 60
 const struct run *run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -29,15 +32,17 @@ const struct run *run(const char *format, ...) __attribute__((format(printf, 1, 
 const struct run *run_ok(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same in a mount namespace of its own where this folder is covered by an empty one. */
-const struct run *run_hiding(const char *folders, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const struct run *run_hiding(const char *folders, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /*
- * The test fails unless the last command said no in the agreed way: a non-zero status, nothing on standard output, exactly
- * one line on standard error, which begins with "cleave: " and contains each of the |-separated words.
+ * The test fails unless the last command said no in the agreed way: a non-zero status, nothing on standard
+ * output, exactly one line on standard error, which begins with "cleave: " and contains each of the
+ * |-separated words.
  */
 void assert_refused(const struct run *run, const char *words);
 
-/* --- state.c: what is there ------------------------------------------------------------------------------------- */
+/* --- state.c: what is there ------------------------------------------------------------------- */
 
 /* The number of the domain of this name, or -1. */
 int domid_of(const char *name);
@@ -52,10 +57,13 @@ bool memory_is_back(uint64_t before);
 int guests(void);
 /* A number in the store under a schema pattern with one %u, or -1. */
 long store_number(const char *pattern, uint32_t domid);
-/* The guest's console since its start, as xenconsoled logged it. */
+/* The end of what the guest said on its console since the test began, as xenconsoled logged it. */
 const char *console_log(const char *name);
 
-/* Waits until the condition holds; the test fails, saying what was waited for, when it does not within the seconds. */
+/*
+ * Waits until the condition holds; the test fails, saying what was waited for, when it does not within the
+ * seconds.
+ */
 #define AWAIT(condition, seconds)                                                          \
     do {                                                                                   \
         long steps_ = (seconds) * 10L;                                                     \
@@ -72,13 +80,13 @@ unsigned int core_violations(void);
 
 bool json_is_valid(const char *text);
 
-/* --- each test's begin and end ----------------------------------------------------------------------------------- */
+/* --- each test's begin and end ---------------------------------------------------------------- */
 
 int test_begin(void **state);
 /* Destroys what the test left, and fails it when memory, store or the core's books are not as they were. */
 int test_end(void **state);
 
-/* --- groups of tests, one a file ---------------------------------------------------------------------------------- */
+/* --- groups of tests, one a file -------------------------------------------------------------- */
 
 #define SYSTEM_TEST(function) { #function, function, test_begin, test_end, NULL }
 struct group {

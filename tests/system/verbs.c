@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each verb of cleave, with the smallest guest: what it prints, and what it does to the guest, which tells by its heartbeat
- * in the store whether it runs. Next to read: refusals.c.
+ * Each verb of cleave, with the smallest guest: what it prints, and what it does to the guest, which tells by
+ * its heartbeat in the store whether it runs. Next to read: refusals.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +50,10 @@ static void create_takes_exactly_the_memory_asked_for(void **state)
     (void)state;
     start("hello");
     taken = before - free_kib();
-    /* 4 MiB of RAM, the special pages, and the hypervisor's own of one vCPU: on Xen a pool of 2 MiB for page tables. */
+    /*
+     * 4 MiB of RAM, the special pages, and the hypervisor's own of one vCPU: on Xen a pool of 2 MiB for page
+     * tables.
+     */
     assert_in_range(taken, 4096, 4096 + 1024 + 2048 + 512);
     assert_int_equal(number_in(run_ok("cleave info --json")->out, "memory_claimed_kib"), 0);
 }
