@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The core: build/cleave.elf. Every .c and .S below hypervisor/ belongs to it. DEBUG=0 leaves the asserts out.
+# The core: build/cleave.elf. Every .c and .S below hypervisor/ belongs to it. HV_DEBUG=0: without asserts.
 
 HV_DEBUG ?= 1
 HV_SRC := $(sort $(wildcard hypervisor/*/*.c hypervisor/*/*.S))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dom0's memory: the machine's lowest RAM, each guest frame the machine frame of that number, so that devices can do DMA without an
- * IOMMU (design.md, "dom0's frames"). What is not its own RAM stays visible in the map as unusable, never left
+ * IOMMU (../README.md, "dom0's frames"). What is not its own RAM stays visible in the map as unusable, never left
  * out: Linux would place device registers there. What is not RAM at all is mapped through on its first touch, except the
  * registers that the core emulates or hides.
  */

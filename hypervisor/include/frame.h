@@ -34,7 +34,7 @@ _Static_assert(sizeof(struct frame) <= 24, "the frame table's budget");
 
 #define FRAME_ORDER_NONE 0xff
 #define FRAME_GFN_NONE 0xffffffffu
-#define FRAME_F_PARKED 1u   /* dom0's, given back, kept for the same gfn (design.md) */
+#define FRAME_F_PARKED 1u   /* dom0's, given back, kept for the same gfn (hypervisor/README.md) */
 #define FRAME_F_DIRTY 2u    /* FREE: holds old data, scrub before anybody sees it */
 #define FRAME_F_SLAB 4u     /* CORE: cut into small objects by mm/heap.c */
 

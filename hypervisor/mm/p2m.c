@@ -342,8 +342,8 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
 /* --- removing --- */
 
 /*
- * dom0's RAM is where the machine has it; what it gives back there is kept for it (design.md). The lock is
- * held.
+ * dom0's RAM is where the machine has it; what it gives back there is kept for it (hypervisor/README.md,
+ * "dom0's frames"). The lock is held.
  */
 static bool is_identity_ram(const struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 {
