@@ -106,7 +106,7 @@ static bool ends_us(const struct call *call)
         return call->a == SCHEDOP_block || (waits && readable(call->b));
     }
     if (call->nr == __HYPERVISOR_vcpu_op)
-        return call->a == VCPUOP_down && call->b == 0;
+        return call->a == VCPUOP_down && (uint32_t)call->b == 0;
     if (call->nr == __HYPERVISOR_event_channel_op)
         return (call->a == EVTCHNOP_reset || call->a == EVTCHNOP_init_control) && readable(call->b);
     return false;

@@ -119,12 +119,12 @@ void trap_handle(struct trap_frame *f)
 {
     struct vcpu *v = vcpu_this();
 
-    if (f->vector >= 32) {
-        if (!irqs[f->vector])
-            trap_panic("unexpected interrupt %lu on vCPU %u", f->vector, v->id);
+    if (irqs[f->vector]) {
         irqs[f->vector](f);
         return;
     }
+    if (f->vector >= 32)
+        trap_panic("unexpected interrupt %lu on vCPU %u", f->vector, v->id);
     if (v->trap_resume)
         trap_unwind(v->trap_resume, f->vector);
     console_debug(true);

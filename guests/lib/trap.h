@@ -20,7 +20,12 @@ typedef void trap_irq(struct trap_frame *frame);
 /* Descriptor tables of this vCPU; the first caller also fills the IDT that all share. */
 void trap_init(void);
 
-/* What vector 32..255 does. The handler runs with interrupts off and does its own end of interrupt. */
+#define TRAP_NMI 2
+
+/*
+ * What vector 32..255, or TRAP_NMI, does. The handler runs with interrupts off, and ends an APIC's interrupt
+ * itself.
+ */
 void trap_set_irq(unsigned vector, trap_irq *handler);
 
 /* Runs run(arg); -1, or the exception's vector that cut it short. Does not nest. */
