@@ -52,31 +52,49 @@ long hypercall_dispatch(struct hypercall *hc)
     return e->fn(hc);
 }
 
-/* General registers that carry arguments, by x86 number (svm_get_gpr). */
-static const uint8_t args_64[HYPERCALL_ARGS] = { 7, 6, 2, 10, 8, 9 };
-static const uint8_t args_32[HYPERCALL_ARGS] = { 3, 1, 2, 6, 7, 5 };
+static void arguments_get(struct hypercall *hc)
+{
+    const struct guest_regs *r = &hc->v->regs;
+
+    if (likely(!hc->compat)) {
+        hc->arg[0] = r->rdi, hc->arg[1] = r->rsi, hc->arg[2] = r->rdx;
+        hc->arg[3] = r->r10, hc->arg[4] = r->r8, hc->arg[5] = r->r9;
+    } else {
+        hc->arg[0] = (uint32_t)r->rbx, hc->arg[1] = (uint32_t)r->rcx, hc->arg[2] = (uint32_t)r->rdx;
+        hc->arg[3] = (uint32_t)r->rsi, hc->arg[4] = (uint32_t)r->rdi, hc->arg[5] = (uint32_t)r->rbp;
+    }
+}
+
+static void arguments_put(const struct hypercall *hc)
+{
+    struct guest_regs *r = &hc->v->regs;
+
+    if (likely(!hc->compat)) {
+        r->rdi = hc->arg[0], r->rsi = hc->arg[1], r->rdx = hc->arg[2];
+        r->r10 = hc->arg[3], r->r8 = hc->arg[4], r->r9 = hc->arg[5];
+    } else {
+        r->rbx = hc->arg[0], r->rcx = hc->arg[1], r->rdx = hc->arg[2];
+        r->rsi = hc->arg[3], r->rdi = hc->arg[4], r->rbp = hc->arg[5];
+    }
+}
 
 void hypercall_exit(struct vcpu *v)
 {
-    struct hypercall hc = { .v = v, .compat = !svm_mode_64(v) };
-    const uint8_t *regs = hc.compat ? args_32 : args_64;
+    struct hypercall hc;
     long rc;
 
     if (unlikely(svm_get_cpl(v))) {
         svm_inject_exception(v, EXC_UD, false, 0);
         return;
     }
+    hc.v = v;
+    hc.compat = !svm_mode_64(v);
     hc.nr = (uint32_t)svm_get_gpr(v, 0);
-    for (int i = 0; i < HYPERCALL_ARGS; i++) {
-        hc.arg[i] = svm_get_gpr(v, regs[i]);
-        if (hc.compat)
-            hc.arg[i] = (uint32_t)hc.arg[i];
-    }
+    arguments_get(&hc);
     this_cpu()->hypercall_start = 0;
     rc = hypercall_dispatch(&hc);
     if (rc == -ERESTART) {
-        for (int i = 0; i < HYPERCALL_ARGS; i++)
-            svm_set_gpr(v, regs[i], hc.arg[i]);
+        arguments_put(&hc);
         return;
     }
     svm_set_gpr(v, 0, hc.compat ? (uint32_t)rc : (uint64_t)rc);

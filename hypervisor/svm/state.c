@@ -7,16 +7,22 @@
 #include "errors.h"
 #include "vmcb.h"
 
-/* Where a general register lives, by its number in x86 encodings. */
+/* Where a general register lives, by its number in x86 encodings: rax and rsp in the VMCB, the others in guest_regs. */
 static uint64_t *gpr(struct vcpu *v, unsigned int n)
 {
-    struct guest_regs *r = &v->regs;
-    uint64_t *const map[16] = {
-        &v->vmcb->rax, &r->rcx, &r->rdx, &r->rbx, &v->vmcb->rsp, &r->rbp, &r->rsi, &r->rdi,
-        &r->r8, &r->r9, &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15,
+#define AT(reg) offsetof(struct guest_regs, reg)
+    static const uint8_t place[16] = {
+        [1] = AT(rcx), [2] = AT(rdx), [3] = AT(rbx), [5] = AT(rbp), [6] = AT(rsi), [7] = AT(rdi), [8] = AT(r8), [9] = AT(r9),
+        [10] = AT(r10), [11] = AT(r11), [12] = AT(r12), [13] = AT(r13), [14] = AT(r14), [15] = AT(r15),
     };
+#undef AT
 
-    return map[n & 15];
+    n &= 15;
+    if (n == 0)
+        return &v->vmcb->rax;
+    if (n == 4)
+        return &v->vmcb->rsp;
+    return (uint64_t *)((uint8_t *)&v->regs + place[n]);
 }
 
 uint64_t svm_get_gpr(struct vcpu *v, unsigned int n) { return *gpr(v, n); }
