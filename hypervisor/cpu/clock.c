@@ -77,6 +77,11 @@ static uint32_t pit_counter(void)
     return (low | (uint32_t)inb(0x42) << 8) ^ 0xffff;
 }
 
+static uint32_t reference(void)
+{
+    return acpi.pm_timer_port ? pm_timer() : pit_counter();
+}
+
 static void start_pit(void)
 {
     outb(0x61, (inb(0x61) & ~2u) | 1);
@@ -86,8 +91,8 @@ static void start_pit(void)
 }
 
 /*
- * All clocks at one moment: of several tries the one during which the least time passed (an emulator may be
- * interrupted at any point).
+ * All clocks at one moment, at which the reference counter changes: between two readings of the TSC. Of several tries the
+ * one whose readings are closest counts, because an emulator may be interrupted at any point.
  */
 static struct reading read_clocks(void)
 {
@@ -95,14 +100,17 @@ static struct reading read_clocks(void)
     uint64_t least = ~0ull;
 
     for (unsigned int i = 0; i < READINGS; i++) {
-        uint64_t before = rdtsc(), after;
-        uint32_t reference = acpi.pm_timer_port ? pm_timer() : pit_counter();
-        uint32_t apic = apic_timer_current();
+        uint32_t first = reference(), now;
+        uint64_t before, after = rdtsc();
 
-        after = rdtsc();
+        do {
+            before = after;
+            now = reference();
+            after = rdtsc();
+        } while (now == first);
         if (after - before < least) {
             least = after - before;
-            best = (struct reading){ before + (after - before) / 2, reference, apic };
+            best = (struct reading){ before + (after - before) / 2, now, apic_timer_current() };
         }
     }
     return best;

@@ -47,8 +47,6 @@ static const char *const names[] = {
 
 static void fill_idt(void)
 {
-    static const uint8_t ist[IST_COUNT] = { VECTOR_NMI, VECTOR_DF, VECTOR_MC };
-
     for (unsigned int i = 0; i < ARRAY_SIZE(idt); i++) {
         uint64_t stub = (uint64_t)traps_stubs + i * 16;
 
@@ -58,8 +56,30 @@ static void fill_idt(void)
         idt[i].offset1 = (uint16_t)(stub >> 16);
         idt[i].offset2 = (uint32_t)(stub >> 32);
     }
-    for (unsigned int i = 0; i < IST_COUNT; i++)
-        idt[ist[i]].ist = (uint8_t)(i + 1);
+}
+
+static void fill_segments(unsigned int cpu)
+{
+    descriptors[cpu].gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
+    descriptors[cpu].gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
+}
+
+static void load_tables(unsigned int cpu)
+{
+    struct table_pointer gdt = { sizeof(descriptors[cpu].gdt) - 1, (uint64_t)descriptors[cpu].gdt };
+    struct table_pointer idt_pointer = { sizeof(idt) - 1, (uint64_t)idt };
+
+    __asm__ volatile("lgdt %0; lidt %1" : : "m"(gdt), "m"(idt_pointer));
+    __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
+                     : : "i"(SELECTOR_CODE) : "rax", "memory");
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" : : "r"(SELECTOR_DATA));
+}
+
+void traps_init_early(void)
+{
+    fill_idt();
+    fill_segments(0);
+    load_tables(0);
 }
 
 /*
@@ -74,32 +94,27 @@ void traps_prepare_cpu(struct cpu *c)
 
     if (c->tss)
         return;
-    if (!idt[0].type)
-        fill_idt();
     if (!c->stack_top)
         c->stack_top = pagetable_stack(STACK_PAGES);
     for (unsigned int i = 0; i < IST_COUNT; i++)
         tss->ist[i] = (uint64_t)pagetable_stack(IST_PAGES);
     tss->iopb = sizeof(*tss);
-    gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
-    gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
+    fill_segments(c->id);
     gdt[SELECTOR_TSS / 8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | TYPE_TSS << 40 |
                             (base >> 24 & 0xff) << 56;
     gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
     c->tss = tss;
 }
 
-/* Loads them, on the CPU itself. */
+/* Loads them, on the CPU itself. From the first one on, every CPU has the stacks that the IDT names. */
 void traps_init_cpu(struct cpu *c)
 {
-    struct table_pointer gdt = { sizeof(descriptors[0].gdt) - 1, (uint64_t)descriptors[c->id].gdt };
-    struct table_pointer idt_pointer = { sizeof(idt) - 1, (uint64_t)idt };
+    static const uint8_t own_stack[IST_COUNT] = { VECTOR_NMI, VECTOR_DF, VECTOR_MC };
 
-    __asm__ volatile("lgdt %0; lidt %1" : : "m"(gdt), "m"(idt_pointer));
-    __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
-                     : : "i"(SELECTOR_CODE) : "rax", "memory");
-    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" : : "r"(SELECTOR_DATA));
+    load_tables(c->id);
     __asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
+    for (unsigned int i = 0; i < IST_COUNT; i++)
+        idt[own_stack[i]].ist = (uint8_t)(i + 1);
 }
 
 /* Which stack of this CPU an address is in: its top, or 0. */

@@ -56,6 +56,7 @@ void features_init(void);            /* boot CPU */
 void features_init_cpu(void);        /* each: CR4 bits, EFER, PAT, XCR0 */
 
 /* cpu/traps.c, cpu/entry.S: descriptors, exceptions with dumps and fixups, NMI/#DF/#MC on own stacks */
+void traps_init_early(void);           /* dumps from here on, without stacks of their own */
 void traps_prepare_cpu(struct cpu *c); /* stacks and tables; on the boot CPU, which then starts c */
 void traps_init_cpu(struct cpu *c);    /* loads them; on c itself */
 void dump_stack_and_registers(void);

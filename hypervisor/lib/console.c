@@ -26,6 +26,7 @@
 #define LSR_DATA_READY 0x01
 #define LSR_THR_EMPTY 0x20
 #define UART_FIFO 16
+#define UART_PATIENCE 100000   /* looks at a full port; then it gets the bytes all the same */
 
 #define RING_SIZE 65536u       /* a power of two */
 #define INPUT_SIZE 1024u
@@ -73,6 +74,8 @@ void console_init(const char *cmdline)
             uart_irq = 3;
         } else if (strcmp(word, "none") == 0) {
             uart_base = 0;
+        } else if (strcmp(word, "com1")) {
+            log_warn("console=%s: not one of com1 com2 none; com1 is used\n", word);
         }
     }
     if (uart_base == 0)
@@ -98,8 +101,9 @@ static void uart_write(const char *s, size_t n)
         bool newline = s[i] == '\n';
 
         for (unsigned int c = newline ? 0 : 1; c < 2; c++) {
-            while (room == 0)
-                room = inb(uart_base + UART_LSR) & LSR_THR_EMPTY ? UART_FIFO : 0;
+            for (unsigned int tries = 0; room == 0; tries++)
+                if ((inb(uart_base + UART_LSR) & LSR_THR_EMPTY) || tries == UART_PATIENCE)
+                    room = UART_FIFO;
             outb(uart_base + UART_DATA, c == 0 ? '\r' : s[i]);
             room--;
         }
