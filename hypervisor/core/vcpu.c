@@ -153,33 +153,46 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     return 0;
 }
 
-/* <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is bit 63 of state_entry_time. */
-void vcpu_update_runstate(struct vcpu *v)
+/* Without the hole behind the state, if compat: the layout of 32-bit callers. */
+unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out)
 {
     struct vcpu_runstate_info info = { 0 };
     struct runstate rs;
-    gva_t flag_byte = v->runstate_va + offsetof(struct vcpu_runstate_info, state_entry_time) + 7;
-    bool flag = v->d->vm_assist & (1ull << VMASST_TYPE_runstate_update_flag);
 
-    if (!v->runstate_va)
-        return;
     sched_runstate(v, &rs);
     info.state = rs.state;
     info.state_entry_time = (uint64_t)rs.since;
     memcpy(info.time, rs.time, sizeof(info.time));
-    /* The page may be gone, or the address nonsense: the guest's loss. */
-    if (flag) {
-        uint8_t top = (uint8_t)((info.state_entry_time | XEN_RUNSTATE_UPDATE) >> 56);
+    memcpy(out, &info, sizeof(info));
+    if (!compat)
+        return sizeof(info);
+    memcpy(out + sizeof(uint32_t), &info.state_entry_time, sizeof(info.state_entry_time) + sizeof(info.time));
+    return sizeof(info) - sizeof(uint32_t);
+}
 
-        if (guest_write(v, flag_byte, &top, 1))
-            return;
-        info.state_entry_time |= XEN_RUNSTATE_UPDATE;
-    }
-    if (guest_write(v, v->runstate_va, &info, sizeof(info)) || !flag)
+/*
+ * <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is the top bit of state_entry_time.
+ * The page may be gone, or the address nonsense: the guest's loss.
+ */
+void vcpu_update_runstate(struct vcpu *v)
+{
+    uint8_t info[sizeof(struct vcpu_runstate_info)];
+    bool flag = v->d->vm_assist & (1ull << VMASST_TYPE_runstate_update_flag);
+    unsigned int size, top;
+
+    if (!v->runstate_va)
         return;
-    uint8_t top = (uint8_t)((info.state_entry_time & ~XEN_RUNSTATE_UPDATE) >> 56);
-
-    if (guest_write(v, flag_byte, &top, 1))
+    size = vcpu_runstate_layout(v, v->runstate_compat, info);
+    top = size - sizeof(((struct vcpu_runstate_info *)0)->time) - 1;
+    if (flag) {
+        info[top] |= (uint8_t)(XEN_RUNSTATE_UPDATE >> 56);
+        if (guest_write(v, v->runstate_va + top, &info[top], 1))
+            return;
+    }
+    if (guest_write(v, v->runstate_va, info, size) || !flag)
+        return;
+    info[top] &= (uint8_t)~(XEN_RUNSTATE_UPDATE >> 56);
+    if (guest_write(v, v->runstate_va + top, &info[top], 1))
         return;
 }
 

@@ -20,6 +20,8 @@
 /* Larger extents are refused, as Xen does: callers then try smaller ones. */
 #define EXTENT_ORDER_MAX ORDER_2M
 
+#define BUILDER_PAGES 256 /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
+
 int memory_target(struct hypercall *hc, void *arg, size_t size, domid_t *id, struct domain **d)
 {
     int rc = guest_read(hc->v, arg, hc->arg[1], size);
@@ -90,6 +92,18 @@ static bool prepared(struct hypercall *hc, uint64_t i, const struct domain *d, u
 }
 
 /*
+ * Memory above a guest's target (maxmem = in its VM file) is asked for as populate-on-demand, within a limit
+ * that covers only the target: the limit grows with it, and keeps what the tools add for their own pages.
+ */
+static void raise_limit(struct domain *d, unsigned int order)
+{
+    uint64_t needed = READ_ONCE(d->tot_pages) + (1ull << order) + BUILDER_PAGES;
+
+    if (d->max_pages < needed)
+        WRITE_ONCE(d->max_pages, needed);
+}
+
+/*
  * Both return how many extents are done; fewer than asked for is the only error that callers see of an
  * extent. mem_flags: node and address hints do not matter here; populate-on-demand memory is populated at
  * once.
@@ -113,6 +127,8 @@ static long populate_physmap(struct hypercall *hc)
             rc = -ERESTART;
             break;
         }
+        if (r.mem_flags & XENMEMF_populate_on_demand && hc->v->d->is_dom0)
+            raise_limit(d, r.extent_order);
         if (guest_read_array(hc->v, &pfn, r.extent_start, i, 1) || p2m_populate(d, GFN(pfn), r.extent_order))
             break;
     }

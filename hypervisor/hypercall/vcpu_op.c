@@ -33,22 +33,12 @@ static long op_is_up(struct hypercall *hc, struct vcpu *v, gva_t arg)
     return v->initialised && !v->down;
 }
 
-/* A 32-bit caller's layout has no hole behind the state. */
-struct runstate_compat { int32_t state; uint64_t entry, time[4]; } __packed_;
-
 static long op_get_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    struct vcpu_runstate_info full = { 0 };
-    struct runstate_compat small;
-    struct runstate rs;
+    uint8_t info[sizeof(struct vcpu_runstate_info)];
+    unsigned int size = vcpu_runstate_layout(v, hc->compat, info);
 
-    sched_runstate(v, &rs);
-    full.state = small.state = rs.state;
-    full.state_entry_time = small.entry = (uint64_t)rs.since;
-    memcpy(full.time, rs.time, sizeof(full.time));
-    memcpy(small.time, rs.time, sizeof(small.time));
-    return hc->compat ? guest_write(hc->v, arg, &small, sizeof(small))
-                      : guest_write(hc->v, arg, &full, sizeof(full));
+    return guest_write(hc->v, arg, info, size);
 }
 
 static long op_register_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
@@ -58,6 +48,7 @@ static long op_register_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg
 
     if (rc != 0)
         return rc;
+    v->runstate_compat = hc->compat;
     WRITE_ONCE(v->runstate_va, hc->compat ? (uint32_t)area.addr.p : area.addr.p);
     if (v == hc->v)
         vcpu_update_runstate(v);

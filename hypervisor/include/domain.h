@@ -94,6 +94,7 @@ struct vcpu {
     vcpu_info_t *info;                 /* in shared_info, in a pinned guest frame, or a dummy: never NULL */
     struct guest_pin_info { mfn_t mfn; void *va; } info_pin;
     gva_t runstate_va;                 /* 0: none; walked at each update (pitfall 8) */
+    bool runstate_compat;              /* in the layout of 32-bit guests */
     struct evtchn_vcpu evtchn;
     struct vdev_vcpu vdev;             /* local APIC, MSRs ... */
 
@@ -127,6 +128,8 @@ bool vcpu_runnable(const struct vcpu *v);
 /* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
 bool vcpu_has_pending(struct vcpu *v);
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
+/* Writes struct vcpu_runstate_info to out (it has that room), as the guest's word size has it; returns its length. */
+unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out);
 void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
 void vcpu_update_time(struct vcpu *v);           /* pvclock in vcpu_info */
 /* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */
