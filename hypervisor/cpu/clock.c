@@ -91,8 +91,9 @@ static void start_pit(void)
 }
 
 /*
- * All clocks at one moment, at which the reference counter changes: between two readings of the TSC. Of several tries the
- * one whose readings are closest counts, because an emulator may be interrupted at any point.
+ * All clocks at one moment, at which the reference counter changes: between two readings of the TSC. Of
+ * several tries the one whose readings are closest counts, because an emulator may be interrupted at any
+ * point.
  */
 static struct reading read_clocks(void)
 {

@@ -2,9 +2,9 @@
 /*
  * The host CPU: instructions that C lacks, features, and what cpu/ exports.
  *
- * Interrupts: the core runs with IF=0. They are taken in three places only: the idle loop's HLT, a guest's exit for an interrupt
- * (svm/run.c), and irq_window(). Handlers therefore never interrupt a lock holder; they may take locks, must be short,
- * and leave longer work to a softirq.
+ * Interrupts: the core runs with IF=0. They are taken in three places only: the idle loop's HLT, a guest's
+ * exit for an interrupt (svm/run.c), and irq_window(). Handlers therefore never interrupt a lock holder; they
+ * may take locks, must be short, and leave longer work to a softirq.
  */
 #ifndef CLV_CPU_H
 #define CLV_CPU_H
@@ -35,16 +35,35 @@ int cpu_wrmsr_safe(uint32_t msr, uint64_t val);
 static inline void cpu_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void irq_window(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
 
-static inline uint8_t inb(uint16_t p) { uint8_t v; __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p)); return v; }
-static inline uint16_t inw(uint16_t p) { uint16_t v; __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(p)); return v; }
-static inline uint32_t inl(uint16_t p) { uint32_t v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p)); return v; }
+static inline uint8_t inb(uint16_t port)
+{
+    uint8_t v;
+    __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+static inline uint16_t inw(uint16_t port)
+{
+    uint16_t v;
+    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+static inline uint32_t inl(uint16_t port)
+{
+    uint32_t v;
+    __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
 static inline void outb(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(p)); }
 static inline void outw(uint16_t p, uint16_t v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(p)); }
 static inline void outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(p)); }
 
 /* cpu/features.c */
 struct cpu_features {
-    bool x2apic, xsave, smep, smap, nx, pages_1g, rdtscp, ibpb, nrips, decode_assist, flush_by_asid, invariant_tsc, tsc_deadline;
+    bool x2apic, xsave, smep, smap, nx, pages_1g, rdtscp, ibpb, nrips, decode_assist, flush_by_asid;
+    bool invariant_tsc, tsc_deadline;
     uint32_t asid_count, svm_features;
     unsigned int physical_bits;
     uint64_t xcr0_mask;       /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */
@@ -61,7 +80,10 @@ void traps_prepare_cpu(struct cpu *c); /* stacks and tables; on the boot CPU, wh
 void traps_init_cpu(struct cpu *c);    /* loads them; on c itself */
 void dump_stack_and_registers(void);
 
-/* cpu/irq.c: host vectors. Handler runs with IF=0 on the CPU that got it; the local APIC's EOI is done before it returns. */
+/*
+ * cpu/irq.c: host vectors. Handler runs with IF=0 on the CPU that got it; the local APIC's EOI is done before
+ * it returns.
+ */
 #define VECTOR_TIMER 0xf0
 #define VECTOR_KICK 0xf1
 #define VECTOR_SPURIOUS 0xff
@@ -88,7 +110,7 @@ uint32_t apic_timer_current(void);
 extern uint32_t apic_timer_khz;
 
 /* cpu/clock.c, cpu/timer.c */
-void clock_init(void);               /* calibrates TSC and APIC timer against the ACPI PM timer, or the PIT where there is none */
+void clock_init(void);               /* calibrates TSC and APIC timer against the ACPI PM timer, or the PIT */
 void timer_init_cpu(unsigned int cpu);
 void timer_softirq(void);
 void watchdog_check(void);           /* cpu/watchdog.c: panics when another CPU is stuck in the core */
@@ -96,14 +118,14 @@ void watchdog_check(void);           /* cpu/watchdog.c: panics when another CPU 
 /* cpu/smp.c */
 void smp_init_cpu(struct cpu *c);    /* this_cpu() works from here on */
 void smp_start_all(void);            /* starts the CPUs that the MADT lists; prints how many are up */
-void smp_call(unsigned int cpu, void (*fn)(void *), void *data); /* asynchronous; runs from softirq_run there */
-void smp_stop_others(void);          /* for panic, reboot and power-off; the console needs no lock from here on */
+void smp_call(unsigned int cpu, void (*fn)(void *), void *data); /* asynchronous, from softirq_run there */
+void smp_stop_others(void);          /* for panic, reboot, power-off; the console takes no lock any more */
 void smp_report_stopped(void);       /* where they were */
 void cpu_idle(void);                 /* one HLT until something is pending on this CPU */
 
 /* cpu/fpu.c */
 void fpu_init(void);
-void *fpu_alloc(void);               /* zeroed XSAVE area in initial state, 64-byte aligned; NULL: no memory */
+void *fpu_alloc(void);               /* XSAVE area in initial state, 64-byte aligned; NULL: no memory */
 void fpu_free(void *area);
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
@@ -114,9 +136,11 @@ void console_init(const char *cmdline);
 void console_write_raw(const char *s, size_t n);        /* to the serial port as it is */
 void console_dom0_write(const char *s, size_t n);       /* dom0's console_io write */
 size_t console_dom0_read(char *buf, size_t n);          /* typed characters, for console_io read */
-uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental); /* sysctl readconsole */
+/* sysctl readconsole: see console.c. */
+uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental);
 noreturn void machine_reboot(void);
 noreturn void machine_power_off(void);
-noreturn void machine_stop(uint8_t reason); /* dom0's SHUTDOWN_*: power-off, reboot, or a dump and a bounded reboot */
+/* dom0's SHUTDOWN_*: power-off, reboot, or a dump and a bounded reboot. */
+noreturn void machine_stop(uint8_t reason);
 
 #endif

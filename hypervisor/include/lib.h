@@ -2,9 +2,9 @@
 /*
  * What every file needs: printing, dying, asserting, strings, bitmaps.
  *
- * log_* print one line on the core's console ("(CLV) " is put in front, lines end with \n in the format) and keep it
- * in the ring that `xl dmesg` reads. guest_log says what a domain did ("(CLV) d3: ..."); it is rate-limited, so that
- * no guest can flood the console.
+ * log_* print one line on the core's console ("(CLV) " is put in front, lines end with \n in the format) and
+ * keep it in the ring that `xl dmesg` reads. guest_log says what a domain did ("(CLV) d3: ..."); it is
+ * rate-limited, so that no guest can flood the console.
  */
 #ifndef CLV_LIB_H
 #define CLV_LIB_H
@@ -22,18 +22,19 @@ void printk(enum log_level level, const char *fmt, ...) format_printf(2, 3);
 #define log_debug(...) printk(LOG_DEBUG, __VA_ARGS__)
 void guest_log(const struct domain *d, const char *fmt, ...) format_printf(2, 3);
 
-/* Formats into buf (always NUL-terminated); returns the length that the whole text has. %d %u %x %lx %lu %ld %s %c %p %%, width, 0, -. */
+/* Formats into buf (always NUL-terminated); returns the whole text's length. What it knows: lib/format.c. */
 int snprintf(char *buf, size_t size, const char *fmt, ...) format_printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 
-/* Prints "(CLV) panic: ...", a dump of this CPU, then reboots after a bounded time (or stays, with `noreboot`). */
+/* Prints why and a dump of all CPUs, then reboots after a bounded time (or stays, with `noreboot`). */
 noreturn void panic(const char *fmt, ...) format_printf(1, 2);
 
 #define BUG() panic("BUG at %s:%d\n", __FILE__, __LINE__)
 #define BUG_ON(c) do { if (unlikely(c)) panic("BUG at %s:%d: %s\n", __FILE__, __LINE__, #c); } while (0)
 
 #ifdef CLV_DEBUG
-#define ASSERT(c) do { if (unlikely(!(c))) panic("assertion failed at %s:%d: %s\n", __FILE__, __LINE__, #c); } while (0)
+#define ASSERT(c) \
+    do { if (unlikely(!(c))) panic("assertion failed at %s:%d: %s\n", __FILE__, __LINE__, #c); } while (0)
 #else
 #define ASSERT(c) do { (void)sizeof(c); } while (0)
 #endif
@@ -48,7 +49,9 @@ int strncmp(const char *a, const char *b, size_t n);
 /* Copies at most size-1 bytes and always terminates. */
 void strlcpy_(char *dst, const char *src, size_t size);
 
-/* Bitmaps of unsigned long words. set/clear/test_and_* are atomic (LOCK prefix) and full barriers; bit_test is a plain read. */
+/*
+ * Bitmaps of 64-bit words. set, clear and test_and_* are atomic and full barriers; bit_test is a plain read.
+ */
 #define BITS_PER_LONG 64
 #define BITMAP_LONGS(bits) (((bits) + BITS_PER_LONG - 1) / BITS_PER_LONG)
 
@@ -69,12 +72,16 @@ static inline void bit_clear(void *map, unsigned int n)
 
 static inline bool bit_test_and_set(void *map, unsigned int n)
 {
-    return (__atomic_fetch_or(&((uint64_t *)map)[n / 64], 1ull << (n % 64), __ATOMIC_SEQ_CST) >> (n % 64)) & 1;
+    uint64_t bit = 1ull << (n % 64);
+
+    return __atomic_fetch_or(&((uint64_t *)map)[n / 64], bit, __ATOMIC_SEQ_CST) & bit;
 }
 
 static inline bool bit_test_and_clear(void *map, unsigned int n)
 {
-    return (__atomic_fetch_and(&((uint64_t *)map)[n / 64], ~(1ull << (n % 64)), __ATOMIC_SEQ_CST) >> (n % 64)) & 1;
+    uint64_t bit = 1ull << (n % 64);
+
+    return __atomic_fetch_and(&((uint64_t *)map)[n / 64], ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
 /* First set bit at or after `from`, or `bits` if there is none. */

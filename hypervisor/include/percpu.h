@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each CPU has. this_cpu() is found through GS, which is the core's while the core runs (svm/run.c reloads it
- * right after each exit). Host unit tests replace this header by their own.
+ * What each CPU has. this_cpu() is found through GS, which is the core's while the core runs (svm/run.c
+ * reloads it right after each exit). Host unit tests replace this header by their own.
  */
 #ifndef CLV_PERCPU_H
 #define CLV_PERCPU_H
@@ -15,7 +15,9 @@
 struct vcpu;
 struct domain;
 
-/* Work that an interrupt handler or another CPU asks of a CPU; done by softirq_run() before the next guest entry. */
+/*
+ * Work that an interrupt handler or another CPU asks of a CPU: softirq_run() does it before the next entry.
+ */
 enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_CALL, SOFTIRQ_CONSOLE, SOFTIRQ_COUNT };
 
 struct cpu {
@@ -29,7 +31,7 @@ struct cpu {
 
     /* svm/: who is in guest mode here. Written only by this CPU. */
     struct vcpu *vcpu;             /* whose state is loaded here (may be stale while idle), or NULL */
-    struct domain *guest_domain;   /* non-NULL from before the last check for flushes until after the exit (tlb.c) */
+    struct domain *guest_domain;   /* from before the last look for work and flushes until after the exit */
     uint64_t guest_entries;        /* counts entries; a waiter for an exit watches it */
     uint64_t asid_generation;
     uint32_t asid_next, asid_count;
@@ -58,7 +60,7 @@ static inline struct cpu *this_cpu(void)
 /* The vcpu on whose behalf the core runs now (its hypercall, its exit), or NULL outside. */
 static inline struct vcpu *current_vcpu(void) { return this_cpu()->current; }
 
-/* cpu/smp.c. raise: sets the bit, and sends an IPI when cpu is another one that may be asleep or in a guest. */
+/* cpu/smp.c. raise: sets the bit, and sends an IPI when that CPU may be asleep or in a guest. */
 void softirq_raise(unsigned int cpu, enum softirq s);
 void softirq_run(void);
 void smp_kick(unsigned int cpu);   /* IPI only: makes it leave the guest or its HLT */

@@ -29,7 +29,13 @@ struct acpi_info {
     paddr_t mcfg_base, mcfg_end;   /* memory-mapped PCI configuration space; 0, 0: none */
 };
 extern struct acpi_info acpi;
-struct acpi_header { char signature[4]; uint32_t length; uint8_t revision, checksum; char oem_id[6], oem_table[8]; uint32_t oem_revision, creator, creator_revision; } __packed_;
+struct acpi_header {
+    char signature[4];
+    uint32_t length;
+    uint8_t revision, checksum;
+    char oem_id[6], oem_table[8];
+    uint32_t oem_revision, creator, creator_revision;
+} __packed_;
 void acpi_init(paddr_t rsdp_hint);  /* 0: search the BIOS area */
 uint8_t acpi_checksum(const void *p, uint32_t length); /* 0 for a correct table */
 /* Ends the power: writes S5 to PM1. Returns when it did not work. */

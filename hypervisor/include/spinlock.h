@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ticket locks with a lock order. The core runs with interrupts off from every entry to the next exit (cpu.h says
- * where it opens a window), so there is no irqsave form. Each lock belongs to a class; a CPU may only take a lock
- * whose class is greater than every class that it holds. Two of one class: only through spin_lock_second(), whose
- * caller has them in the documented order (domain id, or CPU number). The debug build checks this at each acquire and says
- * who holds what; spin_lock_held() is for the asserts of ..._locked functions.
+ * Ticket locks with a lock order. The core runs with interrupts off from every entry to the next exit (cpu.h
+ * says where it opens a window), so there is no irqsave form. Each lock belongs to a class; a CPU may only
+ * take a lock whose class is greater than every class that it holds. Two of one class: only through
+ * spin_lock_second(), whose caller has them in the documented order (domain id, or CPU number). The debug
+ * build checks this at each acquire and says who holds what; spin_lock_held() is for the asserts of
+ * ..._locked functions.
  */
 #ifndef CLV_SPINLOCK_H
 #define CLV_SPINLOCK_H

@@ -13,7 +13,7 @@
 #define SEC(x) ((nsec_t)(x) * 1000000000)
 #define TIME_NEVER INT64_MAX
 
-/* ns = (tsc - tsc0) scaled; the same numbers that a guest's pvclock gets: ns = ((tsc << shift) * mul) >> 32. */
+/* ns = (((tsc - tsc0) << shift) * mul) >> 32: the numbers that a guest's pvclock gets, too. */
 struct clock_scale { uint64_t tsc0; uint32_t mul; int8_t shift; };
 extern struct clock_scale clock_scale;
 extern uint64_t tsc_khz;
@@ -31,9 +31,9 @@ uint64_t clock_wall_at_boot(void);      /* ns since 1970 at boot (RTC, or as dom
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time);
 
 /*
- * A timer lives on one CPU at a time. Its function runs there, from softirq_run(), with no lock held, once per set.
- * set may be called from any CPU and again while armed (moves it); stop returns after which fn is not started (it
- * may be running on another CPU). `expires` in the past fires at once.
+ * A timer lives on one CPU at a time. Its function runs there, from softirq_run(), with no lock held, once
+ * per set. set may be called from any CPU and again while armed (moves it); stop returns after which fn is
+ * not started (it may be running on another CPU). `expires` in the past fires at once.
  */
 struct timer {
     struct list link;
