@@ -79,7 +79,8 @@ void machine_stop(uint8_t reason)
         machine_reboot();
     }
     smp_stop_others();
-    log_err("dom0 crashed%s (reason %u)\n", reason == SHUTDOWN_watchdog ? ": its watchdog ran out" : "", reason);
+    log_err("dom0 crashed%s (reason %u)\n", reason == SHUTDOWN_watchdog ? ": its watchdog ran out" : "",
+            reason);
     for (unsigned int i = 0; dom0 && i < dom0->max_vcpus; i++)
         if (dom0->vcpu[i] && dom0->vcpu[i]->initialised)
             svm_dump(dom0->vcpu[i]);
