@@ -109,6 +109,6 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 
 # --- unit tests -----------------------------------------------------------------------------------
 
--include tests/tree/build.mk
 -include tests/unit/build.mk
 -include tests/system/build.mk
+-include tests/tree/build.mk
