@@ -13,6 +13,7 @@
 #include <xen/sched.h>
 
 #include "cleave-schema.h"
+#include "lock.h"
 #include "nodes.h"
 #include "report.h"
 
@@ -159,9 +160,36 @@ static int await_end(struct hv *hv, uint32_t domid, const char *uuid)
     return -EBUSY;
 }
 
+/* Whether the store's subtree of this number is still the one of this VM: numbers are used again. */
+static bool nodes_are_of(struct xs_handle *store, uint32_t domid, const char *uuid)
+{
+    char home[64], vm[64];
+
+    snprintf(home, sizeof(home), SCHEMA_VM_HOME_PATH, uuid);
+    return store_read_text(store, vm, sizeof(vm), SCHEMA_VM_PATH, domid) && strcmp(vm, home) == 0;
+}
+
+/*
+ * xenconsoled may have written the name of the terminal of a domain that was just being destroyed, and so
+ * made its subtree again. It does that only while it maps the console's page, hence not after the domain's
+ * end.
+ */
+static void sweep(struct hv *hv, struct xs_handle *store, uint32_t domid)
+{
+    struct domain domain;
+    int lock = lock_acquire();
+
+    if (lock < 0)
+        return;
+    if (domain_get(hv, domid, &domain) < 0)
+        nodes_remove_domain(store, domid);
+    lock_release(lock);
+}
+
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
     struct domain domain;
+    int rc;
 
     hv_forget(hv);
     if (domain_get(hv, domid, &domain) == 0 && strcmp(domain.uuid, uuid) == 0 &&
@@ -171,8 +199,12 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
         report_error("the hypervisor does not destroy domain %u: %s", domid, hv_reason(hv, error));
         return -error;
     }
-    nodes_remove(store, domid, uuid);
-    return await_end(hv, domid, uuid);
+    if (nodes_are_of(store, domid, uuid))
+        nodes_remove(store, domid, uuid);
+    rc = await_end(hv, domid, uuid);
+    if (rc == 0)
+        sweep(hv, store, domid);
+    return rc;
 }
 
 int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *domain, const char *wish)

@@ -160,7 +160,7 @@ static int live(struct life *life)
         report_begin();
         if (reason == -ESRCH) {
             note(life, "destroyed");
-            return 0;
+            return domain_destroy(&life->hv, life->store, life->domid, life->uuid);
         }
         if (reason < 0)
             return reason;

@@ -201,10 +201,15 @@ int nodes_write_rings(struct xs_handle *store, uint32_t domid, const struct node
     return commit(store, domid, put_rings, rings);
 }
 
-void nodes_remove(struct xs_handle *store, uint32_t domid, const char *uuid)
+void nodes_remove_domain(struct xs_handle *store, uint32_t domid)
 {
-    store_remove(store, SCHEMA_VM_HOME_PATH, uuid);
     store_remove(store, SCHEMA_BACKEND_CONSOLE_OF_PATH, 0, domid);
     store_remove(store, SCHEMA_LIBXL_DOMAIN_PATH, domid);
     store_remove(store, SCHEMA_DOMAIN_PATH, domid);
+}
+
+void nodes_remove(struct xs_handle *store, uint32_t domid, const char *uuid)
+{
+    store_remove(store, SCHEMA_VM_HOME_PATH, uuid);
+    nodes_remove_domain(store, domid);
 }

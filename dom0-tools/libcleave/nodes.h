@@ -30,7 +30,11 @@ struct nodes_rings {
 int nodes_write_identity(struct xs_handle *store, const struct nodes_identity *identity);
 int nodes_write_rings(struct xs_handle *store, uint32_t domid, const struct nodes_rings *rings);
 
-/* Removes all of them, and those that xl writes. Can be called at any time, also twice. */
+/*
+ * Remove them, and those that xl writes: of the VM and its domain, or of the domain only. Can be called
+ * twice.
+ */
 void nodes_remove(struct xs_handle *store, uint32_t domid, const char *uuid);
+void nodes_remove_domain(struct xs_handle *store, uint32_t domid);
 
 #endif
