@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The invariant checker: walks everything that is counted twice and says where the counts disagree. Reached by dom0 (cleave_op, debug key
- * 'I') and by tests; it changes nothing. Each module checks its own: this file only asks them all.
+ * The invariant checker: walks everything that is counted twice and says where the counts disagree. Reached
+ * by dom0 (cleave_op, debug key 'I') and by tests; it changes nothing. Each module checks its own: this file
+ * only asks them all.
  */
 #include "alloc.h"
 #include "domain.h"

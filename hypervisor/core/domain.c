@@ -2,13 +2,14 @@
 /*
  * Domains: created, found, shut down, killed.
  *
- * Creation builds everything, then inserts the domain in the list, which cannot fail. Killing is one resumable sequence of steps,
- * used by domctl destroydomain and by a creation that failed half-way; each step is idempotent. The structure goes with the last
- * reference: the creator's is dropped when the kill is complete, and a domain that still owns frames (somebody has them
- * mapped) keeps one until they are back (mm/alloc.c); until then it is found by its id, dying.
+ * Creation builds everything, then inserts the domain in the list, which cannot fail. Killing is one
+ * resumable sequence of steps, used by domctl destroydomain and by a creation that failed half-way; each step
+ * is idempotent. The structure goes with the last reference: the creator's is dropped when the kill is
+ * complete, and a domain that still owns frames (somebody has them mapped) keeps one until they are back
+ * (mm/alloc.c); until then it is found by its id, dying.
  *
- * Lock: domlist_lock (LOCK_DOMLIST) protects the list and ids; each domain's lock (LOCK_DOMAIN) its shutdown state, parameters and
- * memory map. Read next: vcpu.c, sched.c.
+ * Lock: domlist_lock (LOCK_DOMLIST) protects the list and ids; each domain's lock (LOCK_DOMAIN) its shutdown
+ * state, parameters and memory map. Read next: vcpu.c, sched.c.
  */
 #include "domain.h"
 #include "alloc.h"
@@ -29,7 +30,8 @@ static struct list domlist = LIST_INIT(domlist);
 static domid_t last_id;
 static struct domain *dead;    /* to be freed by reap(), linked through next_dead; atomic */
 
-/* --- references ---------------------------------------------------------------------------------------------- */
+/* --- references
+ * ---------------------------------------------------------------------------------------------- */
 
 /* A reference, unless the last one is gone and the structure about to be freed. */
 static bool try_ref(struct domain *d)
@@ -116,7 +118,8 @@ void domain_put(struct domain *d)
     smp_call(this_cpu()->id, reap, NULL);
 }
 
-/* --- creation ------------------------------------------------------------------------------------------------- */
+/* --- creation
+ * ------------------------------------------------------------------------------------------------- */
 
 /* Inserts d under the id asked for (or a fresh one), sorted. -EEXIST, -ENOMEM: ids are used up. */
 static int insert(struct domain *d, domid_t wanted, bool any)
@@ -246,7 +249,8 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
     return 0;
 }
 
-/* --- the end -------------------------------------------------------------------------------------------------- */
+/* --- the end
+ * -------------------------------------------------------------------------------------------------- */
 
 void domain_shutdown(struct domain *d, uint8_t reason)
 {

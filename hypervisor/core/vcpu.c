@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's life and the state that it shares with its guest: vcpu_info (registered, copied, pending again: pitfall 8), runstate,
- * the event upcall, INIT and SIPI.
+ * A vcpu's life and the state that it shares with its guest: vcpu_info (registered, copied, pending again:
+ * pitfall 8), runstate, the event upcall, INIT and SIPI.
  *
- * Who writes what: vcpu_info.time and runstate only on the CPU that is about to run the vcpu, or when it is registered; the event
- * words by atomic operations from anywhere. INIT and SIPI leave a note that the vcpu's own CPU acts on (svm/inject.c).
+ * Who writes what: vcpu_info.time and runstate only on the CPU that is about to run the vcpu, or when it is
+ * registered; the event words by atomic operations from anywhere. INIT and SIPI leave a note that the vcpu's
+ * own CPU acts on (svm/inject.c).
  *
  * Read next: evtchn.c.
  */
@@ -18,7 +19,8 @@
 
 #define LEGACY_VCPUS XEN_LEGACY_MAX_VCPUS
 
-/* Where events of vcpus without a registered vcpu_info and without a place in shared_info go: never delivered. */
+/* Where events of vcpus without a registered vcpu_info and without a place in shared_info go: never
+ * delivered. */
 static vcpu_info_t dummy_info[MAX_CPUS];
 
 static void singleshot_fired(void *data) { evtchn_raise_virq(data, VIRQ_TIMER); }
@@ -97,8 +99,8 @@ void vcpu_release_guest_frames(struct vcpu *v)
 
 bool vcpu_runnable(const struct vcpu *v)
 {
-    return !READ_ONCE(v->blocked) && !v->down && !READ_ONCE(v->pause_count) && !READ_ONCE(v->d->pause_count) &&
-           (v->initialised || v->vdev.sipi_vector >= 0);
+    return !READ_ONCE(v->blocked) && !v->down && !READ_ONCE(v->pause_count) &&
+           !READ_ONCE(v->d->pause_count) && (v->initialised || v->vdev.sipi_vector >= 0);
 }
 
 bool vcpu_has_pending(struct vcpu *v)
@@ -119,8 +121,8 @@ void vcpu_event_upcall(struct vcpu *v)
 }
 
 /*
- * Moves v's vcpu_info into a frame of its own. Events that were pending at the old place are copied, and raised again, since the
- * guest's handler may have looked at the old place last.
+ * Moves v's vcpu_info into a frame of its own. Events that were pending at the old place are copied, and
+ * raised again, since the guest's handler may have looked at the old place last.
  */
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
@@ -171,8 +173,8 @@ unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out)
 }
 
 /*
- * <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is the top bit of state_entry_time.
- * The page may be gone, or the address nonsense: the guest's loss.
+ * <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is the top bit of
+ * state_entry_time. The page may be gone, or the address nonsense: the guest's loss.
  */
 void vcpu_update_runstate(struct vcpu *v)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI tables that dom0 finds: the machine's own, but for a new MADT (one processor entry a vcpu, its acpi_id the vcpu id, its
- * APIC id the emulated one) and without those of hardware that the core keeps: IVRS and DMAR (IOMMUs), HPET, MCFG (configuration
- * space goes through the ports, where MSI is hidden). ACPI 6, 5.2.5 to 5.2.12.
+ * The ACPI tables that dom0 finds: the machine's own, but for a new MADT (one processor entry a vcpu, its
+ * acpi_id the vcpu id, its APIC id the emulated one) and without those of hardware that the core keeps: IVRS
+ * and DMAR (IOMMUs), HPET, MCFG (configuration space goes through the ports, where MSI is hidden). ACPI 6,
+ * 5.2.5 to 5.2.12.
  */
 #include "directmap.h"
 #include "dom0.h"
@@ -55,13 +56,19 @@ static uint8_t *build_madt(struct domain *d, uint8_t *at)
     m->flags = 0; /* no 8259 to be set up */
     at += sizeof(*m);
     for (unsigned int i = 0; i < d->max_vcpus; i++, at += sizeof(struct madt_lapic))
-        *(struct madt_lapic *)at = (struct madt_lapic){ 0, sizeof(struct madt_lapic), (uint8_t)i, (uint8_t)(2 * i), 1 };
+        *(struct madt_lapic *)at =
+            (struct madt_lapic){0, sizeof(struct madt_lapic), (uint8_t)i, (uint8_t)(2 * i), 1};
     for (unsigned int i = 0; i < MIN(acpi.ioapics, 1u); i++, at += sizeof(struct madt_ioapic))
-        *(struct madt_ioapic *)at = (struct madt_ioapic){ 1, sizeof(struct madt_ioapic), acpi.ioapic[i].id, 0,
-                                                          (uint32_t)acpi.ioapic[i].address, acpi.ioapic[i].gsi_base };
+        *(struct madt_ioapic *)at =
+            (struct madt_ioapic){1, sizeof(struct madt_ioapic),       acpi.ioapic[i].id,
+                                 0, (uint32_t)acpi.ioapic[i].address, acpi.ioapic[i].gsi_base};
     for (unsigned int i = 0; i < acpi.overrides; i++, at += sizeof(struct madt_override))
-        *(struct madt_override *)at = (struct madt_override){ 2, sizeof(struct madt_override), 0, acpi.override[i].irq,
-                                                              acpi.override[i].gsi, acpi.override[i].flags };
+        *(struct madt_override *)at = (struct madt_override){2,
+                                                             sizeof(struct madt_override),
+                                                             0,
+                                                             acpi.override[i].irq,
+                                                             acpi.override[i].gsi,
+                                                             acpi.override[i].flags};
     finish(&m->h, "APIC", at, 3);
     return at;
 }

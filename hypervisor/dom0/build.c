@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0, the control domain: an unmodified kernel started through its PVH entry point (<xen/arch-x86/hvm/start_info.h>), on the
- * machine's own low memory. Steps in reading order at the bottom.
+ * dom0, the control domain: an unmodified kernel started through its PVH entry point
+ * (<xen/arch-x86/hvm/start_info.h>), on the machine's own low memory. Steps in reading order at the bottom.
  *
- * In its memory below 1 MiB, three pages are laid out for it: start_info with the module list and memory map, the command line, the
- * ACPI tables. Kernel at its own address, initrd behind it.
+ * In its memory below 1 MiB, three pages are laid out for it: start_info with the module list and memory map,
+ * the command line, the ACPI tables. Kernel at its own address, initrd behind it.
  */
 #include "alloc.h"
 #include "boot.h"
@@ -97,7 +97,8 @@ static paddr_t load_kernel(const struct dom0_memory *m, uint32_t *entry)
     return ROUND_UP(end, PAGE_SIZE);
 }
 
-static void start_info(struct domain *d, const struct dom0_memory *m, paddr_t at, paddr_t initrd, uint64_t initrd_size)
+static void start_info(struct domain *d, const struct dom0_memory *m, paddr_t at, paddr_t initrd,
+                       uint64_t initrd_size)
 {
     paddr_t cmdline = at + PAGE_SIZE, tables = at + 2 * PAGE_SIZE;
     struct hvm_start_info *s = paddr_to_virt(at);
@@ -121,8 +122,8 @@ static void start_info(struct domain *d, const struct dom0_memory *m, paddr_t at
     *module = (struct hvm_modlist_entry){ .paddr = initrd, .size = initrd_size };
     BUG_ON((uint8_t *)(map + d->memory_map_entries) > (uint8_t *)s + PAGE_SIZE);
     for (unsigned int i = 0; i < d->memory_map_entries; i++)
-        map[i] = (struct hvm_memmap_table_entry){ .addr = d->memory_map[i].addr, .size = d->memory_map[i].size,
-                                                  .type = d->memory_map[i].type };
+        map[i] = (struct hvm_memmap_table_entry){
+            .addr = d->memory_map[i].addr, .size = d->memory_map[i].size, .type = d->memory_map[i].type};
 }
 
 static void free_modules(void)
@@ -141,7 +142,8 @@ void dom0_build(void)
     uint32_t entry;
 
     if (!boot_info.modules)
-        panic("no dom0 kernel: the first multiboot module must be a Linux vmlinux (QEMU: -initrd \"vmlinux ARGS,initrd\")\n");
+        panic("no dom0 kernel: the first multiboot module must be a Linux vmlinux (QEMU: -initrd \"vmlinux "
+              "ARGS,initrd\")\n");
     dom0_memory_choose(&m);
     d = create();
     dom0_memory_give(d, &m);
@@ -151,7 +153,8 @@ void dom0_build(void)
     if (boot_info.modules > 1)
         initrd_size = boot_info.module[1].end - boot_info.module[1].start;
     if (initrd + initrd_size > m.end)
-        panic("dom0's kernel and initrd end at %#lx, its memory at %#lx: raise dom0_mem\n", initrd + initrd_size, m.end);
+        panic("dom0's kernel and initrd end at %#lx, its memory at %#lx: raise dom0_mem\n",
+              initrd + initrd_size, m.end);
     memcpy(paddr_to_virt(initrd), paddr_to_virt(boot_info.module[1].start), initrd_size);
     info = m.low_end - 3 * PAGE_SIZE;
     start_info(d, &m, info, initrd, initrd_size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ELF64, as much as a kernel needs: program headers and the Xen notes (System V ABI; <xen/elfnote.h>). Read next: build.c.
+ * ELF64, as much as a kernel needs: program headers and the Xen notes (System V ABI; <xen/elfnote.h>). Read
+ * next: build.c.
  */
 #include "elf.h"
 #include "errors.h"
@@ -64,7 +65,8 @@ int elf_check(const struct elf_image *e, const char **why)
     if (h.ident[4] != 2 || h.ident[5] != 1 || h.machine != EM_X86_64)
         return -EINVAL;
     *why = "its program headers lie outside of the file";
-    if (h.phentsize != sizeof(struct elf_phdr) || !h.phnum || !inside(e, h.phoff, (uint64_t)h.phnum * h.phentsize))
+    if (h.phentsize != sizeof(struct elf_phdr) || !h.phnum ||
+        !inside(e, h.phoff, (uint64_t)h.phnum * h.phentsize))
         return -EINVAL;
     *why = "a segment lies outside of the file";
     for (unsigned int i = 0; i < h.phnum; i++) {

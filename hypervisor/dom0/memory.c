@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's memory: the machine's lowest RAM, each guest frame the machine frame of that number, so that devices can do DMA without an
- * IOMMU (../README.md, "dom0's frames"). What is not its own RAM stays visible in the map as unusable, never left
- * out: Linux would place device registers there. What is not RAM at all is mapped through on its first touch, except the
- * registers that the core emulates or hides.
+ * dom0's memory: the machine's lowest RAM, each guest frame the machine frame of that number, so that devices
+ * can do DMA without an IOMMU (../README.md, "dom0's frames"). What is not its own RAM stays visible in the
+ * map as unusable, never left out: Linux would place device registers there. What is not RAM at all is mapped
+ * through on its first touch, except the registers that the core emulates or hides.
  */
 #include "alloc.h"
 #include "boot.h"
@@ -43,7 +43,8 @@ static uint64_t wanted_bytes(uint64_t ram)
     if (cmdline_get("dom0_mem", value, sizeof(value)) && !parse_size(value, &bytes))
         panic("dom0_mem=%s is not a size: write dom0_mem=512M or 1G\n", value);
     if (bytes < DOM0_MIN)
-        panic("dom0_mem=%luM is less than a Debian kernel needs to boot (%luM)\n", bytes / MIB, DOM0_MIN / MIB);
+        panic("dom0_mem=%luM is less than a Debian kernel needs to boot (%luM)\n", bytes / MIB,
+              DOM0_MIN / MIB);
     if (bytes > ram)
         panic("dom0_mem=%luM, but the machine has %luM of usable RAM: give dom0 less or the machine more\n",
               bytes / MIB, ram / MIB);
@@ -123,7 +124,8 @@ static void build_map(struct domain *d, const struct dom0_memory *m)
     }
 }
 
-/* Frames that are not RAM, but for those of the core: what it emulates (I/O APIC), hides (HPET, MCFG) or owns (local APIC). */
+/* Frames that are not RAM, but for those of the core: what it emulates (I/O APIC), hides (HPET, MCFG) or owns
+ * (local APIC). */
 static void allow_devices(struct domain *d)
 {
     uint64_t hidden[8][2] = { { LAPIC_FRAME, LAPIC_FRAME + 1 }, { HPET_FRAME, HPET_FRAME + 1 } }, at = 0;
@@ -165,7 +167,8 @@ void dom0_memory_give(struct domain *d, const struct dom0_memory *m)
             continue;
         /* Below 1 MiB nothing was ever in the allocator. */
         if (end > MIB / PAGE_SIZE && alloc_take_range(start, end))
-            panic("dom0_mem=%luM leaves too little for the core itself: lower it, or give the machine more RAM\n",
+            panic("dom0_mem=%luM leaves too little for the core itself: lower it, or give the machine more "
+                  "RAM\n",
                   m->pages * PAGE_SIZE / MIB);
     }
     for (unsigned int i = 0; i < boot_info.ranges; i++) {

@@ -2,9 +2,10 @@
 /*
  * The hypercall table: the whole surface of the core, one line each. Numbers are those of <xen/xen.h>.
  *
- * Registers (<xen/arch-x86/xen-x86_64.h>): number in RAX, arguments in RDI RSI RDX R10 R8 R9, result in RAX; a 32-bit caller: EAX; EBX ECX
- * EDX ESI EDI EBP. A handler that returns -ERESTART has put its progress into its arguments; they go back to the registers, RIP
- * stays, and the guest executes the instruction again, after whatever this CPU has to do in between.
+ * Registers (<xen/arch-x86/xen-x86_64.h>): number in RAX, arguments in RDI RSI RDX R10 R8 R9, result in RAX;
+ * a 32-bit caller: EAX; EBX ECX EDX ESI EDI EBP. A handler that returns -ERESTART has put its progress into
+ * its arguments; they go back to the registers, RIP stays, and the guest executes the instruction again,
+ * after whatever this CPU has to do in between.
  *
  * Only the kernel of a guest may call: CPL 0. Read next: the family you are interested in, one file each.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All of RAM is mapped once, at DIRECTMAP_BASE, writable and not executable; the core's image a second time at
- * TEXT_BASE, where text is not writable. Device registers are reached through map_mmio(). Host unit tests replace
- * this header, so that "machine memory" is an array.
+ * All of RAM is mapped once, at DIRECTMAP_BASE, writable and not executable; the core's image a second time
+ * at TEXT_BASE, where text is not writable. Device registers are reached through map_mmio(). Host unit tests
+ * replace this header, so that "machine memory" is an array.
  */
 #ifndef CLV_DIRECTMAP_H
 #define CLV_DIRECTMAP_H
@@ -21,7 +21,8 @@ static inline paddr_t virt_to_paddr(const void *v)
 static inline void *mfn_to_virt(mfn_t m) { return paddr_to_virt(mfn_to_paddr(m)); }
 static inline mfn_t virt_to_mfn(const void *v) { return paddr_to_mfn(virt_to_paddr(v)); }
 
-/* mm/pagetable.c: maps size bytes of device memory uncached; lives for ever. Never fails (panics when out of memory). */
+/* mm/pagetable.c: maps size bytes of device memory uncached; lives for ever. Never fails (panics when out of
+ * memory). */
 volatile void *map_mmio(paddr_t base, uint64_t size);
 
 #endif

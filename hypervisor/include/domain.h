@@ -2,9 +2,10 @@
 /*
  * The two structures that everything hangs on: a domain and its vcpus.
  *
- * Life of a domain: created (paused once) -> running -> shut down (tools decide) or dying -> dead. domain_create builds fully, then
- * inserts it in the list as the step that cannot fail. domain_kill tears down in batches; the structure is freed with its
- * last reference, when no frame of it is left in anybody's maps.
+ * Life of a domain: created (paused once) -> running -> shut down (tools decide) or dying -> dead.
+ * domain_create builds fully, then inserts it in the list as the step that cannot fail. domain_kill tears
+ * down in batches; the structure is freed with its last reference, when no frame of it is left in anybody's
+ * maps.
  */
 #ifndef CLV_DOMAIN_H
 #define CLV_DOMAIN_H
@@ -37,7 +38,7 @@ struct domain {
     xen_domain_handle_t handle;        /* UUID */
     uint32_t createflags;              /* XEN_DOMCTL_CDF_* */
 
-    struct spinlock lock;              /* LOCK_DOMAIN: pause count by controller, shutdown, params, memory map */
+    struct spinlock lock; /* LOCK_DOMAIN: pause count by controller, shutdown, params, memory map */
     uint32_t pause_count;              /* all reasons, atomic; see sched.h */
     uint32_t controller_pauses;        /* by domctl pausedomain; unpause must not underflow */
     enum domain_dying dying;
@@ -54,7 +55,10 @@ struct domain {
     shared_info_t *shared_info;        /* a CORE frame */
     mfn_t shared_info_mfn;
     uint64_t hvm_params[HVM_NR_PARAMS];
-    struct xen_memory_map_entry { uint64_t addr, size; uint32_t type; } __packed_ *memory_map; /* e820, as XENMEM_memory_map gives it */
+    struct xen_memory_map_entry {
+        uint64_t addr, size;
+        uint32_t type;
+    } __packed_ *memory_map; /* e820, as XENMEM_memory_map gives it */
     uint32_t memory_map_entries;
     uint64_t vm_assist;
     nsec_t created;
@@ -104,16 +108,18 @@ struct vcpu {
 };
 
 /* core/domain.c */
-int domain_create(struct xen_domctl_createdomain *config, domid_t *id, struct domain **out); /* out has no reference of its own while alive */
+/* *out comes without a reference: it lives until it is killed. */
+int domain_create(struct xen_domctl_createdomain *config, domid_t *id, struct domain **out);
 struct domain *domain_get(domid_t id);           /* reference, or NULL */
-struct domain *domain_get_next(domid_t first);   /* first existing domain with id >= first, reference, or NULL */
+struct domain *domain_get_next(domid_t first);   /* first domain with id >= first, reference, or NULL */
 void domain_put(struct domain *d);
 void domain_ref(struct domain *d);               /* another reference by somebody who has one */
 /* 0: gone; -ERESTART: call again. -EINVAL for dom0. Idempotent, resumable. */
 int domain_kill(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);  /* SHUTDOWN_*; dom0: the machine */
 void domain_resume(struct domain *d);            /* after suspend was cancelled */
-/* The guest did what cannot be handled: prints why (exit, address, registers), shuts down with SHUTDOWN_crash. */
+/* The guest did what cannot be handled: prints why (exit, address, registers), shuts down with
+ * SHUTDOWN_crash. */
 void domain_crash(struct vcpu *v, const char *fmt, ...) format_printf(2, 3);
 extern struct domain *dom0;
 int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: only as configured */
@@ -128,15 +134,17 @@ bool vcpu_runnable(const struct vcpu *v);
 /* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
 bool vcpu_has_pending(struct vcpu *v);
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
-/* Writes struct vcpu_runstate_info to out (it has that room), as the guest's word size has it; returns its length. */
+/* Writes struct vcpu_runstate_info to out (it has that room), as the guest's word size has it; returns its
+ * length. */
 unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out);
 void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
 void vcpu_update_time(struct vcpu *v);           /* pvclock in vcpu_info */
 /* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */
 void vcpu_event_upcall(struct vcpu *v);
 /*
- * v is off until INIT and SIPI, or VCPUOP_up. When none of the domain's is up any more, nobody could start one: the domain has
- * powered off. That is what Linux does as a PVH guest, which has no ACPI power button: it halts.
+ * v is off until INIT and SIPI, or VCPUOP_up. When none of the domain's is up any more, nobody could start
+ * one: the domain has powered off. That is what Linux does as a PVH guest, which has no ACPI power button: it
+ * halts.
  */
 void vcpu_stop(struct vcpu *v);
 /* INIT and SIPI from a local APIC (vdev/lapic.c). */

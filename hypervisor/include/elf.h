@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading an ELF64 kernel image in memory (dom0/elf.c): pure, every offset checked against the image's size. The image is
- * not trusted to be well-formed: it comes from a boot loader.
+ * Reading an ELF64 kernel image in memory (dom0/elf.c): pure, every offset checked against the image's size.
+ * The image is not trusted to be well-formed: it comes from a boot loader.
  */
 #ifndef CLV_ELF_H
 #define CLV_ELF_H

@@ -2,10 +2,11 @@
 /*
  * Hypercalls. One table (hypercall/table.c): number, handler, who may call it. What is not in it is -ENOSYS.
  *
- * A handler gets the calling vcpu and its arguments by reference. Continuation: it stores its progress in hc->arg[]
- * (or in the guest's argument structure, where the ABI says so) and returns -ERESTART; the dispatcher then leaves RIP on the
- * instruction and the registers as hc says, and the guest executes it again. In a multicall the entry's args are
- * rewritten in the same way. 32-bit callers: hc->compat, arguments already zero-extended.
+ * A handler gets the calling vcpu and its arguments by reference. Continuation: it stores its progress in
+ * hc->arg[] (or in the guest's argument structure, where the ABI says so) and returns -ERESTART; the
+ * dispatcher then leaves RIP on the instruction and the registers as hc says, and the guest executes it
+ * again. In a multicall the entry's args are rewritten in the same way. 32-bit callers: hc->compat, arguments
+ * already zero-extended.
  */
 #ifndef CLV_HYPERCALL_H
 #define CLV_HYPERCALL_H
@@ -36,11 +37,13 @@ long hypercall_dispatch(struct hypercall *hc);
 void hypercall_exit(struct vcpu *v);
 
 /* One file each in hypercall/ */
-hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_table_op, hypercall_multicall, hypercall_xen_version,
-    hypercall_sched_op, hypercall_vcpu_op, hypercall_hvm_op, hypercall_console_io, hypercall_domctl, hypercall_sysctl,
-    hypercall_platform_op, hypercall_physdev_op, hypercall_vm_assist, hypercall_set_timer_op, hypercall_dm_op, hypercall_cleave_op;
+hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_table_op, hypercall_multicall,
+    hypercall_xen_version, hypercall_sched_op, hypercall_vcpu_op, hypercall_hvm_op, hypercall_console_io,
+    hypercall_domctl, hypercall_sysctl, hypercall_platform_op, hypercall_physdev_op, hypercall_vm_assist,
+    hypercall_set_timer_op, hypercall_dm_op, hypercall_cleave_op;
 
-/* DOMID_SELF or an id to a domain with a reference (domain_put). privileged: another domain only when the caller is dom0. */
+/* DOMID_SELF or an id to a domain with a reference (domain_put). privileged: another domain only when the
+ * caller is dom0. */
 struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What svm/ offers to the rest of the core: guest register state, exceptions to inject, the run loop.
- * Everything here acts on a vcpu that is not running elsewhere: the current one, or one that is paused (vcpu_pause_sync).
+ * Everything here acts on a vcpu that is not running elsewhere: the current one, or one that is paused
+ * (vcpu_pause_sync).
  */
 #ifndef CLV_SVM_H
 #define CLV_SVM_H
@@ -15,7 +16,8 @@ int svm_init_vcpu(struct vcpu *v);
 void svm_destroy_vcpu(struct vcpu *v);
 noreturn void svm_run_cpu(void);         /* the loop of every CPU: softirqs, pick, enter, exit, for ever */
 
-/* State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the scheduler. */
+/* State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the scheduler.
+ */
 struct cpu;
 void switch_in(struct cpu *c, struct vcpu *v);
 void switch_out(struct cpu *c, struct vcpu *v);
@@ -25,10 +27,23 @@ uint64_t svm_get_gpr(struct vcpu *v, unsigned int n);
 void svm_set_gpr(struct vcpu *v, unsigned int n, uint64_t val);
 uint64_t svm_get_rip(struct vcpu *v);
 void svm_set_rip(struct vcpu *v, uint64_t rip);
-void svm_skip(struct vcpu *v, unsigned int length);  /* RIP += length (16/32-bit wrap), interrupt shadow ends */
+void svm_skip(struct vcpu *v,
+              unsigned int length); /* RIP += length (16/32-bit wrap), interrupt shadow ends */
 
 struct svm_segment { uint16_t selector, attributes; uint32_t limit; uint64_t base; };
-enum svm_segment_name { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_GDTR, SEG_LDTR, SEG_IDTR, SEG_TR, SEG_COUNT };
+enum svm_segment_name {
+    SEG_ES,
+    SEG_CS,
+    SEG_SS,
+    SEG_DS,
+    SEG_FS,
+    SEG_GS,
+    SEG_GDTR,
+    SEG_LDTR,
+    SEG_IDTR,
+    SEG_TR,
+    SEG_COUNT
+};
 void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment *s);
 
 struct svm_paging { uint64_t cr0, cr3, cr4, efer, cr2; uint64_t rflags; unsigned int cpl; };
@@ -46,7 +61,8 @@ void svm_inject_exception(struct vcpu *v, unsigned int vector, bool has_error, u
 void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error);
 bool svm_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
 
-/* Whole contexts for domctl get/sethvmcontext (<xen/hvm/save.h>). set: checked, -EINVAL leaves the vcpu as it was. */
+/* Whole contexts for domctl get/sethvmcontext (<xen/hvm/save.h>). set: checked, -EINVAL leaves the vcpu as it
+ * was. */
 struct hvm_hw_cpu;
 void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c);
 int must_check svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c);
@@ -55,7 +71,8 @@ void svm_reset_to_sipi(struct vcpu *v, uint8_t vector);
 /* PVH start (docs: x86/hvm start info ABI): flat 32-bit, RIP entry, RBX start_info. For the dom0 builder. */
 void svm_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info);
 
-/* Untrapped guest MSRs that live in the VMCB (STAR.. FS_BASE .. SYSENTER, PAT, EFER, DEBUGCTL): 0 or -EINVAL when not one of them. */
+/* Untrapped guest MSRs that live in the VMCB (STAR.. FS_BASE .. SYSENTER, PAT, EFER, DEBUGCTL): 0 or -EINVAL
+ * when not one of them. */
 int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val);
 int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Base types. Frame numbers are typed: a gfn_t is a guest's frame number, an mfn_t the machine's; mixing them does
- * not compile. Both count 4 KiB frames. Read next: errors.h, cpu.h.
+ * Base types. Frame numbers are typed: a gfn_t is a guest's frame number, an mfn_t the machine's; mixing them
+ * does not compile. Both count 4 KiB frames. Read next: errors.h, cpu.h.
  */
 #ifndef CLV_TYPES_H
 #define CLV_TYPES_H

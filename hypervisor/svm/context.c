@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole register contexts of a vcpu: after INIT and SIPI, for a PVH start, and the record that domctl get/sethvmcontext carries
- * (<xen/arch-x86/hvm/save.h>). Segment attributes there are in the VMCB's own packing (type, S, DPL, P, AVL, L, D, G).
+ * Whole register contexts of a vcpu: after INIT and SIPI, for a PVH start, and the record that domctl
+ * get/sethvmcontext carries (<xen/arch-x86/hvm/save.h>). Segment attributes there are in the VMCB's own
+ * packing (type, S, DPL, P, AVL, L, D, G).
  */
 #include "cpu.h"
 #include "errors.h"
@@ -13,11 +14,13 @@
 #define CR4_LEGAL 0x00770fffull  /* no CET, no LA57, no UMIP-unknowns beyond what CPUID offers */
 #define EFER_LEGAL (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
-static void set_segment(struct vcpu *v, enum svm_segment_name n, uint32_t selector, uint32_t attributes, uint32_t limit,
-                        uint64_t base)
+static void set_segment(struct vcpu *v, enum svm_segment_name n, uint32_t selector, uint32_t attributes,
+                        uint32_t limit, uint64_t base)
 {
-    v->vmcb->segment[n] = (struct svm_segment){
-        .selector = (uint16_t)selector, .attributes = (uint16_t)(attributes & 0xfff), .limit = limit, .base = base };
+    v->vmcb->segment[n] = (struct svm_segment){.selector = (uint16_t)selector,
+                                               .attributes = (uint16_t)(attributes & 0xfff),
+                                               .limit = limit,
+                                               .base = base};
 }
 
 /* What INIT leaves (APM vol. 2, 14.1.3), common to both starts below. */
@@ -70,7 +73,8 @@ void svm_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
     v->regs.rbx = start_info;
 }
 
-#define FOR_EACH_SEGMENT(X) X(cs, CS) X(ds, DS) X(es, ES) X(fs, FS) X(gs, GS) X(ss, SS) X(tr, TR) X(ldtr, LDTR)
+#define FOR_EACH_SEGMENT(X)                                                                                  \
+    X(cs, CS) X(ds, DS) X(es, ES) X(fs, FS) X(gs, GS) X(ss, SS) X(tr, TR) X(ldtr, LDTR)
 
 void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
 {
@@ -112,7 +116,8 @@ static int check_context(const struct hvm_hw_cpu *c)
 {
     bool lme = c->msr_efer & EFER_LME, pg = c->cr0 & CR0_PG, pae = c->cr4 & (1u << 5);
 
-    if ((c->cr0 >> 32) || (c->cr4 & ~CR4_LEGAL) || (c->msr_efer & ~EFER_LEGAL) || (c->dr6 >> 32) || (c->dr7 >> 32))
+    if ((c->cr0 >> 32) || (c->cr4 & ~CR4_LEGAL) || (c->msr_efer & ~EFER_LEGAL) || (c->dr6 >> 32) ||
+        (c->dr7 >> 32))
         return -EINVAL;
     if (pg && !(c->cr0 & CR0_PE))
         return -EINVAL;
@@ -146,7 +151,8 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
     b->cr0 = c->cr0 | CR0_ET; b->cr2 = c->cr2; b->cr3 = c->cr3; b->cr4 = c->cr4;
     v->svm->dr[0] = c->dr0; v->svm->dr[1] = c->dr1; v->svm->dr[2] = c->dr2; v->svm->dr[3] = c->dr3;
     b->dr6 = c->dr6; b->dr7 = c->dr7;
-#define LOAD(low, NAME) set_segment(v, SEG_##NAME, c->low##_sel, c->low##_arbytes, c->low##_limit, c->low##_base);
+#define LOAD(low, NAME)                                                                                      \
+    set_segment(v, SEG_##NAME, c->low##_sel, c->low##_arbytes, c->low##_limit, c->low##_base);
     FOR_EACH_SEGMENT(LOAD)
 #undef LOAD
     set_segment(v, SEG_IDTR, 0, 0, c->idtr_limit, c->idtr_base);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why a guest stopped, and what is done about it: one table by exit code (APM vol. 2, appendix C). What is not in the table
- * crashes the guest with a dump: fail closed. A guest's instruction is skipped by its plain length, because next-RIP is not
- * there everywhere; a guest that puts prefixes on VMMCALL confuses only itself (pitfall 3).
+ * Why a guest stopped, and what is done about it: one table by exit code (APM vol. 2, appendix C). What is
+ * not in the table crashes the guest with a dump: fail closed. A guest's instruction is skipped by its plain
+ * length, because next-RIP is not there everywhere; a guest that puts prefixes on VMMCALL confuses only
+ * itself (pitfall 3).
  *
  * Read next: ../hypercall/table.c, ../vdev/io.c, ../mm/p2m.c for what the exits lead to.
  */
@@ -76,7 +77,11 @@ static void exit_cpuid(struct vcpu *v)
 
 static void exit_iret(struct vcpu *v) { inject_nmi_window(v); }
 
-static void exit_cache(struct vcpu *v) { svm_skip(v, 2); } /* INVD, WBINVD: caches are coherent, nothing to do */
+/* INVD, WBINVD: caches are coherent, nothing to do. */
+static void exit_cache(struct vcpu *v)
+{
+    svm_skip(v, 2);
+}
 
 static void exit_hlt(struct vcpu *v)
 {
@@ -108,7 +113,8 @@ static void exit_msr(struct vcpu *v)
     svm_skip(v, 2);
 }
 
-/* XCR0 may hold what the host supports and this guest was shown, x87 always, AVX only with SSE (APM vol. 2, 11.5.2). */
+/* XCR0 may hold what the host supports and this guest was shown, x87 always, AVX only with SSE (APM vol.
+ * 2, 11.5.2). */
 static void exit_xsetbv(struct vcpu *v)
 {
     uint64_t val = (v->regs.rdx << 32) | (uint32_t)v->vmcb->rax;
@@ -129,7 +135,8 @@ static void exit_io_string(struct vcpu *v, uint16_t port, unsigned int size, boo
     uint64_t mask = address_bits >= 64 ? ~0ull : (1ull << address_bits) - 1;
     uint64_t *index = in ? &v->regs.rdi : &v->regs.rsi;
     unsigned int segment = in ? SEG_ES : (unsigned int)(v->vmcb->exitinfo1 >> 10 & 7);
-    uint64_t base = svm_mode_64(v) && segment < SEG_FS ? 0 : v->vmcb->segment[segment < SEG_GDTR ? segment : SEG_DS].base;
+    uint64_t base =
+        svm_mode_64(v) && segment < SEG_FS ? 0 : v->vmcb->segment[segment < SEG_GDTR ? segment : SEG_DS].base;
     int64_t step = v->vmcb->rflags & (1u << 10) ? -(int64_t)size : (int64_t)size;
     uint32_t val = 0;
     int rc;
@@ -185,6 +192,7 @@ static void exit_io(struct vcpu *v)
 static void exit_nested_fault(struct vcpu *v)
 {
     uint64_t info = v->vmcb->exitinfo1;
+    const char *access = info & NPF_WRITE ? "write" : info & NPF_FETCH ? "fetch" : "read";
     gpa_t gpa = v->vmcb->exitinfo2;
     int rc = p2m_fault(v, gpa, info & NPF_WRITE, info & NPF_FETCH);
 
@@ -197,9 +205,9 @@ static void exit_nested_fault(struct vcpu *v)
     if (rc == -ENOENT && (info & NPF_FINAL) && !(info & NPF_FETCH))
         rc = io_emulate(v, gpa);
     if (rc)
-        domain_crash(v, "no memory at guest address %#lx (%s%s, %s), error %d", gpa,
-                     info & NPF_WRITE ? "write" : info & NPF_FETCH ? "fetch" : "read",
-                     info & NPF_PRESENT ? ", present" : "", info & NPF_FINAL ? "operand" : "its page tables", -rc);
+        domain_crash(v, "no memory at guest address %#lx (%s%s, %s), error %d", gpa, access,
+                     info & NPF_PRESENT ? ", present" : "", info & NPF_FINAL ? "operand" : "its page tables",
+                     -rc);
 }
 
 static void exit_shutdown(struct vcpu *v)
@@ -247,5 +255,6 @@ void exit_handle(struct vcpu *v)
     else if (code == EXIT_NPF)
         exit_nested_fault(v);
     else
-        domain_crash(v, "exit %#lx is not handled (info %#lx %#lx)", code, v->vmcb->exitinfo1, v->vmcb->exitinfo2);
+        domain_crash(v, "exit %#lx is not handled (info %#lx %#lx)", code, v->vmcb->exitinfo1,
+                     v->vmcb->exitinfo2);
 }

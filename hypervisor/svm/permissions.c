@@ -2,8 +2,9 @@
 /*
  * MSR and I/O permission maps (APM vol. 2, 15.10 and 15.11): everything exits unless named here.
  *
- * The MSRs that a guest uses without an exit are those that VMLOAD/VMSAVE switch; there is one map for all. All guests share one
- * deny-all port map; dom0 has its own, in which the ports of the core's devices stay closed.
+ * The MSRs that a guest uses without an exit are those that VMLOAD/VMSAVE switch; there is one map for all.
+ * All guests share one deny-all port map; dom0 has its own, in which the ports of the core's devices stay
+ * closed.
  */
 #include "alloc.h"
 #include "directmap.h"

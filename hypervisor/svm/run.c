@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop that each CPU runs for ever: do what interrupts asked for, take the vcpu that the scheduler gives, enter it, handle its
- * exit. There is one stack a CPU and nothing sleeps in the core, so this is all there is of control flow.
+ * The loop that each CPU runs for ever: do what interrupts asked for, take the vcpu that the scheduler gives,
+ * enter it, handle its exit. There is one stack a CPU and nothing sleeps in the core, so this is all there is
+ * of control flow.
  *
- * Order that matters (pitfalls 1 and 2): clear GIF, say whom we run, compare flush generations, look for work a last time,
- * VMRUN. What another CPU asks of us after that look arrives as an interrupt, which makes the guest exit at once.
+ * Order that matters (pitfalls 1 and 2): clear GIF, say whom we run, compare flush generations, look for work
+ * a last time, VMRUN. What another CPU asks of us after that look arrives as an interrupt, which makes the
+ * guest exit at once.
  *
  * Read next: world.S (the switch itself), exit.c (what an exit means), inject.c.
  */

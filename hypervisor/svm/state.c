@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's register state as the rest of the core sees it: single registers, segments, MSRs kept in the VMCB, the dump.
- * Whole contexts: context.c.
+ * A vcpu's register state as the rest of the core sees it: single registers, segments, MSRs kept in the VMCB,
+ * the dump. Whole contexts: context.c.
  */
 #include "cpu.h"
 #include "errors.h"
 #include "vmcb.h"
 
-/* Where a general register lives, by its number in x86 encodings: rax and rsp in the VMCB, the others in guest_regs. */
+/* Where a general register lives, by its number in x86 encodings: rax and rsp in the VMCB, the others in
+ * guest_regs. */
 static uint64_t *gpr(struct vcpu *v, unsigned int n)
 {
 #define AT(reg) offsetof(struct guest_regs, reg)
     static const uint8_t place[16] = {
-        [1] = AT(rcx), [2] = AT(rdx), [3] = AT(rbx), [5] = AT(rbp), [6] = AT(rsi), [7] = AT(rdi), [8] = AT(r8), [9] = AT(r9),
-        [10] = AT(r10), [11] = AT(r11), [12] = AT(r12), [13] = AT(r13), [14] = AT(r14), [15] = AT(r15),
+        [1] = AT(rcx),  [2] = AT(rdx),  [3] = AT(rbx),  [5] = AT(rbp),  [6] = AT(rsi),
+        [7] = AT(rdi),  [8] = AT(r8),   [9] = AT(r9),   [10] = AT(r10), [11] = AT(r11),
+        [12] = AT(r12), [13] = AT(r13), [14] = AT(r14), [15] = AT(r15),
     };
 #undef AT
 
@@ -43,7 +45,10 @@ void svm_set_rip(struct vcpu *v, uint64_t rip)
 
 void svm_skip(struct vcpu *v, unsigned int length) { svm_set_rip(v, v->vmcb->rip + length); }
 
-void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment *s) { *s = v->vmcb->segment[n]; }
+void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment *s)
+{
+    *s = v->vmcb->segment[n];
+}
 
 void svm_get_paging(struct vcpu *v, struct svm_paging *p)
 {
@@ -128,10 +133,10 @@ void svm_dump(struct vcpu *v)
     const struct guest_regs *r = &v->regs;
     const struct domain *d = v->d;
 
-    guest_log(d, "vcpu %u: exit %#lx info %#lx %#lx intinfo %#lx\n", v->id, b->exitcode, b->exitinfo1, b->exitinfo2,
-              b->exitintinfo);
-    guest_log(d, "  cs:rip %04x:%016lx rflags %lx  ss:rsp %04x:%016lx cpl %u\n", b->segment[SEG_CS].selector, b->rip,
-              b->rflags, b->segment[SEG_SS].selector, b->rsp, b->cpl);
+    guest_log(d, "vcpu %u: exit %#lx info %#lx %#lx intinfo %#lx\n", v->id, b->exitcode, b->exitinfo1,
+              b->exitinfo2, b->exitintinfo);
+    guest_log(d, "  cs:rip %04x:%016lx rflags %lx  ss:rsp %04x:%016lx cpl %u\n", b->segment[SEG_CS].selector,
+              b->rip, b->rflags, b->segment[SEG_SS].selector, b->rsp, b->cpl);
     guest_log(d, "  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", b->rax, r->rbx, r->rcx, r->rdx);
     guest_log(d, "  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
     guest_log(d, "  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);

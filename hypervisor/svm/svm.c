@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SVM on and off: what a CPU needs before its first VMRUN, and a vcpu's VMCB (APM vol. 2, 15.2 to 15.5 and appendix B).
- * Intercepted is what the core must see; everything else runs at the CPU's speed.
+ * SVM on and off: what a CPU needs before its first VMRUN, and a vcpu's VMCB (APM vol. 2, 15.2 to 15.5 and
+ * appendix B). Intercepted is what the core must see; everything else runs at the CPU's speed.
  */
 #include "alloc.h"
 #include "cpu.h"
@@ -19,7 +19,8 @@ static void check_features(void)
 
     cpu_cpuid(0x80000000, 0, r);
     if (r[0] < 0x8000000a)
-        panic("this CPU (%s) has no SVM leaf; Cleave needs AMD SVM with nested paging. Under QEMU: -cpu EPYC,+svm,+npt\n",
+        panic("this CPU (%s) has no SVM leaf; Cleave needs AMD SVM with nested paging. Under QEMU: -cpu "
+              "EPYC,+svm,+npt\n",
               cpu_features.vendor);
     cpu_cpuid(0x80000001, 0, r);
     if (!(r[2] & (1u << 2)))
@@ -55,8 +56,8 @@ static void set_intercepts(struct vmcb *vmcb)
 {
     vmcb->intercept_exceptions = 1u << 1 | 1u << 17 | 1u << 18;
     vmcb->intercept_1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT | INTERCEPT_RDPMC |
-                        INTERCEPT_CPUID | INTERCEPT_INVD | INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO |
-                        INTERCEPT_MSR | INTERCEPT_TASK | INTERCEPT_SHUTDOWN;
+                        INTERCEPT_CPUID | INTERCEPT_INVD | INTERCEPT_HLT | INTERCEPT_INVLPGA |
+                        INTERCEPT_IOIO | INTERCEPT_MSR | INTERCEPT_TASK | INTERCEPT_SHUTDOWN;
     vmcb->intercept_2 = INTERCEPT2_VMRUN | INTERCEPT2_VMMCALL | INTERCEPT2_VMLOAD | INTERCEPT2_VMSAVE |
                         INTERCEPT2_STGI | INTERCEPT2_CLGI | INTERCEPT2_SKINIT | INTERCEPT2_WBINVD |
                         INTERCEPT2_MONITOR | INTERCEPT2_MWAIT | INTERCEPT2_MWAIT_ARMED | INTERCEPT2_XSETBV;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * State that VMRUN, VMLOAD and VMSAVE do not switch: FPU and vector registers (eagerly: some emulators and CPUs do not trap
- * every use under CR0.TS), XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains.
+ * State that VMRUN, VMLOAD and VMSAVE do not switch: FPU and vector registers (eagerly: some emulators and
+ * CPUs do not trap every use under CR0.TS), XCR0, the debug address registers, TSC_AUX, and the branch
+ * predictors between domains.
  *
- * XCR0 is read back when a vcpu leaves, because QEMU before 8 does not deliver the XSETBV intercept: the register is the truth.
- * Called by the scheduler when a CPU's vcpu changes, so that a vcpu's state is complete in memory before another CPU can take it.
+ * XCR0 is read back when a vcpu leaves, because QEMU before 8 does not deliver the XSETBV intercept: the
+ * register is the truth. Called by the scheduler when a CPU's vcpu changes, so that a vcpu's state is
+ * complete in memory before another CPU can take it.
  */
 #include "cpu.h"
 #include "vmcb.h"

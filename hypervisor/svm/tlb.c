@@ -2,14 +2,15 @@
 /*
  * Guest TLBs: ASIDs and remote flushes.
  *
- * Each CPU hands out ASIDs from a counter; when they run out it flushes its whole TLB and starts a new generation. A vcpu that
- * comes from another CPU, from an old generation, or whose domain was flushed since its last entry gets a
- * fresh ASID: nothing stale can be tagged with it. (APM vol. 2, 15.16)
+ * Each CPU hands out ASIDs from a counter; when they run out it flushes its whole TLB and starts a new
+ * generation. A vcpu that comes from another CPU, from an old generation, or whose domain was flushed since
+ * its last entry gets a fresh ASID: nothing stale can be tagged with it. (APM vol. 2, 15.16)
  *
- * A flush of a domain must be over when tlb_flush_domain() returns, whatever its vcpus do. A CPU in the core uses no
- * guest translation, and it compares the domain's flush generation after it has said, in guest_domain, whom it is about to run.
- * So the flusher raises the generation, looks at guest_domain of each CPU, and has to wait only for those that
- * are in that guest: a kick makes them exit. Nobody in guest mode can wait for the flusher, so any lock may be held.
+ * A flush of a domain must be over when tlb_flush_domain() returns, whatever its vcpus do. A CPU in the core
+ * uses no guest translation, and it compares the domain's flush generation after it has said, in
+ * guest_domain, whom it is about to run. So the flusher raises the generation, looks at guest_domain of each
+ * CPU, and has to wait only for those that are in that guest: a kick makes them exit. Nobody in guest mode
+ * can wait for the flusher, so any lock may be held.
  *
  * Read next: run.c.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The virtual machine control block (AMD APM vol. 2, appendix B) and what svm/ keeps beside it. Only files of svm/
- * include this; the rest of the core sees svm.h.
+ * The virtual machine control block (AMD APM vol. 2, appendix B) and what svm/ keeps beside it. Only files of
+ * svm/ include this; the rest of the core sees svm.h.
  */
 #ifndef CLV_VMCB_H
 #define CLV_VMCB_H
@@ -42,9 +42,11 @@ struct vmcb {
     uint8_t reserved_698[0x1000 - 0x698];
 };
 _Static_assert(sizeof(struct vmcb) == 4096, "VMCB size");
-_Static_assert(offsetof(struct vmcb, vintr) == 0x60 && offsetof(struct vmcb, eventinj) == 0xa8, "VMCB control area");
+_Static_assert(offsetof(struct vmcb, vintr) == 0x60 && offsetof(struct vmcb, eventinj) == 0xa8,
+               "VMCB control area");
 _Static_assert(offsetof(struct vmcb, efer) == 0x4d0 && offsetof(struct vmcb, rip) == 0x578, "VMCB save area");
-_Static_assert(offsetof(struct vmcb, rsp) == 0x5d8 && offsetof(struct vmcb, g_pat) == 0x668, "VMCB save area");
+_Static_assert(offsetof(struct vmcb, rsp) == 0x5d8 && offsetof(struct vmcb, g_pat) == 0x668,
+               "VMCB save area");
 
 /* intercept_1 */
 #define INTERCEPT_INTR (1u << 0)
@@ -143,7 +145,8 @@ void permissions_init(void);
 paddr_t permissions_msrpm(void);
 paddr_t permissions_iopm_deny_all(void);
 
-/* svm/world.S: GIF=0 on entry and on return; interrupts are recognised by the intercept only. Physical addresses. */
+/* svm/world.S: GIF=0 on entry and on return; interrupts are recognised by the intercept only. Physical
+ * addresses. */
 void world_switch(paddr_t guest_vmcb, struct guest_regs *regs, paddr_t host_vmcb);
 
 #endif

@@ -4,10 +4,11 @@
  *
  *   world_switch(rdi: guest VMCB, rsi: struct guest_regs *, rdx: host VMCB), addresses of VMCBs are physical.
  *
- * Called with GIF=0, so that nothing comes between the last check for work and VMRUN. IF is set only so that a physical
- * interrupt is recognised while the guest runs: it is the host's IF that counts then (V_INTR_MASKING). The guest's FS, GS, TR,
- * LDTR, KERNEL_GS, STAR and SYSENTER are loaded last and saved first; the host's come back before anything uses GS or the TSS.
- * No register of the guest survives into the core.
+ * Called with GIF=0, so that nothing comes between the last check for work and VMRUN. IF is set only so that
+ * a physical interrupt is recognised while the guest runs: it is the host's IF that counts then
+ * (V_INTR_MASKING). The guest's FS, GS, TR, LDTR, KERNEL_GS, STAR and SYSENTER are loaded last and saved
+ * first; the host's come back before anything uses GS or the TSS. No register of the guest survives into the
+ * core.
  *
  * struct guest_regs: rbx rcx rdx rsi rdi rbp r8 .. r15, in this order (domain.h).
  */

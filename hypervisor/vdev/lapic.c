@@ -442,7 +442,8 @@ static uint32_t x2apic_writable(uint32_t offset)
     switch (offset) {
     case REG_TPR: return 0xff;
     case REG_SVR: return SVR_BITS;
-    case REG_LVT ... REG_LVT_LAST: return lvt_bits[(offset - REG_LVT) >> 4] | 5u << 12; /* and read-only ones */
+    case REG_LVT ... REG_LVT_LAST:
+        return lvt_bits[(offset - REG_LVT) >> 4] | 5u << 12; /* and read-only ones */
     case REG_INITIAL_COUNT: return ~0u;
     case REG_DIVIDE: return 0xb;
     default: return 0; /* EOI and ESR take zero only */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0/elf.c against well-formed and broken images. Images are built in a heap block of exactly their size, so that the sanitizer
- * sees any read behind the end.
+ * dom0/elf.c against well-formed and broken images. Images are built in a heap block of exactly their size,
+ * so that the sanitizer sees any read behind the end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,8 @@
 
 static void put(uint8_t *p, uint64_t value, int bytes) { memcpy(p, &value, (size_t)bytes); }
 
-static void put_phdr(uint8_t *at, uint32_t type, uint64_t offset, uint64_t paddr, uint64_t filesz, uint64_t memsz)
+static void put_phdr(uint8_t *at, uint32_t type, uint64_t offset, uint64_t paddr, uint64_t filesz,
+                     uint64_t memsz)
 {
     put(at, type, 4);
     put(at + 8, offset, 8);
@@ -134,9 +135,11 @@ static void test_headers_outside(void **state)
 
 static void test_segment_outside(void **state)
 {
-    static const uint64_t bad[][3] = { /* offset, file size, memory size */
-        { IMAGE_SIZE, 1, 1 }, { TEXT_AT, 17, 32 }, { UINT64_MAX, 16, 32 }, { TEXT_AT, UINT64_MAX, UINT64_MAX },
-        { TEXT_AT, 16, 15 }, { TEXT_AT, 16, UINT64_MAX },
+    static const uint64_t bad[][3] = {
+        /* offset, file size, memory size */
+        {IMAGE_SIZE, 1, 1},   {TEXT_AT, 17, 32},
+        {UINT64_MAX, 16, 32}, {TEXT_AT, UINT64_MAX, UINT64_MAX},
+        {TEXT_AT, 16, 15},    {TEXT_AT, 16, UINT64_MAX},
     };
 
     (void)state;
