@@ -51,7 +51,8 @@ MACHINE_xen    := -machine q35,kernel-irqchip=off -device amd-iommu
 
 # --- what boots -----------------------------------------------------------------------------------
 
-HV_IMAGE_cleave  := build/cleave.elf
+# (HV_BUILD: hypervisor/build.mk; the debug core and the release core each have a folder)
+HV_IMAGE_cleave   = $(HV_BUILD)/cleave.elf
 HV_IMAGE_xen     := build/xen/xen.elf
 HV_KERNEL_cleave := build/dom0/vmlinux
 HV_KERNEL_xen    := build/debian/vmlinuz

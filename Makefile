@@ -11,6 +11,7 @@
 ## make run CMD='...'   run a shell command line in dom0 instead, print its output, power off, and exit
 ##                      with its status (124: timeout, 125: the machine failed)
 ## make check           all tests; make check-unit: those that need no QEMU, in seconds
+## make bench           what operations cost on Cleave and on real Xen, in instructions: build/bench/bench.txt
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
 ## make size            code lines and section sizes against the budget
 ## make deps            install what is missing with apt-get; the other targets do it by themselves

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-# The core: build/cleave.elf. Every .c and .S below hypervisor/ belongs to it. HV_DEBUG=0: without asserts.
+# The core: build/cleave.elf. Every .c and .S below hypervisor/ belongs to it. HV_DEBUG=0: without asserts, below
+# build/release, so that the two never mix.
 
 HV_DEBUG ?= 1
+HV_BUILD := build$(if $(filter 1,$(HV_DEBUG)),,/release)
 HV_SRC := $(sort $(wildcard hypervisor/*/*.c hypervisor/*/*.S))
-HV_OBJ := $(patsubst hypervisor/%,build/hypervisor/%.o,$(basename $(HV_SRC)))
+HV_OBJ := $(patsubst hypervisor/%,$(HV_BUILD)/hypervisor/%.o,$(basename $(HV_SRC)))
 HV_XEN_INCLUDE := build/hypervisor/include-xen
 
 HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror \
@@ -13,19 +15,19 @@ HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wshadow -Wst
     -isystem $(shell $(CC) -print-file-name=include) -isystem $(HV_XEN_INCLUDE) -iquote hypervisor/include \
     -D__XEN_TOOLS__ $(if $(filter 1,$(HV_DEBUG)),-DCLV_DEBUG)
 
-build/cleave.elf: hypervisor/core.lds $(HV_OBJ)
-	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--gc-sections \
+$(HV_BUILD)/cleave.elf: hypervisor/core.lds $(HV_OBJ)
+	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--gc-sections,--no-warn-rwx-segments \
 	    -Wl,-T,hypervisor/core.lds -o $@ $(HV_OBJ)
 
 $(HV_XEN_INCLUDE)/xen:
 	mkdir -p $(@D)
 	ln -sfn $(XEN_PUBLIC_INCLUDE) $@
 
-build/hypervisor/%.o: hypervisor/%.c | $(HV_XEN_INCLUDE)/xen
+$(HV_BUILD)/hypervisor/%.o: hypervisor/%.c | $(HV_XEN_INCLUDE)/xen
 	@mkdir -p $(@D)
 	$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
 
-build/hypervisor/%.o: hypervisor/%.S | $(HV_XEN_INCLUDE)/xen
+$(HV_BUILD)/hypervisor/%.o: hypervisor/%.S | $(HV_XEN_INCLUDE)/xen
 	@mkdir -p $(@D)
 	$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
@@ -34,5 +36,5 @@ build/hypervisor/%.o: hypervisor/%.S | $(HV_XEN_INCLUDE)/xen
 # Where libxen-dev put Xen's public headers.
 XEN_PUBLIC_INCLUDE ?= /usr/include/xen
 
-ALL_TARGETS += build/cleave.elf
+ALL_TARGETS += $(HV_BUILD)/cleave.elf
 DEPS_PACKAGES += libxen-dev gcc libc6-dev

@@ -109,6 +109,7 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 
 # --- unit tests -----------------------------------------------------------------------------------
 
+-include tests/bench/build.mk
 -include tests/unit/build.mk
 -include tests/system/build.mk
 -include tests/tree/build.mk
