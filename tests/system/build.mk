@@ -18,17 +18,6 @@ $(SYSTEM)/system: $(SYSTEM_OBJECTS) $(LIBCLEAVE)
 
 -include $(wildcard $(SYSTEM)/*.d)
 
-# All groups on four CPUs; on one CPU those in which the scheduler has nowhere else to go.
-CHECK_SYSTEM += check-system-smp4 check-system-smp1
-
-check-system-smp4:
-	@mkdir -p build/tests
-	SMP=4 TIMEOUT=900 RUN_LOG=build/tests/system-smp4.log CMD='/usr/lib/cleave/tests/system' tests/rig/run.sh
-
-check-system-smp1:
-	@mkdir -p build/tests
-	SMP=1 TIMEOUT=600 RUN_LOG=build/tests/system-smp1.log CMD='/usr/lib/cleave/tests/system verbs stock' tests/rig/run.sh
-
 # --- what make check runs -------------------------------------------------------------------------
 
 SYSTEM_PROGRAM := /usr/lib/cleave/tests/system
