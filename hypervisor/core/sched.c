@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler's mechanism: one queue of runnable vcpus, sorted by virtual time, from which every CPU takes the first that may
- * run on it. Balanced and work-conserving by construction: a CPU idles only when nobody who may run there waits.
+ * The scheduler's mechanism: one queue of runnable vcpus, sorted by virtual time, from which every CPU takes
+ * the first that may run on it. Balanced and work-conserving by construction: a CPU idles only when nobody
+ * who may run there waits.
  *
- * Lock: sched_lock (LOCK_SCHED) protects the queue, every sched_unit, each CPU's running vcpu and the idle mask. A vcpu's state is
- * complete in memory (svm/switch.c) before the lock is dropped with it off the CPU; another CPU can take it then.
+ * Lock: sched_lock (LOCK_SCHED) protects the queue, every sched_unit, each CPU's running vcpu and the idle
+ * mask. A vcpu's state is complete in memory (svm/switch.c) before the lock is dropped with it off the CPU;
+ * another CPU can take it then.
  *
- * Tickless: a CPU whose vcpu nobody competes with has no timer; otherwise one for the end of its slice. Time is charged at each
- * switch, to the nanosecond; what an exit costs is charged to the vcpu that caused it, because it is still running.
+ * Tickless: a CPU whose vcpu nobody competes with has no timer; otherwise one for the end of its slice. A
+ * vcpu keeps its CPU until its slice is over, it cannot run, or somebody preempts it, however often
+ * interrupts make the CPU ask. Time is charged at each switch, to the nanosecond; what an exit costs is
+ * charged to the vcpu that caused it, because it is still running.
+ *
+ * Each CPU has a virtual clock: the start of the latest slice that began there. Who wakes, or lags, is placed
+ * by the clocks of the CPUs that it may run on: one that has a CPU for itself runs ahead of all others, which
+ * must not bend the weights of those who never meet it.
  *
  * Policy, as pure arithmetic: sched_fair.c. Read next: vcpu.c.
  */
@@ -24,13 +32,15 @@
 
 struct sched_cpu {
     struct vcpu *running;    /* NULL: idle */
+    bool preempt;            /* somebody else should run now */
+    uint64_t vtime;          /* the virtual clock */
     struct timer slice;
+    nsec_t slice_end;        /* TIME_NEVER: nobody competes */
     nsec_t idle_since, idle_time;
 };
 
 static struct spinlock sched_lock = SPINLOCK(LOCK_SCHED);
 static struct list queue = LIST_INIT(queue);
-static uint64_t queue_vtime;
 static uint64_t idle_cpus;           /* bit mask, under the lock */
 static struct sched_cpu sched_cpus[MAX_CPUS];
 
@@ -78,7 +88,7 @@ static void set_state(struct sched_unit *u, int state, nsec_t now)
     u->state_since = now;
 }
 
-/* Charges the vcpu that runs on s up to now. */
+/* Charges a running vcpu up to now. */
 static void charge(struct sched_unit *u, nsec_t now)
 {
     nsec_t ran = now - u->started;
@@ -89,25 +99,69 @@ static void charge(struct sched_unit *u, nsec_t now)
         u->cap_budget -= ran;
 }
 
-/* Caps: a vcpu out of budget is parked until its next period; periods are its own, so nothing ticks for the others. */
-static void refill(void *data)
+/*
+ * The latest of the clocks of these CPUs. One vcpu may run alone for long: its CPU's clock goes on as if it
+ * were sliced.
+ */
+static uint64_t virtual_now(uint64_t mask, nsec_t now)
+{
+    uint64_t latest = 0;
+
+    for (unsigned int c = 0; c < nr_cpus; c++) {
+        struct sched_cpu *s = &sched_cpus[c];
+
+        if (!(mask >> c & 1))
+            continue;
+        if (s->running) {
+            struct sched_unit *r = &s->running->sched;
+            uint64_t slice = fair_cost(FAIR_SLICE, r->weight);
+
+            charge(r, now);
+            if (r->vtime > slice)
+                s->vtime = MAX(s->vtime, r->vtime - slice);
+        }
+        latest = MAX(latest, s->vtime);
+    }
+    return latest;
+}
+
+/*
+ * Caps: a vcpu out of budget is parked until its period is over; a new one begins when it runs next. Periods
+ * are its own, so nothing ticks for others or for who sleeps. True: it must wait.
+ */
+static bool over_cap(struct sched_unit *u, nsec_t now)
+{
+    if (!u->cap)
+        return false;
+    if (now >= u->cap_period_end) {
+        u->cap_budget = MIN(u->cap_budget + u->cap, u->cap);
+        u->cap_period_end = now + FAIR_CAP_PERIOD;
+    }
+    return u->cap_budget <= 0;
+}
+
+static void park_if_over_cap(struct sched_unit *u, nsec_t now)
+{
+    u->parked = over_cap(u, now);
+    if (u->parked)
+        timer_set(&u->cap_timer, u->cap_period_end);
+}
+
+static void end_of_period(void *data)
 {
     struct vcpu *v = data;
-    struct sched_unit *u = &v->sched;
 
     spin_lock(&sched_lock);
-    u->cap_budget = MIN(u->cap_budget + fair_budget(u->cap), fair_budget(u->cap));
-    u->parked = u->cap && u->cap_budget <= 0;
-    if (u->parked)
-        timer_set(&u->cap_timer, clock_now() + FAIR_CAP_PERIOD);
+    park_if_over_cap(&v->sched, clock_now());
     spin_unlock(&sched_lock);
     sched_wake(v);
 }
 
-static void park(struct sched_unit *u, nsec_t now)
+static void set_cap(struct sched_unit *u, const struct domain *d, nsec_t now)
 {
-    u->parked = true;
-    timer_set(&u->cap_timer, now + FAIR_CAP_PERIOD);
+    u->cap = fair_budget(d->cap, d->max_vcpus);
+    u->cap_budget = u->cap;
+    u->cap_period_end = now + FAIR_CAP_PERIOD;
 }
 
 int sched_add_vcpu(struct vcpu *v)
@@ -117,11 +171,10 @@ int sched_add_vcpu(struct vcpu *v)
     list_init(&u->link);
     u->affinity = u->soft_affinity = ~0ull;
     u->weight = v->d->weight;
-    u->cap = v->d->cap;
-    u->cap_budget = fair_budget(u->cap);
     u->state = RUNSTATE_offline;
     u->state_since = clock_now();
-    timer_setup(&u->cap_timer, refill, v, this_cpu()->id);
+    set_cap(u, v->d, u->state_since);
+    timer_setup(&u->cap_timer, end_of_period, v, this_cpu()->id);
     return 0;
 }
 
@@ -140,26 +193,53 @@ static int idle_state(const struct vcpu *v)
     return v->blocked && !v->d->pause_count && !v->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
 }
 
-/* Whom a newly queued vcpu should disturb: an idle CPU, else the CPU whose vcpu is furthest ahead of it. MAX_CPUS: nobody. */
-static unsigned int choose_cpu(const struct sched_unit *u, nsec_t now)
+/* Makes a CPU choose again, also when the slice of its vcpu is not over. */
+static void preempt(unsigned int cpu)
 {
-    uint64_t idle = idle_cpus & u->affinity, worst = 0;
-    unsigned int chosen = MAX_CPUS;
+    sched_cpus[cpu].preempt = true;
+    softirq_raise(cpu, SOFTIRQ_SCHED);
+}
 
+/* An idle CPU for u: where it wishes to run, where it was last, any. MAX_CPUS: there is none. */
+static unsigned int idle_cpu(const struct sched_unit *u)
+{
+    uint64_t idle = idle_cpus & u->affinity;
+
+    if (idle & u->soft_affinity)
+        idle &= u->soft_affinity;
     if (idle >> u->cpu & 1)
         return u->cpu;
-    if (idle & u->soft_affinity)
-        return (unsigned int)__builtin_ctzll(idle & u->soft_affinity);
-    if (idle)
-        return (unsigned int)__builtin_ctzll(idle);
-    for (unsigned int c = 0; c < MAX_CPUS; c++) {
+    return idle ? (unsigned int)__builtin_ctzll(idle) : MAX_CPUS;
+}
+
+/*
+ * Tells an idle CPU, which is no longer idle then, to look. It takes who is first then: that need not be u.
+ */
+static bool find_idle_cpu(const struct sched_unit *u)
+{
+    unsigned int cpu = idle_cpu(u);
+
+    if (cpu == MAX_CPUS)
+        return false;
+    idle_cpus &= ~(1ull << cpu);
+    softirq_raise(cpu, SOFTIRQ_SCHED);
+    return true;
+}
+
+/* The CPU whose vcpu is furthest ahead of u, by more than `lead`. MAX_CPUS: there is none. */
+static unsigned int cpu_to_preempt(const struct sched_unit *u, nsec_t now, nsec_t lead)
+{
+    unsigned int chosen = MAX_CPUS;
+    uint64_t worst = 0;
+
+    for (unsigned int c = 0; c < nr_cpus; c++) {
         struct vcpu *r = sched_cpus[c].running;
 
         if (!r || !(u->affinity >> c & 1))
             continue;
         uint64_t vtime = r->sched.vtime + fair_cost(now - r->sched.started, r->sched.weight);
 
-        if (fair_preempts(u->vtime, vtime) && vtime > worst) {
+        if (fair_preempts(u->vtime, vtime, lead) && vtime > worst) {
             worst = vtime;
             chosen = c;
         }
@@ -167,41 +247,61 @@ static unsigned int choose_cpu(const struct sched_unit *u, nsec_t now)
     return chosen;
 }
 
-/* A queue that was empty means that CPUs run without a slice timer: start them. */
-static void disturb(struct sched_unit *u, nsec_t now)
+/*
+ * Finds a CPU for u, which is in the queue: an idle one, or one whose vcpu is ahead of it by more than `lead`
+ * (one that just woke gets in sooner than one whose slice is over). Else it waits for the end of a slice;
+ * CPUs that had nobody waiting for them have no slice yet.
+ */
+static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
 {
-    unsigned int cpu = choose_cpu(u, now);
+    unsigned int cpu;
 
+    if (find_idle_cpu(u))
+        return;
+    cpu = cpu_to_preempt(u, now, lead);
     if (cpu < MAX_CPUS) {
-        idle_cpus &= ~(1ull << cpu);
-        softirq_raise(cpu, SOFTIRQ_SCHED);
+        preempt(cpu);
         return;
     }
-    for (unsigned int c = 0; c < MAX_CPUS; c++)
-        if (sched_cpus[c].running && (u->affinity >> c & 1) && !sched_cpus[c].slice.armed)
-            timer_set(&sched_cpus[c].slice, now + FAIR_SLICE);
+    for (unsigned int c = 0; c < nr_cpus; c++) {
+        struct sched_cpu *s = &sched_cpus[c];
+
+        if (s->running && (u->affinity >> c & 1) && s->slice_end == TIME_NEVER) {
+            s->slice_end = now + FAIR_SLICE;
+            timer_set(&s->slice, s->slice_end);
+        }
+    }
+}
+
+/* v, which does not run, may have become runnable, or no longer be. */
+static void update_waiting(struct vcpu *v, nsec_t now)
+{
+    struct sched_unit *u = &v->sched;
+
+    if (!vcpu_runnable(v)) {
+        if (u->queued)
+            dequeue(u);
+        if (u->state != idle_state(v))
+            set_state(u, idle_state(v), now);
+        return;
+    }
+    if (u->state != RUNSTATE_runnable) {
+        u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), true);
+        set_state(u, RUNSTATE_runnable, now);
+    }
+    if (!u->queued && !u->parked) {
+        enqueue(u);
+        find_cpu(u, now, FAIR_GRANULARITY);
+    }
 }
 
 void sched_wake(struct vcpu *v)
 {
-    struct sched_unit *u = &v->sched;
-    nsec_t now = clock_now();
-
     spin_lock(&sched_lock);
-    if (u->running) {
-        if (!vcpu_runnable(v))
-            softirq_raise(u->cpu, SOFTIRQ_SCHED);
-    } else if (!u->queued && vcpu_runnable(v) && !u->parked) {
-        u->vtime = fair_place(u->vtime, queue_vtime, u->state == RUNSTATE_blocked);
-        set_state(u, RUNSTATE_runnable, now);
-        enqueue(u);
-        disturb(u, now);
-    } else if (u->queued && !vcpu_runnable(v)) {
-        dequeue(u);
-        set_state(u, idle_state(v), now);
-    } else if (!u->queued && u->state != idle_state(v)) {
-        set_state(u, idle_state(v), now);
-    }
+    if (!v->sched.running)
+        update_waiting(v, clock_now());
+    else if (!vcpu_runnable(v))
+        softirq_raise(v->sched.cpu, SOFTIRQ_SCHED);
     spin_unlock(&sched_lock);
 }
 
@@ -212,16 +312,6 @@ void sched_block(struct vcpu *v)
         v->blocked = false;
     else
         softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
-}
-
-void sched_yield(struct vcpu *v)
-{
-    spin_lock(&sched_lock);
-    if (!list_empty(&queue)) {
-        v->sched.vtime = MAX(v->sched.vtime, list_entry(queue.next, struct sched_unit, link)->vtime + 1);
-        softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
-    }
-    spin_unlock(&sched_lock);
 }
 
 static struct sched_unit *first_for(unsigned int cpu)
@@ -235,14 +325,32 @@ static struct sched_unit *first_for(unsigned int cpu)
     return NULL;
 }
 
+void sched_yield(struct vcpu *v)
+{
+    struct sched_unit *first;
+
+    spin_lock(&sched_lock);
+    first = first_for(this_cpu()->id);
+    if (first) {
+        v->sched.vtime = MAX(v->sched.vtime, first->vtime + 1);
+        preempt(this_cpu()->id);
+    }
+    spin_unlock(&sched_lock);
+}
+
+/* Does prev go on, without a choice? */
+static bool keeps_cpu(const struct sched_cpu *s, const struct vcpu *prev, unsigned int cpu, nsec_t now)
+{
+    return now < s->slice_end && !s->preempt && vcpu_runnable(prev) && (prev->sched.affinity >> cpu & 1);
+}
+
 /* Takes prev off this CPU: charged, queued again if it can run. */
-static void deschedule(struct vcpu *prev, nsec_t now)
+static void deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
 {
     struct sched_unit *u = &prev->sched;
 
-    charge(u, now);
-    if (u->cap && u->cap_budget <= 0 && !u->parked)
-        park(u, now);
+    virtual_now(1ull << cpu, now);
+    park_if_over_cap(u, now);
     if (vcpu_runnable(prev)) {
         set_state(u, RUNSTATE_runnable, now);
         if (!u->parked)
@@ -252,16 +360,54 @@ static void deschedule(struct vcpu *prev, nsec_t now)
     }
 }
 
-static void set_slice(struct sched_cpu *s, struct sched_unit *u, nsec_t now)
+static void set_slice(struct sched_cpu *s, struct sched_unit *u, unsigned int cpu, nsec_t now)
 {
-    nsec_t slice = list_empty(&queue) ? TIME_NEVER : FAIR_SLICE;
-
+    s->slice_end = first_for(cpu) ? now + FAIR_SLICE : TIME_NEVER;
     if (u->cap)
-        slice = MIN(slice, MAX(u->cap_budget, USEC(100)));
-    if (slice == TIME_NEVER)
+        s->slice_end = MIN(s->slice_end, now + MAX(u->cap_budget, FAIR_LEAST_SLICE));
+    if (s->slice_end == TIME_NEVER)
         timer_stop(&s->slice);
     else
-        timer_set(&s->slice, now + slice);
+        timer_set(&s->slice, s->slice_end);
+}
+
+/* Takes the first of the queue that may run here. NULL: nobody. */
+static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, nsec_t now)
+{
+    struct sched_unit *u = first_for(cpu);
+
+    s->preempt = false;
+    if (!u) {
+        timer_stop(&s->slice);
+        return NULL;
+    }
+    dequeue(u);
+    u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), false);
+    s->vtime = MAX(s->vtime, u->vtime);
+    set_state(u, RUNSTATE_running, now);
+    u->started = now;
+    u->cpu = cpu;
+    over_cap(u, now);
+    set_slice(s, u, cpu, now);
+    return unit_vcpu(u);
+}
+
+/* The CPU's vcpu, its idle time and its bit in the idle mask change together. */
+static void set_running(struct sched_cpu *s, unsigned int cpu, struct vcpu *next, nsec_t now)
+{
+    if (next) {
+        next->sched.running = true;
+        idle_cpus &= ~(1ull << cpu);
+    } else {
+        idle_cpus |= 1ull << cpu;
+    }
+    if (!s->running && next) {
+        s->idle_time += now - s->idle_since;
+        s->vtime = MAX(s->vtime, virtual_now(~0ull, now)); /* nobody waited here: nobody is owed anything */
+    }
+    if (s->running && !next)
+        s->idle_since = now;
+    s->running = next;
 }
 
 struct vcpu *sched_pick(void)
@@ -269,41 +415,27 @@ struct vcpu *sched_pick(void)
     struct cpu *c = this_cpu();
     struct sched_cpu *s = &sched_cpus[c->id];
     nsec_t now = clock_now();
-    struct vcpu *prev, *next = NULL;
-    struct sched_unit *u;
+    struct vcpu *prev, *next;
 
     spin_lock(&sched_lock);
     prev = s->running;
-    if (prev)
-        deschedule(prev, now);
-    u = first_for(c->id);
-    if (u) {
-        next = unit_vcpu(u);
-        dequeue(u);
-        u->vtime = fair_place(u->vtime, queue_vtime, false);
-        queue_vtime = MAX(queue_vtime, u->vtime);
-        set_state(u, RUNSTATE_running, now);
-        u->started = now;
-        u->cpu = c->id;
-        set_slice(s, u, now);
-    } else {
-        timer_stop(&s->slice);
+    if (prev && keeps_cpu(s, prev, c->id, now)) {
+        spin_unlock(&sched_lock);
+        return prev;
     }
+    if (prev)
+        deschedule(prev, c->id, now);
+    next = choose(s, c->id, now);
     if (prev && prev != next) {
         switch_out(c, prev);
         prev->sched.running = false;
     }
-    if (next) {
-        u->running = true;
-        idle_cpus &= ~(1ull << c->id);
-    } else {
-        idle_cpus |= 1ull << c->id;
-    }
-    if (!prev && next)
-        s->idle_time += now - s->idle_since;
-    if (prev && !next)
-        s->idle_since = now;
-    s->running = next;
+    set_running(s, c->id, next, now);
+    if (prev && prev->sched.queued)
+        find_cpu(&prev->sched, now, FAIR_SLICE);
+    if (!prev && idle_cpus)
+        list_for_each(p, &queue) /* one for whom this CPU was told to look may still wait */
+            find_idle_cpu(list_entry(p, struct sched_unit, link));
     spin_unlock(&sched_lock);
 
     if (next && next != prev)
@@ -385,6 +517,24 @@ void domain_unpause(struct domain *d)
             sched_wake(d->vcpu[i]);
 }
 
+/* u meets others now: it may be far behind or ahead of them, which is not their fault, nor its own. */
+static void place_by_affinity(struct sched_unit *u, nsec_t now)
+{
+    uint64_t clock;
+
+    if (u->running)
+        charge(u, now);
+    clock = virtual_now(u->affinity, now);
+    u->vtime = MIN(fair_place(u->vtime, clock, false), clock + FAIR_LAG);
+    if (u->running) {
+        preempt(u->cpu);
+    } else if (u->queued) {
+        dequeue(u);
+        enqueue(u);
+        find_cpu(u, now, FAIR_GRANULARITY);
+    }
+}
+
 int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
 {
     uint64_t online = (1ull << nr_cpus) - 1;
@@ -394,10 +544,7 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
     spin_lock(&sched_lock);
     v->sched.affinity = hard;
     v->sched.soft_affinity = soft & hard & online ? soft : ~0ull;
-    if (v->sched.running && !(hard >> v->sched.cpu & 1))
-        softirq_raise(v->sched.cpu, SOFTIRQ_SCHED);
-    else if (v->sched.queued)
-        disturb(&v->sched, clock_now());
+    place_by_affinity(&v->sched, clock_now());
     spin_unlock(&sched_lock);
     return 0;
 }
@@ -406,9 +553,9 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
 {
     if (!weight || weight > SCHED_WEIGHT_MAX || cap > 100 * MAX_CPUS)
         return -EINVAL;
+    spin_lock(&sched_lock);
     d->weight = weight;
     d->cap = cap;
-    spin_lock(&sched_lock);
     for (unsigned int i = 0; i < d->max_vcpus; i++) {
         struct vcpu *v = d->vcpu[i];
 
@@ -417,10 +564,9 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
         if (v->sched.running) /* what it ran so far counts at the old weight */
             charge(&v->sched, clock_now());
         v->sched.weight = weight;
-        v->sched.cap = cap ? MAX(cap / d->max_vcpus, 1u) : 0;
-        v->sched.cap_budget = fair_budget(v->sched.cap);
+        set_cap(&v->sched, d, clock_now());
         if (v->sched.running)
-            softirq_raise(v->sched.cpu, SOFTIRQ_SCHED);
+            preempt(v->sched.cpu);
     }
     spin_unlock(&sched_lock);
     return 0;
@@ -475,8 +621,8 @@ void sched_dump(void)
     list_for_each(p, &queue) {
         struct sched_unit *u = list_entry(p, struct sched_unit, link);
 
-        log_info("waits: d%uv%u, virtual time %lu us, weight %u, cap %u\n", unit_vcpu(u)->d->id, unit_vcpu(u)->id,
-                 u->vtime / 1000, u->weight, u->cap);
+        log_info("waits: d%uv%u, virtual time %lu us, weight %u, cap %ld us\n", unit_vcpu(u)->d->id,
+                 unit_vcpu(u)->id, u->vtime / 1000, u->weight, u->cap / 1000);
     }
     spin_unlock(&sched_lock);
 }

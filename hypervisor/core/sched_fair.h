@@ -10,14 +10,24 @@
 #define FAIR_GRANULARITY MSEC(1)  /* virtual lead that a waking vcpu needs to preempt */
 #define FAIR_LAG MSEC(100)        /* virtual time that nobody may lie behind by: bounds a burst */
 #define FAIR_CAP_PERIOD MSEC(10)
+#define FAIR_LEAST_SLICE USEC(100) /* however little budget is left: it goes into debt */
 
 /* Virtual ns that `ran` real ns cost at this weight (256 = real time). */
 uint64_t fair_cost(nsec_t ran, uint32_t weight);
-/* Where a waking or lagging vcpu starts: its own virtual time, but no more than FAIR_LAG behind, and when it slept not behind at all. */
-uint64_t fair_place(uint64_t vtime, uint64_t queue_vtime, bool slept);
-/* Does the waking one take the CPU from the running one (both virtual times up to date)? */
-bool fair_preempts(uint64_t waking, uint64_t running);
-/* ns of one period that a cap in percent of a CPU allows; 0 cap: the whole period. */
-nsec_t fair_budget(uint32_t cap_percent);
+/*
+ * Where one that waits is placed by the clock: its own virtual time, but no more than FAIR_LAG behind, when
+ * it slept FAIR_SLICE.
+ */
+uint64_t fair_place(uint64_t vtime, uint64_t clock, bool slept);
+/*
+ * Does the waiting one take the CPU from the running one, which is that much ahead (both virtual times up to
+ * date)?
+ */
+bool fair_preempts(uint64_t waiting, uint64_t running, nsec_t lead);
+/*
+ * ns of each period for one of a domain's vcpus, when the domain's cap is so many percent of a CPU; 0: no
+ * cap.
+ */
+nsec_t fair_budget(uint32_t cap_percent, unsigned int vcpus);
 
 #endif

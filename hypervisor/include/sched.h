@@ -23,8 +23,9 @@ struct sched_unit {
     uint64_t soft_affinity;
     uint64_t vtime;          /* virtual time, weighted ns */
     uint32_t weight;
-    uint32_t cap;            /* percent of one CPU, 0: none */
-    nsec_t cap_budget;       /* ns left in this period */
+    nsec_t cap;              /* ns of each period, 0: no cap */
+    nsec_t cap_budget;       /* ns left in this period; negative: it owes */
+    nsec_t cap_period_end;
     bool parked;             /* out of budget until the next period */
     struct timer cap_timer;  /* its next period */
     nsec_t started;          /* when it last got a CPU */

@@ -71,4 +71,6 @@ $(eval $(call unit-test,pci,vdev/pci.c lib/spinlock.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(eval $(call unit-test,domains_race,$(unit_mm) core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c core/grant.c \
     core/grant_map.c core/grant_copy.c))
+$(UNIT_OUT)/core/core/sched.o $(UNIT_OUT)/test_sched.o $(UNIT_OUT)/sched_sim.o: UNIT_CFLAGS += -Dsched_yield=core_sched_yield
+$(UNIT_OUT)/test_sched: $(UNIT_OUT)/sched_sim.o
 $(eval $(call unit-test,sched,core/sched.c core/sched_fair.c lib/spinlock.c))

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Simulated CPUs for the scheduler (sched_sim.c): virtual time, vcpus that run and sleep, and the invariants,
+ * checked after each event. A test makes a machine and vcpus, does something to them, and lets time pass with
+ * run or share.
+ */
+#ifndef SCHED_SIM_H
+#define SCHED_SIM_H
+
+#include "harness.h"
+
+#define CPUS 16
+#define BODIES 40
+#define SLICE MSEC(10)
+
+/* A vcpu and what it does: `work` ns of running, then `sleep` ns blocked; sleep 0: it never blocks. */
+struct body {
+    struct vcpu v;
+    nsec_t work, sleep;
+    nsec_t left;             /* of this burst */
+    nsec_t wakes;            /* TIME_NEVER: no alarm set */
+    bool pending;            /* an interrupt waits for it */
+    nsec_t created, ran, woken, latency; /* woken: 0 when it has run since; latency: the worst */
+};
+
+extern nsec_t now, started;
+extern struct body *bodies[BODIES];
+extern unsigned int body_count;
+extern struct body *on_cpu[CPUS];
+extern struct list timers;
+extern unsigned int switches;
+extern bool noise;           /* each CPU looks at its work again at each event, as after an interrupt */
+extern uint64_t seed;
+
+uint32_t pick_random(uint32_t n);
+
+void machine(unsigned int n);
+struct domain *domain(unsigned int vcpus, uint32_t weight, uint32_t cap);
+struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep);
+struct body *hog(uint32_t weight, uint32_t cap); /* a domain of one vcpu that always has work */
+struct body *sleeper(nsec_t work, nsec_t sleep); /* a domain of one vcpu of weight 256 */
+void pin(struct body *b, uint64_t mask);
+unsigned int cpu_of(const struct body *b);       /* CPUS: it does not run */
+void look(unsigned int cpu);                     /* one way through its run loop */
+void block(struct body *b);                      /* on its own CPU */
+void wake(struct body *b);
+
+nsec_t next_event(void);
+void pass(nsec_t time);                          /* nothing but time */
+void fire(void);                                 /* what is due happens */
+void run(nsec_t time);                           /* everything, checked */
+nsec_t share(const struct body *b, nsec_t time); /* what b gets of the CPUs in that time */
+
+#define assert_near(value, wanted, off) \
+    assert_in_range((value) + SEC(1000), (wanted) + SEC(1000) - (off), (wanted) + SEC(1000) + (off))
+
+#endif

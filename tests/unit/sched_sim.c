@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Simulated CPUs in virtual time for sched.c and sched_fair.c (include/sched_sim.h; test_sched.c has the
+ * tests). Nothing here takes time of its own: from one event (a timer, the end of a burst of work, a
+ * sleeper's alarm, what the test does) to the next the clock jumps, so every nanosecond is accounted for by
+ * the simulation too, and compared. After each event the invariants hold: who runs may run there, no CPU
+ * idles while somebody who may run on it waits, and states and times are those that the simulation saw.
+ */
+#include "sched_sim.h"
+
+#include <stdlib.h>
+
+nsec_t now, started;
+struct body *bodies[BODIES];
+static struct domain *domains[BODIES];
+unsigned int body_count;
+static unsigned int domain_count;
+struct body *on_cpu[CPUS];
+static nsec_t idle[CPUS];
+struct list timers;
+unsigned int switches;
+bool noise;
+uint64_t seed;
+
+static struct body *body(struct vcpu *v) { return container_of(v, struct body, v); }
+
+uint32_t pick_random(uint32_t n)
+{
+    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+    return (uint32_t)(seed >> 33) % n;
+}
+
+/* --- what the scheduler calls --- */
+
+nsec_t clock_now(void) { return now; }
+void smp_kick(unsigned int cpu) { (void)cpu; }
+void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
+bool vcpu_has_pending(struct vcpu *v) { return body(v)->pending; }
+void vcpu_entering(struct vcpu *v) { (void)v; }
+
+bool vcpu_runnable(const struct vcpu *v)
+{
+    return !v->blocked && !v->down && !v->pause_count && !v->d->pause_count;
+}
+
+void switch_in(struct cpu *c, struct vcpu *v)
+{
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        assert_ptr_not_equal(on_cpu[i], body(v));
+    assert_null(on_cpu[c->id]);
+    assert_int_equal(c->id, harness_cpu);
+    on_cpu[c->id] = body(v);
+    switches++;
+}
+
+void switch_out(struct cpu *c, struct vcpu *v)
+{
+    assert_ptr_equal(on_cpu[c->id], body(v));
+    on_cpu[c->id] = NULL;
+}
+
+void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
+{
+    *t = (struct timer){ .fn = fn, .data = data, .cpu = cpu };
+    list_init(&t->link);
+}
+
+void timer_stop(struct timer *t)
+{
+    list_del(&t->link);
+    t->armed = false;
+}
+
+void timer_set(struct timer *t, nsec_t expires)
+{
+    struct list *at = &timers;
+
+    timer_stop(t);
+    t->expires = expires;
+    t->armed = true;
+    while (at->prev != &timers && list_entry(at->prev, struct timer, link)->expires > expires)
+        at = at->prev;
+    list_add_before(&t->link, at);
+}
+
+/* --- the simulation --- */
+
+void machine(unsigned int n)
+{
+    for (unsigned int i = 0; i < body_count; i++)
+        free(bodies[i]);
+    for (unsigned int i = 0; i < domain_count; i++)
+        free(domains[i]);
+    harness_memory_new(1);
+    list_init(&timers);
+    body_count = domain_count = switches = 0;
+    noise = false;
+    now = started = SEC(1);
+    nr_cpus = n;
+    for (unsigned int i = 0; i < CPUS; i++) {
+        on_cpu[i] = NULL;
+        idle[i] = 0;
+        cpus[i].online = i < n;
+        if (i < n)
+            sched_init_cpu(i);
+    }
+}
+
+struct domain *domain(unsigned int vcpus, uint32_t weight, uint32_t cap)
+{
+    struct domain *d = calloc(1, sizeof(*d));
+
+    d->id = (domid_t)domain_count;
+    d->weight = weight;
+    d->cap = cap;
+    d->max_vcpus = vcpus;
+    domains[domain_count++] = d;
+    return d;
+}
+
+struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep)
+{
+    struct body *b = calloc(1, sizeof(*b));
+
+    b->v.d = d;
+    b->v.id = id;
+    b->v.initialised = true;
+    b->work = b->left = work;
+    b->sleep = sleep;
+    b->wakes = TIME_NEVER;
+    b->created = now;
+    d->vcpu[id] = &b->v;
+    bodies[body_count++] = b;
+    assert_int_equal(sched_add_vcpu(&b->v), 0);
+    sched_wake(&b->v);
+    return b;
+}
+
+/* A domain of one vcpu that always has work. */
+struct body *hog(uint32_t weight, uint32_t cap) { return vcpu(domain(1, weight, cap), 0, TIME_NEVER, 0); }
+
+struct body *sleeper(nsec_t work, nsec_t sleep) { return vcpu(domain(1, 256, 0), 0, work, sleep); }
+
+void pin(struct body *b, uint64_t mask) { assert_int_equal(sched_set_affinity(&b->v, mask, mask), 0); }
+
+unsigned int cpu_of(const struct body *b)
+{
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        if (on_cpu[i] == b)
+            return i;
+    return CPUS;
+}
+
+/* One CPU's way through its run loop. */
+void look(unsigned int cpu)
+{
+    struct vcpu *v;
+
+    harness_cpu = cpu;
+    cpus[cpu].softirq = 0;
+    v = sched_pick();
+    assert_ptr_equal(on_cpu[cpu], v ? body(v) : NULL);
+    if (v && body(v)->woken) {
+        body(v)->latency = MAX(body(v)->latency, now - body(v)->woken);
+        body(v)->woken = 0;
+    }
+}
+
+static void settle(void)
+{
+    bool busy = true;
+
+    for (unsigned int rounds = 0; busy; rounds++) {
+        assert_true(rounds < 100); /* CPUs that keep disturbing each other */
+        busy = false;
+        for (unsigned int i = 0; i < nr_cpus; i++)
+            if (cpus[i].softirq) {
+                look(i);
+                busy = true;
+            }
+    }
+}
+
+void block(struct body *b)
+{
+    harness_cpu = cpu_of(b);
+    sched_block(&b->v);
+}
+
+void wake(struct body *b)
+{
+    b->wakes = TIME_NEVER;
+    b->left = b->work;
+    b->woken = now;
+    vcpu_unblock(&b->v);
+}
+
+static int expected_state(const struct body *b)
+{
+    if (cpu_of(b) < CPUS)
+        return RUNSTATE_running;
+    if (vcpu_runnable(&b->v))
+        return RUNSTATE_runnable;
+    return b->v.blocked && !b->v.pause_count && !b->v.d->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
+}
+
+static void check_body(struct body *b)
+{
+    struct runstate rs;
+    unsigned int cpu = cpu_of(b);
+
+    sched_runstate(&b->v, &rs);
+    assert_int_equal(rs.state, expected_state(b));
+    assert_int_equal(rs.time[0] + rs.time[1] + rs.time[2] + rs.time[3], now - b->created);
+    assert_int_equal(rs.time[RUNSTATE_running], b->ran);
+    if (cpu < CPUS) {
+        assert_true(vcpu_runnable(&b->v));
+        assert_true(b->v.sched.affinity >> cpu & 1);
+        return;
+    }
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        if (vcpu_runnable(&b->v) && !b->v.sched.parked && (b->v.sched.affinity >> i & 1))
+            assert_non_null(on_cpu[i]); /* work-conserving */
+}
+
+static void check(void)
+{
+    for (unsigned int i = 0; i < body_count; i++)
+        check_body(bodies[i]);
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        assert_int_equal(sched_idle_time(i), idle[i]);
+}
+
+nsec_t next_event(void)
+{
+    nsec_t t = list_empty(&timers) ? TIME_NEVER : list_entry(timers.next, struct timer, link)->expires;
+
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        if (on_cpu[i] && on_cpu[i]->sleep)
+            t = MIN(t, now + on_cpu[i]->left);
+    for (unsigned int i = 0; i < body_count; i++)
+        t = MIN(t, bodies[i]->wakes);
+    return MAX(t, now);
+}
+
+void pass(nsec_t time)
+{
+    for (unsigned int i = 0; i < nr_cpus; i++) {
+        if (on_cpu[i]) {
+            on_cpu[i]->ran += time;
+            on_cpu[i]->left -= time;
+        } else {
+            idle[i] += time;
+        }
+    }
+    now += time;
+}
+
+void fire(void)
+{
+    for (unsigned int i = 0; i < nr_cpus; i++) {
+        struct body *b = on_cpu[i];
+
+        if (b && b->sleep && b->left <= 0 && !b->v.blocked) {
+            block(b);
+            b->left = b->work;
+            b->wakes = b->v.blocked ? now + b->sleep : TIME_NEVER;
+        }
+        if (noise)
+            softirq_raise(i, SOFTIRQ_TIMER);
+    }
+    for (unsigned int i = 0; i < body_count; i++)
+        if (bodies[i]->wakes <= now)
+            wake(bodies[i]);
+    while (!list_empty(&timers) && list_entry(timers.next, struct timer, link)->expires <= now) {
+        struct timer *t = list_entry(timers.next, struct timer, link);
+
+        timer_stop(t);
+        harness_cpu = t->cpu;
+        softirq_raise(t->cpu, SOFTIRQ_TIMER);
+        t->fn(t->data);
+    }
+}
+
+void run(nsec_t time)
+{
+    nsec_t end = now + time;
+
+    settle();
+    check();
+    while (now < end) {
+        pass(MIN(next_event(), end) - now);
+        fire();
+        settle();
+        check();
+    }
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        assert_int_equal((nsec_t)sched_idle_time(i) + started, idle[i] + started);
+}
+
+/* What b gets of the CPUs in the next `time`, in nanoseconds. */
+nsec_t share(const struct body *b, nsec_t time)
+{
+    nsec_t before = b->ran;
+
+    run(time);
+    return b->ran - before;
+}

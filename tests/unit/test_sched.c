@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler, sched.c and sched_fair.c as they are, on 1 to 16 simulated CPUs (sched_sim.c): shares by
+ * weight, affinity, caps, latency, what stops and starts, and storms of everything at once.
+ */
+#include "sched_sim.h"
+
+/* --- time and fairness --- */
+
+static void test_alone_without_ticks(void **state)
+{
+    struct body *a;
+
+    (void)state;
+    machine(2);
+    a = hog(256, 0);
+    run(1);
+    assert_true(list_empty(&timers));
+    assert_int_equal(share(a, SEC(100)), SEC(100));
+    assert_int_equal(switches, 1);
+    assert_int_equal(sched_idle_time(0) + sched_idle_time(1), SEC(100) + 1);
+}
+
+static void test_weights(void **state)
+{
+    static const uint32_t weight[] = { 64, 128, 256, 512, 1024 };
+    struct body *b[5];
+
+    (void)state;
+    machine(1);
+    b[0] = hog(256, 0);
+    b[1] = hog(512, 0);
+    run(SEC(3));
+    assert_near(b[0]->ran, SEC(1), SLICE);
+    machine(1);
+    for (int i = 0; i < 5; i++)
+        b[i] = hog(weight[i], 0);
+    run(SEC(31));
+    for (int i = 0; i < 5; i++) /* the lightest's last slice may be all that it runs ahead */
+        assert_near(b[i]->ran, SEC(1) * (int64_t)weight[i] / 64, SLICE * 2 * (int64_t)weight[i] / 64 + SLICE);
+}
+
+static void test_weights_on_many_cpus(void **state)
+{
+    (void)state;
+    for (unsigned int n = 2; n <= CPUS; n *= 2) {
+        struct body *heavy[CPUS], *light[CPUS];
+
+        machine(n);
+        for (unsigned int i = 0; i < n; i++) {
+            heavy[i] = hog(512, 0);
+            light[i] = hog(256, 0);
+        }
+        run(SEC(3));
+        for (unsigned int i = 0; i < n; i++) {
+            assert_near(heavy[i]->ran, SEC(2), 3 * SLICE);
+            assert_near(light[i]->ran, SEC(1), 3 * SLICE);
+        }
+    }
+}
+
+/* 3 on 2 CPUs: nobody's place in the queue ties it to a CPU. */
+static void test_odd_numbers_balance(void **state)
+{
+    struct body *b[7];
+
+    (void)state;
+    machine(3);
+    for (int i = 0; i < 7; i++)
+        b[i] = hog(256, 0);
+    run(SEC(7));
+    for (int i = 0; i < 7; i++)
+        assert_near(b[i]->ran, SEC(3), 2 * SLICE);
+}
+
+/* Who had a CPU alone for long owes nothing to who comes later, and the other way round. */
+static void test_newcomers_start_now(void **state)
+{
+    struct body *a, *b, *c;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 0);
+    run(SEC(100));
+    b = hog(256, 0);
+    assert_near(share(b, SEC(1)), MSEC(500), SLICE);
+    vcpu_pause(&b->v);
+    run(SEC(50));
+    vcpu_unpause(&b->v);
+    assert_near(share(b, SEC(1)), MSEC(500), SLICE);
+    c = sleeper(1, SEC(60));
+    run(SEC(60));
+    c->work = c->left = SEC(10);
+    run(SEC(1));
+    assert_near(share(c, SEC(3)), SEC(1), 2 * SLICE);
+    assert_near(share(a, SEC(3)), SEC(1), 2 * SLICE);
+}
+
+/* One that has a CPU for itself runs ahead of all others: their weights must hold among each other. */
+static void test_pinned_alone_bends_no_weights(void **state)
+{
+    struct body *b, *c;
+
+    (void)state;
+    machine(2);
+    pin(hog(256, 0), 1);
+    b = hog(512, 0);
+    c = hog(256, 0);
+    pin(b, 2);
+    pin(c, 2);
+    run(SEC(10));
+    assert_near(share(b, SEC(3)), SEC(2), 2 * SLICE);
+    assert_near(c->ran, SEC(13) / 3, 3 * SLICE);
+}
+
+/* A weight above what one CPU can give: no claim builds up that others would pay for later. */
+static void test_no_claims_without_end(void **state)
+{
+    struct body *a, *b;
+
+    (void)state;
+    machine(2);
+    a = hog(4096, 0);
+    for (int i = 0; i < 4; i++)
+        hog(256, 0);
+    assert_near(share(a, SEC(100)), SEC(100), SLICE);
+    b = hog(4096, 0);
+    assert_near(share(a, SEC(10)) + b->ran, SEC(18), MSEC(1500));
+    pin(a, 1);
+    pin(b, 1);
+    run(SEC(2)); /* what is left of the old claim is at most FAIR_LAG of virtual time */
+    assert_near(share(b, SEC(10)), SEC(5), SEC(1));
+}
+
+/* Unpinned, one that was far ahead is not starved until the others have caught up. */
+static void test_unpinned_is_not_starved(void **state)
+{
+    struct body *a, *b;
+
+    (void)state;
+    machine(2);
+    a = hog(256, 0);
+    pin(a, 1);
+    for (int i = 0; i < 4; i++) {
+        b = hog(256, 0);
+        pin(b, 2);
+    }
+    run(SEC(60));
+    pin(a, 2);
+    run(SEC(1));
+    assert_near(share(a, SEC(5)), SEC(1), 3 * SLICE);
+    pin(b, 3);
+    assert_near(share(b, SEC(5)), SEC(5), MSEC(100));
+}
+
+static void test_weight_changes_in_flight(void **state)
+{
+    struct body *a, *b;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 0);
+    b = hog(256, 0);
+    run(SEC(1) + MSEC(3));
+    assert_int_equal(sched_set_params(a->v.d, 0, 0), -EINVAL);
+    assert_int_equal(sched_set_params(a->v.d, 65536, 0), -EINVAL);
+    assert_int_equal(sched_set_params(a->v.d, 768, 0), 0);
+    assert_near(share(a, SEC(4)), SEC(3), 2 * SLICE);
+    assert_int_equal(sched_set_params(b->v.d, 768, 0), 0);
+    assert_near(share(a, SEC(4)), SEC(2), 2 * SLICE);
+}
+
+/*
+ * Interrupts make the CPU ask the scheduler again; the vcpu that runs keeps its CPU until its slice is over.
+ */
+static void test_interrupts_switch_nobody(void **state)
+{
+    (void)state;
+    machine(1);
+    for (int i = 0; i < 3; i++)
+        hog(256, 0);
+    for (int i = 0; i < 10000; i++) {
+        softirq_raise(0, SOFTIRQ_TIMER);
+        run(USEC(100));
+    }
+    assert_in_range(switches, 98, 102);
+}
+
+/* --- CPUs and affinity --- */
+
+/* Moved off its CPU, a vcpu goes on at once where it may. */
+static void test_repinned_to_an_idle_cpu(void **state)
+{
+    struct body *a;
+
+    (void)state;
+    machine(4);
+    a = hog(256, 0);
+    run(SEC(1));
+    for (unsigned int i = 0; i < 16; i++) {
+        pin(a, 1u << i % 4);
+        run(MSEC(1));
+        assert_int_equal(cpu_of(a), i % 4);
+    }
+    assert_int_equal(sched_set_affinity(&a->v, 0xf0, ~0ull), -EINVAL);
+    assert_int_equal(a->ran, SEC(1) + MSEC(16));
+}
+
+/*
+ * Pushed from its CPU by one that may run only there, a vcpu finds the idle CPU, or its share of the busy
+ * one.
+ */
+static void test_pushed_aside(void **state)
+{
+    struct body *a, *b, *c;
+
+    (void)state;
+    machine(2);
+    a = hog(256, 0);
+    run(SEC(1));
+    b = hog(256, 0);
+    pin(b, 1u << cpu_of(a));
+    run(SEC(1));
+    assert_true(a->ran > SEC(2) - SLICE && b->ran > SEC(1) - SLICE);
+    c = hog(256, 0);
+    run(SEC(1));
+    assert_near(share(c, SEC(30)), SEC(20), 5 * SLICE);
+    assert_near(share(a, SEC(30)), SEC(20), 5 * SLICE);
+}
+
+static void test_soft_affinity_is_a_wish(void **state)
+{
+    struct body *a, *b;
+
+    (void)state;
+    machine(4);
+    a = sleeper(MSEC(1), MSEC(1));
+    run(MSEC(5));
+    assert_int_equal(sched_set_affinity(&a->v, 0xf, 0x8), 0);
+    run(MSEC(5));
+    run(MSEC(1) - (now - started) % MSEC(2) + MSEC(1));
+    run(USEC(10));
+    if (cpu_of(a) < CPUS)
+        assert_int_equal(cpu_of(a), 3);
+    b = hog(256, 0);
+    pin(b, 8);
+    assert_near(share(a, SEC(1)), MSEC(500), MSEC(20)); /* elsewhere then */
+}
+
+/* --- waking, sleeping, stopping --- */
+
+static void test_sleepers_beside_hogs(void **state)
+{
+    struct body *s;
+
+    (void)state;
+    for (unsigned int n = 1; n <= 4; n++) {
+        machine(n);
+        noise = true;
+        for (unsigned int i = 0; i < 3 * n; i++)
+            hog(256, 0);
+        run(SEC(1));
+        s = sleeper(USEC(100), USEC(7300));
+        run(SEC(20));
+        assert_in_range(s->latency, 0, MSEC(1)); /* it preempts who runs ahead of it */
+        assert_near(s->ran, SEC(20) / 74, MSEC(5)); /* all that it asks for: 100 us of 7.4 ms */
+    }
+}
+
+static void test_block_with_something_pending(void **state)
+{
+    struct body *a;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 0);
+    run(MSEC(1));
+    a->pending = true;
+    block(a);
+    assert_false(a->v.blocked);
+    run(MSEC(1));
+    a->pending = false;
+    block(a);
+    run(MSEC(1));
+    vcpu_kick(&a->v); /* nothing to deliver */
+    run(MSEC(1));
+    a->pending = true;
+    vcpu_kick(&a->v);
+    run(MSEC(1));
+    assert_int_equal(a->ran, MSEC(3));
+    assert_int_equal(a->v.sched.time[RUNSTATE_blocked], MSEC(2));
+}
+
+static void test_pauses_nest(void **state)
+{
+    struct body *a;
+
+    (void)state;
+    machine(2);
+    a = hog(256, 0);
+    run(MSEC(1));
+    vcpu_pause(&a->v);
+    domain_pause(a->v.d);
+    run(MSEC(1));
+    vcpu_unpause(&a->v);
+    run(MSEC(1));
+    domain_pause(a->v.d);
+    domain_unpause(a->v.d);
+    vcpu_unblock(&a->v);
+    run(MSEC(1));
+    domain_unpause(a->v.d);
+    run(MSEC(1));
+    assert_int_equal(a->ran, MSEC(2));
+    assert_int_equal(a->v.sched.time[RUNSTATE_offline], MSEC(3));
+    block(a);
+    run(MSEC(1));
+    vcpu_pause(&a->v);
+    run(MSEC(1)); /* paused and blocked is offline */
+    vcpu_unpause(&a->v);
+    run(MSEC(1));
+    assert_int_equal(a->v.sched.time[RUNSTATE_offline], MSEC(4));
+    vcpu_pause(&a->v); /* and back before the CPU looked */
+    vcpu_unpause(&a->v);
+    wake(a);
+    run(MSEC(1));
+    vcpu_pause(&a->v);
+    vcpu_unpause(&a->v);
+    run(MSEC(1));
+    assert_int_equal(a->ran, MSEC(4));
+}
+
+static void test_yield(void **state)
+{
+    struct body *a, *b;
+
+    (void)state;
+    machine(2);
+    a = hog(256, 0);
+    b = hog(256, 0);
+    pin(a, 1);
+    pin(b, 1);
+    run(MSEC(2));
+    harness_cpu = cpu_of(a) < CPUS ? cpu_of(a) : cpu_of(b);
+    a = on_cpu[0];
+    sched_yield(&a->v);
+    run(1);
+    assert_ptr_not_equal(on_cpu[0], a);
+    /* Nobody else may run where it is: it goes on, and its yield costs it nothing. */
+    pin(a, 2);
+    hog(16, 0)->v.sched.vtime = 0;
+    run(SEC(1));
+    harness_cpu = 1;
+    assert_ptr_equal(on_cpu[1], a);
+    uint64_t before = a->v.sched.vtime;
+    pin(bodies[2], 1);
+    run(1);
+    before = a->v.sched.vtime;
+    sched_yield(&a->v);
+    assert_int_equal(a->v.sched.vtime, before);
+    run(1);
+    assert_ptr_equal(on_cpu[1], a);
+}
+
+static void test_removed(void **state)
+{
+    struct body *a, *b;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 0);
+    b = hog(256, 50);
+    run(SEC(1) + 1);
+    domain_pause(a->v.d);
+    domain_pause(b->v.d);
+    run(1);
+    sched_remove_vcpu(&a->v);
+    sched_remove_vcpu(&b->v);
+    assert_null(on_cpu[0]);
+    assert_true(list_empty(&timers));
+}
+
+/* --- caps --- */
+
+static void test_caps(void **state)
+{
+    static const uint32_t caps[] = { 1, 10, 33, 50, 99, 100 };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(caps); i++) {
+        nsec_t wanted = SEC(1) / 100 * caps[i];
+        struct body *a;
+
+        machine(2);
+        a = hog(256, caps[i]);
+        for (int n = 0; n < 20; n++) {
+            nsec_t got = share(a, SEC(1));
+
+            assert_near(got, wanted, SLICE);
+        }
+        assert_near(a->ran, 20 * wanted, SLICE); /* and nothing adds up */
+        hog(256, 0);
+        hog(256, 0);
+        assert_true(share(a, SEC(10)) <= 10 * wanted + SLICE);
+    }
+}
+
+/* The cap is the domain's: its vcpus share it, and no more. */
+static void test_cap_of_many_vcpus(void **state)
+{
+    struct domain *d;
+    nsec_t total = 0;
+
+    (void)state;
+    machine(16);
+    d = domain(16, 256, 50);
+    for (unsigned int i = 0; i < 16; i++)
+        vcpu(d, i, TIME_NEVER, 0);
+    run(SEC(10));
+    for (unsigned int i = 0; i < 16; i++)
+        total += bodies[i]->ran;
+    assert_near(total, SEC(5), 2 * SLICE);
+    assert_int_equal(sched_set_params(d, 256, 3200), 0); /* above what there is: no cap */
+    assert_near(share(bodies[3], SEC(1)), SEC(1), SLICE);
+    assert_int_equal(sched_set_params(d, 256, 1), 0);
+    run(SEC(1));
+    total = 0;
+    for (unsigned int i = 0; i < 16; i++)
+        total -= bodies[i]->ran;
+    run(SEC(100));
+    for (unsigned int i = 0; i < 16; i++)
+        total += bodies[i]->ran;
+    assert_near(total, SEC(1), 2 * SLICE);
+    assert_int_equal(sched_set_params(d, 256, 0), 0);
+    run(2 * SLICE);
+    assert_int_equal(share(bodies[3], SEC(1)), SEC(1));
+    assert_int_equal(sched_set_params(d, 256, 3201), -EINVAL);
+}
+
+/* Out of budget, it is still runnable, whatever wakes or pauses it meanwhile. */
+static void test_parked(void **state)
+{
+    struct body *a;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 50);
+    run(MSEC(7));
+    assert_true(a->v.sched.parked);
+    sched_wake(&a->v);
+    run(MSEC(1));
+    vcpu_pause(&a->v);
+    run(USEC(100));
+    vcpu_unpause(&a->v);
+    run(MSEC(1));
+    assert_int_equal(a->ran, MSEC(5));
+    assert_int_equal(a->v.sched.state, RUNSTATE_runnable);
+    run(MSEC(6));
+    assert_near(a->ran, MSEC(10), 1);
+}
+
+/* --- anything at any time --- */
+
+static void storm_event(struct body *b)
+{
+    static const uint32_t weights[] = { 64, 256, 512, 1024 };
+    unsigned int cpu = cpu_of(b);
+
+    harness_cpu = pick_random(nr_cpus);
+    switch (pick_random(12)) {
+    case 0: vcpu_pause(&b->v); break;
+    case 1: if (b->v.pause_count) vcpu_unpause(&b->v); break;
+    case 2: domain_pause(b->v.d); break;
+    case 3: if (b->v.d->pause_count) domain_unpause(b->v.d); break;
+    case 4: sched_set_affinity(&b->v, pick_random(1u << 16), pick_random(1u << 16)); break;
+    case 5: sched_set_params(b->v.d, weights[pick_random(4)], pick_random(3) ? 0 : pick_random(150)); break;
+    case 6: b->pending = pick_random(2); vcpu_kick(&b->v); break;
+    case 7: if (cpu < CPUS) block(b); break;
+    case 8: if (cpu < CPUS) { harness_cpu = cpu; sched_yield(&b->v); } break;
+    case 9: softirq_raise(pick_random(nr_cpus), SOFTIRQ_TIMER); break;
+    default: wake(b); break;
+    }
+}
+
+/* Some CPUs are in the middle of something and do not look at their softirqs yet. */
+static void some_look(void)
+{
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        if (cpus[i].softirq && pick_random(2))
+            look(i);
+}
+
+static void test_storm(void **state)
+{
+    (void)state;
+    for (unsigned int n = 1; n <= CPUS; n++) {
+        seed = n;
+        machine(n);
+        for (unsigned int i = 0; i < 8; i++) {
+            struct domain *d = domain(1 + i % 4, 256, i == 3 ? 70 : 0);
+
+            for (unsigned int k = 0; k <= i % 4; k++)
+                vcpu(d, k, i % 2 ? TIME_NEVER : USEC(300 + 100 * i), i % 2 ? 0 : USEC(500 * i + 1));
+        }
+        for (unsigned int i = 0; i < 4000; i++) {
+            storm_event(bodies[pick_random(body_count)]);
+            some_look();
+            pass(pick_random(3) ? 0 : MIN(next_event() - now, pick_random(200000)));
+            fire();
+            if (pick_random(4) == 0)
+                run(pick_random(2) ? 0 : pick_random(3000000));
+        }
+    }
+}
+
+/* After a storm, with everything as at the start, the shares are fair again. */
+static void test_calm_after_storm(void **state)
+{
+    (void)state;
+    for (unsigned int n = 1; n <= 4; n++) {
+        seed = 100 + n;
+        machine(n);
+        for (unsigned int i = 0; i < 3 * n; i++)
+            hog(256, 0);
+        for (unsigned int i = 0; i < 2000; i++) {
+            storm_event(bodies[pick_random(body_count)]);
+            run(pick_random(1000000));
+        }
+        for (unsigned int i = 0; i < body_count; i++) {
+            struct vcpu *v = &bodies[i]->v;
+
+            while (v->pause_count)
+                vcpu_unpause(v);
+            while (v->d->pause_count)
+                domain_unpause(v->d);
+            assert_int_equal(sched_set_params(v->d, 256, 0), 0);
+            pin(bodies[i], ~0ull);
+            vcpu_unblock(v);
+        }
+        run(SEC(2)); /* what is owed from before is paid */
+        nsec_t before[BODIES];
+
+        for (unsigned int i = 0; i < body_count; i++)
+            before[i] = bodies[i]->ran;
+        run(SEC(3));
+        for (unsigned int i = 0; i < body_count; i++)
+            assert_near(bodies[i]->ran - before[i], SEC(1), 3 * SLICE);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alone_without_ticks),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_weights_on_many_cpus),
+        cmocka_unit_test(test_odd_numbers_balance),
+        cmocka_unit_test(test_newcomers_start_now),
+        cmocka_unit_test(test_pinned_alone_bends_no_weights),
+        cmocka_unit_test(test_no_claims_without_end),
+        cmocka_unit_test(test_unpinned_is_not_starved),
+        cmocka_unit_test(test_weight_changes_in_flight),
+        cmocka_unit_test(test_interrupts_switch_nobody),
+        cmocka_unit_test(test_repinned_to_an_idle_cpu),
+        cmocka_unit_test(test_pushed_aside),
+        cmocka_unit_test(test_soft_affinity_is_a_wish),
+        cmocka_unit_test(test_sleepers_beside_hogs),
+        cmocka_unit_test(test_block_with_something_pending),
+        cmocka_unit_test(test_pauses_nest),
+        cmocka_unit_test(test_yield),
+        cmocka_unit_test(test_removed),
+        cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_cap_of_many_vcpus),
+        cmocka_unit_test(test_parked),
+        cmocka_unit_test(test_storm),
+        cmocka_unit_test(test_calm_after_storm),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
