@@ -121,37 +121,39 @@ void vcpu_event_upcall(struct vcpu *v)
 }
 
 /*
- * Moves v's vcpu_info into a frame of its own. Events that were pending at the old place are copied, and
- * raised again, since the guest's handler may have looked at the old place last.
+ * Moves v's vcpu_info into a frame of its own, once. Events that were pending at the old place are copied, and
+ * raised again, since the guest's handler may have looked at the old place last. Another's only while that one
+ * is off: nobody waits here for a vcpu that may be waiting for its caller.
  */
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
     struct guest_pin pin;
     vcpu_info_t *info;
+    void *none = NULL;
     int rc;
 
     if (offset > PAGE_SIZE - sizeof(*info) || offset % sizeof(uint64_t))
         return -EINVAL;
-    if (v->info_pin.va)
-        return -EBUSY;
+    if (v != current_vcpu() && !v->down)
+        return -EINVAL;
     rc = guest_pin(v->d, gfn, &pin);
     if (rc)
         return rc;
+    if (!__atomic_compare_exchange_n(&v->info_pin.va, &none, pin.va, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        guest_unpin(&pin);
+        return -EBUSY;
+    }
+    v->info_pin.mfn = pin.mfn;
     info = (vcpu_info_t *)((uint8_t *)pin.va + offset);
-    if (v != current_vcpu())
-        vcpu_pause_sync(v);
     if (v->info >= dummy_info && v->info < dummy_info + MAX_CPUS) {
         memset(info, 0, sizeof(*info));
         info->evtchn_upcall_mask = 1;
     } else {
         memcpy(info, v->info, sizeof(*info));
     }
-    v->info_pin = (struct guest_pin_info){ pin.mfn, pin.va };
     __atomic_store_n(&v->info, info, __ATOMIC_SEQ_CST);
     evtchn_vcpu_info_moved(v);
     pvclock_update(v);
-    if (v != current_vcpu())
-        vcpu_unpause(v);
     return 0;
 }
 

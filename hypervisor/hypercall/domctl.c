@@ -73,6 +73,8 @@ static int run(struct hypercall *hc, const struct domctl_row *row, struct xen_do
     }
     if (d != NULL && d == hc->v->d && (row->flags & DOMCTL_NOT_SELF))
         goto put;
+    if (d != NULL && d->dying != DOMAIN_ALIVE && (row->flags & DOMCTL_LOCKED) && row->fn != domctl_life_destroy)
+        goto put; /* nothing changes any more */
     rc = -ERESTART;
     if (!(row->flags & DOMCTL_LOCKED)) {
         rc = row->fn(hc, d, op);

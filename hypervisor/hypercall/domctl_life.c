@@ -98,7 +98,7 @@ int domctl_life_unpause(struct hypercall *hc, struct domain *d, struct xen_domct
 
 int domctl_life_resume(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
-    if (d->dying != DOMAIN_ALIVE || !d->shut_down)
+    if (!d->shut_down)
         return -EINVAL;
     domain_resume(d);
     return 0;

@@ -474,6 +474,11 @@ static void test_destroy_continues(void **state)
     kill_restarts = 3;
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(did.killed, 4);
+    guest->dying = DOMAIN_DYING; /* nothing else can be done to it */
+    op.cmd = XEN_DOMCTL_max_vcpus;
+    assert_int_equal(domctl(&op), -EINVAL);
+    op.cmd = XEN_DOMCTL_destroydomain;
+    assert_int_equal(domctl(&op), 0);
 }
 
 static void test_getdomaininfo(void **state)
