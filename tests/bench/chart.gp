@@ -13,7 +13,7 @@ set logscale y
 set yrange [10:*]
 set grid ytics
 set ylabel 'instructions'
-set xtics rotate by -40 left nomirror
+set xtics rotate by 40 right nomirror
 set key top left
 set datafile missing '-'
 plot rows using 2:xtic(1) title 'Cleave' linecolor rgb '#2a6f97', \

@@ -56,16 +56,26 @@ function goal_text(name,    base) {
     return sprintf("%.2f", goal[base]) (base in limit ? ", <" limit[base] : "")
 }
 
-function print_text(    i, n, met, judged, lines) {
+function count(set,    n, key) {
+    n = 0
+    for (key in set)
+        n++
+    return n
+}
+
+function print_text(    i, n, missed, judged, lines) {
     printf "%-38s %14s %14s %7s %12s %5s\n", "row", "Cleave", "Xen " version, "ratio", "goal", "met?"
     for (i = 1; i <= rows; i++) {
         n = names[i]
         printf "%-38s %14s %14s %7s %12s %5s\n", n, figure("c", n), figure("x", n), ratio(n), goal_text(n),
             verdict(n)
-        met += verdict(n) == "yes"
-        judged += verdict(n) != "-"
+        if (verdict(n) != "-")
+            judged[goal_name(n)] = 1
+        if (verdict(n) == "no")
+            missed[goal_name(n)] = 1
     }
-    printf "\n%d of %d goals are met.\n\n", met, judged
+    printf "\n%d of %d goals are met (one goal for all variants of a row).\n\n", count(judged) - count(missed),
+        count(judged)
     n = note_lines(lines)
     for (i = 1; i <= n; i++)
         print lines[i]
