@@ -13,6 +13,7 @@ set logscale y
 set yrange [10:*]
 set grid ytics
 set ylabel 'instructions'
+set lmargin 20
 set xtics rotate by 40 right nomirror
 set key top left
 set datafile missing '-'
