@@ -74,3 +74,10 @@ $(eval $(call unit-test,domains_race,$(unit_mm) core/evtchn.c core/evtchn_2l.c c
 $(UNIT_OUT)/core/core/sched.o $(UNIT_OUT)/test_sched.o $(UNIT_OUT)/sched_sim.o: UNIT_CFLAGS += -Dsched_yield=core_sched_yield
 $(UNIT_OUT)/test_sched: $(UNIT_OUT)/sched_sim.o
 $(eval $(call unit-test,sched,core/sched.c core/sched_fair.c lib/spinlock.c))
+
+# The layouts of 32-bit guests are checked by compiling the public headers for i386.
+$(UNIT_OUT)/layout32: tests/unit/layout32.c
+	@mkdir -p $(@D)
+	$(CC) -m32 -std=gnu11 -Wall -Werror -ffreestanding -fsyntax-only -D__XEN_TOOLS__ $<
+	@touch $@
+$(UNIT_OUT)/test_hypercalls: | $(UNIT_OUT)/layout32
