@@ -21,10 +21,18 @@ static void boot(const char *name, const char *settings)
         fail_msg("no shell after %d s:\n%s", BOOT_S, console_log(name));
 }
 
-/* Types a line at the guest's shell, and stays at the console for a while in the background. */
+/*
+ * Types a line at the guest's shell, and stays at the console for a while in the background. A shell that is
+ * just setting its terminal up drops what was typed before, so the line's echo is waited for.
+ */
 static void type(const char *name, const char *line)
 {
-    run_ok("(echo '%s'; sleep 10) | timeout 10 cleave console %s >/tmp/vm/typed 2>&1 &", line, name);
+    for (int tries = 0; tries < 5 && !strstr(console_log(name), line); tries++) {
+        run_ok("(sleep 1; echo '%s'; sleep 5) | timeout 10 cleave console %s >/tmp/vm/typed 2>&1 &", line,
+               name);
+        for (int waited = 0; waited < 50 && !strstr(console_log(name), line); waited++)
+            pause_ms(100);
+    }
 }
 
 static void one_vcpu_boots_and_powers_off(void **state)

@@ -147,10 +147,18 @@ static void destroy_all(void)
         run("cleave destroy %d", list[i]);
 }
 
+/* So that what one test leaves behind does not fail the ones after it, too. */
+static void sweep_store(void)
+{
+    run("for id in $(xenstore-list /local/domain); do"
+        " cleave list $id >/dev/null 2>&1 || xenstore-rm /local/domain/$id; done");
+}
+
 int test_begin(void **state)
 {
     (void)state;
     destroy_all();
+    sweep_store();
     run("rm -rf /var/log/cleave /tmp/vm; mkdir -p /tmp/vm; rm -f /var/log/xen/console/*");
     free_at_begin = free_kib();
     return 0;
