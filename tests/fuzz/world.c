@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the core stands on, for the fuzzer: one CPU, a clock that stands still until the input says otherwise,
+ * timers, and vcpus without hardware state. Guests run without paging, so a guest's virtual address is its
+ * physical one. No vcpu ever runs: the fuzzer issues hypercalls in its name.
+ *
+ * Read next: hypercalls.c.
+ */
+#include "world.h"
+#include "alloc.h"
+#include "cpu.h"
+#include "platform.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <xen/domctl.h>
+
+#define MACHINE_MIB 6
+#define LOW         (1ull << 20)
+#define RESTARTS    100000
+
+static nsec_t now;
+static struct list timers;
+static struct domain *domains[WORLD_DOMAINS]; /* with a reference each */
+static struct {
+    void (*fn)(void *);
+    void *data;
+} calls[64];
+static unsigned int call_count;
+static jmp_buf stopped;
+static uint64_t free_before;
+
+/* --- cpu/, lib/, platform/ --- */
+
+struct acpi_info acpi = {.cpus = 1};
+struct clock_scale clock_scale = {.mul = 1u << 31};
+uint64_t tsc_khz = 1000000;
+
+nsec_t clock_now(void) { return now; }
+nsec_t clock_from_tsc(uint64_t tsc) { return (nsec_t)tsc; }
+uint64_t clock_wall_at_boot(void) { return 1700000000ull * 1000000000; }
+void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t t) {}
+void console_dom0_write(const char *s, size_t n) {}
+size_t console_dom0_read(char *buf, size_t n) { return 0; }
+uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental)
+{
+    return 0;
+}
+unsigned int host_ioapic_lines(void) { return 24; }
+void host_ioapic_route(unsigned int gsi, const struct host_route *r) {}
+void host_ioapic_mask(unsigned int gsi, bool masked) {}
+void irq_set_handler(unsigned int vector, irq_handler *fn, void *data) {}
+uint32_t harness_port_read(uint16_t port, unsigned int size);
+void harness_port_write(uint16_t port, unsigned int size, uint32_t val);
+uint32_t harness_port_read(uint16_t port, unsigned int size) { return 0xffffffff; }
+void harness_port_write(uint16_t port, unsigned int size, uint32_t val) {}
+void smp_kick(unsigned int cpu) {}
+void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
+
+void strlcpy_(char *dst, const char *src, size_t size) { snprintf(dst, size, "%s", src); }
+
+void smp_call(unsigned int cpu, void (*fn)(void *), void *data)
+{
+    BUG_ON(call_count == ARRAY_SIZE(calls));
+    calls[call_count].fn = fn;
+    calls[call_count++].data = data;
+}
+
+void machine_stop(uint8_t reason) { longjmp(stopped, 1); }
+
+void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
+{
+    *t = (struct timer){.fn = fn, .data = data, .cpu = cpu};
+    list_init(&t->link);
+}
+
+void timer_stop(struct timer *t)
+{
+    list_del(&t->link);
+    t->armed = false;
+}
+
+void timer_set(struct timer *t, nsec_t expires)
+{
+    timer_stop(t);
+    t->expires = expires;
+    t->armed = true;
+    list_add_tail(&t->link, &timers);
+}
+
+/* --- svm/ --- */
+
+int svm_init_vcpu(struct vcpu *v) { return 0; }
+void svm_destroy_vcpu(struct vcpu *v) {}
+void svm_dump(struct vcpu *v) {}
+unsigned int svm_get_cpl(struct vcpu *v) { return 0; }
+uint64_t svm_get_gpr(struct vcpu *v, unsigned int n) { return 0; }
+void svm_set_gpr(struct vcpu *v, unsigned int n, uint64_t val) {}
+uint64_t svm_get_rip(struct vcpu *v) { return 0; }
+int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = 0;
+    return 0;
+}
+int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
+void svm_get_paging(struct vcpu *v, struct svm_paging *p) { *p = (struct svm_paging){0}; }
+void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment *s)
+{
+    *s = (struct svm_segment){0};
+}
+void svm_inject_exception(struct vcpu *v, unsigned int vector, bool has_error, uint32_t error) {}
+void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) {}
+bool svm_interrupts_enabled(struct vcpu *v) { return true; }
+int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
+{
+    v->initialised = true;
+    return 0;
+}
+void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c) {}
+bool svm_mode_64(struct vcpu *v) { return true; }
+void svm_set_rflags(struct vcpu *v, uint64_t rflags) {}
+void svm_skip(struct vcpu *v, unsigned int length) {}
+void switch_in(struct cpu *c, struct vcpu *v) {}
+void switch_out(struct cpu *c, struct vcpu *v) {}
+
+/* --- the machine --- */
+
+static uint64_t free_frames(void)
+{
+    struct alloc_info info;
+
+    alloc_info(&info);
+    return info.free;
+}
+
+static void run_calls(void)
+{
+    while (call_count) {
+        call_count--;
+        calls[call_count].fn(calls[call_count].data);
+    }
+    cpus[0].softirq = 0;
+}
+
+static void new_domain(unsigned int n)
+{
+    struct xen_domctl_createdomain config = {
+        .max_vcpus = WORLD_VCPUS, .max_evtchn_port = -1, .max_grant_frames = 4, .max_maptrack_frames = 4};
+    domid_t id = (domid_t)n;
+    struct domain *d;
+
+    if (domain_create(&config, &id, &d) || domain_alloc_vcpus(d, WORLD_VCPUS))
+        panic("the fuzzer's machine is too small\n");
+    d->max_pages = n ? 2 * WORLD_GUEST_FRAMES : WORLD_DOM0_FRAMES;
+    if (n == 0) {
+        BUG_ON(alloc_take_range(WORLD_DOM0_BASE, WORLD_DOM0_BASE + WORLD_DOM0_FRAMES));
+        alloc_assign(d, WORLD_DOM0_BASE, WORLD_DOM0_BASE + WORLD_DOM0_FRAMES);
+    }
+    for (uint64_t i = 0; i < (n ? WORLD_GUEST_FRAMES : WORLD_DOM0_FRAMES); i++) {
+        uint64_t frame = WORLD_DOM0_BASE + i;
+
+        if (n ? p2m_populate(d, GFN(i), ORDER_4K) : p2m_set(d, GFN(frame), MFN(frame), ORDER_4K, P2M_RAM))
+            panic("the fuzzer's machine is too small\n");
+    }
+    for (unsigned int i = 0; i < WORLD_VCPUS; i++) {
+        d->vcpu[i]->initialised = true;
+        d->vcpu[i]->down = d->vcpu[i]->blocked = false;
+    }
+    d->controller_pauses = 0;
+    domain_unpause(d);
+    domain_ref(d);
+    domains[n] = d;
+}
+
+void world_new(void)
+{
+    struct boot_range ranges[] = {{0, LOW, MM_RANGE_CORE}, {LOW, MACHINE_MIB * LOW, 1}};
+
+    harness_memory_new(MACHINE_MIB);
+    harness_quiet = true;
+    harness_fail_alloc(0);
+    now = SEC(1);
+    list_init(&timers);
+    call_count = 0;
+    mm_init(ranges, 2);
+    sched_init_cpu(0);
+    free_before = free_frames();
+    for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
+        new_domain(n);
+}
+
+struct vcpu *world_vcpu(unsigned int domain, unsigned int vcpu)
+{
+    struct domain *d = domains[domain];
+
+    return d->dying == DOMAIN_ALIVE && !d->shut_down ? d->vcpu[vcpu] : NULL;
+}
+
+gpa_t world_base(unsigned int domain) { return domain ? 0 : (gpa_t)WORLD_DOM0_BASE << PAGE_SHIFT; }
+
+bool world_hypercall(struct vcpu *v, uint32_t nr, const uint64_t arg[HYPERCALL_ARGS])
+{
+    struct hypercall hc = {.v = v, .nr = nr};
+    unsigned int restarts = 0;
+
+    memcpy(hc.arg, arg, sizeof(hc.arg));
+    v->blocked = v->down = false;
+    cpus[0].current = v;
+    if (setjmp(stopped))
+        return false;
+    cpus[0].hypercall_start = 0;
+    while (hypercall_dispatch(&hc) == -ERESTART) {
+        cpus[0].current = NULL;
+        run_calls();
+        cpus[0].current = v;
+        cpus[0].hypercall_start = 0;
+        now += USEC(10);
+        if (++restarts == RESTARTS)
+            panic("hypercall %u never ends\n", nr);
+        if (v->d->dying || v->d->shut_down)
+            break;
+    }
+    cpus[0].current = NULL;
+    for (unsigned int i = 0; i < LOCK_CLASSES; i++)
+        BUG_ON(cpus[0].held[i]);
+    run_calls();
+    return true;
+}
+
+void world_pass(nsec_t time)
+{
+    now += time;
+    for (unsigned int fired = 0; fired < 64; fired++) {
+        struct timer *due = NULL;
+
+        list_for_each(p, &timers)
+        {
+            struct timer *t = list_entry(p, struct timer, link);
+
+            if (t->expires <= now && (!due || t->expires < due->expires))
+                due = t;
+        }
+        if (!due)
+            return;
+        timer_stop(due);
+        due->fn(due->data);
+        run_calls();
+    }
+}
+
+/* What dom0 gave back and the core kept for it. */
+static void free_parked(struct domain *d)
+{
+    d->max_pages = frame_count;
+    for (uint64_t n = 0; n < frame_count; n++) {
+        struct frame *f = &frame_table[n];
+
+        if (f->state != FRAME_DOMAIN || f->owner != d || !(f->flags & FRAME_F_PARKED))
+            continue;
+        if (alloc_unpark(d))
+            panic("a parked frame does not come back\n");
+        f->flags &= ~FRAME_F_PARKED;
+        d->p2m.parked--;
+        frame_put(MFN(n));
+    }
+}
+
+/* As domain_kill, which refuses dom0; its memory goes like a guest's. */
+static void end_dom0(struct domain *d)
+{
+    d->dying = DOMAIN_DYING;
+    domain_pause(d);
+    for (unsigned int i = 0; i < 2; i++)
+        timer_stop(&d->watchdog[i]);
+    alloc_claim(d, 0);
+    while (grant_teardown(d) == -ERESTART || evtchn_teardown(d) == -ERESTART)
+        ;
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        vcpu_release_guest_frames(d->vcpu[i]);
+    d->is_dom0 = false;
+    free_parked(d);
+    while (p2m_teardown(d) == -ERESTART)
+        ;
+    grant_free(d);
+    dom0 = NULL; /* hears no VIRQ any more */
+    d->dying = DOMAIN_DEAD;
+    domain_put(d);
+}
+
+void world_end(void)
+{
+    struct domain *d;
+    uint64_t after;
+
+    harness_fail_alloc(0);
+    cpus[0].current = NULL;
+    if (invariants_check())
+        panic("invariants: %s", harness_log);
+    for (d = domain_get_next(1); d; d = domain_get_next((domid_t)(d->id + 1))) {
+        while (domain_kill(d) == -ERESTART)
+            run_calls();
+        domain_put(d);
+        if (d->id == DOMID_FIRST_RESERVED - 1)
+            break;
+    }
+    if (invariants_check())
+        panic("invariants, when all guests are killed: %s", harness_log);
+    end_dom0(domains[0]);
+    for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
+        domain_put(domains[n]);
+    run_calls();
+    run_calls();
+    d = domain_get_next(0);
+    if (d)
+        panic("domain %u is left, with %u references and %lu frames\n", d->id, d->refs - 1, d->tot_pages);
+    after = free_frames();
+    if (after != free_before)
+        panic("free frames: %lu before, %lu after all domains are gone (heap: %lu bytes)\n", free_before,
+              after, heap_used());
+}
