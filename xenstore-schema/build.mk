@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# The store's schema: from schema.txt the constants (cleave-schema.h, for tools and guests), the checker's table, and the
-# reference page build/xenstore-schema/schema.md. The checker is in dom0 as cleave-schema-check.
+# The store's schema: from schema.txt the constants (cleave-schema.h, for tools and guests), the checker's
+# table, and the reference page build/xenstore-schema/schema.md. The checker is in dom0 as cleave-schema-check.
 
 SCHEMA := build/xenstore-schema
 SCHEMA_HEADER := $(SCHEMA)/cleave-schema.h
@@ -18,8 +18,9 @@ $(SCHEMA)/generate: xenstore-schema/generate.c | build/deps.mk
 $(SCHEMA_HEADER): schema_output := header
 $(SCHEMA)/cleave-schema-table.h: schema_output := table
 $(SCHEMA)/schema.md: schema_output := page
-$(SCHEMA_HEADER) $(SCHEMA)/cleave-schema-table.h $(SCHEMA)/schema.md: xenstore-schema/schema.txt $(SCHEMA)/generate
+$(SCHEMA_HEADER) $(SCHEMA)/cleave-schema-table.h $(SCHEMA)/schema.md: \
+        xenstore-schema/schema.txt $(SCHEMA)/generate
 	$(SCHEMA)/generate $(schema_output) $< >$@
 
-$(SCHEMA)/cleave-schema-check: xenstore-schema/check.c $(SCHEMA)/cleave-schema-table.h
+$(SCHEMA)/cleave-schema-check: xenstore-schema/check.c $(SCHEMA)/cleave-schema-table.h $(SCHEMA_HEADER)
 	$(CC) $(HOST_CFLAGS) -I$(SCHEMA) -o $@ $< -lxenstore

@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include <xenstore.h>
 
+#include "cleave-schema.h"
+
 struct schema_row {
     const char *name;
     const char *pattern;
@@ -147,6 +149,37 @@ static void check_owner(const struct schema_row *row, const char *path, long dom
     free(permissions);
 }
 
+/* Whether a living domain is of the VM whose folder this is. */
+static bool vm_lives(const char *home)
+{
+    unsigned int count = 0;
+    char **ids = xs_directory(store, XBT_NULL, SCHEMA_DOMAINS_PATH, &count);
+    bool lives = false;
+
+    for (unsigned int i = 0; ids && i < count && !lives; i++) {
+        char path[64];
+        char *vm;
+
+        snprintf(path, sizeof(path), SCHEMA_VM_PATH, (unsigned int)strtoul(ids[i], NULL, 10));
+        vm = xs_read(store, XBT_NULL, path, NULL);
+        lives = vm && strcmp(vm, home) == 0;
+        free(vm);
+    }
+    free(ids);
+    return lives;
+}
+
+/* A folder named by a domain or a VM must go with it. */
+static void check_life(const struct schema_row *row, const char *path, long domid)
+{
+    const char *last = strrchr(row->pattern, '/');
+
+    if (strcmp(last, "/{domid}") == 0 && domid > 0 && !xs_is_domain_introduced(store, domid))
+        fault(path, "domain %ld is gone, this is still there", domid);
+    if (strcmp(last, "/{uuid}") == 0 && !vm_lives(path))
+        fault(path, "no domain of this VM lives, this is still there");
+}
+
 static void check_node(const char *path)
 {
     long domid;
@@ -162,8 +195,7 @@ static void check_node(const char *path)
         if (!value_matches(row->type, value))
             fault(path, "\"%s\" is not of type %s (%s)", value, row->type, row->name);
         check_owner(row, path, domid);
-        if (domid > 0 && strcmp(row->name, "DOMAIN") == 0 && !xs_is_domain_introduced(store, domid))
-            fault(path, "domain %ld is gone, its subtree is still there", domid);
+        check_life(row, path, domid);
     }
     free(value);
 }

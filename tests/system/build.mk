@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# The system tests: one cmocka program that runs inside dom0 (main.c), and the runs that `make check` makes of it.
+# The system tests: one cmocka program that runs inside dom0 (main.c), and the runs that `make check` makes
+# of it.
 
 SYSTEM := build/tests/system
 SYSTEM_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -Ihypervisor/include/public -I$(SCHEMA)
