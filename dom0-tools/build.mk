@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# The tools of the control domain: libcleave (what the programs share, a static library) and cleave, the command
-# line.
+# The tools of the control domain: libcleave (what the programs share, a static library) and cleave, the
+# command line.
 
 TOOLS := build/dom0-tools
 TOOLS_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -I$(SCHEMA)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The store's schema: from schema.txt the constants (cleave-schema.h, for tools and guests), the checker's
-# table, and the reference page build/xenstore-schema/schema.md. The checker is in dom0 as cleave-schema-check.
+# table, and the reference page build/xenstore-schema/schema.md. In dom0 the checker is cleave-schema-check.
 
 SCHEMA := build/xenstore-schema
 SCHEMA_HEADER := $(SCHEMA)/cleave-schema.h
