@@ -50,7 +50,8 @@ $(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/gran
 unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_info.c domctl_life.c domctl_memory.c \
     domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c physdev_op.c platform_op.c sched_op.c sysctl.c sysctl_info.c sysctl_sched.c \
     vcpu_op.c version.c xenctl_bitmap.c)
-$(eval $(call unit-test,hypercalls,$(unit_mm) $(unit_hypercalls)))
+$(foreach test,hypercalls domctl sysctl,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
+    $(eval $(UNIT_OUT)/test_$(test): $(UNIT_OUT)/hypercall_core.o))
 $(eval $(call unit-test,guest,$(unit_mm)))
 $(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c))
 $(eval $(call unit-test,memory_race,$(unit_mm)))

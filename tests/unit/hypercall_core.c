@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is below the hypercalls, faked: it notes what it was asked to do. And how tests make hypercalls. See
+ * the header.
+ */
+#include "hypercall_core.h"
+#include "alloc.h"
+#include "cpu.h"
+#include "platform.h"
+
+/* --- the core below --- */
+
+struct hypercall_core_did did;
+unsigned int kill_restarts, dispatch_restarts, block_sets_port;
+uint64_t affinity, soft, pending_ports;
+nsec_t now, timer_expires;
+uint8_t shutdown_reason;
+char serial[64];
+size_t serial_length;
+bool ring_cleared;
+struct domain *guest;
+struct vcpu *tool, *user;
+static uint32_t refs; /* of either domain, when no hypercall runs */
+
+uint64_t tsc_khz = 1000000;
+
+void strlcpy_(char *dst, const char *src, size_t size)
+{
+    assert_true(strlen(src) < size);
+    memcpy(dst, src, strlen(src) + 1);
+}
+
+static struct domain *domain_at(domid_t id)
+{
+    return id == 0 ? tool->d : id == guest->id ? guest : NULL;
+}
+
+struct domain *domain_get_next(domid_t first)
+{
+    for (uint32_t id = first; id <= 3; id++) {
+        if (domain_at((domid_t)id) != NULL) {
+            domain_ref(domain_at((domid_t)id));
+            return domain_at((domid_t)id);
+        }
+    }
+    return NULL;
+}
+
+int domain_create(struct xen_domctl_createdomain *config, domid_t *id, struct domain **out)
+{
+    assert_int_equal(*id, DOMID_INVALID);
+    assert_in_range(config->max_vcpus, 1, MAX_VCPUS);
+    did.created++;
+    *id = 7;
+    *out = guest;
+    return 0;
+}
+
+int domain_kill(struct domain *d)
+{
+    assert_ptr_equal(d, guest);
+    did.killed++;
+    return kill_restarts > 0 && kill_restarts-- ? -ERESTART : 0;
+}
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+    d->shut_down = true;
+    shutdown_reason = reason;
+    did.shutdowns++;
+}
+void domain_resume(struct domain *d) { d->shut_down = false; }
+int domain_alloc_vcpus(struct domain *d, unsigned int n)
+{
+    did.vcpus++;
+    return n == d->max_vcpus ? 0 : -EINVAL;
+}
+void domain_pause(struct domain *d) { d->pause_count++; did.pauses++; }
+void domain_pause_sync(struct domain *d) { d->pause_count++; }
+void domain_unpause(struct domain *d) { assert_int_not_equal(d->pause_count--, 0); }
+void vcpu_pause_sync(struct vcpu *v) { v->pause_count++; }
+void vcpu_unpause(struct vcpu *v) { assert_int_not_equal(v->pause_count--, 0); }
+void vcpu_kick(struct vcpu *v) { }
+void vcpu_unblock(struct vcpu *v) { v->blocked = v->polling = false; did.woken++; }
+void vcpu_event_upcall(struct vcpu *v) { did.upcalls++; }
+int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+{
+    return offset < PAGE_SIZE ? 0 : -EINVAL;
+}
+void vcpu_update_runstate(struct vcpu *v) { }
+unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out) { return compat ? 44 : 48; }
+void vcpu_stop(struct vcpu *v) { v->down = true; }
+void sched_wake(struct vcpu *v) { }
+void sched_yield(struct vcpu *v) { }
+void sched_dump(void) { }
+uint64_t sched_idle_time(unsigned int cpu) { return 1000 + cpu; }
+int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
+{
+    d->weight = weight;
+    d->cap = cap;
+    return 0;
+}
+bool svm_interrupts_enabled(struct vcpu *v) { return true; }
+void softirq_raise(unsigned int cpu, enum softirq s) { }
+nsec_t clock_now(void) { return now; }
+void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t t) { did.wall++; }
+void pvclock_update_wallclock(struct domain *d) { did.wall++; }
+void timer_set(struct timer *t, nsec_t expires) { t->armed = true; timer_expires = expires; did.timers++; }
+void timer_stop(struct timer *t) { t->armed = false; }
+void evtchn_dump(struct domain *d) { }
+void grant_dump(struct domain *d) { }
+unsigned int invariants_check(void) { did.checks++; return 5; }
+void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
+{
+}
+int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = 0x0007040600070406;
+    return 0;
+}
+int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
+void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
+{
+    assert_int_not_equal(v->pause_count + v->d->pause_count, 0);
+    c->rip = 0x1234;
+}
+
+int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs)
+{
+    did.loaded++;
+    return 0;
+}
+
+int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
+{
+    if (c->cr0 >> 32)
+        return -EINVAL;
+    did.loaded++;
+    v->initialised = true;
+    v->down = false;
+    return 0;
+}
+
+void sched_block(struct vcpu *v)
+{
+    v->blocked = true;
+    pending_ports |=
+        block_sets_port; /* an event that comes just now, from a CPU that did not see that we poll */
+}
+
+int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft_mask)
+{
+    if ((hard & 3) == 0)
+        return -EINVAL;
+    affinity = hard;
+    soft = soft_mask;
+    return 0;
+}
+
+void sched_runstate(struct vcpu *v, struct runstate *rs)
+{
+    *rs = (struct runstate){ .state = RUNSTATE_blocked, .since = 7, .time = { 100, 20, 3, 0 } };
+}
+
+int evtchn_is_pending(struct domain *d, uint32_t port)
+{
+    return port == 0 || port >= 64 ? -EINVAL : (int)(pending_ports >> port & 1);
+}
+
+void console_dom0_write(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        serial[serial_length++ % sizeof(serial)] = s[i];
+}
+
+size_t console_dom0_read(char *buf, size_t n)
+{
+    size_t got = MIN(n, (size_t)3);
+
+    memcpy(buf, "abc", got);
+    return got;
+}
+
+/* A ring with 3000 times the letter x. */
+uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental)
+{
+    uint32_t from = incremental ? *index : 0, n = MIN(size, from < 3000 ? 3000 - from : 0);
+
+    memset(buf, 'x', n);
+    *index = from + n;
+    ring_cleared |= clear;
+    return n;
+}
+
+unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d,
+                                 struct xen_cpuid_leaf *out, unsigned int max)
+{
+    static const struct xen_cpuid_leaf leaves[] = {
+        { 0, XEN_CPUID_NO_SUBLEAF, 0xd, 2, 3, 4 },
+        { 1, XEN_CPUID_NO_SUBLEAF, 10, 11, 12, 13 },
+        { 7, 0, 1, 71, 72, 73 },
+    };
+
+    memcpy(out, leaves, MIN(max, 3u) * sizeof(leaves[0]));
+    return 3;
+}
+
+int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,
+                     uint32_t *err_leaf, uint32_t *err_subleaf)
+{
+    assert_int_not_equal(d->pause_count, 0);
+    if (n > 0 && leaves[0].leaf == 0xbad) {
+        *err_leaf = 0xbad;
+        *err_subleaf = 0;
+        return -EINVAL;
+    }
+    did.policies++;
+    return 0;
+}
+
+/*
+ * Entry of a multicall: its first argument plus one; nr 99 asks to be continued, its second argument counting
+ * up.
+ */
+long hypercall_dispatch(struct hypercall *hc)
+{
+    did.dispatched++;
+    if (hc->nr != 99)
+        return (long)hc->arg[0] + 1;
+    hc->arg[1]++;
+    return dispatch_restarts > 0 && dispatch_restarts-- ? -ERESTART : (long)hc->arg[1];
+}
+
+/* --- helpers --- */
+
+int hypercall_core_setup(void **state)
+{
+    harness_machine(64);
+    tool = harness_domain(0, 1024)->vcpu[0];
+    harness_populate(tool->d, DOM0_BASE, 64);
+    guest = harness_domain(3, 1024);
+    harness_populate(guest, 0, 16);
+    user = guest->vcpu[0];
+    tool->initialised = user->initialised = true;
+    tool->info = harness_guest(tool->d, BUF(63));
+    user->info = harness_guest(guest, 15 << PAGE_SHIFT);
+    spin_init(&guest->vdev.lock, LOCK_VDEV);
+    guest->weight = 256;
+    nr_cpus = 2;
+    refs = guest->refs;
+    memset(&did, 0, sizeof(did));
+    kill_restarts = dispatch_restarts = block_sets_port = 0;
+    pending_ports = 0;
+    now = SEC(100);
+    serial_length = 0;
+    ring_cleared = false;
+    harness_quiet = true;
+    return 0;
+}
+
+/* What a hypercall took, it gave back. */
+void no_lock_held(void)
+{
+    for (unsigned int c = 0; c < LOCK_CLASSES; c++)
+        assert_int_equal(cpus[0].held[c], 0);
+    assert_int_equal(guest->refs, refs);
+    assert_int_equal(tool->d->refs, refs);
+}
+
+void *at(gva_t va)
+{
+    return harness_guest(tool->d, va);
+}
+
+long domctl(struct xen_domctl *op)
+{
+    long rc;
+
+    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    memcpy(at(BUF(0)), op, sizeof(*op));
+    rc = harness_hypercall(hypercall_domctl, tool, BUF(0), 0, 0, NULL);
+    memcpy(op, at(BUF(0)), sizeof(*op));
+    no_lock_held();
+    return rc;
+}
+
+long sysctl(struct xen_sysctl *op)
+{
+    long rc;
+
+    op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    memcpy(at(BUF(0)), op, sizeof(*op));
+    rc = harness_hypercall(hypercall_sysctl, tool, BUF(0), 0, 0, NULL);
+    memcpy(op, at(BUF(0)), sizeof(*op));
+    no_lock_held();
+    return rc;
+}
+
+/* A hypercall of `v` with its argument structure in page 1 of its memory. */
+long call(hypercall_fn *fn, struct vcpu *v, uint64_t op, const void *arg, size_t size)
+{
+    gva_t va = v == tool ? BUF(1) : 1 << PAGE_SHIFT;
+    long rc;
+
+    memcpy(harness_guest(v->d, va), arg, size);
+    rc = harness_hypercall(fn, v, op, va, 0, NULL);
+    no_lock_held();
+    return rc;
+}
+
+long vcpu_call(struct vcpu *v, uint64_t op, uint64_t id, const void *arg, size_t size)
+{
+    gva_t va = 1 << PAGE_SHIFT;
+    long rc;
+
+    memcpy(harness_guest(v->d, va), arg, size);
+    rc = harness_hypercall(hypercall_vcpu_op, v, op, id, va, NULL);
+    no_lock_held();
+    return rc;
+}
