@@ -224,6 +224,7 @@ evtchn:
     while (evtchn_teardown(d) == -ERESTART)
         ;
 p2m:
+    d->dying = DOMAIN_DYING; /* nobody has seen it alive */
     while (p2m_teardown(d) == -ERESTART)
         ;
 vdev:
