@@ -48,6 +48,13 @@ $(FUZZ_OUT)/hypercalls: $(addprefix $(FUZZ_OUT)/,hypercalls.o world.o \
 $(FUZZ_OUT)/decode: $(addprefix $(FUZZ_OUT)/,decode.o unit/harness.o core/vdev/decode.o)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 
+# The same world without libFuzzer: each allocation of each seed fails once (inject.c).
+CHECK_UNIT += $(FUZZ_OUT)/inject
+$(FUZZ_OUT)/inject.o: FUZZ_CFLAGS += -DSEEDS='"$(FUZZ_OUT)/seeds-hypercalls"'
+$(FUZZ_OUT)/inject: $(addprefix $(FUZZ_OUT)/,inject.o hypercalls.o world.o $(fuzz_harness:%=unit/%.o) \
+    $(fuzz_core:%=core/%.o)) | $(FUZZ_OUT)/seeds-hypercalls
+	$(FUZZ_CC) -fsanitize=address,undefined $(UNIT_WRAP) -o $@ $^
+
 $(FUZZ_OUT)/seeds: tests/fuzz/seeds.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -o $@ $<

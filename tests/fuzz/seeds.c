@@ -138,8 +138,22 @@ static void memory_programs(void)
         OP(DOM0, MEMORY, cmd, 0, (void)0);
         save_numbered("memory", cmd);
     }
+    /* given back, and populated elsewhere, where tables are missing */
+    for (unsigned int who = DOM0; who <= GUEST1; who++) {
+        const uint64_t theirs[4] = {who ? 2 : 0x210, who ? 3 : 0x211, who ? 4 : 0x212, who ? 5 : 0x213};
+        const uint64_t far[4] = {who ? 0x40000 : 0x210, who ? 0x80000000 : 0x211, 0x212, 30};
+        struct xen_memory_reservation op = {.nr_extents = 4, .domid = DOMID_SELF};
+
+        memory(who, 0x2000, theirs, sizeof(theirs));
+        HANDLE(op.extent_start, who, 0x2000);
+        OP(who, MEMORY, XENMEM_decrease_reservation, 0, (void)0);
+        memory(who, 0x2000, far, sizeof(far));
+        OP(who, MEMORY, XENMEM_populate_physmap, 0, (void)0);
+        OP(who, MEMORY, XENMEM_decrease_reservation, 0, (void)0);
+        save_numbered("balloon", who);
+    }
     for (unsigned int space = 0; space < 6; space++) {
-        struct xen_add_to_physmap op = {.domid = 1, .space = space, .idx = 0, .gpfn = 40};
+        struct xen_add_to_physmap op = {.domid = 1, .space = space, .idx = 0, .gpfn = 0x40000};
         struct xen_add_to_physmap_batch batch = {
             .domid = DOMID_SELF, .space = (uint16_t)space, .size = 2, .u.foreign_domid = 1};
 
@@ -147,7 +161,7 @@ static void memory_programs(void)
         op.domid = DOMID_SELF;
         OP(GUEST1, MEMORY, XENMEM_add_to_physmap, 0, (void)0);
         memory(DOM0, 0x2000, gfns, sizeof(gfns));
-        memory(DOM0, 0x2100, &(uint64_t[]){0x300, 0x301}, 16);
+        memory(DOM0, 0x2100, &(uint64_t[]){0x300, 0x40000300}, 16);
         HANDLE(batch.idxs, DOM0, 0x2000);
         HANDLE(batch.gpfns, DOM0, 0x2100);
         HANDLE(batch.errs, DOM0, 0x2200);
@@ -310,6 +324,7 @@ static void domctl_programs(void)
                                              .max_evtchn_port = -1,
                                              .max_grant_frames = 4,
                                              .max_maptrack_frames = 4,
+                                             .grant_opts = XEN_DOMCTL_GRANT_version(1),
                                              .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
                                              .arch.emulation_flags = XEN_X86_EMU_LAPIC};
 
@@ -319,7 +334,7 @@ static void domctl_programs(void)
     {
         struct xen_memory_reservation op = {.nr_extents = 4, .domid = 3};
 
-        memory(DOM0, 0x2000, &(uint64_t[]){1, 2, 3, 4}, 32);
+        memory(DOM0, 0x2000, &(uint64_t[]){1, 2, 3, 0x40000}, 32);
         HANDLE(op.extent_start, DOM0, 0x2000);
         OP(DOM0, MEMORY, XENMEM_populate_physmap, 0, (void)0);
     }

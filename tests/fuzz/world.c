@@ -29,6 +29,12 @@ static struct {
 static unsigned int call_count;
 static jmp_buf stopped;
 static uint64_t free_before;
+static bool alloc_failed;
+
+unsigned int world_fail_alloc;
+const char *world_doing = "the input";
+
+bool world_alloc_failed(void) { return alloc_failed || harness_alloc_has_failed(); }
 
 /* --- cpu/, lib/, platform/ --- */
 
@@ -187,6 +193,8 @@ void world_new(void)
     free_before = free_frames();
     for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
         new_domain(n);
+    alloc_failed = false;
+    harness_fail_alloc(world_fail_alloc);
 }
 
 struct vcpu *world_vcpu(unsigned int domain, unsigned int vcpu)
@@ -292,10 +300,11 @@ void world_end(void)
     struct domain *d;
     uint64_t after;
 
+    alloc_failed = harness_alloc_has_failed();
     harness_fail_alloc(0);
     cpus[0].current = NULL;
     if (invariants_check())
-        panic("invariants: %s", harness_log);
+        panic("%s (allocation %u fails): invariants: %s", world_doing, world_fail_alloc, harness_log);
     for (d = domain_get_next(1); d; d = domain_get_next((domid_t)(d->id + 1))) {
         while (domain_kill(d) == -ERESTART)
             run_calls();
@@ -304,7 +313,8 @@ void world_end(void)
             break;
     }
     if (invariants_check())
-        panic("invariants, when all guests are killed: %s", harness_log);
+        panic("%s (allocation %u fails): invariants without guests: %s", world_doing, world_fail_alloc,
+              harness_log);
     end_dom0(domains[0]);
     for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
         domain_put(domains[n]);
@@ -312,9 +322,10 @@ void world_end(void)
     run_calls();
     d = domain_get_next(0);
     if (d)
-        panic("domain %u is left, with %u references and %lu frames\n", d->id, d->refs - 1, d->tot_pages);
+        panic("%s (allocation %u fails): domain %u is left with %u references, %lu frames\n", world_doing,
+              world_fail_alloc, d->id, d->refs - 1, d->tot_pages);
     after = free_frames();
     if (after != free_before)
-        panic("free frames: %lu before, %lu after all domains are gone (heap: %lu bytes)\n", free_before,
-              after, heap_used());
+        panic("%s (allocation %u fails): free frames: %lu before, %lu when all domains are gone\n", world_doing,
+              world_fail_alloc, free_before, after);
 }
