@@ -31,12 +31,20 @@ unsigned int nr_cpus = 1;
 extern uint8_t __start_core_data[] __attribute__((weak)), __stop_core_data[] __attribute__((weak));
 extern uint8_t __start_core_bss[] __attribute__((weak)), __stop_core_bss[] __attribute__((weak));
 
+/* `make coverage` only: its counters are among the core's variables. */
+void __gcov_dump(void) __attribute__((weak));
+void __gcov_reset(void) __attribute__((weak));
+
 __attribute__((no_sanitize("address", "undefined"))) static void core_variables_reset(void)
 {
     static volatile uint8_t *saved;
     volatile uint8_t *data = __start_core_data, *bss = __start_core_bss;
     size_t size = __stop_core_data - __start_core_data, bss_size = __stop_core_bss - __start_core_bss;
 
+    if (__gcov_dump) {
+        __gcov_dump();
+        __gcov_reset();
+    }
     if (!saved) {
         saved = malloc(size + 1);
         for (size_t i = 0; i < size; i++)
