@@ -326,6 +326,6 @@ void world_end(void)
               world_fail_alloc, d->id, d->refs - 1, d->tot_pages);
     after = free_frames();
     if (after != free_before)
-        panic("%s (allocation %u fails): free frames: %lu before, %lu when all domains are gone\n", world_doing,
+        panic("%s (allocation %u fails): free frames: %lu before, %lu after all domains\n", world_doing,
               world_fail_alloc, free_before, after);
 }

@@ -33,8 +33,8 @@ void world_pass(nsec_t time);    /* timers fire */
 void world_end(void);
 
 /*
- * For inject.c: this allocation on each new machine fails, counted from when its domains are there (0: none); what runs, for
- * the message; and whether it came to that on the last machine.
+ * For inject.c: this allocation on each new machine fails, counted from when its domains are there (0: none);
+ * what runs, for the message; and whether it came to that on the last machine.
  */
 extern unsigned int world_fail_alloc;
 extern const char *world_doing;

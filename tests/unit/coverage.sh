@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# coverage.sh FOLDER TEST...: runs the tests, which were built with gcov's counters below FOLDER, and prints for each
-# file of the core how many of its lines were executed and how many of its branches were taken, the least covered
-# first. The annotated sources: gcov -b -o FOLDER/core/mm hypervisor/mm/p2m.c
+# coverage.sh FOLDER TEST...: runs the tests, which were built with gcov's counters below FOLDER, and prints for
+# each file of the core how many of its lines and branches were executed and taken, the least covered first. The annotated sources: gcov -b -o FOLDER/core/mm hypervisor/mm/p2m.c
 set -eu
 
 folder=$1
@@ -23,10 +22,11 @@ find "$folder/core" -name '*.gcda' -exec gcov -b -n {} + 2>/dev/null | awk '
                        share(taken, branches), branches, name)
     }
     /^File/ { split($0, part, "\047"); file = part[2]; core = file ~ /^hypervisor\/.*\.c$/ }
-    /^$/ { core = 0 }
+    /^(Calls|No calls)/ { core = 0 } # a total without a file follows the last one
     !core { next }
-    /^Lines executed/ { split($0, part, /[:% ]+/); line[file] = part[3] / 100 * part[5]; lines[file] = part[5] }
-    /^Taken at least/ { split($0, part, /[:% ]+/); taken[file] = part[5] / 100 * part[7]; branches[file] = part[7] }
+    { split($0, part, /[:% ]+/) }
+    /^Lines executed/ { line[file] = part[3] / 100 * part[5]; lines[file] = part[5] }
+    /^Taken at least/ { taken[file] = part[5] / 100 * part[7]; branches[file] = part[7] }
     END {
         for (f in lines) {
             print row(line[f], lines[f], taken[f], branches[f], f) | "sort -n"
