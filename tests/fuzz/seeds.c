@@ -167,6 +167,8 @@ static void memory_programs(void)
         HANDLE(batch.errs, DOM0, 0x2200);
         memory(DOM0, 0x1000, &batch, sizeof(batch));
         call(DOM0, MEMORY, XENMEM_add_to_physmap_batch, 0);
+        op.idx = op.gpfn = 2;
+        OP(GUEST1, MEMORY, XENMEM_add_to_physmap, 0, (void)0);
         save_numbered("physmap", space);
     }
     {
@@ -224,8 +226,8 @@ static void grant_programs(void)
     memory(GUEST1, 20 * 4096, entries, sizeof(entries));
     {
         struct gnttab_map_grant_ref op = {
-            .host_addr = 0x300000, .flags = GNTMAP_host_map, .ref = 1, .dom = 1};
-        struct gnttab_unmap_grant_ref unmap = {.host_addr = 0x300000, .handle = 0};
+            .host_addr = 0x140000000, .flags = GNTMAP_host_map, .ref = 1, .dom = 1};
+        struct gnttab_unmap_grant_ref unmap = {.host_addr = 0x140000000, .handle = 0};
 
         OP(DOM0, GRANT, GNTTABOP_map_grant_ref, 1, (void)0);
         memory(DOM0, 0x1000, &unmap, sizeof(unmap));
