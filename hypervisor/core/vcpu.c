@@ -121,9 +121,9 @@ void vcpu_event_upcall(struct vcpu *v)
 }
 
 /*
- * Moves v's vcpu_info into a frame of its own, once. Events that were pending at the old place are copied, and
- * raised again, since the guest's handler may have looked at the old place last. Another's only while that one
- * is off: nobody waits here for a vcpu that may be waiting for its caller.
+ * Moves v's vcpu_info into a frame of its own, once. Events that were pending at the old place are copied,
+ * and raised again, since the guest's handler may have looked at the old place last. Another's only while
+ * that one is off: nobody waits here for a vcpu that may be waiting for its caller.
  */
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
@@ -139,7 +139,8 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     rc = guest_pin(v->d, gfn, &pin);
     if (rc)
         return rc;
-    if (!__atomic_compare_exchange_n(&v->info_pin.va, &none, pin.va, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+    if (!__atomic_compare_exchange_n(&v->info_pin.va, &none, pin.va, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST)) {
         guest_unpin(&pin);
         return -EBUSY;
     }
