@@ -71,6 +71,7 @@ void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level); /* sets IRR, kic
 int lapic_highest_pending(struct vcpu *v);                 /* deliverable vector (above PPR), or -1 */
 int lapic_highest_request(struct vcpu *v);                 /* whatever the TPR: the CPU compares it itself */
 void lapic_accept(struct vcpu *v, uint8_t vector);         /* IRR -> ISR: it is being injected */
+void lapic_return(struct vcpu *v, uint8_t vector);         /* ISR -> IRR: the guest did not take it */
 uint32_t lapic_get_tpr(const struct vcpu *v);
 void lapic_set_tpr(struct vcpu *v, uint32_t tpr);
 /* 0 or -EFAULT (#GP). msr: 0x1b, 0x6e0, 0x800-0x8ff. */

@@ -5,8 +5,9 @@
  * EVENTINJ carries what a fault interrupted last time (EXITINTINFO), an exception that the core raises, or an
  * NMI, unless one is being handled (until IRET). Interrupts are offered beside it, as the CPU's virtual
  * interrupt: it takes the offer at the first moment when the guest takes interrupts (flag, shadow, V_TPR),
- * without an exit before. What it took is known from V_IRQ afterwards, and only then does the local APIC hear
- * of it.
+ * without an exit before. What is offered leaves the local APIC's requests at once, so that the same vector
+ * can be requested again while its handler already runs; if V_IRQ says afterwards that it was not taken, it
+ * goes back.
  *
  * Interrupts never go through EVENTINJ: QEMU (7.2 to 10) remembers such a vector as an exception of its own,
  * and when its thread is asked to stop for a moment before anything else happens, delivers it a second time,
@@ -79,6 +80,8 @@ static void offer_interrupt(struct vcpu *v)
     v->svm->offered = callback ? -1 : vector;
     if (likely(vector < 0))
         return;
+    if (!callback)
+        lapic_accept(v, (uint8_t)vector);
     vmcb->vintr |= VINTR_IRQ | (uint64_t)vector << VINTR_VECTOR_SHIFT |
                    (callback ? VINTR_IGNORE_TPR : (uint64_t)(vector >> 4) << VINTR_PRIORITY_SHIFT);
     if (unlikely(vmcb->interrupt_shadow & 1) && (vmcb->rflags & RFLAGS_IF))
@@ -116,14 +119,26 @@ static bool still_offered(const struct vmcb *vmcb, uint64_t event)
     return (vmcb->vintr & VINTR_IRQ) && EVENT_VECTOR(event) >= 32;
 }
 
+static void end_offer(struct vcpu *v, bool taken)
+{
+    if (v->svm->offered >= 0 && !taken)
+        lapic_return(v, (uint8_t)v->svm->offered);
+    v->svm->offered = -1;
+}
+
+void inject_cancel(struct vcpu *v)
+{
+    v->svm->pending = v->vmcb->eventinj;
+    end_offer(v, false);
+}
+
 void inject_recover(struct vcpu *v)
 {
     struct vmcb *vmcb = v->vmcb;
     uint64_t interrupted = vmcb->exitintinfo;
     uint32_t tpr = (uint32_t)(vmcb->vintr & VINTR_TPR_MASK) << 4;
 
-    if (v->svm->offered >= 0 && !(vmcb->vintr & VINTR_IRQ))
-        lapic_accept(v, (uint8_t)v->svm->offered);
+    end_offer(v, !(vmcb->vintr & VINTR_IRQ));
     if (tpr != (lapic_get_tpr(v) & 0xf0))
         lapic_set_tpr(v, tpr);
     vmcb->eventinj = 0;

@@ -28,7 +28,7 @@ static bool enter(struct cpu *c, struct vcpu *v)
         world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs, c->host_vmcb);
         entered = true;
     } else {
-        v->svm->pending = v->vmcb->eventinj; /* what was chosen to be delivered waits for the next entry */
+        inject_cancel(v);
     }
     c->guest_entries++;
     __atomic_store_n(&c->guest_domain, NULL, __ATOMIC_RELEASE);

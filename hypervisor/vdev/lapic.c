@@ -129,6 +129,12 @@ void lapic_accept(struct vcpu *v, uint8_t vector)
     v->vdev.lapic.isr[vector / 64] |= 1ull << (vector % 64);
 }
 
+void lapic_return(struct vcpu *v, uint8_t vector)
+{
+    v->vdev.lapic.isr[vector / 64] &= ~(1ull << (vector % 64));
+    bit_set(v->vdev.lapic.irr, vector);
+}
+
 static void end_of_interrupt(struct vcpu *v)
 {
     struct lapic *l = &v->vdev.lapic;

@@ -181,6 +181,7 @@ static void priorities(void **state)
     assert_int_equal(lapic_highest_pending(v[0]), 0x45);
     lapic_accept(v[0], 0x45);
     assert_int_equal(lapic_highest_pending(v[0]), -1);
+    assert_int_equal(lapic_highest_request(v[0]), -1);
     assert_int_equal(read_msr(v[0], 0x80a), 0x40);
     lapic_set_irq(v[0], 0x4f, false); /* the same class waits too */
     assert_int_equal(lapic_highest_pending(v[0]), -1);
@@ -195,12 +196,31 @@ static void priorities(void **state)
     write_msr(v[0], MSR_EOI, 0);
     write_msr(v[0], MSR_TPR, 0x30);
     assert_int_equal(lapic_highest_pending(v[0]), -1);
+    assert_int_equal(lapic_highest_request(v[0]), 0x31); /* offered all the same: the CPU knows its TPR */
     write_msr(v[0], MSR_TPR, 0x2f);
     assert_int_equal(lapic_highest_pending(v[0]), 0x31);
     lapic_accept(v[0], 0x31);
     write_msr(v[0], MSR_EOI, 0);
     write_msr(v[0], MSR_EOI, 0); /* nothing in service: nothing happens */
     assert_int_equal(read_msr(v[0], 0x80a), 0x2f);
+}
+
+/* A vector that is requested again while the guest already handles it must come a second time. */
+static void offered(void **state)
+{
+    (void)state;
+    lapic_set_irq(v[0], 0x45, false);
+    lapic_accept(v[0], 0x45);
+    lapic_set_irq(v[0], 0x45, false);
+    assert_int_equal(lapic_highest_pending(v[0]), -1);
+    write_msr(v[0], MSR_EOI, 0);
+    assert_int_equal(lapic_highest_pending(v[0]), 0x45);
+    lapic_accept(v[0], 0x45);
+    lapic_return(v[0], 0x45); /* not taken: as before the offer */
+    assert_int_equal(lapic_highest_pending(v[0]), 0x45);
+    lapic_accept(v[0], 0x45);
+    write_msr(v[0], MSR_EOI, 0);
+    assert_int_equal(lapic_highest_pending(v[0]), -1);
 }
 
 static void every_vector(void **state)
@@ -570,7 +590,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(as_after_reset, setup, teardown),
-        cmocka_unit_test_setup_teardown(priorities, setup, teardown),
+        cmocka_unit_test_setup_teardown(priorities, setup, teardown), cmocka_unit_test_setup_teardown(offered, setup, teardown),
         cmocka_unit_test_setup_teardown(every_vector, setup, teardown),
         cmocka_unit_test_setup_teardown(disabled_by_software, setup, teardown),
         cmocka_unit_test_setup_teardown(upcall_survives_init, setup, teardown),
