@@ -590,7 +590,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(as_after_reset, setup, teardown),
-        cmocka_unit_test_setup_teardown(priorities, setup, teardown), cmocka_unit_test_setup_teardown(offered, setup, teardown),
+        cmocka_unit_test_setup_teardown(priorities, setup, teardown),
+        cmocka_unit_test_setup_teardown(offered, setup, teardown),
         cmocka_unit_test_setup_teardown(every_vector, setup, teardown),
         cmocka_unit_test_setup_teardown(disabled_by_software, setup, teardown),
         cmocka_unit_test_setup_teardown(upcall_survives_init, setup, teardown),
