@@ -130,7 +130,7 @@ struct svm_vcpu {
 
 /* svm/inject.c */
 void inject_prepare(struct vcpu *v);       /* chooses what the next entry delivers */
-void inject_cancel(struct vcpu *v);        /* the entry did not come about: what was chosen waits for the next */
+void inject_cancel(struct vcpu *v);        /* no entry after all: what was chosen waits for the next */
 void inject_recover(struct vcpu *v);       /* after an exit: what a fault interrupted is delivered again */
 void inject_nmi_window(struct vcpu *v);    /* IRET retired: NMIs may come again */
 
