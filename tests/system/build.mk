@@ -26,7 +26,7 @@ SYSTEM_PROGRAM := /usr/lib/cleave/tests/system
 # One CPU takes other paths than several: everything that is not SMP by nature runs on both.
 CHECK_SYSTEM += check-smp1 check-smp4
 check-smp1:
-	@SMP=1 TIMEOUT=600 RUN_LOG=$(SYSTEM)/smp1.log CMD='$(SYSTEM_PROGRAM) verbs stock hostile' tests/rig/run.sh
+	@SMP=1 TIMEOUT=1200 RUN_LOG=$(SYSTEM)/smp1.log CMD='$(SYSTEM_PROGRAM) verbs stock hostile' tests/rig/run.sh
 
 check-smp4:
-	@SMP=4 TIMEOUT=900 RUN_LOG=$(SYSTEM)/smp4.log CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
+	@SMP=4 TIMEOUT=1500 RUN_LOG=$(SYSTEM)/smp4.log CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
