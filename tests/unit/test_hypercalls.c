@@ -195,6 +195,10 @@ static void test_upcall_vector(void **state)
     assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)), 0);
     assert_int_equal(user->vdev.upcall_vector, 0xf3);
     assert_int_equal(call(hypercall_hvm_op, user, HVMOP_altp2m, &u, sizeof(u)), -ENOSYS);
+    assert_int_equal(call(hypercall_hvm_op, user, HVMOP_flush_tlbs, &u, sizeof(u)), -EINVAL); /* argument is NULL */
+    assert_int_equal(harness_flushes, 0);
+    assert_int_equal(harness_hypercall(hypercall_hvm_op, user, HVMOP_flush_tlbs, 0, 0, NULL), 0);
+    assert_int_equal(harness_flushes, 1);
 }
 
 static void test_console_io(void **state)
@@ -282,6 +286,10 @@ static void test_platform_and_cleave(void **state)
     memcpy(at(BUF(0)), &own, sizeof(own));
     assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), 0);
     assert_int_equal(((struct cleave_op *)at(BUF(0)))->u.check.violations, 5);
+    own.interface_version++;
+    memcpy(at(BUF(0)), &own, sizeof(own));
+    assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), -EACCES);
+    own.interface_version--;
     own.cmd = 0;
     memcpy(at(BUF(0)), &own, sizeof(own));
     assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), -ENOSYS);

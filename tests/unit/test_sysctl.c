@@ -100,9 +100,11 @@ static void test_system_wide(void **state)
     assert_int_equal(sysctl(&op), 0);
     op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_pcitopoinfo };
     op.u.pcitopoinfo.num_devs = 3;
+    ((uint32_t *)idle)[3] = 7;
     op.u.pcitopoinfo.nodes.p = (void *)BUF(2);
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(((uint32_t *)idle)[2], XEN_INVALID_NODE_ID);
+    assert_int_equal(((uint32_t *)idle)[3], 7);
     op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_numainfo };
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(op.u.numainfo.num_nodes, 1);
