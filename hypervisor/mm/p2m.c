@@ -469,11 +469,14 @@ int p2m_remove_type(struct domain *d, gfn_t gfn, enum p2m_type type, mfn_t expec
 /* Takes the frame of that number back for d if it is parked; it is all zeroes then. */
 static int unpark(struct domain *d, mfn_t mfn)
 {
-    struct frame *f = mfn_to_frame(mfn);
+    struct frame *f;
     int rc = -EINVAL;
 
+    if (mfn.n >= frame_count)
+        return -EINVAL;
+    f = mfn_to_frame(mfn);
     spin_lock(&d->p2m.lock);
-    if (mfn.n < frame_count && f->state == FRAME_DOMAIN && f->owner == d && (f->flags & FRAME_F_PARKED))
+    if (f->state == FRAME_DOMAIN && f->owner == d && (f->flags & FRAME_F_PARKED))
         rc = alloc_unpark(d);
     if (rc == 0) {
         f->flags &= ~FRAME_F_PARKED;
