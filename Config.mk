@@ -14,6 +14,11 @@ DOM0_MEM  ?= 512M
 HV_ARGS   ?=
 DOM0_ARGS ?=
 QEMU_ARGS ?=
+# a disk for dom0: a file with a raw image, and as which device: virtio or ahci
+DISK      ?=
+DISK_TYPE ?= virtio
+# a network card for dom0, in QEMU's user network: virtio, e1000 or e1000e
+NIC       ?=
 # files of the host that dom0 gets under /mnt
 FILES     ?=
 # a shell command line for dom0; empty: the demo, then a shell
@@ -83,10 +88,15 @@ DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev qemu-s
 # loader
 DEB_PACKAGES := linux-image-amd64 busybox-static xen-utils-$(XEN_VERSION) xenstore-utils \
                 xen-hypervisor-$(XEN_VERSION)-amd64
-# of the kernel's modules, which folders
-DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen*
+# of the kernel's modules, which folders and files: Xen's, then those for DISK and NIC with what they need
+DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen* \
+               drivers/virtio drivers/block/virtio_blk.ko drivers/net/virtio_net.ko drivers/net/net_failover.ko \
+               net/core/failover.ko drivers/net/ethernet/intel/e1000 drivers/net/ethernet/intel/e1000e \
+               drivers/ata/ahci.ko drivers/ata/libahci.ko drivers/ata/libata.ko drivers/scsi/scsi_mod.ko \
+               drivers/scsi/scsi_common.ko drivers/scsi/sd_mod.ko block/t10-pi.ko lib/crc* crypto/crct10dif_common.ko \
+               drivers/acpi/button.ko drivers/input/evdev.ko
 
-# Debian's kernel as it is (a bzImage), the modules named above (a folder "kernel"), and its static busybox
+# Debian's kernel as it is (a bzImage), the modules named above (a folder with its version), its static busybox
 DEBIAN_VMLINUZ := build/debian/vmlinuz
 DEBIAN_MODULES := build/debian/modules
 DEBIAN_BUSYBOX := build/debian/busybox

@@ -23,6 +23,7 @@
 ##   HV=cleave            or xen: Debian's real Xen under the same dom0, tools, guests and tests
 ##   SMP=2 MEM=2048       CPUs and MiB of the machine
 ##   DOM0_MEM=512M        dom0's memory
+##   DISK=file NIC=virtio dom0 gets a disk (a raw image; DISK_TYPE=virtio or ahci), a network card
 ##   FILES="a b"          files that dom0 gets as /mnt/a and /mnt/b
 ##   TIMEOUT=300          seconds for a run with CMD; after them the end of the log is shown
 ##   RUN_LOG=build/run.log  the boot log
@@ -78,9 +79,9 @@ $(DOM0_IMAGE).list: $(if $(subst x$(DOM0_FILES),,x$(file <$(DOM0_IMAGE).list)),F
 	@mkdir -p $(@D)
 	@printf '%s' '$(DOM0_FILES)' >$@
 
-$(DOM0_IMAGE): tests/rig/dom0-image.sh $(DOM0_IMAGE).list $(DEBIAN_BUSYBOX) $(dom0_sources)
+$(DOM0_IMAGE): tests/rig/dom0-image.sh $(DOM0_IMAGE).list $(DEBIAN_BUSYBOX) $(DEBIAN_MODULES) $(dom0_sources)
 	@echo 'tests/rig/dom0-image.sh $@'
-	@tests/rig/dom0-image.sh $@ $(@D)/root $(DEBIAN_BUSYBOX) $(DOM0_FILES)
+	@tests/rig/dom0-image.sh $@ $(@D)/root $(DEBIAN_BUSYBOX) $(DEBIAN_MODULES) $(DOM0_FILES)
 
 # --- running --------------------------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ HV_KERNEL := $(HV_KERNEL_$(HV))
 HV_CMDLINE := $(HV_CMDLINE_$(HV))
 MACHINE := $(MACHINE_$(HV))
 export HV HV_IMAGE HV_KERNEL HV_CMDLINE HV_ARGS DOM0_IMAGE DOM0_CMDLINE DOM0_ARGS DOM0_MEM MACHINE CPU SMP MEM
-export ACCEL TCG_THREAD ICOUNT QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
+export DISK DISK_TYPE NIC ACCEL TCG_THREAD ICOUNT QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
 
 bootable := $(HV_IMAGE) $(HV_KERNEL) $(DOM0_IMAGE) $(RIG)
 

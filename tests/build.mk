@@ -71,8 +71,8 @@ $(DEBIAN_BUSYBOX): $(DEB_STAMP)
 	cp $(DEB_ROOT)/bin/busybox $@.tmp && mv $@.tmp $@
 
 $(DEBIAN_MODULES): $(DEB_STAMP)
-	@mkdir -p $@
-	cp -R $(DEB_ROOT)/lib/modules/*/kernel $@
+	@rm -rf $@
+	cp -R $(DEB_ROOT)/lib/modules $@
 	@touch $@
 
 build/xen/xen.elf: $(DEB_STAMP)
@@ -97,13 +97,6 @@ DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper, \
                 $(XEN_BIN)/$(tool):/usr/lib/xen-$(XEN_VERSION)/bin/$(tool))
 DOM0_FILES += $(foreach tool,chmod exists list ls read rm watch write, \
                 $(DEB_ROOT)/usr/bin/xenstore-$(tool):/usr/bin/xenstore-$(tool))
-DOM0_FILES += $(foreach module,xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback xen-netback, \
-                build/debian/$(module).ko:/lib/modules/$(module).ko:644)
-
-build/debian/%.ko: $(DEB_STAMP)
-	@mkdir -p $(@D)
-	cp $$(find $(DEB_ROOT)/lib/modules -name $(@F)) $@
-
 # All fragments have been read when the Makefile expands this.
 dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 

@@ -1,18 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# dom0-image.sh OUTPUT STAGING BUSYBOX ENTRY...: dom0's initramfs. An ENTRY is SOURCE:PATH[:MODE]: a file of
-# the build and where dom0 has it (MODE: 755 unless given). Every library that a program names comes along.
+# dom0-image.sh OUTPUT STAGING BUSYBOX MODULES ENTRY...: dom0's initramfs. MODULES has the kernel's modules;
+# dom0 gets all of them. An ENTRY is SOURCE:PATH[:MODE]: a file of the build and where dom0 has it (MODE: 755
+# unless given). Every library that a program names comes along.
 # The result is an uncompressed cpio: dom0 unpacks its 18 MB in half a second, so packing could gain nothing.
 # Next to read: dom0/init.
 set -eu
 
-output=$1 staging=$2 busybox=$3
-shift 3
+output=$1 staging=$2 busybox=$3 modules=$4
+shift 4
 
 rm -rf "$staging"
 for folder in bin sbin dev etc/xen etc/rig guests mnt proc root run/xen run/xenstored sys tmp usr/bin \
-    usr/sbin usr/lib var/lib/xen var/lib/xenstored var/log/xen/console lib64 lib/modules; do
+    usr/sbin usr/lib var/lib/xen var/lib/xenstored var/log/xen/console lib64 lib; do
     mkdir -p "$staging/$folder"
 done
 # xen's tools were built for these places
@@ -40,6 +41,9 @@ cp "$busybox" "$staging/bin/busybox"
 "$busybox" --list-full | while read -r applet; do
     [ -e "$staging/$applet" ] || ln -s /bin/busybox "$staging/$applet"
 done
+
+cp -R "$modules" "$staging/lib/modules"
+"$busybox" depmod -b "$staging" "$(ls "$modules")"
 
 printf 'root:x:0:0:root:/root:/bin/sh\n' >"$staging/etc/passwd"
 printf 'root:x:0:\n' >"$staging/etc/group"

@@ -72,6 +72,26 @@ for file in $HV_IMAGE $HV_KERNEL $DOM0_IMAGE $RIG; do
 done
 command -v "$QEMU" >/dev/null || fail "QEMU=$QEMU: no such program; make deps installs qemu-system-x86_64"
 
+devices="-machine sata=off"
+case ${DISK:+$DISK_TYPE} in
+'') ;;
+virtio | ahci)
+    [ -r "$DISK" ] && [ -w "$DISK" ] && [ -f "$DISK" ] ||
+        fail "DISK=$DISK: no plain file to read and write; make one with: truncate -s 64M $DISK"
+    case $DISK_TYPE in
+    virtio) devices="$devices -device virtio-blk-pci,drive=disk" ;;
+    ahci)   devices="-device ide-hd,drive=disk,bus=ide.0" ;;
+    esac
+    devices="$devices -drive if=none,id=disk,format=raw,file=$DISK" ;;
+*)  fail "DISK_TYPE=$DISK_TYPE: there are virtio and ahci" ;;
+esac
+case $NIC in
+'') ;;
+virtio) devices="$devices -netdev user,id=net -device virtio-net-pci,netdev=net" ;;
+e1000 | e1000e) devices="$devices -netdev user,id=net -device $NIC,netdev=net" ;;
+*)  fail "NIC=$NIC: there are virtio, e1000 and e1000e" ;;
+esac
+
 names=
 for file in $FILES; do
     [ -r "$file" ] && [ -f "$file" ] || fail "FILES: $file: no such file, or not a plain readable one"
@@ -93,7 +113,7 @@ fi
 mkdir -p "$(dirname "$RUN_LOG")"
 # Without -nodefaults QEMU would add a network card, a display and drives that nobody here drives.
 # shellcheck disable=SC2086 # words on purpose
-set -- "$QEMU" $MACHINE -nodefaults -display none -accel $accel $icount -cpu "$CPU" -smp "$SMP" -m "$MEM" \
+set -- "$QEMU" $MACHINE $devices -nodefaults -display none -accel $accel $icount -cpu "$CPU" -smp "$SMP" -m "$MEM" \
     -kernel "$HV_IMAGE" -append "$HV_CMDLINE${HV_ARGS:+ $HV_ARGS}" $QEMU_ARGS
 
 if [ "$mode" = gdb-server ]; then
