@@ -76,7 +76,7 @@ devices="-machine sata=off"
 case ${DISK:+$DISK_TYPE} in
 '') ;;
 virtio | ahci)
-    [ -r "$DISK" ] && [ -w "$DISK" ] && [ -f "$DISK" ] ||
+    [ -f "$DISK" ] && [ -r "$DISK" ] && [ -w "$DISK" ] ||
         fail "DISK=$DISK: no plain file to read and write; make one with: truncate -s 64M $DISK"
     case $DISK_TYPE in
     virtio) devices="$devices -device virtio-blk-pci,drive=disk" ;;
@@ -113,8 +113,8 @@ fi
 mkdir -p "$(dirname "$RUN_LOG")"
 # Without -nodefaults QEMU would add a network card, a display and drives that nobody here drives.
 # shellcheck disable=SC2086 # words on purpose
-set -- "$QEMU" $MACHINE $devices -nodefaults -display none -accel $accel $icount -cpu "$CPU" -smp "$SMP" -m "$MEM" \
-    -kernel "$HV_IMAGE" -append "$HV_CMDLINE${HV_ARGS:+ $HV_ARGS}" $QEMU_ARGS
+set -- "$QEMU" $MACHINE $devices -nodefaults -display none -accel $accel $icount -cpu "$CPU" -smp "$SMP" \
+    -m "$MEM" -kernel "$HV_IMAGE" -append "$HV_CMDLINE${HV_ARGS:+ $HV_ARGS}" $QEMU_ARGS
 
 if [ "$mode" = gdb-server ]; then
     set -- --gdb -- "$@"
