@@ -13,6 +13,7 @@
 ## make check           all tests; make check-unit: those that need no QEMU, in seconds
 ## make bench           what operations cost on Cleave and on real Xen, in instructions: build/bench/bench.txt
 ## make fuzz T=600      feed the core's decoder and hypercalls with random programs on the host, T seconds
+## make soak ROUNDS=1000   create and destroy so many guests, reboot a tenth of that, run ROUNDS / 20 at once
 ## make coverage        lines and branches of the core that the unit tests reach
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
 ## make size            code lines and section sizes against the budget

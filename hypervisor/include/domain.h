@@ -65,7 +65,7 @@ struct domain {
     uint32_t weight, cap;              /* scheduling defaults of its vcpus */
     nsec_t watchdog_deadline[2];
     struct timer watchdog[2];
-    uint64_t guest_log_tokens;         /* rate limit (lib/printk.c) */
+    int64_t guest_log_tokens;          /* rate limit (lib/printk.c) */
     nsec_t guest_log_refill;
 
     unsigned int max_vcpus;

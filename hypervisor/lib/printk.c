@@ -16,9 +16,13 @@
 
 #define LINE_LENGTH 400
 
-/* A domain's messages: this many at once, and one more in each interval. */
-#define GUEST_BURST 200
-#define GUEST_INTERVAL MSEC(20)
+/*
+ * A domain's messages: this many at once, and one more in each interval, a twentieth of what the serial port
+ * sends. Who has none left gets none for a while.
+ */
+#define GUEST_BURST 100
+#define GUEST_INTERVAL MSEC(250)
+#define GUEST_SILENCE SEC(10)
 
 static int log_limit = LOG_INFO;
 static bool guest_log_enabled = true;
@@ -69,20 +73,21 @@ void printk(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-/*
- * Takes one of d's tokens; *last: it was the last one for now. Two CPUs at once may both take the same one.
- */
+/* Takes one of d's tokens; *last: it was the last one. Two CPUs at once may both take the same one. */
 static bool take_token(struct domain *d, bool *last)
 {
-    uint64_t grown = (uint64_t)((clock_now() - d->guest_log_refill) / GUEST_INTERVAL);
+    nsec_t now = clock_now();
+    int64_t grown = (now - d->guest_log_refill) / GUEST_INTERVAL;
 
-    if (grown) {
-        d->guest_log_tokens = MIN(d->guest_log_tokens + grown, (uint64_t)GUEST_BURST);
-        d->guest_log_refill = clock_now();
+    if (grown > 0) {
+        d->guest_log_tokens = MIN(d->guest_log_tokens + grown, (int64_t)GUEST_BURST);
+        d->guest_log_refill = now;
     }
-    if (d->guest_log_tokens == 0)
+    if (d->guest_log_tokens <= 0)
         return false;
-    *last = --d->guest_log_tokens == 0;
+    *last = --d->guest_log_tokens <= 0;
+    if (*last)
+        d->guest_log_refill = now + GUEST_SILENCE;
     return true;
 }
 
@@ -100,5 +105,5 @@ void guest_log(const struct domain *d, const char *fmt, ...)
     print_line(prefix, fmt, ap);
     va_end(ap);
     if (last)
-        log_info("d%u: says too much: some of its messages are dropped from here on\n", d->id);
+        log_info("d%u: says too much: its messages of the next seconds are dropped\n", d->id);
 }

@@ -30,3 +30,12 @@ check-smp1:
 
 check-smp4:
 	@SMP=4 TIMEOUT=1500 RUN_LOG=$(SYSTEM)/smp4.log CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
+
+# --- make soak ------------------------------------------------------------------------------------
+
+# What check-smp4 does with a tenth of the rounds (many.c).
+ROUNDS ?= 1000
+.PHONY: soak
+soak: | $(ALL_TARGETS) $(bootable)
+	@TIMEOUT=$(shell expr 600 + $(ROUNDS) \* 12) RUN_LOG=$(SYSTEM)/soak.log \
+	    CMD='ROUNDS=$(ROUNDS) $(SYSTEM_PROGRAM) many' tests/rig/run.sh
