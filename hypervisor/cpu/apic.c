@@ -2,6 +2,11 @@
 /*
  * The host's local APIC: x2APIC through MSRs where the CPU has it, else xAPIC through its page.
  * Interprocessor interrupts, end of interrupt, and the one-shot timer. (APM vol. 2, chapter 16)
+ *
+ * QEMU (7.2 to 10, without -icount) may forget an interrupt that comes in the very moment of a VMRUN or exit:
+ * it stays in the APIC's request register, but the CPU is not told. It is told again when the APIC's priority
+ * is written, or when another interrupt comes. So apic_recheck writes it before a CPU halts, and the timer
+ * runs in its periodic mode: a shot that got lost comes again.
  */
 #include "cpu.h"
 #include "directmap.h"
@@ -29,6 +34,7 @@
 #define SPURIOUS_ENABLE 0x100u
 #define LVT_MASKED 0x10000u
 #define LVT_NMI 0x400u
+#define LVT_PERIODIC 0x20000u
 #define DIVIDE_BY_1 0xbu
 #define ICR_BUSY 0x1000u
 #define ICR_ASSERT 0x4000u
@@ -36,8 +42,12 @@
 #define ICR_INIT 0x500u
 #define ICR_SIPI 0x600u
 
-/* Longest time that a one-shot is armed for; a timer further away is armed again when that has passed. */
+/*
+ * Longest time that the timer is armed for; one further away is armed again when that has passed. The
+ * shortest bounds how often it comes again until its interrupt has been handled.
+ */
 #define LONGEST_SHOT SEC(4)
+#define SHORTEST_SHOT USEC(2)
 
 static volatile uint32_t *page;   /* xAPIC; NULL: x2APIC */
 uint32_t apic_timer_khz;          /* clock.c measures it */
@@ -70,7 +80,7 @@ void apic_init_cpu(void)
     write_register(REG_LVT_LINT0, LVT_MASKED);
     write_register(REG_LVT_LINT1, LVT_NMI);
     write_register(REG_TIMER_DIVIDE, DIVIDE_BY_1);
-    write_register(REG_LVT_TIMER, VECTOR_TIMER);
+    write_register(REG_LVT_TIMER, LVT_PERIODIC | VECTOR_TIMER);
     write_register(REG_TIMER_INITIAL, 0);
 }
 
@@ -89,6 +99,11 @@ uint32_t apic_id(void)
 void apic_eoi(void)
 {
     write_register(REG_EOI, 0);
+}
+
+void apic_recheck(void)
+{
+    write_register(REG_TPR, 0);
 }
 
 static void send(uint32_t target, uint32_t command)
@@ -136,11 +151,9 @@ uint32_t apic_timer_current(void)
 
 void apic_timer_arm(nsec_t delta)
 {
-    uint64_t count = 1;
+    nsec_t shot = MIN(MAX(delta, SHORTEST_SHOT), LONGEST_SHOT);
 
-    if (delta > 0)
-        count += (uint64_t)MIN(delta, LONGEST_SHOT) * apic_timer_khz / 1000000;
-    apic_timer_start((uint32_t)MIN(count, 0xffffffffull));
+    apic_timer_start((uint32_t)MIN((uint64_t)shot * apic_timer_khz / 1000000, 0xffffffffull));
 }
 
 void apic_timer_stop(void)

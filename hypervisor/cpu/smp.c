@@ -109,6 +109,7 @@ void cpu_idle(void)
     struct cpu *c = this_cpu();
 
     __atomic_store_n(&c->idle, true, __ATOMIC_SEQ_CST);
+    apic_recheck();
     /* The interrupt shadow of STI covers HLT: what comes after the look wakes it. */
     if (!__atomic_load_n(&c->softirq, __ATOMIC_SEQ_CST))
         __asm__ volatile("sti; hlt; cli" ::: "memory");

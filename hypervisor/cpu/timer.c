@@ -3,6 +3,7 @@
  * One-shot timers: on each CPU a list sorted by expiry and the local APIC's timer armed for the first; no
  * periodic tick. Functions run from SOFTIRQ_TIMER without a lock. When the first timer is stopped or moved
  * back, the hardware keeps its old setting: one interrupt too many is cheaper than setting it at each change.
+ * The hardware repeats a shot until it is armed again or, with no timer left, stopped (apic.c says why).
  *
  * Lock: each queue's lock protects its list, `programmed`, and of every timer on it expires, armed and cpu.
  * LOCK_TIMER; two queues in CPU order. Any context.
@@ -81,7 +82,7 @@ static void insert(struct timer_cpu *q, struct timer *t)
     t->armed = true;
 }
 
-/* Makes q's CPU wake up in time for its first timer; q is locked. */
+/* Makes q's CPU wake up in time for its first timer, if that is earlier than it would; q is locked. */
 static void program(struct timer_cpu *q)
 {
     nsec_t first = first_expiry(q);
@@ -150,6 +151,12 @@ void timer_move(struct timer *t, unsigned int cpu)
     }
 }
 
+static void stop_hardware(struct timer_cpu *q)
+{
+    apic_timer_stop();
+    q->programmed = TIME_NEVER;
+}
+
 void timer_softirq(void)
 {
     struct timer_cpu *q = this_cpu()->timers;
@@ -162,7 +169,10 @@ void timer_softirq(void)
 
         spin_lock(&q->lock);
         if (first_expiry(q) > clock_now()) {
-            program(q);
+            if (list_empty(&q->armed))
+                stop_hardware(q);
+            else
+                program(q);
             spin_unlock(&q->lock);
             return;
         }

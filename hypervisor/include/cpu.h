@@ -99,11 +99,13 @@ void apic_init(void);                /* boot CPU */
 void apic_init_cpu(void);
 uint32_t apic_id(void);
 void apic_eoi(void);
+void apic_recheck(void);             /* before a halt: see the top of apic.c */
 void apic_send_ipi(uint32_t apic_id, uint8_t vector);
 void apic_send_nmi(uint32_t apic_id);
 void apic_send_init(uint32_t apic_id);
 void apic_send_sipi(uint32_t apic_id, uint8_t page);
-void apic_timer_arm(nsec_t delta);   /* one shot on this CPU; 0: as soon as possible */
+/* Interrupts after delta, and in such intervals until armed again or stopped; <= 0: as soon as possible. */
+void apic_timer_arm(nsec_t delta);
 void apic_timer_stop(void);
 void apic_timer_start(uint32_t count); /* for calibration only: raw ticks */
 uint32_t apic_timer_current(void);

@@ -44,6 +44,13 @@ static noreturn void reboot_or_stay(void)
     machine_reboot();
 }
 
+static void dump_dom0(void)
+{
+    for (unsigned int i = 0; dom0 && i < dom0->max_vcpus; i++)
+        if (dom0->vcpu[i] && dom0->vcpu[i]->initialised)
+            svm_dump(dom0->vcpu[i]);
+}
+
 void panic(const char *fmt, ...)
 {
     static const char again[] = "(CLV) panic: another one while handling the first\n";
@@ -64,6 +71,7 @@ void panic(const char *fmt, ...)
     log_err("panic on CPU %u: %s", this_cpu()->id, text);
     dump_stack_and_registers();
     smp_report_stopped();
+    dump_dom0();
     reboot_or_stay();
 }
 
@@ -81,9 +89,7 @@ void machine_stop(uint8_t reason)
     smp_stop_others();
     log_err("dom0 crashed%s (reason %u)\n", reason == SHUTDOWN_watchdog ? ": its watchdog ran out" : "",
             reason);
-    for (unsigned int i = 0; dom0 && i < dom0->max_vcpus; i++)
-        if (dom0->vcpu[i] && dom0->vcpu[i]->initialised)
-            svm_dump(dom0->vcpu[i]);
+    dump_dom0();
     reboot_or_stay();
 }
 

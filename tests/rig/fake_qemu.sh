@@ -11,6 +11,7 @@ for argument; do
     case $argument in
     file,id=com1,path=*)   serial=${argument##*=} ;;
     file,id=report,path=*) report=${argument##*=} ;;
+    socket,id=monitor,*)   monitor=${argument##*=} ;;
     *,/dev/fd/*)           modules=$argument; initrd=${argument##*,} ;;
     esac
 done
@@ -55,6 +56,8 @@ guest-panics)
     printf 'X\1\0\0' >"$report" ;;
 hang)
     record B ''
+    read -r command <&"$monitor"
+    say "dump after $command\n"
     exec sleep 100 ;;
 nonsense)
     printf 'Zzz' >"$report"

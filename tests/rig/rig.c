@@ -6,8 +6,9 @@
  * With a command, three things come out of QEMU and are kept apart: the serial line (log, watch.c), the
  * command's output and status (channel.c), and QEMU's own words (log). Exactly one of these ends the run, and
  * each is reported: the status arrived and the machine powered off; the machine ended without one; a crash
- * line; the timeout. Exit status: the command's; 124 after a timeout, as timeout(1) has it; 125 when the rig
- * or the machine failed. Next to read: channel.h, watch.c, overlay.c.
+ * line; the timeout, when an NMI makes the hypervisor say where it is. Exit status: the command's; 124 after
+ * a timeout, as timeout(1) has it; 125 when the rig or the machine failed. Next to read: channel.h, watch.c,
+ * overlay.c.
  */
 #define _GNU_SOURCE
 #include "channel.h"
@@ -25,13 +26,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EXIT_TIMEOUT     124
 #define EXIT_RIG         125
-/* Seconds: for a dump to be complete after its first line, and for dom0 to power off after the command. */
+/* Seconds: for a dump to be complete, and for dom0 to power off after the command. */
 #define CRASH_GRACE      2
 #define POWEROFF_GRACE   60
 #define FILES_MAX        64
@@ -47,8 +49,10 @@ struct rig {
 
     pid_t pid;
     int serial, report;        /* our ends of the pipes; -1 once they have ended */
+    int monitor;               /* and of a socket on which QEMU takes commands */
     struct watch watch;
     struct channel channel;
+    bool timed_out;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -113,10 +117,10 @@ static char *module_list(const struct rig *rig, int initrd)
     return list;
 }
 
-/* QEMU's whole command line. With a command: serial line and channel on the pipes with these descriptors. */
-static char **qemu_arguments(const struct rig *rig, int initrd, int serial, int report)
+/* QEMU's whole command line. With a command: serial line, channel and monitor on these descriptors. */
+static char **qemu_arguments(const struct rig *rig, int initrd, int serial, int report, int monitor)
 {
-    char **argv = calloc(rig->qemu_count + 16, sizeof(*argv));
+    char **argv = calloc(rig->qemu_count + 20, sizeof(*argv));
     int n = 0;
 
     if (!argv)
@@ -147,6 +151,11 @@ static char **qemu_arguments(const struct rig *rig, int initrd, int serial, int 
         if (asprintf(&argv[n++], "isa-debugcon,chardev=report,iobase=0x%x,readback=0x%x", CHANNEL_PORT,
                      CHANNEL_PRESENT) < 0)
             die("out of memory");
+        argv[n++] = "-chardev";
+        if (asprintf(&argv[n++], "socket,id=monitor,fd=%d", monitor) < 0)
+            die("out of memory");
+        argv[n++] = "-mon";
+        argv[n++] = "chardev=monitor,mode=readline";
         argv[n++] = "-no-reboot";
     }
     argv[n++] = "-serial";
@@ -156,13 +165,13 @@ static char **qemu_arguments(const struct rig *rig, int initrd, int serial, int 
 
 static void start_qemu(struct rig *rig, int initrd)
 {
-    int serial[2], report[2];
+    int serial[2], report[2], monitor[2];
     pid_t parent = getpid();
 
-    if (pipe2(serial, 0) < 0 || pipe2(report, 0) < 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, monitor) < 0 || pipe2(serial, 0) < 0 || pipe2(report, 0) < 0)
         die("pipe: %s", strerror(errno));
 
-    char **argv = qemu_arguments(rig, initrd, serial[1], report[1]);
+    char **argv = qemu_arguments(rig, initrd, serial[1], report[1], monitor[1]);
 
     rig->pid = fork();
     if (rig->pid < 0)
@@ -182,9 +191,11 @@ static void start_qemu(struct rig *rig, int initrd)
     }
     close(serial[1]);
     close(report[1]);
+    close(monitor[1]);
     close(initrd);
     rig->serial = serial[0];
     rig->report = report[0];
+    rig->monitor = monitor[0];
 }
 
 static int write_out(int fd, const void *bytes, size_t length)
@@ -229,6 +240,35 @@ static bool drain(struct rig *rig, int fd)
     return true;
 }
 
+/* For half a second at most: what QEMU says. False when all its pipes have ended. */
+static bool listen_to(struct rig *rig)
+{
+    struct pollfd fds[2] = {
+        { .fd = rig->serial, .events = POLLIN },
+        { .fd = rig->report, .events = POLLIN },
+    };
+
+    if (poll(fds, 2, 500) > 0) {
+        if (fds[0].revents && !drain(rig, rig->serial))
+            rig->serial = -1;
+        if (fds[1].revents && !drain(rig, rig->report))
+            rig->report = -1;
+    }
+    return rig->serial >= 0 || rig->report >= 0;
+}
+
+/* A machine that hangs gets an NMI: the hypervisor's dump says where it is. */
+static void ask_for_dump(struct rig *rig)
+{
+    static const char command[] = "nmi\n";
+    time_t end = now() + CRASH_GRACE;
+
+    if (write_out(rig->monitor, command, sizeof(command) - 1) < 0)
+        return;
+    while (now() < end && listen_to(rig))
+        ;
+}
+
 /*
  * Until QEMU has ended, the time is over, or a crash's dump is complete; QEMU is gone afterwards.
  * True when it ended by itself.
@@ -239,18 +279,7 @@ static bool watch_run(struct rig *rig)
     bool crash_seen = false, exit_seen = false, open = true;
 
     while (open && !interrupted && now() < end) {
-        struct pollfd fds[2] = {
-            { .fd = rig->serial, .events = POLLIN },
-            { .fd = rig->report, .events = POLLIN },
-        };
-
-        if (poll(fds, 2, 500) > 0) {
-            if (fds[0].revents && !drain(rig, rig->serial))
-                rig->serial = -1;
-            if (fds[1].revents && !drain(rig, rig->report))
-                rig->report = -1;
-        }
-        open = rig->serial >= 0 || rig->report >= 0;
+        open = listen_to(rig);
         if (rig->watch.crashed && !crash_seen) {
             crash_seen = true;
             end = now() + CRASH_GRACE;
@@ -260,6 +289,9 @@ static bool watch_run(struct rig *rig)
             end = now() + POWEROFF_GRACE;
         }
     }
+    rig->timed_out = open && !interrupted && !crash_seen;
+    if (rig->timed_out)
+        ask_for_dump(rig);
     if (open)
         kill(rig->pid, SIGKILL);
     while (waitpid(rig->pid, NULL, 0) < 0 && errno == EINTR)
@@ -275,7 +307,7 @@ static int verdict(const struct rig *rig, bool ended)
 
     if (interrupted)
         return 128 + interrupted;
-    if (rig->watch.crashed)
+    if (rig->watch.crashed && !rig->timed_out)
         fprintf(stderr, "rig: crash %s: %s\n", stage, rig->watch.crash);
     else if (rig->channel.exited && ended)
         return rig->channel.status;
@@ -342,7 +374,7 @@ int main(int argc, char **argv)
         return EXIT_RIG;
     open_log(&rig);
     if (!rig.command || rig.gdb) {
-        char **qemu = qemu_arguments(&rig, initrd, -1, -1);
+        char **qemu = qemu_arguments(&rig, initrd, -1, -1, -1);
 
         fcntl(rig.watch.log_fd, F_SETFD, 0);      /* its lock lives on with QEMU */
         if (rig.gdb) {

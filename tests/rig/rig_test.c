@@ -149,6 +149,7 @@ static void hang_ends_in_timeout(void **state)
     assert_int_equal(outcome.status, 124);
     assert_non_null(strstr(outcome.err, "timeout after 1 s while the command ran"));
     assert_non_null(strstr(outcome.err, "| boots"));
+    assert_non_null(strstr(outcome.err, "| dump after nmi"));
 }
 
 static void nonsense_on_the_channel(void **state)

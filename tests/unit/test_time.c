@@ -5,15 +5,20 @@
 #include "harness.h"
 #include "platform.h"
 
-static nsec_t armed[MAX_CPUS];     /* by apic_timer_arm; TIME_NEVER: not */
+/* The APIC's timer: when it interrupts next, and in which intervals from then on; TIME_NEVER: stopped. */
+static nsec_t armed[MAX_CPUS], interval[MAX_CPUS];
 static nsec_t now;
 
 /* The clock of the tests: clock.c is linked with its own clock_now under another name. */
 nsec_t clock_now(void) { return now; }
-void apic_timer_arm(nsec_t delta) { armed[harness_cpu] = now + delta; }
+void apic_timer_arm(nsec_t delta)
+{
+    interval[harness_cpu] = delta;
+    armed[harness_cpu] = now + delta;
+}
 void apic_timer_start(uint32_t count) { (void)count; }
 uint32_t apic_timer_current(void) { return 0; }
-void apic_timer_stop(void) { }
+void apic_timer_stop(void) { armed[harness_cpu] = TIME_NEVER; }
 void watchdog_check(void) { }
 void softirq_raise(unsigned int cpu, enum softirq s) { bit_set(&cpus[cpu].softirq, s); }
 uint32_t apic_timer_khz;
@@ -102,7 +107,7 @@ static void run(unsigned int cpu, nsec_t until)
             timer_softirq();
         } else if (armed[cpu] <= until) {
             now = MAX(now, armed[cpu]);
-            armed[cpu] = TIME_NEVER;
+            armed[cpu] = now + interval[cpu];
             interrupt(VECTOR_TIMER, NULL);
         } else {
             break;
@@ -143,6 +148,19 @@ static void timers_stop_and_move_in_time(void **state)
     assert_int_equal(fired_count, 1);
     timer_stop(&timers[1]);
     assert_int_equal(fired_count, 1);
+}
+
+/* An interrupt whose timer has been stopped since: the hardware is quiet from then on. */
+static void the_last_timer_stops_the_hardware(void **state)
+{
+    (void)state;
+    timer_set(&timers[0], 3000);
+    timer_stop(&timers[0]);
+    run(0, 3000);
+    assert_int_equal(fired_count, 0);
+    assert_int_equal(armed[0], TIME_NEVER);
+    timer_set(&timers[0], 5000);
+    assert_int_equal(armed[0], 5000);
 }
 
 static void timers_move_between_cpus(void **state)
@@ -187,6 +205,7 @@ int main(void)
         cmocka_unit_test(dates_are_seconds),
         cmocka_unit_test_setup(timers_fire_in_order_and_in_time, timers_setup),
         cmocka_unit_test_setup(timers_stop_and_move_in_time, timers_setup),
+        cmocka_unit_test_setup(the_last_timer_stops_the_hardware, timers_setup),
         cmocka_unit_test_setup(timers_move_between_cpus, timers_setup),
         cmocka_unit_test_setup(past_timers_leave_room_for_others, timers_setup),
     };
