@@ -150,6 +150,21 @@ static void info_describes_the_machine(void **state)
     assert_non_null(strstr(run_ok("cleave info")->out, "scheduler"));
 }
 
+/* Design budget: 1 % of the memory and 8 MiB, page tables aside; they are counted here, and still it fits. */
+static void the_core_takes_little_memory(void **state)
+{
+    const char *json = run_ok("cleave info --json")->out;
+    uint64_t total = number_in(json, "memory_total_kib");
+    uint64_t core = total - number_in(json, "memory_free_kib") -
+                    number_in(run_ok("cleave list --json")->out, "memory_kib");
+
+    (void)state;
+    if (!on_cleave())
+        skip();
+    print_message("    %lu of %lu KiB\n", core, total);
+    assert_in_range(core, 1, total / 100 + 8192);
+}
+
 static void pause_stops_a_guest_and_unpause_lets_it_go_on(void **state)
 {
     uint32_t domid = start("hello");
@@ -259,6 +274,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(list_shows_names_and_states),
     SYSTEM_TEST(json_is_valid_json),
     SYSTEM_TEST(info_describes_the_machine),
+    SYSTEM_TEST(the_core_takes_little_memory),
     SYSTEM_TEST(pause_stops_a_guest_and_unpause_lets_it_go_on),
     SYSTEM_TEST(shutdown_ends_a_guest_by_its_own_will),
     SYSTEM_TEST(reboot_gives_the_vm_a_new_domain),
