@@ -83,7 +83,8 @@ TEST_CFLAGS ?= $(HOST_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-rec
 
 XEN_VERSION := 4.17
 # installed on this machine; a fragment that needs more appends to it
-DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev qemu-system-x86 xz-utils cpio cloc
+DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev libncurses6 qemu-system-x86 xz-utils \
+                 cpio cloc
 # only unpacked under build/deb/root, never installed: their scripts would reconfigure this machine's boot
 # loader
 DEB_PACKAGES := linux-image-amd64 busybox-static xen-utils-$(XEN_VERSION) xenstore-utils \

@@ -91,7 +91,8 @@ ALL_TARGETS += $(DOM0_IMAGE) build/dom0/vmlinux
 XEN_BIN := $(DEB_ROOT)/usr/lib/xen-$(XEN_VERSION)/bin
 DOM0_FILES += tests/rig/dom0/init:/init tests/rig/dom0/demo:/usr/lib/cleave/rig/demo
 DOM0_FILES += $(RIG_REPORT):/usr/lib/cleave/rig/report
-DOM0_FILES += $(foreach tool,xl xenstored xenconsoled xen-init-dom0,$(XEN_BIN)/$(tool):/usr/sbin/$(tool))
+DOM0_FILES += $(foreach tool,xl xenstored xenconsoled xen-init-dom0 xentop xen-hvmctx lsevtchn, \
+                $(XEN_BIN)/$(tool):/usr/sbin/$(tool))
 # found by the tools under the path that they were built with
 DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper, \
                 $(XEN_BIN)/$(tool):/usr/lib/xen-$(XEN_VERSION)/bin/$(tool))
