@@ -285,6 +285,14 @@ void domain_resume(struct domain *d)
         domain_unpause(d);
 }
 
+void domain_set_compat(struct domain *d, bool compat)
+{
+    if (d->compat == compat)
+        return;
+    evtchn_set_compat(d, compat);
+    pvclock_update_wallclock(d);
+}
+
 void domain_crash(struct vcpu *v, const char *fmt, ...)
 {
     char why[160];

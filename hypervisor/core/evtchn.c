@@ -80,7 +80,9 @@ static uint32_t unqueue_free(struct domain *d)
 /* What the guest's ABI can name. */
 static uint32_t highest_port(const struct domain *d)
 {
-    return d->evtchn.fifo ? d->evtchn.max_port : MIN(d->evtchn.max_port, EVTCHN_2L_NR_CHANNELS - 1);
+    uint32_t in_words = d->compat ? EVTCHN_2L_NR_CHANNELS / 4 : EVTCHN_2L_NR_CHANNELS;
+
+    return d->evtchn.fifo ? d->evtchn.max_port : MIN(d->evtchn.max_port, in_words - 1);
 }
 
 static int add_bucket(struct domain *d)
@@ -249,6 +251,16 @@ void evtchn_vcpu_info_moved(struct vcpu *v)
     __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
     vcpu_event_upcall(v);
     spin_unlock(&v->d->evtchn.lock);
+}
+
+void evtchn_set_compat(struct domain *d, bool compat)
+{
+    spin_lock(&d->evtchn.lock);
+    d->compat = compat;
+    spin_unlock(&d->evtchn.lock);
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i])
+            evtchn_vcpu_info_moved(d->vcpu[i]);
 }
 
 int evtchn_is_pending(struct domain *d, uint32_t port)

@@ -158,8 +158,7 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     return 0;
 }
 
-/* Without the hole behind the state, if compat: the layout of 32-bit callers. */
-unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out)
+struct vcpu_runstate_info vcpu_runstate(struct vcpu *v)
 {
     struct vcpu_runstate_info info = { 0 };
     struct runstate rs;
@@ -168,11 +167,7 @@ unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out)
     info.state = rs.state;
     info.state_entry_time = (uint64_t)rs.since;
     memcpy(info.time, rs.time, sizeof(info.time));
-    memcpy(out, &info, sizeof(info));
-    if (!compat)
-        return sizeof(info);
-    memcpy(out + sizeof(uint32_t), &info.state_entry_time, sizeof(info.state_entry_time) + sizeof(info.time));
-    return sizeof(info) - sizeof(uint32_t);
+    return info;
 }
 
 /*
@@ -181,23 +176,22 @@ unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out)
  */
 void vcpu_update_runstate(struct vcpu *v)
 {
-    uint8_t info[sizeof(struct vcpu_runstate_info)];
     bool flag = v->d->vm_assist & (1ull << VMASST_TYPE_runstate_update_flag);
-    unsigned int size, top;
+    gva_t top_at = v->runstate_va + (v->runstate_compat ? 11 : 15);
+    struct vcpu_runstate_info info;
+    const uint8_t *top = (const uint8_t *)&info.state_entry_time + 7;
 
     if (!v->runstate_va)
         return;
-    size = vcpu_runstate_layout(v, v->runstate_compat, info);
-    top = size - sizeof(((struct vcpu_runstate_info *)0)->time) - 1;
-    if (flag) {
-        info[top] |= (uint8_t)(XEN_RUNSTATE_UPDATE >> 56);
-        if (guest_write(v, v->runstate_va + top, &info[top], 1))
-            return;
-    }
-    if (guest_write(v, v->runstate_va, info, size) || !flag)
+    info = vcpu_runstate(v);
+    info.state_entry_time |= flag ? XEN_RUNSTATE_UPDATE : 0;
+    if (flag && guest_write(v, top_at, top, 1))
         return;
-    info[top] &= (uint8_t)~(XEN_RUNSTATE_UPDATE >> 56);
-    if (guest_write(v, v->runstate_va + top, &info[top], 1))
+    if (guest_write_layout(v, v->runstate_va, &info, sizeof(info), LAYOUT_RUNSTATE_INFO,
+                           v->runstate_compat) || !flag)
+        return;
+    info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+    if (guest_write(v, top_at, top, 1))
         return;
 }
 

@@ -56,12 +56,14 @@ static void do_swap(struct hypercall *hc, union operation *op)
 static const struct {
     void (*fn)(struct hypercall *hc, union operation *op);
     uint8_t size;
+    const char *layout; /* where it is another for 32-bit callers (guest.h) */
 } operations[] = {
-    [GNTTABOP_map_grant_ref]  = { do_map, sizeof(struct gnttab_map_grant_ref) },
-    [GNTTABOP_setup_table]    = { do_setup_table, sizeof(struct gnttab_setup_table) },
-    [GNTTABOP_copy]           = { do_copy, sizeof(struct gnttab_copy) },
-    [GNTTABOP_query_size]     = { do_query_size, sizeof(struct gnttab_query_size) },
-    [GNTTABOP_swap_grant_ref] = { do_swap, sizeof(struct gnttab_swap_grant_ref) },
+    [GNTTABOP_map_grant_ref]  = { do_map, sizeof(struct gnttab_map_grant_ref), NULL },
+    [GNTTABOP_setup_table]    = { do_setup_table, sizeof(struct gnttab_setup_table),
+                                  LAYOUT_GRANT_SETUP_TABLE },
+    [GNTTABOP_copy]           = { do_copy, sizeof(struct gnttab_copy), LAYOUT_GRANT_COPY },
+    [GNTTABOP_query_size]     = { do_query_size, sizeof(struct gnttab_query_size), NULL },
+    [GNTTABOP_swap_grant_ref] = { do_swap, sizeof(struct gnttab_swap_grant_ref), NULL },
 };
 
 /* --- arrays --- */
@@ -81,21 +83,23 @@ static void undo_map(struct hypercall *hc, const struct gnttab_map_grant_ref *op
 
 static long each(struct hypercall *hc, uint32_t cmd, uint32_t count)
 {
+    const char *layout = operations[cmd].layout;
+    uint8_t size = operations[cmd].size;
     union operation op;
     int rc;
 
     while (count > 0) {
-        rc = guest_read(hc->v, &op, hc->arg[1], operations[cmd].size);
+        rc = guest_read_layout(hc->v, &op, hc->arg[1], size, layout, hc->compat);
         if (rc)
             return rc;
         operations[cmd].fn(hc, &op);
-        rc = guest_write(hc->v, hc->arg[1], &op, operations[cmd].size);
+        rc = guest_write_layout(hc->v, hc->arg[1], &op, size, layout, hc->compat);
         if (rc) {
             if (cmd == GNTTABOP_map_grant_ref)
                 undo_map(hc, &op.map);
             return rc;
         }
-        hc->arg[1] += operations[cmd].size;
+        hc->arg[1] += guest_layout_size(size, layout, hc->compat);
         hc->arg[2] = --count;
         if (count > 0 && preempt_pending())
             return -ERESTART;
@@ -170,9 +174,6 @@ long hypercall_grant_table_op(struct hypercall *hc)
 
     if (count > INT32_MAX)
         return -EINVAL;
-    /* These two look different to a 32-bit caller, and none is there yet that would use them. */
-    if (hc->compat && (cmd == GNTTABOP_copy || cmd == GNTTABOP_setup_table))
-        return -ENOSYS;
     switch (cmd) {
     case GNTTABOP_unmap_grant_ref:
         return unmap(hc, count);

@@ -22,14 +22,22 @@
 
 #define BUILDER_PAGES 256 /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
 
-int memory_target(struct hypercall *hc, void *arg, size_t size, domid_t *id, struct domain **d)
+int memory_target(struct hypercall *hc, void *arg, size_t size, const char *layout, domid_t *id,
+                  struct domain **d)
 {
-    int rc = guest_read(hc->v, arg, hc->arg[1], size);
+    int rc = guest_read_layout(hc->v, arg, hc->arg[1], size, layout, hc->compat);
 
     if (rc)
         return rc;
     *d = hypercall_target(hc, *id, &rc);
     return *d ? 0 : rc;
+}
+
+int memory_read_word(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word)
+{
+    uint64_t size = guest_layout_size(sizeof(*word), LAYOUT_WORD, hc->compat);
+
+    return hypercall_read(hc, word, array + i * size, LAYOUT_WORD);
 }
 
 /* --- extents --- */
@@ -61,7 +69,7 @@ static int read_reservation(struct hypercall *hc, struct xen_memory_reservation 
                             struct domain **d)
 {
     *start = hc->arg[0] >> START_EXTENT_SHIFT;
-    return memory_target(hc, r, sizeof(*r), &r->domid, d);
+    return memory_target(hc, r, sizeof(*r), LAYOUT_RESERVATION, &r->domid, d);
 }
 
 /* Where the next execution goes on. The caller returns -ERESTART. */
@@ -129,7 +137,8 @@ static long populate_physmap(struct hypercall *hc)
         }
         if (r.mem_flags & XENMEMF_populate_on_demand && hc->v->d->is_dom0)
             raise_limit(d, r.extent_order);
-        if (guest_read_array(hc->v, &pfn, r.extent_start, i, 1) || p2m_populate(d, GFN(pfn), r.extent_order))
+        if (memory_read_word(hc, HANDLE_VA(r.extent_start), i, &pfn) ||
+            p2m_populate(d, GFN(pfn), r.extent_order))
             break;
     }
     domain_put(d);
@@ -156,7 +165,7 @@ static long decrease_reservation(struct hypercall *hc)
             rc = -ERESTART;
             break;
         }
-        if (guest_read_array(hc->v, &pfn, r.extent_start, i, 1) || pfn >= 1ull << 40 ||
+        if (memory_read_word(hc, HANDLE_VA(r.extent_start), i, &pfn) || pfn >= 1ull << 40 ||
             decrease_extent(&batch, GFN(pfn), r.extent_order))
             break;
     }
@@ -169,7 +178,7 @@ static long claim_pages(struct hypercall *hc)
 {
     struct xen_memory_reservation r;
     struct domain *d;
-    int rc = memory_target(hc, &r, sizeof(r), &r.domid, &d);
+    int rc = memory_target(hc, &r, sizeof(r), NULL, &r.domid, &d);
 
     if (rc)
         return rc;
@@ -186,7 +195,7 @@ static long reservation_info(struct hypercall *hc)
 {
     struct xen_memory_domain arg;
     struct domain *d;
-    long rc = memory_target(hc, &arg, sizeof(arg), &arg.domid, &d);
+    long rc = memory_target(hc, &arg, sizeof(arg), NULL, &arg.domid, &d);
 
     if (rc)
         return rc;
@@ -213,7 +222,7 @@ static long pod_target(struct hypercall *hc)
     struct xen_pod_target arg;
     struct domain *d;
     bool set = (hc->arg[0] & OP_MASK) == XENMEM_set_pod_target;
-    int rc = memory_target(hc, &arg, sizeof(arg), &arg.domid, &d);
+    int rc = memory_target(hc, &arg, sizeof(arg), NULL, &arg.domid, &d);
 
     if (rc)
         return rc;
@@ -272,14 +281,15 @@ static const struct {
     [XENMEM_reserved_device_memory_map] = { memory_reserved_device_map, CALLER_DOM0 },
 };
 
-/* 32-bit callers have other structures, and no stock PVH guest is one. */
 long hypercall_memory_op(struct hypercall *hc)
 {
     unsigned int op = hc->arg[0] & OP_MASK;
 
-    if (!table[op].fn || hc->compat)
+    if (!table[op].fn)
         return -ENOSYS;
     if (table[op].caller == CALLER_DOM0 && !hc->v->d->is_dom0)
         return -EPERM;
+    if (table[op].caller == CALLER_DOM0 && hc->compat)
+        return -ENOSYS; /* dom0's kernel is a 64-bit one, no layouts are there for others */
     return table[op].fn(hc);
 }

@@ -7,9 +7,12 @@
 
 /*
  * Reads the argument structure of `size` bytes and takes a reference on the domain that *id (inside of arg)
- * names; the caller puts it. -EFAULT, -EPERM, -ESRCH.
+ * names; the caller puts it. layout: see guest.h. -EFAULT, -EPERM, -ESRCH.
  */
-int must_check memory_target(struct hypercall *hc, void *arg, size_t size, domid_t *id, struct domain **d);
+int must_check memory_target(struct hypercall *hc, void *arg, size_t size, const char *layout, domid_t *id,
+                             struct domain **d);
+/* Element i of an array of the caller's words: frame numbers, indexes. */
+int must_check memory_read_word(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word);
 
 /* memory_physmap.c */
 hypercall_fn memory_add_to_physmap, memory_add_to_physmap_batch, memory_remove_from_physmap,

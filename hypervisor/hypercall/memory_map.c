@@ -20,14 +20,14 @@ static int write_map(struct hypercall *hc, struct xen_memory_map *arg,
     arg->nr_entries = MIN(arg->nr_entries, count);
     if (arg->nr_entries)
         rc = guest_write(hc->v, HANDLE_VA(arg->buffer), entries, arg->nr_entries * sizeof(*entries));
-    return rc ? rc : guest_write(hc->v, hc->arg[1], arg, sizeof(*arg));
+    return rc ? rc : hypercall_write(hc, hc->arg[1], arg, LAYOUT_MEMORY_MAP);
 }
 
 long memory_get_map(struct hypercall *hc)
 {
     struct domain *d = hc->v->d;
     struct xen_memory_map arg;
-    int rc = guest_read(hc->v, &arg, hc->arg[1], sizeof(arg));
+    int rc = hypercall_read(hc, &arg, hc->arg[1], LAYOUT_MEMORY_MAP);
 
     if (rc)
         return rc;
@@ -43,7 +43,7 @@ long memory_set_map(struct hypercall *hc)
     struct xen_memory_map_entry *map, *old;
     struct domain *d;
     uint64_t size;
-    int rc = memory_target(hc, &arg, sizeof(arg), &arg.domid, &d);
+    int rc = memory_target(hc, &arg, sizeof(arg), NULL, &arg.domid, &d);
 
     if (rc)
         return rc;

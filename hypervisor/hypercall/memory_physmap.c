@@ -117,7 +117,7 @@ long memory_add_to_physmap(struct hypercall *hc)
     struct xen_add_to_physmap arg;
     struct domain *d;
     bool range;
-    int rc = memory_target(hc, &arg, sizeof(arg), &arg.domid, &d);
+    int rc = memory_target(hc, &arg, sizeof(arg), LAYOUT_ADD_TO_PHYSMAP, &arg.domid, &d);
 
     if (rc)
         return rc;
@@ -129,12 +129,14 @@ long memory_add_to_physmap(struct hypercall *hc)
         arg.idx++;
         arg.gpfn++;
         if (--arg.size > 0 && preempt_pending()) {
-            rc = guest_write(hc->v, hc->arg[1], &arg, sizeof(arg));
+            rc = hypercall_write(hc, hc->arg[1], &arg, LAYOUT_ADD_TO_PHYSMAP);
             if (!rc)
                 rc = -ERESTART;
             break;
         }
     }
+    if (rc == 0 && arg.space == XENMAPSPACE_shared_info && d == hc->v->d)
+        domain_set_compat(d, hc->compat);
     domain_put(d);
     return rc;
 }
@@ -142,12 +144,11 @@ long memory_add_to_physmap(struct hypercall *hc)
 static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain *owner,
                            const struct xen_add_to_physmap_batch *arg, uint64_t i)
 {
-    xen_ulong_t index;
-    xen_pfn_t pfn;
-    int error, rc = guest_read_array(hc->v, &index, arg->idxs, i, 1);
+    uint64_t index, pfn;
+    int error, rc = memory_read_word(hc, HANDLE_VA(arg->idxs), i, &index);
 
     if (!rc)
-        rc = guest_read_array(hc->v, &pfn, arg->gpfns, i, 1);
+        rc = memory_read_word(hc, HANDLE_VA(arg->gpfns), i, &pfn);
     if (rc)
         return rc;
     error = owner ? map_foreign(d, GFN(pfn), owner, GFN(index)) : add_one(d, arg->space, index, GFN(pfn));
@@ -163,7 +164,7 @@ long memory_add_to_physmap_batch(struct hypercall *hc)
     struct xen_add_to_physmap_batch arg;
     struct domain *d, *owner = NULL;
     uint64_t start = hc->arg[0] >> 6, i = start;
-    int rc = memory_target(hc, &arg, sizeof(arg), &arg.domid, &d);
+    int rc = memory_target(hc, &arg, sizeof(arg), LAYOUT_ADD_TO_PHYSMAP_BATCH, &arg.domid, &d);
 
     if (rc)
         return rc;
@@ -192,7 +193,7 @@ long memory_remove_from_physmap(struct hypercall *hc)
 {
     struct xen_remove_from_physmap arg;
     struct domain *d;
-    int rc = memory_target(hc, &arg, sizeof(arg), &arg.domid, &d);
+    int rc = memory_target(hc, &arg, sizeof(arg), LAYOUT_REMOVE_FROM_PHYSMAP, &arg.domid, &d);
 
     if (rc)
         return rc;
@@ -234,7 +235,7 @@ long memory_acquire_resource(struct hypercall *hc)
 {
     struct xen_mem_acquire_resource arg;
     struct domain *owner;
-    int rc = memory_target(hc, &arg, sizeof(arg), &arg.domid, &owner);
+    int rc = memory_target(hc, &arg, sizeof(arg), NULL, &arg.domid, &owner);
 
     if (rc)
         return rc;

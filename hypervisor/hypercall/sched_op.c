@@ -35,30 +35,6 @@ static long op_block(struct hypercall *hc, gva_t arg)
 
 /* --- poll --- */
 
-struct poll {
-    gva_t ports;
-    uint32_t count;
-    uint64_t timeout; /* absolute, ns since boot; 0: none */
-};
-
-struct poll_compat { uint32_t ports, nr_ports; uint64_t timeout; } __packed_;
-
-static int poll_read(struct hypercall *hc, gva_t arg, struct poll *p)
-{
-    struct poll_compat small;
-    struct sched_poll full;
-    int rc;
-
-    if (hc->compat) {
-        rc = guest_read(hc->v, &small, arg, sizeof(small));
-        *p = (struct poll){ small.ports, small.nr_ports, small.timeout };
-    } else {
-        rc = guest_read(hc->v, &full, arg, sizeof(full));
-        *p = (struct poll){ HANDLE_VA(full.ports), full.nr_ports, full.timeout };
-    }
-    return rc;
-}
-
 /* 1 if one of the ports is pending, 0 if none, -EINVAL if there is no such port. */
 static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n)
 {
@@ -75,7 +51,7 @@ static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n
  * A sender marks its port, then looks for pollers; we say that we poll and block, then look at the ports
  * again. One of the two sees the other.
  */
-static void poll_wait(struct vcpu *v, const struct poll *p, const evtchn_port_t *ports)
+static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_port_t *ports)
 {
     WRITE_ONCE(v->polling, true);
     if (p->timeout != 0)
@@ -87,7 +63,7 @@ static void poll_wait(struct vcpu *v, const struct poll *p, const evtchn_port_t 
         softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
     }
     smp_mb();
-    if (poll_pending(v->d, ports, p->count) != 0)
+    if (poll_pending(v->d, ports, p->nr_ports) != 0)
         vcpu_unblock(v);
     if (!READ_ONCE(v->blocked)) {
         timer_stop(&v->poll_timer);
@@ -98,17 +74,17 @@ static void poll_wait(struct vcpu *v, const struct poll *p, const evtchn_port_t 
 static long op_poll(struct hypercall *hc, gva_t arg)
 {
     evtchn_port_t ports[POLL_PORTS_MAX];
-    struct poll p;
-    int rc = poll_read(hc, arg, &p);
+    struct sched_poll p; /* timeout: absolute, ns since boot; 0: none */
+    int rc = hypercall_read(hc, &p, arg, LAYOUT_SCHED_POLL);
 
     if (rc != 0)
         return rc;
-    if (p.count > POLL_PORTS_MAX)
+    if (p.nr_ports > POLL_PORTS_MAX)
         return -EINVAL;
-    rc = guest_read(hc->v, ports, p.ports, p.count * sizeof(ports[0]));
+    rc = guest_read_array(hc->v, ports, p.ports, 0, p.nr_ports);
     if (rc != 0)
         return rc;
-    rc = poll_pending(hc->v->d, ports, p.count);
+    rc = poll_pending(hc->v->d, ports, p.nr_ports);
     if (rc != 0)
         return rc > 0 ? 0 : rc;
     if (p.timeout != 0 && p.timeout <= (uint64_t)clock_now())

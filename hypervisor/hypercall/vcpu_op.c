@@ -35,10 +35,9 @@ static long op_is_up(struct hypercall *hc, struct vcpu *v, gva_t arg)
 
 static long op_get_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    uint8_t info[sizeof(struct vcpu_runstate_info)];
-    unsigned int size = vcpu_runstate_layout(v, hc->compat, info);
+    struct vcpu_runstate_info info = vcpu_runstate(v);
 
-    return guest_write(hc->v, arg, info, size);
+    return hypercall_write(hc, arg, &info, LAYOUT_RUNSTATE_INFO);
 }
 
 static long op_register_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
@@ -86,8 +85,7 @@ static long op_stop_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
 static long op_set_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
     struct vcpu_set_singleshot_timer t;
-    /* the end of the native structure is padding, which a 32-bit caller's does not have */
-    int rc = guest_read(hc->v, &t, arg, offsetof(struct vcpu_set_singleshot_timer, flags) + sizeof(t.flags));
+    int rc = hypercall_read(hc, &t, arg, LAYOUT_SINGLESHOT_TIMER);
 
     if (rc != 0)
         return rc;

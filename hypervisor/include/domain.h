@@ -54,6 +54,7 @@ struct domain {
 
     shared_info_t *shared_info;        /* a CORE frame */
     mfn_t shared_info_mfn;
+    bool compat;                       /* shared_info and vcpu_info have the layout of a 32-bit guest */
     uint64_t hvm_params[HVM_NR_PARAMS];
     struct xen_memory_map_entry {
         uint64_t addr, size;
@@ -118,6 +119,8 @@ void domain_ref(struct domain *d);               /* another reference by somebod
 int domain_kill(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);  /* SHUTDOWN_*; dom0: the machine */
 void domain_resume(struct domain *d);            /* after suspend was cancelled */
+/* A kernel maps shared_info first of all: by this call it is seen whether it is a 32-bit one. */
+void domain_set_compat(struct domain *d, bool compat);
 /* The guest did what cannot be handled: prints why (exit, address, registers), shuts down with
  * SHUTDOWN_crash. */
 void domain_crash(struct vcpu *v, const char *fmt, ...) format_printf(2, 3);
@@ -134,9 +137,7 @@ bool vcpu_runnable(const struct vcpu *v);
 /* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
 bool vcpu_has_pending(struct vcpu *v);
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
-/* Writes struct vcpu_runstate_info to out (it has that room), as the guest's word size has it; returns its
- * length. */
-unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out);
+struct vcpu_runstate_info vcpu_runstate(struct vcpu *v);
 void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
 void vcpu_update_time(struct vcpu *v);           /* pvclock in vcpu_info */
 /* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */

@@ -49,6 +49,8 @@ int evtchn_teardown(struct domain *d);
  * may be about to mark an event there.
  */
 void evtchn_vcpu_info_moved(struct vcpu *v);
+/* Whether the guest's event words are those of a 32-bit one. Events that are pending stay so. */
+void evtchn_set_compat(struct domain *d, bool compat);
 
 /*
  * VIRQs: of one vcpu (VIRQ_TIMER, VIRQ_DEBUG ...), and of the one domain that handles a global one (dom0).

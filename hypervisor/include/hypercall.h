@@ -6,7 +6,7 @@
  * hc->arg[] (or in the guest's argument structure, where the ABI says so) and returns -ERESTART; the
  * dispatcher then leaves RIP on the instruction and the registers as hc says, and the guest executes it
  * again. In a multicall the entry's args are rewritten in the same way. 32-bit callers: hc->compat, arguments
- * already zero-extended.
+ * already zero-extended; their structures are read and written with a layout (guest.h) where they differ.
  */
 #ifndef CLV_HYPERCALL_H
 #define CLV_HYPERCALL_H
@@ -41,6 +41,12 @@ hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_ta
     hypercall_xen_version, hypercall_sched_op, hypercall_vcpu_op, hypercall_hvm_op, hypercall_console_io,
     hypercall_domctl, hypercall_sysctl, hypercall_platform_op, hypercall_physdev_op, hypercall_vm_assist,
     hypercall_set_timer_op, hypercall_dm_op, hypercall_cleave_op;
+
+/* A structure that 32-bit callers have in another layout. */
+#define hypercall_read(hc, dst, at, layout) \
+    guest_read_layout((hc)->v, (dst), (at), sizeof(*(dst)), (layout), (hc)->compat)
+#define hypercall_write(hc, at, src, layout) \
+    guest_write_layout((hc)->v, (at), (src), sizeof(*(src)), (layout), (hc)->compat)
 
 /* DOMID_SELF or an id to a domain with a reference (domain_put). privileged: another domain only when the
  * caller is dom0. */

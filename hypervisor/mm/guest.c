@@ -34,6 +34,8 @@
 #define FAULT_U 4u
 #define FAULT_I 16u
 
+#define COMPAT_SIZE_MAX 64u /* bytes of the largest structure of a 32-bit caller */
+
 /* One paging mode: how many levels, how many address bits each has, and how large an entry is. */
 struct paging_mode {
     unsigned int levels, bits, entry_size;
@@ -268,6 +270,62 @@ int guest_read_physical(struct domain *d, void *dst, gpa_t src, uint64_t size)
 int guest_write_physical(struct domain *d, gpa_t dst, const void *src, uint64_t size)
 {
     return copy_guest(NULL, d, &(struct copy){ .write = true, .src = src }, dst, size);
+}
+
+/*
+ * Copies all fields between `full`, as we have them, and `small`, as a 32-bit caller does, or, with both
+ * NULL, none. Returns the size of the latter.
+ */
+static unsigned int layout_copy(const char *layout, uint8_t *full, uint8_t *small, bool narrow)
+{
+    unsigned int full_at = 0, small_at = 0;
+
+    for (; *layout; layout++) {
+        bool word = *layout == 'w' || *layout == '|';
+        unsigned int small_size = word ? 4 : *layout - '0', full_size = word ? 8 : small_size;
+
+        full_at = ROUND_UP(full_at, full_size);
+        small_at = ROUND_UP(small_at, MIN(small_size, 4u));
+        if (*layout == '|')
+            continue;
+        if (full && narrow)
+            memcpy(small + small_at, full + full_at, small_size);
+        else if (full)
+            memcpy(full + full_at, small + small_at, small_size);
+        full_at += full_size;
+        small_at += small_size;
+    }
+    return ROUND_UP(small_at, 4u);
+}
+
+uint64_t guest_layout_size(uint64_t size, const char *layout, bool compat)
+{
+    return compat && layout ? layout_copy(layout, NULL, NULL, true) : size;
+}
+
+int guest_read_layout(struct vcpu *v, void *dst, gva_t src, uint64_t size, const char *layout, bool compat)
+{
+    uint8_t small[COMPAT_SIZE_MAX];
+    int rc;
+
+    if (!compat || !layout)
+        return guest_read(v, dst, src, size);
+    rc = guest_read(v, small, src, guest_layout_size(size, layout, compat));
+    if (rc)
+        return rc;
+    memset(dst, 0, size);
+    layout_copy(layout, dst, small, false);
+    return 0;
+}
+
+int guest_write_layout(struct vcpu *v, gva_t dst, const void *src, uint64_t size, const char *layout,
+                       bool compat)
+{
+    uint8_t small[COMPAT_SIZE_MAX] = { 0 };
+
+    if (!compat || !layout)
+        return guest_write(v, dst, src, size);
+    return guest_write(v, dst, small, layout_copy(layout, (uint8_t *)src, small, true));
 }
 
 int guest_pin(struct domain *d, gfn_t gfn, struct guest_pin *pin)

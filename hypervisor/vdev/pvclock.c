@@ -11,6 +11,10 @@
 #include "lib.h"
 #include "vdev.h"
 
+/* In 32-bit words of a 32-bit guest's shared_info: wc_version, and arch.wc_sec_hi from there. */
+#define COMPAT_WC_WORD (2304u / 4)
+#define COMPAT_WC_SEC_HI 9u
+
 void pvclock_update(struct vcpu *v)
 {
     struct vcpu_time_info *t = &v->info->time;
@@ -30,15 +34,16 @@ void pvclock_update(struct vcpu *v)
 
 void pvclock_update_wallclock(struct domain *d)
 {
-    shared_info_t *s = d->shared_info;
-    uint32_t version = (READ_ONCE(s->wc_version) + 1) | 1;
+    /* wc_version, wc_sec, wc_nsec, wc_sec_hi */
+    uint32_t *wc = d->compat ? (uint32_t *)d->shared_info + COMPAT_WC_WORD : &d->shared_info->wc_version;
+    uint32_t version = (READ_ONCE(wc[0]) + 1) | 1;
     uint64_t wall = clock_wall_at_boot(), sec = wall / SEC(1);
 
-    WRITE_ONCE(s->wc_version, version);
+    WRITE_ONCE(wc[0], version);
     smp_mb();
-    s->wc_sec = (uint32_t)sec;
-    s->xen_wc_sec_hi = (uint32_t)(sec >> 32);
-    s->wc_nsec = (uint32_t)(wall % SEC(1));
+    wc[1] = (uint32_t)sec;
+    wc[2] = (uint32_t)(wall % SEC(1));
+    wc[d->compat ? COMPAT_WC_SEC_HI : 3] = (uint32_t)(sec >> 32);
     smp_mb();
-    WRITE_ONCE(s->wc_version, version + 1);
+    WRITE_ONCE(wc[0], version + 1);
 }

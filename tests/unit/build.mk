@@ -56,6 +56,8 @@ $(foreach test,hypercalls domctl sysctl,$(eval $(call unit-test,$(test),$(unit_m
 $(eval $(call unit-test,guest,$(unit_mm)))
 $(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c))
 $(eval $(call unit-test,memory_race,$(unit_mm)))
+$(eval $(call unit-test,compat,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
+    hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c))
 
 # Functions that the C library has too get other names.
 $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprintf=core_vsnprintf
@@ -78,11 +80,11 @@ $(UNIT_OUT)/test_sched: $(UNIT_OUT)/sched_sim.o
 $(eval $(call unit-test,sched,core/sched.c core/sched_fair.c lib/spinlock.c))
 
 # The layouts of 32-bit guests are checked by compiling the public headers for i386.
-$(UNIT_OUT)/layout32: tests/unit/layout32.c
+$(UNIT_OUT)/layout32: tests/unit/layout32.c tests/unit/include/layouts.h
 	@mkdir -p $(@D)
-	$(CC) -m32 -std=gnu11 -Wall -Werror -ffreestanding -fsyntax-only -D__XEN_TOOLS__ $<
+	$(CC) -m32 -std=gnu11 -Wall -Werror -ffreestanding -fsyntax-only -D__XEN_TOOLS__ -iquote tests/unit/include $<
 	@touch $@
-$(UNIT_OUT)/test_hypercalls: | $(UNIT_OUT)/layout32
+$(UNIT_OUT)/test_guest: | $(UNIT_OUT)/layout32
 
 # Line and branch coverage of the core's files by these tests, built apart and without sanitizers, whose checks
 # would count as branches. harness.c writes the counters down before it sets the core's variables back.

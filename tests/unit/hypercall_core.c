@@ -88,7 +88,7 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     return offset < PAGE_SIZE ? 0 : -EINVAL;
 }
 void vcpu_update_runstate(struct vcpu *v) { }
-unsigned int vcpu_runstate_layout(struct vcpu *v, bool compat, uint8_t *out) { return compat ? 44 : 48; }
+struct vcpu_runstate_info vcpu_runstate(struct vcpu *v) { return (struct vcpu_runstate_info){ 0 }; }
 void vcpu_stop(struct vcpu *v) { v->down = true; }
 void sched_wake(struct vcpu *v) { }
 void sched_yield(struct vcpu *v) { }

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What 32-bit guests' hypercall structures look like, checked against the public headers by compiling them
- * for i386 (nothing here is run). The core's own views of them are in hypercall/ (hc->compat) and
- * core/vcpu.c; where nothing is said there, both layouts agree, which is checked here too.
+ * What 32-bit guests' structures look like, checked against the public headers by compiling them for i386
+ * (nothing here is run): those that the core translates, in layouts.h; those with events and clock, in
+ * core/evtchn_2l.c and vdev/pvclock.c; and that both layouts of the others agree.
  */
 #include <stddef.h>
 #include <stdint.h>
 
+#include "layouts.h"
+
 #include <xen/xen.h>
+#include <xen/memory.h>
+#include <xen/grant_table.h>
+#include <xen/event_channel.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
@@ -17,20 +22,34 @@
 #define LAYOUT(type, size) _Static_assert(sizeof(type) == (size), #type)
 #define FIELD(type, field, at) _Static_assert(offsetof(type, field) == (at), #type "." #field)
 
-/* ours, where they differ */
-LAYOUT(struct multicall_entry, 32);
-FIELD(struct multicall_entry, result, 4);
-FIELD(struct multicall_entry, args, 8);
-LAYOUT(struct sched_poll, 16);
-FIELD(struct sched_poll, nr_ports, 4);
-FIELD(struct sched_poll, timeout, 8);
-LAYOUT(struct vcpu_runstate_info, 44);
-FIELD(struct vcpu_runstate_info, state_entry_time, 4);
-FIELD(struct vcpu_runstate_info, time, 12);
-LAYOUT(struct xen_platform_parameters, 4);
+#define TRANSLATED(type, layout, size) LAYOUT(type, size);
+#define TRANSLATED_FIELD(type, layout, field, at, size) \
+    FIELD(type, field, at); \
+    LAYOUT(((type *)0)->field, size);
+LAYOUTS(TRANSLATED, TRANSLATED_FIELD)
 
-/* the same, but for padding at the end that is not read */
-FIELD(struct vcpu_set_singleshot_timer, flags, 8);
+LAYOUT(struct xen_platform_parameters, 4);
+FIELD(vcpu_info_t, evtchn_pending_sel, 4);
+LAYOUT(((vcpu_info_t *)0)->evtchn_pending_sel, 4);
+FIELD(shared_info_t, evtchn_pending, 2048);
+FIELD(shared_info_t, evtchn_mask, 2048 + 128);
+FIELD(shared_info_t, wc_version, 2304);
+FIELD(shared_info_t, wc_sec, 2304 + 4);
+FIELD(shared_info_t, wc_nsec, 2304 + 8);
+FIELD(shared_info_t, arch.wc_sec_hi, 2304 + 36);
+
+/* the same */
+LAYOUT(struct xen_memory_domain, 2);
+LAYOUT(struct gnttab_map_grant_ref, 32);
+FIELD(struct gnttab_map_grant_ref, dev_bus_addr, 24);
+LAYOUT(struct gnttab_unmap_grant_ref, 24);
+FIELD(struct gnttab_unmap_grant_ref, status, 20);
+LAYOUT(struct gnttab_query_size, 16);
+LAYOUT(struct gnttab_swap_grant_ref, 12);
+LAYOUT(struct evtchn_init_control, 24);
+FIELD(struct evtchn_init_control, link_bits, 16);
+LAYOUT(struct evtchn_expand_array, 8);
+LAYOUT(struct evtchn_status, 24);
 LAYOUT(struct vcpu_set_periodic_timer, 8);
 LAYOUT(struct vcpu_register_vcpu_info, 16);
 FIELD(struct vcpu_register_vcpu_info, offset, 8);

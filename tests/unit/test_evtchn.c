@@ -379,6 +379,39 @@ static void test_mask_2l(void **state)
     assert_int_equal(upcalls[1][1], 1);
 }
 
+/* A 32-bit guest's words: the masks follow after 1024 bits, the selector is the second word of vcpu_info. */
+static void test_compat_2l(void **state)
+{
+    uint32_t p = ipi(b, 1), *pending = (uint32_t *)b->shared_info->evtchn_pending, *mask = pending + 32;
+    uint32_t *selector = (uint32_t *)b->vcpu[1]->info + 1;
+
+    (void)state;
+    while (p < 40)
+        p = ipi(b, 1);
+    assert_int_equal(evtchn_send(b, p), 0);
+    evtchn_set_compat(b, true);              /* what was pending is seen at the new place */
+    assert_int_equal(pending[p / 32], 1u << p % 32);
+    assert_int_equal(*selector, ~0u);
+    assert_int_equal(b->vcpu[1]->info->evtchn_upcall_pending, 1);
+    assert_int_equal(upcalls[1][1], 2);
+
+    pending[p / 32] = *selector = b->vcpu[1]->info->evtchn_upcall_pending = 0;
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(pending[p / 32], 1u << p % 32);
+    assert_int_equal(*selector, 1u << p / 32);
+    assert_int_equal(upcalls[1][1], 3);
+
+    pending[p / 32] = *selector = b->vcpu[1]->info->evtchn_upcall_pending = 0;
+    mask[p / 32] = 1u << p % 32;
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(upcalls[1][1], 3);
+    assert_int_equal(evtchn_unmask(b, p), 0);
+    assert_int_equal(mask[p / 32], 0);
+    assert_int_equal(upcalls[1][1], 4);
+    evtchn_set_compat(b, false);
+    assert_int_equal(b->vcpu[1]->info->evtchn_pending_sel, ~0ull);
+}
+
 /* The next user of a port starts afresh: not pending, on vcpu 0. */
 static void test_close_clears(void **state)
 {
@@ -918,6 +951,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dying, setup, teardown),
         cmocka_unit_test_setup_teardown(test_send_2l, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mask_2l, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_compat_2l, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_clears, setup, teardown),
         cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
         cmocka_unit_test_setup_teardown(test_info_moved, setup, teardown),

@@ -5,6 +5,7 @@
 #include "alloc.h"
 #include "directmap.h"
 #include "harness.h"
+#include "layouts.h"
 
 #include <string.h>
 
@@ -324,6 +325,57 @@ static void pins_hold_their_frame(void **state)
     harness_check_memory();
 }
 
+/* --- layouts of 32-bit callers --- */
+
+#define SMALL 0x6000
+
+/* What the field's bytes are in the caller's structure and here: in both directions, and nothing else. */
+static void check_field(const char *name, const char *layout, uint8_t *full, uint64_t full_size,
+                        uint8_t *field, uint64_t field_size, unsigned int small_at, unsigned int small_size)
+{
+    uint8_t *small = harness_guest(dom, SMALL);
+    uint64_t size = guest_layout_size(full_size, layout, true);
+
+    memset(full, 0, full_size);
+    memset(field, 0x5a, field_size);
+    memset(small, 0xee, 128);
+    assert_int_equal(guest_write_layout(vcpu, SMALL, full, full_size, layout, true), 0);
+    for (unsigned int i = 0; i < 128; i++) {
+        bool inside = i >= small_at && i < small_at + small_size;
+
+        if (small[i] != (i >= size ? 0xee : inside ? 0x5a : 0))
+            fail_msg("%s, byte %u of the caller's: %x", name, i, small[i]);
+    }
+    memset(full, 0xee, full_size);
+    assert_int_equal(guest_read_layout(vcpu, full, SMALL, full_size, layout, true), 0);
+    for (uint64_t i = 0; i < full_size; i++) {
+        bool inside = full + i >= field && full + i < field + small_size;
+
+        if (full[i] != (inside ? 0x5a : 0))
+            fail_msg("%s, byte %u of ours: %x", name, (unsigned int)i, full[i]);
+    }
+}
+
+static void layouts_are_those_of_the_headers(void **state)
+{
+    (void)state;
+#define CHECK_STRUCT(type, layout, size) \
+    assert_int_equal(guest_layout_size(sizeof(type), layout, true), size); \
+    assert_int_equal(guest_layout_size(sizeof(type), layout, false), sizeof(type));
+#define CHECK_FIELD(type, layout, name, small_at, small_size) \
+    { \
+        type s; \
+        check_field(#type " " #name, layout, (uint8_t *)&s, sizeof(s), (uint8_t *)&s.name, sizeof(s.name), \
+                    small_at, small_size); \
+    }
+    LAYOUTS(CHECK_STRUCT, CHECK_FIELD)
+    assert_int_equal(guest_layout_size(40, NULL, true), 40);
+    assert_int_equal(guest_read_layout(vcpu, &state, 64 << PAGE_SHIFT, sizeof(state), LAYOUT_WORD, true),
+                     -EFAULT);
+    assert_int_equal(guest_write_layout(vcpu, 64 << PAGE_SHIFT, &state, sizeof(state), LAYOUT_WORD, true),
+                     -EFAULT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +391,7 @@ int main(void)
         cmocka_unit_test_setup(copies_do_not_wrap, setup),
         cmocka_unit_test_setup(types_say_what_may_be_done, setup),
         cmocka_unit_test_setup(pins_hold_their_frame, setup),
+        cmocka_unit_test_setup(layouts_are_those_of_the_headers, setup),
     };
 
     return cmocka_run_group_tests_name("guest", tests, NULL, NULL);

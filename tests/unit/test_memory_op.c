@@ -281,7 +281,7 @@ static void refused_on_purpose(void **state)
         XENMEM_paging_op, XENMEM_access_op, XENMEM_sharing_op, XENMEM_machphys_compat_mfn_list, 8,
     };
     uint8_t nothing[64] = { 0 };
-    struct hypercall compat = { .v = caller, .compat = true, .arg = { XENMEM_maximum_ram_page } };
+    struct hypercall compat = { .v = dom0_->vcpu[0], .compat = true, .arg = { XENMEM_claim_pages } };
 
     (void)state;
     call_as(dom0_);
