@@ -15,6 +15,7 @@
 ## make fuzz T=600      feed the core's decoder and hypercalls with random programs on the host, T seconds
 ## make soak ROUNDS=1000   create and destroy so many guests, reboot a tenth of that, run ROUNDS / 20 at once
 ## make coverage        lines and branches of the core that the unit tests reach
+## make iso             build/cleave.iso, an image for BIOS and UEFI; make check-iso boots it by both
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
 ## make size            code lines and section sizes against the budget
 ## make deps            install what is missing with apt-get; the other targets do it by themselves
@@ -64,7 +65,8 @@ build/deps.mk:
 	@tests/rig/deps.sh $(DEPS_PACKAGES)
 	@echo 'DEPS_DONE := $(sort $(DEPS_PACKAGES))' >$@
 
-.PHONY: FORCE all deps run run-machine bootable gdb check check-system check-unit size clean help
+.PHONY: FORCE all deps run run-machine bootable gdb iso check check-iso check-system check-unit size clean
+.PHONY: help
 .PHONY: $(CHECK_SYSTEM)
 FORCE:
 
@@ -125,6 +127,19 @@ run-machine:
 gdb: $(bootable)
 	@tests/rig/deps.sh gdb
 	@tests/rig/run.sh gdb
+
+# What only an image needs is installed when one is made.
+ISO := build/cleave.iso
+iso: $(ISO)
+
+$(ISO): tests/rig/iso.sh $(HV_IMAGE_cleave) $(HV_KERNEL_cleave) $(DOM0_IMAGE)
+	@tests/rig/deps.sh grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
+	tests/rig/iso.sh $@ $(HV_IMAGE_cleave) '$(HV_CMDLINE_cleave) $(HV_ARGS)' $(HV_KERNEL_cleave) \
+	    '$(DOM0_CMDLINE) $(DOM0_ARGS)' $(DOM0_IMAGE)
+
+check-iso: $(ISO)
+	@tests/rig/deps.sh ovmf
+	@tests/rig/iso-check.sh $(ISO)
 
 # --- tests ----------------------------------------------------------------------------------------
 

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the loader to C. A multiboot1 loader (QEMU -kernel, GRUB) jumps to boot_start in 32-bit mode, paging
- * off, with the image at its physical address. The header gives the load addresses itself (bit 16): QEMU
- * takes an ELF64 file only so, and the file's image segment is one piece. Here: first page tables, 64-bit
- * mode, the jump to the linked address, boot_main().
+ * From the loader to C. A multiboot1 loader (QEMU -kernel) or a multiboot2 loader (GRUB, from BIOS or UEFI)
+ * jumps to boot_start in 32-bit mode, paging off, with the image at its physical address. Both headers give
+ * the load addresses themselves: QEMU takes an ELF64 file only so, and the file's image segment is one piece.
+ * Here: first page tables, 64-bit mode, the jump to the linked address, boot_main().
  *
  * The first page tables map the low 4 GiB three times, writable and executable: at 0 for this code and the
  * second CPUs' trampoline, at DIRECTMAP_BASE, and its first GiB at TEXT_BASE. mm/pagetable.c replaces them.
  *
- * Read next: main.c. Multiboot specification 0.6.96, sections 3.1 and 3.2.
+ * Read next: main.c. Multiboot specification 0.6.96, sections 3.1 and 3.2; Multiboot2 2.0, the same sections.
  */
 #define TEXT_BASE 0xffffffff80000000
 #define PHYSICAL(symbol) (symbol - TEXT_BASE)
 
 #define MULTIBOOT_MAGIC 0x1badb002
 #define MULTIBOOT_FLAGS 0x10003     /* modules on page borders, memory map wanted, addresses valid */
+#define MULTIBOOT2_MAGIC 0xe85250d6
+#define MULTIBOOT2_I386 0           /* the state at the jump */
 
 #define PTE_TABLE 0x003             /* present, writable */
 #define PTE_2M 0x083
@@ -30,6 +32,23 @@ multiboot_header:
     .long PHYSICAL(data_end)        /* .. to here, */
     .long PHYSICAL(image_end)       /* clear up to here, */
     .long PHYSICAL(boot_start)      /* and jump */
+
+    .balign 8
+multiboot2_header:                  /* the same in tags: type, flags, size */
+    .long MULTIBOOT2_MAGIC
+    .long MULTIBOOT2_I386
+    .long multiboot2_end - multiboot2_header
+    .long -(MULTIBOOT2_MAGIC + MULTIBOOT2_I386 + multiboot2_end - multiboot2_header)
+    .short 2, 0                     /* addresses */
+    .long 24, PHYSICAL(multiboot2_header), PHYSICAL(image_start), PHYSICAL(data_end), PHYSICAL(image_end)
+    .short 3, 0                     /* entry */
+    .long 12, PHYSICAL(boot_start)
+    .balign 8
+    .short 6, 0                     /* modules on page borders */
+    .long 8
+    .short 0, 0                     /* end */
+    .long 8
+multiboot2_end:
 
     .section .boot, "ax"
     .code32

@@ -1,44 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader tells us, copied into boot_info: its own structures may lie anywhere in RAM that we are
- * about to use. The memory map comes out sorted and without overlaps, where RAM loses against anything else
- * and counts whole frames only.
+ * What the loader tells us, by multiboot1 or multiboot2, copied into boot_info: its own structures may lie
+ * anywhere in RAM that we are about to use. The memory map comes out sorted and without overlaps, where RAM
+ * loses against anything else and counts whole frames only.
  *
- * Multiboot specification 0.6.96, section 3.3. Read next: memory.c.
+ * Multiboot specification 0.6.96, section 3.3; Multiboot2 2.0, section 3.6. Read next: memory.c.
  */
 #include "boot.h"
 #include "directmap.h"
 #include "lib.h"
 
-#define MULTIBOOT_LOADER_MAGIC 0x2badb002u
+#define MULTIBOOT1 0x2badb002u
 #define HAS_CMDLINE (1u << 2)
 #define HAS_MODULES (1u << 3)
 #define HAS_MEMORY_MAP (1u << 6)
 
-struct multiboot_info {
+struct multiboot1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
     uint32_t mmap_length, mmap_addr;
 } __packed_;
-struct multiboot_module { uint32_t start, end, string, reserved; } __packed_;
-struct multiboot_range { uint32_t size; uint64_t base, length; uint32_t type; } __packed_;
+struct multiboot1_module { uint32_t start, end, string, reserved; } __packed_;
+struct multiboot1_range { uint32_t size; uint64_t base, length; uint32_t type; } __packed_;
+
+#define MULTIBOOT2 0x36d76289u
+#define TAG_CMDLINE 1
+#define TAG_MODULE 3
+#define TAG_MEMORY_MAP 6
+#define TAG_RSDP_1 14
+#define TAG_RSDP_2 15
+
+struct multiboot2_tag { uint32_t type, size; };
+struct multiboot2_module { struct multiboot2_tag tag; uint32_t start, end; char args[]; };
+struct multiboot2_map {
+    struct multiboot2_tag tag;
+    uint32_t entry_size, entry_version;
+    struct { uint64_t base, length; uint32_t type, reserved; } entry[];
+};
 
 struct boot_info boot_info;
 
 static char text[4096];       /* command line and modules' arguments */
 static size_t text_used;
+static uint64_t rsdp[5];      /* multiboot2 gives no address of it but a copy */
 
-/* Keeps a string of the loader's without its first word, which is a file name. */
-static const char *keep_arguments(uint32_t address)
+static const char *keep(const char *from)
 {
-    const char *from = address ? paddr_to_virt(address) : "";
+    size_t n = strlen(from) + 1;
     char *to = text + text_used;
-    size_t n;
 
-    while (*from && *from != ' ')
-        from++;
-    while (*from == ' ')
-        from++;
-    n = strlen(from) + 1;
     if (n > sizeof(text) - text_used)
         panic("the command lines of core and modules have more than %zu bytes: shorten them\n", sizeof(text));
     memcpy(to, from, n);
@@ -46,80 +55,77 @@ static const char *keep_arguments(uint32_t address)
     return to;
 }
 
-static bool wins_over(uint32_t a, uint32_t b)
+/* The first word is a file name, in multiboot1. */
+static const char *keep_arguments(uint32_t address)
 {
-    return b == BOOT_RAM && a != BOOT_RAM;
+    const char *from = address ? paddr_to_virt(address) : "";
+
+    while (*from && *from != ' ')
+        from++;
+    while (*from == ' ')
+        from++;
+    return keep(from);
 }
 
-static void insert_at(unsigned int i, paddr_t start, paddr_t end, uint32_t type)
+/* Returns how many ranges it made: an empty one is none. */
+static unsigned int insert_at(unsigned int i, paddr_t start, paddr_t end, uint32_t type)
 {
     struct boot_range *r = boot_info.range;
 
     if (start >= end)
-        return;
+        return 0;
     if (boot_info.ranges == ARRAY_SIZE(boot_info.range))
         panic("the memory map has more than %zu ranges\n", ARRAY_SIZE(boot_info.range));
     memmove(&r[i + 1], &r[i], (boot_info.ranges - i) * sizeof(*r));
     r[i] = (struct boot_range){ start, end, type };
     boot_info.ranges++;
+    return 1;
 }
 
-/*
- * Adds [start, end) to the sorted map. Where it meets a range that is there already, the one that is not RAM
- * stays (the older one, if both or neither are); the rest of the other one stays around it.
- */
-static void add_range_unmerged(paddr_t start, paddr_t end, uint32_t type)
+/* RAM ends at start and goes on at end; a range may be empty now. */
+static void cut_ram(paddr_t start, paddr_t end)
 {
-    for (unsigned int i = 0; i < boot_info.ranges && start < end; i++) {
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
         struct boot_range *r = &boot_info.range[i], old = *r;
 
-        if (end <= old.start) {
-            insert_at(i, start, end, type);
-            return;
-        }
-        if (start >= old.end)
+        if (old.type != BOOT_RAM || old.end <= start || old.start >= end)
             continue;
-        if (wins_over(type, old.type)) {
-            r->end = MIN(MAX(old.start, start), old.end);
-            if (r->end == r->start) {
-                boot_info.ranges--;
-                memmove(r, r + 1, (boot_info.ranges - i) * sizeof(*r));
-            } else {
-                i++;
-            }
-            insert_at(i, MIN(end, old.end), old.end, old.type);
-            i--;
-        } else {
-            if (start < old.start) {
-                insert_at(i, start, old.start, type);
-                i++;
-            }
-            start = old.end;
-        }
+        r->end = MAX(old.start, start);
+        insert_at(i + 1, end, old.end, BOOT_RAM);
     }
-    if (start < end) {
-        unsigned int i = boot_info.ranges;
+}
 
-        while (i > 0 && boot_info.range[i - 1].start > start)
-            i--;
-        insert_at(i, start, end, type);
+/* Without empty ranges, neighbours of one type joined. */
+static void tidy(void)
+{
+    struct boot_range *r = boot_info.range;
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        if (r[i].start == r[i].end)
+            continue;
+        if (n && r[n - 1].type == r[i].type && r[n - 1].end == r[i].start)
+            r[n - 1].end = r[i].end;
+        else
+            r[n++] = r[i];
     }
+    boot_info.ranges = n;
 }
 
 void boot_add_range(paddr_t start, paddr_t end, uint32_t type)
 {
-    struct boot_range *r = boot_info.range;
+    unsigned int i;
 
-    add_range_unmerged(start, end, type);
-    for (unsigned int i = 0; i + 1 < boot_info.ranges;) {
-        if (r[i].type != r[i + 1].type || r[i].end != r[i + 1].start) {
-            i++;
-            continue;
-        }
-        r[i].end = r[i + 1].end;
-        boot_info.ranges--;
-        memmove(&r[i + 1], &r[i + 2], (boot_info.ranges - i - 1) * sizeof(*r));
+    if (type != BOOT_RAM)
+        cut_ram(start, end);
+    for (i = 0; i < boot_info.ranges && boot_info.range[i].start < end; i++) {
+        struct boot_range old = boot_info.range[i];
+
+        i += insert_at(i, start, MIN(end, old.start), type);
+        start = MAX(start, old.end);
     }
+    insert_at(i, start, end, type);
+    tidy();
 }
 
 static void add_memory(uint64_t base, uint64_t length, uint32_t type)
@@ -128,40 +134,78 @@ static void add_memory(uint64_t base, uint64_t length, uint32_t type)
 
     if (end < base)
         end = ~0ull & PAGE_MASK;
+    if (type > BOOT_UNUSABLE) /* a loader's own number */
+        type = BOOT_RESERVED;
     if (type == BOOT_RAM)
         boot_add_range(ROUND_UP(base, PAGE_SIZE), ROUND_DOWN(end, PAGE_SIZE), type);
     else
         boot_add_range(ROUND_DOWN(base, PAGE_SIZE), ROUND_UP(end, PAGE_SIZE), type);
 }
 
-static void parse_modules(const struct multiboot_info *mb)
+static void add_module(paddr_t start, paddr_t end, const char *args)
 {
-    const struct multiboot_module *m = paddr_to_virt(mb->mods_addr);
-
-    if (mb->mods_count > ARRAY_SIZE(boot_info.module))
-        panic("the loader brings %u modules: dom0's kernel and its initrd are expected\n", mb->mods_count);
-    for (unsigned int i = 0; i < mb->mods_count; i++)
-        boot_info.module[i] = (struct boot_module){ m[i].start, m[i].end, keep_arguments(m[i].string) };
-    boot_info.modules = mb->mods_count;
+    if (boot_info.modules == ARRAY_SIZE(boot_info.module))
+        panic("the loader brings more than %zu modules: dom0's kernel and its initrd are expected\n",
+              ARRAY_SIZE(boot_info.module));
+    boot_info.module[boot_info.modules++] = (struct boot_module){ start, end, args };
 }
 
-void multiboot_parse(uint32_t magic, paddr_t information)
+static void parse_1(const struct multiboot1_info *mb)
 {
-    const struct multiboot_info *mb = paddr_to_virt(information);
+    const struct multiboot1_module *m = paddr_to_virt(mb->mods_addr);
 
-    boot_info.cmdline = "";
-    if (magic != MULTIBOOT_LOADER_MAGIC)
-        panic("started by something that is not a multiboot1 loader (magic %#x)\n", magic);
     if (mb->flags & HAS_CMDLINE)
         boot_info.cmdline = keep_arguments(mb->cmdline);
-    if (mb->flags & HAS_MODULES)
-        parse_modules(mb);
+    for (unsigned int i = 0; (mb->flags & HAS_MODULES) && i < mb->mods_count; i++)
+        add_module(m[i].start, m[i].end, keep_arguments(m[i].string));
     if (!(mb->flags & HAS_MEMORY_MAP))
-        panic("the loader gives no memory map: use QEMU or GRUB\n");
+        return;
     for (uint64_t at = mb->mmap_addr; at < (uint64_t)mb->mmap_addr + mb->mmap_length;) {
-        const struct multiboot_range *r = paddr_to_virt(at);
+        const struct multiboot1_range *r = paddr_to_virt(at);
 
         add_memory(r->base, r->length, r->type);
         at += r->size + sizeof(r->size);
     }
+}
+
+static void parse_tag(const struct multiboot2_tag *tag)
+{
+    const struct multiboot2_module *m = (const void *)tag;
+    const struct multiboot2_map *map = (const void *)tag;
+
+    switch (tag->type) {
+    case TAG_CMDLINE: boot_info.cmdline = keep((const char *)(tag + 1)); break;
+    case TAG_MODULE: add_module(m->start, m->end, keep(m->args)); break;
+    case TAG_MEMORY_MAP:
+        for (unsigned int i = 0; i < (tag->size - sizeof(*map)) / sizeof(map->entry[0]); i++)
+            add_memory(map->entry[i].base, map->entry[i].length, map->entry[i].type);
+        break;
+    case TAG_RSDP_1:
+    case TAG_RSDP_2: /* GRUB gives this one later */
+        memcpy(rsdp, tag + 1, MIN(tag->size - sizeof(*tag), sizeof(rsdp)));
+        boot_info.rsdp = virt_to_paddr(rsdp);
+        break;
+    }
+}
+
+/* Total size, a reserved word, tags on borders of 8 bytes. */
+static void parse_2(const uint32_t *information)
+{
+    const uint8_t *at = (const uint8_t *)information, *end = at + *information;
+
+    for (at += 8; at < end; at += ROUND_UP(((const struct multiboot2_tag *)at)->size, 8))
+        parse_tag((const struct multiboot2_tag *)at);
+}
+
+void multiboot_parse(uint32_t magic, paddr_t information)
+{
+    boot_info.cmdline = "";
+    if (magic == MULTIBOOT1)
+        parse_1(paddr_to_virt(information));
+    else if (magic == MULTIBOOT2)
+        parse_2(paddr_to_virt(information));
+    else
+        panic("started by something that is not a multiboot loader (magic %#x)\n", magic);
+    if (!boot_info.ranges)
+        panic("the loader gives no memory map: use QEMU or GRUB\n");
 }

@@ -16,7 +16,6 @@
 #define MIB (1ul << 20)
 #define DOM0_MIN (128 * MIB)
 #define DOM0_DEFAULT (512 * MIB)
-#define E820_UNUSABLE 5u
 #define LAPIC_FRAME 0xfee00ull
 #define HPET_FRAME 0xfed00ull
 
@@ -117,9 +116,9 @@ static void build_map(struct domain *d, const struct dom0_memory *m)
             } else {
                 map_entry(d, r->start, end, BOOT_RAM);
             }
-            map_entry(d, MAX(r->start, m->end), r->end, E820_UNUSABLE);
+            map_entry(d, MAX(r->start, m->end), r->end, BOOT_UNUSABLE);
         } else {
-            map_entry(d, r->start, r->end, r->type == BOOT_CORE ? E820_UNUSABLE : r->type);
+            map_entry(d, r->start, r->end, r->type == BOOT_CORE ? BOOT_UNUSABLE : r->type);
         }
     }
 }

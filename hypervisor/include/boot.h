@@ -13,6 +13,7 @@
 #define BOOT_RESERVED 2u
 #define BOOT_ACPI 3u
 #define BOOT_ACPI_NVS 4u
+#define BOOT_UNUSABLE 5u
 #define BOOT_CORE MM_RANGE_CORE       /* RAM that the core keeps: image, modules, page tables */
 
 noreturn void boot_main(uint32_t magic, uint32_t information);

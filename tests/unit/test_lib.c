@@ -4,6 +4,7 @@
  * it. The functions that the C library has too are linked under the names core_...
  */
 #include "boot.h"
+#include "directmap.h"
 #include "harness.h"
 
 int core_snprintf(char *buf, size_t size, const char *fmt, ...);
@@ -227,6 +228,49 @@ static void memory_is_reserved_from_the_top(void **state)
     assert_int_equal(memory_reserve(0x1000, 0x1000, 0x100000), 0); /* never below 1 MiB */
 }
 
+static uint32_t *add_tag(uint32_t *at, uint32_t type, const void *body, uint32_t size)
+{
+    at[0] = type;
+    at[1] = 8 + size;
+    memcpy(&at[2], body, size);
+    return at + ROUND_UP(8 + size, 8) / 4;
+}
+
+static void multiboot2_is_read(void **state)
+{
+    static const uint32_t magic = 0x36d76289;
+    static const struct { uint32_t start, end; char args[14]; } module[] = {
+        { 0x400000, 0x4fffff, "root=\"a b\"" }, { 0x500000, 0x600001, "" },
+    };
+    static const struct { uint32_t size, version; struct { uint64_t base, length, type; } entry[3]; } map = {
+        24, 0, { { 0, 0x9fc00, BOOT_RAM }, { 0x9fc00, 0x400, BOOT_RESERVED }, { 0x100000, 0xf00fff, 20 } },
+    };
+    uint32_t *information, *at;
+
+    (void)state;
+    harness_memory_new(1);
+    boot_info = (struct boot_info){ 0 };
+    information = paddr_to_virt(0x1000);
+    at = add_tag(information + 2, 1, "dom0_mem=1G loglvl=all", 23);
+    at = add_tag(at, 3, &module[0], sizeof(module[0]));
+    at = add_tag(at, 9, "", 1); /* not one of ours */
+    at = add_tag(at, 3, &module[1], sizeof(module[1]));
+    at = add_tag(at, 6, &map, sizeof(map));
+    at = add_tag(at, 0, "", 0);
+    *information = (uint32_t)((uint8_t *)at - (uint8_t *)information);
+    multiboot_parse(magic, 0x1000);
+    assert_string_equal(boot_info.cmdline, "dom0_mem=1G loglvl=all");
+    assert_int_equal(boot_info.modules, 2);
+    assert_int_equal(boot_info.module[0].end, 0x4fffff);
+    assert_string_equal(boot_info.module[0].args, "root=\"a b\"");
+    assert_int_equal(boot_info.module[1].start, 0x500000);
+    assert_int_equal(boot_info.ranges, 3);
+    assert_int_equal(boot_info.range[0].end, 0x9f000);
+    assert_int_equal(boot_info.range[1].start, 0x9f000);
+    assert_int_equal(boot_info.range[2].type, BOOT_RESERVED);
+    assert_int_equal(boot_info.range[2].end, 0x1001000);
+}
+
 char image_start[1], image_end[1];
 void mm_init(const struct boot_range *ranges, unsigned int count) { (void)ranges; (void)count; }
 
@@ -244,6 +288,7 @@ int main(void)
         cmocka_unit_test(sizes_are_parsed_strictly),
         cmocka_unit_test(memory_map_is_sorted_and_ram_loses),
         cmocka_unit_test(memory_is_reserved_from_the_top),
+        cmocka_unit_test(multiboot2_is_read),
     };
 
     return cmocka_run_group_tests_name("lib", tests, NULL, NULL);
