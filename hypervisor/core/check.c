@@ -26,18 +26,12 @@ static unsigned int check_vcpu(const struct vcpu *v)
 unsigned int invariants_check(void)
 {
     unsigned int errors = alloc_check(), domains = 0;
-    struct domain *d = domain_get_next(0);
 
-    while (d) {
-        domid_t next = (domid_t)(d->id + 1);
-
+    for_each_domain(d) {
         errors += p2m_check(d) + frame_check(d) + grant_check(d) + evtchn_check(d);
-        for (unsigned int i = 0; i < d->max_vcpus; i++)
-            if (d->vcpu[i])
-                errors += check_vcpu(d->vcpu[i]);
+        for_each_vcpu(d, v)
+            errors += check_vcpu(v);
         domains++;
-        domain_put(d);
-        d = domain_get_next(next);
     }
     if (errors)
         log_err("check: %u disagreements in %u domains\n", errors, domains);

@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels: the ports of a domain and what they are bound to (<xen/event_channel.h>). How a port is
- * marked pending in memory that the guest sees is core/evtchn_2l.c or core/evtchn_fifo.c.
+ * Event channels: the ports of a domain, what they are bound to (<xen/event_channel.h>), and how they are
+ * marked pending in memory that the guest sees.
+ *
+ * The 2-level ABI (<xen/xen.h>, struct shared_info) has a pending and a mask bit for each of 4096 ports in
+ * shared_info, and in each vcpu's vcpu_info a selector with a bit for each word of pending bits. The guest
+ * looks at the selector, then at the words. The other ABI is core/evtchn_fifo.c. All of that is the guest's to
+ * scribble on: only its own events get lost.
+ *
+ * A 32-bit guest's words have 32 bits, and there are 32 of them: the masks follow after fewer bits of
+ * pending, and the selector is at another place. A bitmap of its words is one of ours, too.
  *
  * Ports are allocated in buckets. Free ones form a queue, first freed first used: a FIFO guest may still have
  * a closed port in a queue of events, and giving it to another vcpu then would bring that vcpu's event to the
  * wrong place.
  *
- * A message between domains takes the sender's lock, then the receiver's, never both; only binding and
- * closing hold two, in the order of domain ids.
+ * A message between domains takes the sender's lock, then the receiver's, never both. Only binding and closing
+ * hold two, and bind_lock before them, so that any order will do. Whoever holds the lock of one end of a
+ * binding knows that the other end stays what it is.
  *
- * Read next: core/evtchn_2l.c, core/evtchn_fifo.c, hypercall/event_channel.c.
+ * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
  */
 #include "alloc.h"
 #include "errors.h"
@@ -18,50 +27,37 @@
 #include "lib.h"
 
 #define BUSY_PORTS_TRIED 16   /* before a new bucket is taken instead of a port that is still linked */
-#define PEER_CHANGES 8        /* closing: how often the peer may change under our eyes */
 
-/* --- locks, ports --- */
+#define COMPAT_WORD_BITS 32u
+#define COMPAT_SELECTOR_BIT 32u /* of vcpu_info: the selector is its second word */
+#define COMPAT_PENDING_BYTES (COMPAT_WORD_BITS * COMPAT_WORD_BITS / 8)
 
-/* b: another domain, or NULL. */
-static void lock_two(struct domain *a, struct domain *b)
-{
-    struct domain *first = b && b->id < a->id ? b : a;
+static struct spinlock bind_lock = SPINLOCK(LOCK_BIND);
 
-    spin_lock(&first->evtchn.lock);
-    if (b && b != a)
-        spin_lock_second(&(first == a ? b : a)->evtchn.lock);
-}
+/* --- ports --- */
 
-static void unlock_two(struct domain *a, struct domain *b)
-{
-    spin_unlock(&a->evtchn.lock);
-    if (b && b != a)
-        spin_unlock(&b->evtchn.lock);
-}
-
-struct evtchn *evtchn_port(struct domain *d, uint32_t port)
+static struct evtchn *port_at(struct domain *d, uint32_t port)
 {
     if (port >= d->evtchn.ports || port > d->evtchn.max_port)
         return NULL;
     return &d->evtchn.buckets[port / EVTCHN_BUCKET][port % EVTCHN_BUCKET];
 }
 
-/* A port in use, or NULL. */
-static struct evtchn *used_port(struct domain *d, uint32_t port)
+struct evtchn *evtchn_used_port(struct domain *d, uint32_t port)
 {
-    struct evtchn *e = evtchn_port(d, port);
+    struct evtchn *e = port_at(d, port);
 
-    return e && e->state != EVTCHN_FREE ? e : NULL;
+    return e && e->state != EVTCHNSTAT_closed ? e : NULL;
 }
 
 static void queue_free(struct domain *d, uint32_t port)
 {
-    struct evtchn *e = evtchn_port(d, port);
+    struct evtchn *e = port_at(d, port);
 
-    e->state = EVTCHN_FREE;
+    e->state = EVTCHNSTAT_closed;
     e->next_free = 0;
     if (d->evtchn.free_last)
-        evtchn_port(d, d->evtchn.free_last)->next_free = port;
+        port_at(d, d->evtchn.free_last)->next_free = port;
     else
         d->evtchn.free_first = port;
     d->evtchn.free_last = port;
@@ -71,7 +67,7 @@ static uint32_t unqueue_free(struct domain *d)
 {
     uint32_t port = d->evtchn.free_first;
 
-    d->evtchn.free_first = evtchn_port(d, port)->next_free;
+    d->evtchn.free_first = port_at(d, port)->next_free;
     if (!d->evtchn.free_first)
         d->evtchn.free_last = 0;
     return port;
@@ -97,7 +93,7 @@ static int add_bucket(struct domain *d)
     d->evtchn.ports += EVTCHN_BUCKET;
     /* In front of the queue, lowest number first. */
     for (uint32_t port = MIN(d->evtchn.ports - 1, d->evtchn.max_port); port >= MAX(first, 1); port--) {
-        evtchn_port(d, port)->next_free = d->evtchn.free_first;
+        port_at(d, port)->next_free = d->evtchn.free_first;
         d->evtchn.free_first = port;
         if (!d->evtchn.free_last)
             d->evtchn.free_last = port;
@@ -105,21 +101,64 @@ static int add_bucket(struct domain *d)
     return 0;
 }
 
-static bool first_is_linked(struct domain *d)
+/* --- what the guest sees of a port --- */
+
+#define PENDING EVTCHN_FIFO_PENDING
+#define MASKED EVTCHN_FIFO_MASKED
+#define LINKED EVTCHN_FIFO_LINKED
+
+static void *pending_2l(const struct domain *d) { return d->shared_info->evtchn_pending; }
+
+static void *masks_2l(const struct domain *d)
 {
-    return d->evtchn.fifo && evtchn_fifo_is_linked(d, d->evtchn.free_first);
+    return (uint8_t *)pending_2l(d) + (d->compat ? COMPAT_PENDING_BYTES : EVTCHN_2L_NR_CHANNELS / 8);
 }
 
-/* Takes a free port into use; the caller sets its state before it unlocks. Port number or -E. */
-static int take_port(struct domain *d)
+/* The bitmap that has this bit of the port, and at *bit its number there. NULL: there is none. */
+static void *find_mark(struct domain *d, uint32_t port, unsigned int mark, unsigned int *bit)
 {
-    uint32_t port;
+    if (d->evtchn.fifo) {
+        *bit = port % EVTCHN_FIFO_PAGE_WORDS * 32 + mark;
+        return evtchn_fifo_page(d, port);
+    }
+    *bit = port;
+    return mark == PENDING ? pending_2l(d) : mark == MASKED ? masks_2l(d) : NULL;
+}
+
+static bool is_marked(struct domain *d, uint32_t port, unsigned int mark)
+{
+    unsigned int bit;
+    const void *map = find_mark(d, port, mark, &bit);
+
+    return map && bit_test(map, bit);
+}
+
+/* Returns what it was. */
+static bool clear_mark(struct domain *d, uint32_t port, unsigned int mark)
+{
+    unsigned int bit;
+    void *map = find_mark(d, port, mark, &bit);
+
+    return map && bit_test_and_clear(map, bit);
+}
+
+/* --- taking and freeing ports --- */
+
+static bool first_is_linked(struct domain *d)
+{
+    return d->evtchn.free_first && is_marked(d, d->evtchn.free_first, LINKED);
+}
+
+/* Takes a free port into use as `as` says. Port number or -E. */
+static int take_port(struct domain *d, struct evtchn as)
+{
     struct evtchn *e;
+    uint32_t port;
     int rc;
 
     if (d->dying != DOMAIN_ALIVE)
         return -EINVAL;
-    for (int i = 0; i < BUSY_PORTS_TRIED && d->evtchn.free_first && first_is_linked(d); i++)
+    for (int i = 0; i < BUSY_PORTS_TRIED && first_is_linked(d); i++)
         queue_free(d, unqueue_free(d));
     if (!d->evtchn.free_first || first_is_linked(d)) {
         rc = add_bucket(d);
@@ -127,32 +166,27 @@ static int take_port(struct domain *d)
             return rc;
     }
     port = unqueue_free(d);
-    e = evtchn_port(d, port);
-    e->vcpu = 0;
-    e->missed = 0;
-    e->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    e = port_at(d, port);
+    as.priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    as.last_vcpu = e->last_vcpu;
+    as.last_priority = e->last_priority;
+    *e = as;
     d->evtchn.active++;
     return port;
 }
 
-static void clear_pending(struct domain *d, uint32_t port)
+/* The same with the lock taken here; 0 or -E. */
+static int new_port(struct domain *d, struct evtchn as, uint32_t *port)
 {
-    if (d->evtchn.fifo)
-        evtchn_fifo_clear_pending(d, port);
-    else
-        evtchn_2l_clear_pending(d, port);
-}
+    int p;
 
-static void release_port(struct domain *d, uint32_t port)
-{
-    clear_pending(d, port);
-    d->evtchn.active--;
-    queue_free(d, port);
-}
-
-static struct vcpu *vcpu_by_id(struct domain *d, uint32_t id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+    spin_lock(&d->evtchn.lock);
+    p = take_port(d, as);
+    spin_unlock(&d->evtchn.lock);
+    if (p < 0)
+        return p;
+    *port = p;
+    return 0;
 }
 
 /* --- delivery --- */
@@ -163,25 +197,46 @@ void evtchn_upcall(struct vcpu *v)
         vcpu_event_upcall(v);
 }
 
-void evtchn_wake_pollers(struct domain *d)
+/* A port became pending, masked or not: SCHEDOP_poll looks again. */
+static void wake_pollers(struct domain *d)
 {
-    for (unsigned int i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpu[i];
-
-        if (v && READ_ONCE(v->polling)) {
+    for_each_vcpu(d, v) {
+        if (READ_ONCE(v->polling)) {
             WRITE_ONCE(v->polling, false);
             vcpu_unblock(v);
         }
     }
 }
 
+static void select_2l(struct domain *d, uint32_t port, struct evtchn *e)
+{
+    struct vcpu *v = d->vcpu[e->vcpu];
+    bool set;
+
+    if (!v)
+        return;
+    if (d->compat)
+        set = bit_test_and_set(v->info, COMPAT_SELECTOR_BIT + port / COMPAT_WORD_BITS);
+    else
+        set = bit_test_and_set(&v->info->evtchn_pending_sel, port / BITS_PER_LONG);
+    if (!set)
+        evtchn_upcall(v);
+}
+
+static bool set_pending_2l(struct domain *d, uint32_t port, struct evtchn *e)
+{
+    if (bit_test_and_set(pending_2l(d), port))
+        return false;
+    if (!bit_test(masks_2l(d), port))
+        select_2l(d, port, e);
+    return true;
+}
+
 void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e)
 {
     ASSERT(spin_lock_held(&d->evtchn.lock));
-    if (d->evtchn.fifo)
-        evtchn_fifo_set_pending(d, port, e);
-    else
-        evtchn_2l_set_pending(d, port, e);
+    if (d->evtchn.fifo ? evtchn_fifo_set_pending(d, port, e) : set_pending_2l(d, port, e))
+        wake_pollers(d);
 }
 
 /* To d's port, if it is still the other end of sender's. */
@@ -190,8 +245,8 @@ static void deliver_from(struct domain *d, uint32_t port, struct domain *sender,
     struct evtchn *e;
 
     spin_lock(&d->evtchn.lock);
-    e = evtchn_port(d, port);
-    if (e && e->state == EVTCHN_INTERDOMAIN && e->remote == sender && e->remote_port == sender_port)
+    e = port_at(d, port);
+    if (e && e->state == EVTCHNSTAT_interdomain && e->remote == sender && e->remote_port == sender_port)
         evtchn_deliver(d, port, e);
     spin_unlock(&d->evtchn.lock);
 }
@@ -204,14 +259,14 @@ int evtchn_send(struct domain *d, uint32_t port)
     int rc = 0;
 
     spin_lock(&d->evtchn.lock);
-    e = evtchn_port(d, port);
-    if (e && e->state == EVTCHN_IPI) {
+    e = port_at(d, port);
+    if (e && e->state == EVTCHNSTAT_ipi) {
         evtchn_deliver(d, port, e);
-    } else if (e && e->state == EVTCHN_INTERDOMAIN) {
+    } else if (e && e->state == EVTCHNSTAT_interdomain) {
         peer = e->remote;
         peer_port = e->remote_port;
         domain_ref(peer);
-    } else if (!e || e->state != EVTCHN_UNBOUND) { /* unbound: nobody listens yet, no error */
+    } else if (!e || e->state != EVTCHNSTAT_unbound) { /* unbound: nobody listens yet, no error */
         rc = -EINVAL;
     }
     spin_unlock(&d->evtchn.lock);
@@ -231,7 +286,7 @@ void evtchn_raise_virq(struct vcpu *v, uint32_t virq)
 
     spin_lock(&d->evtchn.lock);
     port = v->evtchn.virq_port[virq];
-    e = port ? used_port(d, port) : NULL;
+    e = port ? evtchn_used_port(d, port) : NULL;
     if (e)
         evtchn_deliver(d, port, e);
     spin_unlock(&d->evtchn.lock);
@@ -246,8 +301,11 @@ void evtchn_raise_global_virq(uint32_t virq)
 void evtchn_vcpu_info_moved(struct vcpu *v)
 {
     spin_lock(&v->d->evtchn.lock);
-    if (!v->d->evtchn.fifo)
-        evtchn_2l_resend_all(v);
+    /* An event may have been marked at the old place: let the guest look at every word. */
+    if (!v->d->evtchn.fifo && v->d->compat)
+        __atomic_fetch_or((uint64_t *)v->info, (uint64_t)~0u << COMPAT_SELECTOR_BIT, __ATOMIC_SEQ_CST);
+    else if (!v->d->evtchn.fifo)
+        __atomic_store_n(&v->info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
     __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
     vcpu_event_upcall(v);
     spin_unlock(&v->d->evtchn.lock);
@@ -258,9 +316,8 @@ void evtchn_set_compat(struct domain *d, bool compat)
     spin_lock(&d->evtchn.lock);
     d->compat = compat;
     spin_unlock(&d->evtchn.lock);
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i])
-            evtchn_vcpu_info_moved(d->vcpu[i]);
+    for_each_vcpu(d, v)
+        evtchn_vcpu_info_moved(v);
 }
 
 int evtchn_is_pending(struct domain *d, uint32_t port)
@@ -268,8 +325,8 @@ int evtchn_is_pending(struct domain *d, uint32_t port)
     int rc = -EINVAL;
 
     spin_lock(&d->evtchn.lock);
-    if (used_port(d, port))
-        rc = d->evtchn.fifo ? evtchn_fifo_is_pending(d, port) : evtchn_2l_is_pending(d, port);
+    if (evtchn_used_port(d, port))
+        rc = is_marked(d, port, PENDING);
     spin_unlock(&d->evtchn.lock);
     return rc;
 }
@@ -277,67 +334,67 @@ int evtchn_is_pending(struct domain *d, uint32_t port)
 int evtchn_unmask(struct domain *d, uint32_t port)
 {
     struct evtchn *e;
-    int rc = 0;
 
     spin_lock(&d->evtchn.lock);
-    e = used_port(d, port);
-    if (!e)
-        rc = -EINVAL;
-    else if (d->evtchn.fifo)
-        evtchn_fifo_unmask(d, port, e);
-    else
-        evtchn_2l_unmask(d, port, e);
+    e = evtchn_used_port(d, port);
+    if (e) {
+        bool was_masked = clear_mark(d, port, MASKED), pending = is_marked(d, port, PENDING);
+
+        if (pending && d->evtchn.fifo)
+            evtchn_fifo_set_pending(d, port, e);
+        else if (pending && was_masked)
+            select_2l(d, port, e);
+    }
     spin_unlock(&d->evtchn.lock);
-    return rc;
+    return e ? 0 : -EINVAL;
 }
 
 /* --- binding --- */
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
 {
-    struct evtchn *e;
-    int p;
+    return new_port(d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .allowed = remote }, port);
+}
 
-    spin_lock(&d->evtchn.lock);
-    p = take_port(d);
-    if (p > 0) {
-        e = evtchn_port(d, p);
-        e->state = EVTCHN_UNBOUND;
-        e->allowed = remote;
-        *port = p;
-    }
-    spin_unlock(&d->evtchn.lock);
-    return MIN(p, 0);
+/* b may be a. */
+static void lock_both(struct domain *a, struct domain *b)
+{
+    spin_lock(&bind_lock);
+    spin_lock(&a->evtchn.lock);
+    if (b != a)
+        spin_lock_second(&b->evtchn.lock);
+}
+
+static void unlock_both(struct domain *a, struct domain *b)
+{
+    if (b != a)
+        spin_unlock(&b->evtchn.lock);
+    spin_unlock(&a->evtchn.lock);
+    spin_unlock(&bind_lock);
 }
 
 int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port)
 {
     struct domain *peer = domain_get(remote);
-    struct evtchn *e, *far;
-    int p;
+    struct evtchn *far;
+    int p = -EINVAL;
 
     if (!peer)
         return -ESRCH;
-    lock_two(d, peer);
-    p = -EINVAL;
-    far = evtchn_port(peer, remote_port);
-    if (!far || far->state != EVTCHN_UNBOUND || far->allowed != d->id)
-        goto out;
-    p = take_port(d);
-    if (p < 0)
-        goto out;
-    e = evtchn_port(d, p);
-    e->state = EVTCHN_INTERDOMAIN;
-    e->remote = peer;
-    e->remote_port = remote_port;
-    far->state = EVTCHN_INTERDOMAIN;
-    far->remote = d;
-    far->remote_port = p;
-    *port = p;
-    /* What the peer sent before there was anybody to get it. */
-    evtchn_deliver(d, p, e);
-out:
-    unlock_two(d, peer);
+    lock_both(d, peer);
+    far = port_at(peer, remote_port);
+    if (far && far->state == EVTCHNSTAT_unbound && far->allowed == d->id)
+        p = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_interdomain, .remote = peer,
+                                          .remote_port = remote_port });
+    if (p > 0) {
+        far->state = EVTCHNSTAT_interdomain;
+        far->remote = d;
+        far->remote_port = p;
+        *port = p;
+        /* What the peer sent before there was anybody to get it. */
+        evtchn_deliver(d, p, port_at(d, p));
+    }
+    unlock_both(d, peer);
     domain_put(peer);
     return MIN(p, 0);
 }
@@ -347,50 +404,37 @@ static bool virq_is_global(uint32_t virq)
     return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
+/* Where the port of d's virq is noted. */
+static uint32_t *virq_port(struct domain *d, uint32_t virq, uint32_t vcpu)
+{
+    return &d->vcpu[virq_is_global(virq) ? 0 : vcpu]->evtchn.virq_port[virq];
+}
+
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
 {
-    struct vcpu *v = vcpu_by_id(d, vcpu);
-    struct evtchn *e;
-    int p;
+    int p = -EEXIST;
 
     if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu != 0))
         return -EINVAL;
     if (virq_is_global(virq) && !d->is_dom0)
         return -EPERM;
-    if (!v)
+    if (!domain_vcpu(d, vcpu))
         return -ENOENT;
 
     spin_lock(&d->evtchn.lock);
-    p = v->evtchn.virq_port[virq] ? -EEXIST : take_port(d);
-    if (p > 0) {
-        e = evtchn_port(d, p);
-        e->state = EVTCHN_VIRQ;
-        e->virq = virq;
-        e->vcpu = vcpu;
-        v->evtchn.virq_port[virq] = p;
-        *port = p;
-    }
+    if (!*virq_port(d, virq, vcpu))
+        p = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_virq, .virq = virq, .vcpu = vcpu });
+    if (p > 0)
+        *port = *virq_port(d, virq, vcpu) = p;
     spin_unlock(&d->evtchn.lock);
     return MIN(p, 0);
 }
 
 int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
 {
-    struct evtchn *e;
-    int p;
-
-    if (!vcpu_by_id(d, vcpu))
+    if (!domain_vcpu(d, vcpu))
         return -ENOENT;
-    spin_lock(&d->evtchn.lock);
-    p = take_port(d);
-    if (p > 0) {
-        e = evtchn_port(d, p);
-        e->state = EVTCHN_IPI;
-        e->vcpu = vcpu;
-        *port = p;
-    }
-    spin_unlock(&d->evtchn.lock);
-    return MIN(p, 0);
+    return new_port(d, (struct evtchn){ .state = EVTCHNSTAT_ipi, .vcpu = vcpu }, port);
 }
 
 int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
@@ -398,11 +442,11 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
     struct evtchn *e;
     int rc = -EINVAL;
 
-    if (!vcpu_by_id(d, vcpu))
+    if (!domain_vcpu(d, vcpu))
         return -ENOENT;
     spin_lock(&d->evtchn.lock);
-    e = used_port(d, port);
-    if (e && e->state != EVTCHN_IPI && !(e->state == EVTCHN_VIRQ && !virq_is_global(e->virq))) {
+    e = evtchn_used_port(d, port);
+    if (e && e->state != EVTCHNSTAT_ipi && !(e->state == EVTCHNSTAT_virq && !virq_is_global(e->virq))) {
         e->vcpu = vcpu;
         rc = 0;
     }
@@ -410,89 +454,54 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
     return rc;
 }
 
-/* Both locks are held if it is an interdomain port. */
-static void close_locked(struct domain *d, uint32_t port, struct evtchn *e)
-{
-    struct evtchn *far;
-
-    if (e->state == EVTCHN_VIRQ) {
-        d->vcpu[virq_is_global(e->virq) ? 0 : e->vcpu]->evtchn.virq_port[e->virq] = 0;
-    } else if (e->state == EVTCHN_INTERDOMAIN) {
-        far = evtchn_port(e->remote, e->remote_port);
-        ASSERT(far && far->state == EVTCHN_INTERDOMAIN && far->remote == d && far->remote_port == port);
-        far->state = EVTCHN_UNBOUND;
-        far->allowed = d->id;
-    }
-    release_port(d, port);
-}
-
-/* -EAGAIN: other vcpus re-bind the port to one domain after the other while we close it. */
 int evtchn_close_port(struct domain *d, uint32_t port)
 {
-    struct domain *peer = NULL;
-    int rc = -EAGAIN;
+    struct domain *peer = d;
+    struct evtchn *e, *far;
 
-    for (int i = 0; i < PEER_CHANGES && rc == -EAGAIN; i++) {
-        struct domain *next = NULL;
-        struct evtchn *e;
-
-        lock_two(d, peer);
-        e = used_port(d, port);
-        if (!e) {
-            rc = -EINVAL;
-        } else if (e->state == EVTCHN_INTERDOMAIN && e->remote != d && e->remote != peer) {
-            next = e->remote;
-            domain_ref(next);
-        } else {
-            close_locked(d, port, e);
-            rc = 0;
-        }
-        unlock_two(d, peer);
-        if (peer)
-            domain_put(peer);
-        peer = next;
+    spin_lock(&bind_lock);
+    spin_lock(&d->evtchn.lock);
+    e = evtchn_used_port(d, port);
+    if (e && e->state == EVTCHNSTAT_virq)
+        *virq_port(d, e->virq, e->vcpu) = 0;
+    if (e && e->state == EVTCHNSTAT_interdomain) {
+        peer = e->remote;
+        if (peer != d)
+            spin_lock_second(&peer->evtchn.lock);
+        far = port_at(peer, e->remote_port);
+        ASSERT(far && far->state == EVTCHNSTAT_interdomain && far->remote == d && far->remote_port == port);
+        far->state = EVTCHNSTAT_unbound;
+        far->allowed = d->id;
     }
-    if (peer)
-        domain_put(peer);
-    return rc;
+    if (e) {
+        clear_mark(d, port, PENDING);
+        d->evtchn.active--;
+        queue_free(d, port);
+    }
+    unlock_both(d, peer);
+    return e ? 0 : -EINVAL;
 }
 
 int evtchn_status_of(struct domain *d, struct evtchn_status *status)
 {
     struct evtchn *e;
-    int rc = 0;
 
     spin_lock(&d->evtchn.lock);
-    e = evtchn_port(d, status->port);
-    if (!e) {
-        rc = -EINVAL;
-        goto out;
+    e = port_at(d, status->port);
+    if (e) {
+        status->status = e->state;
+        status->vcpu = e->vcpu;
     }
-    status->vcpu = e->vcpu;
-    switch ((enum evtchn_state)e->state) {
-    case EVTCHN_FREE:
-        status->status = EVTCHNSTAT_closed;
-        break;
-    case EVTCHN_UNBOUND:
-        status->status = EVTCHNSTAT_unbound;
+    if (e && e->state == EVTCHNSTAT_unbound) {
         status->u.unbound.dom = e->allowed;
-        break;
-    case EVTCHN_INTERDOMAIN:
-        status->status = EVTCHNSTAT_interdomain;
+    } else if (e && e->state == EVTCHNSTAT_interdomain) {
         status->u.interdomain.dom = e->remote->id;
         status->u.interdomain.port = e->remote_port;
-        break;
-    case EVTCHN_VIRQ:
-        status->status = EVTCHNSTAT_virq;
+    } else if (e && e->state == EVTCHNSTAT_virq) {
         status->u.virq = e->virq;
-        break;
-    case EVTCHN_IPI:
-        status->status = EVTCHNSTAT_ipi;
-        break;
     }
-out:
     spin_unlock(&d->evtchn.lock);
-    return rc;
+    return e ? 0 : -EINVAL;
 }
 
 /* --- beginning and end --- */
@@ -518,11 +527,13 @@ int evtchn_init(struct domain *d, uint32_t max_port)
 }
 
 /*
- * Closes all ports but those that are bound meanwhile; 0: none was in use when it looked last, and the lock
- * is held.
+ * Closes all ports and frees them; -ERESTART also when some were bound meanwhile. Then what there is to begin
+ * with is there again, unless the domain ends.
  */
-static int close_all(struct domain *d)
+static int clear(struct domain *d, bool ends)
 {
+    int rc = -ERESTART;
+
     while (d->evtchn.next_close < d->evtchn.ports) {
         evtchn_close_port(d, d->evtchn.next_close++);
         if (preempt_pending())
@@ -530,43 +541,30 @@ static int close_all(struct domain *d)
     }
     d->evtchn.next_close = 1;
     spin_lock(&d->evtchn.lock);
-    if (d->evtchn.active == 0)
-        return 0;
-    spin_unlock(&d->evtchn.lock);
-    return -ERESTART;
-}
-
-static void free_ports(struct domain *d)
-{
-    evtchn_fifo_destroy(d);
-    for (uint32_t i = 0; i < d->evtchn.ports / EVTCHN_BUCKET; i++)
-        heap_free(d->evtchn.buckets[i]);
-    d->evtchn.ports = d->evtchn.free_first = d->evtchn.free_last = 0;
-}
-
-int evtchn_reset_all(struct domain *d)
-{
-    int rc = close_all(d);
-
-    if (rc)
-        return rc;
-    free_ports(d);
-    rc = add_bucket(d);
+    if (d->evtchn.active == 0) {
+        evtchn_fifo_destroy(d);
+        for (uint32_t i = 0; i < d->evtchn.ports / EVTCHN_BUCKET; i++)
+            heap_free(d->evtchn.buckets[i]);
+        d->evtchn.ports = d->evtchn.free_first = d->evtchn.free_last = 0;
+        rc = ends ? 0 : add_bucket(d);
+    }
     spin_unlock(&d->evtchn.lock);
     return rc;
 }
 
+int evtchn_reset_all(struct domain *d)
+{
+    return clear(d, false);
+}
+
 int evtchn_teardown(struct domain *d)
 {
-    int rc = close_all(d);
+    int rc = clear(d, true);
 
     if (rc)
         return rc;
-    free_ports(d);
     heap_free(d->evtchn.buckets);
     d->evtchn.buckets = NULL;
-    d->evtchn.max_port = 0;
-    spin_unlock(&d->evtchn.lock);
     return 0;
 }
 
@@ -574,18 +572,16 @@ int evtchn_teardown(struct domain *d)
 
 static void dump_port(struct domain *d, uint32_t port, const struct evtchn *e)
 {
-    bool pending = d->evtchn.fifo ? evtchn_fifo_is_pending(d, port) : evtchn_2l_is_pending(d, port);
-    bool masked = d->evtchn.fifo ? evtchn_fifo_is_masked(d, port) : evtchn_2l_is_masked(d, port);
     char what[40] = "ipi";
 
-    if (e->state == EVTCHN_UNBOUND)
+    if (e->state == EVTCHNSTAT_unbound)
         snprintf(what, sizeof(what), "unbound, for d%u", e->allowed);
-    else if (e->state == EVTCHN_INTERDOMAIN)
+    else if (e->state == EVTCHNSTAT_interdomain)
         snprintf(what, sizeof(what), "to d%u port %u", e->remote->id, e->remote_port);
-    else if (e->state == EVTCHN_VIRQ)
+    else if (e->state == EVTCHNSTAT_virq)
         snprintf(what, sizeof(what), "virq %u", e->virq);
-    log_info("  port %u: %s, vcpu %u%s%s\n", port, what, e->vcpu, pending ? ", pending" : "",
-             masked ? ", masked" : "");
+    log_info("  port %u: %s, vcpu %u%s%s\n", port, what, e->vcpu,
+             is_marked(d, port, PENDING) ? ", pending" : "", is_marked(d, port, MASKED) ? ", masked" : "");
 }
 
 void evtchn_dump(struct domain *d)
@@ -594,50 +590,23 @@ void evtchn_dump(struct domain *d)
     log_info("d%u: %u ports in use of %u, %s\n", d->id, d->evtchn.active, d->evtchn.ports,
              d->evtchn.fifo ? "FIFO" : "2-level");
     for (uint32_t port = 1; port < d->evtchn.ports; port++)
-        if (used_port(d, port))
-            dump_port(d, port, used_port(d, port));
+        if (evtchn_used_port(d, port))
+            dump_port(d, port, evtchn_used_port(d, port));
     spin_unlock(&d->evtchn.lock);
 }
 
-static bool port_is_consistent(struct domain *d, uint32_t port, struct evtchn *e)
+/* What it is bound to knows about it. */
+static bool is_consistent(struct domain *d, uint32_t port, const struct evtchn *e)
 {
-    struct vcpu *v = vcpu_by_id(d, e->vcpu);
+    const struct evtchn *far;
 
-    if (e->state != EVTCHN_UNBOUND && e->state != EVTCHN_INTERDOMAIN && !v)
-        return false;
-    if (e->state == EVTCHN_VIRQ)
-        return d->vcpu[virq_is_global(e->virq) ? 0 : e->vcpu]->evtchn.virq_port[e->virq] == port;
-    return true;
-}
-
-/* Are the two ends of d's port agreed on each other? */
-static bool peer_is_consistent(struct domain *d, uint32_t port)
-{
-    struct domain *peer = NULL;
-    struct evtchn *e, *far;
-    bool good;
-
-    spin_lock(&d->evtchn.lock);
-    e = used_port(d, port);
-    if (e && e->state == EVTCHN_INTERDOMAIN) {
-        peer = e->remote;
-        domain_ref(peer);
+    if (e->state == EVTCHNSTAT_interdomain) {
+        far = port_at(e->remote, e->remote_port);
+        return far && far->state == EVTCHNSTAT_interdomain && far->remote == d && far->remote_port == port;
     }
-    spin_unlock(&d->evtchn.lock);
-    if (!peer)
-        return true;
-
-    lock_two(d, peer);
-    e = used_port(d, port);
-    if (e && e->state == EVTCHN_INTERDOMAIN && e->remote == peer) {
-        far = evtchn_port(peer, e->remote_port);
-        good = far && far->state == EVTCHN_INTERDOMAIN && far->remote == d && far->remote_port == port;
-    } else {
-        good = true; /* closed meanwhile */
-    }
-    unlock_two(d, peer);
-    domain_put(peer);
-    return good;
+    if (e->state == EVTCHNSTAT_virq)
+        return domain_vcpu(d, e->vcpu) && *virq_port(d, e->virq, e->vcpu) == port;
+    return e->state == EVTCHNSTAT_unbound || domain_vcpu(d, e->vcpu);
 }
 
 unsigned int evtchn_check(struct domain *d)
@@ -647,24 +616,19 @@ unsigned int evtchn_check(struct domain *d)
     spin_lock(&d->evtchn.lock);
     ports = MIN(d->evtchn.ports, d->evtchn.max_port + 1);
     for (uint32_t port = 1; port < ports; port++) {
-        struct evtchn *e = used_port(d, port);
+        struct evtchn *e = evtchn_used_port(d, port);
 
         used += e != NULL;
-        inconsistent += e && !port_is_consistent(d, port, e);
+        inconsistent += e && !is_consistent(d, port, e);
     }
-    for (uint32_t port = d->evtchn.free_first; port && unused <= ports;) {
+    for (uint32_t port = d->evtchn.free_first; port && unused <= ports; port = port_at(d, port)->next_free)
         unused++;
-        port = evtchn_port(d, port)->next_free;
-    }
     if (used != d->evtchn.active || (ports && used + unused != ports - 1)) {
         log_err("check: d%u has %u ports in use and %u free, of %u; it counts %u in use\n", d->id, used,
                 unused, ports, d->evtchn.active);
         inconsistent++;
     }
     spin_unlock(&d->evtchn.lock);
-
-    for (uint32_t port = 1; port < ports; port++)
-        inconsistent += !peer_is_consistent(d, port);
     if (inconsistent)
         log_err("check: d%u has %u inconsistent event channels\n", d->id, inconsistent);
     return inconsistent;

@@ -22,8 +22,7 @@
 #include "guest.h"
 #include "lib.h"
 
-#define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
-#define MAX_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
+#define MAX_PAGES (EVTCHN_FIFO_NR_CHANNELS / EVTCHN_FIFO_PAGE_WORDS)
 #define SWAP_TRIES 4
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
@@ -42,29 +41,23 @@ struct evtchn_fifo_vcpu {
     uint32_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* port appended last, which the guest may have taken; 0: none */
 };
 
-/* NULL: the guest has not given the page yet. */
-static event_word_t *word_of(struct domain *d, uint32_t port)
+event_word_t *evtchn_fifo_page(struct domain *d, uint32_t port)
 {
-    if (port / WORDS_PER_PAGE >= d->evtchn.fifo_pages)
-        return NULL;
-    return (event_word_t *)d->evtchn.fifo->page[port / WORDS_PER_PAGE].va + port % WORDS_PER_PAGE;
+    uint32_t page = port / EVTCHN_FIFO_PAGE_WORDS;
+
+    return page < d->evtchn.fifo_pages ? d->evtchn.fifo->page[page].va : NULL;
 }
 
-static event_word_t word_read(struct domain *d, uint32_t port)
+static event_word_t *word_of(struct domain *d, uint32_t port)
 {
-    event_word_t *word = word_of(d, port);
+    event_word_t *page = evtchn_fifo_page(d, port);
 
-    return word ? READ_ONCE(*word) : 0;
+    return page ? page + port % EVTCHN_FIFO_PAGE_WORDS : NULL;
 }
 
 static event_word_t word_or(event_word_t *word, event_word_t bits)
 {
     return __atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST);
-}
-
-static event_word_t word_clear(event_word_t *word, event_word_t bits)
-{
-    return __atomic_fetch_and(word, ~bits, __ATOMIC_SEQ_CST);
 }
 
 /* LINKED with an empty link field. False: it was LINKED already. */
@@ -100,7 +93,7 @@ static bool set_link(event_word_t *word, uint32_t port)
     word_or(word, BUSY);
     if (try_set_link(word, port))
         return true;
-    word_clear(word, BUSY);
+    __atomic_fetch_and(word, ~BUSY, __ATOMIC_SEQ_CST);
     return false;
 }
 
@@ -130,72 +123,22 @@ static void append(struct domain *d, uint32_t port, struct evtchn *e, event_word
         evtchn_upcall(v);
 }
 
-void evtchn_fifo_set_pending(struct domain *d, uint32_t port, struct evtchn *e)
+bool evtchn_fifo_set_pending(struct domain *d, uint32_t port, struct evtchn *e)
 {
     event_word_t *word = word_of(d, port);
     bool was_pending;
 
     if (!word) {
         e->missed = 1;
-        return;
+        return false;
     }
     was_pending = word_or(word, PENDING) & PENDING;
     if (!(READ_ONCE(*word) & (MASKED | LINKED)))
         append(d, port, e, word);
-    if (!was_pending)
-        evtchn_wake_pollers(d);
-}
-
-void evtchn_fifo_clear_pending(struct domain *d, uint32_t port)
-{
-    event_word_t *word = word_of(d, port);
-
-    if (word)
-        word_clear(word, PENDING);
-}
-
-bool evtchn_fifo_is_pending(struct domain *d, uint32_t port)
-{
-    return word_read(d, port) & PENDING;
-}
-
-bool evtchn_fifo_is_masked(struct domain *d, uint32_t port)
-{
-    return word_read(d, port) & MASKED;
-}
-
-bool evtchn_fifo_is_linked(struct domain *d, uint32_t port)
-{
-    return word_read(d, port) & LINKED;
-}
-
-void evtchn_fifo_unmask(struct domain *d, uint32_t port, struct evtchn *e)
-{
-    event_word_t *word = word_of(d, port);
-
-    if (word && (word_clear(word, MASKED) & PENDING))
-        evtchn_fifo_set_pending(d, port, e);
+    return !was_pending;
 }
 
 /* --- hypercall operations --- */
-
-static int setup_control(struct domain *d, struct vcpu *v, gfn_t gfn, uint32_t offset)
-{
-    struct evtchn_fifo_vcpu *f = heap_alloc(sizeof(*f));
-    int rc;
-
-    if (!f)
-        return -ENOMEM;
-    rc = guest_pin(d, gfn, &f->pin);
-    if (rc) {
-        heap_free(f);
-        return rc;
-    }
-    f->block = (evtchn_fifo_control_block_t *)((uint8_t *)f->pin.va + offset);
-    memset(f->block, 0, sizeof(*f->block));
-    v->evtchn.fifo = f;
-    return 0;
-}
 
 /* From the 2-level ABI: what is pending there becomes pending when the guest gives the array. */
 static int switch_abi(struct domain *d)
@@ -204,39 +147,50 @@ static int switch_abi(struct domain *d)
 
     if (!fifo)
         return -ENOMEM;
-    for (uint32_t port = 1; port < d->evtchn.ports && port < EVTCHN_2L_NR_CHANNELS; port++)
-        evtchn_port(d, port)->missed = evtchn_2l_is_pending(d, port);
+    for (uint32_t port = 1; port < EVTCHN_2L_NR_CHANNELS; port++) {
+        struct evtchn *e = evtchn_used_port(d, port);
+
+        if (e)
+            e->missed = bit_test(d->shared_info->evtchn_pending, port);
+    }
     d->evtchn.fifo = fifo;
-    d->evtchn.fifo_pages = 0;
     return 0;
 }
 
 int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *arg)
 {
-    struct vcpu *v;
-    bool first;
+    struct vcpu *v = domain_vcpu(d, arg->vcpu);
+    struct evtchn_fifo_vcpu *f;
     int rc;
 
-    if (arg->vcpu >= d->max_vcpus || !d->vcpu[arg->vcpu])
+    if (!v)
         return -ENOENT;
     if (arg->offset > PAGE_SIZE - sizeof(evtchn_fifo_control_block_t) || arg->offset % 8 != 0)
         return -EINVAL;
-    v = d->vcpu[arg->vcpu];
+    f = heap_alloc(sizeof(*f));
+    if (!f)
+        return -ENOMEM;
+    rc = guest_pin(d, GFN(arg->control_gfn), &f->pin);
+    if (rc)
+        goto free;
+    f->block = (evtchn_fifo_control_block_t *)((uint8_t *)f->pin.va + arg->offset);
+    arg->link_bits = EVTCHN_FIFO_LINK_BITS;
 
     spin_lock(&d->evtchn.lock);
-    rc = -EINVAL;
     if (d->dying != DOMAIN_ALIVE || v->evtchn.fifo)
-        goto out;
-    first = !d->evtchn.fifo;
-    rc = first ? switch_abi(d) : 0;
-    if (rc)
-        goto out;
-    rc = setup_control(d, v, GFN(arg->control_gfn), arg->offset);
-    if (rc && first)
-        evtchn_fifo_destroy(d);
-    arg->link_bits = EVTCHN_FIFO_LINK_BITS;
-out:
+        rc = -EINVAL;
+    else if (!d->evtchn.fifo)
+        rc = switch_abi(d);
+    if (!rc) {
+        memset(f->block, 0, sizeof(*f->block));
+        v->evtchn.fifo = f;
+    }
     spin_unlock(&d->evtchn.lock);
+    if (!rc)
+        return 0;
+    guest_unpin(&f->pin);
+free:
+    heap_free(f);
     return rc;
 }
 
@@ -249,7 +203,7 @@ int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn)
     rc = -EOPNOTSUPP;
     if (!d->evtchn.fifo)
         goto out;
-    first = d->evtchn.fifo_pages * WORDS_PER_PAGE;
+    first = d->evtchn.fifo_pages * EVTCHN_FIFO_PAGE_WORDS;
     rc = -ENOSPC;
     if (d->evtchn.fifo_pages == MAX_PAGES || first > d->evtchn.max_port)
         goto out;
@@ -258,14 +212,14 @@ int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn)
         goto out;
     d->evtchn.fifo_pages++;
 
-    end = MIN(first + WORDS_PER_PAGE, d->evtchn.ports);
-    for (uint32_t port = MAX(first, 1); port < end; port++) {
-        struct evtchn *e = evtchn_port(d, port);
+    end = MIN(first + EVTCHN_FIFO_PAGE_WORDS, d->evtchn.ports);
+    for (uint32_t port = first; port < end; port++) {
+        struct evtchn *e = evtchn_used_port(d, port);
 
-        if (e && e->missed && e->state != EVTCHN_FREE)
-            evtchn_fifo_set_pending(d, port, e);
-        if (e)
+        if (e && e->missed) {
             e->missed = 0;
+            evtchn_deliver(d, port, e);
+        }
     }
 out:
     spin_unlock(&d->evtchn.lock);
@@ -281,10 +235,10 @@ int evtchn_fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
     if (priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
     spin_lock(&d->evtchn.lock);
-    e = evtchn_port(d, port);
+    e = evtchn_used_port(d, port);
     if (!d->evtchn.fifo)
         rc = -ENOSYS;
-    else if (!e || e->state == EVTCHN_FREE)
+    else if (!e)
         rc = -EINVAL;
     else
         e->priority = priority;
@@ -292,15 +246,13 @@ int evtchn_fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
     return rc;
 }
 
-/* Back to the 2-level ABI. No port is in use, or init_control failed right after the switch. */
+/* Back to the 2-level ABI. No port is in use. */
 void evtchn_fifo_destroy(struct domain *d)
 {
     if (!d->evtchn.fifo)
         return;
-    for (unsigned int i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpu[i];
-
-        if (v && v->evtchn.fifo) {
+    for_each_vcpu(d, v) {
+        if (v->evtchn.fifo) {
             guest_unpin(&v->evtchn.fifo->pin);
             heap_free(v->evtchn.fifo);
             v->evtchn.fifo = NULL;

@@ -36,10 +36,8 @@ void domctl_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
         .gpaddr_bits = (uint8_t)cpu_features.physical_bits,
         .arch_config.emulation_flags = XEN_X86_EMU_LAPIC,
     };
-    for (unsigned int i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpu[i] != NULL)
-            add_vcpu(d->vcpu[i], info);
-    }
+    for_each_vcpu(d, v)
+        add_vcpu(v, info);
     if (info->nr_online_vcpus == 0)
         info->flags = 0;
     spin_lock(&d->lock);

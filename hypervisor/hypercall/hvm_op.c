@@ -96,10 +96,9 @@ static int set_callback(struct domain *d, uint64_t value)
         return -EINVAL;
     }
     WRITE_ONCE(d->vdev.callback_vector, vector);
-    for (unsigned int i = 0; vector != 0 && i < d->max_vcpus; i++) {
-        if (d->vcpu[i] != NULL)
-            repeat_upcall(d->vcpu[i]);
-    }
+    if (vector)
+        for_each_vcpu(d, v)
+            repeat_upcall(v);
     return 0;
 }
 
@@ -202,7 +201,7 @@ static long op_set_upcall_vector(struct hypercall *hc, gva_t arg)
         return rc;
     if (u.vector < FIRST_VECTOR)
         return -EINVAL;
-    v = u.vcpu < d->max_vcpus ? d->vcpu[u.vcpu] : NULL;
+    v = domain_vcpu(d, u.vcpu);
     if (v == NULL)
         return -ENOENT;
     WRITE_ONCE(v->vdev.upcall_vector, u.vector);

@@ -20,12 +20,9 @@ static int set_time(uint64_t sec, uint32_t nsec, uint64_t system_time)
         system_time > (uint64_t)TIME_NEVER)
         return -EINVAL;
     clock_set_wall(sec, nsec, (nsec_t)system_time);
-    for (struct domain *d = domain_get_next(0), *next; d != NULL; d = next) {
+    for_each_domain(d)
         if (d->dying == DOMAIN_ALIVE)
             pvclock_update_wallclock(d);
-        next = domain_get_next((domid_t)(d->id + 1));
-        domain_put(d);
-    }
     return 0;
 }
 

@@ -93,36 +93,24 @@ static int read_console(struct hypercall *hc, struct xen_sysctl *op)
 
 /* --- xl debug-keys --- */
 
-static void for_each_domain(void (*fn)(struct domain *d))
-{
-    for (struct domain *d = domain_get_next(0), *next; d != NULL; d = next) {
-        fn(d);
-        next = domain_get_next((domid_t)(d->id + 1));
-        domain_put(d);
-    }
-}
-
-static void print_domain(struct domain *d)
-{
-    log_info(
-        "d%u: %lu of at most %lu pages, claim %lu, %lu page tables, paused %u, dying %u, references %u\n",
-        d->id, d->tot_pages, d->max_pages, d->claimed, d->p2m.table_pages, d->pause_count,
-        (unsigned int)d->dying, d->refs);
-}
-
 static void key_domains(void)
 {
-    for_each_domain(print_domain);
+    for_each_domain(d)
+        log_info("d%u: %lu of at most %lu pages, claim %lu, %lu page tables, paused %u, dying %u, "
+                 "references %u\n", d->id, d->tot_pages, d->max_pages, d->claimed, d->p2m.table_pages,
+                 d->pause_count, (unsigned int)d->dying, d->refs);
 }
 
 static void key_events(void)
 {
-    for_each_domain(evtchn_dump);
+    for_each_domain(d)
+        evtchn_dump(d);
 }
 
 static void key_grants(void)
 {
-    for_each_domain(grant_dump);
+    for_each_domain(d)
+        grant_dump(d);
 }
 
 static void key_memory(void)

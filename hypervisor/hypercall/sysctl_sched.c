@@ -39,11 +39,8 @@ static int pool_info(struct hypercall *hc, struct xen_sysctl_cpupool_op *p)
         return -ENOENT; /* no pool with this number or a higher one */
     p->sched_id = XEN_SCHEDULER_CREDIT2;
     p->n_dom = 0;
-    for (struct domain *d = domain_get_next(0), *next; d != NULL; d = next) {
+    for_each_domain(d)
         p->n_dom++;
-        next = domain_get_next((domid_t)(d->id + 1));
-        domain_put(d);
-    }
     return xenctl_bitmap_write(hc->v, &p->cpumap, nr_cpus >= 64 ? ~0ull : (1ull << nr_cpus) - 1);
 }
 

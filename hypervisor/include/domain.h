@@ -115,6 +115,27 @@ struct domain *domain_get(domid_t id);           /* reference, or NULL */
 struct domain *domain_get_next(domid_t first);   /* first domain with id >= first, reference, or NULL */
 void domain_put(struct domain *d);
 void domain_ref(struct domain *d);               /* another reference by somebody who has one */
+
+/* Each domain with a reference, which is dropped behind it: who leaves the loop drops it. */
+#define for_each_domain(d) for (struct domain *d = domain_get_next(0); d; d = domain_put_get_next(d))
+static inline struct domain *domain_put_get_next(struct domain *d)
+{
+    domid_t after = d->id + 1;
+
+    domain_put(d);
+    return domain_get_next(after);
+}
+
+/* NULL: there is none (yet). */
+static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
+{
+    return id < d->max_vcpus ? READ_ONCE(d->vcpu[id]) : NULL;
+}
+
+/* Each vcpu that has been allocated: those come in order, without holes. */
+#define for_each_vcpu(d, v) \
+    for (struct vcpu *v = domain_vcpu((d), 0); v; v = domain_vcpu((d), v->id + 1))
+
 /* 0: gone; -ERESTART: call again. -EINVAL for dom0. Idempotent, resumable. */
 int domain_kill(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);  /* SHUTDOWN_*; dom0: the machine */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Event channels (<xen/event_channel.h>): ports of a domain, each bound to another domain's port, a VIRQ or
- * an IPI; 2-level and FIFO delivery. core/evtchn.c has the ports, core/evtchn_2l.c and core/evtchn_fifo.c how
- * a port is marked pending.
+ * an IPI; 2-level and FIFO delivery. core/evtchn.c has the ports and the 2-level ABI, core/evtchn_fifo.c the
+ * other.
  *
  * Lock: d->evtchn.lock (LOCK_EVTCHN) protects ports, bindings, virq tables and FIFO queues. Two domains:
- * lower id first. The words shared with the guest are changed with atomic operations; a guest may write
+ * only with LOCK_BIND. The words shared with the guest are changed with atomic operations; a guest may write
  * anything into them at any time.
  */
 #ifndef CLV_EVTCHN_H

@@ -17,6 +17,7 @@ enum lock_class {           /* in the order in which they may be taken */
     LOCK_DOMLIST,           /* the list of domains and their ids */
     LOCK_DOMAIN,            /* one domain's pause/shutdown/parameters */
     LOCK_GRANT,             /* one domain's grant table, maptrack */
+    LOCK_BIND,              /* event channels are bound and closed one at a time */
     LOCK_EVTCHN,            /* one domain's ports */
     LOCK_P2M,               /* one domain's p2m and what it maps; two in domain-id order */
     LOCK_IOREQ,

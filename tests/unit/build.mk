@@ -43,7 +43,7 @@ $(UNIT_OUT)/libfakes.a: $(UNIT_FAKES)
 unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_check.c mm/p2m_fault.c mm/guest.c lib/spinlock.c
 
 $(eval $(call unit-test,alloc,$(unit_mm)))
-$(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c hypercall/event_channel.c))
+$(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_fifo.c hypercall/event_channel.c))
 $(eval $(call unit-test,decode,vdev/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
 $(eval $(call unit-test,p2m,$(unit_mm)))
@@ -73,7 +73,7 @@ $(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c vdev/pit.c))
 $(UNIT_OUT)/core/vdev/pci.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,pci,vdev/pci.c lib/spinlock.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
-$(eval $(call unit-test,domains_race,$(unit_mm) core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c core/grant.c \
+$(eval $(call unit-test,domains_race,$(unit_mm) core/evtchn.c core/evtchn_fifo.c core/grant.c \
     core/grant_map.c core/grant_copy.c))
 $(UNIT_OUT)/core/core/sched.o $(UNIT_OUT)/test_sched.o $(UNIT_OUT)/sched_sim.o: UNIT_CFLAGS += -Dsched_yield=core_sched_yield
 $(UNIT_OUT)/test_sched: $(UNIT_OUT)/sched_sim.o

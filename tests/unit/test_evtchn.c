@@ -611,6 +611,22 @@ static void test_fifo_refused(void **state)
     assert_int_equal(evtchn_fifo_set_priority(b, 99, 0), -EINVAL);
 }
 
+/* From 2-level words with each port in use, the last of which is not at the end of a bucket. */
+static void test_fifo_all_ports(void **state)
+{
+    uint32_t port = 0;
+
+    (void)state;
+    for (uint32_t i = 1; i <= MAX_PORT; i++)
+        ipi(b, 1);
+    assert_int_equal(evtchn_send(b, MAX_PORT), 0);
+    start_fifo();
+    assert_int_equal(evtchn_unmask(b, MAX_PORT), 0);
+    assert_int_equal(take(1), MAX_PORT);
+    *(event_word_t *)harness_guest(b, ARRAY_GFN * PAGE_SIZE) = 1u << EVTCHN_FIFO_LINKED; /* port 0's word */
+    assert_int_equal(evtchn_bind_ipi(b, 1, &port), -ENOSPC);
+}
+
 static void test_fifo_order(void **state)
 {
     uint32_t p, q, high;
@@ -958,6 +974,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
         cmocka_unit_test_setup_teardown(test_check_finds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fifo_all_ports, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_mask, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_moves, setup, teardown),
