@@ -2,9 +2,9 @@
 /*
  * Domains: created, found, shut down, killed.
  *
- * Creation builds everything, then inserts the domain in the list, which cannot fail. Killing is one
- * resumable sequence of steps, used by domctl destroydomain and by a creation that failed half-way; each step
- * is idempotent. The structure goes with the last reference: the creator's is dropped when the kill is
+ * Creation builds everything, then inserts the domain in the list. Killing is one resumable sequence of
+ * steps, used by domctl destroydomain and by a creation that failed half-way; each step is idempotent. The
+ * structure goes with the last reference: the creator's is dropped when the kill is
  * complete, and a domain that still owns frames (somebody has them mapped) keeps one until they are back
  * (mm/alloc.c); until then it is found by its id, dying.
  *
@@ -30,8 +30,7 @@ static struct list domlist = LIST_INIT(domlist);
 static domid_t last_id;
 static struct domain *dead;    /* to be freed by reap(), linked through next_dead; atomic */
 
-/* --- references
- * ---------------------------------------------------------------------------------------------- */
+/* --- references --- */
 
 /* A reference, unless the last one is gone and the structure about to be freed. */
 static bool try_ref(struct domain *d)
@@ -118,45 +117,40 @@ void domain_put(struct domain *d)
     smp_call(this_cpu()->id, reap, NULL);
 }
 
-/* --- creation
- * ------------------------------------------------------------------------------------------------- */
+/* --- creation --- */
 
-/* Inserts d under the id asked for (or a fresh one), sorted. -EEXIST, -ENOMEM: ids are used up. */
-static int insert(struct domain *d, domid_t wanted, bool any)
+/* The first domain in the list with this id or a higher one, or the list's head. */
+static struct list *place_of(domid_t id)
 {
-    struct list *at = &domlist;
-    int rc = 0;
+    list_for_each(p, &domlist)
+        if (list_entry(p, struct domain, link)->id >= id)
+            return p;
+    return &domlist;
+}
+
+static bool is_taken(domid_t id)
+{
+    struct list *at = place_of(id);
+
+    return at != &domlist && list_entry(at, struct domain, link)->id == id;
+}
+
+/* Inserts d, sorted, under its id or a fresh one. -EEXIST, -ENOMEM: ids are used up. */
+static int insert(struct domain *d)
+{
+    bool any = d->id == DOMID_INVALID, taken;
+    unsigned int tries = 0;
 
     spin_lock(&domlist_lock);
-    for (unsigned int tries = 0; any; tries++) {
-        bool taken = false;
-
-        wanted = (domid_t)(last_id + 1) < DOMID_FIRST_RESERVED ? (domid_t)(last_id + 1) : 1;
-        last_id = wanted;
-        list_for_each(p, &domlist)
-            taken |= list_entry(p, struct domain, link)->id == wanted;
-        if (!taken)
-            break;
-        if (tries > DOMID_FIRST_RESERVED) {
-            rc = -ENOMEM;
-            goto out;
-        }
-    }
-    list_for_each(p, &domlist) {
-        if (list_entry(p, struct domain, link)->id == wanted) {
-            rc = -EEXIST;
-            goto out;
-        }
-        if (list_entry(p, struct domain, link)->id > wanted) {
-            at = p;
-            break;
-        }
-    }
-    d->id = wanted;
-    list_add_before(&d->link, at);
-out:
+    do {
+        if (any)
+            d->id = last_id = last_id < DOMID_FIRST_RESERVED - 1 ? last_id + 1 : 1;
+        taken = is_taken(d->id);
+    } while (any && taken && ++tries < DOMID_FIRST_RESERVED);
+    if (!taken)
+        list_add_before(&d->link, place_of(d->id));
     spin_unlock(&domlist_lock);
-    return rc;
+    return !taken ? 0 : any ? -ENOMEM : -EEXIST;
 }
 
 static void watchdog_expired(void *data)
@@ -167,20 +161,36 @@ static void watchdog_expired(void *data)
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
-int domain_create(struct xen_domctl_createdomain *config, domid_t *id, struct domain **out)
+/* Gives back all that d has of others and of its guest. Any part may be missing, or gone already. */
+static int dismantle(struct domain *d)
 {
-    bool any = *id == DOMID_INVALID || *id == 0xffff;
+    int rc = grant_teardown(d);
+
+    if (!rc)
+        rc = evtchn_teardown(d);
+    if (rc)
+        return rc;
+    for_each_vcpu(d, v)
+        vcpu_release_guest_frames(v);
+    rc = p2m_teardown(d);
+    if (!rc)
+        grant_free(d);
+    return rc;
+}
+
+int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct domain **out)
+{
     struct domain *d;
-    int rc = -ENOMEM;
+    int rc;
 
     if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
         return -EINVAL;
     d = heap_alloc(sizeof(*d));
     if (!d)
         return -ENOMEM;
-    d->is_dom0 = !any && *id == DOMID_DOM0;
+    d->is_dom0 = id == DOMID_DOM0;
     d->refs = 1;
-    d->id = any ? DOMID_INVALID : *id;
+    d->id = id;
     list_init(&d->link);
     spin_init(&d->lock, LOCK_DOMAIN);
     memcpy(d->handle, config->handle, sizeof(d->handle));
@@ -193,47 +203,31 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t *id, struct do
     for (int i = 0; i < 2; i++)
         timer_setup(&d->watchdog[i], watchdog_expired, d, this_cpu()->id);
     d->shared_info_mfn = alloc_core(0);
-    if (!mfn_valid_number(d->shared_info_mfn))
-        goto free;
-    d->shared_info = mfn_to_virt(d->shared_info_mfn);
-    rc = vdev_init_domain(d);
-    if (rc)
-        goto shared;
     rc = p2m_init(d);
-    if (rc)
-        goto vdev;
-    rc = evtchn_init(d, config->max_evtchn_port);
-    if (rc)
-        goto p2m;
-    rc = grant_init(d, config->max_grant_frames, config->max_maptrack_frames);
-    if (rc)
-        goto evtchn;
-    pvclock_update_wallclock(d);
-    rc = insert(d, *id, any);
-    if (rc)
-        goto grant;
+    if (!rc && !mfn_valid_number(d->shared_info_mfn))
+        rc = -ENOMEM;
+    if (!rc)
+        rc = vdev_init_domain(d);
+    if (!rc)
+        rc = evtchn_init(d, config->max_evtchn_port);
+    if (!rc)
+        rc = grant_init(d, config->max_grant_frames, config->max_maptrack_frames);
+    if (!rc) {
+        d->shared_info = mfn_to_virt(d->shared_info_mfn);
+        pvclock_update_wallclock(d);
+        rc = insert(d);
+    }
+    if (rc) {
+        d->dying = DOMAIN_DYING; /* nobody has seen it alive */
+        while (dismantle(d) == -ERESTART)
+            ;
+        domain_free(d);
+        return rc;
+    }
     if (d->is_dom0)
         dom0 = d;
-    *id = d->id;
     *out = d;
     return 0;
-
-grant:
-    grant_free(d);
-evtchn:
-    while (evtchn_teardown(d) == -ERESTART)
-        ;
-p2m:
-    d->dying = DOMAIN_DYING; /* nobody has seen it alive */
-    while (p2m_teardown(d) == -ERESTART)
-        ;
-vdev:
-    vdev_destroy_domain(d);
-shared:
-    free_core(d->shared_info_mfn, 0);
-free:
-    heap_free(d);
-    return rc;
 }
 
 int domain_alloc_vcpus(struct domain *d, unsigned int n)
@@ -250,8 +244,7 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
     return 0;
 }
 
-/* --- the end
- * -------------------------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
@@ -321,19 +314,9 @@ int domain_kill(struct domain *d)
             timer_stop(&d->watchdog[i]);
         alloc_claim(d, 0);
     }
-    rc = grant_teardown(d);
+    rc = dismantle(d);
     if (rc)
         return rc;
-    rc = evtchn_teardown(d);
-    if (rc)
-        return rc;
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i])
-            vcpu_release_guest_frames(d->vcpu[i]);
-    rc = p2m_teardown(d);
-    if (rc)
-        return rc;
-    grant_free(d);
     d->dying = DOMAIN_DEAD;
     evtchn_raise_global_virq(VIRQ_DOM_EXC);
     domain_put(d);

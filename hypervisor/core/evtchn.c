@@ -5,8 +5,8 @@
  *
  * The 2-level ABI (<xen/xen.h>, struct shared_info) has a pending and a mask bit for each of 4096 ports in
  * shared_info, and in each vcpu's vcpu_info a selector with a bit for each word of pending bits. The guest
- * looks at the selector, then at the words. The other ABI is core/evtchn_fifo.c. All of that is the guest's to
- * scribble on: only its own events get lost.
+ * looks at the selector, then at the words. The other ABI is core/evtchn_fifo.c. All of that is the guest's
+ * to scribble on: only its own events get lost.
  *
  * A 32-bit guest's words have 32 bits, and there are 32 of them: the masks follow after fewer bits of
  * pending, and the selector is at another place. A bitmap of its words is one of ours, too.
@@ -15,9 +15,9 @@
  * a closed port in a queue of events, and giving it to another vcpu then would bring that vcpu's event to the
  * wrong place.
  *
- * A message between domains takes the sender's lock, then the receiver's, never both. Only binding and closing
- * hold two, and bind_lock before them, so that any order will do. Whoever holds the lock of one end of a
- * binding knows that the other end stays what it is.
+ * A message between domains takes the sender's lock, then the receiver's, never both. Only binding and
+ * closing hold two, and bind_lock before them, so that any order will do. Whoever holds the lock of one end
+ * of a binding knows that the other end stays what it is.
  *
  * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
  */
@@ -508,22 +508,13 @@ int evtchn_status_of(struct domain *d, struct evtchn_status *status)
 
 int evtchn_init(struct domain *d, uint32_t max_port)
 {
-    int rc;
-
     spin_init(&d->evtchn.lock, LOCK_EVTCHN);
     d->evtchn.max_port = MIN(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u);
     d->evtchn.next_close = 1;
     d->evtchn.buckets = heap_alloc((d->evtchn.max_port / EVTCHN_BUCKET + 1) * sizeof(d->evtchn.buckets[0]));
     if (!d->evtchn.buckets)
         return -ENOMEM;
-    spin_lock(&d->evtchn.lock);
-    rc = add_bucket(d);
-    spin_unlock(&d->evtchn.lock);
-    if (rc) {
-        heap_free(d->evtchn.buckets);
-        d->evtchn.buckets = NULL;
-    }
-    return rc;
+    return add_bucket(d);
 }
 
 /*
@@ -559,7 +550,7 @@ int evtchn_reset_all(struct domain *d)
 
 int evtchn_teardown(struct domain *d)
 {
-    int rc = clear(d, true);
+    int rc = d->evtchn.buckets ? clear(d, true) : 0;
 
     if (rc)
         return rc;

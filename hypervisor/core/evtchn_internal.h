@@ -39,8 +39,8 @@ void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e);
 void evtchn_upcall(struct vcpu *v);
 
 /*
- * The page of event words that has the port's; NULL: the guest has not given it yet. The word of a port is the
- * one with the number port % EVTCHN_FIFO_PAGE_WORDS.
+ * The page of event words that has the port's; NULL: the guest has not given it yet. The word of a port is
+ * the one with the number port % EVTCHN_FIFO_PAGE_WORDS.
  */
 #define EVTCHN_FIFO_PAGE_WORDS (PAGE_SIZE / sizeof(event_word_t))
 event_word_t *evtchn_fifo_page(struct domain *d, uint32_t port);

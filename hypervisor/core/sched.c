@@ -48,7 +48,6 @@ static struct vcpu *unit_vcpu(struct sched_unit *u) { return container_of(u, str
 
 static void end_of_slice(void *data)
 {
-    (void)data;
     softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
 }
 
@@ -164,7 +163,7 @@ static void set_cap(struct sched_unit *u, const struct domain *d, nsec_t now)
     u->cap_period_end = now + FAIR_CAP_PERIOD;
 }
 
-int sched_add_vcpu(struct vcpu *v)
+void sched_add_vcpu(struct vcpu *v)
 {
     struct sched_unit *u = &v->sched;
 
@@ -175,7 +174,6 @@ int sched_add_vcpu(struct vcpu *v)
     u->state_since = clock_now();
     set_cap(u, v->d, u->state_since);
     timer_setup(&u->cap_timer, end_of_period, v, this_cpu()->id);
-    return 0;
 }
 
 void sched_remove_vcpu(struct vcpu *v)
@@ -441,7 +439,7 @@ struct vcpu *sched_pick(void)
     if (next && next != prev)
         switch_in(c, next);
     if (next)
-        vcpu_entering(next);
+        vcpu_update_runstate(next);
     return next;
 }
 
@@ -495,26 +493,23 @@ void vcpu_pause_sync(struct vcpu *v)
 void domain_pause(struct domain *d)
 {
     __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i])
-            sched_wake(d->vcpu[i]);
+    for_each_vcpu(d, v)
+        sched_wake(v);
 }
 
 void domain_pause_sync(struct domain *d)
 {
     domain_pause(d);
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i])
-            wait_off_cpu(d->vcpu[i]);
+    for_each_vcpu(d, v)
+        wait_off_cpu(v);
 }
 
 void domain_unpause(struct domain *d)
 {
     if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST))
         return;
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i])
-            sched_wake(d->vcpu[i]);
+    for_each_vcpu(d, v)
+        sched_wake(v);
 }
 
 /* u meets others now: it may be far behind or ahead of them, which is not their fault, nor its own. */
@@ -556,11 +551,7 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
     spin_lock(&sched_lock);
     d->weight = weight;
     d->cap = cap;
-    for (unsigned int i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpu[i];
-
-        if (!v)
-            continue;
+    for_each_vcpu(d, v) {
         if (v->sched.running) /* what it ran so far counts at the old weight */
             charge(&v->sched, clock_now());
         v->sched.weight = weight;

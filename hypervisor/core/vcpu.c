@@ -21,7 +21,7 @@
 
 /* Where events of vcpus without a registered vcpu_info and without a place in shared_info go: never
  * delivered. */
-static vcpu_info_t dummy_info[MAX_CPUS];
+static vcpu_info_t dummy_info;
 
 static void singleshot_fired(void *data) { evtchn_raise_virq(data, VIRQ_TIMER); }
 
@@ -54,26 +54,18 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     v->id = id;
     v->down = true;
     v->blocked = true;
-    v->info = id < LEGACY_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info[cpu];
+    v->info = id < LEGACY_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info;
     timer_setup(&v->singleshot, singleshot_fired, v, cpu);
     timer_setup(&v->periodic, periodic_fired, v, cpu);
     timer_setup(&v->poll_timer, poll_timed_out, v, cpu);
-    if (svm_init_vcpu(v))
-        goto free;
-    if (vdev_init_vcpu(v))
-        goto svm;
+    if (svm_init_vcpu(v)) {
+        heap_free(v);
+        return NULL;
+    }
+    vdev_init_vcpu(v);
     pvclock_update(v);
-    if (sched_add_vcpu(v))
-        goto vdev;
+    sched_add_vcpu(v);
     return v;
-
-vdev:
-    vdev_destroy_vcpu(v);
-svm:
-    svm_destroy_vcpu(v);
-free:
-    heap_free(v);
-    return NULL;
 }
 
 void vcpu_destroy(struct vcpu *v)
@@ -89,12 +81,9 @@ void vcpu_destroy(struct vcpu *v)
 
 void vcpu_release_guest_frames(struct vcpu *v)
 {
-    struct guest_pin pin = { v->info_pin.mfn, v->info_pin.va };
-
-    v->info = &dummy_info[0];
-    v->info_pin.va = NULL;
+    v->info = &dummy_info;
     v->runstate_va = 0;
-    guest_unpin(&pin);
+    guest_unpin(&v->info_pin);
 }
 
 bool vcpu_runnable(const struct vcpu *v)
@@ -146,7 +135,7 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     }
     v->info_pin.mfn = pin.mfn;
     info = (vcpu_info_t *)((uint8_t *)pin.va + offset);
-    if (v->info >= dummy_info && v->info < dummy_info + MAX_CPUS) {
+    if (v->info == &dummy_info) {
         memset(info, 0, sizeof(*info));
         info->evtchn_upcall_mask = 1;
     } else {
@@ -195,14 +184,10 @@ void vcpu_update_runstate(struct vcpu *v)
         return;
 }
 
-void vcpu_update_time(struct vcpu *v) { pvclock_update(v); }
-
-void vcpu_entering(struct vcpu *v) { vcpu_update_runstate(v); }
-
 static bool anybody_up(const struct domain *d)
 {
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i] && d->vcpu[i]->initialised && !__atomic_load_n(&d->vcpu[i]->down, __ATOMIC_SEQ_CST))
+    for_each_vcpu(d, v)
+        if (v->initialised && !__atomic_load_n(&v->down, __ATOMIC_SEQ_CST))
             return true;
     return false;
 }

@@ -33,7 +33,6 @@ static struct domain *create(void)
         .max_maptrack_frames = -1,
         .arch.emulation_flags = XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC,
     };
-    domid_t id = DOMID_DOM0;
     struct domain *d;
     char value[16];
     uint64_t n;
@@ -43,7 +42,7 @@ static struct domain *create(void)
             panic("dom0_max_vcpus=%s: give a number from 1 to %u\n", value, MAX_VCPUS);
         config.max_vcpus = (uint32_t)n;
     }
-    if (domain_create(&config, &id, &d))
+    if (domain_create(&config, DOMID_DOM0, &d))
         panic("no memory to create dom0\n");
     return d;
 }

@@ -42,7 +42,6 @@ static int check_config(const struct xen_domctl_createdomain *c)
 int domctl_life_create(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
     bool any = op->domain == DOMID_DOM0 || op->domain >= DOMID_FIRST_RESERVED;
-    domid_t id = any ? DOMID_INVALID : op->domain;
     int rc = check_config(&op->u.createdomain);
 
     /*
@@ -52,9 +51,9 @@ int domctl_life_create(struct hypercall *hc, struct domain *d, struct xen_domctl
     if (rc == 0)
         rc = guest_write(hc->v, hc->arg[0], op, sizeof(*op));
     if (rc == 0)
-        rc = domain_create(&op->u.createdomain, &id, &d);
+        rc = domain_create(&op->u.createdomain, any ? DOMID_INVALID : op->domain, &d);
     if (rc == 0)
-        op->domain = id;
+        op->domain = d->id;
     return rc;
 }
 

@@ -78,6 +78,12 @@ struct guest_regs {
     uint64_t rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
+/*
+ * A guest frame that the core keeps mapped (vcpu_info, FIFO pages, runstate by physical address): pinned by a
+ * reference (guest_pin, guest.h) until unpinned. va is NULL, or valid until then.
+ */
+struct guest_pin { mfn_t mfn; void *va; };
+
 struct vcpu {
     struct domain *d;
     unsigned int id;                   /* in d */
@@ -97,7 +103,7 @@ struct vcpu {
     bool needs_retry;                  /* hypercall or fault to be re-executed later (absent frame) */
 
     vcpu_info_t *info;                 /* in shared_info, in a pinned guest frame, or a dummy: never NULL */
-    struct guest_pin_info { mfn_t mfn; void *va; } info_pin;
+    struct guest_pin info_pin;
     gva_t runstate_va;                 /* 0: none; walked at each update (pitfall 8) */
     bool runstate_compat;              /* in the layout of 32-bit guests */
     struct evtchn_vcpu evtchn;
@@ -110,7 +116,8 @@ struct vcpu {
 
 /* core/domain.c */
 /* *out comes without a reference: it lives until it is killed. */
-int domain_create(struct xen_domctl_createdomain *config, domid_t *id, struct domain **out);
+int domain_create(struct xen_domctl_createdomain *config, domid_t id /* DOMID_INVALID: a fresh one */,
+                  struct domain **out);
 struct domain *domain_get(domid_t id);           /* reference, or NULL */
 struct domain *domain_get_next(domid_t first);   /* first domain with id >= first, reference, or NULL */
 void domain_put(struct domain *d);
@@ -149,7 +156,6 @@ extern struct domain *dom0;
 int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: only as configured */
 
 /* core/vcpu.c */
-void vcpu_entering(struct vcpu *v);              /* the scheduler just gave it a CPU: runstate area, clock */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 void vcpu_destroy(struct vcpu *v);
 /* Gives back what the guest registered (vcpu_info), before its memory goes. The vcpu never runs again. */
@@ -160,7 +166,6 @@ bool vcpu_has_pending(struct vcpu *v);
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
 struct vcpu_runstate_info vcpu_runstate(struct vcpu *v);
 void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
-void vcpu_update_time(struct vcpu *v);           /* pvclock in vcpu_info */
 /* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */
 void vcpu_event_upcall(struct vcpu *v);
 /*

@@ -38,7 +38,7 @@ struct evtchn_vcpu {
     struct evtchn_fifo_vcpu *fifo;    /* NULL: 2-level, or no control block yet */
 };
 
-int evtchn_init(struct domain *d, uint32_t max_port);
+int evtchn_init(struct domain *d, uint32_t max_port); /* -ENOMEM: evtchn_teardown frees what is there */
 /*
  * Closes every port (peers become unbound), releases pins and memory. Bounded: -ERESTART while there is more.
  */

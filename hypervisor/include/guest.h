@@ -69,11 +69,7 @@ int must_check guest_write_layout(struct vcpu *v, gva_t dst, const void *src, ui
                                   const char *layout, bool compat);
 uint64_t guest_layout_size(uint64_t size, const char *layout, bool compat);
 
-/*
- * A guest frame that the core keeps mapped (vcpu_info, FIFO pages, runstate by physical address): pinned by a
- * reference, until unpinned. Must be RAM of d. *va is valid until unpin.
- */
-struct guest_pin { mfn_t mfn; void *va; };
+/* A reference on RAM of d, and where it is (struct guest_pin, domain.h). */
 int must_check guest_pin(struct domain *d, gfn_t gfn, struct guest_pin *pin);
 void guest_unpin(struct guest_pin *pin); /* nothing if va is NULL */
 

@@ -35,7 +35,7 @@ struct sched_unit {
 };
 
 void sched_init_cpu(unsigned int cpu);
-int sched_add_vcpu(struct vcpu *v);
+void sched_add_vcpu(struct vcpu *v);
 void sched_remove_vcpu(struct vcpu *v);
 
 /* Called when something changed that may make v runnable (event, interrupt, unpause) or not (pause). Any CPU. */

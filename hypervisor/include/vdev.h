@@ -59,10 +59,13 @@ struct vdev_vcpu {
     uint64_t tsc_aux;
 };
 
-/* vdev/vdev.c: all of the above at once. dom0 also gets its I/O APIC and PCI configuration space. */
+/*
+ * vdev/vdev.c: all of the above at once; what an init that failed left is for destroy. dom0 also gets its I/O
+ * APIC and PCI configuration space.
+ */
 int vdev_init_domain(struct domain *d);
 void vdev_destroy_domain(struct domain *d);
-int vdev_init_vcpu(struct vcpu *v);
+void vdev_init_vcpu(struct vcpu *v);
 void vdev_destroy_vcpu(struct vcpu *v);
 
 /* --- vdev/lapic.c --- */

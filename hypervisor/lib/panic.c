@@ -46,9 +46,11 @@ static noreturn void reboot_or_stay(void)
 
 static void dump_dom0(void)
 {
-    for (unsigned int i = 0; dom0 && i < dom0->max_vcpus; i++)
-        if (dom0->vcpu[i] && dom0->vcpu[i]->initialised)
-            svm_dump(dom0->vcpu[i]);
+    if (!dom0)
+        return;
+    for_each_vcpu(dom0, v)
+        if (v->initialised)
+            svm_dump(v);
 }
 
 void panic(const char *fmt, ...)

@@ -17,8 +17,6 @@ int vdev_init_domain(struct domain *d)
         rc = ioapic_init(d);
     if (!rc && d->is_dom0)
         rc = pci_init(d);
-    if (rc)
-        vdev_destroy_domain(d);
     return rc;
 }
 
@@ -31,13 +29,12 @@ void vdev_destroy_domain(struct domain *d)
     d->vdev.pci = NULL;
 }
 
-int vdev_init_vcpu(struct vcpu *v)
+void vdev_init_vcpu(struct vcpu *v)
 {
     v->vdev.sipi_vector = -1;
     lapic_timer_setup(v);
     lapic_reset(v, false);
     msr_reset(v);
-    return 0;
 }
 
 void vdev_destroy_vcpu(struct vcpu *v)

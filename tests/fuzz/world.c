@@ -152,10 +152,9 @@ static void new_domain(unsigned int n)
 {
     struct xen_domctl_createdomain config = {
         .max_vcpus = WORLD_VCPUS, .max_evtchn_port = -1, .max_grant_frames = 4, .max_maptrack_frames = 4};
-    domid_t id = (domid_t)n;
     struct domain *d;
 
-    if (domain_create(&config, &id, &d) || domain_alloc_vcpus(d, WORLD_VCPUS))
+    if (domain_create(&config, (domid_t)n, &d) || domain_alloc_vcpus(d, WORLD_VCPUS))
         panic("the fuzzer's machine is too small\n");
     d->max_pages = n ? 2 * WORLD_GUEST_FRAMES : WORLD_DOM0_FRAMES;
     if (n == 0) {

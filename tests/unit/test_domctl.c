@@ -70,7 +70,7 @@ static void test_create(void **state)
     REFUSED(arch.misc_flags, 2, -EINVAL);
     assert_int_equal(did.created, 0);
     assert_int_equal(domctl(&op), 0);
-    assert_int_equal(op.domain, 7);
+    assert_int_equal(op.domain, guest->id);
     op = good_create();
     op.domain = 0; /* 0 asks for any id; it must not make a second dom0 */
     assert_int_equal(domctl(&op), 0);
