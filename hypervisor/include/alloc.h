@@ -51,12 +51,8 @@ mfn_t alloc_domain(struct domain *d, unsigned int order);
 bool alloc_prepare(unsigned int order);
 /* Marks frames that were taken by alloc_take_range as d's (dom0 builder). */
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn);
-/*
- * dom0's frames that it gave back and that are kept for it leave tot_pages, and come back: -ENOMEM at
- * max_pages.
- */
-void alloc_park(struct domain *d);
-int must_check alloc_unpark(struct domain *d);
+/* dom0's frames that it gave back, which are kept for it, leave tot_pages or come back: -ENOMEM when full. */
+int alloc_recount(struct domain *d, int by);
 /* Called by frame_put only: frees one frame of order 0. */
 void alloc_release(mfn_t m);
 

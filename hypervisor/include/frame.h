@@ -45,6 +45,25 @@ static inline struct frame *mfn_to_frame(mfn_t m) { return &frame_table[m.n]; }
 static inline mfn_t frame_to_mfn(const struct frame *f) { return MFN((uint64_t)(f - frame_table)); }
 static inline bool mfn_is_ram(mfn_t m) { return m.n < frame_count && frame_table[m.n].state != FRAME_IO; }
 
+/* Lists of frames that are FREE or CORE, by next and prev; *head: the first, 0: none. */
+static inline void frame_link(uint32_t *head, uint32_t n)
+{
+    frame_table[n].prev = 0;
+    frame_table[n].next = *head;
+    if (*head)
+        frame_table[*head].prev = n;
+    *head = n;
+}
+
+static inline void frame_unlink(uint32_t *head, uint32_t n)
+{
+    const struct frame *f = &frame_table[n];
+
+    if (f->next)
+        frame_table[f->next].prev = f->prev;
+    *(f->prev ? &frame_table[f->prev].next : head) = f->next;
+}
+
 /*
  * Takes a reference on a frame of d (NULL: of the core). -EINVAL: not a frame of d (any more), or count would
  * overflow. Safe against concurrent release (compare-and-swap from a non-zero count); callers hold d's p2m

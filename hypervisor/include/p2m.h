@@ -107,8 +107,8 @@ struct p2m_batch {
 };
 #define P2M_ANY_TYPE (~0u)
 void p2m_batch_init(struct p2m_batch *b, struct domain *d);
-int must_check p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types,
-                                mfn_t expected, unsigned int *order);
+int p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types, mfn_t expected,
+                     unsigned int *order);
 void p2m_batch_finish(struct p2m_batch *b);
 
 /*

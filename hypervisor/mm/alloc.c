@@ -40,27 +40,14 @@ static uint64_t claim_overhead(uint64_t claimed)
 
 static void link_block(uint64_t n, unsigned int order)
 {
-    struct frame *f = &frame_table[n];
-
-    f->order = order;
-    f->prev = 0;
-    f->next = mem.head[order];
-    if (f->next)
-        frame_table[f->next].prev = n;
-    mem.head[order] = n;
+    frame_table[n].order = order;
+    frame_link(&mem.head[order], n);
 }
 
 static void unlink_block(uint64_t n)
 {
-    struct frame *f = &frame_table[n];
-
-    if (f->next)
-        frame_table[f->next].prev = f->prev;
-    if (f->prev)
-        frame_table[f->prev].next = f->next;
-    else
-        mem.head[f->order] = f->next;
-    f->order = FRAME_ORDER_NONE;
+    frame_unlink(&mem.head[frame_table[n].order], n);
+    frame_table[n].order = FRAME_ORDER_NONE;
 }
 
 static bool is_free_block(uint64_t n, unsigned int order)
@@ -119,31 +106,17 @@ static uint64_t take_block(unsigned int order)
     return n;
 }
 
-static void frame_become_core(struct frame *f)
+/* Gives a frame a new state, with one reference unless it is free; mem.lock is held. */
+static void become(struct frame *f, enum frame_state state, struct domain *owner)
 {
-    f->state = FRAME_CORE;
-    f->order = FRAME_ORDER_NONE;
-    f->count = 1;
-    f->gfn = FRAME_GFN_NONE;
-    f->next = f->prev = 0;
-    mem.core++;
-}
-
-static void frame_become_domain(struct frame *f, struct domain *d)
-{
-    f->state = FRAME_DOMAIN;
+    mem.core += (state == FRAME_CORE) - (f->state == FRAME_CORE);
+    f->state = state;
     f->order = FRAME_ORDER_NONE;
     f->gfn = FRAME_GFN_NONE;
-    f->owner = d;
-    f->count = 1;
-}
-
-static void frame_become_free(struct frame *f)
-{
-    f->state = FRAME_FREE;
-    f->order = FRAME_ORDER_NONE;
-    f->flags = FRAME_F_DIRTY;
-    f->count = 0;
+    f->owner = owner;
+    if (state == FRAME_FREE)
+        f->flags = FRAME_F_DIRTY;
+    f->count = state != FRAME_FREE;
 }
 
 /*
@@ -174,11 +147,8 @@ void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn)
         struct frame *f = &frame_table[n];
 
         BUG_ON(n >= frame_count || (f->state != FRAME_IO && f->state != FRAME_CORE));
-        if (f->state == FRAME_CORE)
-            mem.core--;
-        else
-            mem.total++;
-        frame_become_free(f);
+        mem.total += f->state == FRAME_IO;
+        become(f, FRAME_FREE, NULL);
         free_block(n, 0);
     }
     spin_unlock(&mem.lock);
@@ -188,7 +158,7 @@ void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn)
 static void mark_core(uint64_t start_mfn, uint64_t end_mfn)
 {
     for (uint64_t n = start_mfn; n < end_mfn; n++)
-        frame_become_core(&frame_table[n]);
+        become(&frame_table[n], FRAME_CORE, NULL);
     mem.total += end_mfn - start_mfn;
 }
 
@@ -259,7 +229,7 @@ static void take_frame(uint64_t n)
         }
     }
     mem.free--;
-    frame_become_core(&frame_table[n]);
+    become(&frame_table[n], FRAME_CORE, NULL);
     frame_table[n].flags = 0;
 }
 
@@ -286,8 +256,7 @@ void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn)
     first = d->tot_pages == 0 && start_mfn < end_mfn;
     for (uint64_t n = start_mfn; n < end_mfn; n++) {
         BUG_ON(frame_table[n].state != FRAME_CORE);
-        frame_become_domain(&frame_table[n], d);
-        mem.core--;
+        become(&frame_table[n], FRAME_DOMAIN, d);
         d->tot_pages++;
     }
     spin_unlock(&mem.lock);
@@ -297,53 +266,22 @@ void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn)
 
 /* --- allocating and freeing --- */
 
-mfn_t alloc_core(unsigned int order)
-{
-    uint64_t n = 0;
-
-    if (order > ALLOC_MAX_ORDER)
-        return MFN_NONE;
-    spin_lock(&mem.lock);
-    if (mem.free >= mem.claimed + (1ull << order))
-        n = take_block(order);
-    for (uint64_t i = 0; n && i < 1ull << order; i++)
-        frame_become_core(&frame_table[n + i]);
-    spin_unlock(&mem.lock);
-    if (!n)
-        return MFN_NONE;
-    (void)scrub(n, order, ~0ull);
-    frame_table[n].order = order;
-    return MFN(n);
-}
-
-void free_core(mfn_t m, unsigned int order)
-{
-    BUG_ON(mfn_to_frame(m)->state != FRAME_CORE || mfn_to_frame(m)->order != order);
-    for (uint64_t i = 0; i < 1ull << order; i++) {
-        BUG_ON(order > 0 && mfn_to_frame(mfn_add(m, i))->count != 1);
-        frame_put(mfn_add(m, i));
-    }
-}
-
-/* Whether d may have this many more frames: its own limit, and what others have claimed. mem.lock is held. */
+/*
+ * Whether d (NULL: the core) may have this many more frames: its own limit, and what others have claimed.
+ * mem.lock is held.
+ */
 static bool may_have(const struct domain *d, uint64_t pages)
 {
-    uint64_t others = mem.claimed - d->claimed;
+    uint64_t others = mem.claimed - (d ? d->claimed : 0);
 
+    if (!d)
+        return mem.free >= pages + others;
     return d->tot_pages + pages <= d->max_pages && mem.free >= pages + others + claim_overhead(others);
 }
 
-static void use_claim(struct domain *d, uint64_t pages)
+static mfn_t allocate(struct domain *d, unsigned int order)
 {
-    uint64_t used = MIN(pages, d->claimed);
-
-    d->claimed -= used;
-    mem.claimed -= used;
-}
-
-mfn_t alloc_domain(struct domain *d, unsigned int order)
-{
-    uint64_t n = 0, pages = 1ull << order;
+    uint64_t n = 0, pages = 1ull << order, of_claim;
     bool first = false;
 
     if (order > ALLOC_MAX_ORDER)
@@ -351,10 +289,12 @@ mfn_t alloc_domain(struct domain *d, unsigned int order)
     spin_lock(&mem.lock);
     if (may_have(d, pages))
         n = take_block(order);
-    if (n) {
-        for (uint64_t i = 0; i < pages; i++)
-            frame_become_domain(&frame_table[n + i], d);
-        use_claim(d, pages);
+    for (uint64_t i = 0; n && i < pages; i++)
+        become(&frame_table[n + i], d ? FRAME_DOMAIN : FRAME_CORE, d);
+    if (n && d) {
+        of_claim = MIN(pages, d->claimed);
+        d->claimed -= of_claim;
+        mem.claimed -= of_claim;
         first = d->tot_pages == 0;
         d->tot_pages += pages;
     }
@@ -365,6 +305,29 @@ mfn_t alloc_domain(struct domain *d, unsigned int order)
         domain_ref(d);
     (void)scrub(n, order, ~0ull);
     return MFN(n);
+}
+
+mfn_t alloc_domain(struct domain *d, unsigned int order)
+{
+    return allocate(d, order);
+}
+
+mfn_t alloc_core(unsigned int order)
+{
+    mfn_t m = allocate(NULL, order);
+
+    if (mfn_valid_number(m))
+        mfn_to_frame(m)->order = order;
+    return m;
+}
+
+void free_core(mfn_t m, unsigned int order)
+{
+    BUG_ON(mfn_to_frame(m)->state != FRAME_CORE || mfn_to_frame(m)->order != order);
+    for (uint64_t i = 0; i < 1ull << order; i++) {
+        BUG_ON(order > 0 && mfn_to_frame(mfn_add(m, i))->count != 1);
+        frame_put(mfn_add(m, i));
+    }
 }
 
 bool alloc_prepare(unsigned int order)
@@ -402,29 +365,21 @@ void alloc_release(mfn_t m)
             last_of = f->owner;
     } else {
         BUG_ON(f->state != FRAME_CORE);
-        mem.core--;
     }
-    frame_become_free(f);
+    become(f, FRAME_FREE, NULL);
     free_block(m.n, 0);
     spin_unlock(&mem.lock);
     if (last_of)
         domain_put(last_of);
 }
 
-void alloc_park(struct domain *d)
-{
-    spin_lock(&mem.lock);
-    d->tot_pages--;
-    spin_unlock(&mem.lock);
-}
-
-int alloc_unpark(struct domain *d)
+int alloc_recount(struct domain *d, int by)
 {
     int rc = -ENOMEM;
 
     spin_lock(&mem.lock);
-    if (d->tot_pages < d->max_pages) {
-        d->tot_pages++;
+    if (by < 0 || d->tot_pages + by <= d->max_pages) {
+        d->tot_pages += by;
         rc = 0;
     }
     spin_unlock(&mem.lock);
@@ -469,26 +424,25 @@ void alloc_info(struct alloc_info *info)
  */
 static unsigned int check_list(unsigned int order, uint64_t *free)
 {
-    unsigned int errors = 0;
     uint32_t prev = 0;
 
-    for (uint32_t n = mem.head[order]; n && errors == 0; prev = n, n = frame_table[n].next) {
+    for (uint32_t n = mem.head[order]; n; prev = n, n = frame_table[n].next) {
         if (!is_free_block(n, order) || (n & ((1ull << order) - 1)) || frame_table[n].prev != prev) {
             log_err("check: free list of order %u is broken at frame %x\n", order, n);
-            errors++;
+            return 1;
         }
-        for (uint64_t i = 0; i < 1ull << order && errors == 0; i++) {
+        for (uint64_t i = 0; i < 1ull << order; i++) {
             const struct frame *f = &frame_table[n + i];
 
-            if (f->state != FRAME_FREE || f->count || (i && f->order != FRAME_ORDER_NONE)) {
-                log_err("check: frame %lx in a free block of order %u: state %u, count %u\n", n + i, order,
-                        f->state, f->count);
-                errors++;
-            }
+            if (f->state == FRAME_FREE && !f->count && (i == 0 || f->order == FRAME_ORDER_NONE))
+                continue;
+            log_err("check: frame %lx in a free block of order %u: state %u, count %u\n", n + i, order,
+                    f->state, f->count);
+            return 1;
         }
         *free += 1ull << order;
     }
-    return errors;
+    return 0;
 }
 
 unsigned int alloc_check(void)

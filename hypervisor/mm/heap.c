@@ -22,36 +22,10 @@
 static struct {
     struct spinlock lock;
     uint32_t partial[CLASSES];   /* slabs with room, by mfn, 0: none */
-    uint64_t used;               /* bytes handed out, rounded to class or frames */
+    uint64_t used;               /* bytes handed out, rounded to class or frames; atomic */
 } heap = { .lock = SPINLOCK(LOCK_HEAP) };
 
-static unsigned int class_of(size_t size)
-{
-    unsigned int class = 0;
-
-    while ((size_t)1 << (class + CLASS_MIN_SHIFT) < size)
-        class++;
-    return class;
-}
-
-static void link_slab(struct frame *f, uint64_t n, unsigned int class)
-{
-    f->prev = 0;
-    f->next = heap.partial[class];
-    if (f->next)
-        frame_table[f->next].prev = n;
-    heap.partial[class] = n;
-}
-
-static void unlink_slab(struct frame *f, unsigned int class)
-{
-    if (f->next)
-        frame_table[f->next].prev = f->prev;
-    if (f->prev)
-        frame_table[f->prev].next = f->next;
-    else
-        heap.partial[class] = f->next;
-}
+static void count_used(int64_t bytes) { __atomic_fetch_add(&heap.used, bytes, __ATOMIC_RELAXED); }
 
 static int add_slab(unsigned int class)
 {
@@ -70,7 +44,7 @@ static int add_slab(unsigned int class)
     f->order = class;
     f->gfn = 1;
     spin_lock(&heap.lock);
-    link_slab(f, m.n, class);
+    frame_link(&heap.partial[class], m.n);
     spin_unlock(&heap.lock);
     return 0;
 }
@@ -92,9 +66,9 @@ static void *alloc_object(unsigned int class)
     f->gfn = *(uint32_t *)object;
     f->count++;
     if (!f->gfn)
-        unlink_slab(f, class);
-    heap.used += 1ull << (class + CLASS_MIN_SHIFT);
+        frame_unlink(&heap.partial[class], frame_to_mfn(f).n);
     spin_unlock(&heap.lock);
+    count_used(1ll << (class + CLASS_MIN_SHIFT));
     memset(object, 0, 1ull << (class + CLASS_MIN_SHIFT));
     return object;
 }
@@ -114,49 +88,43 @@ static void free_object(struct frame *f, uint8_t *object)
 {
     unsigned int class = f->order;
     uint64_t size = 1ull << (class + CLASS_MIN_SHIFT);
-    uint32_t at = (uintptr_t)object & (PAGE_SIZE - 1);
+    uint32_t at = (uintptr_t)object & (PAGE_SIZE - 1), n = frame_to_mfn(f).n;
     bool empty;
 
     BUG_ON(at & (size - 1));
+    count_used(-(int64_t)size);
     spin_lock(&heap.lock);
     BUG_ON(f->count < 2);
     ASSERT(!is_object_free(f, at));
     if (!f->gfn)
-        link_slab(f, frame_to_mfn(f).n, class);
+        frame_link(&heap.partial[class], n);
     *(uint32_t *)object = f->gfn;
     f->gfn = at + 1;
-    heap.used -= size;
     empty = --f->count == 1;
     if (empty)
-        unlink_slab(f, class);
+        frame_unlink(&heap.partial[class], n);
     spin_unlock(&heap.lock);
     if (!empty)
         return;
     f->flags = 0;
     f->order = 0;
-    free_core(frame_to_mfn(f), 0);
-}
-
-static void count_frames(int64_t bytes)
-{
-    spin_lock(&heap.lock);
-    heap.used += bytes;
-    spin_unlock(&heap.lock);
+    free_core(MFN(n), 0);
 }
 
 void *heap_alloc(size_t size)
 {
-    unsigned int order = 0;
+    unsigned int class = 0, order;
     mfn_t m;
 
-    if (size <= 1u << (CLASS_MIN_SHIFT + CLASSES - 1))
-        return alloc_object(class_of(size));
-    while (order <= ALLOC_MAX_ORDER && PAGE_SIZE << order < size)
-        order++;
-    m = alloc_core(order);
+    while (class < CLASSES + ALLOC_MAX_ORDER && (size_t)1 << (class + CLASS_MIN_SHIFT) < size)
+        class++;
+    if (class < CLASSES)
+        return alloc_object(class);
+    order = class - CLASSES;
+    m = PAGE_SIZE << order < size ? MFN_NONE : alloc_core(order);
     if (!mfn_valid_number(m))
         return NULL;
-    count_frames(PAGE_SIZE << order);
+    count_used(PAGE_SIZE << order);
     return mfn_to_virt(m);
 }
 
@@ -176,7 +144,7 @@ void heap_free(void *p)
     order = f->order;
     BUG_ON(((uintptr_t)p & (PAGE_SIZE - 1)) || order > ALLOC_MAX_ORDER);
     free_core(virt_to_mfn(p), order);
-    count_frames(-(int64_t)(PAGE_SIZE << order));
+    count_used(-(int64_t)(PAGE_SIZE << order));
 }
 
 uint64_t heap_used(void)

@@ -297,6 +297,9 @@ static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, en
     unsigned int level;
     uint64_t *entry, done;
 
+    /* gfn + count cannot wrap: the order is at most 18 */
+    if (!reachable(&d->p2m, gfn) || gfn.n + count > GFN_LIMIT || READ_ONCE(d->dying) != DOMAIN_ALIVE)
+        return -EINVAL;
     if (!range_is_free(&d->p2m, gfn, count))
         return -EEXIST;
     /* First all that can fail, then the writing. */
@@ -319,23 +322,24 @@ static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, en
     return 0;
 }
 
+static void unlock_and_free(struct domain *d, uint32_t retired)
+{
+    spin_unlock(&d->p2m.lock);
+    if (!retired)
+        return;
+    tlb_flush_domain(d);
+    free_tables(retired);
+}
+
 int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
 {
-    struct p2m *p = &d->p2m;
-    uint64_t count = 1ull << order;
     uint32_t retired = 0;
-    int rc = -EINVAL;
+    int rc;
 
     ASSERT(type != P2M_HOLE);
-    spin_lock(&p->lock);
-    /* gfn + count cannot wrap: order is at most 18 */
-    if (reachable(p, gfn) && gfn.n + count <= GFN_LIMIT && READ_ONCE(d->dying) == DOMAIN_ALIVE)
-        rc = set_locked(d, gfn, mfn, count, type, &retired);
-    spin_unlock(&p->lock);
-    if (retired) {
-        tlb_flush_domain(d);
-        free_tables(retired);
-    }
+    spin_lock(&d->p2m.lock);
+    rc = set_locked(d, gfn, mfn, 1ull << order, type, &retired);
+    unlock_and_free(d, retired);
     return rc;
 }
 
@@ -348,13 +352,6 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
 static bool is_identity_ram(const struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 {
     return d->is_dom0 && p2m_is_ram(type) && gfn.n == mfn.n;
-}
-
-static void park(struct domain *d, mfn_t mfn)
-{
-    mfn_to_frame(mfn)->flags |= FRAME_F_PARKED;
-    d->p2m.parked++;
-    alloc_park(d);
 }
 
 /* What the entry held: parked at once, or kept in the batch until the flush. */
@@ -371,7 +368,9 @@ static void collect(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int lev
                 mfn_to_frame(mfn_add(entry_mfn(e), i))->gfn = FRAME_GFN_NONE;
     if (is_identity_ram(b->d, gfn, entry_mfn(e), type)) {
         for (uint64_t i = 0; i < frames; i++)
-            park(b->d, mfn_add(entry_mfn(e), i));
+            mfn_to_frame(mfn_add(entry_mfn(e), i))->flags |= FRAME_F_PARKED;
+        b->d->p2m.parked += frames;
+        (void)alloc_recount(b->d, -(int)frames);
     } else if (p2m_has_frame(type)) {
         b->entry[b->entries].mfn = entry_mfn(e);
         b->entry[b->entries++].order = LEVEL_ORDER(level);
@@ -466,54 +465,45 @@ int p2m_remove_type(struct domain *d, gfn_t gfn, enum p2m_type type, mfn_t expec
 
 /* --- populating --- */
 
-/* Takes the frame of that number back for d if it is parked; it is all zeroes then. */
-static int unpark(struct domain *d, mfn_t mfn)
+/* Maps the frame of that number again, all zeroes, if it is parked for d. The lock is held. */
+static int unpark_locked(struct domain *d, mfn_t mfn, uint32_t *retired)
 {
     struct frame *f;
-    int rc = -EINVAL;
+    int rc;
 
     if (mfn.n >= frame_count)
         return -EINVAL;
     f = mfn_to_frame(mfn);
-    spin_lock(&d->p2m.lock);
-    if (f->state == FRAME_DOMAIN && f->owner == d && (f->flags & FRAME_F_PARKED))
-        rc = alloc_unpark(d);
-    if (rc == 0) {
-        f->flags &= ~FRAME_F_PARKED;
-        d->p2m.parked--;
+    if (f->state != FRAME_DOMAIN || f->owner != d || !(f->flags & FRAME_F_PARKED))
+        return -EINVAL;
+    rc = alloc_recount(d, 1);
+    if (rc)
+        return rc;
+    memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
+    rc = set_locked(d, GFN(mfn.n), mfn, 1, P2M_RAM, retired);
+    if (rc) {
+        (void)alloc_recount(d, -1);
+        return rc;
     }
-    spin_unlock(&d->p2m.lock);
-    if (rc == 0)
-        memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
-    return rc;
-}
-
-static void park_again(struct domain *d, mfn_t mfn)
-{
-    spin_lock(&d->p2m.lock);
-    park(d, mfn);
-    spin_unlock(&d->p2m.lock);
+    f->flags &= ~FRAME_F_PARKED;
+    d->p2m.parked--;
+    return 0;
 }
 
 static int populate_identity(struct domain *d, gfn_t gfn, uint64_t count)
 {
     struct p2m_batch batch;
-    uint64_t done;
-    int rc = 0;
+    uint64_t done = 0;
+    int rc;
 
-    for (done = 0; done < count; done++) {
-        mfn_t mfn = MFN(gfn.n + done);
+    do {
+        uint32_t retired = 0;
 
-        rc = unpark(d, mfn);
-        if (rc)
-            break;
-        rc = p2m_set(d, GFN(mfn.n), mfn, ORDER_4K, P2M_RAM);
-        if (rc) {
-            park_again(d, mfn);
-            break;
-        }
-    }
-    if (done == count)
+        spin_lock(&d->p2m.lock);
+        rc = unpark_locked(d, MFN(gfn.n + done), &retired);
+        unlock_and_free(d, retired);
+    } while (!rc && ++done < count);
+    if (!rc)
         return 0;
     p2m_batch_init(&batch, d);
     while (done-- > 0)

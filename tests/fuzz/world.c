@@ -264,7 +264,7 @@ static void free_parked(struct domain *d)
 
         if (f->state != FRAME_DOMAIN || f->owner != d || !(f->flags & FRAME_F_PARKED))
             continue;
-        if (alloc_unpark(d))
+        if (alloc_recount(d, 1))
             panic("a parked frame does not come back\n");
         f->flags &= ~FRAME_F_PARKED;
         d->p2m.parked--;
