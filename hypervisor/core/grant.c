@@ -45,14 +45,11 @@ int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack)
     g->max_frames = max_frames < 0 ? GRANT_DEFAULT_FRAMES : max_frames;
     if (g->max_frames == 0 || g->max_frames > GRANT_MAX_FRAMES || maptrack > GRANT_MAX_MAPTRACK)
         return -EINVAL;
-    g->maptrack_max = maptrack * 256;
+    g->maptrack_max = maptrack * MAPTRACK_BUCKET;
     g->maptrack_free = MAPTRACK_NONE;
     g->shared = heap_alloc(g->max_frames * sizeof(g->shared[0]));
     g->active = heap_alloc(g->max_frames * sizeof(g->active[0]));
-    if (g->shared && g->active && add_frame(d) == 0)
-        return 0;
-    grant_free(d);
-    return -ENOMEM;
+    return g->shared && g->active && add_frame(d) == 0 ? 0 : -ENOMEM;
 }
 
 mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
@@ -75,6 +72,8 @@ void grant_free(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
 
+    if (!g->max_frames) /* never made, or freed */
+        return;
     spin_lock(&g->lock);
     for (uint32_t i = 0; i < g->frames; i++) {
         for (uint32_t n = 0; g->used && g->active[i] && n < GRANT_ENTRIES; n++) {
@@ -94,7 +93,7 @@ void grant_free(struct domain *d)
     g->active = NULL;
     g->shared = NULL;
     g->maptrack = NULL;
-    g->frames = g->max_frames = g->maptrack_size = g->maptrack_slots = g->maptrack_max = 0;
+    g->frames = g->max_frames = g->maptrack_size = g->maptrack_max = 0;
     g->maptrack_free = MAPTRACK_NONE;
     spin_unlock(&g->lock);
 }
@@ -238,45 +237,38 @@ int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op)
 
 int16_t grant_swap(struct domain *d, uint32_t ref_a, uint32_t ref_b)
 {
-    grant_entry_v1_t *a, *b, tmp;
-    int16_t status = GNTST_bad_gntref;
+    int16_t status = GNTST_okay;
 
     spin_lock(&d->grant.lock);
-    if (MAX(ref_a, ref_b) >= d->grant.frames * GRANT_ENTRIES)
-        goto out;
-    status = GNTST_eagain;
-    if (in_use(active_entry(d, ref_a)) || in_use(active_entry(d, ref_b)))
-        goto out;
-    a = shared_entry(d, ref_a);
-    b = shared_entry(d, ref_b);
-    tmp = *a;
-    *a = *b;
-    *b = tmp;
-    status = GNTST_okay;
-out:
+    if (MAX(ref_a, ref_b) >= d->grant.frames * GRANT_ENTRIES) {
+        status = GNTST_bad_gntref;
+    } else if (in_use(active_entry(d, ref_a)) || in_use(active_entry(d, ref_b))) {
+        status = GNTST_eagain;
+    } else {
+        grant_entry_v1_t *a = shared_entry(d, ref_a), *b = shared_entry(d, ref_b), tmp = *a;
+
+        *a = *b;
+        *b = tmp;
+    }
     spin_unlock(&d->grant.lock);
     return status;
 }
 
 /* --- looking at it --- */
 
-static void dump_entry(struct domain *d, uint32_t ref)
-{
-    const struct grant_active *a = active_entry(d, ref);
-    const grant_entry_v1_t *e = shared_entry(d, ref);
-
-    if (in_use(a))
-        log_info("  ref %u: d%u uses frame %x, %u read-only, %u writable; flags %x gfn %x\n", ref, a->user,
-                 a->mfn, a->readers, a->writers, e->flags, e->frame);
-}
-
 void grant_dump(struct domain *d)
 {
     spin_lock(&d->grant.lock);
     log_info("d%u: grant table of %u frames (at most %u), maps %u grants of others\n", d->id, d->grant.frames,
              d->grant.max_frames, d->grant.mapped);
-    for (uint32_t ref = 0; ref < d->grant.frames * GRANT_ENTRIES; ref++)
-        dump_entry(d, ref);
+    for (uint32_t ref = 0; ref < d->grant.frames * GRANT_ENTRIES; ref++) {
+        const struct grant_active *a = active_entry(d, ref);
+        const grant_entry_v1_t *e = shared_entry(d, ref);
+
+        if (in_use(a))
+            log_info("  ref %u: d%u uses frame %x, %u read-only, %u writable; flags %x gfn %x\n", ref,
+                     a->user, a->mfn, a->readers, a->writers, e->flags, e->frame);
+    }
     spin_unlock(&d->grant.lock);
 }
 
@@ -298,7 +290,6 @@ static uint64_t mappings_of(struct domain *d, const struct domain *granter)
 /* How often d's entries are in use less how often they are mapped: 0. */
 static int64_t unexplained_uses(struct domain *d)
 {
-    struct domain *other = domain_get_next(0);
     int64_t n = 0;
 
     spin_lock(&d->grant.lock);
@@ -308,13 +299,8 @@ static int64_t unexplained_uses(struct domain *d)
         n += a ? (int64_t)a->readers + a->writers : 0;
     }
     spin_unlock(&d->grant.lock);
-    while (other) {
-        domid_t next = other->id + 1;
-
+    for_each_domain(other)
         n -= mappings_of(other, d);
-        domain_put(other);
-        other = domain_get_next(next);
-    }
     return n;
 }
 

@@ -6,7 +6,7 @@
 #include "domain.h"
 
 #define GRANT_ENTRIES (PAGE_SIZE / sizeof(grant_entry_v1_t)) /* per shared frame */
-#define MAPTRACK_BUCKET 128
+#define MAPTRACK_BUCKET 256           /* mappings: a frame, as Xen counts them */
 #define MAPTRACK_NONE (~0u)
 
 /* One grant as it is used now, in the granter. While there are uses it holds a reference on the frame. */
@@ -19,9 +19,9 @@ struct grant_active {
 enum mapping_state { MAPPING_FREE, MAPPING_CHANGING, MAPPING_LIVE };
 
 /*
- * One mapping, in the mapper; 16 bytes, so that a bucket is 2 KiB. CHANGING: being made or unmade by one CPU,
- * hands off. It has a reference on the granter and one use of the grant; the p2m entry has its own reference
- * on the frame.
+ * One mapping, in the mapper; 16 bytes, so that a bucket is a frame. CHANGING: being made or unmade by one
+ * CPU, hands off. It has a reference on the granter and one use of the grant; the p2m entry has its own
+ * reference on the frame.
  */
 struct grant_mapping {
     struct domain *granter;
@@ -38,7 +38,7 @@ struct grant_mapping {
 int16_t grant_acquire(struct domain *granter, uint32_t ref, domid_t user, bool write, mfn_t *mfn);
 void grant_release(struct domain *granter, uint32_t ref, bool write);
 
-/* NULL: no such handle. d's lock is held. */
+/* NULL: no such handle. d's lock is held, or it is CHANGING by the caller. */
 struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle);
 
 #endif

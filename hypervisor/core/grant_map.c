@@ -16,8 +16,6 @@
 #include "grant_internal.h"
 #include "lib.h"
 
-#define FIRST_SLOTS 16
-
 /* --- handles; the mapper's lock is held --- */
 
 struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle)
@@ -27,33 +25,19 @@ struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle)
     return &d->grant.maptrack[handle / MAPTRACK_BUCKET][handle % MAPTRACK_BUCKET];
 }
 
-static int more_slots(struct grant_domain *g)
-{
-    uint32_t slots = g->maptrack_slots ? g->maptrack_slots * 2 : FIRST_SLOTS;
-    struct grant_mapping **bigger = heap_alloc(slots * sizeof(*bigger));
-
-    if (!bigger)
-        return -ENOMEM;
-    if (g->maptrack)
-        memcpy(bigger, g->maptrack, g->maptrack_slots * sizeof(*bigger));
-    heap_free(g->maptrack);
-    g->maptrack = bigger;
-    g->maptrack_slots = slots;
-    return 0;
-}
-
 static int more_handles(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
-    uint32_t slot = g->maptrack_size / MAPTRACK_BUCKET;
     struct grant_mapping *bucket;
 
-    if (g->maptrack_size >= g->maptrack_max || (slot == g->maptrack_slots && more_slots(g)))
+    if (g->maptrack_size >= g->maptrack_max)
         return -ENOMEM;
-    bucket = heap_alloc(MAPTRACK_BUCKET * sizeof(*bucket));
+    if (!g->maptrack)
+        g->maptrack = heap_alloc(g->maptrack_max / MAPTRACK_BUCKET * sizeof(*g->maptrack));
+    bucket = g->maptrack ? heap_alloc(MAPTRACK_BUCKET * sizeof(*bucket)) : NULL;
     if (!bucket)
         return -ENOMEM;
-    g->maptrack[slot] = bucket;
+    g->maptrack[g->maptrack_size / MAPTRACK_BUCKET] = bucket;
     for (uint32_t i = MAPTRACK_BUCKET; i-- > 0;) {
         bucket[i].gfn = g->maptrack_free;
         g->maptrack_free = g->maptrack_size + i;
@@ -92,7 +76,6 @@ static void give_handle(struct domain *d, uint32_t handle)
     spin_lock(&d->grant.lock);
     m = grant_mapping_at(d, handle);
     m->state = MAPPING_FREE;
-    m->granter = NULL;
     m->gfn = d->grant.maptrack_free;
     d->grant.maptrack_free = handle;
     d->grant.mapped--;
@@ -177,50 +160,45 @@ void grant_unmap_init(struct grant_unmap *b, struct domain *d)
     p2m_batch_init(&b->p2m, d);
 }
 
-/* Takes a LIVE mapping out of use: CHANGING from here on, its p2m entry in the batch. */
-static void begin_unmap(struct grant_unmap *b, uint32_t handle, const struct grant_mapping *m)
+/*
+ * Takes a LIVE mapping out of use: CHANGING from here on, its p2m entry in the batch. at 0: wherever it is.
+ */
+static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
 {
-    uint32_t type = 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT);
+    struct grant_mapping *m;
+    int16_t status = GNTST_okay;
+    uint32_t type;
 
+    ASSERT(b->count < GRANT_UNMAP_BATCH);
+    spin_lock(&b->d->grant.lock);
+    m = grant_mapping_at(b->d, handle);
+    if (!m || m->state != MAPPING_LIVE)
+        status = GNTST_bad_handle;
+    else if (at && at != gfn_to_gpa(GFN(m->gfn)))
+        status = GNTST_bad_virt_addr;
+    else
+        m->state = MAPPING_CHANGING;
+    spin_unlock(&b->d->grant.lock);
+    if (status)
+        return status;
     b->handle[b->count++] = handle;
+    type = 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT);
     /* Gone already: then by the mapper's own removal, which flushed and dropped the reference. */
-    if (p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, MFN_NONE, NULL))
-        return;
+    (void)p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, MFN_NONE, NULL);
+    return GNTST_okay;
 }
 
 int16_t grant_unmap_add(struct grant_unmap *b, const struct gnttab_unmap_grant_ref *op)
 {
-    struct grant_mapping *m, copy;
-    int16_t status = GNTST_okay;
-
-    ASSERT(b->count < GRANT_UNMAP_BATCH);
-    if (!op->host_addr)
-        return GNTST_okay; /* nothing asked */
-    spin_lock(&b->d->grant.lock);
-    m = grant_mapping_at(b->d, op->handle);
-    if (!m || m->state != MAPPING_LIVE) {
-        status = GNTST_bad_handle;
-    } else if (op->host_addr != gfn_to_gpa(GFN(m->gfn))) {
-        status = GNTST_bad_virt_addr;
-    } else {
-        m->state = MAPPING_CHANGING;
-        copy = *m;
-    }
-    spin_unlock(&b->d->grant.lock);
-    if (!status)
-        begin_unmap(b, op->handle, &copy);
-    return status;
+    return op->host_addr ? begin_unmap(b, op->handle, op->host_addr) : GNTST_okay; /* 0: nothing asked */
 }
 
 void grant_unmap_finish(struct grant_unmap *b)
 {
     p2m_batch_finish(&b->p2m);
     for (uint32_t i = 0; i < b->count; i++) {
-        struct grant_mapping m;
+        struct grant_mapping m = *grant_mapping_at(b->d, b->handle[i]);
 
-        spin_lock(&b->d->grant.lock);
-        m = *grant_mapping_at(b->d, b->handle[i]);
-        spin_unlock(&b->d->grant.lock);
         grant_release(m.granter, m.ref, !m.readonly);
         give_handle(b->d, b->handle[i]);
         domain_put(m.granter);
@@ -236,17 +214,7 @@ int grant_teardown(struct domain *d)
 
     grant_unmap_init(&batch, d);
     while (g->next_unmap < g->maptrack_size) {
-        struct grant_mapping *m, copy;
-        uint32_t handle = g->next_unmap++;
-
-        spin_lock(&g->lock);
-        m = grant_mapping_at(d, handle);
-        copy = *m;
-        if (m->state == MAPPING_LIVE)
-            m->state = MAPPING_CHANGING;
-        spin_unlock(&g->lock);
-        if (copy.state == MAPPING_LIVE)
-            begin_unmap(&batch, handle, &copy);
+        (void)begin_unmap(&batch, g->next_unmap++, 0);
         stop = preempt_pending();
         if (batch.count == GRANT_UNMAP_BATCH || stop)
             grant_unmap_finish(&batch);

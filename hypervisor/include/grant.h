@@ -29,14 +29,14 @@ struct grant_domain {
     void **shared;                     /* frames of grant_entry_v1_t, CORE frames */
     struct grant_active **active;      /* one array of 512 per shared frame, made when first used */
     uint32_t used;                     /* active entries in use */
-    struct grant_mapping **maptrack;   /* buckets, by handle */
-    uint32_t maptrack_slots;           /* length of the array of bucket pointers */
+    struct grant_mapping **maptrack;   /* buckets, by handle; made when first used */
     uint32_t maptrack_size, maptrack_free, maptrack_max; /* handles: allocated, first free, limit */
     uint32_t mapped;                   /* handles in use */
     uint32_t next_unmap;               /* where teardown goes on */
 };
 
-int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack); /* negative: default */
+/* Negative: default. What it made before it failed is for grant_free. */
+int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack);
 /* Unmaps all that d maps of others: -ERESTART while there is more. */
 int grant_teardown(struct domain *d);
 /* Frees the table. Who maps d's frames keeps those frames. */
