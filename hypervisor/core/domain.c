@@ -90,7 +90,6 @@ static void reap(void *data)
 {
     struct domain *d = __atomic_exchange_n(&dead, NULL, __ATOMIC_SEQ_CST);
 
-    (void)data;
     while (d) {
         struct domain *next = d->next_dead;
 

@@ -33,19 +33,30 @@ struct vdev_domain {
     uint32_t callback_vector;        /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
 };
 
+#define LAPIC_PAGE 0xfee00000ull
 enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
 #define LVT_MASKED (1u << 16)
 #define LVT_PERIODIC (1u << 17)
 
-/* The local APIC, xAPIC and x2APIC (APM vol. 2 ch. 16). */
+/*
+ * The local APIC, xAPIC and x2APIC (APM vol. 2 ch. 16). Its registers are in the order of their page, where
+ * each begins 16 bytes behind the other. irr, tmr: atomic, any CPU; the rest: the vcpu's own CPU, or paused.
+ */
 struct lapic {
     uint64_t base_msr;
-    uint64_t icr;
-    uint64_t irr[4], isr[4], tmr[4]; /* irr, tmr: atomic, any CPU; the rest: the vcpu's own CPU, or paused */
-    uint32_t id;                     /* x2APIC id = 2 * vcpu id, as Xen has it and the tools' MADT says */
-    uint32_t tpr, svr, ldr, dfr, lvt[LVT_COUNT];
-    uint32_t esr, esr_pending;       /* as last latched by a write; errors since */
-    uint32_t divide, initial_count;
+    union {
+        uint32_t reg[0x40];
+        struct {
+            uint32_t none_00[2];
+            uint32_t id;             /* x2APIC id = 2 * vcpu id, as Xen has it and the tools' MADT says */
+            uint32_t version, none_04[4], tpr, none_09[4], ldr, dfr, svr;
+            uint64_t isr[4], tmr[4], irr[4];
+            uint32_t esr, none_29[7];
+            uint64_t icr;
+            uint32_t lvt[LVT_COUNT], initial_count, none_39[5], divide, none_3f;
+        };
+    };
+    uint32_t esr_pending;            /* errors since esr was last latched by a write */
     nsec_t timer_start;              /* when initial_count was last loaded */
     struct timer timer;
 };
@@ -82,8 +93,7 @@ int lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val);
 uint32_t lapic_mmio_read(struct vcpu *v, uint32_t offset);
 void lapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t val);
-bool lapic_mmio_enabled(const struct vcpu *v);             /* xAPIC mode: there is a page at lapic_base */
-gpa_t lapic_base(const struct vcpu *v);
+bool lapic_has_page(const struct vcpu *v, gpa_t gpa);      /* in xAPIC mode, at LAPIC_PAGE */
 struct vcpu *lapic_by_id(struct domain *d, uint32_t apic_id);
 /* Delivers to whom a (dest, logical?, mode, vector) message of an I/O APIC or MSI names. */
 void lapic_deliver(struct domain *d, uint32_t dest, bool logical, uint32_t mode, uint8_t vector, bool level);
@@ -112,9 +122,8 @@ struct cpuid_regs { uint32_t a, b, c, d; };
 void cpuid_init(void);                                     /* builds host and default guest policies */
 void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 int cpuid_domain_init(struct domain *d);
-void cpuid_domain_free(struct domain *d);
 uint64_t cpuid_guest_xcr0_mask(struct domain *d);          /* XCR0 bits that this domain may set */
-bool cpuid_guest_has(struct domain *d, uint32_t leaf, unsigned int reg /* 0 a .. 3 d */, unsigned int bit);
+bool cpuid_guest_has(struct domain *d, unsigned int feature); /* XEN_X86_FEATURE_* */
 /*
  * The tools' view (hypercall/cpu_policy.c): leaves as <xen/arch-x86/xen.h> serialises them. leaves: of d's
  * policy, or, with d == NULL, of a system policy; writes at most max entries to out and returns how many

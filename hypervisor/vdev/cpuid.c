@@ -189,30 +189,27 @@ static void narrow(struct cpuid_policy *p, struct cpuid_policy *max)
     compute_xstate(p);
 }
 
-static void read_leaf(uint32_t leaf, uint32_t sub, uint32_t limit)
+static void read_leaf(uint32_t leaf, uint32_t sub)
 {
-    struct cpuid_regs *r = find(&host, leaf, sub);
     uint32_t out[4];
 
-    if (leaf > limit)
-        return;
     cpu_cpuid(leaf, sub, out);
-    *r = (struct cpuid_regs){ out[0], out[1], out[2], out[3] };
+    *find(&host, leaf, sub) = (struct cpuid_regs){ out[0], out[1], out[2], out[3] };
 }
 
 static void read_host(void)
 {
-    uint32_t out[4], basic, extended;
+    uint32_t last;
 
-    cpu_cpuid(0, 0, out);
-    basic = out[0];
-    cpu_cpuid(EXTENDED, 0, out);
-    extended = out[0];
-    for (uint32_t leaf = 0; leaf < BASIC_LEAVES; leaf++)
+    read_leaf(0, 0);
+    last = MIN(host.basic[0].a, BASIC_LEAVES - 1);
+    for (uint32_t leaf = 1; leaf <= last; leaf++)
         for (uint32_t sub = 0; sub == 0 || (has_subleaves(leaf) && find(&host, leaf, sub)); sub++)
-            read_leaf(leaf, sub, basic);
-    for (uint32_t leaf = EXTENDED; leaf < EXTENDED + EXTENDED_LEAVES; leaf++)
-        read_leaf(leaf, 0, extended);
+            read_leaf(leaf, sub);
+    read_leaf(EXTENDED, 0);
+    last = MIN(host.extended[0].a, EXTENDED + EXTENDED_LEAVES - 1);
+    for (uint32_t leaf = EXTENDED + 1; leaf <= last; leaf++)
+        read_leaf(leaf, 0);
 }
 
 void cpuid_init(void)
@@ -259,29 +256,11 @@ int cpuid_domain_init(struct domain *d)
     return 0;
 }
 
-void cpuid_domain_free(struct domain *d)
-{
-    heap_free(d->vdev.cpuid);
-    d->vdev.cpuid = NULL;
-}
-
 /* --- what a vcpu reads --- */
 
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return xcr0_mask(d->vdev.cpuid); }
 
-bool cpuid_guest_has(struct domain *d, uint32_t leaf, unsigned int reg, unsigned int bit)
-{
-    struct cpuid_regs *r = find(d->vdev.cpuid, leaf, 0);
-    uint32_t words[4];
-
-    if (!r)
-        return false;
-    words[0] = r->a;
-    words[1] = r->b;
-    words[2] = r->c;
-    words[3] = r->d;
-    return words[reg] >> bit & 1;
-}
+bool cpuid_guest_has(struct domain *d, unsigned int feature) { return has(d->vdev.cpuid, feature); }
 
 static void xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub, struct cpuid_regs *r)
 {

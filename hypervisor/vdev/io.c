@@ -100,11 +100,6 @@ void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t va
 
 /* --- memory --- */
 
-static bool is_lapic(const struct vcpu *v, gpa_t gpa)
-{
-    return (gpa & PAGE_MASK) == lapic_base(v) && lapic_mmio_enabled(v);
-}
-
 static bool is_ioapic(const struct vcpu *v, gpa_t gpa)
 {
     return (gpa & PAGE_MASK) == IOAPIC_PAGE && v->d->vdev.ioapic;
@@ -115,7 +110,7 @@ void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val)
 {
     uint32_t offset = gpa & ~PAGE_MASK;
 
-    if (size == 4 && is_lapic(v, gpa))
+    if (size == 4 && lapic_has_page(v, gpa))
         *val = lapic_mmio_read(v, offset);
     else if (size == 4 && is_ioapic(v, gpa))
         *val = ioapic_mmio_read(v->d, offset);
@@ -127,7 +122,7 @@ void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
 {
     uint32_t offset = gpa & ~PAGE_MASK;
 
-    if (size == 4 && is_lapic(v, gpa))
+    if (size == 4 && lapic_has_page(v, gpa))
         lapic_mmio_write(v, offset, (uint32_t)val);
     else if (size == 4 && is_ioapic(v, gpa))
         ioapic_mmio_write(v->d, offset, (uint32_t)val);

@@ -15,7 +15,6 @@
 #include "vdev.h"
 #include <xen/hvm/save.h>
 
-#define LAPIC_PAGE 0xfee00000ull
 #define BASE_BSP (1ull << 8)
 #define BASE_X2APIC (1ull << 10)
 #define BASE_ENABLE (1ull << 11)
@@ -69,13 +68,11 @@ static const uint32_t lvt_bits[LVT_COUNT] = { 0x300ff, 0x107ff, 0x107ff, 0x1a7ff
 static bool x2apic(const struct lapic *l) { return (l->base_msr & BASE_MODE) == BASE_MODE; }
 static bool enabled(const struct lapic *l) { return (l->base_msr & BASE_ENABLE) && (l->svr & SVR_ENABLE); }
 
-gpa_t lapic_base(const struct vcpu *v)
+bool lapic_has_page(const struct vcpu *v, gpa_t gpa)
 {
-    (void)v;
-    return LAPIC_PAGE;
+    return (gpa & PAGE_MASK) == LAPIC_PAGE && (v->vdev.lapic.base_msr & BASE_MODE) == BASE_ENABLE;
 }
 
-bool lapic_mmio_enabled(const struct vcpu *v) { return (v->vdev.lapic.base_msr & BASE_MODE) == BASE_ENABLE; }
 uint32_t lapic_get_tpr(const struct vcpu *v) { return v->vdev.lapic.tpr; }
 void lapic_set_tpr(struct vcpu *v, uint32_t tpr) { v->vdev.lapic.tpr = tpr & 0xff; }
 
@@ -180,7 +177,7 @@ void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
 
 struct vcpu *lapic_by_id(struct domain *d, uint32_t apic_id)
 {
-    return (apic_id & 1) || apic_id / 2 >= d->max_vcpus ? NULL : d->vcpu[apic_id / 2];
+    return apic_id & 1 ? NULL : domain_vcpu(d, apic_id / 2);
 }
 
 static bool accepts_logical(const struct lapic *l, uint32_t dest)
@@ -230,11 +227,10 @@ static void deliver(struct domain *d, uint32_t dest, bool logical, uint32_t mode
             deliver_one(v, mode, vector, level);
         return;
     }
-    for (unsigned int i = 0; i < d->max_vcpus; i++) {
-        v = d->vcpu[i];
-        if (!v || v == except || (dest != DEST_ALL && !accepts_logical(&v->vdev.lapic, dest)))
+    for_each_vcpu(d, each) {
+        if (each == except || (dest != DEST_ALL && !accepts_logical(&each->vdev.lapic, dest)))
             continue;
-        deliver_one(v, mode, vector, level);
+        deliver_one(each, mode, vector, level);
         if (mode == MODE_LOWEST)
             return;
     }
@@ -276,38 +272,29 @@ static void send_ipi(struct vcpu *v, uint32_t low, uint32_t dest)
 
 /* --- registers --- */
 
-static uint32_t map_word(const uint64_t map[4], uint32_t offset)
-{
-    unsigned int i = offset >> 4 & 7;
-
-    return (uint32_t)(READ_ONCE(map[i / 2]) >> (i % 2 * 32));
-}
+#define BIT(offset) (1ull << ((offset) >> 4))
+#define BITS(offset, n) (((1ull << (n)) - 1) << ((offset) >> 4))
+#define XAPIC_ONLY (BIT(REG_DFR) | BIT(REG_ICR_HIGH))
+#define READABLE \
+    (BIT(REG_ID) | BIT(REG_VERSION) | BIT(REG_TPR) | BIT(REG_PPR) | BIT(REG_LDR) | BIT(REG_SVR) | \
+     BITS(REG_ISR, 24) | BIT(REG_ESR) | BIT(REG_ICR) | BITS(REG_LVT, LVT_COUNT) | BIT(REG_INITIAL_COUNT) | \
+     BIT(REG_CURRENT_COUNT) | BIT(REG_DIVIDE) | XAPIC_ONLY)
 
 /* False: no such register. */
 static bool reg_read(const struct vcpu *v, uint32_t offset, uint32_t *val)
 {
     const struct lapic *l = &v->vdev.lapic;
 
-    switch (offset) {
-    case REG_ID: *val = x2apic(l) ? l->id : l->id << 24; return true;
-    case REG_VERSION: *val = VERSION; return true;
-    case REG_TPR: *val = l->tpr; return true;
-    case REG_PPR: *val = ppr(l); return true;
-    case REG_LDR: *val = l->ldr; return true;
-    case REG_SVR: *val = l->svr; return true;
-    case REG_ISR ... REG_ISR + 0x70: *val = map_word(l->isr, offset); return true;
-    case REG_TMR ... REG_TMR + 0x70: *val = map_word(l->tmr, offset); return true;
-    case REG_IRR ... REG_IRR + 0x70: *val = map_word(l->irr, offset); return true;
-    case REG_ESR: *val = l->esr; return true;
-    case REG_ICR: *val = (uint32_t)l->icr; return true;
-    case REG_LVT ... REG_LVT_LAST: *val = l->lvt[(offset - REG_LVT) >> 4]; return true;
-    case REG_INITIAL_COUNT: *val = l->initial_count; return true;
-    case REG_CURRENT_COUNT: *val = lapic_timer_current(v); return true;
-    case REG_DIVIDE: *val = l->divide; return true;
-    case REG_DFR: *val = l->dfr; return !x2apic(l);
-    case REG_ICR_HIGH: *val = (uint32_t)(l->icr >> 32); return !x2apic(l);
-    default: return false;
-    }
+    if (offset & 0xf || offset >= 0x400 || !((READABLE & ~(x2apic(l) ? XAPIC_ONLY : 0)) & BIT(offset)))
+        return false;
+    *val = READ_ONCE(l->reg[offset >> 4]);
+    if (offset == REG_ID && !x2apic(l))
+        *val <<= 24;
+    else if (offset == REG_PPR)
+        *val = ppr(l);
+    else if (offset == REG_CURRENT_COUNT)
+        *val = lapic_timer_current(v);
+    return true;
 }
 
 /*
@@ -363,16 +350,12 @@ static bool reg_write(struct vcpu *v, uint32_t offset, uint32_t val)
     }
 }
 
-static bool aligned_register(uint32_t offset) { return !(offset & 0xf) && offset < 0x400; }
-
 uint32_t lapic_mmio_read(struct vcpu *v, uint32_t offset)
 {
     uint32_t val = 0;
 
-    if (!aligned_register(offset) || !reg_read(v, offset, &val)) {
+    if (!reg_read(v, offset, &val))
         report_error(v, ESR_REGISTER);
-        return 0;
-    }
     return val;
 }
 
@@ -399,7 +382,7 @@ void lapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t val)
         send_ipi(v, val, dest == 0xff ? DEST_ALL : dest);
         return;
     default:
-        if (!aligned_register(offset) || !reg_write(v, offset, val))
+        if ((offset & 0xf) || !reg_write(v, offset, val))
             report_error(v, ESR_REGISTER);
     }
 }
@@ -496,34 +479,18 @@ void lapic_reset(struct vcpu *v, bool init)
 {
     struct lapic *l = &v->vdev.lapic;
 
-    if (!init) {
-        l->id = 2 * v->id;
+    if (!init)
         l->base_msr = LAPIC_PAGE | BASE_ENABLE | (v->id ? 0 : BASE_BSP);
-    }
     lapic_timer_load(v, 0);
-    memset(l->irr, 0, sizeof(l->irr));
-    memset(l->isr, 0, sizeof(l->isr));
-    memset(l->tmr, 0, sizeof(l->tmr));
-    l->tpr = l->esr = l->esr_pending = l->divide = 0;
-    l->icr = 0;
+    memset(l->reg, 0, sizeof(l->reg));
+    l->esr_pending = 0;
+    l->id = 2 * v->id;
+    l->version = VERSION;
     l->svr = 0xff;
     l->dfr = 0xffffffff;
     l->ldr = x2apic(l) ? x2apic_ldr(l->id) : 0;
     for (unsigned int i = 0; i < LVT_COUNT; i++)
         l->lvt[i] = LVT_MASKED;
-}
-
-static void put_word(struct hvm_hw_lapic_regs *regs, uint32_t offset, uint32_t val)
-{
-    memcpy(regs->data + offset, &val, sizeof(val));
-}
-
-static uint32_t get_word(const struct hvm_hw_lapic_regs *regs, uint32_t offset)
-{
-    uint32_t val;
-
-    memcpy(&val, regs->data + offset, sizeof(val));
-    return val;
 }
 
 #define SAVED_HW_DISABLED 1u
@@ -546,15 +513,9 @@ void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_reg
     memset(regs, 0, sizeof(*regs));
     for (uint32_t offset = 0; offset < 0x400; offset += 0x10)
         if (reg_read(v, offset, &val))
-            put_word(regs, offset, val);
-    put_word(regs, REG_ICR_HIGH, (uint32_t)(l->icr >> 32));
-}
-
-static void load_map(const struct hvm_hw_lapic_regs *regs, uint32_t offset, uint64_t map[4])
-{
-    for (unsigned int i = 0; i < 4; i++)
-        map[i] = get_word(regs, offset + i * 0x20) | (uint64_t)get_word(regs, offset + i * 0x20 + 0x10) << 32;
-    map[0] &= ~0xffffull; /* vectors that do not exist */
+            memcpy(regs->data + offset, &val, sizeof(val));
+    val = (uint32_t)(l->icr >> 32); /* of an x2APIC, too */
+    memcpy(regs->data + REG_ICR_HIGH, &val, sizeof(val));
 }
 
 /* Nothing in regs is trusted: each value is cut to what a guest could have written. */
@@ -562,19 +523,20 @@ static void load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs)
 {
     struct lapic *l = &v->vdev.lapic;
 
-    l->tpr = get_word(regs, REG_TPR) & 0xff;
-    l->svr = get_word(regs, REG_SVR) & SVR_BITS;
-    l->dfr = get_word(regs, REG_DFR) | 0x0fffffff;
-    l->ldr = x2apic(l) ? x2apic_ldr(l->id) : get_word(regs, REG_LDR) & 0xff000000;
-    l->esr = get_word(regs, REG_ESR);
-    l->icr = (get_word(regs, REG_ICR) & ICR_BITS) | (uint64_t)get_word(regs, REG_ICR_HIGH) << 32;
-    load_map(regs, REG_ISR, l->isr);
-    load_map(regs, REG_TMR, l->tmr);
-    load_map(regs, REG_IRR, l->irr);
+    for (uint32_t offset = REG_TPR; offset < 0x400; offset += 0x10)
+        memcpy(&l->reg[offset >> 4], regs->data + offset, sizeof(l->reg[0]));
+    l->tpr &= 0xff;
+    l->svr &= SVR_BITS;
+    l->dfr |= 0x0fffffff;
+    l->ldr = x2apic(l) ? x2apic_ldr(l->id) : l->ldr & 0xff000000;
+    l->icr &= ~0xffffffffull | ICR_BITS;
+    l->isr[0] &= ~0xffffull; /* vectors that do not exist */
+    l->tmr[0] &= ~0xffffull;
+    l->irr[0] &= ~0xffffull;
     for (unsigned int i = 0; i < LVT_COUNT; i++)
-        l->lvt[i] = get_word(regs, REG_LVT + i * 0x10) & lvt_bits[i];
-    l->divide = get_word(regs, REG_DIVIDE) & 0xb;
-    lapic_timer_load(v, get_word(regs, REG_INITIAL_COUNT));
+        l->lvt[i] &= lvt_bits[i];
+    l->divide &= 0xb;
+    lapic_timer_load(v, l->initial_count);
 }
 
 int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs)

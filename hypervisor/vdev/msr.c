@@ -14,6 +14,7 @@
 #include "lib.h"
 #include "svm.h"
 #include "vdev.h"
+#include <xen/arch-x86/cpufeatureset.h>
 
 #define MSR_TSC_AUX 0xc0000103u
 #define MSR_PRED_CMD 0x49u
@@ -32,25 +33,18 @@ typedef int msr_write_fn(struct vcpu *v, uint32_t msr, uint64_t val);
 
 static int read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    (void)v;
-    (void)msr;
     *val = 0;
     return 0;
 }
 
 static int write_ignored(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    (void)v;
-    (void)msr;
-    (void)val;
     return 0;
 }
 
 /* A guest's TSC is the host's; it cannot be moved. */
 static int read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    (void)v;
-    (void)msr;
     *val = rdtsc();
     return 0;
 }
@@ -58,8 +52,6 @@ static int read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val)
 /* "The TSC counts at the nominal clock": Linux calls the firmware broken where this bit is missing. */
 static int read_hwcr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    (void)v;
-    (void)msr;
     *val = HWCR_TSC_FREQ_SEL;
     return 0;
 }
@@ -78,12 +70,11 @@ static int write_vmcb(struct vcpu *v, uint32_t msr, uint64_t val)
 
 static bool has_tsc_aux(struct vcpu *v)
 {
-    return cpuid_guest_has(v->d, 0x80000001, 3, 27) || cpuid_guest_has(v->d, 7, 2, 22); /* RDTSCP, RDPID */
+    return cpuid_guest_has(v->d, XEN_X86_FEATURE_RDTSCP) || cpuid_guest_has(v->d, XEN_X86_FEATURE_RDPID);
 }
 
 static int read_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    (void)msr;
     *val = v->vdev.tsc_aux;
     return has_tsc_aux(v) ? 0 : -EFAULT;
 }
@@ -99,7 +90,7 @@ static int write_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t val)
 
 static int write_pred_cmd(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    if (!cpuid_guest_has(v->d, 0x80000008, 1, 12) || (val & ~PRED_CMD_IBPB))
+    if (!cpuid_guest_has(v->d, XEN_X86_FEATURE_IBPB) || (val & ~PRED_CMD_IBPB))
         return -EFAULT;
     if (val)
         cpu_wrmsr(msr, PRED_CMD_IBPB);
@@ -158,7 +149,6 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
     gpa_t page = val & PAGE_MASK;
     uint8_t code[HYPERCALL_SIZE];
 
-    (void)msr;
     if (val & ~PAGE_MASK) /* the low bits select one of the pages: there is page 0 */
         return -EFAULT;
     for (uint32_t nr = 0; nr < PAGE_SIZE / HYPERCALL_SIZE; nr++) {

@@ -22,11 +22,9 @@ int vdev_init_domain(struct domain *d)
 
 void vdev_destroy_domain(struct domain *d)
 {
-    cpuid_domain_free(d);
+    heap_free(d->vdev.cpuid);
     heap_free(d->vdev.ioapic);
     heap_free(d->vdev.pci);
-    d->vdev.ioapic = NULL;
-    d->vdev.pci = NULL;
 }
 
 void vdev_init_vcpu(struct vcpu *v)

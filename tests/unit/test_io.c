@@ -83,8 +83,7 @@ void ioapic_mmio_write(struct domain *of, uint32_t offset, uint32_t val)
     writes++;
 }
 
-gpa_t lapic_base(const struct vcpu *of) { (void)of; return 0xfee00000; }
-bool lapic_mmio_enabled(const struct vcpu *of) { (void)of; return true; }
+bool lapic_has_page(const struct vcpu *of, gpa_t gpa) { return (gpa & PAGE_MASK) == LAPIC_PAGE; }
 uint32_t lapic_mmio_read(struct vcpu *of, uint32_t offset) { (void)of; return 0x11110000 + offset; }
 
 void lapic_mmio_write(struct vcpu *of, uint32_t offset, uint32_t val)

@@ -158,8 +158,8 @@ static void as_after_reset(void **state)
     lapic_reset(v[1], false);
     assert_int_equal(read_msr(v[1], MSR_BASE), BASE | ENABLE);
     assert_int_equal(v[1]->vdev.lapic.id, 2);
-    assert_true(lapic_mmio_enabled(v[1]));
-    assert_int_equal(lapic_base(v[1]), BASE);
+    assert_true(lapic_has_page(v[1], BASE + 0xfff));
+    assert_false(lapic_has_page(v[1], BASE + 0x1000));
     assert_int_equal(lapic_mmio_read(v[1], 0x20), 2u << 24);
     assert_int_equal(lapic_mmio_read(v[1], 0x30), 0x50014);
     assert_int_equal(lapic_mmio_read(v[1], 0xf0), 0xff);
@@ -535,6 +535,9 @@ static void page_accesses(void **state)
     }
     lapic_mmio_write(v[0], 0x280, 0);
     assert_true(lapic_mmio_read(v[0], 0x280) & 1u << 7); /* illegal register */
+    lapic_mmio_write(v[0], 0x320, 0x31);
+    lapic_mmio_write(v[0], 0x324, 0x32);                 /* none is there */
+    assert_int_equal(lapic_mmio_read(v[0], 0x320) & 0xff, 0x31);
 }
 
 static void saved_and_loaded(void **state)
