@@ -2,7 +2,7 @@
 /*
  * The ACPI tables that dom0 finds: the machine's own, but for a new MADT (one processor entry a vcpu, its
  * acpi_id the vcpu id, its APIC id the emulated one) and without those of hardware that the core keeps: IVRS
- * and DMAR (IOMMUs), HPET, MCFG (configuration space goes through the ports, where MSI is hidden). ACPI 6,
+ * and DMAR (IOMMUs), HPET, MCFG (configuration space goes through the ports, where MSI is emulated). ACPI 6,
  * 5.2.5 to 5.2.12.
  */
 #include "directmap.h"

@@ -24,5 +24,7 @@ static inline mfn_t virt_to_mfn(const void *v) { return paddr_to_mfn(virt_to_pad
 /* mm/pagetable.c: maps size bytes of device memory uncached; lives for ever. Never fails (panics when out of
  * memory). */
 volatile void *map_mmio(paddr_t base, uint64_t size);
+/* Any page of device registers, until the next call. One user, under its lock (vdev/msi.c). */
+volatile void *pagetable_window(paddr_t page);
 
 #endif

@@ -126,7 +126,8 @@ int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec);
 
 /* dom0 only: gfn ranges (machine frames that are not RAM) that may be mapped through on fault. */
 void p2m_allow_mmio(struct domain *d, uint64_t start, uint64_t end);
-bool p2m_mmio_allowed(const struct domain *d, uint64_t mfn);
+bool p2m_mmio_allowed(const struct domain *d, uint64_t start, uint64_t end); /* all of them */
+void p2m_forget_mmio(struct domain *d, uint64_t start, uint64_t end);       /* those mapped go, and flushes */
 
 /* Debug: checks tables against the frame table; logs and counts what disagrees. */
 unsigned int p2m_check(struct domain *d);

@@ -19,14 +19,15 @@ enum lock_class {           /* in the order in which they may be taken */
     LOCK_GRANT,             /* one domain's grant table, maptrack */
     LOCK_BIND,              /* event channels are bound and closed one at a time */
     LOCK_EVTCHN,            /* one domain's ports */
+    LOCK_PCI,               /* dom0's PCI configuration space */
     LOCK_P2M,               /* one domain's p2m and what it maps; two in domain-id order */
     LOCK_IOREQ,
-    LOCK_VDEV,              /* one emulated device (I/O APIC, PCI config ...) */
+    LOCK_VDEV,              /* one emulated device (I/O APIC, PIT ...) */
     LOCK_SCHED,             /* one CPU's run queue; two in CPU order */
     LOCK_TIMER,             /* one CPU's timers */
     LOCK_MEM,               /* the frame allocator */
     LOCK_HEAP,              /* the small-object heap */
-    LOCK_HW,                /* one piece of host hardware: an I/O APIC, PCI config ports, RTC */
+    LOCK_HW,                /* one piece of host hardware: an I/O APIC, RTC */
     LOCK_CONSOLE,
     LOCK_CLASSES
 };

@@ -115,6 +115,8 @@ int ioapic_init(struct domain *d);
 uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset);
 void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val);
 void ioapic_host_irq(struct domain *d, unsigned int gsi);  /* the host's line fired */
+/* The host CPU (APIC id) that takes an interrupt for dest: where that vcpu runs. */
+uint32_t ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical);
 void ioapic_eoi(struct domain *d, uint8_t vector);         /* dom0 acknowledged a level vector */
 
 /* --- vdev/cpuid.c --- */
@@ -157,6 +159,11 @@ void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val);
 /* --- vdev/pit.c: channel 2 for calibration, ports 0x42 0x43 0x61 of a guest --- */
 uint8_t pit_read(struct vcpu *v, uint16_t port);
 void pit_write(struct vcpu *v, uint16_t port, uint8_t val);
+
+/* --- vdev/msi.c: the pages of MSI-X tables in dom0's device memory --- */
+bool msi_emulates(const struct domain *d, uint64_t start, uint64_t end); /* one of these frames; no lock */
+/* False: not in one of them. */
+bool msi_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val);
 
 /* --- vdev/pci.c: dom0's configuration space, ports 0xcf8-0xcff --- */
 int pci_init(struct domain *d);

@@ -2,11 +2,13 @@
 /*
  * Nested page faults, and dom0's device memory. dom0 sees the machine's device memory at its own addresses,
  * but only the ranges that the dom0 builder allowed (not the local APIC, the I/O APICs, anything of the
- * core). They are mapped when dom0 first touches them, 2M at once where that is all device memory.
+ * core). They are mapped when dom0 first touches them, 2M at once where that is all device memory; but not
+ * the MSI-X tables (vdev/msi.c).
  */
 #include "domain.h"
 #include "lib.h"
 #include "p2m.h"
+#include "vdev.h"
 
 /* Written while dom0 is built, on one CPU; only read after. */
 static struct { uint64_t start, end; } mmio[64];
@@ -22,8 +24,7 @@ void p2m_allow_mmio(struct domain *d, uint64_t start, uint64_t end)
     mmio[mmio_ranges++].end = end;
 }
 
-/* All of these frames are device memory for dom0. */
-static bool range_allowed(const struct domain *d, uint64_t start, uint64_t end)
+bool p2m_mmio_allowed(const struct domain *d, uint64_t start, uint64_t end)
 {
     bool inside = false;
 
@@ -36,20 +37,41 @@ static bool range_allowed(const struct domain *d, uint64_t start, uint64_t end)
     return inside;
 }
 
-bool p2m_mmio_allowed(const struct domain *d, uint64_t mfn)
+static bool may_map(const struct domain *d, uint64_t start, uint64_t end)
 {
-    return range_allowed(d, mfn, mfn + 1);
+    return p2m_mmio_allowed(d, start, end) && !msi_emulates(d, start, end);
+}
+
+void p2m_forget_mmio(struct domain *d, uint64_t start, uint64_t end)
+{
+    struct p2m_batch batch;
+
+    p2m_batch_init(&batch, d);
+    for (; start < end; start++)
+        (void)!p2m_batch_remove(&batch, GFN(start), ORDER_2M, 1u << P2M_MMIO, MFN_NONE, NULL);
+    p2m_batch_finish(&batch);
+}
+
+/* The device memory around gfn. -ENOENT: not to be mapped; -EEXIST: some of it is. */
+static int map_around(struct domain *d, gfn_t gfn, unsigned int order)
+{
+    uint64_t start = ROUND_DOWN(gfn.n, 1ull << order), end = start + (1ull << order);
+    int rc;
+
+    if (!may_map(d, start, end))
+        return -ENOENT;
+    rc = p2m_set(d, GFN(start), MFN(start), order, P2M_MMIO);
+    if (!rc && !may_map(d, start, end)) /* msi.c has taken some of it meanwhile */
+        p2m_forget_mmio(d, start, end);
+    return rc;
 }
 
 static int map_device(struct domain *d, gfn_t gfn, unsigned int hole_order)
 {
-    uint64_t large = gfn.n & ~((1ull << ORDER_2M) - 1);
-    int rc = -EEXIST;
+    int rc = hole_order >= ORDER_2M ? map_around(d, gfn, ORDER_2M) : -ENOENT;
 
-    if (hole_order >= ORDER_2M && range_allowed(d, large, large + (1ull << ORDER_2M)))
-        rc = p2m_set(d, GFN(large), MFN(large), ORDER_2M, P2M_MMIO);
-    if (rc == -EEXIST)
-        rc = p2m_set(d, gfn, MFN(gfn.n), ORDER_4K, P2M_MMIO);
+    if (rc == -ENOENT || rc == -EEXIST)
+        rc = map_around(d, gfn, ORDER_4K);
     /* another vcpu was faster */
     return rc == -EEXIST ? 0 : rc;
 }
@@ -63,7 +85,7 @@ int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec)
 
     (void)p2m_lookup(d, gfn, &type, &order);
     if (type == P2M_HOLE)
-        return p2m_mmio_allowed(d, gfn.n) ? map_device(d, gfn, order) : -ENOENT;
+        return map_device(d, gfn, order);
     if (type == P2M_ABSENT)
         return -EAGAIN;
     if (write && !p2m_is_writable(type) && type != P2M_MMIO)

@@ -8,7 +8,7 @@
  *   TEXT_BASE       the image: text executable, read-only data, data; never writable and executable
  *
  * Everything is mapped by the boot CPU while it boots, and nothing is ever unmapped: no lock, and no flush of
- * other CPUs' TLBs.
+ * other CPUs' TLBs. But one page at the start of MMIO_BASE is a window that moves.
  */
 #include "boot.h"
 #include "cpu.h"
@@ -38,7 +38,8 @@
 #define MAP_DEVICE (MAP_RW | PTE_PCD | PTE_PWT)
 
 paddr_t pagetable_root;
-static uint64_t next_mmio = MMIO_BASE, next_stack = STACK_BASE;
+static uint64_t *window;
+static uint64_t next_mmio = MMIO_BASE + 2 * PAGE_SIZE, next_stack = STACK_BASE;
 
 /*
  * The entry for va at `level` (1: 4K, 2: 2M, 3: 1G), making tables on the way. NULL: a large page is there
@@ -120,6 +121,7 @@ void pagetable_init(void)
         if (r->type == BOOT_RAM || r->type == BOOT_CORE || r->type == BOOT_ACPI || r->type == BOOT_ACPI_NVS)
             map_ram(r);
     }
+    window = entry_for(MMIO_BASE, 1);
     map_image(image_start, text_end, MAP_RX);
     map_image(text_end, rodata_end, MAP_RO);
     map_image(rodata_end, boot_stack_guard, MAP_RW);
@@ -149,4 +151,12 @@ volatile void *map_mmio(paddr_t base, uint64_t size)
     map(va, start, end - start, MAP_DEVICE);
     next_mmio = va + (end - start) + PAGE_SIZE;
     return (volatile void *)(va + (base - start));
+}
+
+/* Whatever this CPU's TLB has is of the page before; another CPU's does not matter, it comes here first. */
+volatile void *pagetable_window(paddr_t page)
+{
+    *window = ROUND_DOWN(page, PAGE_SIZE) | (MAP_DEVICE & ~PTE_GLOBAL);
+    __asm__ volatile("invlpg (%0)" : : "r"(MMIO_BASE) : "memory");
+    return (volatile void *)MMIO_BASE;
 }

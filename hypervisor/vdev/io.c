@@ -105,7 +105,7 @@ static bool is_ioapic(const struct vcpu *v, gpa_t gpa)
     return (gpa & PAGE_MASK) == IOAPIC_PAGE && v->d->vdev.ioapic;
 }
 
-/* Both interrupt controllers take accesses of 4 bytes only; others find nobody. */
+/* The interrupt controllers take accesses of 4 bytes only; others find nobody. */
 void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val)
 {
     uint32_t offset = gpa & ~PAGE_MASK;
@@ -114,7 +114,7 @@ void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val)
         *val = lapic_mmio_read(v, offset);
     else if (size == 4 && is_ioapic(v, gpa))
         *val = ioapic_mmio_read(v->d, offset);
-    else
+    else if (!msi_mmio(v->d, gpa, size, false, val))
         *val = size == 8 ? ~0ull : (1ull << size * 8) - 1;
 }
 
@@ -126,6 +126,8 @@ void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
         lapic_mmio_write(v, offset, (uint32_t)val);
     else if (size == 4 && is_ioapic(v, gpa))
         ioapic_mmio_write(v->d, offset, (uint32_t)val);
+    else
+        (void)msi_mmio(v->d, gpa, size, true, &val);
 }
 
 /* --- instructions --- */

@@ -56,10 +56,9 @@ void ioapic_deny_line(unsigned int gsi)
 
 static bool is_denied(unsigned int pin) { return denied_lines >> pin & 1; }
 
-/* The host CPU that should take the line: where the vcpu runs that gets it. */
-static uint32_t route_cpu(struct domain *d, uint64_t entry)
+uint32_t ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical)
 {
-    struct vcpu *v = entry & ENTRY_LOGICAL ? NULL : lapic_by_id(d, ENTRY_DEST(entry));
+    struct vcpu *v = logical ? NULL : lapic_by_id(d, dest);
     unsigned int cpu = v ? READ_ONCE(v->sched.cpu) : 0;
 
     return cpus[cpu < nr_cpus ? cpu : 0].apic_id;
@@ -73,7 +72,7 @@ static void route_locked(struct domain *d, unsigned int pin)
         .level = entry & ENTRY_LEVEL,
         .active_low = entry & ENTRY_LOW_POLARITY,
         .masked = entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR),
-        .apic_id = route_cpu(d, entry),
+        .apic_id = ioapic_host_cpu(d, ENTRY_DEST(entry), entry & ENTRY_LOGICAL),
     };
 
     ASSERT(spin_lock_held(&d->vdev.lock));

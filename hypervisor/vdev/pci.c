@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dom0's PCI configuration space by ports 0xcf8 to 0xcff (PCI 3.0, 3.2.2.3.2): passed on to the machine,
- * except for what would let a driver write a host vector into a device: the MSI and MSI-X capabilities are
- * unlinked from the list that dom0 sees, read as zero and cannot be written.
+ * except for what could reach the core. The MSI and MSI-X capabilities are msi.c's. A function decodes only
+ * addresses that are dom0's: an address that covers RAM, the core's devices or ports is refused when it would
+ * come into effect. A host bridge, which could move such things, and the bus numbers that msi.c knows
+ * functions by, stay as they are.
  *
  * The address register is dom0's own and reaches the hardware only together with an access. Port 0xcf9 is the
- * chipset's reset. Lock: hardware_lock, class LOCK_HW, for the pair of real ports. The latched address is one
- * word; Linux has its own lock around the pair.
+ * chipset's reset. Lock: pci_lock, class LOCK_PCI. The latched address is one word; Linux has its own lock
+ * around the pair. Read next: msi.c.
  */
+#include "pci.h"
 #include "alloc.h"
 #include "cpu.h"
 #include "domain.h"
 #include "errors.h"
 #include "lib.h"
+#include "p2m.h"
+#include "svm.h"
 #include "vdev.h"
 
 #define PORT_ADDRESS 0xcf8
@@ -24,22 +29,22 @@
 
 #define REG_STATUS 0x06
 #define STATUS_CAPABILITIES 0x10
+#define REG_CLASS 0x0a
+#define CLASS_HOST_BRIDGE 0x0600
 #define REG_HEADER_TYPE 0x0e
+#define REG_BUS_NUMBERS 0x18      /* of a bridge: 0x18 to 0x1b */
 #define REG_CAPABILITIES 0x34
+#define REG_CAPABILITIES_CARDBUS 0x14
 #define CAP_FIRST 0x40u
-#define CAP_MSI 0x05
-#define CAP_MSIX 0x11
 #define CAP_LIMIT 48 /* that many fit; a longer list is a loop */
+#define ROM_ENABLE 1u
+#define COMMAND_DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
 
-struct pci_config {
-    uint32_t address;
-};
+struct spinlock pci_lock = SPINLOCK(LOCK_PCI);
 
-static struct spinlock hardware_lock = SPINLOCK(LOCK_HW);
+/* --- the real ports --- */
 
-/* --- the real ports; hardware_lock held, address without the register --- */
-
-static uint32_t hw_read(uint32_t address, unsigned int reg, unsigned int size)
+uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size)
 {
     outl(PORT_ADDRESS, address | (reg & 0xfc));
     if (size == 1)
@@ -47,7 +52,7 @@ static uint32_t hw_read(uint32_t address, unsigned int reg, unsigned int size)
     return size == 2 ? inw((uint16_t)(PORT_DATA + (reg & 2))) : inl(PORT_DATA);
 }
 
-static void hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_t val)
+void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_t val)
 {
     outl(PORT_ADDRESS, address | (reg & 0xfc));
     if (size == 1)
@@ -58,99 +63,206 @@ static void hw_write(uint32_t address, unsigned int reg, unsigned int size, uint
         outl(PORT_DATA, val);
 }
 
-/* --- hiding --- */
-
-static bool is_hidden(uint8_t id) { return id == CAP_MSI || id == CAP_MSIX; }
-
-static unsigned int hidden_length(uint32_t address, unsigned int at, uint8_t id)
+void pci_log(struct domain *d, uint32_t address, const char *what)
 {
-    uint32_t control;
-
-    if (id == CAP_MSIX)
-        return 12;
-    control = hw_read(address, at + 2, 2);
-    return 10 + (control & 0x80 ? 4 : 0) + (control & 0x100 ? 10 : 0); /* 64-bit address; per-vector masks */
+    guest_log(d, "PCI %02x:%02x.%u: %s\n", address >> 16 & 0xff, address >> 11 & 0x1f, address >> 8 & 7,
+              what);
 }
 
-/* The real list's pointer that starts it, or 0: no list (or a CardBus bridge's, which dom0 does without). */
+/* --- capabilities --- */
+
+static unsigned int header_type(uint32_t address) { return pci_hw_read(address, REG_HEADER_TYPE, 1) & 0x7f; }
+
+/* The list's first, or 0: no list. */
 static unsigned int first_capability(uint32_t address)
 {
-    if (hw_read(address, 0, 2) == 0xffff || !(hw_read(address, REG_STATUS, 2) & STATUS_CAPABILITIES) ||
-        (hw_read(address, REG_HEADER_TYPE, 1) & 0x7f) > 1)
+    unsigned int pointer = header_type(address) == 2 ? REG_CAPABILITIES_CARDBUS : REG_CAPABILITIES;
+
+    if (pci_hw_read(address, 0, 2) == 0xffff || !(pci_hw_read(address, REG_STATUS, 2) & STATUS_CAPABILITIES))
         return 0;
-    return hw_read(address, REG_CAPABILITIES, 1) & 0xfc;
+    return pci_hw_read(address, pointer, 1) & 0xfc;
+}
+
+/* Whether reg is in the emulated part of a capability, and of which. */
+static bool find_capability(uint32_t address, unsigned int reg, struct pci_capability *c)
+{
+    unsigned int at = reg < CAP_FIRST ? 0 : first_capability(address);
+
+    for (unsigned int n = 0; n < CAP_LIMIT && at >= CAP_FIRST; n++) {
+        uint32_t header = pci_hw_read(address, at, 2);
+
+        *c = (struct pci_capability){ address, (uint8_t)at, (uint8_t)header };
+        if ((c->id == PCI_CAP_MSI || c->id == PCI_CAP_MSIX) && reg >= at && reg < at + msi_length(c))
+            return true;
+        at = header >> 8 & 0xfc;
+    }
+    return false;
+}
+
+/* --- base addresses --- */
+
+struct bar {
+    uint64_t base, size;           /* size 0: none */
+    bool io, wide;
+};
+
+/* The bits of a register that can be set: it decodes the others. The function decodes nothing meanwhile. */
+static uint64_t writable_bits(uint32_t address, unsigned int reg, uint32_t ones)
+{
+    uint32_t val = pci_hw_read(address, reg, 4), mask;
+
+    pci_hw_write(address, reg, 4, ones);
+    mask = pci_hw_read(address, reg, 4);
+    pci_hw_write(address, reg, 4, val);
+    return mask;
+}
+
+/* PCI 3.0, 6.2.5.1. A ROM is one if it is enabled. */
+static struct bar read_bar(uint32_t address, unsigned int reg, bool rom)
+{
+    uint64_t val = pci_hw_read(address, reg, 4), flags;
+    uint64_t mask = writable_bits(address, reg, rom ? ~ROM_ENABLE : ~0u);
+    struct bar b = { .io = !rom && (val & PCI_BAR_IO) };
+
+    b.wide = !rom && !b.io && (val & PCI_BAR_TYPE) == PCI_BAR_64;
+    flags = rom ? 0x7ff : b.io ? 3 : 0xf;
+    if (b.wide) {
+        val |= (uint64_t)pci_hw_read(address, reg + 4, 4) << 32;
+        mask |= writable_bits(address, reg + 4, ~0u) << 32;
+    } else if (mask) {
+        mask |= b.io ? 0xffffffffffff0000ull : 0xffffffff00000000ull;
+    }
+    b.base = val & ~flags;
+    if (mask & ~flags && !(rom && !(val & ROM_ENABLE)))
+        b.size = -(mask & ~flags);
+    return b;
+}
+
+/* At 0 nothing was placed, and RAM has that address anyway. */
+static bool bar_is_harmless(struct domain *d, const struct bar *b)
+{
+    uint64_t end = b->base + b->size;
+
+    if (!b->base || !b->size)
+        return true;
+    if (!b->io)
+        return end > b->base &&
+               p2m_mmio_allowed(d, b->base >> PAGE_SHIFT, ROUND_UP(end, PAGE_SIZE) >> PAGE_SHIFT);
+    for (uint64_t port = b->base; port < end && port < 0x10000; port++)
+        if (!svm_port_allowed(d, (uint16_t)port))
+            return false;
+    return true;
+}
+
+/* Of header types 0 (six registers), 1 (two) and 2 (one); and the ROM of types 0 and 1. */
+static unsigned int bars_end(unsigned int type) { return type == 0 ? 0x28 : type == 1 ? 0x18 : 0x14; }
+static unsigned int rom_register(unsigned int type) { return type == 0 ? 0x30 : 0x38; }
+
+static bool bars_are_harmless(struct domain *d, uint32_t address, uint32_t decode)
+{
+    unsigned int type = header_type(address);
+    struct bar b;
+
+    if (!(decode & COMMAND_DECODE))
+        return true;
+    for (unsigned int reg = PCI_BAR; reg < bars_end(type); reg += b.wide ? 8 : 4) {
+        b = read_bar(address, reg, false);
+        if ((decode & (b.io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)) && !bar_is_harmless(d, &b))
+            return false;
+    }
+    if (type > 1)
+        return true;
+    b = read_bar(address, rom_register(type), true);
+    return !(decode & PCI_COMMAND_MEMORY) || bar_is_harmless(d, &b);
+}
+
+static bool is_bar(uint32_t address, unsigned int reg)
+{
+    unsigned int type = header_type(address);
+
+    return (reg >= PCI_BAR && reg < bars_end(type)) || (type < 2 && reg - rom_register(type) < 4);
 }
 
 /*
- * What dom0 sees of one byte. link: value replaces it, a pointer past hidden capabilities; masked: zero, not
- * writable.
+ * A write to the command register that makes the function decode, or to a base address. What would reach the
+ * core does not come into effect: it decodes no more than before, or where it did before.
  */
-struct view { bool link, masked; uint8_t value; };
-
-/* Walks the list once and says it for the `size` bytes at reg. */
-static void look(uint32_t address, unsigned int reg, unsigned int size, struct view view[4])
+static void write_decoding(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
+                           uint32_t val)
 {
-    unsigned int at = first_capability(address), link = REG_CAPABILITIES;
+    uint32_t command = pci_hw_read(address, PCI_COMMAND, 2), before = pci_hw_read(address, reg & 0xfc, 4);
+    bool is_command = reg == PCI_COMMAND;
 
-    for (unsigned int n = 0; n < CAP_LIMIT && at >= CAP_FIRST; n++) {
-        uint32_t header = hw_read(address, at, 2);
-        uint8_t id = (uint8_t)header;
-        unsigned int next = header >> 8 & 0xfc, length = is_hidden(id) ? hidden_length(address, at, id) : 0;
-
-        for (unsigned int i = 0; i < size; i++)
-            view[i].masked |= reg + i >= at && reg + i < at + length;
-        if (is_hidden(id)) {
-            if (link >= reg && link < reg + size) {
-                view[link - reg].link = true;
-                view[link - reg].value = (uint8_t)next;
-            }
-        } else {
-            link = at + 1;
-        }
-        at = next;
+    pci_hw_write(address, PCI_COMMAND, 2, command & ~COMMAND_DECODE);
+    if (!is_command)
+        pci_hw_write(address, reg, size, val);
+    if (!bars_are_harmless(d, address, is_command ? val : command)) {
+        pci_log(d, address, "refused: one of its base addresses would cover what is not dom0's");
+        if (is_command)
+            val &= ~COMMAND_DECODE | (command & COMMAND_DECODE);
+        else
+            pci_hw_write(address, reg & 0xfc, 4, before);
     }
+    msi_moved(d, address);
+    pci_hw_write(address, PCI_COMMAND, 2, command);
+    if (is_command)
+        pci_hw_write(address, reg, size, val);
 }
 
-static uint32_t config_read(uint32_t address, unsigned int reg, unsigned int size)
+/* --- accesses --- */
+
+static uint32_t ones(unsigned int size) { return size == 4 ? 0xffffffff : (1u << size * 8) - 1; }
+
+static uint32_t config_read(struct domain *d, uint32_t address, unsigned int reg, unsigned int size)
 {
-    struct view view[4] = { 0 };
+    struct pci_capability c;
     uint32_t val;
 
-    spin_lock(&hardware_lock);
-    val = hw_read(address, reg, size);
-    if (reg + size > REG_CAPABILITIES)
-        look(address, reg, size, view);
-    spin_unlock(&hardware_lock);
-    for (unsigned int i = 0; i < size; i++)
-        if (view[i].masked || view[i].link)
-            val = (val & ~(0xffu << i * 8)) | (view[i].masked ? 0 : (uint32_t)view[i].value << i * 8);
+    spin_lock(&pci_lock);
+    if (find_capability(address, reg, &c))
+        val = msi_read(d, &c, reg & 0xfc) >> 8 * (reg & 3) & ones(size);
+    else
+        val = pci_hw_read(address, reg, size);
+    spin_unlock(&pci_lock);
     return val;
 }
 
-static void config_write(uint32_t address, unsigned int reg, unsigned int size, uint32_t val)
+/* It makes the function decode something that it does not decode now. */
+static bool is_enabling(uint32_t address, unsigned int reg, uint32_t val)
 {
-    struct view view[4] = { 0 };
-    bool any = false, all = true;
+    return reg == PCI_COMMAND && (val & ~pci_hw_read(address, reg, 1) & COMMAND_DECODE);
+}
 
-    spin_lock(&hardware_lock);
-    if (reg + size > REG_CAPABILITIES)
-        look(address, reg, size, view);
-    for (unsigned int i = 0; i < size; i++) {
-        any |= view[i].masked;
-        all &= view[i].masked;
+static void write_locked(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
+                         uint32_t val)
+{
+    unsigned int shift = 8 * (reg & 3);
+    struct pci_capability c;
+    uint32_t word;
+
+    if (pci_hw_read(address, REG_CLASS, 2) == CLASS_HOST_BRIDGE)
+        return;
+    if (find_capability(address, reg, &c)) {
+        word = msi_read(d, &c, reg & 0xfc) & ~(ones(size) << shift);
+        msi_write(d, &c, reg & 0xfc, word | val << shift);
+    } else if (is_bar(address, reg) || is_enabling(address, reg, val)) {
+        write_decoding(d, address, reg, size, val);
+    } else if (header_type(address) && (reg & 0xfc) == REG_BUS_NUMBERS && d->vdev.pci->sources) {
+        pci_log(d, address, "refused: its bus numbers are in use");
+    } else {
+        pci_hw_write(address, reg, size, val);
     }
-    if (!any)
-        hw_write(address, reg, size, val);
-    else if (!all) /* partly hidden: only the bytes that are not */
-        for (unsigned int i = 0; i < size; i++)
-            if (!view[i].masked)
-                hw_write(address, reg + i, 1, val >> i * 8 & 0xff);
-    spin_unlock(&hardware_lock);
+}
+
+static void config_write(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
+                         uint32_t val)
+{
+    spin_lock(&pci_lock);
+    write_locked(d, address, reg, size, val);
+    spin_unlock(&pci_lock);
 }
 
 /* --- ports --- */
-
-static uint32_t ones(unsigned int size) { return size == 4 ? 0xffffffff : (1u << size * 8) - 1; }
 
 /* An access to the data window that a single register access of the bus can be. */
 static bool is_data(uint16_t port, unsigned int size)
@@ -171,7 +283,7 @@ uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size)
         return address;
     if (!is_data(port, size) || !(address & ADDRESS_ENABLE))
         return ones(size);
-    return config_read(address & ~0xffu, (address & 0xfc) + (port & 3), size);
+    return config_read(d, address & ~0xffu, (address & 0xfc) + (port & 3), size);
 }
 
 void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val)
@@ -183,7 +295,7 @@ void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t
     else if (port == PORT_RESET && size == 1 && (val & RESET_CPU))
         domain_shutdown(d, SHUTDOWN_reboot);
     else if (is_data(port, size) && (address & ADDRESS_ENABLE))
-        config_write(address & ~0xffu, (address & 0xfc) + (port & 3), size, val);
+        config_write(d, address & ~0xffu, (address & 0xfc) + (port & 3), size, val);
 }
 
 int pci_init(struct domain *d)

@@ -71,7 +71,7 @@ $(UNIT_OUT)/core/vdev/cpuid.o: UNIT_CFLAGS += -include tests/unit/include/cpuid_
 $(eval $(call unit-test,cpuid,vdev/cpuid.c))
 $(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c vdev/pit.c))
 $(UNIT_OUT)/core/vdev/pci.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
-$(eval $(call unit-test,pci,vdev/pci.c lib/spinlock.c))
+$(eval $(call unit-test,pci,vdev/pci.c vdev/msi.c lib/spinlock.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(eval $(call unit-test,domains_race,$(unit_mm) core/evtchn.c core/evtchn_fifo.c core/grant.c \
     core/grant_map.c core/grant_copy.c))

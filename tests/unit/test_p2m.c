@@ -548,12 +548,12 @@ static void device_memory_appears_when_touched(void **state)
     (void)state;
     p2m_allow_mmio(d0, 0xe0000, 0xe0300);
     p2m_allow_mmio(d0, 0, 0x8000); /* machine RAM is in it: stays out of reach */
-    assert_true(p2m_mmio_allowed(d0, 0xe0000));
-    assert_false(p2m_mmio_allowed(d0, 0xdffff));
-    assert_false(p2m_mmio_allowed(d0, 0xe0300));
-    assert_false(p2m_mmio_allowed(d, 0xe0000));
-    assert_false(p2m_mmio_allowed(d0, 0x100));
-    assert_true(p2m_mmio_allowed(d0, 0x4000)); /* 64 MiB: behind the end of RAM */
+    assert_true(p2m_mmio_allowed(d0, 0xe0000, 0xe0000 + 1));
+    assert_false(p2m_mmio_allowed(d0, 0xdffff, 0xdffff + 1));
+    assert_false(p2m_mmio_allowed(d0, 0xe0300, 0xe0300 + 1));
+    assert_false(p2m_mmio_allowed(d, 0xe0000, 0xe0000 + 1));
+    assert_false(p2m_mmio_allowed(d0, 0x100, 0x100 + 1));
+    assert_true(p2m_mmio_allowed(d0, 0x4000, 0x4000 + 1)); /* 64 MiB: behind the end of RAM */
 
     assert_int_equal(p2m_fault(v, 0xe0000000, false, false), 0);
     assert_int_equal(p2m_lookup(d0, GFN(0xe0100), NULL, &order).n, 0xe0100);
@@ -568,6 +568,17 @@ static void device_memory_appears_when_touched(void **state)
     assert_int_equal(p2m_fault(v, 0x100000, false, false), -ENOENT);
     assert_int_equal(p2m_fault(d->vcpu[0], 0xe0000000, false, false), -ENOENT);
     assert_panics(p2m_allow_mmio(d, 1, 2));
+
+    /* what msi.c emulates goes, with the 2M around it, and comes back without it */
+    p2m_forget_mmio(d0, 0xe0300, 0xe0301); /* nothing there */
+    harness_msi_start = 0xe0010, harness_msi_end = 0xe0011;
+    p2m_forget_mmio(d0, 0xe0010, 0xe0011);
+    assert_int_equal(type_at(d0, 0xe0100), P2M_HOLE);
+    assert_int_equal(p2m_fault(v, 0xe0010000, false, false), -ENOENT);
+    assert_int_equal(p2m_fault(v, 0xe0011000, false, false), 0);
+    assert_int_equal(type_at(d0, 0xe0012), P2M_HOLE);
+    harness_msi_end = 0;
+    assert_int_equal(p2m_fault(v, 0xe0010000, false, false), 0);
     harness_check_memory();
 
     /* no memory for the table: said, and nothing left */

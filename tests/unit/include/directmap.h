@@ -25,6 +25,8 @@ static inline paddr_t virt_to_paddr(const void *v)
     return p;
 }
 
+volatile void *pagetable_window(paddr_t page);
+
 static inline void *mfn_to_virt(mfn_t m) { return paddr_to_virt(mfn_to_paddr(m)); }
 static inline mfn_t virt_to_mfn(const void *v) { return paddr_to_mfn(virt_to_paddr(v)); }
 

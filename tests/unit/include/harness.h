@@ -63,6 +63,16 @@ void harness_fail_alloc(unsigned int n);
 bool harness_alloc_has_failed(void);           /* since then */
 uint64_t harness_allocs(void);                 /* successful ones, since harness_machine */
 
+/* The machine's MSI vectors (VECTOR_MSI_FIRST and on), and registers of a device (fakes/devices.c). */
+#define HARNESS_VECTORS 4
+struct harness_vector { void (*fn)(unsigned int, void *); void *data; };
+extern struct harness_vector harness_vectors[HARNESS_VECTORS];
+extern uint64_t harness_device_base;           /* of two pages */
+extern uint32_t harness_device[2 * PAGE_SIZE / 4];
+
+/* The frames that a faked vdev/msi.c emulates, and the one word there. */
+extern uint64_t harness_msi_start, harness_msi_end, harness_msi_word;
+
 /* preempt_pending() says yes at each n-th question; 0: never. */
 extern unsigned int harness_preempt_every;
 extern unsigned int harness_flushes;           /* calls of tlb_flush_domain */

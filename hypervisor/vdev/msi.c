@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MSI and MSI-X of dom0's devices (PCI 3.0, 6.8). dom0 writes where in dom0 an interrupt shall go, and
+ * reads that back; the device always has a message of the core's: a host vector that is this message's own,
+ * and a CPU. When the vector comes, the interrupt goes where dom0's message says at that moment.
+ *
+ * An MSI-X table lies in device memory. From when MSI-X is first enabled, its pages are no more mapped to
+ * dom0 but emulated, wherever the device's base address moves (pci.c tells). One MSI a function: more need
+ * consecutive vectors, which no kernel asks for without interrupt remapping.
+ *
+ * Lock: pci_lock (pci.h) for all sources, but for what msi_emulates and arriving interrupts read: sources are
+ * published complete and live for ever.
+ */
+#include "alloc.h"
+#include "cpu.h"
+#include "directmap.h"
+#include "domain.h"
+#include "lib.h"
+#include "p2m.h"
+#include "pci.h"
+#include "vdev.h"
+
+#define CONTROL 2           /* of a capability, 2 bytes */
+#define MSI_ENABLE 0x0001u
+#define MSI_MULTIPLE 0x007eu
+#define MSI_64BIT 0x0080u
+#define MSIX_LINES 0x07ffu
+#define MSIX_MASK_ALL 0x4000u
+#define MSIX_ENABLE 0x8000u
+#define MSIX_TABLE 4        /* which base address, and the offset from there */
+#define MSIX_TABLE_BAR 7u
+
+#define HOST_ADDRESS 0xfee00000u
+#define ADDRESS_DEST(a) ((a) >> 12 & 0xff)
+#define ADDRESS_LOGICAL 0x4u
+#define DATA_MODE(d) ((d) >> 8 & 7)
+
+enum { ADDRESS, ADDRESS_HIGH, DATA, LINE_CONTROL, LINE_WORDS }; /* a line of an MSI-X table */
+#define LINE_BYTES (4u * LINE_WORDS)
+#define LINE_MASKED 1u
+
+struct message {
+    uint32_t word[LINE_WORDS]; /* as dom0 wrote them; an MSI has no control */
+    uint8_t vector;            /* the host's; 0: none */
+};
+
+/* One capability of one function. */
+struct msi_source {
+    struct msi_source *next;
+    struct pci_capability capability;
+    bool enabled;
+    paddr_t table;             /* MSI-X: where it is, 0: nowhere */
+    unsigned int count;
+    struct message message[];
+};
+
+/* --- host vectors --- */
+
+static void message_arrived(unsigned int vector, void *data)
+{
+    const struct message *m = data;
+    uint32_t address = READ_ONCE(m->word[ADDRESS]), val = READ_ONCE(m->word[DATA]);
+
+    (void)vector;
+    lapic_deliver(dom0, ADDRESS_DEST(address), address & ADDRESS_LOGICAL, DATA_MODE(val), (uint8_t)val,
+                  false);
+}
+
+/* A message that can be sent has a vector, and only while it can. */
+static void update_vector(struct domain *d, const struct msi_source *s, struct message *m)
+{
+    int vector;
+
+    if (!s->enabled && m->vector) {
+        irq_free_vector(m->vector);
+        m->vector = 0;
+    } else if (s->enabled && !m->vector && !(m->word[LINE_CONTROL] & LINE_MASKED)) {
+        vector = irq_alloc_vector(message_arrived, m);
+        m->vector = vector > 0 ? (uint8_t)vector : 0;
+        if (vector < 0)
+            pci_log(d, s->capability.address, "an interrupt stays off, all vectors are used: boot dom0 with "
+                    "pci=nomsi, or give it fewer CPUs");
+    }
+}
+
+static uint32_t host_address(struct domain *d, const struct message *m)
+{
+    uint32_t address = m->word[ADDRESS];
+
+    return HOST_ADDRESS | ioapic_host_cpu(d, ADDRESS_DEST(address), address & ADDRESS_LOGICAL) << 12;
+}
+
+/* --- sources --- */
+
+static struct msi_source *find_source(struct domain *d, const struct pci_capability *c, unsigned int count)
+{
+    for (struct msi_source *s = d->vdev.pci->sources; s; s = s->next)
+        if (s->capability.address == c->address && s->capability.id == c->id && s->count == count)
+            return s;
+    return NULL;
+}
+
+static struct msi_source *new_source(struct domain *d, const struct pci_capability *c, unsigned int count)
+{
+    struct msi_source *s = heap_alloc(sizeof(*s) + count * sizeof(s->message[0]));
+
+    if (!s) {
+        pci_log(d, c->address, "no memory for its interrupts");
+        return NULL;
+    }
+    s->capability = *c;
+    s->count = count;
+    return s;
+}
+
+static void publish(struct domain *d, struct msi_source *s)
+{
+    s->next = d->vdev.pci->sources;
+    __atomic_store_n(&d->vdev.pci->sources, s, __ATOMIC_RELEASE);
+}
+
+/* --- MSI --- */
+
+unsigned int msi_length(const struct pci_capability *c)
+{
+    if (c->id == PCI_CAP_MSIX)
+        return 4;
+    return pci_hw_read(c->address, c->at + CONTROL, 2) & MSI_64BIT ? 16 : 12;
+}
+
+/* Which word of a message register n of the capability has. */
+static unsigned int msi_word(const struct pci_capability *c, unsigned int n)
+{
+    return n == 2 && msi_length(c) == 12 ? DATA : n - 1;
+}
+
+static void msi_update(struct domain *d, struct msi_source *s)
+{
+    const struct pci_capability *c = &s->capability;
+    struct message *m = &s->message[0];
+    uint32_t control = pci_hw_read(c->address, c->at + CONTROL, 2) & ~(MSI_ENABLE | MSI_MULTIPLE);
+
+    if (s->enabled)
+        update_vector(d, s, m);
+    if (s->enabled && m->vector) {
+        pci_hw_write(c->address, c->at + 4, 4, host_address(d, m));
+        if (control & MSI_64BIT)
+            pci_hw_write(c->address, c->at + 8, 4, 0);
+        pci_hw_write(c->address, c->at + (control & MSI_64BIT ? 12 : 8), 2, m->vector);
+        control |= MSI_ENABLE;
+    }
+    pci_hw_write(c->address, c->at + CONTROL, 2, control);
+    if (!s->enabled)
+        update_vector(d, s, m);
+}
+
+static void msi_register_write(struct domain *d, const struct pci_capability *c, unsigned int n, uint32_t val)
+{
+    struct msi_source *s = find_source(d, c, 1);
+
+    if (!s) {
+        s = new_source(d, c, 1);
+        if (!s)
+            return;
+        publish(d, s);
+    }
+    s->capability = *c;
+    if (n == 0)
+        s->enabled = val >> 16 & MSI_ENABLE;
+    else
+        WRITE_ONCE(s->message[0].word[msi_word(c, n)], val);
+    msi_update(d, s);
+}
+
+/* --- MSI-X --- */
+
+static volatile uint32_t *hw_word(paddr_t p)
+{
+    return (volatile uint32_t *)((volatile uint8_t *)pagetable_window(p) + (p & ~PAGE_MASK));
+}
+
+static void line_update(struct domain *d, struct msi_source *s, unsigned int i)
+{
+    struct message *m = &s->message[i];
+    volatile uint32_t *line;
+
+    update_vector(d, s, m);
+    if (!s->table)
+        return;
+    line = hw_word(s->table + i * LINE_BYTES);
+    line[LINE_CONTROL] = m->word[LINE_CONTROL] | LINE_MASKED;
+    if (!m->vector)
+        return;
+    line[ADDRESS] = host_address(d, m);
+    line[ADDRESS_HIGH] = 0;
+    line[DATA] = m->vector;
+    line[LINE_CONTROL] = m->word[LINE_CONTROL];
+}
+
+static uint64_t first_frame(paddr_t table) { return table >> PAGE_SHIFT; }
+
+static uint64_t end_frame(paddr_t table, unsigned int count)
+{
+    return ROUND_UP(table + count * LINE_BYTES, PAGE_SIZE) >> PAGE_SHIFT;
+}
+
+/* Finds the table, which dom0 reaches no more from then on. It is nowhere unless in dom0's device memory. */
+static void locate(struct domain *d, struct msi_source *s)
+{
+    const struct pci_capability *c = &s->capability;
+    uint32_t where = pci_hw_read(c->address, c->at + MSIX_TABLE, 4);
+    unsigned int bar = PCI_BAR + 4 * (where & MSIX_TABLE_BAR);
+    uint64_t base = pci_hw_read(c->address, bar, 4);
+    paddr_t table;
+
+    if ((base & PCI_BAR_TYPE) == PCI_BAR_64)
+        base |= (uint64_t)pci_hw_read(c->address, bar + 4, 4) << 32;
+    table = (base & ~0xfull) + (where & ~MSIX_TABLE_BAR);
+    if ((base & PCI_BAR_IO) || !p2m_mmio_allowed(d, first_frame(table), end_frame(table, s->count)))
+        table = 0;
+    WRITE_ONCE(s->table, table);
+    smp_mb(); /* mm/p2m_fault.c maps and then looks here */
+    if (table)
+        p2m_forget_mmio(d, first_frame(table), end_frame(table, s->count));
+}
+
+void msi_moved(struct domain *d, uint32_t address)
+{
+    for (struct msi_source *s = d->vdev.pci->sources; s; s = s->next)
+        if (s->capability.address == address && s->capability.id == PCI_CAP_MSIX)
+            locate(d, s);
+}
+
+/* MSI-X is enabled for the first time: what the table has now is what dom0 wrote into it. */
+static struct msi_source *adopt_table(struct domain *d, const struct pci_capability *c, unsigned int count)
+{
+    struct msi_source *s = new_source(d, c, count);
+
+    if (!s)
+        return NULL;
+    publish(d, s);
+    locate(d, s);
+    for (unsigned int i = 0; s->table && i < count; i++)
+        for (unsigned int n = 0; n < LINE_WORDS; n++)
+            s->message[i].word[n] = *hw_word(s->table + i * LINE_BYTES + 4 * n);
+    return s;
+}
+
+static void msix_control_write(struct domain *d, const struct pci_capability *c, uint32_t control)
+{
+    unsigned int count = (pci_hw_read(c->address, c->at + CONTROL, 2) & MSIX_LINES) + 1;
+    bool decodes = pci_hw_read(c->address, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
+    struct msi_source *s = find_source(d, c, count);
+
+    if (!s && (control & MSIX_ENABLE) && decodes)
+        s = adopt_table(d, c, count);
+    if (s) {
+        s->capability = *c;
+        s->enabled = (control & MSIX_ENABLE) && decodes && s->table;
+    }
+    if ((control & MSIX_ENABLE) && (!s || !s->enabled)) {
+        pci_log(d, c->address, "MSI-X stays off: its table is not in device memory that is decoded");
+        control &= ~MSIX_ENABLE;
+    }
+    /* some devices have no table before */
+    pci_hw_write(c->address, c->at + CONTROL, 2, control | (control & MSIX_ENABLE ? MSIX_MASK_ALL : 0));
+    for (unsigned int i = 0; s && i < count; i++)
+        line_update(d, s, i);
+    pci_hw_write(c->address, c->at + CONTROL, 2, control);
+}
+
+/* --- configuration space --- */
+
+uint32_t msi_read(struct domain *d, const struct pci_capability *c, unsigned int reg)
+{
+    unsigned int n = (reg - c->at) / 4;
+    const struct msi_source *s;
+
+    if (n == 0)
+        return pci_hw_read(c->address, reg, 4) & (c->id == PCI_CAP_MSI ? ~(MSI_MULTIPLE << 16) : ~0u);
+    s = find_source(d, c, 1);
+    return s ? s->message[0].word[msi_word(c, n)] : 0;
+}
+
+void msi_write(struct domain *d, const struct pci_capability *c, unsigned int reg, uint32_t val)
+{
+    if (c->id == PCI_CAP_MSIX)
+        msix_control_write(d, c, val >> 16);
+    else
+        msi_register_write(d, c, (reg - c->at) / 4, val);
+}
+
+/* --- the table's pages --- */
+
+static bool overlaps(const struct msi_source *s, uint64_t start, uint64_t end)
+{
+    paddr_t table = READ_ONCE(s->table);
+
+    return table && first_frame(table) < end && end_frame(table, s->count) > start;
+}
+
+static struct msi_source *source_in(const struct domain *d, uint64_t start, uint64_t end)
+{
+    struct msi_source *s = d->vdev.pci ? __atomic_load_n(&d->vdev.pci->sources, __ATOMIC_ACQUIRE) : NULL;
+
+    while (s && !overlaps(s, start, end))
+        s = s->next;
+    return s;
+}
+
+bool msi_emulates(const struct domain *d, uint64_t start, uint64_t end)
+{
+    return source_in(d, start, end) != NULL;
+}
+
+/* A word of the table, or of other registers in its pages. */
+static void access_word(struct domain *d, struct msi_source *s, gpa_t gpa, bool write, uint32_t *val)
+{
+    uint64_t offset = gpa - s->table;
+    unsigned int i = (unsigned int)(offset / LINE_BYTES);
+    bool is_line = offset < s->count * LINE_BYTES;
+    volatile uint32_t *word = is_line ? &s->message[i].word[offset % LINE_BYTES / 4] : hw_word(gpa);
+
+    if (!write) {
+        *val = *word;
+        return;
+    }
+    *word = *val;
+    if (is_line)
+        line_update(d, s, i);
+}
+
+bool msi_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val)
+{
+    struct msi_source *s;
+
+    if (!msi_emulates(d, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1))
+        return false;
+    spin_lock(&pci_lock);
+    s = source_in(d, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1);
+    for (unsigned int i = 0; s && !(gpa & 3) && i + 4 <= size; i += 4) {
+        uint32_t word = (uint32_t)(*val >> 8 * i);
+
+        access_word(d, s, gpa + i, write, &word);
+        *val = (*val & ~(0xffffffffull << 8 * i)) | (uint64_t)word << 8 * i;
+    }
+    spin_unlock(&pci_lock);
+    return true;
+}

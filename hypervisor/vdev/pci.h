@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* dom0's PCI configuration space: what pci.c (ports, base addresses) and msi.c (MSI, MSI-X) share. */
+#ifndef CLV_PCI_H
+#define CLV_PCI_H
+
+#include "guest_fwd.h"
+#include "spinlock.h"
+#include "types.h"
+
+struct msi_source;
+
+struct pci_config {
+    uint32_t address;              /* dom0's address register */
+    struct msi_source *sources;    /* only grows; at its front, published last */
+};
+
+#define PCI_COMMAND 0x04
+#define PCI_COMMAND_IO 0x01u
+#define PCI_COMMAND_MEMORY 0x02u
+#define PCI_BAR 0x10
+#define PCI_BAR_IO 0x1u
+#define PCI_BAR_TYPE 0x6u
+#define PCI_BAR_64 0x4u
+#define PCI_CAP_MSI 0x05
+#define PCI_CAP_MSIX 0x11
+
+/* A function's MSI or MSI-X capability. Functions are named by their address register, the register 0. */
+struct pci_capability {
+    uint32_t address;
+    uint8_t at, id;
+};
+
+extern struct spinlock pci_lock;   /* LOCK_PCI: the real ports, all sources; held in all that follows */
+uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size);
+void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_t val);
+void pci_log(struct domain *d, uint32_t address, const char *what);
+
+/* --- msi.c --- */
+/* How much of a capability is emulated, by msi_read and msi_write: words of 4 bytes, reg a multiple of 4. */
+unsigned int msi_length(const struct pci_capability *c);
+uint32_t msi_read(struct domain *d, const struct pci_capability *c, unsigned int reg);
+void msi_write(struct domain *d, const struct pci_capability *c, unsigned int reg, uint32_t val);
+/* The base addresses of a function have changed; it does not decode memory at the moment. */
+void msi_moved(struct domain *d, uint32_t address);
+
+#endif
