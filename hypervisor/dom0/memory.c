@@ -123,17 +123,29 @@ static void build_map(struct domain *d, const struct dom0_memory *m)
     }
 }
 
-/* Frames that are not RAM, but for those of the core: what it emulates (I/O APIC), hides (HPET, MCFG) or owns
- * (local APIC). */
+struct frames { uint64_t start, end; };
+#define HIDDEN_MAX (2 + ARRAY_SIZE(acpi.ioapic) + ARRAY_SIZE(acpi.pci_window))
+
+/* Registers of the core: what it emulates (I/O APIC), hides (HPET, MCFG) or owns (local APIC). */
+static unsigned int hidden_registers(struct frames *hidden)
+{
+    struct frames *f = hidden;
+
+    *f++ = (struct frames){ LAPIC_FRAME, LAPIC_FRAME + 1 };
+    *f++ = (struct frames){ HPET_FRAME, HPET_FRAME + 1 };
+    for (unsigned int i = 0; i < acpi.ioapics; i++, f++)
+        *f = (struct frames){ acpi.ioapic[i].address >> PAGE_SHIFT, (acpi.ioapic[i].address >> PAGE_SHIFT) + 1 };
+    for (unsigned int i = 0; i < acpi.pci_windows; i++, f++)
+        *f = (struct frames){ acpi.pci_window[i].start >> PAGE_SHIFT, acpi.pci_window[i].end >> PAGE_SHIFT };
+    return (unsigned int)(f - hidden);
+}
+
+/* Frames that are not RAM, but for those of the core. */
 static void allow_devices(struct domain *d)
 {
-    uint64_t hidden[8][2] = { { LAPIC_FRAME, LAPIC_FRAME + 1 }, { HPET_FRAME, HPET_FRAME + 1 } }, at = 0;
-    unsigned int n = 2;
-
-    for (unsigned int i = 0; i < acpi.ioapics; i++, n++)
-        hidden[n][0] = acpi.ioapic[i].address >> PAGE_SHIFT, hidden[n][1] = hidden[n][0] + 1;
-    if (acpi.mcfg_end)
-        hidden[n][0] = acpi.mcfg_base >> PAGE_SHIFT, hidden[n][1] = acpi.mcfg_end >> PAGE_SHIFT, n++;
+    struct frames hidden[HIDDEN_MAX];
+    unsigned int n = hidden_registers(hidden);
+    uint64_t at = 0;
 
     while (at < 1ull << (cpu_features.physical_bits - PAGE_SHIFT)) {
         uint64_t next = 1ull << (cpu_features.physical_bits - PAGE_SHIFT), skip = 0;
@@ -147,8 +159,8 @@ static void allow_devices(struct domain *d)
                 next = start, skip = end;
         }
         for (unsigned int i = 0; i < n; i++)
-            if (hidden[i][1] > at && hidden[i][0] < next)
-                next = hidden[i][0], skip = hidden[i][1];
+            if (hidden[i].end > at && hidden[i].start < next)
+                next = hidden[i].start, skip = hidden[i].end;
         if (next > at)
             p2m_allow_mmio(d, at, next);
         at = MAX(skip, next);

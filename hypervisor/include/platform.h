@@ -26,7 +26,8 @@ struct acpi_info {
     unsigned int tables;           /* of the RSDT/XSDT */
     paddr_t table[64];
     paddr_t dsdt, facs, fadt, madt;
-    paddr_t mcfg_base, mcfg_end;   /* memory-mapped PCI configuration space; 0, 0: none */
+    unsigned int pci_windows;      /* memory-mapped PCI configuration space */
+    struct { paddr_t start, end; } pci_window[4];
 };
 extern struct acpi_info acpi;
 struct acpi_header {

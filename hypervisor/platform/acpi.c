@@ -19,6 +19,9 @@
 #define MADT_ENABLED 1u
 #define MADT_FIRST_ENTRY 44
 
+#define MCFG_FIRST_ENTRY 44
+#define MCFG_ENTRY 16
+
 #define PM1_SLP_TYP_SHIFT 10
 #define PM1_SLP_TYP_MASK (7u << 10)
 #define PM1_SLP_EN (1u << 13)
@@ -177,6 +180,23 @@ static void read_madt(void)
         read_madt_entry(p);
 }
 
+/* Base (of bus 0), segment, first and last bus; 1 MiB a bus. */
+static void read_mcfg(void)
+{
+    paddr_t table = find_table("MCFG");
+    const uint8_t *p = table ? paddr_to_virt(table) : NULL;
+    const uint8_t *end = table ? p + ((const struct acpi_header *)p)->length : NULL;
+
+    for (p += MCFG_FIRST_ENTRY; table && p + MCFG_ENTRY <= end; p += MCFG_ENTRY) {
+        paddr_t base = word_at(p) | (paddr_t)word_at(p + 4) << 32;
+
+        if (acpi.pci_windows == ARRAY_SIZE(acpi.pci_window))
+            panic("ACPI: more than %lu PCI segments\n", ARRAY_SIZE(acpi.pci_window));
+        acpi.pci_window[acpi.pci_windows].start = base + ((paddr_t)p[10] << 20);
+        acpi.pci_window[acpi.pci_windows++].end = base + ((paddr_t)(p[11] + 1) << 20);
+    }
+}
+
 /* An integer of AML: its value, and where the next object starts. False: some other object. */
 static bool aml_integer(const uint8_t **p, const uint8_t *end, uint8_t *value)
 {
@@ -254,6 +274,7 @@ void acpi_init(paddr_t rsdp_hint)
     if (!acpi.tables)
         read_root(rsdp->rsdt, 4);
     read_madt();
+    read_mcfg();
     read_fadt();
     if (!acpi.cpus)
         add_cpu(apic_id(), MADT_ENABLED);
