@@ -12,8 +12,8 @@ output=$1 staging=$2 busybox=$3 modules=$4
 shift 4
 
 rm -rf "$staging"
-for folder in bin sbin dev etc/xen etc/rig guests mnt proc root run/xen run/xenstored sys tmp usr/bin \
-    usr/sbin usr/lib var/lib/xen var/lib/xenstored var/log/xen/console lib64 lib; do
+for folder in bin sbin dev etc/acpi/PWRF etc/xen etc/rig guests mnt proc root run/xen run/xenstored sys tmp \
+    usr/bin usr/sbin usr/lib var/lib/xen var/lib/xenstored var/log/xen/console lib64 lib; do
     mkdir -p "$staging/$folder"
 done
 # xen's tools were built for these places
@@ -49,6 +49,8 @@ printf 'root:x:0:0:root:/root:/bin/sh\n' >"$staging/etc/passwd"
 printf 'root:x:0:\n' >"$staging/etc/group"
 # dom0's memory is what the hypervisor was told; xl must not take from it
 printf 'autoballoon="off"\n' >"$staging/etc/xen/xl.conf"
+printf '#!/bin/sh\npoweroff\n' >"$staging/etc/acpi/PWRF/00000080"
+chmod 755 "$staging/etc/acpi/PWRF/00000080"
 printf "PS1='dom0# '\n" >"$staging/etc/profile"
 
 # libgcc_s is opened only when a thread is cancelled, which xl does: no program names it.

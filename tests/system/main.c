@@ -11,7 +11,7 @@
 #include "system.h"
 
 static const struct group *const groups[] = {
-    &group_verbs, &group_refusals, &group_stock, &group_many, &group_hostile, &group_linux,
+    &group_verbs, &group_refusals, &group_stock, &group_many, &group_hostile, &group_linux, &group_devices,
 };
 
 #define GROUPS    (sizeof(groups) / sizeof(groups[0]))
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
         count += groups[i]->count;
     }
     if (!count) {
-        fprintf(stderr, "system: no such group; there are verbs refusals stock many hostile linux\n");
+        fprintf(stderr, "system: no such group; there are verbs refusals stock many hostile linux devices\n");
         return 1;
     }
     return _cmocka_run_group_tests("system", tests, count, warm_up, NULL) != 0;

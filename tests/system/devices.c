@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dom0's own devices: a disk and a network card whose interrupts are messages (MSI, MSI-X) or lines, and what
+ * dom0 must not reach of the core's by its CPUs, although it is root there and reads /dev/mem. Run with DISK,
+ * NIC and, because the kernel itself keeps claimed addresses from root, DOM0_ARGS=iomem=relaxed. Next to read:
+ * hypervisor/vdev/msi.c.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "system.h"
+
+#define PAGE 4096u
+
+/* Which the rig gave, or NULL. */
+static const char *disk(void)
+{
+    return access("/dev/vda", F_OK) == 0 ? "/dev/vda" : access("/dev/sda", F_OK) == 0 ? "/dev/sda" : NULL;
+}
+
+static bool has_network(void) { return access("/sys/class/net/eth0", F_OK) == 0; }
+
+/* How often the interrupts of a driver came: the rows of /proc/interrupts with this word, one CPU's or -1: all. */
+static unsigned long interrupts(const char *word, int cpu)
+{
+    FILE *f = fopen("/proc/interrupts", "r");
+    unsigned long sum = 0;
+    char line[1024];
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        char *at = strchr(line, ':'), *end;
+
+        if (!at || !strstr(line, word))
+            continue;
+        for (int i = 0;; i++, at = end) {
+            unsigned long n = strtoul(at + (i == 0), &end, 10);
+
+            if (end == at + (i == 0))
+                break;
+            if (cpu < 0 || i == cpu)
+                sum += n;
+        }
+    }
+    fclose(f);
+    return sum;
+}
+
+static void what_a_disk_reads_is_what_was_written(void **state)
+{
+    const char *name = disk(), *driver = name && name[5] == 'v' ? "virtio" : "ahci";
+    unsigned long before = interrupts(driver, -1);
+
+    (void)state;
+    if (!name)
+        skip();
+    run_ok("dd if=/dev/urandom of=/tmp/data bs=64k count=64 && dd if=/tmp/data of=%s bs=64k oflag=direct", name);
+    run_ok("dd if=%s bs=64k count=64 iflag=direct | cmp - /tmp/data; rm /tmp/data", name);
+    assert_in_range(interrupts(driver, -1), before + 64, before + 10000);
+}
+
+static void bring_the_network_up(void)
+{
+    run_ok("ip addr replace 10.0.2.15/24 dev eth0 && ip link set eth0 up");
+    AWAIT(run("ping -c 1 -W 2 10.0.2.2")->status == 0, 20);
+}
+
+/* The end of the row of /proc/interrupts that a received packet raises. */
+static const char *network_interrupt(void)
+{
+    static const char *const names[] = { "-input.0", "eth0-rx-0", "eth0", "virtio1" };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (run("grep -q -e '%s$' /proc/interrupts", names[i])->status == 0)
+            return names[i];
+    fail_msg("the network card has no interrupt");
+    return "";
+}
+
+static void a_network_card_works_on_each_cpu(void **state)
+{
+    int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+
+    (void)state;
+    if (!has_network())
+        skip();
+    bring_the_network_up();
+
+    const char *row = network_interrupt();
+
+    for (int cpu = cpus - 1; cpu >= 0; cpu--) {
+        unsigned long before;
+
+        run_ok("echo %x >/proc/irq/$(sed -n 's/^ *\\([0-9]*\\):.*%s$/\\1/p' /proc/interrupts)/smp_affinity",
+               1u << cpu, row);
+        run_ok("ping -c 1 -W 5 10.0.2.2"); /* an interrupt on its way may still go to the old one */
+        before = interrupts(row, cpu);
+        run_ok("ping -c 3 -i 0.1 -W 5 10.0.2.2");
+        assert_in_range(interrupts(row, cpu), before + 1, before + 1000);
+    }
+    run_ok("ip link set eth0 down");
+}
+
+static void the_clock_chip_tells_the_time(void **state)
+{
+    (void)state;
+    run_ok("hwclock -r");
+    assert_in_range(number_in(run_ok("now=$(date +%%s); rtc=$(cat /sys/class/rtc/rtc0/since_epoch); "
+                                     "echo '\"off\":' $((now - rtc + 100))")->out, "off"), 97, 103);
+}
+
+/* --- what is the core's --- */
+
+/* 4 bytes of machine memory as dom0's CPUs read them, having tried to overwrite them. */
+static uint32_t poke(uint64_t address)
+{
+    int fd = open("/dev/mem", O_RDWR | O_SYNC);
+    volatile uint32_t *p;
+    uint32_t val;
+
+    assert_true(fd >= 0);
+    p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(address & ~(PAGE - 1ull)));
+    if (p == MAP_FAILED)
+        fail_msg("/dev/mem at %#lx cannot be mapped: DOM0_ARGS=iomem=relaxed?", (unsigned long)address);
+    p[address % PAGE / 4] = 0x5a5a5a5a;
+    val = p[address % PAGE / 4];
+    munmap((void *)(uintptr_t)p, PAGE);
+    close(fd);
+    return val;
+}
+
+static void memory_that_is_not_dom0s_is_not_there(void **state)
+{
+    static const uint64_t registers[] = { 0xfee00020, 0xfee00300, 0xfed00000, 0xfed000f0, 0xb0000000,
+                                          0xb0008000 };
+    unsigned long start, end, ranges = 0;
+    char line[256];
+    FILE *f;
+
+    (void)state;
+    if (!on_cleave())
+        skip();
+    for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) /* local APIC, HPET, PCI by memory */
+        assert_int_equal(poke(registers[i]), 0xffffffff);
+    f = fopen("/proc/iomem", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        if (!strstr(line, "Unusable memory") || sscanf(line, "%lx-%lx", &start, &end) != 2)
+            continue;
+        ranges++;
+        assert_int_equal(poke(start), 0xffffffff);
+        assert_int_equal(poke((start + end) / 2 & ~3ul), 0xffffffff);
+        assert_int_equal(poke(end & ~3ul), 0xffffffff);
+    }
+    fclose(f);
+    assert_true(ranges > 0);
+}
+
+static uint8_t read_port(uint16_t port)
+{
+    int fd = open("/dev/port", O_RDWR);
+    uint8_t val = 0;
+
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &val, 1, port), 1);
+    close(fd);
+    return val;
+}
+
+static void write_port(uint16_t port, uint8_t val)
+{
+    int fd = open("/dev/port", O_RDWR);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, &val, 1, port), 1);
+    close(fd);
+}
+
+/* The serial port (its scratch register is memory, if it is there), the PICs, the fast reset. */
+static void ports_that_are_the_cores_are_not_there(void **state)
+{
+    static const uint16_t ports[] = { 0x3f8, 0x3f9, 0x3fb, 0x3ff, 0x20, 0x21, 0xa0, 0xa1, 0x92 };
+
+    (void)state;
+    if (!on_cleave())
+        skip();
+    for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+        write_port(ports[i], 0x01);
+        assert_int_equal(read_port(ports[i]), 0xff);
+    }
+    run_ok("cleave info"); /* the core is still there */
+}
+
+/* The file of a device's configuration space: of the first that has memory below 4G in a base address. */
+static int open_configuration(unsigned int *bar)
+{
+    DIR *dir = opendir("/sys/bus/pci/devices");
+    const struct dirent *entry;
+    char path[512];
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        uint32_t header[16];
+        int fd;
+
+        snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", entry->d_name);
+        fd = entry->d_name[0] == '.' ? -1 : open(path, O_RDWR);
+        if (fd >= 0 && pread(fd, header, sizeof(header), 0) == sizeof(header) && !(header[3] >> 16 & 0x7f))
+            for (*bar = 0x10; *bar < 0x28; *bar += 4)
+                if ((header[*bar / 4] & 7) == 0 && header[*bar / 4] && (header[1] & 2)) {
+                    closedir(dir);
+                    return fd;
+                }
+        if (fd >= 0)
+            close(fd);
+    }
+    closedir(dir);
+    return -1;
+}
+
+/* Over the core's local APIC, over RAM that is not dom0's: the base address stays, and the device works. */
+static void a_device_cannot_be_moved_over_the_core(void **state)
+{
+    static const uint32_t forbidden[] = { 0xfee00000, 0xfec00000, 0x60000000, 0xb0000000 };
+    uint32_t before, after, to;
+    unsigned int bar;
+    int fd;
+
+    (void)state;
+    fd = on_cleave() ? open_configuration(&bar) : -1;
+    if (fd < 0)
+        skip();
+    assert_int_equal(pread(fd, &before, 4, bar), 4);
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+        to = forbidden[i];
+        assert_int_equal(pwrite(fd, &to, 4, bar), 4);
+        assert_int_equal(pread(fd, &after, 4, bar), 4);
+        assert_int_equal(after, before);
+    }
+    close(fd);
+    assert_non_null(strstr(run_ok("cleave dmesg | tail -n 20")->out, "would cover what is not dom0's"));
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(what_a_disk_reads_is_what_was_written),
+    cmocka_unit_test(a_network_card_works_on_each_cpu),
+    cmocka_unit_test(the_clock_chip_tells_the_time),
+    cmocka_unit_test(memory_that_is_not_dom0s_is_not_there),
+    cmocka_unit_test(ports_that_are_the_cores_are_not_there),
+    cmocka_unit_test(a_device_cannot_be_moved_over_the_core),
+    SYSTEM_TEST(what_a_disk_reads_is_what_was_written), /* still, and the core's books agree */
+};
+
+const struct group group_devices = GROUP("devices", tests);
