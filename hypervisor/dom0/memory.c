@@ -133,8 +133,10 @@ static unsigned int hidden_registers(struct frames *hidden)
 
     *f++ = (struct frames){ LAPIC_FRAME, LAPIC_FRAME + 1 };
     *f++ = (struct frames){ HPET_FRAME, HPET_FRAME + 1 };
-    for (unsigned int i = 0; i < acpi.ioapics; i++, f++)
-        *f = (struct frames){ acpi.ioapic[i].address >> PAGE_SHIFT, (acpi.ioapic[i].address >> PAGE_SHIFT) + 1 };
+    for (unsigned int i = 0; i < acpi.ioapics; i++, f++) {
+        f->start = acpi.ioapic[i].address >> PAGE_SHIFT;
+        f->end = f->start + 1;
+    }
     for (unsigned int i = 0; i < acpi.pci_windows; i++, f++)
         *f = (struct frames){ acpi.pci_window[i].start >> PAGE_SHIFT, acpi.pci_window[i].end >> PAGE_SHIFT };
     return (unsigned int)(f - hidden);

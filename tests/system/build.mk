@@ -35,7 +35,8 @@ check-smp1: $(SYSTEM)/disk1
 	    CMD='$(SYSTEM_PROGRAM) verbs stock hostile devices' tests/rig/run.sh
 
 check-smp4: $(SYSTEM)/disk4
-	@SMP=4 DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed TIMEOUT=1500 RUN_LOG=$(SYSTEM)/smp4.log CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
+	@SMP=4 DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed TIMEOUT=1500 RUN_LOG=$(SYSTEM)/smp4.log \
+	    CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
 
 # --- make soak ------------------------------------------------------------------------------------
 

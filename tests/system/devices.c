@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dom0's own devices: a disk and a network card whose interrupts are messages (MSI, MSI-X) or lines, and what
- * dom0 must not reach of the core's by its CPUs, although it is root there and reads /dev/mem. Run with DISK,
- * NIC and, because the kernel itself keeps claimed addresses from root, DOM0_ARGS=iomem=relaxed. Next to read:
- * hypervisor/vdev/msi.c.
+ * dom0 must not reach of the core's by its CPUs, although it is root there and reads /dev/mem. Run with
+ * DISK, NIC and, because the kernel itself keeps claimed addresses from root, DOM0_ARGS=iomem=relaxed. Next
+ * to read: hypervisor/vdev/msi.c.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static const char *disk(void)
 
 static bool has_network(void) { return access("/sys/class/net/eth0", F_OK) == 0; }
 
-/* How often the interrupts of a driver came: the rows of /proc/interrupts with this word, one CPU's or -1: all. */
+/* How often interrupts came, by the rows of /proc/interrupts with this word: one CPU's, or -1: all. */
 static unsigned long interrupts(const char *word, int cpu)
 {
     FILE *f = fopen("/proc/interrupts", "r");
@@ -59,7 +59,8 @@ static void what_a_disk_reads_is_what_was_written(void **state)
     (void)state;
     if (!name)
         skip();
-    run_ok("dd if=/dev/urandom of=/tmp/data bs=64k count=64 && dd if=/tmp/data of=%s bs=64k oflag=direct", name);
+    run_ok("dd if=/dev/urandom of=/tmp/data bs=64k count=64");
+    run_ok("dd if=/tmp/data of=%s bs=64k oflag=direct", name);
     run_ok("dd if=%s bs=64k count=64 iflag=direct | cmp - /tmp/data; rm /tmp/data", name);
     assert_in_range(interrupts(driver, -1), before + 64, before + 10000);
 }
@@ -145,7 +146,8 @@ static void memory_that_is_not_dom0s_is_not_there(void **state)
     (void)state;
     if (!on_cleave())
         skip();
-    for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) /* local APIC, HPET, PCI by memory */
+    /* local APIC, HPET, PCI by memory */
+    for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
         assert_int_equal(poke(registers[i]), 0xffffffff);
     f = fopen("/proc/iomem", "r");
     assert_non_null(f);
