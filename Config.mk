@@ -84,19 +84,22 @@ TEST_CFLAGS ?= $(HOST_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-rec
 XEN_VERSION := 4.17
 # installed on this machine; a fragment that needs more appends to it
 DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev libncurses6 qemu-system-x86 xz-utils \
-                 cpio cloc
+                 cpio cloc e2fsprogs
 # only unpacked under build/deb/root, never installed: their scripts would reconfigure this machine's boot
 # loader
-DEB_PACKAGES := linux-image-amd64 busybox-static xen-utils-$(XEN_VERSION) xenstore-utils \
-                xen-hypervisor-$(XEN_VERSION)-amd64
-# of the kernel's modules, which folders and files: Xen's, then those for DISK and NIC with what they need
-DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen* \
+DEB_PACKAGES := linux-image-amd64 linux-image-cloud-amd64 grub-xen-host busybox-static bash util-linux \
+                xen-utils-$(XEN_VERSION) xen-utils-common xenstore-utils xen-hypervisor-$(XEN_VERSION)-amd64
+# of the kernel's modules, which folders and files: Xen's and what guests' devices need, then those for DISK and NIC
+DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen* drivers/block/loop.ko net/llc/llc.ko \
+               net/802/stp.ko net/bridge/bridge.ko fs/ext4 fs/jbd2 fs/mbcache.ko crypto/crc32c_generic.ko \
                drivers/virtio drivers/block/virtio_blk.ko drivers/net/virtio_net.ko drivers/net/net_failover.ko \
                net/core/failover.ko drivers/net/ethernet/intel/e1000 drivers/net/ethernet/intel/e1000e \
                drivers/ata/ahci.ko drivers/ata/libahci.ko drivers/ata/libata.ko drivers/scsi/scsi_mod.ko \
                drivers/scsi/scsi_common.ko drivers/scsi/sd_mod.ko block/t10-pi.ko lib/crc* crypto/crct10dif_common.ko \
                drivers/acpi/button.ko drivers/input/evdev.ko
 
+DEB_STAMP := build/deb/stamp
+DEB_ROOT := build/deb/root
 # Debian's kernel as it is (a bzImage), the modules named above (a folder with its version), its static busybox
 DEBIAN_VMLINUZ := build/debian/vmlinuz
 DEBIAN_MODULES := build/debian/modules

@@ -38,20 +38,35 @@ DOM0_FILES += $(foreach cfg,$(sort $(wildcard guests/*/*.cfg)),$(cfg):/guests/$(
 # --- guests/debian -----------------------------------------------------------------------------------------
 
 GUEST_DEBIAN := build/guests/debian
-ALL_TARGETS += $(GUEST_DEBIAN)/vmlinuz $(GUEST_DEBIAN)/initrd.gz
+ALL_TARGETS += $(addprefix $(GUEST_DEBIAN)/,vmlinuz initrd.gz disk.img cloud-vmlinuz cloud-initrd grub-pvh)
 DOM0_FILES += $(GUEST_DEBIAN)/vmlinuz:/guests/debian-vmlinuz $(GUEST_DEBIAN)/initrd.gz:/guests/debian-initrd
+DOM0_FILES += $(GUEST_DEBIAN)/disk.img:/guests/debian-disk:644
+# Debian's kernel for clouds, and GRUB as a guest: too large for every run, so FILES="..." brings them.
+GUEST_MORE := $(addprefix $(GUEST_DEBIAN)/,cloud-vmlinuz cloud-initrd grub-pvh)
 
 $(GUEST_DEBIAN)/vmlinuz: $(DEBIAN_VMLINUZ)
 	@mkdir -p $(@D)
 	cp $< $@
 
-# Owner, times and order are fixed, so that the same files make the same image.
-$(GUEST_DEBIAN)/initrd.gz: guests/debian/init $(DEBIAN_BUSYBOX)
-	@rm -rf $(GUEST_DEBIAN)/root
-	@mkdir -p $(addprefix $(GUEST_DEBIAN)/root/,bin sbin proc sys dev)
-	install -m 755 $(DEBIAN_BUSYBOX) $(GUEST_DEBIAN)/root/bin/busybox
-	install -m 755 guests/debian/init $(GUEST_DEBIAN)/root/init
-	find $(GUEST_DEBIAN)/root -exec touch -h -d @0 {} +
-	(cd $(GUEST_DEBIAN)/root && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | gzip -9n >$@
+$(GUEST_DEBIAN)/cloud-vmlinuz: $(DEB_STAMP)
+	@mkdir -p $(@D)
+	cp build/deb/cloud/boot/vmlinuz-* $@
+
+$(GUEST_DEBIAN)/grub-pvh: $(DEB_STAMP)
+	@mkdir -p $(@D)
+	cp $(DEB_ROOT)/usr/lib/grub-xen/grub-i386-xen_pvh.bin $@
+
+# The user space: busybox, the script, and the store's tools with their libraries.
+GUEST_TOOLS := $(foreach tool,exists list read watch write,$(DEB_ROOT)/usr/bin/xenstore-$(tool))
+GUEST_USER := guests/debian/init guests/debian/image.sh $(DEBIAN_BUSYBOX) $(GUEST_TOOLS)
+
+$(GUEST_DEBIAN)/initrd.gz: $(GUEST_USER) $(DEB_STAMP)
+	guests/debian/image.sh initrd $@ $(DEB_ROOT) $(DEBIAN_BUSYBOX) $(GUEST_TOOLS)
+
+$(GUEST_DEBIAN)/cloud-initrd: $(GUEST_USER) $(DEB_STAMP)
+	guests/debian/image.sh initrd $@ build/deb/cloud $(DEBIAN_BUSYBOX) $(GUEST_TOOLS)
+
+$(GUEST_DEBIAN)/disk.img: $(GUEST_USER)
+	guests/debian/image.sh disk $@ - $(DEBIAN_BUSYBOX) $(GUEST_TOOLS)
 
 -include $(wildcard build/guests/*/*.d)

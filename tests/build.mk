@@ -50,9 +50,7 @@ $(RIG_REPORT): tests/rig/dom0/report.c tests/rig/channel.h
 
 # --- Debian's kernel, busybox and Xen -------------------------------------------------------------
 
-DEB_STAMP := build/deb/stamp
 DEB_LIST := $(sort $(DEB_PACKAGES)) $(DEB_MODULES)
-DEB_ROOT := build/deb/root
 
 $(DEB_STAMP): tests/rig/debs.sh $(if $(subst x$(DEB_LIST),,x$(file <$(DEB_STAMP))),FORCE)
 	@echo "unpacking Debian's kernel, busybox and Xen into build/deb"
@@ -98,6 +96,14 @@ DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper, \
                 $(XEN_BIN)/$(tool):/usr/lib/xen-$(XEN_VERSION)/bin/$(tool))
 DOM0_FILES += $(foreach tool,chmod exists list ls read rm watch write, \
                 $(DEB_ROOT)/usr/bin/xenstore-$(tool):/usr/bin/xenstore-$(tool))
+# what xl runs for each disk and network interface; the scripts want bash and flock
+DOM0_FILES += $(DEB_ROOT)/bin/bash:/bin/bash $(DEB_ROOT)/usr/bin/flock:/usr/bin/flock
+DOM0_FILES += $(foreach script,block vif-bridge, \
+                $(DEB_ROOT)/etc/xen/scripts/$(script):/etc/xen/scripts/$(script))
+DOM0_FILES += $(foreach script,block-common hotplugpath locking logging vif-common xen-hotplug-common \
+                xen-network-common xen-script-common, \
+                $(DEB_ROOT)/etc/xen/scripts/$(script).sh:/etc/xen/scripts/$(script).sh:644)
+
 # All fragments have been read when the Makefile expands this.
 dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 

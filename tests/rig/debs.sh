@@ -3,9 +3,9 @@
 #
 # debs.sh FOLDER MODULES PACKAGE...: downloads Debian packages into FOLDER and unpacks them under FOLDER/root
 # without installing them: the scripts of a kernel or hypervisor package would reconfigure this machine's boot
-# loader. Of the kernel's modules only the folders named in MODULES are unpacked. A metapackage that depends
-# on one package whose name extends its own (linux-image-amd64 -> linux-image-6.1.0-...-amd64) stands for that
-# one.
+# loader. Of the kernel's modules only the folders named in MODULES are unpacked. The cloud kernel, which is
+# only a guest's, goes to FOLDER/cloud with Xen's front ends. A metapackage that depends on one package whose
+# name extends its own (linux-image-amd64 -> linux-image-6.1.0-...-amd64) stands for that one.
 set -eu
 
 folder=$1 modules=$2
@@ -13,7 +13,7 @@ shift 2
 
 resolve() {
     case $1 in
-    linux-image-amd64)
+    linux-image-amd64 | linux-image-cloud-amd64)
         apt-cache depends --important "$1" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' |
             head -n 1 ;;
     *)
@@ -46,18 +46,23 @@ if ! download "$@"; then
     }
 fi
 
+# unpack_kernel DEB FOLDER MODULES
+unpack_kernel() {
+    set -f
+    patterns=./boot
+    for pattern in $3; do
+        patterns="$patterns ./lib/modules/*/kernel/$pattern"
+    done
+    mkdir -p "$2"
+    # shellcheck disable=SC2086 # words on purpose
+    dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards $patterns
+    set +f
+}
+
 for deb in "$folder"/*.deb; do
     case $deb in
-    */linux-image-*)
-        set -f
-        patterns=./boot
-        for pattern in $modules; do
-            patterns="$patterns ./lib/modules/*/kernel/$pattern"
-        done
-        # shellcheck disable=SC2086 # words on purpose
-        dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$folder/root" --wildcards $patterns
-        set +f ;;
-    *)
-        dpkg-deb -x "$deb" "$folder/root" ;;
+    */linux-image-*-cloud-*) unpack_kernel "$deb" "$folder/cloud" 'drivers/block/xen* drivers/net/xen*' ;;
+    */linux-image-*)         unpack_kernel "$deb" "$folder/root" "$modules" ;;
+    *)                       dpkg-deb -x "$deb" "$folder/root" ;;
     esac
 done
