@@ -12,7 +12,7 @@ static unsigned int check_vcpu(const struct vcpu *v)
 {
     unsigned int errors = 0;
 
-    if (v->sched.queued && v->sched.running) {
+    if (!list_empty(&v->sched.link) && v->sched.running) {
         log_err("check: d%uv%u is both queued and running\n", v->d->id, v->id);
         errors++;
     }

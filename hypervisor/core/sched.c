@@ -17,7 +17,13 @@
  * by the clocks of the CPUs that it may run on: one that has a CPU for itself runs ahead of all others, which
  * must not bend the weights of those who never meet it.
  *
- * Policy, as pure arithmetic: sched_fair.c. Read next: vcpu.c.
+ * The policy is fair: each vcpu has a virtual time that advances by the real time it ran, divided by its
+ * weight; the one that is least advanced runs. All arithmetic is integer and exact to the nanosecond at
+ * weight 256. Who sleeps or is paused earns at most one slice, so that one who sleeps much and runs little
+ * gets a CPU at once when it wakes. Who only waited keeps what it is owed, up to FAIR_LAG, so that a vcpu
+ * whose weight exceeds what one CPU can give does not save up a claim without end.
+ *
+ * Read next: vcpu.c.
  */
 #include "sched.h"
 #include "alloc.h"
@@ -25,10 +31,14 @@
 #include "domain.h"
 #include "errors.h"
 #include "lib.h"
-#include "sched_fair.h"
 #include "svm.h"
 
 #define PREEMPT_AFTER USEC(500)
+#define FAIR_SLICE MSEC(10)       /* how long one runs while others wait */
+#define FAIR_GRANULARITY MSEC(1)  /* virtual lead that a waking vcpu needs to preempt */
+#define FAIR_LAG MSEC(100)        /* virtual time that nobody may lie behind by: bounds a burst */
+#define CAP_PERIOD MSEC(10)
+#define LEAST_SLICE USEC(100)     /* however little of a cap's budget is left: it goes into debt */
 
 struct sched_cpu {
     struct vcpu *running;    /* NULL: idle */
@@ -44,6 +54,18 @@ static struct list queue = LIST_INIT(queue);
 static uint64_t idle_cpus;           /* bit mask, under the lock */
 static struct sched_cpu sched_cpus[MAX_CPUS];
 
+/* Virtual ns that `ran` real ns cost at this weight (256 = real time). */
+static uint64_t fair_cost(nsec_t ran, uint32_t weight)
+{
+    return (uint64_t)ran * SCHED_WEIGHT_DEFAULT / weight;
+}
+
+/* A virtual time as it is placed by the clock: no further behind than that. */
+static uint64_t fair_place(uint64_t vtime, uint64_t clock, nsec_t lag)
+{
+    return MAX(vtime, clock > (uint64_t)lag ? clock - (uint64_t)lag : 0);
+}
+
 static struct vcpu *unit_vcpu(struct sched_unit *u) { return container_of(u, struct vcpu, sched); }
 
 static void end_of_slice(void *data)
@@ -57,11 +79,12 @@ void sched_init_cpu(unsigned int cpu)
 
     timer_setup(&s->slice, end_of_slice, NULL, cpu);
     s->idle_since = clock_now();
-    cpus[cpu].sched = s;
     spin_lock(&sched_lock);
     idle_cpus |= 1ull << cpu;
     spin_unlock(&sched_lock);
 }
+
+static bool is_queued(const struct sched_unit *u) { return !list_empty(&u->link); }
 
 static void enqueue(struct sched_unit *u)
 {
@@ -70,13 +93,6 @@ static void enqueue(struct sched_unit *u)
     while (at->prev != &queue && list_entry(at->prev, struct sched_unit, link)->vtime > u->vtime)
         at = at->prev;
     list_add_before(&u->link, at);
-    u->queued = true;
-}
-
-static void dequeue(struct sched_unit *u)
-{
-    list_del(&u->link);
-    u->queued = false;
 }
 
 /* Moves u to another RUNSTATE_*, and the time since the last move to the old one. */
@@ -134,7 +150,7 @@ static bool over_cap(struct sched_unit *u, nsec_t now)
         return false;
     if (now >= u->cap_period_end) {
         u->cap_budget = MIN(u->cap_budget + u->cap, u->cap);
-        u->cap_period_end = now + FAIR_CAP_PERIOD;
+        u->cap_period_end = now + CAP_PERIOD;
     }
     return u->cap_budget <= 0;
 }
@@ -158,9 +174,9 @@ static void end_of_period(void *data)
 
 static void set_cap(struct sched_unit *u, const struct domain *d, nsec_t now)
 {
-    u->cap = fair_budget(d->cap, d->max_vcpus);
+    u->cap = CAP_PERIOD * d->cap / 100 / d->max_vcpus;
     u->cap_budget = u->cap;
-    u->cap_period_end = now + FAIR_CAP_PERIOD;
+    u->cap_period_end = now + CAP_PERIOD;
 }
 
 void sched_add_vcpu(struct vcpu *v)
@@ -181,8 +197,7 @@ void sched_remove_vcpu(struct vcpu *v)
     timer_stop(&v->sched.cap_timer);
     spin_lock(&sched_lock);
     ASSERT(!v->sched.running);
-    if (v->sched.queued)
-        dequeue(&v->sched);
+    list_del(&v->sched.link);
     spin_unlock(&sched_lock);
 }
 
@@ -237,7 +252,7 @@ static unsigned int cpu_to_preempt(const struct sched_unit *u, nsec_t now, nsec_
             continue;
         uint64_t vtime = r->sched.vtime + fair_cost(now - r->sched.started, r->sched.weight);
 
-        if (fair_preempts(u->vtime, vtime, lead) && vtime > worst) {
+        if (u->vtime + (uint64_t)lead < vtime && vtime > worst) {
             worst = vtime;
             chosen = c;
         }
@@ -277,17 +292,16 @@ static void update_waiting(struct vcpu *v, nsec_t now)
     struct sched_unit *u = &v->sched;
 
     if (!vcpu_runnable(v)) {
-        if (u->queued)
-            dequeue(u);
+        list_del(&u->link);
         if (u->state != idle_state(v))
             set_state(u, idle_state(v), now);
         return;
     }
     if (u->state != RUNSTATE_runnable) {
-        u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), true);
+        u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_SLICE);
         set_state(u, RUNSTATE_runnable, now);
     }
-    if (!u->queued && !u->parked) {
+    if (!is_queued(u) && !u->parked) {
         enqueue(u);
         find_cpu(u, now, FAIR_GRANULARITY);
     }
@@ -362,7 +376,7 @@ static void set_slice(struct sched_cpu *s, struct sched_unit *u, unsigned int cp
 {
     s->slice_end = first_for(cpu) ? now + FAIR_SLICE : TIME_NEVER;
     if (u->cap)
-        s->slice_end = MIN(s->slice_end, now + MAX(u->cap_budget, FAIR_LEAST_SLICE));
+        s->slice_end = MIN(s->slice_end, now + MAX(u->cap_budget, LEAST_SLICE));
     if (s->slice_end == TIME_NEVER)
         timer_stop(&s->slice);
     else
@@ -379,8 +393,8 @@ static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, nsec_t now)
         timer_stop(&s->slice);
         return NULL;
     }
-    dequeue(u);
-    u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), false);
+    list_del(&u->link);
+    u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_LAG);
     s->vtime = MAX(s->vtime, u->vtime);
     set_state(u, RUNSTATE_running, now);
     u->started = now;
@@ -429,7 +443,7 @@ struct vcpu *sched_pick(void)
         prev->sched.running = false;
     }
     set_running(s, c->id, next, now);
-    if (prev && prev->sched.queued)
+    if (prev && is_queued(&prev->sched))
         find_cpu(&prev->sched, now, FAIR_SLICE);
     if (!prev && idle_cpus)
         list_for_each(p, &queue) /* one for whom this CPU was told to look may still wait */
@@ -520,11 +534,11 @@ static void place_by_affinity(struct sched_unit *u, nsec_t now)
     if (u->running)
         charge(u, now);
     clock = virtual_now(u->affinity, now);
-    u->vtime = MIN(fair_place(u->vtime, clock, false), clock + FAIR_LAG);
+    u->vtime = MIN(fair_place(u->vtime, clock, FAIR_LAG), clock + FAIR_LAG);
     if (u->running) {
         preempt(u->cpu);
-    } else if (u->queued) {
-        dequeue(u);
+    } else if (is_queued(u)) {
+        list_del(&u->link);
         enqueue(u);
         find_cpu(u, now, FAIR_GRANULARITY);
     }

@@ -37,7 +37,6 @@ struct cpu {
     uint32_t asid_next, asid_count;
     paddr_t host_vmcb;             /* where VMSAVE keeps the host's TR, FS, GS ... */
 
-    struct sched_cpu *sched;       /* core/sched.c's */
     struct timer_cpu *timers;      /* cpu/timer.c's */
     struct vcpu *current;          /* the vcpu whose exit or hypercall is being handled, or NULL */
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPU scheduler as the rest of the core sees it. core/sched.c: mechanism (queues, CPUs, charging, wake-ups);
- * core/sched_fair.c: policy (virtual time by weight, caps), pure arithmetic that host tests drive.
+ * The CPU scheduler as the rest of the core sees it (core/sched.c).
  */
 #ifndef CLV_SCHED_H
 #define CLV_SCHED_H
@@ -14,11 +13,11 @@
 #define SCHED_WEIGHT_DEFAULT 256
 #define SCHED_WEIGHT_MAX 65535
 
-/* One vcpu's (or idle's) scheduling state; protected by its CPU's run-queue lock (LOCK_SCHED). */
+/* One vcpu's (or idle's) scheduling state; protected by the scheduler's lock (LOCK_SCHED). */
 struct sched_unit {
     struct list link;        /* in the run queue, when runnable and not running */
     unsigned int cpu;        /* whose queue */
-    bool queued, running;
+    bool running;
     uint64_t affinity;       /* CPUs it may run on (hard), bit mask */
     uint64_t soft_affinity;
     uint64_t vtime;          /* virtual time, weighted ns */

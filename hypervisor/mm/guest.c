@@ -65,12 +65,6 @@ static struct paging_mode paging_mode(const struct svm_paging *p)
     return (struct paging_mode){ 2, 10, 4, p->cr3 & 0xfffff000 };
 }
 
-/* PAE's four top entries have no W, U, NX: everything is allowed there. */
-static uint64_t entry_rights(const struct paging_mode *m, unsigned int level, uint64_t e)
-{
-    return m->levels == 3 && level == 3 ? (e & PTE_P) | PTE_W | PTE_U : e;
-}
-
 /* The address bits of a large page: 4M pages have the bits above 32 in 13-20 (PSE-36). */
 static uint64_t large_base(const struct paging_mode *m, uint64_t e, uint64_t size)
 {
@@ -88,15 +82,6 @@ static bool is_large(const struct paging_mode *m, const struct svm_paging *p, un
     return level == 2 || (level == 3 && m->levels == 4);
 }
 
-static int read_entry(struct domain *d, const struct paging_mode *m, gpa_t at, void **where, uint64_t *e)
-{
-    int rc = map_locked(d, at, false, where);
-
-    if (rc == 0)
-        *e = m->entry_size == 8 ? READ_ONCE(*(uint64_t *)*where) : READ_ONCE(*(uint32_t *)*where);
-    return rc;
-}
-
 /*
  * The guest's entry allowed a write: says so, unless the guest has changed it meanwhile. The low word has the
  * bit in each mode.
@@ -110,17 +95,16 @@ static void set_dirty(struct domain *d, gpa_t at, void *where, uint64_t e)
                                     __ATOMIC_SEQ_CST);
 }
 
-/*
- * Page fault error code for an access that `rights` (all levels' bits, AND of P W U, OR of NX) do not allow,
- * or 0.
- */
-static uint32_t check_rights(const struct svm_paging *p, uint64_t rights, bool nx, unsigned int access)
+/* Whether `rights`, all levels' P W U ANDed, and NX, ORed, allow the access. */
+static bool is_allowed(const struct svm_paging *p, uint64_t rights, bool nx, unsigned int access)
 {
-    bool user = access & GUEST_WALK_USER, write = access & GUEST_WALK_WRITE, exec = access & GUEST_WALK_EXEC;
-    bool bad = (user && !(rights & PTE_U)) || (write && !(rights & PTE_W) && (user || (p->cr0 & CR0_WP))) ||
-               (exec && nx && (p->efer & EFER_NXE));
+    bool user = access & GUEST_WALK_USER;
 
-    return bad ? FAULT_P : 0;
+    if (user && !(rights & PTE_U))
+        return false;
+    if ((access & GUEST_WALK_WRITE) && !(rights & PTE_W) && (user || (p->cr0 & CR0_WP)))
+        return false;
+    return !((access & GUEST_WALK_EXEC) && nx && (p->efer & EFER_NXE));
 }
 
 static int walk_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access,
@@ -138,23 +122,23 @@ static int walk_locked(struct domain *d, const struct svm_paging *p, gva_t va, u
         int rc;
 
         at = table + ((va >> shift) & ((1u << m.bits) - 1)) * m.entry_size;
-        if (m.levels == 3 && level == 3)
-            at = table + (va >> 30 & 3) * 8;
-        rc = read_entry(d, &m, at, &where, &e);
+        rc = map_locked(d, at, false, &where);
         if (rc == -ENOENT)
             return rc;
-        if (rc || !(e & PTE_P))
+        if (rc)
             goto fault;
-        rights &= entry_rights(&m, level, e);
+        e = m.entry_size == 8 ? READ_ONCE(*(uint64_t *)where) : READ_ONCE(*(uint32_t *)where);
+        if (!(e & PTE_P))
+            goto fault;
+        if (m.levels != 3 || level != 3) /* PAE's four top entries have no W, U: all is allowed there */
+            rights &= e;
         nx |= m.entry_size == 8 && (e & PTE_NX);
         size = 1ull << shift;
         if (is_large(&m, p, level, e))
             break;
         table = m.entry_size == 8 ? e & PTE_ADDRESS : e & 0xfffff000;
-        if (level == 1)
-            break;
     }
-    bad = check_rights(p, rights, nx, access);
+    bad = is_allowed(p, rights, nx, access) ? 0 : FAULT_P;
     if (bad)
         goto fault;
     if (access & GUEST_WALK_WRITE)
@@ -193,83 +177,66 @@ int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32
     return rc;
 }
 
-/*
- * One direction and one page at a time: to the guest from src, or zeroes if src is NULL; else from the guest
- * to dst.
- */
-struct copy {
-    bool write;
-    uint8_t *dst;
-    const uint8_t *src;
-};
-
-static void copy_piece(struct copy *c, void *guest, uint64_t n)
-{
-    if (!c->write)
-        memcpy(c->dst, guest, n);
-    else if (c->src)
-        memcpy(guest, c->src, n);
-    else
-        memset(guest, 0, n);
-    c->dst = c->dst ? c->dst + n : NULL;
-    c->src = c->src ? c->src + n : NULL;
-}
-
-/* v NULL: `at` is a physical address of d. */
-static int copy_guest(struct vcpu *v, struct domain *d, struct copy *c, uint64_t at, uint64_t size)
+/* To the guest from buffer (NULL: zeroes), or from it. v NULL: `at` is a physical address of d. */
+static int copy_guest(struct vcpu *v, struct domain *d, bool write, uint64_t at, uint8_t *buffer,
+                      uint64_t size)
 {
     struct svm_paging p;
+    uint64_t done = 0;
 
     if (at + size < at)
         return -EFAULT;
     if (v && size)
         svm_get_paging(v, &p);
-    while (size > 0) {
-        uint64_t n = MIN(size, PAGE_SIZE - (at & ~PAGE_MASK));
+    while (done < size) {
+        uint64_t n = MIN(size - done, PAGE_SIZE - ((at + done) & ~PAGE_MASK));
+        gpa_t gpa = at + done;
         uint32_t fault;
-        gpa_t gpa = at;
         void *guest;
         int rc = 0;
 
         spin_lock(&d->p2m.lock);
         if (v)
-            rc = translate_locked(d, &p, at, c->write ? GUEST_WALK_WRITE : 0, &gpa, &fault);
+            rc = translate_locked(d, &p, at + done, write ? GUEST_WALK_WRITE : 0, &gpa, &fault);
         if (!rc)
-            rc = map_locked(d, gpa, c->write, &guest);
-        if (!rc)
-            copy_piece(c, guest, n);
+            rc = map_locked(d, gpa, write, &guest);
+        if (!rc && !buffer)
+            memset(guest, 0, n);
+        else if (!rc && write)
+            memcpy(guest, buffer + done, n);
+        else if (!rc)
+            memcpy(buffer + done, guest, n);
         spin_unlock(&d->p2m.lock);
         if (rc)
             return rc;
-        at += n;
-        size -= n;
+        done += n;
     }
     return 0;
 }
 
 int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
 {
-    return copy_guest(v, v->d, &(struct copy){ .dst = dst }, src, size);
+    return copy_guest(v, v->d, false, src, dst, size);
 }
 
 int guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size)
 {
-    return copy_guest(v, v->d, &(struct copy){ .write = true, .src = src }, dst, size);
+    return copy_guest(v, v->d, true, dst, (uint8_t *)src, size);
 }
 
 int guest_zero(struct vcpu *v, gva_t dst, uint64_t size)
 {
-    return copy_guest(v, v->d, &(struct copy){ .write = true }, dst, size);
+    return copy_guest(v, v->d, true, dst, NULL, size);
 }
 
 int guest_read_physical(struct domain *d, void *dst, gpa_t src, uint64_t size)
 {
-    return copy_guest(NULL, d, &(struct copy){ .dst = dst }, src, size);
+    return copy_guest(NULL, d, false, src, dst, size);
 }
 
 int guest_write_physical(struct domain *d, gpa_t dst, const void *src, uint64_t size)
 {
-    return copy_guest(NULL, d, &(struct copy){ .write = true, .src = src }, dst, size);
+    return copy_guest(NULL, d, true, dst, (uint8_t *)src, size);
 }
 
 /*
@@ -331,20 +298,17 @@ int guest_write_layout(struct vcpu *v, gva_t dst, const void *src, uint64_t size
 int guest_pin(struct domain *d, gfn_t gfn, struct guest_pin *pin)
 {
     enum p2m_type type;
-    mfn_t mfn;
     int rc;
 
     pin->va = NULL;
-    rc = p2m_get_frame(d, gfn, true, &mfn, &type);
+    rc = p2m_get_frame(d, gfn, true, &pin->mfn, &type);
     if (rc)
         return rc;
-    if (type != P2M_RAM) {
-        frame_put(mfn);
-        return -EINVAL;
-    }
-    pin->mfn = mfn;
-    pin->va = mfn_to_virt(mfn);
-    return 0;
+    pin->va = mfn_to_virt(pin->mfn);
+    if (type == P2M_RAM)
+        return 0;
+    guest_unpin(pin);
+    return -EINVAL;
 }
 
 void guest_unpin(struct guest_pin *pin)

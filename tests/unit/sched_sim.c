@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Simulated CPUs in virtual time for sched.c and sched_fair.c (include/sched_sim.h; test_sched.c has the
+ * Simulated CPUs in virtual time for sched.c (include/sched_sim.h; test_sched.c has the
  * tests). Nothing here takes time of its own: from one event (a timer, the end of a burst of work, a
  * sleeper's alarm, what the test does) to the next the clock jumps, so every nanosecond is accounted for by
  * the simulation too, and compared. After each event the invariants hold: who runs may run there, no CPU

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler, sched.c and sched_fair.c as they are, on 1 to 16 simulated CPUs (sched_sim.c): shares by
+ * The scheduler, sched.c as it is, on 1 to 16 simulated CPUs (sched_sim.c): shares by
  * weight, affinity, caps, latency, what stops and starts, and storms of everything at once.
  */
 #include "sched_sim.h"
