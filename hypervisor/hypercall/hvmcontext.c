@@ -65,25 +65,14 @@ static void save_mtrr(struct vcpu *v, void *record)
 
     if (svm_get_msr(v, MSR_PAT, &m->msr_pat_cr) != 0)
         m->msr_pat_cr = 0;
-    memcpy(m->msr_mtrr_var, v->vdev.mtrr_var, sizeof(m->msr_mtrr_var));
-    memcpy(m->msr_mtrr_fixed, v->vdev.mtrr_fixed, sizeof(m->msr_mtrr_fixed));
-    m->msr_mtrr_cap = v->vdev.mtrr_cap;
-    m->msr_mtrr_def_type = v->vdev.mtrr_def_type;
 }
 
-/* The guest's MTRRs are kept for it to read; memory types come from its PAT and the nested page tables. */
+/* A guest has no MTRRs: memory types come from its PAT and the nested page tables. */
 static int load_mtrr(struct vcpu *v, const void *record)
 {
     const struct hvm_hw_mtrr *m = record;
 
-    if ((m->msr_mtrr_cap & 0xff) > MTRR_VCNT)
-        return -EINVAL;
-    if (svm_set_msr(v, MSR_PAT, m->msr_pat_cr) != 0)
-        return -EINVAL;
-    memcpy(v->vdev.mtrr_var, m->msr_mtrr_var, sizeof(m->msr_mtrr_var));
-    memcpy(v->vdev.mtrr_fixed, m->msr_mtrr_fixed, sizeof(m->msr_mtrr_fixed));
-    v->vdev.mtrr_def_type = m->msr_mtrr_def_type;
-    return 0;
+    return svm_set_msr(v, MSR_PAT, m->msr_pat_cr) != 0 ? -EINVAL : 0;
 }
 
 /* In the order in which a whole context has them. All are of a vcpu. */
@@ -108,9 +97,6 @@ struct record {
 _Static_assert(HVM_SAVE_LENGTH(CPU) <= RECORD_MAX && HVM_SAVE_LENGTH(LAPIC_REGS) <= RECORD_MAX,
                "a record fits");
 _Static_assert(offsetof(struct record, data) == sizeof(struct hvm_save_descriptor), "written as one piece");
-_Static_assert(sizeof(((struct hvm_hw_mtrr *)0)->msr_mtrr_var) == sizeof(((struct vdev_vcpu *)0)->mtrr_var),
-               "same ranges");
-
 static const struct record_type *type_find(uint16_t code)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(types); i++) {

@@ -66,7 +66,6 @@ struct vdev_vcpu {
     uint8_t upcall_vector;           /* HVMOP_set_evtchn_upcall_vector; 0: none */
     bool nmi_pending;
     int sipi_vector;                 /* -1: none */
-    uint64_t mtrr_def_type, mtrr_cap, mtrr_fixed[11], mtrr_var[16];
     uint64_t tsc_aux;
 };
 
@@ -141,7 +140,6 @@ int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *l
                                 uint32_t *err_leaf, uint32_t *err_subleaf);
 
 /* --- vdev/msr.c: 0 or -EFAULT (#GP); v is the current vcpu --- */
-void msr_reset(struct vcpu *v);                            /* what firmware would have left, in a new vcpu */
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val);
 

@@ -187,14 +187,17 @@ static uint64_t segment_base(const struct access *a, enum svm_segment_name n)
     return s.base;
 }
 
-/* insn.segment counts ES CS SS DS FS GS from 1, svm_segment_name from 0. */
-static gva_t linear(const struct access *a, uint64_t offset, enum svm_segment_name by_default)
+static gva_t linear(const struct access *a, uint64_t offset, enum svm_segment_name segment)
 {
-    const struct insn *i = &a->insn;
-    gva_t va = segment_base(a, i->segment ? (enum svm_segment_name)(i->segment - 1) : by_default) +
-               (offset & mask_of(i->address_size));
+    gva_t va = segment_base(a, segment) + (offset & mask_of(a->insn.address_size));
 
     return a->mode == INSN_64 ? va : va & 0xffffffff;
+}
+
+/* insn.segment counts ES CS SS DS FS GS from 1, svm_segment_name from 0. */
+static enum svm_segment_name segment_or(const struct insn *i, enum svm_segment_name by_default)
+{
+    return i->segment ? (enum svm_segment_name)(i->segment - 1) : by_default;
 }
 
 static gva_t operand_address(const struct access *a)
@@ -208,18 +211,16 @@ static gva_t operand_address(const struct access *a)
         offset += svm_get_gpr(a->v, i->base);
     if (i->index != NO_REGISTER)
         offset += svm_get_gpr(a->v, i->index) << i->scale;
-    return linear(a, offset, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS);
+    return linear(a, offset, segment_or(i, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS));
 }
 
 /* DS:rSI (its segment can be overridden) and ES:rDI (its cannot). */
-static gva_t source_address(const struct access *a) { return linear(a, svm_get_gpr(a->v, RSI), SEG_DS); }
-
-static gva_t destination_address(const struct access *a)
+static gva_t source_address(const struct access *a)
 {
-    gva_t va = segment_base(a, SEG_ES) + (svm_get_gpr(a->v, RDI) & mask_of(a->insn.address_size));
-
-    return a->mode == INSN_64 ? va : va & 0xffffffff;
+    return linear(a, svm_get_gpr(a->v, RSI), segment_or(&a->insn, SEG_DS));
 }
+
+static gva_t destination_address(const struct access *a) { return linear(a, svm_get_gpr(a->v, RDI), SEG_ES); }
 
 static unsigned int walk_flags(const struct access *a, unsigned int access)
 {

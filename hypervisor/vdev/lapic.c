@@ -23,26 +23,15 @@
 /* Six LVT entries, an integrated APIC; no EOI-broadcast suppression. */
 #define VERSION (0x14u | (LVT_COUNT - 1) << 16)
 
-#define REG_ID 0x20
-#define REG_VERSION 0x30
-#define REG_TPR 0x80
+/* Offsets in the page: of a register that struct lapic names, and of the others. */
+#define REG(name) ((offsetof(struct lapic, name) - offsetof(struct lapic, reg)) * 4)
 #define REG_PPR 0xa0
 #define REG_EOI 0xb0
-#define REG_LDR 0xd0
-#define REG_DFR 0xe0
-#define REG_SVR 0xf0
-#define REG_ISR 0x100
-#define REG_TMR 0x180
-#define REG_IRR 0x200
-#define REG_ESR 0x280
-#define REG_ICR 0x300
 #define REG_ICR_HIGH 0x310
-#define REG_LVT 0x320
 #define REG_LVT_LAST 0x370
-#define REG_INITIAL_COUNT 0x380
 #define REG_CURRENT_COUNT 0x390
-#define REG_DIVIDE 0x3e0
 #define REG_SELF_IPI 0x3f0
+#define REG_END 0x400
 
 #define SVR_ENABLE (1u << 8)
 #define SVR_BITS 0x3ffu
@@ -274,21 +263,23 @@ static void send_ipi(struct vcpu *v, uint32_t low, uint32_t dest)
 
 #define BIT(offset) (1ull << ((offset) >> 4))
 #define BITS(offset, n) (((1ull << (n)) - 1) << ((offset) >> 4))
-#define XAPIC_ONLY (BIT(REG_DFR) | BIT(REG_ICR_HIGH))
+#define XAPIC_ONLY (BIT(REG(dfr)) | BIT(REG_ICR_HIGH))
 #define READABLE \
-    (BIT(REG_ID) | BIT(REG_VERSION) | BIT(REG_TPR) | BIT(REG_PPR) | BIT(REG_LDR) | BIT(REG_SVR) | \
-     BITS(REG_ISR, 24) | BIT(REG_ESR) | BIT(REG_ICR) | BITS(REG_LVT, LVT_COUNT) | BIT(REG_INITIAL_COUNT) | \
-     BIT(REG_CURRENT_COUNT) | BIT(REG_DIVIDE) | XAPIC_ONLY)
+    (BIT(REG(id)) | BIT(REG(version)) | BIT(REG(tpr)) | BIT(REG_PPR) | BIT(REG(ldr)) | BIT(REG(svr)) | \
+     BITS(REG(isr), 24) | BIT(REG(esr)) | BIT(REG(icr)) | BITS(REG(lvt), LVT_COUNT) | \
+     BIT(REG(initial_count)) | BIT(REG_CURRENT_COUNT) | BIT(REG(divide)) | XAPIC_ONLY)
 
 /* False: no such register. */
 static bool reg_read(const struct vcpu *v, uint32_t offset, uint32_t *val)
 {
     const struct lapic *l = &v->vdev.lapic;
 
-    if (offset & 0xf || offset >= 0x400 || !((READABLE & ~(x2apic(l) ? XAPIC_ONLY : 0)) & BIT(offset)))
+    if (offset & 0xf || offset >= REG_END || !(READABLE & BIT(offset)))
+        return false;
+    if (x2apic(l) && (XAPIC_ONLY & BIT(offset)))
         return false;
     *val = READ_ONCE(l->reg[offset >> 4]);
-    if (offset == REG_ID && !x2apic(l))
+    if (offset == REG(id) && !x2apic(l))
         *val <<= 24;
     else if (offset == REG_PPR)
         *val = ppr(l);
@@ -336,13 +327,13 @@ static bool reg_write(struct vcpu *v, uint32_t offset, uint32_t val)
     struct lapic *l = &v->vdev.lapic;
 
     switch (offset) {
-    case REG_TPR: lapic_set_tpr(v, val); return true;
+    case REG(tpr): lapic_set_tpr(v, val); return true;
     case REG_EOI: end_of_interrupt(v); return true;
-    case REG_SVR: write_svr(v, val); return true;
-    case REG_ESR: l->esr = __atomic_exchange_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST); return true;
-    case REG_LVT ... REG_LVT_LAST: write_lvt(v, (offset - REG_LVT) >> 4, val); return true;
-    case REG_INITIAL_COUNT: lapic_timer_load(v, val); return true;
-    case REG_DIVIDE:
+    case REG(svr): write_svr(v, val); return true;
+    case REG(esr): l->esr = __atomic_exchange_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST); return true;
+    case REG(lvt) ... REG_LVT_LAST: write_lvt(v, (offset - REG(lvt)) >> 4, val); return true;
+    case REG(initial_count): lapic_timer_load(v, val); return true;
+    case REG(divide):
         l->divide = val & 0xb;
         lapic_timer_load(v, l->initial_count);
         return true;
@@ -365,18 +356,18 @@ void lapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t val)
     uint32_t dest;
 
     switch (offset) {
-    case REG_ID: /* fixed here: the vcpu is found by it */
+    case REG(id): /* fixed here: the vcpu is found by it */
         return;
-    case REG_LDR:
+    case REG(ldr):
         l->ldr = val & 0xff000000;
         return;
-    case REG_DFR:
+    case REG(dfr):
         l->dfr = val | 0x0fffffff;
         return;
     case REG_ICR_HIGH:
         l->icr = (uint32_t)l->icr | (uint64_t)(val & 0xff000000) << 32;
         return;
-    case REG_ICR:
+    case REG(icr):
         l->icr = (l->icr & ~0xffffffffull) | (val & ICR_BITS);
         dest = (uint32_t)(l->icr >> 56);
         send_ipi(v, val, dest == 0xff ? DEST_ALL : dest);
@@ -429,12 +420,12 @@ static int write_icr(struct vcpu *v, uint64_t val)
 static uint32_t x2apic_writable(uint32_t offset)
 {
     switch (offset) {
-    case REG_TPR: return 0xff;
-    case REG_SVR: return SVR_BITS;
-    case REG_LVT ... REG_LVT_LAST:
-        return lvt_bits[(offset - REG_LVT) >> 4] | 5u << 12; /* and read-only ones */
-    case REG_INITIAL_COUNT: return ~0u;
-    case REG_DIVIDE: return 0xb;
+    case REG(tpr): return 0xff;
+    case REG(svr): return SVR_BITS;
+    case REG(lvt) ... REG_LVT_LAST:
+        return lvt_bits[(offset - REG(lvt)) >> 4] | 5u << 12; /* and read-only ones */
+    case REG(initial_count): return ~0u;
+    case REG(divide): return 0xb;
     default: return 0; /* EOI and ESR take zero only */
     }
 }
@@ -511,7 +502,7 @@ void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_reg
     if (!regs)
         return;
     memset(regs, 0, sizeof(*regs));
-    for (uint32_t offset = 0; offset < 0x400; offset += 0x10)
+    for (uint32_t offset = 0; offset < REG_END; offset += 0x10)
         if (reg_read(v, offset, &val))
             memcpy(regs->data + offset, &val, sizeof(val));
     val = (uint32_t)(l->icr >> 32); /* of an x2APIC, too */
@@ -523,7 +514,7 @@ static void load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs)
 {
     struct lapic *l = &v->vdev.lapic;
 
-    for (uint32_t offset = REG_TPR; offset < 0x400; offset += 0x10)
+    for (uint32_t offset = REG(tpr); offset < REG_END; offset += 0x10)
         memcpy(&l->reg[offset >> 4], regs->data + offset, sizeof(l->reg[0]));
     l->tpr &= 0xff;
     l->svr &= SVR_BITS;

@@ -4,6 +4,8 @@
  * in it is #GP. dom0 gets no more than others: no host MSR is written on anybody's behalf but TSC_AUX (the
  * vcpu's own, switched with it) and the branch predictor barrier.
  *
+ * There are no MTRRs, as CPUID says: nested paging decides the memory type.
+ *
  * Many rows only read as zero and forget what is written: kernels touch them without a check, or as a probe
  * that must fail quietly (performance counters that do not count). APM vol. 2, appendix A.
  */
@@ -19,12 +21,6 @@
 #define MSR_TSC_AUX 0xc0000103u
 #define MSR_PRED_CMD 0x49u
 #define PRED_CMD_IBPB 1ull
-#define MSR_MTRR_CAP 0xfeu
-#define MSR_MTRR_VARIABLE 0x200u
-#define MSR_MTRR_DEF_TYPE 0x2ffu
-#define MTRR_CAP 0x508u             /* 8 variable ranges, fixed ranges, write combining */
-#define MTRR_DEF_WRITE_BACK 0xc06u  /* enabled, fixed ranges too, the rest write-back */
-#define MTRR_VALID (1ull << 11)
 #define HYPERCALL_SIZE 32
 #define HWCR_TSC_FREQ_SEL (1ull << 24)
 
@@ -97,50 +93,6 @@ static int write_pred_cmd(struct vcpu *v, uint32_t msr, uint64_t val)
     return 0;
 }
 
-/* --- MTRRs: stored, without effect (nested paging decides the memory type); CPUID does not show them --- */
-
-static uint64_t *mtrr(struct vcpu *v, uint32_t msr)
-{
-    struct vdev_vcpu *s = &v->vdev;
-
-    switch (msr) {
-    case MSR_MTRR_VARIABLE ... MSR_MTRR_VARIABLE + 15: return &s->mtrr_var[msr - MSR_MTRR_VARIABLE];
-    case 0x250: return &s->mtrr_fixed[0];
-    case 0x258 ... 0x259: return &s->mtrr_fixed[msr - 0x258 + 1];
-    case 0x268 ... 0x26f: return &s->mtrr_fixed[msr - 0x268 + 3];
-    case MSR_MTRR_DEF_TYPE: return &s->mtrr_def_type;
-    default: return &s->mtrr_cap;
-    }
-}
-
-static bool memory_type_valid(uint64_t type) { return type <= 6 && type != 2 && type != 3; }
-
-static int read_mtrr(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    *val = *mtrr(v, msr);
-    return 0;
-}
-
-static int write_mtrr(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-    uint64_t address = ((1ull << cpu_features.physical_bits) - 1) & PAGE_MASK;
-    bool ok = true;
-
-    if (msr == MSR_MTRR_DEF_TYPE)
-        ok = !(val & ~0xcffull) && memory_type_valid(val & 0xff);
-    else if (msr >= 0x250)
-        for (int i = 0; i < 8; i++)
-            ok = ok && memory_type_valid(val >> 8 * i & 0xff);
-    else if (msr & 1)
-        ok = !(val & ~(address | MTRR_VALID));
-    else
-        ok = !(val & ~(address | 0xff)) && memory_type_valid(val & 0xff);
-    if (!ok)
-        return -EFAULT;
-    *mtrr(v, msr) = val;
-    return 0;
-}
-
 /* --- the hypercall page (CPUID 0x40000002) --- */
 
 /* One entry of 32 bytes for each hypercall number: mov $nr, %eax; vmmcall; ret. */
@@ -175,17 +127,11 @@ static const struct msr_row {
     { 0x1b, 0x1b, lapic_msr_read, lapic_msr_write },
     { MSR_PRED_CMD, MSR_PRED_CMD, NULL, write_pred_cmd },
     { 0x8b, 0x8b, read_zero, write_ignored },                  /* microcode revision */
-    { MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr, NULL },
     { 0x174, 0x176, read_vmcb, write_vmcb },                   /* SYSENTER */
     { 0x179, 0x17b, read_zero, write_ignored },                /* machine check: no banks */
     { 0x1d9, 0x1d9, read_vmcb, write_vmcb },                   /* DEBUGCTL */
     { 0x1db, 0x1de, read_zero, NULL },                         /* last branch */
-    { MSR_MTRR_VARIABLE, MSR_MTRR_VARIABLE + 15, read_mtrr, write_mtrr },
-    { 0x250, 0x250, read_mtrr, write_mtrr },
-    { 0x258, 0x259, read_mtrr, write_mtrr },
-    { 0x268, 0x26f, read_mtrr, write_mtrr },
     { 0x277, 0x277, read_vmcb, write_vmcb },                   /* PAT */
-    { MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr, write_mtrr },
     { 0x400, 0x407, read_zero, write_ignored },                /* its banks, as old kernels probe them */
     { 0x40000000, 0x40000000, read_zero, write_hypercall_page },
     { 0xc0000080, 0xc0000084, read_vmcb, write_vmcb },         /* EFER STAR LSTAR CSTAR SFMASK */
@@ -235,10 +181,4 @@ int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val)
         return row->write(v, msr, val);
     log_debug("d%u vcpu %u: write of %#lx to MSR %#x refused\n", v->d->id, v->id, val, msr);
     return -EFAULT;
-}
-
-void msr_reset(struct vcpu *v)
-{
-    v->vdev.mtrr_cap = MTRR_CAP;
-    v->vdev.mtrr_def_type = MTRR_DEF_WRITE_BACK;
 }

@@ -32,7 +32,6 @@ void vdev_init_vcpu(struct vcpu *v)
     v->vdev.sipi_vector = -1;
     lapic_timer_setup(v);
     lapic_reset(v, false);
-    msr_reset(v);
 }
 
 void vdev_destroy_vcpu(struct vcpu *v)
