@@ -193,10 +193,8 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     list_init(&d->link);
     spin_init(&d->lock, LOCK_DOMAIN);
     memcpy(d->handle, config->handle, sizeof(d->handle));
-    d->createflags = config->flags;
     d->max_vcpus = config->max_vcpus;
     d->weight = SCHED_WEIGHT_DEFAULT;
-    d->created = clock_now();
     d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON] = SHUTDOWN_reboot;
     d->pause_count = d->controller_pauses = 1; /* starts paused */
     for (int i = 0; i < 2; i++)

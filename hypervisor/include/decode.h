@@ -29,8 +29,7 @@ struct insn {
     bool rep;              /* STOS, MOVS */
     uint8_t address_size;  /* 2 4 8 */
     uint8_t segment;       /* override: 0 none, else 1+ES,CS,SS,DS,FS,GS order */
-    bool has_memory;       /* ModRM memory operand: */
-    uint8_t base, index, scale; /* register numbers, 0xff none; scale as shift */
+    uint8_t base, index, scale; /* of ModRM's memory: register numbers, 0xff none; scale as shift */
     bool rip_relative;
     int64_t disp;
 };

@@ -36,7 +36,6 @@ struct domain {
     struct domain *next_dead;
     bool is_dom0;
     xen_domain_handle_t handle;        /* UUID */
-    uint32_t createflags;              /* XEN_DOMCTL_CDF_* */
 
     struct spinlock lock; /* LOCK_DOMAIN: pause count by controller, shutdown, params, memory map */
     uint32_t pause_count;              /* all reasons, atomic; see sched.h */
@@ -62,7 +61,6 @@ struct domain {
     } __packed_ *memory_map; /* e820, as XENMEM_memory_map gives it */
     uint32_t memory_map_entries;
     uint64_t vm_assist;
-    nsec_t created;
     uint32_t weight, cap;              /* scheduling defaults of its vcpus */
     nsec_t watchdog_deadline[2];
     struct timer watchdog[2];
@@ -100,7 +98,6 @@ struct vcpu {
     bool blocked;                      /* HLT or poll; set before pending work is looked at again */
     bool polling;                      /* in SCHEDOP_poll */
     struct timer poll_timer;
-    bool needs_retry;                  /* hypercall or fault to be re-executed later (absent frame) */
 
     vcpu_info_t *info;                 /* in shared_info, in a pinned guest frame, or a dummy: never NULL */
     struct guest_pin info_pin;

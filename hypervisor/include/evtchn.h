@@ -17,7 +17,6 @@
 #include "xenpub.h"
 
 #define EVTCHN_BUCKET 128             /* ports per allocated bucket */
-#define EVTCHN_MAX_BUCKETS 1024       /* 131072 ports (FIFO); 2-level guests use 4096 */
 
 struct evtchn;                        /* one port; core/evtchn_internal.h */
 

@@ -198,7 +198,6 @@ static int decode_modrm(struct cursor *c, uint8_t rex, enum insn_mode mode, stru
 
     if (mod == 3)
         return -EINVAL;
-    out->has_memory = true;
     if (out->address_size == 2)
         decode_address16(c, mod, rm, out);
     else
@@ -270,7 +269,6 @@ int insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mod
         if (reg < 0 || ((o->flags & GROUP) && group_operation(b, (unsigned int)reg, out, &lockable)))
             return -EINVAL;
     } else if (o->form == FORM_OFFSET) {
-        out->has_memory = true;
         out->disp = next_signed(&c, out->address_size);
     }
     if (o->form == FORM_IMM8 || o->form == FORM_IMM) {

@@ -271,27 +271,6 @@ static void set_flags(const struct access *a, uint64_t flags)
     svm_set_rflags(a->v, (a->paging.rflags & ~FLAGS_ARITHMETIC) | flags);
 }
 
-/* AND OR XOR TEST CMP between memory and a register or an immediate. */
-static void execute_alu(const struct access *a, gpa_t gpa)
-{
-    const struct insn *i = &a->insn;
-    uint64_t memory, other, result;
-
-    io_mmio_read(a->v, gpa, i->size, &memory);
-    other = i->has_imm ? i->imm & mask_of(i->size) : read_register(a->v, i->reg, i->reg_high8, i->size);
-    if (i->op == INSN_CMP) {
-        set_flags(a, i->mem_is_dest ? compare_flags(memory, other, i->size)
-                                    : compare_flags(other, memory, i->size));
-        return;
-    }
-    result = i->op == INSN_OR ? memory | other : i->op == INSN_XOR ? memory ^ other : memory & other;
-    if (i->op != INSN_TEST && i->mem_is_dest)
-        io_mmio_write(a->v, gpa, i->size, result);
-    else if (i->op != INSN_TEST)
-        write_register(a->v, i->reg, i->reg_high8, i->size, result);
-    set_flags(a, result_flags(result, i->size));
-}
-
 static uint64_t sign_extend(uint64_t val, unsigned int size)
 {
     unsigned int shift = 64 - size * 8;
@@ -299,24 +278,41 @@ static uint64_t sign_extend(uint64_t val, unsigned int size)
     return (uint64_t)((int64_t)(val << shift) >> shift);
 }
 
-static void execute_move(const struct access *a, gpa_t gpa)
+/* All but strings: memory, and a register or an immediate. */
+static void execute(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
-    uint64_t memory, reg;
+    uint64_t memory, result;
+    uint64_t other = i->has_imm ? i->imm & mask_of(i->size)
+                                : read_register(a->v, i->reg, i->reg_high8, i->size);
 
     if (i->op == INSN_STORE) {
-        io_mmio_write(a->v, gpa, i->size, i->has_imm ? i->imm & mask_of(i->size)
-                                                     : read_register(a->v, i->reg, i->reg_high8, i->size));
+        io_mmio_write(a->v, gpa, i->size, other);
         return;
     }
     io_mmio_read(a->v, gpa, i->size, &memory);
-    if (i->op == INSN_XCHG) {
-        reg = read_register(a->v, i->reg, i->reg_high8, i->size);
-        io_mmio_write(a->v, gpa, i->size, reg);
+    switch (i->op) {
+    case INSN_XCHG:
+        io_mmio_write(a->v, gpa, i->size, other);
+        /* fall through */
+    case INSN_LOAD:
+    case INSN_LOAD_ZX:
+    case INSN_LOAD_SX:
+        result = i->op == INSN_LOAD_SX ? sign_extend(memory, i->size) : memory;
+        write_register(a->v, i->reg, i->reg_high8, i->reg_size, result);
+        return;
+    case INSN_CMP:
+        set_flags(a, i->mem_is_dest ? compare_flags(memory, other, i->size)
+                                    : compare_flags(other, memory, i->size));
+        return;
+    default:
+        result = i->op == INSN_OR ? memory | other : i->op == INSN_XOR ? memory ^ other : memory & other;
+        if (i->op != INSN_TEST && i->mem_is_dest)
+            io_mmio_write(a->v, gpa, i->size, result);
+        else if (i->op != INSN_TEST)
+            write_register(a->v, i->reg, i->reg_high8, i->size, result);
+        set_flags(a, result_flags(result, i->size));
     }
-    if (i->op == INSN_LOAD_SX)
-        memory = sign_extend(memory, i->size);
-    write_register(a->v, i->reg, i->reg_high8, i->reg_size, memory);
 }
 
 /* --- strings --- */
@@ -411,10 +407,8 @@ int io_emulate(struct vcpu *v, gpa_t gpa)
         rc = execute_string(&a, gpa);
     else if ((operand_address(&a) ^ gpa) & ~PAGE_MASK)
         return -EINVAL;
-    else if (a.insn.op <= INSN_LOAD_SX || a.insn.op == INSN_XCHG)
-        execute_move(&a, gpa);
     else
-        execute_alu(&a, gpa);
+        execute(&a, gpa);
     if (!rc)
         svm_skip(v, a.insn.length);
     return rc < 0 ? rc : 0;

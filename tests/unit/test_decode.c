@@ -53,7 +53,6 @@ static void moves_with_registers(void **state)
     i = DECODE(INSN_64, "\x89\x08"); /* mov %ecx,(%rax) */
     EXPECT(i, op, INSN_STORE); EXPECT(i, size, 4); EXPECT(i, reg, 1); EXPECT(i, base, 0);
     EXPECT(i, index, NONE); EXPECT(i, mem_is_dest, true); EXPECT(i, disp, 0); EXPECT(i, address_size, 8);
-    EXPECT(i, has_memory, true);
     i = DECODE(INSN_64, "\x8b\x51\x20"); /* mov 0x20(%rcx),%edx */
     EXPECT(i, op, INSN_LOAD); EXPECT(i, size, 4); EXPECT(i, reg, 2); EXPECT(i, base, 1);
     EXPECT(i, disp, 0x20); EXPECT(i, mem_is_dest, false);
@@ -214,7 +213,7 @@ static void strings(void **state)
 
     (void)state;
     i = DECODE(INSN_64, "\xab"); /* stos %eax,(%rdi) */
-    EXPECT(i, op, INSN_STOS); EXPECT(i, size, 4); EXPECT(i, rep, false); EXPECT(i, has_memory, false);
+    EXPECT(i, op, INSN_STOS); EXPECT(i, size, 4); EXPECT(i, rep, false);
     i = DECODE(INSN_64, "\xf3\x48\xab"); /* rep stos %rax,(%rdi) */
     EXPECT(i, size, 8); EXPECT(i, rep, true); EXPECT(i, address_size, 8);
     i = DECODE(INSN_64, "\xf3\xa4"); /* rep movsb */
@@ -269,7 +268,6 @@ static void any_bytes(void **state)
             assert_true(i.scale < 4);
             assert_true(!i.reg_high8 || (i.reg >= 4 && i.reg < 8));
             assert_true(i.segment <= 6 && i.op <= INSN_MOVS);
-            assert_int_equal(i.has_memory, i.op != INSN_STOS && i.op != INSN_MOVS);
         }
         free(bytes);
     }
