@@ -213,27 +213,20 @@ static void preempt(unsigned int cpu)
     softirq_raise(cpu, SOFTIRQ_SCHED);
 }
 
-/* An idle CPU for u: where it wishes to run, where it was last, any. MAX_CPUS: there is none. */
-static unsigned int idle_cpu(const struct sched_unit *u)
-{
-    uint64_t idle = idle_cpus & u->affinity;
-
-    if (idle & u->soft_affinity)
-        idle &= u->soft_affinity;
-    if (idle >> u->cpu & 1)
-        return u->cpu;
-    return idle ? (unsigned int)__builtin_ctzll(idle) : MAX_CPUS;
-}
-
 /*
- * Tells an idle CPU, which is no longer idle then, to look. It takes who is first then: that need not be u.
+ * Tells an idle CPU, which is no longer idle then, to look: where u wishes to run, where it was last, any. The
+ * CPU takes who is first then: that need not be u.
  */
 static bool find_idle_cpu(const struct sched_unit *u)
 {
-    unsigned int cpu = idle_cpu(u);
+    uint64_t idle = idle_cpus & u->affinity;
+    unsigned int cpu;
 
-    if (cpu == MAX_CPUS)
+    if (!idle)
         return false;
+    if (idle & u->soft_affinity)
+        idle &= u->soft_affinity;
+    cpu = idle >> u->cpu & 1 ? u->cpu : (unsigned int)__builtin_ctzll(idle);
     idle_cpus &= ~(1ull << cpu);
     softirq_raise(cpu, SOFTIRQ_SCHED);
     return true;
