@@ -2,8 +2,9 @@
 /*
  * Who gets which RAM at boot. The core's image stays at 2 MiB, where dom0's kernel does not look; the loader
  * has packed the modules right behind it, where dom0's identity-mapped RAM will be, so they move to the top.
- * What the core needs before the frame allocator runs is cut from the top as well. Memory below 1 MiB never
- * goes to the allocator: dom0 gets it as it lies, except the page in which second CPUs start.
+ * What the core needs before the frame allocator runs is cut from the top as well. What dom0 will get never
+ * goes to the allocator, nor memory below 1 MiB: that is dom0's as it lies, except the page in which second
+ * CPUs start.
  *
  * Read next: mm/pagetable.c, mm/alloc.c, dom0/.
  */
@@ -99,14 +100,18 @@ void memory_init(void)
 void memory_give(void)
 {
     struct boot_range given[ARRAY_SIZE(boot_info.range) + 1];
+    struct dom0_memory m;
+    paddr_t taken;
     unsigned int n = 0;
 
+    dom0_memory_choose(&m);
+    taken = MAX(m.end, LOW_END);
     for (unsigned int i = 0; i < boot_info.ranges; i++) {
         struct boot_range r = boot_info.range[i];
 
-        if (r.type == BOOT_RAM && r.start < LOW_END) {
-            given[n++] = (struct boot_range){ r.start, MIN(r.end, LOW_END), BOOT_CORE };
-            r.start = LOW_END;
+        if (r.type == BOOT_RAM && r.start < taken) {
+            given[n++] = (struct boot_range){ r.start, MIN(r.end, taken), BOOT_CORE };
+            r.start = taken;
         }
         if (r.start < r.end)
             given[n++] = r;

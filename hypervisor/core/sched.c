@@ -214,8 +214,8 @@ static void preempt(unsigned int cpu)
 }
 
 /*
- * Tells an idle CPU, which is no longer idle then, to look: where u wishes to run, where it was last, any. The
- * CPU takes who is first then: that need not be u.
+ * Tells an idle CPU, which is no longer idle then, to look: where u wishes to run, where it was last, any. It
+ * takes who is first then: that need not be u.
  */
 static bool find_idle_cpu(const struct sched_unit *u)
 {

@@ -3,6 +3,7 @@
 #ifndef CLV_DOM0_H
 #define CLV_DOM0_H
 
+#include "boot.h"
 #include "domain.h"
 #include "types.h"
 
@@ -10,12 +11,6 @@
 paddr_t dom0_acpi_tables(struct domain *d, paddr_t page);
 
 /* memory.c */
-struct dom0_memory {
-    paddr_t low_end;     /* end of its RAM below 1 MiB */
-    paddr_t end;         /* all usable RAM below this is its own */
-    uint64_t pages;
-};
-void dom0_memory_choose(struct dom0_memory *m);
 void dom0_memory_give(struct domain *d, const struct dom0_memory *m);
 
 #endif

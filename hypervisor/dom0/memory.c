@@ -16,6 +16,7 @@
 #define MIB (1ul << 20)
 #define DOM0_MIN (128 * MIB)
 #define DOM0_DEFAULT (512 * MIB)
+#define CORE_MIN (16 * MIB)
 #define LAPIC_FRAME 0xfee00ull
 #define HPET_FRAME 0xfed00ull
 
@@ -44,9 +45,9 @@ static uint64_t wanted_bytes(uint64_t ram)
     if (bytes < DOM0_MIN)
         panic("dom0_mem=%luM is less than a Debian kernel needs to boot (%luM)\n", bytes / MIB,
               DOM0_MIN / MIB);
-    if (bytes > ram)
-        panic("dom0_mem=%luM, but the machine has %luM of usable RAM: give dom0 less or the machine more\n",
-              bytes / MIB, ram / MIB);
+    if (bytes + CORE_MIN > ram)
+        panic("dom0_mem=%luM leaves too little of the machine's %luM of RAM for the core: lower it, or give "
+              "the machine more\n", bytes / MIB, ram / MIB);
     return bytes;
 }
 
@@ -172,18 +173,6 @@ static void allow_devices(struct domain *d)
 void dom0_memory_give(struct domain *d, const struct dom0_memory *m)
 {
     d->max_pages = m->pages;
-    for (unsigned int i = 0; i < boot_info.ranges; i++) {
-        const struct boot_range *r = &boot_info.range[i];
-        uint64_t start = ROUND_UP(r->start, PAGE_SIZE) >> PAGE_SHIFT, end = MIN(r->end, m->end) >> PAGE_SHIFT;
-
-        if (r->type != BOOT_RAM || start >= end)
-            continue;
-        /* Below 1 MiB nothing was ever in the allocator. */
-        if (end > MIB / PAGE_SIZE && alloc_take_range(start, end))
-            panic("dom0_mem=%luM leaves too little for the core itself: lower it, or give the machine more "
-                  "RAM\n",
-                  m->pages * PAGE_SIZE / MIB);
-    }
     for (unsigned int i = 0; i < boot_info.ranges; i++) {
         const struct boot_range *r = &boot_info.range[i];
         uint64_t start = ROUND_UP(r->start, PAGE_SIZE) >> PAGE_SHIFT, end = MIN(r->end, m->end) >> PAGE_SHIFT;

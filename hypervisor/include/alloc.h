@@ -14,7 +14,7 @@
 /*
  * Boot: chooses a place for the frame table at the top of the highest range that is large enough, builds it,
  * and hands the rest of the usable ranges to the allocator. Ranges: type 1 (E820 RAM): free; MM_RANGE_CORE:
- * RAM that holds the core's image, modules, the trampoline; frames of no such range are IO. Page borders are
+ * RAM that holds the core's image, modules, the trampoline, or is dom0's; frames of no such range are IO. Page borders are
  * rounded inwards for free ranges. All RAM must be in the direct map.
  */
 struct boot_range;
@@ -25,13 +25,6 @@ void mm_init(const struct boot_range *ranges, unsigned int count);
  * MM_RANGE_CORE frames.
  */
 void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn);
-/*
- * Boot: takes exactly these frames out of the free lists (dom0's identity map), not zeroed; -EBUSY if one is
- * not free: none is taken. Until the first alloc_assign everything is allocated from the top, so that low
- * memory stays dom0's.
- */
-int alloc_take_range(uint64_t start_mfn, uint64_t end_mfn);
-
 /*
  * For the core itself: state CORE, zeroed, 2^order frames; MFN_NONE when none. free: the same order. A single
  * frame that a p2m still shows (count above 1) is freed when the last such entry goes.
@@ -49,7 +42,7 @@ mfn_t alloc_domain(struct domain *d, unsigned int order);
  * long. false: there is more to scrub, call again.
  */
 bool alloc_prepare(unsigned int order);
-/* Marks frames that were taken by alloc_take_range as d's (dom0 builder). */
+/* Makes MM_RANGE_CORE frames d's (dom0 builder); they are not zeroed. */
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn);
 /* dom0's frames that it gave back, which are kept for it, leave tot_pages or come back: -ENOMEM when full. */
 int alloc_recount(struct domain *d, int by);

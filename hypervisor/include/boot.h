@@ -33,6 +33,14 @@ paddr_t memory_reserve(uint64_t size, uint64_t align, paddr_t limit);
 void memory_give(void);              /* starts the frame allocator on what is left */
 paddr_t memory_page(void);           /* a zeroed frame, also after memory_give; panics when there is none */
 
+/* dom0/memory.c: which of boot_info's RAM will be dom0's; the frame allocator gets the rest */
+struct dom0_memory {
+    paddr_t low_end;                 /* end of its RAM below 1 MiB */
+    paddr_t end;                     /* all usable RAM below this is its own */
+    uint64_t pages;
+};
+void dom0_memory_choose(struct dom0_memory *m);
+
 /* mm/pagetable.c */
 extern paddr_t pagetable_root;       /* CR3 of every CPU in the core */
 void pagetable_init(void);           /* builds the final tables and switches to them */

@@ -25,7 +25,6 @@ static struct {
     uint32_t head[ALLOC_MAX_ORDER + 1];   /* first block of each order, 0: none (frame 0 is never free) */
     uint64_t total, free, claimed, core;  /* frames */
     uint64_t scrubbing;                   /* of the free ones: in no list just now (alloc_prepare) */
-    bool dom0_placed;                     /* until then: from the top (alloc.h) */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
 
 /* Frames that alloc_prepare zeroes at a time: 64 Ki instructions where each 8 bytes take one. */
@@ -70,32 +69,20 @@ static void free_block(uint64_t n, unsigned int order)
     link_block(n, order);
 }
 
-/* The smallest block that is large enough; at boot the one highest up. */
-static uint64_t find_block(unsigned int order)
-{
-    uint64_t best = 0;
-
-    for (unsigned int o = order; o <= ALLOC_MAX_ORDER; o++) {
-        if (mem.head[o] > best)
-            best = mem.head[o];
-        if (best && mem.dom0_placed)
-            break;
-    }
-    return best;
-}
-
 /*
- * Takes 2^order frames out of the lists: the upper end of a larger block, whose rest stays free. 0: there is
- * none.
+ * Takes 2^order frames out of the lists: the upper end of the smallest block that is large enough. Its rest
+ * stays free. 0: there is none.
  */
 static uint64_t take_block(unsigned int order)
 {
-    uint64_t n = find_block(order);
-    unsigned int o;
+    unsigned int o = order;
+    uint64_t n;
 
-    if (!n)
+    while (o <= ALLOC_MAX_ORDER && !mem.head[o])
+        o++;
+    if (o > ALLOC_MAX_ORDER)
         return 0;
-    o = frame_table[n].order;
+    n = mem.head[o];
     unlink_block(n);
     while (o > order) {
         o--;
@@ -176,7 +163,8 @@ static uint64_t place_frame_table(const struct boot_range *ranges, unsigned int 
             best = r;
     }
     if (!best)
-        panic("no range of RAM holds the frame table of %lu KiB; give the machine more memory\n", pages * 4);
+        panic("no range of RAM holds the frame table of %lu KiB: lower dom0_mem, or give the machine more "
+              "memory\n", pages * 4);
     start = (best->end >> PAGE_SHIFT) - pages;
     frame_table = mfn_to_virt(MFN(start));
     return start;
@@ -207,52 +195,11 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
              pages * 4);
 }
 
-/* Takes one frame out of the free block that it lies in. */
-static void take_frame(uint64_t n)
-{
-    unsigned int order = 0;
-    uint64_t head = n;
-
-    while (!is_free_block(head, order)) {
-        order++;
-        BUG_ON(order > ALLOC_MAX_ORDER);
-        head = n & ~((1ull << order) - 1);
-    }
-    unlink_block(head);
-    while (order > 0) {
-        order--;
-        if (n & (1ull << order)) {
-            link_block(head, order);
-            head += 1ull << order;
-        } else {
-            link_block(head + (1ull << order), order);
-        }
-    }
-    mem.free--;
-    become(&frame_table[n], FRAME_CORE, NULL);
-    frame_table[n].flags = 0;
-}
-
-int alloc_take_range(uint64_t start_mfn, uint64_t end_mfn)
-{
-    int rc = 0;
-
-    spin_lock(&mem.lock);
-    for (uint64_t n = start_mfn; n < end_mfn; n++)
-        if (n == 0 || n >= frame_count || frame_table[n].state != FRAME_FREE)
-            rc = -EBUSY;
-    for (uint64_t n = start_mfn; rc == 0 && n < end_mfn; n++)
-        take_frame(n);
-    spin_unlock(&mem.lock);
-    return rc;
-}
-
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn)
 {
     bool first;
 
     spin_lock(&mem.lock);
-    mem.dom0_placed = true;
     first = d->tot_pages == 0 && start_mfn < end_mfn;
     for (uint64_t n = start_mfn; n < end_mfn; n++) {
         BUG_ON(frame_table[n].state != FRAME_CORE);

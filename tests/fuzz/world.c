@@ -158,10 +158,8 @@ static void new_domain(unsigned int n)
     if (domain_create(&config, (domid_t)n, &d) || domain_alloc_vcpus(d, WORLD_VCPUS))
         panic("the fuzzer's machine is too small\n");
     d->max_pages = n ? 2 * WORLD_GUEST_FRAMES : WORLD_DOM0_FRAMES;
-    if (n == 0) {
-        BUG_ON(alloc_take_range(WORLD_DOM0_BASE, WORLD_DOM0_BASE + WORLD_DOM0_FRAMES));
+    if (n == 0)
         alloc_assign(d, WORLD_DOM0_BASE, WORLD_DOM0_BASE + WORLD_DOM0_FRAMES);
-    }
     for (uint64_t i = 0; i < (n ? WORLD_GUEST_FRAMES : WORLD_DOM0_FRAMES); i++) {
         uint64_t frame = WORLD_DOM0_BASE + i;
 
@@ -180,7 +178,10 @@ static void new_domain(unsigned int n)
 
 void world_new(void)
 {
-    struct boot_range ranges[] = {{0, LOW, MM_RANGE_CORE}, {LOW, MACHINE_MIB * LOW, 1}};
+    const paddr_t dom0_start = WORLD_DOM0_BASE * PAGE_SIZE;
+    const paddr_t dom0_end = dom0_start + WORLD_DOM0_FRAMES * PAGE_SIZE;
+    struct boot_range ranges[] = {{0, LOW, MM_RANGE_CORE}, {LOW, dom0_start, 1},
+                                  {dom0_start, dom0_end, MM_RANGE_CORE}, {dom0_end, MACHINE_MIB * LOW, 1}};
 
     harness_memory_new(MACHINE_MIB);
     harness_quiet = true;
@@ -188,9 +189,9 @@ void world_new(void)
     now = SEC(1);
     list_init(&timers);
     call_count = 0;
-    mm_init(ranges, 2);
+    mm_init(ranges, ARRAY_SIZE(ranges));
     sched_init_cpu(0);
-    free_before = free_frames();
+    free_before = free_frames() + WORLD_DOM0_FRAMES; /* which are freed in the end */
     for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
         new_domain(n);
     alloc_failed = false;

@@ -24,7 +24,10 @@ static void forget_domains(void)
 void harness_machine(unsigned int mib)
 {
     static const uint64_t low = 1 << 20;
-    struct boot_range ranges[] = { { 0, low, MM_RANGE_CORE }, { low, (uint64_t)mib << 20, 1 } };
+    struct boot_range ranges[] = {
+        { 0, HARNESS_DOM0_LOW, MM_RANGE_CORE }, { HARNESS_DOM0_LOW, HARNESS_DOM0, 1 },
+        { HARNESS_DOM0, HARNESS_DOM0_END, MM_RANGE_CORE }, { HARNESS_DOM0_END, (uint64_t)mib << 20, 1 },
+    };
 
     forget_domains();
     harness_memory_new(mib);
@@ -35,7 +38,7 @@ void harness_machine(unsigned int mib)
     harness_on_flush = NULL;
     harness_paging = (struct svm_paging){ 0 };
     harness_quiet = true;
-    mm_init(ranges, 2);
+    mm_init(ranges, ARRAY_SIZE(ranges));
     harness_quiet = false;
 }
 
@@ -69,10 +72,8 @@ struct domain *harness_domain(domid_t id, uint64_t max_pages)
 
 void harness_populate(struct domain *d, uint64_t gfn, uint64_t count)
 {
-    if (d->is_dom0) {
-        assert_int_equal(alloc_take_range(gfn, gfn + count), 0);
+    if (d->is_dom0)
         alloc_assign(d, gfn, gfn + count);
-    }
     for (uint64_t i = 0; i < count; i++) {
         if (d->is_dom0)
             assert_int_equal(p2m_set(d, GFN(gfn + i), MFN(gfn + i), ORDER_4K, P2M_RAM), 0);

@@ -81,27 +81,27 @@ static void memory_runs_out_and_comes_back(void **state)
     assert_true(mfn_valid_number(alloc_core(12)));
 }
 
-/* dom0 gets its identity map from low memory after the core has allocated this and that. */
-static void boot_allocates_from_the_top(void **state)
+/* dom0's frames were kept from the allocator. */
+static void dom0_gets_frames_that_were_kept(void **state)
 {
     struct domain *d = harness_domain(0, 8192);
     struct alloc_info before, after;
-    mfn_t first, second;
-    unsigned int n;
+    uint64_t start = HARNESS_DOM0 >> PAGE_SHIFT, end = HARNESS_DOM0_END >> PAGE_SHIFT;
+    mfn_t first = { 0 };
 
     (void)state;
-    alloc_add_range(10, 11); /* a small piece far down is not taken */
-    first = alloc_core(0);
-    second = alloc_core(4);
-    assert_true(first.n > 15000 && second.n > 15000);
-    assert_int_equal(alloc_take_range(256, 4096), 0);
-    alloc_assign(d, 256, 4096);
-    assert_int_equal(d->tot_pages, 4096 - 256);
-    assert_int_equal(d->refs, 2);
-    harness_check_memory();
-    /* from now on the smallest block that fits */
     alloc_info(&before);
-    for (n = 0; n < 5 && first.n != 10; n++)
+    alloc_assign(d, start, end);
+    alloc_info(&after);
+    assert_int_equal(d->tot_pages, end - start);
+    assert_int_equal(d->refs, 2);
+    assert_int_equal(after.free, before.free);
+    assert_int_equal(after.core, before.core - (end - start));
+    harness_check_memory();
+    /* the smallest block that fits */
+    alloc_add_range(10, 11);
+    alloc_info(&before);
+    for (unsigned int n = 0; n < 5 && first.n != 10; n++)
         first = alloc_core(0);
     assert_int_equal(first.n, 10);
     alloc_info(&after);
@@ -109,27 +109,6 @@ static void boot_allocates_from_the_top(void **state)
     /* frame 0 stands for none in the lists */
     alloc_add_range(0, 4);
     assert_int_equal(mfn_to_frame(MFN(0))->state, FRAME_CORE);
-    harness_check_memory();
-}
-
-static void take_range_is_all_or_nothing(void **state)
-{
-    uint64_t before = free_frames();
-    mfn_t used = alloc_core(0);
-
-    (void)state;
-    assert_int_equal(alloc_take_range(used.n - 5, used.n + 5), -EBUSY);
-    assert_int_equal(alloc_take_range(0, 1), -EBUSY);
-    assert_int_equal(alloc_take_range(100, 300), -EBUSY);
-    assert_int_equal(alloc_take_range(16000, 20000), -EBUSY);
-    assert_int_equal(free_frames(), before - 1);
-    assert_int_equal(alloc_take_range(1001, 2003), 0);
-    assert_int_equal(free_frames(), before - 1 - 1002);
-    harness_check_memory();
-    assert_int_equal(alloc_take_range(2002, 2003), -EBUSY);
-    alloc_add_range(1001, 2003);
-    free_core(used, 0);
-    assert_int_equal(free_frames(), before);
     harness_check_memory();
 }
 
@@ -436,8 +415,7 @@ int main(void)
         cmocka_unit_test_setup(fresh_machine_is_consistent, harness_setup),
         cmocka_unit_test_setup(blocks_are_aligned_and_zeroed, harness_setup),
         cmocka_unit_test_setup(memory_runs_out_and_comes_back, harness_setup),
-        cmocka_unit_test_setup(boot_allocates_from_the_top, harness_setup),
-        cmocka_unit_test_setup(take_range_is_all_or_nothing, harness_setup),
+        cmocka_unit_test_setup(dom0_gets_frames_that_were_kept, harness_setup),
         cmocka_unit_test_setup(domain_gets_what_its_limit_allows, harness_setup),
         cmocka_unit_test_setup(next_owner_sees_zeroes, harness_setup),
         cmocka_unit_test_setup(prepared_blocks_are_clean, harness_setup),

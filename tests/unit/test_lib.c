@@ -272,7 +272,41 @@ static void multiboot2_is_read(void **state)
 }
 
 char image_start[1], image_end[1];
-void mm_init(const struct boot_range *ranges, unsigned int count) { (void)ranges; (void)count; }
+static struct boot_range given[8];
+static unsigned int given_count;
+static paddr_t dom0_end;
+
+void mm_init(const struct boot_range *ranges, unsigned int count)
+{
+    assert_in_range(count, 1, ARRAY_SIZE(given));
+    memcpy(given, ranges, count * sizeof(*ranges));
+    given_count = count;
+}
+
+void dom0_memory_choose(struct dom0_memory *m) { m->end = dom0_end; }
+
+/* The allocator does not get what is dom0's, nor memory below 1 MiB. */
+static void memory_is_given(void **state)
+{
+    static const struct boot_range expected[] = {
+        { 0, 0x9f000, BOOT_CORE }, { 0x100000, 0x5000000, BOOT_CORE }, { 0x5000000, 0x6000000, BOOT_RAM },
+        { 0x6000000, 0x7000000, BOOT_ACPI },
+    };
+
+    (void)state;
+    boot_info.ranges = 0;
+    boot_add_range(0, 0x9f000, BOOT_RAM);
+    boot_add_range(0x100000, 0x6000000, BOOT_RAM);
+    boot_add_range(0x6000000, 0x7000000, BOOT_ACPI);
+    dom0_end = 0x5000000;
+    memory_give();
+    assert_int_equal(given_count, ARRAY_SIZE(expected));
+    assert_memory_equal(given, expected, sizeof(expected));
+    dom0_end = 0;
+    memory_give();
+    assert_int_equal(given[1].start, 0x100000);
+    assert_int_equal(given[1].type, BOOT_RAM);
+}
 
 int main(void)
 {
@@ -289,6 +323,7 @@ int main(void)
         cmocka_unit_test(memory_map_is_sorted_and_ram_loses),
         cmocka_unit_test(memory_is_reserved_from_the_top),
         cmocka_unit_test(multiboot2_is_read),
+        cmocka_unit_test(memory_is_given),
     };
 
     return cmocka_run_group_tests_name("lib", tests, NULL, NULL);

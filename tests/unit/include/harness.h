@@ -25,8 +25,11 @@
 
 /*
  * A machine with `mib` MiB of fresh (dirty) RAM from address 0, its frame table, an empty heap, one CPU, and
- * no domains. Frames below 1 MiB belong to the core, as on the real one.
+ * no domains. The ranges for dom0 are kept from the allocator, as on the real one.
  */
+#define HARNESS_DOM0_LOW 0x400000ull           /* up to here */
+#define HARNESS_DOM0 0x1000000ull              /* and from here */
+#define HARNESS_DOM0_END 0x1400000ull
 void harness_machine(unsigned int mib);
 /* Only the array, the CPUs, and the core's variables as at its start. */
 void harness_memory_new(unsigned int mib);
@@ -37,7 +40,7 @@ int harness_setup(void **state);               /* the same as a cmocka setup, 64
  */
 struct domain *harness_domain(domid_t id, uint64_t max_pages);
 /*
- * RAM for it from gfn on; the test fails when there is none. dom0: must be free machine frames, mapped
+ * RAM for it from gfn on; the test fails when there is none. dom0: from its ranges, mapped
  * identically.
  */
 void harness_populate(struct domain *d, uint64_t gfn, uint64_t count);
