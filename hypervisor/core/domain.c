@@ -245,20 +245,21 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
 
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
+    bool news;
+
     if (d->is_dom0)
         machine_stop(reason);
     spin_lock(&d->lock);
-    if (d->shutting_down) {
-        spin_unlock(&d->lock);
-        return;
+    news = !d->shut_down;
+    if (news) {
+        if (!d->shutdown_code_chosen)
+            d->shutdown_code = reason;
+        domain_pause(d);
+        d->shut_down = true;
     }
-    d->shutting_down = true;
-    if (!d->shutdown_code_chosen)
-        d->shutdown_code = reason;
     spin_unlock(&d->lock);
-    domain_pause(d);
-    __atomic_store_n(&d->shut_down, true, __ATOMIC_SEQ_CST);
-    evtchn_raise_global_virq(VIRQ_DOM_EXC);
+    if (news)
+        evtchn_raise_global_virq(VIRQ_DOM_EXC);
 }
 
 void domain_resume(struct domain *d)
@@ -266,8 +267,8 @@ void domain_resume(struct domain *d)
     bool was;
 
     spin_lock(&d->lock);
-    was = d->shutting_down;
-    d->shutting_down = d->shut_down = false;
+    was = d->shut_down;
+    d->shut_down = false;
     d->shutdown_code = 0;
     d->shutdown_code_chosen = false;
     spin_unlock(&d->lock);

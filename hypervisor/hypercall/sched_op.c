@@ -120,7 +120,7 @@ static long op_shutdown_code(struct hypercall *hc, gva_t arg)
     if (s.reason > SHUTDOWN_MAX)
         return -EINVAL;
     spin_lock(&d->lock);
-    if (!d->shutting_down && !d->shutdown_code_chosen) {
+    if (!d->shut_down && !d->shutdown_code_chosen) {
         d->shutdown_code = (uint8_t)s.reason;
         d->shutdown_code_chosen = true;
     }

@@ -41,7 +41,7 @@ struct domain {
     uint32_t pause_count;              /* all reasons, atomic; see sched.h */
     uint32_t controller_pauses;        /* by domctl pausedomain; unpause must not underflow */
     enum domain_dying dying;
-    bool shutting_down, shut_down;     /* asked; all vcpus have stopped */
+    bool shut_down;                    /* and paused for that */
     uint8_t shutdown_code;             /* SHUTDOWN_* */
     bool shutdown_code_chosen;         /* by SCHEDOP_shutdown_code: kept when it shuts down */
 
