@@ -98,9 +98,9 @@ static void enqueue(struct sched_unit *u)
 /* Moves u to another RUNSTATE_*, and the time since the last move to the old one. */
 static void set_state(struct sched_unit *u, int state, nsec_t now)
 {
-    u->time[u->state] += (uint64_t)(now - u->state_since);
-    u->state = state;
-    u->state_since = now;
+    u->runstate.time[u->runstate.state] += (uint64_t)now - u->runstate.state_entry_time;
+    u->runstate.state = state;
+    u->runstate.state_entry_time = (uint64_t)now;
 }
 
 /* Charges a running vcpu up to now. */
@@ -186,9 +186,9 @@ void sched_add_vcpu(struct vcpu *v)
     list_init(&u->link);
     u->affinity = u->soft_affinity = ~0ull;
     u->weight = v->d->weight;
-    u->state = RUNSTATE_offline;
-    u->state_since = clock_now();
-    set_cap(u, v->d, u->state_since);
+    u->runstate.state = RUNSTATE_offline;
+    u->runstate.state_entry_time = (uint64_t)clock_now();
+    set_cap(u, v->d, clock_now());
     timer_setup(&u->cap_timer, end_of_period, v, this_cpu()->id);
 }
 
@@ -286,11 +286,11 @@ static void update_waiting(struct vcpu *v, nsec_t now)
 
     if (!vcpu_runnable(v)) {
         list_del(&u->link);
-        if (u->state != idle_state(v))
+        if (u->runstate.state != idle_state(v))
             set_state(u, idle_state(v), now);
         return;
     }
-    if (u->state != RUNSTATE_runnable) {
+    if (u->runstate.state != RUNSTATE_runnable) {
         u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_SLICE);
         set_state(u, RUNSTATE_runnable, now);
     }
@@ -570,16 +570,15 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
     return 0;
 }
 
-void sched_runstate(struct vcpu *v, struct runstate *rs)
+struct vcpu_runstate_info sched_runstate(struct vcpu *v)
 {
-    nsec_t now = clock_now();
+    struct vcpu_runstate_info info;
 
     spin_lock(&sched_lock);
-    rs->state = v->sched.state;
-    rs->since = v->sched.state_since;
-    memcpy(rs->time, v->sched.time, sizeof(rs->time));
-    rs->time[rs->state] += (uint64_t)(now - rs->since);
+    info = v->sched.runstate;
+    info.time[info.state] += (uint64_t)clock_now() - info.state_entry_time;
     spin_unlock(&sched_lock);
+    return info;
 }
 
 uint64_t sched_idle_time(unsigned int cpu)

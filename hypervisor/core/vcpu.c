@@ -147,18 +147,6 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     return 0;
 }
 
-struct vcpu_runstate_info vcpu_runstate(struct vcpu *v)
-{
-    struct vcpu_runstate_info info = { 0 };
-    struct runstate rs;
-
-    sched_runstate(v, &rs);
-    info.state = rs.state;
-    info.state_entry_time = (uint64_t)rs.since;
-    memcpy(info.time, rs.time, sizeof(info.time));
-    return info;
-}
-
 /*
  * <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is the top bit of
  * state_entry_time. The page may be gone, or the address nonsense: the guest's loss.
@@ -172,7 +160,7 @@ void vcpu_update_runstate(struct vcpu *v)
 
     if (!v->runstate_va)
         return;
-    info = vcpu_runstate(v);
+    info = sched_runstate(v);
     info.state_entry_time |= flag ? XEN_RUNSTATE_UPDATE : 0;
     if (flag && guest_write(v, top_at, top, 1))
         return;

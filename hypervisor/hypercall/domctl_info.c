@@ -9,9 +9,8 @@
 
 static void add_vcpu(struct vcpu *v, struct xen_domctl_getdomaininfo *info)
 {
-    struct runstate rs;
+    struct vcpu_runstate_info rs = sched_runstate(v);
 
-    sched_runstate(v, &rs);
     info->cpu_time += rs.time[RUNSTATE_running];
     info->max_vcpu_id = v->id;
     if (!v->initialised || v->down)

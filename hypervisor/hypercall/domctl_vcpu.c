@@ -26,11 +26,11 @@ int domctl_vcpu_info(struct hypercall *hc, struct domain *d, struct xen_domctl *
 {
     struct xen_domctl_getvcpuinfo *info = &op->u.getvcpuinfo;
     struct vcpu *v = domctl_vcpu_find(d, info->vcpu);
-    struct runstate rs;
+    struct vcpu_runstate_info rs;
 
     if (v == NULL)
         return -ESRCH;
-    sched_runstate(v, &rs);
+    rs = sched_runstate(v);
     info->online = v->initialised && !v->down;
     info->blocked = v->blocked;
     info->running = rs.state == RUNSTATE_running;

@@ -35,7 +35,7 @@ static long op_is_up(struct hypercall *hc, struct vcpu *v, gva_t arg)
 
 static long op_get_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    struct vcpu_runstate_info info = vcpu_runstate(v);
+    struct vcpu_runstate_info info = sched_runstate(v);
 
     return hypercall_write(hc, arg, &info, LAYOUT_RUNSTATE_INFO);
 }

@@ -161,7 +161,6 @@ bool vcpu_runnable(const struct vcpu *v);
 /* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
 bool vcpu_has_pending(struct vcpu *v);
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
-struct vcpu_runstate_info vcpu_runstate(struct vcpu *v);
 void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
 /* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */
 void vcpu_event_upcall(struct vcpu *v);

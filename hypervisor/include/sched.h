@@ -9,6 +9,7 @@
 #include "guest_fwd.h"
 #include "time.h"
 #include "types.h"
+#include "xenpub.h"
 
 #define SCHED_WEIGHT_DEFAULT 256
 #define SCHED_WEIGHT_MAX 65535
@@ -28,9 +29,7 @@ struct sched_unit {
     bool parked;             /* out of budget until the next period */
     struct timer cap_timer;  /* its next period */
     nsec_t started;          /* when it last got a CPU */
-    nsec_t state_since;      /* runstate accounting */
-    int state;               /* RUNSTATE_* */
-    uint64_t time[4];        /* ns in each RUNSTATE_* up to state_since */
+    struct vcpu_runstate_info runstate; /* its times go up to state_entry_time */
 };
 
 void sched_init_cpu(unsigned int cpu);
@@ -59,8 +58,7 @@ void vcpu_unblock(struct vcpu *v);
 int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft); /* -EINVAL: no online CPU in it */
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap); /* 0 weight: -EINVAL */
 
-struct runstate { int state; nsec_t since; uint64_t time[4]; };
-void sched_runstate(struct vcpu *v, struct runstate *rs);
+struct vcpu_runstate_info sched_runstate(struct vcpu *v); /* its times go up to now */
 /* The run loop: charges whoever ran here, picks who runs next and loads its state; NULL: idle. Clears the need to pick. */
 struct vcpu *sched_pick(void);
 

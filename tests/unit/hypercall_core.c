@@ -87,7 +87,6 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     return offset < PAGE_SIZE ? 0 : -EINVAL;
 }
 void vcpu_update_runstate(struct vcpu *v) { }
-struct vcpu_runstate_info vcpu_runstate(struct vcpu *v) { return (struct vcpu_runstate_info){ 0 }; }
 void vcpu_stop(struct vcpu *v) { v->down = true; }
 void sched_wake(struct vcpu *v) { }
 void sched_yield(struct vcpu *v) { }
@@ -156,9 +155,9 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft_mask)
     return 0;
 }
 
-void sched_runstate(struct vcpu *v, struct runstate *rs)
+struct vcpu_runstate_info sched_runstate(struct vcpu *v)
 {
-    *rs = (struct runstate){ .state = RUNSTATE_blocked, .since = 7, .time = { 100, 20, 3, 0 } };
+    return (struct vcpu_runstate_info){ RUNSTATE_blocked, 7, { 100, 20, 3, 0 } };
 }
 
 int evtchn_is_pending(struct domain *d, uint32_t port)

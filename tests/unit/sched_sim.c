@@ -206,10 +206,9 @@ static int expected_state(const struct body *b)
 
 static void check_body(struct body *b)
 {
-    struct runstate rs;
+    struct vcpu_runstate_info rs = sched_runstate(&b->v);
     unsigned int cpu = cpu_of(b);
 
-    sched_runstate(&b->v, &rs);
     assert_int_equal(rs.state, expected_state(b));
     assert_int_equal(rs.time[0] + rs.time[1] + rs.time[2] + rs.time[3], now - b->created);
     assert_int_equal(rs.time[RUNSTATE_running], b->ran);

@@ -288,7 +288,7 @@ static void test_block_with_something_pending(void **state)
     vcpu_kick(&a->v);
     run(MSEC(1));
     assert_int_equal(a->ran, MSEC(3));
-    assert_int_equal(a->v.sched.time[RUNSTATE_blocked], MSEC(2));
+    assert_int_equal(a->v.sched.runstate.time[RUNSTATE_blocked], MSEC(2));
 }
 
 static void test_pauses_nest(void **state)
@@ -311,14 +311,14 @@ static void test_pauses_nest(void **state)
     domain_unpause(a->v.d);
     run(MSEC(1));
     assert_int_equal(a->ran, MSEC(2));
-    assert_int_equal(a->v.sched.time[RUNSTATE_offline], MSEC(3));
+    assert_int_equal(a->v.sched.runstate.time[RUNSTATE_offline], MSEC(3));
     block(a);
     run(MSEC(1));
     vcpu_pause(&a->v);
     run(MSEC(1)); /* paused and blocked is offline */
     vcpu_unpause(&a->v);
     run(MSEC(1));
-    assert_int_equal(a->v.sched.time[RUNSTATE_offline], MSEC(4));
+    assert_int_equal(a->v.sched.runstate.time[RUNSTATE_offline], MSEC(4));
     vcpu_pause(&a->v); /* and back before the CPU looked */
     vcpu_unpause(&a->v);
     wake(a);
@@ -453,7 +453,7 @@ static void test_parked(void **state)
     vcpu_unpause(&a->v);
     run(MSEC(1));
     assert_int_equal(a->ran, MSEC(5));
-    assert_int_equal(a->v.sched.state, RUNSTATE_runnable);
+    assert_int_equal(a->v.sched.runstate.state, RUNSTATE_runnable);
     run(MSEC(6));
     assert_near(a->ran, MSEC(10), 1);
 }
