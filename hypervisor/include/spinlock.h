@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ticket locks with a lock order. The core runs with interrupts off from every entry to the next exit (cpu.h
+ * Spin locks with a lock order. The core runs with interrupts off from every entry to the next exit (cpu.h
  * says where it opens a window), so there is no irqsave form. Each lock belongs to a class; a CPU may only
  * take a lock whose class is greater than every class that it holds. Two of one class: only through
  * spin_lock_second(), whose caller has them in the documented order (domain id, or CPU number). The debug
@@ -33,8 +33,7 @@ enum lock_class {           /* in the order in which they may be taken */
 };
 
 struct spinlock {
-    uint32_t next;          /* ticket to hand out */
-    uint32_t owner;         /* ticket that may enter */
+    bool taken;
     uint16_t class;
     int16_t cpu;            /* holder, -1 when free (debug build) */
 };
