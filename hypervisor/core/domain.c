@@ -23,6 +23,8 @@
 
 #include <xen/domctl.h>
 
+#define VCPUS_AT_ONCE 32       /* freed without a preemption point */
+
 struct domain *dom0;
 
 static struct spinlock domlist_lock = SPINLOCK(LOCK_DOMLIST);
@@ -73,47 +75,62 @@ struct domain *domain_get(domid_t id)
 
 void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST); }
 
-static void domain_free(struct domain *d)
+/* False: call again, there are more vcpus than should go at a time. */
+static bool domain_free(struct domain *d)
 {
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i])
-            vcpu_destroy(d->vcpu[i]);
+    for (unsigned int n = 0; d->max_vcpus > 0; n++) {
+        struct vcpu *v = d->vcpu[d->max_vcpus - 1];
+
+        if (n == VCPUS_AT_ONCE)
+            return false;
+        d->max_vcpus--;
+        if (v)
+            vcpu_destroy(v);
+    }
+    spin_lock(&domlist_lock);
+    list_del(&d->link);
+    spin_unlock(&domlist_lock);
     vdev_destroy_domain(d);
     if (mfn_valid_number(d->shared_info_mfn))
         free_core(d->shared_info_mfn, 0);
     heap_free(d->memory_map);
     heap_free(d);
+    evtchn_raise_global_virq(VIRQ_DOM_EXC);
+    return true;
 }
 
-/* The last reference may go under any lock, so the structure is freed from a softirq. */
+static void reap(void *data);
+
+static void add_dead(struct domain *d)
+{
+    struct domain *head = __atomic_load_n(&dead, __ATOMIC_SEQ_CST);
+
+    do
+        d->next_dead = head;
+    while (!__atomic_compare_exchange_n(&dead, &head, d, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    if (!head) /* else who added that one has called */
+        smp_call(this_cpu()->id, reap, NULL);
+}
+
+/* The last reference may go under any lock, so the structure is freed from a softirq, one part at a time. */
 static void reap(void *data)
 {
     struct domain *d = __atomic_exchange_n(&dead, NULL, __ATOMIC_SEQ_CST);
 
-    while (d) {
-        struct domain *next = d->next_dead;
-
-        spin_lock(&domlist_lock);
-        list_del(&d->link);
-        spin_unlock(&domlist_lock);
-        domain_free(d);
-        evtchn_raise_global_virq(VIRQ_DOM_EXC);
-        d = next;
+    for (struct domain *p = d->next_dead, *next; p; p = next) {
+        next = p->next_dead;
+        add_dead(p);
     }
+    if (!domain_free(d))
+        add_dead(d);
 }
 
 void domain_put(struct domain *d)
 {
-    struct domain *head;
-
     if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST))
         return;
     ASSERT(d->dying == DOMAIN_DEAD);
-    head = __atomic_load_n(&dead, __ATOMIC_SEQ_CST);
-    do
-        d->next_dead = head;
-    while (!__atomic_compare_exchange_n(&dead, &head, d, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-    smp_call(this_cpu()->id, reap, NULL);
+    add_dead(d);
 }
 
 /* --- creation --- */
@@ -172,9 +189,7 @@ static int dismantle(struct domain *d)
     for_each_vcpu(d, v)
         vcpu_release_guest_frames(v);
     rc = p2m_teardown(d);
-    if (!rc)
-        grant_free(d);
-    return rc;
+    return rc ? rc : grant_free(d);
 }
 
 int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct domain **out)
@@ -218,7 +233,8 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
         d->dying = DOMAIN_DYING; /* nobody has seen it alive */
         while (dismantle(d) == -ERESTART)
             ;
-        domain_free(d);
+        while (!domain_free(d))
+            ;
         return rc;
     }
     if (d->is_dom0)
@@ -237,6 +253,8 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
         d->vcpu[i] = vcpu_create(d, i);
         if (!d->vcpu[i])
             return -ENOMEM; /* those that exist stay; the next call or the destroyer deals with them */
+        if (i + 1 < n && preempt_pending())
+            return -ERESTART;
     }
     return 0;
 }

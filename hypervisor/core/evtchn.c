@@ -200,6 +200,10 @@ void evtchn_upcall(struct vcpu *v)
 /* A port became pending, masked or not: SCHEDOP_poll looks again. */
 static void wake_pollers(struct domain *d)
 {
+    if (!READ_ONCE(d->evtchn.polled))
+        return;
+    WRITE_ONCE(d->evtchn.polled, false);
+    smp_mb();
     for_each_vcpu(d, v) {
         if (READ_ONCE(v->polling)) {
             WRITE_ONCE(v->polling, false);
@@ -525,7 +529,7 @@ static int clear(struct domain *d, bool ends)
 {
     int rc = -ERESTART;
 
-    while (d->evtchn.next_close < d->evtchn.ports) {
+    while (READ_ONCE(d->evtchn.active) && d->evtchn.next_close < d->evtchn.ports) {
         evtchn_close_port(d, d->evtchn.next_close++);
         if (preempt_pending())
             return -ERESTART;
@@ -534,10 +538,15 @@ static int clear(struct domain *d, bool ends)
     spin_lock(&d->evtchn.lock);
     if (d->evtchn.active == 0) {
         evtchn_fifo_destroy(d);
-        for (uint32_t i = 0; i < d->evtchn.ports / EVTCHN_BUCKET; i++)
-            heap_free(d->evtchn.buckets[i]);
-        d->evtchn.ports = d->evtchn.free_first = d->evtchn.free_last = 0;
-        rc = ends ? 0 : add_bucket(d);
+        d->evtchn.free_first = d->evtchn.free_last = 0;
+        while (d->evtchn.ports > 0) {
+            d->evtchn.ports -= EVTCHN_BUCKET;
+            heap_free(d->evtchn.buckets[d->evtchn.ports / EVTCHN_BUCKET]);
+            if (preempt_pending())
+                break;
+        }
+        if (d->evtchn.ports == 0)
+            rc = ends ? 0 : add_bucket(d);
     }
     spin_unlock(&d->evtchn.lock);
     return rc;

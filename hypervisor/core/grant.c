@@ -68,34 +68,50 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
     return m;
 }
 
-void grant_free(struct domain *d)
+/* The last frame of the table, and what is in use of it. */
+static void free_frame(struct grant_domain *g)
+{
+    uint32_t last = --g->frames;
+
+    for (uint32_t n = 0; g->used && g->active[last] && n < GRANT_ENTRIES; n++) {
+        if (in_use(&g->active[last][n])) {
+            frame_put(MFN(g->active[last][n].mfn));
+            g->used--;
+        }
+    }
+    heap_free(g->active[last]);
+    free_core(virt_to_mfn(g->shared[last]), 0);
+}
+
+int grant_free(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
 
     if (!g->max_frames) /* never made, or freed */
-        return;
-    spin_lock(&g->lock);
-    for (uint32_t i = 0; i < g->frames; i++) {
-        for (uint32_t n = 0; g->used && g->active[i] && n < GRANT_ENTRIES; n++) {
-            if (in_use(&g->active[i][n])) {
-                frame_put(MFN(g->active[i][n].mfn));
-                g->used--;
-            }
+        return 0;
+    while (g->frames + g->maptrack_size > 0) {
+        spin_lock(&g->lock);
+        if (g->frames > 0) {
+            free_frame(g);
+        } else {
+            g->maptrack_size -= MAPTRACK_BUCKET;
+            heap_free(g->maptrack[g->maptrack_size / MAPTRACK_BUCKET]);
         }
-        heap_free(g->active[i]);
-        free_core(virt_to_mfn(g->shared[i]), 0);
+        spin_unlock(&g->lock);
+        if (preempt_pending())
+            return -ERESTART;
     }
+    spin_lock(&g->lock);
     heap_free(g->active);
     heap_free(g->shared);
-    for (uint32_t i = 0; i < g->maptrack_size / MAPTRACK_BUCKET; i++)
-        heap_free(g->maptrack[i]);
     heap_free(g->maptrack);
     g->active = NULL;
     g->shared = NULL;
     g->maptrack = NULL;
-    g->frames = g->max_frames = g->maptrack_size = g->maptrack_max = 0;
+    g->max_frames = g->maptrack_max = 0;
     g->maptrack_free = MAPTRACK_NONE;
     spin_unlock(&g->lock);
+    return 0;
 }
 
 static grant_entry_v1_t *shared_entry(struct domain *d, uint32_t ref)

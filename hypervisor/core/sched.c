@@ -33,7 +33,7 @@
 #include "lib.h"
 #include "svm.h"
 
-#define PREEMPT_AFTER USEC(500)
+#define PREEMPT_AFTER USEC(80)
 #define FAIR_SLICE MSEC(10)       /* how long one runs while others wait */
 #define FAIR_GRANULARITY MSEC(1)  /* virtual lead that a waking vcpu needs to preempt */
 #define FAIR_LAG MSEC(100)        /* virtual time that nobody may lie behind by: bounds a burst */

@@ -65,8 +65,9 @@ void softirq_raise(unsigned int cpu, enum softirq s)
 static void run_calls(void)
 {
     struct call_queue *q = &calls[this_cpu()->id];
+    uint32_t head = __atomic_load_n(&q->head, __ATOMIC_ACQUIRE); /* what these add waits for the next pass */
 
-    while (__atomic_load_n(&q->head, __ATOMIC_ACQUIRE) != q->tail) {
+    while (head != q->tail) {
         void (*fn)(void *) = q->entry[q->tail % CALLS].fn;
         void *data = q->entry[q->tail % CALLS].data;
 
@@ -110,11 +111,13 @@ void cpu_idle(void)
 
     __atomic_store_n(&c->idle, true, __ATOMIC_SEQ_CST);
     apic_recheck();
+    watchdog_stretch_end(c);
     /* The interrupt shadow of STI covers HLT: what comes after the look wakes it. */
     if (!__atomic_load_n(&c->softirq, __ATOMIC_SEQ_CST))
         __asm__ volatile("sti; hlt; cli" ::: "memory");
     else
         irq_window();
+    watchdog_stretch_begin(c, NULL, 0, 0);
     __atomic_store_n(&c->idle, false, __ATOMIC_SEQ_CST);
 }
 

@@ -5,9 +5,15 @@
  * stops and dumps all CPUs. The checks ride on whatever timers fire on other CPUs, because an idle machine
  * must take no tick; so they see only one of several CPUs stuck, never the only one. They count checks and
  * not time, because an emulator may be stopped as a whole.
+ *
+ * The debug build also notes the longest stay in the core, from an exit or a wakeup to the next entry, HLT or
+ * irq_window: so long an interrupt had to wait. Under the rig's ICOUNT=1 a tick is an instruction, and
+ * tests/system/stretch.c asserts a bound.
  */
 #include "cpu.h"
+#include "domain.h"
 #include "lib.h"
+#include "public/cleave.h"
 #include "time.h"
 
 #define PATIENCE 20
@@ -42,3 +48,32 @@ void watchdog_check(void)
         if (i != this_cpu()->id)
             check_cpu(i);
 }
+
+#ifdef CLV_DEBUG
+static struct cleave_stretch longest; /* of all CPUs; of two at the same moment one may get lost */
+
+/* v: whose exit brought us here, or NULL. */
+void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax)
+{
+    c->stretch_start = rdtsc();
+    c->stretch_exit = exit_code;
+    c->stretch_domain = v ? v->d->id : DOMID_IDLE;
+    c->stretch_rax = rax;
+    c->stretch_rdi = v ? v->regs.rdi : 0;
+}
+
+void watchdog_stretch_end(const struct cpu *c)
+{
+    uint64_t ticks = rdtsc() - c->stretch_start;
+
+    if (c->stretch_start && ticks > longest.ticks)
+        longest = (struct cleave_stretch){ ticks, c->stretch_exit, c->stretch_rax, c->stretch_rdi,
+                                           c->stretch_domain, { 0 } };
+}
+
+void watchdog_stretch_report(struct cleave_stretch *out)
+{
+    *out = longest;
+    longest = (struct cleave_stretch){ 0 };
+}
+#endif

@@ -139,6 +139,7 @@ void dom0_build(void)
     paddr_t initrd, info;
     uint64_t initrd_size = 0;
     uint32_t entry;
+    int rc;
 
     if (!boot_info.modules)
         panic("no dom0 kernel: the first multiboot module must be a Linux vmlinux (QEMU: -initrd \"vmlinux "
@@ -159,7 +160,10 @@ void dom0_build(void)
     start_info(d, &m, info, initrd, initrd_size);
     free_modules();
 
-    if (domain_alloc_vcpus(d, d->max_vcpus))
+    do
+        rc = domain_alloc_vcpus(d, d->max_vcpus);
+    while (rc == -ERESTART);
+    if (rc)
         panic("no memory for dom0's %u vcpus\n", d->max_vcpus);
     svm_reset_to_pvh(d->vcpu[0], entry, (uint32_t)info);
     d->vcpu[0]->down = false;

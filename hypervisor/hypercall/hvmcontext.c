@@ -161,7 +161,9 @@ static int put_all(struct vcpu *caller, struct domain *d, struct cursor *at, str
 
             if (v == NULL || (types[t].initialised && !v->initialised))
                 continue;
-            record_fill(v, &types[t], r);
+            r->descriptor.length = types[t].length;
+            if (at->va != 0)
+                record_fill(v, &types[t], r);
             rc = put(caller, at, r);
         }
     }

@@ -14,11 +14,14 @@
 
 /* The ABI's word for "where to continue": above the operation. Guests see nothing of it. */
 #define START_EXTENT_SHIFT 6
+#define START_OFFSET_SHIFT 32
 #define OP_MASK ((1u << START_EXTENT_SHIFT) - 1)
 #define EXTENTS_MAX (~0u >> START_EXTENT_SHIFT)
 
 /* Larger extents are refused, as Xen does: callers then try smaller ones. */
 #define EXTENT_ORDER_MAX ORDER_2M
+#define SMALL_ORDER 6          /* as many frames as need no preemption point */
+#define EXTENT_STEP 32         /* entries between two of them in a larger extent */
 
 #define BUILDER_PAGES 256 /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
 
@@ -43,24 +46,29 @@ int memory_read_word(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *wo
 /* --- extents --- */
 
 /*
- * Frees one extent's frames; what it has already taken out stays out when it meets something else than RAM.
+ * Frees one extent's frames, from *done on; what it has already taken out stays out when it meets something
+ * else than RAM. -ERESTART: from *done on another time.
  */
-static int decrease_extent(struct p2m_batch *batch, gfn_t gfn, unsigned int extent_order)
+static int decrease_extent(struct p2m_batch *batch, gfn_t first, unsigned int extent_order, uint64_t *done)
 {
     const uint32_t types = 1u << P2M_RAM | 1u << P2M_RAM_RO | 1u << P2M_ABSENT;
-    uint64_t end = gfn.n + (1ull << extent_order);
+    uint64_t begin = *done, size = 1ull << extent_order;
 
-    while (gfn.n < end) {
+    while (*done < size) {
         unsigned int order, max_order = extent_order;
+        gfn_t gfn = gfn_add(first, *done);
         int rc;
 
-        while ((gfn.n & ((1ull << max_order) - 1)) || gfn.n + (1ull << max_order) > end)
+        if (*done > begin && *done % EXTENT_STEP == 0 && preempt_pending())
+            return -ERESTART;
+        while ((gfn.n & ((1ull << max_order) - 1)) || *done + (1ull << max_order) > size)
             max_order--;
         rc = p2m_batch_remove(batch, gfn, max_order, types, MFN_NONE, &order);
         if (rc)
             return rc;
-        gfn.n += 1ull << order;
+        *done += 1ull << order;
     }
+    *done = 0;
     return 0;
 }
 
@@ -68,35 +76,48 @@ static int decrease_extent(struct p2m_batch *batch, gfn_t gfn, unsigned int exte
 static int read_reservation(struct hypercall *hc, struct xen_memory_reservation *r, uint64_t *start,
                             struct domain **d)
 {
-    *start = hc->arg[0] >> START_EXTENT_SHIFT;
+    *start = (uint32_t)hc->arg[0] >> START_EXTENT_SHIFT;
     return memory_target(hc, r, sizeof(*r), LAYOUT_RESERVATION, &r->domid, d);
 }
 
-/* Where the next execution goes on. The caller returns -ERESTART. */
-static void continue_at(struct hypercall *hc, uint64_t i)
+/* Where the next execution goes on: so many frames into extent i. The caller returns -ERESTART. */
+static void continue_at(struct hypercall *hc, uint64_t i, uint64_t offset)
 {
-    hc->arg[0] = (hc->arg[0] & OP_MASK) | i << START_EXTENT_SHIFT;
+    hc->arg[0] = (hc->arg[0] & OP_MASK) | i << START_EXTENT_SHIFT | offset << START_OFFSET_SHIFT;
 }
 
 /* Stops a long operation before extent i if others wait. */
 static bool interrupted(struct hypercall *hc, uint64_t i, uint64_t start)
 {
-    if (i == start || !preempt_pending())
+    if (!preempt_pending() || i == start)
         return false;
-    continue_at(hc, i);
+    continue_at(hc, i, 0);
     return true;
 }
 
-/* Scrubbing a large extent is long by itself. What is done of it is done, however often it is interrupted. */
+/*
+ * Scrubbing a large extent is long by itself: it gets an execution of its own. What is done of it is done,
+ * however often it is interrupted.
+ */
 static bool prepared(struct hypercall *hc, uint64_t i, const struct domain *d, unsigned int order)
 {
-    while (order > 6 && !d->is_dom0 && !alloc_prepare(order)) {
-        if (preempt_pending()) {
-            continue_at(hc, i);
-            return false;
-        }
-    }
-    return true;
+    if (order <= SMALL_ORDER || d->is_dom0 || alloc_prepare(order))
+        return true;
+    while (!preempt_pending() && !alloc_prepare(order))
+        ;
+    continue_at(hc, i, 0);
+    return false;
+}
+
+/*
+ * dom0's frames are where the machine has them and come back one by one, and a 32-bit caller's register has
+ * no room for where to go on inside an extent.
+ */
+static bool extents_allowed(const struct hypercall *hc, const struct domain *d,
+                            const struct xen_memory_reservation *r)
+{
+    return r->extent_order <= (d->is_dom0 || hc->compat ? SMALL_ORDER : EXTENT_ORDER_MAX) &&
+           r->nr_extents <= EXTENTS_MAX;
 }
 
 /*
@@ -126,7 +147,7 @@ static long populate_physmap(struct hypercall *hc)
     if (rc)
         return rc;
     rc = 0;
-    if (r.extent_order > EXTENT_ORDER_MAX || r.nr_extents > EXTENTS_MAX)
+    if (!extents_allowed(hc, d, &r))
         r.nr_extents = start;
     for (i = start; i < r.nr_extents; i++) {
         xen_pfn_t pfn;
@@ -150,12 +171,12 @@ static long decrease_reservation(struct hypercall *hc)
     struct xen_memory_reservation r;
     struct p2m_batch batch;
     struct domain *d;
-    uint64_t i, start;
+    uint64_t i, start, offset = hc->arg[0] >> START_OFFSET_SHIFT;
     long rc = read_reservation(hc, &r, &start, &d);
 
     if (rc)
         return rc;
-    if (r.extent_order > EXTENT_ORDER_MAX || r.nr_extents > EXTENTS_MAX)
+    if (!extents_allowed(hc, d, &r))
         r.nr_extents = start;
     p2m_batch_init(&batch, d);
     for (i = start; i < r.nr_extents && rc == 0; i++) {
@@ -165,13 +186,17 @@ static long decrease_reservation(struct hypercall *hc)
             rc = -ERESTART;
             break;
         }
-        if (memory_read_word(hc, HANDLE_VA(r.extent_start), i, &pfn) || pfn >= 1ull << 40 ||
-            decrease_extent(&batch, GFN(pfn), r.extent_order))
+        if (memory_read_word(hc, HANDLE_VA(r.extent_start), i, &pfn) || pfn >= 1ull << 40)
             break;
+        rc = decrease_extent(&batch, GFN(pfn), r.extent_order, &offset);
+        if (rc) {
+            continue_at(hc, i, offset);
+            break;
+        }
     }
     p2m_batch_finish(&batch);
     domain_put(d);
-    return rc ? rc : (long)i;
+    return rc == -ERESTART ? rc : (long)i;
 }
 
 static long claim_pages(struct hypercall *hc)

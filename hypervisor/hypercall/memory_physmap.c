@@ -11,8 +11,15 @@
 #include "lib.h"
 #include "memory.h"
 
-/* How many pages of a batch are looked at between two preemption points. */
-#define BATCH_STEP 64u
+/* Where an operation on an array goes on when it is executed again: above its number (memory.c). */
+#define START_SHIFT 6
+#define OP_MASK ((1u << START_SHIFT) - 1)
+
+static int continue_at(struct hypercall *hc, uint64_t i)
+{
+    hc->arg[0] = (hc->arg[0] & OP_MASK) | i << START_SHIFT;
+    return -ERESTART;
+}
 
 /*
  * Puts a frame at gfn instead of what is there. The reference that the caller took goes into the entry, or is
@@ -92,18 +99,36 @@ static int map_foreign(struct domain *d, gfn_t gfn, struct domain *owner, gfn_t 
     return replace(d, gfn, mfn, P2M_FOREIGN);
 }
 
+/* A frame of d's grant table, with a reference. The table grows to it frame by frame. */
+static int grant_frame(struct domain *d, uint64_t index, mfn_t *mfn)
+{
+    if (index >= d->grant.max_frames) /* XENMAPIDX_grant_table_status too: version 1 has no status */
+        return -EINVAL;
+    for (;;) {
+        uint64_t next = MIN(index, READ_ONCE(d->grant.frames));
+
+        *mfn = grant_shared_frame(d, (uint32_t)next);
+        if (!mfn_valid_number(*mfn))
+            return -EINVAL;
+        if (next == index)
+            return 0;
+        frame_put(*mfn);
+        if (preempt_pending())
+            return -ERESTART;
+    }
+}
+
 static int add_one(struct domain *d, unsigned int space, uint64_t index, gfn_t gfn)
 {
     mfn_t mfn = d->shared_info_mfn;
+    int rc;
 
     switch (space) {
     case XENMAPSPACE_shared_info:
         return index || frame_get(mfn, NULL) ? -EINVAL : show_core_frame(d, gfn, mfn);
     case XENMAPSPACE_grant_table:
-        if (index >= d->grant.max_frames) /* XENMAPIDX_grant_table_status too: version 1 has no status */
-            return -EINVAL;
-        mfn = grant_shared_frame(d, index);
-        return mfn_valid_number(mfn) ? show_core_frame(d, gfn, mfn) : -EINVAL;
+        rc = grant_frame(d, index, &mfn);
+        return rc ? rc : show_core_frame(d, gfn, mfn);
     case XENMAPSPACE_gmfn:
         return move_ram(d, GFN(index), gfn);
     default:
@@ -152,6 +177,8 @@ static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain
     if (rc)
         return rc;
     error = owner ? map_foreign(d, GFN(pfn), owner, GFN(index)) : add_one(d, arg->space, index, GFN(pfn));
+    if (error == -ERESTART)
+        return continue_at(hc, i);
     return guest_write_array(hc->v, arg->errs, i, &error, 1);
 }
 
@@ -163,7 +190,7 @@ long memory_add_to_physmap_batch(struct hypercall *hc)
 {
     struct xen_add_to_physmap_batch arg;
     struct domain *d, *owner = NULL;
-    uint64_t start = hc->arg[0] >> 6, i = start;
+    uint64_t start = hc->arg[0] >> START_SHIFT, i = start;
     int rc = memory_target(hc, &arg, sizeof(arg), LAYOUT_ADD_TO_PHYSMAP_BATCH, &arg.domid, &d);
 
     if (rc)
@@ -176,12 +203,9 @@ long memory_add_to_physmap_batch(struct hypercall *hc)
     else if (arg.space == XENMAPSPACE_gmfn_foreign)
         owner = hypercall_target(hc, arg.u.foreign_domid, &rc);
     for (; rc == 0 && i < arg.size; i++) {
-        if (i > start && (i - start) % BATCH_STEP == 0 && preempt_pending()) {
-            hc->arg[0] = (hc->arg[0] & 63) | i << 6;
-            rc = -ERESTART;
-            break;
-        }
-        rc = add_batch_entry(hc, d, owner, &arg, i);
+        rc = i > start && preempt_pending() ? continue_at(hc, i) : 0;
+        if (!rc)
+            rc = add_batch_entry(hc, d, owner, &arg, i);
     }
     if (owner)
         domain_put(owner);
@@ -204,33 +228,43 @@ long memory_remove_from_physmap(struct hypercall *hc)
 
 /* --- resources --- */
 
-/* Maps grant table frames first .. of `owner` at the caller's gfns; after an error none of them is mapped. */
+/*
+ * Maps grant table frames first .. of `owner` at the caller's gfns, from where it was interrupted; after an
+ * error none of them is mapped.
+ */
 static int map_grant_frames(struct hypercall *hc, struct domain *owner,
                             const struct xen_mem_acquire_resource *arg)
 {
+    uint64_t start = MIN(hc->arg[0] >> START_SHIFT, (uint64_t)arg->nr_frames), i;
     struct domain *d = hc->v->d;
+    struct p2m_batch undo;
     xen_pfn_t pfn;
-    uint32_t i;
     int rc = 0;
 
-    for (i = 0; i < arg->nr_frames; i++) {
+    for (i = start; i < arg->nr_frames; i++) {
         mfn_t mfn;
 
+        if (i > start && preempt_pending())
+            return continue_at(hc, i);
         rc = guest_read_array(hc->v, &pfn, arg->frame_list, i, 1);
-        if (rc)
-            break;
-        mfn = grant_shared_frame(owner, arg->frame + i);
-        rc = mfn_valid_number(mfn) ? replace(d, GFN(pfn), mfn, P2M_FOREIGN) : -EINVAL;
+        if (!rc)
+            rc = grant_frame(owner, arg->frame + i, &mfn);
+        if (rc == -ERESTART)
+            return continue_at(hc, i);
+        if (!rc)
+            rc = replace(d, GFN(pfn), mfn, P2M_FOREIGN);
         if (rc)
             break;
     }
+    p2m_batch_init(&undo, d);
     while (rc && i-- > 0)
-        if (!guest_read_array(hc->v, &pfn, arg->frame_list, i, 1))
-            (void)p2m_remove_type(d, GFN(pfn), P2M_FOREIGN, MFN_NONE);
+        if (!guest_read_array(hc->v, &pfn, arg->frame_list, i, 1) &&
+            p2m_batch_remove(&undo, GFN(pfn), ORDER_4K, 1u << P2M_FOREIGN, MFN_NONE, NULL))
+            continue; /* the caller has changed its list */
+    p2m_batch_finish(&undo);
     return rc;
 }
 
-/* At most the frames that one grant table may have: short enough to need no continuation. */
 long memory_acquire_resource(struct hypercall *hc)
 {
     struct xen_mem_acquire_resource arg;

@@ -4,6 +4,7 @@
  * (include/public/cleave.h), by which dom0's tests and tools speak with the core itself.
  */
 #include "alloc.h"
+#include "cpu.h"
 #include "hypercall.h"
 #include "lib.h"
 #include "percpu.h"
@@ -54,6 +55,14 @@ long hypercall_set_timer_op(struct hypercall *hc)
 static int op_check(struct cleave_op *op)
 {
     op->u.check.violations = invariants_check();
+    watchdog_stretch_begin(this_cpu(), NULL, 0, 0);
+    return 0;
+}
+
+static int op_stretch(struct cleave_op *op)
+{
+    op->u.stretch = (struct cleave_stretch){ 0 };
+    watchdog_stretch_report(&op->u.stretch);
     return 0;
 }
 
@@ -77,6 +86,7 @@ static int op_info(struct cleave_op *op)
 static int (*const rows[])(struct cleave_op *op) = {
     [CLEAVE_OP_info] = op_info,
     [CLEAVE_OP_check] = op_check,
+    [CLEAVE_OP_stretch] = op_stretch,
 };
 
 long hypercall_cleave_op(struct hypercall *hc)

@@ -54,6 +54,7 @@ static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n
 static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_port_t *ports)
 {
     WRITE_ONCE(v->polling, true);
+    __atomic_store_n(&v->d->evtchn.polled, true, __ATOMIC_SEQ_CST);
     if (p->timeout != 0)
         timer_set(&v->poll_timer, (nsec_t)MIN(p->timeout, (uint64_t)TIME_NEVER));
     if (svm_interrupts_enabled(v)) {

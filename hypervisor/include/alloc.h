@@ -46,8 +46,11 @@ bool alloc_prepare(unsigned int order);
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn);
 /* dom0's frames that it gave back, which are kept for it, leave tot_pages or come back: -ENOMEM when full. */
 int alloc_recount(struct domain *d, int by);
-/* Called by frame_put only: frees one frame of order 0. */
-void alloc_release(mfn_t m);
+/*
+ * Frees frames that nobody has a reference on: one of which frame_put dropped the last, or an allocation that
+ * never got into a p2m.
+ */
+void alloc_release(mfn_t m, unsigned int order);
 
 /*
  * XENMEM_claim_pages: d's whole claim becomes max(0, pages - d->tot_pages); -ENOMEM when not available,

@@ -115,7 +115,19 @@ extern uint32_t apic_timer_khz;
 void clock_init(void);               /* calibrates TSC and APIC timer against the ACPI PM timer, or the PIT */
 void timer_init_cpu(unsigned int cpu);
 void timer_softirq(void);
-void watchdog_check(void);           /* cpu/watchdog.c: panics when another CPU is stuck in the core */
+
+/* cpu/watchdog.c */
+struct cleave_stretch;
+void watchdog_check(void);           /* panics when another CPU is stuck in the core */
+#ifdef CLV_DEBUG
+void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax);
+void watchdog_stretch_end(const struct cpu *c);
+void watchdog_stretch_report(struct cleave_stretch *out);      /* the longest since the last report */
+#else
+static inline void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t e, uint64_t r) {}
+static inline void watchdog_stretch_end(const struct cpu *c) {}
+static inline void watchdog_stretch_report(struct cleave_stretch *out) {}
+#endif
 
 /* cpu/smp.c */
 void smp_init_cpu(struct cpu *c);    /* this_cpu() works from here on */

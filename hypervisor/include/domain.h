@@ -150,7 +150,7 @@ void domain_set_compat(struct domain *d, bool compat);
  * SHUTDOWN_crash. */
 void domain_crash(struct vcpu *v, const char *fmt, ...) format_printf(2, 3);
 extern struct domain *dom0;
-int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: only as configured */
+int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: as configured */
 
 /* core/vcpu.c */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);

@@ -27,6 +27,7 @@ struct evtchn_domain {
     uint32_t max_port;                /* highest allowed (domctl createdomain max_evtchn_port) */
     uint32_t active;                  /* ports in use */
     uint32_t free_first, free_last;   /* queue of free ports; 0: empty */
+    bool polled;                      /* a vcpu may be in SCHEDOP_poll; set after its own mark */
     uint32_t next_close;              /* where reset and teardown go on */
     struct evtchn_fifo *fifo;         /* NULL: 2-level */
     uint32_t fifo_pages;              /* of the event array */

@@ -39,8 +39,8 @@ struct grant_domain {
 int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack);
 /* Unmaps all that d maps of others: -ERESTART while there is more. */
 int grant_teardown(struct domain *d);
-/* Frees the table. Who maps d's frames keeps those frames. */
-void grant_free(struct domain *d);
+/* Frees the table of a dying domain: -ERESTART as above. Who maps d's frames keeps those frames. */
+int must_check grant_free(struct domain *d);
 
 /*
  * The frame that holds shared entries idx*512.., growing the table; for add_to_physmap and acquire_resource.

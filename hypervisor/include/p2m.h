@@ -93,10 +93,10 @@ int p2m_remove_type(struct domain *d, gfn_t gfn, enum p2m_type type, mfn_t expec
 
 /*
  * Many removals with one flush. remove takes the entry that covers gfn out, whole if it is at most
- * 2^max_order frames large, else one part of that size; *order (may be NULL): how large it was. types: bit
- * mask of 1u << enum p2m_type. -ENOENT: nothing there, -EINVAL: another type or not `expected`, -ENOMEM: no
- * memory to split; then nothing changed. finish flushes, then drops the references. A full batch is finished
- * on the way. No lock of class P2M or above is held by callers.
+ * 2^max_order frames large, else one part of that size; *order (may be NULL): how large it, or the hole, was.
+ * types: bit mask of 1u << enum p2m_type. -ENOENT: nothing there, -EINVAL: another type or not `expected`,
+ * -ENOMEM: no memory to split; then nothing changed. finish flushes, then drops the references. A full batch
+ * is finished on the way. No lock of class P2M or above is held by callers.
  */
 struct p2m_batch {
     struct domain *d;

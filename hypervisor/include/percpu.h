@@ -42,6 +42,8 @@ struct cpu {
 
     uint8_t held[LOCK_CLASSES];    /* debug build: how many locks of each class are held */
     nsec_t hypercall_start;        /* for preempt_pending() */
+    uint64_t stretch_start, stretch_exit, stretch_rax, stretch_rdi; /* debug build: cpu/watchdog.c */
+    uint16_t stretch_domain;
     void *tss;
     uint8_t *stack_top;
 };

@@ -152,13 +152,14 @@ void console_line(const char *line, size_t n)
 uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental)
 {
     bool locked = lock();
-    uint32_t from = ring_start, n;
+    uint32_t from = ring_start, n, first;
 
     if (incremental && *index - ring_start <= ring_end - ring_start)
         from = *index;
     n = MIN(size, ring_end - from);
-    for (uint32_t i = 0; i < n; i++)
-        buf[i] = ring[(from + i) % RING_SIZE];
+    first = MIN(n, RING_SIZE - from % RING_SIZE);
+    memcpy(buf, ring + from % RING_SIZE, first);
+    memcpy(buf + first, ring, n - first);
     *index = from + n;
     if (clear)
         ring_start = ring_end;

@@ -27,8 +27,8 @@ static struct {
     uint64_t scrubbing;                   /* of the free ones: in no list just now (alloc_prepare) */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
 
-/* Frames that alloc_prepare zeroes at a time: 64 Ki instructions where each 8 bytes take one. */
-#define SCRUB_BATCH 128
+/* Frames that alloc_prepare zeroes at a time: 16 Ki instructions where each 8 bytes take one. */
+#define SCRUB_BATCH 32
 
 static uint64_t claim_overhead(uint64_t claimed)
 {
@@ -300,21 +300,23 @@ bool alloc_prepare(unsigned int order)
     return clean;
 }
 
-void alloc_release(mfn_t m)
+void alloc_release(mfn_t m, unsigned int order)
 {
     struct frame *f = mfn_to_frame(m);
     struct domain *last_of = NULL;
 
     spin_lock(&mem.lock);
     if (f->state == FRAME_DOMAIN) {
-        BUG_ON(f->owner->tot_pages == 0 || (f->flags & FRAME_F_PARKED));
-        if (--f->owner->tot_pages == 0)
+        BUG_ON(f->owner->tot_pages < 1ull << order || (f->flags & FRAME_F_PARKED));
+        f->owner->tot_pages -= 1ull << order;
+        if (f->owner->tot_pages == 0)
             last_of = f->owner;
     } else {
-        BUG_ON(f->state != FRAME_CORE);
+        BUG_ON(f->state != FRAME_CORE || order);
     }
-    become(f, FRAME_FREE, NULL);
-    free_block(m.n, 0);
+    for (uint64_t i = 0; i < 1ull << order; i++)
+        become(f + i, FRAME_FREE, NULL);
+    free_block(m.n, order);
     spin_unlock(&mem.lock);
     if (last_of)
         domain_put(last_of);

@@ -56,7 +56,7 @@ void frame_put(mfn_t m)
     before = __atomic_fetch_sub(&mfn_to_frame(m)->count, 1, __ATOMIC_SEQ_CST);
     BUG_ON(before == 0);
     if (before == 1)
-        alloc_release(m);
+        alloc_release(m, ORDER_4K);
 }
 
 unsigned int frame_check(const struct domain *d)

@@ -19,6 +19,8 @@
 #include "p2m_entry.h"
 #include "sched.h"
 
+#define BATCH_FRAMES 256       /* releasing these takes as long as one should without a preemption point */
+#define TEARDOWN_STEPS 32
 #define GFN_LIMIT (1ull << LEVEL_ORDER(TOP_LEVEL + 1))
 
 /* PWT and PCD select the PAT's entry 3, uncached (cpu/features.c loads the PAT). */
@@ -390,6 +392,8 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
         return -ENOENT;
     level = walk(p, gfn, path);
     e = *path[level];
+    if (order)
+        *order = LEVEL_ORDER(level);
     if (!e)
         return -ENOENT;
     if (!(types & (1u << entry_type(e))))
@@ -423,11 +427,11 @@ int p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uin
 {
     int rc;
 
-    if (b->entries == ARRAY_SIZE(b->entry))
-        p2m_batch_finish(b);
     spin_lock(&b->d->p2m.lock);
     rc = remove_locked(b, gfn, max_order, types, expected, order);
     spin_unlock(&b->d->p2m.lock);
+    if (b->entries == ARRAY_SIZE(b->entry) || b->frames >= BATCH_FRAMES)
+        p2m_batch_finish(b);
     return rc;
 }
 
@@ -524,8 +528,8 @@ int p2m_populate(struct domain *d, gfn_t gfn, unsigned int order)
     if (!mfn_valid_number(mfn))
         return -ENOMEM;
     rc = p2m_set(d, gfn, mfn, order, P2M_RAM);
-    for (uint64_t i = 0; rc && i < 1ull << order; i++)
-        frame_put(mfn_add(mfn, i));
+    if (rc)
+        alloc_release(mfn, order);
     return rc;
 }
 
@@ -541,37 +545,24 @@ int p2m_init(struct domain *d)
     return 0;
 }
 
-/* The first gfn at or after `from` that is not a hole; GFN_LIMIT: none. */
-static uint64_t next_used(const struct p2m *p, uint64_t from)
-{
-    unsigned int level;
-
-    while (from < GFN_LIMIT && !find(p, GFN(from), &level))
-        from = (from | ((1ull << LEVEL_ORDER(level)) - 1)) + 1;
-    return from;
-}
-
 int p2m_teardown(struct domain *d)
 {
     struct p2m *p = &d->p2m;
     struct p2m_batch batch;
-    unsigned int order;
+    unsigned int order, steps = 0;
 
     ASSERT(d->dying != DOMAIN_ALIVE);
     if (!mfn_valid_number(p->root))
         return 0;
     (void)alloc_claim(d, 0);
     p2m_batch_init(&batch, d);
-    for (;;) {
-        spin_lock(&p->lock);
-        p->teardown_gfn = next_used(p, p->teardown_gfn);
-        spin_unlock(&p->lock);
-        if (p->teardown_gfn == GFN_LIMIT)
-            break;
-        if (p2m_batch_remove(&batch, GFN(p->teardown_gfn), ORDER_1G, P2M_ANY_TYPE, MFN_NONE, &order))
-            BUG();
-        p->teardown_gfn += 1ull << order;
-        if (batch.frames < 256 && batch.entries < ARRAY_SIZE(batch.entry))
+    (void)preempt_pending(); /* its clock starts here */
+    while (p->teardown_gfn < GFN_LIMIT) {
+        int rc = p2m_batch_remove(&batch, GFN(p->teardown_gfn), ORDER_1G, P2M_ANY_TYPE, MFN_NONE, &order);
+
+        BUG_ON(rc && rc != -ENOENT);
+        p->teardown_gfn = (p->teardown_gfn | ((1ull << order) - 1)) + 1;
+        if (++steps % TEARDOWN_STEPS && (rc || order == ORDER_4K))
             continue;
         p2m_batch_finish(&batch);
         if (preempt_pending())

@@ -25,7 +25,9 @@ static bool enter(struct cpu *c, struct vcpu *v)
     __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
     tlb_prepare(c, v);
     if (likely(!READ_ONCE(c->softirq))) {
+        watchdog_stretch_end(c);
         world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs, c->host_vmcb);
+        watchdog_stretch_begin(c, v, v->vmcb->exitcode, v->vmcb->rax);
         entered = true;
     } else {
         inject_cancel(v);
@@ -55,6 +57,9 @@ noreturn void svm_run_cpu(void)
     struct cpu *c = this_cpu();
 
     for (;;) {
+        watchdog_stretch_end(c);
+        irq_window(); /* softirqs that raise softirqs must not keep interrupts out */
+        watchdog_stretch_begin(c, NULL, 0, 0);
         softirq_run();
         struct vcpu *v = sched_pick();
 

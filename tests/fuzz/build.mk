@@ -20,7 +20,8 @@ fuzz_core := $(patsubst hypervisor/%.c,%,$(wildcard hypervisor/core/*.c hypervis
     $(wildcard hypervisor/vdev/*.c) $(addprefix hypervisor/,$(unit_mm) lib/bitmap.c))
 fuzz_rename := $(foreach s,.data .data.rel.local .data.rel,--rename-section $(s)=core_data) \
     --rename-section .bss=core_bss
-fuzz_harness := harness fakes/inject fakes/tlb fakes/features fakes/boot_info fakes/unlock fakes/devices
+fuzz_harness := harness fakes/inject fakes/tlb fakes/features fakes/boot_info fakes/unlock fakes/devices \
+    fakes/watchdog
 
 DEPS_PACKAGES += clang-14 libclang-rt-14-dev
 

@@ -155,7 +155,15 @@ static void new_domain(unsigned int n)
         .max_vcpus = WORLD_VCPUS, .max_evtchn_port = -1, .max_grant_frames = 4, .max_maptrack_frames = 4};
     struct domain *d;
 
-    if (domain_create(&config, (domid_t)n, &d) || domain_alloc_vcpus(d, WORLD_VCPUS))
+    int rc = domain_create(&config, (domid_t)n, &d);
+
+    while (!rc) {
+        rc = domain_alloc_vcpus(d, WORLD_VCPUS);
+        if (!rc)
+            break;
+        rc = rc == -ERESTART ? 0 : rc;
+    }
+    if (rc)
         panic("the fuzzer's machine is too small\n");
     d->max_pages = n ? 2 * WORLD_GUEST_FRAMES : WORLD_DOM0_FRAMES;
     if (n == 0)
@@ -290,7 +298,8 @@ static void end_dom0(struct domain *d)
     free_parked(d);
     while (p2m_teardown(d) == -ERESTART)
         ;
-    grant_free(d);
+    while (grant_free(d) == -ERESTART)
+        ;
     dom0 = NULL; /* hears no VIRQ any more */
     d->dying = DOMAIN_DEAD;
     domain_put(d);

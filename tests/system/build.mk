@@ -15,7 +15,7 @@ $(SYSTEM)/%.o: tests/system/%.c | $(SCHEMA_HEADER) build/deps.mk
 	$(CC) $(SYSTEM_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(SYSTEM)/system: $(SYSTEM_OBJECTS) $(LIBCLEAVE)
-	$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka -lxencall $(TOOLS_LIBS)
+	$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka -lxencall -lxenforeignmemory $(TOOLS_LIBS)
 
 -include $(wildcard $(SYSTEM)/*.d)
 
@@ -37,6 +37,12 @@ check-smp1: $(SYSTEM)/disk1
 check-smp4: $(SYSTEM)/disk4
 	@SMP=4 DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed TIMEOUT=1500 RUN_LOG=$(SYSTEM)/smp4.log \
 	    CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
+
+# One instruction is one tick there: the longest stretch in the core without a preemption point has a bound.
+CHECK_SYSTEM += check-stretch
+check-stretch:
+	@ICOUNT=1 SMP=1 TIMEOUT=600 RUN_LOG=$(SYSTEM)/stretch.log CMD='BOUND=200000 $(SYSTEM_PROGRAM) stretch' \
+	    tests/rig/run.sh
 
 # --- make soak ------------------------------------------------------------------------------------
 

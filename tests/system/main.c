@@ -12,6 +12,7 @@
 
 static const struct group *const groups[] = {
     &group_verbs, &group_refusals, &group_stock, &group_many, &group_hostile, &group_linux, &group_devices,
+    &group_stretch,
 };
 
 #define GROUPS    (sizeof(groups) / sizeof(groups[0]))
@@ -51,7 +52,8 @@ int main(int argc, char **argv)
         count += groups[i]->count;
     }
     if (!count) {
-        fprintf(stderr, "system: no such group; there are verbs refusals stock many hostile linux devices\n");
+        fprintf(stderr, "system: no such group; there are verbs refusals stock many hostile linux devices "
+                        "stretch\n");
         return 1;
     }
     return _cmocka_run_group_tests("system", tests, count, warm_up, NULL) != 0;

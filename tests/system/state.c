@@ -128,6 +128,13 @@ unsigned int core_violations(void)
     return call_core(&op) ? op.u.check.violations : 0;
 }
 
+struct cleave_stretch core_stretch(void)
+{
+    struct cleave_op op = { .cmd = CLEAVE_OP_stretch };
+
+    return call_core(&op) ? op.u.stretch : (struct cleave_stretch){ 0 };
+}
+
 bool memory_is_back(uint64_t before)
 {
     uint64_t now = free_kib();

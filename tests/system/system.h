@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "cleave.h"
+
 /* --- run.c: commands -------------------------------------------------------------------------- */
 
 struct run {
@@ -77,6 +79,8 @@ void pause_ms(unsigned int ms);
 /* Whether the hypervisor is Cleave and not Xen; and what its invariant checker found (0 under Xen). */
 bool on_cleave(void);
 unsigned int core_violations(void);
+/* The longest that interrupts had to wait in the core since the last call; 0 ticks under Xen. */
+struct cleave_stretch core_stretch(void);
 
 bool json_is_valid(const char *text);
 
@@ -97,6 +101,6 @@ struct group {
 #define GROUP(name, tests) { name, tests, sizeof(tests) / sizeof((tests)[0]) }
 
 extern const struct group group_verbs, group_refusals, group_stock, group_many, group_hostile, group_linux;
-extern const struct group group_devices;
+extern const struct group group_devices, group_stretch;
 
 #endif

@@ -237,13 +237,13 @@ static void batches_flush_once(void **state)
     for (unsigned int i = 0; i < 20; i++)
         assert_int_equal(p2m_batch_remove(&b, GFN(100 + i), 0, P2M_ANY_TYPE, MFN_NONE, NULL), 0);
     m = p2m_lookup(d, GFN(1000), NULL, NULL);
+    assert_int_equal(harness_flushes, 0);
+    assert_int_equal(d->tot_pages, 532);
+    /* So many frames are enough for one batch. */
     assert_int_equal(p2m_batch_remove(&b, GFN(600), 9, P2M_ANY_TYPE, MFN_NONE, &order), 0);
     assert_int_equal(order, 9);
     assert_int_equal(mfn_to_frame(m)->gfn, FRAME_GFN_NONE);
     assert_int_equal(p2m_batch_remove(&b, GFN(512), 9, P2M_ANY_TYPE, MFN_NONE, &order), -ENOENT);
-    assert_int_equal(harness_flushes, 0);
-    assert_int_equal(d->tot_pages, 532);
-    p2m_batch_finish(&b);
     assert_int_equal(harness_flushes, 1);
     assert_int_equal(d->tot_pages, 0);
     p2m_batch_finish(&b);
@@ -506,7 +506,7 @@ static void teardown_is_done_in_pieces(void **state)
         pieces++;
         harness_check_memory();
     }
-    assert_in_range(pieces, 10, 30);
+    assert_in_range(pieces, 1500, 1800); /* the lower halves of 200 tables, 32 entries at a time */
     assert_int_equal(d->tot_pages, 0);
     assert_int_equal(d->claimed, 0);
     assert_int_equal(d->p2m.table_pages, 0);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long the core keeps interrupts waiting: it measures itself (hypervisor/cpu/watchdog.c, debug build) and
+ * these tests do what takes longest. Only under the rig's ICOUNT=1 is a tick of the clock an instruction, so
+ * the bound comes from who starts the run: BOUND=200000 in the environment. Without it, these tests are
+ * skipped.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+#include <xen/memory.h>
+
+#include "system.h"
+
+#define VCPUS     128
+#define CONTEXT_VCPUS 16
+#define GRANTS    256
+#define ORDER_2M  9
+#define EXTENTS   64         /* of 2 MiB */
+#define PORTS     4000
+#define SPARSE    256
+#define RING      (64 * 1024)
+
+static xc_interface *xc;
+static uint32_t domid;
+
+/* Fails the test when something took longer than the bound since this was last called. */
+static void assert_short(const char *what)
+{
+    struct cleave_stretch longest = core_stretch();
+
+    printf("stretch: %s: %lu, by exit %#lx, rax %lu, rdi %#lx of domain %u\n", what, longest.ticks,
+           longest.exit_code, longest.rax, longest.rdi, longest.domain);
+    if (longest.ticks > strtoul(getenv("BOUND"), NULL, 10))
+        fail_msg("%s keeps interrupts waiting for %lu instructions", what, longest.ticks);
+}
+
+/* A domain with as many vCPUs and grant frames as there can be, paused. */
+static void create(unsigned int vcpus)
+{
+    struct xen_domctl_createdomain config = {
+        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+        .max_vcpus = vcpus,
+        .max_evtchn_port = -1,
+        .max_grant_frames = GRANTS,
+        .max_maptrack_frames = 4096,
+        .grant_opts = XEN_DOMCTL_GRANT_version(1),
+        .arch.emulation_flags = XEN_X86_EMU_LAPIC,
+    };
+
+    core_stretch();
+    domid = 0;
+    assert_int_equal(xc_domain_create(xc, &domid, &config), 0);
+    assert_int_equal(xc_domain_max_vcpus(xc, domid, vcpus), 0);
+    assert_int_equal(xc_domain_setmaxmem(xc, domid, 4096 * (uint64_t)EXTENTS), 0);
+    assert_short("create");
+}
+
+static int begin(void **state)
+{
+    int rc = test_begin(state);
+
+    xc = xc_interface_open(NULL, NULL, 0);
+    return rc;
+}
+
+static int end(void **state)
+{
+    xc_interface_close(xc);
+    return test_end(state);
+}
+
+static void destroy(void)
+{
+    assert_int_equal(xc_domain_destroy(xc, domid), 0);
+    AWAIT(guests() == 0, 30);
+    assert_short("destroy");
+}
+
+static void populate(uint64_t gfn, uint64_t step, unsigned int count, unsigned int order)
+{
+    static xen_pfn_t extents[EXTENTS << ORDER_2M];
+
+    for (unsigned int i = 0; i < count; i++)
+        extents[i] = gfn + i * step;
+    assert_int_equal(xc_domain_populate_physmap_exact(xc, domid, count, order, 0, extents), 0);
+}
+
+static void shrink(uint64_t gfn, unsigned int count)
+{
+    xen_pfn_t extents[EXTENTS];
+
+    for (unsigned int i = 0; i < count; i++)
+        extents[i] = gfn + ((uint64_t)i << ORDER_2M);
+    assert_int_equal(xc_domain_decrease_reservation_exact(xc, domid, count, ORDER_2M, extents), 0);
+}
+
+static void memory_in_large_extents(void **state)
+{
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+    create(VCPUS);
+    assert_int_equal(xc_domain_claim_pages(xc, domid, EXTENTS << ORDER_2M), 0);
+    populate(0, 1 << ORDER_2M, EXTENTS, ORDER_2M);
+    assert_short("populate 2M");
+    shrink(0, EXTENTS);
+    assert_short("decrease 2M");
+    populate(0, 1 << ORDER_2M, EXTENTS, ORDER_2M);
+    assert_short("populate 2M of dirty frames");
+    shrink(0, EXTENTS / 2);
+    assert_short("decrease 2M in part");
+    populate(0, 1, EXTENTS / 2 << ORDER_2M, 0);
+    assert_short("populate 4K");
+    shrink(0, EXTENTS / 2);
+    assert_short("decrease 2M in 4K entries");
+    destroy();
+}
+
+static void tables_with_one_entry_each(void **state)
+{
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+    create(VCPUS);
+    populate((1 << ORDER_2M) - 1, 1 << ORDER_2M, SPARSE, 0);
+    assert_short("populate in many tables");
+    destroy();
+}
+
+static void foreign_and_grant_frames(void **state)
+{
+    static xen_pfn_t frames[2048];
+    static int errors[2048];
+    xenforeignmemory_handle *foreign = xenforeignmemory_open(NULL, 0);
+    xenforeignmemory_resource_handle *resource;
+    void *at = NULL;
+
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+    create(VCPUS);
+    populate(0, 1 << ORDER_2M, 4, ORDER_2M);
+    for (int i = 0; i < 2048; i++)
+        frames[i] = i;
+    core_stretch();
+    at = xenforeignmemory_map(foreign, domid, PROT_READ, 2048, frames, errors);
+    assert_non_null(at);
+    assert_short("foreign map");
+    xenforeignmemory_unmap(foreign, at, 2048);
+    assert_short("foreign unmap");
+    resource = xenforeignmemory_map_resource(foreign, domid, XENMEM_resource_grant_table, 0, 0, GRANTS, &at,
+                                             PROT_READ, 0);
+    assert_non_null(resource);
+    assert_short("acquire 256 grant frames");
+    xenforeignmemory_unmap_resource(foreign, resource);
+    assert_short("release 256 grant frames");
+    xenforeignmemory_close(foreign);
+    destroy();
+}
+
+static void ports_and_long_answers(void **state)
+{
+    static char text[RING];
+    static xc_domaininfo_t infos[64];
+    unsigned int length = sizeof(text);
+
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+    create(VCPUS);
+    for (int i = 0; i < PORTS; i++)
+        assert_true(xc_evtchn_alloc_unbound(xc, domid, 0) > 0);
+    assert_short("ports");
+    assert_int_equal(xc_evtchn_reset(xc, domid), 0);
+    assert_short("reset of ports");
+    assert_int_equal(xc_readconsolering(xc, text, &length, 0, 0, NULL), 0);
+    assert_short("readconsole");
+    assert_int_equal(xc_domain_getinfolist(xc, 0, 64, infos), 2);
+    assert_short("getdomaininfolist");
+    destroy();
+}
+
+/* One piece, taken while all vCPUs are paused: of as many as a guest usually has. */
+static void a_whole_context(void **state)
+{
+    static uint8_t context[256 * 1024];
+
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+    create(CONTEXT_VCPUS);
+    assert_true(xc_domain_hvm_getcontext(xc, domid, context, sizeof(context)) > 0);
+    assert_short("gethvmcontext");
+    destroy();
+}
+
+static void guests_do_what_they_can(void **state)
+{
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+    core_stretch();
+    run_ok("cleave create /guests/hello.cfg memory=512");
+    assert_short("create of 512 MiB");
+    run_ok("cleave destroy hello");
+    assert_short("destroy of 512 MiB");
+    run_ok("cleave create /guests/evil.cfg");
+    AWAIT(guests() == 0, 60);
+    assert_short("guests/evil");
+}
+
+#define STRETCH_TEST(function) { #function, function, begin, end, NULL }
+static const struct CMUnitTest tests[] = {
+    STRETCH_TEST(memory_in_large_extents),
+    STRETCH_TEST(tables_with_one_entry_each),
+    STRETCH_TEST(foreign_and_grant_frames),
+    STRETCH_TEST(ports_and_long_answers),
+    STRETCH_TEST(a_whole_context),
+    STRETCH_TEST(guests_do_what_they_can),
+};
+
+const struct group group_stretch = GROUP("stretch", tests);

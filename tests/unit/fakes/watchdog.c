@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu/watchdog.c: nobody measures. */
+#include "harness.h"
+#include "cpu.h"
+#include "public/cleave.h"
+
+void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax) {}
+void watchdog_stretch_report(struct cleave_stretch *out) { out->ticks = 0; }
