@@ -40,6 +40,7 @@ static struct evtchn *port_at(struct domain *d, uint32_t port)
 {
     if (port >= d->evtchn.ports || port > d->evtchn.max_port)
         return NULL;
+    port = (uint32_t)index_nospec(port, d->evtchn.ports);
     return &d->evtchn.buckets[port / EVTCHN_BUCKET][port % EVTCHN_BUCKET];
 }
 

@@ -116,14 +116,17 @@ int grant_free(struct domain *d)
 
 static grant_entry_v1_t *shared_entry(struct domain *d, uint32_t ref)
 {
+    ref = (uint32_t)index_nospec(ref, d->grant.frames * GRANT_ENTRIES);
     return (grant_entry_v1_t *)d->grant.shared[ref / GRANT_ENTRIES] + ref % GRANT_ENTRIES;
 }
 
 /* NULL: never used. */
 static struct grant_active *active_entry(struct domain *d, uint32_t ref)
 {
-    struct grant_active *page = d->grant.active[ref / GRANT_ENTRIES];
+    struct grant_active *page;
 
+    ref = (uint32_t)index_nospec(ref, d->grant.frames * GRANT_ENTRIES);
+    page = d->grant.active[ref / GRANT_ENTRIES];
     return page ? page + ref % GRANT_ENTRIES : NULL;
 }
 
@@ -215,7 +218,8 @@ int16_t grant_acquire(struct domain *granter, uint32_t ref, domid_t user, bool w
     else if (ref >= granter->grant.frames * GRANT_ENTRIES)
         status = GNTST_bad_gntref;
     else
-        status = acquire_locked(granter, ref, user, write, mfn);
+        status = acquire_locked(granter, (uint32_t)index_nospec(ref, granter->grant.frames * GRANT_ENTRIES),
+                                user, write, mfn);
     spin_unlock(&granter->grant.lock);
     return status;
 }

@@ -22,6 +22,7 @@ struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle)
 {
     if (handle >= d->grant.maptrack_size)
         return NULL;
+    handle = (uint32_t)index_nospec(handle, d->grant.maptrack_size);
     return &d->grant.maptrack[handle / MAPTRACK_BUCKET][handle % MAPTRACK_BUCKET];
 }
 

@@ -45,7 +45,7 @@ long hypercall_dispatch(struct hypercall *hc)
 
     if (hc->nr >= ARRAY_SIZE(table))
         return -ENOSYS;
-    e = &table[hc->nr];
+    e = &table[index_nospec(hc->nr, ARRAY_SIZE(table))];
     if (!e->fn)
         return -ENOSYS;
     if (e->caller == CALLER_DOM0 && !hc->v->d->is_dom0)

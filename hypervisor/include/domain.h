@@ -133,7 +133,7 @@ static inline struct domain *domain_put_get_next(struct domain *d)
 /* NULL: there is none (yet). */
 static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
 {
-    return id < d->max_vcpus ? READ_ONCE(d->vcpu[id]) : NULL;
+    return id < d->max_vcpus ? READ_ONCE(d->vcpu[index_nospec(id, d->max_vcpus)]) : NULL;
 }
 
 /* Each vcpu that has been allocated: those come in order, without holes. */

@@ -120,7 +120,7 @@ int must_check p2m_populate(struct domain *d, gfn_t gfn, unsigned int order);
 
 /*
  * Nested page fault on gpa. 0: retry the instruction; -ENOENT: nothing is here (emulate); -EACCES: not
- * allowed as `write` or `exec`; -EAGAIN: the frame is absent (retry later); -ENOMEM.
+ * allowed as `write` or `exec`; -ENOMEM: no memory for a table, or RAM that has no frame now.
  */
 int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec);
 

@@ -55,4 +55,16 @@ static inline gfn_t gfn_add(gfn_t g, uint64_t i) { return GFN(g.n + i); }
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
+/*
+ * An index that a guest chose and that was found to be below size: 0 where the CPU guesses wrongly that it is
+ * (Spectre v1), so that no memory behind the array is touched on that path either.
+ */
+static inline uint64_t index_nospec(uint64_t index, uint64_t size)
+{
+    uint64_t mask;
+
+    __asm__ volatile("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(index), "r"(size) : "cc");
+    return index & mask;
+}
+
 #endif

@@ -87,7 +87,7 @@ int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec)
     if (type == P2M_HOLE)
         return map_device(d, gfn, order);
     if (type == P2M_ABSENT)
-        return -EAGAIN;
+        return -ENOMEM; /* nobody brings its frame back: that ends the guest, instead of an endless retry */
     if (write && !p2m_is_writable(type) && type != P2M_MMIO)
         return -EACCES;
     if (exec && !p2m_is_ram(type))

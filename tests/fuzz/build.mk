@@ -2,15 +2,17 @@
 #
 # Fuzzers: the core's decoder and its hypercall layer, built for the host by clang with libFuzzer and the
 # address and undefined behaviour sanitizers, on the unit tests' machine (tests/unit/harness.c). `make fuzz
-# T=600` runs all of them, T seconds in total; `make check` only the seeds. What libFuzzer learned is kept
-# below FUZZ_OUT; an input that breaks something is left there as crash-NAME-...: run the fuzzer with that
-# file as argument.
+# T=600` runs all of them, T seconds in total; `make check` half a minute each, from the seeds. What libFuzzer
+# learned is kept below FUZZ_OUT; an input that breaks something is left there as crash-NAME-...: run the
+# fuzzer with that file as argument.
 
 FUZZ_OUT := build/tests/fuzz
 FUZZ_CC := clang-14
 # seconds
 T ?= 60
 FUZZERS := hypercalls decode
+# seconds for each in make check
+CHECK_FUZZ := 30
 FUZZ_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -fno-omit-frame-pointer \
     -fno-strict-aliasing -fno-common -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
     -include tests/unit/include/percpu.h -include tests/unit/include/directmap.h \
@@ -20,8 +22,8 @@ fuzz_core := $(patsubst hypervisor/%.c,%,$(wildcard hypervisor/core/*.c hypervis
     $(wildcard hypervisor/vdev/*.c) $(addprefix hypervisor/,$(unit_mm) lib/bitmap.c))
 fuzz_rename := $(foreach s,.data .data.rel.local .data.rel,--rename-section $(s)=core_data) \
     --rename-section .bss=core_bss
-fuzz_harness := harness fakes/inject fakes/tlb fakes/features fakes/boot_info fakes/unlock fakes/devices \
-    fakes/watchdog
+FUZZ_WRAP := $(UNIT_WRAP),--wrap=p2m_set,--wrap=p2m_populate,--wrap=p2m_remove
+fuzz_harness := harness fakes/inject fakes/tlb fakes/features fakes/boot_info fakes/devices fakes/watchdog
 
 DEPS_PACKAGES += clang-14 libclang-rt-14-dev
 
@@ -43,9 +45,9 @@ $(FUZZ_OUT)/%.o: tests/fuzz/%.c
 
 -include $(wildcard $(FUZZ_OUT)/*.d $(FUZZ_OUT)/unit/*.d $(FUZZ_OUT)/unit/fakes/*.d $(FUZZ_OUT)/core/*/*.d)
 
-$(FUZZ_OUT)/hypercalls: $(addprefix $(FUZZ_OUT)/,hypercalls.o world.o \
+$(FUZZ_OUT)/hypercalls: $(addprefix $(FUZZ_OUT)/,hypercalls.o world.o between.o \
     $(fuzz_harness:%=unit/%.o) $(fuzz_core:%=core/%.o))
-	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(UNIT_WRAP) -o $@ $^
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(FUZZ_WRAP) -o $@ $^
 
 $(FUZZ_OUT)/decode: $(addprefix $(FUZZ_OUT)/,decode.o unit/harness.o core/vdev/decode.o)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
@@ -53,9 +55,9 @@ $(FUZZ_OUT)/decode: $(addprefix $(FUZZ_OUT)/,decode.o unit/harness.o core/vdev/d
 # The same world without libFuzzer: each allocation of each seed fails once (inject.c).
 CHECK_UNIT += $(FUZZ_OUT)/inject
 $(FUZZ_OUT)/inject.o: FUZZ_CFLAGS += -DSEEDS='"$(FUZZ_OUT)/seeds-hypercalls"'
-$(FUZZ_OUT)/inject: $(addprefix $(FUZZ_OUT)/,inject.o hypercalls.o world.o $(fuzz_harness:%=unit/%.o) \
-    $(fuzz_core:%=core/%.o)) | $(FUZZ_OUT)/seeds-hypercalls
-	$(FUZZ_CC) -fsanitize=address,undefined $(UNIT_WRAP) -o $@ $^
+$(FUZZ_OUT)/inject: $(addprefix $(FUZZ_OUT)/,inject.o hypercalls.o world.o between.o \
+    $(fuzz_harness:%=unit/%.o) $(fuzz_core:%=core/%.o)) | $(FUZZ_OUT)/seeds-hypercalls
+	$(FUZZ_CC) -fsanitize=address,undefined $(FUZZ_WRAP) -o $@ $^
 
 $(FUZZ_OUT)/seeds: tests/fuzz/seeds.c
 	@mkdir -p $(@D)
@@ -81,8 +83,11 @@ fuzz_all = $(call fuzz,decode,$(shell expr \( $(1) + 9 \) / 10)) && \
 fuzz: $(fuzz_programs)
 	@$(call fuzz_all,$(T))
 
-# The seeds only, so that a check repeats exactly; the search for more is make fuzz.
+# From the seeds alone, so that each check begins alike, for half a minute each; the long search is make fuzz.
 check-fuzz: $(fuzz_programs)
 	@set -e; for f in $(FUZZERS); do \
-	    $(FUZZ_OUT)/$$f -runs=0 -timeout=20 -verbosity=0 $(FUZZ_OUT)/seeds-$$f; \
+	    echo "fuzzing $$f for $(CHECK_FUZZ) seconds"; \
+	    rm -rf $(FUZZ_OUT)/check-$$f; mkdir $(FUZZ_OUT)/check-$$f; \
+	    $(FUZZ_OUT)/$$f -seed=1 -max_total_time=$(CHECK_FUZZ) -timeout=20 -verbosity=0 \
+	        -artifact_prefix=$(FUZZ_OUT)/crash-$$f- $(FUZZ_OUT)/check-$$f $(FUZZ_OUT)/seeds-$$f; \
 	done

@@ -3,10 +3,13 @@
  * libFuzzer's target for the hypercall layer. An input is a program: each step is a byte that says what, then
  * its operands.
  *
- * 0-3    hypercall: who (1 byte: domain, vcpu), number (1), 5 arguments of a kind byte and its value 4
- * domctl by dom0: command (2), domain (2), then its structure's bytes 5      memory: who (1), page and offset
- * (3), length (1), bytes 6      time passes: microseconds (2) 7      the n-th allocation from now on fails: n
- * (1)
+ * 0-2  hypercall: who (1 byte: domain, vcpu), number (1), 5 arguments of a kind byte and its value
+ * 3    the same by another vcpu, in the middle of a later one, where that lets go of its locks for the n-th
+ *      time: n (1) behind the number
+ * 4    domctl by dom0: command (2), domain (2), then its structure's bytes
+ * 5    memory: who (1), page and offset (3), length (1), bytes
+ * 6    time passes: microseconds (2)
+ * 7    the n-th allocation or change of a p2m from now on fails: n (1)
  *
  * After the program the invariants hold, and when all domains are gone no frame is missing (world.c). seeds.c
  * writes programs to begin with.
@@ -60,7 +63,8 @@ static uint64_t argument(unsigned int domain)
     }
 }
 
-static bool hypercall(void)
+/* meanwhile: made by another vcpu while a later one runs. */
+static bool hypercall(bool meanwhile)
 {
     static const uint8_t numbers[] = {
         __HYPERVISOR_memory_op,  __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op,
@@ -73,11 +77,16 @@ static bool hypercall(void)
     unsigned int who = (unsigned int)take(1), domain = who % WORLD_DOMAINS;
     struct vcpu *v = world_vcpu(domain, who / WORLD_DOMAINS % WORLD_VCPUS);
     uint32_t nr = (uint32_t)take(1);
+    unsigned int after = meanwhile ? (unsigned int)take(1) : 0;
     uint64_t arg[HYPERCALL_ARGS] = {0};
 
     for (unsigned int i = 0; i < 5; i++)
         arg[i] = argument(domain);
-    return v == NULL || world_hypercall(v, nr < 0xf0 ? numbers[nr % ARRAY_SIZE(numbers)] : nr, arg);
+    nr = nr < 0xf0 ? numbers[nr % ARRAY_SIZE(numbers)] : nr;
+    if (!meanwhile)
+        return v == NULL || world_hypercall(v, nr, arg);
+    world_meanwhile(after, v, nr, arg);
+    return true;
 }
 
 static bool domctl(void)
@@ -101,6 +110,8 @@ static bool step(void)
     gpa_t gpa;
 
     switch (take(1) % 8) {
+    case 3:
+        return hypercall(true);
     case 4:
         return domctl();
     case 5:
@@ -115,7 +126,7 @@ static bool step(void)
         harness_fail_alloc((unsigned int)take(1));
         return true;
     default:
-        return hypercall();
+        return hypercall(false);
     }
 }
 

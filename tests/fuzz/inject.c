@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Failure injection: each seed program of the hypercall fuzzer (memory, grants, event channels, domain
- * creation ...) is run again and again, the n-th time with its n-th allocation failing, until none is left to
- * fail. What a failed operation left behind shows as a broken invariant or a missing frame (world_end), and
- * the program says which.
+ * creation ...) is run again and again, the n-th time with its n-th allocation or change of a p2m failing,
+ * until none is left to fail. What a failed operation left behind shows as a broken invariant or a missing
+ * frame (world_end), and the program says which.
  */
 #include "world.h"
 
@@ -32,7 +32,7 @@ static void load(const char *name)
     fclose(f);
 }
 
-/* How often an allocation failed. */
+/* How often something failed. */
 static unsigned int inject(const char *name)
 {
     unsigned int n;
@@ -68,7 +68,7 @@ int main(void)
         fprintf(stderr, "inject: no allocation failed in the programs of %s: is it empty?\n", SEEDS);
         return 1;
     }
-    printf("inject: %u programs that allocate, %u failed allocations: nothing is left behind\n", programs,
+    printf("inject: %u programs that can fail, %u failures: nothing is left behind\n", programs,
            failed);
     return 0;
 }

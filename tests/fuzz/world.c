@@ -313,6 +313,7 @@ void world_end(void)
     alloc_failed = harness_alloc_has_failed();
     harness_fail_alloc(0);
     cpus[0].current = NULL;
+    world_meanwhile(0, NULL, 0, (uint64_t[HYPERCALL_ARGS]){0});
     if (invariants_check())
         panic("%s (allocation %u fails): invariants: %s", world_doing, world_fail_alloc, harness_log);
     for (d = domain_get_next(1); d; d = domain_get_next((domid_t)(d->id + 1))) {

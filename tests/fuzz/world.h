@@ -27,6 +27,8 @@ gpa_t world_base(unsigned int domain);
  */
 bool world_hypercall(struct vcpu *v, uint32_t nr, const uint64_t arg[HYPERCALL_ARGS]);
 void world_pass(nsec_t time);    /* timers fire */
+/* At the n-th moment from now when the core holds no lock, another vcpu makes this hypercall (between.c). */
+void world_meanwhile(unsigned int n, struct vcpu *v, uint32_t nr, const uint64_t arg[HYPERCALL_ARGS]);
 /*
  * All counts agree; then every domain is ended, dom0 too, and no frame is missing. Panics with what it found.
  */

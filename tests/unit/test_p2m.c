@@ -528,7 +528,7 @@ static void faults_of_a_guest(void **state)
     assert_int_equal(p2m_fault(v, 0xfee00000, true, false), -ENOENT);
     assert_int_equal(p2m_fault(v, ~0ull, true, false), -ENOENT);
     assert_int_equal(p2m_set(d, GFN(6), MFN(0), 0, P2M_ABSENT), 0);
-    assert_int_equal(p2m_fault(v, 0x6000, false, false), -EAGAIN);
+    assert_int_equal(p2m_fault(v, 0x6000, false, false), -ENOMEM);
     m = alloc_domain(d, 0);
     assert_int_equal(p2m_set(d, GFN(7), m, 0, P2M_RAM_RO), 0);
     assert_int_equal(p2m_fault(v, 0x7000, true, false), -EACCES);

@@ -30,7 +30,7 @@ uint64_t harness_allocs(void)
     return allocs;
 }
 
-static bool fails_now(void)
+bool harness_fails_now(void)
 {
     if (countdown == 0 || --countdown > 0) {
         allocs++;
@@ -42,15 +42,15 @@ static bool fails_now(void)
 
 mfn_t __wrap_alloc_core(unsigned int order)
 {
-    return fails_now() ? MFN_NONE : __real_alloc_core(order);
+    return harness_fails_now() ? MFN_NONE : __real_alloc_core(order);
 }
 
 mfn_t __wrap_alloc_domain(struct domain *d, unsigned int order)
 {
-    return fails_now() ? MFN_NONE : __real_alloc_domain(d, order);
+    return harness_fails_now() ? MFN_NONE : __real_alloc_domain(d, order);
 }
 
 void *__wrap_heap_alloc(size_t size)
 {
-    return fails_now() ? NULL : __real_heap_alloc(size);
+    return harness_fails_now() ? NULL : __real_heap_alloc(size);
 }

@@ -63,7 +63,8 @@ extern bool harness_slow_unlock;               /* CPUs dawdle after some unlocks
 
 /* The n-th allocation from now on fails (alloc_core, alloc_domain, heap_alloc); 0: none. */
 void harness_fail_alloc(unsigned int n);
-bool harness_alloc_has_failed(void);           /* since then */
+bool harness_alloc_has_failed(void);
+bool harness_fails_now(void);   /* for other fakes: it is the turn of the one that fails */           /* since then */
 uint64_t harness_allocs(void);                 /* successful ones, since harness_machine */
 
 /* The machine's MSI vectors (VECTOR_MSI_FIRST and on), and registers of a device (fakes/devices.c). */
