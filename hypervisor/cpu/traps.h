@@ -12,7 +12,6 @@ struct trap_frame {
 
 #define VECTOR_NMI 2
 #define VECTOR_DF 8
-#define VECTOR_PF 14
 #define VECTOR_MC 18
 #define VECTOR_FIRST_IRQ 32
 

@@ -53,7 +53,6 @@ void strlcpy_(char *dst, const char *src, size_t size);
  * Bitmaps of 64-bit words. set, clear and test_and_* are atomic and full barriers; bit_test is a plain read.
  */
 #define BITS_PER_LONG 64
-#define BITMAP_LONGS(bits) (((bits) + BITS_PER_LONG - 1) / BITS_PER_LONG)
 
 static inline bool bit_test(const void *map, unsigned int n)
 {
@@ -84,12 +83,6 @@ static inline bool bit_test_and_clear(void *map, unsigned int n)
     return __atomic_fetch_and(&((uint64_t *)map)[n / 64], ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
-/* First set bit at or after `from`, or `bits` if there is none. */
-unsigned int bitmap_next(const void *map, unsigned int bits, unsigned int from);
-/* First clear bit at or after `from`, or `bits`. */
-unsigned int bitmap_next_zero(const void *map, unsigned int bits, unsigned int from);
-
-static inline void barrier(void) { __asm__ volatile("" ::: "memory"); }
 static inline void smp_mb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 #endif

@@ -10,8 +10,6 @@ struct list { struct list *next, *prev; };
 #define LIST_INIT(name) { &(name), &(name) }
 #define list_entry(p, type, member) container_of(p, type, member)
 #define list_for_each(p, head) for (struct list *p = (head)->next; p != (head); p = p->next)
-#define list_for_each_safe(p, head) \
-    for (struct list *p = (head)->next, *p##_next = p->next; p != (head); p = p##_next, p##_next = p->next)
 
 static inline void list_init(struct list *l) { l->next = l->prev = l; }
 static inline bool list_empty(const struct list *l) { return l->next == l; }
@@ -23,9 +21,6 @@ static inline void list_add_before(struct list *n, struct list *at)
     at->prev->next = n;
     at->prev = n;
 }
-
-static inline void list_add(struct list *n, struct list *head) { list_add_before(n, head->next); }
-static inline void list_add_tail(struct list *n, struct list *head) { list_add_before(n, head); }
 
 static inline void list_del(struct list *n)
 {

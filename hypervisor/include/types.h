@@ -49,7 +49,6 @@ static inline gfn_t gfn_add(gfn_t g, uint64_t i) { return GFN(g.n + i); }
 #define must_check __attribute__((warn_unused_result))
 #define format_printf(f, a) __attribute__((format(printf, f, a)))
 #define __packed_ __attribute__((packed))
-#define __page_aligned __attribute__((aligned(4096)))
 
 /* One access, not torn and not repeated by the compiler; ordering is the caller's business. */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))

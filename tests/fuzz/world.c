@@ -92,7 +92,7 @@ void timer_set(struct timer *t, nsec_t expires)
     timer_stop(t);
     t->expires = expires;
     t->armed = true;
-    list_add_tail(&t->link, &timers);
+    list_add_before(&t->link, &timers);
 }
 
 /* --- svm/ --- */

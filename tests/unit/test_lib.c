@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/ and boot/: formatting, strings, bitmaps, the command line, and the memory map as multiboot.c builds
+ * lib/ and boot/: formatting, strings, the command line, and the memory map as multiboot.c builds
  * it. The functions that the C library has too are linked under the names core_...
  */
 #include "boot.h"
@@ -30,23 +30,21 @@ static void formats_like_c(void **state)
     assert_formats("-2147483648 2147483647", "%d %d", INT32_MIN, INT32_MAX);
     assert_formats("-9223372036854775808", "%ld", INT64_MIN);
     assert_formats("18446744073709551615", "%lu", UINT64_MAX);
-    assert_formats("ffffffff FF 0x1f", "%x %X %#x", 0xffffffffu, 0xffu, 0x1fu);
-    assert_formats("00ff|  ff|ff  |", "%04x|%4x|%-4x|", 255, 255, 255);
+    assert_formats("ffffffff 0x1f", "%x %#x", 0xffffffffu, 0x1fu);
+    assert_formats("00ff|  ff|", "%04x|%4x|", 255, 255);
     assert_formats("-007|  -7|", "%04d|%4d|", -7, -7);
     assert_formats("0x00ff", "%#06x", 255);
-    assert_formats("abc  |  abc|ab|ab", "%-5s|%5s|%.2s|%.*s", "abc", "abc", "abc", 2, "abc");
-    assert_formats("x 7 1234", "%c %zu %hhu%s", 'x', (size_t)7, 1, "234");
+    assert_formats("  abc|ab|ab", "%5s|%.2s|%.*s", "abc", "abc", 2, "abc");
+    assert_formats("x 7 1234", "%c %zu 1%s", 'x', (size_t)7, "234");
 }
 
-static void formats_sizes_and_oddities(void **state)
+static void formats_oddities(void **state)
 {
     const char *none = NULL, *odd = "%k %";
 
     (void)state;
-    assert_formats("255 -1 65535", "%hhu %hhd %hu", 0x1ff, 0xff, 0x1ffff);
     assert_formats("(null)", "%s", none);
     assert_formats("%k ", odd);
-    assert_formats("   5|5   |", "%*d|%-*d|", 4, 5, 4, 5);
 }
 
 static void formats_never_past_the_buffer(void **state)
@@ -93,22 +91,6 @@ static void strings_compare(void **state)
     assert_true(core_memcmp("\xff", "\x01", 1) > 0);
     strlcpy_(small, "abcdef", sizeof(small));
     assert_string_equal(small, "abc");
-}
-
-static void bitmaps_are_searched(void **state)
-{
-    uint64_t map[3] = { 0, 1ull << 63, 1 };
-
-    (void)state;
-    assert_int_equal(bitmap_next(map, 192, 0), 127);
-    assert_int_equal(bitmap_next(map, 192, 127), 127);
-    assert_int_equal(bitmap_next(map, 192, 128), 128);
-    assert_int_equal(bitmap_next(map, 192, 129), 192);
-    assert_int_equal(bitmap_next(map, 100, 0), 100);
-    assert_int_equal(bitmap_next(map, 0, 0), 0);
-    assert_int_equal(bitmap_next_zero(map, 192, 127), 129);
-    map[0] = map[1] = map[2] = ~0ull;
-    assert_int_equal(bitmap_next_zero(map, 130, 5), 130);
 }
 
 static void command_line_is_read(void **state)
@@ -312,11 +294,10 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_like_c),
-        cmocka_unit_test(formats_sizes_and_oddities),
+        cmocka_unit_test(formats_oddities),
         cmocka_unit_test(formats_never_past_the_buffer),
         cmocka_unit_test(moves_overlapping_memory),
         cmocka_unit_test(strings_compare),
-        cmocka_unit_test(bitmaps_are_searched),
         cmocka_unit_test(command_line_is_read),
         cmocka_unit_test(unknown_options_are_named),
         cmocka_unit_test(sizes_are_parsed_strictly),
