@@ -23,7 +23,7 @@ static void init_console(uint32_t magic, paddr_t information)
     smp_init_cpu(&cpus[0]);
     traps_init_early();
     multiboot_parse(magic, information);
-    console_init(boot_info.cmdline);
+    console_init();
     printk_init();
     log_info("Cleave, %s build. Command line: %s\n", BUILD, boot_info.cmdline);
     cmdline_check();
@@ -59,7 +59,6 @@ static void init_platform(void)
 static void init_guests(void)
 {
     svm_init();
-    fpu_init();
     cpuid_init();
     svm_init_cpu();
     sched_init_cpu(0);

@@ -17,27 +17,17 @@
 
 static bool allocator_ready;
 
-/* The highest place in RAM for `size` bytes below `limit`; 0: none. */
-static paddr_t find_top(uint64_t size, uint64_t align, paddr_t limit)
+/* The highest place for `size` bytes in RAM that the first page tables map; 0: none. */
+static paddr_t find_top(uint64_t size)
 {
     for (unsigned int i = boot_info.ranges; i-- > 0;) {
         const struct boot_range *r = &boot_info.range[i];
-        paddr_t end = MIN(r->end, limit), start = MAX(r->start, LOW_END);
+        paddr_t end = MIN(r->end, FOUR_GIB), start = MAX(r->start, LOW_END);
 
-        if (r->type == BOOT_RAM && end > start && end - start >= size &&
-            ROUND_DOWN(end - size, align) >= start)
-            return ROUND_DOWN(end - size, align);
+        if (r->type == BOOT_RAM && end > start && end - start >= size)
+            return end - size;
     }
     return 0;
-}
-
-paddr_t memory_reserve(uint64_t size, uint64_t align, paddr_t limit)
-{
-    paddr_t at = find_top(size, align, limit);
-
-    if (at)
-        boot_add_range(at, at + size, BOOT_CORE);
-    return at;
 }
 
 paddr_t memory_page(void)
@@ -48,13 +38,12 @@ paddr_t memory_page(void)
         mfn_t m = alloc_core(0);
 
         page = mfn_valid_number(m) ? mfn_to_paddr(m) : 0;
-    } else {
-        page = memory_reserve(PAGE_SIZE, PAGE_SIZE, FOUR_GIB);
+    } else if ((page = find_top(PAGE_SIZE))) {
+        boot_add_range(page, page + PAGE_SIZE, BOOT_CORE);
+        memset(paddr_to_virt(page), 0, PAGE_SIZE);
     }
     if (page == 0)
         panic("out of memory while booting: give the machine more\n");
-    if (!allocator_ready)
-        memset(paddr_to_virt(page), 0, PAGE_SIZE);
     return page;
 }
 
@@ -79,7 +68,7 @@ static void move_modules(void)
 
     for (struct boot_module *m; (m = highest_module(moved)); moved |= 1u << (m - boot_info.module)) {
         uint64_t size = m->end - m->start, frames = ROUND_UP(size, PAGE_SIZE);
-        paddr_t to = find_top(frames, PAGE_SIZE, FOUR_GIB);
+        paddr_t to = find_top(frames);
 
         if (to > m->start) {
             memmove(paddr_to_virt(to), paddr_to_virt(m->start), size);

@@ -6,7 +6,6 @@
  *
  * Read next: timer.c, vdev/pvclock.c.
  */
-#include "clock.h"
 #include "cpu.h"
 #include "lib.h"
 #include "platform.h"

@@ -33,9 +33,23 @@
 
 struct cpu_features cpu_features;
 
-static bool bit(uint32_t word, unsigned int n)
+enum reg { EAX, EBX, ECX, EDX };
+
+/* A register of a CPUID leaf; 0 for a leaf that this CPU does not have. */
+static uint32_t leaf(uint32_t n, uint32_t sub, enum reg reg)
 {
-    return (word >> n) & 1;
+    uint32_t r[4];
+
+    cpu_cpuid(n & 0x80000000, 0, r);
+    if (n > r[EAX])
+        return 0;
+    cpu_cpuid(n, sub, r);
+    return r[reg];
+}
+
+static bool bit(uint32_t n, enum reg reg, unsigned int which)
+{
+    return leaf(n, 0, reg) >> which & 1;
 }
 
 static void read_names(void)
@@ -43,76 +57,43 @@ static void read_names(void)
     uint32_t r[4];
 
     cpu_cpuid(0, 0, r);
-    memcpy(cpu_features.vendor, &r[1], 4);
-    memcpy(cpu_features.vendor + 4, &r[3], 4);
-    memcpy(cpu_features.vendor + 8, &r[2], 4);
+    memcpy(cpu_features.vendor, &r[EBX], 4);
+    memcpy(cpu_features.vendor + 4, &r[EDX], 4);
+    memcpy(cpu_features.vendor + 8, &r[ECX], 4);
     for (uint32_t i = 0; i < 3; i++) {
         cpu_cpuid(0x80000002 + i, 0, r);
         memcpy(cpu_features.brand + i * 16, r, 16);
     }
 }
 
-static void read_xsave(void)
+static void read_xsave(struct cpu_features *f)
 {
-    uint32_t r[4];
-
-    cpu_features.xsave_size = 512;
-    if (!cpu_features.xsave)
-        return;
-    cpu_cpuid(0xd, 0, r);
-    cpu_features.xcr0_mask = r[0] & XCR0_SUPPORTED;
-    cpu_features.xsave_size = XSAVE_LEGACY;
-    if (cpu_features.xcr0_mask & XCR0_AVX) {
-        cpu_cpuid(0xd, 2, r);
-        cpu_features.xsave_size = r[0] + r[1];
-    }
+    f->xsave = bit(1, ECX, 26);
+    f->xcr0_mask = f->xsave ? leaf(0xd, 0, EAX) & XCR0_SUPPORTED : 0;
+    f->xsave_size = f->xsave ? XSAVE_LEGACY : 512;
+    if (f->xcr0_mask & XCR0_AVX)
+        f->xsave_size = leaf(0xd, 2, EAX) + leaf(0xd, 2, EBX);
 }
 
 void features_init(void)
 {
-    uint32_t r[4], leaves, extended;
+    struct cpu_features *f = &cpu_features;
 
     read_names();
-    cpu_cpuid(0, 0, r);
-    leaves = r[0];
-    cpu_cpuid(1, 0, r);
-    cpu_features.x2apic = bit(r[2], 21);
-    cpu_features.tsc_deadline = bit(r[2], 24);
-    cpu_features.xsave = bit(r[2], 26) && leaves >= 0xd;
-    if (leaves >= 7) {
-        cpu_cpuid(7, 0, r);
-        cpu_features.smep = bit(r[1], 7);
-        cpu_features.smap = bit(r[1], 20);
-    }
-    cpu_cpuid(0x80000000, 0, r);
-    extended = r[0];
-    cpu_cpuid(0x80000001, 0, r);
-    cpu_features.nx = bit(r[3], 20);
-    cpu_features.pages_1g = bit(r[3], 26);
-    cpu_features.rdtscp = bit(r[3], 27);
-    cpu_features.physical_bits = 36;
-    if (extended >= 0x80000007) {
-        cpu_cpuid(0x80000007, 0, r);
-        cpu_features.invariant_tsc = bit(r[3], 8);
-    }
-    if (extended >= 0x80000008) {
-        cpu_cpuid(0x80000008, 0, r);
-        cpu_features.physical_bits = r[0] & 0xff;
-        cpu_features.ibpb = bit(r[1], 12);
-    }
-    if (extended >= 0x8000000a) {
-        cpu_cpuid(0x8000000a, 0, r);
-        cpu_features.asid_count = r[1];
-        cpu_features.svm_features = r[3];
-        cpu_features.nrips = bit(r[3], 3);
-        cpu_features.flush_by_asid = bit(r[3], 6);
-        cpu_features.decode_assist = bit(r[3], 7);
-    }
-    read_xsave();
-    if (!cpu_features.nx)
+    f->x2apic = bit(1, ECX, 21);
+    f->smep = bit(7, EBX, 7);
+    f->smap = bit(7, EBX, 20);
+    f->nx = bit(0x80000001, EDX, 20);
+    f->pages_1g = bit(0x80000001, EDX, 26);
+    f->rdtscp = bit(0x80000001, EDX, 27);
+    f->invariant_tsc = bit(0x80000007, EDX, 8);
+    f->physical_bits = leaf(0x80000008, 0, EAX) & 0xff;
+    f->ibpb = bit(0x80000008, EBX, 12);
+    f->asid_count = leaf(0x8000000a, 0, EBX);
+    read_xsave(f);
+    if (!f->nx)
         panic("this CPU has no no-execute pages; Cleave needs them\n");
-    log_info("CPU: %s (%s), %u physical address bits\n", cpu_features.brand, cpu_features.vendor,
-             cpu_features.physical_bits);
+    log_info("CPU: %s (%s), %u physical address bits\n", f->brand, f->vendor, f->physical_bits);
 }
 
 void features_init_cpu(void)

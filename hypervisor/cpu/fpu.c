@@ -12,7 +12,6 @@
 #include "domain.h"
 #include "lib.h"
 
-#define AREA_ALIGN 64
 #define MXCSR_OFFSET 24
 #define MXCSR_DEFAULT 0x1f80u
 #define FCW_DEFAULT 0x37fu
@@ -20,39 +19,18 @@
 #define XCR0_LEGACY 3ull         /* x87 and SSE */
 #define XCR0_ALL ((uint32_t)cpu_features.xcr0_mask)
 
-void fpu_init(void)
-{
-    log_debug("FPU: %s, %u bytes a vcpu\n", cpu_features.xsave ? "XSAVE" : "FXSAVE", cpu_features.xsave_size);
-}
-
-/*
- * The heap aligns to 16 bytes only: the area is aligned inside a larger piece whose address is kept in front
- * of it.
- */
+/* XSAVE wants 64 bytes of alignment: the heap aligns what is larger than that by more. */
 void *fpu_alloc(void)
 {
-    uint8_t *raw = heap_alloc(cpu_features.xsave_size + AREA_ALIGN + sizeof(void *));
-    uint8_t *area;
+    uint8_t *area = heap_alloc(cpu_features.xsave_size);
 
-    if (!raw)
+    if (!area)
         return NULL;
-    area = (uint8_t *)ROUND_UP((uint64_t)raw + sizeof(void *), (uint64_t)AREA_ALIGN);
-    memcpy(area - sizeof(void *), &raw, sizeof(void *));
     *(uint16_t *)area = FCW_DEFAULT;
     *(uint32_t *)(area + MXCSR_OFFSET) = MXCSR_DEFAULT;
     if (cpu_features.xsave)
         *(uint64_t *)(area + HEADER_OFFSET) = XCR0_LEGACY;
     return area;
-}
-
-void fpu_free(void *area)
-{
-    void *raw;
-
-    if (!area)
-        return;
-    memcpy(&raw, (uint8_t *)area - sizeof(void *), sizeof(void *));
-    heap_free(raw);
 }
 
 static void use_full_mask(void)

@@ -315,7 +315,7 @@ void smp_start_all(void)
     char word[16];
 
     if (cmdline_get("maxcpus", word, sizeof(word)) &&
-        (!parse_number(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
+        (!parse_size(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
         log_warn("maxcpus=%s: give a number from 1 to %u; all CPUs are used\n", word, MAX_CPUS);
         limit = MAX_CPUS;
     }

@@ -5,8 +5,8 @@
  * back, the hardware keeps its old setting: one interrupt too many is cheaper than setting it at each change.
  * The hardware repeats a shot until it is armed again or, with no timer left, stopped (apic.c says why).
  *
- * Lock: each queue's lock protects its list, `programmed`, and of every timer on it expires, armed and cpu.
- * LOCK_TIMER; two queues in CPU order. Any context.
+ * Lock: each queue's lock protects its list, `programmed`, and of every timer on it expires and armed.
+ * LOCK_TIMER; any context.
  */
 #include "cpu.h"
 #include "lib.h"
@@ -53,19 +53,6 @@ void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int c
     list_init(&t->link);
 }
 
-/* The queue that t is on, locked; t may be moved to another CPU while we wait. */
-static struct timer_cpu *lock_queue(struct timer *t)
-{
-    for (;;) {
-        unsigned int cpu = READ_ONCE(t->cpu);
-
-        spin_lock(&queues[cpu].lock);
-        if (t->cpu == cpu)
-            return &queues[cpu];
-        spin_unlock(&queues[cpu].lock);
-    }
-}
-
 static nsec_t first_expiry(const struct timer_cpu *q)
 {
     return list_empty(&q->armed) ? TIME_NEVER : list_entry(q->armed.next, struct timer, link)->expires;
@@ -100,10 +87,10 @@ static void program(struct timer_cpu *q)
 
 void timer_set(struct timer *t, nsec_t expires)
 {
-    struct timer_cpu *q = lock_queue(t);
+    struct timer_cpu *q = &queues[t->cpu];
 
-    if (t->armed)
-        list_del(&t->link);
+    spin_lock(&q->lock);
+    list_del(&t->link);
     t->expires = expires;
     insert(q, t);
     program(q);
@@ -112,43 +99,12 @@ void timer_set(struct timer *t, nsec_t expires)
 
 void timer_stop(struct timer *t)
 {
-    struct timer_cpu *q = lock_queue(t);
+    struct timer_cpu *q = &queues[t->cpu];
 
-    if (t->armed)
-        list_del(&t->link);
+    spin_lock(&q->lock);
+    list_del(&t->link);
     t->armed = false;
     spin_unlock(&q->lock);
-}
-
-/* Moves t from one CPU to another, both locked. False: it was no longer on `from`. */
-static bool move_locked(struct timer *t, unsigned int from, unsigned int to)
-{
-    if (t->cpu != from)
-        return false;
-    t->cpu = to;
-    if (t->armed) {
-        list_del(&t->link);
-        insert(&queues[to], t);
-        program(&queues[to]);
-    }
-    return true;
-}
-
-void timer_move(struct timer *t, unsigned int cpu)
-{
-    bool done = false;
-
-    while (!done) {
-        unsigned int from = READ_ONCE(t->cpu);
-
-        if (from == cpu)
-            return;
-        spin_lock(&queues[MIN(from, cpu)].lock);
-        spin_lock_second(&queues[MAX(from, cpu)].lock);
-        done = move_locked(t, from, cpu);
-        spin_unlock(&queues[MAX(from, cpu)].lock);
-        spin_unlock(&queues[MIN(from, cpu)].lock);
-    }
 }
 
 static void stop_hardware(struct timer_cpu *q)

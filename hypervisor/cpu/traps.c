@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptor tables, and what happens when the core itself takes an exception: an instruction with a fixup
- * (.extable) goes on there; everything else is our bug, and a panic. NMI, #DF and #MC have stacks of their
- * own, because they may come when the current one is unusable. (APM vol. 2, 4.8, 8.2 and 12.2)
+ * Descriptor tables, and what happens when the core itself takes an exception: our bug, and a panic. NMI, #DF
+ * and #MC have stacks of their own, because they may come when the current one is unusable. (APM vol. 2, 4.8,
+ * 8.2 and 12.2)
  */
 #include "traps.h"
 #include "boot.h"
@@ -36,8 +36,6 @@ struct table_pointer { uint16_t limit; uint64_t base; } __packed_;
 
 static struct { uint64_t gdt[5]; struct tss tss; } __attribute__((aligned(16))) descriptors[MAX_CPUS];
 static struct idt_entry idt[256];
-
-extern const struct { uint64_t instruction, fixup; } extable_start[], extable_end[];
 
 static const char *const names[] = {
     "divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no FPU",
@@ -187,17 +185,6 @@ void dump_stack_and_registers(void)
     dump_calls((uint64_t)__builtin_frame_address(0));
 }
 
-static bool fixup(struct trap_frame *f)
-{
-    for (unsigned int i = 0; &extable_start[i] < extable_end; i++) {
-        if (extable_start[i].instruction == f->rip) {
-            f->rip = extable_start[i].fixup;
-            return true;
-        }
-    }
-    return false;
-}
-
 void traps_enter(struct trap_frame *f)
 {
     if (f->vector >= VECTOR_FIRST_IRQ) {
@@ -208,30 +195,8 @@ void traps_enter(struct trap_frame *f)
         smp_nmi(f);
         return;
     }
-    if (fixup(f))
-        return;
     log_err("exception %lu (%s), error %lx, in the core on CPU %u\n", f->vector,
             f->vector < ARRAY_SIZE(names) ? names[f->vector] : "reserved", f->error, this_cpu()->id);
     dump_frame(f);
     panic("the core took an exception: a bug of Cleave\n");
-}
-
-int cpu_rdmsr_safe(uint32_t msr, uint64_t *val)
-{
-    uint32_t lo = 0, hi = 0;
-    int rc = -EFAULT;
-
-    __asm__ volatile("1: rdmsr; xorl %0, %0; 2: .pushsection .extable, \"a\"; .quad 1b, 2b; .popsection"
-                     : "+r"(rc), "+a"(lo), "+d"(hi) : "c"(msr));
-    *val = ((uint64_t)hi << 32) | lo;
-    return rc;
-}
-
-int cpu_wrmsr_safe(uint32_t msr, uint64_t val)
-{
-    int rc = -EFAULT;
-
-    __asm__ volatile("1: wrmsr; xorl %0, %0; 2: .pushsection .extable, \"a\"; .quad 1b, 2b; .popsection"
-                     : "+r"(rc) : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
-    return rc;
 }

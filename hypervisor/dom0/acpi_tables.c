@@ -10,21 +10,8 @@
 #include "lib.h"
 #include "platform.h"
 
-struct rsdp {
-    char signature[8];
-    uint8_t checksum;
-    char oem_id[6];
-    uint8_t revision;
-    uint32_t rsdt;
-    uint32_t length;
-    uint64_t xsdt;
-    uint8_t extended_checksum, reserved[3];
-} __packed_;
-
 struct madt { struct acpi_header h; uint32_t lapic; uint32_t flags; } __packed_;
 struct madt_lapic { uint8_t type, length, acpi_id, apic_id; uint32_t flags; } __packed_;
-struct madt_ioapic { uint8_t type, length, id, reserved; uint32_t address, gsi_base; } __packed_;
-struct madt_override { uint8_t type, length, bus, irq; uint32_t gsi; uint16_t flags; } __packed_;
 
 static bool hidden(const struct acpi_header *h)
 {
@@ -48,6 +35,24 @@ static void finish(struct acpi_header *h, const char *signature, uint8_t *end, u
     h->checksum = (uint8_t)-acpi_checksum(h, h->length);
 }
 
+/* The machine's first I/O APIC and the overrides of its lines, as they are. */
+static uint8_t *copy_interrupts(uint8_t *at)
+{
+    uint32_t length;
+    bool has_ioapic = false;
+
+    for (uint32_t i = MADT_FIRST_ENTRY; (length = acpi_field(acpi.madt, i + 1, 1)) >= 2; i += length) {
+        uint32_t type = acpi_field(acpi.madt, i, 1);
+
+        if (type != MADT_OVERRIDE && (type != MADT_IOAPIC || has_ioapic))
+            continue;
+        has_ioapic |= type == MADT_IOAPIC;
+        memcpy(at, (const uint8_t *)acpi.madt + i, length);
+        at += length;
+    }
+    return at;
+}
+
 static uint8_t *build_madt(struct domain *d, uint8_t *at)
 {
     struct madt *m = (struct madt *)at;
@@ -56,41 +61,28 @@ static uint8_t *build_madt(struct domain *d, uint8_t *at)
     m->flags = 0; /* no 8259 to be set up */
     at += sizeof(*m);
     for (unsigned int i = 0; i < d->max_vcpus; i++, at += sizeof(struct madt_lapic))
-        *(struct madt_lapic *)at =
-            (struct madt_lapic){0, sizeof(struct madt_lapic), (uint8_t)i, (uint8_t)(2 * i), 1};
-    for (unsigned int i = 0; i < MIN(acpi.ioapics, 1u); i++, at += sizeof(struct madt_ioapic))
-        *(struct madt_ioapic *)at =
-            (struct madt_ioapic){1, sizeof(struct madt_ioapic),       acpi.ioapic[i].id,
-                                 0, (uint32_t)acpi.ioapic[i].address, acpi.ioapic[i].gsi_base};
-    for (unsigned int i = 0; i < acpi.overrides; i++, at += sizeof(struct madt_override))
-        *(struct madt_override *)at = (struct madt_override){2,
-                                                             sizeof(struct madt_override),
-                                                             0,
-                                                             acpi.override[i].irq,
-                                                             acpi.override[i].gsi,
-                                                             acpi.override[i].flags};
+        *(struct madt_lapic *)at = (struct madt_lapic){
+            MADT_LAPIC, sizeof(struct madt_lapic), (uint8_t)i, (uint8_t)(2 * i), 1 };
+    at = copy_interrupts(at);
     finish(&m->h, "APIC", at, 3);
     return at;
 }
 
 paddr_t dom0_acpi_tables(struct domain *d, paddr_t page)
 {
-    uint8_t *base = paddr_to_virt(page), *at = base + ROUND_UP(sizeof(struct rsdp), 16), *madt;
-    struct rsdp *r = (struct rsdp *)base;
+    uint8_t *base = paddr_to_virt(page), *madt = base + ROUND_UP(sizeof(struct acpi_rsdp), 16), *at;
+    struct acpi_rsdp *r = (struct acpi_rsdp *)base;
     struct acpi_header *xsdt;
 
     memset(base, 0, PAGE_SIZE);
-    madt = at;
-    at = (uint8_t *)ROUND_UP((uint64_t)build_madt(d, at), 16);
+    at = (uint8_t *)ROUND_UP((uint64_t)build_madt(d, madt), 16);
     xsdt = (struct acpi_header *)at;
     at += sizeof(*xsdt);
     for (unsigned int i = 0; i < acpi.tables; i++) {
-        const struct acpi_header *h = paddr_to_virt(acpi.table[i]);
-        uint64_t address = acpi.table[i];
+        const struct acpi_header *h = acpi.table[i];
+        paddr_t address = virt_to_paddr(h == acpi.madt ? (const void *)madt : h);
 
-        if (!memcmp(h->signature, "APIC", 4))
-            address = page + (uint64_t)(madt - base);
-        else if (hidden(h))
+        if (h != acpi.madt && hidden(h))
             continue;
         BUG_ON(at + 8 > base + PAGE_SIZE);
         memcpy(at, &address, 8);
@@ -102,7 +94,7 @@ paddr_t dom0_acpi_tables(struct domain *d, paddr_t page)
     memcpy(r->oem_id, "CLEAVE", 6);
     r->revision = 2;
     r->length = sizeof(*r);
-    r->xsdt = page + (uint64_t)((uint8_t *)xsdt - base);
+    r->xsdt = virt_to_paddr(xsdt);
     r->checksum = (uint8_t)-acpi_checksum(r, 20);
     r->extended_checksum = (uint8_t)-acpi_checksum(r, sizeof(*r));
     return page;

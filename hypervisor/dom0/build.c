@@ -38,7 +38,7 @@ static struct domain *create(void)
     uint64_t n;
 
     if (cmdline_get("dom0_max_vcpus", value, sizeof(value))) {
-        if (!parse_number(value, &n) || !n || n > MAX_VCPUS)
+        if (!parse_size(value, &n) || !n || n > MAX_VCPUS)
             panic("dom0_max_vcpus=%s: give a number from 1 to %u\n", value, MAX_VCPUS);
         config.max_vcpus = (uint32_t)n;
     }

@@ -20,17 +20,13 @@
 #define LAPIC_FRAME 0xfee00ull
 #define HPET_FRAME 0xfed00ull
 
-static uint64_t ram_below(paddr_t limit)
+static uint64_t all_ram(void)
 {
     uint64_t sum = 0;
 
-    for (unsigned int i = 0; i < boot_info.ranges; i++) {
-        const struct boot_range *r = &boot_info.range[i];
-        paddr_t end = MIN(ROUND_DOWN(r->end, PAGE_SIZE), limit), start = ROUND_UP(r->start, PAGE_SIZE);
-
-        if (r->type == BOOT_RAM && start < end)
-            sum += end - start;
-    }
+    for (unsigned int i = 0; i < boot_info.ranges; i++)
+        if (boot_info.range[i].type == BOOT_RAM)
+            sum += boot_info.range[i].end - boot_info.range[i].start;
     return sum;
 }
 
@@ -53,20 +49,18 @@ static uint64_t wanted_bytes(uint64_t ram)
 
 void dom0_memory_choose(struct dom0_memory *m)
 {
-    uint64_t wanted = ROUND_DOWN(wanted_bytes(ram_below(~0ull)), PAGE_SIZE), sum = 0;
+    uint64_t wanted = ROUND_DOWN(wanted_bytes(all_ram()), PAGE_SIZE), sum = 0;
 
     *m = (struct dom0_memory){ 0 };
     for (unsigned int i = 0; i < boot_info.ranges && sum < wanted; i++) {
         const struct boot_range *r = &boot_info.range[i];
-        paddr_t start = ROUND_UP(r->start, PAGE_SIZE), end = ROUND_DOWN(r->end, PAGE_SIZE);
 
-        if (r->type != BOOT_RAM || start >= end)
+        if (r->type != BOOT_RAM)
             continue;
-        end = MIN(end, start + (wanted - sum));
-        sum += end - start;
-        m->end = end;
-        if (end <= MIB)
-            m->low_end = end;
+        m->end = MIN(r->end, r->start + (wanted - sum));
+        sum += m->end - r->start;
+        if (m->end <= MIB)
+            m->low_end = m->end;
     }
     m->pages = sum / PAGE_SIZE;
 }
@@ -124,50 +118,16 @@ static void build_map(struct domain *d, const struct dom0_memory *m)
     }
 }
 
-struct frames { uint64_t start, end; };
-#define HIDDEN_MAX (2 + ARRAY_SIZE(acpi.ioapic) + ARRAY_SIZE(acpi.pci_window))
-
-/* Registers of the core: what it emulates (I/O APIC), hides (HPET, MCFG) or owns (local APIC). */
-static unsigned int hidden_registers(struct frames *hidden)
+/* What the core emulates (I/O APICs), keeps to itself (HPET, MCFG) or owns (local APIC). */
+static void hide_devices(void)
 {
-    struct frames *f = hidden;
-
-    *f++ = (struct frames){ LAPIC_FRAME, LAPIC_FRAME + 1 };
-    *f++ = (struct frames){ HPET_FRAME, HPET_FRAME + 1 };
-    for (unsigned int i = 0; i < acpi.ioapics; i++, f++) {
-        f->start = acpi.ioapic[i].address >> PAGE_SHIFT;
-        f->end = f->start + 1;
-    }
-    for (unsigned int i = 0; i < acpi.pci_windows; i++, f++)
-        *f = (struct frames){ acpi.pci_window[i].start >> PAGE_SHIFT, acpi.pci_window[i].end >> PAGE_SHIFT };
-    return (unsigned int)(f - hidden);
-}
-
-/* Frames that are not RAM, but for those of the core. */
-static void allow_devices(struct domain *d)
-{
-    struct frames hidden[HIDDEN_MAX];
-    unsigned int n = hidden_registers(hidden);
-    uint64_t at = 0;
-
-    while (at < 1ull << (cpu_features.physical_bits - PAGE_SHIFT)) {
-        uint64_t next = 1ull << (cpu_features.physical_bits - PAGE_SHIFT), skip = 0;
-
-        /* The nearest obstacle at or after `at`. */
-        for (unsigned int i = 0; i < boot_info.ranges; i++) {
-            const struct boot_range *r = &boot_info.range[i];
-            uint64_t start = ROUND_UP(r->start, PAGE_SIZE) >> PAGE_SHIFT, end = r->end >> PAGE_SHIFT;
-
-            if ((r->type == BOOT_RAM || r->type == BOOT_CORE) && end > at && start < next)
-                next = start, skip = end;
-        }
-        for (unsigned int i = 0; i < n; i++)
-            if (hidden[i].end > at && hidden[i].start < next)
-                next = hidden[i].start, skip = hidden[i].end;
-        if (next > at)
-            p2m_allow_mmio(d, at, next);
-        at = MAX(skip, next);
-    }
+    p2m_hide_mmio(LAPIC_FRAME, LAPIC_FRAME + 1);
+    p2m_hide_mmio(HPET_FRAME, HPET_FRAME + 1);
+    for (unsigned int i = 0; i < acpi.ioapics; i++)
+        p2m_hide_mmio(acpi.ioapic[i].address >> PAGE_SHIFT, (acpi.ioapic[i].address >> PAGE_SHIFT) + 1);
+    for (unsigned int i = 0; i < acpi.pci_windows; i++)
+        p2m_hide_mmio(acpi.pci_window[i].start >> PAGE_SHIFT, acpi.pci_window[i].end >> PAGE_SHIFT);
+    p2m_hide_mmio(1ull << (cpu_features.physical_bits - PAGE_SHIFT), ~0ull);
 }
 
 void dom0_memory_give(struct domain *d, const struct dom0_memory *m)
@@ -175,13 +135,13 @@ void dom0_memory_give(struct domain *d, const struct dom0_memory *m)
     d->max_pages = m->pages;
     for (unsigned int i = 0; i < boot_info.ranges; i++) {
         const struct boot_range *r = &boot_info.range[i];
-        uint64_t start = ROUND_UP(r->start, PAGE_SIZE) >> PAGE_SHIFT, end = MIN(r->end, m->end) >> PAGE_SHIFT;
+        uint64_t start = r->start >> PAGE_SHIFT, end = MIN(r->end, m->end) >> PAGE_SHIFT;
 
         if (r->type != BOOT_RAM || start >= end)
             continue;
         alloc_assign(d, start, end);
         map_identity(d, start, end);
     }
-    allow_devices(d);
+    hide_devices();
     build_map(d, m);
 }

@@ -52,7 +52,7 @@ static long console_write(struct hypercall *hc)
         if (rc != 0)
             return rc;
         if (hc->v->d->is_dom0)
-            console_dom0_write(chunk, n);
+            console_write_raw(chunk, n);
         else
             console_io_guest_text(hc->v->d, chunk, n);
         hc->arg[1] -= n;

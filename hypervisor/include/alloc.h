@@ -63,7 +63,8 @@ void alloc_info(struct alloc_info *info);
 /* Debug: free lists, counts and claims agree with the frame table. Logs, and counts what disagrees. */
 unsigned int alloc_check(void);
 
-/* Small objects for the core, zeroed, 16-byte aligned (whole frames above 2 KiB). NULL when out of memory. */
+/* Small objects for the core, zeroed, aligned to the next power of two of their size (whole frames above
+ * 2 KiB). NULL when out of memory. */
 void *heap_alloc(size_t size);
 void heap_free(void *p); /* NULL is fine */
 uint64_t heap_used(void);

@@ -25,11 +25,6 @@ void cmdline_check(void);            /* warns about options that nobody reads */
 
 /* boot/memory.c */
 void memory_init(void);              /* the image's and low frames are out of RAM, modules are at its top */
-/*
- * Takes `size` bytes from the top of RAM below `limit` out of boot_info's RAM; 0 when there is no such piece.
- * Before memory_give.
- */
-paddr_t memory_reserve(uint64_t size, uint64_t align, paddr_t limit);
 void memory_give(void);              /* starts the frame allocator on what is left */
 paddr_t memory_page(void);           /* a zeroed frame, also after memory_give; panics when there is none */
 

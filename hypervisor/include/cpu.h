@@ -29,9 +29,6 @@ static inline void cpu_wrmsr(uint32_t msr, uint64_t val)
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
 }
 
-int cpu_rdmsr_safe(uint32_t msr, uint64_t *val);  /* -EFAULT on #GP (exception table) */
-int cpu_wrmsr_safe(uint32_t msr, uint64_t val);
-
 static inline void cpu_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void irq_window(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
 
@@ -62,9 +59,8 @@ static inline void outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1"
 
 /* cpu/features.c */
 struct cpu_features {
-    bool x2apic, xsave, smep, smap, nx, pages_1g, rdtscp, ibpb, nrips, decode_assist, flush_by_asid;
-    bool invariant_tsc, tsc_deadline;
-    uint32_t asid_count, svm_features;
+    bool x2apic, xsave, smep, smap, nx, pages_1g, rdtscp, ibpb, invariant_tsc;
+    uint32_t asid_count;
     unsigned int physical_bits;
     uint64_t xcr0_mask;       /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */
     uint32_t xsave_size;      /* bytes for xcr0_mask */
@@ -74,7 +70,7 @@ extern struct cpu_features cpu_features;
 void features_init(void);            /* boot CPU */
 void features_init_cpu(void);        /* each: CR4 bits, EFER, PAT, XCR0 */
 
-/* cpu/traps.c, cpu/entry.S: descriptors, exceptions with dumps and fixups, NMI/#DF/#MC on own stacks */
+/* cpu/traps.c, cpu/entry.S: descriptors, exceptions with dumps, NMI/#DF/#MC on own stacks */
 void traps_init_early(void);           /* dumps from here on, without stacks of their own */
 void traps_prepare_cpu(struct cpu *c); /* stacks and tables; on the boot CPU, which then starts c */
 void traps_init_cpu(struct cpu *c);    /* loads them; on c itself */
@@ -138,17 +134,13 @@ void smp_report_stopped(void);       /* where they were */
 void cpu_idle(void);                 /* one HLT until something is pending on this CPU */
 
 /* cpu/fpu.c */
-void fpu_init(void);
-void *fpu_alloc(void);               /* XSAVE area in initial state, 64-byte aligned; NULL: no memory */
-void fpu_free(void *area);
+void *fpu_alloc(void);               /* XSAVE area in initial state, of the heap; NULL: no memory */
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
 void fpu_load_legacy(struct vcpu *v, const void *fxsave); /* 512 bytes in FXSAVE form into the saved area */
 
 /* lib/console.c: serial port, log ring */
-void console_init(const char *cmdline);
-void console_write_raw(const char *s, size_t n);        /* to the serial port as it is */
-void console_dom0_write(const char *s, size_t n);       /* dom0's console_io write */
+void console_write_raw(const char *s, size_t n);        /* to the serial port as it is: hvc0 */
 size_t console_dom0_read(char *buf, size_t n);          /* typed characters, for console_io read */
 /* sysctl readconsole: see console.c. */
 uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental);

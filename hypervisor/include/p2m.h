@@ -124,8 +124,8 @@ int must_check p2m_populate(struct domain *d, gfn_t gfn, unsigned int order);
  */
 int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec);
 
-/* dom0 only: gfn ranges (machine frames that are not RAM) that may be mapped through on fault. */
-void p2m_allow_mmio(struct domain *d, uint64_t start, uint64_t end);
+/* Machine frames that are not RAM are mapped through for dom0 on a fault, but for the hidden ones. */
+void p2m_hide_mmio(uint64_t start, uint64_t end);
 bool p2m_mmio_allowed(const struct domain *d, uint64_t start, uint64_t end); /* all of them */
 void p2m_forget_mmio(struct domain *d, uint64_t start, uint64_t end);       /* those mapped go, and flushes */
 

@@ -8,28 +8,6 @@
 #include "types.h"
 
 /* --- platform/acpi.c: read once at boot --- */
-struct acpi_override { uint8_t irq; uint32_t gsi; uint16_t flags; };
-struct acpi_info {
-    paddr_t rsdp;
-    unsigned int cpus;
-    uint32_t cpu_apic_id[64];
-    unsigned int ioapics;
-    struct { uint8_t id; paddr_t address; uint32_t gsi_base; } ioapic[4];
-    unsigned int overrides;
-    struct acpi_override override[24];
-    uint16_t pm_timer_port;        /* 0: none */
-    bool pm_timer_32bit;
-    uint16_t pm1a_control, pm1b_control, pm1a_event; /* ports */
-    uint8_t s5_a, s5_b;            /* SLP_TYP of \_S5, found in the DSDT */
-    bool has_s5;
-    paddr_t reset_address; uint8_t reset_space, reset_value; bool has_reset;
-    unsigned int tables;           /* of the RSDT/XSDT */
-    paddr_t table[64];
-    paddr_t dsdt, facs, fadt, madt;
-    unsigned int pci_windows;      /* memory-mapped PCI configuration space */
-    struct { paddr_t start, end; } pci_window[4];
-};
-extern struct acpi_info acpi;
 struct acpi_header {
     char signature[4];
     uint32_t length;
@@ -37,8 +15,39 @@ struct acpi_header {
     char oem_id[6], oem_table[8];
     uint32_t oem_revision, creator, creator_revision;
 } __packed_;
+struct acpi_rsdp {
+    char signature[8];
+    uint8_t checksum;
+    char oem_id[6];
+    uint8_t revision;
+    uint32_t rsdt, length;
+    uint64_t xsdt;
+    uint8_t extended_checksum, reserved[3];
+} __packed_;
+struct acpi_info {
+    unsigned int cpus;
+    uint32_t cpu_apic_id[64];
+    unsigned int ioapics;
+    struct { paddr_t address; uint32_t gsi_base; } ioapic[4];
+    uint16_t pm_timer_port;        /* 0: none */
+    bool pm_timer_32bit;
+    uint16_t pm1a_control, pm1b_control; /* ports */
+    uint8_t s5_a, s5_b;            /* SLP_TYP of \_S5, found in the DSDT */
+    bool has_s5;
+    uint16_t reset_port;           /* 0: none */
+    uint8_t reset_value;
+    unsigned int tables;           /* of the RSDT/XSDT */
+    const struct acpi_header *table[64], *madt;
+    unsigned int pci_windows;      /* memory-mapped PCI configuration space */
+    struct { paddr_t start, end; } pci_window[4];
+};
+extern struct acpi_info acpi;
+/* Types of the MADT's entries: type, length, ... */
+enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_X2APIC = 9, MADT_FIRST_ENTRY = 44 };
 void acpi_init(paddr_t rsdp_hint);  /* 0: search the BIOS area */
 uint8_t acpi_checksum(const void *p, uint32_t length); /* 0 for a correct table */
+/* `width` bytes at `offset`; 0 where the table is shorter, or is none. */
+uint64_t acpi_field(const struct acpi_header *h, uint32_t offset, uint32_t width);
 /* Ends the power: writes S5 to PM1. Returns when it did not work. */
 void acpi_power_off(void);
 
@@ -64,9 +73,8 @@ struct boot_info {
 extern struct boot_info boot_info;
 /* Value of name=... on the core's command line, copied to buf; false when absent. A bare name gives "". */
 bool cmdline_get(const char *name, char *buf, size_t size);
-/* "512M" "1G" "4096k" (plain: bytes) -> bytes; false when malformed. */
-bool parse_size(const char *s, uint64_t *bytes);
-bool parse_number(const char *s, uint64_t *n);
+/* A decimal number or a size: "7" "512M" "1G" "4096k"; false when malformed. */
+bool parse_size(const char *s, uint64_t *n);
 
 /* boot/memory.c: after alloc_add_range, where the core's image, modules and low pages are */
 extern char image_start[], image_end[], text_end[], rodata_end[];

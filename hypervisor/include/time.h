@@ -30,10 +30,16 @@ nsec_t clock_from_tsc(uint64_t tsc);
 uint64_t clock_wall_at_boot(void);      /* ns since 1970 at boot (RTC, or as dom0 last set it by settime) */
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time);
 
+/* The arithmetic behind them, which nobody else but unit tests calls. */
+void clock_compute_scale(uint64_t khz, uint32_t *mul, int8_t *shift);
+nsec_t clock_scaled(const struct clock_scale *s, uint64_t tsc);
+uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
+                                  unsigned int minute, unsigned int second);
+
 /*
- * A timer lives on one CPU at a time. Its function runs there, from softirq_run(), with no lock held, once
- * per set. set may be called from any CPU and again while armed (moves it); stop returns after which fn is
- * not started (it may be running on another CPU). `expires` in the past fires at once.
+ * A timer lives on one CPU. Its function runs there, from softirq_run(), with no lock held, once per set. set
+ * may be called from any CPU and again while armed (then only the new time counts); stop returns after which
+ * fn is not started (it may be running on another CPU). `expires` in the past fires at once.
  */
 struct timer {
     struct list link;
@@ -47,6 +53,5 @@ struct timer {
 void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu);
 void timer_set(struct timer *t, nsec_t expires);
 void timer_stop(struct timer *t);
-void timer_move(struct timer *t, unsigned int cpu); /* keeps it armed */
 
 #endif

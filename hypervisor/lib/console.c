@@ -63,11 +63,10 @@ static void unlock(bool locked)
         spin_unlock(&console_lock);
 }
 
-void console_init(const char *cmdline)
+void console_init(void)
 {
     char word[16];
 
-    (void)cmdline;
     if (cmdline_get("console", word, sizeof(word))) {
         if (strcmp(word, "com2") == 0) {
             uart_base = 0x2f8;
@@ -124,11 +123,6 @@ void console_write_raw(const char *s, size_t n)
 
     write_locked(s, n);
     unlock(locked);
-}
-
-void console_dom0_write(const char *s, size_t n)
-{
-    console_write_raw(s, n);
 }
 
 void console_line(const char *line, size_t n)

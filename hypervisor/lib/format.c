@@ -57,7 +57,7 @@ static void put_number(struct out *o, const struct spec *s, uint64_t value, cons
         put(o, text[--n]);
 }
 
-static int parse_number_at(const char **fmt)
+static int parse_digits(const char **fmt)
 {
     int n = 0;
 
@@ -74,13 +74,13 @@ static const char *parse_spec(const char *fmt, va_list *ap, struct spec *s)
         s->zero |= *fmt == '0';
         s->prefix |= *fmt == '#';
     }
-    s->width = parse_number_at(&fmt);
+    s->width = parse_digits(&fmt);
     if (fmt[0] == '.' && fmt[1] == '*') {
         fmt += 2;
         s->precision = va_arg(*ap, int);
     } else if (fmt[0] == '.') {
         fmt++;
-        s->precision = parse_number_at(&fmt);
+        s->precision = parse_digits(&fmt);
     }
     s->wide = *fmt == 'l' || *fmt == 'z';
     return fmt + s->wide;

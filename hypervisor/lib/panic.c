@@ -109,8 +109,8 @@ void machine_reboot(void)
     struct { uint16_t limit; uint64_t base; } __packed_ no_idt = { 0, 0 };
 
     smp_stop_others();
-    if (acpi.has_reset && acpi.reset_space == 1) {
-        outb((uint16_t)acpi.reset_address, acpi.reset_value);
+    if (acpi.reset_port) {
+        outb(acpi.reset_port, acpi.reset_value);
         wait_seconds(1);
     }
     outb(0xcf9, 0x02); /* the chip set's reset control: hard reset */

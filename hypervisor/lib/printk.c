@@ -3,8 +3,8 @@
  * Messages: a line is formatted on the stack of whoever prints it, then handed to the console as a whole, so
  * that lines of several CPUs never mix. Levels: loglvl=err|warn|info|debug (or all, none: errors) decides
  * what the serial port gets; the ring that `xl dmesg` reads keeps what is printed. What guests say or do
- * (guest_log) is limited in rate for each domain, because a guest must not be able to flood the console or
- * slow others down by it: guest_loglvl=none|all.
+ * (guest_log) is limited in rate for each domain but dom0, because a guest must not be able to flood the
+ * console or slow others down by it: guest_loglvl=none|all.
  *
  * Read next: console.c.
  */
@@ -95,10 +95,10 @@ static bool take_token(struct domain *d, bool *last)
 void guest_log(const struct domain *d, const char *fmt, ...)
 {
     char prefix[16];
-    bool last;
+    bool last = false;
     va_list ap;
 
-    if (!guest_log_enabled || !take_token((struct domain *)(uintptr_t)d, &last))
+    if (!guest_log_enabled || (!d->is_dom0 && !take_token((struct domain *)(uintptr_t)d, &last)))
         return;
     snprintf(prefix, sizeof(prefix), "d%u: ", d->id);
     va_start(ap, fmt);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nested page faults, and dom0's device memory. dom0 sees the machine's device memory at its own addresses,
- * but only the ranges that the dom0 builder allowed (not the local APIC, the I/O APICs, anything of the
- * core). They are mapped when dom0 first touches them, 2M at once where that is all device memory; but not
- * the MSI-X tables (vdev/msi.c).
+ * but for RAM and for what the dom0 builder hid (the local APIC, the I/O APICs ...). It is mapped when dom0
+ * first touches it, 2M at once where that is all device memory; but not the MSI-X tables (vdev/msi.c).
  */
 #include "domain.h"
 #include "lib.h"
@@ -11,30 +10,25 @@
 #include "vdev.h"
 
 /* Written while dom0 is built, on one CPU; only read after. */
-static struct { uint64_t start, end; } mmio[64];
-static unsigned int mmio_ranges;
+static struct { uint64_t start, end; } hidden[16];
+static unsigned int hidden_ranges;
 
-void p2m_allow_mmio(struct domain *d, uint64_t start, uint64_t end)
+void p2m_hide_mmio(uint64_t start, uint64_t end)
 {
-    BUG_ON(!d->is_dom0 || start >= end);
-    if (mmio_ranges == ARRAY_SIZE(mmio))
-        panic("more than %lu ranges of device memory for dom0; the firmware's memory map is too fragmented\n",
-              ARRAY_SIZE(mmio));
-    mmio[mmio_ranges].start = start;
-    mmio[mmio_ranges++].end = end;
+    BUG_ON(hidden_ranges == ARRAY_SIZE(hidden) || start >= end);
+    hidden[hidden_ranges].start = start;
+    hidden[hidden_ranges++].end = end;
 }
 
 bool p2m_mmio_allowed(const struct domain *d, uint64_t start, uint64_t end)
 {
-    bool inside = false;
+    bool allowed = d->is_dom0 && start < end;
 
-    if (!d->is_dom0)
-        return false;
-    for (unsigned int i = 0; i < mmio_ranges && !inside; i++)
-        inside = start >= mmio[i].start && end <= mmio[i].end;
-    for (uint64_t n = start; inside && n < end && n < frame_count; n++)
-        inside = !mfn_is_ram(MFN(n));
-    return inside;
+    for (unsigned int i = 0; i < hidden_ranges && allowed; i++)
+        allowed = end <= hidden[i].start || start >= hidden[i].end;
+    for (uint64_t n = start; n < end && n < frame_count && allowed; n++)
+        allowed = !mfn_is_ram(MFN(n));
+    return allowed;
 }
 
 static bool may_map(const struct domain *d, uint64_t start, uint64_t end)

@@ -12,56 +12,23 @@
 #include "directmap.h"
 #include "lib.h"
 
-#define MADT_LAPIC 0
-#define MADT_IOAPIC 1
-#define MADT_OVERRIDE 2
-#define MADT_X2APIC 9
-#define MADT_ENABLED 1u
-#define MADT_FIRST_ENTRY 44
-
-#define MCFG_FIRST_ENTRY 44
-#define MCFG_ENTRY 16
-
 #define PM1_SLP_TYP_SHIFT 10
 #define PM1_SLP_TYP_MASK (7u << 10)
 #define PM1_SLP_EN (1u << 13)
 
 #define MAX_TABLE (16u << 20)
 
-struct rsdp {
-    char signature[8];
-    uint8_t checksum;
-    char oem_id[6];
-    uint8_t revision;
-    uint32_t rsdt, length;
-    uint64_t xsdt;
-} __packed_;
-
-struct address { uint8_t space, width, offset, access; uint64_t address; } __packed_;
-
-/* Up to the reset register and the 64-bit pointers; shorter ones (revision 1) read as zero. */
-struct fadt {
-    struct acpi_header header;
-    uint32_t facs, dsdt;
-    uint8_t model, profile;
-    uint16_t sci;
-    uint32_t smi_command;
-    uint8_t acpi_enable, acpi_disable, s4bios, pstate;
-    uint32_t pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm2_control, pm_timer, gpe0, gpe1;
-    uint8_t lengths[8];
-    uint16_t latencies[4];
-    uint8_t duty[2], alarms[2], century;
-    uint16_t boot_flags;
-    uint8_t reserved;
-    uint32_t flags;
-    struct address reset;
-    uint8_t reset_value;
-    uint16_t arm_flags;
-    uint8_t minor;
-    uint64_t x_facs, x_dsdt;
-} __packed_;
+/* Where a table has what we read. */
+enum {
+    FADT_DSDT = 40, FADT_PM1A_CONTROL = 64, FADT_PM1B_CONTROL = 68, FADT_PM_TIMER = 76,
+    FADT_FLAGS = 112, FADT_RESET_SPACE = 116, FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128,
+    FADT_X_DSDT = 140,
+    MCFG_FIRST_ENTRY = 44, MCFG_ENTRY = 16,
+};
 #define FADT_TIMER_32BIT (1u << 8)
 #define FADT_RESET (1u << 10)
+#define SPACE_IO 1
+#define MADT_ENABLED 1u
 
 struct acpi_info acpi;
 
@@ -93,6 +60,15 @@ static const struct acpi_header *table_at(paddr_t p)
     return h;
 }
 
+uint64_t acpi_field(const struct acpi_header *h, uint32_t offset, uint32_t width)
+{
+    uint64_t value = 0;
+
+    if (h && offset + width <= h->length)
+        memcpy(&value, (const uint8_t *)h + offset, width);
+    return value;
+}
+
 static paddr_t search_rsdp(paddr_t start, paddr_t end)
 {
     for (paddr_t p = start; p + 20 <= end; p += 16)
@@ -114,168 +90,121 @@ static paddr_t find_rsdp(void)
 static void read_root(paddr_t root, unsigned int width)
 {
     const struct acpi_header *h = table_at(root);
-    const uint8_t *entry = (const uint8_t *)h + sizeof(*h);
-    uint32_t n = h ? (h->length - (uint32_t)sizeof(*h)) / width : 0;
 
-    for (uint32_t i = 0; i < n && acpi.tables < ARRAY_SIZE(acpi.table); i++, entry += width) {
-        paddr_t p = 0;
+    for (uint32_t at = sizeof(*h); h && at < h->length && acpi.tables < ARRAY_SIZE(acpi.table); at += width) {
+        const struct acpi_header *table = table_at(acpi_field(h, at, width));
 
-        memcpy(&p, entry, width);
-        if (table_at(p))
-            acpi.table[acpi.tables++] = p;
+        if (table)
+            acpi.table[acpi.tables++] = table;
     }
 }
 
-static paddr_t find_table(const char *signature)
+static const struct acpi_header *find_table(const char *signature)
 {
     for (unsigned int i = 0; i < acpi.tables; i++)
-        if (memcmp(paddr_to_virt(acpi.table[i]), signature, 4) == 0)
+        if (memcmp(acpi.table[i]->signature, signature, 4) == 0)
             return acpi.table[i];
-    return 0;
+    return NULL;
 }
 
-static void add_cpu(uint32_t id, uint32_t flags)
+static void add_cpu(uint64_t id, uint64_t flags)
 {
     if ((flags & MADT_ENABLED) && acpi.cpus < ARRAY_SIZE(acpi.cpu_apic_id))
-        acpi.cpu_apic_id[acpi.cpus++] = id;
-}
-
-static uint32_t word_at(const uint8_t *p)
-{
-    uint32_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static void read_madt_entry(const uint8_t *e)
-{
-    if (e[0] == MADT_LAPIC && e[1] >= 8) {
-        add_cpu(e[3], word_at(e + 4));
-    } else if (e[0] == MADT_X2APIC && e[1] >= 16) {
-        add_cpu(word_at(e + 4), word_at(e + 8));
-    } else if (e[0] == MADT_IOAPIC && e[1] >= 12 && acpi.ioapics < ARRAY_SIZE(acpi.ioapic)) {
-        acpi.ioapic[acpi.ioapics].id = e[2];
-        acpi.ioapic[acpi.ioapics].address = word_at(e + 4);
-        acpi.ioapic[acpi.ioapics].gsi_base = word_at(e + 8);
-        acpi.ioapics++;
-    } else if (e[0] == MADT_OVERRIDE && e[1] >= 10 && acpi.overrides < ARRAY_SIZE(acpi.override)) {
-        acpi.override[acpi.overrides].irq = e[3];
-        acpi.override[acpi.overrides].gsi = word_at(e + 4);
-        acpi.override[acpi.overrides].flags = (uint16_t)(e[8] | e[9] << 8);
-        acpi.overrides++;
-    }
+        acpi.cpu_apic_id[acpi.cpus++] = (uint32_t)id;
 }
 
 static void read_madt(void)
 {
-    const uint8_t *p, *end;
+    const struct acpi_header *h = acpi.madt = find_table("APIC");
+    uint32_t length;
 
-    acpi.madt = find_table("APIC");
-    if (!acpi.madt)
-        return;
-    p = paddr_to_virt(acpi.madt);
-    end = p + ((const struct acpi_header *)p)->length;
-    for (p += MADT_FIRST_ENTRY; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1])
-        read_madt_entry(p);
-}
-
-/* Base (of bus 0), segment, first and last bus; 1 MiB a bus. */
-static void read_mcfg(void)
-{
-    paddr_t table = find_table("MCFG");
-    const uint8_t *p = table ? paddr_to_virt(table) : NULL;
-    const uint8_t *end = table ? p + ((const struct acpi_header *)p)->length : NULL;
-
-    for (p += MCFG_FIRST_ENTRY; table && p + MCFG_ENTRY <= end; p += MCFG_ENTRY) {
-        paddr_t base = word_at(p) | (paddr_t)word_at(p + 4) << 32;
-
-        if (acpi.pci_windows == ARRAY_SIZE(acpi.pci_window))
-            panic("ACPI: more than %lu PCI segments\n", ARRAY_SIZE(acpi.pci_window));
-        acpi.pci_window[acpi.pci_windows].start = base + ((paddr_t)p[10] << 20);
-        acpi.pci_window[acpi.pci_windows++].end = base + ((paddr_t)(p[11] + 1) << 20);
+    for (uint32_t at = MADT_FIRST_ENTRY; (length = acpi_field(h, at + 1, 1)) >= 2; at += length) {
+        switch (acpi_field(h, at, 1)) {
+        case MADT_LAPIC: add_cpu(acpi_field(h, at + 3, 1), acpi_field(h, at + 4, 4)); break;
+        case MADT_X2APIC: add_cpu(acpi_field(h, at + 4, 4), acpi_field(h, at + 8, 4)); break;
+        case MADT_IOAPIC:
+            if (acpi.ioapics == ARRAY_SIZE(acpi.ioapic))
+                break;
+            acpi.ioapic[acpi.ioapics].address = acpi_field(h, at + 4, 4);
+            acpi.ioapic[acpi.ioapics++].gsi_base = (uint32_t)acpi_field(h, at + 8, 4);
+            break;
+        }
     }
 }
 
-/* An integer of AML: its value, and where the next object starts. False: some other object. */
-static bool aml_integer(const uint8_t **p, const uint8_t *end, uint8_t *value)
+/* An integer of AML; returns what stands behind it, or NULL: some other object. */
+static const uint8_t *aml_integer(const uint8_t *p, uint8_t *value)
 {
-    const uint8_t *at = *p;
-
-    if (at + 2 > end)
-        return false;
-    switch (at[0]) {
-    case 0x00: case 0x01: *value = at[0]; *p = at + 1; return true;
-    case 0x0a: *value = at[1]; *p = at + 2; return true;
-    case 0x0b: *value = at[1]; *p = at + 3; return true;
-    case 0x0c: *value = at[1]; *p = at + 5; return true;
-    default: return false;
+    switch (*p) {
+    case 0x00: case 0x01: *value = *p; return p + 1;
+    case 0x0a: case 0x0b: case 0x0c: *value = p[1]; return p + 1 + (1u << (*p - 0x0a));
+    default: return NULL;
     }
 }
 
 /* Name (\_S5, Package { SLP_TYPa, SLP_TYPb, ... }): 08 [5c] "_S5_" 12 length count a b. */
 static void search_s5(const struct acpi_header *dsdt)
 {
-    const uint8_t *p = (const uint8_t *)dsdt, *end = p + dsdt->length;
+    const uint8_t *p = (const uint8_t *)(dsdt + 1) + 2, *end = (const uint8_t *)dsdt + dsdt->length;
 
-    for (p += sizeof(*dsdt) + 2; p + 12 < end; p++) {
+    for (; p + 16 < end && !acpi.has_s5; p++) {
         const uint8_t *q = p + 5;
 
         if (memcmp(p, "_S5_\x12", 5) || (p[-1] != 0x08 && (p[-1] != '\\' || p[-2] != 0x08)))
             continue;
-        q += 1 + (*q >> 6) + 1;
-        if (aml_integer(&q, end, &acpi.s5_a) && aml_integer(&q, end, &acpi.s5_b)) {
-            acpi.has_s5 = true;
-            return;
-        }
+        q = aml_integer(q + 1 + (*q >> 6) + 1, &acpi.s5_a);
+        acpi.has_s5 = q && aml_integer(q, &acpi.s5_b);
     }
 }
 
 static void read_fadt(void)
 {
-    const struct acpi_header *h, *dsdt;
-    struct fadt f;
+    const struct acpi_header *h = find_table("FACP"), *dsdt;
+    uint64_t flags = acpi_field(h, FADT_FLAGS, 4), x_dsdt = acpi_field(h, FADT_X_DSDT, 8);
 
-    memset(&f, 0, sizeof(f));
-    acpi.fadt = find_table("FACP");
-    if (!acpi.fadt)
-        return;
-    h = paddr_to_virt(acpi.fadt);
-    memcpy(&f, h, MIN(h->length, (uint32_t)sizeof(f)));
-    acpi.pm_timer_port = (uint16_t)f.pm_timer;
-    acpi.pm_timer_32bit = f.flags & FADT_TIMER_32BIT;
-    acpi.pm1a_control = (uint16_t)f.pm1a_control;
-    acpi.pm1b_control = (uint16_t)f.pm1b_control;
-    acpi.pm1a_event = (uint16_t)f.pm1a_event;
-    acpi.facs = f.x_facs ? f.x_facs : f.facs;
-    acpi.dsdt = f.x_dsdt ? f.x_dsdt : f.dsdt;
-    if ((f.flags & FADT_RESET) && f.reset.address) {
-        acpi.has_reset = true;
-        acpi.reset_space = f.reset.space;
-        acpi.reset_address = f.reset.address;
-        acpi.reset_value = f.reset_value;
+    acpi.pm_timer_port = (uint16_t)acpi_field(h, FADT_PM_TIMER, 4);
+    acpi.pm_timer_32bit = flags & FADT_TIMER_32BIT;
+    acpi.pm1a_control = (uint16_t)acpi_field(h, FADT_PM1A_CONTROL, 4);
+    acpi.pm1b_control = (uint16_t)acpi_field(h, FADT_PM1B_CONTROL, 4);
+    if ((flags & FADT_RESET) && acpi_field(h, FADT_RESET_SPACE, 1) == SPACE_IO) {
+        acpi.reset_port = (uint16_t)acpi_field(h, FADT_RESET_ADDRESS, 8);
+        acpi.reset_value = (uint8_t)acpi_field(h, FADT_RESET_VALUE, 1);
     }
-    dsdt = table_at(acpi.dsdt);
+    dsdt = table_at(x_dsdt ? x_dsdt : acpi_field(h, FADT_DSDT, 4));
     if (dsdt)
         search_s5(dsdt);
 }
 
+/* Each segment's: base (of bus 0), number, first and last bus; 1 MiB a bus. */
+static void read_mcfg(void)
+{
+    const struct acpi_header *h = find_table("MCFG");
+
+    for (uint32_t at = MCFG_FIRST_ENTRY; h && at < h->length; at += MCFG_ENTRY) {
+        paddr_t base = acpi_field(h, at, 8);
+
+        if (acpi.pci_windows == ARRAY_SIZE(acpi.pci_window))
+            panic("ACPI: more than %lu PCI segments\n", ARRAY_SIZE(acpi.pci_window));
+        acpi.pci_window[acpi.pci_windows].start = base + (acpi_field(h, at + 10, 1) << 20);
+        acpi.pci_window[acpi.pci_windows++].end = base + ((acpi_field(h, at + 11, 1) + 1) << 20);
+    }
+}
+
 void acpi_init(paddr_t rsdp_hint)
 {
-    const struct rsdp *rsdp;
+    paddr_t at = rsdp_hint ? rsdp_hint : find_rsdp();
+    const struct acpi_rsdp *rsdp = paddr_to_virt(at);
 
-    acpi.rsdp = rsdp_hint ? rsdp_hint : find_rsdp();
-    if (!acpi.rsdp)
+    if (!at)
         panic("the firmware has no ACPI tables; Cleave needs them to find CPUs and I/O APICs\n");
-    pagetable_direct(acpi.rsdp, sizeof(*rsdp));
-    rsdp = paddr_to_virt(acpi.rsdp);
+    pagetable_direct(at, sizeof(*rsdp));
     if (rsdp->revision >= 2 && rsdp->xsdt)
         read_root(rsdp->xsdt, 8);
     if (!acpi.tables)
         read_root(rsdp->rsdt, 4);
     read_madt();
-    read_mcfg();
     read_fadt();
+    read_mcfg();
     if (!acpi.cpus)
         add_cpu(apic_id(), MADT_ENABLED);
     log_debug("ACPI: %u tables, %u CPUs, %u I/O APICs, PM timer at %#x%s\n", acpi.tables, acpi.cpus,

@@ -73,7 +73,7 @@ int svm_init_vcpu(struct vcpu *v)
         if (mfn_valid_number(m))
             free_core(m, 0);
         heap_free(v->svm);
-        fpu_free(v->xsave);
+        heap_free(v->xsave);
         v->svm = NULL;
         v->xsave = NULL;
         return -ENOMEM;
@@ -99,7 +99,7 @@ void svm_destroy_vcpu(struct vcpu *v)
     if (v->vmcb)
         free_core(v->vmcb_mfn, 0);
     heap_free(v->svm);
-    fpu_free(v->xsave);
+    heap_free(v->xsave);
     v->vmcb = NULL;
     v->svm = NULL;
     v->xsave = NULL;

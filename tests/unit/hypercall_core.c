@@ -165,7 +165,7 @@ int evtchn_is_pending(struct domain *d, uint32_t port)
     return port == 0 || port >= 64 ? -EINVAL : (int)(pending_ports >> port & 1);
 }
 
-void console_dom0_write(const char *s, size_t n)
+void console_write_raw(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         serial[serial_length++ % sizeof(serial)] = s[i];

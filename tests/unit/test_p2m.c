@@ -546,14 +546,15 @@ static void device_memory_appears_when_touched(void **state)
     unsigned int order;
 
     (void)state;
-    p2m_allow_mmio(d0, 0xe0000, 0xe0300);
-    p2m_allow_mmio(d0, 0, 0x8000); /* machine RAM is in it: stays out of reach */
-    assert_true(p2m_mmio_allowed(d0, 0xe0000, 0xe0000 + 1));
-    assert_false(p2m_mmio_allowed(d0, 0xdffff, 0xdffff + 1));
-    assert_false(p2m_mmio_allowed(d0, 0xe0300, 0xe0300 + 1));
-    assert_false(p2m_mmio_allowed(d, 0xe0000, 0xe0000 + 1));
-    assert_false(p2m_mmio_allowed(d0, 0x100, 0x100 + 1));
-    assert_true(p2m_mmio_allowed(d0, 0x4000, 0x4000 + 1)); /* 64 MiB: behind the end of RAM */
+    p2m_hide_mmio(0x8000, 0xe0000);
+    p2m_hide_mmio(0xe0300, 0xe0301);
+    assert_true(p2m_mmio_allowed(d0, 0xe0000, 0xe0300));
+    assert_false(p2m_mmio_allowed(d0, 0xdffff, 0xe0001));
+    assert_false(p2m_mmio_allowed(d0, 0xe02ff, 0xe0301));
+    assert_false(p2m_mmio_allowed(d0, 0xe0301, 0x10)); /* around the end of what there is */
+    assert_false(p2m_mmio_allowed(d, 0xe0000, 0xe0001));
+    assert_false(p2m_mmio_allowed(d0, 0x100, 0x101)); /* machine RAM */
+    assert_true(p2m_mmio_allowed(d0, 0x4000, 0x8000)); /* 64 MiB: behind the end of RAM */
 
     assert_int_equal(p2m_fault(v, 0xe0000000, false, false), 0);
     assert_int_equal(p2m_lookup(d0, GFN(0xe0100), NULL, &order).n, 0xe0100);
@@ -567,7 +568,7 @@ static void device_memory_appears_when_touched(void **state)
     assert_int_equal(p2m_fault(v, 0xe0300000, false, false), -ENOENT);
     assert_int_equal(p2m_fault(v, 0x100000, false, false), -ENOENT);
     assert_int_equal(p2m_fault(d->vcpu[0], 0xe0000000, false, false), -ENOENT);
-    assert_panics(p2m_allow_mmio(d, 1, 2));
+    assert_panics(p2m_hide_mmio(2, 2));
 
     /* what msi.c emulates goes, with the 2M around it, and comes back without it */
     p2m_forget_mmio(d0, 0xe0300, 0xe0301); /* nothing there */
