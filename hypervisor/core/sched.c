@@ -545,7 +545,7 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
         return -EINVAL;
     spin_lock(&sched_lock);
     v->sched.affinity = hard;
-    v->sched.soft_affinity = soft & hard & online ? soft : ~0ull;
+    v->sched.soft_affinity = soft; /* a wish: it may name no CPU that v may use */
     place_by_affinity(&v->sched, clock_now());
     spin_unlock(&sched_lock);
     return 0;

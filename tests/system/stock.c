@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debian's unmodified xl and cleave side by side: each knows the VMs that the other made. Next to read:
- * many.c.
+ * Debian's unmodified tools: xl and cleave side by side, each knows the VMs that the other made; then what
+ * xl's other verbs, xentop, xen-hvmctx and lsevtchn show and do. Next to read: many.c.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cleave-schema.h"
@@ -94,6 +95,217 @@ static void both_write_the_same_nodes(void **state)
     run_ok("cd /tmp/vm; diff xl cleave");
 }
 
+/* --- the other verbs: all with a guest that xl made ------------------------------------------- */
+
+static void assert_contains(const struct run *run, const char *text)
+{
+    if (!strstr(run->out, text))
+        fail_msg("\"%s\" is not in:\n%s%s", text, run->out, run->err);
+}
+
+/* It fails, and its error says why. */
+static void assert_fails(const struct run *run, const char *why)
+{
+    if (run->status == 0 || run->status >= 124 || !strstr(run->err, why))
+        fail_msg("status %d, not \"%s\": %s%s", run->status, why, run->out, run->err);
+}
+
+/* The number behind "key :" in xl info's output. */
+static long info_number(const char *info, const char *key)
+{
+    const char *at = strstr(info, key);
+    long number = -1;
+
+    if (!at || sscanf(strchr(at, ':'), ": %ld", &number) != 1)
+        fail_msg("no %s in: %s", key, info);
+    return number;
+}
+
+static void info_is_that_of_the_machine(void **state)
+{
+    const struct run *info = run_ok("xl info -n");
+    const char *node = strstr(info->out, "numa_info");
+    long cpus = number_in(run_ok("cleave info --json")->out, "cpus"), size = 0, left = 0;
+
+    (void)state;
+    assert_int_equal(info_number(info->out, "nr_cpus"), cpus);
+    assert_int_equal(info_number(info->out, "max_cpu_id"), cpus - 1);
+    assert_int_equal(info_number(info->out, "free_cpus"), 0);
+    assert_int_equal(info_number(info->out, "outstanding_claims"), 0);
+    assert_in_range(info_number(info->out, "cpu_mhz"), 100, 10000);
+    assert_contains(info, "xen_scheduler          : credit2");
+    assert_contains(info, on_cleave() ? "virt_caps              : hvm hap gnttab-v1\n" : "hap");
+    assert_non_null(node);
+    assert_int_equal(sscanf(node, "%*[^\n] node: %*[^\n] 0: %ld %ld", &size, &left), 2);
+    assert_in_range(size - info_number(info->out, "total_memory"), 0, 1024);
+    assert_int_equal(left, info_number(info->out, "free_memory"));
+    assert_contains(run_ok("xl cpupool-list"), "credit2       y          1\n");
+    assert_contains(run_ok("xl cpupool-list -c"), cpus > 1 ? "0,1" : "0\n");
+}
+
+static void names_and_numbers(void **state)
+{
+    char domid[16], uuid[64];
+
+    (void)state;
+    run_ok("xl create -p /guests/hello.cfg");
+    snprintf(domid, sizeof(domid), "%d", domid_of("hello"));
+    snprintf(uuid, sizeof(uuid), "%.40s", run_ok("xenstore-read /local/domain/%s/vm", domid)->out + 4);
+    uuid[36] = '\0';
+    assert_contains(run_ok("xl list -v hello"), uuid);
+    assert_contains(run_ok("xl list hello"), "--p---       0.0");
+    assert_string_equal(run_ok("xl domname %s", domid)->out, "hello\n");
+    run_ok("xl rename hello other");
+    assert_string_equal(run_ok("xl domid other")->out, run_ok("echo %s", domid)->out);
+    assert_fails(run("xl domid hello"), "hello");
+    assert_contains(run_ok("xl uptime other"), domid);
+    assert_fails(run("xl destroy hello"), "invalid domain identifier");
+    assert_contains(run_ok("xl vcpu-list other"), "   ---       0.0  all / all");
+    run_ok("xl unpause other");
+    await_heartbeat("other");
+    assert_contains(run_ok("xenstore-ls /local/domain/%s", domid), "heartbeat = ");
+}
+
+static void create_with_the_console(void **state)
+{
+    (void)state;
+    run_ok("xl create -c /guests/hello.cfg >/tmp/vm/console & echo $! >/tmp/vm/pid");
+    AWAIT(strstr(run("cat /tmp/vm/console")->out, "hello: beat"), 20);
+    run_ok("xl destroy hello");
+    AWAIT(run("kill -0 $(cat /tmp/vm/pid)")->status != 0, 10);
+}
+
+/* MEM(k) or MAXMEM(k), as xentop's second look at the guest has them. */
+static long top(unsigned int column)
+{
+    return atol(
+        run_ok("xentop -b -i 2 -d 0.5 | awk '$1 == \"hello\" { v = $%u } END { print v }'", column)->out);
+}
+
+static void memory_limit_and_target(void **state)
+{
+    int domid;
+
+    (void)state;
+    run_ok("xl create /guests/hello.cfg");
+    domid = domid_of("hello");
+    await_heartbeat("hello");
+    assert_in_range(top(5), 4096, 4096 + 1024);
+    assert_int_equal(top(7), 4096 + 1024);
+    run_ok("xl mem-max hello 8");
+    assert_int_equal(top(7), 8192 + 1024);
+    run_ok("xl mem-set hello 3");
+    assert_int_equal(store_number(SCHEMA_MEMORY_TARGET_PATH, domid), 3072);
+    assert_fails(run("xl mem-max hello 2"), "must be greater");
+    assert_fails(run("xl mem-set hello 100"), "must be less");
+}
+
+static void vcpus_and_their_cpus(void **state)
+{
+    bool two = number_in(run_ok("cleave info --json")->out, "cpus") > 1;
+    int domid;
+
+    (void)state;
+    run_ok("xl create -p /guests/hello.cfg maxvcpus=2");
+    domid = domid_of("hello");
+    assert_string_equal(run_ok("xenstore-read /local/domain/%d/cpu/1/availability", domid)->out, "offline\n");
+    run_ok("xl vcpu-set -i hello 2");
+    assert_string_equal(run_ok("xenstore-read /local/domain/%d/cpu/1/availability", domid)->out, "online\n");
+    assert_fails(run("xl vcpu-set -i hello 3"), "maxcpus is 2");
+    assert_contains(run_ok("xl vcpu-list hello"), "all / all");
+    run_ok("xl vcpu-pin hello 1 0");
+    assert_contains(run_ok("xl vcpu-list hello"), two ? "0 / all" : "all / all");
+    run_ok("xl vcpu-pin hello all all 0");
+    assert_contains(run_ok("xl vcpu-list hello"), two ? "all / 0" : "all / all");
+    if (two) {
+        run_ok("xl vcpu-pin hello 0 0 1");      /* a wish that is not to be had */
+        assert_contains(run_ok("xl vcpu-list hello"), "0 / 1\n");
+    }
+    assert_fails(run("xl vcpu-pin hello 0 63"), "affinity");
+    assert_fails(run("xl vcpu-pin hello 7 0"), "affinity");
+}
+
+static void weight_and_cap(void **state)
+{
+    (void)state;
+    run_ok("xl create -p /guests/hello.cfg cpu_weight=512");
+    assert_contains(run_ok("xl sched-credit2 -d hello"), "512    0\n");
+    run_ok("xl sched-credit2 -d hello -c 50");
+    assert_contains(run_ok("xl sched-credit2"), "512   50\n");
+    run_ok("xl sched-credit2 -d hello -w 1000");
+    assert_contains(run_ok("xl sched-credit2 -d hello"), "1000   50\n");
+    assert_fails(run("xl sched-credit2 -d hello -w 70000"), "out of range");
+    assert_fails(run("xl sched-credit2 -d nobody"), "nobody");
+}
+
+/* A small guest takes no NMI: it dies of one and says so. A PVH guest has no buttons. */
+static void triggers(void **state)
+{
+    (void)state;
+    run_ok("xl create /guests/hello.cfg 'on_crash=\"preserve\"' 'on_poweroff=\"preserve\"'");
+    await_heartbeat("hello");
+    if (on_cleave())
+        assert_non_null(strstr(run("xl trigger hello power")->err, "not supported"));
+    assert_string_equal(run("xl trigger hello nmi 1")->out, "");
+    run_ok("xl trigger hello nmi");
+    AWAIT(strstr(console_log("hello"), "NMI"), 10);
+}
+
+static void messages_of_the_hypervisor(void **state)
+{
+    (void)state;
+    run_ok("xl dmesg -c >/dev/null");
+    assert_string_equal(run_ok("xl dmesg")->out, "");
+    run_ok("xl debug-keys q");
+    assert_contains(run_ok("xl dmesg"), on_cleave() ? "d0: " : "General information for domain 0");
+    run_ok("xl debug-keys h");
+    assert_contains(run_ok("xl dmesg"), on_cleave() ? "key I: " : "key 'q'");
+}
+
+static void what_a_guest_is_made_of(void **state)
+{
+    const struct run *state_of_cpu;
+
+    (void)state;
+    run_ok("xl create /guests/hello.cfg");
+    await_heartbeat("hello");
+    state_of_cpu = run_ok("xen-hvmctx %d", domid_of("hello"));
+    assert_contains(state_of_cpu, "rip 0x00000000001");
+    assert_contains(state_of_cpu, "efer         0x00000500");
+    assert_contains(state_of_cpu, "LAPIC registers");
+    assert_contains(state_of_cpu, "type 0 instance 0, length 0\n");
+    assert_contains(run_ok("lsevtchn %d", domid_of("hello")), "Interdomain (Connected) - Remote Domain 0");
+    assert_contains(run_ok("lsevtchn"), "Virtual IRQ 3");
+    assert_fails(run("lsevtchn 99"), "No such process");
+}
+
+/* What guests/lib does not choose by itself: see guests/lib/evtchn.h and hypercall.c. */
+static void the_other_forms_of_events_and_hypercalls(void **state)
+{
+    (void)state;
+    run_ok("xl create /guests/hello.cfg 'extra=\"beat=1 upcall=param vcpu_info=shared hypercall=page\"'");
+    await_heartbeat("hello");
+    AWAIT(strstr(console_log("hello"), "hello: beat 2"), 10);
+    run_ok("xl shutdown -w hello");
+    AWAIT(guests() == 0, 20);
+}
+
+/* xl's process for the guest starts it again, and leaves when it has powered off. */
+static void reboot_is_done_by_xls_process(void **state)
+{
+    int domid;
+
+    (void)state;
+    run_ok("xl create /guests/hello.cfg");
+    domid = domid_of("hello");
+    await_heartbeat("hello");
+    run_ok("xl reboot hello");
+    AWAIT(domid_of("hello") > domid, 30);
+    await_heartbeat("hello");
+    run_ok("xl shutdown -w hello");
+    AWAIT(guests() == 0 && run("pidof xl")->status != 0, 20);
+}
+
 static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(xl_creates_and_destroys),
     SYSTEM_TEST(xl_knows_a_vm_of_cleave),
@@ -101,6 +313,17 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(cleave_knows_a_vm_of_xl),
     SYSTEM_TEST(cleave_shuts_a_vm_of_xl_down),
     SYSTEM_TEST(both_write_the_same_nodes),
+    SYSTEM_TEST(info_is_that_of_the_machine),
+    SYSTEM_TEST(names_and_numbers),
+    SYSTEM_TEST(create_with_the_console),
+    SYSTEM_TEST(memory_limit_and_target),
+    SYSTEM_TEST(vcpus_and_their_cpus),
+    SYSTEM_TEST(weight_and_cap),
+    SYSTEM_TEST(triggers),
+    SYSTEM_TEST(messages_of_the_hypervisor),
+    SYSTEM_TEST(what_a_guest_is_made_of),
+    SYSTEM_TEST(the_other_forms_of_events_and_hypercalls),
+    SYSTEM_TEST(reboot_is_done_by_xls_process),
 };
 
 const struct group group_stock = GROUP("stock", tests);
