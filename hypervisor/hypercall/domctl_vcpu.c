@@ -39,21 +39,26 @@ int domctl_vcpu_info(struct hypercall *hc, struct domain *d, struct xen_domctl *
     return 0;
 }
 
+#define MASKS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)
+
+static int write_masks(struct hypercall *hc, const struct xen_domctl_vcpuaffinity *a, uint64_t hard,
+                       uint64_t soft)
+{
+    int rc = a->flags & MASKS ? 0 : -EINVAL;
+
+    if (rc == 0 && (a->flags & XEN_VCPUAFFINITY_HARD))
+        rc = xenctl_bitmap_write(hc->v, &a->cpumap_hard, hard);
+    if (rc == 0 && (a->flags & XEN_VCPUAFFINITY_SOFT))
+        rc = xenctl_bitmap_write(hc->v, &a->cpumap_soft, soft);
+    return rc;
+}
+
 int domctl_vcpu_get_affinity(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
     struct vcpu *v = domctl_vcpu_find(d, a->vcpu);
-    int rc = 0;
 
-    if (v == NULL)
-        return -ESRCH;
-    if ((a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)) == 0)
-        return -EINVAL;
-    if (a->flags & XEN_VCPUAFFINITY_HARD)
-        rc = xenctl_bitmap_write(hc->v, &a->cpumap_hard, v->sched.affinity);
-    if (rc == 0 && (a->flags & XEN_VCPUAFFINITY_SOFT))
-        rc = xenctl_bitmap_write(hc->v, &a->cpumap_soft, v->sched.soft_affinity);
-    return rc;
+    return v == NULL ? -ESRCH : write_masks(hc, a, v->sched.affinity, v->sched.soft_affinity);
 }
 
 /* Gives back the masks as they take effect; soft ones that no CPU is left of are no error, hard ones are. */
@@ -66,8 +71,7 @@ int domctl_vcpu_set_affinity(struct hypercall *hc, struct domain *d, struct xen_
 
     if (v == NULL)
         return -ESRCH;
-    if ((a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)) == 0 ||
-        (a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)) != 0)
+    if ((a->flags & MASKS) == 0 || (a->flags & ~(MASKS | XEN_VCPUAFFINITY_FORCE)) != 0)
         return -EINVAL;
     hard = v->sched.affinity;
     soft = v->sched.soft_affinity;
@@ -77,11 +81,7 @@ int domctl_vcpu_set_affinity(struct hypercall *hc, struct domain *d, struct xen_
         rc = xenctl_bitmap_read(hc->v, &a->cpumap_soft, &soft);
     if (rc == 0)
         rc = sched_set_affinity(v, hard, soft);
-    if (rc == 0 && (a->flags & XEN_VCPUAFFINITY_HARD))
-        rc = xenctl_bitmap_write(hc->v, &a->cpumap_hard, hard & online_cpus());
-    if (rc == 0 && (a->flags & XEN_VCPUAFFINITY_SOFT))
-        rc = xenctl_bitmap_write(hc->v, &a->cpumap_soft, soft & hard & online_cpus());
-    return rc;
+    return rc == 0 ? write_masks(hc, a, hard & online_cpus(), soft & hard & online_cpus()) : rc;
 }
 
 int domctl_vcpu_scheduler(struct hypercall *hc, struct domain *d, struct xen_domctl *op)

@@ -75,18 +75,51 @@ static int load_mtrr(struct vcpu *v, const void *record)
     return svm_set_msr(v, MSR_PAT, m->msr_pat_cr) != 0 ? -EINVAL : 0;
 }
 
-/* In the order in which a whole context has them. All are of a vcpu. */
+static void save_header(struct vcpu *v, void *record)
+{
+    struct hvm_save_header *h = record;
+    uint32_t leaf1[4];
+
+    cpu_cpuid(1, 0, leaf1);
+    *h = (struct hvm_save_header){
+        .magic = HVM_FILE_MAGIC,
+        .version = HVM_FILE_VERSION,
+        .changeset = ~0ull,
+        .cpuid = leaf1[0],
+        .gtsc_khz = (uint32_t)tsc_khz,
+    };
+}
+
+static int load_header(struct vcpu *v, const void *record)
+{
+    const struct hvm_save_header *h = record;
+
+    return h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION ? 0 : -EINVAL;
+}
+
+static void save_end(struct vcpu *v, void *record)
+{
+}
+
+static int load_end(struct vcpu *v, const void *record)
+{
+    return 0;
+}
+
+/* In the order in which a whole context has them. */
 static const struct record_type {
     uint16_t code;
     uint32_t length;
-    bool initialised; /* only of vcpus that have been started */
+    enum { OF_DOMAIN, OF_VCPU, OF_STARTED_VCPU } of;
     save_fn *save;
     load_fn *load;
 } types[] = {
-    { HVM_SAVE_CODE(CPU), HVM_SAVE_LENGTH(CPU), true, save_cpu, load_cpu },
-    { HVM_SAVE_CODE(LAPIC), HVM_SAVE_LENGTH(LAPIC), false, save_lapic, load_lapic },
-    { HVM_SAVE_CODE(LAPIC_REGS), HVM_SAVE_LENGTH(LAPIC_REGS), false, save_lapic_regs, load_lapic_regs },
-    { HVM_SAVE_CODE(MTRR), HVM_SAVE_LENGTH(MTRR), false, save_mtrr, load_mtrr },
+    { HVM_SAVE_CODE(HEADER), HVM_SAVE_LENGTH(HEADER), OF_DOMAIN, save_header, load_header },
+    { HVM_SAVE_CODE(CPU), HVM_SAVE_LENGTH(CPU), OF_STARTED_VCPU, save_cpu, load_cpu },
+    { HVM_SAVE_CODE(LAPIC), HVM_SAVE_LENGTH(LAPIC), OF_VCPU, save_lapic, load_lapic },
+    { HVM_SAVE_CODE(LAPIC_REGS), HVM_SAVE_LENGTH(LAPIC_REGS), OF_VCPU, save_lapic_regs, load_lapic_regs },
+    { HVM_SAVE_CODE(MTRR), HVM_SAVE_LENGTH(MTRR), OF_VCPU, save_mtrr, load_mtrr },
+    { HVM_SAVE_CODE(END), 0, OF_DOMAIN, save_end, load_end },
 };
 
 struct record {
@@ -108,22 +141,6 @@ static const struct record_type *type_find(uint16_t code)
 
 /* --- out --- */
 
-static void header_fill(struct record *r)
-{
-    struct hvm_save_header *h = (struct hvm_save_header *)r->data;
-    uint32_t leaf1[4];
-
-    cpu_cpuid(1, 0, leaf1);
-    r->descriptor = (struct hvm_save_descriptor){ .typecode = HVM_SAVE_CODE(HEADER), .length = sizeof(*h) };
-    *h = (struct hvm_save_header){
-        .magic = HVM_FILE_MAGIC,
-        .version = HVM_FILE_VERSION,
-        .changeset = ~0ull,
-        .cpuid = leaf1[0],
-        .gtsc_khz = (uint32_t)tsc_khz,
-    };
-}
-
 /* Writes the record at *at and advances it. With at->va == 0 only counts. */
 struct cursor { gva_t va; uint32_t used, size; };
 
@@ -141,35 +158,32 @@ static int put(struct vcpu *caller, struct cursor *at, const struct record *r)
     return rc;
 }
 
-static void record_fill(struct vcpu *v, const struct record_type *t, struct record *r)
+static void record_fill(struct vcpu *v, unsigned int id, const struct record_type *t, struct record *r)
 {
     memset(r, 0, sizeof(r->descriptor) + t->length);
     r->descriptor =
-        (struct hvm_save_descriptor){ .typecode = t->code, .instance = (uint16_t)v->id, .length = t->length };
+        (struct hvm_save_descriptor){ .typecode = t->code, .instance = (uint16_t)id, .length = t->length };
     t->save(v, r->data);
+}
+
+static bool has_record(const struct record_type *t, const struct vcpu *v)
+{
+    return t->of == OF_DOMAIN || (v != NULL && (t->of == OF_VCPU || v->initialised));
 }
 
 static int put_all(struct vcpu *caller, struct domain *d, struct cursor *at, struct record *r)
 {
-    int rc;
+    int rc = 0;
 
-    header_fill(r);
-    rc = put(caller, at, r);
-    for (unsigned int t = 0; rc == 0 && t < ARRAY_SIZE(types); t++) {
-        for (unsigned int i = 0; rc == 0 && i < d->max_vcpus; i++) {
-            struct vcpu *v = d->vcpu[i];
-
-            if (v == NULL || (types[t].initialised && !v->initialised))
+    for (const struct record_type *t = types; t < types + ARRAY_SIZE(types); t++) {
+        for (unsigned int i = 0; rc == 0 && i < (t->of == OF_DOMAIN ? 1 : d->max_vcpus); i++) {
+            if (!has_record(t, d->vcpu[i]))
                 continue;
-            r->descriptor.length = types[t].length;
+            r->descriptor.length = t->length;
             if (at->va != 0)
-                record_fill(v, &types[t], r);
+                record_fill(d->vcpu[i], i, t, r);
             rc = put(caller, at, r);
         }
-    }
-    if (rc == 0) {
-        r->descriptor = (struct hvm_save_descriptor){ .typecode = HVM_SAVE_CODE(END) };
-        rc = put(caller, at, r);
     }
     return rc;
 }
@@ -200,9 +214,9 @@ int hvmcontext_get_partial(struct hypercall *hc, struct domain *d, struct xen_do
     struct record *r;
     int rc;
 
-    if (t == NULL)
+    if (t == NULL || t->of == OF_DOMAIN)
         return -EINVAL;
-    if (v == NULL || (t->initialised && !v->initialised))
+    if (!has_record(t, v))
         return -ENOENT;
     if (HANDLE_VA(c->buffer) == 0) {
         c->bufsz = t->length;
@@ -214,7 +228,7 @@ int hvmcontext_get_partial(struct hypercall *hc, struct domain *d, struct xen_do
     if (r == NULL)
         return -ENOMEM;
     vcpu_pause_sync(v);
-    record_fill(v, t, r);
+    record_fill(v, v->id, t, r);
     vcpu_unpause(v);
     rc = guest_write(hc->v, HANDLE_VA(c->buffer), r->data, t->length);
     heap_free(r);
@@ -225,64 +239,46 @@ int hvmcontext_get_partial(struct hypercall *hc, struct domain *d, struct xen_do
 
 /* --- in --- */
 
-/* Copies the record at *at, checks its shape and advances. *end: it was the last. */
-static int take(struct vcpu *caller, struct domain *d, struct cursor *at, struct record *r, bool *end)
+/* Copies the record at *at, checks its shape and advances. NULL with *rc: it is not one. */
+static const struct record_type *take(struct vcpu *caller, struct domain *d, struct cursor *at,
+                                      struct record *r, int *rc)
 {
     const struct record_type *t;
-    uint32_t left = at->size - at->used, length;
-    int rc;
+    uint32_t left = at->size - at->used;
 
-    *end = false;
-    if (left < sizeof(r->descriptor))
-        return -ENODATA;
-    rc = guest_read(caller, &r->descriptor, at->va + at->used, sizeof(r->descriptor));
-    if (rc != 0)
-        return rc;
-    length = r->descriptor.length;
-    if (length > left - sizeof(r->descriptor) || length > sizeof(r->data))
-        return -EINVAL;
-    rc = guest_read(caller, r->data, at->va + at->used + sizeof(r->descriptor), length);
-    if (rc != 0)
-        return rc;
-    at->used += (uint32_t)sizeof(r->descriptor) + length;
-    if (r->descriptor.typecode == HVM_SAVE_CODE(END)) {
-        *end = true;
-        return length == 0 ? 0 : -EINVAL;
-    }
+    *rc = left < sizeof(r->descriptor) ? -ENODATA : 0;
+    if (*rc == 0)
+        *rc = guest_read(caller, &r->descriptor, at->va + at->used, sizeof(r->descriptor));
+    if (*rc != 0)
+        return NULL;
     t = type_find(r->descriptor.typecode);
-    if (t == NULL || length != t->length)
-        return -EINVAL;
-    return domctl_vcpu_find(d, r->descriptor.instance) != NULL ? 0 : -ENOENT;
+    if (t == NULL || r->descriptor.length != t->length)
+        *rc = -EINVAL;
+    else if (t->length > left - sizeof(r->descriptor))
+        *rc = -ENODATA;
+    else if (domctl_vcpu_find(d, r->descriptor.instance) == NULL)
+        *rc = -ENOENT;
+    else
+        *rc = guest_read(caller, r->data, at->va + at->used + sizeof(r->descriptor), t->length);
+    at->used += (uint32_t)sizeof(r->descriptor) + r->descriptor.length;
+    return *rc == 0 ? t : NULL;
 }
 
-static int take_header(struct vcpu *caller, struct cursor *at)
-{
-    struct { struct hvm_save_descriptor descriptor; struct hvm_save_header header; } first;
-    int rc;
-
-    if (at->size < sizeof(first))
-        return -ENODATA;
-    rc = guest_read(caller, &first, at->va, sizeof(first));
-    if (rc != 0)
-        return rc;
-    at->used = sizeof(first);
-    if (first.descriptor.typecode != HVM_SAVE_CODE(HEADER) || first.descriptor.instance != 0 ||
-        first.descriptor.length != sizeof(first.header) || first.header.magic != HVM_FILE_MAGIC ||
-        first.header.version != HVM_FILE_VERSION)
-        return -EINVAL;
-    return 0;
-}
-
+/* The header comes first, the end last, neither of them elsewhere. Applies nothing unless it shall. */
 static int take_all(struct vcpu *caller, struct domain *d, struct cursor at, struct record *r, bool apply)
 {
-    bool end = false;
-    int rc = take_header(caller, &at);
+    const struct record_type *header = types, *t;
+    int rc;
 
-    while (rc == 0 && !end) {
-        rc = take(caller, d, &at, r, &end);
-        if (rc == 0 && !end && apply)
-            rc = type_find(r->descriptor.typecode)->load(d->vcpu[r->descriptor.instance], r->data);
-    }
+    do {
+        bool first = at.used == 0;
+
+        t = take(caller, d, &at, r, &rc);
+        if (t != NULL && first != (t == header))
+            rc = -EINVAL;
+        else if (t != NULL && (apply || t == header))
+            rc = t->load(d->vcpu[r->descriptor.instance], r->data);
+    } while (rc == 0 && t->code != HVM_SAVE_CODE(END));
     return rc;
 }
 

@@ -30,26 +30,6 @@ static long version(struct hypercall *hc, gva_t arg)
     return (VERSION_MAJOR << 16) | VERSION_MINOR;
 }
 
-static long extraversion(struct hypercall *hc, gva_t arg)
-{
-    return guest_write(hc->v, arg, texts.extraversion, sizeof(texts.extraversion));
-}
-
-static long compile_info(struct hypercall *hc, gva_t arg)
-{
-    return guest_write(hc->v, arg, &texts.compile, sizeof(texts.compile));
-}
-
-static long capabilities(struct hypercall *hc, gva_t arg)
-{
-    return guest_write(hc->v, arg, texts.capabilities, sizeof(texts.capabilities));
-}
-
-static long changeset(struct hypercall *hc, gva_t arg)
-{
-    return guest_write(hc->v, arg, texts.changeset, sizeof(texts.changeset));
-}
-
 /* Where the hypervisor is in a guest's address space: nowhere. A natural word of the caller. */
 static long platform_parameters(struct hypercall *hc, gva_t arg)
 {
@@ -112,23 +92,30 @@ static long build_id(struct hypercall *hc, gva_t arg)
     return hc->v->d->is_dom0 ? -ENODATA : -EPERM; /* the image is linked without one */
 }
 
-static version_fn *const rows[] = {
-    [XENVER_version] = version,
-    [XENVER_extraversion] = extraversion,
-    [XENVER_compile_info] = compile_info,
-    [XENVER_capabilities] = capabilities,
-    [XENVER_changeset] = changeset,
-    [XENVER_platform_parameters] = platform_parameters,
-    [XENVER_get_features] = get_features,
-    [XENVER_pagesize] = pagesize,
-    [XENVER_guest_handle] = guest_handle,
-    [XENVER_commandline] = commandline,
-    [XENVER_build_id] = build_id,
+static const struct {
+    version_fn *fn;
+    const void *text; /* without fn */
+    uint32_t size;
+} rows[] = {
+    [XENVER_version] = { .fn = version },
+    [XENVER_extraversion] = { .text = texts.extraversion, .size = sizeof(texts.extraversion) },
+    [XENVER_compile_info] = { .text = &texts.compile, .size = sizeof(texts.compile) },
+    [XENVER_capabilities] = { .text = texts.capabilities, .size = sizeof(texts.capabilities) },
+    [XENVER_changeset] = { .text = texts.changeset, .size = sizeof(texts.changeset) },
+    [XENVER_platform_parameters] = { .fn = platform_parameters },
+    [XENVER_get_features] = { .fn = get_features },
+    [XENVER_pagesize] = { .fn = pagesize },
+    [XENVER_guest_handle] = { .fn = guest_handle },
+    [XENVER_commandline] = { .fn = commandline },
+    [XENVER_build_id] = { .fn = build_id },
 };
 
 long hypercall_xen_version(struct hypercall *hc)
 {
     uint32_t op = (uint32_t)hc->arg[0];
 
-    return op < ARRAY_SIZE(rows) ? rows[op](hc, hc->arg[1]) : -ENOSYS;
+    if (op >= ARRAY_SIZE(rows))
+        return -ENOSYS;
+    return rows[op].fn ? rows[op].fn(hc, hc->arg[1])
+                       : guest_write(hc->v, hc->arg[1], rows[op].text, rows[op].size);
 }
