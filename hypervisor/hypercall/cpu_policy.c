@@ -75,9 +75,9 @@ static int system_index(uint32_t index, enum cpuid_policy_index *which)
     }
 }
 
-int cpu_policy_get_system(struct hypercall *hc, struct xen_sysctl *op)
+long cpu_policy_get_system(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
+    struct xen_sysctl_cpu_policy *p = &SYSCTL(arg)->cpu_policy;
     enum cpuid_policy_index which;
     int rc = p->_rsvd == 0 ? system_index(p->index, &which) : -EINVAL;
 
@@ -150,7 +150,7 @@ int cpu_policy_set_domain(struct hypercall *hc, struct domain *d, struct xen_dom
  */
 static const struct feature_word {
     uint32_t leaf, subleaf;
-    uint8_t reg; /* 0 a .. 3 d */
+    uint8_t reg; /* 0 a .. 3 d, 4 none */
 } feature_words[] = {
     { 0x1, 0, 3 }, { 0x1, 0, 2 },        { 0x80000001, 0, 3 }, { 0x80000001, 0, 2 }, { 0xd, 1, 0 },
     { 0x7, 0, 1 }, { 0x7, 0, 2 },        { 0x80000007, 0, 3 }, { 0x80000008, 0, 1 }, { 0x7, 0, 3 },
@@ -166,13 +166,7 @@ static uint32_t word_of(const xen_cpuid_leaf_t *leaves, unsigned int n, const st
         if (l->leaf != w->leaf ||
             (l->subleaf != w->subleaf && !(l->subleaf == XEN_CPUID_NO_SUBLEAF && w->subleaf == 0)))
             continue;
-        switch (w->reg) {
-        case 0: return l->a;
-        case 1: return l->b;
-        case 2: return l->c;
-        case 3: return l->d;
-        default: return 0;
-        }
+        return (const uint32_t[]){ l->a, l->b, l->c, l->d, 0 }[w->reg];
     }
     return 0;
 }
@@ -210,9 +204,9 @@ static int featureset_index(uint32_t index, enum cpuid_policy_index *which)
     return index < ARRAY_SIZE(policy) ? system_index(policy[index], which) : -EINVAL;
 }
 
-int cpu_policy_featureset(struct hypercall *hc, struct xen_sysctl *op)
+long cpu_policy_featureset(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
+    struct xen_sysctl_cpu_featureset *f = &SYSCTL(arg)->cpu_featureset;
     uint32_t words[ARRAY_SIZE(feature_words)], room = f->nr_features;
     enum cpuid_policy_index which;
     int rc = featureset_index(f->index, &which);
@@ -232,8 +226,8 @@ int cpu_policy_featureset(struct hypercall *hc, struct xen_sysctl *op)
 }
 
 /* PV guests' CPUID would be levelled by masking; there are none. */
-int cpu_policy_levelling_caps(struct hypercall *hc, struct xen_sysctl *op)
+long cpu_policy_levelling_caps(struct hypercall *hc, struct domain *d, void *arg)
 {
-    op->u.cpu_levelling_caps.caps = 0;
+    SYSCTL(arg)->cpu_levelling_caps.caps = 0;
     return 0;
 }

@@ -19,7 +19,7 @@ enum {
     DOMCTL_OUT_ERROR = 16,   /* ... and on failure */
 };
 
-/* Protects: domains against two tools changing them at once. Order: before all. Context: dom0's hypercalls. */
+/* Protects: domains against two tools changing them at once. Order: before all. Context: dom0's calls. */
 static struct spinlock domctl_lock = SPINLOCK(LOCK_DOMCTL);
 
 static const struct domctl_row {
@@ -73,7 +73,8 @@ static int run(struct hypercall *hc, const struct domctl_row *row, struct xen_do
     }
     if (d != NULL && d == hc->v->d && (row->flags & DOMCTL_NOT_SELF))
         goto put;
-    if (d != NULL && d->dying != DOMAIN_ALIVE && (row->flags & DOMCTL_LOCKED) && row->fn != domctl_life_destroy)
+    if (d != NULL && d->dying != DOMAIN_ALIVE && (row->flags & DOMCTL_LOCKED) &&
+        row->fn != domctl_life_destroy)
         goto put; /* nothing changes any more */
     rc = -ERESTART;
     if (!(row->flags & DOMCTL_LOCKED)) {

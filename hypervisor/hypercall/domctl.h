@@ -8,14 +8,15 @@
 #ifndef CLV_HYPERCALL_DOMCTL_H
 #define CLV_HYPERCALL_DOMCTL_H
 
-#include "hypercall.h"
+#include "operation.h"
 
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
 
 /* d: the operation's domain with a reference, NULL where the row says DOMCTL_NO_DOMAIN. */
 typedef int domctl_fn(struct hypercall *hc, struct domain *d, struct xen_domctl *op);
-typedef int sysctl_fn(struct hypercall *hc, struct xen_sysctl *op);
+/* arg of a sysctl's operation_fn is the whole structure. */
+#define SYSCTL(arg) (&((struct xen_sysctl *)(arg))->u)
 
 /* domctl_life.c */
 domctl_fn domctl_life_create, domctl_life_destroy, domctl_life_pause, domctl_life_unpause, domctl_life_resume,
@@ -40,16 +41,16 @@ domctl_fn hvmcontext_get, hvmcontext_set, hvmcontext_get_partial;
 
 /* cpu_policy.c */
 domctl_fn cpu_policy_get_domain, cpu_policy_set_domain;
-sysctl_fn cpu_policy_get_system, cpu_policy_featureset, cpu_policy_levelling_caps;
+operation_fn cpu_policy_get_system, cpu_policy_featureset, cpu_policy_levelling_caps;
 /* Words 0 to n-1 of the host's feature set (<xen/arch-x86/cpufeatureset.h>). -ENOMEM. */
 int cpu_policy_host_words(uint32_t *words, unsigned int n);
 
 /* sysctl_info.c */
-sysctl_fn sysctl_info_physinfo, sysctl_info_cputopo, sysctl_info_numa, sysctl_info_pcitopo, sysctl_info_cpus,
-    sysctl_info_availheap, sysctl_info_domains, sysctl_info_no_power_management;
+operation_fn sysctl_info_physinfo, sysctl_info_cputopo, sysctl_info_numa, sysctl_info_pcitopo,
+    sysctl_info_cpus, sysctl_info_availheap, sysctl_info_domains, sysctl_info_no_power_management;
 
 /* sysctl_sched.c */
-sysctl_fn sysctl_sched_id, sysctl_sched_params, sysctl_sched_cpupool;
+operation_fn sysctl_sched_id, sysctl_sched_params, sysctl_sched_cpupool;
 
 /*
  * xenctl_bitmap.c: up to 64 bits of a caller's bitmap. read: bits that the caller does not give are 0. write:

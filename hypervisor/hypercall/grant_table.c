@@ -4,102 +4,112 @@
  * own status; the call as a whole fails only when the array cannot be read or written. Long arrays continue
  * by re-execution, with address and count advanced.
  */
-#include "hypercall.h"
 #include "lib.h"
-
-union operation {
-    struct gnttab_map_grant_ref map;
-    struct gnttab_unmap_grant_ref unmap;
-    struct gnttab_copy copy;
-    struct gnttab_query_size query_size;
-    struct gnttab_setup_table setup_table;
-    struct gnttab_swap_grant_ref swap;
-};
+#include "operation.h"
 
 /* --- one structure --- */
 
-static void do_map(struct hypercall *hc, union operation *op)
+static long map(struct hypercall *hc, struct domain *d, void *arg)
 {
-    op->map.status = grant_map(hc->v->d, &op->map);
+    struct gnttab_map_grant_ref *op = arg;
+
+    op->status = grant_map(d, op);
+    return 0;
 }
 
-static void do_copy(struct hypercall *hc, union operation *op)
+static long copy(struct hypercall *hc, struct domain *d, void *arg)
 {
-    op->copy.status = grant_copy(hc->v->d, &op->copy);
+    struct gnttab_copy *op = arg;
+
+    op->status = grant_copy(d, op);
+    return 0;
 }
 
-static void do_query_size(struct hypercall *hc, union operation *op)
+static long query_size(struct hypercall *hc, struct domain *d, void *arg)
 {
+    struct gnttab_query_size *op = arg;
     int rc = 0;
-    struct domain *d = hypercall_target(hc, op->query_size.dom, &rc);
 
+    d = hypercall_target(hc, op->dom, &rc);
     if (!d) {
-        op->query_size.status = rc == -EPERM ? GNTST_permission_denied : GNTST_bad_domain;
-        return;
+        op->status = rc == -EPERM ? GNTST_permission_denied : GNTST_bad_domain;
+        return 0;
     }
-    op->query_size.status = grant_query_size(d, &op->query_size);
+    op->status = grant_query_size(d, op);
     domain_put(d);
+    return 0;
 }
 
 /* Answers with machine frames, which no guest of ours could map: they use XENMEM_add_to_physmap. */
-static void do_setup_table(struct hypercall *hc, union operation *op)
+static long setup_table(struct hypercall *hc, struct domain *d, void *arg)
 {
-    (void)hc;
-    op->setup_table.status = GNTST_general_error;
+    ((struct gnttab_setup_table *)arg)->status = GNTST_general_error;
+    return 0;
 }
 
-static void do_swap(struct hypercall *hc, union operation *op)
+static long swap(struct hypercall *hc, struct domain *d, void *arg)
 {
-    op->swap.status = grant_swap(hc->v->d, op->swap.ref_a, op->swap.ref_b);
+    struct gnttab_swap_grant_ref *op = arg;
+
+    op->status = grant_swap(d, op->ref_a, op->ref_b);
+    return 0;
 }
 
-static const struct {
-    void (*fn)(struct hypercall *hc, union operation *op);
-    uint8_t size;
-    const char *layout; /* where it is another for 32-bit callers (guest.h) */
-} operations[] = {
-    [GNTTABOP_map_grant_ref]  = { do_map, sizeof(struct gnttab_map_grant_ref), NULL },
-    [GNTTABOP_setup_table]    = { do_setup_table, sizeof(struct gnttab_setup_table),
-                                  LAYOUT_GRANT_SETUP_TABLE },
-    [GNTTABOP_copy]           = { do_copy, sizeof(struct gnttab_copy), LAYOUT_GRANT_COPY },
-    [GNTTABOP_query_size]     = { do_query_size, sizeof(struct gnttab_query_size), NULL },
-    [GNTTABOP_swap_grant_ref] = { do_swap, sizeof(struct gnttab_swap_grant_ref), NULL },
+/* There is only version 1. */
+static long set_version(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct gnttab_set_version *op = arg;
+    uint32_t wanted = op->version;
+
+    op->version = 1;
+    return wanted == 1 ? 0 : wanted == 2 ? -ENOSYS : -EINVAL;
+}
+
+static long get_version(struct hypercall *hc, struct domain *d, void *arg)
+{
+    ((struct gnttab_get_version *)arg)->version = 1;
+    return 0;
+}
+
+static long not_built(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return -EOPNOTSUPP; /* on purpose */
+}
+
+static const struct operation operations[] = {
+    /* checked before, or nobody could unmap it */
+    [GNTTABOP_map_grant_ref] = { map, OPERATION_ARG(struct gnttab_map_grant_ref), .out = OUT_CHECKED },
+    [GNTTABOP_setup_table] = { setup_table, LAYOUT_GRANT_SETUP_TABLE,
+                               OPERATION_ARG(struct gnttab_setup_table), .out = OUT_SUCCESS },
+    [GNTTABOP_copy] = { copy, LAYOUT_GRANT_COPY, OPERATION_ARG(struct gnttab_copy), .out = OUT_SUCCESS },
+    [GNTTABOP_query_size] = { query_size, OPERATION_ARG(struct gnttab_query_size), .out = OUT_SUCCESS },
+    [GNTTABOP_swap_grant_ref] = { swap, OPERATION_ARG(struct gnttab_swap_grant_ref), .out = OUT_SUCCESS },
+    [GNTTABOP_set_version] = { set_version, OPERATION_ARG(struct gnttab_set_version), .out = OUT_ALWAYS },
+    [GNTTABOP_get_version] = { get_version, OPERATION_TARGET(struct gnttab_get_version, dom),
+                               .out = OUT_SUCCESS },
+    [GNTTABOP_transfer] = { .fn = not_built },
+    [GNTTABOP_unmap_and_replace] = { .fn = not_built },
+    [GNTTABOP_get_status_frames] = { .fn = not_built },
+    [GNTTABOP_cache_flush] = { .fn = not_built },
 };
+
+static long run(struct hypercall *hc, uint32_t cmd)
+{
+    return operation_run(hc, operations, ARRAY_SIZE(operations), cmd, hc->arg[1]);
+}
 
 /* --- arrays --- */
 
-/* A mapping whose handle the guest did not get. */
-static void undo_map(struct hypercall *hc, const struct gnttab_map_grant_ref *op)
-{
-    struct gnttab_unmap_grant_ref unmap = { .host_addr = op->host_addr, .handle = op->handle };
-    struct grant_unmap batch;
-
-    if (op->status != GNTST_okay)
-        return;
-    grant_unmap_init(&batch, hc->v->d);
-    (void)grant_unmap_add(&batch, &unmap); /* fails when another vcpu has unmapped it already */
-    grant_unmap_finish(&batch);
-}
-
 static long each(struct hypercall *hc, uint32_t cmd, uint32_t count)
 {
-    const char *layout = operations[cmd].layout;
-    uint8_t size = operations[cmd].size;
-    union operation op;
-    int rc;
+    const struct operation *o = &operations[cmd];
 
     while (count > 0) {
-        rc = guest_read_layout(hc->v, &op, hc->arg[1], size, layout, hc->compat);
+        long rc = run(hc, cmd);
+
         if (rc)
             return rc;
-        operations[cmd].fn(hc, &op);
-        rc = guest_write_layout(hc->v, hc->arg[1], &op, size, layout, hc->compat);
-        if (rc) {
-            if (cmd == GNTTABOP_map_grant_ref)
-                undo_map(hc, &op.map);
-            return rc;
-        }
-        hc->arg[1] += guest_layout_size(size, layout, hc->compat);
+        hc->arg[1] += guest_layout_size(o->size, o->layout, hc->compat);
         hc->arg[2] = --count;
         if (count > 0 && preempt_pending())
             return -ERESTART;
@@ -136,38 +146,6 @@ static long unmap(struct hypercall *hc, uint32_t count)
     return 0;
 }
 
-/* --- the version: 1 --- */
-
-static long set_version(struct hypercall *hc)
-{
-    struct gnttab_set_version op;
-    int rc = guest_read(hc->v, &op, hc->arg[1], sizeof(op)), written;
-
-    if (rc)
-        return rc;
-    if (op.version != 1)
-        rc = op.version == 2 ? -ENOSYS : -EINVAL;
-    op.version = 1;
-    written = guest_write(hc->v, hc->arg[1], &op, sizeof(op));
-    return written ? written : rc;
-}
-
-static long get_version(struct hypercall *hc)
-{
-    struct gnttab_get_version op;
-    struct domain *d;
-    int rc = guest_read(hc->v, &op, hc->arg[1], sizeof(op));
-
-    if (rc)
-        return rc;
-    d = hypercall_target(hc, op.dom, &rc);
-    if (!d)
-        return rc;
-    domain_put(d);
-    op.version = 1;
-    return guest_write(hc->v, hc->arg[1], &op, sizeof(op));
-}
-
 long hypercall_grant_table_op(struct hypercall *hc)
 {
     uint32_t cmd = hc->arg[0], count = hc->arg[2];
@@ -177,16 +155,13 @@ long hypercall_grant_table_op(struct hypercall *hc)
     switch (cmd) {
     case GNTTABOP_unmap_grant_ref:
         return unmap(hc, count);
-    case GNTTABOP_set_version:
-        return set_version(hc);
-    case GNTTABOP_get_version:
-        return get_version(hc);
-    case GNTTABOP_transfer:
-    case GNTTABOP_unmap_and_replace:
-    case GNTTABOP_get_status_frames:
-    case GNTTABOP_cache_flush:
-        return -EOPNOTSUPP; /* not built on purpose */
+    case GNTTABOP_map_grant_ref:
+    case GNTTABOP_setup_table:
+    case GNTTABOP_copy:
+    case GNTTABOP_query_size:
+    case GNTTABOP_swap_grant_ref:
+        return each(hc, cmd, count);
     default:
-        return cmd < ARRAY_SIZE(operations) && operations[cmd].fn ? each(hc, cmd, count) : -ENOSYS;
+        return run(hc, cmd);
     }
 }

@@ -7,8 +7,8 @@
  *
  * Read next: core/vcpu.c (vcpu_event_upcall).
  */
-#include "hypercall.h"
 #include "lib.h"
+#include "operation.h"
 
 #define FIRST_VECTOR 16u /* below are exceptions */
 #define CALLBACK_TYPE(val) ((uint32_t)((val) >> 56))
@@ -102,7 +102,7 @@ static int set_callback(struct domain *d, uint64_t value)
     return 0;
 }
 
-static long param_set(struct domain *d, const struct param *p, const struct xen_hvm_param *arg)
+static int param_set(struct domain *d, const struct param *p, const struct xen_hvm_param *arg)
 {
     int rc = 0;
 
@@ -116,111 +116,84 @@ static long param_set(struct domain *d, const struct param *p, const struct xen_
 }
 
 /* -EINVAL: no such parameter (any more), -EPERM: not for the caller. */
-static int param_check(struct hypercall *hc, uint32_t index, bool set)
+static int param_check(struct hypercall *hc, uint32_t index, uint8_t guests_right, uint8_t tools_right)
 {
-    uint8_t flags;
-
     if (index >= HVM_NR_PARAMS || params[index].flags == 0)
         return -EINVAL;
-    flags = params[index].flags;
-    if (set)
-        return flags & (hc->v->d->is_dom0 ? TOOLS_SET | GUEST_SETS : GUEST_SETS) ? 0 : -EPERM;
-    return hc->v->d->is_dom0 || (flags & GUEST_GETS) ? 0 : -EPERM;
+    return params[index].flags & (hc->v->d->is_dom0 ? tools_right | guests_right : guests_right) ? 0 : -EPERM;
 }
 
-static long param_op(struct hypercall *hc, gva_t arg, bool set)
+static long op_set_param(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_hvm_param p;
-    struct domain *d;
-    int rc = guest_read(hc->v, &p, arg, sizeof(p));
-    long result;
+    const struct xen_hvm_param *p = arg;
+    int rc = param_check(hc, p->index, GUEST_SETS, TOOLS_SET);
 
     if (rc != 0)
         return rc;
-    rc = param_check(hc, p.index, set);
-    if (rc != 0)
-        return rc;
-    d = hypercall_target(hc, p.domid, &rc);
-    if (d == NULL)
-        return rc;
     spin_lock(&d->lock);
-    if (set)
-        result = param_set(d, &params[p.index], &p);
-    else
-        result = 0, p.value = d->hvm_params[p.index];
+    rc = param_set(d, &params[p->index], p);
     spin_unlock(&d->lock);
-    domain_put(d);
-    if (result == 0 && !set)
-        result = guest_write(hc->v, arg, &p, sizeof(p));
-    return result;
+    return rc;
+}
+
+static long op_get_param(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_hvm_param *p = arg;
+    int rc = param_check(hc, p->index, GUEST_GETS, TOOLS_SET);
+
+    if (rc == 0)
+        p->value = READ_ONCE(d->hvm_params[p->index]);
+    return rc;
 }
 
 /* --- operations --- */
 
-typedef long hvm_op_fn(struct hypercall *hc, gva_t arg);
-
-static long op_set_param(struct hypercall *hc, gva_t arg)
+static long op_flush_tlbs(struct hypercall *hc, struct domain *d, void *arg)
 {
-    return param_op(hc, arg, true);
-}
-
-static long op_get_param(struct hypercall *hc, gva_t arg)
-{
-    return param_op(hc, arg, false);
-}
-
-static long op_flush_tlbs(struct hypercall *hc, gva_t arg)
-{
-    if (arg != 0)
+    if (hc->arg[1] != 0)
         return -EINVAL;
-    tlb_flush_domain(hc->v->d);
+    tlb_flush_domain(d);
     return 0;
 }
 
 /* A hint for shadow paging. Linux asks once whether it is wanted. */
-static long op_pagetable_dying(struct hypercall *hc, gva_t arg)
+static long op_pagetable_dying(struct hypercall *hc, struct domain *d, void *arg)
 {
     return -EINVAL;
 }
 
-static long op_get_time(struct hypercall *hc, gva_t arg)
+static long op_get_time(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_hvm_get_time t = { .now = (uint64_t)clock_now() };
-
-    return guest_write(hc->v, arg, &t, sizeof(t));
+    ((struct xen_hvm_get_time *)arg)->now = (uint64_t)clock_now();
+    return 0;
 }
 
-static long op_set_upcall_vector(struct hypercall *hc, gva_t arg)
+static long op_set_upcall_vector(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct domain *d = hc->v->d;
-    struct xen_hvm_evtchn_upcall_vector u;
+    const struct xen_hvm_evtchn_upcall_vector *u = arg;
     struct vcpu *v;
-    int rc = guest_read(hc->v, &u, arg, sizeof(u));
 
-    if (rc != 0)
-        return rc;
-    if (u.vector < FIRST_VECTOR)
+    if (u->vector < FIRST_VECTOR)
         return -EINVAL;
-    v = domain_vcpu(d, u.vcpu);
+    v = u->vcpu < d->max_vcpus ? d->vcpu[u->vcpu] : NULL;
     if (v == NULL)
         return -ENOENT;
-    WRITE_ONCE(v->vdev.upcall_vector, u.vector);
+    WRITE_ONCE(v->vdev.upcall_vector, u->vector);
     repeat_upcall(v);
     return 0;
 }
 
-static hvm_op_fn *const rows[] = {
-    [HVMOP_set_param] = op_set_param,
-    [HVMOP_get_param] = op_get_param,
-    [HVMOP_flush_tlbs] = op_flush_tlbs,
-    [HVMOP_pagetable_dying] = op_pagetable_dying,
-    [HVMOP_get_time] = op_get_time,
-    [HVMOP_set_evtchn_upcall_vector] = op_set_upcall_vector,
+static const struct operation rows[] = {
+    [HVMOP_set_param] = { op_set_param, OPERATION_TARGET(struct xen_hvm_param, domid) },
+    [HVMOP_get_param] = { op_get_param, OPERATION_TARGET(struct xen_hvm_param, domid), .out = OUT_SUCCESS },
+    [HVMOP_flush_tlbs] = { .fn = op_flush_tlbs },
+    [HVMOP_pagetable_dying] = { .fn = op_pagetable_dying },
+    [HVMOP_get_time] = { op_get_time, OPERATION_ARG(struct xen_hvm_get_time), .out = OUT_SUCCESS },
+    [HVMOP_set_evtchn_upcall_vector] = { op_set_upcall_vector,
+                                         OPERATION_ARG(struct xen_hvm_evtchn_upcall_vector) },
 };
 
 long hypercall_hvm_op(struct hypercall *hc)
 {
-    uint32_t op = (uint32_t)hc->arg[0];
-
-    return op < ARRAY_SIZE(rows) && rows[op] != NULL ? rows[op](hc, hc->arg[1]) : -ENOSYS;
+    return operation_run(hc, rows, ARRAY_SIZE(rows), (uint32_t)hc->arg[0], hc->arg[1]);
 }

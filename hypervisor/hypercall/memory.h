@@ -3,21 +3,15 @@
 #ifndef CLV_HYPERCALL_MEMORY_H
 #define CLV_HYPERCALL_MEMORY_H
 
-#include "hypercall.h"
+#include "operation.h"
 
-/*
- * Reads the argument structure of `size` bytes and takes a reference on the domain that *id (inside of arg)
- * names; the caller puts it. layout: see guest.h. -EFAULT, -EPERM, -ESRCH.
- */
-int must_check memory_target(struct hypercall *hc, void *arg, size_t size, const char *layout, domid_t *id,
-                             struct domain **d);
 /* Element i of an array of the caller's words: frame numbers, indexes. */
 int must_check memory_read_word(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word);
 
 /* memory_physmap.c */
-hypercall_fn memory_add_to_physmap, memory_add_to_physmap_batch, memory_remove_from_physmap,
+operation_fn memory_add_to_physmap, memory_add_to_physmap_batch, memory_remove_from_physmap,
     memory_acquire_resource;
 /* memory_map.c */
-hypercall_fn memory_get_map, memory_set_map, memory_machine_map, memory_reserved_device_map;
+operation_fn memory_get_map, memory_set_map, memory_machine_map, memory_reserved_device_map;
 
 #endif

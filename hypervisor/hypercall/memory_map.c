@@ -11,99 +11,74 @@
 
 #define MAP_ENTRIES_MAX 128u   /* as many as Linux keeps */
 
-/* Writes entries to the caller's buffer as far as it has room, and their number to its structure. */
+/* Writes entries to the caller's buffer as far as it has room. */
 static int write_map(struct hypercall *hc, struct xen_memory_map *arg,
                      const struct xen_memory_map_entry *entries, uint32_t count)
 {
-    int rc = 0;
-
     arg->nr_entries = MIN(arg->nr_entries, count);
-    if (arg->nr_entries)
-        rc = guest_write(hc->v, HANDLE_VA(arg->buffer), entries, arg->nr_entries * sizeof(*entries));
-    return rc ? rc : hypercall_write(hc, hc->arg[1], arg, LAYOUT_MEMORY_MAP);
+    return guest_write(hc->v, HANDLE_VA(arg->buffer), entries, arg->nr_entries * sizeof(*entries));
 }
 
-long memory_get_map(struct hypercall *hc)
+long memory_get_map(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct domain *d = hc->v->d;
-    struct xen_memory_map arg;
-    int rc = hypercall_read(hc, &arg, hc->arg[1], LAYOUT_MEMORY_MAP);
+    int rc;
 
-    if (rc)
-        return rc;
     spin_lock(&d->lock);
-    rc = d->memory_map ? write_map(hc, &arg, d->memory_map, d->memory_map_entries) : -ENOSYS;
+    rc = d->memory_map ? write_map(hc, arg, d->memory_map, d->memory_map_entries) : -ENOSYS;
     spin_unlock(&d->lock);
     return rc;
 }
 
-long memory_set_map(struct hypercall *hc)
+long memory_set_map(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_foreign_memory_map arg;
+    const struct xen_memory_map *given = &((struct xen_foreign_memory_map *)arg)->map;
     struct xen_memory_map_entry *map, *old;
-    struct domain *d;
-    uint64_t size;
-    int rc = memory_target(hc, &arg, sizeof(arg), NULL, &arg.domid, &d);
+    uint64_t size = (uint64_t)given->nr_entries * sizeof(*map);
+    int rc;
 
-    if (rc)
-        return rc;
-    size = (uint64_t)arg.map.nr_entries * sizeof(*map);
-    if (arg.map.nr_entries == 0 || arg.map.nr_entries > MAP_ENTRIES_MAX || d->is_dom0) {
-        domain_put(d);
+    if (given->nr_entries == 0 || given->nr_entries > MAP_ENTRIES_MAX || d->is_dom0)
         return -EINVAL;
-    }
     map = heap_alloc(size);
-    if (!map) {
-        domain_put(d);
+    if (!map)
         return -ENOMEM;
-    }
-    rc = guest_read(hc->v, map, HANDLE_VA(arg.map.buffer), size);
+    rc = guest_read(hc->v, map, HANDLE_VA(given->buffer), size);
     old = map;
     if (!rc) {
         spin_lock(&d->lock);
         old = d->memory_map;
         d->memory_map = map;
-        d->memory_map_entries = arg.map.nr_entries;
+        d->memory_map_entries = given->nr_entries;
         spin_unlock(&d->lock);
     }
     heap_free(old);
-    domain_put(d);
     return rc;
 }
 
 /* A NULL buffer asks for the number of entries. */
-long memory_machine_map(struct hypercall *hc)
+long memory_machine_map(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_memory_map_entry map[ARRAY_SIZE(boot_info.range)];
-    struct xen_memory_map arg;
-    int rc = guest_read(hc->v, &arg, hc->arg[1], sizeof(arg));
+    struct xen_memory_map *asked = arg;
 
-    if (rc)
-        return rc;
-    if (!HANDLE_VA(arg.buffer)) {
-        arg.nr_entries = boot_info.ranges;
-        return guest_write(hc->v, hc->arg[1], &arg, sizeof(arg));
+    if (!HANDLE_VA(asked->buffer)) {
+        asked->nr_entries = boot_info.ranges;
+        return 0;
     }
-    if (arg.nr_entries < boot_info.ranges)
+    if (asked->nr_entries < boot_info.ranges)
         return -EINVAL;
     for (unsigned int i = 0; i < boot_info.ranges; i++) {
         const struct boot_range *r = &boot_info.range[i];
 
         map[i] = (struct xen_memory_map_entry){ r->start, r->end - r->start, r->type };
     }
-    return write_map(hc, &arg, map, boot_info.ranges);
+    return write_map(hc, asked, map, boot_info.ranges);
 }
 
 /* No device needs addresses of its own in a guest: devices are not passed through. */
-long memory_reserved_device_map(struct hypercall *hc)
+long memory_reserved_device_map(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_reserved_device_memory_map arg;
-    int rc = guest_read(hc->v, &arg, hc->arg[1], sizeof(arg));
+    struct xen_reserved_device_memory_map *r = arg;
 
-    if (rc)
-        return rc;
-    if (arg.flags & ~XENMEM_RDM_ALL)
-        return -EINVAL;
-    arg.nr_entries = 0;
-    return guest_write(hc->v, hc->arg[1], &arg, sizeof(arg));
+    r->nr_entries = 0;
+    return r->flags & ~XENMEM_RDM_ALL ? -EINVAL : 0;
 }

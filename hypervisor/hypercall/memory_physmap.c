@@ -137,32 +137,25 @@ static int add_one(struct domain *d, unsigned int space, uint64_t index, gfn_t g
 }
 
 /* gmfn_range counts size down and idx and gpfn up in the caller's structure as it goes on. */
-long memory_add_to_physmap(struct hypercall *hc)
+long memory_add_to_physmap(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_add_to_physmap arg;
-    struct domain *d;
-    bool range;
-    int rc = memory_target(hc, &arg, sizeof(arg), LAYOUT_ADD_TO_PHYSMAP, &arg.domid, &d);
+    struct xen_add_to_physmap *a = arg;
+    bool range = a->space == XENMAPSPACE_gmfn_range;
+    int rc = 0;
 
-    if (rc)
-        return rc;
-    range = arg.space == XENMAPSPACE_gmfn_range;
-    while (!range || arg.size > 0) {
-        rc = add_one(d, range ? XENMAPSPACE_gmfn : arg.space, arg.idx, GFN(arg.gpfn));
+    while (!range || a->size > 0) {
+        rc = add_one(d, range ? XENMAPSPACE_gmfn : a->space, a->idx, GFN(a->gpfn));
         if (rc || !range)
             break;
-        arg.idx++;
-        arg.gpfn++;
-        if (--arg.size > 0 && preempt_pending()) {
-            rc = hypercall_write(hc, hc->arg[1], &arg, LAYOUT_ADD_TO_PHYSMAP);
-            if (!rc)
-                rc = -ERESTART;
-            break;
+        a->idx++;
+        a->gpfn++;
+        if (--a->size > 0 && preempt_pending()) {
+            rc = hypercall_write(hc, hc->arg[1], a, LAYOUT_ADD_TO_PHYSMAP);
+            return rc ? rc : -ERESTART;
         }
     }
-    if (rc == 0 && arg.space == XENMAPSPACE_shared_info && d == hc->v->d)
+    if (rc == 0 && a->space == XENMAPSPACE_shared_info && d == hc->v->d)
         domain_set_compat(d, hc->compat);
-    domain_put(d);
     return rc;
 }
 
@@ -186,44 +179,33 @@ static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain
  * Each page's result is in errs[]; the call itself fails only when arrays cannot be read or written.
  * Continues by start extent.
  */
-long memory_add_to_physmap_batch(struct hypercall *hc)
+long memory_add_to_physmap_batch(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_add_to_physmap_batch arg;
-    struct domain *d, *owner = NULL;
+    const struct xen_add_to_physmap_batch *a = arg;
+    bool foreign = a->space == XENMAPSPACE_gmfn_foreign;
     uint64_t start = hc->arg[0] >> START_SHIFT, i = start;
-    int rc = memory_target(hc, &arg, sizeof(arg), LAYOUT_ADD_TO_PHYSMAP_BATCH, &arg.domid, &d);
+    struct domain *owner = NULL;
+    int rc = 0;
 
-    if (rc)
-        return rc;
-    if (arg.space == XENMAPSPACE_gmfn_range || (arg.space != XENMAPSPACE_gmfn_foreign && arg.u.res0) ||
-        i > arg.size)
-        rc = -EINVAL;
-    else if (arg.space == XENMAPSPACE_gmfn_foreign && !hc->v->d->is_dom0)
-        rc = -EPERM;
-    else if (arg.space == XENMAPSPACE_gmfn_foreign)
-        owner = hypercall_target(hc, arg.u.foreign_domid, &rc);
-    for (; rc == 0 && i < arg.size; i++) {
+    if (a->space == XENMAPSPACE_gmfn_range || (!foreign && a->u.res0) || i > a->size)
+        return -EINVAL;
+    if (foreign && !hc->v->d->is_dom0)
+        return -EPERM;
+    if (foreign)
+        owner = hypercall_target(hc, a->u.foreign_domid, &rc);
+    for (; rc == 0 && i < a->size; i++) {
         rc = i > start && preempt_pending() ? continue_at(hc, i) : 0;
         if (!rc)
-            rc = add_batch_entry(hc, d, owner, &arg, i);
+            rc = add_batch_entry(hc, d, owner, a, i);
     }
     if (owner)
         domain_put(owner);
-    domain_put(d);
     return rc;
 }
 
-long memory_remove_from_physmap(struct hypercall *hc)
+long memory_remove_from_physmap(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_remove_from_physmap arg;
-    struct domain *d;
-    int rc = memory_target(hc, &arg, sizeof(arg), LAYOUT_REMOVE_FROM_PHYSMAP, &arg.domid, &d);
-
-    if (rc)
-        return rc;
-    rc = p2m_remove(d, GFN(arg.gpfn));
-    domain_put(d);
-    return rc;
+    return p2m_remove(d, GFN(((struct xen_remove_from_physmap *)arg)->gpfn));
 }
 
 /* --- resources --- */
@@ -265,29 +247,20 @@ static int map_grant_frames(struct hypercall *hc, struct domain *owner,
     return rc;
 }
 
-long memory_acquire_resource(struct hypercall *hc)
+long memory_acquire_resource(struct hypercall *hc, struct domain *owner, void *arg)
 {
-    struct xen_mem_acquire_resource arg;
-    struct domain *owner;
-    int rc = memory_target(hc, &arg, sizeof(arg), NULL, &arg.domid, &owner);
+    struct xen_mem_acquire_resource *a = arg;
+    uint32_t frames = owner->grant.max_frames;
 
-    if (rc)
-        return rc;
-    if (arg.pad || owner == hc->v->d)
-        rc = -EINVAL;
-    else if (arg.type != XENMEM_resource_grant_table)
-        rc = -EOPNOTSUPP;
-    else if (arg.id != XENMEM_resource_grant_table_id_shared || arg.frame > owner->grant.max_frames ||
-             arg.nr_frames > owner->grant.max_frames - arg.frame)
-        rc = -EINVAL;
-    else if (arg.nr_frames == 0 && HANDLE_VA(arg.frame_list))
-        rc = -EINVAL;
-    else if (arg.nr_frames == 0) {
-        arg.nr_frames = owner->grant.max_frames;
-        rc = guest_write(hc->v, hc->arg[1], &arg, sizeof(arg));
-    } else {
-        rc = map_grant_frames(hc, owner, &arg);
-    }
-    domain_put(owner);
-    return rc;
+    if (a->pad || owner == hc->v->d)
+        return -EINVAL;
+    if (a->type != XENMEM_resource_grant_table)
+        return -EOPNOTSUPP;
+    if (a->id != XENMEM_resource_grant_table_id_shared || a->frame > frames ||
+        a->nr_frames > frames - a->frame || (a->nr_frames == 0 && HANDLE_VA(a->frame_list)))
+        return -EINVAL;
+    if (a->nr_frames > 0)
+        return map_grant_frames(hc, owner, a);
+    a->nr_frames = frames;
+    return 0;
 }

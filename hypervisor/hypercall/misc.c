@@ -5,8 +5,8 @@
  */
 #include "alloc.h"
 #include "cpu.h"
-#include "hypercall.h"
 #include "lib.h"
+#include "operation.h"
 #include "percpu.h"
 #include "public/cleave.h"
 
@@ -52,22 +52,26 @@ long hypercall_set_timer_op(struct hypercall *hc)
 
 /* --- cleave_op: arg: struct cleave_op --- */
 
-static int op_check(struct cleave_op *op)
+static long op_check(struct hypercall *hc, struct domain *d, void *arg)
 {
+    struct cleave_op *op = arg;
     op->u.check.violations = invariants_check();
     watchdog_stretch_begin(this_cpu(), NULL, 0, 0);
     return 0;
 }
 
-static int op_stretch(struct cleave_op *op)
+static long op_stretch(struct hypercall *hc, struct domain *d, void *arg)
 {
+    struct cleave_op *op = arg;
+
     op->u.stretch = (struct cleave_stretch){ 0 };
     watchdog_stretch_report(&op->u.stretch);
     return 0;
 }
 
-static int op_info(struct cleave_op *op)
+static long op_info(struct hypercall *hc, struct domain *d, void *arg)
 {
+    struct cleave_op *op = arg;
     struct alloc_info memory;
 
     alloc_info(&memory);
@@ -83,23 +87,14 @@ static int op_info(struct cleave_op *op)
     return 0;
 }
 
-static int (*const rows[])(struct cleave_op *op) = {
-    [CLEAVE_OP_info] = op_info,
-    [CLEAVE_OP_check] = op_check,
-    [CLEAVE_OP_stretch] = op_stretch,
+static const struct operation rows[] = {
+    [CLEAVE_OP_info] = { .fn = op_info, .out = OUT_SUCCESS },
+    [CLEAVE_OP_check] = { .fn = op_check, .out = OUT_SUCCESS },
+    [CLEAVE_OP_stretch] = { .fn = op_stretch, .out = OUT_SUCCESS },
 };
 
 long hypercall_cleave_op(struct hypercall *hc)
 {
-    struct cleave_op op;
-    int rc = guest_read(hc->v, &op, hc->arg[0], sizeof(op));
-
-    if (rc != 0)
-        return rc;
-    if (op.interface_version != CLEAVE_INTERFACE_VERSION)
-        return -EACCES;
-    if (op.cmd >= ARRAY_SIZE(rows) || rows[op.cmd] == NULL)
-        return -ENOSYS;
-    rc = rows[op.cmd](&op);
-    return rc == 0 ? guest_write(hc->v, hc->arg[0], &op, sizeof(op)) : rc;
+    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct cleave_op),
+                                   CLEAVE_INTERFACE_VERSION);
 }

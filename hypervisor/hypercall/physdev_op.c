@@ -4,45 +4,30 @@
  * them: dom0 drives them all. So the reports are accepted; everything about physical interrupts is -ENOSYS,
  * since dom0 has its I/O APIC.
  */
-#include "hypercall.h"
+#include "lib.h"
+#include "operation.h"
 
 #include <xen/physdev.h>
 
-typedef long physdev_op_fn(struct hypercall *hc, gva_t arg);
-
-static long op_mmcfg_reserved(struct hypercall *hc, gva_t arg)
+static long mmcfg_reserved(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct physdev_pci_mmcfg_reserved r;
-    int rc = guest_read(hc->v, &r, arg, sizeof(r));
+    const struct physdev_pci_mmcfg_reserved *r = arg;
 
-    if (rc != 0)
-        return rc;
-    return r.start_bus <= r.end_bus ? 0 : -EINVAL;
+    return r->start_bus <= r->end_bus ? 0 : -EINVAL;
 }
 
-static long op_device_add(struct hypercall *hc, gva_t arg)
+static long ignored(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct physdev_pci_device_add a;
-
-    return guest_read(hc->v, &a, arg, offsetof(struct physdev_pci_device_add, optarr));
+    return 0;
 }
 
-static long op_device_remove(struct hypercall *hc, gva_t arg)
-{
-    struct physdev_pci_device d;
-
-    return guest_read(hc->v, &d, arg, sizeof(d));
-}
-
-static physdev_op_fn *const rows[] = {
-    [PHYSDEVOP_pci_mmcfg_reserved] = op_mmcfg_reserved,
-    [PHYSDEVOP_pci_device_add] = op_device_add,
-    [PHYSDEVOP_pci_device_remove] = op_device_remove,
+static const struct operation rows[] = {
+    [PHYSDEVOP_pci_mmcfg_reserved] = { mmcfg_reserved, OPERATION_ARG(struct physdev_pci_mmcfg_reserved) },
+    [PHYSDEVOP_pci_device_add] = { ignored, .size = offsetof(struct physdev_pci_device_add, optarr) },
+    [PHYSDEVOP_pci_device_remove] = { ignored, OPERATION_ARG(struct physdev_pci_device) },
 };
 
 long hypercall_physdev_op(struct hypercall *hc)
 {
-    uint32_t op = (uint32_t)hc->arg[0];
-
-    return op < ARRAY_SIZE(rows) && rows[op] != NULL ? rows[op](hc, hc->arg[1]) : -ENOSYS;
+    return operation_run(hc, rows, ARRAY_SIZE(rows), (uint32_t)hc->arg[0], hc->arg[1]);
 }

@@ -4,15 +4,13 @@
  * and asks for the physical CPUs. Firmware services and power management of the host are not offered: Linux
  * does without.
  */
-#include "hypercall.h"
 #include "lib.h"
+#include "operation.h"
 #include "percpu.h"
 
 #include <xen/platform.h>
 
 #define NSEC_PER_SEC 1000000000u
-
-typedef int platform_op_fn(struct xen_platform_op *op);
 
 static int set_time(uint64_t sec, uint32_t nsec, uint64_t system_time)
 {
@@ -26,20 +24,23 @@ static int set_time(uint64_t sec, uint32_t nsec, uint64_t system_time)
     return 0;
 }
 
-static int op_settime32(struct xen_platform_op *op)
+static long op_settime32(struct hypercall *hc, struct domain *d, void *arg)
 {
+    struct xen_platform_op *op = arg;
     return set_time(op->u.settime32.secs, op->u.settime32.nsecs, op->u.settime32.system_time);
 }
 
-static int op_settime64(struct xen_platform_op *op)
+static long op_settime64(struct hypercall *hc, struct domain *d, void *arg)
 {
+    struct xen_platform_op *op = arg;
     if (op->u.settime64.mbz != 0)
         return -EINVAL;
     return set_time(op->u.settime64.secs, op->u.settime64.nsecs, op->u.settime64.system_time);
 }
 
-static int op_get_cpuinfo(struct xen_platform_op *op)
+static long op_get_cpuinfo(struct hypercall *hc, struct domain *d, void *arg)
 {
+    struct xen_platform_op *op = arg;
     struct xenpf_pcpuinfo *info = &op->u.pcpu_info;
     uint32_t cpu = info->xen_cpuid;
 
@@ -54,28 +55,14 @@ static int op_get_cpuinfo(struct xen_platform_op *op)
     return 0;
 }
 
-static const struct platform_op_row {
-    platform_op_fn *fn;
-    bool out;         /* the structure goes back */
-} rows[] = {
-    [XENPF_settime32] = { op_settime32, false },
-    [XENPF_settime64] = { op_settime64, false },
-    [XENPF_get_cpuinfo] = { op_get_cpuinfo, true },
+static const struct operation rows[] = {
+    [XENPF_settime32] = { .fn = op_settime32 },
+    [XENPF_settime64] = { .fn = op_settime64 },
+    [XENPF_get_cpuinfo] = { .fn = op_get_cpuinfo, .out = OUT_SUCCESS },
 };
 
 long hypercall_platform_op(struct hypercall *hc)
 {
-    struct xen_platform_op op;
-    int rc = guest_read(hc->v, &op, hc->arg[0], sizeof(op));
-
-    if (rc != 0)
-        return rc;
-    if (op.interface_version != XENPF_INTERFACE_VERSION)
-        return -EACCES;
-    if (op.cmd >= ARRAY_SIZE(rows) || rows[op.cmd].fn == NULL)
-        return -ENOSYS;
-    rc = rows[op.cmd].fn(&op);
-    if (rc == 0 && rows[op.cmd].out)
-        rc = guest_write(hc->v, hc->arg[0], &op, sizeof(op));
-    return rc;
+    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_platform_op),
+                                   XENPF_INTERFACE_VERSION);
 }

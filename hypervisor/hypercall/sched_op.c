@@ -9,24 +9,22 @@
  *
  * Read next: core/sched.c, core/evtchn.c (evtchn_wake_pollers).
  */
-#include "hypercall.h"
 #include "lib.h"
+#include "operation.h"
 #include "percpu.h"
 #include "svm.h"
 
 #define POLL_PORTS_MAX 128u
 #define WATCHDOGS 2u
 
-typedef long sched_op_fn(struct hypercall *hc, gva_t arg);
-
-static long op_yield(struct hypercall *hc, gva_t arg)
+static long op_yield(struct hypercall *hc, struct domain *d, void *arg)
 {
     sched_yield(hc->v);
     return 0;
 }
 
 /* As HLT with interrupts enabled: event upcalls are unmasked, or the caller would sleep through them. */
-static long op_block(struct hypercall *hc, gva_t arg)
+static long op_block(struct hypercall *hc, struct domain *d, void *arg)
 {
     hc->v->info->evtchn_upcall_mask = 0;
     sched_block(hc->v);
@@ -72,100 +70,76 @@ static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_p
     }
 }
 
-static long op_poll(struct hypercall *hc, gva_t arg)
+static long op_poll(struct hypercall *hc, struct domain *d, void *arg)
 {
+    const struct sched_poll *p = arg; /* timeout: absolute, ns since boot; 0: none */
     evtchn_port_t ports[POLL_PORTS_MAX];
-    struct sched_poll p; /* timeout: absolute, ns since boot; 0: none */
-    int rc = hypercall_read(hc, &p, arg, LAYOUT_SCHED_POLL);
+    int rc;
 
-    if (rc != 0)
-        return rc;
-    if (p.nr_ports > POLL_PORTS_MAX)
+    if (p->nr_ports > POLL_PORTS_MAX)
         return -EINVAL;
-    rc = guest_read_array(hc->v, ports, p.ports, 0, p.nr_ports);
+    rc = guest_read_array(hc->v, ports, p->ports, 0, p->nr_ports);
     if (rc != 0)
         return rc;
-    rc = poll_pending(hc->v->d, ports, p.nr_ports);
+    rc = poll_pending(d, ports, p->nr_ports);
     if (rc != 0)
         return rc > 0 ? 0 : rc;
-    if (p.timeout != 0 && p.timeout <= (uint64_t)clock_now())
+    if (p->timeout != 0 && p->timeout <= (uint64_t)clock_now())
         return 0;
-    poll_wait(hc->v, &p, ports);
+    poll_wait(hc->v, p, ports);
     return 0;
 }
 
 /* --- the end --- */
 
-static long op_shutdown(struct hypercall *hc, gva_t arg)
+static long shut_down(struct domain *d, uint32_t reason)
 {
-    struct sched_shutdown s;
-    int rc = guest_read(hc->v, &s, arg, sizeof(s));
-
-    if (rc != 0)
-        return rc;
-    if (s.reason > SHUTDOWN_MAX)
+    if (reason > SHUTDOWN_MAX)
         return -EINVAL;
-    domain_shutdown(hc->v->d, (uint8_t)s.reason);
+    domain_shutdown(d, (uint8_t)reason);
     return 0;
 }
 
-/* What a later shutdown, for whatever reason, shall be called. */
-static long op_shutdown_code(struct hypercall *hc, gva_t arg)
+static long op_shutdown(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct domain *d = hc->v->d;
-    struct sched_shutdown s;
-    int rc = guest_read(hc->v, &s, arg, sizeof(s));
+    return shut_down(d, ((struct sched_shutdown *)arg)->reason);
+}
 
-    if (rc != 0)
-        return rc;
-    if (s.reason > SHUTDOWN_MAX)
+static long op_remote_shutdown(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return shut_down(d, ((struct sched_remote_shutdown *)arg)->reason);
+}
+
+/* What a later shutdown, for whatever reason, shall be called. */
+static long op_shutdown_code(struct hypercall *hc, struct domain *d, void *arg)
+{
+    const struct sched_shutdown *s = arg;
+
+    if (s->reason > SHUTDOWN_MAX)
         return -EINVAL;
     spin_lock(&d->lock);
     if (!d->shut_down && !d->shutdown_code_chosen) {
-        d->shutdown_code = (uint8_t)s.reason;
+        d->shutdown_code = (uint8_t)s->reason;
         d->shutdown_code_chosen = true;
     }
     spin_unlock(&d->lock);
     return 0;
 }
 
-static long op_remote_shutdown(struct hypercall *hc, gva_t arg)
-{
-    struct sched_remote_shutdown s;
-    struct domain *d;
-    int rc = guest_read(hc->v, &s, arg, sizeof(s));
-
-    if (rc != 0)
-        return rc;
-    if (s.reason > SHUTDOWN_MAX)
-        return -EINVAL;
-    if (!hc->v->d->is_dom0)
-        return -EPERM;
-    d = hypercall_target(hc, s.domain_id, &rc);
-    if (d == NULL)
-        return rc;
-    domain_shutdown(d, (uint8_t)s.reason);
-    domain_put(d);
-    return 0;
-}
-
 /*
  * id 0 takes a free watchdog and returns its number from 1; a timeout of 0 stops one and frees it. Seconds.
  */
-static long op_watchdog(struct hypercall *hc, gva_t arg)
+static long op_watchdog(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct domain *d = hc->v->d;
-    struct sched_watchdog w;
+    const struct sched_watchdog *w = arg;
     uint32_t slot = 0;
-    int rc = guest_read(hc->v, &w, arg, sizeof(w));
+    int rc = 0;
 
-    if (rc != 0)
-        return rc;
-    if (w.id > WATCHDOGS || (w.id == 0 && w.timeout == 0))
+    if (w->id > WATCHDOGS || (w->id == 0 && w->timeout == 0))
         return -EINVAL;
     spin_lock(&d->lock);
-    if (w.id != 0) {
-        slot = w.id - 1;
+    if (w->id != 0) {
+        slot = w->id - 1;
         rc = d->watchdog_deadline[slot] != 0 ? 0 : -EINVAL;
     } else {
         while (slot < WATCHDOGS && d->watchdog_deadline[slot] != 0)
@@ -173,8 +147,8 @@ static long op_watchdog(struct hypercall *hc, gva_t arg)
         rc = slot < WATCHDOGS ? (int)slot + 1 : -ENOSPC;
     }
     if (rc >= 0) {
-        d->watchdog_deadline[slot] = w.timeout != 0 ? clock_now() + SEC(w.timeout) : 0;
-        if (w.timeout != 0)
+        d->watchdog_deadline[slot] = w->timeout != 0 ? clock_now() + SEC(w->timeout) : 0;
+        if (w->timeout != 0)
             timer_set(&d->watchdog[slot], d->watchdog_deadline[slot]);
         else
             timer_stop(&d->watchdog[slot]);
@@ -183,19 +157,18 @@ static long op_watchdog(struct hypercall *hc, gva_t arg)
     return rc;
 }
 
-static sched_op_fn *const rows[] = {
-    [SCHEDOP_yield] = op_yield,
-    [SCHEDOP_block] = op_block,
-    [SCHEDOP_shutdown] = op_shutdown,
-    [SCHEDOP_poll] = op_poll,
-    [SCHEDOP_remote_shutdown] = op_remote_shutdown,
-    [SCHEDOP_shutdown_code] = op_shutdown_code,
-    [SCHEDOP_watchdog] = op_watchdog,
+static const struct operation rows[] = {
+    [SCHEDOP_yield] = { .fn = op_yield },
+    [SCHEDOP_block] = { .fn = op_block },
+    [SCHEDOP_shutdown] = { op_shutdown, OPERATION_ARG(struct sched_shutdown) },
+    [SCHEDOP_poll] = { op_poll, LAYOUT_SCHED_POLL, OPERATION_ARG(struct sched_poll) },
+    [SCHEDOP_remote_shutdown] = { op_remote_shutdown, .dom0 = true,
+                                  OPERATION_TARGET(struct sched_remote_shutdown, domain_id) },
+    [SCHEDOP_shutdown_code] = { op_shutdown_code, OPERATION_ARG(struct sched_shutdown) },
+    [SCHEDOP_watchdog] = { op_watchdog, OPERATION_ARG(struct sched_watchdog) },
 };
 
 long hypercall_sched_op(struct hypercall *hc)
 {
-    uint32_t op = (uint32_t)hc->arg[0];
-
-    return op < ARRAY_SIZE(rows) ? rows[op](hc, hc->arg[1]) : -ENOSYS;
+    return operation_run(hc, rows, ARRAY_SIZE(rows), (uint32_t)hc->arg[0], hc->arg[1]);
 }

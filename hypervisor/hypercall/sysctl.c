@@ -13,60 +13,40 @@
 #define READCONSOLE_CHUNK 1024u
 #define DEBUG_KEYS_MAX 32u
 
-static sysctl_fn read_console, debug_keys;
+static operation_fn read_console, debug_keys;
 
-/* out: the structure goes back on success, and when room was missing (its size is in it then). */
-static const struct sysctl_row {
-    sysctl_fn *fn;
-    bool out;
-} rows[] = {
-    [XEN_SYSCTL_readconsole] = { read_console, true },
-    [XEN_SYSCTL_physinfo] = { sysctl_info_physinfo, true },
-    [XEN_SYSCTL_sched_id] = { sysctl_sched_id, true },
-    [XEN_SYSCTL_getdomaininfolist] = { sysctl_info_domains, true },
-    [XEN_SYSCTL_debug_keys] = { debug_keys, false },
-    [XEN_SYSCTL_getcpuinfo] = { sysctl_info_cpus, true },
-    [XEN_SYSCTL_availheap] = { sysctl_info_availheap, true },
-    [XEN_SYSCTL_get_pmstat] = { sysctl_info_no_power_management, false },
-    [XEN_SYSCTL_pm_op] = { sysctl_info_no_power_management, false },
-    [XEN_SYSCTL_cputopoinfo] = { sysctl_info_cputopo, true },
-    [XEN_SYSCTL_numainfo] = { sysctl_info_numa, true },
-    [XEN_SYSCTL_pcitopoinfo] = { sysctl_info_pcitopo, true },
-    [XEN_SYSCTL_cpupool_op] = { sysctl_sched_cpupool, true },
-    [XEN_SYSCTL_scheduler_op] = { sysctl_sched_params, true },
-    [XEN_SYSCTL_get_cpu_levelling_caps] = { cpu_policy_levelling_caps, true },
-    [XEN_SYSCTL_get_cpu_featureset] = { cpu_policy_featureset, true },
-    [XEN_SYSCTL_get_cpu_policy] = { cpu_policy_get_system, true },
+/* OUT_ALWAYS: when room was missing, its size is in the structure. */
+static const struct operation rows[] = {
+    [XEN_SYSCTL_readconsole] = { .fn = read_console, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_physinfo] = { .fn = sysctl_info_physinfo, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_sched_id] = { .fn = sysctl_sched_id, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_getdomaininfolist] = { .fn = sysctl_info_domains, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_debug_keys] = { .fn = debug_keys },
+    [XEN_SYSCTL_getcpuinfo] = { .fn = sysctl_info_cpus, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_availheap] = { .fn = sysctl_info_availheap, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_get_pmstat] = { .fn = sysctl_info_no_power_management },
+    [XEN_SYSCTL_pm_op] = { .fn = sysctl_info_no_power_management },
+    [XEN_SYSCTL_cputopoinfo] = { .fn = sysctl_info_cputopo, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_numainfo] = { .fn = sysctl_info_numa, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_pcitopoinfo] = { .fn = sysctl_info_pcitopo, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_cpupool_op] = { .fn = sysctl_sched_cpupool, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_scheduler_op] = { .fn = sysctl_sched_params, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_get_cpu_levelling_caps] = { .fn = cpu_policy_levelling_caps, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_get_cpu_featureset] = { .fn = cpu_policy_featureset, .out = OUT_ALWAYS },
+    [XEN_SYSCTL_get_cpu_policy] = { .fn = cpu_policy_get_system, .out = OUT_ALWAYS },
 };
 
 long hypercall_sysctl(struct hypercall *hc)
 {
-    const struct sysctl_row *row;
-    struct xen_sysctl op;
-    int rc = guest_read(hc->v, &op, hc->arg[0], sizeof(op));
-
-    if (rc != 0)
-        return rc;
-    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
-        return -EACCES;
-    if (op.cmd >= ARRAY_SIZE(rows) || rows[op.cmd].fn == NULL)
-        return -ENOSYS;
-    row = &rows[op.cmd];
-    rc = row->fn(hc, &op);
-    if (row->out && (rc == 0 || rc == -ENOBUFS || rc == -ERESTART)) {
-        int written = guest_write(hc->v, hc->arg[0], &op, sizeof(op));
-
-        if (written != 0)
-            rc = written;
-    }
-    return rc;
+    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_sysctl),
+                                   XEN_SYSCTL_INTERFACE_VERSION);
 }
 
 /* --- xl dmesg --- */
 
-static int read_console(struct hypercall *hc, struct xen_sysctl *op)
+static long read_console(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_readconsole *r = &op->u.readconsole;
+    struct xen_sysctl_readconsole *r = &SYSCTL(arg)->readconsole;
     char *chunk = heap_alloc(READCONSOLE_CHUNK);
     uint32_t room = r->count, got;
     bool incremental = r->incremental != 0;
@@ -150,15 +130,15 @@ static void key_help(void)
         log_info("key %c: %s\n", keys[i].key, keys[i].what);
 }
 
-static int debug_keys(struct hypercall *hc, struct xen_sysctl *op)
+static long debug_keys(struct hypercall *hc, struct domain *d, void *arg)
 {
     char pressed[DEBUG_KEYS_MAX];
-    uint32_t n = op->u.debug_keys.nr_keys;
+    uint32_t n = SYSCTL(arg)->debug_keys.nr_keys;
     int rc;
 
     if (n > DEBUG_KEYS_MAX)
         return -E2BIG;
-    rc = guest_read(hc->v, pressed, HANDLE_VA(op->u.debug_keys.keys), n);
+    rc = guest_read(hc->v, pressed, HANDLE_VA(SYSCTL(arg)->debug_keys.keys), n);
     if (rc != 0)
         return rc;
     for (uint32_t i = 0; i < n; i++) {

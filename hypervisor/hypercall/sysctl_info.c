@@ -10,9 +10,9 @@
 
 #define NODE_DISTANCE_LOCAL 10u /* ACPI SLIT's unit */
 
-int sysctl_info_physinfo(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_info_physinfo(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_physinfo *p = &op->u.physinfo;
+    struct xen_sysctl_physinfo *p = &SYSCTL(arg)->physinfo;
     struct alloc_info memory;
 
     alloc_info(&memory);
@@ -32,9 +32,9 @@ int sysctl_info_physinfo(struct hypercall *hc, struct xen_sysctl *op)
     return cpu_policy_host_words(p->hw_cap, ARRAY_SIZE(p->hw_cap));
 }
 
-int sysctl_info_cputopo(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_info_cputopo(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_cputopoinfo *t = &op->u.cputopoinfo;
+    struct xen_sysctl_cputopoinfo *t = &SYSCTL(arg)->cputopoinfo;
     uint32_t room = HANDLE_VA(t->cputopo) != 0 ? t->num_cpus : 0;
     int rc = 0;
 
@@ -47,9 +47,9 @@ int sysctl_info_cputopo(struct hypercall *hc, struct xen_sysctl *op)
     return rc;
 }
 
-int sysctl_info_numa(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_info_numa(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_numainfo *n = &op->u.numainfo;
+    struct xen_sysctl_numainfo *n = &SYSCTL(arg)->numainfo;
     struct alloc_info memory;
     int rc = 0;
 
@@ -71,9 +71,9 @@ int sysctl_info_numa(struct hypercall *hc, struct xen_sysctl *op)
 }
 
 /* Which node each PCI device is near: the core does not know devices by node. */
-int sysctl_info_pcitopo(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_info_pcitopo(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_pcitopoinfo *t = &op->u.pcitopoinfo;
+    struct xen_sysctl_pcitopoinfo *t = &SYSCTL(arg)->pcitopoinfo;
     uint32_t done = 0;
 
     while (done < t->num_devs) {
@@ -90,9 +90,9 @@ int sysctl_info_pcitopo(struct hypercall *hc, struct xen_sysctl *op)
     return 0;
 }
 
-int sysctl_info_cpus(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_info_cpus(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_getcpuinfo *c = &op->u.getcpuinfo;
+    struct xen_sysctl_getcpuinfo *c = &SYSCTL(arg)->getcpuinfo;
     uint32_t n = MIN(c->max_cpus, nr_cpus);
     int rc = 0;
 
@@ -105,9 +105,9 @@ int sysctl_info_cpus(struct hypercall *hc, struct xen_sysctl *op)
     return rc;
 }
 
-int sysctl_info_availheap(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_info_availheap(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_availheap *a = &op->u.availheap;
+    struct xen_sysctl_availheap *a = &SYSCTL(arg)->availheap;
     struct alloc_info memory;
 
     if (a->node != 0 && a->node != -1)
@@ -119,16 +119,16 @@ int sysctl_info_availheap(struct hypercall *hc, struct xen_sysctl *op)
     return 0;
 }
 
-int sysctl_info_domains(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_info_domains(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_getdomaininfolist *l = &op->u.getdomaininfolist;
+    struct xen_sysctl_getdomaininfolist *l = &SYSCTL(arg)->getdomaininfolist;
     uint32_t id = l->first_domain;
     int rc = 0;
 
     for (l->num_domains = 0; rc == 0 && l->num_domains < l->max_domains && id < DOMID_FIRST_RESERVED;) {
-        struct domain *d = domain_get_next((domid_t)id);
         xen_domctl_getdomaininfo_t info;
 
+        d = domain_get_next((domid_t)id);
         if (d == NULL)
             break;
         domctl_info_fill(d, &info);
@@ -140,7 +140,7 @@ int sysctl_info_domains(struct hypercall *hc, struct xen_sysctl *op)
     return rc;
 }
 
-int sysctl_info_no_power_management(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_info_no_power_management(struct hypercall *hc, struct domain *d, void *arg)
 {
     return -ENODEV;
 }

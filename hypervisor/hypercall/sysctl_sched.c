@@ -7,16 +7,16 @@
 #include "lib.h"
 #include "percpu.h"
 
-int sysctl_sched_id(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_sched_id(struct hypercall *hc, struct domain *d, void *arg)
 {
-    op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
+    SYSCTL(arg)->sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
     return 0;
 }
 
 /* The only parameter of credit2: how long a vcpu runs at least. Ours has no such limit. */
-int sysctl_sched_params(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_sched_params(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
+    struct xen_sysctl_scheduler_op *s = &SYSCTL(arg)->scheduler_op;
 
     if (s->cpupool_id != 0)
         return -ESRCH;
@@ -54,9 +54,9 @@ static int pool_move(struct xen_sysctl_cpupool_op *p)
     return 0; /* it is in pool 0 already */
 }
 
-int sysctl_sched_cpupool(struct hypercall *hc, struct xen_sysctl *op)
+long sysctl_sched_cpupool(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
+    struct xen_sysctl_cpupool_op *p = &SYSCTL(arg)->cpupool_op;
 
     switch (p->op) {
     case XEN_SYSCTL_CPUPOOL_OP_INFO:

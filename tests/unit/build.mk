@@ -43,21 +43,23 @@ $(UNIT_OUT)/libfakes.a: $(UNIT_FAKES)
 unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_check.c mm/p2m_fault.c mm/guest.c lib/spinlock.c
 
 $(eval $(call unit-test,alloc,$(unit_mm)))
-$(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_fifo.c hypercall/event_channel.c))
+$(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_fifo.c hypercall/event_channel.c hypercall/operation.c))
 $(eval $(call unit-test,decode,vdev/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
 $(eval $(call unit-test,p2m,$(unit_mm)))
-$(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c))
+$(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
+    hypercall/operation.c))
 unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_info.c domctl_life.c domctl_memory.c \
-    domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c physdev_op.c platform_op.c sched_op.c sysctl.c sysctl_info.c sysctl_sched.c \
+    domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c operation.c physdev_op.c platform_op.c sched_op.c sysctl.c sysctl_info.c sysctl_sched.c \
     vcpu_op.c version.c xenctl_bitmap.c)
 $(foreach test,hypercalls domctl sysctl,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
     $(eval $(UNIT_OUT)/test_$(test): $(UNIT_OUT)/hypercall_core.o))
 $(eval $(call unit-test,guest,$(unit_mm)))
-$(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c))
+$(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c \
+    hypercall/operation.c))
 $(eval $(call unit-test,memory_race,$(unit_mm)))
 $(eval $(call unit-test,compat,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
-    hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c))
+    hypercall/memory.c hypercall/memory_physmap.c hypercall/memory_map.c hypercall/operation.c))
 
 # Functions that the C library has too get other names.
 $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprintf=core_vsnprintf

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way in and out of an operation that takes one structure: it is read once to a local copy, which the
+ * handler works on, and goes back if the operation's row says so. Read next: sched_op.c, memory.c.
+ */
+#include "operation.h"
+
+/* As much as a row's size can say. */
+typedef uint64_t argument[(UINT8_MAX + 1) / sizeof(uint64_t)];
+
+static long call(struct hypercall *hc, const struct operation *o, gva_t va, void *arg, uint64_t size)
+{
+    struct domain *d = hc->v->d;
+    long result;
+    int rc = 0;
+
+    if (o->names_domain)
+        d = hypercall_target(hc, *(domid_t *)((uint8_t *)arg + o->domid_at), &rc);
+    if (rc)
+        return rc;
+    result = o->fn(hc, d, arg);
+    if (o->names_domain)
+        domain_put(d);
+    if (o->out == OUT_ALWAYS || (o->out && result == 0)) {
+        rc = guest_write_layout(hc->v, va, arg, size, o->layout, hc->compat);
+        result = rc ? rc : result;
+    }
+    return result;
+}
+
+long operation_run(struct hypercall *hc, const struct operation *table, unsigned int n, uint32_t op,
+                   gva_t va)
+{
+    bool privileged = hc->v->d->is_dom0;
+    const struct operation *o;
+    argument arg;
+    int rc = 0;
+
+    if (op >= n || !table[op].fn)
+        return -ENOSYS;
+    o = &table[op];
+    if (o->dom0 && (!privileged || hc->compat))
+        return privileged ? -ENOSYS : -EPERM;
+    if (o->size)
+        rc = guest_read_layout(hc->v, arg, va, o->size, o->layout, hc->compat);
+    if (!rc && o->out == OUT_CHECKED)
+        rc = guest_write_layout(hc->v, va, arg, o->size, o->layout, hc->compat);
+    return rc ? rc : call(hc, o, va, arg, o->size);
+}
+
+long operation_run_versioned(struct hypercall *hc, const struct operation *table, unsigned int n,
+                             uint8_t size, uint32_t version)
+{
+    argument arg;
+    const struct { uint32_t cmd, version; } *head = (void *)arg;
+    int rc = guest_read(hc->v, arg, hc->arg[0], size);
+
+    if (rc)
+        return rc;
+    if (head->version != version)
+        return -EACCES;
+    if (head->cmd >= n || !table[head->cmd].fn)
+        return -ENOSYS;
+    return call(hc, &table[head->cmd], hc->arg[0], arg, size);
+}
