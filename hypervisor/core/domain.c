@@ -47,19 +47,14 @@ static bool try_ref(struct domain *d)
 
 struct domain *domain_get_next(domid_t first)
 {
-    struct domain *found = NULL;
-
-    spin_lock(&domlist_lock);
+    spin_lock_scope(&domlist_lock);
     list_for_each(p, &domlist) {
         struct domain *d = list_entry(p, struct domain, link);
 
-        if (d->id >= first && try_ref(d)) {
-            found = d;
-            break;
-        }
+        if (d->id >= first && try_ref(d))
+            return d;
     }
-    spin_unlock(&domlist_lock);
-    return found;
+    return NULL;
 }
 
 struct domain *domain_get(domid_t id)
@@ -157,7 +152,7 @@ static int insert(struct domain *d)
     bool any = d->id == DOMID_INVALID, taken;
     unsigned int tries = 0;
 
-    spin_lock(&domlist_lock);
+    spin_lock_scope(&domlist_lock);
     do {
         if (any)
             d->id = last_id = last_id < DOMID_FIRST_RESERVED - 1 ? last_id + 1 : 1;
@@ -165,7 +160,6 @@ static int insert(struct domain *d)
     } while (any && taken && ++tries < DOMID_FIRST_RESERVED);
     if (!taken)
         list_add_before(&d->link, place_of(d->id));
-    spin_unlock(&domlist_lock);
     return !taken ? 0 : any ? -ENOMEM : -EEXIST;
 }
 

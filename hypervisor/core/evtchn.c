@@ -249,11 +249,10 @@ static void deliver_from(struct domain *d, uint32_t port, struct domain *sender,
 {
     struct evtchn *e;
 
-    spin_lock(&d->evtchn.lock);
+    spin_lock_scope(&d->evtchn.lock);
     e = port_at(d, port);
     if (e && e->state == EVTCHNSTAT_interdomain && e->remote == sender && e->remote_port == sender_port)
         evtchn_deliver(d, port, e);
-    spin_unlock(&d->evtchn.lock);
 }
 
 int evtchn_send(struct domain *d, uint32_t port)
@@ -289,12 +288,11 @@ void evtchn_raise_virq(struct vcpu *v, uint32_t virq)
     struct evtchn *e;
     uint32_t port;
 
-    spin_lock(&d->evtchn.lock);
+    spin_lock_scope(&d->evtchn.lock);
     port = v->evtchn.virq_port[virq];
     e = port ? evtchn_used_port(d, port) : NULL;
     if (e)
         evtchn_deliver(d, port, e);
-    spin_unlock(&d->evtchn.lock);
 }
 
 void evtchn_raise_global_virq(uint32_t virq)
@@ -305,7 +303,7 @@ void evtchn_raise_global_virq(uint32_t virq)
 
 void evtchn_vcpu_info_moved(struct vcpu *v)
 {
-    spin_lock(&v->d->evtchn.lock);
+    spin_lock_scope(&v->d->evtchn.lock);
     /* An event may have been marked at the old place: let the guest look at every word. */
     if (!v->d->evtchn.fifo && v->d->compat)
         __atomic_fetch_or((uint64_t *)v->info, (uint64_t)~0u << COMPAT_SELECTOR_BIT, __ATOMIC_SEQ_CST);
@@ -313,7 +311,6 @@ void evtchn_vcpu_info_moved(struct vcpu *v)
         __atomic_store_n(&v->info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
     __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
     vcpu_event_upcall(v);
-    spin_unlock(&v->d->evtchn.lock);
 }
 
 void evtchn_set_compat(struct domain *d, bool compat)
@@ -327,31 +324,26 @@ void evtchn_set_compat(struct domain *d, bool compat)
 
 int evtchn_is_pending(struct domain *d, uint32_t port)
 {
-    int rc = -EINVAL;
-
-    spin_lock(&d->evtchn.lock);
-    if (evtchn_used_port(d, port))
-        rc = is_marked(d, port, PENDING);
-    spin_unlock(&d->evtchn.lock);
-    return rc;
+    spin_lock_scope(&d->evtchn.lock);
+    return evtchn_used_port(d, port) ? is_marked(d, port, PENDING) : -EINVAL;
 }
 
 int evtchn_unmask(struct domain *d, uint32_t port)
 {
+    bool was_masked, pending;
     struct evtchn *e;
 
-    spin_lock(&d->evtchn.lock);
+    spin_lock_scope(&d->evtchn.lock);
     e = evtchn_used_port(d, port);
-    if (e) {
-        bool was_masked = clear_mark(d, port, MASKED), pending = is_marked(d, port, PENDING);
-
-        if (pending && d->evtchn.fifo)
-            evtchn_fifo_set_pending(d, port, e);
-        else if (pending && was_masked)
-            select_2l(d, port, e);
-    }
-    spin_unlock(&d->evtchn.lock);
-    return e ? 0 : -EINVAL;
+    if (!e)
+        return -EINVAL;
+    was_masked = clear_mark(d, port, MASKED);
+    pending = is_marked(d, port, PENDING);
+    if (pending && d->evtchn.fifo)
+        evtchn_fifo_set_pending(d, port, e);
+    else if (pending && was_masked)
+        select_2l(d, port, e);
+    return 0;
 }
 
 /* --- binding --- */
@@ -417,7 +409,7 @@ static uint32_t *virq_port(struct domain *d, uint32_t virq, uint32_t vcpu)
 
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
 {
-    int p = -EEXIST;
+    int p;
 
     if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu != 0))
         return -EINVAL;
@@ -426,13 +418,14 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     if (!domain_vcpu(d, vcpu))
         return -ENOENT;
 
-    spin_lock(&d->evtchn.lock);
-    if (!*virq_port(d, virq, vcpu))
-        p = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_virq, .virq = virq, .vcpu = vcpu });
-    if (p > 0)
-        *port = *virq_port(d, virq, vcpu) = p;
-    spin_unlock(&d->evtchn.lock);
-    return MIN(p, 0);
+    spin_lock_scope(&d->evtchn.lock);
+    if (*virq_port(d, virq, vcpu))
+        return -EEXIST;
+    p = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_virq, .virq = virq, .vcpu = vcpu });
+    if (p < 0)
+        return p;
+    *port = *virq_port(d, virq, vcpu) = p;
+    return 0;
 }
 
 int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
@@ -445,18 +438,15 @@ int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
 int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
 {
     struct evtchn *e;
-    int rc = -EINVAL;
 
     if (!domain_vcpu(d, vcpu))
         return -ENOENT;
-    spin_lock(&d->evtchn.lock);
+    spin_lock_scope(&d->evtchn.lock);
     e = evtchn_used_port(d, port);
-    if (e && e->state != EVTCHNSTAT_ipi && !(e->state == EVTCHNSTAT_virq && !virq_is_global(e->virq))) {
-        e->vcpu = vcpu;
-        rc = 0;
-    }
-    spin_unlock(&d->evtchn.lock);
-    return rc;
+    if (!e || e->state == EVTCHNSTAT_ipi || (e->state == EVTCHNSTAT_virq && !virq_is_global(e->virq)))
+        return -EINVAL;
+    e->vcpu = vcpu;
+    return 0;
 }
 
 int evtchn_close_port(struct domain *d, uint32_t port)
@@ -491,22 +481,21 @@ int evtchn_status_of(struct domain *d, struct evtchn_status *status)
 {
     struct evtchn *e;
 
-    spin_lock(&d->evtchn.lock);
+    spin_lock_scope(&d->evtchn.lock);
     e = port_at(d, status->port);
-    if (e) {
-        status->status = e->state;
-        status->vcpu = e->vcpu;
-    }
-    if (e && e->state == EVTCHNSTAT_unbound) {
+    if (!e)
+        return -EINVAL;
+    status->status = e->state;
+    status->vcpu = e->vcpu;
+    if (e->state == EVTCHNSTAT_unbound) {
         status->u.unbound.dom = e->allowed;
-    } else if (e && e->state == EVTCHNSTAT_interdomain) {
+    } else if (e->state == EVTCHNSTAT_interdomain) {
         status->u.interdomain.dom = e->remote->id;
         status->u.interdomain.port = e->remote_port;
-    } else if (e && e->state == EVTCHNSTAT_virq) {
+    } else if (e->state == EVTCHNSTAT_virq) {
         status->u.virq = e->virq;
     }
-    spin_unlock(&d->evtchn.lock);
-    return e ? 0 : -EINVAL;
+    return 0;
 }
 
 /* --- beginning and end --- */
@@ -528,29 +517,24 @@ int evtchn_init(struct domain *d, uint32_t max_port)
  */
 static int clear(struct domain *d, bool ends)
 {
-    int rc = -ERESTART;
-
     while (READ_ONCE(d->evtchn.active) && d->evtchn.next_close < d->evtchn.ports) {
         evtchn_close_port(d, d->evtchn.next_close++);
         if (preempt_pending())
             return -ERESTART;
     }
     d->evtchn.next_close = 1;
-    spin_lock(&d->evtchn.lock);
-    if (d->evtchn.active == 0) {
-        evtchn_fifo_destroy(d);
-        d->evtchn.free_first = d->evtchn.free_last = 0;
-        while (d->evtchn.ports > 0) {
-            d->evtchn.ports -= EVTCHN_BUCKET;
-            heap_free(d->evtchn.buckets[d->evtchn.ports / EVTCHN_BUCKET]);
-            if (preempt_pending())
-                break;
-        }
-        if (d->evtchn.ports == 0)
-            rc = ends ? 0 : add_bucket(d);
+    spin_lock_scope(&d->evtchn.lock);
+    if (d->evtchn.active)
+        return -ERESTART;
+    evtchn_fifo_destroy(d);
+    d->evtchn.free_first = d->evtchn.free_last = 0;
+    while (d->evtchn.ports > 0) {
+        d->evtchn.ports -= EVTCHN_BUCKET;
+        heap_free(d->evtchn.buckets[d->evtchn.ports / EVTCHN_BUCKET]);
+        if (d->evtchn.ports > 0 && preempt_pending())
+            return -ERESTART;
     }
-    spin_unlock(&d->evtchn.lock);
-    return rc;
+    return ends ? 0 : add_bucket(d);
 }
 
 int evtchn_reset_all(struct domain *d)
@@ -587,13 +571,12 @@ static void dump_port(struct domain *d, uint32_t port, const struct evtchn *e)
 
 void evtchn_dump(struct domain *d)
 {
-    spin_lock(&d->evtchn.lock);
+    spin_lock_scope(&d->evtchn.lock);
     log_info("d%u: %u ports in use of %u, %s\n", d->id, d->evtchn.active, d->evtchn.ports,
              d->evtchn.fifo ? "FIFO" : "2-level");
     for (uint32_t port = 1; port < d->evtchn.ports; port++)
         if (evtchn_used_port(d, port))
             dump_port(d, port, evtchn_used_port(d, port));
-    spin_unlock(&d->evtchn.lock);
 }
 
 /* What it is bound to knows about it. */

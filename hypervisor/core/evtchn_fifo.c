@@ -199,17 +199,15 @@ int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn)
     uint32_t first, end;
     int rc;
 
-    spin_lock(&d->evtchn.lock);
-    rc = -EOPNOTSUPP;
+    spin_lock_scope(&d->evtchn.lock);
     if (!d->evtchn.fifo)
-        goto out;
+        return -EOPNOTSUPP;
     first = d->evtchn.fifo_pages * EVTCHN_FIFO_PAGE_WORDS;
-    rc = -ENOSPC;
     if (d->evtchn.fifo_pages == MAX_PAGES || first > d->evtchn.max_port)
-        goto out;
+        return -ENOSPC;
     rc = guest_pin(d, GFN(gfn), &d->evtchn.fifo->page[d->evtchn.fifo_pages]);
     if (rc)
-        goto out;
+        return rc;
     d->evtchn.fifo_pages++;
 
     end = MIN(first + EVTCHN_FIFO_PAGE_WORDS, d->evtchn.ports);
@@ -221,29 +219,24 @@ int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn)
             evtchn_deliver(d, port, e);
         }
     }
-out:
-    spin_unlock(&d->evtchn.lock);
-    return rc;
+    return 0;
 }
 
 /* Holds from the next time that the port is queued. */
 int evtchn_fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
 {
     struct evtchn *e;
-    int rc = 0;
 
     if (priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
-    spin_lock(&d->evtchn.lock);
-    e = evtchn_used_port(d, port);
+    spin_lock_scope(&d->evtchn.lock);
     if (!d->evtchn.fifo)
-        rc = -ENOSYS;
-    else if (!e)
-        rc = -EINVAL;
-    else
-        e->priority = priority;
-    spin_unlock(&d->evtchn.lock);
-    return rc;
+        return -ENOSYS;
+    e = evtchn_used_port(d, port);
+    if (!e)
+        return -EINVAL;
+    e->priority = priority;
+    return 0;
 }
 
 /* Back to the 2-level ABI. No port is in use. */

@@ -55,17 +55,14 @@ int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack)
 mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
 {
     struct grant_domain *g = &d->grant;
-    mfn_t m = MFN_NONE;
 
-    spin_lock(&g->lock);
-    if (idx < g->max_frames && d->dying == DOMAIN_ALIVE) {
-        while (g->frames <= idx && add_frame(d) == 0)
-            ;
-        if (idx < g->frames && frame_get(virt_to_mfn(g->shared[idx]), NULL) == 0)
-            m = virt_to_mfn(g->shared[idx]);
-    }
-    spin_unlock(&g->lock);
-    return m;
+    spin_lock_scope(&g->lock);
+    if (idx >= g->max_frames || d->dying != DOMAIN_ALIVE)
+        return MFN_NONE;
+    while (g->frames <= idx)
+        if (add_frame(d))
+            return MFN_NONE;
+    return frame_get(virt_to_mfn(g->shared[idx]), NULL) ? MFN_NONE : virt_to_mfn(g->shared[idx]);
 }
 
 /* The last frame of the table, and what is in use of it. */
@@ -101,7 +98,7 @@ int grant_free(struct domain *d)
         if (preempt_pending())
             return -ERESTART;
     }
-    spin_lock(&g->lock);
+    spin_lock_scope(&g->lock);
     heap_free(g->active);
     heap_free(g->shared);
     heap_free(g->maptrack);
@@ -110,7 +107,6 @@ int grant_free(struct domain *d)
     g->maptrack = NULL;
     g->max_frames = g->maptrack_max = 0;
     g->maptrack_free = MAPTRACK_NONE;
-    spin_unlock(&g->lock);
     return 0;
 }
 
@@ -172,12 +168,20 @@ static int16_t resolve(struct domain *d, const grant_entry_v1_t *entry, bool wri
     return GNTST_bad_page;
 }
 
-static int16_t acquire_locked(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
+int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
 {
-    struct grant_active **page = &d->grant.active[ref / GRANT_ENTRIES], *a;
-    grant_entry_v1_t *entry = shared_entry(d, ref);
+    struct grant_active **page, *a;
+    grant_entry_v1_t *entry;
     int16_t status;
 
+    spin_lock_scope(&d->grant.lock);
+    if (d->dying != DOMAIN_ALIVE)
+        return GNTST_bad_domain;
+    if (ref >= d->grant.frames * GRANT_ENTRIES)
+        return GNTST_bad_gntref;
+    ref = (uint32_t)index_nospec(ref, d->grant.frames * GRANT_ENTRIES);
+    entry = shared_entry(d, ref);
+    page = &d->grant.active[ref / GRANT_ENTRIES];
     if (!*page)
         *page = heap_alloc(GRANT_ENTRIES * sizeof(**page));
     if (!*page)
@@ -208,22 +212,6 @@ static int16_t acquire_locked(struct domain *d, uint32_t ref, domid_t user, bool
     return GNTST_okay;
 }
 
-int16_t grant_acquire(struct domain *granter, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
-{
-    int16_t status;
-
-    spin_lock(&granter->grant.lock);
-    if (granter->dying != DOMAIN_ALIVE)
-        status = GNTST_bad_domain;
-    else if (ref >= granter->grant.frames * GRANT_ENTRIES)
-        status = GNTST_bad_gntref;
-    else
-        status = acquire_locked(granter, (uint32_t)index_nospec(ref, granter->grant.frames * GRANT_ENTRIES),
-                                user, write, mfn);
-    spin_unlock(&granter->grant.lock);
-    return status;
-}
-
 void grant_release(struct domain *granter, uint32_t ref, bool write)
 {
     mfn_t last = MFN_NONE;
@@ -248,37 +236,32 @@ void grant_release(struct domain *granter, uint32_t ref, bool write)
 
 int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op)
 {
-    spin_lock(&d->grant.lock);
+    spin_lock_scope(&d->grant.lock);
     op->nr_frames = d->grant.frames;
     op->max_nr_frames = d->grant.max_frames;
-    spin_unlock(&d->grant.lock);
     return GNTST_okay;
 }
 
 int16_t grant_swap(struct domain *d, uint32_t ref_a, uint32_t ref_b)
 {
-    int16_t status = GNTST_okay;
+    grant_entry_v1_t tmp;
 
-    spin_lock(&d->grant.lock);
-    if (MAX(ref_a, ref_b) >= d->grant.frames * GRANT_ENTRIES) {
-        status = GNTST_bad_gntref;
-    } else if (in_use(active_entry(d, ref_a)) || in_use(active_entry(d, ref_b))) {
-        status = GNTST_eagain;
-    } else {
-        grant_entry_v1_t *a = shared_entry(d, ref_a), *b = shared_entry(d, ref_b), tmp = *a;
-
-        *a = *b;
-        *b = tmp;
-    }
-    spin_unlock(&d->grant.lock);
-    return status;
+    spin_lock_scope(&d->grant.lock);
+    if (MAX(ref_a, ref_b) >= d->grant.frames * GRANT_ENTRIES)
+        return GNTST_bad_gntref;
+    if (in_use(active_entry(d, ref_a)) || in_use(active_entry(d, ref_b)))
+        return GNTST_eagain;
+    tmp = *shared_entry(d, ref_a);
+    *shared_entry(d, ref_a) = *shared_entry(d, ref_b);
+    *shared_entry(d, ref_b) = tmp;
+    return GNTST_okay;
 }
 
 /* --- looking at it --- */
 
 void grant_dump(struct domain *d)
 {
-    spin_lock(&d->grant.lock);
+    spin_lock_scope(&d->grant.lock);
     log_info("d%u: grant table of %u frames (at most %u), maps %u grants of others\n", d->id, d->grant.frames,
              d->grant.max_frames, d->grant.mapped);
     for (uint32_t ref = 0; ref < d->grant.frames * GRANT_ENTRIES; ref++) {
@@ -289,7 +272,6 @@ void grant_dump(struct domain *d)
             log_info("  ref %u: d%u uses frame %x, %u read-only, %u writable; flags %x gfn %x\n", ref,
                      a->user, a->mfn, a->readers, a->writers, e->flags, e->frame);
     }
-    spin_unlock(&d->grant.lock);
 }
 
 /* How many of d's mappings are of granter's entries. */
@@ -297,13 +279,12 @@ static uint64_t mappings_of(struct domain *d, const struct domain *granter)
 {
     uint64_t n = 0;
 
-    spin_lock(&d->grant.lock);
+    spin_lock_scope(&d->grant.lock);
     for (uint32_t handle = 0; handle < d->grant.maptrack_size; handle++) {
         const struct grant_mapping *m = grant_mapping_at(d, handle);
 
         n += m->state != MAPPING_FREE && m->granter == granter;
     }
-    spin_unlock(&d->grant.lock);
     return n;
 }
 
@@ -329,7 +310,7 @@ static unsigned int check_active(struct domain *d)
 {
     unsigned int errors = 0, used = 0;
 
-    spin_lock(&d->grant.lock);
+    spin_lock_scope(&d->grant.lock);
     for (uint32_t ref = 0; ref < d->grant.frames * GRANT_ENTRIES; ref++) {
         const struct grant_active *a = active_entry(d, ref);
 
@@ -345,7 +326,6 @@ static unsigned int check_active(struct domain *d)
         log_err("check: d%u has %u grants in use and counts %u\n", d->id, used, d->grant.used);
         errors++;
     }
-    spin_unlock(&d->grant.lock);
     return errors;
 }
 
@@ -355,7 +335,7 @@ static unsigned int check_maptrack(struct domain *d)
     uint64_t entries, mapped = 0;
     unsigned int errors;
 
-    spin_lock(&d->grant.lock);
+    spin_lock_scope(&d->grant.lock);
     for (uint32_t handle = 0; handle < d->grant.maptrack_size; handle++)
         mapped += grant_mapping_at(d, handle)->state != MAPPING_FREE;
     entries = READ_ONCE(d->p2m.pages[P2M_GRANT]) + READ_ONCE(d->p2m.pages[P2M_GRANT_RO]);
@@ -363,7 +343,6 @@ static unsigned int check_maptrack(struct domain *d)
     if (errors)
         log_err("check: d%u has %lu grants mapped by %lu handles and counts %u\n", d->id, entries, mapped,
                 d->grant.mapped);
-    spin_unlock(&d->grant.lock);
     return errors;
 }
 

@@ -53,20 +53,18 @@ static int more_handles(struct domain *d)
 static uint32_t take_handle(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
-    uint32_t handle = MAPTRACK_NONE;
+    struct grant_mapping *m;
+    uint32_t handle;
 
-    spin_lock(&g->lock);
-    if (g->maptrack_free != MAPTRACK_NONE || more_handles(d) == 0) {
-        struct grant_mapping *m;
-
-        handle = g->maptrack_free;
-        m = grant_mapping_at(d, handle);
-        g->maptrack_free = m->gfn;
-        m->state = MAPPING_CHANGING;
-        m->granter = NULL;
-        g->mapped++;
-    }
-    spin_unlock(&g->lock);
+    spin_lock_scope(&g->lock);
+    if (g->maptrack_free == MAPTRACK_NONE && more_handles(d))
+        return MAPTRACK_NONE;
+    handle = g->maptrack_free;
+    m = grant_mapping_at(d, handle);
+    g->maptrack_free = m->gfn;
+    m->state = MAPPING_CHANGING;
+    m->granter = NULL;
+    g->mapped++;
     return handle;
 }
 
@@ -74,13 +72,12 @@ static void give_handle(struct domain *d, uint32_t handle)
 {
     struct grant_mapping *m;
 
-    spin_lock(&d->grant.lock);
+    spin_lock_scope(&d->grant.lock);
     m = grant_mapping_at(d, handle);
     m->state = MAPPING_FREE;
     m->gfn = d->grant.maptrack_free;
     d->grant.maptrack_free = handle;
     d->grant.mapped--;
-    spin_unlock(&d->grant.lock);
 }
 
 static int16_t map_entry(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)

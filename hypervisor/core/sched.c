@@ -79,9 +79,8 @@ void sched_init_cpu(unsigned int cpu)
 
     timer_setup(&s->slice, end_of_slice, NULL, cpu);
     s->idle_since = clock_now();
-    spin_lock(&sched_lock);
+    spin_lock_scope(&sched_lock);
     idle_cpus |= 1ull << cpu;
-    spin_unlock(&sched_lock);
 }
 
 static bool is_queued(const struct sched_unit *u) { return !list_empty(&u->link); }
@@ -195,10 +194,9 @@ void sched_add_vcpu(struct vcpu *v)
 void sched_remove_vcpu(struct vcpu *v)
 {
     timer_stop(&v->sched.cap_timer);
-    spin_lock(&sched_lock);
+    spin_lock_scope(&sched_lock);
     ASSERT(!v->sched.running);
     list_del(&v->sched.link);
-    spin_unlock(&sched_lock);
 }
 
 static int idle_state(const struct vcpu *v)
@@ -302,12 +300,11 @@ static void update_waiting(struct vcpu *v, nsec_t now)
 
 void sched_wake(struct vcpu *v)
 {
-    spin_lock(&sched_lock);
+    spin_lock_scope(&sched_lock);
     if (!v->sched.running)
         update_waiting(v, clock_now());
     else if (!vcpu_runnable(v))
         softirq_raise(v->sched.cpu, SOFTIRQ_SCHED);
-    spin_unlock(&sched_lock);
 }
 
 void sched_block(struct vcpu *v)
@@ -334,13 +331,12 @@ void sched_yield(struct vcpu *v)
 {
     struct sched_unit *first;
 
-    spin_lock(&sched_lock);
+    spin_lock_scope(&sched_lock);
     first = first_for(this_cpu()->id);
     if (first) {
         v->sched.vtime = MAX(v->sched.vtime, first->vtime + 1);
         preempt(this_cpu()->id);
     }
-    spin_unlock(&sched_lock);
 }
 
 /* Does prev go on, without a choice? */
@@ -543,11 +539,10 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
 
     if (!(hard & online))
         return -EINVAL;
-    spin_lock(&sched_lock);
+    spin_lock_scope(&sched_lock);
     v->sched.affinity = hard;
     v->sched.soft_affinity = soft; /* a wish: it may name no CPU that v may use */
     place_by_affinity(&v->sched, clock_now());
-    spin_unlock(&sched_lock);
     return 0;
 }
 
@@ -555,7 +550,7 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
 {
     if (!weight || weight > SCHED_WEIGHT_MAX || cap > 100 * MAX_CPUS)
         return -EINVAL;
-    spin_lock(&sched_lock);
+    spin_lock_scope(&sched_lock);
     d->weight = weight;
     d->cap = cap;
     for_each_vcpu(d, v) {
@@ -566,7 +561,6 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
         if (v->sched.running)
             preempt(v->sched.cpu);
     }
-    spin_unlock(&sched_lock);
     return 0;
 }
 
@@ -574,22 +568,18 @@ struct vcpu_runstate_info sched_runstate(struct vcpu *v)
 {
     struct vcpu_runstate_info info;
 
-    spin_lock(&sched_lock);
+    spin_lock_scope(&sched_lock);
     info = v->sched.runstate;
     info.time[info.state] += (uint64_t)clock_now() - info.state_entry_time;
-    spin_unlock(&sched_lock);
     return info;
 }
 
 uint64_t sched_idle_time(unsigned int cpu)
 {
     struct sched_cpu *s = &sched_cpus[cpu];
-    uint64_t t;
 
-    spin_lock(&sched_lock);
-    t = (uint64_t)(s->idle_time + (s->running ? 0 : clock_now() - s->idle_since));
-    spin_unlock(&sched_lock);
-    return t;
+    spin_lock_scope(&sched_lock);
+    return (uint64_t)(s->idle_time + (s->running ? 0 : clock_now() - s->idle_since));
 }
 
 bool preempt_pending(void)
@@ -606,7 +596,7 @@ bool preempt_pending(void)
 
 void sched_dump(void)
 {
-    spin_lock(&sched_lock);
+    spin_lock_scope(&sched_lock);
     for (unsigned int c = 0; c < nr_cpus; c++) {
         struct vcpu *r = sched_cpus[c].running;
 
@@ -621,5 +611,4 @@ void sched_dump(void)
         log_info("waits: d%uv%u, virtual time %lu us, weight %u, cap %ld us\n", unit_vcpu(u)->d->id,
                  unit_vcpu(u)->id, u->vtime / 1000, u->weight, u->cap / 1000);
     }
-    spin_unlock(&sched_lock);
 }

@@ -44,6 +44,17 @@ void spin_lock(struct spinlock *l);
 void spin_lock_second(struct spinlock *l); /* second lock of a class already held */
 bool spin_trylock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
+/* Takes a lock that is let go where the block ends, whichever way it is left. */
+#define spin_lock_scope(l) \
+    struct spinlock *spin_scope_ __attribute__((cleanup(spin_scope_end), unused)) = spin_scope_begin(l)
 bool spin_lock_held(const struct spinlock *l); /* by this CPU; always true in the release build */
+
+static inline struct spinlock *spin_scope_begin(struct spinlock *l)
+{
+    spin_lock(l);
+    return l;
+}
+
+static inline void spin_scope_end(struct spinlock **l) { spin_unlock(*l); }
 
 #endif

@@ -129,7 +129,7 @@ static bool scrub(uint64_t n, unsigned int order, uint64_t budget)
 
 void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn)
 {
-    spin_lock(&mem.lock);
+    spin_lock_scope(&mem.lock);
     for (uint64_t n = MAX(start_mfn, 1); n < end_mfn; n++) {
         struct frame *f = &frame_table[n];
 
@@ -138,7 +138,6 @@ void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn)
         become(f, FRAME_FREE, NULL);
         free_block(n, 0);
     }
-    spin_unlock(&mem.lock);
 }
 
 /* RAM that is in use already: the core's image, the frame table. */
@@ -324,45 +323,37 @@ void alloc_release(mfn_t m, unsigned int order)
 
 int alloc_recount(struct domain *d, int by)
 {
-    int rc = -ENOMEM;
-
-    spin_lock(&mem.lock);
-    if (by < 0 || d->tot_pages + by <= d->max_pages) {
-        d->tot_pages += by;
-        rc = 0;
-    }
-    spin_unlock(&mem.lock);
-    return rc;
+    spin_lock_scope(&mem.lock);
+    if (by > 0 && d->tot_pages + by > d->max_pages)
+        return -ENOMEM;
+    d->tot_pages += by;
+    return 0;
 }
 
 int alloc_claim(struct domain *d, uint64_t pages)
 {
     uint64_t claim, total;
-    int rc = -ENOMEM;
 
-    spin_lock(&mem.lock);
+    spin_lock_scope(&mem.lock);
     claim = pages > d->tot_pages ? pages - d->tot_pages : 0;
     total = mem.claimed - d->claimed + MIN(claim, mem.total);
-    if (claim > 0 && READ_ONCE(d->dying) != DOMAIN_ALIVE) {
-        rc = -EINVAL; /* p2m_teardown dropped it for good */
-    } else if (claim == 0 || total + claim_overhead(total) <= mem.free) {
-        mem.claimed = total;
-        d->claimed = claim;
-        rc = 0;
-    }
-    spin_unlock(&mem.lock);
-    return rc;
+    if (claim > 0 && READ_ONCE(d->dying) != DOMAIN_ALIVE)
+        return -EINVAL; /* p2m_teardown dropped it for good */
+    if (claim > 0 && total + claim_overhead(total) > mem.free)
+        return -ENOMEM;
+    mem.claimed = total;
+    d->claimed = claim;
+    return 0;
 }
 
 void alloc_info(struct alloc_info *info)
 {
-    spin_lock(&mem.lock);
+    spin_lock_scope(&mem.lock);
     *info = (struct alloc_info){ .total = mem.total, .free = mem.free, .claimed = mem.claimed,
                                  .core = mem.core };
     for (unsigned int o = 0; o <= ALLOC_MAX_ORDER; o++)
         if (mem.head[o])
             info->largest_free_order = o;
-    spin_unlock(&mem.lock);
 }
 
 /* --- the invariant checker --- */
@@ -399,7 +390,7 @@ unsigned int alloc_check(void)
     uint64_t by_state[4] = { 0 }, listed = 0;
     unsigned int errors = 0;
 
-    spin_lock(&mem.lock);
+    spin_lock_scope(&mem.lock);
     for (unsigned int o = 0; o <= ALLOC_MAX_ORDER; o++)
         errors += check_list(o, &listed);
     for (uint64_t n = 0; n < frame_count; n++)
@@ -412,6 +403,5 @@ unsigned int alloc_check(void)
                 by_state[FRAME_CORE], mem.core, frame_count - by_state[FRAME_IO], mem.total);
         errors++;
     }
-    spin_unlock(&mem.lock);
     return errors;
 }

@@ -168,13 +168,10 @@ static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t 
 int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault_code)
 {
     struct svm_paging p;
-    int rc;
 
     svm_get_paging(v, &p);
-    spin_lock(&v->d->p2m.lock);
-    rc = translate_locked(v->d, &p, va, access, gpa, fault_code);
-    spin_unlock(&v->d->p2m.lock);
-    return rc;
+    spin_lock_scope(&v->d->p2m.lock);
+    return translate_locked(v->d, &p, va, access, gpa, fault_code);
 }
 
 /* To the guest from buffer (NULL: zeroes), or from it. v NULL: `at` is a physical address of d. */

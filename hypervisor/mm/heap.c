@@ -43,9 +43,8 @@ static int add_slab(unsigned int class)
     f->flags = FRAME_F_SLAB;
     f->order = class;
     f->gfn = 1;
-    spin_lock(&heap.lock);
+    spin_lock_scope(&heap.lock);
     frame_link(&heap.partial[class], m.n);
-    spin_unlock(&heap.lock);
     return 0;
 }
 

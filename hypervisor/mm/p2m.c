@@ -114,33 +114,25 @@ mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsign
 
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
 {
-    mfn_t mfn;
-
-    spin_lock(&d->p2m.lock);
-    mfn = p2m_lookup_locked(d, gfn, type, order);
-    spin_unlock(&d->p2m.lock);
-    return mfn;
+    spin_lock_scope(&d->p2m.lock);
+    return p2m_lookup_locked(d, gfn, type, order);
 }
 
 int p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn, enum p2m_type *type)
 {
     enum p2m_type t;
-    int rc;
 
-    spin_lock(&d->p2m.lock);
+    spin_lock_scope(&d->p2m.lock);
     *mfn = p2m_lookup_locked(d, gfn, &t, NULL);
-    if (t == P2M_ABSENT)
-        rc = -ENOENT;
-    else if (!p2m_has_frame(t))
-        rc = -EINVAL;
-    else if (write && !p2m_is_writable(t))
-        rc = -EACCES;
-    else
-        rc = frame_get_again(*mfn);
-    spin_unlock(&d->p2m.lock);
     if (type)
         *type = t;
-    return rc;
+    if (t == P2M_ABSENT)
+        return -ENOENT;
+    if (!p2m_has_frame(t))
+        return -EINVAL;
+    if (write && !p2m_is_writable(t))
+        return -EACCES;
+    return frame_get_again(*mfn);
 }
 
 /* --- making tables, splitting --- */

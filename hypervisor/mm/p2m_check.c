@@ -74,7 +74,7 @@ unsigned int p2m_check(struct domain *d)
 {
     struct check c = { .d = d };
 
-    spin_lock(&d->p2m.lock);
+    spin_lock_scope(&d->p2m.lock);
     if (mfn_valid_number(d->p2m.root))
         check_table(&c, d->p2m.root, 0, TOP_LEVEL);
     for (unsigned int t = 0; t <= P2M_ABSENT; t++) {
@@ -88,6 +88,5 @@ unsigned int p2m_check(struct domain *d)
         log_err("check: d%u has %lu p2m tables, counted %lu\n", d->id, c.tables, d->p2m.table_pages);
         c.errors++;
     }
-    spin_unlock(&d->p2m.lock);
     return c.errors;
 }

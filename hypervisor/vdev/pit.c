@@ -93,29 +93,25 @@ static void write_control(struct pit *p, uint8_t val)
 uint8_t pit_read(struct vcpu *v, uint16_t port)
 {
     struct pit *p = &v->d->vdev.pit;
-    uint8_t val = 0xff;
 
-    spin_lock(&v->d->vdev.lock);
-    if (port == PORT_COUNTER) {
-        val = read_counter(p);
-    } else if (port != PORT_CONTROL) {
-        p->port61 ^= REFRESH_BIT;
-        val = (uint8_t)(p->port61 | (output(p) ? OUT_BIT : 0));
-    }
-    spin_unlock(&v->d->vdev.lock);
-    return val;
+    spin_lock_scope(&v->d->vdev.lock);
+    if (port == PORT_COUNTER)
+        return read_counter(p);
+    if (port == PORT_CONTROL)
+        return 0xff;
+    p->port61 ^= REFRESH_BIT;
+    return (uint8_t)(p->port61 | (output(p) ? OUT_BIT : 0));
 }
 
 void pit_write(struct vcpu *v, uint16_t port, uint8_t val)
 {
     struct pit *p = &v->d->vdev.pit;
 
-    spin_lock(&v->d->vdev.lock);
+    spin_lock_scope(&v->d->vdev.lock);
     if (port == PORT_COUNTER)
         write_counter(p, val);
     else if (port == PORT_CONTROL)
         write_control(p, val);
     else
         p->port61 = (uint8_t)((p->port61 & REFRESH_BIT) | (val & GATE_BITS));
-    spin_unlock(&v->d->vdev.lock);
 }
