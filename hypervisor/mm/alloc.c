@@ -194,20 +194,22 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
              pages * 4);
 }
 
+/* A domain's first frame takes a reference on it. */
+static void add_pages(struct domain *d, uint64_t pages)
+{
+    if (d->tot_pages == 0)
+        domain_ref(d);
+    d->tot_pages += pages;
+}
+
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn)
 {
-    bool first;
-
-    spin_lock(&mem.lock);
-    first = d->tot_pages == 0 && start_mfn < end_mfn;
+    spin_lock_scope(&mem.lock);
     for (uint64_t n = start_mfn; n < end_mfn; n++) {
         BUG_ON(frame_table[n].state != FRAME_CORE);
         become(&frame_table[n], FRAME_DOMAIN, d);
-        d->tot_pages++;
+        add_pages(d, 1);
     }
-    spin_unlock(&mem.lock);
-    if (first)
-        domain_ref(d);
 }
 
 /* --- allocating and freeing --- */
@@ -225,30 +227,30 @@ static bool may_have(const struct domain *d, uint64_t pages)
     return d->tot_pages + pages <= d->max_pages && mem.free >= pages + others + claim_overhead(others);
 }
 
-static mfn_t allocate(struct domain *d, unsigned int order)
+/* Not scrubbed yet. 0: there is no such block, or d (NULL: the core) may not have it. */
+static uint64_t take_for(struct domain *d, unsigned int order)
 {
-    uint64_t n = 0, pages = 1ull << order, of_claim;
-    bool first = false;
+    uint64_t n, pages = 1ull << order, of_claim;
 
-    if (order > ALLOC_MAX_ORDER)
-        return MFN_NONE;
-    spin_lock(&mem.lock);
-    if (may_have(d, pages))
-        n = take_block(order);
+    spin_lock_scope(&mem.lock);
+    n = may_have(d, pages) ? take_block(order) : 0;
     for (uint64_t i = 0; n && i < pages; i++)
         become(&frame_table[n + i], d ? FRAME_DOMAIN : FRAME_CORE, d);
     if (n && d) {
         of_claim = MIN(pages, d->claimed);
         d->claimed -= of_claim;
         mem.claimed -= of_claim;
-        first = d->tot_pages == 0;
-        d->tot_pages += pages;
+        add_pages(d, pages);
     }
-    spin_unlock(&mem.lock);
+    return n;
+}
+
+static mfn_t allocate(struct domain *d, unsigned int order)
+{
+    uint64_t n = order <= ALLOC_MAX_ORDER ? take_for(d, order) : 0;
+
     if (!n)
         return MFN_NONE;
-    if (first)
-        domain_ref(d);
     (void)scrub(n, order, ~0ull);
     return MFN(n);
 }

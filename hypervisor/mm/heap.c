@@ -18,6 +18,7 @@
 
 #define CLASS_MIN_SHIFT 4
 #define CLASSES 8
+#define CLASS_SIZE(class) ((size_t)1 << ((class) + CLASS_MIN_SHIFT)) /* above CLASSES: whole frames */
 
 static struct {
     struct spinlock lock;
@@ -30,7 +31,7 @@ static void count_used(int64_t bytes) { __atomic_fetch_add(&heap.used, bytes, __
 static int add_slab(unsigned int class)
 {
     mfn_t m = alloc_core(0);
-    uint32_t size = 1u << (class + CLASS_MIN_SHIFT);
+    uint32_t size = CLASS_SIZE(class);
     struct frame *f;
     uint8_t *page;
 
@@ -48,27 +49,21 @@ static int add_slab(unsigned int class)
     return 0;
 }
 
-static void *alloc_object(unsigned int class)
+/* NULL: there is no slab with room. */
+static void *take_object(unsigned int class)
 {
     struct frame *f;
     uint8_t *object;
 
-    spin_lock(&heap.lock);
-    while (!heap.partial[class]) {
-        spin_unlock(&heap.lock);
-        if (add_slab(class))
-            return NULL;
-        spin_lock(&heap.lock);
-    }
+    spin_lock_scope(&heap.lock);
+    if (!heap.partial[class])
+        return NULL;
     f = &frame_table[heap.partial[class]];
     object = (uint8_t *)mfn_to_virt(frame_to_mfn(f)) + f->gfn - 1;
     f->gfn = *(uint32_t *)object;
     f->count++;
     if (!f->gfn)
         frame_unlink(&heap.partial[class], frame_to_mfn(f).n);
-    spin_unlock(&heap.lock);
-    count_used(1ll << (class + CLASS_MIN_SHIFT));
-    memset(object, 0, 1ull << (class + CLASS_MIN_SHIFT));
     return object;
 }
 
@@ -83,67 +78,68 @@ static bool is_object_free(const struct frame *f, uint32_t at)
     return next != 0;
 }
 
-static void free_object(struct frame *f, uint8_t *object)
+/* True: the slab is empty now, and in no list. */
+static bool give_object(struct frame *f, uint8_t *object)
 {
-    unsigned int class = f->order;
-    uint64_t size = 1ull << (class + CLASS_MIN_SHIFT);
     uint32_t at = (uintptr_t)object & (PAGE_SIZE - 1), n = frame_to_mfn(f).n;
-    bool empty;
+    uint32_t *slabs = &heap.partial[f->order];
 
-    BUG_ON(at & (size - 1));
-    count_used(-(int64_t)size);
-    spin_lock(&heap.lock);
+    BUG_ON(at & (CLASS_SIZE(f->order) - 1));
+    spin_lock_scope(&heap.lock);
     BUG_ON(f->count < 2);
     ASSERT(!is_object_free(f, at));
     if (!f->gfn)
-        frame_link(&heap.partial[class], n);
+        frame_link(slabs, n);
     *(uint32_t *)object = f->gfn;
     f->gfn = at + 1;
-    empty = --f->count == 1;
-    if (empty)
-        frame_unlink(&heap.partial[class], n);
-    spin_unlock(&heap.lock);
-    if (!empty)
-        return;
-    f->flags = 0;
-    f->order = 0;
-    free_core(MFN(n), 0);
+    if (--f->count > 1)
+        return false;
+    frame_unlink(slabs, n);
+    return true;
 }
 
 void *heap_alloc(size_t size)
 {
-    unsigned int class = 0, order;
+    unsigned int class = 0;
+    void *object;
     mfn_t m;
 
-    while (class < CLASSES + ALLOC_MAX_ORDER && (size_t)1 << (class + CLASS_MIN_SHIFT) < size)
+    while (class < CLASSES + ALLOC_MAX_ORDER && CLASS_SIZE(class) < size)
         class++;
-    if (class < CLASSES)
-        return alloc_object(class);
-    order = class - CLASSES;
-    m = PAGE_SIZE << order < size ? MFN_NONE : alloc_core(order);
-    if (!mfn_valid_number(m))
-        return NULL;
-    count_used(PAGE_SIZE << order);
-    return mfn_to_virt(m);
+    if (class < CLASSES) {
+        while (!(object = take_object(class)))
+            if (add_slab(class))
+                return NULL;
+        memset(object, 0, CLASS_SIZE(class));
+    } else {
+        m = CLASS_SIZE(class) < size ? MFN_NONE : alloc_core(class - CLASSES);
+        if (!mfn_valid_number(m))
+            return NULL;
+        object = mfn_to_virt(m);
+    }
+    count_used((int64_t)CLASS_SIZE(class));
+    return object;
 }
 
 void heap_free(void *p)
 {
     struct frame *f;
-    unsigned int order;
 
     if (!p)
         return;
     f = mfn_to_frame(virt_to_mfn(p));
     BUG_ON(f->state != FRAME_CORE);
     if (f->flags & FRAME_F_SLAB) {
-        free_object(f, p);
-        return;
+        count_used(-(int64_t)CLASS_SIZE(f->order));
+        if (!give_object(f, p))
+            return;
+        f->flags = 0;
+        f->order = 0;
+    } else {
+        BUG_ON(((uintptr_t)p & (PAGE_SIZE - 1)) || f->order > ALLOC_MAX_ORDER);
+        count_used(-(int64_t)(PAGE_SIZE << f->order));
     }
-    order = f->order;
-    BUG_ON(((uintptr_t)p & (PAGE_SIZE - 1)) || order > ALLOC_MAX_ORDER);
-    free_core(virt_to_mfn(p), order);
-    count_used(-(int64_t)(PAGE_SIZE << order));
+    free_core(frame_to_mfn(f), f->order);
 }
 
 uint64_t heap_used(void)
