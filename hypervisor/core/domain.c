@@ -30,7 +30,6 @@ struct domain *dom0;
 static struct spinlock domlist_lock = SPINLOCK(LOCK_DOMLIST);
 static struct list domlist = LIST_INIT(domlist);
 static domid_t last_id;
-static struct domain *dead;    /* to be freed by reap(), linked through next_dead; atomic */
 
 /* --- references --- */
 
@@ -94,38 +93,33 @@ static bool domain_free(struct domain *d)
     return true;
 }
 
-static void reap(void *data);
-
-static void add_dead(struct domain *d)
+/* One without a reference. */
+static struct domain *first_dead(void)
 {
-    struct domain *head = __atomic_load_n(&dead, __ATOMIC_SEQ_CST);
-
-    do
-        d->next_dead = head;
-    while (!__atomic_compare_exchange_n(&dead, &head, d, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-    if (!head) /* else who added that one has called */
-        smp_call(this_cpu()->id, reap, NULL);
+    spin_lock_scope(&domlist_lock);
+    list_for_each(p, &domlist)
+        if (!READ_ONCE(list_entry(p, struct domain, link)->refs))
+            return list_entry(p, struct domain, link);
+    return NULL;
 }
 
-/* The last reference may go under any lock, so the structure is freed from a softirq, one part at a time. */
-static void reap(void *data)
+/* One part of one domain at a time; only on CPU 0, so that nobody else takes it. */
+void domain_reap(void)
 {
-    struct domain *d = __atomic_exchange_n(&dead, NULL, __ATOMIC_SEQ_CST);
+    struct domain *d = first_dead();
 
-    for (struct domain *p = d->next_dead, *next; p; p = next) {
-        next = p->next_dead;
-        add_dead(p);
-    }
-    if (!domain_free(d))
-        add_dead(d);
+    if (!d)
+        return;
+    (void)domain_free(d);
+    softirq_raise(0, SOFTIRQ_REAP);
 }
 
+/* The last reference may go under any lock, so the structure is freed from a softirq. */
 void domain_put(struct domain *d)
 {
-    if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST))
-        return;
-    ASSERT(d->dying == DOMAIN_DEAD);
-    add_dead(d);
+    ASSERT(READ_ONCE(d->refs) > 1 || d->dying == DOMAIN_DEAD);
+    if (!__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST))
+        softirq_raise(0, SOFTIRQ_REAP);
 }
 
 /* --- creation --- */

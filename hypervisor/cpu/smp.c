@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUs together: starting them, softirqs, calls and kicks between them, stopping them, and idling.
+ * CPUs together: starting them, softirqs and kicks between them, stopping them, and idling.
  *
  * Start: one after the other. The boot CPU prepares everything that needs memory, sends INIT and SIPI, and
  * watches the new CPU pass enum start_state. Time is one for all CPUs, so the new one's TSC is compared with
@@ -10,6 +10,7 @@
 #include "console.h"
 #include "cpu.h"
 #include "directmap.h"
+#include "domain.h"
 #include "lib.h"
 #include "sched.h"
 #include "svm.h"
@@ -22,25 +23,17 @@
 #define START_PATIENCE SEC(5)
 #define STOP_PATIENCE_TICKS 500000000ull /* of the TSC: it works before there is a clock */
 #define COMPARE_ROUNDS 20
-#define CALLS 32                /* a power of two */
 
 struct cpu cpus[MAX_CPUS] = { { .self = &cpus[0], .online = true, .stack_top = (uint8_t *)boot_stack_top } };
 unsigned int nr_cpus = 1;
-
-static struct call_queue {
-    struct spinlock lock;       /* head, entry; LOCK_HW */
-    uint32_t head, tail;
-    struct { void (*fn)(void *); void *data; } entry[CALLS];
-} calls[MAX_CPUS];
 
 void smp_init_cpu(struct cpu *c)
 {
     c->self = c;
     cpu_wrmsr(MSR_GS_BASE, (uint64_t)c);
-    spin_init(&calls[c->id].lock, LOCK_HW);
 }
 
-/* --- softirqs, kicks, calls --- */
+/* --- softirqs, kicks --- */
 
 void smp_kick(unsigned int cpu)
 {
@@ -62,47 +55,18 @@ void softirq_raise(unsigned int cpu, enum softirq s)
         smp_kick(cpu);
 }
 
-static void run_calls(void)
-{
-    struct call_queue *q = &calls[this_cpu()->id];
-    uint32_t head = __atomic_load_n(&q->head, __ATOMIC_ACQUIRE); /* what these add waits for the next pass */
-
-    while (head != q->tail) {
-        void (*fn)(void *) = q->entry[q->tail % CALLS].fn;
-        void *data = q->entry[q->tail % CALLS].data;
-
-        __atomic_store_n(&q->tail, q->tail + 1, __ATOMIC_RELEASE);
-        fn(data);
-    }
-}
-
 /* SOFTIRQ_SCHED has no function: it makes the run loop (svm/run.c) ask the scheduler again. */
 void softirq_run(void)
 {
     uint64_t work = __atomic_exchange_n(&this_cpu()->softirq, 0, __ATOMIC_SEQ_CST);
 
     WRITE_ONCE(this_cpu()->passes, this_cpu()->passes + 1);
-    if (work & (1u << SOFTIRQ_CALL))
-        run_calls();
+    if (work & (1u << SOFTIRQ_REAP))
+        domain_reap();
     if (work & (1u << SOFTIRQ_TIMER))
         timer_softirq();
     if (work & (1u << SOFTIRQ_CONSOLE))
         console_softirq();
-}
-
-/* Waits for room when CALLS are outstanding: their functions are short and need nothing of ours. */
-void smp_call(unsigned int cpu, void (*fn)(void *), void *data)
-{
-    struct call_queue *q = &calls[cpu];
-
-    spin_lock(&q->lock);
-    while (q->head - __atomic_load_n(&q->tail, __ATOMIC_ACQUIRE) == CALLS)
-        cpu_pause();
-    q->entry[q->head % CALLS].fn = fn;
-    q->entry[q->head % CALLS].data = data;
-    __atomic_store_n(&q->head, q->head + 1, __ATOMIC_RELEASE);
-    spin_unlock(&q->lock);
-    softirq_raise(cpu, SOFTIRQ_CALL);
 }
 
 void cpu_idle(void)

@@ -128,7 +128,6 @@ static inline void watchdog_stretch_report(struct cleave_stretch *out) {}
 /* cpu/smp.c */
 void smp_init_cpu(struct cpu *c);    /* this_cpu() works from here on */
 void smp_start_all(void);            /* starts the CPUs that the MADT lists; prints how many are up */
-void smp_call(unsigned int cpu, void (*fn)(void *), void *data); /* asynchronous, from softirq_run there */
 void smp_stop_others(void);          /* for panic, reboot, power-off; the console takes no lock any more */
 void smp_report_stopped(void);       /* where they were */
 void cpu_idle(void);                 /* one HLT until something is pending on this CPU */

@@ -33,7 +33,6 @@ struct domain {
     domid_t id;
     uint32_t refs;                     /* domain_get / domain_put */
     struct list link;                  /* in the list of domains, by id */
-    struct domain *next_dead;
     bool is_dom0;
     xen_domain_handle_t handle;        /* UUID */
 
@@ -118,6 +117,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id /* DOMID_IN
 struct domain *domain_get(domid_t id);           /* reference, or NULL */
 struct domain *domain_get_next(domid_t first);   /* first domain with id >= first, reference, or NULL */
 void domain_put(struct domain *d);
+void domain_reap(void);                          /* softirq, on CPU 0: frees those without a reference */
 void domain_ref(struct domain *d);               /* another reference by somebody who has one */
 
 /* Each domain with a reference, which is dropped behind it: who leaves the loop drops it. */

@@ -18,7 +18,7 @@ struct domain;
 /*
  * Work that an interrupt handler or another CPU asks of a CPU: softirq_run() does it before the next entry.
  */
-enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_CALL, SOFTIRQ_CONSOLE, SOFTIRQ_COUNT };
+enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_REAP, SOFTIRQ_CONSOLE, SOFTIRQ_COUNT };
 
 struct cpu {
     struct cpu *self;              /* at offset 0: GS:0 */

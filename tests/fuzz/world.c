@@ -22,11 +22,6 @@
 static nsec_t now;
 static struct list timers;
 static struct domain *domains[WORLD_DOMAINS]; /* with a reference each */
-static struct {
-    void (*fn)(void *);
-    void *data;
-} calls[64];
-static unsigned int call_count;
 static jmp_buf stopped;
 static uint64_t free_before;
 static bool alloc_failed;
@@ -65,13 +60,6 @@ void smp_kick(unsigned int cpu) {}
 void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
 
 void strlcpy_(char *dst, const char *src, size_t size) { snprintf(dst, size, "%s", src); }
-
-void smp_call(unsigned int cpu, void (*fn)(void *), void *data)
-{
-    BUG_ON(call_count == ARRAY_SIZE(calls));
-    calls[call_count].fn = fn;
-    calls[call_count++].data = data;
-}
 
 void machine_stop(uint8_t reason) { longjmp(stopped, 1); }
 
@@ -140,11 +128,11 @@ static uint64_t free_frames(void)
     return info.free;
 }
 
-static void run_calls(void)
+static void run_softirqs(void)
 {
-    while (call_count) {
-        call_count--;
-        calls[call_count].fn(calls[call_count].data);
+    while (cpus[0].softirq & 1u << SOFTIRQ_REAP) {
+        cpus[0].softirq = 0;
+        domain_reap();
     }
     cpus[0].softirq = 0;
 }
@@ -196,7 +184,6 @@ void world_new(void)
     harness_fail_alloc(0);
     now = SEC(1);
     list_init(&timers);
-    call_count = 0;
     mm_init(ranges, ARRAY_SIZE(ranges));
     sched_init_cpu(0);
     free_before = free_frames() + WORLD_DOM0_FRAMES; /* which are freed in the end */
@@ -228,7 +215,7 @@ bool world_hypercall(struct vcpu *v, uint32_t nr, const uint64_t arg[HYPERCALL_A
     cpus[0].hypercall_start = 0;
     while (hypercall_dispatch(&hc) == -ERESTART) {
         cpus[0].current = NULL;
-        run_calls();
+        run_softirqs();
         cpus[0].current = v;
         cpus[0].hypercall_start = 0;
         now += USEC(10);
@@ -240,7 +227,7 @@ bool world_hypercall(struct vcpu *v, uint32_t nr, const uint64_t arg[HYPERCALL_A
     cpus[0].current = NULL;
     for (unsigned int i = 0; i < LOCK_CLASSES; i++)
         BUG_ON(cpus[0].held[i]);
-    run_calls();
+    run_softirqs();
     return true;
 }
 
@@ -261,7 +248,7 @@ void world_pass(nsec_t time)
             return;
         timer_stop(due);
         due->fn(due->data);
-        run_calls();
+        run_softirqs();
     }
 }
 
@@ -318,7 +305,7 @@ void world_end(void)
         panic("%s (allocation %u fails): invariants: %s", world_doing, world_fail_alloc, harness_log);
     for (d = domain_get_next(1); d; d = domain_get_next((domid_t)(d->id + 1))) {
         while (domain_kill(d) == -ERESTART)
-            run_calls();
+            run_softirqs();
         domain_put(d);
         if (d->id == DOMID_FIRST_RESERVED - 1)
             break;
@@ -329,8 +316,8 @@ void world_end(void)
     end_dom0(domains[0]);
     for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
         domain_put(domains[n]);
-    run_calls();
-    run_calls();
+    run_softirqs();
+    run_softirqs();
     d = domain_get_next(0);
     if (d)
         panic("%s (allocation %u fails): domain %u is left with %u references, %lu frames\n", world_doing,
