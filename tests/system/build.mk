@@ -19,7 +19,9 @@ $(SYSTEM)/system: $(SYSTEM_OBJECTS) $(LIBCLEAVE)
 
 -include $(wildcard $(SYSTEM)/*.d)
 
-# dom0's disk, without a byte allocated
+# dom0's disk, without a byte allocated. Xen's dom0 gets none: behind the IOMMU that QEMU emulates for it,
+# virtio disks do not answer.
+on_cleave = $(filter cleave,$(HV))
 $(SYSTEM)/disk%:
 	@mkdir -p $(@D)
 	@truncate -s 64M $@
@@ -31,11 +33,13 @@ SYSTEM_PROGRAM := /usr/lib/cleave/tests/system
 # One CPU takes other paths than several: everything that is not SMP by nature runs on both.
 CHECK_SYSTEM += check-smp1 check-smp4
 check-smp1: $(SYSTEM)/disk1
-	@SMP=1 DISK=$< DISK_TYPE=ahci NIC=e1000e DOM0_ARGS=iomem=relaxed TIMEOUT=1200 RUN_LOG=$(SYSTEM)/smp1.log \
+	@$(if $(on_cleave),DISK=$< DISK_TYPE=ahci NIC=e1000e DOM0_ARGS=iomem=relaxed) \
+	    SMP=1 TIMEOUT=1200 RUN_LOG=$(SYSTEM)/smp1.log \
 	    CMD='$(SYSTEM_PROGRAM) verbs stock hostile devices' tests/rig/run.sh
 
 check-smp4: $(SYSTEM)/disk4
-	@SMP=4 DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed TIMEOUT=1500 RUN_LOG=$(SYSTEM)/smp4.log \
+	@$(if $(on_cleave),DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed) \
+	    SMP=4 TIMEOUT=1500 RUN_LOG=$(SYSTEM)/smp4.log \
 	    CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
 
 # One instruction is one tick there: the longest stretch in the core without a preemption point has a bound.
