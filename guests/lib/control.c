@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * control/shutdown: a tool writes poweroff, reboot or halt; the guest empties the node, which tells the tool
- * that it was heard, and ends itself with the reason that the word stands for.
+ * that it was heard, and ends itself with the reason that the word stands for. Any other word (suspend) is
+ * left there, so that the tool learns that nobody did it.
  */
 #include "control.h"
 
@@ -23,15 +24,22 @@ int control_init(void)
 
 void control_poll(void)
 {
+    static const struct { const char *word; unsigned reason; } ends[] = {
+        { "poweroff", SHUTDOWN_poweroff }, { "halt", SHUTDOWN_poweroff }, { "reboot", SHUTDOWN_reboot },
+    };
     char word[16];
 
     if (!(store_fired() & 1u << WATCH_SHUTDOWN))
         return;
     if (store_read(SCHEMA_CONTROL_SHUTDOWN, word, sizeof(word)) <= 0)
         return;
-    store_write(SCHEMA_CONTROL_SHUTDOWN, "");
-    printf("guest: told to %s\n", word);
-    hypercall_shutdown(!strcmp(word, "reboot") ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
+    for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (strcmp(word, ends[i].word))
+            continue;
+        store_write(SCHEMA_CONTROL_SHUTDOWN, "");
+        printf("guest: told to %s\n", word);
+        hypercall_shutdown(ends[i].reason);
+    }
 }
 
 void control_sleep(uint64_t ns)
