@@ -16,7 +16,7 @@
 #define MXCSR_DEFAULT 0x1f80u
 #define FCW_DEFAULT 0x37fu
 #define HEADER_OFFSET 512
-#define XCR0_LEGACY 3ull         /* x87 and SSE */
+#define HEADER_SIZE 64
 #define XCR0_ALL ((uint32_t)cpu_features.xcr0_mask)
 
 /* XSAVE wants 64 bytes of alignment: the heap aligns what is larger than that by more. */
@@ -58,14 +58,16 @@ void fpu_restore(struct vcpu *v)
     __asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
 }
 
-/* 512 bytes in FXSAVE form become v's state; reserved MXCSR bits would make the restore fault. */
-void fpu_load_legacy(struct vcpu *v, const void *fxsave)
+/* What would make the restore fault is cleared: reserved bits of MXCSR and of the header. */
+void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components)
 {
     uint8_t *area = v->xsave;
 
     memset(area, 0, cpu_features.xsave_size);
-    memcpy(area, fxsave, 512);
+    memcpy(area, saved, MIN(size, cpu_features.xsave_size));
     *(uint32_t *)(area + MXCSR_OFFSET) &= 0xffff;
-    if (cpu_features.xsave)
-        *(uint64_t *)(area + HEADER_OFFSET) = XCR0_LEGACY;
+    if (!cpu_features.xsave)
+        return;
+    memset(area + HEADER_OFFSET, 0, HEADER_SIZE);
+    *(uint64_t *)(area + HEADER_OFFSET) = components & cpu_features.xcr0_mask;
 }

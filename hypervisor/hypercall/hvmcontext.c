@@ -18,6 +18,7 @@
 
 #define MSR_PAT 0x277
 #define RECORD_MAX 2048u    /* bytes of the largest record, with room */
+#define XSAVE_LENGTH (offsetof(struct hvm_hw_cpu_xsave, save_area) + XSAVE_AREA_MAX)
 
 typedef void save_fn(struct vcpu *v, void *record);
 typedef int load_fn(struct vcpu *v, const void *record);
@@ -37,6 +38,16 @@ static int load_cpu(struct vcpu *v, const void *record)
         v->blocked = false;
     }
     return rc;
+}
+
+static void save_xsave(struct vcpu *v, void *record)
+{
+    svm_save_xsave(v, record);
+}
+
+static int load_xsave(struct vcpu *v, const void *record)
+{
+    return svm_load_xsave(v, record);
 }
 
 static void save_lapic(struct vcpu *v, void *record)
@@ -119,6 +130,7 @@ static const struct record_type {
     { HVM_SAVE_CODE(LAPIC), HVM_SAVE_LENGTH(LAPIC), OF_VCPU, save_lapic, load_lapic },
     { HVM_SAVE_CODE(LAPIC_REGS), HVM_SAVE_LENGTH(LAPIC_REGS), OF_VCPU, save_lapic_regs, load_lapic_regs },
     { HVM_SAVE_CODE(MTRR), HVM_SAVE_LENGTH(MTRR), OF_VCPU, save_mtrr, load_mtrr },
+    { CPU_XSAVE_CODE, XSAVE_LENGTH, OF_STARTED_VCPU, save_xsave, load_xsave },
     { HVM_SAVE_CODE(END), 0, OF_DOMAIN, save_end, load_end },
 };
 
@@ -168,6 +180,8 @@ static void record_fill(struct vcpu *v, unsigned int id, const struct record_typ
 
 static bool has_record(const struct record_type *t, const struct vcpu *v)
 {
+    if (t->code == CPU_XSAVE_CODE && !cpu_features.xsave)
+        return false;
     return t->of == OF_DOMAIN || (v != NULL && (t->of == OF_VCPU || v->initialised));
 }
 

@@ -136,7 +136,9 @@ void cpu_idle(void);                 /* one HLT until something is pending on th
 void *fpu_alloc(void);               /* XSAVE area in initial state, of the heap; NULL: no memory */
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
-void fpu_load_legacy(struct vcpu *v, const void *fxsave); /* 512 bytes in FXSAVE form into the saved area */
+/* What XSAVE (or, in 512 bytes, FXSAVE) left becomes v's state, of the components (bits of XCR0). */
+void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components);
+#define XCR0_LEGACY 3ull         /* x87 and SSE */
 
 /* lib/console.c: serial port, log ring */
 void console_write_raw(const char *s, size_t n);        /* to the serial port as it is: hvc0 */

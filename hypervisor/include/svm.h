@@ -66,6 +66,13 @@ bool svm_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
 struct hvm_hw_cpu;
 void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c);
 int must_check svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c);
+/* Behind it is room for an area of XSAVE_AREA_MAX bytes. */
+#define XSAVE_AREA_MAX 832u /* x87, SSE, header, AVX */
+struct hvm_hw_cpu_xsave;
+void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x);
+int must_check svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x);
+/* x87 always, AVX only with SSE (APM vol. 2, 11.5.2), and only what the guest was shown. */
+bool svm_xcr0_allowed(struct domain *d, uint64_t val);
 /* Real-mode state at vector << 12, as after INIT and SIPI; marks v initialised. */
 void svm_reset_to_sipi(struct vcpu *v, uint8_t vector);
 /* PVH start (docs: x86/hvm start info ABI): flat 32-bit, RIP entry, RBX start_info. For the dom0 builder. */

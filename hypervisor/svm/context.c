@@ -141,7 +141,7 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
         return rc;
     reset(v);
     if (c->flags & XEN_X86_FPU_INITIALISED)
-        fpu_load_legacy(v, c->fpu_regs);
+        fpu_load(v, c->fpu_regs, sizeof(c->fpu_regs), XCR0_LEGACY);
     v->regs = (struct guest_regs){
         .rbx = c->rbx, .rcx = c->rcx, .rdx = c->rdx, .rsi = c->rsi, .rdi = c->rdi, .rbp = c->rbp,
         .r8 = c->r8, .r9 = c->r9, .r10 = c->r10, .r11 = c->r11,
@@ -166,5 +166,21 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
     if (c->pending_event & (1u << 31))
         v->svm->pending = c->pending_event | (uint64_t)c->error_code << 32;
     v->down = false;
+    return 0;
+}
+
+void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x)
+{
+    x->xfeature_mask = cpu_features.xcr0_mask;
+    x->xcr0 = x->xcr0_accum = v->svm->xcr0;
+    memcpy(&x->save_area, v->xsave, MIN(XSAVE_AREA_MAX, cpu_features.xsave_size));
+}
+
+int svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x)
+{
+    if (!svm_xcr0_allowed(v->d, x->xcr0))
+        return -EINVAL;
+    v->svm->xcr0 = x->xcr0;
+    fpu_load(v, &x->save_area, XSAVE_AREA_MAX, x->save_area.xsave_hdr.xstate_bv);
     return 0;
 }

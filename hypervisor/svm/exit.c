@@ -113,14 +113,11 @@ static void exit_msr(struct vcpu *v)
     svm_skip(v, 2);
 }
 
-/* XCR0 may hold what the host supports and this guest was shown, x87 always, AVX only with SSE (APM vol.
- * 2, 11.5.2). */
 static void exit_xsetbv(struct vcpu *v)
 {
     uint64_t val = (v->regs.rdx << 32) | (uint32_t)v->vmcb->rax;
 
-    if (v->vmcb->cpl || (uint32_t)v->regs.rcx || !(val & 1) || (val & ~cpuid_guest_xcr0_mask(v->d)) ||
-        ((val & 4) && !(val & 2))) {
+    if (v->vmcb->cpl || (uint32_t)v->regs.rcx || !svm_xcr0_allowed(v->d, val)) {
         inject_gp(v);
         return;
     }

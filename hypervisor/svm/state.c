@@ -127,6 +127,11 @@ int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
     return 0;
 }
 
+bool svm_xcr0_allowed(struct domain *d, uint64_t val)
+{
+    return (val & 1) && !(val & ~cpuid_guest_xcr0_mask(d)) && (!(val & 4) || (val & 2));
+}
+
 void svm_dump(struct vcpu *v)
 {
     const struct vmcb *b = v->vmcb;

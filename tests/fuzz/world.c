@@ -106,6 +106,8 @@ void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment
 void svm_inject_exception(struct vcpu *v, unsigned int vector, bool has_error, uint32_t error) {}
 void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) {}
 bool svm_interrupts_enabled(struct vcpu *v) { return true; }
+void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x) {}
+int svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x) { return 0; }
 int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
     v->initialised = true;

@@ -129,6 +129,8 @@ int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_h
     return 0;
 }
 
+void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x) {}
+int svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x) { return 0; }
 int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
     if (c->cr0 >> 32)
