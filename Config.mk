@@ -89,7 +89,7 @@ DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev libncu
 # loader
 DEB_PACKAGES := linux-image-amd64 linux-image-cloud-amd64 grub-xen-host busybox-static bash util-linux \
                 xen-utils-$(XEN_VERSION) xen-utils-common xenstore-utils xen-hypervisor-$(XEN_VERSION)-amd64
-# of the kernel's modules, which folders and files: Xen's and what guests' devices need, then those for DISK and NIC
+# of the kernel's modules, which folders and files: Xen's, what guests' devices need, then DISK's and NIC's
 DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen* drivers/block/loop.ko net/llc/llc.ko \
                net/802/stp.ko net/bridge/bridge.ko fs/ext4 fs/jbd2 fs/mbcache.ko crypto/crc32c_generic.ko \
                drivers/virtio drivers/block/virtio_blk.ko drivers/net/virtio_net.ko drivers/net/net_failover.ko \

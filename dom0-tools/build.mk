@@ -5,7 +5,7 @@
 
 TOOLS := build/dom0-tools
 TOOLS_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -I$(SCHEMA)
-TOOLS_LIBS := -lxlutil -lxenguest -lxenctrl -lxenstore -lxentoollog -luuid
+TOOLS_LIBS := -lxlutil -lxenlight -lxenguest -lxenctrl -lxenstore -lxentoollog -luuid
 LIBCLEAVE := $(TOOLS)/libcleave.a
 tools_objects = $(patsubst dom0-tools/%.c,$(TOOLS)/%.o,$(wildcard dom0-tools/$(1)/*.c))
 

@@ -68,6 +68,8 @@ static bool component_matches(const char *pattern, size_t pattern_length, const 
 
     if (pattern[0] != '{')
         return pattern_length == length && memcmp(pattern, part, length) == 0;
+    if (strncmp(pattern, "{key}", 5) == 0)
+        return length > 0;
     if (length >= sizeof(text))
         return false;
     memcpy(text, part, length);

@@ -67,7 +67,7 @@ static void check_type(const char *type)
 
 static void check_pattern(const char *pattern)
 {
-    static const char *const names[] = { "domid", "backend", "vcpu", "pool", "device", "uuid", NULL };
+    static const char *const names[] = { "domid", "backend", "vcpu", "pool", "device", "uuid", "key", NULL };
 
     if (pattern[0] != '/' || pattern[1] == '\0' || pattern[strlen(pattern) - 1] == '/')
         die("pattern '%s' is no absolute path", pattern);
@@ -135,7 +135,7 @@ static void print_format(const char *pattern)
     putchar('"');
     for (const char *c = pattern; *c; c++) {
         if (*c == '{') {
-            printf(strncmp(c, "{uuid}", 6) == 0 ? "%%s" : "%%u");
+            printf(strncmp(c, "{uuid}", 6) == 0 || strncmp(c, "{key}", 5) == 0 ? "%%s" : "%%u");
             c = strchr(c, '}');
         } else {
             putchar(*c);

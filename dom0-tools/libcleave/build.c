@@ -21,6 +21,7 @@
 #include <xenguest.h>
 
 #include "acpi.h"
+#include "devices.h"
 #include "image.h"
 #include "lock.h"
 #include "nodes.h"
@@ -377,8 +378,9 @@ int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, ui
 
     uuid_unparse_lower(vm->uuid, b.uuid);
     if ((rc = map_files(&b)) == 0 && (rc = parse_kernel(&b)) == 0 && (rc = check_fit(&b)) == 0 &&
-        (rc = check_free(&b)) == 0 && (rc = create_named(&b)) == 0 && (rc = reserve(&b)) == 0 &&
-        (rc = prepare(&b)) == 0 && (rc = load(&b)) == 0 && (rc = introduce(&b)) == 0)
+        (rc = devices_check(vm)) == 0 && (rc = check_free(&b)) == 0 && (rc = create_named(&b)) == 0 &&
+        (rc = reserve(&b)) == 0 && (rc = prepare(&b)) == 0 && (rc = load(&b)) == 0 &&
+        (rc = introduce(&b)) == 0 && (rc = devices_attach(store, b.domid, vm)) == 0)
         *domid = b.domid;
 
     /* libxenguest's mappings of the guest go first: a domain lives on while somebody maps its pages. */

@@ -13,6 +13,7 @@
 #include <xen/sched.h>
 
 #include "cleave-schema.h"
+#include "devices.h"
 #include "lock.h"
 #include "nodes.h"
 #include "report.h"
@@ -189,17 +190,23 @@ static void sweep(struct hv *hv, struct xs_handle *store, uint32_t domid)
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
     struct domain domain;
+    bool lives, known = nodes_are_of(store, domid, uuid);
     int rc;
 
     hv_forget(hv);
-    if (domain_get(hv, domid, &domain) == 0 && strcmp(domain.uuid, uuid) == 0 &&
-        xc_domain_destroy(hv->xc, domid) < 0 && errno != ESRCH) {
+    lives = domain_get(hv, domid, &domain) == 0 && strcmp(domain.uuid, uuid) == 0;
+    if (lives)
+        xc_domain_pause(hv->xc, domid);
+    /* First, because xenstored removes what is the guest's in the store together with the domain. */
+    if (known)
+        devices_detach(store, domid);
+    if (lives && xc_domain_destroy(hv->xc, domid) < 0 && errno != ESRCH) {
         int error = errno;
 
         report_error("the hypervisor does not destroy domain %u: %s", domid, hv_reason(hv, error));
         return -error;
     }
-    if (nodes_are_of(store, domid, uuid))
+    if (known)
         nodes_remove(store, domid, uuid);
     rc = await_end(hv, domid, uuid);
     if (rc == 0)

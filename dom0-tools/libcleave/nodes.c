@@ -168,6 +168,111 @@ static void put_rings(struct batch *batch, const void *data)
     put_number(batch, rings->console_gfn, SCHEMA_CONSOLE_RING_REF_PATH, domid);
 }
 
+/* One kind of device: where its backend's, the guest's and libxl's folders are, and what is in them. */
+struct kind {
+    const char *backend, *backend_key;
+    const char *frontend, *frontend_key;
+    const char *libxl_key;
+};
+
+static const struct kind vbd = {
+    SCHEMA_BACKEND_VBD_PATH, SCHEMA_BACKEND_VBD_KEY_PATH, SCHEMA_DEVICE_VBD_PATH, SCHEMA_DEVICE_VBD_KEY_PATH,
+    SCHEMA_LIBXL_VBD_KEY_PATH,
+};
+
+static const struct kind vif = {
+    SCHEMA_BACKEND_VIF_PATH, SCHEMA_BACKEND_VIF_KEY_PATH, SCHEMA_DEVICE_VIF_PATH, SCHEMA_DEVICE_VIF_KEY_PATH,
+    SCHEMA_LIBXL_VIF_KEY_PATH,
+};
+
+struct pair {
+    const char *key, *value;
+};
+
+/* Pairs end with a NULL. */
+static void put_frontend(struct batch *batch, const struct kind *kind, unsigned int number,
+                         const struct pair *pair)
+{
+    for (; pair->key; pair++)
+        put(batch, INHERITED, pair->value, kind->frontend_key, batch->domid, number, pair->key);
+}
+
+/* libxl keeps a copy. */
+static void put_backend(struct batch *batch, const struct kind *kind, unsigned int number,
+                        const struct pair *pair)
+{
+    for (; pair->key; pair++) {
+        put(batch, INHERITED, pair->value, kind->backend_key, 0, batch->domid, number, pair->key);
+        put(batch, INHERITED, pair->value, kind->libxl_key, batch->domid, number, pair->key);
+    }
+}
+
+/* What all kinds have. */
+static void put_device(struct batch *batch, const struct kind *kind, unsigned int number)
+{
+    char frontend[64], backend[64], domid[16];
+    const struct pair for_backend[] = {
+        { "frontend", frontend }, { "frontend-id", domid }, { "online", "1" }, { "state", "1" }, { NULL },
+    };
+    const struct pair for_frontend[] = {
+        { "backend", backend }, { "backend-id", "0" }, { "state", "1" }, { NULL },
+    };
+
+    snprintf(domid, sizeof(domid), "%u", batch->domid);
+    snprintf(frontend, sizeof(frontend), kind->frontend, batch->domid, number);
+    snprintf(backend, sizeof(backend), kind->backend, 0, batch->domid, number);
+    put(batch, GUEST_FOR_DOM0, "", "%s", frontend);
+    put(batch, DOM0_FOR_GUEST, "", "%s", backend);
+    put_frontend(batch, kind, number, for_frontend);
+    put_backend(batch, kind, number, for_backend);
+    put(batch, INHERITED, backend, kind->libxl_key, batch->domid, number, "backend");
+}
+
+static void put_disk(struct batch *batch, const void *data)
+{
+    const struct nodes_disk *disk = data;
+    char number[16], device[32];
+    const struct pair backend[] = {
+        { "params", disk->path }, { "script", "/etc/xen/scripts/block" }, { "dev", disk->name },
+        { "type", "phy" }, { "mode", disk->writable ? "w" : "r" }, { "device-type", "disk" },
+        { "bootable", "1" }, { "removable", "0" }, { "discard-enable", "1" }, { "specification", "xen" },
+        { NULL },
+    };
+    const struct pair frontend[] = {
+        { "virtual-device", number }, { "device-type", "disk" }, { "trusted", "1" }, { NULL },
+    };
+
+    snprintf(number, sizeof(number), "%u", disk->number);
+    snprintf(device, sizeof(device), "%x:%x", disk->major, disk->minor);
+    put_device(batch, &vbd, disk->number);
+    put_backend(batch, &vbd, disk->number, backend);
+    put_frontend(batch, &vbd, disk->number, frontend);
+    /* What xl's script would say. The back end begins when it reads the first of them. */
+    put(batch, INHERITED, device, SCHEMA_BACKEND_VBD_PHYSICAL_PATH, 0, disk->domid, disk->number);
+    put(batch, INHERITED, disk->path, SCHEMA_BACKEND_VBD_PHYSICAL_PATH_PATH, 0, disk->domid, disk->number);
+    put(batch, INHERITED, "connected", SCHEMA_BACKEND_VBD_HOTPLUG_PATH, 0, disk->domid, disk->number);
+}
+
+static void put_vif(struct batch *batch, const void *data)
+{
+    const struct nodes_vif *nic = data;
+    char number[16], mtu[16];
+    const struct pair backend[] = {
+        { "script", "/etc/xen/scripts/vif-bridge" }, { "mac", nic->mac }, { "bridge", nic->bridge },
+        { "handle", number }, { "type", "vif" }, { "hotplug-status", "" }, { NULL },
+    };
+    const struct pair frontend[] = {
+        { "handle", number }, { "mac", nic->mac }, { "trusted", "1" }, { NULL },
+    };
+
+    snprintf(number, sizeof(number), "%u", nic->number);
+    snprintf(mtu, sizeof(mtu), "%u", nic->mtu);
+    put_device(batch, &vif, nic->number);
+    put_backend(batch, &vif, nic->number, backend);
+    put_frontend(batch, &vif, nic->number, frontend);
+    put(batch, DOM0_FOR_GUEST, mtu, SCHEMA_DEVICE_VIF_MTU_PATH, nic->domid, nic->number);
+}
+
 /* Runs write in a transaction, again as long as somebody else's change came in between. */
 static int commit(struct xs_handle *store, uint32_t domid, void (*write)(struct batch *, const void *),
                   const void *data)
@@ -199,6 +304,16 @@ int nodes_write_identity(struct xs_handle *store, const struct nodes_identity *i
 int nodes_write_rings(struct xs_handle *store, uint32_t domid, const struct nodes_rings *rings)
 {
     return commit(store, domid, put_rings, rings);
+}
+
+int nodes_write_disk(struct xs_handle *store, const struct nodes_disk *disk)
+{
+    return commit(store, disk->domid, put_disk, disk);
+}
+
+int nodes_write_vif(struct xs_handle *store, const struct nodes_vif *nic)
+{
+    return commit(store, nic->domid, put_vif, nic);
 }
 
 void nodes_remove_domain(struct xs_handle *store, uint32_t domid)

@@ -26,9 +26,29 @@ struct nodes_rings {
     unsigned int store_port, console_port;
 };
 
+/* A disk, and a network interface, with what dom0's kernel is to put behind it. */
+struct nodes_disk {
+    uint32_t domid;
+    unsigned int number;           /* as xen-vbd-interface(7) counts */
+    const char *name;              /* xvda */
+    const char *path;              /* the block device in dom0 */
+    unsigned int major, minor;     /* its numbers */
+    bool writable;
+};
+
+struct nodes_vif {
+    uint32_t domid;
+    unsigned int number;
+    const char *mac;
+    const char *bridge;
+    unsigned int mtu;
+};
+
 /* Each writes all of its nodes or none. 0, or a negative errno after an error line. */
 int nodes_write_identity(struct xs_handle *store, const struct nodes_identity *identity);
 int nodes_write_rings(struct xs_handle *store, uint32_t domid, const struct nodes_rings *rings);
+int nodes_write_disk(struct xs_handle *store, const struct nodes_disk *disk);
+int nodes_write_vif(struct xs_handle *store, const struct nodes_vif *vif);
 
 /*
  * Remove them, and those that xl writes: of the VM and its domain, or of the domain only. Can be called

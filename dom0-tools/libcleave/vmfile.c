@@ -311,6 +311,7 @@ static int read_keys(const struct reader *reader, struct vmfile *vm)
         (rc = read_action(reader, "on_reboot", VMFILE_RESTART, &vm->on_reboot)) < 0 ||
         (rc = read_action(reader, "on_crash", VMFILE_DESTROY, &vm->on_crash)) < 0 ||
         (rc = read_cpus(reader, vm)) < 0 || (rc = read_tsc_mode(reader, vm)) < 0 ||
+        (rc = vmdevices_read(reader->config, reader->path, vm->uuid, &vm->devices)) < 0 ||
         (rc = number_of(reader, "cpu_weight", 1, 65535, 0, &weight)) < 0)
         return rc;
     vm->weight = weight;
@@ -341,5 +342,6 @@ void vmfile_free(struct vmfile *vm)
     free(vm->kernel);
     free(vm->ramdisk);
     free(vm->cmdline);
+    vmdevices_free(&vm->devices);
     vm->kernel = vm->ramdisk = vm->cmdline = NULL;
 }

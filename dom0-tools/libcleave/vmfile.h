@@ -10,6 +10,7 @@
 #include <uuid/uuid.h>
 
 #include "domain.h"
+#include "vmdevices.h"
 
 /* Local APIC ids are 2 * vCPU in 8 bits, and the hypervisors' own limit is the same. */
 #define VMFILE_VCPUS_MAX 128
@@ -31,6 +32,7 @@ struct vmfile {
     bool pinned;                       /* cpus is set: the physical CPUs that it may use */
     uint8_t cpus[VMFILE_CPUS_MAX / 8];
     unsigned int weight;               /* 0: the scheduler's default */
+    struct vmdevices devices;
     unsigned int tsc_mode;             /* as XEN_DOMCTL_settscinfo takes it; 0: the hypervisor's choice */
 };
 

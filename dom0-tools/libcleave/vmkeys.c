@@ -18,6 +18,7 @@ static bool is_known(const char *key, size_t length)
         "type",        "name",      "uuid",     "memory",  "maxmem",     "vcpus",
         "maxvcpus",    "kernel",    "ramdisk",  "cmdline", "root",       "extra",
         "on_poweroff", "on_reboot", "on_crash", "cpus",    "cpu_weight", "tsc_mode",
+        "disk",        "vif",
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

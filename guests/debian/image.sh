@@ -10,7 +10,7 @@ set -eu
 kind=$1 output=$2 kernel=$3 busybox=$4
 shift 4
 
-root=$output.root
+root=${output%/*}/root.${output##*/}
 rm -rf "$root"
 for folder in bin sbin proc sys dev disk usr/lib lib64; do
     mkdir -p "$root/$folder"

@@ -48,6 +48,14 @@ check-stretch:
 	@ICOUNT=1 SMP=1 TIMEOUT=600 RUN_LOG=$(SYSTEM)/stretch.log CMD='BOUND=200000 $(SYSTEM_PROGRAM) stretch' \
 	    tests/rig/run.sh
 
+# --- make check-long ------------------------------------------------------------------------------
+
+# What takes minutes: all that is slow by nature.
+.PHONY: check-long
+check-long: | $(ALL_TARGETS) $(bootable)
+	@SMP=4 MEM=3072 FILES='$(GUEST_MORE)' TIMEOUT=3000 RUN_LOG=$(SYSTEM)/long.log \
+	    CMD='$(SYSTEM_PROGRAM) long' tests/rig/run.sh
+
 # --- make soak ------------------------------------------------------------------------------------
 
 # What check-smp4 does with a tenth of the rounds (many.c).

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks and network interfaces: what xl does by its hotplug scripts is done here by system calls. A file
+ * becomes a loop device, which lives as long as the back end has it open; the back end's interface goes on
+ * its bridge. The nodes are xl's, so that `xl destroy` finds its way: params always names a block device, for
+ * which xl's script has nothing to take away. The states are XenbusState's (xen/io/xenbus.h). Next to read:
+ * nodes.c, loop.c, bridge.c.
+ */
+#define _GNU_SOURCE
+#include "devices.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include <xen/io/xenbus.h>
+
+#include "bridge.h"
+#include "cleave-schema.h"
+#include "loop.h"
+#include "nodes.h"
+#include "report.h"
+
+#define DRIVERS   "/sys/bus/xen-backend/drivers/"
+/* How long dom0's kernel may take for a step; it takes milliseconds, but the machine may be busy. */
+#define STEP_MS   20000
+#define PAUSE_MS  10
+
+/* --- before there is a domain ----------------------------------------------------------------- */
+
+static int check_driver(const struct vmfile *vm, const char *driver, const char *module)
+{
+    if (access(driver, F_OK) == 0)
+        return 0;
+    report_error("VM \"%s\": dom0's kernel has no %s: modprobe %s", vm->name, module, module);
+    return -ENODEV;
+}
+
+static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk)
+{
+    int file = open(disk->path, (disk->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    struct stat st;
+    int rc = 0;
+
+    if (file < 0 || fstat(file, &st) < 0) {
+        rc = -errno;
+        report_error("VM \"%s\": disk %s: %s: %s", vm->name, disk->name, disk->path, strerror(-rc));
+    } else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+        rc = -EINVAL;
+        report_error("VM \"%s\": disk %s: %s is neither a file nor a block device", vm->name, disk->name,
+                     disk->path);
+    } else if (S_ISREG(st.st_mode) && st.st_size < 512) {
+        rc = -EINVAL;
+        report_error("VM \"%s\": disk %s: %s has %lld bytes, not even a sector: truncate -s SIZE %s",
+                     vm->name, disk->name, disk->path, (long long)st.st_size, disk->path);
+    } else if (S_ISREG(st.st_mode) && !loop_available()) {
+        rc = -ENODEV;
+        report_error("VM \"%s\": disk %s is a file, and dom0's kernel has no loop devices: modprobe loop",
+                     vm->name, disk->name);
+    }
+    if (file >= 0)
+        close(file);
+    return rc;
+}
+
+int devices_check(const struct vmfile *vm)
+{
+    const struct vmdevices *devices = &vm->devices;
+    int rc = 0;
+
+    if (devices->disk_count)
+        rc = check_driver(vm, DRIVERS "vbd", "xen-blkback");
+    for (unsigned int i = 0; rc == 0 && i < devices->disk_count; i++)
+        rc = check_disk(vm, &devices->disks[i]);
+    if (rc == 0 && devices->vif_count)
+        rc = check_driver(vm, DRIVERS "vif", "xen-netback");
+    for (unsigned int i = 0; rc == 0 && i < devices->vif_count; i++) {
+        if (!bridge_exists(devices->vifs[i].bridge)) {
+            rc = -ENODEV;
+            report_error("VM \"%s\": vif %u: dom0 has no bridge %s: ip link add %s type bridge", vm->name, i,
+                         devices->vifs[i].bridge, devices->vifs[i].bridge);
+        }
+    }
+    return rc;
+}
+
+/* --- giving them ------------------------------------------------------------------------------ */
+
+/* Whether a file appears in time: what the back end makes when it has done its part. */
+static bool await_file(const char *path)
+{
+    for (int waited = 0; waited < STEP_MS; waited += PAUSE_MS) {
+        if (access(path, F_OK) == 0)
+            return true;
+        usleep(PAUSE_MS * 1000);
+    }
+    return false;
+}
+
+/* A descriptor of the block device to be served, and its name; or a negative errno after an error line. */
+static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk, char *name, size_t size,
+                     dev_t *device)
+{
+    int file = open(disk->path, (disk->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    struct stat st;
+    int rc = file < 0 || fstat(file, &st) < 0 ? -errno : 0;
+
+    if (rc == 0 && S_ISREG(st.st_mode)) {
+        int loop = loop_attach(file, disk->path, disk->writable, disk->direct_io);
+
+        close(file);
+        file = loop;
+        rc = file < 0 ? file : fstat(file, &st) < 0 ? -errno : 0;
+    }
+    if (rc < 0) {
+        report_error("VM \"%s\": disk %s: %s does not become a block device: %s", vm->name, disk->name,
+                     disk->path, strerror(-rc));
+        if (file >= 0)
+            close(file);
+        return rc;
+    }
+    *device = st.st_rdev;
+    snprintf(name, size, "/proc/self/fd/%d", file);
+
+    char target[PATH_MAX];
+    ssize_t length = readlink(name, target, sizeof(target) - 1);
+
+    snprintf(name, size, "%.*s", (int)(length < 0 ? 0 : length), target);
+    return file;
+}
+
+static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
+                       const struct vmdevices_disk *disk)
+{
+    struct nodes_disk nodes = { .domid = domid, .number = disk->number, .name = disk->name,
+                                .writable = disk->writable };
+    char path[128], served[96];
+    dev_t device;
+    int fd = open_disk(vm, disk, path, sizeof(path), &device);
+    int rc;
+
+    if (fd < 0)
+        return fd;
+    nodes.path = path;
+    nodes.major = major(device);
+    nodes.minor = minor(device);
+    rc = nodes_write_disk(store, &nodes);
+    snprintf(served, sizeof(served), DRIVERS "vbd/vbd-%u-%u/physical_device", domid, disk->number);
+    if (rc == 0 && !await_file(served)) {
+        rc = -EIO;
+        report_error("VM \"%s\": disk %s: dom0's kernel does not serve %s: another VM may be writing to it; "
+                     "see dmesg", vm->name, disk->name, disk->path);
+    }
+    close(fd);
+    return rc;
+}
+
+static int attach_vif(struct xs_handle *store, uint32_t domid, const struct vmfile *vm, unsigned int index)
+{
+    const struct vmdevices_vif *vif = &vm->devices.vifs[index];
+    struct nodes_vif nodes = { .domid = domid, .number = index, .mac = vif->mac, .bridge = vif->bridge,
+                               .mtu = bridge_mtu(vif->bridge) };
+    char interface[IFNAMSIZ], made[64];
+    int rc = nodes_write_vif(store, &nodes);
+
+    if (rc < 0)
+        return rc;
+    snprintf(interface, sizeof(interface), "vif%u.%u", domid, index);
+    snprintf(made, sizeof(made), "/sys/class/net/%s", interface);
+    if (!await_file(made)) {
+        report_error("VM \"%s\": vif %u: dom0's kernel does not make %s: see dmesg", vm->name, index,
+                     interface);
+        return -EIO;
+    }
+    rc = bridge_join(vif->bridge, interface);
+    if (rc < 0)
+        report_error("VM \"%s\": vif %u: %s cannot be put on bridge %s: %s", vm->name, index, interface,
+                     vif->bridge, strerror(-rc));
+    else if (!store_write(store, XBT_NULL, "connected", SCHEMA_BACKEND_VIF_HOTPLUG_PATH, 0, domid, index))
+        rc = -EIO;
+    return rc;
+}
+
+int devices_attach(struct xs_handle *store, uint32_t domid, const struct vmfile *vm)
+{
+    int rc = 0;
+
+    for (unsigned int i = 0; rc == 0 && i < vm->devices.disk_count; i++)
+        rc = attach_disk(store, domid, vm, &vm->devices.disks[i]);
+    for (unsigned int i = 0; rc == 0 && i < vm->devices.vif_count; i++)
+        rc = attach_vif(store, domid, vm, i);
+    return rc;
+}
+
+/* --- taking them away ------------------------------------------------------------------------- */
+
+/* Calls visit with the number of each device of this kind that the domain has. */
+static void each_device(struct xs_handle *store, uint32_t domid, const char *folder_pattern,
+                        void (*visit)(struct xs_handle *, uint32_t, unsigned int))
+{
+    char folder[XENSTORE_ABS_PATH_MAX];
+    unsigned int count = 0;
+    char **numbers;
+
+    snprintf(folder, sizeof(folder), folder_pattern, 0, domid);
+    numbers = xs_directory(store, XBT_NULL, folder, &count);
+    for (unsigned int i = 0; numbers && i < count; i++)
+        visit(store, domid, strtoul(numbers[i], NULL, 10));
+    free(numbers);
+}
+
+/* One kind of device: patterns of its paths, by backend domain, domain and number. */
+struct kind {
+    const char *frontend, *backend, *online, *state;
+};
+
+static const struct kind disks = {
+    SCHEMA_DEVICE_VBD_PATH, SCHEMA_BACKEND_VBD_PATH, SCHEMA_BACKEND_VBD_ONLINE_PATH,
+    SCHEMA_BACKEND_VBD_STATE_PATH,
+};
+static const struct kind interfaces = {
+    SCHEMA_DEVICE_VIF_PATH, SCHEMA_BACKEND_VIF_PATH, SCHEMA_BACKEND_VIF_ONLINE_PATH,
+    SCHEMA_BACKEND_VIF_STATE_PATH,
+};
+
+/*
+ * Without its front end a back end ends; it says that it has only when it was told to. It has also ended when
+ * somebody else removed its folder. It does not hear of a front end that xenstored removed together with its
+ * domain: then only the removal of its own folder ends it, and there is nothing to wait for.
+ */
+static void end_device(struct xs_handle *store, const struct kind *kind, uint32_t domid, unsigned int number)
+{
+    char path[XENSTORE_ABS_PATH_MAX], state[8], closing[8];
+    bool hears = store_read_text(store, state, sizeof(state), kind->frontend, domid, number);
+
+    snprintf(path, sizeof(path), kind->state, 0, domid, number);
+    snprintf(closing, sizeof(closing), "%d", XenbusStateClosing);
+    if (!store_read_text(store, state, sizeof(state), "%s", path))
+        return;
+    store_write(store, XBT_NULL, "0", kind->online, 0, domid, number);
+    if (atoi(state) != XenbusStateClosed)
+        store_write(store, XBT_NULL, closing, "%s", path);
+    store_remove(store, kind->frontend, domid, number);
+    for (int waited = 0; hears && waited < STEP_MS; waited += PAUSE_MS) {
+        if (!store_read_text(store, state, sizeof(state), "%s", path) || atoi(state) == XenbusStateClosed)
+            break;
+        usleep(PAUSE_MS * 1000);
+    }
+    store_remove(store, kind->backend, 0, domid, number);
+}
+
+static void detach_disk(struct xs_handle *store, uint32_t domid, unsigned int number)
+{
+    char *node = store_read(store, SCHEMA_BACKEND_VBD_NODE_PATH, 0, domid, number);
+
+    end_device(store, &disks, domid, number);
+    /* xl's script made it, and xl is not asked */
+    if (node)
+        loop_detach(node);
+    free(node);
+}
+
+static void detach_vif(struct xs_handle *store, uint32_t domid, unsigned int number)
+{
+    end_device(store, &interfaces, domid, number);
+}
+
+void devices_detach(struct xs_handle *store, uint32_t domid)
+{
+    each_device(store, domid, SCHEMA_BACKEND_VBDS_OF_PATH, detach_disk);
+    each_device(store, domid, SCHEMA_BACKEND_VIFS_OF_PATH, detach_vif);
+    store_remove(store, SCHEMA_BACKEND_VBDS_OF_PATH, 0, domid);
+    store_remove(store, SCHEMA_BACKEND_VIFS_OF_PATH, 0, domid);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loop devices (loop(4), linux/loop.h). Next to read: devices.c.
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define CONTROL "/dev/loop-control"
+
+bool loop_available(void)
+{
+    return access(CONTROL, R_OK | W_OK) == 0;
+}
+
+int loop_attach(int file, const char *name, bool writable, bool direct_io)
+{
+    struct loop_config config = {
+        .fd = file,
+        .info.lo_flags = LO_FLAGS_AUTOCLEAR | (writable ? 0 : LO_FLAGS_READ_ONLY) |
+                         (direct_io ? LO_FLAGS_DIRECT_IO : 0),
+    };
+    int control = open(CONTROL, O_RDWR | O_CLOEXEC);
+    int error = errno;
+
+    if (control < 0)
+        return -error;
+    snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", name);
+    for (;;) {
+        char path[32];
+        int number = ioctl(control, LOOP_CTL_GET_FREE);
+        int loop = -1;
+
+        if (number >= 0) {
+            snprintf(path, sizeof(path), "/dev/loop%d", number);
+            loop = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+        }
+        if (loop >= 0 && ioctl(loop, LOOP_CONFIGURE, &config) == 0) {
+            close(control);
+            return loop;
+        }
+        error = errno;
+        if (loop >= 0)
+            close(loop);
+        /* EBUSY: somebody took the free one in between */
+        if (error != EBUSY) {
+            close(control);
+            return -error;
+        }
+    }
+}
+
+void loop_detach(const char *path)
+{
+    int loop = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (loop < 0)
+        return;
+    ioctl(loop, LOOP_CLR_FD);
+    close(loop);
+}
