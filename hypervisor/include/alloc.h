@@ -15,7 +15,7 @@
  * Boot: chooses a place for the frame table at the top of the highest range that is large enough, builds it,
  * and hands the rest of the usable ranges to the allocator. Ranges: type 1 (E820 RAM): free; MM_RANGE_CORE:
  * RAM that holds the core's image, modules, the trampoline, or is dom0's; frames of no such range are IO.
- * Page borders are rounded inwards for free ranges. All RAM must be in the direct map.
+ * They are sorted and begin and end with pages. All RAM must be in the direct map.
  */
 struct boot_range;
 #define MM_RANGE_CORE 0x636f7265u

@@ -148,47 +148,33 @@ static void mark_core(uint64_t start_mfn, uint64_t end_mfn)
     mem.total += end_mfn - start_mfn;
 }
 
-/* Sets frame_table to the top of the highest free range that holds it, and returns its first frame. */
-static uint64_t place_frame_table(const struct boot_range *ranges, unsigned int count, uint64_t pages)
-{
-    const struct boot_range *best = NULL;
-    uint64_t start;
-
-    for (unsigned int i = 0; i < count; i++) {
-        const struct boot_range *r = &ranges[i];
-
-        if (r->type == 1 && (r->end >> PAGE_SHIFT) >= (ROUND_UP(r->start, PAGE_SIZE) >> PAGE_SHIFT) + pages &&
-            (!best || r->start > best->start))
-            best = r;
-    }
-    if (!best)
-        panic("no range of RAM holds the frame table of %lu KiB: lower dom0_mem, or give the machine more "
-              "memory\n", pages * 4);
-    start = (best->end >> PAGE_SHIFT) - pages;
-    frame_table = mfn_to_virt(MFN(start));
-    return start;
-}
-
 void mm_init(const struct boot_range *ranges, unsigned int count)
 {
+    const struct boot_range *place = NULL;
     uint64_t pages, table;
 
     for (unsigned int i = 0; i < count; i++)
         if (ranges[i].type == 1 || ranges[i].type == MM_RANGE_CORE)
-            frame_count = MAX(frame_count, ROUND_UP(ranges[i].end, PAGE_SIZE) >> PAGE_SHIFT);
+            frame_count = MAX(frame_count, ranges[i].end >> PAGE_SHIFT);
     pages = ROUND_UP(frame_count * sizeof(struct frame), PAGE_SIZE) >> PAGE_SHIFT;
-    table = place_frame_table(ranges, count, pages);
+    for (unsigned int i = 0; i < count; i++)
+        if (ranges[i].type == 1 && ranges[i].end - ranges[i].start >= pages << PAGE_SHIFT)
+            place = &ranges[i];
+    if (!place)
+        panic("no range of RAM holds the frame table of %lu KiB: lower dom0_mem, or give the machine more "
+              "memory\n", pages * 4);
+    table = (place->end >> PAGE_SHIFT) - pages;
+    frame_table = mfn_to_virt(MFN(table));
     memset(frame_table, 0, pages << PAGE_SHIFT);
     mark_core(table, table + pages);
 
     for (unsigned int i = 0; i < count; i++) {
-        uint64_t start = ROUND_UP(ranges[i].start, PAGE_SIZE) >> PAGE_SHIFT;
-        uint64_t end = ranges[i].end >> PAGE_SHIFT;
+        uint64_t start = ranges[i].start >> PAGE_SHIFT, end = ranges[i].end >> PAGE_SHIFT;
 
         if (ranges[i].type == MM_RANGE_CORE)
-            mark_core(ranges[i].start >> PAGE_SHIFT, ROUND_UP(ranges[i].end, PAGE_SIZE) >> PAGE_SHIFT);
+            mark_core(start, end);
         else if (ranges[i].type == 1)
-            alloc_add_range(start, start <= table && table < end ? table : end);
+            alloc_add_range(start, &ranges[i] == place ? table : end);
     }
     log_info("memory: %lu MiB, %lu MiB free; frame table %lu KiB\n", mem.total >> 8, mem.free >> 8,
              pages * 4);
