@@ -9,6 +9,7 @@
 #include "types.h"
 
 void console_init(void);                           /* console=: which serial port */
+extern unsigned int console_irq;                   /* its line at the host's I/O APIC */
 void printk_init(void);                            /* loglvl= guest_loglvl= */
 void console_line(const char *line, size_t n);     /* a whole line: to the serial port and the ring */
 void console_start_input(void);                    /* needs the host's I/O APIC */

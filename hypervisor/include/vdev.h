@@ -109,7 +109,6 @@ uint32_t lapic_timer_current(const struct vcpu *v);
 unsigned int lapic_timer_shift(uint32_t divide);           /* the divide register as a power of two */
 
 /* --- vdev/ioapic.c: dom0's I/O APIC, one entry = one host line --- */
-void ioapic_deny_line(unsigned int gsi);                   /* boot: this host line belongs to the core */
 int ioapic_init(struct domain *d);
 uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset);
 void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val);

@@ -32,7 +32,7 @@
 #define INPUT_SIZE 1024u
 
 static uint16_t uart_base = 0x3f8; /* 0: no serial port */
-static unsigned int uart_irq = 4;
+unsigned int console_irq = 4;
 static struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE);
 static bool bypass_lock;
 static bool inside_line;       /* the port's last character was not a newline */
@@ -70,7 +70,7 @@ void console_init(void)
     if (cmdline_get("console", word, sizeof(word))) {
         if (strcmp(word, "com2") == 0) {
             uart_base = 0x2f8;
-            uart_irq = 3;
+            console_irq = 3;
         } else if (strcmp(word, "none") == 0) {
             uart_base = 0;
         } else if (strcmp(word, "com1")) {
@@ -181,16 +181,16 @@ static void receive(unsigned int vector, void *data)
 
 void console_start_input(void)
 {
-    struct host_route route = { .vector = (uint8_t)(VECTOR_GSI_FIRST + uart_irq), .apic_id = apic_id() };
+    struct host_route route = { .vector = (uint8_t)(VECTOR_GSI_FIRST + console_irq), .apic_id = apic_id() };
 
     if (uart_base == 0)
         return;
-    if (uart_irq >= host_ioapic_lines()) {
+    if (console_irq >= host_ioapic_lines()) {
         log_warn("console: no I/O APIC line for the serial port: what is typed is not seen\n");
         return;
     }
-    irq_set_handler(VECTOR_GSI_FIRST + uart_irq, receive, NULL);
-    host_ioapic_route(uart_irq, &route);
+    irq_set_handler(VECTOR_GSI_FIRST + console_irq, receive, NULL);
+    host_ioapic_route(console_irq, &route);
     outb(uart_base + UART_IER, 0x01);
 }
 

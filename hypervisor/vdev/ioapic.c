@@ -12,6 +12,7 @@
  * kicks (LOCK_SCHED). Read next: lapic.c, ../platform/ioapic.c.
  */
 #include "alloc.h"
+#include "console.h"
 #include "cpu.h"
 #include "domain.h"
 #include "errors.h"
@@ -45,16 +46,8 @@ struct ioapic {
     uint64_t entry[PINS];
 };
 
-/* Host lines that are the core's own; dom0's entries for them are only stored. COM1's is, on every PC. */
-static uint32_t denied_lines = 1u << 4;
-
-void ioapic_deny_line(unsigned int gsi)
-{
-    if (gsi < PINS)
-        denied_lines |= 1u << gsi;
-}
-
-static bool is_denied(unsigned int pin) { return denied_lines >> pin & 1; }
+/* The host line of the serial port is the core's own: dom0's entry for it is only stored. */
+static bool is_denied(unsigned int pin) { return pin == console_irq; }
 
 uint32_t ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical)
 {

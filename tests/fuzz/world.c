@@ -33,6 +33,7 @@ bool world_alloc_failed(void) { return alloc_failed || harness_alloc_has_failed(
 
 /* --- cpu/, lib/, platform/ --- */
 
+unsigned int console_irq = 4;
 struct acpi_info acpi = {.cpus = 1};
 struct clock_scale clock_scale = {.mul = 1u << 31};
 uint64_t tsc_khz = 1000000;
