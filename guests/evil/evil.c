@@ -6,8 +6,8 @@
  * down) is left out.
  *
  * "evil: done, N calls, still alive" is the line that a test waits for; the domain then powers itself off.
- * Words: hypercalls (also without any word), msr, ports, cpuid, privileged, all; verbose. Next: hypercalls.c,
- * cpu.c.
+ * Words: hypercalls (also without any word), msr, ports, cpuid, privileged, storms, races (two vCPUs), all;
+ * verbose. Next: hypercalls.c, storms.c, cpu.c.
  */
 #include "evil.h"
 
@@ -36,6 +36,8 @@ static const struct chapter {
     { "msr", evil_msrs },
     { "privileged", evil_privileged },
     { "ports", evil_ports },
+    { "storms", evil_storms },
+    { "races", evil_races },
 };
 
 /* Interrupts of any vector may have been asked for; all are taken and forgotten. */

@@ -16,5 +16,7 @@ void evil_msrs(void);
 void evil_ports(void);
 void evil_privileged(void);
 void evil_cpuid(void);
+void evil_storms(void);
+void evil_races(void);
 
 #endif

@@ -19,7 +19,7 @@ static long neighbours_beat(void)
 
 static void start_neighbour(void)
 {
-    run_ok("cleave create /guests/hello.cfg name=neighbour");
+    run_ok("cleave create /guests/witness.cfg name=neighbour");
     neighbour = domid_of("neighbour");
     AWAIT(neighbours_beat() > 0, 30);
 }
@@ -80,15 +80,35 @@ static void a_guest_that_crashes_at_once_is_not_started_for_ever(void **state)
     assert_non_null(strstr(run_ok("cat /var/log/cleave/crash.log")->out, "instead of started again"));
 }
 
-static void nonsense_in_every_hypercall_hurts_nobody(void **state)
+static void try_evil(const char *words)
 {
-    (void)state;
-    start_neighbour();
-    run_ok("cleave create /guests/evil.cfg " KEEP);
+    run_ok("cleave create /guests/evil.cfg vcpus=2 extra='%s debug' " KEEP, words);
     AWAIT(has_ended("evil"), 120);
     if (!strstr(console_log("evil"), "evil: done") && strcmp(state_of("evil"), "crashed") != 0)
         fail_msg("it ended neither done nor crashed: %s\n%s", state_of("evil"), console_log("evil"));
     neighbour_is_well();
+    run_ok("cleave destroy evil");
+}
+
+static void nonsense_in_every_hypercall_hurts_nobody(void **state)
+{
+    (void)state;
+    start_neighbour();
+    try_evil("hypercalls");
+}
+
+static void storms_and_races_hurt_nobody(void **state)
+{
+    (void)state;
+    start_neighbour();
+    try_evil("storms races");
+}
+
+static void privileged_instructions_hurt_nobody(void **state)
+{
+    (void)state;
+    start_neighbour();
+    try_evil("cpuid privileged");
 }
 
 static void a_removed_page_is_flushed_from_all_cpus(void **state)
@@ -120,6 +140,8 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(a_crash_is_logged_and_the_domain_is_gone),
     SYSTEM_TEST(a_guest_that_crashes_at_once_is_not_started_for_ever),
     SYSTEM_TEST(nonsense_in_every_hypercall_hurts_nobody),
+    SYSTEM_TEST(storms_and_races_hurt_nobody),
+    SYSTEM_TEST(privileged_instructions_hurt_nobody),
     SYSTEM_TEST(a_removed_page_is_flushed_from_all_cpus),
     SYSTEM_TEST(four_vcpus_work_together),
 };

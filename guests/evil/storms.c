@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Storms: events, timers and interprocessor interrupts as fast as they go. Races: a second vCPU changes the
+ * arguments of hypercalls while they are read, so that what is checked and what is used could differ.
+ */
+#include "evil.h"
+
+#include <xen/event_channel.h>
+#include <xen/grant_table.h>
+#include <xen/memory.h>
+#include <xen/vcpu.h>
+
+#include "apic.h"
+#include "evtchn.h"
+#include "hypercall.h"
+#include "mem.h"
+#include "smp.h"
+#include "time.h"
+
+#define STORM 3000
+#define RACES 20000
+#define VECTOR 0x41
+#define ICR_ALL (3u << 18)             /* destination shorthand: all, this one too */
+#define MSR_LAPIC_TIMER 0x832
+#define MSR_LAPIC_COUNT 0x838
+#define PERIODIC (1u << 17)
+
+static void send(void *arg) { evtchn_send(*(evtchn_port_t *)arg); }
+static void arm(void *arg) { time_set_timer(*(uint64_t *)arg); }
+static void interrupt(void *arg) { apic_icr(0, *(uint32_t *)arg); }
+
+static void let_in(void)
+{
+    irq_on();
+    cpu_relax();
+    irq_off();
+}
+
+static void lapic_timer(void *arg)
+{
+    wrmsr(MSR_LAPIC_TIMER, PERIODIC | VECTOR);
+    wrmsr(MSR_LAPIC_COUNT, *(uint32_t *)arg);
+}
+
+void evil_storms(void)
+{
+    static uint64_t moments[] = { 1, 0, 1UL << 63, -1UL };
+    struct vcpu_set_periodic_timer period = { .period_ns = NS_PER_MS };
+    int port = evtchn_bind_ipi(0);
+
+    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_set_periodic_timer, 0, (uint64_t)&period);
+    for (unsigned i = 0; i < STORM; i++) {
+        moments[1] = time_now() + i % 100;
+        evil_try(send, &port);
+        evil_try(arm, &moments[i % ARRAY_SIZE(moments)]);
+        evil_try(interrupt, &(uint32_t){ (i % 2 ? ICR_ALL : 0) | (VECTOR + i % 64) });
+        if (apic_is_x2apic() && i % 100 == 0)
+            evil_try(lapic_timer, &(uint32_t){ 1 + i / 100 });
+        if (i % 8 == 0)
+            let_in();
+    }
+    evil_try(lapic_timer, &(uint32_t){ 0 });
+    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, 0, 0);
+    evtchn_close(port);
+}
+
+/* --- races --- */
+
+static volatile uint64_t *arguments;
+static volatile bool stop, stopped;
+
+/* Few values, so that a check and a use often see two different good ones. */
+static void changer(void)
+{
+    static const uint64_t values[] = { 0, 1, -1UL, DOMID_SELF, 1UL << 32, 0x7ff0000000000001, 8, 0xffff };
+    uint64_t seed = 88172645463325252;
+
+    while (!stop) {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        arguments[seed % 8] = values[seed >> 32 & 7];
+    }
+    stopped = true;
+    for (;;)
+        irq_wait();
+}
+
+struct call { uint32_t nr, op; };
+
+static void run(void *arg)
+{
+    const struct call *c = arg;
+
+    if (c->nr == __HYPERVISOR_vcpu_op)
+        hypercall(c->nr, c->op, 1, (uint64_t)arguments, 0, 0);
+    else if (c->nr == __HYPERVISOR_multicall)
+        hypercall(c->nr, (uint64_t)arguments, 1, 0, 0, 0);
+    else
+        hypercall(c->nr, c->op, (uint64_t)arguments, 1, 0, 0);
+}
+
+void evil_races(void)
+{
+    /* Not: decreases and moves of whatever frame is named, which would take this program's own. */
+    static const struct call calls[] = {
+        { __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref },
+        { __HYPERVISOR_grant_table_op, GNTTABOP_copy },
+        { __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref },
+        { __HYPERVISOR_grant_table_op, GNTTABOP_query_size },
+        { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain },
+        { __HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound },
+        { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq },
+        { __HYPERVISOR_event_channel_op, EVTCHNOP_status },
+        { __HYPERVISOR_event_channel_op, EVTCHNOP_send },
+        { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_vcpu },
+        { __HYPERVISOR_memory_op, XENMEM_populate_physmap }, { __HYPERVISOR_memory_op, XENMEM_memory_map },
+        { __HYPERVISOR_memory_op, XENMEM_current_reservation },
+        { __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area },
+        { __HYPERVISOR_hvm_op, 1 },
+    };
+
+    if (smp_count() < 2) {
+        printf("evil: races need two vCPUs\n");
+        return;
+    }
+    arguments = mem_page();
+    if (smp_start(1, changer)) {
+        printf("evil: vCPU 1 does not start\n");
+        return;
+    }
+    for (unsigned i = 0; i < RACES; i++)
+        evil_try(run, (void *)&calls[i % ARRAY_SIZE(calls)]);
+    stop = true;
+    while (!stopped)
+        cpu_relax();
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A neighbour that would notice: it fills its memory with a pattern, and looks at all of it again before each
+ * heartbeat. A word that has changed crashes it; time that stands still for it stops its heartbeat.
+ */
+#include "cleave-schema.h"
+#include "control.h"
+#include "mem.h"
+#include "store.h"
+#include "time.h"
+#include "trap.h"
+
+#define KEPT 16                /* pages for the rest of the program */
+
+static uint64_t value_at(const uint64_t *word) { return (uint64_t)word * 0x9e3779b97f4a7c15; }
+
+int guest_main(void)
+{
+    uint64_t words = (mem_free() - KEPT) * PAGE_SIZE / 8;
+    uint64_t *memory = (uint64_t *)mem_pages(mem_free() - KEPT);
+
+    for (uint64_t i = 0; i < words; i++)
+        memory[i] = value_at(&memory[i]);
+    printf("witness: %lu KiB under watch\n", words * 8 / 1024);
+    control_init();
+    for (uint64_t beat = 1;; beat++) {
+        for (uint64_t i = 0; i < words; i++)
+            if (memory[i] != value_at(&memory[i]))
+                trap_panic("witness: the word at %p has become %lx", (void *)&memory[i], memory[i]);
+        store_write_number(SCHEMA_DATA_HEARTBEAT, beat);
+        control_sleep(NS_PER_S / 5);
+    }
+}
