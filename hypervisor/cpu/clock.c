@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Time: nanoseconds since boot from the TSC, and the wall clock. The TSC's rate is measured once against the
- * ACPI PM timer, or the PIT where there is none; the local APIC timer's in the same go. The scale has the
- * form that a guest's pvclock uses, so that core and guests compute the same numbers.
+ * ACPI PM timer, the local APIC timer's in the same go. The scale has the form that a guest's pvclock uses,
+ * so that core and guests compute the same numbers.
  *
  * Read next: timer.c, vdev/pvclock.c.
  */
@@ -13,8 +13,8 @@
 #include "time.h"
 
 #define PM_TIMER_HZ 3579545u
-#define PIT_HZ 1193182u
-#define CALIBRATION_MS 50u
+#define PM_TIMER_MASK 0xffffffu /* some count 32 bits, all of them 24 */
+#define CALIBRATION_MS 50u     /* at least; the counters run for some seconds */
 #define READINGS 16            /* of which the least disturbed one counts */
 
 struct clock_scale clock_scale;
@@ -61,32 +61,9 @@ nsec_t clock_now(void)
 
 struct reading { uint64_t tsc; uint32_t reference, apic; };
 
-static uint32_t pm_timer(void)
-{
-    return inl(acpi.pm_timer_port) & (acpi.pm_timer_32bit ? 0xffffffffu : 0xffffffu);
-}
-
-/* Channel 2 of the PIT, which counts down. */
-static uint32_t pit_counter(void)
-{
-    uint32_t low;
-
-    outb(0x43, 0x80);
-    low = inb(0x42);
-    return (low | (uint32_t)inb(0x42) << 8) ^ 0xffff;
-}
-
 static uint32_t reference(void)
 {
-    return acpi.pm_timer_port ? pm_timer() : pit_counter();
-}
-
-static void start_pit(void)
-{
-    outb(0x61, (inb(0x61) & ~2u) | 1);
-    outb(0x43, 0xb0);
-    outb(0x42, 0xff);
-    outb(0x42, 0xff);
+    return inl(acpi.pm_timer_port);
 }
 
 /*
@@ -118,21 +95,19 @@ static struct reading read_clocks(void)
 
 static void calibrate(void)
 {
-    uint32_t hz = acpi.pm_timer_port ? PM_TIMER_HZ : PIT_HZ;
-    uint32_t mask = !acpi.pm_timer_port ? 0xffff : acpi.pm_timer_32bit ? 0xffffffff : 0xffffff;
     struct reading start, end;
     uint64_t ticks;
 
     if (!acpi.pm_timer_port)
-        start_pit();
+        panic("ACPI names no PM timer, by which the other clocks are measured\n");
     apic_timer_start(0xffffffff);
     start = read_clocks();
     do {
         end = read_clocks();
-        ticks = (end.reference - start.reference) & mask;
-    } while (ticks < (uint64_t)hz * CALIBRATION_MS / 1000);
-    tsc_khz = ((end.tsc - start.tsc) * hz / ticks + 500) / 1000;
-    apic_timer_khz = (uint32_t)(((uint64_t)(start.apic - end.apic) * hz / ticks + 500) / 1000);
+        ticks = (end.reference - start.reference) & PM_TIMER_MASK;
+    } while (ticks < (uint64_t)PM_TIMER_HZ * CALIBRATION_MS / 1000);
+    tsc_khz = ((end.tsc - start.tsc) * PM_TIMER_HZ / ticks + 500) / 1000;
+    apic_timer_khz = (uint32_t)(((uint64_t)(start.apic - end.apic) * PM_TIMER_HZ / ticks + 500) / 1000);
     apic_timer_stop();
     if (tsc_khz == 0 || apic_timer_khz == 0)
         panic("clock calibration failed: TSC %lu kHz, APIC timer %u kHz\n", tsc_khz, apic_timer_khz);
@@ -205,6 +180,6 @@ void clock_init(void)
     clock_compute_scale(tsc_khz, &clock_scale.mul, &clock_scale.shift);
     clock_scale.tsc0 = rdtsc();
     clock_set_wall(rtc_seconds(), 0, clock_now());
-    log_info("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz, by the %s\n", tsc_khz / 1000, tsc_khz % 1000,
-             apic_timer_khz / 1000, apic_timer_khz % 1000, acpi.pm_timer_port ? "PM timer" : "PIT");
+    log_info("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz\n", tsc_khz / 1000, tsc_khz % 1000,
+             apic_timer_khz / 1000, apic_timer_khz % 1000);
 }

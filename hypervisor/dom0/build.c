@@ -8,6 +8,7 @@
  */
 #include "alloc.h"
 #include "boot.h"
+#include "console.h"
 #include "cpu.h"
 #include "directmap.h"
 #include "dom0.h"
@@ -54,16 +55,29 @@ static void give_ports(struct domain *d)
         { 0x20, 0x21 }, { 0xa0, 0xa1 },   /* PIC */
         { 0x92, 0x92 },                   /* fast reset */
         { 0xcf8, 0xcff },                 /* PCI configuration, reset */
-        { 0x3f8, 0x3ff },                 /* the core's serial port */
     };
 
     svm_allow_ports(d, 0, 0xffff);
     for (unsigned int i = 0; i < ARRAY_SIZE(kept); i++)
         svm_deny_ports(d, kept[i][0], kept[i][1]);
+    if (console_port)
+        svm_deny_ports(d, console_port, console_port + 7);
     if (acpi.pm1a_control)
         svm_deny_ports(d, acpi.pm1a_control, acpi.pm1a_control + 1);
     if (acpi.pm1b_control)
         svm_deny_ports(d, acpi.pm1b_control, acpi.pm1b_control + 1);
+}
+
+static void check_place(const struct dom0_memory *m, const char *what, paddr_t start, paddr_t end)
+{
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        const struct boot_range *r = &boot_info.range[i];
+
+        if (r->type == BOOT_RAM && start >= MAX(r->start, KERNEL_LOW) && end <= MIN(r->end, m->end))
+            return;
+    }
+    panic("dom0's %s would be at %#lx-%#lx, not in one piece of its RAM (%#lx-%#lx): raise dom0_mem\n",
+          what, start, end, KERNEL_LOW, m->end);
 }
 
 /* Copies the kernel to where it wants to be; returns the end of what it occupies, and its entry point. */
@@ -86,9 +100,7 @@ static paddr_t load_kernel(const struct dom0_memory *m, uint32_t *entry)
     for (int i = 0; i < n; i++) {
         const struct elf_segment *s = &segment[i];
 
-        if (s->paddr < KERNEL_LOW || s->paddr + s->memory_size > m->end)
-            panic("dom0's kernel wants %#lx-%#lx, its memory is %#lx-%#lx: raise dom0_mem\n", s->paddr,
-                  s->paddr + s->memory_size, KERNEL_LOW, m->end);
+        check_place(m, "kernel", s->paddr, s->paddr + s->memory_size);
         memcpy(paddr_to_virt(s->paddr), s->data, s->file_size);
         memset(paddr_to_virt(s->paddr + s->file_size), 0, s->memory_size - s->file_size);
         end = MAX(end, s->paddr + s->memory_size);
@@ -152,9 +164,7 @@ void dom0_build(void)
     initrd = load_kernel(&m, &entry);
     if (boot_info.modules > 1)
         initrd_size = boot_info.module[1].end - boot_info.module[1].start;
-    if (initrd + initrd_size > m.end)
-        panic("dom0's kernel and initrd end at %#lx, its memory at %#lx: raise dom0_mem\n",
-              initrd + initrd_size, m.end);
+    check_place(&m, "initrd", initrd, initrd + initrd_size);
     memcpy(paddr_to_virt(initrd), paddr_to_virt(boot_info.module[1].start), initrd_size);
     info = m.low_end - 3 * PAGE_SIZE;
     start_info(d, &m, info, initrd, initrd_size);

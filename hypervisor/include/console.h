@@ -8,8 +8,9 @@
 
 #include "types.h"
 
-void console_init(void);                           /* console=: which serial port */
+extern uint16_t console_port;                      /* the first of the serial port; 0: none */
 extern unsigned int console_irq;                   /* its line at the host's I/O APIC */
+void console_init(void);                           /* console=: which serial port */
 void printk_init(void);                            /* loglvl= guest_loglvl= */
 void console_line(const char *line, size_t n);     /* a whole line: to the serial port and the ring */
 void console_start_input(void);                    /* needs the host's I/O APIC */

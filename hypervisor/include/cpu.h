@@ -108,7 +108,7 @@ uint32_t apic_timer_current(void);
 extern uint32_t apic_timer_khz;
 
 /* cpu/clock.c, cpu/timer.c */
-void clock_init(void);               /* calibrates TSC and APIC timer against the ACPI PM timer, or the PIT */
+void clock_init(void);               /* calibrates TSC and APIC timer against the ACPI PM timer */
 void timer_init_cpu(unsigned int cpu);
 void timer_softirq(void);
 

@@ -30,7 +30,6 @@ struct acpi_info {
     unsigned int ioapics;
     struct { paddr_t address; uint32_t gsi_base; } ioapic[4];
     uint16_t pm_timer_port;        /* 0: none */
-    bool pm_timer_32bit;
     uint16_t pm1a_control, pm1b_control; /* ports */
     uint8_t s5_a, s5_b;            /* SLP_TYP of \_S5, found in the DSDT */
     bool has_s5;

@@ -31,7 +31,7 @@
 #define RING_SIZE 65536u       /* a power of two */
 #define INPUT_SIZE 1024u
 
-static uint16_t uart_base = 0x3f8; /* 0: no serial port */
+uint16_t console_port = 0x3f8;
 unsigned int console_irq = 4;
 static struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE);
 static bool bypass_lock;
@@ -69,25 +69,25 @@ void console_init(void)
 
     if (cmdline_get("console", word, sizeof(word))) {
         if (strcmp(word, "com2") == 0) {
-            uart_base = 0x2f8;
+            console_port = 0x2f8;
             console_irq = 3;
         } else if (strcmp(word, "none") == 0) {
-            uart_base = 0;
+            console_port = 0;
         } else if (strcmp(word, "com1")) {
             log_warn("console=%s: not one of com1 com2 none; com1 is used\n", word);
         }
     }
-    if (uart_base == 0)
+    if (console_port == 0)
         return;
-    outb(uart_base + UART_IER, 0);
-    outb(uart_base + UART_LCR, 0x80); /* divisor */
-    outb(uart_base + UART_DATA, 1);   /* 115200 */
-    outb(uart_base + UART_IER, 0);
-    outb(uart_base + UART_LCR, 0x03); /* 8n1 */
-    outb(uart_base + UART_FCR, 0x07); /* FIFO on and emptied */
-    outb(uart_base + UART_MCR, 0x0b); /* DTR, RTS, interrupt line on */
-    if (inb(uart_base + UART_LSR) == 0xff)
-        uart_base = 0;                /* nothing answers: output goes to the ring only */
+    outb(console_port + UART_IER, 0);
+    outb(console_port + UART_LCR, 0x80); /* divisor */
+    outb(console_port + UART_DATA, 1);   /* 115200 */
+    outb(console_port + UART_IER, 0);
+    outb(console_port + UART_LCR, 0x03); /* 8n1 */
+    outb(console_port + UART_FCR, 0x07); /* FIFO on and emptied */
+    outb(console_port + UART_MCR, 0x0b); /* DTR, RTS, interrupt line on */
+    if (inb(console_port + UART_LSR) == 0xff)
+        console_port = 0;                /* nothing answers: output goes to the ring only */
 }
 
 /* --- sending --- */
@@ -101,9 +101,9 @@ static void uart_write(const char *s, size_t n)
 
         for (unsigned int c = newline ? 0 : 1; c < 2; c++) {
             for (unsigned int tries = 0; room == 0; tries++)
-                if ((inb(uart_base + UART_LSR) & LSR_THR_EMPTY) || tries == UART_PATIENCE)
+                if ((inb(console_port + UART_LSR) & LSR_THR_EMPTY) || tries == UART_PATIENCE)
                     room = UART_FIFO;
-            outb(uart_base + UART_DATA, c == 0 ? '\r' : s[i]);
+            outb(console_port + UART_DATA, c == 0 ? '\r' : s[i]);
             room--;
         }
     }
@@ -111,7 +111,7 @@ static void uart_write(const char *s, size_t n)
 
 static void write_locked(const char *s, size_t n)
 {
-    if (uart_base == 0 || n == 0)
+    if (console_port == 0 || n == 0)
         return;
     uart_write(s, n);
     inside_line = s[n - 1] != '\n';
@@ -169,8 +169,8 @@ static void receive(unsigned int vector, void *data)
 
     (void)vector;
     (void)data;
-    while (inb(uart_base + UART_LSR) & LSR_DATA_READY) {
-        char c = (char)inb(uart_base + UART_DATA);
+    while (inb(console_port + UART_LSR) & LSR_DATA_READY) {
+        char c = (char)inb(console_port + UART_DATA);
 
         if (input_head - input_tail < INPUT_SIZE)
             input[input_head++ % INPUT_SIZE] = c;
@@ -183,7 +183,7 @@ void console_start_input(void)
 {
     struct host_route route = { .vector = (uint8_t)(VECTOR_GSI_FIRST + console_irq), .apic_id = apic_id() };
 
-    if (uart_base == 0)
+    if (console_port == 0)
         return;
     if (console_irq >= host_ioapic_lines()) {
         log_warn("console: no I/O APIC line for the serial port: what is typed is not seen\n");
@@ -191,7 +191,7 @@ void console_start_input(void)
     }
     irq_set_handler(VECTOR_GSI_FIRST + console_irq, receive, NULL);
     host_ioapic_route(console_irq, &route);
-    outb(uart_base + UART_IER, 0x01);
+    outb(console_port + UART_IER, 0x01);
 }
 
 void console_softirq(void)

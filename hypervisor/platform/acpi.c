@@ -25,7 +25,6 @@ enum {
     FADT_X_DSDT = 140,
     MCFG_FIRST_ENTRY = 44, MCFG_ENTRY = 16,
 };
-#define FADT_TIMER_32BIT (1u << 8)
 #define FADT_RESET (1u << 10)
 #define SPACE_IO 1
 #define MADT_ENABLED 1u
@@ -163,7 +162,6 @@ static void read_fadt(void)
     uint64_t flags = acpi_field(h, FADT_FLAGS, 4), x_dsdt = acpi_field(h, FADT_X_DSDT, 8);
 
     acpi.pm_timer_port = (uint16_t)acpi_field(h, FADT_PM_TIMER, 4);
-    acpi.pm_timer_32bit = flags & FADT_TIMER_32BIT;
     acpi.pm1a_control = (uint16_t)acpi_field(h, FADT_PM1A_CONTROL, 4);
     acpi.pm1b_control = (uint16_t)acpi_field(h, FADT_PM1B_CONTROL, 4);
     if ((flags & FADT_RESET) && acpi_field(h, FADT_RESET_SPACE, 1) == SPACE_IO) {
