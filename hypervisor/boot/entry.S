@@ -109,7 +109,8 @@ boot_start:
     xorl %eax, %eax
     movl %eax, %fs
     movl %eax, %gs
-    movq $boot_stack_top, %rsp
+    movq $boot_stack_top - 16, %rsp /* percpu.h: its last word leads to the CPU's data */
+    movq $cpus, 8(%rsp)
     movl %ebp, %edi                 /* boot_main(magic, information) */
     xorl %ebp, %ebp                 /* the first frame */
     call boot_main
@@ -130,17 +131,17 @@ boot_gdt:
 boot_gdt_end:
 
     .section .bss.boot, "aw", @nobits
-    .balign 4096
+    .balign 4096                    /* core.lds aligns its start to 16384 */
     .globl boot_pml4, boot_stack_guard, boot_stack_top
+boot_directories:
+    .skip 4 * 4096
 boot_pml4:
     .skip 4096
 boot_pdpt_low:
     .skip 4096
 boot_pdpt_high:
     .skip 4096
-boot_directories:
-    .skip 4 * 4096
 boot_stack_guard:                   /* pagetable.c leaves it unmapped */
     .skip 4096
-    .skip 16384
+    .skip 16384                     /* STACK_SIZE, and aligned to it */
 boot_stack_top:

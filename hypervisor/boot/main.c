@@ -20,7 +20,6 @@
 /* The console, and what the loader says. */
 static void init_console(uint32_t magic, paddr_t information)
 {
-    smp_init_cpu(&cpus[0]);
     traps_init_early();
     multiboot_parse(magic, information);
     console_init();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The way into the core from an exception or interrupt on this CPU while it runs the core (guests' exceptions
- * do not come here). 256 stubs bring each vector to one layout, struct trap_frame, and call traps_enter(). GS
- * is always the core's here. (APM vol. 2, 8.9)
+ * do not come here). 256 stubs bring each vector to one layout, struct trap_frame, and call traps_enter().
+ * (APM vol. 2, 8.9)
  *
  * Read next: traps.c.
  */

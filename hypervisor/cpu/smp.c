@@ -17,21 +17,14 @@
 #include "time.h"
 #include "traps.h"
 
-#define MSR_GS_BASE 0xc0000101u
 #define MSR_TSC 0x10u
 
 #define START_PATIENCE SEC(5)
 #define STOP_PATIENCE_TICKS 500000000ull /* of the TSC: it works before there is a clock */
 #define COMPARE_ROUNDS 20
 
-struct cpu cpus[MAX_CPUS] = { { .self = &cpus[0], .online = true, .stack_top = (uint8_t *)boot_stack_top } };
+struct cpu cpus[MAX_CPUS] = { { .online = true, .stack_top = (uint8_t *)boot_stack_top } };
 unsigned int nr_cpus = 1;
-
-void smp_init_cpu(struct cpu *c)
-{
-    c->self = c;
-    cpu_wrmsr(MSR_GS_BASE, (uint64_t)c);
-}
 
 /* --- softirqs, kicks --- */
 
@@ -203,7 +196,6 @@ void boot_second_cpu(void)
 {
     struct cpu *c = starting;
 
-    smp_init_cpu(c);
     features_init_cpu();
     traps_init_cpu(c);
     apic_init_cpu();
@@ -243,7 +235,7 @@ static void start_cpu(uint32_t id)
     c->apic_id = id;
     traps_prepare_cpu(c);
     starting = c;
-    smp_start_stack = (uint64_t)c->stack_top;
+    smp_start_stack = (uint64_t)c->stack_top - STACK_RESERVED;
     set_state(START_NONE);
     apic_send_init(id);
     wait_ns(MSEC(10));

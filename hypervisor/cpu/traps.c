@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Descriptor tables, and what happens when the core itself takes an exception: our bug, and a panic. NMI, #DF
- * and #MC have stacks of their own, because they may come when the current one is unusable. (APM vol. 2, 4.8,
- * 8.2 and 12.2)
+ * and #MC have stacks of their own, because they may come when the current one is unusable, unless a guest's
+ * task register is loaded: then the CPU would take the stack's address from the guest's memory. (APM vol. 2,
+ * 4.8, 8.2 and 12.2)
  */
 #include "traps.h"
 #include "boot.h"
@@ -16,7 +17,6 @@
 #define TYPE_TSS 0x89ull
 #define TYPE_INTERRUPT_GATE 0x8e
 
-#define STACK_PAGES 4
 #define IST_PAGES 2
 #define IST_COUNT 3
 
@@ -35,7 +35,7 @@ struct idt_entry {
 struct table_pointer { uint16_t limit; uint64_t base; } __packed_;
 
 static struct { uint64_t gdt[5]; struct tss tss; } __attribute__((aligned(16))) descriptors[MAX_CPUS];
-static struct idt_entry idt[256];
+static struct idt_entry idt[2][256]; /* all on the current stack; three on their own */
 
 static const char *const names[] = {
     "divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no FPU",
@@ -45,15 +45,27 @@ static const char *const names[] = {
 
 static void fill_idt(void)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(idt); i++) {
+    static const uint8_t own_stack[IST_COUNT] = { VECTOR_NMI, VECTOR_DF, VECTOR_MC };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(idt[0]); i++) {
         uint64_t stub = (uint64_t)traps_stubs + i * 16;
 
-        idt[i].selector = SELECTOR_CODE;
-        idt[i].type = TYPE_INTERRUPT_GATE;
-        idt[i].offset0 = (uint16_t)stub;
-        idt[i].offset1 = (uint16_t)(stub >> 16);
-        idt[i].offset2 = (uint32_t)(stub >> 32);
+        idt[0][i].selector = SELECTOR_CODE;
+        idt[0][i].type = TYPE_INTERRUPT_GATE;
+        idt[0][i].offset0 = (uint16_t)stub;
+        idt[0][i].offset1 = (uint16_t)(stub >> 16);
+        idt[0][i].offset2 = (uint32_t)(stub >> 32);
     }
+    memcpy(idt[1], idt[0], sizeof(idt[0]));
+    for (unsigned int i = 0; i < IST_COUNT; i++)
+        idt[1][own_stack[i]].ist = (uint8_t)(i + 1);
+}
+
+void traps_own_stacks(bool on)
+{
+    struct table_pointer pointer = { sizeof(idt[0]) - 1, (uint64_t)idt[on] };
+
+    __asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
 static void fill_segments(unsigned int cpu)
@@ -65,9 +77,8 @@ static void fill_segments(unsigned int cpu)
 static void load_tables(unsigned int cpu)
 {
     struct table_pointer gdt = { sizeof(descriptors[cpu].gdt) - 1, (uint64_t)descriptors[cpu].gdt };
-    struct table_pointer idt_pointer = { sizeof(idt) - 1, (uint64_t)idt };
 
-    __asm__ volatile("lgdt %0; lidt %1" : : "m"(gdt), "m"(idt_pointer));
+    __asm__ volatile("lgdt %0" : : "m"(gdt));
     __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
                      : : "i"(SELECTOR_CODE) : "rax", "memory");
     __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" : : "r"(SELECTOR_DATA));
@@ -78,6 +89,15 @@ void traps_init_early(void)
     fill_idt();
     fill_segments(0);
     load_tables(0);
+    traps_own_stacks(false);
+}
+
+static uint8_t *make_stack(struct cpu *c, unsigned int pages)
+{
+    uint8_t *top = pagetable_stack(pages);
+
+    ((struct cpu **)top)[-1] = c;
+    return top;
 }
 
 /*
@@ -93,9 +113,9 @@ void traps_prepare_cpu(struct cpu *c)
     if (c->tss)
         return;
     if (!c->stack_top)
-        c->stack_top = pagetable_stack(STACK_PAGES);
+        c->stack_top = make_stack(c, STACK_SIZE / PAGE_SIZE);
     for (unsigned int i = 0; i < IST_COUNT; i++)
-        tss->ist[i] = (uint64_t)pagetable_stack(IST_PAGES);
+        tss->ist[i] = (uint64_t)make_stack(c, IST_PAGES) - STACK_RESERVED;
     tss->iopb = sizeof(*tss);
     fill_segments(c->id);
     gdt[SELECTOR_TSS / 8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | TYPE_TSS << 40 |
@@ -104,15 +124,12 @@ void traps_prepare_cpu(struct cpu *c)
     c->tss = tss;
 }
 
-/* Loads them, on the CPU itself. From the first one on, every CPU has the stacks that the IDT names. */
+/* Loads them, on the CPU itself. */
 void traps_init_cpu(struct cpu *c)
 {
-    static const uint8_t own_stack[IST_COUNT] = { VECTOR_NMI, VECTOR_DF, VECTOR_MC };
-
     load_tables(c->id);
     __asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
-    for (unsigned int i = 0; i < IST_COUNT; i++)
-        idt[own_stack[i]].ist = (uint8_t)(i + 1);
+    traps_own_stacks(true);
 }
 
 /* Which stack of this CPU an address is in: its top, or 0. */
@@ -122,7 +139,7 @@ static uint64_t stack_top_of(uint64_t sp)
     const struct tss *tss = c->tss;
     uint64_t top = (uint64_t)c->stack_top;
 
-    if (sp < top && sp >= top - STACK_PAGES * PAGE_SIZE)
+    if (sp < top && sp >= top - STACK_SIZE)
         return top;
     for (unsigned int i = 0; tss && i < IST_COUNT; i++)
         if (sp < tss->ist[i] && sp >= tss->ist[i] - IST_PAGES * PAGE_SIZE)

@@ -74,6 +74,7 @@ void features_init_cpu(void);        /* each: CR4 bits, EFER, PAT, XCR0 */
 void traps_init_early(void);           /* dumps from here on, without stacks of their own */
 void traps_prepare_cpu(struct cpu *c); /* stacks and tables; on the boot CPU, which then starts c */
 void traps_init_cpu(struct cpu *c);    /* loads them; on c itself */
+void traps_own_stacks(bool on);        /* of NMI, #DF, #MC; off while the task register is a guest's */
 void dump_stack_and_registers(void);
 
 /*
@@ -126,7 +127,6 @@ static inline void watchdog_stretch_report(struct cleave_stretch *out) {}
 #endif
 
 /* cpu/smp.c */
-void smp_init_cpu(struct cpu *c);    /* this_cpu() works from here on */
 void smp_start_all(void);            /* starts the CPUs that the MADT lists; prints how many are up */
 void smp_stop_others(void);          /* for panic, reboot, power-off; the console takes no lock any more */
 void smp_report_stopped(void);       /* where they were */

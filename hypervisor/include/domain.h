@@ -70,9 +70,9 @@ struct domain {
     struct vcpu *vcpu[MAX_VCPUS];      /* all allocated by domctl max_vcpus / createdomain */
 };
 
-/* General registers of a guest that VMRUN does not switch; rax, rsp, rip, rflags are in the VMCB (svm.h). */
+/* A guest's general registers, in the order of x86's encodings; rax and rsp are in the VMCB (svm.h). */
 struct guest_regs {
-    uint64_t rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t in_vmcb_0, rcx, rdx, rbx, in_vmcb_4, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each CPU has. this_cpu() is found through GS, which is the core's while the core runs (svm/run.c
- * reloads it right after each exit). Host unit tests replace this header by their own.
+ * What each CPU has. this_cpu() is found at the top of the stack in use, because GS stays the guest's while
+ * the core handles its exits (svm/switch.c). Host unit tests replace this header by their own.
  */
 #ifndef CLV_PERCPU_H
 #define CLV_PERCPU_H
@@ -12,6 +12,10 @@
 
 #define MAX_CPUS 32
 
+/* Every stack ends at a multiple of this, and has the CPU's address in its last 8 bytes. */
+#define STACK_SIZE 16384ull
+#define STACK_RESERVED 16
+
 struct vcpu;
 struct domain;
 
@@ -21,7 +25,6 @@ struct domain;
 enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_REAP, SOFTIRQ_CONSOLE, SOFTIRQ_COUNT };
 
 struct cpu {
-    struct cpu *self;              /* at offset 0: GS:0 */
     unsigned int id;               /* 0 .. nr_cpus-1 */
     unsigned int apic_id;
     bool online;
@@ -53,9 +56,10 @@ extern unsigned int nr_cpus;       /* online CPUs; numbers are dense */
 
 static inline struct cpu *this_cpu(void)
 {
-    struct cpu *c;
-    __asm__("movq %%gs:0, %0" : "=r"(c));
-    return c;
+    uint64_t sp;
+
+    __asm__("movq %%rsp, %0" : "=r"(sp));
+    return *(struct cpu **)((sp | (STACK_SIZE - 1)) - 7);
 }
 
 /* The vcpu on whose behalf the core runs now (its hypercall, its exit), or NULL outside. */

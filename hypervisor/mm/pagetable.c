@@ -136,9 +136,9 @@ void pagetable_direct(paddr_t start, uint64_t size)
 
 uint8_t *pagetable_stack(unsigned int pages)
 {
-    next_stack += PAGE_SIZE;
-    for (unsigned int i = 0; i < pages; i++, next_stack += PAGE_SIZE)
-        map(next_stack, memory_page(), PAGE_SIZE, MAP_RW);
+    next_stack += 2 * STACK_SIZE;
+    for (unsigned int i = 1; i <= pages; i++)
+        map(next_stack - i * PAGE_SIZE, memory_page(), PAGE_SIZE, MAP_RW);
     return (uint8_t *)next_stack;
 }
 

@@ -28,6 +28,7 @@ static void reset(struct vcpu *v)
 {
     struct vmcb *b = v->vmcb;
 
+    switch_unload(v);
     v->regs = (struct guest_regs){ .rdx = 0x600 };
     b->rax = b->rsp = b->cr2 = b->cr3 = b->cr4 = 0;
     b->star = b->lstar = b->cstar = b->sfmask = b->kernel_gs_base = 0;
@@ -81,6 +82,7 @@ void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
     const struct vmcb *b = v->vmcb;
     const struct guest_regs *r = &v->regs;
 
+    switch_unload(v);
     memset(c, 0, sizeof(*c));
     memcpy(c->fpu_regs, v->xsave, sizeof(c->fpu_regs));
     c->flags = XEN_X86_FPU_INITIALISED;

@@ -132,12 +132,15 @@ static void exit_io_string(struct vcpu *v, uint16_t port, unsigned int size, boo
     uint64_t mask = address_bits >= 64 ? ~0ull : (1ull << address_bits) - 1;
     uint64_t *index = in ? &v->regs.rdi : &v->regs.rsi;
     unsigned int segment = in ? SEG_ES : (unsigned int)(v->vmcb->exitinfo1 >> 10 & 7);
-    uint64_t base =
-        svm_mode_64(v) && segment < SEG_FS ? 0 : v->vmcb->segment[segment < SEG_GDTR ? segment : SEG_DS].base;
+    uint64_t base;
     int64_t step = v->vmcb->rflags & (1u << 10) ? -(int64_t)size : (int64_t)size;
     uint32_t val = 0;
     int rc;
 
+    switch_unload(v);
+    base = v->vmcb->segment[segment < SEG_GDTR ? segment : SEG_DS].base;
+    if (svm_mode_64(v) && segment < SEG_FS)
+        base = 0;
     if (rep && !(v->regs.rcx & mask)) {
         svm_set_rip(v, v->vmcb->exitinfo2);
         return;

@@ -26,7 +26,8 @@ static bool enter(struct cpu *c, struct vcpu *v)
     tlb_prepare(c, v);
     if (likely(!READ_ONCE(c->softirq))) {
         watchdog_stretch_end(c);
-        world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs, c->host_vmcb);
+        switch_load(v);
+        world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs);
         watchdog_stretch_begin(c, v, v->vmcb->exitcode, v->vmcb->rax);
         entered = true;
     } else {

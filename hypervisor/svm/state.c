@@ -7,24 +7,9 @@
 #include "errors.h"
 #include "vmcb.h"
 
-/* Where a general register lives, by its number in x86 encodings: rax and rsp in the VMCB, the others in
- * guest_regs. */
 static uint64_t *gpr(struct vcpu *v, unsigned int n)
 {
-#define AT(reg) offsetof(struct guest_regs, reg)
-    static const uint8_t place[16] = {
-        [1] = AT(rcx),  [2] = AT(rdx),  [3] = AT(rbx),  [5] = AT(rbp),  [6] = AT(rsi),
-        [7] = AT(rdi),  [8] = AT(r8),   [9] = AT(r9),   [10] = AT(r10), [11] = AT(r11),
-        [12] = AT(r12), [13] = AT(r13), [14] = AT(r14), [15] = AT(r15),
-    };
-#undef AT
-
-    n &= 15;
-    if (n == 0)
-        return &v->vmcb->rax;
-    if (n == 4)
-        return &v->vmcb->rsp;
-    return (uint64_t *)((uint8_t *)&v->regs + place[n]);
+    return n == 0 ? &v->vmcb->rax : n == 4 ? &v->vmcb->rsp : (uint64_t *)&v->regs + (n & 15);
 }
 
 uint64_t svm_get_gpr(struct vcpu *v, unsigned int n) { return *gpr(v, n); }
@@ -47,6 +32,8 @@ void svm_skip(struct vcpu *v, unsigned int length) { svm_set_rip(v, v->vmcb->rip
 
 void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment *s)
 {
+    if (n >= SEG_FS)
+        switch_unload(v);
     *s = v->vmcb->segment[n];
 }
 
@@ -63,8 +50,11 @@ void svm_get_paging(struct vcpu *v, struct svm_paging *p)
 void svm_set_rflags(struct vcpu *v, uint64_t rflags) { v->vmcb->rflags = rflags; }
 
 /* Where an MSR of the save area lives, or NULL. */
-static uint64_t *vmcb_msr(struct vmcb *vmcb, uint32_t msr)
+static uint64_t *vmcb_msr(struct vcpu *v, uint32_t msr)
 {
+    struct vmcb *vmcb = v->vmcb;
+
+    switch_unload(v);
     switch (msr) {
     case 0x174: return &vmcb->sysenter_cs;
     case 0x175: return &vmcb->sysenter_esp;
@@ -85,7 +75,7 @@ static uint64_t *vmcb_msr(struct vmcb *vmcb, uint32_t msr)
 
 int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    uint64_t *p = vmcb_msr(v->vmcb, msr);
+    uint64_t *p = vmcb_msr(v, msr);
 
     if (!p)
         return -EINVAL;
@@ -116,7 +106,7 @@ static bool pat_valid(uint64_t val)
 
 int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    uint64_t *p = vmcb_msr(v->vmcb, msr);
+    uint64_t *p = vmcb_msr(v, msr);
 
     if (!p || (msr == 0x277 && !pat_valid(val)))
         return -EINVAL;

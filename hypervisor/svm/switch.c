@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * State that VMRUN, VMLOAD and VMSAVE do not switch: FPU and vector registers (eagerly: some emulators and
- * CPUs do not trap every use under CR0.TS), XCR0, the debug address registers, TSC_AUX, and the branch
- * predictors between domains.
+ * State that VMRUN does not switch, when the vcpu of a CPU changes.
+ *
+ * By VMLOAD and VMSAVE (APM vol. 2, 15.5.2): FS, GS, TR, LDTR, KERNEL_GS, STAR and its like, SYSENTER. The
+ * core needs none of them, so they stay the guest's from the first entry until the vcpu leaves, or until
+ * somebody asks for them in the VMCB (switch_unload); most exits pay nothing. Only the stacks of NMI, #DF and
+ * #MC, which the host's TR leads to, are missing meanwhile: a double fault then resets the machine.
+ *
+ * By hand: FPU and vector registers (eagerly: some emulators and CPUs do not trap every use under CR0.TS),
+ * XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains.
  *
  * XCR0 is read back when a vcpu leaves, because QEMU before 8 does not deliver the XSETBV intercept: the
  * register is the truth. Called by the scheduler when a CPU's vcpu changes, so that a vcpu's state is
@@ -23,10 +29,29 @@ static void write_xcr0(uint64_t val)
     __asm__ volatile("xsetbv" : : "a"((uint32_t)val), "d"((uint32_t)(val >> 32)), "c"(0) : "memory");
 }
 
+void switch_load(struct vcpu *v)
+{
+    if (likely(v->svm->loaded))
+        return;
+    traps_own_stacks(false);
+    __asm__ volatile("vmload %0" : : "a"(mfn_to_paddr(v->vmcb_mfn)) : "memory");
+    v->svm->loaded = true;
+}
+
+void switch_unload(struct vcpu *v)
+{
+    if (v->svm->loaded)
+        __asm__ volatile("vmsave %0" : : "a"(mfn_to_paddr(v->vmcb_mfn)) : "memory");
+    v->svm->loaded = false;
+}
+
 void switch_out(struct cpu *c, struct vcpu *v)
 {
     struct svm_vcpu *s = v->svm;
 
+    switch_unload(v);
+    __asm__ volatile("vmload %0" : : "a"(c->host_vmcb) : "memory");
+    traps_own_stacks(true);
     if (cpu_features.xsave) {
         s->xcr0 = read_xcr0();
         if (s->xcr0 != cpu_features.xcr0_mask)

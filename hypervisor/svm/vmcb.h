@@ -121,9 +121,9 @@ struct svm_vcpu {
     unsigned int asid_cpu;
     uint64_t flush_seen;        /* the domain's flush generation that vmcb->asid has no older entries than */
     uint64_t pending;           /* event to inject at the next entry, EVENTINJ format; 0: none */
-    uint64_t pending_cr2;
     int offered;                /* vector of the local APIC that the entry offered as V_IRQ; -1: none */
     bool nmi_blocked;           /* between an injected NMI and its IRET */
+    bool loaded;                /* its CPU has what VMLOAD loads; the VMCB's is old */
     uint64_t dr[4], xcr0;
     uint64_t exits;
 };
@@ -133,6 +133,10 @@ void inject_prepare(struct vcpu *v);       /* chooses what the next entry delive
 void inject_cancel(struct vcpu *v);        /* no entry after all: what was chosen waits for the next */
 void inject_recover(struct vcpu *v);       /* after an exit: what a fault interrupted is delivered again */
 void inject_nmi_window(struct vcpu *v);    /* IRET retired: NMIs may come again */
+
+/* svm/switch.c: for what VMLOAD and VMSAVE move */
+void switch_load(struct vcpu *v);          /* into the CPU, unless it is there; right before each entry */
+void switch_unload(struct vcpu *v);        /* the VMCB has it, to be read and written until the next entry */
 
 /* svm/exit.c */
 void exit_handle(struct vcpu *v);
@@ -148,6 +152,6 @@ paddr_t permissions_iopm_deny_all(void);
 
 /* svm/world.S: GIF=0 on entry and on return; interrupts are recognised by the intercept only. Physical
  * addresses. */
-void world_switch(paddr_t guest_vmcb, struct guest_regs *regs, paddr_t host_vmcb);
+void world_switch(paddr_t vmcb, struct guest_regs *regs);
 
 #endif

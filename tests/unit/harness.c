@@ -75,7 +75,7 @@ void harness_memory_new(unsigned int mib)
     core_variables_reset();
     memset(cpus, 0, sizeof(cpus));
     for (unsigned int i = 0; i < MAX_CPUS; i++)
-        cpus[i] = (struct cpu){ .self = &cpus[i], .id = i, .apic_id = i, .online = i == 0 };
+        cpus[i] = (struct cpu){ .id = i, .apic_id = i, .online = i == 0 };
     nr_cpus = 1;
     harness_cpu = 0;
     harness_quiet = false;

@@ -77,7 +77,7 @@ static int setup_lines(unsigned int lines)
     memset(&delivered, 0, sizeof(delivered));
     memset(cpus, 0, sizeof(cpus));
     for (unsigned int i = 0; i < 2; i++)
-        cpus[i] = (struct cpu){ .self = &cpus[i], .id = i, .apic_id = 10 + i, .online = true };
+        cpus[i] = (struct cpu){ .id = i, .apic_id = 10 + i, .online = true };
     nr_cpus = 2;
     d = calloc(1, sizeof(*d));
     d->is_dom0 = true;
