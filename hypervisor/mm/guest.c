@@ -42,24 +42,44 @@ struct paging_mode {
     uint64_t root;
 };
 
-/* The frame of gpa for reading or writing, in the direct map; the p2m lock is held. */
-static int map_locked(struct domain *d, gpa_t gpa, bool write, void **va)
+static int look_up(struct domain *d, gfn_t gfn, struct p2m_recent *r)
 {
     enum p2m_type type;
-    mfn_t mfn = p2m_lookup_locked(d, gpa_to_gfn(gpa), &type, NULL);
+    mfn_t mfn = p2m_lookup_locked(d, gfn, &type, NULL);
 
     if (type == P2M_ABSENT)
         return -ENOENT;
-    if (!p2m_has_frame(type) || (write && !p2m_is_writable(type)))
+    if (!p2m_has_frame(type))
         return -EFAULT;
-    *va = (uint8_t *)mfn_to_virt(mfn) + (gpa & ~PAGE_MASK);
+    *r = (struct p2m_recent){ gfn.n, d->p2m.removals, mfn_to_virt(mfn), p2m_is_writable(type) };
     return 0;
 }
 
-static struct paging_mode paging_mode(const struct svm_paging *p)
+/*
+ * The frame of gpa for reading or writing, in the direct map; the p2m lock is held. A copy needs one frame
+ * for each level of the guest's tables, and mostly the same ones as the copy before.
+ */
+static inline int map_locked(struct domain *d, gpa_t gpa, bool write, void **va)
 {
-    if (p->efer & EFER_LMA)
-        return (struct paging_mode){ 4, 9, 8, p->cr3 & PTE_ADDRESS };
+    gfn_t gfn = gpa_to_gfn(gpa);
+    struct p2m_recent *r = &d->p2m.recent[gfn.n % ARRAY_SIZE(d->p2m.recent)];
+
+    ASSERT(spin_lock_held(&d->p2m.lock));
+    if (unlikely(r->gfn != gfn.n || r->removals != d->p2m.removals)) {
+        int rc = look_up(d, gfn, r);
+
+        if (rc)
+            return rc;
+    }
+    if (write && !r->writable)
+        return -EFAULT;
+    *va = r->va + (gpa & ~PAGE_MASK);
+    return 0;
+}
+
+/* Other than long mode. */
+static struct paging_mode legacy_mode(const struct svm_paging *p)
+{
     if (p->cr4 & CR4_PAE)
         return (struct paging_mode){ 3, 9, 8, p->cr3 & 0xffffffe0 };
     return (struct paging_mode){ 2, 10, 4, p->cr3 & 0xfffff000 };
@@ -107,10 +127,11 @@ static bool is_allowed(const struct svm_paging *p, uint64_t rights, bool nx, uns
     return !((access & GUEST_WALK_EXEC) && nx && (p->efer & EFER_NXE));
 }
 
-static int walk_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access,
-                       gpa_t *gpa, uint32_t *fault)
+/* Inlined for each mode: all arguments of hypercalls come this way, mostly in long mode. */
+static inline __attribute__((always_inline)) int walk_locked(struct domain *d, const struct svm_paging *p,
+                                                             struct paging_mode m, gva_t va,
+                                                             unsigned int access, gpa_t *gpa, uint32_t *fault)
 {
-    struct paging_mode m = paging_mode(p);
     uint64_t table = m.root, rights = PTE_W | PTE_U, e = 0, size = 0;
     uint32_t bad = 0;
     gpa_t at = 0;
@@ -157,12 +178,16 @@ static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t 
                             gpa_t *gpa, uint32_t *fault)
 {
     *fault = 0;
-    if (!(p->efer & EFER_LMA))
-        va &= 0xffffffff;
-    else if ((uint64_t)((int64_t)(va << 16) >> 16) != va)
-        return -EFAULT;
+    if (likely(p->efer & EFER_LMA)) {
+        const struct paging_mode long_mode = { 4, 9, 8, p->cr3 & PTE_ADDRESS };
+
+        if ((uint64_t)((int64_t)(va << 16) >> 16) != va)
+            return -EFAULT;
+        return walk_locked(d, p, long_mode, va, access, gpa, fault);
+    }
+    va &= 0xffffffff;
     *gpa = va;
-    return p->cr0 & CR0_PG ? walk_locked(d, p, va, access, gpa, fault) : 0;
+    return p->cr0 & CR0_PG ? walk_locked(d, p, legacy_mode(p), va, access, gpa, fault) : 0;
 }
 
 int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault_code)

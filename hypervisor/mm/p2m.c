@@ -90,13 +90,17 @@ static bool reachable(const struct p2m *p, gfn_t gfn)
 /* The entry that covers gfn, or 0. */
 static uint64_t find(const struct p2m *p, gfn_t gfn, unsigned int *level)
 {
-    uint64_t *path[TOP_LEVEL + 1];
+    mfn_t table = p->root;
+    unsigned int l = TOP_LEVEL;
+    uint64_t e = 0;
 
-    *level = TOP_LEVEL;
-    if (!reachable(p, gfn))
-        return 0;
-    *level = walk(p, gfn, path);
-    return *path[*level];
+    for (; reachable(p, gfn); table = entry_mfn(e), l--) {
+        e = *entry_at(table, gfn, l);
+        if (!is_table(e, l))
+            break;
+    }
+    *level = l;
+    return e;
 }
 
 mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
@@ -288,12 +292,18 @@ static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, un
 static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type,
                       uint32_t *retired)
 {
+    uint64_t *path[TOP_LEVEL + 1], *entry, done;
     unsigned int level;
-    uint64_t *entry, done;
 
     /* gfn + count cannot wrap: the order is at most 18 */
     if (!reachable(&d->p2m, gfn) || gfn.n + count > GFN_LIMIT || READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
+    level = walk(&d->p2m, gfn, path);
+    if (is_free(*path[level]) && count == 1ull << LEVEL_ORDER(level) &&
+        level == best_level(gfn, mfn, count, type)) { /* mostly the one place is there */
+        write_entry(&d->p2m, path[level], gfn, mfn, level, type);
+        return 0;
+    }
     if (!range_is_free(&d->p2m, gfn, count))
         return -EEXIST;
     /* First all that can fail, then the writing. */
@@ -400,6 +410,10 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
         level = walk(p, gfn, path);
         e = *path[level];
     }
+    if (level == 0)
+        p->recent[gfn.n % ARRAY_SIZE(p->recent)].removals = 0;
+    else
+        p->removals++;
     collect(b, gfn, e, level);
     entry_gone(p, path, level, &b->tables);
     if (order)
@@ -533,7 +547,7 @@ int p2m_init(struct domain *d)
     d->p2m.root = alloc_core(0);
     if (!mfn_valid_number(d->p2m.root))
         return -ENOMEM;
-    d->p2m.table_pages = 1;
+    d->p2m.table_pages = d->p2m.removals = 1;
     return 0;
 }
 

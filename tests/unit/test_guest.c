@@ -296,6 +296,31 @@ static void types_say_what_may_be_done(void **state)
     harness_check_memory();
 }
 
+/* What a copy remembers of a frame ends with the frame's mapping, be that small or large. */
+static void removed_frames_are_forgotten(void **state)
+{
+    const gfn_t small = GFN(20), large = GFN(1024);
+    struct p2m_batch batch;
+    uint32_t word = 1;
+    unsigned int order;
+
+    (void)state;
+    assert_int_equal(guest_write_physical(dom, gfn_to_gpa(small), &word, 4), 0);
+    assert_int_equal(p2m_remove(dom, small), 0);
+    assert_int_equal(guest_read_physical(dom, &word, gfn_to_gpa(small), 4), -EFAULT);
+    assert_int_equal(p2m_populate(dom, small, ORDER_4K), 0);
+    assert_int_equal(guest_read_physical(dom, &word, gfn_to_gpa(small), 4), 0);
+    assert_int_equal(word, 0);
+
+    assert_int_equal(p2m_populate(dom, large, ORDER_2M), 0);
+    assert_int_equal(guest_read_physical(dom, &word, gfn_to_gpa(large) + 0x5000, 4), 0);
+    p2m_batch_init(&batch, dom);
+    assert_int_equal(p2m_batch_remove(&batch, large, ORDER_2M, P2M_ANY_TYPE, MFN_NONE, &order), 0);
+    assert_int_equal(order, ORDER_2M);
+    assert_int_equal(guest_read_physical(dom, &word, gfn_to_gpa(large) + 0x5000, 4), -EFAULT);
+    p2m_batch_finish(&batch);
+}
+
 static void pins_hold_their_frame(void **state)
 {
     struct guest_pin pin, nothing = { .va = NULL };
@@ -390,6 +415,7 @@ int main(void)
         cmocka_unit_test_setup(copies_cross_pages, setup),
         cmocka_unit_test_setup(copies_do_not_wrap, setup),
         cmocka_unit_test_setup(types_say_what_may_be_done, setup),
+        cmocka_unit_test_setup(removed_frames_are_forgotten, setup),
         cmocka_unit_test_setup(pins_hold_their_frame, setup),
         cmocka_unit_test_setup(layouts_are_those_of_the_headers, setup),
     };
