@@ -94,12 +94,17 @@ static bool any_request(const uint64_t irr[4])
 int lapic_highest_request(struct vcpu *v)
 {
     const struct lapic *l = &v->vdev.lapic;
-    int vector;
 
     if (likely(!any_request(l->irr)) || !enabled(l))
         return -1;
-    vector = highest_bit(l->irr);
-    return (vector & 0xf0) > (MAX(highest_bit(l->isr), 0) & 0xf0) ? vector : -1;
+    for (int i = 3; i >= 0; i--) { /* the first word with a bit decides: a class has 16 vectors */
+        uint64_t irr = READ_ONCE(l->irr[i]), isr = l->isr[i];
+        int requested = irr ? 63 - __builtin_clzll(irr) : -1, served = isr ? 63 - __builtin_clzll(isr) : -1;
+
+        if (irr | isr)
+            return requested >> 4 > served >> 4 ? i * 64 + requested : -1;
+    }
+    return -1;
 }
 
 int lapic_highest_pending(struct vcpu *v)
