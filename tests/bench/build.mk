@@ -1,28 +1,55 @@
 # SPDX-License-Identifier: MIT
 #
 # `make bench`: the same measurements on Cleave (release core) and on Debian's Xen, one run after the other,
-# and the table, JSON and chart of both in build/bench. dom0.sh measures, table.awk makes the table, goals has
-# what Cleave is to reach. Only the chart needs gnuplot, which is installed here and by no other target.
+# and the table, JSON and chart of both in build/bench. dom0.sh measures, count.c counts inside QEMU,
+# table.awk makes the table, goals has what Cleave is to reach. Only the chart needs gnuplot, which is
+# installed here and by no other target. `make bench-profile`: in which functions of the core the instructions
+# of each row are (profile.sh).
 
 BENCH := build/bench
-BENCH_TICKS := $(BENCH)/ticks
-# This make exports a CPU and an ACCEL that it chose for one hypervisor and without ICOUNT.
-BENCH_MAKE = env -u CPU -u ACCEL $(MAKE) --no-print-directory run ICOUNT=1 SMP=1 HV_DEBUG=0 \
-             FILES='tests/bench/dom0.sh $(BENCH_TICKS)' CMD='sh /mnt/dom0.sh'
+, := ,
+BENCH_TOOLS := $(BENCH)/ticks $(BENCH)/dom0
+BENCH_COUNT := $(BENCH)/count.so
+# where each hypervisor's code is
+BENCH_RANGE_cleave := from=ffffffff80200000,to=ffffffff80280000
+BENCH_RANGE_xen := from=ffff82d040000000,to=ffff82d080000000
+# $(call bench_run,NAME,HV,ARGUMENTS OF dom0.sh,MORE FOR THE PLUGIN[,MORE FOR MAKE]): makes NAME.rows and
+# NAME.counts. This make exports a CPU and an ACCEL that it chose for one hypervisor and without ICOUNT.
+bench_run = env -u CPU -u ACCEL $(MAKE) --no-print-directory run ICOUNT=1 SMP=1 HV_DEBUG=0 HV=$(2) \
+            TIMEOUT=900 FILES='tests/bench/dom0.sh $(BENCH_TOOLS)' CMD='sh /mnt/dom0.sh $(3)' \
+            RUN_LOG=$(BENCH)/$(1).log \
+            QEMU_ARGS='-plugin $(BENCH_COUNT),$(BENCH_RANGE_$(2)),out=$(BENCH)/$(1).counts$(4)' $(5) \
+            >$(BENCH)/$(1).rows
 
 CHECK_UNIT += tests/bench/table_test.sh
 
-$(BENCH_TICKS): tests/bench/ticks.c | build/deps.mk
+$(BENCH)/ticks: tests/bench/ticks.c guests/bench/mark.h | build/deps.mk
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -static -o $@ $<
+	$(CC) $(HOST_CFLAGS) -Iguests/bench -static -o $@ $<
 
-.PHONY: bench
-bench: $(BENCH_TICKS)
+$(BENCH)/dom0: tests/bench/dom0.c guests/bench/mark.h | build/deps.mk
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -Iguests/bench -static -o $@ $< -lxengnttab -lxenforeignmemory -lxencall \
+	    -lxentoolcore -lxentoollog
+
+$(BENCH_COUNT): tests/bench/count.c | build/deps.mk
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -Wno-unused-parameter -shared -fPIC -o $@ $<
+
+.PHONY: bench bench-profile
+bench: $(BENCH_TOOLS) $(BENCH_COUNT)
 	@tests/rig/deps.sh gnuplot-nox
-	@rm -f $(BENCH)/*.rows $(BENCH)/bench.*
+	@rm -f $(BENCH)/*.rows $(BENCH)/*.counts $(BENCH)/bench.*
 	@echo 'bench: Cleave'
-	@$(BENCH_MAKE) HV=cleave RUN_LOG=$(BENCH)/cleave.log >$(BENCH)/cleave.rows
+	@$(call bench_run,cleave,cleave)
 	@echo 'bench: Xen $(XEN_VERSION)'
-	@$(BENCH_MAKE) HV=xen RUN_LOG=$(BENCH)/xen.log >$(BENCH)/xen.rows
+	@$(call bench_run,xen,xen)
+	@echo 'bench: Xen $(XEN_VERSION) with a PV dom0'
+	@$(call bench_run,xen_pv,xen,dom0,,HV_CMDLINE_xen='$(filter-out dom0=pvh,$(HV_CMDLINE_xen))' \
+	    MACHINE_xen='-machine q35$(,)kernel-irqchip=off')
 	@tests/bench/report.sh $(BENCH) $(XEN_VERSION)
 	@cat $(BENCH)/bench.txt
+
+bench-profile: $(BENCH_TOOLS) $(BENCH_COUNT)
+	@$(call bench_run,cleave,cleave,,$(,)profile=$(BENCH)/cleave.profile)
+	@tests/bench/profile.sh $(BENCH) $(HV_IMAGE_cleave)

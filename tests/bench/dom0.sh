@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# What `make bench` runs in dom0, under Cleave and under Xen alike: guests/bench in both forms of the APIC,
-# guests/ping, and the tools. Prints "bench NAME NUMBER" lines; the figures of guests/bench in x2APIC mode are
-# named NAME@x2apic. The first thing that fails ends it with a status, and with the guest's text.
+# dom0.sh [dom0]: what `make bench` runs in dom0, under Cleave and under Xen alike: guests/bench in both forms
+# of the APIC and with two vCPUs, guests/ping, dom0's own work with a guest's frames, and the tools. With an
+# argument, only dom0's. Prints "bench NAME NUMBER" lines in the order in which they were measured; the
+# figures of guests/bench in x2APIC mode are named NAME@x2apic. The first thing that fails ends it with a
+# status, and with the guest's text.
 set -eu
 
 console=/var/log/xen/console
@@ -42,18 +44,33 @@ guest() {
     rows "$name" '^bench: done' "$suffix"
 }
 
-# tool NAME: three rounds of create and destroy
+# tool NAME ROW MIB ROUNDS: create and destroy
 tool() {
-    for round in 1 2 3; do
-        /mnt/ticks "$1_create_hello" "$1" create /guests/hello.cfg
+    for round in $(seq "$4"); do
+        /mnt/ticks "$1_create_$2" "$1" create /guests/hello.cfg "memory=$3"
         sleep 2                 # it is up, and idle
-        /mnt/ticks "$1_destroy_hello" "$1" destroy hello
+        /mnt/ticks "$1_destroy_$2" "$1" destroy hello
         finish hello
     done
 }
 
+# dom0's own: beside a guest that is idle
+dom0() {
+    xl create /guests/hello.cfg >&2
+    sleep 2
+    /mnt/dom0 "$(xl domid hello)"
+    xl destroy hello
+    finish hello
+}
+
+if [ $# -gt 0 ]; then
+    dom0
+    exit
+fi
+
 guest bench ''
 guest bench-x2 @x2apic 'extra=""'
+guest bench-two '' vcpus=2 'extra="rows=two"'
 
 xl create /guests/pong.cfg >&2
 xl create /guests/ping.cfg >&2
@@ -63,5 +80,8 @@ finish ping
 rows ping '^ping: ok' ''
 finish pong
 
-tool cleave
-tool xl
+dom0
+for name in cleave xl; do
+    tool $name hello 4 3
+    tool $name 1gib 1024 1
+done

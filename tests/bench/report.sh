@@ -1,16 +1,34 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# report.sh FOLDER XEN-VERSION: makes bench.txt, bench.json, bench.svg of cleave.rows and xen.rows there.
+# report.sh FOLDER XEN-VERSION: makes bench.txt, bench.json, bench.svg of the .rows and .counts there.
+# Cleave's dom0 is PVH always: its figures stand beside those of Xen's PVH and PV dom0.
 set -eu
 
 folder=$1 version=$2
 here=$(dirname "$0")
 
+# figures NAME: its "bench" lines, and "count" lines with what count.c counted of the same rows, in that order
+figures() {
+    tr -d '\r' <"$folder/$1.rows" | grep '^bench [^ ]* [0-9]*$' >"$folder/$1.figures"
+    [ "$(wc -l <"$folder/$1.figures")" = "$(wc -l <"$folder/$1.counts")" ] ||
+        { echo "bench: $1.counts has not one line for each figure of $1.rows" >&2; exit 1; }
+    cat "$folder/$1.figures"
+    cut -d ' ' -f 2 "$folder/$1.figures" | paste -d ' ' - "$folder/$1.counts" | sed 's/\(.*\) row /count \1 /'
+}
+
+# pv: those of dom0 itself get the name of the row with a PV dom0
+pv() {
+    sed -n 's/^\([a-z]* dom0_[a-z0-9_]*\) /\1@pv_dom0 /p'
+}
+
+{ figures cleave; figures cleave | pv; } >"$folder/cleave.all"
+{ figures xen; figures xen_pv | pv; } >"$folder/xen.all"
+
 # table FORM
 table() {
     awk -v form="$1" -v version="$version" -f "$here/table.awk" \
-        "$here/goals" "$folder/cleave.rows" "$folder/xen.rows"
+        "$here/goals" "$folder/cleave.all" "$folder/xen.all"
 }
 
 table text >"$folder/bench.txt"

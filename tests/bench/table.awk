@@ -2,8 +2,9 @@
 #
 # awk -v form=text|json|plot -v version=4.17 -f table.awk GOALS CLEAVE-OUTPUT XEN-OUTPUT
 #
-# The table of `make bench`. The outputs are those of dom0.sh; "bench NAME NUMBER" lines count in them, and a
-# name that comes several times counts with its least number. Rows stand in the order of GOALS, what is not in
+# The table of `make bench`. "bench NAME NUMBER" lines count, and a name that comes several times counts with its
+# least number. "count NAME INSTRUCTIONS VMRUN VMLOAD VMSAVE WRMSR CR3" lines say what the hypervisor did of it;
+# of several the one with the fewest instructions counts. Rows stand in the order of GOALS, what is not in
 # there behind. What was not measured is "-" (JSON: null), and has no ratio; a side without any figure is an
 # error (exit 1), because it did not run.
 
@@ -13,7 +14,7 @@ function note_lines(lines) {
     lines[2] = "xl_* and cleave_*: the tool's whole run in dom0, with the time that dom0 waits for others."
     lines[3] = "Much of Xen's figure for each exit is instruction decoding, for want of next-RIP in this"
     lines[4] = "emulator: on silicon it is less. And an instruction count does not show that VMRUN, VMLOAD,"
-    lines[5] = "VMSAVE, MSR and CR3 writes are slow there."
+    lines[5] = "VMSAVE, MSR and CR3 writes are slow there: these are counted apart."
     return 5
 }
 
@@ -79,10 +80,39 @@ function print_text(    i, n, missed, judged, lines) {
     n = note_lines(lines)
     for (i = 1; i <= n; i++)
         print lines[i]
+    if (some_counted)
+        print_counts()
+}
+
+# The side's counts of that name as one word, 2 VMRUN to 6 CR3.
+function counts(side, name,    i, text) {
+    if (!((side, name) in counted))
+        return "-"
+    for (i = 2; i <= 6; i++)
+        text = text (i > 2 ? " " : "") sprintf("%5d", part[side, name, i])
+    return text
+}
+
+function print_counts(    i, n) {
+    print "\nSlow instructions of the hypervisor in one round, Cleave | Xen " version ":\n"
+    printf "%-38s %s | %s\n", "row", "VMRUN VMLOAD VMSAVE WRMSR CR3", "VMRUN VMLOAD VMSAVE WRMSR CR3"
+    for (i = 1; i <= rows; i++) {
+        n = names[i]
+        if (("c", n) in counted || ("x", n) in counted)
+            printf "%-38s %29s | %29s\n", n, counts("c", n), counts("x", n)
+    }
 }
 
 function or_null(text) {
     return text == "-" ? "null" : text
+}
+
+function json_counts(side, name, word) {
+    if (!((side, name) in counted))
+        return ""
+    return sprintf("\"%s_counts\": {\"vmrun\": %d, \"vmload\": %d, \"vmsave\": %d, \"wrmsr\": %d, \"cr3\": %d}, ",
+        word, part[side, name, 2], part[side, name, 3], part[side, name, 4], part[side, name, 5],
+        part[side, name, 6])
 }
 
 function print_json(    i, n, v, note, lines, base) {
@@ -97,6 +127,7 @@ function print_json(    i, n, v, note, lines, base) {
         v = verdict(n)
         printf "    {\"row\": \"%s\", \"cleave\": %s, \"xen\": %s, \"ratio\": %s, ",
             n, or_null(figure("c", n)), or_null(figure("x", n)), or_null(ratio(n))
+        printf "%s%s", json_counts("c", n, "cleave"), json_counts("x", n, "xen")
         printf "\"goal\": %s, \"below\": %s, \"met\": %s}%s\n",
             base in goal ? goal[base] : "null", base in limit ? limit[base] : "null",
             v == "-" ? "null" : v == "yes" ? "true" : "false", i < rows ? "," : ""
@@ -127,6 +158,15 @@ file > 1 && $1 == "bench" && NF == 3 && $3 ~ /^[0-9]+$/ {
     if (!((side, $2) in value) || $3 + 0 < value[side, $2])
         value[side, $2] = $3 + 0
     measured[side]++
+}
+file > 1 && $1 == "count" && NF == 8 {
+    side = file == 2 ? "c" : "x"
+    if (!((side, $2) in counted) || $3 + 0 < counted[side, $2]) {
+        counted[side, $2] = $3 + 0
+        some_counted = 1
+        for (i = 2; i <= 6; i++)
+            part[side, $2, i] = $(i + 2) + 0
+    }
 }
 
 END {

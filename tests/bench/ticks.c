@@ -12,6 +12,8 @@
 
 #include <x86intrin.h>
 
+#include "mark.h"
+
 int main(int argc, char **argv)
 {
     uint64_t start;
@@ -22,6 +24,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: ticks NAME COMMAND...\n");
         return 2;
     }
+    MARK_BEGIN;
     start = __rdtsc();
     child = fork();
     if (child < 0) {
@@ -39,10 +42,12 @@ int main(int argc, char **argv)
         return 1;
     }
     start = __rdtsc() - start;
+    MARK_END;
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
         fprintf(stderr, "ticks: %s failed, wait status 0x%x: no figure for %s\n", argv[2], status, argv[1]);
         return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
     }
+    MARK_ROW;
     printf("bench %s %llu\n", argv[1], (unsigned long long)start);
     return 0;
 }

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A plugin for QEMU's software emulation: counts, between the marks of guests/bench/mark.h, what the
+ * hypervisor executes: instructions in all, and those that are slow on silicon although each counts as one
+ * here. One line for each row of the benchmark, in their order, of the round with the fewest instructions:
+ *
+ *     row INSTRUCTIONS VMRUN VMLOAD VMSAVE WRMSR CR3
+ *
+ *     qemu ... -plugin count.so,from=ADDRESS,to=ADDRESS,out=FILE[,profile=FILE]
+ *
+ * from, to: where the hypervisor's code is. profile: of all rounds of each row, "ROW ADDRESS COUNT" for each
+ * instruction (profile.sh makes names of the addresses).
+ *
+ * QEMU's header for plugins is in no package of Debian: the few declarations that are needed stand here, as
+ * its documentation (TCG plugins, interface version 1) describes them. One emulated CPU.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+typedef void exec_fn(unsigned int cpu, void *data);
+
+extern __attribute__((visibility("default"))) int qemu_plugin_version;
+__attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, const void *info, int argc,
+                                                               char **argv);
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, void (*cb)(uint64_t id, struct qemu_plugin_tb *tb));
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_fn *cb, int registers,
+                                            void *data);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t n);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+
+int qemu_plugin_version = 1;
+
+enum kind { ALL, VMRUN, VMLOAD, VMSAVE, WRMSR, CR3, KINDS };
+enum mark { MARK_BEGIN = 1, MARK_END, MARK_ROW };
+
+static uint64_t from, to;
+static FILE *out, *profile;
+static int inside;                        /* a round has begun */
+static uint64_t round_counts[KINDS], least[KINDS];
+static unsigned int row;
+static uint32_t *executed;                /* by address - from: how often in all rounds of this row */
+
+static void on_kind(unsigned int cpu, void *kind)
+{
+    round_counts[(uintptr_t)kind] += inside;
+}
+
+static void on_address(unsigned int cpu, void *offset)
+{
+    executed[(uintptr_t)offset] += inside;
+}
+
+static void end_row(void)
+{
+    fputs("row", out);
+    for (int k = 0; k < KINDS; k++)
+        fprintf(out, " %lu", least[ALL] == UINT64_MAX ? 0 : least[k]);
+    fputc('\n', out);
+    fflush(out);
+    for (uint64_t i = 0; executed && i < to - from; i++)
+        if (executed[i])
+            fprintf(profile, "%u %lx %u\n", row, from + i, executed[i]);
+    if (executed) {
+        memset(executed, 0, (to - from) * sizeof(*executed));
+        fflush(profile);
+    }
+    least[ALL] = UINT64_MAX;
+    row++;
+}
+
+static void on_mark(unsigned int cpu, void *mark)
+{
+    switch ((uintptr_t)mark) {
+    case MARK_BEGIN:
+        memset(round_counts, 0, sizeof(round_counts));
+        inside = 1;
+        break;
+    case MARK_END:
+        if (inside && round_counts[ALL] && round_counts[ALL] < least[ALL])
+            memcpy(least, round_counts, sizeof(least));
+        inside = 0;
+        break;
+    case MARK_ROW:
+        end_row();
+        break;
+    }
+}
+
+/* What kind of instruction these bytes are, or ALL: nothing special. */
+static enum kind kind_of(const uint8_t *b, size_t size)
+{
+    if (size > 3 && (b[0] & 0xf0) == 0x40) /* REX, or none of the below */
+        b++;
+    if (size < 2 || b[0] != 0x0f)
+        return ALL;
+    if (b[1] == 0x30)
+        return WRMSR;
+    if (size >= 3 && b[1] == 0x22 && (b[2] & 0x38) == 0x18)
+        return CR3;
+    if (size >= 3 && b[1] == 0x01)
+        return b[2] == 0xd8 ? VMRUN : b[2] == 0xda ? VMLOAD : b[2] == 0xdb ? VMSAVE : ALL;
+    return ALL;
+}
+
+static void watch(struct qemu_plugin_insn *insn)
+{
+    static const uint8_t marks[] = { 0x0f, 0x1f, 0x80, 0, 'n', 'e', 'b' };
+    const uint8_t *bytes = qemu_plugin_insn_data(insn);
+    size_t size = qemu_plugin_insn_size(insn);
+    uint64_t at = qemu_plugin_insn_vaddr(insn);
+    enum kind kind;
+
+    if (size == sizeof(marks) && !memcmp(bytes, marks, 3) && !memcmp(bytes + 4, marks + 4, 3))
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, 0, (void *)(uintptr_t)bytes[3]);
+    if (at < from || at >= to)
+        return;
+    qemu_plugin_register_vcpu_insn_exec_cb(insn, on_kind, 0, (void *)ALL);
+    kind = kind_of(bytes, size);
+    if (kind != ALL)
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_kind, 0, (void *)(uintptr_t)kind);
+    if (executed)
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_address, 0, (void *)(uintptr_t)(at - from));
+}
+
+static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
+{
+    for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++)
+        watch(qemu_plugin_tb_get_insn(tb, i));
+}
+
+int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (!strncmp(argv[i], "from=", 5))
+            from = strtoull(argv[i] + 5, NULL, 16);
+        else if (!strncmp(argv[i], "to=", 3))
+            to = strtoull(argv[i] + 3, NULL, 16);
+        else if (!strncmp(argv[i], "out=", 4))
+            out = fopen(argv[i] + 4, "w");
+        else if (!strncmp(argv[i], "profile=", 8))
+            profile = fopen(argv[i] + 8, "w");
+    }
+    if (profile)
+        executed = calloc(to - from, sizeof(*executed));
+    if (to <= from || !out || (profile && !executed)) {
+        fprintf(stderr, "count: from=ADDRESS,to=ADDRESS,out=FILE are needed, and files to write\n");
+        return 1;
+    }
+    least[ALL] = UINT64_MAX;
+    qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+    return 0;
+}
