@@ -63,7 +63,7 @@ static void vcpus_come_and_go(void **state)
     AWAIT(report_of("eight").vcpus == 8, BOOT_S);
     run_ok("xl vcpu-set eight 2");
     AWAIT(report_of("eight").vcpus == 2, 60);
-    run_ok("xl vcpu-set eight 7");
+    run_ok("xl vcpu-set -i eight 7");
     AWAIT(report_of("eight").vcpus == 7, 60);
     run_ok("cleave-schema-check");
 }
