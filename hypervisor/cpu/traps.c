@@ -215,5 +215,6 @@ void traps_enter(struct trap_frame *f)
     log_err("exception %lu (%s), error %lx, in the core on CPU %u\n", f->vector,
             f->vector < ARRAY_SIZE(names) ? names[f->vector] : "reserved", f->error, this_cpu()->id);
     dump_frame(f);
-    panic("the core took an exception: a bug of Cleave\n");
+    panic(f->vector == VECTOR_MC ? "machine check: the hardware reports a fault\n"
+                                 : "the core took an exception: a bug of Cleave\n");
 }
