@@ -39,13 +39,13 @@ check-smp1: $(SYSTEM)/disk1
 
 check-smp4: $(SYSTEM)/disk4
 	@$(if $(on_cleave),DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed) \
-	    SMP=4 TIMEOUT=1500 RUN_LOG=$(SYSTEM)/smp4.log \
+	    SMP=4 TIMEOUT=2400 RUN_LOG=$(SYSTEM)/smp4.log \
 	    CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
 
 # One instruction is one tick there: the longest stretch in the core without a preemption point has a bound.
 CHECK_SYSTEM += check-stretch
 check-stretch:
-	@ICOUNT=1 SMP=1 TIMEOUT=600 RUN_LOG=$(SYSTEM)/stretch.log CMD='BOUND=200000 $(SYSTEM_PROGRAM) stretch' \
+	@ICOUNT=1 SMP=1 TIMEOUT=900 RUN_LOG=$(SYSTEM)/stretch.log CMD='BOUND=200000 $(SYSTEM_PROGRAM) stretch' \
 	    tests/rig/run.sh
 
 # --- make check-long ------------------------------------------------------------------------------
