@@ -272,28 +272,28 @@ void *at(gva_t va)
     return harness_guest(tool->d, va);
 }
 
-long domctl(struct xen_domctl *op)
+/* One of the tools' families: the structure goes through page 0 of tool's memory, and comes back. */
+static long by_tool(hypercall_fn *fn, void *op, size_t size)
 {
     long rc;
 
-    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    memcpy(at(BUF(0)), op, sizeof(*op));
-    rc = harness_hypercall(hypercall_domctl, tool, BUF(0), 0, 0, NULL);
-    memcpy(op, at(BUF(0)), sizeof(*op));
+    memcpy(at(BUF(0)), op, size);
+    rc = harness_hypercall(fn, tool, BUF(0), 0, 0, NULL);
+    memcpy(op, at(BUF(0)), size);
     no_lock_held();
     return rc;
 }
 
+long domctl(struct xen_domctl *op)
+{
+    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    return by_tool(hypercall_domctl, op, sizeof(*op));
+}
+
 long sysctl(struct xen_sysctl *op)
 {
-    long rc;
-
     op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-    memcpy(at(BUF(0)), op, sizeof(*op));
-    rc = harness_hypercall(hypercall_sysctl, tool, BUF(0), 0, 0, NULL);
-    memcpy(op, at(BUF(0)), sizeof(*op));
-    no_lock_held();
-    return rc;
+    return by_tool(hypercall_sysctl, op, sizeof(*op));
 }
 
 /* A hypercall of `v` with its argument structure in page 1 of its memory. */
