@@ -3,10 +3,12 @@
  * From the loader to C. A multiboot1 loader (QEMU -kernel) or a multiboot2 loader (GRUB, from BIOS or UEFI)
  * jumps to boot_start in 32-bit mode, paging off, with the image at its physical address. Both headers give
  * the load addresses themselves: QEMU takes an ELF64 file only so, and the file's image segment is one piece.
- * Here: first page tables, 64-bit mode, the jump to the linked address, boot_main().
+ * Second CPUs begin in real mode at boot_trampoline, of which smp.c has put a copy below 1 MiB, one at a
+ * time; they take the final page tables and the stack that smp.c has chosen. What is left in the segment
+ * registers does not matter in 64-bit mode; traps.c loads them.
  *
- * The first page tables map the low 4 GiB three times, writable and executable: at 0 for this code and the
- * second CPUs' trampoline, at DIRECTMAP_BASE, and its first GiB at TEXT_BASE. mm/pagetable.c replaces them.
+ * The first page tables map the low 4 GiB three times, writable and executable: at 0 for this code, at
+ * DIRECTMAP_BASE, and the first GiB at TEXT_BASE. mm/pagetable.c replaces them.
  *
  * Read next: main.c. Multiboot specification 0.6.96, sections 3.1 and 3.2; Multiboot2 2.0, the same sections.
  */
@@ -23,21 +25,13 @@
 
     .section .multiboot, "a"
     .balign 8
-multiboot_header:
-    .long MULTIBOOT_MAGIC
-    .long MULTIBOOT_FLAGS
-    .long -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
-    .long PHYSICAL(multiboot_header)
-    .long PHYSICAL(image_start)     /* load from here .. */
-    .long PHYSICAL(data_end)        /* .. to here, */
-    .long PHYSICAL(image_end)       /* clear up to here, */
-    .long PHYSICAL(boot_start)      /* and jump */
+multiboot_header:                   /* load from .. to, clear up to, and jump to */
+    .long MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS), PHYSICAL(multiboot_header)
+    .long PHYSICAL(image_start), PHYSICAL(data_end), PHYSICAL(image_end), PHYSICAL(boot_start)
 
     .balign 8
 multiboot2_header:                  /* the same in tags: type, flags, size */
-    .long MULTIBOOT2_MAGIC
-    .long MULTIBOOT2_I386
-    .long multiboot2_end - multiboot2_header
+    .long MULTIBOOT2_MAGIC, MULTIBOOT2_I386, multiboot2_end - multiboot2_header
     .long -(MULTIBOOT2_MAGIC + MULTIBOOT2_I386 + multiboot2_end - multiboot2_header)
     .short 2, 0                     /* addresses */
     .long 24, PHYSICAL(multiboot2_header), PHYSICAL(image_start), PHYSICAL(data_end), PHYSICAL(image_end)
@@ -51,41 +45,31 @@ multiboot2_header:                  /* the same in tags: type, flags, size */
 multiboot2_end:
 
     .section .boot, "ax"
+    .code16
+    .globl boot_trampoline, boot_trampoline_end
+boot_trampoline:
+    movw %cs, %ax
+    movw %ax, %ds
+    lgdtl gdt_pointer - boot_trampoline
+    movl $0x11, %eax                /* CR0: ET, PE; caching on */
+    movl %eax, %cr0
+    movl $PHYSICAL(second_cpu), %edi
+    ljmpl $16, $PHYSICAL(enter_64_bit_mode)
+gdt_pointer:
+    .word gdt_end - gdt - 1
+    .long PHYSICAL(gdt)
+boot_trampoline_end:
+
     .code32
     .globl boot_start
 boot_start:
     cli
     cld
-    movl $PHYSICAL(boot_stack_top), %esp
     movl %eax, %ebp                 /* the loader's magic */
     movl %ebx, %esi                 /* its information */
-
-    /* 4 page directories of 512 x 2 MiB */
-    movl $PHYSICAL(boot_directories), %edi
-    movl $PTE_2M, %eax
-    movl $2048, %ecx
-1:  movl %eax, (%edi)
-    addl $0x200000, %eax
-    addl $8, %edi
-    loop 1b
-
-    /*
-     * They hang below one directory pointer table for low addresses, and the first also below the one for
-     * TEXT_BASE.
-     */
-    movl $PHYSICAL(boot_directories) + PTE_TABLE, %eax
-    movl %eax, PHYSICAL(boot_pdpt_high) + 510 * 8
-    movl %eax, PHYSICAL(boot_pdpt_low)
-    addl $0x1000, %eax
-    movl %eax, PHYSICAL(boot_pdpt_low) + 8
-    addl $0x1000, %eax
-    movl %eax, PHYSICAL(boot_pdpt_low) + 16
-    addl $0x1000, %eax
-    movl %eax, PHYSICAL(boot_pdpt_low) + 24
-    movl $PHYSICAL(boot_pdpt_low) + PTE_TABLE, PHYSICAL(boot_pml4)
-    movl $PHYSICAL(boot_pdpt_low) + PTE_TABLE, PHYSICAL(boot_pml4) + 256 * 8
-    movl $PHYSICAL(boot_pdpt_high) + PTE_TABLE, PHYSICAL(boot_pml4) + 511 * 8
-
+    movl $PHYSICAL(first_cpu), %edi
+    lgdt PHYSICAL(gdt_pointer)
+enter_64_bit_mode:                  /* and go on at the linked address of %edi */
     movl $PHYSICAL(boot_pml4), %eax
     movl %eax, %cr3
     movl $0x20, %eax                /* CR4.PAE */
@@ -96,51 +80,62 @@ boot_start:
     wrmsr
     movl $0x80010011, %eax          /* CR0: PG, WP, ET, PE */
     movl %eax, %cr0
-    lgdt PHYSICAL(boot_gdt_pointer)
     ljmp $8, $PHYSICAL(1f)
-
     .code64
-1:  movabsq $2f, %rax
+1:  movl %edi, %eax
+    orq $TEXT_BASE, %rax
     jmp *%rax
-2:  movl $16, %eax
-    movl %eax, %ds
-    movl %eax, %es
-    movl %eax, %ss
-    xorl %eax, %eax
-    movl %eax, %fs
-    movl %eax, %gs
+
+first_cpu:
     movq $boot_stack_top - 16, %rsp /* percpu.h: its last word leads to the CPU's data */
     movq $cpus, 8(%rsp)
     movl %ebp, %edi                 /* boot_main(magic, information) */
     xorl %ebp, %ebp                 /* the first frame */
     call boot_main
-    ud2
+
+second_cpu:
+    rdmsr                           /* EFER still: NXE */
+    orl $0x800, %eax
+    wrmsr
+    movq pagetable_root, %rax
+    movq %rax, %cr3
+    movq smp_start_stack, %rsp
+    xorl %ebp, %ebp
+    call boot_second_cpu
 
     .section .rodata, "a"
     .balign 8
-boot_gdt_pointer:
-    .word boot_gdt_end - boot_gdt - 1
-    .long PHYSICAL(boot_gdt)
-    .balign 8
-    .globl boot_gdt
-boot_gdt:
+gdt:
     .quad 0
     .quad 0x00af9b000000ffff        /* 8: 64-bit code */
-    .quad 0x00cf93000000ffff        /* 16: data */
-    .quad 0x00cf9b000000ffff        /* 24: 32-bit code, for the trampoline */
-boot_gdt_end:
+    .quad 0x00cf9b000000ffff        /* 16: 32-bit code, for the trampoline */
+gdt_end:
+
+    .data
+    .balign 4096
+boot_pml4:                          /* at 0, DIRECTMAP_BASE and the end */
+    .quad PHYSICAL(boot_pdpt) + PTE_TABLE
+    .skip 255 * 8
+    .quad PHYSICAL(boot_pdpt) + PTE_TABLE
+    .skip 254 * 8
+    .quad PHYSICAL(boot_pdpt) + PTE_TABLE
+boot_pdpt:                          /* 4 GiB; and the first where TEXT_BASE is in the last 512 GiB */
+    .irp directory, 0, 1, 2, 3
+    .quad PHYSICAL(boot_directories) + \directory * 4096 + PTE_TABLE
+    .endr
+    .skip 506 * 8
+    .quad PHYSICAL(boot_directories) + PTE_TABLE
+    .skip 8
+boot_directories:
+    .set address, 0
+    .rept 4 * 512
+    .quad address + PTE_2M
+    .set address, address + 0x200000
+    .endr
 
     .section .bss.boot, "aw", @nobits
-    .balign 4096                    /* core.lds aligns its start to 16384 */
-    .globl boot_pml4, boot_stack_guard, boot_stack_top
-boot_directories:
-    .skip 4 * 4096
-boot_pml4:
-    .skip 4096
-boot_pdpt_low:
-    .skip 4096
-boot_pdpt_high:
-    .skip 4096
+    .globl boot_stack_guard, boot_stack_top
+    .skip 16384 - 4096              /* core.lds aligns this to 16384 */
 boot_stack_guard:                   /* pagetable.c leaves it unmapped */
     .skip 4096
     .skip 16384                     /* STACK_SIZE, and aligned to it */

@@ -123,7 +123,7 @@ void smp_report_stopped(void)
 
 enum start_state { START_NONE, START_ALIVE, START_GO, START_REFUSED };
 
-uint64_t smp_start_stack;       /* for trampoline.S */
+uint64_t smp_start_stack;       /* for boot/entry.S */
 static struct cpu *starting;
 static uint32_t start_state;
 static uint64_t adjust_tsc;     /* what the new CPU adds to its TSC, once */

@@ -81,7 +81,8 @@ static void load_tables(unsigned int cpu)
     __asm__ volatile("lgdt %0" : : "m"(gdt));
     __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
                      : : "i"(SELECTOR_CODE) : "rax", "memory");
-    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" : : "r"(SELECTOR_DATA));
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss; mov %0, %%fs; mov %0, %%gs"
+                     : : "r"(SELECTOR_DATA));
 }
 
 void traps_init_early(void)

@@ -17,7 +17,7 @@
 #define BOOT_CORE MM_RANGE_CORE       /* RAM that the core keeps: image, modules, page tables */
 
 noreturn void boot_main(uint32_t magic, uint32_t information);
-noreturn void boot_second_cpu(void); /* C entry of the others, cpu/smp.c; from trampoline.S */
+noreturn void boot_second_cpu(void); /* C entry of the others, cpu/smp.c; from entry.S */
 void multiboot_parse(uint32_t magic, paddr_t information);
 /* Into boot_info's map, kept sorted and merged; where it overlaps RAM it wins unless it is RAM itself. */
 void boot_add_range(paddr_t start, paddr_t end, uint32_t type);
@@ -44,6 +44,6 @@ void pagetable_direct(paddr_t start, uint64_t size);
 /* A stack of `pages` in the window of stacks, with an unmapped page below it; returns its top. */
 uint8_t *pagetable_stack(unsigned int pages);
 
-extern char boot_pml4[], boot_stack_guard[], boot_stack_top[], data_end[];
+extern char boot_stack_guard[], boot_stack_top[];
 
 #endif
