@@ -87,9 +87,9 @@ long cpu_policy_get_system(struct hypercall *hc, struct domain *d, void *arg)
                         &p->nr_msrs);
 }
 
-int cpu_policy_get_domain(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long cpu_policy_get_domain(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+    struct xen_domctl_cpu_policy *p = &DOMCTL(arg)->cpu_policy;
 
     return policy_write(hc->v, d, CPUID_POLICY_HVM_DEFAULT, HANDLE_VA(p->leaves), &p->nr_leaves,
                         HANDLE_VA(p->msrs), &p->nr_msrs);
@@ -116,9 +116,9 @@ static int check_msrs(struct vcpu *caller, struct xen_domctl_cpu_policy *p)
     return rc;
 }
 
-int cpu_policy_set_domain(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long cpu_policy_set_domain(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
+    struct xen_domctl_cpu_policy *p = &DOMCTL(arg)->cpu_policy;
     xen_cpuid_leaf_t *leaves;
     int rc;
 

@@ -1,113 +1,200 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * domctl: what dom0's tools do with a domain (<xen/domctl.h>, interface version 0x15). This file has the
- * table and the way in and out; the handlers are in domctl_*.c, hvmcontext.c and cpu_policy.c, by subject.
+ * table, and a domain's life: create, pause and unpause, what it is; the other handlers are in domctl_*.c,
+ * hvmcontext.c and cpu_policy.c, by subject.
  *
- * The caller's structure is read once to a local copy. Operations that change a domain hold domctl_lock, one
- * at a time; a second one does not wait for it with interrupts off, but is executed again later.
+ * The tools' pauses are counted apart from the core's own (controller_pauses), so that an unpause too many is
+ * an error and cannot take the core's pause away. A new domain has one.
  *
- * Read next: domctl_life.c.
+ * Read next: operation.c, core/domain.c.
  */
+#include "cpu.h"
 #include "domctl.h"
 #include "lib.h"
 
-enum {
-    DOMCTL_NO_DOMAIN = 1,    /* the handler looks its domain up itself, or makes it */
-    DOMCTL_LOCKED = 2,       /* changes a domain */
-    DOMCTL_NOT_SELF = 4,     /* would stop or rebuild its own caller */
-    DOMCTL_OUT = 8,          /* the structure goes back on success */
-    DOMCTL_OUT_ERROR = 16,   /* ... and on failure */
-};
+/* Tools nest pauses a few deep; a billion would be a bug or an attempt to overflow the count. */
+#define MAX_CONTROLLER_PAUSES 255
+#define TSC_MODE_MAX 2 /* default, always emulated, never emulated */
 
-/* Protects: domains against two tools changing them at once. Order: before all. Context: dom0's calls. */
-static struct spinlock domctl_lock = SPINLOCK(LOCK_DOMCTL);
-
-static const struct domctl_row {
-    domctl_fn *fn;
-    uint8_t flags;
-} rows[] = {
-    [XEN_DOMCTL_createdomain] = { domctl_life_create, DOMCTL_NO_DOMAIN | DOMCTL_LOCKED | DOMCTL_OUT },
-    [XEN_DOMCTL_destroydomain] = { domctl_life_destroy, DOMCTL_LOCKED | DOMCTL_NOT_SELF },
-    [XEN_DOMCTL_pausedomain] = { domctl_life_pause, DOMCTL_NOT_SELF },
-    [XEN_DOMCTL_unpausedomain] = { domctl_life_unpause, DOMCTL_NOT_SELF },
-    [XEN_DOMCTL_resumedomain] = { domctl_life_resume, DOMCTL_LOCKED | DOMCTL_NOT_SELF },
-    [XEN_DOMCTL_max_vcpus] = { domctl_life_max_vcpus, DOMCTL_LOCKED | DOMCTL_NOT_SELF },
-    [XEN_DOMCTL_setdomainhandle] = { domctl_life_set_handle, DOMCTL_LOCKED },
-    [XEN_DOMCTL_getdomaininfo] = { domctl_info_get, DOMCTL_NO_DOMAIN | DOMCTL_OUT },
-
-    [XEN_DOMCTL_max_mem] = { domctl_memory_max, DOMCTL_LOCKED },
-    [XEN_DOMCTL_getpageframeinfo3] = { domctl_memory_page_types, DOMCTL_OUT },
-    [XEN_DOMCTL_shadow_op] = { domctl_memory_shadow, DOMCTL_LOCKED | DOMCTL_NOT_SELF },
-    [XEN_DOMCTL_get_paging_mempool_size] = { domctl_memory_get_mempool, DOMCTL_OUT },
-    [XEN_DOMCTL_set_paging_mempool_size] = { domctl_memory_set_mempool, 0 },
-    [XEN_DOMCTL_getnodeaffinity] = { domctl_memory_get_nodes, 0 },
-    [XEN_DOMCTL_setnodeaffinity] = { domctl_memory_set_nodes, 0 },
-
-    [XEN_DOMCTL_getvcpuinfo] = { domctl_vcpu_info, DOMCTL_OUT },
-    [XEN_DOMCTL_getvcpuaffinity] = { domctl_vcpu_get_affinity, 0 },
-    [XEN_DOMCTL_setvcpuaffinity] = { domctl_vcpu_set_affinity, DOMCTL_LOCKED },
-    [XEN_DOMCTL_scheduler_op] = { domctl_vcpu_scheduler, DOMCTL_LOCKED | DOMCTL_OUT },
-    [XEN_DOMCTL_sendtrigger] = { domctl_vcpu_trigger, 0 },
-
-    [XEN_DOMCTL_gethvmcontext] = { hvmcontext_get, DOMCTL_LOCKED | DOMCTL_NOT_SELF | DOMCTL_OUT },
-    [XEN_DOMCTL_sethvmcontext] = { hvmcontext_set, DOMCTL_LOCKED | DOMCTL_NOT_SELF },
-    [XEN_DOMCTL_gethvmcontext_partial] = { hvmcontext_get_partial,
-                                          DOMCTL_LOCKED | DOMCTL_NOT_SELF | DOMCTL_OUT },
-    [XEN_DOMCTL_get_cpu_policy] = { cpu_policy_get_domain, DOMCTL_OUT },
-    [XEN_DOMCTL_set_cpu_policy] = { cpu_policy_set_domain,
-                                   DOMCTL_LOCKED | DOMCTL_NOT_SELF | DOMCTL_OUT | DOMCTL_OUT_ERROR },
-
-    [XEN_DOMCTL_gettscinfo] = { domctl_vcpu_get_tsc, DOMCTL_OUT },
-    [XEN_DOMCTL_settscinfo] = { domctl_vcpu_set_tsc, 0 },
-};
-
-static int run(struct hypercall *hc, const struct domctl_row *row, struct xen_domctl *op)
+/* -EINVAL for what the ABI does not have, -EOPNOTSUPP for what it has and we do not. */
+static int check_config(const struct xen_domctl_createdomain *c)
 {
-    struct domain *d = NULL;
-    int rc = -EINVAL;
+    const uint32_t known = (XEN_DOMCTL_CDF_MAX << 1) - 1, needed = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
 
-    if (!(row->flags & DOMCTL_NO_DOMAIN)) {
-        d = domain_get(op->domain);
-        if (d == NULL)
-            return -ESRCH;
-    }
-    if (d != NULL && d == hc->v->d && (row->flags & DOMCTL_NOT_SELF))
-        goto put;
-    if (d != NULL && d->dying != DOMAIN_ALIVE && (row->flags & DOMCTL_LOCKED) &&
-        row->fn != domctl_life_destroy)
-        goto put; /* nothing changes any more */
-    rc = -ERESTART;
-    if (!(row->flags & DOMCTL_LOCKED)) {
-        rc = row->fn(hc, d, op);
-    } else if (spin_trylock(&domctl_lock)) {
-        rc = row->fn(hc, d, op);
-        spin_unlock(&domctl_lock);
-    }
-put:
-    if (d != NULL)
-        domain_put(d);
+    if ((c->flags & ~known) != 0 || c->max_vcpus == 0 ||
+        (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) != 0 ||
+        (c->iommu_opts & ~XEN_DOMCTL_IOMMU_MAX) != 0 || (c->arch.emulation_flags & ~XEN_X86_EMU_ALL) != 0 ||
+        (c->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX) != 0)
+        return -EINVAL;
+    if (c->max_vcpus > MAX_VCPUS)
+        return -ERANGE;
+    /* oos_off chooses among shadow paging's variants: without shadow paging it says nothing */
+    if ((c->flags & ~XEN_DOMCTL_CDF_oos_off) != needed || c->iommu_opts != 0 || c->vmtrace_size != 0 ||
+        XEN_DOMCTL_GRANT_version(c->grant_opts) != 1 || c->arch.emulation_flags != XEN_X86_EMU_LAPIC)
+        return -EOPNOTSUPP;
+    if (c->max_grant_frames > GRANT_MAX_FRAMES || c->max_maptrack_frames > GRANT_MAX_MAPTRACK)
+        return -EINVAL;
+    return c->cpupool_id == 0 ? 0 : -ENOENT;
+}
+
+static long create(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_domctl *op = arg;
+    bool any = op->domain == DOMID_DOM0 || op->domain >= DOMID_FIRST_RESERVED;
+    int rc = check_config(&op->u.createdomain);
+
+    if (rc == 0)
+        rc = domain_create(&op->u.createdomain, any ? DOMID_INVALID : op->domain, &d);
+    if (rc == 0)
+        op->domain = d->id;
     return rc;
 }
 
+static long pause(struct hypercall *hc, struct domain *d, void *arg)
+{
+    if (d->controller_pauses == MAX_CONTROLLER_PAUSES)
+        return -EBUSY;
+    d->controller_pauses++;
+    domain_pause_sync(d);
+    return 0;
+}
+
+static long unpause(struct hypercall *hc, struct domain *d, void *arg)
+{
+    if (d->controller_pauses == 0)
+        return -EINVAL;
+    d->controller_pauses--;
+    domain_unpause(d);
+    return 0;
+}
+
+/* --- what it is --- */
+
+static void add_vcpu(struct vcpu *v, struct xen_domctl_getdomaininfo *info)
+{
+    struct vcpu_runstate_info rs = sched_runstate(v);
+
+    info->cpu_time += rs.time[RUNSTATE_running];
+    info->max_vcpu_id = v->id;
+    if (!v->initialised || v->down)
+        return;
+    info->nr_online_vcpus++;
+    if (!v->blocked)
+        info->flags &= ~XEN_DOMINF_blocked;
+    if (rs.state == RUNSTATE_running)
+        info->flags |= XEN_DOMINF_running;
+}
+
+void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    *info = (struct xen_domctl_getdomaininfo){
+        .domain = d->id,
+        .flags = XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_blocked,
+        .tot_pages = d->tot_pages,
+        .max_pages = d->max_pages,
+        .outstanding_pages = d->claimed,
+        .shared_info_frame = ~0ull, /* the guest knows it by its own frame number only */
+        .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
+        .gpaddr_bits = (uint8_t)cpu_features.physical_bits,
+        .arch_config.emulation_flags = XEN_X86_EMU_LAPIC,
+    };
+    for_each_vcpu(d, v)
+        add_vcpu(v, info);
+    if (info->nr_online_vcpus == 0)
+        info->flags &= ~XEN_DOMINF_blocked;
+    spin_lock_scope(&d->lock);
+    memcpy(info->handle, d->handle, sizeof(info->handle));
+    info->flags |= d->dying == DOMAIN_DEAD ? XEN_DOMINF_dying : 0;
+    info->flags |= d->controller_pauses > 0 ? XEN_DOMINF_paused : 0;
+    if (d->shut_down)
+        info->flags |= XEN_DOMINF_shutdown | (uint32_t)d->shutdown_code << XEN_DOMINF_shutdownshift;
+}
+
+/* The tools go through all domains by it: the first existing one from the given id on. */
+static long get_info(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_domctl *op = arg;
+
+    d = domain_get_next(op->domain);
+    if (d == NULL)
+        return -ESRCH;
+    domctl_info(d, &op->u.getdomaininfo);
+    op->domain = d->id;
+    domain_put(d);
+    return 0;
+}
+
+/* --- what is a line or two each --- */
+
+static long small(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_domctl *op = arg;
+
+    switch (op->cmd) {
+    case XEN_DOMCTL_destroydomain:
+        return domain_kill(d);
+    case XEN_DOMCTL_resumedomain:
+        if (!d->shut_down)
+            return -EINVAL;
+        domain_resume(d);
+        return 0;
+    case XEN_DOMCTL_max_vcpus:
+        return domain_alloc_vcpus(d, op->u.max_vcpus.max);
+    case XEN_DOMCTL_setdomainhandle:
+        spin_lock(&d->lock);
+        memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+        spin_unlock(&d->lock);
+        return 0;
+    case XEN_DOMCTL_gettscinfo: /* a guest's counter is the host's, always: all modes are the same */
+        op->u.tsc_info = (struct xen_domctl_tsc_info){ .gtsc_khz = (uint32_t)tsc_khz,
+                                                      .elapsed_nsec = (uint64_t)clock_now() };
+        return 0;
+    default: /* settscinfo */
+        return op->u.tsc_info.tsc_mode <= TSC_MODE_MAX ? 0 : -EINVAL;
+    }
+}
+
+#define DOMAIN OPERATION_DOMAIN(struct xen_domctl, domain)
+#define CHANGE DOMAIN, .change = CHANGE_LIVING
+#define REBUILD DOMAIN, .change = CHANGE_LIVING | CHANGE_OTHER
+
+static const struct operation rows[] = {
+    [XEN_DOMCTL_createdomain] = { create, .change = CHANGE_ANY, .out = OUT_CHECKED }, /* its id is not lost */
+    [XEN_DOMCTL_destroydomain] = { small, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_pausedomain] = { pause, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_unpausedomain] = { unpause, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_resumedomain] = { small, REBUILD },
+    [XEN_DOMCTL_max_vcpus] = { small, REBUILD },
+    [XEN_DOMCTL_setdomainhandle] = { small, CHANGE },
+    [XEN_DOMCTL_getdomaininfo] = { get_info, .out = OUT_SUCCESS },
+
+    [XEN_DOMCTL_max_mem] = { domctl_memory_max, CHANGE },
+    [XEN_DOMCTL_getpageframeinfo3] = { domctl_memory_page_types, DOMAIN, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_shadow_op] = { domctl_memory_shadow, REBUILD },
+    [XEN_DOMCTL_get_paging_mempool_size] = { domctl_memory_get_mempool, DOMAIN, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_set_paging_mempool_size] = { domctl_memory_set_mempool, DOMAIN },
+    [XEN_DOMCTL_getnodeaffinity] = { domctl_memory_get_nodes, DOMAIN },
+    [XEN_DOMCTL_setnodeaffinity] = { domctl_memory_set_nodes, DOMAIN },
+
+    [XEN_DOMCTL_getvcpuinfo] = { domctl_vcpu_info, DOMAIN, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_getvcpuaffinity] = { domctl_vcpu_affinity, DOMAIN },
+    [XEN_DOMCTL_setvcpuaffinity] = { domctl_vcpu_affinity, CHANGE },
+    [XEN_DOMCTL_scheduler_op] = { domctl_vcpu_scheduler, CHANGE, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_sendtrigger] = { domctl_vcpu_trigger, DOMAIN },
+
+    [XEN_DOMCTL_gethvmcontext] = { hvmcontext_get, REBUILD, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_sethvmcontext] = { hvmcontext_set, REBUILD },
+    [XEN_DOMCTL_gethvmcontext_partial] = { hvmcontext_get_partial, REBUILD, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_get_cpu_policy] = { cpu_policy_get_domain, DOMAIN, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_set_cpu_policy] = { cpu_policy_set_domain, REBUILD, .out = OUT_ALWAYS },
+
+    [XEN_DOMCTL_gettscinfo] = { small, DOMAIN, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_settscinfo] = { small, DOMAIN },
+};
+
 long hypercall_domctl(struct hypercall *hc)
 {
-    const struct domctl_row *row;
-    struct xen_domctl op;
-    int rc = guest_read(hc->v, &op, hc->arg[0], sizeof(op));
-
-    if (rc != 0)
-        return rc;
-    if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
-        return -EACCES;
-    if (op.cmd >= ARRAY_SIZE(rows) || rows[op.cmd].fn == NULL)
-        return -ENOSYS;
-    row = &rows[op.cmd];
-    rc = run(hc, row, &op);
-    if ((row->flags & DOMCTL_OUT) && (rc == 0 || rc == -ERESTART || (row->flags & DOMCTL_OUT_ERROR))) {
-        int written = guest_write(hc->v, hc->arg[0], &op, sizeof(op));
-
-        if (written != 0 && (rc == 0 || rc == -ERESTART))
-            rc = written;
-    }
-    return rc;
+    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_domctl),
+                                   XEN_DOMCTL_INTERFACE_VERSION);
 }

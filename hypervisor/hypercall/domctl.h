@@ -13,35 +13,26 @@
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
 
-/* d: the operation's domain with a reference, NULL where the row says DOMCTL_NO_DOMAIN. */
-typedef int domctl_fn(struct hypercall *hc, struct domain *d, struct xen_domctl *op);
-/* arg of a sysctl's operation_fn is the whole structure. */
+/* The families' structures, which `arg` of an operation_fn is; without their heads. */
+#define DOMCTL(arg) (&((struct xen_domctl *)(arg))->u)
 #define SYSCTL(arg) (&((struct xen_sysctl *)(arg))->u)
 
-/* domctl_life.c */
-domctl_fn domctl_life_create, domctl_life_destroy, domctl_life_pause, domctl_life_unpause, domctl_life_resume,
-    domctl_life_max_vcpus, domctl_life_set_handle;
-
-/* domctl_info.c */
-domctl_fn domctl_info_get;
-void domctl_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info);
+/* domctl.c */
+void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
 /* domctl_memory.c */
-domctl_fn domctl_memory_max, domctl_memory_page_types, domctl_memory_shadow, domctl_memory_get_mempool,
+operation_fn domctl_memory_max, domctl_memory_page_types, domctl_memory_shadow, domctl_memory_get_mempool,
     domctl_memory_set_mempool, domctl_memory_get_nodes, domctl_memory_set_nodes;
 
 /* domctl_vcpu.c */
-domctl_fn domctl_vcpu_info, domctl_vcpu_get_affinity, domctl_vcpu_set_affinity, domctl_vcpu_scheduler,
-    domctl_vcpu_trigger, domctl_vcpu_get_tsc, domctl_vcpu_set_tsc;
-/* The vcpu with that number, or NULL. */
-struct vcpu *domctl_vcpu_find(const struct domain *d, uint32_t id);
+operation_fn domctl_vcpu_info, domctl_vcpu_affinity, domctl_vcpu_scheduler, domctl_vcpu_trigger;
 
 /* hvmcontext.c */
-domctl_fn hvmcontext_get, hvmcontext_set, hvmcontext_get_partial;
+operation_fn hvmcontext_get, hvmcontext_set, hvmcontext_get_partial;
 
 /* cpu_policy.c */
-domctl_fn cpu_policy_get_domain, cpu_policy_set_domain;
-operation_fn cpu_policy_get_system, cpu_policy_featureset, cpu_policy_levelling_caps;
+operation_fn cpu_policy_get_domain, cpu_policy_set_domain, cpu_policy_get_system, cpu_policy_featureset,
+    cpu_policy_levelling_caps;
 /* Words 0 to n-1 of the host's feature set (<xen/arch-x86/cpufeatureset.h>). -ENOMEM. */
 int cpu_policy_host_words(uint32_t *words, unsigned int n);
 
@@ -58,6 +49,7 @@ operation_fn sysctl_sched_id, sysctl_sched_params, sysctl_sched_cpupool;
  * XENCTL_BITMAP_MAX bits.
  */
 #define XENCTL_BITMAP_MAX 32768u
+uint64_t xenctl_bitmap_cpus(void); /* all that are online */
 int must_check xenctl_bitmap_read(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t *bits);
 int must_check xenctl_bitmap_write(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t bits);
 

@@ -12,10 +12,10 @@
 #define PAGE_TYPES_BATCH 64u
 #define PAGE_TYPES_MAX 1024u /* per call, as the ABI has it */
 
-int domctl_memory_max(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long domctl_memory_max(struct hypercall *hc, struct domain *d, void *arg)
 {
     /* Below what it has now is fine: then it cannot grow until it has shrunk. */
-    WRITE_ONCE(d->max_pages, op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10));
+    WRITE_ONCE(d->max_pages, DOMCTL(arg)->max_mem.max_memkb >> (PAGE_SHIFT - 10));
     return 0;
 }
 
@@ -36,9 +36,9 @@ static int page_types_batch(struct hypercall *hc, struct domain *d, gva_t array,
     return guest_write(hc->v, array, pfn, n * sizeof(pfn[0]));
 }
 
-int domctl_memory_page_types(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_domctl_getpageframeinfo3 *info = &op->u.getpageframeinfo3;
+    struct xen_domctl_getpageframeinfo3 *info = &DOMCTL(arg)->getpageframeinfo3;
 
     if (d->dying != DOMAIN_ALIVE)
         return -EINVAL;
@@ -59,31 +59,31 @@ int domctl_memory_page_types(struct hypercall *hc, struct domain *d, struct xen_
 }
 
 /* There is neither shadow paging nor a log of dirty pages; switching off what is off succeeds. */
-int domctl_memory_shadow(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long domctl_memory_shadow(struct hypercall *hc, struct domain *d, void *arg)
 {
-    return op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP;
+    return DOMCTL(arg)->shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP;
 }
 
-int domctl_memory_get_mempool(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long domctl_memory_get_mempool(struct hypercall *hc, struct domain *d, void *arg)
 {
-    op->u.paging_mempool.size = READ_ONCE(d->p2m.table_pages) * PAGE_SIZE;
+    DOMCTL(arg)->paging_mempool.size = READ_ONCE(d->p2m.table_pages) * PAGE_SIZE;
     return 0;
 }
 
-int domctl_memory_set_mempool(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long domctl_memory_set_mempool(struct hypercall *hc, struct domain *d, void *arg)
 {
-    return op->u.paging_mempool.size % PAGE_SIZE == 0 ? 0 : -EINVAL;
+    return DOMCTL(arg)->paging_mempool.size % PAGE_SIZE == 0 ? 0 : -EINVAL;
 }
 
-int domctl_memory_get_nodes(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long domctl_memory_get_nodes(struct hypercall *hc, struct domain *d, void *arg)
 {
-    return xenctl_bitmap_write(hc->v, &op->u.nodeaffinity.nodemap, 1);
+    return xenctl_bitmap_write(hc->v, &DOMCTL(arg)->nodeaffinity.nodemap, 1);
 }
 
-int domctl_memory_set_nodes(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long domctl_memory_set_nodes(struct hypercall *hc, struct domain *d, void *arg)
 {
     uint64_t nodes = 0;
-    int rc = xenctl_bitmap_read(hc->v, &op->u.nodeaffinity.nodemap, &nodes);
+    int rc = xenctl_bitmap_read(hc->v, &DOMCTL(arg)->nodeaffinity.nodemap, &nodes);
 
     if (rc != 0)
         return rc;

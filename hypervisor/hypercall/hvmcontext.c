@@ -202,9 +202,9 @@ static int put_all(struct vcpu *caller, struct domain *d, struct cursor *at, str
     return rc;
 }
 
-int hvmcontext_get(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long hvmcontext_get(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_domctl_hvmcontext *c = &op->u.hvmcontext;
+    struct xen_domctl_hvmcontext *c = &DOMCTL(arg)->hvmcontext;
     struct cursor at = { .va = HANDLE_VA(c->buffer), .size = c->size };
     struct record *r = heap_alloc(sizeof(*r));
     int rc;
@@ -220,11 +220,11 @@ int hvmcontext_get(struct hypercall *hc, struct domain *d, struct xen_domctl *op
     return rc;
 }
 
-int hvmcontext_get_partial(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long hvmcontext_get_partial(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_domctl_hvmcontext_partial *c = &op->u.hvmcontext_partial;
+    struct xen_domctl_hvmcontext_partial *c = &DOMCTL(arg)->hvmcontext_partial;
     const struct record_type *t = c->type <= UINT16_MAX ? type_find((uint16_t)c->type) : NULL;
-    struct vcpu *v = domctl_vcpu_find(d, c->instance);
+    struct vcpu *v = domain_vcpu(d, c->instance);
     struct record *r;
     int rc;
 
@@ -270,7 +270,7 @@ static const struct record_type *take(struct vcpu *caller, struct domain *d, str
         *rc = -EINVAL;
     else if (t->length > left - sizeof(r->descriptor))
         *rc = -ENODATA;
-    else if (domctl_vcpu_find(d, r->descriptor.instance) == NULL)
+    else if (domain_vcpu(d, r->descriptor.instance) == NULL)
         *rc = -ENOENT;
     else
         *rc = guest_read(caller, r->data, at->va + at->used + sizeof(r->descriptor), t->length);
@@ -296,9 +296,9 @@ static int take_all(struct vcpu *caller, struct domain *d, struct cursor at, str
     return rc;
 }
 
-int hvmcontext_set(struct hypercall *hc, struct domain *d, struct xen_domctl *op)
+long hvmcontext_set(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct xen_domctl_hvmcontext *c = &op->u.hvmcontext;
+    struct xen_domctl_hvmcontext *c = &DOMCTL(arg)->hvmcontext;
     struct cursor at = { .va = HANDLE_VA(c->buffer), .size = c->size };
     struct record *r = heap_alloc(sizeof(*r));
     int rc;

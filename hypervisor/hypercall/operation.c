@@ -4,47 +4,59 @@
  * handler works on, and goes back if the operation's row says so. Read next: sched_op.c, memory.c.
  */
 #include "operation.h"
+#include "lib.h"
 
 /* As much as a row's size can say. */
 typedef uint64_t argument[(UINT8_MAX + 1) / sizeof(uint64_t)];
 
+/* Protects: domains against two tools changing them at once. Order: before all. Context: dom0's calls. */
+static struct spinlock change_lock = SPINLOCK(LOCK_DOMCTL);
+
+static long change(struct hypercall *hc, const struct operation *o, struct domain *d, void *arg)
+{
+    if ((o->change & CHANGE_OTHER && d == hc->v->d) ||
+        (o->change & CHANGE_LIVING && d->dying != DOMAIN_ALIVE))
+        return -EINVAL;
+    if (!spin_trylock(&change_lock)) /* not to be waited for with interrupts off */
+        return -ERESTART;
+    long result = o->fn(hc, d, arg);
+    spin_unlock(&change_lock);
+    return result;
+}
+
 static long call(struct hypercall *hc, const struct operation *o, gva_t va, void *arg, uint64_t size)
 {
     struct domain *d = hc->v->d;
-    long result;
     int rc = 0;
 
-    if (o->names_domain)
+    if (o->out == OUT_CHECKED)
+        rc = guest_write_layout(hc->v, va, arg, size, o->layout, hc->compat);
+    if (!rc && o->names_domain)
         d = hypercall_target(hc, *(domid_t *)((uint8_t *)arg + o->domid_at), &rc);
     if (rc)
         return rc;
-    result = o->fn(hc, d, arg);
+    long result = unlikely(o->change) ? change(hc, o, d, arg) : o->fn(hc, d, arg);
     if (o->names_domain)
         domain_put(d);
-    if (o->out == OUT_ALWAYS || (o->out && result == 0)) {
+    if (o->out == OUT_ALWAYS || (o->out && (result == 0 || result == -ERESTART)))
         rc = guest_write_layout(hc->v, va, arg, size, o->layout, hc->compat);
-        result = rc ? rc : result;
-    }
-    return result;
+    return rc ? rc : result;
 }
 
 long operation_run(struct hypercall *hc, const struct operation *table, unsigned int n, uint32_t op,
                    gva_t va)
 {
     bool privileged = hc->v->d->is_dom0;
-    const struct operation *o;
     argument arg;
     int rc = 0;
 
     if (op >= n || !table[op].fn)
         return -ENOSYS;
-    o = &table[op];
+    const struct operation *o = &table[op];
     if (o->dom0 && (!privileged || hc->compat))
         return privileged ? -ENOSYS : -EPERM;
     if (o->size)
         rc = guest_read_layout(hc->v, arg, va, o->size, o->layout, hc->compat);
-    if (!rc && o->out == OUT_CHECKED)
-        rc = guest_write_layout(hc->v, va, arg, o->size, o->layout, hc->compat);
     return rc ? rc : call(hc, o, va, arg, o->size);
 }
 

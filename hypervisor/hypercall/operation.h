@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The operations of a hypercall family that take one structure, as a table: what the structure is, where it
- * names a domain, who may call, whether it goes back.
+ * names a domain, who may call and when, whether it goes back.
  */
 #ifndef CLV_HYPERCALL_OPERATION_H
 #define CLV_HYPERCALL_OPERATION_H
@@ -10,9 +10,16 @@
 
 enum operation_out {
     OUT_NONE,
-    OUT_SUCCESS,   /* the structure goes back after success */
+    OUT_SUCCESS,   /* the structure goes back after success, and with -ERESTART, when it has the progress */
     OUT_CHECKED,   /* ... and that this is possible is seen before, because what is made would be lost */
     OUT_ALWAYS,
+};
+
+/* Of operations that change a domain, one at a time; a second one is executed again later. */
+enum operation_change {
+    CHANGE_ANY = 1,
+    CHANGE_OTHER = 2,      /* would stop or rebuild its own caller: -EINVAL */
+    CHANGE_LIVING = 4,     /* not a domain that is ending: -EINVAL */
 };
 
 /* d: the domain that the structure names, with a reference during the call, or else the caller's. */
@@ -25,12 +32,13 @@ struct operation {
     uint8_t domid_at;
     bool names_domain;
     bool dom0;             /* only for dom0, whose kernel is a 64-bit one */
+    uint8_t change;        /* enum operation_change */
     enum operation_out out;
 };
 
 #define OPERATION_ARG(type) .size = sizeof(type)
-#define OPERATION_TARGET(type, field) \
-    .size = sizeof(type), .names_domain = true, .domid_at = offsetof(type, field)
+#define OPERATION_DOMAIN(type, field) .names_domain = true, .domid_at = offsetof(type, field)
+#define OPERATION_TARGET(type, field) .size = sizeof(type), OPERATION_DOMAIN(type, field)
 
 /* Operation `op` of a table of n, its structure at va. -ENOSYS: there is none. */
 long operation_run(struct hypercall *hc, const struct operation *table, unsigned int n, uint32_t op,

@@ -131,7 +131,7 @@ long sysctl_info_domains(struct hypercall *hc, struct domain *d, void *arg)
         d = domain_get_next((domid_t)id);
         if (d == NULL)
             break;
-        domctl_info_fill(d, &info);
+        domctl_info(d, &info);
         id = d->id + 1u;
         domain_put(d);
         rc = guest_write_array(hc->v, l->buffer, l->num_domains, &info, 1);

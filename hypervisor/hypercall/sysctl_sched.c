@@ -5,7 +5,6 @@
  */
 #include "domctl.h"
 #include "lib.h"
-#include "percpu.h"
 
 long sysctl_sched_id(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -41,7 +40,7 @@ static int pool_info(struct hypercall *hc, struct xen_sysctl_cpupool_op *p)
     p->n_dom = 0;
     for_each_domain(d)
         p->n_dom++;
-    return xenctl_bitmap_write(hc->v, &p->cpumap, nr_cpus >= 64 ? ~0ull : (1ull << nr_cpus) - 1);
+    return xenctl_bitmap_write(hc->v, &p->cpumap, xenctl_bitmap_cpus());
 }
 
 static int pool_move(struct xen_sysctl_cpupool_op *p)
