@@ -157,15 +157,10 @@ static void unmark_shared(grant_entry_v1_t *entry, const struct grant_active *a)
 /* The frame that a marked entry names, with a reference. */
 static int16_t resolve(struct domain *d, const grant_entry_v1_t *entry, bool write, mfn_t *mfn)
 {
-    enum p2m_type type;
-    int rc = p2m_get_frame(d, GFN(READ_ONCE(entry->frame)), write, mfn, &type);
+    uint32_t types = write ? 1u << P2M_RAM : P2M_RAM_TYPES; /* others are not the granter's own to give */
+    int rc = p2m_get_frame(d, GFN(READ_ONCE(entry->frame)), types, mfn);
 
-    if (rc)
-        return rc == -ENOENT ? GNTST_eagain : GNTST_bad_page;
-    if (p2m_is_ram(type))
-        return GNTST_okay;
-    frame_put(*mfn); /* not the granter's own to give */
-    return GNTST_bad_page;
+    return rc == -ENOENT ? GNTST_eagain : rc ? GNTST_bad_page : GNTST_okay;
 }
 
 int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)

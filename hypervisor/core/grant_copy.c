@@ -22,7 +22,7 @@ static int16_t hold_own(struct domain *d, const struct gnttab_copy_ptr *p, struc
 
     if (p->domid != DOMID_SELF && p->domid != d->id)
         return GNTST_permission_denied;
-    rc = p2m_get_frame(d, GFN(p->u.gmfn), s->write, &s->mfn, NULL);
+    rc = p2m_get_frame(d, GFN(p->u.gmfn), s->write ? P2M_WRITABLE_TYPES : P2M_FRAME_TYPES, &s->mfn);
     return rc == 0 ? GNTST_okay : rc == -ENOENT ? GNTST_eagain : GNTST_bad_page;
 }
 

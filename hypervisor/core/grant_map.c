@@ -182,7 +182,7 @@ static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
     b->handle[b->count++] = handle;
     type = 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT);
     /* Gone already: then by the mapper's own removal, which flushed and dropped the reference. */
-    (void)p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, MFN_NONE, NULL);
+    (void)p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, NULL);
     return GNTST_okay;
 }
 

@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op (<xen/memory.h>): a domain's reservation (populate, decrease, claims), what is at which of its
- * frame numbers (add_to_physmap and its relatives), and memory maps. dom0 may name other domains, everybody
- * else only itself.
+ * memory_op (<xen/memory.h>): a domain's reservation (populate, decrease, claims), its memory map, and, in
+ * memory_physmap.c, what is at which of its frame numbers (add_to_physmap and its relatives). dom0 may name
+ * other domains, everybody else only itself.
  *
- * arg[0] is the operation in its low six bits and, for those on extents, how many are done above: this is
- * where a long one continues. Read next: memory_map.c (resources, memory maps), mm/p2m.c.
+ * arg[0] is the operation in its low six bits and, for those on arrays, how many elements are done above:
+ * this is where a long one continues. Read next: memory_physmap.c, mm/p2m.c.
  */
 #include "alloc.h"
 #include "lib.h"
 #include "memory.h"
 
-/* The ABI's word for "where to continue": above the operation. Guests see nothing of it. */
-#define START_EXTENT_SHIFT 6
-#define START_OFFSET_SHIFT 32
-#define OP_MASK ((1u << START_EXTENT_SHIFT) - 1)
-#define EXTENTS_MAX (~0u >> START_EXTENT_SHIFT)
-
-/* Larger extents are refused, as Xen does: callers then try smaller ones. */
-#define EXTENT_ORDER_MAX ORDER_2M
-
-#define GFN_MAX (1ull << 40)
+#define EXTENTS_MAX (~0u >> MEMORY_START_SHIFT)
 #define SMALL_ORDER 6          /* as many frames as need no preemption point */
-#define EXTENT_STEP 32         /* entries between two of them in a larger extent */
-#define BUILDER_PAGES 256 /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
+#define BUILDER_PAGES 256      /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
+#define MAP_ENTRIES_MAX 128u   /* as many as Linux keeps */
 
 int memory_read_word(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word)
 {
@@ -34,44 +25,28 @@ int memory_read_word(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *wo
 
 /* --- extents --- */
 
-/* *done: frames of the extent that former executions have done; with -ERESTART, that all have. */
 typedef int extent_fn(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,
-                      gfn_t first, uint64_t *done, struct p2m_batch *batch);
-
-/*
- * dom0's frames are where the machine has them and come back one by one, and a 32-bit caller's register has
- * no room for where to go on inside an extent.
- */
-static bool extents_allowed(const struct hypercall *hc, const struct domain *d,
-                            const struct xen_memory_reservation *r)
-{
-    unsigned int most = hc->compat ? SMALL_ORDER - 1 : d->is_dom0 ? SMALL_ORDER : EXTENT_ORDER_MAX;
-
-    return r->extent_order <= most && r->nr_extents <= EXTENTS_MAX;
-}
+                      gfn_t gfn, struct p2m_batch *batch);
 
 /*
  * Returns how many extents are done, with those of former executions; fewer than asked for is the only error
- * that callers see of an extent. Stops when others wait, and goes on later.
+ * that callers see of an extent. Stops when others wait, and goes on later. Extents larger than max_order are
+ * refused, as Xen does with very large ones: callers then try smaller ones.
  */
 static long each_extent(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,
-                        extent_fn *fn, struct p2m_batch *batch)
+                        extent_fn *fn, unsigned int max_order, struct p2m_batch *batch)
 {
-    uint64_t start = (uint32_t)hc->arg[0] >> START_EXTENT_SHIFT, i = start, pfn;
-    uint64_t done = hc->arg[0] >> START_OFFSET_SHIFT;
-    bool allowed = extents_allowed(hc, d, r);
-    int rc = 0;
+    uint64_t start = memory_start(hc), i = start, pfn;
+    int rc = r->extent_order > max_order || r->nr_extents > EXTENTS_MAX ? -EINVAL : 0;
 
-    while (allowed && i < r->nr_extents && !memory_read_word(hc, HANDLE_VA(r->extent_start), i, &pfn)) {
-        rc = preempt_pending() && i > start ? -ERESTART : fn(hc, d, r, GFN(pfn), &done, batch);
-        if (rc)
-            break;
-        i++;
+    while (!rc && i < r->nr_extents) {
+        rc = i > start && preempt_pending() ? -ERESTART :
+             memory_read_word(hc, HANDLE_VA(r->extent_start), i, &pfn);
+        if (!rc)
+            rc = fn(hc, d, r, GFN(pfn), batch);
+        i += rc == 0;
     }
-    if (rc != -ERESTART)
-        return (long)i;
-    hc->arg[0] = (hc->arg[0] & OP_MASK) | i << START_EXTENT_SHIFT | done << START_OFFSET_SHIFT;
-    return rc;
+    return rc == -ERESTART ? memory_continue(hc, i) : (long)i;
 }
 
 /*
@@ -92,9 +67,8 @@ static void raise_limit(struct domain *d, unsigned int order)
  * done, however often it is interrupted.
  */
 static int populate_extent(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,
-                           gfn_t first, uint64_t *done, struct p2m_batch *batch)
+                           gfn_t gfn, struct p2m_batch *batch)
 {
-    *done = 0;
     if (r->extent_order > SMALL_ORDER && !alloc_prepare(r->extent_order)) {
         while (!preempt_pending() && !alloc_prepare(r->extent_order))
             ;
@@ -102,48 +76,26 @@ static int populate_extent(struct hypercall *hc, struct domain *d, const struct 
     }
     if (r->mem_flags & XENMEMF_populate_on_demand && hc->v->d->is_dom0)
         raise_limit(d, r->extent_order);
-    return p2m_populate(d, first, r->extent_order);
+    return p2m_populate(d, gfn, r->extent_order);
 }
 
-/* What it has already taken out stays out when it meets something else than RAM. */
 static int decrease_extent(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,
-                           gfn_t first, uint64_t *done, struct p2m_batch *batch)
+                           gfn_t gfn, struct p2m_batch *batch)
 {
-    const uint32_t types = 1u << P2M_RAM | 1u << P2M_RAM_RO | 1u << P2M_ABSENT;
-    uint64_t begin = *done, size = 1ull << r->extent_order;
-
-    if (first.n >= GFN_MAX)
-        return -EINVAL;
-    while (*done < size) {
-        unsigned int order, max_order = r->extent_order;
-        gfn_t gfn = gfn_add(first, *done);
-        int rc;
-
-        if (*done > begin && *done % EXTENT_STEP == 0 && preempt_pending())
-            return -ERESTART;
-        while ((gfn.n & ((1ull << max_order) - 1)) || *done + (1ull << max_order) > size)
-            max_order--;
-        rc = p2m_batch_remove(batch, gfn, max_order, types, MFN_NONE, &order);
-        if (rc)
-            return rc;
-        *done += 1ull << order;
-    }
-    *done = 0;
-    return 0;
+    return p2m_batch_remove(batch, gfn, ORDER_4K, P2M_RAM_TYPES | 1u << P2M_ABSENT, NULL);
 }
 
 static long populate_physmap(struct hypercall *hc, struct domain *d, void *arg)
 {
-    return each_extent(hc, d, arg, populate_extent, NULL);
+    return each_extent(hc, d, arg, populate_extent, ORDER_2M, NULL);
 }
 
 static long decrease_reservation(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct p2m_batch batch;
-    long done;
 
     p2m_batch_init(&batch, d);
-    done = each_extent(hc, d, arg, decrease_extent, &batch);
+    long done = each_extent(hc, d, arg, decrease_extent, ORDER_4K, &batch);
     p2m_batch_finish(&batch);
     return done;
 }
@@ -160,19 +112,14 @@ static long claim_pages(struct hypercall *hc, struct domain *d, void *arg)
     return alloc_claim(d, r->nr_extents);
 }
 
-static long current_reservation(struct hypercall *hc, struct domain *d, void *arg)
+static long count_pages(struct hypercall *hc, struct domain *d, void *arg)
 {
-    return READ_ONCE(d->tot_pages);
-}
-
-static long maximum_reservation(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return READ_ONCE(d->max_pages);
-}
-
-static long maximum_gpfn(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return READ_ONCE(d->p2m.max_gfn);
+    switch (hc->arg[0] & MEMORY_OP_MASK) {
+    case XENMEM_current_reservation: return READ_ONCE(d->tot_pages);
+    case XENMEM_maximum_reservation: return READ_ONCE(d->max_pages);
+    case XENMEM_maximum_gpfn: return READ_ONCE(d->p2m.max_gfn);
+    default: return frame_count - 1; /* XENMEM_maximum_ram_page */
+    }
 }
 
 /*
@@ -181,7 +128,7 @@ static long maximum_gpfn(struct hypercall *hc, struct domain *d, void *arg)
 static long pod_target(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_pod_target *p = arg;
-    bool set = (hc->arg[0] & OP_MASK) == XENMEM_set_pod_target;
+    bool set = (hc->arg[0] & MEMORY_OP_MASK) == XENMEM_set_pod_target;
 
     if (set && p->target_pages > d->max_pages)
         return -EINVAL;
@@ -190,20 +137,47 @@ static long pod_target(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-static long maximum_ram_page(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return frame_count - 1;
-}
-
-/* No page is shared yet. */
-static long sharing_pages(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return 0;
-}
-
 static long no_vnuma(struct hypercall *hc, struct domain *d, void *arg)
 {
     return -EOPNOTSUPP;
+}
+
+/* --- the memory map (E820), as the builder said it --- */
+
+static long get_map(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_memory_map *asked = arg;
+
+    spin_lock_scope(&d->lock);
+    if (!d->memory_map)
+        return -ENOSYS;
+    asked->nr_entries = MIN(asked->nr_entries, d->memory_map_entries);
+    return guest_write(hc->v, HANDLE_VA(asked->buffer), d->memory_map,
+                       asked->nr_entries * sizeof(*d->memory_map));
+}
+
+static long set_map(struct hypercall *hc, struct domain *d, void *arg)
+{
+    const struct xen_memory_map *given = &((struct xen_foreign_memory_map *)arg)->map;
+    struct xen_memory_map_entry *map, *old;
+    uint64_t size = (uint64_t)given->nr_entries * sizeof(*map);
+
+    if (given->nr_entries == 0 || given->nr_entries > MAP_ENTRIES_MAX || d->is_dom0)
+        return -EINVAL;
+    map = heap_alloc(size);
+    if (!map)
+        return -ENOMEM;
+    int rc = guest_read(hc->v, map, HANDLE_VA(given->buffer), size);
+    old = map;
+    if (!rc) {
+        spin_lock(&d->lock);
+        old = d->memory_map;
+        d->memory_map = map;
+        d->memory_map_entries = given->nr_entries;
+        spin_unlock(&d->lock);
+    }
+    heap_free(old);
+    return rc;
 }
 
 /* --- the table --- */
@@ -212,18 +186,16 @@ static long no_vnuma(struct hypercall *hc, struct domain *d, void *arg)
 #define DOMAIN OPERATION_TARGET(struct xen_memory_domain, domid)
 #define POD_TARGET OPERATION_TARGET(struct xen_pod_target, domid), .dom0 = true, .out = OUT_SUCCESS
 
-static const struct operation table[OP_MASK + 1] = {
+static const struct operation table[MEMORY_OP_MASK + 1] = {
     [XENMEM_populate_physmap] = { populate_physmap, RESERVATION },
     [XENMEM_decrease_reservation] = { decrease_reservation, RESERVATION },
     [XENMEM_claim_pages] = { claim_pages, RESERVATION, .dom0 = true },
-    [XENMEM_current_reservation] = { current_reservation, DOMAIN },
-    [XENMEM_maximum_reservation] = { maximum_reservation, DOMAIN },
-    [XENMEM_maximum_gpfn] = { maximum_gpfn, DOMAIN },
-    [XENMEM_maximum_ram_page] = { .fn = maximum_ram_page },
+    [XENMEM_current_reservation] = { count_pages, DOMAIN },
+    [XENMEM_maximum_reservation] = { count_pages, DOMAIN },
+    [XENMEM_maximum_gpfn] = { count_pages, DOMAIN },
+    [XENMEM_maximum_ram_page] = { .fn = count_pages },
     [XENMEM_set_pod_target] = { pod_target, POD_TARGET },
     [XENMEM_get_pod_target] = { pod_target, POD_TARGET },
-    [XENMEM_get_sharing_freed_pages] = { .fn = sharing_pages },
-    [XENMEM_get_sharing_shared_pages] = { .fn = sharing_pages },
     [XENMEM_get_vnumainfo] = { .fn = no_vnuma },
     [XENMEM_add_to_physmap] = { memory_add_to_physmap, LAYOUT_ADD_TO_PHYSMAP,
                                 OPERATION_TARGET(struct xen_add_to_physmap, domid) },
@@ -233,18 +205,13 @@ static const struct operation table[OP_MASK + 1] = {
                                      OPERATION_TARGET(struct xen_remove_from_physmap, domid) },
     [XENMEM_acquire_resource] = { memory_acquire_resource, .dom0 = true, .out = OUT_SUCCESS,
                                   OPERATION_TARGET(struct xen_mem_acquire_resource, domid) },
-    [XENMEM_memory_map] = { memory_get_map, LAYOUT_MEMORY_MAP, OPERATION_ARG(struct xen_memory_map),
+    [XENMEM_memory_map] = { get_map, LAYOUT_MEMORY_MAP, OPERATION_ARG(struct xen_memory_map),
                             .out = OUT_SUCCESS },
-    [XENMEM_set_memory_map] = { memory_set_map, .dom0 = true,
+    [XENMEM_set_memory_map] = { set_map, .dom0 = true,
                                 OPERATION_TARGET(struct xen_foreign_memory_map, domid) },
-    [XENMEM_machine_memory_map] = { memory_machine_map, .dom0 = true, OPERATION_ARG(struct xen_memory_map),
-                                    .out = OUT_SUCCESS },
-    [XENMEM_reserved_device_memory_map] = { memory_reserved_device_map, .dom0 = true,
-                                            OPERATION_ARG(struct xen_reserved_device_memory_map),
-                                            .out = OUT_SUCCESS },
 };
 
 long hypercall_memory_op(struct hypercall *hc)
 {
-    return operation_run(hc, table, ARRAY_SIZE(table), hc->arg[0] & OP_MASK, hc->arg[1]);
+    return operation_run(hc, table, ARRAY_SIZE(table), hc->arg[0] & MEMORY_OP_MASK, hc->arg[1]);
 }

@@ -8,10 +8,23 @@
 /* Element i of an array of the caller's words: frame numbers, indexes. */
 int must_check memory_read_word(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word);
 
+/* Where an operation on an array goes on when it is executed again: above its number. */
+#define MEMORY_START_SHIFT 6
+#define MEMORY_OP_MASK ((1u << MEMORY_START_SHIFT) - 1)
+
+static inline uint64_t memory_start(const struct hypercall *hc)
+{
+    return (uint32_t)hc->arg[0] >> MEMORY_START_SHIFT;
+}
+
+static inline int memory_continue(struct hypercall *hc, uint64_t i)
+{
+    hc->arg[0] = (hc->arg[0] & MEMORY_OP_MASK) | i << MEMORY_START_SHIFT;
+    return -ERESTART;
+}
+
 /* memory_physmap.c */
 operation_fn memory_add_to_physmap, memory_add_to_physmap_batch, memory_remove_from_physmap,
     memory_acquire_resource;
-/* memory_map.c */
-operation_fn memory_get_map, memory_set_map, memory_machine_map, memory_reserved_device_map;
 
 #endif

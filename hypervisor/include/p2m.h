@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The p2m: a domain's nested page table (AMD APM vol. 2, 15.25), four levels, entries of 4K, 2M and (dom0's
- * identity map) 1G. Each entry has a type; an entry without RAM keeps its type in the ignored bits of a
- * non-present entry.
+ * The p2m: a domain's nested page table (AMD APM vol. 2, 15.25), four levels, entries of 4K, 2M and 1G. Each
+ * entry has a type; an entry without RAM keeps its type in the ignored bits of a non-present entry.
  *
  * Who counts what: a RAM entry owns the frame's count of 1. A FOREIGN, GRANT or XENPAGE entry holds one
  * reference of its own on the frame, whoever owns that (another domain, the core). MMIO holds none. Removing
@@ -35,16 +34,15 @@ enum p2m_type {
     P2M_ABSENT,    /* RAM that has no frame now */
 };
 
-static inline bool p2m_is_ram(enum p2m_type t) { return t == P2M_RAM || t == P2M_RAM_RO; }
-/* Has a frame that a hypercall may read on the guest's behalf. */
-static inline bool p2m_has_frame(enum p2m_type t)
-{
-    return t != P2M_HOLE && t != P2M_MMIO && t != P2M_ABSENT;
-}
-static inline bool p2m_is_writable(enum p2m_type t)
-{
-    return t == P2M_RAM || t == P2M_FOREIGN || t == P2M_GRANT || t == P2M_XENPAGE;
-}
+/* Sets of types: 1u << type. With a frame that a hypercall may write, or read, on the guest's behalf. */
+#define P2M_ANY_TYPE (~0u)
+#define P2M_RAM_TYPES (1u << P2M_RAM | 1u << P2M_RAM_RO)
+#define P2M_WRITABLE_TYPES (1u << P2M_RAM | 1u << P2M_FOREIGN | 1u << P2M_GRANT | 1u << P2M_XENPAGE)
+#define P2M_FRAME_TYPES (P2M_WRITABLE_TYPES | P2M_RAM_TYPES | 1u << P2M_GRANT_RO)
+
+static inline bool p2m_is_ram(enum p2m_type t) { return P2M_RAM_TYPES >> t & 1; }
+static inline bool p2m_has_frame(enum p2m_type t) { return P2M_FRAME_TYPES >> t & 1; }
+static inline bool p2m_is_writable(enum p2m_type t) { return P2M_WRITABLE_TYPES >> t & 1; }
 
 struct p2m {
     struct spinlock lock;
@@ -74,32 +72,33 @@ mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int 
 mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
 
 /*
- * The frame at gfn with a reference on it, taken under the lock; drop it with frame_put. write: only writable
- * types. -ENOENT: absent (its frame may come back: retry), -EINVAL: no frame, -EACCES: not writable.
+ * The frame at gfn, which must be of one of the types, with a reference taken under the lock; drop it with
+ * frame_put. -ENOENT: absent (its frame may come back: retry), -EINVAL: another type, or no more references.
  */
-int must_check p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn, enum p2m_type *type);
+int must_check p2m_get_frame(struct domain *d, gfn_t gfn, uint32_t types, mfn_t *mfn);
 
 /*
- * Sets 2^order entries to consecutive frames. Replaces only HOLE and ABSENT entries: -EEXIST otherwise.
- * -ENOMEM: no memory for a table, nothing changed; -EINVAL: gfn too high, or d is dying. References as
- * described above are the caller's to have taken; on success the entry has them.
+ * Sets 2^order entries (at most ORDER_1G) to consecutive frames. Replaces only HOLE and ABSENT entries:
+ * -EEXIST otherwise. -ENOMEM: no memory for a table, nothing changed; -EINVAL: gfn or mfn not aligned to the
+ * order, gfn too high, or d is dying. References as described above are the caller's to have taken; on
+ * success the entry has them.
  */
 int must_check p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
 
 /*
  * Removes one 4K entry of whatever type: flushes, then drops the reference that the entry held (RAM: the
- * frame goes back; dom0's identity RAM is parked). -ENOENT when nothing is there. p2m_remove_type: only if it
- * is of that type, else -EINVAL.
+ * frame goes back; dom0's identity RAM is parked). -ENOENT when nothing is there. p2m_remove_types: only if
+ * it is of one of them, else -EINVAL.
  */
 int p2m_remove(struct domain *d, gfn_t gfn);
-int p2m_remove_type(struct domain *d, gfn_t gfn, enum p2m_type type, mfn_t expected /* or MFN_NONE */);
+int p2m_remove_types(struct domain *d, gfn_t gfn, uint32_t types);
 
 /*
  * Many removals with one flush. remove takes the entry that covers gfn out, whole if it is at most
  * 2^max_order frames large, else one part of that size; *order (may be NULL): how large it, or the hole, was.
- * types: bit mask of 1u << enum p2m_type. -ENOENT: nothing there, -EINVAL: another type or not `expected`,
- * -ENOMEM: no memory to split; then nothing changed. finish flushes, then drops the references. A full batch
- * is finished on the way. No lock of class P2M or above is held by callers.
+ * -ENOENT: nothing there, -EINVAL: of none of the types, -ENOMEM: no memory to split; then nothing changed.
+ * finish flushes, then drops the references. A full batch is finished on the way. No lock of class P2M or
+ * above is held by callers.
  */
 struct p2m_batch {
     struct domain *d;
@@ -108,16 +107,15 @@ struct p2m_batch {
     bool flush;
     struct { mfn_t mfn; uint8_t order; } entry[32];
 };
-#define P2M_ANY_TYPE (~0u)
 void p2m_batch_init(struct p2m_batch *b, struct domain *d);
-int p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types, mfn_t expected,
+int p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types,
                      unsigned int *order);
 void p2m_batch_finish(struct p2m_batch *b);
 
 /*
  * Frames for 2^order gfns: allocates, zeroes, maps. -ENOMEM, -EEXIST, -EINVAL (as p2m_set): nothing changed.
- * dom0: takes back the parked frames of these gfns; -EINVAL where there is none, for its RAM is where the
- * machine has it.
+ * dom0: takes back the parked frame of one gfn; -EINVAL where there is none, for its RAM is where the machine
+ * has it.
  */
 int must_check p2m_populate(struct domain *d, gfn_t gfn, unsigned int order);
 

@@ -319,18 +319,10 @@ int guest_write_layout(struct vcpu *v, gva_t dst, const void *src, uint64_t size
 
 int guest_pin(struct domain *d, gfn_t gfn, struct guest_pin *pin)
 {
-    enum p2m_type type;
-    int rc;
+    int rc = p2m_get_frame(d, gfn, 1u << P2M_RAM, &pin->mfn);
 
-    pin->va = NULL;
-    rc = p2m_get_frame(d, gfn, true, &pin->mfn, &type);
-    if (rc)
-        return rc;
-    pin->va = mfn_to_virt(pin->mfn);
-    if (type == P2M_RAM)
-        return 0;
-    guest_unpin(pin);
-    return -EINVAL;
+    pin->va = rc ? NULL : mfn_to_virt(pin->mfn);
+    return rc;
 }
 
 void guest_unpin(struct guest_pin *pin)

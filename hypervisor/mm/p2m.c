@@ -6,12 +6,11 @@
  * An entry keeps its type in the bits 52-55 that the walker ignores; all zero is a hole. Level 0 maps 4K, 1
  * 2M, 2 1G. Each table page is a CORE frame whose count is one more than the entries in it that are not zero,
  * so an emptied table is noticed and goes back after the same flush as what it mapped. Changing an entry
- * never fails half way: tables and splits are made before, and those change nothing that a guest could see.
+ * never fails half way: the frames of all tables that it needs are taken before the first of them is linked.
  *
  * Read next: p2m_fault.c (dom0's device memory, faults), guest.c.
  */
 #include "alloc.h"
-#include "cpu.h"
 #include "directmap.h"
 #include "domain.h"
 #include "lib.h"
@@ -34,11 +33,6 @@ const uint64_t p2m_type_bits[P2M_ABSENT + 1] = {
     [P2M_XENPAGE] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_NX,
     [P2M_ABSENT] = 0,
 };
-
-static bool is_free(uint64_t e)
-{
-    return entry_type(e) == P2M_HOLE || entry_type(e) == P2M_ABSENT;
-}
 
 static uint64_t make_entry(mfn_t mfn, unsigned int level, enum p2m_type type)
 {
@@ -68,45 +62,31 @@ static void count_pages(struct p2m *p, enum p2m_type type, unsigned int order, i
 
 /* --- walking; the lock is held --- */
 
-/* The entries on the way to gfn, by level; returns the level of the last one, which is no table. */
-static unsigned int walk(const struct p2m *p, gfn_t gfn, uint64_t *path[TOP_LEVEL + 1])
-{
-    mfn_t table = p->root;
-    unsigned int level = TOP_LEVEL;
-
-    for (;; level--) {
-        path[level] = entry_at(table, gfn, level);
-        if (!is_table(*path[level], level))
-            return level;
-        table = entry_mfn(*path[level]);
-    }
-}
-
 static bool reachable(const struct p2m *p, gfn_t gfn)
 {
     return gfn.n < GFN_LIMIT && mfn_valid_number(p->root);
 }
 
-/* The entry that covers gfn, or 0. */
-static uint64_t find(const struct p2m *p, gfn_t gfn, unsigned int *level)
+/*
+ * The entries on the way to gfn, by level; returns the level of the last one, which is no table: a hole of
+ * the highest level where no table can lead.
+ */
+static unsigned int walk(const struct p2m *p, gfn_t gfn, uint64_t *path[TOP_LEVEL + 1])
 {
-    mfn_t table = p->root;
-    unsigned int l = TOP_LEVEL;
-    uint64_t e = 0;
+    static uint64_t hole;
+    unsigned int level = TOP_LEVEL;
 
-    for (; reachable(p, gfn); table = entry_mfn(e), l--) {
-        e = *entry_at(table, gfn, l);
-        if (!is_table(e, l))
-            break;
-    }
-    *level = l;
-    return e;
+    path[level] = reachable(p, gfn) ? entry_at(p->root, gfn, level) : &hole;
+    for (; is_table(*path[level], level); level--)
+        path[level - 1] = entry_at(entry_mfn(*path[level]), gfn, level - 1);
+    return level;
 }
 
 mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
 {
-    unsigned int level;
-    uint64_t e = find(&d->p2m, gfn, &level);
+    uint64_t *path[TOP_LEVEL + 1];
+    unsigned int level = walk(&d->p2m, gfn, path);
+    uint64_t e = *path[level];
 
     ASSERT(spin_lock_held(&d->p2m.lock));
     if (type)
@@ -122,72 +102,78 @@ mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int 
     return p2m_lookup_locked(d, gfn, type, order);
 }
 
-int p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn, enum p2m_type *type)
+int p2m_get_frame(struct domain *d, gfn_t gfn, uint32_t types, mfn_t *mfn)
 {
-    enum p2m_type t;
+    enum p2m_type type;
 
     spin_lock_scope(&d->p2m.lock);
-    *mfn = p2m_lookup_locked(d, gfn, &t, NULL);
-    if (type)
-        *type = t;
-    if (t == P2M_ABSENT)
-        return -ENOENT;
-    if (!p2m_has_frame(t))
-        return -EINVAL;
-    if (write && !p2m_is_writable(t))
-        return -EACCES;
-    return frame_get_again(*mfn);
+    *mfn = p2m_lookup_locked(d, gfn, &type, NULL);
+    if (types & (1u << type))
+        return frame_get_again(*mfn);
+    return type == P2M_ABSENT ? -ENOENT : -EINVAL;
 }
 
-/* --- making tables, splitting --- */
+/* --- tables --- */
 
-/* A guest that scatters its pages must not take the machine's memory with tables: 4K mappings need 1/512. */
-static bool table_allowed(const struct domain *d)
+/* Those that are chained in no p2m: not yet, or no more and flushed. */
+static void free_tables(uint32_t chain)
 {
-    return d->is_dom0 || d->p2m.table_pages < 256 + d->max_pages / 32;
+    while (chain) {
+        mfn_t m = MFN(chain);
+
+        chain = mfn_to_frame(m)->next;
+        free_core(m, 0);
+    }
 }
 
 /* Puts a table in the place of a hole or a larger mapping; translations stay what they are. */
-static int make_table(struct domain *d, uint64_t *entry, unsigned int level)
+static void insert_table(struct p2m *p, mfn_t table, uint64_t *entry, unsigned int level)
 {
     uint64_t old = *entry, step = old & ENTRY_P ? PAGE_SIZE << LEVEL_ORDER(level - 1) : 0;
-    mfn_t m = table_allowed(d) ? alloc_core(0) : MFN_NONE;
-    uint64_t *child;
+    uint64_t *child = mfn_to_virt(table);
 
-    if (!mfn_valid_number(m))
-        return -ENOMEM;
-    child = mfn_to_virt(m);
     if (level == 1)
         old &= ~ENTRY_PS;
     for (unsigned int i = 0; old && i < 512; i++)
         child[i] = old + i * step;
     if (old)
-        mfn_to_frame(m)->count += 512;
+        mfn_to_frame(table)->count += 512;
     else
         table_of(entry)->count++;
-    d->p2m.table_pages++;
-    WRITE_ONCE(*entry, mfn_to_paddr(m) | ENTRY_TABLE);
-    return 0;
+    p->table_pages++;
+    WRITE_ONCE(*entry, mfn_to_paddr(table) | ENTRY_TABLE);
 }
 
-/* The entry of that level for gfn, with tables made and larger mappings split on the way. */
-static int descend(struct domain *d, gfn_t gfn, unsigned int level, uint64_t **entry)
+/*
+ * Makes the tables, with the entries on the way to gfn, between the last level of a walk and `to`. -ENOMEM:
+ * nothing changed.
+ */
+static int descend(struct domain *d, gfn_t gfn, uint64_t *path[], unsigned int level, unsigned int to)
 {
-    mfn_t table = d->p2m.root;
+    /*
+     * A guest that scatters its pages must not take the machine's memory with tables: 4K mappings need 1/512.
+     */
+    bool allowed = d->is_dom0 || d->p2m.table_pages + TOP_LEVEL <= 256 + d->max_pages / 32;
+    uint32_t chain = 0;
 
-    for (unsigned int l = TOP_LEVEL;; l--) {
-        int rc;
+    for (unsigned int l = level; l > to; l--) {
+        mfn_t m = allowed ? alloc_core(0) : MFN_NONE;
 
-        *entry = entry_at(table, gfn, l);
-        if (l == level)
-            return 0;
-        if (!is_table(**entry, l)) {
-            rc = make_table(d, *entry, l);
-            if (rc)
-                return rc;
+        if (!mfn_valid_number(m)) {
+            free_tables(chain);
+            return -ENOMEM;
         }
-        table = entry_mfn(**entry);
+        mfn_to_frame(m)->next = chain;
+        chain = m.n;
     }
+    for (; level > to; level--) {
+        mfn_t m = MFN(chain);
+
+        chain = mfn_to_frame(m)->next;
+        insert_table(&d->p2m, m, path[level], level);
+        path[level - 1] = entry_at(m, gfn, level - 1);
+    }
+    return 0;
 }
 
 /*
@@ -208,70 +194,7 @@ static void entry_gone(struct p2m *p, uint64_t *path[], unsigned int level, uint
     }
 }
 
-/* After the flush. */
-static void free_tables(uint32_t retired)
-{
-    while (retired) {
-        mfn_t m = MFN(retired);
-
-        retired = mfn_to_frame(m)->next;
-        free_core(m, 0);
-    }
-}
-
-/* Takes out the tables on the way to gfn that have nothing in them (made for a p2m_set that failed). */
-static void prune(struct p2m *p, gfn_t gfn, uint32_t *retired)
-{
-    uint64_t *path[TOP_LEVEL + 1];
-    unsigned int level = walk(p, gfn, path);
-
-    if (level == TOP_LEVEL || *path[level] || table_of(path[level])->count > 1)
-        return;
-    /* as if its last entry went now */
-    table_of(path[level])->count++;
-    entry_gone(p, path, level, retired);
-}
-
 /* --- setting --- */
-
-/* Whether nothing of the range is mapped. */
-static bool range_is_free(const struct p2m *p, gfn_t gfn, uint64_t count)
-{
-    uint64_t n = gfn.n;
-
-    while (n < gfn.n + count) {
-        unsigned int level;
-
-        if (!is_free(find(p, GFN(n), &level)))
-            return false;
-        n = (n | ((1ull << LEVEL_ORDER(level)) - 1)) + 1;
-    }
-    return true;
-}
-
-/* The largest level at which gfn -> mfn can be one entry. */
-static unsigned int best_level(gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type)
-{
-    uint64_t address = gfn.n | (type == P2M_ABSENT ? 0 : mfn.n);
-
-    for (unsigned int level = cpu_features.pages_1g ? 2 : 1; level > 0; level--)
-        if (count >= 1ull << LEVEL_ORDER(level) && !(address & ((1ull << LEVEL_ORDER(level)) - 1)))
-            return level;
-    return 0;
-}
-
-/* The entry to write for gfn, at the best level, or further down where a table is in the way already. */
-static int prepare_entry(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type,
-                         uint64_t **entry, unsigned int *level)
-{
-    int rc;
-
-    for (*level = best_level(gfn, mfn, count, type);; (*level)--) {
-        rc = descend(d, gfn, *level, entry);
-        if (rc || !is_table(**entry, *level))
-            return rc;
-    }
-}
 
 static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, unsigned int level,
                         enum p2m_type type)
@@ -289,90 +212,60 @@ static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, un
     WRITE_ONCE(*entry, make_entry(mfn, level, type));
 }
 
-static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type,
-                      uint32_t *retired)
+/* One large entry or neighbours in one table: of the largest size that fits, or smaller where a table is. */
+static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
 {
-    uint64_t *path[TOP_LEVEL + 1], *entry, done;
-    unsigned int level;
+    uint64_t *path[TOP_LEVEL + 1], address = gfn.n | (type == P2M_ABSENT ? 0 : mfn.n);
 
-    /* gfn + count cannot wrap: the order is at most 18 */
-    if (!reachable(&d->p2m, gfn) || gfn.n + count > GFN_LIMIT || READ_ONCE(d->dying) != DOMAIN_ALIVE)
+    if ((address & ((1ull << order) - 1)) || !reachable(&d->p2m, gfn) || READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
-    level = walk(&d->p2m, gfn, path);
-    if (is_free(*path[level]) && count == 1ull << LEVEL_ORDER(level) &&
-        level == best_level(gfn, mfn, count, type)) { /* mostly the one place is there */
-        write_entry(&d->p2m, path[level], gfn, mfn, level, type);
-        return 0;
-    }
-    if (!range_is_free(&d->p2m, gfn, count))
+    unsigned int last = walk(&d->p2m, gfn, path), level = MIN(order / LEVEL_ORDER(1), last);
+    uint64_t count = 1ull << (order - LEVEL_ORDER(level));
+
+    if ((*path[last] & ENTRY_P) || count > 512)
         return -EEXIST;
-    /* First all that can fail, then the writing. */
-    for (done = 0; done < count; done += 1ull << LEVEL_ORDER(level)) {
-        int rc = prepare_entry(d, gfn_add(gfn, done), mfn_add(mfn, done), count - done, type, &entry, &level);
+    if (descend(d, gfn, path, last, level))
+        return -ENOMEM;
+    for (uint64_t i = 0; i < count; i++)
+        if (path[level][i] & ENTRY_P)
+            return -EEXIST;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t at = i << LEVEL_ORDER(level);
 
-        if (!rc)
-            continue;
-        prune(&d->p2m, gfn_add(gfn, done), retired);
-        for (uint64_t i = 0; i < done; i++)
-            prune(&d->p2m, gfn_add(gfn, i), retired);
-        return rc;
-    }
-    for (done = 0; done < count; done += 1ull << LEVEL_ORDER(level)) {
-        int rc = prepare_entry(d, gfn_add(gfn, done), mfn_add(mfn, done), count - done, type, &entry, &level);
-
-        BUG_ON(rc);
-        write_entry(&d->p2m, entry, gfn_add(gfn, done), mfn_add(mfn, done), level, type);
+        write_entry(&d->p2m, path[level] + i, gfn_add(gfn, at), mfn_add(mfn, at), level, type);
     }
     return 0;
 }
 
-static void unlock_and_free(struct domain *d, uint32_t retired)
-{
-    spin_unlock(&d->p2m.lock);
-    if (!retired)
-        return;
-    tlb_flush_domain(d);
-    free_tables(retired);
-}
-
 int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
 {
-    uint32_t retired = 0;
-    int rc;
-
-    ASSERT(type != P2M_HOLE);
-    spin_lock(&d->p2m.lock);
-    rc = set_locked(d, gfn, mfn, 1ull << order, type, &retired);
-    unlock_and_free(d, retired);
-    return rc;
+    ASSERT(type != P2M_HOLE && order <= ORDER_1G);
+    spin_lock_scope(&d->p2m.lock);
+    return set_locked(d, gfn, mfn, order, type);
 }
 
 /* --- removing --- */
 
 /*
- * dom0's RAM is where the machine has it; what it gives back there is kept for it (hypervisor/README.md,
- * "dom0's frames"). The lock is held.
+ * What the entry held is kept in the batch until the flush. But dom0's RAM is where the machine has it: what
+ * it gives back there is parked at once, for it (hypervisor/README.md, "dom0's frames").
  */
-static bool is_identity_ram(const struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
-{
-    return d->is_dom0 && p2m_is_ram(type) && gfn.n == mfn.n;
-}
-
-/* What the entry held: parked at once, or kept in the batch until the flush. */
 static void collect(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int level)
 {
+    uint64_t frames = 1ull << LEVEL_ORDER(level), first = ROUND_DOWN(gfn.n, frames);
     enum p2m_type type = entry_type(e);
-    uint64_t frames = 1ull << LEVEL_ORDER(level);
+    bool parked = b->d->is_dom0 && p2m_is_ram(type) && first == entry_mfn(e).n;
 
     count_pages(&b->d->p2m, type, LEVEL_ORDER(level), -1);
-    gfn.n &= ~(frames - 1);
-    if (p2m_is_ram(type) || type == P2M_XENPAGE)
-        for (uint64_t i = 0; i < frames; i++)
-            if (mfn_to_frame(mfn_add(entry_mfn(e), i))->gfn == gfn.n + i)
-                mfn_to_frame(mfn_add(entry_mfn(e), i))->gfn = FRAME_GFN_NONE;
-    if (is_identity_ram(b->d, gfn, entry_mfn(e), type)) {
-        for (uint64_t i = 0; i < frames; i++)
-            mfn_to_frame(mfn_add(entry_mfn(e), i))->flags |= FRAME_F_PARKED;
+    for (uint64_t i = 0; i < frames && (p2m_is_ram(type) || type == P2M_XENPAGE); i++) {
+        struct frame *f = mfn_to_frame(mfn_add(entry_mfn(e), i));
+
+        if (f->gfn == first + i)
+            f->gfn = FRAME_GFN_NONE;
+        if (parked)
+            f->flags |= FRAME_F_PARKED;
+    }
+    if (parked) {
         b->d->p2m.parked += frames;
         (void)alloc_recount(b->d, -(int)frames);
     } else if (p2m_has_frame(type)) {
@@ -384,40 +277,26 @@ static void collect(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int lev
 }
 
 static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types,
-                         mfn_t expected, unsigned int *order)
+                         unsigned int *order)
 {
     struct p2m *p = &b->d->p2m;
-    uint64_t *path[TOP_LEVEL + 1], *entry, e;
-    unsigned int level;
+    uint64_t *path[TOP_LEVEL + 1];
+    unsigned int last = walk(p, gfn, path), level = MIN(last, max_order / LEVEL_ORDER(1));
+    uint64_t e = *path[last];
 
-    if (!reachable(p, gfn))
-        return -ENOENT;
-    level = walk(p, gfn, path);
-    e = *path[level];
-    if (order)
-        *order = LEVEL_ORDER(level);
+    *order = LEVEL_ORDER(e ? level : last);
     if (!e)
         return -ENOENT;
     if (!(types & (1u << entry_type(e))))
         return -EINVAL;
-    if (mfn_valid_number(expected) && p2m_lookup_locked(b->d, gfn, NULL, NULL).n != expected.n)
-        return -EINVAL;
-    if (LEVEL_ORDER(level) > max_order) {
-        while (LEVEL_ORDER(level) > max_order)
-            level--;
-        if (descend(b->d, gfn, level, &entry))
-            return -ENOMEM;
-        level = walk(p, gfn, path);
-        e = *path[level];
-    }
+    if (descend(b->d, gfn, path, last, level))
+        return -ENOMEM;
     if (level == 0)
         p->recent[gfn.n % ARRAY_SIZE(p->recent)].removals = 0;
     else
         p->removals++;
-    collect(b, gfn, e, level);
+    collect(b, gfn, *path[level], level);
     entry_gone(p, path, level, &b->tables);
-    if (order)
-        *order = LEVEL_ORDER(level);
     return 0;
 }
 
@@ -428,13 +307,13 @@ void p2m_batch_init(struct p2m_batch *b, struct domain *d)
     b->flush = false;
 }
 
-int p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types, mfn_t expected,
+int p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types,
                      unsigned int *order)
 {
-    int rc;
+    unsigned int any_order;
 
     spin_lock(&b->d->p2m.lock);
-    rc = remove_locked(b, gfn, max_order, types, expected, order);
+    int rc = remove_locked(b, gfn, max_order, types, order ? order : &any_order);
     spin_unlock(&b->d->p2m.lock);
     if (b->entries == ARRAY_SIZE(b->entry) || b->frames >= BATCH_FRAMES)
         p2m_batch_finish(b);
@@ -452,45 +331,35 @@ void p2m_batch_finish(struct p2m_batch *b)
     p2m_batch_init(b, b->d);
 }
 
-static int remove_one(struct domain *d, gfn_t gfn, uint32_t types, mfn_t expected)
+int p2m_remove_types(struct domain *d, gfn_t gfn, uint32_t types)
 {
     struct p2m_batch batch;
-    int rc;
 
     p2m_batch_init(&batch, d);
-    rc = p2m_batch_remove(&batch, gfn, ORDER_4K, types, expected, NULL);
+    int rc = p2m_batch_remove(&batch, gfn, ORDER_4K, types, NULL);
     p2m_batch_finish(&batch);
     return rc;
 }
 
 int p2m_remove(struct domain *d, gfn_t gfn)
 {
-    return remove_one(d, gfn, P2M_ANY_TYPE, MFN_NONE);
-}
-
-int p2m_remove_type(struct domain *d, gfn_t gfn, enum p2m_type type, mfn_t expected)
-{
-    return remove_one(d, gfn, 1u << type, expected);
+    return p2m_remove_types(d, gfn, P2M_ANY_TYPE);
 }
 
 /* --- populating --- */
 
-/* Maps the frame of that number again, all zeroes, if it is parked for d. The lock is held. */
-static int unpark_locked(struct domain *d, mfn_t mfn, uint32_t *retired)
+/* Maps the frame of that number again, all zeroes, if it is parked for d. */
+static int unpark(struct domain *d, mfn_t mfn)
 {
-    struct frame *f;
-    int rc;
+    struct frame *f = mfn.n < frame_count ? mfn_to_frame(mfn) : NULL;
 
-    if (mfn.n >= frame_count)
+    spin_lock_scope(&d->p2m.lock);
+    if (!f || f->state != FRAME_DOMAIN || f->owner != d || !(f->flags & FRAME_F_PARKED))
         return -EINVAL;
-    f = mfn_to_frame(mfn);
-    if (f->state != FRAME_DOMAIN || f->owner != d || !(f->flags & FRAME_F_PARKED))
-        return -EINVAL;
-    rc = alloc_recount(d, 1);
-    if (rc)
-        return rc;
+    if (alloc_recount(d, 1))
+        return -ENOMEM;
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
-    rc = set_locked(d, GFN(mfn.n), mfn, 1, P2M_RAM, retired);
+    int rc = set_locked(d, GFN(mfn.n), mfn, ORDER_4K, P2M_RAM);
     if (rc) {
         (void)alloc_recount(d, -1);
         return rc;
@@ -500,40 +369,14 @@ static int unpark_locked(struct domain *d, mfn_t mfn, uint32_t *retired)
     return 0;
 }
 
-static int populate_identity(struct domain *d, gfn_t gfn, uint64_t count)
-{
-    struct p2m_batch batch;
-    uint64_t done = 0;
-    int rc;
-
-    do {
-        uint32_t retired = 0;
-
-        spin_lock(&d->p2m.lock);
-        rc = unpark_locked(d, MFN(gfn.n + done), &retired);
-        unlock_and_free(d, retired);
-    } while (!rc && ++done < count);
-    if (!rc)
-        return 0;
-    p2m_batch_init(&batch, d);
-    while (done-- > 0)
-        if (p2m_batch_remove(&batch, gfn_add(gfn, done), ORDER_4K, 1u << P2M_RAM, MFN_NONE, NULL))
-            log_warn("d%u changed its p2m while a populate of gfn %lx was undone\n", d->id, gfn.n + done);
-    p2m_batch_finish(&batch);
-    return rc;
-}
-
 int p2m_populate(struct domain *d, gfn_t gfn, unsigned int order)
 {
-    mfn_t mfn;
-    int rc;
-
     if (d->is_dom0)
-        return populate_identity(d, gfn, 1ull << order);
-    mfn = alloc_domain(d, order);
+        return order == ORDER_4K ? unpark(d, MFN(gfn.n)) : -EINVAL;
+    mfn_t mfn = alloc_domain(d, order);
     if (!mfn_valid_number(mfn))
         return -ENOMEM;
-    rc = p2m_set(d, gfn, mfn, order, P2M_RAM);
+    int rc = p2m_set(d, gfn, mfn, order, P2M_RAM);
     if (rc)
         alloc_release(mfn, order);
     return rc;
@@ -564,7 +407,7 @@ int p2m_teardown(struct domain *d)
     p2m_batch_init(&batch, d);
     (void)preempt_pending(); /* its clock starts here */
     while (p->teardown_gfn < GFN_LIMIT) {
-        int rc = p2m_batch_remove(&batch, GFN(p->teardown_gfn), ORDER_1G, P2M_ANY_TYPE, MFN_NONE, &order);
+        int rc = p2m_batch_remove(&batch, GFN(p->teardown_gfn), ORDER_1G, P2M_ANY_TYPE, &order);
 
         BUG_ON(rc && rc != -ENOENT);
         p->teardown_gfn = (p->teardown_gfn | ((1ull << order) - 1)) + 1;

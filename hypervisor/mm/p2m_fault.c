@@ -42,7 +42,7 @@ void p2m_forget_mmio(struct domain *d, uint64_t start, uint64_t end)
 
     p2m_batch_init(&batch, d);
     for (; start < end; start++)
-        (void)!p2m_batch_remove(&batch, GFN(start), ORDER_2M, 1u << P2M_MMIO, MFN_NONE, NULL);
+        (void)!p2m_batch_remove(&batch, GFN(start), ORDER_2M, 1u << P2M_MMIO, NULL);
     p2m_batch_finish(&batch);
 }
 

@@ -315,7 +315,7 @@ static void removed_frames_are_forgotten(void **state)
     assert_int_equal(p2m_populate(dom, large, ORDER_2M), 0);
     assert_int_equal(guest_read_physical(dom, &word, gfn_to_gpa(large) + 0x5000, 4), 0);
     p2m_batch_init(&batch, dom);
-    assert_int_equal(p2m_batch_remove(&batch, large, ORDER_2M, P2M_ANY_TYPE, MFN_NONE, &order), 0);
+    assert_int_equal(p2m_batch_remove(&batch, large, ORDER_2M, P2M_ANY_TYPE, &order), 0);
     assert_int_equal(order, ORDER_2M);
     assert_int_equal(guest_read_physical(dom, &word, gfn_to_gpa(large) + 0x5000, 4), -EFAULT);
     p2m_batch_finish(&batch);

@@ -43,7 +43,7 @@ static void dom0_cpu(void)
         uint64_t gfn = next(&seed) % PAGES, word = 0, at = 0x1000 + next(&seed) % PAGES;
         mfn_t m;
 
-        if (p2m_get_frame(dom, GFN(gfn), true, &m, NULL))
+        if (p2m_get_frame(dom, GFN(gfn), P2M_WRITABLE_TYPES, &m))
             continue;
         word = READ_ONCE(*(uint64_t *)mfn_to_virt(m));
         BUG_ON(word && word != ~gfn);
