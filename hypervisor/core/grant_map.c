@@ -134,19 +134,12 @@ handle:
 /* GNTMAP_device_map asks for nothing more: there is no I/O MMU to fill. */
 int16_t grant_map(struct domain *d, struct gnttab_map_grant_ref *op)
 {
-    struct domain *granter;
-    int16_t status;
-
     if (!(op->flags & GNTMAP_host_map) || (op->flags & GNTMAP_contains_pte))
         return GNTST_general_error;
     if (!op->host_addr || op->host_addr % PAGE_SIZE || op->host_addr >> (PAGE_SHIFT + 40))
         return GNTST_bad_virt_addr;
-    granter = domain_get(op->dom);
-    if (!granter)
-        return GNTST_bad_domain;
-    status = map_from(d, granter, op);
-    domain_put(granter);
-    return status;
+    struct domain *domain_scope granter = domain_get(op->dom);
+    return granter ? map_from(d, granter, op) : GNTST_bad_domain;
 }
 
 /* --- unmapping --- */

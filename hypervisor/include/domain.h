@@ -120,8 +120,20 @@ void domain_put(struct domain *d);
 void domain_reap(void);                          /* softirq, on CPU 0: frees those without a reference */
 void domain_ref(struct domain *d);               /* another reference by somebody who has one */
 
-/* Each domain with a reference, which is dropped behind it: who leaves the loop drops it. */
-#define for_each_domain(d) for (struct domain *d = domain_get_next(0); d; d = domain_put_get_next(d))
+/*
+ * struct domain *domain_scope d = domain_get(id): that reference is dropped where the block ends, whichever
+ * way it is left. NULL is fine.
+ */
+#define domain_scope __attribute__((cleanup(domain_scope_end)))
+static inline void domain_scope_end(struct domain **d)
+{
+    if (*d)
+        domain_put(*d);
+}
+
+/* Each domain with a reference, which is dropped behind it. */
+#define for_each_domain(d) \
+    for (struct domain *domain_scope d = domain_get_next(0); d; d = domain_put_get_next(d))
 static inline struct domain *domain_put_get_next(struct domain *d)
 {
     domid_t after = d->id + 1;
