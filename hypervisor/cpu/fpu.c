@@ -4,8 +4,8 @@
  * trap XSAVE under CR0.TS, and lazy switching has leaked registers on silicon). The core itself uses no FPU
  * register.
  *
- * XCR0 is the host's full mask while either runs, so that also components count that the guest has switched
- * off for now; svm/switch.c loads the guest's XCR0 before it enters. (APM vol. 2, 11.5)
+ * XCR0 is the host's full mask while either is done (svm/switch.c), so that also components count that the
+ * guest has switched off for now. (APM vol. 2, 11.5)
  */
 #include "alloc.h"
 #include "cpu.h"
@@ -28,33 +28,17 @@ void *fpu_alloc(void)
         return NULL;
     *(uint16_t *)area = FCW_DEFAULT;
     *(uint32_t *)(area + MXCSR_OFFSET) = MXCSR_DEFAULT;
-    if (cpu_features.xsave)
-        *(uint64_t *)(area + HEADER_OFFSET) = XCR0_LEGACY;
+    *(uint64_t *)(area + HEADER_OFFSET) = XCR0_LEGACY;
     return area;
-}
-
-static void use_full_mask(void)
-{
-    __asm__ volatile("xsetbv" : : "c"(0), "a"(XCR0_ALL), "d"(0));
 }
 
 void fpu_save(struct vcpu *v)
 {
-    if (!cpu_features.xsave) {
-        __asm__ volatile("fxsave64 (%0)" : : "r"(v->xsave) : "memory");
-        return;
-    }
-    use_full_mask();
     __asm__ volatile("xsave64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
 }
 
 void fpu_restore(struct vcpu *v)
 {
-    if (!cpu_features.xsave) {
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(v->xsave) : "memory");
-        return;
-    }
-    use_full_mask();
     __asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
 }
 
@@ -66,8 +50,6 @@ void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t compone
     memset(area, 0, cpu_features.xsave_size);
     memcpy(area, saved, MIN(size, cpu_features.xsave_size));
     *(uint32_t *)(area + MXCSR_OFFSET) &= 0xffff;
-    if (!cpu_features.xsave)
-        return;
     memset(area + HEADER_OFFSET, 0, HEADER_SIZE);
     *(uint64_t *)(area + HEADER_OFFSET) = components & cpu_features.xcr0_mask;
 }

@@ -49,23 +49,20 @@ static struct domain *create(void)
 }
 
 /* All ports but those of devices that are the core's, emulated, or able to stop the machine (vdev/io.c). */
-static void give_ports(struct domain *d)
+static void give_ports(void)
 {
-    static const uint16_t kept[][2] = {
+    const unsigned int kept[][2] = {
         { 0x20, 0x21 }, { 0xa0, 0xa1 },   /* PIC */
         { 0x92, 0x92 },                   /* fast reset */
         { 0xcf8, 0xcff },                 /* PCI configuration, reset */
+        { console_port, console_port + 7u },
+        { acpi.pm1a_control, acpi.pm1a_control + 1u }, { acpi.pm1b_control, acpi.pm1b_control + 1u },
     };
 
-    svm_allow_ports(d, 0, 0xffff);
+    svm_set_dom0_ports(0, 0xffff, true);
     for (unsigned int i = 0; i < ARRAY_SIZE(kept); i++)
-        svm_deny_ports(d, kept[i][0], kept[i][1]);
-    if (console_port)
-        svm_deny_ports(d, console_port, console_port + 7);
-    if (acpi.pm1a_control)
-        svm_deny_ports(d, acpi.pm1a_control, acpi.pm1a_control + 1);
-    if (acpi.pm1b_control)
-        svm_deny_ports(d, acpi.pm1b_control, acpi.pm1b_control + 1);
+        if (kept[i][0]) /* 0: the machine has none */
+            svm_set_dom0_ports(kept[i][0], kept[i][1], false);
 }
 
 static void check_place(const struct dom0_memory *m, const char *what, paddr_t start, paddr_t end)
@@ -159,7 +156,7 @@ void dom0_build(void)
     dom0_memory_choose(&m);
     d = create();
     dom0_memory_give(d, &m);
-    give_ports(d);
+    give_ports();
 
     initrd = load_kernel(&m, &entry);
     if (boot_info.modules > 1)

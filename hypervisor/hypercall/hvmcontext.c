@@ -16,7 +16,6 @@
 #include "lib.h"
 #include "svm.h"
 
-#define MSR_PAT 0x277
 #define RECORD_MAX 2048u    /* bytes of the largest record, with room */
 #define XSAVE_LENGTH (offsetof(struct hvm_hw_cpu_xsave, save_area) + XSAVE_AREA_MAX)
 
@@ -74,8 +73,7 @@ static void save_mtrr(struct vcpu *v, void *record)
 {
     struct hvm_hw_mtrr *m = record;
 
-    if (svm_get_msr(v, MSR_PAT, &m->msr_pat_cr) != 0)
-        m->msr_pat_cr = 0;
+    m->msr_pat_cr = svm_get_msr(v, MSR_PAT);
 }
 
 /* A guest has no MTRRs: memory types come from its PAT and the nested page tables. */
@@ -83,7 +81,7 @@ static int load_mtrr(struct vcpu *v, const void *record)
 {
     const struct hvm_hw_mtrr *m = record;
 
-    return svm_set_msr(v, MSR_PAT, m->msr_pat_cr) != 0 ? -EINVAL : 0;
+    return svm_set_msr(v, MSR_PAT, m->msr_pat_cr);
 }
 
 static void save_header(struct vcpu *v, void *record)
@@ -180,8 +178,6 @@ static void record_fill(struct vcpu *v, unsigned int id, const struct record_typ
 
 static bool has_record(const struct record_type *t, const struct vcpu *v)
 {
-    if (t->code == CPU_XSAVE_CODE && !cpu_features.xsave)
-        return false;
     return t->of == OF_DOMAIN || (v != NULL && (t->of == OF_VCPU || v->initialised));
 }
 

@@ -85,12 +85,12 @@ void hypercall_exit(struct vcpu *v)
     long rc;
 
     if (unlikely(svm_get_cpl(v))) {
-        svm_inject_exception(v, EXC_UD, false, 0);
+        svm_inject_exception(v, EXC_UD, 0);
         return;
     }
     hc.v = v;
     hc.compat = !svm_mode_64(v);
-    hc.nr = (uint32_t)svm_get_gpr(v, 0);
+    hc.nr = (uint32_t)*svm_gpr(v, 0);
     arguments_get(&hc);
     this_cpu()->hypercall_start = 0;
     rc = hypercall_dispatch(&hc);
@@ -98,7 +98,7 @@ void hypercall_exit(struct vcpu *v)
         arguments_put(&hc);
         return;
     }
-    svm_set_gpr(v, 0, hc.compat ? (uint32_t)rc : (uint64_t)rc);
+    *svm_gpr(v, 0) = hc.compat ? (uint32_t)rc : (uint64_t)rc;
     svm_skip(v, 3);
 }
 

@@ -29,6 +29,18 @@ static inline void cpu_wrmsr(uint32_t msr, uint64_t val)
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
 }
 
+static inline uint64_t cpu_xgetbv(void)
+{
+    uint32_t lo, hi;
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline void cpu_xsetbv(uint64_t val)
+{
+    __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
+}
+
 static inline void cpu_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void irq_window(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
 
@@ -57,17 +69,29 @@ static inline void outb(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" 
 static inline void outw(uint16_t p, uint16_t v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(p)); }
 static inline void outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(p)); }
 
+/* Bits of control registers, and MSRs (APM vol. 2, 3.1 and appendix A). */
+enum { CR0_PE = 1 << 0, CR0_MP = 1 << 1, CR0_ET = 1 << 4, CR0_NE = 1 << 5, CR0_WP = 1 << 16 };
+#define CR0_PG (1ull << 31)
+enum { CR4_PSE = 1 << 4, CR4_PAE = 1 << 5, CR4_MCE = 1 << 6, CR4_PGE = 1 << 7, CR4_OSFXSR = 1 << 9,
+       CR4_OSXMMEXCPT = 1 << 10, CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21 };
+enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11, EFER_SVME = 1 << 12 };
+#define MSR_EFER 0xc0000080u
+#define MSR_TSC_AUX 0xc0000103u
+#define MSR_PRED_CMD 0x49u
+#define MSR_PAT 0x277u
+#define MSR_DEBUGCTL 0x1d9u
+#define PAT_DEFAULT 0x0007040600070406ull /* WB WT UC- UC, as after reset */
+
 /* cpu/features.c */
 struct cpu_features {
-    bool x2apic, xsave, smep, smap, nx, pages_1g, rdtscp, ibpb, invariant_tsc;
+    bool x2apic, pages_1g, rdtscp, ibpb, invariant_tsc;
     uint32_t asid_count;
     unsigned int physical_bits;
     uint64_t xcr0_mask;       /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */
     uint32_t xsave_size;      /* bytes for xcr0_mask */
-    char vendor[13], brand[49];
 };
 extern struct cpu_features cpu_features;
-void features_init(void);            /* boot CPU */
+void features_init(void);            /* boot CPU; refuses (panics readably) what cannot run Cleave */
 void features_init_cpu(void);        /* each: CR4 bits, EFER, PAT, XCR0 */
 
 /* cpu/traps.c, cpu/entry.S: descriptors, exceptions with dumps, NMI/#DF/#MC on own stacks */

@@ -17,6 +17,7 @@
 #include "p2m.h"
 #include "sched.h"
 #include "spinlock.h"
+#include "svm.h"
 #include "time.h"
 #include "types.h"
 #include "vdev.h"
@@ -87,7 +88,7 @@ struct vcpu {
     struct guest_regs regs;
     struct vmcb *vmcb;
     mfn_t vmcb_mfn;
-    struct svm_vcpu *svm;              /* svm/'s: ASID, saved host-visible registers, pending injection */
+    struct svm_vcpu svm;               /* ASID, registers switched by hand, pending injection */
     void *xsave;                       /* FPU state, eagerly switched (cpu/fpu.c) */
 
     struct sched_unit sched;

@@ -23,41 +23,24 @@ void switch_in(struct cpu *c, struct vcpu *v);
 void switch_out(struct cpu *c, struct vcpu *v);
 
 /* General register by x86 number (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8-15). */
-uint64_t svm_get_gpr(struct vcpu *v, unsigned int n);
-void svm_set_gpr(struct vcpu *v, unsigned int n, uint64_t val);
-uint64_t svm_get_rip(struct vcpu *v);
+uint64_t *svm_gpr(struct vcpu *v, unsigned int n);
 void svm_set_rip(struct vcpu *v, uint64_t rip);
-void svm_skip(struct vcpu *v,
-              unsigned int length); /* RIP += length (16/32-bit wrap), interrupt shadow ends */
+void svm_skip(struct vcpu *v, unsigned int length); /* RIP += length (16/32-bit wrap), shadow ends */
 
 struct svm_segment { uint16_t selector, attributes; uint32_t limit; uint64_t base; };
 enum svm_segment_name {
-    SEG_ES,
-    SEG_CS,
-    SEG_SS,
-    SEG_DS,
-    SEG_FS,
-    SEG_GS,
-    SEG_GDTR,
-    SEG_LDTR,
-    SEG_IDTR,
-    SEG_TR,
-    SEG_COUNT
+    SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_GDTR, SEG_LDTR, SEG_IDTR, SEG_TR, SEG_COUNT
 };
-void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment *s);
+struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n);
 
-struct svm_paging { uint64_t cr0, cr3, cr4, efer, cr2; uint64_t rflags; unsigned int cpl; };
-void svm_get_paging(struct vcpu *v, struct svm_paging *p);
+struct svm_paging { uint64_t cr0, cr3, cr4, efer, rip, rflags; unsigned int cpl; };
+struct svm_paging svm_get_paging(struct vcpu *v);
 void svm_set_rflags(struct vcpu *v, uint64_t rflags);
 unsigned int svm_get_cpl(struct vcpu *v);
 bool svm_mode_64(struct vcpu *v);        /* long mode and CS.L */
 
-#define EXC_DE 0
-#define EXC_UD 6
-#define EXC_DF 8
-#define EXC_GP 13
-#define EXC_PF 14
-void svm_inject_exception(struct vcpu *v, unsigned int vector, bool has_error, uint32_t error);
+enum { EXC_DE = 0, EXC_UD = 6, EXC_DF = 8, EXC_GP = 13, EXC_PF = 14 };
+void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error); /* error: if it has one */
 void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error);
 bool svm_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
 
@@ -78,16 +61,26 @@ void svm_reset_to_sipi(struct vcpu *v, uint8_t vector);
 /* PVH start (docs: x86/hvm start info ABI): flat 32-bit, RIP entry, RBX start_info. For the dom0 builder. */
 void svm_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info);
 
-/* Untrapped guest MSRs that live in the VMCB (STAR.. FS_BASE .. SYSENTER, PAT, EFER, DEBUGCTL): 0 or -EINVAL
- * when not one of them. */
-int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val);
-int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
+/* The guest's MSRs that exit and live in the VMCB: EFER, PAT, DEBUGCTL. -EINVAL: a value that cannot be. */
+uint64_t svm_get_msr(struct vcpu *v, uint32_t msr);
+int must_check svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 
-/* Deny-by-default permission maps (svm/permissions.c). Ports: dom0's own map, denied again one by one. */
-void svm_allow_ports(struct domain *d, uint16_t first, uint16_t last);
-void svm_deny_ports(struct domain *d, uint16_t first, uint16_t last);
+/* Deny-by-default permission maps (svm/permissions.c): only dom0 may be allowed a port. */
+void svm_set_dom0_ports(unsigned int first, unsigned int last, bool allowed);
 bool svm_port_allowed(struct domain *d, uint16_t port);
 
 void svm_dump(struct vcpu *v);           /* registers, on the console */
+
+/* svm/'s own of a vcpu, beside the VMCB (svm/vmcb.h). */
+struct svm_vcpu {
+    uint64_t asid_generation;   /* of asid_cpu's counter when vmcb->asid was given; 0: never */
+    unsigned int asid_cpu;
+    uint64_t flush_seen;        /* the domain's flush generation that vmcb->asid has no older entries than */
+    uint64_t pending;           /* event to inject at the next entry, EVENTINJ format; 0: none */
+    int offered;                /* vector of the local APIC that the entry offered as V_IRQ; -1: none */
+    bool nmi_blocked;           /* between an injected NMI and its IRET */
+    bool loaded;                /* its CPU has what VMLOAD loads; the VMCB's is old */
+    uint64_t dr[4], xcr0;
+};
 
 #endif

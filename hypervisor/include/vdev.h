@@ -20,8 +20,6 @@ struct vdev_domain {
     struct cpuid_policy *cpuid;
     struct ioapic *ioapic;           /* NULL for guests */
     struct pci_config *pci;
-    uint8_t *io_bitmap;              /* 12 KiB of IOPM; shared deny-all one for guests (svm/permissions.c) */
-    paddr_t io_bitmap_paddr;
     struct pit {
         uint8_t control, latch_state, port61;
         uint16_t reload, latched;

@@ -9,17 +9,11 @@
  * believed to be what it was. Accessed bits are not set (nobody here swaps by them); the dirty bit is, for a
  * page that is written to.
  */
+#include "cpu.h"
 #include "directmap.h"
 #include "guest.h"
 #include "lib.h"
 #include "svm.h"
-
-#define CR0_WP (1ull << 16)
-#define CR0_PG (1ull << 31)
-#define CR4_PSE (1ull << 4)
-#define CR4_PAE (1ull << 5)
-#define EFER_LMA (1ull << 10)
-#define EFER_NXE (1ull << 11)
 
 #define PTE_P (1ull << 0)
 #define PTE_W (1ull << 1)
@@ -192,9 +186,8 @@ static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t 
 
 int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault_code)
 {
-    struct svm_paging p;
+    struct svm_paging p = svm_get_paging(v);
 
-    svm_get_paging(v, &p);
     spin_lock_scope(&v->d->p2m.lock);
     return translate_locked(v->d, &p, va, access, gpa, fault_code);
 }
@@ -209,7 +202,7 @@ static int copy_guest(struct vcpu *v, struct domain *d, bool write, uint64_t at,
     if (at + size < at)
         return -EFAULT;
     if (v && size)
-        svm_get_paging(v, &p);
+        p = svm_get_paging(v);
     while (done < size) {
         uint64_t n = MIN(size - done, PAGE_SIZE - ((at + done) & ~PAGE_MASK));
         gpa_t gpa = at + done;

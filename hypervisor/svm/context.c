@@ -12,124 +12,113 @@
 #include <xen/hvm/save.h>
 
 #define CR4_LEGAL 0x00770fffull  /* no CET, no LA57, no UMIP-unknowns beyond what CPUID offers */
-#define EFER_LEGAL (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
-
-static void set_segment(struct vcpu *v, enum svm_segment_name n, uint32_t selector, uint32_t attributes,
-                        uint32_t limit, uint64_t base)
-{
-    v->vmcb->segment[n] = (struct svm_segment){.selector = (uint16_t)selector,
-                                               .attributes = (uint16_t)(attributes & 0xfff),
-                                               .limit = limit,
-                                               .base = base};
-}
 
 /* What INIT leaves (APM vol. 2, 14.1.3), common to both starts below. */
 static void reset(struct vcpu *v)
 {
     struct vmcb *b = v->vmcb;
+    uint64_t pat = b->g_pat;
 
     switch_unload(v);
     v->regs = (struct guest_regs){ .rdx = 0x600 };
-    b->rax = b->rsp = b->cr2 = b->cr3 = b->cr4 = 0;
-    b->star = b->lstar = b->cstar = b->sfmask = b->kernel_gs_base = 0;
-    b->sysenter_cs = b->sysenter_esp = b->sysenter_eip = 0;
-    b->debugctl = 0;
+    v->svm.pending = 0;
+    v->svm.nmi_blocked = false;
+    v->svm.flush_seen = ~0ull;
+    b->interrupt_shadow = 0;
+    b->eventinj = 0;
+    memset((char *)b + offsetof(struct vmcb, segment), 0, sizeof(*b) - offsetof(struct vmcb, segment));
     b->cr0 = CR0_ET;
     b->efer = EFER_SVME;
     b->rflags = RFLAGS_RESERVED;
     b->dr6 = 0xffff0ff0;
     b->dr7 = 0x400;
-    b->cpl = 0;
-    b->interrupt_shadow = 0;
-    b->eventinj = 0;
-    b->clean = 0;
-    v->svm->pending = 0;
-    v->svm->nmi_blocked = false;
-    v->svm->flush_seen = ~0ull;
-    for (int n = SEG_ES; n <= SEG_GS; n++)
-        set_segment(v, (enum svm_segment_name)n, 0, 0x093, 0xffff, 0);
-    set_segment(v, SEG_GDTR, 0, 0, 0xffff, 0);
-    set_segment(v, SEG_IDTR, 0, 0, 0xffff, 0);
-    set_segment(v, SEG_LDTR, 0, 0x082, 0xffff, 0);
-    set_segment(v, SEG_TR, 0, 0x08b, 0xffff, 0);
+    b->g_pat = pat;
+    for (unsigned int n = SEG_ES; n < SEG_COUNT; n++)
+        b->segment[n] = (struct svm_segment){ .attributes = 0x093, .limit = 0xffff };
+    b->segment[SEG_LDTR].attributes = 0x082;
+    b->segment[SEG_TR].attributes = 0x08b;
     v->initialised = true;
 }
 
 void svm_reset_to_sipi(struct vcpu *v, uint8_t vector)
 {
     reset(v);
-    set_segment(v, SEG_CS, (uint32_t)vector << 8, 0x09b, 0xffff, (uint64_t)vector << 12);
-    v->vmcb->rip = 0;
+    v->vmcb->segment[SEG_CS] = (struct svm_segment){ (uint16_t)(vector << 8), 0x09b, 0xffff, vector << 12 };
 }
 
 void svm_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
 {
+    struct vmcb *b = v->vmcb;
+
     reset(v);
-    v->vmcb->cr0 = CR0_ET | CR0_PE;
-    for (int n = SEG_ES; n <= SEG_GS; n++)
-        set_segment(v, (enum svm_segment_name)n, 0, 0xc93, 0xffffffff, 0);
-    set_segment(v, SEG_CS, 0, 0xc9b, 0xffffffff, 0);
-    set_segment(v, SEG_TR, 0, 0x08b, 0x67, 0);
-    v->vmcb->rip = entry;
+    b->cr0 = CR0_ET | CR0_PE;
+    for (unsigned int n = SEG_ES; n <= SEG_GS; n++)
+        b->segment[n] = (struct svm_segment){ .attributes = 0xc93, .limit = 0xffffffff };
+    b->segment[SEG_CS].attributes = 0xc9b;
+    b->segment[SEG_TR].limit = 0x67;
+    b->rip = entry;
     v->regs.rbx = start_info;
 }
 
-#define FOR_EACH_SEGMENT(X)                                                                                  \
-    X(cs, CS) X(ds, DS) X(es, ES) X(fs, FS) X(gs, GS) X(ss, SS) X(tr, TR) X(ldtr, LDTR)
+/*
+ * The record's fields: where each is in struct hvm_hw_cpu, and where in the VMCB or else in struct vcpu.
+ * There it may be narrower; what else has to be said of a field is in the functions below.
+ */
+#define AT(structure, is_vmcb, field, place) \
+    { offsetof(struct hvm_hw_cpu, field), offsetof(struct structure, place), \
+      sizeof(((struct structure *)0)->place), is_vmcb }
+#define VMCB(field, place) AT(vmcb, true, field, place)
+#define VCPU(field, place) AT(vcpu, false, field, place)
+#define TABLE(name, n) VMCB(name##_base, segment[n].base), VMCB(name##_limit, segment[n].limit)
+#define SEGMENT(name, n) \
+    TABLE(name, n), VMCB(name##_sel, segment[n].selector), VMCB(name##_arbytes, segment[n].attributes)
+
+static const struct { uint16_t in_record, place, size; bool in_vmcb; } fields[] = {
+    VMCB(rax, rax), VCPU(rbx, regs.rbx), VCPU(rcx, regs.rcx), VCPU(rdx, regs.rdx), VCPU(rbp, regs.rbp),
+    VCPU(rsi, regs.rsi), VCPU(rdi, regs.rdi), VMCB(rsp, rsp), VCPU(r8, regs.r8), VCPU(r9, regs.r9),
+    VCPU(r10, regs.r10), VCPU(r11, regs.r11), VCPU(r12, regs.r12), VCPU(r13, regs.r13),
+    VCPU(r14, regs.r14), VCPU(r15, regs.r15), VMCB(rip, rip), VMCB(rflags, rflags),
+    VMCB(cr0, cr0), VMCB(cr2, cr2), VMCB(cr3, cr3), VMCB(cr4, cr4),
+    VCPU(dr0, svm.dr[0]), VCPU(dr1, svm.dr[1]), VCPU(dr2, svm.dr[2]), VCPU(dr3, svm.dr[3]),
+    VMCB(dr6, dr6), VMCB(dr7, dr7),
+    SEGMENT(cs, SEG_CS), SEGMENT(ds, SEG_DS), SEGMENT(es, SEG_ES), SEGMENT(fs, SEG_FS), SEGMENT(gs, SEG_GS),
+    SEGMENT(ss, SEG_SS), SEGMENT(tr, SEG_TR), SEGMENT(ldtr, SEG_LDTR), TABLE(idtr, SEG_IDTR),
+    TABLE(gdtr, SEG_GDTR), VMCB(sysenter_cs, sysenter_cs), VMCB(sysenter_esp, sysenter_esp),
+    VMCB(sysenter_eip, sysenter_eip), VMCB(shadow_gs, kernel_gs_base), VMCB(msr_lstar, lstar),
+    VMCB(msr_star, star), VMCB(msr_cstar, cstar), VMCB(msr_syscall_mask, sfmask), VMCB(msr_efer, efer),
+    VCPU(msr_tsc_aux, vdev.tsc_aux),
+};
+
+static void *place_of(struct vcpu *v, unsigned int i)
+{
+    return (fields[i].in_vmcb ? (char *)v->vmcb : (char *)v) + fields[i].place;
+}
 
 void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
 {
-    const struct vmcb *b = v->vmcb;
-    const struct guest_regs *r = &v->regs;
-
     switch_unload(v);
-    memset(c, 0, sizeof(*c));
+    *c = (struct hvm_hw_cpu){ .flags = XEN_X86_FPU_INITIALISED, .tsc = rdtsc() };
     memcpy(c->fpu_regs, v->xsave, sizeof(c->fpu_regs));
-    c->flags = XEN_X86_FPU_INITIALISED;
-    c->rax = b->rax; c->rbx = r->rbx; c->rcx = r->rcx; c->rdx = r->rdx;
-    c->rbp = r->rbp; c->rsi = r->rsi; c->rdi = r->rdi; c->rsp = b->rsp;
-    c->r8 = r->r8; c->r9 = r->r9; c->r10 = r->r10; c->r11 = r->r11;
-    c->r12 = r->r12; c->r13 = r->r13; c->r14 = r->r14; c->r15 = r->r15;
-    c->rip = b->rip; c->rflags = b->rflags;
-    c->cr0 = b->cr0; c->cr2 = b->cr2; c->cr3 = b->cr3; c->cr4 = b->cr4;
-    c->dr0 = v->svm->dr[0]; c->dr1 = v->svm->dr[1]; c->dr2 = v->svm->dr[2]; c->dr3 = v->svm->dr[3];
-    c->dr6 = b->dr6; c->dr7 = b->dr7;
-#define SAVE(low, NAME) \
-    c->low##_sel = b->segment[SEG_##NAME].selector; c->low##_limit = b->segment[SEG_##NAME].limit; \
-    c->low##_base = b->segment[SEG_##NAME].base; c->low##_arbytes = b->segment[SEG_##NAME].attributes;
-    FOR_EACH_SEGMENT(SAVE)
-#undef SAVE
-    c->idtr_base = b->segment[SEG_IDTR].base; c->idtr_limit = b->segment[SEG_IDTR].limit;
-    c->gdtr_base = b->segment[SEG_GDTR].base; c->gdtr_limit = b->segment[SEG_GDTR].limit;
-    c->sysenter_cs = b->sysenter_cs; c->sysenter_esp = b->sysenter_esp; c->sysenter_eip = b->sysenter_eip;
-    c->shadow_gs = b->kernel_gs_base;
-    c->msr_lstar = b->lstar; c->msr_star = b->star; c->msr_cstar = b->cstar; c->msr_syscall_mask = b->sfmask;
-    c->msr_efer = b->efer & ~EFER_SVME;
-    c->msr_tsc_aux = v->vdev.tsc_aux;
-    c->tsc = rdtsc();
-    if (v->svm->pending & EVENT_VALID) {
-        c->pending_event = (uint32_t)v->svm->pending;
-        c->error_code = (uint32_t)(v->svm->pending >> 32);
+    for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++)
+        memcpy((char *)c + fields[i].in_record, place_of(v, i), fields[i].size);
+    c->msr_efer &= ~EFER_SVME;
+    if (v->svm.pending & EVENT_VALID) {
+        c->pending_event = (uint32_t)v->svm.pending;
+        c->error_code = (uint32_t)(v->svm.pending >> 32);
     }
 }
 
 /* What VMRUN would refuse (APM vol. 2, 15.5.1), and what no guest may have. */
 static int check_context(const struct hvm_hw_cpu *c)
 {
-    bool lme = c->msr_efer & EFER_LME, pg = c->cr0 & CR0_PG, pae = c->cr4 & (1u << 5);
+    bool lme = c->msr_efer & EFER_LME, pg = c->cr0 & CR0_PG, pae = c->cr4 & CR4_PAE;
+    bool code_64 = c->cs_arbytes & (1u << 9), code_32 = c->cs_arbytes & (1u << 10);
+    bool nw = c->cr0 & (1u << 29), cd = c->cr0 & (1u << 30);
 
-    if ((c->cr0 >> 32) || (c->cr4 & ~CR4_LEGAL) || (c->msr_efer & ~EFER_LEGAL) || (c->dr6 >> 32) ||
-        (c->dr7 >> 32))
-        return -EINVAL;
-    if (pg && !(c->cr0 & CR0_PE))
-        return -EINVAL;
-    if (!(c->cr0 & (1u << 30)) && (c->cr0 & (1u << 29)))
-        return -EINVAL;
-    if (lme && pg && (!pae || ((c->cs_arbytes & (1u << 9)) && (c->cs_arbytes & (1u << 10)))))
-        return -EINVAL;
-    if (c->cr3 >> cpu_features.physical_bits)
-        return -EINVAL;
-    if ((c->pending_event & (1u << 31)) && EVENT_TYPE((uint64_t)c->pending_event) > EVENT_TYPE_SOFT)
+    if ((c->cr0 | c->dr6 | c->dr7) >> 32 || (c->cr4 & ~CR4_LEGAL) || (c->msr_efer & ~EFER_LEGAL) ||
+        (pg && !(c->cr0 & CR0_PE)) || (nw && !cd) || (lme && pg && (!pae || (code_64 && code_32))) ||
+        c->cr3 >> cpu_features.physical_bits ||
+        ((c->pending_event & EVENT_VALID) && EVENT_TYPE(c->pending_event) > EVENT_TYPE_SOFT))
         return -EINVAL;
     return 0;
 }
@@ -144,29 +133,16 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
     reset(v);
     if (c->flags & XEN_X86_FPU_INITIALISED)
         fpu_load(v, c->fpu_regs, sizeof(c->fpu_regs), XCR0_LEGACY);
-    v->regs = (struct guest_regs){
-        .rbx = c->rbx, .rcx = c->rcx, .rdx = c->rdx, .rsi = c->rsi, .rdi = c->rdi, .rbp = c->rbp,
-        .r8 = c->r8, .r9 = c->r9, .r10 = c->r10, .r11 = c->r11,
-        .r12 = c->r12, .r13 = c->r13, .r14 = c->r14, .r15 = c->r15,
-    };
-    b->rax = c->rax; b->rsp = c->rsp; b->rip = c->rip; b->rflags = (c->rflags & 0x3f7fd7) | RFLAGS_RESERVED;
-    b->cr0 = c->cr0 | CR0_ET; b->cr2 = c->cr2; b->cr3 = c->cr3; b->cr4 = c->cr4;
-    v->svm->dr[0] = c->dr0; v->svm->dr[1] = c->dr1; v->svm->dr[2] = c->dr2; v->svm->dr[3] = c->dr3;
-    b->dr6 = c->dr6; b->dr7 = c->dr7;
-#define LOAD(low, NAME)                                                                                      \
-    set_segment(v, SEG_##NAME, c->low##_sel, c->low##_arbytes, c->low##_limit, c->low##_base);
-    FOR_EACH_SEGMENT(LOAD)
-#undef LOAD
-    set_segment(v, SEG_IDTR, 0, 0, c->idtr_limit, c->idtr_base);
-    set_segment(v, SEG_GDTR, 0, 0, c->gdtr_limit, c->gdtr_base);
+    for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++)
+        memcpy(place_of(v, i), (const char *)c + fields[i].in_record, fields[i].size);
+    b->rflags = (b->rflags & 0x3f7fd7) | RFLAGS_RESERVED;
+    b->cr0 |= CR0_ET;
+    b->efer |= EFER_SVME;
     b->cpl = (uint8_t)(c->ss_arbytes >> 5 & 3);
-    b->sysenter_cs = c->sysenter_cs; b->sysenter_esp = c->sysenter_esp; b->sysenter_eip = c->sysenter_eip;
-    b->kernel_gs_base = c->shadow_gs;
-    b->lstar = c->msr_lstar; b->star = c->msr_star; b->cstar = c->msr_cstar; b->sfmask = c->msr_syscall_mask;
-    b->efer = c->msr_efer | EFER_SVME;
-    v->vdev.tsc_aux = c->msr_tsc_aux;
-    if (c->pending_event & (1u << 31))
-        v->svm->pending = c->pending_event | (uint64_t)c->error_code << 32;
+    for (unsigned int n = SEG_ES; n < SEG_COUNT; n++)
+        b->segment[n].attributes &= 0xfff;
+    if (c->pending_event & EVENT_VALID)
+        v->svm.pending = c->pending_event | (uint64_t)c->error_code << 32;
     v->down = false;
     return 0;
 }
@@ -174,7 +150,7 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x)
 {
     x->xfeature_mask = cpu_features.xcr0_mask;
-    x->xcr0 = x->xcr0_accum = v->svm->xcr0;
+    x->xcr0 = x->xcr0_accum = v->svm.xcr0;
     memcpy(&x->save_area, v->xsave, MIN(XSAVE_AREA_MAX, cpu_features.xsave_size));
 }
 
@@ -182,7 +158,7 @@ int svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x)
 {
     if (!svm_xcr0_allowed(v->d, x->xcr0))
         return -EINVAL;
-    v->svm->xcr0 = x->xcr0;
+    v->svm.xcr0 = x->xcr0;
     fpu_load(v, &x->save_area, XSAVE_AREA_MAX, x->save_area.xsave_hdr.xstate_bv);
     return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why a guest stopped, and what is done about it: one table by exit code (APM vol. 2, appendix C). What is
- * not in the table crashes the guest with a dump: fail closed. A guest's instruction is skipped by its plain
+ * Why a guest stopped, and what is done about it: one table by exit code (APM vol. 2, appendix C), which also
+ * says what is intercepted: what the core must see. What is not in it crashes the guest with a dump: fail
+ * closed. A guest's instruction is skipped by its plain
  * length, because next-RIP is not there everywhere; a guest that puts prefixes on VMMCALL confuses only
  * itself (pitfall 3).
  *
@@ -12,56 +13,25 @@
 #include "hypercall.h"
 #include "vmcb.h"
 
-#define EXIT_EXCEPTION 0x40
-#define EXIT_INTR 0x60
-#define EXIT_NMI 0x61
-#define EXIT_SMI 0x62
-#define EXIT_INIT 0x63
-#define EXIT_RDPMC 0x6f
-#define EXIT_CPUID 0x72
-#define EXIT_IRET 0x74
-#define EXIT_INVD 0x76
-#define EXIT_HLT 0x78
-#define EXIT_INVLPGA 0x7a
-#define EXIT_IOIO 0x7b
-#define EXIT_MSR 0x7c
-#define EXIT_SHUTDOWN 0x7f
-#define EXIT_VMRUN 0x80
-#define EXIT_VMMCALL 0x81
-#define EXIT_SKINIT 0x86
-#define EXIT_WBINVD 0x89
-#define EXIT_MONITOR 0x8a
-#define EXIT_MWAIT_ARMED 0x8c
-#define EXIT_XSETBV 0x8d
-#define EXIT_TABLE 0x8e
-#define EXIT_NPF 0x400
-
 #define NPF_PRESENT (1u << 0)
 #define NPF_WRITE (1u << 1)
 #define NPF_FETCH (1u << 4)
 #define NPF_FINAL (1ull << 32) /* the final address, not one of the guest's page tables */
 
-static void inject_gp(struct vcpu *v) { svm_inject_exception(v, EXC_GP, true, 0); }
-
-static void exit_nothing(struct vcpu *v) { (void)v; }
-
-static void exit_interrupt(struct vcpu *v)
-{
-    (void)v;
-    irq_window();
-}
-
-static void exit_undefined(struct vcpu *v) { svm_inject_exception(v, EXC_UD, false, 0); }
+static void inject_gp(struct vcpu *v) { svm_inject_exception(v, EXC_GP, 0); }
+static void exit_undefined(struct vcpu *v) { svm_inject_exception(v, EXC_UD, 0); }
 
 /* #DB and #AC are intercepted because a guest can make their delivery loop for ever inside the CPU. */
-static void exit_debug(struct vcpu *v) { svm_inject_exception(v, 1, false, 0); }
-static void exit_alignment(struct vcpu *v) { svm_inject_exception(v, 17, true, 0); }
+static void exit_debug(struct vcpu *v) { svm_inject_exception(v, 1, 0); }
+static void exit_alignment(struct vcpu *v) { svm_inject_exception(v, 17, 0); }
 
-static void exit_machine_check(struct vcpu *v)
-{
-    (void)v;
-    panic("machine check while a guest ran\n");
-}
+static void exit_machine_check(struct vcpu *v) { panic("machine check while a guest ran\n"); }
+
+static void exit_nothing(struct vcpu *v) {}
+static void exit_interrupt(struct vcpu *v) { irq_window(); }
+
+/* INVD, WBINVD: caches are coherent, nothing to do. */
+static void exit_cache(struct vcpu *v) { svm_skip(v, 2); }
 
 static void exit_cpuid(struct vcpu *v)
 {
@@ -75,14 +45,6 @@ static void exit_cpuid(struct vcpu *v)
     svm_skip(v, 2);
 }
 
-static void exit_iret(struct vcpu *v) { inject_nmi_window(v); }
-
-/* INVD, WBINVD: caches are coherent, nothing to do. */
-static void exit_cache(struct vcpu *v)
-{
-    svm_skip(v, 2);
-}
-
 static void exit_hlt(struct vcpu *v)
 {
     svm_skip(v, 1);
@@ -93,20 +55,15 @@ static void exit_hlt(struct vcpu *v)
 
 static void exit_msr(struct vcpu *v)
 {
+    uint64_t val = v->regs.rdx << 32 | (uint32_t)v->vmcb->rax;
+    bool write = v->vmcb->exitinfo1 & 1;
     uint32_t msr = (uint32_t)v->regs.rcx;
-    uint64_t val;
 
-    if (v->vmcb->exitinfo1 & 1) {
-        val = (v->regs.rdx << 32) | (uint32_t)v->vmcb->rax;
-        if (msr_guest_write(v, msr, val)) {
-            inject_gp(v);
-            return;
-        }
-    } else {
-        if (msr_guest_read(v, msr, &val)) {
-            inject_gp(v);
-            return;
-        }
+    if (write ? msr_guest_write(v, msr, val) : msr_guest_read(v, msr, &val)) {
+        inject_gp(v);
+        return;
+    }
+    if (!write) {
         v->vmcb->rax = (uint32_t)val;
         v->regs.rdx = val >> 32;
     }
@@ -115,52 +72,49 @@ static void exit_msr(struct vcpu *v)
 
 static void exit_xsetbv(struct vcpu *v)
 {
-    uint64_t val = (v->regs.rdx << 32) | (uint32_t)v->vmcb->rax;
+    uint64_t val = v->regs.rdx << 32 | (uint32_t)v->vmcb->rax;
 
     if (v->vmcb->cpl || (uint32_t)v->regs.rcx || !svm_xcr0_allowed(v->d, val)) {
         inject_gp(v);
         return;
     }
-    __asm__ volatile("xsetbv" : : "a"((uint32_t)val), "d"((uint32_t)(val >> 32)), "c"(0));
+    cpu_xsetbv(val);
     svm_skip(v, 3);
 }
 
 /* One element of INS or OUTS through the string's memory operand; RIP stays while a REP has more to do. */
 static void exit_io_string(struct vcpu *v, uint16_t port, unsigned int size, bool in, bool rep)
 {
-    unsigned int address_bits = (v->vmcb->exitinfo1 >> 7 & 7) * 16;
-    uint64_t mask = address_bits >= 64 ? ~0ull : (1ull << address_bits) - 1;
-    uint64_t *index = in ? &v->regs.rdi : &v->regs.rsi;
-    unsigned int segment = in ? SEG_ES : (unsigned int)(v->vmcb->exitinfo1 >> 10 & 7);
-    uint64_t base;
-    int64_t step = v->vmcb->rflags & (1u << 10) ? -(int64_t)size : (int64_t)size;
+    uint64_t info = v->vmcb->exitinfo1;
+    uint64_t mask = info & 1u << 9 ? ~0ull : info & 1u << 8 ? 0xffffffff : 0xffff;
+    uint64_t *index = in ? &v->regs.rdi : &v->regs.rsi, count = rep ? v->regs.rcx & mask : 1;
+    unsigned int segment = in ? SEG_ES : info >> 10 & 7;
     uint32_t val = 0;
-    int rc;
+    int rc = 0;
 
     switch_unload(v);
-    base = v->vmcb->segment[segment < SEG_GDTR ? segment : SEG_DS].base;
-    if (svm_mode_64(v) && segment < SEG_FS)
-        base = 0;
-    if (rep && !(v->regs.rcx & mask)) {
-        svm_set_rip(v, v->vmcb->exitinfo2);
-        return;
+    gva_t base = svm_mode_64(v) && segment < SEG_FS ? 0 : v->vmcb->segment[segment].base;
+    gva_t va = base + (*index & mask);
+    if (count) {
+        if (in) {
+            io_port_read(v, port, size, &val);
+            rc = guest_write(v, va, &val, size);
+        } else {
+            rc = guest_read(v, &val, va, size);
+            if (!rc)
+                io_port_write(v, port, size, val);
+        }
+        if (rc) {
+            svm_inject_page_fault(v, va, in ? 2 : 0);
+            return;
+        }
+        uint64_t next = v->vmcb->rflags & 1u << 10 ? *index - size : *index + size;
+        *index = (*index & ~mask) | (next & mask);
+        count--;
+        if (rep)
+            v->regs.rcx = (v->regs.rcx & ~mask) | count;
     }
-    if (in) {
-        io_port_read(v, port, size, &val);
-        rc = guest_write(v, base + (*index & mask), &val, size);
-    } else {
-        rc = guest_read(v, &val, base + (*index & mask), size);
-        if (!rc)
-            io_port_write(v, port, size, val);
-    }
-    if (rc) {
-        svm_inject_page_fault(v, base + (*index & mask), in ? 2 : 0);
-        return;
-    }
-    *index = (*index & ~mask) | ((*index + (uint64_t)step) & mask);
-    if (rep)
-        v->regs.rcx = (v->regs.rcx & ~mask) | ((v->regs.rcx - 1) & mask);
-    if (!rep || !(v->regs.rcx & mask))
+    if (!count)
         svm_set_rip(v, v->vmcb->exitinfo2);
 }
 
@@ -176,16 +130,15 @@ static void exit_io(struct vcpu *v)
         exit_io_string(v, port, size, in, info & 8);
         return;
     }
-    if (in) {
-        io_port_read(v, port, size, &val);
-        if (size == 4)
-            v->vmcb->rax = val;
-        else
-            memcpy(&v->vmcb->rax, &val, size);
-    } else {
-        memcpy(&val, &v->vmcb->rax, size);
+    memcpy(&val, &v->vmcb->rax, size);
+    if (!in)
         io_port_write(v, port, size, val);
-    }
+    else
+        io_port_read(v, port, size, &val);
+    if (in && size == 4)
+        v->vmcb->rax = val;
+    else if (in)
+        memcpy(&v->vmcb->rax, &val, size);
     svm_set_rip(v, v->vmcb->exitinfo2);
 }
 
@@ -196,8 +149,6 @@ static void exit_nested_fault(struct vcpu *v)
     gpa_t gpa = v->vmcb->exitinfo2;
     int rc = p2m_fault(v, gpa, info & NPF_WRITE, info & NPF_FETCH);
 
-    if (!rc)
-        return;
     if (rc == -EACCES) {
         inject_gp(v); /* a write to a read-only grant, or such */
         return;
@@ -212,11 +163,17 @@ static void exit_nested_fault(struct vcpu *v)
 
 static void exit_shutdown(struct vcpu *v)
 {
-    uint64_t reason = v->d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON];
-
     guest_log(v->d, "vcpu %u: triple fault\n", v->id);
     svm_dump(v);
-    domain_shutdown(v->d, (uint8_t)reason);
+    domain_shutdown(v->d, (uint8_t)v->d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON]);
+}
+
+static void exit_unknown(struct vcpu *v)
+{
+    const struct vmcb *vmcb = v->vmcb;
+
+    domain_crash(v, "exit %#lx is not handled (info %#lx %#lx)", vmcb->exitcode, vmcb->exitinfo1,
+                 vmcb->exitinfo2);
 }
 
 typedef void exit_fn(struct vcpu *v);
@@ -231,12 +188,13 @@ static exit_fn *const exit_table[EXIT_TABLE] = {
     [EXIT_INIT] = exit_nothing,
     [EXIT_RDPMC] = inject_gp,
     [EXIT_CPUID] = exit_cpuid,
-    [EXIT_IRET] = exit_iret,
+    [EXIT_IRET] = inject_nmi_window,
     [EXIT_INVD] = exit_cache,
     [EXIT_HLT] = exit_hlt,
     [EXIT_INVLPGA] = exit_undefined,
     [EXIT_IOIO] = exit_io,
     [EXIT_MSR] = exit_msr,
+    [EXIT_TASK_SWITCH] = exit_unknown,
     [EXIT_SHUTDOWN] = exit_shutdown,
     [EXIT_VMRUN] = exit_undefined,
     [EXIT_VMMCALL] = hypercall_exit,
@@ -245,6 +203,14 @@ static exit_fn *const exit_table[EXIT_TABLE] = {
     [EXIT_MONITOR ... EXIT_MWAIT_ARMED] = exit_undefined,
     [EXIT_XSETBV] = exit_xsetbv,
 };
+
+/* What the table has; IRET only while a guest handles an NMI (inject.c). */
+void exit_set_intercepts(struct vmcb *vmcb)
+{
+    for (unsigned int code = 0; code < EXIT_TABLE; code++)
+        if (exit_table[code] && code != EXIT_IRET)
+            bit_set(vmcb->intercepts, code);
+}
 
 void exit_handle(struct vcpu *v)
 {
@@ -255,6 +221,5 @@ void exit_handle(struct vcpu *v)
     else if (code == EXIT_NPF)
         exit_nested_fault(v);
     else
-        domain_crash(v, "exit %#lx is not handled (info %#lx %#lx)", code, v->vmcb->exitinfo1,
-                     v->vmcb->exitinfo2);
+        exit_unknown(v);
 }

@@ -18,6 +18,7 @@
 #include "vmcb.h"
 
 #define OPCODE_HLT 0xf4
+#define WITH_ERROR_CODE 0x27d00u /* bits of the exceptions for which the CPU pushes one: 8 10-14 17 */
 
 /* Classes of exceptions for the double-fault rule (APM vol. 2, table 8-3). */
 static bool contributory(unsigned int vector)
@@ -25,9 +26,9 @@ static bool contributory(unsigned int vector)
     return vector == EXC_DE || (vector >= 10 && vector <= EXC_GP);
 }
 
-void svm_inject_exception(struct vcpu *v, unsigned int vector, bool has_error, uint32_t error)
+void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error)
 {
-    uint64_t old = v->svm->pending;
+    uint64_t old = v->svm.pending;
 
     if (old & EVENT_VALID && EVENT_TYPE(old) == EVENT_TYPE_EXCEPTION) {
         unsigned int first = EVENT_VECTOR(old);
@@ -39,18 +40,17 @@ void svm_inject_exception(struct vcpu *v, unsigned int vector, bool has_error, u
         if ((contributory(first) && contributory(vector)) ||
             (first == EXC_PF && (vector == EXC_PF || contributory(vector)))) {
             vector = EXC_DF;
-            has_error = true;
             error = 0;
         }
     }
-    v->svm->pending = vector | EVENT_TYPE_EXCEPTION << 8 | EVENT_VALID |
-                      (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+    v->svm.pending = vector | EVENT_TYPE_EXCEPTION << 8 | EVENT_VALID |
+                      (WITH_ERROR_CODE >> vector & 1 ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }
 
 void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error)
 {
     v->vmcb->cr2 = address;
-    svm_inject_exception(v, EXC_PF, true, error);
+    svm_inject_exception(v, EXC_PF, error);
 }
 
 bool svm_interrupts_enabled(struct vcpu *v)
@@ -77,7 +77,7 @@ static void offer_interrupt(struct vcpu *v)
     int vector = callback ? (int)v->d->vdev.callback_vector : lapic_highest_request(v);
 
     vmcb->vintr = VINTR_MASKING | (lapic_get_tpr(v) >> 4 & VINTR_TPR_MASK);
-    v->svm->offered = callback ? -1 : vector;
+    v->svm.offered = callback ? -1 : vector;
     if (likely(vector < 0))
         return;
     if (!callback)
@@ -91,7 +91,7 @@ static void offer_interrupt(struct vcpu *v)
 void inject_prepare(struct vcpu *v)
 {
     struct vmcb *vmcb = v->vmcb;
-    struct svm_vcpu *s = v->svm;
+    struct svm_vcpu *s = &v->svm;
 
     if (unlikely(v->vdev.sipi_vector >= 0)) {
         uint8_t page = (uint8_t)v->vdev.sipi_vector;
@@ -104,7 +104,7 @@ void inject_prepare(struct vcpu *v)
     if (unlikely(v->vdev.nmi_pending) && !s->nmi_blocked && !(vmcb->eventinj & EVENT_VALID)) {
         v->vdev.nmi_pending = false;
         s->nmi_blocked = true;
-        vmcb->intercept_1 |= INTERCEPT_IRET;
+        bit_set(vmcb->intercepts, EXIT_IRET);
         vmcb->eventinj = 2 | EVENT_TYPE_NMI << 8 | EVENT_VALID;
     }
     offer_interrupt(v);
@@ -121,14 +121,14 @@ static bool still_offered(const struct vmcb *vmcb, uint64_t event)
 
 static void end_offer(struct vcpu *v, bool taken)
 {
-    if (v->svm->offered >= 0 && !taken)
-        lapic_return(v, (uint8_t)v->svm->offered);
-    v->svm->offered = -1;
+    if (v->svm.offered >= 0 && !taken)
+        lapic_return(v, (uint8_t)v->svm.offered);
+    v->svm.offered = -1;
 }
 
 void inject_cancel(struct vcpu *v)
 {
-    v->svm->pending = v->vmcb->eventinj;
+    v->svm.pending = v->vmcb->eventinj;
     end_offer(v, false);
 }
 
@@ -145,13 +145,12 @@ void inject_recover(struct vcpu *v)
     /* A software interrupt is not repeated here: RIP still names its instruction, which runs again. */
     if (unlikely(interrupted & EVENT_VALID) && EVENT_TYPE(interrupted) != EVENT_TYPE_SOFT &&
         !still_offered(vmcb, interrupted))
-        v->svm->pending = interrupted;
+        v->svm.pending = interrupted;
     vmcb->exitintinfo = 0;
 }
 
 void inject_nmi_window(struct vcpu *v)
 {
-    v->svm->nmi_blocked = false;
-    v->vmcb->intercept_1 &= ~INTERCEPT_IRET;
-    v->vmcb->clean = 0;
+    v->svm.nmi_blocked = false;
+    bit_clear(v->vmcb->intercepts, EXIT_IRET);
 }

@@ -6,27 +6,13 @@
  * All guests share one deny-all port map; dom0 has its own, in which the ports of the core's devices stay
  * closed.
  */
-#include "alloc.h"
 #include "directmap.h"
 #include "vmcb.h"
 
-#define MSRPM_ORDER 1 /* 8 KiB */
-#define IOPM_ORDER 2  /* 12 KiB, rounded up */
-#define IOPM_BYTES (3 * PAGE_SIZE)
+#define IOPM_SIZE (3 * PAGE_SIZE)
+#define page_aligned __attribute__((aligned(4096)))
 
-static mfn_t msrpm, iopm;
-
-static void msr_allow(uint32_t msr)
-{
-    uint8_t *map = mfn_to_virt(msrpm);
-    uint32_t bit;
-
-    if (msr < 0x2000)
-        bit = msr * 2;
-    else
-        bit = 0x800 * 8 + (msr - 0xc0000000) * 2;
-    map[bit / 8] &= (uint8_t)~(3u << (bit % 8));
-}
+static page_aligned uint8_t msrpm[2 * PAGE_SIZE], no_ports[IOPM_SIZE], dom0_ports[IOPM_SIZE];
 
 void permissions_init(void)
 {
@@ -36,51 +22,26 @@ void permissions_init(void)
         0x174, 0x175, 0x176,                             /* SYSENTER_CS ESP EIP */
     };
 
-    msrpm = alloc_core(MSRPM_ORDER);
-    iopm = alloc_core(IOPM_ORDER);
-    if (!mfn_valid_number(msrpm) || !mfn_valid_number(iopm))
-        panic("no memory for the MSR and I/O permission maps\n");
-    memset(mfn_to_virt(msrpm), 0xff, 2 * PAGE_SIZE);
-    memset(mfn_to_virt(iopm), 0xff, 4 * PAGE_SIZE);
-    for (unsigned int i = 0; i < ARRAY_SIZE(open); i++)
-        msr_allow(open[i]);
-}
+    memset(msrpm, 0xff, sizeof(msrpm));
+    memset(no_ports, 0xff, sizeof(no_ports));
+    memset(dom0_ports, 0xff, sizeof(dom0_ports));
+    for (unsigned int i = 0; i < ARRAY_SIZE(open); i++) {
+        uint32_t bit = (open[i] & 0x1fff) * 2 + (open[i] >> 31 ? 0x800 * 8 : 0); /* 2 bits each */
 
-paddr_t permissions_msrpm(void) { return mfn_to_paddr(msrpm); }
-paddr_t permissions_iopm_deny_all(void) { return mfn_to_paddr(iopm); }
-
-/* dom0's own map, on first use. It lives as long as dom0: for ever. */
-static uint8_t *own_map(struct domain *d)
-{
-    if (!d->vdev.io_bitmap) {
-        mfn_t m = alloc_core(IOPM_ORDER);
-
-        if (!mfn_valid_number(m))
-            panic("no memory for dom0's I/O permission map\n");
-        memset(mfn_to_virt(m), 0xff, IOPM_BYTES);
-        d->vdev.io_bitmap = mfn_to_virt(m);
-        d->vdev.io_bitmap_paddr = mfn_to_paddr(m);
+        msrpm[bit / 8] &= (uint8_t)~(3u << bit % 8);
     }
-    return d->vdev.io_bitmap;
 }
 
-void svm_allow_ports(struct domain *d, uint16_t first, uint16_t last)
+paddr_t permissions_msrpm(void) { return virt_to_paddr(msrpm); }
+paddr_t permissions_iopm(const struct domain *d) { return virt_to_paddr(d->is_dom0 ? dom0_ports : no_ports); }
+
+void svm_set_dom0_ports(unsigned int first, unsigned int last, bool allowed)
 {
-    uint8_t *map = own_map(d);
-
-    for (uint32_t p = first; p <= last; p++)
-        map[p / 8] &= (uint8_t)~(1u << (p % 8));
+    for (unsigned int p = first; p <= last; p++)
+        if (allowed)
+            bit_clear(dom0_ports, p);
+        else
+            bit_set(dom0_ports, p);
 }
 
-void svm_deny_ports(struct domain *d, uint16_t first, uint16_t last)
-{
-    uint8_t *map = own_map(d);
-
-    for (uint32_t p = first; p <= last; p++)
-        map[p / 8] |= (uint8_t)(1u << (p % 8));
-}
-
-bool svm_port_allowed(struct domain *d, uint16_t port)
-{
-    return d->vdev.io_bitmap && !(d->vdev.io_bitmap[port / 8] >> (port % 8) & 1);
-}
+bool svm_port_allowed(struct domain *d, uint16_t port) { return d->is_dom0 && !bit_test(dom0_ports, port); }

@@ -46,7 +46,6 @@ static void run_vcpu(struct cpu *c, struct vcpu *v)
         inject_prepare(v);
         if (!enter(c, v))
             continue;
-        v->svm->exits++;
         inject_recover(v);
         exit_handle(v);
     }

@@ -7,15 +7,12 @@
 #include "errors.h"
 #include "vmcb.h"
 
-static uint64_t *gpr(struct vcpu *v, unsigned int n)
+uint64_t *svm_gpr(struct vcpu *v, unsigned int n)
 {
     return n == 0 ? &v->vmcb->rax : n == 4 ? &v->vmcb->rsp : (uint64_t *)&v->regs + (n & 15);
 }
 
-uint64_t svm_get_gpr(struct vcpu *v, unsigned int n) { return *gpr(v, n); }
-void svm_set_gpr(struct vcpu *v, unsigned int n, uint64_t val) { *gpr(v, n) = val; }
 unsigned int svm_get_cpl(struct vcpu *v) { return v->vmcb->cpl; }
-uint64_t svm_get_rip(struct vcpu *v) { return v->vmcb->rip; }
 
 bool svm_mode_64(struct vcpu *v)
 {
@@ -30,77 +27,48 @@ void svm_set_rip(struct vcpu *v, uint64_t rip)
 
 void svm_skip(struct vcpu *v, unsigned int length) { svm_set_rip(v, v->vmcb->rip + length); }
 
-void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment *s)
+struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n)
 {
     if (n >= SEG_FS)
         switch_unload(v);
-    *s = v->vmcb->segment[n];
+    return v->vmcb->segment[n];
 }
 
-void svm_get_paging(struct vcpu *v, struct svm_paging *p)
+struct svm_paging svm_get_paging(struct vcpu *v)
 {
     const struct vmcb *vmcb = v->vmcb;
 
-    *p = (struct svm_paging){
+    return (struct svm_paging){
         .cr0 = vmcb->cr0, .cr3 = vmcb->cr3, .cr4 = vmcb->cr4, .efer = vmcb->efer & ~EFER_SVME,
-        .cr2 = vmcb->cr2, .rflags = vmcb->rflags, .cpl = vmcb->cpl,
+        .rip = vmcb->rip, .rflags = vmcb->rflags, .cpl = vmcb->cpl,
     };
 }
 
 void svm_set_rflags(struct vcpu *v, uint64_t rflags) { v->vmcb->rflags = rflags; }
 
-/* Where an MSR of the save area lives, or NULL. */
+/* Where one of the MSRs lives that only the VMCB has. */
 static uint64_t *vmcb_msr(struct vcpu *v, uint32_t msr)
 {
-    struct vmcb *vmcb = v->vmcb;
-
-    switch_unload(v);
-    switch (msr) {
-    case 0x174: return &vmcb->sysenter_cs;
-    case 0x175: return &vmcb->sysenter_esp;
-    case 0x176: return &vmcb->sysenter_eip;
-    case 0x1d9: return &vmcb->debugctl;
-    case 0x277: return &vmcb->g_pat;
-    case MSR_EFER: return &vmcb->efer;
-    case 0xc0000081: return &vmcb->star;
-    case 0xc0000082: return &vmcb->lstar;
-    case 0xc0000083: return &vmcb->cstar;
-    case 0xc0000084: return &vmcb->sfmask;
-    case 0xc0000100: return &vmcb->segment[SEG_FS].base;
-    case 0xc0000101: return &vmcb->segment[SEG_GS].base;
-    case 0xc0000102: return &vmcb->kernel_gs_base;
-    default: return NULL;
-    }
+    ASSERT(msr == MSR_EFER || msr == MSR_PAT || msr == MSR_DEBUGCTL);
+    return msr == MSR_EFER ? &v->vmcb->efer : msr == MSR_PAT ? &v->vmcb->g_pat : &v->vmcb->debugctl;
 }
 
-int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+uint64_t svm_get_msr(struct vcpu *v, uint32_t msr)
 {
-    uint64_t *p = vmcb_msr(v, msr);
-
-    if (!p)
-        return -EINVAL;
-    *val = msr == MSR_EFER ? *p & ~EFER_SVME : *p;
-    return 0;
+    return *vmcb_msr(v, msr) & ~(msr == MSR_EFER ? EFER_SVME : 0);
 }
 
 /* EFER: SVME stays on below the guest; LMA is the CPU's, LME may not change while paging is on. */
-static int set_efer(struct vmcb *vmcb, uint64_t val)
+static bool efer_valid(const struct vmcb *vmcb, uint64_t val)
 {
-    uint64_t legal = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-
-    if ((val & ~legal) || ((vmcb->cr0 & CR0_PG) && ((val ^ vmcb->efer) & EFER_LME)))
-        return -EINVAL;
-    vmcb->efer = (val & ~EFER_LMA) | (vmcb->efer & EFER_LMA) | EFER_SVME;
-    return 0;
+    return !(val & ~EFER_LEGAL) && !((vmcb->cr0 & CR0_PG) && ((val ^ vmcb->efer) & EFER_LME));
 }
 
 static bool pat_valid(uint64_t val)
 {
-    for (int i = 0; i < 8; i++) {
-        uint8_t type = (uint8_t)(val >> (8 * i));
-        if (type > 7 || type == 2 || type == 3)
+    for (; val; val >>= 8)
+        if ((val & 0xff) > 7 || (val & 0xfe) == 2)
             return false;
-    }
     return true;
 }
 
@@ -108,12 +76,9 @@ int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
     uint64_t *p = vmcb_msr(v, msr);
 
-    if (!p || (msr == 0x277 && !pat_valid(val)))
+    if ((msr == MSR_EFER && !efer_valid(v->vmcb, val)) || (msr == MSR_PAT && !pat_valid(val)))
         return -EINVAL;
-    v->vmcb->clean = 0;
-    if (msr == MSR_EFER)
-        return set_efer(v->vmcb, val);
-    *p = val;
+    *p = msr == MSR_EFER ? (val & ~EFER_LMA) | (*p & EFER_LMA) | EFER_SVME : val;
     return 0;
 }
 

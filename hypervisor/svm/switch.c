@@ -10,53 +10,40 @@
  * By hand: FPU and vector registers (eagerly: some emulators and CPUs do not trap every use under CR0.TS),
  * XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains.
  *
- * XCR0 is read back when a vcpu leaves, because QEMU before 8 does not deliver the XSETBV intercept: the
- * register is the truth. Called by the scheduler when a CPU's vcpu changes, so that a vcpu's state is
- * complete in memory before another CPU can take it.
+ * XCR0 is the host's full mask between two vcpus, and the guest's while one is here. It is read back when
+ * that leaves, because QEMU before 8 does not deliver the XSETBV intercept: the register is the truth. Called
+ * by the scheduler when a CPU's vcpu changes, so that a vcpu's state is complete in memory before another CPU
+ * can take it.
  */
 #include "cpu.h"
 #include "vmcb.h"
 
-static uint64_t read_xcr0(void)
-{
-    uint32_t lo, hi;
-    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-    return ((uint64_t)hi << 32) | lo;
-}
-
-static void write_xcr0(uint64_t val)
-{
-    __asm__ volatile("xsetbv" : : "a"((uint32_t)val), "d"((uint32_t)(val >> 32)), "c"(0) : "memory");
-}
-
 void switch_load(struct vcpu *v)
 {
-    if (likely(v->svm->loaded))
+    if (likely(v->svm.loaded))
         return;
     traps_own_stacks(false);
     __asm__ volatile("vmload %0" : : "a"(mfn_to_paddr(v->vmcb_mfn)) : "memory");
-    v->svm->loaded = true;
+    v->svm.loaded = true;
 }
 
 void switch_unload(struct vcpu *v)
 {
-    if (v->svm->loaded)
+    if (v->svm.loaded)
         __asm__ volatile("vmsave %0" : : "a"(mfn_to_paddr(v->vmcb_mfn)) : "memory");
-    v->svm->loaded = false;
+    v->svm.loaded = false;
 }
 
 void switch_out(struct cpu *c, struct vcpu *v)
 {
-    struct svm_vcpu *s = v->svm;
+    struct svm_vcpu *s = &v->svm;
 
     switch_unload(v);
     __asm__ volatile("vmload %0" : : "a"(c->host_vmcb) : "memory");
     traps_own_stacks(true);
-    if (cpu_features.xsave) {
-        s->xcr0 = read_xcr0();
-        if (s->xcr0 != cpu_features.xcr0_mask)
-            write_xcr0(cpu_features.xcr0_mask);
-    }
+    s->xcr0 = cpu_xgetbv();
+    if (s->xcr0 != cpu_features.xcr0_mask)
+        cpu_xsetbv(cpu_features.xcr0_mask);
     fpu_save(v);
     __asm__ volatile("mov %%db0, %0; mov %%db1, %1; mov %%db2, %2; mov %%db3, %3"
                      : "=r"(s->dr[0]), "=r"(s->dr[1]), "=r"(s->dr[2]), "=r"(s->dr[3]));
@@ -68,14 +55,14 @@ void switch_out(struct cpu *c, struct vcpu *v)
 void switch_in(struct cpu *c, struct vcpu *v)
 {
     static struct domain *last[MAX_CPUS]; /* compared only, never followed */
-    struct svm_vcpu *s = v->svm;
+    struct svm_vcpu *s = &v->svm;
 
     if (cpu_features.ibpb && last[c->id] != v->d)
         cpu_wrmsr(MSR_PRED_CMD, 1);
     last[c->id] = v->d;
     fpu_restore(v);
-    if (cpu_features.xsave && s->xcr0 != cpu_features.xcr0_mask)
-        write_xcr0(s->xcr0);
+    if (s->xcr0 != cpu_features.xcr0_mask)
+        cpu_xsetbv(s->xcr0);
     __asm__ volatile("mov %0, %%db0; mov %1, %%db1; mov %2, %%db2; mov %3, %%db3"
                      : : "r"(s->dr[0]), "r"(s->dr[1]), "r"(s->dr[2]), "r"(s->dr[3]));
     if (cpu_features.rdtscp)

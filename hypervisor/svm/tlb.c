@@ -33,14 +33,13 @@ static void new_asid(struct cpu *c, struct vcpu *v)
     if (c->asid_next == 1)
         v->vmcb->tlb_control = TLB_FLUSH_ALL;
     v->vmcb->asid = c->asid_next++;
-    v->vmcb->clean = 0;
-    v->svm->asid_cpu = c->id;
-    v->svm->asid_generation = c->asid_generation;
+    v->svm.asid_cpu = c->id;
+    v->svm.asid_generation = c->asid_generation;
 }
 
 void tlb_prepare(struct cpu *c, struct vcpu *v)
 {
-    struct svm_vcpu *s = v->svm;
+    struct svm_vcpu *s = &v->svm;
     uint64_t generation = __atomic_load_n(&v->d->p2m.flush_generation, __ATOMIC_SEQ_CST);
 
     v->vmcb->tlb_control = TLB_FLUSH_NOTHING;

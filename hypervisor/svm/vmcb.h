@@ -14,8 +14,7 @@
 
 struct vmcb {
     /* Control area */
-    uint16_t intercept_cr_read, intercept_cr_write, intercept_dr_read, intercept_dr_write; /* 000 */
-    uint32_t intercept_exceptions, intercept_1, intercept_2, intercept_3;                  /* 008 */
+    uint64_t intercepts[3];                     /* 000: bit n is what has the exit code n */
     uint8_t reserved_018[0x40 - 0x18];
     uint64_t iopm, msrpm, tsc_offset;                                                      /* 040 */
     uint32_t asid;                                                                         /* 058 */
@@ -48,34 +47,13 @@ _Static_assert(offsetof(struct vmcb, efer) == 0x4d0 && offsetof(struct vmcb, rip
 _Static_assert(offsetof(struct vmcb, rsp) == 0x5d8 && offsetof(struct vmcb, g_pat) == 0x668,
                "VMCB save area");
 
-/* intercept_1 */
-#define INTERCEPT_INTR (1u << 0)
-#define INTERCEPT_NMI (1u << 1)
-#define INTERCEPT_SMI (1u << 2)
-#define INTERCEPT_INIT (1u << 3)
-#define INTERCEPT_RDPMC (1u << 15)
-#define INTERCEPT_CPUID (1u << 18)
-#define INTERCEPT_IRET (1u << 20)
-#define INTERCEPT_INVD (1u << 22)
-#define INTERCEPT_HLT (1u << 24)
-#define INTERCEPT_INVLPGA (1u << 26)
-#define INTERCEPT_IOIO (1u << 27)
-#define INTERCEPT_MSR (1u << 28)
-#define INTERCEPT_TASK (1u << 29)
-#define INTERCEPT_SHUTDOWN (1u << 31)
-/* intercept_2 */
-#define INTERCEPT2_VMRUN (1u << 0)
-#define INTERCEPT2_VMMCALL (1u << 1)
-#define INTERCEPT2_VMLOAD (1u << 2)
-#define INTERCEPT2_VMSAVE (1u << 3)
-#define INTERCEPT2_STGI (1u << 4)
-#define INTERCEPT2_CLGI (1u << 5)
-#define INTERCEPT2_SKINIT (1u << 6)
-#define INTERCEPT2_WBINVD (1u << 9)
-#define INTERCEPT2_MONITOR (1u << 10)
-#define INTERCEPT2_MWAIT (1u << 11)
-#define INTERCEPT2_MWAIT_ARMED (1u << 12)
-#define INTERCEPT2_XSETBV (1u << 13)
+/* Exit codes, up to the last of those that are intercepted by their bit (appendix C). */
+enum {
+    EXIT_EXCEPTION = 0x40, EXIT_INTR = 0x60, EXIT_NMI, EXIT_SMI, EXIT_INIT, EXIT_RDPMC = 0x6f,
+    EXIT_CPUID = 0x72, EXIT_IRET = 0x74, EXIT_INVD = 0x76, EXIT_HLT = 0x78, EXIT_INVLPGA = 0x7a, EXIT_IOIO,
+    EXIT_MSR, EXIT_TASK_SWITCH, EXIT_SHUTDOWN = 0x7f, EXIT_VMRUN, EXIT_VMMCALL, EXIT_SKINIT = 0x86,
+    EXIT_WBINVD = 0x89, EXIT_MONITOR, EXIT_MWAIT_ARMED = 0x8c, EXIT_XSETBV, EXIT_TABLE, EXIT_NPF = 0x400
+};
 
 /* vintr */
 #define VINTR_TPR_MASK 0xfull
@@ -98,35 +76,12 @@ _Static_assert(offsetof(struct vmcb, rsp) == 0x5d8 && offsetof(struct vmcb, g_pa
 #define TLB_FLUSH_NOTHING 0
 #define TLB_FLUSH_ALL 1
 
-#define EFER_SCE (1ull << 0)
-#define EFER_LME (1ull << 8)
-#define EFER_LMA (1ull << 10)
-#define EFER_NXE (1ull << 11)
-#define EFER_SVME (1ull << 12)
-#define CR0_PE (1ull << 0)
-#define CR0_ET (1ull << 4)
-#define CR0_PG (1ull << 31)
-#define CR4_OSXSAVE (1ull << 18)
+#define EFER_LEGAL (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE) /* for a guest */
 #define RFLAGS_IF (1ull << 9)
 #define RFLAGS_RESERVED 2ull
 
 #define MSR_VM_CR 0xc0010114
 #define MSR_VM_HSAVE_PA 0xc0010117
-#define MSR_EFER 0xc0000080
-#define MSR_TSC_AUX 0xc0000103
-#define MSR_PRED_CMD 0x49
-
-struct svm_vcpu {
-    uint64_t asid_generation;   /* of asid_cpu's counter when vmcb->asid was given */
-    unsigned int asid_cpu;
-    uint64_t flush_seen;        /* the domain's flush generation that vmcb->asid has no older entries than */
-    uint64_t pending;           /* event to inject at the next entry, EVENTINJ format; 0: none */
-    int offered;                /* vector of the local APIC that the entry offered as V_IRQ; -1: none */
-    bool nmi_blocked;           /* between an injected NMI and its IRET */
-    bool loaded;                /* its CPU has what VMLOAD loads; the VMCB's is old */
-    uint64_t dr[4], xcr0;
-    uint64_t exits;
-};
 
 /* svm/inject.c */
 void inject_prepare(struct vcpu *v);       /* chooses what the next entry delivers */
@@ -140,6 +95,7 @@ void switch_unload(struct vcpu *v);        /* the VMCB has it, to be read and wr
 
 /* svm/exit.c */
 void exit_handle(struct vcpu *v);
+void exit_set_intercepts(struct vmcb *vmcb);
 
 /* svm/tlb.c */
 void tlb_prepare(struct cpu *c, struct vcpu *v); /* right before each entry, GIF=0, c->guest_domain set */
@@ -148,7 +104,7 @@ void tlb_init_cpu(struct cpu *c);
 /* svm/permissions.c */
 void permissions_init(void);
 paddr_t permissions_msrpm(void);
-paddr_t permissions_iopm_deny_all(void);
+paddr_t permissions_iopm(const struct domain *d);
 
 /* svm/world.S: GIF=0 on entry and on return; interrupts are recognised by the intercept only. Physical
  * addresses. */

@@ -303,26 +303,15 @@ static void xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub, struct cpuid_
     }
 }
 
-/* The guest's XCR0 is in the register while its exit is handled (svm/switch.c). */
-static uint64_t current_xcr0(void)
-{
-    uint32_t lo, hi;
-
-    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-    return (uint64_t)hi << 32 | lo;
-}
-
 /* Bits that follow the vcpu's state. */
 static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_regs *r)
 {
     uint32_t apic_bit = 1u << (F(APIC) % 32);
-    struct svm_paging paging;
 
     switch (leaf) {
     case 1:
-        svm_get_paging(v, &paging);
         r->b |= v->vdev.lapic.id << 24;
-        if (has(v->d->vdev.cpuid, F(XSAVE)) && (paging.cr4 >> 18 & 1))
+        if (has(v->d->vdev.cpuid, F(XSAVE)) && (svm_get_paging(v).cr4 & CR4_OSXSAVE))
             r->c |= 1u << (F(OSXSAVE) % 32);
         /* fall through */
     case EXTENDED + 1:
@@ -335,7 +324,7 @@ static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_reg
         break;
     case 0xd:
         if (sub == 0 ? r->b : r->a & 1u << (F(XSAVEC) % 32) && sub == 1)
-            r->b = xsave_size(current_xcr0());
+            r->b = xsave_size(cpu_xgetbv()); /* the guest's (svm/switch.c) */
         break;
     default:
         break;

@@ -162,7 +162,7 @@ static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull 
 
 static uint64_t read_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size)
 {
-    uint64_t val = high8 ? svm_get_gpr(v, reg - 4) >> 8 : svm_get_gpr(v, reg);
+    uint64_t val = high8 ? *svm_gpr(v, reg - 4) >> 8 : *svm_gpr(v, reg);
 
     return val & mask_of(size);
 }
@@ -174,17 +174,12 @@ static void write_register(struct vcpu *v, unsigned int reg, bool high8, unsigne
     unsigned int n = high8 ? reg - 4 : reg, shift = high8 ? 8 : 0;
 
     val &= mask_of(size);
-    svm_set_gpr(v, n, (svm_get_gpr(v, n) & ~(mask << shift)) | val << shift);
+    *svm_gpr(v, n) = (*svm_gpr(v, n) & ~(mask << shift)) | val << shift;
 }
 
 static uint64_t segment_base(const struct access *a, enum svm_segment_name n)
 {
-    struct svm_segment s;
-
-    if (a->mode == INSN_64 && n != SEG_FS && n != SEG_GS)
-        return 0;
-    svm_get_segment(a->v, n, &s);
-    return s.base;
+    return a->mode == INSN_64 && n != SEG_FS && n != SEG_GS ? 0 : svm_get_segment(a->v, n).base;
 }
 
 static gva_t linear(const struct access *a, uint64_t offset, enum svm_segment_name segment)
@@ -206,21 +201,21 @@ static gva_t operand_address(const struct access *a)
     uint64_t offset = (uint64_t)i->disp;
 
     if (i->rip_relative)
-        offset += svm_get_rip(a->v) + i->length;
+        offset += a->paging.rip + i->length;
     if (i->base != NO_REGISTER)
-        offset += svm_get_gpr(a->v, i->base);
+        offset += *svm_gpr(a->v, i->base);
     if (i->index != NO_REGISTER)
-        offset += svm_get_gpr(a->v, i->index) << i->scale;
+        offset += *svm_gpr(a->v, i->index) << i->scale;
     return linear(a, offset, segment_or(i, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS));
 }
 
 /* DS:rSI (its segment can be overridden) and ES:rDI (its cannot). */
 static gva_t source_address(const struct access *a)
 {
-    return linear(a, svm_get_gpr(a->v, RSI), segment_or(&a->insn, SEG_DS));
+    return linear(a, *svm_gpr(a->v, RSI), segment_or(&a->insn, SEG_DS));
 }
 
-static gva_t destination_address(const struct access *a) { return linear(a, svm_get_gpr(a->v, RDI), SEG_ES); }
+static gva_t destination_address(const struct access *a) { return linear(a, *svm_gpr(a->v, RDI), SEG_ES); }
 
 static unsigned int walk_flags(const struct access *a, unsigned int access)
 {
@@ -230,7 +225,7 @@ static unsigned int walk_flags(const struct access *a, unsigned int access)
 /* The bytes at RIP, across a page's end if need be; how many could be had. */
 static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
 {
-    gva_t va = segment_base(a, SEG_CS) + svm_get_rip(a->v);
+    gva_t va = segment_base(a, SEG_CS) + a->paging.rip;
     unsigned int n = 0;
 
     while (n < INSN_BYTES) {
@@ -347,7 +342,7 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
 
 static void advance(const struct access *a, unsigned int reg, int64_t by)
 {
-    write_register(a->v, reg, false, a->insn.address_size, svm_get_gpr(a->v, reg) + (uint64_t)by);
+    write_register(a->v, reg, false, a->insn.address_size, *svm_gpr(a->v, reg) + (uint64_t)by);
 }
 
 /* One iteration. 0: done; 1: it must run again (REP, or a fault was injected); -EINVAL. */
@@ -381,26 +376,22 @@ static int execute_string(const struct access *a, gpa_t gpa)
 
 static enum insn_mode code_mode(struct vcpu *v)
 {
-    struct svm_segment cs;
-
     if (svm_mode_64(v))
         return INSN_64;
-    svm_get_segment(v, SEG_CS, &cs);
-    return cs.attributes & SEGMENT_D ? INSN_32 : INSN_16;
+    return svm_get_segment(v, SEG_CS).attributes & SEGMENT_D ? INSN_32 : INSN_16;
 }
 
 int io_emulate(struct vcpu *v, gpa_t gpa)
 {
-    struct access a = { .v = v, .mode = code_mode(v) };
+    struct access a = { .v = v, .paging = svm_get_paging(v), .mode = code_mode(v) };
     uint8_t bytes[INSN_BYTES] = { 0 };
     unsigned int n;
     int rc = 0;
 
-    svm_get_paging(v, &a.paging);
     n = fetch(&a, bytes);
     if (!n || insn_decode(bytes, n, a.mode, &a.insn)) {
         guest_log(v->d, "vcpu %u: %u bytes at RIP %#lx, %02x %02x %02x %02x, cannot access %#lx\n",
-                  v->id, n, svm_get_rip(v), bytes[0], bytes[1], bytes[2], bytes[3], gpa);
+                  v->id, n, a.paging.rip, bytes[0], bytes[1], bytes[2], bytes[3], gpa);
         return -EINVAL;
     }
     if (a.insn.op == INSN_STOS || a.insn.op == INSN_MOVS)

@@ -18,8 +18,6 @@
 #include "vdev.h"
 #include <xen/arch-x86/cpufeatureset.h>
 
-#define MSR_TSC_AUX 0xc0000103u
-#define MSR_PRED_CMD 0x49u
 #define PRED_CMD_IBPB 1ull
 #define HYPERCALL_SIZE 32
 #define HWCR_TSC_FREQ_SEL (1ull << 24)
@@ -54,7 +52,8 @@ static int read_hwcr(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 static int read_vmcb(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    return svm_get_msr(v, msr, val) ? -EFAULT : 0;
+    *val = svm_get_msr(v, msr);
+    return 0;
 }
 
 static int write_vmcb(struct vcpu *v, uint32_t msr, uint64_t val)
@@ -127,15 +126,13 @@ static const struct msr_row {
     { 0x1b, 0x1b, lapic_msr_read, lapic_msr_write },
     { MSR_PRED_CMD, MSR_PRED_CMD, NULL, write_pred_cmd },
     { 0x8b, 0x8b, read_zero, write_ignored },                  /* microcode revision */
-    { 0x174, 0x176, read_vmcb, write_vmcb },                   /* SYSENTER */
     { 0x179, 0x17b, read_zero, write_ignored },                /* machine check: no banks */
-    { 0x1d9, 0x1d9, read_vmcb, write_vmcb },                   /* DEBUGCTL */
+    { MSR_DEBUGCTL, MSR_DEBUGCTL, read_vmcb, write_vmcb },
     { 0x1db, 0x1de, read_zero, NULL },                         /* last branch */
-    { 0x277, 0x277, read_vmcb, write_vmcb },                   /* PAT */
+    { MSR_PAT, MSR_PAT, read_vmcb, write_vmcb },
     { 0x400, 0x407, read_zero, write_ignored },                /* its banks, as old kernels probe them */
     { 0x40000000, 0x40000000, read_zero, write_hypercall_page },
-    { 0xc0000080, 0xc0000084, read_vmcb, write_vmcb },         /* EFER STAR LSTAR CSTAR SFMASK */
-    { 0xc0000100, 0xc0000102, read_vmcb, write_vmcb },         /* FS GS KERNEL_GS */
+    { MSR_EFER, MSR_EFER, read_vmcb, write_vmcb },
     { MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
     { 0xc0010000, 0xc0010007, read_zero, write_ignored },      /* performance counters: "not available" */
     { 0xc0010010, 0xc0010010, read_zero, write_ignored },      /* SYSCFG */

@@ -90,21 +90,15 @@ int svm_init_vcpu(struct vcpu *v) { return 0; }
 void svm_destroy_vcpu(struct vcpu *v) {}
 void svm_dump(struct vcpu *v) {}
 unsigned int svm_get_cpl(struct vcpu *v) { return 0; }
-uint64_t svm_get_gpr(struct vcpu *v, unsigned int n) { return 0; }
-void svm_set_gpr(struct vcpu *v, unsigned int n, uint64_t val) {}
-uint64_t svm_get_rip(struct vcpu *v) { return 0; }
-int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    *val = 0;
-    return 0;
-}
+uint64_t *svm_gpr(struct vcpu *v, unsigned int n) { return &v->regs.rbx; }
+uint64_t svm_get_msr(struct vcpu *v, uint32_t msr) { return 0; }
 int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
-void svm_get_paging(struct vcpu *v, struct svm_paging *p) { *p = (struct svm_paging){0}; }
-void svm_get_segment(struct vcpu *v, enum svm_segment_name n, struct svm_segment *s)
+struct svm_paging svm_get_paging(struct vcpu *v) { return (struct svm_paging){0}; }
+struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n)
 {
-    *s = (struct svm_segment){0};
+    return (struct svm_segment){0};
 }
-void svm_inject_exception(struct vcpu *v, unsigned int vector, bool has_error, uint32_t error) {}
+void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) {}
 void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) {}
 bool svm_interrupts_enabled(struct vcpu *v) { return true; }
 void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x) {}

@@ -29,7 +29,7 @@ struct acpi_info acpi = { .pm1a_control = 0x604, .has_s5 = true, .s5_a = 5 };
 
 static struct domain *d;
 static struct vcpu *v;
-static uint64_t gpr[16], rip;
+static uint64_t gpr[16], *const rip = &harness_paging.rip;
 static bool mode64 = true;
 static struct svm_segment segments[SEG_COUNT];
 static uint32_t word, word_offset; /* the emulated device: its one register, and where it was last touched */
@@ -39,19 +39,13 @@ static char text[64];
 static size_t text_length;
 static nsec_t now;
 
-uint64_t svm_get_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); return gpr[n]; }
-void svm_set_gpr(struct vcpu *of, unsigned int n, uint64_t val) { assert_ptr_equal(of, v); gpr[n] = val; }
-uint64_t svm_get_rip(struct vcpu *of) { (void)of; return rip; }
-void svm_skip(struct vcpu *of, unsigned int length) { (void)of; rip += length; }
+uint64_t *svm_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); return &gpr[n]; }
+void svm_skip(struct vcpu *of, unsigned int length) { (void)of; harness_paging.rip += length; }
 bool svm_mode_64(struct vcpu *of) { (void)of; return mode64; }
 void svm_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; harness_paging.rflags = rflags; }
 nsec_t clock_now(void) { return now; }
 
-void svm_get_segment(struct vcpu *of, enum svm_segment_name n, struct svm_segment *s)
-{
-    (void)of;
-    *s = segments[n];
-}
+struct svm_segment svm_get_segment(struct vcpu *of, enum svm_segment_name n) { return segments[n]; }
 
 void domain_shutdown(struct domain *of, uint8_t reason)
 {
@@ -136,14 +130,14 @@ static int setup(void **state)
 static int run_at(gpa_t gpa, const char *bytes, unsigned int n)
 {
     assert_int_equal(guest_write_physical(d, CODE, bytes, n), 0);
-    rip = CODE;
+    *rip = CODE;
     return io_emulate(v, gpa);
 }
 
 static void run(const char *bytes, unsigned int n)
 {
     assert_int_equal(run_at(IOAPIC, bytes, n), 0);
-    assert_int_equal(rip, CODE + n);
+    assert_int_equal(*rip, CODE + n);
 }
 
 #define RUN(bytes) run(bytes, sizeof(bytes) - 1)
@@ -261,7 +255,7 @@ static void strings(void **state)
     gpr[1] = 3;
     for (unsigned int left = 3; left-- > 0;) { /* rep stos: one at a time, RIP stays until the last */
         assert_int_equal(run_at(IOAPIC + 4 * (2 - left), "\xf3\xab", 2), 0);
-        assert_int_equal(rip, CODE + (left ? 0 : 2));
+        assert_int_equal(*rip, CODE + (left ? 0 : 2));
         assert_int_equal(gpr[1], left);
     }
     assert_int_equal(gpr[7], IOAPIC + 12);
@@ -322,20 +316,20 @@ static void not_emulated(void **state)
     (void)state;
     gpr[0] = IOAPIC;
     assert_int_equal(run_at(IOAPIC, "\x01\x08", 2), -EINVAL);         /* add */
-    assert_int_equal(rip, CODE);
+    assert_int_equal(*rip, CODE);
     assert_int_equal(run_at(IOAPIC + 0x20, "\x8b\x08", 2), -EINVAL);  /* the fault was of something else */
     assert_int_equal(run_at(IOAPIC, "\xab", 1), 0);
     gpr[7] = IOAPIC + 4;
     assert_int_equal(run_at(IOAPIC, "\xab", 1), -EINVAL);
-    rip = HOLE; /* no code there */
+    *rip = HOLE; /* no code there */
     assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
-    rip = CODE + 0x1fff; /* half an instruction at the end of RAM */
-    assert_int_equal(guest_write_physical(d, rip, "\x8b", 1), 0);
+    *rip = CODE + 0x1fff; /* half an instruction at the end of RAM */
+    assert_int_equal(guest_write_physical(d, *rip, "\x8b", 1), 0);
     assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
-    rip = CODE + 0xfff; /* and one across two pages */
-    assert_int_equal(guest_write_physical(d, rip, "\x8b\x08", 2), 0);
+    *rip = CODE + 0xfff; /* and one across two pages */
+    assert_int_equal(guest_write_physical(d, *rip, "\x8b\x08", 2), 0);
     assert_int_equal(io_emulate(v, IOAPIC), 0);
-    assert_int_equal(rip, CODE + 0x1001);
+    assert_int_equal(*rip, CODE + 0x1001);
 }
 
 static void nobody_there(void **state)
@@ -465,19 +459,19 @@ static void privilege(void **state)
     harness_paging.efer = 0x500;
     harness_paging.cpl = 3;
     assert_int_equal(guest_write_physical(d, CODE, "\xa5", 1), 0);
-    rip = 0x200000 + CODE;
+    *rip = 0x200000 + CODE;
     gpr[6] = DATA; /* the kernel's */
     gpr[7] = 0x400000 + (IOAPIC & 0x1fffff);
     assert_int_equal(io_emulate(v, IOAPIC), 0);
     assert_int_equal(faults, 1);
     assert_int_equal(fault_address, DATA);
     assert_int_equal(writes, 0);
-    assert_int_equal(rip, 0x200000 + CODE);
+    assert_int_equal(*rip, 0x200000 + CODE);
     gpr[6] = 0x200000 + DATA;
     assert_int_equal(io_emulate(v, IOAPIC), 0);
     assert_int_equal(faults, 1);
     assert_int_equal(writes, 1);
-    rip = CODE; /* code of the kernel */
+    *rip = CODE; /* code of the kernel */
     assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
 }
 
