@@ -15,7 +15,7 @@ HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wshadow -Wst
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-jump-tables -mindirect-branch=thunk-inline \
     -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -ffunction-sections \
     -isystem $(shell $(CC) -print-file-name=include) -isystem $(HV_XEN_INCLUDE) -iquote hypervisor/include \
-    -D__XEN_TOOLS__ $(if $(filter 1,$(HV_DEBUG)),-DCLV_DEBUG,-flto=auto)
+    -D__XEN_TOOLS__ $(if $(filter 1,$(HV_DEBUG)),-DCLV_DEBUG=1,-DCLV_DEBUG=0 -flto=auto)
 
 $(HV_BUILD)/cleave.elf: hypervisor/core.lds $(HV_OBJ)
 	$(CC) $(HV_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--gc-sections,--no-warn-rwx-segments \

@@ -26,22 +26,22 @@ static bool next_word(const char **s, struct word *w)
 
 static bool is_named(const struct word *w, const char *name)
 {
-    return strlen(name) == w->name && strncmp(w->text, name, w->name) == 0;
+    return strlen(name) == w->name && memcmp(w->text, name, w->name) == 0;
 }
 
-bool cmdline_get(const char *name, char *buf, size_t size)
+const char *cmdline_get(const char *name)
 {
-    const char *s = boot_info.cmdline ? boot_info.cmdline : "";
-    bool found = false;
+    static char value[32];
+    const char *s = boot_info.cmdline, *found = NULL;
     struct word w;
 
     while (next_word(&s, &w)) {
-        size_t value = MIN(w.name + 1, w.length);
+        size_t skip = MIN(w.name + 1, w.length);
 
         if (!is_named(&w, name))
             continue;
-        strlcpy_(buf, w.text + value, MIN(size, w.length - value + 1));
-        found = true;
+        snprintf(value, sizeof(value), "%.*s", (int)(w.length - skip), w.text + skip);
+        found = value;
     }
     return found;
 }
@@ -70,13 +70,8 @@ bool parse_size(const char *s, uint64_t *n)
     for (*n = 0; *s >= '0' && *s <= '9'; s++)
         if (__builtin_mul_overflow(*n, 10, n) || __builtin_add_overflow(*n, (uint64_t)(*s - '0'), n))
             return false;
-    switch (*s) {
-    case '\0': return true;
-    case 'k': case 'K': shift = 10; break;
-    case 'm': case 'M': shift = 20; break;
-    case 'g': case 'G': shift = 30; break;
-    case 't': case 'T': shift = 40; break;
-    default: return false;
-    }
-    return s[1] == '\0' && !__builtin_mul_overflow(*n, 1ull << shift, n);
+    for (unsigned int i = 0; i < 4; i++)
+        if ((*s | 0x20) == "kmgt"[i])
+            shift = 10 * (i + 1);
+    return s[shift ? 1 : 0] == '\0' && !__builtin_mul_overflow(*n, 1ull << shift, n);
 }

@@ -11,26 +11,17 @@
 #include "svm.h"
 #include "vdev.h"
 
-#ifdef CLV_DEBUG
-#define BUILD "debug"
-#else
-#define BUILD "release"
-#endif
-
-/* The console, and what the loader says. */
-static void init_console(uint32_t magic, paddr_t information)
+void boot_main(uint32_t magic, uint32_t information)
 {
+    /* The console, and what the loader says. */
     traps_init_early();
     multiboot_parse(magic, information);
     console_init();
     printk_init();
-    log_info("Cleave, %s build. Command line: %s\n", BUILD, boot_info.cmdline);
+    log_info("Cleave, %s build. Command line: %s\n", CLV_DEBUG ? "debug" : "release", boot_info.cmdline);
     cmdline_check();
-}
 
-/* This CPU's features, our own page tables, all memory, and faults of our own that say what they are. */
-static void init_memory(void)
-{
+    /* This CPU's features, our own page tables, all memory, and faults of our own that say what they are. */
     features_init();
     features_init_cpu();
     memory_init();
@@ -38,11 +29,8 @@ static void init_memory(void)
     traps_prepare_cpu(&cpus[0]);
     traps_init_cpu(&cpus[0]);
     memory_give();
-}
 
-/* Firmware's tables, interrupts, time. */
-static void init_platform(void)
-{
+    /* Firmware's tables, interrupts, time. */
     host_pic_disable(); /* while the firmware's wiring still takes a pending request back */
     apic_init();
     apic_init_cpu();
@@ -52,24 +40,14 @@ static void init_platform(void)
     timer_init_cpu(0);
     host_ioapic_init();
     console_start_input();
-}
 
-/* What runs guests: SVM, their view of a CPU, the scheduler; then the other CPUs can join. */
-static void init_guests(void)
-{
+    /* What runs guests: SVM, their view of a CPU, the scheduler; then the other CPUs can join. */
     svm_init();
     cpuid_init();
     svm_init_cpu();
     sched_init_cpu(0);
     smp_start_all();
-}
 
-void boot_main(uint32_t magic, uint32_t information)
-{
-    init_console(magic, information);
-    init_memory();
-    init_platform();
-    init_guests();
     dom0_build();
     svm_run_cpu();
 }

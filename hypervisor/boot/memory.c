@@ -2,9 +2,8 @@
 /*
  * Who gets which RAM at boot. The core's image stays at 2 MiB, where dom0's kernel does not look; the loader
  * has packed the modules right behind it, where dom0's identity-mapped RAM will be, so they move to the top.
- * What the core needs before the frame allocator runs is cut from the top as well. What dom0 will get never
- * goes to the allocator, nor memory below 1 MiB: that is dom0's as it lies, except the page in which second
- * CPUs start.
+ * What the core needs before the frame allocator runs is cut from the top as well. dom0 gets the lowest RAM,
+ * which never goes to the allocator; except the page in which second CPUs start.
  *
  * Read next: mm/pagetable.c, mm/alloc.c, dom0/.
  */
@@ -12,8 +11,11 @@
 #include "directmap.h"
 #include "lib.h"
 
-#define LOW_END 0x100000ull
-#define FOUR_GIB 0x100000000ull
+#define MIB (1ul << 20)
+#define FOUR_GIB (4096 * MIB)
+#define DOM0_MIN (128 * MIB)
+#define DOM0_DEFAULT (512 * MIB)
+#define CORE_MIN (16 * MIB)
 
 static bool allocator_ready;
 
@@ -22,7 +24,7 @@ static paddr_t find_top(uint64_t size)
 {
     for (unsigned int i = boot_info.ranges; i-- > 0;) {
         const struct boot_range *r = &boot_info.range[i];
-        paddr_t end = MIN(r->end, FOUR_GIB), start = MAX(r->start, LOW_END);
+        paddr_t end = MIN(r->end, FOUR_GIB), start = MAX(r->start, MIB);
 
         if (r->type == BOOT_RAM && end > start && end - start >= size)
             return end - size;
@@ -86,25 +88,41 @@ void memory_init(void)
     move_modules();
 }
 
+/* How much RAM the command line asks for dom0, or what suits this machine. */
+static uint64_t dom0_bytes(void)
+{
+    uint64_t ram = 0;
+
+    for (unsigned int i = 0; i < boot_info.ranges; i++)
+        if (boot_info.range[i].type == BOOT_RAM)
+            ram += boot_info.range[i].end - boot_info.range[i].start;
+
+    uint64_t bytes = MIN(DOM0_DEFAULT, ram / 2);
+    const char *value = cmdline_get("dom0_mem");
+
+    if (value && !parse_size(value, &bytes))
+        panic("dom0_mem=%s is not a size: write dom0_mem=512M or 1G\n", value);
+    if (bytes < DOM0_MIN)
+        panic("dom0_mem=%luM is less than a Debian kernel needs to boot (%luM)\n", bytes / MIB,
+              DOM0_MIN / MIB);
+    if (bytes + CORE_MIN > ram)
+        panic("dom0_mem=%luM leaves too little of the machine's %luM of RAM for the core: lower it, or give "
+              "the machine more\n", bytes / MIB, ram / MIB);
+    return ROUND_DOWN(bytes, PAGE_SIZE);
+}
+
 void memory_give(void)
 {
-    struct boot_range given[ARRAY_SIZE(boot_info.range) + 1];
-    struct dom0_memory m;
-    paddr_t taken;
-    unsigned int n = 0;
+    const struct boot_info before = boot_info;
+    uint64_t wanted = dom0_bytes();
 
-    dom0_memory_choose(&m);
-    taken = MAX(m.end, LOW_END);
-    for (unsigned int i = 0; i < boot_info.ranges; i++) {
-        struct boot_range r = boot_info.range[i];
+    for (unsigned int i = 0; i < before.ranges; i++) {
+        const struct boot_range *r = &before.range[i];
+        uint64_t size = r->type == BOOT_RAM ? MIN(r->end - r->start, wanted) : 0;
 
-        if (r.type == BOOT_RAM && r.start < taken) {
-            given[n++] = (struct boot_range){ r.start, MIN(r.end, taken), BOOT_CORE };
-            r.start = taken;
-        }
-        if (r.start < r.end)
-            given[n++] = r;
+        boot_add_range(r->start, r->start + size, BOOT_DOM0);
+        wanted -= size;
     }
-    mm_init(given, n);
+    mm_init(boot_info.range, boot_info.ranges);
     allocator_ready = true;
 }

@@ -37,7 +37,7 @@ struct multiboot2_map {
     struct { uint64_t base, length; uint32_t type, reserved; } entry[];
 };
 
-struct boot_info boot_info;
+struct boot_info boot_info = { .cmdline = "" };
 
 static char text[4096];       /* command line and modules' arguments */
 static size_t text_used;
@@ -67,65 +67,43 @@ static const char *keep_arguments(uint32_t address)
     return keep(from);
 }
 
-/* Returns how many ranges it made: an empty one is none. */
-static unsigned int insert_at(unsigned int i, paddr_t start, paddr_t end, uint32_t type)
+/* Behind the ranges that are there; joined with the last if that is of the same type. */
+static void append(paddr_t start, paddr_t end, uint32_t type)
 {
-    struct boot_range *r = boot_info.range;
+    struct boot_range *last = &boot_info.range[boot_info.ranges];
 
     if (start >= end)
-        return 0;
+        return;
+    if (boot_info.ranges && last[-1].type == type && last[-1].end == start) {
+        last[-1].end = end;
+        return;
+    }
     if (boot_info.ranges == ARRAY_SIZE(boot_info.range))
         panic("the memory map has more than %zu ranges\n", ARRAY_SIZE(boot_info.range));
-    memmove(&r[i + 1], &r[i], (boot_info.ranges - i) * sizeof(*r));
-    r[i] = (struct boot_range){ start, end, type };
+    *last = (struct boot_range){ start, end, type };
     boot_info.ranges++;
-    return 1;
 }
 
-/* RAM ends at start and goes on at end; a range may be empty now. */
-static void cut_ram(paddr_t start, paddr_t end)
-{
-    for (unsigned int i = 0; i < boot_info.ranges; i++) {
-        struct boot_range *r = &boot_info.range[i], old = *r;
-
-        if (old.type != BOOT_RAM || old.end <= start || old.start >= end)
-            continue;
-        r->end = MAX(old.start, start);
-        insert_at(i + 1, end, old.end, BOOT_RAM);
-    }
-}
-
-/* Without empty ranges, neighbours of one type joined. */
-static void tidy(void)
-{
-    struct boot_range *r = boot_info.range;
-    unsigned int n = 0;
-
-    for (unsigned int i = 0; i < boot_info.ranges; i++) {
-        if (r[i].start == r[i].end)
-            continue;
-        if (n && r[n - 1].type == r[i].type && r[n - 1].end == r[i].start)
-            r[n - 1].end = r[i].end;
-        else
-            r[n++] = r[i];
-    }
-    boot_info.ranges = n;
-}
-
+/* Each old range in its parts before, inside of and behind the new one, which also gets the gaps. */
 void boot_add_range(paddr_t start, paddr_t end, uint32_t type)
 {
-    unsigned int i;
+    const struct boot_info before = boot_info;
+    paddr_t gap = start;
 
-    if (type != BOOT_RAM)
-        cut_ram(start, end);
-    for (i = 0; i < boot_info.ranges && boot_info.range[i].start < end; i++) {
-        struct boot_range old = boot_info.range[i];
+    if (start >= end)
+        return;
+    boot_info.ranges = 0;
+    for (unsigned int i = 0; i < before.ranges; i++) {
+        const struct boot_range *r = &before.range[i];
+        bool loses = r->type == BOOT_RAM || r->type == BOOT_DOM0;
 
-        i += insert_at(i, start, MIN(end, old.start), type);
-        start = MAX(start, old.end);
+        append(r->start, MIN(r->end, start), r->type);
+        append(gap, MIN(r->start, end), type);
+        append(MAX(r->start, start), MIN(r->end, end), loses ? type : r->type);
+        append(MAX(r->start, end), r->end, r->type);
+        gap = MAX(gap, MIN(r->end, end));
     }
-    insert_at(i, start, end, type);
-    tidy();
+    append(gap, end, type);
 }
 
 static void add_memory(uint64_t base, uint64_t length, uint32_t type)
@@ -199,7 +177,6 @@ static void parse_2(const uint32_t *information)
 
 void multiboot_parse(uint32_t magic, paddr_t information)
 {
-    boot_info.cmdline = "";
     if (magic == MULTIBOOT1)
         parse_1(paddr_to_virt(information));
     else if (magic == MULTIBOOT2)

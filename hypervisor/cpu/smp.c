@@ -11,6 +11,7 @@
 #include "cpu.h"
 #include "directmap.h"
 #include "domain.h"
+#include "evtchn.h"
 #include "lib.h"
 #include "sched.h"
 #include "svm.h"
@@ -59,7 +60,7 @@ void softirq_run(void)
     if (work & (1u << SOFTIRQ_TIMER))
         timer_softirq();
     if (work & (1u << SOFTIRQ_CONSOLE))
-        console_softirq();
+        evtchn_raise_global_virq(VIRQ_CONSOLE);
 }
 
 void cpu_idle(void)
@@ -107,7 +108,7 @@ void smp_stop_others(void)
             apic_send_nmi(cpus[i].apic_id);
     while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) + 1 < nr_cpus && rdtsc() - start < STOP_PATIENCE_TICKS)
         cpu_pause();
-    console_bypass_lock();
+    console_break_lock();
 }
 
 void smp_report_stopped(void)
@@ -259,19 +260,14 @@ static void start_cpu(uint32_t id)
     nr_cpus++;
 }
 
-static void ignore_kick(unsigned int vector, void *data)
-{
-    (void)vector;
-    (void)data;
-}
+static void ignore_kick(unsigned int vector, void *data) {}
 
 void smp_start_all(void)
 {
+    const char *word = cmdline_get("maxcpus");
     uint64_t limit = MAX_CPUS;
-    char word[16];
 
-    if (cmdline_get("maxcpus", word, sizeof(word)) &&
-        (!parse_size(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
+    if (word && (!parse_size(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
         log_warn("maxcpus=%s: give a number from 1 to %u; all CPUs are used\n", word, MAX_CPUS);
         limit = MAX_CPUS;
     }

@@ -49,7 +49,7 @@ void watchdog_check(void)
             check_cpu(i);
 }
 
-#ifdef CLV_DEBUG
+#if CLV_DEBUG
 static struct cleave_stretch longest; /* of all CPUs; of two at the same moment one may get lost */
 
 /* v: whose exit brought us here, or NULL. */

@@ -28,21 +28,18 @@ static struct domain *create(void)
 {
     struct xen_domctl_createdomain config = {
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-        .max_vcpus = nr_cpus,
         .max_evtchn_port = ~0u,
         .max_grant_frames = -1,
         .max_maptrack_frames = -1,
         .arch.emulation_flags = XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC,
     };
+    const char *value = cmdline_get("dom0_max_vcpus");
+    uint64_t n = nr_cpus;
     struct domain *d;
-    char value[16];
-    uint64_t n;
 
-    if (cmdline_get("dom0_max_vcpus", value, sizeof(value))) {
-        if (!parse_size(value, &n) || !n || n > MAX_VCPUS)
-            panic("dom0_max_vcpus=%s: give a number from 1 to %u\n", value, MAX_VCPUS);
-        config.max_vcpus = (uint32_t)n;
-    }
+    if (value && (!parse_size(value, &n) || !n || n > MAX_VCPUS))
+        panic("dom0_max_vcpus=%s: give a number from 1 to %u\n", value, MAX_VCPUS);
+    config.max_vcpus = (uint32_t)n;
     if (domain_create(&config, DOMID_DOM0, &d))
         panic("no memory to create dom0\n");
     return d;
@@ -65,20 +62,20 @@ static void give_ports(void)
             svm_set_dom0_ports(kept[i][0], kept[i][1], false);
 }
 
-static void check_place(const struct dom0_memory *m, const char *what, paddr_t start, paddr_t end)
+static void check_place(const struct domain *d, const char *what, paddr_t start, paddr_t end)
 {
     for (unsigned int i = 0; i < boot_info.ranges; i++) {
         const struct boot_range *r = &boot_info.range[i];
 
-        if (r->type == BOOT_RAM && start >= MAX(r->start, KERNEL_LOW) && end <= MIN(r->end, m->end))
+        if (r->type == BOOT_DOM0 && start >= MAX(r->start, KERNEL_LOW) && end <= r->end)
             return;
     }
-    panic("dom0's %s would be at %#lx-%#lx, not in one piece of its RAM (%#lx-%#lx): raise dom0_mem\n",
-          what, start, end, KERNEL_LOW, m->end);
+    panic("dom0's %s would be at %#lx-%#lx, not in one piece of its %lu MiB of RAM, above %#lx: raise "
+          "dom0_mem\n", what, start, end, d->max_pages * PAGE_SIZE >> 20, KERNEL_LOW);
 }
 
 /* Copies the kernel to where it wants to be; returns the end of what it occupies, and its entry point. */
-static paddr_t load_kernel(const struct dom0_memory *m, uint32_t *entry)
+static paddr_t load_kernel(const struct domain *d, uint32_t *entry)
 {
     struct elf_image e = { paddr_to_virt(boot_info.module[0].start),
                            boot_info.module[0].end - boot_info.module[0].start };
@@ -97,7 +94,7 @@ static paddr_t load_kernel(const struct dom0_memory *m, uint32_t *entry)
     for (int i = 0; i < n; i++) {
         const struct elf_segment *s = &segment[i];
 
-        check_place(m, "kernel", s->paddr, s->paddr + s->memory_size);
+        check_place(d, "kernel", s->paddr, s->paddr + s->memory_size);
         memcpy(paddr_to_virt(s->paddr), s->data, s->file_size);
         memset(paddr_to_virt(s->paddr + s->file_size), 0, s->memory_size - s->file_size);
         end = MAX(end, s->paddr + s->memory_size);
@@ -105,17 +102,15 @@ static paddr_t load_kernel(const struct dom0_memory *m, uint32_t *entry)
     return ROUND_UP(end, PAGE_SIZE);
 }
 
-static void start_info(struct domain *d, const struct dom0_memory *m, paddr_t at, paddr_t initrd,
-                       uint64_t initrd_size)
+static void start_info(struct domain *d, paddr_t at, paddr_t initrd, uint64_t initrd_size)
 {
     paddr_t cmdline = at + PAGE_SIZE, tables = at + 2 * PAGE_SIZE;
     struct hvm_start_info *s = paddr_to_virt(at);
     struct hvm_modlist_entry *module = (struct hvm_modlist_entry *)(s + 1);
     struct hvm_memmap_table_entry *map = (struct hvm_memmap_table_entry *)(module + 1);
 
-    BUG_ON(tables + PAGE_SIZE != m->low_end);
     memset(s, 0, PAGE_SIZE);
-    strlcpy_(paddr_to_virt(cmdline), boot_info.module[0].args, PAGE_SIZE);
+    snprintf(paddr_to_virt(cmdline), PAGE_SIZE, "%s", boot_info.module[0].args);
     *s = (struct hvm_start_info){
         .magic = 0x336ec578,
         .version = 1,
@@ -143,29 +138,26 @@ static void free_modules(void)
 
 void dom0_build(void)
 {
-    struct dom0_memory m;
-    struct domain *d;
-    paddr_t initrd, info;
-    uint64_t initrd_size = 0;
-    uint32_t entry;
-    int rc;
-
     if (!boot_info.modules)
         panic("no dom0 kernel: the first multiboot module must be a Linux vmlinux (QEMU: -initrd \"vmlinux "
               "ARGS,initrd\")\n");
-    dom0_memory_choose(&m);
-    d = create();
-    dom0_memory_give(d, &m);
+
+    struct domain *d = create();
+    paddr_t info = dom0_memory_give(d);
+
     give_ports();
 
-    initrd = load_kernel(&m, &entry);
-    if (boot_info.modules > 1)
-        initrd_size = boot_info.module[1].end - boot_info.module[1].start;
-    check_place(&m, "initrd", initrd, initrd + initrd_size);
-    memcpy(paddr_to_virt(initrd), paddr_to_virt(boot_info.module[1].start), initrd_size);
-    info = m.low_end - 3 * PAGE_SIZE;
-    start_info(d, &m, info, initrd, initrd_size);
+    const struct boot_module *module = &boot_info.module[1]; /* empty where there is no initrd */
+    uint64_t initrd_size = module->end - module->start;
+    uint32_t entry;
+    paddr_t initrd = load_kernel(d, &entry);
+
+    check_place(d, "initrd", initrd, initrd + initrd_size);
+    memcpy(paddr_to_virt(initrd), paddr_to_virt(module->start), initrd_size);
+    start_info(d, info, initrd, initrd_size);
     free_modules();
+
+    int rc;
 
     do
         rc = domain_alloc_vcpus(d, d->max_vcpus);
@@ -175,8 +167,8 @@ void dom0_build(void)
     svm_reset_to_pvh(d->vcpu[0], entry, (uint32_t)info);
     d->vcpu[0]->down = false;
     d->vcpu[0]->blocked = false;
-    log_info("dom0: %lu MiB, %u vcpus, kernel entry %#x, initrd %lu KiB at %#lx\n", m.pages * PAGE_SIZE >> 20,
-             d->max_vcpus, entry, initrd_size >> 10, initrd);
+    log_info("dom0: %lu MiB, %u vcpus, kernel entry %#x, initrd %lu KiB at %#lx\n",
+             d->max_pages * PAGE_SIZE >> 20, d->max_vcpus, entry, initrd_size >> 10, initrd);
     d->controller_pauses = 0;
     domain_unpause(d);
 }

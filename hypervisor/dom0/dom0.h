@@ -10,7 +10,8 @@
 /* acpi_tables.c: RSDP, XSDT and MADT for dom0 in the given page; returns the RSDP's address. */
 paddr_t dom0_acpi_tables(struct domain *d, paddr_t page);
 
-/* memory.c */
-void dom0_memory_give(struct domain *d, const struct dom0_memory *m);
+/* memory.c: its RAM and memory map. Returns its last pages below 1 MiB, of which the very last is for ACPI. */
+#define DOM0_LOW_PAGES 3
+paddr_t dom0_memory_give(struct domain *d);
 
 #endif

@@ -80,9 +80,7 @@ static long op_info(struct hypercall *hc, struct domain *d, void *arg)
         .cpus = nr_cpus,
         .core_pages = memory.core,
         .heap_bytes = heap_used(),
-#ifdef CLV_DEBUG
-        .flags = CLEAVE_INFO_DEBUG,
-#endif
+        .flags = CLV_DEBUG ? CLEAVE_INFO_DEBUG : 0,
     };
     return 0;
 }

@@ -82,8 +82,7 @@ static long commandline(struct hypercall *hc, gva_t arg)
 
     if (!hc->v->d->is_dom0)
         return -EPERM;
-    if (boot_info.cmdline != NULL)
-        strlcpy_(line, boot_info.cmdline, sizeof(line));
+    snprintf(line, sizeof(line), "%s", boot_info.cmdline);
     return guest_write(hc->v, arg, line, sizeof(line));
 }
 

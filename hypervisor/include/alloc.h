@@ -13,16 +13,15 @@
 
 /*
  * Boot: chooses a place for the frame table at the top of the highest range that is large enough, builds it,
- * and hands the rest of the usable ranges to the allocator. Ranges: type 1 (E820 RAM): free; MM_RANGE_CORE:
- * RAM that holds the core's image, modules, the trampoline, or is dom0's; frames of no such range are IO.
+ * and hands the rest of the usable ranges to the allocator. Ranges (platform.h): BOOT_RAM is free; BOOT_CORE
+ * and BOOT_DOM0 are in use: state CORE at first; frames of no such range are IO.
  * They are sorted and begin and end with pages. All RAM must be in the direct map.
  */
 struct boot_range;
-#define MM_RANGE_CORE 0x636f7265u
 void mm_init(const struct boot_range *ranges, unsigned int count);
 /*
- * Boot: hands a range of usable RAM to the allocator (page numbers, end exclusive). Also gives back
- * MM_RANGE_CORE frames.
+ * Boot: hands a range of usable RAM to the allocator (page numbers, end exclusive). Also gives back what was
+ * BOOT_CORE.
  */
 void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn);
 /*
@@ -42,7 +41,7 @@ mfn_t alloc_domain(struct domain *d, unsigned int order);
  * long. false: there is more to scrub, call again.
  */
 bool alloc_prepare(unsigned int order);
-/* Makes MM_RANGE_CORE frames d's (dom0 builder); they are not zeroed. */
+/* Makes BOOT_DOM0 frames d's (dom0 builder); they are not zeroed. */
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn);
 /* dom0's frames that it gave back, which are kept for it, leave tot_pages or come back: -ENOMEM when full. */
 int alloc_recount(struct domain *d, int by);

@@ -9,13 +9,6 @@
 #include "platform.h"
 #include "types.h"
 
-#define BOOT_RAM 1u
-#define BOOT_RESERVED 2u
-#define BOOT_ACPI 3u
-#define BOOT_ACPI_NVS 4u
-#define BOOT_UNUSABLE 5u
-#define BOOT_CORE MM_RANGE_CORE       /* RAM that the core keeps: image, modules, page tables */
-
 noreturn void boot_main(uint32_t magic, uint32_t information);
 noreturn void boot_second_cpu(void); /* C entry of the others, cpu/smp.c; from entry.S */
 void multiboot_parse(uint32_t magic, paddr_t information);
@@ -25,16 +18,8 @@ void cmdline_check(void);            /* warns about options that nobody reads */
 
 /* boot/memory.c */
 void memory_init(void);              /* the image's and low frames are out of RAM, modules are at its top */
-void memory_give(void);              /* starts the frame allocator on what is left */
+void memory_give(void);              /* takes dom0's share, starts the frame allocator on what is left */
 paddr_t memory_page(void);           /* a zeroed frame, also after memory_give; panics when there is none */
-
-/* dom0/memory.c: which of boot_info's RAM will be dom0's; the frame allocator gets the rest */
-struct dom0_memory {
-    paddr_t low_end;                 /* end of its RAM below 1 MiB */
-    paddr_t end;                     /* all usable RAM below this is its own */
-    uint64_t pages;
-};
-void dom0_memory_choose(struct dom0_memory *m);
 
 /* mm/pagetable.c */
 extern paddr_t pagetable_root;       /* CR3 of every CPU in the core */

@@ -140,7 +140,7 @@ void timer_softirq(void);
 /* cpu/watchdog.c */
 struct cleave_stretch;
 void watchdog_check(void);           /* panics when another CPU is stuck in the core */
-#ifdef CLV_DEBUG
+#if CLV_DEBUG
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax);
 void watchdog_stretch_end(const struct cpu *c);
 void watchdog_stretch_report(struct cleave_stretch *out);      /* the longest since the last report */

@@ -32,12 +32,11 @@ noreturn void panic(const char *fmt, ...) format_printf(1, 2);
 #define BUG() panic("BUG at %s:%d\n", __FILE__, __LINE__)
 #define BUG_ON(c) do { if (unlikely(c)) panic("BUG at %s:%d: %s\n", __FILE__, __LINE__, #c); } while (0)
 
-#ifdef CLV_DEBUG
-#define ASSERT(c) \
-    do { if (unlikely(!(c))) panic("assertion failed at %s:%d: %s\n", __FILE__, __LINE__, #c); } while (0)
-#else
-#define ASSERT(c) do { (void)sizeof(c); } while (0)
-#endif
+/* In the debug build, where CLV_DEBUG is 1 and not 0 (build.mk). */
+#define ASSERT(c) do { \
+        if (CLV_DEBUG && unlikely(!(c))) \
+            panic("assertion failed at %s:%d: %s\n", __FILE__, __LINE__, #c); \
+    } while (0)
 
 void *memset(void *dst, int c, size_t n);
 void *memcpy(void *dst, const void *src, size_t n);
@@ -45,9 +44,6 @@ void *memmove(void *dst, const void *src, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t n);
-/* Copies at most size-1 bytes and always terminates. */
-void strlcpy_(char *dst, const char *src, size_t size);
 
 /*
  * Bitmaps of 64-bit words. set, clear and test_and_* are atomic and full barriers; bit_test is a plain read.

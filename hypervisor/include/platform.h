@@ -59,7 +59,9 @@ void host_ioapic_mask(unsigned int gsi, bool masked);
 void host_pic_disable(void);
 
 /* --- boot/: what the loader told us --- */
-struct boot_range { paddr_t start, end; uint32_t type; }; /* type: E820 numbers, 1 RAM */
+/* E820's numbers, then RAM that is in use: image, modules and page tables of the core; dom0's */
+enum { BOOT_RAM = 1, BOOT_RESERVED, BOOT_ACPI, BOOT_ACPI_NVS, BOOT_UNUSABLE, BOOT_CORE, BOOT_DOM0 };
+struct boot_range { paddr_t start, end; uint32_t type; };
 struct boot_module { paddr_t start, end; const char *args; };
 struct boot_info {
     const char *cmdline;
@@ -70,8 +72,8 @@ struct boot_info {
     paddr_t rsdp;                   /* multiboot2, UEFI; 0: unknown */
 };
 extern struct boot_info boot_info;
-/* Value of name=... on the core's command line, copied to buf; false when absent. A bare name gives "". */
-bool cmdline_get(const char *name, char *buf, size_t size);
+/* The value of name=... on the core's command line, until the next call; "" of a bare name; NULL: absent. */
+const char *cmdline_get(const char *name);
 /* A decimal number or a size: "7" "512M" "1G" "4096k"; false when malformed. */
 bool parse_size(const char *s, uint64_t *n);
 

@@ -5,13 +5,12 @@
  * is typed goes to a buffer and VIRQ_CONSOLE tells dom0 to fetch it by console_io.
  *
  * Lock: protects the port's sending side, the ring and the input buffer. Last in the order, so that any code
- * may print. Any context; a panic bypasses it.
+ * may print. Any context; a panic breaks it.
  *
  * Read next: printk.c; hypercall/console_io.c.
  */
 #include "console.h"
 #include "cpu.h"
-#include "evtchn.h"
 #include "lib.h"
 #include "platform.h"
 #include "spinlock.h"
@@ -34,7 +33,6 @@
 uint16_t console_port = 0x3f8;
 unsigned int console_irq = 4;
 static struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE);
-static bool bypass_lock;
 static bool inside_line;       /* the port's last character was not a newline */
 
 /* Bytes ever written and the first that `clear` left; the ring has the last RING_SIZE of them. */
@@ -44,38 +42,23 @@ static uint32_t ring_end, ring_start;
 static char input[INPUT_SIZE];
 static uint32_t input_head, input_tail;
 
-void console_bypass_lock(void)
+void console_break_lock(void)
 {
-    bypass_lock = true;
-}
-
-static bool lock(void)
-{
-    if (bypass_lock)
-        return false;
-    spin_lock(&console_lock);
-    return true;
-}
-
-static void unlock(bool locked)
-{
-    if (locked)
-        spin_unlock(&console_lock);
+    spin_init(&console_lock, LOCK_CONSOLE);
+    this_cpu()->held[LOCK_CONSOLE] = 0;
 }
 
 void console_init(void)
 {
-    char word[16];
+    const char *word = cmdline_get("console");
 
-    if (cmdline_get("console", word, sizeof(word))) {
-        if (strcmp(word, "com2") == 0) {
-            console_port = 0x2f8;
-            console_irq = 3;
-        } else if (strcmp(word, "none") == 0) {
-            console_port = 0;
-        } else if (strcmp(word, "com1")) {
-            log_warn("console=%s: not one of com1 com2 none; com1 is used\n", word);
-        }
+    if (word && strcmp(word, "com2") == 0) {
+        console_port = 0x2f8;
+        console_irq = 3;
+    } else if (word && strcmp(word, "none") == 0) {
+        console_port = 0;
+    } else if (word && strcmp(word, "com1")) {
+        log_warn("console=%s: not one of com1 com2 none; com1 is used\n", word);
     }
     if (console_port == 0)
         return;
@@ -92,43 +75,36 @@ void console_init(void)
 
 /* --- sending --- */
 
-static void uart_write(const char *s, size_t n)
+static void uart_put(char c)
 {
-    unsigned int room = 0;
+    static unsigned int room;
 
-    for (size_t i = 0; i < n; i++) {
-        bool newline = s[i] == '\n';
-
-        for (unsigned int c = newline ? 0 : 1; c < 2; c++) {
-            for (unsigned int tries = 0; room == 0; tries++)
-                if ((inb(console_port + UART_LSR) & LSR_THR_EMPTY) || tries == UART_PATIENCE)
-                    room = UART_FIFO;
-            outb(console_port + UART_DATA, c == 0 ? '\r' : s[i]);
-            room--;
-        }
-    }
+    for (unsigned int tries = 0; room == 0; tries++)
+        if ((inb(console_port + UART_LSR) & LSR_THR_EMPTY) || tries == UART_PATIENCE)
+            room = UART_FIFO;
+    outb(console_port + UART_DATA, (uint8_t)c);
+    room--;
 }
 
 static void write_locked(const char *s, size_t n)
 {
-    if (console_port == 0 || n == 0)
-        return;
-    uart_write(s, n);
-    inside_line = s[n - 1] != '\n';
+    for (size_t i = 0; i < n && console_port; i++) {
+        if (s[i] == '\n')
+            uart_put('\r');
+        uart_put(s[i]);
+        inside_line = s[i] != '\n';
+    }
 }
 
 void console_write_raw(const char *s, size_t n)
 {
-    bool locked = lock();
-
+    spin_lock_scope(&console_lock);
     write_locked(s, n);
-    unlock(locked);
 }
 
 void console_line(const char *line, size_t n)
 {
-    bool locked = lock();
-
+    spin_lock_scope(&console_lock);
     if (inside_line)
         write_locked("\n", 1);
     write_locked(line, n);
@@ -136,7 +112,6 @@ void console_line(const char *line, size_t n)
         ring[ring_end++ % RING_SIZE] = line[i];
     if (ring_end - ring_start > RING_SIZE)
         ring_start = ring_end - RING_SIZE;
-    unlock(locked);
 }
 
 /*
@@ -145,19 +120,20 @@ void console_line(const char *line, size_t n)
  */
 uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental)
 {
-    bool locked = lock();
-    uint32_t from = ring_start, n, first;
+    spin_lock_scope(&console_lock);
+
+    uint32_t from = ring_start;
 
     if (incremental && *index - ring_start <= ring_end - ring_start)
         from = *index;
-    n = MIN(size, ring_end - from);
-    first = MIN(n, RING_SIZE - from % RING_SIZE);
+
+    uint32_t n = MIN(size, ring_end - from), first = MIN(n, RING_SIZE - from % RING_SIZE);
+
     memcpy(buf, ring + from % RING_SIZE, first);
     memcpy(buf + first, ring, n - first);
     *index = from + n;
     if (clear)
         ring_start = ring_end;
-    unlock(locked);
     return n;
 }
 
@@ -165,47 +141,38 @@ uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear
 
 static void receive(unsigned int vector, void *data)
 {
-    bool locked = lock();
-
-    (void)vector;
-    (void)data;
+    spin_lock_scope(&console_lock);
     while (inb(console_port + UART_LSR) & LSR_DATA_READY) {
         char c = (char)inb(console_port + UART_DATA);
 
         if (input_head - input_tail < INPUT_SIZE)
             input[input_head++ % INPUT_SIZE] = c;
     }
-    unlock(locked);
     softirq_raise(this_cpu()->id, SOFTIRQ_CONSOLE);
 }
 
 void console_start_input(void)
 {
-    struct host_route route = { .vector = (uint8_t)(VECTOR_GSI_FIRST + console_irq), .apic_id = apic_id() };
-
     if (console_port == 0)
         return;
     if (console_irq >= host_ioapic_lines()) {
         log_warn("console: no I/O APIC line for the serial port: what is typed is not seen\n");
         return;
     }
-    irq_set_handler(VECTOR_GSI_FIRST + console_irq, receive, NULL);
+
+    struct host_route route = { .vector = (uint8_t)(VECTOR_GSI_FIRST + console_irq), .apic_id = apic_id() };
+
+    irq_set_handler(route.vector, receive, NULL);
     host_ioapic_route(console_irq, &route);
     outb(console_port + UART_IER, 0x01);
 }
 
-void console_softirq(void)
-{
-    evtchn_raise_global_virq(VIRQ_CONSOLE);
-}
-
 size_t console_dom0_read(char *buf, size_t n)
 {
-    bool locked = lock();
     size_t done = 0;
 
+    spin_lock_scope(&console_lock);
     while (done < n && input_tail != input_head)
         buf[done++] = input[input_tail++ % INPUT_SIZE];
-    unlock(locked);
     return done;
 }

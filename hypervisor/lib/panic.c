@@ -33,9 +33,7 @@ static void wait_seconds(unsigned int n)
 
 static noreturn void reboot_or_stay(void)
 {
-    char word[4];
-
-    if (cmdline_get("noreboot", word, sizeof(word))) {
+    if (cmdline_get("noreboot")) {
         log_err("noreboot: the machine stays as it is\n");
         halt_for_ever();
     }
@@ -63,6 +61,7 @@ void panic(const char *fmt, ...)
     if (!__atomic_compare_exchange_n(&panicking, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (nobody != self)
             halt_for_ever();
+        console_break_lock();
         console_write_raw(again, sizeof(again) - 1);
         machine_reboot();
     }

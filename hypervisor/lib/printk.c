@@ -33,20 +33,17 @@ void printk_init(void)
         { "none", LOG_ERR }, { "err", LOG_ERR }, { "error", LOG_ERR }, { "warn", LOG_WARN },
         { "warning", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
     };
-    char word[16];
+    const char *word = cmdline_get("loglvl");
+    unsigned int i = 0;
 
-    if (cmdline_get("loglvl", word, sizeof(word))) {
-        unsigned int i = 0;
-
-        while (i < ARRAY_SIZE(levels) && strcmp(word, levels[i].name))
-            i++;
-        if (i < ARRAY_SIZE(levels))
-            log_limit = levels[i].limit;
-        else
-            log_warn("loglvl=%s: not one of none err warn info debug all; info is used\n", word);
-    }
-    if (cmdline_get("guest_loglvl", word, sizeof(word)))
-        guest_log_enabled = strcmp(word, "none") != 0;
+    while (word && i < ARRAY_SIZE(levels) && strcmp(word, levels[i].name))
+        i++;
+    if (i == ARRAY_SIZE(levels))
+        log_warn("loglvl=%s: not one of none err warn info debug all; info is used\n", word);
+    else if (word)
+        log_limit = levels[i].limit;
+    word = cmdline_get("guest_loglvl");
+    guest_log_enabled = !word || strcmp(word, "none");
 }
 
 static void print_line(const char *prefix, const char *fmt, va_list ap)
@@ -73,8 +70,8 @@ void printk(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-/* Takes one of d's tokens; *last: it was the last one. Two CPUs at once may both take the same one. */
-static bool take_token(struct domain *d, bool *last)
+/* Two CPUs at once may both take the same one. */
+static bool take_token(struct domain *d)
 {
     nsec_t now = clock_now();
     int64_t grown = (now - d->guest_log_refill) / GUEST_INTERVAL;
@@ -85,8 +82,7 @@ static bool take_token(struct domain *d, bool *last)
     }
     if (d->guest_log_tokens <= 0)
         return false;
-    *last = --d->guest_log_tokens <= 0;
-    if (*last)
+    if (--d->guest_log_tokens == 0)
         d->guest_log_refill = now + GUEST_SILENCE;
     return true;
 }
@@ -95,15 +91,14 @@ static bool take_token(struct domain *d, bool *last)
 void guest_log(const struct domain *d, const char *fmt, ...)
 {
     char prefix[16];
-    bool last = false;
     va_list ap;
 
-    if (!guest_log_enabled || (!d->is_dom0 && !take_token((struct domain *)(uintptr_t)d, &last)))
+    if (!guest_log_enabled || (!d->is_dom0 && !take_token((struct domain *)(uintptr_t)d)))
         return;
     snprintf(prefix, sizeof(prefix), "d%u: ", d->id);
     va_start(ap, fmt);
     print_line(prefix, fmt, ap);
     va_end(ap);
-    if (last)
+    if (!d->is_dom0 && !d->guest_log_tokens)
         log_info("d%u: says too much: its messages of the next seconds are dropped\n", d->id);
 }

@@ -12,55 +12,23 @@
 #include "lib.h"
 #include "spinlock.h"
 
-#ifdef CLV_DEBUG
+#define PATIENCE (1u << 30) /* looks at a lock, minutes: nobody holds it so long */
 
+/* None of a later class may be held, and of this one none; for the second of two: exactly one. */
 static void check_order(const struct spinlock *l, bool second)
 {
     const struct cpu *c = this_cpu();
 
-    for (unsigned int class = l->class + (second ? 1 : 0); class < LOCK_CLASSES; class++)
-        if (c->held[class])
-            panic("lock order: class %u is taken while class %u is held (caller %p)\n", l->class, class,
-                  __builtin_return_address(0));
-    if (second && c->held[l->class] != 1)
-        panic("lock order: a second lock of class %u while %u are held\n", l->class, c->held[l->class]);
-}
-
-/* Minutes of waiting: nobody holds a lock so long. */
-static void check_patience(const struct spinlock *l, uint32_t *spins)
-{
-    if (++*spins == 1u << 30)
-        panic("lock of class %u: CPU %d holds it for ever\n", l->class, READ_ONCE(l->cpu));
-}
-
-static void note_taken(struct spinlock *l)
-{
-    l->cpu = (int16_t)this_cpu()->id;
-    this_cpu()->held[l->class]++;
-}
-
-static void note_released(struct spinlock *l)
-{
-    if (!spin_lock_held(l))
-        panic("lock of class %u is released by CPU %u but held by %d\n", l->class, this_cpu()->id, l->cpu);
-    l->cpu = -1;
-    this_cpu()->held[l->class]--;
+    for (unsigned int class = l->class; class < LOCK_CLASSES; class++)
+        if (c->held[class] != (second && class == l->class))
+            panic("lock order: class %u is taken while %u of class %u are held (caller %p)\n", l->class,
+                  c->held[class], class, __builtin_return_address(0));
 }
 
 bool spin_lock_held(const struct spinlock *l)
 {
-    return READ_ONCE(l->cpu) == (int16_t)this_cpu()->id;
+    return !CLV_DEBUG || READ_ONCE(l->cpu) == (int16_t)this_cpu()->id;
 }
-
-#else
-
-static void check_order(const struct spinlock *l, bool second) { (void)l; (void)second; }
-static void check_patience(const struct spinlock *l, uint32_t *spins) { (void)l; (void)spins; }
-static void note_taken(struct spinlock *l) { (void)l; }
-static void note_released(struct spinlock *l) { (void)l; }
-bool spin_lock_held(const struct spinlock *l) { (void)l; return true; }
-
-#endif
 
 void spin_init(struct spinlock *l, enum lock_class class)
 {
@@ -71,11 +39,13 @@ static void lock(struct spinlock *l, bool second)
 {
     uint32_t spins = 0;
 
-    check_order(l, second);
+    if (CLV_DEBUG)
+        check_order(l, second);
     while (!spin_trylock(l))
         while (READ_ONCE(l->taken)) {
             cpu_pause();
-            check_patience(l, &spins);
+            if (CLV_DEBUG && ++spins == PATIENCE)
+                panic("lock of class %u: CPU %d holds it for ever\n", l->class, READ_ONCE(l->cpu));
         }
 }
 
@@ -93,12 +63,20 @@ bool spin_trylock(struct spinlock *l)
 {
     if (__atomic_exchange_n(&l->taken, true, __ATOMIC_ACQUIRE))
         return false;
-    note_taken(l);
+    if (CLV_DEBUG) {
+        l->cpu = (int16_t)this_cpu()->id;
+        this_cpu()->held[l->class]++;
+    }
     return true;
 }
 
 void spin_unlock(struct spinlock *l)
 {
-    note_released(l);
+    if (!spin_lock_held(l))
+        panic("lock of class %u is released by CPU %u but held by %d\n", l->class, this_cpu()->id, l->cpu);
+    if (CLV_DEBUG) {
+        l->cpu = -1;
+        this_cpu()->held[l->class]--;
+    }
     __atomic_store_n(&l->taken, false, __ATOMIC_RELEASE);
 }

@@ -62,27 +62,9 @@ size_t strlen(const char *s)
     return n;
 }
 
-int strncmp(const char *a, const char *b, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (a[i] != b[i] || !a[i])
-            return (uint8_t)a[i] - (uint8_t)b[i];
-    return 0;
-}
-
 int strcmp(const char *a, const char *b)
 {
-    return strncmp(a, b, SIZE_MAX);
-}
-
-void strlcpy_(char *dst, const char *src, size_t size)
-{
-    size_t n = strlen(src);
-
-    if (size == 0)
-        return;
-    if (n >= size)
-        n = size - 1;
-    memcpy(dst, src, n);
-    dst[n] = '\0';
+    for (; *a && *a == *b; a++)
+        b++;
+    return (uint8_t)*a - (uint8_t)*b;
 }

@@ -154,11 +154,11 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
     uint64_t pages, table;
 
     for (unsigned int i = 0; i < count; i++)
-        if (ranges[i].type == 1 || ranges[i].type == MM_RANGE_CORE)
+        if (ranges[i].type == BOOT_RAM || ranges[i].type >= BOOT_CORE)
             frame_count = MAX(frame_count, ranges[i].end >> PAGE_SHIFT);
     pages = ROUND_UP(frame_count * sizeof(struct frame), PAGE_SIZE) >> PAGE_SHIFT;
     for (unsigned int i = 0; i < count; i++)
-        if (ranges[i].type == 1 && ranges[i].end - ranges[i].start >= pages << PAGE_SHIFT)
+        if (ranges[i].type == BOOT_RAM && ranges[i].end - ranges[i].start >= pages << PAGE_SHIFT)
             place = &ranges[i];
     if (!place)
         panic("no range of RAM holds the frame table of %lu KiB: lower dom0_mem, or give the machine more "
@@ -171,9 +171,9 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
     for (unsigned int i = 0; i < count; i++) {
         uint64_t start = ranges[i].start >> PAGE_SHIFT, end = ranges[i].end >> PAGE_SHIFT;
 
-        if (ranges[i].type == MM_RANGE_CORE)
+        if (ranges[i].type >= BOOT_CORE)
             mark_core(start, end);
-        else if (ranges[i].type == 1)
+        else if (ranges[i].type == BOOT_RAM)
             alloc_add_range(start, &ranges[i] == place ? table : end);
     }
     log_info("memory: %lu MiB, %lu MiB free; frame table %lu KiB\n", mem.total >> 8, mem.free >> 8,

@@ -53,7 +53,7 @@ static const struct acpi_header *table_at(paddr_t p)
         return NULL;
     pagetable_direct(p, h->length);
     if (acpi_checksum(h, h->length)) {
-        log_warn("ACPI: table %.4s has a wrong checksum and is ignored\n", h->signature);
+        log_warn("ACPI: table %.*s has a wrong checksum and is ignored\n", 4, h->signature);
         return NULL;
     }
     return h;

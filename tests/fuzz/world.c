@@ -60,7 +60,6 @@ bool svm_port_allowed(struct domain *of, uint16_t port) { return true; }
 void smp_kick(unsigned int cpu) {}
 void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
 
-void strlcpy_(char *dst, const char *src, size_t size) { snprintf(dst, size, "%s", src); }
 
 void machine_stop(uint8_t reason) { longjmp(stopped, 1); }
 
@@ -173,8 +172,8 @@ void world_new(void)
 {
     const paddr_t dom0_start = WORLD_DOM0_BASE * PAGE_SIZE;
     const paddr_t dom0_end = dom0_start + WORLD_DOM0_FRAMES * PAGE_SIZE;
-    struct boot_range ranges[] = {{0, LOW, MM_RANGE_CORE}, {LOW, dom0_start, 1},
-                                  {dom0_start, dom0_end, MM_RANGE_CORE}, {dom0_end, MACHINE_MIB * LOW, 1}};
+    struct boot_range ranges[] = {{0, LOW, BOOT_CORE}, {LOW, dom0_start, 1},
+                                  {dom0_start, dom0_end, BOOT_CORE}, {dom0_end, MACHINE_MIB * LOW, 1}};
 
     harness_memory_new(MACHINE_MIB);
     harness_quiet = true;

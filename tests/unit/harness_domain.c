@@ -25,8 +25,8 @@ void harness_machine(unsigned int mib)
 {
     static const uint64_t low = 1 << 20;
     struct boot_range ranges[] = {
-        { 0, HARNESS_DOM0_LOW, MM_RANGE_CORE }, { HARNESS_DOM0_LOW, HARNESS_DOM0, 1 },
-        { HARNESS_DOM0, HARNESS_DOM0_END, MM_RANGE_CORE }, { HARNESS_DOM0_END, (uint64_t)mib << 20, 1 },
+        { 0, HARNESS_DOM0_LOW, BOOT_CORE }, { HARNESS_DOM0_LOW, HARNESS_DOM0, 1 },
+        { HARNESS_DOM0, HARNESS_DOM0_END, BOOT_CORE }, { HARNESS_DOM0_END, (uint64_t)mib << 20, 1 },
     };
 
     forget_domains();

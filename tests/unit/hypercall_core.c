@@ -24,12 +24,6 @@ static uint32_t refs; /* of either domain, when no hypercall runs */
 
 uint64_t tsc_khz = 1000000;
 
-void strlcpy_(char *dst, const char *src, size_t size)
-{
-    assert_true(strlen(src) < size);
-    memcpy(dst, src, strlen(src) + 1);
-}
-
 static struct domain *domain_at(domid_t id)
 {
     return id == 0 ? tool->d : id == guest->id ? guest : NULL;

@@ -374,8 +374,8 @@ static void random_use_stays_consistent(void **state)
 static void odd_memory_maps(void **state)
 {
     struct boot_range ranges[] = {
-        { 0x1000, 0x9f000, MM_RANGE_CORE }, { 0x9f000, 0x100000, 2 }, { 0x100000, 0x101000, 1 },
-        { 0x200000, 0x301000, MM_RANGE_CORE }, { 0x302000, 0x17ff000, 1 }, { 0x1800000, 0x1900000, 1 },
+        { 0x1000, 0x9f000, BOOT_CORE }, { 0x9f000, 0x100000, 2 }, { 0x100000, 0x101000, 1 },
+        { 0x200000, 0x301000, BOOT_CORE }, { 0x302000, 0x17ff000, 1 }, { 0x1800000, 0x1900000, 1 },
         { 0x1900000, 0x1a00000, 2 },
     };
     struct alloc_info info;

@@ -7,6 +7,8 @@
 #include "directmap.h"
 #include "harness.h"
 
+#include <string.h>
+
 int core_snprintf(char *buf, size_t size, const char *fmt, ...);
 void *core_memset(void *dst, int c, size_t n);
 void *core_memcpy(void *dst, const void *src, size_t n);
@@ -14,7 +16,6 @@ void *core_memmove(void *dst, const void *src, size_t n);
 int core_memcmp(const void *a, const void *b, size_t n);
 size_t core_strlen(const char *s);
 int core_strcmp(const char *a, const char *b);
-int core_strncmp(const char *a, const char *b, size_t n);
 
 #define assert_formats(expected, ...) do { \
         char text_[128]; \
@@ -31,20 +32,19 @@ static void formats_like_c(void **state)
     assert_formats("-9223372036854775808", "%ld", INT64_MIN);
     assert_formats("18446744073709551615", "%lu", UINT64_MAX);
     assert_formats("ffffffff 0x1f", "%x %#x", 0xffffffffu, 0x1fu);
-    assert_formats("00ff|  ff|", "%04x|%4x|", 255, 255);
-    assert_formats("-007|  -7|", "%04d|%4d|", -7, -7);
+    assert_formats("00ff|-007", "%04x|%04d", 255, -7);
     assert_formats("0x00ff", "%#06x", 255);
-    assert_formats("  abc|ab|ab", "%5s|%.2s|%.*s", "abc", "abc", 2, "abc");
+    assert_formats("abc|ab|", "%s|%.*s|%.*s", "abc", 2, "abc", 0, "abc");
     assert_formats("x 7 1234", "%c %zu 1%s", 'x', (size_t)7, "234");
 }
 
 static void formats_oddities(void **state)
 {
-    const char *none = NULL, *odd = "%k %";
+    const char *none = NULL, *odd = "%k %4x %";
 
     (void)state;
     assert_formats("(null)", "%s", none);
-    assert_formats("%k ", odd);
+    assert_formats("%k %4x ", odd);
 }
 
 static void formats_never_past_the_buffer(void **state)
@@ -79,7 +79,7 @@ static void moves_overlapping_memory(void **state)
 
 static void strings_compare(void **state)
 {
-    char buf[20], small[4];
+    char buf[20];
 
     (void)state;
     core_memset(buf, 'a', 13);
@@ -87,30 +87,21 @@ static void strings_compare(void **state)
     assert_string_equal(buf, "aaaaaaaaaaaaabc");
     assert_int_equal(core_strlen(buf), 15);
     assert_true(core_strcmp("abc", "abd") < 0 && core_strcmp("abc", "ab") > 0 && core_strcmp("", "") == 0);
-    assert_int_equal(core_strncmp("abc", "abd", 2), 0);
     assert_true(core_memcmp("\xff", "\x01", 1) > 0);
-    strlcpy_(small, "abcdef", sizeof(small));
-    assert_string_equal(small, "abc");
 }
 
 static void command_line_is_read(void **state)
 {
-    char buf[8];
-
     (void)state;
-    boot_info.cmdline = "  dom0_mem=512M noreboot loglvl=all  xloglvl=no loglvl=info= console=";
-    assert_true(cmdline_get("dom0_mem", buf, sizeof(buf)));
-    assert_string_equal(buf, "512M");
-    assert_true(cmdline_get("noreboot", buf, sizeof(buf)));
-    assert_string_equal(buf, "");
-    assert_true(cmdline_get("loglvl", buf, sizeof(buf)));
-    assert_string_equal(buf, "info=");
-    assert_true(cmdline_get("console", buf, sizeof(buf)));
-    assert_string_equal(buf, "");
-    assert_false(cmdline_get("dom0", buf, sizeof(buf)));
-    assert_false(cmdline_get("mem", buf, sizeof(buf)));
-    assert_true(cmdline_get("dom0_mem", buf, 3));
-    assert_string_equal(buf, "51");
+    boot_info.cmdline = "  dom0_mem=512M noreboot loglvl=all  xloglvl=no loglvl=info= console= "
+                        "maxcpus=012345678901234567890123456789012";
+    assert_string_equal(cmdline_get("dom0_mem"), "512M");
+    assert_string_equal(cmdline_get("noreboot"), "");
+    assert_string_equal(cmdline_get("loglvl"), "info=");
+    assert_string_equal(cmdline_get("console"), "");
+    assert_null(cmdline_get("dom0"));
+    assert_null(cmdline_get("mem"));
+    assert_string_equal(cmdline_get("maxcpus"), "0123456789012345678901234567890");
 }
 
 static void unknown_options_are_named(void **state)
@@ -254,7 +245,6 @@ static void multiboot2_is_read(void **state)
 char image_start[1], image_end[1];
 static struct boot_range given[8];
 static unsigned int given_count;
-static paddr_t dom0_end;
 
 void mm_init(const struct boot_range *ranges, unsigned int count)
 {
@@ -263,29 +253,42 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
     given_count = count;
 }
 
-void dom0_memory_choose(struct dom0_memory *m) { m->end = dom0_end; }
-
-/* The allocator does not get what is dom0's, nor memory below 1 MiB. */
+/* The allocator does not get what is dom0's, the lowest RAM. */
 static void memory_is_given(void **state)
 {
     static const struct boot_range expected[] = {
-        { 0, 0x9f000, BOOT_CORE }, { 0x100000, 0x5000000, BOOT_CORE }, { 0x5000000, 0x6000000, BOOT_RAM },
-        { 0x6000000, 0x7000000, BOOT_ACPI },
+        { 0, 0x9f000, BOOT_DOM0 }, { 0x100000, 0x8061000, BOOT_DOM0 }, { 0x8061000, 0xa000000, BOOT_RAM },
+        { 0xa000000, 0xb000000, BOOT_ACPI },
+    };
+
+    (void)state;
+    harness_quiet = true;
+    boot_info.cmdline = "dom0_mem=128M";
+    boot_info.ranges = 0;
+    boot_add_range(0, 0x9f000, BOOT_RAM);
+    boot_add_range(0x100000, 0xa000000, BOOT_RAM);
+    boot_add_range(0xa000000, 0xb000000, BOOT_ACPI);
+    memory_give();
+    assert_int_equal(given_count, ARRAY_SIZE(expected));
+    assert_memory_equal(given, expected, sizeof(expected));
+}
+
+/* What cannot be is refused, and the message has the numbers. */
+static void dom0_sizes_are_checked(void **state)
+{
+    static const char *const wrong[][2] = {
+        { "dom0_mem=12X", "12X is not a size" }, { "dom0_mem=64M", "64M is less than" },
+        { "dom0_mem=1G", "1024M leaves too little of the machine's 256M" },
     };
 
     (void)state;
     boot_info.ranges = 0;
-    boot_add_range(0, 0x9f000, BOOT_RAM);
-    boot_add_range(0x100000, 0x6000000, BOOT_RAM);
-    boot_add_range(0x6000000, 0x7000000, BOOT_ACPI);
-    dom0_end = 0x5000000;
-    memory_give();
-    assert_int_equal(given_count, ARRAY_SIZE(expected));
-    assert_memory_equal(given, expected, sizeof(expected));
-    dom0_end = 0;
-    memory_give();
-    assert_int_equal(given[1].start, 0x100000);
-    assert_int_equal(given[1].type, BOOT_RAM);
+    boot_add_range(0x100000, 0x10100000, BOOT_RAM);
+    for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++) {
+        boot_info.cmdline = wrong[i][0];
+        assert_panics(memory_give());
+        assert_non_null(strstr(harness_log, wrong[i][1]));
+    }
 }
 
 int main(void)
@@ -303,6 +306,7 @@ int main(void)
         cmocka_unit_test(pages_come_from_the_top),
         cmocka_unit_test(multiboot2_is_read),
         cmocka_unit_test(memory_is_given),
+        cmocka_unit_test(dom0_sizes_are_checked),
     };
 
     return cmocka_run_group_tests_name("lib", tests, NULL, NULL);
