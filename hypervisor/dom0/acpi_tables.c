@@ -10,8 +10,17 @@
 #include "lib.h"
 #include "platform.h"
 
-struct madt { struct acpi_header h; uint32_t lapic; uint32_t flags; } __packed_;
 struct madt_lapic { uint8_t type, length, acpi_id, apic_id; uint32_t flags; } __packed_;
+
+/* A page has room for them. */
+struct tables {
+    struct acpi_rsdp rsdp;
+    struct { struct acpi_header header; uint64_t table[ARRAY_SIZE(acpi.table) + 1]; } __packed_ xsdt;
+    struct { struct acpi_header header; uint32_t lapic, flags; uint8_t entry[]; } __packed_ madt;
+} __packed_;
+
+#define HEADER(name, number) \
+    { .signature = name, .revision = number, .oem_id = "CLEAVE", .oem_table = "DOM0    ", .oem_revision = 1 }
 
 static bool hidden(const struct acpi_header *h)
 {
@@ -23,20 +32,14 @@ static bool hidden(const struct acpi_header *h)
     return false;
 }
 
-static void finish(struct acpi_header *h, const char *signature, uint8_t *end, uint8_t revision)
+static void finish(struct acpi_header *h, const void *end)
 {
-    memcpy(h->signature, signature, 4);
-    h->length = (uint32_t)(end - (uint8_t *)h);
-    h->revision = revision;
-    memcpy(h->oem_id, "CLEAVE", 6);
-    memcpy(h->oem_table, "DOM0    ", 8);
-    h->oem_revision = 1;
-    h->checksum = 0;
+    h->length = (uint32_t)((const uint8_t *)end - (uint8_t *)h);
     h->checksum = (uint8_t)-acpi_checksum(h, h->length);
 }
 
 /* The machine's first I/O APIC and the overrides of its lines, as they are. */
-static uint8_t *copy_interrupts(uint8_t *at)
+static uint8_t *copy_interrupts(uint8_t *at, const uint8_t *end)
 {
     uint32_t length;
     bool has_ioapic = false;
@@ -47,55 +50,34 @@ static uint8_t *copy_interrupts(uint8_t *at)
         if (type != MADT_OVERRIDE && (type != MADT_IOAPIC || has_ioapic))
             continue;
         has_ioapic |= type == MADT_IOAPIC;
+        BUG_ON(at + length > end);
         memcpy(at, (const uint8_t *)acpi.madt + i, length);
         at += length;
     }
     return at;
 }
 
-static uint8_t *build_madt(struct domain *d, uint8_t *at)
+void dom0_acpi_tables(struct domain *d, paddr_t page)
 {
-    struct madt *m = (struct madt *)at;
+    struct tables *t = paddr_to_virt(page);
+    uint8_t *at = t->madt.entry;
+    unsigned int n = 0;
 
-    m->lapic = 0xfee00000;
-    m->flags = 0; /* no 8259 to be set up */
-    at += sizeof(*m);
+    *t = (struct tables){
+        .rsdp = { .signature = "RSD PTR ", .oem_id = "CLEAVE", .revision = 2, .length = sizeof(t->rsdp),
+                  .xsdt = virt_to_paddr(&t->xsdt) },
+        .xsdt.header = HEADER("XSDT", 1),
+        .madt = { .header = HEADER("APIC", 3), .lapic = 0xfee00000 }, /* flags: no 8259 to be set up */
+    };
     for (unsigned int i = 0; i < d->max_vcpus; i++, at += sizeof(struct madt_lapic))
         *(struct madt_lapic *)at = (struct madt_lapic){
             MADT_LAPIC, sizeof(struct madt_lapic), (uint8_t)i, (uint8_t)(2 * i), 1 };
-    at = copy_interrupts(at);
-    finish(&m->h, "APIC", at, 3);
-    return at;
-}
-
-paddr_t dom0_acpi_tables(struct domain *d, paddr_t page)
-{
-    uint8_t *base = paddr_to_virt(page), *madt = base + ROUND_UP(sizeof(struct acpi_rsdp), 16), *at;
-    struct acpi_rsdp *r = (struct acpi_rsdp *)base;
-    struct acpi_header *xsdt;
-
-    memset(base, 0, PAGE_SIZE);
-    at = (uint8_t *)ROUND_UP((uint64_t)build_madt(d, madt), 16);
-    xsdt = (struct acpi_header *)at;
-    at += sizeof(*xsdt);
-    for (unsigned int i = 0; i < acpi.tables; i++) {
-        const struct acpi_header *h = acpi.table[i];
-        paddr_t address = virt_to_paddr(h == acpi.madt ? (const void *)madt : h);
-
-        if (h != acpi.madt && hidden(h))
-            continue;
-        BUG_ON(at + 8 > base + PAGE_SIZE);
-        memcpy(at, &address, 8);
-        at += 8;
-    }
-    finish(xsdt, "XSDT", at, 1);
-
-    memcpy(r->signature, "RSD PTR ", 8);
-    memcpy(r->oem_id, "CLEAVE", 6);
-    r->revision = 2;
-    r->length = sizeof(*r);
-    r->xsdt = virt_to_paddr(xsdt);
-    r->checksum = (uint8_t)-acpi_checksum(r, 20);
-    r->extended_checksum = (uint8_t)-acpi_checksum(r, sizeof(*r));
-    return page;
+    finish(&t->madt.header, copy_interrupts(at, (uint8_t *)t + PAGE_SIZE));
+    for (unsigned int i = 0; i < acpi.tables; i++)
+        if (!hidden(acpi.table[i]))
+            t->xsdt.table[n++] = virt_to_paddr(acpi.table[i]);
+    t->xsdt.table[n++] = virt_to_paddr(&t->madt);
+    finish(&t->xsdt.header, &t->xsdt.table[n]);
+    t->rsdp.checksum = (uint8_t)-acpi_checksum(&t->rsdp, 20);
+    t->rsdp.extended_checksum = (uint8_t)-acpi_checksum(&t->rsdp, sizeof(t->rsdp));
 }

@@ -20,7 +20,6 @@
 
 #include <xen/arch-x86/hvm/start_info.h>
 #include <xen/domctl.h>
-#include <xen/elfnote.h>
 
 #define KERNEL_LOW 0x1000000ul /* nothing of a kernel or initrd below 16 MiB */
 
@@ -53,7 +52,7 @@ static void give_ports(void)
         { 0x92, 0x92 },                   /* fast reset */
         { 0xcf8, 0xcff },                 /* PCI configuration, reset */
         { console_port, console_port + 7u },
-        { acpi.pm1a_control, acpi.pm1a_control + 1u }, { acpi.pm1b_control, acpi.pm1b_control + 1u },
+        { acpi.pm1_control[0], acpi.pm1_control[0] + 1u }, { acpi.pm1_control[1], acpi.pm1_control[1] + 1u },
     };
 
     svm_set_dom0_ports(0, 0xffff, true);
@@ -77,28 +76,22 @@ static void check_place(const struct domain *d, const char *what, paddr_t start,
 /* Copies the kernel to where it wants to be; returns the end of what it occupies, and its entry point. */
 static paddr_t load_kernel(const struct domain *d, uint32_t *entry)
 {
-    struct elf_image e = { paddr_to_virt(boot_info.module[0].start),
-                           boot_info.module[0].end - boot_info.module[0].start };
-    struct elf_segment segment[ELF_MAX_SEGMENTS];
-    const char *why;
+    uint64_t size = boot_info.module[0].end - boot_info.module[0].start;
+    struct elf_kernel k;
+    const char *why = elf_read(paddr_to_virt(boot_info.module[0].start), size, &k);
     paddr_t end = 0;
-    int n;
 
-    if (elf_check(&e, &why))
-        panic("dom0's kernel (module 0, %lu bytes) cannot be used: %s\n", e.size, why);
-    if (elf_xen_note(&e, XEN_ELFNOTE_PHYS32_ENTRY, entry))
-        panic("dom0's kernel has no PVH entry point (ELF note PHYS32_ENTRY): it needs CONFIG_PVH\n");
-    n = elf_segments(&e, segment);
-    if (n < 0)
-        panic("dom0's kernel has no or too many segments to load\n");
-    for (int i = 0; i < n; i++) {
-        const struct elf_segment *s = &segment[i];
+    if (why)
+        panic("dom0's kernel (module 0, %lu bytes) cannot be used: %s\n", size, why);
+    for (unsigned int i = 0; i < k.segments; i++) {
+        const struct elf_segment *s = &k.segment[i];
 
         check_place(d, "kernel", s->paddr, s->paddr + s->memory_size);
         memcpy(paddr_to_virt(s->paddr), s->data, s->file_size);
         memset(paddr_to_virt(s->paddr + s->file_size), 0, s->memory_size - s->file_size);
         end = MAX(end, s->paddr + s->memory_size);
     }
+    *entry = k.entry;
     return ROUND_UP(end, PAGE_SIZE);
 }
 
@@ -110,6 +103,7 @@ static void start_info(struct domain *d, paddr_t at, paddr_t initrd, uint64_t in
     struct hvm_memmap_table_entry *map = (struct hvm_memmap_table_entry *)(module + 1);
 
     memset(s, 0, PAGE_SIZE);
+    dom0_acpi_tables(d, tables);
     snprintf(paddr_to_virt(cmdline), PAGE_SIZE, "%s", boot_info.module[0].args);
     *s = (struct hvm_start_info){
         .magic = 0x336ec578,
@@ -118,7 +112,7 @@ static void start_info(struct domain *d, paddr_t at, paddr_t initrd, uint64_t in
         .nr_modules = initrd_size ? 1 : 0,
         .modlist_paddr = initrd_size ? virt_to_paddr(module) : 0,
         .cmdline_paddr = cmdline,
-        .rsdp_paddr = dom0_acpi_tables(d, tables),
+        .rsdp_paddr = tables,
         .memmap_paddr = virt_to_paddr(map),
         .memmap_entries = d->memory_map_entries,
     };

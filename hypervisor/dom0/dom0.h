@@ -7,10 +7,10 @@
 #include "domain.h"
 #include "types.h"
 
-/* acpi_tables.c: RSDP, XSDT and MADT for dom0 in the given page; returns the RSDP's address. */
-paddr_t dom0_acpi_tables(struct domain *d, paddr_t page);
+/* acpi_tables.c: RSDP, at its begin, XSDT and MADT for dom0 in the given page. */
+void dom0_acpi_tables(struct domain *d, paddr_t page);
 
-/* memory.c: its RAM and memory map. Returns its last pages below 1 MiB, of which the very last is for ACPI. */
+/* memory.c: its RAM and memory map. Returns its last pages below 1 MiB, the very last for ACPI. */
 #define DOM0_LOW_PAGES 3
 paddr_t dom0_memory_give(struct domain *d);
 

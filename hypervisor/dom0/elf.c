@@ -4,8 +4,9 @@
  * next: build.c.
  */
 #include "elf.h"
-#include "errors.h"
 #include "lib.h"
+
+#include <xen/elfnote.h>
 
 #define PT_LOAD 1
 #define PT_NOTE 4
@@ -25,109 +26,81 @@ struct elf_phdr {
     uint64_t offset, vaddr, paddr, filesz, memsz, align;
 };
 
-struct elf_note { uint32_t namesz, descsz, type; };
+/* The fields of one that has the entry point; in others, name and value may be of other sizes. */
+struct elf_note { uint32_t namesz, descsz, type; char name[4]; uint32_t value; };
 
-static bool inside(const struct elf_image *e, uint64_t offset, uint64_t size)
+static bool inside(uint64_t size, uint64_t offset, uint64_t length)
 {
-    return offset <= e->size && size <= e->size - offset;
+    return offset <= size && length <= size - offset;
 }
 
-static struct elf_header header(const struct elf_image *e)
-{
-    struct elf_header h;
-
-    memcpy(&h, e->data, sizeof(h));
-    return h;
-}
-
-static struct elf_phdr phdr(const struct elf_image *e, unsigned int n)
-{
-    struct elf_phdr p;
-
-    memcpy(&p, e->data + header(e).phoff + n * sizeof(p), sizeof(p));
-    return p;
-}
-
-int elf_check(const struct elf_image *e, const char **why)
-{
-    struct elf_header h;
-
-    *why = "it is shorter than an ELF header";
-    if (e->size < sizeof(h))
-        return -EINVAL;
-    h = header(e);
-    *why = e->size > 0x206 && !memcmp(e->data + 0x202, "HdrS", 4)
-               ? "it is a bzImage; give the vmlinux inside it"
-               : "it is not an ELF file";
-    if (memcmp(h.ident, "\x7f" "ELF", 4))
-        return -EINVAL;
-    *why = "it is not a 64-bit little-endian x86 ELF file";
-    if (h.ident[4] != 2 || h.ident[5] != 1 || h.machine != EM_X86_64)
-        return -EINVAL;
-    *why = "its program headers lie outside of the file";
-    if (h.phentsize != sizeof(struct elf_phdr) || !h.phnum ||
-        !inside(e, h.phoff, (uint64_t)h.phnum * h.phentsize))
-        return -EINVAL;
-    *why = "a segment lies outside of the file";
-    for (unsigned int i = 0; i < h.phnum; i++) {
-        struct elf_phdr p = phdr(e, i);
-
-        if ((p.type == PT_LOAD || p.type == PT_NOTE) && !inside(e, p.offset, p.filesz))
-            return -EINVAL;
-        if (p.type == PT_LOAD && (p.filesz > p.memsz || p.paddr + p.memsz < p.paddr))
-            return -EINVAL;
-    }
-    return 0;
-}
-
-int elf_segments(const struct elf_image *e, struct elf_segment out[ELF_MAX_SEGMENTS])
-{
-    struct elf_header h = header(e);
-    int n = 0;
-
-    for (unsigned int i = 0; i < h.phnum; i++) {
-        struct elf_phdr p = phdr(e, i);
-
-        if (p.type != PT_LOAD || !p.memsz)
-            continue;
-        if (n == ELF_MAX_SEGMENTS)
-            return -E2BIG;
-        out[n++] = (struct elf_segment){ p.paddr, p.memsz, p.filesz, e->data + p.offset };
-    }
-    return n ? n : -EINVAL;
-}
-
-static int find_note(const uint8_t *p, uint64_t size, uint32_t type, uint32_t *value)
+/* 0: it is not among these notes. */
+static uint32_t find_entry(const uint8_t *p, uint64_t size)
 {
     struct elf_note n;
 
     while (size >= sizeof(n)) {
-        uint64_t name, desc;
-
         memcpy(&n, p, sizeof(n));
-        name = ROUND_UP((uint64_t)n.namesz, 4);
-        desc = ROUND_UP((uint64_t)n.descsz, 4);
-        if (name + desc > size - sizeof(n))
-            return -ENOENT;
-        if (n.type == type && n.namesz == 4 && !memcmp(p + sizeof(n), "Xen", 4) && n.descsz >= 4) {
-            memcpy(value, p + sizeof(n) + name, 4);
+
+        uint64_t length = offsetof(struct elf_note, name) + ROUND_UP((uint64_t)n.namesz, 4) +
+                          ROUND_UP((uint64_t)n.descsz, 4);
+
+        if (length > size)
             return 0;
-        }
-        p += sizeof(n) + name + desc;
-        size -= sizeof(n) + name + desc;
+        if (n.type == XEN_ELFNOTE_PHYS32_ENTRY && n.namesz == 4 && !memcmp(n.name, "Xen", 4) && n.descsz >= 4)
+            return n.value;
+        p += length;
+        size -= length;
     }
-    return -ENOENT;
+    return 0;
 }
 
-int elf_xen_note(const struct elf_image *e, uint32_t type, uint32_t *value)
+/* Takes over one program header; NULL, or what is wrong. */
+static const char *read_segment(const uint8_t *image, uint64_t size, const struct elf_phdr *p,
+                                struct elf_kernel *k)
 {
-    struct elf_header h = header(e);
+    bool load = p->type == PT_LOAD;
 
-    for (unsigned int i = 0; i < h.phnum; i++) {
-        struct elf_phdr p = phdr(e, i);
+    if (!load && p->type != PT_NOTE)
+        return NULL;
+    if (!inside(size, p->offset, p->filesz) ||
+        (load && (p->filesz > p->memsz || p->paddr + p->memsz < p->paddr)))
+        return "a segment lies outside of the file";
+    if (!load && !k->entry)
+        k->entry = find_entry(image + p->offset, p->filesz);
+    if (!load || !p->memsz)
+        return NULL;
+    if (k->segments == ARRAY_SIZE(k->segment))
+        return "it has too many segments to load";
+    k->segment[k->segments++] = (struct elf_segment){ p->paddr, p->memsz, p->filesz, image + p->offset };
+    return NULL;
+}
 
-        if (p.type == PT_NOTE && !find_note(e->data + p.offset, p.filesz, type, value))
-            return 0;
+const char *elf_read(const uint8_t *image, uint64_t size, struct elf_kernel *k)
+{
+    struct elf_header h;
+    const char *why = NULL;
+
+    *k = (struct elf_kernel){ 0 };
+    if (size < sizeof(h))
+        return "it is shorter than an ELF header";
+    memcpy(&h, image, sizeof(h));
+    if (memcmp(h.ident, "\x7f" "ELF", 4))
+        return size <= 0x206 || memcmp(image + 0x202, "HdrS", 4)
+                   ? "it is not an ELF file" : "it is a bzImage; give the vmlinux inside it";
+    if (h.ident[4] != 2 || h.ident[5] != 1 || h.machine != EM_X86_64)
+        return "it is not a 64-bit little-endian x86 ELF file";
+    if (h.phentsize != sizeof(struct elf_phdr) || !inside(size, h.phoff, (uint64_t)h.phnum * h.phentsize))
+        return "its program headers lie outside of the file";
+    for (unsigned int i = 0; i < h.phnum && !why; i++) {
+        struct elf_phdr p;
+
+        memcpy(&p, image + h.phoff + i * sizeof(p), sizeof(p));
+        why = read_segment(image, size, &p, k);
     }
-    return -ENOENT;
+    if (!why && !k->segments)
+        return "it has no segment to load";
+    if (!why && !k->entry)
+        return "it has no PVH entry point (ELF note PHYS32_ENTRY): it needs CONFIG_PVH";
+    return why;
 }

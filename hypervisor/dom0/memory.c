@@ -51,7 +51,7 @@ static void hide_devices(void)
     p2m_hide_mmio(LAPIC_FRAME, LAPIC_FRAME + 1);
     p2m_hide_mmio(HPET_FRAME, HPET_FRAME + 1);
     for (unsigned int i = 0; i < acpi.ioapics; i++)
-        p2m_hide_mmio(acpi.ioapic[i].address >> PAGE_SHIFT, (acpi.ioapic[i].address >> PAGE_SHIFT) + 1);
+        p2m_hide_mmio(acpi.ioapic[i] >> PAGE_SHIFT, (acpi.ioapic[i] >> PAGE_SHIFT) + 1);
     for (unsigned int i = 0; i < acpi.pci_windows; i++)
         p2m_hide_mmio(acpi.pci_window[i].start >> PAGE_SHIFT, acpi.pci_window[i].end >> PAGE_SHIFT);
     p2m_hide_mmio(1ull << (cpu_features.physical_bits - PAGE_SHIFT), ~0ull);

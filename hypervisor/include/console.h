@@ -14,6 +14,6 @@ void console_init(void);                           /* console=: which serial por
 void printk_init(void);                            /* loglvl= guest_loglvl= */
 void console_line(const char *line, size_t n);     /* a whole line: to the serial port and the ring */
 void console_start_input(void);                    /* needs the host's I/O APIC */
-void console_break_lock(void);                     /* for the last CPU that runs: whoever had it never goes on */
+void console_break_lock(void);                     /* for the last CPU that runs: who had it never goes on */
 
 #endif

@@ -8,16 +8,14 @@
 
 #include "types.h"
 
-struct elf_image { const uint8_t *data; uint64_t size; };
 struct elf_segment { uint64_t paddr, memory_size, file_size; const uint8_t *data; };
+struct elf_kernel {
+    uint32_t entry;                  /* the PVH one */
+    unsigned int segments;           /* to load */
+    struct elf_segment segment[16];
+};
 
-#define ELF_MAX_SEGMENTS 16
-
-/* 0; -EINVAL with *why set to what is wrong with it. */
-int must_check elf_check(const struct elf_image *e, const char **why);
-/* The loadable segments, in file order; returns how many, or -E2BIG, -EINVAL. elf_check came before. */
-int must_check elf_segments(const struct elf_image *e, struct elf_segment out[ELF_MAX_SEGMENTS]);
-/* The 32-bit value of the note (name "Xen", type): -ENOENT. */
-int must_check elf_xen_note(const struct elf_image *e, uint32_t type, uint32_t *value);
+/* NULL, or what is wrong with it. */
+const char *must_check elf_read(const uint8_t *image, uint64_t size, struct elf_kernel *k);
 
 #endif

@@ -28,10 +28,10 @@ struct acpi_info {
     unsigned int cpus;
     uint32_t cpu_apic_id[64];
     unsigned int ioapics;
-    struct { paddr_t address; uint32_t gsi_base; } ioapic[4];
+    paddr_t ioapic[4];
     uint16_t pm_timer_port;        /* 0: none */
-    uint16_t pm1a_control, pm1b_control; /* ports */
-    uint8_t s5_a, s5_b;            /* SLP_TYP of \_S5, found in the DSDT */
+    uint16_t pm1_control[2];       /* ports; 0: none */
+    uint8_t s5[2];                 /* SLP_TYP of \_S5 for each, found in the DSDT */
     bool has_s5;
     uint16_t reset_port;           /* 0: none */
     uint8_t reset_value;
@@ -50,7 +50,7 @@ uint64_t acpi_field(const struct acpi_header *h, uint32_t offset, uint32_t width
 /* Ends the power: writes S5 to PM1. Returns when it did not work. */
 void acpi_power_off(void);
 
-/* --- platform/ioapic.c: the host's I/O APICs --- */
+/* --- platform/ioapic.c: the host's I/O APIC. Route and mask are for gsi < lines, one caller at a time --- */
 struct host_route { uint8_t vector; bool level, active_low, masked; uint32_t apic_id; };
 void host_ioapic_init(void);        /* all lines masked */
 unsigned int host_ioapic_lines(void);

@@ -65,8 +65,10 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
             d = wide ? va_arg(ap, int64_t) : va_arg(ap, int);
             put_number(&o, d < 0 ? -(uint64_t)d : (uint64_t)d, 10, d < 0 ? "-" : "", width);
             break;
-        case 'u': put_number(&o, wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 10, "", width); break;
-        case 'x': put_number(&o, wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), 16, prefix, width); break;
+        case 'u': case 'x':
+            put_number(&o, wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), *fmt == 'x' ? 16 : 10, prefix,
+                       width);
+            break;
         case 'p': put_number(&o, (uint64_t)va_arg(ap, void *), 16, "", 0); break;
         case 's': put_string(&o, va_arg(ap, const char *), precision); break;
         case 'c': put(&o, (char)va_arg(ap, int)); break;

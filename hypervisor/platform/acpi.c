@@ -12,15 +12,14 @@
 #include "directmap.h"
 #include "lib.h"
 
-#define PM1_SLP_TYP_SHIFT 10
-#define PM1_SLP_TYP_MASK (7u << 10)
+#define PM1_SLP_TYP (7u << 10)
 #define PM1_SLP_EN (1u << 13)
 
 #define MAX_TABLE (16u << 20)
 
 /* Where a table has what we read. */
 enum {
-    FADT_DSDT = 40, FADT_PM1A_CONTROL = 64, FADT_PM1B_CONTROL = 68, FADT_PM_TIMER = 76,
+    FADT_DSDT = 40, FADT_PM1_CONTROL = 64 /* two */, FADT_PM_TIMER = 76,
     FADT_FLAGS = 112, FADT_RESET_SPACE = 116, FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128,
     FADT_X_DSDT = 140,
     MCFG_FIRST_ENTRY = 44, MCFG_ENTRY = 16,
@@ -68,21 +67,16 @@ uint64_t acpi_field(const struct acpi_header *h, uint32_t offset, uint32_t width
     return value;
 }
 
-static paddr_t search_rsdp(paddr_t start, paddr_t end)
+/* In the first KiB of the extended BIOS data area, then in the BIOS; 0: in neither. */
+static paddr_t find_rsdp(void)
 {
-    for (paddr_t p = start; p + 20 <= end; p += 16)
+    paddr_t ebda = (paddr_t)*(uint16_t *)paddr_to_virt(0x40e) << 4;
+
+    for (paddr_t p = ebda >= 0x80000 && ebda < 0xa0000 ? ebda : 0xe0000; p < 0xffff0;
+         p = p + 16 == ebda + 1024 ? 0xe0000 : p + 16)
         if (memcmp(paddr_to_virt(p), "RSD PTR ", 8) == 0 && acpi_checksum(paddr_to_virt(p), 20) == 0)
             return p;
     return 0;
-}
-
-static paddr_t find_rsdp(void)
-{
-    paddr_t ebda = (paddr_t)*(uint16_t *)paddr_to_virt(0x40e) << 4, p = 0;
-
-    if (ebda >= 0x80000 && ebda < 0xa0000)
-        p = search_rsdp(ebda, ebda + 1024);
-    return p ? p : search_rsdp(0xe0000, 0x100000);
 }
 
 /* One table of 64 from each line of the RSDT (4 bytes) or XSDT (8 bytes). */
@@ -124,8 +118,7 @@ static void read_madt(void)
         case MADT_IOAPIC:
             if (acpi.ioapics == ARRAY_SIZE(acpi.ioapic))
                 break;
-            acpi.ioapic[acpi.ioapics].address = acpi_field(h, at + 4, 4);
-            acpi.ioapic[acpi.ioapics++].gsi_base = (uint32_t)acpi_field(h, at + 8, 4);
+            acpi.ioapic[acpi.ioapics++] = acpi_field(h, at + 4, 4);
             break;
         }
     }
@@ -147,28 +140,28 @@ static void search_s5(const struct acpi_header *dsdt)
     const uint8_t *p = (const uint8_t *)(dsdt + 1) + 2, *end = (const uint8_t *)dsdt + dsdt->length;
 
     for (; p + 16 < end && !acpi.has_s5; p++) {
-        const uint8_t *q = p + 5;
-
         if (memcmp(p, "_S5_\x12", 5) || (p[-1] != 0x08 && (p[-1] != '\\' || p[-2] != 0x08)))
             continue;
-        q = aml_integer(q + 1 + (*q >> 6) + 1, &acpi.s5_a);
-        acpi.has_s5 = q && aml_integer(q, &acpi.s5_b);
+
+        const uint8_t *q = aml_integer(p + 5 + (p[5] >> 6) + 2, &acpi.s5[0]);
+
+        acpi.has_s5 = q && aml_integer(q, &acpi.s5[1]);
     }
 }
 
 static void read_fadt(void)
 {
-    const struct acpi_header *h = find_table("FACP"), *dsdt;
+    const struct acpi_header *h = find_table("FACP");
     uint64_t flags = acpi_field(h, FADT_FLAGS, 4), x_dsdt = acpi_field(h, FADT_X_DSDT, 8);
+    const struct acpi_header *dsdt = table_at(x_dsdt ? x_dsdt : acpi_field(h, FADT_DSDT, 4));
 
     acpi.pm_timer_port = (uint16_t)acpi_field(h, FADT_PM_TIMER, 4);
-    acpi.pm1a_control = (uint16_t)acpi_field(h, FADT_PM1A_CONTROL, 4);
-    acpi.pm1b_control = (uint16_t)acpi_field(h, FADT_PM1B_CONTROL, 4);
+    for (unsigned int i = 0; i < ARRAY_SIZE(acpi.pm1_control); i++)
+        acpi.pm1_control[i] = (uint16_t)acpi_field(h, FADT_PM1_CONTROL + 4 * i, 4);
     if ((flags & FADT_RESET) && acpi_field(h, FADT_RESET_SPACE, 1) == SPACE_IO) {
         acpi.reset_port = (uint16_t)acpi_field(h, FADT_RESET_ADDRESS, 8);
         acpi.reset_value = (uint8_t)acpi_field(h, FADT_RESET_VALUE, 1);
     }
-    dsdt = table_at(x_dsdt ? x_dsdt : acpi_field(h, FADT_DSDT, 4));
     if (dsdt)
         search_s5(dsdt);
 }
@@ -203,26 +196,18 @@ void acpi_init(paddr_t rsdp_hint)
     read_madt();
     read_fadt();
     read_mcfg();
-    if (!acpi.cpus)
-        add_cpu(apic_id(), MADT_ENABLED);
     log_debug("ACPI: %u tables, %u CPUs, %u I/O APICs, PM timer at %#x%s\n", acpi.tables, acpi.cpus,
               acpi.ioapics, acpi.pm_timer_port, acpi.has_s5 ? "" : ", no S5");
 }
 
-static void enter_sleep(uint16_t port, uint8_t type)
-{
-    uint32_t sleep = (uint32_t)type << PM1_SLP_TYP_SHIFT | PM1_SLP_EN;
-
-    if (port)
-        outw(port, (uint16_t)((inw(port) & ~PM1_SLP_TYP_MASK) | sleep));
-}
-
 void acpi_power_off(void)
 {
-    if (!acpi.has_s5)
-        return;
-    enter_sleep(acpi.pm1a_control, acpi.s5_a);
-    enter_sleep(acpi.pm1b_control, acpi.s5_b);
+    for (unsigned int i = 0; i < ARRAY_SIZE(acpi.pm1_control) && acpi.has_s5; i++) {
+        uint16_t port = acpi.pm1_control[i];
+
+        if (port)
+            outw(port, (uint16_t)((inw(port) & ~PM1_SLP_TYP) | acpi.s5[i] << 10 | PM1_SLP_EN));
+    }
     for (unsigned int i = 0; i < 1000000; i++)
         cpu_pause();
 }

@@ -60,7 +60,7 @@ static bool is_pci(const struct domain *d, uint16_t port)
 
 static bool is_power(const struct domain *d, uint16_t port, unsigned int size)
 {
-    return d->is_dom0 && size == 2 && port && (port == acpi.pm1a_control || port == acpi.pm1b_control);
+    return d->is_dom0 && size == 2 && port && (port == acpi.pm1_control[0] || port == acpi.pm1_control[1]);
 }
 
 /* dom0's ACPI power control: off is obeyed, sleep is not (the core would not wake up), the rest passes. */
@@ -68,7 +68,7 @@ static void write_power(struct domain *d, uint16_t port, uint32_t val)
 {
     if (!(val & PM1_SLEEP_ENABLE))
         outw(port, (uint16_t)val);
-    else if (acpi.has_s5 && (val >> 10 & 7) == acpi.s5_a)
+    else if (acpi.has_s5 && (val >> 10 & 7) == acpi.s5[0])
         domain_shutdown(d, SHUTDOWN_poweroff);
     else
         guest_log(d, "asks for sleep state %u of PM1, which is not passed on\n", val >> 10 & 7);

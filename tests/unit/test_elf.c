@@ -31,8 +31,10 @@ static void put_phdr(uint8_t *at, uint32_t type, uint64_t offset, uint64_t paddr
     put(at + 40, memsz, 8);
 }
 
+struct image { uint8_t *data; uint64_t size; };
+
 /* One PT_LOAD of 16 bytes (32 in memory) at 16 MiB, one PT_NOTE with a Xen note of value 0x1000200. */
-static struct elf_image make_image(void)
+static struct image make_image(void)
 {
     uint8_t *p = calloc(1, IMAGE_SIZE);
 
@@ -50,36 +52,55 @@ static struct elf_image make_image(void)
     memcpy(p + NOTE_AT + 12, "Xen", 4);
     put(p + NOTE_AT + 16, 0x1000200, 4);
     memset(p + TEXT_AT, 0x90, 16);
-    return (struct elf_image){ p, IMAGE_SIZE };
+    return (struct image){ p, IMAGE_SIZE };
 }
 
-static void refuses(struct elf_image e, const char *word)
+static void refuses(struct image e, const char *word)
 {
-    const char *why = NULL;
+    struct elf_kernel k;
+    const char *why = elf_read(e.data, e.size, &k);
 
-    assert_int_not_equal(elf_check(&e, &why), 0);
+    assert_non_null(why);
     assert_non_null(strstr(why, word));
-    free((void *)e.data);
+    free(e.data);
 }
 
 static void test_good(void **state)
 {
-    struct elf_image e = make_image();
-    struct elf_segment s[ELF_MAX_SEGMENTS];
-    uint32_t value = 0;
-    const char *why;
+    struct image e = make_image();
+    struct elf_kernel k;
 
     (void)state;
-    assert_int_equal(elf_check(&e, &why), 0);
-    assert_int_equal(elf_segments(&e, s), 1);
-    assert_int_equal(s[0].paddr, 0x1000000);
-    assert_int_equal(s[0].file_size, 16);
-    assert_int_equal(s[0].memory_size, 32);
-    assert_int_equal(s[0].data[15], 0x90);
-    assert_int_equal(elf_xen_note(&e, NOTE_TYPE, &value), 0);
-    assert_int_equal(value, 0x1000200);
-    assert_int_not_equal(elf_xen_note(&e, NOTE_TYPE + 1, &value), 0);
-    free((void *)e.data);
+    assert_null(elf_read(e.data, e.size, &k));
+    assert_int_equal(k.segments, 1);
+    assert_int_equal(k.segment[0].paddr, 0x1000000);
+    assert_int_equal(k.segment[0].file_size, 16);
+    assert_int_equal(k.segment[0].memory_size, 32);
+    assert_int_equal(k.segment[0].data[15], 0x90);
+    assert_int_equal(k.entry, 0x1000200);
+    free(e.data);
+}
+
+static void test_nothing_to_start(void **state)
+{
+    struct image e = make_image();
+
+    (void)state;
+    put(e.data + NOTE_AT + 8, NOTE_TYPE + 1, 4);
+    refuses(e, "CONFIG_PVH");
+    e = make_image();
+    put_phdr(e.data + PHDRS, 1, TEXT_AT, 0x1000000, 0, 0);
+    refuses(e, "no segment to load");
+    e.size = 64 + 17 * 56;
+    e.data = calloc(1, e.size);
+    memcpy(e.data, "\x7f" "ELF\x02\x01\x01", 7);
+    put(e.data + 18, 62, 2);
+    put(e.data + 32, PHDRS, 8);
+    put(e.data + 54, 56, 2);
+    put(e.data + 56, 17, 2);
+    for (unsigned int i = 0; i < 17; i++)
+        put_phdr(e.data + PHDRS + i * 56, 1, 0, 0x1000000, 16, 16);
+    refuses(e, "too many segments");
 }
 
 static void test_short(void **state)
@@ -89,16 +110,16 @@ static void test_short(void **state)
         uint8_t *p = malloc(size ? size : 1);
 
         memset(p, 0x7f, size);
-        refuses((struct elf_image){ p, size }, "shorter");
+        refuses((struct image){ p, size }, "shorter");
     }
 }
 
 static void test_not_elf(void **state)
 {
-    struct elf_image e = make_image();
+    struct image e = make_image();
 
     (void)state;
-    ((uint8_t *)e.data)[0] = 0;
+    e.data[0] = 0;
     refuses(e, "not an ELF");
 }
 
@@ -108,15 +129,15 @@ static void test_bzimage(void **state)
 
     (void)state;
     memcpy(p + 0x202, "HdrS", 4);
-    refuses((struct elf_image){ p, 1024 }, "bzImage");
+    refuses((struct image){ p, 1024 }, "bzImage");
 }
 
 static void test_32bit(void **state)
 {
-    struct elf_image e = make_image();
+    struct image e = make_image();
 
     (void)state;
-    ((uint8_t *)e.data)[4] = 1;
+    e.data[4] = 1;
     refuses(e, "64-bit");
 }
 
@@ -126,9 +147,9 @@ static void test_headers_outside(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        struct elf_image e = make_image();
+        struct image e = make_image();
 
-        put((uint8_t *)e.data + 32, places[i], 8);
+        put(e.data + 32, places[i], 8);
         refuses(e, "headers lie outside");
     }
 }
@@ -144,9 +165,9 @@ static void test_segment_outside(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct elf_image e = make_image();
+        struct image e = make_image();
 
-        put_phdr((uint8_t *)e.data + PHDRS, 1, bad[i][0], 0x1000000, bad[i][1], bad[i][2]);
+        put_phdr(e.data + PHDRS, 1, bad[i][0], 0x1000000, bad[i][1], bad[i][2]);
         refuses(e, "segment lies outside");
     }
 }
@@ -155,24 +176,26 @@ static void test_segment_outside(void **state)
 static void test_broken_note(void **state)
 {
     static const uint32_t sizes[] = { 5, 100, 0x7fffffff, 0xffffffff };
-    uint32_t value;
 
     (void)state;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        struct elf_image e = make_image();
+        struct image e = make_image();
 
-        put((uint8_t *)e.data + NOTE_AT, sizes[i], 4);
-        assert_int_not_equal(elf_xen_note(&e, NOTE_TYPE, &value), 0);
-        free((void *)e.data);
+        put(e.data + NOTE_AT + 4, sizes[i], 4);
+        refuses(e, "CONFIG_PVH");
+        e = make_image();
+        put(e.data + NOTE_AT, sizes[i], 4);
+        refuses(e, "CONFIG_PVH");
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good), cmocka_unit_test(test_short), cmocka_unit_test(test_not_elf),
-        cmocka_unit_test(test_bzimage), cmocka_unit_test(test_32bit), cmocka_unit_test(test_headers_outside),
-        cmocka_unit_test(test_segment_outside), cmocka_unit_test(test_broken_note),
+        cmocka_unit_test(test_good), cmocka_unit_test(test_nothing_to_start), cmocka_unit_test(test_short),
+        cmocka_unit_test(test_not_elf), cmocka_unit_test(test_bzimage), cmocka_unit_test(test_32bit),
+        cmocka_unit_test(test_headers_outside), cmocka_unit_test(test_segment_outside),
+        cmocka_unit_test(test_broken_note),
     };
 
     return cmocka_run_group_tests_name("elf", tests, NULL, NULL);

@@ -25,7 +25,7 @@
 #define DF 0x400u
 #define ARITHMETIC (CF | PF | AF | ZF | SF | OF)
 
-struct acpi_info acpi = { .pm1a_control = 0x604, .has_s5 = true, .s5_a = 5 };
+struct acpi_info acpi = { .pm1_control = { 0x604 }, .has_s5 = true, .s5 = { 5 } };
 
 static struct domain *d;
 static struct vcpu *v;
