@@ -42,6 +42,14 @@ check-smp4: $(SYSTEM)/disk4
 	    SMP=4 TIMEOUT=2400 RUN_LOG=$(SYSTEM)/smp4.log \
 	    CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
 
+# dom0 without bounce buffers: what goes wrong then (dma.c). The last of two swiotlb= counts.
+ifneq ($(on_cleave),)
+CHECK_SYSTEM += check-dma
+endif
+check-dma: $(SYSTEM)/disk-dma
+	@DISK=$< DISK_TYPE=ahci DOM0_ARGS=swiotlb=noforce SMP=1 TIMEOUT=600 RUN_LOG=$(SYSTEM)/dma.log \
+	    CMD='$(SYSTEM_PROGRAM) dma' tests/rig/run.sh
+
 # One instruction is one tick there: the longest stretch in the core without a preemption point has a bound.
 CHECK_SYSTEM += check-stretch
 check-stretch:

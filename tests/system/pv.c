@@ -2,21 +2,14 @@
 /*
  * Disks and network interfaces of guests: Debian's front ends in the guest, Debian's back ends in dom0, the
  * core's grants and event channels between. Data is compared by its checksum, computed at both ends. Next to
- * read: ../../dom0-tools/libcleave/devices.c.
+ * read: dma.c, ../../dom0-tools/libcleave/devices.c.
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "system.h"
 
 #define BOOT_S 180
-
-/* dom0's own disk, which the rig gave, or NULL. */
-static const char *real_disk(void)
-{
-    return access("/dev/vda", F_OK) == 0 ? "/dev/vda" : access("/dev/sda", F_OK) == 0 ? "/dev/sda" : NULL;
-}
 
 /* Writes a VM file for Debian on a disk, with one more disk and a network interface. */
 static const char *write_file(const char *more_disk, const char *command)

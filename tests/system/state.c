@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xencall.h>
 #include <xenctrl.h>
 
@@ -91,6 +92,11 @@ const char *console_log(const char *name)
 {
     return run("tail -c %zu /var/log/xen/console/guest-%s.log", sizeof(((struct run *)0)->out) - 1, name)
         ->out;
+}
+
+const char *real_disk(void)
+{
+    return access("/dev/vda", F_OK) == 0 ? "/dev/vda" : access("/dev/sda", F_OK) == 0 ? "/dev/sda" : NULL;
 }
 
 /* Calls the core; false where it does not know this hypercall, as Xen. */

@@ -61,6 +61,8 @@ int guests(void);
 long store_number(const char *pattern, uint32_t domid);
 /* The end of what the guest said on its console since the test began, as xenconsoled logged it. */
 const char *console_log(const char *name);
+/* dom0's own disk, which the rig gave, or NULL. */
+const char *real_disk(void);
 
 /*
  * Waits until the condition holds; the test fails, saying what was waited for, when it does not within the
@@ -101,6 +103,6 @@ struct group {
 #define GROUP(name, tests) { name, tests, sizeof(tests) / sizeof((tests)[0]) }
 
 extern const struct group group_verbs, group_refusals, group_stock, group_many, group_hostile, group_linux;
-extern const struct group group_devices, group_stretch, group_pv, group_long;
+extern const struct group group_devices, group_stretch, group_pv, group_dma, group_long;
 
 #endif
