@@ -4,7 +4,6 @@
  * on the way panics with the reason; after the last line the CPU belongs to the run loop (svm/run.c).
  */
 #include "boot.h"
-#include "console.h"
 #include "cpu.h"
 #include "lib.h"
 #include "sched.h"

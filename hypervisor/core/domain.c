@@ -18,6 +18,7 @@
 #include "errors.h"
 #include "guest.h"
 #include "lib.h"
+#include "platform.h"
 #include "svm.h"
 #include "xenpub.h"
 

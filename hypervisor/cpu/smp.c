@@ -7,7 +7,6 @@
  * ours first; one that cannot be brought in line stays off.
  */
 #include "boot.h"
-#include "console.h"
 #include "cpu.h"
 #include "directmap.h"
 #include "domain.h"
@@ -91,8 +90,7 @@ void smp_nmi(const struct trap_frame *f)
         panic("an NMI that nobody sent, at rip %lx\n", f->rip);
     stopped_at[this_cpu()->id] = f->rip;
     __atomic_add_fetch(&stopped, 1, __ATOMIC_RELEASE);
-    for (;;)
-        __asm__ volatile("cli; hlt");
+    cpu_halt();
 }
 
 void smp_stop_others(void)
@@ -202,8 +200,7 @@ void boot_second_cpu(void)
     apic_init_cpu();
     set_state(START_ALIVE);
     if (!wait_for_go())
-        for (;;)
-            __asm__ volatile("cli; hlt");
+        cpu_halt();
     timer_init_cpu(c->id);
     svm_init_cpu();
     sched_init_cpu(c->id);

@@ -8,7 +8,6 @@
  */
 #include "alloc.h"
 #include "boot.h"
-#include "console.h"
 #include "cpu.h"
 #include "directmap.h"
 #include "dom0.h"

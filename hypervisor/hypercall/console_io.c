@@ -7,9 +7,9 @@
  * Read next: lib/console.c.
  */
 #include "console_io.h"
-#include "cpu.h"
 #include "hypercall.h"
 #include "lib.h"
+#include "platform.h"
 
 #define CHUNK 256u
 

@@ -6,9 +6,9 @@
  * Read next: sysctl_info.c, sysctl_sched.c, cpu_policy.c.
  */
 #include "alloc.h"
-#include "cpu.h"
 #include "domctl.h"
 #include "lib.h"
+#include "platform.h"
 
 #define READCONSOLE_CHUNK 1024u
 #define DEBUG_KEYS_MAX 32u

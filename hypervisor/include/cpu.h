@@ -42,6 +42,7 @@ static inline void cpu_xsetbv(uint64_t val)
 }
 
 static inline void cpu_pause(void) { __asm__ volatile("pause" ::: "memory"); }
+static inline noreturn void cpu_halt(void) { for (;;) __asm__ volatile("cli; hlt"); }
 static inline void irq_window(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
 
 static inline uint8_t inb(uint16_t port)
@@ -163,15 +164,5 @@ void fpu_restore(struct vcpu *v);
 /* What XSAVE (or, in 512 bytes, FXSAVE) left becomes v's state, of the components (bits of XCR0). */
 void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components);
 #define XCR0_LEGACY 3ull         /* x87 and SSE */
-
-/* lib/console.c: serial port, log ring */
-void console_write_raw(const char *s, size_t n);        /* to the serial port as it is: hvc0 */
-size_t console_dom0_read(char *buf, size_t n);          /* typed characters, for console_io read */
-/* sysctl readconsole: see console.c. */
-uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental);
-noreturn void machine_reboot(void);
-noreturn void machine_power_off(void);
-/* dom0's SHUTDOWN_*: power-off, reboot, or a dump and a bounded reboot. */
-noreturn void machine_stop(uint8_t reason);
 
 #endif

@@ -29,7 +29,6 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 /* Prints why and a dump of all CPUs, then reboots after a bounded time (or stays, with `noreboot`). */
 noreturn void panic(const char *fmt, ...) format_printf(1, 2);
 
-#define BUG() panic("BUG at %s:%d\n", __FILE__, __LINE__)
 #define BUG_ON(c) do { if (unlikely(c)) panic("BUG at %s:%d: %s\n", __FILE__, __LINE__, #c); } while (0)
 
 /* In the debug build, where CLV_DEBUG is 1 and not 0 (build.mk). */
@@ -55,16 +54,6 @@ static inline bool bit_test(const void *map, unsigned int n)
     return (READ_ONCE(((const uint64_t *)map)[n / 64]) >> (n % 64)) & 1;
 }
 
-static inline void bit_set(void *map, unsigned int n)
-{
-    __atomic_fetch_or(&((uint64_t *)map)[n / 64], 1ull << (n % 64), __ATOMIC_SEQ_CST);
-}
-
-static inline void bit_clear(void *map, unsigned int n)
-{
-    __atomic_fetch_and(&((uint64_t *)map)[n / 64], ~(1ull << (n % 64)), __ATOMIC_SEQ_CST);
-}
-
 static inline bool bit_test_and_set(void *map, unsigned int n)
 {
     uint64_t bit = 1ull << (n % 64);
@@ -79,6 +68,8 @@ static inline bool bit_test_and_clear(void *map, unsigned int n)
     return __atomic_fetch_and(&((uint64_t *)map)[n / 64], ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
+static inline void bit_set(void *map, unsigned int n) { (void)bit_test_and_set(map, n); }
+static inline void bit_clear(void *map, unsigned int n) { (void)bit_test_and_clear(map, n); }
 static inline void smp_mb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 #endif

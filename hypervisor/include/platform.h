@@ -81,6 +81,21 @@ bool parse_size(const char *s, uint64_t *n);
 extern char image_start[], image_end[], text_end[], rodata_end[];
 #define AP_TRAMPOLINE 0x8000ull     /* the page below 1 MiB that starts second CPUs; hidden from dom0 */
 
+/* --- lib/: the console, and the ways to leave the machine --- */
+extern uint16_t console_port;                    /* the first of the serial port; 0: none */
+extern unsigned int console_irq;                 /* its line at the host's I/O APIC */
+void console_init(void);                         /* console=: which serial port */
+void printk_init(void);                          /* loglvl= guest_loglvl= */
+void console_start_input(void);                  /* needs the host's I/O APIC */
+void console_line(const char *line, size_t n);   /* a whole line: to the serial port and the ring */
+void console_write_raw(const char *s, size_t n); /* to the serial port as it is: hvc0 */
+size_t console_dom0_read(char *buf, size_t n);   /* typed characters, for console_io read */
+/* sysctl readconsole: see console.c. */
+uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental);
+void console_break_lock(void);                   /* for the last CPU that runs: who had it never goes on */
+/* dom0's SHUTDOWN_*: power-off, reboot, or a dump and a bounded reboot. */
+noreturn void machine_stop(uint8_t reason);
+
 /* --- dom0/ --- */
 void dom0_build(void);              /* panics readably when it cannot */
 

@@ -39,15 +39,20 @@ struct spinlock {
 
 #define SPINLOCK(cls) { .class = (cls), .cpu = -1 }
 
-void spin_init(struct spinlock *l, enum lock_class class);
-void spin_lock(struct spinlock *l);
-void spin_lock_second(struct spinlock *l); /* second lock of a class already held */
+void spin_lock_as(struct spinlock *l, bool second);
+static inline void spin_lock(struct spinlock *l) { spin_lock_as(l, false); }
+static inline void spin_lock_second(struct spinlock *l) { spin_lock_as(l, true); } /* of a class held once */
 bool spin_trylock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
 /* Takes a lock that is let go where the block ends, whichever way it is left. */
 #define spin_lock_scope(l) \
     struct spinlock *spin_scope_ __attribute__((cleanup(spin_scope_end), unused)) = spin_scope_begin(l)
 bool spin_lock_held(const struct spinlock *l); /* by this CPU; always true in the release build */
+
+static inline void spin_init(struct spinlock *l, enum lock_class class)
+{
+    *l = (struct spinlock)SPINLOCK(class);
+}
 
 static inline struct spinlock *spin_scope_begin(struct spinlock *l)
 {

@@ -9,7 +9,6 @@
  *
  * Read next: printk.c; hypercall/console_io.c.
  */
-#include "console.h"
 #include "cpu.h"
 #include "lib.h"
 #include "platform.h"

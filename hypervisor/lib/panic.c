@@ -4,7 +4,6 @@
  * panic stops the other CPUs, says what and where, and reboots after a few seconds, so that an unattended
  * machine comes back; `noreboot` keeps the message on the screen instead.
  */
-#include "console.h"
 #include "cpu.h"
 #include "domain.h"
 #include "lib.h"
@@ -16,12 +15,6 @@
 
 static uint32_t panicking; /* 1 + the CPU that panicked first */
 
-static noreturn void halt_for_ever(void)
-{
-    for (;;)
-        __asm__ volatile("cli; hlt");
-}
-
 /* About n seconds, also before the clock is calibrated: then by the assumption of a fast TSC. */
 static void wait_seconds(unsigned int n)
 {
@@ -31,15 +24,33 @@ static void wait_seconds(unsigned int n)
         cpu_pause();
 }
 
+/* The ways to reboot a PC, from the documented to the desperate; each gets a moment to work. */
+static noreturn void reboot(void)
+{
+    struct { uint16_t limit; uint64_t base; } __packed_ no_idt = { 0, 0 };
+
+    if (acpi.reset_port) {
+        outb(acpi.reset_port, acpi.reset_value);
+        wait_seconds(1);
+    }
+    outb(0xcf9, 0x02); /* the chip set's reset control: hard reset */
+    outb(0xcf9, 0x06);
+    wait_seconds(1);
+    outb(0x64, 0xfe);  /* the keyboard controller's reset line */
+    wait_seconds(1);
+    __asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* triple fault */
+    cpu_halt();
+}
+
 static noreturn void reboot_or_stay(void)
 {
     if (cmdline_get("noreboot")) {
         log_err("noreboot: the machine stays as it is\n");
-        halt_for_ever();
+        cpu_halt();
     }
     log_err("rebooting in %d seconds (give noreboot to stay)\n", REBOOT_DELAY_SECONDS);
     wait_seconds(REBOOT_DELAY_SECONDS);
-    machine_reboot();
+    reboot();
 }
 
 static void dump_dom0(void)
@@ -60,10 +71,10 @@ void panic(const char *fmt, ...)
 
     if (!__atomic_compare_exchange_n(&panicking, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (nobody != self)
-            halt_for_ever();
+            cpu_halt();
         console_break_lock();
         console_write_raw(again, sizeof(again) - 1);
-        machine_reboot();
+        reboot();
     }
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
@@ -79,44 +90,19 @@ void panic(const char *fmt, ...)
 /* dom0's end is the machine's. Its vcpus are dumped as they are: the other CPUs stop first. */
 void machine_stop(uint8_t reason)
 {
-    switch (reason) {
-    case SHUTDOWN_poweroff:
-        log_info("dom0 has shut down: power off\n");
-        machine_power_off();
-    case SHUTDOWN_reboot:
-        log_info("dom0 has shut down: reboot\n");
-        machine_reboot();
-    }
     smp_stop_others();
+    if (reason == SHUTDOWN_poweroff) {
+        log_info("dom0 has shut down: power off\n");
+        acpi_power_off();
+        log_err("this machine has no power-off that works: switch it off by hand\n");
+        cpu_halt();
+    }
+    if (reason == SHUTDOWN_reboot) {
+        log_info("dom0 has shut down: reboot\n");
+        reboot();
+    }
     log_err("dom0 crashed%s (reason %u)\n", reason == SHUTDOWN_watchdog ? ": its watchdog ran out" : "",
             reason);
     dump_dom0();
     reboot_or_stay();
-}
-
-void machine_power_off(void)
-{
-    smp_stop_others();
-    acpi_power_off();
-    log_err("this machine has no power-off that works: switch it off by hand\n");
-    halt_for_ever();
-}
-
-/* The ways to reboot a PC, from the documented to the desperate; each gets a moment to work. */
-void machine_reboot(void)
-{
-    struct { uint16_t limit; uint64_t base; } __packed_ no_idt = { 0, 0 };
-
-    smp_stop_others();
-    if (acpi.reset_port) {
-        outb(acpi.reset_port, acpi.reset_value);
-        wait_seconds(1);
-    }
-    outb(0xcf9, 0x02); /* the chip set's reset control: hard reset */
-    outb(0xcf9, 0x06);
-    wait_seconds(1);
-    outb(0x64, 0xfe);  /* the keyboard controller's reset line */
-    wait_seconds(1);
-    __asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* triple fault */
-    halt_for_ever();
 }

@@ -8,7 +8,6 @@
  *
  * Read next: console.c.
  */
-#include "console.h"
 #include "domain.h"
 #include "lib.h"
 #include "platform.h"

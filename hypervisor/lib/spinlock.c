@@ -30,12 +30,7 @@ bool spin_lock_held(const struct spinlock *l)
     return !CLV_DEBUG || READ_ONCE(l->cpu) == (int16_t)this_cpu()->id;
 }
 
-void spin_init(struct spinlock *l, enum lock_class class)
-{
-    *l = (struct spinlock)SPINLOCK(class);
-}
-
-static void lock(struct spinlock *l, bool second)
+void spin_lock_as(struct spinlock *l, bool second)
 {
     uint32_t spins = 0;
 
@@ -47,16 +42,6 @@ static void lock(struct spinlock *l, bool second)
             if (CLV_DEBUG && ++spins == PATIENCE)
                 panic("lock of class %u: CPU %d holds it for ever\n", l->class, READ_ONCE(l->cpu));
         }
-}
-
-void spin_lock(struct spinlock *l)
-{
-    lock(l, false);
-}
-
-void spin_lock_second(struct spinlock *l)
-{
-    lock(l, true);
 }
 
 bool spin_trylock(struct spinlock *l)

@@ -67,7 +67,6 @@ enum {
 #define EVENT_VALID (1ull << 31)
 #define EVENT_HAS_ERROR (1ull << 11)
 #define EVENT_TYPE(e) (((e) >> 8) & 7)
-#define EVENT_TYPE_INTR 0ull
 #define EVENT_TYPE_NMI 2ull
 #define EVENT_TYPE_EXCEPTION 3ull
 #define EVENT_TYPE_SOFT 4ull

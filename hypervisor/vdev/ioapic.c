@@ -12,7 +12,6 @@
  * kicks (LOCK_SCHED). Read next: lapic.c, ../platform/ioapic.c.
  */
 #include "alloc.h"
-#include "console.h"
 #include "cpu.h"
 #include "domain.h"
 #include "errors.h"
