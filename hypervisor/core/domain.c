@@ -259,8 +259,7 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     spin_lock(&d->lock);
     news = !d->shut_down;
     if (news) {
-        if (!d->shutdown_code_chosen)
-            d->shutdown_code = reason;
+        d->shutdown_code = reason;
         domain_pause(d);
         d->shut_down = true;
     }
@@ -277,7 +276,6 @@ void domain_resume(struct domain *d)
     was = d->shut_down;
     d->shut_down = false;
     d->shutdown_code = 0;
-    d->shutdown_code_chosen = false;
     spin_unlock(&d->lock);
     if (was)
         domain_unpause(d);

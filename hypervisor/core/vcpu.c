@@ -153,7 +153,7 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
  */
 void vcpu_update_runstate(struct vcpu *v)
 {
-    bool flag = v->d->vm_assist & (1ull << VMASST_TYPE_runstate_update_flag);
+    bool flag = READ_ONCE(v->d->runstate_update_flag);
     gva_t top_at = v->runstate_va + (v->runstate_compat ? 11 : 15);
     struct vcpu_runstate_info info;
     const uint8_t *top = (const uint8_t *)&info.state_entry_time + 7;

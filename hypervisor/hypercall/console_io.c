@@ -6,7 +6,6 @@
  *
  * Read next: lib/console.c.
  */
-#include "console_io.h"
 #include "hypercall.h"
 #include "lib.h"
 #include "platform.h"
@@ -27,14 +26,9 @@ void console_io_guest_text(struct domain *d, const char *text, size_t n)
     for (size_t i = 0; i < n; i++) {
         char c = text[i] == '\t' ? ' ' : text[i];
 
-        if (c == '\n') {
-            flush_locked(d);
-            continue;
-        }
-        if (c == '\r')
-            continue;
-        d->vdev.debug_line[d->vdev.debug_length++] = c < ' ' || c > '~' ? '?' : c;
-        if (d->vdev.debug_length == sizeof(d->vdev.debug_line) - 1)
+        if (c != '\n' && c != '\r')
+            d->vdev.debug_line[d->vdev.debug_length++] = c < ' ' || c > '~' ? '?' : c;
+        if (c == '\n' || d->vdev.debug_length == sizeof(d->vdev.debug_line) - 1)
             flush_locked(d);
     }
     spin_unlock(&d->vdev.lock);
@@ -65,17 +59,14 @@ static long console_write(struct hypercall *hc)
 
 static long console_read(struct hypercall *hc)
 {
+    uint64_t n = MIN(hc->arg[1], (uint64_t)CHUNK);
     char chunk[CHUNK];
-    size_t n;
-    int rc;
-
-    if (!hc->v->d->is_dom0)
-        return -EPERM;
     /* What is taken out of the buffer must arrive: see that it can before. */
-    rc = guest_zero(hc->v, hc->arg[2], MIN(hc->arg[1], (uint64_t)CHUNK));
+    int rc = guest_zero(hc->v, hc->arg[2], n);
+
     if (rc != 0)
         return rc;
-    n = console_dom0_read(chunk, MIN(hc->arg[1], (uint64_t)CHUNK));
+    n = console_dom0_read(chunk, n);
     rc = guest_write(hc->v, hc->arg[2], chunk, n);
     return rc == 0 ? (long)n : rc;
 }
@@ -89,7 +80,7 @@ long hypercall_console_io(struct hypercall *hc)
     case CONSOLEIO_write:
         return console_write(hc);
     case CONSOLEIO_read:
-        return console_read(hc);
+        return hc->v->d->is_dom0 ? console_read(hc) : -EPERM;
     default:
         return -ENOSYS;
     }

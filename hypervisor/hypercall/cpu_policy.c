@@ -224,10 +224,3 @@ long cpu_policy_featureset(struct hypercall *hc, struct domain *d, void *arg)
         rc = -ENOBUFS;
     return rc;
 }
-
-/* PV guests' CPUID would be levelled by masking; there are none. */
-long cpu_policy_levelling_caps(struct hypercall *hc, struct domain *d, void *arg)
-{
-    SYSCTL(arg)->cpu_levelling_caps.caps = 0;
-    return 0;
-}

@@ -115,13 +115,12 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 static long get_info(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl *op = arg;
+    struct domain *domain_scope next = domain_get_next(op->domain);
 
-    d = domain_get_next(op->domain);
-    if (d == NULL)
+    if (next == NULL)
         return -ESRCH;
-    domctl_info(d, &op->u.getdomaininfo);
-    op->domain = d->id;
-    domain_put(d);
+    domctl_info(next, &op->u.getdomaininfo);
+    op->domain = next->id;
     return 0;
 }
 

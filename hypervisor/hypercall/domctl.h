@@ -31,17 +31,9 @@ operation_fn domctl_vcpu_info, domctl_vcpu_affinity, domctl_vcpu_scheduler, domc
 operation_fn hvmcontext_get, hvmcontext_set, hvmcontext_get_partial;
 
 /* cpu_policy.c */
-operation_fn cpu_policy_get_domain, cpu_policy_set_domain, cpu_policy_get_system, cpu_policy_featureset,
-    cpu_policy_levelling_caps;
+operation_fn cpu_policy_get_domain, cpu_policy_set_domain, cpu_policy_get_system, cpu_policy_featureset;
 /* Words 0 to n-1 of the host's feature set (<xen/arch-x86/cpufeatureset.h>). -ENOMEM. */
 int cpu_policy_host_words(uint32_t *words, unsigned int n);
-
-/* sysctl_info.c */
-operation_fn sysctl_info_physinfo, sysctl_info_cputopo, sysctl_info_numa, sysctl_info_pcitopo,
-    sysctl_info_cpus, sysctl_info_availheap, sysctl_info_domains, sysctl_info_no_power_management;
-
-/* sysctl_sched.c */
-operation_fn sysctl_sched_id, sysctl_sched_params, sysctl_sched_cpupool;
 
 /*
  * xenctl_bitmap.c: up to 64 bits of a caller's bitmap. read: bits that the caller does not give are 0. write:

@@ -9,141 +9,87 @@
 
 /* --- one structure --- */
 
-static long map(struct hypercall *hc, struct domain *d, void *arg)
+/* The structure of an operation: what the row reads. */
+#define AS(type) ((struct gnttab_##type *)arg)
+
+static int16_t query_size(struct hypercall *hc, struct gnttab_query_size *op)
 {
-    struct gnttab_map_grant_ref *op = arg;
-
-    op->status = grant_map(d, op);
-    return 0;
-}
-
-static long copy(struct hypercall *hc, struct domain *d, void *arg)
-{
-    struct gnttab_copy *op = arg;
-
-    op->status = grant_copy(d, op);
-    return 0;
-}
-
-static long query_size(struct hypercall *hc, struct domain *d, void *arg)
-{
-    struct gnttab_query_size *op = arg;
     int rc = 0;
+    struct domain *domain_scope d = hypercall_target(hc, op->dom, &rc);
 
-    d = hypercall_target(hc, op->dom, &rc);
-    if (!d) {
-        op->status = rc == -EPERM ? GNTST_permission_denied : GNTST_bad_domain;
+    if (!d)
+        return rc == -EPERM ? GNTST_permission_denied : GNTST_bad_domain;
+    return grant_query_size(d, op);
+}
+
+static long operate(struct hypercall *hc, struct domain *d, void *arg)
+{
+    switch ((uint32_t)hc->arg[0]) {
+    case GNTTABOP_map_grant_ref:
+        AS(map_grant_ref)->status = grant_map(d, arg);
         return 0;
+    case GNTTABOP_copy:
+        AS(copy)->status = grant_copy(d, arg);
+        return 0;
+    case GNTTABOP_query_size:
+        AS(query_size)->status = query_size(hc, arg);
+        return 0;
+    case GNTTABOP_setup_table: /* of machine frames, which no guest of ours could map: add_to_physmap does */
+        AS(setup_table)->status = GNTST_general_error;
+        return 0;
+    case GNTTABOP_swap_grant_ref:
+        AS(swap_grant_ref)->status = grant_swap(d, AS(swap_grant_ref)->ref_a, AS(swap_grant_ref)->ref_b);
+        return 0;
+    case GNTTABOP_get_version: /* there is only version 1 */
+        AS(get_version)->version = 1;
+        return 0;
+    default: /* not built, on purpose */
+        return -EOPNOTSUPP;
     }
-    op->status = grant_query_size(d, op);
-    domain_put(d);
-    return 0;
 }
 
-/* Answers with machine frames, which no guest of ours could map: they use XENMEM_add_to_physmap. */
-static long setup_table(struct hypercall *hc, struct domain *d, void *arg)
-{
-    ((struct gnttab_setup_table *)arg)->status = GNTST_general_error;
-    return 0;
-}
-
-static long swap(struct hypercall *hc, struct domain *d, void *arg)
-{
-    struct gnttab_swap_grant_ref *op = arg;
-
-    op->status = grant_swap(d, op->ref_a, op->ref_b);
-    return 0;
-}
-
-/* There is only version 1. */
 static long set_version(struct hypercall *hc, struct domain *d, void *arg)
 {
-    struct gnttab_set_version *op = arg;
-    uint32_t wanted = op->version;
+    uint32_t wanted = AS(set_version)->version;
 
-    op->version = 1;
+    AS(set_version)->version = 1;
     return wanted == 1 ? 0 : wanted == 2 ? -ENOSYS : -EINVAL;
 }
 
-static long get_version(struct hypercall *hc, struct domain *d, void *arg)
-{
-    ((struct gnttab_get_version *)arg)->version = 1;
-    return 0;
-}
-
-static long not_built(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return -EOPNOTSUPP; /* on purpose */
-}
+#define ARG(type) operate, OPERATION_ARG(struct gnttab_##type)
 
 static const struct operation operations[] = {
-    /* checked before, or nobody could unmap it */
-    [GNTTABOP_map_grant_ref] = { map, OPERATION_ARG(struct gnttab_map_grant_ref), .out = OUT_CHECKED },
-    [GNTTABOP_setup_table] = { setup_table, LAYOUT_GRANT_SETUP_TABLE,
-                               OPERATION_ARG(struct gnttab_setup_table), .out = OUT_SUCCESS },
-    [GNTTABOP_copy] = { copy, LAYOUT_GRANT_COPY, OPERATION_ARG(struct gnttab_copy), .out = OUT_SUCCESS },
-    [GNTTABOP_query_size] = { query_size, OPERATION_ARG(struct gnttab_query_size), .out = OUT_SUCCESS },
-    [GNTTABOP_swap_grant_ref] = { swap, OPERATION_ARG(struct gnttab_swap_grant_ref), .out = OUT_SUCCESS },
+    [GNTTABOP_map_grant_ref] = { ARG(map_grant_ref), .out = OUT_CHECKED }, /* or nobody could unmap it */
+    [GNTTABOP_unmap_grant_ref] = { OPERATION_ARG(struct gnttab_unmap_grant_ref) }, /* not one by one: unmap */
+    [GNTTABOP_setup_table] = { ARG(setup_table), .layout = LAYOUT_GRANT_SETUP_TABLE, .out = OUT_SUCCESS },
+    [GNTTABOP_copy] = { ARG(copy), .layout = LAYOUT_GRANT_COPY, .out = OUT_SUCCESS },
+    [GNTTABOP_query_size] = { ARG(query_size), .out = OUT_SUCCESS },
+    [GNTTABOP_swap_grant_ref] = { ARG(swap_grant_ref), .out = OUT_SUCCESS },
     [GNTTABOP_set_version] = { set_version, OPERATION_ARG(struct gnttab_set_version), .out = OUT_ALWAYS },
-    [GNTTABOP_get_version] = { get_version, OPERATION_TARGET(struct gnttab_get_version, dom),
+    [GNTTABOP_get_version] = { operate, OPERATION_TARGET(struct gnttab_get_version, dom),
                                .out = OUT_SUCCESS },
-    [GNTTABOP_transfer] = { .fn = not_built },
-    [GNTTABOP_unmap_and_replace] = { .fn = not_built },
-    [GNTTABOP_get_status_frames] = { .fn = not_built },
-    [GNTTABOP_cache_flush] = { .fn = not_built },
+    [GNTTABOP_transfer] = { .fn = operate },
+    [GNTTABOP_unmap_and_replace] = { .fn = operate },
+    [GNTTABOP_get_status_frames] = { .fn = operate },
+    [GNTTABOP_cache_flush] = { .fn = operate },
 };
-
-static long run(struct hypercall *hc, uint32_t cmd)
-{
-    return operation_run(hc, operations, ARRAY_SIZE(operations), cmd, hc->arg[1]);
-}
 
 /* --- arrays --- */
 
-static long each(struct hypercall *hc, uint32_t cmd, uint32_t count)
-{
-    const struct operation *o = &operations[cmd];
-
-    while (count > 0) {
-        long rc = run(hc, cmd);
-
-        if (rc)
-            return rc;
-        hc->arg[1] += guest_layout_size(o->size, o->layout, hc->compat);
-        hc->arg[2] = --count;
-        if (count > 0 && preempt_pending())
-            return -ERESTART;
-    }
-    return 0;
-}
-
-/* Statuses are written when the flush is done. */
-static long unmap(struct hypercall *hc, uint32_t count)
+/* A batch, with one flush. Statuses are written when that is done. */
+static long unmap(struct hypercall *hc, uint32_t n)
 {
     struct gnttab_unmap_grant_ref op[GRANT_UNMAP_BATCH];
     struct grant_unmap batch;
-    int rc;
+    int rc = guest_read(hc->v, op, hc->arg[1], n * sizeof(op[0]));
 
-    while (count > 0) {
-        uint32_t n = MIN(count, GRANT_UNMAP_BATCH);
-
-        rc = guest_read(hc->v, op, hc->arg[1], n * sizeof(op[0]));
-        if (rc)
-            return rc;
-        grant_unmap_init(&batch, hc->v->d);
-        for (uint32_t i = 0; i < n; i++)
-            op[i].status = grant_unmap_add(&batch, &op[i]);
-        grant_unmap_finish(&batch);
-        rc = guest_write(hc->v, hc->arg[1], op, n * sizeof(op[0]));
-        if (rc)
-            return rc;
-        hc->arg[1] += n * sizeof(op[0]);
-        count -= n;
-        hc->arg[2] = count;
-        if (count > 0 && preempt_pending())
-            return -ERESTART;
-    }
-    return 0;
+    if (rc)
+        return rc;
+    grant_unmap_init(&batch, hc->v->d);
+    for (uint32_t i = 0; i < n; i++)
+        op[i].status = grant_unmap_add(&batch, &op[i]);
+    grant_unmap_finish(&batch);
+    return guest_write(hc->v, hc->arg[1], op, n * sizeof(op[0]));
 }
 
 long hypercall_grant_table_op(struct hypercall *hc)
@@ -152,16 +98,18 @@ long hypercall_grant_table_op(struct hypercall *hc)
 
     if (count > INT32_MAX)
         return -EINVAL;
-    switch (cmd) {
-    case GNTTABOP_unmap_grant_ref:
-        return unmap(hc, count);
-    case GNTTABOP_map_grant_ref:
-    case GNTTABOP_setup_table:
-    case GNTTABOP_copy:
-    case GNTTABOP_query_size:
-    case GNTTABOP_swap_grant_ref:
-        return each(hc, cmd, count);
-    default:
-        return run(hc, cmd);
+    if (cmd >= ARRAY_SIZE(operations))
+        return -ENOSYS;
+    while (count > 0) {
+        uint32_t n = cmd == GNTTABOP_unmap_grant_ref ? MIN(count, GRANT_UNMAP_BATCH) : 1;
+        long rc = cmd == GNTTABOP_unmap_grant_ref ? unmap(hc, n) :
+                  operation_run(hc, operations, ARRAY_SIZE(operations), cmd, hc->arg[1]);
+        if (rc)
+            return rc;
+        hc->arg[1] += n * guest_layout_size(operations[cmd].size, operations[cmd].layout, hc->compat);
+        hc->arg[2] = count -= n;
+        if (count > 0 && preempt_pending())
+            return -ERESTART;
     }
+    return 0;
 }

@@ -15,7 +15,6 @@
 #include "svm.h"
 
 #define POLL_PORTS_MAX 128u
-#define WATCHDOGS 2u
 
 static long op_yield(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -36,13 +35,11 @@ static long op_block(struct hypercall *hc, struct domain *d, void *arg)
 /* 1 if one of the ports is pending, 0 if none, -EINVAL if there is no such port. */
 static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        int rc = evtchn_is_pending(d, ports[i]);
+    int rc = 0;
 
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
+    for (uint32_t i = 0; rc == 0 && i < n; i++)
+        rc = evtchn_is_pending(d, ports[i]);
+    return rc;
 }
 
 /*
@@ -74,55 +71,28 @@ static long op_poll(struct hypercall *hc, struct domain *d, void *arg)
 {
     const struct sched_poll *p = arg; /* timeout: absolute, ns since boot; 0: none */
     evtchn_port_t ports[POLL_PORTS_MAX];
-    int rc;
 
     if (p->nr_ports > POLL_PORTS_MAX)
         return -EINVAL;
-    rc = guest_read_array(hc->v, ports, p->ports, 0, p->nr_ports);
-    if (rc != 0)
-        return rc;
-    rc = poll_pending(d, ports, p->nr_ports);
-    if (rc != 0)
-        return rc > 0 ? 0 : rc;
-    if (p->timeout != 0 && p->timeout <= (uint64_t)clock_now())
-        return 0;
-    poll_wait(hc->v, p, ports);
-    return 0;
+    int rc = guest_read_array(hc->v, ports, p->ports, 0, p->nr_ports);
+    if (rc == 0)
+        rc = poll_pending(d, ports, p->nr_ports);
+    if (rc == 0 && (p->timeout == 0 || p->timeout > (uint64_t)clock_now()))
+        poll_wait(hc->v, p, ports);
+    return MIN(rc, 0);
 }
 
 /* --- the end --- */
 
-static long shut_down(struct domain *d, uint32_t reason)
+static long op_shutdown(struct hypercall *hc, struct domain *d, void *arg)
 {
+    bool remote = (uint32_t)hc->arg[0] == SCHEDOP_remote_shutdown;
+    uint32_t reason = remote ? ((struct sched_remote_shutdown *)arg)->reason :
+                      ((struct sched_shutdown *)arg)->reason;
+
     if (reason > SHUTDOWN_MAX)
         return -EINVAL;
     domain_shutdown(d, (uint8_t)reason);
-    return 0;
-}
-
-static long op_shutdown(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return shut_down(d, ((struct sched_shutdown *)arg)->reason);
-}
-
-static long op_remote_shutdown(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return shut_down(d, ((struct sched_remote_shutdown *)arg)->reason);
-}
-
-/* What a later shutdown, for whatever reason, shall be called. */
-static long op_shutdown_code(struct hypercall *hc, struct domain *d, void *arg)
-{
-    const struct sched_shutdown *s = arg;
-
-    if (s->reason > SHUTDOWN_MAX)
-        return -EINVAL;
-    spin_lock(&d->lock);
-    if (!d->shut_down && !d->shutdown_code_chosen) {
-        d->shutdown_code = (uint8_t)s->reason;
-        d->shutdown_code_chosen = true;
-    }
-    spin_unlock(&d->lock);
     return 0;
 }
 
@@ -132,29 +102,22 @@ static long op_shutdown_code(struct hypercall *hc, struct domain *d, void *arg)
 static long op_watchdog(struct hypercall *hc, struct domain *d, void *arg)
 {
     const struct sched_watchdog *w = arg;
-    uint32_t slot = 0;
-    int rc = 0;
 
-    if (w->id > WATCHDOGS || (w->id == 0 && w->timeout == 0))
+    if (w->id > ARRAY_SIZE(d->watchdog) || (w->id == 0 && w->timeout == 0))
         return -EINVAL;
-    spin_lock(&d->lock);
-    if (w->id != 0) {
-        slot = w->id - 1;
-        rc = d->watchdog_deadline[slot] != 0 ? 0 : -EINVAL;
-    } else {
-        while (slot < WATCHDOGS && d->watchdog_deadline[slot] != 0)
-            slot++;
-        rc = slot < WATCHDOGS ? (int)slot + 1 : -ENOSPC;
-    }
-    if (rc >= 0) {
-        d->watchdog_deadline[slot] = w->timeout != 0 ? clock_now() + SEC(w->timeout) : 0;
-        if (w->timeout != 0)
-            timer_set(&d->watchdog[slot], d->watchdog_deadline[slot]);
-        else
-            timer_stop(&d->watchdog[slot]);
-    }
-    spin_unlock(&d->lock);
-    return rc;
+    spin_lock_scope(&d->lock);
+    uint32_t slot = w->id == 0 ? 0 : w->id - 1;
+    while (w->id == 0 && slot < ARRAY_SIZE(d->watchdog) && READ_ONCE(d->watchdog[slot].armed))
+        slot++;
+    if (slot == ARRAY_SIZE(d->watchdog))
+        return -ENOSPC;
+    if (w->id != 0 && !READ_ONCE(d->watchdog[slot].armed))
+        return -EINVAL;
+    if (w->timeout != 0)
+        timer_set(&d->watchdog[slot], clock_now() + SEC(w->timeout));
+    else
+        timer_stop(&d->watchdog[slot]);
+    return w->id == 0 ? (long)slot + 1 : 0;
 }
 
 static const struct operation rows[] = {
@@ -162,9 +125,8 @@ static const struct operation rows[] = {
     [SCHEDOP_block] = { .fn = op_block },
     [SCHEDOP_shutdown] = { op_shutdown, OPERATION_ARG(struct sched_shutdown) },
     [SCHEDOP_poll] = { op_poll, LAYOUT_SCHED_POLL, OPERATION_ARG(struct sched_poll) },
-    [SCHEDOP_remote_shutdown] = { op_remote_shutdown, .dom0 = true,
+    [SCHEDOP_remote_shutdown] = { op_shutdown, .dom0 = true,
                                   OPERATION_TARGET(struct sched_remote_shutdown, domain_id) },
-    [SCHEDOP_shutdown_code] = { op_shutdown_code, OPERATION_ARG(struct sched_shutdown) },
     [SCHEDOP_watchdog] = { op_watchdog, OPERATION_ARG(struct sched_watchdog) },
 };
 

@@ -1,46 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl: what dom0's tools ask of the whole machine (<xen/sysctl.h>, interface version 0x15). The table, the
- * way in and out, and the two that speak with the core's console: its ring (xl dmesg) and the debug keys.
+ * sysctl: what dom0's tools ask of the whole machine (<xen/sysctl.h>, interface version 0x15): the core's
+ * console (xl dmesg, debug keys), what the machine is and how full it is, and scheduling.
  *
- * Read next: sysctl_info.c, sysctl_sched.c, cpu_policy.c.
+ * Read next: cpu_policy.c.
  */
 #include "alloc.h"
 #include "domctl.h"
 #include "lib.h"
+#include "percpu.h"
 #include "platform.h"
 
 #define READCONSOLE_CHUNK 1024u
 #define DEBUG_KEYS_MAX 32u
-
-static operation_fn read_console, debug_keys;
-
-/* OUT_ALWAYS: when room was missing, its size is in the structure. */
-static const struct operation rows[] = {
-    [XEN_SYSCTL_readconsole] = { .fn = read_console, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_physinfo] = { .fn = sysctl_info_physinfo, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_sched_id] = { .fn = sysctl_sched_id, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_getdomaininfolist] = { .fn = sysctl_info_domains, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_debug_keys] = { .fn = debug_keys },
-    [XEN_SYSCTL_getcpuinfo] = { .fn = sysctl_info_cpus, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_availheap] = { .fn = sysctl_info_availheap, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_get_pmstat] = { .fn = sysctl_info_no_power_management },
-    [XEN_SYSCTL_pm_op] = { .fn = sysctl_info_no_power_management },
-    [XEN_SYSCTL_cputopoinfo] = { .fn = sysctl_info_cputopo, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_numainfo] = { .fn = sysctl_info_numa, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_pcitopoinfo] = { .fn = sysctl_info_pcitopo, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_cpupool_op] = { .fn = sysctl_sched_cpupool, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_scheduler_op] = { .fn = sysctl_sched_params, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_get_cpu_levelling_caps] = { .fn = cpu_policy_levelling_caps, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_get_cpu_featureset] = { .fn = cpu_policy_featureset, .out = OUT_ALWAYS },
-    [XEN_SYSCTL_get_cpu_policy] = { .fn = cpu_policy_get_system, .out = OUT_ALWAYS },
-};
-
-long hypercall_sysctl(struct hypercall *hc)
-{
-    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_sysctl),
-                                   XEN_SYSCTL_INTERFACE_VERSION);
-}
+#define NODE_DISTANCE_LOCAL 10u /* ACPI SLIT's unit */
 
 /* --- xl dmesg --- */
 
@@ -62,38 +35,22 @@ static long read_console(struct hypercall *hc, struct domain *d, void *arg)
         r->count += got;
         incremental = true;
     } while (rc == 0 && got > 0 && r->count < room);
-    if (rc == 0 && r->clear) {
-        uint32_t index = r->index;
-
-        console_ring_read(chunk, 0, &index, true, true);
-    }
+    if (rc == 0 && r->clear)
+        console_ring_read(chunk, 0, &(uint32_t){ r->index }, true, true);
     heap_free(chunk);
     return rc;
 }
 
 /* --- xl debug-keys --- */
 
-static void key_domains(void)
+static void show_domain(struct domain *d)
 {
-    for_each_domain(d)
-        log_info("d%u: %lu of at most %lu pages, claim %lu, %lu page tables, paused %u, dying %u, "
-                 "references %u\n", d->id, d->tot_pages, d->max_pages, d->claimed, d->p2m.table_pages,
-                 d->pause_count, (unsigned int)d->dying, d->refs);
+    log_info("d%u: %lu of at most %lu pages, claim %lu, %lu page tables, paused %u, dying %u, "
+             "references %u\n", d->id, d->tot_pages, d->max_pages, d->claimed, d->p2m.table_pages,
+             d->pause_count, (unsigned int)d->dying, d->refs);
 }
 
-static void key_events(void)
-{
-    for_each_domain(d)
-        evtchn_dump(d);
-}
-
-static void key_grants(void)
-{
-    for_each_domain(d)
-        grant_dump(d);
-}
-
-static void key_memory(void)
+static void show_memory(void)
 {
     struct alloc_info info;
 
@@ -103,49 +60,236 @@ static void key_memory(void)
         info.total, info.free, info.claimed, info.core, heap_used(), info.largest_free_order);
 }
 
-static void key_invariants(void)
+static void show_invariants(void)
 {
     log_info("invariants: %u violated\n", invariants_check());
 }
 
-static void key_help(void);
+static void show_keys(void);
 
 static const struct debug_key {
     char key;
-    void (*fn)(void);
     const char *what;
+    void (*fn)(void);
+    void (*of_each)(struct domain *d);
 } keys[] = {
-    { 'h', key_help, "this list" },
-    { 'q', key_domains, "domains" },
-    { 'r', sched_dump, "run queues" },
-    { 'e', key_events, "event channels" },
-    { 'g', key_grants, "grant tables" },
-    { 'm', key_memory, "memory" },
-    { 'I', key_invariants, "check the invariants (debug build)" },
+    { 'h', "this list", .fn = show_keys },
+    { 'q', "domains", .of_each = show_domain },
+    { 'r', "run queues", .fn = sched_dump },
+    { 'e', "event channels", .of_each = evtchn_dump },
+    { 'g', "grant tables", .of_each = grant_dump },
+    { 'm', "memory", .fn = show_memory },
+    { 'I', "check the invariants (debug build)", .fn = show_invariants },
 };
 
-static void key_help(void)
+static void show_keys(void)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++)
-        log_info("key %c: %s\n", keys[i].key, keys[i].what);
+    for (const struct debug_key *k = keys; k < keys + ARRAY_SIZE(keys); k++)
+        log_info("key %c: %s\n", k->key, k->what);
+}
+
+static void press(char key)
+{
+    for (const struct debug_key *k = keys; k < keys + ARRAY_SIZE(keys); k++) {
+        if (k->key == key && k->fn)
+            k->fn();
+        else if (k->key == key)
+            for_each_domain(d)
+                k->of_each(d);
+    }
 }
 
 static long debug_keys(struct hypercall *hc, struct domain *d, void *arg)
 {
     char pressed[DEBUG_KEYS_MAX];
     uint32_t n = SYSCTL(arg)->debug_keys.nr_keys;
-    int rc;
 
     if (n > DEBUG_KEYS_MAX)
         return -E2BIG;
-    rc = guest_read(hc->v, pressed, HANDLE_VA(SYSCTL(arg)->debug_keys.keys), n);
-    if (rc != 0)
-        return rc;
-    for (uint32_t i = 0; i < n; i++) {
-        for (unsigned int k = 0; k < ARRAY_SIZE(keys); k++) {
-            if (keys[k].key == pressed[i])
-                keys[k].fn();
-        }
+    int rc = guest_read_array(hc->v, pressed, SYSCTL(arg)->debug_keys.keys, 0, n);
+    for (uint32_t i = 0; rc == 0 && i < n; i++)
+        press(pressed[i]);
+    return rc;
+}
+
+/* --- the machine: one node, one socket; each CPU is a core of its own (siblings are not told apart) --- */
+
+static long physinfo(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_sysctl_physinfo *p = &SYSCTL(arg)->physinfo;
+    struct alloc_info memory;
+
+    alloc_info(&memory);
+    *p = (struct xen_sysctl_physinfo){
+        .threads_per_core = 1,
+        .cores_per_socket = nr_cpus,
+        .nr_cpus = nr_cpus,
+        .max_cpu_id = nr_cpus - 1,
+        .nr_nodes = 1,
+        .cpu_khz = (uint32_t)tsc_khz,
+        .capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1,
+        .total_pages = memory.total,
+        .free_pages = memory.free,
+        .outstanding_pages = memory.claimed,
+        .max_mfn = frame_count - 1,
+    };
+    return cpu_policy_host_words(p->hw_cap, ARRAY_SIZE(p->hw_cap));
+}
+
+static long cputopo(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_sysctl_cputopoinfo *t = &SYSCTL(arg)->cputopoinfo;
+    uint32_t room = HANDLE_VA(t->cputopo) != 0 ? t->num_cpus : 0;
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < MIN(room, nr_cpus); i++)
+        rc = guest_write_array(hc->v, t->cputopo, i, &(xen_sysctl_cputopo_t){ .core = i }, 1);
+    t->num_cpus = nr_cpus;
+    return rc;
+}
+
+static long numa(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_sysctl_numainfo *n = &SYSCTL(arg)->numainfo;
+    const uint32_t distance = NODE_DISTANCE_LOCAL;
+    struct alloc_info memory;
+    int rc = 0;
+
+    alloc_info(&memory);
+    xen_sysctl_meminfo_t info = { .memsize = memory.total * PAGE_SIZE, .memfree = memory.free * PAGE_SIZE };
+    if (n->num_nodes > 0 && HANDLE_VA(n->meminfo) != 0)
+        rc = guest_write_array(hc->v, n->meminfo, 0, &info, 1);
+    if (rc == 0 && n->num_nodes > 0 && HANDLE_VA(n->distance) != 0)
+        rc = guest_write_array(hc->v, n->distance, 0, &distance, 1);
+    n->num_nodes = 1;
+    return rc;
+}
+
+/* Which node each PCI device is near: the core does not know. The caller comes back for the rest. */
+static long pcitopo(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_sysctl_pcitopoinfo *t = &SYSCTL(arg)->pcitopoinfo;
+    const uint32_t node = XEN_INVALID_NODE_ID;
+    uint32_t done = 0;
+    int rc = 0;
+
+    while (rc == 0 && done < t->num_devs && (done == 0 || !preempt_pending()))
+        rc = guest_write_array(hc->v, t->nodes, done++, &node, 1);
+    t->num_devs = done;
+    return rc;
+}
+
+static long cpus_idle(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_sysctl_getcpuinfo *c = &SYSCTL(arg)->getcpuinfo;
+    int rc = 0;
+
+    c->nr_cpus = MIN(c->max_cpus, nr_cpus);
+    for (uint32_t i = 0; rc == 0 && i < c->nr_cpus; i++)
+        rc = guest_write_array(hc->v, c->info, i, &(xen_sysctl_cpuinfo_t){ sched_idle_time(i) }, 1);
+    return rc;
+}
+
+static long domains(struct hypercall *hc, struct domain *unused, void *arg)
+{
+    struct xen_sysctl_getdomaininfolist *l = &SYSCTL(arg)->getdomaininfolist;
+    int rc = 0;
+
+    l->num_domains = 0;
+    for_each_domain(d) {
+        xen_domctl_getdomaininfo_t info;
+
+        if (d->id < l->first_domain)
+            continue;
+        if (rc || l->num_domains == l->max_domains)
+            break;
+        domctl_info(d, &info);
+        rc = guest_write_array(hc->v, l->buffer, l->num_domains++, &info, 1);
     }
+    return rc;
+}
+
+static long no_power_management(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return -ENODEV;
+}
+
+/* --- scheduling: the tools know it as "credit2" in the one CPU pool, number 0, which has all CPUs --- */
+
+static long scheduler(struct hypercall *hc, struct domain *d, void *arg)
+{
+    SYSCTL(arg)->sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
     return 0;
+}
+
+/* The only parameter of credit2: how long a vcpu runs at least. Ours has no such limit. */
+static long scheduler_parameters(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct xen_sysctl_scheduler_op *s = &SYSCTL(arg)->scheduler_op;
+
+    if (s->cpupool_id != 0)
+        return -ESRCH;
+    if (s->sched_id != XEN_SCHEDULER_CREDIT2 || s->cmd > XEN_SYSCTL_SCHEDOP_getinfo)
+        return -EINVAL;
+    if (s->cmd == XEN_SYSCTL_SCHEDOP_putinfo)
+        return s->u.sched_credit2.ratelimit_us == 0 ? 0 : -EOPNOTSUPP;
+    s->u.sched_credit2.ratelimit_us = 0;
+    return 0;
+}
+
+static long cpupool(struct hypercall *hc, struct domain *unused, void *arg)
+{
+    struct xen_sysctl_cpupool_op *p = &SYSCTL(arg)->cpupool_op;
+
+    if (p->op == XEN_SYSCTL_CPUPOOL_OP_CREATE)
+        return -EOPNOTSUPP;
+    if (p->op == XEN_SYSCTL_CPUPOOL_OP_FREEINFO) /* CPUs in no pool */
+        return xenctl_bitmap_write(hc->v, &p->cpumap, 0);
+    if (p->cpupool_id != 0)
+        return -ENOENT; /* no pool with this number or a higher one */
+    switch (p->op) {
+    case XEN_SYSCTL_CPUPOOL_OP_INFO:
+        p->sched_id = XEN_SCHEDULER_CREDIT2;
+        p->n_dom = 0;
+        for_each_domain(d)
+            p->n_dom++;
+        return xenctl_bitmap_write(hc->v, &p->cpumap, xenctl_bitmap_cpus());
+    case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
+    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
+        return -EBUSY;
+    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
+        return -ENODEV;
+    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
+        for_each_domain(d)
+            if (d->id == p->domid)
+                return 0; /* it is in pool 0 already */
+        return -EINVAL;
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* OUT_ALWAYS: when room was missing, its size is in the structure. */
+static const struct operation rows[] = {
+    [XEN_SYSCTL_readconsole] = { read_console, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_physinfo] = { physinfo, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_sched_id] = { scheduler, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_getdomaininfolist] = { domains, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_debug_keys] = { .fn = debug_keys },
+    [XEN_SYSCTL_getcpuinfo] = { cpus_idle, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_get_pmstat] = { .fn = no_power_management },
+    [XEN_SYSCTL_pm_op] = { .fn = no_power_management },
+    [XEN_SYSCTL_cputopoinfo] = { cputopo, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_numainfo] = { numa, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_pcitopoinfo] = { pcitopo, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_cpupool_op] = { cpupool, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_scheduler_op] = { scheduler_parameters, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_get_cpu_featureset] = { cpu_policy_featureset, .out = OUT_ALWAYS },
+    [XEN_SYSCTL_get_cpu_policy] = { cpu_policy_get_system, .out = OUT_ALWAYS },
+};
+
+long hypercall_sysctl(struct hypercall *hc)
+{
+    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_sysctl),
+                                   XEN_SYSCTL_INTERFACE_VERSION);
 }

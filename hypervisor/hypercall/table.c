@@ -15,87 +15,59 @@
 #include "svm.h"
 #include "time.h"
 
-struct entry {
+static const struct entry {
     hypercall_fn *fn;
-    enum hypercall_caller caller;
-};
-
-static const struct entry table[64] = {
-    [__HYPERVISOR_platform_op]          = { hypercall_platform_op, CALLER_DOM0 },
-    [__HYPERVISOR_memory_op]            = { hypercall_memory_op, CALLER_ANY },
-    [__HYPERVISOR_multicall]            = { hypercall_multicall, CALLER_ANY },
-    [__HYPERVISOR_set_timer_op]         = { hypercall_set_timer_op, CALLER_ANY },
-    [__HYPERVISOR_xen_version]          = { hypercall_xen_version, CALLER_ANY },
-    [__HYPERVISOR_console_io]           = { hypercall_console_io, CALLER_ANY },
-    [__HYPERVISOR_grant_table_op]       = { hypercall_grant_table_op, CALLER_ANY },
-    [__HYPERVISOR_vm_assist]            = { hypercall_vm_assist, CALLER_ANY },
-    [__HYPERVISOR_vcpu_op]              = { hypercall_vcpu_op, CALLER_ANY },
-    [__HYPERVISOR_sched_op]             = { hypercall_sched_op, CALLER_ANY },
-    [__HYPERVISOR_event_channel_op]     = { hypercall_event_channel_op, CALLER_ANY },
-    [__HYPERVISOR_physdev_op]           = { hypercall_physdev_op, CALLER_DOM0 },
-    [__HYPERVISOR_hvm_op]               = { hypercall_hvm_op, CALLER_ANY },
-    [__HYPERVISOR_sysctl]               = { hypercall_sysctl, CALLER_DOM0 },
-    [__HYPERVISOR_domctl]               = { hypercall_domctl, CALLER_DOM0 },
-    [__HYPERVISOR_arch_7]               = { hypercall_cleave_op, CALLER_DOM0 },
+    bool dom0; /* nobody else may */
+} table[64] = {
+    [__HYPERVISOR_platform_op] = { hypercall_platform_op, .dom0 = true },
+    [__HYPERVISOR_memory_op] = { .fn = hypercall_memory_op },
+    [__HYPERVISOR_multicall] = { .fn = hypercall_multicall },
+    [__HYPERVISOR_set_timer_op] = { .fn = hypercall_set_timer_op },
+    [__HYPERVISOR_xen_version] = { .fn = hypercall_xen_version },
+    [__HYPERVISOR_console_io] = { .fn = hypercall_console_io },
+    [__HYPERVISOR_grant_table_op] = { .fn = hypercall_grant_table_op },
+    [__HYPERVISOR_vm_assist] = { .fn = hypercall_vm_assist },
+    [__HYPERVISOR_vcpu_op] = { .fn = hypercall_vcpu_op },
+    [__HYPERVISOR_sched_op] = { .fn = hypercall_sched_op },
+    [__HYPERVISOR_event_channel_op] = { .fn = hypercall_event_channel_op },
+    [__HYPERVISOR_physdev_op] = { hypercall_physdev_op, .dom0 = true },
+    [__HYPERVISOR_hvm_op] = { .fn = hypercall_hvm_op },
+    [__HYPERVISOR_sysctl] = { hypercall_sysctl, .dom0 = true },
+    [__HYPERVISOR_domctl] = { hypercall_domctl, .dom0 = true },
+    [__HYPERVISOR_arch_7] = { hypercall_cleave_op, .dom0 = true },
 };
 
 long hypercall_dispatch(struct hypercall *hc)
 {
-    const struct entry *e;
-
     if (hc->nr >= ARRAY_SIZE(table))
         return -ENOSYS;
-    e = &table[index_nospec(hc->nr, ARRAY_SIZE(table))];
+    const struct entry *e = &table[index_nospec(hc->nr, ARRAY_SIZE(table))];
     if (!e->fn)
         return -ENOSYS;
-    if (e->caller == CALLER_DOM0 && !hc->v->d->is_dom0)
-        return -EPERM;
-    return e->fn(hc);
+    return e->dom0 && !hc->v->d->is_dom0 ? -EPERM : e->fn(hc);
 }
 
-static void arguments_get(struct hypercall *hc)
-{
-    const struct guest_regs *r = &hc->v->regs;
-
-    if (likely(!hc->compat)) {
-        hc->arg[0] = r->rdi, hc->arg[1] = r->rsi, hc->arg[2] = r->rdx;
-        hc->arg[3] = r->r10, hc->arg[4] = r->r8, hc->arg[5] = r->r9;
-    } else {
-        hc->arg[0] = (uint32_t)r->rbx, hc->arg[1] = (uint32_t)r->rcx, hc->arg[2] = (uint32_t)r->rdx;
-        hc->arg[3] = (uint32_t)r->rsi, hc->arg[4] = (uint32_t)r->rdi, hc->arg[5] = (uint32_t)r->rbp;
-    }
-}
-
-static void arguments_put(const struct hypercall *hc)
-{
-    struct guest_regs *r = &hc->v->regs;
-
-    if (likely(!hc->compat)) {
-        r->rdi = hc->arg[0], r->rsi = hc->arg[1], r->rdx = hc->arg[2];
-        r->r10 = hc->arg[3], r->r8 = hc->arg[4], r->r9 = hc->arg[5];
-    } else {
-        r->rbx = hc->arg[0], r->rcx = hc->arg[1], r->rdx = hc->arg[2];
-        r->rsi = hc->arg[3], r->rdi = hc->arg[4], r->rbp = hc->arg[5];
-    }
-}
+/* The numbers of the registers with arguments: of a 64-bit and of a 32-bit caller. */
+static const uint8_t registers[2][HYPERCALL_ARGS] = { { 7, 6, 2, 10, 8, 9 }, { 3, 1, 2, 6, 7, 5 } };
 
 void hypercall_exit(struct vcpu *v)
 {
-    struct hypercall hc;
-    long rc;
-
     if (unlikely(svm_get_cpl(v))) {
         svm_inject_exception(v, EXC_UD, 0);
         return;
     }
-    hc.v = v;
-    hc.compat = !svm_mode_64(v);
-    hc.nr = (uint32_t)*svm_gpr(v, 0);
-    arguments_get(&hc);
+    const struct guest_regs *r = &v->regs;
+    struct hypercall hc = {
+        .v = v, .nr = (uint32_t)*svm_gpr(v, 0), .compat = !svm_mode_64(v),
+        .arg = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
+    };
+    for (int i = 0; unlikely(hc.compat) && i < HYPERCALL_ARGS; i++)
+        hc.arg[i] = (uint32_t)*svm_gpr(v, registers[1][i]);
     this_cpu()->hypercall_start = 0;
-    rc = hypercall_dispatch(&hc);
+    long rc = hypercall_dispatch(&hc);
     if (rc == -ERESTART) {
-        arguments_put(&hc);
+        for (int i = 0; i < HYPERCALL_ARGS; i++)
+            *svm_gpr(v, registers[hc.compat][i]) = hc.arg[i];
         return;
     }
     *svm_gpr(v, 0) = hc.compat ? (uint32_t)rc : (uint64_t)rc;
@@ -110,12 +82,8 @@ struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc)
         domain_ref(self);
         return self;
     }
-    if (!self->is_dom0) {
-        *rc = -EPERM;
-        return NULL;
-    }
-    d = domain_get(id);
+    d = self->is_dom0 ? domain_get(id) : NULL;
     if (!d)
-        *rc = -ESRCH;
+        *rc = self->is_dom0 ? -ESRCH : -EPERM;
     return d;
 }

@@ -10,37 +10,14 @@
 
 #define PERIOD_MIN MSEC(1)
 
-/* v: the vcpu that the caller named, of its own domain. */
-typedef long vcpu_op_fn(struct hypercall *hc, struct vcpu *v, gva_t arg);
-
-static long op_up(struct hypercall *hc, struct vcpu *v, gva_t arg)
-{
-    if (!v->initialised)
-        return -EINVAL;
-    v->down = false;
-    vcpu_unblock(v);
-    return 0;
-}
-
-static long op_down(struct hypercall *hc, struct vcpu *v, gva_t arg)
-{
-    vcpu_stop(v);
-    return 0;
-}
-
-static long op_is_up(struct hypercall *hc, struct vcpu *v, gva_t arg)
-{
-    return v->initialised && !v->down;
-}
-
-static long op_get_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
+static int get_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
     struct vcpu_runstate_info info = sched_runstate(v);
 
     return hypercall_write(hc, arg, &info, LAYOUT_RUNSTATE_INFO);
 }
 
-static long op_register_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
+static int register_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
     struct vcpu_register_runstate_memory_area area;
     int rc = guest_read(hc->v, &area, arg, sizeof(area));
@@ -54,14 +31,17 @@ static long op_register_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg
     return 0;
 }
 
-/* --- timers: times are ns since boot, as the guest's PV clock shows them --- */
-
-static nsec_t to_time(uint64_t ns)
+static int register_info(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    return (nsec_t)MIN(ns, (uint64_t)TIME_NEVER);
+    struct vcpu_register_vcpu_info info;
+    int rc = guest_read(hc->v, &info, arg, sizeof(info));
+
+    return rc == 0 ? vcpu_register_info(v, GFN(info.mfn), info.offset) : rc;
 }
 
-static long op_set_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
+/* --- timers: times are ns since boot, as the guest's PV clock shows them --- */
+
+static int set_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
     struct vcpu_set_periodic_timer t;
     int rc = guest_read(hc->v, &t, arg, sizeof(t));
@@ -75,14 +55,7 @@ static long op_set_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
     return 0;
 }
 
-static long op_stop_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
-{
-    v->period = 0;
-    timer_stop(&v->periodic);
-    return 0;
-}
-
-static long op_set_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
+static int set_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
     struct vcpu_set_singleshot_timer t;
     int rc = hypercall_read(hc, &t, arg, LAYOUT_SINGLESHOT_TIMER);
@@ -91,61 +64,59 @@ static long op_set_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
         return rc;
     if (v != hc->v)
         return -EINVAL;
-    if ((t.flags & VCPU_SSHOTTMR_future) && to_time(t.timeout_abs_ns) < clock_now())
+    nsec_t when = (nsec_t)MIN(t.timeout_abs_ns, (uint64_t)TIME_NEVER);
+    if ((t.flags & VCPU_SSHOTTMR_future) && when < clock_now())
         return -XEN_ETIME;
-    timer_set(&v->singleshot, to_time(t.timeout_abs_ns));
+    timer_set(&v->singleshot, when);
     return 0;
 }
 
-static long op_stop_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
-{
-    if (v != hc->v)
-        return -EINVAL;
-    timer_stop(&v->singleshot);
-    return 0;
-}
-
-/* --- the rest --- */
-
-static long op_register_info(struct hypercall *hc, struct vcpu *v, gva_t arg)
-{
-    struct vcpu_register_vcpu_info info;
-    int rc = guest_read(hc->v, &info, arg, sizeof(info));
-
-    return rc == 0 ? vcpu_register_info(v, GFN(info.mfn), info.offset) : rc;
-}
-
-static long op_send_nmi(struct hypercall *hc, struct vcpu *v, gva_t arg)
-{
-    if (arg != 0)
-        return -EINVAL;
-    WRITE_ONCE(v->vdev.nmi_pending, true);
-    vcpu_kick(v);
-    return 0;
-}
-
-static vcpu_op_fn *const rows[] = {
-    [VCPUOP_up] = op_up,
-    [VCPUOP_down] = op_down,
-    [VCPUOP_is_up] = op_is_up,
-    [VCPUOP_get_runstate_info] = op_get_runstate,
-    [VCPUOP_register_runstate_memory_area] = op_register_runstate,
-    [VCPUOP_set_periodic_timer] = op_set_periodic,
-    [VCPUOP_stop_periodic_timer] = op_stop_periodic,
-    [VCPUOP_set_singleshot_timer] = op_set_singleshot,
-    [VCPUOP_stop_singleshot_timer] = op_stop_singleshot,
-    [VCPUOP_register_vcpu_info] = op_register_info,
-    [VCPUOP_send_nmi] = op_send_nmi,
-};
-
+/* (cmd, vcpu, args): one of the caller's domain. */
 long hypercall_vcpu_op(struct hypercall *hc)
 {
-    struct domain *d = hc->v->d;
-    uint32_t op = (uint32_t)hc->arg[0], id = (uint32_t)hc->arg[1];
+    struct vcpu *v = domain_vcpu(hc->v->d, (uint32_t)hc->arg[1]);
+    gva_t arg = hc->arg[2];
 
-    if (op >= ARRAY_SIZE(rows) || rows[op] == NULL)
-        return -ENOSYS;
-    if (id >= d->max_vcpus || d->vcpu[id] == NULL)
+    if (v == NULL)
         return -ENOENT;
-    return rows[op](hc, d->vcpu[id], hc->arg[2]);
+    switch ((uint32_t)hc->arg[0]) {
+    case VCPUOP_up:
+        if (!v->initialised)
+            return -EINVAL;
+        v->down = false;
+        vcpu_unblock(v);
+        return 0;
+    case VCPUOP_down:
+        vcpu_stop(v);
+        return 0;
+    case VCPUOP_is_up:
+        return v->initialised && !v->down;
+    case VCPUOP_get_runstate_info:
+        return get_runstate(hc, v, arg);
+    case VCPUOP_register_runstate_memory_area:
+        return register_runstate(hc, v, arg);
+    case VCPUOP_register_vcpu_info:
+        return register_info(hc, v, arg);
+    case VCPUOP_set_periodic_timer:
+        return set_periodic(hc, v, arg);
+    case VCPUOP_stop_periodic_timer:
+        v->period = 0;
+        timer_stop(&v->periodic);
+        return 0;
+    case VCPUOP_set_singleshot_timer:
+        return set_singleshot(hc, v, arg);
+    case VCPUOP_stop_singleshot_timer:
+        if (v != hc->v)
+            return -EINVAL;
+        timer_stop(&v->singleshot);
+        return 0;
+    case VCPUOP_send_nmi:
+        if (arg != 0)
+            return -EINVAL;
+        WRITE_ONCE(v->vdev.nmi_pending, true);
+        vcpu_kick(v);
+        return 0;
+    default:
+        return -ENOSYS;
+    }
 }

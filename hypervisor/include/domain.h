@@ -43,7 +43,6 @@ struct domain {
     enum domain_dying dying;
     bool shut_down;                    /* and paused for that */
     uint8_t shutdown_code;             /* SHUTDOWN_* */
-    bool shutdown_code_chosen;         /* by SCHEDOP_shutdown_code: kept when it shuts down */
 
     uint64_t tot_pages, max_pages, claimed; /* frames owned; limit; claim left (mm/alloc.c, under its lock) */
     struct p2m p2m;
@@ -60,10 +59,9 @@ struct domain {
         uint32_t type;
     } __packed_ *memory_map; /* e820, as XENMEM_memory_map gives it */
     uint32_t memory_map_entries;
-    uint64_t vm_assist;
+    bool runstate_update_flag;         /* vm_assist: runstate says while it is being written */
     uint32_t weight, cap;              /* scheduling defaults of its vcpus */
-    nsec_t watchdog_deadline[2];
-    struct timer watchdog[2];
+    struct timer watchdog[2];          /* SCHEDOP_watchdog's: in use while armed */
     int64_t guest_log_tokens;          /* rate limit (lib/printk.c) */
     nsec_t guest_log_refill;
 

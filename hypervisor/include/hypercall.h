@@ -28,8 +28,6 @@ struct hypercall {
 
 typedef long hypercall_fn(struct hypercall *hc);
 
-enum hypercall_caller { CALLER_ANY, CALLER_DOM0 };
-
 /* Looks hc->nr up, checks the caller, calls. Returns the result or -ERESTART. */
 long hypercall_dispatch(struct hypercall *hc);
 
@@ -41,6 +39,9 @@ hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_ta
     hypercall_xen_version, hypercall_sched_op, hypercall_vcpu_op, hypercall_hvm_op, hypercall_console_io,
     hypercall_domctl, hypercall_sysctl, hypercall_platform_op, hypercall_physdev_op, hypercall_vm_assist,
     hypercall_set_timer_op, hypercall_cleave_op;
+
+/* console_io.c: adds to d's current line; whole ones are logged, without what a terminal would obey. */
+void console_io_guest_text(struct domain *d, const char *text, size_t n);
 
 /* A structure that 32-bit callers have in another layout. */
 #define hypercall_read(hc, dst, at, layout) \

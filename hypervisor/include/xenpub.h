@@ -19,6 +19,5 @@
 #include <xen/features.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
-#include <xen/hvm/hvm_xs_strings.h>
 
 #endif

@@ -9,12 +9,12 @@
  * crossed, a second operand) is not mistaken for it. MOVS has two operands: both are translated with the
  * guest's page tables and its privilege.
  */
-#include "console_io.h"
 #include "cpu.h"
 #include "decode.h"
 #include "domain.h"
 #include "errors.h"
 #include "guest.h"
+#include "hypercall.h"
 #include "lib.h"
 #include "platform.h"
 #include "svm.h"

@@ -122,7 +122,7 @@ static bool call_core(struct cleave_op *op)
 
 bool on_cleave(void)
 {
-    struct cleave_op op = { .cmd = CLEAVE_OP_info };
+    struct cleave_op op = { .cmd = CLEAVE_OP_probe };
 
     return call_core(&op);
 }

@@ -50,7 +50,7 @@ $(eval $(call unit-test,p2m,$(unit_mm)))
 $(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
     hypercall/operation.c))
 unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_memory.c \
-    domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c operation.c physdev_op.c platform_op.c sched_op.c sysctl.c sysctl_info.c sysctl_sched.c \
+    domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c operation.c platform_op.c sched_op.c sysctl.c \
     vcpu_op.c version.c xenctl_bitmap.c)
 $(foreach test,hypercalls domctl sysctl,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
     $(eval $(UNIT_OUT)/test_$(test): $(UNIT_OUT)/hypercall_core.o))

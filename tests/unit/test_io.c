@@ -4,7 +4,6 @@
  * flags as the CPU would leave them; what must not be emulated; ports. The emulated page is dom0's I/O APIC,
  * faked as one word.
  */
-#include "console_io.h"
 #include "errors.h"
 #include "harness.h"
 #include "platform.h"

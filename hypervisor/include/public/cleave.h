@@ -11,19 +11,9 @@
 
 #define CLEAVE_HYPERCALL 55 /* __HYPERVISOR_arch_7 */
 #define CLEAVE_INTERFACE_VERSION 1
-#define CLEAVE_VERSION 1
 
-/* What the core is and needs for itself. */
-#define CLEAVE_OP_info 1
-struct cleave_info {
-    uint32_t version;        /* CLEAVE_VERSION */
-    uint32_t cpus;           /* online */
-    uint64_t core_pages;     /* 4 KiB frames that the core uses itself */
-    uint64_t heap_bytes;     /* of these, small objects in use */
-    uint32_t flags;
-#define CLEAVE_INFO_DEBUG 1u /* asserts, lock order, invariant checker are compiled in */
-    uint32_t pad;
-};
+/* Does nothing, and by that tells Cleave from Xen. */
+#define CLEAVE_OP_probe 1
 
 /*
  * Walks frames, owners, counts, p2m, ports and grants; what disagrees is in `xl dmesg`. Debug build; else
@@ -50,7 +40,6 @@ struct cleave_op {
     uint32_t cmd;            /* CLEAVE_OP_* */
     uint32_t interface_version;
     union {
-        struct cleave_info info;
         struct cleave_check check;
         struct cleave_stretch stretch;
         uint8_t pad[120];
