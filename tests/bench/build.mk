@@ -17,7 +17,7 @@ BENCH_RANGE_xen := from=ffff82d040000000,to=ffff82d080000000
 # NAME.counts. This make exports a CPU and an ACCEL that it chose for one hypervisor and without ICOUNT.
 bench_run = env -u CPU -u ACCEL $(MAKE) --no-print-directory run ICOUNT=1 SMP=1 HV_DEBUG=0 HV=$(2) \
             TIMEOUT=900 FILES='tests/bench/dom0.sh $(BENCH_TOOLS)' CMD='sh /mnt/dom0.sh $(3)' \
-            RUN_LOG=$(BENCH)/$(1).log \
+            RUN_LOG=$(BENCH)/$(1).log DOM0_ARGS=rdinit=/mnt/ticks \
             QEMU_ARGS='-plugin $(BENCH_COUNT),$(BENCH_RANGE_$(2)),out=$(BENCH)/$(1).counts$(4)' $(5) \
             >$(BENCH)/$(1).rows
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin for QEMU's software emulation: counts, between the marks of guests/bench/mark.h, what the
- * hypervisor executes: instructions in all, and those that are slow on silicon although each counts as one
- * here. One line for each row of the benchmark, in their order, of the round with the fewest instructions:
+ * A plugin for QEMU's software emulation: counts, between the marks of guests/bench/mark.h, which instructions
+ * are executed: the hypervisor's, by its addresses; of those the ones that are slow on silicon although each
+ * counts as one here; and others', by whether their address is a kernel's or below (programs; the BIOS). One
+ * line for each row of the benchmark, in their order, of the round with the fewest of the hypervisor:
  *
- *     row INSTRUCTIONS VMRUN VMLOAD VMSAVE WRMSR CR3
+ *     row HYPERVISOR VMRUN VMLOAD VMSAVE WRMSR CR3 KERNEL USER
+ *
+ * A row without rounds is the boot, until its own mark.
  *
  *     qemu ... -plugin count.so,from=ADDRESS,to=ADDRESS,out=FILE[,profile=FILE]
  *
  * from, to: where the hypervisor's code is. profile: of all rounds of each row, "ROW ADDRESS COUNT" for each
- * instruction (profile.sh makes names of the addresses).
+ * instruction of the hypervisor (profile.sh makes names of the addresses).
  *
  * QEMU's header for plugins is in no package of Debian: the few declarations that are needed stand here, as
  * its documentation (TCG plugins, interface version 1) describes them. One emulated CPU.
@@ -29,6 +32,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, void (*cb)(uint64_t id, struct qemu_plugin_tb *tb));
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_fn *cb, int registers,
                                             void *data);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int add_u64, void *counter,
+                                                uint64_t n);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t n);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
@@ -37,20 +42,16 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 
 int qemu_plugin_version = 1;
 
-enum kind { ALL, VMRUN, VMLOAD, VMSAVE, WRMSR, CR3, KINDS };
-enum mark { MARK_BEGIN = 1, MARK_END, MARK_ROW };
+enum kind { HYPERVISOR, VMRUN, VMLOAD, VMSAVE, WRMSR, CR3, KERNEL, USER, KINDS };
+enum mark { MARK_BEGIN = 1, MARK_END, MARK_ROW, MARK_BOOT };
 
 static uint64_t from, to;
 static FILE *out, *profile;
 static int inside;                        /* a round has begun */
-static uint64_t round_counts[KINDS], least[KINDS];
+static uint64_t counts[KINDS];            /* since the machine was switched on */
+static uint64_t at_begin[KINDS], at_boot[KINDS], least[KINDS];
 static unsigned int row;
 static uint32_t *executed;                /* by address - from: how often in all rounds of this row */
-
-static void on_kind(unsigned int cpu, void *kind)
-{
-    round_counts[(uintptr_t)kind] += inside;
-}
 
 static void on_address(unsigned int cpu, void *offset)
 {
@@ -61,7 +62,7 @@ static void end_row(void)
 {
     fputs("row", out);
     for (int k = 0; k < KINDS; k++)
-        fprintf(out, " %lu", least[ALL] == UINT64_MAX ? 0 : least[k]);
+        fprintf(out, " %lu", least[HYPERVISOR] == UINT64_MAX ? at_boot[k] : least[k]);
     fputc('\n', out);
     fflush(out);
     for (uint64_t i = 0; executed && i < to - from; i++)
@@ -71,42 +72,60 @@ static void end_row(void)
         memset(executed, 0, (to - from) * sizeof(*executed));
         fflush(profile);
     }
-    least[ALL] = UINT64_MAX;
+    least[HYPERVISOR] = UINT64_MAX;
     row++;
+}
+
+static void end_round(void)
+{
+    uint64_t hypervisor = counts[HYPERVISOR] - at_begin[HYPERVISOR];
+
+    if (!hypervisor || hypervisor >= least[HYPERVISOR])
+        return;
+    for (int k = 0; k < KINDS; k++)
+        least[k] = counts[k] - at_begin[k];
 }
 
 static void on_mark(unsigned int cpu, void *mark)
 {
     switch ((uintptr_t)mark) {
     case MARK_BEGIN:
-        memset(round_counts, 0, sizeof(round_counts));
+        memcpy(at_begin, counts, sizeof(counts));
         inside = 1;
         break;
     case MARK_END:
-        if (inside && round_counts[ALL] && round_counts[ALL] < least[ALL])
-            memcpy(least, round_counts, sizeof(least));
+        if (inside)
+            end_round();
         inside = 0;
         break;
     case MARK_ROW:
         end_row();
         break;
+    case MARK_BOOT:
+        memcpy(at_boot, counts, sizeof(counts));
+        break;
     }
 }
 
-/* What kind of instruction these bytes are, or ALL: nothing special. */
+/* Which slow kind of instruction these bytes are, or HYPERVISOR: none. */
 static enum kind kind_of(const uint8_t *b, size_t size)
 {
     if (size > 3 && (b[0] & 0xf0) == 0x40) /* REX, or none of the below */
         b++;
     if (size < 2 || b[0] != 0x0f)
-        return ALL;
+        return HYPERVISOR;
     if (b[1] == 0x30)
         return WRMSR;
     if (size >= 3 && b[1] == 0x22 && (b[2] & 0x38) == 0x18)
         return CR3;
     if (size >= 3 && b[1] == 0x01)
-        return b[2] == 0xd8 ? VMRUN : b[2] == 0xda ? VMLOAD : b[2] == 0xdb ? VMSAVE : ALL;
-    return ALL;
+        return b[2] == 0xd8 ? VMRUN : b[2] == 0xda ? VMLOAD : b[2] == 0xdb ? VMSAVE : HYPERVISOR;
+    return HYPERVISOR;
+}
+
+static void count(struct qemu_plugin_insn *insn, enum kind kind)
+{
+    qemu_plugin_register_vcpu_insn_exec_inline(insn, 0, &counts[kind], 1);
 }
 
 static void watch(struct qemu_plugin_insn *insn)
@@ -119,12 +138,14 @@ static void watch(struct qemu_plugin_insn *insn)
 
     if (size == sizeof(marks) && !memcmp(bytes, marks, 3) && !memcmp(bytes + 4, marks + 4, 3))
         qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, 0, (void *)(uintptr_t)bytes[3]);
-    if (at < from || at >= to)
+    if (at < from || at >= to) {
+        count(insn, at >> 63 ? KERNEL : USER);
         return;
-    qemu_plugin_register_vcpu_insn_exec_cb(insn, on_kind, 0, (void *)ALL);
+    }
+    count(insn, HYPERVISOR);
     kind = kind_of(bytes, size);
-    if (kind != ALL)
-        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_kind, 0, (void *)(uintptr_t)kind);
+    if (kind != HYPERVISOR)
+        count(insn, kind);
     if (executed)
         qemu_plugin_register_vcpu_insn_exec_cb(insn, on_address, 0, (void *)(uintptr_t)(at - from));
 }
@@ -153,7 +174,7 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
         fprintf(stderr, "count: from=ADDRESS,to=ADDRESS,out=FILE are needed, and files to write\n");
         return 1;
     }
-    least[ALL] = UINT64_MAX;
+    least[HYPERVISOR] = UINT64_MAX;
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
     return 0;
 }

@@ -98,7 +98,7 @@ static uint64_t init_started(void)
 {
     static char log[1 << 20];
     int length = klogctl(SYSLOG_READ_ALL, log, sizeof(log) - 1);
-    char *line = length > 0 ? strstr(log, "] Run /init as init process") : NULL;
+    char *line = length > 0 ? strstr(log, " as init process") : NULL;
     double seconds;
 
     while (line && line > log && line[-1] != '[')

@@ -3,8 +3,8 @@
 # awk -v form=text|json|plot -v version=4.17 -f table.awk GOALS CLEAVE-OUTPUT XEN-OUTPUT
 #
 # The table of `make bench`. "bench NAME NUMBER" lines count, and a name that comes several times counts with its
-# least number. "count NAME INSTRUCTIONS VMRUN VMLOAD VMSAVE WRMSR CR3" lines say what the hypervisor did of it;
-# of several the one with the fewest instructions counts. Rows stand in the order of GOALS, what is not in
+# least number. "count NAME HYPERVISOR VMRUN VMLOAD VMSAVE WRMSR CR3 KERNEL USER" lines say who executed how many
+# instructions in a round, and which slow ones; of several the one with the fewest of the hypervisor counts. Rows stand in the order of GOALS, what is not in
 # there behind. What was not measured is "-" (JSON: null), and has no ratio; a side without any figure is an
 # error (exit 1), because it did not run.
 
@@ -15,8 +15,9 @@ function note_lines(lines) {
     lines[3] = "Cleave zeroes a page when it gives it to a domain, Xen after the domain that had it has died."
     lines[4] = "Much of Xen's figure for each exit is instruction decoding, for want of next-RIP in this"
     lines[5] = "emulator: on silicon it is less. And an instruction count does not show that VMRUN, VMLOAD,"
-    lines[6] = "VMSAVE, MSR and CR3 writes are slow there: these are counted apart."
-    return 6
+    lines[6] = "VMSAVE, MSR and CR3 writes are slow there: these are counted apart. What dom0's own kernel and"
+    lines[7] = "programs execute is the same on both: the last table has the hypervisor's own share."
+    return 7
 }
 
 function row(name) {
@@ -81,8 +82,10 @@ function print_text(    i, n, missed, judged, lines) {
     n = note_lines(lines)
     for (i = 1; i <= n; i++)
         print lines[i]
-    if (some_counted)
+    if (some_counted) {
         print_counts()
+        print_shares()
+    }
 }
 
 # The side's counts of that name as one word, 2 VMRUN to 6 CR3.
@@ -104,6 +107,29 @@ function print_counts(    i, n) {
     }
 }
 
+# Who executes a round: the hypervisor, kernels, and what has lower addresses (programs; the BIOS).
+function share(side, name, i) {
+    return (side, name) in counted ? sprintf("%d", part[side, name, i]) : "-"
+}
+
+function share_ratio(name) {
+    if (!(("c", name) in counted) || !(("x", name) in counted) || !part["x", name, 1])
+        return "-"
+    return sprintf("%.3f", part["c", name, 1] / part["x", name, 1])
+}
+
+function print_shares(    i, n) {
+    print "\nWho executes one round (512 pages, 64 of foreign_map): in the hypervisor | kernels and programs:\n"
+    printf "%-38s %10s %10s %6s | %10s %8s | %10s %8s\n", "row", "Cleave", "Xen " version, "ratio",
+        "Cleave: k.", "prog.", "Xen: k.", "prog."
+    for (i = 1; i <= rows; i++) {
+        n = names[i]
+        if (("c", n) in counted || ("x", n) in counted)
+            printf "%-38s %10s %10s %6s | %10s %8s | %10s %8s\n", n, share("c", n, 1), share("x", n, 1),
+                share_ratio(n), share("c", n, 7), share("c", n, 8), share("x", n, 7), share("x", n, 8)
+    }
+}
+
 function or_null(text) {
     return text == "-" ? "null" : text
 }
@@ -111,9 +137,10 @@ function or_null(text) {
 function json_counts(side, name, word) {
     if (!((side, name) in counted))
         return ""
-    return sprintf("\"%s_counts\": {\"vmrun\": %d, \"vmload\": %d, \"vmsave\": %d, \"wrmsr\": %d, \"cr3\": %d}, ",
-        word, part[side, name, 2], part[side, name, 3], part[side, name, 4], part[side, name, 5],
-        part[side, name, 6])
+    return sprintf("\"%s_counts\": {\"vmrun\": %d, \"vmload\": %d, \"vmsave\": %d, \"wrmsr\": %d, \"cr3\": %d, " \
+        "\"hypervisor\": %d, \"kernel\": %d, \"user\": %d}, ", word, part[side, name, 2], part[side, name, 3],
+        part[side, name, 4], part[side, name, 5], part[side, name, 6], part[side, name, 1],
+        part[side, name, 7], part[side, name, 8])
 }
 
 function print_json(    i, n, v, note, lines, base) {
@@ -160,12 +187,12 @@ file > 1 && $1 == "bench" && NF == 3 && $3 ~ /^[0-9]+$/ {
         value[side, $2] = $3 + 0
     measured[side]++
 }
-file > 1 && $1 == "count" && NF == 8 {
+file > 1 && $1 == "count" && NF == 10 {
     side = file == 2 ? "c" : "x"
     if (!((side, $2) in counted) || $3 + 0 < counted[side, $2]) {
         counted[side, $2] = $3 + 0
         some_counted = 1
-        for (i = 2; i <= 6; i++)
+        for (i = 1; i <= 8; i++)
             part[side, $2, i] = $(i + 2) + 0
     }
 }

@@ -17,9 +17,10 @@ unknown   0.20
 big       0.20
 END
 printf '%s\n' 'text of dom0' 'bench null_call 250' 'bench slow 900' 'bench slow 700' 'bench slow@b 99' \
-    'bench only_cleave 5' 'bench big 5000000000' 'bench broken -' 'bench two 1 2' >"$scratch/cleave"
+    'bench only_cleave 5' 'bench big 5000000000' 'bench broken -' 'bench two 1 2' \
+    'count slow 99 9 9 9 9 9 9 9' 'count slow 50 1 2 3 4 5 600 70' >"$scratch/cleave"
 printf '%b\n' 'bench null_call 5000\r' 'bench slow 1000' 'bench slow@b 1000' 'bench only_xen 7' \
-    'bench big 9000000000' >"$scratch/xen"
+    'bench big 9000000000' 'count slow 200 1 0 0 0 0 640 71' >"$scratch/xen"
 
 # form FORM [CLEAVE XEN]
 form() {
@@ -53,6 +54,12 @@ form text | grep -e 'goals are met' -e next-RIP >"$scratch/out"
 same 'verdict and note' <<END
 1 of 3 goals are met (one goal for all variants of a row).
 Much of Xen's figure for each exit is instruction decoding, for want of next-RIP in this
+END
+
+form text | grep '^slow .*|' | tr -s ' ' >"$scratch/out"
+same 'slow instructions, and who executes' <<END
+slow 1 2 3 4 5 | 1 0 0 0 0
+slow 50 200 0.250 | 600 70 | 640 71
 END
 
 form json | grep -e null_call -e unknown -e only_xen >"$scratch/out"
