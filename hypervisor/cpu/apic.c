@@ -18,18 +18,11 @@
 #define BASE_ENABLE (1ull << 11)
 #define MSR_X2APIC 0x800u
 
-#define REG_ID 0x20
-#define REG_TPR 0x80
-#define REG_EOI 0xb0
-#define REG_SPURIOUS 0xf0
-#define REG_ICR 0x300
-#define REG_ICR_HIGH 0x310
-#define REG_LVT_TIMER 0x320
-#define REG_LVT_LINT0 0x350
-#define REG_LVT_LINT1 0x360
-#define REG_TIMER_INITIAL 0x380
-#define REG_TIMER_CURRENT 0x390
-#define REG_TIMER_DIVIDE 0x3e0
+enum {
+    REG_ID = 0x20, REG_TPR = 0x80, REG_EOI = 0xb0, REG_SPURIOUS = 0xf0, REG_ICR = 0x300, REG_ICR_HIGH = 0x310,
+    REG_LVT_TIMER = 0x320, REG_LVT_LINT0 = 0x350, REG_LVT_LINT1 = 0x360,
+    REG_TIMER_INITIAL = 0x380, REG_TIMER_CURRENT = 0x390, REG_TIMER_DIVIDE = 0x3e0
+};
 
 #define SPURIOUS_ENABLE 0x100u
 #define LVT_MASKED 0x10000u
@@ -38,9 +31,6 @@
 #define DIVIDE_BY_1 0xbu
 #define ICR_BUSY 0x1000u
 #define ICR_ASSERT 0x4000u
-#define ICR_NMI 0x400u
-#define ICR_INIT 0x500u
-#define ICR_SIPI 0x600u
 
 /*
  * Longest time that the timer is armed for; one further away is armed again when that has passed. The
@@ -65,15 +55,10 @@ static void write_register(unsigned int reg, uint32_t val)
         cpu_wrmsr(MSR_X2APIC + reg / 16, val);
 }
 
-void apic_init(void)
-{
-    if (!cpu_features.x2apic)
-        page = map_mmio(cpu_rdmsr(MSR_APIC_BASE) & 0x000ffffffffff000ull, PAGE_SIZE);
-    log_debug("local APIC: %s\n", page ? "xAPIC" : "x2APIC");
-}
-
 void apic_init_cpu(void)
 {
+    if (!cpu_features.x2apic && !page)
+        page = map_mmio(cpu_rdmsr(MSR_APIC_BASE) & 0x000ffffffffff000ull, PAGE_SIZE);
     cpu_wrmsr(MSR_APIC_BASE, cpu_rdmsr(MSR_APIC_BASE) | BASE_ENABLE | (page ? 0 : BASE_X2APIC));
     write_register(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     write_register(REG_TPR, 0);
@@ -82,32 +67,15 @@ void apic_init_cpu(void)
     write_register(REG_TIMER_DIVIDE, DIVIDE_BY_1);
     write_register(REG_LVT_TIMER, LVT_PERIODIC | VECTOR_TIMER);
     write_register(REG_TIMER_INITIAL, 0);
+    this_cpu()->apic_id = read_register(REG_ID) >> (page ? 24 : 0);
 }
 
-/* From CPUID as long as the APIC is not set up. */
-uint32_t apic_id(void)
-{
-    uint32_t r[4];
+void apic_eoi(void) { write_register(REG_EOI, 0); }
+void apic_recheck(void) { write_register(REG_TPR, 0); }
 
-    if (!page && !cpu_features.x2apic) {
-        cpu_cpuid(1, 0, r);
-        return r[1] >> 24;
-    }
-    return page ? read_register(REG_ID) >> 24 : (uint32_t)cpu_rdmsr(MSR_X2APIC + REG_ID / 16);
-}
-
-void apic_eoi(void)
+void apic_send(uint32_t target, uint32_t command)
 {
-    write_register(REG_EOI, 0);
-}
-
-void apic_recheck(void)
-{
-    write_register(REG_TPR, 0);
-}
-
-static void send(uint32_t target, uint32_t command)
-{
+    command |= ICR_ASSERT;
     if (!page) {
         smp_mb(); /* an x2APIC write does not wait for earlier stores, which the receiver must see */
         cpu_wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)target << 32 | command);
@@ -119,44 +87,12 @@ static void send(uint32_t target, uint32_t command)
     write_register(REG_ICR, command);
 }
 
-void apic_send_ipi(uint32_t target, uint8_t vector)
-{
-    send(target, ICR_ASSERT | vector);
-}
-
-void apic_send_nmi(uint32_t target)
-{
-    send(target, ICR_ASSERT | ICR_NMI);
-}
-
-void apic_send_init(uint32_t target)
-{
-    send(target, ICR_ASSERT | ICR_INIT);
-}
-
-void apic_send_sipi(uint32_t target, uint8_t start_page)
-{
-    send(target, ICR_ASSERT | ICR_SIPI | start_page);
-}
-
-void apic_timer_start(uint32_t count)
-{
-    write_register(REG_TIMER_INITIAL, count);
-}
-
-uint32_t apic_timer_current(void)
-{
-    return read_register(REG_TIMER_CURRENT);
-}
+void apic_timer_start(uint32_t count) { write_register(REG_TIMER_INITIAL, count); }
+uint32_t apic_timer_current(void) { return read_register(REG_TIMER_CURRENT); }
 
 void apic_timer_arm(nsec_t delta)
 {
     nsec_t shot = MIN(MAX(delta, SHORTEST_SHOT), LONGEST_SHOT);
 
     apic_timer_start((uint32_t)MIN((uint64_t)shot * apic_timer_khz / 1000000, 0xffffffffull));
-}
-
-void apic_timer_stop(void)
-{
-    apic_timer_start(0);
 }

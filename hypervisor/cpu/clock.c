@@ -9,7 +9,6 @@
 #include "cpu.h"
 #include "lib.h"
 #include "platform.h"
-#include "spinlock.h"
 #include "time.h"
 
 #define PM_TIMER_HZ 3579545u
@@ -47,24 +46,13 @@ nsec_t clock_scaled(const struct clock_scale *s, uint64_t tsc)
     return (nsec_t)(((unsigned __int128)ticks * s->mul) >> 32);
 }
 
-nsec_t clock_from_tsc(uint64_t tsc)
-{
-    return clock_scaled(&clock_scale, tsc);
-}
-
-nsec_t clock_now(void)
-{
-    return clock_from_tsc(rdtsc());
-}
+nsec_t clock_now(void) { return clock_scaled(&clock_scale, rdtsc()); }
 
 /* --- calibration --- */
 
 struct reading { uint64_t tsc; uint32_t reference, apic; };
 
-static uint32_t reference(void)
-{
-    return inl(acpi.pm_timer_port);
-}
+static uint32_t reference(void) { return inl(acpi.pm_timer_port); }
 
 /*
  * All clocks at one moment, at which the reference counter changes: between two readings of the TSC. Of
@@ -95,37 +83,30 @@ static struct reading read_clocks(void)
 
 static void calibrate(void)
 {
-    struct reading start, end;
+    struct reading end;
     uint64_t ticks;
 
     if (!acpi.pm_timer_port)
         panic("ACPI names no PM timer, by which the other clocks are measured\n");
     apic_timer_start(0xffffffff);
-    start = read_clocks();
+    struct reading start = read_clocks();
     do {
         end = read_clocks();
         ticks = (end.reference - start.reference) & PM_TIMER_MASK;
     } while (ticks < (uint64_t)PM_TIMER_HZ * CALIBRATION_MS / 1000);
     tsc_khz = ((end.tsc - start.tsc) * PM_TIMER_HZ / ticks + 500) / 1000;
     apic_timer_khz = (uint32_t)(((uint64_t)(start.apic - end.apic) * PM_TIMER_HZ / ticks + 500) / 1000);
-    apic_timer_stop();
+    apic_timer_start(0);
     if (tsc_khz == 0 || apic_timer_khz == 0)
         panic("clock calibration failed: TSC %lu kHz, APIC timer %u kHz\n", tsc_khz, apic_timer_khz);
 }
 
 /* --- wall clock --- */
 
-static struct spinlock rtc_lock = SPINLOCK(LOCK_HW);
-
 static uint8_t cmos(uint8_t reg)
 {
     outb(0x70, reg);
     return inb(0x71);
-}
-
-static unsigned int from_bcd(uint8_t v)
-{
-    return (v >> 4) * 10u + (v & 15);
 }
 
 /* Seconds since 1970 of a date in the Gregorian calendar. */
@@ -139,15 +120,14 @@ uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigne
     return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
 
+/* At boot, when nobody else uses the clock chip. It is in 24-hour mode on a PC; the century is ours. */
 static uint64_t rtc_seconds(void)
 {
     static const uint8_t registers[] = { 0, 2, 4, 7, 8, 9 }; /* second minute hour day month year */
     uint8_t raw[2][ARRAY_SIZE(registers)];
     unsigned int v[ARRAY_SIZE(registers)];
-    uint8_t mode;
 
-    spin_lock(&rtc_lock);
-    for (unsigned int try = 0; try < 1000; try++) {
+    for (unsigned int try = 0; try < 1000; try++) { /* until two readings agree */
         while (cmos(10) & 0x80)
             cpu_pause();
         for (unsigned int i = 0; i < ARRAY_SIZE(registers); i++)
@@ -155,19 +135,13 @@ static uint64_t rtc_seconds(void)
         if (try > 0 && memcmp(raw[0], raw[1], sizeof(raw[0])) == 0)
             break;
     }
-    mode = cmos(11);
-    spin_unlock(&rtc_lock);
+    bool binary = cmos(11) & 4; /* else BCD */
     for (unsigned int i = 0; i < ARRAY_SIZE(v); i++)
-        v[i] = mode & 4 ? raw[0][i] : from_bcd(i == 2 ? raw[0][i] & 0x7f : raw[0][i]);
-    if (!(mode & 2)) /* 12-hour mode, bit 7: afternoon */
-        v[2] = (mode & 4 ? v[2] & 0x7f : v[2]) % 12 + (raw[0][2] & 0x80 ? 12 : 0);
+        v[i] = binary ? raw[0][i] : (raw[0][i] >> 4) * 10u + (raw[0][i] & 15);
     return clock_seconds_since_1970(2000 + v[5], v[4], v[3], v[2], v[1], v[0]);
 }
 
-uint64_t clock_wall_at_boot(void)
-{
-    return __atomic_load_n(&wall_at_boot, __ATOMIC_RELAXED);
-}
+uint64_t clock_wall_at_boot(void) { return __atomic_load_n(&wall_at_boot, __ATOMIC_RELAXED); }
 
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time)
 {

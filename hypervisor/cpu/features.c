@@ -46,12 +46,13 @@ void features_init(void)
     for (uint32_t i = 0; i < 3; i++)
         cpu_cpuid(0x80000002 + i, 0, brand + 4 * i);
     f->physical_bits = leaf(0x80000008, 0, EAX) & 0xff;
-    log_info("CPU: %s, %u physical address bits\n", (char *)brand, f->physical_bits);
+    f->x2apic = bit(1, ECX, 21);
+    log_info("CPU: %s, %u physical address bits, %s\n", (char *)brand, f->physical_bits,
+             f->x2apic ? "x2APIC" : "xAPIC");
     for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++)
         if (!bit(needed[i].leaf, needed[i].reg, needed[i].bit))
             panic("this CPU has no %s; Cleave needs an AMD CPU with it. Under QEMU: -cpu EPYC,+svm,+npt\n",
                   needed[i].name);
-    f->x2apic = bit(1, ECX, 21);
     f->pages_1g = bit(0x80000001, EDX, 26);
     f->rdtscp = bit(0x80000001, EDX, 27);
     f->invariant_tsc = bit(0x80000007, EDX, 8);

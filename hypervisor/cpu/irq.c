@@ -21,25 +21,16 @@ void irq_set_handler(unsigned int vector, irq_handler *fn, void *data)
 
 int irq_alloc_vector(irq_handler *fn, void *data)
 {
-    int rc = -ENOSPC;
-
-    spin_lock(&lock);
-    for (int i = VECTOR_MSI_FIRST; i < VECTOR_TIMER && rc < 0; i++) {
+    spin_lock_scope(&lock);
+    for (unsigned int i = VECTOR_MSI_FIRST; i < VECTOR_TIMER; i++)
         if (!handlers[i].fn) {
-            irq_set_handler((unsigned int)i, fn, data);
-            rc = i;
+            irq_set_handler(i, fn, data);
+            return (int)i;
         }
-    }
-    spin_unlock(&lock);
-    return rc;
+    return -ENOSPC;
 }
 
-void irq_free_vector(unsigned int vector)
-{
-    spin_lock(&lock);
-    irq_set_handler(vector, NULL, NULL);
-    spin_unlock(&lock);
-}
+void irq_free_vector(unsigned int vector) { irq_set_handler(vector, NULL, NULL); }
 
 void irq_dispatch(unsigned int vector)
 {

@@ -31,7 +31,7 @@ unsigned int nr_cpus = 1;
 void smp_kick(unsigned int cpu)
 {
     if (cpu != this_cpu()->id && READ_ONCE(cpus[cpu].online))
-        apic_send_ipi(cpus[cpu].apic_id, VECTOR_KICK);
+        apic_send(cpus[cpu].apic_id, VECTOR_KICK);
 }
 
 /*
@@ -103,7 +103,7 @@ void smp_stop_others(void)
         return;
     for (unsigned int i = 0; i < nr_cpus; i++)
         if (i != self)
-            apic_send_nmi(cpus[i].apic_id);
+            apic_send(cpus[i].apic_id, APIC_NMI);
     while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) + 1 < nr_cpus && rdtsc() - start < STOP_PATIENCE_TICKS)
         cpu_pause();
     console_break_lock();
@@ -120,87 +120,74 @@ void smp_report_stopped(void)
 
 /* --- starting --- */
 
-enum start_state { START_NONE, START_ALIVE, START_GO, START_REFUSED };
+enum start_state { START_NONE, START_ALIVE, START_GO };
 
 uint64_t smp_start_stack;       /* for boot/entry.S */
-static struct cpu *starting;
-static uint32_t start_state;
-static uint64_t adjust_tsc;     /* what the new CPU adds to its TSC, once */
-static volatile uint64_t ask_tsc, told_tsc; /* round number; the new CPU's answer, 0: none yet */
+static uint32_t start_state;    /* atomic */
+static uint64_t adjust_tsc;     /* what the new CPU adds to its TSC before it tells it */
+static volatile uint64_t told_tsc; /* 0: the new CPU is asked for its TSC */
 
 extern char boot_trampoline[], boot_trampoline_end[];
 
-static void set_state(enum start_state s)
+static void set_state(enum start_state s) { __atomic_store_n(&start_state, s, __ATOMIC_SEQ_CST); }
+static enum start_state get_state(void) { return __atomic_load_n(&start_state, __ATOMIC_SEQ_CST); }
+
+/* The new CPU's half of the comparison. One that is refused stays here until INIT comes. */
+static void wait_for_go(void)
 {
-    __atomic_store_n(&start_state, s, __ATOMIC_SEQ_CST);
-}
+    while (get_state() != START_GO) {
+        if (!told_tsc) {
+            uint64_t add = __atomic_exchange_n(&adjust_tsc, 0, __ATOMIC_SEQ_CST);
 
-/* The new CPU's half of the comparison: tells its TSC whenever it is asked. */
-static bool wait_for_go(void)
-{
-    uint64_t round = 0, add;
-
-    for (;;) {
-        uint32_t s = __atomic_load_n(&start_state, __ATOMIC_SEQ_CST);
-
-        if (s == START_GO || s == START_REFUSED)
-            return s == START_GO;
-        add = __atomic_exchange_n(&adjust_tsc, 0, __ATOMIC_SEQ_CST);
-        if (add)
-            cpu_wrmsr(MSR_TSC, rdtsc() + add);
-        if (ask_tsc != round) {
-            round = ask_tsc;
+            if (add)
+                cpu_wrmsr(MSR_TSC, rdtsc() + add);
             told_tsc = rdtsc();
         }
         cpu_pause();
     }
 }
 
-/* Bounds of how far the other TSC is ahead of ours: its answer was read between our two readings. */
-static void compare_tsc(int64_t *low, int64_t *high)
+/*
+ * How far the other TSC is ahead of ours: its answer was read between our two readings. True: as far as can
+ * be told, not at all.
+ */
+static bool compare_tsc(int64_t *low, int64_t *high)
 {
     *low = INT64_MIN;
     *high = INT64_MAX;
     for (unsigned int i = 0; i < COMPARE_ROUNDS; i++) {
-        uint64_t before, after;
+        uint64_t before = rdtsc();
 
-        told_tsc = 0;
-        before = rdtsc();
-        __atomic_store_n(&ask_tsc, ask_tsc + 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&told_tsc, 0, __ATOMIC_SEQ_CST);
         while (!told_tsc)
             cpu_pause();
-        after = rdtsc();
-        *low = MAX(*low, (int64_t)(told_tsc - after));
+        *low = MAX(*low, (int64_t)(told_tsc - rdtsc()));
         *high = MIN(*high, (int64_t)(told_tsc - before));
     }
+    return *low <= 0 && *high >= 0;
 }
 
 static bool tsc_agrees(unsigned int id)
 {
     int64_t low, high;
 
-    compare_tsc(&low, &high);
-    if (low <= 0 && high >= 0)
+    if (compare_tsc(&low, &high))
         return true;
     log_warn("CPU %u: its TSC differs by %ld to %ld ticks: setting it\n", id, low, high);
     __atomic_store_n(&adjust_tsc, (uint64_t)-(low + (high - low) / 2), __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&adjust_tsc, __ATOMIC_SEQ_CST))
-        cpu_pause();
-    compare_tsc(&low, &high);
-    return low <= 0 && high >= 0;
+    return compare_tsc(&low, &high);
 }
 
 /* C entry of a second CPU, on its own stack. */
 void boot_second_cpu(void)
 {
-    struct cpu *c = starting;
+    struct cpu *c = this_cpu();
 
     features_init_cpu();
     traps_init_cpu(c);
     apic_init_cpu();
     set_state(START_ALIVE);
-    if (!wait_for_go())
-        cpu_halt();
+    wait_for_go();
     timer_init_cpu(c->id);
     svm_init_cpu();
     sched_init_cpu(c->id);
@@ -208,21 +195,13 @@ void boot_second_cpu(void)
     svm_run_cpu();
 }
 
-static void wait_ns(nsec_t ns)
-{
-    nsec_t end = clock_now() + ns;
-
-    while (clock_now() < end)
-        cpu_pause();
-}
-
-static bool wait_for_state(enum start_state s, nsec_t patience)
+static bool wait_until_alive(nsec_t patience)
 {
     nsec_t end = clock_now() + patience;
 
-    while (__atomic_load_n(&start_state, __ATOMIC_SEQ_CST) != s && clock_now() < end)
+    while (get_state() != START_ALIVE && clock_now() < end)
         cpu_pause();
-    return __atomic_load_n(&start_state, __ATOMIC_SEQ_CST) == s;
+    return get_state() == START_ALIVE;
 }
 
 static void start_cpu(uint32_t id)
@@ -230,25 +209,20 @@ static void start_cpu(uint32_t id)
     struct cpu *c = &cpus[nr_cpus];
 
     c->id = nr_cpus;
-    c->apic_id = id;
     traps_prepare_cpu(c);
-    starting = c;
     smp_start_stack = (uint64_t)c->stack_top - STACK_RESERVED;
+    told_tsc = 1;
     set_state(START_NONE);
-    apic_send_init(id);
-    wait_ns(MSEC(10));
-    apic_send_sipi(id, AP_TRAMPOLINE >> PAGE_SHIFT);
-    if (!wait_for_state(START_ALIVE, MSEC(10)))
-        apic_send_sipi(id, AP_TRAMPOLINE >> PAGE_SHIFT);
-    if (!wait_for_state(START_ALIVE, START_PATIENCE)) {
-        apic_send_init(id);
-        log_warn("CPU with APIC id %u does not start: going on without it\n", id);
-        return;
-    }
-    if (!tsc_agrees(c->id)) {
-        set_state(START_REFUSED);
-        log_warn("CPU with APIC id %u stays off: its TSC cannot be brought in line\n", id);
-        apic_send_init(id);
+    apic_send(id, APIC_INIT);
+    (void)wait_until_alive(MSEC(10)); /* nobody answers yet: it is the pause that INIT needs */
+    apic_send(id, APIC_SIPI | AP_TRAMPOLINE >> PAGE_SHIFT);
+    if (!wait_until_alive(MSEC(10)))
+        apic_send(id, APIC_SIPI | AP_TRAMPOLINE >> PAGE_SHIFT);
+    bool alive = wait_until_alive(START_PATIENCE);
+    if (!alive || !tsc_agrees(c->id)) {
+        apic_send(id, APIC_INIT);
+        log_warn("CPU with APIC id %u stays off: %s\n", id,
+                 alive ? "its TSC cannot be brought in line" : "it does not start");
         return;
     }
     set_state(START_GO);

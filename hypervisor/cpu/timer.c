@@ -26,10 +26,8 @@ static struct timer_cpu queues[MAX_CPUS];
 
 static void timer_interrupt(unsigned int vector, void *data)
 {
-    struct timer_cpu *q = this_cpu()->timers;
+    struct timer_cpu *q = &queues[this_cpu()->id];
 
-    (void)vector;
-    (void)data;
     spin_lock(&q->lock);
     q->programmed = TIME_NEVER;
     spin_unlock(&q->lock);
@@ -43,7 +41,6 @@ void timer_init_cpu(unsigned int cpu)
     spin_init(&q->lock, LOCK_TIMER);
     list_init(&q->armed);
     q->programmed = TIME_NEVER;
-    cpus[cpu].timers = q;
     irq_set_handler(VECTOR_TIMER, timer_interrupt, NULL);
 }
 
@@ -56,17 +53,6 @@ void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int c
 static nsec_t first_expiry(const struct timer_cpu *q)
 {
     return list_empty(&q->armed) ? TIME_NEVER : list_entry(q->armed.next, struct timer, link)->expires;
-}
-
-/* Later timers are the usual case, so the search starts at the end. */
-static void insert(struct timer_cpu *q, struct timer *t)
-{
-    struct list *at = &q->armed;
-
-    while (at->prev != &q->armed && list_entry(at->prev, struct timer, link)->expires > t->expires)
-        at = at->prev;
-    list_add_before(&t->link, at);
-    t->armed = true;
 }
 
 /* Makes q's CPU wake up in time for its first timer, if that is earlier than it would; q is locked. */
@@ -85,58 +71,50 @@ static void program(struct timer_cpu *q)
     }
 }
 
+/* Later timers are the usual case, so the search for t's place starts at the end. */
 void timer_set(struct timer *t, nsec_t expires)
 {
     struct timer_cpu *q = &queues[t->cpu];
+    struct list *at = &q->armed;
 
-    spin_lock(&q->lock);
+    spin_lock_scope(&q->lock);
     list_del(&t->link);
     t->expires = expires;
-    insert(q, t);
+    t->armed = true;
+    while (at->prev != &q->armed && list_entry(at->prev, struct timer, link)->expires > expires)
+        at = at->prev;
+    list_add_before(&t->link, at);
     program(q);
-    spin_unlock(&q->lock);
 }
 
 void timer_stop(struct timer *t)
 {
-    struct timer_cpu *q = &queues[t->cpu];
-
-    spin_lock(&q->lock);
+    spin_lock_scope(&queues[t->cpu].lock);
     list_del(&t->link);
     t->armed = false;
-    spin_unlock(&q->lock);
-}
-
-static void stop_hardware(struct timer_cpu *q)
-{
-    apic_timer_stop();
-    q->programmed = TIME_NEVER;
 }
 
 void timer_softirq(void)
 {
-    struct timer_cpu *q = this_cpu()->timers;
+    struct timer_cpu *q = &queues[this_cpu()->id];
 
     watchdog_check();
     for (unsigned int i = 0; i < BATCH; i++) {
-        struct timer *t;
-        void (*fn)(void *);
-        void *data;
-
         spin_lock(&q->lock);
         if (first_expiry(q) > clock_now()) {
-            if (list_empty(&q->armed))
-                stop_hardware(q);
-            else
-                program(q);
+            if (list_empty(&q->armed)) {
+                apic_timer_start(0);
+                q->programmed = TIME_NEVER;
+            }
+            program(q);
             spin_unlock(&q->lock);
             return;
         }
-        t = list_entry(q->armed.next, struct timer, link);
+        struct timer *t = list_entry(q->armed.next, struct timer, link);
+        void (*fn)(void *) = t->fn;
+        void *data = t->data;
         list_del(&t->link);
         t->armed = false;
-        fn = t->fn;
-        data = t->data;
         spin_unlock(&q->lock);
         fn(data);
     }

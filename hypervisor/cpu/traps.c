@@ -34,7 +34,12 @@ struct idt_entry {
 };
 struct table_pointer { uint16_t limit; uint64_t base; } __packed_;
 
-static struct { uint64_t gdt[5]; struct tss tss; } __attribute__((aligned(16))) descriptors[MAX_CPUS];
+static struct { uint64_t gdt[5]; struct tss tss; } __attribute__((aligned(16))) descriptors[MAX_CPUS] = {
+    [0 ... MAX_CPUS - 1] = {
+        .gdt = { [SELECTOR_CODE / 8] = 0x00af9b000000ffff, [SELECTOR_DATA / 8] = 0x00cf93000000ffff },
+        .tss.iopb = sizeof(struct tss),
+    },
+};
 static struct idt_entry idt[2][256]; /* all on the current stack; three on their own */
 
 static const char *const names[] = {
@@ -43,35 +48,11 @@ static const char *const names[] = {
     "15", "FPU error", "alignment", "machine check", "SIMD error",
 };
 
-static void fill_idt(void)
-{
-    static const uint8_t own_stack[IST_COUNT] = { VECTOR_NMI, VECTOR_DF, VECTOR_MC };
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(idt[0]); i++) {
-        uint64_t stub = (uint64_t)traps_stubs + i * 16;
-
-        idt[0][i].selector = SELECTOR_CODE;
-        idt[0][i].type = TYPE_INTERRUPT_GATE;
-        idt[0][i].offset0 = (uint16_t)stub;
-        idt[0][i].offset1 = (uint16_t)(stub >> 16);
-        idt[0][i].offset2 = (uint32_t)(stub >> 32);
-    }
-    memcpy(idt[1], idt[0], sizeof(idt[0]));
-    for (unsigned int i = 0; i < IST_COUNT; i++)
-        idt[1][own_stack[i]].ist = (uint8_t)(i + 1);
-}
-
 void traps_own_stacks(bool on)
 {
     struct table_pointer pointer = { sizeof(idt[0]) - 1, (uint64_t)idt[on] };
 
     __asm__ volatile("lidt %0" : : "m"(pointer));
-}
-
-static void fill_segments(unsigned int cpu)
-{
-    descriptors[cpu].gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
-    descriptors[cpu].gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
 }
 
 static void load_tables(unsigned int cpu)
@@ -87,8 +68,18 @@ static void load_tables(unsigned int cpu)
 
 void traps_init_early(void)
 {
-    fill_idt();
-    fill_segments(0);
+    static const uint8_t own_stack[IST_COUNT] = { VECTOR_NMI, VECTOR_DF, VECTOR_MC };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(idt[0]); i++) {
+        uint64_t stub = (uint64_t)traps_stubs + i * 16;
+
+        idt[0][i] = idt[1][i] = (struct idt_entry){
+            .selector = SELECTOR_CODE, .type = TYPE_INTERRUPT_GATE, .offset0 = (uint16_t)stub,
+            .offset1 = (uint16_t)(stub >> 16), .offset2 = (uint32_t)(stub >> 32),
+        };
+    }
+    for (unsigned int i = 0; i < IST_COUNT; i++)
+        idt[1][own_stack[i]].ist = (uint8_t)(i + 1);
     load_tables(0);
     traps_own_stacks(false);
 }
@@ -102,8 +93,8 @@ static uint8_t *make_stack(struct cpu *c, unsigned int pages)
 }
 
 /*
- * Stacks and descriptors of a CPU that is about to start; on the boot CPU. Its main stack is made unless it
- * has one.
+ * Stacks and descriptors of a CPU that is about to start; on the boot CPU. What an earlier one in its place
+ * has had is used again.
  */
 void traps_prepare_cpu(struct cpu *c)
 {
@@ -111,18 +102,15 @@ void traps_prepare_cpu(struct cpu *c)
     struct tss *tss = &descriptors[c->id].tss;
     uint64_t base = (uint64_t)tss;
 
-    if (c->tss)
+    gdt[SELECTOR_TSS / 8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | TYPE_TSS << 40 |
+                            (base >> 24 & 0xff) << 56;
+    gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
+    if (tss->ist[0])
         return;
     if (!c->stack_top)
         c->stack_top = make_stack(c, STACK_SIZE / PAGE_SIZE);
     for (unsigned int i = 0; i < IST_COUNT; i++)
         tss->ist[i] = (uint64_t)make_stack(c, IST_PAGES) - STACK_RESERVED;
-    tss->iopb = sizeof(*tss);
-    fill_segments(c->id);
-    gdt[SELECTOR_TSS / 8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | TYPE_TSS << 40 |
-                            (base >> 24 & 0xff) << 56;
-    gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
-    c->tss = tss;
 }
 
 /* Loads them, on the CPU itself. */
@@ -137,12 +125,12 @@ void traps_init_cpu(struct cpu *c)
 static uint64_t stack_top_of(uint64_t sp)
 {
     const struct cpu *c = this_cpu();
-    const struct tss *tss = c->tss;
+    const struct tss *tss = &descriptors[c->id].tss;
     uint64_t top = (uint64_t)c->stack_top;
 
     if (sp < top && sp >= top - STACK_SIZE)
         return top;
-    for (unsigned int i = 0; tss && i < IST_COUNT; i++)
+    for (unsigned int i = 0; i < IST_COUNT; i++)
         if (sp < tss->ist[i] && sp >= tss->ist[i] - IST_PAGES * PAGE_SIZE)
             return tss->ist[i];
     return 0;
@@ -156,29 +144,22 @@ static bool in_text(uint64_t address)
 /* Return addresses, following the frame pointers: for addr2line -e build/cleave.elf. */
 static void dump_calls(uint64_t rbp)
 {
-    char line[5 * 17 + 1];
-    size_t n = 0;
+    uint64_t top = stack_top_of(rbp);
 
     for (unsigned int depth = 0; depth < 25; depth++) {
-        uint64_t top = stack_top_of(rbp);
         const uint64_t *frame = (const uint64_t *)rbp;
 
         if (!top || rbp % 8 || rbp + 16 > top || !in_text(frame[1]))
-            break;
-        n += (size_t)snprintf(line + n, sizeof(line) - n, " %lx", frame[1]);
-        if (depth % 5 == 4) {
-            log_err("  called from%s\n", line);
-            n = 0;
-        }
-        if (frame[0] <= rbp && stack_top_of(frame[0]) == top)
-            break;
+            return;
+        log_err("  called from %lx\n", frame[1]);
+        if (frame[0] <= rbp)
+            return;
         rbp = frame[0];
+        top = stack_top_of(rbp);
     }
-    if (n)
-        log_err("  called from%s\n", line);
 }
 
-static void dump_control(void)
+void dump_stack_and_registers(void)
 {
     uint64_t cr2, cr3;
 
@@ -186,6 +167,7 @@ static void dump_control(void)
     log_err("  cr2 %016lx cr3 %016lx, current vcpu %p\n", cr2, cr3, (void *)current_vcpu());
     if (stack_top_of(cr2 + PAGE_SIZE) && !stack_top_of(cr2))
         log_err("  cr2 is in the guard page below a stack: the stack has overflowed\n");
+    dump_calls((uint64_t)__builtin_frame_address(0));
 }
 
 static void dump_frame(const struct trap_frame *f)
@@ -195,12 +177,6 @@ static void dump_frame(const struct trap_frame *f)
     log_err("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
     log_err("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);
     log_err("  r13 %016lx r14 %016lx r15 %016lx\n", f->r13, f->r14, f->r15);
-}
-
-void dump_stack_and_registers(void)
-{
-    dump_control();
-    dump_calls((uint64_t)__builtin_frame_address(0));
 }
 
 void traps_enter(struct trap_frame *f)

@@ -13,7 +13,6 @@
 #include "cpu.h"
 #include "domain.h"
 #include "lib.h"
-#include "public/cleave.h"
 #include "time.h"
 
 #define PATIENCE 20
@@ -55,20 +54,18 @@ static struct cleave_stretch longest; /* of all CPUs; of two at the same moment 
 /* v: whose exit brought us here, or NULL. */
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax)
 {
-    c->stretch_start = rdtsc();
-    c->stretch_exit = exit_code;
-    c->stretch_domain = v ? v->d->id : DOMID_IDLE;
-    c->stretch_rax = rax;
-    c->stretch_rdi = v ? v->regs.rdi : 0;
+    c->stretch = (struct cleave_stretch){ rdtsc(), exit_code, rax, v ? v->regs.rdi : 0,
+                                          v ? v->d->id : DOMID_IDLE, { 0 } };
 }
 
 void watchdog_stretch_end(const struct cpu *c)
 {
-    uint64_t ticks = rdtsc() - c->stretch_start;
+    uint64_t ticks = rdtsc() - c->stretch.ticks;
 
-    if (c->stretch_start && ticks > longest.ticks)
-        longest = (struct cleave_stretch){ ticks, c->stretch_exit, c->stretch_rax, c->stretch_rdi,
-                                           c->stretch_domain, { 0 } };
+    if (c->stretch.ticks && ticks > longest.ticks) {
+        longest = c->stretch;
+        longest.ticks = ticks;
+    }
 }
 
 void watchdog_stretch_report(struct cleave_stretch *out)

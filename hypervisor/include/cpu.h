@@ -117,19 +117,14 @@ int irq_alloc_vector(irq_handler *fn, void *data); /* from VECTOR_MSI_FIRST up; 
 void irq_free_vector(unsigned int vector);
 
 /* cpu/apic.c: the host's local APIC (x2APIC where there, else xAPIC) */
-void apic_init(void);                /* boot CPU */
-void apic_init_cpu(void);
-uint32_t apic_id(void);
+void apic_init_cpu(void);            /* this_cpu()->apic_id is known from here on */
 void apic_eoi(void);
 void apic_recheck(void);             /* before a halt: see the top of apic.c */
-void apic_send_ipi(uint32_t apic_id, uint8_t vector);
-void apic_send_nmi(uint32_t apic_id);
-void apic_send_init(uint32_t apic_id);
-void apic_send_sipi(uint32_t apic_id, uint8_t page);
+enum { APIC_NMI = 0x400, APIC_INIT = 0x500, APIC_SIPI = 0x600 };
+void apic_send(uint32_t apic_id, uint32_t command); /* a vector, APIC_NMI, APIC_INIT, APIC_SIPI | page */
 /* Interrupts after delta, and in such intervals until armed again or stopped; <= 0: as soon as possible. */
 void apic_timer_arm(nsec_t delta);
-void apic_timer_stop(void);
-void apic_timer_start(uint32_t count); /* for calibration only: raw ticks */
+void apic_timer_start(uint32_t count); /* raw ticks, for calibration; 0: stop */
 uint32_t apic_timer_current(void);
 extern uint32_t apic_timer_khz;
 

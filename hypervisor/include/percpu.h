@@ -6,7 +6,7 @@
 #ifndef CLV_PERCPU_H
 #define CLV_PERCPU_H
 
-#include "list.h"
+#include "public/cleave.h"
 #include "spinlock.h"
 #include "types.h"
 
@@ -37,17 +37,14 @@ struct cpu {
     struct domain *guest_domain;   /* from before the last look for work and flushes until after the exit */
     uint64_t guest_entries;        /* counts entries; a waiter for an exit watches it */
     uint64_t asid_generation;
-    uint32_t asid_next, asid_count;
+    uint32_t asid_next;            /* 0: none was given yet */
     paddr_t host_vmcb;             /* where VMSAVE keeps the host's TR, FS, GS ... */
 
-    struct timer_cpu *timers;      /* cpu/timer.c's */
     struct vcpu *current;          /* the vcpu whose exit or hypercall is being handled, or NULL */
 
     uint8_t held[LOCK_CLASSES];    /* debug build: how many locks of each class are held */
     nsec_t hypercall_start;        /* for preempt_pending() */
-    uint64_t stretch_start, stretch_exit, stretch_rax, stretch_rdi; /* debug build: cpu/watchdog.c */
-    uint16_t stretch_domain;
-    void *tss;
+    struct cleave_stretch stretch; /* debug build: since when it is in the core, and why (cpu/watchdog.c) */
     uint8_t *stack_top;
 };
 

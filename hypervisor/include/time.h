@@ -26,13 +26,12 @@ static inline uint64_t rdtsc(void)
 }
 
 nsec_t clock_now(void);                 /* monotonic, ns since boot */
-nsec_t clock_from_tsc(uint64_t tsc);
+nsec_t clock_scaled(const struct clock_scale *s, uint64_t tsc);
 uint64_t clock_wall_at_boot(void);      /* ns since 1970 at boot (RTC, or as dom0 last set it by settime) */
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time);
 
 /* The arithmetic behind them, which nobody else but unit tests calls. */
 void clock_compute_scale(uint64_t khz, uint32_t *mul, int8_t *shift);
-nsec_t clock_scaled(const struct clock_scale *s, uint64_t tsc);
 uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
                                   unsigned int minute, unsigned int second);
 

@@ -159,7 +159,8 @@ void console_start_input(void)
         return;
     }
 
-    struct host_route route = { .vector = (uint8_t)(VECTOR_GSI_FIRST + console_irq), .apic_id = apic_id() };
+    struct host_route route = { .vector = (uint8_t)(VECTOR_GSI_FIRST + console_irq),
+                                .apic_id = this_cpu()->apic_id };
 
     irq_set_handler(route.vector, receive, NULL);
     host_ioapic_route(console_irq, &route);

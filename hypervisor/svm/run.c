@@ -19,17 +19,16 @@ static inline void stgi(void) { __asm__ volatile("stgi" ::: "memory"); }
 /* One entry and exit. False: something came up first. */
 static bool enter(struct cpu *c, struct vcpu *v)
 {
-    bool entered = false;
-
+    inject_prepare(v);
     clgi();
     __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
     tlb_prepare(c, v);
-    if (likely(!READ_ONCE(c->softirq))) {
+    bool entered = likely(!READ_ONCE(c->softirq));
+    if (entered) {
         watchdog_stretch_end(c);
         switch_load(v);
         world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs);
         watchdog_stretch_begin(c, v, v->vmcb->exitcode, v->vmcb->rax);
-        entered = true;
     } else {
         inject_cancel(v);
     }
@@ -42,10 +41,7 @@ static bool enter(struct cpu *c, struct vcpu *v)
 static void run_vcpu(struct cpu *c, struct vcpu *v)
 {
     c->current = v;
-    while (!READ_ONCE(c->softirq)) {
-        inject_prepare(v);
-        if (!enter(c, v))
-            continue;
+    while (!READ_ONCE(c->softirq) && enter(c, v)) {
         inject_recover(v);
         exit_handle(v);
     }

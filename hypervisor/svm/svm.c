@@ -29,7 +29,6 @@ void svm_init_cpu(void)
     cpu_wrmsr(MSR_VM_HSAVE_PA, mfn_to_paddr(save));
     c->host_vmcb = mfn_to_paddr(host);
     __asm__ volatile("vmsave %0" : : "a"(c->host_vmcb) : "memory");
-    tlb_init_cpu(c);
 }
 
 int svm_init_vcpu(struct vcpu *v)

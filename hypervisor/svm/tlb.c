@@ -17,21 +17,13 @@
 #include "cpu.h"
 #include "vmcb.h"
 
-void tlb_init_cpu(struct cpu *c)
-{
-    c->asid_count = cpu_features.asid_count;
-    c->asid_next = 1;           /* 0 is the host's */
-    c->asid_generation = 1;
-}
-
 static void new_asid(struct cpu *c, struct vcpu *v)
 {
-    if (c->asid_next >= c->asid_count) {
+    if (!c->asid_next || c->asid_next >= cpu_features.asid_count) {
         c->asid_generation++;
-        c->asid_next = 1;
-    }
-    if (c->asid_next == 1)
+        c->asid_next = 1;           /* 0 is the host's */
         v->vmcb->tlb_control = TLB_FLUSH_ALL;
+    }
     v->vmcb->asid = c->asid_next++;
     v->svm.asid_cpu = c->id;
     v->svm.asid_generation = c->asid_generation;

@@ -40,12 +40,8 @@ struct vmcb {
     uint64_t g_pat, debugctl, lbr_from, lbr_to, last_exc_from, last_exc_to;                /* 668 */
     uint8_t reserved_698[0x1000 - 0x698];
 };
-_Static_assert(sizeof(struct vmcb) == 4096, "VMCB size");
-_Static_assert(offsetof(struct vmcb, vintr) == 0x60 && offsetof(struct vmcb, eventinj) == 0xa8,
-               "VMCB control area");
-_Static_assert(offsetof(struct vmcb, efer) == 0x4d0 && offsetof(struct vmcb, rip) == 0x578, "VMCB save area");
-_Static_assert(offsetof(struct vmcb, rsp) == 0x5d8 && offsetof(struct vmcb, g_pat) == 0x668,
-               "VMCB save area");
+_Static_assert(sizeof(struct vmcb) == 4096 && offsetof(struct vmcb, eventinj) == 0xa8, "VMCB control");
+_Static_assert(offsetof(struct vmcb, rip) == 0x578 && offsetof(struct vmcb, g_pat) == 0x668, "VMCB state");
 
 /* Exit codes, up to the last of those that are intercepted by their bit (appendix C). */
 enum {
@@ -98,7 +94,6 @@ void exit_set_intercepts(struct vmcb *vmcb);
 
 /* svm/tlb.c */
 void tlb_prepare(struct cpu *c, struct vcpu *v); /* right before each entry, GIF=0, c->guest_domain set */
-void tlb_init_cpu(struct cpu *c);
 
 /* svm/permissions.c */
 void permissions_init(void);

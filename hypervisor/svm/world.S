@@ -15,29 +15,20 @@
     .globl world_switch
     .type world_switch, @function
 world_switch:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    pushq %rsi
+    .irp r, rbp, rbx, r12, r13, r14, r15, rsi
+    pushq %\r
+    .endr
 
     sti                         /* not right before VMRUN: in QEMU its shadow would go into the guest */
     movq %rdi, %rax
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    movq 8*\n(%rsi), %r\n
+    .endr
     movq 24(%rsi), %rbx
     movq 8(%rsi), %rcx
     movq 16(%rsi), %rdx
     movq 56(%rsi), %rdi
     movq 40(%rsi), %rbp
-    movq 64(%rsi), %r8
-    movq 72(%rsi), %r9
-    movq 80(%rsi), %r10
-    movq 88(%rsi), %r11
-    movq 96(%rsi), %r12
-    movq 104(%rsi), %r13
-    movq 112(%rsi), %r14
-    movq 120(%rsi), %r15
     movq 48(%rsi), %rsi
 
     vmrun %rax                  /* RAX and RSP are the host's again after the exit */
@@ -50,29 +41,16 @@ world_switch:
     movq %rsi, 48(%rax)
     movq %rdi, 56(%rax)
     movq %rbp, 40(%rax)
-    movq %r8, 64(%rax)
-    movq %r9, 72(%rax)
-    movq %r10, 80(%rax)
-    movq %r11, 88(%rax)
-    movq %r12, 96(%rax)
-    movq %r13, 104(%rax)
-    movq %r14, 112(%rax)
-    movq %r15, 120(%rax)
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    movq %r\n, 8*\n(%rax)
+    .endr
 
-    xorl %ecx, %ecx
-    xorl %edx, %edx
-    xorl %esi, %esi
-    xorl %edi, %edi
-    xorl %r8d, %r8d
-    xorl %r9d, %r9d
-    xorl %r10d, %r10d
-    xorl %r11d, %r11d
+    .irp r, ecx, edx, esi, edi, r8d, r9d, r10d, r11d
+    xorl %\r, %\r
+    .endr
 
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
+    .irp r, r15, r14, r13, r12, rbx, rbp
+    popq %\r
+    .endr
     ret
     .size world_switch, . - world_switch

@@ -24,7 +24,7 @@ void pvclock_update(struct vcpu *v)
     WRITE_ONCE(t->version, version);
     smp_mb();
     t->tsc_timestamp = tsc;
-    t->system_time = (uint64_t)clock_from_tsc(tsc);
+    t->system_time = (uint64_t)clock_scaled(&clock_scale, tsc);
     t->tsc_to_system_mul = clock_scale.mul;
     t->tsc_shift = clock_scale.shift;
     t->flags = 0;
