@@ -9,13 +9,13 @@ HV_OBJ := $(patsubst hypervisor/%,$(HV_BUILD)/hypervisor/%.o,$(basename $(HV_SRC
 HV_XEN_INCLUDE := build/hypervisor/include-xen
 
 # Of about 260 instructions of a null hypercall retpolines (-mindirect-branch) are 12, frame pointers 3. Link-time optimisation of
-# the release core, which inlines locks and register accessors across files, spares a fifth.
+# the release core, which inlines locks and register accessors across files, spares a fifth; in one partition, or chance decides what.
 HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror \
     -ffreestanding -nostdinc -fno-strict-aliasing -fno-common -fno-pie -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-jump-tables -mindirect-branch=thunk-inline \
     -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -ffunction-sections \
     -isystem $(shell $(CC) -print-file-name=include) -isystem $(HV_XEN_INCLUDE) -iquote hypervisor/include \
-    -D__XEN_TOOLS__ $(if $(filter 1,$(HV_DEBUG)),-DCLV_DEBUG=1,-DCLV_DEBUG=0 -flto=auto)
+    -D__XEN_TOOLS__ $(if $(filter 1,$(HV_DEBUG)),-DCLV_DEBUG=1,-DCLV_DEBUG=0 -flto -flto-partition=one)
 
 $(HV_BUILD)/cleave.elf: hypervisor/core.lds $(HV_OBJ)
 	$(CC) $(HV_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--gc-sections,--no-warn-rwx-segments \

@@ -48,21 +48,21 @@ void watchdog_check(void)
             check_cpu(i);
 }
 
-#if CLV_DEBUG
 static struct cleave_stretch longest; /* of all CPUs; of two at the same moment one may get lost */
 
 /* v: whose exit brought us here, or NULL. */
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax)
 {
-    c->stretch = (struct cleave_stretch){ rdtsc(), exit_code, rax, v ? v->regs.rdi : 0,
-                                          v ? v->d->id : DOMID_IDLE, { 0 } };
+    if (CLV_DEBUG)
+        c->stretch = (struct cleave_stretch){ rdtsc(), exit_code, rax, v ? v->regs.rdi : 0,
+                                              v ? v->d->id : DOMID_IDLE, { 0 } };
 }
 
 void watchdog_stretch_end(const struct cpu *c)
 {
-    uint64_t ticks = rdtsc() - c->stretch.ticks;
+    uint64_t ticks = CLV_DEBUG ? rdtsc() - c->stretch.ticks : 0;
 
-    if (c->stretch.ticks && ticks > longest.ticks) {
+    if (CLV_DEBUG && c->stretch.ticks && ticks > longest.ticks) {
         longest = c->stretch;
         longest.ticks = ticks;
     }
@@ -73,4 +73,3 @@ void watchdog_stretch_report(struct cleave_stretch *out)
     *out = longest;
     longest = (struct cleave_stretch){ 0 };
 }
-#endif

@@ -136,15 +136,10 @@ void timer_softirq(void);
 /* cpu/watchdog.c */
 struct cleave_stretch;
 void watchdog_check(void);           /* panics when another CPU is stuck in the core */
-#if CLV_DEBUG
+/* These do nothing in the release build. */
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax);
 void watchdog_stretch_end(const struct cpu *c);
 void watchdog_stretch_report(struct cleave_stretch *out);      /* the longest since the last report */
-#else
-static inline void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t e, uint64_t r) {}
-static inline void watchdog_stretch_end(const struct cpu *c) {}
-static inline void watchdog_stretch_report(struct cleave_stretch *out) {}
-#endif
 
 /* cpu/smp.c */
 void smp_start_all(void);            /* starts the CPUs that the MADT lists; prints how many are up */

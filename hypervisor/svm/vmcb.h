@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The virtual machine control block (AMD APM vol. 2, appendix B) and what svm/ keeps beside it. Only files of
- * svm/ include this; the rest of the core sees svm.h.
+ * The virtual machine control block (AMD APM vol. 2, appendix B) and what the files of svm/ offer each other.
+ * Only they include this; the rest of the core sees svm.h.
  */
 #ifndef CLV_VMCB_H
 #define CLV_VMCB_H
