@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin for QEMU's software emulation: counts, between the marks of guests/bench/mark.h, which instructions
- * are executed: the hypervisor's, by its addresses; of those the ones that are slow on silicon although each
- * counts as one here; and others', by whether their address is a kernel's or below (programs; the BIOS). One
- * line for each row of the benchmark, in their order, of the round with the fewest of the hypervisor:
+ * A plugin for QEMU's software emulation: counts, between the marks of guests/bench/mark.h, which
+ * instructions are executed: the hypervisor's, by its addresses; of those the ones that are slow on silicon
+ * although each counts as one here; and others', by whether their address is a kernel's or below (programs;
+ * the BIOS). One line for each row of the benchmark, in their order, of the round with the fewest of the
+ * hypervisor:
  *
  *     row HYPERVISOR VMRUN VMLOAD VMSAVE WRMSR CR3 KERNEL USER
  *

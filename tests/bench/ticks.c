@@ -3,8 +3,8 @@
  * ticks NAME COMMAND...: runs the command and prints "bench NAME TICKS", the time-stamp counter's advance
  * from before its start to after its end. The command's own output goes to standard error. Exits with the
  * command's status, and prints no figure unless that is 0. Under -icount a tick is an executed instruction,
- * of anybody on this CPU, and time that all are idle counts as well. As dom0's first program (rdinit=) it only
- * marks that, and becomes /init.
+ * of anybody on this CPU, and time that all are idle counts as well. As dom0's first program (rdinit=) it
+ * only marks that, and becomes /init.
  */
 #include <stdint.h>
 #include <stdio.h>
