@@ -32,8 +32,6 @@ operation_fn hvmcontext_get, hvmcontext_set, hvmcontext_get_partial;
 
 /* cpu_policy.c */
 operation_fn cpu_policy_get_domain, cpu_policy_set_domain, cpu_policy_get_system, cpu_policy_featureset;
-/* Words 0 to n-1 of the host's feature set (<xen/arch-x86/cpufeatureset.h>). -ENOMEM. */
-int cpu_policy_host_words(uint32_t *words, unsigned int n);
 
 /*
  * xenctl_bitmap.c: up to 64 bits of a caller's bitmap. read: bits that the caller does not give are 0. write:

@@ -10,7 +10,6 @@
  *
  * Read next: svm/context.c, vdev/lapic.c.
  */
-#include "alloc.h"
 #include "cpu.h"
 #include "domctl.h"
 #include "lib.h"
@@ -22,10 +21,13 @@
 typedef void save_fn(struct vcpu *v, void *record);
 typedef int load_fn(struct vcpu *v, const void *record);
 
-static void save_cpu(struct vcpu *v, void *record)
-{
-    svm_save_context(v, record);
-}
+static void save_cpu(struct vcpu *v, void *record) { svm_save_context(v, record); }
+static void save_xsave(struct vcpu *v, void *record) { svm_save_xsave(v, record); }
+static void save_lapic(struct vcpu *v, void *record) { lapic_save(v, record, NULL); }
+static void save_lapic_regs(struct vcpu *v, void *record) { lapic_save(v, NULL, record); }
+static int load_xsave(struct vcpu *v, const void *record) { return svm_load_xsave(v, record); }
+static int load_lapic(struct vcpu *v, const void *record) { return lapic_load(v, record, NULL); }
+static int load_lapic_regs(struct vcpu *v, const void *record) { return lapic_load(v, NULL, record); }
 
 static int load_cpu(struct vcpu *v, const void *record)
 {
@@ -39,58 +41,23 @@ static int load_cpu(struct vcpu *v, const void *record)
     return rc;
 }
 
-static void save_xsave(struct vcpu *v, void *record)
-{
-    svm_save_xsave(v, record);
-}
-
-static int load_xsave(struct vcpu *v, const void *record)
-{
-    return svm_load_xsave(v, record);
-}
-
-static void save_lapic(struct vcpu *v, void *record)
-{
-    lapic_save(v, record, NULL);
-}
-
-static int load_lapic(struct vcpu *v, const void *record)
-{
-    return lapic_load(v, record, NULL);
-}
-
-static void save_lapic_regs(struct vcpu *v, void *record)
-{
-    lapic_save(v, NULL, record);
-}
-
-static int load_lapic_regs(struct vcpu *v, const void *record)
-{
-    return lapic_load(v, NULL, record);
-}
-
+/* A guest has no MTRRs: memory types come from its PAT and the nested page tables. */
 static void save_mtrr(struct vcpu *v, void *record)
 {
-    struct hvm_hw_mtrr *m = record;
-
-    m->msr_pat_cr = svm_get_msr(v, MSR_PAT);
+    ((struct hvm_hw_mtrr *)record)->msr_pat_cr = svm_get_msr(v, MSR_PAT);
 }
 
-/* A guest has no MTRRs: memory types come from its PAT and the nested page tables. */
 static int load_mtrr(struct vcpu *v, const void *record)
 {
-    const struct hvm_hw_mtrr *m = record;
-
-    return svm_set_msr(v, MSR_PAT, m->msr_pat_cr);
+    return svm_set_msr(v, MSR_PAT, ((const struct hvm_hw_mtrr *)record)->msr_pat_cr);
 }
 
 static void save_header(struct vcpu *v, void *record)
 {
-    struct hvm_save_header *h = record;
     uint32_t leaf1[4];
 
     cpu_cpuid(1, 0, leaf1);
-    *h = (struct hvm_save_header){
+    *(struct hvm_save_header *)record = (struct hvm_save_header){
         .magic = HVM_FILE_MAGIC,
         .version = HVM_FILE_VERSION,
         .changeset = ~0ull,
@@ -106,14 +73,8 @@ static int load_header(struct vcpu *v, const void *record)
     return h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION ? 0 : -EINVAL;
 }
 
-static void save_end(struct vcpu *v, void *record)
-{
-}
-
-static int load_end(struct vcpu *v, const void *record)
-{
-    return 0;
-}
+static void save_end(struct vcpu *v, void *record) { }
+static int load_end(struct vcpu *v, const void *record) { return 0; }
 
 /* In the order in which a whole context has them. */
 static const struct record_type {
@@ -132,48 +93,44 @@ static const struct record_type {
     { HVM_SAVE_CODE(END), 0, OF_DOMAIN, save_end, load_end },
 };
 
-struct record {
+/* One for all: each operation here holds the lock of the domctls. */
+static struct record {
     struct hvm_save_descriptor descriptor;
     uint8_t data[RECORD_MAX];
-};
+} record;
 
-_Static_assert(HVM_SAVE_LENGTH(CPU) <= RECORD_MAX && HVM_SAVE_LENGTH(LAPIC_REGS) <= RECORD_MAX,
-               "a record fits");
+_Static_assert(HVM_SAVE_LENGTH(CPU) <= RECORD_MAX && HVM_SAVE_LENGTH(LAPIC_REGS) <= RECORD_MAX, "it fits");
 _Static_assert(offsetof(struct record, data) == sizeof(struct hvm_save_descriptor), "written as one piece");
-static const struct record_type *type_find(uint16_t code)
+
+static const struct record_type *type_find(uint32_t code)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(types); i++) {
+    for (unsigned int i = 0; i < ARRAY_SIZE(types); i++)
         if (types[i].code == code)
             return &types[i];
-    }
     return NULL;
 }
 
 /* --- out --- */
 
-/* Writes the record at *at and advances it. With at->va == 0 only counts. */
 struct cursor { gva_t va; uint32_t used, size; };
 
-static int put(struct vcpu *caller, struct cursor *at, const struct record *r)
+/* Writes the record at *at and advances it. With at->va == 0 only counts. */
+static int put(struct vcpu *caller, struct cursor *at)
 {
-    uint32_t n = (uint32_t)sizeof(r->descriptor) + r->descriptor.length;
-    int rc = 0;
+    uint32_t n = (uint32_t)sizeof(record.descriptor) + record.descriptor.length;
 
-    if (at->va != 0) {
-        if (n > at->size - at->used)
-            return -ENOSPC;
-        rc = guest_write(caller, at->va + at->used, r, n);
-    }
+    if (at->va != 0 && n > at->size - at->used)
+        return -ENOSPC;
     at->used += n;
-    return rc;
+    return at->va != 0 ? guest_write(caller, at->va + at->used - n, &record, n) : 0;
 }
 
-static void record_fill(struct vcpu *v, unsigned int id, const struct record_type *t, struct record *r)
+static void record_fill(struct vcpu *v, unsigned int id, const struct record_type *t)
 {
-    memset(r, 0, sizeof(r->descriptor) + t->length);
-    r->descriptor =
+    memset(&record, 0, sizeof(record));
+    record.descriptor =
         (struct hvm_save_descriptor){ .typecode = t->code, .instance = (uint16_t)id, .length = t->length };
-    t->save(v, r->data);
+    t->save(v, record.data);
 }
 
 static bool has_record(const struct record_type *t, const struct vcpu *v)
@@ -181,20 +138,16 @@ static bool has_record(const struct record_type *t, const struct vcpu *v)
     return t->of == OF_DOMAIN || (v != NULL && (t->of == OF_VCPU || v->initialised));
 }
 
-static int put_all(struct vcpu *caller, struct domain *d, struct cursor *at, struct record *r)
+static int put_all(struct vcpu *caller, struct domain *d, struct cursor *at)
 {
     int rc = 0;
 
-    for (const struct record_type *t = types; t < types + ARRAY_SIZE(types); t++) {
-        for (unsigned int i = 0; rc == 0 && i < (t->of == OF_DOMAIN ? 1 : d->max_vcpus); i++) {
-            if (!has_record(t, d->vcpu[i]))
-                continue;
-            r->descriptor.length = t->length;
-            if (at->va != 0)
-                record_fill(d->vcpu[i], i, t, r);
-            rc = put(caller, at, r);
-        }
-    }
+    for (const struct record_type *t = types; t < types + ARRAY_SIZE(types); t++)
+        for (unsigned int i = 0; rc == 0 && i < (t->of == OF_DOMAIN ? 1 : d->max_vcpus); i++)
+            if (has_record(t, d->vcpu[i])) {
+                record_fill(d->vcpu[i], i, t);
+                rc = put(caller, at);
+            }
     return rc;
 }
 
@@ -202,15 +155,11 @@ long hvmcontext_get(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl_hvmcontext *c = &DOMCTL(arg)->hvmcontext;
     struct cursor at = { .va = HANDLE_VA(c->buffer), .size = c->size };
-    struct record *r = heap_alloc(sizeof(*r));
-    int rc;
 
-    if (r == NULL)
-        return -ENOMEM;
     domain_pause_sync(d);
-    rc = put_all(hc->v, d, &at, r);
+    int rc = put_all(hc->v, d, &at);
+
     domain_unpause(d);
-    heap_free(r);
     if (rc == 0)
         c->size = at.used;
     return rc;
@@ -219,94 +168,77 @@ long hvmcontext_get(struct hypercall *hc, struct domain *d, void *arg)
 long hvmcontext_get_partial(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl_hvmcontext_partial *c = &DOMCTL(arg)->hvmcontext_partial;
-    const struct record_type *t = c->type <= UINT16_MAX ? type_find((uint16_t)c->type) : NULL;
+    const struct record_type *t = type_find(c->type);
     struct vcpu *v = domain_vcpu(d, c->instance);
-    struct record *r;
-    int rc;
+    bool only_size = HANDLE_VA(c->buffer) == 0;
 
     if (t == NULL || t->of == OF_DOMAIN)
         return -EINVAL;
     if (!has_record(t, v))
         return -ENOENT;
-    if (HANDLE_VA(c->buffer) == 0) {
-        c->bufsz = t->length;
-        return 0;
-    }
-    if (c->bufsz < t->length)
+    if (!only_size && c->bufsz < t->length)
         return -ENOSPC;
-    r = heap_alloc(sizeof(*r));
-    if (r == NULL)
-        return -ENOMEM;
+    c->bufsz = t->length;
+    if (only_size)
+        return 0;
     vcpu_pause_sync(v);
-    record_fill(v, v->id, t, r);
+    record_fill(v, v->id, t);
     vcpu_unpause(v);
-    rc = guest_write(hc->v, HANDLE_VA(c->buffer), r->data, t->length);
-    heap_free(r);
-    if (rc == 0)
-        c->bufsz = t->length;
-    return rc;
+    return guest_write(hc->v, HANDLE_VA(c->buffer), record.data, t->length);
 }
 
 /* --- in --- */
 
-/* Copies the record at *at, checks its shape and advances. NULL with *rc: it is not one. */
-static const struct record_type *take(struct vcpu *caller, struct domain *d, struct cursor *at,
-                                      struct record *r, int *rc)
+/* Copies the record at *at, checks its shape and advances. */
+static int take(struct vcpu *caller, struct domain *d, struct cursor *at, const struct record_type **t)
 {
-    const struct record_type *t;
+    struct hvm_save_descriptor *descriptor = &record.descriptor;
     uint32_t left = at->size - at->used;
 
-    *rc = left < sizeof(r->descriptor) ? -ENODATA : 0;
-    if (*rc == 0)
-        *rc = guest_read(caller, &r->descriptor, at->va + at->used, sizeof(r->descriptor));
-    if (*rc != 0)
-        return NULL;
-    t = type_find(r->descriptor.typecode);
-    if (t == NULL || r->descriptor.length != t->length)
-        *rc = -EINVAL;
-    else if (t->length > left - sizeof(r->descriptor))
-        *rc = -ENODATA;
-    else if (domain_vcpu(d, r->descriptor.instance) == NULL)
-        *rc = -ENOENT;
-    else
-        *rc = guest_read(caller, r->data, at->va + at->used + sizeof(r->descriptor), t->length);
-    at->used += (uint32_t)sizeof(r->descriptor) + r->descriptor.length;
-    return *rc == 0 ? t : NULL;
+    if (left < sizeof(*descriptor))
+        return -ENODATA;
+    int rc = guest_read(caller, descriptor, at->va + at->used, sizeof(*descriptor));
+
+    if (rc != 0)
+        return rc;
+    *t = type_find(descriptor->typecode);
+    if (*t == NULL || descriptor->length != (*t)->length)
+        return -EINVAL;
+    if (descriptor->length > left - sizeof(*descriptor))
+        return -ENODATA;
+    if (domain_vcpu(d, descriptor->instance) == NULL)
+        return -ENOENT;
+    at->used += (uint32_t)sizeof(*descriptor) + descriptor->length;
+    return guest_read(caller, record.data, at->va + at->used - descriptor->length, descriptor->length);
 }
 
 /* The header comes first, the end last, neither of them elsewhere. Applies nothing unless it shall. */
-static int take_all(struct vcpu *caller, struct domain *d, struct cursor at, struct record *r, bool apply)
+static int take_all(struct vcpu *caller, struct domain *d, struct cursor at, bool apply)
 {
     const struct record_type *header = types, *t;
-    int rc;
 
-    do {
-        bool first = at.used == 0;
+    for (bool first = true;; first = false) {
+        int rc = take(caller, d, &at, &t);
 
-        t = take(caller, d, &at, r, &rc);
-        if (t != NULL && first != (t == header))
+        if (rc == 0 && first != (t == header))
             rc = -EINVAL;
-        else if (t != NULL && (apply || t == header))
-            rc = t->load(d->vcpu[r->descriptor.instance], r->data);
-    } while (rc == 0 && t->code != HVM_SAVE_CODE(END));
-    return rc;
+        if (rc == 0 && (apply || first))
+            rc = t->load(d->vcpu[record.descriptor.instance], record.data);
+        if (rc != 0 || t->code == HVM_SAVE_CODE(END))
+            return rc;
+    }
 }
 
 long hvmcontext_set(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl_hvmcontext *c = &DOMCTL(arg)->hvmcontext;
     struct cursor at = { .va = HANDLE_VA(c->buffer), .size = c->size };
-    struct record *r = heap_alloc(sizeof(*r));
-    int rc;
+    int rc = take_all(hc->v, d, at, false);
 
-    if (r == NULL)
-        return -ENOMEM;
-    rc = take_all(hc->v, d, at, r, false);
     if (rc == 0) {
         domain_pause_sync(d);
-        rc = take_all(hc->v, d, at, r, true);
+        rc = take_all(hc->v, d, at, true);
         domain_unpause(d);
     }
-    heap_free(r);
     return rc;
 }

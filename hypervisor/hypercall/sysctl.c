@@ -118,8 +118,10 @@ static long physinfo(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_sysctl_physinfo *p = &SYSCTL(arg)->physinfo;
     struct alloc_info memory;
+    uint32_t features[CPUID_FEATURE_WORDS];
 
     alloc_info(&memory);
+    cpuid_policy_words(&cpuid_host, features);
     *p = (struct xen_sysctl_physinfo){
         .threads_per_core = 1,
         .cores_per_socket = nr_cpus,
@@ -133,7 +135,8 @@ static long physinfo(struct hypercall *hc, struct domain *d, void *arg)
         .outstanding_pages = memory.claimed,
         .max_mfn = frame_count - 1,
     };
-    return cpu_policy_host_words(p->hw_cap, ARRAY_SIZE(p->hw_cap));
+    memcpy(p->hw_cap, features, sizeof(p->hw_cap));
+    return 0;
 }
 
 static long cputopo(struct hypercall *hc, struct domain *d, void *arg)

@@ -10,9 +10,12 @@
 
 enum insn_op {
     INSN_LOAD, INSN_STORE, INSN_LOAD_ZX, INSN_LOAD_SX,
-    INSN_AND, INSN_OR, INSN_XOR, INSN_TEST, INSN_CMP, INSN_XCHG,
+    INSN_AND, INSN_OR, INSN_XOR, INSN_XCHG, /* these may have a LOCK prefix */
+    INSN_TEST, INSN_CMP,
     INSN_STOS, INSN_MOVS
 };
+
+#define INSN_NO_REGISTER 0xff
 
 enum insn_mode { INSN_16, INSN_32, INSN_64 };
 
@@ -29,7 +32,7 @@ struct insn {
     bool rep;              /* STOS, MOVS */
     uint8_t address_size;  /* 2 4 8 */
     uint8_t segment;       /* override: 0 none, else 1+ES,CS,SS,DS,FS,GS order */
-    uint8_t base, index, scale; /* of ModRM's memory: register numbers, 0xff none; scale as shift */
+    uint8_t base, index, scale; /* of ModRM's memory: register numbers or INSN_NO_REGISTER; scale as shift */
     bool rip_relative;
     int64_t disp;
 };

@@ -55,7 +55,6 @@ struct host_route { uint8_t vector; bool level, active_low, masked; uint32_t api
 void host_ioapic_init(void);        /* all lines masked */
 unsigned int host_ioapic_lines(void);
 void host_ioapic_route(unsigned int gsi, const struct host_route *r);
-void host_ioapic_mask(unsigned int gsi, bool masked);
 void host_pic_disable(void);
 
 /* --- boot/: what the loader told us --- */

@@ -21,7 +21,7 @@ enum lock_class {           /* in the order in which they may be taken */
     LOCK_EVTCHN,            /* one domain's ports */
     LOCK_PCI,               /* dom0's PCI configuration space */
     LOCK_P2M,               /* one domain's p2m and what it maps; two in domain-id order */
-    LOCK_VDEV,              /* one emulated device (I/O APIC, PIT ...) */
+    LOCK_VDEV,              /* one emulated device (I/O APIC) */
     LOCK_SCHED,             /* one CPU's run queue; two in CPU order */
     LOCK_TIMER,             /* one CPU's timers */
     LOCK_MEM,               /* the frame allocator */

@@ -16,16 +16,10 @@ struct ioapic;         /* vdev/ioapic.c: dom0's */
 struct pci_config;     /* vdev/pci.c: dom0's */
 
 struct vdev_domain {
-    struct spinlock lock;            /* LOCK_VDEV: PIT, I/O APIC */
+    struct spinlock lock;            /* LOCK_VDEV: I/O APIC */
     struct cpuid_policy *cpuid;
     struct ioapic *ioapic;           /* NULL for guests */
     struct pci_config *pci;
-    struct pit {
-        uint8_t control, latch_state, port61;
-        uint16_t reload, latched;
-        bool latched_valid;
-        nsec_t start;
-    } pit;
     char debug_line[128];            /* port 0xe9 */
     uint32_t debug_length;
     uint32_t callback_vector;        /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
@@ -85,15 +79,21 @@ void lapic_accept(struct vcpu *v, uint8_t vector);         /* IRR -> ISR: it is 
 void lapic_return(struct vcpu *v, uint8_t vector);         /* ISR -> IRR: the guest did not take it */
 uint32_t lapic_get_tpr(const struct vcpu *v);
 void lapic_set_tpr(struct vcpu *v, uint32_t tpr);
-/* 0 or -EFAULT (#GP). msr: 0x1b, 0x6e0, 0x800-0x8ff. */
+/* 0 or -EFAULT (#GP). msr: 0x1b, 0x800-0x8ff. */
 int lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val);
 uint32_t lapic_mmio_read(struct vcpu *v, uint32_t offset);
 void lapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t val);
 bool lapic_has_page(const struct vcpu *v, gpa_t gpa);      /* in xAPIC mode, at LAPIC_PAGE */
 struct vcpu *lapic_by_id(struct domain *d, uint32_t apic_id);
-/* Delivers to whom a (dest, logical?, mode, vector) message of an I/O APIC or MSI names. */
-void lapic_deliver(struct domain *d, uint32_t dest, bool logical, uint32_t mode, uint8_t vector, bool level);
+/*
+ * Delivers to whom a message of an I/O APIC or MSI names. Like an I/O APIC's entry it has the vector, from
+ * bit 8 on the mode, LAPIC_LOGICAL for the kind of dest, LAPIC_LEVEL for the trigger; nothing else counts.
+ */
+#define LAPIC_MODE(message) ((message) >> 8 & 7)
+#define LAPIC_LOGICAL (1u << 11)
+#define LAPIC_LEVEL (1u << 15)
+void lapic_deliver(struct domain *d, uint32_t dest, uint32_t message);
 struct hvm_hw_lapic;
 struct hvm_hw_lapic_regs;
 /* In both either structure may be NULL. */
@@ -110,33 +110,32 @@ unsigned int lapic_timer_shift(uint32_t divide);           /* the divide registe
 int ioapic_init(struct domain *d);
 uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset);
 void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val);
-void ioapic_host_irq(struct domain *d, unsigned int gsi);  /* the host's line fired */
 /* The host CPU (APIC id) that takes an interrupt for dest: where that vcpu runs. */
 uint32_t ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical);
 void ioapic_eoi(struct domain *d, uint8_t vector);         /* dom0 acknowledged a level vector */
 
 /* --- vdev/cpuid.c --- */
 struct cpuid_regs { uint32_t a, b, c, d; };
-void cpuid_init(void);                                     /* builds host and default guest policies */
+void cpuid_init(void);                                     /* makes the policies, from what the CPU has */
 void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 int cpuid_domain_init(struct domain *d);
 uint64_t cpuid_guest_xcr0_mask(struct domain *d);          /* XCR0 bits that this domain may set */
 bool cpuid_guest_has(struct domain *d, unsigned int feature); /* XEN_X86_FEATURE_* */
 /*
- * The tools' view (hypercall/cpu_policy.c): leaves as <xen/arch-x86/xen.h> serialises them. leaves: of d's
- * policy, or, with d == NULL, of a system policy; writes at most max entries to out and returns how many
- * there are (out may be NULL with max 0; never more than CPUID_POLICY_LEAVES). set: all or nothing; -EINVAL
+ * The tools' view (hypercall/cpu_policy.c). leaves: those of a policy, as <xen/arch-x86/xen.h> serialises
+ * them, at most CPUID_POLICY_LEAVES; how many there are. words: its feature set. set: all or nothing; -EINVAL
  * names the leaf that is not acceptable in *err_leaf, *err_subleaf. d's vcpus are paused.
  */
 struct xen_cpuid_leaf;
-#define CPUID_POLICY_LEAVES 128
-enum cpuid_policy_index { CPUID_POLICY_HOST, CPUID_POLICY_HVM_MAX, CPUID_POLICY_HVM_DEFAULT };
-unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d,
-                                 struct xen_cpuid_leaf *out, unsigned int max);
+#define CPUID_POLICY_LEAVES 64
+#define CPUID_FEATURE_WORDS 19
+extern struct cpuid_policy cpuid_host, cpuid_max;          /* what the CPU has; the most a guest may have */
+unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *out);
+void cpuid_policy_words(struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS]);
 int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,
                                 uint32_t *err_leaf, uint32_t *err_subleaf);
 
-/* --- vdev/msr.c: 0 or -EFAULT (#GP); v is the current vcpu --- */
+/* --- vdev/msr.c: 0 or negative (#GP); v is the current vcpu --- */
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val);
 
@@ -150,10 +149,6 @@ void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t va
 int io_emulate(struct vcpu *v, gpa_t gpa);
 void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val);
 void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val);
-
-/* --- vdev/pit.c: channel 2 for calibration, ports 0x42 0x43 0x61 of a guest --- */
-uint8_t pit_read(struct vcpu *v, uint16_t port);
-void pit_write(struct vcpu *v, uint16_t port, uint8_t val);
 
 /* --- vdev/msi.c: the pages of MSI-X tables in dom0's device memory --- */
 bool msi_emulates(const struct domain *d, uint64_t start, uint64_t end); /* one of these frames; no lock */

@@ -63,10 +63,3 @@ void host_ioapic_route(unsigned int gsi, const struct host_route *r)
     write_register(reg, r->vector | (r->active_low ? ENTRY_ACTIVE_LOW : 0) | (r->level ? ENTRY_LEVEL : 0) |
                         (r->masked ? ENTRY_MASKED : 0));
 }
-
-void host_ioapic_mask(unsigned int gsi, bool masked)
-{
-    uint32_t reg = REG_ENTRY + 2 * gsi, low = read_register(reg);
-
-    write_register(reg, masked ? low | ENTRY_MASKED : low & ~ENTRY_MASKED);
-}

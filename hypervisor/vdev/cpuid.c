@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUID as guests see it. Three policies are made at boot: what the host has; the most a guest may have
- * (hvm_max: the features listed below that the host has, plus those that the core makes); and what a guest
- * gets unless its tools say otherwise, which here is the same. Each domain has its own copy, which tools may
- * narrow (domctl set_cpu_policy). dom0 gets what a guest gets.
+ * CPUID as guests see it. Two policies are made at boot: what the host has; and the most a guest may have,
+ * which it gets unless its tools say otherwise (the features listed below that the host has, plus those that
+ * the core makes). Each domain has its own copy of that, which tools may narrow (domctl set_cpu_policy). dom0
+ * gets what a guest gets.
  *
  * A feature is offered only if nothing of it needs the core's help that is not there: no MONITOR (idle must
  * exit), SVM, MTRR, machine check banks, performance counters, speculation control MSRs, supervisor XSAVE
@@ -23,9 +23,7 @@
 #include <xen/arch-x86/cpuid.h>
 
 #define BASIC_LEAVES 0xe
-#define CACHE_LEAVES 6
 #define FEATURE_LEAVES 3
-#define TOPOLOGY_LEAVES 2
 #define XSTATE_LEAVES 3      /* 0, 1, and 2: AVX */
 #define EXTENDED_LEAVES 0x22
 #define EXTENDED 0x80000000u
@@ -33,12 +31,11 @@
 #define XEN_LEAF_ALTERNATIVE 0x40000100u
 
 struct cpuid_policy {
-    struct cpuid_regs basic[BASIC_LEAVES], cache[CACHE_LEAVES], feature[FEATURE_LEAVES];
-    struct cpuid_regs topology[TOPOLOGY_LEAVES], xstate[XSTATE_LEAVES], extended[EXTENDED_LEAVES];
-    uint32_t xen_limit, alternative_limit; /* highest leaf from XEN_LEAF on, 0: all */
+    struct cpuid_regs basic[BASIC_LEAVES], feature[FEATURE_LEAVES], xstate[XSTATE_LEAVES];
+    struct cpuid_regs extended[EXTENDED_LEAVES];
 };
 
-static struct cpuid_policy host, hvm_max;
+struct cpuid_policy cpuid_host, cpuid_max;
 
 /* --- features --- */
 
@@ -73,13 +70,12 @@ static const struct { uint16_t feature, needs; } dependencies[] = {
     { F(INVPCID), F(PCID) },
 };
 
-#define FEATURE_WORDS 19
 #define COMMON_1D 0x0183f3ffu /* bits of 0x80000001:EDX that repeat leaf 1's */
 
 /* Where a word of the feature set is in a policy; NULL for those that come from MSRs (none is offered). */
 static uint32_t *feature_word(struct cpuid_policy *p, unsigned int word)
 {
-    uint32_t *const where[FEATURE_WORDS] = {
+    uint32_t *const where[CPUID_FEATURE_WORDS] = {
         &p->basic[1].d, &p->basic[1].c, &p->extended[1].d, &p->extended[1].c, &p->xstate[1].a,
         &p->feature[0].b, &p->feature[0].c, &p->extended[7].d, &p->extended[8].b, &p->feature[0].d,
         &p->feature[1].a, &p->extended[0x21].a, &p->feature[1].b, &p->feature[2].d, &p->feature[1].c,
@@ -87,6 +83,12 @@ static uint32_t *feature_word(struct cpuid_policy *p, unsigned int word)
     };
 
     return where[word];
+}
+
+void cpuid_policy_words(struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS])
+{
+    for (unsigned int i = 0; i < CPUID_FEATURE_WORDS; i++)
+        words[i] = feature_word(p, i) ? *feature_word(p, i) : 0;
 }
 
 static bool has(struct cpuid_policy *p, unsigned int feature)
@@ -101,11 +103,11 @@ static void set(struct cpuid_policy *p, unsigned int feature, bool on)
     *word = on ? *word | bit : *word & ~bit;
 }
 
-static void narrow_features(struct cpuid_policy *p, struct cpuid_policy *max)
+static void narrow_features(struct cpuid_policy *p, const uint32_t allowed[CPUID_FEATURE_WORDS])
 {
-    for (unsigned int i = 0; i < FEATURE_WORDS; i++)
+    for (unsigned int i = 0; i < CPUID_FEATURE_WORDS; i++)
         if (feature_word(p, i))
-            *feature_word(p, i) &= *feature_word(max, i);
+            *feature_word(p, i) &= allowed[i];
     set(p, F(HYPERVISOR), true);
     set(p, F(APIC), true);
     for (unsigned int i = 0; i < ARRAY_SIZE(dependencies); i++)
@@ -120,9 +122,7 @@ static void narrow_features(struct cpuid_policy *p, struct cpuid_policy *max)
 static struct cpuid_regs *find(struct cpuid_policy *p, uint32_t leaf, uint32_t sub)
 {
     switch (leaf) {
-    case 4: return sub < CACHE_LEAVES ? &p->cache[sub] : NULL;
     case 7: return sub < FEATURE_LEAVES ? &p->feature[sub] : NULL;
-    case 0xb: return sub < TOPOLOGY_LEAVES ? &p->topology[sub] : NULL;
     case 0xd: return sub < XSTATE_LEAVES ? &p->xstate[sub] : NULL;
     default:
         if (leaf < BASIC_LEAVES)
@@ -131,7 +131,10 @@ static struct cpuid_regs *find(struct cpuid_policy *p, uint32_t leaf, uint32_t s
     }
 }
 
-static bool has_subleaves(uint32_t leaf) { return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd; }
+static uint32_t subleaves(uint32_t leaf)
+{
+    return leaf == 7 ? FEATURE_LEAVES : leaf == 0xd ? XSTATE_LEAVES : 1;
+}
 
 static uint64_t xcr0_mask(struct cpuid_policy *p)
 {
@@ -141,7 +144,10 @@ static uint64_t xcr0_mask(struct cpuid_policy *p)
 }
 
 /* Bytes that XSAVE needs for these states; AVX is also where the compact form has it. */
-static uint32_t xsave_size(uint64_t xcr0) { return xcr0 & 4 ? host.xstate[2].a + host.xstate[2].b : 576; }
+static uint32_t xsave_size(uint64_t xcr0)
+{
+    return xcr0 & 4 ? cpuid_host.xstate[2].a + cpuid_host.xstate[2].b : 576;
+}
 
 static void compute_xstate(struct cpuid_policy *p)
 {
@@ -154,7 +160,7 @@ static void compute_xstate(struct cpuid_policy *p)
     p->xstate[0] = (struct cpuid_regs){ (uint32_t)mask, xsave_size(mask), xsave_size(mask), 0 };
     p->xstate[1].a = features;
     if (mask & 4)
-        p->xstate[2] = host.xstate[2];
+        p->xstate[2] = cpuid_host.xstate[2];
 }
 
 /* Leaf 0 of a range: the highest leaf, and the host's vendor. */
@@ -166,17 +172,17 @@ static void limit_leaves(struct cpuid_regs *r, const struct cpuid_regs *max)
 /* Makes p, whatever tools wrote into it, a policy that a guest can be given. */
 static void narrow(struct cpuid_policy *p, struct cpuid_policy *max)
 {
-    static const uint8_t no_basic[] = { 2, 3, 5, 6, 8, 9, 0xa, 0xc };
+    static const uint8_t no_basic[] = { 2, 3, 4, 5, 6, 8, 9, 0xa, 0xb, 0xc };
     struct cpuid_regs *e = p->extended, *m = max->extended;
+    uint32_t allowed[CPUID_FEATURE_WORDS];
 
     limit_leaves(&p->basic[0], &max->basic[0]);
     limit_leaves(&e[0], &m[0]);
-    p->basic[1].b = (p->basic[1].b & 0x00ff0000) | (host.basic[1].b & 0xff00);
-    narrow_features(p, max);
+    p->basic[1].b = (p->basic[1].b & 0x00ff0000) | (cpuid_host.basic[1].b & 0xff00);
+    cpuid_policy_words(max, allowed);
+    narrow_features(p, allowed);
     for (unsigned int i = 0; i < ARRAY_SIZE(no_basic); i++)
         memset(&p->basic[no_basic[i]], 0, sizeof(p->basic[0]));
-    memset(p->cache, 0, sizeof(p->cache));
-    memset(p->topology, 0, sizeof(p->topology));
     p->feature[0].a = MIN(p->feature[0].a, max->feature[0].a);
     e[1].b = 0;
     e[7] = (struct cpuid_regs){ .d = e[7].d };
@@ -189,46 +195,35 @@ static void narrow(struct cpuid_policy *p, struct cpuid_policy *max)
     compute_xstate(p);
 }
 
-static void read_leaf(uint32_t leaf, uint32_t sub)
+/* A range of leaves; its first says which is the last. */
+static void read_host(uint32_t first, uint32_t count)
 {
-    uint32_t out[4];
+    uint32_t last = first;
 
-    cpu_cpuid(leaf, sub, out);
-    *find(&host, leaf, sub) = (struct cpuid_regs){ out[0], out[1], out[2], out[3] };
-}
+    for (uint32_t leaf = first; leaf <= last; leaf++)
+        for (uint32_t sub = 0; sub < subleaves(leaf); sub++) {
+            struct cpuid_regs *r = find(&cpuid_host, leaf, sub);
 
-static void read_host(void)
-{
-    uint32_t last;
-
-    read_leaf(0, 0);
-    last = MIN(host.basic[0].a, BASIC_LEAVES - 1);
-    for (uint32_t leaf = 1; leaf <= last; leaf++)
-        for (uint32_t sub = 0; sub == 0 || (has_subleaves(leaf) && find(&host, leaf, sub)); sub++)
-            read_leaf(leaf, sub);
-    read_leaf(EXTENDED, 0);
-    last = MIN(host.extended[0].a, EXTENDED + EXTENDED_LEAVES - 1);
-    for (uint32_t leaf = EXTENDED + 1; leaf <= last; leaf++)
-        read_leaf(leaf, 0);
+            cpu_cpuid(leaf, sub, (uint32_t *)r);
+            if (leaf == first)
+                last = r->a = MIN(r->a, first + count - 1);
+        }
 }
 
 void cpuid_init(void)
 {
-    uint32_t allowed[FEATURE_WORDS] = { 0 };
+    uint32_t allowed[CPUID_FEATURE_WORDS] = { 0 };
 
-    read_host();
-    hvm_max = host;
+    read_host(0, BASIC_LEAVES);
+    read_host(EXTENDED, EXTENDED_LEAVES);
+    cpuid_host.feature[0].a = MIN(cpuid_host.feature[0].a, FEATURE_LEAVES - 1u);
+    cpuid_max = cpuid_host;
     for (unsigned int i = 0; i < ARRAY_SIZE(passed); i++)
         allowed[passed[i] / 32] |= 1u << (passed[i] % 32);
-    for (unsigned int i = 0; i < FEATURE_WORDS; i++)
-        if (feature_word(&hvm_max, i))
-            *feature_word(&hvm_max, i) &= allowed[i];
+    narrow_features(&cpuid_max, allowed);
     for (unsigned int i = 0; i < ARRAY_SIZE(made); i++)
-        set(&hvm_max, made[i], true);
-    hvm_max.basic[0].a = MIN(host.basic[0].a, BASIC_LEAVES - 1);
-    hvm_max.extended[0].a = MIN(host.extended[0].a, EXTENDED + EXTENDED_LEAVES - 1);
-    hvm_max.feature[0].a = MIN(host.feature[0].a, FEATURE_LEAVES - 1);
-    narrow(&hvm_max, &hvm_max);
+        set(&cpuid_max, made[i], true);
+    narrow(&cpuid_max, &cpuid_max);
 }
 
 /* All vcpus as cores of one package: local APIC ids are 2 * vcpu id. */
@@ -250,7 +245,7 @@ int cpuid_domain_init(struct domain *d)
 
     if (!p)
         return -ENOMEM;
-    *p = hvm_max;
+    *p = cpuid_max;
     describe_topology(p, d->max_vcpus);
     d->vdev.cpuid = p;
     return 0;
@@ -262,44 +257,28 @@ uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return xcr0_mask(d->vdev.cpui
 
 bool cpuid_guest_has(struct domain *d, unsigned int feature) { return has(d->vdev.cpuid, feature); }
 
-static void xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub, struct cpuid_regs *r)
+static struct cpuid_regs xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub)
 {
-    uint32_t limit = v->d->vdev.cpuid->xen_limit & 0xff;
-
-    limit = limit ? MAX(limit, 2u) : XEN_CPUID_MAX_NUM_LEAVES;
-    limit = MIN(limit, XEN_CPUID_MAX_NUM_LEAVES);
-    if (index > limit)
-        return;
     switch (index) {
     case 0:
-        *r = (struct cpuid_regs){ XEN_LEAF + limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
-                                  XEN_CPUID_SIGNATURE_EDX };
-        break;
-    case 1: /* the ABI's version, not ours */
-        r->a = 4u << 16 | 17;
-        break;
-    case 2: /* hypercall pages, and the MSR that asks for one (msr.c) */
-        r->a = 1;
-        r->b = XEN_LEAF;
-        break;
+        return (struct cpuid_regs){ XEN_LEAF + XEN_CPUID_MAX_NUM_LEAVES, XEN_CPUID_SIGNATURE_EBX,
+                                    XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
+    case 1: return (struct cpuid_regs){ .a = 4u << 16 | 17 };        /* the ABI's version, not ours */
+    case 2: return (struct cpuid_regs){ .a = 1, .b = XEN_LEAF };     /* hypercall pages, their MSR (msr.c) */
     case 3: /* never emulated; reliable where the host's is; RDTSCP */
         if (sub == 0)
-            *r = (struct cpuid_regs){ .a = (cpu_features.invariant_tsc ? 2u : 0) |
-                                           (has(v->d->vdev.cpuid, F(RDTSCP)) ? 4u : 0),
-                                      .c = (uint32_t)tsc_khz };
-        else if (sub == 1)
-            *r = (struct cpuid_regs){ 0, 0, clock_scale.mul, (uint32_t)clock_scale.shift };
-        else if (sub == 2)
-            r->a = (uint32_t)tsc_khz;
-        break;
+            return (struct cpuid_regs){ .a = (cpu_features.invariant_tsc ? 2u : 0) |
+                                             (has(v->d->vdev.cpuid, F(RDTSCP)) ? 4u : 0),
+                                        .c = (uint32_t)tsc_khz };
+        if (sub == 1)
+            return (struct cpuid_regs){ 0, 0, clock_scale.mul, (uint32_t)clock_scale.shift };
+        return (struct cpuid_regs){ .a = sub == 2 ? (uint32_t)tsc_khz : 0 };
     case 4:
         if (sub == 0)
-            *r = (struct cpuid_regs){ XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
-                                          XEN_HVM_CPUID_UPCALL_VECTOR,
-                                      v->id, v->d->id, 0 };
-        break;
-    default:
-        break;
+            return (struct cpuid_regs){ XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
+                                            XEN_HVM_CPUID_UPCALL_VECTOR, v->id, v->d->id, 0 };
+        /* fall through */
+    default: return (struct cpuid_regs){ 0 };
     }
 }
 
@@ -336,14 +315,14 @@ void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_r
     struct cpuid_policy *p = v->d->vdev.cpuid;
     struct cpuid_regs *r;
 
-    *out = (struct cpuid_regs){ 0 };
     if (leaf >> 8 == XEN_LEAF >> 8) {
-        xen_leaf(v, leaf & 0xff, subleaf, out);
+        *out = xen_leaf(v, leaf & 0xff, subleaf);
         return;
     }
-    r = find(p, leaf, subleaf);
+    *out = (struct cpuid_regs){ 0 };
     if (leaf > (leaf & EXTENDED ? p->extended[0].a : p->basic[0].a))
         return;
+    r = find(p, leaf, subleaf);
     if (r)
         *out = *r;
     adjust(v, leaf, subleaf, out);
@@ -351,47 +330,33 @@ void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_r
 
 /* --- what tools read and write --- */
 
-struct leaf_writer { struct xen_cpuid_leaf *out; unsigned int n, max; };
-
-static void put(struct leaf_writer *w, uint32_t leaf, uint32_t sub, const struct cpuid_regs *r)
+static unsigned int put(struct cpuid_policy *p, uint32_t leaf, struct xen_cpuid_leaf *out)
 {
-    if (w->n < w->max)
-        w->out[w->n] = (struct xen_cpuid_leaf){ leaf, sub, r->a, r->b, r->c, r->d };
-    w->n++;
-}
+    bool none = leaf != 4 && leaf != 7 && leaf != 0xb && leaf != 0xd;
 
-/* How many sub-leaves of a leaf are listed: caches up to the first that is none. */
-static unsigned int subleaves(const struct cpuid_policy *p, uint32_t leaf)
-{
-    unsigned int n = 1;
+    for (uint32_t sub = 0; sub < subleaves(leaf); sub++) {
+        const struct cpuid_regs *r = find(p, leaf, sub);
 
-    switch (leaf) {
-    case 4:
-        while (n < CACHE_LEAVES && (p->cache[n - 1].a & 0x1f))
-            n++;
-        return n;
-    case 7: return MIN(p->feature[0].a, FEATURE_LEAVES - 1u) + 1;
-    case 0xb: return TOPOLOGY_LEAVES;
-    case 0xd: return p->xstate[0].a & 4 ? XSTATE_LEAVES : XSTATE_LEAVES - 1;
-    default: return 1;
+        out[sub] = (struct xen_cpuid_leaf){ leaf, none ? XEN_CPUID_NO_SUBLEAF : sub, r->a, r->b, r->c, r->d };
     }
+    return subleaves(leaf);
 }
 
-/* The leaves in the order and number that libxc expects from Xen. */
-unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d,
-                                 struct xen_cpuid_leaf *out, unsigned int max)
+unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *out)
 {
-    struct cpuid_policy *p = d ? d->vdev.cpuid : which == CPUID_POLICY_HOST ? &host : &hvm_max;
-    struct leaf_writer w = { out, 0, max };
+    unsigned int n = 0;
 
     for (uint32_t leaf = 0; leaf <= MIN(p->basic[0].a, BASIC_LEAVES - 1u); leaf++)
-        for (unsigned int sub = 0; sub < subleaves(p, leaf); sub++)
-            put(&w, leaf, has_subleaves(leaf) ? sub : XEN_CPUID_NO_SUBLEAF, find(p, leaf, sub));
-    put(&w, XEN_LEAF, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_regs){ .a = p->xen_limit });
-    put(&w, XEN_LEAF_ALTERNATIVE, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_regs){ .a = p->alternative_limit });
+        n += put(p, leaf, out + n);
     for (uint32_t leaf = 0; leaf <= MIN(p->extended[0].a & 0xffff, EXTENDED_LEAVES - 1u); leaf++)
-        put(&w, EXTENDED + leaf, XEN_CPUID_NO_SUBLEAF, &p->extended[leaf]);
-    return w.n;
+        n += put(p, EXTENDED + leaf, out + n);
+    return n;
+}
+
+/* What tools write into leaves that are never offered has no effect. */
+static bool is_ignored(uint32_t leaf)
+{
+    return leaf == 0xd || leaf == XEN_LEAF || leaf == XEN_LEAF_ALTERNATIVE;
 }
 
 int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,
@@ -399,23 +364,18 @@ int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsi
 {
     struct cpuid_policy new = *d->vdev.cpuid;
 
-    for (unsigned int i = 0; i < n; i++) {
-        const struct xen_cpuid_leaf *l = &leaves[i];
+    for (const struct xen_cpuid_leaf *l = leaves; l < leaves + n; l++) {
         struct cpuid_regs *r = find(&new, l->leaf, l->subleaf);
 
-        if (l->leaf == XEN_LEAF) {
-            new.xen_limit = l->a;
-        } else if (l->leaf == XEN_LEAF_ALTERNATIVE) {
-            new.alternative_limit = l->a;
-        } else if (r) {
+        if (r) {
             *r = (struct cpuid_regs){ l->a, l->b, l->c, l->d };
-        } else if (l->leaf != 0xd) { /* states that are not offered anyway */
+        } else if (!is_ignored(l->leaf)) {
             *err_leaf = l->leaf;
             *err_subleaf = l->subleaf;
             return -EINVAL;
         }
     }
-    narrow(&new, &hvm_max);
+    narrow(&new, &cpuid_max);
     *d->vdev.cpuid = new;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The instruction decoder: bytes in, a description of one memory access out; anything that is not in the
- * tables below is -EINVAL. It has no state and touches nothing, so it is tested and fuzzed on the host as it
+ * table below is -EINVAL. It has no state and touches nothing, so it is tested and fuzzed on the host as it
  * is. APM vol. 3, chapter 1 and appendix A.
  *
  * Order of an instruction: prefixes (at most 15 bytes in all), opcode, ModRM, SIB, displacement, immediate.
@@ -14,74 +14,46 @@
 #include "errors.h"
 
 #define LENGTH_MAX 15
-#define NONE 0xff
+#define NONE INSN_NO_REGISTER
 
 /* How an opcode's operands are coded. */
 enum form {
     FORM_NONE,        /* not ours */
     FORM_MODRM,       /* memory and register by ModRM */
-    FORM_IMM8,        /* ModRM's memory and an immediate byte, sign-extended */
+    FORM_IMM8,        /* ModRM's memory and an immediate byte, sign-extended; ModRM.reg says what is done */
     FORM_IMM,         /* the same, immediate of the operand's size (at most 4 bytes) */
     FORM_OFFSET,      /* AL/eAX and an absolute address */
     FORM_STRING,      /* rSI, rDI */
 };
 
-#define BYTE 1     /* the memory operand is one byte; else of operand size */
-#define DEST 2     /* the memory operand is written, or the first one */
-#define LOCKABLE 4
-#define GROUP 8    /* the operation depends on ModRM.reg */
-#define WORD 16    /* the memory operand has two bytes (MOVZX, MOVSX) */
-#define DWORD 32   /* four (MOVSXD) */
-
-struct opcode { uint8_t form, op, flags; };
+#define TWO_BYTES 0x100  /* opcodes behind 0x0f */
+#define MOVSXD 0x63      /* another instruction outside 64-bit mode */
 
 #define ALU(base, operation) \
-    [base] = { FORM_MODRM, operation, BYTE | DEST | LOCKABLE }, \
-    [(base) + 1] = { FORM_MODRM, operation, DEST | LOCKABLE }, \
-    [(base) + 2] = { FORM_MODRM, operation, BYTE }, \
-    [(base) + 3] = { FORM_MODRM, operation, 0 }
+    [base ... (base) + 1] = { FORM_MODRM, operation, true }, \
+    [(base) + 2 ... (base) + 3] = { FORM_MODRM, operation, false }
 
-static const struct opcode one_byte[256] = {
+/* Even ones have operands of one byte (memory_size). */
+static const struct opcode { uint8_t form, op; bool mem_is_dest; } opcodes[0x200] = {
     ALU(0x08, INSN_OR),
     ALU(0x20, INSN_AND),
     ALU(0x30, INSN_XOR),
-    [0x38] = { FORM_MODRM, INSN_CMP, BYTE | DEST },
-    [0x39] = { FORM_MODRM, INSN_CMP, DEST },
-    [0x3a] = { FORM_MODRM, INSN_CMP, BYTE },
-    [0x3b] = { FORM_MODRM, INSN_CMP, 0 },
-    [0x80] = { FORM_IMM8, 0, BYTE | DEST | GROUP },
-    [0x81] = { FORM_IMM, 0, DEST | GROUP },
-    [0x83] = { FORM_IMM8, 0, DEST | GROUP },
-    [0x84] = { FORM_MODRM, INSN_TEST, BYTE | DEST },
-    [0x85] = { FORM_MODRM, INSN_TEST, DEST },
-    [0x86] = { FORM_MODRM, INSN_XCHG, BYTE | DEST | LOCKABLE },
-    [0x87] = { FORM_MODRM, INSN_XCHG, DEST | LOCKABLE },
-    [0x88] = { FORM_MODRM, INSN_STORE, BYTE | DEST },
-    [0x89] = { FORM_MODRM, INSN_STORE, DEST },
-    [0x8a] = { FORM_MODRM, INSN_LOAD, BYTE },
-    [0x8b] = { FORM_MODRM, INSN_LOAD, 0 },
-    [0xa0] = { FORM_OFFSET, INSN_LOAD, BYTE },
-    [0xa1] = { FORM_OFFSET, INSN_LOAD, 0 },
-    [0xa2] = { FORM_OFFSET, INSN_STORE, BYTE | DEST },
-    [0xa3] = { FORM_OFFSET, INSN_STORE, DEST },
-    [0xa4] = { FORM_STRING, INSN_MOVS, BYTE | DEST },
-    [0xa5] = { FORM_STRING, INSN_MOVS, DEST },
-    [0xaa] = { FORM_STRING, INSN_STOS, BYTE | DEST },
-    [0xab] = { FORM_STRING, INSN_STOS, DEST },
-    [0xc6] = { FORM_IMM8, INSN_STORE, BYTE | DEST | GROUP },
-    [0xc7] = { FORM_IMM, INSN_STORE, DEST | GROUP },
-    [0xf6] = { FORM_IMM8, INSN_TEST, BYTE | DEST | GROUP },
-    [0xf7] = { FORM_IMM, INSN_TEST, DEST | GROUP },
-};
-
-/* 0x63 exists in 64-bit mode only. */
-static const struct opcode movsxd = { FORM_MODRM, INSN_LOAD_SX, DWORD };
-
-static const struct opcode two_byte[256] = {
-    [0xb6] = { FORM_MODRM, INSN_LOAD_ZX, BYTE },
-    [0xb7] = { FORM_MODRM, INSN_LOAD_ZX, WORD },
-    [0xbe] = { FORM_MODRM, INSN_LOAD_SX, BYTE },
-    [0xbf] = { FORM_MODRM, INSN_LOAD_SX, WORD },
+    ALU(0x38, INSN_CMP),
+    [MOVSXD] = { FORM_MODRM, INSN_LOAD_SX, false },
+    [0x80 ... 0x81] = { FORM_IMM, 0, true },
+    [0x83] = { FORM_IMM8, 0, true },
+    [0x84 ... 0x85] = { FORM_MODRM, INSN_TEST, true },
+    [0x86 ... 0x87] = { FORM_MODRM, INSN_XCHG, true },
+    [0x88 ... 0x89] = { FORM_MODRM, INSN_STORE, true },
+    [0x8a ... 0x8b] = { FORM_MODRM, INSN_LOAD, false },
+    [0xa0 ... 0xa1] = { FORM_OFFSET, INSN_LOAD, false },
+    [0xa2 ... 0xa3] = { FORM_OFFSET, INSN_STORE, true },
+    [0xa4 ... 0xa5] = { FORM_STRING, INSN_MOVS, true },
+    [0xaa ... 0xab] = { FORM_STRING, INSN_STOS, true },
+    [0xc6 ... 0xc7] = { FORM_IMM, 0, true },
+    [0xf6 ... 0xf7] = { FORM_IMM, 0, true },
+    [TWO_BYTES + 0xb6 ... TWO_BYTES + 0xb7] = { FORM_MODRM, INSN_LOAD_ZX, false },
+    [TWO_BYTES + 0xbe ... TWO_BYTES + 0xbf] = { FORM_MODRM, INSN_LOAD_SX, false },
 };
 
 struct cursor {
@@ -190,35 +162,30 @@ static void decode_address(struct cursor *c, unsigned int mod, unsigned int rm, 
     out->disp = next_signed(c, mod == 1 ? 1 : disp32 ? 4 : 0);
 }
 
-/* ModRM and what follows it up to the displacement. Returns ModRM.reg, or -EINVAL for a register operand. */
-static int decode_modrm(struct cursor *c, uint8_t rex, enum insn_mode mode, struct insn *out)
+/* ModRM and what follows it up to the displacement. False: its operand is a register. */
+static bool decode_modrm(struct cursor *c, uint8_t rex, enum insn_mode mode, struct insn *out)
 {
     uint8_t modrm = next(c);
     unsigned int mod = modrm >> 6, rm = modrm & 7;
 
-    if (mod == 3)
-        return -EINVAL;
+    out->reg = modrm >> 3 & 7;
     if (out->address_size == 2)
         decode_address16(c, mod, rm, out);
     else
         decode_address(c, mod, rm, rex, mode, out);
-    return modrm >> 3 & 7;
+    return mod != 3;
 }
 
-/* Opcodes whose operation is in ModRM.reg. */
-static int group_operation(uint8_t opcode, unsigned int reg, struct insn *out, bool *lockable)
+/* What an opcode with an immediate does, by ModRM.reg; NONE: nothing of ours. */
+static uint8_t immediate_operation(unsigned int opcode, unsigned int reg)
 {
     static const uint8_t alu[8] = { NONE, INSN_OR, NONE, NONE, INSN_AND, NONE, INSN_XOR, INSN_CMP };
 
     if (opcode >= 0xf6)
-        return reg <= 1 ? 0 : -EINVAL; /* TEST */
+        return reg <= 1 ? INSN_TEST : NONE;
     if (opcode >= 0xc6)
-        return reg == 0 ? 0 : -EINVAL; /* MOV */
-    if (alu[reg] == NONE)
-        return -EINVAL;
-    out->op = (enum insn_op)alu[reg];
-    *lockable = out->op != INSN_CMP;
-    return 0;
+        return reg == 0 ? INSN_STORE : NONE;
+    return alu[reg];
 }
 
 static uint8_t operand_size(enum insn_mode mode, const struct prefixes *p)
@@ -235,50 +202,51 @@ static uint8_t address_size(enum insn_mode mode, const struct prefixes *p)
     return (mode == INSN_16) != p->address ? 2 : 4;
 }
 
-static const struct opcode *find_opcode(struct cursor *c, uint8_t *b, enum insn_mode mode)
+/* MOVZX, MOVSX and MOVSXD read less than they write. */
+static uint8_t memory_size(unsigned int opcode, uint8_t operand_size)
 {
-    if (*b == 0x0f) {
-        *b = next(c);
-        return &two_byte[*b];
-    }
-    return *b == 0x63 && mode == INSN_64 ? &movsxd : &one_byte[*b];
+    if (!(opcode & 1))
+        return 1;
+    return opcode >= TWO_BYTES ? 2 : opcode == MOVSXD ? 4 : operand_size;
+}
+
+static bool lockable(const struct insn *i)
+{
+    return i->mem_is_dest && i->op >= INSN_AND && i->op <= INSN_XCHG;
 }
 
 int insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mode, struct insn *out)
 {
     struct cursor c = { bytes, 0, available < LENGTH_MAX ? available : LENGTH_MAX, false };
     struct prefixes p = { 0 };
-    uint8_t b = read_prefixes(&c, mode, &p);
-    const struct opcode *o = find_opcode(&c, &b, mode);
-    bool lockable = o->flags & LOCKABLE;
-    int reg = 0;
+    unsigned int opcode = read_prefixes(&c, mode, &p);
 
-    if (o->form == FORM_NONE)
+    if (opcode == 0x0f)
+        opcode = TWO_BYTES + next(&c);
+    const struct opcode *o = &opcodes[opcode];
+
+    if (o->form == FORM_NONE || (opcode == MOVSXD && mode != INSN_64))
         return -EINVAL;
-    *out = (struct insn){ .op = (enum insn_op)o->op, .base = NONE, .index = NONE, .segment = p.segment };
-    out->mem_is_dest = o->flags & DEST;
-    out->reg_size = operand_size(mode, &p);
-    out->size = o->flags & BYTE ? 1 : o->flags & WORD ? 2 : o->flags & DWORD ? 4 : out->reg_size;
-    if ((o->flags & BYTE) && out->op != INSN_LOAD_ZX && out->op != INSN_LOAD_SX)
-        out->reg_size = 1;
-    out->address_size = address_size(mode, &p);
-    out->rep = p.rep && o->form == FORM_STRING;
+    *out = (struct insn){ .op = o->op, .mem_is_dest = o->mem_is_dest, .base = NONE, .index = NONE,
+                          .segment = p.segment, .address_size = address_size(mode, &p),
+                          .reg_size = operand_size(mode, &p), .rep = p.rep && o->form == FORM_STRING };
+    out->size = memory_size(opcode, out->reg_size);
+    if (out->op != INSN_LOAD_ZX && out->op != INSN_LOAD_SX)
+        out->reg_size = out->size;
 
-    if (o->form == FORM_MODRM || o->form == FORM_IMM8 || o->form == FORM_IMM) {
-        reg = decode_modrm(&c, p.rex, mode, out);
-        if (reg < 0 || ((o->flags & GROUP) && group_operation(b, (unsigned int)reg, out, &lockable)))
-            return -EINVAL;
-    } else if (o->form == FORM_OFFSET) {
+    if (o->form == FORM_OFFSET)
         out->disp = next_signed(&c, out->address_size);
-    }
+    else if (o->form != FORM_STRING && !decode_modrm(&c, p.rex, mode, out))
+        return -EINVAL;
     if (o->form == FORM_IMM8 || o->form == FORM_IMM) {
+        out->op = immediate_operation(opcode, out->reg);
         out->has_imm = true;
         out->imm = (uint64_t)next_signed(&c, o->form == FORM_IMM8 ? 1 : out->size < 4 ? out->size : 4);
     } else if (o->form == FORM_MODRM) {
-        out->reg = (uint8_t)(reg | (p.rex & REX_R ? 8 : 0));
-        out->reg_high8 = out->reg_size == 1 && !p.rex && reg >= 4;
+        out->reg_high8 = out->reg_size == 1 && !p.rex && out->reg >= 4;
+        out->reg |= p.rex & REX_R ? 8 : 0;
     }
-    if (c.overrun || (p.lock && !lockable))
+    if (c.overrun || out->op == NONE || (p.lock && !lockable(out)))
         return -EINVAL;
     out->length = (uint8_t)c.at;
     return 0;

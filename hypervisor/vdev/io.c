@@ -21,42 +21,31 @@
 #include "vdev.h"
 
 #define IOAPIC_PAGE 0xfec00000ull
+#define PORT_PIT_COUNTER 0x42
+#define PORT_PIT_OUTPUT 0x61
+#define PIT_OUTPUT 0x20
 #define PORT_DEBUG 0xe9
 #define PM1_SLEEP_ENABLE (1u << 13)
 
+static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
+
 /* --- ports --- */
 
-static uint8_t read_byte(struct vcpu *v, uint16_t port)
+/*
+ * There is no PIT. A kernel that calibrates its clock by channel 2 sees at once that the counter does not
+ * begin where it was set, and that its time is over; at all ones it would look for seconds.
+ */
+static uint8_t read_byte(uint16_t port)
 {
     switch (port) {
-    case 0x42:
-    case 0x43:
-    case 0x61: return pit_read(v, port);
+    case PORT_PIT_COUNTER: return 0;
+    case PORT_PIT_OUTPUT: return PIT_OUTPUT;
     case PORT_DEBUG: return PORT_DEBUG; /* how software asks whether the port is there */
     default: return 0xff;
     }
 }
 
-static void write_byte(struct vcpu *v, uint16_t port, uint8_t val)
-{
-    switch (port) {
-    case 0x42:
-    case 0x43:
-    case 0x61:
-        pit_write(v, port, val);
-        break;
-    case PORT_DEBUG:
-        console_io_guest_text(v->d, (const char *)&val, 1);
-        break;
-    default:
-        break;
-    }
-}
-
-static bool is_pci(const struct domain *d, uint16_t port)
-{
-    return d->vdev.pci && port >= 0xcf8 && port <= 0xcff;
-}
+static bool is_pci(const struct domain *d, uint16_t port) { return d->vdev.pci && (port & ~7u) == 0xcf8; }
 
 static bool is_power(const struct domain *d, uint16_t port, unsigned int size)
 {
@@ -76,15 +65,12 @@ static void write_power(struct domain *d, uint16_t port, uint32_t val)
 
 void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val)
 {
-    if (is_pci(v->d, port)) {
+    if (is_pci(v->d, port))
         *val = pci_port_read(v->d, port, size);
-    } else if (is_power(v->d, port, size)) {
+    else if (is_power(v->d, port, size))
         *val = inw(port);
-    } else {
-        *val = 0;
-        for (unsigned int i = 0; i < size; i++)
-            *val |= (uint32_t)read_byte(v, (uint16_t)(port + i)) << 8 * i;
-    }
+    else
+        *val = size == 1 ? read_byte(port) : (uint32_t)mask_of(size);
 }
 
 void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
@@ -93,9 +79,8 @@ void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t va
         pci_port_write(v->d, port, size, val);
     else if (is_power(v->d, port, size))
         write_power(v->d, port, val);
-    else
-        for (unsigned int i = 0; i < size; i++)
-            write_byte(v, (uint16_t)(port + i), (uint8_t)(val >> 8 * i));
+    else if (port == PORT_DEBUG && size == 1)
+        console_io_guest_text(v->d, (const char *)&val, 1);
 }
 
 /* --- memory --- */
@@ -115,7 +100,7 @@ void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val)
     else if (size == 4 && is_ioapic(v, gpa))
         *val = ioapic_mmio_read(v->d, offset);
     else if (!msi_mmio(v->d, gpa, size, false, val))
-        *val = size == 8 ? ~0ull : (1ull << size * 8) - 1;
+        *val = mask_of(size);
 }
 
 void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
@@ -138,7 +123,6 @@ void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
 #define RBP 5
 #define RSI 6
 #define RDI 7
-#define NO_REGISTER 0xff
 #define INSN_BYTES 15
 #define SEGMENT_D (1u << 10) /* attributes: 32-bit code */
 
@@ -154,17 +138,14 @@ void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
 struct access {
     struct vcpu *v;
     struct svm_paging paging;
+    unsigned int user; /* GUEST_WALK_USER, or 0 */
     enum insn_mode mode;
     struct insn insn;
 };
 
-static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
-
 static uint64_t read_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size)
 {
-    uint64_t val = high8 ? *svm_gpr(v, reg - 4) >> 8 : *svm_gpr(v, reg);
-
-    return val & mask_of(size);
+    return (high8 ? *svm_gpr(v, reg - 4) >> 8 : *svm_gpr(v, reg)) & mask_of(size);
 }
 
 /* As the CPU does: 4 bytes clear the upper half, 1 and 2 leave the rest alone. */
@@ -202,25 +183,15 @@ static gva_t operand_address(const struct access *a)
 
     if (i->rip_relative)
         offset += a->paging.rip + i->length;
-    if (i->base != NO_REGISTER)
+    if (i->base != INSN_NO_REGISTER)
         offset += *svm_gpr(a->v, i->base);
-    if (i->index != NO_REGISTER)
+    if (i->index != INSN_NO_REGISTER)
         offset += *svm_gpr(a->v, i->index) << i->scale;
     return linear(a, offset, segment_or(i, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS));
 }
 
-/* DS:rSI (its segment can be overridden) and ES:rDI (its cannot). */
-static gva_t source_address(const struct access *a)
-{
-    return linear(a, *svm_gpr(a->v, RSI), segment_or(&a->insn, SEG_DS));
-}
-
+/* Of a string operation; no prefix changes its segment. */
 static gva_t destination_address(const struct access *a) { return linear(a, *svm_gpr(a->v, RDI), SEG_ES); }
-
-static unsigned int walk_flags(const struct access *a, unsigned int access)
-{
-    return access | (a->paging.cpl == 3 ? GUEST_WALK_USER : 0);
-}
 
 /* The bytes at RIP, across a page's end if need be; how many could be had. */
 static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
@@ -233,7 +204,7 @@ static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
         uint32_t fault;
         gpa_t gpa;
 
-        if (guest_walk(a->v, va + n, walk_flags(a, GUEST_WALK_EXEC), &gpa, &fault) ||
+        if (guest_walk(a->v, va + n, GUEST_WALK_EXEC | a->user, &gpa, &fault) ||
             guest_read_physical(a->v->d, bytes + n, gpa, part))
             break;
         n += part;
@@ -241,43 +212,25 @@ static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
     return n;
 }
 
-static uint64_t result_flags(uint64_t result, unsigned int size)
+/* As CMP does. A logical operation leaves the flags of its result compared with 0. */
+static void set_flags(const struct access *a, uint64_t x, uint64_t y)
 {
-    uint64_t sign = 1ull << (size * 8 - 1);
-
-    result &= mask_of(size);
-    return (result ? 0 : FLAG_ZF) | (result & sign ? FLAG_SF : 0) |
-           (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF);
-}
-
-static uint64_t compare_flags(uint64_t x, uint64_t y, unsigned int size)
-{
-    uint64_t sign = 1ull << (size * 8 - 1), mask = mask_of(size), result;
+    uint64_t mask = mask_of(a->insn.size), sign = mask ^ mask >> 1, result = (x - y) & mask;
 
     x &= mask;
     y &= mask;
-    result = (x - y) & mask;
-    return result_flags(result, size) | (x < y ? FLAG_CF : 0) | ((x ^ y ^ result) & 0x10 ? FLAG_AF : 0) |
-           ((x ^ y) & (x ^ result) & sign ? FLAG_OF : 0);
-}
-
-static void set_flags(const struct access *a, uint64_t flags)
-{
-    svm_set_rflags(a->v, (a->paging.rflags & ~FLAGS_ARITHMETIC) | flags);
-}
-
-static uint64_t sign_extend(uint64_t val, unsigned int size)
-{
-    unsigned int shift = 64 - size * 8;
-
-    return (uint64_t)((int64_t)(val << shift) >> shift);
+    svm_set_rflags(a->v, (a->paging.rflags & ~FLAGS_ARITHMETIC) | (result ? 0 : FLAG_ZF) |
+                             (result & sign ? FLAG_SF : 0) | (x < y ? FLAG_CF : 0) |
+                             (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF) |
+                             ((x ^ y ^ result) & 0x10 ? FLAG_AF : 0) |
+                             ((x ^ y) & (x ^ result) & sign ? FLAG_OF : 0));
 }
 
 /* All but strings: memory, and a register or an immediate. */
 static void execute(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
-    uint64_t memory, result;
+    uint64_t memory = ~0ull, result;
     uint64_t other = i->has_imm ? i->imm & mask_of(i->size)
                                 : read_register(a->v, i->reg, i->reg_high8, i->size);
 
@@ -293,12 +246,12 @@ static void execute(const struct access *a, gpa_t gpa)
     case INSN_LOAD:
     case INSN_LOAD_ZX:
     case INSN_LOAD_SX:
-        result = i->op == INSN_LOAD_SX ? sign_extend(memory, i->size) : memory;
-        write_register(a->v, i->reg, i->reg_high8, i->reg_size, result);
+        if (i->op == INSN_LOAD_SX && memory >> (i->size * 8 - 1))
+            memory |= ~mask_of(i->size);
+        write_register(a->v, i->reg, i->reg_high8, i->reg_size, memory);
         return;
     case INSN_CMP:
-        set_flags(a, i->mem_is_dest ? compare_flags(memory, other, i->size)
-                                    : compare_flags(other, memory, i->size));
+        set_flags(a, i->mem_is_dest ? memory : other, i->mem_is_dest ? other : memory);
         return;
     default:
         result = i->op == INSN_OR ? memory | other : i->op == INSN_XOR ? memory ^ other : memory & other;
@@ -306,7 +259,7 @@ static void execute(const struct access *a, gpa_t gpa)
             io_mmio_write(a->v, gpa, i->size, result);
         else if (i->op != INSN_TEST)
             write_register(a->v, i->reg, i->reg_high8, i->size, result);
-        set_flags(a, result_flags(result, i->size));
+        set_flags(a, result, 0);
     }
 }
 
@@ -324,7 +277,7 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     gpa_t gpa;
     int rc;
 
-    if (guest_walk(a->v, va, walk_flags(a, write ? GUEST_WALK_WRITE : 0), &gpa, &fault)) {
+    if (guest_walk(a->v, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa, &fault)) {
         svm_inject_page_fault(a->v, va, fault);
         return -EFAULT;
     }
@@ -356,7 +309,9 @@ static int execute_string(const struct access *a, gpa_t gpa)
     if (i->rep && !read_register(a->v, RCX, false, i->address_size))
         return 0;
     if (i->op == INSN_MOVS) {
-        rc = copy_operand(a, source_address(a), false, &val);
+        gva_t source = linear(a, *svm_gpr(a->v, RSI), segment_or(i, SEG_DS));
+
+        rc = copy_operand(a, source, false, &val);
         if (!rc)
             rc = copy_operand(a, destination_address(a), true, &val);
         if (rc)
@@ -388,6 +343,7 @@ int io_emulate(struct vcpu *v, gpa_t gpa)
     unsigned int n;
     int rc = 0;
 
+    a.user = a.paging.cpl == 3 ? GUEST_WALK_USER : 0;
     n = fetch(&a, bytes);
     if (!n || insn_decode(bytes, n, a.mode, &a.insn)) {
         guest_log(v->d, "vcpu %u: %u bytes at RIP %#lx, %02x %02x %02x %02x, cannot access %#lx\n",

@@ -31,22 +31,22 @@
 #define REG_ENTRY 0x10
 
 #define ENTRY_VECTOR 0xffull
-#define ENTRY_MODE(e) ((uint32_t)((e) >> 8) & 7)
-#define ENTRY_LOGICAL (1ull << 11)
 #define ENTRY_LOW_POLARITY (1ull << 13)
 #define ENTRY_REMOTE_IRR (1ull << 14)
-#define ENTRY_LEVEL (1ull << 15)
 #define ENTRY_MASKED (1ull << 16)
 #define ENTRY_DEST(e) ((uint32_t)((e) >> 56))
 #define ENTRY_WRITABLE 0xff0000000001afffull
 
 struct ioapic {
     uint32_t select, id;
-    uint64_t entry[PINS];
+    union {
+        uint64_t entry[PINS];
+        uint32_t word[2 * PINS];
+    };
 };
 
-/* The host line of the serial port is the core's own: dom0's entry for it is only stored. */
-static bool is_denied(unsigned int pin) { return pin == console_irq; }
+/* Else dom0's entry is only stored: the line of the serial port is the core's own. */
+static bool is_dom0s(unsigned int pin) { return pin != console_irq && pin < host_ioapic_lines(); }
 
 uint32_t ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical)
 {
@@ -61,120 +61,90 @@ static void route_locked(struct domain *d, unsigned int pin)
     uint64_t entry = d->vdev.ioapic->entry[pin];
     struct host_route route = {
         .vector = (uint8_t)(VECTOR_GSI_FIRST + pin),
-        .level = entry & ENTRY_LEVEL,
+        .level = entry & LAPIC_LEVEL,
         .active_low = entry & ENTRY_LOW_POLARITY,
         .masked = entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR),
-        .apic_id = ioapic_host_cpu(d, ENTRY_DEST(entry), entry & ENTRY_LOGICAL),
+        .apic_id = ioapic_host_cpu(d, ENTRY_DEST(entry), entry & LAPIC_LOGICAL),
     };
 
     ASSERT(spin_lock_held(&d->vdev.lock));
-    if (!is_denied(pin) && pin < host_ioapic_lines())
+    if (is_dom0s(pin))
         host_ioapic_route(pin, &route);
 }
 
-static void write_entry_locked(struct domain *d, unsigned int pin, uint64_t val)
+static void write_word_locked(struct domain *d, unsigned int n, uint32_t val)
 {
-    uint64_t *entry = &d->vdev.ioapic->entry[pin];
-    uint64_t old = *entry;
+    struct ioapic *io = d->vdev.ioapic;
+    uint64_t *entry = &io->entry[n / 2], old = *entry;
 
-    val = (val & ENTRY_WRITABLE) | (old & ENTRY_REMOTE_IRR);
-    if (!(val & ENTRY_LEVEL))
-        val &= ~ENTRY_REMOTE_IRR; /* how drivers of old versions acknowledge: edge and back */
-    *entry = val;
-    if (val != old)
-        route_locked(d, pin);
+    io->word[n] = val;
+    *entry = (*entry & ENTRY_WRITABLE) | (old & ENTRY_REMOTE_IRR);
+    if (!(*entry & LAPIC_LEVEL))
+        *entry &= ~ENTRY_REMOTE_IRR; /* how drivers of old versions acknowledge: edge and back */
+    if (*entry != old)
+        route_locked(d, n / 2);
 }
 
-void ioapic_host_irq(struct domain *d, unsigned int gsi)
+static void line_fired(unsigned int vector, void *data)
 {
-    uint64_t *entry, e;
+    unsigned int pin = vector - VECTOR_GSI_FIRST;
+    struct domain *d = data;
+    uint64_t *entry = &d->vdev.ioapic->entry[pin];
 
-    if (gsi >= PINS || !d->vdev.ioapic)
+    spin_lock_scope(&d->vdev.lock);
+    if (*entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR))
         return;
-    spin_lock(&d->vdev.lock);
-    entry = &d->vdev.ioapic->entry[gsi];
-    e = *entry;
-    if (!(e & (ENTRY_MASKED | ENTRY_REMOTE_IRR))) {
-        if (e & ENTRY_LEVEL) {
-            *entry = e | ENTRY_REMOTE_IRR;
-            host_ioapic_mask(gsi, true);
-        }
-        lapic_deliver(d, ENTRY_DEST(e), e & ENTRY_LOGICAL, ENTRY_MODE(e), (uint8_t)(e & ENTRY_VECTOR),
-                      e & ENTRY_LEVEL);
+    if (*entry & LAPIC_LEVEL) {
+        *entry |= ENTRY_REMOTE_IRR;
+        route_locked(d, pin);
     }
-    spin_unlock(&d->vdev.lock);
+    lapic_deliver(d, ENTRY_DEST(*entry), (uint32_t)*entry);
 }
 
 void ioapic_eoi(struct domain *d, uint8_t vector)
 {
     struct ioapic *io = d->vdev.ioapic;
 
-    spin_lock(&d->vdev.lock);
+    spin_lock_scope(&d->vdev.lock);
     for (unsigned int pin = 0; pin < PINS; pin++)
         if ((io->entry[pin] & ENTRY_REMOTE_IRR) && (io->entry[pin] & ENTRY_VECTOR) == vector) {
             io->entry[pin] &= ~ENTRY_REMOTE_IRR;
-            if (!is_denied(pin))
-                host_ioapic_mask(pin, io->entry[pin] & ENTRY_MASKED);
+            route_locked(d, pin);
         }
-    spin_unlock(&d->vdev.lock);
-}
-
-static uint32_t read_register(const struct ioapic *io)
-{
-    unsigned int pin = (io->select - REG_ENTRY) / 2;
-
-    switch (io->select) {
-    case REG_ID:
-    case REG_ARBITRATION: return io->id;
-    case REG_VERSION: return VERSION;
-    default:
-        if (io->select < REG_ENTRY || pin >= PINS)
-            return 0xffffffff;
-        return (uint32_t)(io->entry[pin] >> (io->select & 1 ? 32 : 0));
-    }
-}
-
-static void write_register_locked(struct domain *d, uint32_t val)
-{
-    struct ioapic *io = d->vdev.ioapic;
-    unsigned int pin = (io->select - REG_ENTRY) / 2;
-
-    if (io->select == REG_ID)
-        io->id = val & 0x0f000000;
-    else if (io->select >= REG_ENTRY && pin < PINS)
-        write_entry_locked(d, pin, io->select & 1 ? (uint32_t)io->entry[pin] | (uint64_t)val << 32
-                                                  : (io->entry[pin] & ~0xffffffffull) | val);
 }
 
 uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset)
 {
     struct ioapic *io = d->vdev.ioapic;
-    uint32_t val = 0;
 
-    spin_lock(&d->vdev.lock);
-    if (offset == WINDOW_SELECT)
-        val = io->select;
-    else if (offset == WINDOW_DATA)
-        val = read_register(io);
-    spin_unlock(&d->vdev.lock);
-    return val;
+    spin_lock_scope(&d->vdev.lock);
+    if (offset != WINDOW_DATA)
+        return offset == WINDOW_SELECT ? io->select : 0;
+    switch (io->select) {
+    case REG_ID:
+    case REG_ARBITRATION: return io->id;
+    case REG_VERSION: return VERSION;
+    case REG_ENTRY ... REG_ENTRY + 2 * PINS - 1: return io->word[io->select - REG_ENTRY];
+    default: return 0xffffffff;
+    }
 }
 
 void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val)
 {
+    struct ioapic *io = d->vdev.ioapic;
+
     if (offset == WINDOW_EOI) {
         ioapic_eoi(d, (uint8_t)val);
         return;
     }
-    spin_lock(&d->vdev.lock);
+    spin_lock_scope(&d->vdev.lock);
     if (offset == WINDOW_SELECT)
-        d->vdev.ioapic->select = val & 0xff;
-    else if (offset == WINDOW_DATA)
-        write_register_locked(d, val);
-    spin_unlock(&d->vdev.lock);
+        io->select = val & 0xff;
+    else if (offset == WINDOW_DATA && io->select == REG_ID)
+        io->id = val & 0x0f000000;
+    else if (offset == WINDOW_DATA && io->select - REG_ENTRY < 2 * PINS)
+        write_word_locked(d, io->select - REG_ENTRY, val);
 }
-
-static void line_fired(unsigned int vector, void *data) { ioapic_host_irq(data, vector - VECTOR_GSI_FIRST); }
 
 int ioapic_init(struct domain *d)
 {
@@ -182,11 +152,11 @@ int ioapic_init(struct domain *d)
 
     if (!io)
         return -ENOMEM;
+    d->vdev.ioapic = io;
     for (unsigned int pin = 0; pin < PINS; pin++) {
         io->entry[pin] = ENTRY_MASKED;
-        if (!is_denied(pin) && pin < host_ioapic_lines())
+        if (is_dom0s(pin))
             irq_set_handler(VECTOR_GSI_FIRST + pin, line_fired, d);
     }
-    d->vdev.ioapic = io;
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest's local APIC: priorities, interprocessor interrupts, and its two faces, a page of memory (xAPIC)
- * and MSRs (x2APIC). APM vol. 2, chapter 16. Both faces lead to reg_read and reg_write by the register's page
- * offset; what only one of them has is decided before.
+ * and MSRs (x2APIC). APM vol. 2, chapter 16. One table says which registers either of them has; both lead to
+ * reg_read and reg_write, by the register's offset in the page.
  *
  * Any CPU may set IRR and TMR bits (atomic); all else is touched by the vcpu itself, or while it is paused.
  * The page cannot be moved: with several vcpus in one nested page table there is no sane meaning for it.
@@ -28,13 +28,11 @@
 #define REG_PPR 0xa0
 #define REG_EOI 0xb0
 #define REG_ICR_HIGH 0x310
-#define REG_LVT_LAST 0x370
 #define REG_CURRENT_COUNT 0x390
 #define REG_SELF_IPI 0x3f0
 #define REG_END 0x400
 
 #define SVR_ENABLE (1u << 8)
-#define SVR_BITS 0x3ffu
 #define ESR_SEND_VECTOR (1u << 5)
 #define ESR_RECEIVE_VECTOR (1u << 6)
 #define ESR_REGISTER (1u << 7)
@@ -45,14 +43,45 @@
 #define MODE_INIT 5
 #define MODE_STARTUP 6
 
-#define ICR_VECTOR 0xffu
-#define ICR_LOGICAL (1u << 11)
+/* The ICR's low word is a message, too. */
 #define ICR_ASSERT (1u << 14)
-#define ICR_LEVEL (1u << 15)
 #define ICR_BITS 0xccfffu /* without the delivery status */
+#define SHORTHAND(m) ((m) >> 18 & 3)
+enum { TO_DEST, TO_SELF, TO_ALL, TO_OTHERS };
 #define DEST_ALL 0xffffffffu
 
-static const uint32_t lvt_bits[LVT_COUNT] = { 0x300ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff };
+/* Which registers the page and the MSRs have, and which of their bits can be written. */
+#define PAGE_READ 1
+#define PAGE_WRITE 2
+#define MSR_READ 4
+#define MSR_WRITE 8
+#define READ (PAGE_READ | MSR_READ)
+#define WRITE (PAGE_WRITE | MSR_WRITE)
+#define INDEX(name) (REG(name) >> 4)
+#define LVT_READ_ONLY 0x5000u
+
+static const struct { uint64_t bits; uint8_t access; } registers[REG_END >> 4] = {
+    [INDEX(id)] = { 0, READ | PAGE_WRITE },
+    [INDEX(version)] = { 0, READ },
+    [INDEX(tpr)] = { 0xff, READ | WRITE },
+    [REG_PPR >> 4] = { 0, READ },
+    [REG_EOI >> 4] = { 0, WRITE },
+    [INDEX(ldr)] = { 0xff000000, READ | PAGE_WRITE },
+    [INDEX(dfr)] = { 0xf0000000, PAGE_READ | PAGE_WRITE },
+    [INDEX(svr)] = { 0x3ff, READ | WRITE },
+    [INDEX(isr) ... INDEX(esr) - 1] = { ~0u, READ },
+    [INDEX(esr)] = { 0, READ | WRITE },
+    [INDEX(icr)] = { ~0ull << 32 | ICR_BITS, READ | WRITE },
+    [REG_ICR_HIGH >> 4] = { ~0u, PAGE_READ | PAGE_WRITE },
+    [INDEX(lvt) + LVT_TIMER] = { 0x300ff, READ | WRITE },
+    [INDEX(lvt) + LVT_THERMAL ... INDEX(lvt) + LVT_PERF] = { 0x107ff, READ | WRITE },
+    [INDEX(lvt) + LVT_LINT0 ... INDEX(lvt) + LVT_LINT1] = { 0x1a7ff, READ | WRITE },
+    [INDEX(lvt) + LVT_ERROR] = { 0x100ff, READ | WRITE },
+    [INDEX(initial_count)] = { ~0u, READ | WRITE },
+    [REG_CURRENT_COUNT >> 4] = { 0, READ },
+    [INDEX(divide)] = { 0xb, READ | WRITE },
+    [REG_SELF_IPI >> 4] = { 0xff, MSR_WRITE },
+};
 
 static bool x2apic(const struct lapic *l) { return (l->base_msr & BASE_MODE) == BASE_MODE; }
 static bool enabled(const struct lapic *l) { return (l->base_msr & BASE_ENABLE) && (l->svr & SVR_ENABLE); }
@@ -187,12 +216,12 @@ static bool accepts_logical(const struct lapic *l, uint32_t dest)
 }
 
 /* One message to one vcpu. */
-static void deliver_one(struct vcpu *v, uint32_t mode, uint8_t vector, bool level)
+static void deliver_one(struct vcpu *v, uint32_t message)
 {
-    switch (mode) {
+    switch (LAPIC_MODE(message)) {
     case MODE_FIXED:
     case MODE_LOWEST:
-        lapic_set_irq(v, vector, level);
+        lapic_set_irq(v, (uint8_t)message, message & LAPIC_LEVEL);
         break;
     case MODE_NMI:
         WRITE_ONCE(v->vdev.nmi_pending, true);
@@ -202,86 +231,73 @@ static void deliver_one(struct vcpu *v, uint32_t mode, uint8_t vector, bool leve
         vcpu_init_received(v);
         break;
     case MODE_STARTUP:
-        vcpu_sipi_received(v, vector);
+        vcpu_sipi_received(v, (uint8_t)message);
         break;
     default: /* SMI and what is reserved: nobody listens */
         break;
     }
 }
 
-/* dest: DEST_ALL for everybody. except: not to this one (shorthand), or NULL. */
-static void deliver(struct domain *d, uint32_t dest, bool logical, uint32_t mode, uint8_t vector, bool level,
-                    const struct vcpu *except)
+/* except: not to this one (shorthand), or NULL. */
+static void deliver(struct domain *d, uint32_t dest, uint32_t message, const struct vcpu *except)
 {
-    struct vcpu *v;
+    if (dest != DEST_ALL && !(message & LAPIC_LOGICAL)) {
+        struct vcpu *v = lapic_by_id(d, dest);
 
-    if (dest != DEST_ALL && !logical) {
-        v = lapic_by_id(d, dest);
         if (v)
-            deliver_one(v, mode, vector, level);
+            deliver_one(v, message);
         return;
     }
     for_each_vcpu(d, each) {
         if (each == except || (dest != DEST_ALL && !accepts_logical(&each->vdev.lapic, dest)))
             continue;
-        deliver_one(each, mode, vector, level);
-        if (mode == MODE_LOWEST)
+        deliver_one(each, message);
+        if (LAPIC_MODE(message) == MODE_LOWEST)
             return;
     }
 }
 
-void lapic_deliver(struct domain *d, uint32_t dest, bool logical, uint32_t mode, uint8_t vector, bool level)
+void lapic_deliver(struct domain *d, uint32_t dest, uint32_t message)
 {
-    deliver(d, dest == 0xff ? DEST_ALL : dest, logical, mode, vector, level, NULL);
+    deliver(d, dest == 0xff ? DEST_ALL : dest, message, NULL);
+}
+
+static uint32_t icr_dest(const struct lapic *l)
+{
+    uint32_t high = (uint32_t)(l->icr >> 32);
+
+    return x2apic(l) ? high : high >> 24 == 0xff ? DEST_ALL : high >> 24;
 }
 
 static void send_ipi(struct vcpu *v, uint32_t low, uint32_t dest)
 {
-    struct domain *d = v->d;
-    uint32_t mode = low >> 8 & 7;
-    uint8_t vector = low & ICR_VECTOR;
+    uint32_t mode = LAPIC_MODE(low), to = SHORTHAND(low), message = low & ~LAPIC_LEVEL;
 
-    if (mode <= MODE_LOWEST && vector < 16) {
+    if (mode <= MODE_LOWEST && (uint8_t)low < 16)
         report_error(v, ESR_SEND_VECTOR);
-        return;
-    }
-    if (mode == MODE_INIT && (low & ICR_LEVEL) && !(low & ICR_ASSERT))
+    else if (mode == MODE_INIT && (low & LAPIC_LEVEL) && !(low & ICR_ASSERT))
         return; /* the obsolete INIT level de-assert */
-    switch (low >> 18 & 3) {
-    case 0:
-        deliver(d, dest, low & ICR_LOGICAL, mode, vector, false, NULL);
-        break;
-    case 1:
-        if (mode <= MODE_LOWEST || mode == MODE_NMI)
-            deliver_one(v, mode, vector, false);
-        break;
-    case 2:
-        if (mode <= MODE_NMI)
-            deliver(d, DEST_ALL, false, mode, vector, false, NULL);
-        break;
-    default:
-        deliver(d, DEST_ALL, false, mode, vector, false, v);
-    }
+    else if ((to == TO_SELF || to == TO_ALL) && mode > MODE_NMI)
+        return; /* nobody starts itself */
+    else if (to == TO_SELF)
+        deliver_one(v, message);
+    else
+        deliver(v->d, to == TO_DEST ? dest : DEST_ALL, message, to == TO_OTHERS ? v : NULL);
 }
 
 /* --- registers --- */
 
-#define BIT(offset) (1ull << ((offset) >> 4))
-#define BITS(offset, n) (((1ull << (n)) - 1) << ((offset) >> 4))
-#define XAPIC_ONLY (BIT(REG(dfr)) | BIT(REG_ICR_HIGH))
-#define READABLE \
-    (BIT(REG(id)) | BIT(REG(version)) | BIT(REG(tpr)) | BIT(REG_PPR) | BIT(REG(ldr)) | BIT(REG(svr)) | \
-     BITS(REG(isr), 24) | BIT(REG(esr)) | BIT(REG(icr)) | BITS(REG(lvt), LVT_COUNT) | \
-     BIT(REG(initial_count)) | BIT(REG_CURRENT_COUNT) | BIT(REG(divide)) | XAPIC_ONLY)
+static bool has_register(uint32_t offset, unsigned int access)
+{
+    return !(offset & 0xf) && offset < REG_END && (registers[offset >> 4].access & access);
+}
 
-/* False: no such register. */
-static bool reg_read(const struct vcpu *v, uint32_t offset, uint32_t *val)
+/* access: by the page or by MSR. False: it has no such register. */
+static bool reg_read(const struct vcpu *v, uint32_t offset, unsigned int access, uint32_t *val)
 {
     const struct lapic *l = &v->vdev.lapic;
 
-    if (offset & 0xf || offset >= REG_END || !(READABLE & BIT(offset)))
-        return false;
-    if (x2apic(l) && (XAPIC_ONLY & BIT(offset)))
+    if (!has_register(offset, access))
         return false;
     *val = READ_ONCE(l->reg[offset >> 4]);
     if (offset == REG(id) && !x2apic(l))
@@ -302,7 +318,7 @@ static void write_svr(struct vcpu *v, uint32_t val)
 {
     struct lapic *l = &v->vdev.lapic;
 
-    WRITE_ONCE(l->svr, val & SVR_BITS);
+    WRITE_ONCE(l->svr, val);
     if (!(val & SVR_ENABLE)) {
         for (unsigned int i = 0; i < LVT_COUNT; i++)
             l->lvt[i] |= LVT_MASKED;
@@ -318,31 +334,35 @@ static void write_lvt(struct vcpu *v, unsigned int i, uint32_t val)
     struct lapic *l = &v->vdev.lapic;
     uint32_t old = l->lvt[i];
 
-    val &= lvt_bits[i];
-    if (!(l->svr & SVR_ENABLE))
-        val |= LVT_MASKED;
-    l->lvt[i] = val;
+    l->lvt[i] = val | (l->svr & SVR_ENABLE ? 0 : LVT_MASKED);
     if (i == LVT_TIMER && ((old ^ val) & LVT_PERIODIC))
         lapic_timer_load(v, 0);
 }
 
-/* False: no such register, or nothing that can be written. The x2APIC face has checked reserved bits. */
-static bool reg_write(struct vcpu *v, uint32_t offset, uint32_t val)
+/* The register exists, and only bits that can be written are set. */
+static void reg_write(struct vcpu *v, uint32_t offset, uint64_t val)
 {
     struct lapic *l = &v->vdev.lapic;
+    uint32_t low = (uint32_t)val;
 
     switch (offset) {
-    case REG(tpr): lapic_set_tpr(v, val); return true;
-    case REG_EOI: end_of_interrupt(v); return true;
-    case REG(svr): write_svr(v, val); return true;
-    case REG(esr): l->esr = __atomic_exchange_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST); return true;
-    case REG(lvt) ... REG_LVT_LAST: write_lvt(v, (offset - REG(lvt)) >> 4, val); return true;
-    case REG(initial_count): lapic_timer_load(v, val); return true;
+    case REG(id): return; /* fixed here: the vcpu is found by it */
+    case REG(dfr): l->dfr = low | 0x0fffffff; return;
+    case REG_EOI: end_of_interrupt(v); return;
+    case REG(svr): write_svr(v, low); return;
+    case REG(esr): l->esr = __atomic_exchange_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST); return;
+    case REG(icr):
+        l->icr = x2apic(l) ? val : (l->icr & ~0xffffffffull) | low;
+        send_ipi(v, low, icr_dest(l));
+        return;
+    case REG(lvt) ... REG(initial_count) - 1: write_lvt(v, (offset - REG(lvt)) >> 4, low); return;
+    case REG(initial_count): lapic_timer_load(v, low); return;
     case REG(divide):
-        l->divide = val & 0xb;
+        l->divide = low;
         lapic_timer_load(v, l->initial_count);
-        return true;
-    default: return false;
+        return;
+    case REG_SELF_IPI: send_ipi(v, low | TO_SELF << 18, 0); return;
+    default: l->reg[offset >> 4] = low;
     }
 }
 
@@ -350,58 +370,38 @@ uint32_t lapic_mmio_read(struct vcpu *v, uint32_t offset)
 {
     uint32_t val = 0;
 
-    if (!reg_read(v, offset, &val))
+    if (!reg_read(v, offset, PAGE_READ, &val))
         report_error(v, ESR_REGISTER);
     return val;
 }
 
 void lapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t val)
 {
-    struct lapic *l = &v->vdev.lapic;
-    uint32_t dest;
-
-    switch (offset) {
-    case REG(id): /* fixed here: the vcpu is found by it */
-        return;
-    case REG(ldr):
-        l->ldr = val & 0xff000000;
-        return;
-    case REG(dfr):
-        l->dfr = val | 0x0fffffff;
-        return;
-    case REG_ICR_HIGH:
-        l->icr = (uint32_t)l->icr | (uint64_t)(val & 0xff000000) << 32;
-        return;
-    case REG(icr):
-        l->icr = (l->icr & ~0xffffffffull) | (val & ICR_BITS);
-        dest = (uint32_t)(l->icr >> 56);
-        send_ipi(v, val, dest == 0xff ? DEST_ALL : dest);
-        return;
-    default:
-        if ((offset & 0xf) || !reg_write(v, offset, val))
-            report_error(v, ESR_REGISTER);
-    }
+    if (has_register(offset, PAGE_WRITE))
+        reg_write(v, offset, val & registers[offset >> 4].bits);
+    else
+        report_error(v, ESR_REGISTER);
 }
 
 /* --- MSRs --- */
 
 static uint32_t x2apic_ldr(uint32_t id) { return id >> 4 << 16 | 1u << (id & 0xf); }
 
+static bool base_is_valid(uint64_t val)
+{
+    return (val & ~(BASE_MODE | BASE_BSP)) == LAPIC_PAGE && (val & BASE_MODE) != BASE_X2APIC;
+}
+
 static int write_base(struct vcpu *v, uint64_t val)
 {
     struct lapic *l = &v->vdev.lapic;
     uint64_t old = l->base_msr & BASE_MODE, new = val & BASE_MODE;
-    bool bsp = l->base_msr & BASE_BSP;
 
-    if ((val & ~(BASE_MODE | BASE_BSP)) != LAPIC_PAGE || new == BASE_X2APIC)
-        return -EFAULT;
-    if ((new == BASE_MODE && !old) || (new == BASE_ENABLE && old == BASE_MODE))
+    if (!base_is_valid(val) || (new == BASE_MODE && !old) || (new == BASE_ENABLE && old == BASE_MODE))
         return -EFAULT; /* x2APIC is entered from xAPIC and left by disabling only */
-    if (!new && old) {
+    l->base_msr = (l->base_msr & ~BASE_MODE) | new;
+    if (!new && old)
         lapic_reset(v, true);
-        l->ldr = 0;
-    }
-    l->base_msr = LAPIC_PAGE | new | (bsp ? BASE_BSP : 0);
     if (new == BASE_MODE)
         l->ldr = x2apic_ldr(l->id);
     return 0;
@@ -409,44 +409,15 @@ static int write_base(struct vcpu *v, uint64_t val)
 
 #define MSR_APIC_BASE 0x1b
 #define MSR_X2APIC 0x800
-#define MSR_X2APIC_ICR 0x830
-#define MSR_X2APIC_LAST 0x8ff
-
-static int write_icr(struct vcpu *v, uint64_t val)
-{
-    if ((uint32_t)val & ~ICR_BITS)
-        return -EFAULT;
-    v->vdev.lapic.icr = val;
-    send_ipi(v, (uint32_t)val, (uint32_t)(val >> 32));
-    return 0;
-}
-
-/* Bits that a write in x2APIC mode may set; anything else is #GP. */
-static uint32_t x2apic_writable(uint32_t offset)
-{
-    switch (offset) {
-    case REG(tpr): return 0xff;
-    case REG(svr): return SVR_BITS;
-    case REG(lvt) ... REG_LVT_LAST:
-        return lvt_bits[(offset - REG(lvt)) >> 4] | 5u << 12; /* and read-only ones */
-    case REG(initial_count): return ~0u;
-    case REG(divide): return 0xb;
-    default: return 0; /* EOI and ESR take zero only */
-    }
-}
 
 int lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     const struct lapic *l = &v->vdev.lapic;
     uint32_t offset = (msr - MSR_X2APIC) << 4, low = 0;
 
-    if (msr == MSR_APIC_BASE) {
-        *val = l->base_msr;
-        return 0;
-    }
-    if (msr < MSR_X2APIC || msr > MSR_X2APIC_LAST || !x2apic(l) || !reg_read(v, offset, &low))
+    if (msr != MSR_APIC_BASE && (!x2apic(l) || !reg_read(v, offset, MSR_READ, &low)))
         return -EFAULT;
-    *val = msr == MSR_X2APIC_ICR ? l->icr : low;
+    *val = msr == MSR_APIC_BASE ? l->base_msr : offset == REG(icr) ? l->icr : low;
     return 0;
 }
 
@@ -456,17 +427,14 @@ int lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val)
 
     if (msr == MSR_APIC_BASE)
         return write_base(v, val);
-    if (msr < MSR_X2APIC || msr > MSR_X2APIC_LAST || !x2apic(&v->vdev.lapic))
+    if (!x2apic(&v->vdev.lapic) || !has_register(offset, MSR_WRITE))
         return -EFAULT;
-    if (msr == MSR_X2APIC_ICR)
-        return write_icr(v, val);
-    if (offset == REG_SELF_IPI) {
-        if (val & ~0xffull)
-            return -EFAULT;
-        send_ipi(v, (uint32_t)val | 1u << 18, 0);
-        return 0;
-    }
-    return (val & ~(uint64_t)x2apic_writable(offset)) || !reg_write(v, offset, (uint32_t)val) ? -EFAULT : 0;
+    if (offset >= REG(lvt) && offset < REG(initial_count))
+        val &= ~(uint64_t)LVT_READ_ONLY;
+    if (val & ~registers[offset >> 4].bits)
+        return -EFAULT;
+    reg_write(v, offset, val);
+    return 0;
 }
 
 /* --- reset, save, load --- */
@@ -508,10 +476,8 @@ void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_reg
         return;
     memset(regs, 0, sizeof(*regs));
     for (uint32_t offset = 0; offset < REG_END; offset += 0x10)
-        if (reg_read(v, offset, &val))
+        if (reg_read(v, offset, PAGE_READ, &val))
             memcpy(regs->data + offset, &val, sizeof(val));
-    val = (uint32_t)(l->icr >> 32); /* of an x2APIC, too */
-    memcpy(regs->data + REG_ICR_HIGH, &val, sizeof(val));
 }
 
 /* Nothing in regs is trusted: each value is cut to what a guest could have written. */
@@ -519,19 +485,14 @@ static void load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs)
 {
     struct lapic *l = &v->vdev.lapic;
 
-    for (uint32_t offset = REG(tpr); offset < REG_END; offset += 0x10)
+    for (uint32_t offset = REG(tpr); offset < REG_END; offset += 0x10) {
         memcpy(&l->reg[offset >> 4], regs->data + offset, sizeof(l->reg[0]));
-    l->tpr &= 0xff;
-    l->svr &= SVR_BITS;
+        l->reg[offset >> 4] &= (uint32_t)registers[offset >> 4].bits;
+    }
     l->dfr |= 0x0fffffff;
-    l->ldr = x2apic(l) ? x2apic_ldr(l->id) : l->ldr & 0xff000000;
-    l->icr &= ~0xffffffffull | ICR_BITS;
     l->isr[0] &= ~0xffffull; /* vectors that do not exist */
     l->tmr[0] &= ~0xffffull;
     l->irr[0] &= ~0xffffull;
-    for (unsigned int i = 0; i < LVT_COUNT; i++)
-        l->lvt[i] &= lvt_bits[i];
-    l->divide &= 0xb;
     lapic_timer_load(v, l->initial_count);
 }
 
@@ -539,15 +500,13 @@ int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_h
 {
     struct lapic *l = &v->vdev.lapic;
 
-    if (hw) {
-        if ((hw->apic_base_msr & ~(BASE_MODE | BASE_BSP)) != LAPIC_PAGE ||
-            (hw->apic_base_msr & BASE_MODE) == BASE_X2APIC)
-            return -EINVAL;
+    if (hw && !base_is_valid(hw->apic_base_msr))
+        return -EINVAL;
+    if (hw)
         l->base_msr = hw->apic_base_msr;
-        if (x2apic(l))
-            l->ldr = x2apic_ldr(l->id);
-    }
     if (regs)
         load_regs(v, regs);
+    if (x2apic(l))
+        l->ldr = x2apic_ldr(l->id);
     return 0;
 }

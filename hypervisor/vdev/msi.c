@@ -33,7 +33,7 @@
 #define HOST_ADDRESS 0xfee00000u
 #define ADDRESS_DEST(a) ((a) >> 12 & 0xff)
 #define ADDRESS_LOGICAL 0x4u
-#define DATA_MODE(d) ((d) >> 8 & 7)
+#define DATA_VECTOR_MODE 0x7ffu
 
 enum { ADDRESS, ADDRESS_HIGH, DATA, LINE_CONTROL, LINE_WORDS }; /* a line of an MSI-X table */
 #define LINE_BYTES (4u * LINE_WORDS)
@@ -61,23 +61,22 @@ static void message_arrived(unsigned int vector, void *data)
     const struct message *m = data;
     uint32_t address = READ_ONCE(m->word[ADDRESS]), val = READ_ONCE(m->word[DATA]);
 
-    (void)vector;
-    lapic_deliver(dom0, ADDRESS_DEST(address), address & ADDRESS_LOGICAL, DATA_MODE(val), (uint8_t)val,
-                  false);
+    lapic_deliver(dom0, ADDRESS_DEST(address),
+                  (val & DATA_VECTOR_MODE) | (address & ADDRESS_LOGICAL ? LAPIC_LOGICAL : 0));
 }
 
 /* A message that can be sent has a vector, and only while it can. */
 static void update_vector(struct domain *d, const struct msi_source *s, struct message *m)
 {
-    int vector;
-
     if (!s->enabled && m->vector) {
         irq_free_vector(m->vector);
         m->vector = 0;
     } else if (s->enabled && !m->vector && !(m->word[LINE_CONTROL] & LINE_MASKED)) {
-        vector = irq_alloc_vector(message_arrived, m);
-        m->vector = vector > 0 ? (uint8_t)vector : 0;
-        if (vector < 0)
+        int vector = irq_alloc_vector(message_arrived, m);
+
+        if (vector > 0)
+            m->vector = (uint8_t)vector;
+        else
             pci_log(d, s->capability.address, "an interrupt stays off, all vectors are used: boot dom0 with "
                     "pci=nomsi, or give it fewer CPUs");
     }
@@ -92,31 +91,25 @@ static uint32_t host_address(struct domain *d, const struct message *m)
 
 /* --- sources --- */
 
-static struct msi_source *find_source(struct domain *d, const struct pci_capability *c, unsigned int count)
+/* A capability's. If there is none yet, a new one, unless count is 0. */
+static struct msi_source *source_of(struct domain *d, const struct pci_capability *c, unsigned int count)
 {
-    for (struct msi_source *s = d->vdev.pci->sources; s; s = s->next)
-        if (s->capability.address == c->address && s->capability.id == c->id && s->count == count)
-            return s;
-    return NULL;
-}
+    struct msi_source *s = d->vdev.pci->sources;
 
-static struct msi_source *new_source(struct domain *d, const struct pci_capability *c, unsigned int count)
-{
-    struct msi_source *s = heap_alloc(sizeof(*s) + count * sizeof(s->message[0]));
-
+    while (s && (s->capability.address != c->address || s->capability.id != c->id))
+        s = s->next;
+    if (s || !count)
+        return s;
+    s = heap_alloc(sizeof(*s) + count * sizeof(s->message[0]));
     if (!s) {
         pci_log(d, c->address, "no memory for its interrupts");
         return NULL;
     }
     s->capability = *c;
     s->count = count;
-    return s;
-}
-
-static void publish(struct domain *d, struct msi_source *s)
-{
     s->next = d->vdev.pci->sources;
     __atomic_store_n(&d->vdev.pci->sources, s, __ATOMIC_RELEASE);
+    return s;
 }
 
 /* --- MSI --- */
@@ -156,15 +149,10 @@ static void msi_update(struct domain *d, struct msi_source *s)
 
 static void msi_register_write(struct domain *d, const struct pci_capability *c, unsigned int n, uint32_t val)
 {
-    struct msi_source *s = find_source(d, c, 1);
+    struct msi_source *s = source_of(d, c, 1);
 
-    if (!s) {
-        s = new_source(d, c, 1);
-        if (!s)
-            return;
-        publish(d, s);
-    }
-    s->capability = *c;
+    if (!s)
+        return;
     if (n == 0)
         s->enabled = val >> 16 & MSI_ENABLE;
     else
@@ -182,12 +170,12 @@ static volatile uint32_t *hw_word(paddr_t p)
 static void line_update(struct domain *d, struct msi_source *s, unsigned int i)
 {
     struct message *m = &s->message[i];
-    volatile uint32_t *line;
 
     update_vector(d, s, m);
     if (!s->table)
         return;
-    line = hw_word(s->table + i * LINE_BYTES);
+    volatile uint32_t *line = hw_word(s->table + i * LINE_BYTES);
+
     line[LINE_CONTROL] = m->word[LINE_CONTROL] | LINE_MASKED;
     if (!m->vector)
         return;
@@ -211,11 +199,11 @@ static void locate(struct domain *d, struct msi_source *s)
     uint32_t where = pci_hw_read(c->address, c->at + MSIX_TABLE, 4);
     unsigned int bar = PCI_BAR + 4 * (where & MSIX_TABLE_BAR);
     uint64_t base = pci_hw_read(c->address, bar, 4);
-    paddr_t table;
 
     if ((base & PCI_BAR_TYPE) == PCI_BAR_64)
         base |= (uint64_t)pci_hw_read(c->address, bar + 4, 4) << 32;
-    table = (base & ~0xfull) + (where & ~MSIX_TABLE_BAR);
+    paddr_t table = (base & ~0xfull) + (where & ~MSIX_TABLE_BAR);
+
     if ((base & PCI_BAR_IO) || !p2m_mmio_allowed(d, first_frame(table), end_frame(table, s->count)))
         table = 0;
     WRITE_ONCE(s->table, table);
@@ -234,11 +222,10 @@ void msi_moved(struct domain *d, uint32_t address)
 /* MSI-X is enabled for the first time: what the table has now is what dom0 wrote into it. */
 static struct msi_source *adopt_table(struct domain *d, const struct pci_capability *c, unsigned int count)
 {
-    struct msi_source *s = new_source(d, c, count);
+    struct msi_source *s = source_of(d, c, count);
 
     if (!s)
         return NULL;
-    publish(d, s);
     locate(d, s);
     for (unsigned int i = 0; s->table && i < count; i++)
         for (unsigned int n = 0; n < LINE_WORDS; n++)
@@ -250,21 +237,20 @@ static void msix_control_write(struct domain *d, const struct pci_capability *c,
 {
     unsigned int count = (pci_hw_read(c->address, c->at + CONTROL, 2) & MSIX_LINES) + 1;
     bool decodes = pci_hw_read(c->address, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
-    struct msi_source *s = find_source(d, c, count);
+    bool enabled = (control & MSIX_ENABLE) && decodes;
+    struct msi_source *s = source_of(d, c, 0);
 
-    if (!s && (control & MSIX_ENABLE) && decodes)
+    if (!s && enabled)
         s = adopt_table(d, c, count);
-    if (s) {
-        s->capability = *c;
-        s->enabled = (control & MSIX_ENABLE) && decodes && s->table;
-    }
+    if (s)
+        s->enabled = enabled && s->table;
     if ((control & MSIX_ENABLE) && (!s || !s->enabled)) {
         pci_log(d, c->address, "MSI-X stays off: its table is not in device memory that is decoded");
         control &= ~MSIX_ENABLE;
     }
     /* some devices have no table before */
     pci_hw_write(c->address, c->at + CONTROL, 2, control | (control & MSIX_ENABLE ? MSIX_MASK_ALL : 0));
-    for (unsigned int i = 0; s && i < count; i++)
+    for (unsigned int i = 0; s && i < s->count; i++)
         line_update(d, s, i);
     pci_hw_write(c->address, c->at + CONTROL, 2, control);
 }
@@ -274,11 +260,11 @@ static void msix_control_write(struct domain *d, const struct pci_capability *c,
 uint32_t msi_read(struct domain *d, const struct pci_capability *c, unsigned int reg)
 {
     unsigned int n = (reg - c->at) / 4;
-    const struct msi_source *s;
 
     if (n == 0)
         return pci_hw_read(c->address, reg, 4) & (c->id == PCI_CAP_MSI ? ~(MSI_MULTIPLE << 16) : ~0u);
-    s = find_source(d, c, 1);
+    const struct msi_source *s = source_of(d, c, 0);
+
     return s ? s->message[0].word[msi_word(c, n)] : 0;
 }
 
@@ -292,19 +278,16 @@ void msi_write(struct domain *d, const struct pci_capability *c, unsigned int re
 
 /* --- the table's pages --- */
 
-static bool overlaps(const struct msi_source *s, uint64_t start, uint64_t end)
-{
-    paddr_t table = READ_ONCE(s->table);
-
-    return table && first_frame(table) < end && end_frame(table, s->count) > start;
-}
-
 static struct msi_source *source_in(const struct domain *d, uint64_t start, uint64_t end)
 {
     struct msi_source *s = d->vdev.pci ? __atomic_load_n(&d->vdev.pci->sources, __ATOMIC_ACQUIRE) : NULL;
 
-    while (s && !overlaps(s, start, end))
-        s = s->next;
+    for (; s; s = s->next) {
+        paddr_t table = READ_ONCE(s->table);
+
+        if (table && first_frame(table) < end && end_frame(table, s->count) > start)
+            break;
+    }
     return s;
 }
 
@@ -332,18 +315,14 @@ static void access_word(struct domain *d, struct msi_source *s, gpa_t gpa, bool 
 
 bool msi_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val)
 {
-    struct msi_source *s;
+    uint64_t frame = gpa >> PAGE_SHIFT;
 
-    if (!msi_emulates(d, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1))
+    if (!msi_emulates(d, frame, frame + 1))
         return false;
-    spin_lock(&pci_lock);
-    s = source_in(d, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1);
-    for (unsigned int i = 0; s && !(gpa & 3) && i + 4 <= size; i += 4) {
-        uint32_t word = (uint32_t)(*val >> 8 * i);
+    spin_lock_scope(&pci_lock);
+    struct msi_source *s = source_in(d, frame, frame + 1);
 
-        access_word(d, s, gpa + i, write, &word);
-        *val = (*val & ~(0xffffffffull << 8 * i)) | (uint64_t)word << 8 * i;
-    }
-    spin_unlock(&pci_lock);
+    for (unsigned int i = 0; s && !(gpa & 3) && i + 4 <= size; i += 4)
+        access_word(d, s, gpa + i, write, (uint32_t *)val + i / 4);
     return true;
 }

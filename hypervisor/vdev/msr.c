@@ -31,9 +31,18 @@ static int read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 
-static int write_ignored(struct vcpu *v, uint32_t msr, uint64_t val)
+static int write_ignored(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
+
+static int read_refused(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    return 0;
+    log_debug("d%u vcpu %u: read of MSR %#x refused\n", v->d->id, v->id, msr);
+    return -EFAULT;
+}
+
+static int write_refused(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    log_debug("d%u vcpu %u: write of %#lx to MSR %#x refused\n", v->d->id, v->id, val, msr);
+    return -EFAULT;
 }
 
 /* A guest's TSC is the host's; it cannot be moved. */
@@ -54,11 +63,6 @@ static int read_vmcb(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     *val = svm_get_msr(v, msr);
     return 0;
-}
-
-static int write_vmcb(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-    return svm_set_msr(v, msr, val) ? -EFAULT : 0;
 }
 
 /* --- TSC_AUX and the barrier --- */
@@ -119,63 +123,49 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
 
 static const struct msr_row {
     uint32_t first, last;
-    msr_read_fn *read;   /* NULL: #GP */
+    msr_read_fn *read;
     msr_write_fn *write;
 } rows[] = {
     { 0x10, 0x10, read_tsc, write_ignored },
     { 0x1b, 0x1b, lapic_msr_read, lapic_msr_write },
-    { MSR_PRED_CMD, MSR_PRED_CMD, NULL, write_pred_cmd },
+    { MSR_PRED_CMD, MSR_PRED_CMD, read_refused, write_pred_cmd },
     { 0x8b, 0x8b, read_zero, write_ignored },                  /* microcode revision */
     { 0x179, 0x17b, read_zero, write_ignored },                /* machine check: no banks */
-    { MSR_DEBUGCTL, MSR_DEBUGCTL, read_vmcb, write_vmcb },
-    { 0x1db, 0x1de, read_zero, NULL },                         /* last branch */
-    { MSR_PAT, MSR_PAT, read_vmcb, write_vmcb },
+    { MSR_DEBUGCTL, MSR_DEBUGCTL, read_vmcb, svm_set_msr },
+    { 0x1db, 0x1de, read_zero, write_refused },                /* last branch */
+    { MSR_PAT, MSR_PAT, read_vmcb, svm_set_msr },
     { 0x400, 0x407, read_zero, write_ignored },                /* its banks, as old kernels probe them */
     { 0x40000000, 0x40000000, read_zero, write_hypercall_page },
-    { MSR_EFER, MSR_EFER, read_vmcb, write_vmcb },
+    { MSR_EFER, MSR_EFER, read_vmcb, svm_set_msr },
     { MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
     { 0xc0010000, 0xc0010007, read_zero, write_ignored },      /* performance counters: "not available" */
     { 0xc0010010, 0xc0010010, read_zero, write_ignored },      /* SYSCFG */
     { 0xc0010015, 0xc0010015, read_hwcr, write_ignored },
-    { 0xc0010016, 0xc001001a, read_zero, NULL },               /* IORRs, TOP_MEM */
-    { 0xc001001d, 0xc001001d, read_zero, NULL },               /* TOP_MEM2 */
+    { 0xc0010016, 0xc001001a, read_zero, write_refused },      /* IORRs, TOP_MEM */
+    { 0xc001001d, 0xc001001d, read_zero, write_refused },      /* TOP_MEM2 */
     { 0xc001001f, 0xc001001f, read_zero, write_ignored },      /* NB_CFG */
     { 0xc0010200, 0xc001020b, read_zero, write_ignored },      /* performance counters */
     { 0xc0011029, 0xc0011029, read_zero, write_ignored },      /* DE_CFG */
+    { 0, ~0u, read_refused, write_refused },
 };
 
 static const struct msr_row *find(uint32_t msr)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
-        if (msr >= rows[i].first && msr <= rows[i].last)
-            return &rows[i];
-    return NULL;
+    const struct msr_row *row = rows;
+
+    while (msr < row->first || msr > row->last)
+        row++;
+    return row;
 }
 
 static bool is_x2apic(uint32_t msr) { return msr >> 8 == 0x800 >> 8; }
 
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    const struct msr_row *row;
-
-    if (is_x2apic(msr))
-        return lapic_msr_read(v, msr, val);
-    row = find(msr);
-    if (row && row->read)
-        return row->read(v, msr, val);
-    log_debug("d%u vcpu %u: read of MSR %#x refused\n", v->d->id, v->id, msr);
-    return -EFAULT;
+    return is_x2apic(msr) ? lapic_msr_read(v, msr, val) : find(msr)->read(v, msr, val);
 }
 
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    const struct msr_row *row;
-
-    if (is_x2apic(msr))
-        return lapic_msr_write(v, msr, val);
-    row = find(msr);
-    if (row && row->write)
-        return row->write(v, msr, val);
-    log_debug("d%u vcpu %u: write of %#lx to MSR %#x refused\n", v->d->id, v->id, val, msr);
-    return -EFAULT;
+    return is_x2apic(msr) ? lapic_msr_write(v, msr, val) : find(msr)->write(v, msr, val);
 }

@@ -170,10 +170,10 @@ static bool bars_are_harmless(struct domain *d, uint32_t address, uint32_t decod
         if ((decode & (b.io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)) && !bar_is_harmless(d, &b))
             return false;
     }
-    if (type > 1)
+    if (type > 1 || !(decode & PCI_COMMAND_MEMORY))
         return true;
     b = read_bar(address, rom_register(type), true);
-    return !(decode & PCI_COMMAND_MEMORY) || bar_is_harmless(d, &b);
+    return bar_is_harmless(d, &b);
 }
 
 static bool is_bar(uint32_t address, unsigned int reg)
@@ -213,37 +213,24 @@ static void write_decoding(struct domain *d, uint32_t address, unsigned int reg,
 
 static uint32_t ones(unsigned int size) { return size == 4 ? 0xffffffff : (1u << size * 8) - 1; }
 
-static uint32_t config_read(struct domain *d, uint32_t address, unsigned int reg, unsigned int size)
-{
-    struct pci_capability c;
-    uint32_t val;
-
-    spin_lock(&pci_lock);
-    if (find_capability(address, reg, &c))
-        val = msi_read(d, &c, reg & 0xfc) >> 8 * (reg & 3) & ones(size);
-    else
-        val = pci_hw_read(address, reg, size);
-    spin_unlock(&pci_lock);
-    return val;
-}
-
 /* It makes the function decode something that it does not decode now. */
 static bool is_enabling(uint32_t address, unsigned int reg, uint32_t val)
 {
     return reg == PCI_COMMAND && (val & ~pci_hw_read(address, reg, 1) & COMMAND_DECODE);
 }
 
-static void write_locked(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
+static void config_write(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
                          uint32_t val)
 {
     unsigned int shift = 8 * (reg & 3);
     struct pci_capability c;
-    uint32_t word;
 
+    spin_lock_scope(&pci_lock);
     if (pci_hw_read(address, REG_CLASS, 2) == CLASS_HOST_BRIDGE)
         return;
     if (find_capability(address, reg, &c)) {
-        word = msi_read(d, &c, reg & 0xfc) & ~(ones(size) << shift);
+        uint32_t word = msi_read(d, &c, reg & 0xfc) & ~(ones(size) << shift);
+
         msi_write(d, &c, reg & 0xfc, word | val << shift);
     } else if (is_bar(address, reg) || is_enabling(address, reg, val)) {
         write_decoding(d, address, reg, size, val);
@@ -254,14 +241,6 @@ static void write_locked(struct domain *d, uint32_t address, unsigned int reg, u
     }
 }
 
-static void config_write(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
-                         uint32_t val)
-{
-    spin_lock(&pci_lock);
-    write_locked(d, address, reg, size, val);
-    spin_unlock(&pci_lock);
-}
-
 /* --- ports --- */
 
 /* An access to the data window that a single register access of the bus can be. */
@@ -270,25 +249,25 @@ static bool is_data(uint16_t port, unsigned int size)
     return port >= PORT_DATA && !(port & (size - 1)) && port + size <= PORT_DATA + 4u;
 }
 
-static uint32_t latched_address(struct domain *d)
-{
-    return READ_ONCE(d->vdev.pci->address);
-}
-
 uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size)
 {
-    uint32_t address = latched_address(d);
+    uint32_t latched = READ_ONCE(d->vdev.pci->address), address = latched & ~0xffu;
+    unsigned int reg = (latched & 0xfc) + (port & 3);
+    struct pci_capability c;
 
     if (port == PORT_ADDRESS && size == 4)
-        return address;
-    if (!is_data(port, size) || !(address & ADDRESS_ENABLE))
+        return latched;
+    if (!is_data(port, size) || !(latched & ADDRESS_ENABLE))
         return ones(size);
-    return config_read(d, address & ~0xffu, (address & 0xfc) + (port & 3), size);
+    spin_lock_scope(&pci_lock);
+    if (find_capability(address, reg, &c))
+        return msi_read(d, &c, reg & 0xfc) >> 8 * (reg & 3) & ones(size);
+    return pci_hw_read(address, reg, size);
 }
 
 void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val)
 {
-    uint32_t address = latched_address(d);
+    uint32_t address = READ_ONCE(d->vdev.pci->address);
 
     if (port == PORT_ADDRESS && size == 4)
         WRITE_ONCE(d->vdev.pci->address, val & ADDRESS_WRITABLE);

@@ -50,7 +50,6 @@ uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear
 }
 unsigned int host_ioapic_lines(void) { return 24; }
 void host_ioapic_route(unsigned int gsi, const struct host_route *r) {}
-void host_ioapic_mask(unsigned int gsi, bool masked) {}
 void irq_set_handler(unsigned int vector, irq_handler *fn, void *data) {}
 uint32_t harness_port_read(uint16_t port, unsigned int size);
 void harness_port_write(uint16_t port, unsigned int size, uint32_t val);

@@ -72,7 +72,7 @@ $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
 $(eval $(call unit-test,ioapic,vdev/ioapic.c lib/spinlock.c))
 $(UNIT_OUT)/core/vdev/cpuid.o: UNIT_CFLAGS += -include tests/unit/include/cpuid_fake.h
 $(eval $(call unit-test,cpuid,vdev/cpuid.c))
-$(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c vdev/pit.c))
+$(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c))
 $(UNIT_OUT)/core/vdev/pci.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,pci,vdev/pci.c vdev/msi.c lib/spinlock.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))

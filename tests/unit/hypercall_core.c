@@ -182,8 +182,9 @@ uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear
     return n;
 }
 
-unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct domain *d,
-                                 struct xen_cpuid_leaf *out, unsigned int max)
+struct cpuid_policy { int none; } cpuid_host, cpuid_max;
+
+unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *out)
 {
     static const struct xen_cpuid_leaf leaves[] = {
         { 0, XEN_CPUID_NO_SUBLEAF, 0xd, 2, 3, 4 },
@@ -191,8 +192,15 @@ unsigned int cpuid_policy_leaves(enum cpuid_policy_index which, const struct dom
         { 7, 0, 1, 71, 72, 73 },
     };
 
-    memcpy(out, leaves, MIN(max, 3u) * sizeof(leaves[0]));
+    memcpy(out, leaves, sizeof(leaves));
     return 3;
+}
+
+void cpuid_policy_words(struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS])
+{
+    assert_ptr_equal(p, &cpuid_host);
+    for (unsigned int i = 0; i < CPUID_FEATURE_WORDS; i++)
+        words[i] = 100 + i;
 }
 
 int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,

@@ -446,20 +446,20 @@ static void level_vectors(void **state)
 {
     (void)state;
     d->vdev.ioapic = (struct ioapic *)d; /* only asked for */
-    lapic_deliver(d, 2, false, 0, 0x61, true);
+    lapic_deliver(d, 2, LAPIC_LEVEL | 0x61);
     lapic_accept(v[1], 0x61);
     assert_int_equal(read_msr(v[1], 0x818 + 3), 1u << 1);
     assert_int_equal(eois, 0);
     write_msr(v[1], MSR_EOI, 0);
     assert_int_equal(eois, 1);
     assert_int_equal(eoi_vector, 0x61);
-    lapic_deliver(d, 2, false, 0, 0x61, false); /* the same vector by edge */
+    lapic_deliver(d, 2, 0x61); /* the same vector by edge */
     lapic_accept(v[1], 0x61);
     write_msr(v[1], MSR_EOI, 0);
     assert_int_equal(eois, 1);
-    lapic_deliver(d, 0xff, false, 0, 0x62, false);
+    lapic_deliver(d, 0xff, 0x62);
     assert_int_equal(who(0x62), 0xf);
-    lapic_deliver(d, 0x50, true, 1, 0x62, false); /* ids 4 and 6 of cluster 0, one of them */
+    lapic_deliver(d, 0x50, LAPIC_LOGICAL | 0x162); /* ids 4 and 6 of cluster 0, one of them */
     assert_int_equal(who(0x62), 1u << 2);
 }
 

@@ -181,14 +181,14 @@ uint32_t ioapic_host_cpu(struct domain *of, uint32_t dest, bool logical)
     return HOST_CPU(logical ? 0 : dest & 7);
 }
 
-void lapic_deliver(struct domain *of, uint32_t dest, bool logical, uint32_t mode, uint8_t vector, bool level)
+void lapic_deliver(struct domain *of, uint32_t dest, uint32_t message)
 {
     assert_ptr_equal(of, d);
-    assert_false(level);
+    assert_false(message & LAPIC_LEVEL);
     delivered.dest = dest;
-    delivered.logical = logical;
-    delivered.mode = mode;
-    delivered.vector = vector;
+    delivered.logical = message & LAPIC_LOGICAL;
+    delivered.mode = LAPIC_MODE(message);
+    delivered.vector = (uint8_t)message;
     delivered.count++;
 }
 
