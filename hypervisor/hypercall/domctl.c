@@ -184,7 +184,6 @@ static const struct operation rows[] = {
 
     [XEN_DOMCTL_gethvmcontext] = { hvmcontext_get, REBUILD, .out = OUT_SUCCESS },
     [XEN_DOMCTL_sethvmcontext] = { hvmcontext_set, REBUILD },
-    [XEN_DOMCTL_gethvmcontext_partial] = { hvmcontext_get_partial, REBUILD, .out = OUT_SUCCESS },
     [XEN_DOMCTL_get_cpu_policy] = { cpu_policy_get_domain, DOMAIN, .out = OUT_SUCCESS },
     [XEN_DOMCTL_set_cpu_policy] = { cpu_policy_set_domain, REBUILD, .out = OUT_ALWAYS },
 

@@ -28,7 +28,7 @@ operation_fn domctl_memory_max, domctl_memory_page_types, domctl_memory_shadow, 
 operation_fn domctl_vcpu_info, domctl_vcpu_affinity, domctl_vcpu_scheduler, domctl_vcpu_trigger;
 
 /* hvmcontext.c */
-operation_fn hvmcontext_get, hvmcontext_set, hvmcontext_get_partial;
+operation_fn hvmcontext_get, hvmcontext_set;
 
 /* cpu_policy.c */
 operation_fn cpu_policy_get_domain, cpu_policy_set_domain, cpu_policy_get_system, cpu_policy_featureset;

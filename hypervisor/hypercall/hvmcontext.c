@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A domain's machine state in the record format of <xen/hvm/save.h>: a header, records of typecode, instance
- * (the vcpu) and length, an end. The tools read all of it, one record, or write a stream; the domain builder
- * writes short streams of its own (MTRRs of each vcpu, registers of the first).
+ * (the vcpu) and length, an end. The tools read all of it or write a stream; the domain builder writes short
+ * streams of its own (MTRRs of each vcpu, registers of the first).
  *
  * One table says which records there are. Each record is copied once, checked, and applied as a whole or not
  * at all. A stream is gone through twice: the first time only looks at its shape, so that a malformed one
@@ -114,28 +114,24 @@ static const struct record_type *type_find(uint32_t code)
 
 struct cursor { gva_t va; uint32_t used, size; };
 
-/* Writes the record at *at and advances it. With at->va == 0 only counts. */
-static int put(struct vcpu *caller, struct cursor *at)
+static bool has_record(const struct record_type *t, const struct vcpu *v)
 {
-    uint32_t n = (uint32_t)sizeof(record.descriptor) + record.descriptor.length;
+    return v != NULL && (t->of != OF_STARTED_VCPU || v->initialised);
+}
+
+/* Writes a record at *at and advances it. With at->va == 0 only counts. */
+static int put(struct vcpu *caller, struct cursor *at, const struct record_type *t, struct vcpu *v)
+{
+    uint32_t n = (uint32_t)sizeof(record.descriptor) + t->length;
 
     if (at->va != 0 && n > at->size - at->used)
         return -ENOSPC;
+    memset(&record, 0, n);
+    record.descriptor =
+        (struct hvm_save_descriptor){ .typecode = t->code, .instance = (uint16_t)v->id, .length = t->length };
+    t->save(v, record.data);
     at->used += n;
     return at->va != 0 ? guest_write(caller, at->va + at->used - n, &record, n) : 0;
-}
-
-static void record_fill(struct vcpu *v, unsigned int id, const struct record_type *t)
-{
-    memset(&record, 0, sizeof(record));
-    record.descriptor =
-        (struct hvm_save_descriptor){ .typecode = t->code, .instance = (uint16_t)id, .length = t->length };
-    t->save(v, record.data);
-}
-
-static bool has_record(const struct record_type *t, const struct vcpu *v)
-{
-    return t->of == OF_DOMAIN || (v != NULL && (t->of == OF_VCPU || v->initialised));
 }
 
 static int put_all(struct vcpu *caller, struct domain *d, struct cursor *at)
@@ -144,10 +140,8 @@ static int put_all(struct vcpu *caller, struct domain *d, struct cursor *at)
 
     for (const struct record_type *t = types; t < types + ARRAY_SIZE(types); t++)
         for (unsigned int i = 0; rc == 0 && i < (t->of == OF_DOMAIN ? 1 : d->max_vcpus); i++)
-            if (has_record(t, d->vcpu[i])) {
-                record_fill(d->vcpu[i], i, t);
-                rc = put(caller, at);
-            }
+            if (has_record(t, d->vcpu[i]))
+                rc = put(caller, at, t, d->vcpu[i]);
     return rc;
 }
 
@@ -163,28 +157,6 @@ long hvmcontext_get(struct hypercall *hc, struct domain *d, void *arg)
     if (rc == 0)
         c->size = at.used;
     return rc;
-}
-
-long hvmcontext_get_partial(struct hypercall *hc, struct domain *d, void *arg)
-{
-    struct xen_domctl_hvmcontext_partial *c = &DOMCTL(arg)->hvmcontext_partial;
-    const struct record_type *t = type_find(c->type);
-    struct vcpu *v = domain_vcpu(d, c->instance);
-    bool only_size = HANDLE_VA(c->buffer) == 0;
-
-    if (t == NULL || t->of == OF_DOMAIN)
-        return -EINVAL;
-    if (!has_record(t, v))
-        return -ENOENT;
-    if (!only_size && c->bufsz < t->length)
-        return -ENOSPC;
-    c->bufsz = t->length;
-    if (only_size)
-        return 0;
-    vcpu_pause_sync(v);
-    record_fill(v, v->id, t);
-    vcpu_unpause(v);
-    return guest_write(hc->v, HANDLE_VA(c->buffer), record.data, t->length);
 }
 
 /* --- in --- */

@@ -17,7 +17,7 @@ enum insn_op {
 
 #define INSN_NO_REGISTER 0xff
 
-enum insn_mode { INSN_16, INSN_32, INSN_64 };
+enum insn_mode { INSN_16, INSN_32, INSN_64 }; /* of the first, none is known */
 
 struct insn {
     enum insn_op op;
@@ -30,7 +30,7 @@ struct insn {
     bool reg_high8;        /* AH CH DH BH */
     uint64_t imm;          /* sign-extended */
     bool rep;              /* STOS, MOVS */
-    uint8_t address_size;  /* 2 4 8 */
+    uint8_t address_size;  /* 4 8 */
     uint8_t segment;       /* override: 0 none, else 1+ES,CS,SS,DS,FS,GS order */
     uint8_t base, index, scale; /* of ModRM's memory: register numbers or INSN_NO_REGISTER; scale as shift */
     bool rip_relative;

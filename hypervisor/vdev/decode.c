@@ -5,8 +5,8 @@
  * is. APM vol. 3, chapter 1 and appendix A.
  *
  * Order of an instruction: prefixes (at most 15 bytes in all), opcode, ModRM, SIB, displacement, immediate.
- * Forms whose operand is a register are refused: they do not access memory. LOCK is accepted where the CPU
- * would.
+ * Forms whose operand is a register are refused: they do not access memory. So are 16-bit code and addresses:
+ * a PVH kernel uses them only to start its second vcpus. LOCK is accepted where the CPU would.
  *
  * Read next: io.c, its only caller.
  */
@@ -122,19 +122,6 @@ static uint8_t read_prefixes(struct cursor *c, enum insn_mode mode, struct prefi
     }
 }
 
-/* 16-bit addressing: base and index by ModRM.rm; 3 BX, 5 BP, 6 SI, 7 DI. */
-static void decode_address16(struct cursor *c, unsigned int mod, unsigned int rm, struct insn *out)
-{
-    static const uint8_t base[8] = { 3, 3, 5, 5, 6, 7, 5, 3 };
-    static const uint8_t index[8] = { 6, 7, 6, 7, NONE, NONE, NONE, NONE };
-
-    out->base = base[rm];
-    out->index = index[rm];
-    if (mod == 0 && rm == 6)
-        out->base = NONE;
-    out->disp = next_signed(c, mod == 1 ? 1 : mod == 2 || (mod == 0 && rm == 6) ? 2 : 0);
-}
-
 static void decode_address(struct cursor *c, unsigned int mod, unsigned int rm, uint8_t rex,
                            enum insn_mode mode, struct insn *out)
 {
@@ -166,14 +153,10 @@ static void decode_address(struct cursor *c, unsigned int mod, unsigned int rm, 
 static bool decode_modrm(struct cursor *c, uint8_t rex, enum insn_mode mode, struct insn *out)
 {
     uint8_t modrm = next(c);
-    unsigned int mod = modrm >> 6, rm = modrm & 7;
 
     out->reg = modrm >> 3 & 7;
-    if (out->address_size == 2)
-        decode_address16(c, mod, rm, out);
-    else
-        decode_address(c, mod, rm, rex, mode, out);
-    return mod != 3;
+    decode_address(c, modrm >> 6, modrm & 7, rex, mode, out);
+    return modrm >> 6 != 3;
 }
 
 /* What an opcode with an immediate does, by ModRM.reg; NONE: nothing of ours. */
@@ -186,20 +169,6 @@ static uint8_t immediate_operation(unsigned int opcode, unsigned int reg)
     if (opcode >= 0xc6)
         return reg == 0 ? INSN_STORE : NONE;
     return alu[reg];
-}
-
-static uint8_t operand_size(enum insn_mode mode, const struct prefixes *p)
-{
-    if (p->rex & REX_W)
-        return 8;
-    return (mode == INSN_16) != p->operand ? 2 : 4;
-}
-
-static uint8_t address_size(enum insn_mode mode, const struct prefixes *p)
-{
-    if (mode == INSN_64)
-        return p->address ? 4 : 8;
-    return (mode == INSN_16) != p->address ? 2 : 4;
 }
 
 /* MOVZX, MOVSX and MOVSXD read less than they write. */
@@ -225,11 +194,11 @@ int insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mod
         opcode = TWO_BYTES + next(&c);
     const struct opcode *o = &opcodes[opcode];
 
-    if (o->form == FORM_NONE || (opcode == MOVSXD && mode != INSN_64))
+    if (o->form == FORM_NONE || mode == INSN_16 || (mode == INSN_32 && (opcode == MOVSXD || p.address)))
         return -EINVAL;
     *out = (struct insn){ .op = o->op, .mem_is_dest = o->mem_is_dest, .base = NONE, .index = NONE,
-                          .segment = p.segment, .address_size = address_size(mode, &p),
-                          .reg_size = operand_size(mode, &p), .rep = p.rep && o->form == FORM_STRING };
+                          .segment = p.segment, .address_size = mode == INSN_64 && !p.address ? 8 : 4,
+                          .reg_size = p.rex & REX_W ? 8 : p.operand ? 2 : 4, .rep = p.rep && o->form == FORM_STRING };
     out->size = memory_size(opcode, out->reg_size);
     if (out->op != INSN_LOAD_ZX && out->op != INSN_LOAD_SX)
         out->reg_size = out->size;

@@ -76,7 +76,7 @@ uint32_t lapic_timer_current(const struct vcpu *v)
     if (!l->initial_count)
         return 0;
     ticks = (uint64_t)(clock_now() - l->timer_start) / (uint64_t)tick_ns(l);
-    if (ticks < l->initial_count)
-        return l->initial_count - (uint32_t)ticks;
-    return l->lvt[LVT_TIMER] & LVT_PERIODIC ? l->initial_count - (uint32_t)(ticks % l->initial_count) : 0;
+    if (ticks >= l->initial_count && !(l->lvt[LVT_TIMER] & LVT_PERIODIC))
+        return 0;
+    return l->initial_count - (uint32_t)(ticks % l->initial_count);
 }

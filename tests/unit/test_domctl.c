@@ -359,32 +359,6 @@ static void test_context_set(void **state)
     assert_int_equal(guest->pause_count, 0);
 }
 
-static void test_partial_context(void **state)
-{
-    struct xen_domctl op = { .cmd = XEN_DOMCTL_gethvmcontext_partial, .domain = 3 };
-    struct xen_domctl_hvmcontext_partial *p = &op.u.hvmcontext_partial;
-    struct hvm_hw_cpu *c = at(BUF(2));
-
-    p->type = HVM_SAVE_CODE(CPU);
-    assert_int_equal(domctl(&op), 0);
-    assert_int_equal(p->bufsz, sizeof(*c));
-    p->buffer.p = (void *)BUF(2);
-    p->bufsz = sizeof(*c) - 1;
-    assert_int_equal(domctl(&op), -ENOSPC);
-    p->bufsz = sizeof(*c);
-    assert_int_equal(domctl(&op), 0);
-    assert_int_equal(c->rip, 0x1234);
-    assert_int_equal(user->pause_count, 0);
-    p->instance = 1;
-    assert_int_equal(domctl(&op), -ENOENT);
-    p->instance = 0;
-    p->type = 0x10000 + HVM_SAVE_CODE(CPU);
-    assert_int_equal(domctl(&op), -EINVAL);
-    p->type = HVM_SAVE_CODE(CPU);
-    user->initialised = false; /* nothing to tell of it */
-    assert_int_equal(domctl(&op), -ENOENT);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -400,7 +374,6 @@ int main(void)
         cmocka_unit_test_setup(test_memory_domctls, hypercall_core_setup),
         cmocka_unit_test_setup(test_context_get, hypercall_core_setup),
         cmocka_unit_test_setup(test_context_set, hypercall_core_setup),
-        cmocka_unit_test_setup(test_partial_context, hypercall_core_setup),
     };
 
     return cmocka_run_group_tests_name("domctl", tests, NULL, NULL);
