@@ -81,15 +81,15 @@ long cpu_policy_get_domain(struct hypercall *hc, struct domain *d, void *arg)
 static int check_msrs(struct vcpu *caller, struct xen_domctl_cpu_policy *p)
 {
     xen_msr_entry_t msrs[POLICY_MSRS];
-    int rc;
 
     if (p->nr_msrs > POLICY_MSRS)
         return -E2BIG;
-    rc = guest_read(caller, msrs, HANDLE_VA(p->msrs), p->nr_msrs * sizeof(msrs[0]));
-    for (uint32_t i = 0; rc == 0 && i < p->nr_msrs; i++) {
-        bool known = msrs[i].idx == MSR_PLATFORM_INFO || msrs[i].idx == MSR_ARCH_CAPABILITIES;
+    int rc = guest_read_array(caller, msrs, p->msrs, 0, p->nr_msrs);
 
-        if (!known || msrs[i].flags != 0 || msrs[i].val != 0) {
+    for (uint32_t i = 0; rc == 0 && i < p->nr_msrs; i++) {
+        const xen_msr_entry_t *only = &policy_msrs[msrs[i].idx == MSR_ARCH_CAPABILITIES];
+
+        if (memcmp(&msrs[i], only, sizeof(*only)) != 0) {
             p->err_msr = msrs[i].idx;
             rc = -EINVAL;
         }

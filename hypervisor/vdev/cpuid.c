@@ -152,15 +152,11 @@ static uint32_t xsave_size(uint64_t xcr0)
 static void compute_xstate(struct cpuid_policy *p)
 {
     uint64_t mask = xcr0_mask(p);
-    uint32_t features = mask ? p->xstate[1].a : 0;
+    uint32_t size = mask ? xsave_size(mask) : 0;
 
-    memset(p->xstate, 0, sizeof(p->xstate));
-    if (!mask)
-        return;
-    p->xstate[0] = (struct cpuid_regs){ (uint32_t)mask, xsave_size(mask), xsave_size(mask), 0 };
-    p->xstate[1].a = features;
-    if (mask & 4)
-        p->xstate[2] = cpuid_host.xstate[2];
+    p->xstate[0] = (struct cpuid_regs){ (uint32_t)mask, size, size, 0 };
+    p->xstate[1] = (struct cpuid_regs){ .a = p->xstate[1].a };
+    p->xstate[2] = mask & 4 ? cpuid_host.xstate[2] : (struct cpuid_regs){ 0 };
 }
 
 /* Leaf 0 of a range: the highest leaf, and the host's vendor. */
@@ -170,20 +166,20 @@ static void limit_leaves(struct cpuid_regs *r, const struct cpuid_regs *max)
 }
 
 /* Makes p, whatever tools wrote into it, a policy that a guest can be given. */
-static void narrow(struct cpuid_policy *p, struct cpuid_policy *max)
+static void narrow(struct cpuid_policy *p)
 {
     static const uint8_t no_basic[] = { 2, 3, 4, 5, 6, 8, 9, 0xa, 0xb, 0xc };
-    struct cpuid_regs *e = p->extended, *m = max->extended;
+    struct cpuid_regs *e = p->extended, *m = cpuid_max.extended;
     uint32_t allowed[CPUID_FEATURE_WORDS];
 
-    limit_leaves(&p->basic[0], &max->basic[0]);
+    limit_leaves(&p->basic[0], &cpuid_max.basic[0]);
     limit_leaves(&e[0], &m[0]);
     p->basic[1].b = (p->basic[1].b & 0x00ff0000) | (cpuid_host.basic[1].b & 0xff00);
-    cpuid_policy_words(max, allowed);
+    cpuid_policy_words(&cpuid_max, allowed);
     narrow_features(p, allowed);
     for (unsigned int i = 0; i < ARRAY_SIZE(no_basic); i++)
         memset(&p->basic[no_basic[i]], 0, sizeof(p->basic[0]));
-    p->feature[0].a = MIN(p->feature[0].a, max->feature[0].a);
+    p->feature[0].a = MIN(p->feature[0].a, cpuid_max.feature[0].a);
     e[1].b = 0;
     e[7] = (struct cpuid_regs){ .d = e[7].d };
     e[8].a = MIN(e[8].a & 0xff, m[8].a & 0xff) | MIN(e[8].a & 0xff00, m[8].a & 0xff00);
@@ -223,7 +219,7 @@ void cpuid_init(void)
     narrow_features(&cpuid_max, allowed);
     for (unsigned int i = 0; i < ARRAY_SIZE(made); i++)
         set(&cpuid_max, made[i], true);
-    narrow(&cpuid_max, &cpuid_max);
+    narrow(&cpuid_max);
 }
 
 /* All vcpus as cores of one package: local APIC ids are 2 * vcpu id. */
@@ -375,7 +371,7 @@ int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsi
             return -EINVAL;
         }
     }
-    narrow(&new, &cpuid_max);
+    narrow(&new);
     *d->vdev.cpuid = new;
     return 0;
 }

@@ -196,9 +196,10 @@ int insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mod
 
     if (o->form == FORM_NONE || mode == INSN_16 || (mode == INSN_32 && (opcode == MOVSXD || p.address)))
         return -EINVAL;
-    *out = (struct insn){ .op = o->op, .mem_is_dest = o->mem_is_dest, .base = NONE, .index = NONE,
-                          .segment = p.segment, .address_size = mode == INSN_64 && !p.address ? 8 : 4,
-                          .reg_size = p.rex & REX_W ? 8 : p.operand ? 2 : 4, .rep = p.rep && o->form == FORM_STRING };
+    *out = (struct insn){ .op = o->op, .mem_is_dest = o->mem_is_dest, .rep = p.rep && o->form == FORM_STRING,
+                          .base = NONE, .index = NONE, .segment = p.segment,
+                          .address_size = mode == INSN_64 && !p.address ? 8 : 4,
+                          .reg_size = p.rex & REX_W ? 8 : p.operand ? 2 : 4 };
     out->size = memory_size(opcode, out->reg_size);
     if (out->op != INSN_LOAD_ZX && out->op != INSN_LOAD_SX)
         out->reg_size = out->size;
