@@ -21,17 +21,21 @@
 
 static bool in_use(const struct grant_active *a)
 {
-    return a && (a->readers || a->writers);
+    return a->readers || a->writers;
 }
 
 /* --- the table --- */
 
 static int add_frame(struct domain *d)
 {
-    mfn_t m = alloc_core(0);
+    struct grant_active *active = heap_alloc(GRANT_ENTRIES * sizeof(*active));
+    mfn_t m = active ? alloc_core(0) : MFN_NONE;
 
-    if (!mfn_valid_number(m))
+    if (!mfn_valid_number(m)) {
+        heap_free(active);
         return -ENOMEM;
+    }
+    d->grant.active[d->grant.frames] = active;
     d->grant.shared[d->grant.frames++] = mfn_to_virt(m);
     return 0;
 }
@@ -70,7 +74,7 @@ static void free_frame(struct grant_domain *g)
 {
     uint32_t last = --g->frames;
 
-    for (uint32_t n = 0; g->used && g->active[last] && n < GRANT_ENTRIES; n++) {
+    for (uint32_t n = 0; g->used && n < GRANT_ENTRIES; n++) {
         if (in_use(&g->active[last][n])) {
             frame_put(MFN(g->active[last][n].mfn));
             g->used--;
@@ -116,14 +120,10 @@ static grant_entry_v1_t *shared_entry(struct domain *d, uint32_t ref)
     return (grant_entry_v1_t *)d->grant.shared[ref / GRANT_ENTRIES] + ref % GRANT_ENTRIES;
 }
 
-/* NULL: never used. */
 static struct grant_active *active_entry(struct domain *d, uint32_t ref)
 {
-    struct grant_active *page;
-
     ref = (uint32_t)index_nospec(ref, d->grant.frames * GRANT_ENTRIES);
-    page = d->grant.active[ref / GRANT_ENTRIES];
-    return page ? page + ref % GRANT_ENTRIES : NULL;
+    return d->grant.active[ref / GRANT_ENTRIES] + ref % GRANT_ENTRIES;
 }
 
 /* --- using an entry --- */
@@ -165,8 +165,8 @@ static int16_t resolve(struct domain *d, const grant_entry_v1_t *entry, bool wri
 
 int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
 {
-    struct grant_active **page, *a;
     grant_entry_v1_t *entry;
+    struct grant_active *a;
     int16_t status;
 
     spin_lock_scope(&d->grant.lock);
@@ -174,13 +174,7 @@ int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, 
         return GNTST_bad_domain;
     if (ref >= d->grant.frames * GRANT_ENTRIES)
         return GNTST_bad_gntref;
-    ref = (uint32_t)index_nospec(ref, d->grant.frames * GRANT_ENTRIES);
     entry = shared_entry(d, ref);
-    page = &d->grant.active[ref / GRANT_ENTRIES];
-    if (!*page)
-        *page = heap_alloc(GRANT_ENTRIES * sizeof(**page));
-    if (!*page)
-        return GNTST_no_space;
     a = active_entry(d, ref);
     if (in_use(a) && a->user != user)
         return GNTST_general_error;
