@@ -8,6 +8,7 @@
 
 #include "smp.h"
 #include "trap.h"
+#include "window.h"
 
 #define MSR_TSC 0x10
 #define MSR_APIC_BASE 0x1b
@@ -19,6 +20,7 @@
 #define CR0_LAST_BIT 30
 #define CR4_BIT_PAE 5
 #define CR4_LAST_BIT 10
+#define VECTOR_UD 6
 
 struct msr_access { uint32_t msr; uint64_t value; };
 
@@ -110,16 +112,22 @@ static void run_string_port(void *arg)
         asm volatile("rep insl" : "+D"(at), "+c"(n) : "d"(p->port) : "memory");
 }
 
-/* Port 0xe9 is our own voice: only its neighbours are tried, and accesses that reach over it are not. */
+/*
+ * Every port is read and written; in every size where a PC has its devices. Port 0xe9 is our own voice: only
+ * its neighbours are tried, and accesses that reach over it are not.
+ */
 void evil_ports(void)
 {
     for (uint32_t port = 0; port <= 0xffff; port++) {
+        bool devices = port < 0x1100 || port >= 0xff00;
+
         for (uint8_t size = 1; size <= 4; size *= 2) {
             struct port_access in = { port, size, false, 0 };
             struct port_access out = { port, size, true, port & 1 ? 0xffffffff : 0 };
 
-            evil_try(run_port, &in);
-            if (port > PORT_DEBUG || port + size <= PORT_DEBUG)
+            if (devices || size == 1)
+                evil_try(run_port, &in);
+            if ((devices || size == 4) && (port > PORT_DEBUG || port + size <= PORT_DEBUG))
                 evil_try(run_port, &out);
         }
         if (port % 64 == 0 && port != (PORT_DEBUG & ~63)) {
@@ -222,6 +230,32 @@ static const struct instruction instructions[] = {
     { 2, { 0xe4, 0x80 } },                          /* in al, 0x80 */
     { 2, { 0xe6, 0x80 } },                          /* out 0x80, al */
     { 1, { 0x9b } },                                /* fwait */
+    { 3, { 0x0f, 0x01, 0x10 } },                    /* lgdt [rax] */
+    { 3, { 0x0f, 0x01, 0x18 } },                    /* lidt [rax] */
+    { 3, { 0x0f, 0x01, 0x00 } },                    /* sgdt [rax] */
+    { 3, { 0x0f, 0x01, 0x08 } },                    /* sidt [rax] */
+    { 3, { 0x0f, 0x01, 0xf0 } },                    /* lmsw ax */
+    { 3, { 0x0f, 0x01, 0xf8 } },                    /* swapgs */
+    { 3, { 0x0f, 0x01, 0xee } },                    /* rdpkru */
+    { 3, { 0x0f, 0x01, 0xef } },                    /* wrpkru */
+    { 3, { 0x0f, 0x01, 0xfc } },                    /* clzero */
+    { 3, { 0x0f, 0x01, 0xfe } },                    /* invlpgb */
+    { 3, { 0x0f, 0x01, 0xff } },                    /* tlbsync */
+    { 3, { 0x0f, 0x00, 0xc8 } },                    /* str eax */
+    { 3, { 0x0f, 0x00, 0xe0 } },                    /* verr ax */
+    { 3, { 0x0f, 0x02, 0xc0 } },                    /* lar eax, ax */
+    { 2, { 0x0f, 0x07 } },                          /* sysret, with EFER.SCE clear */
+    { 2, { 0x0f, 0x35 } },                          /* sysexit */
+    { 3, { 0x0f, 0x23, 0xf0 } },                    /* mov dr6, rax */
+    { 3, { 0x0f, 0x23, 0xe8 } },                    /* mov dr5, rax */
+    { 3, { 0x0f, 0xc7, 0x18 } },                    /* xrstors [rax] */
+    { 3, { 0x0f, 0xc7, 0x28 } },                    /* xsaves [rax] */
+    { 2, { 0xff, 0x28 } },                          /* jmp far [rax] */
+    { 2, { 0xff, 0x18 } },                          /* call far [rax] */
+    { 4, { 0xfb, 0x0f, 0x01, 0xd9 } },              /* sti; vmmcall: in the interrupt shadow */
+    { 3, { 0xfb, 0x0f, 0xa2 } },                    /* sti; cpuid */
+    { 9, { 0x9c, 0x80, 0x4c, 0x24, 0x01, 0x01, 0x9d, 0x0f, 0xa2 } },  /* single-stepped cpuid */
+    { 10, { 0x9c, 0x80, 0x4c, 0x24, 0x01, 0x01, 0x9d, 0x0f, 0x01, 0xd9 } }, /* single-stepped vmmcall */
 };
 
 static const uint8_t prefixes[] = { 0, 0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x48, 0x4f };
@@ -229,10 +263,11 @@ static uint8_t code[64] __attribute__((aligned(64)));
 
 static void run_code(void *arg)
 {
-    uint64_t value = *(uint64_t *)arg, other = value, third_value = value;
+    uint64_t value = *(uint64_t *)arg, other = value, third_value = value, gs = rdmsr(MSR_GS_BASE);
 
-    asm volatile("call *%3" : "+a"(value), "+c"(other), "+d"(third_value) : "r"(code)
+    asm volatile("call *%3; cli" : "+a"(value), "+c"(other), "+d"(third_value) : "r"(code)
                  : "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
+    wrmsr(MSR_GS_BASE, gs);
 }
 
 static void write_code(uint8_t prefix, const struct instruction *instruction)
@@ -276,12 +311,45 @@ static void try_control_registers(void)
             evil_try(run_cr, (uint64_t[]){ 4, 1UL << bit });
 }
 
+/* Registers of the FPU's state, with features that there are not and combinations that there must not be. */
+static void run_xsetbv(void *arg)
+{
+    const uint64_t *xcr = arg;
+
+    asm volatile("xsetbv" :: "c"((uint32_t)xcr[0]), "a"((uint32_t)xcr[1]), "d"((uint32_t)(xcr[1] >> 32)));
+}
+
+static void try_xcr(void)
+{
+    for (uint64_t number = 0; number < 3; number++)
+        for (unsigned bit = 0; bit < 64; bit++) {
+            evil_try(run_xsetbv, (uint64_t[]){ number, 1UL << bit });
+            evil_try(run_xsetbv, (uint64_t[]){ number, 1UL << bit | 1 });
+            evil_try(run_xsetbv, (uint64_t[]){ number, (1UL << bit) - 1 });
+        }
+    evil_try(run_xsetbv, (uint64_t[]){ 0, 3 });
+}
+
+/* All of them once more at CPL 3, where hypercalls and most of the others do not exist. */
+static void try_as_user(void)
+{
+    static const uint8_t vmmcall[] = { 0x0f, 0x01, 0xd9 };
+
+    evil_expect(evil_user(vmmcall, sizeof(vmmcall)) == VECTOR_UD, "a hypercall at CPL 3", 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(instructions); i++)
+        evil_user(instructions[i].bytes, instructions[i].length);
+}
+
 void evil_privileged(void)
 {
     static const uint64_t values[] = { 0, 0x7ff0, 0x8000000000000000UL, -1UL };
     uint64_t dr7 = 0x400;
 
+    window_hide(0xffffffff); /* where -1 leads with 32-bit addresses: nothing is there that lgdt could read */
     try_control_registers();
+    try_xcr();
+    try_as_user();
+    evil_descriptors();
     for (unsigned i = 0; i < ARRAY_SIZE(instructions); i++)
         for (unsigned j = 0; j < ARRAY_SIZE(prefixes); j++)
             for (unsigned k = 0; k < ARRAY_SIZE(values); k++) {

@@ -6,8 +6,8 @@
  * down) is left out.
  *
  * "evil: done, N calls, still alive" is the line that a test waits for; the domain then powers itself off.
- * Words: hypercalls (also without any word), msr, ports, cpuid, privileged, storms, races (two vCPUs), all;
- * verbose. Next: hypercalls.c, storms.c, cpu.c.
+ * Words: hypercalls (also without any word), msr, ports, cpuid, privileged, storms, races (two vCPUs),
+ * structures, all; endless (never done); verbose. Next: hypercalls.c, structures.c, storms.c, cpu.c.
  */
 #include "evil.h"
 
@@ -38,6 +38,7 @@ static const struct chapter {
     { "ports", evil_ports },
     { "storms", evil_storms },
     { "races", evil_races },
+    { "structures", evil_structures },
 };
 
 /* Interrupts of any vector may have been asked for; all are taken and forgotten. */
@@ -65,6 +66,9 @@ static void run_chapter(const struct chapter *chapter)
 int guest_main(void)
 {
     bool asked = false;
+
+    if (cmdline_has("endless"))
+        evil_endless();
 
     trap_set_irq(TRAP_NMI, ignore_nmi);
     for (unsigned vector = 32; vector < 255; vector++)

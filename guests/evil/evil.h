@@ -5,11 +5,17 @@
 
 #include "lib.h"
 
+#include <xen/xen.h>
+
 /* How much was tried, and how much of it was answered by an exception. */
 extern uint64_t evil_tries, evil_faults;
 
 /* Runs one try; the exception's vector, or -1. */
 int evil_try(void (*run)(void *), void *arg);
+
+/* Counts and reports what was answered as it must not be. */
+extern unsigned evil_wrong;
+void evil_expect(bool right, const char *what, long got);
 
 void evil_hypercalls(void);
 void evil_msrs(void);
@@ -18,5 +24,14 @@ void evil_privileged(void);
 void evil_cpuid(void);
 void evil_storms(void);
 void evil_races(void);
+void evil_structures(void);
+void evil_endless(void) __attribute__((noreturn));
+
+/* Parts of chapters */
+void evil_others(domid_t self);
+void evil_counts(void);
+void evil_descriptors(void);
+/* Runs these bytes at CPL 3, with all ports open to it, until an exception: its vector. */
+int evil_user(const uint8_t *bytes, unsigned length);
 
 #endif

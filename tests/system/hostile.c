@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests that misbehave, each beside a neighbour that must not notice: one that kills itself, one that calls
- * everything with nonsense, one whose page is removed while another of its vCPUs reads it. Next to read:
- * guests/evil, guests/flush.
+ * Guests that misbehave, each beside a neighbour that must not notice: one that kills itself in every way,
+ * one that tries all that is forbidden, one whose page is removed while another of its vCPUs reads it. Next
+ * to read: guests/crash, guests/evil, guests/flush.
  */
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +64,38 @@ static void a_triple_fault_ends_the_guest_with_a_reason(void **state)
     neighbour_is_well();
 }
 
+/* For what is the same on however many CPUs. */
+static void only_on_one_cpu(void)
+{
+    if (number_in(run_ok("cleave info --json")->out, "cpus") > 1)
+        skip();
+}
+
+/*
+ * What each death is for the CPU stands in guests/crash. A read from a hole is none (it reads as ones), and
+ * bits that a CPU does not have may be ignored: then the guest says that it lives, and powers off.
+ */
+static void every_death_is_the_guests_own(void **state)
+{
+    static const char *const deaths[] = {
+        "exception", "panic", "hole", "execute", "mmio", "cr3", "cr0", "cr4", "dr7", "tables", "apic", "own",
+        "gdt", "tss", "task",
+    };
+
+    (void)state;
+    only_on_one_cpu();
+    start_neighbour();
+    for (size_t i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
+        run_ok("cleave create /guests/crash.cfg extra='%s debug' " KEEP, deaths[i]);
+        AWAIT(has_ended("crash"), 30);
+        print_message("    %s: %s\n", deaths[i], state_of("crash"));
+        if (strcmp(state_of("crash"), "crashed") != 0 && !strstr(console_log("crash"), "still alive"))
+            fail_msg("%s: %s\n%s", deaths[i], state_of("crash"), console_log("crash"));
+        run_ok("cleave destroy crash");
+    }
+    neighbour_is_well();
+}
+
 static void a_crash_is_logged_and_the_domain_is_gone(void **state)
 {
     (void)state;
@@ -84,8 +116,9 @@ static void try_evil(const char *words)
 {
     run_ok("cleave create /guests/evil.cfg vcpus=2 extra='%s debug' " KEEP, words);
     AWAIT(has_ended("evil"), 120);
-    if (!strstr(console_log("evil"), "evil: done") && strcmp(state_of("evil"), "crashed") != 0)
-        fail_msg("it ended neither done nor crashed: %s\n%s", state_of("evil"), console_log("evil"));
+    /* Real Xen may end it earlier and answers a few calls otherwise; it only has to hurt nobody there. */
+    if (on_cleave() && (!strstr(console_log("evil"), "evil: done") || strstr(console_log("evil"), "WRONG")))
+        fail_msg("%s\n%s", state_of("evil"), console_log("evil"));
     neighbour_is_well();
     run_ok("cleave destroy evil");
 }
@@ -109,6 +142,35 @@ static void privileged_instructions_hurt_nobody(void **state)
     (void)state;
     start_neighbour();
     try_evil("cpuid privileged");
+}
+
+static void arguments_and_pages_in_the_wrong_place_hurt_nobody(void **state)
+{
+    (void)state;
+    start_neighbour();
+    try_evil("structures");
+}
+
+static void msrs_and_ports_hurt_nobody(void **state)
+{
+    (void)state;
+    only_on_one_cpu();
+    start_neighbour();
+    try_evil("msr ports");
+}
+
+/* Arrays without an end on both of its vCPUs: everybody else goes on, and it can be ended in the middle. */
+static void endless_hypercalls_stop_nobody(void **state)
+{
+    (void)state;
+    start_neighbour();
+    run_ok("cleave create /guests/evil.cfg vcpus=2 extra='endless debug'");
+    AWAIT(strstr(console_log("evil"), "evil: endless"), 60);
+    neighbour_is_well();
+    run_ok("cleave pause evil && cleave unpause evil");
+    neighbour_is_well();
+    run_ok("cleave destroy evil");
+    assert_int_equal(guests(), 1);
 }
 
 static void a_removed_page_is_flushed_from_all_cpus(void **state)
@@ -137,11 +199,15 @@ static void four_vcpus_work_together(void **state)
 
 static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(a_triple_fault_ends_the_guest_with_a_reason),
+    SYSTEM_TEST(every_death_is_the_guests_own),
     SYSTEM_TEST(a_crash_is_logged_and_the_domain_is_gone),
     SYSTEM_TEST(a_guest_that_crashes_at_once_is_not_started_for_ever),
     SYSTEM_TEST(nonsense_in_every_hypercall_hurts_nobody),
     SYSTEM_TEST(storms_and_races_hurt_nobody),
     SYSTEM_TEST(privileged_instructions_hurt_nobody),
+    SYSTEM_TEST(arguments_and_pages_in_the_wrong_place_hurt_nobody),
+    SYSTEM_TEST(msrs_and_ports_hurt_nobody),
+    SYSTEM_TEST(endless_hypercalls_stop_nobody),
     SYSTEM_TEST(a_removed_page_is_flushed_from_all_cpus),
     SYSTEM_TEST(four_vcpus_work_together),
 };
