@@ -66,7 +66,7 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
     while (g->frames <= idx)
         if (add_frame(d))
             return MFN_NONE;
-    return frame_get(virt_to_mfn(g->shared[idx]), NULL) ? MFN_NONE : virt_to_mfn(g->shared[idx]);
+    return frame_get(virt_to_mfn(g->shared[idx])) ? MFN_NONE : virt_to_mfn(g->shared[idx]);
 }
 
 /* The last frame of the table, and what is in use of it. */

@@ -84,7 +84,7 @@ static int16_t map_entry(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
 {
     int rc;
 
-    if (frame_get_again(mfn))
+    if (frame_get(mfn))
         return GNTST_no_space;
     rc = p2m_set(d, gfn, mfn, ORDER_4K, readonly ? P2M_GRANT_RO : P2M_GRANT);
     if (!rc)

@@ -9,7 +9,6 @@
 #include "domctl.h"
 #include "lib.h"
 
-#define PAGE_TYPES_BATCH 64u
 #define PAGE_TYPES_MAX 1024u /* per call, as the ABI has it */
 
 long domctl_memory_max(struct hypercall *hc, struct domain *d, void *arg)
@@ -20,22 +19,6 @@ long domctl_memory_max(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /* In place: the array has frame numbers and gets types. RAM, or nothing that could be saved. */
-static int page_types_batch(struct hypercall *hc, struct domain *d, gva_t array, uint64_t n)
-{
-    xen_pfn_t pfn[PAGE_TYPES_BATCH];
-    int rc = guest_read(hc->v, pfn, array, n * sizeof(pfn[0]));
-
-    if (rc != 0)
-        return rc;
-    for (uint64_t i = 0; i < n; i++) {
-        enum p2m_type type = P2M_HOLE;
-
-        p2m_lookup(d, GFN(pfn[i]), &type, NULL);
-        pfn[i] = p2m_is_ram(type) ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
-    }
-    return guest_write(hc->v, array, pfn, n * sizeof(pfn[0]));
-}
-
 long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl_getpageframeinfo3 *info = &DOMCTL(arg)->getpageframeinfo3;
@@ -45,14 +28,19 @@ long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
     if (info->num > PAGE_TYPES_MAX)
         return -E2BIG;
     while (info->num > 0) {
-        uint64_t n = MIN(info->num, PAGE_TYPES_BATCH);
-        int rc = page_types_batch(hc, d, HANDLE_VA(info->array), n);
+        enum p2m_type type;
+        xen_pfn_t pfn;
+        int rc = guest_read_array(hc->v, &pfn, info->array, 0, 1);
 
-        if (rc != 0)
+        if (rc)
             return rc;
-        info->array.p += n;
-        info->num -= n;
-        if (info->num > 0 && preempt_pending())
+        p2m_lookup(d, GFN(pfn), &type, NULL);
+        pfn = p2m_is_ram(type) ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
+        rc = guest_write_array(hc->v, info->array, 0, &pfn, 1);
+        if (rc)
+            return rc;
+        info->array.p++;
+        if (--info->num > 0 && preempt_pending())
             return -ERESTART;
     }
     return 0;
@@ -85,7 +73,5 @@ long domctl_memory_set_nodes(struct hypercall *hc, struct domain *d, void *arg)
     uint64_t nodes = 0;
     int rc = xenctl_bitmap_read(hc->v, &DOMCTL(arg)->nodeaffinity.nodemap, &nodes);
 
-    if (rc != 0)
-        return rc;
-    return nodes & 1 ? 0 : -EINVAL;
+    return rc ? rc : nodes & 1 ? 0 : -EINVAL;
 }

@@ -78,7 +78,7 @@ static int add_one(struct domain *d, unsigned int space, uint64_t index, gfn_t g
     int rc;
 
     if (space == XENMAPSPACE_shared_info)
-        rc = index ? -EINVAL : frame_get(mfn, NULL);
+        rc = index ? -EINVAL : frame_get(mfn);
     else
         rc = space == XENMAPSPACE_grant_table ? grant_frame(d, index, &mfn) : -EOPNOTSUPP;
     return rc ? rc : show_core_frame(d, gfn, mfn);

@@ -33,7 +33,8 @@ void free_core(mfn_t m, unsigned int order);
 
 /*
  * For a domain: state DOMAIN, count 1 each, owner d, zeroed. Fails with MFN_NONE when memory is short
- * (against others' claims), or when d would pass d->max_pages. Raises d->tot_pages by 2^order.
+ * (against others' claims), or when d would pass d->max_pages. Raises d->tot_pages by 2^order. alloc_core is
+ * this for NULL.
  */
 mfn_t alloc_domain(struct domain *d, unsigned int order);
 /*

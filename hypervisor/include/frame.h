@@ -65,16 +65,10 @@ static inline void frame_unlink(uint32_t *head, uint32_t n)
 }
 
 /*
- * Takes a reference on a frame of d (NULL: of the core). -EINVAL: not a frame of d (any more), or count would
- * overflow. Safe against concurrent release (compare-and-swap from a non-zero count); callers hold d's p2m
- * lock or another reference so that the frame they name is the one they mean.
+ * Another reference, whosever frame it is, by somebody who has one (or holds the lock of what has one: a p2m,
+ * a grant table). -EINVAL: the count would overflow.
  */
-int must_check frame_get(mfn_t m, const struct domain *d);
-/*
- * Another reference, whosever frame it is, by somebody who has one (or holds the lock of a p2m that has it).
- * -EINVAL: overflow.
- */
-int must_check frame_get_again(mfn_t m);
+int must_check frame_get(mfn_t m);
 /*
  * Drops a reference; the last one frees the frame and lowers the owner's page count. A domain's last frame
  * drops the reference on the domain that its first one took, so domain_put must be callable wherever this is

@@ -20,6 +20,8 @@ void printk(enum log_level level, const char *fmt, ...) format_printf(2, 3);
 #define log_warn(...) printk(LOG_WARN, __VA_ARGS__)
 #define log_info(...) printk(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) printk(LOG_DEBUG, __VA_ARGS__)
+/* What an invariant checker found: says so, and is 1, an error. */
+#define check_failed(...) (printk(LOG_ERR, "check: " __VA_ARGS__), 1u)
 void guest_log(const struct domain *d, const char *fmt, ...) format_printf(2, 3);
 
 /* Formats into buf (always NUL-terminated); returns the whole text's length. What it knows: lib/format.c. */

@@ -11,7 +11,8 @@
  * tables that the claimers' memory will need.
  *
  * Lock: mem.lock (LOCK_MEM) protects the lists, the counters here, tot_pages and claimed of each domain, and
- * each frame on its way between two owners. Scrubbing is done outside of it. Read next: heap.c, p2m.c.
+ * each frame on its way between two owners. What has a new owner is scrubbed outside of it. Read next:
+ * heap.c, p2m.c.
  */
 #include "alloc.h"
 #include "directmap.h"
@@ -24,11 +25,10 @@ static struct {
     struct spinlock lock;
     uint32_t head[ALLOC_MAX_ORDER + 1];   /* first block of each order, 0: none (frame 0 is never free) */
     uint64_t total, free, claimed, core;  /* frames */
-    uint64_t scrubbing;                   /* of the free ones: in no list just now (alloc_prepare) */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
 
-/* Frames that alloc_prepare zeroes at a time: 16 Ki instructions where each 8 bytes take one. */
-#define SCRUB_BATCH 32
+/* Frames that alloc_prepare zeroes at a time, with the lock held: a few microseconds. */
+#define SCRUB_BATCH 16
 
 static uint64_t claim_overhead(uint64_t claimed)
 {
@@ -69,23 +69,27 @@ static void free_block(uint64_t n, unsigned int order)
     link_block(n, order);
 }
 
+/* The first order that is large enough and has a free block; above ALLOC_MAX_ORDER: there is none. */
+static unsigned int fitting_order(unsigned int order)
+{
+    while (order <= ALLOC_MAX_ORDER && !mem.head[order])
+        order++;
+    return order;
+}
+
 /*
  * Takes 2^order frames out of the lists: the upper end of the smallest block that is large enough. Its rest
  * stays free. 0: there is none.
  */
 static uint64_t take_block(unsigned int order)
 {
-    unsigned int o = order;
-    uint64_t n;
+    unsigned int o = fitting_order(order);
 
-    while (o <= ALLOC_MAX_ORDER && !mem.head[o])
-        o++;
     if (o > ALLOC_MAX_ORDER)
         return 0;
-    n = mem.head[o];
+    uint64_t n = mem.head[o];
     unlink_block(n);
-    while (o > order) {
-        o--;
+    while (o-- > order) {
         link_block(n, o);
         n += 1ull << o;
     }
@@ -107,8 +111,8 @@ static void become(struct frame *f, enum frame_state state, struct domain *owner
 }
 
 /*
- * Before a new owner sees them: zeroes at most `budget` of the frames that are dirty. false: there are more.
- * No lock is held: the frames are the caller's alone.
+ * Zeroes at most `budget` of the frames that are dirty. false: there are more. They are the caller's alone,
+ * or free and the lock is held.
  */
 static bool scrub(uint64_t n, unsigned int order, uint64_t budget)
 {
@@ -127,59 +131,6 @@ static bool scrub(uint64_t n, unsigned int order, uint64_t budget)
 
 /* --- boot --- */
 
-void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn)
-{
-    spin_lock_scope(&mem.lock);
-    for (uint64_t n = MAX(start_mfn, 1); n < end_mfn; n++) {
-        struct frame *f = &frame_table[n];
-
-        BUG_ON(n >= frame_count || (f->state != FRAME_IO && f->state != FRAME_CORE));
-        mem.total += f->state == FRAME_IO;
-        become(f, FRAME_FREE, NULL);
-        free_block(n, 0);
-    }
-}
-
-/* RAM that is in use already: the core's image, the frame table. */
-static void mark_core(uint64_t start_mfn, uint64_t end_mfn)
-{
-    for (uint64_t n = start_mfn; n < end_mfn; n++)
-        become(&frame_table[n], FRAME_CORE, NULL);
-    mem.total += end_mfn - start_mfn;
-}
-
-void mm_init(const struct boot_range *ranges, unsigned int count)
-{
-    const struct boot_range *place = NULL;
-    uint64_t pages, table;
-
-    for (unsigned int i = 0; i < count; i++)
-        if (ranges[i].type == BOOT_RAM || ranges[i].type >= BOOT_CORE)
-            frame_count = MAX(frame_count, ranges[i].end >> PAGE_SHIFT);
-    pages = ROUND_UP(frame_count * sizeof(struct frame), PAGE_SIZE) >> PAGE_SHIFT;
-    for (unsigned int i = 0; i < count; i++)
-        if (ranges[i].type == BOOT_RAM && ranges[i].end - ranges[i].start >= pages << PAGE_SHIFT)
-            place = &ranges[i];
-    if (!place)
-        panic("no range of RAM holds the frame table of %lu KiB: lower dom0_mem, or give the machine more "
-              "memory\n", pages * 4);
-    table = (place->end >> PAGE_SHIFT) - pages;
-    frame_table = mfn_to_virt(MFN(table));
-    memset(frame_table, 0, pages << PAGE_SHIFT);
-    mark_core(table, table + pages);
-
-    for (unsigned int i = 0; i < count; i++) {
-        uint64_t start = ranges[i].start >> PAGE_SHIFT, end = ranges[i].end >> PAGE_SHIFT;
-
-        if (ranges[i].type >= BOOT_CORE)
-            mark_core(start, end);
-        else if (ranges[i].type == BOOT_RAM)
-            alloc_add_range(start, &ranges[i] == place ? table : end);
-    }
-    log_info("memory: %lu MiB, %lu MiB free; frame table %lu KiB\n", mem.total >> 8, mem.free >> 8,
-             pages * 4);
-}
-
 /* A domain's first frame takes a reference on it. */
 static void add_pages(struct domain *d, uint64_t pages)
 {
@@ -188,14 +139,62 @@ static void add_pages(struct domain *d, uint64_t pages)
     d->tot_pages += pages;
 }
 
-void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn)
+/* Frames that were nobody's yet (IO), or of no use to the core any more. */
+static void assign(uint64_t start_mfn, uint64_t end_mfn, enum frame_state state, struct domain *d)
 {
     spin_lock_scope(&mem.lock);
     for (uint64_t n = start_mfn; n < end_mfn; n++) {
-        BUG_ON(frame_table[n].state != FRAME_CORE);
-        become(&frame_table[n], FRAME_DOMAIN, d);
-        add_pages(d, 1);
+        struct frame *f = &frame_table[n];
+
+        BUG_ON(n >= frame_count || (f->state != FRAME_CORE && (d || f->state != FRAME_IO)));
+        mem.total += f->state == FRAME_IO;
+        become(f, state, d);
+        if (state == FRAME_FREE)
+            free_block(n, 0);
+        if (d)
+            add_pages(d, 1);
     }
+}
+
+void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn)
+{
+    assign(MAX(start_mfn, 1), end_mfn, FRAME_FREE, NULL);
+}
+
+void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn)
+{
+    assign(start_mfn, end_mfn, FRAME_DOMAIN, d);
+}
+
+void mm_init(const struct boot_range *ranges, unsigned int count)
+{
+    const struct boot_range *place = NULL;
+
+    for (unsigned int i = 0; i < count; i++)
+        if (ranges[i].type == BOOT_RAM || ranges[i].type >= BOOT_CORE)
+            frame_count = MAX(frame_count, ranges[i].end >> PAGE_SHIFT);
+    uint64_t pages = ROUND_UP(frame_count * sizeof(struct frame), PAGE_SIZE) >> PAGE_SHIFT;
+    for (unsigned int i = 0; i < count; i++)
+        if (ranges[i].type == BOOT_RAM && ranges[i].end - ranges[i].start >= pages << PAGE_SHIFT)
+            place = &ranges[i];
+    if (!place)
+        panic("no range of RAM holds the frame table of %lu KiB: lower dom0_mem, or give the machine more "
+              "memory\n", pages * 4);
+    uint64_t table = (place->end >> PAGE_SHIFT) - pages;
+    frame_table = mfn_to_virt(MFN(table));
+    memset(frame_table, 0, pages << PAGE_SHIFT);
+    assign(table, table + pages, FRAME_CORE, NULL);
+
+    for (unsigned int i = 0; i < count; i++) {
+        uint64_t start = ranges[i].start >> PAGE_SHIFT, end = ranges[i].end >> PAGE_SHIFT;
+
+        if (ranges[i].type >= BOOT_CORE)
+            assign(start, end, FRAME_CORE, NULL);
+        else if (ranges[i].type == BOOT_RAM)
+            alloc_add_range(start, &ranges[i] == place ? table : end);
+    }
+    log_info("memory: %lu MiB, %lu MiB free; frame table %lu KiB\n", mem.total >> 8, mem.free >> 8,
+             pages * 4);
 }
 
 /* --- allocating and freeing --- */
@@ -206,49 +205,36 @@ void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn)
  */
 static bool may_have(const struct domain *d, uint64_t pages)
 {
-    uint64_t others = mem.claimed - (d ? d->claimed : 0);
+    uint64_t others = mem.claimed - (d ? d->claimed : 0), kept = others + (d ? claim_overhead(others) : 0);
 
-    if (!d)
-        return mem.free >= pages + others;
-    return d->tot_pages + pages <= d->max_pages && mem.free >= pages + others + claim_overhead(others);
+    return mem.free >= pages + kept && (!d || d->tot_pages + pages <= d->max_pages);
 }
 
-/* Not scrubbed yet. 0: there is no such block, or d (NULL: the core) may not have it. */
-static uint64_t take_for(struct domain *d, unsigned int order)
+mfn_t alloc_domain(struct domain *d, unsigned int order)
 {
-    uint64_t n, pages = 1ull << order, of_claim;
+    uint64_t pages = 1ull << order;
 
-    spin_lock_scope(&mem.lock);
-    n = may_have(d, pages) ? take_block(order) : 0;
+    spin_lock(&mem.lock);
+    uint64_t n = may_have(d, pages) ? take_block(order) : 0;
     for (uint64_t i = 0; n && i < pages; i++)
         become(&frame_table[n + i], d ? FRAME_DOMAIN : FRAME_CORE, d);
     if (n && d) {
-        of_claim = MIN(pages, d->claimed);
+        uint64_t of_claim = MIN(pages, d->claimed);
+
         d->claimed -= of_claim;
         mem.claimed -= of_claim;
         add_pages(d, pages);
     }
-    return n;
-}
-
-static mfn_t allocate(struct domain *d, unsigned int order)
-{
-    uint64_t n = order <= ALLOC_MAX_ORDER ? take_for(d, order) : 0;
-
+    spin_unlock(&mem.lock);
     if (!n)
         return MFN_NONE;
     (void)scrub(n, order, ~0ull);
     return MFN(n);
 }
 
-mfn_t alloc_domain(struct domain *d, unsigned int order)
-{
-    return allocate(d, order);
-}
-
 mfn_t alloc_core(unsigned int order)
 {
-    mfn_t m = allocate(NULL, order);
+    mfn_t m = alloc_domain(NULL, order);
 
     if (mfn_valid_number(m))
         mfn_to_frame(m)->order = order;
@@ -266,47 +252,28 @@ void free_core(mfn_t m, unsigned int order)
 
 bool alloc_prepare(unsigned int order)
 {
-    uint64_t n, pages = 1ull << order;
-    bool clean;
-
-    spin_lock(&mem.lock);
-    n = take_block(order);
-    if (n) {
-        mem.free += pages;
-        mem.scrubbing += pages;
-    }
-    spin_unlock(&mem.lock);
-    if (!n)
-        return true;
-    clean = scrub(n, order, SCRUB_BATCH);
-    spin_lock(&mem.lock);
-    mem.scrubbing -= pages;
-    mem.free -= pages;
-    free_block(n, order); /* at the head of its list, where the next one takes it */
-    spin_unlock(&mem.lock);
-    return clean;
+    spin_lock_scope(&mem.lock);
+    unsigned int o = fitting_order(order);
+    return o > ALLOC_MAX_ORDER || scrub(mem.head[o] + (1ull << o) - (1ull << order), order, SCRUB_BATCH);
 }
 
 void alloc_release(mfn_t m, unsigned int order)
 {
     struct frame *f = mfn_to_frame(m);
-    struct domain *last_of = NULL;
+    struct domain *d = f->state == FRAME_DOMAIN ? f->owner : NULL;
+    uint64_t pages = 1ull << order;
 
     spin_lock(&mem.lock);
-    if (f->state == FRAME_DOMAIN) {
-        BUG_ON(f->owner->tot_pages < 1ull << order || (f->flags & FRAME_F_PARKED));
-        f->owner->tot_pages -= 1ull << order;
-        if (f->owner->tot_pages == 0)
-            last_of = f->owner;
-    } else {
-        BUG_ON(f->state != FRAME_CORE || order);
-    }
-    for (uint64_t i = 0; i < 1ull << order; i++)
+    BUG_ON(d ? d->tot_pages < pages || (f->flags & FRAME_F_PARKED) : f->state != FRAME_CORE || order);
+    if (d)
+        d->tot_pages -= pages;
+    bool last = d && d->tot_pages == 0;
+    for (uint64_t i = 0; i < pages; i++)
         become(f + i, FRAME_FREE, NULL);
     free_block(m.n, order);
     spin_unlock(&mem.lock);
-    if (last_of)
-        domain_put(last_of);
+    if (last)
+        domain_put(d);
 }
 
 int alloc_recount(struct domain *d, int by)
@@ -320,11 +287,9 @@ int alloc_recount(struct domain *d, int by)
 
 int alloc_claim(struct domain *d, uint64_t pages)
 {
-    uint64_t claim, total;
-
     spin_lock_scope(&mem.lock);
-    claim = pages > d->tot_pages ? pages - d->tot_pages : 0;
-    total = mem.claimed - d->claimed + MIN(claim, mem.total);
+    uint64_t claim = pages > d->tot_pages ? pages - d->tot_pages : 0;
+    uint64_t total = mem.claimed - d->claimed + MIN(claim, mem.total);
     if (claim > 0 && READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL; /* p2m_teardown dropped it for good */
     if (claim > 0 && total + claim_overhead(total) > mem.free)
@@ -352,23 +317,20 @@ void alloc_info(struct alloc_info *info)
  */
 static unsigned int check_list(unsigned int order, uint64_t *free)
 {
+    uint64_t size = 1ull << order;
     uint32_t prev = 0;
 
     for (uint32_t n = mem.head[order]; n; prev = n, n = frame_table[n].next) {
-        if (!is_free_block(n, order) || (n & ((1ull << order) - 1)) || frame_table[n].prev != prev) {
-            log_err("check: free list of order %u is broken at frame %x\n", order, n);
-            return 1;
-        }
-        for (uint64_t i = 0; i < 1ull << order; i++) {
-            const struct frame *f = &frame_table[n + i];
+        const struct frame *first = &frame_table[n], *f = first;
+        bool good = is_free_block(n, order) && !(n & (size - 1)) && first->prev == prev;
 
-            if (f->state == FRAME_FREE && !f->count && (i == 0 || f->order == FRAME_ORDER_NONE))
-                continue;
-            log_err("check: frame %lx in a free block of order %u: state %u, count %u\n", n + i, order,
-                    f->state, f->count);
-            return 1;
-        }
-        *free += 1ull << order;
+        while (good && f < first + size && f->state == FRAME_FREE && !f->count &&
+               (f == first || f->order == FRAME_ORDER_NONE))
+            f++;
+        if (f < first + size)
+            return check_failed("free list of order %u, block %x: frame %lx has state %u, count %u\n", order,
+                                n, frame_to_mfn(f).n, f->state, f->count);
+        *free += size;
     }
     return 0;
 }
@@ -383,13 +345,11 @@ unsigned int alloc_check(void)
         errors += check_list(o, &listed);
     for (uint64_t n = 0; n < frame_count; n++)
         by_state[frame_table[n].state & 3]++;
-    listed += mem.scrubbing;
     if (listed != mem.free || by_state[FRAME_FREE] != mem.free || by_state[FRAME_CORE] != mem.core ||
-        frame_count - by_state[FRAME_IO] != mem.total || mem.claimed > mem.free) {
-        log_err("check: %lu frames free, %lu in lists, %lu counted, %lu claimed; core %lu, counted %lu; "
-                "total %lu, counted %lu\n", by_state[FRAME_FREE], listed, mem.free, mem.claimed,
-                by_state[FRAME_CORE], mem.core, frame_count - by_state[FRAME_IO], mem.total);
-        errors++;
-    }
+        frame_count - by_state[FRAME_IO] != mem.total || mem.claimed > mem.free)
+        errors += check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed; core %lu, counted "
+                               "%lu; total %lu, counted %lu\n", by_state[FRAME_FREE], listed, mem.free,
+                               mem.claimed, by_state[FRAME_CORE], mem.core,
+                               frame_count - by_state[FRAME_IO], mem.total);
     return errors;
 }

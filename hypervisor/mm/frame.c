@@ -14,10 +14,12 @@
 struct frame *frame_table;
 uint64_t frame_count;
 
-static int take_reference(struct frame *f)
+int frame_get(mfn_t m)
 {
-    uint32_t count = READ_ONCE(f->count);
+    struct frame *f = mfn_to_frame(m);
 
+    ASSERT(m.n < frame_count && READ_ONCE(f->count) > 0);
+    uint32_t count = READ_ONCE(f->count);
     do {
         if (count == 0 || count >= FRAME_COUNT_MAX)
             return -EINVAL;
@@ -26,34 +28,10 @@ static int take_reference(struct frame *f)
     return 0;
 }
 
-int frame_get(mfn_t m, const struct domain *d)
-{
-    struct frame *f;
-
-    if (m.n >= frame_count)
-        return -EINVAL;
-    f = mfn_to_frame(m);
-    if (f->state != (d ? FRAME_DOMAIN : FRAME_CORE) || take_reference(f))
-        return -EINVAL;
-    /* Only now it cannot change hands: was it the right one? */
-    if (f->state == (d ? FRAME_DOMAIN : FRAME_CORE) && (!d || f->owner == d))
-        return 0;
-    frame_put(m);
-    return -EINVAL;
-}
-
-int frame_get_again(mfn_t m)
-{
-    ASSERT(m.n < frame_count && READ_ONCE(mfn_to_frame(m)->count) > 0);
-    return take_reference(mfn_to_frame(m));
-}
-
 void frame_put(mfn_t m)
 {
-    uint32_t before;
-
     ASSERT(m.n < frame_count);
-    before = __atomic_fetch_sub(&mfn_to_frame(m)->count, 1, __ATOMIC_SEQ_CST);
+    uint32_t before = __atomic_fetch_sub(&mfn_to_frame(m)->count, 1, __ATOMIC_SEQ_CST);
     BUG_ON(before == 0);
     if (before == 1)
         alloc_release(m, ORDER_4K);
@@ -71,15 +49,11 @@ unsigned int frame_check(const struct domain *d)
             continue;
         owned++;
         parked += (f->flags & FRAME_F_PARKED) != 0;
-        if (f->count == 0 || f->count > FRAME_COUNT_MAX) {
-            log_err("check: d%u's frame %lx has count %u\n", d->id, n, f->count);
-            errors++;
-        }
+        if (f->count == 0 || f->count > FRAME_COUNT_MAX)
+            errors += check_failed("d%u's frame %lx has count %u\n", d->id, n, f->count);
     }
-    if (owned != d->tot_pages + parked || parked != d->p2m.parked) {
-        log_err("check: d%u owns %lu frames, %lu of them parked; its counts say %lu and %lu\n", d->id, owned,
-                parked, d->tot_pages + d->p2m.parked, d->p2m.parked);
-        errors++;
-    }
+    if (owned != d->tot_pages + parked || parked != d->p2m.parked)
+        errors += check_failed("d%u owns %lu frames, %lu of them parked; its counts say %lu and %lu\n", d->id,
+                               owned, parked, d->tot_pages + d->p2m.parked, d->p2m.parked);
     return errors;
 }

@@ -30,12 +30,6 @@
 
 #define COMPAT_SIZE_MAX 64u /* bytes of the largest structure of a 32-bit caller */
 
-/* One paging mode: how many levels, how many address bits each has, and how large an entry is. */
-struct paging_mode {
-    unsigned int levels, bits, entry_size;
-    uint64_t root;
-};
-
 static int look_up(struct domain *d, gfn_t gfn, struct p2m_recent *r)
 {
     enum p2m_type type;
@@ -71,29 +65,10 @@ static inline int map_locked(struct domain *d, gpa_t gpa, bool write, void **va)
     return 0;
 }
 
-/* Other than long mode. */
-static struct paging_mode legacy_mode(const struct svm_paging *p)
+/* An entry that maps 2M, 1G (four levels only), or 4M (two levels, if enabled). */
+static bool is_large(const struct svm_paging *p, unsigned int levels, unsigned int level, uint64_t e)
 {
-    if (p->cr4 & CR4_PAE)
-        return (struct paging_mode){ 3, 9, 8, p->cr3 & 0xffffffe0 };
-    return (struct paging_mode){ 2, 10, 4, p->cr3 & 0xfffff000 };
-}
-
-/* The address bits of a large page: 4M pages have the bits above 32 in 13-20 (PSE-36). */
-static uint64_t large_base(const struct paging_mode *m, uint64_t e, uint64_t size)
-{
-    if (m->entry_size == 4)
-        return (e & 0xffc00000) | ((e >> 13 & 0xff) << 32);
-    return e & PTE_ADDRESS & ~(size - 1);
-}
-
-static bool is_large(const struct paging_mode *m, const struct svm_paging *p, unsigned int level, uint64_t e)
-{
-    if (!(e & PTE_PS))
-        return false;
-    if (m->levels == 2)
-        return level == 2 && (p->cr4 & CR4_PSE);
-    return level == 2 || (level == 3 && m->levels == 4);
+    return (e & PTE_PS) && (level == 2 ? levels > 2 || (p->cr4 & CR4_PSE) : level == 3 && levels == 4);
 }
 
 /*
@@ -109,8 +84,8 @@ static void set_dirty(struct domain *d, gpa_t at, void *where, uint64_t e)
                                     __ATOMIC_SEQ_CST);
 }
 
-/* Whether `rights`, all levels' P W U ANDed, and NX, ORed, allow the access. */
-static bool is_allowed(const struct svm_paging *p, uint64_t rights, bool nx, unsigned int access)
+/* Whether `rights`, all levels' W, U and (PTE_NX) not NX ANDed, allow the access. */
+static bool is_allowed(const struct svm_paging *p, uint64_t rights, unsigned int access)
 {
     bool user = access & GUEST_WALK_USER;
 
@@ -118,47 +93,50 @@ static bool is_allowed(const struct svm_paging *p, uint64_t rights, bool nx, uns
         return false;
     if ((access & GUEST_WALK_WRITE) && !(rights & PTE_W) && (user || (p->cr0 & CR0_WP)))
         return false;
-    return !((access & GUEST_WALK_EXEC) && nx && (p->efer & EFER_NXE));
+    return !((access & GUEST_WALK_EXEC) && !(rights & PTE_NX) && (p->efer & EFER_NXE));
 }
 
-/* Inlined for each mode: all arguments of hypercalls come this way, mostly in long mode. */
+/*
+ * Two levels (4 bytes an entry), three or four (8). Inlined twice: all arguments of hypercalls come this way,
+ * mostly with four.
+ */
 static inline __attribute__((always_inline)) int walk_locked(struct domain *d, const struct svm_paging *p,
-                                                             struct paging_mode m, gva_t va,
+                                                             unsigned int levels, uint64_t table, gva_t va,
                                                              unsigned int access, gpa_t *gpa, uint32_t *fault)
 {
-    uint64_t table = m.root, rights = PTE_W | PTE_U, e = 0, size = 0;
+    const unsigned int bits = levels == 2 ? 10 : 9, entry_size = levels == 2 ? 4 : 8;
+    uint64_t rights = PTE_W | PTE_U | PTE_NX, e = 0, size = 0;
     uint32_t bad = 0;
     gpa_t at = 0;
     void *where = NULL;
-    bool nx = false;
 
-    for (unsigned int level = m.levels; level > 0; level--) {
-        unsigned int shift = PAGE_SHIFT + (level - 1) * m.bits;
-        int rc;
+    for (unsigned int level = levels; level > 0; level--) {
+        unsigned int shift = PAGE_SHIFT + (level - 1) * bits;
 
-        at = table + ((va >> shift) & ((1u << m.bits) - 1)) * m.entry_size;
-        rc = map_locked(d, at, false, &where);
+        at = table + ((va >> shift) & ((1u << bits) - 1)) * entry_size;
+        int rc = map_locked(d, at, false, &where);
         if (rc == -ENOENT)
             return rc;
         if (rc)
             goto fault;
-        e = m.entry_size == 8 ? READ_ONCE(*(uint64_t *)where) : READ_ONCE(*(uint32_t *)where);
+        e = entry_size == 8 ? READ_ONCE(*(uint64_t *)where) : READ_ONCE(*(uint32_t *)where);
         if (!(e & PTE_P))
             goto fault;
-        if (m.levels != 3 || level != 3) /* PAE's four top entries have no W, U: all is allowed there */
-            rights &= e;
-        nx |= m.entry_size == 8 && (e & PTE_NX);
+        if (levels != 3 || level != 3) /* PAE's four top entries have no W, U, NX: all is allowed there */
+            rights &= e ^ PTE_NX;
         size = 1ull << shift;
-        if (is_large(&m, p, level, e))
+        table = e & PTE_ADDRESS;
+        if (is_large(p, levels, level, e))
             break;
-        table = m.entry_size == 8 ? e & PTE_ADDRESS : e & 0xfffff000;
     }
-    bad = is_allowed(p, rights, nx, access) ? 0 : FAULT_P;
+    bad = is_allowed(p, rights, access) ? 0 : FAULT_P;
     if (bad)
         goto fault;
     if (access & GUEST_WALK_WRITE)
         set_dirty(d, at, where, e);
-    *gpa = (size > PAGE_SIZE ? large_base(&m, e, size) : table) | (va & (size - 1));
+    if (levels == 2 && size > PAGE_SIZE) /* 4M pages have the bits from 32 on in 13-20 (PSE-36) */
+        table |= (e >> 13 & 0xff) << 32;
+    *gpa = (table & ~(size - 1)) | (va & (size - 1));
     return 0;
 
 fault:
@@ -171,17 +149,19 @@ fault:
 static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access,
                             gpa_t *gpa, uint32_t *fault)
 {
+    bool pae = p->cr4 & CR4_PAE;
+
     *fault = 0;
     if (likely(p->efer & EFER_LMA)) {
-        const struct paging_mode long_mode = { 4, 9, 8, p->cr3 & PTE_ADDRESS };
-
         if ((uint64_t)((int64_t)(va << 16) >> 16) != va)
             return -EFAULT;
-        return walk_locked(d, p, long_mode, va, access, gpa, fault);
+        return walk_locked(d, p, 4, p->cr3 & PTE_ADDRESS, va, access, gpa, fault);
     }
     va &= 0xffffffff;
     *gpa = va;
-    return p->cr0 & CR0_PG ? walk_locked(d, p, legacy_mode(p), va, access, gpa, fault) : 0;
+    if (!(p->cr0 & CR0_PG))
+        return 0;
+    return walk_locked(d, p, pae ? 3 : 2, p->cr3 & (pae ? 0xffffffe0 : 0xfffff000), va, access, gpa, fault);
 }
 
 int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault_code)
@@ -197,34 +177,31 @@ static int copy_guest(struct vcpu *v, struct domain *d, bool write, uint64_t at,
                       uint64_t size)
 {
     struct svm_paging p;
-    uint64_t done = 0;
 
     if (at + size < at)
         return -EFAULT;
     if (v && size)
         p = svm_get_paging(v);
-    while (done < size) {
-        uint64_t n = MIN(size - done, PAGE_SIZE - ((at + done) & ~PAGE_MASK));
+    for (uint64_t done = 0, n; done < size; done += n) {
         gpa_t gpa = at + done;
         uint32_t fault;
         void *guest;
         int rc = 0;
 
-        spin_lock(&d->p2m.lock);
+        n = MIN(size - done, PAGE_SIZE - (gpa & ~PAGE_MASK));
+        spin_lock_scope(&d->p2m.lock);
         if (v)
             rc = translate_locked(d, &p, at + done, write ? GUEST_WALK_WRITE : 0, &gpa, &fault);
         if (!rc)
             rc = map_locked(d, gpa, write, &guest);
-        if (!rc && !buffer)
-            memset(guest, 0, n);
-        else if (!rc && write)
-            memcpy(guest, buffer + done, n);
-        else if (!rc)
-            memcpy(buffer + done, guest, n);
-        spin_unlock(&d->p2m.lock);
         if (rc)
             return rc;
-        done += n;
+        if (!buffer)
+            memset(guest, 0, n);
+        else if (write)
+            memcpy(guest, buffer + done, n);
+        else
+            memcpy(buffer + done, guest, n);
     }
     return 0;
 }
@@ -288,11 +265,10 @@ uint64_t guest_layout_size(uint64_t size, const char *layout, bool compat)
 int guest_read_layout(struct vcpu *v, void *dst, gva_t src, uint64_t size, const char *layout, bool compat)
 {
     uint8_t small[COMPAT_SIZE_MAX];
-    int rc;
 
     if (!compat || !layout)
         return guest_read(v, dst, src, size);
-    rc = guest_read(v, small, src, guest_layout_size(size, layout, compat));
+    int rc = guest_read(v, small, src, guest_layout_size(size, layout, compat));
     if (rc)
         return rc;
     memset(dst, 0, size);

@@ -31,16 +31,15 @@ static void count_used(int64_t bytes) { __atomic_fetch_add(&heap.used, bytes, __
 static int add_slab(unsigned int class)
 {
     mfn_t m = alloc_core(0);
-    uint32_t size = CLASS_SIZE(class);
-    struct frame *f;
-    uint8_t *page;
 
     if (!mfn_valid_number(m))
         return -ENOMEM;
-    f = mfn_to_frame(m);
-    page = mfn_to_virt(m);
-    for (uint32_t at = 0; at < PAGE_SIZE; at += size)
-        *(uint32_t *)(page + at) = at + size < PAGE_SIZE ? at + size + 1 : 0;
+    struct frame *f = mfn_to_frame(m);
+    uint8_t *page = mfn_to_virt(m);
+    for (uint32_t at = 0, next; at < PAGE_SIZE; at = next) {
+        next = at + CLASS_SIZE(class);
+        *(uint32_t *)(page + at) = next < PAGE_SIZE ? next + 1 : 0;
+    }
     f->flags = FRAME_F_SLAB;
     f->order = class;
     f->gfn = 1;
@@ -52,18 +51,16 @@ static int add_slab(unsigned int class)
 /* NULL: there is no slab with room. */
 static void *take_object(unsigned int class)
 {
-    struct frame *f;
-    uint8_t *object;
-
     spin_lock_scope(&heap.lock);
-    if (!heap.partial[class])
+    uint32_t n = heap.partial[class];
+    if (!n)
         return NULL;
-    f = &frame_table[heap.partial[class]];
-    object = (uint8_t *)mfn_to_virt(frame_to_mfn(f)) + f->gfn - 1;
+    struct frame *f = &frame_table[n];
+    uint8_t *object = (uint8_t *)mfn_to_virt(MFN(n)) + f->gfn - 1;
     f->gfn = *(uint32_t *)object;
     f->count++;
     if (!f->gfn)
-        frame_unlink(&heap.partial[class], frame_to_mfn(f).n);
+        frame_unlink(&heap.partial[class], n);
     return object;
 }
 
@@ -102,7 +99,6 @@ void *heap_alloc(size_t size)
 {
     unsigned int class = 0;
     void *object;
-    mfn_t m;
 
     while (class < CLASSES + ALLOC_MAX_ORDER && CLASS_SIZE(class) < size)
         class++;
@@ -112,7 +108,7 @@ void *heap_alloc(size_t size)
                 return NULL;
         memset(object, 0, CLASS_SIZE(class));
     } else {
-        m = CLASS_SIZE(class) < size ? MFN_NONE : alloc_core(class - CLASSES);
+        mfn_t m = CLASS_SIZE(class) < size ? MFN_NONE : alloc_core(class - CLASSES);
         if (!mfn_valid_number(m))
             return NULL;
         object = mfn_to_virt(m);
@@ -123,26 +119,17 @@ void *heap_alloc(size_t size)
 
 void heap_free(void *p)
 {
-    struct frame *f;
-
     if (!p)
         return;
-    f = mfn_to_frame(virt_to_mfn(p));
-    BUG_ON(f->state != FRAME_CORE);
-    if (f->flags & FRAME_F_SLAB) {
-        count_used(-(int64_t)CLASS_SIZE(f->order));
-        if (!give_object(f, p))
-            return;
-        f->flags = 0;
-        f->order = 0;
-    } else {
-        BUG_ON(((uintptr_t)p & (PAGE_SIZE - 1)) || f->order > ALLOC_MAX_ORDER);
-        count_used(-(int64_t)(PAGE_SIZE << f->order));
-    }
+    struct frame *f = mfn_to_frame(virt_to_mfn(p));
+    bool slab = f->flags & FRAME_F_SLAB;
+    BUG_ON(f->state != FRAME_CORE || (!slab && ((uintptr_t)p % PAGE_SIZE || f->order > ALLOC_MAX_ORDER)));
+    count_used(-(int64_t)(slab ? CLASS_SIZE(f->order) : PAGE_SIZE << f->order));
+    if (slab && !give_object(f, p))
+        return;
+    if (slab)
+        f->flags = f->order = 0;
     free_core(frame_to_mfn(f), f->order);
 }
 
-uint64_t heap_used(void)
-{
-    return READ_ONCE(heap.used);
-}
+uint64_t heap_used(void) { return READ_ONCE(heap.used); }

@@ -109,7 +109,7 @@ int p2m_get_frame(struct domain *d, gfn_t gfn, uint32_t types, mfn_t *mfn)
     spin_lock_scope(&d->p2m.lock);
     *mfn = p2m_lookup_locked(d, gfn, &type, NULL);
     if (types & (1u << type))
-        return frame_get_again(*mfn);
+        return frame_get(*mfn);
     return type == P2M_ABSENT ? -ENOENT : -EINVAL;
 }
 

@@ -23,8 +23,7 @@ static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int l
 
     if (type > P2M_ABSENT || (e & p2m_type_bits[type]) != p2m_type_bits[type] ||
         (e & ENTRY_P) != (p2m_type_bits[type] & ENTRY_P)) {
-        log_err("check: d%u's gfn %lx has the entry %lx\n", c->d->id, gfn, e);
-        c->errors++;
+        c->errors += check_failed("d%u's gfn %lx has the entry %lx\n", c->d->id, gfn, e);
         return;
     }
     if (type != P2M_MMIO)
@@ -39,11 +38,10 @@ static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int l
                    (f->gfn == gfn + i || gfn + i >= FRAME_GFN_NONE);
         else if (good)
             good = f->state == FRAME_CORE || (f->state == FRAME_DOMAIN && type != P2M_XENPAGE);
-        if (!good) {
-            log_err("check: d%u's gfn %lx, type %u, has frame %lx of state %u, count %u, gfn %x\n", c->d->id,
-                    gfn + i, type, m.n, f ? f->state : 99, f ? f->count : 0, f ? f->gfn : 0);
-            c->errors++;
-        }
+        if (!good)
+            c->errors += check_failed("d%u's gfn %lx, type %u, has frame %lx of state %u, count %u, gfn %x\n",
+                                      c->d->id, gfn + i, type, m.n, f ? f->state : 99, f ? f->count : 0,
+                                      f ? f->gfn : 0);
     }
 }
 
@@ -63,11 +61,9 @@ static void check_table(struct check *c, mfn_t table, uint64_t gfn, unsigned int
             check_leaf(c, at, e, level);
     }
     if (used != mfn_to_frame(table)->count || mfn_to_frame(table)->state != FRAME_CORE ||
-        (used == 1 && level < TOP_LEVEL)) {
-        log_err("check: d%u's p2m table %lx of level %u for gfn %lx counts %u entries, has %u\n", c->d->id,
-                table.n, level, gfn, mfn_to_frame(table)->count - 1, used - 1);
-        c->errors++;
-    }
+        (used == 1 && level < TOP_LEVEL))
+        c->errors += check_failed("d%u's p2m table %lx of level %u for gfn %lx counts %u entries, has %u\n",
+                                  c->d->id, table.n, level, gfn, mfn_to_frame(table)->count - 1, used - 1);
 }
 
 unsigned int p2m_check(struct domain *d)
@@ -77,16 +73,12 @@ unsigned int p2m_check(struct domain *d)
     spin_lock_scope(&d->p2m.lock);
     if (mfn_valid_number(d->p2m.root))
         check_table(&c, d->p2m.root, 0, TOP_LEVEL);
-    for (unsigned int t = 0; t <= P2M_ABSENT; t++) {
-        if (c.pages[t] != d->p2m.pages[t]) {
-            log_err("check: d%u has %lu p2m entries of type %u, counted %lu\n", d->id, c.pages[t], t,
-                    d->p2m.pages[t]);
-            c.errors++;
-        }
-    }
-    if (c.tables != d->p2m.table_pages) {
-        log_err("check: d%u has %lu p2m tables, counted %lu\n", d->id, c.tables, d->p2m.table_pages);
-        c.errors++;
-    }
+    for (unsigned int t = 0; t <= P2M_ABSENT; t++)
+        if (c.pages[t] != d->p2m.pages[t])
+            c.errors += check_failed("d%u has %lu p2m entries of type %u, counted %lu\n", d->id, c.pages[t],
+                                     t, d->p2m.pages[t]);
+    if (c.tables != d->p2m.table_pages)
+        c.errors += check_failed("d%u has %lu p2m tables, counted %lu\n", d->id, c.tables,
+                                 d->p2m.table_pages);
     return c.errors;
 }

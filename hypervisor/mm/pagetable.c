@@ -18,9 +18,6 @@
 #define MMIO_BASE 0xffffc00000000000ull
 #define STACK_BASE 0xffffd00000000000ull
 
-#define PAGE_2M (1ull << 21)
-#define PAGE_1G (1ull << 30)
-
 #define PTE_PRESENT (1ull << 0)
 #define PTE_WRITABLE (1ull << 1)
 #define PTE_PWT (1ull << 3)
@@ -42,49 +39,34 @@ static uint64_t *window;
 static uint64_t next_mmio = MMIO_BASE + 2 * PAGE_SIZE, next_stack = STACK_BASE;
 
 /*
- * The entry for va at `level` (1: 4K, 2: 2M, 3: 1G), making tables on the way. NULL: a large page is there
- * already.
+ * The entry to map va with: one that does already, or an empty one, of the largest page that may begin a
+ * mapping to pa, making tables on the way. *page: how much it maps.
  */
-static uint64_t *entry_for(uint64_t va, unsigned int level)
+static uint64_t *entry_for(uint64_t va, paddr_t pa, uint64_t size, uint64_t *page)
 {
     uint64_t *table = paddr_to_virt(pagetable_root);
 
-    for (unsigned int l = 4;; l--) {
-        uint64_t *e = &table[(va >> (12 + 9 * (l - 1))) & 511];
+    for (unsigned int level = 4;; level--) {
+        uint64_t *e = &table[(va >> (12 + 9 * (level - 1))) & 511];
+        bool allowed = level <= (cpu_features.pages_1g ? 3 : 2);
 
-        if (l == level)
+        *page = 1ull << (12 + 9 * (level - 1));
+        if (level == 1 || (*e & PTE_LARGE) || (!*e && allowed && !((va | pa) & (*page - 1)) && size >= *page))
             return e;
-        if (*e & PTE_LARGE)
-            return NULL;
         if (!*e)
             *e = memory_page() | PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED;
         table = paddr_to_virt(*e & PTE_ADDRESS);
     }
 }
 
-/* Largest page that can begin a mapping of these: its level. */
-static unsigned int largest(uint64_t va, paddr_t pa, uint64_t size)
-{
-    if (cpu_features.pages_1g && ((va | pa) & (PAGE_1G - 1)) == 0 && size >= PAGE_1G)
-        return 3;
-    return ((va | pa) & (PAGE_2M - 1)) == 0 && size >= PAGE_2M ? 2 : 1;
-}
-
 /* Maps with the largest pages that fit. What is mapped already stays as it is. */
 static void map(uint64_t va, paddr_t pa, uint64_t size, uint64_t flags)
 {
-    while (size) {
-        unsigned int level = largest(va, pa, size);
-        uint64_t *e = entry_for(va, level), page;
+    for (uint64_t done = 0, page; done < size; done += page - ((va + done) & (page - 1))) {
+        uint64_t *e = entry_for(va + done, pa + done, size - done, &page);
 
-        while (e && level > 1 && *e && !(*e & PTE_LARGE))
-            e = entry_for(va, --level);
-        if (e && !*e)
-            *e = pa | flags | (level > 1 ? PTE_LARGE : 0);
-        page = 1ull << (12 + 9 * (level - 1));
-        va += page;
-        pa += page;
-        size -= page;
+        if (!*e)
+            *e = (pa + done) | flags | (page > PAGE_SIZE ? PTE_LARGE : 0);
     }
 }
 
@@ -112,6 +94,7 @@ static void map_ram(const struct boot_range *r)
 void pagetable_init(void)
 {
     const struct boot_info before = boot_info; /* making tables takes pages from the map */
+    uint64_t page;
 
     pagetable_root = memory_page();
     map_direct(0, 0x100000, MAP_RW);
@@ -121,7 +104,7 @@ void pagetable_init(void)
         if (r->type == BOOT_RAM || r->type == BOOT_CORE || r->type == BOOT_ACPI || r->type == BOOT_ACPI_NVS)
             map_ram(r);
     }
-    window = entry_for(MMIO_BASE, 1);
+    window = entry_for(MMIO_BASE, 0, PAGE_SIZE, &page);
     map_image(image_start, text_end, MAP_RX);
     map_image(text_end, rodata_end, MAP_RO);
     map_image(rodata_end, boot_stack_guard, MAP_RW);
@@ -145,11 +128,10 @@ uint8_t *pagetable_stack(unsigned int pages)
 volatile void *map_mmio(paddr_t base, uint64_t size)
 {
     paddr_t start = ROUND_DOWN(base, PAGE_SIZE), end = ROUND_UP(base + size, PAGE_SIZE);
-    uint64_t va;
+    uint64_t va = next_mmio;
 
-    va = next_mmio;
     map(va, start, end - start, MAP_DEVICE);
-    next_mmio = va + (end - start) + PAGE_SIZE;
+    next_mmio += end - start + PAGE_SIZE;
     return (volatile void *)(va + (base - start));
 }
 

@@ -61,7 +61,6 @@ LAYOUT(struct xen_hvm_param, 16);
 FIELD(struct xen_hvm_param, index, 4);
 FIELD(struct xen_hvm_param, value, 8);
 LAYOUT(struct xen_hvm_evtchn_upcall_vector, 8);
-LAYOUT(struct xen_hvm_get_time, 8);
 LAYOUT(struct xen_feature_info, 8);
 LAYOUT(struct xen_compile_info, 144);
 LAYOUT(vcpu_info_t, 64);

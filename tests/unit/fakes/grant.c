@@ -10,6 +10,6 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
     if (idx >= d->grant.frames)
         return MFN_NONE;
     m = virt_to_mfn(d->grant.shared[idx]);
-    assert_int_equal(frame_get(m, NULL), 0);
+    assert_int_equal(frame_get(m), 0);
     return m;
 }
