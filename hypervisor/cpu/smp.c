@@ -80,7 +80,7 @@ void cpu_idle(void)
 
 /* --- stopping --- */
 
-static uint32_t stopping;       /* 1 + the CPU that stops all others */
+static bool stopping;           /* atomic */
 static uint32_t stopped;
 static uint64_t stopped_at[MAX_CPUS];
 
@@ -97,9 +97,8 @@ void smp_stop_others(void)
 {
     unsigned int self = this_cpu()->id;
     uint64_t start = rdtsc();
-    uint32_t nobody = 0;
 
-    if (!__atomic_compare_exchange_n(&stopping, &nobody, self + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST))
         return;
     for (unsigned int i = 0; i < nr_cpus; i++)
         if (i != self)
