@@ -22,7 +22,7 @@ static void flush_locked(struct domain *d)
 
 void console_io_guest_text(struct domain *d, const char *text, size_t n)
 {
-    spin_lock(&d->vdev.lock);
+    spin_lock_scope(&d->vdev.lock);
     for (size_t i = 0; i < n; i++) {
         char c = text[i] == '\t' ? ' ' : text[i];
 
@@ -31,7 +31,6 @@ void console_io_guest_text(struct domain *d, const char *text, size_t n)
         if (c == '\n' || d->vdev.debug_length == sizeof(d->vdev.debug_line) - 1)
             flush_locked(d);
     }
-    spin_unlock(&d->vdev.lock);
 }
 
 /* arg: command, count, buffer. Long texts are written in pieces, with the rest in the arguments. */

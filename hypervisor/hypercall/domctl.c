@@ -71,21 +71,6 @@ static long unpause(struct hypercall *hc, struct domain *d, void *arg)
 
 /* --- what it is --- */
 
-static void add_vcpu(struct vcpu *v, struct xen_domctl_getdomaininfo *info)
-{
-    struct vcpu_runstate_info rs = sched_runstate(v);
-
-    info->cpu_time += rs.time[RUNSTATE_running];
-    info->max_vcpu_id = v->id;
-    if (!v->initialised || v->down)
-        return;
-    info->nr_online_vcpus++;
-    if (!v->blocked)
-        info->flags &= ~XEN_DOMINF_blocked;
-    if (rs.state == RUNSTATE_running)
-        info->flags |= XEN_DOMINF_running;
-}
-
 void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
     *info = (struct xen_domctl_getdomaininfo){
@@ -99,8 +84,17 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         .gpaddr_bits = (uint8_t)cpu_features.physical_bits,
         .arch_config.emulation_flags = XEN_X86_EMU_LAPIC,
     };
-    for_each_vcpu(d, v)
-        add_vcpu(v, info);
+    for_each_vcpu(d, v) {
+        struct vcpu_runstate_info rs = sched_runstate(v);
+
+        info->cpu_time += rs.time[RUNSTATE_running];
+        info->max_vcpu_id = v->id;
+        if (!v->initialised || v->down)
+            continue;
+        info->nr_online_vcpus++;
+        info->flags &= v->blocked ? ~0u : ~XEN_DOMINF_blocked;
+        info->flags |= rs.state == RUNSTATE_running ? XEN_DOMINF_running : 0;
+    }
     if (info->nr_online_vcpus == 0)
         info->flags &= ~XEN_DOMINF_blocked;
     spin_lock_scope(&d->lock);

@@ -20,13 +20,11 @@
 static long read_console(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_sysctl_readconsole *r = &SYSCTL(arg)->readconsole;
-    char *chunk = heap_alloc(READCONSOLE_CHUNK);
+    char chunk[READCONSOLE_CHUNK];
     uint32_t room = r->count, got;
     bool incremental = r->incremental != 0;
     int rc = 0;
 
-    if (chunk == NULL)
-        return -ENOMEM;
     r->count = 0;
     do {
         got = MIN(room - r->count, READCONSOLE_CHUNK);
@@ -37,7 +35,6 @@ static long read_console(struct hypercall *hc, struct domain *d, void *arg)
     } while (rc == 0 && got > 0 && r->count < room);
     if (rc == 0 && r->clear)
         console_ring_read(chunk, 0, &(uint32_t){ r->index }, true, true);
-    heap_free(chunk);
     return rc;
 }
 

@@ -7,9 +7,6 @@
 #include "lib.h"
 #include "platform.h"
 
-#define VERSION_MAJOR 4u
-#define VERSION_MINOR 17u
-
 /* Answers of a fixed length, filled up with zeros. */
 static const xen_extraversion_t extraversion = ".0-cleave";
 static const xen_capabilities_info_t capabilities = "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
@@ -57,7 +54,7 @@ long hypercall_xen_version(struct hypercall *hc)
 
     switch ((uint32_t)hc->arg[0]) {
     case XENVER_version:
-        return VERSION_MAJOR << 16 | VERSION_MINOR;
+        return 4 << 16 | 17;
     case XENVER_extraversion:
         return guest_write(v, arg, extraversion, sizeof(extraversion));
     case XENVER_compile_info:

@@ -233,18 +233,7 @@ static void test_featureset(void **state)
 
 /* --- everything --- */
 
-/* Without memory for its buffer, an operation fails and changes nothing. */
-static void test_no_memory(void **state)
-{
-    struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole };
-
-    harness_fail_alloc(1);
-    assert_int_equal(sysctl(&op), -ENOMEM);
-    harness_fail_alloc(0);
-    assert_int_equal(did.loaded + did.policies + guest->pause_count, 0);
-}
-
-/* The same for the tools' families: structures full of one byte. */
+/* The tools' families, with structures full of one byte. */
 static void test_nonsense_of_tools(void **state)
 {
     static const uint8_t fill[] = { 0, 1, 0x10, 0x7f, 0xff };
@@ -275,7 +264,6 @@ int main(void)
         cmocka_unit_test_setup(test_scheduling, hypercall_core_setup),
         cmocka_unit_test_setup(test_cpu_policy, hypercall_core_setup),
         cmocka_unit_test_setup(test_featureset, hypercall_core_setup),
-        cmocka_unit_test_setup(test_no_memory, hypercall_core_setup),
         cmocka_unit_test_setup(test_nonsense_of_tools, hypercall_core_setup),
     };
 
