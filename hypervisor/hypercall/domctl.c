@@ -51,24 +51,6 @@ static long create(struct hypercall *hc, struct domain *d, void *arg)
     return rc;
 }
 
-static long pause(struct hypercall *hc, struct domain *d, void *arg)
-{
-    if (d->controller_pauses == MAX_CONTROLLER_PAUSES)
-        return -EBUSY;
-    d->controller_pauses++;
-    domain_pause_sync(d);
-    return 0;
-}
-
-static long unpause(struct hypercall *hc, struct domain *d, void *arg)
-{
-    if (d->controller_pauses == 0)
-        return -EINVAL;
-    d->controller_pauses--;
-    domain_unpause(d);
-    return 0;
-}
-
 /* --- what it is --- */
 
 void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
@@ -118,7 +100,7 @@ static long get_info(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-/* --- what is a line or two each --- */
+/* --- what is a few lines each --- */
 
 static long small(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -127,6 +109,18 @@ static long small(struct hypercall *hc, struct domain *d, void *arg)
     switch (op->cmd) {
     case XEN_DOMCTL_destroydomain:
         return domain_kill(d);
+    case XEN_DOMCTL_pausedomain:
+        if (d->controller_pauses == MAX_CONTROLLER_PAUSES)
+            return -EBUSY;
+        d->controller_pauses++;
+        domain_pause_sync(d);
+        return 0;
+    case XEN_DOMCTL_unpausedomain:
+        if (d->controller_pauses == 0)
+            return -EINVAL;
+        d->controller_pauses--;
+        domain_unpause(d);
+        return 0;
     case XEN_DOMCTL_resumedomain:
         if (!d->shut_down)
             return -EINVAL;
@@ -155,8 +149,8 @@ static long small(struct hypercall *hc, struct domain *d, void *arg)
 static const struct operation rows[] = {
     [XEN_DOMCTL_createdomain] = { create, .change = CHANGE_ANY, .out = OUT_CHECKED }, /* its id is not lost */
     [XEN_DOMCTL_destroydomain] = { small, DOMAIN, .change = CHANGE_OTHER },
-    [XEN_DOMCTL_pausedomain] = { pause, DOMAIN, .change = CHANGE_OTHER },
-    [XEN_DOMCTL_unpausedomain] = { unpause, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_pausedomain] = { small, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_unpausedomain] = { small, DOMAIN, .change = CHANGE_OTHER },
     [XEN_DOMCTL_resumedomain] = { small, REBUILD },
     [XEN_DOMCTL_max_vcpus] = { small, REBUILD },
     [XEN_DOMCTL_setdomainhandle] = { small, CHANGE },
