@@ -6,7 +6,6 @@
  * 5.2.5 to 5.2.12.
  */
 #include "directmap.h"
-#include "dom0.h"
 #include "lib.h"
 #include "platform.h"
 
@@ -57,7 +56,7 @@ static uint8_t *copy_interrupts(uint8_t *at, const uint8_t *end)
     return at;
 }
 
-void dom0_acpi_tables(struct domain *d, paddr_t page)
+void dom0_acpi_tables(unsigned int vcpus, paddr_t page)
 {
     struct tables *t = paddr_to_virt(page);
     uint8_t *at = t->madt.entry;
@@ -69,7 +68,7 @@ void dom0_acpi_tables(struct domain *d, paddr_t page)
         .xsdt.header = HEADER("XSDT", 1),
         .madt = { .header = HEADER("APIC", 3), .lapic = 0xfee00000 }, /* flags: no 8259 to be set up */
     };
-    for (unsigned int i = 0; i < d->max_vcpus; i++, at += sizeof(struct madt_lapic))
+    for (unsigned int i = 0; i < vcpus; i++, at += sizeof(struct madt_lapic))
         *(struct madt_lapic *)at = (struct madt_lapic){
             MADT_LAPIC, sizeof(struct madt_lapic), (uint8_t)i, (uint8_t)(2 * i), 1 };
     finish(&t->madt.header, copy_interrupts(at, (uint8_t *)t + PAGE_SIZE));

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dom0, the control domain: an unmodified kernel started through its PVH entry point
- * (<xen/arch-x86/hvm/start_info.h>), on the machine's own low memory. Steps in reading order at the bottom.
+ * (<xen/arch-x86/hvm/start_info.h>). Steps in reading order at the bottom.
+ *
+ * Its memory is the machine's lowest RAM (boot/memory.c), each guest frame the machine frame of that number,
+ * so that devices can do DMA without an IOMMU (../README.md, "dom0's frames"). What is not its own RAM stays
+ * visible in its map as unusable, never left out: Linux would place device registers there. What is not RAM
+ * at all is mapped through on its first touch, except the registers that the core emulates or hides.
  *
  * In its memory below 1 MiB, three pages are laid out for it: start_info with the module list and memory map,
  * the command line, the ACPI tables. Kernel at its own address, initrd behind it.
@@ -10,7 +15,7 @@
 #include "boot.h"
 #include "cpu.h"
 #include "directmap.h"
-#include "dom0.h"
+#include "domain.h"
 #include "elf.h"
 #include "errors.h"
 #include "lib.h"
@@ -21,6 +26,9 @@
 #include <xen/domctl.h>
 
 #define KERNEL_LOW 0x1000000ul /* nothing of a kernel or initrd below 16 MiB */
+#define LOW_END 0x100000ul
+#define LAPIC_FRAME 0xfee00ull
+#define HPET_FRAME 0xfed00ull
 
 static struct domain *create(void)
 {
@@ -41,6 +49,49 @@ static struct domain *create(void)
     if (domain_create(&config, DOMID_DOM0, &d))
         panic("no memory to create dom0\n");
     return d;
+}
+
+static void map_identity(struct domain *d, uint64_t start, uint64_t end)
+{
+    while (start < end) {
+        bool large = !(start % (1ull << ORDER_2M)) && end - start >= 1ull << ORDER_2M;
+        unsigned int order = large ? ORDER_2M : ORDER_4K;
+
+        if (p2m_set(d, GFN(start), MFN(start), order, P2M_RAM))
+            panic("no memory for dom0's nested page tables: lower dom0_mem or give the machine more RAM\n");
+        start += 1ull << order;
+    }
+}
+
+/* Returns the end of its RAM below 1 MiB. */
+static paddr_t give_memory(struct domain *d)
+{
+    paddr_t low_end = 0;
+
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        const struct boot_range *r = &boot_info.range[i];
+
+        if (r->type != BOOT_DOM0)
+            continue;
+        alloc_assign(d, r->start >> PAGE_SHIFT, r->end >> PAGE_SHIFT);
+        map_identity(d, r->start >> PAGE_SHIFT, r->end >> PAGE_SHIFT);
+        if (r->end <= LOW_END)
+            low_end = r->end;
+    }
+    d->max_pages = d->tot_pages;
+    return low_end;
+}
+
+/* What the core emulates (I/O APICs), keeps to itself (HPET, MCFG) or owns (local APIC). */
+static void hide_devices(void)
+{
+    p2m_hide_mmio(LAPIC_FRAME, LAPIC_FRAME + 1);
+    p2m_hide_mmio(HPET_FRAME, HPET_FRAME + 1);
+    for (unsigned int i = 0; i < acpi.ioapics; i++)
+        p2m_hide_mmio(acpi.ioapic[i] >> PAGE_SHIFT, (acpi.ioapic[i] >> PAGE_SHIFT) + 1);
+    for (unsigned int i = 0; i < acpi.pci_windows; i++)
+        p2m_hide_mmio(acpi.pci_window[i].start >> PAGE_SHIFT, acpi.pci_window[i].end >> PAGE_SHIFT);
+    p2m_hide_mmio(1ull << (cpu_features.physical_bits - PAGE_SHIFT), ~0ull);
 }
 
 /* All ports but those of devices that are the core's, emulated, or able to stop the machine (vdev/io.c). */
@@ -94,32 +145,34 @@ static paddr_t load_kernel(const struct domain *d, uint32_t *entry)
     return ROUND_UP(end, PAGE_SIZE);
 }
 
-static void start_info(struct domain *d, paddr_t at, paddr_t initrd, uint64_t initrd_size)
+static void start_info(paddr_t at, paddr_t initrd, uint64_t initrd_size)
 {
-    paddr_t cmdline = at + PAGE_SIZE, tables = at + 2 * PAGE_SIZE;
     struct hvm_start_info *s = paddr_to_virt(at);
     struct hvm_modlist_entry *module = (struct hvm_modlist_entry *)(s + 1);
     struct hvm_memmap_table_entry *map = (struct hvm_memmap_table_entry *)(module + 1);
 
     memset(s, 0, PAGE_SIZE);
-    dom0_acpi_tables(d, tables);
-    snprintf(paddr_to_virt(cmdline), PAGE_SIZE, "%s", boot_info.module[0].args);
+    snprintf(paddr_to_virt(at + PAGE_SIZE), PAGE_SIZE, "%s", boot_info.module[0].args);
     *s = (struct hvm_start_info){
         .magic = 0x336ec578,
         .version = 1,
         .flags = SIF_PRIVILEGED | SIF_INITDOMAIN,
         .nr_modules = initrd_size ? 1 : 0,
         .modlist_paddr = initrd_size ? virt_to_paddr(module) : 0,
-        .cmdline_paddr = cmdline,
-        .rsdp_paddr = tables,
+        .cmdline_paddr = at + PAGE_SIZE,
+        .rsdp_paddr = at + 2 * PAGE_SIZE,
         .memmap_paddr = virt_to_paddr(map),
-        .memmap_entries = d->memory_map_entries,
+        .memmap_entries = boot_info.ranges,
     };
     *module = (struct hvm_modlist_entry){ .paddr = initrd, .size = initrd_size };
-    BUG_ON((uint8_t *)(map + d->memory_map_entries) > (uint8_t *)s + PAGE_SIZE);
-    for (unsigned int i = 0; i < d->memory_map_entries; i++)
-        map[i] = (struct hvm_memmap_table_entry){
-            .addr = d->memory_map[i].addr, .size = d->memory_map[i].size, .type = d->memory_map[i].type};
+    BUG_ON((uint8_t *)(map + boot_info.ranges) > (uint8_t *)s + PAGE_SIZE);
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        const struct boot_range *r = &boot_info.range[i];
+        uint32_t others = r->type == BOOT_RAM || r->type == BOOT_CORE ? BOOT_UNUSABLE : r->type;
+
+        map[i] = (struct hvm_memmap_table_entry){ .addr = r->start, .size = r->end - r->start,
+                                                  .type = r->type == BOOT_DOM0 ? BOOT_RAM : others };
+    }
 }
 
 static void free_modules(void)
@@ -136,8 +189,9 @@ void dom0_build(void)
               "ARGS,initrd\")\n");
 
     struct domain *d = create();
-    paddr_t info = dom0_memory_give(d);
+    paddr_t low_end = give_memory(d), info = low_end - 3 * PAGE_SIZE;
 
+    hide_devices();
     give_ports();
 
     const struct boot_module *module = &boot_info.module[1]; /* empty where there is no initrd */
@@ -147,7 +201,9 @@ void dom0_build(void)
 
     check_place(d, "initrd", initrd, initrd + initrd_size);
     memcpy(paddr_to_virt(initrd), paddr_to_virt(module->start), initrd_size);
-    start_info(d, info, initrd, initrd_size);
+    boot_add_range(low_end - PAGE_SIZE, low_end, BOOT_ACPI);
+    dom0_acpi_tables(d->max_vcpus, low_end - PAGE_SIZE);
+    start_info(info, initrd, initrd_size);
     free_modules();
 
     int rc;

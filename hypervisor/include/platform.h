@@ -97,5 +97,7 @@ noreturn void machine_stop(uint8_t reason);
 
 /* --- dom0/ --- */
 void dom0_build(void);              /* panics readably when it cannot */
+/* RSDP, which comes first, XSDT and MADT for dom0. */
+void dom0_acpi_tables(unsigned int vcpus, paddr_t page);
 
 #endif
