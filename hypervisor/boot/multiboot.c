@@ -11,10 +11,8 @@
 #include "lib.h"
 
 #define MULTIBOOT1 0x2badb002u
-#define HAS_CMDLINE (1u << 2)
-#define HAS_MODULES (1u << 3)
-#define HAS_MEMORY_MAP (1u << 6)
 
+/* flags would say what is there; who gives less than all leaves the rest 0 */
 struct multiboot1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
     uint32_t mmap_length, mmap_addr;
@@ -45,13 +43,11 @@ static uint64_t rsdp[5];      /* multiboot2 gives no address of it but a copy */
 
 static const char *keep(const char *from)
 {
-    size_t n = strlen(from) + 1;
     char *to = text + text_used;
 
-    if (n > sizeof(text) - text_used)
+    text_used += (size_t)snprintf(to, sizeof(text) - text_used, "%s", from) + 1;
+    if (text_used > sizeof(text))
         panic("the command lines of core and modules have more than %zu bytes: shorten them\n", sizeof(text));
-    memcpy(to, from, n);
-    text_used += n;
     return to;
 }
 
@@ -132,12 +128,9 @@ static void parse_1(const struct multiboot1_info *mb)
 {
     const struct multiboot1_module *m = paddr_to_virt(mb->mods_addr);
 
-    if (mb->flags & HAS_CMDLINE)
-        boot_info.cmdline = keep_arguments(mb->cmdline);
-    for (unsigned int i = 0; (mb->flags & HAS_MODULES) && i < mb->mods_count; i++)
+    boot_info.cmdline = keep_arguments(mb->cmdline);
+    for (unsigned int i = 0; i < mb->mods_count; i++)
         add_module(m[i].start, m[i].end, keep_arguments(m[i].string));
-    if (!(mb->flags & HAS_MEMORY_MAP))
-        return;
     for (uint64_t at = mb->mmap_addr; at < (uint64_t)mb->mmap_addr + mb->mmap_length;) {
         const struct multiboot1_range *r = paddr_to_virt(at);
 

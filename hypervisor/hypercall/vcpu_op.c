@@ -66,7 +66,7 @@ static int set_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
         return -EINVAL;
     nsec_t when = (nsec_t)MIN(t.timeout_abs_ns, (uint64_t)TIME_NEVER);
     if ((t.flags & VCPU_SSHOTTMR_future) && when < clock_now())
-        return -XEN_ETIME;
+        return -ETIME;
     timer_set(&v->singleshot, when);
     return 0;
 }

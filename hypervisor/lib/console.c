@@ -14,13 +14,7 @@
 #include "platform.h"
 #include "spinlock.h"
 
-/* 16550 registers, from the base port */
-#define UART_DATA 0
-#define UART_IER 1
-#define UART_FCR 2
-#define UART_LCR 3
-#define UART_MCR 4
-#define UART_LSR 5
+enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR }; /* of a 16550, from the base port */
 #define LSR_DATA_READY 0x01
 #define LSR_THR_EMPTY 0x20
 #define UART_FIFO 16
