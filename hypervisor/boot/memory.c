@@ -34,18 +34,15 @@ static paddr_t find_top(uint64_t size)
 
 paddr_t memory_page(void)
 {
-    paddr_t page;
+    mfn_t m = allocator_ready ? alloc_core(0) : paddr_to_mfn(find_top(PAGE_SIZE));
+    paddr_t page = mfn_to_paddr(m);
 
-    if (allocator_ready) {
-        mfn_t m = alloc_core(0);
-
-        page = mfn_valid_number(m) ? mfn_to_paddr(m) : 0;
-    } else if ((page = find_top(PAGE_SIZE))) {
+    if (page == 0 || !mfn_valid_number(m))
+        panic("out of memory while booting: give the machine more\n");
+    if (!allocator_ready) {
         boot_add_range(page, page + PAGE_SIZE, BOOT_CORE);
         memset(paddr_to_virt(page), 0, PAGE_SIZE);
     }
-    if (page == 0)
-        panic("out of memory while booting: give the machine more\n");
     return page;
 }
 

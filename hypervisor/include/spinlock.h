@@ -39,25 +39,19 @@ struct spinlock {
 
 #define SPINLOCK(cls) { .class = (cls), .cpu = -1 }
 
-void spin_lock_as(struct spinlock *l, bool second);
-static inline void spin_lock(struct spinlock *l) { spin_lock_as(l, false); }
+struct spinlock *spin_lock_as(struct spinlock *l, bool second); /* returns l, for spin_lock_scope */
+static inline struct spinlock *spin_lock(struct spinlock *l) { return spin_lock_as(l, false); }
 static inline void spin_lock_second(struct spinlock *l) { spin_lock_as(l, true); } /* of a class held once */
 bool spin_trylock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
 /* Takes a lock that is let go where the block ends, whichever way it is left. */
 #define spin_lock_scope(l) \
-    struct spinlock *spin_scope_ __attribute__((cleanup(spin_scope_end), unused)) = spin_scope_begin(l)
+    struct spinlock *spin_scope_ __attribute__((cleanup(spin_scope_end), unused)) = spin_lock(l)
 bool spin_lock_held(const struct spinlock *l); /* by this CPU; always true in the release build */
 
 static inline void spin_init(struct spinlock *l, enum lock_class class)
 {
     *l = (struct spinlock)SPINLOCK(class);
-}
-
-static inline struct spinlock *spin_scope_begin(struct spinlock *l)
-{
-    spin_lock(l);
-    return l;
 }
 
 static inline void spin_scope_end(struct spinlock **l) { spin_unlock(*l); }

@@ -30,7 +30,7 @@ bool spin_lock_held(const struct spinlock *l)
     return !CLV_DEBUG || READ_ONCE(l->cpu) == (int16_t)this_cpu()->id;
 }
 
-void spin_lock_as(struct spinlock *l, bool second)
+struct spinlock *spin_lock_as(struct spinlock *l, bool second)
 {
     uint32_t spins = 0;
 
@@ -42,6 +42,7 @@ void spin_lock_as(struct spinlock *l, bool second)
             if (CLV_DEBUG && ++spins == PATIENCE)
                 panic("lock of class %u: CPU %d holds it for ever\n", l->class, READ_ONCE(l->cpu));
         }
+    return l;
 }
 
 bool spin_trylock(struct spinlock *l)
