@@ -74,12 +74,9 @@ static void free_frame(struct grant_domain *g)
 {
     uint32_t last = --g->frames;
 
-    for (uint32_t n = 0; g->used && n < GRANT_ENTRIES; n++) {
-        if (in_use(&g->active[last][n])) {
+    for (uint32_t n = 0; n < GRANT_ENTRIES; n++)
+        if (in_use(&g->active[last][n]))
             frame_put(MFN(g->active[last][n].mfn));
-            g->used--;
-        }
-    }
     heap_free(g->active[last]);
     free_core(virt_to_mfn(g->shared[last]), 0);
 }
@@ -95,22 +92,17 @@ int grant_free(struct domain *d)
         if (g->frames > 0) {
             free_frame(g);
         } else {
-            g->maptrack_size -= MAPTRACK_BUCKET;
+            g->maptrack_size = (g->maptrack_size - 1) / MAPTRACK_BUCKET * MAPTRACK_BUCKET;
             heap_free(g->maptrack[g->maptrack_size / MAPTRACK_BUCKET]);
         }
         spin_unlock(&g->lock);
         if (preempt_pending())
             return -ERESTART;
     }
-    spin_lock_scope(&g->lock);
+    g->max_frames = 0; /* nobody looks into what is empty */
     heap_free(g->active);
     heap_free(g->shared);
     heap_free(g->maptrack);
-    g->active = NULL;
-    g->shared = NULL;
-    g->maptrack = NULL;
-    g->max_frames = g->maptrack_max = 0;
-    g->maptrack_free = MAPTRACK_NONE;
     return 0;
 }
 
@@ -154,35 +146,30 @@ static void unmark_shared(grant_entry_v1_t *entry, const struct grant_active *a)
     __atomic_fetch_and(&entry->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
 }
 
-/* The frame that a marked entry names, with a reference. */
-static int16_t resolve(struct domain *d, const grant_entry_v1_t *entry, bool write, mfn_t *mfn)
+int16_t grant_frame(struct domain *d, uint64_t gfn, uint32_t types, mfn_t *mfn)
 {
-    uint32_t types = write ? 1u << P2M_RAM : P2M_RAM_TYPES; /* others are not the granter's own to give */
-    int rc = p2m_get_frame(d, GFN(READ_ONCE(entry->frame)), types, mfn);
+    int rc = p2m_get_frame(d, GFN(gfn), types, mfn);
 
     return rc == -ENOENT ? GNTST_eagain : rc ? GNTST_bad_page : GNTST_okay;
 }
 
 int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
 {
-    grant_entry_v1_t *entry;
-    struct grant_active *a;
-    int16_t status;
-
     spin_lock_scope(&d->grant.lock);
     if (d->dying != DOMAIN_ALIVE)
         return GNTST_bad_domain;
     if (ref >= d->grant.frames * GRANT_ENTRIES)
         return GNTST_bad_gntref;
-    entry = shared_entry(d, ref);
-    a = active_entry(d, ref);
+    grant_entry_v1_t *entry = shared_entry(d, ref);
+    struct grant_active *a = active_entry(d, ref);
     if (in_use(a) && a->user != user)
         return GNTST_general_error;
     if (!in_use(a) || (write && !a->writers)) {
-        status = mark_shared(entry, user, write);
+        int16_t status = mark_shared(entry, user, write);
         if (status)
             return status;
-        status = resolve(d, entry, write, mfn);
+        /* Frames of other types are not the granter's own to give. */
+        status = grant_frame(d, READ_ONCE(entry->frame), write ? 1u << P2M_RAM : P2M_RAM_TYPES, mfn);
         if (!status && in_use(a)) {
             frame_put(*mfn); /* the first use has the reference */
             if (mfn->n != a->mfn)
@@ -192,7 +179,6 @@ int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, 
             unmark_shared(entry, a);
             return status;
         }
-        d->grant.used += !in_use(a);
         a->mfn = mfn->n;
         a->user = user;
     }
@@ -203,24 +189,16 @@ int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, 
 
 void grant_release(struct domain *granter, uint32_t ref, bool write)
 {
-    mfn_t last = MFN_NONE;
-
-    spin_lock(&granter->grant.lock);
-    if (ref < granter->grant.frames * GRANT_ENTRIES) { /* else the table went with its domain */
-        struct grant_active *a = active_entry(granter, ref);
-        uint32_t *uses = write ? &a->writers : &a->readers;
-
-        ASSERT(*uses > 0);
-        *uses -= 1;
-        unmark_shared(shared_entry(granter, ref), a);
-        if (!in_use(a)) {
-            last = MFN(a->mfn);
-            granter->grant.used--;
-        }
-    }
-    spin_unlock(&granter->grant.lock);
-    if (mfn_valid_number(last))
-        frame_put(last);
+    spin_lock_scope(&granter->grant.lock);
+    if (ref >= granter->grant.frames * GRANT_ENTRIES)
+        return; /* the table went with its domain */
+    struct grant_active *a = active_entry(granter, ref);
+    uint32_t *uses = write ? &a->writers : &a->readers;
+    ASSERT(*uses > 0);
+    *uses -= 1;
+    unmark_shared(shared_entry(granter, ref), a);
+    if (!in_use(a))
+        frame_put(MFN(a->mfn));
 }
 
 int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op)
@@ -231,28 +209,29 @@ int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op)
     return GNTST_okay;
 }
 
-int16_t grant_swap(struct domain *d, uint32_t ref_a, uint32_t ref_b)
+/* --- looking at it --- */
+
+/* How many grants d maps: of granter's, or, NULL, of anybody's. */
+static uint64_t mappings_of(struct domain *d, const struct domain *granter)
 {
-    grant_entry_v1_t tmp;
+    uint64_t n = 0;
 
     spin_lock_scope(&d->grant.lock);
-    if (MAX(ref_a, ref_b) >= d->grant.frames * GRANT_ENTRIES)
-        return GNTST_bad_gntref;
-    if (in_use(active_entry(d, ref_a)) || in_use(active_entry(d, ref_b)))
-        return GNTST_eagain;
-    tmp = *shared_entry(d, ref_a);
-    *shared_entry(d, ref_a) = *shared_entry(d, ref_b);
-    *shared_entry(d, ref_b) = tmp;
-    return GNTST_okay;
-}
+    for (uint32_t handle = 0; handle < d->grant.maptrack_size; handle++) {
+        const struct grant_mapping *m = grant_mapping_at(d, handle);
 
-/* --- looking at it --- */
+        n += m->state != MAPPING_FREE && (!granter || m->granter == granter);
+    }
+    return n;
+}
 
 void grant_dump(struct domain *d)
 {
+    uint64_t mapped = mappings_of(d, NULL);
+
     spin_lock_scope(&d->grant.lock);
-    log_info("d%u: grant table of %u frames (at most %u), maps %u grants of others\n", d->id, d->grant.frames,
-             d->grant.max_frames, d->grant.mapped);
+    log_info("d%u: grant table of %u frames (at most %u), maps %lu grants of others\n", d->id,
+             d->grant.frames, d->grant.max_frames, mapped);
     for (uint32_t ref = 0; ref < d->grant.frames * GRANT_ENTRIES; ref++) {
         const struct grant_active *a = active_entry(d, ref);
         const grant_entry_v1_t *e = shared_entry(d, ref);
@@ -263,30 +242,23 @@ void grant_dump(struct domain *d)
     }
 }
 
-/* How many of d's mappings are of granter's entries. */
-static uint64_t mappings_of(struct domain *d, const struct domain *granter)
-{
-    uint64_t n = 0;
-
-    spin_lock_scope(&d->grant.lock);
-    for (uint32_t handle = 0; handle < d->grant.maptrack_size; handle++) {
-        const struct grant_mapping *m = grant_mapping_at(d, handle);
-
-        n += m->state != MAPPING_FREE && m->granter == granter;
-    }
-    return n;
-}
-
-/* How often d's entries are in use less how often they are mapped: 0. */
-static int64_t unexplained_uses(struct domain *d)
+/* How often d's entries are in use less how often they are mapped: 0. They name d's own frames. */
+static int64_t unexplained_uses(struct domain *d, unsigned int *errors)
 {
     int64_t n = 0;
 
+    *errors = 0;
     spin_lock(&d->grant.lock);
     for (uint32_t ref = 0; ref < d->grant.frames * GRANT_ENTRIES; ref++) {
         const struct grant_active *a = active_entry(d, ref);
 
-        n += a ? (int64_t)a->readers + a->writers : 0;
+        if (!in_use(a))
+            continue;
+        n += (int64_t)a->readers + a->writers;
+        if (!mfn_is_ram(MFN(a->mfn)) || mfn_to_frame(MFN(a->mfn))->owner != d) {
+            log_err("check: d%u's grant %u is in use, but frame %x is not its own\n", d->id, ref, a->mfn);
+            *errors += 1;
+        }
     }
     spin_unlock(&d->grant.lock);
     for_each_domain(other)
@@ -294,57 +266,24 @@ static int64_t unexplained_uses(struct domain *d)
     return n;
 }
 
-/* Entries in use name d's own frames, and are as many as it counts. */
-static unsigned int check_active(struct domain *d)
-{
-    unsigned int errors = 0, used = 0;
-
-    spin_lock_scope(&d->grant.lock);
-    for (uint32_t ref = 0; ref < d->grant.frames * GRANT_ENTRIES; ref++) {
-        const struct grant_active *a = active_entry(d, ref);
-
-        if (!in_use(a))
-            continue;
-        used++;
-        if (!mfn_is_ram(MFN(a->mfn)) || mfn_to_frame(MFN(a->mfn))->owner != d) {
-            log_err("check: d%u's grant %u is in use, but frame %x is not its own\n", d->id, ref, a->mfn);
-            errors++;
-        }
-    }
-    if (used != d->grant.used) {
-        log_err("check: d%u has %u grants in use and counts %u\n", d->id, used, d->grant.used);
-        errors++;
-    }
-    return errors;
-}
-
-/* Handles in use are as many as d counts, and not fewer than its p2m has entries of grants. */
-static unsigned int check_maptrack(struct domain *d)
-{
-    uint64_t entries, mapped = 0;
-    unsigned int errors;
-
-    spin_lock_scope(&d->grant.lock);
-    for (uint32_t handle = 0; handle < d->grant.maptrack_size; handle++)
-        mapped += grant_mapping_at(d, handle)->state != MAPPING_FREE;
-    entries = READ_ONCE(d->p2m.pages[P2M_GRANT]) + READ_ONCE(d->p2m.pages[P2M_GRANT_RO]);
-    errors = mapped != d->grant.mapped || entries > mapped;
-    if (errors)
-        log_err("check: d%u has %lu grants mapped by %lu handles and counts %u\n", d->id, entries, mapped,
-                d->grant.mapped);
-    return errors;
-}
-
-/* Operations under way on other CPUs make uses without a mapping for a moment: looked at again. */
+/*
+ * Operations under way on other CPUs make uses without a mapping, or mappings behind our back, for a moment:
+ * looked at again.
+ */
 unsigned int grant_check(struct domain *d)
 {
-    unsigned int errors = check_active(d) + check_maptrack(d);
+    uint64_t mapped = 0, entries = 0;
+    unsigned int errors = 0;
     int64_t n = 0;
 
-    for (int i = 0; i < CHECK_TRIES && (i == 0 || n); i++)
-        n = d->grant.frames ? unexplained_uses(d) : 0;
-    if (n) {
-        log_err("check: d%u's grants are in use %ld times more than they are mapped\n", d->id, n);
+    for (int i = 0; i < CHECK_TRIES && (i == 0 || n || entries > mapped); i++) {
+        n = unexplained_uses(d, &errors);
+        mapped = mappings_of(d, NULL);
+        entries = READ_ONCE(d->p2m.pages[P2M_GRANT]) + READ_ONCE(d->p2m.pages[P2M_GRANT_RO]);
+    }
+    if (n || entries > mapped) {
+        log_err("check: d%u's grants are in use %ld times more than they are mapped; it has %lu grants "
+                "mapped by %lu handles\n", d->id, n, entries, mapped);
         errors++;
     }
     return errors;

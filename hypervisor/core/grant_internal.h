@@ -38,6 +38,9 @@ struct grant_mapping {
 int16_t grant_acquire(struct domain *granter, uint32_t ref, domid_t user, bool write, mfn_t *mfn);
 void grant_release(struct domain *granter, uint32_t ref, bool write);
 
+/* p2m_get_frame, but returns GNTST_*. */
+int16_t grant_frame(struct domain *d, uint64_t gfn, uint32_t types, mfn_t *mfn);
+
 /* NULL: no such handle. d's lock is held, or it is CHANGING by the caller. */
 struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle);
 

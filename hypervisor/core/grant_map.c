@@ -26,25 +26,23 @@ struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle)
     return &d->grant.maptrack[handle / MAPTRACK_BUCKET][handle % MAPTRACK_BUCKET];
 }
 
-static int more_handles(struct domain *d)
+/* Makes one that was never used the first that is free. */
+static bool more_handles(struct grant_domain *g)
 {
-    struct grant_domain *g = &d->grant;
-    struct grant_mapping *bucket;
-
     if (g->maptrack_size >= g->maptrack_max)
-        return -ENOMEM;
+        return false;
     if (!g->maptrack)
         g->maptrack = heap_alloc(g->maptrack_max / MAPTRACK_BUCKET * sizeof(*g->maptrack));
-    bucket = g->maptrack ? heap_alloc(MAPTRACK_BUCKET * sizeof(*bucket)) : NULL;
-    if (!bucket)
-        return -ENOMEM;
-    g->maptrack[g->maptrack_size / MAPTRACK_BUCKET] = bucket;
-    for (uint32_t i = MAPTRACK_BUCKET; i-- > 0;) {
-        bucket[i].gfn = g->maptrack_free;
-        g->maptrack_free = g->maptrack_size + i;
-    }
-    g->maptrack_size += MAPTRACK_BUCKET;
-    return 0;
+    if (!g->maptrack)
+        return false;
+    struct grant_mapping **bucket = &g->maptrack[g->maptrack_size / MAPTRACK_BUCKET];
+    if (!*bucket)
+        *bucket = heap_alloc(MAPTRACK_BUCKET * sizeof(**bucket));
+    if (!*bucket)
+        return false;
+    (*bucket)[g->maptrack_size % MAPTRACK_BUCKET].gfn = g->maptrack_free;
+    g->maptrack_free = g->maptrack_size++;
+    return true;
 }
 
 /* --- the mapper's side, with its lock taken inside --- */
@@ -53,31 +51,22 @@ static int more_handles(struct domain *d)
 static uint32_t take_handle(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
-    struct grant_mapping *m;
-    uint32_t handle;
 
     spin_lock_scope(&g->lock);
-    if (g->maptrack_free == MAPTRACK_NONE && more_handles(d))
+    if (g->maptrack_free == MAPTRACK_NONE && !more_handles(g))
         return MAPTRACK_NONE;
-    handle = g->maptrack_free;
-    m = grant_mapping_at(d, handle);
+    uint32_t handle = g->maptrack_free;
+    struct grant_mapping *m = grant_mapping_at(d, handle);
     g->maptrack_free = m->gfn;
-    m->state = MAPPING_CHANGING;
-    m->granter = NULL;
-    g->mapped++;
+    *m = (struct grant_mapping){ .state = MAPPING_CHANGING };
     return handle;
 }
 
 static void give_handle(struct domain *d, uint32_t handle)
 {
-    struct grant_mapping *m;
-
     spin_lock_scope(&d->grant.lock);
-    m = grant_mapping_at(d, handle);
-    m->state = MAPPING_FREE;
-    m->gfn = d->grant.maptrack_free;
+    *grant_mapping_at(d, handle) = (struct grant_mapping){ .gfn = d->grant.maptrack_free };
     d->grant.maptrack_free = handle;
-    d->grant.mapped--;
 }
 
 static int16_t map_entry(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
@@ -93,53 +82,40 @@ static int16_t map_entry(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
     return rc == -ENOMEM ? GNTST_no_space : GNTST_bad_virt_addr;
 }
 
-static int16_t map_from(struct domain *d, struct domain *granter, struct gnttab_map_grant_ref *op)
-{
-    gfn_t gfn = gpa_to_gfn(op->host_addr);
-    bool readonly = op->flags & GNTMAP_readonly;
-    uint32_t handle = take_handle(d);
-    struct grant_mapping *m;
-    int16_t status;
-    mfn_t mfn;
-
-    if (handle == MAPTRACK_NONE)
-        return GNTST_no_space;
-    status = grant_acquire(granter, op->ref, d->id, !readonly, &mfn);
-    if (status)
-        goto handle;
-    status = map_entry(d, gfn, mfn, readonly);
-    if (status)
-        goto use;
-
-    domain_ref(granter);
-    spin_lock(&d->grant.lock);
-    m = grant_mapping_at(d, handle);
-    m->granter = granter;
-    m->gfn = gfn.n;
-    m->ref = op->ref;
-    m->readonly = readonly;
-    m->state = MAPPING_LIVE;
-    spin_unlock(&d->grant.lock);
-    op->handle = handle;
-    op->dev_bus_addr = d->is_dom0 ? mfn_to_paddr(mfn) : 0;
-    return GNTST_okay;
-
-use:
-    grant_release(granter, op->ref, !readonly);
-handle:
-    give_handle(d, handle);
-    return status;
-}
-
 /* GNTMAP_device_map asks for nothing more: there is no I/O MMU to fill. */
 int16_t grant_map(struct domain *d, struct gnttab_map_grant_ref *op)
 {
+    gfn_t gfn = gpa_to_gfn(op->host_addr);
+    bool readonly = op->flags & GNTMAP_readonly;
+    mfn_t mfn;
+
     if (!(op->flags & GNTMAP_host_map) || (op->flags & GNTMAP_contains_pte))
         return GNTST_general_error;
     if (!op->host_addr || op->host_addr % PAGE_SIZE || op->host_addr >> (PAGE_SHIFT + 40))
         return GNTST_bad_virt_addr;
     struct domain *domain_scope granter = domain_get(op->dom);
-    return granter ? map_from(d, granter, op) : GNTST_bad_domain;
+    if (!granter)
+        return GNTST_bad_domain;
+    uint32_t handle = take_handle(d);
+    if (handle == MAPTRACK_NONE)
+        return GNTST_no_space;
+    int16_t status = grant_acquire(granter, op->ref, d->id, !readonly, &mfn);
+    if (!status) {
+        status = map_entry(d, gfn, mfn, readonly);
+        if (status)
+            grant_release(granter, op->ref, !readonly);
+    }
+    if (status) {
+        give_handle(d, handle);
+        return status;
+    }
+    domain_ref(granter);
+    spin_lock_scope(&d->grant.lock);
+    *grant_mapping_at(d, handle) = (struct grant_mapping){ .granter = granter, .gfn = gfn.n, .ref = op->ref,
+                                                           .readonly = readonly, .state = MAPPING_LIVE };
+    op->handle = handle;
+    op->dev_bus_addr = d->is_dom0 ? mfn_to_paddr(mfn) : 0;
+    return GNTST_okay;
 }
 
 /* --- unmapping --- */
@@ -156,26 +132,17 @@ void grant_unmap_init(struct grant_unmap *b, struct domain *d)
  */
 static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
 {
-    struct grant_mapping *m;
-    int16_t status = GNTST_okay;
-    uint32_t type;
-
     ASSERT(b->count < GRANT_UNMAP_BATCH);
-    spin_lock(&b->d->grant.lock);
-    m = grant_mapping_at(b->d, handle);
+    spin_lock_scope(&b->d->grant.lock);
+    struct grant_mapping *m = grant_mapping_at(b->d, handle);
     if (!m || m->state != MAPPING_LIVE)
-        status = GNTST_bad_handle;
-    else if (at && at != gfn_to_gpa(GFN(m->gfn)))
-        status = GNTST_bad_virt_addr;
-    else
-        m->state = MAPPING_CHANGING;
-    spin_unlock(&b->d->grant.lock);
-    if (status)
-        return status;
+        return GNTST_bad_handle;
+    if (at && at != gfn_to_gpa(GFN(m->gfn)))
+        return GNTST_bad_virt_addr;
+    m->state = MAPPING_CHANGING;
     b->handle[b->count++] = handle;
-    type = 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT);
     /* Gone already: then by the mapper's own removal, which flushed and dropped the reference. */
-    (void)p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, NULL);
+    (void)p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT), NULL);
     return GNTST_okay;
 }
 
@@ -199,19 +166,16 @@ void grant_unmap_finish(struct grant_unmap *b)
 
 int grant_teardown(struct domain *d)
 {
-    struct grant_domain *g = &d->grant;
     struct grant_unmap batch;
-    bool stop;
+    bool stop = false;
 
     grant_unmap_init(&batch, d);
-    while (g->next_unmap < g->maptrack_size) {
-        (void)begin_unmap(&batch, g->next_unmap++, 0);
+    while (!stop && d->grant.next_unmap < d->grant.maptrack_size) {
+        (void)begin_unmap(&batch, d->grant.next_unmap++, 0);
         stop = preempt_pending();
-        if (batch.count == GRANT_UNMAP_BATCH || stop)
+        if (batch.count == GRANT_UNMAP_BATCH)
             grant_unmap_finish(&batch);
-        if (stop)
-            return -ERESTART;
     }
     grant_unmap_finish(&batch);
-    return 0;
+    return stop ? -ERESTART : 0;
 }

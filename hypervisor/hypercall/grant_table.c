@@ -37,9 +37,6 @@ static long operate(struct hypercall *hc, struct domain *d, void *arg)
     case GNTTABOP_setup_table: /* of machine frames, which no guest of ours could map: add_to_physmap does */
         AS(setup_table)->status = GNTST_general_error;
         return 0;
-    case GNTTABOP_swap_grant_ref:
-        AS(swap_grant_ref)->status = grant_swap(d, AS(swap_grant_ref)->ref_a, AS(swap_grant_ref)->ref_b);
-        return 0;
     case GNTTABOP_get_version: /* there is only version 1 */
         AS(get_version)->version = 1;
         return 0;
@@ -64,13 +61,13 @@ static const struct operation operations[] = {
     [GNTTABOP_setup_table] = { ARG(setup_table), .layout = LAYOUT_GRANT_SETUP_TABLE, .out = OUT_SUCCESS },
     [GNTTABOP_copy] = { ARG(copy), .layout = LAYOUT_GRANT_COPY, .out = OUT_SUCCESS },
     [GNTTABOP_query_size] = { ARG(query_size), .out = OUT_SUCCESS },
-    [GNTTABOP_swap_grant_ref] = { ARG(swap_grant_ref), .out = OUT_SUCCESS },
     [GNTTABOP_set_version] = { set_version, OPERATION_ARG(struct gnttab_set_version), .out = OUT_ALWAYS },
     [GNTTABOP_get_version] = { operate, OPERATION_TARGET(struct gnttab_get_version, dom),
                                .out = OUT_SUCCESS },
     [GNTTABOP_transfer] = { .fn = operate },
     [GNTTABOP_unmap_and_replace] = { .fn = operate },
     [GNTTABOP_get_status_frames] = { .fn = operate },
+    [GNTTABOP_swap_grant_ref] = { .fn = operate },
     [GNTTABOP_cache_flush] = { .fn = operate },
 };
 

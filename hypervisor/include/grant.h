@@ -28,10 +28,8 @@ struct grant_domain {
     uint32_t frames, max_frames;
     void **shared;                     /* frames of grant_entry_v1_t, CORE frames */
     struct grant_active **active;      /* one array of 512 per shared frame, made when first used */
-    uint32_t used;                     /* active entries in use */
     struct grant_mapping **maptrack;   /* buckets, by handle; made when first used */
-    uint32_t maptrack_size, maptrack_free, maptrack_max; /* handles: allocated, first free, limit */
-    uint32_t mapped;                   /* handles in use */
+    uint32_t maptrack_size, maptrack_free, maptrack_max; /* handles: ever used, first free, limit */
     uint32_t next_unmap;               /* where teardown goes on */
 };
 
@@ -53,7 +51,6 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx);
 int16_t grant_map(struct domain *d, struct gnttab_map_grant_ref *op);
 int16_t grant_copy(struct domain *d, const struct gnttab_copy *op);
 int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op);
-int16_t grant_swap(struct domain *d, uint32_t ref_a, uint32_t ref_b);
 
 /*
  * Unmapping many with one flush: what was added is gone when finish returns. add returns GNTST_*; only _okay

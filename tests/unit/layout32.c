@@ -45,7 +45,6 @@ FIELD(struct gnttab_map_grant_ref, dev_bus_addr, 24);
 LAYOUT(struct gnttab_unmap_grant_ref, 24);
 FIELD(struct gnttab_unmap_grant_ref, status, 20);
 LAYOUT(struct gnttab_query_size, 16);
-LAYOUT(struct gnttab_swap_grant_ref, 12);
 LAYOUT(struct evtchn_init_control, 24);
 FIELD(struct evtchn_init_control, link_bits, 16);
 LAYOUT(struct evtchn_expand_array, 8);
