@@ -24,8 +24,6 @@
 
 #include <xen/domctl.h>
 
-#define VCPUS_AT_ONCE 32       /* freed without a preemption point */
-
 struct domain *dom0;
 
 static struct spinlock domlist_lock = SPINLOCK(LOCK_DOMLIST);
@@ -48,12 +46,9 @@ static bool try_ref(struct domain *d)
 struct domain *domain_get_next(domid_t first)
 {
     spin_lock_scope(&domlist_lock);
-    list_for_each(p, &domlist) {
-        struct domain *d = list_entry(p, struct domain, link);
-
+    list_for_each(struct domain, d, &domlist, link)
         if (d->id >= first && try_ref(d))
             return d;
-    }
     return NULL;
 }
 
@@ -61,26 +56,22 @@ struct domain *domain_get(domid_t id)
 {
     struct domain *d = domain_get_next(id);
 
-    if (d && d->id != id) {
-        domain_put(d);
-        d = NULL;
-    }
-    return d;
+    if (!d || d->id == id)
+        return d;
+    domain_put(d);
+    return NULL;
 }
 
 void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST); }
 
-/* False: call again, there are more vcpus than should go at a time. */
+/* False: call again. One vcpu goes at a time. */
 static bool domain_free(struct domain *d)
 {
-    for (unsigned int n = 0; d->max_vcpus > 0; n++) {
-        struct vcpu *v = d->vcpu[d->max_vcpus - 1];
-
-        if (n == VCPUS_AT_ONCE)
-            return false;
+    if (d->max_vcpus > 0) {
         d->max_vcpus--;
-        if (v)
-            vcpu_destroy(v);
+        if (d->vcpu[d->max_vcpus])
+            vcpu_destroy(d->vcpu[d->max_vcpus]);
+        return false;
     }
     spin_lock(&domlist_lock);
     list_del(&d->link);
@@ -98,9 +89,9 @@ static bool domain_free(struct domain *d)
 static struct domain *first_dead(void)
 {
     spin_lock_scope(&domlist_lock);
-    list_for_each(p, &domlist)
-        if (!READ_ONCE(list_entry(p, struct domain, link)->refs))
-            return list_entry(p, struct domain, link);
+    list_for_each(struct domain, d, &domlist, link)
+        if (!READ_ONCE(d->refs))
+            return d;
     return NULL;
 }
 
@@ -125,37 +116,24 @@ void domain_put(struct domain *d)
 
 /* --- creation --- */
 
-/* The first domain in the list with this id or a higher one, or the list's head. */
-static struct list *place_of(domid_t id)
-{
-    list_for_each(p, &domlist)
-        if (list_entry(p, struct domain, link)->id >= id)
-            return p;
-    return &domlist;
-}
-
-static bool is_taken(domid_t id)
-{
-    struct list *at = place_of(id);
-
-    return at != &domlist && list_entry(at, struct domain, link)->id == id;
-}
-
 /* Inserts d, sorted, under its id or a fresh one. -EEXIST, -ENOMEM: ids are used up. */
 static int insert(struct domain *d)
 {
-    bool any = d->id == DOMID_INVALID, taken;
-    unsigned int tries = 0;
+    bool any = d->id == DOMID_INVALID;
 
     spin_lock_scope(&domlist_lock);
-    do {
+    for (unsigned int tries = any ? DOMID_FIRST_RESERVED : 1; tries > 0; tries--) {
         if (any)
-            d->id = last_id = last_id < DOMID_FIRST_RESERVED - 1 ? last_id + 1 : 1;
-        taken = is_taken(d->id);
-    } while (any && taken && ++tries < DOMID_FIRST_RESERVED);
-    if (!taken)
-        list_add_before(&d->link, place_of(d->id));
-    return !taken ? 0 : any ? -ENOMEM : -EEXIST;
+            d->id = last_id = last_id % (DOMID_FIRST_RESERVED - 1) + 1;
+        struct list *at = domlist.next;
+        while (at != &domlist && list_entry(at, struct domain, link)->id < d->id)
+            at = at->next;
+        if (at == &domlist || list_entry(at, struct domain, link)->id != d->id) {
+            list_add_before(&d->link, at);
+            return 0;
+        }
+    }
+    return any ? -ENOMEM : -EEXIST;
 }
 
 static void watchdog_expired(void *data)
@@ -169,26 +147,20 @@ static void watchdog_expired(void *data)
 /* Gives back all that d has of others and of its guest. Any part may be missing, or gone already. */
 static int dismantle(struct domain *d)
 {
-    int rc = grant_teardown(d);
+    int rc = grant_teardown(d) ?: evtchn_teardown(d);
 
-    if (!rc)
-        rc = evtchn_teardown(d);
     if (rc)
         return rc;
     for_each_vcpu(d, v)
         vcpu_release_guest_frames(v);
-    rc = p2m_teardown(d);
-    return rc ? rc : grant_free(d);
+    return p2m_teardown(d) ?: grant_free(d);
 }
 
 int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct domain **out)
 {
-    struct domain *d;
-    int rc;
-
     if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
         return -EINVAL;
-    d = heap_alloc(sizeof(*d));
+    struct domain *d = heap_alloc(sizeof(*d));
     if (!d)
         return -ENOMEM;
     d->is_dom0 = id == DOMID_DOM0;
@@ -204,15 +176,10 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     for (int i = 0; i < 2; i++)
         timer_setup(&d->watchdog[i], watchdog_expired, d, this_cpu()->id);
     d->shared_info_mfn = alloc_core(0);
-    rc = p2m_init(d);
-    if (!rc && !mfn_valid_number(d->shared_info_mfn))
+    int rc = p2m_init(d) ?: vdev_init_domain(d) ?: evtchn_init(d, config->max_evtchn_port) ?:
+             grant_init(d, config->max_grant_frames, config->max_maptrack_frames);
+    if (!mfn_valid_number(d->shared_info_mfn))
         rc = -ENOMEM;
-    if (!rc)
-        rc = vdev_init_domain(d);
-    if (!rc)
-        rc = evtchn_init(d, config->max_evtchn_port);
-    if (!rc)
-        rc = grant_init(d, config->max_grant_frames, config->max_maptrack_frames);
     if (!rc) {
         d->shared_info = mfn_to_virt(d->shared_info_mfn);
         pvclock_update_wallclock(d);
@@ -252,40 +219,35 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
 
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
-    bool news;
-
     if (d->is_dom0)
         machine_stop(reason);
-    spin_lock(&d->lock);
-    news = !d->shut_down;
-    if (news) {
-        d->shutdown_code = reason;
-        domain_pause(d);
-        d->shut_down = true;
-    }
-    spin_unlock(&d->lock);
-    if (news)
-        evtchn_raise_global_virq(VIRQ_DOM_EXC);
+    spin_lock_scope(&d->lock);
+    if (d->shut_down)
+        return;
+    d->shutdown_code = reason;
+    domain_pause(d);
+    d->shut_down = true;
+    evtchn_raise_global_virq(VIRQ_DOM_EXC);
 }
 
 void domain_resume(struct domain *d)
 {
-    bool was;
-
-    spin_lock(&d->lock);
-    was = d->shut_down;
+    spin_lock_scope(&d->lock);
+    if (d->shut_down)
+        domain_unpause(d);
     d->shut_down = false;
     d->shutdown_code = 0;
-    spin_unlock(&d->lock);
-    if (was)
-        domain_unpause(d);
 }
 
 void domain_set_compat(struct domain *d, bool compat)
 {
     if (d->compat == compat)
         return;
-    evtchn_set_compat(d, compat);
+    spin_lock(&d->evtchn.lock);
+    d->compat = compat;
+    spin_unlock(&d->evtchn.lock);
+    for_each_vcpu(d, v)
+        evtchn_vcpu_info_moved(v);
     pvclock_update_wallclock(d);
 }
 
@@ -304,8 +266,6 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
 
 int domain_kill(struct domain *d)
 {
-    int rc;
-
     if (d->is_dom0)
         return -EINVAL;
     if (d->dying == DOMAIN_DEAD)
@@ -317,7 +277,7 @@ int domain_kill(struct domain *d)
             timer_stop(&d->watchdog[i]);
         alloc_claim(d, 0);
     }
-    rc = dismantle(d);
+    int rc = dismantle(d);
     if (rc)
         return rc;
     d->dying = DOMAIN_DEAD;

@@ -54,6 +54,9 @@ static struct list queue = LIST_INIT(queue);
 static uint64_t idle_cpus;           /* bit mask, under the lock */
 static struct sched_cpu sched_cpus[MAX_CPUS];
 
+/* Each CPU in the mask that is there. */
+#define for_each_cpu_in(mask, c) for (unsigned int c = 0; c < nr_cpus; c++) if ((mask) >> c & 1)
+
 /* Virtual ns that `ran` real ns cost at this weight (256 = real time). */
 static uint64_t fair_cost(nsec_t ran, uint32_t weight)
 {
@@ -66,12 +69,7 @@ static uint64_t fair_place(uint64_t vtime, uint64_t clock, nsec_t lag)
     return MAX(vtime, clock > (uint64_t)lag ? clock - (uint64_t)lag : 0);
 }
 
-static struct vcpu *unit_vcpu(struct sched_unit *u) { return container_of(u, struct vcpu, sched); }
-
-static void end_of_slice(void *data)
-{
-    softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
-}
+static void end_of_slice(void *data) { softirq_raise(this_cpu()->id, SOFTIRQ_SCHED); }
 
 void sched_init_cpu(unsigned int cpu)
 {
@@ -84,15 +82,6 @@ void sched_init_cpu(unsigned int cpu)
 }
 
 static bool is_queued(const struct sched_unit *u) { return !list_empty(&u->link); }
-
-static void enqueue(struct sched_unit *u)
-{
-    struct list *at = &queue;
-
-    while (at->prev != &queue && list_entry(at->prev, struct sched_unit, link)->vtime > u->vtime)
-        at = at->prev;
-    list_add_before(&u->link, at);
-}
 
 /* Moves u to another RUNSTATE_*, and the time since the last move to the old one. */
 static void set_state(struct sched_unit *u, int state, nsec_t now)
@@ -121,11 +110,9 @@ static uint64_t virtual_now(uint64_t mask, nsec_t now)
 {
     uint64_t latest = 0;
 
-    for (unsigned int c = 0; c < nr_cpus; c++) {
+    for_each_cpu_in(mask, c) {
         struct sched_cpu *s = &sched_cpus[c];
 
-        if (!(mask >> c & 1))
-            continue;
         if (s->running) {
             struct sched_unit *r = &s->running->sched;
             uint64_t slice = fair_cost(FAIR_SLICE, r->weight);
@@ -140,8 +127,8 @@ static uint64_t virtual_now(uint64_t mask, nsec_t now)
 }
 
 /*
- * Caps: a vcpu out of budget is parked until its period is over; a new one begins when it runs next. Periods
- * are its own, so nothing ticks for others or for who sleeps. True: it must wait.
+ * Caps: a vcpu out of budget is not queued until its period is over; a new one begins when it is asked for
+ * next. Periods are its own, so nothing ticks for others or for who sleeps. True: it must wait.
  */
 static bool over_cap(struct sched_unit *u, nsec_t now)
 {
@@ -154,21 +141,21 @@ static bool over_cap(struct sched_unit *u, nsec_t now)
     return u->cap_budget <= 0;
 }
 
-static void park_if_over_cap(struct sched_unit *u, nsec_t now)
+static void end_of_period(void *v) { sched_wake(v); }
+
+/* By its virtual time. False: it waits for its next period instead. */
+static bool enqueue(struct sched_unit *u, nsec_t now)
 {
-    u->parked = over_cap(u, now);
-    if (u->parked)
+    struct list *at = &queue;
+
+    if (over_cap(u, now)) {
         timer_set(&u->cap_timer, u->cap_period_end);
-}
-
-static void end_of_period(void *data)
-{
-    struct vcpu *v = data;
-
-    spin_lock(&sched_lock);
-    park_if_over_cap(&v->sched, clock_now());
-    spin_unlock(&sched_lock);
-    sched_wake(v);
+        return false;
+    }
+    while (at->prev != &queue && list_entry(at->prev, struct sched_unit, link)->vtime > u->vtime)
+        at = at->prev;
+    list_add_before(&u->link, at);
+    return true;
 }
 
 static void set_cap(struct sched_unit *u, const struct domain *d, nsec_t now)
@@ -201,7 +188,7 @@ void sched_remove_vcpu(struct vcpu *v)
 
 static int idle_state(const struct vcpu *v)
 {
-    return v->blocked && !v->d->pause_count && !v->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
+    return v->blocked && !v->d->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
 }
 
 /* Makes a CPU choose again, also when the slice of its vcpu is not over. */
@@ -218,59 +205,46 @@ static void preempt(unsigned int cpu)
 static bool find_idle_cpu(const struct sched_unit *u)
 {
     uint64_t idle = idle_cpus & u->affinity;
-    unsigned int cpu;
 
     if (!idle)
         return false;
     if (idle & u->soft_affinity)
         idle &= u->soft_affinity;
-    cpu = idle >> u->cpu & 1 ? u->cpu : (unsigned int)__builtin_ctzll(idle);
+    unsigned int cpu = idle >> u->cpu & 1 ? u->cpu : (unsigned int)__builtin_ctzll(idle);
     idle_cpus &= ~(1ull << cpu);
     softirq_raise(cpu, SOFTIRQ_SCHED);
     return true;
 }
 
-/* The CPU whose vcpu is furthest ahead of u, by more than `lead`. MAX_CPUS: there is none. */
-static unsigned int cpu_to_preempt(const struct sched_unit *u, nsec_t now, nsec_t lead)
+/*
+ * Finds a CPU for u, which is in the queue: an idle one, or the one whose vcpu is furthest ahead of it, by
+ * more than `lead` (one that just woke gets in sooner than one whose slice is over). Else it waits for the
+ * end of a slice; CPUs that had nobody waiting for them have no slice yet.
+ */
+static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
 {
     unsigned int chosen = MAX_CPUS;
-    uint64_t worst = 0;
+    uint64_t worst = u->vtime + (uint64_t)lead;
 
-    for (unsigned int c = 0; c < nr_cpus; c++) {
-        struct vcpu *r = sched_cpus[c].running;
+    if (find_idle_cpu(u))
+        return;
+    for_each_cpu_in(u->affinity, c) {
+        const struct vcpu *r = sched_cpus[c].running;
+        uint64_t vtime = r ? r->sched.vtime + fair_cost(now - r->sched.started, r->sched.weight) : 0;
 
-        if (!r || !(u->affinity >> c & 1))
-            continue;
-        uint64_t vtime = r->sched.vtime + fair_cost(now - r->sched.started, r->sched.weight);
-
-        if (u->vtime + (uint64_t)lead < vtime && vtime > worst) {
+        if (vtime > worst) {
             worst = vtime;
             chosen = c;
         }
     }
-    return chosen;
-}
-
-/*
- * Finds a CPU for u, which is in the queue: an idle one, or one whose vcpu is ahead of it by more than `lead`
- * (one that just woke gets in sooner than one whose slice is over). Else it waits for the end of a slice;
- * CPUs that had nobody waiting for them have no slice yet.
- */
-static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
-{
-    unsigned int cpu;
-
-    if (find_idle_cpu(u))
-        return;
-    cpu = cpu_to_preempt(u, now, lead);
-    if (cpu < MAX_CPUS) {
-        preempt(cpu);
+    if (chosen < MAX_CPUS) {
+        preempt(chosen);
         return;
     }
-    for (unsigned int c = 0; c < nr_cpus; c++) {
+    for_each_cpu_in(u->affinity, c) {
         struct sched_cpu *s = &sched_cpus[c];
 
-        if (s->running && (u->affinity >> c & 1) && s->slice_end == TIME_NEVER) {
+        if (s->running && s->slice_end == TIME_NEVER) {
             s->slice_end = now + FAIR_SLICE;
             timer_set(&s->slice, s->slice_end);
         }
@@ -292,10 +266,8 @@ static void update_waiting(struct vcpu *v, nsec_t now)
         u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_SLICE);
         set_state(u, RUNSTATE_runnable, now);
     }
-    if (!is_queued(u) && !u->parked) {
-        enqueue(u);
+    if (!is_queued(u) && enqueue(u, now))
         find_cpu(u, now, FAIR_GRANULARITY);
-    }
 }
 
 void sched_wake(struct vcpu *v)
@@ -318,21 +290,16 @@ void sched_block(struct vcpu *v)
 
 static struct sched_unit *first_for(unsigned int cpu)
 {
-    list_for_each(p, &queue) {
-        struct sched_unit *u = list_entry(p, struct sched_unit, link);
-
+    list_for_each(struct sched_unit, u, &queue, link)
         if (u->affinity >> cpu & 1)
             return u;
-    }
     return NULL;
 }
 
 void sched_yield(struct vcpu *v)
 {
-    struct sched_unit *first;
-
     spin_lock_scope(&sched_lock);
-    first = first_for(this_cpu()->id);
+    const struct sched_unit *first = first_for(this_cpu()->id);
     if (first) {
         v->sched.vtime = MAX(v->sched.vtime, first->vtime + 1);
         preempt(this_cpu()->id);
@@ -351,14 +318,9 @@ static void deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
     struct sched_unit *u = &prev->sched;
 
     virtual_now(1ull << cpu, now);
-    park_if_over_cap(u, now);
-    if (vcpu_runnable(prev)) {
-        set_state(u, RUNSTATE_runnable, now);
-        if (!u->parked)
-            enqueue(u);
-    } else {
-        set_state(u, idle_state(prev), now);
-    }
+    set_state(u, vcpu_runnable(prev) ? RUNSTATE_runnable : idle_state(prev), now);
+    if (u->runstate.state == RUNSTATE_runnable)
+        enqueue(u, now);
 }
 
 static void set_slice(struct sched_cpu *s, struct sched_unit *u, unsigned int cpu, nsec_t now)
@@ -390,7 +352,7 @@ static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, nsec_t now)
     u->cpu = cpu;
     over_cap(u, now);
     set_slice(s, u, cpu, now);
-    return unit_vcpu(u);
+    return container_of(u, struct vcpu, sched);
 }
 
 /* The CPU's vcpu, its idle time and its bit in the idle mask change together. */
@@ -416,17 +378,16 @@ struct vcpu *sched_pick(void)
     struct cpu *c = this_cpu();
     struct sched_cpu *s = &sched_cpus[c->id];
     nsec_t now = clock_now();
-    struct vcpu *prev, *next;
 
     spin_lock(&sched_lock);
-    prev = s->running;
+    struct vcpu *prev = s->running;
     if (prev && keeps_cpu(s, prev, c->id, now)) {
         spin_unlock(&sched_lock);
         return prev;
     }
     if (prev)
         deschedule(prev, c->id, now);
-    next = choose(s, c->id, now);
+    struct vcpu *next = choose(s, c->id, now);
     if (prev && prev != next) {
         switch_out(c, prev);
         prev->sched.running = false;
@@ -435,8 +396,8 @@ struct vcpu *sched_pick(void)
     if (prev && is_queued(&prev->sched))
         find_cpu(&prev->sched, now, FAIR_SLICE);
     if (!prev && idle_cpus)
-        list_for_each(p, &queue) /* one for whom this CPU was told to look may still wait */
-            find_idle_cpu(list_entry(p, struct sched_unit, link));
+        list_for_each(struct sched_unit, u, &queue, link) /* for one of them this CPU was told to look */
+            find_idle_cpu(u);
     spin_unlock(&sched_lock);
 
     if (next && next != prev)
@@ -446,10 +407,7 @@ struct vcpu *sched_pick(void)
     return next;
 }
 
-static bool on_a_cpu(struct vcpu *v)
-{
-    return __atomic_load_n(&v->sched.running, __ATOMIC_SEQ_CST);
-}
+static bool on_a_cpu(struct vcpu *v) { return __atomic_load_n(&v->sched.running, __ATOMIC_SEQ_CST); }
 
 void vcpu_unblock(struct vcpu *v)
 {
@@ -468,31 +426,6 @@ void vcpu_kick(struct vcpu *v)
     }
 }
 
-static void wait_off_cpu(struct vcpu *v)
-{
-    ASSERT(v != current_vcpu());
-    while (on_a_cpu(v))
-        cpu_pause();
-}
-
-void vcpu_pause(struct vcpu *v)
-{
-    __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-    sched_wake(v);
-}
-
-void vcpu_unpause(struct vcpu *v)
-{
-    if (!__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST))
-        sched_wake(v);
-}
-
-void vcpu_pause_sync(struct vcpu *v)
-{
-    vcpu_pause(v);
-    wait_off_cpu(v);
-}
-
 void domain_pause(struct domain *d)
 {
     __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
@@ -503,14 +436,16 @@ void domain_pause(struct domain *d)
 void domain_pause_sync(struct domain *d)
 {
     domain_pause(d);
-    for_each_vcpu(d, v)
-        wait_off_cpu(v);
+    for_each_vcpu(d, v) {
+        ASSERT(v != current_vcpu());
+        while (on_a_cpu(v))
+            cpu_pause();
+    }
 }
 
 void domain_unpause(struct domain *d)
 {
-    if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST))
-        return;
+    __atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
     for_each_vcpu(d, v)
         sched_wake(v);
 }
@@ -518,18 +453,16 @@ void domain_unpause(struct domain *d)
 /* u meets others now: it may be far behind or ahead of them, which is not their fault, nor its own. */
 static void place_by_affinity(struct sched_unit *u, nsec_t now)
 {
-    uint64_t clock;
-
     if (u->running)
         charge(u, now);
-    clock = virtual_now(u->affinity, now);
+    uint64_t clock = virtual_now(u->affinity, now);
     u->vtime = MIN(fair_place(u->vtime, clock, FAIR_LAG), clock + FAIR_LAG);
     if (u->running) {
         preempt(u->cpu);
     } else if (is_queued(u)) {
         list_del(&u->link);
-        enqueue(u);
-        find_cpu(u, now, FAIR_GRANULARITY);
+        if (enqueue(u, now))
+            find_cpu(u, now, FAIR_GRANULARITY);
     }
 }
 
@@ -566,10 +499,8 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
 
 struct vcpu_runstate_info sched_runstate(struct vcpu *v)
 {
-    struct vcpu_runstate_info info;
-
     spin_lock_scope(&sched_lock);
-    info = v->sched.runstate;
+    struct vcpu_runstate_info info = v->sched.runstate;
     info.time[info.state] += (uint64_t)clock_now() - info.state_entry_time;
     return info;
 }
@@ -587,10 +518,8 @@ bool preempt_pending(void)
     struct cpu *c = this_cpu();
     nsec_t now = clock_now();
 
-    if (!c->hypercall_start) { /* the clock of a hypercall starts when it first asks: most never do */
+    if (!c->hypercall_start) /* the clock of a hypercall starts when it first asks: most never do */
         c->hypercall_start = now;
-        return READ_ONCE(c->softirq);
-    }
     return READ_ONCE(c->softirq) || now - c->hypercall_start > PREEMPT_AFTER;
 }
 
@@ -605,10 +534,7 @@ void sched_dump(void)
         else
             log_info("cpu %u: idle\n", c);
     }
-    list_for_each(p, &queue) {
-        struct sched_unit *u = list_entry(p, struct sched_unit, link);
-
-        log_info("waits: d%uv%u, virtual time %lu us, weight %u, cap %ld us\n", unit_vcpu(u)->d->id,
-                 unit_vcpu(u)->id, u->vtime / 1000, u->weight, u->cap / 1000);
-    }
+    list_for_each(struct vcpu, v, &queue, sched.link)
+        log_info("waits: d%uv%u, virtual time %lu us, weight %u, cap %ld us\n", v->d->id, v->id,
+                 v->sched.vtime / 1000, v->sched.weight, v->sched.cap / 1000);
 }

@@ -88,8 +88,8 @@ void vcpu_release_guest_frames(struct vcpu *v)
 
 bool vcpu_runnable(const struct vcpu *v)
 {
-    return !READ_ONCE(v->blocked) && !v->down && !READ_ONCE(v->pause_count) &&
-           !READ_ONCE(v->d->pause_count) && (v->initialised || v->vdev.sipi_vector >= 0);
+    return !READ_ONCE(v->blocked) && !v->down && !READ_ONCE(v->d->pause_count) &&
+           (v->initialised || v->vdev.sipi_vector >= 0);
 }
 
 bool vcpu_has_pending(struct vcpu *v)
@@ -116,25 +116,19 @@ void vcpu_event_upcall(struct vcpu *v)
  */
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
-    struct guest_pin pin;
     vcpu_info_t *info;
-    void *none = NULL;
-    int rc;
 
     if (offset > PAGE_SIZE - sizeof(*info) || offset % sizeof(uint64_t))
         return -EINVAL;
     if (v != current_vcpu() && !v->down)
         return -EINVAL;
-    rc = guest_pin(v->d, gfn, &pin);
+    spin_lock_scope(&v->d->lock);
+    if (v->info_pin.va)
+        return -EBUSY;
+    int rc = guest_pin(v->d, gfn, &v->info_pin);
     if (rc)
         return rc;
-    if (!__atomic_compare_exchange_n(&v->info_pin.va, &none, pin.va, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_SEQ_CST)) {
-        guest_unpin(&pin);
-        return -EBUSY;
-    }
-    v->info_pin.mfn = pin.mfn;
-    info = (vcpu_info_t *)((uint8_t *)pin.va + offset);
+    info = (vcpu_info_t *)((uint8_t *)v->info_pin.va + offset);
     if (v->info == &dummy_info) {
         memset(info, 0, sizeof(*info));
         info->evtchn_upcall_mask = 1;
@@ -162,14 +156,13 @@ void vcpu_update_runstate(struct vcpu *v)
         return;
     info = sched_runstate(v);
     info.state_entry_time |= flag ? XEN_RUNSTATE_UPDATE : 0;
-    if (flag && guest_write(v, top_at, top, 1))
-        return;
-    if (guest_write_layout(v, v->runstate_va, &info, sizeof(info), LAYOUT_RUNSTATE_INFO,
-                           v->runstate_compat) || !flag)
-        return;
+    int rc = flag ? guest_write(v, top_at, top, 1) : 0;
+    if (!rc)
+        rc = guest_write_layout(v, v->runstate_va, &info, sizeof(info), LAYOUT_RUNSTATE_INFO,
+                                v->runstate_compat);
     info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-    if (guest_write(v, top_at, top, 1))
-        return;
+    if (!rc && flag)
+        rc = guest_write(v, top_at, top, 1);
 }
 
 static bool anybody_up(const struct domain *d)

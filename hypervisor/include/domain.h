@@ -90,7 +90,6 @@ struct vcpu {
     void *xsave;                       /* FPU state, eagerly switched (cpu/fpu.c) */
 
     struct sched_unit sched;
-    uint32_t pause_count;              /* atomic */
     bool initialised;                  /* has register state (boot vcpu, or after INIT/SIPI) */
     bool down;                         /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
     bool blocked;                      /* HLT or poll; set before pending work is looked at again */

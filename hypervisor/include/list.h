@@ -9,7 +9,10 @@ struct list { struct list *next, *prev; };
 
 #define LIST_INIT(name) { &(name), &(name) }
 #define list_entry(p, type, member) container_of(p, type, member)
-#define list_for_each(p, head) for (struct list *p = (head)->next; p != (head); p = p->next)
+/* Each `type *e` that is linked by its `member`. */
+#define list_for_each(type, e, head, member) \
+    for (type *e = list_entry((head)->next, type, member); &e->member != (head); \
+         e = list_entry(e->member.next, type, member))
 
 static inline void list_init(struct list *l) { l->next = l->prev = l; }
 static inline bool list_empty(const struct list *l) { return l->next == l; }

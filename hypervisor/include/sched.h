@@ -26,8 +26,7 @@ struct sched_unit {
     nsec_t cap;              /* ns of each period, 0: no cap */
     nsec_t cap_budget;       /* ns left in this period; negative: it owes */
     nsec_t cap_period_end;
-    bool parked;             /* out of budget until the next period */
-    struct timer cap_timer;  /* its next period */
+    struct timer cap_timer;  /* its next period, if it waits for that */
     nsec_t started;          /* when it last got a CPU */
     struct vcpu_runstate_info runstate; /* its times go up to state_entry_time */
 };
@@ -42,11 +41,8 @@ void sched_wake(struct vcpu *v);
 void sched_block(struct vcpu *v);
 void sched_yield(struct vcpu *v);
 
-/* Pause counts nest. _sync also waits until the vcpu (each vcpu of d) has left its CPU; never on the caller's own vcpu. */
-void vcpu_pause(struct vcpu *v);
-void vcpu_unpause(struct vcpu *v);
-void vcpu_pause_sync(struct vcpu *v);
-void domain_pause(struct domain *d);       /* asynchronous */
+/* Pauses nest. _sync also waits until each vcpu has left its CPU: never from one of them. */
+void domain_pause(struct domain *d);
 void domain_pause_sync(struct domain *d);
 void domain_unpause(struct domain *d);
 

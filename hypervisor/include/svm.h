@@ -2,7 +2,7 @@
 /*
  * What svm/ offers to the rest of the core: guest register state, exceptions to inject, the run loop.
  * Everything here acts on a vcpu that is not running elsewhere: the current one, or one that is paused
- * (vcpu_pause_sync).
+ * (domain_pause_sync).
  */
 #ifndef CLV_SVM_H
 #define CLV_SVM_H

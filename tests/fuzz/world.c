@@ -232,13 +232,9 @@ void world_pass(nsec_t time)
     for (unsigned int fired = 0; fired < 64; fired++) {
         struct timer *due = NULL;
 
-        list_for_each(p, &timers)
-        {
-            struct timer *t = list_entry(p, struct timer, link);
-
+        list_for_each(struct timer, t, &timers, link)
             if (t->expires <= now && (!due || t->expires < due->expires))
                 due = t;
-        }
         if (!due)
             return;
         timer_stop(due);

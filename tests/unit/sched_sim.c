@@ -40,7 +40,7 @@ void vcpu_update_runstate(struct vcpu *v) { (void)v; }
 
 bool vcpu_runnable(const struct vcpu *v)
 {
-    return !v->blocked && !v->down && !v->pause_count && !v->d->pause_count;
+    return !v->blocked && !v->down && !v->d->pause_count;
 }
 
 void switch_in(struct cpu *c, struct vcpu *v)
@@ -201,7 +201,7 @@ static int expected_state(const struct body *b)
         return RUNSTATE_running;
     if (vcpu_runnable(&b->v))
         return RUNSTATE_runnable;
-    return b->v.blocked && !b->v.pause_count && !b->v.d->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
+    return b->v.blocked && !b->v.d->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
 }
 
 static void check_body(struct body *b)
@@ -218,7 +218,7 @@ static void check_body(struct body *b)
         return;
     }
     for (unsigned int i = 0; i < nr_cpus; i++)
-        if (vcpu_runnable(&b->v) && !b->v.sched.parked && (b->v.sched.affinity >> i & 1))
+        if (vcpu_runnable(&b->v) && !b->v.sched.cap_timer.armed && (b->v.sched.affinity >> i & 1))
             assert_non_null(on_cpu[i]); /* work-conserving */
 }
 

@@ -84,9 +84,9 @@ static void test_newcomers_start_now(void **state)
     run(SEC(100));
     b = hog(256, 0);
     assert_near(share(b, SEC(1)), MSEC(500), SLICE);
-    vcpu_pause(&b->v);
+    domain_pause(b->v.d);
     run(SEC(50));
-    vcpu_unpause(&b->v);
+    domain_unpause(b->v.d);
     assert_near(share(b, SEC(1)), MSEC(500), SLICE);
     c = sleeper(1, SEC(60));
     run(SEC(60));
@@ -299,10 +299,10 @@ static void test_pauses_nest(void **state)
     machine(2);
     a = hog(256, 0);
     run(MSEC(1));
-    vcpu_pause(&a->v);
+    domain_pause(a->v.d);
     domain_pause(a->v.d);
     run(MSEC(1));
-    vcpu_unpause(&a->v);
+    domain_unpause(a->v.d);
     run(MSEC(1));
     domain_pause(a->v.d);
     domain_unpause(a->v.d);
@@ -314,17 +314,17 @@ static void test_pauses_nest(void **state)
     assert_int_equal(a->v.sched.runstate.time[RUNSTATE_offline], MSEC(3));
     block(a);
     run(MSEC(1));
-    vcpu_pause(&a->v);
+    domain_pause(a->v.d);
     run(MSEC(1)); /* paused and blocked is offline */
-    vcpu_unpause(&a->v);
+    domain_unpause(a->v.d);
     run(MSEC(1));
     assert_int_equal(a->v.sched.runstate.time[RUNSTATE_offline], MSEC(4));
-    vcpu_pause(&a->v); /* and back before the CPU looked */
-    vcpu_unpause(&a->v);
+    domain_pause(a->v.d); /* and back before the CPU looked */
+    domain_unpause(a->v.d);
     wake(a);
     run(MSEC(1));
-    vcpu_pause(&a->v);
-    vcpu_unpause(&a->v);
+    domain_pause(a->v.d);
+    domain_unpause(a->v.d);
     run(MSEC(1));
     assert_int_equal(a->ran, MSEC(4));
 }
@@ -445,12 +445,12 @@ static void test_parked(void **state)
     machine(1);
     a = hog(256, 50);
     run(MSEC(7));
-    assert_true(a->v.sched.parked);
+    assert_true(a->v.sched.cap_timer.armed);
     sched_wake(&a->v);
     run(MSEC(1));
-    vcpu_pause(&a->v);
+    domain_pause(a->v.d);
     run(USEC(100));
-    vcpu_unpause(&a->v);
+    domain_unpause(a->v.d);
     run(MSEC(1));
     assert_int_equal(a->ran, MSEC(5));
     assert_int_equal(a->v.sched.runstate.state, RUNSTATE_runnable);
@@ -467,9 +467,9 @@ static void storm_event(struct body *b)
 
     harness_cpu = pick_random(nr_cpus);
     switch (pick_random(12)) {
-    case 0: vcpu_pause(&b->v); break;
-    case 1: if (b->v.pause_count) vcpu_unpause(&b->v); break;
-    case 2: domain_pause(b->v.d); break;
+    case 0:
+    case 1: domain_pause(b->v.d); break;
+    case 2:
     case 3: if (b->v.d->pause_count) domain_unpause(b->v.d); break;
     case 4: sched_set_affinity(&b->v, pick_random(1u << 16), pick_random(1u << 16)); break;
     case 5: sched_set_params(b->v.d, weights[pick_random(4)], pick_random(3) ? 0 : pick_random(150)); break;
@@ -528,8 +528,6 @@ static void test_calm_after_storm(void **state)
         for (unsigned int i = 0; i < body_count; i++) {
             struct vcpu *v = &bodies[i]->v;
 
-            while (v->pause_count)
-                vcpu_unpause(v);
             while (v->d->pause_count)
                 domain_unpause(v->d);
             assert_int_equal(sched_set_params(v->d, 256, 0), 0);
