@@ -11,9 +11,9 @@
  * A 32-bit guest's words have 32 bits, and there are 32 of them: the masks follow after fewer bits of
  * pending, and the selector is at another place. A bitmap of its words is one of ours, too.
  *
- * Ports are allocated in buckets. Free ones form a queue, first freed first used: a FIFO guest may still have
- * a closed port in a queue of events, and giving it to another vcpu then would bring that vcpu's event to the
- * wrong place.
+ * Ports are allocated in buckets. Those that were freed form a queue from port 0, which is never used, to
+ * free_last: a FIFO guest may still have a closed port in a queue of events, and giving it to another vcpu
+ * then would bring that vcpu's event to the wrong place. Then the next is tried, or one that was never used.
  *
  * A message between domains takes the sender's lock, then the receiver's, never both. Only binding and
  * closing hold two, and bind_lock before them, so that any order will do. Whoever holds the lock of one end
@@ -26,11 +26,7 @@
 #include "evtchn_internal.h"
 #include "lib.h"
 
-#define BUSY_PORTS_TRIED 16   /* before a new bucket is taken instead of a port that is still linked */
-
-#define COMPAT_WORD_BITS 32u
-#define COMPAT_SELECTOR_BIT 32u /* of vcpu_info: the selector is its second word */
-#define COMPAT_PENDING_BYTES (COMPAT_WORD_BITS * COMPAT_WORD_BITS / 8)
+#define BUSY_PORTS_TRIED 16   /* before a port is taken that was never used, not one that is still linked */
 
 static struct spinlock bind_lock = SPINLOCK(LOCK_BIND);
 
@@ -38,7 +34,7 @@ static struct spinlock bind_lock = SPINLOCK(LOCK_BIND);
 
 static struct evtchn *port_at(struct domain *d, uint32_t port)
 {
-    if (port >= d->evtchn.ports || port > d->evtchn.max_port)
+    if (port >= d->evtchn.ports)
         return NULL;
     port = (uint32_t)index_nospec(port, d->evtchn.ports);
     return &d->evtchn.buckets[port / EVTCHN_BUCKET][port % EVTCHN_BUCKET];
@@ -51,55 +47,45 @@ struct evtchn *evtchn_used_port(struct domain *d, uint32_t port)
     return e && e->state != EVTCHNSTAT_closed ? e : NULL;
 }
 
+static uint32_t first_free(struct domain *d) { return port_at(d, 0)->next_free; }
+
 static void queue_free(struct domain *d, uint32_t port)
 {
     struct evtchn *e = port_at(d, port);
 
     e->state = EVTCHNSTAT_closed;
     e->next_free = 0;
-    if (d->evtchn.free_last)
-        port_at(d, d->evtchn.free_last)->next_free = port;
-    else
-        d->evtchn.free_first = port;
+    port_at(d, d->evtchn.free_last)->next_free = port;
     d->evtchn.free_last = port;
 }
 
 static uint32_t unqueue_free(struct domain *d)
 {
-    uint32_t port = d->evtchn.free_first;
+    uint32_t port = first_free(d);
 
-    d->evtchn.free_first = port_at(d, port)->next_free;
-    if (!d->evtchn.free_first)
+    port_at(d, 0)->next_free = port_at(d, port)->next_free;
+    if (d->evtchn.free_last == port)
         d->evtchn.free_last = 0;
     return port;
 }
 
-/* What the guest's ABI can name. */
-static uint32_t highest_port(const struct domain *d)
+/* Of the 2-level ABI: so many bits has a word, so many words there are. */
+static unsigned int word_bits(const struct domain *d) { return d->compat ? 32 : 64; }
+
+/* One that was never used, as far as the guest's ABI can name it. Port number or -E. */
+static int fresh_port(struct domain *d)
 {
-    uint32_t in_words = d->compat ? EVTCHN_2L_NR_CHANNELS / 4 : EVTCHN_2L_NR_CHANNELS;
+    uint32_t port = d->evtchn.ports, end = word_bits(d) * word_bits(d);
+    struct evtchn **bucket = &d->evtchn.buckets[port / EVTCHN_BUCKET];
 
-    return d->evtchn.fifo ? d->evtchn.max_port : MIN(d->evtchn.max_port, in_words - 1);
-}
-
-static int add_bucket(struct domain *d)
-{
-    uint32_t first = d->evtchn.ports;
-
-    if (first > highest_port(d))
+    if (port > d->evtchn.max_port || (!d->evtchn.fifo && port >= end))
         return -ENOSPC;
-    d->evtchn.buckets[first / EVTCHN_BUCKET] = heap_alloc(EVTCHN_BUCKET * sizeof(struct evtchn));
-    if (!d->evtchn.buckets[first / EVTCHN_BUCKET])
+    if (!*bucket)
+        *bucket = heap_alloc(EVTCHN_BUCKET * sizeof(**bucket));
+    if (!*bucket)
         return -ENOMEM;
-    d->evtchn.ports += EVTCHN_BUCKET;
-    /* In front of the queue, lowest number first. */
-    for (uint32_t port = MIN(d->evtchn.ports - 1, d->evtchn.max_port); port >= MAX(first, 1); port--) {
-        port_at(d, port)->next_free = d->evtchn.free_first;
-        d->evtchn.free_first = port;
-        if (!d->evtchn.free_last)
-            d->evtchn.free_last = port;
-    }
-    return 0;
+    d->evtchn.ports++;
+    return port;
 }
 
 /* --- what the guest sees of a port --- */
@@ -112,15 +98,17 @@ static void *pending_2l(const struct domain *d) { return d->shared_info->evtchn_
 
 static void *masks_2l(const struct domain *d)
 {
-    return (uint8_t *)pending_2l(d) + (d->compat ? COMPAT_PENDING_BYTES : EVTCHN_2L_NR_CHANNELS / 8);
+    return (uint8_t *)pending_2l(d) + word_bits(d) * word_bits(d) / 8;
 }
 
 /* The bitmap that has this bit of the port, and at *bit its number there. NULL: there is none. */
 static void *find_mark(struct domain *d, uint32_t port, unsigned int mark, unsigned int *bit)
 {
     if (d->evtchn.fifo) {
-        *bit = port % EVTCHN_FIFO_PAGE_WORDS * 32 + mark;
-        return evtchn_fifo_page(d, port);
+        event_word_t *word = evtchn_fifo_word(d, port);
+
+        *bit = port % 2 * 32 + mark; /* of the 64-bit word that it is a half of */
+        return word ? word - port % 2 : NULL;
     }
     *bit = port;
     return mark == PENDING ? pending_2l(d) : mark == MASKED ? masks_2l(d) : NULL;
@@ -145,47 +133,23 @@ static bool clear_mark(struct domain *d, uint32_t port, unsigned int mark)
 
 /* --- taking and freeing ports --- */
 
-static bool first_is_linked(struct domain *d)
+/* Takes a port into use as `as` says. The lock is held. */
+static int take_port(struct domain *d, struct evtchn as, uint32_t *port)
 {
-    return d->evtchn.free_first && is_marked(d, d->evtchn.free_first, LINKED);
-}
-
-/* Takes a free port into use as `as` says. Port number or -E. */
-static int take_port(struct domain *d, struct evtchn as)
-{
-    struct evtchn *e;
-    uint32_t port;
-    int rc;
-
     if (d->dying != DOMAIN_ALIVE)
         return -EINVAL;
-    for (int i = 0; i < BUSY_PORTS_TRIED && first_is_linked(d); i++)
+    for (unsigned int i = 0; i < BUSY_PORTS_TRIED && is_marked(d, first_free(d), LINKED); i++)
         queue_free(d, unqueue_free(d));
-    if (!d->evtchn.free_first || first_is_linked(d)) {
-        rc = add_bucket(d);
-        if (rc)
-            return rc;
-    }
-    port = unqueue_free(d);
-    e = port_at(d, port);
+    bool reuse = first_free(d) && !is_marked(d, first_free(d), LINKED);
+    int p = reuse ? (int)unqueue_free(d) : fresh_port(d);
+    if (p < 0)
+        return p;
+    struct evtchn *e = port_at(d, p);
     as.priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     as.last_vcpu = e->last_vcpu;
     as.last_priority = e->last_priority;
     *e = as;
     d->evtchn.active++;
-    return port;
-}
-
-/* The same with the lock taken here; 0 or -E. */
-static int new_port(struct domain *d, struct evtchn as, uint32_t *port)
-{
-    int p;
-
-    spin_lock(&d->evtchn.lock);
-    p = take_port(d, as);
-    spin_unlock(&d->evtchn.lock);
-    if (p < 0)
-        return p;
     *port = p;
     return 0;
 }
@@ -216,15 +180,9 @@ static void wake_pollers(struct domain *d)
 static void select_2l(struct domain *d, uint32_t port, struct evtchn *e)
 {
     struct vcpu *v = d->vcpu[e->vcpu];
-    bool set;
+    unsigned int selector = d->compat ? 32 + port / 32 : 64 + port / 64; /* the second word of vcpu_info */
 
-    if (!v)
-        return;
-    if (d->compat)
-        set = bit_test_and_set(v->info, COMPAT_SELECTOR_BIT + port / COMPAT_WORD_BITS);
-    else
-        set = bit_test_and_set(&v->info->evtchn_pending_sel, port / BITS_PER_LONG);
-    if (!set)
+    if (v && !bit_test_and_set(v->info, selector))
         evtchn_upcall(v);
 }
 
@@ -244,55 +202,52 @@ void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e)
         wake_pollers(d);
 }
 
-/* To d's port, if it is still the other end of sender's. */
-static void deliver_from(struct domain *d, uint32_t port, struct domain *sender, uint32_t sender_port)
+/*
+ * What e, which is or was d's port, is bound to; NULL: that is bound to something else, or nothing. The lock
+ * of either end is held.
+ */
+static struct evtchn *other_end(const struct domain *d, uint32_t port, const struct evtchn *e)
 {
-    struct evtchn *e;
+    struct evtchn *far = port_at(e->remote, e->remote_port);
+    bool bound = far && far->state == EVTCHNSTAT_interdomain && far->remote == d && far->remote_port == port;
 
-    spin_lock_scope(&d->evtchn.lock);
-    e = port_at(d, port);
-    if (e && e->state == EVTCHNSTAT_interdomain && e->remote == sender && e->remote_port == sender_port)
-        evtchn_deliver(d, port, e);
+    return bound ? far : NULL;
 }
 
 int evtchn_send(struct domain *d, uint32_t port)
 {
-    struct domain *peer = NULL;
-    uint32_t peer_port = 0;
-    struct evtchn *e;
-    int rc = 0;
+    struct evtchn e = { .state = EVTCHNSTAT_closed };
 
     spin_lock(&d->evtchn.lock);
-    e = port_at(d, port);
-    if (e && e->state == EVTCHNSTAT_ipi) {
-        evtchn_deliver(d, port, e);
-    } else if (e && e->state == EVTCHNSTAT_interdomain) {
-        peer = e->remote;
-        peer_port = e->remote_port;
-        domain_ref(peer);
-    } else if (!e || e->state != EVTCHNSTAT_unbound) { /* unbound: nobody listens yet, no error */
-        rc = -EINVAL;
-    }
+    struct evtchn *here = port_at(d, port);
+    if (here)
+        e = *here;
+    if (e.state == EVTCHNSTAT_ipi)
+        evtchn_deliver(d, port, here);
+    else if (e.state == EVTCHNSTAT_interdomain)
+        domain_ref(e.remote);
     spin_unlock(&d->evtchn.lock);
 
-    if (peer) {
-        deliver_from(peer, peer_port, d, port);
-        domain_put(peer);
+    if (e.state == EVTCHNSTAT_interdomain) {
+        struct domain *domain_scope peer = e.remote;
+
+        spin_lock_scope(&peer->evtchn.lock);
+        struct evtchn *far = other_end(d, port, &e);
+        if (far)
+            evtchn_deliver(peer, e.remote_port, far);
+        return 0;
     }
-    return rc;
+    /* unbound: nobody listens yet, no error */
+    return e.state == EVTCHNSTAT_ipi || e.state == EVTCHNSTAT_unbound ? 0 : -EINVAL;
 }
 
 void evtchn_raise_virq(struct vcpu *v, uint32_t virq)
 {
-    struct domain *d = v->d;
-    struct evtchn *e;
-    uint32_t port;
-
-    spin_lock_scope(&d->evtchn.lock);
-    port = v->evtchn.virq_port[virq];
-    e = port ? evtchn_used_port(d, port) : NULL;
+    spin_lock_scope(&v->d->evtchn.lock);
+    uint32_t port = v->evtchn.virq_port[virq];
+    struct evtchn *e = evtchn_used_port(v->d, port);
     if (e)
-        evtchn_deliver(d, port, e);
+        evtchn_deliver(v->d, port, e);
 }
 
 void evtchn_raise_global_virq(uint32_t virq)
@@ -305,21 +260,11 @@ void evtchn_vcpu_info_moved(struct vcpu *v)
 {
     spin_lock_scope(&v->d->evtchn.lock);
     /* An event may have been marked at the old place: let the guest look at every word. */
-    if (!v->d->evtchn.fifo && v->d->compat)
-        __atomic_fetch_or((uint64_t *)v->info, (uint64_t)~0u << COMPAT_SELECTOR_BIT, __ATOMIC_SEQ_CST);
-    else if (!v->d->evtchn.fifo)
-        __atomic_store_n(&v->info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
+    unsigned int bits = v->d->evtchn.fifo ? 0 : word_bits(v->d);
+    for (unsigned int bit = bits; bit < 2 * bits; bit++)
+        bit_set(v->info, bit);
     __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
     vcpu_event_upcall(v);
-}
-
-void evtchn_set_compat(struct domain *d, bool compat)
-{
-    spin_lock(&d->evtchn.lock);
-    d->compat = compat;
-    spin_unlock(&d->evtchn.lock);
-    for_each_vcpu(d, v)
-        evtchn_vcpu_info_moved(v);
 }
 
 int evtchn_is_pending(struct domain *d, uint32_t port)
@@ -330,15 +275,11 @@ int evtchn_is_pending(struct domain *d, uint32_t port)
 
 int evtchn_unmask(struct domain *d, uint32_t port)
 {
-    bool was_masked, pending;
-    struct evtchn *e;
-
     spin_lock_scope(&d->evtchn.lock);
-    e = evtchn_used_port(d, port);
+    struct evtchn *e = evtchn_used_port(d, port);
     if (!e)
         return -EINVAL;
-    was_masked = clear_mark(d, port, MASKED);
-    pending = is_marked(d, port, PENDING);
+    bool was_masked = clear_mark(d, port, MASKED), pending = is_marked(d, port, PENDING);
     if (pending && d->evtchn.fifo)
         evtchn_fifo_set_pending(d, port, e);
     else if (pending && was_masked)
@@ -350,50 +291,36 @@ int evtchn_unmask(struct domain *d, uint32_t port)
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
 {
-    return new_port(d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .allowed = remote }, port);
-}
-
-/* b may be a. */
-static void lock_both(struct domain *a, struct domain *b)
-{
-    spin_lock(&bind_lock);
-    spin_lock(&a->evtchn.lock);
-    if (b != a)
-        spin_lock_second(&b->evtchn.lock);
-}
-
-static void unlock_both(struct domain *a, struct domain *b)
-{
-    if (b != a)
-        spin_unlock(&b->evtchn.lock);
-    spin_unlock(&a->evtchn.lock);
-    spin_unlock(&bind_lock);
+    spin_lock_scope(&d->evtchn.lock);
+    return take_port(d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .allowed = remote }, port);
 }
 
 int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port)
 {
-    struct domain *peer = domain_get(remote);
-    struct evtchn *far;
-    int p = -EINVAL;
+    struct domain *domain_scope peer = domain_get(remote);
+    int rc = -EINVAL;
 
     if (!peer)
         return -ESRCH;
-    lock_both(d, peer);
-    far = port_at(peer, remote_port);
+    spin_lock_scope(&bind_lock);
+    spin_lock(&d->evtchn.lock);
+    if (peer != d)
+        spin_lock_second(&peer->evtchn.lock);
+    struct evtchn *far = port_at(peer, remote_port);
     if (far && far->state == EVTCHNSTAT_unbound && far->allowed == d->id)
-        p = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_interdomain, .remote = peer,
-                                          .remote_port = remote_port });
-    if (p > 0) {
+        rc = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_interdomain, .remote = peer,
+                                           .remote_port = remote_port }, port);
+    if (!rc) {
         far->state = EVTCHNSTAT_interdomain;
         far->remote = d;
-        far->remote_port = p;
-        *port = p;
+        far->remote_port = *port;
         /* What the peer sent before there was anybody to get it. */
-        evtchn_deliver(d, p, port_at(d, p));
+        evtchn_deliver(d, *port, port_at(d, *port));
     }
-    unlock_both(d, peer);
-    domain_put(peer);
-    return MIN(p, 0);
+    if (peer != d)
+        spin_unlock(&peer->evtchn.lock);
+    spin_unlock(&d->evtchn.lock);
+    return rc;
 }
 
 static bool virq_is_global(uint32_t virq)
@@ -409,8 +336,6 @@ static uint32_t *virq_port(struct domain *d, uint32_t virq, uint32_t vcpu)
 
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
 {
-    int p;
-
     if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu != 0))
         return -EINVAL;
     if (virq_is_global(virq) && !d->is_dom0)
@@ -421,28 +346,26 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     spin_lock_scope(&d->evtchn.lock);
     if (*virq_port(d, virq, vcpu))
         return -EEXIST;
-    p = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_virq, .virq = virq, .vcpu = vcpu });
-    if (p < 0)
-        return p;
-    *port = *virq_port(d, virq, vcpu) = p;
-    return 0;
+    int rc = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_virq, .virq = virq, .vcpu = vcpu }, port);
+    if (!rc)
+        *virq_port(d, virq, vcpu) = *port;
+    return rc;
 }
 
 int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
 {
     if (!domain_vcpu(d, vcpu))
         return -ENOENT;
-    return new_port(d, (struct evtchn){ .state = EVTCHNSTAT_ipi, .vcpu = vcpu }, port);
+    spin_lock_scope(&d->evtchn.lock);
+    return take_port(d, (struct evtchn){ .state = EVTCHNSTAT_ipi, .vcpu = vcpu }, port);
 }
 
 int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
 {
-    struct evtchn *e;
-
     if (!domain_vcpu(d, vcpu))
         return -ENOENT;
     spin_lock_scope(&d->evtchn.lock);
-    e = evtchn_used_port(d, port);
+    struct evtchn *e = evtchn_used_port(d, port);
     if (!e || e->state == EVTCHNSTAT_ipi || (e->state == EVTCHNSTAT_virq && !virq_is_global(e->virq)))
         return -EINVAL;
     e->vcpu = vcpu;
@@ -451,38 +374,36 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
 
 int evtchn_close_port(struct domain *d, uint32_t port)
 {
-    struct domain *peer = d;
-    struct evtchn *e, *far;
-
-    spin_lock(&bind_lock);
+    spin_lock_scope(&bind_lock);
     spin_lock(&d->evtchn.lock);
-    e = evtchn_used_port(d, port);
+    struct evtchn *e = evtchn_used_port(d, port);
     if (e && e->state == EVTCHNSTAT_virq)
         *virq_port(d, e->virq, e->vcpu) = 0;
     if (e && e->state == EVTCHNSTAT_interdomain) {
-        peer = e->remote;
+        struct domain *peer = e->remote;
+
         if (peer != d)
             spin_lock_second(&peer->evtchn.lock);
-        far = port_at(peer, e->remote_port);
-        ASSERT(far && far->state == EVTCHNSTAT_interdomain && far->remote == d && far->remote_port == port);
+        struct evtchn *far = other_end(d, port, e);
+        ASSERT(far);
         far->state = EVTCHNSTAT_unbound;
         far->allowed = d->id;
+        if (peer != d)
+            spin_unlock(&peer->evtchn.lock);
     }
     if (e) {
         clear_mark(d, port, PENDING);
         d->evtchn.active--;
         queue_free(d, port);
     }
-    unlock_both(d, peer);
+    spin_unlock(&d->evtchn.lock);
     return e ? 0 : -EINVAL;
 }
 
 int evtchn_status_of(struct domain *d, struct evtchn_status *status)
 {
-    struct evtchn *e;
-
     spin_lock_scope(&d->evtchn.lock);
-    e = port_at(d, status->port);
+    const struct evtchn *e = port_at(d, status->port);
     if (!e)
         return -EINVAL;
     status->status = e->state;
@@ -506,16 +427,11 @@ int evtchn_init(struct domain *d, uint32_t max_port)
     d->evtchn.max_port = MIN(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u);
     d->evtchn.next_close = 1;
     d->evtchn.buckets = heap_alloc((d->evtchn.max_port / EVTCHN_BUCKET + 1) * sizeof(d->evtchn.buckets[0]));
-    if (!d->evtchn.buckets)
-        return -ENOMEM;
-    return add_bucket(d);
+    return d->evtchn.buckets ? fresh_port(d) : -ENOMEM; /* port 0 */
 }
 
-/*
- * Closes all ports and frees them; -ERESTART also when some were bound meanwhile. Then what there is to begin
- * with is there again, unless the domain ends.
- */
-static int clear(struct domain *d, bool ends)
+/* Closes all ports: -ERESTART also when some were bound meanwhile. Then there is port 0 or, 0 left, none. */
+static int close_all(struct domain *d, uint32_t left)
 {
     while (READ_ONCE(d->evtchn.active) && d->evtchn.next_close < d->evtchn.ports) {
         evtchn_close_port(d, d->evtchn.next_close++);
@@ -527,30 +443,29 @@ static int clear(struct domain *d, bool ends)
     if (d->evtchn.active)
         return -ERESTART;
     evtchn_fifo_destroy(d);
-    d->evtchn.free_first = d->evtchn.free_last = 0;
-    while (d->evtchn.ports > 0) {
-        d->evtchn.ports -= EVTCHN_BUCKET;
-        heap_free(d->evtchn.buckets[d->evtchn.ports / EVTCHN_BUCKET]);
-        if (d->evtchn.ports > 0 && preempt_pending())
-            return -ERESTART;
-    }
-    return ends ? 0 : add_bucket(d);
+    if (d->evtchn.ports)
+        port_at(d, 0)->next_free = d->evtchn.free_last = 0;
+    d->evtchn.ports = MIN(d->evtchn.ports, left);
+    return 0;
 }
 
-int evtchn_reset_all(struct domain *d)
-{
-    return clear(d, false);
-}
+int evtchn_reset_all(struct domain *d) { return close_all(d, 1); }
 
 int evtchn_teardown(struct domain *d)
 {
-    int rc = d->evtchn.buckets ? clear(d, true) : 0;
-
-    if (rc)
-        return rc;
-    heap_free(d->evtchn.buckets);
-    d->evtchn.buckets = NULL;
-    return 0;
+    if (!d->evtchn.buckets)
+        return 0;
+    int rc = close_all(d, 0);
+    for (uint32_t i = 0; !rc && i <= d->evtchn.max_port / EVTCHN_BUCKET; i++) {
+        rc = d->evtchn.buckets[i] && preempt_pending() ? -ERESTART : 0;
+        heap_free(d->evtchn.buckets[i]);
+        d->evtchn.buckets[i] = NULL;
+    }
+    if (!rc) {
+        heap_free(d->evtchn.buckets);
+        d->evtchn.buckets = NULL;
+    }
+    return rc;
 }
 
 /* --- looking at it --- */
@@ -582,12 +497,8 @@ void evtchn_dump(struct domain *d)
 /* What it is bound to knows about it. */
 static bool is_consistent(struct domain *d, uint32_t port, const struct evtchn *e)
 {
-    const struct evtchn *far;
-
-    if (e->state == EVTCHNSTAT_interdomain) {
-        far = port_at(e->remote, e->remote_port);
-        return far && far->state == EVTCHNSTAT_interdomain && far->remote == d && far->remote_port == port;
-    }
+    if (e->state == EVTCHNSTAT_interdomain)
+        return other_end(d, port, e);
     if (e->state == EVTCHNSTAT_virq)
         return domain_vcpu(d, e->vcpu) && *virq_port(d, e->virq, e->vcpu) == port;
     return e->state == EVTCHNSTAT_unbound || domain_vcpu(d, e->vcpu);
@@ -595,25 +506,20 @@ static bool is_consistent(struct domain *d, uint32_t port, const struct evtchn *
 
 unsigned int evtchn_check(struct domain *d)
 {
-    uint32_t used = 0, unused = 0, inconsistent = 0, ports;
+    uint32_t used = 0, unused = 0, inconsistent = 0;
 
-    spin_lock(&d->evtchn.lock);
-    ports = MIN(d->evtchn.ports, d->evtchn.max_port + 1);
-    for (uint32_t port = 1; port < ports; port++) {
-        struct evtchn *e = evtchn_used_port(d, port);
+    spin_lock_scope(&d->evtchn.lock);
+    for (uint32_t port = 1; port < d->evtchn.ports; port++) {
+        const struct evtchn *e = evtchn_used_port(d, port);
 
         used += e != NULL;
         inconsistent += e && !is_consistent(d, port, e);
     }
-    for (uint32_t port = d->evtchn.free_first; port && unused <= ports; port = port_at(d, port)->next_free)
-        unused++;
-    if (used != d->evtchn.active || (ports && used + unused != ports - 1)) {
-        log_err("check: d%u has %u ports in use and %u free, of %u; it counts %u in use\n", d->id, used,
-                unused, ports, d->evtchn.active);
-        inconsistent++;
-    }
-    spin_unlock(&d->evtchn.lock);
-    if (inconsistent)
-        log_err("check: d%u has %u inconsistent event channels\n", d->id, inconsistent);
-    return inconsistent;
+    for (const struct evtchn *e = port_at(d, 0); e && e->next_free && unused <= d->evtchn.ports; unused++)
+        e = port_at(d, e->next_free);
+    bool miscounted = used != d->evtchn.active || used + unused + 1 != MAX(d->evtchn.ports, 1);
+    if (inconsistent || miscounted)
+        log_err("check: d%u has %u inconsistent event channels, %u ports in use, %u free, of %u; it counts "
+                "%u in use\n", d->id, inconsistent, used, unused, d->evtchn.ports, d->evtchn.active);
+    return inconsistent + miscounted;
 }

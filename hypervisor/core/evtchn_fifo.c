@@ -22,7 +22,8 @@
 #include "guest.h"
 #include "lib.h"
 
-#define MAX_PAGES (EVTCHN_FIFO_NR_CHANNELS / EVTCHN_FIFO_PAGE_WORDS)
+#define PAGE_WORDS (PAGE_SIZE / sizeof(event_word_t))
+#define MAX_PAGES (EVTCHN_FIFO_NR_CHANNELS / PAGE_WORDS)
 #define SWAP_TRIES 4
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
@@ -41,18 +42,12 @@ struct evtchn_fifo_vcpu {
     uint32_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* port appended last, which the guest may have taken; 0: none */
 };
 
-event_word_t *evtchn_fifo_page(struct domain *d, uint32_t port)
+event_word_t *evtchn_fifo_word(struct domain *d, uint32_t port)
 {
-    uint32_t page = port / EVTCHN_FIFO_PAGE_WORDS;
+    uint32_t page = port / PAGE_WORDS;
+    event_word_t *words = page < d->evtchn.fifo_pages ? d->evtchn.fifo->page[page].va : NULL;
 
-    return page < d->evtchn.fifo_pages ? d->evtchn.fifo->page[page].va : NULL;
-}
-
-static event_word_t *word_of(struct domain *d, uint32_t port)
-{
-    event_word_t *page = evtchn_fifo_page(d, port);
-
-    return page ? page + port % EVTCHN_FIFO_PAGE_WORDS : NULL;
+    return words ? words + port % PAGE_WORDS : NULL;
 }
 
 static event_word_t word_or(event_word_t *word, event_word_t bits)
@@ -60,25 +55,17 @@ static event_word_t word_or(event_word_t *word, event_word_t bits)
     return __atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST);
 }
 
-/* LINKED with an empty link field. False: it was LINKED already. */
-static bool set_linked(event_word_t *word)
+/*
+ * Sets the link of a word that is linked already, or is not: then it becomes so. False: it is the other way
+ * round, or the guest changes it all the time.
+ */
+static bool swap_link(event_word_t *word, bool linked, uint32_t link)
 {
     event_word_t w = READ_ONCE(*word);
 
-    for (int i = 0; i < SWAP_TRIES && !(w & LINKED); i++)
-        if (__atomic_compare_exchange_n(word, &w, (w & ~LINK_MASK) | LINKED, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
-            return true;
-    return !(word_or(word, LINKED) & LINKED);
-}
-
-static bool try_set_link(event_word_t *word, uint32_t port)
-{
-    event_word_t w = READ_ONCE(*word);
-
-    for (int i = 0; i < SWAP_TRIES && (w & LINKED); i++)
-        if (__atomic_compare_exchange_n(word, &w, (w & ~(LINK_MASK | BUSY)) | port, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
+    for (int i = 0; i < SWAP_TRIES && !(w & LINKED) == !linked; i++)
+        if (__atomic_compare_exchange_n(word, &w, (w & ~(LINK_MASK | BUSY)) | LINKED | link, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             return true;
     return false;
 }
@@ -86,26 +73,28 @@ static bool try_set_link(event_word_t *word, uint32_t port)
 /* Puts port behind the event with this word. False: the guest has taken that event (or does not let us). */
 static bool set_link(event_word_t *word, uint32_t port)
 {
-    if (try_set_link(word, port))
+    if (swap_link(word, true, port))
         return true;
     if (!(READ_ONCE(*word) & LINKED))
         return false;
     word_or(word, BUSY);
-    if (try_set_link(word, port))
+    if (swap_link(word, true, port))
         return true;
     __atomic_fetch_and(word, ~BUSY, __ATOMIC_SEQ_CST);
     return false;
 }
 
+static struct evtchn_fifo_vcpu *queues_of(const struct domain *d, unsigned int vcpu)
+{
+    return d->vcpu[vcpu] ? d->vcpu[vcpu]->evtchn.fifo : NULL;
+}
+
 static void append(struct domain *d, uint32_t port, struct evtchn *e, event_word_t *word)
 {
-    struct vcpu *v = d->vcpu[e->vcpu], *last_v = d->vcpu[e->last_vcpu];
-    struct evtchn_fifo_vcpu *f = v ? v->evtchn.fifo : NULL;
-    struct evtchn_fifo_vcpu *last = last_v ? last_v->evtchn.fifo : NULL;
-    uint32_t priority = e->priority, tail;
-    bool behind;
+    struct evtchn_fifo_vcpu *f = queues_of(d, e->vcpu), *last = queues_of(d, e->last_vcpu);
+    uint32_t priority = e->priority;
 
-    if (!f || !set_linked(word))
+    if (!f || (!swap_link(word, false, 0) && (word_or(word, LINKED) & LINKED)))
         return;
     /* As the tail of another queue it would make that one's next event part of this queue. */
     if (last && (last != f || e->last_priority != priority) && last->tail[e->last_priority] == port)
@@ -113,26 +102,25 @@ static void append(struct domain *d, uint32_t port, struct evtchn *e, event_word
     e->last_vcpu = e->vcpu;
     e->last_priority = priority;
 
-    /* If it is this queue's own tail, the guest has taken it, and LINKED is ours of just now. */
-    tail = f->tail[priority];
-    behind = tail != 0 && tail != port && set_link(word_of(d, tail), port);
-    if (!behind)
-        __atomic_store_n(&f->block->head[priority], port, __ATOMIC_SEQ_CST);
+    uint32_t tail = f->tail[priority];
     f->tail[priority] = port;
-    if (!behind && !(word_or(&f->block->ready, 1u << priority) & (1u << priority)))
-        evtchn_upcall(v);
+    /* If it is this queue's own tail, the guest has taken it, and LINKED is ours of just now. */
+    if (tail && tail != port && set_link(evtchn_fifo_word(d, tail), port))
+        return;
+    __atomic_store_n(&f->block->head[priority], port, __ATOMIC_SEQ_CST);
+    if (!(word_or(&f->block->ready, 1u << priority) & (1u << priority)))
+        evtchn_upcall(d->vcpu[e->vcpu]);
 }
 
 bool evtchn_fifo_set_pending(struct domain *d, uint32_t port, struct evtchn *e)
 {
-    event_word_t *word = word_of(d, port);
-    bool was_pending;
+    event_word_t *word = evtchn_fifo_word(d, port);
 
     if (!word) {
         e->missed = 1;
         return false;
     }
-    was_pending = word_or(word, PENDING) & PENDING;
+    bool was_pending = word_or(word, PENDING) & PENDING;
     if (!(READ_ONCE(*word) & (MASKED | LINKED)))
         append(d, port, e, word);
     return !was_pending;
@@ -160,58 +148,46 @@ static int switch_abi(struct domain *d)
 int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *arg)
 {
     struct vcpu *v = domain_vcpu(d, arg->vcpu);
-    struct evtchn_fifo_vcpu *f;
-    int rc;
 
     if (!v)
         return -ENOENT;
     if (arg->offset > PAGE_SIZE - sizeof(evtchn_fifo_control_block_t) || arg->offset % 8 != 0)
         return -EINVAL;
-    f = heap_alloc(sizeof(*f));
+    spin_lock_scope(&d->evtchn.lock);
+    if (d->dying != DOMAIN_ALIVE || v->evtchn.fifo)
+        return -EINVAL;
+    struct evtchn_fifo_vcpu *f = heap_alloc(sizeof(*f));
     if (!f)
         return -ENOMEM;
-    rc = guest_pin(d, GFN(arg->control_gfn), &f->pin);
-    if (rc)
-        goto free;
-    f->block = (evtchn_fifo_control_block_t *)((uint8_t *)f->pin.va + arg->offset);
-    arg->link_bits = EVTCHN_FIFO_LINK_BITS;
-
-    spin_lock(&d->evtchn.lock);
-    if (d->dying != DOMAIN_ALIVE || v->evtchn.fifo)
-        rc = -EINVAL;
-    else if (!d->evtchn.fifo)
+    int rc = guest_pin(d, GFN(arg->control_gfn), &f->pin);
+    if (!rc && !d->evtchn.fifo)
         rc = switch_abi(d);
-    if (!rc) {
-        memset(f->block, 0, sizeof(*f->block));
-        v->evtchn.fifo = f;
+    if (rc) {
+        guest_unpin(&f->pin);
+        heap_free(f);
+        return rc;
     }
-    spin_unlock(&d->evtchn.lock);
-    if (!rc)
-        return 0;
-    guest_unpin(&f->pin);
-free:
-    heap_free(f);
-    return rc;
+    f->block = (evtchn_fifo_control_block_t *)((uint8_t *)f->pin.va + arg->offset);
+    memset(f->block, 0, sizeof(*f->block));
+    v->evtchn.fifo = f;
+    arg->link_bits = EVTCHN_FIFO_LINK_BITS;
+    return 0;
 }
 
 int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn)
 {
-    uint32_t first, end;
-    int rc;
-
     spin_lock_scope(&d->evtchn.lock);
     if (!d->evtchn.fifo)
         return -EOPNOTSUPP;
-    first = d->evtchn.fifo_pages * EVTCHN_FIFO_PAGE_WORDS;
+    uint32_t first = d->evtchn.fifo_pages * PAGE_WORDS;
     if (d->evtchn.fifo_pages == MAX_PAGES || first > d->evtchn.max_port)
         return -ENOSPC;
-    rc = guest_pin(d, GFN(gfn), &d->evtchn.fifo->page[d->evtchn.fifo_pages]);
+    int rc = guest_pin(d, GFN(gfn), &d->evtchn.fifo->page[d->evtchn.fifo_pages]);
     if (rc)
         return rc;
     d->evtchn.fifo_pages++;
 
-    end = MIN(first + EVTCHN_FIFO_PAGE_WORDS, d->evtchn.ports);
-    for (uint32_t port = first; port < end; port++) {
+    for (uint32_t port = first; port < MIN(first + PAGE_WORDS, d->evtchn.ports); port++) {
         struct evtchn *e = evtchn_used_port(d, port);
 
         if (e && e->missed) {
@@ -225,14 +201,12 @@ int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn)
 /* Holds from the next time that the port is queued. */
 int evtchn_fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
 {
-    struct evtchn *e;
-
     if (priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
     spin_lock_scope(&d->evtchn.lock);
     if (!d->evtchn.fifo)
         return -ENOSYS;
-    e = evtchn_used_port(d, port);
+    struct evtchn *e = evtchn_used_port(d, port);
     if (!e)
         return -EINVAL;
     e->priority = priority;

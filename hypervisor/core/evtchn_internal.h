@@ -38,12 +38,8 @@ void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e);
 /* Marks v's upcall pending, and notifies it if that is new. */
 void evtchn_upcall(struct vcpu *v);
 
-/*
- * The page of event words that has the port's; NULL: the guest has not given it yet. The word of a port is
- * the one with the number port % EVTCHN_FIFO_PAGE_WORDS.
- */
-#define EVTCHN_FIFO_PAGE_WORDS (PAGE_SIZE / sizeof(event_word_t))
-event_word_t *evtchn_fifo_page(struct domain *d, uint32_t port);
+/* The port's event word; NULL: the guest has not given its page yet. */
+event_word_t *evtchn_fifo_word(struct domain *d, uint32_t port);
 /* Marks the port pending; true: that is new. */
 bool evtchn_fifo_set_pending(struct domain *d, uint32_t port, struct evtchn *e);
 void evtchn_fifo_destroy(struct domain *d);

@@ -23,10 +23,10 @@ struct evtchn;                        /* one port; core/evtchn_internal.h */
 struct evtchn_domain {
     struct spinlock lock;
     struct evtchn **buckets;          /* a pointer for each bucket up to max_port */
-    uint32_t ports;                   /* allocated (multiple of EVTCHN_BUCKET) */
+    uint32_t ports;                   /* that were ever used, and port 0; 0: it was torn down */
     uint32_t max_port;                /* highest allowed (domctl createdomain max_evtchn_port) */
     uint32_t active;                  /* ports in use */
-    uint32_t free_first, free_last;   /* queue of free ports; 0: empty */
+    uint32_t free_last;               /* of the queue of free ports; 0: empty */
     bool polled;                      /* a vcpu may be in SCHEDOP_poll; set after its own mark */
     uint32_t next_close;              /* where reset and teardown go on */
     struct evtchn_fifo *fifo;         /* NULL: 2-level */
@@ -45,12 +45,10 @@ int evtchn_init(struct domain *d, uint32_t max_port); /* -ENOMEM: evtchn_teardow
 int evtchn_teardown(struct domain *d);
 
 /*
- * Called after v's vcpu_info moved: marks pending again what is pending. The old place must stay: another CPU
- * may be about to mark an event there.
+ * Called after v's vcpu_info moved, or the guest's words are those of a 32-bit one now, or no longer: marks
+ * pending again what is pending. The old place must stay: another CPU may be about to mark an event there.
  */
 void evtchn_vcpu_info_moved(struct vcpu *v);
-/* Whether the guest's event words are those of a 32-bit one. Events that are pending stay so. */
-void evtchn_set_compat(struct domain *d, bool compat);
 
 /*
  * VIRQs: of one vcpu (VIRQ_TIMER, VIRQ_DEBUG ...), and of the one domain that handles a global one (dom0).
