@@ -142,7 +142,8 @@ static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
     m->state = MAPPING_CHANGING;
     b->handle[b->count++] = handle;
     /* Gone already: then by the mapper's own removal, which flushed and dropped the reference. */
-    (void)p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT), NULL);
+    uint32_t type = 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT);
+    (void)p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, NULL);
     return GNTST_okay;
 }
 
