@@ -42,10 +42,9 @@
 
 struct sched_cpu {
     struct vcpu *running;    /* NULL: idle */
-    bool preempt;            /* somebody else should run now */
     uint64_t vtime;          /* the virtual clock */
     struct timer slice;
-    nsec_t slice_end;        /* TIME_NEVER: nobody competes */
+    nsec_t slice_end;        /* TIME_NEVER: nobody competes; 0: somebody else should run now */
     nsec_t idle_since, idle_time;
 };
 
@@ -194,7 +193,7 @@ static int idle_state(const struct vcpu *v)
 /* Makes a CPU choose again, also when the slice of its vcpu is not over. */
 static void preempt(unsigned int cpu)
 {
-    sched_cpus[cpu].preempt = true;
+    sched_cpus[cpu].slice_end = 0;
     softirq_raise(cpu, SOFTIRQ_SCHED);
 }
 
@@ -251,12 +250,18 @@ static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
     }
 }
 
-/* v, which does not run, may have become runnable, or no longer be. */
-static void update_waiting(struct vcpu *v, nsec_t now)
+void sched_wake(struct vcpu *v)
 {
     struct sched_unit *u = &v->sched;
 
-    if (!vcpu_runnable(v)) {
+    spin_lock_scope(&sched_lock);
+    bool runnable = vcpu_runnable(v);
+    if (u->running && !runnable)
+        softirq_raise(u->cpu, SOFTIRQ_SCHED);
+    if (u->running)
+        return;
+    nsec_t now = clock_now();
+    if (!runnable) {
         list_del(&u->link);
         if (u->runstate.state != idle_state(v))
             set_state(u, idle_state(v), now);
@@ -268,15 +273,6 @@ static void update_waiting(struct vcpu *v, nsec_t now)
     }
     if (!is_queued(u) && enqueue(u, now))
         find_cpu(u, now, FAIR_GRANULARITY);
-}
-
-void sched_wake(struct vcpu *v)
-{
-    spin_lock_scope(&sched_lock);
-    if (!v->sched.running)
-        update_waiting(v, clock_now());
-    else if (!vcpu_runnable(v))
-        softirq_raise(v->sched.cpu, SOFTIRQ_SCHED);
 }
 
 void sched_block(struct vcpu *v)
@@ -309,7 +305,7 @@ void sched_yield(struct vcpu *v)
 /* Does prev go on, without a choice? */
 static bool keeps_cpu(const struct sched_cpu *s, const struct vcpu *prev, unsigned int cpu, nsec_t now)
 {
-    return now < s->slice_end && !s->preempt && vcpu_runnable(prev) && (prev->sched.affinity >> cpu & 1);
+    return now < s->slice_end && vcpu_runnable(prev) && (prev->sched.affinity >> cpu & 1);
 }
 
 /* Takes prev off this CPU: charged, queued again if it can run. */
@@ -323,47 +319,37 @@ static void deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
         enqueue(u, now);
 }
 
-static void set_slice(struct sched_cpu *s, struct sched_unit *u, unsigned int cpu, nsec_t now)
-{
-    s->slice_end = first_for(cpu) ? now + FAIR_SLICE : TIME_NEVER;
-    if (u->cap)
-        s->slice_end = MIN(s->slice_end, now + MAX(u->cap_budget, LEAST_SLICE));
-    if (s->slice_end == TIME_NEVER)
-        timer_stop(&s->slice);
-    else
-        timer_set(&s->slice, s->slice_end);
-}
-
-/* Takes the first of the queue that may run here. NULL: nobody. */
+/* Takes the first of the queue that may run here, for a slice. NULL: nobody. */
 static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, nsec_t now)
 {
     struct sched_unit *u = first_for(cpu);
 
-    s->preempt = false;
-    if (!u) {
-        timer_stop(&s->slice);
-        return NULL;
+    s->slice_end = TIME_NEVER;
+    if (u) {
+        list_del(&u->link);
+        u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_LAG);
+        s->vtime = MAX(s->vtime, u->vtime);
+        set_state(u, RUNSTATE_running, now);
+        u->started = now;
+        u->cpu = cpu;
+        u->running = true;
+        over_cap(u, now);
+        if (first_for(cpu))
+            s->slice_end = now + FAIR_SLICE;
+        if (u->cap)
+            s->slice_end = MIN(s->slice_end, now + MAX(u->cap_budget, LEAST_SLICE));
     }
-    list_del(&u->link);
-    u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_LAG);
-    s->vtime = MAX(s->vtime, u->vtime);
-    set_state(u, RUNSTATE_running, now);
-    u->started = now;
-    u->cpu = cpu;
-    over_cap(u, now);
-    set_slice(s, u, cpu, now);
-    return container_of(u, struct vcpu, sched);
+    if (s->slice_end == TIME_NEVER)
+        timer_stop(&s->slice);
+    else
+        timer_set(&s->slice, s->slice_end);
+    return u ? container_of(u, struct vcpu, sched) : NULL;
 }
 
 /* The CPU's vcpu, its idle time and its bit in the idle mask change together. */
 static void set_running(struct sched_cpu *s, unsigned int cpu, struct vcpu *next, nsec_t now)
 {
-    if (next) {
-        next->sched.running = true;
-        idle_cpus &= ~(1ull << cpu);
-    } else {
-        idle_cpus |= 1ull << cpu;
-    }
+    idle_cpus = next ? idle_cpus & ~(1ull << cpu) : idle_cpus | 1ull << cpu;
     if (!s->running && next) {
         s->idle_time += now - s->idle_since;
         s->vtime = MAX(s->vtime, virtual_now(~0ull, now)); /* nobody waited here: nobody is owed anything */
@@ -426,12 +412,15 @@ void vcpu_kick(struct vcpu *v)
     }
 }
 
-void domain_pause(struct domain *d)
+static void add_pauses(struct domain *d, int by)
 {
-    __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&d->pause_count, by, __ATOMIC_SEQ_CST);
     for_each_vcpu(d, v)
         sched_wake(v);
 }
+
+void domain_pause(struct domain *d) { add_pauses(d, 1); }
+void domain_unpause(struct domain *d) { add_pauses(d, -1); }
 
 void domain_pause_sync(struct domain *d)
 {
@@ -443,19 +432,20 @@ void domain_pause_sync(struct domain *d)
     }
 }
 
-void domain_unpause(struct domain *d)
+int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
 {
-    __atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
-    for_each_vcpu(d, v)
-        sched_wake(v);
-}
+    struct sched_unit *u = &v->sched;
 
-/* u meets others now: it may be far behind or ahead of them, which is not their fault, nor its own. */
-static void place_by_affinity(struct sched_unit *u, nsec_t now)
-{
+    if (!(hard & ((1ull << nr_cpus) - 1)))
+        return -EINVAL;
+    spin_lock_scope(&sched_lock);
+    nsec_t now = clock_now();
+    u->affinity = hard;
+    u->soft_affinity = soft; /* a wish: it may name no CPU that v may use */
+    /* It meets others now: it may be far behind or ahead of them, which is not their fault, nor its own. */
     if (u->running)
         charge(u, now);
-    uint64_t clock = virtual_now(u->affinity, now);
+    uint64_t clock = virtual_now(hard, now);
     u->vtime = MIN(fair_place(u->vtime, clock, FAIR_LAG), clock + FAIR_LAG);
     if (u->running) {
         preempt(u->cpu);
@@ -464,18 +454,6 @@ static void place_by_affinity(struct sched_unit *u, nsec_t now)
         if (enqueue(u, now))
             find_cpu(u, now, FAIR_GRANULARITY);
     }
-}
-
-int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
-{
-    uint64_t online = (1ull << nr_cpus) - 1;
-
-    if (!(hard & online))
-        return -EINVAL;
-    spin_lock_scope(&sched_lock);
-    v->sched.affinity = hard;
-    v->sched.soft_affinity = soft; /* a wish: it may name no CPU that v may use */
-    place_by_affinity(&v->sched, clock_now());
     return 0;
 }
 
