@@ -100,10 +100,10 @@ void domain_reap(void)
 {
     struct domain *d = first_dead();
 
-    if (!d)
-        return;
-    (void)domain_free(d);
-    softirq_raise(0, SOFTIRQ_REAP);
+    if (d) {
+        (void)domain_free(d);
+        softirq_raise(0, SOFTIRQ_REAP);
+    }
 }
 
 /* The last reference may go under any lock, so the structure is freed from a softirq. */
@@ -275,7 +275,6 @@ int domain_kill(struct domain *d)
         domain_pause_sync(d);
         for (int i = 0; i < 2; i++)
             timer_stop(&d->watchdog[i]);
-        alloc_claim(d, 0);
     }
     int rc = dismantle(d);
     if (rc)

@@ -169,12 +169,9 @@ static void wake_pollers(struct domain *d)
         return;
     WRITE_ONCE(d->evtchn.polled, false);
     smp_mb();
-    for_each_vcpu(d, v) {
-        if (READ_ONCE(v->polling)) {
-            WRITE_ONCE(v->polling, false);
+    for_each_vcpu(d, v)
+        if (READ_ONCE(v->polling))
             vcpu_unblock(v);
-        }
-    }
 }
 
 static void select_2l(struct domain *d, uint32_t port, struct evtchn *e)
@@ -216,12 +213,8 @@ static struct evtchn *other_end(const struct domain *d, uint32_t port, const str
 
 int evtchn_send(struct domain *d, uint32_t port)
 {
-    struct evtchn e = { .state = EVTCHNSTAT_closed };
-
     spin_lock(&d->evtchn.lock);
-    struct evtchn *here = port_at(d, port);
-    if (here)
-        e = *here;
+    struct evtchn *here = port_at(d, port), e = here ? *here : (struct evtchn){ .state = EVTCHNSTAT_closed };
     if (e.state == EVTCHNSTAT_ipi)
         evtchn_deliver(d, port, here);
     else if (e.state == EVTCHNSTAT_interdomain)

@@ -11,8 +11,8 @@
  *   take:     the guest clears LINKED and link of the head in one step and goes on with the link it read.
  *
  * We never follow a link, remember tails ourselves, and try each compare-and-swap a bounded number of times:
- * a guest that scribbles loses its own events. BUSY asks a well-behaved guest to leave MASKED alone for the
- * moment.
+ * a guest that scribbles loses its own events. A guest that only masks, unmasks and takes events does not
+ * change a word so often in that time, so it need not be asked, by BUSY, to leave MASKED alone.
  *
  * Control blocks and array pages are pinned until EVTCHNOP_reset or the domain's death.
  */
@@ -24,17 +24,12 @@
 
 #define PAGE_WORDS (PAGE_SIZE / sizeof(event_word_t))
 #define MAX_PAGES (EVTCHN_FIFO_NR_CHANNELS / PAGE_WORDS)
-#define SWAP_TRIES 4
+#define SWAP_TRIES 64
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED (1u << EVTCHN_FIFO_MASKED)
 #define LINKED (1u << EVTCHN_FIFO_LINKED)
-#define BUSY (1u << EVTCHN_FIFO_BUSY)
 #define LINK_MASK ((event_word_t)EVTCHN_FIFO_LINK_MASK)
-
-struct evtchn_fifo {
-    struct guest_pin page[MAX_PAGES];
-};
 
 struct evtchn_fifo_vcpu {
     struct guest_pin pin;
@@ -45,7 +40,7 @@ struct evtchn_fifo_vcpu {
 event_word_t *evtchn_fifo_word(struct domain *d, uint32_t port)
 {
     uint32_t page = port / PAGE_WORDS;
-    event_word_t *words = page < d->evtchn.fifo_pages ? d->evtchn.fifo->page[page].va : NULL;
+    event_word_t *words = page < d->evtchn.fifo_pages ? d->evtchn.fifo[page].va : NULL;
 
     return words ? words + port % PAGE_WORDS : NULL;
 }
@@ -64,23 +59,9 @@ static bool swap_link(event_word_t *word, bool linked, uint32_t link)
     event_word_t w = READ_ONCE(*word);
 
     for (int i = 0; i < SWAP_TRIES && !(w & LINKED) == !linked; i++)
-        if (__atomic_compare_exchange_n(word, &w, (w & ~(LINK_MASK | BUSY)) | LINKED | link, false,
+        if (__atomic_compare_exchange_n(word, &w, (w & ~LINK_MASK) | LINKED | link, false,
                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             return true;
-    return false;
-}
-
-/* Puts port behind the event with this word. False: the guest has taken that event (or does not let us). */
-static bool set_link(event_word_t *word, uint32_t port)
-{
-    if (swap_link(word, true, port))
-        return true;
-    if (!(READ_ONCE(*word) & LINKED))
-        return false;
-    word_or(word, BUSY);
-    if (swap_link(word, true, port))
-        return true;
-    __atomic_fetch_and(word, ~BUSY, __ATOMIC_SEQ_CST);
     return false;
 }
 
@@ -105,7 +86,7 @@ static void append(struct domain *d, uint32_t port, struct evtchn *e, event_word
     uint32_t tail = f->tail[priority];
     f->tail[priority] = port;
     /* If it is this queue's own tail, the guest has taken it, and LINKED is ours of just now. */
-    if (tail && tail != port && set_link(evtchn_fifo_word(d, tail), port))
+    if (tail && tail != port && swap_link(evtchn_fifo_word(d, tail), true, port))
         return;
     __atomic_store_n(&f->block->head[priority], port, __ATOMIC_SEQ_CST);
     if (!(word_or(&f->block->ready, 1u << priority) & (1u << priority)))
@@ -128,23 +109,6 @@ bool evtchn_fifo_set_pending(struct domain *d, uint32_t port, struct evtchn *e)
 
 /* --- hypercall operations --- */
 
-/* From the 2-level ABI: what is pending there becomes pending when the guest gives the array. */
-static int switch_abi(struct domain *d)
-{
-    struct evtchn_fifo *fifo = heap_alloc(sizeof(*fifo));
-
-    if (!fifo)
-        return -ENOMEM;
-    for (uint32_t port = 1; port < EVTCHN_2L_NR_CHANNELS; port++) {
-        struct evtchn *e = evtchn_used_port(d, port);
-
-        if (e)
-            e->missed = bit_test(d->shared_info->evtchn_pending, port);
-    }
-    d->evtchn.fifo = fifo;
-    return 0;
-}
-
 int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *arg)
 {
     struct vcpu *v = domain_vcpu(d, arg->vcpu);
@@ -161,7 +125,9 @@ int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *arg)
         return -ENOMEM;
     int rc = guest_pin(d, GFN(arg->control_gfn), &f->pin);
     if (!rc && !d->evtchn.fifo)
-        rc = switch_abi(d);
+        d->evtchn.fifo = heap_alloc(MAX_PAGES * sizeof(d->evtchn.fifo[0]));
+    if (!rc && !d->evtchn.fifo)
+        rc = -ENOMEM;
     if (rc) {
         guest_unpin(&f->pin);
         heap_free(f);
@@ -182,15 +148,16 @@ int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn)
     uint32_t first = d->evtchn.fifo_pages * PAGE_WORDS;
     if (d->evtchn.fifo_pages == MAX_PAGES || first > d->evtchn.max_port)
         return -ENOSPC;
-    int rc = guest_pin(d, GFN(gfn), &d->evtchn.fifo->page[d->evtchn.fifo_pages]);
+    int rc = guest_pin(d, GFN(gfn), &d->evtchn.fifo[d->evtchn.fifo_pages]);
     if (rc)
         return rc;
     d->evtchn.fifo_pages++;
 
     for (uint32_t port = first; port < MIN(first + PAGE_WORDS, d->evtchn.ports); port++) {
         struct evtchn *e = evtchn_used_port(d, port);
+        bool was_2l = port < (d->compat ? EVTCHN_2L_NR_CHANNELS / 4 : EVTCHN_2L_NR_CHANNELS);
 
-        if (e && e->missed) {
+        if (e && ((was_2l && bit_test_and_clear(d->shared_info->evtchn_pending, port)) || e->missed)) {
             e->missed = 0;
             evtchn_deliver(d, port, e);
         }
@@ -226,7 +193,7 @@ void evtchn_fifo_destroy(struct domain *d)
         }
     }
     for (uint32_t i = 0; i < d->evtchn.fifo_pages; i++)
-        guest_unpin(&d->evtchn.fifo->page[i]);
+        guest_unpin(&d->evtchn.fifo[i]);
     heap_free(d->evtchn.fifo);
     d->evtchn.fifo = NULL;
     d->evtchn.fifo_pages = 0;

@@ -13,7 +13,7 @@
  */
 struct evtchn {
     uint8_t state : 3;                /* EVTCHNSTAT_*; closed: it is free */
-    uint8_t missed : 1;               /* FIFO: became pending before its event word was there */
+    uint8_t missed : 1;               /* FIFO: became pending when its event word was not there yet */
     uint8_t priority : 4;
     uint8_t last_priority;
     uint8_t vcpu, last_vcpu;          /* whom it notifies */

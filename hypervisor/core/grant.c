@@ -201,14 +201,6 @@ void grant_release(struct domain *granter, uint32_t ref, bool write)
         frame_put(MFN(a->mfn));
 }
 
-int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op)
-{
-    spin_lock_scope(&d->grant.lock);
-    op->nr_frames = d->grant.frames;
-    op->max_nr_frames = d->grant.max_frames;
-    return GNTST_okay;
-}
-
 /* --- looking at it --- */
 
 /* How many grants d maps: of granter's, or, NULL, of anybody's. */

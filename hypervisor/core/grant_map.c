@@ -71,11 +71,9 @@ static void give_handle(struct domain *d, uint32_t handle)
 
 static int16_t map_entry(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
 {
-    int rc;
-
     if (frame_get(mfn))
         return GNTST_no_space;
-    rc = p2m_set(d, gfn, mfn, ORDER_4K, readonly ? P2M_GRANT_RO : P2M_GRANT);
+    int rc = p2m_set(d, gfn, mfn, ORDER_4K, readonly ? P2M_GRANT_RO : P2M_GRANT);
     if (!rc)
         return GNTST_okay;
     frame_put(mfn);
@@ -127,9 +125,7 @@ void grant_unmap_init(struct grant_unmap *b, struct domain *d)
     p2m_batch_init(&b->p2m, d);
 }
 
-/*
- * Takes a LIVE mapping out of use: CHANGING from here on, its p2m entry in the batch. at 0: wherever it is.
- */
+/* Takes a LIVE mapping out of use: CHANGING from here on, its p2m entry in the batch. at 0: wherever. */
 static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
 {
     ASSERT(b->count < GRANT_UNMAP_BATCH);

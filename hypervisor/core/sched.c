@@ -302,12 +302,6 @@ void sched_yield(struct vcpu *v)
     }
 }
 
-/* Does prev go on, without a choice? */
-static bool keeps_cpu(const struct sched_cpu *s, const struct vcpu *prev, unsigned int cpu, nsec_t now)
-{
-    return now < s->slice_end && vcpu_runnable(prev) && (prev->sched.affinity >> cpu & 1);
-}
-
 /* Takes prev off this CPU: charged, queued again if it can run. */
 static void deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
 {
@@ -367,9 +361,9 @@ struct vcpu *sched_pick(void)
 
     spin_lock(&sched_lock);
     struct vcpu *prev = s->running;
-    if (prev && keeps_cpu(s, prev, c->id, now)) {
+    if (prev && now < s->slice_end && vcpu_runnable(prev) && (prev->sched.affinity >> c->id & 1)) {
         spin_unlock(&sched_lock);
-        return prev;
+        return prev; /* goes on, without a choice */
     }
     if (prev)
         deschedule(prev, c->id, now);

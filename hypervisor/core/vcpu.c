@@ -17,8 +17,6 @@
 #include "lib.h"
 #include "svm.h"
 
-#define LEGACY_VCPUS XEN_LEGACY_MAX_VCPUS
-
 /* Where events of vcpus without a registered vcpu_info and without a place in shared_info go: never
  * delivered. */
 static vcpu_info_t dummy_info;
@@ -54,7 +52,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     v->id = id;
     v->down = true;
     v->blocked = true;
-    v->info = id < LEGACY_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info;
+    v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info;
     timer_setup(&v->singleshot, singleshot_fired, v, cpu);
     timer_setup(&v->periodic, periodic_fired, v, cpu);
     timer_setup(&v->poll_timer, poll_timed_out, v, cpu);
@@ -116,9 +114,7 @@ void vcpu_event_upcall(struct vcpu *v)
  */
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
-    vcpu_info_t *info;
-
-    if (offset > PAGE_SIZE - sizeof(*info) || offset % sizeof(uint64_t))
+    if (offset > PAGE_SIZE - sizeof(vcpu_info_t) || offset % sizeof(uint64_t))
         return -EINVAL;
     if (v != current_vcpu() && !v->down)
         return -EINVAL;
@@ -128,7 +124,7 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     int rc = guest_pin(v->d, gfn, &v->info_pin);
     if (rc)
         return rc;
-    info = (vcpu_info_t *)((uint8_t *)v->info_pin.va + offset);
+    vcpu_info_t *info = (vcpu_info_t *)((uint8_t *)v->info_pin.va + offset);
     if (v->info == &dummy_info) {
         memset(info, 0, sizeof(*info));
         info->evtchn_upcall_mask = 1;
@@ -147,14 +143,12 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
  */
 void vcpu_update_runstate(struct vcpu *v)
 {
-    bool flag = READ_ONCE(v->d->runstate_update_flag);
-    gva_t top_at = v->runstate_va + (v->runstate_compat ? 11 : 15);
-    struct vcpu_runstate_info info;
-    const uint8_t *top = (const uint8_t *)&info.state_entry_time + 7;
-
     if (!v->runstate_va)
         return;
-    info = sched_runstate(v);
+    bool flag = READ_ONCE(v->d->runstate_update_flag);
+    gva_t top_at = v->runstate_va + (v->runstate_compat ? 11 : 15);
+    struct vcpu_runstate_info info = sched_runstate(v);
+    const uint8_t *top = (const uint8_t *)&info.state_entry_time + 7;
     info.state_entry_time |= flag ? XEN_RUNSTATE_UPDATE : 0;
     int rc = flag ? guest_write(v, top_at, top, 1) : 0;
     if (!rc)

@@ -19,7 +19,9 @@ static int16_t query_size(struct hypercall *hc, struct gnttab_query_size *op)
 
     if (!d)
         return rc == -EPERM ? GNTST_permission_denied : GNTST_bad_domain;
-    return grant_query_size(d, op);
+    op->nr_frames = READ_ONCE(d->grant.frames);
+    op->max_nr_frames = d->grant.max_frames;
+    return GNTST_okay;
 }
 
 static long operate(struct hypercall *hc, struct domain *d, void *arg)

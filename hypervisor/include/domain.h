@@ -134,10 +134,9 @@ static inline void domain_scope_end(struct domain **d)
     for (struct domain *domain_scope d = domain_get_next(0); d; d = domain_put_get_next(d))
 static inline struct domain *domain_put_get_next(struct domain *d)
 {
-    domid_t after = d->id + 1;
+    struct domain *domain_scope put = d;
 
-    domain_put(d);
-    return domain_get_next(after);
+    return domain_get_next(put->id + 1);
 }
 
 /* NULL: there is none (yet). */

@@ -19,6 +19,7 @@
 #define EVTCHN_BUCKET 128             /* ports per allocated bucket */
 
 struct evtchn;                        /* one port; core/evtchn_internal.h */
+struct guest_pin;                     /* domain.h */
 
 struct evtchn_domain {
     struct spinlock lock;
@@ -29,8 +30,8 @@ struct evtchn_domain {
     uint32_t free_last;               /* of the queue of free ports; 0: empty */
     bool polled;                      /* a vcpu may be in SCHEDOP_poll; set after its own mark */
     uint32_t next_close;              /* where reset and teardown go on */
-    struct evtchn_fifo *fifo;         /* NULL: 2-level */
-    uint32_t fifo_pages;              /* of the event array */
+    struct guest_pin *fifo;           /* pages of the event array, and how many; NULL: 2-level */
+    uint32_t fifo_pages;
 };
 
 struct evtchn_vcpu {

@@ -50,7 +50,6 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx);
 /* The operations on one structure each; they return GNTST_*. */
 int16_t grant_map(struct domain *d, struct gnttab_map_grant_ref *op);
 int16_t grant_copy(struct domain *d, const struct gnttab_copy *op);
-int16_t grant_query_size(struct domain *d, struct gnttab_query_size *op);
 
 /*
  * Unmapping many with one flush: what was added is gone when finish returns. add returns GNTST_*; only _okay

@@ -28,7 +28,7 @@ void vcpu_event_upcall(struct vcpu *v)
 void vcpu_unblock(struct vcpu *v)
 {
     unblocks[v->d->id][v->id]++;
-    v->blocked = false;
+    v->blocked = v->polling = false;
 }
 
 static struct domain *make(domid_t id, uint32_t max_port)
