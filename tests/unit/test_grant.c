@@ -407,6 +407,7 @@ static void test_granter_dies(void **state)
     front->dying = DOMAIN_ALIVE;
     end(front);
     assert_int_equal(mfn_to_frame(m)->state, FRAME_DOMAIN);
+    assert_int_equal(grant_check(front) + grant_check(back), 0);
     refs = front->refs;
     assert_true(refs > 0);
     assert_int_equal(unmap(handle, MAP_AT(0)), GNTST_okay);
