@@ -12,7 +12,6 @@
 
 #include "evtchn.h"
 #include "grant.h"
-#include "guest_fwd.h"
 #include "list.h"
 #include "p2m.h"
 #include "sched.h"

@@ -11,10 +11,12 @@
 #ifndef CLV_EVTCHN_H
 #define CLV_EVTCHN_H
 
-#include "guest_fwd.h"
 #include "spinlock.h"
 #include "types.h"
 #include "xenpub.h"
+
+struct domain;
+struct vcpu;
 
 #define EVTCHN_BUCKET 128             /* ports per allocated bucket */
 

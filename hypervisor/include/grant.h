@@ -9,11 +9,12 @@
 #ifndef CLV_GRANT_H
 #define CLV_GRANT_H
 
-#include "guest_fwd.h"
 #include "p2m.h"
 #include "spinlock.h"
 #include "types.h"
 #include "xenpub.h"
+
+struct domain;
 
 #define GRANT_DEFAULT_FRAMES 64
 #define GRANT_MAX_FRAMES 256           /* 512 entries each */

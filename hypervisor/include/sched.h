@@ -6,10 +6,12 @@
 #define CLV_SCHED_H
 
 #include "list.h"
-#include "guest_fwd.h"
 #include "time.h"
 #include "types.h"
 #include "xenpub.h"
+
+struct domain;
+struct vcpu;
 
 #define SCHED_WEIGHT_DEFAULT 256
 #define SCHED_WEIGHT_MAX 65535

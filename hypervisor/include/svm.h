@@ -7,8 +7,10 @@
 #ifndef CLV_SVM_H
 #define CLV_SVM_H
 
-#include "guest_fwd.h"
 #include "types.h"
+
+struct domain;
+struct vcpu;
 
 void svm_init(void);                     /* boot CPU: refuses (panics readably) without SVM or NPT */
 void svm_init_cpu(void);                 /* each CPU */

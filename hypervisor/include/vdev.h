@@ -6,10 +6,12 @@
 #ifndef CLV_VDEV_H
 #define CLV_VDEV_H
 
-#include "guest_fwd.h"
 #include "spinlock.h"
 #include "time.h"
 #include "types.h"
+
+struct domain;
+struct vcpu;
 
 struct cpuid_policy;   /* vdev/cpuid.c */
 struct ioapic;         /* vdev/ioapic.c: dom0's */

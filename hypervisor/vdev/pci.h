@@ -3,9 +3,10 @@
 #ifndef CLV_PCI_H
 #define CLV_PCI_H
 
-#include "guest_fwd.h"
 #include "spinlock.h"
 #include "types.h"
+
+struct domain;
 
 struct msi_source;
 
