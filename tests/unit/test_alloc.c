@@ -179,6 +179,17 @@ static void prepared_blocks_are_clean(void **state)
     for (unsigned int i = 0; i < 512; i++)
         frame_put(mfn_add(m, i));
     assert_int_equal(free_frames(), before);
+    /* what is prepared is not scrubbed again */
+    for (unsigned int o = 3; o < 12; o++) {
+        m = alloc_domain(d, o);
+        for (unsigned int i = 0; i < 1u << o; i++)
+            frame_put(mfn_add(m, i));
+        while (!alloc_prepare(o))
+            ;
+        *(uint8_t *)mfn_to_virt(m) = 7;
+        assert_int_equal(alloc_domain(d, o).n, m.n);
+        assert_int_equal(*(uint8_t *)mfn_to_virt(m), 7);
+    }
     assert_true(alloc_prepare(0));
     while (mfn_valid_number(alloc_core(0)))
         ;
