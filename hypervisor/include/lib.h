@@ -49,8 +49,6 @@ int strcmp(const char *a, const char *b);
 /*
  * Bitmaps of 64-bit words. set, clear and test_and_* are atomic and full barriers; bit_test is a plain read.
  */
-#define BITS_PER_LONG 64
-
 static inline bool bit_test(const void *map, unsigned int n)
 {
     return (READ_ONCE(((const uint64_t *)map)[n / 64]) >> (n % 64)) & 1;
