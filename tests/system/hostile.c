@@ -89,7 +89,9 @@ static void every_death_is_the_guests_own(void **state)
         run_ok("cleave create /guests/crash.cfg extra='%s debug' " KEEP, deaths[i]);
         AWAIT(has_ended("crash"), 30);
         print_message("    %s: %s\n", deaths[i], state_of("crash"));
-        if (strcmp(state_of("crash"), "crashed") != 0 && !strstr(console_log("crash"), "still alive"))
+        /* Xen calls a triple fault a wish to reboot. */
+        if (on_cleave() && strcmp(state_of("crash"), "crashed") != 0 &&
+            !strstr(console_log("crash"), "still alive"))
             fail_msg("%s: %s\n%s", deaths[i], state_of("crash"), console_log("crash"));
         run_ok("cleave destroy crash");
     }
@@ -156,7 +158,8 @@ static void msrs_and_ports_hurt_nobody(void **state)
     (void)state;
     only_on_one_cpu();
     start_neighbour();
-    try_evil("msr ports");
+    /* guests/evil/cpu.c says why Xen is spared one */
+    try_evil(on_cleave() ? "msr ports" : "msr ports skip_msr=0xc001011f");
 }
 
 /* Arrays without an end on both of its vCPUs: everybody else goes on, and it can be ended in the middle. */
