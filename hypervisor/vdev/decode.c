@@ -88,10 +88,7 @@ struct prefixes {
     uint8_t rex; /* 0: none */
 };
 
-#define REX_W 8
-#define REX_R 4
-#define REX_X 2
-#define REX_B 1
+enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 
 static uint8_t read_prefixes(struct cursor *c, enum insn_mode mode, struct prefixes *p)
 {

@@ -117,12 +117,7 @@ void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
 
 /* --- instructions --- */
 
-#define RAX 0
-#define RCX 1
-#define RSP 4
-#define RBP 5
-#define RSI 6
-#define RDI 7
+enum { RAX, RCX, RSP = 4, RBP, RSI, RDI };
 #define INSN_BYTES 15
 #define SEGMENT_D (1u << 10) /* attributes: 32-bit code */
 

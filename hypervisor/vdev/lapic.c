@@ -37,13 +37,8 @@
 #define ESR_RECEIVE_VECTOR (1u << 6)
 #define ESR_REGISTER (1u << 7)
 
-#define MODE_FIXED 0
-#define MODE_LOWEST 1
-#define MODE_NMI 4
-#define MODE_INIT 5
-#define MODE_STARTUP 6
-
-/* The ICR's low word is a message, too. */
+/* LAPIC_MODE of a message. The ICR's low word is one, too. */
+enum { MODE_FIXED, MODE_LOWEST, MODE_NMI = 4, MODE_INIT, MODE_STARTUP };
 #define ICR_ASSERT (1u << 14)
 #define ICR_BITS 0xccfffu /* without the delivery status */
 #define SHORTHAND(m) ((m) >> 18 & 3)
@@ -51,12 +46,7 @@ enum { TO_DEST, TO_SELF, TO_ALL, TO_OTHERS };
 #define DEST_ALL 0xffffffffu
 
 /* Which registers the page and the MSRs have, and which of their bits can be written. */
-#define PAGE_READ 1
-#define PAGE_WRITE 2
-#define MSR_READ 4
-#define MSR_WRITE 8
-#define READ (PAGE_READ | MSR_READ)
-#define WRITE (PAGE_WRITE | MSR_WRITE)
+enum { PAGE_READ = 1, PAGE_WRITE = 2, MSR_READ = 4, MSR_WRITE = 8, READ = 5, WRITE = 10 };
 #define INDEX(name) (REG(name) >> 4)
 #define LVT_READ_ONLY 0x5000u
 
@@ -205,11 +195,10 @@ struct vcpu *lapic_by_id(struct domain *d, uint32_t apic_id)
 
 static bool accepts_logical(const struct lapic *l, uint32_t dest)
 {
-    uint32_t mine;
+    uint32_t mine = l->ldr >> 24;
 
     if (x2apic(l))
         return (l->ldr >> 16) == (dest >> 16) && (l->ldr & dest & 0xffff);
-    mine = l->ldr >> 24;
     if (l->dfr >> 28 == 0xf)
         return mine & dest & 0xff;
     return (mine & 0xf0) == (dest & 0xf0) && (mine & dest & 0xf);

@@ -133,18 +133,16 @@ static void msi_update(struct domain *d, struct msi_source *s)
     struct message *m = &s->message[0];
     uint32_t control = pci_hw_read(c->address, c->at + CONTROL, 2) & ~(MSI_ENABLE | MSI_MULTIPLE);
 
-    if (s->enabled)
-        update_vector(d, s, m);
-    if (s->enabled && m->vector) {
-        pci_hw_write(c->address, c->at + 4, 4, host_address(d, m));
-        if (control & MSI_64BIT)
-            pci_hw_write(c->address, c->at + 8, 4, 0);
-        pci_hw_write(c->address, c->at + (control & MSI_64BIT ? 12 : 8), 2, m->vector);
-        control |= MSI_ENABLE;
-    }
-    pci_hw_write(c->address, c->at + CONTROL, 2, control);
     if (!s->enabled)
-        update_vector(d, s, m);
+        pci_hw_write(c->address, c->at + CONTROL, 2, control);
+    update_vector(d, s, m);
+    if (!m->vector)
+        return;
+    pci_hw_write(c->address, c->at + 4, 4, host_address(d, m));
+    if (control & MSI_64BIT)
+        pci_hw_write(c->address, c->at + 8, 4, 0);
+    pci_hw_write(c->address, c->at + (control & MSI_64BIT ? 12 : 8), 2, m->vector);
+    pci_hw_write(c->address, c->at + CONTROL, 2, control | MSI_ENABLE);
 }
 
 static void msi_register_write(struct domain *d, const struct pci_capability *c, unsigned int n, uint32_t val)

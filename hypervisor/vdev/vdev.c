@@ -9,15 +9,13 @@
 
 int vdev_init_domain(struct domain *d)
 {
-    int rc;
-
     spin_init(&d->vdev.lock, LOCK_VDEV);
-    rc = cpuid_domain_init(d);
-    if (!rc && d->is_dom0)
-        rc = ioapic_init(d);
-    if (!rc && d->is_dom0)
-        rc = pci_init(d);
-    return rc;
+    int rc = cpuid_domain_init(d);
+
+    if (rc || !d->is_dom0)
+        return rc;
+    rc = ioapic_init(d);
+    return rc ? rc : pci_init(d);
 }
 
 void vdev_destroy_domain(struct domain *d)
