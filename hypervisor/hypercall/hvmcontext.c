@@ -58,11 +58,8 @@ static void save_header(struct vcpu *v, void *record)
 
     cpu_cpuid(1, 0, leaf1);
     *(struct hvm_save_header *)record = (struct hvm_save_header){
-        .magic = HVM_FILE_MAGIC,
-        .version = HVM_FILE_VERSION,
-        .changeset = ~0ull,
-        .cpuid = leaf1[0],
-        .gtsc_khz = (uint32_t)tsc_khz,
+        .magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION, .changeset = ~0ull,
+        .cpuid = leaf1[0], .gtsc_khz = (uint32_t)tsc_khz,
     };
 }
 

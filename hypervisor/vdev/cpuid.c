@@ -309,7 +309,6 @@ static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_reg
 void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
     struct cpuid_policy *p = v->d->vdev.cpuid;
-    struct cpuid_regs *r;
 
     if (leaf >> 8 == XEN_LEAF >> 8) {
         *out = xen_leaf(v, leaf & 0xff, subleaf);
@@ -318,7 +317,8 @@ void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_r
     *out = (struct cpuid_regs){ 0 };
     if (leaf > (leaf & EXTENDED ? p->extended[0].a : p->basic[0].a))
         return;
-    r = find(p, leaf, subleaf);
+    const struct cpuid_regs *r = find(p, leaf, subleaf);
+
     if (r)
         *out = *r;
     adjust(v, leaf, subleaf, out);

@@ -270,7 +270,6 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     unsigned int size = a->insn.size;
     uint32_t fault = 0;
     gpa_t gpa;
-    int rc;
 
     if (guest_walk(a->v, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa, &fault)) {
         svm_inject_page_fault(a->v, va, fault);
@@ -278,7 +277,8 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     }
     if ((gpa & ~PAGE_MASK) + size > PAGE_SIZE)
         return -EINVAL; /* two pages, of which one is emulated */
-    rc = write ? guest_write_physical(d, gpa, val, size) : guest_read_physical(d, val, gpa, size);
+    int rc = write ? guest_write_physical(d, gpa, val, size) : guest_read_physical(d, val, gpa, size);
+
     if (rc != -EFAULT)
         return rc;
     if (write)
@@ -335,11 +335,11 @@ int io_emulate(struct vcpu *v, gpa_t gpa)
 {
     struct access a = { .v = v, .paging = svm_get_paging(v), .mode = code_mode(v) };
     uint8_t bytes[INSN_BYTES] = { 0 };
-    unsigned int n;
     int rc = 0;
 
     a.user = a.paging.cpl == 3 ? GUEST_WALK_USER : 0;
-    n = fetch(&a, bytes);
+    unsigned int n = fetch(&a, bytes);
+
     if (!n || insn_decode(bytes, n, a.mode, &a.insn)) {
         guest_log(v->d, "vcpu %u: %u bytes at RIP %#lx, %02x %02x %02x %02x, cannot access %#lx\n",
                   v->id, n, a.paging.rip, bytes[0], bytes[1], bytes[2], bytes[3], gpa);

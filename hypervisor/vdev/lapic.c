@@ -454,13 +454,11 @@ void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_reg
     const struct lapic *l = &v->vdev.lapic;
     uint32_t val;
 
-    if (hw) {
-        memset(hw, 0, sizeof(*hw));
-        hw->apic_base_msr = l->base_msr;
-        hw->disabled = (l->base_msr & BASE_ENABLE ? 0 : SAVED_HW_DISABLED) |
-                       (l->svr & SVR_ENABLE ? 0 : SAVED_SW_DISABLED);
-        hw->timer_divisor = 1u << lapic_timer_shift(l->divide);
-    }
+    if (hw)
+        *hw = (struct hvm_hw_lapic){ .apic_base_msr = l->base_msr,
+                                     .disabled = (l->base_msr & BASE_ENABLE ? 0 : SAVED_HW_DISABLED) |
+                                                 (l->svr & SVR_ENABLE ? 0 : SAVED_SW_DISABLED),
+                                     .timer_divisor = 1u << lapic_timer_shift(l->divide) };
     if (!regs)
         return;
     memset(regs, 0, sizeof(*regs));

@@ -71,11 +71,11 @@ void lapic_timer_load(struct vcpu *v, uint32_t initial_count)
 uint32_t lapic_timer_current(const struct vcpu *v)
 {
     const struct lapic *l = &v->vdev.lapic;
-    uint64_t ticks;
 
     if (!l->initial_count)
         return 0;
-    ticks = (uint64_t)(clock_now() - l->timer_start) / (uint64_t)tick_ns(l);
+    uint64_t ticks = (uint64_t)(clock_now() - l->timer_start) / (uint64_t)tick_ns(l);
+
     if (ticks >= l->initial_count && !(l->lvt[LVT_TIMER] & LVT_PERIODIC))
         return 0;
     return l->initial_count - (uint32_t)(ticks % l->initial_count);
