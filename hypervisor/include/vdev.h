@@ -79,8 +79,6 @@ int lapic_highest_pending(struct vcpu *v);                 /* deliverable vector
 int lapic_highest_request(struct vcpu *v);                 /* whatever the TPR: the CPU compares it itself */
 void lapic_accept(struct vcpu *v, uint8_t vector);         /* IRR -> ISR: it is being injected */
 void lapic_return(struct vcpu *v, uint8_t vector);         /* ISR -> IRR: the guest did not take it */
-uint32_t lapic_get_tpr(const struct vcpu *v);
-void lapic_set_tpr(struct vcpu *v, uint32_t tpr);
 /* 0 or -EFAULT (#GP). msr: 0x1b, 0x800-0x8ff. */
 int lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val);

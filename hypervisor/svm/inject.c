@@ -76,7 +76,7 @@ static void offer_interrupt(struct vcpu *v)
                     READ_ONCE(v->info->evtchn_upcall_pending);
     int vector = callback ? (int)v->d->vdev.callback_vector : lapic_highest_request(v);
 
-    vmcb->vintr = VINTR_MASKING | (lapic_get_tpr(v) >> 4 & VINTR_TPR_MASK);
+    vmcb->vintr = VINTR_MASKING | (v->vdev.lapic.tpr >> 4 & VINTR_TPR_MASK);
     v->svm.offered = callback ? -1 : vector;
     if (likely(vector < 0))
         return;
@@ -139,8 +139,8 @@ void inject_recover(struct vcpu *v)
     uint32_t tpr = (uint32_t)(vmcb->vintr & VINTR_TPR_MASK) << 4;
 
     end_offer(v, !(vmcb->vintr & VINTR_IRQ));
-    if (tpr != (lapic_get_tpr(v) & 0xf0))
-        lapic_set_tpr(v, tpr);
+    if (tpr != (v->vdev.lapic.tpr & 0xf0))
+        v->vdev.lapic.tpr = tpr;
     vmcb->eventinj = 0;
     /* A software interrupt is not repeated here: RIP still names its instruction, which runs again. */
     if (unlikely(interrupted & EVENT_VALID) && EVENT_TYPE(interrupted) != EVENT_TYPE_SOFT &&

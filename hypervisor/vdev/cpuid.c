@@ -349,12 +349,6 @@ unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *
     return n;
 }
 
-/* What tools write into leaves that are never offered has no effect. */
-static bool is_ignored(uint32_t leaf)
-{
-    return leaf == 0xd || leaf == XEN_LEAF || leaf == XEN_LEAF_ALTERNATIVE;
-}
-
 int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,
                      uint32_t *err_leaf, uint32_t *err_subleaf)
 {
@@ -365,7 +359,8 @@ int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsi
 
         if (r) {
             *r = (struct cpuid_regs){ l->a, l->b, l->c, l->d };
-        } else if (!is_ignored(l->leaf)) {
+        } else if (l->leaf != 0xd && l->leaf != XEN_LEAF && l->leaf != XEN_LEAF_ALTERNATIVE) {
+            /* these three have no effect: states that are not offered, and what is the core's to say */
             *err_leaf = l->leaf;
             *err_subleaf = l->subleaf;
             return -EINVAL;

@@ -81,9 +81,6 @@ bool lapic_has_page(const struct vcpu *v, gpa_t gpa)
     return (gpa & PAGE_MASK) == LAPIC_PAGE && (v->vdev.lapic.base_msr & BASE_MODE) == BASE_ENABLE;
 }
 
-uint32_t lapic_get_tpr(const struct vcpu *v) { return v->vdev.lapic.tpr; }
-void lapic_set_tpr(struct vcpu *v, uint32_t tpr) { v->vdev.lapic.tpr = tpr & 0xff; }
-
 /* --- priorities --- */
 
 static int highest_bit(const uint64_t map[4])
@@ -193,12 +190,14 @@ struct vcpu *lapic_by_id(struct domain *d, uint32_t apic_id)
     return apic_id & 1 ? NULL : domain_vcpu(d, apic_id / 2);
 }
 
+static uint32_t x2apic_ldr(uint32_t id) { return id >> 4 << 16 | 1u << (id & 0xf); }
+
 static bool accepts_logical(const struct lapic *l, uint32_t dest)
 {
     uint32_t mine = l->ldr >> 24;
 
     if (x2apic(l))
-        return (l->ldr >> 16) == (dest >> 16) && (l->ldr & dest & 0xffff);
+        return l->id >> 4 == dest >> 16 && (x2apic_ldr(l->id) & dest & 0xffff);
     if (l->dfr >> 28 == 0xf)
         return mine & dest & 0xff;
     return (mine & 0xf0) == (dest & 0xf0) && (mine & dest & 0xf);
@@ -291,6 +290,8 @@ static bool reg_read(const struct vcpu *v, uint32_t offset, unsigned int access,
     *val = READ_ONCE(l->reg[offset >> 4]);
     if (offset == REG(id) && !x2apic(l))
         *val <<= 24;
+    else if (offset == REG(ldr) && x2apic(l))
+        *val = x2apic_ldr(l->id);
     else if (offset == REG_PPR)
         *val = ppr(l);
     else if (offset == REG_CURRENT_COUNT)
@@ -374,8 +375,6 @@ void lapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t val)
 
 /* --- MSRs --- */
 
-static uint32_t x2apic_ldr(uint32_t id) { return id >> 4 << 16 | 1u << (id & 0xf); }
-
 static bool base_is_valid(uint64_t val)
 {
     return (val & ~(BASE_MODE | BASE_BSP)) == LAPIC_PAGE && (val & BASE_MODE) != BASE_X2APIC;
@@ -391,8 +390,6 @@ static int write_base(struct vcpu *v, uint64_t val)
     l->base_msr = (l->base_msr & ~BASE_MODE) | new;
     if (!new && old)
         lapic_reset(v, true);
-    if (new == BASE_MODE)
-        l->ldr = x2apic_ldr(l->id);
     return 0;
 }
 
@@ -441,7 +438,6 @@ void lapic_reset(struct vcpu *v, bool init)
     l->version = VERSION;
     l->svr = 0xff;
     l->dfr = 0xffffffff;
-    l->ldr = x2apic(l) ? x2apic_ldr(l->id) : 0;
     for (unsigned int i = 0; i < LVT_COUNT; i++)
         l->lvt[i] = LVT_MASKED;
 }
@@ -493,7 +489,5 @@ int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_h
         l->base_msr = hw->apic_base_msr;
     if (regs)
         load_regs(v, regs);
-    if (x2apic(l))
-        l->ldr = x2apic_ldr(l->id);
     return 0;
 }
