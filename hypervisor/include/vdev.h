@@ -14,14 +14,10 @@ struct domain;
 struct vcpu;
 
 struct cpuid_policy;   /* vdev/cpuid.c */
-struct ioapic;         /* vdev/ioapic.c: dom0's */
-struct pci_config;     /* vdev/pci.c: dom0's */
 
 struct vdev_domain {
     struct spinlock lock;            /* LOCK_VDEV: I/O APIC */
     struct cpuid_policy *cpuid;
-    struct ioapic *ioapic;           /* NULL for guests */
-    struct pci_config *pci;
     char debug_line[128];            /* port 0xe9 */
     uint32_t debug_length;
     uint32_t callback_vector;        /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
@@ -107,7 +103,7 @@ uint32_t lapic_timer_current(const struct vcpu *v);
 unsigned int lapic_timer_shift(uint32_t divide);           /* the divide register as a power of two */
 
 /* --- vdev/ioapic.c: dom0's I/O APIC, one entry = one host line --- */
-int ioapic_init(struct domain *d);
+void ioapic_init(struct domain *d);
 uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset);
 void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val);
 /* The host CPU (APIC id) that takes an interrupt for dest: where that vcpu runs. */
@@ -156,7 +152,6 @@ bool msi_emulates(const struct domain *d, uint64_t start, uint64_t end); /* one 
 bool msi_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val);
 
 /* --- vdev/pci.c: dom0's configuration space, ports 0xcf8-0xcff --- */
-int pci_init(struct domain *d);
 uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size);
 void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val);
 

@@ -45,7 +45,7 @@ static uint8_t read_byte(uint16_t port)
     }
 }
 
-static bool is_pci(const struct domain *d, uint16_t port) { return d->vdev.pci && (port & ~7u) == 0xcf8; }
+static bool is_pci(const struct domain *d, uint16_t port) { return d->is_dom0 && (port & ~7u) == 0xcf8; }
 
 static bool is_power(const struct domain *d, uint16_t port, unsigned int size)
 {
@@ -87,7 +87,7 @@ void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t va
 
 static bool is_ioapic(const struct vcpu *v, gpa_t gpa)
 {
-    return (gpa & PAGE_MASK) == IOAPIC_PAGE && v->d->vdev.ioapic;
+    return (gpa & PAGE_MASK) == IOAPIC_PAGE && v->d->is_dom0;
 }
 
 /* The interrupt controllers take accesses of 4 bytes only; others find nobody. */

@@ -8,13 +8,11 @@
  * vector (the Remote IRR bit of the entry says so), because the host's own EOI must come at once and the line
  * would fire again.
  *
- * Lock: d->vdev.lock, class LOCK_VDEV, for all of struct ioapic. Under it: the host's I/O APIC (LOCK_HW) and
+ * Lock: d->vdev.lock, class LOCK_VDEV, for all of io. Under it: the host's I/O APIC (LOCK_HW) and
  * kicks (LOCK_SCHED). Read next: lapic.c, ../platform/ioapic.c.
  */
-#include "alloc.h"
 #include "cpu.h"
 #include "domain.h"
-#include "errors.h"
 #include "lib.h"
 #include "platform.h"
 #include "vdev.h"
@@ -37,13 +35,13 @@
 #define ENTRY_DEST(e) ((uint32_t)((e) >> 56))
 #define ENTRY_WRITABLE 0xff0000000001afffull
 
-struct ioapic {
+static struct {
     uint32_t select, id;
     union {
         uint64_t entry[PINS];
         uint32_t word[2 * PINS];
     };
-};
+} io;
 
 /* Else dom0's entry is only stored: the line of the serial port is the core's own. */
 static bool is_dom0s(unsigned int pin) { return pin != console_irq && pin < host_ioapic_lines(); }
@@ -58,7 +56,7 @@ uint32_t ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical)
 
 static void route_locked(struct domain *d, unsigned int pin)
 {
-    uint64_t entry = d->vdev.ioapic->entry[pin];
+    uint64_t entry = io.entry[pin];
     struct host_route route = {
         .vector = (uint8_t)(VECTOR_GSI_FIRST + pin),
         .level = entry & LAPIC_LEVEL,
@@ -74,10 +72,9 @@ static void route_locked(struct domain *d, unsigned int pin)
 
 static void write_word_locked(struct domain *d, unsigned int n, uint32_t val)
 {
-    struct ioapic *io = d->vdev.ioapic;
-    uint64_t *entry = &io->entry[n / 2], old = *entry;
+    uint64_t *entry = &io.entry[n / 2], old = *entry;
 
-    io->word[n] = val;
+    io.word[n] = val;
     *entry = (*entry & ENTRY_WRITABLE) | (old & ENTRY_REMOTE_IRR);
     if (!(*entry & LAPIC_LEVEL))
         *entry &= ~ENTRY_REMOTE_IRR; /* how drivers of old versions acknowledge: edge and back */
@@ -89,7 +86,7 @@ static void line_fired(unsigned int vector, void *data)
 {
     unsigned int pin = vector - VECTOR_GSI_FIRST;
     struct domain *d = data;
-    uint64_t *entry = &d->vdev.ioapic->entry[pin];
+    uint64_t *entry = &io.entry[pin];
 
     spin_lock_scope(&d->vdev.lock);
     if (*entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR))
@@ -103,60 +100,48 @@ static void line_fired(unsigned int vector, void *data)
 
 void ioapic_eoi(struct domain *d, uint8_t vector)
 {
-    struct ioapic *io = d->vdev.ioapic;
-
     spin_lock_scope(&d->vdev.lock);
     for (unsigned int pin = 0; pin < PINS; pin++)
-        if ((io->entry[pin] & ENTRY_REMOTE_IRR) && (io->entry[pin] & ENTRY_VECTOR) == vector) {
-            io->entry[pin] &= ~ENTRY_REMOTE_IRR;
+        if ((io.entry[pin] & ENTRY_REMOTE_IRR) && (io.entry[pin] & ENTRY_VECTOR) == vector) {
+            io.entry[pin] &= ~ENTRY_REMOTE_IRR;
             route_locked(d, pin);
         }
 }
 
 uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset)
 {
-    struct ioapic *io = d->vdev.ioapic;
-
     spin_lock_scope(&d->vdev.lock);
     if (offset != WINDOW_DATA)
-        return offset == WINDOW_SELECT ? io->select : 0;
-    switch (io->select) {
+        return offset == WINDOW_SELECT ? io.select : 0;
+    switch (io.select) {
     case REG_ID:
-    case REG_ARBITRATION: return io->id;
+    case REG_ARBITRATION: return io.id;
     case REG_VERSION: return VERSION;
-    case REG_ENTRY ... REG_ENTRY + 2 * PINS - 1: return io->word[io->select - REG_ENTRY];
+    case REG_ENTRY ... REG_ENTRY + 2 * PINS - 1: return io.word[io.select - REG_ENTRY];
     default: return 0xffffffff;
     }
 }
 
 void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val)
 {
-    struct ioapic *io = d->vdev.ioapic;
-
     if (offset == WINDOW_EOI) {
         ioapic_eoi(d, (uint8_t)val);
         return;
     }
     spin_lock_scope(&d->vdev.lock);
     if (offset == WINDOW_SELECT)
-        io->select = val & 0xff;
-    else if (offset == WINDOW_DATA && io->select == REG_ID)
-        io->id = val & 0x0f000000;
-    else if (offset == WINDOW_DATA && io->select - REG_ENTRY < 2 * PINS)
-        write_word_locked(d, io->select - REG_ENTRY, val);
+        io.select = val & 0xff;
+    else if (offset == WINDOW_DATA && io.select == REG_ID)
+        io.id = val & 0x0f000000;
+    else if (offset == WINDOW_DATA && io.select - REG_ENTRY < 2 * PINS)
+        write_word_locked(d, io.select - REG_ENTRY, val);
 }
 
-int ioapic_init(struct domain *d)
+void ioapic_init(struct domain *d)
 {
-    struct ioapic *io = heap_alloc(sizeof(*io));
-
-    if (!io)
-        return -ENOMEM;
-    d->vdev.ioapic = io;
     for (unsigned int pin = 0; pin < PINS; pin++) {
-        io->entry[pin] = ENTRY_MASKED;
+        io.entry[pin] = ENTRY_MASKED;
         if (is_dom0s(pin))
             irq_set_handler(VECTOR_GSI_FIRST + pin, line_fired, d);
     }
-    return 0;
 }

@@ -150,7 +150,7 @@ static void end_of_interrupt(struct vcpu *v)
     if (vector < 0)
         return;
     l->isr[vector / 64] &= ~(1ull << (vector % 64));
-    if (v->d->vdev.ioapic && bit_test(l->tmr, (unsigned int)vector))
+    if (v->d->is_dom0 && bit_test(l->tmr, (unsigned int)vector))
         ioapic_eoi(v->d, (uint8_t)vector);
 }
 

@@ -54,6 +54,8 @@ struct msi_source {
     struct message message[];
 };
 
+struct msi_source *msi_sources; /* only grows; at its front, published last */
+
 /* --- host vectors --- */
 
 static void message_arrived(unsigned int vector, void *data)
@@ -94,7 +96,7 @@ static uint32_t host_address(struct domain *d, const struct message *m)
 /* A capability's. If there is none yet, a new one, unless count is 0. */
 static struct msi_source *source_of(struct domain *d, const struct pci_capability *c, unsigned int count)
 {
-    struct msi_source *s = d->vdev.pci->sources;
+    struct msi_source *s = msi_sources;
 
     while (s && (s->capability.address != c->address || s->capability.id != c->id))
         s = s->next;
@@ -107,8 +109,8 @@ static struct msi_source *source_of(struct domain *d, const struct pci_capabilit
     }
     s->capability = *c;
     s->count = count;
-    s->next = d->vdev.pci->sources;
-    __atomic_store_n(&d->vdev.pci->sources, s, __ATOMIC_RELEASE);
+    s->next = msi_sources;
+    __atomic_store_n(&msi_sources, s, __ATOMIC_RELEASE);
     return s;
 }
 
@@ -212,7 +214,7 @@ static void locate(struct domain *d, struct msi_source *s)
 
 void msi_moved(struct domain *d, uint32_t address)
 {
-    for (struct msi_source *s = d->vdev.pci->sources; s; s = s->next)
+    for (struct msi_source *s = msi_sources; s; s = s->next)
         if (s->capability.address == address && s->capability.id == PCI_CAP_MSIX)
             locate(d, s);
 }
@@ -278,7 +280,7 @@ void msi_write(struct domain *d, const struct pci_capability *c, unsigned int re
 
 static struct msi_source *source_in(const struct domain *d, uint64_t start, uint64_t end)
 {
-    struct msi_source *s = d->vdev.pci ? __atomic_load_n(&d->vdev.pci->sources, __ATOMIC_ACQUIRE) : NULL;
+    struct msi_source *s = d->is_dom0 ? __atomic_load_n(&msi_sources, __ATOMIC_ACQUIRE) : NULL;
 
     for (; s; s = s->next) {
         paddr_t table = READ_ONCE(s->table);

@@ -11,10 +11,8 @@
  * around the pair. Read next: msi.c.
  */
 #include "pci.h"
-#include "alloc.h"
 #include "cpu.h"
 #include "domain.h"
-#include "errors.h"
 #include "lib.h"
 #include "p2m.h"
 #include "svm.h"
@@ -41,6 +39,7 @@
 #define COMMAND_DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
 
 struct spinlock pci_lock = SPINLOCK(LOCK_PCI);
+static uint32_t address_register; /* dom0's */
 
 /* --- the real ports --- */
 
@@ -234,7 +233,7 @@ static void config_write(struct domain *d, uint32_t address, unsigned int reg, u
         msi_write(d, &c, reg & 0xfc, word | val << shift);
     } else if (is_bar(address, reg) || is_enabling(address, reg, val)) {
         write_decoding(d, address, reg, size, val);
-    } else if (header_type(address) && (reg & 0xfc) == REG_BUS_NUMBERS && d->vdev.pci->sources) {
+    } else if (header_type(address) && (reg & 0xfc) == REG_BUS_NUMBERS && msi_sources) {
         pci_log(d, address, "refused: its bus numbers are in use");
     } else {
         pci_hw_write(address, reg, size, val);
@@ -251,7 +250,7 @@ static bool is_data(uint16_t port, unsigned int size)
 
 uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size)
 {
-    uint32_t latched = READ_ONCE(d->vdev.pci->address), address = latched & ~0xffu;
+    uint32_t latched = READ_ONCE(address_register), address = latched & ~0xffu;
     unsigned int reg = (latched & 0xfc) + (port & 3);
     struct pci_capability c;
 
@@ -267,18 +266,12 @@ uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size)
 
 void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val)
 {
-    uint32_t address = READ_ONCE(d->vdev.pci->address);
+    uint32_t address = READ_ONCE(address_register);
 
     if (port == PORT_ADDRESS && size == 4)
-        WRITE_ONCE(d->vdev.pci->address, val & ADDRESS_WRITABLE);
+        WRITE_ONCE(address_register, val & ADDRESS_WRITABLE);
     else if (port == PORT_RESET && size == 1 && (val & RESET_CPU))
         domain_shutdown(d, SHUTDOWN_reboot);
     else if (is_data(port, size) && (address & ADDRESS_ENABLE))
         config_write(d, address & ~0xffu, (address & 0xfc) + (port & 3), size, val);
-}
-
-int pci_init(struct domain *d)
-{
-    d->vdev.pci = heap_alloc(sizeof(*d->vdev.pci));
-    return d->vdev.pci ? 0 : -ENOMEM;
 }

@@ -10,11 +10,6 @@ struct domain;
 
 struct msi_source;
 
-struct pci_config {
-    uint32_t address;              /* dom0's address register */
-    struct msi_source *sources;    /* only grows; at its front, published last */
-};
-
 #define PCI_COMMAND 0x04
 #define PCI_COMMAND_IO 0x01u
 #define PCI_COMMAND_MEMORY 0x02u
@@ -37,6 +32,7 @@ void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_
 void pci_log(struct domain *d, uint32_t address, const char *what);
 
 /* --- msi.c --- */
+extern struct msi_source *msi_sources;
 /* How much of a capability is emulated, by msi_read and msi_write: words of 4 bytes, reg a multiple of 4. */
 unsigned int msi_length(const struct pci_capability *c);
 uint32_t msi_read(struct domain *d, const struct pci_capability *c, unsigned int reg);

@@ -10,20 +10,12 @@
 int vdev_init_domain(struct domain *d)
 {
     spin_init(&d->vdev.lock, LOCK_VDEV);
-    int rc = cpuid_domain_init(d);
-
-    if (rc || !d->is_dom0)
-        return rc;
-    rc = ioapic_init(d);
-    return rc ? rc : pci_init(d);
+    if (d->is_dom0)
+        ioapic_init(d);
+    return cpuid_domain_init(d);
 }
 
-void vdev_destroy_domain(struct domain *d)
-{
-    heap_free(d->vdev.cpuid);
-    heap_free(d->vdev.ioapic);
-    heap_free(d->vdev.pci);
-}
+void vdev_destroy_domain(struct domain *d) { heap_free(d->vdev.cpuid); }
 
 void vdev_init_vcpu(struct vcpu *v)
 {

@@ -111,7 +111,7 @@ static int setup(void **state)
     harness_populate(d, CODE >> 12, 2);
     harness_populate(d, DATA >> 12, 1);
     spin_init(&d->vdev.lock, LOCK_VDEV);
-    d->vdev.ioapic = (struct ioapic *)d; /* only asked for */
+    d->is_dom0 = true;
     v = d->vcpu[0];
     memset(gpr, 0, sizeof(gpr));
     memset(segments, 0, sizeof(segments));
@@ -342,14 +342,13 @@ static void nobody_there(void **state)
     assert_int_equal(word_offset, 0xb0);
     io_mmio_read(v, 0xfee00030, 8, &val);
     assert_int_equal(val, ~0ull);
-    d->is_dom0 = true;
     harness_msi_start = HOLE >> PAGE_SHIFT; /* an MSI-X table takes all sizes */
     harness_msi_end = harness_msi_start + 1;
     io_mmio_write(v, HOLE + 8, 8, 0x123456789);
     io_mmio_read(v, HOLE + 8, 8, &val);
     assert_int_equal(val, 0x123456789);
     harness_msi_end = 0;
-    d->vdev.ioapic = NULL; /* a guest has none */
+    d->is_dom0 = false; /* a guest has none */
     io_mmio_read(v, IOAPIC, 4, &val);
     assert_int_equal(val, 0xffffffff);
 }
@@ -359,6 +358,7 @@ static void ports(void **state)
     uint32_t val;
 
     (void)state;
+    d->is_dom0 = false;
     for (uint32_t port = 0; port < 0x10000; port++)
         if (port != 0x42 && port != 0x61 && port != 0xe9 && port != 0x604 && port != 0x605)
             for (unsigned int size = 1; size <= 4; size *= 2) {
@@ -373,12 +373,11 @@ static void ports(void **state)
     io_port_write(v, 0xe9, 1, 'h');
     io_port_write(v, 0xe9, 1, 'i');
     assert_string_equal(text, "hi");
-    d->vdev.pci = (struct pci_config *)d;
+    d->is_dom0 = true;
     io_port_read(v, 0xcfc, 2, &val);
     assert_int_equal(val, 0xcfc * 16 + 2);
     io_port_write(v, 0xcf8, 4, 1);
     assert_int_equal(word, 0xcf9);
-    d->is_dom0 = true;
     io_port_write(v, 0x604, 2, 5u << 10 | 1u << 13);
     assert_int_equal(shutdowns, 1);
     io_port_write(v, 0x604, 2, 1u << 10 | 1u << 13); /* sleep: not passed on */
