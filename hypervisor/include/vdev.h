@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest sees of a machine: its CPUID, MSRs, local APIC, ports and emulated memory. Each device keeps
- * its state in one structure here and its code in one file of vdev/.
+ * What a guest sees of a machine: its CPUID, MSRs, local APIC, ports and emulated memory. Each device has
+ * its code in one file of vdev/; its state is here, but for dom0's I/O APIC and PCI: one of each is enough.
  */
 #ifndef CLV_VDEV_H
 #define CLV_VDEV_H
@@ -16,7 +16,7 @@ struct vcpu;
 struct cpuid_policy;   /* vdev/cpuid.c */
 
 struct vdev_domain {
-    struct spinlock lock;            /* LOCK_VDEV: I/O APIC */
+    struct spinlock lock;            /* LOCK_VDEV: debug_line; dom0's I/O APIC */
     struct cpuid_policy *cpuid;
     char debug_line[128];            /* port 0xe9 */
     uint32_t debug_length;
@@ -61,7 +61,7 @@ struct vdev_vcpu {
 
 /*
  * vdev/vdev.c: all of the above at once; what an init that failed left is for destroy. dom0 also gets its I/O
- * APIC and PCI configuration space.
+ * APIC.
  */
 int vdev_init_domain(struct domain *d);
 void vdev_destroy_domain(struct domain *d);
