@@ -52,9 +52,9 @@ long hypercall_xen_version(struct hypercall *hc)
     struct vcpu *v = hc->v;
     gva_t arg = hc->arg[1];
 
-    switch ((uint32_t)hc->arg[0]) {
-    case XENVER_version:
+    if (likely((uint32_t)hc->arg[0] == XENVER_version)) /* also how a kernel asks for nothing but an exit */
         return 4 << 16 | 17;
+    switch ((uint32_t)hc->arg[0]) {
     case XENVER_extraversion:
         return guest_write(v, arg, extraversion, sizeof(extraversion));
     case XENVER_compile_info:
