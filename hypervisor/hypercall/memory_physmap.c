@@ -11,7 +11,7 @@
 #include "lib.h"
 #include "memory.h"
 
-#define RESOURCE_FRAMES_MAX 32u /* in one call: takes no time worth a preemption point */
+#define RESOURCE_FRAMES_MAX 16u /* in one call: takes no time worth a preemption point */
 
 /*
  * Puts a frame at gfn instead of what is there. The reference that the caller took goes into the entry, or is

@@ -75,6 +75,8 @@ int must_check frame_get(mfn_t m);
  * (p2m and grant locks held).
  */
 void frame_put(mfn_t m);
+/* The same for each frame of a block of one owner. */
+void frame_put_block(mfn_t m, unsigned int order);
 
 /* Debug: frames that the table says d owns, against d's counts. Logs, and counts what disagrees. */
 unsigned int frame_check(const struct domain *d);

@@ -37,6 +37,20 @@ void frame_put(mfn_t m)
         alloc_release(m, ORDER_4K);
 }
 
+/* Who has a reference and finds that there is no other is alone: nobody could take one any more. */
+void frame_put_block(mfn_t m, unsigned int order)
+{
+    const struct frame *f = mfn_to_frame(m), *end = f + (1ull << order);
+
+    while (f < end && READ_ONCE(f->count) == 1)
+        f++;
+    if (f == end)
+        alloc_release(m, order);
+    else
+        for (uint64_t n = 0; n < 1ull << order; n++)
+            frame_put(mfn_add(m, n));
+}
+
 unsigned int frame_check(const struct domain *d)
 {
     uint64_t owned = 0, parked = 0;

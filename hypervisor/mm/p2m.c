@@ -325,8 +325,7 @@ void p2m_batch_finish(struct p2m_batch *b)
     if (b->flush || b->tables)
         tlb_flush_domain(b->d);
     for (unsigned int i = 0; i < b->entries; i++)
-        for (uint64_t n = 0; n < 1ull << b->entry[i].order; n++)
-            frame_put(mfn_add(b->entry[i].mfn, n));
+        frame_put_block(b->entry[i].mfn, b->entry[i].order);
     free_tables(b->tables);
     p2m_batch_init(b, b->d);
 }

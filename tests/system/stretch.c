@@ -18,7 +18,7 @@
 #define VCPUS     128
 #define CONTEXT_VCPUS 16
 #define GRANTS    256
-#define RESOURCE  32         /* grant frames in one call, at most */
+#define RESOURCE  16         /* grant frames in one call, at most */
 #define ORDER_2M  9
 #define EXTENTS   64         /* of 2 MiB */
 #define PORTS     4000
@@ -157,9 +157,9 @@ static void foreign_and_grant_frames(void **state)
     resource = xenforeignmemory_map_resource(foreign, domid, XENMEM_resource_grant_table, 0,
                                              GRANTS - RESOURCE, RESOURCE, &at, PROT_READ, 0);
     assert_non_null(resource);
-    assert_short("acquire 32 grant frames of a table that grows");
+    assert_short("acquire 16 grant frames of a table that grows");
     xenforeignmemory_unmap_resource(foreign, resource);
-    assert_short("release 32 grant frames");
+    assert_short("release 16 grant frames");
     xenforeignmemory_close(foreign);
     destroy();
 }
