@@ -224,7 +224,7 @@ static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order
 
     if ((*path[last] & ENTRY_P) || count > 512)
         return -EEXIST;
-    if (descend(d, gfn, path, last, level))
+    if (last > level && descend(d, gfn, path, last, level))
         return -ENOMEM;
     for (uint64_t i = 0; i < count; i++)
         if (path[level][i] & ENTRY_P)
@@ -289,7 +289,7 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
         return -ENOENT;
     if (!(types & (1u << entry_type(e))))
         return -EINVAL;
-    if (descend(b->d, gfn, path, last, level))
+    if (last > level && descend(b->d, gfn, path, last, level))
         return -ENOMEM;
     if (level == 0)
         p->recent[gfn.n % ARRAY_SIZE(p->recent)].removals = 0;
