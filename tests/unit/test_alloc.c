@@ -171,7 +171,7 @@ static void prepared_blocks_are_clean(void **state)
         assert_int_equal(free_frames(), before);
         harness_check_memory();
     }
-    assert_int_equal(calls, 32);
+    assert_int_equal(calls, 16);
     assert_true(alloc_prepare(9));
     m = alloc_domain(d, 9);
     for (unsigned int i = 0; i < 512; i++)

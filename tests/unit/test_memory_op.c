@@ -120,10 +120,10 @@ static void long_ones_continue(void **state)
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 1000, 1, 300, 0), 300);
     assert_in_range(restarts, 98, 102);
     assert_int_equal(dom->tot_pages, 64);
-    /* two large ones, 32 pieces of scrubbing each */
+    /* two large ones, 16 pieces of scrubbing each */
     harness_preempt_every = 1;
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 512, 512, 2, 9), 2);
-    assert_in_range(restarts, 62, 66);
+    assert_in_range(restarts, 30, 34);
     assert_int_equal(dom->tot_pages, 64 + 1024);
     harness_check_memory();
 }
