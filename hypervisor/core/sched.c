@@ -369,7 +369,7 @@ struct vcpu *sched_pick(void)
         deschedule(prev, c->id, now);
     struct vcpu *next = choose(s, c->id, now);
     if (prev && prev != next) {
-        switch_out(c, prev);
+        switch_out(c, prev, !next);
         prev->sched.running = false;
     }
     set_running(s, c->id, next, now);

@@ -18,11 +18,13 @@ int svm_init_vcpu(struct vcpu *v);
 void svm_destroy_vcpu(struct vcpu *v);
 noreturn void svm_run_cpu(void);         /* the loop of every CPU: softirqs, pick, enter, exit, for ever */
 
-/* State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the scheduler.
+/*
+ * State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the scheduler.
+ * idle: no other vcpu follows.
  */
 struct cpu;
 void switch_in(struct cpu *c, struct vcpu *v);
-void switch_out(struct cpu *c, struct vcpu *v);
+void switch_out(struct cpu *c, struct vcpu *v, bool idle);
 
 /* General register by x86 number (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8-15). */
 uint64_t *svm_gpr(struct vcpu *v, unsigned int n);

@@ -3,9 +3,10 @@
  * State that VMRUN does not switch, when the vcpu of a CPU changes.
  *
  * By VMLOAD and VMSAVE (APM vol. 2, 15.5.2): FS, GS, TR, LDTR, KERNEL_GS, STAR and its like, SYSENTER. The
- * core needs none of them, so they stay the guest's from the first entry until the vcpu leaves, or until
- * somebody asks for them in the VMCB (switch_unload); most exits pay nothing. Only the stacks of NMI, #DF and
- * #MC, which the host's TR leads to, are missing meanwhile: a double fault then resets the machine.
+ * core needs none of them, so they stay the guest's until the next guest's take their place or the CPU idles;
+ * whoever asks for them in the VMCB gets them there (switch_unload). Most exits pay nothing. Only the stacks
+ * of NMI, #DF and #MC, which the host's TR leads to, are missing meanwhile: a double fault then resets the
+ * machine.
  *
  * By hand: FPU and vector registers (eagerly: some emulators and CPUs do not trap every use under CR0.TS),
  * XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains.
@@ -34,21 +35,21 @@ void switch_unload(struct vcpu *v)
     v->svm.loaded = false;
 }
 
-void switch_out(struct cpu *c, struct vcpu *v)
+void switch_out(struct cpu *c, struct vcpu *v, bool idle)
 {
     struct svm_vcpu *s = &v->svm;
 
     switch_unload(v);
-    __asm__ volatile("vmload %0" : : "a"(c->host_vmcb) : "memory");
-    traps_own_stacks(true);
+    if (idle) { /* else the next vcpu's state takes the place of this one's */
+        __asm__ volatile("vmload %0" : : "a"(c->host_vmcb) : "memory");
+        traps_own_stacks(true);
+    }
     s->xcr0 = cpu_xgetbv();
     if (s->xcr0 != cpu_features.xcr0_mask)
         cpu_xsetbv(cpu_features.xcr0_mask);
     fpu_save(v);
     __asm__ volatile("mov %%db0, %0; mov %%db1, %1; mov %%db2, %2; mov %%db3, %3"
                      : "=r"(s->dr[0]), "=r"(s->dr[1]), "=r"(s->dr[2]), "=r"(s->dr[3]));
-    if (cpu_features.rdtscp)
-        v->vdev.tsc_aux = cpu_rdmsr(MSR_TSC_AUX);
     c->vcpu = NULL;
 }
 

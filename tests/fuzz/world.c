@@ -111,7 +111,7 @@ bool svm_mode_64(struct vcpu *v) { return true; }
 void svm_set_rflags(struct vcpu *v, uint64_t rflags) {}
 void svm_skip(struct vcpu *v, unsigned int length) {}
 void switch_in(struct cpu *c, struct vcpu *v) {}
-void switch_out(struct cpu *c, struct vcpu *v) {}
+void switch_out(struct cpu *c, struct vcpu *v, bool idle) {}
 
 /* --- the machine --- */
 

@@ -53,7 +53,7 @@ void switch_in(struct cpu *c, struct vcpu *v)
     switches++;
 }
 
-void switch_out(struct cpu *c, struct vcpu *v)
+void switch_out(struct cpu *c, struct vcpu *v, bool idle)
 {
     assert_ptr_equal(on_cpu[c->id], body(v));
     on_cpu[c->id] = NULL;
