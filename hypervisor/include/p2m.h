@@ -55,8 +55,11 @@ struct p2m {
     uint64_t teardown_gfn;    /* where p2m_teardown goes on */
     uint64_t parked;          /* dom0's parked frames, count */
     uint64_t removals;        /* of large entries, counted: each ends all of recent */
-    /* Where frames are that guest.c used last, by the low bits of the gfn. removals = 0: nothing. */
-    struct p2m_recent { uint64_t gfn, removals; uint8_t *va; bool writable; } recent[16];
+    /*
+     * Where frames are that guest.c used last, by the level of the guest's table (0: data) and the low bits
+     * of the gfn. removals = 0: nothing.
+     */
+    struct p2m_recent { uint64_t gfn, removals; uint8_t *va; bool writable; } recent[5][8];
 };
 
 int p2m_init(struct domain *d);

@@ -69,6 +69,32 @@ static void free_block(uint64_t n, unsigned int order)
     link_block(n, order);
 }
 
+/* Gives a frame a new state, with one reference unless it is free; mem.lock is held. */
+static void become(struct frame *f, enum frame_state state, struct domain *owner)
+{
+    mem.core += (state == FRAME_CORE) - (f->state == FRAME_CORE);
+    f->state = state;
+    f->order = FRAME_ORDER_NONE;
+    f->gfn = FRAME_GFN_NONE;
+    f->owner = owner;
+    if (state == FRAME_FREE)
+        f->flags = FRAME_F_DIRTY;
+    f->count = state != FRAME_FREE;
+}
+
+/* Frees frames of any state in blocks as large as fit. */
+static void free_range(uint64_t n, uint64_t end)
+{
+    for (unsigned int order; n < end; n += 1ull << order) {
+        order = MIN((unsigned int)__builtin_ctzll(n), ALLOC_MAX_ORDER);
+        while (n + (1ull << order) > end)
+            order--;
+        for (uint64_t i = 0; i < 1ull << order; i++)
+            become(&frame_table[n + i], FRAME_FREE, NULL);
+        free_block(n, order);
+    }
+}
+
 /* The first order that is large enough and has a free block; above ALLOC_MAX_ORDER: there is none. */
 static unsigned int fitting_order(unsigned int order)
 {
@@ -97,33 +123,20 @@ static uint64_t take_block(unsigned int order)
     return n;
 }
 
-/* Gives a frame a new state, with one reference unless it is free; mem.lock is held. */
-static void become(struct frame *f, enum frame_state state, struct domain *owner)
-{
-    mem.core += (state == FRAME_CORE) - (f->state == FRAME_CORE);
-    f->state = state;
-    f->order = FRAME_ORDER_NONE;
-    f->gfn = FRAME_GFN_NONE;
-    f->owner = owner;
-    if (state == FRAME_FREE)
-        f->flags = FRAME_F_DIRTY;
-    f->count = state != FRAME_FREE;
-}
-
 /*
  * Zeroes at most `budget` of the frames that are dirty. false: there are more. They are the caller's alone,
  * or free and the lock is held.
  */
 static bool scrub(uint64_t n, unsigned int order, uint64_t budget)
 {
-    for (uint64_t i = 0; i < 1ull << order; i++) {
-        struct frame *f = &frame_table[n + i];
+    const struct frame *end = &frame_table[n + (1ull << order)];
 
-        if (f->flags & FRAME_F_DIRTY) {
-            if (budget-- == 0)
-                return false;
-            memset(mfn_to_virt(MFN(n + i)), 0, PAGE_SIZE);
-        }
+    for (struct frame *f = &frame_table[n]; f < end; f++) {
+        if (!(f->flags & FRAME_F_DIRTY))
+            continue;
+        if (budget-- == 0)
+            return false;
+        memset(mfn_to_virt(frame_to_mfn(f)), 0, PAGE_SIZE);
         f->flags = 0;
     }
     return true;
@@ -149,11 +162,11 @@ static void assign(uint64_t start_mfn, uint64_t end_mfn, enum frame_state state,
         BUG_ON(n >= frame_count || (f->state != FRAME_CORE && (d || f->state != FRAME_IO)));
         mem.total += f->state == FRAME_IO;
         become(f, state, d);
-        if (state == FRAME_FREE)
-            free_block(n, 0);
         if (d)
             add_pages(d, 1);
     }
+    if (state == FRAME_FREE)
+        free_range(start_mfn, end_mfn);
 }
 
 void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn)
@@ -268,9 +281,7 @@ void alloc_release(mfn_t m, unsigned int order)
     if (d)
         d->tot_pages -= pages;
     bool last = d && d->tot_pages == 0;
-    for (uint64_t i = 0; i < pages; i++)
-        become(f + i, FRAME_FREE, NULL);
-    free_block(m.n, order);
+    free_range(m.n, m.n + pages);
     spin_unlock(&mem.lock);
     if (last)
         domain_put(d);

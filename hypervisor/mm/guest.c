@@ -47,10 +47,10 @@ static int look_up(struct domain *d, gfn_t gfn, struct p2m_recent *r)
  * The frame of gpa for reading or writing, in the direct map; the p2m lock is held. A copy needs one frame
  * for each level of the guest's tables, and mostly the same ones as the copy before.
  */
-static inline int map_locked(struct domain *d, gpa_t gpa, bool write, void **va)
+static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bool write, void **va)
 {
     gfn_t gfn = gpa_to_gfn(gpa);
-    struct p2m_recent *r = &d->p2m.recent[gfn.n % ARRAY_SIZE(d->p2m.recent)];
+    struct p2m_recent *r = &d->p2m.recent[level][gfn.n % ARRAY_SIZE(d->p2m.recent[0])];
 
     ASSERT(spin_lock_held(&d->p2m.lock));
     if (unlikely(r->gfn != gfn.n || r->removals != d->p2m.removals)) {
@@ -79,7 +79,7 @@ static void set_dirty(struct domain *d, gpa_t at, void *where, uint64_t e)
 {
     uint32_t old = e;
 
-    if (!(e & PTE_D) && map_locked(d, at, true, &where) == 0)
+    if (!(e & PTE_D) && map_locked(d, at, 1, true, &where) == 0)
         __atomic_compare_exchange_n((uint32_t *)where, &old, old | PTE_D, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_SEQ_CST);
 }
@@ -114,7 +114,7 @@ static inline __attribute__((always_inline)) int walk_locked(struct domain *d, c
         unsigned int shift = PAGE_SHIFT + (level - 1) * bits;
 
         at = table + ((va >> shift) & ((1u << bits) - 1)) * entry_size;
-        int rc = map_locked(d, at, false, &where);
+        int rc = map_locked(d, at, level, false, &where);
         if (rc == -ENOENT)
             return rc;
         if (rc)
@@ -193,7 +193,7 @@ static int copy_guest(struct vcpu *v, struct domain *d, bool write, uint64_t at,
         if (v)
             rc = translate_locked(d, &p, at + done, write ? GUEST_WALK_WRITE : 0, &gpa, &fault);
         if (!rc)
-            rc = map_locked(d, gpa, write, &guest);
+            rc = map_locked(d, gpa, 0, write, &guest);
         if (rc)
             return rc;
         if (!buffer)

@@ -291,10 +291,9 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
         return -EINVAL;
     if (last > level && descend(b->d, gfn, path, last, level))
         return -ENOMEM;
-    if (level == 0)
-        p->recent[gfn.n % ARRAY_SIZE(p->recent)].removals = 0;
-    else
-        p->removals++;
+    for (unsigned int i = 0; i < ARRAY_SIZE(p->recent) && level == 0; i++)
+        p->recent[i][gfn.n % ARRAY_SIZE(p->recent[0])].removals = 0;
+    p->removals += level > 0;
     collect(b, gfn, *path[level], level);
     entry_gone(p, path, level, &b->tables);
     return 0;
