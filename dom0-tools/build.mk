@@ -5,7 +5,14 @@
 
 TOOLS := build/dom0-tools
 TOOLS_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -I$(SCHEMA)
-TOOLS_LIBS := -lxlutil -lxenlight -lxenguest -lxenctrl -lxenstore -lxentoollog -luuid
+# Xen's libraries and what those need are linked statically: loading twenty libraries would take longer than
+# what cleave does. Nothing refers to the kernel loaders of libxenguest, which register themselves.
+# libxenstore.a has no thread that reads watches, so that is shared.
+TOOLS_LIBS := -Wl,-Bstatic,--whole-archive -lxenguest -Wl,--no-whole-archive,--start-group -lxlutil \
+              -lxenlight -lxenctrl -lxenhypfs -lxenevtchn -lxengnttab -lxenforeignmemory -lxendevicemodel \
+              -lxencall -lxentoolcore -lxentoollog -lyajl_s -llzma -lzstd -lz -luuid \
+              -Wl,--end-group,-Bdynamic -lxenstore
+DEPS_PACKAGES += libyajl-dev liblzma-dev libzstd-dev zlib1g-dev
 LIBCLEAVE := $(TOOLS)/libcleave.a
 tools_objects = $(patsubst dom0-tools/%.c,$(TOOLS)/%.o,$(wildcard dom0-tools/$(1)/*.c))
 
