@@ -109,7 +109,7 @@ function print_counts(    i, n) {
 
 # Who executes a round: the hypervisor, kernels, and what has lower addresses (programs; the BIOS).
 function share(side, name, i) {
-    return (side, name) in counted ? sprintf("%d", part[side, name, i]) : "-"
+    return (side, name) in counted ? sprintf("%.0f", part[side, name, i]) : "-"
 }
 
 function share_ratio(name) {
@@ -138,7 +138,7 @@ function json_counts(side, name, word) {
     if (!((side, name) in counted))
         return ""
     return sprintf("\"%s_counts\": {\"vmrun\": %d, \"vmload\": %d, \"vmsave\": %d, \"wrmsr\": %d, \"cr3\": %d, " \
-        "\"hypervisor\": %d, \"kernel\": %d, \"user\": %d}, ", word, part[side, name, 2], part[side, name, 3],
+        "\"hypervisor\": %.0f, \"kernel\": %.0f, \"user\": %.0f}, ", word, part[side, name, 2], part[side, name, 3],
         part[side, name, 4], part[side, name, 5], part[side, name, 6], part[side, name, 1],
         part[side, name, 7], part[side, name, 8])
 }

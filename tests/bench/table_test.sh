@@ -18,7 +18,7 @@ big       0.20
 END
 printf '%s\n' 'text of dom0' 'bench null_call 250' 'bench slow 900' 'bench slow 700' 'bench slow@b 99' \
     'bench only_cleave 5' 'bench big 5000000000' 'bench broken -' 'bench two 1 2' \
-    'count slow 99 9 9 9 9 9 9 9' 'count slow 50 1 2 3 4 5 600 70' >"$scratch/cleave"
+    'count slow 99 9 9 9 9 9 9 9' 'count slow 50 1 2 3 4 5 6000000000 70' >"$scratch/cleave"
 printf '%b\n' 'bench null_call 5000\r' 'bench slow 1000' 'bench slow@b 1000' 'bench only_xen 7' \
     'bench big 9000000000' 'count slow 200 1 0 0 0 0 640 71' >"$scratch/xen"
 
@@ -59,7 +59,7 @@ END
 form text | grep '^slow .*|' | tr -s ' ' >"$scratch/out"
 same 'slow instructions, and who executes' <<END
 slow 1 2 3 4 5 | 1 0 0 0 0
-slow 50 200 0.250 | 600 70 | 640 71
+slow 50 200 0.250 | 6000000000 70 | 640 71
 END
 
 form json | grep -e null_call -e unknown -e only_xen >"$scratch/out"
