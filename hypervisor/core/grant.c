@@ -153,6 +153,19 @@ int16_t grant_frame(struct domain *d, uint64_t gfn, uint32_t types, mfn_t *mfn)
     return rc == -ENOENT ? GNTST_eagain : rc ? GNTST_bad_page : GNTST_okay;
 }
 
+/* One use less of an entry; the lock is held. */
+static void end_use(struct domain *d, uint32_t ref, bool write)
+{
+    struct grant_active *a = active_entry(d, ref);
+    uint32_t *uses = write ? &a->writers : &a->readers;
+
+    ASSERT(*uses > 0);
+    *uses -= 1;
+    unmark_shared(shared_entry(d, ref), a);
+    if (!in_use(a))
+        frame_put(MFN(a->mfn));
+}
+
 int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
 {
     spin_lock_scope(&d->grant.lock);
@@ -184,21 +197,17 @@ int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, 
     }
     *mfn = MFN(a->mfn);
     *(write ? &a->writers : &a->readers) += 1;
-    return GNTST_okay;
+    if (!frame_get(*mfn))
+        return GNTST_okay;
+    end_use(d, ref, write);
+    return GNTST_no_space;
 }
 
 void grant_release(struct domain *granter, uint32_t ref, bool write)
 {
     spin_lock_scope(&granter->grant.lock);
-    if (ref >= granter->grant.frames * GRANT_ENTRIES)
-        return; /* the table went with its domain */
-    struct grant_active *a = active_entry(granter, ref);
-    uint32_t *uses = write ? &a->writers : &a->readers;
-    ASSERT(*uses > 0);
-    *uses -= 1;
-    unmark_shared(shared_entry(granter, ref), a);
-    if (!in_use(a))
-        frame_put(MFN(a->mfn));
+    if (ref < granter->grant.frames * GRANT_ENTRIES) /* else the table went with its domain */
+        end_use(granter, ref, write);
 }
 
 /* --- looking at it --- */

@@ -34,12 +34,11 @@ static int16_t hold(struct domain *d, const struct gnttab_copy_ptr *p, bool by_r
 
 static void release(struct side *s)
 {
-    if (!s->granter) {
-        frame_put(s->mfn);
-        return;
+    frame_put(s->mfn);
+    if (s->granter) {
+        grant_release(s->granter, s->ref, s->write);
+        domain_put(s->granter);
     }
-    grant_release(s->granter, s->ref, s->write);
-    domain_put(s->granter);
 }
 
 int16_t grant_copy(struct domain *d, const struct gnttab_copy *op)

@@ -32,7 +32,8 @@ struct grant_mapping {
 };
 
 /*
- * A use of granter's entry `ref` by domain `user`: *mfn stays that frame until grant_release. Returns
+ * A use of granter's entry `ref` by domain `user`, until grant_release, and its frame with a reference for
+ * the caller: the granter may die, and its table with the use's own reference go, at any time. Returns
  * GNTST_*. Takes granter's lock.
  */
 int16_t grant_acquire(struct domain *granter, uint32_t ref, domid_t user, bool write, mfn_t *mfn);

@@ -3,7 +3,7 @@
  * Mapping grants: another domain's frame appears at a gfn of the mapper, which must be empty there (Linux
  * gives pages that it ballooned out). A handle names the mapping.
  *
- * Making one: a handle, a use of the grant (core/grant.c), a reference for the p2m entry, the entry.
+ * Making one: a handle, a use of the grant (core/grant.c) with a reference for the p2m entry, the entry.
  * Unmaking: the entry with its flush and reference, then the use, then the handle: the granter's page is
  * marked free for it only when no CPU can reach it any more. Handles in between are CHANGING, so no lock is
  * held across and a second unmap of the same handle fails. A mapper that removes the p2m entry by other means
@@ -69,10 +69,9 @@ static void give_handle(struct domain *d, uint32_t handle)
     d->grant.maptrack_free = handle;
 }
 
+/* The caller's reference goes into the entry, or is dropped. */
 static int16_t map_entry(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
 {
-    if (frame_get(mfn))
-        return GNTST_no_space;
     int rc = p2m_set(d, gfn, mfn, ORDER_4K, readonly ? P2M_GRANT_RO : P2M_GRANT);
     if (!rc)
         return GNTST_okay;

@@ -623,6 +623,22 @@ static void test_table_outlives(void **state)
     assert_int_equal(mfn_to_frame(m)->state, FRAME_FREE);
 }
 
+/* Its owner dies while somebody is about to map or copy: the frame stays until that is done. */
+static void test_use_outlives(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    grant(9, 6, GTF_permit_access);
+    assert_int_equal(grant_acquire(front, 9, back->id, true, &m), GNTST_okay);
+    end(front);
+    assert_int_equal(mfn_to_frame(m)->state, FRAME_DOMAIN);
+    assert_int_equal(mfn_to_frame(m)->count, 1);
+    frame_put(m);
+    grant_release(front, 9, true);
+    assert_int_equal(mfn_to_frame(m)->state, FRAME_FREE);
+}
+
 static void test_init_refused(void **state)
 {
     struct domain *d = harness_domain(3, 16);
@@ -807,6 +823,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_copy_to_readonly_map, setup, teardown),
         cmocka_unit_test_setup_teardown(test_grow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_table_outlives, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_use_outlives, setup, teardown),
         cmocka_unit_test_setup_teardown(test_init_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_check_finds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hypercall_batch, setup, teardown),
