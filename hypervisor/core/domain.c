@@ -152,7 +152,7 @@ static int dismantle(struct domain *d)
     if (rc)
         return rc;
     for_each_vcpu(d, v)
-        vcpu_release_guest_frames(v);
+        vcpu_release(v);
     return p2m_teardown(d) ?: grant_free(d);
 }
 

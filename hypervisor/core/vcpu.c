@@ -66,19 +66,26 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     return v;
 }
 
-void vcpu_destroy(struct vcpu *v)
+static void stop_timers(struct vcpu *v)
 {
+    v->period = 0;
     timer_stop(&v->singleshot);
     timer_stop(&v->periodic);
     timer_stop(&v->poll_timer);
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+    stop_timers(v); /* again: periodic_fired() on another CPU may have set its own once more */
     sched_remove_vcpu(v);
     vdev_destroy_vcpu(v);
     svm_destroy_vcpu(v);
     heap_free(v);
 }
 
-void vcpu_release_guest_frames(struct vcpu *v)
+void vcpu_release(struct vcpu *v)
 {
+    stop_timers(v);
     v->info = &dummy_info;
     v->runstate_va = 0;
     guest_unpin(&v->info_pin);

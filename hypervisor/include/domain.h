@@ -163,8 +163,11 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: a
 /* core/vcpu.c */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 void vcpu_destroy(struct vcpu *v);
-/* Gives back what the guest registered (vcpu_info), before its memory goes. The vcpu never runs again. */
-void vcpu_release_guest_frames(struct vcpu *v);
+/*
+ * Stops its timers, long before it is freed: their functions may run on other CPUs. Gives back what the guest
+ * registered (vcpu_info), before its memory goes. The vcpu never runs again.
+ */
+void vcpu_release(struct vcpu *v);
 bool vcpu_runnable(const struct vcpu *v);
 /* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
 bool vcpu_has_pending(struct vcpu *v);

@@ -271,7 +271,7 @@ static void end_dom0(struct domain *d)
     while (grant_teardown(d) == -ERESTART || evtchn_teardown(d) == -ERESTART)
         ;
     for (unsigned int i = 0; i < d->max_vcpus; i++)
-        vcpu_release_guest_frames(d->vcpu[i]);
+        vcpu_release(d->vcpu[i]);
     d->is_dom0 = false;
     free_parked(d);
     while (p2m_teardown(d) == -ERESTART)
