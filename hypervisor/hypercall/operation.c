@@ -14,12 +14,13 @@ static struct spinlock change_lock = SPINLOCK(LOCK_DOMCTL);
 
 static long change(struct hypercall *hc, const struct operation *o, struct domain *d, void *arg)
 {
-    if ((o->change & CHANGE_OTHER && d == hc->v->d) ||
-        (o->change & CHANGE_LIVING && d->dying != DOMAIN_ALIVE))
-        return -EINVAL;
+    long result = -EINVAL;
+
     if (!spin_trylock(&change_lock)) /* not to be waited for with interrupts off */
         return -ERESTART;
-    long result = o->fn(hc, d, arg);
+    if (!(o->change & CHANGE_OTHER && d == hc->v->d) &&
+        !(o->change & CHANGE_LIVING && d->dying != DOMAIN_ALIVE))
+        result = o->fn(hc, d, arg);
     spin_unlock(&change_lock);
     return result;
 }
@@ -52,7 +53,7 @@ long operation_run(struct hypercall *hc, const struct operation *table, unsigned
 
     if (op >= n || !table[op].fn)
         return -ENOSYS;
-    const struct operation *o = &table[op];
+    const struct operation *o = &table[index_nospec(op, n)];
     if (o->dom0 && (!privileged || hc->compat))
         return privileged ? -ENOSYS : -EPERM;
     if (o->size)
