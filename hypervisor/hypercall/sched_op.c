@@ -7,7 +7,7 @@
  * its CPU with that result in its registers, and it goes on when it is woken. poll may return early without a
  * reason, which the ABI allows.
  *
- * Read next: core/sched.c, core/evtchn.c (evtchn_wake_pollers).
+ * Read next: core/sched.c, core/evtchn.c (wake_pollers).
  */
 #include "lib.h"
 #include "operation.h"

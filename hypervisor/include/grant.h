@@ -28,7 +28,7 @@ struct grant_domain {
     struct spinlock lock;
     uint32_t frames, max_frames;
     void **shared;                     /* frames of grant_entry_v1_t, CORE frames */
-    struct grant_active **active;      /* one array of 512 per shared frame, made when first used */
+    struct grant_active **active;      /* one array of 512 per shared frame, made with it */
     struct grant_mapping **maptrack;   /* buckets, by handle; made when first used */
     uint32_t maptrack_size, maptrack_free, maptrack_max; /* handles: ever used, first free, limit */
     uint32_t next_unmap;               /* where teardown goes on */

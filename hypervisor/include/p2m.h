@@ -9,7 +9,7 @@
  * is dropped.
  *
  * Lock: p2m.lock, class LOCK_P2M, protects all entries, counts by type and the parked list. Functions take it
- * themselves unless named ..._locked. Two domains: lower id first, then spin_lock_second.
+ * themselves unless named ..._locked. Nobody holds two.
  */
 #ifndef CLV_P2M_H
 #define CLV_P2M_H

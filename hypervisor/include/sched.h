@@ -18,8 +18,8 @@ struct vcpu;
 
 /* One vcpu's (or idle's) scheduling state; protected by the scheduler's lock (LOCK_SCHED). */
 struct sched_unit {
-    struct list link;        /* in the run queue, when runnable and not running */
-    unsigned int cpu;        /* whose queue */
+    struct list link;        /* in the run queue, when runnable, not running and within its cap */
+    unsigned int cpu;        /* where it runs, or ran last */
     bool running;
     uint64_t affinity;       /* CPUs it may run on (hard), bit mask */
     uint64_t soft_affinity;

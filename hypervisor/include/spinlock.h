@@ -3,9 +3,9 @@
  * Spin locks with a lock order. The core runs with interrupts off from every entry to the next exit (cpu.h
  * says where it opens a window), so there is no irqsave form. Each lock belongs to a class; a CPU may only
  * take a lock whose class is greater than every class that it holds. Two of one class: only through
- * spin_lock_second(), whose caller has them in the documented order (domain id, or CPU number). The debug
- * build checks this at each acquire and says who holds what; spin_lock_held() is for the asserts of
- * ..._locked functions.
+ * spin_lock_second(), whose caller holds a lock that everybody takes before two of them. The debug build
+ * checks this at each acquire and says who holds what; spin_lock_held() is for the asserts of ..._locked
+ * functions.
  */
 #ifndef CLV_SPINLOCK_H
 #define CLV_SPINLOCK_H
@@ -13,16 +13,16 @@
 #include "types.h"
 
 enum lock_class {           /* in the order in which they may be taken */
-    LOCK_DOMCTL = 1,        /* one domctl/sysctl that builds or kills at a time */
+    LOCK_DOMCTL = 1,        /* one operation at a time that changes a domain; only tried, never waited for */
     LOCK_DOMLIST,           /* the list of domains and their ids */
-    LOCK_DOMAIN,            /* one domain's pause/shutdown/parameters */
+    LOCK_DOMAIN,            /* one domain's shutdown state, parameters, memory map */
     LOCK_GRANT,             /* one domain's grant table, maptrack */
     LOCK_BIND,              /* event channels are bound and closed one at a time */
-    LOCK_EVTCHN,            /* one domain's ports */
+    LOCK_EVTCHN,            /* one domain's ports; two only with LOCK_BIND */
     LOCK_PCI,               /* dom0's PCI configuration space */
-    LOCK_P2M,               /* one domain's p2m and what it maps; two in domain-id order */
-    LOCK_VDEV,              /* one emulated device (I/O APIC) */
-    LOCK_SCHED,             /* one CPU's run queue; two in CPU order */
+    LOCK_P2M,               /* one domain's p2m and what it maps; nobody holds two */
+    LOCK_VDEV,              /* one guest's emulated devices */
+    LOCK_SCHED,             /* the run queue, who runs where */
     LOCK_TIMER,             /* one CPU's timers */
     LOCK_MEM,               /* the frame allocator */
     LOCK_HEAP,              /* the small-object heap */
