@@ -2,11 +2,12 @@
 #
 # awk -v form=text|json|plot -v version=4.17 -f table.awk GOALS CLEAVE-OUTPUT XEN-OUTPUT
 #
-# The table of `make bench`. "bench NAME NUMBER" lines count, and a name that comes several times counts with its
-# least number. "count NAME HYPERVISOR VMRUN VMLOAD VMSAVE WRMSR CR3 KERNEL USER" lines say who executed how many
-# instructions in a round, and which slow ones; of several the one with the fewest of the hypervisor counts. Rows stand in the order of GOALS, what is not in
-# there behind. What was not measured is "-" (JSON: null), and has no ratio; a side without any figure is an
-# error (exit 1), because it did not run.
+# The table of `make bench`. "bench NAME NUMBER" lines count, and a name that comes several times counts
+# with its least number. "count NAME HYPERVISOR VMRUN VMLOAD VMSAVE WRMSR CR3 KERNEL USER" lines say who
+# executed how many instructions in a round, and which slow ones; of several the one with the fewest of the
+# hypervisor counts. Rows stand in the order of GOALS, what is not in there behind. What was not measured is
+# "-" (JSON: null), and has no ratio; a side without any figure is an error (exit 1), because it did not
+# run.
 
 # Shown by the text and in the JSON.
 function note_lines(lines) {
