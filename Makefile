@@ -19,7 +19,7 @@
 ## make coverage        lines and branches of the core that the unit tests reach
 ## make iso             build/cleave.iso, an image for BIOS and UEFI; make check-iso boots it by both
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
-## make size            code lines and section sizes against the budget
+## make size            code lines and section sizes against the budget; make check does it too
 ## make deps            install what is missing with apt-get; the other targets do it by themselves
 ## make clean           remove build/
 ##
@@ -148,7 +148,7 @@ check-iso: $(ISO)
 check-unit: $(CHECK_UNIT)
 	@set -e; for test in $(CHECK_UNIT); do $$test; done
 
-check: check-unit
+check: check-unit size
 	@$(MAKE) --no-print-directory CMD= check-system
 
 check-system: $(CHECK_SYSTEM)
@@ -157,7 +157,7 @@ $(CHECK_SYSTEM): | $(ALL_TARGETS) $(bootable)
 
 # --- the rest -------------------------------------------------------------------------------------
 
-size:
+size: $(HV_IMAGE_cleave)
 	@tests/rig/size.sh $(HV_IMAGE_cleave) $(BUDGET_LINES) $(BUDGET_TEXT)
 
 clean:
