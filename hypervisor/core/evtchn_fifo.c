@@ -58,7 +58,7 @@ static bool swap_link(event_word_t *word, bool linked, uint32_t link)
 {
     event_word_t w = READ_ONCE(*word);
 
-    for (int i = 0; i < SWAP_TRIES && !(w & LINKED) == !linked; i++)
+    for (int i = 0; i < SWAP_TRIES && (bool)(w & LINKED) == linked; i++)
         if (__atomic_compare_exchange_n(word, &w, (w & ~LINK_MASK) | LINKED | link, false,
                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             return true;
@@ -75,8 +75,10 @@ static void append(struct domain *d, uint32_t port, struct evtchn *e, event_word
     struct evtchn_fifo_vcpu *f = queues_of(d, e->vcpu), *last = queues_of(d, e->last_vcpu);
     uint32_t priority = e->priority;
 
-    if (!f || (!swap_link(word, false, 0) && (word_or(word, LINKED) & LINKED)))
+    if (!f)
         return;
+    if (!swap_link(word, false, 0) && (word_or(word, LINKED) & LINKED))
+        return; /* it is in a queue already, or the guest says so */
     /* As the tail of another queue it would make that one's next event part of this queue. */
     if (last && (last != f || e->last_priority != priority) && last->tail[e->last_priority] == port)
         last->tail[e->last_priority] = 0;

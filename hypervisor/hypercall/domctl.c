@@ -74,8 +74,10 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         if (!v->initialised || v->down)
             continue;
         info->nr_online_vcpus++;
-        info->flags &= v->blocked ? ~0u : ~XEN_DOMINF_blocked;
-        info->flags |= rs.state == RUNSTATE_running ? XEN_DOMINF_running : 0;
+        if (!v->blocked)
+            info->flags &= ~XEN_DOMINF_blocked;
+        if (rs.state == RUNSTATE_running)
+            info->flags |= XEN_DOMINF_running;
     }
     if (info->nr_online_vcpus == 0)
         info->flags &= ~XEN_DOMINF_blocked;

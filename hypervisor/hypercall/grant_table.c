@@ -106,7 +106,8 @@ long hypercall_grant_table_op(struct hypercall *hc)
         if (rc)
             return rc;
         hc->arg[1] += n * guest_layout_size(operations[cmd].size, operations[cmd].layout, hc->compat);
-        hc->arg[2] = count -= n;
+        count -= n;
+        hc->arg[2] = count;
         if (count > 0 && preempt_pending())
             return -ERESTART;
     }

@@ -267,7 +267,10 @@ bool alloc_prepare(unsigned int order)
 {
     spin_lock_scope(&mem.lock);
     unsigned int o = fitting_order(order);
-    return o > ALLOC_MAX_ORDER || scrub(mem.head[o] + (1ull << o) - (1ull << order), order, SCRUB_BATCH);
+    if (o > ALLOC_MAX_ORDER)
+        return true;
+    uint64_t end = mem.head[o] + (1ull << o); /* take_block() takes this end of the block */
+    return scrub(end - (1ull << order), order, SCRUB_BATCH);
 }
 
 void alloc_release(mfn_t m, unsigned int order)
