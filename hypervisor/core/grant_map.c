@@ -136,9 +136,9 @@ static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
         return GNTST_bad_virt_addr;
     m->state = MAPPING_CHANGING;
     b->handle[b->count++] = handle;
-    /* Gone already: then by the mapper's own removal, which flushed and dropped the reference. */
     uint32_t type = 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT);
-    (void)p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, NULL);
+    if (p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, NULL))
+        b->p2m.flush = true; /* gone already: by the mapper's own removal, whose flush may not be over */
     return GNTST_okay;
 }
 
