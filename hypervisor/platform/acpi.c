@@ -67,16 +67,21 @@ uint64_t acpi_field(const struct acpi_header *h, uint32_t offset, uint32_t width
     return value;
 }
 
+static paddr_t search_rsdp(paddr_t start, paddr_t end)
+{
+    for (paddr_t p = start; p + 20 <= end; p += 16)
+        if (memcmp(paddr_to_virt(p), "RSD PTR ", 8) == 0 && acpi_checksum(paddr_to_virt(p), 20) == 0)
+            return p;
+    return 0;
+}
+
 /* In the first KiB of the extended BIOS data area, then in the BIOS; 0: in neither. */
 static paddr_t find_rsdp(void)
 {
     paddr_t ebda = (paddr_t)*(uint16_t *)paddr_to_virt(0x40e) << 4;
+    paddr_t p = ebda >= 0x80000 && ebda < 0xa0000 ? search_rsdp(ebda, ebda + 1024) : 0;
 
-    for (paddr_t p = ebda >= 0x80000 && ebda < 0xa0000 ? ebda : 0xe0000; p < 0xffff0;
-         p = p + 16 == ebda + 1024 ? 0xe0000 : p + 16)
-        if (memcmp(paddr_to_virt(p), "RSD PTR ", 8) == 0 && acpi_checksum(paddr_to_virt(p), 20) == 0)
-            return p;
-    return 0;
+    return p ? p : search_rsdp(0xe0000, 0x100000);
 }
 
 /* One table of 64 from each line of the RSDT (4 bytes) or XSDT (8 bytes). */
@@ -100,8 +105,12 @@ static const struct acpi_header *find_table(const char *signature)
     return NULL;
 }
 
+/* Some firmware names a CPU twice, as local APIC and as x2APIC. */
 static void add_cpu(uint64_t id, uint64_t flags)
 {
+    for (unsigned int i = 0; i < acpi.cpus; i++)
+        if (acpi.cpu_apic_id[i] == id)
+            return;
     if ((flags & MADT_ENABLED) && acpi.cpus < ARRAY_SIZE(acpi.cpu_apic_id))
         acpi.cpu_apic_id[acpi.cpus++] = (uint32_t)id;
 }
