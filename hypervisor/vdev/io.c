@@ -234,6 +234,7 @@ static void execute(const struct access *a, gpa_t gpa)
         return;
     }
     io_mmio_read(a->v, gpa, i->size, &memory);
+    memory &= mask_of(i->size);
     switch (i->op) {
     case INSN_XCHG:
         io_mmio_write(a->v, gpa, i->size, other);

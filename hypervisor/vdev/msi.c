@@ -322,7 +322,7 @@ bool msi_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64
     spin_lock_scope(&pci_lock);
     struct msi_source *s = source_in(d, frame, frame + 1);
 
-    for (unsigned int i = 0; s && !(gpa & 3) && i + 4 <= size; i += 4)
+    for (unsigned int i = 0; s && !(gpa & (size - 1)) && i + 4 <= size; i += 4)
         access_word(d, s, gpa + i, write, (uint32_t *)val + i / 4);
     return true;
 }

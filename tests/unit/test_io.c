@@ -347,6 +347,12 @@ static void nobody_there(void **state)
     io_mmio_write(v, HOLE + 8, 8, 0x123456789);
     io_mmio_read(v, HOLE + 8, 8, &val);
     assert_int_equal(val, 0x123456789);
+    gpr[0] = HOLE;
+    harness_msi_word = 0xffffffff00000005; /* it gives the bytes that were asked for, and no others */
+    assert_int_equal(run_at(HOLE, "\x48\x63\x08", 3), 0); /* movslq (%rax),%rcx */
+    assert_int_equal(gpr[1], 5);
+    assert_int_equal(run_at(HOLE, "\x0f\xb6\x08", 3), 0); /* movzbl (%rax),%ecx */
+    assert_int_equal(gpr[1], 5);
     harness_msi_end = 0;
     d->is_dom0 = false; /* a guest has none */
     io_mmio_read(v, IOAPIC, 4, &val);

@@ -467,6 +467,8 @@ static void other_registers_in_the_page(void **state)
     assert_int_equal(harness_device[PAGE_SIZE / 4 + 0x804 / 4], 7);
     table_write(TABLE + 1, 4, 0); /* no access that there is */
     table_write(TABLE + 2, 2, 0);
+    table_write(TABLE + 0x804, 8, 0); /* at a page's end that would reach the next */
+    assert_int_equal(harness_device[PAGE_SIZE / 4 + 0x804 / 4], 7);
     assert_int_equal(table_read(TABLE, 8), ~0ull);
     assert_false(msi_emulates(d, 0xe0000, 0xe0001));
     assert_true(msi_emulates(d, 0xe0000, 0xe0200));
