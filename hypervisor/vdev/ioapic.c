@@ -8,8 +8,8 @@
  * vector (the Remote IRR bit of the entry says so), because the host's own EOI must come at once and the line
  * would fire again.
  *
- * Lock: d->vdev.lock, class LOCK_VDEV, for all of io. Under it: the host's I/O APIC (LOCK_HW) and
- * kicks (LOCK_SCHED). Read next: lapic.c, ../platform/ioapic.c.
+ * Lock: d->vdev.lock, class LOCK_VDEV, for all of io and of the host's I/O APIC. Under it: kicks
+ * (LOCK_SCHED). Read next: lapic.c, ../platform/ioapic.c.
  */
 #include "cpu.h"
 #include "domain.h"
@@ -33,6 +33,7 @@
 #define ENTRY_REMOTE_IRR (1ull << 14)
 #define ENTRY_MASKED (1ull << 16)
 #define ENTRY_DEST(e) ((uint32_t)((e) >> 56))
+#define DEST_ALL 0xffu /* greater ids do not fit into an entry or a message */
 #define ENTRY_WRITABLE 0xff0000000001afffull
 
 static struct {
@@ -51,7 +52,7 @@ uint32_t ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical)
     struct vcpu *v = logical ? NULL : lapic_by_id(d, dest);
     unsigned int cpu = v ? READ_ONCE(v->sched.cpu) : 0;
 
-    return cpus[cpu < nr_cpus ? cpu : 0].apic_id;
+    return cpus[cpu < nr_cpus && cpus[cpu].apic_id < DEST_ALL ? cpu : 0].apic_id;
 }
 
 static void route_locked(struct domain *d, unsigned int pin)

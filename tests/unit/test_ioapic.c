@@ -177,6 +177,9 @@ static void host_entry_follows(void **state)
     v[0]->sched.cpu = 7;
     put_entry(1, 0, 0x32); /* a CPU that is not there */
     assert_int_equal(routes[1].apic_id, 10);
+    cpus[1].apic_id = 0x10b;
+    put_entry(9, 2, 0x62); /* an id that an entry has no room for */
+    assert_int_equal(routes[9].apic_id, 10);
 }
 
 static void edge(void **state)
