@@ -82,7 +82,7 @@ extern char image_start[], image_end[], text_end[], rodata_end[];
 
 /* --- lib/: the console, and the ways to leave the machine --- */
 extern uint16_t console_port;                    /* the first of the serial port; 0: none */
-extern unsigned int console_irq;                 /* its line at the host's I/O APIC */
+extern unsigned int console_irq;                 /* its line at the host's I/O APIC; ~0: none */
 void console_init(void);                         /* console=: which serial port */
 void printk_init(void);                          /* loglvl= guest_loglvl= */
 void console_start_input(void);                  /* needs the host's I/O APIC */

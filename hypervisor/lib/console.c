@@ -146,8 +146,10 @@ static void receive(unsigned int vector, void *data)
 
 void console_start_input(void)
 {
-    if (console_port == 0)
+    if (console_port == 0) {
+        console_irq = ~0u;               /* the line is dom0's, like the port */
         return;
+    }
     if (console_irq >= host_ioapic_lines()) {
         log_warn("console: no I/O APIC line for the serial port: what is typed is not seen\n");
         return;
