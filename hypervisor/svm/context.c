@@ -108,16 +108,16 @@ void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
     }
 }
 
-/* What VMRUN would refuse (APM vol. 2, 15.5.1), and what no guest may have. */
+/* What VMRUN (APM vol. 2, 15.5.1) or WRMSR would refuse, and what no guest may have. */
 static int check_context(const struct hvm_hw_cpu *c)
 {
     bool lme = c->msr_efer & EFER_LME, pg = c->cr0 & CR0_PG, pae = c->cr4 & CR4_PAE;
     bool code_64 = c->cs_arbytes & (1u << 9), code_32 = c->cs_arbytes & (1u << 10);
     bool nw = c->cr0 & (1u << 29), cd = c->cr0 & (1u << 30);
 
-    if ((c->cr0 | c->dr6 | c->dr7) >> 32 || (c->cr4 & ~CR4_LEGAL) || (c->msr_efer & ~EFER_LEGAL) ||
-        (pg && !(c->cr0 & CR0_PE)) || (nw && !cd) || (lme && pg && (!pae || (code_64 && code_32))) ||
-        c->cr3 >> cpu_features.physical_bits ||
+    if ((c->cr0 | c->dr6 | c->dr7 | c->msr_tsc_aux) >> 32 || (c->cr4 & ~CR4_LEGAL) ||
+        (c->msr_efer & ~EFER_LEGAL) || (pg && !(c->cr0 & CR0_PE)) || (nw && !cd) ||
+        (lme && pg && (!pae || (code_64 && code_32))) || c->cr3 >> cpu_features.physical_bits ||
         ((c->pending_event & EVENT_VALID) && EVENT_TYPE(c->pending_event) > EVENT_TYPE_SOFT))
         return -EINVAL;
     return 0;
