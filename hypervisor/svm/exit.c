@@ -2,9 +2,8 @@
 /*
  * Why a guest stopped, and what is done about it: one table by exit code (APM vol. 2, appendix C), which also
  * says what is intercepted: what the core must see. What is not in it crashes the guest with a dump: fail
- * closed. A guest's instruction is skipped by its plain
- * length, because next-RIP is not there everywhere; a guest that puts prefixes on VMMCALL confuses only
- * itself (pitfall 3).
+ * closed. A guest's instruction is skipped by its plain length, because next-RIP is not there everywhere; a
+ * guest that puts prefixes on VMMCALL confuses only itself (pitfall 3).
  *
  * Read next: ../hypercall/table.c, ../vdev/io.c, ../mm/p2m.c for what the exits lead to.
  */

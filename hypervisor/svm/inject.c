@@ -119,6 +119,14 @@ static bool still_offered(const struct vmcb *vmcb, uint64_t event)
     return (vmcb->vintr & VINTR_IRQ) && EVENT_VECTOR(event) >= 32;
 }
 
+/* Software interrupts, INT3 and INTO are not repeated: RIP still names the instruction, which runs again. */
+static bool runs_again(uint64_t event)
+{
+    bool soft_vector = EVENT_VECTOR(event) == 3 || EVENT_VECTOR(event) == 4;
+
+    return EVENT_TYPE(event) == EVENT_TYPE_SOFT || (EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION && soft_vector);
+}
+
 static void end_offer(struct vcpu *v, bool taken)
 {
     if (v->svm.offered >= 0 && !taken)
@@ -142,9 +150,7 @@ void inject_recover(struct vcpu *v)
     if (tpr != (v->vdev.lapic.tpr & 0xf0))
         v->vdev.lapic.tpr = tpr;
     vmcb->eventinj = 0;
-    /* A software interrupt is not repeated here: RIP still names its instruction, which runs again. */
-    if (unlikely(interrupted & EVENT_VALID) && EVENT_TYPE(interrupted) != EVENT_TYPE_SOFT &&
-        !still_offered(vmcb, interrupted))
+    if (unlikely(interrupted & EVENT_VALID) && !runs_again(interrupted) && !still_offered(vmcb, interrupted))
         v->svm.pending = interrupted;
     vmcb->exitintinfo = 0;
 }
