@@ -9,8 +9,8 @@
  * A flush of a domain must be over when tlb_flush_domain() returns, whatever its vcpus do. A CPU in the core
  * uses no guest translation, and it compares the domain's flush generation after it has said, in
  * guest_domain, whom it is about to run. So the flusher raises the generation, looks at guest_domain of each
- * CPU, and has to wait only for those that are in that guest: a kick makes them exit. Nobody in guest mode
- * can wait for the flusher, so any lock may be held.
+ * CPU that has ever run the domain, and has to wait only for those that are in that guest: a kick makes them
+ * exit. Nobody in guest mode can wait for the flusher, so any lock may be held.
  *
  * Read next: run.c.
  */
@@ -44,9 +44,9 @@ void tlb_prepare(struct cpu *c, struct vcpu *v)
 void tlb_flush_domain(struct domain *d)
 {
     unsigned int self = this_cpu()->id;
-    uint64_t cpus_left = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST);
 
     __atomic_add_fetch(&d->p2m.flush_generation, 1, __ATOMIC_SEQ_CST);
+    uint64_t cpus_left = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST);
     for (; cpus_left; cpus_left &= cpus_left - 1) {
         struct cpu *c = &cpus[__builtin_ctzll(cpus_left)];
         uint64_t entry = __atomic_load_n(&c->guest_entries, __ATOMIC_SEQ_CST);
