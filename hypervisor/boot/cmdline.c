@@ -18,9 +18,11 @@ static bool next_word(const char **s, struct word *w)
     while (**s == ' ')
         ++*s;
     *w = (struct word){ .text = *s };
-    for (; **s && **s != ' '; ++*s, w->length++)
-        if (w->name == w->length && **s != '=')
-            w->name++;
+    while (**s && **s != ' ')
+        ++*s;
+    w->length = (size_t)(*s - w->text);
+    while (w->name < w->length && w->text[w->name] != '=')
+        w->name++;
     return w->length != 0;
 }
 

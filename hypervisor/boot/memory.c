@@ -64,8 +64,9 @@ static struct boot_module *highest_module(uint32_t moved)
 static void move_modules(void)
 {
     uint32_t moved = 0;
+    struct boot_module *m;
 
-    for (struct boot_module *m; (m = highest_module(moved)); moved |= 1u << (m - boot_info.module)) {
+    while ((m = highest_module(moved)) != NULL) {
         uint64_t size = m->end - m->start, frames = ROUND_UP(size, PAGE_SIZE);
         paddr_t to = find_top(frames);
 
@@ -75,6 +76,7 @@ static void move_modules(void)
             m->end = to + size;
         }
         boot_add_range(ROUND_DOWN(m->start, PAGE_SIZE), ROUND_UP(m->end, PAGE_SIZE), BOOT_CORE);
+        moved |= 1u << (m - boot_info.module);
     }
 }
 

@@ -282,6 +282,7 @@ static struct cpuid_regs xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub)
 static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_regs *r)
 {
     uint32_t apic_bit = 1u << (F(APIC) % 32);
+    bool compacted = r->a & 1u << (F(XSAVEC) % 32);
 
     switch (leaf) {
     case 1:
@@ -298,7 +299,7 @@ static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_reg
         r->d = v->vdev.lapic.id;
         break;
     case 0xd:
-        if (sub == 0 ? r->b : r->a & 1u << (F(XSAVEC) % 32) && sub == 1)
+        if ((sub == 0 && r->b) || (sub == 1 && compacted))
             r->b = xsave_size(cpu_xgetbv()); /* the guest's (svm/switch.c) */
         break;
     default:
