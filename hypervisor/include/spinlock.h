@@ -26,7 +26,7 @@ enum lock_class {           /* in the order in which they may be taken */
     LOCK_TIMER,             /* one CPU's timers */
     LOCK_MEM,               /* the frame allocator */
     LOCK_HEAP,              /* the small-object heap */
-    LOCK_HW,                /* one piece of host hardware: an I/O APIC, RTC */
+    LOCK_HW,                /* the host's vectors for message interrupts */
     LOCK_CONSOLE,
     LOCK_CLASSES
 };
