@@ -45,6 +45,7 @@ void tlb_flush_domain(struct domain *d)
 {
     unsigned int self = this_cpu()->id;
 
+    /* In this order: who has its first look at d's tables after this sees what was changed there. */
     __atomic_add_fetch(&d->p2m.flush_generation, 1, __ATOMIC_SEQ_CST);
     uint64_t cpus_left = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST);
     for (; cpus_left; cpus_left &= cpus_left - 1) {
