@@ -131,6 +131,13 @@ extern char boot_trampoline[], boot_trampoline_end[];
 static void set_state(enum start_state s) { __atomic_store_n(&start_state, s, __ATOMIC_SEQ_CST); }
 static enum start_state get_state(void) { return __atomic_load_n(&start_state, __ATOMIC_SEQ_CST); }
 
+/* Not before told_tsc was read, as a CPU that predicts the branch between would. */
+static uint64_t ordered_tsc(void)
+{
+    __asm__ volatile("lfence" ::: "memory");
+    return rdtsc();
+}
+
 /* The new CPU's half of the comparison. One that is refused stays here until INIT comes. */
 static void wait_for_go(void)
 {
@@ -140,7 +147,7 @@ static void wait_for_go(void)
 
             if (add)
                 cpu_wrmsr(MSR_TSC, rdtsc() + add);
-            told_tsc = rdtsc();
+            told_tsc = ordered_tsc();
         }
         cpu_pause();
     }
@@ -160,7 +167,10 @@ static bool compare_tsc(int64_t *low, int64_t *high)
         __atomic_store_n(&told_tsc, 0, __ATOMIC_SEQ_CST);
         while (!told_tsc)
             cpu_pause();
-        *low = MAX(*low, (int64_t)(told_tsc - rdtsc()));
+
+        uint64_t after = ordered_tsc();
+
+        *low = MAX(*low, (int64_t)(told_tsc - after));
         *high = MIN(*high, (int64_t)(told_tsc - before));
     }
     return *low <= 0 && *high >= 0;
