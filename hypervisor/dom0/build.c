@@ -27,6 +27,7 @@
 
 #define KERNEL_LOW 0x1000000ul /* nothing of a kernel or initrd below 16 MiB */
 #define LOW_END 0x100000ul
+#define LOW_PAGES 3
 #define LAPIC_FRAME 0xfee00ull
 #define HPET_FRAME 0xfed00ull
 
@@ -63,7 +64,7 @@ static void map_identity(struct domain *d, uint64_t start, uint64_t end)
     }
 }
 
-/* Returns the end of its RAM below 1 MiB. */
+/* Returns the end of its RAM below 1 MiB, the last piece with room for what is laid out there. */
 static paddr_t give_memory(struct domain *d)
 {
     paddr_t low_end = 0;
@@ -75,7 +76,7 @@ static paddr_t give_memory(struct domain *d)
             continue;
         alloc_assign(d, r->start >> PAGE_SHIFT, r->end >> PAGE_SHIFT);
         map_identity(d, r->start >> PAGE_SHIFT, r->end >> PAGE_SHIFT);
-        if (r->end <= LOW_END)
+        if (r->end <= LOW_END && r->end - r->start >= LOW_PAGES * PAGE_SIZE)
             low_end = r->end;
     }
     d->max_pages = d->tot_pages;
@@ -189,7 +190,7 @@ void dom0_build(void)
               "ARGS,initrd\")\n");
 
     struct domain *d = create();
-    paddr_t low_end = give_memory(d), info = low_end - 3 * PAGE_SIZE;
+    paddr_t low_end = give_memory(d), info = low_end - LOW_PAGES * PAGE_SIZE;
 
     hide_devices();
     give_ports();
