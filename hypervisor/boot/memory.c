@@ -104,7 +104,7 @@ static uint64_t dom0_bytes(void)
     if (bytes < DOM0_MIN)
         panic("dom0_mem=%luM is less than a Debian kernel needs to boot (%luM)\n", bytes / MIB,
               DOM0_MIN / MIB);
-    if (bytes + CORE_MIN > ram)
+    if (bytes > ram || bytes + CORE_MIN > ram)
         panic("dom0_mem=%luM leaves too little of the machine's %luM of RAM for the core: lower it, or give "
               "the machine more\n", bytes / MIB, ram / MIB);
     return ROUND_DOWN(bytes, PAGE_SIZE);

@@ -15,6 +15,7 @@
 #define PM_TIMER_MASK 0xffffffu /* some count 32 bits, all of them 24 */
 #define CALIBRATION_MS 50u     /* at least; the counters run for some seconds */
 #define READINGS 16            /* of which the least disturbed one counts */
+#define RTC_PATIENCE 100000u    /* readings: a chip that is there takes milliseconds */
 
 struct clock_scale clock_scale;
 uint64_t tsc_khz;
@@ -128,7 +129,7 @@ static uint64_t rtc_seconds(void)
     unsigned int v[ARRAY_SIZE(registers)];
 
     for (unsigned int try = 0; try < 1000; try++) { /* until two readings agree */
-        while (cmos(10) & 0x80)
+        for (unsigned int i = 0; i < RTC_PATIENCE && (cmos(10) & 0x80); i++) /* it is being changed */
             cpu_pause();
         for (unsigned int i = 0; i < ARRAY_SIZE(registers); i++)
             raw[try % 2][i] = cmos(registers[i]);

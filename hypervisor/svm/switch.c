@@ -55,12 +55,12 @@ void switch_out(struct cpu *c, struct vcpu *v, bool idle)
 
 void switch_in(struct cpu *c, struct vcpu *v)
 {
-    static struct domain *last[MAX_CPUS]; /* compared only, never followed */
+    static domid_t last[MAX_CPUS]; /* by id: a new domain may be where a freed one was */
     struct svm_vcpu *s = &v->svm;
 
-    if (cpu_features.ibpb && last[c->id] != v->d)
+    if (cpu_features.ibpb && last[c->id] != v->d->id)
         cpu_wrmsr(MSR_PRED_CMD, 1);
-    last[c->id] = v->d;
+    last[c->id] = v->d->id;
     fpu_restore(v);
     if (s->xcr0 != cpu_features.xcr0_mask)
         cpu_xsetbv(s->xcr0);
