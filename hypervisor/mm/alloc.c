@@ -161,7 +161,8 @@ static void assign(uint64_t start_mfn, uint64_t end_mfn, enum frame_state state,
 
         BUG_ON(n >= frame_count || (f->state != FRAME_CORE && (d || f->state != FRAME_IO)));
         mem.total += f->state == FRAME_IO;
-        become(f, state, d);
+        if (state != FRAME_FREE)
+            become(f, state, d);
         if (d)
             add_pages(d, 1);
     }
