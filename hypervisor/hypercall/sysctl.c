@@ -196,11 +196,9 @@ static long domains(struct hypercall *hc, struct domain *unused, void *arg)
     int rc = 0;
 
     l->num_domains = 0;
-    for_each_domain(d) {
+    for_each_domain_from(d, l->first_domain) {
         xen_domctl_getdomaininfo_t info;
 
-        if (d->id < l->first_domain)
-            continue;
         if (rc || l->num_domains == l->max_domains)
             break;
         domctl_info(d, &info);

@@ -128,9 +128,10 @@ static inline void domain_scope_end(struct domain **d)
         domain_put(*d);
 }
 
-/* Each domain with a reference, which is dropped behind it. */
-#define for_each_domain(d) \
-    for (struct domain *domain_scope d = domain_get_next(0); d; d = domain_put_get_next(d))
+/* Each domain, or each from this id on, with a reference, which is dropped behind it. */
+#define for_each_domain(d) for_each_domain_from(d, 0)
+#define for_each_domain_from(d, first) \
+    for (struct domain *domain_scope d = domain_get_next(first); d; d = domain_put_get_next(d))
 static inline struct domain *domain_put_get_next(struct domain *d)
 {
     struct domain *domain_scope put = d;
