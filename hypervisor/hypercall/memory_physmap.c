@@ -116,7 +116,7 @@ long memory_add_to_physmap_batch(struct hypercall *hc, struct domain *d, void *a
     const struct xen_add_to_physmap_batch *a = arg;
     bool foreign = a->space == XENMAPSPACE_gmfn_foreign;
     uint64_t start = memory_start(hc), i = start;
-    struct domain *owner = NULL;
+    struct domain *domain_scope owner = NULL;
     int rc = 0;
 
     if ((!foreign && a->u.res0) || i > a->size)
@@ -129,8 +129,6 @@ long memory_add_to_physmap_batch(struct hypercall *hc, struct domain *d, void *a
         rc = i > start && preempt_pending() ? -ERESTART : add_batch_entry(hc, d, owner, a, i);
         i += rc == 0;
     }
-    if (owner)
-        domain_put(owner);
     return rc == -ERESTART ? memory_continue(hc, i) : rc;
 }
 
