@@ -116,6 +116,7 @@ static void a_guest_that_crashes_at_once_is_not_started_for_ever(void **state)
 
 static void try_evil(const char *words)
 {
+    start_neighbour();
     run_ok("cleave create /guests/evil.cfg vcpus=2 extra='%s debug' " KEEP, words);
     AWAIT(has_ended("evil"), 120);
     /* Real Xen may end it earlier and answers a few calls otherwise; it only has to hurt nobody there. */
@@ -128,28 +129,24 @@ static void try_evil(const char *words)
 static void nonsense_in_every_hypercall_hurts_nobody(void **state)
 {
     (void)state;
-    start_neighbour();
     try_evil("hypercalls");
 }
 
 static void storms_and_races_hurt_nobody(void **state)
 {
     (void)state;
-    start_neighbour();
     try_evil("storms races");
 }
 
 static void privileged_instructions_hurt_nobody(void **state)
 {
     (void)state;
-    start_neighbour();
     try_evil("cpuid privileged");
 }
 
 static void arguments_and_pages_in_the_wrong_place_hurt_nobody(void **state)
 {
     (void)state;
-    start_neighbour();
     try_evil("structures");
 }
 
@@ -157,7 +154,6 @@ static void msrs_and_ports_hurt_nobody(void **state)
 {
     (void)state;
     only_on_one_cpu();
-    start_neighbour();
     /* guests/evil/cpu.c says why Xen is spared one */
     try_evil(on_cleave() ? "msr ports" : "msr ports skip_msr=0xc001011f");
 }
