@@ -66,15 +66,16 @@ const char *real_disk(void);
 
 /*
  * Waits until the condition holds; the test fails, saying what was waited for, when it does not within the
- * seconds.
+ * seconds. What holds once has held: the condition is not looked at again.
  */
 #define AWAIT(condition, seconds)                                                          \
     do {                                                                                   \
         long steps_ = (seconds) * 10L;                                                     \
-        while (!(condition) && steps_-- > 0)                                               \
+        while (!(condition)) {                                                             \
+            if (steps_-- == 0)                                                             \
+                fail_msg("after %ld s still not: %s", (long)(seconds), #condition);        \
             pause_ms(100);                                                                 \
-        if (!(condition))                                                                  \
-            fail_msg("after %ld s still not: %s", (long)(seconds), #condition);            \
+        }                                                                                  \
     } while (0)
 void pause_ms(unsigned int ms);
 
