@@ -64,6 +64,9 @@ printf "PS1='dom0# '\n" >"$staging/etc/profile"
     *)           cp -L "$library" "$staging/usr/lib/" ;;
     esac
 done
+# Without this list the loader tries ninety names before it finds the first library.
+: >"$staging/etc/ld.so.conf"
+/sbin/ldconfig -X -r "$staging"
 
 # Sorted names and one owner: the same input gives the same order, whoever builds.
 (cd "$staging" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >"$output.tmp"
