@@ -8,18 +8,13 @@
 #include "domain.h"
 #include "lib.h"
 
-static unsigned int check_vcpu(const struct vcpu *v)
+static unsigned int check_vcpu(struct vcpu *v)
 {
-    unsigned int errors = 0;
+    unsigned int errors = sched_check(v);
 
-    if (!list_empty(&v->sched.link) && v->sched.running) {
-        log_err("check: d%uv%u is both queued and running\n", v->d->id, v->id);
-        errors++;
-    }
-    if (v->info_pin.va && (uint8_t *)v->info < (uint8_t *)v->info_pin.va) {
-        log_err("check: d%uv%u's vcpu_info is outside of its pinned frame\n", v->d->id, v->id);
-        errors++;
-    }
+    spin_lock_scope(&v->d->lock);
+    if (v->info_pin.va && (uint8_t *)v->info < (uint8_t *)v->info_pin.va)
+        errors += check_failed("d%uv%u's vcpu_info is outside of its pinned frame\n", v->d->id, v->id);
     return errors;
 }
 
@@ -28,7 +23,7 @@ unsigned int invariants_check(void)
     unsigned int errors = alloc_check(), domains = 0;
 
     for_each_domain(d) {
-        errors += p2m_check(d) + frame_check(d) + grant_check(d) + evtchn_check(d);
+        errors += p2m_check(d) + alloc_check_domain(d) + grant_check(d) + evtchn_check(d);
         for_each_vcpu(d, v)
             errors += check_vcpu(v);
         domains++;

@@ -495,6 +495,13 @@ bool preempt_pending(void)
     return READ_ONCE(c->softirq) || now - c->hypercall_start > PREEMPT_AFTER;
 }
 
+unsigned int sched_check(struct vcpu *v)
+{
+    spin_lock_scope(&sched_lock);
+    return is_queued(&v->sched) && v->sched.running
+               ? check_failed("d%uv%u is both queued and running\n", v->d->id, v->id) : 0;
+}
+
 void sched_dump(void)
 {
     spin_lock_scope(&sched_lock);

@@ -62,6 +62,8 @@ struct alloc_info { uint64_t total, free, claimed, core, largest_free_order; };
 void alloc_info(struct alloc_info *info);
 /* Debug: free lists, counts and claims agree with the frame table. Logs, and counts what disagrees. */
 unsigned int alloc_check(void);
+/* The same for the frames that the table says d owns, and d's counts. */
+unsigned int alloc_check_domain(struct domain *d);
 
 /* Small objects for the core, zeroed, aligned to the next power of two of their size (whole frames above
  * 2 KiB). NULL when out of memory. */

@@ -78,7 +78,4 @@ void frame_put(mfn_t m);
 /* The same for each frame of a block of one owner. */
 void frame_put_block(mfn_t m, unsigned int order);
 
-/* Debug: frames that the table says d owns, against d's counts. Logs, and counts what disagrees. */
-unsigned int frame_check(const struct domain *d);
-
 #endif

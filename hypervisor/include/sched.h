@@ -66,5 +66,6 @@ uint64_t sched_idle_time(unsigned int cpu); /* ns */
 bool preempt_pending(void);
 
 void sched_dump(void);
+unsigned int sched_check(struct vcpu *v); /* debug: 1, and logged, when its state contradicts itself */
 
 #endif

@@ -18,6 +18,7 @@
 #include "directmap.h"
 #include "domain.h"
 #include "lib.h"
+#include "percpu.h"
 #include "platform.h"
 #include "spinlock.h"
 
@@ -367,4 +368,28 @@ unsigned int alloc_check(void)
                                mem.claimed, by_state[FRAME_CORE], mem.core,
                                frame_count - by_state[FRAME_IO], mem.total);
     return errors;
+}
+
+/* With both locks no frame changes hands. Each other CPU may be about to free one without references. */
+unsigned int alloc_check_domain(struct domain *d)
+{
+    uint64_t owned = 0, parked = 0, unused = 0;
+
+    spin_lock_scope(&d->p2m.lock);
+    spin_lock(&mem.lock);
+    for (uint64_t n = 0; n < frame_count; n++) {
+        const struct frame *f = &frame_table[n];
+
+        if (f->state != FRAME_DOMAIN || f->owner != d)
+            continue;
+        owned++;
+        parked += (f->flags & FRAME_F_PARKED) != 0;
+        unused += (int32_t)f->count <= 0;
+    }
+    uint64_t counted = d->tot_pages + d->p2m.parked;
+    spin_unlock(&mem.lock);
+    if (owned == counted && parked == d->p2m.parked && unused < nr_cpus)
+        return 0;
+    return check_failed("d%u owns %lu frames, %lu of them parked, %lu without references; its counts say %lu "
+                        "and %lu\n", d->id, owned, parked, unused, counted, d->p2m.parked);
 }

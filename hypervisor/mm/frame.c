@@ -50,24 +50,3 @@ void frame_put_block(mfn_t m, unsigned int order)
         for (uint64_t n = 0; n < 1ull << order; n++)
             frame_put(mfn_add(m, n));
 }
-
-unsigned int frame_check(const struct domain *d)
-{
-    uint64_t owned = 0, parked = 0;
-    unsigned int errors = 0;
-
-    for (uint64_t n = 0; n < frame_count; n++) {
-        const struct frame *f = &frame_table[n];
-
-        if (f->state != FRAME_DOMAIN || f->owner != d)
-            continue;
-        owned++;
-        parked += (f->flags & FRAME_F_PARKED) != 0;
-        if (f->count == 0 || f->count > FRAME_COUNT_MAX)
-            errors += check_failed("d%u's frame %lx has count %u\n", d->id, n, f->count);
-    }
-    if (owned != d->tot_pages + parked || parked != d->p2m.parked)
-        errors += check_failed("d%u owns %lu frames, %lu of them parked; its counts say %lu and %lu\n", d->id,
-                               owned, parked, d->tot_pages + d->p2m.parked, d->p2m.parked);
-    return errors;
-}

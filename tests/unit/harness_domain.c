@@ -105,7 +105,7 @@ void harness_check_memory(void)
 
     for (unsigned int i = 0; i < DOMAINS; i++)
         if (domains[i])
-            errors += p2m_check(domains[i]) + frame_check(domains[i]);
+            errors += p2m_check(domains[i]) + alloc_check_domain(domains[i]);
     assert_int_equal(errors, 0);
 }
 

@@ -323,10 +323,10 @@ static void checker_finds_what_is_broken(void **state)
     (void)state;
     harness_quiet = true;
     d->tot_pages++;
-    assert_int_equal(frame_check(d), 1);
+    assert_int_equal(alloc_check_domain(d), 1);
     d->tot_pages--;
     mfn_to_frame(m)->count = 0;
-    assert_int_equal(frame_check(d), 1);
+    assert_int_equal(alloc_check_domain(d), 1);
     mfn_to_frame(m)->count = 1;
     mfn_to_frame(m)->state = FRAME_CORE;
     assert_int_not_equal(alloc_check(), 0);

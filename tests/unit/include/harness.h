@@ -50,7 +50,7 @@ void *harness_guest(struct domain *d, gpa_t gpa);
  * Kills d as domain_kill does with memory: dying, p2m_teardown until done, and the first reference dropped.
  */
 void harness_kill(struct domain *d);
-/* Everything that counts memory agrees (alloc_check, p2m_check and frame_check of every domain). */
+/* Everything that counts memory agrees (alloc_check; p2m_check and alloc_check_domain of every domain). */
 void harness_check_memory(void);
 
 /* A hypercall of v's, executed again as long as it asks for that; *restarts (may be NULL) counts. */
