@@ -74,12 +74,13 @@ static __attribute__((noreturn, format(printf, 1, 2))) void die(const char *form
     exit(EXIT_RIG);
 }
 
-static time_t now(void)
+/* In milliseconds: seconds would cut off up to one of each time limit. */
+static long now(void)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec;
+    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* The log, or one beside it with our process id when another run holds it. */
@@ -261,7 +262,7 @@ static bool listen_to(struct rig *rig)
 static void ask_for_dump(struct rig *rig)
 {
     static const char command[] = "nmi\n";
-    time_t end = now() + CRASH_GRACE;
+    long end = now() + CRASH_GRACE * 1000;
 
     if (write_out(rig->monitor, command, sizeof(command) - 1) < 0)
         return;
@@ -275,18 +276,18 @@ static void ask_for_dump(struct rig *rig)
  */
 static bool watch_run(struct rig *rig)
 {
-    time_t end = now() + rig->timeout;
+    long end = now() + rig->timeout * 1000;
     bool crash_seen = false, exit_seen = false, open = true;
 
     while (open && !interrupted && now() < end) {
         open = listen_to(rig);
         if (rig->watch.crashed && !crash_seen) {
             crash_seen = true;
-            end = now() + CRASH_GRACE;
+            end = now() + CRASH_GRACE * 1000;
         }
         if (rig->channel.exited && !exit_seen && !crash_seen) {
             exit_seen = true;
-            end = now() + POWEROFF_GRACE;
+            end = now() + POWEROFF_GRACE * 1000;
         }
     }
     rig->timed_out = open && !interrupted && !crash_seen;
