@@ -13,6 +13,7 @@
 
 #define PORT_DEBUG 0xe9
 #define FULL_FOR (2 * NS_PER_S)
+#define FULL_POLLS 200              /* at least: time passes for a machine that is stopped, too */
 
 static struct xencons_interface *ring;
 static evtchn_port_t port;
@@ -37,12 +38,13 @@ void console_debug(bool on) { debug = on; }
 static bool wait_for_room(void)
 {
     uint64_t end = time_now() + FULL_FOR;
+    unsigned polls = 0;
 
     evtchn_send(port);
     while (ring->out_prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE) >= sizeof(ring->out)) {
         struct sched_poll poll = { .nr_ports = 1, .timeout = time_now() + 10 * NS_PER_MS };
 
-        if (dead || time_now() > end) {
+        if (dead || (polls++ >= FULL_POLLS && time_now() > end)) {
             dead = true;
             return false;
         }

@@ -105,7 +105,7 @@ int smp_start(unsigned id, void (*main)(void))
         apic_icr(v->apic_id, APIC_ICR_SIPI | TRAMPOLINE >> PAGE_SHIFT);
         time_spin(NS_PER_MS / 5);
     }
-    for (uint64_t end = time_now() + 5 * NS_PER_S; !v->running;)
+    for (uint64_t end = time_now() + 30 * NS_PER_S; !v->running;)
         if (time_now() > end)
             return -XEN_ETIME;
     return 0;

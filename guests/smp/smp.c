@@ -104,7 +104,7 @@ static void await_done(unsigned n, const char *what)
 
 static bool await_count(volatile uint32_t *value, uint32_t wanted)
 {
-    for (uint64_t end = time_now() + 5 * NS_PER_S; *value < wanted;)
+    for (uint64_t end = time_now() + 30 * NS_PER_S; *value < wanted;)
         if (time_now() > end)
             return false;
     return true;
