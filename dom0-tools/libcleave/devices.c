@@ -228,25 +228,49 @@ static const struct kind interfaces = {
 };
 
 /*
+ * Tells the back end to end, all at once: two who destroy the same domain must not make the folder again that
+ * the other has removed. False: there is none.
+ */
+static bool tell_to_close(struct xs_handle *store, const struct kind *kind, uint32_t domid,
+                          unsigned int number)
+{
+    char path[XENSTORE_ABS_PATH_MAX], closing[8];
+    xs_transaction_t transaction;
+    bool there;
+
+    snprintf(path, sizeof(path), kind->state, 0, domid, number);
+    snprintf(closing, sizeof(closing), "%d", XenbusStateClosing);
+    do {
+        char *state;
+
+        transaction = xs_transaction_start(store);
+        state = xs_read(store, transaction, path, NULL);
+        there = state;
+        if (there)
+            store_write(store, transaction, "0", kind->online, 0, domid, number);
+        if (there && atoi(state) != XenbusStateClosed)
+            store_write(store, transaction, closing, "%s", path);
+        free(state);
+    } while (transaction != XBT_NULL && !xs_transaction_end(store, transaction, !there) && errno == EAGAIN);
+    return there;
+}
+
+/*
  * Without its front end a back end ends; it says that it has only when it was told to. It has also ended when
  * somebody else removed its folder. It does not hear of a front end that xenstored removed together with its
  * domain: then only the removal of its own folder ends it, and there is nothing to wait for.
  */
 static void end_device(struct xs_handle *store, const struct kind *kind, uint32_t domid, unsigned int number)
 {
-    char path[XENSTORE_ABS_PATH_MAX], state[8], closing[8];
+    char state[8];
     bool hears = store_read_text(store, state, sizeof(state), kind->frontend, domid, number);
 
-    snprintf(path, sizeof(path), kind->state, 0, domid, number);
-    snprintf(closing, sizeof(closing), "%d", XenbusStateClosing);
-    if (!store_read_text(store, state, sizeof(state), "%s", path))
+    if (!tell_to_close(store, kind, domid, number))
         return;
-    store_write(store, XBT_NULL, "0", kind->online, 0, domid, number);
-    if (atoi(state) != XenbusStateClosed)
-        store_write(store, XBT_NULL, closing, "%s", path);
     store_remove(store, kind->frontend, domid, number);
     for (int waited = 0; hears && waited < STEP_MS; waited += PAUSE_MS) {
-        if (!store_read_text(store, state, sizeof(state), "%s", path) || atoi(state) == XenbusStateClosed)
+        if (!store_read_text(store, state, sizeof(state), kind->state, 0, domid, number) ||
+            atoi(state) == XenbusStateClosed)
             break;
         usleep(PAUSE_MS * 1000);
     }

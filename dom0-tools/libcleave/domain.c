@@ -171,6 +171,21 @@ static bool nodes_are_of(struct xs_handle *store, uint32_t domid, const char *uu
 }
 
 /*
+ * Not what is another domain's: as soon as the nodes name no VM any more, because somebody else destroys the
+ * domain as well, a new one may have this uuid.
+ */
+static void remove_nodes(struct xs_handle *store, uint32_t domid, const char *uuid)
+{
+    int lock = lock_acquire();
+
+    if (lock < 0)
+        return;
+    if (nodes_are_of(store, domid, uuid))
+        nodes_remove(store, domid, uuid);
+    lock_release(lock);
+}
+
+/*
  * xenconsoled may have written the name of the terminal of a domain that was just being destroyed, and so
  * made its subtree again. It does that only while it maps the console's page, hence not after the domain's
  * end.
@@ -190,7 +205,7 @@ static void sweep(struct hv *hv, struct xs_handle *store, uint32_t domid)
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
     struct domain domain;
-    bool lives, known = nodes_are_of(store, domid, uuid);
+    bool lives;
     int rc;
 
     hv_forget(hv);
@@ -198,7 +213,7 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     if (lives)
         xc_domain_pause(hv->xc, domid);
     /* First, because xenstored removes what is the guest's in the store together with the domain. */
-    if (known)
+    if (nodes_are_of(store, domid, uuid))
         devices_detach(store, domid);
     if (lives && xc_domain_destroy(hv->xc, domid) < 0 && errno != ESRCH) {
         int error = errno;
@@ -206,8 +221,7 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
         report_error("the hypervisor does not destroy domain %u: %s", domid, hv_reason(hv, error));
         return -error;
     }
-    if (known)
-        nodes_remove(store, domid, uuid);
+    remove_nodes(store, domid, uuid);
     rc = await_end(hv, domid, uuid);
     if (rc == 0)
         sweep(hv, store, domid);
