@@ -39,7 +39,7 @@ check-smp1: $(SYSTEM)/disk1
 
 check-smp4: $(SYSTEM)/disk4
 	@$(if $(on_cleave),DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed) \
-	    SMP=4 TIMEOUT=2400 RUN_LOG=$(SYSTEM)/smp4.log \
+	    SMP=4 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/smp4.log \
 	    CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
 
 # dom0 without bounce buffers: what goes wrong then (dma.c). The last of two swiotlb= counts.

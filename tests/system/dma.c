@@ -65,7 +65,7 @@ static void exchange(const char *disk, struct sums *in, struct sums *out)
     write_vm_file();
     run_ok("cleave create /tmp/vm/dma.cfg");
     assert_string_equal(run_ok("cat /sys/block/loop*/loop/dio")->out, "1\n");
-    AWAIT(strstr(console_log("dma"), "has ended with status 0"), BOOT_S);
+    await_said("dma", "has ended with status 0", BOOT_S);
     told("\nread: ", in->read);
     told("\nwrote: ", out->written);
     run_ok("cleave shutdown -w dma");

@@ -15,10 +15,7 @@
 static void boot(const char *name, const char *settings)
 {
     run_ok("cleave create /guests/%s.cfg %s", name, settings);
-    for (int waited = 0; waited < BOOT_S && !strstr(console_log(name), "debian:/"); waited++)
-        pause_ms(1000);
-    if (!strstr(console_log(name), "debian:/"))
-        fail_msg("no shell after %d s:\n%s", BOOT_S, console_log(name));
+    await_said(name, "debian:/", BOOT_S);
 }
 
 /*
@@ -41,7 +38,7 @@ static void one_vcpu_boots_and_powers_off(void **state)
     boot("debian", "");
     assert_non_null(strstr(console_log("debian"), "up, 1 vCPUs"));
     type("debian", "echo $((6*7)) $(uname -s)");
-    AWAIT(strstr(console_log("debian"), "42 Linux"), 10);
+    await_said("debian", "42 Linux", 10);
     type("debian", "poweroff");
     AWAIT(guests() == 0, 60);
     assert_non_null(strstr(run_ok("cat /var/log/cleave/debian.log")->out, "powered off"));

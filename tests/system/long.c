@@ -157,7 +157,7 @@ static void grub_reaches_its_prompt(void **state)
     if (access("/mnt/grub-pvh", F_OK) < 0)
         skip();
     run_ok("cleave create /guests/grub.cfg");
-    AWAIT(strstr(console_log("grub"), "grub>"), 60);
+    await_said("grub", "grub>", 60);
 }
 
 static const struct CMUnitTest tests[] = {

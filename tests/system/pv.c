@@ -73,7 +73,7 @@ static void read_write_fetch(const char *disk, const char *target, bool direct)
            "ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; "
            "until ping -c 1 10.0.0.1; do sleep 1; done; "
            "echo fetched: $(wget -q -O - http://10.0.0.1/file | md5sum); mount | head -1"));
-    AWAIT(strstr(console_log("pv"), "has ended with status 0"), BOOT_S);
+    await_said("pv", "has ended with status 0", BOOT_S);
     assert_non_null(strstr(console_log("pv"), "/dev/xvda on / type ext4"));
     assert_said("read: ", before);
     assert_said("fetched: ", checksum("/tmp/vm/www/file", false));

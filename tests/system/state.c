@@ -94,6 +94,14 @@ const char *console_log(const char *name)
         ->out;
 }
 
+void await_said(const char *name, const char *words, int seconds)
+{
+    for (int steps = seconds * PATIENCE * 10; !strstr(console_log(name), words); pause_ms(100))
+        if (steps-- == 0)
+            fail_msg("%s: after %d s not on its console: %s; but\n%s", name, seconds * PATIENCE, words,
+                     console_log(name));
+}
+
 const char *real_disk(void)
 {
     return access("/dev/vda", F_OK) == 0 ? "/dev/vda" : access("/dev/sda", F_OK) == 0 ? "/dev/sda" : NULL;
