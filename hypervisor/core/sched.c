@@ -59,7 +59,7 @@ static struct sched_cpu sched_cpus[MAX_CPUS];
 /* Virtual ns that `ran` real ns cost at this weight (256 = real time). */
 static uint64_t fair_cost(nsec_t ran, uint32_t weight)
 {
-    return (uint64_t)ran * SCHED_WEIGHT_DEFAULT / weight;
+    return (uint64_t)MAX(ran, 0) * SCHED_WEIGHT_DEFAULT / weight;
 }
 
 /* A virtual time as it is placed by the clock: no further behind than that. */
@@ -357,9 +357,9 @@ struct vcpu *sched_pick(void)
 {
     struct cpu *c = this_cpu();
     struct sched_cpu *s = &sched_cpus[c->id];
-    nsec_t now = clock_now();
 
     spin_lock(&sched_lock);
+    nsec_t now = clock_now(); /* not before: another CPU may have charged s->running meanwhile */
     struct vcpu *prev = s->running;
     if (prev && now < s->slice_end && vcpu_runnable(prev) && (prev->sched.affinity >> c->id & 1)) {
         spin_unlock(&sched_lock);
