@@ -4,9 +4,9 @@
  * enter it, handle its exit. There is one stack a CPU and nothing sleeps in the core, so this is all there is
  * of control flow.
  *
- * Order that matters (pitfalls 1 and 2): clear GIF, say whom we run, compare flush generations, look for work
- * a last time, VMRUN. What another CPU asks of us after that look arrives as an interrupt, which makes the
- * guest exit at once.
+ * Order that matters: clear GIF, say whom we run, look for work a last time, compare flush generations,
+ * VMRUN. What another CPU asks of us after that look arrives as an interrupt, which makes the guest exit at
+ * once. The comparison may ask VMRUN for the flush that makes used ASIDs fresh again, so one must follow.
  *
  * Read next: world.S (the switch itself), exit.c (what an exit means), inject.c.
  */
@@ -22,9 +22,9 @@ static bool enter(struct cpu *c, struct vcpu *v)
     inject_prepare(v);
     clgi();
     __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
-    tlb_prepare(c, v);
     bool entered = likely(!READ_ONCE(c->softirq));
     if (entered) {
+        tlb_prepare(c, v);
         watchdog_stretch_end(c);
         switch_load(v);
         world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs);

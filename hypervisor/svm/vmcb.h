@@ -93,7 +93,8 @@ void exit_handle(struct vcpu *v);
 void exit_set_intercepts(struct vmcb *vmcb);
 
 /* svm/tlb.c */
-void tlb_prepare(struct cpu *c, struct vcpu *v); /* right before each entry, GIF=0, c->guest_domain set */
+/* GIF=0, c->guest_domain set. An entry must follow: it does the flush that this may have asked for. */
+void tlb_prepare(struct cpu *c, struct vcpu *v);
 
 /* svm/permissions.c */
 void permissions_init(void);
