@@ -28,8 +28,13 @@
 #define KERNEL_LOW 0x1000000ul /* nothing of a kernel or initrd below 16 MiB */
 #define LOW_END 0x100000ul
 #define LOW_PAGES 3
-#define LAPIC_FRAME 0xfee00ull
 #define HPET_FRAME 0xfed00ull
+/* The local APIC's registers, and behind them where a store is an interrupt message, whoever makes it. */
+#define APIC_START 0xfee00ull
+#define APIC_END 0xfef00ull
+/* HyperTransport's own: interrupts, ports and PCI configuration by memory accesses. */
+#define HYPERTRANSPORT_START 0xfd00000ull
+#define HYPERTRANSPORT_END 0x10000000ull
 
 static struct domain *create(void)
 {
@@ -83,10 +88,11 @@ static paddr_t give_memory(struct domain *d)
     return low_end;
 }
 
-/* What the core emulates (I/O APICs), keeps to itself (HPET, MCFG) or owns (local APIC). */
+/* What the core emulates (I/O APICs), keeps to itself (HPET, MCFG) or owns (interrupt messages). */
 static void hide_devices(void)
 {
-    p2m_hide_mmio(LAPIC_FRAME, LAPIC_FRAME + 1);
+    p2m_hide_mmio(APIC_START, APIC_END);
+    p2m_hide_mmio(HYPERTRANSPORT_START, HYPERTRANSPORT_END);
     p2m_hide_mmio(HPET_FRAME, HPET_FRAME + 1);
     for (unsigned int i = 0; i < acpi.ioapics; i++)
         p2m_hide_mmio(acpi.ioapic[i] >> PAGE_SHIFT, (acpi.ioapic[i] >> PAGE_SHIFT) + 1);
