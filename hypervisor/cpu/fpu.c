@@ -37,8 +37,15 @@ void fpu_save(struct vcpu *v)
     __asm__ volatile("xsave64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
 }
 
+/*
+ * CPUs before family 17h restore the x87's last instruction and operand addresses only when an exception is
+ * pending: others would see those of the vcpu before. A load of the core's own takes their place.
+ */
 void fpu_restore(struct vcpu *v)
 {
+    static const uint32_t zero;
+
+    __asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
     __asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
 }
 
