@@ -30,7 +30,8 @@ int irq_alloc_vector(irq_handler *fn, void *data)
     return -ENOSPC;
 }
 
-void irq_free_vector(unsigned int vector) { irq_set_handler(vector, NULL, NULL); }
+/* The data stays: another CPU may be between its looks at fn and at data, for an interrupt that came late. */
+void irq_free_vector(unsigned int vector) { __atomic_store_n(&handlers[vector].fn, NULL, __ATOMIC_RELEASE); }
 
 void irq_dispatch(unsigned int vector)
 {
