@@ -192,7 +192,10 @@ static uint64_t end_frame(paddr_t table, unsigned int count)
     return ROUND_UP(table + count * LINE_BYTES, PAGE_SIZE) >> PAGE_SHIFT;
 }
 
-/* Finds the table, which dom0 reaches no more from then on. It is nowhere unless in dom0's device memory. */
+/*
+ * Finds the table, which dom0 reaches no more from then on. It is nowhere unless in dom0's device memory, no
+ * line across the end of a page.
+ */
 static void locate(struct domain *d, struct msi_source *s)
 {
     const struct pci_capability *c = &s->capability;
@@ -204,7 +207,8 @@ static void locate(struct domain *d, struct msi_source *s)
         base |= (uint64_t)pci_hw_read(c->address, bar + 4, 4) << 32;
     paddr_t table = (base & ~0xfull) + (where & ~MSIX_TABLE_BAR);
 
-    if ((base & PCI_BAR_IO) || !p2m_mmio_allowed(d, first_frame(table), end_frame(table, s->count)))
+    if ((base & PCI_BAR_IO) || table % LINE_BYTES ||
+        !p2m_mmio_allowed(d, first_frame(table), end_frame(table, s->count)))
         table = 0;
     WRITE_ONCE(s->table, table);
     smp_mb(); /* mm/p2m_fault.c maps and then looks here */

@@ -507,6 +507,9 @@ static void msix_needs_its_table(void **state)
     put_word(space[0], MSIX + 4, 1); /* in the base address of ports */
     put(MSIX + 2, 2, 0x8000);
     assert_int_equal(get(MSIX + 2, 2) & 0x8000, 0);
+    put_word(space[0], MSIX + 4, 0x1008); /* a line would reach into the next page */
+    put(MSIX + 2, 2, 0x8000);
+    assert_int_equal(get(MSIX + 2, 2) & 0x8000, 0);
     assert_false(msi_emulates(d, 0, ~0ull));
 }
 
