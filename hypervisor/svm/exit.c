@@ -81,6 +81,24 @@ static void exit_xsetbv(struct vcpu *v)
     svm_skip(v, 3);
 }
 
+/*
+ * The operand of INS or OUTS is the guest's, whom its own tables may refuse it: then that is a page fault,
+ * before anything has happened.
+ */
+static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool write)
+{
+    unsigned int access = (write ? GUEST_WALK_WRITE : 0) | (v->vmcb->cpl == 3 ? GUEST_WALK_USER : 0);
+    uint32_t fault;
+    gpa_t gpa;
+
+    for (gva_t at = va; at < va + size; at = (at | ~PAGE_MASK) + 1)
+        if (guest_walk(v, at, access, &gpa, &fault)) {
+            svm_inject_page_fault(v, at, fault);
+            return true;
+        }
+    return false;
+}
+
 /* One element of INS or OUTS through the string's memory operand; RIP stays while a REP has more to do. */
 static void exit_io_string(struct vcpu *v, uint16_t port, unsigned int size, bool in, bool rep)
 {
@@ -95,6 +113,8 @@ static void exit_io_string(struct vcpu *v, uint16_t port, unsigned int size, boo
     gva_t base = svm_mode_64(v) && segment < SEG_FS ? 0 : v->vmcb->segment[segment].base;
     gva_t va = base + (*index & mask);
     if (count) {
+        if (operand_faults(v, va, size, in))
+            return;
         if (in) {
             io_port_read(v, port, size, &val);
             rc = guest_write(v, va, &val, size);
@@ -104,7 +124,7 @@ static void exit_io_string(struct vcpu *v, uint16_t port, unsigned int size, boo
                 io_port_write(v, port, size, val);
         }
         if (rc) {
-            svm_inject_page_fault(v, va, in ? 2 : 0);
+            inject_gp(v); /* there is no RAM */
             return;
         }
         uint64_t next = v->vmcb->rflags & 1u << 10 ? *index - size : *index + size;
