@@ -20,7 +20,9 @@
 #define CR0_LAST_BIT 30
 #define CR4_BIT_PAE 5
 #define CR4_LAST_BIT 10
+#define VECTOR_DB 1
 #define VECTOR_UD 6
+#define VECTOR_PF 14
 
 struct msr_access { uint32_t msr; uint64_t value; };
 
@@ -330,11 +332,33 @@ static void try_xcr(void)
     evil_try(run_xsetbv, (uint64_t[]){ 0, 3 });
 }
 
+/*
+ * INS and OUTS at CPL 3 with an operand in the kernel's memory, which is a page fault even where the port is
+ * allowed and emulated.
+ */
+static void try_strings_as_user(void)
+{
+    static volatile uint8_t kernels = 0x5a;
+    /* mov to edi, esi, edx; insb */
+    uint8_t bytes[] = { 0xbf, 0, 0, 0, 0, 0xbe, 0, 0, 0, 0, 0xba, 0x80, 0, 0, 0, 0x6c };
+    uint32_t address = (uint32_t)(uint64_t)&kernels;
+
+    memcpy(bytes + 1, &address, sizeof(address));
+    memcpy(bytes + 6, &address, sizeof(address));
+    evil_expect(evil_user(bytes, sizeof(bytes)) == VECTOR_PF, "insb into the kernel at CPL 3", kernels);
+    evil_expect(kernels == 0x5a, "the kernel's byte", kernels);
+    bytes[sizeof(bytes) - 1] = 0x6e;
+    evil_expect(evil_user(bytes, sizeof(bytes)) == VECTOR_PF, "outsb from the kernel at CPL 3", 0);
+}
+
 /* All of them once more at CPL 3, where hypercalls and most of the others do not exist. */
 static void try_as_user(void)
 {
     static const uint8_t vmmcall[] = { 0x0f, 0x01, 0xd9 };
+    static const uint8_t step[] = { 0x9c, 0x80, 0x4c, 0x24, 0x01, 0x01, 0x9d, 0x0f, 0xa2 };
 
+    try_strings_as_user();
+    evil_expect(evil_user(step, sizeof(step)) == VECTOR_DB, "the trap behind a single-stepped cpuid", 0);
     evil_expect(evil_user(vmmcall, sizeof(vmmcall)) == VECTOR_UD, "a hypercall at CPL 3", 0);
     for (unsigned i = 0; i < ARRAY_SIZE(instructions); i++)
         evil_user(instructions[i].bytes, instructions[i].length);

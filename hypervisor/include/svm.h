@@ -28,8 +28,10 @@ void switch_out(struct cpu *c, struct vcpu *v, bool idle);
 
 /* General register by x86 number (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8-15). */
 uint64_t *svm_gpr(struct vcpu *v, unsigned int n);
+/* The instruction has been executed for the guest: its interrupt shadow ends, a single step is a #DB. */
 void svm_set_rip(struct vcpu *v, uint64_t rip);
-void svm_skip(struct vcpu *v, unsigned int length); /* RIP += length (16/32-bit wrap), shadow ends */
+/* The same with the RIP that the CPU gave for behind an intercepted one, if it did, or length bytes on. */
+void svm_skip(struct vcpu *v, unsigned int length);
 
 struct svm_segment { uint16_t selector, attributes; uint32_t limit; uint64_t base; };
 enum svm_segment_name {
@@ -43,7 +45,7 @@ void svm_set_rflags(struct vcpu *v, uint64_t rflags);
 unsigned int svm_get_cpl(struct vcpu *v);
 bool svm_mode_64(struct vcpu *v);        /* long mode and CS.L */
 
-enum { EXC_DE = 0, EXC_UD = 6, EXC_DF = 8, EXC_GP = 13, EXC_PF = 14 };
+enum { EXC_DE = 0, EXC_DB, EXC_UD = 6, EXC_DF = 8, EXC_GP = 13, EXC_PF = 14 };
 void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error); /* error: if it has one */
 void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error);
 bool svm_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */

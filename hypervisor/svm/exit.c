@@ -2,8 +2,8 @@
 /*
  * Why a guest stopped, and what is done about it: one table by exit code (APM vol. 2, appendix C), which also
  * says what is intercepted: what the core must see. What is not in it crashes the guest with a dump: fail
- * closed. A guest's instruction is skipped by its plain length, because next-RIP is not there everywhere; a
- * guest that puts prefixes on VMMCALL confuses only itself (pitfall 3).
+ * closed. Where the CPU does not say where the next instruction is, one is skipped by its plain length; who
+ * puts prefixes on VMMCALL there confuses only itself.
  *
  * Read next: ../hypercall/table.c, ../vdev/io.c, ../mm/p2m.c for what the exits lead to.
  */
@@ -21,7 +21,7 @@ static void inject_gp(struct vcpu *v) { svm_inject_exception(v, EXC_GP, 0); }
 static void exit_undefined(struct vcpu *v) { svm_inject_exception(v, EXC_UD, 0); }
 
 /* #DB and #AC are intercepted because a guest can make their delivery loop for ever inside the CPU. */
-static void exit_debug(struct vcpu *v) { svm_inject_exception(v, 1, 0); }
+static void exit_debug(struct vcpu *v) { svm_inject_exception(v, EXC_DB, 0); }
 static void exit_alignment(struct vcpu *v) { svm_inject_exception(v, 17, 0); }
 
 static void exit_machine_check(struct vcpu *v) { panic("machine check while a guest ran\n"); }
@@ -47,6 +47,8 @@ static void exit_cpuid(struct vcpu *v)
 static void exit_hlt(struct vcpu *v)
 {
     svm_skip(v, 1);
+    if (v->svm.pending)
+        return; /* single-stepped: that trap ends the halt */
     if (!(v->vmcb->rflags & RFLAGS_IF) && !v->vdev.nmi_pending)
         vcpu_stop(v); /* a CPU that Linux took offline, or the last one at power-off */
     sched_block(v);
@@ -221,6 +223,7 @@ static exit_fn *const exit_table[EXIT_TABLE] = {
     [EXIT_WBINVD] = exit_cache,
     [EXIT_MONITOR ... EXIT_MWAIT_ARMED] = exit_undefined,
     [EXIT_XSETBV] = exit_xsetbv,
+    [EXIT_RDPRU] = exit_undefined,
 };
 
 /* What the table has; IRET only while a guest handles an NMI (inject.c). */

@@ -64,8 +64,10 @@ static void retire_halt(struct vcpu *v)
     gva_t base = svm_mode_64(v) ? 0 : v->vmcb->segment[SEG_CS].base;
     uint8_t opcode;
 
-    if (!guest_read(v, &opcode, base + v->vmcb->rip, 1) && opcode == OPCODE_HLT)
-        svm_skip(v, 1);
+    if (!guest_read(v, &opcode, base + v->vmcb->rip, 1) && opcode == OPCODE_HLT) {
+        v->vmcb->rip++;
+        v->vmcb->interrupt_shadow = 0;
+    }
 }
 
 /* The event callback that bypasses the local APIC, or the local APIC's best. */

@@ -23,9 +23,16 @@ void svm_set_rip(struct vcpu *v, uint64_t rip)
 {
     v->vmcb->rip = svm_mode_64(v) ? rip : (uint32_t)rip;
     v->vmcb->interrupt_shadow = 0;
+    if (unlikely(v->vmcb->rflags & RFLAGS_TF)) {
+        v->vmcb->dr6 |= DR6_SINGLE_STEP;
+        svm_inject_exception(v, EXC_DB, 0);
+    }
 }
 
-void svm_skip(struct vcpu *v, unsigned int length) { svm_set_rip(v, v->vmcb->rip + length); }
+void svm_skip(struct vcpu *v, unsigned int length)
+{
+    svm_set_rip(v, v->vmcb->nrip ? v->vmcb->nrip : v->vmcb->rip + length);
+}
 
 struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n)
 {

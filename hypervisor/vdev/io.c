@@ -353,6 +353,6 @@ int io_emulate(struct vcpu *v, gpa_t gpa)
     else
         execute(&a, gpa);
     if (!rc)
-        svm_skip(v, a.insn.length);
+        svm_set_rip(v, a.paging.rip + a.insn.length);
     return rc < 0 ? rc : 0;
 }

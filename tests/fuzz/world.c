@@ -109,6 +109,7 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c) {}
 bool svm_mode_64(struct vcpu *v) { return true; }
 void svm_set_rflags(struct vcpu *v, uint64_t rflags) {}
+void svm_set_rip(struct vcpu *v, uint64_t rip) {}
 void svm_skip(struct vcpu *v, unsigned int length) {}
 void switch_in(struct cpu *c, struct vcpu *v) {}
 void switch_out(struct cpu *c, struct vcpu *v, bool idle) {}

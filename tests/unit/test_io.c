@@ -38,7 +38,7 @@ static char text[64];
 static size_t text_length;
 
 uint64_t *svm_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); return &gpr[n]; }
-void svm_skip(struct vcpu *of, unsigned int length) { (void)of; harness_paging.rip += length; }
+void svm_set_rip(struct vcpu *of, uint64_t rip) { (void)of; harness_paging.rip = rip; }
 bool svm_mode_64(struct vcpu *of) { (void)of; return mode64; }
 void svm_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; harness_paging.rflags = rflags; }
 

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * svm/inject.c, state.c and tlb.c: what an entry delivers after exceptions that meet, deliveries that were
+ * cut short, NMIs, and interrupts that were offered and taken or not; how an instruction is skipped; and that
+ * no ASID is used a second time before a flush.
+ */
+#include "svm/vmcb.h"
+
+#include "cpu.h"
+#include "guest.h"
+#include "harness.h"
+
+#define HLT 0xf4
+#define CODE_64 0xa9b
+#define CODE_32 0xc9b
+#define VECTOR 0x41
+#define ASIDS 4
+
+static struct domain domain, other;
+static struct vcpu vcpu;
+static struct vmcb vmcb;
+static vcpu_info_t info;
+static unsigned int crashes, resets, kicks;
+static int requested, accepted, returned; /* vectors of the local APIC; -1: none */
+static uint8_t opcode;
+
+void domain_crash(struct vcpu *v, const char *fmt, ...) { crashes++; }
+int lapic_highest_request(struct vcpu *v) { return requested; }
+void lapic_accept(struct vcpu *v, uint8_t vector) { accepted = vector; }
+void lapic_return(struct vcpu *v, uint8_t vector) { returned = vector; }
+void lapic_reset(struct vcpu *v, bool init) { requested = -1; }
+void svm_reset_to_sipi(struct vcpu *v, uint8_t vector) { resets += vector; }
+void switch_unload(struct vcpu *v) {}
+uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
+void smp_kick(unsigned int cpu) { kicks++; }
+
+int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
+{
+    assert_int_equal(src, vmcb.rip);
+    assert_int_equal(size, 1);
+    memcpy(dst, &opcode, 1);
+    return 0;
+}
+
+static int setup(void **state)
+{
+    memset(&domain, 0, sizeof(domain));
+    memset(&other, 0, sizeof(other));
+    memset(&vcpu, 0, sizeof(vcpu));
+    memset(&vmcb, 0, sizeof(vmcb));
+    memset(&info, 0, sizeof(info));
+    memset(cpus, 0, sizeof(cpus));
+    vcpu.d = &domain;
+    vcpu.vmcb = &vmcb;
+    vcpu.info = &info;
+    vcpu.vdev.sipi_vector = vcpu.svm.offered = -1;
+    vmcb.segment[SEG_CS].attributes = CODE_64;
+    vmcb.efer = EFER_LMA;
+    vmcb.rip = 0x1000;
+    vmcb.rflags = RFLAGS_RESERVED | RFLAGS_IF;
+    requested = accepted = returned = -1;
+    crashes = resets = kicks = 0;
+    opcode = 0x90;
+    return 0;
+}
+
+/* --- events --- */
+
+static uint64_t event(uint64_t type, unsigned int vector) { return EVENT_VALID | type << 8 | vector; }
+
+static uint64_t exception(unsigned int vector, uint32_t error)
+{
+    bool has_error = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
+
+    return event(EVENT_TYPE_EXCEPTION, vector) | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+}
+
+static void error_codes(void **state)
+{
+    for (unsigned int vector = 0; vector < 20; vector++) {
+        vcpu.svm.pending = 0;
+        svm_inject_exception(&vcpu, vector, 5);
+        inject_prepare(&vcpu);
+        assert_int_equal(vmcb.eventinj, exception(vector, 5));
+        assert_int_equal(vcpu.svm.pending, 0);
+    }
+    svm_inject_page_fault(&vcpu, 0x1234, 2);
+    assert_int_equal(vmcb.cr2, 0x1234);
+    assert_int_equal(vcpu.svm.pending, exception(EXC_PF, 2));
+}
+
+/* APM vol. 2, 8.2.9: which pairs are a double fault. The others replace what came first. */
+static void exceptions_meet(void **state)
+{
+    static const unsigned int contributory[] = { 0, 10, 11, 12, 13 };
+    static const unsigned int benign[] = { 1, 3, 5, 6, 7, 16, 17, 19 };
+
+    for (unsigned int first = 0; first < 20; first++)
+        for (unsigned int second = 0; second < 20; second++) {
+            bool c1 = false, c2 = false, known = first == EXC_PF, known2 = second == EXC_PF;
+
+            for (unsigned int i = 0; i < ARRAY_SIZE(contributory); i++) {
+                c1 |= contributory[i] == first;
+                c2 |= contributory[i] == second;
+            }
+            for (unsigned int i = 0; i < ARRAY_SIZE(benign); i++) {
+                known |= benign[i] == first;
+                known2 |= benign[i] == second;
+            }
+            if (!(known || c1) || !(known2 || c2))
+                continue;
+            bool is_double = (c1 && c2) || (first == EXC_PF && (second == EXC_PF || c2));
+
+            vcpu.svm.pending = 0;
+            svm_inject_exception(&vcpu, first, 7);
+            svm_inject_exception(&vcpu, second, 9);
+            assert_int_equal(vcpu.svm.pending, is_double ? exception(EXC_DF, 0) : exception(second, 9));
+        }
+    assert_int_equal(crashes, 0);
+    vcpu.svm.pending = exception(EXC_DF, 0);
+    svm_inject_exception(&vcpu, EXC_PF, 0);
+    assert_int_equal(crashes, 1);
+    vcpu.svm.pending = event(EVENT_TYPE_NMI, 2);
+    svm_inject_exception(&vcpu, EXC_GP, 0);
+    assert_int_equal(vcpu.svm.pending, exception(EXC_GP, 0));
+}
+
+/* A delivery that an exit cut short is made again; what the instruction at RIP raises anew is not. */
+static void deliveries_are_repeated(void **state)
+{
+    const struct { uint64_t event; bool again; } cases[] = {
+        { event(0, VECTOR), true }, { event(EVENT_TYPE_NMI, 2), true }, { exception(EXC_PF, 6), true },
+        { exception(EXC_DF, 0), true }, { exception(1, 0), true }, { event(EVENT_TYPE_SOFT, 0x80), false },
+        { exception(3, 0), false }, { exception(4, 0), false }, { event(0, VECTOR) & ~EVENT_VALID, false },
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+        vmcb.exitintinfo = cases[i].event;
+        inject_recover(&vcpu);
+        assert_int_equal(vmcb.exitintinfo, 0);
+        inject_prepare(&vcpu);
+        assert_int_equal(vmcb.eventinj, cases[i].again ? cases[i].event : 0);
+        vmcb.eventinj = 0;
+    }
+    vmcb.exitintinfo = exception(EXC_PF, 6); /* and what the core raises meanwhile makes it worse */
+    inject_recover(&vcpu);
+    svm_inject_exception(&vcpu, EXC_GP, 0);
+    assert_int_equal(vcpu.svm.pending, exception(EXC_DF, 0));
+}
+
+static void nmi_until_iret(void **state)
+{
+    vcpu.vdev.nmi_pending = true;
+    vcpu.svm.pending = exception(EXC_UD, 0); /* goes first */
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.eventinj, exception(EXC_UD, 0));
+    inject_recover(&vcpu);
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
+    assert_true(bit_test(vmcb.intercepts, EXIT_IRET));
+    assert_false(vcpu.vdev.nmi_pending);
+    inject_recover(&vcpu);
+
+    vcpu.vdev.nmi_pending = true; /* in its handler */
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.eventinj, 0);
+    inject_recover(&vcpu);
+    inject_nmi_window(&vcpu);
+    assert_false(bit_test(vmcb.intercepts, EXIT_IRET));
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
+    inject_cancel(&vcpu); /* no entry: it must not get lost */
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
+}
+
+static void sipi(void **state)
+{
+    requested = VECTOR;
+    vcpu.vdev.sipi_vector = 9;
+    inject_prepare(&vcpu);
+    assert_int_equal(resets, 9);
+    assert_int_equal(vcpu.vdev.sipi_vector, -1);
+    assert_int_equal(accepted, -1);
+}
+
+/* --- interrupts --- */
+
+static void offer(void)
+{
+    requested = VECTOR;
+    accepted = returned = -1;
+    inject_prepare(&vcpu);
+    assert_int_equal(accepted, VECTOR);
+    assert_int_equal(vmcb.vintr & VINTR_IRQ, VINTR_IRQ);
+    assert_int_equal(vmcb.vintr >> VINTR_VECTOR_SHIFT, VECTOR);
+    assert_int_equal(vmcb.vintr >> VINTR_PRIORITY_SHIFT & 0xf, VECTOR >> 4);
+    assert_int_equal(vmcb.vintr & VINTR_IGNORE_TPR, 0);
+    assert_int_equal(vmcb.vintr & VINTR_MASKING, VINTR_MASKING);
+}
+
+static void interrupts_are_offered(void **state)
+{
+    offer();
+    inject_recover(&vcpu); /* not taken */
+    assert_int_equal(returned, VECTOR);
+    offer();
+    inject_cancel(&vcpu);
+    assert_int_equal(returned, VECTOR);
+    offer();
+    vmcb.vintr &= ~VINTR_IRQ;
+    inject_recover(&vcpu);
+    assert_int_equal(returned, -1);
+    requested = -1;
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.vintr & VINTR_IRQ, 0);
+    inject_recover(&vcpu);
+    assert_int_equal(returned, -1);
+}
+
+/* Taken, and the handler's frame was not there: one way or the other it comes exactly once more. */
+static void a_taken_interrupt_that_faults(void **state)
+{
+    offer();
+    vmcb.vintr &= ~VINTR_IRQ; /* as CPUs tell it */
+    vmcb.exitintinfo = event(0, VECTOR);
+    inject_recover(&vcpu);
+    assert_int_equal(returned, -1);
+    assert_int_equal(vcpu.svm.pending, event(0, VECTOR));
+    vcpu.svm.pending = 0;
+    offer();
+    vmcb.exitintinfo = event(EVENT_TYPE_EXCEPTION, VECTOR); /* as QEMU does */
+    inject_recover(&vcpu);
+    assert_int_equal(returned, VECTOR);
+    assert_int_equal(vcpu.svm.pending, 0);
+}
+
+static void the_callback_bypasses_the_apic(void **state)
+{
+    domain.vdev.callback_vector = 0x20;
+    info.evtchn_upcall_pending = 1;
+    requested = VECTOR;
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.vintr >> VINTR_VECTOR_SHIFT, 0x20);
+    assert_int_equal(vmcb.vintr & VINTR_IGNORE_TPR, VINTR_IGNORE_TPR);
+    assert_int_equal(accepted, -1);
+    inject_recover(&vcpu);
+    assert_int_equal(returned, -1);
+}
+
+static void task_priority(void **state)
+{
+    vcpu.vdev.lapic.tpr = 0x35;
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.vintr & VINTR_TPR_MASK, 3);
+    inject_recover(&vcpu);
+    assert_int_equal(vcpu.vdev.lapic.tpr, 0x35);
+    vmcb.vintr = (vmcb.vintr & ~VINTR_TPR_MASK) | 9; /* by CR8, without an exit */
+    inject_recover(&vcpu);
+    assert_int_equal(vcpu.vdev.lapic.tpr, 0x90);
+}
+
+/* STI; HLT: the handler returns to behind the HLT, or the guest would sleep after what woke it. */
+static void halt_in_a_shadow(void **state)
+{
+    vmcb.interrupt_shadow = 1;
+    opcode = HLT;
+    inject_prepare(&vcpu); /* nothing to offer */
+    assert_int_equal(vmcb.rip, 0x1000);
+    vmcb.rflags |= RFLAGS_TF;
+    offer();
+    assert_int_equal(vmcb.rip, 0x1001);
+    assert_int_equal(vmcb.interrupt_shadow, 0);
+    assert_int_equal(vcpu.svm.pending, 0);
+    vmcb.interrupt_shadow = 1;
+    opcode = 0x90;
+    offer();
+    assert_int_equal(vmcb.rip, 0x1001);
+    assert_int_equal(vmcb.interrupt_shadow, 1);
+}
+
+/* --- state.c --- */
+
+static void instructions_are_skipped(void **state)
+{
+    vmcb.interrupt_shadow = 1;
+    svm_skip(&vcpu, 2);
+    assert_int_equal(vmcb.rip, 0x1002);
+    assert_int_equal(vmcb.interrupt_shadow, 0);
+    vmcb.nrip = 0x1005; /* with prefixes */
+    svm_skip(&vcpu, 2);
+    assert_int_equal(vmcb.rip, 0x1005);
+    assert_int_equal(vcpu.svm.pending, 0);
+    vmcb.rflags |= RFLAGS_TF;
+    svm_set_rip(&vcpu, 0x1007);
+    assert_int_equal(vcpu.svm.pending, exception(EXC_DB, 0));
+    assert_int_equal(vmcb.dr6 & DR6_SINGLE_STEP, DR6_SINGLE_STEP);
+    vmcb.segment[SEG_CS].attributes = CODE_32;
+    svm_set_rip(&vcpu, 0x100000001);
+    assert_int_equal(vmcb.rip, 1);
+}
+
+/* --- tlb.c --- */
+
+static struct { const struct vcpu *v; uint64_t generation; } tagged[2][ASIDS];
+
+/* An entry on one of two CPUs: what is in its TLB under the ASID must be this vcpu's own. */
+static void enter(unsigned int cpu, struct vcpu *v)
+{
+    struct cpu *c = &cpus[cpu];
+
+    c->id = cpu;
+    tlb_prepare(c, v);
+    assert_in_range(v->vmcb->asid, 1, ASIDS - 1);
+    if (v->vmcb->tlb_control == TLB_FLUSH_ALL)
+        memset(tagged[cpu], 0, sizeof(tagged[cpu]));
+    if (tagged[cpu][v->vmcb->asid].v) {
+        assert_ptr_equal(tagged[cpu][v->vmcb->asid].v, v);
+        assert_int_equal(tagged[cpu][v->vmcb->asid].generation, v->d->p2m.flush_generation);
+    }
+    tagged[cpu][v->vmcb->asid].v = v;
+    tagged[cpu][v->vmcb->asid].generation = v->d->p2m.flush_generation;
+}
+
+static void no_asid_is_used_again(void **state)
+{
+    static struct vmcb vmcbs[3];
+    struct vcpu vcpus[3] = { { .d = &domain }, { .d = &domain }, { .d = &other } };
+    uint32_t seed = 1;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(vcpus); i++) {
+        vcpus[i].vmcb = &vmcbs[i];
+        vcpus[i].svm.flush_seen = ~0ull; /* as after a reset */
+    }
+    cpu_features.asid_count = ASIDS;
+    memset(tagged, 0, sizeof(tagged));
+    for (unsigned int i = 0; i < 10000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        if (seed >> 28 == 0)
+            tlb_flush_domain(seed & 1u << 20 ? &domain : &other);
+        enter(seed >> 24 & 1, &vcpus[(seed >> 16) % 3]);
+    }
+    assert_int_equal(kicks, 0); /* nobody was in a guest */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(error_codes, setup),
+        cmocka_unit_test_setup(exceptions_meet, setup),
+        cmocka_unit_test_setup(deliveries_are_repeated, setup),
+        cmocka_unit_test_setup(nmi_until_iret, setup),
+        cmocka_unit_test_setup(sipi, setup),
+        cmocka_unit_test_setup(interrupts_are_offered, setup),
+        cmocka_unit_test_setup(a_taken_interrupt_that_faults, setup),
+        cmocka_unit_test_setup(the_callback_bypasses_the_apic, setup),
+        cmocka_unit_test_setup(task_priority, setup),
+        cmocka_unit_test_setup(halt_in_a_shadow, setup),
+        cmocka_unit_test_setup(instructions_are_skipped, setup),
+        cmocka_unit_test_setup(no_asid_is_used_again, setup),
+    };
+
+    return cmocka_run_group_tests_name("inject", tests, NULL, NULL);
+}
