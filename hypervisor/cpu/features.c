@@ -72,4 +72,10 @@ void features_init_cpu(void)
     __asm__ volatile("mov %0, %%cr0; mov %1, %%cr4; fninit" : : "r"(cr0), "r"(cr4) : "memory");
     cpu_wrmsr(MSR_PAT, PAT_DEFAULT);
     cpu_xsetbv(cpu_features.xcr0_mask);
+    /*
+     * LFENCE waits for all instructions before it, and not for loads only, on CPUs where that is a choice.
+     * Guests rely on it: what they write to this register is forgotten. An emulator may lack it.
+     */
+    if (!bit(1, ECX, 31) && !bit(0x80000021, EAX, 2))
+        cpu_wrmsr(MSR_DE_CFG, cpu_rdmsr(MSR_DE_CFG) | DE_CFG_LFENCE);
 }

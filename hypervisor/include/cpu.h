@@ -81,6 +81,8 @@ enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 <<
 #define MSR_PRED_CMD 0x49u
 #define MSR_PAT 0x277u
 #define MSR_DEBUGCTL 0x1d9u
+#define MSR_DE_CFG 0xc0011029u
+#define DE_CFG_LFENCE 2ull
 #define PAT_DEFAULT 0x0007040600070406ull /* WB WT UC- UC, as after reset */
 
 /* cpu/features.c */
