@@ -57,6 +57,7 @@ void features_init(void)
     f->rdtscp = bit(0x80000001, EDX, 27);
     f->invariant_tsc = bit(0x80000007, EDX, 8);
     f->ibpb = bit(0x80000008, EBX, 12);
+    f->pku = bit(7, ECX, 3);
     f->asid_count = leaf(0x8000000a, 0, EBX);
     f->xcr0_mask = leaf(0xd, 0, EAX) & XCR0_SUPPORTED;
     f->xsave_size = f->xcr0_mask & XCR0_AVX ? leaf(0xd, 2, EAX) + leaf(0xd, 2, EBX) : XSAVE_LEGACY;
@@ -66,7 +67,8 @@ void features_init_cpu(void)
 {
     uint64_t cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
     uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE |
-                   (bit(7, EBX, 7) ? CR4_SMEP : 0) | (bit(7, EBX, 20) ? CR4_SMAP : 0);
+                   (bit(7, EBX, 7) ? CR4_SMEP : 0) | (bit(7, EBX, 20) ? CR4_SMAP : 0) |
+                   (cpu_features.pku ? CR4_PKE : 0);
 
     cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_NXE);
     __asm__ volatile("mov %0, %%cr0; mov %1, %%cr4; fninit" : : "r"(cr0), "r"(cr4) : "memory");

@@ -74,7 +74,8 @@ static inline void outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1"
 enum { CR0_PE = 1 << 0, CR0_MP = 1 << 1, CR0_ET = 1 << 4, CR0_NE = 1 << 5, CR0_WP = 1 << 16 };
 #define CR0_PG (1ull << 31)
 enum { CR4_PSE = 1 << 4, CR4_PAE = 1 << 5, CR4_MCE = 1 << 6, CR4_PGE = 1 << 7, CR4_OSFXSR = 1 << 9,
-       CR4_OSXMMEXCPT = 1 << 10, CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21 };
+       CR4_OSXMMEXCPT = 1 << 10, CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21,
+       CR4_PKE = 1 << 22 };
 enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11, EFER_SVME = 1 << 12 };
 #define MSR_EFER 0xc0000080u
 #define MSR_TSC_AUX 0xc0000103u
@@ -87,7 +88,7 @@ enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 <<
 
 /* cpu/features.c */
 struct cpu_features {
-    bool x2apic, pages_1g, rdtscp, ibpb, invariant_tsc;
+    bool x2apic, pages_1g, rdtscp, ibpb, pku, invariant_tsc;
     uint32_t asid_count;
     unsigned int physical_bits;
     uint64_t xcr0_mask;       /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */

@@ -11,7 +11,7 @@
 
 #include <xen/hvm/save.h>
 
-#define CR4_LEGAL 0x00770fffull  /* no CET, no LA57, no UMIP-unknowns beyond what CPUID offers */
+#define CR4_LEGAL 0x00370fffull  /* what CPUID may offer: no PKE, no CET, no LA57 */
 
 /* What INIT leaves (APM vol. 2, 14.1.3), common to both starts below. */
 static void reset(struct vcpu *v)

@@ -9,7 +9,8 @@
  * machine.
  *
  * By hand: FPU and vector registers (eagerly: some emulators and CPUs do not trap every use under CR0.TS),
- * XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains.
+ * XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains. PKRU, which no guest
+ * is offered but any can switch on, is only cleared.
  *
  * XCR0 is the host's full mask between two vcpus, and the guest's while one is here. It is read back when
  * that leaves, because QEMU before 8 does not deliver the XSETBV intercept: the register is the truth. Called
@@ -68,6 +69,8 @@ void switch_in(struct cpu *c, struct vcpu *v)
                      : : "r"(s->dr[0]), "r"(s->dr[1]), "r"(s->dr[2]), "r"(s->dr[3]));
     if (cpu_features.rdtscp)
         cpu_wrmsr(MSR_TSC_AUX, v->vdev.tsc_aux);
+    if (cpu_features.pku)
+        __asm__ volatile("wrpkru" : : "a"(0), "c"(0), "d"(0));
     if (!(READ_ONCE(v->d->p2m.dirty_cpus) >> c->id & 1))
         bit_set(&v->d->p2m.dirty_cpus, c->id);
     c->vcpu = v;
