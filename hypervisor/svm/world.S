@@ -31,6 +31,7 @@ world_switch:
     movq 40(%rsi), %rbp
     movq 48(%rsi), %rsi
 
+    verw data_selector(%rip)    /* empties what leaks from one context to the next (TSA), where the CPU can */
     vmrun %rax                  /* RAX and RSP are the host's again after the exit */
     cli
 
@@ -54,3 +55,7 @@ world_switch:
     .endr
     ret
     .size world_switch, . - world_switch
+
+    .section .rodata, "a"
+data_selector:
+    .word 16                    /* cpu/traps.c */
