@@ -41,14 +41,13 @@ static void finish(struct acpi_header *h, const void *end)
 static uint8_t *copy_interrupts(uint8_t *at, const uint8_t *end)
 {
     uint32_t length;
-    bool has_ioapic = false;
 
     for (uint32_t i = MADT_FIRST_ENTRY; (length = acpi_field(acpi.madt, i + 1, 1)) >= 2; i += length) {
         uint32_t type = acpi_field(acpi.madt, i, 1);
 
-        if (type != MADT_OVERRIDE && (type != MADT_IOAPIC || has_ioapic))
+        if (type != MADT_OVERRIDE &&
+            (type != MADT_IOAPIC || acpi_field(acpi.madt, i + 4, 4) != acpi.ioapic[0]))
             continue;
-        has_ioapic |= type == MADT_IOAPIC;
         BUG_ON(at + length > end);
         memcpy(at, (const uint8_t *)acpi.madt + i, length);
         at += length;

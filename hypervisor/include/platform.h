@@ -28,7 +28,7 @@ struct acpi_info {
     unsigned int cpus;
     uint32_t cpu_apic_id[64];
     unsigned int ioapics;
-    paddr_t ioapic[16];
+    paddr_t ioapic[16];            /* [0] has line 0 */
     uint16_t pm_timer_port;        /* 0: none */
     uint16_t pm1_control[2];       /* ports; 0: none */
     uint8_t s5[2];                 /* SLP_TYP of \_S5 for each, found in the DSDT */

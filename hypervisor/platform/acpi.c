@@ -21,7 +21,8 @@
 enum {
     FADT_DSDT = 40, FADT_PM1_CONTROL = 64 /* two */, FADT_PM_TIMER = 76,
     FADT_FLAGS = 112, FADT_RESET_SPACE = 116, FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128,
-    FADT_X_DSDT = 140,
+    FADT_X_DSDT = 140, FADT_X_PM1_CONTROL = 172 /* two */, FADT_X_PM_TIMER = 208,
+    ADDRESS_SIZE = 12, ADDRESS_VALUE = 4, /* of an extended address, which begins with its space */
     MCFG_FIRST_ENTRY = 44, MCFG_ENTRY = 16,
 };
 #define FADT_RESET (1u << 10)
@@ -43,10 +44,11 @@ uint8_t acpi_checksum(const void *p, uint32_t length)
 /* The table at p, mapped and its checksum verified; NULL if it is not one. */
 static const struct acpi_header *table_at(paddr_t p)
 {
+    if (p == 0 || p >> cpu_features.physical_bits)
+        return NULL;
+
     const struct acpi_header *h = paddr_to_virt(p);
 
-    if (p == 0)
-        return NULL;
     pagetable_direct(p, sizeof(*h));
     if (h->length < sizeof(*h) || h->length > MAX_TABLE)
         return NULL;
@@ -115,6 +117,17 @@ static void add_cpu(uint64_t id, uint64_t flags)
         acpi.cpu_apic_id[acpi.cpus++] = (uint32_t)id;
 }
 
+/* The one whose lines begin the machine's numbers comes first, wherever the table has it. */
+static void add_ioapic(paddr_t address, uint64_t first_gsi)
+{
+    if (acpi.ioapics == ARRAY_SIZE(acpi.ioapic))
+        return;
+    acpi.ioapic[acpi.ioapics] = first_gsi ? address : acpi.ioapic[0];
+    if (!first_gsi)
+        acpi.ioapic[0] = address;
+    acpi.ioapics++;
+}
+
 static void read_madt(void)
 {
     const struct acpi_header *h = acpi.madt = find_table("APIC");
@@ -124,11 +137,7 @@ static void read_madt(void)
         switch (acpi_field(h, at, 1)) {
         case MADT_LAPIC: add_cpu(acpi_field(h, at + 3, 1), acpi_field(h, at + 4, 4)); break;
         case MADT_X2APIC: add_cpu(acpi_field(h, at + 4, 4), acpi_field(h, at + 8, 4)); break;
-        case MADT_IOAPIC:
-            if (acpi.ioapics == ARRAY_SIZE(acpi.ioapic))
-                break;
-            acpi.ioapic[acpi.ioapics++] = acpi_field(h, at + 4, 4);
-            break;
+        case MADT_IOAPIC: add_ioapic(acpi_field(h, at + 4, 4), acpi_field(h, at + 8, 4)); break;
         }
     }
 }
@@ -158,15 +167,25 @@ static void search_s5(const struct acpi_header *dsdt)
     }
 }
 
+/* A port: of the field of 32 bits, or, where that has none, of the extended one. */
+static uint16_t read_port(const struct acpi_header *h, uint32_t offset, uint32_t extended)
+{
+    uint64_t port = acpi_field(h, offset, 4);
+
+    if (!port && acpi_field(h, extended, 1) == SPACE_IO)
+        port = acpi_field(h, extended + ADDRESS_VALUE, 8);
+    return (uint16_t)port;
+}
+
 static void read_fadt(void)
 {
     const struct acpi_header *h = find_table("FACP");
     uint64_t flags = acpi_field(h, FADT_FLAGS, 4), x_dsdt = acpi_field(h, FADT_X_DSDT, 8);
     const struct acpi_header *dsdt = table_at(x_dsdt ? x_dsdt : acpi_field(h, FADT_DSDT, 4));
 
-    acpi.pm_timer_port = (uint16_t)acpi_field(h, FADT_PM_TIMER, 4);
+    acpi.pm_timer_port = read_port(h, FADT_PM_TIMER, FADT_X_PM_TIMER);
     for (unsigned int i = 0; i < ARRAY_SIZE(acpi.pm1_control); i++)
-        acpi.pm1_control[i] = (uint16_t)acpi_field(h, FADT_PM1_CONTROL + 4 * i, 4);
+        acpi.pm1_control[i] = read_port(h, FADT_PM1_CONTROL + 4 * i, FADT_X_PM1_CONTROL + ADDRESS_SIZE * i);
     if ((flags & FADT_RESET) && acpi_field(h, FADT_RESET_SPACE, 1) == SPACE_IO) {
         acpi.reset_port = (uint16_t)acpi_field(h, FADT_RESET_ADDRESS, 8);
         acpi.reset_value = (uint8_t)acpi_field(h, FADT_RESET_VALUE, 1);
@@ -180,13 +199,18 @@ static void read_mcfg(void)
 {
     const struct acpi_header *h = find_table("MCFG");
 
-    for (uint32_t at = MCFG_FIRST_ENTRY; h && at < h->length; at += MCFG_ENTRY) {
-        paddr_t base = acpi_field(h, at, 8);
+    for (uint32_t at = MCFG_FIRST_ENTRY; h && at + MCFG_ENTRY <= h->length; at += MCFG_ENTRY) {
+        paddr_t base = acpi_field(h, at, 8), start = base + (acpi_field(h, at + 10, 1) << 20);
+        paddr_t end = base + ((acpi_field(h, at + 11, 1) + 1) << 20);
 
+        if (end <= start) {
+            log_warn("ACPI: a PCI segment that ends where it begins is ignored\n");
+            continue;
+        }
         if (acpi.pci_windows == ARRAY_SIZE(acpi.pci_window))
             panic("ACPI: more than %lu PCI segments\n", ARRAY_SIZE(acpi.pci_window));
-        acpi.pci_window[acpi.pci_windows].start = base + (acpi_field(h, at + 10, 1) << 20);
-        acpi.pci_window[acpi.pci_windows++].end = base + ((acpi_field(h, at + 11, 1) + 1) << 20);
+        acpi.pci_window[acpi.pci_windows].start = start;
+        acpi.pci_window[acpi.pci_windows++].end = end;
     }
 }
 

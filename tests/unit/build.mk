@@ -67,6 +67,8 @@ $(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset me
 $(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
 $(eval $(call unit-test,lib,lib/format.c lib/string.c boot/cmdline.c boot/multiboot.c boot/memory.c))
 $(eval $(call unit-test,elf,dom0/elf.c))
+$(UNIT_OUT)/core/platform/acpi.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
+$(eval $(call unit-test,acpi,platform/acpi.c))
 $(eval $(call unit-test,time,cpu/clock.c cpu/timer.c lib/spinlock.c))
 $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
 $(eval $(call unit-test,ioapic,vdev/ioapic.c lib/spinlock.c))
