@@ -14,6 +14,7 @@
 #define PM_TIMER_HZ 3579545u
 #define PM_TIMER_MASK 0xffffffu /* some count 32 bits, all of them 24 */
 #define CALIBRATION_MS 50u     /* at least; the counters run for some seconds */
+#define REFERENCE_PATIENCE (1ull << 34) /* ticks of the TSC: seconds */
 #define READINGS 16            /* of which the least disturbed one counts */
 #define RTC_PATIENCE 100000u    /* readings: a chip that is there takes milliseconds */
 
@@ -67,12 +68,14 @@ static struct reading read_clocks(void)
 
     for (unsigned int i = 0; i < READINGS; i++) {
         uint32_t first = reference(), now;
-        uint64_t before, after = rdtsc();
+        uint64_t before, after = rdtsc(), begin = after;
 
         do {
             before = after;
             now = reference();
             after = rdtsc();
+            if (now == first && after - begin > REFERENCE_PATIENCE)
+                panic("the PM timer at port %#x does not count\n", acpi.pm_timer_port);
         } while (now == first);
         if (after - before < least) {
             least = after - before;
