@@ -174,7 +174,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON] = SHUTDOWN_reboot;
     d->pause_count = d->controller_pauses = 1; /* starts paused */
     for (int i = 0; i < 2; i++)
-        timer_setup(&d->watchdog[i], watchdog_expired, d, this_cpu()->id);
+        timer_setup(&d->watchdog[i], watchdog_expired, d, TIMER_ANY_CPU);
     d->shared_info_mfn = alloc_core(0);
     int rc = p2m_init(d) ?: vdev_init_domain(d) ?: evtchn_init(d, config->max_evtchn_port) ?:
              grant_init(d, config->max_grant_frames, config->max_maptrack_frames);
@@ -274,7 +274,7 @@ int domain_kill(struct domain *d)
         d->dying = DOMAIN_DYING;
         domain_pause_sync(d);
         for (int i = 0; i < 2; i++)
-            timer_stop(&d->watchdog[i]);
+            timer_finish(&d->watchdog[i]);
     }
     int rc = dismantle(d);
     if (rc)

@@ -174,12 +174,12 @@ void sched_add_vcpu(struct vcpu *v)
     u->runstate.state = RUNSTATE_offline;
     u->runstate.state_entry_time = (uint64_t)clock_now();
     set_cap(u, v->d, clock_now());
-    timer_setup(&u->cap_timer, end_of_period, v, this_cpu()->id);
+    timer_setup(&u->cap_timer, end_of_period, v, TIMER_ANY_CPU);
 }
 
 void sched_remove_vcpu(struct vcpu *v)
 {
-    timer_stop(&v->sched.cap_timer);
+    timer_finish(&v->sched.cap_timer);
     spin_lock_scope(&sched_lock);
     ASSERT(!v->sched.running);
     list_del(&v->sched.link);

@@ -44,7 +44,6 @@ static void poll_timed_out(void *data)
 struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 {
     struct vcpu *v = heap_alloc(sizeof(*v));
-    unsigned int cpu = this_cpu()->id;
 
     if (!v)
         return NULL;
@@ -53,9 +52,9 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     v->down = true;
     v->blocked = true;
     v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info;
-    timer_setup(&v->singleshot, singleshot_fired, v, cpu);
-    timer_setup(&v->periodic, periodic_fired, v, cpu);
-    timer_setup(&v->poll_timer, poll_timed_out, v, cpu);
+    timer_setup(&v->singleshot, singleshot_fired, v, TIMER_ANY_CPU);
+    timer_setup(&v->periodic, periodic_fired, v, TIMER_ANY_CPU);
+    timer_setup(&v->poll_timer, poll_timed_out, v, TIMER_ANY_CPU);
     if (svm_init_vcpu(v)) {
         heap_free(v);
         return NULL;
@@ -66,17 +65,11 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     return v;
 }
 
-static void stop_timers(struct vcpu *v)
-{
-    v->period = 0;
-    timer_stop(&v->singleshot);
-    timer_stop(&v->periodic);
-    timer_stop(&v->poll_timer);
-}
-
 void vcpu_destroy(struct vcpu *v)
 {
-    stop_timers(v); /* again: periodic_fired() on another CPU may have set its own once more */
+    timer_finish(&v->singleshot);
+    timer_finish(&v->periodic);
+    timer_finish(&v->poll_timer);
     sched_remove_vcpu(v);
     vdev_destroy_vcpu(v);
     svm_destroy_vcpu(v);
@@ -85,7 +78,6 @@ void vcpu_destroy(struct vcpu *v)
 
 void vcpu_release(struct vcpu *v)
 {
-    stop_timers(v);
     v->info = &dummy_info;
     v->runstate_va = 0;
     guest_unpin(&v->info_pin);

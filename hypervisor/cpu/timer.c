@@ -5,8 +5,11 @@
  * back, the hardware keeps its old setting: one interrupt too many is cheaper than setting it at each change.
  * The hardware repeats a shot until it is armed again or, with no timer left, stopped (apic.c says why).
  *
- * Lock: each queue's lock protects its list, `programmed`, and of every timer on it expires and armed.
- * LOCK_TIMER; any context.
+ * A timer that is not pinned moves to the CPU that sets it: a vcpu's timers are where the vcpu is, and to set
+ * one interrupts nobody.
+ *
+ * Lock: each queue's lock protects its list, `programmed`, and of every timer that belongs to it expires,
+ * armed, finished and cpu. LOCK_TIMER; any context.
  */
 #include "cpu.h"
 #include "lib.h"
@@ -20,6 +23,7 @@ struct timer_cpu {
     struct spinlock lock;
     struct list armed;          /* by expires */
     nsec_t programmed;          /* when the hardware fires; TIME_NEVER: not armed */
+    struct timer *running;      /* whose function is running now; atomic */
 };
 
 static struct timer_cpu queues[MAX_CPUS];
@@ -46,7 +50,9 @@ void timer_init_cpu(unsigned int cpu)
 
 void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
 {
-    *t = (struct timer){ .fn = fn, .data = data, .cpu = cpu };
+    bool pinned = cpu != TIMER_ANY_CPU;
+
+    *t = (struct timer){ .fn = fn, .data = data, .cpu = pinned ? cpu : this_cpu()->id, .pinned = pinned };
     list_init(&t->link);
 }
 
@@ -71,27 +77,63 @@ static void program(struct timer_cpu *q)
     }
 }
 
+/* The queue that t belongs to, locked. */
+static struct timer_cpu *lock_queue(const struct timer *t)
+{
+    for (;;) {
+        struct timer_cpu *q = &queues[READ_ONCE(t->cpu)];
+
+        spin_lock(&q->lock);
+        if (likely(q == &queues[READ_ONCE(t->cpu)]))
+            return q;
+        spin_unlock(&q->lock);
+    }
+}
+
 /* Later timers are the usual case, so the search for t's place starts at the end. */
 void timer_set(struct timer *t, nsec_t expires)
 {
-    struct timer_cpu *q = &queues[t->cpu];
-    struct list *at = &q->armed;
+    unsigned int self = this_cpu()->id;
+    struct timer_cpu *q = lock_queue(t);
 
-    spin_lock_scope(&q->lock);
     list_del(&t->link);
-    t->expires = expires;
-    t->armed = true;
-    while (at->prev != &q->armed && list_entry(at->prev, struct timer, link)->expires > expires)
-        at = at->prev;
-    list_add_before(&t->link, at);
-    program(q);
+    while (!t->pinned && t->cpu != self) {
+        WRITE_ONCE(t->cpu, self);
+        spin_unlock(&q->lock);
+        q = lock_queue(t);
+        list_del(&t->link); /* somebody else may have been faster */
+    }
+    if (!t->finished) {
+        struct list *at = &q->armed;
+
+        t->expires = expires;
+        t->armed = true;
+        while (at->prev != &q->armed && list_entry(at->prev, struct timer, link)->expires > expires)
+            at = at->prev;
+        list_add_before(&t->link, at);
+        program(q);
+    }
+    spin_unlock(&q->lock);
 }
 
-void timer_stop(struct timer *t)
+static void disarm(struct timer *t, bool finished)
 {
-    spin_lock_scope(&queues[t->cpu].lock);
+    struct timer_cpu *q = lock_queue(t);
+
     list_del(&t->link);
     t->armed = false;
+    t->finished |= finished;
+    spin_unlock(&q->lock);
+}
+
+void timer_stop(struct timer *t) { disarm(t, false); }
+
+void timer_finish(struct timer *t)
+{
+    disarm(t, true);
+    for (unsigned int i = 0; i < nr_cpus; i++)
+        while (__atomic_load_n(&queues[i].running, __ATOMIC_ACQUIRE) == t)
+            cpu_pause();
 }
 
 void timer_softirq(void)
@@ -115,8 +157,10 @@ void timer_softirq(void)
         void *data = t->data;
         list_del(&t->link);
         t->armed = false;
+        WRITE_ONCE(q->running, t);
         spin_unlock(&q->lock);
         fn(data);
+        __atomic_store_n(&q->running, NULL, __ATOMIC_RELEASE);
     }
     softirq_raise(this_cpu()->id, SOFTIRQ_TIMER);
 }

@@ -36,21 +36,26 @@ uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigne
                                   unsigned int minute, unsigned int second);
 
 /*
- * A timer lives on one CPU. Its function runs there, from softirq_run(), with no lock held, once per set. set
- * may be called from any CPU and again while armed (then only the new time counts); stop returns after which
- * fn is not started (it may be running on another CPU). `expires` in the past fires at once.
+ * A timer waits on the CPU that set it last, or always on the one that it was made for. Its function runs
+ * there, from softirq_run(), with no lock held, once per set. set may be called from any CPU and again while
+ * armed (then only the new time counts); stop returns after which fn is not started (it may be running on
+ * another CPU). finish waits for that, too, and makes later sets do nothing: then t's memory may go. Who
+ * calls finish holds no lock that fn takes. `expires` in the past fires at once.
  */
+#define TIMER_ANY_CPU UINT32_MAX
 struct timer {
     struct list link;
     nsec_t expires;
     void (*fn)(void *data);
     void *data;
-    unsigned int cpu;
-    bool armed;
+    unsigned int cpu;             /* whose list it is in, if it is in one */
+    bool pinned;                  /* there always */
+    bool armed, finished;
 };
 
 void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu);
 void timer_set(struct timer *t, nsec_t expires);
 void timer_stop(struct timer *t);
+void timer_finish(struct timer *t);
 
 #endif

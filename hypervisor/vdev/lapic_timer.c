@@ -52,7 +52,7 @@ static void expire(void *data)
 
 void lapic_timer_setup(struct vcpu *v)
 {
-    timer_setup(&v->vdev.lapic.timer, expire, v, v->sched.cpu);
+    timer_setup(&v->vdev.lapic.timer, expire, v, TIMER_ANY_CPU);
 }
 
 void lapic_timer_load(struct vcpu *v, uint32_t initial_count)

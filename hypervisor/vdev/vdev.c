@@ -26,5 +26,5 @@ void vdev_init_vcpu(struct vcpu *v)
 
 void vdev_destroy_vcpu(struct vcpu *v)
 {
-    timer_stop(&v->vdev.lapic.timer);
+    timer_finish(&v->vdev.lapic.timer);
 }

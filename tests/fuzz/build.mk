@@ -23,7 +23,8 @@ fuzz_core := $(patsubst hypervisor/%.c,%,$(wildcard hypervisor/core/*.c hypervis
 fuzz_rename := $(foreach s,.data .data.rel.local .data.rel,--rename-section $(s)=core_data) \
     --rename-section .bss=core_bss
 FUZZ_WRAP := $(UNIT_WRAP),--wrap=p2m_set,--wrap=p2m_populate,--wrap=p2m_remove
-fuzz_harness := harness fakes/inject fakes/tlb fakes/features fakes/boot_info fakes/devices fakes/watchdog
+fuzz_harness := harness fakes/inject fakes/tlb fakes/features fakes/boot_info fakes/devices fakes/timers \
+    fakes/watchdog
 
 DEPS_PACKAGES += clang-14 libclang-rt-14-dev
 

@@ -62,18 +62,6 @@ void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u <
 
 void machine_stop(uint8_t reason) { longjmp(stopped, 1); }
 
-void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
-{
-    *t = (struct timer){.fn = fn, .data = data, .cpu = cpu};
-    list_init(&t->link);
-}
-
-void timer_stop(struct timer *t)
-{
-    list_del(&t->link);
-    t->armed = false;
-}
-
 void timer_set(struct timer *t, nsec_t expires)
 {
     timer_stop(t);
@@ -267,7 +255,7 @@ static void end_dom0(struct domain *d)
     d->dying = DOMAIN_DYING;
     domain_pause(d);
     for (unsigned int i = 0; i < 2; i++)
-        timer_stop(&d->watchdog[i]);
+        timer_finish(&d->watchdog[i]);
     alloc_claim(d, 0);
     while (grant_teardown(d) == -ERESTART || evtchn_teardown(d) == -ERESTART)
         ;

@@ -59,23 +59,13 @@ void switch_out(struct cpu *c, struct vcpu *v, bool idle)
     on_cpu[c->id] = NULL;
 }
 
-void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
-{
-    *t = (struct timer){ .fn = fn, .data = data, .cpu = cpu };
-    list_init(&t->link);
-}
-
-void timer_stop(struct timer *t)
-{
-    list_del(&t->link);
-    t->armed = false;
-}
-
 void timer_set(struct timer *t, nsec_t expires)
 {
     struct list *at = &timers;
 
     timer_stop(t);
+    if (!t->pinned)
+        t->cpu = this_cpu()->id;
     t->expires = expires;
     t->armed = true;
     while (at->prev != &timers && list_entry(at->prev, struct timer, link)->expires > expires)

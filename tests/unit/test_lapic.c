@@ -47,11 +47,6 @@ void ioapic_eoi(struct domain *of, uint8_t vector)
     eoi_vector = vector;
 }
 
-void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
-{
-    *t = (struct timer){ .fn = fn, .data = data, .cpu = cpu };
-}
-
 void timer_set(struct timer *t, nsec_t expires)
 {
     t->expires = expires;
@@ -59,8 +54,6 @@ void timer_set(struct timer *t, nsec_t expires)
     if (stopped_meanwhile)
         v[0]->vdev.lapic.initial_count = 0;
 }
-
-void timer_stop(struct timer *t) { t->armed = false; }
 
 /* Moves the clock; runs the vcpu's timer as often as it is due. */
 static void advance(struct vcpu *of, nsec_t by)

@@ -90,7 +90,7 @@ static int timers_setup(void **state)
         armed[cpu] = TIME_NEVER;
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(timers); i++)
-        timer_setup(&timers[i], fire, (void *)(uintptr_t)i, 0);
+        timer_setup(&timers[i], fire, (void *)(uintptr_t)i, TIMER_ANY_CPU);
     (void)state;
     return 0;
 }
@@ -161,7 +161,28 @@ static void the_last_timer_stops_the_hardware(void **state)
     assert_int_equal(armed[0], 5000);
 }
 
-static void timers_fire_on_their_cpu(void **state)
+static void timers_fire_where_they_were_set(void **state)
+{
+    (void)state;
+    timer_set(&timers[0], 4000);
+    timer_set(&timers[1], 3000);
+    harness_cpu = 1;
+    timer_set(&timers[0], 3000);
+    assert_int_equal(armed[1], 3000);
+    assert_false(cpus[0].softirq || cpus[1].softirq);
+    run(0, 3500);
+    assert_int_equal(fired_count, 1); /* only the one that stayed */
+    run(1, 3500);
+    assert_int_equal(fired_count, 2);
+    harness_cpu = 1;
+    timer_set(&timers[0], 5000);
+    harness_cpu = 0;
+    timer_stop(&timers[0]);
+    run(1, 6000);
+    assert_int_equal(fired_count, 2);
+}
+
+static void a_pinned_timer_fires_on_its_cpu(void **state)
 {
     (void)state;
     timer_setup(&timers[0], fire, NULL, 1);
@@ -179,10 +200,33 @@ static void endless_timer(void *data)
     timer_set(data, 0);
 }
 
+static void finish(void *data)
+{
+    fired_count++;
+    timer_finish(data);
+}
+
+/* Not even by its own function. */
+static void a_finished_timer_cannot_be_set(void **state)
+{
+    (void)state;
+    timer_setup(&timers[0], endless_timer, &timers[0], TIMER_ANY_CPU);
+    timer_setup(&timers[1], finish, &timers[0], TIMER_ANY_CPU);
+    timer_set(&timers[0], 2000);
+    timer_set(&timers[1], 1999);
+    run(0, 3000);
+    assert_int_equal(fired_count, 1);
+    timer_stop(&timers[0]);
+    timer_set(&timers[0], 4000);
+    run(0, 5000);
+    assert_int_equal(fired_count, 1);
+    assert_false(timers[0].armed);
+}
+
 static void past_timers_leave_room_for_others(void **state)
 {
     (void)state;
-    timer_setup(&timers[0], endless_timer, &timers[0], 0);
+    timer_setup(&timers[0], endless_timer, &timers[0], TIMER_ANY_CPU);
     timer_set(&timers[0], 0);
     cpus[0].softirq = 0;
     timer_softirq();
@@ -199,7 +243,9 @@ int main(void)
         cmocka_unit_test_setup(timers_fire_in_order_and_in_time, timers_setup),
         cmocka_unit_test_setup(timers_stop_and_move_in_time, timers_setup),
         cmocka_unit_test_setup(the_last_timer_stops_the_hardware, timers_setup),
-        cmocka_unit_test_setup(timers_fire_on_their_cpu, timers_setup),
+        cmocka_unit_test_setup(timers_fire_where_they_were_set, timers_setup),
+        cmocka_unit_test_setup(a_pinned_timer_fires_on_its_cpu, timers_setup),
+        cmocka_unit_test_setup(a_finished_timer_cannot_be_set, timers_setup),
         cmocka_unit_test_setup(past_timers_leave_room_for_others, timers_setup),
     };
 
