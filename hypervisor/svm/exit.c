@@ -29,8 +29,16 @@ static void exit_machine_check(struct vcpu *v) { panic("machine check while a gu
 static void exit_nothing(struct vcpu *v) {}
 static void exit_interrupt(struct vcpu *v) { irq_window(); }
 
-/* INVD, WBINVD: caches are coherent, nothing to do. */
-static void exit_cache(struct vcpu *v) { svm_skip(v, 2); }
+/*
+ * INVD, WBINVD. Caches are coherent, so a guest needs neither; dom0 changes memory types under its devices
+ * and means this CPU's cache, as its kernel does on each.
+ */
+static void exit_cache(struct vcpu *v)
+{
+    if (v->d->is_dom0)
+        __asm__ volatile("wbinvd" ::: "memory");
+    svm_skip(v, 2);
+}
 
 static void exit_cpuid(struct vcpu *v)
 {
