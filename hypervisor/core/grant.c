@@ -11,6 +11,7 @@
  * Read next: core/grant_map.c, core/grant_copy.c, hypercall/grant_table.c.
  */
 #include "alloc.h"
+#include "cpu.h"
 #include "directmap.h"
 #include "errors.h"
 #include "grant_internal.h"
@@ -278,6 +279,7 @@ unsigned int grant_check(struct domain *d)
     int64_t n = 0;
 
     for (int i = 0; i < CHECK_TRIES && (i == 0 || n || entries > mapped); i++) {
+        cpu_pause(); /* for an emulator that runs one CPU at a time, too */
         n = d->grant.frames ? unexplained_uses(d, &errors) : 0; /* a table that is gone says nothing */
         mapped = mappings_of(d, NULL);
         entries = READ_ONCE(d->p2m.pages[P2M_GRANT]) + READ_ONCE(d->p2m.pages[P2M_GRANT_RO]);
