@@ -6,10 +6,12 @@
 #include "command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "report.h"
 
@@ -63,7 +65,7 @@ int command_options(const struct command *command, int argc, char **argv, const 
 {
     struct option table[8] = { { NULL, 0, NULL, 0 } };
     char short_options[16];
-    int letter;
+    int letter, at;
 
     for (int i = 0; letters[i]; i++)
         table[i] = (struct option){ long_names[i], no_argument, NULL, letters[i] };
@@ -71,9 +73,9 @@ int command_options(const struct command *command, int argc, char **argv, const 
     snprintf(short_options, sizeof(short_options), "+%s", letters);
     *options = 0;
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, short_options, table, NULL)) != -1) {
+    while (at = optind, (letter = getopt_long(argc, argv, short_options, table, NULL)) != -1) {
         if (letter == '?') {
-            report_error("unknown option %s: usage: cleave %s %s", argv[optind - 1], command->name,
+            report_error("unknown option %s: usage: cleave %s %s", argv[at], command->name,
                          command->arguments);
             return -EINVAL;
         }
@@ -88,30 +90,51 @@ int command_options(const struct command *command, int argc, char **argv, const 
     return optind;
 }
 
-int main(int argc, char **argv)
+/*
+ * A file that is opened later must not become standard input or output because that was closed; nor may what
+ * is printed be lost without a word. So a closed one is open in the direction that is of no use.
+ */
+static void open_standard_files(void)
 {
-    /* A reader that goes away (cleave ... | head) must not end a verb half-way. */
-    signal(SIGPIPE, SIG_IGN);
-    if (argc >= 2 &&
-        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+static int run_verb(int argc, char **argv)
+{
+    if (argc < 2) {
+        report_error("no verb given: `cleave help` shows them");
+        return 1;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help();
         return 0;
     }
-    for (size_t i = 0; argc >= 2 && i < COMMANDS; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            int status = commands[i].run(&commands[i], argc - 1, argv + 1);
-
-            if (fflush(stdout) != 0) {
-                report_error("the output could not be written: %s", strerror(errno));
-                status = 1;
-            }
-            return status;
-        }
-    }
-    if (argc < 2)
-        report_error("no verb given: `cleave help` shows them");
-    else
-        report_error("unknown %s \"%s\": `cleave help` shows the verbs",
-                     argv[1][0] == '-' ? "option" : "verb", argv[1]);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(&commands[i], argc - 1, argv + 1);
+    report_error("unknown %s \"%s\": `cleave help` shows the verbs", argv[1][0] == '-' ? "option" : "verb",
+                 argv[1]);
     return 1;
+}
+
+int main(int argc, char **argv)
+{
+    int status, written;
+
+    open_standard_files();
+    /* A reader that goes away (cleave ... | head) must not end a verb half-way. */
+    signal(SIGPIPE, SIG_IGN);
+    status = run_verb(argc, argv);
+    /* Only this is not reported where it happens. */
+    if (status != 0)
+        report_error("out of memory");
+    written = fflush(stdout);
+    if (written != 0 || ferror(stdout)) {
+        report_error("the output could not be written: %s",
+                     written != 0 ? strerror(errno) : "no space, or nobody reads it");
+        status = 1;
+    }
+    return status;
 }

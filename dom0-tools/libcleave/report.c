@@ -3,21 +3,30 @@
  * One error line an operation. Library code reports where it knows the cause; its callers only unwind. So the
  * first report is the cause, and later ones are consequences and are dropped. Next to read: hv.c.
  */
+#define _GNU_SOURCE
 #include "report.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static bool reported;
 
+/* What a user typed may be long, and have line ends in it: it stays one line, and whole. */
 static void print_line(const char *prefix, const char *format, va_list args)
 {
-    char line[1024];
+    char *line;
 
-    vsnprintf(line, sizeof(line), format, args);
+    if (vasprintf(&line, format, args) < 0)
+        line = NULL;
+    for (char *c = line; c && *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
     fflush(stdout);
-    fprintf(stderr, "%s%s\n", prefix, line);
+    fprintf(stderr, "%s%s\n", prefix, line ? line : "out of memory");
+    free(line);
 }
 
 void report_error(const char *format, ...)
