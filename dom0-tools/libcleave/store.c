@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <xen/io/xs_wire.h>
@@ -32,14 +33,17 @@ static int probe(const char *socket_path)
     } request = { .header = { .type = XS_DIRECTORY, .len = sizeof(request.path) }, .path = "/" };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct pollfd answer = { .fd = fd, .events = POLLIN };
+    struct timeval limit = { .tv_sec = ANSWER_MS / 1000 };
     int error = 0;
 
     if (fd < 0)
         return errno;
+    /* Connections that nobody accepts queue up, and then connect waits, too. */
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         send(fd, &request, sizeof(request.header) + sizeof(request.path), MSG_NOSIGNAL) < 0)
-        error = errno;
+        error = errno == EAGAIN ? ETIMEDOUT : errno;
     else if (poll(&answer, 1, ANSWER_MS) <= 0)
         error = ETIMEDOUT;
     close(fd);
