@@ -1,22 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON printer. Strings are printed byte by byte: names come from guests' owners, so whatever is not
- * plain ASCII is escaped.
+ * The JSON printer. Names come from guests' owners (xl takes any), and JSON is UTF-8: what is none becomes
+ * the replacement character.
  */
 #include "json.h"
 
+/* How many bytes a character of UTF-8 beyond ASCII has; 0: it is none (RFC 3629, section 4). */
+static size_t sequence_length(const char *text)
+{
+    static const uint32_t least[] = { [2] = 0x80, [3] = 0x800, [4] = 0x10000 };
+    unsigned char lead = text[0];
+    size_t length = lead >= 0xf8 ? 0 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
+    uint32_t code = lead & 0x7f >> length;
+
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (text[i] & 0x3f);
+    }
+    return length && code >= least[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? length
+                                                                                                 : 0;
+}
+
 static void print_string(FILE *out, const char *text)
 {
+    size_t length;
+
     fputc('"', out);
-    for (; *text; text++) {
+    for (; *text; text += length) {
         unsigned char c = *text;
 
+        length = c < 0x80 ? 1 : sequence_length(text);
         if (c == '"' || c == '\\')
             fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c >= 0x7f)
+        else if (c < 0x20 || c == 0x7f)
             fprintf(out, "\\u%04x", c);
+        else if (length)
+            fwrite(text, 1, length, out);
         else
-            fputc(c, out);
+            fputs("\\ufffd", out);
+        length += !length;
     }
     fputc('"', out);
 }
