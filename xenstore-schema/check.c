@@ -7,6 +7,7 @@
  * below).
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -188,6 +189,10 @@ static void check_node(const char *path)
     const struct schema_row *row = find_row(path, &domid);
     char *value = xs_read(store, XBT_NULL, path, NULL);
 
+    if (!value && errno != ENOENT) {
+        fprintf(stderr, "cleave-schema-check: %s cannot be read: %s\n", path, strerror(errno));
+        exit(2);
+    }
     if (!value)
         return;      /* it went away meanwhile */
     nodes++;

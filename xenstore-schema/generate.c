@@ -198,7 +198,7 @@ int main(int argc, char **argv)
             schema_name = argv[2];
             read_schema();
             outputs[i].print();
-            return fflush(stdout) == 0 ? 0 : 1;
+            return fflush(stdout) != 0 || ferror(stdout);
         }
     }
     fprintf(stderr, "usage: generate header|table|page SCHEMA >OUTPUT\n");
