@@ -18,30 +18,26 @@ void cmdline_init(const char *text)
     cmdline_text[n] = '\0';
 }
 
-/* What follows `key` where it begins a word, or NULL. */
-static const char *find(const char *key)
+/* What is behind `key` where it is a word up to `end` (a blank: or the end of the line), or NULL. */
+static const char *find(const char *key, char end)
 {
     size_t n = strlen(key);
 
     for (const char *at = cmdline_text; *at; at++)
-        if ((at == cmdline_text || at[-1] == ' ') && !strncmp(at, key, n))
+        if ((at == cmdline_text || at[-1] == ' ') && !strncmp(at, key, n) &&
+            (at[n] == end || (end == ' ' && !at[n])))
             return at + n;
     return NULL;
 }
 
-bool cmdline_has(const char *word)
-{
-    const char *behind = find(word);
-
-    return behind && (*behind == ' ' || *behind == '\0');
-}
+bool cmdline_has(const char *word) { return find(word, ' '); }
 
 /* The text behind KEY=, up to the end of the whole line (a reader stops at the blank by itself), or NULL. */
 const char *cmdline_value(const char *key)
 {
-    const char *behind = find(key);
+    const char *behind = find(key, '=');
 
-    return behind && *behind == '=' ? behind + 1 : NULL;
+    return behind ? behind + 1 : NULL;
 }
 
 uint64_t cmdline_number(const char *key, uint64_t otherwise)
