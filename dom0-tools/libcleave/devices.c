@@ -21,6 +21,7 @@
 
 #include "bridge.h"
 #include "cleave-schema.h"
+#include "lock.h"
 #include "loop.h"
 #include "nodes.h"
 #include "report.h"
@@ -42,11 +43,16 @@ static int check_driver(const struct vmfile *vm, const char *driver, const char 
 
 static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk)
 {
-    int file = open(disk->path, (disk->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    /* of a block device O_EXCL says that nobody has mounted it */
+    int file = open(disk->path, (disk->writable ? O_RDWR | O_EXCL : O_RDONLY) | O_CLOEXEC);
     struct stat st;
     int rc = 0;
 
-    if (file < 0 || fstat(file, &st) < 0) {
+    if (file < 0 && errno == EBUSY) {
+        rc = -EBUSY;
+        report_error("VM \"%s\": disk %s: dom0 itself uses %s: unmount it there, or give mode r", vm->name,
+                     disk->name, disk->path);
+    } else if (file < 0 || fstat(file, &st) < 0) {
         rc = -errno;
         report_error("VM \"%s\": disk %s: %s: %s", vm->name, disk->name, disk->path, strerror(-rc));
     } else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
@@ -133,6 +139,83 @@ static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk,
     return file;
 }
 
+/* The numbers that name what is in a folder of the store, which the caller frees; how many they are. */
+static unsigned int list_numbers(struct xs_handle *store, unsigned int **numbers, const char *folder)
+{
+    unsigned int count = 0;
+    char **names = xs_directory(store, XBT_NULL, folder, &count);
+
+    *numbers = calloc(count + 1, sizeof(**numbers));
+    for (unsigned int i = 0; names && *numbers && i < count; i++)
+        (*numbers)[i] = strtoul(names[i], NULL, 10);
+    free(names);
+    return *numbers ? count : 0;
+}
+
+/* What keeps a disk's bytes: a file, also behind a loop device; or, without an inode, a block device. */
+struct storage {
+    dev_t device;
+    ino_t inode;
+};
+
+static bool find_storage(int fd, struct storage *storage)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return false;
+    if (!loop_backing(fd, &storage->device, &storage->inode))
+        *storage = (struct storage){ .device = st.st_rdev };
+    return true;
+}
+
+/* Whether a disk that some VM has is the same, and one of the two VMs writes. */
+static bool collides(struct xs_handle *store, uint32_t domid, unsigned int number, const struct storage *mine,
+                     bool writable)
+{
+    char mode[4], path[PATH_MAX];
+    struct storage other;
+    bool same;
+    int fd;
+
+    store_read_text(store, mode, sizeof(mode), SCHEMA_BACKEND_VBD_MODE_PATH, 0, domid, number);
+    store_read_text(store, path, sizeof(path), SCHEMA_BACKEND_VBD_PHYSICAL_PATH_PATH, 0, domid, number);
+    if (!writable && mode[0] != 'w')
+        return false;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    same = fd >= 0 && find_storage(fd, &other) && other.device == mine->device && other.inode == mine->inode;
+    if (fd >= 0)
+        close(fd);
+    return same;
+}
+
+/* Two VMs that write to one disk destroy what is on it. */
+static int check_unshared(struct xs_handle *store, const struct vmfile *vm, const struct vmdevices_disk *disk,
+                          int fd)
+{
+    unsigned int *domids, *numbers, domid_count, number_count;
+    char folder[64];
+    struct storage mine;
+    int rc = find_storage(fd, &mine) ? 0 : -EIO;
+
+    snprintf(folder, sizeof(folder), SCHEMA_BACKEND_VBDS_PATH, 0);
+    domid_count = list_numbers(store, &domids, folder);
+    for (unsigned int i = 0; rc == 0 && i < domid_count; i++) {
+        snprintf(folder, sizeof(folder), SCHEMA_BACKEND_VBDS_OF_PATH, 0, domids[i]);
+        number_count = list_numbers(store, &numbers, folder);
+        for (unsigned int j = 0; rc == 0 && j < number_count; j++)
+            if (collides(store, domids[i], numbers[j], &mine, disk->writable))
+                rc = -EBUSY;
+        free(numbers);
+        if (rc < 0)
+            report_error("VM \"%s\": disk %s: %s is a disk of domain %u already, and two VMs that write to "
+                         "one disk destroy it: end the other, copy it, or give both mode r", vm->name,
+                         disk->name, disk->path, domids[i]);
+    }
+    free(domids);
+    return rc;
+}
+
 static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
                        const struct vmdevices_disk *disk)
 {
@@ -141,14 +224,20 @@ static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmf
     char path[128], served[96];
     dev_t device;
     int fd = open_disk(vm, disk, path, sizeof(path), &device);
-    int rc;
+    int lock, rc;
 
     if (fd < 0)
         return fd;
     nodes.path = path;
     nodes.major = major(device);
     nodes.minor = minor(device);
-    rc = nodes_write_disk(store, &nodes);
+    rc = lock = lock_acquire();
+    if (lock >= 0) {
+        rc = check_unshared(store, vm, disk, fd);
+        if (rc == 0)
+            rc = nodes_write_disk(store, &nodes);
+        lock_release(lock);
+    }
     snprintf(served, sizeof(served), DRIVERS "vbd/vbd-%u-%u/physical_device", domid, disk->number);
     if (rc == 0 && !await_file(served)) {
         rc = -EIO;
@@ -202,14 +291,13 @@ int devices_attach(struct xs_handle *store, uint32_t domid, const struct vmfile 
 static void each_device(struct xs_handle *store, uint32_t domid, const char *folder_pattern,
                         void (*visit)(struct xs_handle *, uint32_t, unsigned int))
 {
-    char folder[XENSTORE_ABS_PATH_MAX];
-    unsigned int count = 0;
-    char **numbers;
+    unsigned int *numbers, count;
+    char folder[64];
 
     snprintf(folder, sizeof(folder), folder_pattern, 0, domid);
-    numbers = xs_directory(store, XBT_NULL, folder, &count);
-    for (unsigned int i = 0; numbers && i < count; i++)
-        visit(store, domid, strtoul(numbers[i], NULL, 10));
+    count = list_numbers(store, &numbers, folder);
+    for (unsigned int i = 0; i < count; i++)
+        visit(store, domid, numbers[i]);
     free(numbers);
 }
 

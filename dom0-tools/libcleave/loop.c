@@ -55,6 +55,17 @@ int loop_attach(int file, const char *name, bool writable, bool direct_io)
     }
 }
 
+bool loop_backing(int loop, dev_t *device, ino_t *inode)
+{
+    struct loop_info64 info;
+
+    if (ioctl(loop, LOOP_GET_STATUS64, &info) < 0)
+        return false;
+    *device = info.lo_device;
+    *inode = info.lo_inode;
+    return true;
+}
+
 void loop_detach(const char *path)
 {
     int loop = open(path, O_RDONLY | O_CLOEXEC);
