@@ -111,6 +111,7 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 
 -include tests/bench/build.mk
 -include tests/unit/build.mk
+-include tests/tools/build.mk
 -include tests/fuzz/build.mk
 -include tests/system/build.mk
 -include tests/tree/build.mk

@@ -7,11 +7,13 @@
 #define _GNU_SOURCE
 #include "vmdevices.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "path.h"
 #include "report.h"
 
 /* xl's own default (xl.conf(5), vif.default.bridge) */
@@ -33,6 +35,8 @@ static bool parse_name(const char *name, uint32_t *number)
         return false;
     disk = name[3] - 'a';
     if (name[4]) {
+        if (!isdigit((unsigned char)name[4]))
+            return false;
         part = strtoul(name + 4, &end, 10);
         if (*end || part < 1 || part >= XVD_PARTS)
             return false;
@@ -84,7 +88,7 @@ static int add_disk(const char *path, const char *spec, const libxl_device_disk 
     snprintf(disk->name, sizeof(disk->name), "%s", from->vdev);
     disk->writable = from->readwrite;
     disk->direct_io = from->direct_io_safe;
-    disk->path = strdup(from->pdev_path);
+    disk->path = path_absolute(from->pdev_path);
     if (!disk->path)
         return -ENOMEM;
     devices->disk_count++;
@@ -130,19 +134,28 @@ static int read_disk(const char *path, const char *spec, struct vmdevices *devic
     return rc;
 }
 
+/* Like 00:16:3e:01:02:03, and not a group's address: the first number is even. */
+static bool is_mac(const char *text)
+{
+    static const char shape[] = "xx:xx:xx:xx:xx:xx";
+
+    if (strlen(text) != sizeof(shape) - 1)
+        return false;
+    for (size_t i = 0; shape[i]; i++)
+        if (shape[i] == 'x' ? !isxdigit((unsigned char)text[i]) : text[i] != ':')
+            return false;
+    return !(strtoul(text, NULL, 16) & 1);
+}
+
 static int read_vif_key(const char *path, const char *key, const char *value, struct vmdevices_vif *vif)
 {
-    unsigned int part[6];
-    char rest;
-
     if (strcmp(key, "mac") == 0) {
-        if (sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%c", &part[0], &part[1], &part[2], &part[3], &part[4],
-                   &part[5], &rest) != 6 || part[0] & 1) {
+        if (!is_mac(value)) {
             report_error("VM file %s: vif: mac=%s: must be like 00:16:3e:01:02:03, the first number even",
                          path, value);
             return -EINVAL;
         }
-        snprintf(vif->mac, sizeof(vif->mac), "%s", value);
+        strcpy(vif->mac, value);
     } else if (strcmp(key, "bridge") == 0) {
         if (!*value || strlen(value) >= sizeof(vif->bridge)) {
             report_error("VM file %s: vif: bridge=%s: a name of 1 to %zu characters", path, value,

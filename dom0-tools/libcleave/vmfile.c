@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "vmfile.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <libxlutil.h>
 #include <limits.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "path.h"
 #include "report.h"
 #include "vmkeys.h"
 
@@ -46,17 +48,23 @@ static char *read_text(const char *path, char *const *settings, int setting_coun
     }
     while ((part = fread(buffer, 1, sizeof(buffer), in)) > 0)
         fwrite(buffer, 1, part, out);
+    if (ferror(in)) {
+        report_error("VM file %s: cannot be read to its end: %s", path, strerror(errno));
+        goto fail;
+    }
     for (int i = 0; i < setting_count; i++)
         fprintf(out, "\n%s", settings[i]);
     fputc('\n', out);
     fclose(in);
     fclose(out);
-    if (memchr(text, '\0', length)) {
+    if (memchr(text, '\0', length))
         report_error("VM file %s: contains zero bytes: this is no text", path);
-        free(text);
-        text = NULL;
-    }
-    return text;
+    else if (strstr(text, "\r\n"))
+        report_error("VM file %s: has the line ends of Windows: sed -i 's/\\r$//' %s", path, path);
+    else
+        return text;
+    free(text);
+    return NULL;
 fail:
     if (in)
         fclose(in);
@@ -114,6 +122,9 @@ static int number_of(const struct reader *reader, const char *key, long min, lon
         return 0;
     if (error == 0)
         report_error("VM file %s: %s = %ld: must be from %ld to %ld", reader->path, key, *value, min, max);
+    else if (error == ERANGE)
+        report_error("VM file %s: %s is too large a number: must be from %ld to %ld", reader->path, key, min,
+                     max);
     else
         report_error("VM file %s: %s must be a number: %s = %ld", reader->path, key, key, min);
     return -EINVAL;
@@ -213,8 +224,8 @@ static int read_boot(const struct reader *reader, struct vmfile *vm)
         report_error("VM file %s: no kernel: add kernel = \"/path/of/a/PVH/kernel\"", reader->path);
         return -EINVAL;
     }
-    vm->kernel = strdup(kernel);
-    vm->ramdisk = *ramdisk ? strdup(ramdisk) : NULL;
+    vm->kernel = path_absolute(kernel);
+    vm->ramdisk = *ramdisk ? path_absolute(ramdisk) : NULL;
     if (*cmdline) {
         if (*root || *extra)
             report_warning("VM file %s: root and extra do nothing beside cmdline", reader->path);
@@ -223,7 +234,7 @@ static int read_boot(const struct reader *reader, struct vmfile *vm)
                         extra) < 0) {
         vm->cmdline = NULL;
     }
-    return vm->kernel && vm->cmdline ? 0 : -ENOMEM;
+    return vm->kernel && vm->cmdline && (!*ramdisk || vm->ramdisk) ? 0 : -ENOMEM;
 }
 
 static int read_action(const struct reader *reader, const char *key, enum vmfile_action fallback,
@@ -246,33 +257,45 @@ static int read_action(const struct reader *reader, const char *key, enum vmfile
     return -EINVAL;
 }
 
+/* A CPU's number at *at, which goes behind it; VMFILE_CPUS_MAX or more when there is none. */
+static unsigned long take_cpu(const char **at)
+{
+    char *end;
+    unsigned long cpu = isdigit((unsigned char)**at) ? strtoul(*at, &end, 10) : ULONG_MAX;
+
+    if (cpu < VMFILE_CPUS_MAX)
+        *at = end;
+    return cpu;
+}
+
 /* cpus = "all", or "0-3,^2,5" as xl has it: ranges, numbers and exclusions. */
 static int read_cpus(const struct reader *reader, struct vmfile *vm)
 {
     const char *text = text_of(reader, "cpus", "all");
-    char range[64];
-    int used;
+    const char *at = text;
 
     if (!text)
         return -EINVAL;
     vm->pinned = strcmp(text, "all") != 0;
-    for (const char *at = text; vm->pinned && *at; at += used + (at[used] == ',')) {
-        unsigned int first, last;
-        bool exclude = *at == '^';
-        int parts;
+    while (vm->pinned && *at) {
+        unsigned long first, last;
+        bool exclude;
 
-        used = strcspn(at, ",");
-        snprintf(range, sizeof(range), "%.*s", used, at + exclude);
-        range[used - exclude < (int)sizeof(range) ? used - exclude : 0] = '\0';
-        parts = sscanf(range, "%u-%u", &first, &last);
-        if (parts == 1)
-            last = first;
-        if (parts < 1 || last < first || last >= VMFILE_CPUS_MAX) {
+        at += strspn(at, " ");
+        exclude = *at == '^';
+        at += exclude;
+        first = last = take_cpu(&at);
+        if (*at == '-') {
+            at++;
+            last = take_cpu(&at);
+        }
+        if (first >= VMFILE_CPUS_MAX || last >= VMFILE_CPUS_MAX || last < first || !strchr(",", *at)) {
             report_error("VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers below %d",
                          reader->path, text, VMFILE_CPUS_MAX);
             return -EINVAL;
         }
-        for (unsigned int cpu = first; cpu <= last; cpu++)
+        at += *at == ',';
+        for (unsigned long cpu = first; cpu <= last; cpu++)
             if (exclude)
                 vm->cpus[cpu / 8] &= ~(1u << cpu % 8);
             else

@@ -25,7 +25,7 @@ struct vmfile {
     uint64_t max_memory_kib;
     unsigned int vcpus;
     unsigned int max_vcpus;
-    char *kernel;                      /* absolute or relative paths in dom0 */
+    char *kernel;                      /* absolute paths in dom0 */
     char *ramdisk;                     /* or NULL */
     char *cmdline;                     /* never NULL */
     enum vmfile_action on_poweroff, on_reboot, on_crash;

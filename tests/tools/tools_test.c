@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VM files, kernel images and JSON as libcleave reads and writes them: what a user may get wrong is refused
+ * in one line that says what, and what is right comes out as it was meant. What cleave does beyond that needs
+ * a machine: tests/system/refusals.c.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "image.h"
+#include "json.h"
+#include "report.h"
+#include "vmfile.h"
+
+#define BASE "type='pvh'\nname='a'\nmemory=8\nkernel='/k'\n"
+
+static char folder[] = "/tmp/tools_test.XXXXXX";
+static char said[8192];
+
+/* What run prints to standard error comes into said. */
+static int hear(int (*run)(void *), void *arg)
+{
+    int old = dup(STDERR_FILENO), rc;
+    FILE *catch = tmpfile();
+
+    assert_non_null(catch);
+    fflush(stderr);
+    dup2(fileno(catch), STDERR_FILENO);
+    report_begin();
+    rc = run(arg);
+    dup2(old, STDERR_FILENO);
+    close(old);
+    said[pread(fileno(catch), said, sizeof(said) - 1, 0)] = '\0';
+    fclose(catch);
+    return rc;
+}
+
+struct reading {
+    const char *path;
+    char *setting;
+    struct vmfile vm;
+};
+
+static int read_it(void *arg)
+{
+    struct reading *reading = arg;
+
+    return vmfile_read(reading->path, &reading->setting, reading->setting != NULL, &reading->vm);
+}
+
+static void write_file(const char *path, const char *text, size_t length)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, length, file), length);
+    fclose(file);
+}
+
+/* The file's text, and one setting behind it or NULL. */
+static int read_text(const char *text, const char *setting, struct vmfile *vm)
+{
+    struct reading reading = { .path = "vm.cfg", .setting = (char *)setting };
+    int rc;
+
+    write_file("vm.cfg", text, strlen(text));
+    rc = hear(read_it, &reading);
+    *vm = reading.vm;
+    return rc;
+}
+
+static void assert_one_line(const char *words)
+{
+    const char *end = strchr(said, '\n');
+
+    if (strncmp(said, "cleave: ", 8) != 0 || !end || end[1] || !strstr(said, words))
+        fail_msg("not one line with \"%s\": %s", words, said);
+}
+
+static void assert_setting_refused(const char *setting, const char *words)
+{
+    struct vmfile vm;
+
+    print_message("  %.60s\n", setting);
+    assert_true(read_text(BASE, setting, &vm) < 0);
+    vmfile_free(&vm);
+    assert_one_line(words);
+}
+
+static void numbers_are_numbers_and_nothing_else(void **state)
+{
+    static const char *const refused[][2] = {
+        { "memory=-5", "syntax" }, { "memory='-5'", "memory = -5" }, { "memory=0", "memory = 0" },
+        { "memory='12MB'", "number" }, { "memory=''", "memory" }, { "memory='1.5'", "number" },
+        { "memory=99999999999999999999", "too large" }, { "memory=9007199254740992", "9007199254740991" },
+        { "vcpus='0x100'", "256" }, { "cpu_weight=65536", "65535" }, { "maxmem=7", "maxmem = 7" },
+        { "cpus='4294967296'", "cpus" }, { "cpus='18446744073709551617'", "cpus" }, { "cpus='0-3x'", "cpus" },
+        { "cpus='1-'", "cpus" }, { "cpus='2-1'", "cpus" }, { "cpus=',1'", "cpus" }, { "cpus='-1'", "cpus" },
+        { "cpus='1024'", "1024" }, { "cpus='+1'", "cpus" }, { "cpus='^'", "cpus" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_setting_refused(refused[i][0], refused[i][1]);
+}
+
+static void cpus_are_ranges_and_exclusions(void **state)
+{
+    struct vmfile vm;
+
+    (void)state;
+    assert_int_equal(read_text(BASE, "cpus='0-3, 9,^2,1023'", &vm), 0);
+    assert_true(vm.pinned);
+    assert_int_equal(vm.cpus[0], 0x0b);
+    assert_int_equal(vm.cpus[1], 0x02);
+    assert_int_equal(vm.cpus[127], 0x80);
+    vmfile_free(&vm);
+    assert_int_equal(read_text(BASE, "cpus='all'", &vm), 0);
+    assert_false(vm.pinned);
+    vmfile_free(&vm);
+}
+
+static void devices_have_exact_names_and_addresses(void **state)
+{
+    static const char *const refused[][2] = {
+        { "vif=['mac=00:16:3e: 1: 2: 3']", "mac" }, { "vif=['mac=00:16:3e:1:2:3']", "mac" },
+        { "vif=['mac=00:16:3e:01:02:03:04']", "mac" }, { "vif=['mac=01:16:3e:01:02:03']", "even" },
+        { "vif=['mac=00-16-3e-01-02-03']", "mac" }, { "vif=['bridge=a23456789012345x']", "bridge" },
+        { "disk=['/d,raw,xvda+1,rw']", "xvda+1" }, { "disk=['/d,raw,xvda 1,rw']", "xvda" },
+        { "disk=['/d,raw,xvda16,rw']", "xvda16" }, { "disk=['/d,raw,sda,rw']", "sda" },
+        { "disk=['/d,raw,xvdb,rw','/e,raw,xvdb,r']", "two disks" },
+    };
+    struct vmfile vm;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_setting_refused(refused[i][0], refused[i][1]);
+    assert_int_equal(read_text(BASE, "disk=['/d,raw,xvdb2,r','e,raw,xvdz,rw']\nvif=['mac=00:16:3E:00:00:0a']",
+                               &vm), 0);
+    assert_int_equal(vm.devices.disks[0].number, 202 << 8 | (16 + 2));
+    assert_int_equal(vm.devices.disks[1].number, 1u << 28 | 25 << 8);
+    assert_false(vm.devices.disks[0].writable);
+    assert_string_equal(vm.devices.vifs[0].mac, "00:16:3E:00:00:0a");
+    vmfile_free(&vm);
+}
+
+/* The watcher of a VM works in another folder, and reads the files again when it reboots. */
+static void relative_paths_are_those_of_the_caller(void **state)
+{
+    struct vmfile vm;
+    char expected[64];
+
+    (void)state;
+    assert_int_equal(read_text(BASE, "kernel='x/k'\nramdisk='r'\ndisk=['d,raw,xvda,rw']", &vm), 0);
+    snprintf(expected, sizeof(expected), "%s/x/k", folder);
+    assert_string_equal(vm.kernel, expected);
+    snprintf(expected, sizeof(expected), "%s/r", folder);
+    assert_string_equal(vm.ramdisk, expected);
+    snprintf(expected, sizeof(expected), "%s/d", folder);
+    assert_string_equal(vm.devices.disks[0].path, expected);
+    vmfile_free(&vm);
+}
+
+static void files_that_are_no_vm_files(void **state)
+{
+    static const char *const files[][2] = {
+        { "", "no type" }, { "\r\n", "line ends" }, { BASE "x = ", "syntax" },
+        { "\xef\xbb\xbf" BASE, "syntax" }, { BASE "name='b c'\n", "letters" },
+        { BASE "name='\x1b[2J'\n", "?[2J" }, { BASE "name=''\n", "no name" },
+    };
+    struct reading reading = { .path = "vm.cfg" };
+    char *large = calloc(1, (1 << 20) + 1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        write_file("vm.cfg", files[i][0], strlen(files[i][0]));
+        assert_true(hear(read_it, &reading) < 0);
+        vmfile_free(&reading.vm);
+        assert_one_line(files[i][1]);
+    }
+    write_file("vm.cfg", "type\0", 5);
+    assert_true(hear(read_it, &reading) < 0);
+    assert_one_line("zero bytes");
+    memset(large, '#', (1 << 20) + 1);
+    write_file("vm.cfg", large, (1 << 20) + 1);
+    assert_true(hear(read_it, &reading) < 0);
+    assert_one_line("1 MiB");
+    free(large);
+    reading.path = "missing\nfile";
+    assert_true(hear(read_it, &reading) < 0);
+    assert_one_line("missing?file: No such file");
+}
+
+/* A message holds whatever was typed, and its remedy still comes behind it. */
+static void long_words_do_not_cut_a_message(void **state)
+{
+    char setting[4100];
+
+    (void)state;
+    memset(setting, 'x', sizeof(setting));
+    memcpy(setting, "on_crash='", 10);
+    strcpy(setting + sizeof(setting) - 2, "'");
+    assert_setting_refused(setting, "there are destroy, restart and preserve");
+}
+
+static void the_last_of_a_key_counts(void **state)
+{
+    struct vmfile vm;
+
+    (void)state;
+    assert_int_equal(read_text(BASE "memory=9\n", "memory=0x10", &vm), 0);
+    assert_int_equal(vm.memory_kib, 16 * 1024);
+    vmfile_free(&vm);
+}
+
+/* --- kernels ---------------------------------------------------------------------------------- */
+
+static int check_kernel(void *arg)
+{
+    struct image image;
+    int rc = image_map(arg, "kernel", &image);
+
+    if (rc == 0)
+        rc = image_check_kernel(&image);
+    image_unmap(&image);
+    return rc;
+}
+
+/* Headers whose numbers lie: each is refused, and no read goes far behind the file, which is a whole page. */
+static void kernels_whose_headers_lie(void **state)
+{
+    static const uint8_t values[] = { 0, 1, 4, 0x7f, 0x80, 0xfc, 0xff };
+    unsigned char page[4096];
+
+    (void)state;
+    for (unsigned int wide = 1; wide <= 2; wide++) {
+        for (unsigned int at = 16; at < 200; at++) {
+            for (size_t i = 0; i < sizeof(values); i++) {
+                memset(page, 0, sizeof(page));
+                memcpy(page, "\x7f" "ELF", 4);
+                page[4] = wide;
+                page[wide == 2 ? 32 : 28] = 64;          /* program headers at 64, 2 of them */
+                page[wide == 2 ? 56 : 44] = 2;
+                page[64] = 4;                            /* PT_NOTE, its length to the file's end */
+                page[wide == 2 ? 64 + 9 : 64 + 5] = 0x0f;
+                page[wide == 2 ? 64 + 33 : 64 + 17] = 1;
+                page[0xf00] = 4;
+                page[0xf08] = 1;
+                for (unsigned int byte = 0; byte < 4; byte++)
+                    page[at + byte] = values[i];
+                write_file("kernel", (char *)page, sizeof(page));
+                assert_true(hear(check_kernel, "kernel") < 0);
+                assert_one_line("kernel: ");
+            }
+        }
+    }
+}
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static void assert_json(const char *text, const char *expected)
+{
+    char *out = NULL;
+    size_t length;
+    struct json json = { .out = open_memstream(&out, &length) };
+
+    json_string(&json, NULL, text);
+    fclose(json.out);
+    assert_string_equal(out, expected);
+    free(out);
+}
+
+static void names_in_json_are_utf8(void **state)
+{
+    (void)state;
+    assert_json("a\"b\\c\n\x7f", "\"a\\\"b\\\\c\\u000a\\u007f\"");
+    assert_json("f\xc3\xbcr \xe2\x82\xac \xf0\x9f\x90\xa7", "\"f\xc3\xbcr \xe2\x82\xac \xf0\x9f\x90\xa7\"");
+    assert_json("\xfc", "\"\\ufffd\"");                                      /* Latin-1 */
+    assert_json("\xc3", "\"\\ufffd\"");                                      /* cut */
+    assert_json("\xc0\x80 \xe0\x9f\xbf", "\"\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd\"");      /* too long */
+    assert_json("\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");                /* a surrogate */
+    assert_json("\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");     /* beyond 10ffff */
+}
+
+static int enter_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int leave_folder(void **state)
+{
+    (void)state;
+    unlink("vm.cfg");
+    unlink("kernel");
+    return chdir("/") == 0 && rmdir(folder) == 0 ? 0 : -1;
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_numbers_and_nothing_else),
+        cmocka_unit_test(cpus_are_ranges_and_exclusions),
+        cmocka_unit_test(devices_have_exact_names_and_addresses),
+        cmocka_unit_test(relative_paths_are_those_of_the_caller),
+        cmocka_unit_test(files_that_are_no_vm_files),
+        cmocka_unit_test(long_words_do_not_cut_a_message),
+        cmocka_unit_test(the_last_of_a_key_counts),
+        cmocka_unit_test(kernels_whose_headers_lie),
+        cmocka_unit_test(names_in_json_are_utf8),
+    };
+
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
