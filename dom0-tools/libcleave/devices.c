@@ -196,8 +196,10 @@ static int check_unshared(struct xs_handle *store, const struct vmfile *vm, cons
     unsigned int *domids, *numbers, domid_count, number_count;
     char folder[64];
     struct storage mine;
-    int rc = find_storage(fd, &mine) ? 0 : -EIO;
+    int rc = find_storage(fd, &mine) ? 0 : -errno;
 
+    if (rc < 0)
+        report_error("VM \"%s\": disk %s: %s: %s", vm->name, disk->name, disk->path, strerror(-rc));
     snprintf(folder, sizeof(folder), SCHEMA_BACKEND_VBDS_PATH, 0);
     domid_count = list_numbers(store, &domids, folder);
     for (unsigned int i = 0; rc == 0 && i < domid_count; i++) {
@@ -269,8 +271,11 @@ static int attach_vif(struct xs_handle *store, uint32_t domid, const struct vmfi
     if (rc < 0)
         report_error("VM \"%s\": vif %u: %s cannot be put on bridge %s: %s", vm->name, index, interface,
                      vif->bridge, strerror(-rc));
-    else if (!store_write(store, XBT_NULL, "connected", SCHEMA_BACKEND_VIF_HOTPLUG_PATH, 0, domid, index))
-        rc = -EIO;
+    else if (!store_write(store, XBT_NULL, "connected", SCHEMA_BACKEND_VIF_HOTPLUG_PATH, 0, domid, index)) {
+        rc = -errno;
+        report_error("VM \"%s\": vif %u: the store does not take that it is connected: %s", vm->name, index,
+                     strerror(-rc));
+    }
     return rc;
 }
 
