@@ -92,7 +92,8 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
     if (count < 0)
         return count;
     for (int i = 0; i < count && rc < 0; i++) {
-        if (number ? list[i].domid != strtoul(who, NULL, 10) : strcmp(list[i].name, who) != 0)
+        /* A domain that is being made has no name yet: nobody means it by "". */
+        if (number ? list[i].domid != strtoul(who, NULL, 10) : !*who || strcmp(list[i].name, who) != 0)
             continue;
         *domain = list[i];
         rc = 0;
@@ -233,6 +234,11 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
     bool reboot = strcmp(wish, "reboot") == 0;
     char feature[8];
 
+    if (domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)) {
+        report_error("\"%s\" has ended already (%s): `cleave destroy %s` takes away what is left of it",
+                     domain->name, domain_state(&domain->info), domain->name);
+        return -EALREADY;
+    }
     if (domain->info.flags & XEN_DOMINF_paused) {
         report_error("\"%s\" is paused and hears nothing: `cleave unpause %s` first, or `cleave destroy %s`",
                      domain->name, domain->name, domain->name);
