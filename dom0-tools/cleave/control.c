@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -79,13 +78,20 @@ int control_unpause(const struct command *command, int argc, char **argv)
 }
 
 /* Until the domain has ended; a VM that reboots goes on as another domain. */
-static void await_end(struct session *session, const struct domain *domain)
+static int await_end(struct session *session, const struct domain *domain)
 {
     struct domain now;
+    int rc;
 
-    while (domain_get(&session->hv, domain->domid, &now) == 0 && strcmp(now.uuid, domain->uuid) == 0 &&
+    hv_forget(&session->hv);
+    while ((rc = domain_get(&session->hv, domain->domid, domain->uuid, &now)) == 0 &&
            !domain_is_shut_down(&now.info))
         usleep(WAIT_STEP_MS * 1000);
+    if (rc == 0 || rc == -ESRCH)
+        return 0;
+    report_error("the hypervisor does not tell whether \"%s\" has ended: %s", domain->name,
+                 hv_reason(&session->hv, -rc));
+    return rc;
 }
 
 static int ask(const struct command *command, int argc, char **argv, const char *wish)
@@ -98,7 +104,7 @@ static int ask(const struct command *command, int argc, char **argv, const char 
     if (rc == 0)
         rc = domain_ask(&session.hv, session.store, &domain, wish);
     if (rc == 0 && options)
-        await_end(&session, &domain);
+        rc = await_end(&session, &domain);
     session_close(&session);
     return rc < 0;
 }

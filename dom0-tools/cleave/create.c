@@ -76,10 +76,11 @@ static int read_file(char **arguments, int count, struct vmfile *vm)
 static int attach(struct session *session, uint32_t domid, const struct vmfile *vm)
 {
     struct domain domain;
-    int rc = domain_get(&session->hv, domid, &domain);
 
+    if (domain_get(&session->hv, domid, NULL, &domain) < 0)
+        return 0;
     strcpy(domain.name, vm->name);
-    return rc == 0 ? console_attach(&session->hv, session->store, &domain) : 0;
+    return console_attach(&session->hv, session->store, &domain);
 }
 
 /*

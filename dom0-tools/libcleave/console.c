@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,9 +30,11 @@
  * xenconsoled makes the terminal a moment after the domain. The descriptor, or a negative errno after an
  * error line.
  */
-static int open_tty(struct xs_handle *store, const struct domain *domain)
+static int open_tty(struct hv *hv, struct xs_handle *store, const struct domain *domain)
 {
+    struct domain now;
     char path[64];
+    int rc;
 
     for (int waited = 0; waited < OPEN_MS; waited += OPEN_STEP) {
         if (store_read_text(store, path, sizeof(path), SCHEMA_CONSOLE_TTY_PATH, domain->domid) && path[0]) {
@@ -39,8 +42,13 @@ static int open_tty(struct xs_handle *store, const struct domain *domain)
 
             if (fd >= 0)
                 return fd;
-            report_error("console of \"%s\": %s: %s", domain->name, path, strerror(errno));
-            return -errno;
+            rc = -errno;
+            report_error("console of \"%s\": %s: %s", domain->name, path, strerror(-rc));
+            return rc;
+        }
+        if (domain_get(hv, domain->domid, domain->uuid, &now) == -ESRCH) {
+            report_error("console of \"%s\": the VM has ended meanwhile", domain->name);
+            return -ESRCH;
         }
         usleep(OPEN_STEP * 1000);
     }
@@ -49,9 +57,17 @@ static int open_tty(struct xs_handle *store, const struct domain *domain)
     return -ENOENT;
 }
 
+/* A signal that ends: the terminal is set right first. */
+static volatile sig_atomic_t ended_by;
+
+static void note_signal(int signal)
+{
+    ended_by = signal;
+}
+
 static int write_all(int fd, const char *bytes, ssize_t length)
 {
-    while (length > 0) {
+    while (length > 0 && !ended_by) {
         ssize_t written = write(fd, bytes, length);
 
         if (written < 0 && errno != EINTR && errno != EAGAIN)
@@ -79,39 +95,66 @@ static bool pass_input(int tty, bool *input_open)
     return write_all(tty, bytes, leave ? leave - bytes : length) == 0 && !leave;
 }
 
-static void exchange(struct hv *hv, int tty, const struct domain *domain)
+/* 0 when the user or the guest has ended it, or a negative errno after an error line. */
+static int exchange(struct hv *hv, int tty, const struct domain *domain)
 {
     bool input_open = true;
     char bytes[4096];
 
-    for (;;) {
+    while (!ended_by) {
         struct pollfd fds[2] = { { .fd = tty, .events = POLLIN },
                                  { .fd = input_open ? STDIN_FILENO : -1, .events = POLLIN } };
         int count = poll(fds, 2, IDLE_MS);
         struct domain now;
 
-        if (count < 0 && errno != EINTR)
-            return;
-        if (count == 0 && (domain_get(hv, domain->domid, &now) < 0 || strcmp(now.uuid, domain->uuid) != 0))
-            return;
+        if (count == 0 && domain_get(hv, domain->domid, domain->uuid, &now) == -ESRCH)
+            break;
         if (count <= 0)
             continue;
         if (fds[0].revents) {
             ssize_t length = read(tty, bytes, sizeof(bytes));
+            int rc = length > 0 ? write_all(STDOUT_FILENO, bytes, length) : 0;
 
-            if (length <= 0 || write_all(STDOUT_FILENO, bytes, length) < 0)
-                return;
+            if (rc < 0)
+                report_error("console of \"%s\": the output could not be written: %s", domain->name,
+                             strerror(-rc));
+            if (length <= 0 || rc < 0)
+                return rc;
         }
         if (fds[1].revents && !pass_input(tty, &input_open))
-            return;
+            break;
     }
+    return 0;
+}
+
+/* The own terminal is raw meanwhile, whatever ends it. */
+static int exchange_raw(struct hv *hv, int tty, const struct domain *domain)
+{
+    struct sigaction noted = { .sa_handler = note_signal }, old[2];
+    struct termios saved, raw;
+    int rc;
+
+    fprintf(stderr, "Console of \"%s\"; Ctrl-] leaves it.\r\n", domain->name);
+    tcgetattr(STDIN_FILENO, &saved);
+    raw = saved;
+    cfmakeraw(&raw);
+    sigaction(SIGTERM, &noted, &old[0]);
+    sigaction(SIGHUP, &noted, &old[1]);
+    tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    rc = exchange(hv, tty, domain);
+    tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+    sigaction(SIGTERM, &old[0], NULL);
+    sigaction(SIGHUP, &old[1], NULL);
+    if (ended_by)
+        raise(ended_by);
+    return rc;
 }
 
 int console_attach(struct hv *hv, struct xs_handle *store, const struct domain *domain)
 {
-    bool terminal = isatty(STDIN_FILENO);
-    struct termios saved, raw;
-    int tty = open_tty(store, domain);
+    int tty = open_tty(hv, store, domain);
+    struct termios raw;
+    int rc;
 
     if (tty < 0)
         return tty;
@@ -119,16 +162,7 @@ int console_attach(struct hv *hv, struct xs_handle *store, const struct domain *
         cfmakeraw(&raw);
         tcsetattr(tty, TCSANOW, &raw);
     }
-    if (terminal) {
-        fprintf(stderr, "Console of \"%s\"; Ctrl-] leaves it.\r\n", domain->name);
-        tcgetattr(STDIN_FILENO, &saved);
-        raw = saved;
-        cfmakeraw(&raw);
-        tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-    }
-    exchange(hv, tty, domain);
-    if (terminal)
-        tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+    rc = isatty(STDIN_FILENO) ? exchange_raw(hv, tty, domain) : exchange(hv, tty, domain);
     close(tty);
-    return 0;
+    return rc;
 }

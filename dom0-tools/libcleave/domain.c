@@ -71,15 +71,18 @@ int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list)
     return count;
 }
 
-int domain_get(struct hv *hv, uint32_t domid, struct domain *domain)
+int domain_get(struct hv *hv, uint32_t domid, const char *uuid, struct domain *domain)
 {
     xc_domaininfo_t info;
+    int count = xc_domain_getinfolist(hv->xc, domid, 1, &info);
 
+    if (count < 0)
+        return errno == ESRCH ? -EIO : -errno;
     /* The call answers with the next domain when there is no such one. */
-    if (xc_domain_getinfolist(hv->xc, domid, 1, &info) != 1 || info.domain != domid)
+    if (count == 0 || info.domain != domid)
         return -ESRCH;
     describe(domain, &info);
-    return 0;
+    return uuid && strcmp(domain->uuid, uuid) != 0 ? -ESRCH : 0;
 }
 
 int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain)
@@ -150,10 +153,10 @@ const char *domain_state(const xc_domaininfo_t *info)
 /* Waits until the hypervisor has forgotten the domain. */
 static int await_end(struct hv *hv, uint32_t domid, const char *uuid)
 {
-    struct domain domain;
+    struct domain domain = { .domid = domid };
 
     for (int waited = 0; waited < DESTROY_MS; waited += DESTROY_STEP) {
-        if (domain_get(hv, domid, &domain) < 0 || strcmp(domain.uuid, uuid) != 0)
+        if (domain_get(hv, domid, uuid, &domain) == -ESRCH)
             return 0;
         usleep(DESTROY_STEP * 1000);
     }
@@ -172,61 +175,49 @@ static bool nodes_are_of(struct xs_handle *store, uint32_t domid, const char *uu
 }
 
 /*
- * Not what is another domain's: as soon as the nodes name no VM any more, because somebody else destroys the
- * domain as well, a new one may have this uuid.
+ * Under the lock, because somebody else may have removed the nodes and be making a new domain of the same VM.
+ * Of a number that no domain has, everything goes: xenconsoled may have written the name of the terminal of a
+ * domain that was just being destroyed, and so made its subtree again (it does that only while it maps the
+ * console's page, hence not after the domain's end); so may somebody who was still building it.
  */
-static void remove_nodes(struct xs_handle *store, uint32_t domid, const char *uuid)
-{
-    int lock = lock_acquire();
-
-    if (lock < 0)
-        return;
-    if (nodes_are_of(store, domid, uuid))
-        nodes_remove(store, domid, uuid);
-    lock_release(lock);
-}
-
-/*
- * xenconsoled may have written the name of the terminal of a domain that was just being destroyed, and so
- * made its subtree again. It does that only while it maps the console's page, hence not after the domain's
- * end.
- */
-static void sweep(struct hv *hv, struct xs_handle *store, uint32_t domid)
+static int remove_nodes(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
     struct domain domain;
     int lock = lock_acquire();
 
     if (lock < 0)
-        return;
-    if (domain_get(hv, domid, &domain) < 0)
+        return lock;
+    if (nodes_are_of(store, domid, uuid))
+        nodes_remove(store, domid, uuid);
+    if (domain_get(hv, domid, NULL, &domain) == -ESRCH) {
+        devices_detach(store, domid);
         nodes_remove_domain(store, domid);
+    }
     lock_release(lock);
+    return 0;
 }
 
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
     struct domain domain;
-    bool lives;
-    int rc;
+    int found, rc;
 
     hv_forget(hv);
-    lives = domain_get(hv, domid, &domain) == 0 && strcmp(domain.uuid, uuid) == 0;
-    if (lives)
+    found = domain_get(hv, domid, uuid, &domain);
+    if (found == 0)
         xc_domain_pause(hv->xc, domid);
     /* First, because xenstored removes what is the guest's in the store together with the domain. */
     if (nodes_are_of(store, domid, uuid))
         devices_detach(store, domid);
-    if (lives && xc_domain_destroy(hv->xc, domid) < 0 && errno != ESRCH) {
-        int error = errno;
-
-        report_error("the hypervisor does not destroy domain %u: %s", domid, hv_reason(hv, error));
-        return -error;
+    rc = found == 0 && xc_domain_destroy(hv->xc, domid) < 0 ? -errno : found;
+    if (rc < 0 && rc != -ESRCH) {
+        report_error("the hypervisor does not destroy domain %u: %s", domid, hv_reason(hv, -rc));
+        return rc;
     }
-    remove_nodes(store, domid, uuid);
-    rc = await_end(hv, domid, uuid);
+    rc = remove_nodes(hv, store, domid, uuid);
     if (rc == 0)
-        sweep(hv, store, domid);
-    return rc;
+        rc = await_end(hv, domid, uuid);
+    return rc < 0 ? rc : remove_nodes(hv, store, domid, uuid);
 }
 
 int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *domain, const char *wish)

@@ -33,8 +33,12 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
 /* The same for what dom0 must never be asked. */
 int domain_find_guest(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain);
 
-/* 0, or -ESRCH without an error line; fills in all but the name. */
-int domain_get(struct hv *hv, uint32_t domid, struct domain *domain);
+/*
+ * Fills in all but the name. 0; -ESRCH when there is no such domain, or when it has another identity than
+ * uuid (NULL: any), for numbers are used again; another negative errno when the hypervisor does not say. No
+ * error line.
+ */
+int domain_get(struct hv *hv, uint32_t domid, const char *uuid, struct domain *domain);
 
 /* "running", "blocked", ... : one word; a domain that ended is called by its reason. */
 const char *domain_state(const xc_domaininfo_t *info);
@@ -45,7 +49,7 @@ unsigned int domain_shutdown_reason(const xc_domaininfo_t *info);
 
 /*
  * Ends the domain, takes its nodes away and waits until its memory is free again. 0, or a negative errno
- * after an error line. The domain is named by number and identity, for numbers are used again.
+ * after an error line.
  */
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid);
 

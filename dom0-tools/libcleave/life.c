@@ -85,10 +85,14 @@ static int await_end(struct life *life)
         struct domain domain;
         unsigned int count;
         char **event;
+        int rc = domain_get(&life->hv, life->domid, life->uuid, &domain);
 
-        if (domain_get(&life->hv, life->domid, &domain) < 0 || strcmp(domain.uuid, life->uuid) != 0 ||
-            domain.info.flags & XEN_DOMINF_dying)
+        if (rc == -ESRCH || (rc == 0 && domain.info.flags & XEN_DOMINF_dying))
             return -ESRCH;
+        if (rc < 0) {      /* dom0 may be short of memory: what is not known to be gone is not taken away */
+            sleep(1);
+            continue;
+        }
         if (domain_is_shut_down(&domain.info) && domain_shutdown_reason(&domain.info) != SHUTDOWN_suspend)
             return domain_shutdown_reason(&domain.info);
         event = xs_read_watch(life->store, &count);

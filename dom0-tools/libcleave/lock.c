@@ -12,7 +12,8 @@
 
 #include "report.h"
 
-#define LOCK_FILE "/run/lock/cleave.lock"
+/* Not in /run/lock, where any user could hold a file of this name. */
+#define LOCK_FILE "/run/cleave.lock"
 
 int lock_acquire(void)
 {
