@@ -145,35 +145,65 @@ int console_run(const struct command *command, int argc, char **argv)
     return rc < 0;
 }
 
-/* The ring's size is not told: the buffer grows until everything fits. */
+/*
+ * The ring's size is not told: the buffer grows until everything fits. The length into *length, and where
+ * the next message will begin into *next; the caller frees the text. NULL after an error line.
+ */
+static char *read_messages(struct hv *hv, unsigned int *length, uint32_t *next)
+{
+    unsigned int size = 64 << 10;
+    char *text = NULL;
+    int rc;
+
+    hv_forget(hv);
+    do {
+        free(text);
+        *length = size *= 2;
+        text = malloc(size);
+        rc = text ? xc_readconsolering(hv->xc, text, length, 0, 0, next) : -1;
+    } while (rc == 0 && *length == size && size < DMESG_MAX);
+    if (rc == 0)
+        return text;
+    report_error("the hypervisor does not give its messages: %s", hv_reason(hv, errno));
+    free(text);
+    return NULL;
+}
+
+/* Clears them, and prints those that came after the first look. */
+static int clear_messages(struct hv *hv, uint32_t next)
+{
+    char text[16 << 10];
+    unsigned int size = sizeof(text);
+    int rc;
+
+    hv_forget(hv);
+    if (xc_readconsolering(hv->xc, text, &size, 1, 1, &next) == 0) {
+        fwrite(text, 1, size, stdout);
+        return 0;
+    }
+    rc = -errno;
+    report_error("the hypervisor does not clear its messages: %s", hv_reason(hv, -rc));
+    return rc;
+}
+
 int dmesg_run(const struct command *command, int argc, char **argv)
 {
-    unsigned int options, size = 64 << 10, length;
-    char *buffer = NULL;
+    unsigned int options, length;
+    uint32_t next = 0;
+    char *text;
     struct hv hv;
     int rc = command_options(command, argc, argv, "c", clear_option, &options, 0, 0);
 
     if (rc < 0 || hv_open(&hv) < 0)
         return 1;
-    do {
-        free(buffer);
-        size *= 2;
-        length = size;
-        buffer = malloc(size);
-        rc = buffer ? xc_readconsolering(hv.xc, buffer, &length, 0, 0, NULL) : -1;
-    } while (rc == 0 && length == size && size < DMESG_MAX);
-    if (rc < 0)
-        report_error("the hypervisor does not give its messages: %s", hv_reason(&hv, errno));
-    else
-        fwrite(buffer, 1, length, stdout);
-    if (rc == 0 && options) {
-        char none;
-
-        length = 0;
-        if (xc_readconsolering(hv.xc, &none, &length, 1, 0, NULL) < 0)
-            report_error("the hypervisor does not clear its messages: %s", hv_reason(&hv, errno));
-    }
-    free(buffer);
+    text = read_messages(&hv, &length, &next);
+    rc = text ? 0 : -EIO;
+    if (text)
+        fwrite(text, 1, length, stdout);
+    /* What could not be printed is not thrown away. */
+    if (text && options && fflush(stdout) == 0 && !ferror(stdout))
+        rc = clear_messages(&hv, next);
+    free(text);
     hv_close(&hv);
     return rc < 0;
 }
