@@ -4,7 +4,6 @@
  * failure takes back everything. Next to read: ../libcleave/vmfile.c, ../libcleave/build.c,
  * ../libcleave/life.c.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -18,38 +17,29 @@
 #include "life.h"
 #include "report.h"
 
-/* The VM was built; it gets its watcher and runs. */
-static int launch(struct session *session, const struct vmfile *vm, uint32_t domid, bool paused)
-{
-    char uuid[UUID_STR_LEN];
-    int rc = life_watch(vm, domid);
-
-    if (rc == 0 && !paused && xc_domain_unpause(session->hv.xc, domid) < 0) {
-        rc = -errno;
-        report_error("VM \"%s\": the hypervisor does not let it run: %s", vm->name,
-                     hv_reason(&session->hv, -rc));
-    }
-    if (rc < 0) {
-        uuid_unparse_lower(vm->uuid, uuid);
-        domain_destroy(&session->hv, session->store, domid, uuid);
-    }
-    return rc;
-}
-
-/* VALUE of KEY=VALUE may be typed without the quotes that the file's syntax wants around a text. */
+/*
+ * VALUE of KEY=VALUE may be typed without the quotes that the file's syntax wants around a text; then it is
+ * taken as it is. The result, which the caller frees, or NULL.
+ */
 static char *quote(const char *setting)
 {
     const char *equals = strchr(setting, '=');
-    const char *value = equals ? equals + 1 + strspn(equals + 1, " ") : NULL;
-    char *quoted = NULL;
-    char *end;
+    const char *value = equals + 1 + strspn(equals + 1, " ");
+    char *quoted, *to;
 
-    if (!value || (*value && strchr("\"'[", *value)))
+    if (*value && strchr("\"'[", *value))
         return strdup(setting);
-    strtol(value, &end, 0);
-    if (*value && !*end)
-        return strdup(setting);
-    return asprintf(&quoted, "%.*s = \"%s\"", (int)(equals - setting), setting, value) < 0 ? NULL : quoted;
+    quoted = malloc(2 * strlen(setting) + sizeof(" = \"\""));
+    if (!quoted)
+        return NULL;
+    to = quoted + sprintf(quoted, "%.*s = \"", (int)(equals - setting), setting);
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\')
+            *to++ = '\\';
+        *to++ = *value;
+    }
+    strcpy(to, "\"");
+    return quoted;
 }
 
 static int read_file(char **arguments, int count, struct vmfile *vm)
@@ -89,15 +79,18 @@ static int attach(struct session *session, uint32_t domid, const struct vmfile *
  */
 static bool signals_wait(void)
 {
-    sigset_t signals;
+    static const int waiting[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    sigset_t signals, pending;
+    bool any = false;
 
     sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
+    for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
+        sigaddset(&signals, waiting[i]);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    sigpending(&signals);
-    return sigismember(&signals, SIGINT) || sigismember(&signals, SIGTERM) || sigismember(&signals, SIGHUP);
+    sigpending(&pending);
+    for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
+        any |= sigismember(&pending, waiting[i]);
+    return any;
 }
 
 static void signals_act(void)
@@ -106,6 +99,23 @@ static void signals_act(void)
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The VM was built; it gets its watcher, unless that is to be this process, and runs. */
+static int launch(struct session *session, const struct vmfile *vm, uint32_t domid, bool paused,
+                  bool foreground)
+{
+    int rc = 0;
+
+    if (signals_wait()) {
+        report_error("VM \"%s\": interrupted: nothing of it is left", vm->name);
+        return -EINTR;
+    }
+    if (!foreground)
+        rc = life_watch(vm, domid);
+    if (rc == 0 && !paused)
+        rc = life_start(&session->hv, vm, domid);
+    return rc;
 }
 
 /* Builds the VM and lets it run: wholly, or not at all. */
@@ -117,17 +127,15 @@ static int bring_up(struct session *session, const struct vmfile *vm, bool pause
 
     signals_wait();
     rc = build_vm(&session->hv, session->store, vm, domid);
-    if (rc == 0 && signals_wait()) {
-        rc = -EINTR;
-        report_error("VM \"%s\": interrupted: nothing of it is left", vm->name);
+    if (rc == 0) {
+        rc = launch(session, vm, *domid, paused, foreground);
         uuid_unparse_lower(vm->uuid, uuid);
-        domain_destroy(&session->hv, session->store, *domid, uuid);
+        if (rc < 0)
+            domain_destroy(&session->hv, session->store, *domid, uuid);
     }
     if (rc == 0) {
         printf("%s is domain %u\n", vm->name, *domid);
         fflush(stdout);
-        if (!foreground)
-            rc = launch(session, vm, *domid, paused);
     }
     signals_act();
     return rc;
@@ -157,7 +165,7 @@ int create_run(const struct command *command, int argc, char **argv)
     if (rc == 0)
         rc = bring_up(&session, &vm, paused, foreground, &domid);
     if (rc == 0 && foreground)
-        rc = life_run(&vm, domid, paused);
+        rc = life_run(&vm, domid);
     if (rc == 0 && options & OPTION('c'))
         rc = attach(&session, domid, &vm);
     session_close(&session);

@@ -24,6 +24,8 @@
 #include "report.h"
 
 #define LOG_FOLDER "/var/log/cleave"
+#define LOG_PATH_MAX (sizeof(LOG_FOLDER) + DOMAIN_NAME_MAX + 8)
+#define READY_FD   3      /* in the watcher */
 /* A VM that crashes sooner after its start is not started again: it would go on for ever. */
 #define CRASH_LOOP_S 5
 
@@ -33,8 +35,17 @@ struct life {
     const struct vmfile *vm;
     uint32_t domid;
     char uuid[UUID_STR_LEN];
-    time_t started;
+    time_t started;                   /* by seconds() */
 };
+
+/* Of a clock that nobody sets. */
+static time_t seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
 
 static void __attribute__((format(printf, 2, 3))) note(const struct life *life, const char *format, ...)
 {
@@ -62,7 +73,7 @@ static int life_open(struct life *life, const struct vmfile *vm, uint32_t domid)
 
     life->vm = vm;
     life->domid = domid;
-    life->started = time(NULL);
+    life->started = seconds();
     life->store = NULL;
     uuid_unparse_lower(vm->uuid, life->uuid);
     if (rc < 0)
@@ -111,27 +122,24 @@ static enum vmfile_action choose(const struct life *life, int reason)
                               : reason == SHUTDOWN_reboot   ? vm->on_reboot
                                                             : vm->on_crash;
 
-    if (reason != SHUTDOWN_reboot && action == VMFILE_RESTART && time(NULL) - life->started < CRASH_LOOP_S) {
+    if (reason != SHUTDOWN_reboot && action == VMFILE_RESTART && seconds() - life->started < CRASH_LOOP_S) {
         note(life, "ended %ld s after its start: destroyed instead of started again",
-             (long)(time(NULL) - life->started));
+             (long)(seconds() - life->started));
         return VMFILE_DESTROY;
     }
     return action;
 }
 
-static int start(struct life *life)
+int life_start(struct hv *hv, const struct vmfile *vm, uint32_t domid)
 {
-    hv_forget(&life->hv);
-    if (xc_domain_unpause(life->hv.xc, life->domid) < 0) {
-        int error = errno;
+    int rc;
 
-        report_error("VM \"%s\": the hypervisor does not let it run: %s", life->vm->name,
-                     hv_reason(&life->hv, error));
-        domain_destroy(&life->hv, life->store, life->domid, life->uuid);
-        return -error;
-    }
-    life->started = time(NULL);
-    return 0;
+    hv_forget(hv);
+    if (xc_domain_unpause(hv->xc, domid) == 0)
+        return 0;
+    rc = -errno;
+    report_error("VM \"%s\": the hypervisor does not let it run: %s", vm->name, hv_reason(hv, -rc));
+    return rc;
 }
 
 static int restart(struct life *life)
@@ -140,11 +148,16 @@ static int restart(struct life *life)
 
     if (rc == 0)
         rc = build_vm(&life->hv, life->store, life->vm, &life->domid);
-    if (rc == 0)
-        rc = start(life);
-    if (rc == 0)
-        note(life, "started again");
-    return rc;
+    if (rc < 0)
+        return rc;
+    rc = life_start(&life->hv, life->vm, life->domid);
+    if (rc < 0) {
+        domain_destroy(&life->hv, life->store, life->domid, life->uuid);
+        return rc;
+    }
+    life->started = seconds();
+    note(life, "started again");
+    return 0;
 }
 
 /* From end to end of the VM's domains. */
@@ -159,9 +172,10 @@ static int live(struct life *life)
     int rc = 0;
 
     while (rc == 0) {
-        int reason = await_end(life);
+        int reason;
 
         report_begin();
+        reason = await_end(life);
         if (reason == -ESRCH) {
             note(life, "destroyed");
             return domain_destroy(&life->hv, life->store, life->domid, life->uuid);
@@ -187,37 +201,42 @@ static int live(struct life *life)
     return rc;
 }
 
-int life_run(const struct vmfile *vm, uint32_t domid, bool paused)
+int life_run(const struct vmfile *vm, uint32_t domid)
 {
     struct life life;
     int rc = life_open(&life, vm, domid);
 
     if (rc < 0)
         return rc;
-    rc = paused ? 0 : start(&life);
-    if (rc == 0)
-        rc = live(&life);
+    rc = live(&life);
     life_close(&life);
     return rc;
 }
 
-/* Away from the terminal, with the log as the only place to write to. */
-static bool detach(const char *name)
+static void log_path(const char *name, char path[LOG_PATH_MAX])
 {
-    char path[sizeof(LOG_FOLDER) + DOMAIN_NAME_MAX + 8];
+    snprintf(path, LOG_PATH_MAX, LOG_FOLDER "/%s.log", name);
+}
+
+/*
+ * Away from the terminal, with the log as the only place to write to, and without the files that whoever ran
+ * cleave has open, who may be waiting for their end. ready becomes READY_FD.
+ */
+static bool detach(const char *name, int ready)
+{
+    char path[LOG_PATH_MAX];
     int null = open("/dev/null", O_RDWR);
     int log;
 
     mkdir(LOG_FOLDER, 0755);
-    snprintf(path, sizeof(path), LOG_FOLDER "/%s.log", name);
+    log_path(name, path);
     log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
     if (log < 0) {
         report_warning("%s: %s: the VM's watcher keeps no log", path, strerror(errno));
-        log = dup(null);
+        log = null;
     }
-    if (null < 0 || log < 0 || setsid() < 0 || chdir("/") < 0)
-        return false;
-    return dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(log, 2) == 2;
+    return setsid() >= 0 && chdir("/") == 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 &&
+           dup2(log, 2) == 2 && dup2(ready, READY_FD) == READY_FD && close_range(READY_FD + 1, ~0u, 0) == 0;
 }
 
 /* The child of life_watch: says over ready that it watches, then lives with the VM. */
@@ -225,16 +244,18 @@ static void __attribute__((noreturn)) watcher(const struct vmfile *vm, uint32_t 
 {
     struct life life;
     sigset_t none;
-    int rc = life_open(&life, vm, domid);
+    int rc;
 
+    if (!detach(vm->name, ready))
+        _exit(1);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (rc < 0 || !detach(vm->name))
+    if (life_open(&life, vm, domid) < 0)
         _exit(1);
     note(&life, "VM \"%s\" is watched", vm->name);
-    if (write(ready, "", 1) != 1)
+    if (write(READY_FD, "", 1) != 1)
         _exit(1);
-    close(ready);
+    close(READY_FD);
     rc = live(&life);
     life_close(&life);
     _exit(rc < 0);
@@ -242,9 +263,9 @@ static void __attribute__((noreturn)) watcher(const struct vmfile *vm, uint32_t 
 
 int life_watch(const struct vmfile *vm, uint32_t domid)
 {
+    char byte, path[LOG_PATH_MAX];
     int ready[2];
     pid_t child;
-    char byte;
     int rc;
 
     if (pipe2(ready, O_CLOEXEC) < 0 || (child = fork()) < 0) {
@@ -259,7 +280,8 @@ int life_watch(const struct vmfile *vm, uint32_t domid)
     close(ready[1]);
     rc = read(ready[0], &byte, 1) == 1 ? 0 : -EIO;
     close(ready[0]);
+    log_path(vm->name, path);
     if (rc < 0)
-        report_error("VM \"%s\": the process that is to watch it does not start", vm->name);
+        report_error("VM \"%s\": the process that is to watch it does not start: see %s", vm->name, path);
     return rc;
 }

@@ -5,7 +5,11 @@
 #ifndef LIBCLEAVE_LIFE_H
 #define LIBCLEAVE_LIFE_H
 
+#include "hv.h"
 #include "vmfile.h"
+
+/* Lets a VM that was built run. 0, or a negative errno after an error line. */
+int life_start(struct hv *hv, const struct vmfile *vm, uint32_t domid);
 
 /*
  * Starts the watcher of a VM that was built and is still paused, as a process of its own, which logs to
@@ -15,9 +19,9 @@
 int life_watch(const struct vmfile *vm, uint32_t domid);
 
 /*
- * The same in this process, until the VM is gone or preserved. The domain is unpaused unless paused is set;
- * it must not run before. 0, or a negative errno after an error line.
+ * The same in this process, until the VM is gone or preserved; it may run already. 0, or a negative errno
+ * after an error line.
  */
-int life_run(const struct vmfile *vm, uint32_t domid, bool paused);
+int life_run(const struct vmfile *vm, uint32_t domid);
 
 #endif
