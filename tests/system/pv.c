@@ -147,8 +147,25 @@ static void wrong_devices_are_refused(void **state)
     assert_nothing_left();
 }
 
+static void a_disk_that_somebody_writes_to_is_not_shared(void **state)
+{
+    (void)state;
+    run_ok("truncate -s 1M /tmp/vm/data; ln /tmp/vm/data /tmp/vm/same");
+    run_ok("cleave create -p /guests/hello.cfg \"disk=['/tmp/vm/data,raw,xvda,rw']\"");
+    assert_refused(run("cleave create -p /guests/hello.cfg name=b \"disk=['/tmp/vm/same,raw,xvdb,rw']\""),
+                   "xvdb|/tmp/vm/same|domain|mode r");
+    assert_refused(run("cleave create -p /guests/hello.cfg name=b \"disk=['/tmp/vm/same,raw,xvdb,r']\""),
+                   "xvdb|/tmp/vm/same|domain|mode r");
+    run_ok("cleave destroy hello");
+    run_ok("cleave create -p /guests/hello.cfg \"disk=['/tmp/vm/data,raw,xvda,r']\"");
+    run_ok("cleave create -p /guests/hello.cfg name=b \"disk=['/tmp/vm/same,raw,xvdb,r']\"");
+    run_ok("cleave destroy hello; cleave destroy b");
+    assert_nothing_left();
+}
+
 static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(wrong_devices_are_refused),
+    SYSTEM_TEST(a_disk_that_somebody_writes_to_is_not_shared),
     SYSTEM_TEST(either_tool_takes_devices_away),
     SYSTEM_TEST(a_file_is_a_disk),
     SYSTEM_TEST(dom0s_disk_is_a_disk),

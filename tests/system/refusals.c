@@ -35,6 +35,7 @@ static void wrong_words_on_the_command_line(void **state)
         { "cleave create", "missing|usage|create" },
         { "cleave create --frob /guests/hello.cfg", "--frob|usage" },
         { "cleave list -x", "-x|usage" },
+        { "cleave create -xF /guests/hello.cfg", "-xF|usage" },
         { "cleave destroy", "missing|usage" },
         { "cleave destroy a b", "too many|usage" },
         { "cleave create /guests/hello.cfg frob", "frob|KEY=VALUE" },
@@ -61,6 +62,32 @@ static void vms_that_are_not_there(void **state)
 
     (void)state;
     REFUSED(refusals);
+}
+
+/* As long as a domain is being made it has no name; a script's empty variable must not mean it. */
+static void nobody_is_meant_by_no_name(void **state)
+{
+    (void)state;
+    run_ok("cleave create -p /guests/hello.cfg");
+    run_ok("xenstore-rm /local/domain/%d/name", domid_of("hello"));
+    assert_refused(run("cleave destroy ''"), "\"\"|cleave list");
+    assert_int_equal(guests(), 1);
+}
+
+static void output_that_cannot_be_written(void **state)
+{
+    static const struct refusal refusals[] = {
+        { "cleave help >/dev/full", "written|No space" },
+        { "cleave list --json >/dev/full", "written|No space" },
+        { "cleave list >&-", "written|Bad file descriptor" },
+        { "cleave dmesg -c >/dev/full", "written" },
+    };
+
+    (void)state;
+    REFUSED(refusals);
+    assert_non_null(strchr(run_ok("cleave dmesg")->out, '\n'));
+    run_ok("cleave create /guests/hello.cfg");
+    assert_refused(run("cleave console hello >/dev/full"), "hello|written|No space");
 }
 
 static void vm_files_that_are_wrong(void **state)
@@ -196,7 +223,9 @@ static void a_store_that_hangs(void **state)
 {
     (void)state;
     run_ok("kill -STOP $(pidof xenstored)");
-    const struct run *create = run("cleave create /guests/hello.cfg");
+    /* the first ones fill the queue of connections that it does not accept */
+    const struct run *create = run("for i in 1 2 3; do cleave list 2>/dev/null & done;"
+                                   "cleave create /guests/hello.cfg; status=$?; wait; exit $status");
 
     run("kill -CONT $(pidof xenstored)");
     assert_refused(create, "xenstored does not answer");
@@ -213,6 +242,8 @@ static void no_hypervisor(void **state)
 static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(wrong_words_on_the_command_line),
     SYSTEM_TEST(vms_that_are_not_there),
+    SYSTEM_TEST(nobody_is_meant_by_no_name),
+    SYSTEM_TEST(output_that_cannot_be_written),
     SYSTEM_TEST(vm_files_that_are_wrong),
     SYSTEM_TEST(kernels_that_are_wrong),
     SYSTEM_TEST(ramdisks_that_are_wrong),

@@ -192,10 +192,14 @@ static void shutdown_ends_a_guest_by_its_own_will(void **state)
 
 static void reboot_gives_the_vm_a_new_domain(void **state)
 {
-    uint32_t domid = start("hello");
+    uint32_t domid;
     char *vm;
 
     (void)state;
+    /* its files are found again, although the watcher works in another folder */
+    run_ok("cd /guests; cleave create hello.cfg kernel=hello.elf");
+    domid = domid_of("hello");
+    AWAIT(heartbeat(domid) > 0, 20);
     vm = strdup(run_ok("xenstore-read /local/domain/%u/vm", domid)->out);
     run_ok("cleave reboot hello");
     AWAIT(domid_of("hello") > (int)domid, 30);
@@ -217,6 +221,14 @@ static void on_reboot_destroy_does_not_start_again(void **state)
     assert_int_equal(guests(), 0);
 }
 
+/* A script that had a lock while it ran cleave has given it back afterwards. */
+static void the_watcher_keeps_no_file_of_the_caller(void **state)
+{
+    (void)state;
+    run_ok("exec 9>/tmp/vm/lock; flock 9; cleave create -p /guests/hello.cfg");
+    run_ok("flock -n /tmp/vm/lock true");
+}
+
 static void on_poweroff_preserve_keeps_the_domain(void **state)
 {
     (void)state;
@@ -226,6 +238,7 @@ static void on_poweroff_preserve_keeps_the_domain(void **state)
     pause_ms(1000);
     assert_string_equal(state_of("hello"), "poweroff");
     await_said("hello", "told to poweroff", 10);
+    assert_refused(run("cleave shutdown hello"), "ended already|poweroff|cleave destroy hello");
     run_ok("cleave destroy hello");
     assert_int_equal(guests(), 0);
 }
@@ -279,6 +292,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(shutdown_ends_a_guest_by_its_own_will),
     SYSTEM_TEST(reboot_gives_the_vm_a_new_domain),
     SYSTEM_TEST(on_reboot_destroy_does_not_start_again),
+    SYSTEM_TEST(the_watcher_keeps_no_file_of_the_caller),
     SYSTEM_TEST(on_poweroff_preserve_keeps_the_domain),
     SYSTEM_TEST(destroy_ends_a_guest_at_once),
     SYSTEM_TEST(console_shows_what_the_guest_says),
