@@ -60,7 +60,7 @@ int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list)
         for (int i = 0; i < batch; i++) {
             describe(&domains[count], &info[i]);
             if (store)
-                store_read_text(store, domains[count].name, DOMAIN_NAME_MAX, SCHEMA_NAME_PATH,
+                store_read_text(store, domains[count].name, sizeof(domains[count].name), SCHEMA_NAME_PATH,
                                 info[i].domain);
             next = info[i].domain + 1;
             count++;

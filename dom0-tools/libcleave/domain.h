@@ -12,11 +12,12 @@
 #include "hv.h"
 #include "store.h"
 
+/* Of a VM file; xl takes longer ones. */
 #define DOMAIN_NAME_MAX 64
 
 struct domain {
     uint32_t domid;
-    char name[DOMAIN_NAME_MAX];       /* empty: the store has none */
+    char name[256];                   /* empty: the store has none */
     char uuid[UUID_STR_LEN];
     xc_domaininfo_t info;
 };

@@ -151,6 +151,7 @@ static int read_type(const struct reader *reader)
 /* A name goes into paths and tables; a number would be taken for a domain's number. */
 static int read_name(const struct reader *reader, struct vmfile *vm)
 {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@";
     const char *name = text_of(reader, "name", "");
 
     if (!name)
@@ -163,9 +164,9 @@ static int read_name(const struct reader *reader, struct vmfile *vm)
     else if (strspn(name, "0123456789") == strlen(name))
         report_error("VM file %s: name = \"%s\": a name of digits only would be taken for a domain's number",
                      reader->path, name);
-    else if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@") !=
-             strlen(name))
-        report_error("VM file %s: name = \"%s\": letters, digits and _-.+:@ only", reader->path, name);
+    else if (name[0] == '-' || strlen(name) != strspn(name, allowed))
+        report_error("VM file %s: name = \"%s\": letters, digits and _-.+:@ only, no - at its beginning",
+                     reader->path, name);
     else {
         strcpy(vm->name, name);
         return 0;

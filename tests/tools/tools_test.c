@@ -175,6 +175,7 @@ static void files_that_are_no_vm_files(void **state)
         { "", "no type" }, { "\r\n", "line ends" }, { BASE "x = ", "syntax" },
         { "\xef\xbb\xbf" BASE, "syntax" }, { BASE "name='b c'\n", "letters" },
         { BASE "name='\x1b[2J'\n", "?[2J" }, { BASE "name=''\n", "no name" },
+        { BASE "name='-F'\n", "beginning" },
     };
     struct reading reading = { .path = "vm.cfg" };
     char *large = calloc(1, (1 << 20) + 1);
