@@ -13,7 +13,7 @@
 ## make check           all tests; make check-unit: those that need no QEMU, in seconds
 ## make bench           what operations cost on Cleave and on real Xen, in instructions: build/bench/bench.txt
 ## make bench-profile   in which functions of the core these instructions are
-## make check-long      tests that take minutes: many vCPUs, vCPU hot-plug, balloon, clocks, overcommit
+## make check-long      tests that take minutes: 16 CPUs, vCPU hot-plug, balloon, clocks, overcommit
 ## make fuzz T=600      feed the core's decoder and hypercalls with random programs on the host, T seconds
 ## make soak ROUNDS=1000   create and destroy so many guests, reboot a tenth of that, run ROUNDS / 20 at once
 ## make coverage        lines and branches of the core that the unit tests reach

@@ -31,8 +31,13 @@ static int check_config(const struct xen_domctl_createdomain *c)
         return -ERANGE;
     /* oos_off chooses among shadow paging's variants: without shadow paging it says nothing */
     if ((c->flags & ~XEN_DOMCTL_CDF_oos_off) != needed || c->iommu_opts != 0 || c->vmtrace_size != 0 ||
-        XEN_DOMCTL_GRANT_version(c->grant_opts) != 1 || c->arch.emulation_flags != XEN_X86_EMU_LAPIC)
+        XEN_DOMCTL_GRANT_version(c->grant_opts) != 1 || c->arch.emulation_flags != XEN_X86_EMU_LAPIC) {
+        log_info("no domain with flags %#x, IOMMU %#x, trace %u bytes, grants v%u, devices %#x: there are "
+                 "type=\"pvh\" with hap=1, max_grant_version=1 and nothing else of these\n",
+                 c->flags, c->iommu_opts, c->vmtrace_size, XEN_DOMCTL_GRANT_version(c->grant_opts),
+                 c->arch.emulation_flags);
         return -EOPNOTSUPP;
+    }
     if (c->max_grant_frames > GRANT_MAX_FRAMES || c->max_maptrack_frames > GRANT_MAX_MAPTRACK)
         return -EINVAL;
     return c->cpupool_id == 0 ? 0 : -ENOENT;

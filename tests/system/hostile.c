@@ -193,7 +193,29 @@ static void four_vcpus_work_together(void **state)
     (void)state;
     run_ok("cleave create /guests/smp.cfg " KEEP);
     AWAIT(has_ended("smp"), 60);
+    await_said("smp", "x2APIC", 10);
     await_said("smp", "smp: ok", 10);
+    run_ok("cleave create /guests/smp.cfg name=smp-page extra=xapic " KEEP);
+    AWAIT(has_ended("smp-page"), 60);
+    await_said("smp-page", ", xAPIC", 10);
+    await_said("smp-page", "smp: ok", 10);
+}
+
+/* A page and events between two guests that dom0 introduces to each other. */
+static void two_guests_share_a_page_and_an_event_channel(void **state)
+{
+    int ping, pong;
+
+    (void)state;
+    run_ok("cleave create /guests/ping.cfg " KEEP);
+    run_ok("cleave create /guests/pong.cfg " KEEP);
+    ping = domid_of("ping");
+    pong = domid_of("pong");
+    run_ok("xenstore-write /local/domain/%d/data/peer %d", ping, pong);
+    run_ok("xenstore-write /local/domain/%d/data/peer %d", pong, ping);
+    AWAIT(has_ended("ping") && has_ended("pong"), 60);
+    await_said("ping", "ping: ok", 10);
+    await_said("pong", "pong: ok", 10);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -209,6 +231,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(endless_hypercalls_stop_nobody),
     SYSTEM_TEST(a_removed_page_is_flushed_from_all_cpus),
     SYSTEM_TEST(four_vcpus_work_together),
+    SYSTEM_TEST(two_guests_share_a_page_and_an_event_channel),
 };
 
 const struct group group_hostile = GROUP("hostile", tests);
