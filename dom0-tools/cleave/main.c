@@ -101,19 +101,30 @@ static void open_standard_files(void)
             open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+static bool asks_for_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    if (argc == 2 && asks_for_help(argv[1])) {
+        printf("usage: cleave %s %s\n%s\n", command->name, command->arguments, command->summary);
+        return 0;
+    }
+    return command->run(command, argc, argv);
+}
+
 static int run_verb(int argc, char **argv)
 {
     if (argc < 2) {
         report_error("no verb given: `cleave help` shows them");
         return 1;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         print_help();
         return 0;
     }
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(&commands[i], argc - 1, argv + 1);
+            return run_command(&commands[i], argc - 1, argv + 1);
     report_error("unknown %s \"%s\": `cleave help` shows the verbs", argv[1][0] == '-' ? "option" : "verb",
                  argv[1]);
     return 1;

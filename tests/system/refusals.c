@@ -43,6 +43,7 @@ static void wrong_words_on_the_command_line(void **state)
 
     (void)state;
     REFUSED(refusals);
+    assert_non_null(strstr(run_ok("cleave destroy --help")->out, "usage: cleave destroy VM"));
 }
 
 static void vms_that_are_not_there(void **state)
