@@ -17,6 +17,8 @@
 ## make fuzz T=600      feed the core's decoder and hypercalls with random programs on the host, T seconds
 ## make soak ROUNDS=1000   create and destroy so many guests, reboot a tenth of that, run ROUNDS / 20 at once
 ## make coverage        lines and branches of the core that the unit tests reach
+## make mutants N=100 SEED=1   change one token of the core at a time: what do unit tests not notice? IN=svm:
+##                      in that folder, or file, only; same seed, same mutants
 ## make iso             build/cleave.iso, an image for BIOS and UEFI; make check-iso boots it by both
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
 ## make size            code lines and section sizes against the budget; make check does it too

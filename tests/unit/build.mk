@@ -19,6 +19,7 @@ DEPS_PACKAGES += libcmocka-dev
 # $(call unit-test,NAME,CORE FILES)
 define unit-test
 CHECK_UNIT += $(UNIT_OUT)/test_$(1)
+MUTANTS_LINKS += $(2:%=%:$(1))
 $(UNIT_OUT)/test_$(1): $(UNIT_OUT)/test_$(1).o $(UNIT_HARNESS) $(addprefix $(UNIT_OUT)/core/,$(2:.c=.o)) $(UNIT_OUT)/libfakes.a
 	$$(CC) $$(UNIT_CFLAGS) $$(UNIT_WRAP) -o $$@ $$^ -lcmocka
 endef
@@ -101,3 +102,13 @@ coverage:
 
 coverage-run: $(filter $(UNIT_OUT)/test_%,$(CHECK_UNIT))
 	@tests/unit/coverage.sh $(UNIT_OUT) $^
+
+# Which changes of one token do these tests not notice? (mutants.sh; in a copy of the tree)
+N ?= 100
+SEED ?= 1
+IN ?=
+.PHONY: mutants
+mutants: export MUTANTS_LINKS := $(MUTANTS_LINKS)
+mutants: export MUTANTS_CHECKED := $(UNIT_CHECKED)
+mutants:
+	@tests/unit/mutants.sh build/mutants '$(SEED)' '$(N)' '$(IN)'
