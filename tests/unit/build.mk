@@ -21,7 +21,7 @@ define unit-test
 CHECK_UNIT += $(UNIT_OUT)/test_$(1)
 MUTANTS_LINKS += $(2:%=%:$(1))
 $(UNIT_OUT)/test_$(1): $(UNIT_OUT)/test_$(1).o $(UNIT_HARNESS) $(addprefix $(UNIT_OUT)/core/,$(2:.c=.o)) $(UNIT_OUT)/libfakes.a
-	$$(CC) $$(UNIT_CFLAGS) $$(UNIT_WRAP) -o $$@ $$^ -lcmocka
+	$$(CC) $$(UNIT_CFLAGS) $$(UNIT_WRAP),--wrap=spin_lock_as -o $$@ $$^ -lcmocka
 endef
 
 $(UNIT_OUT)/%.o: tests/unit/%.c
@@ -47,13 +47,14 @@ $(eval $(call unit-test,alloc,$(unit_mm)))
 $(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_fifo.c hypercall/event_channel.c hypercall/operation.c))
 $(eval $(call unit-test,decode,vdev/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
+$(eval $(call unit-test,spinlock,lib/spinlock.c))
 $(eval $(call unit-test,p2m,$(unit_mm)))
 $(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
     hypercall/operation.c))
 unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_memory.c \
     domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c operation.c platform_op.c sched_op.c sysctl.c \
     vcpu_op.c version.c xenctl_bitmap.c)
-$(foreach test,hypercalls domctl sysctl,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
+$(foreach test,hypercalls domctl sysctl vcpus_race,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
     $(eval $(UNIT_OUT)/test_$(test): $(UNIT_OUT)/hypercall_core.o))
 $(eval $(call unit-test,guest,$(unit_mm)))
 $(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c \

@@ -17,6 +17,7 @@ uint64_t harness_memory_size;
 __thread unsigned int harness_cpu;
 char harness_log[512];
 bool harness_quiet;
+void (*harness_on_guest_log)(const struct domain *d);
 jmp_buf harness_panic_jump;
 bool harness_panic_expected;
 
@@ -79,6 +80,7 @@ void harness_memory_new(unsigned int mib)
     nr_cpus = 1;
     harness_cpu = 0;
     harness_quiet = false;
+    harness_on_guest_log = NULL;
 }
 
 void printk(enum log_level level, const char *fmt, ...)
@@ -97,10 +99,11 @@ void guest_log(const struct domain *d, const char *fmt, ...)
 {
     va_list ap;
 
-    (void)d;
     va_start(ap, fmt);
     vsnprintf(harness_log, sizeof(harness_log), fmt, ap);
     va_end(ap);
+    if (harness_on_guest_log)
+        harness_on_guest_log(d);
     if (!harness_quiet)
         fputs(harness_log, stderr);
 }

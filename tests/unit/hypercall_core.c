@@ -15,7 +15,7 @@ unsigned int kill_restarts, dispatch_restarts, block_sets_port;
 uint64_t affinity, soft, pending_ports;
 nsec_t now, timer_expires;
 uint8_t shutdown_reason;
-char serial[64];
+char serial[2048];
 size_t serial_length;
 bool ring_cleared;
 struct domain *guest;

@@ -37,7 +37,7 @@ extern nsec_t now;
 extern uint64_t affinity, soft;
 extern nsec_t timer_expires;
 extern uint8_t shutdown_reason;
-extern char serial[64];
+extern char serial[2048];
 extern size_t serial_length;
 extern bool ring_cleared;
 

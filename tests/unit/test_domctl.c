@@ -141,6 +141,16 @@ static void test_getdomaininfo(void **state)
     assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_paused | XEN_DOMINF_shutdown | XEN_DOMINF_blocked |
                                                    XEN_DOMINF_hvm_guest | XEN_DOMINF_hap |
                                                    SHUTDOWN_crash << XEN_DOMINF_shutdownshift);
+    user->down = true; /* nobody is there who could be blocked */
+    guest->dying = DOMAIN_DEAD;
+    guest->controller_pauses = 0;
+    guest->shut_down = false;
+    assert_takes(&guest->lock, assert_int_equal(domctl(&op), 0));
+    assert_int_equal(op.u.getdomaininfo.nr_online_vcpus, 0);
+    assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_dying | XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
+    user->down = user->blocked = false;
+    assert_int_equal(domctl(&op), 0);
+    assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_dying | XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
     op.domain = 4;
     assert_int_equal(domctl(&op), -ESRCH);
 }

@@ -198,21 +198,75 @@ static void test_upcall_vector(void **state)
     assert_int_equal(call(hypercall_hvm_op, user, HVMOP_flush_tlbs, &u, sizeof(u)), -ENOSYS);
 }
 
+/* Lines of a guest, one after the other, without their ends. */
+static char words[1024];
+static size_t words_length;
+
+static void remember_words(const struct domain *d)
+{
+    size_t n = strlen(harness_log) - 1;
+
+    assert_ptr_equal(d, guest);
+    assert_true(spin_lock_held(&guest->vdev.lock));
+    assert_int_equal(harness_log[n], '\n');
+    memcpy(words + words_length, harness_log, n);
+    words_length += n;
+    words[words_length] = '\0';
+}
+
+static long print_from(gva_t text, uint64_t n)
+{
+    return harness_hypercall(hypercall_console_io, user, CONSOLEIO_write, n, text, NULL);
+}
+
+/* Longer than one line, and than what is read at once: every byte arrives, in its order. */
+static void test_long_text(void **state)
+{
+    char *text = harness_guest(guest, 0);
+
+    for (unsigned int i = 0; i < 700; i++)
+        text[i] = (char)(' ' + i % 95);
+    memcpy(text + 700, "\r\n", 2);
+    words_length = 0;
+    harness_on_guest_log = remember_words;
+    assert_int_equal(print_from(0, 702), 0);
+    assert_int_equal(words_length, 700);
+    assert_memory_equal(words, text, 700);
+    assert_int_equal(guest->vdev.debug_length, 0);
+
+    words_length = 0;
+    memcpy(text, "\t \x1f~\x7f\x80\n", 7); /* a tab is a blank; what does not print is a question mark */
+    assert_int_equal(print_from(0, 7), 0);
+    assert_string_equal(words, "  ?~??");
+    harness_on_guest_log = NULL;
+
+    assert_int_equal(print_from(NOWHERE, 8), -EFAULT);
+    assert_int_equal(print_from(NOWHERE, 0), 0);
+    assert_int_equal(print_from(NOWHERE, 1ull << 32), 0); /* 32 bits count */
+    no_lock_held();
+}
+
 static void test_console_io(void **state)
 {
     char *text = at(BUF(2));
     unsigned int restarts;
 
-    memset(text, 'y', 1000);
+    for (unsigned int i = 0; i < 1000; i++)
+        text[i] = (char)(i * 7 + i / 256);
     harness_preempt_every = 1;
     assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, 1000, BUF(2), &restarts),
                      0);
     assert_int_equal(serial_length, 1000);
+    assert_memory_equal(serial, text, 1000);
     assert_int_equal(restarts, 3);
     assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, ~0u, BUF(2), NULL),
                      -EINVAL);
     assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 10, BUF(2), NULL), 3);
     assert_memory_equal(text, "abc", 3);
+    assert_int_equal(text[3], 0); /* the rest of what was asked for */
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 2, BUF(2), NULL), 2);
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 2, NOWHERE, NULL),
+                     -EFAULT);
     assert_int_equal(harness_hypercall(hypercall_console_io, user, CONSOLEIO_read, 10, 0, NULL), -EPERM);
     memcpy(harness_guest(guest, 0), "hi \033[2J\nrest", 12);
     assert_int_equal(harness_hypercall(hypercall_console_io, user, CONSOLEIO_write, 12, 0, NULL), 0);
@@ -220,6 +274,39 @@ static void test_console_io(void **state)
     assert_int_equal(guest->vdev.debug_length, 4);
     assert_int_equal(harness_hypercall(hypercall_console_io, user, 2, 1, 0, NULL), -ENOSYS);
     no_lock_held();
+}
+
+static void test_set_timer(void **state)
+{
+    struct hypercall compat = { .v = user, .compat = true, .arg = { 0x10, 0x2 } };
+
+    assert_int_equal(harness_hypercall(hypercall_set_timer_op, user, 5000, 0, 0, NULL), 0);
+    assert_true(user->singleshot.armed);
+    assert_int_equal(timer_expires, 5000);
+    assert_int_equal(harness_hypercall(hypercall_set_timer_op, user, 0, 7, 0, NULL), 0); /* never */
+    assert_false(user->singleshot.armed);
+    assert_int_equal(harness_hypercall(hypercall_set_timer_op, user, ~0ull, 0, 0, NULL), 0);
+    assert_true(user->singleshot.armed);
+    assert_int_equal(timer_expires, TIME_NEVER);
+    assert_int_equal(hypercall_set_timer_op(&compat), 0);
+    assert_int_equal(timer_expires, 0x200000010);
+    compat.arg[0] = compat.arg[1] = 0;
+    assert_int_equal(hypercall_set_timer_op(&compat), 0);
+    assert_false(user->singleshot.armed);
+}
+
+static void test_vm_assist(void **state)
+{
+    const uint64_t type = VMASST_TYPE_runstate_update_flag;
+
+    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, VMASST_CMD_enable, type, 0, NULL), 0);
+    assert_true(guest->runstate_update_flag);
+    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, 2, type, 0, NULL), -ENOSYS);
+    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, VMASST_CMD_disable, type - 1, 0, NULL),
+                     -EINVAL);
+    assert_true(guest->runstate_update_flag);
+    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, VMASST_CMD_disable, type, 0, NULL), 0);
+    assert_false(guest->runstate_update_flag);
 }
 
 static void test_multicall(void **state)
@@ -334,6 +421,9 @@ int main(void)
         cmocka_unit_test_setup(test_hvm_params, hypercall_core_setup),
         cmocka_unit_test_setup(test_upcall_vector, hypercall_core_setup),
         cmocka_unit_test_setup(test_console_io, hypercall_core_setup),
+        cmocka_unit_test_setup(test_long_text, hypercall_core_setup),
+        cmocka_unit_test_setup(test_set_timer, hypercall_core_setup),
+        cmocka_unit_test_setup(test_vm_assist, hypercall_core_setup),
         cmocka_unit_test_setup(test_multicall, hypercall_core_setup),
         cmocka_unit_test_setup(test_platform_and_cleave, hypercall_core_setup),
         cmocka_unit_test_setup(test_nonsense, hypercall_core_setup),

@@ -358,6 +358,24 @@ static void x2apic_destinations(void **state)
     assert_int_equal(read_msr(v[0], MSR_ICR), 4ull << 32 | 0x50);
 }
 
+/* 255 means all in eight bits, as a page or a device has them; in 32 bits it is a number that nobody has. */
+static void id_255(void **state)
+{
+    (void)state;
+    write_msr(v[0], MSR_ICR, 0xffull << 32 | 0x50);
+    assert_int_equal(who(0x50), 0);
+    write_msr(v[0], MSR_ICR, 0xffffffffull << 32 | 0x50);
+    assert_int_equal(who(0x50), 0xf);
+    lapic_deliver(d, 0xff, 0x50);
+    assert_int_equal(who(0x50), 0xf);
+    lapic_deliver(d, 0xfe, 0x50);
+    assert_int_equal(who(0x50), 0);
+    assert_null(lapic_by_id(d, 0xff));
+    assert_null(lapic_by_id(d, 3));
+    assert_ptr_equal(lapic_by_id(d, 6), v[3]);
+    assert_null(lapic_by_id(d, 8));
+}
+
 static void xapic_send(unsigned int from, uint8_t dest, uint32_t low)
 {
     lapic_mmio_write(v[from], 0x310, (uint32_t)dest << 24);
@@ -421,6 +439,10 @@ static void errors(void **state)
     assert_int_equal(read_msr(v[0], MSR_ESR), 0);
     write_msr(v[0], MSR_ESR, 0);
     assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 5);
+    write_msr(v[0], MSR_ESR, 0);
+    assert_int_equal(read_msr(v[0], MSR_ESR), 0);
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x10); /* the first that does */
+    assert_int_equal(who(0x10), 1u << 1);
     write_msr(v[0], MSR_ESR, 0);
     assert_int_equal(read_msr(v[0], MSR_ESR), 0);
     write_msr(v[0], MSR_LVT_ERROR, 0xfe);
@@ -594,6 +616,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(base_transitions, setup, teardown),
         cmocka_unit_test_setup_teardown(x2apic_registers, setup, teardown),
         cmocka_unit_test_setup_teardown(x2apic_destinations, setup, teardown),
+        cmocka_unit_test_setup_teardown(id_255, setup, teardown),
         cmocka_unit_test_setup_teardown(xapic_destinations, setup_xapic, teardown),
         cmocka_unit_test_setup_teardown(special_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(errors, setup, teardown),

@@ -335,8 +335,8 @@ static void grant_frames(unsigned int n)
     dom->grant.max_frames = 8;
     dom->grant.frames = n;
     dom->grant.shared = frames;
-    for (unsigned int i = 0; i < n; i++)
-        frames[i] = mfn_to_virt(alloc_core(0));
+    for (unsigned int i = 0; i < ARRAY_SIZE(frames); i++)
+        frames[i] = i < n ? mfn_to_virt(alloc_core(0)) : NULL;
 }
 
 static void grant_table_is_mapped_by_index(void **state)
@@ -352,6 +352,21 @@ static void grant_table_is_mapped_by_index(void **state)
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_grant_table, XENMAPIDX_grant_table_status, 0x103, 0),
                      -EINVAL);
     assert_int_equal(mfn_to_frame(virt_to_mfn(dom->grant.shared[0]))->count, 2);
+    harness_check_memory();
+}
+
+/* Frame by frame, with a look around after each; those that only had to be there are not kept. */
+static void a_grant_table_grows_to_an_index(void **state)
+{
+    (void)state;
+    grant_frames(6);
+    dom->grant.frames = 1;
+    harness_preempt_every = 2;
+    assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_grant_table, 5, 0x105, 0), 0);
+    assert_int_equal(restarts, 2);
+    assert_int_equal(dom->grant.frames, 6);
+    for (unsigned int i = 0; i < 6; i++)
+        assert_int_equal(mfn_to_frame(virt_to_mfn(dom->grant.shared[i]))->count, i == 5 ? 2 : 1);
     harness_check_memory();
 }
 
@@ -617,6 +632,7 @@ int main(void)
         cmocka_unit_test_setup(refused_on_purpose, setup),
         cmocka_unit_test_setup(shared_info_takes_the_place_of_ram, setup),
         cmocka_unit_test_setup(grant_table_is_mapped_by_index, setup),
+        cmocka_unit_test_setup(a_grant_table_grows_to_an_index, setup),
         cmocka_unit_test_setup(foreign_pages_come_with_errors_each, setup),
         cmocka_unit_test_setup(foreign_pages_are_dom0s_business, setup),
         cmocka_unit_test_setup(failed_maps_leave_no_reference, setup),

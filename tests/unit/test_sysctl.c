@@ -62,11 +62,19 @@ static void test_readconsole(void **state)
     assert_int_equal(text[2999], 'x');
     assert_int_equal(text[3000], 0);
     assert_true(ring_cleared);
+    ring_cleared = false;
     op.u.readconsole = (struct xen_sysctl_readconsole){
         .incremental = 1, .index = 2990, .buffer.p = (void *)BUF(2), .count = 5 };
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(op.u.readconsole.count, 5);
     assert_int_equal(op.u.readconsole.index, 2995);
+    assert_false(ring_cleared);
+    /* a failure leaves the caller's structure as it was */
+    op.u.readconsole = (struct xen_sysctl_readconsole){
+        .clear = 1, .buffer.p = (void *)NOWHERE, .count = 77 };
+    assert_int_equal(sysctl(&op), -EFAULT);
+    assert_int_equal(op.u.readconsole.count, 77);
+    assert_false(ring_cleared);
 }
 
 static void test_system_wide(void **state)

@@ -61,6 +61,16 @@ long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t
 void harness_run_cpus(void (*const fn[])(void), unsigned int n);
 extern bool harness_slow_unlock;               /* CPUs dawdle after some unlocks: widens what a race needs */
 
+/* How often a lock was taken (spin_lock and the like) since it is watched; and a statement that must take it. */
+void harness_watch_lock(const struct spinlock *l);
+unsigned int harness_lock_taken(void);
+#define assert_takes(lock, statement) do { \
+        harness_watch_lock(lock); \
+        statement; \
+        if (harness_lock_taken() == 0) \
+            fail_msg("does not take its lock: %s", #statement); \
+    } while (0)
+
 /* The n-th allocation from now on fails (alloc_core, alloc_domain, heap_alloc); 0: none. */
 void harness_fail_alloc(unsigned int n);
 bool harness_alloc_has_failed(void);
@@ -83,6 +93,8 @@ extern unsigned int harness_flushes;           /* calls of tlb_flush_domain */
 extern void (*harness_on_flush)(struct domain *d);
 extern struct svm_paging harness_paging;       /* what svm_get_paging says of any vcpu */
 extern char harness_log[512];                  /* the last line that was logged */
+/* A domain's line was logged (guest_log); the test may look at the world at that moment. */
+extern void (*harness_on_guest_log)(const struct domain *d);
 extern bool harness_quiet;                     /* lines are not printed; harness_machine clears it */
 
 /* Runs the statement, which must end in panic() (BUG, ASSERT). Locks may be held after it: end the test. */
