@@ -5,8 +5,14 @@
  *
  * QEMU (7.2 to 10, without -icount) may forget an interrupt that comes in the very moment of a VMRUN or exit:
  * it stays in the APIC's request register, but the CPU is not told. It is told again when the APIC's priority
- * is written, or when another interrupt comes. So apic_recheck writes it before a CPU halts, and the timer
- * runs in its periodic mode: a shot that got lost comes again.
+ * is written, or when another interrupt comes. So apic_recheck writes it before a CPU halts, and there, and
+ * only there, the timer runs in its periodic mode: a shot that got lost comes again.
+ *
+ * It must come again slowly. A busy host keeps the emulated CPU's thread waiting while QEMU's main loop owes
+ * that CPU an interrupt for each period that has passed, and delivers them one by one under the lock that the
+ * thread needs: periods of microseconds never end. But the first shot must be exact. QEMU computes an expiry
+ * when the initial count is written, and later ones with the divider of that time (hw/intc/apic.c, the same
+ * from 1.0 to 10): a divider that is written behind a count slows down only what comes after the first shot.
  */
 #include "cpu.h"
 #include "directmap.h"
@@ -29,17 +35,22 @@ enum {
 #define LVT_NMI 0x400u
 #define LVT_PERIODIC 0x20000u
 #define DIVIDE_BY_1 0xbu
+#define DIVIDE_BY_128 0xau
 #define ICR_BUSY 0x1000u
 #define ICR_ASSERT 0x4000u
 
 /*
- * Longest time that the timer is armed for; one further away is armed again when that has passed. The
- * shortest bounds how often it comes again until its interrupt has been handled.
+ * Longest time that the timer is armed for; one further away is armed again when that has passed. Where shots
+ * repeat, those shorter than SHORT_SHOT do so 128 times slower, the others as they are: all of them between
+ * 256 us and a second.
  */
 #define LONGEST_SHOT SEC(4)
+#define LONGEST_REPEATED_SHOT SEC(1)
+#define SHORT_SHOT MSEC(1)
 #define SHORTEST_SHOT USEC(2)
 
 static volatile uint32_t *page;   /* xAPIC; NULL: x2APIC */
+static uint32_t divider[MAX_CPUS]; /* what each CPU's divide register holds */
 uint32_t apic_timer_khz;          /* clock.c measures it */
 
 static uint32_t read_register(unsigned int reg)
@@ -55,6 +66,15 @@ static void write_register(unsigned int reg, uint32_t val)
         cpu_wrmsr(MSR_X2APIC + reg / 16, val);
 }
 
+static void set_divider(uint32_t val)
+{
+    uint32_t *own = &divider[this_cpu()->id];
+
+    if (*own != val)
+        write_register(REG_TIMER_DIVIDE, val);
+    *own = val;
+}
+
 void apic_init_cpu(void)
 {
     if (!cpu_features.x2apic && !page)
@@ -64,9 +84,9 @@ void apic_init_cpu(void)
     write_register(REG_TPR, 0);
     write_register(REG_LVT_LINT0, LVT_MASKED);
     write_register(REG_LVT_LINT1, LVT_NMI);
-    write_register(REG_TIMER_DIVIDE, DIVIDE_BY_1);
-    write_register(REG_LVT_TIMER, LVT_PERIODIC | VECTOR_TIMER);
-    write_register(REG_TIMER_INITIAL, 0);
+    divider[this_cpu()->id] = 0; /* an INIT may have changed it */
+    write_register(REG_LVT_TIMER, (cpu_features.tcg ? LVT_PERIODIC : 0) | VECTOR_TIMER);
+    apic_timer_start(0);
     this_cpu()->apic_id = read_register(REG_ID) >> (page ? 24 : 0);
 }
 
@@ -87,12 +107,20 @@ void apic_send(uint32_t target, uint32_t command)
     write_register(REG_ICR, command);
 }
 
-void apic_timer_start(uint32_t count) { write_register(REG_TIMER_INITIAL, count); }
+void apic_timer_start(uint32_t count)
+{
+    set_divider(DIVIDE_BY_1);
+    write_register(REG_TIMER_INITIAL, count);
+}
+
 uint32_t apic_timer_current(void) { return read_register(REG_TIMER_CURRENT); }
 
 void apic_timer_arm(nsec_t delta)
 {
-    nsec_t shot = MIN(MAX(delta, SHORTEST_SHOT), LONGEST_SHOT);
+    nsec_t longest = cpu_features.tcg ? LONGEST_REPEATED_SHOT : LONGEST_SHOT;
+    nsec_t shot = MIN(MAX(delta, SHORTEST_SHOT), longest);
 
     apic_timer_start((uint32_t)MIN((uint64_t)shot * apic_timer_khz / 1000000, 0xffffffffull));
+    if (cpu_features.tcg && shot < SHORT_SHOT)
+        set_divider(DIVIDE_BY_128);
 }

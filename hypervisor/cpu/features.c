@@ -38,6 +38,18 @@ static bool bit(uint32_t n, enum reg reg, unsigned int which)
     return leaf(n, 0, reg) >> which & 1;
 }
 
+/* QEMU's software emulation, whose faults are worked around nowhere else. A hypervisor says who it is. */
+static bool emulated(void)
+{
+    static const char name[] = "TCGTCGTCGTCG";
+    uint32_t r[4];
+
+    if (!bit(1, ECX, 31))
+        return false;
+    cpu_cpuid(0x40000000, 0, r);
+    return memcmp(&r[EBX], name, 12) == 0;
+}
+
 void features_init(void)
 {
     struct cpu_features *f = &cpu_features;
@@ -47,6 +59,7 @@ void features_init(void)
         cpu_cpuid(0x80000002 + i, 0, brand + 4 * i);
     f->physical_bits = leaf(0x80000008, 0, EAX) & 0xff;
     f->x2apic = bit(1, ECX, 21);
+    f->tcg = emulated();
     log_info("CPU: %s, %u physical address bits, %s\n", (char *)brand, f->physical_bits,
              f->x2apic ? "x2APIC" : "xAPIC");
     for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++)

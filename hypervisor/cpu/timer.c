@@ -3,7 +3,7 @@
  * One-shot timers: on each CPU a list sorted by expiry and the local APIC's timer armed for the first; no
  * periodic tick. Functions run from SOFTIRQ_TIMER without a lock. When the first timer is stopped or moved
  * back, the hardware keeps its old setting: one interrupt too many is cheaper than setting it at each change.
- * The hardware repeats a shot until it is armed again or, with no timer left, stopped (apic.c says why).
+ * Under QEMU's TCG a shot repeats until it is armed again or, with no timer left, stopped (apic.c says why).
  *
  * A timer that is not pinned moves to the CPU that sets it: a vcpu's timers are where the vcpu is, and to set
  * one interrupts nobody.

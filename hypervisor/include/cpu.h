@@ -89,6 +89,7 @@ enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 <<
 /* cpu/features.c */
 struct cpu_features {
     bool x2apic, pages_1g, rdtscp, ibpb, pku, invariant_tsc;
+    bool tcg;                 /* QEMU's software emulation */
     uint32_t asid_count;
     unsigned int physical_bits;
     uint64_t xcr0_mask;       /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */
@@ -125,7 +126,7 @@ void apic_eoi(void);
 void apic_recheck(void);             /* before a halt: see the top of apic.c */
 enum { APIC_NMI = 0x400, APIC_INIT = 0x500, APIC_SIPI = 0x600 };
 void apic_send(uint32_t apic_id, uint32_t command); /* a vector, APIC_NMI, APIC_INIT, APIC_SIPI | page */
-/* Interrupts after delta, and in such intervals until armed again or stopped; <= 0: as soon as possible. */
+/* Interrupts after delta, under TCG again and again until armed or stopped; <= 0: as soon as possible. */
 void apic_timer_arm(nsec_t delta);
 void apic_timer_start(uint32_t count); /* raw ticks, for calibration; 0: stop */
 uint32_t apic_timer_current(void);

@@ -72,6 +72,8 @@ $(eval $(call unit-test,elf,dom0/elf.c))
 $(UNIT_OUT)/core/platform/acpi.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,acpi,platform/acpi.c))
 $(eval $(call unit-test,time,cpu/clock.c cpu/timer.c lib/spinlock.c))
+$(UNIT_OUT)/core/cpu/apic.o $(UNIT_OUT)/core/cpu/features.o: UNIT_CFLAGS += -include tests/unit/include/msr_fake.h
+$(eval $(call unit-test,apic,cpu/apic.c cpu/features.c))
 $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
 $(eval $(call unit-test,ioapic,vdev/ioapic.c lib/spinlock.c))
 $(UNIT_OUT)/core/vdev/cpuid.o: UNIT_CFLAGS += -include tests/unit/include/cpuid_fake.h

@@ -26,6 +26,7 @@ static inline paddr_t virt_to_paddr(const void *v)
 }
 
 volatile void *pagetable_window(paddr_t page);
+volatile void *map_mmio(paddr_t base, uint64_t size);
 
 static inline void *mfn_to_virt(mfn_t m) { return paddr_to_virt(mfn_to_paddr(m)); }
 static inline mfn_t virt_to_mfn(const void *v) { return paddr_to_mfn(virt_to_paddr(v)); }

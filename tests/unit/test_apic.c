@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu/apic.c: when the timer interrupts, on a CPU as the manual has it and on QEMU's, whose APIC is modelled
+ * here as its hw/intc/apic_common.c computes expiries; and cpu/features.c: which of the two a CPU is.
+ */
+#include "msr_fake.h"
+#include "harness.h"
+
+#include <string.h>
+
+#define BASE 0x1b
+#define X2APIC 0x800u
+enum { TIMER_LVT = 0x32, INITIAL = 0x38, CURRENT = 0x39, DIVIDE = 0x3e };
+
+#define GHZ 1000000u
+
+/* One CPU's APIC: a tick is a nanosecond. */
+static struct model {
+    uint32_t initial, lvt;
+    unsigned int shift;
+    uint64_t loaded, next;       /* ~0: stopped */
+} model[2];
+static uint64_t now;
+static unsigned int timer_writes;
+
+/* QEMU's apic_next_timer(). */
+static void next_expiry(struct model *m, uint64_t at)
+{
+    uint64_t d = (at - m->loaded) >> m->shift, period = (uint64_t)m->initial + 1;
+
+    m->next = ~0ull;
+    if (m->lvt & 0x20000) {
+        if (m->initial)
+            m->next = m->loaded + ((d / period + 1) * period << m->shift);
+    } else if (d < m->initial) {
+        m->next = m->loaded + (period << m->shift);
+    }
+}
+
+uint64_t harness_msr_read(uint32_t msr)
+{
+    return msr == X2APIC + 2 ? harness_cpu * 2 : 0;
+}
+
+void harness_msr_write(uint32_t msr, uint64_t val)
+{
+    struct model *m = &model[harness_cpu];
+
+    timer_writes += msr >= X2APIC + TIMER_LVT && msr != X2APIC + 0x35 && msr != X2APIC + 0x36;
+    switch (msr) {
+    case X2APIC + TIMER_LVT:
+        m->lvt = (uint32_t)val;
+        next_expiry(m, now);
+        break;
+    case X2APIC + INITIAL:
+        m->initial = (uint32_t)val;
+        m->loaded = now;
+        next_expiry(m, now);
+        break;
+    case X2APIC + DIVIDE:
+        m->shift = (((val & 3) | (val >> 1 & 4)) + 1) & 7;
+        break;
+    default:
+        break;
+    }
+}
+
+volatile void *map_mmio(paddr_t base, uint64_t size)
+{
+    fail_msg("x2APIC needs no page");
+    return NULL;
+}
+
+static uint32_t leaf1_ecx;
+static char name[13];
+
+/* A CPU that can do everything, under a hypervisor or not. */
+void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    memset(out, 0xff, 16);
+    if (leaf == 1)
+        out[2] = leaf1_ecx;
+    if (leaf == 0x80000002 || leaf == 0x80000003 || leaf == 0x80000004)
+        memset(out, 'x', 16);
+    if (leaf == 0x40000000)
+        memcpy(&out[1], name, 12);
+}
+
+static void boot(bool hypervisor, const char *its_name)
+{
+    harness_memory_new(1);
+    harness_quiet = true;
+    harness_cpu = 0;
+    memset(model, 0, sizeof(model));
+    leaf1_ecx = hypervisor ? ~0u : ~(1u << 31);
+    strncpy(name, its_name, sizeof(name) - 1);
+    features_init();
+    for (harness_cpu = 0; harness_cpu < 2; harness_cpu++) {
+        model[harness_cpu].shift = 1; /* as after a reset */
+        apic_init_cpu();
+    }
+    harness_cpu = 0;
+    apic_timer_khz = GHZ;
+    now = 5000;
+}
+
+static int on_tcg(void **state)
+{
+    boot(true, "TCGTCGTCGTCG");
+    return 0;
+}
+
+static int on_a_real_cpu(void **state)
+{
+    boot(false, "TCGTCGTCGTCG");
+    return 0;
+}
+
+static void emulation_is_recognised(void **state)
+{
+    on_a_real_cpu(state);
+    assert_false(cpu_features.tcg); /* without a hypervisor this leaf means nothing */
+    boot(true, "KVMKVMKVM");
+    assert_false(cpu_features.tcg);
+    boot(true, "TCGTCGTCGTCX");
+    assert_false(cpu_features.tcg);
+    on_tcg(state);
+    assert_true(cpu_features.tcg);
+}
+
+/* What apic_timer_arm may be asked for, and what it makes of it. */
+static const struct { nsec_t delta; uint64_t shot, repeated; } shots[] = {
+    { 0, USEC(2), USEC(256) }, { -1, USEC(2), USEC(256) }, { INT64_MIN, USEC(2), USEC(256) },
+    { 1, USEC(2), USEC(256) }, { USEC(2), USEC(2), USEC(256) }, { USEC(50), USEC(50), USEC(6400) },
+    { USEC(999), USEC(999), USEC(127872) }, { MSEC(1), MSEC(1), MSEC(1) }, { MSEC(4), MSEC(4), MSEC(4) },
+    { SEC(1), SEC(1), SEC(1) }, { SEC(4), SEC(1), SEC(1) }, { INT64_MAX, SEC(1), SEC(1) },
+};
+
+static void arm_and_check(nsec_t delta, uint64_t shot, uint64_t repeated)
+{
+    apic_timer_arm(delta);
+    assert_in_range(model[0].next - now, shot, shot + 1);
+    for (unsigned int i = 0; i < 3; i++) {
+        now = model[0].next;
+        next_expiry(&model[0], now);
+        /* The first one counts from the start; none is faster than the host can follow. */
+        assert_in_range(model[0].next - now, i ? repeated : repeated - shot, repeated + 128);
+        assert_in_range(model[0].next - now, USEC(100), SEC(1) + 1);
+    }
+}
+
+static void lost_shot_comes_again_slowly(void **state)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(shots); i++)
+        for (unsigned int before = 0; before < ARRAY_SIZE(shots); before++) {
+            arm_and_check(shots[before].delta, shots[before].shot, shots[before].repeated);
+            arm_and_check(shots[i].delta, shots[i].shot, shots[i].repeated);
+        }
+}
+
+/* A write of the emulated page is slow: the common shot, a time slice, costs one. */
+static void shots_of_a_millisecond_cost_one_write(void **state)
+{
+    apic_timer_arm(MSEC(5));
+    timer_writes = 0;
+    apic_timer_arm(MSEC(4));
+    assert_int_equal(timer_writes, 1);
+    apic_timer_arm(USEC(10));
+    assert_int_equal(timer_writes, 3);
+}
+
+static void cpus_have_dividers_of_their_own(void **state)
+{
+    apic_timer_arm(USEC(10));
+    harness_cpu = 1;
+    apic_timer_arm(USEC(10));
+    assert_in_range(model[1].next - now, USEC(10), USEC(10) + 1);
+    harness_cpu = 0;
+    arm_and_check(USEC(10), USEC(10), USEC(1280));
+}
+
+static void stopped_timer_is_silent(void **state)
+{
+    apic_timer_arm(USEC(10));
+    apic_timer_start(0);
+    assert_int_equal(model[0].next, ~0ull);
+    apic_timer_start(1000); /* raw ticks are not divided */
+    assert_int_equal(model[0].next - now, 1001);
+}
+
+static void real_shot_comes_once(void **state)
+{
+    assert_int_equal(model[0].lvt, VECTOR_TIMER);
+    for (unsigned int i = 0; i < ARRAY_SIZE(shots); i++) {
+        nsec_t delta = shots[i].delta, shot = MIN(MAX(delta, USEC(2)), SEC(4));
+
+        timer_writes = 0;
+        apic_timer_arm(delta);
+        assert_int_equal(timer_writes, 1);
+        assert_in_range(model[0].next - now, shot, shot + 1);
+        now = model[0].next;
+        next_expiry(&model[0], now);
+        assert_int_equal(model[0].next, ~0ull);
+    }
+}
+
+/* A count of 32 bits holds less than four seconds of a fast timer. */
+static void fast_timer_does_not_overflow(void **state)
+{
+    apic_timer_khz = 4 * GHZ;
+    apic_timer_arm(SEC(4));
+    assert_int_equal(model[0].initial, 0xffffffff);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(emulation_is_recognised),
+        cmocka_unit_test_setup(lost_shot_comes_again_slowly, on_tcg),
+        cmocka_unit_test_setup(shots_of_a_millisecond_cost_one_write, on_tcg),
+        cmocka_unit_test_setup(cpus_have_dividers_of_their_own, on_tcg),
+        cmocka_unit_test_setup(stopped_timer_is_silent, on_tcg),
+        cmocka_unit_test_setup(real_shot_comes_once, on_a_real_cpu),
+        cmocka_unit_test_setup(fast_timer_does_not_overflow, on_a_real_cpu),
+    };
+
+    return cmocka_run_group_tests_name("apic", tests, NULL, NULL);
+}
