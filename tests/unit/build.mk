@@ -82,6 +82,8 @@ $(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c))
 $(UNIT_OUT)/core/vdev/pci.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,pci,vdev/pci.c vdev/msi.c lib/spinlock.c))
 $(eval $(call unit-test,inject,svm/inject.c svm/state.c svm/tlb.c))
+$(UNIT_OUT)/core/svm/exit.o: UNIT_CFLAGS += -include tests/unit/include/privileged_fake.h
+$(eval $(call unit-test,exit,svm/exit.c svm/inject.c svm/state.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(eval $(call unit-test,domains_race,$(unit_mm) core/evtchn.c core/evtchn_fifo.c core/grant.c \
     core/grant_map.c core/grant_copy.c))

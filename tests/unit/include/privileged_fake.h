@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The core's cpu.h with privileged instructions that the test notes: build.mk puts it before svm/exit.c. */
+#ifndef HARNESS_PRIVILEGED_FAKE_H
+#define HARNESS_PRIVILEGED_FAKE_H
+
+#define cpu_xsetbv machine_xsetbv
+#define irq_window machine_irq_window
+#include "../../../hypervisor/include/cpu.h"
+#undef cpu_xsetbv
+#undef irq_window
+
+void cpu_xsetbv(uint64_t val);
+void irq_window(void);
+
+#endif
