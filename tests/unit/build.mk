@@ -84,6 +84,8 @@ $(eval $(call unit-test,pci,vdev/pci.c vdev/msi.c lib/spinlock.c))
 $(eval $(call unit-test,inject,svm/inject.c svm/state.c svm/tlb.c))
 $(UNIT_OUT)/core/svm/exit.o: UNIT_CFLAGS += -include tests/unit/include/privileged_fake.h
 $(eval $(call unit-test,exit,svm/exit.c svm/inject.c svm/state.c))
+$(UNIT_OUT)/core/svm/permissions.o: UNIT_CFLAGS += -include tests/unit/include/addresses_fake.h
+$(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c svm.c permissions.c) cpu/fpu.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(eval $(call unit-test,domains_race,$(unit_mm) core/evtchn.c core/evtchn_fifo.c core/grant.c \
     core/grant_map.c core/grant_copy.c))
