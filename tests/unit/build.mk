@@ -87,8 +87,8 @@ $(eval $(call unit-test,exit,svm/exit.c svm/inject.c svm/state.c))
 $(UNIT_OUT)/core/svm/permissions.o: UNIT_CFLAGS += -include tests/unit/include/addresses_fake.h
 $(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c svm.c permissions.c) cpu/fpu.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
-$(eval $(call unit-test,domains_race,$(unit_mm) core/evtchn.c core/evtchn_fifo.c core/grant.c \
-    core/grant_map.c core/grant_copy.c))
+$(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) core/evtchn.c core/evtchn_fifo.c \
+    core/grant.c core/grant_map.c core/grant_copy.c)))
 $(UNIT_OUT)/core/core/sched.o $(UNIT_OUT)/test_sched.o $(UNIT_OUT)/sched_sim.o: UNIT_CFLAGS += -Dsched_yield=core_sched_yield
 $(UNIT_OUT)/test_sched: $(UNIT_OUT)/sched_sim.o
 $(eval $(call unit-test,sched,core/sched.c lib/spinlock.c))

@@ -54,13 +54,15 @@ for test in $tests; do
 done | sort -n >../limits
 [ "$(wc -l <../limits)" = "$(printf '%s\n' $tests | wc -l)" ] || { cat ../build.log ../test.log; exit 1; }
 
-# killed FILE: a test that links it fails
+# killed FILE: a test that links it fails. First those that killed mutants of that file, then the fast ones.
 killed() {
-    while read -r _ test limit; do
+    awk -v file="hypervisor/$1:" 'FILENAME ~ /verdicts/ { if (index($3, file) == 1) kills[$5]++; next }
+        { print -kills[$2], $0 }' ../verdicts ../limits | sort -n >../order
+    while read -r _ _ test limit; do
         case " $MUTANTS_LINKS " in *" $1:${test#test_} "*) ;; *) continue ;; esac
         build "$checked/$test" || { cat ../build.log; exit 1; }
         run "$test" "$limit" </dev/null || { echo "$test" >../killer; return 0; }
-    done <../limits
+    done <../order
     return 1
 }
 

@@ -145,7 +145,7 @@ static void test_getdomaininfo(void **state)
     guest->dying = DOMAIN_DEAD;
     guest->controller_pauses = 0;
     guest->shut_down = false;
-    assert_takes(&guest->lock, assert_int_equal(domctl(&op), 0));
+    assert_takes(LOCK_DOMAIN, 1, assert_int_equal(domctl(&op), 0));
     assert_int_equal(op.u.getdomaininfo.nr_online_vcpus, 0);
     assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_dying | XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
     user->down = user->blocked = false;

@@ -93,8 +93,8 @@ static void second_watches(void) { watch(&second, 2 << PAGE_SHIFT); }
 static void test_two_watch(void **state)
 {
     memset(owned, 0, sizeof(owned));
-    assert_takes(&guest->lock, assert_int_equal(watchdog(user, 1 << PAGE_SHIFT, 0, 10), 1));
-    assert_takes(&guest->lock, assert_int_equal(watchdog(user, 1 << PAGE_SHIFT, 1, 0), 0));
+    assert_takes(LOCK_DOMAIN, 1, assert_int_equal(watchdog(user, 1 << PAGE_SHIFT, 0, 10), 1));
+    assert_takes(LOCK_DOMAIN, 1, assert_int_equal(watchdog(user, 1 << PAGE_SHIFT, 1, 0), 0));
     harness_run_cpus((void (*const[])(void)){ first_watches, second_watches }, 2);
     assert_false(guest->watchdog[0].armed || guest->watchdog[1].armed);
 }

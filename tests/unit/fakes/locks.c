@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between the core's files and its locks (the linker's --wrap). A test can ask whether a call takes a
- * certain lock. And now and then a CPU takes its time after it has let go of one, so that another gets in
- * where the code wrongly believes that nobody can.
+ * Between the core's files and its locks (the linker's --wrap). A test can ask whether a call takes a lock of
+ * a class. And now and then a CPU takes its time after it has let go of one, so that another gets in where the
+ * code wrongly believes that nobody can.
  */
 #include "percpu.h"
 
@@ -11,31 +11,23 @@
 extern bool harness_slow_unlock;
 bool harness_slow_unlock;
 
-static const struct spinlock *watched;
-static unsigned int taken;
+static unsigned int taken[LOCK_CLASSES];
 
-void harness_watch_lock(const struct spinlock *l);
-unsigned int harness_lock_taken(void);
+unsigned int harness_locks_taken(enum lock_class class);
 struct spinlock *__real_spin_lock_as(struct spinlock *l, bool second);
 struct spinlock *__wrap_spin_lock_as(struct spinlock *l, bool second);
 void __real_spin_unlock(struct spinlock *l);
 void __wrap_spin_unlock(struct spinlock *l);
 
-void harness_watch_lock(const struct spinlock *l)
+unsigned int harness_locks_taken(enum lock_class class)
 {
-    watched = l;
-    taken = 0;
-}
-
-unsigned int harness_lock_taken(void)
-{
-    return taken;
+    return taken[class];
 }
 
 struct spinlock *__wrap_spin_lock_as(struct spinlock *l, bool second)
 {
     __real_spin_lock_as(l, second);
-    taken += l == watched;
+    taken[l->class]++;
     return l;
 }
 

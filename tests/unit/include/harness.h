@@ -61,14 +61,13 @@ long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t
 void harness_run_cpus(void (*const fn[])(void), unsigned int n);
 extern bool harness_slow_unlock;               /* CPUs dawdle after some unlocks: widens what a race needs */
 
-/* How often a lock was taken (spin_lock and the like) since it is watched; and a statement that must take it. */
-void harness_watch_lock(const struct spinlock *l);
-unsigned int harness_lock_taken(void);
-#define assert_takes(lock, statement) do { \
-        harness_watch_lock(lock); \
+/* How many locks of a class were taken so far; and a statement that must take so many, or more. */
+unsigned int harness_locks_taken(enum lock_class class);
+#define assert_takes(class, times, statement) do { \
+        unsigned int taken_ = harness_locks_taken(class); \
         statement; \
-        if (harness_lock_taken() == 0) \
-            fail_msg("does not take its lock: %s", #statement); \
+        if (harness_locks_taken(class) - taken_ < (times)) \
+            fail_msg("takes a lock too few: %s", #statement); \
     } while (0)
 
 /* The n-th allocation from now on fails (alloc_core, alloc_domain, heap_alloc); 0: none. */
