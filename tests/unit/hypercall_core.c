@@ -78,7 +78,7 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
     return offset < PAGE_SIZE ? 0 : -EINVAL;
 }
-void vcpu_update_runstate(struct vcpu *v) { }
+void vcpu_update_runstate(struct vcpu *v) { did.runstates++; }
 void vcpu_stop(struct vcpu *v) { v->down = true; }
 void sched_wake(struct vcpu *v) { }
 void sched_yield(struct vcpu *v) { }

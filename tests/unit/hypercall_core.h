@@ -19,7 +19,7 @@
 /* What the core was asked to do, how often. */
 struct hypercall_core_did {
     unsigned int created, killed, pauses, vcpus, loaded, policies, upcalls, woken, shutdowns, timers, wall,
-        checks, dispatched;
+        checks, dispatched, runstates;
 };
 extern struct hypercall_core_did did;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/context.c, state.c, svm.c and permissions.c, cpu/fpu.c: a vcpu's control block from its making to its end; what
- * INIT and a PVH start leave; records of domctl, with everything that VMRUN would refuse or no guest may have; MSRs
- * in the control block; which MSRs and ports do not exit.
+ * svm/context.c, state.c, svm.c and permissions.c, cpu/fpu.c: a vcpu's control block from its making to
+ * its end; what INIT and a PVH start leave; records of domctl, with everything that VMRUN would refuse or
+ * no guest may have; MSRs in the control block; which MSRs and ports do not exit.
  */
 #include "svm/vmcb.h"
 

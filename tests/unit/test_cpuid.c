@@ -189,6 +189,7 @@ static void poor_host(void **state)
                                      f == F(CMP_LEGACY) || f == 2 * 32 + 9 /* APIC again */);
     assert_int_equal(cpuid_guest_xcr0_mask(d), 0);
     assert_int_equal(get(0xd, 0).a, 0);
+    assert_int_equal(get(0xd, 0).b | get(0xd, 1).b, 0);
 }
 
 /* No leaf beyond the limits says anything, and no (leaf, sub-leaf) leaks what the host has there. */
@@ -242,6 +243,8 @@ static void follows_the_vcpu(void **state)
     assert_int_equal(get(0xd, 9).a, 0);
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0)); /* as the core reads it, here the test's own */
     assert_int_equal(get(0xd, 0).b, lo & 4 ? AVX_SIZE : 576);
+    assert_int_equal(get(0xd, 1).b, lo & 4 ? AVX_SIZE : 576); /* of the compact form */
+    assert_int_equal(get(0xd, 2).b, 576); /* an offset: no size */
 }
 
 static void xen_leaves(void **state)

@@ -201,11 +201,13 @@ static void test_affinity(void **state)
     assert_int_equal(soft, ~0ull);
     assert_int_equal(map[0], 2); /* what there is of it: two CPUs */
     a->cpumap_hard.nr_bits = 200;
-    memset(map, 0xff, 25);
+    memset(map, 0xff, 64);
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(affinity, ~0ull);
     for (unsigned int i = 1; i < 25; i++)
         assert_int_equal(map[i], 0);
+    for (unsigned int i = 25; i < 64; i++) /* not the caller's map any more */
+        assert_int_equal(map[i], 0xff);
     a->cpumap_hard.nr_bits = 8;
     map[0] = 0xfc;
     assert_int_equal(domctl(&op), -EINVAL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/exit.c: what is intercepted, and what each exit does to the guest's registers: CPUID, HLT, MSRs, XSETBV,
- * port accesses and their string forms, nested faults, what ends a guest. With the real inject.c and state.c; what
- * exits lead to is noted here.
+ * svm/exit.c: what is intercepted, and what each exit does to the guest's registers: CPUID, HLT, MSRs,
+ * XSETBV, port accesses and their string forms, nested faults, what ends a guest. With the real inject.c
+ * and state.c; what exits lead to is noted here.
  */
 #include "svm/vmcb.h"
 

@@ -31,6 +31,10 @@ static void test_version(void **state)
     assert_int_equal(call(hypercall_xen_version, user, XENVER_commandline, text, sizeof(text)), -EPERM);
     assert_int_equal(call(hypercall_xen_version, tool, XENVER_commandline, text, sizeof(text)), 0);
     assert_int_equal(call(hypercall_xen_version, user, 11, text, 1), -ENOSYS);
+    memcpy(guest->handle, "0123456789abcdef", sizeof(guest->handle));
+    assert_takes(LOCK_DOMAIN, 1,
+                 assert_int_equal(call(hypercall_xen_version, user, XENVER_guest_handle, text, 16), 0));
+    assert_memory_equal(harness_guest(guest, 1 << PAGE_SHIFT), "0123456789abcdef", 16);
     assert_int_equal(harness_hypercall(hypercall_xen_version, user, XENVER_capabilities, NOWHERE, 0, NULL),
                      -EFAULT);
 }
@@ -142,6 +146,71 @@ static void test_vcpu_op(void **state)
     guest->vcpu[1] = NULL;
 }
 
+static void test_runstate_area(void **state)
+{
+    struct vcpu_register_runstate_memory_area area = { .addr.p = 0x123456789000 };
+    struct hypercall compat = { .v = user, .compat = true,
+                                .arg = { VCPUOP_register_runstate_memory_area, 0, 1 << PAGE_SHIFT } };
+    struct vcpu second = { .d = guest, .id = 1 };
+    struct vcpu_runstate_info *info = harness_guest(guest, 1 << PAGE_SHIFT);
+
+    guest->max_vcpus = 2;
+    guest->vcpu[1] = &second;
+    assert_int_equal(vcpu_call(user, VCPUOP_register_runstate_memory_area, 0, &area, sizeof(area)), 0);
+    assert_int_equal(user->runstate_va, 0x123456789000);
+    assert_int_equal(did.runstates, 1); /* it is there when the call is over */
+    assert_int_equal(vcpu_call(user, VCPUOP_register_runstate_memory_area, 1, &area, sizeof(area)), 0);
+    assert_int_equal(second.runstate_va, 0x123456789000);
+    assert_int_equal(did.runstates, 1); /* another's page tables are not here */
+    assert_int_equal(hypercall_vcpu_op(&compat), 0);
+    assert_int_equal(user->runstate_va, 0x56789000);
+    assert_true(user->runstate_compat);
+    assert_false(second.runstate_compat);
+    compat.arg[2] = NOWHERE;
+    assert_int_equal(hypercall_vcpu_op(&compat), -EFAULT);
+    assert_int_equal(did.runstates, 2);
+    assert_int_equal(vcpu_call(user, VCPUOP_get_runstate_info, 0, &area, sizeof(area)), 0);
+    assert_int_equal(info->state, RUNSTATE_blocked);
+    assert_int_equal(info->state_entry_time, 7);
+    assert_int_equal(info->time[0], 100);
+    guest->max_vcpus = 1;
+    guest->vcpu[1] = NULL;
+}
+
+static void test_timers(void **state)
+{
+    struct vcpu_set_periodic_timer p = { .period_ns = (uint64_t)MSEC(1) };
+    struct vcpu_set_singleshot_timer t = { (uint64_t)now, VCPU_SSHOTTMR_future };
+    struct vcpu second = { .d = guest, .id = 1 };
+
+    guest->max_vcpus = 2;
+    guest->vcpu[1] = &second;
+    assert_int_equal(vcpu_call(user, VCPUOP_set_periodic_timer, 0, &p, sizeof(p)), 0);
+    assert_int_equal(user->period, MSEC(1));
+    assert_true(user->periodic.armed);
+    assert_int_equal(timer_expires, now + MSEC(1));
+    p.period_ns = (uint64_t)TIME_NEVER / 2;
+    assert_int_equal(vcpu_call(user, VCPUOP_set_periodic_timer, 1, &p, sizeof(p)), 0);
+    assert_int_equal(second.period, TIME_NEVER / 2);
+    p.period_ns++;
+    assert_int_equal(vcpu_call(user, VCPUOP_set_periodic_timer, 1, &p, sizeof(p)), -EINVAL);
+    assert_int_equal(vcpu_call(user, VCPUOP_stop_periodic_timer, 0, &p, 0), 0);
+    assert_int_equal(user->period, 0);
+    assert_false(user->periodic.armed);
+
+    assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 0, &t, sizeof(t)), 0); /* now is not past */
+    assert_true(user->singleshot.armed);
+    assert_int_equal(vcpu_call(user, VCPUOP_stop_singleshot_timer, 1, &t, 0), -EINVAL);
+    assert_int_equal(vcpu_call(user, VCPUOP_stop_singleshot_timer, 0, &t, 0), 0);
+    assert_false(user->singleshot.armed);
+
+    assert_int_equal(harness_hypercall(hypercall_vcpu_op, user, VCPUOP_send_nmi, 1, 0, NULL), 0);
+    assert_true(second.vdev.nmi_pending);
+    assert_false(user->vdev.nmi_pending);
+    guest->max_vcpus = 1;
+    guest->vcpu[1] = NULL;
+}
+
 static long param(struct vcpu *v, bool set, domid_t id, uint32_t index, uint64_t value)
 {
     struct xen_hvm_param p = { .domid = id, .index = index, .value = value };
@@ -169,7 +238,8 @@ static void test_hvm_params(void **state)
     assert_int_equal(param(tool, true, 3, HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_MAX + 1), -EINVAL);
     assert_int_equal(param(tool, true, 3, HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_MAX), 0);
 
-    assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 1), 0); /* as Linux does */
+    assert_takes(LOCK_DOMAIN, 1,
+                 assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 1), 0));
     assert_int_equal(guest->vdev.callback_vector, 0);
     user->info->evtchn_upcall_pending = 1;
     assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 0xf3), 0);
@@ -418,6 +488,8 @@ int main(void)
         cmocka_unit_test_setup(test_poll, hypercall_core_setup),
         cmocka_unit_test_setup(test_sched_op, hypercall_core_setup),
         cmocka_unit_test_setup(test_vcpu_op, hypercall_core_setup),
+        cmocka_unit_test_setup(test_runstate_area, hypercall_core_setup),
+        cmocka_unit_test_setup(test_timers, hypercall_core_setup),
         cmocka_unit_test_setup(test_hvm_params, hypercall_core_setup),
         cmocka_unit_test_setup(test_upcall_vector, hypercall_core_setup),
         cmocka_unit_test_setup(test_console_io, hypercall_core_setup),

@@ -239,6 +239,16 @@ static void level(void **state)
     assert_int_equal(delivered.n, 5);
 }
 
+static void locks(void **state)
+{
+    (void)state;
+    assert_takes(LOCK_VDEV, 1, ioapic_mmio_write(d, 0, 0x10));
+    assert_takes(LOCK_VDEV, 1, ioapic_mmio_read(d, 0));
+    assert_takes(LOCK_VDEV, 1, ioapic_mmio_write(d, 0x40, 0x41));
+    assert_takes(LOCK_VDEV, 1, ioapic_eoi(d, 0x41));
+    assert_takes(LOCK_VDEV, 1, fire(1));
+}
+
 static void lines_of_the_core(void **state)
 {
     (void)state;
@@ -268,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(level, setup, teardown),
         cmocka_unit_test_setup_teardown(few_host_lines, setup_few_lines, teardown),
         cmocka_unit_test_setup_teardown(lines_of_the_core, setup, teardown),
+        cmocka_unit_test_setup_teardown(locks, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("ioapic", tests, NULL, NULL);

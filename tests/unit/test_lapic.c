@@ -453,6 +453,7 @@ static void errors(void **state)
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
     assert_int_equal(irr(0), 0);
     lapic_set_irq(v[0], 3, false);
+    assert_int_equal(irr(0), 0);
     write_msr(v[0], MSR_ESR, 0);
     assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 5 | 1u << 6);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who takes which lock. A lock that is forgotten shows in a race now and then; here, each function that looks at
- * what others change says so each time: memory, ports, grants.
+ * Who takes which lock. A lock that is forgotten shows in a race now and then; here, each function that
+ * looks at what others change says so each time: memory, ports, grants.
  */
 #include "harness.h"
 
@@ -122,7 +122,8 @@ static void ports_that_queue(void **state)
     assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_fifo_init_control(guest, &control), 0));
     assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_fifo_expand_array(guest, 2), 0));
     assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_fifo_set_priority(guest, port, 3), 0));
-    assert_takes(LOCK_EVTCHN, 2, assert_int_equal(evtchn_reset_all(guest), 0)); /* the port's, and at the end */
+    /* for the port, and at the end */
+    assert_takes(LOCK_EVTCHN, 2, assert_int_equal(evtchn_reset_all(guest), 0));
 }
 
 static void grants(void **state)
@@ -139,7 +140,8 @@ static void grants(void **state)
         (grant_entry_v1_t){ .flags = GTF_permit_access, .domid = 0, .frame = 3 };
     assert_takes(LOCK_GRANT, 1, m = grant_shared_frame(guest, 1));
     frame_put(m);
-    assert_takes(LOCK_GRANT, 2, assert_int_equal(grant_copy(dom0, &copy), GNTST_okay)); /* taken, given back */
+    /* the use is taken, and given back */
+    assert_takes(LOCK_GRANT, 2, assert_int_equal(grant_copy(dom0, &copy), GNTST_okay));
     /* a handle, the use, and the mapping made known */
     assert_takes(LOCK_GRANT, 3, assert_int_equal(grant_map(dom0, &map), GNTST_okay));
     map.ref = 9;

@@ -228,6 +228,51 @@ static void test_pushed_aside(void **state)
     assert_near(share(a, SEC(30)), SEC(20), 5 * SLICE);
 }
 
+/* Of several idle CPUs, the one where it was: what it left in the caches is there. */
+static void test_goes_on_where_it_was(void **state)
+{
+    struct body *a;
+
+    (void)state;
+    machine(4);
+    a = hog(256, 0);
+    for (unsigned int cpu = 0; cpu < 4; cpu++) {
+        pin(a, 1u << cpu);
+        run(MSEC(1));
+        block(a);
+        run(MSEC(1));
+        pin(a, 0xf);
+        wake(a);
+        run(MSEC(1));
+        assert_int_equal(cpu_of(a), cpu);
+        assert_int_equal(sched_set_affinity(&a->v, 0xf, ~(1u << cpu)), 0); /* a wish: no reason to move */
+    }
+}
+
+static void test_locks(void **state)
+{
+    struct body *a;
+
+    (void)state;
+    assert_takes(LOCK_SCHED, 2, machine(2));
+    a = hog(256, 0);
+    run(MSEC(1));
+    harness_cpu = cpu_of(a);
+    harness_quiet = true;
+    assert_takes(LOCK_SCHED, 1, sched_wake(&a->v));
+    assert_takes(LOCK_SCHED, 1, sched_yield(&a->v));
+    assert_takes(LOCK_SCHED, 1, sched_pick());
+    assert_takes(LOCK_SCHED, 1, assert_int_equal(sched_set_affinity(&a->v, 3, 3), 0));
+    assert_takes(LOCK_SCHED, 1, assert_int_equal(sched_set_params(a->v.d, 256, 50), 0));
+    assert_takes(LOCK_SCHED, 1, sched_runstate(&a->v));
+    assert_takes(LOCK_SCHED, 1, sched_idle_time(0));
+    assert_takes(LOCK_SCHED, 1, assert_int_equal(sched_check(&a->v), 0));
+    assert_takes(LOCK_SCHED, 1, sched_dump());
+    domain_pause(a->v.d);
+    run(1);
+    assert_takes(LOCK_SCHED, 1, sched_remove_vcpu(&a->v));
+}
+
 static void test_soft_affinity_is_a_wish(void **state)
 {
     struct body *a, *b;
@@ -560,6 +605,8 @@ int main(void)
         cmocka_unit_test(test_interrupts_switch_nobody),
         cmocka_unit_test(test_repinned_to_an_idle_cpu),
         cmocka_unit_test(test_pushed_aside),
+        cmocka_unit_test(test_goes_on_where_it_was),
+        cmocka_unit_test(test_locks),
         cmocka_unit_test(test_soft_affinity_is_a_wish),
         cmocka_unit_test(test_sleepers_beside_hogs),
         cmocka_unit_test(test_block_with_something_pending),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between the core's files and its locks (the linker's --wrap). A test can ask whether a call takes a lock of
- * a class. And now and then a CPU takes its time after it has let go of one, so that another gets in where the
- * code wrongly believes that nobody can.
+ * Between the core's files and its locks (the linker's --wrap). A test can ask whether a call takes a lock
+ * of a class. And now and then a CPU takes its time after it has let go of one, so that another gets in
+ * where the code wrongly believes that nobody can.
  */
 #include "percpu.h"
 
