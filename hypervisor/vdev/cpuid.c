@@ -339,12 +339,15 @@ static unsigned int put(struct cpuid_policy *p, uint32_t leaf, struct xen_cpuid_
     return subleaves(leaf);
 }
 
+/* Xen's own leaves have no limit that tools chose; libxc writes them back into the room that it read. */
 unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *out)
 {
     unsigned int n = 0;
 
     for (uint32_t leaf = 0; leaf <= MIN(p->basic[0].a, BASIC_LEAVES - 1u); leaf++)
         n += put(p, leaf, out + n);
+    out[n++] = (struct xen_cpuid_leaf){ XEN_LEAF, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0 };
+    out[n++] = (struct xen_cpuid_leaf){ XEN_LEAF_ALTERNATIVE, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0 };
     for (uint32_t leaf = 0; leaf <= MIN(p->extended[0].a & 0xffff, EXTENDED_LEAVES - 1u); leaf++)
         n += put(p, EXTENDED + leaf, out + n);
     return n;
