@@ -3,6 +3,7 @@
  * From the loader to C. A multiboot1 loader (QEMU -kernel) or a multiboot2 loader (GRUB, from BIOS or UEFI)
  * jumps to boot_start in 32-bit mode, paging off, with the image at its physical address. Both headers give
  * the load addresses themselves: QEMU takes an ELF64 file only so, and the file's image segment is one piece.
+ * Another Xen, whose PVH guest we are, reads the ELF and a note in it, and jumps to pvh_start in that state.
  * Second CPUs begin in real mode at boot_trampoline, of which smp.c has put a copy below 1 MiB, one at a
  * time; they take the final page tables and the stack that smp.c has chosen. What is left in the segment
  * registers does not matter in 64-bit mode; traps.c loads them.
@@ -19,6 +20,9 @@
 #define MULTIBOOT_FLAGS 0x10003     /* modules on page borders, memory map wanted, addresses valid */
 #define MULTIBOOT2_MAGIC 0xe85250d6
 #define MULTIBOOT2_I386 0           /* the state at the jump */
+
+#define ELFNOTE_PHYS32_ENTRY 18     /* <xen/elfnote.h> */
+#define PVH_MAGIC 0x336ec578        /* what start_info begins with (multiboot.c) */
 
 #define PTE_TABLE 0x003             /* present, writable */
 #define PTE_2M 0x083
@@ -44,6 +48,11 @@ multiboot2_header:                  /* the same in tags: type, flags, size */
     .long 8
 multiboot2_end:
 
+    .section .note.pvh, "a", @note
+    .long 4, 4, ELFNOTE_PHYS32_ENTRY
+    .asciz "Xen"
+    .long PHYSICAL(pvh_start)
+
     .section .boot, "ax"
     .code16
     .globl boot_trampoline, boot_trampoline_end
@@ -62,6 +71,8 @@ boot_trampoline_end:
 
     .code32
     .globl boot_start
+pvh_start:
+    movl $PVH_MAGIC, %eax           /* such a loader leaves it unsaid; %ebx has the information, too */
 boot_start:
     cli
     cld

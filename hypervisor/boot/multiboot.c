@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader tells us, by multiboot1 or multiboot2, copied into boot_info: its own structures may lie
- * anywhere in RAM that we are about to use. The memory map comes out sorted and without overlaps, where RAM
- * loses against anything else and counts whole frames only.
+ * What the loader tells us, by multiboot1, multiboot2 or PVH's start_info, copied into boot_info: its own
+ * structures may lie anywhere in RAM that we are about to use. The memory map comes out sorted and without
+ * overlaps, where RAM loses against anything else and counts whole frames only.
  *
- * Multiboot specification 0.6.96, section 3.3; Multiboot2 2.0, section 3.6. Read next: memory.c.
+ * A loader that brings one module only (Xen's tools for a PVH guest) gets a bundle: a page that says what is
+ * in it, then dom0's kernel and its initrd, each on a page border. tests/rig/bundle.sh makes one.
+ *
+ * Multiboot specification 0.6.96, section 3.3; Multiboot2 2.0, section 3.6; <xen/arch-x86/hvm/start_info.h>.
+ * Read next: memory.c.
  */
 #include "boot.h"
 #include "directmap.h"
 #include "lib.h"
+#include "xenpub.h"
+#include <xen/arch-x86/hvm/start_info.h>
 
 #define MULTIBOOT1 0x2badb002u
 
@@ -33,6 +39,12 @@ struct multiboot2_map {
     struct multiboot2_tag tag;
     uint32_t entry_size, entry_version;
     struct { uint64_t base, length; uint32_t type, reserved; } entry[];
+};
+
+static const char bundle_magic[16] = "Cleave's bundle";
+struct bundle {
+    char magic[16];
+    struct { uint64_t size; char args[2032]; } part[2];
 };
 
 struct boot_info boot_info = { .cmdline = "" };
@@ -124,6 +136,24 @@ static void add_module(paddr_t start, paddr_t end, const char *args)
     boot_info.module[boot_info.modules++] = (struct boot_module){ start, end, args };
 }
 
+/* One module, or those of a bundle. */
+static void add_modules(paddr_t start, paddr_t end, const char *args)
+{
+    const struct bundle *b = paddr_to_virt(start);
+
+    if (end - start < sizeof(*b) || memcmp(b->magic, bundle_magic, sizeof(bundle_magic)) != 0) {
+        add_module(start, end, args);
+        return;
+    }
+    start += sizeof(*b);
+    for (unsigned int i = 0; i < ARRAY_SIZE(b->part) && b->part[i].size; i++) {
+        if (start > end || b->part[i].size > end - start)
+            panic("part %u of the bundle of modules ends behind it: it was cut off\n", i);
+        add_module(start, start + b->part[i].size, keep(b->part[i].args));
+        start += ROUND_UP(b->part[i].size, PAGE_SIZE);
+    }
+}
+
 static void parse_1(const struct multiboot1_info *mb)
 {
     const struct multiboot1_module *m = paddr_to_virt(mb->mods_addr);
@@ -168,14 +198,33 @@ static void parse_2(const uint32_t *information)
         parse_tag((const struct multiboot2_tag *)at);
 }
 
+static void parse_pvh(const struct hvm_start_info *info)
+{
+    const struct hvm_modlist_entry *m = paddr_to_virt(info->modlist_paddr);
+    const struct hvm_memmap_table_entry *r = paddr_to_virt(info->memmap_paddr);
+
+    if (info->magic != XEN_HVM_START_MAGIC_VALUE || info->version < 1)
+        panic("start_info has magic %#x and version %u: one with a memory map is expected\n", info->magic,
+              info->version);
+    boot_info.rsdp = info->rsdp_paddr;
+    boot_info.cmdline = keep(info->cmdline_paddr ? paddr_to_virt(info->cmdline_paddr) : "");
+    for (uint32_t i = 0; i < info->nr_modules; i++)
+        add_modules(m[i].paddr, m[i].paddr + m[i].size,
+                    m[i].cmdline_paddr ? keep(paddr_to_virt(m[i].cmdline_paddr)) : "");
+    for (uint32_t i = 0; i < info->memmap_entries; i++)
+        add_memory(r[i].addr, r[i].size, r[i].type);
+}
+
 void multiboot_parse(uint32_t magic, paddr_t information)
 {
     if (magic == MULTIBOOT1)
         parse_1(paddr_to_virt(information));
     else if (magic == MULTIBOOT2)
         parse_2(paddr_to_virt(information));
+    else if (magic == XEN_HVM_START_MAGIC_VALUE)
+        parse_pvh(paddr_to_virt(information));
     else
-        panic("started by something that is not a multiboot loader (magic %#x)\n", magic);
+        panic("started by something that is no multiboot and no PVH loader (magic %#x)\n", magic);
     if (!boot_info.ranges)
         panic("the loader gives no memory map: use QEMU or GRUB\n");
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Time: nanoseconds since boot from the TSC, and the wall clock. The TSC's rate is measured once against the
- * ACPI PM timer, the local APIC timer's in the same go. The scale has the form that a guest's pvclock uses,
- * so that core and guests compute the same numbers.
+ * ACPI PM timer, the local APIC timer's in the same go; a Xen below us, whose guests have no PM timer, says
+ * the TSC's. The scale has the form that a guest's pvclock uses, so that core and guests compute the same
+ * numbers.
  *
  * Read next: timer.c, vdev/pvclock.c.
  */
@@ -10,6 +11,8 @@
 #include "lib.h"
 #include "platform.h"
 #include "time.h"
+#include "xenpub.h"
+#include <xen/arch-x86/cpuid.h>
 
 #define PM_TIMER_HZ 3579545u
 #define PM_TIMER_MASK 0xffffffu /* some count 32 bits, all of them 24 */
@@ -85,13 +88,37 @@ static struct reading read_clocks(void)
     return best;
 }
 
+/* The TSC's kHz as a Xen below us says them (its leaf 3); 0: there is none. */
+static uint32_t xen_tsc_khz(void)
+{
+    uint32_t r[4];
+
+    cpu_cpuid(XEN_CPUID_FIRST_LEAF, 0, r);
+    if (r[1] != XEN_CPUID_SIGNATURE_EBX || r[2] != XEN_CPUID_SIGNATURE_ECX || r[3] != XEN_CPUID_SIGNATURE_EDX)
+        return 0;
+    cpu_cpuid(XEN_CPUID_FIRST_LEAF + 3, 0, r);
+    return r[2];
+}
+
+static void calibrate_by_xen(void)
+{
+    tsc_khz = xen_tsc_khz();
+    if (tsc_khz == 0)
+        panic("ACPI names no PM timer, by which the other clocks are measured\n");
+    apic_timer_start(0xffffffff);
+    uint64_t start = rdtsc(), ticks;
+    do
+        ticks = rdtsc() - start;
+    while (ticks < tsc_khz * CALIBRATION_MS);
+    apic_timer_khz = (uint32_t)((0xffffffff - apic_timer_current()) * tsc_khz / ticks);
+    apic_timer_start(0);
+}
+
 static void calibrate(void)
 {
     struct reading end;
     uint64_t ticks;
 
-    if (!acpi.pm_timer_port)
-        panic("ACPI names no PM timer, by which the other clocks are measured\n");
     apic_timer_start(0xffffffff);
     struct reading start = read_clocks();
     do {
@@ -101,8 +128,6 @@ static void calibrate(void)
     tsc_khz = ((end.tsc - start.tsc) * PM_TIMER_HZ / ticks + 500) / 1000;
     apic_timer_khz = (uint32_t)(((uint64_t)(start.apic - end.apic) * PM_TIMER_HZ / ticks + 500) / 1000);
     apic_timer_start(0);
-    if (tsc_khz == 0 || apic_timer_khz == 0)
-        panic("clock calibration failed: TSC %lu kHz, APIC timer %u kHz\n", tsc_khz, apic_timer_khz);
 }
 
 /* --- wall clock --- */
@@ -131,6 +156,8 @@ static uint64_t rtc_seconds(void)
     uint8_t raw[2][ARRAY_SIZE(registers)];
     unsigned int v[ARRAY_SIZE(registers)];
 
+    if (cmos(10) == 0xff)
+        return 0;                                       /* no such chip */
     for (unsigned int try = 0; try < 1000; try++) { /* until two readings agree */
         for (unsigned int i = 0; i < RTC_PATIENCE && (cmos(10) & 0x80); i++) /* it is being changed */
             cpu_pause();
@@ -154,7 +181,12 @@ void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time)
 
 void clock_init(void)
 {
-    calibrate();
+    if (acpi.pm_timer_port)
+        calibrate();
+    else
+        calibrate_by_xen();
+    if (tsc_khz == 0 || apic_timer_khz == 0)
+        panic("clock calibration failed: TSC %lu kHz, APIC timer %u kHz\n", tsc_khz, apic_timer_khz);
     clock_compute_scale(tsc_khz, &clock_scale.mul, &clock_scale.shift);
     clock_scale.tsc0 = rdtsc();
     clock_set_wall(rtc_seconds(), 0, clock_now());

@@ -66,7 +66,7 @@ $(eval $(call unit-test,compat,$(unit_mm) core/grant.c core/grant_map.c core/gra
 # Functions that the C library has too get other names.
 $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprintf=core_vsnprintf
 $(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset memcpy memmove memcmp strlen strcmp,-D$(f)=core_$(f))
-$(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
+$(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now -include tests/unit/include/clock_fake.h
 $(eval $(call unit-test,lib,lib/format.c lib/string.c boot/cmdline.c boot/multiboot.c boot/memory.c))
 $(eval $(call unit-test,elf,dom0/elf.c))
 $(UNIT_OUT)/core/platform/acpi.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h

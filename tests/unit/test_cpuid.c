@@ -298,7 +298,7 @@ static void listed(void **state)
         find(n, 7, 2);
         find(n, 0xb, 0);
         find(n, 0xd, 2);
-        find(n, 0x40000000, XEN_CPUID_NO_SUBLEAF); /* libxc writes back as many leaves as it read, with these */
+        find(n, 0x40000000, XEN_CPUID_NO_SUBLEAF); /* libxc writes back as many as it read, with these */
         find(n, 0x40000100, XEN_CPUID_NO_SUBLEAF);
         find(n, 0x80000021, XEN_CPUID_NO_SUBLEAF);
     }

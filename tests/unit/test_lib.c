@@ -6,8 +6,10 @@
 #include "boot.h"
 #include "directmap.h"
 #include "harness.h"
+#include "xenpub.h"
 
 #include <string.h>
+#include <xen/arch-x86/hvm/start_info.h>
 
 int core_snprintf(char *buf, size_t size, const char *fmt, ...);
 void *core_memset(void *dst, int c, size_t n);
@@ -242,6 +244,115 @@ static void multiboot2_is_read(void **state)
     assert_int_equal(boot_info.range[2].end, 0x1001000);
 }
 
+/* What a PVH loader leaves at 0x1000, with one module; the test changes it. */
+static struct hvm_start_info *new_start_info(paddr_t module, uint64_t size)
+{
+    static const struct hvm_memmap_table_entry map[] = {
+        { 0, 0x9fc00, BOOT_RAM, 0 }, { 0x100000, 0xf00fff, BOOT_RAM, 0 },
+        { 0xfc000000, 0x2000, BOOT_ACPI, 0 },
+    };
+    const struct hvm_modlist_entry modules[] = { { module, size, 0x3100, 0 } };
+    struct hvm_start_info *info;
+
+    harness_memory_new(1);
+    boot_info = (struct boot_info){ 0 };
+    memcpy(paddr_to_virt(0x2000), map, sizeof(map));
+    memcpy(paddr_to_virt(0x2800), modules, sizeof(modules));
+    strcpy(paddr_to_virt(0x3000), "dom0_mem=1G loglvl=all");
+    strcpy(paddr_to_virt(0x3100), "of the module");
+    info = paddr_to_virt(0x1000);
+    *info = (struct hvm_start_info){
+        .magic = XEN_HVM_START_MAGIC_VALUE, .version = 1, .cmdline_paddr = 0x3000, .rsdp_paddr = 0xfc001000,
+        .nr_modules = 1, .modlist_paddr = 0x2800, .memmap_entries = ARRAY_SIZE(map), .memmap_paddr = 0x2000,
+    };
+    return info;
+}
+
+static void start_info_is_read(void **state)
+{
+    struct hvm_start_info *info = new_start_info(0x10000, 0x1001);
+
+    (void)state;
+    multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000);
+    assert_string_equal(boot_info.cmdline, "dom0_mem=1G loglvl=all");
+    assert_int_equal(boot_info.rsdp, 0xfc001000);
+    assert_int_equal(boot_info.modules, 1);
+    assert_int_equal(boot_info.module[0].start, 0x10000);
+    assert_int_equal(boot_info.module[0].end, 0x11001);
+    assert_string_equal(boot_info.module[0].args, "of the module");
+    assert_int_equal(boot_info.ranges, 3);
+    assert_int_equal(boot_info.range[0].end, 0x9f000);
+    assert_int_equal(boot_info.range[1].end, 0x1000000);
+    assert_int_equal(boot_info.range[2].type, BOOT_ACPI);
+
+    /* no texts at all */
+    info = new_start_info(0x10000, 0x1001);
+    info->cmdline_paddr = ((struct hvm_modlist_entry *)paddr_to_virt(0x2800))->cmdline_paddr = 0;
+    multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000);
+    assert_string_equal(boot_info.cmdline, "");
+    assert_string_equal(boot_info.module[0].args, "");
+
+    /* one without a memory map, none at all, and another loader */
+    new_start_info(0x10000, 0x1001)->version = 0;
+    assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
+    new_start_info(0x10000, 0x1001)->magic = 0;
+    assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
+    new_start_info(0x10000, 0x1001)->memmap_entries = 0;
+    assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
+    new_start_info(0x10000, 0x1001);
+    assert_panics(multiboot_parse(0, 0x1000));
+}
+
+#define BUNDLE 0x10000
+#define PART_SIZE 2040 /* of its description; the first one is behind 16 bytes of magic */
+
+/* A bundle of two parts of those sizes, with arguments "k" and "i". */
+static void new_bundle(uint64_t module_size, uint64_t kernel_size, uint64_t initrd_size)
+{
+    char *b;
+
+    new_start_info(BUNDLE, module_size);
+    b = paddr_to_virt(BUNDLE);
+    strcpy(b, "Cleave's bundle");
+    memcpy(b + 16, &kernel_size, 8);
+    memcpy(b + 16 + PART_SIZE, &initrd_size, 8);
+    strcpy(b + 24, "k");
+    strcpy(b + 24 + PART_SIZE, "i");
+}
+
+static void bundle_is_taken_apart(void **state)
+{
+    (void)state;
+    new_bundle(0x1000 + 0x2000 + 0x801, 0x1fff, 0x801);
+    multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000);
+    assert_int_equal(boot_info.modules, 2);
+    assert_int_equal(boot_info.module[0].start, BUNDLE + 0x1000);
+    assert_int_equal(boot_info.module[0].end, BUNDLE + 0x2fff);
+    assert_string_equal(boot_info.module[0].args, "k");
+    assert_int_equal(boot_info.module[1].start, BUNDLE + 0x3000);
+    assert_int_equal(boot_info.module[1].end, BUNDLE + 0x3801);
+    assert_string_equal(boot_info.module[1].args, "i");
+
+    new_bundle(0x1000 + 0x1fff, 0x1fff, 0); /* only a kernel */
+    multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000);
+    assert_int_equal(boot_info.modules, 1);
+
+    new_bundle(0xfff, 0x1fff, 0x801); /* shorter than its first page: a module as any other */
+    multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000);
+    assert_int_equal(boot_info.modules, 1);
+    assert_int_equal(boot_info.module[0].start, BUNDLE);
+
+    /* cut off within the second part, the first, at their border, and with a size that wraps around */
+    new_bundle(0x1000 + 0x2000 + 0x800, 0x1fff, 0x801);
+    assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
+    new_bundle(0x1000 + 0x1ffe, 0x1fff, 0x801);
+    assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
+    new_bundle(0x1000 + 0x1fff, 0x1fff, 0x801);
+    assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
+    new_bundle(0x1000 + 0x2000 + 0x801, ~0ull, 0x801);
+    assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
+}
+
 char image_start[1], image_end[1];
 static struct boot_range given[8];
 static unsigned int given_count;
@@ -305,6 +416,8 @@ int main(void)
         cmocka_unit_test(memory_map_is_sorted_and_ram_loses),
         cmocka_unit_test(pages_come_from_the_top),
         cmocka_unit_test(multiboot2_is_read),
+        cmocka_unit_test(start_info_is_read),
+        cmocka_unit_test(bundle_is_taken_apart),
         cmocka_unit_test(memory_is_given),
         cmocka_unit_test(dom0_sizes_are_checked),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/clock.c's arithmetic, and cpu/timer.c on two CPUs whose clock and timer hardware are the test's. */
-#include "cpu.h"
+#include "clock_fake.h"
 #include "harness.h"
 #include "platform.h"
 
@@ -16,7 +16,8 @@ void apic_timer_arm(nsec_t delta)
     armed[harness_cpu] = now + delta;
 }
 void apic_timer_start(uint32_t count) { armed[harness_cpu] = count ? armed[harness_cpu] : TIME_NEVER; }
-uint32_t apic_timer_current(void) { return 0; }
+static uint32_t apic_left;
+uint32_t apic_timer_current(void) { return apic_left; }
 void watchdog_check(void) { }
 void softirq_raise(unsigned int cpu, enum softirq s) { bit_set(&cpus[cpu].softirq, s); }
 uint32_t apic_timer_khz;
@@ -234,12 +235,56 @@ static void past_timers_leave_room_for_others(void **state)
     assert_true(cpus[0].softirq);
 }
 
+static uint32_t xen_below;      /* the kHz that a Xen below us says; 0: there is none */
+static unsigned int port_reads;
+
+void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    memset(out, 0, 16);
+    if (leaf == 0x40000000)
+        memcpy(&out[1], xen_below ? "XenVMMXenVMM" : "KVMKVMKVM\0\0\0", 12);
+    else if (leaf == 0x40000003 && sub == 0)
+        out[2] = xen_below;
+}
+
+uint32_t harness_port_read(uint16_t port, unsigned int size)
+{
+    (void)port;
+    (void)size;
+    port_reads++;
+    return ~0u; /* nothing is there */
+}
+
+void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
+{
+    (void)port;
+    (void)size;
+    (void)val;
+}
+
+/* A PVH guest of Xen has no PM timer and no clock chip. */
+static void xen_below_says_the_rate(void **state)
+{
+    (void)state;
+    xen_below = 1000; /* few kHz: it waits for 50 ms by them */
+    apic_left = 0xffffffff - 100000;
+    clock_init();
+    assert_int_equal(tsc_khz, 1000);
+    assert_in_range(apic_timer_khz, 1, 2000);
+    assert_in_range(port_reads, 1, 2);
+    apic_left = 0xffffffff;
+    assert_panics(clock_init()); /* the APIC's timer stands still */
+    xen_below = 0;
+    assert_panics(clock_init());
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(scale_is_exact),
         cmocka_unit_test(one_gigahertz_is_the_identity),
         cmocka_unit_test(dates_are_seconds),
+        cmocka_unit_test(xen_below_says_the_rate),
         cmocka_unit_test_setup(timers_fire_in_order_and_in_time, timers_setup),
         cmocka_unit_test_setup(timers_stop_and_move_in_time, timers_setup),
         cmocka_unit_test_setup(the_last_timer_stops_the_hardware, timers_setup),

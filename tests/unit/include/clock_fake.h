@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The core's cpu.h with I/O ports and a CPUID instruction that the test answers, for cpu/clock.c. */
+#ifndef HARNESS_CLOCK_FAKE_H
+#define HARNESS_CLOCK_FAKE_H
+
+#define cpu_cpuid machine_cpu_cpuid
+#include "ports_fake.h"
+#undef cpu_cpuid
+
+void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
+
+static inline void cpu_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    harness_cpuid(leaf, sub, out);
+}
+
+#endif
