@@ -111,10 +111,12 @@ if [ "$mode" = gdb ]; then
 fi
 
 mkdir -p "$(dirname "$RUN_LOG")"
-# Without -nodefaults QEMU would add a network card, a display and drives that nobody here drives.
+# Without -nodefaults QEMU would add a network card, a display and drives that nobody here drives. The machine
+# may have more memory than the host (reserve=off): it costs only what is touched.
 # shellcheck disable=SC2086 # words on purpose
 set -- "$QEMU" $MACHINE $devices -nodefaults -display none -accel $accel $icount -cpu "$CPU" -smp "$SMP" \
-    -m "$MEM" -kernel "$HV_IMAGE" -append "$HV_CMDLINE${HV_ARGS:+ $HV_ARGS}" $QEMU_ARGS
+    -m "$MEM" -object "memory-backend-ram,id=ram,size=${MEM}M,reserve=off" -machine memory-backend=ram \
+    -kernel "$HV_IMAGE" -append "$HV_CMDLINE${HV_ARGS:+ $HV_ARGS}" $QEMU_ARGS
 
 if [ "$mode" = gdb-server ]; then
     set -- --gdb -- "$@"

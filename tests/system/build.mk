@@ -78,3 +78,20 @@ ROUNDS ?= 1000
 soak: | $(ALL_TARGETS) $(bootable)
 	@TIMEOUT=$(shell expr 600 + $(ROUNDS) \* 12) RUN_LOG=$(SYSTEM)/soak.log \
 	    CMD='ROUNDS=$(ROUNDS) $(SYSTEM_PROGRAM) many' tests/rig/run.sh
+
+# --- other emulators --------------------------------------------------------------------------------
+
+# One machine after the other: CPU models, sizes of memory, numbers of CPUs. With any QEMU.
+.PHONY: check-machines check-qemu10
+check-machines: | $(ALL_TARGETS) $(bootable)
+	@tests/system/machines.sh
+
+# That and the runs of `make check` with the QEMU of bookworm-backports, which is unpacked for it.
+QEMU10 := build/qemu10/qemu-system-x86_64
+$(QEMU10): tests/rig/qemu10.sh | build/deps.mk
+	@echo "unpacking the QEMU of bookworm-backports into $(@D)"
+	@tests/rig/qemu10.sh $(@D)
+	@touch $@
+
+check-qemu10: $(QEMU10)
+	@$(MAKE) --no-print-directory CMD= QEMU=$(QEMU10) check-machines check-system
