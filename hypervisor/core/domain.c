@@ -73,6 +73,7 @@ static bool domain_free(struct domain *d)
             vcpu_destroy(d->vcpu[d->max_vcpus]);
         return false;
     }
+    BUG_ON(d->pool.used);
     spin_lock(&domlist_lock);
     list_del(&d->link);
     spin_unlock(&domlist_lock);
@@ -170,6 +171,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     spin_init(&d->lock, LOCK_DOMAIN);
     memcpy(d->handle, config->handle, sizeof(d->handle));
     d->max_vcpus = config->max_vcpus;
+    d->pool.size = POOL_DEFAULT;
     d->weight = SCHED_WEIGHT_DEFAULT;
     d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON] = SHUTDOWN_reboot;
     d->pause_count = d->controller_pauses = 1; /* starts paused */

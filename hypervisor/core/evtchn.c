@@ -22,6 +22,7 @@
  * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
  */
 #include "alloc.h"
+#include "directmap.h"
 #include "errors.h"
 #include "evtchn_internal.h"
 #include "lib.h"
@@ -80,10 +81,13 @@ static int fresh_port(struct domain *d)
 
     if (port > d->evtchn.max_port || (!d->evtchn.fifo && port >= end))
         return -ENOSPC;
-    if (!*bucket)
-        *bucket = heap_alloc(EVTCHN_BUCKET * sizeof(**bucket));
-    if (!*bucket)
-        return -ENOMEM;
+    if (!*bucket) {
+        mfn_t m = alloc_pool(d, 0);
+
+        if (!mfn_valid_number(m))
+            return -ENOMEM;
+        *bucket = mfn_to_virt(m);
+    }
     d->evtchn.ports++;
     return port;
 }
@@ -450,8 +454,10 @@ int evtchn_teardown(struct domain *d)
         return 0;
     int rc = close_all(d, 0);
     for (uint32_t i = 0; !rc && i <= d->evtchn.max_port / EVTCHN_BUCKET; i++) {
-        rc = d->evtchn.buckets[i] && preempt_pending() ? -ERESTART : 0;
-        heap_free(d->evtchn.buckets[i]);
+        if (!d->evtchn.buckets[i])
+            continue;
+        rc = preempt_pending() ? -ERESTART : 0;
+        free_pool(d, virt_to_mfn(d->evtchn.buckets[i]), 0);
         d->evtchn.buckets[i] = NULL;
     }
     if (!rc) {

@@ -9,7 +9,7 @@
 #include "domain.h"
 
 /*
- * 16 bytes, so that a bucket is 2 KiB. last_*: the FIFO queue that it was put in last, also of a free port.
+ * 16 bytes, so that a bucket is a frame. last_*: the FIFO queue that it was put in last, also of a free port.
  */
 struct evtchn {
     uint8_t state : 3;                /* EVTCHNSTAT_*; closed: it is free */

@@ -17,6 +17,8 @@
 #include "grant_internal.h"
 #include "lib.h"
 
+#define ACTIVE_ORDER 1
+_Static_assert(GRANT_ENTRIES * sizeof(struct grant_active) == PAGE_SIZE << ACTIVE_ORDER, "active entries");
 #define SWAP_TRIES 5
 #define CHECK_TRIES 8
 
@@ -27,18 +29,21 @@ static bool in_use(const struct grant_active *a)
 
 /* --- the table --- */
 
+/* A guest decides how many there are: they are on its account. */
 static int add_frame(struct domain *d)
 {
-    struct grant_active *active = heap_alloc(GRANT_ENTRIES * sizeof(*active));
-    mfn_t m = active ? alloc_core(0) : MFN_NONE;
+    mfn_t active = alloc_pool(d, ACTIVE_ORDER), shared = alloc_pool(d, 0);
 
-    if (!mfn_valid_number(m)) {
-        heap_free(active);
-        return -ENOMEM;
+    if (mfn_valid_number(active) && mfn_valid_number(shared)) {
+        d->grant.active[d->grant.frames] = mfn_to_virt(active);
+        d->grant.shared[d->grant.frames++] = mfn_to_virt(shared);
+        return 0;
     }
-    d->grant.active[d->grant.frames] = active;
-    d->grant.shared[d->grant.frames++] = mfn_to_virt(m);
-    return 0;
+    if (mfn_valid_number(active))
+        free_pool(d, active, ACTIVE_ORDER);
+    if (mfn_valid_number(shared))
+        free_pool(d, shared, 0);
+    return -ENOMEM;
 }
 
 int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack)
@@ -71,15 +76,16 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
 }
 
 /* The last frame of the table, and what is in use of it. */
-static void free_frame(struct grant_domain *g)
+static void free_frame(struct domain *d)
 {
+    struct grant_domain *g = &d->grant;
     uint32_t last = --g->frames;
 
     for (uint32_t n = 0; n < GRANT_ENTRIES; n++)
         if (in_use(&g->active[last][n]))
             frame_put(MFN(g->active[last][n].mfn));
-    heap_free(g->active[last]);
-    free_core(virt_to_mfn(g->shared[last]), 0);
+    free_pool(d, virt_to_mfn(g->active[last]), ACTIVE_ORDER);
+    free_pool(d, virt_to_mfn(g->shared[last]), 0);
 }
 
 int grant_free(struct domain *d)
@@ -91,10 +97,10 @@ int grant_free(struct domain *d)
     while (g->frames + g->maptrack_size > 0) {
         spin_lock(&g->lock);
         if (g->frames > 0) {
-            free_frame(g);
+            free_frame(d);
         } else {
             g->maptrack_size = (g->maptrack_size - 1) / MAPTRACK_BUCKET * MAPTRACK_BUCKET;
-            heap_free(g->maptrack[g->maptrack_size / MAPTRACK_BUCKET]);
+            free_pool(d, virt_to_mfn(g->maptrack[g->maptrack_size / MAPTRACK_BUCKET]), 0);
         }
         spin_unlock(&g->lock);
         if (preempt_pending())

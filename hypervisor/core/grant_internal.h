@@ -30,6 +30,7 @@ struct grant_mapping {
     uint64_t readonly : 1;
     uint64_t state : 2;
 };
+_Static_assert(MAPTRACK_BUCKET * sizeof(struct grant_mapping) == PAGE_SIZE, "a bucket is a frame");
 
 /*
  * A use of granter's entry `ref` by domain `user`, until grant_release, and its frame with a reference for

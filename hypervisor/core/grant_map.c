@@ -12,6 +12,7 @@
  * Read next: core/grant_copy.c.
  */
 #include "alloc.h"
+#include "directmap.h"
 #include "errors.h"
 #include "grant_internal.h"
 #include "lib.h"
@@ -27,8 +28,10 @@ struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle)
 }
 
 /* Makes one that was never used the first that is free. */
-static bool more_handles(struct grant_domain *g)
+static bool more_handles(struct domain *d)
 {
+    struct grant_domain *g = &d->grant;
+
     if (g->maptrack_size >= g->maptrack_max)
         return false;
     if (!g->maptrack)
@@ -36,10 +39,13 @@ static bool more_handles(struct grant_domain *g)
     if (!g->maptrack)
         return false;
     struct grant_mapping **bucket = &g->maptrack[g->maptrack_size / MAPTRACK_BUCKET];
-    if (!*bucket)
-        *bucket = heap_alloc(MAPTRACK_BUCKET * sizeof(**bucket));
-    if (!*bucket)
-        return false;
+    if (!*bucket) {
+        mfn_t m = alloc_pool(d, 0);
+
+        if (!mfn_valid_number(m))
+            return false;
+        *bucket = mfn_to_virt(m);
+    }
     (*bucket)[g->maptrack_size % MAPTRACK_BUCKET].gfn = g->maptrack_free;
     g->maptrack_free = g->maptrack_size++;
     return true;
@@ -53,7 +59,7 @@ static uint32_t take_handle(struct domain *d)
     struct grant_domain *g = &d->grant;
 
     spin_lock_scope(&g->lock);
-    if (g->maptrack_free == MAPTRACK_NONE && !more_handles(g))
+    if (g->maptrack_free == MAPTRACK_NONE && !more_handles(d))
         return MAPTRACK_NONE;
     uint32_t handle = g->maptrack_free;
     struct grant_mapping *m = grant_mapping_at(d, handle);

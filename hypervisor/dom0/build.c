@@ -182,6 +182,19 @@ static void start_info(paddr_t at, paddr_t initrd, uint64_t initrd_size)
     }
 }
 
+/*
+ * However much guests take, dom0 can go on: the frames for tables that show it every frame of the machine
+ * once, page by page, are kept for it, and 4 MiB for its devices' tables, ports and handles of grants.
+ */
+static void reserve_pool(struct domain *d)
+{
+    uint64_t left = frame_count / 512 + 1024;
+
+    if (alloc_set_pool(d, d->pool.used + left))
+        panic("no memory for dom0's pool of %lu KiB: lower dom0_mem or give the machine more RAM\n",
+              left * 4);
+}
+
 static void free_modules(void)
 {
     for (unsigned int i = 0; i < boot_info.modules; i++)
@@ -220,6 +233,7 @@ void dom0_build(void)
     while (rc == -ERESTART);
     if (rc)
         panic("no memory for dom0's %u vcpus\n", d->max_vcpus);
+    reserve_pool(d);
     svm_reset_to_pvh(d->vcpu[0], entry, (uint32_t)info);
     d->vcpu[0]->down = false;
     d->vcpu[0]->blocked = false;

@@ -165,7 +165,7 @@ static const struct operation rows[] = {
 
     [XEN_DOMCTL_max_mem] = { domctl_memory_max, CHANGE },
     [XEN_DOMCTL_getpageframeinfo3] = { domctl_memory_page_types, DOMAIN, .out = OUT_SUCCESS },
-    [XEN_DOMCTL_shadow_op] = { domctl_memory_shadow, REBUILD },
+    [XEN_DOMCTL_shadow_op] = { domctl_memory_shadow, REBUILD, .out = OUT_SUCCESS },
     [XEN_DOMCTL_get_paging_mempool_size] = { domctl_memory_get_mempool, DOMAIN, .out = OUT_SUCCESS },
     [XEN_DOMCTL_set_paging_mempool_size] = { domctl_memory_set_mempool, DOMAIN },
     [XEN_DOMCTL_getnodeaffinity] = { domctl_memory_get_nodes, DOMAIN },

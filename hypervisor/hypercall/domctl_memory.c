@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * domctl: a domain's memory as the tools see it apart from memory_op: its limit, what kind of page is at each
- * of its frame numbers (for saving), nodes (there is one), and the pool for nested page tables, which we do
- * not bound apart.
+ * of its frame numbers (for saving), nodes (there is one), and its pool: how much the core may keep for it
+ * (../README.md, "Who pays").
  *
  * Read next: memory.c.
  */
+#include "alloc.h"
 #include "domctl.h"
 #include "lib.h"
 
@@ -46,21 +47,38 @@ long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-/* There is neither shadow paging nor a log of dirty pages; switching off what is off succeeds. */
+#define MIB_FRAMES (1u << (20 - PAGE_SHIFT))
+
+/*
+ * There is neither shadow paging nor a log of dirty pages; switching off what is off succeeds. The pool, in
+ * MiB, as tools before 4.17 ask for it.
+ */
 long domctl_memory_shadow(struct hypercall *hc, struct domain *d, void *arg)
 {
-    return DOMCTL(arg)->shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP;
+    struct xen_domctl_shadow_op *op = &DOMCTL(arg)->shadow_op;
+    int rc = 0;
+
+    if (op->op == XEN_DOMCTL_SHADOW_OP_OFF)
+        return 0;
+    if (op->op == XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION)
+        rc = alloc_set_pool(d, (uint64_t)op->mb * MIB_FRAMES);
+    else if (op->op != XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION)
+        return -EOPNOTSUPP;
+    op->mb = (uint32_t)((READ_ONCE(d->pool.size) + MIB_FRAMES - 1) / MIB_FRAMES);
+    return rc;
 }
 
 long domctl_memory_get_mempool(struct hypercall *hc, struct domain *d, void *arg)
 {
-    DOMCTL(arg)->paging_mempool.size = READ_ONCE(d->p2m.table_pages) * PAGE_SIZE;
+    DOMCTL(arg)->paging_mempool.size = READ_ONCE(d->pool.size) * PAGE_SIZE;
     return 0;
 }
 
 long domctl_memory_set_mempool(struct hypercall *hc, struct domain *d, void *arg)
 {
-    return DOMCTL(arg)->paging_mempool.size % PAGE_SIZE == 0 ? 0 : -EINVAL;
+    uint64_t size = DOMCTL(arg)->paging_mempool.size;
+
+    return size % PAGE_SIZE ? -EINVAL : alloc_set_pool(d, size / PAGE_SIZE);
 }
 
 long domctl_memory_get_nodes(struct hypercall *hc, struct domain *d, void *arg)

@@ -19,10 +19,8 @@
  */
 static int replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 {
-    int rc = p2m_set(d, gfn, mfn, ORDER_4K, type);
+    int rc = p2m_replace(d, gfn, mfn, type);
 
-    if (rc == -EEXIST && !p2m_remove(d, gfn))
-        rc = p2m_set(d, gfn, mfn, ORDER_4K, type);
     if (rc)
         frame_put(mfn);
     return rc;

@@ -2,7 +2,7 @@
 /*
  * The frame allocator (mm/alloc.c): binary buddies of order 0 to 18 over all RAM, claims, and accounting.
  * free = in the buddy lists; claimed = promised to domains under construction but not yet allocated. A
- * domain's own claim is used up by its allocations; everybody else can only have free - claimed.
+ * domain's own claim is used up by its memory; everybody else can only have free - claimed.
  */
 #ifndef CLV_ALLOC_H
 #define CLV_ALLOC_H
@@ -32,11 +32,25 @@ mfn_t alloc_core(unsigned int order);
 void free_core(mfn_t m, unsigned int order);
 
 /*
+ * As alloc_core, for what the core keeps because of something that d does (nested page tables, grants,
+ * ports): charged to d's pool. MFN_NONE also when the pool has no room; dom0's always has, and a reserve.
+ */
+mfn_t alloc_pool(struct domain *d, unsigned int order);
+void free_pool(struct domain *d, mfn_t m, unsigned int order);
+/*
+ * Makes d's pool this many frames large, or as many as are in use. -ENOMEM: more than the machine has, or,
+ * dom0, than can be reserved.
+ */
+#define POOL_DEFAULT 256
+int must_check alloc_set_pool(struct domain *d, uint64_t size);
+
+/*
  * For a domain: state DOMAIN, count 1 each, owner d, zeroed. Fails with MFN_NONE when memory is short
- * (against others' claims), or when d would pass d->max_pages. Raises d->tot_pages by 2^order. alloc_core is
- * this for NULL.
+ * (against others' claims), or when d would pass d->max_pages. Raises d->tot_pages by 2^order. When they are
+ * in the p2m, alloc_use_claim: so an attempt that fails leaves the claim as it was.
  */
 mfn_t alloc_domain(struct domain *d, unsigned int order);
+void alloc_use_claim(struct domain *d, uint64_t pages);
 /*
  * Scrubs a part of the block of that order which the next allocation will get, so that this does not take
  * long. false: there is more to scrub, call again.
@@ -58,6 +72,7 @@ void alloc_release(mfn_t m, unsigned int order);
  */
 int alloc_claim(struct domain *d, uint64_t pages);
 
+/* free: what is not reserved for dom0. */
 struct alloc_info { uint64_t total, free, claimed, core, largest_free_order; };
 void alloc_info(struct alloc_info *info);
 /* Debug: free lists, counts and claims agree with the frame table. Logs, and counts what disagrees. */

@@ -44,6 +44,7 @@ struct domain {
     uint8_t shutdown_code;             /* SHUTDOWN_* */
 
     uint64_t tot_pages, max_pages, claimed; /* frames owned; limit; claim left (mm/alloc.c, under its lock) */
+    struct { uint64_t size, used; } pool; /* frames of the core on its account (the same) */
     struct p2m p2m;
     struct grant_domain grant;
     struct evtchn_domain evtchn;

@@ -18,7 +18,7 @@
 struct domain;
 struct vcpu;
 
-#define EVTCHN_BUCKET 128             /* ports per allocated bucket */
+#define EVTCHN_BUCKET 256             /* ports per allocated bucket, which is a frame */
 
 struct evtchn;                        /* one port; core/evtchn_internal.h */
 struct guest_pin;                     /* domain.h */

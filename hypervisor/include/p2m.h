@@ -50,6 +50,8 @@ struct p2m {
     uint64_t flush_generation;/* raised by each flush; svm/tlb.c compares it before each entry */
     uint64_t dirty_cpus;      /* CPUs that may hold translations of this domain (bit mask, atomic) */
     uint64_t table_pages;     /* frames used for tables */
+    uint64_t large, spares;   /* entries above 4K that are not MMIO; tables kept to split them (p2m.c) */
+    uint32_t spare;           /* the first of these tables, chained */
     uint64_t pages[P2M_ABSENT + 1]; /* entries by type, in 4K units (MMIO not counted) */
     uint64_t max_gfn;         /* highest gfn ever set to RAM */
     uint64_t teardown_gfn;    /* where p2m_teardown goes on */
@@ -87,6 +89,8 @@ int must_check p2m_get_frame(struct domain *d, gfn_t gfn, uint32_t types, mfn_t 
  * success the entry has them.
  */
 int must_check p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
+/* One 4K entry, instead of whatever is there, which goes as by p2m_remove. */
+int must_check p2m_replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type);
 
 /*
  * Removes one 4K entry of whatever type: flushes, then drops the reference that the entry held (RAM: the

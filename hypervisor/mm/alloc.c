@@ -10,9 +10,13 @@
  * While there are claims, other domains also leave a little more alone (claim_overhead), for the nested page
  * tables that the claimers' memory will need.
  *
- * Lock: mem.lock (LOCK_MEM) protects the lists, the counters here, tot_pages and claimed of each domain, and
- * each frame on its way between two owners. What has a new owner is scrubbed outside of it. Read next:
- * heap.c, p2m.c.
+ * Pools: what the core keeps for a domain because of what that domain does is counted in d->pool.used, in
+ * frames. A guest's pool has a limit. dom0's has none; but what it has left of its size is kept free for it
+ * (mem.reserved), whatever guests take.
+ *
+ * Lock: mem.lock (LOCK_MEM) protects the lists, the counters here, tot_pages, claimed and pool of each
+ * domain, and each frame on its way between two owners. What has a new owner is scrubbed outside of it. Read
+ * next: heap.c, p2m.c.
  */
 #include "alloc.h"
 #include "directmap.h"
@@ -26,6 +30,7 @@ static struct {
     struct spinlock lock;
     uint32_t head[ALLOC_MAX_ORDER + 1];   /* first block of each order, 0: none (frame 0 is never free) */
     uint64_t total, free, claimed, core;  /* frames */
+    uint64_t reserved;                    /* of the free ones, for dom0's pool */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
 
 /* Frames that alloc_prepare zeroes at a time, with the lock held: ten microseconds. */
@@ -215,46 +220,72 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
 /* --- allocating and freeing --- */
 
 /*
- * Whether d (NULL: the core) may have this many more frames: its own limit, and what others have claimed.
- * mem.lock is held.
+ * Whether d (NULL: the core) may have this many more frames as its memory: its own limit, and what others
+ * have claimed. mem.lock is held.
  */
 static bool may_have(const struct domain *d, uint64_t pages)
 {
     uint64_t others = mem.claimed - (d ? d->claimed : 0), kept = others + (d ? claim_overhead(others) : 0);
 
-    return mem.free >= pages + kept && (!d || d->tot_pages + pages <= d->max_pages);
+    return mem.free >= pages + kept + mem.reserved && (!d || d->tot_pages + pages <= d->max_pages);
+}
+
+/* The same for d's pool. A claim's overhead is for the claimer's; dom0 has its reserve. */
+static bool may_charge(const struct domain *d, uint64_t pages)
+{
+    uint64_t kept = mem.claimed + (d->claimed ? 0 : claim_overhead(mem.claimed)) + mem.reserved;
+
+    if (d->is_dom0)
+        return mem.free >= pages + (mem.reserved ? 0 : mem.claimed);
+    return mem.free >= pages + kept && d->pool.used + pages <= d->pool.size;
+}
+
+static void charge(struct domain *d, int64_t pages)
+{
+    d->pool.used += pages;
+    if (d->is_dom0)
+        mem.reserved = d->pool.size > d->pool.used ? d->pool.size - d->pool.used : 0;
+}
+
+/* Takes a block for owner (NULL: the core), if the caller may have it; mem.lock is held until it has. */
+static mfn_t take_locked(struct domain *owner, unsigned int order, bool allowed)
+{
+    uint64_t n = allowed ? take_block(order) : 0;
+
+    for (uint64_t i = 0; n && i < 1ull << order; i++)
+        become(&frame_table[n + i], owner ? FRAME_DOMAIN : FRAME_CORE, owner);
+    return n ? MFN(n) : MFN_NONE;
 }
 
 mfn_t alloc_domain(struct domain *d, unsigned int order)
 {
+    spin_lock(&mem.lock);
+    mfn_t m = take_locked(d, order, may_have(d, 1ull << order));
+    if (mfn_valid_number(m))
+        add_pages(d, 1ull << order);
+    spin_unlock(&mem.lock);
+    if (mfn_valid_number(m))
+        (void)scrub(m.n, order, ~0ull);
+    return m;
+}
+
+mfn_t alloc_pool(struct domain *d, unsigned int order)
+{
     uint64_t pages = 1ull << order;
 
     spin_lock(&mem.lock);
-    uint64_t n = may_have(d, pages) ? take_block(order) : 0;
-    for (uint64_t i = 0; n && i < pages; i++)
-        become(&frame_table[n + i], d ? FRAME_DOMAIN : FRAME_CORE, d);
-    if (n && d) {
-        uint64_t of_claim = MIN(pages, d->claimed);
-
-        d->claimed -= of_claim;
-        mem.claimed -= of_claim;
-        add_pages(d, pages);
-    }
+    mfn_t m = take_locked(NULL, order, d ? may_charge(d, pages) : may_have(NULL, pages));
+    if (d && mfn_valid_number(m))
+        charge(d, (int64_t)pages);
     spin_unlock(&mem.lock);
-    if (!n)
-        return MFN_NONE;
-    (void)scrub(n, order, ~0ull);
-    return MFN(n);
-}
-
-mfn_t alloc_core(unsigned int order)
-{
-    mfn_t m = alloc_domain(NULL, order);
-
-    if (mfn_valid_number(m))
+    if (mfn_valid_number(m)) {
+        (void)scrub(m.n, order, ~0ull);
         mfn_to_frame(m)->order = order;
+    }
     return m;
 }
+
+mfn_t alloc_core(unsigned int order) { return alloc_pool(NULL, order); }
 
 void free_core(mfn_t m, unsigned int order)
 {
@@ -263,6 +294,30 @@ void free_core(mfn_t m, unsigned int order)
         BUG_ON(order > 0 && mfn_to_frame(mfn_add(m, i))->count != 1);
         frame_put(mfn_add(m, i));
     }
+}
+
+/* Reserved again before it is free, so that nobody else gets what dom0 gives back. */
+void free_pool(struct domain *d, mfn_t m, unsigned int order)
+{
+    spin_lock(&mem.lock);
+    BUG_ON(d->pool.used < 1ull << order);
+    charge(d, -(1ll << order));
+    spin_unlock(&mem.lock);
+    free_core(m, order);
+}
+
+int alloc_set_pool(struct domain *d, uint64_t size)
+{
+    spin_lock_scope(&mem.lock);
+    size = MAX(size, d->pool.used);
+    uint64_t left = size - d->pool.used;
+    if (size > mem.total)
+        return -ENOMEM;
+    if (d->is_dom0 && left > mem.reserved && mem.free < mem.claimed + claim_overhead(mem.claimed) + left)
+        return -ENOMEM;
+    d->pool.size = size;
+    charge(d, 0);
+    return 0;
 }
 
 bool alloc_prepare(unsigned int order)
@@ -308,18 +363,28 @@ int alloc_claim(struct domain *d, uint64_t pages)
     uint64_t total = mem.claimed - d->claimed + MIN(claim, mem.total);
     if (claim > 0 && READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL; /* p2m_teardown dropped it for good */
-    if (claim > 0 && total + claim_overhead(total) > mem.free)
+    if (claim > 0 && total + claim_overhead(total) + mem.reserved > mem.free)
         return -ENOMEM;
     mem.claimed = total;
     d->claimed = claim;
     return 0;
 }
 
+void alloc_use_claim(struct domain *d, uint64_t pages)
+{
+    if (!READ_ONCE(d->claimed))
+        return;
+    spin_lock_scope(&mem.lock);
+    pages = MIN(pages, d->claimed);
+    d->claimed -= pages;
+    mem.claimed -= pages;
+}
+
 void alloc_info(struct alloc_info *info)
 {
     spin_lock_scope(&mem.lock);
-    *info = (struct alloc_info){ .total = mem.total, .free = mem.free, .claimed = mem.claimed,
-                                 .core = mem.core };
+    *info = (struct alloc_info){ .total = mem.total, .free = mem.free - MIN(mem.reserved, mem.free),
+                                 .claimed = mem.claimed, .core = mem.core };
     for (unsigned int o = 0; o <= ALLOC_MAX_ORDER; o++)
         if (mem.head[o])
             info->largest_free_order = o;
@@ -351,9 +416,10 @@ static unsigned int check_list(unsigned int order, uint64_t *free)
     return 0;
 }
 
+/* Each other CPU may have taken memory, 2M at most, whose claim it is about to use up. */
 unsigned int alloc_check(void)
 {
-    uint64_t by_state[4] = { 0 }, listed = 0;
+    uint64_t by_state[4] = { 0 }, listed = 0, taken = (nr_cpus - 1ull) << ORDER_2M;
     unsigned int errors = 0;
 
     spin_lock_scope(&mem.lock);
@@ -362,10 +428,10 @@ unsigned int alloc_check(void)
     for (uint64_t n = 0; n < frame_count; n++)
         by_state[frame_table[n].state & 3]++;
     if (listed != mem.free || by_state[FRAME_FREE] != mem.free || by_state[FRAME_CORE] != mem.core ||
-        frame_count - by_state[FRAME_IO] != mem.total || mem.claimed > mem.free)
-        errors += check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed; core %lu, counted "
-                               "%lu; total %lu, counted %lu\n", by_state[FRAME_FREE], listed, mem.free,
-                               mem.claimed, by_state[FRAME_CORE], mem.core,
+        frame_count - by_state[FRAME_IO] != mem.total || mem.claimed + mem.reserved > mem.free + taken)
+        errors += check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed, %lu reserved; core "
+                               "%lu, counted %lu; total %lu, counted %lu\n", by_state[FRAME_FREE], listed,
+                               mem.free, mem.claimed, mem.reserved, by_state[FRAME_CORE], mem.core,
                                frame_count - by_state[FRAME_IO], mem.total);
     return errors;
 }

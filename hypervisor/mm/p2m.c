@@ -8,6 +8,10 @@
  * so an emptied table is noticed and goes back after the same flush as what it mapped. Changing an entry
  * never fails half way: the frames of all tables that it needs are taken before the first of them is linked.
  *
+ * Giving a page back must not need memory, also when it is in the middle of a large entry: each 2M entry has
+ * a spare table, taken when it is made, for the day when it is split. Only device memory has none, which
+ * nobody gives back by the page.
+ *
  * Read next: p2m_fault.c (dom0's device memory, faults), guest.c.
  */
 #include "alloc.h"
@@ -56,8 +60,10 @@ static struct frame *table_of(const uint64_t *entry)
 
 static void count_pages(struct p2m *p, enum p2m_type type, unsigned int order, int sign)
 {
-    if (type != P2M_HOLE && type != P2M_MMIO)
-        p->pages[type] += sign * (int64_t)(1ull << order);
+    if (type == P2M_HOLE || type == P2M_MMIO)
+        return;
+    p->pages[type] += sign * (int64_t)(1ull << order);
+    p->large += order >= ORDER_2M ? sign : 0;
 }
 
 /* --- walking; the lock is held --- */
@@ -115,15 +121,48 @@ int p2m_get_frame(struct domain *d, gfn_t gfn, uint32_t types, mfn_t *mfn)
 
 /* --- tables --- */
 
-/* Those that are chained in no p2m: not yet, or no more and flushed. */
-static void free_tables(uint32_t chain)
+/* Frames for tables, chained by next. */
+static void push(uint32_t *chain, mfn_t m)
 {
-    while (chain) {
-        mfn_t m = MFN(chain);
+    mfn_to_frame(m)->next = *chain;
+    *chain = m.n;
+}
 
-        chain = mfn_to_frame(m)->next;
-        free_core(m, 0);
+static mfn_t pop(uint32_t *chain)
+{
+    mfn_t m = MFN(*chain);
+
+    *chain = mfn_to_frame(m)->next;
+    return m;
+}
+
+/* Those that are chained in no p2m: not yet, or no more and flushed. */
+static void free_tables(struct domain *d, uint32_t chain)
+{
+    while (chain)
+        free_pool(d, pop(&chain), 0);
+}
+
+static int take_tables(struct domain *d, uint64_t n, uint32_t *chain)
+{
+    *chain = 0;
+    while (n-- > 0) {
+        mfn_t m = alloc_pool(d, 0);
+
+        if (!mfn_valid_number(m)) {
+            free_tables(d, *chain);
+            return -ENOMEM;
+        }
+        push(chain, m);
     }
+    return 0;
+}
+
+/* Spare tables that no large entry needs any more. */
+static void trim_spares(struct p2m *p, uint32_t *chain)
+{
+    for (; p->spares > p->large; p->spares--)
+        push(chain, pop(&p->spare));
 }
 
 /* Puts a table in the place of a hole or a larger mapping; translations stay what they are. */
@@ -134,6 +173,8 @@ static void insert_table(struct p2m *p, mfn_t table, uint64_t *entry, unsigned i
 
     if (level == 1)
         old &= ~ENTRY_PS;
+    if (old && entry_type(old) != P2M_MMIO)
+        p->large--;
     for (unsigned int i = 0; old && i < 512; i++)
         child[i] = old + i * step;
     if (old)
@@ -145,51 +186,46 @@ static void insert_table(struct p2m *p, mfn_t table, uint64_t *entry, unsigned i
 }
 
 /*
- * Makes the tables, with the entries on the way to gfn, between the last level of a walk and `to`. -ENOMEM:
- * nothing changed.
+ * Makes the tables, with the entries on the way to gfn, between the last level of a walk and `to`, and so
+ * many spare ones. -ENOMEM: nothing changed.
  */
-static int descend(struct domain *d, gfn_t gfn, uint64_t *path[], unsigned int level, unsigned int to)
+static int descend(struct domain *d, gfn_t gfn, uint64_t *path[], unsigned int level, unsigned int to,
+                   uint64_t spares)
 {
-    /*
-     * A guest that scatters its pages must not take the machine's memory with tables: 4K mappings need 1/512.
-     */
-    bool allowed = d->is_dom0 || d->p2m.table_pages + TOP_LEVEL <= 256 + d->max_pages / 32;
-    uint32_t chain = 0;
+    struct p2m *p = &d->p2m;
+    uint64_t e = *path[level];
+    bool split = level > to && e && entry_type(e) != P2M_MMIO; /* one level down: there are no larger ones */
+    uint32_t chain;
 
-    for (unsigned int l = level; l > to; l--) {
-        mfn_t m = allowed ? alloc_core(0) : MFN_NONE;
-
-        if (!mfn_valid_number(m)) {
-            free_tables(chain);
-            return -ENOMEM;
-        }
-        mfn_to_frame(m)->next = chain;
-        chain = m.n;
+    if (take_tables(d, level - to - split + spares, &chain))
+        return -ENOMEM;
+    if (split) {
+        push(&chain, pop(&p->spare));
+        p->spares--;
     }
     for (; level > to; level--) {
-        mfn_t m = MFN(chain);
+        mfn_t m = pop(&chain);
 
-        chain = mfn_to_frame(m)->next;
-        insert_table(&d->p2m, m, path[level], level);
+        insert_table(p, m, path[level], level);
         path[level - 1] = entry_at(m, gfn, level - 1);
     }
+    for (; chain; p->spares++)
+        push(&p->spare, pop(&chain));
     return 0;
 }
 
-/*
- * One entry less in this table: if it was the last, the table goes, and so on upwards. Emptied tables are
- * chained to *retired.
- */
-static void entry_gone(struct p2m *p, uint64_t *path[], unsigned int level, uint32_t *retired)
+static void clear_entry(uint64_t *entry)
 {
-    for (;; level++) {
-        struct frame *f = table_of(path[level]);
+    WRITE_ONCE(*entry, 0);
+    table_of(entry)->count--;
+}
 
-        WRITE_ONCE(*path[level], 0);
-        if (--f->count > 1 || level == TOP_LEVEL)
-            return;
-        f->next = *retired;
-        *retired = frame_to_mfn(f).n;
+/* If that was the last entry of its table, the table goes, and so on upwards: chained to *retired. */
+static void retire_tables(struct p2m *p, uint64_t *path[], unsigned int level, uint32_t *retired)
+{
+    for (; level < TOP_LEVEL && table_of(path[level])->count == 1; level++) {
+        push(retired, frame_to_mfn(table_of(path[level])));
+        clear_entry(path[level + 1]);
         p->table_pages--;
     }
 }
@@ -211,40 +247,6 @@ static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, un
             mfn_to_frame(mfn_add(mfn, i))->gfn = gfn.n + i < FRAME_GFN_NONE ? gfn.n + i : FRAME_GFN_NONE;
     WRITE_ONCE(*entry, make_entry(mfn, level, type));
 }
-
-/* One large entry or neighbours in one table: of the largest size that fits, or smaller where a table is. */
-static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
-{
-    uint64_t *path[TOP_LEVEL + 1], address = gfn.n | (type == P2M_ABSENT ? 0 : mfn.n);
-
-    if ((address & ((1ull << order) - 1)) || !reachable(&d->p2m, gfn) || READ_ONCE(d->dying) != DOMAIN_ALIVE)
-        return -EINVAL;
-    unsigned int last = walk(&d->p2m, gfn, path), level = MIN(order / LEVEL_ORDER(1), last);
-    uint64_t count = 1ull << (order - LEVEL_ORDER(level));
-
-    if ((*path[last] & ENTRY_P) || count > 512)
-        return -EEXIST;
-    if (last > level && descend(d, gfn, path, last, level))
-        return -ENOMEM;
-    for (uint64_t i = 0; i < count; i++)
-        if (path[level][i] & ENTRY_P)
-            return -EEXIST;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t at = i << LEVEL_ORDER(level);
-
-        write_entry(&d->p2m, path[level] + i, gfn_add(gfn, at), mfn_add(mfn, at), level, type);
-    }
-    return 0;
-}
-
-int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
-{
-    ASSERT(type != P2M_HOLE && order <= ORDER_1G);
-    spin_lock_scope(&d->p2m.lock);
-    return set_locked(d, gfn, mfn, order, type);
-}
-
-/* --- removing --- */
 
 /*
  * What the entry held is kept in the batch until the flush. But dom0's RAM is where the machine has it: what
@@ -276,6 +278,62 @@ static void collect(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int lev
     b->flush |= (e & ENTRY_P) != 0;
 }
 
+/* Makes an entry a hole; its table stays. */
+static void take_out(struct p2m_batch *b, gfn_t gfn, uint64_t *entry, unsigned int level)
+{
+    struct p2m *p = &b->d->p2m;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(p->recent) && level == 0; i++)
+        p->recent[i][gfn.n % ARRAY_SIZE(p->recent[0])].removals = 0;
+    p->removals += level > 0;
+    collect(b, gfn, *entry, level);
+    clear_entry(entry);
+}
+
+/*
+ * One large entry or neighbours in one table: of the largest size that fits, or smaller where a table is.
+ * What is there goes into the batch or, without one, is -EEXIST.
+ */
+static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type,
+                      struct p2m_batch *replaced)
+{
+    uint64_t *path[TOP_LEVEL + 1], address = gfn.n | (type == P2M_ABSENT ? 0 : mfn.n);
+
+    if ((address & ((1ull << order) - 1)) || !reachable(&d->p2m, gfn) || READ_ONCE(d->dying) != DOMAIN_ALIVE)
+        return -EINVAL;
+    unsigned int last = walk(&d->p2m, gfn, path), largest = type == P2M_MMIO ? 2 : 1;
+    unsigned int level = MIN(order / LEVEL_ORDER(1), MIN(last, largest));
+    uint64_t count = 1ull << (order - LEVEL_ORDER(level)), spares = level > 0 && type != P2M_MMIO ? count : 0;
+
+    if (((*path[last] & ENTRY_P) && !replaced) || count > 512)
+        return -EEXIST;
+    for (uint64_t i = 0; i < count && last == level; i++)
+        if ((path[level][i] & ENTRY_P) && !replaced)
+            return -EEXIST;
+    if (descend(d, gfn, path, last, level, spares))
+        return -ENOMEM;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t at = i << LEVEL_ORDER(level);
+
+        if (replaced && path[level][i])
+            take_out(replaced, gfn_add(gfn, at), path[level] + i, level);
+        write_entry(&d->p2m, path[level] + i, gfn_add(gfn, at), mfn_add(mfn, at), level, type);
+    }
+    uint32_t chain = 0;
+    trim_spares(&d->p2m, &chain);
+    free_tables(d, chain);
+    return 0;
+}
+
+int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
+{
+    ASSERT(type != P2M_HOLE && order <= ORDER_1G);
+    spin_lock_scope(&d->p2m.lock);
+    return set_locked(d, gfn, mfn, order, type, NULL);
+}
+
+/* --- removing --- */
+
 static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uint32_t types,
                          unsigned int *order)
 {
@@ -289,13 +347,11 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
         return -ENOENT;
     if (!(types & (1u << entry_type(e))))
         return -EINVAL;
-    if (last > level && descend(b->d, gfn, path, last, level))
+    if (descend(b->d, gfn, path, last, level, 0))
         return -ENOMEM;
-    for (unsigned int i = 0; i < ARRAY_SIZE(p->recent) && level == 0; i++)
-        p->recent[i][gfn.n % ARRAY_SIZE(p->recent[0])].removals = 0;
-    p->removals += level > 0;
-    collect(b, gfn, *path[level], level);
-    entry_gone(p, path, level, &b->tables);
+    take_out(b, gfn, path[level], level);
+    retire_tables(p, path, level, &b->tables);
+    trim_spares(p, &b->tables);
     return 0;
 }
 
@@ -325,8 +381,20 @@ void p2m_batch_finish(struct p2m_batch *b)
         tlb_flush_domain(b->d);
     for (unsigned int i = 0; i < b->entries; i++)
         frame_put_block(b->entry[i].mfn, b->entry[i].order);
-    free_tables(b->tables);
+    free_tables(b->d, b->tables);
     p2m_batch_init(b, b->d);
+}
+
+int p2m_replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
+{
+    struct p2m_batch batch;
+
+    p2m_batch_init(&batch, d);
+    spin_lock(&d->p2m.lock);
+    int rc = set_locked(d, gfn, mfn, ORDER_4K, type, &batch);
+    spin_unlock(&d->p2m.lock);
+    p2m_batch_finish(&batch);
+    return rc;
 }
 
 int p2m_remove_types(struct domain *d, gfn_t gfn, uint32_t types)
@@ -357,7 +425,7 @@ static int unpark(struct domain *d, mfn_t mfn)
     if (alloc_recount(d, 1))
         return -ENOMEM;
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
-    int rc = set_locked(d, GFN(mfn.n), mfn, ORDER_4K, P2M_RAM);
+    int rc = set_locked(d, GFN(mfn.n), mfn, ORDER_4K, P2M_RAM, NULL);
     if (rc) {
         (void)alloc_recount(d, -1);
         return rc;
@@ -377,6 +445,8 @@ int p2m_populate(struct domain *d, gfn_t gfn, unsigned int order)
     int rc = p2m_set(d, gfn, mfn, order, P2M_RAM);
     if (rc)
         alloc_release(mfn, order);
+    else
+        alloc_use_claim(d, 1ull << order);
     return rc;
 }
 
@@ -385,7 +455,7 @@ int p2m_populate(struct domain *d, gfn_t gfn, unsigned int order)
 int p2m_init(struct domain *d)
 {
     spin_init(&d->p2m.lock, LOCK_P2M);
-    d->p2m.root = alloc_core(0);
+    d->p2m.root = alloc_pool(d, 0);
     if (!mfn_valid_number(d->p2m.root))
         return -ENOMEM;
     d->p2m.table_pages = d->p2m.removals = 1;
@@ -418,7 +488,7 @@ int p2m_teardown(struct domain *d)
     p2m_batch_finish(&batch);
     spin_lock(&p->lock);
     p->table_pages--;
-    free_core(p->root, 0);
+    free_pool(d, p->root, 0);
     p->root = MFN_NONE;
     spin_unlock(&p->lock);
     return 0;

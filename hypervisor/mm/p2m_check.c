@@ -12,7 +12,7 @@
 struct check {
     struct domain *d;
     unsigned int errors;
-    uint64_t tables, pages[P2M_ABSENT + 1];
+    uint64_t tables, large, pages[P2M_ABSENT + 1];
 };
 
 /* What an entry says of its frames must agree with the frame table. */
@@ -26,8 +26,10 @@ static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int l
         c->errors += check_failed("d%u's gfn %lx has the entry %lx\n", c->d->id, gfn, e);
         return;
     }
-    if (type != P2M_MMIO)
+    if (type != P2M_MMIO) {
         c->pages[type] += count;
+        c->large += level > 0;
+    }
     for (uint64_t i = 0; p2m_has_frame(type) && i < count; i++) {
         mfn_t m = mfn_add(entry_mfn(e), i);
         const struct frame *f = m.n < frame_count ? mfn_to_frame(m) : NULL;
@@ -77,8 +79,14 @@ unsigned int p2m_check(struct domain *d)
         if (c.pages[t] != d->p2m.pages[t])
             c.errors += check_failed("d%u has %lu p2m entries of type %u, counted %lu\n", d->id, c.pages[t],
                                      t, d->p2m.pages[t]);
-    if (c.tables != d->p2m.table_pages)
-        c.errors += check_failed("d%u has %lu p2m tables, counted %lu\n", d->id, c.tables,
-                                 d->p2m.table_pages);
+    uint64_t spares = 0;
+    for (uint32_t n = d->p2m.spare; n; n = frame_table[n].next)
+        spares++;
+    if (c.tables != d->p2m.table_pages || c.large != d->p2m.large || spares != c.large ||
+        spares != d->p2m.spares || c.tables + spares > d->pool.used)
+        c.errors += check_failed("d%u has %lu p2m tables, counted %lu; %lu large entries, counted %lu; %lu "
+                                 "spare tables, counted %lu; pool %lu\n", d->id, c.tables,
+                                 d->p2m.table_pages, c.large, d->p2m.large, spares, d->p2m.spares,
+                                 d->pool.used);
     return c.errors;
 }

@@ -261,6 +261,8 @@ static void end_dom0(struct domain *d)
         ;
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         vcpu_release(d->vcpu[i]);
+    if (alloc_set_pool(d, 0)) /* nothing is reserved any more */
+        panic("dom0's pool cannot shrink\n");
     d->is_dom0 = false;
     free_parked(d);
     while (p2m_teardown(d) == -ERESTART)

@@ -10,7 +10,7 @@ UNIT_CFLAGS := -std=gnu11 -g -Wall -Wextra -Wno-unused-parameter -Werror -Wmissi
     -fno-omit-frame-pointer -fno-strict-aliasing -fno-common $(UNIT_CHECKED) \
     -include tests/unit/include/percpu.h -include tests/unit/include/directmap.h \
     -iquote tests/unit/include -iquote hypervisor/include -iquote hypervisor -D__XEN_TOOLS__ -DCLV_DEBUG
-UNIT_WRAP := -Wl,--wrap=alloc_core,--wrap=alloc_domain,--wrap=heap_alloc,--wrap=spin_unlock
+UNIT_WRAP := -Wl,--wrap=alloc_core,--wrap=alloc_domain,--wrap=alloc_pool,--wrap=heap_alloc,--wrap=spin_unlock
 UNIT_HARNESS := $(UNIT_OUT)/harness.o
 UNIT_FAKES := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%.o,tests/unit/harness_domain.c tests/unit/harness_cpus.c $(wildcard tests/unit/fakes/*.c))
 
@@ -49,6 +49,7 @@ $(eval $(call unit-test,decode,vdev/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
 $(eval $(call unit-test,spinlock,lib/spinlock.c))
 $(eval $(call unit-test,p2m,$(unit_mm)))
+$(eval $(call unit-test,pool,$(unit_mm)))
 $(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
     hypercall/operation.c))
 unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_memory.c \

@@ -60,6 +60,7 @@ struct domain *harness_domain(domid_t id, uint64_t max_pages)
     d->refs = 1;
     d->is_dom0 = id == 0;
     d->max_pages = max_pages;
+    d->pool.size = id ? 1u << 20 : 0; /* tests of pools make it smaller, and dom0 a reserve */
     d->max_vcpus = 1;
     d->vcpu[0] = v;
     d->shared_info_mfn = MFN_NONE;

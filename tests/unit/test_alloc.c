@@ -229,8 +229,10 @@ static void claims_bind_everybody_else(void **state)
     assert_false(mfn_valid_number(alloc_core(8)));
     assert_true(mfn_valid_number(alloc_core(0)));
     /* the claimer: all of it */
-    for (got = 0; got < claim; got++)
+    for (got = 0; got < claim; got++) {
         assert_true(mfn_valid_number(alloc_domain(a, 0)));
+        alloc_use_claim(a, 1);
+    }
     assert_int_equal(a->claimed, 0);
     harness_check_memory();
 }
@@ -253,6 +255,8 @@ static void claims_are_replaced_and_dropped(void **state)
     assert_int_equal(alloc_claim(d, before), -ENOMEM); /* and the old one stays */
     assert_int_equal(d->claimed, 2000);
     assert_true(mfn_valid_number(alloc_domain(d, 9)));
+    assert_int_equal(d->claimed, 2000);
+    alloc_use_claim(d, 512);
     assert_int_equal(d->claimed, 2000 - 512);
     assert_int_equal(alloc_claim(d, 600), 0);
     assert_int_equal(d->claimed, 600 - 512);

@@ -273,6 +273,30 @@ static void test_memory_domctls(void **state)
     op = (struct xen_domctl){ .cmd = XEN_DOMCTL_set_paging_mempool_size, .domain = 3 };
     op.u.paging_mempool.size = 4097;
     assert_int_equal(domctl(&op), -EINVAL);
+    op.u.paging_mempool.size = 1ull << 63;
+    assert_int_equal(domctl(&op), -ENOMEM);
+    op.u.paging_mempool.size = 3 << 20;
+    assert_int_equal(domctl(&op), 0);
+    assert_int_equal(guest->pool.size, 3 << 8);
+    op = (struct xen_domctl){ .cmd = XEN_DOMCTL_get_paging_mempool_size, .domain = 3 };
+    assert_int_equal(domctl(&op), 0);
+    assert_int_equal(op.u.paging_mempool.size, 3 << 20);
+    /* the same in MiB, rounded up */
+    op = (struct xen_domctl){ .cmd = XEN_DOMCTL_shadow_op, .domain = 3 };
+    op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION;
+    op.u.shadow_op.mb = 2;
+    assert_int_equal(domctl(&op), 0);
+    assert_int_equal(guest->pool.size, 2 << 8);
+    op.u.shadow_op.mb = ~0u;
+    assert_int_equal(domctl(&op), -ENOMEM);
+    op.u.shadow_op.mb = 0;
+    assert_int_equal(domctl(&op), 0);
+    assert_int_equal(op.u.shadow_op.mb, 1);
+    assert_int_equal(guest->pool.size, guest->pool.used);
+    op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION;
+    op.u.shadow_op.mb = 7;
+    assert_int_equal(domctl(&op), 0);
+    assert_int_equal(op.u.shadow_op.mb, 1);
     op = (struct xen_domctl){ .cmd = XEN_DOMCTL_setnodeaffinity, .domain = 3 };
     op.u.nodeaffinity.nodemap = (struct xenctl_bitmap){ .bitmap.p = (void *)BUF(2), .nr_bits = 8 };
     *(uint8_t *)at(BUF(2)) = 2; /* a node that is not there */

@@ -73,6 +73,7 @@ static void end(struct domain *d)
     free_core(d->shared_info_mfn, 0);
     harness_kill(d);
     assert_int_equal(d->tot_pages, 0); /* nothing is pinned */
+    assert_int_equal(d->pool.used, 0);
     for (unsigned int i = 1; i < VCPUS; i++)
         free(d->vcpu[i]);
 }
@@ -306,6 +307,13 @@ static void test_no_memory(void **state)
     harness_fail_alloc(0);
     assert_int_equal(evtchn_alloc_unbound(b, 0, &port), 0);
     assert_int_equal(port, EVTCHN_BUCKET);
+    /* nor a pool with room */
+    for (uint32_t i = EVTCHN_BUCKET + 1; i < 2 * EVTCHN_BUCKET; i++)
+        unbound(b, 0);
+    assert_int_equal(alloc_set_pool(b, b->pool.used), 0);
+    assert_int_equal(evtchn_alloc_unbound(b, 0, &port), -ENOMEM);
+    assert_int_equal(alloc_set_pool(b, b->pool.used + 1), 0);
+    assert_int_equal(evtchn_alloc_unbound(b, 0, &port), 0);
 }
 
 static void test_dying(void **state)

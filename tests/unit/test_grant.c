@@ -77,6 +77,7 @@ static void end(struct domain *d)
     while (grant_free(d) == -ERESTART)
         ;
     harness_kill(d);
+    assert_int_equal(d->pool.used, 0);
 }
 
 static int teardown(void **state)
@@ -612,6 +613,33 @@ static void test_grow(void **state)
     assert_int_equal(map(4 * 512 - 1, MAP_AT(0), GNTMAP_host_map, &(uint32_t){ 0 }), GNTST_okay);
 }
 
+/* Both sides pay for what the core keeps: what does not fit into their pools is refused, and costs nothing. */
+static void test_pools(void **state)
+{
+    uint64_t used = front->pool.used;
+    uint32_t handle;
+
+    (void)state;
+    grant(8, 5, GTF_permit_access);
+    assert_int_equal(alloc_set_pool(front, used + 5), 0);
+    assert_false(mfn_valid_number(grant_shared_frame(front, 2)));
+    assert_int_equal(front->grant.frames, 2); /* three frames for each */
+    assert_int_equal(front->pool.used, used + 3);
+    used = back->pool.used;
+    back->is_dom0 = false;
+    assert_int_equal(alloc_set_pool(back, used), 0);
+    assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_no_space); /* no handle */
+    assert_int_equal(alloc_set_pool(back, used + 1), 0);
+    assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_no_space); /* no table */
+    assert_int_equal(mapped(back), 0);
+    assert_int_equal(grant_check(front) + grant_check(back), 0);
+    assert_int_equal(alloc_set_pool(back, used + 4), 0);
+    assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_okay);
+    assert_int_equal(unmap(handle, MAP_AT(0)), GNTST_okay);
+    assert_int_equal(back->pool.used, used + 1); /* handles stay */
+    back->is_dom0 = true;
+}
+
 /* dom0 has the table mapped when its owner dies: the frame stays as long as it is there. */
 static void test_table_outlives(void **state)
 {
@@ -824,6 +852,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_copy_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_copy_to_readonly_map, setup, teardown),
         cmocka_unit_test_setup_teardown(test_grow, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pools, setup, teardown),
         cmocka_unit_test_setup_teardown(test_table_outlives, setup, teardown),
         cmocka_unit_test_setup_teardown(test_use_outlives, setup, teardown),
         cmocka_unit_test_setup_teardown(test_init_refused, setup, teardown),

@@ -14,3 +14,10 @@ mfn_t alloc_domain(struct domain *d, unsigned int order)
     (void)order;
     return MFN_NONE;
 }
+
+mfn_t alloc_pool(struct domain *d, unsigned int order)
+{
+    (void)d;
+    (void)order;
+    return MFN_NONE;
+}

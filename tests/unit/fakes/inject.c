@@ -9,9 +9,11 @@ static uint64_t allocs;
 
 mfn_t __real_alloc_core(unsigned int order);
 mfn_t __real_alloc_domain(struct domain *d, unsigned int order);
+mfn_t __real_alloc_pool(struct domain *d, unsigned int order);
 void *__real_heap_alloc(size_t size);
 mfn_t __wrap_alloc_core(unsigned int order);
 mfn_t __wrap_alloc_domain(struct domain *d, unsigned int order);
+mfn_t __wrap_alloc_pool(struct domain *d, unsigned int order);
 void *__wrap_heap_alloc(size_t size);
 
 void harness_fail_alloc(unsigned int n)
@@ -48,6 +50,11 @@ mfn_t __wrap_alloc_core(unsigned int order)
 mfn_t __wrap_alloc_domain(struct domain *d, unsigned int order)
 {
     return harness_fails_now() ? MFN_NONE : __real_alloc_domain(d, order);
+}
+
+mfn_t __wrap_alloc_pool(struct domain *d, unsigned int order)
+{
+    return harness_fails_now() ? MFN_NONE : __real_alloc_pool(d, order);
 }
 
 void *__wrap_heap_alloc(size_t size)

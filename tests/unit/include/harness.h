@@ -70,7 +70,7 @@ unsigned int harness_locks_taken(enum lock_class class);
             fail_msg("takes a lock too few: %s", #statement); \
     } while (0)
 
-/* The n-th allocation from now on fails (alloc_core, alloc_domain, heap_alloc); 0: none. */
+/* The n-th allocation from now on fails (alloc_core, _domain, _pool, heap_alloc); 0: none. */
 void harness_fail_alloc(unsigned int n);
 bool harness_alloc_has_failed(void);
 bool harness_fails_now(void);   /* for other fakes: it is the turn of the one that fails */           /* since then */
