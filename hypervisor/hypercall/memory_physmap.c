@@ -11,8 +11,6 @@
 #include "lib.h"
 #include "memory.h"
 
-#define RESOURCE_FRAMES_MAX 16u /* in one call: takes no time worth a preemption point */
-
 /*
  * Puts a frame at gfn instead of what is there. The reference that the caller took goes into the entry, or is
  * dropped.
@@ -137,28 +135,50 @@ long memory_remove_from_physmap(struct hypercall *hc, struct domain *d, void *ar
 
 /* --- resources --- */
 
-/*
- * Maps frames of `owner`'s grant table at the caller's gfns; after an error none of them is mapped. When the
- * table grows for long, all is done again.
- */
+/* The gfn where the caller wants frame i. */
+static int read_gfn(struct hypercall *hc, const struct xen_mem_acquire_resource *arg, uint64_t i, gfn_t *gfn)
+{
+    xen_pfn_t pfn;
+    int rc = guest_read_array(hc->v, &pfn, arg->frame_list, i, 1);
+
+    *gfn = GFN(rc ? 0 : pfn);
+    return rc;
+}
+
+/* Those before `end` are taken back, by the list as it is now: it is dom0's own, and so are the places. */
+static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquire_resource *arg, uint64_t end)
+{
+    struct p2m_batch batch;
+    gfn_t gfn;
+
+    p2m_batch_init(&batch, hc->v->d);
+    while (end-- > 0)
+        if (!read_gfn(hc, arg, end, &gfn))
+            (void)!p2m_batch_remove(&batch, gfn, ORDER_4K, 1u << P2M_FOREIGN, NULL);
+    p2m_batch_finish(&batch);
+}
+
+/* Maps frames of `owner`'s grant table at the caller's gfns; after an error none of them is mapped. */
 static int map_grant_frames(struct hypercall *hc, struct domain *owner,
                             const struct xen_mem_acquire_resource *arg)
 {
-    xen_pfn_t gfn[RESOURCE_FRAMES_MAX];
-    struct domain *d = hc->v->d;
-    uint32_t i = 0;
-    mfn_t mfn;
-    int rc = guest_read_array(hc->v, gfn, arg->frame_list, 0, arg->nr_frames);
+    uint64_t start = memory_start(hc), i = MIN(start, arg->nr_frames);
+    int rc = 0;
 
     while (!rc && i < arg->nr_frames) {
-        rc = grant_frame(owner, arg->frame + i, &mfn);
+        gfn_t gfn;
+        mfn_t mfn;
+
+        rc = i > start && preempt_pending() ? -ERESTART : read_gfn(hc, arg, i, &gfn);
         if (!rc)
-            rc = replace(d, GFN(gfn[i]), mfn, P2M_FOREIGN);
+            rc = grant_frame(owner, arg->frame + i, &mfn);
+        if (!rc)
+            rc = replace(hc->v->d, gfn, mfn, P2M_FOREIGN);
         i += rc == 0;
     }
-    while (rc && rc != -ERESTART && i-- > 0)
-        (void)p2m_remove_types(d, GFN(gfn[i]), 1u << P2M_FOREIGN);
-    return rc;
+    if (rc && rc != -ERESTART)
+        unmap_grant_frames(hc, arg, i);
+    return rc == -ERESTART ? memory_continue(hc, i) : rc;
 }
 
 long memory_acquire_resource(struct hypercall *hc, struct domain *owner, void *arg)
@@ -173,8 +193,6 @@ long memory_acquire_resource(struct hypercall *hc, struct domain *owner, void *a
     if (a->id != XENMEM_resource_grant_table_id_shared || a->frame > frames ||
         a->nr_frames > frames - a->frame || (a->nr_frames == 0 && HANDLE_VA(a->frame_list)))
         return -EINVAL;
-    if (a->nr_frames > RESOURCE_FRAMES_MAX)
-        return -E2BIG;
     if (a->nr_frames > 0)
         return map_grant_frames(hc, owner, a);
     a->nr_frames = frames;
