@@ -4,6 +4,9 @@
  * wall clock that all guests see, and asks for the physical CPUs. Firmware services and power management of
  * the host are not offered: Linux does without. It reports its PCI devices, which the core need not know:
  * dom0 drives them all.
+ *
+ * Of the MSRs that Xen lets tools read on a CPU of their choice, AMD's have only the time-stamp counter, and
+ * for that one Xen gives its own time, which is the same on all of them. So no CPU need be asked.
  */
 #include "lib.h"
 #include "operation.h"
@@ -13,6 +16,8 @@
 #include <xen/platform.h>
 
 #define NSEC_PER_SEC 1000000000u
+#define MSR_TSC 0x10u
+#define RESOURCE_ENTRIES_MAX 3u /* as many as Xen takes */
 
 static long set_time(struct hypercall *hc, struct domain *unused, void *arg)
 {
@@ -40,9 +45,49 @@ static long get_cpuinfo(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
+static int resource_access(struct xenpf_resource_entry *e)
+{
+    if (e->rsvd)
+        return -EINVAL;
+    if (e->u.cmd != XEN_RESOURCE_OP_MSR_READ && e->u.cmd != XEN_RESOURCE_OP_MSR_WRITE)
+        return -EOPNOTSUPP;
+    if (e->idx >> 32)
+        return -EINVAL;
+    if (e->idx != MSR_TSC || e->u.cmd == XEN_RESOURCE_OP_MSR_WRITE)
+        return -EPERM;
+    e->val = (uint64_t)clock_now();
+    return 0;
+}
+
+/* Returns how many are done. The first that fails says why, and those behind it are not looked at. */
+static long resource_op(struct hypercall *hc, struct domain *d, void *arg)
+{
+    const struct xenpf_resource_op *op = &((struct xen_platform_op *)arg)->u.resource_op;
+
+    if (op->nr_entries > RESOURCE_ENTRIES_MAX)
+        return -EINVAL;
+    for (uint32_t i = 0; i < op->nr_entries; i++) {
+        struct xenpf_resource_entry e;
+        int rc = guest_read_array(hc->v, &e, op->entries, i, 1), error = rc ? rc : resource_access(&e);
+
+        if (!error && op->cpu >= nr_cpus)
+            return -ENODEV;
+        if (error)
+            e.u.ret = error;
+        if (!rc)
+            rc = guest_write_array(hc->v, op->entries, i, &e, 1);
+        if (rc)
+            return rc;
+        if (error)
+            return i;
+    }
+    return op->nr_entries;
+}
+
 static const struct operation rows[] = {
     [XENPF_settime64] = { .fn = set_time },
     [XENPF_get_cpuinfo] = { get_cpuinfo, .out = OUT_SUCCESS },
+    [XENPF_resource_op] = { .fn = resource_op },
 };
 
 long hypercall_platform_op(struct hypercall *hc)

@@ -453,6 +453,56 @@ static void test_platform_and_cleave(void **state)
     no_lock_held();
 }
 
+/* XENPF_resource_op of n entries, on that CPU. */
+static long resources(const struct xenpf_resource_entry *entry, uint32_t n, uint32_t cpu, gva_t entries)
+{
+    struct xen_platform_op op = { .cmd = XENPF_resource_op, .interface_version = XENPF_INTERFACE_VERSION,
+                                  .u.resource_op = { .nr_entries = n, .cpu = cpu } };
+
+    *(uint64_t *)&op.u.resource_op.entries = entries;
+    memcpy(at(BUF(0)), &op, sizeof(op));
+    memcpy(at(BUF(1)), entry, 3 * sizeof(*entry));
+    return harness_hypercall(hypercall_platform_op, tool, BUF(0), 0, 0, NULL);
+}
+
+static void test_resources(void **state)
+{
+    struct xenpf_resource_entry e[3] = { { .idx = 0x10 }, { .idx = 0x10 }, { .idx = 0x10 } };
+    const struct xenpf_resource_entry *got = at(BUF(1));
+    const struct { struct xenpf_resource_entry entry; int32_t error; } bad[] = {
+        { { .idx = 0x122 }, -EPERM },                                     /* TSX_CTRL: AMD has none */
+        { { .idx = 0x10 | 1ull << 32 }, -EINVAL },
+        { { .idx = 0x10, .rsvd = 1 }, -EINVAL },
+        { { .idx = 0x10, .u.cmd = XEN_RESOURCE_OP_MSR_WRITE }, -EPERM },
+        { { .idx = 0x10, .u.cmd = 2 }, -EOPNOTSUPP },
+        { { .idx = 0xc0000080, .u.cmd = XEN_RESOURCE_OP_MSR_WRITE }, -EPERM },
+    };
+
+    (void)state;
+    now = 4711;
+    assert_int_equal(resources(e, 3, 0, BUF(1)), 3);
+    for (unsigned int i = 0; i < 3; i++) {
+        assert_int_equal(got[i].val, 4711);
+        assert_int_equal(got[i].u.ret, 0);
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+        e[1] = bad[i].entry;
+        e[1].val = 1;
+        assert_int_equal(resources(e, 3, 0, BUF(1)), 1);
+        assert_int_equal(got[0].val, 4711);
+        assert_int_equal(got[1].u.ret, bad[i].error);
+        assert_int_equal(got[1].val, 1);
+        assert_int_equal(got[2].val, 0); /* not looked at */
+    }
+    assert_int_equal(resources(e, 0, 0, 0), 0);
+    assert_int_equal(resources(e, 4, 0, BUF(1)), -EINVAL);
+    assert_int_equal(resources(e, ~0u, 0, BUF(1)), -EINVAL);
+    assert_int_equal(resources(e, 1, nr_cpus, BUF(1)), -ENODEV);
+    assert_int_equal(resources(e, 1, ~0u, BUF(1)), -ENODEV);
+    assert_int_equal(resources(e, 1, 0, NOWHERE), -EFAULT);
+    no_lock_held();
+}
+
 /* --- nonsense: every number with the arguments that break things --- */
 
 static void test_nonsense(void **state)
@@ -498,6 +548,7 @@ int main(void)
         cmocka_unit_test_setup(test_vm_assist, hypercall_core_setup),
         cmocka_unit_test_setup(test_multicall, hypercall_core_setup),
         cmocka_unit_test_setup(test_platform_and_cleave, hypercall_core_setup),
+        cmocka_unit_test_setup(test_resources, hypercall_core_setup),
         cmocka_unit_test_setup(test_nonsense, hypercall_core_setup),
     };
 
