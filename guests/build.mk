@@ -4,7 +4,7 @@
 # /guests/NAME.elf beside the folder's VM files (/guests/*.cfg). guests/debian is Debian's own kernel with a
 # small busybox initrd. A new guest of our own is a folder and a word in GUESTS.
 
-GUESTS := hello witness crash evil flush smp bench ping
+GUESTS := hello witness crash evil flush hog smp bench ping
 
 GUEST_CFLAGS := -m64 -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
                 -ffreestanding -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \

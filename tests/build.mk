@@ -91,8 +91,9 @@ DOM0_FILES += tests/rig/dom0/init:/init tests/rig/dom0/demo:/usr/lib/cleave/rig/
 DOM0_FILES += $(RIG_REPORT):/usr/lib/cleave/rig/report
 DOM0_FILES += $(foreach tool,xl xenstored xenconsoled xen-init-dom0 xentop xen-hvmctx lsevtchn, \
                 $(XEN_BIN)/$(tool):/usr/sbin/$(tool))
-# found by the tools under the path that they were built with
-DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper, \
+# found by the tools under the path that they were built with; and Xen's own tests
+XEN_TESTS := test-resource test-paging-mempool test-tsx test-cpu-policy
+DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper $(XEN_TESTS), \
                 $(XEN_BIN)/$(tool):/usr/lib/xen-$(XEN_VERSION)/bin/$(tool))
 DOM0_FILES += $(foreach tool,chmod exists list ls read rm watch write, \
                 $(DEB_ROOT)/usr/bin/xenstore-$(tool):/usr/bin/xenstore-$(tool))

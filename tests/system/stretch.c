@@ -18,7 +18,7 @@
 #define VCPUS     128
 #define CONTEXT_VCPUS 16
 #define GRANTS    256
-#define RESOURCE  16         /* grant frames in one call, at most */
+#define POOL      (16 << 20) /* bytes, for the tables of all this */
 #define ORDER_2M  9
 #define EXTENTS   64         /* of 2 MiB */
 #define PORTS     4000
@@ -57,6 +57,7 @@ static void create(unsigned int vcpus)
     assert_int_equal(xc_domain_create(xc, &domid, &config), 0);
     assert_int_equal(xc_domain_max_vcpus(xc, domid, vcpus), 0);
     assert_int_equal(xc_domain_setmaxmem(xc, domid, 4096 * (uint64_t)EXTENTS), 0);
+    assert_int_equal(xc_set_paging_mempool_size(xc, domid, POOL), 0);
     assert_short("create");
 }
 
@@ -154,12 +155,12 @@ static void foreign_and_grant_frames(void **state)
     assert_short("foreign map");
     xenforeignmemory_unmap(foreign, at, 2048);
     assert_short("foreign unmap");
-    resource = xenforeignmemory_map_resource(foreign, domid, XENMEM_resource_grant_table, 0,
-                                             GRANTS - RESOURCE, RESOURCE, &at, PROT_READ, 0);
+    resource = xenforeignmemory_map_resource(foreign, domid, XENMEM_resource_grant_table, 0, 0, GRANTS, &at,
+                                             PROT_READ, 0);
     assert_non_null(resource);
-    assert_short("acquire 16 grant frames of a table that grows");
+    assert_short("acquire 256 grant frames of a table that grows");
     xenforeignmemory_unmap_resource(foreign, resource);
-    assert_short("release 16 grant frames");
+    assert_short("release 256 grant frames");
     xenforeignmemory_close(foreign);
     destroy();
 }

@@ -109,6 +109,6 @@ struct group {
 #define GROUP(name, tests) { name, tests, sizeof(tests) / sizeof((tests)[0]) }
 
 extern const struct group group_verbs, group_refusals, group_stock, group_many, group_hostile, group_linux;
-extern const struct group group_devices, group_stretch, group_pv, group_dma, group_long;
+extern const struct group group_devices, group_stretch, group_pv, group_dma, group_full, group_long;
 
 #endif
