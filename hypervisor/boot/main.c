@@ -36,7 +36,7 @@ void boot_main(uint32_t magic, uint32_t information)
     clock_init();
     timer_init_cpu(0);
     host_ioapic_init();
-    console_start_input();
+    console_start_interrupts();
 
     /* What runs guests: SVM, their view of a CPU, the scheduler; then the other CPUs can join. */
     svm_init();

@@ -35,13 +35,15 @@ void irq_free_vector(unsigned int vector) { __atomic_store_n(&handlers[vector].f
 
 void irq_dispatch(unsigned int vector)
 {
+    static struct log_rate rate;
     irq_handler *fn = __atomic_load_n(&handlers[vector].fn, __ATOMIC_ACQUIRE);
 
     if (vector == VECTOR_SPURIOUS)
         return;                    /* no EOI: it is not in service */
     if (fn)
         fn(vector, handlers[vector].data);
-    else
-        log_warn("CPU %u: interrupt on vector %#x, which nobody handles\n", this_cpu()->id, vector);
+    else if (log_allowed(&rate))
+        log_warn("CPU %u: interrupt on vector %#x, which nobody handles%s\n", this_cpu()->id, vector,
+                 log_is_last(&rate) ? "; the next ones are not said" : "");
     apic_eoi();
 }

@@ -105,7 +105,7 @@ void smp_stop_others(void)
             apic_send(cpus[i].apic_id, APIC_NMI);
     while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) + 1 < nr_cpus && rdtsc() - start < STOP_PATIENCE_TICKS)
         cpu_pause();
-    console_break_lock();
+    console_take_over();
 }
 
 void smp_report_stopped(void)

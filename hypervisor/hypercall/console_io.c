@@ -33,24 +33,30 @@ void console_io_guest_text(struct domain *d, const char *text, size_t n)
     }
 }
 
-/* arg: command, count, buffer. Long texts are written in pieces, with the rest in the arguments. */
+/*
+ * arg: command, count, buffer. Long texts are written in pieces, with the rest in the arguments. Kernels
+ * take what is not an error as success of the whole, so dom0 gets no short count: it tries again until the
+ * serial port has room, and others run meanwhile.
+ */
 static long console_write(struct hypercall *hc)
 {
     char chunk[CHUNK];
 
     while (hc->arg[1] > 0) {
-        uint32_t n = (uint32_t)MIN(hc->arg[1], (uint64_t)CHUNK);
+        uint32_t n = (uint32_t)MIN(hc->arg[1], (uint64_t)CHUNK), written = n;
         int rc = guest_read(hc->v, chunk, hc->arg[2], n);
 
         if (rc != 0)
             return rc;
         if (hc->v->d->is_dom0)
-            console_write_raw(chunk, n);
+            written = (uint32_t)console_write_raw(chunk, n);
         else
             console_io_guest_text(hc->v->d, chunk, n);
-        hc->arg[1] -= n;
-        hc->arg[2] += n;
-        if (hc->arg[1] > 0 && preempt_pending())
+        hc->arg[1] -= written;
+        hc->arg[2] += written;
+        if (written < n)
+            sched_yield(hc->v);
+        if (written < n || (hc->arg[1] > 0 && preempt_pending()))
             return -ERESTART;
     }
     return 0;

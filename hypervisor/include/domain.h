@@ -12,6 +12,7 @@
 
 #include "evtchn.h"
 #include "grant.h"
+#include "lib.h"
 #include "list.h"
 #include "p2m.h"
 #include "sched.h"
@@ -62,8 +63,7 @@ struct domain {
     bool runstate_update_flag;         /* vm_assist: runstate says while it is being written */
     uint32_t weight, cap;              /* scheduling defaults of its vcpus */
     struct timer watchdog[2];          /* SCHEDOP_watchdog's: in use while armed */
-    int64_t guest_log_tokens;          /* rate limit (lib/printk.c) */
-    nsec_t guest_log_refill;
+    struct log_rate log_rate;          /* of what it says or does (lib/printk.c) */
 
     unsigned int max_vcpus;
     struct vcpu *vcpu[MAX_VCPUS];      /* all allocated by domctl max_vcpus / createdomain */

@@ -23,6 +23,10 @@ void printk(enum log_level level, const char *fmt, ...) format_printf(2, 3);
 /* What an invariant checker found: says so, and is 1, an error. */
 #define check_failed(...) (printk(LOG_ERR, "check: " __VA_ARGS__), 1u)
 void guest_log(const struct domain *d, const char *fmt, ...) format_printf(2, 3);
+/* A limit for messages of one kind that others can cause; all zero: nothing was said yet. */
+struct log_rate { int64_t said; nsec_t since; };
+bool log_allowed(struct log_rate *r);       /* true: say one */
+bool log_is_last(const struct log_rate *r); /* after that there is silence for a while */
 
 /* Formats into buf (always NUL-terminated); returns the whole text's length. What it knows: lib/format.c. */
 int snprintf(char *buf, size_t size, const char *fmt, ...) format_printf(3, 4);

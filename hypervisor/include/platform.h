@@ -85,13 +85,17 @@ extern uint16_t console_port;                    /* the first of the serial port
 extern unsigned int console_irq;                 /* its line at the host's I/O APIC; ~0: none */
 void console_init(void);                         /* console=: which serial port */
 void printk_init(void);                          /* loglvl= guest_loglvl= */
-void console_start_input(void);                  /* needs the host's I/O APIC */
-void console_line(const char *line, size_t n);   /* a whole line: to the serial port and the ring */
-void console_write_raw(const char *s, size_t n); /* to the serial port as it is: hvc0 */
+void console_start_interrupts(void);             /* needs the host's I/O APIC */
+/* A whole line: to the serial port and the ring. The port has no room for guests' first. */
+void console_line(const char *line, size_t n, bool of_guest);
+/* To the serial port as it is: hvc0. Returns how much it has taken; the caller waits with the rest. */
+size_t console_write_raw(const char *s, size_t n);
 size_t console_dom0_read(char *buf, size_t n);   /* typed characters, for console_io read */
 /* sysctl readconsole: see console.c. */
 uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental);
-void console_break_lock(void);                   /* for the last CPU that runs: who had it never goes on */
+/* For the last CPU that runs: who had the lock never goes on. What waits is sent, and from now on everything
+ * at once. */
+void console_take_over(void);
 /* dom0's SHUTDOWN_*: power-off, reboot, or a dump and a bounded reboot. */
 noreturn void machine_stop(uint8_t reason);
 

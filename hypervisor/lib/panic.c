@@ -72,7 +72,7 @@ void panic(const char *fmt, ...)
     if (!__atomic_compare_exchange_n(&panicking, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (nobody != self)
             cpu_halt();
-        console_break_lock();
+        console_take_over();
         console_write_raw(again, sizeof(again) - 1);
         reboot();
     }

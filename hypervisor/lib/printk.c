@@ -4,7 +4,8 @@
  * that lines of several CPUs never mix. Levels: loglvl=err|warn|info|debug (or all, none: errors) decides
  * what the serial port gets; the ring that `xl dmesg` reads keeps what is printed. What guests say or do
  * (guest_log) is limited in rate for each domain but dom0, because a guest must not be able to flood the
- * console or slow others down by it: guest_loglvl=none|all.
+ * console or slow others down by it. guest_loglvl=none drops it, all lifts the limit, and none/all is the
+ * rule: under Xen, too, what is between the two levels is limited.
  *
  * Read next: console.c.
  */
@@ -16,15 +17,15 @@
 #define LINE_LENGTH 400
 
 /*
- * A domain's messages: this many at once, and one more in each interval, a twentieth of what the serial port
- * sends. Who has none left gets none for a while.
+ * Messages of one kind: this many at once, and one more in each interval, a twentieth of what the serial port
+ * sends. After the last one there are none for a while.
  */
-#define GUEST_BURST 100
-#define GUEST_INTERVAL MSEC(250)
-#define GUEST_SILENCE SEC(10)
+#define LOG_BURST 100
+#define LOG_INTERVAL MSEC(250)
+#define LOG_SILENCE SEC(10)
 
 static int log_limit = LOG_INFO;
-static bool guest_log_enabled = true;
+static bool guest_log_enabled = true, guest_log_limited = true;
 
 void printk_init(void)
 {
@@ -43,9 +44,12 @@ void printk_init(void)
         log_limit = levels[i].limit;
     word = cmdline_get("guest_loglvl");
     guest_log_enabled = !word || strcmp(word, "none");
+    guest_log_limited = !word || strcmp(word, "all");
+    if (word && guest_log_enabled && guest_log_limited && strcmp(word, "none/all"))
+        log_warn("guest_loglvl=%s: not one of none all none/all; none/all is used\n", word);
 }
 
-static void print_line(const char *prefix, const char *fmt, va_list ap)
+static void print_line(const char *prefix, bool of_guest, const char *fmt, va_list ap)
 {
     char line[LINE_LENGTH];
     size_t n = (size_t)snprintf(line, sizeof(line), "(CLV) %s", prefix);
@@ -55,7 +59,7 @@ static void print_line(const char *prefix, const char *fmt, va_list ap)
         n = sizeof(line) - 2;
     if (line[n - 1] != '\n')
         line[n++] = '\n';
-    console_line(line, n);
+    console_line(line, n, of_guest);
 }
 
 void printk(enum log_level level, const char *fmt, ...)
@@ -65,39 +69,43 @@ void printk(enum log_level level, const char *fmt, ...)
     if ((int)level > log_limit)
         return;
     va_start(ap, fmt);
-    print_line(level == LOG_ERR ? "error: " : level == LOG_WARN ? "warning: " : "", fmt, ap);
+    print_line(level == LOG_ERR ? "error: " : level == LOG_WARN ? "warning: " : "", false, fmt, ap);
     va_end(ap);
 }
 
-/* Two CPUs at once may both take the same one. */
-static bool take_token(struct domain *d)
+/* Two CPUs at once may both take the same place. */
+bool log_allowed(struct log_rate *r)
 {
     nsec_t now = clock_now();
-    int64_t grown = (now - d->guest_log_refill) / GUEST_INTERVAL;
+    int64_t over = (now - r->since) / LOG_INTERVAL;
 
-    if (grown > 0) {
-        d->guest_log_tokens = MIN(d->guest_log_tokens + grown, (int64_t)GUEST_BURST);
-        d->guest_log_refill = now;
+    if (over > 0) {
+        r->said = MAX(r->said - over, (int64_t)0);
+        r->since = now;
     }
-    if (d->guest_log_tokens <= 0)
+    if (r->said >= LOG_BURST)
         return false;
-    if (--d->guest_log_tokens == 0)
-        d->guest_log_refill = now + GUEST_SILENCE;
+    if (++r->said == LOG_BURST)
+        r->since = now + LOG_SILENCE;
     return true;
 }
 
-/* Callers have their domain read-only; the tokens are this file's own. */
+bool log_is_last(const struct log_rate *r) { return r->said >= LOG_BURST; }
+
+/* Callers have their domain read-only; its log_rate is this file's own. */
 void guest_log(const struct domain *d, const char *fmt, ...)
 {
+    struct log_rate *rate = (struct log_rate *)(uintptr_t)&d->log_rate;
+    bool limited = guest_log_limited && !d->is_dom0;
     char prefix[16];
     va_list ap;
 
-    if (!guest_log_enabled || (!d->is_dom0 && !take_token((struct domain *)(uintptr_t)d)))
+    if (!guest_log_enabled || (limited && !log_allowed(rate)))
         return;
     snprintf(prefix, sizeof(prefix), "d%u: ", d->id);
     va_start(ap, fmt);
-    print_line(prefix, fmt, ap);
+    print_line(prefix, !d->is_dom0, fmt, ap);
     va_end(ap);
-    if (!d->is_dom0 && !d->guest_log_tokens)
+    if (limited && log_is_last(rate))
         log_info("d%u: says too much: its messages of the next seconds are dropped\n", d->id);
 }

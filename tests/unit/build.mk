@@ -69,6 +69,9 @@ $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprin
 $(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset memcpy memmove memcmp strlen strcmp,-D$(f)=core_$(f))
 $(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now -include tests/unit/include/clock_fake.h
 $(eval $(call unit-test,lib,lib/format.c lib/string.c boot/cmdline.c boot/multiboot.c boot/memory.c))
+$(UNIT_OUT)/core/lib/console.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
+$(UNIT_OUT)/core/lib/printk.o: UNIT_CFLAGS += -Dprintk=core_printk -Dguest_log=core_guest_log
+$(eval $(call unit-test,console,lib/console.c lib/printk.c lib/spinlock.c))
 $(eval $(call unit-test,elf,dom0/elf.c))
 $(UNIT_OUT)/core/platform/acpi.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,acpi,platform/acpi.c))

@@ -19,7 +19,7 @@
 /* What the core was asked to do, how often. */
 struct hypercall_core_did {
     unsigned int created, killed, pauses, vcpus, loaded, policies, upcalls, woken, shutdowns, timers, wall,
-        checks, dispatched, runstates;
+        checks, dispatched, runstates, yields;
 };
 extern struct hypercall_core_did did;
 
@@ -38,7 +38,7 @@ extern uint64_t affinity, soft;
 extern nsec_t timer_expires;
 extern uint8_t shutdown_reason;
 extern char serial[2048];
-extern size_t serial_length;
+extern size_t serial_length, serial_room; /* so much is taken at once */
 extern bool ring_cleared;
 
 int hypercall_core_setup(void **state);

@@ -329,6 +329,19 @@ static void test_console_io(void **state)
     assert_int_equal(serial_length, 1000);
     assert_memory_equal(serial, text, 1000);
     assert_int_equal(restarts, 3);
+    assert_int_equal(did.yields, 0);
+    serial_length = 0; /* a port that is slow: nothing is lost, nothing comes twice, others run meanwhile */
+    serial_room = 100;
+    harness_preempt_every = 0;
+    for (int i = 0; i < 300; i++)
+        text[i] = (char)i;
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, 300, BUF(2), &restarts),
+                     0);
+    assert_int_equal(serial_length, 300);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(serial[i], (char)i);
+    assert_int_equal(restarts, 2);
+    assert_int_equal(did.yields, 2);
     assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, ~0u, BUF(2), NULL),
                      -EINVAL);
     assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 10, BUF(2), NULL), 3);

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console and messages, with a 16550 that the test lets send byte by byte. It has one output line, and
+ * the I/O APIC behind it sees its edges, as on the machine: a driver that leaves the line high hears nothing
+ * more.
+ */
+#include "ports_fake.h"
+#include "harness.h"
+#include "platform.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PORT 0x3f8
+#define DEBUG_PORT 0xe9
+#define FIFO 16
+#define SENT_SIZE (1 << 20)
+
+enum { DATA, IER, FCR, LCR, MCR, LSR };
+
+void core_printk(enum log_level level, const char *fmt, ...);
+void core_guest_log(const struct domain *d, const char *fmt, ...);
+
+/* --- the UART --- */
+
+static struct {
+    uint8_t ier, lcr;
+    bool absent, dead, stops;   /* nothing answers; it never sends; the CPU that writes to it stops there */
+    bool empty_told;            /* the transmitter's interrupt is pending */
+    bool line, edge;            /* its output; it rose since the handler ran last */
+    char fifo[FIFO];
+    unsigned int in_fifo, overruns, reads, writes;
+    const char *typed, *typed_next; /* what comes when the FIFO is filled */
+    char sent[SENT_SIZE];
+    size_t sent_count;
+} uart;
+
+static bool at_once;            /* sends what it gets, as an emulator's does */
+static irq_handler *handler;
+static struct host_route route;
+static const char *option_loglvl, *option_guest, *option_console;
+static nsec_t now;
+static unsigned int lines = 24, raised;
+
+static void set_line(void)
+{
+    bool line = (uart.ier & 1 && uart.typed && *uart.typed) || (uart.ier & 2 && uart.empty_told);
+
+    uart.edge |= line && !uart.line;
+    uart.line = line;
+}
+
+static void send_byte(void)
+{
+    if (uart.in_fifo == 0 || uart.dead)
+        return;
+    assert_true(uart.sent_count < SENT_SIZE);
+    uart.sent[uart.sent_count++] = uart.fifo[0];
+    memmove(uart.fifo, uart.fifo + 1, --uart.in_fifo);
+    if (uart.in_fifo == 0)
+        uart.empty_told = true;
+    set_line();
+}
+
+uint32_t harness_port_read(uint16_t port, unsigned int size)
+{
+    uint32_t val = 0;
+
+    assert_int_equal(size, 1);
+    uart.reads++;
+    if (uart.absent)
+        return 0xff;
+    switch (port - PORT) {
+    case DATA:
+        assert_true(uart.typed && *uart.typed);
+        val = (uint8_t)*uart.typed++;
+        break;
+    case LSR:
+        val = (uart.typed && *uart.typed ? 1 : 0) | (uart.in_fifo == 0 ? 0x20 : 0);
+        val |= uart.in_fifo == 0 ? 0x40 : 0;
+        if (!uart.dead && !at_once && (uart.reads % 8) == 0)
+            send_byte();        /* time passes for who looks often enough */
+        break;
+    default:
+        fail_msg("port %x is read", port);
+    }
+    set_line();
+    return val;
+}
+
+void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
+{
+    assert_int_equal(size, 1);
+    uart.writes++;
+    if (uart.stops)
+        panic("stopped\n");
+    if (port == DEBUG_PORT) {
+        uart.sent[uart.sent_count++] = (char)val;
+        return;
+    }
+    switch (port - PORT) {
+    case DATA:
+        if (uart.lcr & 0x80)
+            break;
+        if (uart.in_fifo == FIFO) {
+            uart.overruns++;
+            break;
+        }
+        uart.fifo[uart.in_fifo++] = (char)val;
+        uart.empty_told = false;
+        if (uart.typed_next && !*uart.typed) {
+            uart.typed = uart.typed_next;
+            uart.typed_next = NULL;
+        }
+        set_line();
+        if (at_once)
+            send_byte();
+        break;
+    case IER:
+        if (uart.lcr & 0x80)
+            break;
+        if (val & ~uart.ier & 2 && uart.in_fifo == 0)
+            uart.empty_told = true;
+        uart.ier = (uint8_t)val;
+        break;
+    case LCR:
+        uart.lcr = (uint8_t)val;
+        break;
+    }
+    set_line();
+}
+
+/* --- what lib/ needs of the core --- */
+
+nsec_t clock_now(void) { return now; }
+unsigned int host_ioapic_lines(void) { return lines; }
+void host_ioapic_route(unsigned int gsi, const struct host_route *r) { route = *r; }
+void irq_set_handler(unsigned int vector, irq_handler *fn, void *data) { handler = fn; }
+void softirq_raise(unsigned int cpu, enum softirq s) { raised |= 1u << s; }
+
+const char *cmdline_get(const char *name)
+{
+    return strcmp(name, "loglvl") == 0 ? option_loglvl : strcmp(name, "guest_loglvl") == 0 ? option_guest :
+           strcmp(name, "console") == 0 ? option_console : NULL;
+}
+
+/* --- helpers --- */
+
+static int setup(void **state)
+{
+    (void)state;
+    harness_memory_new(1);
+    memset(&uart, 0, sizeof(uart));
+    at_once = false;
+    handler = NULL;
+    option_loglvl = option_guest = option_console = NULL;
+    now = 0;
+    raised = 0;
+    lines = 24;
+    console_init();
+    printk_init();
+    return 0;
+}
+
+static void interrupt_if_edge(void)
+{
+    if (!uart.edge || !handler)
+        return;
+    uart.edge = false;
+    handler(route.vector, NULL);
+}
+
+/* The port sends n bytes (or all there are), and interrupts are taken. */
+static void let_send(unsigned int n)
+{
+    interrupt_if_edge();
+    for (; n > 0 && uart.in_fifo; n--) {
+        send_byte();
+        interrupt_if_edge();
+    }
+}
+
+static void start_interrupts(void)
+{
+    console_start_interrupts();
+    let_send(~0u);
+    uart.sent_count = uart.reads = uart.writes = 0;
+}
+
+static void sent_is(const char *text)
+{
+    assert_int_equal(uart.sent_count, strlen(text));
+    assert_memory_equal(uart.sent, text, strlen(text));
+    assert_int_equal(uart.overruns, 0);
+}
+
+static bool sent_has(const char *text)
+{
+    uart.sent[uart.sent_count] = '\0';
+    return strstr(uart.sent, text) != NULL;
+}
+
+/* So many of the character c were sent, or are in the ring of `xl dmesg`. */
+static unsigned int count_of(char c, const char *text, size_t n)
+{
+    unsigned int count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += text[i] == c;
+    return count;
+}
+
+/* A line of 100 bytes of one character. */
+static void line_of(char c, bool of_guest)
+{
+    char line[100];
+
+    memset(line, c, sizeof(line));
+    line[99] = '\n';
+    console_line(line, sizeof(line), of_guest);
+}
+
+/* --- sending --- */
+
+static void it_is_polled_before_interrupts_come(void **state)
+{
+    console_line("one\n", 4, false);
+    console_start_interrupts();
+    console_line("two\n", 4, false); /* still off in this CPU */
+    sent_is("one\r\ntwo\r\n");
+    assert_true(uart.in_fifo == 0);
+    assert_int_equal(route.vector, VECTOR_GSI_FIRST + 4);
+}
+
+static void a_machine_without_the_interrupt_stays_polled(void **state)
+{
+    lines = 4;
+    console_start_interrupts();
+    assert_null(handler);
+    uart.sent_count = 0;
+    for (int i = 0; i < 1000; i++)
+        line_of('a', true);
+    assert_int_equal(uart.sent_count, 101 * 1000);
+}
+
+/* Nobody waits for the port, and the order stays. */
+static void the_interrupt_empties_the_ring(void **state)
+{
+    start_interrupts();
+    line_of('a', false);
+    assert_true(uart.reads <= 2);
+    assert_true(uart.writes <= FIFO + 2);
+    assert_int_equal(console_write_raw("b\nc", 3), 3);
+    line_of('d', false);
+    assert_true(uart.sent_count < 10);
+    let_send(~0u);
+    assert_int_equal(uart.sent_count, 101 + 4 + 2 + 101);
+    for (int i = 0; i < 99; i++) {
+        assert_int_equal(uart.sent[i], 'a');
+        assert_int_equal(uart.sent[107 + i], 'd');
+    }
+    assert_memory_equal(uart.sent + 99, "\r\nb\r\nc\r\n", 8);
+    assert_int_equal(uart.overruns, 0);
+    assert_int_equal(uart.ier, 1); /* or it would interrupt for ever */
+}
+
+/* An emulator's port sends in no time: each FIFO that it takes asks for the next. */
+static void a_port_that_is_always_ready_gets_one_fifo_an_interrupt(void **state)
+{
+    unsigned int interrupts = 0;
+
+    start_interrupts();
+    at_once = true;
+    line_of('a', false);
+    assert_int_equal(uart.sent_count, FIFO);
+    for (; uart.edge; interrupts++)
+        interrupt_if_edge();
+    assert_int_equal(uart.sent_count, 101);
+    assert_in_range(interrupts, 6, 8);
+}
+
+/* Each has its part of the ring: guests half, dom0 three quarters. What does not fit is counted, and said. */
+static void a_full_ring_loses_nothing_silently(void **state)
+{
+    static char text[65536], dmesg[65536];
+    uint32_t index = 0, n;
+    size_t taken = 0;
+
+    start_interrupts();
+    memset(text, 'r', sizeof(text));
+    for (int i = 0; i < 400; i++)
+        line_of('g', true);
+    while ((n = console_write_raw(text, 256)) > 0) /* and then dom0 has to wait */
+        taken += n;
+    assert_in_range(taken, 8000, 8500);
+    line_of('g', true);
+    for (int i = 0; i < 100; i++)
+        line_of('c', false);
+    n = console_ring_read(dmesg, sizeof(dmesg), &index, false, false);
+    assert_int_equal(count_of('g', dmesg, n), 401 * 99);
+    assert_int_equal(count_of('c', dmesg, n), 100 * 99);
+    let_send(~0u);
+    assert_int_equal(count_of('r', uart.sent, uart.sent_count), taken + 4); /* "were for serial port" */
+    n = count_of('g', uart.sent, uart.sent_count) / 99;
+    assert_in_range(n, 155, 165);
+    assert_in_range(count_of('c', uart.sent, uart.sent_count) / 99, 78, 82);
+    assert_true(sent_has("lines were too much for the serial port"));
+    n = 401 + 100 - n - count_of('c', uart.sent, uart.sent_count) / 99;
+    snprintf(text, sizeof(text), " %u lines were", n);
+    assert_true(sent_has(text));
+    assert_int_equal(uart.overruns, 0);
+    /* and now there is room again */
+    assert_int_equal(console_write_raw(text, 256), 256);
+    n = uart.sent_count;
+    let_send(~0u);
+    assert_int_equal(uart.sent_count, n + 256);
+}
+
+/* dom0 may send what the port sends: it waits until half a FIFO is free, not until all is. */
+static void dom0_goes_on_as_the_port_does(void **state)
+{
+    static char text[65536];
+    size_t total = 0, n;
+
+    start_interrupts();
+    memset(text, 'r', sizeof(text));
+    while ((n = console_write_raw(text, 256)) == 256)
+        total += n;
+    total += n;
+    for (int i = 0; i < 1000; i++) {
+        let_send(40);
+        total += console_write_raw(text, 256);
+    }
+    let_send(~0u);
+    assert_int_equal(uart.sent_count, total);
+    assert_true(total > 40 * 1000);
+}
+
+static void a_panic_and_a_power_off_send_everything(void **state)
+{
+    start_interrupts();
+    for (int i = 0; i < 50; i++)
+        line_of('a', false);
+    assert_true(uart.sent_count < 50);
+    console_take_over();
+    assert_int_equal(uart.sent_count, 50 * 101);
+    line_of('b', false);
+    assert_int_equal(uart.sent_count, 51 * 101); /* also the FIFO: the power goes next */
+    assert_int_equal(uart.overruns, 0);
+}
+
+static void a_cpu_that_stopped_while_it_printed_keeps_nobody(void **state)
+{
+    harness_cpu = 1;
+    uart.stops = true;
+    assert_panics(line_of('a', false));
+    uart.stops = false;
+    harness_cpu = 0;
+    console_take_over();
+    line_of('b', false);
+    assert_int_equal(count_of('b', uart.sent, uart.sent_count), 99);
+}
+
+static void a_port_that_never_sends_is_not_waited_for_for_ever(void **state)
+{
+    start_interrupts();
+    uart.dead = true;
+    for (int i = 0; i < 400; i++)
+        line_of('a', false);
+    assert_true(uart.reads < 1000);
+    console_take_over();
+    assert_true(uart.reads < 200000);
+}
+
+static void without_a_port_there_is_the_ring(void **state)
+{
+    char text[8];
+    uint32_t index = 0;
+
+    memset(&uart, 0, sizeof(uart));
+    option_console = "none";
+    console_init();
+    console_start_interrupts();
+    console_line("hi\n", 3, false);
+    assert_int_equal(console_write_raw("x", 1), 1);
+    console_take_over();
+    assert_int_equal(console_ring_read(text, sizeof(text), &index, false, false), 3);
+    assert_int_equal(console_irq, ~0u);
+    assert_int_equal(uart.reads + uart.writes, 0);
+}
+
+/* What answers nothing is not asked whether it is ready. */
+static void without_an_answer_it_is_the_debug_port(void **state)
+{
+    memset(&uart, 0, sizeof(uart));
+    uart.absent = true;
+    console_init();
+    console_start_interrupts();
+    uart.reads = 0;
+    console_line("hi\n", 3, false);
+    assert_int_equal(console_write_raw("x", 1), 1);
+    sent_is("hi\r\nx");
+    assert_int_equal(uart.reads, 0);
+    assert_int_equal(console_irq, ~0u);
+}
+
+/* --- receiving --- */
+
+static void what_is_typed_arrives_also_while_it_sends(void **state)
+{
+    char text[16] = "";
+
+    start_interrupts();
+    line_of('a', false);
+    uart.typed = "hello";
+    set_line();
+    let_send(~0u);
+    assert_int_equal(uart.sent_count, 101);
+    assert_int_equal(console_dom0_read(text, sizeof(text)), 5);
+    assert_string_equal(text, "hello");
+    assert_true(raised & 1u << SOFTIRQ_CONSOLE);
+    uart.typed = "again";
+    set_line();
+    let_send(~0u);
+    assert_int_equal(console_dom0_read(text, sizeof(text)), 5);
+}
+
+/* Both reasons at once, and the next key while the handler runs: without a falling line there is no edge. */
+static void no_edge_is_missed(void **state)
+{
+    char text[64];
+
+    start_interrupts();
+    for (int i = 0; i < 1000; i++) {
+        static const char *const words[] = { "a", "bb", "ccc" };
+
+        line_of('x', false);
+        uart.typed = words[i % 3];
+        uart.typed_next = "d";
+        set_line();
+        let_send(200);
+        assert_null(uart.typed_next);
+        assert_true(uart.typed[0] == '\0');
+        assert_int_equal(console_dom0_read(text, sizeof(text)), i % 3 + 2);
+    }
+    let_send(~0u);
+    assert_int_equal(uart.sent_count, 1000 * 101);
+}
+
+/* --- several CPUs --- */
+
+static void a_hundred_lines(void)
+{
+    for (int i = 0; i < 100; i++)
+        line_of((char)('a' + harness_cpu), false);
+}
+
+static void lines_of_two_cpus_do_not_mix(void **state)
+{
+    void (*const both[])(void) = { a_hundred_lines, a_hundred_lines };
+
+    at_once = true;
+    harness_run_cpus(both, 2);
+    assert_int_equal(uart.sent_count, 200 * 101);
+    for (int i = 0; i < 200 * 101; i += 101)
+        assert_int_equal(count_of(uart.sent[i], uart.sent + i, 101), 99);
+}
+
+/* --- messages --- */
+
+static void says(struct domain *d, unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++)
+        core_guest_log(d, "!\n");
+}
+
+/* How many of its lines came since this was last asked. */
+static unsigned int said(void)
+{
+    unsigned int n = count_of('!', uart.sent, uart.sent_count);
+
+    uart.sent_count = 0;
+    return n;
+}
+
+static void a_domain_may_say_a_hundred_lines_at_once(void **state)
+{
+    static struct domain d = { .id = 3 };
+
+    now = MSEC(900); /* the machine's first second */
+    says(&d, 99);
+    assert_int_equal(said(), 99);
+    says(&d, 1000);
+    assert_true(sent_has("d3: says too much"));
+    assert_int_equal(said(), 1);
+    now += SEC(9);
+    says(&d, 10);
+    assert_int_equal(said(), 0);
+    now += SEC(2) + MSEC(10); /* the silence is over by a second: four more */
+    says(&d, 10);
+    assert_int_equal(said(), 4);
+    now += SEC(3600);
+    says(&d, 1000);
+    assert_int_equal(said(), 100);
+}
+
+static void dom0_is_not_limited(void **state)
+{
+    static struct domain d = { .id = 0, .is_dom0 = true };
+
+    says(&d, 1000);
+    assert_int_equal(said(), 1000);
+}
+
+static void guest_loglvl_all_is_without_a_limit(void **state)
+{
+    static struct domain d = { .id = 3 };
+
+    option_guest = "all";
+    printk_init();
+    says(&d, 1000);
+    assert_int_equal(said(), 1000);
+    option_guest = "none";
+    printk_init();
+    says(&d, 1000);
+    assert_int_equal(said(), 0);
+    option_guest = "none/all";
+    printk_init();
+    says(&d, 1000);
+    assert_int_equal(said(), 100);
+    option_guest = "loud";
+    d = (struct domain){ .id = 4 };
+    printk_init();
+    assert_true(sent_has("warning: guest_loglvl=loud"));
+    uart.sent_count = 0;
+    says(&d, 1000);
+    assert_int_equal(said(), 100);
+}
+
+static void loglvl_decides_what_the_core_says(void **state)
+{
+    option_loglvl = "warn";
+    printk_init();
+    core_printk(LOG_INFO, "info\n");
+    core_printk(LOG_WARN, "no end");
+    sent_is("(CLV) warning: no end\r\n");
+}
+
+static void a_log_of_many_causes_is_limited(void **state)
+{
+    struct log_rate rate = { 0 };
+    unsigned int n = 0;
+
+    for (int i = 0; i < 100000; i++) {
+        bool allowed = log_allowed(&rate);
+
+        n += allowed;
+        assert_int_equal(log_is_last(&rate), n == 100);
+        now += USEC(10);
+    }
+    assert_int_equal(n, 100);
+}
+
+#define TEST(function) cmocka_unit_test_setup(function, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_is_polled_before_interrupts_come),
+        TEST(a_machine_without_the_interrupt_stays_polled),
+        TEST(the_interrupt_empties_the_ring),
+        TEST(a_port_that_is_always_ready_gets_one_fifo_an_interrupt),
+        TEST(a_full_ring_loses_nothing_silently),
+        TEST(dom0_goes_on_as_the_port_does),
+        TEST(a_panic_and_a_power_off_send_everything),
+        TEST(a_cpu_that_stopped_while_it_printed_keeps_nobody),
+        TEST(a_port_that_never_sends_is_not_waited_for_for_ever),
+        TEST(without_a_port_there_is_the_ring),
+        TEST(without_an_answer_it_is_the_debug_port),
+        TEST(what_is_typed_arrives_also_while_it_sends),
+        TEST(no_edge_is_missed),
+        TEST(lines_of_two_cpus_do_not_mix),
+        TEST(a_domain_may_say_a_hundred_lines_at_once),
+        TEST(dom0_is_not_limited),
+        TEST(guest_loglvl_all_is_without_a_limit),
+        TEST(loglvl_decides_what_the_core_says),
+        TEST(a_log_of_many_causes_is_limited),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
