@@ -16,6 +16,7 @@
 ## make check-long      tests that take minutes: 16 CPUs, vCPU hot-plug, balloon, clocks, overcommit
 ## make check-machines  boots with many CPU models, 512 MiB to 64 GiB, 1 to 32 CPUs; with any QEMU=
 ## make check-qemu10    that and make check's machines with the QEMU of bookworm-backports, unpacked for it
+## make check-loaded    10 boots and 50 guests beside four busy loops of the host; make check: a tenth of it
 ## make fuzz T=600      feed the core's decoder and hypercalls with random programs on the host, T seconds
 ## make soak ROUNDS=1000   create and destroy so many guests, reboot a tenth of that, run ROUNDS / 20 at once
 ## make coverage        lines and branches of the core that the unit tests reach

@@ -21,7 +21,7 @@ CHECK_SYSTEM :=
 # --- the rig --------------------------------------------------------------------------------------
 
 RIG := build/tests/rig/rig
-RIG_OBJECTS := $(addprefix build/tests/rig/,rig.o channel.o watch.o overlay.o)
+RIG_OBJECTS := $(addprefix build/tests/rig/,rig.o channel.o hang.o watch.o overlay.o)
 RIG_REPORT := build/tests/rig/dom0/report
 ALL_TARGETS += $(RIG)
 
@@ -35,7 +35,7 @@ $(RIG): $(RIG_OBJECTS)
 # The rig's own test runs the rig as it is; only what the test links itself has the sanitizers.
 RIG_TEST := build/tests/rig/rig_test
 CHECK_UNIT += $(RIG_TEST)
-$(RIG_TEST): tests/rig/rig_test.c tests/rig/channel.c tests/rig/watch.c $(wildcard tests/rig/*.h) | $(RIG)
+$(RIG_TEST): $(addprefix tests/rig/,rig_test.c channel.c hang.c watch.c) $(wildcard tests/rig/*.h) | $(RIG)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka
 

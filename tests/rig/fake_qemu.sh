@@ -56,9 +56,17 @@ guest-panics)
     printf 'X\1\0\0' >"$report" ;;
 hang)
     record B ''
-    read -r command <&"$monitor"
-    say "dump after $command\n"
-    exec sleep 100 ;;
+    # as QEMU's readline does: a greeting, an echo, then the answer
+    printf 'QEMU monitor\r\n(qemu) ' >&"$monitor"
+    while read -r command <&"$monitor"; do
+        case $command in
+        'info status') printf '%s\r\nVM status: running\r\n(qemu) ' "$command" >&"$monitor" ;;
+        nmi)           say 'dump after nmi\n' ;;
+        esac
+    done ;;
+hang-deaf)
+    # one process: the machine's main loop, as the rig sees it
+    while :; do :; done ;;
 nonsense)
     printf 'Zzz' >"$report"
     exec sleep 100 ;;

@@ -6,12 +6,13 @@
  * With a command, three things come out of QEMU and are kept apart: the serial line (log, watch.c), the
  * command's output and status (channel.c), and QEMU's own words (log). Exactly one of these ends the run, and
  * each is reported: the status arrived and the machine powered off; the machine ended without one; a crash
- * line; the timeout, when an NMI makes the hypervisor say where it is. Exit status: the command's; 124 after
+ * line; the timeout, when the rig finds out what hangs (hang.c). Exit status: the command's; 124 after
  * a timeout, as timeout(1) has it; 125 when the rig or the machine failed. Next to read: channel.h, watch.c,
  * overlay.c.
  */
 #define _GNU_SOURCE
 #include "channel.h"
+#include "hang.h"
 #include "overlay.h"
 #include "watch.h"
 
@@ -36,6 +37,9 @@
 /* Seconds: for a dump to be complete, and for dom0 to power off after the command. */
 #define CRASH_GRACE      2
 #define POWEROFF_GRACE   60
+/* Seconds: for QEMU on a busy host to answer on its monitor, and for watching which of its threads run. */
+#define MONITOR_PATIENCE 5
+#define THREADS_WATCHED  1
 #define FILES_MAX        64
 
 struct rig {
@@ -53,6 +57,9 @@ struct rig {
     struct watch watch;
     struct channel channel;
     bool timed_out;
+    char monitor_says[64];     /* after a timeout: the machine's state, or nothing */
+    char threads[512];         /* and who ran */
+    bool dumped;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -72,15 +79,6 @@ static __attribute__((noreturn, format(printf, 1, 2))) void die(const char *form
     va_end(args);
     fputc('\n', stderr);
     exit(EXIT_RIG);
-}
-
-/* In milliseconds: seconds would cut off up to one of each time limit. */
-static long now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* The log, or one beside it with our process id when another run holds it. */
@@ -258,16 +256,34 @@ static bool listen_to(struct rig *rig)
     return rig->serial >= 0 || rig->report >= 0;
 }
 
-/* A machine that hangs gets an NMI: the hypervisor's dump says where it is. */
-static void ask_for_dump(struct rig *rig)
+/*
+ * What a machine that hangs is doing: does QEMU take commands, which of its threads run, and where is the
+ * hypervisor, by an NMI that makes it dump. QEMU is listened to meanwhile: a full pipe would stop it.
+ */
+static void find_out(struct rig *rig)
 {
-    static const char command[] = "nmi\n";
-    long end = now() + CRASH_GRACE * 1000;
+    struct hang_sample before, after;
+    struct hang_monitor monitor = { .used = 0 };
+    long start = hang_clock();
+    bool open = hang_take_sample(rig->pid, &before), answered = false;
 
-    if (write_out(rig->monitor, command, sizeof(command) - 1) < 0)
-        return;
-    while (now() < end && listen_to(rig))
-        ;
+    hang_tell(rig->monitor, "info status\n");
+    while (open && hang_clock() < start + THREADS_WATCHED * 1000)
+        open = listen_to(rig);
+    if (hang_take_sample(rig->pid, &after))
+        hang_describe(&before, &after, rig->threads, sizeof(rig->threads));
+    while (!answered && hang_clock() < start + MONITOR_PATIENCE * 1000) {
+        answered = hang_answered(rig->monitor, &monitor, rig->monitor_says, sizeof(rig->monitor_says));
+        if (!answered && !(open && (open = listen_to(rig))))
+            break;
+    }
+
+    size_t lines = rig->watch.lines;
+
+    hang_tell(rig->monitor, "nmi\n");
+    for (start = hang_clock(); open && hang_clock() < start + CRASH_GRACE * 1000;)
+        open = listen_to(rig);
+    rig->dumped = rig->watch.lines > lines;
 }
 
 /*
@@ -276,28 +292,39 @@ static void ask_for_dump(struct rig *rig)
  */
 static bool watch_run(struct rig *rig)
 {
-    long end = now() + rig->timeout * 1000;
+    long end = hang_clock() + rig->timeout * 1000;
     bool crash_seen = false, exit_seen = false, open = true;
 
-    while (open && !interrupted && now() < end) {
+    while (open && !interrupted && hang_clock() < end) {
         open = listen_to(rig);
         if (rig->watch.crashed && !crash_seen) {
             crash_seen = true;
-            end = now() + CRASH_GRACE * 1000;
+            end = hang_clock() + CRASH_GRACE * 1000;
         }
         if (rig->channel.exited && !exit_seen && !crash_seen) {
             exit_seen = true;
-            end = now() + POWEROFF_GRACE * 1000;
+            end = hang_clock() + POWEROFF_GRACE * 1000;
         }
     }
     rig->timed_out = open && !interrupted && !crash_seen;
     if (rig->timed_out)
-        ask_for_dump(rig);
+        find_out(rig);
     if (open)
         kill(rig->pid, SIGKILL);
     while (waitpid(rig->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     return !open;
+}
+
+static void report_hang(const struct rig *rig)
+{
+    if (rig->monitor_says[0])
+        fprintf(stderr, "rig: QEMU answers on its monitor: the machine is %s\n", rig->monitor_says);
+    else
+        fprintf(stderr, "rig: QEMU does not answer on its monitor within %d s\n", MONITOR_PATIENCE);
+    fprintf(stderr, "rig: QEMU's threads that ran during a second of it: %s\n", rig->threads);
+    fprintf(stderr, "rig: after an NMI the hypervisor %s\n",
+            rig->dumped ? "has said where it is" : "has said nothing");
 }
 
 /* What the run came to: the exit status, after a message when it is not the command's own. */
@@ -319,6 +346,7 @@ static int verdict(const struct rig *rig, bool ended)
         fprintf(stderr, "rig: the machine ended %s\n", stage);
     else {
         fprintf(stderr, "rig: timeout after %ld s %s; more with TIMEOUT=\n", rig->timeout, stage);
+        report_hang(rig);
         status = EXIT_TIMEOUT;
     }
     fprintf(stderr, "rig: the last lines of %s:\n", rig->log_name);

@@ -5,15 +5,18 @@
  */
 #define _GNU_SOURCE
 #include "channel.h"
+#include "hang.h"
 #include "watch.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,6 +153,81 @@ static void hang_ends_in_timeout(void **state)
     assert_non_null(strstr(outcome.err, "timeout after 1 s while the command ran"));
     assert_non_null(strstr(outcome.err, "| boots"));
     assert_non_null(strstr(outcome.err, "| dump after nmi"));
+    assert_non_null(strstr(outcome.err, "QEMU answers on its monitor: the machine is running\n"));
+    assert_non_null(strstr(outcome.err, "threads that ran during a second of it: none\n"));
+    assert_non_null(strstr(outcome.err, "after an NMI the hypervisor has said where it is"));
+}
+
+/* A main loop that runs and takes no command, as one does that has expired timers without end. */
+static void deaf_machine_is_told_from_a_stuck_guest(void **state)
+{
+    struct outcome outcome;
+
+    (void)state;
+    run(&outcome, "hang-deaf", "--timeout 1 --command true");
+    assert_int_equal(outcome.status, 124);
+    assert_non_null(strstr(outcome.err, "QEMU does not answer on its monitor within 5 s"));
+    assert_non_null(strstr(outcome.err, "threads that ran during a second of it: main loop "));
+    assert_non_null(strstr(outcome.err, "after an NMI the hypervisor has said nothing"));
+}
+
+static volatile int spinning = 1;
+
+static void *spin(void *unused)
+{
+    while (spinning)
+        ;
+    return unused;
+}
+
+static void running_thread_is_named(void **state)
+{
+    struct hang_sample before, after;
+    char text[256];
+    pthread_t thread;
+
+    (void)state;
+    pthread_create(&thread, NULL, spin, NULL);
+    pthread_setname_np(thread, "CPU 0) S 1/TCG");
+    assert_true(hang_take_sample(getpid(), &before));
+    do {
+        assert_true(hang_take_sample(getpid(), &after));
+        hang_describe(&before, &after, text, sizeof(text));
+    } while (!strstr(text, "CPU 0) S 1/TCG ") || !strstr(text, "main loop "));
+    spinning = 0;
+    pthread_join(thread, NULL);
+
+    hang_describe(&before, &before, text, sizeof(text));
+    assert_string_equal(text, "none");
+    hang_describe(&before, &after, text, 8);    /* what does not fit is left out */
+    assert_int_equal(strlen(text), 7);
+    assert_false(hang_take_sample(0x7ffffffe, &before));
+}
+
+/* The answer may come in pieces, and late behind much else. */
+static void monitor_answer_is_found(void **state)
+{
+    struct hang_monitor monitor = { .used = 0 };
+    char word[64];
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_false(hang_answered(fds[0], &monitor, word, sizeof(word)));
+    for (int i = 0; i < 2000; i++) {
+        assert_true(hang_tell(fds[1], "(qemu) more of the same\r\n"));
+        assert_false(hang_answered(fds[0], &monitor, word, sizeof(word)));
+    }
+    assert_true(hang_tell(fds[1], "info status\r\nVM sta"));
+    assert_false(hang_answered(fds[0], &monitor, word, sizeof(word)));
+    assert_true(hang_tell(fds[1], "tus: pau"));
+    assert_false(hang_answered(fds[0], &monitor, word, sizeof(word)));
+    assert_true(hang_tell(fds[1], "sed (internal-error)\r\n"));
+    assert_true(hang_answered(fds[0], &monitor, word, sizeof(word)));
+    assert_string_equal(word, "paused");
+    close(fds[0]);
+    assert_false(hang_tell(fds[1], "info status\n"));
+    close(fds[1]);
 }
 
 static void nonsense_on_the_channel(void **state)
@@ -210,6 +288,9 @@ int main(void)
         cmocka_unit_test(crash_ends_the_run_early),
         cmocka_unit_test(guest_cannot_fake_a_crash),
         cmocka_unit_test(hang_ends_in_timeout),
+        cmocka_unit_test(deaf_machine_is_told_from_a_stuck_guest),
+        cmocka_unit_test(running_thread_is_named),
+        cmocka_unit_test(monitor_answer_is_found),
         cmocka_unit_test(nonsense_on_the_channel),
         cmocka_unit_test(channel_takes_the_longest_record_only),
         cmocka_unit_test(watch_cuts_endless_lines),
