@@ -55,7 +55,7 @@ $(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/gran
 unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_memory.c \
     domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c operation.c platform_op.c sched_op.c sysctl.c \
     vcpu_op.c version.c xenctl_bitmap.c)
-$(foreach test,hypercalls domctl sysctl vcpus_race,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
+$(foreach test,hypercalls domctl sysctl answers vcpus_race,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
     $(eval $(UNIT_OUT)/test_$(test): $(UNIT_OUT)/hypercall_core.o))
 $(eval $(call unit-test,guest,$(unit_mm)))
 $(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_physmap.c \
@@ -82,11 +82,12 @@ $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
 $(eval $(call unit-test,ioapic,vdev/ioapic.c lib/spinlock.c))
 $(UNIT_OUT)/core/vdev/cpuid.o: UNIT_CFLAGS += -include tests/unit/include/cpuid_fake.h
 $(eval $(call unit-test,cpuid,vdev/cpuid.c))
+$(UNIT_OUT)/core/vdev/io.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c))
 $(UNIT_OUT)/core/vdev/pci.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,pci,vdev/pci.c vdev/msi.c lib/spinlock.c))
 $(eval $(call unit-test,inject,svm/inject.c svm/state.c svm/tlb.c))
-$(UNIT_OUT)/core/svm/exit.o: UNIT_CFLAGS += -include tests/unit/include/privileged_fake.h
+$(UNIT_OUT)/core/svm/exit.o $(UNIT_OUT)/core/vdev/msr.o: UNIT_CFLAGS += -include tests/unit/include/privileged_fake.h
 $(eval $(call unit-test,exit,svm/exit.c svm/inject.c svm/state.c))
 $(UNIT_OUT)/core/svm/permissions.o: UNIT_CFLAGS += -include tests/unit/include/addresses_fake.h
 $(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c svm.c permissions.c) cpu/fpu.c))

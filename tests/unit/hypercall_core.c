@@ -13,6 +13,9 @@
 struct hypercall_core_did did;
 unsigned int kill_restarts, dispatch_restarts, block_sets_port;
 uint64_t affinity, soft, pending_ports;
+domid_t wanted_id;
+bool interrupts_on, kill_asks_again;
+int runstate;
 nsec_t now, timer_expires;
 uint8_t shutdown_reason;
 char serial[2048];
@@ -42,7 +45,7 @@ struct domain *domain_get_next(domid_t first)
 
 int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct domain **out)
 {
-    assert_int_equal(id, DOMID_INVALID);
+    assert_int_equal(id, wanted_id);
     assert_in_range(config->max_vcpus, 1, MAX_VCPUS);
     did.created++;
     *out = guest;
@@ -53,6 +56,12 @@ int domain_kill(struct domain *d)
 {
     assert_ptr_equal(d, guest);
     did.killed++;
+    if (kill_asks_again) {
+        struct hypercall again = { .v = tool, .arg = { BUF(0) } };
+
+        kill_asks_again = false;
+        did.refused_meanwhile += hypercall_domctl(&again) == -ERESTART;
+    }
     return kill_restarts > 0 && kill_restarts-- ? -ERESTART : 0;
 }
 
@@ -82,7 +91,7 @@ void vcpu_update_runstate(struct vcpu *v) { did.runstates++; }
 void vcpu_stop(struct vcpu *v) { v->down = true; }
 void sched_wake(struct vcpu *v) { }
 void sched_yield(struct vcpu *v) { did.yields++; }
-void sched_dump(void) { }
+void sched_dump(void) { did.dumps++; }
 uint64_t sched_idle_time(unsigned int cpu) { return 1000 + cpu; }
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
 {
@@ -90,14 +99,14 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
     d->cap = cap;
     return 0;
 }
-bool svm_interrupts_enabled(struct vcpu *v) { return true; }
-void softirq_raise(unsigned int cpu, enum softirq s) { }
+bool svm_interrupts_enabled(struct vcpu *v) { return interrupts_on; }
+void softirq_raise(unsigned int cpu, enum softirq s) { did.softirqs++; }
 nsec_t clock_now(void) { return now; }
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t t) { did.wall++; }
 void pvclock_update_wallclock(struct domain *d) { did.wall++; }
 void timer_set(struct timer *t, nsec_t expires) { t->armed = true; timer_expires = expires; did.timers++; }
-void evtchn_dump(struct domain *d) { }
-void grant_dump(struct domain *d) { }
+void evtchn_dump(struct domain *d) { did.dumps++; }
+void grant_dump(struct domain *d) { did.dumps++; }
 unsigned int invariants_check(void) { did.checks++; return 5; }
 void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
 {
@@ -131,6 +140,7 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 void sched_block(struct vcpu *v)
 {
     v->blocked = true;
+    did.blocks++;
     pending_ports |=
         block_sets_port; /* an event that comes just now, from a CPU that did not see that we poll */
 }
@@ -146,7 +156,7 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft_mask)
 
 struct vcpu_runstate_info sched_runstate(struct vcpu *v)
 {
-    return (struct vcpu_runstate_info){ RUNSTATE_blocked, 7, { 100, 20, 3, 0 } };
+    return (struct vcpu_runstate_info){ runstate, 7, { 100, 20, 3, 0 } };
 }
 
 int evtchn_is_pending(struct domain *d, uint32_t port)
@@ -249,6 +259,10 @@ int hypercall_core_setup(void **state)
     memset(&did, 0, sizeof(did));
     kill_restarts = dispatch_restarts = block_sets_port = 0;
     pending_ports = 0;
+    wanted_id = DOMID_INVALID;
+    interrupts_on = true;
+    kill_asks_again = false;
+    runstate = RUNSTATE_blocked;
     now = SEC(100);
     serial_length = 0;
     serial_room = SIZE_MAX;

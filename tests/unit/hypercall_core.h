@@ -19,7 +19,7 @@
 /* What the core was asked to do, how often. */
 struct hypercall_core_did {
     unsigned int created, killed, pauses, vcpus, loaded, policies, upcalls, woken, shutdowns, timers, wall,
-        checks, dispatched, runstates, yields;
+        checks, dispatched, runstates, blocks, yields, softirqs, dumps, refused_meanwhile;
 };
 extern struct hypercall_core_did did;
 
@@ -31,6 +31,10 @@ extern unsigned int kill_restarts;     /* so often domain_kill asks to be called
 extern unsigned int dispatch_restarts; /* likewise an entry of a multicall with number 99 */
 extern unsigned int block_sets_port;   /* ports (a bit mask) that become pending while a vcpu blocks */
 extern uint64_t pending_ports;
+extern domid_t wanted_id;              /* what domain_create must be asked for */
+extern bool interrupts_on;             /* of the vcpu that calls */
+extern bool kill_asks_again;           /* domain_kill makes the same call once more, as another CPU might */
+extern int runstate;                   /* RUNSTATE_* of any vcpu */
 extern nsec_t now;
 
 /* What it was given. */

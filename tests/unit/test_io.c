@@ -7,6 +7,7 @@
 #include "errors.h"
 #include "harness.h"
 #include "platform.h"
+#include "ports_fake.h"
 
 #include <stdlib.h>
 
@@ -24,7 +25,9 @@
 #define DF 0x400u
 #define ARITHMETIC (CF | PF | AF | ZF | SF | OF)
 
-struct acpi_info acpi = { .pm1_control = { 0x604 }, .has_s5 = true, .s5 = { 5 } };
+struct acpi_info acpi = { .pm1_control = { 0x604, 0x700 }, .has_s5 = true, .s5 = { 5 } };
+static unsigned int port_accesses;   /* of the host's */
+static uint32_t last_port, last_val;
 
 static struct domain *d;
 static struct vcpu *v;
@@ -41,6 +44,22 @@ uint64_t *svm_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); re
 void svm_set_rip(struct vcpu *of, uint64_t rip) { (void)of; harness_paging.rip = rip; }
 bool svm_mode_64(struct vcpu *of) { (void)of; return mode64; }
 void svm_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; harness_paging.rflags = rflags; }
+
+uint32_t harness_port_read(uint16_t port, unsigned int size)
+{
+    assert_int_equal(size, 2);
+    port_accesses++;
+    last_port = port;
+    return 0x1c01;
+}
+
+void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
+{
+    assert_int_equal(size, 2);
+    port_accesses++;
+    last_port = port;
+    last_val = val;
+}
 
 struct svm_segment svm_get_segment(struct vcpu *of, enum svm_segment_name n) { return segments[n]; }
 
@@ -118,6 +137,8 @@ static int setup(void **state)
     memset(text, 0, sizeof(text));
     text_length = 0;
     mode64 = true;
+    acpi.has_s5 = true;
+    port_accesses = 0;
     word = word_offset = reads = writes = faults = shutdowns = 0;
     harness_paging = (struct svm_paging){ .rflags = 2 };
     return 0;
@@ -393,6 +414,89 @@ static void ports(void **state)
     assert_int_equal(shutdowns, 1);
 }
 
+/* ACPI's power control: its two words are dom0's, but for sleep. */
+static void power(void **state)
+{
+    static const uint16_t words[] = { 0x604, 0x700 };
+    uint32_t val;
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
+        port_accesses = shutdowns = 0;
+        io_port_read(v, words[i], 2, &val);
+        assert_int_equal(val, 0x1c01);
+        assert_int_equal(last_port, words[i]);
+        io_port_write(v, words[i], 2, 0x5401); /* S5 without SLP_EN, and what else there is */
+        assert_int_equal(last_val, 0x5401);
+        assert_int_equal(port_accesses, 2);
+        assert_int_equal(shutdowns, 0);
+        io_port_write(v, words[i], 2, 5u << 10 | 1u << 13 | 0xc3ff);
+        assert_int_equal(shutdowns, 1);
+        for (uint32_t other = 0; other < 8; other++)
+            if (other != 5)
+                io_port_write(v, words[i], 2, other << 10 | 1u << 13);
+        acpi.has_s5 = false;
+        io_port_write(v, words[i], 2, 5u << 10 | 1u << 13);
+        acpi.has_s5 = true;
+        assert_int_equal(shutdowns, 1);
+        io_port_read(v, words[i], 1, &val); /* parts of it are nobody's */
+        assert_int_equal(val, 0xff);
+        io_port_write(v, words[i], 4, 5u << 10 | 1u << 13);
+        io_port_write(v, words[i] + 1, 1, 0);
+        assert_int_equal(port_accesses, 2);
+        assert_int_equal(shutdowns, 1);
+    }
+    acpi.pm1_control[1] = 0; /* there is one only */
+    io_port_read(v, 0, 2, &val);
+    assert_int_equal(val, 0xffff);
+    acpi.pm1_control[1] = 0x700;
+    d->is_dom0 = false;
+    io_port_read(v, 0x604, 2, &val);
+    assert_int_equal(val, 0xffff);
+    assert_int_equal(port_accesses, 2);
+    d->is_dom0 = true;
+    io_port_write(v, 0xe9, 2, 'x'); /* a word is no letter */
+    assert_int_equal(text_length, 0);
+    io_port_read(v, 0xcf7, 1, &val);
+    assert_int_equal(val, 0xff);
+    io_port_read(v, 0xcff, 1, &val);
+    assert_int_equal(val, 0xcff * 16 + 1);
+    io_port_read(v, 0xd00, 1, &val);
+    assert_int_equal(val, 0xff);
+}
+
+/* Where an operand is: relative to RIP, by FS and GS, by the stack's segment where RSP or RBP is the base. */
+static void operands(void **state)
+{
+    (void)state;
+    word = 0x1234;
+    gpr[1] = 0;
+    assert_int_equal(run_at(IOAPIC + 21, "\x8b\x0d\x10\x00\x00\x00", 6), -EINVAL); /* mov 16(%rip),%ecx */
+    assert_int_equal(run_at(IOAPIC + 22, "\x8b\x0d\x10\x00\x00\x00", 6), 0); /* from behind itself */
+    assert_int_equal(gpr[1], 0x1234);
+    segments[SEG_FS].base = IOAPIC - 0x100;
+    gpr[0] = 0x100;
+    gpr[1] = 0;
+    RUN("\x64\x8b\x08"); /* mov %fs:(%rax),%ecx */
+    assert_int_equal(gpr[1], 0x1234);
+    segments[SEG_DS].base = segments[SEG_SS].base = 0x5000; /* which 64-bit code ignores */
+    gpr[5] = IOAPIC - 0x10;
+    RUN("\x8b\x4d\x10"); /* mov 16(%rbp),%ecx */
+    mode64 = false;
+    segments[SEG_CS].attributes = 1u << 10;
+    segments[SEG_SS].base = 0x5000;
+    segments[SEG_DS].base = 0x9000;
+    gpr[5] = (uint32_t)IOAPIC - 0x5010;
+    RUN("\x8b\x4d\x10"); /* by SS */
+    gpr[4] = (uint32_t)IOAPIC - 0x5000;
+    RUN("\x8b\x0c\x24"); /* mov (%esp),%ecx */
+    gpr[0] = (uint32_t)IOAPIC - 0x9000;
+    RUN("\x8b\x08"); /* by DS */
+    segments[SEG_ES].base = 0x3000;
+    gpr[0] = (uint32_t)IOAPIC - 0x3000;
+    RUN("\x26\x8b\x08"); /* by ES, as its prefix says */
+}
+
 /* How Linux calibrates: what it finds must end each of its loops at once, and be no reason of an NMI. */
 static void no_pit(void **state)
 {
@@ -455,6 +559,7 @@ int main(void)
         cmocka_unit_test_setup(logic, setup), cmocka_unit_test_setup(compare, setup),
         cmocka_unit_test_setup(strings, setup), cmocka_unit_test_setup(short_modes, setup),
         cmocka_unit_test_setup(not_emulated, setup), cmocka_unit_test_setup(nobody_there, setup),
+        cmocka_unit_test_setup(power, setup), cmocka_unit_test_setup(operands, setup),
         cmocka_unit_test_setup(ports, setup), cmocka_unit_test_setup(no_pit, setup),
         cmocka_unit_test_setup(privilege, setup),
     };

@@ -3,14 +3,20 @@
  * vdev/msr.c: that every MSR of the ranges that exist is either in this file's list or #GP;
  * the hypercall page byte by byte.
  */
-#include "cpu.h"
 #include "errors.h"
 #include "harness.h"
+#include "privileged_fake.h"
+
+#include <xen/arch-x86/cpufeatureset.h>
 
 static struct domain *d;
 static struct vcpu *v;
 static bool vmcb_refuses;
-static unsigned int features; /* what cpuid_guest_has says to everything */
+static bool all_features;
+static unsigned int feature; /* the only one that the guest has, if not all */
+static uint32_t last_msr, host_msr;
+static uint64_t last_value, host_value;
+static unsigned int host_writes;
 
 int lapic_msr_read(struct vcpu *of, uint32_t msr, uint64_t *val)
 {
@@ -22,22 +28,29 @@ int lapic_msr_read(struct vcpu *of, uint32_t msr, uint64_t *val)
 int lapic_msr_write(struct vcpu *of, uint32_t msr, uint64_t val)
 {
     (void)of;
-    (void)msr;
-    (void)val;
+    last_msr = msr;
+    last_value = val;
     return 0;
 }
 
-uint64_t svm_get_msr(struct vcpu *of, uint32_t msr) { return msr; }
+void cpu_wrmsr(uint32_t msr, uint64_t val)
+{
+    host_writes++;
+    host_msr = msr;
+    host_value = val;
+}
+
+uint64_t svm_get_msr(struct vcpu *of, uint32_t msr) { return 0x100000000 + msr; }
 
 int svm_set_msr(struct vcpu *of, uint32_t msr, uint64_t val)
 {
     (void)of;
-    (void)msr;
-    (void)val;
+    last_msr = msr;
+    last_value = val;
     return vmcb_refuses ? -EINVAL : 0;
 }
 
-bool cpuid_guest_has(struct domain *of, unsigned int feature) { return features; }
+bool cpuid_guest_has(struct domain *of, unsigned int asked) { return all_features || asked == feature; }
 
 static int setup(void **state)
 {
@@ -46,7 +59,9 @@ static int setup(void **state)
     harness_populate(d, 0x10, 2);
     v = d->vcpu[0];
     vmcb_refuses = false;
-    features = 0;
+    all_features = false;
+    feature = ~0u;
+    host_writes = 0;
     harness_quiet = true;
     return 0;
 }
@@ -109,7 +124,7 @@ static void what_reads(void **state)
     vmcb_refuses = true;
     assert_int_equal(msr_guest_write(v, 0xc0000080, 1ull << 60), -EINVAL);
     assert_int_equal(msr_guest_read(v, 0xc0000103, &val), -EFAULT); /* TSC_AUX without RDTSCP */
-    features = 1;
+    all_features = true;
     v->vdev.tsc_aux = 7;
     assert_int_equal(msr_guest_read(v, 0xc0000103, &val), 0);
     assert_int_equal(val, 7);
@@ -117,6 +132,61 @@ static void what_reads(void **state)
     assert_int_equal(msr_guest_write(v, 0x49, 2), -EFAULT); /* the barrier has one bit */
     assert_int_equal(msr_guest_write(v, 0x49, 0), 0);
     assert_int_equal(msr_guest_read(v, 0x49, &val), -EFAULT);
+}
+
+/* What is passed on, and with which number and value. */
+static void passed_on(void **state)
+{
+    static const uint32_t in_the_vmcb[] = { 0x1d9, 0x277, 0xc0000080 };
+    uint64_t val;
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(in_the_vmcb); i++) {
+        assert_int_equal(msr_guest_read(v, in_the_vmcb[i], &val), 0);
+        assert_int_equal(val, 0x100000000 + in_the_vmcb[i]);
+        assert_int_equal(msr_guest_write(v, in_the_vmcb[i], 0x55 + i), 0);
+        assert_int_equal(last_msr, in_the_vmcb[i]);
+        assert_int_equal(last_value, 0x55 + i);
+    }
+    assert_int_equal(msr_guest_write(v, 0x1b, 77), 0);
+    assert_int_equal(last_msr, 0x1b);
+    assert_int_equal(msr_guest_write(v, 0x830, 78), 0);
+    assert_int_equal(last_msr, 0x830);
+    assert_int_equal(last_value, 78);
+    assert_int_equal(msr_guest_read(v, 0x1b, &val), 0);
+    assert_int_equal(val, 0x1b);
+    assert_int_equal(host_writes, 0);
+}
+
+/* The only two registers of the host that are written for a guest, and only if it was shown them. */
+static void of_the_host(void **state)
+{
+    static const unsigned int have_aux[] = { XEN_X86_FEATURE_RDTSCP, XEN_X86_FEATURE_RDPID };
+
+    (void)state;
+    assert_int_equal(msr_guest_write(v, 0xc0000103, 5), -EFAULT);
+    assert_int_equal(msr_guest_write(v, 0x49, 1), -EFAULT);
+    assert_int_equal(host_writes, 0);
+    for (unsigned int i = 0; i < ARRAY_SIZE(have_aux); i++) {
+        feature = have_aux[i];
+        assert_int_equal(msr_guest_write(v, 0xc0000103, 0xffffffff - i), 0);
+        assert_int_equal(v->vdev.tsc_aux, 0xffffffff - i);
+        assert_int_equal(host_msr, 0xc0000103);
+        assert_int_equal(host_value, 0xffffffff - i);
+        assert_int_equal(msr_guest_write(v, 0xc0000103, 1ull << 32), -EFAULT);
+        assert_int_equal(msr_guest_write(v, 0x49, 1), -EFAULT);
+        assert_int_equal(host_writes, i + 1);
+    }
+    feature = XEN_X86_FEATURE_IBPB;
+    assert_int_equal(msr_guest_write(v, 0xc0000103, 5), -EFAULT);
+    assert_int_equal(msr_guest_write(v, 0x49, 0), 0); /* nothing to do */
+    assert_int_equal(msr_guest_write(v, 0x49, 2), -EFAULT);
+    assert_int_equal(msr_guest_write(v, 0x49, 3), -EFAULT);
+    assert_int_equal(host_writes, 2);
+    assert_int_equal(msr_guest_write(v, 0x49, 1), 0);
+    assert_int_equal(host_writes, 3);
+    assert_int_equal(host_msr, 0x49);
+    assert_int_equal(host_value, 1);
 }
 
 static void hypercall_page(void **state)
@@ -141,7 +211,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(all_others_fault, setup), cmocka_unit_test_setup(what_reads, setup),
-        cmocka_unit_test_setup(hypercall_page, setup),
+        cmocka_unit_test_setup(hypercall_page, setup), cmocka_unit_test_setup(passed_on, setup),
+        cmocka_unit_test_setup(of_the_host, setup),
     };
 
     return cmocka_run_group_tests_name("msr", tests, NULL, NULL);

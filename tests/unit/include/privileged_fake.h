@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's cpu.h with privileged instructions that the test notes: build.mk puts it before svm/exit.c. */
+/* The core's cpu.h with privileged instructions that the test notes: build.mk puts it before some files. */
 #ifndef HARNESS_PRIVILEGED_FAKE_H
 #define HARNESS_PRIVILEGED_FAKE_H
 
 #define cpu_xsetbv machine_xsetbv
 #define irq_window machine_irq_window
+#define cpu_wrmsr machine_wrmsr
 #include "../../../hypervisor/include/cpu.h"
 #undef cpu_xsetbv
 #undef irq_window
+#undef cpu_wrmsr
 
 void cpu_xsetbv(uint64_t val);
 void irq_window(void);
+void cpu_wrmsr(uint32_t msr, uint64_t val);
 
 #endif
