@@ -64,32 +64,38 @@ $(eval $(call unit-test,memory_race,$(unit_mm)))
 $(eval $(call unit-test,compat,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
     hypercall/memory.c hypercall/memory_physmap.c hypercall/operation.c))
 
+# $(call unit-fake,HEADER,CORE FILES): they are compiled with this header of include/ before all else.
+define unit-fake
+$(2:%.c=$(UNIT_OUT)/core/%.o): UNIT_CFLAGS += -include tests/unit/include/$(1)
+$(2:%.c=$(UNIT_OUT)/core/%.o): tests/unit/include/$(1)
+endef
+$(eval $(call unit-fake,ports_fake.h,platform/acpi.c vdev/io.c vdev/pci.c))
+$(eval $(call unit-fake,clock_fake.h,cpu/clock.c))
+$(eval $(call unit-fake,cpuid_fake.h,vdev/cpuid.c))
+$(eval $(call unit-fake,msr_fake.h,cpu/apic.c cpu/features.c))
+$(eval $(call unit-fake,privileged_fake.h,svm/exit.c vdev/msr.c))
+$(eval $(call unit-fake,addresses_fake.h,boot/memory.c svm/permissions.c))
+
 # Functions that the C library has too get other names.
 $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprintf=core_vsnprintf
 $(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset memcpy memmove memcmp strlen strcmp,-D$(f)=core_$(f))
-$(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now -include tests/unit/include/clock_fake.h
+$(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
 $(eval $(call unit-test,lib,lib/format.c lib/string.c boot/cmdline.c boot/multiboot.c boot/memory.c))
 $(UNIT_OUT)/core/lib/console.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(UNIT_OUT)/core/lib/printk.o: UNIT_CFLAGS += -Dprintk=core_printk -Dguest_log=core_guest_log
 $(eval $(call unit-test,console,lib/console.c lib/printk.c lib/spinlock.c))
 $(eval $(call unit-test,elf,dom0/elf.c))
-$(UNIT_OUT)/core/platform/acpi.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,acpi,platform/acpi.c))
+$(eval $(call unit-test,clock,cpu/clock.c))
 $(eval $(call unit-test,time,cpu/clock.c cpu/timer.c lib/spinlock.c))
-$(UNIT_OUT)/core/cpu/apic.o $(UNIT_OUT)/core/cpu/features.o: UNIT_CFLAGS += -include tests/unit/include/msr_fake.h
 $(eval $(call unit-test,apic,cpu/apic.c cpu/features.c))
 $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
 $(eval $(call unit-test,ioapic,vdev/ioapic.c lib/spinlock.c))
-$(UNIT_OUT)/core/vdev/cpuid.o: UNIT_CFLAGS += -include tests/unit/include/cpuid_fake.h
 $(eval $(call unit-test,cpuid,vdev/cpuid.c))
-$(UNIT_OUT)/core/vdev/io.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c))
-$(UNIT_OUT)/core/vdev/pci.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
 $(eval $(call unit-test,pci,vdev/pci.c vdev/msi.c lib/spinlock.c))
 $(eval $(call unit-test,inject,svm/inject.c svm/state.c svm/tlb.c))
-$(UNIT_OUT)/core/svm/exit.o $(UNIT_OUT)/core/vdev/msr.o: UNIT_CFLAGS += -include tests/unit/include/privileged_fake.h
 $(eval $(call unit-test,exit,svm/exit.c svm/inject.c svm/state.c))
-$(UNIT_OUT)/core/svm/permissions.o: UNIT_CFLAGS += -include tests/unit/include/addresses_fake.h
 $(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c svm.c permissions.c) cpu/fpu.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) core/evtchn.c core/evtchn_fifo.c \

@@ -336,8 +336,73 @@ static void checker_finds_what_is_broken(void **state)
     assert_int_not_equal(alloc_check(), 0);
     mfn_to_frame(m)->state = FRAME_DOMAIN;
     harness_check_memory();
+    struct frame *first = frame_table; /* of a free block */
+
+    while (first->state != FRAME_FREE || first->order == FRAME_ORDER_NONE)
+        first++;
+    first->prev ^= 1;
+    assert_int_not_equal(alloc_check(), 0);
+    first->prev ^= 1;
+    first->count = 1;
+    assert_int_not_equal(alloc_check(), 0);
+    first->count = 0;
+    first->order++;
+    assert_int_not_equal(alloc_check(), 0);
+    first->order--;
+    assert_int_equal(alloc_check(), 0);
+    mfn_to_frame(m)->flags |= FRAME_F_PARKED;
+    assert_int_equal(alloc_check_domain(d), 1);
+    mfn_to_frame(m)->flags &= ~FRAME_F_PARKED;
+    d->p2m.parked++;
+    assert_int_equal(alloc_check_domain(d), 1);
+    d->p2m.parked--;
+    harness_check_memory();
     frame_table[1024].state = FRAME_CORE;
     assert_int_not_equal(alloc_check(), 0);
+}
+
+/* The other half of the checker: entries of a p2m that name frames which cannot be there. */
+static void checker_finds_broken_entries(void **state)
+{
+    struct domain *d = harness_domain(1, 1000), *other = harness_domain(2, 1000);
+    mfn_t m;
+
+    (void)state;
+    harness_populate(d, 5, 1);
+    harness_quiet = true;
+    m = p2m_lookup(d, GFN(5), NULL, NULL);
+    mfn_to_frame(m)->flags |= FRAME_F_PARKED;
+    assert_int_equal(p2m_check(d), 1);
+    mfn_to_frame(m)->flags &= ~FRAME_F_PARKED;
+    mfn_to_frame(m)->state = FRAME_CORE;
+    assert_int_equal(p2m_check(d), 1);
+    mfn_to_frame(m)->state = FRAME_DOMAIN;
+    assert_int_equal(p2m_check(d), 0);
+    /* pages of the core, and of another domain */
+    m = alloc_core(0);
+    assert_int_equal(p2m_set(d, GFN(100), m, ORDER_4K, P2M_XENPAGE), 0);
+    assert_int_equal(p2m_check(d), 0);
+    mfn_to_frame(m)->state = FRAME_FREE;
+    assert_int_equal(p2m_check(d), 1);
+    mfn_to_frame(m)->state = FRAME_DOMAIN;
+    assert_int_equal(p2m_check(d), 1);
+    mfn_to_frame(m)->state = FRAME_CORE;
+    assert_int_equal(p2m_remove(d, GFN(100)), 0);
+    m = alloc_domain(other, 0);
+    assert_int_equal(p2m_set(d, GFN(100), m, ORDER_4K, P2M_FOREIGN), 0);
+    assert_int_equal(p2m_check(d), 0);
+    mfn_to_frame(m)->state = FRAME_IO;
+    assert_int_equal(p2m_check(d), 1);
+    mfn_to_frame(m)->state = FRAME_DOMAIN;
+    /* an entry that no type has */
+    uint64_t *top = mfn_to_virt(d->p2m.root), entry = top[511];
+
+    top[511] = 1ull << 62;
+    mfn_to_frame(d->p2m.root)->count++;
+    assert_int_not_equal(p2m_check(d), 0);
+    mfn_to_frame(d->p2m.root)->count--;
+    top[511] = entry;
+    assert_int_equal(p2m_check(d), 0);
 }
 
 /* Many allocations and frees of all kinds, in an order that nobody chose. */
@@ -437,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup(count_does_not_overflow, harness_setup),
         cmocka_unit_test_setup(wrong_frees_are_caught, harness_setup),
         cmocka_unit_test_setup(checker_finds_what_is_broken, harness_setup),
+        cmocka_unit_test_setup(checker_finds_broken_entries, harness_setup),
         cmocka_unit_test_setup(random_use_stays_consistent, harness_setup),
         cmocka_unit_test(odd_memory_maps),
         cmocka_unit_test(too_little_memory_is_said),

@@ -266,6 +266,51 @@ static void xen_leaves(void **state)
     assert_int_equal(get(0x40000004, 0).b, 3);
     assert_int_equal(get(0x40000004, 0).c, 5);
     assert_int_equal(get(0x40000004, 1).a, 0);
+    assert_int_equal(get(0x40000002, 0).c | get(0x40000002, 0).d, 0);
+    assert_int_equal(get(0x40000003, 0).a, 4); /* RDTSCP */
+    assert_int_equal(get(0x40000003, 2).a, 2500000);
+    assert_int_equal(get(0x40000003, 3).a, 0);
+    cpu_features.invariant_tsc = true;
+    assert_int_equal(get(0x40000003, 0).a, 6);
+}
+
+/* How many bits of an APIC id are the package's: of 1 to 64 vcpus with ids 0, 2, 4 ... */
+static void topologies(void **state)
+{
+    (void)state;
+    for (unsigned int n = 1; n <= 128; n++) {
+        unsigned int bits = 1;
+
+        while ((1u << bits) < 2 * n && bits < 7)
+            bits++;
+        heap_free(d->vdev.cpuid);
+        d->max_vcpus = n;
+        assert_int_equal(cpuid_domain_init(d), 0);
+        assert_int_equal(get(1, 0).b >> 16 & 0xff, 1u << bits);
+        assert_int_equal(get(0x80000008, 0).c, bits << 12 | ((1u << bits) - 1));
+        assert_int_equal(has(F(HTT)), n > 1);
+        assert_int_equal(has(F(CMP_LEGACY)), n > 1);
+    }
+    struct cpuid_policy *kept = d->vdev.cpuid;
+
+    harness_fail_alloc(1);
+    assert_int_equal(cpuid_domain_init(d), -ENOMEM);
+    harness_fail_alloc(0);
+    assert_ptr_equal(d->vdev.cpuid, kept);
+}
+
+/* A host without AVX, or one whose AVX is off in XCR0. */
+static void without_avx(void **state)
+{
+    (void)state;
+    cpu_features.xcr0_mask = 3;
+    assert_int_equal(cpuid_guest_xcr0_mask(d), 3);
+    heap_free(d->vdev.cpuid);
+    cpuid_init();
+    assert_int_equal(cpuid_domain_init(d), 0);
+    assert_int_equal(get(0xd, 0).a, 3);
+    assert_int_equal(get(0xd, 0).c, 576);
+    assert_int_equal(get(0xd, 2).a | get(0xd, 2).b, 0);
 }
 
 static xen_cpuid_leaf_t leaves[CPUID_POLICY_LEAVES];
@@ -412,6 +457,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(everything_else_is_zero, setup, teardown),
         cmocka_unit_test_setup_teardown(follows_the_vcpu, setup, teardown),
         cmocka_unit_test_setup_teardown(xen_leaves, setup, teardown),
+        cmocka_unit_test_setup_teardown(topologies, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_avx, setup, teardown),
         cmocka_unit_test_setup_teardown(listed, setup, teardown),
         cmocka_unit_test_setup_teardown(feature_words, setup, teardown),
         cmocka_unit_test_setup_teardown(set_back_is_no_change, setup, teardown),

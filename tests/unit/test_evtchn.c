@@ -7,9 +7,11 @@
 #include "harness.h"
 
 #include "alloc.h"
+#include "core/evtchn_internal.h"
 #include "directmap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define VCPUS 4
 #define MAX_PORT 1000                 /* not at the end of a bucket */
@@ -514,7 +516,20 @@ static void test_check_finds(void **state)
     b->vcpu[1]->evtchn.virq_port[VIRQ_TIMER] = pb;
     assert_int_not_equal(evtchn_check(b), 0);
     b->vcpu[1]->evtchn.virq_port[VIRQ_TIMER] = virq;
+    uint32_t free = unbound(b, 0);
+
+    assert_int_equal(evtchn_check(b), 0);
+    b->evtchn.ports++; /* one that is neither used nor free */
+    assert_int_not_equal(evtchn_check(b), 0);
+    b->evtchn.ports--;
+    b->shared_info->evtchn_pending[0] = b->shared_info->evtchn_mask[0] = 1ull << free;
+    evtchn_dump(b); /* the last line is of the highest port */
+    assert_non_null(strstr(harness_log, "unbound, for d0, vcpu 0, pending, masked\n"));
+    assert_int_equal(evtchn_close_port(b, free), 0);
     evtchn_dump(b);
+    assert_non_null(strstr(harness_log, "virq 0, vcpu 1\n"));
+    evtchn_dump(a);
+    assert_non_null(strstr(harness_log, "to d1 port 1, vcpu 0\n"));
 }
 
 /* --- FIFO --- */
@@ -939,6 +954,57 @@ static void test_hypercall(void **state)
     assert_int_equal(call_at(0xffffffff, ARGS), -ENOSYS);
 }
 
+/* Every row does what its name says, with each of its arguments. */
+static void test_hypercall_rows(void **state)
+{
+    struct evtchn_bind_virq virq = { .virq = VIRQ_TIMER, .vcpu = 2 };
+    struct evtchn_bind_ipi ipi = { .vcpu = 3 };
+    struct evtchn_bind_vcpu move = { .vcpu = 1 };
+    struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = 0 };
+    struct evtchn_init_control control = { .control_gfn = 16, .offset = 8, .vcpu = 2 };
+    struct evtchn_expand_array array = { .array_gfn = 32 };
+    struct evtchn_set_priority priority = { .priority = 3 };
+    struct evtchn_unmask unmask;
+    struct evtchn_close close;
+
+    (void)state;
+    assert_int_equal(call(b, EVTCHNOP_bind_virq, &virq, sizeof(virq)), 0);
+    assert_int_equal(b->vcpu[2]->evtchn.virq_port[VIRQ_TIMER], virq.port);
+    assert_int_equal(call(b, EVTCHNOP_bind_ipi, &ipi, sizeof(ipi)), 0);
+    assert_int_equal(status_of(b, ipi.port).status, EVTCHNSTAT_ipi);
+    assert_int_equal(status_of(b, ipi.port).vcpu, 3);
+    assert_int_equal(call(b, EVTCHNOP_alloc_unbound, &alloc, sizeof(alloc)), 0);
+    move.port = alloc.port;
+    assert_int_equal(call(b, EVTCHNOP_bind_vcpu, &move, sizeof(move)), 0);
+    assert_int_equal(status_of(b, alloc.port).vcpu, 1);
+
+    b->shared_info->evtchn_mask[0] = ~0ull;
+    b->shared_info->evtchn_pending[0] = 1ull << ipi.port;
+    unmask.port = ipi.port;
+    assert_int_equal(call(b, EVTCHNOP_unmask, &unmask, sizeof(unmask)), 0);
+    assert_int_equal(b->shared_info->evtchn_mask[0], ~(1ull << ipi.port));
+    assert_int_equal(upcalls[1][3], 1);
+    unmask.port = BAD_PORT;
+    assert_int_equal(call(b, EVTCHNOP_unmask, &unmask, sizeof(unmask)), -EINVAL);
+
+    assert_int_equal(call(b, EVTCHNOP_expand_array, &array, sizeof(array)), -EOPNOTSUPP);
+    assert_int_equal(call(b, EVTCHNOP_init_control, &control, sizeof(control)), 0);
+    assert_int_equal(control.link_bits, EVTCHN_FIFO_LINK_BITS);
+    assert_non_null(b->vcpu[2]->evtchn.fifo);
+    assert_int_equal(call(b, EVTCHNOP_expand_array, &array, sizeof(array)), 0);
+    assert_int_equal(b->evtchn.fifo_pages, 1);
+    priority.port = ipi.port;
+    assert_int_equal(call(b, EVTCHNOP_set_priority, &priority, sizeof(priority)), 0);
+    assert_int_equal(b->evtchn.buckets[0][ipi.port].priority, 3);
+    priority.port = BAD_PORT;
+    assert_int_equal(call(b, EVTCHNOP_set_priority, &priority, sizeof(priority)), -EINVAL);
+
+    close.port = ipi.port;
+    assert_int_equal(call(b, EVTCHNOP_close, &close, sizeof(close)), 0);
+    assert_int_equal(status_of(b, ipi.port).status, EVTCHNSTAT_closed);
+    assert_int_equal(call(b, EVTCHNOP_close, &close, sizeof(close)), -EINVAL);
+}
+
 /*
  * Arguments that are not there change nothing: behind the end of memory, half behind it, at the end of the
  * address space.
@@ -1002,6 +1068,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fifo_random, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_scribble, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hypercall, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hypercall_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hypercall_bad_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hypercall_read_only, setup, teardown),
     };

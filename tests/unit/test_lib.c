@@ -353,6 +353,86 @@ static void bundle_is_taken_apart(void **state)
     assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
 }
 
+/* As QEMU's -kernel does it: a file's name before the command line and each module's arguments. */
+static void multiboot1_is_read(void **state)
+{
+    static const struct __attribute__((packed)) {
+        uint32_t size; uint64_t base, length; uint32_t type;
+    } map[] = {
+        { 20, 0, 0x9fc00, BOOT_RAM }, { 24, 0x100000, 0x700800, BOOT_RAM }, { 0, 0, 0, 0 },
+        { 20, 0xfffffffffffff000, 0x2000, BOOT_RESERVED },
+    };
+    static const uint32_t modules[] = { 0x200000, 0x200123, 0x4100, 0, 0x300000, 0x300001, 0, 0 };
+    uint32_t *information;
+    uint8_t *at;
+
+    (void)state;
+    harness_memory_new(8);
+    boot_info = (struct boot_info){ 0 };
+    information = paddr_to_virt(0x1000);
+    information[4] = 0x4000;
+    information[5] = 2;
+    information[6] = 0x5000;
+    information[12] = 0x6000;
+    strcpy(paddr_to_virt(0x4000), "/boot/cleave.elf  dom0_mem=1G loglvl=all");
+    strcpy(paddr_to_virt(0x4100), "vmlinux root=/dev/x");
+    memcpy(paddr_to_virt(0x5000), modules, sizeof(modules));
+    at = paddr_to_virt(0x6000);
+    memcpy(at, &map[0], 24);
+    memcpy(at + 24, &map[1], 24);              /* an entry that is longer than we know */
+    memcpy(at + 24 + 28, &map[3], 24);
+    information[11] = 24 + 28 + 24;
+    multiboot_parse(0x2badb002, 0x1000);
+    assert_string_equal(boot_info.cmdline, "dom0_mem=1G loglvl=all");
+    assert_int_equal(boot_info.modules, 2);
+    assert_int_equal(boot_info.module[0].start, 0x200000);
+    assert_int_equal(boot_info.module[0].end, 0x200123);
+    assert_string_equal(boot_info.module[0].args, "root=/dev/x");
+    assert_int_equal(boot_info.module[1].end, 0x300001);
+    assert_string_equal(boot_info.module[1].args, "");
+    assert_int_equal(boot_info.ranges, 2); /* the last one is empty but for its overflow */
+    assert_int_equal(boot_info.range[0].end, 0x9f000);
+    assert_int_equal(boot_info.range[1].start, 0x100000);
+    assert_int_equal(boot_info.range[1].end, 0x800000);
+}
+
+static void loaders_that_are_none(void **state)
+{
+    (void)state;
+    harness_memory_new(1);
+    boot_info = (struct boot_info){ 0 };
+    assert_panics(multiboot_parse(0x12345678, 0x1000));
+    assert_panics(multiboot_parse(0x2badb002, 0x1000)); /* no memory map */
+}
+
+static void too_many_modules(void **state)
+{
+    uint32_t *information;
+
+    (void)state;
+    harness_memory_new(1);
+    boot_info = (struct boot_info){ 0 };
+    information = paddr_to_virt(0x1000);
+    information[5] = ARRAY_SIZE(boot_info.module) + 1;
+    information[6] = 0x5000;
+    assert_panics(multiboot_parse(0x2badb002, 0x1000));
+    assert_int_equal(boot_info.modules, ARRAY_SIZE(boot_info.module));
+}
+
+static void long_command_lines(void **state)
+{
+    uint32_t *information;
+
+    (void)state;
+    harness_memory_new(1);
+    boot_info = (struct boot_info){ 0 };
+    information = paddr_to_virt(0x1000);
+    information[4] = 0x4000;
+    memset(paddr_to_virt(0x4000), 'x', 5000);
+    *(char *)paddr_to_virt(0x4000) = ' ';
+    assert_panics(multiboot_parse(0x2badb002, 0x1000));
+}
+
 char image_start[1], image_end[1];
 static struct boot_range given[8];
 static unsigned int given_count;
@@ -382,6 +462,74 @@ static void memory_is_given(void **state)
     memory_give();
     assert_int_equal(given_count, ARRAY_SIZE(expected));
     assert_memory_equal(given, expected, sizeof(expected));
+}
+
+static uint32_t type_of(paddr_t p)
+{
+    for (unsigned int i = 0; i < boot_info.ranges; i++)
+        if (p >= boot_info.range[i].start && p < boot_info.range[i].end)
+            return boot_info.range[i].type;
+    return 0;
+}
+
+/* Modules go to the top, the highest first, and their frames to the core; one that cannot go up stays. */
+static void modules_are_moved(void **state)
+{
+    (void)state;
+    harness_memory_new(64);
+    boot_info = (struct boot_info){ .modules = 3 };
+    boot_add_range(0, 0x9f000, BOOT_RAM);
+    boot_add_range(0x100000, 0x4000000, BOOT_RAM);
+    boot_info.module[0] = (struct boot_module){ 0x400000, 0x401800, "" };
+    boot_info.module[1] = (struct boot_module){ 0x402000, 0x403000, "" };
+    boot_info.module[2] = (struct boot_module){ 0x3fff000, 0x4000000, "" };
+    memset(paddr_to_virt(0x400000), 1, 0x1800);
+    memset(paddr_to_virt(0x402000), 2, 0x1000);
+    memset(paddr_to_virt(0x3fff000), 3, 0x1000);
+    memory_init();
+    assert_int_equal(boot_info.module[2].start, 0x3fff000);
+    assert_int_equal(boot_info.module[2].end, 0x4000000);
+    assert_int_equal(boot_info.module[1].start, 0x3ffe000);
+    assert_int_equal(boot_info.module[1].end, 0x3fff000);
+    assert_int_equal(boot_info.module[0].start, 0x3ffc000);
+    assert_int_equal(boot_info.module[0].end, 0x3ffd800);
+    for (unsigned int i = 0; i < 0x1800; i++)
+        assert_int_equal(((uint8_t *)paddr_to_virt(0x3ffc000))[i], 1);
+    for (unsigned int i = 0; i < 0x1000; i++)
+        assert_int_equal(((uint8_t *)paddr_to_virt(0x3ffe000))[i], 2);
+    for (paddr_t p = 0x3ffc000; p < 0x4000000; p += PAGE_SIZE)
+        assert_int_equal(type_of(p), BOOT_CORE);
+    assert_int_equal(type_of(0x3ffb000), BOOT_RAM);
+    assert_int_equal(type_of(0x400000), BOOT_RAM); /* where they were is free */
+    assert_int_equal(type_of(AP_TRAMPOLINE), BOOT_CORE);
+    assert_int_equal(type_of(AP_TRAMPOLINE + PAGE_SIZE), BOOT_RAM);
+}
+
+/* Without a word on the command line: half of the RAM, 512 MiB at most. */
+static void dom0s_share(void **state)
+{
+    static const struct { paddr_t end; uint64_t share; } machines[] = {
+        { 0x18100000, 0xc000000 }, { 0x40100000, 0x20000000 }, { 0x100100000, 0x20000000 } };
+
+    (void)state;
+    harness_quiet = true;
+    boot_info.cmdline = "";
+    for (unsigned int i = 0; i < ARRAY_SIZE(machines); i++) {
+        boot_info.ranges = 0;
+        boot_add_range(0x100000, machines[i].end, BOOT_RAM);
+        memory_give();
+        assert_int_equal(given[0].type, BOOT_DOM0);
+        assert_int_equal(given[0].end - given[0].start, machines[i].share);
+    }
+    boot_info.cmdline = "dom0_mem=240M"; /* the core keeps 16 MiB, exactly */
+    boot_info.ranges = 0;
+    boot_add_range(0x100000, 0x10100000, BOOT_RAM);
+    memory_give();
+    assert_int_equal(given[0].end, 0x100000 + (240 << 20));
+    boot_info.cmdline = "dom0_mem=241M";
+    boot_info.ranges = 0;
+    boot_add_range(0x100000, 0x10100000, BOOT_RAM);
+    assert_panics(memory_give());
 }
 
 /* What cannot be is refused, and the message has the numbers. */
@@ -418,7 +566,13 @@ int main(void)
         cmocka_unit_test(multiboot2_is_read),
         cmocka_unit_test(start_info_is_read),
         cmocka_unit_test(bundle_is_taken_apart),
+        cmocka_unit_test(multiboot1_is_read),
+        cmocka_unit_test(loaders_that_are_none),
+        cmocka_unit_test(too_many_modules),
+        cmocka_unit_test(long_command_lines),
+        cmocka_unit_test(modules_are_moved),
         cmocka_unit_test(memory_is_given),
+        cmocka_unit_test(dom0s_share),
         cmocka_unit_test(dom0_sizes_are_checked),
     };
 

@@ -249,6 +249,44 @@ static void test_goes_on_where_it_was(void **state)
     }
 }
 
+/* A hypercall's clock starts when it first asks; a softirq is a reason at once. */
+static void test_preemption_points(void **state)
+{
+    (void)state;
+    machine(2);
+    harness_cpu = 1;
+    assert_false(preempt_pending());
+    assert_int_equal(cpus[1].hypercall_start, now);
+    now += USEC(80);
+    assert_false(preempt_pending());
+    now += 1;
+    assert_true(preempt_pending());
+    cpus[1].hypercall_start = 0;
+    assert_false(preempt_pending());
+    softirq_raise(0, SOFTIRQ_SCHED);
+    assert_false(preempt_pending()); /* another CPU's */
+    softirq_raise(1, SOFTIRQ_TIMER);
+    assert_true(preempt_pending());
+}
+
+static void test_pause_sync(void **state)
+{
+    struct body *a;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 0);
+    run(MSEC(1));
+    domain_pause(a->v.d);
+    run(1);
+    domain_pause_sync(a->v.d); /* it has left its CPU already */
+    assert_int_equal(a->v.d->pause_count, 2);
+    domain_unpause(a->v.d);
+    domain_unpause(a->v.d);
+    run(MSEC(1));
+    assert_int_equal(a->ran, MSEC(2));
+}
+
 static void test_locks(void **state)
 {
     struct body *a;
@@ -606,6 +644,8 @@ int main(void)
         cmocka_unit_test(test_repinned_to_an_idle_cpu),
         cmocka_unit_test(test_pushed_aside),
         cmocka_unit_test(test_goes_on_where_it_was),
+        cmocka_unit_test(test_preemption_points),
+        cmocka_unit_test(test_pause_sync),
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_soft_affinity_is_a_wish),
         cmocka_unit_test(test_sleepers_beside_hogs),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's cpu.h with I/O ports that the test answers: build.mk puts it before vdev/pci.c. */
+/* The core's cpu.h with I/O ports that the test answers, before files that use them (build.mk). */
 #ifndef HARNESS_PORTS_FAKE_H
 #define HARNESS_PORTS_FAKE_H
 

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* I/O ports of the host for tests that use none. */
+#include "harness.h"
+#include "ports_fake.h"
+
+uint32_t harness_port_read(uint16_t port, unsigned int size)
+{
+    panic("port %#x is read\n", port);
+}
+
+void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
+{
+    panic("port %#x is written\n", port);
+}
