@@ -6,7 +6,9 @@
 # --- the machine that `make run` starts -----------------------------------------------------------
 
 HV        ?= cleave
-SMP       ?= $(if $(filter 1,$(ICOUNT)),1,2)
+# qemu, or bochs: slower, one CPU, with real TLBs
+EMU       ?= qemu
+SMP       ?= $(if $(filter 1,$(ICOUNT))$(filter bochs,$(EMU)),1,2)
 # MiB of the whole machine; dom0's share as the hypervisor's dom0_mem= takes it
 MEM       ?= 2048
 DOM0_MEM  ?= 512M
@@ -24,7 +26,7 @@ FILES     ?=
 # a shell command line for dom0; empty: the demo, then a shell
 CMD       ?=
 # seconds that a run with CMD may take
-TIMEOUT   ?= 300
+TIMEOUT   ?= $(if $(filter bochs,$(EMU)),1800,300)
 # the boot log of a run; a second run at the same time picks a name of its own beside it
 RUN_LOG   ?= build/run.log
 # 1: every instruction takes one nanosecond, so that a run repeats exactly (one CPU, software emulation)

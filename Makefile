@@ -17,6 +17,7 @@
 ## make check-machines  boots with many CPU models, 512 MiB to 64 GiB, 1 to 32 CPUs; with any QEMU=
 ## make check-qemu10    that and make check's machines with the QEMU of bookworm-backports, unpacked for it
 ## make check-loaded    10 boots and 50 guests beside four busy loops of the host; make check: a tenth of it
+## make check-bochs     boot, a guest and tests in another emulator, Bochs (EMU=bochs make run), in minutes
 ## make fuzz T=600      feed the core's decoder and hypercalls with random programs on the host, T seconds
 ## make soak ROUNDS=1000   create and destroy so many guests, reboot a tenth of that, run ROUNDS / 20 at once
 ## make coverage        lines and branches of the core that the unit tests reach
@@ -30,6 +31,7 @@
 ##
 ## Variables (NAME=VALUE behind make; the defaults are in Config.mk):
 ##   HV=cleave            or xen: Debian's real Xen under the same dom0, tools, guests and tests
+##   EMU=qemu             or bochs
 ##   SMP=2 MEM=2048       CPUs and MiB of the machine
 ##   DOM0_MEM=512M        dom0's memory
 ##   DISK=file NIC=virtio dom0 gets a disk (a raw image; DISK_TYPE=virtio or ahci), a network card
@@ -106,7 +108,7 @@ HV_KERNEL := $(HV_KERNEL_$(HV))
 HV_CMDLINE := $(HV_CMDLINE_$(HV))
 MACHINE := $(MACHINE_$(HV))
 export HV HV_IMAGE HV_KERNEL HV_CMDLINE HV_ARGS DOM0_IMAGE DOM0_CMDLINE DOM0_ARGS DOM0_MEM MACHINE CPU SMP MEM
-export DISK DISK_TYPE NIC ACCEL TCG_THREAD ICOUNT QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
+export DISK DISK_TYPE NIC ACCEL TCG_THREAD ICOUNT EMU QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
 
 bootable := $(HV_IMAGE) $(HV_KERNEL) $(DOM0_IMAGE) $(RIG)
 
@@ -128,6 +130,7 @@ run: run-machine
 # build's commands are shown by make and by V=1.
 run-machine:
 	@$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) CMD= bootable >&2
+	@[ $(EMU) != bochs ] || tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
 	@tests/rig/run.sh || echo $$? >$(run_status)
 
 # gdb starts QEMU itself and speaks to it through a pipe: no port is opened.
@@ -137,10 +140,12 @@ gdb: $(bootable)
 
 # What only an image needs is installed when one is made.
 ISO := build/cleave.iso
+ISO_PACKAGES := grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
+BOCHS_PACKAGES := bochs bochsbios vgabios
 iso: $(ISO)
 
 $(ISO): tests/rig/iso.sh $(HV_IMAGE_cleave) $(HV_KERNEL_cleave) $(DOM0_IMAGE)
-	@tests/rig/deps.sh grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
+	@tests/rig/deps.sh $(ISO_PACKAGES)
 	tests/rig/iso.sh $@ $(HV_IMAGE_cleave) '$(HV_CMDLINE_cleave) $(HV_ARGS)' $(HV_KERNEL_cleave) \
 	    '$(DOM0_CMDLINE) $(DOM0_ARGS)' $(DOM0_IMAGE)
 

@@ -5,7 +5,7 @@
  * dom0's console shares the serial line with the hypervisor's messages and the kernel's, so the command's
  * output has a way of its own: QEMU's isa-debugcon, one write-only port. It needs no driver and no interrupt,
  * hence works under any hypervisor that lets dom0 reach ports. 0x402 is SeaBIOS's and 0xe9 is the guests', so
- * it is another one.
+ * it is another one. An emulator without such a port has a second serial one, which nobody else uses.
  *
  * What dom0 writes is a sequence of records: a type, a length of 16 bits (little-endian), that many bytes.
  * Written by dom0/report.c; read by channel.c.
@@ -20,6 +20,8 @@
 #define CHANNEL_PORT       0x5e9
 /* What reading the port gives when the device is there. */
 #define CHANNEL_PRESENT    0xe9
+/* Else: the second serial port, a 16550. */
+#define CHANNEL_SERIAL     0x2f8
 
 #define CHANNEL_HEADER     3
 #define CHANNEL_MAX        4096

@@ -12,9 +12,10 @@ root=$output.root
 rm -rf "$root"
 mkdir -p "$root/boot/grub"
 cp "$core" "$root/boot/cleave.elf"
-cp "$initrd" "$root/boot/initrd"
 # GRUB unpacks a module that is a gzip file (unless it is told --nounzip): less to read from a slow disc.
+# Linux unpacks its initramfs itself.
 gzip -c "$kernel" >"$root/boot/vmlinux.gz"
+gzip -c "$initrd" >"$root/boot/initrd.gz"
 cat >"$root/boot/grub/grub.cfg" <<END
 serial --unit=0 --speed=115200
 terminal_input serial console
@@ -23,7 +24,7 @@ set timeout=1
 menuentry Cleave {
     multiboot2 /boot/cleave.elf $core_args
     module2 /boot/vmlinux.gz $kernel_args
-    module2 /boot/initrd
+    module2 --nounzip /boot/initrd.gz
 }
 END
 grub-mkrescue -o "$output.tmp" --locales= --fonts= --themes= "$root" 2>"$output.log" || {

@@ -29,6 +29,19 @@ xen) ;;
 *) fail "HV=$HV: there are cleave and xen" ;;
 esac
 
+# What has no equal in Bochs is refused, not left out.
+case $EMU in
+qemu) ;;
+bochs)
+    [ "$HV" = cleave ] || fail "EMU=bochs runs Cleave only, not HV=$HV"
+    [ "$SMP" = 1 ] || fail "EMU=bochs has one CPU: give SMP=1, not SMP=$SMP"
+    [ "$mode" = run ] || fail "EMU=bochs has no gdb; its own debugger: interrupt it (SIGINT)"
+    [ -z "$DISK$NIC$QEMU_ARGS" ] || fail "EMU=bochs takes no DISK, NIC or QEMU_ARGS"
+    [ "$ICOUNT" != 1 ] || fail "EMU=bochs takes no ICOUNT"
+    QEMU=tests/rig/bochs.sh ;;
+*)  fail "EMU=$EMU: there are qemu and bochs" ;;
+esac
+
 is_number "$SMP" && [ "$SMP" -ge 1 ] && [ "$SMP" -le 64 ] ||
     fail "SMP=$SMP: give a number of CPUs from 1 to 64"
 is_number "$MEM" && [ "$MEM" -ge 256 ] && [ "$MEM" -le 65536 ] ||
@@ -124,7 +137,9 @@ if [ "$mode" = gdb-server ]; then
 elif [ -n "$CMD" ]; then
     set -- --command "$CMD" -- "$@"
 else
-    echo "To leave: 'poweroff' in dom0's shell, or Ctrl-A and then X, which ends QEMU. Log: $RUN_LOG" >&2
+    leave="or Ctrl-A and then X, which ends QEMU. Log: $RUN_LOG"
+    [ "$EMU" = qemu ] || leave="which ends Bochs. GRUB needs a minute before the core speaks. No log is kept"
+    echo "To leave: 'poweroff' in dom0's shell, $leave" >&2
     set -- -- "$@"
 fi
 for file in $FILES; do

@@ -103,3 +103,12 @@ $(QEMU10): tests/rig/qemu10.sh | build/deps.mk
 
 check-qemu10: $(QEMU10)
 	@$(MAKE) --no-print-directory CMD= QEMU=$(QEMU10) check-machines check-system
+
+# Bochs: a boot, a guest, and groups that run in minutes on its one CPU.
+.PHONY: check-bochs
+BOCHS_GROUPS := verbs hostile
+check-bochs: | $(ALL_TARGETS) $(bootable)
+	@tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
+	@EMU=bochs SMP=1 MEM=1024 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/bochs.log \
+	    CMD='cleave create /guests/hello.cfg && cleave list && cleave destroy hello && \
+	    $(SYSTEM_PROGRAM) $(BOCHS_GROUPS)' tests/rig/run.sh

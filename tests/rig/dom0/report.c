@@ -16,13 +16,48 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Registers of a 16550, from its first port, and the bits of them that are used. */
+enum { DATA = 0, LINE_CONTROL = 3, LINE_STATUS = 5, SCRATCH = 7 };
+#define EIGHT_BITS       0x03
+#define DIVISOR_LATCH    0x80
+#define TRANSMITTER_FREE 0x20
+
+static bool serial; /* the way is the second serial port */
+
+/* Whether there is a way to the rig. At 115,200 baud when it is the serial port. */
+static bool open_channel(void)
+{
+    if (inb(CHANNEL_PORT) == CHANNEL_PRESENT)
+        return true;
+    outb(0xa5, CHANNEL_SERIAL + SCRATCH);
+    serial = inb(CHANNEL_SERIAL + SCRATCH) == 0xa5;
+    if (serial) {
+        outb(DIVISOR_LATCH | EIGHT_BITS, CHANNEL_SERIAL + LINE_CONTROL);
+        outb(1, CHANNEL_SERIAL + DATA);
+        outb(0, CHANNEL_SERIAL + DATA + 1);
+        outb(EIGHT_BITS, CHANNEL_SERIAL + LINE_CONTROL);
+    }
+    return serial;
+}
+
+static void send_byte(uint8_t byte)
+{
+    if (!serial) {
+        outb(byte, CHANNEL_PORT);
+        return;
+    }
+    while (!(inb(CHANNEL_SERIAL + LINE_STATUS) & TRANSMITTER_FREE))
+        ;
+    outb(byte, CHANNEL_SERIAL + DATA);
+}
+
 static void send(enum channel_type type, const uint8_t *bytes, size_t length)
 {
-    outb(type, CHANNEL_PORT);
-    outb(length & 0xff, CHANNEL_PORT);
-    outb(length >> 8, CHANNEL_PORT);
+    send_byte(type);
+    send_byte(length & 0xff);
+    send_byte(length >> 8);
     for (size_t i = 0; i < length; i++)
-        outb(bytes[i], CHANNEL_PORT);
+        send_byte(bytes[i]);
 }
 
 /* Forwards what a stream holds. False when it has ended or holds nothing now. */
@@ -72,9 +107,10 @@ int main(int argc, char **argv)
     int out[2], err[2], status = 0;
     sigset_t child, original;
 
-    if (argc < 2 || iopl(3) < 0 || inb(CHANNEL_PORT) != CHANNEL_PRESENT ||
+    if (argc < 2 || iopl(3) < 0 || !open_channel() ||
         pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0 || pipe2(err, O_CLOEXEC | O_NONBLOCK) < 0) {
-        fprintf(stderr, "report: no way to the rig at port 0x%x: %s\n", CHANNEL_PORT, strerror(errno));
+        fprintf(stderr, "report: no way to the rig at port 0x%x or 0x%x: %s\n", CHANNEL_PORT, CHANNEL_SERIAL,
+                strerror(errno));
         return 1;
     }
     /* The command gets blocking ends: most programs do not expect EAGAIN from their output. */
