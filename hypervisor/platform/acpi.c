@@ -152,18 +152,26 @@ static const uint8_t *aml_integer(const uint8_t *p, uint8_t *value)
     }
 }
 
-/* Name (\_S5, Package { SLP_TYPa, SLP_TYPb, ... }): 08 [5c] "_S5_" 12 length count a b. */
+/*
+ * Name (\_S5, Package { SLP_TYPa, SLP_TYPb, ... }): 08 [5c] "_S5_" 12 length count a b. It may be the last
+ * object of the table: parsed in a copy, so that nothing behind the end is read.
+ */
 static void search_s5(const struct acpi_header *dsdt)
 {
     const uint8_t *p = (const uint8_t *)(dsdt + 1) + 2, *end = (const uint8_t *)dsdt + dsdt->length;
 
-    for (; p + 16 < end && !acpi.has_s5; p++) {
+    for (; p + 9 <= end && !acpi.has_s5; p++) {
+        uint8_t code[20] = { 0 };
+        size_t size = MIN((size_t)(end - p), sizeof(code));
+
         if (memcmp(p, "_S5_\x12", 5) || (p[-1] != 0x08 && (p[-1] != '\\' || p[-2] != 0x08)))
             continue;
+        memcpy(code, p, size);
 
-        const uint8_t *q = aml_integer(p + 5 + (p[5] >> 6) + 2, &acpi.s5[0]);
+        const uint8_t *q = aml_integer(code + 5 + (code[5] >> 6) + 2, &acpi.s5[0]);
 
-        acpi.has_s5 = q && aml_integer(q, &acpi.s5[1]);
+        q = q ? aml_integer(q, &acpi.s5[1]) : NULL;
+        acpi.has_s5 = q && q <= code + size;
     }
 }
 
