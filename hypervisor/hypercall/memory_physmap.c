@@ -31,10 +31,11 @@ static int replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 static int show_core_frame(struct domain *d, gfn_t gfn, mfn_t mfn)
 {
     uint32_t old = mfn_to_frame(mfn)->gfn;
+    int rc = replace(d, gfn, mfn, P2M_XENPAGE);
 
-    if (old != FRAME_GFN_NONE && old != gfn.n)
+    if (!rc && old != FRAME_GFN_NONE && old != gfn.n)
         (void)p2m_remove_types(d, GFN(old), 1u << P2M_XENPAGE);
-    return replace(d, gfn, mfn, P2M_XENPAGE);
+    return rc;
 }
 
 /*

@@ -320,6 +320,10 @@ static void shared_info_takes_the_place_of_ram(void **state)
     assert_int_equal(physmap(DOMID_SELF, 77, 0, 100, 0), -EOPNOTSUPP);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_gmfn, 30, 100, 0), -EOPNOTSUPP); /* RAM does not move */
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, ~0ull, 0), -EINVAL);
+    harness_fail_alloc(1);
+    assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, 1 << 20, 0), -ENOMEM);
+    harness_fail_alloc(0);
+    assert_int_equal(type_at(dom, 100), P2M_XENPAGE); /* where it was */
     harness_check_memory();
     /* the core's own reference is what is left */
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, 20, 0), 0);
