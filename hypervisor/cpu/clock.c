@@ -100,17 +100,38 @@ static uint32_t xen_tsc_khz(void)
     return r[2];
 }
 
+/* TSC and APIC timer at one moment, as above. */
+static struct reading read_apic(void)
+{
+    struct reading best = { 0, 0, 0 };
+    uint64_t least = ~0ull;
+
+    for (unsigned int i = 0; i < READINGS; i++) {
+        uint64_t before = rdtsc();
+        uint32_t apic = apic_timer_current();
+        uint64_t after = rdtsc();
+
+        if (after - before < least) {
+            least = after - before;
+            best = (struct reading){ before + least / 2, 0, apic };
+        }
+    }
+    return best;
+}
+
 static void calibrate_by_xen(void)
 {
+    struct reading start, end;
+
     tsc_khz = xen_tsc_khz();
     if (tsc_khz == 0)
         panic("ACPI names no PM timer, by which the other clocks are measured\n");
     apic_timer_start(0xffffffff);
-    uint64_t start = rdtsc(), ticks;
+    start = read_apic();
     do
-        ticks = rdtsc() - start;
-    while (ticks < tsc_khz * CALIBRATION_MS);
-    apic_timer_khz = (uint32_t)((0xffffffff - apic_timer_current()) * tsc_khz / ticks);
+        end = read_apic();
+    while (end.tsc - start.tsc < tsc_khz * CALIBRATION_MS);
+    apic_timer_khz = (uint32_t)((uint64_t)(start.apic - end.apic) * tsc_khz / (end.tsc - start.tsc));
     apic_timer_start(0);
 }
 
