@@ -275,6 +275,8 @@ static void watch_cuts_endless_lines(void **state)
     assert_true(watch_is_crash("[   12.345678] Kernel panic - not syncing: VFS"));
     assert_true(watch_is_crash("dom0# (CLV) panic: in the middle of dom0's line"));
     assert_false(watch_is_crash("(XEN) d1v0 Kernel panic - not syncing"));
+    assert_false(watch_is_crash("(d1) (CLV) error: panic on CPU 0: a guest's hypervisor"));
+    assert_true(watch_is_crash("(dom0) (CLV) error: panic on CPU 0"));
     assert_false(watch_is_crash("[a guest's words] Kernel panic - not syncing"));
 }
 

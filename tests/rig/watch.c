@@ -4,8 +4,8 @@
  * lines are cut here only to keep the last ones and to notice the end of the world early, instead of waiting
  * for the timeout.
  *
- * A guest's words must not end a run: they come behind the hypervisor's prefix ("(XEN) (d1) ...", "(CLV) d1:
- * ..."). Next to read: rig.c.
+ * A guest's words must not end a run: they come behind the hypervisor's prefix ("(d1) ...", "(CLV) d1: ...").
+ * Next to read: rig.c.
  */
 #include "watch.h"
 
@@ -32,6 +32,9 @@ bool watch_is_crash(const char *line)
     /* The hypervisor may speak within a line of dom0's; behind its own prefix it may quote others. */
     bool own = begins(line, "(CLV) ") || begins(line, "(XEN) ");
 
+    /* "(d1) ...": Xen's way to quote a guest, without a prefix of its own */
+    if (begins(line, "(d") && line[2] >= '0' && line[2] <= '9')
+        return false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (own ? begins(line, words[i]) : strstr(line, words[i]) != NULL)
             return true;
