@@ -33,7 +33,9 @@ struct cleave_stretch {
     uint64_t ticks;          /* of the TSC */
     uint64_t exit_code, rax, rdi;
     uint16_t domain;         /* DOMID_IDLE: no exit */
-    uint16_t pad[3];
+    uint16_t checks;         /* by the watchdog, in either build, since this was last asked */
+    uint16_t missed;         /* the most of them in a row that saw one CPU make no progress */
+    uint16_t pad;
 };
 
 struct cleave_op {

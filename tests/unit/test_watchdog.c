@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu/watchdog.c: which CPUs count as stuck, on a clock that the test moves. */
+#include "cpu.h"
+#include "harness.h"
+
+#define PATIENCE 20
+
+static nsec_t now;
+nsec_t clock_now(void) { return now; }
+
+static int setup(void **state)
+{
+    (void)state;
+    harness_memory_new(1);
+    nr_cpus = 3;
+    now = SEC(1);
+    return 0;
+}
+
+/* So many checks; between them CPUs 1 and 2 do this. */
+static void checks(unsigned int n, void (*each)(struct cpu *c))
+{
+    for (unsigned int i = 0; i < n; i++) {
+        for (unsigned int cpu = 1; each && cpu < nr_cpus; cpu++)
+            each(&cpus[cpu]);
+        watchdog_check();
+        watchdog_check(); /* too soon */
+        now += SEC(1);
+    }
+}
+
+static unsigned int missed(unsigned int *count)
+{
+    struct cleave_stretch report;
+
+    watchdog_stretch_report(&report);
+    if (count)
+        *count = report.checks;
+    return report.missed;
+}
+
+static void pass(struct cpu *c) { c->passes++; }
+static void enter(struct cpu *c) { c->guest_entries++; }
+static void enter_one(struct cpu *c) { c->guest_entries += c->id == 1; }
+static void idle(struct cpu *c) { c->idle = true; }
+static void be_in_a_guest(struct cpu *c) { c->guest_domain = (void *)c; }
+
+/* A vcpu that nobody competes with is entered again and again without a pass through the run loop. */
+static void who_moves_is_not_stuck(void **state)
+{
+    void (*const ways[])(struct cpu *) = { pass, enter, idle, be_in_a_guest };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
+        unsigned int count;
+
+        setup(NULL);
+        checks(5 * PATIENCE, ways[i]);
+        assert_int_equal(missed(&count), 0);
+        assert_int_equal(count, 5 * PATIENCE);
+        assert_int_equal(missed(&count), 0);
+        assert_int_equal(count, 0);
+    }
+}
+
+static void who_does_not_move_is(void **state)
+{
+    (void)state;
+    checks(PATIENCE - 1, NULL); /* the checking CPU does not check itself */
+    assert_int_equal(missed(NULL), PATIENCE - 1);
+    checks(1, pass);
+    checks(PATIENCE - 1, NULL);
+    assert_panics(checks(1, NULL));
+    assert_string_equal(harness_log, "CPU 1 has been stuck in the core for 20 seconds\n");
+}
+
+static void one_that_moves_hides_no_other(void **state)
+{
+    (void)state;
+    checks(PATIENCE - 1, enter_one);
+    assert_panics(checks(1, enter_one));
+    assert_string_equal(harness_log, "CPU 2 has been stuck in the core for 20 seconds\n");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(who_moves_is_not_stuck, setup),
+        cmocka_unit_test_setup(who_does_not_move_is, setup),
+        cmocka_unit_test_setup(one_that_moves_hides_no_other, setup),
+    };
+
+    return cmocka_run_group_tests_name("watchdog", tests, NULL, NULL);
+}
