@@ -10,7 +10,7 @@
  * uses no guest translation, and it compares the domain's flush generation after it has said, in
  * guest_domain, whom it is about to run. So the flusher raises the generation, looks at guest_domain of each
  * CPU that has ever run the domain, and has to wait only for those that are in that guest: a kick makes them
- * exit. Nobody in guest mode can wait for the flusher, so any lock may be held.
+ * exit, all at the same time. Nobody in guest mode can wait for the flusher, so any lock may be held.
  *
  * Read next: run.c.
  */
@@ -41,22 +41,31 @@ void tlb_prepare(struct cpu *c, struct vcpu *v)
     }
 }
 
+static bool in_guest(const struct cpu *c, const struct domain *d)
+{
+    return __atomic_load_n(&c->guest_domain, __ATOMIC_SEQ_CST) == d;
+}
+
 void tlb_flush_domain(struct domain *d)
 {
-    unsigned int self = this_cpu()->id;
+    uint64_t entry[MAX_CPUS], waits_for = 0;
 
     /* In this order: who has its first look at d's tables after this sees what was changed there. */
     __atomic_add_fetch(&d->p2m.flush_generation, 1, __ATOMIC_SEQ_CST);
-    uint64_t cpus_left = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST);
-    for (; cpus_left; cpus_left &= cpus_left - 1) {
-        struct cpu *c = &cpus[__builtin_ctzll(cpus_left)];
-        uint64_t entry = __atomic_load_n(&c->guest_entries, __ATOMIC_SEQ_CST);
+    uint64_t dirty = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST) & ~(1ull << this_cpu()->id);
+    for (; dirty; dirty &= dirty - 1) {
+        unsigned int i = (unsigned int)__builtin_ctzll(dirty);
 
-        if (c->id == self || __atomic_load_n(&c->guest_domain, __ATOMIC_SEQ_CST) != d)
-            continue;
-        smp_kick(c->id);
-        while (__atomic_load_n(&c->guest_domain, __ATOMIC_SEQ_CST) == d &&
-               __atomic_load_n(&c->guest_entries, __ATOMIC_SEQ_CST) == entry)
+        entry[i] = __atomic_load_n(&cpus[i].guest_entries, __ATOMIC_SEQ_CST);
+        if (in_guest(&cpus[i], d)) {
+            smp_kick(i);
+            waits_for |= 1ull << i;
+        }
+    }
+    for (; waits_for; waits_for &= waits_for - 1) {
+        unsigned int i = (unsigned int)__builtin_ctzll(waits_for);
+
+        while (in_guest(&cpus[i], d) && __atomic_load_n(&cpus[i].guest_entries, __ATOMIC_SEQ_CST) == entry[i])
             cpu_pause();
     }
 }
