@@ -50,6 +50,20 @@ static bool emulated(void)
     return memcmp(&r[EBX], name, 12) == 0;
 }
 
+/*
+ * Where a read puts the CPU to sleep (AMD's PPR for family 17h, MSRC001_0073: CstateAddr and the seven ports
+ * behind it; 0: nowhere). Older CPUs may lack the register, and emulators do.
+ */
+static uint16_t cstate_ports(void)
+{
+    uint32_t signature = leaf(1, 0, EAX), family = (signature >> 8 & 0xf) + (signature >> 20 & 0xff);
+
+    if (family < 0x17 || bit(1, ECX, 31))
+        return 0;
+    uint16_t first = (uint16_t)cpu_rdmsr(MSR_CSTATE_BASE);
+    return first <= 0x10000 - CSTATE_PORTS ? first : 0; /* above, it is undefined what happens */
+}
+
 void features_init(void)
 {
     struct cpu_features *f = &cpu_features;
@@ -71,6 +85,7 @@ void features_init(void)
     f->invariant_tsc = bit(0x80000007, EDX, 8);
     f->ibpb = bit(0x80000008, EBX, 12);
     f->pku = bit(7, ECX, 3);
+    f->cstate_ports = cstate_ports();
     f->asid_count = leaf(0x8000000a, 0, EBX);
     f->xcr0_mask = leaf(0xd, 0, EAX) & XCR0_SUPPORTED;
     f->xsave_size = f->xcr0_mask & XCR0_AVX ? leaf(0xd, 2, EAX) + leaf(0xd, 2, EBX) : XSAVE_LEGACY;

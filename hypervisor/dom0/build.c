@@ -109,6 +109,7 @@ static void give_ports(void)
         { 0x92, 0x92 },                   /* fast reset */
         { 0xcf8, 0xcff },                 /* PCI configuration, reset */
         { console_port, console_port + 7u },
+        { cpu_features.cstate_ports, cpu_features.cstate_ports + CSTATE_PORTS - 1 }, /* sleep of a CPU */
         { acpi.pm1_control[0], acpi.pm1_control[0] + 1u }, { acpi.pm1_control[1], acpi.pm1_control[1] + 1u },
     };
 

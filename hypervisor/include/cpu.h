@@ -83,14 +83,17 @@ enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 <<
 #define MSR_PAT 0x277u
 #define MSR_DEBUGCTL 0x1d9u
 #define MSR_DE_CFG 0xc0011029u
+#define MSR_CSTATE_BASE 0xc0010073u
 #define DE_CFG_LFENCE 2ull
 #define PAT_DEFAULT 0x0007040600070406ull /* WB WT UC- UC, as after reset */
 
 /* cpu/features.c */
+#define CSTATE_PORTS 8u
 struct cpu_features {
     bool x2apic, pages_1g, rdtscp, ibpb, pku, invariant_tsc;
     bool tcg;                 /* QEMU's software emulation */
     uint32_t asid_count;
+    uint16_t cstate_ports;    /* the first of CSTATE_PORTS, whose reads stop the CPU; 0: there are none */
     unsigned int physical_bits;
     uint64_t xcr0_mask;       /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */
     uint32_t xsave_size;      /* bytes for xcr0_mask */

@@ -52,6 +52,13 @@ static bool is_power(const struct domain *d, uint16_t port, unsigned int size)
     return d->is_dom0 && size == 2 && port && (port == acpi.pm1_control[0] || port == acpi.pm1_control[1]);
 }
 
+static bool is_cstate(const struct domain *d, uint16_t port)
+{
+    uint16_t first = cpu_features.cstate_ports;
+
+    return d->is_dom0 && first && port >= first && port < first + CSTATE_PORTS;
+}
+
 /* dom0's ACPI power control: off is obeyed, sleep is not (the core would not wake up), the rest passes. */
 static void write_power(struct domain *d, uint16_t port, uint32_t val)
 {
@@ -69,7 +76,10 @@ void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *va
         *val = pci_port_read(v->d, port, size);
     else if (is_power(v->d, port, size))
         *val = inw(port);
-    else
+    else if (is_cstate(v->d, port)) {
+        *val = 0;
+        sched_block(v); /* as HLT, but an interrupt wakes it even if it takes none: ACPI's C2 and C3 */
+    } else
         *val = size == 1 ? read_byte(port) : (uint32_t)mask_of(size);
 }
 

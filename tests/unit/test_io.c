@@ -103,6 +103,9 @@ void lapic_mmio_write(struct vcpu *of, uint32_t offset, uint32_t val)
     word_offset = offset;
 }
 
+static unsigned int blocks;
+void sched_block(struct vcpu *of) { blocks += of == v; }
+
 uint32_t pci_port_read(struct domain *of, uint16_t port, unsigned int size)
 {
     (void)of;
@@ -135,7 +138,7 @@ static int setup(void **state)
     memset(gpr, 0, sizeof(gpr));
     memset(segments, 0, sizeof(segments));
     memset(text, 0, sizeof(text));
-    text_length = 0;
+    text_length = blocks = 0;
     mode64 = true;
     acpi.has_s5 = true;
     port_accesses = 0;
@@ -497,6 +500,37 @@ static void operands(void **state)
     RUN("\x26\x8b\x08"); /* by ES, as its prefix says */
 }
 
+/* The ports by which Linux puts an AMD CPU to sleep, when ACPI offers them: dom0 sleeps as by HLT. */
+static void sleep_ports(void **state)
+{
+    uint32_t val;
+
+    (void)state;
+    cpu_features.cstate_ports = 0x413;
+    for (uint16_t port = 0x413; port < 0x41b; port++) {
+        io_port_read(v, port, 1, &val);
+        assert_int_equal(val, 0);
+        assert_int_equal(blocks, port - 0x413 + 1);
+        io_port_write(v, port, 1, 0);
+    }
+    for (uint32_t port = 0; port < 0x10000; port++)
+        if (port < 0x413 || port >= 0x41b)
+            io_port_read(v, (uint16_t)port, 1, &val);
+    assert_int_equal(blocks, 8);
+    cpu_features.cstate_ports = 0xfff8;
+    io_port_read(v, 0xffff, 1, &val);
+    assert_int_equal(blocks, 9);
+    io_port_read(v, 0, 1, &val);
+    d->is_dom0 = false; /* a guest has none */
+    io_port_read(v, 0xfff8, 1, &val);
+    assert_int_equal(val, 0xff);
+    d->is_dom0 = true;
+    cpu_features.cstate_ports = 0; /* a CPU without */
+    for (uint16_t port = 0; port < 16; port++)
+        io_port_read(v, port, 1, &val);
+    assert_int_equal(blocks, 9);
+}
+
 /* How Linux calibrates: what it finds must end each of its loops at once, and be no reason of an NMI. */
 static void no_pit(void **state)
 {
@@ -561,6 +595,7 @@ int main(void)
         cmocka_unit_test_setup(not_emulated, setup), cmocka_unit_test_setup(nobody_there, setup),
         cmocka_unit_test_setup(power, setup), cmocka_unit_test_setup(operands, setup),
         cmocka_unit_test_setup(ports, setup), cmocka_unit_test_setup(no_pit, setup),
+        cmocka_unit_test_setup(sleep_ports, setup),
         cmocka_unit_test_setup(privilege, setup),
     };
 
