@@ -4,9 +4,9 @@
  * the first that may run on it. Balanced and work-conserving by construction: a CPU idles only when nobody
  * who may run there waits.
  *
- * Lock: sched_lock (LOCK_SCHED) protects the queue, every sched_unit, each CPU's running vcpu and the idle
- * mask. A vcpu's state is complete in memory (svm/switch.c) before the lock is dropped with it off the CPU;
- * another CPU can take it then.
+ * Lock: sched_lock (LOCK_SCHED) protects the queue, every sched_unit, each CPU's running vcpu, the idle
+ * mask and the domains' caps. The state of a vcpu that leaves its CPU is saved (svm/switch.c) without the
+ * lock: until then it is `running` still and nobody queues it, so no other CPU can take it.
  *
  * Tickless: a CPU whose vcpu nobody competes with has no timer; otherwise one for the end of its slice. A
  * vcpu keeps its CPU until its slice is over, it cannot run, or somebody preempts it, however often
@@ -19,9 +19,10 @@
  *
  * The policy is fair: each vcpu has a virtual time that advances by the real time it ran, divided by its
  * weight; the one that is least advanced runs. All arithmetic is integer and exact to the nanosecond at
- * weight 256. Who sleeps or is paused earns at most one slice, so that one who sleeps much and runs little
- * gets a CPU at once when it wakes. Who only waited keeps what it is owed, up to FAIR_LAG, so that a vcpu
- * whose weight exceeds what one CPU can give does not save up a claim without end.
+ * weight 256, and has 128 bits: 64 would be used up after two years at weight 1. Who sleeps or is paused
+ * earns at most one slice, so that one who sleeps much and runs little gets a CPU at once when it wakes.
+ * Who only waited keeps what it is owed, up to FAIR_LAG, so that a vcpu whose weight exceeds what one CPU
+ * can give does not save up a claim without end.
  *
  * Read next: vcpu.c.
  */
@@ -38,11 +39,12 @@
 #define FAIR_GRANULARITY MSEC(1)  /* virtual lead that a waking vcpu needs to preempt */
 #define FAIR_LAG MSEC(100)        /* virtual time that nobody may lie behind by: bounds a burst */
 #define CAP_PERIOD MSEC(10)
+#define CAP_PERIODS_MAX 1000000   /* at once: they pay whatever is owed, and their product fits */
 #define LEAST_SLICE USEC(100)     /* however little of a cap's budget is left: it goes into debt */
 
 struct sched_cpu {
     struct vcpu *running;    /* NULL: idle */
-    uint64_t vtime;          /* the virtual clock */
+    vtime_t vtime;           /* the virtual clock */
     struct timer slice;
     nsec_t slice_end;        /* TIME_NEVER: nobody competes; 0: somebody else should run now */
     nsec_t idle_since, idle_time;
@@ -57,15 +59,17 @@ static struct sched_cpu sched_cpus[MAX_CPUS];
 #define for_each_cpu_in(mask, c) for (unsigned int c = 0; c < nr_cpus; c++) if ((mask) >> c & 1)
 
 /* Virtual ns that `ran` real ns cost at this weight (256 = real time). */
-static uint64_t fair_cost(nsec_t ran, uint32_t weight)
+static vtime_t fair_cost(nsec_t ran, uint32_t weight)
 {
-    return (uint64_t)MAX(ran, 0) * SCHED_WEIGHT_DEFAULT / weight;
+    uint64_t ns = (uint64_t)MAX(ran, 0);
+
+    return (vtime_t)(ns / weight) * SCHED_WEIGHT_DEFAULT + ns % weight * SCHED_WEIGHT_DEFAULT / weight;
 }
 
 /* A virtual time as it is placed by the clock: no further behind than that. */
-static uint64_t fair_place(uint64_t vtime, uint64_t clock, nsec_t lag)
+static vtime_t fair_place(vtime_t vtime, vtime_t clock, nsec_t lag)
 {
-    return MAX(vtime, clock > (uint64_t)lag ? clock - (uint64_t)lag : 0);
+    return MAX(vtime, clock > (vtime_t)lag ? clock - (vtime_t)lag : 0);
 }
 
 static void end_of_slice(void *data) { softirq_raise(this_cpu()->id, SOFTIRQ_SCHED); }
@@ -80,7 +84,10 @@ void sched_init_cpu(unsigned int cpu)
     idle_cpus |= 1ull << cpu;
 }
 
+static struct vcpu *vcpu_of(struct sched_unit *u) { return container_of(u, struct vcpu, sched); }
 static bool is_queued(const struct sched_unit *u) { return !list_empty(&u->link); }
+
+static bool has_cpu(const struct sched_unit *u) { return u->runstate.state == RUNSTATE_running; }
 
 /* Moves u to another RUNSTATE_*, and the time since the last move to the old one. */
 static void set_state(struct sched_unit *u, int state, nsec_t now)
@@ -97,24 +104,23 @@ static void charge(struct sched_unit *u, nsec_t now)
 
     u->started = now;
     u->vtime += fair_cost(ran, u->weight);
-    if (u->cap)
-        u->cap_budget -= ran;
+    vcpu_of(u)->d->cap_budget -= ran;
 }
 
 /*
  * The latest of the clocks of these CPUs. One vcpu may run alone for long: its CPU's clock goes on as if it
  * were sliced.
  */
-static uint64_t virtual_now(uint64_t mask, nsec_t now)
+static vtime_t virtual_now(uint64_t mask, nsec_t now)
 {
-    uint64_t latest = 0;
+    vtime_t latest = 0;
 
     for_each_cpu_in(mask, c) {
         struct sched_cpu *s = &sched_cpus[c];
 
         if (s->running) {
             struct sched_unit *r = &s->running->sched;
-            uint64_t slice = fair_cost(FAIR_SLICE, r->weight);
+            vtime_t slice = fair_cost(FAIR_SLICE, r->weight);
 
             charge(r, now);
             if (r->vtime > slice)
@@ -125,43 +131,67 @@ static uint64_t virtual_now(uint64_t mask, nsec_t now)
     return latest;
 }
 
-/*
- * Caps: a vcpu out of budget is not queued until its period is over; a new one begins when it is asked for
- * next. Periods are its own, so nothing ticks for others or for who sleeps. True: it must wait.
- */
-static bool over_cap(struct sched_unit *u, nsec_t now)
+/* Charges those of d's vcpus that run now, and counts them. */
+static unsigned int charge_domain(const struct domain *d, nsec_t now)
 {
-    if (!u->cap)
-        return false;
-    if (now >= u->cap_period_end) {
-        u->cap_budget = MIN(u->cap_budget + u->cap, u->cap);
-        u->cap_period_end = now + CAP_PERIOD;
+    unsigned int n = 0;
+
+    for_each_cpu_in(~0ull, c) {
+        struct vcpu *r = sched_cpus[c].running;
+
+        if (r && r->d == d && has_cpu(&r->sched)) {
+            charge(&r->sched, now);
+            n++;
+        }
     }
-    return u->cap_budget <= 0;
+    return n;
+}
+
+/* What a capped domain may run in each period, on all CPUs together. */
+static nsec_t cap_of(const struct domain *d) { return CAP_PERIOD / 100 * d->cap; }
+
+/*
+ * When a domain of this cap may run: now, or as soon as the periods from now on have paid what it owes. It is
+ * looked at only when one of its vcpus wants to run, so nothing ticks for others or for who sleeps.
+ */
+static nsec_t cap_allows(struct domain *d, nsec_t now)
+{
+    if (!d->cap)
+        return now;
+    charge_domain(d, now);
+    if (now >= d->cap_period_end) {
+        nsec_t periods = (now - d->cap_period_end) / CAP_PERIOD + 1;
+
+        d->cap_budget = MIN(d->cap_budget + MIN(periods, CAP_PERIODS_MAX) * cap_of(d), cap_of(d));
+        d->cap_period_end += periods * CAP_PERIOD;
+    }
+    return d->cap_budget > 0 ? now : d->cap_period_end + -d->cap_budget / cap_of(d) * CAP_PERIOD;
 }
 
 static void end_of_period(void *v) { sched_wake(v); }
 
-/* By its virtual time. False: it waits for its next period instead. */
+static vtime_t vtime_at(const struct list *l) { return list_entry(l, const struct sched_unit, link)->vtime; }
+
+/*
+ * By its virtual time. False: it waits for its next period instead. Who wakes goes near the front, whose
+ * slice is over near the end: looked for from both, a place is found soon however many wait.
+ */
 static bool enqueue(struct sched_unit *u, nsec_t now)
 {
-    struct list *at = &queue;
+    struct list *at = &queue, *front = queue.next;
+    nsec_t allowed = cap_allows(vcpu_of(u)->d, now);
 
-    if (over_cap(u, now)) {
-        timer_set(&u->cap_timer, u->cap_period_end);
+    if (allowed > now) {
+        timer_set(&u->cap_timer, allowed);
         return false;
     }
-    while (at->prev != &queue && list_entry(at->prev, struct sched_unit, link)->vtime > u->vtime)
+    while (at->prev != &queue && vtime_at(at->prev) > u->vtime && vtime_at(front) <= u->vtime) {
         at = at->prev;
-    list_add_before(&u->link, at);
+        front = front->next;
+    }
+    bool at_front = front != &queue && vtime_at(front) > u->vtime;
+    list_add_before(&u->link, at_front ? front : at);
     return true;
-}
-
-static void set_cap(struct sched_unit *u, const struct domain *d, nsec_t now)
-{
-    u->cap = CAP_PERIOD * d->cap / 100 / d->max_vcpus;
-    u->cap_budget = u->cap;
-    u->cap_period_end = now + CAP_PERIOD;
 }
 
 void sched_add_vcpu(struct vcpu *v)
@@ -173,7 +203,6 @@ void sched_add_vcpu(struct vcpu *v)
     u->weight = v->d->weight;
     u->runstate.state = RUNSTATE_offline;
     u->runstate.state_entry_time = (uint64_t)clock_now();
-    set_cap(u, v->d, clock_now());
     timer_setup(&u->cap_timer, end_of_period, v, TIMER_ANY_CPU);
 }
 
@@ -223,13 +252,13 @@ static bool find_idle_cpu(const struct sched_unit *u)
 static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
 {
     unsigned int chosen = MAX_CPUS;
-    uint64_t worst = u->vtime + (uint64_t)lead;
+    vtime_t worst = u->vtime + (vtime_t)lead;
 
     if (find_idle_cpu(u))
         return;
     for_each_cpu_in(u->affinity, c) {
         const struct vcpu *r = sched_cpus[c].running;
-        uint64_t vtime = r ? r->sched.vtime + fair_cost(now - r->sched.started, r->sched.weight) : 0;
+        vtime_t vtime = r ? r->sched.vtime + fair_cost(now - r->sched.started, r->sched.weight) : 0;
 
         if (vtime > worst) {
             worst = vtime;
@@ -250,18 +279,12 @@ static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
     }
 }
 
-void sched_wake(struct vcpu *v)
+/* Queues v if it can run, takes it out of the queue if not. It is on no CPU. */
+static void requeue(struct vcpu *v, nsec_t now, nsec_t lead)
 {
     struct sched_unit *u = &v->sched;
 
-    spin_lock_scope(&sched_lock);
-    bool runnable = vcpu_runnable(v);
-    if (u->running && !runnable)
-        softirq_raise(u->cpu, SOFTIRQ_SCHED);
-    if (u->running)
-        return;
-    nsec_t now = clock_now();
-    if (!runnable) {
+    if (!vcpu_runnable(v)) {
         list_del(&u->link);
         if (u->runstate.state != idle_state(v))
             set_state(u, idle_state(v), now);
@@ -272,7 +295,16 @@ void sched_wake(struct vcpu *v)
         set_state(u, RUNSTATE_runnable, now);
     }
     if (!is_queued(u) && enqueue(u, now))
-        find_cpu(u, now, FAIR_GRANULARITY);
+        find_cpu(u, now, lead);
+}
+
+void sched_wake(struct vcpu *v)
+{
+    spin_lock_scope(&sched_lock);
+    if (!v->sched.running)
+        requeue(v, clock_now(), FAIR_GRANULARITY);
+    else if (!vcpu_runnable(v))
+        softirq_raise(v->sched.cpu, SOFTIRQ_SCHED);
 }
 
 void sched_block(struct vcpu *v)
@@ -302,44 +334,6 @@ void sched_yield(struct vcpu *v)
     }
 }
 
-/* Takes prev off this CPU: charged, queued again if it can run. */
-static void deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
-{
-    struct sched_unit *u = &prev->sched;
-
-    virtual_now(1ull << cpu, now);
-    set_state(u, vcpu_runnable(prev) ? RUNSTATE_runnable : idle_state(prev), now);
-    if (u->runstate.state == RUNSTATE_runnable)
-        enqueue(u, now);
-}
-
-/* Takes the first of the queue that may run here, for a slice. NULL: nobody. */
-static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, nsec_t now)
-{
-    struct sched_unit *u = first_for(cpu);
-
-    s->slice_end = TIME_NEVER;
-    if (u) {
-        list_del(&u->link);
-        u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_LAG);
-        s->vtime = MAX(s->vtime, u->vtime);
-        set_state(u, RUNSTATE_running, now);
-        u->started = now;
-        u->cpu = cpu;
-        u->running = true;
-        over_cap(u, now);
-        if (first_for(cpu))
-            s->slice_end = now + FAIR_SLICE;
-        if (u->cap)
-            s->slice_end = MIN(s->slice_end, now + MAX(u->cap_budget, LEAST_SLICE));
-    }
-    if (s->slice_end == TIME_NEVER)
-        timer_stop(&s->slice);
-    else
-        timer_set(&s->slice, s->slice_end);
-    return u ? container_of(u, struct vcpu, sched) : NULL;
-}
-
 /* The CPU's vcpu, its idle time and its bit in the idle mask change together. */
 static void set_running(struct sched_cpu *s, unsigned int cpu, struct vcpu *next, nsec_t now)
 {
@@ -351,6 +345,61 @@ static void set_running(struct sched_cpu *s, unsigned int cpu, struct vcpu *next
     if (s->running && !next)
         s->idle_since = now;
     s->running = next;
+}
+
+/* Charges prev, whose time on this CPU is over. True: it may have it again. */
+static bool deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
+{
+    struct sched_unit *u = &prev->sched;
+
+    virtual_now(1ull << cpu, now);
+    bool runnable = vcpu_runnable(prev);
+    set_state(u, runnable ? RUNSTATE_runnable : idle_state(prev), now);
+    return runnable && u->affinity >> cpu & 1 && cap_allows(prev->d, now) <= now;
+}
+
+/* Gives this CPU for a slice to the first of the queue that may run here, or to prev if that is before it. */
+static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, struct sched_unit *prev, nsec_t now)
+{
+    struct sched_unit *u = first_for(cpu);
+
+    if (prev && (!u || prev->vtime < u->vtime))
+        u = prev;
+    s->slice_end = TIME_NEVER;
+    if (u) {
+        list_del(&u->link);
+        u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_LAG);
+        s->vtime = MAX(s->vtime, u->vtime);
+        set_state(u, RUNSTATE_running, now);
+        u->started = now;
+        u->cpu = cpu;
+        u->running = true;
+    }
+    set_running(s, cpu, u ? vcpu_of(u) : NULL, now);
+    if (u && first_for(cpu))
+        s->slice_end = now + FAIR_SLICE;
+    if (u && s->running->d->cap) {
+        nsec_t share = s->running->d->cap_budget / charge_domain(s->running->d, now);
+
+        s->slice_end = MIN(s->slice_end, now + MAX(share, LEAST_SLICE));
+    }
+    if (s->slice_end == TIME_NEVER)
+        timer_stop(&s->slice);
+    else
+        timer_set(&s->slice, s->slice_end);
+    return s->running;
+}
+
+/* Saves the state of prev, which has left this CPU; then others may take it. */
+static void leave(struct cpu *c, struct vcpu *prev, bool idle)
+{
+    switch_out(c, prev, idle);
+    if (prev->period)
+        timer_stop(&prev->periodic);
+    spin_lock_scope(&sched_lock);
+    prev->sched.running = false;
+    bool waits = prev->sched.runstate.state == RUNSTATE_runnable; /* or it woke just now */
+    requeue(prev, clock_now(), waits ? FAIR_SLICE : FAIR_GRANULARITY);
 }
 
 struct vcpu *sched_pick(void)
@@ -365,23 +414,20 @@ struct vcpu *sched_pick(void)
         spin_unlock(&sched_lock);
         return prev; /* goes on, without a choice */
     }
-    if (prev)
-        deschedule(prev, c->id, now);
-    struct vcpu *next = choose(s, c->id, now);
-    if (prev && prev != next) {
-        switch_out(c, prev, !next);
-        prev->sched.running = false;
-    }
-    set_running(s, c->id, next, now);
-    if (prev && is_queued(&prev->sched))
-        find_cpu(&prev->sched, now, FAIR_SLICE);
+    bool may_stay = prev && deschedule(prev, c->id, now);
+    struct vcpu *next = choose(s, c->id, may_stay ? &prev->sched : NULL, now);
     if (!prev && idle_cpus)
         list_for_each(struct sched_unit, u, &queue, link) /* for one of them this CPU was told to look */
             find_idle_cpu(u);
     spin_unlock(&sched_lock);
 
-    if (next && next != prev)
+    if (prev && next != prev)
+        leave(c, prev, !next);
+    if (next && next != prev) {
         switch_in(c, next);
+        if (next->period)
+            timer_set(&next->periodic, next->periodic.expires);
+    }
     if (next)
         vcpu_update_runstate(next);
     return next;
@@ -437,11 +483,11 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
     u->affinity = hard;
     u->soft_affinity = soft; /* a wish: it may name no CPU that v may use */
     /* It meets others now: it may be far behind or ahead of them, which is not their fault, nor its own. */
-    if (u->running)
+    if (has_cpu(u))
         charge(u, now);
-    uint64_t clock = virtual_now(hard, now);
+    vtime_t clock = virtual_now(hard, now);
     u->vtime = MIN(fair_place(u->vtime, clock, FAIR_LAG), clock + FAIR_LAG);
-    if (u->running) {
+    if (has_cpu(u)) {
         preempt(u->cpu);
     } else if (is_queued(u)) {
         list_del(&u->link);
@@ -456,15 +502,18 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
     if (!weight || weight > SCHED_WEIGHT_MAX || cap > 100 * MAX_CPUS)
         return -EINVAL;
     spin_lock_scope(&sched_lock);
+    nsec_t now = clock_now();
+    charge_domain(d, now); /* what ran so far counts at the old weight */
     d->weight = weight;
     d->cap = cap;
+    d->cap_budget = cap_of(d);
+    d->cap_period_end = now + CAP_PERIOD;
     for_each_vcpu(d, v) {
-        if (v->sched.running) /* what it ran so far counts at the old weight */
-            charge(&v->sched, clock_now());
         v->sched.weight = weight;
-        set_cap(&v->sched, d, clock_now());
-        if (v->sched.running)
+        if (has_cpu(&v->sched))
             preempt(v->sched.cpu);
+        else if (!v->sched.running)
+            requeue(v, now, FAIR_GRANULARITY);
     }
     return 0;
 }
@@ -509,11 +558,12 @@ void sched_dump(void)
         struct vcpu *r = sched_cpus[c].running;
 
         if (r)
-            log_info("cpu %u: d%uv%u, virtual time %lu us\n", c, r->d->id, r->id, r->sched.vtime / 1000);
+            log_info("cpu %u: d%uv%u, virtual time %lu us\n", c, r->d->id, r->id,
+                     (uint64_t)r->sched.vtime / 1000);
         else
             log_info("cpu %u: idle\n", c);
     }
     list_for_each(struct vcpu, v, &queue, sched.link)
-        log_info("waits: d%uv%u, virtual time %lu us, weight %u, cap %ld us\n", v->d->id, v->id,
-                 v->sched.vtime / 1000, v->sched.weight, v->sched.cap / 1000);
+        log_info("waits: d%uv%u, virtual time %lu us, weight %u, cap %u\n", v->d->id, v->id,
+                 (uint64_t)v->sched.vtime / 1000, v->sched.weight, v->d->cap);
 }

@@ -61,7 +61,9 @@ struct domain {
     } __packed_ *memory_map; /* e820, as XENMEM_memory_map gives it */
     uint32_t memory_map_entries;
     bool runstate_update_flag;         /* vm_assist: runstate says while it is being written */
-    uint32_t weight, cap;              /* scheduling defaults of its vcpus */
+    uint32_t weight;                   /* of each vcpu (sched.h) */
+    uint32_t cap;                      /* of its vcpus together, in percent of a CPU; 0: none */
+    nsec_t cap_budget, cap_period_end; /* left in this period, negative: owed; under the scheduler's lock */
     struct timer watchdog[2];          /* SCHEDOP_watchdog's: in use while armed */
     struct log_rate log_rate;          /* of what it says or does (lib/printk.c) */
 

@@ -16,19 +16,18 @@ struct vcpu;
 #define SCHED_WEIGHT_DEFAULT 256
 #define SCHED_WEIGHT_MAX 65535
 
+typedef unsigned __int128 vtime_t; /* weighted ns: never wraps */
+
 /* One vcpu's (or idle's) scheduling state; protected by the scheduler's lock (LOCK_SCHED). */
 struct sched_unit {
     struct list link;        /* in the run queue, when runnable, not running and within its cap */
     unsigned int cpu;        /* where it runs, or ran last */
-    bool running;
+    bool running;            /* there: it runs, or its state is being saved; meanwhile it is not queued */
     uint64_t affinity;       /* CPUs it may run on (hard), bit mask */
     uint64_t soft_affinity;
-    uint64_t vtime;          /* virtual time, weighted ns */
+    vtime_t vtime;           /* virtual time */
     uint32_t weight;
-    nsec_t cap;              /* ns of each period, 0: no cap */
-    nsec_t cap_budget;       /* ns left in this period; negative: it owes */
-    nsec_t cap_period_end;
-    struct timer cap_timer;  /* its next period, if it waits for that */
+    struct timer cap_timer;  /* when its domain's cap lets it run again, if it waits for that */
     nsec_t started;          /* when it last got a CPU */
     struct vcpu_runstate_info runstate; /* its times go up to state_entry_time */
 };

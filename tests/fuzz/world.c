@@ -20,7 +20,6 @@
 #define RESTARTS    100000
 
 static nsec_t now;
-static struct list timers;
 static struct domain *domains[WORLD_DOMAINS]; /* with a reference each */
 static jmp_buf stopped;
 static uint64_t free_before;
@@ -62,13 +61,7 @@ void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u <
 
 void machine_stop(uint8_t reason) { longjmp(stopped, 1); }
 
-void timer_set(struct timer *t, nsec_t expires)
-{
-    timer_stop(t);
-    t->expires = expires;
-    t->armed = true;
-    list_add_before(&t->link, &timers);
-}
+void timer_set(struct timer *t, nsec_t expires) { harness_timer_arm(t, expires); }
 
 /* --- svm/ --- */
 
@@ -167,7 +160,7 @@ void world_new(void)
     harness_quiet = true;
     harness_fail_alloc(0);
     now = SEC(1);
-    list_init(&timers);
+    harness_timers_forget();
     mm_init(ranges, ARRAY_SIZE(ranges));
     sched_init_cpu(0);
     free_before = free_frames() + WORLD_DOM0_FRAMES; /* which are freed in the end */
@@ -219,12 +212,9 @@ void world_pass(nsec_t time)
 {
     now += time;
     for (unsigned int fired = 0; fired < 64; fired++) {
-        struct timer *due = NULL;
+        struct timer *due = harness_first_timer();
 
-        list_for_each(struct timer, t, &timers, link)
-            if (t->expires <= now && (!due || t->expires < due->expires))
-                due = t;
-        if (!due)
+        if (!due || due->expires > now)
             return;
         timer_stop(due);
         due->fn(due->data);

@@ -9,6 +9,7 @@
 #include "sched_sim.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 nsec_t now, started;
 struct body *bodies[BODIES];
@@ -17,9 +18,10 @@ unsigned int body_count;
 static unsigned int domain_count;
 struct body *on_cpu[CPUS];
 static nsec_t idle[CPUS];
-struct list timers;
 unsigned int switches;
 bool noise;
+void (*while_saving)(void);
+static bool picking[CPUS];
 uint64_t seed;
 
 static struct body *body(struct vcpu *v) { return container_of(v, struct body, v); }
@@ -56,21 +58,19 @@ void switch_in(struct cpu *c, struct vcpu *v)
 void switch_out(struct cpu *c, struct vcpu *v, bool idle)
 {
     assert_ptr_equal(on_cpu[c->id], body(v));
+    assert_int_equal(c->held[LOCK_SCHED], 0); /* it takes long */
+    if (while_saving) {
+        while_saving();
+        harness_cpu = c->id;
+    }
     on_cpu[c->id] = NULL;
 }
 
 void timer_set(struct timer *t, nsec_t expires)
 {
-    struct list *at = &timers;
-
-    timer_stop(t);
     if (!t->pinned)
         t->cpu = this_cpu()->id;
-    t->expires = expires;
-    t->armed = true;
-    while (at->prev != &timers && list_entry(at->prev, struct timer, link)->expires > expires)
-        at = at->prev;
-    list_add_before(&t->link, at);
+    harness_timer_arm(t, expires);
 }
 
 /* --- the simulation --- */
@@ -78,13 +78,14 @@ void timer_set(struct timer *t, nsec_t expires)
 void machine(unsigned int n)
 {
     for (unsigned int i = 0; i < body_count; i++)
-        free(bodies[i]);
+        munmap(bodies[i], sizeof(*bodies[i]));
     for (unsigned int i = 0; i < domain_count; i++)
         free(domains[i]);
     harness_memory_new(1);
-    list_init(&timers);
+    harness_timers_forget();
     body_count = domain_count = switches = 0;
     noise = false;
+    while_saving = NULL;
     now = started = SEC(1);
     nr_cpus = n;
     for (unsigned int i = 0; i < CPUS; i++) {
@@ -110,8 +111,9 @@ struct domain *domain(unsigned int vcpus, uint32_t weight, uint32_t cap)
 
 struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep)
 {
-    struct body *b = calloc(1, sizeof(*b));
+    struct body *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+    assert_ptr_not_equal(b, MAP_FAILED);
     b->v.d = d;
     b->v.id = id;
     b->v.initialised = true;
@@ -153,13 +155,17 @@ void look(unsigned int cpu)
         on_cpu[cpu]->v.sched.started += USEC(1);
         on_cpu[cpu]->v.sched.vtime += USEC(1);
     }
+    picking[cpu] = true;
     v = sched_pick();
+    picking[cpu] = false;
     assert_ptr_equal(on_cpu[cpu], v ? body(v) : NULL);
     if (v && body(v)->woken) {
         body(v)->latency = MAX(body(v)->latency, now - body(v)->woken);
         body(v)->woken = 0;
     }
 }
+
+bool is_picking(unsigned int cpu) { return picking[cpu]; }
 
 static void settle(void)
 {
@@ -174,6 +180,11 @@ static void settle(void)
                 busy = true;
             }
     }
+}
+
+void keep_hands_off(struct body *b, bool off)
+{
+    assert_int_equal(mprotect(b, sizeof(*b), off ? PROT_NONE : PROT_READ | PROT_WRITE), 0);
 }
 
 void block(struct body *b)
@@ -227,7 +238,7 @@ static void check(void)
 
 nsec_t next_event(void)
 {
-    nsec_t t = list_empty(&timers) ? TIME_NEVER : list_entry(timers.next, struct timer, link)->expires;
+    nsec_t t = harness_first_timer() ? harness_first_timer()->expires : TIME_NEVER;
 
     for (unsigned int i = 0; i < nr_cpus; i++)
         if (on_cpu[i] && on_cpu[i]->sleep)
@@ -266,9 +277,7 @@ void fire(void)
     for (unsigned int i = 0; i < body_count; i++)
         if (bodies[i]->wakes <= now)
             wake(bodies[i]);
-    while (!list_empty(&timers) && list_entry(timers.next, struct timer, link)->expires <= now) {
-        struct timer *t = list_entry(timers.next, struct timer, link);
-
+    for (struct timer *t; (t = harness_first_timer()) && t->expires <= now;) {
         timer_stop(t);
         harness_cpu = t->cpu;
         softirq_raise(t->cpu, SOFTIRQ_TIMER);

@@ -86,6 +86,11 @@ extern uint32_t harness_device[2 * PAGE_SIZE / 4];
 /* The frames that a faked vdev/msi.c emulates, and the one word there. */
 extern uint64_t harness_msi_start, harness_msi_end, harness_msi_word;
 
+/* fakes/timers.c: for the timer_set of a test whose timers fire. first: due first, or NULL. */
+void harness_timer_arm(struct timer *t, nsec_t expires);
+struct timer *harness_first_timer(void);
+void harness_timers_forget(void);
+
 /* preempt_pending() says yes at each n-th question; 0: never. */
 extern unsigned int harness_preempt_every;
 extern unsigned int harness_flushes;           /* calls of tlb_flush_domain */

@@ -27,9 +27,9 @@ extern nsec_t now, started;
 extern struct body *bodies[BODIES];
 extern unsigned int body_count;
 extern struct body *on_cpu[CPUS];
-extern struct list timers;
 extern unsigned int switches;
 extern bool noise;           /* each CPU looks at its work again at each event, as after an interrupt */
+extern void (*while_saving)(void); /* what others do while a CPU saves a vcpu's state */
 extern uint64_t seed;
 
 uint32_t pick_random(uint32_t n);
@@ -42,6 +42,8 @@ struct body *sleeper(nsec_t work, nsec_t sleep); /* a domain of one vcpu of weig
 void pin(struct body *b, uint64_t mask);
 unsigned int cpu_of(const struct body *b);       /* CPUS: it does not run */
 void look(unsigned int cpu);                     /* one way through its run loop */
+bool is_picking(unsigned int cpu);               /* it is in the middle of that */
+void keep_hands_off(struct body *b, bool off);   /* whoever looks at it ends the test */
 void block(struct body *b);                      /* on its own CPU */
 void wake(struct body *b);
 

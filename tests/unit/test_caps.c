@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Caps of the scheduler, sched.c as it is, on simulated CPUs (sched_sim.c): what a domain gets at most. */
+#include "sched_sim.h"
+
+static void test_caps(void **state)
+{
+    static const uint32_t caps[] = { 1, 10, 33, 50, 99, 100 };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(caps); i++) {
+        nsec_t wanted = SEC(1) / 100 * caps[i];
+        struct body *a;
+
+        machine(2);
+        a = hog(256, caps[i]);
+        for (int n = 0; n < 20; n++) {
+            nsec_t got = share(a, SEC(1));
+
+            assert_near(got, wanted, SLICE);
+        }
+        assert_near(a->ran, 20 * wanted, SLICE); /* and nothing adds up */
+        hog(256, 0);
+        hog(256, 0);
+        assert_true(share(a, SEC(10)) <= 10 * wanted + SLICE);
+    }
+}
+
+/* The cap is the domain's: its vcpus share it, and no more. */
+static void test_cap_of_many_vcpus(void **state)
+{
+    struct domain *d;
+    nsec_t total = 0;
+
+    (void)state;
+    machine(16);
+    d = domain(16, 256, 50);
+    for (unsigned int i = 0; i < 16; i++)
+        vcpu(d, i, TIME_NEVER, 0);
+    run(SEC(10));
+    for (unsigned int i = 0; i < 16; i++)
+        total += bodies[i]->ran;
+    assert_near(total, SEC(5), 2 * SLICE);
+    assert_int_equal(sched_set_params(d, 256, 3200), 0); /* above what there is: no cap */
+    assert_near(share(bodies[3], SEC(1)), SEC(1), SLICE);
+    assert_int_equal(sched_set_params(d, 256, 1), 0);
+    run(SEC(1));
+    total = 0;
+    for (unsigned int i = 0; i < 16; i++)
+        total -= bodies[i]->ran;
+    run(SEC(100));
+    for (unsigned int i = 0; i < 16; i++)
+        total += bodies[i]->ran;
+    assert_near(total, SEC(1), 2 * SLICE);
+    assert_int_equal(sched_set_params(d, 256, 0), 0);
+    run(2 * SLICE);
+    assert_int_equal(share(bodies[3], SEC(1)), SEC(1));
+    assert_int_equal(sched_set_params(d, 256, 3201), -EINVAL);
+}
+
+static nsec_t ran_together(const struct domain *d)
+{
+    nsec_t total = 0;
+
+    for (unsigned int i = 0; i < body_count; i++)
+        if (bodies[i]->v.d == d)
+            total += bodies[i]->ran;
+    return total;
+}
+
+/* However many of its vcpus have work: the cap is what all get together, and one can have it all. */
+static void test_cap_of_some_busy_vcpus(void **state)
+{
+    static const uint32_t caps[] = { 1, 30, 100, 150, 400 };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(caps); i++)
+        for (unsigned int busy = 1; busy <= 4; busy++) {
+            struct domain *d;
+
+            machine(8);
+            d = domain(4, 256, caps[i]);
+            for (unsigned int n = 0; n < 4; n++)
+                vcpu(d, n, n < busy ? TIME_NEVER : USEC(1), n < busy ? 0 : SEC(1000));
+            run(SEC(10));
+            assert_near(ran_together(d), SEC(10) / 100 * MIN(caps[i], 100 * busy), 2 * SLICE);
+            run(SEC(20));
+            assert_near(ran_together(d), SEC(30) / 100 * MIN(caps[i], 100 * busy), 2 * SLICE);
+        }
+}
+
+/* What it did not use long ago it does not get later; what it owes it pays. */
+static void test_cap_saves_nothing_up(void **state)
+{
+    struct domain *d;
+
+    (void)state;
+    machine(4);
+    d = domain(4, 256, 50);
+    for (unsigned int n = 0; n < 4; n++)
+        vcpu(d, n, TIME_NEVER, 0);
+    run(SEC(1));
+    domain_pause(d);
+    run(SEC(20000));
+    domain_unpause(d);
+
+    nsec_t before = ran_together(d);
+
+    run(SEC(1));
+    assert_near(ran_together(d) - before, MSEC(500), 2 * SLICE);
+    assert_int_equal(sched_set_params(d, 256, 1), 0);
+    run(MSEC(3)); /* it owes for hundreds of periods at this cap, or waits for one */
+    assert_int_equal(sched_set_params(d, 256, 0), 0);
+    before = ran_together(d);
+    run(MSEC(10));
+    assert_near(ran_together(d) - before, MSEC(40), USEC(100)); /* all at once */
+}
+
+/* Out of budget, it is still runnable, whatever wakes or pauses it meanwhile. */
+static void test_parked(void **state)
+{
+    struct body *a;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 50);
+    run(MSEC(7));
+    assert_true(a->v.sched.cap_timer.armed);
+    sched_wake(&a->v);
+    run(MSEC(1));
+    domain_pause(a->v.d);
+    run(USEC(100));
+    domain_unpause(a->v.d);
+    run(MSEC(1));
+    assert_int_equal(a->ran, MSEC(5));
+    assert_int_equal(a->v.sched.runstate.state, RUNSTATE_runnable);
+    run(MSEC(6));
+    assert_near(a->ran, MSEC(10), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_cap_of_many_vcpus),
+        cmocka_unit_test(test_cap_of_some_busy_vcpus),
+        cmocka_unit_test(test_cap_saves_nothing_up),
+        cmocka_unit_test(test_parked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
