@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers: on each CPU a list sorted by expiry and the local APIC's timer armed for the first; no
+ * One-shot timers: on each CPU a heap with the first on top and the local APIC's timer armed for that; no
  * periodic tick. Functions run from SOFTIRQ_TIMER without a lock. When the first timer is stopped or moved
  * back, the hardware keeps its old setting: one interrupt too many is cheaper than setting it at each change.
  * Under QEMU's TCG a shot repeats until it is armed again or, with no timer left, stopped (apic.c says why).
@@ -8,8 +8,13 @@
  * A timer that is not pinned moves to the CPU that sets it: a vcpu's timers are where the vcpu is, and to set
  * one interrupts nobody.
  *
- * Lock: each queue's lock protects its list, `programmed`, and of every timer that belongs to it expires,
- * armed, finished and cpu. LOCK_TIMER; any context.
+ * The heap is a leftist one (Crane, 1972): the shortest way down from a timer, its rank, goes by right
+ * children, so no such way is longer than the logarithm of how many timers there are. Two heaps are melded
+ * along these ways; a timer is added or taken by melding. However many timers a guest has, and however far
+ * away, others pay no more for theirs.
+ *
+ * Lock: each queue's lock protects its heap, `programmed`, and of every timer that belongs to it the place in
+ * the heap, expires, armed, finished and cpu. LOCK_TIMER; any context.
  */
 #include "cpu.h"
 #include "lib.h"
@@ -21,7 +26,7 @@
 
 struct timer_cpu {
     struct spinlock lock;
-    struct list armed;          /* by expires */
+    struct timer *first;        /* the heap's top, or NULL */
     nsec_t programmed;          /* when the hardware fires; TIME_NEVER: not armed */
     struct timer *running;      /* whose function is running now; atomic */
 };
@@ -43,7 +48,7 @@ void timer_init_cpu(unsigned int cpu)
     struct timer_cpu *q = &queues[cpu];
 
     spin_init(&q->lock, LOCK_TIMER);
-    list_init(&q->armed);
+    q->first = NULL;
     q->programmed = TIME_NEVER;
     irq_set_handler(VECTOR_TIMER, timer_interrupt, NULL);
 }
@@ -53,13 +58,73 @@ void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int c
     bool pinned = cpu != TIMER_ANY_CPU;
 
     *t = (struct timer){ .fn = fn, .data = data, .cpu = pinned ? cpu : this_cpu()->id, .pinned = pinned };
-    list_init(&t->link);
 }
 
-static nsec_t first_expiry(const struct timer_cpu *q)
+/* --- the heap --- */
+
+static uint32_t rank(const struct timer *t) { return t ? t->rank : 0; }
+
+/* t's children have changed. False: its own rank has not. */
+static bool settle(struct timer *t)
 {
-    return list_empty(&q->armed) ? TIME_NEVER : list_entry(q->armed.next, struct timer, link)->expires;
+    uint32_t before = t->rank;
+
+    if (rank(t->left) < rank(t->right)) {
+        struct timer *longer = t->right;
+
+        t->right = t->left;
+        t->left = longer;
+    }
+    t->rank = rank(t->right) + 1;
+    return t->rank != before;
 }
+
+/* Its depth is the sum of two ranks. The parent of the top is left to the caller. */
+static struct timer *meld(struct timer *a, struct timer *b)
+{
+    if (!a || !b)
+        return a ?: b;
+    if (b->expires < a->expires)
+        return meld(b, a);
+    a->right = meld(a->right, b);
+    a->right->parent = a;
+    settle(a);
+    return a;
+}
+
+static void heap_add(struct timer_cpu *q, struct timer *t)
+{
+    t->left = t->right = NULL;
+    t->rank = 1;
+    t->armed = true;
+    q->first = meld(q->first, t);
+    q->first->parent = NULL;
+}
+
+/* Ranks change up to where one stays the same; as each is one more than that below, those are few, too. */
+static void heap_take(struct timer_cpu *q, struct timer *t)
+{
+    struct timer *up = t->parent, *rest;
+
+    if (!t->armed)
+        return;
+    t->armed = false;
+    rest = meld(t->left, t->right);
+    if (rest)
+        rest->parent = up;
+    if (!up)
+        q->first = rest;
+    else if (up->left == t)
+        up->left = rest;
+    else
+        up->right = rest;
+    while (up && settle(up))
+        up = up->parent;
+}
+
+static nsec_t first_expiry(const struct timer_cpu *q) { return q->first ? q->first->expires : TIME_NEVER; }
+
+/* --- timers --- */
 
 /* Makes q's CPU wake up in time for its first timer, if that is earlier than it would; q is locked. */
 static void program(struct timer_cpu *q)
@@ -90,27 +155,21 @@ static struct timer_cpu *lock_queue(const struct timer *t)
     }
 }
 
-/* Later timers are the usual case, so the search for t's place starts at the end. */
 void timer_set(struct timer *t, nsec_t expires)
 {
     unsigned int self = this_cpu()->id;
     struct timer_cpu *q = lock_queue(t);
 
-    list_del(&t->link);
+    heap_take(q, t);
     while (!t->pinned && t->cpu != self) {
         WRITE_ONCE(t->cpu, self);
         spin_unlock(&q->lock);
         q = lock_queue(t);
-        list_del(&t->link); /* somebody else may have been faster */
+        heap_take(q, t); /* somebody else may have been faster */
     }
     if (!t->finished) {
-        struct list *at = &q->armed;
-
         t->expires = expires;
-        t->armed = true;
-        while (at->prev != &q->armed && list_entry(at->prev, struct timer, link)->expires > expires)
-            at = at->prev;
-        list_add_before(&t->link, at);
+        heap_add(q, t);
         program(q);
     }
     spin_unlock(&q->lock);
@@ -120,8 +179,7 @@ static void disarm(struct timer *t, bool finished)
 {
     struct timer_cpu *q = lock_queue(t);
 
-    list_del(&t->link);
-    t->armed = false;
+    heap_take(q, t);
     t->finished |= finished;
     spin_unlock(&q->lock);
 }
@@ -144,7 +202,7 @@ void timer_softirq(void)
     for (unsigned int i = 0; i < BATCH; i++) {
         spin_lock(&q->lock);
         if (first_expiry(q) > clock_now()) {
-            if (list_empty(&q->armed)) {
+            if (!q->first) {
                 apic_timer_start(0);
                 q->programmed = TIME_NEVER;
             }
@@ -152,11 +210,10 @@ void timer_softirq(void)
             spin_unlock(&q->lock);
             return;
         }
-        struct timer *t = list_entry(q->armed.next, struct timer, link);
+        struct timer *t = q->first;
         void (*fn)(void *) = t->fn;
         void *data = t->data;
-        list_del(&t->link);
-        t->armed = false;
+        heap_take(q, t);
         WRITE_ONCE(q->running, t);
         spin_unlock(&q->lock);
         fn(data);

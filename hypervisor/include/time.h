@@ -5,7 +5,6 @@
 #ifndef CLV_TIME_H
 #define CLV_TIME_H
 
-#include "list.h"
 #include "types.h"
 
 #define MSEC(x) ((nsec_t)(x) * 1000000)
@@ -44,11 +43,12 @@ uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigne
  */
 #define TIMER_ANY_CPU UINT32_MAX
 struct timer {
-    struct list link;
+    struct timer *parent, *left, *right; /* in its CPU's heap, while it is armed */
+    uint32_t rank;
     nsec_t expires;
     void (*fn)(void *data);
     void *data;
-    unsigned int cpu;             /* whose list it is in, if it is in one */
+    unsigned int cpu;             /* whose heap it is in, if it is in one */
     bool pinned;                  /* there always */
     bool armed, finished;
 };
