@@ -7,7 +7,8 @@
  *
  * "evil: done, N calls, still alive" is the line that a test waits for; the domain then powers itself off.
  * Words: hypercalls (also without any word), msr, ports, cpuid, privileged, storms, races (two vCPUs),
- * structures, all; endless (never done); verbose. Next: hypercalls.c, structures.c, storms.c, cpu.c.
+ * wakes, structures, all; endless, timers, far (never done); verbose. Next: hypercalls.c, structures.c,
+ * storms.c, cpu.c.
  */
 #include "evil.h"
 
@@ -38,6 +39,7 @@ static const struct chapter {
     { "ports", evil_ports },
     { "storms", evil_storms },
     { "races", evil_races },
+    { "wakes", evil_wakes },
     { "structures", evil_structures },
 };
 
@@ -69,6 +71,10 @@ int guest_main(void)
 
     if (cmdline_has("endless"))
         evil_endless();
+    if (cmdline_has("timers"))
+        evil_timers();
+    if (cmdline_has("far"))
+        evil_far_timers();
 
     trap_set_irq(TRAP_NMI, ignore_nmi);
     for (unsigned vector = 32; vector < 255; vector++)

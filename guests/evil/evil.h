@@ -24,8 +24,11 @@ void evil_privileged(void);
 void evil_cpuid(void);
 void evil_storms(void);
 void evil_races(void);
+void evil_wakes(void);
 void evil_structures(void);
 void evil_endless(void) __attribute__((noreturn));
+void evil_timers(void) __attribute__((noreturn));
+void evil_far_timers(void) __attribute__((noreturn));
 
 /* Parts of chapters */
 void evil_others(domid_t self);

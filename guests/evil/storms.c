@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Storms: events, timers and interprocessor interrupts as fast as they go. Races: a second vCPU changes the
- * arguments of hypercalls while they are read, so that what is checked and what is used could differ.
+ * Storms: events, timers and interprocessor interrupts as fast as they go. Wakes: one message to all vCPUs,
+ * which sleep. Races: a second vCPU changes the arguments of hypercalls while they are read, so that what
+ * is checked and what is used could differ.
  */
 #include "evil.h"
 
@@ -20,7 +21,8 @@
 #define STORM 3000
 #define RACES 20000
 #define VECTOR 0x41
-#define ICR_ALL (3u << 18)             /* destination shorthand: all, this one too */
+#define ICR_ALL (2u << 18)             /* destination shorthand: all, this one too */
+#define ICR_OTHERS (3u << 18)            /* all but this one */
 #define MSR_LAPIC_TIMER 0x832
 #define MSR_LAPIC_COUNT 0x838
 #define PERIODIC (1u << 17)
@@ -62,6 +64,33 @@ void evil_storms(void)
     evil_try(lapic_timer, &(uint32_t){ 0 });
     hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, 0, 0);
     evtchn_close(port);
+}
+
+/* --- wakes --- */
+
+#define ROUNDS 50
+
+static volatile unsigned awake;
+
+static void sleeper(void)
+{
+    for (;;) {
+        __atomic_fetch_add(&awake, 1, __ATOMIC_SEQ_CST);
+        irq_wait();
+    }
+}
+
+void evil_wakes(void)
+{
+    for (unsigned i = 1; i < smp_count(); i++)
+        smp_start(i, sleeper);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        while (awake < smp_count() - 1)
+            time_sleep(NS_PER_MS);
+        time_sleep(10 * NS_PER_MS);
+        awake = 0;
+        interrupt(&(uint32_t){ ICR_OTHERS | VECTOR });
+    }
 }
 
 /* --- races --- */

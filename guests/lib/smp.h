@@ -10,7 +10,7 @@
 
 #include <xen/xen.h>
 
-#define SMP_MAX 16
+#define SMP_MAX 128
 
 struct vcpu_tss {
     uint32_t reserved0;

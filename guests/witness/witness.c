@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A neighbour that would notice: it fills its memory with a pattern, and looks at all of it again before each
- * heartbeat. A word that has changed crashes it; time that stands still for it stops its heartbeat.
+ * A neighbour that would notice: it fills its memory with a pattern, and looks at all of it again before
+ * each heartbeat. A word that has changed crashes it; time that stands still for it stops its heartbeat.
+ * With "busy" it beats without a pause, so that what a beat costs can be measured; with "alarms" that is
+ * mostly setting its timer, again and again, a second ahead.
  */
 #include "cleave-schema.h"
 #include "control.h"
@@ -11,8 +13,15 @@
 #include "trap.h"
 
 #define KEPT 16                /* pages for the rest of the program */
+#define ALARMS 5000
 
 static uint64_t value_at(const uint64_t *word) { return (uint64_t)word * 0x9e3779b97f4a7c15; }
+
+static void set_alarms(void)
+{
+    for (unsigned i = 0; i < ALARMS; i++)
+        time_set_timer(time_now() + NS_PER_S);
+}
 
 int guest_main(void)
 {
@@ -28,6 +37,9 @@ int guest_main(void)
             if (memory[i] != value_at(&memory[i]))
                 trap_panic("witness: the word at %p has become %lx", (void *)&memory[i], memory[i]);
         store_write_number(SCHEMA_DATA_HEARTBEAT, beat);
-        control_sleep(NS_PER_S / 5);
+        if (cmdline_has("alarms"))
+            set_alarms();
+        if (!cmdline_has("busy"))
+            control_sleep(NS_PER_S / 5);
     }
 }

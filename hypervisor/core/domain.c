@@ -277,6 +277,10 @@ int domain_kill(struct domain *d)
         domain_pause_sync(d);
         for (int i = 0; i < 2; i++)
             timer_finish(&d->watchdog[i]);
+        for_each_vcpu(d, v)
+            vcpu_stop_timers(v);
+        if (preempt_pending())
+            return -ERESTART;
     }
     int rc = dismantle(d);
     if (rc)

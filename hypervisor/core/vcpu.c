@@ -23,12 +23,16 @@ static vcpu_info_t dummy_info;
 
 static void singleshot_fired(void *data) { evtchn_raise_virq(data, VIRQ_TIMER); }
 
+/*
+ * It goes on only while v has a CPU, as under Xen; when v gets one again, what was due meanwhile comes at
+ * once (sched_pick).
+ */
 static void periodic_fired(void *data)
 {
     struct vcpu *v = data;
 
     evtchn_raise_virq(v, VIRQ_TIMER);
-    if (v->period)
+    if (v->period && READ_ONCE(v->sched.running))
         timer_set(&v->periodic, clock_now() + v->period);
 }
 
@@ -74,6 +78,14 @@ void vcpu_destroy(struct vcpu *v)
     vdev_destroy_vcpu(v);
     svm_destroy_vcpu(v);
     heap_free(v);
+}
+
+void vcpu_stop_timers(struct vcpu *v)
+{
+    timer_stop(&v->singleshot);
+    timer_stop(&v->periodic);
+    timer_stop(&v->poll_timer);
+    timer_stop(&v->vdev.lapic.timer);
 }
 
 void vcpu_release(struct vcpu *v)

@@ -167,10 +167,9 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: a
 /* core/vcpu.c */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 void vcpu_destroy(struct vcpu *v);
-/*
- * Stops its timers, long before it is freed: their functions may run on other CPUs. Gives back what the guest
- * registered (vcpu_info), before its memory goes. The vcpu never runs again.
- */
+/* v never runs again. None of its timers sets itself anew, so none fires later. */
+void vcpu_stop_timers(struct vcpu *v);
+/* Gives back what the guest registered (vcpu_info), before its memory goes. v never runs again. */
 void vcpu_release(struct vcpu *v);
 bool vcpu_runnable(const struct vcpu *v);
 /* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */

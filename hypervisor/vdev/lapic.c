@@ -134,6 +134,8 @@ void lapic_accept(struct vcpu *v, uint8_t vector)
 {
     bit_clear(v->vdev.lapic.irr, vector);
     v->vdev.lapic.isr[vector / 64] |= 1ull << (vector % 64);
+    if (vector == (uint8_t)v->vdev.lapic.lvt[LVT_TIMER])
+        lapic_timer_resume(v);
 }
 
 void lapic_return(struct vcpu *v, uint8_t vector)
@@ -327,6 +329,8 @@ static void write_lvt(struct vcpu *v, unsigned int i, uint32_t val)
     l->lvt[i] = val | (l->svr & SVR_ENABLE ? 0 : LVT_MASKED);
     if (i == LVT_TIMER && ((old ^ val) & LVT_PERIODIC))
         lapic_timer_load(v, 0);
+    else if (i == LVT_TIMER)
+        lapic_timer_resume(v);
 }
 
 /* The register exists, and only bits that can be written are set. */

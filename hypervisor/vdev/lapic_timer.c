@@ -3,8 +3,11 @@
  * The local APIC's timer, one-shot and periodic, on the core's timers (APM vol. 2, 16.4.1). Its clock is 100
  * MHz, as guests of Xen know it. The TSC deadline mode is not offered by CPUID.
  *
- * The vcpu's own CPU loads it; expiry runs on the CPU where the timer lies, maybe at the same time. That is
- * why expire() looks again after it has armed the next period: a load of 0 in between must win.
+ * The count is computed from the clock. A timer of the core runs only for an interrupt that the vcpu will
+ * see, and expires once: the vcpu itself arms the next period, when it takes the interrupt of this one or
+ * unmasks it. So one that sleeps, is paused or dead takes nobody's time, whatever it has asked for.
+ *
+ * The vcpu's own CPU arms it; expiry runs on the CPU where the timer lies, maybe at the same time.
  */
 #include "domain.h"
 #include "lib.h"
@@ -23,31 +26,17 @@ unsigned int lapic_timer_shift(uint32_t divide)
 
 static nsec_t tick_ns(const struct lapic *l) { return (nsec_t)TICK_NS << lapic_timer_shift(l->divide); }
 
-static nsec_t duration(const struct lapic *l) { return (nsec_t)READ_ONCE(l->initial_count) * tick_ns(l); }
+static nsec_t duration(const struct lapic *l) { return (nsec_t)l->initial_count * tick_ns(l); }
 
 static nsec_t period(const struct lapic *l) { return MAX(duration(l), PERIOD_MIN); }
-
-static bool runs_periodic(const struct lapic *l)
-{
-    return READ_ONCE(l->initial_count) && (READ_ONCE(l->lvt[LVT_TIMER]) & LVT_PERIODIC);
-}
 
 static void expire(void *data)
 {
     struct vcpu *v = data;
-    struct lapic *l = &v->vdev.lapic;
-    uint32_t lvt = READ_ONCE(l->lvt[LVT_TIMER]);
+    uint32_t lvt = READ_ONCE(v->vdev.lapic.lvt[LVT_TIMER]);
 
     if (!(lvt & LVT_MASKED))
         lapic_set_irq(v, (uint8_t)lvt, false);
-    if (runs_periodic(l)) {
-        nsec_t next = l->timer.expires + period(l);
-
-        timer_set(&l->timer, MAX(next, clock_now()));
-        smp_mb();
-        if (!runs_periodic(l))
-            timer_stop(&l->timer);
-    }
 }
 
 void lapic_timer_setup(struct vcpu *v)
@@ -59,13 +48,25 @@ void lapic_timer_load(struct vcpu *v, uint32_t initial_count)
 {
     struct lapic *l = &v->vdev.lapic;
 
-    WRITE_ONCE(l->initial_count, initial_count);
-    smp_mb();
+    l->initial_count = initial_count;
     timer_stop(&l->timer);
-    if (!initial_count)
-        return;
     l->timer_start = clock_now();
-    timer_set(&l->timer, l->timer_start + (l->lvt[LVT_TIMER] & LVT_PERIODIC ? period(l) : duration(l)));
+    if (initial_count && !(l->lvt[LVT_TIMER] & LVT_PERIODIC))
+        timer_set(&l->timer, l->timer_start + duration(l));
+    lapic_timer_resume(v);
+}
+
+void lapic_timer_resume(struct vcpu *v)
+{
+    struct lapic *l = &v->vdev.lapic;
+    uint32_t lvt = l->lvt[LVT_TIMER];
+
+    if (!l->initial_count || (lvt & (LVT_PERIODIC | LVT_MASKED)) != LVT_PERIODIC ||
+        bit_test(l->irr, (uint8_t)lvt) || READ_ONCE(l->timer.armed))
+        return;
+    nsec_t now = clock_now();
+
+    timer_set(&l->timer, now + period(l) - (now - l->timer_start) % period(l));
 }
 
 uint32_t lapic_timer_current(const struct vcpu *v)

@@ -264,6 +264,22 @@ static void end_dom0(struct domain *d)
     domain_put(d);
 }
 
+/* With all timers that its vcpus can have. It stays while somebody has a page of it mapped: without one. */
+static void kill_guest(struct domain *d)
+{
+    for_each_vcpu(d, v) {
+        struct timer *timers[] = { &v->singleshot, &v->periodic, &v->poll_timer, &v->vdev.lapic.timer };
+
+        for (unsigned int i = 0; d->dying == DOMAIN_ALIVE && i < ARRAY_SIZE(timers); i++)
+            timer_set(timers[i], TIME_NEVER);
+    }
+    while (domain_kill(d) == -ERESTART)
+        run_softirqs();
+    for_each_vcpu(d, v)
+        if (v->singleshot.armed || v->periodic.armed || v->poll_timer.armed || v->vdev.lapic.timer.armed)
+            panic("%s: a timer of dead vcpu %u is armed\n", world_doing, v->id);
+}
+
 void world_end(void)
 {
     struct domain *d;
@@ -276,8 +292,7 @@ void world_end(void)
     if (invariants_check())
         panic("%s (allocation %u fails): invariants: %s", world_doing, world_fail_alloc, harness_log);
     for (d = domain_get_next(1); d; d = domain_get_next((domid_t)(d->id + 1))) {
-        while (domain_kill(d) == -ERESTART)
-            run_softirqs();
+        kill_guest(d);
         domain_put(d);
         if (d->id == DOMID_FIRST_RESERVED - 1)
             break;

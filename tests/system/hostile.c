@@ -42,6 +42,7 @@ static bool has_ended(const char *name)
     return strcmp(state, "crashed") == 0 || strcmp(state, "reboot") == 0 || strcmp(state, "poweroff") == 0;
 }
 
+#define WATCHED 10     /* checks of the watchdog */
 #define KEEP "on_poweroff=preserve on_reboot=preserve on_crash=preserve"
 
 static void a_triple_fault_ends_the_guest_with_a_reason(void **state)
@@ -174,6 +175,48 @@ static void endless_hypercalls_stop_nobody(void **state)
     assert_int_equal(guests(), 1);
 }
 
+/*
+ * Where nobody competes with it, a vCPU that is in the core again and again never passes through the run
+ * loop. The watchdog of the other CPUs must see that its CPU lives, or it stops the machine.
+ */
+static void an_endless_vcpu_is_not_taken_for_stuck(void **state)
+{
+    unsigned int cpus = number_in(run_ok("cleave info --json")->out, "cpus"), checks = 0, missed = 0;
+
+    (void)state;
+    if (!on_cleave() || cpus < 2)
+        skip();
+    run_ok("cleave create /guests/evil.cfg cpus=%u extra='endless debug'", cpus - 1);
+    await_said("evil", "evil: endless", 60);
+    core_stretch();
+    for (struct cleave_stretch seen; checks < WATCHED; checks += seen.checks) {
+        AWAIT((seen = core_stretch()).checks > 0, 30);
+        missed = seen.missed > missed ? seen.missed : missed;
+    }
+    if (missed >= WATCHED / 2)
+        fail_msg("%u checks in a row saw no progress of a CPU", missed);
+}
+
+/* 128 vCPUs that ask for all interrupts that their timers can give, and sleep through them. */
+static void timers_of_sleepers_hurt_nobody(void **state)
+{
+    static const char *const words[] = { "timers", "far" };
+
+    (void)state;
+    if (!on_cleave())
+        skip();
+    start_neighbour();
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        run_ok("cleave create /guests/evil.cfg vcpus=128 extra='%s debug'", words[i]);
+        await_said("evil", "128 vCPUs", 120);
+        neighbour_is_well();
+        run_ok("cleave pause evil && cleave unpause evil");
+        neighbour_is_well();
+        run_ok("cleave destroy evil");
+    }
+    assert_int_equal(guests(), 1);
+}
+
 static void a_removed_page_is_flushed_from_all_cpus(void **state)
 {
     (void)state;
@@ -229,6 +272,8 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(arguments_and_pages_in_the_wrong_place_hurt_nobody),
     SYSTEM_TEST(msrs_and_ports_hurt_nobody),
     SYSTEM_TEST(endless_hypercalls_stop_nobody),
+    SYSTEM_TEST(an_endless_vcpu_is_not_taken_for_stuck),
+    SYSTEM_TEST(timers_of_sleepers_hurt_nobody),
     SYSTEM_TEST(a_removed_page_is_flushed_from_all_cpus),
     SYSTEM_TEST(four_vcpus_work_together),
     SYSTEM_TEST(two_guests_share_a_page_and_an_event_channel),

@@ -216,6 +216,27 @@ static void guests_do_what_they_can(void **state)
     assert_short("guests/evil");
 }
 
+/* Of 128 vCPUs at once, by one message of the first, and by the tools. */
+static void many_wakes(void **state)
+{
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+    run_ok("cleave create /guests/evil.cfg vcpus=128 extra='wakes debug' on_poweroff=preserve");
+    core_stretch();
+    await_said("evil", "evil: done", 120);
+    assert_short("128 wakes");
+    run_ok("cleave destroy evil");
+    assert_short("destroy of 128 vCPUs with timers");
+    run_ok("cleave create /guests/evil.cfg vcpus=128 extra='timers debug'");
+    await_said("evil", "128 vCPUs", 120);
+    core_stretch();
+    run_ok("cleave pause evil && cleave unpause evil");
+    assert_short("pause and unpause of 128 vCPUs");
+    run_ok("cleave destroy evil");
+    assert_short("destroy of 128 vCPUs that sleep");
+}
+
 #define STRETCH_TEST(function) { #function, function, begin, end, NULL }
 static const struct CMUnitTest tests[] = {
     STRETCH_TEST(memory_in_large_extents),
@@ -224,6 +245,7 @@ static const struct CMUnitTest tests[] = {
     STRETCH_TEST(ports_and_long_answers),
     STRETCH_TEST(a_whole_context),
     STRETCH_TEST(guests_do_what_they_can),
+    STRETCH_TEST(many_wakes),
 };
 
 const struct group group_stretch = GROUP("stretch", tests);

@@ -109,6 +109,7 @@ struct group {
 #define GROUP(name, tests) { name, tests, sizeof(tests) / sizeof((tests)[0]) }
 
 extern const struct group group_verbs, group_refusals, group_stock, group_many, group_hostile, group_linux;
-extern const struct group group_devices, group_stretch, group_pv, group_dma, group_full, group_long;
+extern const struct group group_devices, group_stretch, group_cost, group_pv, group_dma, group_full;
+extern const struct group group_long;
 
 #endif

@@ -33,7 +33,7 @@ static vcpu_info_t infos[VCPUS];
 static unsigned int kicks[VCPUS], inits[VCPUS], eois;
 static int sipis[VCPUS], eoi_vector;
 static nsec_t now;
-static bool stopped_meanwhile;
+static unsigned int expiries;
 
 void vcpu_kick(struct vcpu *to) { kicks[to->id]++; }
 void vcpu_init_received(struct vcpu *to) { inits[to->id]++; }
@@ -51,8 +51,6 @@ void timer_set(struct timer *t, nsec_t expires)
 {
     t->expires = expires;
     t->armed = true;
-    if (stopped_meanwhile)
-        v[0]->vdev.lapic.initial_count = 0;
 }
 
 /* Moves the clock; runs the vcpu's timer as often as it is due. */
@@ -64,6 +62,7 @@ static void advance(struct vcpu *of, nsec_t by)
     while (t->armed && t->expires <= end) {
         now = t->expires;
         t->armed = false;
+        expiries++;
         t->fn(t->data);
     }
     now = end;
@@ -98,7 +97,7 @@ static int setup(void **state)
     memset(kicks, 0, sizeof(kicks));
     memset(inits, 0, sizeof(inits));
     memset(infos, 0, sizeof(infos));
-    eois = 0;
+    eois = expiries = 0;
     now = 1000000;
     d = calloc(1, sizeof(*d));
     d->max_vcpus = VCPUS;
@@ -511,30 +510,93 @@ static void one_shot_timer(void **state)
     assert_int_equal(irr(0), 0);
 }
 
+/* The vcpu takes the interrupt if it is pending, and acknowledges it. */
+static bool take(struct vcpu *by, uint8_t vector)
+{
+    if (lapic_highest_pending(by) != vector)
+        return false;
+    lapic_accept(by, vector);
+    write_msr(by, MSR_EOI, 0);
+    return true;
+}
+
+static void start_periodic(uint32_t lvt, uint32_t count)
+{
+    write_msr(v[0], MSR_LVT_TIMER, 0x20000 | lvt);
+    write_msr(v[0], MSR_DIVIDE, 0xb);
+    write_msr(v[0], MSR_INITIAL, count);
+}
+
 static void periodic_timer(void **state)
 {
-    unsigned int fired = 0;
-
     (void)state;
-    write_msr(v[0], MSR_LVT_TIMER, 0x20040);
-    write_msr(v[0], MSR_DIVIDE, 0xb);
-    write_msr(v[0], MSR_INITIAL, 100000); /* 1 ms */
+    start_periodic(0x40, 100000); /* 1 ms */
     for (int i = 0; i < 10; i++) {
-        advance(v[0], 1000000);
-        fired += who(0x40);
+        advance(v[0], 999999);
+        assert_false(take(v[0], 0x40));
+        advance(v[0], 1);
+        assert_true(take(v[0], 0x40));
         assert_int_equal(read_msr(v[0], MSR_CURRENT), 100000);
     }
-    assert_int_equal(fired, 10);
+    advance(v[0], 300000); /* taken late: the next one comes in its time all the same */
+    write_msr(v[0], MSR_INITIAL, 100000);
+    for (int i = 0; i < 10; i++) {
+        advance(v[0], 1000000 + (i ? -1 : 0) * 250000);
+        advance(v[0], 250000);
+        assert_true(take(v[0], 0x40));
+        assert_int_equal(read_msr(v[0], MSR_CURRENT), 75000);
+    }
     write_msr(v[0], MSR_INITIAL, 1); /* 100 million a second are not to be had */
     assert_true(v[0]->vdev.lapic.timer.expires - now >= 50000);
     write_msr(v[0], MSR_LVT_TIMER, 0x40); /* another mode stops it */
     assert_false(v[0]->vdev.lapic.timer.armed);
-    /* the vcpu stops it while it is being armed again on another CPU: it must not come back */
+    v[0]->vdev.lapic.timer.fn(v[0]);      /* it was expiring, on another CPU */
+    assert_true(take(v[0], 0x40));
+    assert_false(v[0]->vdev.lapic.timer.armed);
+}
+
+/* Whatever nobody would see takes no time of the core's; the count goes on, and so does the beat. */
+static void periodic_timer_that_nobody_hears(void **state)
+{
+    (void)state;
+    start_periodic(0x40 | LVT_MASKED, 1000);
+    advance(v[0], 25004000);
+    assert_int_equal(expiries, 0);
+    assert_int_equal(read_msr(v[0], MSR_CURRENT), 600);
+    write_msr(v[0], MSR_LVT_TIMER, 0x20040); /* unmasked in the middle of a period of 10 us */
+    assert_true(v[0]->vdev.lapic.timer.armed);
+    start_periodic(0x40 | LVT_MASKED, 100000);
+    advance(v[0], 2300000);
     write_msr(v[0], MSR_LVT_TIMER, 0x20040);
-    write_msr(v[0], MSR_INITIAL, 100000);
-    stopped_meanwhile = true;
-    v[0]->vdev.lapic.timer.fn(v[0]);
-    stopped_meanwhile = false;
+    advance(v[0], 699999);
+    assert_int_equal(irr(0), 0);
+    advance(v[0], 1);
+    assert_int_equal(expiries, 1);
+
+    advance(v[0], SEC(1)); /* pending: it sleeps, is paused, or does not listen */
+    assert_int_equal(expiries, 1);
+    assert_true(take(v[0], 0x40));
+    advance(v[0], 1000000);
+    assert_int_equal(expiries, 2);
+    assert_true(take(v[0], 0x40));
+    lapic_set_irq(v[0], 0x40, false); /* the same vector by another way */
+    advance(v[0], SEC(1));
+    assert_int_equal(expiries, 3);
+    lapic_accept(v[0], 0x40);
+    lapic_return(v[0], 0x40);         /* offered, not taken */
+    advance(v[0], SEC(1));
+    assert_int_equal(expiries, 4);
+    assert_true(take(v[0], 0x40));
+    write_msr(v[0], MSR_SVR, 0xff);   /* switched off: masked */
+    advance(v[0], SEC(1));
+    assert_in_range(expiries, 5, 6);
+    start_periodic(0x05, 1);          /* a vector that does not exist */
+    write_msr(v[0], MSR_SVR, 0x1ff);
+    write_msr(v[0], MSR_LVT_TIMER, 0x20005);
+    advance(v[0], SEC(1));
+    assert_in_range(expiries, 6, 7);
+    write_msr(v[0], MSR_INITIAL, 0);
+    write_msr(v[0], MSR_LVT_TIMER, 0x20040);
     assert_false(v[0]->vdev.lapic.timer.armed);
 }
 
@@ -624,6 +686,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(level_vectors, setup, teardown),
         cmocka_unit_test_setup_teardown(one_shot_timer, setup, teardown),
         cmocka_unit_test_setup_teardown(periodic_timer, setup, teardown),
+        cmocka_unit_test_setup_teardown(periodic_timer_that_nobody_hears, setup, teardown),
         cmocka_unit_test_setup_teardown(page_accesses, setup_xapic, teardown),
         cmocka_unit_test_setup_teardown(saved_and_loaded, setup, teardown),
         cmocka_unit_test_setup_teardown(loaded_rubbish, setup, teardown),

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What hostile guests cost a neighbour on the same CPU: guests/witness may lose a tenth of what it does in
+ * the time that it is charged for, however long it has to wait for its turns. Only under the rig's ICOUNT=1
+ * is that exact, so these tests are skipped unless who starts the run says so: BOUND in the environment, as
+ * for the group `stretch`. Next to read: guests/witness, guests/evil/timers.c.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+
+#include "cleave-schema.h"
+#include "system.h"
+
+#define BEATS 60
+#define LOSS 10              /* percent */
+
+static xc_interface *xc;
+static uint32_t neighbour;
+
+static int begin(void **state)
+{
+    int rc = test_begin(state);
+
+    xc = xc_interface_open(NULL, NULL, 0);
+    return rc;
+}
+
+static int end(void **state)
+{
+    xc_interface_close(xc);
+    return test_end(state);
+}
+
+static long beats(void) { return store_number(SCHEMA_DATA_HEARTBEAT_PATH, neighbour); }
+
+static uint64_t charged(void)
+{
+    xc_domaininfo_t info;
+
+    assert_int_equal(xc_domain_getinfolist(xc, neighbour, 1, &info), 1);
+    return info.cpu_time;
+}
+
+static bool is_dying(uint32_t domid)
+{
+    xc_domaininfo_t info;
+
+    assert_int_equal(xc_domain_getinfolist(xc, domid, 1, &info), 1);
+    return info.domain == domid && (info.flags & XEN_DOMINF_dying);
+}
+
+/* Nanoseconds that one beat of the neighbour costs it now. */
+static uint64_t price(const char *when)
+{
+    long first = beats();
+
+    AWAIT(beats() > first, 60);
+    first = beats();
+
+    uint64_t before = charged();
+
+    AWAIT(beats() >= first + BEATS, 120);
+
+    uint64_t each = (charged() - before) / (uint64_t)(beats() - first);
+
+    printf("cost: %s: %lu us a beat\n", when, each / 1000);
+    return each;
+}
+
+/* Progress is beats for each second that is charged. */
+static void assert_cheap(uint64_t alone, const char *when)
+{
+    uint64_t now = price(when);
+
+    if (now * (100 - LOSS) > alone * 100)
+        fail_msg("%s, the neighbour gets %lu %% of its work done", when, alone * 100 / now);
+}
+
+static uint64_t start_neighbour(const char *words)
+{
+    run_ok("cleave create /guests/witness.cfg name=neighbour extra='%s debug'", words);
+    neighbour = domid_of("neighbour");
+    AWAIT(beats() > 0, 30);
+    return price("alone");
+}
+
+/* Asleep, paused, and destroyed while somebody still has a page of it. */
+static void timers_of_sleepers(void **state)
+{
+    xenforeignmemory_handle *foreign = xenforeignmemory_open(NULL, 0);
+    xen_pfn_t frame = 0x100;
+    uint32_t evil;
+    void *page;
+
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+
+    uint64_t alone = start_neighbour("busy");
+
+    run_ok("cleave create /guests/evil.cfg vcpus=128 extra='timers debug'");
+    await_said("evil", "evil: asleep, 128 vCPUs", 120);
+    assert_cheap(alone, "beside 128 sleepers");
+    run_ok("cleave pause evil");
+    assert_cheap(alone, "beside 128 sleepers that are paused");
+    evil = (uint32_t)domid_of("evil");
+    page = xenforeignmemory_map(foreign, evil, PROT_READ, 1, &frame, NULL);
+    assert_non_null(page);
+    run_ok("cleave destroy evil >/dev/null 2>&1 &"); /* which waits for our page */
+    AWAIT(is_dying(evil), 60);
+    assert_cheap(alone, "beside 128 sleepers that are dead");
+    xenforeignmemory_unmap(foreign, page, 1);
+    AWAIT(guests() == 1, 60);
+    xenforeignmemory_close(foreign);
+}
+
+static void far_timers(void **state)
+{
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+
+    uint64_t alone = start_neighbour("busy alarms");
+
+    run_ok("cleave create /guests/evil.cfg vcpus=128 extra='far debug'");
+    await_said("evil", "evil: far, 128 vCPUs", 120);
+    assert_cheap(alone, "beside 384 far timers");
+}
+
+#define COST_TEST(function) { #function, function, begin, end, NULL }
+static const struct CMUnitTest tests[] = {
+    COST_TEST(timers_of_sleepers),
+    COST_TEST(far_timers),
+};
+
+const struct group group_cost = GROUP("cost", tests);
