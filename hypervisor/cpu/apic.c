@@ -10,9 +10,11 @@
  *
  * It must come again slowly. A busy host keeps the emulated CPU's thread waiting while QEMU's main loop owes
  * that CPU an interrupt for each period that has passed, and delivers them one by one under the lock that the
- * thread needs: periods of microseconds never end. But the first shot must be exact. QEMU computes an expiry
+ * thread needs: periods of microseconds never end. But the first shot must not wait. QEMU computes an expiry
  * when the initial count is written, and later ones with the divider of that time (hw/intc/apic.c, the same
  * from 1.0 to 10): a divider that is written behind a count slows down only what comes after the first shot.
+ * The thread may be kept waiting between the two writes, too: so no count is so short that its period could
+ * not be followed, and a timer that is due sooner is that much late there.
  */
 #include "cpu.h"
 #include "directmap.h"
@@ -41,13 +43,14 @@ enum {
 
 /*
  * Longest time that the timer is armed for; one further away is armed again when that has passed. Where shots
- * repeat, those shorter than SHORT_SHOT do so 128 times slower, the others as they are: all of them between
- * 256 us and a second.
+ * repeat, those shorter than SHORT_SHOT do so 128 times slower, the others as they are: all of them between a
+ * millisecond and a second.
  */
 #define LONGEST_SHOT SEC(4)
 #define LONGEST_REPEATED_SHOT SEC(1)
 #define SHORT_SHOT MSEC(1)
 #define SHORTEST_SHOT USEC(2)
+#define SHORTEST_REPEATED_SHOT USEC(100)
 
 static volatile uint32_t *page;   /* xAPIC; NULL: x2APIC */
 static uint32_t divider[MAX_CPUS]; /* what each CPU's divide register holds */
@@ -117,8 +120,9 @@ uint32_t apic_timer_current(void) { return read_register(REG_TIMER_CURRENT); }
 
 void apic_timer_arm(nsec_t delta)
 {
+    nsec_t shortest = cpu_features.tcg ? SHORTEST_REPEATED_SHOT : SHORTEST_SHOT;
     nsec_t longest = cpu_features.tcg ? LONGEST_REPEATED_SHOT : LONGEST_SHOT;
-    nsec_t shot = MIN(MAX(delta, SHORTEST_SHOT), longest);
+    nsec_t shot = MIN(MAX(delta, shortest), longest);
 
     apic_timer_start((uint32_t)MIN((uint64_t)shot * apic_timer_khz / 1000000, 0xffffffffull));
     if (cpu_features.tcg && shot < SHORT_SHOT)
