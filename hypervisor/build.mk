@@ -10,7 +10,7 @@ HV_XEN_INCLUDE := build/hypervisor/include-xen
 
 # Of about 260 instructions of a null hypercall retpolines (-mindirect-branch) are 12, frame pointers 3. Link-time optimisation of
 # the release core, which inlines locks and register accessors across files, spares a fifth; in one partition, or chance decides what.
-HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror \
+HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wframe-larger-than=2560 -Werror \
     -ffreestanding -nostdinc -fno-strict-aliasing -fno-common -fno-pie -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-jump-tables -mindirect-branch=thunk-inline \
     -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -ffunction-sections \

@@ -8,7 +8,7 @@
 
 /* Every option that any file asks for. */
 static const char *const known[] = { "console", "dom0_max_vcpus", "dom0_mem", "guest_loglvl", "loglvl",
-                                    "maxcpus", "noreboot" };
+                                    "maxcpus", "nmi", "noreboot" };
 
 struct word { const char *text; size_t name, length; }; /* NAME or NAME=VALUE, and the lengths of both */
 

@@ -31,6 +31,7 @@ void boot_main(uint32_t magic, uint32_t information)
 
     /* Firmware's tables, interrupts, time. */
     host_pic_disable(); /* while the firmware's wiring still takes a pending request back */
+    nmi_init();
     apic_init_cpu();
     acpi_init(boot_info.rsdp);
     clock_init();

@@ -5,6 +5,7 @@
  * only asks them all.
  */
 #include "alloc.h"
+#include "cpu.h"
 #include "domain.h"
 #include "lib.h"
 
@@ -28,6 +29,7 @@ unsigned int invariants_check(void)
             errors += check_vcpu(v);
         domains++;
     }
+    errors += traps_check_stacks();
     if (errors)
         log_err("check: %u disagreements in %u domains\n", errors, domains);
     return errors;

@@ -86,7 +86,8 @@ void apic_init_cpu(void)
     write_register(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     write_register(REG_TPR, 0);
     write_register(REG_LVT_LINT0, LVT_MASKED);
-    write_register(REG_LVT_LINT1, LVT_NMI);
+    /* One CPU is enough to deal with it, but any may be the one that is able to dump. */
+    write_register(REG_LVT_LINT1, this_cpu()->id == 0 || nmi_is_fatal() ? LVT_NMI : LVT_MASKED);
     divider[this_cpu()->id] = 0; /* an INIT may have changed it */
     write_register(REG_LVT_TIMER, (cpu_features.tcg ? LVT_PERIODIC : 0) | VECTOR_TIMER);
     apic_timer_start(0);

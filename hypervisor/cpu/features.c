@@ -98,6 +98,7 @@ void features_init_cpu(void)
                    (bit(7, EBX, 7) ? CR4_SMEP : 0) | (bit(7, EBX, 20) ? CR4_SMAP : 0) |
                    (cpu_features.pku ? CR4_PKE : 0);
 
+    mcheck_init_cpu();
     cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_NXE);
     __asm__ volatile("mov %0, %%cr0; mov %1, %%cr4; fninit" : : "r"(cr0), "r"(cr4) : "memory");
     cpu_wrmsr(MSR_PAT, PAT_DEFAULT);

@@ -60,6 +60,8 @@ void softirq_run(void)
         timer_softirq();
     if (work & (1u << SOFTIRQ_CONSOLE))
         evtchn_raise_global_virq(VIRQ_CONSOLE);
+    if (work & (1u << SOFTIRQ_NMI))
+        nmi_softirq();
 }
 
 void cpu_idle(void)
@@ -86,8 +88,10 @@ static uint64_t stopped_at[MAX_CPUS];
 
 void smp_nmi(const struct trap_frame *f)
 {
-    if (!READ_ONCE(stopping))
-        panic("an NMI that nobody sent, at rip %lx\n", f->rip);
+    if (!READ_ONCE(stopping)) {
+        nmi_handle(f);
+        return;
+    }
     stopped_at[this_cpu()->id] = f->rip;
     __atomic_add_fetch(&stopped, 1, __ATOMIC_RELEASE);
     cpu_halt();

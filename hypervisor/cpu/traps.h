@@ -18,6 +18,7 @@ struct trap_frame {
 extern char traps_stubs[];
 void traps_enter(struct trap_frame *f);
 void irq_dispatch(unsigned int vector);      /* irq.c */
-void smp_nmi(const struct trap_frame *f);    /* smp.c: somebody stops this CPU, or nobody knows */
+void smp_nmi(const struct trap_frame *f);    /* smp.c: somebody stops this CPU, or it is none of ours */
+void nmi_handle(const struct trap_frame *f); /* nmi.c: one that is none of ours */
 
 #endif

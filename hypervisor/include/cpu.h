@@ -108,6 +108,7 @@ void traps_prepare_cpu(struct cpu *c); /* stacks and tables; on the boot CPU, wh
 void traps_init_cpu(struct cpu *c);    /* loads them; on c itself */
 void traps_own_stacks(bool on);        /* of NMI, #DF, #MC; off while the task register is a guest's */
 void dump_stack_and_registers(void);
+unsigned int traps_check_stacks(void); /* complains when one was ever used by more than half */
 
 /*
  * cpu/irq.c: host vectors. Handler runs with IF=0 on the CPU that got it; the local APIC's EOI is done before
@@ -147,6 +148,15 @@ void watchdog_check(void);           /* panics when another CPU is stuck in the 
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax);
 void watchdog_stretch_end(const struct cpu *c);
 void watchdog_stretch_report(struct cleave_stretch *out);      /* the longest since the last report */
+
+/* cpu/mcheck.c */
+void mcheck_init_cpu(void);          /* before CR4.MCE is set */
+void mcheck_report(void);            /* what this CPU's banks hold; nothing when there is nothing */
+
+/* cpu/nmi.c */
+void nmi_init(void);                 /* by the command line; before the local APIC */
+bool nmi_is_fatal(void);
+void nmi_softirq(void);
 
 /* cpu/smp.c */
 void smp_start_all(void);            /* starts the CPUs that the MADT lists; prints how many are up */

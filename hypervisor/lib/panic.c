@@ -82,6 +82,7 @@ void panic(const char *fmt, ...)
     smp_stop_others();
     log_err("panic on CPU %u: %s", this_cpu()->id, text);
     dump_stack_and_registers();
+    mcheck_report();
     smp_report_stopped();
     dump_dom0();
     reboot_or_stay();

@@ -5,8 +5,7 @@
  * By VMLOAD and VMSAVE (APM vol. 2, 15.5.2): FS, GS, TR, LDTR, KERNEL_GS, STAR and its like, SYSENTER. The
  * core needs none of them, so they stay the guest's until the next guest's take their place or the CPU idles;
  * whoever asks for them in the VMCB gets them there (switch_unload). Most exits pay nothing. Only the stacks
- * of NMI, #DF and #MC, which the host's TR leads to, are missing meanwhile: a double fault then resets the
- * machine.
+ * of NMI, #DF and #MC, which the host's TR leads to, are missing meanwhile (cpu/traps.c: why that is right).
  *
  * By hand: FPU and vector registers (eagerly: some emulators and CPUs do not trap every use under CR0.TS),
  * XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains. PKRU, which no guest

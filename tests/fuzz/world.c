@@ -56,6 +56,7 @@ uint32_t harness_port_read(uint16_t port, unsigned int size) { return 0xffffffff
 void harness_port_write(uint16_t port, unsigned int size, uint32_t val) {}
 bool svm_port_allowed(struct domain *of, uint16_t port) { return true; }
 void smp_kick(unsigned int cpu) {}
+unsigned int traps_check_stacks(void) { return 0; }
 void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
 
 

@@ -126,11 +126,12 @@ fi
 mkdir -p "$(dirname "$RUN_LOG")"
 # Without -nodefaults QEMU would add a network card, a display and drives that nobody here drives. The machine
 # may have more memory than the host (reserve=off): it costs only what is touched.
+# By nmi=fatal the hypervisor dumps when the rig sends an NMI to a machine that hangs.
 # shellcheck disable=SC2086 # words on purpose
 set -- "$QEMU" -name cleave,debug-threads=on $MACHINE $devices -nodefaults -display none -accel $accel \
     $icount -cpu "$CPU" -smp "$SMP" \
     -m "$MEM" -object "memory-backend-ram,id=ram,size=${MEM}M,reserve=off" -machine memory-backend=ram \
-    -kernel "$HV_IMAGE" -append "$HV_CMDLINE${HV_ARGS:+ $HV_ARGS}" $QEMU_ARGS
+    -kernel "$HV_IMAGE" -append "$HV_CMDLINE nmi=fatal${HV_ARGS:+ $HV_ARGS}" $QEMU_ARGS
 
 if [ "$mode" = gdb-server ]; then
     set -- --gdb -- "$@"

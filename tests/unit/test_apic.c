@@ -74,6 +74,8 @@ volatile void *map_mmio(paddr_t base, uint64_t size)
     return NULL;
 }
 
+bool nmi_is_fatal(void) { return false; }
+
 static uint32_t leaf1_ecx;
 static char name[13];
 
@@ -183,6 +185,14 @@ static void cpus_have_dividers_of_their_own(void **state)
     arm_and_check(USEC(200), USEC(200), USEC(25600));
 }
 
+/* A CPU that is started again, after an INIT, has its divide register as after a reset. */
+static void divider_is_set_at_each_start(void **state)
+{
+    model[0].shift = 1;
+    apic_init_cpu();
+    arm_and_check(MSEC(5), MSEC(5), MSEC(5));
+}
+
 static void stopped_timer_is_silent(void **state)
 {
     apic_timer_arm(USEC(200));
@@ -223,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup(lost_shot_comes_again_slowly, on_tcg),
         cmocka_unit_test_setup(shots_of_a_millisecond_cost_one_write, on_tcg),
         cmocka_unit_test_setup(cpus_have_dividers_of_their_own, on_tcg),
+        cmocka_unit_test_setup(divider_is_set_at_each_start, on_tcg),
         cmocka_unit_test_setup(stopped_timer_is_silent, on_tcg),
         cmocka_unit_test_setup(real_shot_comes_once, on_a_real_cpu),
         cmocka_unit_test_setup(fast_timer_does_not_overflow, on_a_real_cpu),
