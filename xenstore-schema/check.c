@@ -8,6 +8,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@
 #include <xenstore.h>
 
 #include "cleave-schema.h"
+
+#define ANSWER_S 10              /* for what is asked of one node */
 
 struct schema_row {
     const char *name;
@@ -187,6 +190,8 @@ static void check_node(const char *path)
 {
     long domid;
     const struct schema_row *row = find_row(path, &domid);
+
+    alarm(ANSWER_S);
     char *value = xs_read(store, XBT_NULL, path, NULL);
 
     if (!value && errno != ENOENT) {
@@ -223,10 +228,23 @@ static void walk(const char *path)
     free(names);
 }
 
+/* libxenstore's calls have no time limit of their own; nothing is left behind by ending in one. */
+static void on_alarm(int signal)
+{
+    static const char words[] = "cleave-schema-check: xenstored does not answer: it hangs\n";
+    ssize_t written = write(STDERR_FILENO, words, sizeof(words) - 1);
+
+    (void)signal;
+    (void)written;
+    _exit(2);
+}
+
 int main(void)
 {
     static const char *const roots[] = { "/tool", "/local", "/vm", "/libxl" };
 
+    signal(SIGALRM, on_alarm);
+    alarm(ANSWER_S);
     /* Without the daemon's socket xs_open would wait for a reply over the kernel's ring, for ever. */
     if (access(xs_daemon_socket(), R_OK | W_OK) == 0)
         store = xs_open(0);

@@ -85,8 +85,11 @@ static int await_end(struct session *session, const struct domain *domain)
 
     hv_forget(&session->hv);
     while ((rc = domain_get(&session->hv, domain->domid, domain->uuid, &now)) == 0 &&
-           !domain_is_shut_down(&now.info))
+           !domain_is_shut_down(&now.info)) {
+        if (store_is_lost()) /* told already; the guest may never hear the request */
+            return -ETIMEDOUT;
         usleep(WAIT_STEP_MS * 1000);
+    }
     if (rc == 0 || rc == -ESRCH)
         return 0;
     report_error("the hypervisor does not tell whether \"%s\" has ended: %s", domain->name,

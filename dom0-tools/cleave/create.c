@@ -164,8 +164,10 @@ int create_run(const struct command *command, int argc, char **argv)
         rc = session_open(&session);
     if (rc == 0)
         rc = bring_up(&session, &vm, paused, foreground, &domid);
-    if (rc == 0 && foreground)
+    if (rc == 0 && foreground) {
+        store_unguard();
         rc = life_run(&vm, domid);
+    }
     if (rc == 0 && options & OPTION('c'))
         rc = attach(&session, domid, &vm);
     session_close(&session);

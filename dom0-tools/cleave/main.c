@@ -51,7 +51,10 @@ int session_open(struct session *session)
     if (rc < 0)
         return rc;
     session->store = store_open();
-    return session->store ? 0 : -ECONNREFUSED;
+    if (!session->store)
+        return -ECONNREFUSED;
+    store_guard();
+    return 0;
 }
 
 void session_close(struct session *session)

@@ -38,7 +38,7 @@ static int open_tty(struct hv *hv, struct xs_handle *store, const struct domain 
 
     for (int waited = 0; waited < OPEN_MS; waited += OPEN_STEP) {
         if (store_read_text(store, path, sizeof(path), SCHEMA_CONSOLE_TTY_PATH, domain->domid) && path[0]) {
-            int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+            int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 
             if (fd >= 0)
                 return fd;
@@ -80,49 +80,83 @@ static int write_all(int fd, const char *bytes, ssize_t length)
     return 0;
 }
 
-/* Input for the guest; false: the user leaves. */
-static bool pass_input(int tty, bool *input_open)
-{
+/* What was typed and the terminal has not taken: the guest may not read it, or xenconsoled may be stopped. */
+struct input {
+    bool open;
     char bytes[512];
+    size_t length;
+};
+
+/* False: the user leaves. What is typed while there is no room is lost, but for Ctrl-]. */
+static bool read_input(struct input *input)
+{
+    char bytes[sizeof(input->bytes)];
+    bool terminal = isatty(STDIN_FILENO);
     ssize_t length = read(STDIN_FILENO, bytes, sizeof(bytes));
-    const char *leave;
 
     if (length <= 0) {
-        *input_open = false;
-        return !isatty(STDIN_FILENO);
+        input->open = false;
+        return !terminal;
     }
-    leave = isatty(STDIN_FILENO) ? memchr(bytes, LEAVE, length) : NULL;
-    return write_all(tty, bytes, leave ? leave - bytes : length) == 0 && !leave;
+    const char *leave = terminal ? memchr(bytes, LEAVE, length) : NULL;
+
+    if (input->length == 0) {
+        input->length = leave ? leave - bytes : length;
+        memcpy(input->bytes, bytes, input->length);
+    }
+    return !leave;
+}
+
+/* 0, or the negative errno of a terminal that is gone. */
+static int write_input(int tty, struct input *input)
+{
+    ssize_t written = write(tty, input->bytes, input->length);
+
+    if (written < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    input->length -= written;
+    memmove(input->bytes, input->bytes + written, input->length);
+    return 0;
 }
 
 /* 0 when the user or the guest has ended it, or a negative errno after an error line. */
 static int exchange(struct hv *hv, int tty, const struct domain *domain)
 {
-    bool input_open = true;
+    struct input input = { .open = true };
+    bool terminal = isatty(STDIN_FILENO);
     char bytes[4096];
 
     while (!ended_by) {
-        struct pollfd fds[2] = { { .fd = tty, .events = POLLIN },
-                                 { .fd = input_open ? STDIN_FILENO : -1, .events = POLLIN } };
+        bool listens = input.open && (terminal || input.length == 0);
+        struct pollfd fds[2] = { { .fd = tty, .events = input.length ? POLLIN | POLLOUT : POLLIN },
+                                 { .fd = listens ? STDIN_FILENO : -1, .events = POLLIN } };
         int count = poll(fds, 2, IDLE_MS);
         struct domain now;
 
-        if (count == 0 && domain_get(hv, domain->domid, domain->uuid, &now) == -ESRCH)
+        /* A dying domain may stay for as long as a stopped xenconsoled maps its page. */
+        int rc = count == 0 ? domain_get(hv, domain->domid, domain->uuid, &now) : 0;
+
+        if (rc == -ESRCH || (count == 0 && rc == 0 && now.info.flags & XEN_DOMINF_dying))
             break;
         if (count <= 0)
             continue;
-        if (fds[0].revents) {
+        if (fds[0].revents & POLLOUT && write_input(tty, &input) < 0)
+            break;
+        if (fds[0].revents & ~POLLOUT) {
             ssize_t length = read(tty, bytes, sizeof(bytes));
-            int rc = length > 0 ? write_all(STDOUT_FILENO, bytes, length) : 0;
+
+            rc = length > 0 ? write_all(STDOUT_FILENO, bytes, length) : 0;
 
             if (rc < 0)
                 report_error("console of \"%s\": the output could not be written: %s", domain->name,
                              strerror(-rc));
-            if (length <= 0 || rc < 0)
+            if (rc < 0 || length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR))
                 return rc;
         }
-        if (fds[1].revents && !pass_input(tty, &input_open))
+        if (fds[1].revents && !read_input(&input)) {
+            write_input(tty, &input);
             break;
+        }
     }
     return 0;
 }
@@ -158,6 +192,7 @@ int console_attach(struct hv *hv, struct xs_handle *store, const struct domain *
 
     if (tty < 0)
         return tty;
+    store_unguard(); /* from here on nobody asks it */
     if (tcgetattr(tty, &raw) == 0) {
         cfmakeraw(&raw);
         tcsetattr(tty, TCSANOW, &raw);

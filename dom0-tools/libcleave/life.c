@@ -70,6 +70,7 @@ static void life_close(struct life *life)
 static int life_open(struct life *life, const struct vmfile *vm, uint32_t domid)
 {
     int rc = hv_open(&life->hv);
+    bool watches = false;
 
     life->vm = vm;
     life->domid = domid;
@@ -79,7 +80,12 @@ static int life_open(struct life *life, const struct vmfile *vm, uint32_t domid)
     if (rc < 0)
         return rc;
     life->store = store_open();
-    if (life->store && xs_watch(life->store, "@releaseDomain", "life"))
+    if (life->store) {
+        store_guard();
+        watches = xs_watch(life->store, "@releaseDomain", "life");
+        store_unguard();
+    }
+    if (watches)
         return 0;
     report_error("VM \"%s\": xenstored does not tell when domains end: %s", vm->name, strerror(errno));
     life_close(life);

@@ -3,13 +3,19 @@
  * libxenstore with patterns for paths, and an xs_open that cannot hang: without xenstored's socket,
  * libxenstore turns to the kernel's ring, where it waits for an answer that never comes; and a daemon that is
  * stopped still accepts connections. So a request of our own goes first (xen/io/xs_wire.h), with a time
- * limit. Next to read: nodes.c.
+ * limit. The same request, every few seconds by a thread, is how a store is noticed that stops later: none of
+ * libxenstore's calls has a limit. Next to read: nodes.c.
  */
+#define _GNU_SOURCE
 #include "store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +28,7 @@
 #include "report.h"
 
 #define ANSWER_MS 10000
+#define GUARD_S   2
 
 /* Asks for the store's root. 0, or the errno that says why not. */
 static int probe(const char *socket_path)
@@ -50,14 +57,8 @@ static int probe(const char *socket_path)
     return error;
 }
 
-struct xs_handle *store_open(void)
+static void report_unreachable(const char *path, int error)
 {
-    const char *path = xs_daemon_socket();
-    int error = probe(path);
-    struct xs_handle *store = error ? NULL : xs_open(0);
-
-    if (store)
-        return store;
     if (error == ENOENT || error == ECONNREFUSED)
         report_error(
             "xenstored is not running (%s: %s): start it: xenstored --pid-file /run/xen/xenstored.pid", path,
@@ -66,9 +67,83 @@ struct xs_handle *store_open(void)
         report_error("xenstored does not answer on %s within %d s: it hangs, or the machine is overloaded",
                      path, ANSWER_MS / 1000);
     else
-        report_error("xenstored cannot be reached on %s: %s", path, strerror(error ? error : errno));
+        report_error("xenstored cannot be reached on %s: %s", path, strerror(error));
+}
+
+static int connection = -1;           /* the socket of the handle that was opened last */
+static atomic_int guarded = -1;       /* what the guard is to cut; whoever takes it out answers for it */
+static atomic_uint guard_number;      /* of the present guard: an older one ends */
+static atomic_bool lost;
+
+/* libxenstore tells no descriptor, but opens its socket first: it gets this one. store_open() looks. */
+static int next_descriptor(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    close(fd);
+    return fd;
+}
+
+static bool is_connected_to(int fd, const char *path)
+{
+    struct sockaddr_un peer = { .sun_family = AF_UNSPEC };
+    socklen_t length = sizeof(peer) - 1;
+
+    return getpeername(fd, (struct sockaddr *)&peer, &length) == 0 && peer.sun_family == AF_UNIX &&
+           strcmp(peer.sun_path, path) == 0;
+}
+
+struct xs_handle *store_open(void)
+{
+    const char *path = xs_daemon_socket();
+    int error = probe(path), fd = next_descriptor();
+    struct xs_handle *store = error ? NULL : xs_open(0);
+
+    connection = store && is_connected_to(fd, path) ? fd : -1;
+    if (!store)
+        report_unreachable(path, error ? error : errno);
+    return store;
+}
+
+static void *guard(void *argument)
+{
+    unsigned int number = (unsigned int)(uintptr_t)argument;
+    const char *path = xs_daemon_socket();
+    int error, fd;
+
+    do {
+        sleep(GUARD_S);
+        error = probe(path);
+    } while (!error && atomic_load(&guard_number) == number);
+    fd = atomic_load(&guard_number) == number ? atomic_exchange(&guarded, -1) : -1;
+    if (fd < 0)
+        return NULL;
+    report_unreachable(path, error);
+    atomic_store(&lost, true);
+    shutdown(fd, SHUT_RDWR);
     return NULL;
 }
+
+void store_guard(void)
+{
+    unsigned int number = atomic_fetch_add(&guard_number, 1) + 1;
+    pthread_t thread;
+
+    atomic_store(&lost, false);
+    atomic_store(&guarded, connection);
+    if (pthread_create(&thread, NULL, guard, (void *)(uintptr_t)number) == 0)
+        pthread_detach(thread);
+    else
+        report_warning("no thread to guard the store: a command may wait for ever for xenstored");
+}
+
+void store_unguard(void)
+{
+    atomic_fetch_add(&guard_number, 1);
+    atomic_store(&guarded, -1);
+}
+
+bool store_is_lost(void) { return atomic_load(&lost); }
 
 /* The path into text; false when it is too long for the store. */
 static bool format_path(char text[XENSTORE_ABS_PATH_MAX], const char *pattern, va_list args)

@@ -14,6 +14,16 @@
  */
 struct xs_handle *store_open(void);
 
+/*
+ * A command must not wait for ever for a store that stops answering. From store_guard() on, such a store is
+ * told in an error line, and the last connection that was opened is cut: what waits for an answer on it
+ * fails, and so do all later requests. For waits that are no requests there is store_is_lost(). A VM's
+ * watcher does without a guard: it can wait.
+ */
+void store_guard(void);
+void store_unguard(void);
+bool store_is_lost(void);
+
 /* A node's value, which the caller frees, or NULL. */
 char *store_read(struct xs_handle *store, const char *pattern, ...) __attribute__((format(printf, 2, 3)));
 

@@ -12,7 +12,8 @@
 
 static const struct group *const groups[] = {
     &group_verbs, &group_refusals, &group_stock, &group_many, &group_hostile, &group_linux, &group_devices,
-    &group_stretch, &group_cost, &group_pv, &group_dma, &group_full, &group_long,
+    &group_stretch, &group_cost, &group_pv, &group_dma, &group_full, &group_daemons,
+    &group_long,
 };
 
 #define GROUPS    (sizeof(groups) / sizeof(groups[0]))
@@ -53,7 +54,7 @@ int main(int argc, char **argv)
     }
     if (!count) {
         fprintf(stderr, "system: no such group; there are verbs refusals stock many hostile linux devices "
-                        "stretch cost pv dma full long\n");
+                        "stretch cost pv dma full daemons long\n");
         return 1;
     }
     return _cmocka_run_group_tests("system", tests, count, warm_up, NULL) != 0;

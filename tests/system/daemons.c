@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xenstored and xenconsoled stop (SIGSTOP) while somebody needs them: each command says so and ends; none
+ * waits for ever, which run() would tell by status 124. Afterwards they go on, and everything works again.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "system.h"
+
+/* Runs a command line that stops a daemon, which then goes on whatever came of it. */
+#define RUN_AND_CONTINUE(daemon, ...)                       \
+    ({                                                      \
+        const struct run *it_ = run(__VA_ARGS__);           \
+        run_ok("kill -CONT $(pidof " daemon ")");           \
+        it_;                                                \
+    })
+
+/* For the shell: stops xenstored as soon as somebody writes below a path, which the command does. */
+#define STOP_AT_WRITE(path, command)                                                   \
+    "rm -f /tmp/watched;"                                                              \
+    "{ xenstore-watch -n 2 " path " >/tmp/watched; kill -STOP $(pidof xenstored); } &" \
+    "until [ -s /tmp/watched ]; do sleep 0.1; done;" command "; status=$?; wait; exit $status"
+
+/* What a build that lost the store could not take back there. */
+static void sweep_nodes(void)
+{
+    run("for id in $(xenstore-list /local/domain | grep -v '^0$'); do"
+        " for node in $(xenstore-read /local/domain/$id/vm) /local/domain/0/backend/console/$id /libxl/$id"
+        " /local/domain/$id; do xenstore-rm $node; done; done");
+}
+
+static void store_stops_while_a_vm_is_built(void **state)
+{
+    (void)state;
+    const struct run *create =
+        RUN_AND_CONTINUE("xenstored", STOP_AT_WRITE("/local/domain", "cleave create /guests/hello.cfg"));
+
+    assert_refused(create, "xenstored does not answer");
+    assert_int_equal(guests(), 0);
+    /* The domain is gone, and the next of its name does not mind what could not be removed. */
+    run_ok("cleave create /guests/hello.cfg");
+    run_ok("cleave destroy hello");
+    sweep_nodes();
+}
+
+/*
+ * A guest that is asked by a store that stops may never hear it, as this one, which has just begun to boot:
+ * whoever waits for its end must not wait for ever.
+ */
+static void store_stops_while_a_shutdown_is_awaited(void **state)
+{
+    (void)state;
+    run_ok("cleave create -p /guests/debian.cfg");
+    run_ok("xenstore-write /local/domain/%d/control/feature-poweroff 1", domid_of("debian"));
+    run_ok("cleave unpause debian");
+    const struct run *shutdown =
+        RUN_AND_CONTINUE("xenstored", STOP_AT_WRITE("/local/domain/%d/control", "cleave shutdown -w debian"),
+                         domid_of("debian"));
+
+    assert_refused(shutdown, "xenstored does not answer");
+    run_ok("cleave destroy debian");
+}
+
+static void schema_check_does_not_wait_for_a_stopped_store(void **state)
+{
+    (void)state;
+    run_ok("kill -STOP $(pidof xenstored)");
+    const struct run *check = RUN_AND_CONTINUE("xenstored", "cleave-schema-check");
+
+    assert_int_equal(check->status, 2);
+    assert_non_null(strstr(check->err, "xenstored does not answer"));
+}
+
+/* What is typed has no room; yet the console ends with its guest. */
+static void console_ends_though_xenconsoled_is_stopped(void **state)
+{
+    (void)state;
+    run_ok("cleave create /guests/witness.cfg");
+    AWAIT(run("xenstore-read /local/domain/%d/console/tty", domid_of("witness"))->status == 0, 10);
+    run_ok("kill -STOP $(pidof xenconsoled)");
+    const struct run *console =
+        RUN_AND_CONTINUE("xenconsoled",
+                         "head -c 200000 /dev/zero | cleave console witness >/dev/null & pid=$!;"
+                         "until ps -o args | grep -q '^[c]leave console'; do sleep 0.1; done;"
+                         "cleave destroy witness; wait $pid");
+
+    assert_int_equal(console->status, 0);
+}
+
+static void console_without_xenconsoled_is_refused(void **state)
+{
+    (void)state;
+    run_ok("kill -STOP $(pidof xenconsoled)");
+    const struct run *create = RUN_AND_CONTINUE("xenconsoled", "cleave create -c /guests/witness.cfg");
+
+    assert_int_equal(create->status, 1);
+    assert_non_null(strstr(create->err, "is xenconsoled running?"));
+    run_ok("cleave destroy witness");
+}
+
+static const struct CMUnitTest tests[] = {
+    SYSTEM_TEST(store_stops_while_a_vm_is_built),
+    SYSTEM_TEST(store_stops_while_a_shutdown_is_awaited),
+    SYSTEM_TEST(schema_check_does_not_wait_for_a_stopped_store),
+    SYSTEM_TEST(console_ends_though_xenconsoled_is_stopped),
+    SYSTEM_TEST(console_without_xenconsoled_is_refused),
+};
+
+const struct group group_daemons = GROUP("daemons", tests);
