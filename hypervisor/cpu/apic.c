@@ -27,7 +27,8 @@
 #define MSR_X2APIC 0x800u
 
 enum {
-    REG_ID = 0x20, REG_TPR = 0x80, REG_EOI = 0xb0, REG_SPURIOUS = 0xf0, REG_ICR = 0x300, REG_ICR_HIGH = 0x310,
+    REG_ID = 0x20, REG_TPR = 0x80, REG_EOI = 0xb0, REG_SPURIOUS = 0xf0, REG_REQUEST = 0x200, REG_ICR = 0x300,
+    REG_ICR_HIGH = 0x310,
     REG_LVT_TIMER = 0x320, REG_LVT_LINT0 = 0x350, REG_LVT_LINT1 = 0x360,
     REG_TIMER_INITIAL = 0x380, REG_TIMER_CURRENT = 0x390, REG_TIMER_DIVIDE = 0x3e0
 };
@@ -92,6 +93,11 @@ void apic_init_cpu(void)
     write_register(REG_LVT_TIMER, (cpu_features.tcg ? LVT_PERIODIC : 0) | VECTOR_TIMER);
     apic_timer_start(0);
     this_cpu()->apic_id = read_register(REG_ID) >> (page ? 24 : 0);
+}
+
+bool apic_is_requested(unsigned int vector)
+{
+    return read_register(REG_REQUEST + vector / 32 * 16) >> vector % 32 & 1;
 }
 
 void apic_eoi(void) { write_register(REG_EOI, 0); }

@@ -1,47 +1,84 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host interrupt vectors: who handles which. A handler is set before its interrupt can come, and the last
- * thing that frees a vector is that nothing can raise it any more; so the table needs no lock against
- * dispatch, only the search for a free MSI vector has one.
+ * Host interrupt vectors: who handles which. Those of the core and of interrupt lines are the same on all
+ * CPUs, and set before their interrupt can come. Those of messages are each CPU's own: 112 for all together
+ * would not do for a few devices with a queue per CPU.
+ *
+ * A message that was sent before its vector was given back may arrive after that. So the vector keeps its
+ * handler until its own CPU finds no request for it; only then can it have a new owner, who never gets what
+ * was meant for the old one. Lock: `lock`, class LOCK_HW, for who owns what; dispatch takes none.
  */
 #include "cpu.h"
-#include "errors.h"
 #include "lib.h"
 #include "spinlock.h"
 #include "traps.h"
 
-static struct { irq_handler *fn; void *data; } handlers[256];
-static struct spinlock lock = SPINLOCK(LOCK_HW); /* which of the MSI vectors are taken; any context */
+#define MESSAGES (VECTOR_TIMER - VECTOR_MSI_FIRST)
+
+struct handler {
+    irq_handler *fn;           /* NULL: nobody has the vector */
+    void *data;
+    bool returned;             /* and waits for irq_release_vectors */
+};
+
+static struct handler common[256], messages[MAX_CPUS][MESSAGES];
+static struct spinlock lock = SPINLOCK(LOCK_HW);
 
 void irq_set_handler(unsigned int vector, irq_handler *fn, void *data)
 {
-    handlers[vector].data = data;
-    __atomic_store_n(&handlers[vector].fn, fn, __ATOMIC_RELEASE);
+    common[vector].data = data;
+    __atomic_store_n(&common[vector].fn, fn, __ATOMIC_RELEASE);
 }
 
-int irq_alloc_vector(irq_handler *fn, void *data)
+struct irq_vector irq_alloc_vector(unsigned int cpu, irq_handler *fn, void *data)
 {
     spin_lock_scope(&lock);
-    for (unsigned int i = VECTOR_MSI_FIRST; i < VECTOR_TIMER; i++)
-        if (!handlers[i].fn) {
-            irq_set_handler(i, fn, data);
-            return (int)i;
-        }
-    return -ENOSPC;
+    for (unsigned int i = 0; i < MESSAGES; i++) {
+        struct handler *h = &messages[cpu][i];
+
+        if (h->fn)
+            continue;
+        h->data = data;
+        __atomic_store_n(&h->fn, fn, __ATOMIC_RELEASE);
+        return (struct irq_vector){ (uint16_t)cpu, (uint8_t)(VECTOR_MSI_FIRST + i) };
+    }
+    return (struct irq_vector){ 0 };
 }
 
-/* The data stays: another CPU may be between its looks at fn and at data, for an interrupt that came late. */
-void irq_free_vector(unsigned int vector) { __atomic_store_n(&handlers[vector].fn, NULL, __ATOMIC_RELEASE); }
+void irq_free_vector(struct irq_vector v)
+{
+    spin_lock(&lock);
+    messages[v.cpu][v.vector - VECTOR_MSI_FIRST].returned = true;
+    spin_unlock(&lock);
+    softirq_raise(v.cpu, SOFTIRQ_VECTORS);
+}
+
+void irq_release_vectors(void)
+{
+    unsigned int self = this_cpu()->id;
+
+    spin_lock_scope(&lock);
+    for (unsigned int i = 0; i < MESSAGES; i++) {
+        struct handler *h = &messages[self][i];
+
+        if (h->returned && apic_is_requested(VECTOR_MSI_FIRST + i))
+            softirq_raise(self, SOFTIRQ_VECTORS);
+        else if (h->returned)
+            *h = (struct handler){ 0 };
+    }
+}
 
 void irq_dispatch(unsigned int vector)
 {
     static struct log_rate rate;
-    irq_handler *fn = __atomic_load_n(&handlers[vector].fn, __ATOMIC_ACQUIRE);
+    unsigned int i = vector - VECTOR_MSI_FIRST;
+    const struct handler *h = i < MESSAGES ? &messages[this_cpu()->id][i] : &common[vector];
+    irq_handler *fn = __atomic_load_n(&h->fn, __ATOMIC_ACQUIRE);
 
     if (vector == VECTOR_SPURIOUS)
         return;                    /* no EOI: it is not in service */
     if (fn)
-        fn(vector, handlers[vector].data);
+        fn(vector, h->data);
     else if (log_allowed(&rate))
         log_warn("CPU %u: interrupt on vector %#x, which nobody handles%s\n", this_cpu()->id, vector,
                  log_is_last(&rate) ? "; the next ones are not said" : "");

@@ -62,6 +62,8 @@ void softirq_run(void)
         evtchn_raise_global_virq(VIRQ_CONSOLE);
     if (work & (1u << SOFTIRQ_NMI))
         nmi_softirq();
+    if (work & (1u << SOFTIRQ_VECTORS))
+        irq_release_vectors();
 }
 
 void cpu_idle(void)

@@ -121,12 +121,16 @@ unsigned int traps_check_stacks(void); /* complains when one was ever used by mo
 #define VECTOR_MSI_FIRST 0x80        /* .. 0xef */
 typedef void irq_handler(unsigned int vector, void *data);
 void irq_set_handler(unsigned int vector, irq_handler *fn, void *data);
-int irq_alloc_vector(irq_handler *fn, void *data); /* from VECTOR_MSI_FIRST up; -ENOSPC */
-void irq_free_vector(unsigned int vector);
+/* For messages: a vector of one CPU's, never 0; 0: that CPU has none left. */
+struct irq_vector { uint16_t cpu; uint8_t vector; };
+struct irq_vector irq_alloc_vector(unsigned int cpu, irq_handler *fn, void *data);
+void irq_free_vector(struct irq_vector v); /* no message with it is sent any more; what was, still arrives */
+void irq_release_vectors(void);            /* the CPU's own: SOFTIRQ_VECTORS */
 
 /* cpu/apic.c: the host's local APIC (x2APIC where there, else xAPIC) */
 void apic_init_cpu(void);            /* this_cpu()->apic_id is known from here on */
 void apic_eoi(void);
+bool apic_is_requested(unsigned int vector); /* it is on its way to this CPU */
 void apic_recheck(void);             /* before a halt: see the top of apic.c */
 enum { APIC_NMI = 0x400, APIC_INIT = 0x500, APIC_SIPI = 0x600 };
 void apic_send(uint32_t apic_id, uint32_t command); /* a vector, APIC_NMI, APIC_INIT, APIC_SIPI | page */

@@ -27,4 +27,25 @@ volatile void *map_mmio(paddr_t base, uint64_t size);
 /* Any page of device registers, until the next call. One user, under its lock (vdev/msi.c). */
 volatile void *pagetable_window(paddr_t page);
 
+/* One access of 1, 2, 4 or 8 bytes. */
+static inline uint64_t mmio_read(const volatile void *p, unsigned int size)
+{
+    switch (size) {
+    case 1: return *(const volatile uint8_t *)p;
+    case 2: return *(const volatile uint16_t *)p;
+    case 4: return *(const volatile uint32_t *)p;
+    default: return *(const volatile uint64_t *)p;
+    }
+}
+
+static inline void mmio_write(volatile void *p, unsigned int size, uint64_t val)
+{
+    switch (size) {
+    case 1: *(volatile uint8_t *)p = (uint8_t)val; break;
+    case 2: *(volatile uint16_t *)p = (uint16_t)val; break;
+    case 4: *(volatile uint32_t *)p = (uint32_t)val; break;
+    default: *(volatile uint64_t *)p = val;
+    }
+}
+
 #endif

@@ -108,8 +108,9 @@ unsigned int lapic_timer_shift(uint32_t divide);           /* the divide registe
 void ioapic_init(struct domain *d);
 uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset);
 void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val);
-/* The host CPU (APIC id) that takes an interrupt for dest: where that vcpu runs. */
-uint32_t ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical);
+#define MESSAGE_DEST_ALL 0xffu /* APIC ids from here on do not fit into an entry or a message */
+/* The host CPU that takes an interrupt for dest: where that vcpu runs. */
+unsigned int ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical);
 void ioapic_eoi(struct domain *d, uint8_t vector);         /* dom0 acknowledged a level vector */
 
 /* --- vdev/cpuid.c --- */

@@ -33,7 +33,6 @@
 #define ENTRY_REMOTE_IRR (1ull << 14)
 #define ENTRY_MASKED (1ull << 16)
 #define ENTRY_DEST(e) ((uint32_t)((e) >> 56))
-#define DEST_ALL 0xffu /* greater ids do not fit into an entry or a message */
 #define ENTRY_WRITABLE 0xff0000000001afffull
 
 static struct {
@@ -47,12 +46,12 @@ static struct {
 /* Else dom0's entry is only stored: the line of the serial port is the core's own. */
 static bool is_dom0s(unsigned int pin) { return pin != console_irq && pin < host_ioapic_lines(); }
 
-uint32_t ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical)
+unsigned int ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical)
 {
     struct vcpu *v = logical ? NULL : lapic_by_id(d, dest);
     unsigned int cpu = v ? READ_ONCE(v->sched.cpu) : 0;
 
-    return cpus[cpu < nr_cpus && cpus[cpu].apic_id < DEST_ALL ? cpu : 0].apic_id;
+    return cpu < nr_cpus && cpus[cpu].apic_id < MESSAGE_DEST_ALL ? cpu : 0;
 }
 
 static void route_locked(struct domain *d, unsigned int pin)
@@ -63,7 +62,7 @@ static void route_locked(struct domain *d, unsigned int pin)
         .level = entry & LAPIC_LEVEL,
         .active_low = entry & ENTRY_LOW_POLARITY,
         .masked = entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR),
-        .apic_id = ioapic_host_cpu(d, ENTRY_DEST(entry), entry & LAPIC_LOGICAL),
+        .apic_id = cpus[ioapic_host_cpu(d, ENTRY_DEST(entry), entry & LAPIC_LOGICAL)].apic_id,
     };
 
     ASSERT(spin_lock_held(&d->vdev.lock));

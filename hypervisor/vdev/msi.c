@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * MSI and MSI-X of dom0's devices (PCI 3.0, 6.8). dom0 writes where in dom0 an interrupt shall go, and
- * reads that back; the device always has a message of the core's: a host vector that is this message's own,
- * and a CPU. When the vector comes, the interrupt goes where dom0's message says at that moment.
+ * reads that back; the device always has a message of the core's: a host CPU, and a vector there that is this
+ * message's own. When the vector comes, the interrupt goes where dom0's message says at that moment.
  *
  * An MSI-X table lies in device memory. From when MSI-X is first enabled, its pages are no more mapped to
  * dom0 but emulated, wherever the device's base address moves (pci.c tells). One MSI a function: more need
@@ -41,7 +41,7 @@ enum { ADDRESS, ADDRESS_HIGH, DATA, LINE_CONTROL, LINE_WORDS }; /* a line of an 
 
 struct message {
     uint32_t word[LINE_WORDS]; /* as dom0 wrote them; an MSI has no control */
-    uint8_t vector;            /* the host's; 0: none */
+    struct irq_vector host;    /* vector 0: none */
 };
 
 /* One capability of one function. */
@@ -67,28 +67,50 @@ static void message_arrived(unsigned int vector, void *data)
                   (val & DATA_VECTOR_MODE) | (address & ADDRESS_LOGICAL ? LAPIC_LOGICAL : 0));
 }
 
-/* A message that can be sent has a vector, and only while it can. */
-static void update_vector(struct domain *d, const struct msi_source *s, struct message *m)
+/* On that CPU; if it has none left and m has none at all, on any. */
+static struct irq_vector new_vector(struct message *m, unsigned int cpu)
 {
-    if (!s->enabled && m->vector) {
-        irq_free_vector(m->vector);
-        m->vector = 0;
-    } else if (s->enabled && !m->vector && !(m->word[LINE_CONTROL] & LINE_MASKED)) {
-        int vector = irq_alloc_vector(message_arrived, m);
+    struct irq_vector v = irq_alloc_vector(cpu, message_arrived, m);
 
-        if (vector > 0)
-            m->vector = (uint8_t)vector;
-        else
-            pci_log(d, s->capability.address, "an interrupt stays off, all vectors are used: boot dom0 with "
-                    "pci=nomsi, or give it fewer CPUs");
-    }
+    for (unsigned int i = 0; i < nr_cpus && !v.vector && !m->host.vector; i++)
+        if (cpus[i].apic_id < MESSAGE_DEST_ALL)
+            v = irq_alloc_vector(i, message_arrived, m);
+    return v;
 }
 
-static uint32_t host_address(struct domain *d, const struct message *m)
+/*
+ * A message that can be sent has a vector, and only while it can: at the CPU that dom0 wants, if it may move.
+ * Returns the vector before if that is to be freed, once the device has forgotten it.
+ */
+static struct irq_vector update_vector(struct domain *d, const struct msi_source *s, struct message *m,
+                                       bool may_move)
 {
     uint32_t address = m->word[ADDRESS];
+    unsigned int cpu = ioapic_host_cpu(d, ADDRESS_DEST(address), address & ADDRESS_LOGICAL);
+    struct irq_vector before = m->host, v = { 0 };
 
-    return HOST_ADDRESS | ioapic_host_cpu(d, ADDRESS_DEST(address), address & ADDRESS_LOGICAL) << 12;
+    if (s->enabled) {
+        if ((m->word[LINE_CONTROL] & LINE_MASKED) || (before.vector && (before.cpu == cpu || !may_move)))
+            return v;
+        v = new_vector(m, cpu);
+        if (!v.vector && !before.vector)
+            pci_log(d, s->capability.address, "an interrupt stays off, all vectors of all CPUs are used");
+        if (!v.vector)
+            return v;
+    }
+    m->host = v;
+    return before;
+}
+
+static void free_vector(struct irq_vector v)
+{
+    if (v.vector)
+        irq_free_vector(v);
+}
+
+static uint32_t host_address(const struct message *m)
+{
+    return HOST_ADDRESS | cpus[m->host.cpu].apic_id << 12;
 }
 
 /* --- sources --- */
@@ -129,6 +151,10 @@ static unsigned int msi_word(const struct pci_capability *c, unsigned int n)
     return n == 2 && msi_length(c) == 12 ? DATA : n - 1;
 }
 
+/*
+ * Address and data are two writes, and most devices cannot mask the message between them. So its vector stays
+ * at the CPU where it was enabled: dom0 does not see where it arrives.
+ */
 static void msi_update(struct domain *d, struct msi_source *s)
 {
     const struct pci_capability *c = &s->capability;
@@ -137,13 +163,13 @@ static void msi_update(struct domain *d, struct msi_source *s)
 
     if (!s->enabled)
         pci_hw_write(c->address, c->at + CONTROL, 2, control);
-    update_vector(d, s, m);
-    if (!m->vector)
+    free_vector(update_vector(d, s, m, false));
+    if (!m->host.vector)
         return;
-    pci_hw_write(c->address, c->at + 4, 4, host_address(d, m));
+    pci_hw_write(c->address, c->at + 4, 4, host_address(m));
     if (control & MSI_64BIT)
         pci_hw_write(c->address, c->at + 8, 4, 0);
-    pci_hw_write(c->address, c->at + (control & MSI_64BIT ? 12 : 8), 2, m->vector);
+    pci_hw_write(c->address, c->at + (control & MSI_64BIT ? 12 : 8), 2, m->host.vector);
     pci_hw_write(c->address, c->at + CONTROL, 2, control | MSI_ENABLE);
 }
 
@@ -162,27 +188,28 @@ static void msi_register_write(struct domain *d, const struct pci_capability *c,
 
 /* --- MSI-X --- */
 
-static volatile uint32_t *hw_word(paddr_t p)
+static volatile uint8_t *hw_register(paddr_t p)
 {
-    return (volatile uint32_t *)((volatile uint8_t *)pagetable_window(p) + (p & ~PAGE_MASK));
+    return (volatile uint8_t *)pagetable_window(p) + (p & ~PAGE_MASK);
 }
 
 static void line_update(struct domain *d, struct msi_source *s, unsigned int i)
 {
     struct message *m = &s->message[i];
+    struct irq_vector before = update_vector(d, s, m, true);
+    volatile uint8_t *line = s->table ? hw_register(s->table + i * LINE_BYTES) : NULL;
 
-    update_vector(d, s, m);
-    if (!s->table)
-        return;
-    volatile uint32_t *line = hw_word(s->table + i * LINE_BYTES);
-
-    line[LINE_CONTROL] = m->word[LINE_CONTROL] | LINE_MASKED;
-    if (!m->vector)
-        return;
-    line[ADDRESS] = host_address(d, m);
-    line[ADDRESS_HIGH] = 0;
-    line[DATA] = m->vector;
-    line[LINE_CONTROL] = m->word[LINE_CONTROL];
+    if (line) {
+        mmio_write(line + 4 * LINE_CONTROL, 4, m->word[LINE_CONTROL] | LINE_MASKED);
+        mmio_read(line + 4 * LINE_CONTROL, 4); /* the answer comes behind what the device has sent before */
+    }
+    if (line && m->host.vector) {
+        mmio_write(line + 4 * ADDRESS, 4, host_address(m));
+        mmio_write(line + 4 * ADDRESS_HIGH, 4, 0);
+        mmio_write(line + 4 * DATA, 4, m->host.vector);
+        mmio_write(line + 4 * LINE_CONTROL, 4, m->word[LINE_CONTROL]);
+    }
+    free_vector(before);
 }
 
 static uint64_t first_frame(paddr_t table) { return table >> PAGE_SHIFT; }
@@ -233,7 +260,7 @@ static struct msi_source *adopt_table(struct domain *d, const struct pci_capabil
     locate(d, s);
     for (unsigned int i = 0; s->table && i < count; i++)
         for (unsigned int n = 0; n < LINE_WORDS; n++)
-            s->message[i].word[n] = *hw_word(s->table + i * LINE_BYTES + 4 * n);
+            s->message[i].word[n] = (uint32_t)mmio_read(hw_register(s->table + i * LINE_BYTES + 4 * n), 4);
     return s;
 }
 
@@ -300,19 +327,21 @@ bool msi_emulates(const struct domain *d, uint64_t start, uint64_t end)
     return source_in(d, start, end) != NULL;
 }
 
-/* A word of the table, or of other registers in its pages. */
-static void access_word(struct domain *d, struct msi_source *s, gpa_t gpa, bool write, uint32_t *val)
+/* Of the table, or of other registers in its pages. */
+static void access(struct domain *d, struct msi_source *s, gpa_t gpa, unsigned int size, bool write,
+                   uint64_t *val)
 {
     uint64_t offset = gpa - s->table;
     unsigned int i = (unsigned int)(offset / LINE_BYTES);
     bool is_line = offset < s->count * LINE_BYTES;
-    volatile uint32_t *word = is_line ? &s->message[i].word[offset % LINE_BYTES / 4] : hw_word(gpa);
+    volatile uint8_t *at = is_line ? (volatile uint8_t *)s->message[i].word + offset % LINE_BYTES
+                                   : hw_register(gpa);
 
     if (!write) {
-        *val = *word;
+        *val = mmio_read(at, size);
         return;
     }
-    *word = *val;
+    mmio_write(at, size, *val);
     if (is_line)
         line_update(d, s, i);
 }
@@ -326,7 +355,7 @@ bool msi_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64
     spin_lock_scope(&pci_lock);
     struct msi_source *s = source_in(d, frame, frame + 1);
 
-    for (unsigned int i = 0; s && !(gpa & (size - 1)) && i + 4 <= size; i += 4)
-        access_word(d, s, gpa + i, write, (uint32_t *)val + i / 4);
+    if (s && !(gpa & (size - 1)))
+        access(d, s, gpa, size, write, val);
     return true;
 }

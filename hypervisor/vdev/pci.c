@@ -45,6 +45,7 @@ static uint32_t address_register; /* dom0's */
 
 uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size)
 {
+    ASSERT(spin_lock_held(&pci_lock));
     outl(PORT_ADDRESS, address | (reg & 0xfc));
     if (size == 1)
         return inb((uint16_t)(PORT_DATA + (reg & 3)));
@@ -53,6 +54,7 @@ uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size)
 
 void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_t val)
 {
+    ASSERT(spin_lock_held(&pci_lock));
     outl(PORT_ADDRESS, address | (reg & 0xfc));
     if (size == 1)
         outb((uint16_t)(PORT_DATA + (reg & 3)), (uint8_t)val);

@@ -41,8 +41,11 @@ check-smp1: $(SYSTEM)/disk1
 	    SMP=1 TIMEOUT=$(if $(on_cleave),1200,3600) RUN_LOG=$(SYSTEM)/smp1.log \
 	    CMD='$(SYSTEM_PROGRAM) $(if $(on_cleave),verbs stock hostile devices)' tests/rig/run.sh
 
+# 25 more disks of four queues each, empty: more interrupts than a CPU has vectors.
+MANY_DISKS := $(foreach n,$(shell seq 25),-drive if=none,id=empty$(n),driver=null-co,size=1M,read-zeroes=on \
+    -device virtio-blk-pci,drive=empty$(n))
 check-smp4: $(SYSTEM)/disk4
-	@$(if $(on_cleave),DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed) \
+	@$(if $(on_cleave),DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed QEMU_ARGS='$(MANY_DISKS)') \
 	    SMP=4 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/smp4.log \
 	    CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
 

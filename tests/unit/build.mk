@@ -16,11 +16,11 @@ UNIT_FAKES := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%.o,tests/unit/harness_domai
 
 DEPS_PACKAGES += libcmocka-dev
 
-# $(call unit-test,NAME,CORE FILES)
+# $(call unit-test,NAME,CORE FILES,OBJECTS OF ITS OWN)
 define unit-test
 CHECK_UNIT += $(UNIT_OUT)/test_$(1)
 MUTANTS_LINKS += $(2:%=%:$(1))
-$(UNIT_OUT)/test_$(1): $(UNIT_OUT)/test_$(1).o $(UNIT_HARNESS) $(addprefix $(UNIT_OUT)/core/,$(2:.c=.o)) $(UNIT_OUT)/libfakes.a
+$(UNIT_OUT)/test_$(1): $(UNIT_OUT)/test_$(1).o $(addprefix $(UNIT_OUT)/,$(3)) $(UNIT_HARNESS) $(addprefix $(UNIT_OUT)/core/,$(2:.c=.o)) $(UNIT_OUT)/libfakes.a
 	$$(CC) $$(UNIT_CFLAGS) $$(UNIT_WRAP),--wrap=spin_lock_as -o $$@ $$^ -lcmocka
 endef
 
@@ -95,11 +95,12 @@ $(eval $(call unit-test,mcheck,cpu/mcheck.c))
 $(eval $(call unit-test,traps,cpu/traps.c))
 $(eval $(call unit-test,nmi,cpu/nmi.c boot/cmdline.c))
 $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
+$(eval $(call unit-test,irq,cpu/irq.c lib/spinlock.c))
 $(eval $(call unit-test,ioapic,vdev/ioapic.c lib/spinlock.c))
 $(eval $(call unit-test,cpuid,vdev/cpuid.c))
 $(eval $(call unit-test,features,cpu/features.c))
 $(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c))
-$(eval $(call unit-test,pci,vdev/pci.c vdev/msi.c lib/spinlock.c))
+$(foreach test,pci msi,$(eval $(call unit-test,$(test),vdev/pci.c vdev/msi.c lib/spinlock.c,pci_model.o)))
 $(eval $(call unit-test,inject,svm/inject.c svm/state.c svm/tlb.c))
 $(eval $(call unit-test,exit,svm/exit.c svm/inject.c svm/state.c))
 $(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c svm.c permissions.c) cpu/fpu.c))

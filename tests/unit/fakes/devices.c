@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* What vdev/msi.c needs of the machine: vectors, of which there are few, and a page of device registers. */
+/* What vdev/msi.c needs of the machine: vectors, of which each CPU has few, and device registers. */
 #include "cpu.h"
 #include "directmap.h"
-#include "errors.h"
 #include "harness.h"
 
-struct harness_vector harness_vectors[HARNESS_VECTORS];
+struct harness_vector harness_vectors[HARNESS_VECTOR_CPUS][HARNESS_VECTORS];
 uint64_t harness_device_base;
 uint32_t harness_device[2 * PAGE_SIZE / 4];
+void (*harness_on_mmio_write)(const volatile void *p);
 
-int irq_alloc_vector(irq_handler *fn, void *data)
+struct irq_vector irq_alloc_vector(unsigned int cpu, irq_handler *fn, void *data)
 {
+    BUG_ON(cpu >= HARNESS_VECTOR_CPUS);
     for (unsigned int i = 0; i < HARNESS_VECTORS; i++)
-        if (!harness_vectors[i].fn) {
-            harness_vectors[i].fn = fn;
-            harness_vectors[i].data = data;
-            return VECTOR_MSI_FIRST + (int)i;
+        if (!harness_vectors[cpu][i].fn) {
+            harness_vectors[cpu][i] = (struct harness_vector){ fn, data };
+            return (struct irq_vector){ (uint16_t)cpu, (uint8_t)(VECTOR_MSI_FIRST + i) };
         }
-    return -ENOSPC;
+    return (struct irq_vector){ 0 };
 }
 
-void irq_free_vector(unsigned int vector)
+void irq_free_vector(struct irq_vector v)
 {
-    struct harness_vector *v = &harness_vectors[vector - VECTOR_MSI_FIRST];
-
-    BUG_ON(!v->fn);
-    v->fn = NULL;
+    BUG_ON(!harness_vectors[v.cpu][v.vector - VECTOR_MSI_FIRST].fn);
+    harness_vectors[v.cpu][v.vector - VECTOR_MSI_FIRST].fn = NULL;
 }
 
 volatile void *pagetable_window(paddr_t page)
@@ -35,4 +33,19 @@ volatile void *pagetable_window(paddr_t page)
     if (offset >= sizeof(harness_device))
         harness_bad_address(page);
     return (uint8_t *)harness_device + offset;
+}
+
+uint64_t mmio_read(const volatile void *p, unsigned int size)
+{
+    uint64_t val = 0;
+
+    memcpy(&val, (const void *)p, size);
+    return val;
+}
+
+void mmio_write(volatile void *p, unsigned int size, uint64_t val)
+{
+    memcpy((void *)p, &val, size);
+    if (harness_on_mmio_write)
+        harness_on_mmio_write(p);
 }

@@ -27,6 +27,8 @@ static inline paddr_t virt_to_paddr(const void *v)
 
 volatile void *pagetable_window(paddr_t page);
 volatile void *map_mmio(paddr_t base, uint64_t size);
+uint64_t mmio_read(const volatile void *p, unsigned int size);
+void mmio_write(volatile void *p, unsigned int size, uint64_t val);
 
 static inline void *mfn_to_virt(mfn_t m) { return paddr_to_virt(mfn_to_paddr(m)); }
 static inline mfn_t virt_to_mfn(const void *v) { return paddr_to_mfn(virt_to_paddr(v)); }

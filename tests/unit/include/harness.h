@@ -76,12 +76,14 @@ bool harness_alloc_has_failed(void);
 bool harness_fails_now(void);   /* for other fakes: it is the turn of the one that fails */           /* since then */
 uint64_t harness_allocs(void);                 /* successful ones, since harness_machine */
 
-/* The machine's MSI vectors (VECTOR_MSI_FIRST and on), and registers of a device (fakes/devices.c). */
+/* The CPUs' MSI vectors (VECTOR_MSI_FIRST and on), and registers of a device (fakes/devices.c). */
 #define HARNESS_VECTORS 4
+#define HARNESS_VECTOR_CPUS 8
 struct harness_vector { void (*fn)(unsigned int, void *); void *data; };
-extern struct harness_vector harness_vectors[HARNESS_VECTORS];
+extern struct harness_vector harness_vectors[HARNESS_VECTOR_CPUS][HARNESS_VECTORS];
 extern uint64_t harness_device_base;           /* of two pages */
 extern uint32_t harness_device[2 * PAGE_SIZE / 4];
+extern void (*harness_on_mmio_write)(const volatile void *p);
 
 /* The frames that a faked vdev/msi.c emulates, and the one word there. */
 extern uint64_t harness_msi_start, harness_msi_end, harness_msi_word;

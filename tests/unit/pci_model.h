@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For tests of vdev/pci.c and vdev/msi.c: three functions whose configuration spaces are arrays. They are a
+ * device with MSI, MSI-X and base addresses of all kinds, a bridge, a host bridge. The model of the hardware
+ * fails the test whenever it is made to decode what is not dom0's, or to send anything but a vector of the
+ * core's.
+ */
+#ifndef PCI_MODEL_H
+#define PCI_MODEL_H
+
+#include "cpu.h"
+#include "errors.h"
+#include "harness.h"
+#include "vdev/pci.h"
+
+#define HOST_BRIDGE 0x80000000u
+#define DEVICE 0x80001800u /* bus 0, device 3 */
+#define BRIDGE 0x8000e000u
+
+#define MSIX 0x40u
+#define POWER 0x50u
+#define MSI 0x60u
+#define VENDOR 0x80u
+#define TABLE 0xe0001000ull /* at first: base address 0 and one page */
+#define LINES 3u
+#define HOST_APIC(cpu) (0x20u + (cpu))
+
+extern struct domain *d;                     /* dom0 */
+extern uint8_t space[3][256];                /* DEVICE, BRIDGE, HOST_BRIDGE */
+extern unsigned int hw_accesses, reboots;
+extern uint64_t forgotten_start, forgotten_end; /* p2m_forget_mmio */
+struct pci_model_delivered { uint32_t dest, mode; bool logical; uint8_t vector; unsigned int count; };
+extern struct pci_model_delivered delivered; /* to dom0, the last */
+
+#define PCI_TEST(test) cmocka_unit_test_setup_teardown(test, pci_model_setup, pci_model_teardown)
+int pci_model_setup(void **state);
+int pci_model_teardown(void **state);
+void check_messages(void);                   /* all that the device may send now is the core's */
+
+uint32_t word(const uint8_t *s, unsigned int at);
+void put_word(uint8_t *s, unsigned int at, uint32_t val);
+void capability(unsigned int at, uint8_t id, uint8_t next);
+
+/* As dom0: configuration space of DEVICE, of others; the MSI-X table; MSI-X switched on, all masked. */
+uint32_t get(unsigned int reg, unsigned int size);
+void put(unsigned int reg, unsigned int size, uint32_t val);
+uint32_t get_of(uint32_t function, unsigned int reg, unsigned int size);
+void put_of(uint32_t function, unsigned int reg, unsigned int size, uint32_t val);
+uint64_t table_read(gpa_t gpa, unsigned int size);
+void table_write(gpa_t gpa, unsigned int size, uint64_t val);
+void enable_msix(void);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdev/msi.c: dom0's messages reach it by vectors of the core's, from wherever the MSI-X table is; other
+ * registers in its pages are the device's.
+ */
+#include "pci_model.h"
+
+#include <string.h>
+
+static void fire(uint32_t address, unsigned int vector)
+{
+    unsigned int cpu = (address >> 12 & 0xff) - HOST_APIC(0);
+    const struct harness_vector *v = &harness_vectors[cpu][vector - VECTOR_MSI_FIRST];
+
+    v->fn(vector, v->data);
+}
+
+static unsigned int vectors_used(void)
+{
+    unsigned int n = 0;
+
+    for (unsigned int cpu = 0; cpu < HARNESS_VECTOR_CPUS; cpu++)
+        for (unsigned int i = 0; i < HARNESS_VECTORS; i++)
+            n += harness_vectors[cpu][i].fn != NULL;
+    return n;
+}
+
+static void msi(void **state)
+{
+    const uint8_t *s = space[0];
+
+    (void)state;
+    put(MSI + 4, 4, 0xfee03000);
+    put(MSI + 8, 4, 0);
+    put(MSI + 12, 2, 0x0051);
+    assert_int_equal(get(MSI + 4, 4), 0xfee03000);
+    assert_int_equal(get(MSI + 12, 2), 0x51);
+    assert_int_equal(vectors_used(), 0);
+    put(MSI + 2, 2, 0x00f1 | 0x20); /* more than one asked for: one given */
+    assert_int_equal(get(MSI + 2, 2), 0x0181);
+    assert_int_equal(s[MSI + 2], 0x81);
+    assert_int_equal(word(s, MSI + 4), 0xfee00000 | HOST_APIC(3) << 12);
+    fire(word(s, MSI + 4), s[MSI + 12]);
+    assert_int_equal(delivered.count, 1);
+    assert_int_equal(delivered.dest, 3);
+    assert_int_equal(delivered.vector, 0x51);
+    assert_int_equal(delivered.mode, 0);
+    assert_false(delivered.logical);
+
+    put(MSI + 4, 4, 0xfee0500c); /* another CPU, lowest priority of a logical group: all stays */
+    put(MSI + 12, 4, 0x0161);
+    assert_int_equal(word(s, MSI + 4), 0xfee00000 | HOST_APIC(3) << 12);
+    fire(word(s, MSI + 4), s[MSI + 12]);
+    assert_int_equal(delivered.dest, 5);
+    assert_int_equal(delivered.vector, 0x61);
+    assert_int_equal(delivered.mode, 1);
+    assert_true(delivered.logical);
+    assert_int_equal(vectors_used(), 1);
+
+    put(MSI + 2, 1, 0);
+    assert_int_equal(s[MSI + 2] & 1, 0);
+    assert_int_equal(vectors_used(), 0);
+    assert_int_equal(get(MSI + 4, 4), 0xfee0500c);
+}
+
+static void msi_of_32_bits(void **state)
+{
+    const uint8_t *s = space[0];
+
+    (void)state;
+    space[0][MSI + 2] = 0x00;
+    memset(&space[0][MSI + 8], 0, 8); /* what the model looks at as the high half is data now */
+    put(MSI + 4, 4, 0xfee01000);
+    put(MSI + 8, 2, 0x44);
+    assert_int_equal(get(MSI + 8, 4), 0x44);
+    put(MSI + 12, 4, 0x77); /* passes: the mask */
+    assert_int_equal(word(s, MSI + 12), 0x77);
+    put(MSI + 2, 1, 0); /* stays off: the model would take offset 8 for the address */
+    assert_int_equal(word(s, MSI + 8), 0);
+}
+
+static void msix(void **state)
+{
+    const uint32_t *line = harness_device + PAGE_SIZE / 4;
+    uint64_t val;
+
+    (void)state;
+    harness_device[PAGE_SIZE / 4 + 4] = 0xfee02000; /* written before: adopted */
+    assert_false(msi_mmio(d, TABLE, 4, false, &val));
+    enable_msix();
+    assert_int_equal(forgotten_start, TABLE >> PAGE_SHIFT);
+    assert_int_equal(forgotten_end, (TABLE >> PAGE_SHIFT) + 1);
+    assert_int_equal(table_read(TABLE + 16, 4), 0xfee02000);
+    table_write(TABLE + 16, 8, 0xfee03000);
+    table_write(TABLE + 24, 4, 0x4041);
+    assert_int_equal(vectors_used(), 0);
+    table_write(TABLE + 28, 4, 0);
+    assert_int_equal(table_read(TABLE + 24, 8), 0x4041);
+    assert_int_equal(vectors_used(), 1);
+    assert_int_equal(line[4], 0xfee00000 | HOST_APIC(3) << 12);
+    assert_int_equal(line[7], 0);
+    put(MSIX + 3, 1, 0x80);
+    assert_int_equal(line[7], 0);
+    fire(line[4], line[6]);
+    assert_int_equal(delivered.dest, 3);
+    assert_int_equal(delivered.vector, 0x41);
+
+    table_write(TABLE + 28, 4, 1); /* masked: keeps the vector, the device holds back */
+    assert_int_equal(line[7] & 1, 1);
+    table_write(TABLE + 16, 4, 0xfee06000);
+    table_write(TABLE + 28, 4, 0);
+    assert_int_equal(line[4], 0xfee00000 | HOST_APIC(6) << 12);
+    assert_int_equal(vectors_used(), 1);
+    assert_non_null(harness_vectors[6][0].fn);
+
+    put(MSIX + 3, 1, 0);
+    assert_int_equal(vectors_used(), 0);
+    assert_int_equal(line[7] & 1, 1);
+    assert_int_equal(table_read(TABLE + 16, 4), 0xfee06000);
+    put(MSIX + 3, 1, 0x80); /* and as it was */
+    assert_int_equal(vectors_used(), 1);
+    assert_int_equal(line[7], 0);
+}
+
+static void others_interrupt(unsigned int vector, void *data)
+{
+    fail_msg("vector %#x, %p", vector, data);
+}
+
+/* Whatever the device may send at any moment is a message of the core's. */
+static void check_after_each_write(const volatile void *p)
+{
+    const uint32_t *word = (const uint32_t *)p;
+
+    if (word >= harness_device && word < harness_device + ARRAY_SIZE(harness_device))
+        check_messages();
+}
+
+static void a_line_is_masked_while_it_changes(void **state)
+{
+    const uint32_t *line = harness_device + PAGE_SIZE / 4;
+
+    (void)state;
+    enable_msix();
+    put(MSIX + 3, 1, 0x80);
+    irq_alloc_vector(3, others_interrupt, NULL); /* so that the vectors have two numbers */
+    harness_on_mmio_write = check_after_each_write;
+    table_write(TABLE, 4, 0xfee03000);
+    table_write(TABLE + 12, 4, 0);
+    assert_int_equal(line[0], 0xfee00000 | HOST_APIC(3) << 12);
+    table_write(TABLE, 4, 0xfee05000); /* unmasked, as no kernel does: moves */
+    assert_int_equal(line[0], 0xfee00000 | HOST_APIC(5) << 12);
+    assert_int_equal(line[3], 0);
+    assert_null(harness_vectors[3][1].fn);
+    table_write(TABLE + 12, 4, 1);
+    harness_on_mmio_write = NULL;
+}
+
+/* Of 1, 2, 4 and 8 bytes, and parts of the table's words, too. */
+static void any_size(void **state)
+{
+    const uint8_t *other = (uint8_t *)harness_device + PAGE_SIZE + 0x800;
+
+    (void)state;
+    enable_msix();
+    for (unsigned int size = 1; size <= 8; size *= 2)
+        for (unsigned int at = 0; at < 16; at += size) {
+            uint64_t val = 0x8070605040302010ull + at, mask = ~0ull >> (64 - 8 * size), before[2];
+
+            memset(harness_device + (PAGE_SIZE + 0x800) / 4, 0xee, 16);
+            memcpy(before, other, 16);
+            memcpy((uint8_t *)before + at, &val, size);
+            table_write(TABLE + 0x800 + at, size, val);
+            assert_memory_equal(other, before, 16);
+            assert_int_equal(table_read(TABLE + 0x800 + at, size), val & mask);
+            if (at >= 12)
+                continue; /* its control */
+            table_write(TABLE + 16 + at, size, val);
+            assert_int_equal(table_read(TABLE + 16 + at, size), val & mask);
+        }
+    table_write(TABLE + 16, 8, 0);
+    table_write(TABLE + 18, 2, 0x1234);
+    table_write(TABLE + 17, 1, 0x56);
+    assert_int_equal(table_read(TABLE + 16, 8), 0x12345600);
+}
+
+static void other_registers_in_the_page(void **state)
+{
+    (void)state;
+    enable_msix();
+    harness_device[PAGE_SIZE / 4 + 0x800 / 4] = 0x1234;
+    harness_device[PAGE_SIZE / 4 + 0x804 / 4] = 0x5678;
+    assert_int_equal(table_read(TABLE + 0x800, 8), 0x567800001234ull);
+    table_write(TABLE + 0x804, 4, 7);
+    assert_int_equal(harness_device[PAGE_SIZE / 4 + 0x804 / 4], 7);
+    table_write(TABLE + 1, 4, 0); /* no access that there is */
+    table_write(TABLE + 1, 2, 0);
+    table_write(TABLE + 0x7fc, 8, 0);
+    table_write(TABLE + 0x804, 8, 0); /* at a page's end that would reach the next */
+    assert_int_equal(harness_device[PAGE_SIZE / 4 + 0x804 / 4], 7);
+    assert_int_equal(table_read(TABLE, 8), ~0ull);
+    assert_false(msi_emulates(d, 0xe0000, 0xe0001));
+    assert_true(msi_emulates(d, 0xe0000, 0xe0200));
+}
+
+static void vectors_run_out(void **state)
+{
+    const uint32_t *line = harness_device + PAGE_SIZE / 4;
+
+    (void)state;
+    for (unsigned int i = 0; i < HARNESS_VECTOR_CPUS * HARNESS_VECTORS - 2; i++)
+        assert_true(irq_alloc_vector(i / HARNESS_VECTORS, others_interrupt, NULL).vector);
+    enable_msix();
+    table_write(TABLE, 4, 0xfee02000);
+    table_write(TABLE + 12, 4, 0);
+    assert_int_equal(line[0], 0xfee00000 | HOST_APIC(7) << 12); /* the CPU that dom0 wants has none left */
+    table_write(TABLE, 4, 0xfee03000);
+    assert_int_equal(line[0], 0xfee00000 | HOST_APIC(7) << 12);
+    assert_int_equal(line[3], 0);
+    cpus[7].apic_id = 0x100; /* a message has no room for its id */
+    table_write(TABLE + 28, 4, 0);
+    assert_int_equal(line[7] & 1, 1);
+    assert_int_equal(table_read(TABLE + 28, 4), 0);
+    assert_non_null(strstr(harness_log, "all vectors of all CPUs"));
+    put(MSI + 2, 2, 1);
+    assert_int_equal(get(MSI + 2, 2) & 1, 0);
+}
+
+static void msix_needs_its_table(void **state)
+{
+    (void)state;
+    put(MSIX + 2, 2, 0x8000); /* nothing is decoded */
+    assert_int_equal(get(MSIX + 2, 2) & 0x8000, 0);
+    assert_non_null(strstr(harness_log, "MSI-X stays off"));
+    put(0x04, 2, 2);
+    put_word(space[0], MSIX + 4, 1); /* in the base address of ports */
+    put(MSIX + 2, 2, 0x8000);
+    assert_int_equal(get(MSIX + 2, 2) & 0x8000, 0);
+    put_word(space[0], MSIX + 4, 0x1008); /* a line would reach into the next page */
+    put(MSIX + 2, 2, 0x8000);
+    assert_int_equal(get(MSIX + 2, 2) & 0x8000, 0);
+    assert_false(msi_emulates(d, 0, ~0ull));
+}
+
+static void a_table_above_4_gib(void **state)
+{
+    const uint32_t *line = harness_device + PAGE_SIZE / 4;
+    const uint64_t table = 0x512301000;
+
+    (void)state;
+    put_word(space[0], MSIX + 4, 0x1002); /* base address 2, of 64 bits */
+    put(0x18, 4, 0x12300000);
+    put(0x1c, 4, 5);
+    enable_msix();
+    assert_true(msi_emulates(d, 0x512301, 0x512302));
+    assert_false(msi_emulates(d, 0x12301, 0x12302)); /* nor where the lower half alone would be */
+    assert_int_equal(forgotten_start, table >> PAGE_SHIFT);
+    put(MSIX + 3, 1, 0x80);
+    table_write(table, 4, 0xfee04000);
+    table_write(table + 12, 4, 0);
+    assert_int_equal(line[0], 0xfee00000 | HOST_APIC(4) << 12);
+    assert_int_equal(line[3], 0);
+
+    put(0x1c, 4, 7); /* its upper half moves alone */
+    assert_false(msi_emulates(d, 0x512301, 0x512302));
+    table_write(0x712301000, 4, 0xfee06000);
+    assert_int_equal(line[0], 0xfee00000 | HOST_APIC(6) << 12);
+}
+
+/* Only what belongs to MSI-X is looked for in the base addresses. */
+static void both_kinds_and_a_base_address_moves(void **state)
+{
+    (void)state;
+    put(MSI + 4, 4, 0xfee01000);
+    put(MSI + 12, 2, 0x51);
+    put(MSI + 2, 2, 1);
+    enable_msix();
+    put(0x10, 4, 0xe0004000);
+    assert_true(msi_emulates(d, 0xe0005, 0xe0006));
+    assert_false(msi_emulates(d, 0, 0xe0005));
+    assert_false(msi_emulates(d, 0xe0006, 1ull << 40));
+    assert_int_equal(forgotten_start, 0xe0005);
+    assert_int_equal(space[0][MSI + 2], 0x81);
+    fire(word(space[0], MSI + 4), space[0][MSI + 12]);
+    assert_int_equal(delivered.vector, 0x51);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PCI_TEST(msi),
+        PCI_TEST(msi_of_32_bits),
+        PCI_TEST(msix),
+        PCI_TEST(a_line_is_masked_while_it_changes),
+        PCI_TEST(any_size),
+        PCI_TEST(other_registers_in_the_page),
+        PCI_TEST(vectors_run_out),
+        PCI_TEST(msix_needs_its_table),
+        PCI_TEST(a_table_above_4_gib),
+        PCI_TEST(both_kinds_and_a_base_address_moves),
+    };
+
+    return cmocka_run_group_tests_name("msi", tests, NULL, NULL);
+}
