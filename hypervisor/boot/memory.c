@@ -11,6 +11,8 @@
 #include "directmap.h"
 #include "lib.h"
 
+#include <xen/arch-x86/hvm/start_info.h>
+
 #define MIB (1ul << 20)
 #define FOUR_GIB (4096 * MIB)
 #define DOM0_MIN (128 * MIB)
@@ -112,9 +114,10 @@ static uint64_t dom0_bytes(void)
 
 void memory_give(void)
 {
-    const struct boot_info before = boot_info;
+    static struct boot_info before;
     uint64_t wanted = dom0_bytes();
 
+    memcpy(&before, &boot_info, sizeof(before));
     for (unsigned int i = 0; i < before.ranges; i++) {
         const struct boot_range *r = &before.range[i];
         uint64_t size = r->type == BOOT_RAM ? MIN(r->end - r->start, wanted) : 0;
@@ -124,4 +127,27 @@ void memory_give(void)
     }
     mm_init(boot_info.range, boot_info.ranges);
     allocator_ready = true;
+}
+
+unsigned int memory_map_for_dom0(struct hvm_memmap_table_entry *map, unsigned int room)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < boot_info.ranges; i++) {
+        const struct boot_range *r = &boot_info.range[i];
+        uint32_t others = r->type == BOOT_RAM || r->type == BOOT_CORE ? BOOT_UNUSABLE : r->type;
+        uint32_t type = r->type == BOOT_DOM0 ? BOOT_RAM : others;
+        uint64_t size = r->end - r->start;
+
+        if (n && map[n - 1].type == type && map[n - 1].addr + map[n - 1].size == r->start) {
+            map[n - 1].size += size;
+            continue;
+        }
+        if (n == room) {
+            log_warn("dom0: its memory map ends at %#lx, a kernel takes no more entries\n", r->start);
+            break;
+        }
+        map[n++] = (struct hvm_memmap_table_entry){ .addr = r->start, .size = size, .type = type };
+    }
+    return n;
 }

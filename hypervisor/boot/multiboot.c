@@ -95,11 +95,12 @@ static void append(paddr_t start, paddr_t end, uint32_t type)
 /* Each old range in its parts before, inside of and behind the new one, which also gets the gaps. */
 void boot_add_range(paddr_t start, paddr_t end, uint32_t type)
 {
-    const struct boot_info before = boot_info;
+    static struct boot_info before; /* too large for the stack */
     paddr_t gap = start;
 
     if (start >= end)
         return;
+    memcpy(&before, &boot_info, sizeof(before)); /* link-time optimisation loses what an assignment calls */
     boot_info.ranges = 0;
     for (unsigned int i = 0; i < before.ranges; i++) {
         const struct boot_range *r = &before.range[i];

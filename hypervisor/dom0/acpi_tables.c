@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ACPI tables that dom0 finds: the machine's own, but for a new MADT (one processor entry a vcpu, its
- * acpi_id the vcpu id, its APIC id the emulated one) and without those of hardware that the core keeps: IVRS
- * and DMAR (IOMMUs), HPET, MCFG (configuration space goes through the ports, where MSI is emulated). ACPI 6,
- * 5.2.5 to 5.2.12.
+ * acpi_id the vcpu id, its APIC id the emulated one), and only those of which is known that they say nothing
+ * about CPUs, memory, interrupts and errors, which are the core's: as for Xen's PVH dom0. What the FADT names
+ * (DSDT, FACS) comes with it. ACPI 6, 5.2.5 to 5.2.12.
  */
 #include "directmap.h"
 #include "lib.h"
@@ -11,24 +11,24 @@
 
 struct madt_lapic { uint8_t type, length, acpi_id, apic_id; uint32_t flags; } __packed_;
 
-/* A page has room for them. */
-struct tables {
-    struct acpi_rsdp rsdp;
-    struct { struct acpi_header header; uint64_t table[ARRAY_SIZE(acpi.table) + 1]; } __packed_ xsdt;
-    struct { struct acpi_header header; uint32_t lapic, flags; uint8_t entry[]; } __packed_ madt;
-} __packed_;
+struct madt { struct acpi_header header; uint32_t lapic, flags; uint8_t entry[]; } __packed_;
+struct xsdt { struct acpi_header header; uint64_t table[]; } __packed_;
 
 #define HEADER(name, number) \
     { .signature = name, .revision = number, .oem_id = "CLEAVE", .oem_table = "DOM0    ", .oem_revision = 1 }
 
-static bool hidden(const struct acpi_header *h)
+static bool is_shown(const struct acpi_header *h)
 {
-    static const char names[][5] = { "APIC", "IVRS", "DMAR", "HPET", "MCFG" };
+    static const char names[][5] = {
+        "FACP", "SSDT", "PSDT", "SBST", /* AML, batteries */
+        "BGRT", "FPDT", "MSDM", "SLIC", "VFCT", /* firmware's picture, times and licences, a video BIOS */
+        "ECDT", "TCPA", "TPM2", "WDAT", /* the embedded controller, TPMs, a watchdog */
+    };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
         if (!memcmp(h->signature, names[i], 4))
             return true;
-    return false;
+    return !memcmp(h->signature, "OEM", 3);
 }
 
 static void finish(struct acpi_header *h, const void *end)
@@ -48,34 +48,46 @@ static uint8_t *copy_interrupts(uint8_t *at, const uint8_t *end)
         if (type != MADT_OVERRIDE &&
             (type != MADT_IOAPIC || acpi_field(acpi.madt, i + 4, 4) != acpi.ioapic[0]))
             continue;
-        BUG_ON(at + length > end);
+        BUG_ON(at + length + sizeof(struct xsdt) + sizeof(uint64_t) > end);
         memcpy(at, (const uint8_t *)acpi.madt + i, length);
         at += length;
     }
     return at;
 }
 
-void dom0_acpi_tables(unsigned int vcpus, paddr_t page)
+/* dom0's own table first: it fits into the page whatever the machine has. */
+static void fill_xsdt(struct xsdt *x, const struct madt *madt, const uint8_t *end)
 {
-    struct tables *t = paddr_to_virt(page);
-    uint8_t *at = t->madt.entry;
     unsigned int n = 0;
 
-    *t = (struct tables){
-        .rsdp = { .signature = "RSD PTR ", .oem_id = "CLEAVE", .revision = 2, .length = sizeof(t->rsdp),
-                  .xsdt = virt_to_paddr(&t->xsdt) },
-        .xsdt.header = HEADER("XSDT", 1),
-        .madt = { .header = HEADER("APIC", 3), .lapic = 0xfee00000 }, /* flags: no 8259 to be set up */
-    };
+    *x = (struct xsdt){ .header = HEADER("XSDT", 1) };
+    x->table[n++] = virt_to_paddr(madt);
+    for (unsigned int i = 0; i < acpi.tables; i++) {
+        const struct acpi_header *h = acpi.table[i];
+
+        if (is_shown(h) && (uint8_t *)&x->table[n + 1] <= end)
+            x->table[n++] = virt_to_paddr(h);
+        else
+            log_info("dom0 does not see the ACPI table %.*s\n", 4, h->signature);
+    }
+    finish(&x->header, &x->table[n]);
+}
+
+void dom0_acpi_tables(unsigned int vcpus, paddr_t page)
+{
+    struct acpi_rsdp *rsdp = paddr_to_virt(page);
+    struct madt *madt = (struct madt *)(rsdp + 1);
+    uint8_t *at = madt->entry, *end = (uint8_t *)rsdp + PAGE_SIZE;
+
+    *madt = (struct madt){ .header = HEADER("APIC", 3), .lapic = 0xfee00000 }; /* flags: there is no 8259 */
     for (unsigned int i = 0; i < vcpus; i++, at += sizeof(struct madt_lapic))
         *(struct madt_lapic *)at = (struct madt_lapic){
             MADT_LAPIC, sizeof(struct madt_lapic), (uint8_t)i, (uint8_t)(2 * i), 1 };
-    finish(&t->madt.header, copy_interrupts(at, (uint8_t *)t + PAGE_SIZE));
-    for (unsigned int i = 0; i < acpi.tables; i++)
-        if (!hidden(acpi.table[i]))
-            t->xsdt.table[n++] = virt_to_paddr(acpi.table[i]);
-    t->xsdt.table[n++] = virt_to_paddr(&t->madt);
-    finish(&t->xsdt.header, &t->xsdt.table[n]);
-    t->rsdp.checksum = (uint8_t)-acpi_checksum(&t->rsdp, 20);
-    t->rsdp.extended_checksum = (uint8_t)-acpi_checksum(&t->rsdp, sizeof(t->rsdp));
+    at = copy_interrupts(at, end);
+    finish(&madt->header, at);
+    fill_xsdt((struct xsdt *)at, madt, end);
+    *rsdp = (struct acpi_rsdp){ .signature = "RSD PTR ", .oem_id = "CLEAVE", .revision = 2,
+                                .length = sizeof(*rsdp), .xsdt = virt_to_paddr(at) };
+    rsdp->checksum = (uint8_t)-acpi_checksum(rsdp, 20);
+    rsdp->extended_checksum = (uint8_t)-acpi_checksum(rsdp, sizeof(*rsdp));
 }

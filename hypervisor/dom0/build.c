@@ -28,6 +28,7 @@
 #define KERNEL_LOW 0x1000000ul /* nothing of a kernel or initrd below 16 MiB */
 #define LOW_END 0x100000ul
 #define LOW_PAGES 3
+#define MAP_ENTRIES 127u /* Linux copies them unchecked into a table of 128, and adds one */
 #define HPET_FRAME 0xfed00ull
 /* The local APIC's registers, and behind them where a store is an interrupt message, whoever makes it. */
 #define APIC_START 0xfee00ull
@@ -170,17 +171,9 @@ static void start_info(paddr_t at, paddr_t initrd, uint64_t initrd_size)
         .cmdline_paddr = at + PAGE_SIZE,
         .rsdp_paddr = at + 2 * PAGE_SIZE,
         .memmap_paddr = virt_to_paddr(map),
-        .memmap_entries = boot_info.ranges,
     };
     *module = (struct hvm_modlist_entry){ .paddr = initrd, .size = initrd_size };
-    BUG_ON((uint8_t *)(map + boot_info.ranges) > (uint8_t *)s + PAGE_SIZE);
-    for (unsigned int i = 0; i < boot_info.ranges; i++) {
-        const struct boot_range *r = &boot_info.range[i];
-        uint32_t others = r->type == BOOT_RAM || r->type == BOOT_CORE ? BOOT_UNUSABLE : r->type;
-
-        map[i] = (struct hvm_memmap_table_entry){ .addr = r->start, .size = r->end - r->start,
-                                                  .type = r->type == BOOT_DOM0 ? BOOT_RAM : others };
-    }
+    s->memmap_entries = memory_map_for_dom0(map, MAP_ENTRIES);
 }
 
 /*

@@ -20,6 +20,9 @@ void cmdline_check(void);            /* warns about options that nobody reads */
 void memory_init(void);              /* the image's and low frames are out of RAM, modules are at its top */
 void memory_give(void);              /* takes dom0's share, starts the frame allocator on what is left */
 paddr_t memory_page(void);           /* a zeroed frame, also after memory_give; panics when there is none */
+/* Fills dom0's map, where RAM that is not its own is unusable; returns how many entries it has. */
+struct hvm_memmap_table_entry;
+unsigned int memory_map_for_dom0(struct hvm_memmap_table_entry *map, unsigned int room);
 
 /* mm/pagetable.c */
 extern paddr_t pagetable_root;       /* CR3 of every CPU in the core */

@@ -36,9 +36,9 @@ struct acpi_info {
     uint16_t reset_port;           /* 0: none */
     uint8_t reset_value;
     unsigned int tables;           /* of the RSDT/XSDT */
-    const struct acpi_header *table[64], *madt;
+    const struct acpi_header **table, *madt;
     unsigned int pci_windows;      /* memory-mapped PCI configuration space */
-    struct { paddr_t start, end; } pci_window[4];
+    struct acpi_pci_window { paddr_t start, end; } pci_window[32];
 };
 extern struct acpi_info acpi;
 /* Types of the MADT's entries: type, length, ... */
@@ -65,7 +65,7 @@ struct boot_module { paddr_t start, end; const char *args; };
 struct boot_info {
     const char *cmdline;
     unsigned int ranges;
-    struct boot_range range[64];    /* sorted, not overlapping */
+    struct boot_range range[1024];  /* sorted, not overlapping; more than UEFI was ever seen with */
     unsigned int modules;
     struct boot_module module[8];   /* [0] dom0's kernel (ELF), [1] its initrd */
     paddr_t rsdp;                   /* multiboot2, UEFI; 0: unknown */
@@ -101,7 +101,7 @@ noreturn void machine_stop(uint8_t reason);
 
 /* --- dom0/ --- */
 void dom0_build(void);              /* panics readably when it cannot */
-/* RSDP, which comes first, XSDT and MADT for dom0. */
+/* RSDP, which comes first, MADT and XSDT for dom0. */
 void dom0_acpi_tables(unsigned int vcpus, paddr_t page);
 
 #endif

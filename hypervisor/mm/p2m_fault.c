@@ -10,7 +10,7 @@
 #include "vdev.h"
 
 /* Written while dom0 is built, on one CPU; only read after. */
-static struct { uint64_t start, end; } hidden[24]; /* as many as ACPI may list, and four more */
+static struct { uint64_t start, end; } hidden[52]; /* as many as ACPI may list, and four more */
 static unsigned int hidden_ranges;
 
 void p2m_hide_mmio(uint64_t start, uint64_t end)

@@ -93,9 +93,10 @@ static void map_ram(const struct boot_range *r)
 
 void pagetable_init(void)
 {
-    const struct boot_info before = boot_info; /* making tables takes pages from the map */
+    static struct boot_info before; /* making tables takes pages from the map */
     uint64_t page;
 
+    memcpy(&before, &boot_info, sizeof(before));
     pagetable_root = memory_page();
     map_direct(0, 0x100000, MAP_RW);
     for (unsigned int i = 0; i < before.ranges; i++) {

@@ -7,6 +7,7 @@
  * Tables usually lie in reserved memory, so each is brought into the direct map as it is found; dom0/ reads
  * them there again. (ACPI 6.4, 5.2 and 7.4.2)
  */
+#include "alloc.h"
 #include "boot.h"
 #include "cpu.h"
 #include "directmap.h"
@@ -86,12 +87,14 @@ static paddr_t find_rsdp(void)
     return p ? p : search_rsdp(0xe0000, 0x100000);
 }
 
-/* One table of 64 from each line of the RSDT (4 bytes) or XSDT (8 bytes). */
+/* One table from each line of the RSDT (4 bytes) or XSDT (8 bytes). */
 static void read_root(paddr_t root, unsigned int width)
 {
     const struct acpi_header *h = table_at(root);
 
-    for (uint32_t at = sizeof(*h); h && at < h->length && acpi.tables < ARRAY_SIZE(acpi.table); at += width) {
+    heap_free(acpi.table);
+    acpi.table = h ? heap_alloc(h->length / width * sizeof(*acpi.table)) : NULL;
+    for (uint32_t at = sizeof(*h); acpi.table && at < h->length; at += width) {
         const struct acpi_header *table = table_at(acpi_field(h, at, width));
 
         if (table)
@@ -217,8 +220,7 @@ static void read_mcfg(void)
         }
         if (acpi.pci_windows == ARRAY_SIZE(acpi.pci_window))
             panic("ACPI: more than %lu PCI segments\n", ARRAY_SIZE(acpi.pci_window));
-        acpi.pci_window[acpi.pci_windows].start = start;
-        acpi.pci_window[acpi.pci_windows++].end = end;
+        acpi.pci_window[acpi.pci_windows++] = (struct acpi_pci_window){ start, end };
     }
 }
 

@@ -20,7 +20,6 @@
 #include "svm.h"
 #include "vdev.h"
 
-#define IOAPIC_PAGE 0xfec00000ull
 #define PORT_PIT_COUNTER 0x42
 #define PORT_PIT_OUTPUT 0x61
 #define PIT_OUTPUT 0x20
@@ -97,7 +96,7 @@ void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t va
 
 static bool is_ioapic(const struct vcpu *v, gpa_t gpa)
 {
-    return (gpa & PAGE_MASK) == IOAPIC_PAGE && v->d->is_dom0;
+    return v->d->is_dom0 && (gpa & PAGE_MASK) == (acpi.ioapic[0] & PAGE_MASK);
 }
 
 /* The interrupt controllers take accesses of 4 bytes only; others find nobody. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's I/O APIC: 24 pins at 0xfec00000 (Intel 82093AA; version 0x20 has the EOI register too). Each pin is
- * one host line, which dom0 never programs itself: its entry says where in dom0 the interrupt goes; the
- * host's entry always has the core's vector for that line, and a CPU that is on line.
+ * dom0's I/O APIC: 24 pins where the machine has its first (Intel 82093AA; version 0x20 has the EOI register
+ * too). Each pin is one host line, which dom0 never programs itself: its entry says where in dom0 the
+ * interrupt goes; the host's entry always has the core's vector for that line, and a CPU that is on line.
  *
  * A level line is masked in the host from the moment when it fires until dom0's end of interrupt for its
  * vector (the Remote IRR bit of the entry says so), because the host's own EOI must come at once and the line

@@ -85,7 +85,7 @@ $(UNIT_OUT)/core/lib/console.o: UNIT_CFLAGS += -include tests/unit/include/ports
 $(UNIT_OUT)/core/lib/printk.o: UNIT_CFLAGS += -Dprintk=core_printk -Dguest_log=core_guest_log
 $(eval $(call unit-test,console,lib/console.c lib/printk.c lib/spinlock.c))
 $(eval $(call unit-test,elf,dom0/elf.c))
-$(eval $(call unit-test,acpi,platform/acpi.c))
+$(eval $(call unit-test,acpi,platform/acpi.c dom0/acpi_tables.c))
 $(eval $(call unit-test,clock,cpu/clock.c))
 $(eval $(call unit-test,time,cpu/clock.c cpu/timer.c lib/spinlock.c))
 $(eval $(call unit-test,apic,cpu/apic.c cpu/features.c))

@@ -48,9 +48,10 @@ void pagetable_direct(paddr_t start, uint64_t size)
 
 static int setup(void **state)
 {
+    heap_free(acpi.table);
     harness_memory_new(MIB);
     harness_quiet = true;
-    next_table = ROOT + 0x1000;
+    next_table = ROOT + 0x4000;
     writes = 0;
     cpu_features.physical_bits = 40;
     return 0;
@@ -205,7 +206,7 @@ static void cpus_and_ioapics(void **state)
 static void more_than_there_is_room_for(void **state)
 {
     static uint8_t entries[100 * 20];
-    paddr_t tables[70];
+    paddr_t tables[600];
 
     for (unsigned int i = 0; i < 100; i++) {
         memcpy(entries + 20 * i, (uint8_t[]){ 0, 8, 0, (uint8_t)i, 1, 0, 0, 0 }, 8);
@@ -216,7 +217,8 @@ static void more_than_there_is_room_for(void **state)
         tables[i] = table_new("SSDT", 36);
     root(tables, ARRAY_SIZE(tables));
     acpi_init(0);
-    assert_int_equal(acpi.tables, ARRAY_SIZE(acpi.table));
+    assert_int_equal(acpi.tables, ARRAY_SIZE(tables));
+    assert_ptr_equal(acpi.table[599], paddr_to_virt(tables[599]));
     assert_int_equal(acpi.cpus, ARRAY_SIZE(acpi.cpu_apic_id));
     assert_int_equal(acpi.ioapics, ARRAY_SIZE(acpi.ioapic));
 }
@@ -296,7 +298,7 @@ static void segments(void **state)
     root_of(p);
     assert_int_equal(acpi.pci_windows, 0);
     setup(state);
-    p = table_new("MCFG", 44 + 5 * 16);
+    p = table_new("MCFG", 44 + 33 * 16);
     assert_panics(root_of(p));
 }
 
@@ -394,6 +396,73 @@ static void entries_that_lie(void **state)
     assert_int_equal(acpi.cpus, 0);
 }
 
+/* --- what dom0 gets --- */
+
+#define PAGE_OF_DOM0 0x8000ull
+
+static const struct acpi_header *dom0_table(const struct acpi_rsdp *rsdp, unsigned int i)
+{
+    const struct acpi_header *xsdt = paddr_to_virt(rsdp->xsdt);
+    paddr_t table = acpi_field(xsdt, 36 + 8 * i, 8);
+
+    assert_memory_equal(xsdt->signature, "XSDT", 4);
+    assert_int_equal(acpi_checksum(xsdt, xsdt->length), 0);
+    assert_in_range(rsdp->xsdt + xsdt->length, PAGE_OF_DOM0, PAGE_OF_DOM0 + PAGE_SIZE);
+    return table ? paddr_to_virt(table) : NULL;
+}
+
+/* Its own MADT, and of the machine's tables those that say nothing about what is not dom0's. */
+static void dom0_sees_what_is_its_own(void **state)
+{
+    static const char names[][5] = { "FACP", "APIC", "SRAT", "SSDT", "SLIT", "HEST", "HPET", "IVRS", "OEM7",
+                                     "DMAR", "TPM2", "SPCR", "DBG2", "MCFG", "ERST", "BERT", "EINJ", "WAET",
+                                     "NFIT", "SSDT" };
+    static const char shown[][5] = { "APIC", "FACP", "SSDT", "OEM7", "TPM2", "SSDT" };
+    static const uint8_t entries[] = {
+        0, 8, 0, 0, 1, 0, 0, 0,  0, 8, 1, 1, 1, 0, 0, 0,
+        1, 12, 0, 0, 0, 0, 0xc8, 0xfe, 0, 0, 0, 0,
+        2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0,
+    };
+    const struct acpi_rsdp *rsdp = paddr_to_virt(PAGE_OF_DOM0);
+    paddr_t tables[ARRAY_SIZE(names)];
+    const struct acpi_header *h;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+        tables[i] = i == 1 ? madt_of(entries, sizeof(entries)) : table_new(names[i], i == 13 ? 44 : 276);
+    root(tables, ARRAY_SIZE(tables));
+    acpi_init(0);
+    dom0_acpi_tables(3, PAGE_OF_DOM0);
+    assert_int_equal(acpi_checksum(rsdp, 20), 0);
+    assert_int_equal(acpi_checksum(rsdp, sizeof(*rsdp)), 0);
+    for (unsigned int i = 0; i < ARRAY_SIZE(shown); i++)
+        assert_memory_equal(dom0_table(rsdp, i)->signature, shown[i], 4);
+    assert_null(dom0_table(rsdp, ARRAY_SIZE(shown)));
+    assert_non_null(strstr(harness_log, "NFIT"));
+    h = dom0_table(rsdp, 0);
+    assert_int_equal(acpi_checksum(h, h->length), 0);
+    assert_int_equal(h->length, 44 + 3 * 8 + 12 + 10);
+    for (unsigned int i = 0; i < 3; i++)
+        assert_int_equal(acpi_field(h, 44 + 8 * i, 4), 0x0800u | i << 16 | 2 * i << 24);
+    assert_int_equal(acpi_field(h, 44 + 24 + 4, 4), 0xfec80000);
+    assert_int_equal(acpi_field(h, 44 + 36, 2), 0x0a02);
+}
+
+static void dom0_gets_what_fits_into_its_page(void **state)
+{
+    const struct acpi_rsdp *rsdp = paddr_to_virt(PAGE_OF_DOM0);
+    const uint8_t *behind = paddr_to_virt(PAGE_OF_DOM0 + PAGE_SIZE);
+    uint8_t before[64];
+    unsigned int n = 0;
+
+    more_than_there_is_room_for(state);
+    memcpy(before, behind, sizeof(before));
+    dom0_acpi_tables(128, PAGE_OF_DOM0);
+    while (dom0_table(rsdp, n))
+        n++;
+    assert_in_range(n, 300, 500);
+    assert_memory_equal(before, behind, sizeof(before));
+}
+
 /* \_S5 in each form, and at every distance from the end of a DSDT at the end of memory. */
 static void sleep_package(void **state)
 {
@@ -414,7 +483,7 @@ static void sleep_package(void **state)
             memcpy(code + 8, cases[i].code, cases[i].size);
             next_table = ((uint64_t)MIB << 20) - 36 - length;
             paddr_t dsdt = dsdt_of(code, length);
-            next_table = ROOT + 0x1000;
+            next_table = ROOT + 0x4000;
             fadt_with_dsdt(dsdt);
             if (length >= 8 + cases[i].size || !cases[i].good)
                 assert_int_equal(acpi.has_s5, cases[i].good);
@@ -441,6 +510,8 @@ int main(void)
         cmocka_unit_test_setup(lengths_and_checksums, setup),
         cmocka_unit_test_setup(cut_short, setup),
         cmocka_unit_test_setup(entries_that_lie, setup),
+        cmocka_unit_test_setup(dom0_sees_what_is_its_own, setup),
+        cmocka_unit_test_setup(dom0_gets_what_fits_into_its_page, setup),
         cmocka_unit_test_setup(sleep_package, setup),
     };
 

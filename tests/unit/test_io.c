@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#define IOAPIC 0xfec00000ull
+#define IOAPIC 0xfec80000ull /* where it need not be */
 #define HOLE 0xd0000000ull
 #define CODE 0x10000ull
 #define DATA 0x20000ull
@@ -25,7 +25,9 @@
 #define DF 0x400u
 #define ARITHMETIC (CF | PF | AF | ZF | SF | OF)
 
-struct acpi_info acpi = { .pm1_control = { 0x604, 0x700 }, .has_s5 = true, .s5 = { 5 } };
+struct acpi_info acpi = {
+    .ioapics = 1, .ioapic = { IOAPIC }, .pm1_control = { 0x604, 0x700 }, .has_s5 = true, .s5 = { 5 },
+};
 static unsigned int port_accesses;   /* of the host's */
 static uint32_t last_port, last_val;
 

@@ -8,6 +8,8 @@
 #include "harness.h"
 #include "xenpub.h"
 
+#include <xen/arch-x86/hvm/start_info.h>
+
 #include <string.h>
 #include <xen/arch-x86/hvm/start_info.h>
 
@@ -184,6 +186,31 @@ static void memory_map_is_sorted_and_ram_loses(void **state)
             check_map(types);
         }
     }
+}
+
+static void hundreds_of_ranges(void **state)
+{
+    static struct hvm_memmap_table_entry map[400];
+
+    (void)state;
+    boot_info.ranges = 0;
+    for (paddr_t page = 0; page < 900; page += 3) {
+        boot_add_range(page << PAGE_SHIFT, (page + 2) << PAGE_SHIFT, page < 30 ? BOOT_DOM0 : BOOT_RAM);
+        boot_add_range((page + 1) << PAGE_SHIFT, (page + 2) << PAGE_SHIFT, BOOT_CORE);
+    }
+    assert_int_equal(boot_info.ranges, 600);
+    assert_int_equal(memory_map_for_dom0(map, ARRAY_SIZE(map)), 310);
+    assert_int_equal(map[1].type, BOOT_UNUSABLE);
+    assert_int_equal(map[20].addr, 30 << PAGE_SHIFT); /* RAM and core are one to dom0 */
+    assert_int_equal(map[20].size, 2 << PAGE_SHIFT);
+    assert_int_equal(map[309].addr, 897 << PAGE_SHIFT);
+    map[127].type = 99;
+    assert_int_equal(memory_map_for_dom0(map, 127), 127);
+    assert_int_equal(map[127].type, 99);
+    assert_non_null(strstr(harness_log, "takes no more entries"));
+    for (paddr_t at = 1ull << 32; boot_info.ranges < ARRAY_SIZE(boot_info.range); at += 2 * PAGE_SIZE)
+        boot_add_range(at, at + PAGE_SIZE, BOOT_RAM);
+    assert_panics(boot_add_range(1ull << 50, 2ull << 50, BOOT_RAM));
 }
 
 static void pages_come_from_the_top(void **state)
@@ -562,6 +589,7 @@ int main(void)
         cmocka_unit_test(unknown_options_are_named),
         cmocka_unit_test(sizes_are_parsed_strictly),
         cmocka_unit_test(memory_map_is_sorted_and_ram_loses),
+        cmocka_unit_test(hundreds_of_ranges),
         cmocka_unit_test(pages_come_from_the_top),
         cmocka_unit_test(multiboot2_is_read),
         cmocka_unit_test(start_info_is_read),
