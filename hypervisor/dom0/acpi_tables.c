@@ -20,7 +20,7 @@ struct xsdt { struct acpi_header header; uint64_t table[]; } __packed_;
 static bool is_shown(const struct acpi_header *h)
 {
     static const char names[][5] = {
-        "FACP", "SSDT", "PSDT", "SBST", /* AML, batteries */
+        "FACP", "SSDT", "PSDT", "SBST", "MCFG", /* AML, batteries, PCI by memory */
         "BGRT", "FPDT", "MSDM", "SLIC", "VFCT", /* firmware's picture, times and licences, a video BIOS */
         "ECDT", "TCPA", "TPM2", "WDAT", /* the embedded controller, TPMs, a watchdog */
     };

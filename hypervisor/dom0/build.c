@@ -89,7 +89,7 @@ static paddr_t give_memory(struct domain *d)
     return low_end;
 }
 
-/* What the core emulates (I/O APICs), keeps to itself (HPET, MCFG) or owns (interrupt messages). */
+/* What the core emulates (I/O APICs, PCI), keeps to itself (HPET) or owns (interrupt messages). */
 static void hide_devices(void)
 {
     p2m_hide_mmio(APIC_START, APIC_END);

@@ -24,27 +24,30 @@ static inline mfn_t virt_to_mfn(const void *v) { return paddr_to_mfn(virt_to_pad
 /* mm/pagetable.c: maps size bytes of device memory uncached; lives for ever. Never fails (panics when out of
  * memory). */
 volatile void *map_mmio(paddr_t base, uint64_t size);
-/* Any page of device registers, until the next call. One user, under its lock (vdev/msi.c). */
+/* Any page of device registers, until the next call. For vdev/pci.c and msi.c, under pci_lock. */
 volatile void *pagetable_window(paddr_t page);
 
-/* One access of 1, 2, 4 or 8 bytes. */
+/* One access of 1, 2, 4 or 8 bytes, by RAX: AMD's northbridges answer no other (BKDG 10h, 2.11). */
 static inline uint64_t mmio_read(const volatile void *p, unsigned int size)
 {
+    uint64_t val = 0;
+
     switch (size) {
-    case 1: return *(const volatile uint8_t *)p;
-    case 2: return *(const volatile uint16_t *)p;
-    case 4: return *(const volatile uint32_t *)p;
-    default: return *(const volatile uint64_t *)p;
+    case 1: __asm__ volatile("movb (%1), %b0" : "+a"(val) : "r"(p) : "memory"); break;
+    case 2: __asm__ volatile("movw (%1), %w0" : "+a"(val) : "r"(p) : "memory"); break;
+    case 4: __asm__ volatile("movl (%1), %k0" : "+a"(val) : "r"(p) : "memory"); break;
+    default: __asm__ volatile("movq (%1), %0" : "+a"(val) : "r"(p) : "memory");
     }
+    return val;
 }
 
 static inline void mmio_write(volatile void *p, unsigned int size, uint64_t val)
 {
     switch (size) {
-    case 1: *(volatile uint8_t *)p = (uint8_t)val; break;
-    case 2: *(volatile uint16_t *)p = (uint16_t)val; break;
-    case 4: *(volatile uint32_t *)p = (uint32_t)val; break;
-    default: *(volatile uint64_t *)p = val;
+    case 1: __asm__ volatile("movb %b0, (%1)" : : "a"(val), "r"(p) : "memory"); break;
+    case 2: __asm__ volatile("movw %w0, (%1)" : : "a"(val), "r"(p) : "memory"); break;
+    case 4: __asm__ volatile("movl %k0, (%1)" : : "a"(val), "r"(p) : "memory"); break;
+    default: __asm__ volatile("movq %0, (%1)" : : "a"(val), "r"(p) : "memory");
     }
 }
 

@@ -38,7 +38,7 @@ struct acpi_info {
     unsigned int tables;           /* of the RSDT/XSDT */
     const struct acpi_header **table, *madt;
     unsigned int pci_windows;      /* memory-mapped PCI configuration space */
-    struct acpi_pci_window { paddr_t start, end; } pci_window[32];
+    struct acpi_pci_window { paddr_t start, end; uint16_t segment; uint8_t first_bus; } pci_window[32];
 };
 extern struct acpi_info acpi;
 /* Types of the MADT's entries: type, length, ... */

@@ -154,7 +154,8 @@ bool msi_emulates(const struct domain *d, uint64_t start, uint64_t end); /* one 
 /* False: not in one of them. */
 bool msi_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val);
 
-/* --- vdev/pci.c: dom0's configuration space, ports 0xcf8-0xcff --- */
+/* --- vdev/pci.c: dom0's configuration space, by ports 0xcf8-0xcff and by memory --- */
+bool pci_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val); /* false: not it */
 uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size);
 void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val);
 

@@ -220,7 +220,8 @@ static void read_mcfg(void)
         }
         if (acpi.pci_windows == ARRAY_SIZE(acpi.pci_window))
             panic("ACPI: more than %lu PCI segments\n", ARRAY_SIZE(acpi.pci_window));
-        acpi.pci_window[acpi.pci_windows++] = (struct acpi_pci_window){ start, end };
+        acpi.pci_window[acpi.pci_windows++] = (struct acpi_pci_window){
+            start, end, (uint16_t)acpi_field(h, at + 8, 2), (uint8_t)acpi_field(h, at + 10, 1) };
     }
 }
 

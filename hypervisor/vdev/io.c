@@ -108,7 +108,7 @@ void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val)
         *val = lapic_mmio_read(v, offset);
     else if (size == 4 && is_ioapic(v, gpa))
         *val = ioapic_mmio_read(v->d, offset);
-    else if (!msi_mmio(v->d, gpa, size, false, val))
+    else if (!msi_mmio(v->d, gpa, size, false, val) && !pci_mmio(v->d, gpa, size, false, val))
         *val = mask_of(size);
 }
 
@@ -120,8 +120,8 @@ void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
         lapic_mmio_write(v, offset, (uint32_t)val);
     else if (size == 4 && is_ioapic(v, gpa))
         ioapic_mmio_write(v->d, offset, (uint32_t)val);
-    else
-        (void)msi_mmio(v->d, gpa, size, true, &val);
+    else if (!msi_mmio(v->d, gpa, size, true, &val))
+        (void)pci_mmio(v->d, gpa, size, true, &val);
 }
 
 /* --- instructions --- */

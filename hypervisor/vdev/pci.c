@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's PCI configuration space by ports 0xcf8 to 0xcff (PCI 3.0, 3.2.2.3.2): passed on to the machine,
- * except for what could reach the core. The MSI and MSI-X capabilities are msi.c's. A function decodes only
- * addresses that are dom0's: an address that covers RAM, the core's devices or ports is refused when it would
- * come into effect. A host bridge, which could move such things, and the bus numbers that msi.c knows
- * functions by, stay as they are.
+ * dom0's PCI configuration space by ports 0xcf8 to 0xcff (PCI 3.0, 3.2.2.3.2) and by memory (PCI Express 4.0,
+ * 7.2.2; the MCFG table says where): passed on to the machine, except for what could reach the core. The MSI
+ * and MSI-X capabilities are msi.c's. A function decodes only addresses that are dom0's: an address that
+ * covers RAM, the core's devices or ports is refused when it would come into effect. A host bridge, which
+ * could move such things, and the bus numbers that msi.c knows functions by, stay as they are.
  *
  * The address register is dom0's own and reaches the hardware only together with an access. Port 0xcf9 is the
  * chipset's reset. Lock: pci_lock, class LOCK_PCI. The latched address is one word; Linux has its own lock
@@ -12,9 +12,11 @@
  */
 #include "pci.h"
 #include "cpu.h"
+#include "directmap.h"
 #include "domain.h"
 #include "lib.h"
 #include "p2m.h"
+#include "platform.h"
 #include "svm.h"
 #include "vdev.h"
 
@@ -23,6 +25,7 @@
 #define PORT_DATA 0xcfc
 #define ADDRESS_ENABLE 0x80000000u
 #define ADDRESS_WRITABLE 0x80fffffcu
+#define ADDRESS_SEGMENT(a) ((a) >> 24 & 0x7f)
 #define RESET_CPU 0x04
 
 #define REG_STATUS 0x06
@@ -36,16 +39,51 @@
 #define CAP_FIRST 0x40u
 #define CAP_LIMIT 48 /* that many fit; a longer list is a loop */
 #define ROM_ENABLE 1u
+#define EXTENDED_FIRST 0x100u
+#define EXTENDED_LIMIT 480 /* that many fit */
+#define EXTENDED_RESIZABLE 0x15u
+#define VENDOR_AMD 0x1022u
+#define SMN_INDEX 0x60u
+#define SMN_INDEX_2 0xb8u
+#define SMN_THERMAL 0x59800u
+#define SMN_MEMORY 0x50000u
+#define SMN_CHANNELS 0x0ff00000u /* of memory: each has the same registers */
+#define SMN_RANGE 0x1000u
 #define COMMAND_DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
 
 struct spinlock pci_lock = SPINLOCK(LOCK_PCI);
 static uint32_t address_register; /* dom0's */
 
-/* --- the real ports --- */
+/* --- the real ports and windows --- */
+
+static uint32_t ones(unsigned int size) { return size == 4 ? 0xffffffff : (1u << size * 8) - 1; }
+
+static bool is_behind_ports(uint32_t address, unsigned int reg)
+{
+    return !ADDRESS_SEGMENT(address) && reg < EXTENDED_FIRST;
+}
+
+/* The register in the window of its segment and bus, or NULL. */
+static volatile uint8_t *window_register(uint32_t address, unsigned int reg)
+{
+    for (unsigned int i = 0; i < acpi.pci_windows; i++) {
+        const struct acpi_pci_window *w = &acpi.pci_window[i];
+        paddr_t at = w->start + ((uint64_t)(address & 0xffff00) << 4) - ((uint64_t)w->first_bus << 20);
+
+        if (w->segment == ADDRESS_SEGMENT(address) && at >= w->start && at < w->end)
+            return (volatile uint8_t *)pagetable_window(at) + reg;
+    }
+    return NULL;
+}
 
 uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size)
 {
     ASSERT(spin_lock_held(&pci_lock));
+    if (!is_behind_ports(address, reg)) {
+        const volatile uint8_t *p = window_register(address, reg);
+
+        return p ? (uint32_t)mmio_read(p, size) : ones(size);
+    }
     outl(PORT_ADDRESS, address | (reg & 0xfc));
     if (size == 1)
         return inb((uint16_t)(PORT_DATA + (reg & 3)));
@@ -55,6 +93,13 @@ uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size)
 void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_t val)
 {
     ASSERT(spin_lock_held(&pci_lock));
+    if (!is_behind_ports(address, reg)) {
+        volatile uint8_t *p = window_register(address, reg);
+
+        if (p)
+            mmio_write(p, size, val);
+        return;
+    }
     outl(PORT_ADDRESS, address | (reg & 0xfc));
     if (size == 1)
         outb((uint16_t)(PORT_DATA + (reg & 3)), (uint8_t)val);
@@ -66,8 +111,8 @@ void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_
 
 void pci_log(struct domain *d, uint32_t address, const char *what)
 {
-    guest_log(d, "PCI %02x:%02x.%u: %s\n", address >> 16 & 0xff, address >> 11 & 0x1f, address >> 8 & 7,
-              what);
+    guest_log(d, "PCI %04x:%02x:%02x.%u: %s\n", ADDRESS_SEGMENT(address), address >> 16 & 0xff,
+              address >> 11 & 0x1f, address >> 8 & 7, what);
 }
 
 /* --- capabilities --- */
@@ -87,7 +132,7 @@ static unsigned int first_capability(uint32_t address)
 /* Whether reg is in the emulated part of a capability, and of which. */
 static bool find_capability(uint32_t address, unsigned int reg, struct pci_capability *c)
 {
-    unsigned int at = reg < CAP_FIRST ? 0 : first_capability(address);
+    unsigned int at = reg < CAP_FIRST || reg >= EXTENDED_FIRST ? 0 : first_capability(address);
 
     for (unsigned int n = 0; n < CAP_LIMIT && at >= CAP_FIRST; n++) {
         uint32_t header = pci_hw_read(address, at, 2);
@@ -98,6 +143,34 @@ static bool find_capability(uint32_t address, unsigned int reg, struct pci_capab
         at = header >> 8 & 0xfc;
     }
     return false;
+}
+
+/*
+ * Extended capabilities by which functions decode more than their base addresses say now. dom0 may resize
+ * those, and does not see the others: SR-IOV, multicast, resizable base addresses of SR-IOV.
+ */
+static const struct { uint16_t id, length; } watched[] = {
+    { EXTENDED_RESIZABLE, 0x34 }, { 0x10, 0x40 }, { 0x12, 0x30 }, { 0x24, 0x34 },
+};
+
+/*
+ * Which of them reg is in, and in *at where that begins; 0: in none. A header has the id, a version, and from
+ * bit 20 on where the next one is.
+ */
+static unsigned int find_extended(uint32_t address, unsigned int reg, unsigned int *at)
+{
+    *at = reg < EXTENDED_FIRST ? 0 : EXTENDED_FIRST;
+    for (unsigned int n = 0; n < EXTENDED_LIMIT && *at >= EXTENDED_FIRST; n++) {
+        uint32_t header = pci_hw_read(address, *at, 4);
+
+        if (header == ~0u)
+            return 0;
+        for (unsigned int i = 0; i < ARRAY_SIZE(watched); i++)
+            if ((header & 0xffff) == watched[i].id && reg >= *at && reg < *at + watched[i].length)
+                return watched[i].id;
+        *at = header >> 20 & ~3u;
+    }
+    return 0;
 }
 
 /* --- base addresses --- */
@@ -185,13 +258,13 @@ static bool is_bar(uint32_t address, unsigned int reg)
 }
 
 /*
- * A write to the command register that makes the function decode, or to a base address. What would reach the
- * core does not come into effect: it decodes no more than before, or where it did before.
+ * A write to the command register that makes the function decode, to a base address or its size. What would
+ * reach the core does not come into effect: it decodes no more than before, or where it did before.
  */
 static void write_decoding(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
                            uint32_t val)
 {
-    uint32_t command = pci_hw_read(address, PCI_COMMAND, 2), before = pci_hw_read(address, reg & 0xfc, 4);
+    uint32_t command = pci_hw_read(address, PCI_COMMAND, 2), before = pci_hw_read(address, reg & ~3u, 4);
     bool is_command = reg == PCI_COMMAND;
 
     pci_hw_write(address, PCI_COMMAND, 2, command & ~COMMAND_DECODE);
@@ -202,7 +275,7 @@ static void write_decoding(struct domain *d, uint32_t address, unsigned int reg,
         if (is_command)
             val &= ~COMMAND_DECODE | (command & COMMAND_DECODE);
         else
-            pci_hw_write(address, reg & 0xfc, 4, before);
+            pci_hw_write(address, reg & ~3u, 4, before);
     }
     msi_moved(d, address);
     pci_hw_write(address, PCI_COMMAND, 2, command);
@@ -212,30 +285,68 @@ static void write_decoding(struct domain *d, uint32_t address, unsigned int reg,
 
 /* --- accesses --- */
 
-static uint32_t ones(unsigned int size) { return size == 4 ? 0xffffffff : (1u << size * 8) - 1; }
-
 /* It makes the function decode something that it does not decode now. */
 static bool is_enabling(uint32_t address, unsigned int reg, uint32_t val)
 {
     return reg == PCI_COMMAND && (val & ~pci_hw_read(address, reg, 1) & COMMAND_DECODE);
 }
 
-static void config_write(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
-                         uint32_t val)
+/*
+ * AMD's system management network is read through an index and a data register of the root complex
+ * (PPR 17h, 2.1.4.1 ff.). dom0 may set the index, to what its drivers for temperatures and for memory errors
+ * read; all else of a host bridge stays as it is.
+ */
+static bool is_harmless_index(uint32_t address, unsigned int reg, unsigned int size, uint32_t val)
 {
-    unsigned int shift = 8 * (reg & 3);
+    bool is_index = size == 4 && (reg == SMN_INDEX || reg == SMN_INDEX_2) && !(address & 0xff00);
+    bool is_thermal = val - SMN_THERMAL < SMN_RANGE;
+    bool is_memory = (val & ~SMN_CHANNELS) - SMN_MEMORY < SMN_RANGE;
+
+    return is_index && (is_thermal || is_memory) && pci_hw_read(address, 0, 2) == VENDOR_AMD;
+}
+
+static void host_bridge_write(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
+                              uint32_t val)
+{
+    if (is_harmless_index(address, reg, size, val))
+        pci_hw_write(address, reg, size, val);
+    else if (reg >= CAP_FIRST) /* kernels size the base addresses, which it has not */
+        pci_log(d, address, "a write to this host bridge is not passed on");
+}
+
+static uint32_t config_read(struct domain *d, uint32_t address, unsigned int reg, unsigned int size)
+{
+    unsigned int shift = 8 * (reg & 3), extended, at;
     struct pci_capability c;
 
     spin_lock_scope(&pci_lock);
-    if (pci_hw_read(address, REG_CLASS, 2) == CLASS_HOST_BRIDGE)
-        return;
-    if (find_capability(address, reg, &c)) {
+    if (find_capability(address, reg, &c))
+        return msi_read(d, &c, reg & 0xfc) >> shift & ones(size);
+    extended = find_extended(address, reg, &at);
+    if (extended && extended != EXTENDED_RESIZABLE && at == (reg & ~3u)) /* the id of none; the next stays */
+        return (pci_hw_read(address, at, 4) & 0xffff0000) >> shift & ones(size);
+    return pci_hw_read(address, reg, size);
+}
+
+static void config_write(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
+                         uint32_t val)
+{
+    unsigned int shift = 8 * (reg & 3), extended, at;
+    struct pci_capability c;
+
+    spin_lock_scope(&pci_lock);
+    extended = find_extended(address, reg, &at);
+    if (pci_hw_read(address, REG_CLASS, 2) == CLASS_HOST_BRIDGE) {
+        host_bridge_write(d, address, reg, size, val);
+    } else if (find_capability(address, reg, &c)) {
         uint32_t word = msi_read(d, &c, reg & 0xfc) & ~(ones(size) << shift);
 
         msi_write(d, &c, reg & 0xfc, word | val << shift);
-    } else if (is_bar(address, reg) || is_enabling(address, reg, val)) {
+    } else if (extended && extended != EXTENDED_RESIZABLE) {
+        pci_log(d, address, "refused: SR-IOV and multicast are not passed on");
+    } else if (extended || is_bar(address, reg) || is_enabling(address, reg, val)) {
         write_decoding(d, address, reg, size, val);
-    } else if (header_type(address) && (reg & 0xfc) == REG_BUS_NUMBERS && msi_sources) {
+    } else if (header_type(address) && (reg & ~3u) == REG_BUS_NUMBERS && msi_sources) {
         pci_log(d, address, "refused: its bus numbers are in use");
     } else {
         pci_hw_write(address, reg, size, val);
@@ -253,17 +364,12 @@ static bool is_data(uint16_t port, unsigned int size)
 uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size)
 {
     uint32_t latched = READ_ONCE(address_register), address = latched & ~0xffu;
-    unsigned int reg = (latched & 0xfc) + (port & 3);
-    struct pci_capability c;
 
     if (port == PORT_ADDRESS && size == 4)
         return latched;
     if (!is_data(port, size) || !(latched & ADDRESS_ENABLE))
         return ones(size);
-    spin_lock_scope(&pci_lock);
-    if (find_capability(address, reg, &c))
-        return msi_read(d, &c, reg & 0xfc) >> 8 * (reg & 3) & ones(size);
-    return pci_hw_read(address, reg, size);
+    return config_read(d, address, (latched & 0xfc) + (port & 3), size);
 }
 
 void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val)
@@ -276,4 +382,29 @@ void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t
         domain_shutdown(d, SHUTDOWN_reboot);
     else if (is_data(port, size) && (address & ADDRESS_ENABLE))
         config_write(d, address & ~0xffu, (address & 0xfc) + (port & 3), size, val);
+}
+
+/* --- memory --- */
+
+bool pci_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val)
+{
+    const struct acpi_pci_window *w = acpi.pci_window, *end = w + acpi.pci_windows;
+
+    while (w < end && (gpa < w->start || gpa >= w->end))
+        w++;
+    if (!d->is_dom0 || w == end || gpa & (size - 1) || w->segment > ADDRESS_SEGMENT(~0u))
+        return false;
+
+    uint64_t function = ((uint64_t)w->first_bus << 8) + ((gpa - w->start) >> 12);
+    uint32_t address = ADDRESS_ENABLE | (uint32_t)w->segment << 24 | (uint32_t)function << 8, part[2] = { 0 };
+
+    if (write)
+        memcpy(part, val, size);
+    for (unsigned int i = 0, reg = gpa & 0xfff; 4 * i < size; i++)
+        if (write)
+            config_write(d, address, reg + 4 * i, MIN(size, 4), part[i]);
+        else
+            part[i] = config_read(d, address, reg + 4 * i, MIN(size, 4));
+    memcpy(val, part, sizeof(part));
+    return true;
 }

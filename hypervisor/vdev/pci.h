@@ -20,7 +20,10 @@ struct msi_source;
 #define PCI_CAP_MSI 0x05
 #define PCI_CAP_MSIX 0x11
 
-/* A function's MSI or MSI-X capability. Functions are named by their address register, the register 0. */
+/*
+ * A function's MSI or MSI-X capability. Functions are named by their address register, the register 0; its
+ * reserved bits have the segment, of which the ports reach only 0.
+ */
 struct pci_capability {
     uint32_t address;
     uint8_t at, id;

@@ -7,7 +7,8 @@
 #include <string.h>
 
 struct domain *d, *dom0;
-uint8_t space[3][256];
+uint8_t space[4][4096];
+struct acpi_info acpi;
 unsigned int hw_accesses, reboots;
 uint64_t forgotten_start, forgotten_end;
 struct pci_model_delivered delivered;
@@ -32,6 +33,9 @@ static uint8_t *selected(void)
     return function == BRIDGE ? space[1] : function == HOST_BRIDGE ? space[2] : NULL;
 }
 
+/* 1M, or as the resizable capability says. */
+static uint64_t wide_mask(const uint8_t *s) { return -(0x100000ull << (s[RESIZABLE + 9] & 0x3f)); }
+
 /* Which bits of a word can be set: memory of 8K, 32 ports, 1M above 4G, a ROM of 64K. */
 static uint32_t writable(const uint8_t *s, unsigned int at)
 {
@@ -39,7 +43,8 @@ static uint32_t writable(const uint8_t *s, unsigned int at)
         return s == space[0] ? 0xffff0001 : ~0u;
     if (at < 0x10 || at >= 0x28 || s != space[0])
         return ~0u;
-    return at == 0x10 ? 0xffffe000 : at == 0x14 ? 0xffffffe0 : at == 0x18 ? 0xfff00000 : at == 0x1c ? ~0u : 0;
+    return at == 0x10 ? 0xffffe000 : at == 0x14 ? 0xffffffe0 : at == 0x18 ? wide_mask(s)
+         : at == 0x1c ? wide_mask(s) >> 32 : 0;
 }
 
 static bool is_dom0s(uint64_t start, uint64_t end)
@@ -63,7 +68,7 @@ static void check_decoding(const uint8_t *s)
         if (memory)
             assert_true(is_dom0s(memory, memory + 0x2000));
         if (wide)
-            assert_true(is_dom0s(wide, wide + 0x100000));
+            assert_true(is_dom0s(wide, wide + -wide_mask(s)));
         if (rom && (s[0x30] & 1))
             assert_true(is_dom0s(rom, rom + 0x10000));
     }
@@ -95,6 +100,33 @@ void check_messages(void)
                 check_message(line[0], line[1], line[2]);
 }
 
+static uint8_t *ecam(paddr_t page)
+{
+    static uint8_t nobody[PAGE_SIZE];
+
+    switch (page) {
+    case WINDOW: return space[2];
+    case WINDOW + 0x18000: return space[0];
+    case WINDOW + 0xe0000: return space[1];
+    case FAR_WINDOW: return space[3];
+    }
+    memset(nobody, 0xff, sizeof(nobody));
+    return page - WINDOW < 0x400000 || page - FAR_WINDOW < 0x100000 ? nobody : NULL;
+}
+
+/* Only extended registers, which are all writable; the base address that is resized loses its low bits. */
+static void check_window_write(const volatile void *p)
+{
+    const uint8_t *at = (const uint8_t *)p;
+
+    if (at < space[0] || at >= space[1])
+        return;
+    assert_true(at >= space[0] + 0x100);
+    put_word(space[0], 0x18, (word(space[0], 0x18) & (uint32_t)wide_mask(space[0])) | 0xc);
+    put_word(space[0], 0x1c, word(space[0], 0x1c) & wide_mask(space[0]) >> 32);
+    check_decoding(space[0]);
+}
+
 uint32_t harness_port_read(uint16_t port, unsigned int size)
 {
     const uint8_t *s = selected();
@@ -103,6 +135,7 @@ uint32_t harness_port_read(uint16_t port, unsigned int size)
     hw_accesses++;
     assert_in_range(port, 0xcfc, 0xcff);
     assert_int_equal(port % size, 0);
+    assert_int_equal(hw_address & 0x7f000000, 0);
     if (s)
         memcpy(&val, s + (hw_address & 0xfc) + (port & 3), size);
     return size == 4 ? val : val & ((1u << 8 * size) - 1);
@@ -200,7 +233,8 @@ int pci_model_setup(void **state)
     uint8_t *s = space[0];
 
     (void)state;
-    for (unsigned int i = 0; i < sizeof(space[0]); i++)
+    memset(space, 0, sizeof(space));
+    for (unsigned int i = 0; i < 256; i++)
         s[i] = (uint8_t)(i ^ 0xa5);
     put_word(s, 0x04, 0x00100000); /* decodes nothing; has a list */
     s[0x0a] = 0;
@@ -224,16 +258,23 @@ int pci_model_setup(void **state)
     s[MSI + 2] = 0x84;
     s[MSI + 3] = 0x01;
     capability(VENDOR, 0x09, 0x00);
-    memset(space[1], 0, sizeof(space[1]));
+    put_word(s, ERRORS, SRIOV << 20 | 0x20001);
+    put_word(s, SRIOV, RESIZABLE << 20 | 0x10010);
+    put_word(s, RESIZABLE, 0x10015);
+    put_word(space[3], 0, 0x56781234);
+    put_word(space[3], 0x40, 0x40404040);
+    acpi.pci_windows = 2;
+    acpi.pci_window[0] = (struct acpi_pci_window){ WINDOW, WINDOW + 0x400000, 0, 0 };
+    acpi.pci_window[1] = (struct acpi_pci_window){ FAR_WINDOW, FAR_WINDOW + 0x100000, 1, 0x40 };
+    harness_window = ecam;
     put_word(space[1], 0x08, 0x06040000);
     space[1][0x0e] = 1;
-    memset(space[2], 0, sizeof(space[2]));
     put_word(space[2], 0x08, 0x06000000);
 
     memset(harness_vectors, 0, sizeof(harness_vectors));
     memset(harness_device, 0xff, sizeof(harness_device)); /* all lines are masked */
     memset(&delivered, 0, sizeof(delivered));
-    harness_on_mmio_write = NULL;
+    harness_on_mmio_write = check_window_write;
     harness_device_base = 0xe0000000;
     forgotten_start = forgotten_end = 0;
     hw_address = 0;
@@ -276,6 +317,19 @@ void put_of(uint32_t function, unsigned int reg, unsigned int size, uint32_t val
 
 uint32_t get(unsigned int reg, unsigned int size) { return get_of(DEVICE, reg, size); }
 void put(unsigned int reg, unsigned int size, uint32_t val) { put_of(DEVICE, reg, size, val); }
+
+uint32_t window_read(gpa_t gpa, unsigned int size)
+{
+    uint64_t val = ~0ull;
+
+    assert_true(pci_mmio(d, gpa, size, false, &val));
+    return (uint32_t)val;
+}
+
+void window_write(gpa_t gpa, unsigned int size, uint64_t val)
+{
+    assert_true(pci_mmio(d, gpa, size, true, &val));
+}
 
 uint64_t table_read(gpa_t gpa, unsigned int size)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of vdev/pci.c and vdev/msi.c: three functions whose configuration spaces are arrays. They are a
- * device with MSI, MSI-X and base addresses of all kinds, a bridge, a host bridge. The model of the hardware
- * fails the test whenever it is made to decode what is not dom0's, or to send anything but a vector of the
- * core's.
+ * For tests of vdev/pci.c and vdev/msi.c: functions whose configuration spaces are arrays. They are a device
+ * with MSI, MSI-X and base addresses of all kinds, a bridge, a host bridge, and one that no port reaches. The
+ * model of the hardware fails the test whenever it is made to decode what is not dom0's, or to send anything
+ * but a vector of the core's.
  */
 #ifndef PCI_MODEL_H
 #define PCI_MODEL_H
@@ -11,6 +11,7 @@
 #include "cpu.h"
 #include "errors.h"
 #include "harness.h"
+#include "platform.h"
 #include "vdev/pci.h"
 
 #define HOST_BRIDGE 0x80000000u
@@ -26,7 +27,13 @@
 #define HOST_APIC(cpu) (0x20u + (cpu))
 
 extern struct domain *d;                     /* dom0 */
-extern uint8_t space[3][256];                /* DEVICE, BRIDGE, HOST_BRIDGE */
+/* DEVICE, BRIDGE, HOST_BRIDGE, FAR_DEVICE. The first has these extended capabilities. */
+extern uint8_t space[4][4096];
+#define ERRORS 0x100u
+#define SRIOV 0x140u
+#define RESIZABLE 0x180u
+#define WINDOW 0xb0000000ull                 /* segment 0, buses 0 to 3 */
+#define FAR_WINDOW 0x1004000000ull           /* segment 1, bus 0x40 */
 extern unsigned int hw_accesses, reboots;
 extern uint64_t forgotten_start, forgotten_end; /* p2m_forget_mmio */
 struct pci_model_delivered { uint32_t dest, mode; bool logical; uint8_t vector; unsigned int count; };
@@ -46,6 +53,8 @@ uint32_t get(unsigned int reg, unsigned int size);
 void put(unsigned int reg, unsigned int size, uint32_t val);
 uint32_t get_of(uint32_t function, unsigned int reg, unsigned int size);
 void put_of(uint32_t function, unsigned int reg, unsigned int size, uint32_t val);
+uint32_t window_read(gpa_t gpa, unsigned int size);
+void window_write(gpa_t gpa, unsigned int size, uint64_t val);
 uint64_t table_read(gpa_t gpa, unsigned int size);
 void table_write(gpa_t gpa, unsigned int size, uint64_t val);
 void enable_msix(void);

@@ -417,7 +417,7 @@ static void dom0_sees_what_is_its_own(void **state)
     static const char names[][5] = { "FACP", "APIC", "SRAT", "SSDT", "SLIT", "HEST", "HPET", "IVRS", "OEM7",
                                      "DMAR", "TPM2", "SPCR", "DBG2", "MCFG", "ERST", "BERT", "EINJ", "WAET",
                                      "NFIT", "SSDT" };
-    static const char shown[][5] = { "APIC", "FACP", "SSDT", "OEM7", "TPM2", "SSDT" };
+    static const char shown[][5] = { "APIC", "FACP", "SSDT", "OEM7", "TPM2", "MCFG", "SSDT" };
     static const uint8_t entries[] = {
         0, 8, 0, 0, 1, 0, 0, 0,  0, 8, 1, 1, 1, 0, 0, 0,
         1, 12, 0, 0, 0, 0, 0xc8, 0xfe, 0, 0, 0, 0,

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#define CONFIGURATION 0xb0018000ull
 #define IOAPIC 0xfec80000ull /* where it need not be */
 #define HOLE 0xd0000000ull
 #define CODE 0x10000ull
@@ -38,6 +39,7 @@ static bool mode64 = true;
 static struct svm_segment segments[SEG_COUNT];
 static uint32_t word, word_offset; /* the emulated device: its one register, and where it was last touched */
 static unsigned int reads, writes, faults, shutdowns;
+static uint64_t configuration;
 static uint64_t fault_address;
 static char text[64];
 static size_t text_length;
@@ -107,6 +109,19 @@ void lapic_mmio_write(struct vcpu *of, uint32_t offset, uint32_t val)
 
 static unsigned int blocks;
 void sched_block(struct vcpu *of) { blocks += of == v; }
+
+/* A page of PCI configuration space, of which each access says what it was. */
+bool pci_mmio(struct domain *of, gpa_t gpa, unsigned int size, bool write, uint64_t *val)
+{
+    assert_ptr_equal(of, d);
+    if (gpa >> PAGE_SHIFT != CONFIGURATION >> PAGE_SHIFT)
+        return false;
+    if (write)
+        configuration = (gpa & 0xfff) << 32 | *val;
+    else
+        *val = 0x100 * size + (gpa & 0xfff);
+    return true;
+}
 
 uint32_t pci_port_read(struct domain *of, uint16_t port, unsigned int size)
 {
@@ -368,6 +383,10 @@ static void nobody_there(void **state)
     assert_int_equal(word_offset, 0xb0);
     io_mmio_read(v, 0xfee00030, 8, &val);
     assert_int_equal(val, ~0ull);
+    io_mmio_read(v, CONFIGURATION + 0x10, 2, &val);
+    assert_int_equal(val, 0x210);
+    io_mmio_write(v, CONFIGURATION + 0x104, 4, 0x77);
+    assert_int_equal(configuration, 0x10400000077);
     harness_msi_start = HOLE >> PAGE_SHIFT; /* an MSI-X table takes all sizes */
     harness_msi_end = harness_msi_start + 1;
     io_mmio_write(v, HOLE + 8, 8, 0x123456789);

@@ -38,8 +38,109 @@ static void writes_elsewhere_pass(void **state)
     assert_int_equal(word(space[1], 0x20), 0xe010e000);
     put_of(BRIDGE, 0x18, 4, 0x00020100);
     assert_int_equal(word(space[1], 0x18), 0x00020100);
-    put_of(HOST_BRIDGE, 0x60, 4, 0xb0000001);
-    assert_int_equal(word(space[2], 0x60), 0);
+}
+
+/* AMD's system management network: its index for what drivers read, of the root complex only. */
+static void host_bridges(void **state)
+{
+    static const struct { uint32_t val; bool passes; } indexes[] = {
+        { 0x59800, true }, { 0x59fff, true }, { 0x5a800, false }, { 0x50000, true }, { 0x750df4, true },
+        { 0, false }, { 0xb0000001, false }, { 0x51000, false }, { 0xf0050000, false }, { 0x597ff, false },
+    };
+
+    (void)state;
+    put_word(space[2], 0, 0x14801022);
+    for (unsigned int reg = 0x60; reg <= 0xb8; reg += 0x58)
+        for (unsigned int i = 0; i < ARRAY_SIZE(indexes); i++) {
+            put_word(space[2], reg, 0x1111);
+            put_of(HOST_BRIDGE, reg, 4, indexes[i].val);
+            assert_int_equal(get_of(HOST_BRIDGE, reg, 4), indexes[i].passes ? indexes[i].val : 0x1111);
+        }
+    put_word(space[2], 0x60, 0x1111);
+    put_of(HOST_BRIDGE, 0x60, 2, 0x9800);
+    put_of(HOST_BRIDGE, 0x64, 4, 0x59800); /* its data */
+    assert_int_equal(word(space[2], 0x60), 0x1111);
+    assert_int_equal(word(space[2], 0x64), 0);
+    assert_non_null(strstr(harness_log, "host bridge"));
+    put_word(space[2], 0, 0x29c08086);
+    put_of(HOST_BRIDGE, 0x60, 4, 0x59800); /* where another maker has something else */
+    assert_int_equal(word(space[2], 0x60), 0x1111);
+    put_word(space[0], 0, 0x14801022); /* not the root complex */
+    put_word(space[0], 8, 0x06000000);
+    put_word(space[0], 0xb8, 0x1111);
+    put(0xb8, 4, 0x59800);
+    assert_int_equal(word(space[0], 0xb8), 0x1111);
+}
+
+/* By memory it is the same space, and more of it. */
+static void windows(void **state)
+{
+    uint64_t val = 0;
+
+    (void)state;
+    for (unsigned int size = 1; size <= 4; size *= 2)
+        for (unsigned int reg = 0; reg < 256; reg += size)
+            assert_int_equal(window_read(WINDOW + 0x18000 + reg, size), get(reg, size));
+    assert_true(pci_mmio(d, WINDOW + 0x18000 + VENDOR, 8, false, &val));
+    assert_int_equal(val, word(space[0], VENDOR) | (uint64_t)word(space[0], VENDOR + 4) << 32);
+    window_write(WINDOW + 0x18000 + VENDOR + 8, 8, 0x1122334455667788);
+    assert_int_equal(word(space[0], VENDOR + 8), 0x55667788);
+    assert_int_equal(word(space[0], VENDOR + 12), 0x11223344);
+    window_write(WINDOW + 0x18000 + ERRORS + 8, 4, 0xdeadbeef);
+    assert_int_equal(window_read(WINDOW + 0x18000 + ERRORS + 10, 2), 0xdead);
+    assert_int_equal(window_read(WINDOW + 0x18000 + ERRORS, 4), word(space[0], ERRORS));
+    window_write(WINDOW + 0x18000 + 0x10, 4, 0x00000000);
+    window_write(WINDOW + 0x18000 + 4, 2, 2);
+    window_write(WINDOW + 0x18000 + 0x10, 4, 0xd0000000); /* checked as by ports */
+    assert_int_equal(get(0x10, 4), 0);
+    window_write(WINDOW + 0x18000 + MSI + 4, 4, 0xfee01000);
+    assert_int_equal(get(MSI + 4, 4), 0xfee01000);
+    assert_int_equal(window_read(WINDOW + 0x1000, 4), ~0u); /* no device */
+    assert_int_equal(window_read(WINDOW + 0x1ffc, 4), ~0u);
+
+    assert_int_equal(window_read(FAR_WINDOW, 4), 0x56781234); /* another segment, another first bus */
+    window_write(FAR_WINDOW + 0x41, 1, 0x77);
+    assert_int_equal(word(space[3], 0x40), 0x40407740);
+    assert_false(pci_mmio(d, WINDOW + 2, 4, false, &val));
+    assert_false(pci_mmio(d, WINDOW - 4, 4, false, &val));
+    assert_false(pci_mmio(d, WINDOW + 0x400000, 4, false, &val));
+    acpi.pci_window[1].segment = 0x80; /* more than there is room for */
+    assert_false(pci_mmio(d, FAR_WINDOW, 4, false, &val));
+    d->is_dom0 = false;
+    assert_false(pci_mmio(d, WINDOW, 4, false, &val));
+}
+
+/* What would decode addresses past all checks is not there. */
+static void extended_capabilities(void **state)
+{
+    const gpa_t at = WINDOW + 0x18000;
+
+    (void)state;
+    put_word(space[0], SRIOV + 8, 0x5555);
+    assert_int_equal(window_read(at + SRIOV, 4), RESIZABLE << 20 | 0x10000);
+    assert_int_equal(window_read(at + SRIOV, 2), 0);
+    assert_int_equal(window_read(at + SRIOV + 2, 2), RESIZABLE << 4 | 1);
+    for (unsigned int reg = 0; reg < 0x40; reg += 4)
+        window_write(at + SRIOV + reg, 4, 0xffffffff);
+    assert_int_equal(word(space[0], SRIOV + 8), 0x5555);
+    assert_int_equal(word(space[0], SRIOV + 0x24), 0);
+    assert_non_null(strstr(harness_log, "SR-IOV"));
+
+    put(0x1c, 4, 0);
+    put(0x18, 4, 0xe7f00000); /* 1M of the 128M that dom0 has there: as 64M it fits, as 256M not */
+    put(4, 2, 2);
+    window_write(at + RESIZABLE + 8, 4, 6 << 8);
+    assert_int_equal(window_read(at + RESIZABLE + 8, 4), 6 << 8);
+    assert_int_equal(get(0x18, 4), 0xe400000c);
+    window_write(at + RESIZABLE + 9, 1, 8);
+    assert_int_equal(window_read(at + RESIZABLE + 8, 4), 6 << 8);
+    assert_non_null(strstr(harness_log, "would cover"));
+    assert_int_equal(get(4, 2), 2);
+
+    put_word(space[0], RESIZABLE, ERRORS << 20 | 0x10015); /* a loop */
+    assert_int_equal(window_read(at + 0xffc, 4), 0);
+    put_word(space[0], ERRORS, 0xffffffff);
+    assert_int_equal(window_read(at + SRIOV, 2), 0x10);
 }
 
 static void base_addresses_move(void **state)
@@ -162,6 +263,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PCI_TEST(reads),
         PCI_TEST(writes_elsewhere_pass),
+        PCI_TEST(host_bridges),
+        PCI_TEST(windows),
+        PCI_TEST(extended_capabilities),
         PCI_TEST(base_addresses_move),
         PCI_TEST(broken_lists),
         PCI_TEST(anything),

@@ -8,6 +8,7 @@ struct harness_vector harness_vectors[HARNESS_VECTOR_CPUS][HARNESS_VECTORS];
 uint64_t harness_device_base;
 uint32_t harness_device[2 * PAGE_SIZE / 4];
 void (*harness_on_mmio_write)(const volatile void *p);
+uint8_t *(*harness_window)(paddr_t page);
 
 struct irq_vector irq_alloc_vector(unsigned int cpu, irq_handler *fn, void *data)
 {
@@ -30,6 +31,8 @@ volatile void *pagetable_window(paddr_t page)
 {
     uint64_t offset = ROUND_DOWN(page, PAGE_SIZE) - harness_device_base;
 
+    if (harness_window && harness_window(page))
+        return harness_window(page);
     if (offset >= sizeof(harness_device))
         harness_bad_address(page);
     return (uint8_t *)harness_device + offset;

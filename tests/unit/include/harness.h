@@ -84,6 +84,7 @@ extern struct harness_vector harness_vectors[HARNESS_VECTOR_CPUS][HARNESS_VECTOR
 extern uint64_t harness_device_base;           /* of two pages */
 extern uint32_t harness_device[2 * PAGE_SIZE / 4];
 extern void (*harness_on_mmio_write)(const volatile void *p);
+extern uint8_t *(*harness_window)(paddr_t page);  /* of other devices; NULL: it is none of them */
 
 /* The frames that a faked vdev/msi.c emulates, and the one word there. */
 extern uint64_t harness_msi_start, harness_msi_end, harness_msi_word;
