@@ -34,6 +34,7 @@ void boot_main(uint32_t magic, uint32_t information)
     nmi_init();
     apic_init_cpu();
     acpi_init(boot_info.rsdp);
+    iommu_off();
     clock_init();
     timer_init_cpu(0);
     host_ioapic_init();

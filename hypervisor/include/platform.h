@@ -45,6 +45,7 @@ extern struct acpi_info acpi;
 enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_X2APIC = 9, MADT_FIRST_ENTRY = 44 };
 void acpi_init(paddr_t rsdp_hint);  /* 0: search the BIOS area */
 uint8_t acpi_checksum(const void *p, uint32_t length); /* 0 for a correct table */
+const struct acpi_header *acpi_find(const char *signature); /* NULL: there is none */
 /* `width` bytes at `offset`; 0 where the table is shorter, or is none. */
 uint64_t acpi_field(const struct acpi_header *h, uint32_t offset, uint32_t width);
 /* Ends the power: writes S5 to PM1. Returns when it did not work. */
@@ -56,6 +57,9 @@ void host_ioapic_init(void);        /* all lines masked */
 unsigned int host_ioapic_lines(void);
 void host_ioapic_route(unsigned int gsi, const struct host_route *r);
 void host_pic_disable(void);
+
+/* --- platform/iommu.c --- */
+void iommu_off(void);               /* those that firmware left on */
 
 /* --- boot/: what the loader told us --- */
 /* E820's numbers, then RAM that is in use: image, modules and page tables of the core; dom0's */

@@ -102,7 +102,7 @@ static void read_root(paddr_t root, unsigned int width)
     }
 }
 
-static const struct acpi_header *find_table(const char *signature)
+const struct acpi_header *acpi_find(const char *signature)
 {
     for (unsigned int i = 0; i < acpi.tables; i++)
         if (memcmp(acpi.table[i]->signature, signature, 4) == 0)
@@ -133,7 +133,7 @@ static void add_ioapic(paddr_t address, uint64_t first_gsi)
 
 static void read_madt(void)
 {
-    const struct acpi_header *h = acpi.madt = find_table("APIC");
+    const struct acpi_header *h = acpi.madt = acpi_find("APIC");
     uint32_t length;
 
     for (uint32_t at = MADT_FIRST_ENTRY; (length = acpi_field(h, at + 1, 1)) >= 2; at += length) {
@@ -190,7 +190,7 @@ static uint16_t read_port(const struct acpi_header *h, uint32_t offset, uint32_t
 
 static void read_fadt(void)
 {
-    const struct acpi_header *h = find_table("FACP");
+    const struct acpi_header *h = acpi_find("FACP");
     uint64_t flags = acpi_field(h, FADT_FLAGS, 4), x_dsdt = acpi_field(h, FADT_X_DSDT, 8);
     const struct acpi_header *dsdt = table_at(x_dsdt ? x_dsdt : acpi_field(h, FADT_DSDT, 4));
 
@@ -208,7 +208,7 @@ static void read_fadt(void)
 /* Each segment's: base (of bus 0), number, first and last bus; 1 MiB a bus. */
 static void read_mcfg(void)
 {
-    const struct acpi_header *h = find_table("MCFG");
+    const struct acpi_header *h = acpi_find("MCFG");
 
     for (uint32_t at = MCFG_FIRST_ENTRY; h && at + MCFG_ENTRY <= h->length; at += MCFG_ENTRY) {
         paddr_t base = acpi_field(h, at, 8), start = base + (acpi_field(h, at + 10, 1) << 20);
