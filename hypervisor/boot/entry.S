@@ -44,6 +44,9 @@ multiboot2_header:                  /* the same in tags: type, flags, size */
     .balign 8
     .short 6, 0                     /* modules on page borders */
     .long 8
+    .short 5, 1                     /* a frame buffer of any size, if there is one */
+    .long 20, 0, 0, 0
+    .balign 8
     .short 0, 0                     /* end */
     .long 8
 multiboot2_end:

@@ -30,6 +30,8 @@ struct multiboot1_range { uint32_t size; uint64_t base, length; uint32_t type; }
 #define TAG_CMDLINE 1
 #define TAG_MODULE 3
 #define TAG_MEMORY_MAP 6
+#define TAG_SCREEN 8
+#define TAG_EFI_64 12
 #define TAG_RSDP_1 14
 #define TAG_RSDP_2 15
 
@@ -47,10 +49,19 @@ struct bundle {
     struct { uint64_t size; char args[2032]; } part[2];
 };
 
+struct multiboot2_screen {
+    struct multiboot2_tag tag;
+    uint64_t base;
+    uint32_t pitch, width, height; /* of text: in characters */
+    uint8_t bits, kind, reserved[2], red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
+} __packed_;
+enum { SCREEN_RGB = 1, SCREEN_TEXT = 2 };
+
 struct boot_info boot_info = { .cmdline = "" };
 
 static char text[4096];       /* command line and modules' arguments */
 static size_t text_used;
+static bool is_efi;
 static uint64_t rsdp[5];      /* multiboot2 gives no address of it but a copy */
 
 static const char *keep(const char *from)
@@ -170,6 +181,31 @@ static void parse_1(const struct multiboot1_info *mb)
     }
 }
 
+/* In the form in which dom0 asks for it (hypercall/platform_op.c). */
+static void add_screen(const struct multiboot2_screen *s)
+{
+    struct dom0_vga_console_info *to = &boot_info.screen;
+
+    if (s->kind == SCREEN_TEXT) {
+        to->video_type = XEN_VGATYPE_TEXT_MODE_3;
+        to->u.text_mode_3.font_height = 16;
+        to->u.text_mode_3.rows = (uint16_t)s->height;
+        to->u.text_mode_3.columns = (uint16_t)s->width;
+    } else if (s->kind == SCREEN_RGB) {
+        to->video_type = XEN_VGATYPE_VESA_LFB;
+        to->u.vesa_lfb.width = (uint16_t)s->width;
+        to->u.vesa_lfb.height = (uint16_t)s->height;
+        to->u.vesa_lfb.bytes_per_line = (uint16_t)s->pitch;
+        to->u.vesa_lfb.bits_per_pixel = s->bits;
+        to->u.vesa_lfb.lfb_base = (uint32_t)s->base;
+        to->u.vesa_lfb.ext_lfb_base = (uint32_t)(s->base >> 32);
+        to->u.vesa_lfb.lfb_size = (uint32_t)(((uint64_t)s->pitch * s->height + 0xffff) >> 16);
+        memcpy(&to->u.vesa_lfb.red_pos, &s->red_pos, 6);
+        to->u.vesa_lfb.rsvd_pos = 24;
+        to->u.vesa_lfb.rsvd_size = s->bits == 32 ? 8 : 0;
+    }
+}
+
 static void parse_tag(const struct multiboot2_tag *tag)
 {
     const struct multiboot2_module *m = (const void *)tag;
@@ -182,6 +218,8 @@ static void parse_tag(const struct multiboot2_tag *tag)
         for (unsigned int i = 0; i < (tag->size - sizeof(*map)) / sizeof(map->entry[0]); i++)
             add_memory(map->entry[i].base, map->entry[i].length, map->entry[i].type);
         break;
+    case TAG_SCREEN: add_screen((const void *)tag); break;
+    case TAG_EFI_64: is_efi = true; break;
     case TAG_RSDP_1:
     case TAG_RSDP_2: /* GRUB gives this one later */
         memcpy(rsdp, tag + 1, MIN(tag->size - sizeof(*tag), sizeof(rsdp)));
@@ -197,6 +235,8 @@ static void parse_2(const uint32_t *information)
 
     for (at += 8; at < end; at += ROUND_UP(((const struct multiboot2_tag *)at)->size, 8))
         parse_tag((const struct multiboot2_tag *)at);
+    if (is_efi && boot_info.screen.video_type == XEN_VGATYPE_VESA_LFB)
+        boot_info.screen.video_type = XEN_VGATYPE_EFI_LFB;
 }
 
 static void parse_pvh(const struct hvm_start_info *info)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * platform_op and physdev_op: dom0's kernel and the machine (<xen/platform.h>, <xen/physdev.h>). It sets the
- * wall clock that all guests see, and asks for the physical CPUs. Firmware services and power management of
- * the host are not offered: Linux does without. It reports its PCI devices, which the core need not know:
- * dom0 drives them all.
+ * wall clock that all guests see, and asks for the physical CPUs and the screen. Firmware services and power
+ * management of the host are not offered: Linux does without. It reports its PCI devices, which the core need
+ * not know: dom0 drives them all.
  *
  * Of the MSRs that Xen lets tools read on a CPU of their choice, AMD's have only the time-stamp counter, and
  * for that one Xen gives its own time, which is the same on all of them. So no CPU need be asked.
@@ -11,10 +11,12 @@
 #include "lib.h"
 #include "operation.h"
 #include "percpu.h"
+#include "platform.h"
 
 #include <xen/physdev.h>
 #include <xen/platform.h>
 
+#define XENPF_GET_DOM0_CONSOLE 64 /* in Xen's headers from 4.18 on */
 #define NSEC_PER_SEC 1000000000u
 #define MSR_TSC 0x10u
 #define RESOURCE_ENTRIES_MAX 3u /* as many as Xen takes */
@@ -84,10 +86,20 @@ static long resource_op(struct hypercall *hc, struct domain *d, void *arg)
     return op->nr_entries;
 }
 
+/* What the loader left on the screen, which dom0 goes on with; the result is its size. */
+static long get_screen(struct hypercall *hc, struct domain *d, void *arg)
+{
+    if (!boot_info.screen.video_type)
+        return -ENODEV;
+    memcpy(&((struct xen_platform_op *)arg)->u, &boot_info.screen, sizeof(boot_info.screen));
+    return sizeof(boot_info.screen);
+}
+
 static const struct operation rows[] = {
     [XENPF_settime64] = { .fn = set_time },
     [XENPF_get_cpuinfo] = { get_cpuinfo, .out = OUT_SUCCESS },
     [XENPF_resource_op] = { .fn = resource_op },
+    [XENPF_GET_DOM0_CONSOLE] = { get_screen, .out = OUT_ALWAYS },
 };
 
 long hypercall_platform_op(struct hypercall *hc)

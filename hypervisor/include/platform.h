@@ -6,6 +6,7 @@
 #define CLV_PLATFORM_H
 
 #include "types.h"
+#include "xenpub.h"
 
 /* --- platform/acpi.c: read once at boot --- */
 struct acpi_header {
@@ -73,6 +74,7 @@ struct boot_info {
     unsigned int modules;
     struct boot_module module[8];   /* [0] dom0's kernel (ELF), [1] its initrd */
     paddr_t rsdp;                   /* multiboot2, UEFI; 0: unknown */
+    struct dom0_vga_console_info screen; /* multiboot2; of type 0: unknown */
 };
 extern struct boot_info boot_info;
 /* The value of name=... on the core's command line, until the next call; "" of a bare name; NULL: absent. */

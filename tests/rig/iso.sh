@@ -20,6 +20,7 @@ cat >"$root/boot/grub/grub.cfg" <<END
 serial --unit=0 --speed=115200
 terminal_input serial console
 terminal_output serial
+insmod all_video
 set timeout=1
 menuentry Cleave {
     multiboot2 /boot/cleave.elf $core_args

@@ -433,6 +433,22 @@ static void test_multicall(void **state)
     assert_int_equal(did.dispatched, 2);
 }
 
+/* The size is the result; without a screen there is none. */
+static void test_screen(void **state)
+{
+    struct xen_platform_op op = { .cmd = 64, .interface_version = XENPF_INTERFACE_VERSION };
+    const struct dom0_vga_console_info *info = (const void *)&((struct xen_platform_op *)at(BUF(0)))->u;
+
+    memcpy(at(BUF(0)), &op, sizeof(op));
+    boot_info.screen.video_type = 0;
+    assert_int_equal(harness_hypercall(hypercall_platform_op, tool, BUF(0), 0, 0, NULL), -ENODEV);
+    boot_info.screen.video_type = XEN_VGATYPE_EFI_LFB;
+    boot_info.screen.u.vesa_lfb.ext_lfb_base = 7;
+    assert_int_equal(harness_hypercall(hypercall_platform_op, tool, BUF(0), 0, 0, NULL), sizeof(*info));
+    assert_int_equal(info->video_type, XEN_VGATYPE_EFI_LFB);
+    assert_int_equal(info->u.vesa_lfb.ext_lfb_base, 7);
+}
+
 static void test_platform_and_cleave(void **state)
 {
     struct xen_platform_op op = { .cmd = XENPF_settime64, .interface_version = XENPF_INTERFACE_VERSION };
@@ -562,6 +578,7 @@ int main(void)
         cmocka_unit_test_setup(test_multicall, hypercall_core_setup),
         cmocka_unit_test_setup(test_platform_and_cleave, hypercall_core_setup),
         cmocka_unit_test_setup(test_resources, hypercall_core_setup),
+        cmocka_unit_test_setup(test_screen, hypercall_core_setup),
         cmocka_unit_test_setup(test_nonsense, hypercall_core_setup),
     };
 

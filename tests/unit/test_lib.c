@@ -236,6 +236,8 @@ static uint32_t *add_tag(uint32_t *at, uint32_t type, const void *body, uint32_t
     return at + ROUND_UP(8 + size, 8) / 4;
 }
 
+struct screen_tag { uint64_t base; uint32_t pitch, width, height; uint8_t more[10]; } __attribute__((packed));
+
 static void multiboot2_is_read(void **state)
 {
     static const uint32_t magic = 0x36d76289;
@@ -245,6 +247,8 @@ static void multiboot2_is_read(void **state)
     static const struct { uint32_t size, version; struct { uint64_t base, length, type; } entry[3]; } map = {
         24, 0, { { 0, 0x9fc00, BOOT_RAM }, { 0x9fc00, 0x400, BOOT_RESERVED }, { 0x100000, 0xf00fff, 20 } },
     };
+    static const struct screen_tag screen = {
+        0x1280000000, 4096, 1000, 700, { 32, 1, 0, 0, 16, 8, 8, 8, 0, 8 } };
     uint32_t *information, *at;
 
     (void)state;
@@ -256,6 +260,8 @@ static void multiboot2_is_read(void **state)
     at = add_tag(at, 9, "", 1); /* not one of ours */
     at = add_tag(at, 3, &module[1], sizeof(module[1]));
     at = add_tag(at, 6, &map, sizeof(map));
+    at = add_tag(at, 8, &screen, sizeof(screen));
+    at = add_tag(at, 12, "the EFI", 8);
     at = add_tag(at, 0, "", 0);
     *information = (uint32_t)((uint8_t *)at - (uint8_t *)information);
     multiboot_parse(magic, 0x1000);
@@ -269,6 +275,40 @@ static void multiboot2_is_read(void **state)
     assert_int_equal(boot_info.range[1].start, 0x9f000);
     assert_int_equal(boot_info.range[2].type, BOOT_RESERVED);
     assert_int_equal(boot_info.range[2].end, 0x1001000);
+    assert_int_equal(boot_info.screen.video_type, XEN_VGATYPE_EFI_LFB);
+    assert_int_equal(boot_info.screen.u.vesa_lfb.lfb_base, 0x80000000);
+    assert_int_equal(boot_info.screen.u.vesa_lfb.ext_lfb_base, 0x12);
+    assert_int_equal(boot_info.screen.u.vesa_lfb.lfb_size, 44); /* 43.75 times 64K */
+    assert_int_equal(boot_info.screen.u.vesa_lfb.bytes_per_line, 4096);
+    assert_int_equal(boot_info.screen.u.vesa_lfb.width, 1000);
+    assert_int_equal(boot_info.screen.u.vesa_lfb.height, 700);
+    assert_int_equal(boot_info.screen.u.vesa_lfb.red_pos, 16);
+    assert_int_equal(boot_info.screen.u.vesa_lfb.blue_size, 8);
+    assert_int_equal(boot_info.screen.u.vesa_lfb.rsvd_size, 8);
+}
+
+/* Of a screen of text, and of none that dom0's kernel knows. */
+static void other_screens(void **state)
+{
+    static const uint8_t kinds[] = { 0, 2, 3 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds); i++) {
+        struct screen_tag screen = { 0xb8000, 160, 80, 25, { 16, kinds[i] } };
+        static const uint32_t map[] = { 24, 0, 0, 0, 0x100000, 0, 1, 0 };
+        uint32_t *information, *at;
+
+        harness_memory_new(1);
+        boot_info = (struct boot_info){ 0 };
+        information = paddr_to_virt(0x1000);
+        at = add_tag(information + 2, 6, map, sizeof(map));
+        at = add_tag(at, 8, &screen, sizeof(screen));
+        at = add_tag(at, 0, "", 0);
+        *information = (uint32_t)((uint8_t *)at - (uint8_t *)information);
+        multiboot_parse(0x36d76289, 0x1000);
+        assert_int_equal(boot_info.screen.video_type, kinds[i] == 2 ? XEN_VGATYPE_TEXT_MODE_3 : 0);
+        assert_int_equal(boot_info.screen.u.text_mode_3.rows, kinds[i] == 2 ? 25 : 0);
+    }
 }
 
 /* What a PVH loader leaves at 0x1000, with one module; the test changes it. */
@@ -599,6 +639,7 @@ int main(void)
         cmocka_unit_test(too_many_modules),
         cmocka_unit_test(long_command_lines),
         cmocka_unit_test(modules_are_moved),
+        cmocka_unit_test(other_screens),
         cmocka_unit_test(memory_is_given),
         cmocka_unit_test(dom0s_share),
         cmocka_unit_test(dom0_sizes_are_checked),
