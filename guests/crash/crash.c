@@ -9,7 +9,8 @@
  *   hole       a read where no memory is (real Xen answers with ones)
  *   execute    a jump to where no memory is
  *   mmio       an instruction on the APIC page that nobody emulates
- *   cr3 cr0 cr4 dr7  reserved bits: in QEMU's emulation no #GP, but a guest state that VMRUN refuses
+ *   cr3 cr0 dr7  reserved bits: in QEMU's emulation no #GP, but a guest state that VMRUN refuses
+ *   cr4        the same there, which is a #GP
  *   tables apic      page tables where no memory is, or in the APIC's registers
  *   own              page tables that a hypercall writes its answer over
  *   gdt tss          descriptors, and a TSS for the next exception, where no memory is

@@ -19,9 +19,9 @@
 #define CR0_BIT_CD 30
 #define CR0_LAST_BIT 30
 #define CR4_BIT_PAE 5
-#define CR4_LAST_BIT 10
 #define VECTOR_DB 1
 #define VECTOR_UD 6
+#define VECTOR_GP 13
 #define VECTOR_PF 14
 
 struct msr_access { uint32_t msr; uint64_t value; };
@@ -283,34 +283,83 @@ static void write_code(uint8_t prefix, const struct instruction *instruction)
     code[sizeof(code) - 1] = 0xc3;
 }
 
-/* Turns one bit of CR0 or CR4 over and back. */
-static void run_cr(void *arg)
+/* Turns bits of CR0 over and back. */
+static void run_cr0(void *arg)
 {
-    uint64_t *which = arg, old;
+    uint64_t *bits = arg, old;
 
-    if (which[0] == 0) {
-        asm volatile("mov %%cr0, %0" : "=r"(old));
-        asm volatile("mov %0, %%cr0; mov %1, %%cr0" :: "r"(old ^ which[1]), "r"(old));
-    } else {
-        asm volatile("mov %%cr4, %0" : "=r"(old));
-        asm volatile("mov %0, %%cr4; mov %1, %%cr4" :: "r"(old ^ which[1]), "r"(old));
+    asm volatile("mov %%cr0, %0" : "=r"(old));
+    asm volatile("mov %0, %%cr0; mov %1, %%cr0" :: "r"(old ^ bits[0]), "r"(old));
+}
+
+/* The same with CR4, from different registers; what it reads as meanwhile. */
+static void run_cr4(void *arg)
+{
+    uint64_t *bits = arg, old, seen;
+
+    asm volatile("mov %%cr4, %0" : "=r"(old));
+    asm volatile("mov %2, %%r12; mov %%r12, %%cr4; mov %%cr4, %0; mov %1, %%cr4"
+                 : "=&r"(seen) : "r"(old), "r"(old ^ bits[0]) : "r12");
+    bits[1] = old ^ seen;
+}
+
+/* A prefix that says nothing, and RSP, whose place is not among the other registers. */
+static void run_cr4_oddly(void *arg)
+{
+    (void)arg;
+    asm volatile("mov %%cr4, %%rax; .byte 0x66; mov %%rax, %%cr4; xchg %%rax, %%rsp; mov %%rsp, %%cr4;"
+                 "xchg %%rax, %%rsp" ::: "rax");
+}
+
+/* Which bits of CR4 there are, by CPUID: leaf, register (a b c d), bit. PAE is not to be turned off here. */
+static const struct { uint8_t cr4_bit, leaf, reg, bit; } cr4_bits[] = {
+    { 0, 1, 3, 1 }, { 1, 1, 3, 1 }, { 2, 1, 3, 4 }, { 3, 1, 3, 2 }, { 4, 1, 3, 3 }, { 7, 1, 3, 13 },
+    { 9, 1, 3, 24 }, { 10, 1, 3, 25 }, { 11, 7, 2, 2 }, { 16, 7, 1, 0 }, { 17, 1, 2, 17 }, { 18, 1, 2, 26 },
+    { 20, 7, 1, 7 }, { 21, 7, 1, 20 },
+};
+
+static uint64_t allowed_in_cr4(void)
+{
+    uint64_t allowed = 1 << 6 | 1 << 8; /* MCE and PCE are always taken */
+
+    for (unsigned i = 0; i < ARRAY_SIZE(cr4_bits); i++) {
+        struct cpuid r = cpuid(cr4_bits[i].leaf, 0);
+        uint32_t regs[] = { r.a, r.b, r.c, r.d };
+
+        if (regs[cr4_bits[i].reg] >> cr4_bits[i].bit & 1)
+            allowed |= 1UL << cr4_bits[i].cr4_bit;
     }
+    return allowed;
+}
+
+static void try_cr4(void)
+{
+    uint64_t allowed = allowed_in_cr4();
+
+    for (unsigned bit = 0; bit < 64; bit++) {
+        uint64_t bits[] = { 1UL << bit, 0 };
+        int vector = bit == CR4_BIT_PAE ? VECTOR_GP : evil_try(run_cr4, bits);
+
+        if (allowed >> bit & 1)
+            evil_expect(vector < 0 && bits[1] == bits[0], "a bit of CR4 that CPUID offers", bit);
+        else
+            evil_expect(vector == VECTOR_GP, "a bit of CR4 that there is not", bit);
+    }
+    evil_expect(evil_try(run_cr4, (uint64_t[]){ 1 << CR4_BIT_PAE, 0 }) == VECTOR_GP, "long mode without PAE", 0);
+    evil_expect(evil_try(run_cr4_oddly, NULL) < 0, "other encodings of MOV to CR4", 0);
 }
 
 /*
- * The bits that every CPU has. Not tried: CR0.PE and PG and CR4.PAE (a guest that clears them only changes
- * its own mode), and what no CPU allows (CR0.NW without CD, the upper halves, unknown bits of CR4): QEMU's
- * emulation takes them without #GP, and the next VMRUN finds the state invalid. guests/crash does one of
- * these.
+ * Not tried: CR0.PE and PG (a guest that clears them only changes its own mode), and what no CPU allows in
+ * CR0 (NW without CD, the upper half): QEMU's emulation takes them without #GP, and the next VMRUN finds the
+ * state invalid. guests/crash does one of these.
  */
 static void try_control_registers(void)
 {
+    try_cr4();
     for (unsigned bit = 1; bit <= CR0_LAST_BIT; bit++)
         if (bit != CR0_BIT_NW)
-            evil_try(run_cr, (uint64_t[]){ 0, 1UL << bit | (bit == CR0_BIT_CD ? 1UL << CR0_BIT_NW : 0) });
-    for (unsigned bit = 0; bit <= CR4_LAST_BIT; bit++)
-        if (bit != CR4_BIT_PAE)
-            evil_try(run_cr, (uint64_t[]){ 4, 1UL << bit });
+            evil_try(run_cr0, (uint64_t[]){ 1UL << bit | (bit == CR0_BIT_CD ? 1UL << CR0_BIT_NW : 0) });
 }
 
 /* Registers of the FPU's state, with features that there are not and combinations that there must not be. */

@@ -28,6 +28,7 @@ void switch_out(struct cpu *c, struct vcpu *v, bool idle);
 
 /* General register by x86 number (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8-15). */
 uint64_t *svm_gpr(struct vcpu *v, unsigned int n);
+gva_t svm_code_address(struct vcpu *v);  /* of RIP */
 /* The instruction has been executed for the guest: its interrupt shadow ends, a single step is a #DB. */
 void svm_set_rip(struct vcpu *v, uint64_t rip);
 /* The same with the RIP that the CPU gave for behind an intercepted one, if it did, or length bytes on. */
@@ -67,6 +68,7 @@ void svm_reset_to_sipi(struct vcpu *v, uint8_t vector);
 /* PVH start (docs: x86/hvm start info ABI): flat 32-bit, RIP entry, RBX start_info. For the dom0 builder. */
 void svm_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info);
 
+int must_check svm_set_cr4(struct vcpu *v, uint64_t val); /* -EINVAL: #GP */
 /* The guest's MSRs that exit and live in the VMCB: EFER, PAT, DEBUGCTL. -EINVAL: a value that cannot be. */
 uint64_t svm_get_msr(struct vcpu *v, uint32_t msr);
 int must_check svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);

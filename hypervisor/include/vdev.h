@@ -119,6 +119,7 @@ void cpuid_init(void);                                     /* makes the policies
 void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 int cpuid_domain_init(struct domain *d);
 uint64_t cpuid_guest_xcr0_mask(struct domain *d);          /* XCR0 bits that this domain may set */
+uint64_t cpuid_guest_cr4_mask(struct domain *d);           /* CR4 bits that this domain may set */
 bool cpuid_guest_has(struct domain *d, unsigned int feature); /* XEN_X86_FEATURE_* */
 /*
  * The tools' view (hypercall/cpu_policy.c). leaves: those of a policy, as <xen/arch-x86/xen.h> serialises

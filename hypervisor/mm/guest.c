@@ -145,7 +145,10 @@ fault:
     return -EFAULT;
 }
 
-/* With no paging a virtual address is a physical one; outside of long mode it has 32 bits. */
+/*
+ * With no paging a virtual address is a physical one; outside of long mode it has 32 bits. Long mode has four
+ * levels: no guest can set CR4.LA57 (svm_set_cr4).
+ */
 static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access,
                             gpa_t *gpa, uint32_t *fault)
 {

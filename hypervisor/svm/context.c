@@ -11,8 +11,6 @@
 
 #include <xen/hvm/save.h>
 
-#define CR4_LEGAL 0x00370fffull  /* what CPUID may offer: no PKE, no CET, no LA57 */
-
 /* What INIT leaves (APM vol. 2, 14.1.3), common to both starts below. */
 static void reset(struct vcpu *v)
 {
@@ -109,13 +107,13 @@ void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
 }
 
 /* What VMRUN (APM vol. 2, 15.5.1) or WRMSR would refuse, and what no guest may have. */
-static int check_context(const struct hvm_hw_cpu *c)
+static int check_context(struct domain *d, const struct hvm_hw_cpu *c)
 {
     bool lme = c->msr_efer & EFER_LME, pg = c->cr0 & CR0_PG, pae = c->cr4 & CR4_PAE;
     bool code_64 = c->cs_arbytes & (1u << 9), code_32 = c->cs_arbytes & (1u << 10);
     bool nw = c->cr0 & (1u << 29), cd = c->cr0 & (1u << 30);
 
-    if ((c->cr0 | c->dr6 | c->dr7 | c->msr_tsc_aux) >> 32 || (c->cr4 & ~CR4_LEGAL) ||
+    if ((c->cr0 | c->dr6 | c->dr7 | c->msr_tsc_aux) >> 32 || (c->cr4 & ~cpuid_guest_cr4_mask(d)) ||
         (c->msr_efer & ~EFER_LEGAL) || (pg && !(c->cr0 & CR0_PE)) || (nw && !cd) ||
         (lme && pg && (!pae || (code_64 && code_32))) || c->cr3 >> cpu_features.physical_bits ||
         ((c->pending_event & EVENT_VALID) && EVENT_TYPE(c->pending_event) > EVENT_TYPE_SOFT))
@@ -126,7 +124,7 @@ static int check_context(const struct hvm_hw_cpu *c)
 int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
     struct vmcb *b = v->vmcb;
-    int rc = check_context(c);
+    int rc = check_context(v->d, c);
 
     if (rc)
         return rc;

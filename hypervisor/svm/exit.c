@@ -52,6 +52,46 @@ static void exit_cpuid(struct vcpu *v)
     svm_skip(v, 2);
 }
 
+/*
+ * The register of MOV to CR4: the CPU says it where it can (APM vol. 2, 15.8.1); else the instruction is read,
+ * which has one prefix at most. Bytes that do not fit were changed meanwhile.
+ */
+static bool cr4_operand(struct vcpu *v, unsigned int *reg, unsigned int *length)
+{
+    uint8_t code[4];
+    unsigned int n = sizeof(code);
+
+    if (v->vmcb->exitinfo1 >> 63) {
+        *reg = v->vmcb->exitinfo1 & 15;
+        *length = 3; /* and the CPU gives the next RIP, too */
+        return true;
+    }
+    while (n && guest_read(v, code, svm_code_address(v), n))
+        n--; /* the page may end */
+    unsigned int at = code[0] != 0x0f;
+    if (n < at + 3 || code[at] != 0x0f || code[at + 1] != 0x22)
+        return false;
+    *reg = (code[at + 2] & 7) | (at && svm_mode_64(v) && (code[0] & 0xf1) == 0x41 ? 8 : 0);
+    *length = at + 3;
+    return true;
+}
+
+static void exit_write_cr4(struct vcpu *v)
+{
+    unsigned int reg, length;
+
+    if (!cr4_operand(v, &reg, &length)) {
+        exit_undefined(v);
+        return;
+    }
+    uint64_t val = *svm_gpr(v, reg);
+
+    if (svm_set_cr4(v, svm_mode_64(v) ? val : (uint32_t)val))
+        inject_gp(v);
+    else
+        svm_skip(v, length);
+}
+
 static void exit_hlt(struct vcpu *v)
 {
     svm_skip(v, 1);
@@ -208,6 +248,7 @@ static void exit_unknown(struct vcpu *v)
 typedef void exit_fn(struct vcpu *v);
 
 static exit_fn *const exit_table[EXIT_TABLE] = {
+    [EXIT_WRITE_CR4] = exit_write_cr4,
     [EXIT_EXCEPTION + 1] = exit_debug,
     [EXIT_EXCEPTION + 17] = exit_alignment,
     [EXIT_EXCEPTION + 18] = exit_machine_check,

@@ -61,10 +61,9 @@ bool svm_interrupts_enabled(struct vcpu *v)
 /* STI; HLT: when an interrupt comes in STI's shadow, HLT has been executed before its handler runs. */
 static void retire_halt(struct vcpu *v)
 {
-    gva_t base = svm_mode_64(v) ? 0 : v->vmcb->segment[SEG_CS].base;
     uint8_t opcode;
 
-    if (!guest_read(v, &opcode, base + v->vmcb->rip, 1) && opcode == OPCODE_HLT) {
+    if (!guest_read(v, &opcode, svm_code_address(v), 1) && opcode == OPCODE_HLT) {
         v->vmcb->rip++;
         v->vmcb->interrupt_shadow = 0;
     }

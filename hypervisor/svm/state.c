@@ -19,6 +19,11 @@ bool svm_mode_64(struct vcpu *v)
     return (v->vmcb->efer & EFER_LMA) && (v->vmcb->segment[SEG_CS].attributes & (1u << 9));
 }
 
+gva_t svm_code_address(struct vcpu *v)
+{
+    return (svm_mode_64(v) ? 0 : v->vmcb->segment[SEG_CS].base) + v->vmcb->rip;
+}
+
 void svm_set_rip(struct vcpu *v, uint64_t rip)
 {
     v->vmcb->rip = svm_mode_64(v) ? rip : (uint32_t)rip;
@@ -52,6 +57,26 @@ struct svm_paging svm_get_paging(struct vcpu *v)
 }
 
 void svm_set_rflags(struct vcpu *v, uint64_t rflags) { v->vmcb->rflags = rflags; }
+
+#define CR4_FLUSHING (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP)
+
+/*
+ * What MOV to CR4 refuses (APM vol. 2, 3.1.3 and 5.5.1). The walk of a guest's tables (mm/guest.c) relies on
+ * it: long mode without PAE, or with five levels, is not there to be walked.
+ */
+int svm_set_cr4(struct vcpu *v, uint64_t val)
+{
+    struct vmcb *b = v->vmcb;
+    bool long_mode = b->efer & EFER_LMA, pcid = val & ~b->cr4 & CR4_PCIDE;
+
+    if ((val & ~cpuid_guest_cr4_mask(v->d)) || (long_mode && !(val & CR4_PAE)) ||
+        (pcid && (!long_mode || (b->cr3 & ~PAGE_MASK))))
+        return -EINVAL;
+    if ((val ^ b->cr4) & CR4_FLUSHING)
+        v->svm.flush_seen = ~0ull; /* as the instruction would (APM vol. 2, 5.5.3): a fresh ASID */
+    b->cr4 = val;
+    return 0;
+}
 
 /* Where one of the MSRs lives that only the VMCB has. */
 static uint64_t *vmcb_msr(struct vcpu *v, uint32_t msr)

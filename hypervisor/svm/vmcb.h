@@ -45,7 +45,7 @@ _Static_assert(offsetof(struct vmcb, rip) == 0x578 && offsetof(struct vmcb, g_pa
 
 /* Exit codes, up to the last of those that are intercepted by their bit (appendix C). */
 enum {
-    EXIT_EXCEPTION = 0x40, EXIT_INTR = 0x60, EXIT_NMI, EXIT_SMI, EXIT_INIT, EXIT_RDPMC = 0x6f,
+    EXIT_WRITE_CR4 = 0x14, EXIT_EXCEPTION = 0x40, EXIT_INTR = 0x60, EXIT_NMI, EXIT_SMI, EXIT_INIT, EXIT_RDPMC = 0x6f,
     EXIT_CPUID = 0x72, EXIT_IRET = 0x74, EXIT_INVD = 0x76, EXIT_HLT = 0x78, EXIT_INVLPGA = 0x7a, EXIT_IOIO,
     EXIT_MSR, EXIT_TASK_SWITCH, EXIT_SHUTDOWN = 0x7f, EXIT_VMRUN, EXIT_VMMCALL, EXIT_SKINIT = 0x86,
     EXIT_WBINVD = 0x89, EXIT_MONITOR, EXIT_MWAIT_ARMED = 0x8c, EXIT_XSETBV, EXIT_RDPRU,

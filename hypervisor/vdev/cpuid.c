@@ -33,6 +33,7 @@
 struct cpuid_policy {
     struct cpuid_regs basic[BASIC_LEAVES], feature[FEATURE_LEAVES], xstate[XSTATE_LEAVES];
     struct cpuid_regs extended[EXTENDED_LEAVES];
+    uint64_t cr4; /* the bits that may be set */
 };
 
 struct cpuid_policy cpuid_host, cpuid_max;
@@ -159,6 +160,24 @@ static void compute_xstate(struct cpuid_policy *p)
     p->xstate[2] = mask & 4 ? cpuid_host.xstate[2] : (struct cpuid_regs){ 0 };
 }
 
+/*
+ * Bits of CR4 and the feature that each needs (APM vol. 2, 3.1.3). LA57, PKE, CET and VMXE are nobody's. MCE
+ * comes without its feature: firmware sets it unasked, and machine checks are the core's anyway.
+ */
+static void compute_cr4(struct cpuid_policy *p)
+{
+    static const struct { uint32_t bits; uint16_t feature; } needs[] = {
+        { CR4_VME | CR4_PVI, F(VME) }, { CR4_TSD, F(TSC) }, { CR4_DE, F(DE) }, { CR4_PSE, F(PSE) },
+        { CR4_PAE, F(PAE) }, { CR4_PGE, F(PGE) }, { CR4_OSFXSR, F(FXSR) }, { CR4_OSXMMEXCPT, F(SSE) },
+        { CR4_UMIP, F(UMIP) }, { CR4_FSGSBASE, F(FSGSBASE) }, { CR4_PCIDE, F(PCID) },
+        { CR4_OSXSAVE, F(XSAVE) }, { CR4_SMEP, F(SMEP) }, { CR4_SMAP, F(SMAP) },
+    };
+
+    p->cr4 = CR4_MCE | CR4_PCE;
+    for (unsigned int i = 0; i < ARRAY_SIZE(needs); i++)
+        p->cr4 |= has(p, needs[i].feature) ? needs[i].bits : 0;
+}
+
 /* Leaf 0 of a range: the highest leaf, and the host's vendor. */
 static void limit_leaves(struct cpuid_regs *r, const struct cpuid_regs *max)
 {
@@ -189,6 +208,7 @@ static void narrow(struct cpuid_policy *p)
     memset(&e[0x1b], 0, 6 * sizeof(*e));      /* sampling, profiling, topology, encryption */
     e[0x21] = (struct cpuid_regs){ .a = e[0x21].a, .c = e[0x21].c };
     compute_xstate(p);
+    compute_cr4(p);
 }
 
 /* A range of leaves; its first says which is the last. */
@@ -250,6 +270,8 @@ int cpuid_domain_init(struct domain *d)
 /* --- what a vcpu reads --- */
 
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return xcr0_mask(d->vdev.cpuid); }
+
+uint64_t cpuid_guest_cr4_mask(struct domain *d) { return d->vdev.cpuid->cr4; }
 
 bool cpuid_guest_has(struct domain *d, unsigned int feature) { return has(d->vdev.cpuid, feature); }
 
