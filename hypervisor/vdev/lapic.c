@@ -158,14 +158,16 @@ static void end_of_interrupt(struct vcpu *v)
 
 /* --- delivery --- */
 
-static void report_error(struct vcpu *v, uint32_t bit)
+/* An error interrupt with an illegal vector is an error itself: one more bit, and no interrupt for ever. */
+static void report_error(struct vcpu *v, uint32_t bits)
 {
     struct lapic *l = &v->vdev.lapic;
     uint32_t lvt = READ_ONCE(l->lvt[LVT_ERROR]);
+    bool masked = lvt & LVT_MASKED, legal = (lvt & 0xff) >= 16;
 
-    if (__atomic_fetch_or(&l->esr_pending, bit, __ATOMIC_SEQ_CST) & bit)
-        return;
-    if (!(lvt & LVT_MASKED) && (lvt & 0xff) >= 16)
+    if (!masked && !legal)
+        bits |= ESR_RECEIVE_VECTOR;
+    if ((__atomic_fetch_or(&l->esr_pending, bits, __ATOMIC_SEQ_CST) & bits) != bits && !masked && legal)
         lapic_set_irq(v, (uint8_t)lvt, false);
 }
 

@@ -451,10 +451,20 @@ static void errors(void **state)
     write_msr(v[0], MSR_ESR, 0);
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
     assert_int_equal(irr(0), 0);
-    lapic_set_irq(v[0], 3, false);
-    assert_int_equal(irr(0), 0);
     write_msr(v[0], MSR_ESR, 0);
     assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 5 | 1u << 6);
+    write_msr(v[0], MSR_LVT_ERROR, LVT_MASKED | 5); /* nobody is told, so nothing is wrong with it */
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
+    write_msr(v[0], MSR_ESR, 0);
+    assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 5);
+    write_msr(v[0], MSR_LVT_ERROR, 0xfd); /* each error interrupts once until ESR is written */
+    lapic_set_irq(v[0], 3, false);
+    assert_int_equal(who(0xfd), 1);
+    v[0]->vdev.lapic.irr[3] = 0;
+    lapic_set_irq(v[0], 3, false);
+    assert_int_equal(who(0xfd), 0);
+    write_msr(v[0], MSR_ESR, 0);
+    assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 6);
 }
 
 static void level_vectors(void **state)
