@@ -17,9 +17,11 @@
 #include "mem.h"
 #include "smp.h"
 #include "time.h"
+#include "trap.h"
 
 #define STORM 3000
 #define RACES 20000
+#define NMIS 100
 #define VECTOR 0x41
 #define ICR_ALL (2u << 18)             /* destination shorthand: all, this one too */
 #define ICR_OTHERS (3u << 18)            /* all but this one */
@@ -44,12 +46,38 @@ static void lapic_timer(void *arg)
     wrmsr(MSR_LAPIC_COUNT, *(uint32_t *)arg);
 }
 
+static volatile unsigned nmis, early_nmis;
+
+static void on_nmi(struct trap_frame *frame)
+{
+    early_nmis += frame->rip == (uint64_t)trap_return;
+    if (++nmis < NMIS)
+        hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0);
+}
+
+/* Each NMI's handler asks for the next one, which must not come before the handler's IRET has been executed. */
+static void nested_nmis(void)
+{
+    uint64_t dr6;
+
+    trap_set_irq(TRAP_NMI, on_nmi);
+    asm volatile("mov %0, %%dr6" :: "r"(0xffff0ff0UL));
+    hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0);
+    for (uint64_t end = time_now() + 10 * NS_PER_S; nmis < NMIS && time_now() < end;)
+        cpu_relax();
+    asm volatile("mov %%dr6, %0" : "=r"(dr6));
+    evil_expect(nmis == NMIS, "NMIs that a handler asks for", nmis);
+    evil_expect(early_nmis == 0, "an NMI before the IRET of the one before", early_nmis);
+    evil_expect(dr6 == 0xffff0ff0, "DR6 behind NMIs", dr6);
+}
+
 void evil_storms(void)
 {
     static uint64_t moments[] = { 1, 0, 1UL << 63, -1UL };
     struct vcpu_set_periodic_timer period = { .period_ns = NS_PER_MS };
     int port = evtchn_bind_ipi(0);
 
+    nested_nmis();
     hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_set_periodic_timer, 0, (uint64_t)&period);
     for (unsigned i = 0; i < STORM; i++) {
         moments[1] = time_now() + i % 100;

@@ -62,6 +62,8 @@ trap_common:
         pop %rbx
         pop %rax
         add $16, %rsp
+        .globl trap_return
+trap_return:
         iretq
 
         /*

@@ -22,6 +22,8 @@ void trap_init(void);
 
 #define TRAP_NMI 2
 
+extern uint8_t trap_return[];       /* the IRET of all handlers */
+
 /*
  * What vector 32..255, or TRAP_NMI, does. The handler runs with interrupts off, and ends an APIC's interrupt
  * itself.

@@ -86,7 +86,9 @@ struct svm_vcpu {
     uint64_t flush_seen;        /* the domain's flush generation that vmcb->asid has no older entries than */
     uint64_t pending;           /* event to inject at the next entry, EVENTINJ format; 0: none */
     int offered;                /* vector of the local APIC that the entry offered as V_IRQ; -1: none */
-    bool nmi_blocked;           /* between an injected NMI and its IRET */
+    bool nmi_blocked;           /* between an injected NMI and the end of its IRET */
+    bool stepping, step_guests; /* over that IRET by RFLAGS.TF; which the guest had set itself */
+    uint64_t step_dr6;          /* the guest's, before */
     bool loaded;                /* its CPU has what VMLOAD loads; the VMCB's is old */
     uint64_t dr[4], xcr0;
 };

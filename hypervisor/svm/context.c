@@ -20,7 +20,7 @@ static void reset(struct vcpu *v)
     switch_unload(v);
     v->regs = (struct guest_regs){ .rdx = 0x600 };
     v->svm.pending = 0;
-    v->svm.nmi_blocked = false;
+    v->svm.nmi_blocked = v->svm.stepping = false;
     v->svm.flush_seen = ~0ull;
     b->interrupt_shadow = 0;
     b->eventinj = 0;
@@ -100,6 +100,7 @@ void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
     for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++)
         memcpy((char *)c + fields[i].in_record, place_of(v, i), fields[i].size);
     c->msr_efer &= ~EFER_SVME;
+    c->rflags &= ~(v->svm.stepping && !v->svm.step_guests ? RFLAGS_TF : 0);
     if (v->svm.pending & EVENT_VALID) {
         c->pending_event = (uint32_t)v->svm.pending;
         c->error_code = (uint32_t)(v->svm.pending >> 32);

@@ -21,7 +21,12 @@ static void inject_gp(struct vcpu *v) { svm_inject_exception(v, EXC_GP, 0); }
 static void exit_undefined(struct vcpu *v) { svm_inject_exception(v, EXC_UD, 0); }
 
 /* #DB and #AC are intercepted because a guest can make their delivery loop for ever inside the CPU. */
-static void exit_debug(struct vcpu *v) { svm_inject_exception(v, EXC_DB, 0); }
+static void exit_debug(struct vcpu *v)
+{
+    if (!inject_stepped(v))
+        svm_inject_exception(v, EXC_DB, 0);
+}
+
 static void exit_alignment(struct vcpu *v) { svm_inject_exception(v, 17, 0); }
 
 static void exit_machine_check(struct vcpu *v) { panic("machine check while a guest ran\n"); }
@@ -258,7 +263,7 @@ static exit_fn *const exit_table[EXIT_TABLE] = {
     [EXIT_INIT] = exit_nothing,
     [EXIT_RDPMC] = inject_gp,
     [EXIT_CPUID] = exit_cpuid,
-    [EXIT_IRET] = inject_nmi_window,
+    [EXIT_IRET] = inject_iret,
     [EXIT_INVD] = exit_cache,
     [EXIT_HLT] = exit_hlt,
     [EXIT_INVLPGA] = exit_undefined,

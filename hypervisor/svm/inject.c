@@ -3,8 +3,9 @@
  * What the next entry delivers to the guest (APM vol. 2, 15.20 and 15.21).
  *
  * EVENTINJ carries what a fault interrupted last time (EXITINTINFO), an exception that the core raises, or an
- * NMI, unless one is being handled (until IRET). Interrupts are offered beside it, as the CPU's virtual
- * interrupt: it takes the offer at the first moment when the guest takes interrupts (flag, shadow, V_TPR),
+ * NMI, unless one is being handled (until its IRET has been executed). Interrupts are offered beside it, as
+ * the CPU's virtual interrupt: it takes the offer at the first moment when the guest takes interrupts (flag,
+ * shadow, V_TPR),
  * without an exit before. What is offered leaves the local APIC's requests at once, so that the same vector
  * can be requested again while its handler already runs; if V_IRQ says afterwards that it was not taken, it
  * goes back.
@@ -69,18 +70,26 @@ static void retire_halt(struct vcpu *v)
     }
 }
 
-/* The event callback that bypasses the local APIC, or the local APIC's best. */
+/*
+ * The event callback that bypasses the local APIC, or the local APIC's best. If both can be taken, the local
+ * APIC's goes first, whichever has the higher vector: its EOI is an exit, behind which the callback is
+ * offered. Behind the callback's handler comes no exit, and the local APIC's would wait for somebody else's.
+ */
 static void offer_interrupt(struct vcpu *v)
 {
     struct vmcb *vmcb = v->vmcb;
     bool callback = v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
-                    READ_ONCE(v->info->evtchn_upcall_pending);
+                    READ_ONCE(v->info->evtchn_upcall_pending) && lapic_highest_pending(v) < 0;
     int vector = callback ? (int)v->d->vdev.callback_vector : lapic_highest_request(v);
 
     vmcb->vintr = VINTR_MASKING | (v->vdev.lapic.tpr >> 4 & VINTR_TPR_MASK);
     v->svm.offered = callback ? -1 : vector;
     if (likely(vector < 0))
         return;
+    if (unlikely(v->svm.stepping)) { /* its frame would show our TF */
+        v->svm.offered = -1;
+        return;
+    }
     if (!callback)
         lapic_accept(v, (uint8_t)vector);
     vmcb->vintr |= VINTR_IRQ | (uint64_t)vector << VINTR_VECTOR_SHIFT |
@@ -112,12 +121,15 @@ void inject_prepare(struct vcpu *v)
 }
 
 /*
- * EXITINTINFO with a vector that no exception has, while the offer still stands: that is how QEMU tells that
- * it could not deliver it. The offer will be made again.
+ * EXITINTINFO with the offer's vector, as an exception that no CPU has, while the offer still stands: that is
+ * how QEMU tells that it could not deliver it. The offer will be made again. Another vector, or an interrupt
+ * by its type, comes from EVENTINJ, and is lost for ever with its place in the ISR if it is not repeated.
  */
 static bool still_offered(const struct vmcb *vmcb, uint64_t event)
 {
-    return (vmcb->vintr & VINTR_IRQ) && EVENT_VECTOR(event) >= 32;
+    return (vmcb->vintr & VINTR_IRQ) && EVENT_VECTOR(event) >= 32 &&
+           EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION &&
+           EVENT_VECTOR(event) == EVENT_VECTOR(vmcb->vintr >> VINTR_VECTOR_SHIFT);
 }
 
 /* Software interrupts, INT3 and INTO are not repeated: RIP still names the instruction, which runs again. */
@@ -156,8 +168,31 @@ void inject_recover(struct vcpu *v)
     vmcb->exitintinfo = 0;
 }
 
-void inject_nmi_window(struct vcpu *v)
+/*
+ * The IRET of an NMI handler exits before it executes (APM vol. 2, 15.9), and an NMI that was injected there
+ * would use the stack that IRET is about to leave. So IRET is stepped over: whether a trap follows an
+ * instruction depends on TF at its beginning (APM vol. 2, 13.1.4), so it comes behind IRET, which has loaded
+ * the guest's own flags. An interrupt shadow would do without TF, but does not keep an injected event back,
+ * and QEMU 7.2 forgets it at VMRUN. Should IRET fault, its handler finds TF in the frame.
+ */
+void inject_iret(struct vcpu *v)
 {
-    v->svm.nmi_blocked = false;
     bit_clear(v->vmcb->intercepts, EXIT_IRET);
+    v->svm.stepping = true;
+    v->svm.step_guests = v->vmcb->rflags & RFLAGS_TF;
+    v->svm.step_dr6 = v->vmcb->dr6;
+    v->vmcb->rflags |= RFLAGS_TF;
+}
+
+bool inject_stepped(struct vcpu *v)
+{
+    uint64_t raised = v->vmcb->dr6 & ~v->svm.step_dr6 & DR6_RAISED;
+
+    if (!v->svm.stepping)
+        return false;
+    v->svm.stepping = v->svm.nmi_blocked = false;
+    if (v->svm.step_guests)
+        return false;
+    v->vmcb->dr6 = (v->vmcb->dr6 & ~DR6_SINGLE_STEP) | (v->svm.step_dr6 & DR6_SINGLE_STEP);
+    return !(raised & ~DR6_SINGLE_STEP); /* IRET may have met a breakpoint, too */
 }

@@ -45,7 +45,8 @@ _Static_assert(offsetof(struct vmcb, rip) == 0x578 && offsetof(struct vmcb, g_pa
 
 /* Exit codes, up to the last of those that are intercepted by their bit (appendix C). */
 enum {
-    EXIT_WRITE_CR4 = 0x14, EXIT_EXCEPTION = 0x40, EXIT_INTR = 0x60, EXIT_NMI, EXIT_SMI, EXIT_INIT, EXIT_RDPMC = 0x6f,
+    EXIT_WRITE_CR4 = 0x14,
+    EXIT_EXCEPTION = 0x40, EXIT_INTR = 0x60, EXIT_NMI, EXIT_SMI, EXIT_INIT, EXIT_RDPMC = 0x6f,
     EXIT_CPUID = 0x72, EXIT_IRET = 0x74, EXIT_INVD = 0x76, EXIT_HLT = 0x78, EXIT_INVLPGA = 0x7a, EXIT_IOIO,
     EXIT_MSR, EXIT_TASK_SWITCH, EXIT_SHUTDOWN = 0x7f, EXIT_VMRUN, EXIT_VMMCALL, EXIT_SKINIT = 0x86,
     EXIT_WBINVD = 0x89, EXIT_MONITOR, EXIT_MWAIT_ARMED = 0x8c, EXIT_XSETBV, EXIT_RDPRU,
@@ -77,6 +78,7 @@ enum {
 #define RFLAGS_IF (1ull << 9)
 #define RFLAGS_RESERVED 2ull
 #define DR6_SINGLE_STEP (1ull << 14)
+#define DR6_RAISED 0xe00full /* what a #DB sets: B0-B3, BD, BS, BT */
 
 #define MSR_VM_CR 0xc0010114
 #define MSR_VM_HSAVE_PA 0xc0010117
@@ -85,7 +87,8 @@ enum {
 void inject_prepare(struct vcpu *v);       /* chooses what the next entry delivers */
 void inject_cancel(struct vcpu *v);        /* no entry after all: what was chosen waits for the next */
 void inject_recover(struct vcpu *v);       /* after an exit: what a fault interrupted is delivered again */
-void inject_nmi_window(struct vcpu *v);    /* IRET retired: NMIs may come again */
+void inject_iret(struct vcpu *v);          /* an NMI handler is about to return: NMIs may come behind that */
+bool inject_stepped(struct vcpu *v);       /* at a #DB: it was for inject_iret only, not for the guest */
 
 /* svm/switch.c: for what VMLOAD and VMSAVE move */
 void switch_load(struct vcpu *v);          /* into the CPU, unless it is there; right before each entry */

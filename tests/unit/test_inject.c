@@ -26,6 +26,13 @@ static uint8_t opcode;
 
 void domain_crash(struct vcpu *v, const char *fmt, ...) { crashes++; }
 int lapic_highest_request(struct vcpu *v) { return requested; }
+int lapic_highest_pending(struct vcpu *v)
+{
+    return requested >> 4 > (int)v->vdev.lapic.tpr >> 4 ? requested : -1;
+}
+
+
+uint64_t cpuid_guest_cr4_mask(struct domain *d) { return CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_TSD; }
 void lapic_accept(struct vcpu *v, uint8_t vector) { accepted = vector; }
 void lapic_return(struct vcpu *v, uint8_t vector) { returned = vector; }
 void lapic_reset(struct vcpu *v, bool init) { requested = -1; }
@@ -165,13 +172,52 @@ static void nmi_until_iret(void **state)
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, 0);
     inject_recover(&vcpu);
-    inject_nmi_window(&vcpu);
+    inject_iret(&vcpu); /* which has not been executed yet */
     assert_false(bit_test(vmcb.intercepts, EXIT_IRET));
+    requested = VECTOR;
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.eventinj, 0);
+    assert_int_equal(accepted, -1);
+    assert_true(vmcb.rflags & RFLAGS_TF);
+    vmcb.rflags &= ~RFLAGS_TF; /* popped */
+    vmcb.dr6 |= DR6_SINGLE_STEP;
+    inject_recover(&vcpu);
+    assert_true(inject_stepped(&vcpu));
+    assert_int_equal(vmcb.dr6, 0);
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
     inject_cancel(&vcpu); /* no entry: it must not get lost */
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
+}
+
+/* The exit at an NMI's IRET, and its execution, which raises these bits of DR6. */
+static void step_over_iret(uint64_t raised)
+{
+    inject_iret(&vcpu);
+    assert_true(vmcb.rflags & RFLAGS_TF);
+    vmcb.rflags &= ~RFLAGS_TF;
+    vmcb.dr6 |= DR6_SINGLE_STEP | raised;
+}
+
+/* The trap behind an NMI's IRET is the guest's, too, when it steps or has a breakpoint there. */
+static void traps_of_the_guest_behind_iret(void **state)
+{
+    assert_false(inject_stepped(&vcpu)); /* any other #DB */
+    vmcb.rflags |= RFLAGS_TF;
+    step_over_iret(0);
+    assert_false(inject_stepped(&vcpu));
+    assert_int_equal(vmcb.dr6, DR6_SINGLE_STEP);
+    step_over_iret(0); /* an old BS, which nobody has cleared */
+    assert_true(inject_stepped(&vcpu));
+    assert_int_equal(vmcb.dr6, DR6_SINGLE_STEP);
+    vmcb.dr6 = 0xffff0ff0 | 2; /* and an old breakpoint */
+    step_over_iret(0);
+    assert_true(inject_stepped(&vcpu));
+    step_over_iret(4);
+    assert_false(inject_stepped(&vcpu));
+    assert_int_equal(vmcb.dr6, 0xffff0ff0 | 6);
+    assert_false(vcpu.svm.nmi_blocked);
 }
 
 static void sipi(void **state)
@@ -235,11 +281,46 @@ static void a_taken_interrupt_that_faults(void **state)
     assert_int_equal(vcpu.svm.pending, 0);
 }
 
+/* An injected interrupt that faults again beside an offer: its place in the ISR waits for its EOI. */
+static void an_interrupt_that_faults_twice(void **state)
+{
+    static const uint64_t again[] = { 0x31, 0x31 | EVENT_TYPE_EXCEPTION << 8, VECTOR };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(again); i++) {
+        offer();
+        vmcb.exitintinfo = EVENT_VALID | again[i];
+        inject_recover(&vcpu);
+        assert_int_equal(returned, VECTOR); /* the offer */
+        assert_int_equal(vcpu.svm.pending, EVENT_VALID | again[i]);
+        vcpu.svm.pending = 0;
+    }
+}
+
+/* What the local APIC has goes first, if it can: behind its handler comes an exit. */
+static void the_callback_and_the_apic(void **state)
+{
+    static const uint8_t callbacks[] = { 0x20, 0xf3 };
+
+    info.evtchn_upcall_pending = 1;
+    for (unsigned int i = 0; i < ARRAY_SIZE(callbacks); i++) {
+        domain.vdev.callback_vector = callbacks[i];
+        offer();
+        vmcb.vintr &= ~VINTR_IRQ;
+        inject_recover(&vcpu);
+        requested = -1; /* until its EOI */
+        inject_prepare(&vcpu);
+        assert_int_equal(vmcb.vintr >> VINTR_VECTOR_SHIFT, callbacks[i]);
+        vmcb.vintr &= ~VINTR_IRQ;
+        inject_recover(&vcpu);
+    }
+}
+
 static void the_callback_bypasses_the_apic(void **state)
 {
     domain.vdev.callback_vector = 0x20;
     info.evtchn_upcall_pending = 1;
     requested = VECTOR;
+    vcpu.vdev.lapic.tpr = 0xf0;
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.vintr >> VINTR_VECTOR_SHIFT, 0x20);
     assert_int_equal(vmcb.vintr & VINTR_IGNORE_TPR, VINTR_IGNORE_TPR);
@@ -350,9 +431,12 @@ int main(void)
         cmocka_unit_test_setup(exceptions_meet, setup),
         cmocka_unit_test_setup(deliveries_are_repeated, setup),
         cmocka_unit_test_setup(nmi_until_iret, setup),
+        cmocka_unit_test_setup(traps_of_the_guest_behind_iret, setup),
         cmocka_unit_test_setup(sipi, setup),
         cmocka_unit_test_setup(interrupts_are_offered, setup),
         cmocka_unit_test_setup(a_taken_interrupt_that_faults, setup),
+        cmocka_unit_test_setup(an_interrupt_that_faults_twice, setup),
+        cmocka_unit_test_setup(the_callback_and_the_apic, setup),
         cmocka_unit_test_setup(the_callback_bypasses_the_apic, setup),
         cmocka_unit_test_setup(task_priority, setup),
         cmocka_unit_test_setup(halt_in_a_shadow, setup),
