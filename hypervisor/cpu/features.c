@@ -86,6 +86,7 @@ void features_init(void)
     f->ibpb = bit(0x80000008, EBX, 12);
     f->pku = bit(7, ECX, 3);
     f->cstate_ports = cstate_ports();
+    f->lbr_virtualization = bit(0x8000000a, EDX, 1);
     f->asid_count = leaf(0x8000000a, 0, EBX);
     f->xcr0_mask = leaf(0xd, 0, EAX) & XCR0_SUPPORTED;
     f->xsave_size = f->xcr0_mask & XCR0_AVX ? leaf(0xd, 2, EAX) + leaf(0xd, 2, EBX) : XSAVE_LEGACY;

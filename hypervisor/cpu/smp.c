@@ -64,6 +64,8 @@ void softirq_run(void)
         nmi_softirq();
     if (work & (1u << SOFTIRQ_VECTORS))
         irq_release_vectors();
+    if (work & (1u << SOFTIRQ_WBINVD))
+        svm_wbinvd_softirq();
 }
 
 void cpu_idle(void)

@@ -3,19 +3,21 @@
  * CPU policies for the tools: the leaves that vdev/cpuid.c holds, in and out, by sysctl (of the system) and
  * domctl (of a domain), and the feature sets, which are words of the same leaves.
  *
- * The MSR part of a policy has the two registers of the ABI, both zero: Intel's, hidden from guests.
+ * The MSR part of a policy has the two registers of the ABI, Intel's: the one has CPUID faulting, the other is
+ * hidden from guests.
  *
  * Read next: vdev/cpuid.c.
  */
+#include "cpu.h"
 #include "domctl.h"
 #include "lib.h"
 
-#define MSR_PLATFORM_INFO 0xceu
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define POLICY_MSRS 2u
 
 static const xen_msr_entry_t policy_msrs[POLICY_MSRS] = {
-    { .idx = MSR_PLATFORM_INFO }, { .idx = MSR_ARCH_CAPABILITIES },
+    { .idx = MSR_PLATFORM_INFO, .val = PLATFORM_INFO_CPUID_FAULTING },
+    { .idx = MSR_ARCH_CAPABILITIES },
 };
 
 /* --- out --- */

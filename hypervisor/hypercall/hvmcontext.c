@@ -41,10 +41,12 @@ static int load_cpu(struct vcpu *v, const void *record)
     return rc;
 }
 
-/* A guest has no MTRRs: memory types come from its PAT and the nested page tables. */
+/* Of a guest's MTRRs (vdev/msr.c) nothing can change; tools write what they like. */
 static void save_mtrr(struct vcpu *v, void *record)
 {
-    ((struct hvm_hw_mtrr *)record)->msr_pat_cr = svm_get_msr(v, MSR_PAT);
+    *(struct hvm_hw_mtrr *)record = (struct hvm_hw_mtrr){
+        .msr_pat_cr = svm_get_msr(v, MSR_PAT), .msr_mtrr_cap = MTRR_CAP_WC, .msr_mtrr_def_type = MTRR_DEFAULT,
+    };
 }
 
 static int load_mtrr(struct vcpu *v, const void *record)

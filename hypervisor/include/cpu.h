@@ -41,6 +41,7 @@ static inline void cpu_xsetbv(uint64_t val)
     __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "memory");
 }
 
+static inline void cpu_wbinvd(void) { __asm__ volatile("wbinvd" ::: "memory"); }
 static inline void cpu_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline noreturn void cpu_halt(void) { for (;;) __asm__ volatile("cli; hlt"); }
 static inline void irq_window(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
@@ -81,8 +82,11 @@ enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 <<
 #define MSR_EFER 0xc0000080u
 #define MSR_TSC_AUX 0xc0000103u
 #define MSR_PRED_CMD 0x49u
+#define MSR_PLATFORM_INFO 0xceu
+#define PLATFORM_INFO_CPUID_FAULTING (1u << 31)
 #define MSR_PAT 0x277u
 #define MSR_DEBUGCTL 0x1d9u
+#define MSR_LAST_BRANCH 0x1dbu       /* from, to, and the same of the last exception */
 #define MSR_DE_CFG 0xc0011029u
 #define MSR_CSTATE_BASE 0xc0010073u
 #define DE_CFG_LFENCE 2ull
@@ -91,7 +95,7 @@ enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 <<
 /* cpu/features.c */
 #define CSTATE_PORTS 8u
 struct cpu_features {
-    bool x2apic, pages_1g, rdtscp, ibpb, pku, invariant_tsc;
+    bool x2apic, pages_1g, rdtscp, ibpb, pku, invariant_tsc, lbr_virtualization;
     bool tcg;                 /* QEMU's software emulation */
     uint32_t asid_count;
     uint16_t cstate_ports;    /* the first of CSTATE_PORTS, whose reads stop the CPU; 0: there are none */

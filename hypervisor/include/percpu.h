@@ -22,7 +22,9 @@ struct domain;
 /*
  * Work that an interrupt handler or another CPU asks of a CPU: softirq_run() does it before the next entry.
  */
-enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_REAP, SOFTIRQ_CONSOLE, SOFTIRQ_NMI, SOFTIRQ_VECTORS };
+enum softirq {
+    SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_REAP, SOFTIRQ_CONSOLE, SOFTIRQ_NMI, SOFTIRQ_VECTORS, SOFTIRQ_WBINVD
+};
 
 struct cpu {
     unsigned int id;               /* 0 .. nr_cpus-1 */

@@ -69,7 +69,9 @@ void svm_reset_to_sipi(struct vcpu *v, uint8_t vector);
 void svm_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info);
 
 int must_check svm_set_cr4(struct vcpu *v, uint64_t val); /* -EINVAL: #GP */
-/* The guest's MSRs that exit and live in the VMCB: EFER, PAT, DEBUGCTL. -EINVAL: a value that cannot be. */
+/*
+ * The guest's MSRs that exit and live in the VMCB: EFER, PAT, DEBUGCTL, and to be read the last branches.
+ * -EINVAL: a value that cannot be. */
 uint64_t svm_get_msr(struct vcpu *v, uint32_t msr);
 int must_check svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 
@@ -77,6 +79,7 @@ int must_check svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 void svm_set_dom0_ports(unsigned int first, unsigned int last, bool allowed);
 bool svm_port_allowed(struct domain *d, uint16_t port);
 
+void svm_wbinvd_softirq(void);           /* on the CPU that is asked for it */
 void svm_dump(struct vcpu *v);           /* registers, on the console */
 
 /* svm/'s own of a vcpu, beside the VMCB (svm/vmcb.h). */
@@ -91,6 +94,7 @@ struct svm_vcpu {
     uint64_t step_dr6;          /* the guest's, before */
     bool loaded;                /* its CPU has what VMLOAD loads; the VMCB's is old */
     uint64_t dr[4], xcr0;
+    uint64_t wbinvd_cpus;       /* a bit for each CPU that dom0's WBINVD still waits for; atomic */
 };
 
 #endif

@@ -56,6 +56,7 @@ struct vdev_vcpu {
     uint8_t upcall_vector;           /* HVMOP_set_evtchn_upcall_vector; 0: none */
     bool nmi_pending;
     int sipi_vector;                 /* -1: none */
+    bool cpuid_faulting;             /* CPUID is for CPL 0 only */
     uint64_t tsc_aux;
 };
 
@@ -134,6 +135,9 @@ unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *
 void cpuid_policy_words(struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS]);
 int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,
                                 uint32_t *err_leaf, uint32_t *err_subleaf);
+
+#define MTRR_CAP_WC (1u << 10)   /* no variable and no fixed ranges */
+#define MTRR_DEFAULT 0x806u      /* enabled, write-back */
 
 /* --- vdev/msr.c: 0 or negative (#GP); v is the current vcpu --- */
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val);

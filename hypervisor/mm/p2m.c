@@ -26,11 +26,14 @@
 #define TEARDOWN_STEPS 32
 #define GFN_LIMIT (1ull << LEVEL_ORDER(TOP_LEVEL + 1))
 
-/* PWT and PCD select the PAT's entry 3, uncached (cpu/features.c loads the PAT). */
+/*
+ * PCD selects the PAT's entry 2, UC- (cpu/features.c loads the PAT): uncached, unless the guest's own PAT says
+ * write-combining (APM vol. 2, 15.25.8).
+ */
 const uint64_t p2m_type_bits[P2M_ABSENT + 1] = {
     [P2M_RAM] = ENTRY_P | ENTRY_W | ENTRY_U,
     [P2M_RAM_RO] = ENTRY_P | ENTRY_U,
-    [P2M_MMIO] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_PWT | ENTRY_PCD | ENTRY_NX,
+    [P2M_MMIO] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_PCD | ENTRY_NX,
     [P2M_FOREIGN] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_NX,
     [P2M_GRANT] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_NX,
     [P2M_GRANT_RO] = ENTRY_P | ENTRY_U | ENTRY_NX,

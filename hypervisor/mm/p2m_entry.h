@@ -9,7 +9,6 @@
 #define ENTRY_P (1ull << 0)
 #define ENTRY_W (1ull << 1)
 #define ENTRY_U (1ull << 2)       /* each guest access counts as a user access (15.25.5) */
-#define ENTRY_PWT (1ull << 3)
 #define ENTRY_PCD (1ull << 4)
 #define ENTRY_PS (1ull << 7)
 #define ENTRY_NX (1ull << 63)

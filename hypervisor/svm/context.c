@@ -24,6 +24,7 @@ static void reset(struct vcpu *v)
     v->svm.flush_seen = ~0ull;
     b->interrupt_shadow = 0;
     b->eventinj = 0;
+    b->lbr_control = 0;
     memset((char *)b + offsetof(struct vmcb, segment), 0, sizeof(*b) - offsetof(struct vmcb, segment));
     b->cr0 = CR0_ET;
     b->efer = EFER_SVME;

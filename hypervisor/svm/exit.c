@@ -23,8 +23,10 @@ static void exit_undefined(struct vcpu *v) { svm_inject_exception(v, EXC_UD, 0);
 /* #DB and #AC are intercepted because a guest can make their delivery loop for ever inside the CPU. */
 static void exit_debug(struct vcpu *v)
 {
-    if (!inject_stepped(v))
-        svm_inject_exception(v, EXC_DB, 0);
+    if (inject_stepped(v))
+        return;
+    v->vmcb->debugctl &= ~DEBUGCTL_BTF; /* as its delivery does (APM vol. 2, 13.1.1.6); injection may not */
+    svm_inject_exception(v, EXC_DB, 0);
 }
 
 static void exit_alignment(struct vcpu *v) { svm_inject_exception(v, 17, 0); }
@@ -34,14 +36,32 @@ static void exit_machine_check(struct vcpu *v) { panic("machine check while a gu
 static void exit_nothing(struct vcpu *v) {}
 static void exit_interrupt(struct vcpu *v) { irq_window(); }
 
+/* Writes this CPU's cache back for those of dom0's vcpus that wait for it. */
+void svm_wbinvd_softirq(void)
+{
+    for_each_vcpu(dom0, v)
+        if (bit_test(&v->svm.wbinvd_cpus, this_cpu()->id)) {
+            cpu_wbinvd();
+            bit_clear(&v->svm.wbinvd_cpus, this_cpu()->id);
+        }
+}
+
 /*
- * INVD, WBINVD. Caches are coherent, so a guest needs neither; dom0 changes memory types under its devices
- * and means this CPU's cache, as its kernel does on each.
+ * INVD, WBINVD. Caches are coherent, so a guest without devices needs neither. dom0 means all caches that its
+ * data may be in: those of all CPUs that it has run on. No lock is held here, and who waits does its part for
+ * others who do, so all of them come to an end.
  */
 static void exit_cache(struct vcpu *v)
 {
-    if (v->d->is_dom0)
-        __asm__ volatile("wbinvd" ::: "memory");
+    if (v->d->is_dom0) {
+        uint64_t all = __atomic_load_n(&v->d->p2m.dirty_cpus, __ATOMIC_SEQ_CST);
+
+        __atomic_store_n(&v->svm.wbinvd_cpus, all, __ATOMIC_SEQ_CST);
+        for (; all; all &= all - 1)
+            softirq_raise((unsigned int)__builtin_ctzll(all), SOFTIRQ_WBINVD);
+        while (svm_wbinvd_softirq(), READ_ONCE(v->svm.wbinvd_cpus))
+            cpu_pause();
+    }
     svm_skip(v, 2);
 }
 
@@ -49,6 +69,10 @@ static void exit_cpuid(struct vcpu *v)
 {
     struct cpuid_regs r;
 
+    if (unlikely(v->vdev.cpuid_faulting) && v->vmcb->cpl) {
+        inject_gp(v);
+        return;
+    }
     cpuid_guest(v, (uint32_t)v->vmcb->rax, (uint32_t)v->regs.rcx, &r);
     v->vmcb->rax = r.a;
     v->regs.rbx = r.b;

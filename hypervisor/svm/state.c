@@ -81,7 +81,9 @@ int svm_set_cr4(struct vcpu *v, uint64_t val)
 /* Where one of the MSRs lives that only the VMCB has. */
 static uint64_t *vmcb_msr(struct vcpu *v, uint32_t msr)
 {
-    ASSERT(msr == MSR_EFER || msr == MSR_PAT || msr == MSR_DEBUGCTL);
+    ASSERT(msr == MSR_EFER || msr == MSR_PAT || msr == MSR_DEBUGCTL || msr - MSR_LAST_BRANCH < 4);
+    if (msr - MSR_LAST_BRANCH < 4)
+        return &v->vmcb->last_branch[msr - MSR_LAST_BRANCH];
     return msr == MSR_EFER ? &v->vmcb->efer : msr == MSR_PAT ? &v->vmcb->g_pat : &v->vmcb->debugctl;
 }
 
@@ -104,12 +106,19 @@ static bool pat_valid(uint64_t val)
     return true;
 }
 
+/*
+ * DEBUGCTL with what it records is the host's, or VMRUN and #VMEXIT switch it (APM vol. 2, 15.23), which costs
+ * those who use it. Where the CPU cannot do that, the register has no effect.
+ */
 int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
     uint64_t *p = vmcb_msr(v, msr);
 
-    if ((msr == MSR_EFER && !efer_valid(v->vmcb, val)) || (msr == MSR_PAT && !pat_valid(val)))
+    if ((msr == MSR_EFER && !efer_valid(v->vmcb, val)) || (msr == MSR_PAT && !pat_valid(val)) ||
+        (msr == MSR_DEBUGCTL && (val & ~DEBUGCTL_LEGAL)))
         return -EINVAL;
+    if (msr == MSR_DEBUGCTL)
+        v->vmcb->lbr_control = val && cpu_features.lbr_virtualization ? LBR_VIRTUALIZATION : 0;
     *p = msr == MSR_EFER ? (val & ~EFER_LMA) | (*p & EFER_LMA) | EFER_SVME : val;
     return 0;
 }

@@ -37,7 +37,7 @@ struct vmcb {
     uint64_t rax, star, lstar, cstar, sfmask, kernel_gs_base;                              /* 5f8 */
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip, cr2;                                 /* 628 */
     uint8_t reserved_648[0x668 - 0x648];
-    uint64_t g_pat, debugctl, lbr_from, lbr_to, last_exc_from, last_exc_to;                /* 668 */
+    uint64_t g_pat, debugctl, last_branch[4];                                              /* 668 */
     uint8_t reserved_698[0x1000 - 0x698];
 };
 _Static_assert(sizeof(struct vmcb) == 4096 && offsetof(struct vmcb, eventinj) == 0xa8, "VMCB control");
@@ -79,6 +79,10 @@ enum {
 #define RFLAGS_RESERVED 2ull
 #define DR6_SINGLE_STEP (1ull << 14)
 #define DR6_RAISED 0xe00full /* what a #DB sets: B0-B3, BD, BS, BT */
+
+#define LBR_VIRTUALIZATION 1ull /* lbr_control */
+#define DEBUGCTL_LEGAL 0x3full
+#define DEBUGCTL_BTF 2ull
 
 #define MSR_VM_CR 0xc0010114
 #define MSR_VM_HSAVE_PA 0xc0010117

@@ -6,7 +6,7 @@
  * gets what a guest gets.
  *
  * A feature is offered only if nothing of it needs the core's help that is not there: no MONITOR (idle must
- * exit), SVM, MTRR, machine check banks, performance counters, speculation control MSRs, supervisor XSAVE
+ * exit), SVM, machine check banks, performance counters, speculation control MSRs, supervisor XSAVE
  * states, invariant TSC. Feature names: <xen/arch-x86/cpufeatureset.h>; leaves: APM vol. 3, appendix E; Xen's
  * own: <xen/arch-x86/cpuid.h>.
  *
@@ -60,7 +60,7 @@ static const uint16_t passed[] = {
 };
 
 /* Made by the core, or said by tools about the topology that they chose, whatever the host has. */
-static const uint16_t made[] = { F(APIC), F(X2APIC), F(HYPERVISOR), F(HTT), F(CMP_LEGACY) };
+static const uint16_t made[] = { F(APIC), F(X2APIC), F(MTRR), F(HYPERVISOR), F(HTT), F(CMP_LEGACY) };
 
 /* The first means nothing without the second. Chains are in order, so that one pass is enough. */
 static const struct { uint16_t feature, needs; } dependencies[] = {

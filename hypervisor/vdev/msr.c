@@ -4,7 +4,9 @@
  * in it is #GP. dom0 gets no more than others: no host MSR is written on anybody's behalf but TSC_AUX (the
  * vcpu's own, switched with it) and the branch predictor barrier.
  *
- * There are no MTRRs, as CPUID says: nested paging decides the memory type.
+ * There are MTRRs, because Linux before 6.2 has no PAT without them, but they have no ranges, and their default
+ * is write-back: a guest's PAT and the nested page table decide the memory type (APM vol. 2, 15.25.8). Writes
+ * to the default are forgotten: it is switched off for a moment when a PAT is changed.
  *
  * Many rows only read as zero and forget what is written: kernels touch them without a check, or as a probe
  * that must fail quietly (performance counters that do not count). APM vol. 2, appendix A.
@@ -52,6 +54,18 @@ static int read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 
+static int read_mtrr_cap(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = MTRR_CAP_WC;
+    return 0;
+}
+
+static int read_mtrr_default(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = MTRR_DEFAULT;
+    return 0;
+}
+
 /* "The TSC counts at the nominal clock": Linux calls the firmware broken where this bit is missing. */
 static int read_hwcr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
@@ -96,6 +110,28 @@ static int write_pred_cmd(struct vcpu *v, uint32_t msr, uint64_t val)
     return 0;
 }
 
+/* --- CPUID faulting: #GP at CPL 1 to 3 (svm/exit.c) --- */
+
+static int read_platform_info(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = PLATFORM_INFO_CPUID_FAULTING;
+    return 0;
+}
+
+static int read_misc_features(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = v->vdev.cpuid_faulting;
+    return 0;
+}
+
+static int write_misc_features(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    if (val > 1)
+        return -EFAULT;
+    v->vdev.cpuid_faulting = val;
+    return 0;
+}
+
 /* --- the hypercall page (CPUID 0x40000002) --- */
 
 /* One entry of 32 bytes for each hypercall number: mov $nr, %eax; vmmcall; ret. */
@@ -130,10 +166,14 @@ static const struct msr_row {
     { 0x1b, 0x1b, lapic_msr_read, lapic_msr_write },
     { MSR_PRED_CMD, MSR_PRED_CMD, read_refused, write_pred_cmd },
     { 0x8b, 0x8b, read_zero, write_ignored },                  /* microcode revision */
+    { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, read_platform_info, write_refused },
+    { 0xfe, 0xfe, read_mtrr_cap, write_refused },
+    { 0x140, 0x140, read_misc_features, write_misc_features },
     { 0x179, 0x17b, read_zero, write_ignored },                /* machine check: no banks */
     { MSR_DEBUGCTL, MSR_DEBUGCTL, read_vmcb, svm_set_msr },
-    { 0x1db, 0x1de, read_zero, write_refused },                /* last branch */
+    { MSR_LAST_BRANCH, MSR_LAST_BRANCH + 3, read_vmcb, write_refused },
     { MSR_PAT, MSR_PAT, read_vmcb, svm_set_msr },
+    { 0x2ff, 0x2ff, read_mtrr_default, write_ignored },
     { 0x400, 0x407, read_zero, write_ignored },                /* its banks, as old kernels probe them */
     { 0x40000000, 0x40000000, read_zero, write_hypercall_page },
     { MSR_EFER, MSR_EFER, read_vmcb, svm_set_msr },

@@ -141,7 +141,7 @@ static bool has(unsigned int feature) { return word(feature / 32) >> (feature % 
 static void hidden(void **state)
 {
     static const uint16_t never[] = {
-        F(MCE), F(MCA), F(MTRR), F(DS), F(ACPI), F(MONITOR), F(VMX), F(TSC_DEADLINE), F(PDCM), F(OSXSAVE),
+        F(MCE), F(MCA), F(DS), F(ACPI), F(MONITOR), F(VMX), F(TSC_DEADLINE), F(PDCM), F(OSXSAVE),
         F(SVM), F(EXTAPIC), F(OSVW), F(IBS), F(SKINIT), F(WDT), F(LWP), F(NODEID_MSR), F(TOPOEXT), F(DBEXT),
         F(MONITORX), F(XSAVES), F(TSC_ADJUST), F(MPX), F(PQM), F(PQE), F(AVX512F), F(AVX512VL), F(SGX),
         F(RTM), F(HLE), F(PROC_TRACE), F(PKU), F(OSPKE), F(CET_SS), F(ENQCMD), F(HW_PSTATE), F(ITSC), F(CPB),
@@ -162,6 +162,7 @@ static void shown(void **state)
         F(FPU), F(TSC), F(PAE), F(CX8), F(APIC), F(PGE), F(SSE2), F(CX16), F(X2APIC), F(XSAVE), F(AVX),
         F(HYPERVISOR), F(SYSCALL), F(NX), F(LM), F(PAGE1GB), F(RDTSCP), F(LAHF_LM), F(XSAVEOPT), F(FSGSBASE),
         F(SMEP), F(SMAP), F(AVX2), F(IBPB), F(PAT),
+        F(MTRR),
     };
 
     (void)state;

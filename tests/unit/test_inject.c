@@ -7,6 +7,7 @@
 #include "svm/vmcb.h"
 
 #include "cpu.h"
+#include "errors.h"
 #include "guest.h"
 #include "harness.h"
 
@@ -381,6 +382,48 @@ static void instructions_are_skipped(void **state)
     assert_int_equal(vmcb.rip, 1);
 }
 
+/* APM vol. 2, 15.23: what DEBUGCTL records and stops at is switched at entries, for those who use it. */
+static void debug_control(void **state)
+{
+    assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, 1ull << 6), -EINVAL);
+    assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
+    assert_int_equal(svm_get_msr(&vcpu, MSR_DEBUGCTL), DEBUGCTL_BTF);
+    assert_int_equal(vmcb.lbr_control, 0); /* this CPU cannot */
+    cpu_features.lbr_virtualization = true;
+    assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
+    assert_int_equal(vmcb.lbr_control, LBR_VIRTUALIZATION);
+    assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, 0), 0);
+    assert_int_equal(vmcb.lbr_control, 0);
+    cpu_features.lbr_virtualization = false;
+    vmcb.last_branch[3] = 7;
+    assert_int_equal(svm_get_msr(&vcpu, MSR_LAST_BRANCH + 3), 7);
+}
+
+/* APM vol. 2, 3.1.3 and 5.5.1, and what the domain's CPUID says (the fake above). */
+static void control_register_4(void **state)
+{
+    vmcb.cr4 = CR4_PAE;
+    vmcb.cr3 = 0x1001;
+    for (unsigned int bit = 0; bit < 64; bit++)
+        if (!(cpuid_guest_cr4_mask(&domain) >> bit & 1))
+            assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | 1ull << bit), -EINVAL);
+    assert_int_equal(svm_set_cr4(&vcpu, CR4_PGE), -EINVAL); /* long mode needs PAE */
+    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE), -EINVAL); /* CR3 has a PCID already */
+    assert_int_equal(vmcb.cr4, CR4_PAE);
+    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_TSD), 0);
+    assert_int_equal(vcpu.svm.flush_seen, 0);
+    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_PGE), 0);
+    assert_int_equal(vcpu.svm.flush_seen, ~0ull);
+    vmcb.cr3 = 0x1000;
+    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE), 0);
+    vmcb.cr3 = 0x1001;
+    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE | CR4_TSD), 0);
+    assert_int_equal(vmcb.cr4, CR4_PAE | CR4_PCIDE | CR4_TSD);
+    vmcb.efer = vmcb.cr4 = vmcb.cr3 = 0;
+    assert_int_equal(svm_set_cr4(&vcpu, CR4_PCIDE), -EINVAL); /* not outside of long mode */
+    assert_int_equal(svm_set_cr4(&vcpu, 0), 0);
+}
+
 /* --- tlb.c --- */
 
 static struct { const struct vcpu *v; uint64_t generation; } tagged[2][ASIDS];
@@ -441,6 +484,8 @@ int main(void)
         cmocka_unit_test_setup(task_priority, setup),
         cmocka_unit_test_setup(halt_in_a_shadow, setup),
         cmocka_unit_test_setup(instructions_are_skipped, setup),
+        cmocka_unit_test_setup(debug_control, setup),
+        cmocka_unit_test_setup(control_register_4, setup),
         cmocka_unit_test_setup(no_asid_is_used_again, setup),
     };
 

@@ -70,7 +70,8 @@ static int setup(void **state)
 #define W 2u
 
 static const struct { uint32_t first, last; unsigned int access; } known[] = {
-    { 0x10, 0x10, R | W }, { 0x1b, 0x1b, R | W }, { 0x8b, 0x8b, R | W },
+    { 0x10, 0x10, R | W }, { 0x1b, 0x1b, R | W }, { 0x8b, 0x8b, R | W }, { 0xce, 0xce, R }, { 0xfe, 0xfe, R },
+    { 0x140, 0x140, R | W }, { 0x2ff, 0x2ff, R | W },
     { 0x179, 0x17b, R | W }, { 0x1d9, 0x1d9, R | W }, { 0x1db, 0x1de, R },
     { 0x277, 0x277, R | W }, { 0x400, 0x407, R | W }, { 0x800, 0x8ff, R | W }, { 0x40000000, 0x40000000, R },
     { 0xc0000080, 0xc0000080, R | W }, { 0xc0010000, 0xc0010007, R | W },
@@ -116,6 +117,21 @@ static void what_reads(void **state)
     assert_int_equal(val, 0);
     assert_int_equal(msr_guest_read(v, 0xc0010015, &val), 0);
     assert_int_equal(val, 1u << 24);
+    assert_int_equal(msr_guest_read(v, 0xfe, &val), 0); /* MTRRs: no ranges, but write-combining */
+    assert_int_equal(val, 0x400);
+    assert_int_equal(msr_guest_write(v, 0x2ff, 0), 0);
+    assert_int_equal(msr_guest_read(v, 0x2ff, &val), 0);
+    assert_int_equal(val, 0x806);
+    assert_int_equal(msr_guest_read(v, 0xce, &val), 0); /* CPUID faulting */
+    assert_int_equal(val, 1u << 31);
+    assert_int_equal(msr_guest_write(v, 0x140, 2), -EFAULT);
+    assert_int_equal(msr_guest_write(v, 0x140, 1), 0);
+    assert_true(v->vdev.cpuid_faulting);
+    assert_int_equal(msr_guest_read(v, 0x140, &val), 0);
+    assert_int_equal(val, 1);
+    assert_int_equal(msr_guest_write(v, 0x140, 1ull << 32), -EFAULT);
+    assert_int_equal(msr_guest_write(v, 0x140, 0), 0);
+    assert_false(v->vdev.cpuid_faulting);
     assert_int_equal(msr_guest_read(v, 0x808, &val), 0);
     assert_int_equal(val, 0x808);
     tsc = rdtsc();
