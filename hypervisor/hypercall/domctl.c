@@ -17,10 +17,33 @@
 #define MAX_CONTROLLER_PAUSES 255
 #define TSC_MODE_MAX 2 /* default, always emulated, never emulated */
 
+/* What c asks for that the ABI has and we do not, by the name that a VM file has for it; NULL: nothing. */
+static const char *not_offered(const struct xen_domctl_createdomain *c)
+{
+    const struct { bool asked; const char *name; } all[] = {
+        { !(c->flags & XEN_DOMCTL_CDF_hvm), "type=\"pv\"" },
+        { c->arch.emulation_flags != XEN_X86_EMU_LAPIC, "a device model (type=\"hvm\")" },
+        { !(c->flags & XEN_DOMCTL_CDF_hap), "shadow page tables (hap=0)" },
+        { c->flags & XEN_DOMCTL_CDF_nested_virt, "nested virtualisation (nestedhvm=1)" },
+        { (c->flags & XEN_DOMCTL_CDF_iommu) || c->iommu_opts, "device passthrough" },
+        { XEN_DOMCTL_GRANT_version(c->grant_opts) != 1, "grant tables of another version than 1" },
+        { c->vmtrace_size, "processor tracing (vmtrace_buf_kb)" },
+        { c->flags & XEN_DOMCTL_CDF_vpmu, "performance counters (vpmu)" },
+        { c->flags & XEN_DOMCTL_CDF_s3_integrity, "S3 integrity checks" },
+        { c->flags & XEN_DOMCTL_CDF_xs_domain, "a domain for xenstored" },
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(all); i++)
+        if (all[i].asked)
+            return all[i].name;
+    return NULL;
+}
+
 /* -EINVAL for what the ABI does not have, -EOPNOTSUPP for what it has and we do not. */
 static int check_config(const struct xen_domctl_createdomain *c)
 {
-    const uint32_t known = (XEN_DOMCTL_CDF_MAX << 1) - 1, needed = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+    const uint32_t known = (XEN_DOMCTL_CDF_MAX << 1) - 1;
+    const char *missing = not_offered(c);
 
     if ((c->flags & ~known) != 0 || c->max_vcpus == 0 ||
         (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) != 0 ||
@@ -29,13 +52,8 @@ static int check_config(const struct xen_domctl_createdomain *c)
         return -EINVAL;
     if (c->max_vcpus > MAX_VCPUS)
         return -ERANGE;
-    /* oos_off chooses among shadow paging's variants: without shadow paging it says nothing */
-    if ((c->flags & ~XEN_DOMCTL_CDF_oos_off) != needed || c->iommu_opts != 0 || c->vmtrace_size != 0 ||
-        XEN_DOMCTL_GRANT_version(c->grant_opts) != 1 || c->arch.emulation_flags != XEN_X86_EMU_LAPIC) {
-        log_info("no domain with flags %#x, IOMMU %#x, trace %u bytes, grants v%u, devices %#x: there are "
-                 "type=\"pvh\" with hap=1, max_grant_version=1 and nothing else of these\n",
-                 c->flags, c->iommu_opts, c->vmtrace_size, XEN_DOMCTL_GRANT_version(c->grant_opts),
-                 c->arch.emulation_flags);
+    if (missing != NULL) {
+        log_info("no domain with %s: there is type=\"pvh\" with hap=1 and max_grant_version=1\n", missing);
         return -EOPNOTSUPP;
     }
     if (c->max_grant_frames > GRANT_MAX_FRAMES || c->max_maptrack_frames > GRANT_MAX_MAPTRACK)
