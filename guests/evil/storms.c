@@ -55,7 +55,7 @@ static void on_nmi(struct trap_frame *frame)
         hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0);
 }
 
-/* Each NMI's handler asks for the next one, which must not come before the handler's IRET has been executed. */
+/* Each NMI's handler asks for the next one, which must not come before its own IRET has been executed. */
 static void nested_nmis(void)
 {
     uint64_t dr6;

@@ -3,8 +3,8 @@
  * CPU policies for the tools: the leaves that vdev/cpuid.c holds, in and out, by sysctl (of the system) and
  * domctl (of a domain), and the feature sets, which are words of the same leaves.
  *
- * The MSR part of a policy has the two registers of the ABI, Intel's: the one has CPUID faulting, the other is
- * hidden from guests.
+ * The MSR part of a policy has the two registers of the ABI, Intel's: the one has CPUID faulting, the other
+ * is hidden from guests.
  *
  * Read next: vdev/cpuid.c.
  */

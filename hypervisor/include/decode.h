@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one instruction decoder (vdev/decode.c): memory-operand forms of MOV MOVZX MOVSX AND OR XOR TEST CMP
- * XCHG STOS MOVS. Pure: bytes and mode in, a description out. Everything else is -EINVAL.
+ * The one instruction decoder (vdev/decode.c): memory-operand forms of MOV, MOVZX, MOVSX, the arithmetic and
+ * logic that a compiler uses on memory, the bit tests, STOS and MOVS. Pure: bytes and mode in, a description
+ * out. Everything else is -EINVAL.
  */
 #ifndef CLV_DECODE_H
 #define CLV_DECODE_H
@@ -10,8 +11,10 @@
 
 enum insn_op {
     INSN_LOAD, INSN_STORE, INSN_LOAD_ZX, INSN_LOAD_SX,
-    INSN_AND, INSN_OR, INSN_XOR, INSN_XCHG, /* these may have a LOCK prefix */
-    INSN_TEST, INSN_CMP,
+    INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB, INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP, /* as x86 numbers them */
+    INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC,                                         /* these, too */
+    INSN_INC, INSN_DEC, INSN_NOT, INSN_NEG,
+    INSN_XCHG, INSN_XADD, INSN_CMPXCHG, INSN_TEST,
     INSN_STOS, INSN_MOVS
 };
 

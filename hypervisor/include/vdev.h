@@ -147,8 +147,8 @@ int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val);
 void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val);
 void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);
 /*
- * Nested fault on a gpa with nothing there: decodes the instruction at RIP, does the access, advances RIP.
- * -EINVAL: cannot be done, kill it.
+ * Nested fault on a gpa with nothing there: decodes the instruction at RIP, does the access, advances RIP, or
+ * injects a fault. -EINVAL: cannot be done on a device, kill it.
  */
 int io_emulate(struct vcpu *v, gpa_t gpa);
 void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val);

@@ -27,8 +27,8 @@
 #define GFN_LIMIT (1ull << LEVEL_ORDER(TOP_LEVEL + 1))
 
 /*
- * PCD selects the PAT's entry 2, UC- (cpu/features.c loads the PAT): uncached, unless the guest's own PAT says
- * write-combining (APM vol. 2, 15.25.8).
+ * PCD selects the PAT's entry 2, UC- (cpu/features.c loads the PAT): uncached, unless the guest's own PAT
+ * says write-combining (APM vol. 2, 15.25.8).
  */
 const uint64_t p2m_type_bits[P2M_ABSENT + 1] = {
     [P2M_RAM] = ENTRY_P | ENTRY_W | ENTRY_U,

@@ -82,8 +82,8 @@ static void exit_cpuid(struct vcpu *v)
 }
 
 /*
- * The register of MOV to CR4: the CPU says it where it can (APM vol. 2, 15.8.1); else the instruction is read,
- * which has one prefix at most. Bytes that do not fit were changed meanwhile.
+ * The register of MOV to CR4: the CPU says it where it can (APM vol. 2, 15.8.1); else the instruction is
+ * read, which has one prefix at most. Bytes that do not fit were changed meanwhile.
  */
 static bool cr4_operand(struct vcpu *v, unsigned int *reg, unsigned int *length)
 {

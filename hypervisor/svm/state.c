@@ -107,8 +107,8 @@ static bool pat_valid(uint64_t val)
 }
 
 /*
- * DEBUGCTL with what it records is the host's, or VMRUN and #VMEXIT switch it (APM vol. 2, 15.23), which costs
- * those who use it. Where the CPU cannot do that, the register has no effect.
+ * DEBUGCTL with what it records is the host's, or VMRUN and #VMEXIT switch it (APM vol. 2, 15.23), which
+ * costs those who use it. Where the CPU cannot do that, the register has no effect.
  */
 int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {

@@ -22,23 +22,23 @@ enum form {
     FORM_MODRM,       /* memory and register by ModRM */
     FORM_IMM8,        /* ModRM's memory and an immediate byte, sign-extended; ModRM.reg says what is done */
     FORM_IMM,         /* the same, immediate of the operand's size (at most 4 bytes) */
+    FORM_GROUP,       /* ModRM's memory alone: immediate 1 (but of TEST); ModRM.reg says what is done */
     FORM_OFFSET,      /* AL/eAX and an absolute address */
     FORM_STRING,      /* rSI, rDI */
 };
 
 #define TWO_BYTES 0x100  /* opcodes behind 0x0f */
 #define MOVSXD 0x63      /* another instruction outside 64-bit mode */
+#define GROUP_BT (TWO_BYTES + 0xba)
 
-#define ALU(base, operation) \
-    [base ... (base) + 1] = { FORM_MODRM, operation, true }, \
-    [(base) + 2 ... (base) + 3] = { FORM_MODRM, operation, false }
+#define ALU(operation) \
+    [((operation) - INSN_ADD) * 8 ... ((operation) - INSN_ADD) * 8 + 1] = { FORM_MODRM, operation, true }, \
+    [((operation) - INSN_ADD) * 8 + 2 ... ((operation) - INSN_ADD) * 8 + 3] = { FORM_MODRM, operation, false }
 
 /* Even ones have operands of one byte (memory_size). */
 static const struct opcode { uint8_t form, op; bool mem_is_dest; } opcodes[0x200] = {
-    ALU(0x08, INSN_OR),
-    ALU(0x20, INSN_AND),
-    ALU(0x30, INSN_XOR),
-    ALU(0x38, INSN_CMP),
+    ALU(INSN_ADD), ALU(INSN_OR), ALU(INSN_ADC), ALU(INSN_SBB),
+    ALU(INSN_AND), ALU(INSN_SUB), ALU(INSN_XOR), ALU(INSN_CMP),
     [MOVSXD] = { FORM_MODRM, INSN_LOAD_SX, false },
     [0x80 ... 0x81] = { FORM_IMM, 0, true },
     [0x83] = { FORM_IMM8, 0, true },
@@ -51,9 +51,17 @@ static const struct opcode { uint8_t form, op; bool mem_is_dest; } opcodes[0x200
     [0xa4 ... 0xa5] = { FORM_STRING, INSN_MOVS, true },
     [0xaa ... 0xab] = { FORM_STRING, INSN_STOS, true },
     [0xc6 ... 0xc7] = { FORM_IMM, 0, true },
-    [0xf6 ... 0xf7] = { FORM_IMM, 0, true },
+    [0xf6 ... 0xf7] = { FORM_GROUP, 0, true },
+    [0xfe ... 0xff] = { FORM_GROUP, 0, true },
+    [TWO_BYTES + 0xa3] = { FORM_MODRM, INSN_BT, true },
+    [TWO_BYTES + 0xab] = { FORM_MODRM, INSN_BTS, true },
+    [TWO_BYTES + 0xb0 ... TWO_BYTES + 0xb1] = { FORM_MODRM, INSN_CMPXCHG, true },
+    [TWO_BYTES + 0xb3] = { FORM_MODRM, INSN_BTR, true },
     [TWO_BYTES + 0xb6 ... TWO_BYTES + 0xb7] = { FORM_MODRM, INSN_LOAD_ZX, false },
+    [GROUP_BT] = { FORM_IMM8, 0, true },
+    [TWO_BYTES + 0xbb] = { FORM_MODRM, INSN_BTC, true },
     [TWO_BYTES + 0xbe ... TWO_BYTES + 0xbf] = { FORM_MODRM, INSN_LOAD_SX, false },
+    [TWO_BYTES + 0xc0 ... TWO_BYTES + 0xc1] = { FORM_MODRM, INSN_XADD, true },
 };
 
 struct cursor {
@@ -156,29 +164,33 @@ static bool decode_modrm(struct cursor *c, uint8_t rex, enum insn_mode mode, str
     return modrm >> 6 != 3;
 }
 
-/* What an opcode with an immediate does, by ModRM.reg; NONE: nothing of ours. */
-static uint8_t immediate_operation(unsigned int opcode, unsigned int reg)
+/* What is done where the opcode does not say it, by ModRM.reg; NONE: nothing of ours. */
+static uint8_t group_operation(unsigned int opcode, unsigned int reg)
 {
-    static const uint8_t alu[8] = { NONE, INSN_OR, NONE, NONE, INSN_AND, NONE, INSN_XOR, INSN_CMP };
+    static const uint8_t unary[8] = { INSN_TEST, INSN_TEST, INSN_NOT, INSN_NEG, NONE, NONE, NONE, NONE };
 
+    if (opcode == GROUP_BT)
+        return reg >= 4 ? (uint8_t)(INSN_BT + reg - 4) : NONE;
+    if (opcode >= 0xfe)
+        return reg <= 1 ? (uint8_t)(INSN_INC + reg) : NONE;
     if (opcode >= 0xf6)
-        return reg <= 1 ? INSN_TEST : NONE;
+        return unary[reg];
     if (opcode >= 0xc6)
         return reg == 0 ? INSN_STORE : NONE;
-    return alu[reg];
+    return (uint8_t)(INSN_ADD + reg);
 }
 
 /* MOVZX, MOVSX and MOVSXD read less than they write. */
-static uint8_t memory_size(unsigned int opcode, uint8_t operand_size)
+static uint8_t memory_size(unsigned int opcode, enum insn_op op, uint8_t operand_size)
 {
-    if (!(opcode & 1))
+    if (!(opcode & 1) && opcode != GROUP_BT)
         return 1;
-    return opcode >= TWO_BYTES ? 2 : opcode == MOVSXD ? 4 : operand_size;
+    return op != INSN_LOAD_ZX && op != INSN_LOAD_SX ? operand_size : opcode == MOVSXD ? 4 : 2;
 }
 
 static bool lockable(const struct insn *i)
 {
-    return i->mem_is_dest && i->op >= INSN_AND && i->op <= INSN_XCHG;
+    return i->mem_is_dest && i->op >= INSN_ADD && i->op < INSN_TEST && i->op != INSN_CMP && i->op != INSN_BT;
 }
 
 int insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mode, struct insn *out)
@@ -197,7 +209,7 @@ int insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mod
                           .base = NONE, .index = NONE, .segment = p.segment,
                           .address_size = mode == INSN_64 && !p.address ? 8 : 4,
                           .reg_size = p.rex & REX_W ? 8 : p.operand ? 2 : 4 };
-    out->size = memory_size(opcode, out->reg_size);
+    out->size = memory_size(opcode, out->op, out->reg_size);
     if (out->op != INSN_LOAD_ZX && out->op != INSN_LOAD_SX)
         out->reg_size = out->size;
 
@@ -205,10 +217,11 @@ int insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mod
         out->disp = next_signed(&c, out->address_size);
     else if (o->form != FORM_STRING && !decode_modrm(&c, p.rex, mode, out))
         return -EINVAL;
-    if (o->form == FORM_IMM8 || o->form == FORM_IMM) {
-        out->op = immediate_operation(opcode, out->reg);
+    if (o->form == FORM_IMM8 || o->form == FORM_IMM || o->form == FORM_GROUP) {
+        out->op = group_operation(opcode, out->reg);
         out->has_imm = true;
-        out->imm = (uint64_t)next_signed(&c, o->form == FORM_IMM8 ? 1 : out->size < 4 ? out->size : 4);
+        out->imm = o->form == FORM_GROUP && out->op != INSN_TEST ? 1 :
+                   (uint64_t)next_signed(&c, o->form == FORM_IMM8 ? 1 : out->size < 4 ? out->size : 4);
     } else if (o->form == FORM_MODRM) {
         out->reg_high8 = out->reg_size == 1 && !p.rex && out->reg >= 4;
         out->reg |= p.rex & REX_R ? 8 : 0;

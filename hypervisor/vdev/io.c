@@ -191,6 +191,11 @@ static gva_t operand_address(const struct access *a)
         offset += *svm_gpr(a->v, i->base);
     if (i->index != INSN_NO_REGISTER)
         offset += *svm_gpr(a->v, i->index) << i->scale;
+    if (i->op >= INSN_BT && i->op <= INSN_BTC && !i->has_imm) { /* the register's bit may be far away */
+        uint64_t bit = *svm_gpr(a->v, i->reg), above = 64 - i->size * 8;
+
+        offset += (uint64_t)((int64_t)(bit << above) >> above >> (__builtin_ctz(i->size) + 3)) * i->size;
+    }
     return linear(a, offset, segment_or(i, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS));
 }
 
@@ -216,24 +221,84 @@ static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
     return n;
 }
 
-/* As CMP does. A logical operation leaves the flags of its result compared with 0. */
-static void set_flags(const struct access *a, uint64_t x, uint64_t y)
+/* x op y, with the flags as the CPU leaves them. */
+static uint64_t arithmetic(const struct access *a, enum insn_op op, uint64_t x, uint64_t y)
 {
-    uint64_t mask = mask_of(a->insn.size), sign = mask ^ mask >> 1, result = (x - y) & mask;
+    uint64_t mask = mask_of(a->insn.size), sign = mask ^ mask >> 1, changed = FLAGS_ARITHMETIC;
+    uint64_t carry = op == INSN_ADC || op == INSN_SBB ? a->paging.rflags & FLAG_CF : 0;
+    bool subtract = op != INSN_ADD && op != INSN_ADC && op != INSN_INC && op != INSN_XADD;
 
-    x &= mask;
-    y &= mask;
-    svm_set_rflags(a->v, (a->paging.rflags & ~FLAGS_ARITHMETIC) | (result ? 0 : FLAG_ZF) |
-                             (result & sign ? FLAG_SF : 0) | (x < y ? FLAG_CF : 0) |
-                             (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF) |
-                             ((x ^ y ^ result) & 0x10 ? FLAG_AF : 0) |
-                             ((x ^ y) & (x ^ result) & sign ? FLAG_OF : 0));
+    if (op == INSN_INC || op == INSN_DEC)
+        changed &= ~FLAG_CF;
+    if (op == INSN_AND || op == INSN_TEST || op == INSN_OR || op == INSN_XOR) { /* as the result minus 0 */
+        x = op == INSN_OR ? x | y : op == INSN_XOR ? x ^ y : x & y;
+        y = 0;
+    }
+    uint64_t result = (subtract ? x - y - carry : x + y + carry) & mask;
+    uint64_t carries = subtract ? (~x & y) | (~(x ^ y) & result) : (x & y) | ((x | y) & ~result);
+    uint64_t overflow = (x ^ result) & (subtract ? x ^ y : y ^ result);
+    uint64_t flags = (result ? 0 : FLAG_ZF) | (result & sign ? FLAG_SF : 0) | (carries & sign ? FLAG_CF : 0) |
+                     (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF) | (carries & 8 ? FLAG_AF : 0) |
+                     (overflow & sign ? FLAG_OF : 0);
+
+    svm_set_rflags(a->v, (a->paging.rflags & ~changed) | (flags & changed));
+    return result;
+}
+
+/* The bit goes to CF; what becomes of the operand. */
+static uint64_t test_bit(const struct access *a, uint64_t memory, uint64_t number)
+{
+    uint64_t bit = 1ull << number % (a->insn.size * 8);
+
+    svm_set_rflags(a->v, (a->paging.rflags & ~FLAG_CF) | (memory & bit ? FLAG_CF : 0));
+    switch (a->insn.op) {
+    case INSN_BTS: return memory | bit;
+    case INSN_BTR: return memory & ~bit;
+    case INSN_BTC: return memory ^ bit;
+    default: return memory;
+    }
+}
+
+/* What an instruction that reads memory makes of it and of the register or immediate. */
+static uint64_t compute(const struct access *a, uint64_t memory, uint64_t other)
+{
+    const struct insn *i = &a->insn;
+    uint64_t accumulator;
+
+    switch (i->op) {
+    case INSN_LOAD_SX:
+        return memory >> (i->size * 8 - 1) ? memory | ~mask_of(i->size) : memory;
+    case INSN_LOAD:
+    case INSN_LOAD_ZX:
+        return memory;
+    case INSN_XCHG:
+        write_register(a->v, i->reg, i->reg_high8, i->size, memory);
+        return other;
+    case INSN_XADD:
+        write_register(a->v, i->reg, i->reg_high8, i->size, memory);
+        return arithmetic(a, i->op, memory, other);
+    case INSN_CMPXCHG:
+        accumulator = read_register(a->v, RAX, false, i->size);
+        if (!arithmetic(a, i->op, accumulator, memory))
+            return other;
+        write_register(a->v, RAX, false, i->size, memory);
+        return memory;
+    case INSN_BT ... INSN_BTC:
+        return test_bit(a, memory, other);
+    case INSN_NOT:
+        return ~memory;
+    case INSN_NEG:
+        return arithmetic(a, i->op, 0, memory);
+    default:
+        return arithmetic(a, i->op, i->mem_is_dest ? memory : other, i->mem_is_dest ? other : memory);
+    }
 }
 
 /* All but strings: memory, and a register or an immediate. */
 static void execute(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
+    bool reads_only = i->op == INSN_CMP || i->op == INSN_TEST || i->op == INSN_BT;
     uint64_t memory = ~0ull, result;
     uint64_t other = i->has_imm ? i->imm & mask_of(i->size)
                                 : read_register(a->v, i->reg, i->reg_high8, i->size);
@@ -243,29 +308,11 @@ static void execute(const struct access *a, gpa_t gpa)
         return;
     }
     io_mmio_read(a->v, gpa, i->size, &memory);
-    memory &= mask_of(i->size);
-    switch (i->op) {
-    case INSN_XCHG:
-        io_mmio_write(a->v, gpa, i->size, other);
-        /* fall through */
-    case INSN_LOAD:
-    case INSN_LOAD_ZX:
-    case INSN_LOAD_SX:
-        if (i->op == INSN_LOAD_SX && memory >> (i->size * 8 - 1))
-            memory |= ~mask_of(i->size);
-        write_register(a->v, i->reg, i->reg_high8, i->reg_size, memory);
-        return;
-    case INSN_CMP:
-        set_flags(a, i->mem_is_dest ? memory : other, i->mem_is_dest ? other : memory);
-        return;
-    default:
-        result = i->op == INSN_OR ? memory | other : i->op == INSN_XOR ? memory ^ other : memory & other;
-        if (i->op != INSN_TEST && i->mem_is_dest)
-            io_mmio_write(a->v, gpa, i->size, result);
-        else if (i->op != INSN_TEST)
-            write_register(a->v, i->reg, i->reg_high8, i->size, result);
-        set_flags(a, result, 0);
-    }
+    result = compute(a, memory & mask_of(i->size), other);
+    if (i->mem_is_dest && !reads_only)
+        io_mmio_write(a->v, gpa, i->size, result);
+    else if (!reads_only)
+        write_register(a->v, i->reg, i->reg_high8, i->reg_size, result);
 }
 
 /* --- strings --- */
@@ -341,7 +388,15 @@ static enum insn_mode code_mode(struct vcpu *v)
     return svm_get_segment(v, SEG_CS).attributes & SEGMENT_D ? INSN_32 : INSN_16;
 }
 
-int io_emulate(struct vcpu *v, gpa_t gpa)
+/* One of the pages that really are emulated. */
+static bool is_device(const struct vcpu *v, gpa_t gpa)
+{
+    uint64_t frame = gpa >> PAGE_SHIFT;
+
+    return lapic_has_page(v, gpa) || is_ioapic(v, gpa) || msi_emulates(v->d, frame, frame + 1);
+}
+
+static int emulate(struct vcpu *v, gpa_t gpa)
 {
     struct access a = { .v = v, .paging = svm_get_paging(v), .mode = code_mode(v) };
     uint8_t bytes[INSN_BYTES] = { 0 };
@@ -364,4 +419,19 @@ int io_emulate(struct vcpu *v, gpa_t gpa)
     if (!rc)
         svm_set_rip(v, a.paging.rip + a.insn.length);
     return rc < 0 ? rc : 0;
+}
+
+/*
+ * What cannot be done on memory that is not there (a guest's own that went, or a hole) is #GP, as on Xen: a
+ * kernel ends the program that did it, or says where it is. #PF would name an address whose page is there, so
+ * it would be tried again for ever, and #MC is the end for most kernels. On a device it is the guest's end.
+ */
+int io_emulate(struct vcpu *v, gpa_t gpa)
+{
+    int rc = emulate(v, gpa);
+
+    if (rc != -EINVAL || is_device(v, gpa))
+        return rc;
+    svm_inject_exception(v, EXC_GP, 0);
+    return 0;
 }

@@ -4,9 +4,9 @@
  * in it is #GP. dom0 gets no more than others: no host MSR is written on anybody's behalf but TSC_AUX (the
  * vcpu's own, switched with it) and the branch predictor barrier.
  *
- * There are MTRRs, because Linux before 6.2 has no PAT without them, but they have no ranges, and their default
- * is write-back: a guest's PAT and the nested page table decide the memory type (APM vol. 2, 15.25.8). Writes
- * to the default are forgotten: it is switched off for a moment when a PAT is changed.
+ * There are MTRRs, because Linux before 6.2 has no PAT without them, but they have no ranges, and their
+ * default is write-back: a guest's PAT and the nested page table decide the memory type (APM vol. 2,
+ * 15.25.8). Writes to the default are forgotten: it is switched off for a moment when a PAT is changed.
  *
  * Many rows only read as zero and forget what is written: kernels touch them without a check, or as a probe
  * that must fail quietly (performance counters that do not count). APM vol. 2, appendix A.

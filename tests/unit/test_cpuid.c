@@ -169,6 +169,7 @@ static void shown(void **state)
     for (unsigned int i = 0; i < ARRAY_SIZE(always); i++)
         if (!has(always[i]))
             fail_msg("feature %u*32+%u is not shown", always[i] / 32, always[i] % 32);
+    assert_int_equal(cpuid_guest_cr4_mask(d), 0x370fff); /* not VMXE, SMXE, LA57, PKE, CET, PKS */
     assert_int_equal(get(0, 0).a, 0xd);
     assert_int_equal(get(0, 0).b, 0x68747541); /* the vendor, by which kernels choose VMMCALL */
     assert_int_equal(get(0x80000000, 0).a, 0x80000021);
@@ -187,8 +188,10 @@ static void poor_host(void **state)
     (void)state;
     for (unsigned int f = 0; f < 19 * 32; f++)
         assert_int_equal(has(f), f == F(APIC) || f == F(X2APIC) || f == F(HYPERVISOR) || f == F(HTT) ||
-                                     f == F(CMP_LEGACY) || f == 2 * 32 + 9 /* APIC again */);
+                                     f == F(CMP_LEGACY) || f == F(MTRR) || f == 2 * 32 + 9 /* APIC again */ ||
+                                     f == 2 * 32 + 12 /* MTRR */);
     assert_int_equal(cpuid_guest_xcr0_mask(d), 0);
+    assert_int_equal(cpuid_guest_cr4_mask(d), 1u << 6 | 1u << 8); /* MCE, PCE */
     assert_int_equal(get(0xd, 0).a, 0);
     assert_int_equal(get(0xd, 0).b | get(0xd, 1).b, 0);
 }
@@ -414,6 +417,7 @@ static void can_be_narrowed(void **state)
     assert_false(has(F(XSAVE)) || has(F(AVX)) || has(F(AVX2)) || has(F(FMA4)) || has(F(XSAVEOPT)));
     assert_true(has(F(SSE4_2)));
     assert_int_equal(cpuid_guest_xcr0_mask(d), 0);
+    assert_int_equal(cpuid_guest_cr4_mask(d), 0x370fff & ~(1u << 18));
     assert_int_equal(get(0xd, 0).a | get(0xd, 0).c | get(0xd, 1).a | get(0xd, 2).a, 0);
     harness_paging.cr4 = 1u << 18;
     assert_false(has(F(OSXSAVE)));

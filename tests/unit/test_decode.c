@@ -153,8 +153,12 @@ static void extending_moves(void **state)
 static void arithmetic(void **state)
 {
     static const struct { uint8_t base; enum insn_op op; bool lockable; } ops[] = {
+        { 0x00, INSN_ADD, true },
         { 0x08, INSN_OR, true },
+        { 0x10, INSN_ADC, true },
+        { 0x18, INSN_SBB, true },
         { 0x20, INSN_AND, true },
+        { 0x28, INSN_SUB, true },
         { 0x30, INSN_XOR, true },
         { 0x38, INSN_CMP, false },
     };
@@ -174,13 +178,10 @@ static void arithmetic(void **state)
                 refuse(INSN_64, bytes, 3);
         }
     for (unsigned int reg = 0; reg < 8; reg++) {
-        static const int group[8] = { -1, INSN_OR, -1, -1, INSN_AND, -1, INSN_XOR, INSN_CMP };
+        static const int group[8] = { INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB,
+                                      INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP };
         char bytes[3] = { (char)0x83, (char)(reg << 3), (char)0xf0 }; /* op $-0x10,(%rax) */
 
-        if (group[reg] < 0) {
-            refuse(INSN_64, bytes, 3);
-            continue;
-        }
         i = decode(INSN_64, bytes, 3);
         EXPECT(i, op, group[reg]); EXPECT(i, imm, ~0xfull); EXPECT(i, size, 4); EXPECT(i, mem_is_dest, true);
     }
@@ -194,11 +195,59 @@ static void arithmetic(void **state)
     EXPECT(i, op, INSN_TEST); EXPECT(i, imm, 0x1000); EXPECT(i, has_imm, true);
     i = DECODE(INSN_64, "\xf6\x00\x01"); /* testb $1,(%rax) */
     EXPECT(i, size, 1);
-    REFUSE(INSN_64, "\xf7\x10"); /* notl (%rax) */
+    i = DECODE(INSN_64, "\xf7\x10"); /* notl (%rax) */
+    EXPECT(i, op, INSN_NOT); EXPECT(i, size, 4);
+    i = DECODE(INSN_64, "\xf0\xf6\x18"); /* lock negb (%rax) */
+    EXPECT(i, op, INSN_NEG); EXPECT(i, size, 1);
+    i = DECODE(INSN_64, "\x48\xff\x00"); /* incq (%rax) */
+    EXPECT(i, op, INSN_INC); EXPECT(i, size, 8); EXPECT(i, imm, 1);
+    i = DECODE(INSN_64, "\xf0\xfe\x48\x01"); /* lock decb 1(%rax) */
+    EXPECT(i, op, INSN_DEC); EXPECT(i, size, 1); EXPECT(i, disp, 1);
+    for (char reg = 4; reg < 8; reg++) /* mul, imul, div, idiv */
+        refuse(INSN_64, (char[]){ (char)0xf7, (char)(reg << 3) }, 2);
+    for (char reg = 2; reg < 8; reg++) { /* calls, jumps, push; of 0xfe nothing */
+        refuse(INSN_64, (char[]){ (char)0xff, (char)(reg << 3) }, 2);
+        refuse(INSN_64, (char[]){ (char)0xfe, (char)(reg << 3) }, 2);
+    }
     REFUSE(INSN_64, "\xf0\x80\x38\x05"); /* lock cmpb */
     i = DECODE(INSN_64, "\x87\x08"); /* xchg %ecx,(%rax) */
     EXPECT(i, op, INSN_XCHG);
     EXPECT(DECODE(INSN_64, "\xf0\x87\x08"), op, INSN_XCHG);
+    i = DECODE(INSN_64, "\xf0\x0f\xb1\x08"); /* lock cmpxchg %ecx,(%rax) */
+    EXPECT(i, op, INSN_CMPXCHG); EXPECT(i, size, 4); EXPECT(i, reg_size, 4);
+    i = DECODE(INSN_64, "\x0f\xb0\x20"); /* cmpxchg %ah,(%rax) */
+    EXPECT(i, size, 1); EXPECT(i, reg_high8, true);
+    i = DECODE(INSN_64, "\xf0\x4d\x0f\xc1\x08"); /* lock xadd %r9,(%r8) */
+    EXPECT(i, op, INSN_XADD); EXPECT(i, size, 8); EXPECT(i, reg, 9); EXPECT(i, base, 8);
+}
+
+static void bit_tests(void **state)
+{
+    static const uint8_t by_register[] = { 0xa3, 0xab, 0xb3, 0xbb };
+    struct insn i;
+
+    (void)state;
+    for (unsigned int n = 0; n < 4; n++) {
+        char bytes[] = { (char)0xf0, 0x0f, (char)by_register[n], 0x08, 0 }; /* bt* %ecx,(%rax) */
+
+        i = decode(INSN_64, bytes + 1, 3);
+        EXPECT(i, op, INSN_BT + n); EXPECT(i, size, 4); EXPECT(i, reg, 1); EXPECT(i, has_imm, false);
+        if (n > 0)
+            EXPECT(decode(INSN_64, bytes, 4), op, INSN_BT + n);
+        else
+            refuse(INSN_64, bytes, 4);
+        bytes[2] = (char)0xba; /* bt* $-7,(%rax) */
+        bytes[3] = (char)((n + 4) << 3);
+        bytes[4] = (char)0xf9;
+        i = decode(INSN_64, bytes + 1, 4);
+        EXPECT(i, op, INSN_BT + n); EXPECT(i, size, 4); EXPECT(i, imm, -7); EXPECT(i, has_imm, true);
+        bytes[3] = (char)(n << 3);
+        refuse(INSN_64, bytes + 1, 4);
+    }
+    i = DECODE(INSN_64, "\x66\x0f\xba\x28\x03"); /* btsw $3,(%rax) */
+    EXPECT(i, size, 2);
+    i = DECODE(INSN_64, "\x4c\x0f\xab\x38"); /* bts %r15,(%rax) */
+    EXPECT(i, size, 8); EXPECT(i, reg, 15);
 }
 
 static void strings(void **state)
@@ -226,7 +275,6 @@ static void refused(void **state)
     REFUSE(INSN_64, "\xf0\xab");
     REFUSE(INSN_64, "\xc7\x08");             /* group 11 with another operation */
     REFUSE(INSN_64, "\xff\x30");             /* push (%rax) */
-    REFUSE(INSN_64, "\x01\x08");             /* add: not in the list */
     REFUSE(INSN_64, "\x0f\x10\x00");         /* movups */
     REFUSE(INSN_64, "\xc5\xf8\x10\x00");     /* VEX */
     REFUSE(INSN_64, "\x0f\xc7\x08");         /* cmpxchg8b: 0xc7 of the other table */
@@ -272,7 +320,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moves_with_registers), cmocka_unit_test(addresses),
         cmocka_unit_test(immediates_and_offsets), cmocka_unit_test(extending_moves),
-        cmocka_unit_test(arithmetic), cmocka_unit_test(strings), cmocka_unit_test(refused),
+        cmocka_unit_test(arithmetic), cmocka_unit_test(bit_tests),
+        cmocka_unit_test(strings), cmocka_unit_test(refused),
         cmocka_unit_test(any_bytes),
     };
 

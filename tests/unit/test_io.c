@@ -10,6 +10,7 @@
 #include "ports_fake.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define CONFIGURATION 0xb0018000ull
 #define IOAPIC 0xfec80000ull /* where it need not be */
@@ -38,7 +39,7 @@ static uint64_t gpr[16], *const rip = &harness_paging.rip;
 static bool mode64 = true;
 static struct svm_segment segments[SEG_COUNT];
 static uint32_t word, word_offset; /* the emulated device: its one register, and where it was last touched */
-static unsigned int reads, writes, faults, shutdowns;
+static unsigned int reads, writes, faults, protections, shutdowns;
 static uint64_t configuration;
 static uint64_t fault_address;
 static char text[64];
@@ -71,6 +72,13 @@ void domain_shutdown(struct domain *of, uint8_t reason)
 {
     assert_ptr_equal(of, d);
     shutdowns += reason == SHUTDOWN_poweroff;
+}
+
+void svm_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error)
+{
+    assert_int_equal(vector, EXC_GP);
+    assert_int_equal(error, 0);
+    protections++;
 }
 
 void svm_inject_page_fault(struct vcpu *of, uint64_t address, uint32_t error)
@@ -159,7 +167,7 @@ static int setup(void **state)
     mode64 = true;
     acpi.has_s5 = true;
     port_accesses = 0;
-    word = word_offset = reads = writes = faults = shutdowns = 0;
+    word = word_offset = reads = writes = faults = protections = shutdowns = 0;
     harness_paging = (struct svm_paging){ .rflags = 2 };
     return 0;
 }
@@ -283,6 +291,111 @@ static void compare(void **state)
     assert_int_equal(writes, 0);
 }
 
+struct machine { uint64_t rax, rcx, memory, flags; };
+
+/* The host's CPU executes the same bytes, on memory at RDX. */
+static void run_natively(const char *bytes, unsigned int n, struct machine *m)
+{
+    static char *code;
+
+    if (!code)
+        code = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(code, MAP_FAILED);
+    memcpy(code, bytes, n);
+    code[n] = (char)0xc3;
+    __asm__ volatile("add $-128, %%rsp; push %[flags]; popfq; call *%[code]; pushfq; pop %[flags];"
+                     "sub $-128, %%rsp"
+                     : "+a"(m->rax), "+c"(m->rcx), [flags] "+b"(m->flags)
+                     : "d"(&m->memory), [code] "S"(code) : "memory", "cc");
+}
+
+/* Each instruction that computes, in each size, against what the host's own CPU makes of the same bytes. */
+static void computes_as_a_cpu(void **state)
+{
+    static const struct { const char *bytes; unsigned int n; uint64_t undefined; } insns[] = {
+#define I(bytes, undefined) { bytes, sizeof(bytes) - 1, undefined }
+        I("\x01\x0a", 0), I("\x03\x0a", 0), I("\x11\x0a", 0), I("\x13\x0a", 0), I("\x19\x0a", 0),
+        I("\x1b\x0a", 0), I("\x29\x0a", 0), I("\x2b\x0a", 0), I("\x39\x0a", 0), I("\x3b\x0a", 0),
+        I("\x09\x0a", AF), I("\x0b\x0a", AF), I("\x21\x0a", AF), I("\x31\x0a", AF), I("\x85\x0a", AF),
+        I("\xff\x02", 0), I("\xff\x0a", 0), I("\xf7\x12", 0), I("\xf7\x1a", 0), I("\x87\x0a", 0),
+        I("\x0f\xc1\x0a", 0), I("\x0f\xb1\x0a", 0), I("\x83\x02\xf1", 0), I("\x83\x12\x7f", 0),
+        I("\x83\x1a\x01", 0), I("\x83\x2a\x80", 0), I("\x83\x3a\xff", 0),
+        I("\xc7\x02\x01\x02\x03\x84", 0),
+        I("\x0f\xba\x22\x05", ARITHMETIC & ~CF), I("\x0f\xba\x2a\xff", ARITHMETIC & ~CF),
+        I("\x0f\xba\x32\x1f", ARITHMETIC & ~CF), I("\x0f\xba\x3a\x2e", ARITHMETIC & ~CF),
+    };
+    static const uint64_t values[] = {
+        0, 1, 0xf, 0x10, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff, 0x80000000, 0xffffffff,
+        0x7fffffffffffffff, 0x8000000000000000, ~0ull, 0x123456789abcdef0,
+    };
+    static const char *const prefixes[] = { "\x66", "", "\x48" };
+
+    (void)state;
+    harness_msi_start = HOLE >> PAGE_SHIFT;
+    harness_msi_end = harness_msi_start + 1;
+    for (unsigned int i = 0; i < ARRAY_SIZE(insns) * 4; i++) {
+        bool bytes_only = i % 4 == 3; /* the even opcode */
+        char bytes[16];
+        unsigned int n = insns[i / 4].n, size = bytes_only ? 1 : 2u << i % 4, at = 0;
+        uint64_t mask = size == 8 ? ~0ull : (1ull << 8 * size) - 1;
+
+        if (bytes_only && (insns[i / 4].bytes[0] == '\x83' || !memcmp(insns[i / 4].bytes, "\x0f\xba", 2)))
+            continue;
+        if (!bytes_only && prefixes[i % 4][0])
+            bytes[at++] = prefixes[i % 4][0];
+        memcpy(bytes + at, insns[i / 4].bytes, n);
+        if (bytes_only)
+            bytes[bytes[0] == 0x0f] &= (char)~1;
+        n += at;
+        if (insns[i / 4].bytes[0] == '\xc7' && size < 4)
+            n -= 4 - size;
+        for (unsigned int k = 0; k < ARRAY_SIZE(values) * ARRAY_SIZE(values) * 2; k++) {
+            uint64_t x = values[k / 2 % ARRAY_SIZE(values)], y = values[k / 2 / ARRAY_SIZE(values)];
+            struct machine m = { k % 3 ? x : ~y, y, x, 2 | (k & 1 ? ARITHMETIC : 0) };
+
+            gpr[0] = m.rax;
+            gpr[1] = y;
+            gpr[2] = HOLE;
+            harness_msi_word = x & mask;
+            harness_paging.rflags = m.flags;
+            assert_int_equal(run_at(HOLE, bytes, n), 0);
+            assert_int_equal(*rip, CODE + n);
+            run_natively(bytes, n, &m);
+            assert_int_equal(gpr[0], m.rax);
+            assert_int_equal(gpr[1], m.rcx);
+            assert_int_equal(harness_msi_word & mask, m.memory & mask);
+            assert_int_equal((harness_paging.rflags ^ m.flags) & ARITHMETIC & ~insns[i / 4].undefined, 0);
+        }
+    }
+    harness_msi_end = 0;
+}
+
+/* A register names any bit from the operand's first on, before it, too. */
+static void bits_far_away(void **state)
+{
+    static const struct { const char *bytes; unsigned int n; int64_t at; uint64_t bit; } cases[] = {
+        { "\x0f\xa3\x0a", 3, 0, 31 }, { "\x0f\xa3\x0a", 3, 4, 32 }, { "\x0f\xa3\x0a", 3, -4, 0xffffffff },
+        { "\x0f\xa3\x0a", 3, -4, 0xffffffe0 }, { "\x0f\xa3\x0a", 3, -8, 0xffffffdf },
+        { "\x66\x0f\xab\x0a", 4, 2, 0x10010 }, { "\x66\x0f\xb3\x0a", 4, -2, 0xffff },
+        { "\x48\x0f\xbb\x0a", 4, -8, ~0ull }, { "\x48\x0f\xa3\x0a", 4, 0x20000000, 1ull << 32 },
+    };
+
+    (void)state;
+    d->is_dom0 = false;
+    for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+        gpr[2] = HOLE + 0x800;
+        gpr[1] = cases[i].bit;
+        harness_paging.rflags = 2;
+        assert_int_equal(run_at(gpr[2] + (uint64_t)cases[i].at, cases[i].bytes, cases[i].n), 0);
+        assert_int_equal(*rip, CODE + cases[i].n);
+        assert_int_equal(flags(), CF); /* all ones */
+        gpr[1] ^= 64; /* another word: what faulted was not this operand */
+        assert_int_equal(run_at(gpr[2] + (uint64_t)cases[i].at, cases[i].bytes, cases[i].n), 0);
+        assert_int_equal(*rip, CODE);
+    }
+    assert_int_equal(protections, ARRAY_SIZE(cases));
+}
+
 static void strings(void **state)
 {
     uint32_t ram[4] = { 1, 2, 3, 4 };
@@ -350,7 +463,7 @@ static void not_emulated(void **state)
 {
     (void)state;
     gpr[0] = IOAPIC;
-    assert_int_equal(run_at(IOAPIC, "\x01\x08", 2), -EINVAL);         /* add */
+    assert_int_equal(run_at(IOAPIC, "\xff\x30", 2), -EINVAL);         /* push */
     assert_int_equal(*rip, CODE);
     assert_int_equal(run_at(IOAPIC + 0x20, "\x8b\x08", 2), -EINVAL);  /* the fault was of something else */
     assert_int_equal(run_at(IOAPIC, "\xab", 1), 0);
@@ -365,6 +478,18 @@ static void not_emulated(void **state)
     assert_int_equal(guest_write_physical(d, *rip, "\x8b\x08", 2), 0);
     assert_int_equal(io_emulate(v, IOAPIC), 0);
     assert_int_equal(*rip, CODE + 0x1001);
+    assert_int_equal(protections, 0);
+    assert_int_equal(run_at(HOLE, "\xff\x30", 2), 0); /* where nothing is: the guest can handle that */
+    assert_int_equal(*rip, CODE);
+    assert_int_equal(protections, 1);
+    harness_msi_start = HOLE >> PAGE_SHIFT;
+    harness_msi_end = harness_msi_start + 1;
+    assert_int_equal(run_at(HOLE, "\xff\x30", 2), -EINVAL);
+    harness_msi_end = 0;
+    assert_int_equal(run_at(LAPIC_PAGE, "\xff\x30", 2), -EINVAL);
+    d->is_dom0 = false;
+    assert_int_equal(run_at(IOAPIC, "\xff\x30", 2), 0);
+    assert_int_equal(protections, 2);
 }
 
 static void nobody_there(void **state)
@@ -612,6 +737,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(moves, setup), cmocka_unit_test_setup(other_sizes, setup),
         cmocka_unit_test_setup(logic, setup), cmocka_unit_test_setup(compare, setup),
+        cmocka_unit_test_setup(computes_as_a_cpu, setup), cmocka_unit_test_setup(bits_far_away, setup),
         cmocka_unit_test_setup(strings, setup), cmocka_unit_test_setup(short_modes, setup),
         cmocka_unit_test_setup(not_emulated, setup), cmocka_unit_test_setup(nobody_there, setup),
         cmocka_unit_test_setup(power, setup), cmocka_unit_test_setup(operands, setup),
