@@ -34,6 +34,7 @@ void evil_far_timers(void) __attribute__((noreturn));
 void evil_others(domid_t self);
 void evil_counts(void);
 void evil_descriptors(void);
+void evil_gone(void);
 /* Runs these bytes at CPL 3, with all ports open to it, until an exception: its vector. */
 int evil_user(const uint8_t *bytes, unsigned length);
 

@@ -365,6 +365,7 @@ void evil_structures(void)
     domid_t self = hypercall_domid();
 
     edge_page = (uint64_t)mem_page();
+    evil_gone();
     grant_init();
     calls_over_their_own_table();
     table_gives_itself_away();

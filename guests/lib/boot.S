@@ -103,7 +103,19 @@ boot_ap_gdt_pointer:
         .long boot_gdt
 boot_ap_end:
 
+        /* Where VCPUOP_initialise starts them: in 32-bit or 64-bit mode, with a stack, but without a GDT. */
+        .code64
+        .globl boot_ap_direct64, boot_ap_direct32
+boot_ap_direct64:
+        lgdt boot_gdt_pointer
+        push $0x08
+        push $boot_ap_main64
+        lretq
+
         .code32
+boot_ap_direct32:
+        lgdt boot_gdt_pointer
+        ljmp $0x18, $boot_ap32
 boot_ap32:
         mov $0x20, %eax
         mov %eax, %ds
@@ -129,7 +141,7 @@ boot_gdt:
 boot_gdt_end:
 boot_gdt_pointer:
         .word boot_gdt_end - boot_gdt - 1
-        .long boot_gdt
+        .quad boot_gdt               /* 64-bit code reads eight bytes, 32-bit code four */
 
         .globl boot_ap_stack
 boot_ap_stack:

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Second vCPUs the way stock kernels start them: INIT and SIPI through the APIC, a real-mode page below 1 MiB
- * (boot.S). The MADT names the APIC ids. AMD APM vol. 2, 16.5 (ICR), 15.27; ACPI specification 5.2.12 (MADT).
+ * (boot.S); or by Xen's own way, with all registers as they shall be (xen/hvm/hvm_vcpu.h). The MADT names the
+ * APIC ids. AMD APM vol. 2, 16.5 (ICR), 15.27; ACPI specification 5.2.12 (MADT).
  */
 #include "smp.h"
 
+#include <xen/vcpu.h>
+
 #include "apic.h"
 #include "evtchn.h"
+#include "hypercall.h"
 #include "mem.h"
 #include "time.h"
 #include "trap.h"
@@ -14,6 +18,7 @@
 #define TRAMPOLINE 0x8000UL         /* page-aligned, below 1 MiB, RAM in every PVH map */
 #define AP_STACK_PAGES 2
 #define MSR_GS_BASE 0xc0000101
+#define MSR_EFER 0xc0000080
 #define MADT_LOCAL_APIC 0
 #define MADT_LOCAL_X2APIC 9
 
@@ -25,6 +30,7 @@ struct acpi_header {
 
 struct vcpu smp_vcpus[SMP_MAX];
 extern uint8_t boot_ap_begin[], boot_ap_end[];
+extern uint8_t boot_ap_direct32[], boot_ap_direct64[];
 extern volatile uint64_t boot_ap_stack;
 static struct vcpu *volatile starting;
 static unsigned count = 1;
@@ -85,30 +91,75 @@ void smp_init(uint64_t rsdp)
 
 unsigned smp_count(void) { return count; }
 
-int smp_start(unsigned id, void (*main)(void))
+static int prepare(unsigned id, void (*main)(void))
 {
     struct vcpu *v = &smp_vcpus[id];
-    uint64_t stack;
 
     if (id >= SMP_MAX || !v->exists)
         return -XEN_ENOENT;
     if (v->running)
         return -XEN_EBUSY;
-    memcpy((void *)TRAMPOLINE, boot_ap_begin, boot_ap_end - boot_ap_begin);
-    stack = mem_pages(AP_STACK_PAGES);
-    boot_ap_stack = stack + AP_STACK_PAGES * PAGE_SIZE;
+    boot_ap_stack = mem_pages(AP_STACK_PAGES) + AP_STACK_PAGES * PAGE_SIZE;
     v->main = main;
     starting = v;
+    return 0;
+}
+
+static int await(const struct vcpu *v)
+{
+    for (uint64_t end = time_now() + 30 * NS_PER_S; !v->running;)
+        if (time_now() > end)
+            return -XEN_ETIME;
+    return 0;
+}
+
+struct vcpu_hvm_context smp_context(bool wide)
+{
+    uint64_t cr0, cr3, cr4;
+
+    if (!wide) /* as PVH starts the first: flat, without paging */
+        return (struct vcpu_hvm_context){
+            .mode = VCPU_HVM_MODE_32B,
+            .cpu_regs.x86_32 = { .eip = (uint32_t)(uint64_t)boot_ap_direct32, .eflags = 2, .cr0 = 1,
+                                 .cs_limit = ~0u, .ds_limit = ~0u, .ss_limit = ~0u, .es_limit = ~0u,
+                                 .tr_limit = 0x67, .cs_ar = 0xc9a, .ds_ar = 0xc92, .ss_ar = 0xc92,
+                                 .es_ar = 0xc92, .tr_ar = 0x89 },
+        };
+    asm volatile("mov %%cr0, %0; mov %%cr3, %1; mov %%cr4, %2" : "=r"(cr0), "=r"(cr3), "=r"(cr4));
+    return (struct vcpu_hvm_context){
+        .mode = VCPU_HVM_MODE_64B,
+        .cpu_regs.x86_64 = { .rip = (uint64_t)boot_ap_direct64, .rsp = boot_ap_stack, .rflags = 2, .cr0 = cr0,
+                             .cr3 = cr3, .cr4 = cr4, .efer = rdmsr(MSR_EFER) },
+    };
+}
+
+int smp_start_by_context(unsigned id, void (*main)(void), bool wide)
+{
+    int rc = prepare(id, main);
+    struct vcpu_hvm_context context = smp_context(wide);
+
+    if (!rc)
+        rc = hypercall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, id, (uint64_t)&context, 0, 0);
+    if (!rc)
+        rc = hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, id, 0, 0, 0);
+    return rc ? rc : await(&smp_vcpus[id]);
+}
+
+int smp_start(unsigned id, void (*main)(void))
+{
+    struct vcpu *v = &smp_vcpus[id];
+    int rc = prepare(id, main);
+
+    if (rc)
+        return rc;
+    memcpy((void *)TRAMPOLINE, boot_ap_begin, boot_ap_end - boot_ap_begin);
     apic_icr(v->apic_id, APIC_ICR_INIT);
     time_spin(10 * NS_PER_MS);
     for (int sipi = 0; sipi < 2; sipi++) {
         apic_icr(v->apic_id, APIC_ICR_SIPI | TRAMPOLINE >> PAGE_SHIFT);
         time_spin(NS_PER_MS / 5);
     }
-    for (uint64_t end = time_now() + 30 * NS_PER_S; !v->running;)
-        if (time_now() > end)
-            return -XEN_ETIME;
-    return 0;
+    return await(v);
 }
 
 /* From boot.S on the new vCPU. Its stack is its own from here, so the next one may be started. */

@@ -9,6 +9,7 @@
 #include "lib.h"
 
 #include <xen/xen.h>
+#include <xen/hvm/hvm_vcpu.h>
 
 #define SMP_MAX 128
 
@@ -56,5 +57,9 @@ unsigned smp_count(void);
  * must not return. 0, or -XEN_ENOENT (no such vCPU), -XEN_EBUSY (runs already), -XEN_ETIME (silent for 5 s).
  */
 int smp_start(unsigned id, void (*main)(void));
+
+/* The same by VCPUOP_initialise and VCPUOP_up with this context, in 64-bit mode (wide) or as PVH's first. */
+int smp_start_by_context(unsigned id, void (*main)(void), bool wide);
+struct vcpu_hvm_context smp_context(bool wide);
 
 #endif

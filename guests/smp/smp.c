@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several vCPUs: each is started by INIT and SIPI and reports itself; then all count under one lock, answer
+ * Several vCPUs: each is started by INIT and SIPI (with "initialise" by VCPUOP_initialise, odd ones in 32-bit
+ * mode) and reports itself; then all count under one lock, answer
  * IPIs that come by event channel and by APIC, and sleep by their own timers. "smp: ok" at the end, or "smp:
  * FAILED" with the reason.
  */
 #include "apic.h"
 #include "cleave-schema.h"
 #include "evtchn.h"
+#include "hypercall.h"
 #include "smp.h"
 #include "store.h"
 #include "time.h"
 #include "trap.h"
+
+#include <xen/vcpu.h>
 
 #define COUNTS 2000
 #define IPIS 100
@@ -32,6 +36,17 @@ static void fail(const char *what, unsigned vcpu, uint64_t got, uint64_t wanted)
 {
     printf("smp: FAILED: %s on vCPU %u: %lu, wanted %lu\n", what, vcpu, got, wanted);
     failures++;
+}
+
+static void expect(const char *what, unsigned vcpu, long got, long wanted)
+{
+    if (got != wanted)
+        fail(what, vcpu, got, wanted);
+}
+
+static long vcpu_op(unsigned op, unsigned vcpu, void *arg)
+{
+    return hypercall(__HYPERVISOR_vcpu_op, op, vcpu, (uint64_t)arg, 0, 0);
 }
 
 static void on_event(evtchn_port_t port, void *arg)
@@ -134,6 +149,45 @@ static void send_ipis(unsigned id, evtchn_port_t port)
            (time_now() - middle) / IPIS);
 }
 
+/* What VCPUOP_initialise must refuse, and that it leaves nothing behind. */
+static void refusals(unsigned id)
+{
+    struct vcpu_hvm_context c = smp_context(true);
+
+    expect("up before it has a state", id, vcpu_op(VCPUOP_up, id, NULL), -XEN_EINVAL);
+    expect("a context that is nowhere", id, vcpu_op(VCPUOP_initialise, id, (void *)-4096UL), -XEN_EFAULT);
+    expect("a context for itself", 0, vcpu_op(VCPUOP_initialise, 0, &c), -XEN_EEXIST);
+    c.mode = 2;
+    expect("an unknown mode", id, vcpu_op(VCPUOP_initialise, id, &c), -XEN_EINVAL);
+    c = smp_context(true);
+    c.cpu_regs.x86_64.cr4 |= 1 << 12;
+    expect("LA57", id, vcpu_op(VCPUOP_initialise, id, &c), -XEN_EINVAL);
+    c = smp_context(true);
+    c.cpu_regs.x86_64.efer = 0;
+    expect("64-bit mode without EFER.LME", id, vcpu_op(VCPUOP_initialise, id, &c), -XEN_EINVAL);
+    c = smp_context(false);
+    c.cpu_regs.x86_32.ss_ar = 0xc9a;
+    expect("a stack in code", id, vcpu_op(VCPUOP_initialise, id, &c), -XEN_EINVAL);
+    c = smp_context(false);
+    c.cpu_regs.x86_32.tr_ar = 0;
+    expect("no TSS", id, vcpu_op(VCPUOP_initialise, id, &c), -XEN_EINVAL);
+    expect("and still down", id, vcpu_op(VCPUOP_is_up, id, NULL), 0);
+}
+
+static int start(unsigned id)
+{
+    struct vcpu_hvm_context c;
+    int rc;
+
+    if (!cmdline_has("initialise"))
+        return smp_start(id, second);
+    refusals(id);
+    rc = smp_start_by_context(id, second, id % 2 == 0);
+    c = smp_context(true);
+    expect("a second time", id, vcpu_op(VCPUOP_initialise, id, &c), -XEN_EEXIST);
+    return rc;
+}
+
 static void start_all(evtchn_port_t *ports)
 {
     for (unsigned id = 1; id < SMP_MAX; id++) {
@@ -146,7 +200,7 @@ static void start_all(evtchn_port_t *ports)
             trap_panic("smp: FAILED: no IPI port for vCPU %u: %d", id, rc);
         ports[id] = rc;
         evtchn_handle(ports[id], on_event, (void *)(uint64_t)id);
-        rc = smp_start(id, second);
+        rc = start(id);
         if (rc)
             trap_panic("smp: FAILED: vCPU %u does not start: %d", id, rc);
         printf("smp: vCPU %u runs, APIC id %u\n", id, smp_vcpus[id].apic_id);

@@ -7,8 +7,25 @@
  */
 #include "hypercall.h"
 #include "lib.h"
+#include "svm.h"
+
+#include <xen/hvm/hvm_vcpu.h>
 
 #define PERIOD_MIN MSEC(1)
+
+/* One that INIT has stopped may not have left its CPU yet. */
+static int initialise(struct hypercall *hc, struct vcpu *v, gva_t arg)
+{
+    struct vcpu_hvm_context start; /* the same for 32-bit callers */
+    int rc = guest_read(hc->v, &start, arg, sizeof(start));
+
+    if (rc != 0)
+        return rc;
+    spin_lock_scope(&v->d->lock);
+    if (v->initialised || v->vdev.sipi_vector >= 0)
+        return -EEXIST;
+    return READ_ONCE(v->sched.running) ? -EBUSY : svm_load_start(v, &start);
+}
 
 static int get_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
@@ -80,6 +97,8 @@ long hypercall_vcpu_op(struct hypercall *hc)
     if (v == NULL)
         return -ENOENT;
     switch ((uint32_t)hc->arg[0]) {
+    case VCPUOP_initialise:
+        return initialise(hc, v, arg);
     case VCPUOP_up:
         if (!v->initialised)
             return -EINVAL;

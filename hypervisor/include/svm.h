@@ -56,6 +56,9 @@ bool svm_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
 struct hvm_hw_cpu;
 void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c);
 int must_check svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c);
+/* What VCPUOP_initialise carries; v stays down. */
+struct vcpu_hvm_context;
+int must_check svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start);
 /* Behind it is room for an area of XSAVE_AREA_MAX bytes. */
 #define XSAVE_AREA_MAX 832u /* x87, SSE, header, AVX */
 struct hvm_hw_cpu_xsave;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole register contexts of a vcpu: after INIT and SIPI, for a PVH start, and the record that domctl
- * get/sethvmcontext carries (<xen/arch-x86/hvm/save.h>). Segment attributes there are in the VMCB's own
+ * Whole register contexts of a vcpu: after INIT and SIPI, for a PVH start, the record that domctl
+ * get/sethvmcontext carries (<xen/arch-x86/hvm/save.h>), and what a guest starts its second vcpus with
+ * (<xen/hvm/hvm_vcpu.h>). Segment attributes there are in the VMCB's own
  * packing (type, S, DPL, P, AVL, L, D, G).
  */
 #include "cpu.h"
@@ -9,7 +10,11 @@
 #include "vmcb.h"
 #include "xenpub.h"
 
+#include <xen/hvm/hvm_vcpu.h>
 #include <xen/hvm/save.h>
+
+#define DR6_DEFAULT 0xffff0ff0
+#define DR7_DEFAULT 0x400
 
 /* What INIT leaves (APM vol. 2, 14.1.3), common to both starts below. */
 static void reset(struct vcpu *v)
@@ -29,8 +34,8 @@ static void reset(struct vcpu *v)
     b->cr0 = CR0_ET;
     b->efer = EFER_SVME;
     b->rflags = RFLAGS_RESERVED;
-    b->dr6 = 0xffff0ff0;
-    b->dr7 = 0x400;
+    b->dr6 = DR6_DEFAULT;
+    b->dr7 = DR7_DEFAULT;
     b->g_pat = pat;
     for (unsigned int n = SEG_ES; n < SEG_COUNT; n++)
         b->segment[n] = (struct svm_segment){ .attributes = 0x093, .limit = 0xffff };
@@ -145,6 +150,96 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
         v->svm.pending = c->pending_event | (uint64_t)c->error_code << 32;
     v->down = false;
     return 0;
+}
+
+/* --- VCPUOP_initialise --- */
+
+#define ATTR_WRITE_READ (1u << 1) /* a data segment can be written, code be read */
+#define ATTR_CODE (1u << 3)
+#define ATTR_S (1u << 4)
+#define ATTR_DPL(attributes) ((attributes) >> 5 & 3)
+#define ATTR_P (1u << 7)
+#define ATTR_G (1u << 11)
+#define ATTR_RESERVED 0xf000u
+#define TSS_BUSY 0xbu
+
+/* As a descriptor's load would check them. Accessed and busy are set by such a load. */
+static bool segment_valid(enum svm_segment_name n, uint32_t *attributes)
+{
+    uint32_t a = *attributes | (*attributes & ATTR_P ? (n == SEG_TR ? 2 : 1) : 0);
+    bool code = a & ATTR_CODE, write_read = a & ATTR_WRITE_READ;
+
+    *attributes = a;
+    if (!a)
+        return n == SEG_DS || n == SEG_ES;
+    if ((a & ATTR_RESERVED) || !(a & ATTR_P))
+        return false;
+    if (n == SEG_TR)
+        return (a & (ATTR_S | 0xf)) == TSS_BUSY;
+    return (a & ATTR_S) && (n == SEG_CS ? code : n == SEG_SS ? !code && write_read : !code || write_read);
+}
+
+#define COPY_SEGMENT(c, r, name) \
+    ((c)->name##_base = (r)->name##_base, (c)->name##_limit = (r)->name##_limit, \
+     (c)->name##_arbytes = (r)->name##_ar)
+
+static int start_32(struct hvm_hw_cpu *c, const struct vcpu_hvm_x86_32 *r)
+{
+    *c = (struct hvm_hw_cpu){
+        .rax = r->eax, .rcx = r->ecx, .rdx = r->edx, .rbx = r->ebx, .rsp = r->esp, .rbp = r->ebp,
+        .rsi = r->esi, .rdi = r->edi, .rip = r->eip, .rflags = r->eflags,
+        .cr0 = r->cr0, .cr3 = r->cr3, .cr4 = r->cr4, .msr_efer = r->efer,
+    };
+    COPY_SEGMENT(c, r, cs);
+    COPY_SEGMENT(c, r, ds);
+    COPY_SEGMENT(c, r, ss);
+    COPY_SEGMENT(c, r, es);
+    COPY_SEGMENT(c, r, tr);
+    if (r->pad1 || r->pad2[0] || r->pad2[1] || r->pad2[2] || !segment_valid(SEG_CS, &c->cs_arbytes) ||
+        !segment_valid(SEG_DS, &c->ds_arbytes) || !segment_valid(SEG_SS, &c->ss_arbytes) ||
+        !segment_valid(SEG_ES, &c->es_arbytes) || !segment_valid(SEG_TR, &c->tr_arbytes))
+        return -EINVAL;
+    uint32_t limit = c->cs_arbytes & ATTR_G ? c->cs_limit << 12 | 0xfff : c->cs_limit;
+    uint32_t dpl = ATTR_DPL(c->cs_arbytes);
+
+    return c->rip > limit || ATTR_DPL(c->ss_arbytes) != dpl || ATTR_DPL(c->ds_arbytes) > dpl ||
+           ATTR_DPL(c->es_arbytes) > dpl || ((r->efer & EFER_LMA) && !(r->efer & EFER_LME)) ? -EINVAL : 0;
+}
+
+static int start_64(struct hvm_hw_cpu *c, const struct vcpu_hvm_x86_64 *r)
+{
+    *c = (struct hvm_hw_cpu){
+        .rax = r->rax, .rcx = r->rcx, .rdx = r->rdx, .rbx = r->rbx, .rsp = r->rsp, .rbp = r->rbp,
+        .rsi = r->rsi, .rdi = r->rdi, .rip = r->rip, .rflags = r->rflags,
+        .cr0 = r->cr0, .cr3 = r->cr3, .cr4 = r->cr4, .msr_efer = r->efer,
+        .cs_limit = ~0u, .cs_arbytes = 0xa9b, .ds_limit = ~0u, .ds_arbytes = 0xc93,
+        .es_limit = ~0u, .es_arbytes = 0xc93, .ss_limit = ~0u, .ss_arbytes = 0xc93,
+        .tr_limit = 0x67, .tr_arbytes = 0x8b,
+    };
+    return (uint64_t)((int64_t)(r->rip << 16) >> 16) != r->rip || !(r->cr0 & CR0_PG) ||
+           !(r->cr4 & CR4_PAE) || !(r->efer & EFER_LME) ? -EINVAL : 0;
+}
+
+int svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
+{
+    struct hvm_hw_cpu c;
+    int rc = start->pad ? -EINVAL :
+             start->mode == VCPU_HVM_MODE_32B ? start_32(&c, &start->cpu_regs.x86_32) :
+             start->mode == VCPU_HVM_MODE_64B ? start_64(&c, &start->cpu_regs.x86_64) : -EINVAL;
+
+    if (rc)
+        return rc;
+    c.ldtr_arbytes = 0x082;
+    c.dr6 = DR6_DEFAULT;
+    c.dr7 = DR7_DEFAULT;
+    if ((c.msr_efer & EFER_LME) && (c.cr0 & CR0_PG))
+        c.msr_efer |= EFER_LMA;
+    else
+        c.msr_efer &= ~(uint64_t)EFER_LMA;
+    rc = svm_load_context(v, &c);
+    if (!rc)
+        v->down = true; /* until VCPUOP_up */
+    return rc;
 }
 
 void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x)

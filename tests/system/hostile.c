@@ -242,6 +242,9 @@ static void four_vcpus_work_together(void **state)
     AWAIT(has_ended("smp-page"), 60);
     await_said("smp-page", ", xAPIC", 10);
     await_said("smp-page", "smp: ok", 10);
+    run_ok("cleave create /guests/smp.cfg name=smp-initialise extra=initialise " KEEP);
+    AWAIT(has_ended("smp-initialise"), 60);
+    await_said("smp-initialise", "smp: ok", 10);
 }
 
 /* A page and events between two guests that dom0 introduces to each other. */

@@ -104,6 +104,7 @@ $(eval $(call unit-test,io,$(unit_mm) vdev/io.c vdev/decode.c))
 $(foreach test,pci msi,$(eval $(call unit-test,$(test),vdev/pci.c vdev/msi.c lib/spinlock.c,pci_model.o)))
 $(eval $(call unit-test,inject,svm/inject.c svm/state.c svm/tlb.c))
 $(eval $(call unit-test,exit,svm/exit.c svm/inject.c svm/state.c))
+$(eval $(call unit-test,guest_cpu,svm/exit.c svm/state.c svm/context.c))
 $(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c svm.c permissions.c) cpu/fpu.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) core/evtchn.c core/evtchn_fifo.c \

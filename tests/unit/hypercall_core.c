@@ -8,6 +8,8 @@
 #include "cpu.h"
 #include "platform.h"
 
+#include <xen/hvm/hvm_vcpu.h>
+
 /* --- the core below --- */
 
 struct hypercall_core_did did;
@@ -127,6 +129,12 @@ int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_h
 
 void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x) {}
 int svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x) { return 0; }
+int svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
+{
+    did.loaded++;
+    return start->mode > 1 ? -EINVAL : 0;
+}
+
 int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
     if (c->cr0 >> 32)

@@ -25,6 +25,7 @@ static struct domain domain;
 static struct vcpu vcpu;
 static struct vmcb vmcb;
 static vcpu_info_t info;
+struct domain *dom0; /* of its WBINVD: test_guest_cpu.c */
 static uint8_t memory[MEMORY];            /* what the guest has at virtual addresses from 0 */
 static gva_t no_memory;                   /* and where it has nothing, up to the end of that page */
 static gva_t faults;                      /* where its tables refuse it */
@@ -45,10 +46,14 @@ void domain_shutdown(struct domain *d, uint8_t reason) { shutdowns++; shutdown_r
 void vcpu_stop(struct vcpu *v) { stops++; }
 void sched_block(struct vcpu *v) { blocks++; }
 void irq_window(void) { windows++; }
+void cpu_wbinvd(void) {}
+void softirq_raise(unsigned int cpu, enum softirq s) {}
 void hypercall_exit(struct vcpu *v) { hypercalls++; }
 void switch_unload(struct vcpu *v) { unloads++; }
 void cpu_xsetbv(uint64_t val) { xcr0 = val; }
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
+uint64_t cpuid_guest_cr4_mask(struct domain *d) { return CR4_PAE; }
+int lapic_highest_pending(struct vcpu *v) { return -1; }
 int lapic_highest_request(struct vcpu *v) { return -1; }
 void lapic_accept(struct vcpu *v, uint8_t vector) {}
 void lapic_return(struct vcpu *v, uint8_t vector) {}

@@ -4,6 +4,8 @@
  * comes back, what is left unchanged.
  */
 #include "hypercall_core.h"
+
+#include <xen/hvm/hvm_vcpu.h>
 #include "platform.h"
 #include "public/cleave.h"
 
@@ -136,8 +138,21 @@ static void test_vcpu_op(void **state)
     second.vdev.sipi_vector = -1;
     assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 1, &t, sizeof(t)), -EINVAL); /* another's */
     assert_int_equal(vcpu_call(user, VCPUOP_up, 1, &t, 0), -EINVAL);         /* has no state yet */
-    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &t, 0), -ENOSYS); /* by INIT and SIPI only */
+    struct vcpu_hvm_context start = { .mode = 2 };
+    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), -EINVAL);
+    start.mode = VCPU_HVM_MODE_64B;
+    second.sched.running = true; /* INIT has not taken it off its CPU yet */
+    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), -EBUSY);
+    second.sched.running = false;
+    second.vdev.sipi_vector = 0;
+    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), -EEXIST);
+    second.vdev.sipi_vector = -1;
+    did.loaded = 0;
+    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), 0);
+    assert_int_equal(did.loaded, 1);
     second.initialised = true;
+    assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), -EEXIST);
+    assert_int_equal(did.loaded, 1);
     assert_int_equal(vcpu_call(user, VCPUOP_up, 1, &t, 0), 0);
     assert_int_equal(vcpu_call(user, VCPUOP_is_up, 1, &t, 0), 1);
     assert_int_equal(vcpu_call(user, VCPUOP_down, 1, &t, 0), 0);

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * svm/exit.c and context.c: MOV to CR4 in its encodings, CPUID faulting, WBINVD on several CPUs, traps behind
+ * an NMI's IRET; and which contexts a vcpu may be started with, by the tools and by its own guest.
+ */
+#include "svm/vmcb.h"
+
+#include "errors.h"
+#include "guest.h"
+#include "harness.h"
+#include "hypercall.h"
+#include "privileged_fake.h"
+
+#include <xen/hvm/hvm_vcpu.h>
+#include <xen/hvm/save.h>
+
+#define CR4_OFFERED (CR4_PAE | CR4_PGE | CR4_PSE)
+#define CODE 0x1000ull
+
+static struct domain domain;
+static struct vcpu vcpu, second;
+static struct vmcb vmcb, second_vmcb;
+static uint8_t code[16];
+static unsigned int code_bytes; /* how many there are up to the end of the page */
+static int injected;            /* vector; -1: none */
+static bool stepped;
+static unsigned int raised[4], written_back[4], cpuids;
+
+struct domain *dom0;
+
+int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
+{
+    if (src - CODE + size > code_bytes)
+        return -EFAULT;
+    memcpy(dst, code + (src - CODE), size);
+    return 0;
+}
+
+int guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size) { return -EFAULT; }
+int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault) { return -EFAULT; }
+int guest_read_layout(struct vcpu *v, void *d, gva_t s, uint64_t n, const char *l, bool c) { return -EFAULT; }
+void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) { injected = (int)vector; }
+void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) { injected = EXC_PF; }
+void inject_iret(struct vcpu *v) {}
+bool inject_stepped(struct vcpu *v) { return stepped; }
+uint64_t cpuid_guest_cr4_mask(struct domain *d) { return CR4_OFFERED; }
+uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
+void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_regs *out) { cpuids++; }
+int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val) { return 0; }
+int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
+void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val) {}
+void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val) {}
+int io_emulate(struct vcpu *v, gpa_t gpa) { return -EINVAL; }
+int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool fetch) { return -ENOENT; }
+void hypercall_exit(struct vcpu *v) {}
+void domain_crash(struct vcpu *v, const char *fmt, ...) { fail_msg("%s", fmt); }
+void domain_shutdown(struct domain *d, uint8_t reason) {}
+void vcpu_stop(struct vcpu *v) {}
+void sched_block(struct vcpu *v) {}
+void switch_unload(struct vcpu *v) {}
+void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components) {}
+
+/* Others do theirs at once, as by the kick; the caller's own waits for it. */
+void softirq_raise(unsigned int cpu, enum softirq s)
+{
+    unsigned int self = this_cpu()->id;
+
+    assert_int_equal(s, SOFTIRQ_WBINVD);
+    raised[cpu]++;
+    if (cpu == self)
+        return;
+    harness_cpu = cpu;
+    svm_wbinvd_softirq();
+    harness_cpu = self;
+}
+
+void irq_window(void) {}
+void cpu_xsetbv(uint64_t val) {}
+void cpu_wbinvd(void) { written_back[this_cpu()->id]++; }
+
+static int setup(void **state)
+{
+    memset(&domain, 0, sizeof(domain));
+    memset(&vcpu, 0, sizeof(vcpu));
+    memset(&vmcb, 0, sizeof(vmcb));
+    memset(raised, 0, sizeof(raised));
+    memset(written_back, 0, sizeof(written_back));
+    second = vcpu;
+    second_vmcb = vmcb;
+    domain.max_vcpus = 2;
+    domain.vcpu[0] = &vcpu;
+    domain.vcpu[1] = &second;
+    vcpu.d = second.d = &domain;
+    vcpu.vmcb = &vmcb;
+    second.vmcb = &second_vmcb;
+    second.id = 1;
+    dom0 = &domain;
+    vmcb.segment[SEG_CS].attributes = 0xa9b;
+    vmcb.efer = EFER_LMA;
+    vmcb.cr4 = CR4_PAE;
+    vmcb.rip = CODE;
+    code_bytes = sizeof(code);
+    injected = -1;
+    stepped = false;
+    cpuids = 0;
+    cpu_features.physical_bits = 40;
+    harness_cpu = 0;
+    for (unsigned int i = 0; i < 4; i++)
+        cpus[i].id = i;
+    return 0;
+}
+
+static void exits(uint64_t exitcode)
+{
+    vmcb.exitcode = exitcode;
+    injected = -1;
+    exit_handle(&vcpu);
+}
+
+/* --- exits --- */
+
+static void mov_to_cr4(void **state)
+{
+    static const struct { const char *bytes; unsigned int length, reg; } cases[] = {
+        { "\x0f\x22\xe0", 3, 0 }, { "\x0f\x22\xe1", 3, 1 }, { "\x0f\x22\xe4", 3, 4 },
+        { "\x0f\x22\xe7", 3, 7 },
+        { "\x41\x0f\x22\xe0", 4, 8 }, { "\x49\x0f\x22\xe7", 4, 15 }, { "\x48\x0f\x22\xe3", 4, 3 },
+        { "\x66\x0f\x22\xe2", 4, 2 },
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)
+        for (unsigned int cut = 0; cut < 2; cut++) {
+            for (unsigned int reg = 0; reg < 16; reg++)
+                *svm_gpr(&vcpu, reg) = 1ull << 40; /* which nobody may set */
+            *svm_gpr(&vcpu, cases[i].reg) = CR4_PAE | CR4_PGE;
+            memset(code, 0x90, sizeof(code));
+            memcpy(code, cases[i].bytes, cases[i].length);
+            code_bytes = cut ? cases[i].length : sizeof(code);
+            vmcb.rip = CODE;
+            vmcb.cr4 = CR4_PAE;
+            exits(EXIT_WRITE_CR4);
+            assert_int_equal(injected, -1);
+            assert_int_equal(vmcb.cr4, CR4_PAE | CR4_PGE);
+            assert_int_equal(vmcb.rip, CODE + cases[i].length);
+        }
+}
+
+static void mov_to_cr4_is_refused(void **state)
+{
+    memcpy(code, "\x0f\x22\xe0", 3);
+    vmcb.rax = CR4_PAE | CR4_UMIP; /* not in the policy */
+    exits(EXIT_WRITE_CR4);
+    assert_int_equal(injected, EXC_GP);
+    assert_int_equal(vmcb.rip, CODE);
+    assert_int_equal(vmcb.cr4, CR4_PAE);
+    code_bytes = 2; /* the page is gone meanwhile */
+    exits(EXIT_WRITE_CR4);
+    assert_int_equal(injected, EXC_UD);
+    code_bytes = sizeof(code);
+    memcpy(code, "\x0f\x20\xe0", 3); /* or has other code now */
+    exits(EXIT_WRITE_CR4);
+    assert_int_equal(injected, EXC_UD);
+    assert_int_equal(vmcb.rip, CODE);
+
+    vmcb.rax = CR4_PAE; /* with decode assists nothing is read */
+    vcpu.regs.r9 = CR4_PAE | CR4_PSE;
+    vmcb.exitinfo1 = 1ull << 63 | 9;
+    vmcb.nrip = CODE + 4;
+    exits(EXIT_WRITE_CR4);
+    assert_int_equal(injected, -1);
+    assert_int_equal(vmcb.cr4, CR4_PAE | CR4_PSE);
+    assert_int_equal(vmcb.rip, CODE + 4);
+    assert_true(bit_test(vmcb.intercepts, EXIT_WRITE_CR4) == false);
+    exit_set_intercepts(&vmcb);
+    assert_true(bit_test(vmcb.intercepts, EXIT_WRITE_CR4));
+    assert_int_equal(vmcb.intercepts[0] & 0xffff, 0); /* no reads: QEMU 10 mixes those up */
+}
+
+/* Outside of 64-bit mode a register has 32 bits, and 0x41 is no prefix. */
+static void mov_to_cr4_in_32_bits(void **state)
+{
+    vmcb.segment[SEG_CS].attributes = 0xc9b;
+    vmcb.segment[SEG_CS].base = 0x800;
+    vmcb.rip = CODE - 0x800;
+    vmcb.efer = 0;
+    vmcb.rax = 1ull << 40 | CR4_PSE;
+    memcpy(code, "\x0f\x22\xe0", 3);
+    exits(EXIT_WRITE_CR4);
+    assert_int_equal(injected, -1);
+    assert_int_equal(vmcb.cr4, CR4_PSE);
+    assert_int_equal(vmcb.rip, CODE - 0x800 + 3);
+}
+
+static void cpuid_faults_outside_the_kernel(void **state)
+{
+    for (uint8_t cpl = 0; cpl < 4; cpl++)
+        for (unsigned int on = 0; on < 2; on++) {
+            bool faults = on && cpl;
+
+            vmcb.cpl = cpl;
+            vmcb.rip = CODE;
+            vcpu.vdev.cpuid_faulting = on;
+            cpuids = 0;
+            exits(EXIT_CPUID);
+            assert_int_equal(injected, faults ? EXC_GP : -1);
+            assert_int_equal(cpuids, !faults);
+            assert_int_equal(vmcb.rip, faults ? CODE : CODE + 2);
+        }
+}
+
+static void traps(void **state)
+{
+    vmcb.debugctl = DEBUGCTL_BTF | 1;
+    stepped = true;
+    exits(EXIT_EXCEPTION + 1);
+    assert_int_equal(injected, -1);
+    assert_int_equal(vmcb.debugctl, DEBUGCTL_BTF | 1);
+    stepped = false;
+    exits(EXIT_EXCEPTION + 1);
+    assert_int_equal(injected, EXC_DB);
+    assert_int_equal(vmcb.debugctl, 1);
+}
+
+/* Where the data of dom0 may be cached, also of a vcpu that waits elsewhere; a guest needs none of it. */
+static void wbinvd(void **state)
+{
+    domain.p2m.dirty_cpus = 1u << 0 | 1u << 2 | 1u << 3;
+    exits(EXIT_WBINVD);
+    assert_int_equal(vmcb.rip, CODE + 2);
+    assert_int_equal(written_back[0] + written_back[1] + written_back[2] + written_back[3], 0);
+    domain.is_dom0 = true;
+    vmcb.rip = CODE;
+    second.svm.wbinvd_cpus = 1u << 0 | 1u << 1;
+    exits(EXIT_WBINVD);
+    assert_int_equal(vmcb.rip, CODE + 2);
+    assert_int_equal(vcpu.svm.wbinvd_cpus, 0);
+    assert_int_equal(written_back[0], 2); /* its own, and the other's, who could not go on else */
+    assert_int_equal(second.svm.wbinvd_cpus, 1u << 1);
+    assert_int_equal(written_back[1] + raised[1], 0);
+    assert_int_equal(written_back[2], 1);
+    assert_int_equal(written_back[3], 1);
+    exits(EXIT_INVD); /* is no less */
+    assert_int_equal(written_back[3], 2);
+}
+
+/* --- contexts --- */
+
+static struct vcpu_hvm_context start_64(void)
+{
+    return (struct vcpu_hvm_context){
+        .mode = VCPU_HVM_MODE_64B,
+        .cpu_regs.x86_64 = { .rip = 0x200000, .rsp = 0x8000, .rdi = 7, .rflags = 2, .cr0 = 0x80000011,
+                             .cr3 = 0x3000, .cr4 = CR4_PAE, .efer = EFER_LME },
+    };
+}
+
+static struct vcpu_hvm_context start_32(void)
+{
+    return (struct vcpu_hvm_context){
+        .mode = VCPU_HVM_MODE_32B,
+        .cpu_regs.x86_32 = { .eip = 0x1000, .esp = 0x8000, .eflags = 2, .cr0 = 0x11,
+                             .cs_limit = ~0u, .ds_limit = ~0u, .ss_limit = ~0u, .es_limit = ~0u,
+                             .tr_limit = 0x67, .cs_ar = 0xc9a, .ds_ar = 0xc92, .ss_ar = 0xc92, .es_ar = 0,
+                             .tr_ar = 0x89 },
+    };
+}
+
+#define REFUSED_64(field, value) do { \
+        struct vcpu_hvm_context c_ = start_64(); \
+        c_.cpu_regs.x86_64.field = (value); \
+        assert_int_equal(svm_load_start(&second, &c_), -EINVAL); \
+    } while (0)
+
+static void starts_in_long_mode(void **state)
+{
+    struct vcpu_hvm_context c = start_64();
+
+    REFUSED_64(rip, 1ull << 47);
+    REFUSED_64(cr0, 0x11);
+    REFUSED_64(cr0, 0x80000010);            /* paging without protection */
+    REFUSED_64(cr0, 0x100000000 | 0x80000011);
+    REFUSED_64(cr0, 0x80000011 | 1u << 29); /* not write-through, but cached */
+    REFUSED_64(cr4, 0);
+    REFUSED_64(cr4, CR4_PAE | CR4_UMIP);
+    REFUSED_64(cr4, CR4_PAE | 1u << 12);    /* LA57 */
+    REFUSED_64(efer, 0);
+    REFUSED_64(efer, EFER_LME | EFER_SVME);
+    REFUSED_64(cr3, 1ull << 40);
+    c.pad = 1;
+    assert_int_equal(svm_load_start(&second, &c), -EINVAL);
+    c.pad = 0;
+    c.mode = 2;
+    assert_int_equal(svm_load_start(&second, &c), -EINVAL);
+    assert_false(second.initialised);
+
+    c.mode = VCPU_HVM_MODE_64B;
+    assert_int_equal(svm_load_start(&second, &c), 0);
+    assert_true(second.initialised && second.down);
+    assert_int_equal(second_vmcb.rip, 0x200000);
+    assert_int_equal(second_vmcb.rsp, 0x8000);
+    assert_int_equal(second.regs.rdi, 7);
+    assert_int_equal(second_vmcb.efer, EFER_LME | EFER_LMA | EFER_SVME);
+    assert_int_equal(second_vmcb.segment[SEG_CS].attributes, 0xa9b);
+    assert_int_equal(second_vmcb.segment[SEG_TR].attributes, 0x8b);
+    assert_int_equal(second_vmcb.dr7, 0x400);
+    assert_int_equal(second_vmcb.cpl, 0);
+    assert_true(svm_mode_64(&second));
+}
+
+#define REFUSED_32(field, value) do { \
+        struct vcpu_hvm_context c_ = start_32(); \
+        c_.cpu_regs.x86_32.field = (value); \
+        assert_int_equal(svm_load_start(&second, &c_), -EINVAL); \
+    } while (0)
+
+static void starts_in_32_bits(void **state)
+{
+    struct vcpu_hvm_context c = start_32();
+
+    REFUSED_32(pad1, 1);
+    REFUSED_32(pad2[2], 1);
+    REFUSED_32(cs_ar, 0);
+    REFUSED_32(ss_ar, 0);
+    REFUSED_32(tr_ar, 0);
+    REFUSED_32(cs_ar, 0x1c9a);  /* reserved */
+    REFUSED_32(cs_ar, 0xc1a);   /* not present */
+    REFUSED_32(cs_ar, 0xc92);   /* data */
+    REFUSED_32(cs_ar, 0xc8a);   /* a system segment */
+    REFUSED_32(cs_ar, 0xcfa);   /* another DPL than SS */
+    REFUSED_32(ss_ar, 0xc90);   /* read-only */
+    REFUSED_32(ss_ar, 0xc9a);   /* code */
+    REFUSED_32(ds_ar, 0xc98);   /* code that cannot be read */
+    REFUSED_32(ds_ar, 0xcf2);   /* a higher DPL */
+    REFUSED_32(es_ar, 0xcf2);
+    REFUSED_32(es_ar, 0xc12);
+    REFUSED_32(tr_ar, 0x99);    /* no system segment */
+    REFUSED_32(tr_ar, 0x81);    /* a 16-bit TSS */
+    c.cpu_regs.x86_32.cs_ar = 0x49a;
+    c.cpu_regs.x86_32.cs_limit = 0xfff; /* EIP is behind it */
+    assert_int_equal(svm_load_start(&second, &c), -EINVAL);
+    REFUSED_32(efer, EFER_LMA);
+    REFUSED_32(cr4, CR4_UMIP);
+    REFUSED_32(cr0, 0x80000000);
+    assert_false(second.initialised);
+
+    c.cpu_regs.x86_32.cs_limit = 0x1000;
+    c.cpu_regs.x86_32.es_ar = 0xc9a;
+    assert_int_equal(svm_load_start(&second, &c), 0);
+    assert_true(second.initialised && second.down);
+    assert_int_equal(second_vmcb.rip, 0x1000);
+    assert_int_equal(second_vmcb.efer, EFER_SVME);
+    assert_int_equal(second_vmcb.segment[SEG_CS].attributes, 0x49b); /* accessed */
+    assert_int_equal(second_vmcb.segment[SEG_ES].attributes, 0xc9b);
+    assert_int_equal(second_vmcb.segment[SEG_TR].attributes, 0x8b);  /* busy */
+    c = start_32(); /* compatibility mode; without paging long mode only waits */
+    c.cpu_regs.x86_32.efer = EFER_LME;
+    assert_int_equal(svm_load_start(&second, &c), 0);
+    assert_int_equal(second_vmcb.efer, EFER_LME | EFER_SVME);
+    c.cpu_regs.x86_32.cr0 |= 0x80000000;
+    assert_int_equal(svm_load_start(&second, &c), -EINVAL);
+    c.cpu_regs.x86_32.cr4 = CR4_PAE;
+    assert_int_equal(svm_load_start(&second, &c), 0);
+    assert_int_equal(second_vmcb.efer, EFER_LME | EFER_LMA | EFER_SVME);
+    assert_false(svm_mode_64(&second));
+}
+
+static void contexts_of_the_tools(void **state)
+{
+    struct hvm_hw_cpu c;
+
+    vmcb.cr0 = 0x11;
+    vmcb.efer = EFER_SVME;
+    vcpu.svm.stepping = true; /* the core's own step over an IRET */
+    vmcb.rflags = RFLAGS_TF | RFLAGS_RESERVED;
+    vcpu.xsave = &(uint8_t[512]){ 0 };
+    svm_save_context(&vcpu, &c);
+    assert_int_equal(c.rflags, RFLAGS_RESERVED);
+    assert_int_equal(c.cr4, CR4_PAE);
+    assert_int_equal(svm_load_context(&second, &c), 0);
+    assert_int_equal(second_vmcb.cr4, CR4_PAE);
+    c.cr4 |= 1u << 12;
+    assert_int_equal(svm_load_context(&second, &c), -EINVAL);
+    c.cr4 = CR4_PAE | CR4_UMIP;
+    assert_int_equal(svm_load_context(&second, &c), -EINVAL);
+    vcpu.svm.step_guests = true;
+    svm_save_context(&vcpu, &c);
+    assert_int_equal(c.rflags, RFLAGS_TF | RFLAGS_RESERVED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(mov_to_cr4, setup),
+        cmocka_unit_test_setup(mov_to_cr4_is_refused, setup),
+        cmocka_unit_test_setup(mov_to_cr4_in_32_bits, setup),
+        cmocka_unit_test_setup(cpuid_faults_outside_the_kernel, setup),
+        cmocka_unit_test_setup(traps, setup),
+        cmocka_unit_test_setup(wbinvd, setup),
+        cmocka_unit_test_setup(starts_in_long_mode, setup),
+        cmocka_unit_test_setup(starts_in_32_bits, setup),
+        cmocka_unit_test_setup(contexts_of_the_tools, setup),
+    };
+
+    return cmocka_run_group_tests_name("guest_cpu", tests, NULL, NULL);
+}
