@@ -2,13 +2,14 @@
 /*
  * Storms: events, timers and interprocessor interrupts as fast as they go. Wakes: one message to all vCPUs,
  * which sleep. Races: a second vCPU changes the arguments of hypercalls while they are read, so that what
- * is checked and what is used could differ.
+ * is checked and what is used could differ, and makes the same calls.
  */
 #include "evil.h"
 
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
+#include <xen/sched.h>
 #include <xen/vcpu.h>
 
 #include "apic.h"
@@ -126,24 +127,25 @@ void evil_wakes(void)
 static volatile uint64_t *arguments;
 static volatile bool stop, stopped;
 
-/* Few values, so that a check and a use often see two different good ones. */
-static void changer(void)
-{
-    static const uint64_t values[] = { 0, 1, -1UL, DOMID_SELF, 1UL << 32, 0x7ff0000000000001, 8, 0xffff };
-    uint64_t seed = 88172645463325252;
-
-    while (!stop) {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        arguments[seed % 8] = values[seed >> 32 & 7];
-    }
-    stopped = true;
-    for (;;)
-        irq_wait();
-}
-
 struct call { uint32_t nr, op; };
+
+/* Not: decreases and moves of whatever frame is named, which would take this program's own. */
+static const struct call calls[] = {
+    { __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref },
+    { __HYPERVISOR_grant_table_op, GNTTABOP_copy },
+    { __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref },
+    { __HYPERVISOR_grant_table_op, GNTTABOP_query_size },
+    { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain },
+    { __HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound },
+    { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq },
+    { __HYPERVISOR_event_channel_op, EVTCHNOP_status },
+    { __HYPERVISOR_event_channel_op, EVTCHNOP_send },
+    { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_vcpu },
+    { __HYPERVISOR_memory_op, XENMEM_populate_physmap }, { __HYPERVISOR_memory_op, XENMEM_memory_map },
+    { __HYPERVISOR_memory_op, XENMEM_current_reservation },
+    { __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area },
+    { __HYPERVISOR_hvm_op, 1 },
+};
 
 static void run(void *arg)
 {
@@ -157,26 +159,51 @@ static void run(void *arg)
         hypercall(c->nr, c->op, (uint64_t)arguments, 1, 0, 0);
 }
 
+/* Both vCPUs take and free watchdogs, of which there are two: neither ever gets the other's. */
+static void own_watchdog(void *arg)
+{
+    struct sched_watchdog w = { .id = 0, .timeout = 1000 };
+    long id = hypercall(__HYPERVISOR_sched_op, SCHEDOP_watchdog, (uint64_t)&w, 0, 0, 0);
+
+    (void)arg;
+    if (id <= 0)
+        return;
+    w = (struct sched_watchdog){ .id = (uint32_t)id, .timeout = 0 };
+    evil_expect(hypercall(__HYPERVISOR_sched_op, SCHEDOP_watchdog, (uint64_t)&w, 0, 0, 0) == 0,
+                "the end of a watchdog of its own", id);
+}
+
+/* And both write without an end of the line. */
+static void words(void *arg)
+{
+    (void)arg;
+    hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 100, (uint64_t)arguments, 0, 0);
+}
+
+/* Few values, so that a check and a use often see two different good ones; now and then it calls itself. */
+static void changer(void)
+{
+    static const uint64_t values[] = { 0, 1, -1UL, DOMID_SELF, 1UL << 32, 0x7ff0000000000001, 8, 0xffff };
+    uint64_t seed = 88172645463325252;
+
+    for (unsigned i = 0; !stop; i++) {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        arguments[seed % 8] = values[seed >> 32 & 7];
+        if (i % 16)
+            continue;
+        trap_try(run, (void *)&calls[(seed >> 40) % ARRAY_SIZE(calls)]);
+        trap_try(own_watchdog, NULL);
+        trap_try(words, NULL);
+    }
+    stopped = true;
+    for (;;)
+        irq_wait();
+}
+
 void evil_races(void)
 {
-    /* Not: decreases and moves of whatever frame is named, which would take this program's own. */
-    static const struct call calls[] = {
-        { __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref },
-        { __HYPERVISOR_grant_table_op, GNTTABOP_copy },
-        { __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref },
-        { __HYPERVISOR_grant_table_op, GNTTABOP_query_size },
-        { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain },
-        { __HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound },
-        { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq },
-        { __HYPERVISOR_event_channel_op, EVTCHNOP_status },
-        { __HYPERVISOR_event_channel_op, EVTCHNOP_send },
-        { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_vcpu },
-        { __HYPERVISOR_memory_op, XENMEM_populate_physmap }, { __HYPERVISOR_memory_op, XENMEM_memory_map },
-        { __HYPERVISOR_memory_op, XENMEM_current_reservation },
-        { __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area },
-        { __HYPERVISOR_hvm_op, 1 },
-    };
-
     if (smp_count() < 2) {
         printf("evil: races need two vCPUs\n");
         return;
@@ -186,8 +213,13 @@ void evil_races(void)
         printf("evil: vCPU 1 does not start\n");
         return;
     }
-    for (unsigned i = 0; i < RACES; i++)
+    for (unsigned i = 0; i < RACES; i++) {
         evil_try(run, (void *)&calls[i % ARRAY_SIZE(calls)]);
+        if (i % 16)
+            continue;
+        evil_try(own_watchdog, NULL);
+        evil_try(words, NULL);
+    }
     stop = true;
     while (!stopped)
         cpu_relax();
