@@ -27,6 +27,7 @@ unsigned int invariants_check(void)
         errors += p2m_check(d) + alloc_check_domain(d) + grant_check(d) + evtchn_check(d);
         for_each_vcpu(d, v)
             errors += check_vcpu(v);
+        watchdog_pause();
         domains++;
     }
     errors += traps_check_stacks();

@@ -54,6 +54,16 @@ void watchdog_check(void)
 
 static struct cleave_stretch longest; /* of all CPUs; of two at the same moment one may get lost */
 
+void watchdog_pause(void)
+{
+    struct cpu *c = this_cpu();
+
+    watchdog_stretch_end(c);
+    irq_window();
+    watchdog_stretch_begin(c, NULL, 0, 0);
+    WRITE_ONCE(c->passes, c->passes + 1);
+}
+
 /* v: whose exit brought us here, or NULL. */
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax)
 {

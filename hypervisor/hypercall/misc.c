@@ -42,7 +42,6 @@ static long cleave_op(struct hypercall *hc, struct domain *d, void *arg)
     switch (op->cmd) {
     case CLEAVE_OP_check:
         op->u.check.violations = invariants_check();
-        watchdog_stretch_begin(this_cpu(), NULL, 0, 0);
         return 0;
     case CLEAVE_OP_stretch:
         op->u.stretch = (struct cleave_stretch){ 0 };

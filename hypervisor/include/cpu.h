@@ -153,6 +153,7 @@ void timer_softirq(void);
 /* cpu/watchdog.c */
 struct cleave_stretch;
 void watchdog_check(void);           /* panics when another CPU is stuck in the core */
+void watchdog_pause(void);           /* irq_window for who is long and holds no lock: it is not stuck */
 /* These do nothing in the release build. */
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax);
 void watchdog_stretch_end(const struct cpu *c);

@@ -56,6 +56,7 @@ struct p2m {
     uint64_t max_gfn;         /* highest gfn ever set to RAM */
     uint64_t teardown_gfn;    /* where p2m_teardown goes on */
     uint64_t parked;          /* dom0's parked frames, count */
+    uint64_t changes;         /* of entries and tables, counted: what was seen before is of the past */
     uint64_t removals;        /* of large entries, counted: each ends all of recent */
     /*
      * Where frames are that guest.c used last, by the level of the guest's table (0: data) and the low bits

@@ -19,6 +19,7 @@
  * next: heap.c, p2m.c.
  */
 #include "alloc.h"
+#include "cpu.h"
 #include "directmap.h"
 #include "domain.h"
 #include "lib.h"
@@ -31,10 +32,16 @@ static struct {
     uint32_t head[ALLOC_MAX_ORDER + 1];   /* first block of each order, 0: none (frame 0 is never free) */
     uint64_t total, free, claimed, core;  /* frames */
     uint64_t reserved;                    /* of the free ones, for dom0's pool */
+    uint64_t changes;                     /* of frames' states and of the counts, counted */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
 
-/* Frames that alloc_prepare zeroes at a time, with the lock held: ten microseconds. */
+/* Frames that alloc_prepare zeroes in a call, and at a time, with the lock held: a microsecond. */
 #define SCRUB_BATCH 32
+#define SCRUB_HELD 4
+
+/* The checker's: frames that are looked at with the lock held, and passes before it gives up. */
+#define CHECK_BATCH 2048
+#define CHECK_TRIES 8
 
 static uint64_t claim_overhead(uint64_t claimed)
 {
@@ -78,6 +85,7 @@ static void free_block(uint64_t n, unsigned int order)
 /* Gives a frame a new state, with one reference unless it is free; mem.lock is held. */
 static void become(struct frame *f, enum frame_state state, struct domain *owner)
 {
+    mem.changes++;
     mem.core += (state == FRAME_CORE) - (f->state == FRAME_CORE);
     f->state = state;
     f->order = FRAME_ORDER_NONE;
@@ -322,12 +330,16 @@ int alloc_set_pool(struct domain *d, uint64_t size)
 
 bool alloc_prepare(unsigned int order)
 {
-    spin_lock_scope(&mem.lock);
-    unsigned int o = fitting_order(order);
-    if (o > ALLOC_MAX_ORDER)
-        return true;
-    uint64_t end = mem.head[o] + (1ull << o); /* take_block() takes this end of the block */
-    return scrub(end - (1ull << order), order, SCRUB_BATCH);
+    for (unsigned int done = 0; done < SCRUB_BATCH; done += SCRUB_HELD) {
+        spin_lock_scope(&mem.lock);
+        unsigned int o = fitting_order(order);
+        if (o > ALLOC_MAX_ORDER)
+            return true;
+        uint64_t end = mem.head[o] + (1ull << o); /* take_block() takes this end of the block */
+        if (scrub(end - (1ull << order), order, SCRUB_HELD))
+            return true;
+    }
+    return false;
 }
 
 void alloc_release(mfn_t m, unsigned int order)
@@ -352,6 +364,7 @@ int alloc_recount(struct domain *d, int by)
     spin_lock_scope(&mem.lock);
     if (by > 0 && d->tot_pages + by > d->max_pages)
         return -ENOMEM;
+    mem.changes++;
     d->tot_pages += by;
     return 0;
 }
@@ -392,70 +405,106 @@ void alloc_info(struct alloc_info *info)
 
 /* --- the invariant checker --- */
 
-/*
- * One order's list: each block is where its order allows, wholly free, linked both ways. Adds its frames to
- * *free.
- */
-static unsigned int check_list(unsigned int order, uint64_t *free)
+/* What one pass over the frame table finds; it begins all anew when something has changed meanwhile. */
+struct sums {
+    const struct domain *d;               /* of whose frames, or NULL: of all */
+    uint64_t by_state[4], listed;
+    uint64_t owned, parked, unused;       /* d's */
+    uint64_t changes, at, block_end;      /* since when; the frame; the end of the free block that it is in */
+    unsigned int errors;
+};
+
+/* A free block is where its order allows, and its neighbours in the list know it. */
+static bool good_block(uint64_t n)
 {
-    uint64_t size = 1ull << order;
-    uint32_t prev = 0;
+    const struct frame *f = &frame_table[n];
 
-    for (uint32_t n = mem.head[order]; n; prev = n, n = frame_table[n].next) {
-        const struct frame *first = &frame_table[n], *f = first;
-        bool good = is_free_block(n, order) && !(n & (size - 1)) && first->prev == prev;
+    return f->order <= ALLOC_MAX_ORDER && !(n & ((1ull << f->order) - 1)) &&
+           (f->prev ? frame_table[f->prev].next : mem.head[f->order]) == n &&
+           (!f->next || frame_table[f->next].prev == n);
+}
 
-        while (good && f < first + size && f->state == FRAME_FREE && !f->count &&
-               (f == first || f->order == FRAME_ORDER_NONE))
-            f++;
-        if (f < first + size)
-            return check_failed("free list of order %u, block %x: frame %lx has state %u, count %u\n", order,
-                                n, frame_to_mfn(f).n, f->state, f->count);
-        *free += size;
+/* Free frames, and no others, are in one block. */
+static void sum_frame(struct sums *s, const struct frame *f)
+{
+    bool free = f->state == FRAME_FREE, first = free && f->order != FRAME_ORDER_NONE;
+
+    s->by_state[f->state & 3]++;
+    if (free != (first || s->at < s->block_end) || (first && (s->at < s->block_end || !good_block(s->at))) ||
+        (free && f->count))
+        s->errors += check_failed("free lists: frame %lx has state %u, order %u, count %u\n", s->at, f->state,
+                                  f->order, f->count);
+    if (first && f->order <= ALLOC_MAX_ORDER) {
+        s->block_end = s->at + (1ull << f->order);
+        s->listed += 1ull << f->order;
     }
-    return 0;
+}
+
+static void sum_frame_of_domain(struct sums *s, const struct frame *f)
+{
+    if (f->state != FRAME_DOMAIN || f->owner != s->d)
+        return;
+    s->owned++;
+    s->parked += (f->flags & FRAME_F_PARKED) != 0;
+    s->unused += (int32_t)f->count <= 0;
+}
+
+/* A batch of frames. False: it was the last, or something has changed. */
+static bool sum_batch(struct sums *s)
+{
+    spin_lock_scope(&mem.lock);
+    uint64_t end = mem.changes == s->changes ? MIN(s->at + CHECK_BATCH, frame_count) : 0;
+    for (; s->at < end; s->at++)
+        (s->d ? sum_frame_of_domain : sum_frame)(s, &frame_table[s->at]);
+    return s->at < frame_count && end;
+}
+
+/* Sums that are those of one moment; false: there are none, all changes all the time. mem.lock is free. */
+static bool sum_all(struct sums *s, const struct domain *d)
+{
+    for (unsigned int i = 0; i < CHECK_TRIES; i++) {
+        *s = (struct sums){ .d = d, .changes = READ_ONCE(mem.changes) };
+        while (sum_batch(s))
+            watchdog_pause();
+        if (s->at == frame_count || s->errors)
+            return true;
+    }
+    return false;
 }
 
 /* Each other CPU may have taken memory, 2M at most, whose claim it is about to use up. */
 unsigned int alloc_check(void)
 {
-    uint64_t by_state[4] = { 0 }, listed = 0, taken = (nr_cpus - 1ull) << ORDER_2M;
-    unsigned int errors = 0;
+    uint64_t taken = (nr_cpus - 1ull) << ORDER_2M;
+    struct sums s;
 
+    if (!sum_all(&s, NULL))
+        return 0;
     spin_lock_scope(&mem.lock);
-    for (unsigned int o = 0; o <= ALLOC_MAX_ORDER; o++)
-        errors += check_list(o, &listed);
-    for (uint64_t n = 0; n < frame_count; n++)
-        by_state[frame_table[n].state & 3]++;
-    if (listed != mem.free || by_state[FRAME_FREE] != mem.free || by_state[FRAME_CORE] != mem.core ||
-        frame_count - by_state[FRAME_IO] != mem.total || mem.claimed + mem.reserved > mem.free + taken)
-        errors += check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed, %lu reserved; core "
-                               "%lu, counted %lu; total %lu, counted %lu\n", by_state[FRAME_FREE], listed,
-                               mem.free, mem.claimed, mem.reserved, by_state[FRAME_CORE], mem.core,
-                               frame_count - by_state[FRAME_IO], mem.total);
-    return errors;
+    if (mem.changes == s.changes &&
+        (s.listed != mem.free || s.by_state[FRAME_FREE] != mem.free || s.by_state[FRAME_CORE] != mem.core ||
+         frame_count - s.by_state[FRAME_IO] != mem.total || mem.claimed + mem.reserved > mem.free + taken))
+        s.errors += check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed, %lu reserved; core "
+                                 "%lu, counted %lu; total %lu, counted %lu\n", s.by_state[FRAME_FREE],
+                                 s.listed, mem.free, mem.claimed, mem.reserved, s.by_state[FRAME_CORE],
+                                 mem.core, frame_count - s.by_state[FRAME_IO], mem.total);
+    return s.errors;
 }
 
 /* With both locks no frame changes hands. Each other CPU may be about to free one without references. */
 unsigned int alloc_check_domain(struct domain *d)
 {
-    uint64_t owned = 0, parked = 0, unused = 0;
+    struct sums s;
 
+    if (!sum_all(&s, d))
+        return 0;
     spin_lock_scope(&d->p2m.lock);
     spin_lock(&mem.lock);
-    for (uint64_t n = 0; n < frame_count; n++) {
-        const struct frame *f = &frame_table[n];
-
-        if (f->state != FRAME_DOMAIN || f->owner != d)
-            continue;
-        owned++;
-        parked += (f->flags & FRAME_F_PARKED) != 0;
-        unused += (int32_t)f->count <= 0;
-    }
+    bool changed = mem.changes != s.changes;
     uint64_t counted = d->tot_pages + d->p2m.parked;
     spin_unlock(&mem.lock);
-    if (owned == counted && parked == d->p2m.parked && unused < nr_cpus)
+    if (changed || (s.owned == counted && s.parked == d->p2m.parked && s.unused < nr_cpus))
         return 0;
     return check_failed("d%u owns %lu frames, %lu of them parked, %lu without references; its counts say %lu "
-                        "and %lu\n", d->id, owned, parked, unused, counted, d->p2m.parked);
+                        "and %lu\n", d->id, s.owned, s.parked, s.unused, counted, d->p2m.parked);
 }

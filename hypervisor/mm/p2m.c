@@ -63,6 +63,7 @@ static struct frame *table_of(const uint64_t *entry)
 
 static void count_pages(struct p2m *p, enum p2m_type type, unsigned int order, int sign)
 {
+    p->changes++;
     if (type == P2M_HOLE || type == P2M_MMIO)
         return;
     p->pages[type] += sign * (int64_t)(1ull << order);
@@ -185,6 +186,7 @@ static void insert_table(struct p2m *p, mfn_t table, uint64_t *entry, unsigned i
     else
         table_of(entry)->count++;
     p->table_pages++;
+    p->changes++;
     WRITE_ONCE(*entry, mfn_to_paddr(table) | ENTRY_TABLE);
 }
 

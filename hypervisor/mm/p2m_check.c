@@ -2,91 +2,146 @@
 /*
  * The invariant checker's view of a p2m: each entry is one that its type allows, its frames are in the frame
  * table what the type says, tables count their entries, and the sums are those that p2m.c keeps.
+ *
+ * It looks at a batch of frames, then lets interrupts and other CPUs in. A p2m that was changed meanwhile is
+ * looked at anew, and one that is changed all the time has no sums.
  */
+#include "cpu.h"
 #include "directmap.h"
 #include "domain.h"
 #include "lib.h"
 #include "p2m.h"
 #include "p2m_entry.h"
 
+#define BATCH 2048u
+#define TABLE_COST 64u         /* as much work as so many frames */
+#define TRIES 8
+#define GFN_END UINT64_MAX
+
 struct check {
     struct domain *d;
+    uint64_t at;               /* where it goes on; what begins there was not looked at yet */
+    unsigned int budget;       /* of frames and entries, in this batch */
     unsigned int errors;
     uint64_t tables, large, pages[P2M_ABSENT + 1];
 };
+
+static void check_frame(struct check *c, enum p2m_type type, mfn_t m)
+{
+    const struct frame *f = m.n < frame_count ? mfn_to_frame(m) : NULL;
+    bool good = f && f->count > 0 && !(f->state == FRAME_DOMAIN && (f->flags & FRAME_F_PARKED));
+
+    if (good && p2m_is_ram(type))
+        good = f->state == FRAME_DOMAIN && f->owner == c->d &&
+               (f->gfn == c->at || c->at >= FRAME_GFN_NONE);
+    else if (good)
+        good = f->state == FRAME_CORE || (f->state == FRAME_DOMAIN && type != P2M_XENPAGE);
+    if (!good)
+        c->errors += check_failed("d%u's gfn %lx, type %u, has frame %lx of state %u, count %u, gfn %x\n",
+                                  c->d->id, c->at, type, m.n, f ? f->state : 99, f ? f->count : 0,
+                                  f ? f->gfn : 0);
+}
 
 /* What an entry says of its frames must agree with the frame table. */
 static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int level)
 {
     enum p2m_type type = entry_type(e);
     uint64_t count = 1ull << LEVEL_ORDER(level);
+    bool bad = type > P2M_ABSENT || (e & p2m_type_bits[type]) != p2m_type_bits[type] ||
+               (e & ENTRY_P) != (p2m_type_bits[type] & ENTRY_P);
 
-    if (type > P2M_ABSENT || (e & p2m_type_bits[type]) != p2m_type_bits[type] ||
-        (e & ENTRY_P) != (p2m_type_bits[type] & ENTRY_P)) {
+    if (bad)
         c->errors += check_failed("d%u's gfn %lx has the entry %lx\n", c->d->id, gfn, e);
-        return;
-    }
-    if (type != P2M_MMIO) {
+    if (!bad && c->at <= gfn && type != P2M_MMIO) {
         c->pages[type] += count;
         c->large += level > 0;
     }
-    for (uint64_t i = 0; p2m_has_frame(type) && i < count; i++) {
-        mfn_t m = mfn_add(entry_mfn(e), i);
-        const struct frame *f = m.n < frame_count ? mfn_to_frame(m) : NULL;
-        bool good = f && f->count > 0 && !(f->state == FRAME_DOMAIN && (f->flags & FRAME_F_PARKED));
-
-        if (good && p2m_is_ram(type))
-            good = f->state == FRAME_DOMAIN && f->owner == c->d &&
-                   (f->gfn == gfn + i || gfn + i >= FRAME_GFN_NONE);
-        else if (good)
-            good = f->state == FRAME_CORE || (f->state == FRAME_DOMAIN && type != P2M_XENPAGE);
-        if (!good)
-            c->errors += check_failed("d%u's gfn %lx, type %u, has frame %lx of state %u, count %u, gfn %x\n",
-                                      c->d->id, gfn + i, type, m.n, f ? f->state : 99, f ? f->count : 0,
-                                      f ? f->gfn : 0);
+    c->at = MAX(c->at, gfn);
+    if (bad || !p2m_has_frame(type)) {
+        c->at = gfn + count;
+        c->budget--;
     }
+    for (; c->at < gfn + count && c->budget > 0; c->at++, c->budget--)
+        check_frame(c, type, mfn_add(entry_mfn(e), c->at - gfn));
 }
 
-/* Four levels deep at most. */
-static void check_table(struct check *c, mfn_t table, uint64_t gfn, unsigned int level)
+/* How many entries of a table are in use, which its frame counts too. */
+static void check_count(struct check *c, mfn_t table, uint64_t gfn, unsigned int level)
 {
     uint32_t used = 1;
 
-    c->tables++;
-    for (unsigned int i = 0; i < 512; i++) {
-        uint64_t e = ((uint64_t *)mfn_to_virt(table))[i], at = gfn + ((uint64_t)i << LEVEL_ORDER(level));
-
-        used += e != 0;
-        if (is_table(e, level))
-            check_table(c, entry_mfn(e), at, level - 1);
-        else if (e)
-            check_leaf(c, at, e, level);
-    }
+    for (unsigned int i = 0; i < 512; i++)
+        used += ((uint64_t *)mfn_to_virt(table))[i] != 0;
     if (used != mfn_to_frame(table)->count || mfn_to_frame(table)->state != FRAME_CORE ||
         (used == 1 && level < TOP_LEVEL))
         c->errors += check_failed("d%u's p2m table %lx of level %u for gfn %lx counts %u entries, has %u\n",
                                   c->d->id, table.n, level, gfn, mfn_to_frame(table)->count - 1, used - 1);
+    c->tables++;
+    c->budget -= MIN(c->budget - 1, TABLE_COST); /* each batch gets on by something */
+}
+
+/* From c->at on, four levels deep at most. False: the budget is used up. */
+static bool check_table(struct check *c, mfn_t table, uint64_t gfn, unsigned int level)
+{
+    if (c->at <= gfn)
+        check_count(c, table, gfn, level);
+    for (unsigned int i = c->at > gfn ? (c->at - gfn) >> LEVEL_ORDER(level) : 0; i < 512; i++) {
+        uint64_t e = ((uint64_t *)mfn_to_virt(table))[i], at = gfn + ((uint64_t)i << LEVEL_ORDER(level));
+
+        if (is_table(e, level) && !check_table(c, entry_mfn(e), at, level - 1))
+            return false;
+        if (e && !is_table(e, level))
+            check_leaf(c, at, e, level);
+        if (c->budget == 0)
+            return false;
+    }
+    return true;
+}
+
+static void check_sums(struct check *c)
+{
+    const struct p2m *p = &c->d->p2m;
+
+    for (unsigned int t = 0; t <= P2M_ABSENT; t++)
+        if (c->pages[t] != p->pages[t])
+            c->errors += check_failed("d%u has %lu p2m entries of type %u, counted %lu\n", c->d->id,
+                                      c->pages[t], t, p->pages[t]);
+    uint64_t spares = 0;
+    for (uint32_t n = p->spare; n; n = frame_table[n].next)
+        spares++;
+    if (c->tables != p->table_pages || c->large != p->large || spares != c->large || spares != p->spares ||
+        c->tables + spares > c->d->pool.used)
+        c->errors += check_failed("d%u has %lu p2m tables, counted %lu; %lu large entries, counted %lu; %lu "
+                                  "spare tables, counted %lu; pool %lu\n", c->d->id, c->tables,
+                                  p->table_pages, c->large, p->large, spares, p->spares, c->d->pool.used);
+}
+
+/* Another batch. False: it was the last, or something has changed since the first. */
+static bool check_batch(struct check *c, uint64_t changes)
+{
+    struct p2m *p = &c->d->p2m;
+
+    spin_lock_scope(&p->lock);
+    c->budget = BATCH;
+    if (p->changes != changes)
+        return false;
+    if (mfn_valid_number(p->root) && !check_table(c, p->root, 0, TOP_LEVEL))
+        return true;
+    check_sums(c);
+    c->at = GFN_END;
+    return false;
 }
 
 unsigned int p2m_check(struct domain *d)
 {
     struct check c = { .d = d };
 
-    spin_lock_scope(&d->p2m.lock);
-    if (mfn_valid_number(d->p2m.root))
-        check_table(&c, d->p2m.root, 0, TOP_LEVEL);
-    for (unsigned int t = 0; t <= P2M_ABSENT; t++)
-        if (c.pages[t] != d->p2m.pages[t])
-            c.errors += check_failed("d%u has %lu p2m entries of type %u, counted %lu\n", d->id, c.pages[t],
-                                     t, d->p2m.pages[t]);
-    uint64_t spares = 0;
-    for (uint32_t n = d->p2m.spare; n; n = frame_table[n].next)
-        spares++;
-    if (c.tables != d->p2m.table_pages || c.large != d->p2m.large || spares != c.large ||
-        spares != d->p2m.spares || c.tables + spares > d->pool.used)
-        c.errors += check_failed("d%u has %lu p2m tables, counted %lu; %lu large entries, counted %lu; %lu "
-                                 "spare tables, counted %lu; pool %lu\n", d->id, c.tables,
-                                 d->p2m.table_pages, c.large, d->p2m.large, spares, d->p2m.spares,
-                                 d->pool.used);
+    for (unsigned int i = 0; i < TRIES && !c.errors && c.at != GFN_END; i++) {
+        uint64_t changes = READ_ONCE(d->p2m.changes);
+
+        c = (struct check){ .d = d };
+        while (check_batch(&c, changes))
+            watchdog_pause();
+    }
     return c.errors;
 }

@@ -160,18 +160,20 @@ static void next_owner_sees_zeroes(void **state)
 static void prepared_blocks_are_clean(void **state)
 {
     struct domain *d = harness_domain(1, 10000);
-    unsigned int calls = 1;
+    unsigned int calls = 1, held = 0, before_call;
     uint64_t before;
     mfn_t m;
 
     (void)state;
     before = free_frames();
-    while (!alloc_prepare(9)) {
+    while (before_call = harness_locks_taken(LOCK_MEM), !alloc_prepare(9)) {
         calls++;
+        held += harness_locks_taken(LOCK_MEM) - before_call;
         assert_int_equal(free_frames(), before);
         harness_check_memory();
     }
     assert_int_equal(calls, 16);
+    assert_in_range(held, 8 * 15, 8 * 15 + 8); /* nobody waits for more than four frames to be zeroed */
     assert_true(alloc_prepare(9));
     m = alloc_domain(d, 9);
     for (unsigned int i = 0; i < 512; i++)
@@ -405,6 +407,78 @@ static void checker_finds_broken_entries(void **state)
     assert_int_equal(p2m_check(d), 0);
 }
 
+static unsigned int pauses, changes_left;
+static struct domain *changing;
+
+static void count_pause(void)
+{
+    mfn_t m;
+
+    pauses++;
+    assert_int_equal(cpus[0].held[LOCK_MEM], 0);
+    if (changes_left == 0)
+        return;
+    changes_left--;
+    m = alloc_domain(changing, 0); /* another one each time, so that a sum over two moments is wrong */
+    assert_true(mfn_valid_number(m));
+}
+
+/* It lets others in after each batch, and is right all the same. */
+static void checker_lets_others_in(void **state)
+{
+    struct domain *d = harness_domain(1, 1000);
+
+    (void)state;
+    changing = d;
+    pauses = changes_left = 0;
+    harness_on_pause = count_pause;
+    assert_int_equal(alloc_check(), 0);
+    assert_in_range(pauses, frame_count / 2048 - 1, frame_count / 2048);
+    for (unsigned int n = 1; n < 100; n += 7) {
+        changes_left = n;
+        assert_int_equal(alloc_check(), 0);
+        assert_int_equal(alloc_check_domain(d), 0);
+    }
+    /* what is broken is found, in whatever batch it is */
+    changes_left = 3;
+    harness_quiet = true;
+    frame_table[frame_count / 2].state = FRAME_CORE;
+    assert_int_not_equal(alloc_check(), 0);
+    frame_table[frame_count / 2].state = FRAME_FREE;
+    changes_left = 3;
+    d->tot_pages++;
+    assert_int_equal(alloc_check_domain(d), 1);
+    d->tot_pages--;
+    assert_int_equal(alloc_check() + alloc_check_domain(d), 0);
+    harness_on_pause = NULL;
+}
+
+/* Lists that lead elsewhere, blocks that overlap or have a hole. */
+static void checker_finds_broken_lists(void **state)
+{
+    uint64_t n = 0;
+    struct frame *f;
+
+    (void)state;
+    harness_quiet = true;
+    while (frame_table[n].state != FRAME_FREE || frame_table[n].order < 3 || frame_table[n].order > ALLOC_MAX_ORDER)
+        n++;
+    f = &frame_table[n];
+    f->prev++;
+    assert_int_not_equal(alloc_check(), 0);
+    f->prev--;
+    f->order--;
+    assert_int_not_equal(alloc_check(), 0);
+    f->order++;
+    f[1].order = 0;
+    assert_int_not_equal(alloc_check(), 0);
+    f[1].order = FRAME_ORDER_NONE;
+    f[2].count = 1;
+    assert_int_not_equal(alloc_check(), 0);
+    f[2].count = 0;
+    assert_int_equal(alloc_check(), 0);
+}
+
 /* Many allocations and frees of all kinds, in an order that nobody chose. */
 static void random_use_stays_consistent(void **state)
 {
@@ -503,6 +577,8 @@ int main(void)
         cmocka_unit_test_setup(wrong_frees_are_caught, harness_setup),
         cmocka_unit_test_setup(checker_finds_what_is_broken, harness_setup),
         cmocka_unit_test_setup(checker_finds_broken_entries, harness_setup),
+        cmocka_unit_test_setup(checker_lets_others_in, harness_setup),
+        cmocka_unit_test_setup(checker_finds_broken_lists, harness_setup),
         cmocka_unit_test_setup(random_use_stays_consistent, harness_setup),
         cmocka_unit_test(odd_memory_maps),
         cmocka_unit_test(too_little_memory_is_said),

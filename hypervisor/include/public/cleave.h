@@ -26,7 +26,7 @@ struct cleave_check {
 
 /*
  * The longest time that interrupts were kept waiting since this was last asked, and the exit that began it; 0
- * ticks in the release build. What CLEAVE_OP_check itself takes does not count.
+ * ticks in the release build.
  */
 #define CLEAVE_OP_stretch 3
 struct cleave_stretch {
