@@ -41,6 +41,7 @@ static const struct chapter {
     { "races", evil_races },
     { "wakes", evil_wakes },
     { "structures", evil_structures },
+    { "locks", evil_locks },
 };
 
 /* Interrupts of any vector may have been asked for; all are taken and forgotten. */

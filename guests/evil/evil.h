@@ -26,6 +26,7 @@ void evil_storms(void);
 void evil_races(void);
 void evil_wakes(void);
 void evil_structures(void);
+void evil_locks(void);
 void evil_endless(void) __attribute__((noreturn));
 void evil_timers(void) __attribute__((noreturn));
 void evil_far_timers(void) __attribute__((noreturn));

@@ -6,7 +6,8 @@
  * steps, used by domctl destroydomain and by a creation that failed half-way; each step is idempotent. The
  * structure goes with the last reference: the creator's is dropped when the kill is
  * complete, and a domain that still owns frames (somebody has them mapped) keeps one until they are back
- * (mm/alloc.c); until then it is found by its id, dying.
+ * (mm/alloc.c); until then it is found by its id, dying. Nobody else gets that id: who maps those frames would
+ * take the new domain for their owner.
  *
  * Lock: domlist_lock (LOCK_DOMLIST) protects the list and ids; each domain's lock (LOCK_DOMAIN) its shutdown
  * state, parameters and memory map. Read next: vcpu.c, sched.c.
@@ -28,6 +29,7 @@ struct domain *dom0;
 
 static struct spinlock domlist_lock = SPINLOCK(LOCK_DOMLIST);
 static struct list domlist = LIST_INIT(domlist);
+static struct domain *by_id[256]; /* chains of those whose ids have the same remainder: guests look up often */
 static domid_t last_id;
 
 /* --- references --- */
@@ -52,14 +54,23 @@ struct domain *domain_get_next(domid_t first)
     return NULL;
 }
 
+/* Where the chain says who has this id, or that nobody has. */
+static struct domain **find_locked(domid_t id)
+{
+    struct domain **at = &by_id[id % ARRAY_SIZE(by_id)];
+
+    ASSERT(spin_lock_held(&domlist_lock));
+    while (*at && (*at)->id != id)
+        at = &(*at)->next_by_id;
+    return at;
+}
+
 struct domain *domain_get(domid_t id)
 {
-    struct domain *d = domain_get_next(id);
+    spin_lock_scope(&domlist_lock);
+    struct domain *d = *find_locked(id);
 
-    if (!d || d->id == id)
-        return d;
-    domain_put(d);
-    return NULL;
+    return d && try_ref(d) ? d : NULL;
 }
 
 void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST); }
@@ -75,6 +86,8 @@ static bool domain_free(struct domain *d)
     }
     BUG_ON(d->pool.used);
     spin_lock(&domlist_lock);
+    if (*find_locked(d->id) == d) /* not one that was never inserted */
+        *find_locked(d->id) = d->next_by_id;
     list_del(&d->link);
     spin_unlock(&domlist_lock);
     vdev_destroy_domain(d);
@@ -126,13 +139,14 @@ static int insert(struct domain *d)
     for (unsigned int tries = any ? DOMID_FIRST_RESERVED : 1; tries > 0; tries--) {
         if (any)
             d->id = last_id = last_id % (DOMID_FIRST_RESERVED - 1) + 1;
+        if (*find_locked(d->id))
+            continue;
         struct list *at = domlist.next;
         while (at != &domlist && list_entry(at, struct domain, link)->id < d->id)
             at = at->next;
-        if (at == &domlist || list_entry(at, struct domain, link)->id != d->id) {
-            list_add_before(&d->link, at);
-            return 0;
-        }
+        list_add_before(&d->link, at);
+        *find_locked(d->id) = d;
+        return 0;
     }
     return any ? -ENOMEM : -EEXIST;
 }

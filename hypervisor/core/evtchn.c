@@ -15,9 +15,10 @@
  * free_last: a FIFO guest may still have a closed port in a queue of events, and giving it to another vcpu
  * then would bring that vcpu's event to the wrong place. Then the next is tried, or one that was never used.
  *
- * A message between domains takes the sender's lock, then the receiver's, never both. Only binding and
- * closing hold two, and bind_lock before them, so that any order will do. Whoever holds the lock of one end
- * of a binding knows that the other end stays what it is.
+ * A message between domains takes the sender's lock, then the receiver's, never both. Only making and ending
+ * a binding between domains holds two, and bind_lock before them, so that any order will do; what fails, or ends
+ * something else, does not get there. Whoever holds the lock of one end of a binding knows that the other end
+ * stays what it is.
  *
  * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
  */
@@ -140,6 +141,7 @@ static bool clear_mark(struct domain *d, uint32_t port, unsigned int mark)
 /* Takes a port into use as `as` says. The lock is held. */
 static int take_port(struct domain *d, struct evtchn as, uint32_t *port)
 {
+    ASSERT(spin_lock_held(&d->evtchn.lock));
     if (d->dying != DOMAIN_ALIVE)
         return -EINVAL;
     for (unsigned int i = 0; i < BUSY_PORTS_TRIED && is_marked(d, first_free(d), LINKED); i++)
@@ -162,7 +164,7 @@ static int take_port(struct domain *d, struct evtchn as, uint32_t *port)
 
 void evtchn_upcall(struct vcpu *v)
 {
-    if (!__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+    if (v->info != &v->no_info && !__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
         vcpu_event_upcall(v);
 }
 
@@ -209,6 +211,7 @@ void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e)
  */
 static struct evtchn *other_end(const struct domain *d, uint32_t port, const struct evtchn *e)
 {
+    ASSERT(spin_lock_held(&d->evtchn.lock) || spin_lock_held(&e->remote->evtchn.lock));
     struct evtchn *far = port_at(e->remote, e->remote_port);
     bool bound = far && far->state == EVTCHNSTAT_interdomain && far->remote == d && far->remote_port == port;
 
@@ -256,6 +259,8 @@ void evtchn_raise_global_virq(uint32_t virq)
 void evtchn_vcpu_info_moved(struct vcpu *v)
 {
     spin_lock_scope(&v->d->evtchn.lock);
+    if (v->info == &v->no_info)
+        return;
     /* An event may have been marked at the old place: let the guest look at every word. */
     unsigned int bits = v->d->evtchn.fifo ? 0 : word_bits(v->d);
     for (unsigned int bit = bits; bit < 2 * bits; bit++)
@@ -292,6 +297,15 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
     return take_port(d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .allowed = remote }, port);
 }
 
+/* peer's port waits for d. NULL: it does not. */
+static struct evtchn *offered_to(const struct domain *d, struct domain *peer, uint32_t port)
+{
+    struct evtchn *e = port_at(peer, port);
+
+    ASSERT(spin_lock_held(&peer->evtchn.lock));
+    return e && e->state == EVTCHNSTAT_unbound && e->allowed == d->id ? e : NULL;
+}
+
 int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port)
 {
     struct domain *domain_scope peer = domain_get(remote);
@@ -299,12 +313,17 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_po
 
     if (!peer)
         return -ESRCH;
+    spin_lock(&peer->evtchn.lock);
+    bool offered = offered_to(d, peer, remote_port);
+    spin_unlock(&peer->evtchn.lock);
+    if (!offered)
+        return -EINVAL;
     spin_lock_scope(&bind_lock);
     spin_lock(&d->evtchn.lock);
     if (peer != d)
         spin_lock_second(&peer->evtchn.lock);
-    struct evtchn *far = port_at(peer, remote_port);
-    if (far && far->state == EVTCHNSTAT_unbound && far->allowed == d->id)
+    struct evtchn *far = offered_to(d, peer, remote_port); /* still */
+    if (far)
         rc = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_interdomain, .remote = peer,
                                            .remote_port = remote_port }, port);
     if (!rc) {
@@ -369,30 +388,52 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
     return 0;
 }
 
+/* Frees e, which is d's port. Of a binding between domains the other end is unbound already. */
+static void close_locked(struct domain *d, uint32_t port, const struct evtchn *e)
+{
+    ASSERT(spin_lock_held(&d->evtchn.lock));
+    if (e->state == EVTCHNSTAT_virq)
+        *virq_port(d, e->virq, e->vcpu) = 0;
+    clear_mark(d, port, PENDING);
+    d->evtchn.active--;
+    queue_free(d, port);
+}
+
+/* The port at the other end of d's, e, waits for d again. */
+static void unbind_locked(struct domain *d, uint32_t port, const struct evtchn *e)
+{
+    struct domain *peer = e->remote;
+
+    ASSERT(spin_lock_held(&bind_lock) && spin_lock_held(&d->evtchn.lock));
+    if (peer != d)
+        spin_lock_second(&peer->evtchn.lock);
+    struct evtchn *far = other_end(d, port, e);
+    ASSERT(far);
+    far->state = EVTCHNSTAT_unbound;
+    far->allowed = d->id;
+    if (peer != d)
+        spin_unlock(&peer->evtchn.lock);
+}
+
+/* bind_lock is for those who need it: a port that was bound to another meanwhile is looked at again. */
 int evtchn_close_port(struct domain *d, uint32_t port)
 {
-    spin_lock_scope(&bind_lock);
     spin_lock(&d->evtchn.lock);
     struct evtchn *e = evtchn_used_port(d, port);
-    if (e && e->state == EVTCHNSTAT_virq)
-        *virq_port(d, e->virq, e->vcpu) = 0;
-    if (e && e->state == EVTCHNSTAT_interdomain) {
-        struct domain *peer = e->remote;
+    bool bound = e && e->state == EVTCHNSTAT_interdomain;
+    if (e && !bound)
+        close_locked(d, port, e);
+    spin_unlock(&d->evtchn.lock);
+    if (!bound)
+        return e ? 0 : -EINVAL;
 
-        if (peer != d)
-            spin_lock_second(&peer->evtchn.lock);
-        struct evtchn *far = other_end(d, port, e);
-        ASSERT(far);
-        far->state = EVTCHNSTAT_unbound;
-        far->allowed = d->id;
-        if (peer != d)
-            spin_unlock(&peer->evtchn.lock);
-    }
-    if (e) {
-        clear_mark(d, port, PENDING);
-        d->evtchn.active--;
-        queue_free(d, port);
-    }
+    spin_lock_scope(&bind_lock);
+    spin_lock(&d->evtchn.lock);
+    e = evtchn_used_port(d, port);
+    if (e && e->state == EVTCHNSTAT_interdomain)
+        unbind_locked(d, port, e);
+    if (e)
+        close_locked(d, port, e);
     spin_unlock(&d->evtchn.lock);
     return e ? 0 : -EINVAL;
 }

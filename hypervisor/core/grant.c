@@ -66,13 +66,15 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
 {
     struct grant_domain *g = &d->grant;
 
-    spin_lock_scope(&g->lock);
-    if (idx >= g->max_frames || d->dying != DOMAIN_ALIVE)
-        return MFN_NONE;
-    while (g->frames <= idx)
+    for (;;) {
+        spin_lock_scope(&g->lock); /* not across all of them: others want the table */
+        if (idx >= g->max_frames || d->dying != DOMAIN_ALIVE)
+            return MFN_NONE;
+        if (idx < g->frames)
+            return frame_get(virt_to_mfn(g->shared[idx])) ? MFN_NONE : virt_to_mfn(g->shared[idx]);
         if (add_frame(d))
             return MFN_NONE;
-    return frame_get(virt_to_mfn(g->shared[idx])) ? MFN_NONE : virt_to_mfn(g->shared[idx]);
+    }
 }
 
 /* The last frame of the table, and what is in use of it. */
@@ -163,6 +165,7 @@ int16_t grant_frame(struct domain *d, uint64_t gfn, uint32_t types, mfn_t *mfn)
 /* One use less of an entry; the lock is held. */
 static void end_use(struct domain *d, uint32_t ref, bool write)
 {
+    ASSERT(spin_lock_held(&d->grant.lock));
     struct grant_active *a = active_entry(d, ref);
     uint32_t *uses = write ? &a->writers : &a->readers;
 
@@ -175,6 +178,8 @@ static void end_use(struct domain *d, uint32_t ref, bool write)
 
 int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
 {
+    if (ref >= READ_ONCE(d->grant.frames) * GRANT_ENTRIES) /* a guess costs its own time, not d's lock */
+        return GNTST_bad_gntref;
     spin_lock_scope(&d->grant.lock);
     if (d->dying != DOMAIN_ALIVE)
         return GNTST_bad_domain;
@@ -224,11 +229,13 @@ static uint64_t mappings_of(struct domain *d, const struct domain *granter)
 {
     uint64_t n = 0;
 
-    spin_lock_scope(&d->grant.lock);
-    for (uint32_t handle = 0; handle < d->grant.maptrack_size; handle++) {
-        const struct grant_mapping *m = grant_mapping_at(d, handle);
+    for (uint32_t handle = 0; handle < READ_ONCE(d->grant.maptrack_size);) {
+        spin_lock_scope(&d->grant.lock);
+        for (uint32_t end = handle + MAPTRACK_BUCKET; handle < end; handle++) {
+            const struct grant_mapping *m = grant_mapping_at(d, handle); /* NULL: behind the last */
 
-        n += m->state != MAPPING_FREE && (!granter || m->granter == granter);
+            n += m && m->state != MAPPING_FREE && (!granter || m->granter == granter);
+        }
     }
     return n;
 }

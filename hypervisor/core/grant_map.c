@@ -32,6 +32,7 @@ static bool more_handles(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
 
+    ASSERT(spin_lock_held(&g->lock));
     if (g->maptrack_size >= g->maptrack_max)
         return false;
     if (!g->maptrack)

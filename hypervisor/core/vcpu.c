@@ -17,10 +17,6 @@
 #include "lib.h"
 #include "svm.h"
 
-/* Where events of vcpus without a registered vcpu_info and without a place in shared_info go: never
- * delivered. */
-static vcpu_info_t dummy_info;
-
 static void singleshot_fired(void *data) { evtchn_raise_virq(data, VIRQ_TIMER); }
 
 /*
@@ -55,7 +51,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     v->id = id;
     v->down = true;
     v->blocked = true;
-    v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info;
+    v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->no_info;
     timer_setup(&v->singleshot, singleshot_fired, v, TIMER_ANY_CPU);
     timer_setup(&v->periodic, periodic_fired, v, TIMER_ANY_CPU);
     timer_setup(&v->poll_timer, poll_timed_out, v, TIMER_ANY_CPU);
@@ -90,7 +86,7 @@ void vcpu_stop_timers(struct vcpu *v)
 
 void vcpu_release(struct vcpu *v)
 {
-    v->info = &dummy_info;
+    v->info = &v->no_info;
     v->runstate_va = 0;
     guest_unpin(&v->info_pin);
 }
@@ -136,7 +132,7 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     if (rc)
         return rc;
     vcpu_info_t *info = (vcpu_info_t *)((uint8_t *)v->info_pin.va + offset);
-    if (v->info == &dummy_info) {
+    if (v->info == &v->no_info) {
         memset(info, 0, sizeof(*info));
         info->evtchn_upcall_mask = 1;
     } else {

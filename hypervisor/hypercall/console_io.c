@@ -15,6 +15,7 @@
 /* Prints d's unfinished line. */
 static void flush_locked(struct domain *d)
 {
+    ASSERT(spin_lock_held(&d->vdev.lock));
     d->vdev.debug_line[d->vdev.debug_length] = '\0';
     guest_log(d, "%s\n", d->vdev.debug_line);
     d->vdev.debug_length = 0;

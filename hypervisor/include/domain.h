@@ -34,6 +34,7 @@ struct domain {
     domid_t id;
     uint32_t refs;                     /* domain_get / domain_put */
     struct list link;                  /* in the list of domains, by id */
+    struct domain *next_by_id;         /* in the chain that a lookup walks (core/domain.c) */
     bool is_dom0;
     xen_domain_handle_t handle;        /* UUID */
 
@@ -98,7 +99,8 @@ struct vcpu {
     bool polling;                      /* in SCHEDOP_poll */
     struct timer poll_timer;
 
-    vcpu_info_t *info;                 /* in shared_info, in a pinned guest frame, or a dummy: never NULL */
+    vcpu_info_t *info;                 /* in shared_info, in a pinned guest frame, or no_info: never NULL */
+    vcpu_info_t no_info;               /* before one is registered, and at the end: nobody sees its events */
     struct guest_pin info_pin;
     gva_t runstate_va;                 /* 0: none; walked at each update (pitfall 8) */
     bool runstate_compat;              /* in the layout of 32-bit guests */

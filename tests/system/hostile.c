@@ -141,6 +141,12 @@ static void storms_and_races_hurt_nobody(void **state)
     try_evil("storms races");
 }
 
+static void locks_that_all_share_are_free_again_soon(void **state)
+{
+    (void)state;
+    try_evil("locks");
+}
+
 static void privileged_instructions_hurt_nobody(void **state)
 {
     (void)state;
@@ -271,6 +277,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(a_guest_that_crashes_at_once_is_not_started_for_ever),
     SYSTEM_TEST(nonsense_in_every_hypercall_hurts_nobody),
     SYSTEM_TEST(storms_and_races_hurt_nobody),
+    SYSTEM_TEST(locks_that_all_share_are_free_again_soon),
     SYSTEM_TEST(privileged_instructions_hurt_nobody),
     SYSTEM_TEST(arguments_and_pages_in_the_wrong_place_hurt_nobody),
     SYSTEM_TEST(msrs_and_ports_hurt_nobody),

@@ -1035,6 +1035,54 @@ static void test_hypercall_read_only(void **state)
     assert_int_equal(b->evtchn.active, active);
 }
 
+/* The lock for all domains is taken to make and to end what is between two, not for what a guest may try. */
+static void only_bindings_take_the_lock_of_all(void **state)
+{
+    unsigned int before = harness_locks_taken(LOCK_BIND);
+    uint32_t port, offer;
+
+    (void)state;
+    assert_int_equal(evtchn_close_port(b, 0), -EINVAL);
+    assert_int_equal(evtchn_close_port(b, 5), -EINVAL);
+    assert_int_equal(evtchn_close_port(b, ~0u), -EINVAL);
+    assert_int_equal(evtchn_bind_ipi(b, 1, &port), 0);
+    assert_int_equal(evtchn_close_port(b, port), 0);
+    assert_int_equal(evtchn_close_port(b, port), -EINVAL);
+    assert_int_equal(evtchn_bind_virq(b, VIRQ_TIMER, 1, &port), 0);
+    assert_int_equal(evtchn_close_port(b, port), 0);
+    assert_int_equal(evtchn_alloc_unbound(a, 1, &offer), 0);
+    assert_int_equal(evtchn_bind_interdomain(b, 0, offer + 1, &port), -EINVAL);
+    assert_int_equal(evtchn_bind_interdomain(b, 1, offer, &port), -EINVAL);
+    assert_int_equal(evtchn_bind_interdomain(b, 0, ~0u, &port), -EINVAL);
+    assert_int_equal(evtchn_close_port(a, offer), 0);
+    assert_int_equal(harness_locks_taken(LOCK_BIND), before);
+    assert_int_equal(evtchn_alloc_unbound(a, 1, &offer), 0);
+    assert_takes(LOCK_BIND, 1, assert_int_equal(evtchn_bind_interdomain(b, 0, offer, &port), 0));
+    assert_takes(LOCK_BIND, 1, assert_int_equal(evtchn_close_port(b, port), 0));
+    assert_int_equal(evtchn_close_port(a, offer), 0);
+}
+
+/* A vcpu without a vcpu_info hears nothing, and neither do others like it. */
+static void without_a_vcpu_info_there_is_no_upcall(void **state)
+{
+    struct vcpu *v = b->vcpu[2];
+    vcpu_info_t *place = v->info;
+    uint32_t port;
+
+    (void)state;
+    v->info = &v->no_info;
+    assert_int_equal(evtchn_bind_ipi(b, 2, &port), 0);
+    assert_int_equal(evtchn_send(b, port), 0);
+    evtchn_vcpu_info_moved(v);
+    assert_int_equal(upcalls[1][2], 0);
+    assert_int_equal(v->no_info.evtchn_upcall_pending, 0);
+    v->info = place; /* and what was sent is there once it has one */
+    evtchn_vcpu_info_moved(v);
+    assert_int_equal(upcalls[1][2], 1);
+    assert_true(place->evtchn_upcall_pending && place->evtchn_pending_sel);
+    assert_int_equal(evtchn_close_port(b, port), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1071,6 +1119,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hypercall_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hypercall_bad_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hypercall_read_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_bindings_take_the_lock_of_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_vcpu_info_there_is_no_upcall, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("evtchn", tests, NULL, NULL);

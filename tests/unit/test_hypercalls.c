@@ -491,7 +491,7 @@ static void test_platform_and_cleave(void **state)
     own.cmd = 0;
     memcpy(at(BUF(0)), &own, sizeof(own));
     assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), -ENOSYS);
-    own.cmd = 4;
+    own.cmd = CLEAVE_OP_stretch + 1;
     memcpy(at(BUF(0)), &own, sizeof(own));
     assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), -ENOSYS);
     no_lock_held();
