@@ -39,7 +39,7 @@ endif
 check-smp1: $(SYSTEM)/disk1
 	@$(if $(on_cleave),DISK=$< DISK_TYPE=ahci NIC=e1000e DOM0_ARGS=iomem=relaxed) \
 	    SMP=1 TIMEOUT=$(if $(on_cleave),1200,3600) RUN_LOG=$(SYSTEM)/smp1.log \
-	    CMD='$(SYSTEM_PROGRAM) $(if $(on_cleave),verbs stock hostile devices)' tests/rig/run.sh
+	    CMD='$(SYSTEM_PROGRAM) $(if $(on_cleave),verbs stock hostile devices full)' tests/rig/run.sh
 
 # 25 more disks of four queues each, empty: more interrupts than a CPU has vectors.
 MANY_DISKS := $(foreach n,$(shell seq 25),-drive if=none,id=empty$(n),driver=null-co,size=1M,read-zeroes=on \
