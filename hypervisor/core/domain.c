@@ -7,7 +7,7 @@
  * structure goes with the last reference: the creator's is dropped when the kill is
  * complete, and a domain that still owns frames (somebody has them mapped) keeps one until they are back
  * (mm/alloc.c); until then it is found by its id, dying. Nobody else gets that id: who maps those frames would
- * take the new domain for their owner.
+ * take the new domain for their owner. What its vcpus ran with is gone by then.
  *
  * Lock: domlist_lock (LOCK_DOMLIST) protects the list and ids; each domain's lock (LOCK_DOMAIN) its shutdown
  * state, parameters and memory map. Read next: vcpu.c, sched.c.
@@ -167,7 +167,8 @@ static int dismantle(struct domain *d)
     if (rc)
         return rc;
     for_each_vcpu(d, v)
-        vcpu_release(v);
+        if (vcpu_release(v) && preempt_pending())
+            return -ERESTART;
     return p2m_teardown(d) ?: grant_free(d);
 }
 

@@ -72,7 +72,6 @@ void vcpu_destroy(struct vcpu *v)
     timer_finish(&v->poll_timer);
     sched_remove_vcpu(v);
     vdev_destroy_vcpu(v);
-    svm_destroy_vcpu(v);
     heap_free(v);
 }
 
@@ -84,11 +83,16 @@ void vcpu_stop_timers(struct vcpu *v)
     timer_stop(&v->vdev.lapic.timer);
 }
 
-void vcpu_release(struct vcpu *v)
+bool vcpu_release(struct vcpu *v)
 {
+    ASSERT(!v->sched.running);
+    if (!v->vmcb)
+        return false;
     v->info = &v->no_info;
     v->runstate_va = 0;
     guest_unpin(&v->info_pin);
+    svm_destroy_vcpu(v);
+    return true;
 }
 
 bool vcpu_runnable(const struct vcpu *v)

@@ -171,8 +171,11 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 void vcpu_destroy(struct vcpu *v);
 /* v never runs again. None of its timers sets itself anew, so none fires later. */
 void vcpu_stop_timers(struct vcpu *v);
-/* Gives back what the guest registered (vcpu_info), before its memory goes. v never runs again. */
-void vcpu_release(struct vcpu *v);
+/*
+ * Gives back what the guest registered (vcpu_info), before its memory goes, and what v ran with: it never does
+ * again, while the structure may stay for long. False: that was done before.
+ */
+bool vcpu_release(struct vcpu *v);
 bool vcpu_runnable(const struct vcpu *v);
 /* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
 bool vcpu_has_pending(struct vcpu *v);

@@ -58,4 +58,7 @@ void svm_destroy_vcpu(struct vcpu *v)
     if (mfn_valid_number(v->vmcb_mfn))
         free_core(v->vmcb_mfn, 0);
     heap_free(v->xsave);
+    v->vmcb_mfn = MFN_NONE;
+    v->vmcb = NULL;
+    v->xsave = NULL;
 }

@@ -44,14 +44,6 @@ static uint64_t charged(void)
     return info.cpu_time;
 }
 
-static bool is_dying(uint32_t domid)
-{
-    xc_domaininfo_t info;
-
-    assert_int_equal(xc_domain_getinfolist(xc, domid, 1, &info), 1);
-    return info.domain == domid && (info.flags & XEN_DOMINF_dying);
-}
-
 /* Nanoseconds that one beat of the neighbour costs it now. */
 static uint64_t price(const char *when)
 {
@@ -110,7 +102,7 @@ static void timers_of_sleepers(void **state)
     page = xenforeignmemory_map(foreign, evil, PROT_READ, 1, &frame, NULL);
     assert_non_null(page);
     run_ok("cleave destroy evil >/dev/null 2>&1 &"); /* which waits for our page */
-    AWAIT(is_dying(evil), 60);
+    AWAIT(is_dead(evil), 60);
     assert_cheap(alone, "beside 128 sleepers that are dead");
     xenforeignmemory_unmap(foreign, page, 1);
     AWAIT(guests() == 1, 60);

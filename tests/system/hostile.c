@@ -6,6 +6,9 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
 
 #include "cleave-schema.h"
 #include "system.h"
@@ -253,6 +256,45 @@ static void four_vcpus_work_together(void **state)
     await_said("smp-initialise", "smp: ok", 10);
 }
 
+#define DEAD_VCPUS 64
+#define DEAD_KEEPS_KIB (DEAD_VCPUS * 2 + 64) /* the vCPUs' structures, the domain's, and the page */
+
+/* What its vCPUs ran with is gone, and nothing that is done to it misses that. */
+static void a_page_of_the_dead_keeps_little_else(void **state)
+{
+    xenforeignmemory_handle *foreign = xenforeignmemory_open(NULL, 0);
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    xen_pfn_t frame = 0x100;
+    uint64_t before;
+    uint32_t dead;
+    void *page;
+
+    (void)state;
+    if (!on_cleave())
+        skip();
+    start_neighbour();
+    before = free_kib();
+    run_ok("cleave create /guests/evil.cfg vcpus=%d extra='timers debug'", DEAD_VCPUS);
+    await_said("evil", "evil: asleep", 60);
+    dead = (uint32_t)domid_of("evil");
+    page = xenforeignmemory_map(foreign, dead, PROT_READ, 1, &frame, NULL);
+    assert_non_null(page);
+    run_ok("cleave destroy evil >/dev/null 2>&1 &"); /* which waits for our page */
+    AWAIT(is_dead(dead), 60);
+    print_message("    a dead domain of %d vCPUs keeps %lu KiB\n", DEAD_VCPUS, before - free_kib());
+    AWAIT(free_kib() + DEAD_KEEPS_KIB >= before, 10);
+    assert_int_equal(xc_domain_hvm_getcontext(xc, dead, NULL, 0), -1);
+    assert_int_equal(xc_domain_send_trigger(xc, dead, XEN_DOMCTL_SENDTRIGGER_NMI, 0), 0);
+    assert_int_equal(xc_domain_pause(xc, dead), 0);
+    assert_int_equal(xc_domain_unpause(xc, dead), 0);
+    assert_int_equal(xc_send_debug_keys(xc, "qreg"), 0);
+    neighbour_is_well();
+    xenforeignmemory_unmap(foreign, page, 1);
+    AWAIT(guests() == 1, 60);
+    xenforeignmemory_close(foreign);
+    xc_interface_close(xc);
+}
+
 /* A page and events between two guests that dom0 introduces to each other. */
 static void two_guests_share_a_page_and_an_event_channel(void **state)
 {
@@ -286,6 +328,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(timers_of_sleepers_hurt_nobody),
     SYSTEM_TEST(a_removed_page_is_flushed_from_all_cpus),
     SYSTEM_TEST(four_vcpus_work_together),
+    SYSTEM_TEST(a_page_of_the_dead_keeps_little_else),
     SYSTEM_TEST(two_guests_share_a_page_and_an_event_channel),
 };
 

@@ -72,6 +72,16 @@ int guests(void)
     return (int)number_in(run_ok("cleave info --json")->out, "domains") - 1;
 }
 
+bool is_dead(uint32_t domid)
+{
+    xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+    xc_domaininfo_t info;
+
+    assert_int_equal(xc_domain_getinfolist(xc, domid, 1, &info), 1);
+    xc_interface_close(xc);
+    return info.domain == domid && (info.flags & XEN_DOMINF_dying);
+}
+
 long store_number(const char *pattern, uint32_t domid)
 {
     struct xs_handle *store = store_open();

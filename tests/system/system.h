@@ -57,6 +57,8 @@ uint64_t free_kib(void);
 bool memory_is_back(uint64_t before);
 /* The number of domains besides dom0. */
 int guests(void);
+/* A domain that is destroyed, but stays because somebody has pages of it; there must be one from domid on. */
+bool is_dead(uint32_t domid);
 /* A number in the store under a schema pattern with one %u, or -1. */
 long store_number(const char *pattern, uint32_t domid);
 /* The end of what the guest said on its console since the test began, as xenconsoled logged it. */

@@ -55,7 +55,11 @@ static void a_new_vcpu(void **state)
 {
     const struct vmcb *b;
 
+    svm_destroy_vcpu(v); /* what is freed twice, at its death and with its structure, was there once */
     svm_destroy_vcpu(v);
+    assert_null(v->vmcb);
+    assert_null(v->xsave);
+    assert_int_equal(heap_used(), 0);
     for (unsigned int n = 1; n <= 2; n++) {
         harness_fail_alloc(n);
         assert_int_equal(svm_init_vcpu(v), -ENOMEM);
