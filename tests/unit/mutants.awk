@@ -5,7 +5,7 @@
 # as any other. One a line, with tabs between: file, line number, class, the line as it becomes.
 #
 # It relies on the house style: operators have blanks around them, a statement has a line. Left alone are
-# what no test can see (words for the log, assertions, which hold anyway) and the preprocessor.
+# what no test can see (words for the log, assertions, which hold anyway, PAUSE) and the preprocessor.
 
 BEGIN {
     # one operator: what it becomes
@@ -20,7 +20,8 @@ BEGIN {
     class["+"] = class["-"] = class["*"] = class["/"] = class["%"] = "arithmetic"
     class["+="] = class["-="] = "arithmetic"
     class["&"] = class["|"] = class["^"] = class["<<"] = class[">>"] = class["|="] = class["&="] = "bits"
-    silent = "(printk|guest_log|panic|console_write|ASSERT|BUG_ON|BUILD_BUG_ON|_Static_assert|static_assert)"
+    silent = "(printk|log_(err|warn|info|debug)|guest_log|pci_log|check_failed|panic|console_write|cpu_pause|" \
+             "ASSERT|BUG_ON|BUILD_BUG_ON|_Static_assert|static_assert)"
 }
 
 FNR == 1 { comment = quiet = macro = 0 }
@@ -32,8 +33,11 @@ FNR == 1 { comment = quiet = macro = 0 }
         macro = code ~ /\\$/
         next
     }
-    if (code ~ "(^|[^a-z_])" silent "\\(")
+    if (match(code, "(^|[^a-z_])" silent "\\(")) {
+        if (!quiet)
+            mutate(substr(code, 1, RSTART))     # as in: errors += check_failed(...)
         quiet = 1
+    }
     if (!quiet)
         mutate(code)
     if (code ~ /[;{}]$/)
