@@ -49,6 +49,7 @@ $(eval $(call unit-test,decode,vdev/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
 $(eval $(call unit-test,spinlock,lib/spinlock.c))
 $(eval $(call unit-test,p2m,$(unit_mm)))
+$(eval $(call unit-test,p2m_check,$(unit_mm)))
 $(eval $(call unit-test,pool,$(unit_mm)))
 $(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
     hypercall/operation.c))

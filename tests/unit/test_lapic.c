@@ -161,6 +161,16 @@ static void as_after_reset(void **state)
     assert_int_equal(read_msr(v[0], MSR_BASE), BASE | ENABLE | BSP);
 }
 
+/* The vcpu takes the interrupt if it is pending, and acknowledges it. */
+static bool take(struct vcpu *by, uint8_t vector)
+{
+    if (lapic_highest_pending(by) != vector)
+        return false;
+    lapic_accept(by, vector);
+    write_msr(by, MSR_EOI, 0);
+    return true;
+}
+
 static void priorities(void **state)
 {
     (void)state;
@@ -183,16 +193,12 @@ static void priorities(void **state)
     write_msr(v[0], MSR_EOI, 0); /* ends 0x50 */
     assert_int_equal(lapic_highest_pending(v[0]), -1);
     write_msr(v[0], MSR_EOI, 0); /* ends 0x45 */
-    assert_int_equal(lapic_highest_pending(v[0]), 0x4f);
-    lapic_accept(v[0], 0x4f);
-    write_msr(v[0], MSR_EOI, 0);
+    assert_true(take(v[0], 0x4f));
     write_msr(v[0], MSR_TPR, 0x30);
     assert_int_equal(lapic_highest_pending(v[0]), -1);
     assert_int_equal(lapic_highest_request(v[0]), 0x31); /* offered all the same: the CPU knows its TPR */
     write_msr(v[0], MSR_TPR, 0x2f);
-    assert_int_equal(lapic_highest_pending(v[0]), 0x31);
-    lapic_accept(v[0], 0x31);
-    write_msr(v[0], MSR_EOI, 0);
+    assert_true(take(v[0], 0x31));
     write_msr(v[0], MSR_EOI, 0); /* nothing in service: nothing happens */
     assert_int_equal(read_msr(v[0], 0x80a), 0x2f);
 }
@@ -209,9 +215,7 @@ static void offered(void **state)
     assert_int_equal(lapic_highest_pending(v[0]), 0x45);
     lapic_accept(v[0], 0x45);
     lapic_return(v[0], 0x45); /* not taken: as before the offer */
-    assert_int_equal(lapic_highest_pending(v[0]), 0x45);
-    lapic_accept(v[0], 0x45);
-    write_msr(v[0], MSR_EOI, 0);
+    assert_true(take(v[0], 0x45));
     assert_int_equal(lapic_highest_pending(v[0]), -1);
 }
 
@@ -430,20 +434,23 @@ static void special_messages(void **state)
     assert_int_equal(kicks[2], 1);
 }
 
+static uint64_t latched_errors(void)
+{
+    write_msr(v[0], MSR_ESR, 0);
+    return read_msr(v[0], MSR_ESR);
+}
+
 static void errors(void **state)
 {
     (void)state;
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f); /* vectors below 16 do not exist */
     assert_int_equal(irr(1), 0);
     assert_int_equal(read_msr(v[0], MSR_ESR), 0);
-    write_msr(v[0], MSR_ESR, 0);
-    assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 5);
-    write_msr(v[0], MSR_ESR, 0);
-    assert_int_equal(read_msr(v[0], MSR_ESR), 0);
+    assert_int_equal(latched_errors(), 1u << 5);
+    assert_int_equal(latched_errors(), 0);
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x10); /* the first that does */
     assert_int_equal(who(0x10), 1u << 1);
-    write_msr(v[0], MSR_ESR, 0);
-    assert_int_equal(read_msr(v[0], MSR_ESR), 0);
+    assert_int_equal(latched_errors(), 0);
     write_msr(v[0], MSR_LVT_ERROR, 0xfe);
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
     assert_int_equal(who(0xfe), 1);
@@ -451,20 +458,17 @@ static void errors(void **state)
     write_msr(v[0], MSR_ESR, 0);
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
     assert_int_equal(irr(0), 0);
-    write_msr(v[0], MSR_ESR, 0);
-    assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 5 | 1u << 6);
+    assert_int_equal(latched_errors(), 1u << 5 | 1u << 6);
     write_msr(v[0], MSR_LVT_ERROR, LVT_MASKED | 5); /* nobody is told, so nothing is wrong with it */
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
-    write_msr(v[0], MSR_ESR, 0);
-    assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 5);
+    assert_int_equal(latched_errors(), 1u << 5);
     write_msr(v[0], MSR_LVT_ERROR, 0xfd); /* each error interrupts once until ESR is written */
     lapic_set_irq(v[0], 3, false);
     assert_int_equal(who(0xfd), 1);
     v[0]->vdev.lapic.irr[3] = 0;
     lapic_set_irq(v[0], 3, false);
     assert_int_equal(who(0xfd), 0);
-    write_msr(v[0], MSR_ESR, 0);
-    assert_int_equal(read_msr(v[0], MSR_ESR), 1u << 6);
+    assert_int_equal(latched_errors(), 1u << 6);
 }
 
 static void level_vectors(void **state)
@@ -518,16 +522,6 @@ static void one_shot_timer(void **state)
     write_msr(v[0], MSR_INITIAL, 10);
     advance(v[0], 1000000);
     assert_int_equal(irr(0), 0);
-}
-
-/* The vcpu takes the interrupt if it is pending, and acknowledges it. */
-static bool take(struct vcpu *by, uint8_t vector)
-{
-    if (lapic_highest_pending(by) != vector)
-        return false;
-    lapic_accept(by, vector);
-    write_msr(by, MSR_EOI, 0);
-    return true;
 }
 
 static void start_periodic(uint32_t lvt, uint32_t count)
