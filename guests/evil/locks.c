@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks that everybody takes, taken as often as it goes: ports and grants that do not exist, of this domain and of
- * others, and text. The core must hold none of them for long; whoever measures looks at the host
+ * Locks that everybody takes, taken as often as it goes: ports and grants that do not exist, of this domain
+ * and of others, and text. The core must hold none of them for long; whoever measures looks at the host
  * (tests/system/stretch.c).
  */
 #include "evil.h"
@@ -50,7 +50,9 @@ static void grants(void *page)
             .dest = { .u.gmfn = (uint64_t)page / PAGE_SIZE, .domid = DOMID_SELF },
             .len = 16, .flags = GNTCOPY_source_gref,
         };
-        struct gnttab_map_grant_ref map = { .host_addr = 0x70000000, .flags = GNTMAP_host_map, .ref = refs[i] };
+        struct gnttab_map_grant_ref map = {
+            .host_addr = 0x70000000, .flags = GNTMAP_host_map, .ref = refs[i],
+        };
 
         hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_copy, &copy, 1);
         evil_expect(copy.status < 0, "copying from a grant that is none", copy.status);

@@ -4,10 +4,10 @@
  *
  * Creation builds everything, then inserts the domain in the list. Killing is one resumable sequence of
  * steps, used by domctl destroydomain and by a creation that failed half-way; each step is idempotent. The
- * structure goes with the last reference: the creator's is dropped when the kill is
- * complete, and a domain that still owns frames (somebody has them mapped) keeps one until they are back
- * (mm/alloc.c); until then it is found by its id, dying. Nobody else gets that id: who maps those frames would
- * take the new domain for their owner. What its vcpus ran with is gone by then.
+ * structure goes with the last reference: the creator's is dropped when the kill is complete, and a domain
+ * that still owns frames (somebody has them mapped) keeps one until they are back (mm/alloc.c); until then it
+ * is found by its id, dying, and its vcpus have given back what they ran with. Nobody else gets that id: who
+ * maps those frames would take the new domain for their owner.
  *
  * Lock: domlist_lock (LOCK_DOMLIST) protects the list and ids; each domain's lock (LOCK_DOMAIN) its shutdown
  * state, parameters and memory map. Read next: vcpu.c, sched.c.
@@ -29,7 +29,7 @@ struct domain *dom0;
 
 static struct spinlock domlist_lock = SPINLOCK(LOCK_DOMLIST);
 static struct list domlist = LIST_INIT(domlist);
-static struct domain *by_id[256]; /* chains of those whose ids have the same remainder: guests look up often */
+static struct domain *by_id[256]; /* chains of ids with the same remainder: guests look up often */
 static domid_t last_id;
 
 /* --- references --- */

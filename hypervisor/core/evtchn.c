@@ -16,9 +16,9 @@
  * then would bring that vcpu's event to the wrong place. Then the next is tried, or one that was never used.
  *
  * A message between domains takes the sender's lock, then the receiver's, never both. Only making and ending
- * a binding between domains holds two, and bind_lock before them, so that any order will do; what fails, or ends
- * something else, does not get there. Whoever holds the lock of one end of a binding knows that the other end
- * stays what it is.
+ * a binding between domains holds two, and bind_lock before them, so that any order will do; what fails, or
+ * ends something else, does not get there. Whoever holds the lock of one end of a binding knows that the
+ * other end stays what it is.
  *
  * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
  */

@@ -483,9 +483,10 @@ unsigned int alloc_check(void)
     spin_lock_scope(&mem.lock);
     if (mem.changes == s.changes &&
         (s.listed != mem.free || s.by_state[FRAME_FREE] != mem.free || s.by_state[FRAME_CORE] != mem.core ||
-         frame_count - s.by_state[FRAME_IO] != mem.total || mem.claimed + mem.reserved > mem.free + taken))
-        s.errors += check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed, %lu reserved; core "
-                                 "%lu, counted %lu; total %lu, counted %lu\n", s.by_state[FRAME_FREE],
+         frame_count - s.by_state[FRAME_IO] != mem.total ||
+         mem.claimed + mem.reserved > mem.free + taken))
+        s.errors += check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed, %lu reserved; "
+                                 "core %lu, counted %lu; total %lu, counted %lu\n", s.by_state[FRAME_FREE],
                                  s.listed, mem.free, mem.claimed, mem.reserved, s.by_state[FRAME_CORE],
                                  mem.core, frame_count - s.by_state[FRAME_IO], mem.total);
     return s.errors;

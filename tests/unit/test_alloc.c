@@ -461,7 +461,8 @@ static void checker_finds_broken_lists(void **state)
 
     (void)state;
     harness_quiet = true;
-    while (frame_table[n].state != FRAME_FREE || frame_table[n].order < 3 || frame_table[n].order > ALLOC_MAX_ORDER)
+    while (frame_table[n].state != FRAME_FREE || frame_table[n].order < 3 ||
+           frame_table[n].order > ALLOC_MAX_ORDER)
         n++;
     f = &frame_table[n];
     f->prev++;

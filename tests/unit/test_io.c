@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vdev/io.c: instructions on emulated memory, executed from a guest's RAM with registers and
- * flags as the CPU would leave them; what must not be emulated; ports. The emulated page is dom0's I/O APIC,
+ * flags as the CPU would leave them; what must not be emulated. The emulated page is dom0's I/O APIC,
  * faked as one word.
  */
 #include "errors.h"
-#include "harness.h"
-#include "platform.h"
-#include "ports_fake.h"
+#include "io_model.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
-
-#define CONFIGURATION 0xb0018000ull
-#define IOAPIC 0xfec80000ull /* where it need not be */
-#define HOLE 0xd0000000ull
-#define CODE 0x10000ull
-#define DATA 0x20000ull
 
 #define CF 0x1u
 #define PF 0x4u
@@ -27,150 +19,7 @@
 #define DF 0x400u
 #define ARITHMETIC (CF | PF | AF | ZF | SF | OF)
 
-struct acpi_info acpi = {
-    .ioapics = 1, .ioapic = { IOAPIC }, .pm1_control = { 0x604, 0x700 }, .has_s5 = true, .s5 = { 5 },
-};
-static unsigned int port_accesses;   /* of the host's */
-static uint32_t last_port, last_val;
-
-static struct domain *d;
-static struct vcpu *v;
-static uint64_t gpr[16], *const rip = &harness_paging.rip;
-static bool mode64 = true;
-static struct svm_segment segments[SEG_COUNT];
-static uint32_t word, word_offset; /* the emulated device: its one register, and where it was last touched */
-static unsigned int reads, writes, faults, protections, shutdowns;
-static uint64_t configuration;
-static uint64_t fault_address;
-static char text[64];
-static size_t text_length;
-
-uint64_t *svm_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); return &gpr[n]; }
-void svm_set_rip(struct vcpu *of, uint64_t rip) { (void)of; harness_paging.rip = rip; }
-bool svm_mode_64(struct vcpu *of) { (void)of; return mode64; }
-void svm_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; harness_paging.rflags = rflags; }
-
-uint32_t harness_port_read(uint16_t port, unsigned int size)
-{
-    assert_int_equal(size, 2);
-    port_accesses++;
-    last_port = port;
-    return 0x1c01;
-}
-
-void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
-{
-    assert_int_equal(size, 2);
-    port_accesses++;
-    last_port = port;
-    last_val = val;
-}
-
-struct svm_segment svm_get_segment(struct vcpu *of, enum svm_segment_name n) { return segments[n]; }
-
-void domain_shutdown(struct domain *of, uint8_t reason)
-{
-    assert_ptr_equal(of, d);
-    shutdowns += reason == SHUTDOWN_poweroff;
-}
-
-void svm_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error)
-{
-    assert_int_equal(vector, EXC_GP);
-    assert_int_equal(error, 0);
-    protections++;
-}
-
-void svm_inject_page_fault(struct vcpu *of, uint64_t address, uint32_t error)
-{
-    (void)of;
-    (void)error;
-    faults++;
-    fault_address = address;
-}
-
-uint32_t ioapic_mmio_read(struct domain *of, uint32_t offset)
-{
-    (void)of;
-    word_offset = offset;
-    reads++;
-    return word;
-}
-
-void ioapic_mmio_write(struct domain *of, uint32_t offset, uint32_t val)
-{
-    (void)of;
-    word_offset = offset;
-    word = val;
-    writes++;
-}
-
-bool lapic_has_page(const struct vcpu *of, gpa_t gpa) { return (gpa & PAGE_MASK) == LAPIC_PAGE; }
-uint32_t lapic_mmio_read(struct vcpu *of, uint32_t offset) { (void)of; return 0x11110000 + offset; }
-
-void lapic_mmio_write(struct vcpu *of, uint32_t offset, uint32_t val)
-{
-    (void)of;
-    word = val;
-    word_offset = offset;
-}
-
-static unsigned int blocks;
-void sched_block(struct vcpu *of) { blocks += of == v; }
-
-/* A page of PCI configuration space, of which each access says what it was. */
-bool pci_mmio(struct domain *of, gpa_t gpa, unsigned int size, bool write, uint64_t *val)
-{
-    assert_ptr_equal(of, d);
-    if (gpa >> PAGE_SHIFT != CONFIGURATION >> PAGE_SHIFT)
-        return false;
-    if (write)
-        configuration = (gpa & 0xfff) << 32 | *val;
-    else
-        *val = 0x100 * size + (gpa & 0xfff);
-    return true;
-}
-
-uint32_t pci_port_read(struct domain *of, uint16_t port, unsigned int size)
-{
-    (void)of;
-    return port * 16u + size;
-}
-
-void pci_port_write(struct domain *of, uint16_t port, unsigned int size, uint32_t val)
-{
-    (void)of;
-    (void)size;
-    word = val + port;
-}
-
-void console_io_guest_text(struct domain *of, const char *s, size_t n)
-{
-    (void)of;
-    for (size_t i = 0; i < n && text_length < sizeof(text) - 1; i++)
-        text[text_length++] = s[i];
-}
-
-static int setup(void **state)
-{
-    harness_setup(state);
-    d = harness_domain(1, 1000);
-    harness_populate(d, CODE >> 12, 2);
-    harness_populate(d, DATA >> 12, 1);
-    spin_init(&d->vdev.lock, LOCK_VDEV);
-    d->is_dom0 = true;
-    v = d->vcpu[0];
-    memset(gpr, 0, sizeof(gpr));
-    memset(segments, 0, sizeof(segments));
-    memset(text, 0, sizeof(text));
-    text_length = blocks = 0;
-    mode64 = true;
-    acpi.has_s5 = true;
-    port_accesses = 0;
-    word = word_offset = reads = writes = faults = protections = shutdowns = 0;
-    harness_paging = (struct svm_paging){ .rflags = 2 };
-    return 0;
-}
+static uint64_t *const rip = &harness_paging.rip;
 
 /* Runs one instruction whose memory operand is at gpa. */
 static int run_at(gpa_t gpa, const char *bytes, unsigned int n)
@@ -529,91 +378,6 @@ static void nobody_there(void **state)
     assert_int_equal(val, 0xffffffff);
 }
 
-static void ports(void **state)
-{
-    uint32_t val;
-
-    (void)state;
-    d->is_dom0 = false;
-    for (uint32_t port = 0; port < 0x10000; port++)
-        if (port != 0x42 && port != 0x61 && port != 0xe9 && port != 0x604 && port != 0x605)
-            for (unsigned int size = 1; size <= 4; size *= 2) {
-                io_port_read(v, (uint16_t)port, size, &val);
-                assert_int_equal(val, size == 4 ? ~0u : (1u << 8 * size) - 1);
-                io_port_write(v, (uint16_t)port, size, 0);
-            }
-    io_port_read(v, 0xe9, 1, &val);
-    assert_int_equal(val, 0xe9);
-    memset(text, 0, sizeof(text));
-    text_length = 0;
-    io_port_write(v, 0xe9, 1, 'h');
-    io_port_write(v, 0xe9, 1, 'i');
-    assert_string_equal(text, "hi");
-    d->is_dom0 = true;
-    io_port_read(v, 0xcfc, 2, &val);
-    assert_int_equal(val, 0xcfc * 16 + 2);
-    io_port_write(v, 0xcf8, 4, 1);
-    assert_int_equal(word, 0xcf9);
-    io_port_write(v, 0x604, 2, 5u << 10 | 1u << 13);
-    assert_int_equal(shutdowns, 1);
-    io_port_write(v, 0x604, 2, 1u << 10 | 1u << 13); /* sleep: not passed on */
-    assert_int_equal(shutdowns, 1);
-    d->is_dom0 = false;
-    io_port_write(v, 0x604, 2, 5u << 10 | 1u << 13);
-    assert_int_equal(shutdowns, 1);
-}
-
-/* ACPI's power control: its two words are dom0's, but for sleep. */
-static void power(void **state)
-{
-    static const uint16_t words[] = { 0x604, 0x700 };
-    uint32_t val;
-
-    (void)state;
-    for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
-        port_accesses = shutdowns = 0;
-        io_port_read(v, words[i], 2, &val);
-        assert_int_equal(val, 0x1c01);
-        assert_int_equal(last_port, words[i]);
-        io_port_write(v, words[i], 2, 0x5401); /* S5 without SLP_EN, and what else there is */
-        assert_int_equal(last_val, 0x5401);
-        assert_int_equal(port_accesses, 2);
-        assert_int_equal(shutdowns, 0);
-        io_port_write(v, words[i], 2, 5u << 10 | 1u << 13 | 0xc3ff);
-        assert_int_equal(shutdowns, 1);
-        for (uint32_t other = 0; other < 8; other++)
-            if (other != 5)
-                io_port_write(v, words[i], 2, other << 10 | 1u << 13);
-        acpi.has_s5 = false;
-        io_port_write(v, words[i], 2, 5u << 10 | 1u << 13);
-        acpi.has_s5 = true;
-        assert_int_equal(shutdowns, 1);
-        io_port_read(v, words[i], 1, &val); /* parts of it are nobody's */
-        assert_int_equal(val, 0xff);
-        io_port_write(v, words[i], 4, 5u << 10 | 1u << 13);
-        io_port_write(v, words[i] + 1, 1, 0);
-        assert_int_equal(port_accesses, 2);
-        assert_int_equal(shutdowns, 1);
-    }
-    acpi.pm1_control[1] = 0; /* there is one only */
-    io_port_read(v, 0, 2, &val);
-    assert_int_equal(val, 0xffff);
-    acpi.pm1_control[1] = 0x700;
-    d->is_dom0 = false;
-    io_port_read(v, 0x604, 2, &val);
-    assert_int_equal(val, 0xffff);
-    assert_int_equal(port_accesses, 2);
-    d->is_dom0 = true;
-    io_port_write(v, 0xe9, 2, 'x'); /* a word is no letter */
-    assert_int_equal(text_length, 0);
-    io_port_read(v, 0xcf7, 1, &val);
-    assert_int_equal(val, 0xff);
-    io_port_read(v, 0xcff, 1, &val);
-    assert_int_equal(val, 0xcff * 16 + 1);
-    io_port_read(v, 0xd00, 1, &val);
-    assert_int_equal(val, 0xff);
-}
-
 /* Where an operand is: relative to RIP, by FS and GS, by the stack's segment where RSP or RBP is the base. */
 static void operands(void **state)
 {
@@ -644,52 +408,6 @@ static void operands(void **state)
     segments[SEG_ES].base = 0x3000;
     gpr[0] = (uint32_t)IOAPIC - 0x3000;
     RUN("\x26\x8b\x08"); /* by ES, as its prefix says */
-}
-
-/* The ports by which Linux puts an AMD CPU to sleep, when ACPI offers them: dom0 sleeps as by HLT. */
-static void sleep_ports(void **state)
-{
-    uint32_t val;
-
-    (void)state;
-    cpu_features.cstate_ports = 0x413;
-    for (uint16_t port = 0x413; port < 0x41b; port++) {
-        io_port_read(v, port, 1, &val);
-        assert_int_equal(val, 0);
-        assert_int_equal(blocks, port - 0x413 + 1);
-        io_port_write(v, port, 1, 0);
-    }
-    for (uint32_t port = 0; port < 0x10000; port++)
-        if (port < 0x413 || port >= 0x41b)
-            io_port_read(v, (uint16_t)port, 1, &val);
-    assert_int_equal(blocks, 8);
-    cpu_features.cstate_ports = 0xfff8;
-    io_port_read(v, 0xffff, 1, &val);
-    assert_int_equal(blocks, 9);
-    io_port_read(v, 0, 1, &val);
-    d->is_dom0 = false; /* a guest has none */
-    io_port_read(v, 0xfff8, 1, &val);
-    assert_int_equal(val, 0xff);
-    d->is_dom0 = true;
-    cpu_features.cstate_ports = 0; /* a CPU without */
-    for (uint16_t port = 0; port < 16; port++)
-        io_port_read(v, port, 1, &val);
-    assert_int_equal(blocks, 9);
-}
-
-/* How Linux calibrates: what it finds must end each of its loops at once, and be no reason of an NMI. */
-static void no_pit(void **state)
-{
-    uint32_t val;
-
-    (void)state;
-    io_port_write(v, 0x43, 1, 0xb0);
-    io_port_write(v, 0x42, 1, 0xff);
-    io_port_write(v, 0x42, 1, 0xff);
-    io_port_read(v, 0x42, 1, &val);
-    assert_int_not_equal(val, 0xff);
-    io_port_read(v, 0x61, 1, &val);
-    assert_int_equal(val, 0x20);
 }
 
 /* A user program's MOVS may not reach what its pages do not give it. */
@@ -735,15 +453,12 @@ static void privilege(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(moves, setup), cmocka_unit_test_setup(other_sizes, setup),
-        cmocka_unit_test_setup(logic, setup), cmocka_unit_test_setup(compare, setup),
-        cmocka_unit_test_setup(computes_as_a_cpu, setup), cmocka_unit_test_setup(bits_far_away, setup),
-        cmocka_unit_test_setup(strings, setup), cmocka_unit_test_setup(short_modes, setup),
-        cmocka_unit_test_setup(not_emulated, setup), cmocka_unit_test_setup(nobody_there, setup),
-        cmocka_unit_test_setup(power, setup), cmocka_unit_test_setup(operands, setup),
-        cmocka_unit_test_setup(ports, setup), cmocka_unit_test_setup(no_pit, setup),
-        cmocka_unit_test_setup(sleep_ports, setup),
-        cmocka_unit_test_setup(privilege, setup),
+        cmocka_unit_test_setup(moves, io_setup), cmocka_unit_test_setup(other_sizes, io_setup),
+        cmocka_unit_test_setup(logic, io_setup), cmocka_unit_test_setup(compare, io_setup),
+        cmocka_unit_test_setup(computes_as_a_cpu, io_setup), cmocka_unit_test_setup(bits_far_away, io_setup),
+        cmocka_unit_test_setup(strings, io_setup), cmocka_unit_test_setup(short_modes, io_setup),
+        cmocka_unit_test_setup(not_emulated, io_setup), cmocka_unit_test_setup(nobody_there, io_setup),
+        cmocka_unit_test_setup(operands, io_setup), cmocka_unit_test_setup(privilege, io_setup),
     };
 
     return cmocka_run_group_tests_name("io", tests, NULL, NULL);

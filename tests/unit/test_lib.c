@@ -409,7 +409,9 @@ static void bundle_is_taken_apart(void **state)
     assert_int_equal(boot_info.modules, 1);
     assert_int_equal(boot_info.module[0].start, BUNDLE);
 
-    /* cut off within the second part, the first, at their border, and with a size that wraps around */
+    /* cut off behind its first page, within the second part, the first, at their border; a size that wraps */
+    new_bundle(0x1000, 0x1fff, 0x801);
+    assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
     new_bundle(0x1000 + 0x2000 + 0x800, 0x1fff, 0x801);
     assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
     new_bundle(0x1000 + 0x1ffe, 0x1fff, 0x801);
@@ -426,7 +428,8 @@ static void multiboot1_is_read(void **state)
     static const struct __attribute__((packed)) {
         uint32_t size; uint64_t base, length; uint32_t type;
     } map[] = {
-        { 20, 0, 0x9fc00, BOOT_RAM }, { 24, 0x100000, 0x700800, BOOT_RAM }, { 0, 0, 0, 0 },
+        { 20, 0, 0x9fc00, BOOT_RAM }, { 24, 0x100000, 0x700800, BOOT_RAM },
+        { 20, 0x900000, 0x100000, BOOT_RAM },
         { 20, 0xfffffffffffff000, 0x2000, BOOT_RESERVED },
     };
     static const uint32_t modules[] = { 0x200000, 0x200123, 0x4100, 0, 0x300000, 0x300001, 0, 0 };
@@ -448,6 +451,7 @@ static void multiboot1_is_read(void **state)
     memcpy(at, &map[0], 24);
     memcpy(at + 24, &map[1], 24);              /* an entry that is longer than we know */
     memcpy(at + 24 + 28, &map[3], 24);
+    memcpy(at + 24 + 28 + 24, &map[2], 24);    /* behind the end */
     information[11] = 24 + 28 + 24;
     multiboot_parse(0x2badb002, 0x1000);
     assert_string_equal(boot_info.cmdline, "dom0_mem=1G loglvl=all");
