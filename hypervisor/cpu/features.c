@@ -16,7 +16,6 @@ enum reg { EAX, EBX, ECX, EDX };
 
 static const struct { uint32_t leaf; enum reg reg; unsigned int bit; const char *name; } needed[] = {
     { 0x80000001, EDX, 20, "no-execute pages" },
-    { 1, ECX, 26, "XSAVE" },
     { 0x80000001, ECX, 2, "SVM" },
     { 0x8000000a, EDX, 0, "nested paging (NPT)" },
 };
@@ -88,14 +87,15 @@ void features_init(void)
     f->cstate_ports = cstate_ports();
     f->lbr_virtualization = bit(0x8000000a, EDX, 1);
     f->asid_count = leaf(0x8000000a, 0, EBX);
-    f->xcr0_mask = leaf(0xd, 0, EAX) & XCR0_SUPPORTED;
+    f->xcr0_mask = bit(1, ECX, 26) ? leaf(0xd, 0, EAX) & XCR0_SUPPORTED : 0;
     f->xsave_size = f->xcr0_mask & XCR0_AVX ? leaf(0xd, 2, EAX) + leaf(0xd, 2, EBX) : XSAVE_LEGACY;
 }
 
 void features_init_cpu(void)
 {
     uint64_t cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
-    uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE |
+    uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
+                   (cpu_features.xcr0_mask ? CR4_OSXSAVE : 0) |
                    (bit(7, EBX, 7) ? CR4_SMEP : 0) | (bit(7, EBX, 20) ? CR4_SMAP : 0) |
                    (cpu_features.pku ? CR4_PKE : 0);
 
@@ -103,7 +103,8 @@ void features_init_cpu(void)
     cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_NXE);
     __asm__ volatile("mov %0, %%cr0; mov %1, %%cr4; fninit" : : "r"(cr0), "r"(cr4) : "memory");
     cpu_wrmsr(MSR_PAT, PAT_DEFAULT);
-    cpu_xsetbv(cpu_features.xcr0_mask);
+    if (cpu_features.xcr0_mask)
+        cpu_xsetbv(cpu_features.xcr0_mask);
     /*
      * LFENCE waits for all instructions before it, and not for loads only, on CPUs where that is a choice.
      * Guests rely on it: what they write to this register is forgotten. An emulator may lack it.

@@ -5,7 +5,8 @@
  * register.
  *
  * XCR0 is the host's full mask while either is done (svm/switch.c), so that also components count that the
- * guest has switched off for now. (APM vol. 2, 11.5)
+ * guest has switched off for now. A CPU without XSAVE has no XCR0, the mask is 0, and FXSAVE saves all there
+ * is. (APM vol. 2, 11.4 and 11.5)
  */
 #include "alloc.h"
 #include "cpu.h"
@@ -34,7 +35,10 @@ void *fpu_alloc(void)
 
 void fpu_save(struct vcpu *v)
 {
-    __asm__ volatile("xsave64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
+    if (likely(XCR0_ALL))
+        __asm__ volatile("xsave64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
+    else
+        __asm__ volatile("fxsave64 (%0)" : : "r"(v->xsave) : "memory");
 }
 
 /*
@@ -46,7 +50,10 @@ void fpu_restore(struct vcpu *v)
     static const uint32_t zero;
 
     __asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
-    __asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
+    if (likely(XCR0_ALL))
+        __asm__ volatile("xrstor64 (%0)" : : "r"(v->xsave), "a"(XCR0_ALL), "d"(0) : "memory");
+    else
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(v->xsave) : "memory");
 }
 
 /* What would make the restore fault is cleared: reserved bits of MXCSR and of the header. */

@@ -251,7 +251,8 @@ void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x)
 
 int svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x)
 {
-    if (!svm_xcr0_allowed(v->d, x->xcr0))
+    /* The record of a vcpu without XSAVE has the value that the vcpu began with. */
+    if (x->xcr0 != v->svm.xcr0 && !svm_xcr0_allowed(v->d, x->xcr0))
         return -EINVAL;
     v->svm.xcr0 = x->xcr0;
     fpu_load(v, &x->save_area, XSAVE_AREA_MAX, x->save_area.xsave_hdr.xstate_bv);

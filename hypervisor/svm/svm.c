@@ -40,7 +40,7 @@ int svm_init_vcpu(struct vcpu *v)
         return -ENOMEM;
     }
     v->vmcb = mfn_to_virt(v->vmcb_mfn);
-    v->svm.xcr0 = 1;
+    v->svm.xcr0 = cpu_features.xcr0_mask & 1;
     exit_set_intercepts(v->vmcb);
     v->vmcb->iopm = permissions_iopm(v->d);
     v->vmcb->msrpm = permissions_msrpm();

@@ -11,10 +11,10 @@
  * XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains. PKRU, which no guest
  * is offered but any can switch on, is only cleared.
  *
- * XCR0 is the host's full mask between two vcpus, and the guest's while one is here. It is read back when
- * that leaves, because QEMU before 8 does not deliver the XSETBV intercept: the register is the truth. Called
- * by the scheduler when a CPU's vcpu changes, so that a vcpu's state is complete in memory before another CPU
- * can take it.
+ * XCR0 (0 where there is none) is the host's full mask between two vcpus, and the guest's while one is here.
+ * It is read back when that leaves, because QEMU before 8 does not deliver the XSETBV intercept: the register
+ * is the truth. Called by the scheduler when a CPU's vcpu changes, so that a vcpu's state is complete in
+ * memory before another CPU can take it.
  */
 #include "cpu.h"
 #include "vmcb.h"
@@ -44,7 +44,7 @@ void switch_out(struct cpu *c, struct vcpu *v, bool idle)
         __asm__ volatile("vmload %0" : : "a"(c->host_vmcb) : "memory");
         traps_own_stacks(true);
     }
-    s->xcr0 = cpu_xgetbv();
+    s->xcr0 = cpu_features.xcr0_mask ? cpu_xgetbv() : 0;
     if (s->xcr0 != cpu_features.xcr0_mask)
         cpu_xsetbv(cpu_features.xcr0_mask);
     fpu_save(v);

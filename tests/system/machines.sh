@@ -39,6 +39,7 @@ model() {
     fi
 }
 
+model old qemu64,+svm,+npt      # no XSAVE, as AMD's CPUs before 2011
 model max max
 model epyc EPYC,+svm,+npt
 model rome EPYC-Rome,+svm,+npt

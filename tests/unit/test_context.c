@@ -342,6 +342,19 @@ static void fpu_records(void **state)
     memset(&out, 0x11, sizeof(out));
     svm_save_xsave(v, &out.x);
     assert_int_equal(((uint8_t *)&out.x.save_area)[576], 0x11);
+
+    /* a guest without XSAVE, then a host without: XCR0 stays what it was */
+    xcr0_mask = 0;
+    assert_int_equal(svm_load_xsave(v, &in.x), 0);
+    in.x.xcr0 = 3;
+    assert_int_equal(svm_load_xsave(v, &in.x), -EINVAL);
+    cpu_features.xcr0_mask = 0;
+    v->svm.xcr0 = in.x.xcr0 = 0;
+    assert_int_equal(svm_load_xsave(v, &in.x), 0);
+    assert_int_equal(area[0], 0x3c);                          /* FXSAVE's part */
+    assert_int_equal(*(uint64_t *)(area + 512), 0);
+    in.x.xcr0 = 1;
+    assert_int_equal(svm_load_xsave(v, &in.x), -EINVAL);
 }
 
 static void xcr0_values(void **state)
