@@ -4,7 +4,9 @@
  *
  * PVH hands over a 32-bit flat CPU without paging, EBX = hvm_start_info (xen/arch-x86/hvm/start_info.h).
  * Both ways meet in boot_long32: page tables (the first 4 GiB, identity, 2 MiB pages), EFER.LME, paging, then
- * 64-bit C. Page tables are filled by the first vCPU and shared by all.
+ * 64-bit C. Page tables are filled by the first vCPU and shared by all. None of their pages is no-execute:
+ * EFER.NXE is for a Xen below Cleave, which takes no-execute pages in Cleave's nested tables for malformed
+ * ones without it.
  * AMD APM vol. 2, 14 (long-mode start), 15.27 (INIT, SIPI). Next: main.c.
  */
 #include <xen/elfnote.h>
@@ -14,6 +16,7 @@
 #define CR4_PAE     0x00000020
 #define MSR_EFER    0xc0000080
 #define EFER_LME    0x100
+#define EFER_NXE    0x800
 #define PTE_RW      0x003           /* present, writable; never user: SMEP and SMAP may be switched on */
 #define PDE_BIG     0x083
 
@@ -61,7 +64,7 @@ boot_long32:
         mov %eax, %cr3
         mov $MSR_EFER, %ecx
         rdmsr
-        or $EFER_LME, %eax
+        or $EFER_LME | EFER_NXE, %eax
         wrmsr
         mov $CR0_PG_ON, %eax
         mov %eax, %cr0
