@@ -110,7 +110,7 @@ check-qemu10: $(QEMU10)
 
 # Bochs: a boot, a guest, and groups that run in minutes on its one CPU.
 .PHONY: check-bochs
-BOCHS_GROUPS := verbs hostile
+BOCHS_GROUPS := verbs
 check-bochs: | $(ALL_TARGETS) $(bootable)
 	@tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
 	@EMU=bochs SMP=1 MEM=1024 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/bochs.log \
