@@ -172,7 +172,7 @@ void vcpu_destroy(struct vcpu *v);
 /* v never runs again. None of its timers sets itself anew, so none fires later. */
 void vcpu_stop_timers(struct vcpu *v);
 /*
- * Gives back what the guest registered (vcpu_info), before its memory goes, and what v ran with: it never does
+ * Gives back what the guest registered (vcpu_info), before its memory goes, and what v ran with: v never runs
  * again, while the structure may stay for long. False: that was done before.
  */
 bool vcpu_release(struct vcpu *v);
