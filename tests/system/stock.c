@@ -273,7 +273,7 @@ static void what_a_guest_is_made_of(void **state)
     await_heartbeat("hello");
     state_of_cpu = run_ok("xen-hvmctx %d", domid_of("hello"));
     assert_contains(state_of_cpu, "rip 0x00000000001");
-    assert_contains(state_of_cpu, "efer         0x00000500");
+    assert_contains(state_of_cpu, "efer         0x00000d00");
     assert_contains(state_of_cpu, "LAPIC registers");
     assert_contains(state_of_cpu, "type 0 instance 0, length 0\n");
     assert_contains(run_ok("lsevtchn %d", domid_of("hello")), "Interdomain (Connected) - Remote Domain 0");
