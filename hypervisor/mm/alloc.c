@@ -35,9 +35,9 @@ static struct {
     uint64_t changes;                     /* of frames' states and of the counts, counted */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
 
-/* Frames that alloc_prepare zeroes in a call, and at a time, with the lock held: a microsecond. */
+/* Frames that alloc_prepare zeroes in a call, and at a time, with the lock held: five microseconds. */
 #define SCRUB_BATCH 32
-#define SCRUB_HELD 4
+#define SCRUB_HELD 16
 
 /* The checker's: frames that are looked at with the lock held, and passes before it gives up. */
 #define CHECK_BATCH 2048

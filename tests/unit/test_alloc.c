@@ -173,7 +173,7 @@ static void prepared_blocks_are_clean(void **state)
         harness_check_memory();
     }
     assert_int_equal(calls, 16);
-    assert_in_range(held, 8 * 15, 8 * 15 + 8); /* nobody waits for more than four frames to be zeroed */
+    assert_in_range(held, 2 * 15, 2 * 15 + 2); /* nobody waits for more than 16 frames to be zeroed */
     assert_true(alloc_prepare(9));
     m = alloc_domain(d, 9);
     for (unsigned int i = 0; i < 512; i++)
