@@ -66,8 +66,23 @@ void timer_set(struct timer *t, nsec_t expires) { harness_timer_arm(t, expires);
 
 /* --- svm/ --- */
 
-int svm_init_vcpu(struct vcpu *v) { return 0; }
-void svm_destroy_vcpu(struct vcpu *v) {}
+/* The control block's frame alone: vcpu_release() finds by it whether the vcpu was released. */
+int svm_init_vcpu(struct vcpu *v)
+{
+    v->vmcb_mfn = alloc_core(0);
+    if (!mfn_valid_number(v->vmcb_mfn))
+        return -ENOMEM;
+    v->vmcb = mfn_to_virt(v->vmcb_mfn);
+    return 0;
+}
+
+void svm_destroy_vcpu(struct vcpu *v)
+{
+    if (v->vmcb)
+        free_core(v->vmcb_mfn, 0);
+    v->vmcb = NULL;
+}
+
 void svm_dump(struct vcpu *v) {}
 unsigned int svm_get_cpl(struct vcpu *v) { return 0; }
 uint64_t *svm_gpr(struct vcpu *v, unsigned int n) { return &v->regs.rbx; }
