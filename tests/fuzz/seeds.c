@@ -288,6 +288,14 @@ static void other_programs(void)
         OP(GUEST1, HVM, HVMOP_get_param, 0, (void)0);
         save("hvm-param");
     }
+    for (unsigned int cmd = 0; cmd < 14; cmd++) {
+        const uint64_t op[4] = {2, 0, 0x2000, 0}; /* for register_vcpu_info: frame 2 */
+
+        memory(GUEST1, 0x1000, op, sizeof(op));
+        put(0, 1), put(GUEST1, 1), put(VCPU, 1);
+        number(cmd), number(0), address(0x1000), number(0), number(0);
+    }
+    save("vcpu-ops");
     {
         struct multicall_entry op[3] = {
             {.op = __HYPERVISOR_xen_version, .args = {XENVER_version}},
