@@ -114,5 +114,6 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 -include tests/unit/build.mk
 -include tests/tools/build.mk
 -include tests/fuzz/build.mk
+-include tests/nested/build.mk
 -include tests/system/build.mk
 -include tests/tree/build.mk
