@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains: created, found, shut down, killed.
+ * Domains: created and killed.
  *
- * Creation builds everything, then inserts the domain in the list. Killing is one resumable sequence of
+ * Creation builds everything, then inserts the domain in the registry. Killing is one resumable sequence of
  * steps, used by domctl destroydomain and by a creation that failed half-way; each step is idempotent. The
- * structure goes with the last reference: the creator's is dropped when the kill is complete, and a domain
- * that still owns frames (somebody has them mapped) keeps one until they are back (mm/alloc.c); until then it
- * is found by its id, dying, and its vcpus have given back what they ran with. Nobody else gets that id: who
- * maps those frames would take the new domain for their owner.
+ * structure is freed with the last reference: the creator's is dropped when the kill is complete, and a
+ * domain whose frames are still mapped elsewhere keeps one until they are back (mm/alloc.c). Until then it is
+ * found by its id, dying, and its vcpus have given back what they ran with.
  *
- * Lock: domlist_lock (LOCK_DOMLIST) protects the list and ids; each domain's lock (LOCK_DOMAIN) its shutdown
- * state, parameters and memory map. Read next: vcpu.c, sched.c.
+ * Lock: LOCK_DOMCTL is held by the callers. Read next: check.c.
  */
 #include "domain.h"
 #include "alloc.h"
@@ -25,56 +23,6 @@
 
 #include <xen/domctl.h>
 
-struct domain *dom0;
-
-static struct spinlock domlist_lock = SPINLOCK(LOCK_DOMLIST);
-static struct list domlist = LIST_INIT(domlist);
-static struct domain *by_id[256]; /* chains of ids with the same remainder: guests look up often */
-static domid_t last_id;
-
-/* --- references --- */
-
-/* A reference, unless the last one is gone and the structure about to be freed. */
-static bool try_ref(struct domain *d)
-{
-    uint32_t refs = READ_ONCE(d->refs);
-
-    while (refs)
-        if (__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            return true;
-    return false;
-}
-
-struct domain *domain_get_next(domid_t first)
-{
-    spin_lock_scope(&domlist_lock);
-    list_for_each(struct domain, d, &domlist, link)
-        if (d->id >= first && try_ref(d))
-            return d;
-    return NULL;
-}
-
-/* Where the chain says who has this id, or that nobody has. */
-static struct domain **find_locked(domid_t id)
-{
-    struct domain **at = &by_id[id % ARRAY_SIZE(by_id)];
-
-    ASSERT(spin_lock_held(&domlist_lock));
-    while (*at && (*at)->id != id)
-        at = &(*at)->next_by_id;
-    return at;
-}
-
-struct domain *domain_get(domid_t id)
-{
-    spin_lock_scope(&domlist_lock);
-    struct domain *d = *find_locked(id);
-
-    return d && try_ref(d) ? d : NULL;
-}
-
-void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST); }
-
 /* False: call again. One vcpu goes at a time. */
 static bool domain_free(struct domain *d)
 {
@@ -85,11 +33,7 @@ static bool domain_free(struct domain *d)
         return false;
     }
     BUG_ON(d->pool.used);
-    spin_lock(&domlist_lock);
-    if (*find_locked(d->id) == d) /* not one that was never inserted */
-        *find_locked(d->id) = d->next_by_id;
-    list_del(&d->link);
-    spin_unlock(&domlist_lock);
+    registry_remove(d);
     vdev_destroy_domain(d);
     if (mfn_valid_number(d->shared_info_mfn))
         free_core(d->shared_info_mfn, 0);
@@ -99,56 +43,15 @@ static bool domain_free(struct domain *d)
     return true;
 }
 
-/* One without a reference. */
-static struct domain *first_dead(void)
-{
-    spin_lock_scope(&domlist_lock);
-    list_for_each(struct domain, d, &domlist, link)
-        if (!READ_ONCE(d->refs))
-            return d;
-    return NULL;
-}
-
 /* One part of one domain at a time; only on CPU 0, so that nobody else takes it. */
 void domain_reap(void)
 {
-    struct domain *d = first_dead();
+    struct domain *d = registry_find_dead();
 
     if (d) {
         (void)domain_free(d);
         softirq_raise(0, SOFTIRQ_REAP);
     }
-}
-
-/* The last reference may go under any lock, so the structure is freed from a softirq. */
-void domain_put(struct domain *d)
-{
-    ASSERT(READ_ONCE(d->refs) > 1 || d->dying == DOMAIN_DEAD);
-    if (!__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST))
-        softirq_raise(0, SOFTIRQ_REAP);
-}
-
-/* --- creation --- */
-
-/* Inserts d, sorted, under its id or a fresh one. -EEXIST, -ENOMEM: ids are used up. */
-static int insert(struct domain *d)
-{
-    bool any = d->id == DOMID_INVALID;
-
-    spin_lock_scope(&domlist_lock);
-    for (unsigned int tries = any ? DOMID_FIRST_RESERVED : 1; tries > 0; tries--) {
-        if (any)
-            d->id = last_id = last_id % (DOMID_FIRST_RESERVED - 1) + 1;
-        if (*find_locked(d->id))
-            continue;
-        struct list *at = domlist.next;
-        while (at != &domlist && list_entry(at, struct domain, link)->id < d->id)
-            at = at->next;
-        list_add_before(&d->link, at);
-        *find_locked(d->id) = d;
-        return 0;
-    }
-    return any ? -ENOMEM : -EEXIST;
 }
 
 static void watchdog_expired(void *data)
@@ -200,7 +103,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     if (!rc) {
         d->shared_info = mfn_to_virt(d->shared_info_mfn);
         pvclock_update_wallclock(d);
-        rc = insert(d);
+        rc = registry_insert(d);
     }
     if (rc) {
         d->dying = DOMAIN_DYING; /* nobody has seen it alive */
@@ -210,8 +113,6 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
             ;
         return rc;
     }
-    if (d->is_dom0)
-        dom0 = d;
     *out = d;
     return 0;
 }
@@ -232,30 +133,6 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
     return 0;
 }
 
-/* --- the end --- */
-
-void domain_shutdown(struct domain *d, uint8_t reason)
-{
-    if (d->is_dom0)
-        machine_stop(reason);
-    spin_lock_scope(&d->lock);
-    if (d->shut_down)
-        return;
-    d->shutdown_code = reason;
-    domain_pause(d);
-    d->shut_down = true;
-    evtchn_raise_global_virq(VIRQ_DOM_EXC);
-}
-
-void domain_resume(struct domain *d)
-{
-    spin_lock_scope(&d->lock);
-    if (d->shut_down)
-        domain_unpause(d);
-    d->shut_down = false;
-    d->shutdown_code = 0;
-}
-
 void domain_set_compat(struct domain *d, bool compat)
 {
     if (d->compat == compat)
@@ -266,19 +143,6 @@ void domain_set_compat(struct domain *d, bool compat)
     for_each_vcpu(d, v)
         evtchn_vcpu_info_moved(v);
     pvclock_update_wallclock(d);
-}
-
-void domain_crash(struct vcpu *v, const char *fmt, ...)
-{
-    char why[160];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(why, sizeof(why), fmt, ap);
-    va_end(ap);
-    guest_log(v->d, "vcpu %u crashed: %s\n", v->id, why);
-    svm_dump(v);
-    domain_shutdown(v->d, SHUTDOWN_crash);
 }
 
 int domain_kill(struct domain *d)

@@ -433,7 +433,7 @@ struct vcpu *sched_pick(void)
     return next;
 }
 
-static bool on_a_cpu(struct vcpu *v) { return __atomic_load_n(&v->sched.running, __ATOMIC_SEQ_CST); }
+bool sched_on_cpu(const struct vcpu *v) { return __atomic_load_n(&v->sched.running, __ATOMIC_SEQ_CST); }
 
 void vcpu_unblock(struct vcpu *v)
 {
@@ -447,28 +447,8 @@ void vcpu_kick(struct vcpu *v)
     if (__atomic_load_n(&v->blocked, __ATOMIC_SEQ_CST)) {
         if (vcpu_has_pending(v))
             vcpu_unblock(v);
-    } else if (on_a_cpu(v) && v->sched.cpu != this_cpu()->id) {
+    } else if (sched_on_cpu(v) && v->sched.cpu != this_cpu()->id) {
         smp_kick(v->sched.cpu);
-    }
-}
-
-static void add_pauses(struct domain *d, int by)
-{
-    __atomic_add_fetch(&d->pause_count, by, __ATOMIC_SEQ_CST);
-    for_each_vcpu(d, v)
-        sched_wake(v);
-}
-
-void domain_pause(struct domain *d) { add_pauses(d, 1); }
-void domain_unpause(struct domain *d) { add_pauses(d, -1); }
-
-void domain_pause_sync(struct domain *d)
-{
-    domain_pause(d);
-    for_each_vcpu(d, v) {
-        ASSERT(v != current_vcpu());
-        while (on_a_cpu(v))
-            cpu_pause();
     }
 }
 

@@ -170,22 +170,6 @@ void vcpu_update_runstate(struct vcpu *v)
         rc = guest_write(v, top_at, top, 1);
 }
 
-static bool anybody_up(const struct domain *d)
-{
-    for_each_vcpu(d, v)
-        if (v->initialised && !__atomic_load_n(&v->down, __ATOMIC_SEQ_CST))
-            return true;
-    return false;
-}
-
-void vcpu_stop(struct vcpu *v)
-{
-    __atomic_store_n(&v->down, true, __ATOMIC_SEQ_CST);
-    sched_wake(v); /* takes it off its CPU */
-    if (!anybody_up(v->d))
-        domain_shutdown(v->d, SHUTDOWN_poweroff);
-}
-
 void vcpu_init_received(struct vcpu *v)
 {
     v->down = true;

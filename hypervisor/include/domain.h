@@ -34,7 +34,7 @@ struct domain {
     domid_t id;
     uint32_t refs;                     /* domain_get / domain_put */
     struct list link;                  /* in the list of domains, by id */
-    struct domain *next_by_id;         /* in the chain that a lookup walks (core/domain.c) */
+    struct domain *next_by_id;         /* in the chain that a lookup walks (core/registry.c) */
     bool is_dom0;
     xen_domain_handle_t handle;        /* UUID */
 
@@ -112,15 +112,16 @@ struct vcpu {
     nsec_t period;                     /* 0: stopped */
 };
 
-/* core/domain.c */
-/* *out comes without a reference: it lives until it is killed. */
-int domain_create(struct xen_domctl_createdomain *config, domid_t id /* DOMID_INVALID: a fresh one */,
-                  struct domain **out);
+/* core/registry.c */
+extern struct domain *dom0;
 struct domain *domain_get(domid_t id);           /* reference, or NULL */
 struct domain *domain_get_next(domid_t first);   /* first domain with id >= first, reference, or NULL */
 void domain_put(struct domain *d);
-void domain_reap(void);                          /* softirq, on CPU 0: frees those without a reference */
 void domain_ref(struct domain *d);               /* another reference by somebody who has one */
+/* Inserts d under its id, or under a fresh one for DOMID_INVALID. -EEXIST; -ENOMEM: all ids are in use. */
+int registry_insert(struct domain *d);
+void registry_remove(struct domain *d);          /* also a domain that was never inserted */
+struct domain *registry_find_dead(void);         /* a domain without a reference, or NULL */
 
 /*
  * struct domain *domain_scope d = domain_get(id): that reference is dropped where the block ends, whichever
@@ -154,17 +155,32 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
 #define for_each_vcpu(d, v) \
     for (struct vcpu *v = domain_vcpu((d), 0); v; v = domain_vcpu((d), v->id + 1))
 
-/* 0: gone; -ERESTART: call again. -EINVAL for dom0. Idempotent, resumable. */
-int domain_kill(struct domain *d);
+/* core/shutdown.c */
+/* Pauses nest. _sync also waits until each vcpu has left its CPU: never from one of them. */
+void domain_pause(struct domain *d);
+void domain_pause_sync(struct domain *d);
+void domain_unpause(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);  /* SHUTDOWN_*; dom0: the machine */
 void domain_resume(struct domain *d);            /* after suspend was cancelled */
-/* A kernel maps shared_info first of all: by this call it is seen whether it is a 32-bit one. */
-void domain_set_compat(struct domain *d, bool compat);
 /* The guest did what cannot be handled: prints why (exit, address, registers), shuts down with
  * SHUTDOWN_crash. */
 void domain_crash(struct vcpu *v, const char *fmt, ...) format_printf(2, 3);
-extern struct domain *dom0;
+/*
+ * v is off until INIT and SIPI, or VCPUOP_up. When no vcpu of the domain is up, none can start another: the
+ * domain has powered off. Linux does that as a PVH guest, which has no ACPI power button: it halts.
+ */
+void vcpu_stop(struct vcpu *v);
+
+/* core/domain.c */
+/* *out comes without a reference: it lives until it is killed. */
+int domain_create(struct xen_domctl_createdomain *config, domid_t id /* DOMID_INVALID: a fresh one */,
+                  struct domain **out);
 int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: as configured */
+/* A kernel maps shared_info first of all: by this call it is seen whether it is a 32-bit one. */
+void domain_set_compat(struct domain *d, bool compat);
+/* 0: gone; -ERESTART: call again. -EINVAL for dom0. Idempotent, resumable. */
+int domain_kill(struct domain *d);
+void domain_reap(void);                          /* softirq, on CPU 0: frees those without a reference */
 
 /* core/vcpu.c */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
@@ -183,12 +199,6 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
 void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
 /* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */
 void vcpu_event_upcall(struct vcpu *v);
-/*
- * v is off until INIT and SIPI, or VCPUOP_up. When none of the domain's is up any more, nobody could start
- * one: the domain has powered off. That is what Linux does as a PVH guest, which has no ACPI power button: it
- * halts.
- */
-void vcpu_stop(struct vcpu *v);
 /* INIT and SIPI from a local APIC (vdev/lapic.c). */
 void vcpu_init_received(struct vcpu *v);
 void vcpu_sipi_received(struct vcpu *v, uint8_t vector);

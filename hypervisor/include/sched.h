@@ -41,11 +41,7 @@ void sched_wake(struct vcpu *v);
 /* v blocks (HLT, poll) if nothing is pending: marks it blocked first, then asks again (pitfall 2). On v's own CPU. */
 void sched_block(struct vcpu *v);
 void sched_yield(struct vcpu *v);
-
-/* Pauses nest. _sync also waits until each vcpu has left its CPU: never from one of them. */
-void domain_pause(struct domain *d);
-void domain_pause_sync(struct domain *d);
-void domain_unpause(struct domain *d);
+bool sched_on_cpu(const struct vcpu *v); /* it runs, or its state is being saved */
 
 /* Makes a running v leave guest mode soon, so that it looks at its interrupts again; wakes it when blocked. */
 void vcpu_kick(struct vcpu *v);

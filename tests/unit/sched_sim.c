@@ -7,6 +7,7 @@
  * idles while somebody who may run on it waits, and states and times are those that the simulation saw.
  */
 #include "sched_sim.h"
+#include "platform.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -39,6 +40,11 @@ void smp_kick(unsigned int cpu) { (void)cpu; }
 void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
 bool vcpu_has_pending(struct vcpu *v) { return body(v)->pending; }
 void vcpu_update_runstate(struct vcpu *v) { (void)v; }
+
+/* What shutdown.c needs beside pauses: nothing is shut down here. */
+void machine_stop(uint8_t reason) { abort(); }
+void evtchn_raise_global_virq(uint32_t virq) { abort(); }
+void svm_dump(struct vcpu *v) { abort(); }
 
 bool vcpu_runnable(const struct vcpu *v)
 {
