@@ -3,8 +3,8 @@
 #
 # nested.sh BUNDLE MEMORY CORE-ARGS LAST-LINE: in the dom0 of real Xen, starts Cleave as a guest with
 # that bundle (rig/bundle.sh) and waits until a line of it matches LAST-LINE. Fails when Cleave says a
-# warning or an error, or ends, before that. Silence is ended by the run's TIMEOUT. Called by
-# `make check-nested` (build.mk).
+# warning or an error, when its dom0 says that something failed (dom0.sh), or when Cleave ends, before
+# that. Silence is ended by the run's TIMEOUT. Called by `make check-nested` (build.mk).
 set -u
 
 bundle=$1 memory=$2 args=$3 last=$4
@@ -24,7 +24,7 @@ while :; do
     # in this order: what it says before it ends is read
     state=$(xl list cleave 2>/dev/null | awk 'NR == 2 { print $5 }')
     xl dmesg -c >>"$log" || fail "xl dmesg fails"
-    grep -E '^\(d[0-9]+\) \(CLV\) (warning|error|panic)' "$log" >&2 && fail "it complains"
+    grep -E '^\(d[0-9]+\) (\(CLV\) (warning|error)|dom0: FAILED)' "$log" >&2 && fail "it complains"
     grep -q -E "^\(d[0-9]+\) .*($last)" "$log" && break
     case $state in
     '' | *[scd]*) fail "it ended in the state '$state'" ;;
