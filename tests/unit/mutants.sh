@@ -8,98 +8,107 @@
 # gives other machine code than the original. Run by `make mutants`; MUTANTS_LINKS has FILE:TEST for each
 # file that a test links.
 #
-# All of it happens in a copy of the source tree below FOLDER, which is kept for the next run.
+# All of it happens in a copy of the source tree below FOLDER, which is kept for the next run. make builds the
+# tests there once and tells its commands. A mutant is a source, an object and a program of its own, made by
+# the commands of the one file and of one test after the other; nothing that make has built changes.
+# killers remembers over all runs which test killed mutants of which file: it is the first to be tried.
 set -eu
 export LC_ALL=C
 
 folder=$1 seed=$2 count=$3 in=${4:-}
 tree=$folder/tree
-checked=build/tests/unit            # in the copy: what runs
-plain=build/plain                   # and what is compared: optimised, without sanitizers and line numbers
+out=build/tests/unit                # in the copy
 
 mkdir -p "$tree/build"
-# What an interrupted run left: the object of a mutant.
-[ ! -e "$folder/mutating" ] || (cd "$tree" && rm -f "$(cat ../mutating)")
 for part in Makefile Config.mk hypervisor tests dom0-tools guests xenstore-schema; do
     rm -rf "${tree:?}/$part"
     cp -Rp "$part" "$tree/$part"
 done
 cp -p build/deps.mk "$tree/build/deps.mk"
-rm -f "$folder/mutating"
 cd "$tree"
 ulimit -c 0
 export ASAN_OPTIONS=symbolize=0 UBSAN_OPTIONS=symbolize=0
 unset MAKEFLAGS MAKELEVEL MFLAGS
+touch ../killers
 
-# Warnings would refuse mutants that another compiler lets through.
-build() {
-    make -s "$1" UNIT_CHECKED="$MUTANTS_CHECKED -w" >../build.log 2>&1
-}
-build_plain() {
-    make -s "$1" UNIT_OUT=$plain UNIT_CHECKED='-O2 -g0 -w' >../build.log 2>&1
-}
 # Seconds of processor time, so that a loaded machine changes nothing, and a limit for those that sleep.
 run() {
-    (ulimit -t "$2" && timeout 300 "$checked/$1" || exit 1) >../test.log 2>&1
+    (ulimit -t "$2" && exec timeout 300 "$1") >../test.log 2>&1 </dev/null
 }
 
-tests=$(printf '%s\n' $MUTANTS_LINKS | sed 's/.*:/test_/' | sort -u)
-echo "mutants: building $(printf '%s\n' $tests | wc -l) tests, which must pass as they are"
-for test in $tests; do
-    build "$checked/$test" || { cat ../build.log; exit 1; }
-    start=$(date +%s%N)
-    run "$test" 60 || { cat ../test.log; echo "mutants: $test fails without any mutant" >&2; exit 1; }
-    took=$((($(date +%s%N) - start) / 1000000))
-    echo "$took $test $((took / 200 + 4))"
-done | sort -n >../limits
-[ "$(wc -l <../limits)" = "$(printf '%s\n' $tests | wc -l)" ] || { cat ../build.log ../test.log; exit 1; }
+links=$(printf '%s\n' $MUTANTS_LINKS | grep "^$in") || { echo "mutants: no test links $in" >&2; exit 1; }
+files=$(printf 'hypervisor/%s\n' $links | sed 's/:.*//' | sort -u)
+tests=$(printf '%s\n' $links | sed 's/.*:/test_/' | sort -u)
 
-# killed FILE: a test that links it fails. First those that killed mutants of that file, then the fast ones.
+# Warnings would refuse mutants that another compiler lets through.
+# shellcheck disable=SC2086 # words on purpose
+build() {
+    make "$@" UNIT_CHECKED="$MUTANTS_CHECKED -w" $(printf "$out/%s\n" $tests)
+}
+echo "mutants: building $(printf '%s\n' $tests | wc -l) tests, which must pass as they are"
+build -s "-j$(nproc)" >../build.log 2>&1 || { cat ../build.log; exit 1; }
+# shellcheck disable=SC2046 # words on purpose
+build -n $(printf ' -W %s' $files) | sed -e ':more' -e '/\\$/{N;s/\\\n//;bmore' -e '}' >../commands
+for test in $tests; do
+    start=$(date +%s%N)
+    run "$out/$test" 60 || { cat ../test.log; echo "mutants: $test fails without any mutant" >&2; exit 1; }
+    took=$((($(date +%s%N) - start) / 1000000))
+    echo "$took $test $((took / 250 + 3))"
+done | sort -n >../limits
+[ "$(wc -l <../limits)" = "$(printf '%s\n' $tests | wc -l)" ] || { cat ../test.log; exit 1; }
+
+# compile OBJECT [FLAGS]: mutant.c beside $file, as the build compiles $file
+compile() {
+    sed -n -e "s|-c -o $object $file\$|${2:-} -c -o ../$1 ${file%/*}/mutant.c|p" \
+        -e "s|^\\(objcopy .*\\) $object\$|\\1 ../$1|p" ../commands >../compile.sh
+    sh -e ../compile.sh >../build.log 2>&1
+}
+# Optimised, without sanitizers and line numbers: is the machine code of mutant.c another one than of $file?
+differs() {
+    set -- '-O2 -g0 -fno-sanitize=all'
+    compile mutated.o "$1"
+    cp "$file" "${file%/*}/mutant.c"
+    compile original.o "$1"
+    ! cmp -s ../mutated.o ../original.o
+}
+# A test that links $file fails with the mutant. First those that killed mutants of that file, then the fast ones.
 killed() {
-    awk -v file="hypervisor/$1:" 'FILENAME ~ /verdicts/ { if (index($3, file) == 1) kills[$5]++; next }
-        { print -kills[$2], $0 }' ../verdicts ../limits | sort -n >../order
+    awk -v file="$file" 'FILENAME ~ /killers/ { kills[$2] += $1 == file; next }
+        { print -kills[$2], $0 }' ../killers ../limits | sort -n >../order
     while read -r _ _ test limit; do
-        case " $MUTANTS_LINKS " in *" $1:${test#test_} "*) ;; *) continue ;; esac
-        build "$checked/$test" || { cat ../build.log; exit 1; }
-        run "$test" "$limit" </dev/null || { echo "$test" >../killer; return 0; }
+        sed -n "s|-o $out/$test \\(.*\\) $object |-o ../mutant \\1 ../mutant.o |p" ../commands >../link.sh
+        [ -s ../link.sh ] || continue
+        sh ../link.sh >../build.log 2>&1 || { cat ../build.log; exit 1; }
+        run ../mutant "$limit" || { echo "$file $test" >>../killers; return 0; }
     done <../order
     return 1
 }
 
 # shellcheck disable=SC2086 # words on purpose
-awk -v seed="$seed" -f tests/unit/mutants.awk \
-    $(printf "hypervisor/%s\n" $MUTANTS_LINKS | sed 's/:.*//' | grep "^hypervisor/$in" | sort -u) >../all
+awk -v seed="$seed" -f tests/unit/mutants.awk $files >../all
 echo "mutants: $(wc -l <../all) are possible; seed $seed, $count of them:"
 : >../verdicts
 done=0
 while [ $done -lt "$count" ] && IFS="$(printf '\t')" read -r file line class after; do
-    name=${file#hypervisor/}
-    object=core/${name%.c}.o
-    echo "$checked/$object" >../mutating
-    cp -p "$file" ../original.c
-    build_plain "$plain/$object" && cp -p "$plain/$object" ../original.o
-    before=$(sed -n "${line}p" "$file")
-    AFTER=$after awk -v line="$line" '{ print NR == line ? ENVIRON["AFTER"] : $0 }' ../original.c >"$file"
-    verdict=none
-    if build_plain "$plain/$object" && ! cmp -s "$plain/$object" ../original.o &&
-        build "$checked/$object"; then
-        verdict=killed
-        killed "$name" || verdict=survived
+    object=$out/core/${file#hypervisor/}
+    object=${object%.c}.o
+    AFTER=$after awk -v line="$line" '{ print NR == line ? ENVIRON["AFTER"] : $0 }' "$file" >"${file%/*}/mutant.c"
+    compile mutant.o || continue
+    verdict=killed
+    if ! killed; then
+        differs || continue
+        verdict=survived
     fi
-    cp -p ../original.c "$file"
-    rm -f "$checked/$object" "$plain/$object" ../mutating
-    echo "$verdict ${name%%/*} $file:$line $class $(cat ../killer 2>/dev/null)" >>../verdicts
-    rm -f ../killer
-    [ $verdict != none ] || continue
+    folder=${file#hypervisor/}
+    echo "$verdict ${folder%%/*} $file:$line $class" >>../verdicts
     done=$((done + 1))
     [ $verdict = survived ] || continue
     echo "$file:$line: $class survived"
-    echo "  - $(echo "$before" | sed 's/^ *//')"
+    sed -n "${line}s/^ */  - /p" "$file"
     echo "  + $(echo "$after" | sed 's/^ *//')"
 done <../all
 
-awk '$1 == "none" { next }
-    { all[$2]++; killed[$2] += $1 == "killed"; total++; dead += $1 == "killed" }
+awk '{ all[$2]++; killed[$2] += $1 == "killed"; total++; dead += $1 == "killed" }
     function score(name, dead, all) {
         return sprintf("%-10s %3d of %3d killed, %5.1f %%", name, dead, all, all ? 100 * dead / all : 0)
     }
