@@ -139,7 +139,7 @@ static uint64_t stack_top_of(uint64_t sp)
     if (sp < top && sp >= top - STACK_SIZE)
         return top;
     for (unsigned int i = 0; i < IST_COUNT; i++)
-        if (sp < tss->ist[i] && sp >= tss->ist[i] - IST_PAGES * PAGE_SIZE)
+        if (sp < tss->ist[i] && sp >= tss->ist[i] + STACK_RESERVED - IST_PAGES * PAGE_SIZE)
             return tss->ist[i];
     return 0;
 }

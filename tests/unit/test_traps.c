@@ -1,18 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/traps.c: how deep a CPU's stack was ever used. What loads descriptor tables is not run here. */
+/*
+ * cpu/traps.c: the tables that a CPU loads, as it reads them; who gets an exception; what a panic says
+ * of the stack; how deep a CPU's stack was ever used. LGDT and its like are executed here.
+ */
 #include "boot.h"
 #include "cpu.h"
+#include "decode.h"
 #include "harness.h"
 #include "cpu/traps.h"
 
 #include <string.h>
 
-static uint8_t stacks[2][STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
+#define STACKS 9
+#define PAGES_MAX (STACK_SIZE / PAGE_SIZE)
+
+static uint8_t stacks[STACKS][STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
+static unsigned int stacks_made, nmis, irqs, last_irq;
 
 char traps_stubs[1], image_start[1], text_end[1];
-uint8_t *pagetable_stack(unsigned int pages) { return NULL; }
-void irq_dispatch(unsigned int vector) { }
-void smp_nmi(const struct trap_frame *f) { }
+void irq_dispatch(unsigned int vector) { irqs++; last_irq = vector; }
+void smp_nmi(const struct trap_frame *f) { nmis++; }
+
+uint8_t *pagetable_stack(unsigned int pages)
+{
+    assert_true(stacks_made < STACKS && pages <= PAGES_MAX);
+    return stacks[stacks_made++] + pages * PAGE_SIZE;
+}
+
+/* --- a CPU that loads tables --- */
+
+struct table { uint16_t limit; uint64_t base; } __attribute__((packed));
+static struct table gdt, idt;
+static uint64_t task_register, code_selector, cr2, cr3;
+static unsigned int data_selectors;
+
+static const uint8_t place[16] = {
+    HARNESS_RAX, HARNESS_RCX, HARNESS_RDX, HARNESS_RBX, HARNESS_RSP, HARNESS_RBP, HARNESS_RSI,
+    HARNESS_RDI, 0, 1, 2, 3, 4, 5, 6, 7,
+};
+
+/* Where an instruction of two bytes and ModRM has its operand: decoded as a MOV with that ModRM. */
+static unsigned int operand(const uint8_t *code, const long long *r, uint64_t *at)
+{
+    uint8_t mov[12] = { 0x48, 0x8b };
+    bool rex = (code[0] & 0xf0) == 0x40;
+    struct insn i;
+
+    if (rex)
+        mov[0] |= code[0];
+    memcpy(mov + 2, code + rex + 2, sizeof(mov) - 2);
+    assert_int_equal(insn_decode(mov, sizeof(mov), INSN_64, &i), 0);
+    *at = (uint64_t)i.disp + (i.base == INSN_NO_REGISTER ? 0 : (uint64_t)r[place[i.base]]) +
+          (i.index == INSN_NO_REGISTER ? 0 : (uint64_t)r[place[i.index]] << i.scale);
+    if (i.rip_relative)
+        *at += (uint64_t)r[HARNESS_RIP] + i.length + rex;
+    return i.length + rex;
+}
+
+static unsigned int execute(const uint8_t *code, long long *r)
+{
+    bool rex = (code[0] & 0xf0) == 0x40;
+    const uint8_t *op = code + rex;
+    unsigned int modrm = op[op[0] == 0x0f ? 2 : 1], which = modrm >> 3 & 7, length;
+    long long *reg = &r[place[(modrm & 7) | (rex && (code[0] & 1) ? 8 : 0)]];
+    uint64_t at;
+
+    if (op[0] == 0xcb) {                            /* LRETQ */
+        const uint64_t *sp = (const uint64_t *)r[HARNESS_RSP];
+
+        code_selector = sp[1];
+        r[HARNESS_RIP] = (long long)sp[0] - 2;
+        r[HARNESS_RSP] += 16;
+        return 2;
+    }
+    if (op[0] == 0x8e) {                            /* MOV to a segment register */
+        assert_int_equal(code_selector, 8);         /* its table is there */
+        data_selectors |= 1u << which;
+        return rex + 2;
+    }
+    if (op[0] == 0x0f && op[1] == 0x00 && which == 3) { /* LTR */
+        task_register = (uint64_t)*reg;
+        return rex + 3;
+    }
+    if (op[0] == 0x0f && op[1] == 0x20) {           /* MOV from a control register */
+        *reg = (long long)(which == 2 ? cr2 : cr3);
+        return rex + 3;
+    }
+    if (op[0] != 0x0f || op[1] != 0x01 || (which != 2 && which != 3))
+        return 0;
+    length = operand(code, r, &at);
+    memcpy(which == 2 ? &gdt : &idt, (const void *)at, sizeof(gdt)); /* LGDT, LIDT */
+    return length;
+}
 
 static int setup(void **state)
 {
@@ -24,7 +103,134 @@ static int setup(void **state)
         cpus[i].stack_top = stacks[i] + STACK_SIZE;
         ((struct cpu **)cpus[i].stack_top)[-1] = &cpus[i];
     }
+    stacks_made = 2;
+    nmis = irqs = data_selectors = 0;
+    code_selector = task_register = 0;
+    gdt = idt = (struct table){ 0 };
     return 0;
+}
+
+/* --- tables (APM vol. 2, 4.7, 4.8 and 8.2) --- */
+
+/* All gates go to their stubs with interrupts off; with_stacks: three on stacks of their own. */
+static void assert_gates(bool with_stacks)
+{
+    assert_int_equal(idt.limit, 256 * 16 - 1);
+    for (unsigned int i = 0; i < 256; i++) {
+        const uint64_t *gate = (const uint64_t *)idt.base + 2 * i;
+        unsigned int ist = !with_stacks ? 0 : i == 2 ? 1 : i == 8 ? 2 : i == 18 ? 3 : 0;
+        uint64_t stub = (uint64_t)traps_stubs + 16 * i;
+
+        assert_int_equal((gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000) | gate[1] << 32, stub);
+        assert_int_equal(gate[0] >> 16 & 0xffff, 8);
+        assert_int_equal(gate[0] >> 32 & 0xff, ist);
+        assert_int_equal(gate[0] >> 40 & 0xff, 0x8e);
+        assert_int_equal(gate[1] >> 32, 0);
+    }
+}
+
+static void tables_of_the_boot_cpu(void **state)
+{
+    harness_on_refused(execute);
+    traps_init_early();
+    assert_int_equal(gdt.limit, 5 * 8 - 1);
+    const uint64_t *descriptor = (const uint64_t *)gdt.base;
+
+    assert_int_equal(descriptor[0], 0);
+    assert_int_equal(descriptor[1] & ~(1ull << 40), 0x00af9a000000ffff); /* 64-bit code */
+    assert_int_equal(descriptor[2] & ~(1ull << 40), 0x00cf92000000ffff);
+    assert_int_equal(code_selector, 8);
+    assert_int_equal(data_selectors, 0x3d); /* all but CS */
+    assert_gates(false);
+    traps_own_stacks(true);
+    assert_gates(true);
+}
+
+/* The descriptor names a TSS, and that three stacks, each with the CPU's pointer above its top. */
+static void a_cpu_has_a_task_state_of_its_own(void **state)
+{
+    const uint64_t *descriptor;
+    uint64_t first = 0, base;
+
+    harness_on_refused(execute);
+    traps_init_early();
+    cpus[1].stack_top = NULL;
+    for (unsigned int i = 0; i < 2; i++) {
+        traps_prepare_cpu(&cpus[i]);
+        assert_int_equal(stacks_made, i ? 9 : 5);
+        harness_cpu = i;
+        traps_init_cpu(&cpus[i]);
+        assert_int_equal(task_register & 0xffff, 24);
+        assert_gates(true);
+        descriptor = (const uint64_t *)gdt.base + 3;
+        assert_int_equal(descriptor[0] & 0xffff, 103);
+        assert_int_equal(descriptor[0] >> 40 & 0xffff, 0x89); /* present, a TSS that nobody runs */
+        base = (descriptor[0] >> 16 & 0xffffff) | (descriptor[0] >> 32 & 0xff000000) |
+               descriptor[1] << 32;
+        assert_int_not_equal(base, first);
+        first = base;
+        assert_int_equal(*(const uint16_t *)(base + 102), 104); /* no port map */
+        for (unsigned int n = 0; n < 3; n++) {
+            const uint8_t *top = stacks[2 + i * 4 + n] + 2 * PAGE_SIZE; /* CPU 1 made a first, too */
+            uint64_t ist;
+
+            memcpy(&ist, (const uint8_t *)base + 36 + 8 * n, 8);
+            assert_int_equal(ist % 16, 0);
+            assert_in_range(ist, (uint64_t)top - 64, (uint64_t)top - 8);
+            assert_ptr_equal(((struct cpu *const *)top)[-1], &cpus[i]);
+        }
+    }
+    assert_ptr_equal(cpus[1].stack_top, stacks[5] + STACK_SIZE);
+    assert_ptr_equal(((struct cpu **)cpus[1].stack_top)[-1], &cpus[1]);
+    traps_prepare_cpu(&cpus[1]); /* started once more */
+    assert_int_equal(stacks_made, 9);
+}
+
+/* --- exceptions --- */
+
+static void who_gets_an_exception(void **state)
+{
+    struct trap_frame f = { .vector = 32, .rip = 0x1234 };
+
+    traps_enter(&f);
+    assert_int_equal(irqs, 1);
+    assert_int_equal(last_irq, 32);
+    f.vector = 255;
+    traps_enter(&f);
+    assert_int_equal(last_irq, 255);
+    assert_int_equal(nmis, 0);
+    f.vector = VECTOR_NMI;
+    traps_enter(&f);
+    assert_int_equal(nmis, 1);
+    assert_int_equal(irqs, 2);
+    for (f.vector = 0; f.vector < 32; f.vector++) {
+        if (f.vector == VECTOR_NMI)
+            continue;
+        assert_panics(traps_enter(&f));
+        assert_int_equal(strstr(harness_log, "machine check") != NULL, f.vector == VECTOR_MC);
+    }
+    assert_int_equal(nmis, 1);
+    assert_int_equal(irqs, 2);
+}
+
+/* The page below a stack is nobody's: that it was touched says that the stack was too small. */
+static void an_overflow_is_named(void **state)
+{
+    const uint64_t low = (uint64_t)stacks[0];
+    const struct { uint64_t cr2; bool overflow; } cases[] = {
+        { low - 1, true }, { low - PAGE_SIZE, true }, { low - PAGE_SIZE - 1, false }, { low, false },
+        { low + STACK_SIZE - 1, false }, { low + STACK_SIZE, false }, { 0, false },
+        { (uint64_t)stacks[2] - 8, true }, { (uint64_t)stacks[2], false },
+        { (uint64_t)stacks[2] + 2 * PAGE_SIZE, false },
+    };
+
+    harness_on_refused(execute);
+    traps_prepare_cpu(&cpus[0]);
+    for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+        cr2 = cases[i].cr2;
+        dump_stack_and_registers();
+        assert_int_equal(strstr(harness_log, "overflow") != NULL, cases[i].overflow);
+    }
 }
 
 static void half_of_a_stack_is_for_emergencies(void **state)
@@ -42,6 +248,10 @@ static void half_of_a_stack_is_for_emergencies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(tables_of_the_boot_cpu, setup),
+        cmocka_unit_test_setup(a_cpu_has_a_task_state_of_its_own, setup),
+        cmocka_unit_test_setup(who_gets_an_exception, setup),
+        cmocka_unit_test_setup(an_overflow_is_named, setup),
         cmocka_unit_test_setup(half_of_a_stack_is_for_emergencies, setup),
     };
 

@@ -94,6 +94,17 @@ void harness_timer_arm(struct timer *t, nsec_t expires);
 struct timer *harness_first_timer(void);
 void harness_timers_forget(void);
 
+/*
+ * fakes/refused.c: in this test, fn executes each instruction at `code` that the host refuses to a program.
+ * It changes the registers, which the kernel orders so, and returns how many bytes it was; 0: it was none.
+ */
+enum {
+    HARNESS_RDI = 8, HARNESS_RSI, HARNESS_RBP, HARNESS_RBX, HARNESS_RDX, HARNESS_RAX, HARNESS_RCX,
+    HARNESS_RSP, HARNESS_RIP
+};
+typedef unsigned int harness_refused_fn(const uint8_t *code, long long *registers);
+void harness_on_refused(harness_refused_fn *fn);
+
 /* preempt_pending() says yes at each n-th question; 0: never. */
 extern unsigned int harness_preempt_every;
 extern unsigned int harness_flushes;           /* calls of tlb_flush_domain */
