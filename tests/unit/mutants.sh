@@ -33,7 +33,7 @@ touch ../killers
 
 # Seconds of processor time, so that a loaded machine changes nothing, and a limit for those that sleep.
 run() {
-    (ulimit -t "$2" && exec timeout 300 "$1") >../test.log 2>&1 </dev/null
+    (ulimit -t "$2"; timeout 300 "$1" || exit 1) >../test.log 2>&1 </dev/null
 }
 
 links=$(printf '%s\n' $MUTANTS_LINKS | grep "^$in") || { echo "mutants: no test links $in" >&2; exit 1; }

@@ -22,6 +22,11 @@ static struct model {
 } model[2];
 static uint64_t now;
 static unsigned int timer_writes;
+static uint64_t icr, tpr, eoi, base = 0xfee00000;
+static unsigned int icr_writes;
+static uint32_t requests[8], lint1[2];
+static bool nmis_are_fatal;
+static uint32_t page[PAGE_SIZE / 4]; /* of an xAPIC */
 
 /* QEMU's apic_next_timer(). */
 static void next_expiry(struct model *m, uint64_t at)
@@ -39,7 +44,9 @@ static void next_expiry(struct model *m, uint64_t at)
 
 uint64_t harness_msr_read(uint32_t msr)
 {
-    return msr == X2APIC + 2 ? harness_cpu * 2 : 0;
+    if (msr >= X2APIC + 0x20 && msr < X2APIC + 0x28)
+        return requests[msr - X2APIC - 0x20];
+    return msr == BASE ? base : msr == X2APIC + 2 ? harness_cpu * 2 : 0;
 }
 
 void harness_msr_write(uint32_t msr, uint64_t val)
@@ -48,6 +55,11 @@ void harness_msr_write(uint32_t msr, uint64_t val)
 
     timer_writes += msr >= X2APIC + TIMER_LVT && msr != X2APIC + 0x35 && msr != X2APIC + 0x36;
     switch (msr) {
+    case BASE: base = val; break;
+    case X2APIC + 0x08: tpr = val; break;
+    case X2APIC + 0x0b: eoi = val; break;
+    case X2APIC + 0x30: icr = val; icr_writes++; break;
+    case X2APIC + 0x36: lint1[harness_cpu] = (uint32_t)val; break;
     case X2APIC + TIMER_LVT:
         m->lvt = (uint32_t)val;
         next_expiry(m, now);
@@ -68,13 +80,15 @@ void harness_msr_write(uint32_t msr, uint64_t val)
         assert_true((uint64_t)m->initial << m->shift >= USEC(100));
 }
 
-volatile void *map_mmio(paddr_t base, uint64_t size)
+volatile void *map_mmio(paddr_t at, uint64_t size)
 {
-    fail_msg("x2APIC needs no page");
-    return NULL;
+    assert_int_equal(at, 0xfee00000);
+    assert_int_equal(size, PAGE_SIZE);
+    assert_false(cpu_features.x2apic); /* which needs no page */
+    return page;
 }
 
-bool nmi_is_fatal(void) { return false; }
+bool nmi_is_fatal(void) { return nmis_are_fatal; }
 
 static uint32_t leaf1_ecx;
 static char name[13];
@@ -91,22 +105,28 @@ void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
         memcpy(&out[1], name, 12);
 }
 
-static void boot(bool hypervisor, const char *its_name)
+static void boot_cpus(unsigned int n)
 {
     harness_memory_new(1);
     harness_quiet = true;
     harness_cpu = 0;
     memset(model, 0, sizeof(model));
-    leaf1_ecx = hypervisor ? ~0u : ~(1u << 31);
-    strncpy(name, its_name, sizeof(name) - 1);
+    base = 0xfee00000;
     features_init();
-    for (harness_cpu = 0; harness_cpu < 2; harness_cpu++) {
+    for (harness_cpu = 0; harness_cpu < n; harness_cpu++) {
         model[harness_cpu].shift = 1; /* as after a reset */
         apic_init_cpu();
     }
     harness_cpu = 0;
     apic_timer_khz = GHZ;
     now = 5000;
+}
+
+static void boot(bool hypervisor, const char *its_name)
+{
+    leaf1_ecx = hypervisor ? ~0u : ~(1u << 31);
+    memcpy(name, its_name, MIN(strlen(its_name) + 1, sizeof(name)));
+    boot_cpus(2);
 }
 
 static int on_tcg(void **state)
@@ -226,9 +246,87 @@ static void fast_timer_does_not_overflow(void **state)
     assert_int_equal(model[0].initial, 0xffffffff);
 }
 
+/* --- messages to other CPUs --- */
+
+static void an_x2apic_sends_with_one_write(void **state)
+{
+    icr_writes = 0;
+    apic_send(0x12345, 0x4fe);
+    assert_int_equal(icr_writes, 1);
+    assert_int_equal(icr, 0x12345ull << 32 | 0x44fe);
+    assert_int_equal(cpus[1].apic_id, 2);
+    tpr = eoi = 0x55;
+    apic_recheck();
+    assert_int_equal(tpr, 0);
+    assert_int_equal(eoi, 0x55);
+    apic_eoi();
+    assert_int_equal(eoi, 0);
+}
+
+static void requests_are_found(void **state)
+{
+    for (unsigned int vector = 0; vector < 256; vector++) {
+        memset(requests, 0, sizeof(requests));
+        requests[vector / 32] = 1u << vector % 32;
+        for (unsigned int other = 0; other < 256; other++)
+            assert_int_equal(apic_is_requested(other), other == vector);
+    }
+}
+
+static void an_nmi_reaches_one_cpu_or_all(void **state)
+{
+    assert_int_equal(lint1[0], 0x400);
+    assert_int_equal(lint1[1], 0x10000); /* masked */
+    nmis_are_fatal = true;
+    on_a_real_cpu(state);
+    nmis_are_fatal = false;
+    assert_int_equal(lint1[0], 0x400);
+    assert_int_equal(lint1[1], 0x400);
+}
+
+/* By the page: the APIC that is still sending is waited for, and the half that sends is written last. */
+static uint32_t high_while_busy;
+
+static void send_by_the_page(void) { apic_send(0x7e, 0x8fb); }
+
+static void page_gets_ready(void)
+{
+    high_while_busy = READ_ONCE(page[0x310 / 4]);
+    WRITE_ONCE(page[0x300 / 4], 0x4c31);
+}
+
+static void an_xapic_is_waited_for(void **state)
+{
+    static void (*const both[])(void) = { send_by_the_page, page_gets_ready };
+
+    leaf1_ecx = ~(1u << 21);
+    memset(page, 0, sizeof(page));
+    page[0x20 / 4] = 0x5f000000;
+    page[0x80 / 4] = 0x20;
+    boot_cpus(1);
+    assert_int_equal(page[0x80 / 4], 0);
+    assert_int_equal(cpus[0].apic_id, 0x5f);
+    assert_int_equal(base, 0xfee00800); /* on, and no x2APIC */
+    assert_int_equal(page[0xf0 / 4], 0x100 | VECTOR_SPURIOUS);
+    assert_int_equal(page[0x350 / 4], 0x10000);
+    assert_int_equal(page[0x320 / 4], VECTOR_TIMER | 0x20000);
+    page[0x390 / 4] = 77;
+    assert_int_equal(apic_timer_current(), 77);
+    page[0x300 / 4] = 0x4c31 | 0x1000;
+    page[0x310 / 4] = 0x33000000;
+    harness_run_cpus(both, 2);
+    assert_int_equal(high_while_busy, 0x33000000);
+    assert_int_equal(page[0x310 / 4], 0x7e000000);
+    assert_int_equal(page[0x300 / 4], 0x48fb);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(an_x2apic_sends_with_one_write, on_tcg),
+        cmocka_unit_test_setup(requests_are_found, on_tcg),
+        cmocka_unit_test_setup(an_nmi_reaches_one_cpu_or_all, on_tcg),
+        cmocka_unit_test(an_xapic_is_waited_for),
         cmocka_unit_test(emulation_is_recognised),
         cmocka_unit_test_setup(lost_shot_comes_again_slowly, on_tcg),
         cmocka_unit_test_setup(shots_of_a_millisecond_cost_one_write, on_tcg),

@@ -404,6 +404,46 @@ static void without_an_answer_it_is_the_debug_port(void **state)
     assert_int_equal(console_irq, ~0u);
 }
 
+/* --- what xl dmesg reads --- */
+
+/* The next piece begins where the last ended, also where the ring does; a reader too slow gets what is left. */
+static void the_ring_is_read_in_pieces(void **state)
+{
+    static char text[65536 + 100];
+    uint32_t index = 0;
+    char piece[7];
+
+    at_once = true;
+    console_line("0123456789\n", 11, false);
+    assert_int_equal(console_ring_read(piece, 7, &index, false, false), 7);
+    assert_memory_equal(piece, "0123456", 7);
+    assert_int_equal(index, 7);
+    assert_int_equal(console_ring_read(piece, 7, &index, false, true), 4);
+    assert_memory_equal(piece, "789\n", 4);
+    assert_int_equal(index, 11);
+    assert_int_equal(console_ring_read(piece, 7, &index, false, true), 0);
+    assert_int_equal(console_ring_read(piece, 3, &index, false, false), 3); /* all once more */
+    assert_memory_equal(piece, "012", 3);
+    assert_int_equal(index, 3);
+    for (unsigned int i = 0; i < 700; i++) /* 70,000 bytes: over the end of the ring */
+        line_of((char)('a' + i % 26), false);
+    assert_int_equal(console_ring_read(text, sizeof(text), &index, false, true), 65536);
+    assert_int_equal(index, 70011);
+    for (unsigned int i = 0; i < 65536; i++) {
+        unsigned int at = 70000 - 65536 + i;
+
+        assert_int_equal(text[i], at % 100 == 99 ? '\n' : 'a' + at / 100 % 26);
+    }
+    assert_int_equal(console_ring_read(text, sizeof(text), &index, true, true), 0);
+    assert_int_equal(console_ring_read(text, sizeof(text), &index, false, false), 0); /* cleared */
+    console_line("x\n", 2, false);
+    index = 5; /* of before */
+    assert_int_equal(console_ring_read(text, sizeof(text), &index, false, true), 2);
+    assert_int_equal(index, 70013);
+    index = 80000; /* of none */
+    assert_int_equal(console_ring_read(text, sizeof(text), &index, false, true), 2);
+}
+
 /* --- receiving --- */
 
 static void what_is_typed_arrives_also_while_it_sends(void **state)
@@ -577,6 +617,7 @@ int main(void)
         TEST(a_port_that_never_sends_is_not_waited_for_for_ever),
         TEST(without_a_port_there_is_the_ring),
         TEST(without_an_answer_it_is_the_debug_port),
+        TEST(the_ring_is_read_in_pieces),
         TEST(what_is_typed_arrives_also_while_it_sends),
         TEST(no_edge_is_missed),
         TEST(lines_of_two_cpus_do_not_mix),

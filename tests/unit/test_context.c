@@ -7,9 +7,10 @@
 #include "svm/vmcb.h"
 
 #include "alloc.h"
-#include "cpu.h"
+#include "msr_fake.h"
 #include "harness.h"
 
+#include <string.h>
 #include <xen/hvm/save.h>
 
 static struct domain *d;
@@ -22,6 +23,31 @@ uint64_t cpuid_guest_cr4_mask(struct domain *of) { return 0x370fff; } /* all tha
 void switch_unload(struct vcpu *of) { unloads++; }
 void svm_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error) { injected = vector; }
 void exit_set_intercepts(struct vmcb *vmcb) { vmcb->intercepts[2] = 0x77; }
+
+static uint64_t msr_efer, msr_vm_cr, msr_hsave, vmsaved;
+
+uint64_t harness_msr_read(uint32_t msr)
+{
+    assert_true(msr == MSR_EFER || msr == MSR_VM_CR);
+    return msr == MSR_EFER ? msr_efer : msr_vm_cr;
+}
+
+void harness_msr_write(uint32_t msr, uint64_t val)
+{
+    assert_true(msr == MSR_EFER || msr == MSR_VM_HSAVE_PA);
+    *(msr == MSR_EFER ? &msr_efer : &msr_hsave) = val;
+}
+
+void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]) { fail(); }
+
+/* VMSAVE, as the CPU has it only after EFER.SVME. */
+static unsigned int vmsave(const uint8_t *code, long long *registers)
+{
+    if (memcmp(code, "\x0f\x01\xdb", 3) || !(msr_efer & EFER_SVME))
+        return 0;
+    vmsaved = (uint64_t)registers[HARNESS_RAX];
+    return 3;
+}
 
 static int setup(void **state)
 {
@@ -47,6 +73,45 @@ static int teardown(void **state)
     harness_kill(d);
     harness_check_memory();
     return 0;
+}
+
+/* --- a CPU's beginning --- */
+
+/* A page of its own for the CPU's state, and one for the core's (APM vol. 2, 15.30.4). */
+static void a_cpu_gets_ready(void **state)
+{
+    harness_on_refused(vmsave);
+    for (unsigned int i = 0; i < 2; i++) {
+        harness_cpu = i;
+        msr_efer = 0xd01;
+        msr_hsave = vmsaved = 0;
+        svm_init_cpu();
+        assert_int_equal(msr_efer, 0x1d01);
+        assert_int_equal(vmsaved, cpus[i].host_vmcb);
+        assert_int_equal((vmsaved | msr_hsave) & ~PAGE_MASK, 0);
+        assert_true(vmsaved && msr_hsave && vmsaved != msr_hsave);
+        assert_int_equal(mfn_to_frame(paddr_to_mfn(vmsaved))->state, FRAME_CORE);
+        assert_int_equal(mfn_to_frame(paddr_to_mfn(msr_hsave))->state, FRAME_CORE);
+    }
+    assert_int_not_equal(cpus[0].host_vmcb, cpus[1].host_vmcb);
+}
+
+static void a_machine_without_svm(void **state)
+{
+    msr_vm_cr = 0xffffffef;
+    svm_init();
+    msr_vm_cr = 1u << 4;
+    assert_panics(svm_init());
+    assert_non_null(strstr(harness_log, "SVMDIS"));
+}
+
+static void a_cpu_without_memory(void **state)
+{
+    for (volatile unsigned int n = 1; n <= 2; n++) {
+        harness_fail_alloc(n);
+        assert_panics(svm_init_cpu());
+        assert_non_null(strstr(harness_log, "host save areas"));
+    }
 }
 
 /* --- a vcpu's beginning --- */
@@ -497,6 +562,9 @@ static void ports_without_an_exit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_cpu_gets_ready, setup),
+        cmocka_unit_test_setup(a_machine_without_svm, setup),
+        cmocka_unit_test_setup(a_cpu_without_memory, setup),
         cmocka_unit_test_setup_teardown(a_new_vcpu, setup, teardown),
         cmocka_unit_test_setup_teardown(started_by_sipi, setup, teardown),
         cmocka_unit_test_setup_teardown(started_as_pvh, setup, teardown),

@@ -431,6 +431,109 @@ static void can_be_narrowed(void **state)
     assert_int_equal(get(1, 0).c, 0);
 }
 
+static void set_policy(unsigned int n)
+{
+    uint32_t leaf, sub;
+
+    assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
+}
+
+/* Whatever tools write, these fields are the core's, or empty: the rest would be said about the host. */
+static void fields_of_the_core(void **state)
+{
+    unsigned int n = cpuid_policy_leaves(&cpuid_max, leaves);
+
+    (void)state;
+    for (unsigned int i = 0; i < n; i++)
+        if (leaves[i].leaf & 0xf)  /* all but the highest leaves */
+            leaves[i].a = leaves[i].b = leaves[i].c = leaves[i].d = ~0u;
+    set_policy(n);
+    assert_int_equal(get(1, 0).b, 0x06ff0800);
+    assert_int_equal(get(0x80000001, 0).b, 0);
+    assert_int_equal(get(0x80000007, 0).a | get(0x80000007, 0).b | get(0x80000007, 0).c, 0);
+    assert_int_equal(get(0x80000008, 0).c, 0xf0ff);
+    assert_int_equal(get(0x80000008, 0).d, 0);
+    assert_int_equal(get(0x80000021, 0).b | get(0x80000021, 0).d, 0);
+    for (uint32_t leaf = 0x80000009; leaf < 0x80000021; leaf++)
+        if (leaf < 0x80000019 || leaf > 0x8000001a) {
+            assert_int_equal(get(leaf, 0).a | get(leaf, 0).b | get(leaf, 0).c | get(leaf, 0).d, 0);
+        } else { /* TLBs: harmless */
+            assert_int_equal(get(leaf, 0).a, ~0u);
+        }
+    assert_int_equal(get(0xd, 1).b | get(0xd, 1).c | get(0xd, 1).d, AVX_SIZE); /* its size is computed */
+}
+
+/* A guest always has an APIC and sees that a hypervisor is there; addresses have no more bits than the host's. */
+static void what_tools_cannot_take_away(void **state)
+{
+    unsigned int n = cpuid_policy_leaves(&cpuid_max, leaves);
+
+    (void)state;
+    find(n, 1, XEN_CPUID_NO_SUBLEAF)->c = 0;
+    find(n, 1, XEN_CPUID_NO_SUBLEAF)->d = 0;
+    find(n, 0x80000001, XEN_CPUID_NO_SUBLEAF)->d = ~0u;
+    find(n, 0x80000008, XEN_CPUID_NO_SUBLEAF)->a = 0x2029;
+    set_policy(n);
+    assert_int_equal(get(1, 0).c, 1u << 31);
+    assert_int_equal(get(1, 0).d, 1u << 9);
+    assert_true(has(2 * 32 + 9)); /* the bits of leaf 1 that are there again */
+    assert_false(has(2 * 32 + 4) || has(2 * 32 + 15));
+    assert_int_equal(get(0x80000008, 0).a, 0x2028);
+    find(n, 0x80000008, XEN_CPUID_NO_SUBLEAF)->a = 0x3128;
+    set_policy(n);
+    assert_int_equal(get(0x80000008, 0).a, 0x3028);
+}
+
+/* What stands on a feature goes with it: in CPUID, and in CR4. */
+static void features_that_need_others(void **state)
+{
+    static const struct { uint16_t without, gone[13]; uint32_t cr4; } cases[] = {
+        { F(AVX), { F(FMA), F(F16C), F(AVX2), F(XOP), F(FMA4), F(AVX_VNNI), F(VAES), F(VPCLMULQDQ) }, 0 },
+        { F(XSAVE), { F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(AVX), F(FMA), F(F16C), F(AVX2), F(XOP), F(FMA4),
+                      F(AVX_VNNI), F(VAES), F(VPCLMULQDQ) }, 1u << 18 },
+        { F(PAE), { F(LM), F(PAGE1GB), F(LAHF_LM), F(PCID), F(INVPCID) }, 1u << 5 | 1u << 17 },
+        { F(LM), { F(PAGE1GB), F(LAHF_LM), F(PCID), F(INVPCID) }, 1u << 17 },
+        { F(PCID), { F(INVPCID) }, 1u << 17 }, { F(XOP), { F(FMA4) }, 0 }, { F(VME), { 0 }, 3 },
+        { F(TSC), { 0 }, 1u << 2 }, { F(DE), { 0 }, 1u << 3 }, { F(PSE), { 0 }, 1u << 4 },
+        { F(PGE), { 0 }, 1u << 7 }, { F(FXSR), { 0 }, 1u << 9 }, { F(SSE), { 0 }, 1u << 10 },
+        { F(UMIP), { 0 }, 1u << 11 }, { F(FSGSBASE), { 0 }, 1u << 16 }, { F(SMEP), { 0 }, 1u << 20 },
+        { F(SMAP), { 0 }, 1u << 21 },
+    };
+    uint32_t before[19];
+
+    (void)state;
+    for (unsigned int w = 0; w < 19; w++)
+        before[w] = word(w);
+    for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+        unsigned int n = cpuid_policy_leaves(&cpuid_max, leaves), f = cases[i].without;
+        uint32_t gone[19] = { 0 };
+
+        gone[f / 32] = 1u << f % 32;
+        for (const uint16_t *g = cases[i].gone; *g; g++)
+            gone[*g / 32] |= 1u << *g % 32;
+        gone[2] |= gone[0] & 0x0183f3ff; /* which is there twice */
+        if (f / 32 == 0)
+            find(n, 1, XEN_CPUID_NO_SUBLEAF)->d &= ~(1u << f % 32);
+        else if (f / 32 == 1)
+            find(n, 1, XEN_CPUID_NO_SUBLEAF)->c &= ~(1u << f % 32);
+        else if (f / 32 == 2)
+            find(n, 0x80000001, XEN_CPUID_NO_SUBLEAF)->d &= ~(1u << f % 32);
+        else if (f / 32 == 3)
+            find(n, 0x80000001, XEN_CPUID_NO_SUBLEAF)->c &= ~(1u << f % 32);
+        else if (f / 32 == 5)
+            find(n, 7, 0)->b &= ~(1u << f % 32);
+        else
+            find(n, 7, 0)->c &= ~(1u << f % 32);
+        heap_free(d->vdev.cpuid);
+        assert_int_equal(cpuid_domain_init(d), 0);
+        set_policy(n);
+        for (unsigned int w = 0; w < 19; w++)
+            if (word(w) != (before[w] & ~gone[w]))
+                fail_msg("without %u*32+%u: word %u is %x", f / 32, f % 32, w, word(w));
+        assert_int_equal(cpuid_guest_cr4_mask(d), 0x370fff & ~cases[i].cr4);
+    }
+}
+
 static void refused(void **state)
 {
     static const struct { uint32_t leaf, sub; } bad[] = {
@@ -469,6 +572,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(set_back_is_no_change, setup, teardown),
         cmocka_unit_test_setup_teardown(cannot_be_widened, setup, teardown),
         cmocka_unit_test_setup_teardown(can_be_narrowed, setup, teardown),
+        cmocka_unit_test_setup_teardown(fields_of_the_core, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_tools_cannot_take_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(features_that_need_others, setup, teardown),
         cmocka_unit_test_setup_teardown(refused, setup, teardown),
     };
 

@@ -10,6 +10,8 @@
 #include "harness.h"
 #include "privileged_fake.h"
 
+#include <stdio.h>
+
 #define INFO_IN 1u
 #define INFO_STRING 4u
 #define INFO_REP 8u
@@ -32,6 +34,7 @@ static gva_t faults;                      /* where its tables refuse it */
 static unsigned int walk_access;
 static unsigned int crashes, shutdowns, stops, blocks, windows, hypercalls, unloads, accesses;
 static uint8_t shutdown_reason;
+static char last_words[200];              /* what a crashed guest's owner is told */
 static uint32_t port_value, last_port, last_size;
 static uint64_t xcr0, msr_value;
 static uint32_t last_msr;
@@ -41,7 +44,16 @@ static struct { gpa_t gpa; bool write, exec; } last_fault;
 
 /* --- what exits lead to --- */
 
-void domain_crash(struct vcpu *v, const char *fmt, ...) { crashes++; }
+void domain_crash(struct vcpu *v, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(last_words, sizeof(last_words), fmt, ap);
+    va_end(ap);
+    crashes++;
+}
+
 void domain_shutdown(struct domain *d, uint8_t reason) { shutdowns++; shutdown_reason = reason; }
 void vcpu_stop(struct vcpu *v) { stops++; }
 void sched_block(struct vcpu *v) { blocks++; }
@@ -543,10 +555,14 @@ static void nested_faults(void **state)
     assert_int_equal(crashes, 0);
     nested(FINAL, -ENOENT, -ENOENT);
     assert_int_equal(crashes, 1);
+    assert_string_equal(last_words, "no memory at guest address 0xfee00300 (read, operand), error 2");
     nested(FINAL | FETCH, -ENOENT, 0); /* nothing is emulated for who runs it, or has its tables there */
     assert_int_equal(crashes, 2);
-    nested(TABLES | WRITE, -ENOENT, 0);
+    assert_string_equal(last_words, "no memory at guest address 0xfee00300 (fetch, operand), error 2");
+    nested(TABLES | WRITE | PRESENT, -ENOENT, 0);
     assert_int_equal(crashes, 3);
+    assert_string_equal(last_words,
+                        "no memory at guest address 0xfee00300 (write, present, its page tables), error 2");
     assert_int_equal(emulated, 3);
     nested(FINAL | WRITE, -ENOMEM, 0);
     assert_int_equal(crashes, 4);

@@ -450,9 +450,45 @@ static void privilege(void **state)
     assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
 }
 
+/* An instruction goes on where the next page of the address space is, not where the next frame is. */
+static void code_across_pages(void **state)
+{
+    static const uint64_t tables[] = { 0x31007, 0x32007, 0x33007 };
+    const uint64_t device = (IOAPIC & PAGE_MASK) | 7;
+
+    (void)state;
+    harness_populate(d, 0x30, 10);
+    for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++)
+        assert_int_equal(guest_write_physical(d, 0x30000 + i * 0x1000, &tables[i], 8), 0);
+    assert_int_equal(guest_write_physical(d, 0x33000, &(uint64_t){ 0x36005 }, 8), 0);
+    assert_int_equal(guest_write_physical(d, 0x33008, &(uint64_t){ 0x34005 }, 8), 0);
+    assert_int_equal(guest_write_physical(d, 0x33010, &device, 8), 0);
+    harness_paging.cr0 = 0x80000001;
+    harness_paging.cr3 = 0x30000;
+    harness_paging.cr4 = 0x20;
+    harness_paging.efer = 0x500;
+    gpr[0] = 0x2000;
+    word = 0x12345678;
+    for (unsigned int before = 1; before < 7; before++) {
+        const char insn[] = "\x81\x00\x01\x02\x03\x04"; /* addl $0x4030201,(%rax) */
+
+        *rip = 0x1000 - before;
+        assert_int_equal(guest_write_physical(d, 0x37000, "\x90\x90\x90\x90\x90\x90", 6), 0);
+        assert_int_equal(guest_write_physical(d, 0x37000 - before, insn, before), 0);
+        assert_int_equal(guest_write_physical(d, 0x34000, insn + before, 6 - before), 0);
+        assert_int_equal(io_emulate(v, IOAPIC), 0);
+        assert_int_equal(word, 0x12345678 + 0x4030201 * before);
+        assert_int_equal(*rip, 0x1006 - before);
+    }
+    *rip = 0xfff; /* and the page behind has none */
+    assert_int_equal(guest_write_physical(d, 0x33008, &(uint64_t){ 0 }, 8), 0);
+    assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(code_across_pages, io_setup),
         cmocka_unit_test_setup(moves, io_setup), cmocka_unit_test_setup(other_sizes, io_setup),
         cmocka_unit_test_setup(logic, io_setup), cmocka_unit_test_setup(compare, io_setup),
         cmocka_unit_test_setup(computes_as_a_cpu, io_setup), cmocka_unit_test_setup(bits_far_away, io_setup),

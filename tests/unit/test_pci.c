@@ -184,6 +184,64 @@ static void base_addresses_move(void **state)
     assert_int_equal(word(space[1], 0x18), 0);
 }
 
+/*
+ * Where base addresses of each kind may be when the function starts to decode them: within what is dom0's, up
+ * to its last byte; the upper halves count, and what is not switched on does not.
+ */
+static void what_may_be_decoded(void **state)
+{
+    static const struct { uint32_t reg, val, high, command; bool ok; } cases[] = {
+        { 0x10, 0xe0000000, 0, 2, true }, { 0x10, 0xe7ffe000, 0, 2, true },
+        { 0x10, 0xe8000000, 0, 2, false }, { 0x10, 0xdfffe000, 0, 2, false },
+        { 0x10, 0xffffe000, 0, 2, false }, { 0x10, 0xe8000000, 0, 1, true },
+        { 0x14, 0x3c0, 0, 1, true }, { 0x14, 0x3e0, 0, 1, false }, { 0x14, 0x400, 0, 1, true },
+        { 0x14, 0xffe0, 0, 1, true }, { 0x14, 0x3e0, 0, 2, true },
+        { 0x18, 0, 1, 2, true }, { 0x18, 0xfff00000, 0xf, 2, true }, { 0x18, 0, 0x10, 2, false },
+        { 0x18, 0xe0000000, 0x10, 2, false }, { 0x18, 0xe7f00000, 0, 2, true },
+        { 0x18, 0xe8000000, 0, 2, false }, { 0x18, 0xfff00000, 0, 2, false },
+        { 0x18, 0xfff00000, ~0u, 2, false },
+        { 0x30, 0xe7ff0001, 0, 2, true }, { 0x30, 0xe8000001, 0, 2, false },
+        { 0x30, 0xe8000000, 0, 2, true }, { 0x30, 0xe8000001, 0, 1, true },
+    };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint32_t before = get(cases[i].reg, 4), high_before = get(0x1c, 4);
+
+        put(cases[i].reg, 4, cases[i].val);
+        if (cases[i].reg == 0x18)
+            put(0x1c, 4, cases[i].high);
+        put(4, 2, cases[i].command);
+        if ((get(4, 2) == cases[i].command) != cases[i].ok)
+            fail_msg("register %x with %x and command %u", cases[i].reg, cases[i].val, cases[i].command);
+        put(4, 2, 0);
+        put(cases[i].reg, 4, before);
+        if (cases[i].reg == 0x18)
+            put(0x1c, 4, high_before);
+    }
+}
+
+/* A bridge has two, and its ROM elsewhere; a CardBus bridge has one. What comes next is something else. */
+static void what_bridges_may_decode(void **state)
+{
+    (void)state;
+    for (unsigned int type = 1; type <= 2; type++) {
+        const uint32_t rom = 0x38;
+
+        space[1][0x0e] = (uint8_t)type;
+        for (unsigned int reg = 0x10; reg <= rom; reg += 4) {
+            bool counts = type == 1 ? reg <= 0x14 || reg == rom : reg == 0x10;
+
+            for (unsigned int at = 0x10; at <= rom; at += 4)
+                put_word(space[1], at, 0);
+            put_of(BRIDGE, reg, 4, reg < 0x18 ? 0xd0000000 : 0xd0000001);
+            put_of(BRIDGE, 4, 2, 2);
+            assert_int_equal(get_of(BRIDGE, 4, 2), counts ? 0 : 2);
+            put_of(BRIDGE, 4, 2, 0);
+        }
+    }
+}
+
 static void broken_lists(void **state)
 {
     (void)state;
@@ -267,6 +325,8 @@ int main(void)
         PCI_TEST(windows),
         PCI_TEST(extended_capabilities),
         PCI_TEST(base_addresses_move),
+        PCI_TEST(what_may_be_decoded),
+        PCI_TEST(what_bridges_may_decode),
         PCI_TEST(broken_lists),
         PCI_TEST(anything),
         PCI_TEST(ports),

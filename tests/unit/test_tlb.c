@@ -104,9 +104,18 @@ static void nobody_uses_it(uint64_t old)
     }
 }
 
+static void wait_for_a_guest(void)
+{
+    while (!__atomic_load_n(&in_use[1], __ATOMIC_SEQ_CST) && !__atomic_load_n(&in_use[2], __ATOMIC_SEQ_CST) &&
+           !__atomic_load_n(&in_use[3], __ATOMIC_SEQ_CST))
+        usleep(1);
+}
+
 static void flush_often(void)
 {
     for (unsigned int i = 0; i < FLUSHES; i++) {
+        wait_for_a_guest();
+
         uint64_t old = __atomic_fetch_add(&translation, 1, __ATOMIC_SEQ_CST);
 
         tlb_flush_domain(&d);
