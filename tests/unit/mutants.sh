@@ -8,9 +8,9 @@
 # gives other machine code than the original. Run by `make mutants`; MUTANTS_LINKS has FILE:TEST for each
 # file that a test links.
 #
-# All of it happens in a copy of the source tree below FOLDER, which is kept for the next run. make builds the
-# tests there once and tells its commands. A mutant is a source, an object and a program of its own, made by
-# the commands of the one file and of one test after the other; nothing that make has built changes.
+# All of it happens in a copy of the source tree below FOLDER, which is kept for the next run. make builds
+# the tests there once and tells its commands. A mutant is a source, an object and a program of its own, made
+# by the commands of one file and of one test after the other; nothing that make has built changes.
 # killers remembers over all runs which test killed mutants of which file: it is the first to be tried.
 set -eu
 export LC_ALL=C
@@ -71,7 +71,7 @@ differs() {
     compile original.o "$1"
     ! cmp -s ../mutated.o ../original.o
 }
-# A test that links $file fails with the mutant. First those that killed mutants of that file, then the fast ones.
+# A test that links $file fails with the mutant. First those that killed mutants of it, then the fast ones.
 killed() {
     awk -v file="$file" 'FILENAME ~ /killers/ { kills[$2] += $1 == file; next }
         { print -kills[$2], $0 }' ../killers ../limits | sort -n >../order
@@ -92,7 +92,8 @@ done=0
 while [ $done -lt "$count" ] && IFS="$(printf '\t')" read -r file line class after; do
     object=$out/core/${file#hypervisor/}
     object=${object%.c}.o
-    AFTER=$after awk -v line="$line" '{ print NR == line ? ENVIRON["AFTER"] : $0 }' "$file" >"${file%/*}/mutant.c"
+    AFTER=$after awk -v line="$line" '{ print NR == line ? ENVIRON["AFTER"] : $0 }' "$file" \
+        >"${file%/*}/mutant.c"
     compile mutant.o || continue
     verdict=killed
     if ! killed; then

@@ -3,7 +3,7 @@
  * cpu/clock.c at boot: the TSC (this machine's own) and the local APIC's timer measured against a PM timer
  * of known rate, and the date that the clock chip has, in both of its codes and while it changes.
  */
-#include "clock_fake.h"
+#include "cpuid_fake.h"
 #include "harness.h"
 #include "platform.h"
 

@@ -406,7 +406,7 @@ static void without_an_answer_it_is_the_debug_port(void **state)
 
 /* --- what xl dmesg reads --- */
 
-/* The next piece begins where the last ended, also where the ring does; a reader too slow gets what is left. */
+/* The next piece begins where the last ended, also at the end of the ring; who is slow gets what is left. */
 static void the_ring_is_read_in_pieces(void **state)
 {
     static char text[65536 + 100];

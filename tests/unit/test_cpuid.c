@@ -463,7 +463,7 @@ static void fields_of_the_core(void **state)
     assert_int_equal(get(0xd, 1).b | get(0xd, 1).c | get(0xd, 1).d, AVX_SIZE); /* its size is computed */
 }
 
-/* A guest always has an APIC and sees that a hypervisor is there; addresses have no more bits than the host's. */
+/* A guest always has an APIC and sees a hypervisor; addresses have no more bits than the host's. */
 static void what_tools_cannot_take_away(void **state)
 {
     unsigned int n = cpuid_policy_leaves(&cpuid_max, leaves);
@@ -489,8 +489,8 @@ static void features_that_need_others(void **state)
 {
     static const struct { uint16_t without, gone[13]; uint32_t cr4; } cases[] = {
         { F(AVX), { F(FMA), F(F16C), F(AVX2), F(XOP), F(FMA4), F(AVX_VNNI), F(VAES), F(VPCLMULQDQ) }, 0 },
-        { F(XSAVE), { F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(AVX), F(FMA), F(F16C), F(AVX2), F(XOP), F(FMA4),
-                      F(AVX_VNNI), F(VAES), F(VPCLMULQDQ) }, 1u << 18 },
+        { F(XSAVE), { F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(AVX), F(FMA), F(F16C), F(AVX2), F(XOP),
+                      F(FMA4), F(AVX_VNNI), F(VAES), F(VPCLMULQDQ) }, 1u << 18 },
         { F(PAE), { F(LM), F(PAGE1GB), F(LAHF_LM), F(PCID), F(INVPCID) }, 1u << 5 | 1u << 17 },
         { F(LM), { F(PAGE1GB), F(LAHF_LM), F(PCID), F(INVPCID) }, 1u << 17 },
         { F(PCID), { F(INVPCID) }, 1u << 17 }, { F(XOP), { F(FMA4) }, 0 }, { F(VME), { 0 }, 3 },

@@ -103,6 +103,19 @@ static void test_create_needs_a_way_back(void **state)
     assert_int_equal(did.created, 0);
 }
 
+/* What has no answer needs no way back. */
+static void test_pause_from_memory_that_is_read_only(void **state)
+{
+    struct xen_domctl op = { .cmd = XEN_DOMCTL_pausedomain, .domain = 3 };
+    mfn_t m = alloc_domain(tool->d, 0);
+
+    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    memcpy(mfn_to_virt(m), &op, sizeof(op));
+    assert_int_equal(p2m_set(tool->d, GFN(0x3000), m, 0, P2M_RAM_RO), 0);
+    assert_int_equal(harness_hypercall(hypercall_domctl, tool, 0x3000ull << PAGE_SHIFT, 0, 0, NULL), 0);
+    assert_int_equal(guest->pause_count, 1);
+}
+
 static void test_pause_counts(void **state)
 {
     struct xen_domctl pause = { .cmd = XEN_DOMCTL_pausedomain, .domain = 3 },
@@ -414,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup(test_domctl_refuses, hypercall_core_setup),
         cmocka_unit_test_setup(test_create, hypercall_core_setup),
         cmocka_unit_test_setup(test_create_needs_a_way_back, hypercall_core_setup),
+        cmocka_unit_test_setup(test_pause_from_memory_that_is_read_only, hypercall_core_setup),
         cmocka_unit_test_setup(test_pause_counts, hypercall_core_setup),
         cmocka_unit_test_setup(test_destroy_continues, hypercall_core_setup),
         cmocka_unit_test_setup(test_getdomaininfo, hypercall_core_setup),

@@ -17,23 +17,11 @@ void vcpu_event_upcall(struct vcpu *v) {}
 void vcpu_unblock(struct vcpu *v) {}
 struct domain *domain_get_next(domid_t first) { return first <= 1 ? domain_get(first) : NULL; }
 
-static struct domain *make(domid_t id)
-{
-    struct domain *d = harness_domain(id, 4096);
-
-    d->shared_info_mfn = alloc_core(0);
-    d->shared_info = mfn_to_virt(d->shared_info_mfn);
-    d->vcpu[0]->info = &d->shared_info->vcpu_info[0];
-    assert_int_equal(evtchn_init(d, 1023), 0);
-    assert_int_equal(grant_init(d, 4, -1), 0);
-    return d;
-}
-
 static int setup(void **state)
 {
     harness_setup(state);
-    dom0 = make(0);
-    guest = make(1);
+    dom0 = harness_whole_domain(0, 4);
+    guest = harness_whole_domain(1, 4);
     harness_populate(dom0, HARNESS_DOM0 >> PAGE_SHIFT, 4);
     harness_populate(guest, 0, 4);
     harness_quiet = true;

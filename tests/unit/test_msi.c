@@ -63,6 +63,25 @@ static void msi(void **state)
     assert_int_equal(get(MSI + 4, 4), 0xfee0500c);
 }
 
+/* Lines that dom0 has unmasked before MSI-X is on: the device never sends what stands there. */
+static void a_table_that_is_ready_before(void **state)
+{
+    uint32_t *line = harness_device + PAGE_SIZE / 4;
+
+    (void)state;
+    line[4] = 0xfee02000;
+    line[5] = line[7] = 0;
+    line[6] = 0x41;
+    put(0x04, 2, 2);
+    put(MSIX + 2, 2, 0x8000);
+    assert_int_equal(line[4], 0xfee00000 | HOST_APIC(2) << 12);
+    assert_int_equal(line[7], 0);
+    assert_int_equal(get(MSIX + 2, 2), 0x8000 | (LINES - 1));
+    fire(line[4], line[6]);
+    assert_int_equal(delivered.dest, 2);
+    assert_int_equal(delivered.vector, 0x41);
+}
+
 static void msi_of_32_bits(void **state)
 {
     const uint8_t *s = space[0];
@@ -291,6 +310,7 @@ int main(void)
         PCI_TEST(msi),
         PCI_TEST(msi_of_32_bits),
         PCI_TEST(msix),
+        PCI_TEST(a_table_that_is_ready_before),
         PCI_TEST(a_line_is_masked_while_it_changes),
         PCI_TEST(any_size),
         PCI_TEST(other_registers_in_the_page),

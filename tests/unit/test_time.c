@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/clock.c's arithmetic, and cpu/timer.c on two CPUs whose clock and timer hardware are the test's. */
-#include "clock_fake.h"
+#include "cpuid_fake.h"
 #include "harness.h"
 #include "platform.h"
 

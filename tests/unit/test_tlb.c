@@ -106,8 +106,7 @@ static void nobody_uses_it(uint64_t old)
 
 static void wait_for_a_guest(void)
 {
-    while (!__atomic_load_n(&in_use[1], __ATOMIC_SEQ_CST) && !__atomic_load_n(&in_use[2], __ATOMIC_SEQ_CST) &&
-           !__atomic_load_n(&in_use[3], __ATOMIC_SEQ_CST))
+    for (unsigned int i = 0; !__atomic_load_n(&in_use[1 + i % GUEST_CPUS], __ATOMIC_SEQ_CST); i++)
         usleep(1);
 }
 

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's cpu.h with a CPUID instruction that the test answers: build.mk puts it before vdev/cpuid.c. */
+/* The core's cpu.h with a CPUID instruction and I/O ports that the test answers, before some files (build.mk). */
 #ifndef HARNESS_CPUID_FAKE_H
 #define HARNESS_CPUID_FAKE_H
 
 #define cpu_cpuid machine_cpu_cpuid
-#include "../../../hypervisor/include/cpu.h"
+#include "ports_fake.h"
 #undef cpu_cpuid
 
 void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
-static inline void cpu_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
-{
-    harness_cpuid(leaf, sub, out);
-}
+static inline void cpu_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]) { harness_cpuid(leaf, sub, out); }
 
 #endif

@@ -39,6 +39,8 @@ int harness_setup(void **state);               /* the same as a cmocka setup, 64
  * A domain with an empty p2m, one reference and one vcpu without paging; domain_get knows it. id 0 is dom0.
  */
 struct domain *harness_domain(domid_t id, uint64_t max_pages);
+/* The same with event channels, and a grant table of up to so many frames. */
+struct domain *harness_whole_domain(domid_t id, int grant_frames);
 /*
  * RAM for it from gfn on; the test fails when there is none. dom0: from its ranges, mapped
  * identically.
