@@ -184,6 +184,10 @@ static void prepared_blocks_are_clean(void **state)
     harness_check_memory();
     frame_put(mfn_add(m, 5));
     assert_int_equal(free_frames(), before);
+    m = alloc_domain(d, 9);
+    before_call = harness_locks_taken(LOCK_MEM);
+    frame_put_block(m, 9); /* all of it at once */
+    assert_in_range(harness_locks_taken(LOCK_MEM) - before_call, 1, 2);
     /* what is prepared is not scrubbed again */
     for (unsigned int o = 3; o < 12; o++) {
         m = alloc_domain(d, o);

@@ -296,6 +296,27 @@ static void base_transitions(void **state)
     assert_int_equal(lapic_msr_write(v[1], MSR_TPR, 0), -EFAULT);
 }
 
+/* An APIC that was switched off forgets all, also what it was about to deliver. */
+static void switched_off_and_on(void **state)
+{
+    (void)state;
+    write_msr(v[1], MSR_TPR, 0x20);
+    write_msr(v[1], MSR_LVT_TIMER, 0x20041);
+    write_msr(v[1], MSR_DIVIDE, 0xb);
+    write_msr(v[1], MSR_INITIAL, 1000000);
+    lapic_set_irq(v[1], 0x55, false);
+    write_msr(v[1], MSR_BASE, BASE);
+    advance(v[1], SEC(1));
+    write_msr(v[1], MSR_BASE, BASE | ENABLE);
+    write_msr(v[1], MSR_BASE, BASE | ENABLE | X2APIC);
+    assert_int_equal(irr(1), 0);
+    assert_int_equal(read_msr(v[1], MSR_SVR), 0xff);
+    assert_int_equal(read_msr(v[1], MSR_TPR), 0);
+    assert_int_equal(read_msr(v[1], MSR_LVT_TIMER), 0x10000);
+    assert_int_equal(read_msr(v[1], MSR_INITIAL), 0);
+    assert_int_equal(read_msr(v[1], 0x802), 2);
+}
+
 static bool readable(uint32_t msr)
 {
     return msr == 0x802 || msr == 0x803 || msr == 0x808 || msr == 0x80a || msr == 0x80d || msr == 0x80f ||
@@ -681,6 +702,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(disabled_by_software, setup, teardown),
         cmocka_unit_test_setup_teardown(upcall_survives_init, setup, teardown),
         cmocka_unit_test_setup_teardown(base_transitions, setup, teardown),
+        cmocka_unit_test_setup_teardown(switched_off_and_on, setup, teardown),
         cmocka_unit_test_setup_teardown(x2apic_registers, setup, teardown),
         cmocka_unit_test_setup_teardown(x2apic_destinations, setup, teardown),
         cmocka_unit_test_setup_teardown(id_255, setup, teardown),

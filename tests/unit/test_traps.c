@@ -34,13 +34,8 @@ static struct table gdt, idt;
 static uint64_t task_register, code_selector, cr2, cr3;
 static unsigned int data_selectors;
 
-static const uint8_t place[16] = {
-    HARNESS_RAX, HARNESS_RCX, HARNESS_RDX, HARNESS_RBX, HARNESS_RSP, HARNESS_RBP, HARNESS_RSI,
-    HARNESS_RDI, 0, 1, 2, 3, 4, 5, 6, 7,
-};
-
 /* Where an instruction of two bytes and ModRM has its operand: decoded as a MOV with that ModRM. */
-static unsigned int operand(const uint8_t *code, const long long *r, uint64_t *at)
+static unsigned int operand(const uint8_t *code, long long *r, uint64_t *at)
 {
     uint8_t mov[12] = { 0x48, 0x8b };
     bool rex = (code[0] & 0xf0) == 0x40;
@@ -50,8 +45,8 @@ static unsigned int operand(const uint8_t *code, const long long *r, uint64_t *a
         mov[0] |= code[0];
     memcpy(mov + 2, code + rex + 2, sizeof(mov) - 2);
     assert_int_equal(insn_decode(mov, sizeof(mov), INSN_64, &i), 0);
-    *at = (uint64_t)i.disp + (i.base == INSN_NO_REGISTER ? 0 : (uint64_t)r[place[i.base]]) +
-          (i.index == INSN_NO_REGISTER ? 0 : (uint64_t)r[place[i.index]] << i.scale);
+    *at = (uint64_t)i.disp + (i.base == INSN_NO_REGISTER ? 0 : (uint64_t)*harness_register(r, i.base)) +
+          (i.index == INSN_NO_REGISTER ? 0 : (uint64_t)*harness_register(r, i.index) << i.scale);
     if (i.rip_relative)
         *at += (uint64_t)r[HARNESS_RIP] + i.length + rex;
     return i.length + rex;
@@ -62,7 +57,7 @@ static unsigned int execute(const uint8_t *code, long long *r)
     bool rex = (code[0] & 0xf0) == 0x40;
     const uint8_t *op = code + rex;
     unsigned int modrm = op[op[0] == 0x0f ? 2 : 1], which = modrm >> 3 & 7, length;
-    long long *reg = &r[place[(modrm & 7) | (rex && (code[0] & 1) ? 8 : 0)]];
+    long long *reg = harness_register(r, (modrm & 7) | (rex && (code[0] & 1) ? 8 : 0));
     uint64_t at;
 
     if (op[0] == 0xcb) {                            /* LRETQ */

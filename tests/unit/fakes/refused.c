@@ -10,6 +10,16 @@
 
 static harness_refused_fn *on_refused;
 
+long long *harness_register(long long *registers, unsigned int number)
+{
+    static const uint8_t place[16] = {
+        HARNESS_RAX, HARNESS_RCX, HARNESS_RDX, HARNESS_RBX, HARNESS_RSP, HARNESS_RBP, HARNESS_RSI,
+        HARNESS_RDI, 0, 1, 2, 3, 4, 5, 6, 7,
+    };
+
+    return &registers[place[number]];
+}
+
 static void refused(int signal_number, siginfo_t *info, void *context)
 {
     long long *r = ((ucontext_t *)context)->uc_mcontext.gregs;

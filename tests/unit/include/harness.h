@@ -106,6 +106,7 @@ enum {
 };
 typedef unsigned int harness_refused_fn(const uint8_t *code, long long *registers);
 void harness_on_refused(harness_refused_fn *fn);
+long long *harness_register(long long *registers, unsigned int number); /* by its number in instructions */
 
 /* preempt_pending() says yes at each n-th question; 0: never. */
 extern unsigned int harness_preempt_every;
