@@ -17,22 +17,7 @@
 #define BEATS 60
 #define LOSS 10              /* percent */
 
-static xc_interface *xc;
 static uint32_t neighbour;
-
-static int begin(void **state)
-{
-    int rc = test_begin(state);
-
-    xc = xc_interface_open(NULL, NULL, 0);
-    return rc;
-}
-
-static int end(void **state)
-{
-    xc_interface_close(xc);
-    return test_end(state);
-}
 
 static long beats(void) { return store_number(SCHEMA_DATA_HEARTBEAT_PATH, neighbour); }
 
@@ -122,10 +107,9 @@ static void far_timers(void **state)
     assert_cheap(alone, "beside 384 far timers");
 }
 
-#define COST_TEST(function) { #function, function, begin, end, NULL }
 static const struct CMUnitTest tests[] = {
-    COST_TEST(timers_of_sleepers),
-    COST_TEST(far_timers),
+    SYSTEM_TEST_XC(timers_of_sleepers),
+    SYSTEM_TEST_XC(far_timers),
 };
 
 const struct group group_cost = GROUP("cost", tests);

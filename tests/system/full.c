@@ -19,24 +19,19 @@
 #define TOUCHES 100
 #define BALLOON "/sys/devices/system/xen_memory/xen_memory0/"
 
-static xc_interface *xc;
 static uint32_t domid;
 
 static int begin(void **state)
 {
-    int rc = test_begin(state);
-
-    xc = xc_interface_open(NULL, NULL, 0);
     domid = 0;
-    return rc;
+    return test_begin_xc(state);
 }
 
 static int end(void **state)
 {
     if (domid)
         xc_domain_destroy(xc, domid);
-    xc_interface_close(xc);
-    return test_end(state);
+    return test_end_xc(state);
 }
 
 /* A domain that never runs takes extents of this order until there are none. */

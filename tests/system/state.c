@@ -206,3 +206,19 @@ int test_end(void **state)
     assert_int_equal(core_violations(), 0);
     return 0;
 }
+
+struct xc_interface_core *xc;
+
+int test_begin_xc(void **state)
+{
+    int rc = test_begin(state);
+
+    xc = xc_interface_open(NULL, NULL, 0);
+    return rc ? rc : xc == NULL;
+}
+
+int test_end_xc(void **state)
+{
+    xc_interface_close(xc);
+    return test_end(state);
+}

@@ -25,7 +25,6 @@
 #define SPARSE    256
 #define RING      (64 * 1024)
 
-static xc_interface *xc;
 static uint32_t domid;
 
 /* Fails the test when something took longer than the bound since this was last called. */
@@ -59,20 +58,6 @@ static void create(unsigned int vcpus)
     assert_int_equal(xc_domain_setmaxmem(xc, domid, 4096 * (uint64_t)EXTENTS), 0);
     assert_int_equal(xc_set_paging_mempool_size(xc, domid, POOL), 0);
     assert_short("create");
-}
-
-static int begin(void **state)
-{
-    int rc = test_begin(state);
-
-    xc = xc_interface_open(NULL, NULL, 0);
-    return rc;
-}
-
-static int end(void **state)
-{
-    xc_interface_close(xc);
-    return test_end(state);
 }
 
 static void destroy(void)
@@ -237,15 +222,14 @@ static void many_wakes(void **state)
     assert_short("destroy of 128 vCPUs that sleep");
 }
 
-#define STRETCH_TEST(function) { #function, function, begin, end, NULL }
 static const struct CMUnitTest tests[] = {
-    STRETCH_TEST(memory_in_large_extents),
-    STRETCH_TEST(tables_with_one_entry_each),
-    STRETCH_TEST(foreign_and_grant_frames),
-    STRETCH_TEST(ports_and_long_answers),
-    STRETCH_TEST(a_whole_context),
-    STRETCH_TEST(guests_do_what_they_can),
-    STRETCH_TEST(many_wakes),
+    SYSTEM_TEST_XC(memory_in_large_extents),
+    SYSTEM_TEST_XC(tables_with_one_entry_each),
+    SYSTEM_TEST_XC(foreign_and_grant_frames),
+    SYSTEM_TEST_XC(ports_and_long_answers),
+    SYSTEM_TEST_XC(a_whole_context),
+    SYSTEM_TEST_XC(guests_do_what_they_can),
+    SYSTEM_TEST_XC(many_wakes),
 };
 
 const struct group group_stretch = GROUP("stretch", tests);

@@ -99,10 +99,15 @@ bool json_is_valid(const char *text);
 int test_begin(void **state);
 /* Destroys what the test left, and fails it when memory, store or the core's books are not as they were. */
 int test_end(void **state);
+/* The same with libxenctrl open, for tests that make calls of its own. */
+extern struct xc_interface_core *xc;
+int test_begin_xc(void **state);
+int test_end_xc(void **state);
 
 /* --- groups of tests, one a file -------------------------------------------------------------- */
 
 #define SYSTEM_TEST(function) { #function, function, test_begin, test_end, NULL }
+#define SYSTEM_TEST_XC(function) { #function, function, test_begin_xc, test_end_xc, NULL }
 struct group {
     const char *name;
     const struct CMUnitTest *tests;
