@@ -71,7 +71,7 @@ HV_CMDLINE_xen    = console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom
 # swiotlb=force: a device must never be given a granted or foreign frame, whose number is not its machine
 # address. 8192 slabs are 16 MiB of bounce buffers; the kernel's own choice would be 64. cryptomgr.notests: the
 # kernel would spend half of its boot on testing its ciphers. cpuidle.off: on a real machine it would find the CPU's
-# sleep states in ACPI and stop by their ports, which is only a slower HLT here (hypervisor/vdev/io.c).
+# sleep states in ACPI and stop by their ports, which is only a slower HLT here (hypervisor/dom0/power.c).
 DOM0_CMDLINE := console=hvc0 rdinit=/init panic=1 swiotlb=8192,force cryptomgr.notests=1 cpuidle.off=1
 
 # --- toolchain ------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wshadow -Wst
     -ffreestanding -nostdinc -fno-strict-aliasing -fno-common -fno-pie -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-jump-tables -mindirect-branch=thunk-inline \
     -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -ffunction-sections \
-    -isystem $(shell $(CC) -print-file-name=include) -isystem $(HV_XEN_INCLUDE) -iquote hypervisor/include \
+    -isystem $(shell $(CC) -print-file-name=include) -isystem $(HV_XEN_INCLUDE) -iquote hypervisor/include -iquote hypervisor \
     -D__XEN_TOOLS__ $(if $(filter 1,$(HV_DEBUG)),-DCLV_DEBUG=1,-DCLV_DEBUG=0 -flto -flto-partition=one)
 
 $(HV_BUILD)/cleave.elf: hypervisor/core.lds $(HV_OBJ)

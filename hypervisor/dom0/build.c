@@ -11,6 +11,7 @@
  * In its memory below 1 MiB, three pages are laid out for it: start_info with the module list and memory map,
  * the command line, the ACPI tables. Kernel at its own address, initrd behind it.
  */
+#include "dom0/dom0.h"
 #include "alloc.h"
 #include "boot.h"
 #include "cpu.h"
@@ -92,17 +93,17 @@ static paddr_t give_memory(struct domain *d)
 /* What the core emulates (I/O APICs, PCI), keeps to itself (HPET) or owns (interrupt messages). */
 static void hide_devices(void)
 {
-    p2m_hide_mmio(APIC_START, APIC_END);
-    p2m_hide_mmio(HYPERTRANSPORT_START, HYPERTRANSPORT_END);
-    p2m_hide_mmio(HPET_FRAME, HPET_FRAME + 1);
+    mmio_hide(APIC_START, APIC_END);
+    mmio_hide(HYPERTRANSPORT_START, HYPERTRANSPORT_END);
+    mmio_hide(HPET_FRAME, HPET_FRAME + 1);
     for (unsigned int i = 0; i < acpi.ioapics; i++)
-        p2m_hide_mmio(acpi.ioapic[i] >> PAGE_SHIFT, (acpi.ioapic[i] >> PAGE_SHIFT) + 1);
+        mmio_hide(acpi.ioapic[i] >> PAGE_SHIFT, (acpi.ioapic[i] >> PAGE_SHIFT) + 1);
     for (unsigned int i = 0; i < acpi.pci_windows; i++)
-        p2m_hide_mmio(acpi.pci_window[i].start >> PAGE_SHIFT, acpi.pci_window[i].end >> PAGE_SHIFT);
-    p2m_hide_mmio(1ull << (cpu_features.physical_bits - PAGE_SHIFT), ~0ull);
+        mmio_hide(acpi.pci_window[i].start >> PAGE_SHIFT, acpi.pci_window[i].end >> PAGE_SHIFT);
+    mmio_hide(1ull << (cpu_features.physical_bits - PAGE_SHIFT), ~0ull);
 }
 
-/* All ports but those of devices that are the core's, emulated, or able to stop the machine (vdev/io.c). */
+/* All ports but those of devices that are the core's, emulated, or able to stop the machine (power.c). */
 static void give_ports(void)
 {
     const unsigned int kept[][2] = {
@@ -118,6 +119,14 @@ static void give_ports(void)
     for (unsigned int i = 0; i < ARRAY_SIZE(kept); i++)
         if (kept[i][0]) /* 0: the machine has none */
             svm_set_dom0_ports(kept[i][0], kept[i][1], false);
+}
+
+static void emulate_devices(struct domain *d)
+{
+    dom0_add_power_ports(d);
+    dom0_add_ioapic(d);
+    dom0_add_pci(d);
+    dom0_add_msi(d);
 }
 
 static void check_place(const struct domain *d, const char *what, paddr_t start, paddr_t end)
@@ -207,6 +216,7 @@ void dom0_build(void)
 
     hide_devices();
     give_ports();
+    emulate_devices(d);
 
     const struct boot_module *module = &boot_info.module[1]; /* empty where there is no initrd */
     uint64_t initrd_size = module->end - module->start;

@@ -9,30 +9,9 @@
 #include "hypercall.h"
 #include "lib.h"
 #include "platform.h"
+#include "vdev.h"
 
 #define CHUNK 256u
-
-/* Prints d's unfinished line. */
-static void flush_locked(struct domain *d)
-{
-    ASSERT(spin_lock_held(&d->vdev.lock));
-    d->vdev.debug_line[d->vdev.debug_length] = '\0';
-    guest_log(d, "%s\n", d->vdev.debug_line);
-    d->vdev.debug_length = 0;
-}
-
-void console_io_guest_text(struct domain *d, const char *text, size_t n)
-{
-    spin_lock_scope(&d->vdev.lock);
-    for (size_t i = 0; i < n; i++) {
-        char c = text[i] == '\t' ? ' ' : text[i];
-
-        if (c != '\n' && c != '\r')
-            d->vdev.debug_line[d->vdev.debug_length++] = c < ' ' || c > '~' ? '?' : c;
-        if (c == '\n' || d->vdev.debug_length == sizeof(d->vdev.debug_line) - 1)
-            flush_locked(d);
-    }
-}
 
 /*
  * arg: command, count, buffer. Long texts are written in pieces, with the rest in the arguments. Kernels
@@ -52,7 +31,7 @@ static long console_write(struct hypercall *hc)
         if (hc->v->d->is_dom0)
             written = (uint32_t)console_write_raw(chunk, n);
         else
-            console_io_guest_text(hc->v->d, chunk, n);
+            text_print(hc->v->d, chunk, n);
         hc->arg[1] -= written;
         hc->arg[2] += written;
         if (written < n)

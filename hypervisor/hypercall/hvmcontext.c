@@ -44,9 +44,10 @@ static int load_cpu(struct vcpu *v, const void *record)
 /* Of a guest's MTRRs (vdev/msr.c) nothing can change; tools write what they like. */
 static void save_mtrr(struct vcpu *v, void *record)
 {
-    *(struct hvm_hw_mtrr *)record = (struct hvm_hw_mtrr){
-        .msr_pat_cr = svm_get_msr(v, MSR_PAT), .msr_mtrr_cap = MTRR_CAP_WC, .msr_mtrr_def_type = MTRR_DEFAULT,
-    };
+    struct hvm_hw_mtrr *hw = record;
+
+    *hw = (struct hvm_hw_mtrr){ .msr_mtrr_cap = MTRR_CAP_WC, .msr_mtrr_def_type = MTRR_DEFAULT };
+    BUG_ON(svm_get_msr(v, MSR_PAT, &hw->msr_pat_cr));
 }
 
 static int load_mtrr(struct vcpu *v, const void *record)

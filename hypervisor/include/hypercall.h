@@ -41,7 +41,6 @@ hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_ta
     hypercall_set_timer_op, hypercall_cleave_op;
 
 /* console_io.c: adds to d's current line; whole ones are logged, without what a terminal would obey. */
-void console_io_guest_text(struct domain *d, const char *text, size_t n);
 
 /* A structure that 32-bit callers have in another layout. */
 #define hypercall_read(hc, dst, at, layout) \

@@ -127,17 +127,6 @@ void p2m_batch_finish(struct p2m_batch *b);
  */
 int must_check p2m_populate(struct domain *d, gfn_t gfn, unsigned int order);
 
-/*
- * Nested page fault on gpa. 0: retry the instruction; -ENOENT: nothing is here (emulate); -EACCES: not
- * allowed as `write` or `exec`; -ENOMEM: no memory for a table, or RAM that has no frame now.
- */
-int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec);
-
-/* Machine frames that are not RAM are mapped through for dom0 on a fault, but for the hidden ones. */
-void p2m_hide_mmio(uint64_t start, uint64_t end);
-bool p2m_mmio_allowed(const struct domain *d, uint64_t start, uint64_t end); /* all of them */
-void p2m_forget_mmio(struct domain *d, uint64_t start, uint64_t end);       /* those mapped go, and flushes */
-
 /* Debug: checks tables against the frame table; logs and counts what disagrees. */
 unsigned int p2m_check(struct domain *d);
 

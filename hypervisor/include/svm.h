@@ -74,8 +74,9 @@ void svm_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info);
 int must_check svm_set_cr4(struct vcpu *v, uint64_t val); /* -EINVAL: #GP */
 /*
  * The guest's MSRs that exit and live in the VMCB: EFER, PAT, DEBUGCTL, and to be read the last branches.
- * -EINVAL: a value that cannot be. */
-uint64_t svm_get_msr(struct vcpu *v, uint32_t msr);
+ * -EINVAL: not one of these, or a value that cannot be.
+ */
+int must_check svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val);
 int must_check svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 
 /* Deny-by-default permission maps (svm/permissions.c): only dom0 may be allowed a port. */

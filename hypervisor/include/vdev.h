@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a guest sees of a machine: its CPUID, MSRs, local APIC, ports and emulated memory. Each device has
- * its code in one file of vdev/; its state is here, but for dom0's I/O APIC and PCI: one of each is enough.
+ * its code in one file of vdev/; its state is here.
  */
 #ifndef CLV_VDEV_H
 #define CLV_VDEV_H
@@ -13,6 +13,7 @@
 struct domain;
 struct vcpu;
 
+struct bus_range;
 struct cpuid_policy;   /* vdev/cpuid.c */
 
 struct vdev_domain {
@@ -21,6 +22,8 @@ struct vdev_domain {
     char debug_line[128];            /* port 0xe9 */
     uint32_t debug_length;
     uint32_t callback_vector;        /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
+    const struct bus_range *ports, *memory; /* who answers them (vdev/bus.h) */
+    void (*level_eoi)(struct domain *d, uint8_t vector); /* an interrupt of a level line ended; or NULL */
 };
 
 #define LAPIC_PAGE 0xfee00000ull
@@ -60,14 +63,14 @@ struct vdev_vcpu {
     uint64_t tsc_aux;
 };
 
-/*
- * vdev/vdev.c: all of the above at once; what an init that failed left is for destroy. dom0 also gets its I/O
- * APIC.
- */
+/* --- vdev/vdev.c: all of the above at once; what an init that failed left is for destroy --- */
 int vdev_init_domain(struct domain *d);
 void vdev_destroy_domain(struct domain *d);
 void vdev_init_vcpu(struct vcpu *v);
 void vdev_destroy_vcpu(struct vcpu *v);
+
+/* --- vdev/text.c: what a guest prints on the core's console --- */
+void text_print(struct domain *d, const char *text, size_t n);
 
 /* --- vdev/lapic.c --- */
 void lapic_reset(struct vcpu *v, bool init);               /* init: keeps the id and base */
@@ -105,19 +108,11 @@ void lapic_timer_resume(struct vcpu *v);
 uint32_t lapic_timer_current(const struct vcpu *v);
 unsigned int lapic_timer_shift(uint32_t divide);           /* the divide register as a power of two */
 
-/* --- vdev/ioapic.c: dom0's I/O APIC, one entry = one host line --- */
-void ioapic_init(struct domain *d);
-uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset);
-void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val);
-#define MESSAGE_DEST_ALL 0xffu /* APIC ids from here on do not fit into an entry or a message */
-/* The host CPU that takes an interrupt for dest: where that vcpu runs. */
-unsigned int ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical);
-void ioapic_eoi(struct domain *d, uint8_t vector);         /* dom0 acknowledged a level vector */
-
 /* --- vdev/cpuid.c --- */
 struct cpuid_regs { uint32_t a, b, c, d; };
 void cpuid_init(void);                                     /* makes the policies, from what the CPU has */
-void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
+/* cr4: the vcpu's. */
+void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4, struct cpuid_regs *out);
 int cpuid_domain_init(struct domain *d);
 uint64_t cpuid_guest_xcr0_mask(struct domain *d);          /* XCR0 bits that this domain may set */
 uint64_t cpuid_guest_cr4_mask(struct domain *d);           /* CR4 bits that this domain may set */
@@ -139,30 +134,9 @@ int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *l
 #define MTRR_CAP_WC (1u << 10)   /* no variable and no fixed ranges */
 #define MTRR_DEFAULT 0x806u      /* enabled, write-back */
 
-/* --- vdev/msr.c: 0 or negative (#GP); v is the current vcpu --- */
+/* --- vdev/msr.c: 0, -EFAULT (#GP), or -ENOENT: not one of these; v is the current vcpu --- */
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val);
-
-/* --- vdev/io.c: ports and emulated memory. Unclaimed: reads are all ones, writes vanish --- */
-void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val);
-void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);
-/*
- * Nested fault on a gpa with nothing there: decodes the instruction at RIP, does the access, advances RIP, or
- * injects a fault. -EINVAL: cannot be done on a device, kill it.
- */
-int io_emulate(struct vcpu *v, gpa_t gpa);
-void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val);
-void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val);
-
-/* --- vdev/msi.c: the pages of MSI-X tables in dom0's device memory --- */
-bool msi_emulates(const struct domain *d, uint64_t start, uint64_t end); /* one of these frames; no lock */
-/* False: not in one of them. */
-bool msi_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val);
-
-/* --- vdev/pci.c: dom0's configuration space, by ports 0xcf8-0xcff and by memory --- */
-bool pci_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val); /* false: not it */
-uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size);
-void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val);
 
 /* --- vdev/pvclock.c --- */
 void pvclock_update(struct vcpu *v);                       /* vcpu_info.time */

@@ -5,11 +5,14 @@
  * closed. Where the CPU does not say where the next instruction is, one is skipped by its plain length; who
  * puts prefixes on VMMCALL there confuses only itself.
  *
- * Read next: ../hypercall/table.c, ../vdev/io.c, ../mm/p2m.c for what the exits lead to.
+ * Read next: ../hypercall/table.c, ../guest/emulate.c, ../mm/p2m.c for what the exits lead to.
  */
 #include "cpu.h"
 #include "guest.h"
+#include "guest/exits.h"
+#include "errors.h"
 #include "hypercall.h"
+#include "vdev/bus.h"
 #include "vmcb.h"
 
 #define NPF_PRESENT (1u << 0)
@@ -73,7 +76,7 @@ static void exit_cpuid(struct vcpu *v)
         inject_gp(v);
         return;
     }
-    cpuid_guest(v, (uint32_t)v->vmcb->rax, (uint32_t)v->regs.rcx, &r);
+    cpuid_guest(v, (uint32_t)v->vmcb->rax, (uint32_t)v->regs.rcx, v->vmcb->cr4, &r);
     v->vmcb->rax = r.a;
     v->regs.rbx = r.b;
     v->regs.rcx = r.c;
@@ -136,8 +139,12 @@ static void exit_msr(struct vcpu *v)
     uint64_t val = v->regs.rdx << 32 | (uint32_t)v->vmcb->rax;
     bool write = v->vmcb->exitinfo1 & 1;
     uint32_t msr = (uint32_t)v->regs.rcx;
+    int rc = write ? msr_guest_write(v, msr, val) : msr_guest_read(v, msr, &val);
 
-    if (write ? msr_guest_write(v, msr, val) : msr_guest_read(v, msr, &val)) {
+    if (rc == -ENOENT)
+        rc = write ? svm_set_msr(v, msr, val) : svm_get_msr(v, msr, &val);
+    if (rc) {
+        log_debug("d%u vcpu %u: %s of MSR %#x refused\n", v->d->id, v->id, write ? "write" : "read", msr);
         inject_gp(v);
         return;
     }
@@ -195,12 +202,12 @@ static void exit_io_string(struct vcpu *v, uint16_t port, unsigned int size, boo
         if (operand_faults(v, va, size, in))
             return;
         if (in) {
-            io_port_read(v, port, size, &val);
+            val = bus_port_read(v, port, size);
             rc = guest_write(v, va, &val, size);
         } else {
             rc = guest_read(v, &val, va, size);
             if (!rc)
-                io_port_write(v, port, size, val);
+                bus_port_write(v, port, size, val);
         }
         if (rc) {
             inject_gp(v); /* there is no RAM */
@@ -230,9 +237,9 @@ static void exit_io(struct vcpu *v)
     }
     memcpy(&val, &v->vmcb->rax, size);
     if (!in)
-        io_port_write(v, port, size, val);
+        bus_port_write(v, port, size, val);
     else
-        io_port_read(v, port, size, &val);
+        val = bus_port_read(v, port, size);
     if (in && size == 4)
         v->vmcb->rax = val;
     else if (in)
@@ -245,14 +252,14 @@ static void exit_nested_fault(struct vcpu *v)
     uint64_t info = v->vmcb->exitinfo1;
     const char *access = info & NPF_WRITE ? "write" : info & NPF_FETCH ? "fetch" : "read";
     gpa_t gpa = v->vmcb->exitinfo2;
-    int rc = p2m_fault(v, gpa, info & NPF_WRITE, info & NPF_FETCH);
+    int rc = fault_resolve(v, gpa, info & NPF_WRITE, info & NPF_FETCH);
 
     if (rc == -EACCES) {
         inject_gp(v); /* a write to a read-only grant, or such */
         return;
     }
     if (rc == -ENOENT && (info & NPF_FINAL) && !(info & NPF_FETCH))
-        rc = io_emulate(v, gpa);
+        rc = emulate_access(v, gpa);
     if (rc)
         domain_crash(v, "no memory at guest address %#lx (%s%s, %s), error %d", gpa, access,
                      info & NPF_PRESENT ? ", present" : "", info & NPF_FINAL ? "operand" : "its page tables",

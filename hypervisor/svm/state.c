@@ -78,18 +78,26 @@ int svm_set_cr4(struct vcpu *v, uint64_t val)
     return 0;
 }
 
-/* Where one of the MSRs lives that only the VMCB has. */
+/* Where one of the MSRs lives that only the VMCB has; NULL: not one of these. */
 static uint64_t *vmcb_msr(struct vcpu *v, uint32_t msr)
 {
-    ASSERT(msr == MSR_EFER || msr == MSR_PAT || msr == MSR_DEBUGCTL || msr - MSR_LAST_BRANCH < 4);
-    if (msr - MSR_LAST_BRANCH < 4)
-        return &v->vmcb->last_branch[msr - MSR_LAST_BRANCH];
-    return msr == MSR_EFER ? &v->vmcb->efer : msr == MSR_PAT ? &v->vmcb->g_pat : &v->vmcb->debugctl;
+    switch (msr) {
+    case MSR_EFER: return &v->vmcb->efer;
+    case MSR_PAT: return &v->vmcb->g_pat;
+    case MSR_DEBUGCTL: return &v->vmcb->debugctl;
+    case MSR_LAST_BRANCH ... MSR_LAST_BRANCH + 3: return &v->vmcb->last_branch[msr - MSR_LAST_BRANCH];
+    default: return NULL;
+    }
 }
 
-uint64_t svm_get_msr(struct vcpu *v, uint32_t msr)
+int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    return *vmcb_msr(v, msr) & ~(msr == MSR_EFER ? EFER_SVME : 0);
+    const uint64_t *p = vmcb_msr(v, msr);
+
+    if (!p)
+        return -EINVAL;
+    *val = *p & ~(msr == MSR_EFER ? EFER_SVME : 0);
+    return 0;
 }
 
 /* EFER: SVME stays on below the guest; LMA is the CPU's, LME may not change while paging is on. */
@@ -114,6 +122,8 @@ int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
     uint64_t *p = vmcb_msr(v, msr);
 
+    if (!p || msr - MSR_LAST_BRANCH < 4)
+        return -EINVAL;
     if ((msr == MSR_EFER && !efer_valid(v->vmcb, val)) || (msr == MSR_PAT && !pat_valid(val)) ||
         (msr == MSR_DEBUGCTL && (val & ~DEBUGCTL_LEGAL)))
         return -EINVAL;

@@ -301,7 +301,7 @@ static struct cpuid_regs xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub)
 }
 
 /* Bits that follow the vcpu's state. */
-static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_regs *r)
+static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t cr4, struct cpuid_regs *r)
 {
     uint32_t apic_bit = 1u << (F(APIC) % 32);
     bool compacted = r->a & 1u << (F(XSAVEC) % 32);
@@ -309,7 +309,7 @@ static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_reg
     switch (leaf) {
     case 1:
         r->b |= v->vdev.lapic.id << 24;
-        if (has(v->d->vdev.cpuid, F(XSAVE)) && (svm_get_paging(v).cr4 & CR4_OSXSAVE))
+        if (has(v->d->vdev.cpuid, F(XSAVE)) && (cr4 & CR4_OSXSAVE))
             r->c |= 1u << (F(OSXSAVE) % 32);
         /* fall through */
     case EXTENDED + 1:
@@ -329,7 +329,7 @@ static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_reg
     }
 }
 
-void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4, struct cpuid_regs *out)
 {
     struct cpuid_policy *p = v->d->vdev.cpuid;
 
@@ -344,7 +344,7 @@ void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_r
 
     if (r)
         *out = *r;
-    adjust(v, leaf, subleaf, out);
+    adjust(v, leaf, subleaf, cr4, out);
 }
 
 /* --- what tools read and write --- */

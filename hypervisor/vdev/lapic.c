@@ -152,8 +152,8 @@ static void end_of_interrupt(struct vcpu *v)
     if (vector < 0)
         return;
     l->isr[vector / 64] &= ~(1ull << (vector % 64));
-    if (v->d->is_dom0 && bit_test(l->tmr, (unsigned int)vector))
-        ioapic_eoi(v->d, (uint8_t)vector);
+    if (v->d->vdev.level_eoi && bit_test(l->tmr, (unsigned int)vector))
+        v->d->vdev.level_eoi(v->d, (uint8_t)vector);
 }
 
 /* --- delivery --- */

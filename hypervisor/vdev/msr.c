@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model-specific registers of a guest that exit (svm/permissions.c says which do not). One table: what is not
- * in it is #GP. dom0 gets no more than others: no host MSR is written on anybody's behalf but TSC_AUX (the
- * vcpu's own, switched with it) and the branch predictor barrier.
+ * Model-specific registers of a guest that exit (svm/permissions.c says which do not), but for those that
+ * the CPU keeps in its control block (../svm/state.c). What neither has is #GP. dom0 gets no more than
+ * others: no host MSR is written on anybody's behalf but TSC_AUX (the vcpu's own, switched with it) and the
+ * branch predictor barrier.
  *
  * There are MTRRs, because Linux before 6.2 has no PAT without them, but they have no ranges, and their
  * default is write-back: a guest's PAT and the nested page table decide the memory type (APM vol. 2,
@@ -16,7 +17,6 @@
 #include "errors.h"
 #include "guest.h"
 #include "lib.h"
-#include "svm.h"
 #include "vdev.h"
 #include <xen/arch-x86/cpufeatureset.h>
 
@@ -35,17 +35,9 @@ static int read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 static int write_ignored(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
 
-static int read_refused(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    log_debug("d%u vcpu %u: read of MSR %#x refused\n", v->d->id, v->id, msr);
-    return -EFAULT;
-}
+static int read_refused(struct vcpu *v, uint32_t msr, uint64_t *val) { return -EFAULT; }
 
-static int write_refused(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-    log_debug("d%u vcpu %u: write of %#lx to MSR %#x refused\n", v->d->id, v->id, val, msr);
-    return -EFAULT;
-}
+static int write_refused(struct vcpu *v, uint32_t msr, uint64_t val) { return -EFAULT; }
 
 /* A guest's TSC is the host's; it cannot be moved. */
 static int read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -70,12 +62,6 @@ static int read_mtrr_default(struct vcpu *v, uint32_t msr, uint64_t *val)
 static int read_hwcr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     *val = HWCR_TSC_FREQ_SEL;
-    return 0;
-}
-
-static int read_vmcb(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    *val = svm_get_msr(v, msr);
     return 0;
 }
 
@@ -170,13 +156,9 @@ static const struct msr_row {
     { 0xfe, 0xfe, read_mtrr_cap, write_refused },
     { 0x140, 0x140, read_misc_features, write_misc_features },
     { 0x179, 0x17b, read_zero, write_ignored },                /* machine check: no banks */
-    { MSR_DEBUGCTL, MSR_DEBUGCTL, read_vmcb, svm_set_msr },
-    { MSR_LAST_BRANCH, MSR_LAST_BRANCH + 3, read_vmcb, write_refused },
-    { MSR_PAT, MSR_PAT, read_vmcb, svm_set_msr },
     { 0x2ff, 0x2ff, read_mtrr_default, write_ignored },
     { 0x400, 0x407, read_zero, write_ignored },                /* its banks, as old kernels probe them */
     { 0x40000000, 0x40000000, read_zero, write_hypercall_page },
-    { MSR_EFER, MSR_EFER, read_vmcb, svm_set_msr },
     { MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
     { 0xc0010000, 0xc0010007, read_zero, write_ignored },      /* performance counters: "not available" */
     { 0xc0010010, 0xc0010010, read_zero, write_ignored },      /* SYSCFG */
@@ -186,26 +168,33 @@ static const struct msr_row {
     { 0xc001001f, 0xc001001f, read_zero, write_ignored },      /* NB_CFG */
     { 0xc0010200, 0xc001020b, read_zero, write_ignored },      /* performance counters */
     { 0xc0011029, 0xc0011029, read_zero, write_ignored },      /* DE_CFG */
-    { 0, ~0u, read_refused, write_refused },
 };
 
-static const struct msr_row *find(uint32_t msr)
+/* NULL: not one of these. */
+static const struct msr_row *find_row(uint32_t msr)
 {
-    const struct msr_row *row = rows;
-
-    while (msr < row->first || msr > row->last)
-        row++;
-    return row;
+    for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
+        if (msr >= rows[i].first && msr <= rows[i].last)
+            return &rows[i];
+    return NULL;
 }
 
 static bool is_x2apic(uint32_t msr) { return msr >> 8 == 0x800 >> 8; }
 
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    return is_x2apic(msr) ? lapic_msr_read(v, msr, val) : find(msr)->read(v, msr, val);
+    if (is_x2apic(msr))
+        return lapic_msr_read(v, msr, val);
+    const struct msr_row *row = find_row(msr);
+
+    return row ? row->read(v, msr, val) : -ENOENT;
 }
 
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    return is_x2apic(msr) ? lapic_msr_write(v, msr, val) : find(msr)->write(v, msr, val);
+    if (is_x2apic(msr))
+        return lapic_msr_write(v, msr, val);
+    const struct msr_row *row = find_row(msr);
+
+    return row ? row->write(v, msr, val) : -ENOENT;
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Life of a domain's virtual machine parts: every device's state is made here and ends here. Read next:
- * cpuid.c, msr.c, lapic.c, io.c.
+ * cpuid.c, msr.c, lapic.c, bus.c.
  */
 #include "alloc.h"
 #include "domain.h"
 #include "vdev.h"
+#include "vdev/bus.h"
 
 int vdev_init_domain(struct domain *d)
 {
     spin_init(&d->vdev.lock, LOCK_VDEV);
-    if (d->is_dom0)
-        ioapic_init(d);
+    bus_init(d);
     return cpuid_domain_init(d);
 }
 

@@ -34,7 +34,7 @@ $(FUZZ_OUT)/core/%.o: hypervisor/%.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
 	objcopy $(fuzz_rename) $@
-$(FUZZ_OUT)/core/vdev/pci.o: FUZZ_CFLAGS += -include tests/unit/include/ports_fake.h
+$(FUZZ_OUT)/core/dom0/pci.o: FUZZ_CFLAGS += -include tests/unit/include/ports_fake.h
 
 $(FUZZ_OUT)/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
@@ -50,7 +50,7 @@ $(FUZZ_OUT)/hypercalls: $(addprefix $(FUZZ_OUT)/,hypercalls.o world.o between.o 
     $(fuzz_harness:%=unit/%.o) $(fuzz_core:%=core/%.o))
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(FUZZ_WRAP) -o $@ $^
 
-$(FUZZ_OUT)/decode: $(addprefix $(FUZZ_OUT)/,decode.o unit/harness.o core/vdev/decode.o)
+$(FUZZ_OUT)/decode: $(addprefix $(FUZZ_OUT)/,decode.o unit/harness.o core/guest/decode.o)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 
 # The same world without libFuzzer: each allocation of each seed fails once (inject.c).

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libFuzzer's target for the instruction decoder: any bytes in any mode give -EINVAL or a description that
- * vdev/io.c can use, the same one when only its own bytes are there, and no byte behind the available ones is
- * read.
+ * guest/emulate.c can use, the same one when only its own bytes are there, and no byte behind the available
+ * ones is read.
  */
 #include "decode.h"
 #include "errors.h"

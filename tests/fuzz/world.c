@@ -87,7 +87,11 @@ void svm_dump(struct vcpu *v) {}
 unsigned int svm_get_cpl(struct vcpu *v) { return 0; }
 uint64_t *svm_gpr(struct vcpu *v, unsigned int n) { return &v->regs.rbx; }
 int svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start) { return -EINVAL; }
-uint64_t svm_get_msr(struct vcpu *v, uint32_t msr) { return 0; }
+int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = 0;
+    return 0;
+}
 int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
 struct svm_paging svm_get_paging(struct vcpu *v) { return (struct svm_paging){0}; }
 struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n)

@@ -41,21 +41,21 @@ $(UNIT_OUT)/libfakes.a: $(UNIT_FAKES)
 
 -include $(wildcard $(UNIT_OUT)/*.d $(UNIT_OUT)/fakes/*.d $(UNIT_OUT)/core/*/*.d)
 
-unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_check.c mm/p2m_fault.c mm/guest.c lib/spinlock.c
+unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_check.c mm/guest.c lib/spinlock.c
 
 $(eval $(call unit-test,alloc,$(unit_mm)))
 $(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_fifo.c hypercall/event_channel.c hypercall/operation.c))
-$(eval $(call unit-test,decode,vdev/decode.c))
+$(eval $(call unit-test,decode,guest/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
 $(eval $(call unit-test,spinlock,lib/spinlock.c))
-$(eval $(call unit-test,p2m,$(unit_mm)))
+$(eval $(call unit-test,p2m,$(unit_mm) guest/fault.c dom0/mmio.c))
 $(eval $(call unit-test,p2m_check,$(unit_mm)))
-$(eval $(call unit-test,pool,$(unit_mm)))
+$(eval $(call unit-test,pool,$(unit_mm) guest/fault.c dom0/mmio.c))
 $(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
     hypercall/operation.c))
 unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_memory.c \
     domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c operation.c platform_op.c sched_op.c sysctl.c \
-    vcpu_op.c version.c xenctl_bitmap.c)
+    vcpu_op.c version.c xenctl_bitmap.c) vdev/text.c
 $(foreach test,hypercalls domctl sysctl answers vcpus_race,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
     $(eval $(UNIT_OUT)/test_$(test): $(UNIT_OUT)/hypercall_core.o))
 $(eval $(call unit-test,guest,$(unit_mm)))
@@ -70,7 +70,7 @@ define unit-fake
 $(2:%.c=$(UNIT_OUT)/core/%.o): UNIT_CFLAGS += -include tests/unit/include/$(1)
 $(2:%.c=$(UNIT_OUT)/core/%.o): tests/unit/include/$(1)
 endef
-$(eval $(call unit-fake,ports_fake.h,cpu/nmi.c platform/acpi.c vdev/io.c vdev/pci.c))
+$(eval $(call unit-fake,ports_fake.h,cpu/nmi.c platform/acpi.c dom0/power.c dom0/pci.c))
 $(eval $(call unit-fake,cpuid_fake.h,cpu/clock.c vdev/cpuid.c))
 $(eval $(call unit-fake,msr_fake.h,cpu/apic.c cpu/features.c cpu/mcheck.c svm/svm.c))
 $(eval $(call unit-fake,privileged_fake.h,svm/exit.c vdev/msr.c))
@@ -93,15 +93,15 @@ $(eval $(call unit-test,apic,cpu/apic.c cpu/features.c))
 $(eval $(call unit-test,tlb,svm/tlb.c))
 $(eval $(call unit-test,watchdog,cpu/watchdog.c))
 $(eval $(call unit-test,mcheck,cpu/mcheck.c))
-$(eval $(call unit-test,traps,cpu/traps.c vdev/decode.c))
+$(eval $(call unit-test,traps,cpu/traps.c guest/decode.c))
 $(eval $(call unit-test,nmi,cpu/nmi.c boot/cmdline.c))
 $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
 $(eval $(call unit-test,irq,cpu/irq.c lib/spinlock.c))
-$(eval $(call unit-test,ioapic,vdev/ioapic.c lib/spinlock.c))
+$(eval $(call unit-test,ioapic,dom0/ioapic.c vdev/bus.c lib/spinlock.c))
 $(eval $(call unit-test,cpuid,vdev/cpuid.c))
 $(eval $(call unit-test,features,cpu/features.c))
-$(foreach test,io ports,$(eval $(call unit-test,$(test),$(unit_mm) vdev/io.c vdev/decode.c,io_model.o)))
-$(foreach test,pci msi,$(eval $(call unit-test,$(test),vdev/pci.c vdev/msi.c lib/spinlock.c,pci_model.o)))
+$(foreach test,emulate bus,$(eval $(call unit-test,$(test),$(unit_mm) vdev/bus.c guest/emulate.c guest/decode.c dom0/power.c,bus_model.o)))
+$(foreach test,pci msi,$(eval $(call unit-test,$(test),dom0/pci.c dom0/msi.c vdev/bus.c lib/spinlock.c,pci_model.o)))
 $(eval $(call unit-test,inject,svm/inject.c svm/state.c svm/tlb.c))
 $(eval $(call unit-test,exit,svm/exit.c svm/inject.c svm/state.c))
 $(eval $(call unit-test,guest_cpu,svm/exit.c svm/state.c svm/context.c))

@@ -113,7 +113,11 @@ unsigned int invariants_check(void) { did.checks++; return 5; }
 void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
 {
 }
-uint64_t svm_get_msr(struct vcpu *v, uint32_t msr) { return 0x0007040600070406; }
+int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = 0x0007040600070406;
+    return 0;
+}
 int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
 void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 struct domain *d, *dom0;
+struct vcpu *v;
 uint8_t space[4][4096];
 struct acpi_info acpi;
 unsigned int hw_accesses, reboots;
@@ -174,13 +175,13 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
 
 /* --- the core --- */
 
-bool p2m_mmio_allowed(const struct domain *of, uint64_t start, uint64_t end)
+bool mmio_allowed(const struct domain *of, uint64_t start, uint64_t end)
 {
     assert_ptr_equal(of, d);
     return is_dom0s(start << PAGE_SHIFT, end << PAGE_SHIFT);
 }
 
-void p2m_forget_mmio(struct domain *of, uint64_t start, uint64_t end)
+void mmio_forget(struct domain *of, uint64_t start, uint64_t end)
 {
     assert_ptr_equal(of, d);
     assert_true(msi_emulates(d, start, end)); /* or it could be mapped again meanwhile */
@@ -284,6 +285,11 @@ int pci_model_setup(void **state)
         cpus[i].apic_id = HOST_APIC(i);
     dom0 = d = calloc(1, sizeof(*d));
     d->is_dom0 = true;
+    v = calloc(1, sizeof(*v));
+    v->d = d;
+    bus_init(d);
+    dom0_add_pci(d);
+    dom0_add_msi(d);
     return 0;
 }
 
@@ -299,20 +305,21 @@ int pci_model_teardown(void **state)
         s = next;
     }
     msi_sources = NULL;
+    free(v);
     free(d);
     return 0;
 }
 
 uint32_t get_of(uint32_t function, unsigned int reg, unsigned int size)
 {
-    pci_port_write(d, 0xcf8, 4, function | (reg & 0xfc));
-    return pci_port_read(d, (uint16_t)(0xcfc + (reg & 3)), size);
+    bus_port_write(v, 0xcf8, 4, function | (reg & 0xfc));
+    return bus_port_read(v, (uint16_t)(0xcfc + (reg & 3)), size);
 }
 
 void put_of(uint32_t function, unsigned int reg, unsigned int size, uint32_t val)
 {
-    pci_port_write(d, 0xcf8, 4, function | (reg & 0xfc));
-    pci_port_write(d, (uint16_t)(0xcfc + (reg & 3)), size, val);
+    bus_port_write(v, 0xcf8, 4, function | (reg & 0xfc));
+    bus_port_write(v, (uint16_t)(0xcfc + (reg & 3)), size, val);
 }
 
 uint32_t get(unsigned int reg, unsigned int size) { return get_of(DEVICE, reg, size); }
@@ -320,28 +327,26 @@ void put(unsigned int reg, unsigned int size, uint32_t val) { put_of(DEVICE, reg
 
 uint32_t window_read(gpa_t gpa, unsigned int size)
 {
-    uint64_t val = ~0ull;
-
-    assert_true(pci_mmio(d, gpa, size, false, &val));
-    return (uint32_t)val;
+    assert_true(bus_has_memory(v, gpa));
+    return (uint32_t)bus_memory_read(v, gpa, size);
 }
 
 void window_write(gpa_t gpa, unsigned int size, uint64_t val)
 {
-    assert_true(pci_mmio(d, gpa, size, true, &val));
+    assert_true(bus_has_memory(v, gpa));
+    bus_memory_write(v, gpa, size, val);
 }
 
 uint64_t table_read(gpa_t gpa, unsigned int size)
 {
-    uint64_t val = 0;
-
-    assert_true(msi_mmio(d, gpa, size, false, &val));
-    return val;
+    assert_true(msi_emulates(d, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1));
+    return bus_memory_read(v, gpa, size);
 }
 
 void table_write(gpa_t gpa, unsigned int size, uint64_t val)
 {
-    assert_true(msi_mmio(d, gpa, size, true, &val));
+    assert_true(msi_emulates(d, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1));
+    bus_memory_write(v, gpa, size, val);
 }
 
 void enable_msix(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of vdev/pci.c and vdev/msi.c: functions whose configuration spaces are arrays. They are a device
+ * For tests of dom0/pci.c and dom0/msi.c: functions whose configuration spaces are arrays. They are a device
  * with MSI, MSI-X and base addresses of all kinds, a bridge, a host bridge, and one that no port reaches. The
  * model of the hardware fails the test whenever it is made to decode what is not dom0's, or to send anything
  * but a vector of the core's.
@@ -10,9 +10,11 @@
 
 #include "cpu.h"
 #include "errors.h"
+#include "dom0/dom0.h"
+#include "dom0/pci.h"
 #include "harness.h"
 #include "platform.h"
-#include "vdev/pci.h"
+#include "vdev/bus.h"
 
 #define HOST_BRIDGE 0x80000000u
 #define DEVICE 0x80001800u /* bus 0, device 3 */
@@ -27,6 +29,7 @@
 #define HOST_APIC(cpu) (0x20u + (cpu))
 
 extern struct domain *d;                     /* dom0 */
+extern struct vcpu *v;
 /* DEVICE, BRIDGE, HOST_BRIDGE, FAR_DEVICE. The first has these extended capabilities. */
 extern uint8_t space[4][4096];
 #define ERRORS 0x100u
@@ -35,7 +38,7 @@ extern uint8_t space[4][4096];
 #define WINDOW 0xb0000000ull                 /* segment 0, buses 0 to 3 */
 #define FAR_WINDOW 0x1004000000ull           /* segment 1, bus 0x40 */
 extern unsigned int hw_accesses, reboots;
-extern uint64_t forgotten_start, forgotten_end; /* p2m_forget_mmio */
+extern uint64_t forgotten_start, forgotten_end; /* mmio_forget */
 struct pci_model_delivered { uint32_t dest, mode; bool logical; uint8_t vector; unsigned int count; };
 extern struct pci_model_delivered delivered; /* to dom0, the last */
 

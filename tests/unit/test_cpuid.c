@@ -108,7 +108,7 @@ static struct cpuid_regs get(uint32_t leaf, uint32_t sub)
 {
     struct cpuid_regs r;
 
-    cpuid_guest(v, leaf, sub, &r);
+    cpuid_guest(v, leaf, sub, harness_paging.cr4, &r);
     return r;
 }
 

@@ -7,8 +7,10 @@
 #include "svm/vmcb.h"
 
 #include "guest.h"
+#include "guest/exits.h"
 #include "harness.h"
 #include "privileged_fake.h"
+#include "vdev/bus.h"
 
 #include <stdio.h>
 
@@ -72,7 +74,7 @@ void lapic_return(struct vcpu *v, uint8_t vector) {}
 void lapic_reset(struct vcpu *v, bool init) {}
 void svm_reset_to_sipi(struct vcpu *v, uint8_t vector) {}
 
-void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4, struct cpuid_regs *out)
 {
     *out = (struct cpuid_regs){ leaf + 1, subleaf + 2, 0xc, 0xd };
 }
@@ -91,15 +93,15 @@ int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val)
     return msr_rc;
 }
 
-void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val)
+uint32_t bus_port_read(struct vcpu *v, uint16_t port, unsigned int size)
 {
     last_port = port;
     last_size = size;
     accesses++;
-    *val = port_value;
+    return port_value;
 }
 
-void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
+void bus_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
 {
     last_port = port;
     last_size = size;
@@ -135,7 +137,7 @@ int guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size)
     return 0;
 }
 
-int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec)
+int fault_resolve(struct vcpu *v, gpa_t gpa, bool write, bool exec)
 {
     last_fault.gpa = gpa;
     last_fault.write = write;
@@ -143,7 +145,7 @@ int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool exec)
     return fault_rc;
 }
 
-int io_emulate(struct vcpu *v, gpa_t gpa)
+int emulate_access(struct vcpu *v, gpa_t gpa)
 {
     emulated++;
     return emulate_rc;

@@ -7,9 +7,11 @@
 
 #include "errors.h"
 #include "guest.h"
+#include "guest/exits.h"
 #include "harness.h"
 #include "hypercall.h"
 #include "privileged_fake.h"
+#include "vdev/bus.h"
 
 #include <xen/hvm/hvm_vcpu.h>
 #include <xen/hvm/save.h>
@@ -45,13 +47,16 @@ void inject_iret(struct vcpu *v) {}
 bool inject_stepped(struct vcpu *v) { return stepped; }
 uint64_t cpuid_guest_cr4_mask(struct domain *d) { return CR4_OFFERED; }
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
-void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_regs *out) { cpuids++; }
+void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t cr4, struct cpuid_regs *out)
+{
+    cpuids++;
+}
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val) { return 0; }
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
-void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val) {}
-void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val) {}
-int io_emulate(struct vcpu *v, gpa_t gpa) { return -EINVAL; }
-int p2m_fault(struct vcpu *v, gpa_t gpa, bool write, bool fetch) { return -ENOENT; }
+uint32_t bus_port_read(struct vcpu *v, uint16_t port, unsigned int size) { return 0; }
+void bus_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val) {}
+int emulate_access(struct vcpu *v, gpa_t gpa) { return -EINVAL; }
+int fault_resolve(struct vcpu *v, gpa_t gpa, bool write, bool fetch) { return -ENOENT; }
 void hypercall_exit(struct vcpu *v) {}
 void domain_crash(struct vcpu *v, const char *fmt, ...) { fail_msg("%s", fmt); }
 void domain_shutdown(struct domain *d, uint8_t reason) {}

@@ -382,12 +382,20 @@ static void instructions_are_skipped(void **state)
     assert_int_equal(vmcb.rip, 1);
 }
 
+static uint64_t get_msr(uint32_t msr)
+{
+    uint64_t val;
+
+    assert_int_equal(svm_get_msr(&vcpu, msr, &val), 0);
+    return val;
+}
+
 /* APM vol. 2, 15.23: what DEBUGCTL records and stops at is switched at entries, for those who use it. */
 static void debug_control(void **state)
 {
     assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, 1ull << 6), -EINVAL);
     assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
-    assert_int_equal(svm_get_msr(&vcpu, MSR_DEBUGCTL), DEBUGCTL_BTF);
+    assert_int_equal(get_msr(MSR_DEBUGCTL), DEBUGCTL_BTF);
     assert_int_equal(vmcb.lbr_control, 0); /* this CPU cannot */
     cpu_features.lbr_virtualization = true;
     assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
@@ -396,7 +404,10 @@ static void debug_control(void **state)
     assert_int_equal(vmcb.lbr_control, 0);
     cpu_features.lbr_virtualization = false;
     vmcb.last_branch[3] = 7;
-    assert_int_equal(svm_get_msr(&vcpu, MSR_LAST_BRANCH + 3), 7);
+    assert_int_equal(get_msr(MSR_LAST_BRANCH + 3), 7);
+    assert_int_equal(svm_set_msr(&vcpu, MSR_LAST_BRANCH + 3, 0), -EINVAL); /* the CPU's to write */
+    assert_int_equal(svm_set_msr(&vcpu, MSR_TSC_AUX, 0), -EINVAL); /* not the control block's */
+    assert_int_equal(svm_get_msr(&vcpu, MSR_TSC_AUX, &(uint64_t){ 0 }), -EINVAL);
 }
 
 /* APM vol. 2, 3.1.3 and 5.5.1, and what the domain's CPUID says (the fake above). */

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/ioapic.c: what dom0 writes into its entries reaches the host's only as the core's own vectors on CPUs
+ * dom0/ioapic.c: what dom0 writes into its entries reaches the host's only as the core's own vectors on CPUs
  * that are on line; an edge and a level line from the host to dom0 and back; lines that dom0 cannot have; and
  * no register access that could go wrong.
  */
 #include "cpu.h"
+#include "dom0/dom0.h"
 #include "errors.h"
 #include "harness.h"
 #include "platform.h"
+#include "vdev/bus.h"
 
 #include <stdlib.h>
 
+#define IOAPIC 0xfec80000ull
 #define LINES 24
 #define DATA 0x10
 #define MASKED 0x10000u
@@ -22,6 +25,7 @@ static struct domain *d;
 static struct vcpu *v[2];
 static struct host_route routes[LINES];
 unsigned int console_irq = 4;
+struct acpi_info acpi = { .ioapics = 1, .ioapic = { IOAPIC } };
 static unsigned int route_count[LINES];
 static irq_handler *handlers[256];
 static void *handler_data[256];
@@ -82,7 +86,8 @@ static int setup_lines(unsigned int lines)
         v[i]->sched.cpu = i;
         d->vcpu[i] = v[i];
     }
-    ioapic_init(d);
+    bus_init(d);
+    dom0_add_ioapic(d);
     return 0;
 }
 
@@ -109,14 +114,14 @@ static int teardown(void **state)
 
 static uint32_t get(uint32_t reg)
 {
-    ioapic_mmio_write(d, 0, reg);
-    return ioapic_mmio_read(d, DATA);
+    bus_memory_write(v[0], IOAPIC + 0, 4, reg);
+    return (uint32_t)bus_memory_read(v[0], IOAPIC + DATA, 4);
 }
 
 static void put(uint32_t reg, uint32_t val)
 {
-    ioapic_mmio_write(d, 0, reg);
-    ioapic_mmio_write(d, DATA, val);
+    bus_memory_write(v[0], IOAPIC + 0, 4, reg);
+    bus_memory_write(v[0], IOAPIC + DATA, 4, val);
 }
 
 static void put_entry(unsigned int pin, uint8_t dest, uint32_t low)
@@ -151,8 +156,8 @@ static void registers(void **state)
         assert_int_equal(get(reg), 0xffffffff);
     }
     for (uint32_t offset = 0; offset < 0x1000; offset++) {
-        ioapic_mmio_write(d, offset, 0x5a5a5a5a);
-        ioapic_mmio_read(d, offset);
+        bus_memory_write(v[0], IOAPIC + offset, 4, 0x5a5a5a5a);
+        (void)bus_memory_read(v[0], IOAPIC + offset, 4);
     }
     for (unsigned int pin = 0; pin < LINES; pin++) {
         assert_true(route_count[pin] == 0 || routes[pin].vector == VECTOR_GSI_FIRST + pin);
@@ -214,22 +219,22 @@ static void level(void **state)
     assert_int_equal(get(0x10 + 20), 0x41 | LEVEL | REMOTE_IRR);
     fire(10); /* one more from the host before it saw the mask: dropped */
     assert_int_equal(delivered.n, 1);
-    ioapic_eoi(d, 0x42);
+    d->vdev.level_eoi(d, 0x42);
     assert_true(routes[10].masked);
-    ioapic_eoi(d, 0x41);
+    d->vdev.level_eoi(d, 0x41);
     assert_false(routes[10].masked);
     assert_int_equal(get(0x10 + 20), 0x41 | LEVEL);
     fire(10);
     assert_int_equal(delivered.n, 2);
     put(0x10 + 20, 0x41 | LEVEL | MASKED); /* masked while it is in service */
-    ioapic_eoi(d, 0x41);
+    d->vdev.level_eoi(d, 0x41);
     assert_true(routes[10].masked);
     put(0x10 + 20, 0x41 | LEVEL);
     assert_false(routes[10].masked);
     fire(10);
     put(0x11 + 20, 2u << 24); /* moved while it is in service: the line must stay masked */
     assert_true(routes[10].masked);
-    ioapic_mmio_write(d, 0x40, 0x41); /* the EOI register */
+    bus_memory_write(v[0], IOAPIC + 0x40, 4, 0x41); /* the EOI register */
     assert_false(routes[10].masked);
     fire(10);
     put(0x10 + 20, 0x41 | MASKED); /* the old way to acknowledge: to edge and back */
@@ -242,10 +247,10 @@ static void level(void **state)
 static void locks(void **state)
 {
     (void)state;
-    assert_takes(LOCK_VDEV, 1, ioapic_mmio_write(d, 0, 0x10));
-    assert_takes(LOCK_VDEV, 1, ioapic_mmio_read(d, 0));
-    assert_takes(LOCK_VDEV, 1, ioapic_mmio_write(d, 0x40, 0x41));
-    assert_takes(LOCK_VDEV, 1, ioapic_eoi(d, 0x41));
+    assert_takes(LOCK_VDEV, 1, bus_memory_write(v[0], IOAPIC + 0, 4, 0x10));
+    assert_takes(LOCK_VDEV, 1, (void)bus_memory_read(v[0], IOAPIC + 0, 4));
+    assert_takes(LOCK_VDEV, 1, bus_memory_write(v[0], IOAPIC + 0x40, 4, 0x41));
+    assert_takes(LOCK_VDEV, 1, d->vdev.level_eoi(d, 0x41));
     assert_takes(LOCK_VDEV, 1, fire(1));
 }
 
@@ -257,7 +262,7 @@ static void lines_of_the_core(void **state)
     assert_int_equal(get(0x18), 0x34);
     assert_int_equal(route_count[4], 0);
     put_entry(4, 0, 0x34 | LEVEL);
-    ioapic_eoi(d, 0x34);
+    d->vdev.level_eoi(d, 0x34);
     assert_int_equal(route_count[4], 0);
 }
 

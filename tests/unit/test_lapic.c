@@ -40,7 +40,7 @@ void vcpu_init_received(struct vcpu *to) { inits[to->id]++; }
 void vcpu_sipi_received(struct vcpu *to, uint8_t vector) { sipis[to->id] = vector; }
 nsec_t clock_now(void) { return now; }
 
-void ioapic_eoi(struct domain *of, uint8_t vector)
+static void level_eoi(struct domain *of, uint8_t vector)
 {
     assert_ptr_equal(of, d);
     eois++;
@@ -495,7 +495,7 @@ static void errors(void **state)
 static void level_vectors(void **state)
 {
     (void)state;
-    d->is_dom0 = true;
+    d->vdev.level_eoi = level_eoi;
     lapic_deliver(d, 2, LAPIC_LEVEL | 0x61);
     lapic_accept(v[1], 0x61);
     assert_int_equal(read_msr(v[1], 0x818 + 3), 1u << 1);

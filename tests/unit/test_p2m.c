@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/p2m.c and mm/p2m_fault.c: entries, splits, references, flushes, parking, faults, and that a failure
- * changes nothing.
+ * mm/p2m.c and guest/fault.c, dom0/mmio.c: entries, splits, references, flushes, parking, faults, and that a
+ * failure changes nothing.
  */
 #include "alloc.h"
 #include "directmap.h"
+#include "dom0/dom0.h"
+#include "guest/exits.h"
 #include "harness.h"
 
 #include <string.h>
@@ -505,21 +507,21 @@ static void faults_of_a_guest(void **state)
 
     (void)state;
     harness_populate(d, 5, 1);
-    assert_int_equal(p2m_fault(v, 0x5123, true, false), 0); /* another vcpu was faster */
-    assert_int_equal(p2m_fault(v, 0x5123, false, true), 0);
-    assert_int_equal(p2m_fault(v, 0x6000, false, false), -ENOENT);
-    assert_int_equal(p2m_fault(v, 0xfee00000, true, false), -ENOENT);
-    assert_int_equal(p2m_fault(v, ~0ull, true, false), -ENOENT);
+    assert_int_equal(fault_resolve(v, 0x5123, true, false), 0); /* another vcpu was faster */
+    assert_int_equal(fault_resolve(v, 0x5123, false, true), 0);
+    assert_int_equal(fault_resolve(v, 0x6000, false, false), -ENOENT);
+    assert_int_equal(fault_resolve(v, 0xfee00000, true, false), -ENOENT);
+    assert_int_equal(fault_resolve(v, ~0ull, true, false), -ENOENT);
     assert_int_equal(p2m_set(d, GFN(6), MFN(0), 0, P2M_ABSENT), 0);
-    assert_int_equal(p2m_fault(v, 0x6000, false, false), -ENOMEM);
+    assert_int_equal(fault_resolve(v, 0x6000, false, false), -ENOMEM);
     m = alloc_domain(d, 0);
     assert_int_equal(p2m_set(d, GFN(7), m, 0, P2M_RAM_RO), 0);
-    assert_int_equal(p2m_fault(v, 0x7000, true, false), -EACCES);
-    assert_int_equal(p2m_fault(v, 0x7000, false, true), 0);
+    assert_int_equal(fault_resolve(v, 0x7000, true, false), -EACCES);
+    assert_int_equal(fault_resolve(v, 0x7000, false, true), 0);
     m = alloc_core(0);
     assert_int_equal(p2m_set(d, GFN(8), m, 0, P2M_XENPAGE), 0);
-    assert_int_equal(p2m_fault(v, 0x8000, false, true), -EACCES);
-    assert_int_equal(p2m_fault(v, 0x8000, true, false), 0);
+    assert_int_equal(fault_resolve(v, 0x8000, false, true), -EACCES);
+    assert_int_equal(fault_resolve(v, 0x8000, true, false), 0);
 }
 
 static void device_memory_appears_when_touched(void **state)
@@ -529,45 +531,45 @@ static void device_memory_appears_when_touched(void **state)
     unsigned int order;
 
     (void)state;
-    p2m_hide_mmio(0x8000, 0xe0000);
-    p2m_hide_mmio(0xe0300, 0xe0301);
-    assert_true(p2m_mmio_allowed(d0, 0xe0000, 0xe0300));
-    assert_false(p2m_mmio_allowed(d0, 0xdffff, 0xe0001));
-    assert_false(p2m_mmio_allowed(d0, 0xe02ff, 0xe0301));
-    assert_false(p2m_mmio_allowed(d0, 0xe0301, 0x10)); /* around the end of what there is */
-    assert_false(p2m_mmio_allowed(d, 0xe0000, 0xe0001));
-    assert_false(p2m_mmio_allowed(d0, 0x100, 0x101)); /* machine RAM */
-    assert_true(p2m_mmio_allowed(d0, 0x4000, 0x8000)); /* 64 MiB: behind the end of RAM */
+    mmio_hide(0x8000, 0xe0000);
+    mmio_hide(0xe0300, 0xe0301);
+    assert_true(mmio_allowed(d0, 0xe0000, 0xe0300));
+    assert_false(mmio_allowed(d0, 0xdffff, 0xe0001));
+    assert_false(mmio_allowed(d0, 0xe02ff, 0xe0301));
+    assert_false(mmio_allowed(d0, 0xe0301, 0x10)); /* around the end of what there is */
+    assert_false(mmio_allowed(d, 0xe0000, 0xe0001));
+    assert_false(mmio_allowed(d0, 0x100, 0x101)); /* machine RAM */
+    assert_true(mmio_allowed(d0, 0x4000, 0x8000)); /* 64 MiB: behind the end of RAM */
 
-    assert_int_equal(p2m_fault(v, 0xe0000000, false, false), 0);
+    assert_int_equal(fault_resolve(v, 0xe0000000, false, false), 0);
     assert_int_equal(p2m_lookup(d0, GFN(0xe0100), NULL, &order).n, 0xe0100);
     assert_int_equal(order, ORDER_2M);
-    assert_int_equal(p2m_fault(v, 0xe0201000, true, false), 0);
+    assert_int_equal(fault_resolve(v, 0xe0201000, true, false), 0);
     p2m_lookup(d0, GFN(0xe0201), NULL, &order);
     assert_int_equal(order, ORDER_4K);
     assert_int_equal(type_at(d0, 0xe0200), P2M_HOLE);
-    assert_int_equal(p2m_fault(v, 0xe0201000, true, false), 0);
-    assert_int_equal(p2m_fault(v, 0xe0201000, false, true), -EACCES);
-    assert_int_equal(p2m_fault(v, 0xe0300000, false, false), -ENOENT);
-    assert_int_equal(p2m_fault(v, 0x100000, false, false), -ENOENT);
-    assert_int_equal(p2m_fault(d->vcpu[0], 0xe0000000, false, false), -ENOENT);
-    assert_panics(p2m_hide_mmio(2, 2));
+    assert_int_equal(fault_resolve(v, 0xe0201000, true, false), 0);
+    assert_int_equal(fault_resolve(v, 0xe0201000, false, true), -EACCES);
+    assert_int_equal(fault_resolve(v, 0xe0300000, false, false), -ENOENT);
+    assert_int_equal(fault_resolve(v, 0x100000, false, false), -ENOENT);
+    assert_int_equal(fault_resolve(d->vcpu[0], 0xe0000000, false, false), -ENOENT);
+    assert_panics(mmio_hide(2, 2));
 
     /* what msi.c emulates goes, with the 2M around it, and comes back without it */
-    p2m_forget_mmio(d0, 0xe0300, 0xe0301); /* nothing there */
+    mmio_forget(d0, 0xe0300, 0xe0301); /* nothing there */
     harness_msi_start = 0xe0010, harness_msi_end = 0xe0011;
-    p2m_forget_mmio(d0, 0xe0010, 0xe0011);
+    mmio_forget(d0, 0xe0010, 0xe0011);
     assert_int_equal(type_at(d0, 0xe0100), P2M_HOLE);
-    assert_int_equal(p2m_fault(v, 0xe0010000, false, false), -ENOENT);
-    assert_int_equal(p2m_fault(v, 0xe0011000, false, false), 0);
+    assert_int_equal(fault_resolve(v, 0xe0010000, false, false), -ENOENT);
+    assert_int_equal(fault_resolve(v, 0xe0011000, false, false), 0);
     assert_int_equal(type_at(d0, 0xe0012), P2M_HOLE);
     harness_msi_end = 0;
-    assert_int_equal(p2m_fault(v, 0xe0010000, false, false), 0);
+    assert_int_equal(fault_resolve(v, 0xe0010000, false, false), 0);
     harness_check_memory();
 
     /* no memory for the table: said, and nothing left */
     harness_fail_alloc(1);
-    assert_int_equal(p2m_fault(v, 0x4000000, false, false), -ENOMEM);
+    assert_int_equal(fault_resolve(v, 0x4000000, false, false), -ENOMEM);
     harness_fail_alloc(0);
     harness_check_memory();
 }

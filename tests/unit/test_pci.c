@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/pci.c: dom0's accesses to configuration space pass, except for what would reach the core.
+ * dom0/pci.c: dom0's accesses to configuration space pass, except for what would reach the core.
  */
 #include "pci_model.h"
 
@@ -81,7 +81,7 @@ static void windows(void **state)
     for (unsigned int size = 1; size <= 4; size *= 2)
         for (unsigned int reg = 0; reg < 256; reg += size)
             assert_int_equal(window_read(WINDOW + 0x18000 + reg, size), get(reg, size));
-    assert_true(pci_mmio(d, WINDOW + 0x18000 + VENDOR, 8, false, &val));
+    val = bus_memory_read(v, WINDOW + 0x18000 + VENDOR, 8);
     assert_int_equal(val, word(space[0], VENDOR) | (uint64_t)word(space[0], VENDOR + 4) << 32);
     window_write(WINDOW + 0x18000 + VENDOR + 8, 8, 0x1122334455667788);
     assert_int_equal(word(space[0], VENDOR + 8), 0x55667788);
@@ -101,13 +101,13 @@ static void windows(void **state)
     assert_int_equal(window_read(FAR_WINDOW, 4), 0x56781234); /* another segment, another first bus */
     window_write(FAR_WINDOW + 0x41, 1, 0x77);
     assert_int_equal(word(space[3], 0x40), 0x40407740);
-    assert_false(pci_mmio(d, WINDOW + 2, 4, false, &val));
-    assert_false(pci_mmio(d, WINDOW - 4, 4, false, &val));
-    assert_false(pci_mmio(d, WINDOW + 0x400000, 4, false, &val));
+    assert_int_equal(bus_memory_read(v, WINDOW + 2, 4), ~0u);
+    assert_false(bus_has_memory(v, WINDOW - 4));
+    assert_false(bus_has_memory(v, WINDOW + 0x400000));
     acpi.pci_window[1].segment = 0x80; /* more than there is room for */
-    assert_false(pci_mmio(d, FAR_WINDOW, 4, false, &val));
-    d->is_dom0 = false;
-    assert_false(pci_mmio(d, WINDOW, 4, false, &val));
+    assert_false(bus_has_memory(v, FAR_WINDOW));
+    bus_init(d);
+    assert_false(bus_has_memory(v, WINDOW)); /* no guest has one */
 }
 
 /* What would decode addresses past all checks is not there. */
@@ -256,10 +256,10 @@ static void broken_lists(void **state)
     assert_int_equal(word(space[0], MSI + 4), 5);
     space[0][0x06] = 0; /* no list */
     assert_int_equal(get(0x40, 1), 0x11);
-    pci_port_write(d, 0xcf8, 4, 0x80ff0000); /* no device */
-    assert_int_equal(pci_port_read(d, 0xcfc, 4), 0xffffffff);
-    pci_port_write(d, 0xcf8, 4, 0x80ff0034);
-    assert_int_equal(pci_port_read(d, 0xcfc, 1), 0xff);
+    bus_port_write(v, 0xcf8, 4, 0x80ff0000); /* no device */
+    assert_int_equal(bus_port_read(v, 0xcfc, 4), 0xffffffff);
+    bus_port_write(v, 0xcf8, 4, 0x80ff0034);
+    assert_int_equal(bus_port_read(v, 0xcfc, 1), 0xff);
 }
 
 /* Whatever dom0 writes: the model judges. */
@@ -287,32 +287,31 @@ static void anything(void **state)
         if (i % 4)
             put(reg, size, val);
         else
-            (void)msi_mmio(d, (word(space[0], 0x10) & ~0xfu) + 0x1000 + (random >> 24) * 4, 4, true,
-                           &(uint64_t){ val });
+            bus_memory_write(v, (word(space[0], 0x10) & ~0xfu) + 0x1000 + (random >> 24) * 4, 4, val);
     }
 }
 
 static void ports(void **state)
 {
     (void)state;
-    pci_port_write(d, 0xcf8, 4, 0xffffffff);
-    assert_int_equal(pci_port_read(d, 0xcf8, 4), 0x80fffffc);
+    bus_port_write(v, 0xcf8, 4, 0xffffffff);
+    assert_int_equal(bus_port_read(v, 0xcf8, 4), 0x80fffffc);
     assert_int_equal(hw_accesses, 0); /* the latch is dom0's own */
     for (unsigned int size = 1; size <= 2; size++) /* parts of it are not there */
         for (uint16_t port = 0xcf8; port < 0xcfc; port++) {
-            assert_int_equal(pci_port_read(d, port, size), (1u << 8 * size) - 1);
-            pci_port_write(d, port, size, 0);
+            assert_int_equal(bus_port_read(v, port, size), (1u << 8 * size) - 1);
+            bus_port_write(v, port, size, 0);
         }
-    assert_int_equal(pci_port_read(d, 0xcfd, 2), 0xffff); /* not one access of the bus */
-    assert_int_equal(pci_port_read(d, 0xcfe, 4), 0xffffffff);
-    pci_port_write(d, 0xcfd, 4, 0);
-    pci_port_write(d, 0xcf8, 4, 0x00001800); /* not enabled */
-    assert_int_equal(pci_port_read(d, 0xcfc, 4), 0xffffffff);
-    pci_port_write(d, 0xcfc, 4, 0);
+    assert_int_equal(bus_port_read(v, 0xcfd, 2), 0xffff); /* not one access of the bus */
+    assert_int_equal(bus_port_read(v, 0xcfe, 4), 0xffffffff);
+    bus_port_write(v, 0xcfd, 4, 0);
+    bus_port_write(v, 0xcf8, 4, 0x00001800); /* not enabled */
+    assert_int_equal(bus_port_read(v, 0xcfc, 4), 0xffffffff);
+    bus_port_write(v, 0xcfc, 4, 0);
     assert_int_equal(hw_accesses, 0);
-    pci_port_write(d, 0xcf9, 1, 0x02); /* which reset, not yet */
+    bus_port_write(v, 0xcf9, 1, 0x02); /* which reset, not yet */
     assert_int_equal(reboots, 0);
-    pci_port_write(d, 0xcf9, 1, 0x06);
+    bus_port_write(v, 0xcf9, 1, 0x06);
     assert_int_equal(reboots, 1);
 }
 

@@ -5,6 +5,8 @@
  */
 #include "alloc.h"
 #include "directmap.h"
+#include "dom0/dom0.h"
+#include "guest/exits.h"
 #include "harness.h"
 
 #include <string.h>
@@ -218,15 +220,15 @@ static void dom0_has_a_reserve(void **state)
     assert_int_equal(alloc_claim(guest, guest->tot_pages + 1), -ENOMEM);
     harness_check_memory();
     /* its first touches of devices, a GiB apart: a table each, and one above them for 512 */
-    while (p2m_fault(d->vcpu[0], DEVICES + touched * GIB, true, false) == 0)
+    while (fault_resolve(d->vcpu[0], DEVICES + touched * GIB, true, false) == 0)
         touched++;
     assert_in_range(touched, 19, 20);
-    assert_int_equal(p2m_fault(d->vcpu[0], DEVICES + touched * GIB, true, false), -ENOMEM);
+    assert_int_equal(fault_resolve(d->vcpu[0], DEVICES + touched * GIB, true, false), -ENOMEM);
     harness_check_memory();
     /* what it gives back is its own again, before anybody else */
-    p2m_forget_mmio(d, DEVICES >> PAGE_SHIFT, (DEVICES >> PAGE_SHIFT) + 1);
+    mmio_forget(d, DEVICES >> PAGE_SHIFT, (DEVICES >> PAGE_SHIFT) + 1);
     assert_int_equal(p2m_populate(guest, GFN(0x80000), 0), -ENOMEM);
-    assert_int_equal(p2m_fault(d->vcpu[0], DEVICES + touched * GIB, true, false), 0);
+    assert_int_equal(fault_resolve(d->vcpu[0], DEVICES + touched * GIB, true, false), 0);
     /* beyond its reserve it takes what is free, but not what is claimed */
     assert_int_equal(p2m_remove(guest, GFN(0x100000)), 0);
     assert_int_equal(p2m_remove(guest, GFN(0x100001)), 0);

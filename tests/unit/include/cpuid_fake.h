@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's cpu.h with a CPUID instruction and I/O ports that the test answers, before some files (build.mk). */
+/*
+ * The core's cpu.h with a CPUID instruction and I/O ports that the test answers, before some files
+ * (build.mk).
+ */
 #ifndef HARNESS_CPUID_FAKE_H
 #define HARNESS_CPUID_FAKE_H
 

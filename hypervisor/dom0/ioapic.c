@@ -9,13 +9,15 @@
  * would fire again.
  *
  * Lock: d->vdev.lock, class LOCK_VDEV, for all of io and of the host's I/O APIC. Under it: kicks
- * (LOCK_SCHED). Read next: lapic.c, ../platform/ioapic.c.
+ * (LOCK_SCHED). Read next: ../vdev/lapic.c, ../platform/ioapic.c.
  */
+#include "dom0/dom0.h"
 #include "cpu.h"
 #include "domain.h"
 #include "lib.h"
 #include "platform.h"
 #include "vdev.h"
+#include "vdev/bus.h"
 
 #define PINS 24
 #define VERSION (0x20u | (PINS - 1) << 16)
@@ -98,7 +100,7 @@ static void line_fired(unsigned int vector, void *data)
     lapic_deliver(d, ENTRY_DEST(*entry), (uint32_t)*entry);
 }
 
-void ioapic_eoi(struct domain *d, uint8_t vector)
+static void end_level_interrupt(struct domain *d, uint8_t vector)
 {
     spin_lock_scope(&d->vdev.lock);
     for (unsigned int pin = 0; pin < PINS; pin++)
@@ -108,7 +110,7 @@ void ioapic_eoi(struct domain *d, uint8_t vector)
         }
 }
 
-uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset)
+static uint32_t read_window(struct domain *d, uint32_t offset)
 {
     spin_lock_scope(&d->vdev.lock);
     if (offset != WINDOW_DATA)
@@ -122,10 +124,10 @@ uint32_t ioapic_mmio_read(struct domain *d, uint32_t offset)
     }
 }
 
-void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val)
+static void write_window(struct domain *d, uint32_t offset, uint32_t val)
 {
     if (offset == WINDOW_EOI) {
-        ioapic_eoi(d, (uint8_t)val);
+        end_level_interrupt(d, (uint8_t)val);
         return;
     }
     spin_lock_scope(&d->vdev.lock);
@@ -137,8 +139,27 @@ void ioapic_mmio_write(struct domain *d, uint32_t offset, uint32_t val)
         write_word_locked(d, io.select - REG_ENTRY, val);
 }
 
-void ioapic_init(struct domain *d)
+/* As the local APIC, it takes accesses of 4 bytes only. */
+static void access_ioapic(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
 {
+    uint32_t offset = gpa & ~PAGE_MASK;
+
+    if (size != 4)
+        return;
+    if (write)
+        write_window(v->d, offset, (uint32_t)*val);
+    else
+        *val = read_window(v->d, offset);
+}
+
+void dom0_add_ioapic(struct domain *d)
+{
+    static struct bus_range page;
+    gpa_t first = acpi.ioapic[0] & PAGE_MASK;
+
+    page = (struct bus_range){ first, first + PAGE_SIZE - 1, access_ioapic, NULL, NULL };
+    bus_add_memory(d, &page);
+    d->vdev.level_eoi = end_level_interrupt;
     for (unsigned int pin = 0; pin < PINS; pin++) {
         io.entry[pin] = ENTRY_MASKED;
         if (is_dom0s(pin))

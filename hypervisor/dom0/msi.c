@@ -17,8 +17,10 @@
 #include "domain.h"
 #include "lib.h"
 #include "p2m.h"
-#include "pci.h"
+#include "dom0/dom0.h"
+#include "dom0/pci.h"
 #include "vdev.h"
+#include "vdev/bus.h"
 
 #define CONTROL 2           /* of a capability, 2 bytes */
 #define MSI_ENABLE 0x0001u
@@ -235,12 +237,12 @@ static void locate(struct domain *d, struct msi_source *s)
     paddr_t table = (base & ~0xfull) + (where & ~MSIX_TABLE_BAR);
 
     if ((base & PCI_BAR_IO) || table % LINE_BYTES ||
-        !p2m_mmio_allowed(d, first_frame(table), end_frame(table, s->count)))
+        !mmio_allowed(d, first_frame(table), end_frame(table, s->count)))
         table = 0;
     WRITE_ONCE(s->table, table);
-    smp_mb(); /* mm/p2m_fault.c maps and then looks here */
+    smp_mb(); /* mmio.c maps and then looks here */
     if (table)
-        p2m_forget_mmio(d, first_frame(table), end_frame(table, s->count));
+        mmio_forget(d, first_frame(table), end_frame(table, s->count));
 }
 
 void msi_moved(struct domain *d, uint32_t address)
@@ -346,16 +348,24 @@ static void access(struct domain *d, struct msi_source *s, gpa_t gpa, unsigned i
         line_update(d, s, i);
 }
 
-bool msi_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val)
+static bool has_table(const struct vcpu *v, uint64_t gpa)
 {
-    uint64_t frame = gpa >> PAGE_SHIFT;
+    return msi_emulates(v->d, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1);
+}
 
-    if (!msi_emulates(d, frame, frame + 1))
-        return false;
+static void access_page(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+{
     spin_lock_scope(&pci_lock);
-    struct msi_source *s = source_in(d, frame, frame + 1);
+    struct msi_source *s = source_in(v->d, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1);
 
     if (s && !(gpa & (size - 1)))
-        access(d, s, gpa, size, write, val);
-    return true;
+        access(v->d, s, gpa, size, write, val);
+}
+
+void dom0_add_msi(struct domain *d)
+{
+    static struct bus_range tables;
+
+    tables = (struct bus_range){ 0, ~0ull, access_page, has_table, NULL };
+    bus_add_memory(d, &tables);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What vdev/io.c needs of the core, for its tests (io_model.h). */
-#include "io_model.h"
+/* What vdev/bus.c and guest/emulate.c need of the core, for their tests (bus_model.h). */
+#include "bus_model.h"
 
 #include "errors.h"
 #include "ports_fake.h"
@@ -64,22 +64,6 @@ void svm_inject_page_fault(struct vcpu *of, uint64_t address, uint32_t error)
     fault_address = address;
 }
 
-uint32_t ioapic_mmio_read(struct domain *of, uint32_t offset)
-{
-    (void)of;
-    word_offset = offset;
-    reads++;
-    return word;
-}
-
-void ioapic_mmio_write(struct domain *of, uint32_t offset, uint32_t val)
-{
-    (void)of;
-    word_offset = offset;
-    word = val;
-    writes++;
-}
-
 bool lapic_has_page(const struct vcpu *of, gpa_t gpa) { return (gpa & PAGE_MASK) == LAPIC_PAGE; }
 uint32_t lapic_mmio_read(struct vcpu *of, uint32_t offset) { (void)of; return 0x11110000 + offset; }
 
@@ -92,47 +76,99 @@ void lapic_mmio_write(struct vcpu *of, uint32_t offset, uint32_t val)
 
 void sched_block(struct vcpu *of) { blocks += of == v; }
 
-/* A page of PCI configuration space, of which each access says what it was. */
-bool pci_mmio(struct domain *of, gpa_t gpa, unsigned int size, bool write, uint64_t *val)
-{
-    assert_ptr_equal(of, d);
-    if (gpa >> PAGE_SHIFT != CONFIGURATION >> PAGE_SHIFT)
-        return false;
-    if (write)
-        configuration = (gpa & 0xfff) << 32 | *val;
-    else
-        *val = 0x100 * size + (gpa & 0xfff);
-    return true;
-}
-
-uint32_t pci_port_read(struct domain *of, uint16_t port, unsigned int size)
-{
-    (void)of;
-    return port * 16u + size;
-}
-
-void pci_port_write(struct domain *of, uint16_t port, unsigned int size, uint32_t val)
-{
-    (void)of;
-    (void)size;
-    word = val + port;
-}
-
-void console_io_guest_text(struct domain *of, const char *s, size_t n)
+void text_print(struct domain *of, const char *s, size_t n)
 {
     (void)of;
     for (size_t i = 0; i < n && text_length < sizeof(text) - 1; i++)
         text[text_length++] = s[i];
 }
 
-int io_setup(void **state)
+/* --- devices of a model's own, on the bus --- */
+
+static void access_ioapic(struct vcpu *of, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+{
+    (void)of;
+    if (size != 4)
+        return;
+    word_offset = gpa & ~PAGE_MASK;
+    if (write) {
+        word = (uint32_t)*val;
+        writes++;
+    } else {
+        *val = word;
+        reads++;
+    }
+}
+
+/* A page of PCI configuration space, of which each access says what it was. */
+static void access_configuration(struct vcpu *of, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+{
+    (void)of;
+    if (write)
+        configuration = (gpa & 0xfff) << 32 | *val;
+    else
+        *val = 0x100 * size + (gpa & 0xfff);
+}
+
+/* A page that takes all sizes, present while a test wants it. */
+uint64_t table_word;
+bool table_there;
+
+static bool has_table(const struct vcpu *of, uint64_t gpa)
+{
+    (void)of;
+    (void)gpa;
+    return table_there;
+}
+
+static void access_table(struct vcpu *of, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+{
+    (void)of;
+    (void)gpa;
+    (void)size;
+    if (write)
+        table_word = *val;
+    else
+        *val = table_word;
+}
+
+static void access_pci_port(struct vcpu *of, uint64_t port, unsigned int size, bool write, uint64_t *val)
+{
+    (void)of;
+    if (write)
+        word = (uint32_t)(*val + port);
+    else
+        *val = port * 16u + size;
+}
+
+void model_dom0(bool dom0_devices)
+{
+    static struct bus_range ioapic, pci_page, table, pci_ports;
+
+    ioapic = (struct bus_range){ IOAPIC, IOAPIC + 0xfff, access_ioapic, NULL, NULL };
+    pci_page = (struct bus_range){ CONFIGURATION, CONFIGURATION + 0xfff, access_configuration, NULL, NULL };
+    table = (struct bus_range){ HOLE, HOLE + 0xfff, access_table, has_table, NULL };
+    pci_ports = (struct bus_range){ 0xcf8, 0xcff, access_pci_port, NULL, NULL };
+    bus_init(d);
+    d->is_dom0 = dom0_devices;
+    if (!dom0_devices)
+        return;
+    bus_add_memory(d, &ioapic);
+    bus_add_memory(d, &pci_page);
+    bus_add_memory(d, &table);
+    bus_add_ports(d, &pci_ports);
+    dom0_add_power_ports(d);
+}
+
+int model_setup(void **state)
 {
     harness_setup(state);
     d = harness_domain(1, 1000);
     harness_populate(d, CODE >> 12, 2);
     harness_populate(d, DATA >> 12, 1);
     spin_init(&d->vdev.lock, LOCK_VDEV);
-    d->is_dom0 = true;
+    table_there = false;
+    model_dom0(true);
     v = d->vcpu[0];
     memset(gpr, 0, sizeof(gpr));
     memset(segments, 0, sizeof(segments));

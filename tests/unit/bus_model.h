@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A vcpu of dom0 for the tests of vdev/io.c, and what its accesses reach. io_model.c */
-#ifndef IO_MODEL_H
-#define IO_MODEL_H
+/* A vcpu of dom0 for the tests of vdev/bus.c and guest/emulate.c, and what its accesses reach. bus_model.c */
+#ifndef BUS_MODEL_H
+#define BUS_MODEL_H
 
+#include "dom0/dom0.h"
+#include "guest/exits.h"
 #include "harness.h"
 #include "platform.h"
+#include "vdev/bus.h"
 
 #define CONFIGURATION 0xb0018000ull
 #define IOAPIC 0xfec80000ull /* where it need not be */
@@ -25,6 +28,10 @@ extern uint64_t configuration, fault_address;
 extern char text[64];               /* on the guest's console */
 extern size_t text_length;
 
-int io_setup(void **state);
+extern uint64_t table_word;            /* of a device at HOLE that takes all sizes */
+extern bool table_there;
+
+int model_setup(void **state);
+void model_dom0(bool dom0_devices); /* else the bus is that of any guest */
 
 #endif

@@ -1,130 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ports and memory that are emulated: who answers them, and the execution of an instruction on such memory.
- * What nobody claims reads as all ones and forgets writes, like an empty bus.
+ * One instruction on emulated memory. emulate_access() fetches it once into a local copy, decodes it
+ * (decode.c), executes it on the bus, and advances RIP. A REP does one iteration and stays. The address that
+ * the CPU reported is used; the operand's own address only has to agree with it, so that a fault of something
+ * else (a page crossed, a second operand) is not mistaken for it. MOVS has two operands: both are translated
+ * with the guest's page tables and its privilege.
  *
- * io_emulate does one memory access of one instruction: fetched once into a local copy, decoded (decode.c),
- * executed, then RIP moves on. A REP does one iteration and stays. The address that the CPU reported is
- * taken; the operand's own address only has to agree with it, so that a fault of something else (a page
- * crossed, a second operand) is not mistaken for it. MOVS has two operands: both are translated with the
- * guest's page tables and its privilege.
+ * Read next: ../vdev/bus.c.
  */
-#include "cpu.h"
+#include "guest/exits.h"
 #include "decode.h"
 #include "domain.h"
 #include "errors.h"
 #include "guest.h"
-#include "hypercall.h"
 #include "lib.h"
-#include "platform.h"
 #include "svm.h"
-#include "vdev.h"
-
-#define PORT_PIT_COUNTER 0x42
-#define PORT_PIT_OUTPUT 0x61
-#define PIT_OUTPUT 0x20
-#define PORT_DEBUG 0xe9
-#define PM1_SLEEP_ENABLE (1u << 13)
+#include "vdev/bus.h"
 
 static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
-
-/* --- ports --- */
-
-/*
- * There is no PIT. A kernel that calibrates its clock by channel 2 sees at once that the counter does not
- * begin where it was set, and that its time is over; at all ones it would look for seconds.
- */
-static uint8_t read_byte(uint16_t port)
-{
-    switch (port) {
-    case PORT_PIT_COUNTER: return 0;
-    case PORT_PIT_OUTPUT: return PIT_OUTPUT;
-    case PORT_DEBUG: return PORT_DEBUG; /* how software asks whether the port is there */
-    default: return 0xff;
-    }
-}
-
-static bool is_pci(const struct domain *d, uint16_t port) { return d->is_dom0 && (port & ~7u) == 0xcf8; }
-
-static bool is_power(const struct domain *d, uint16_t port, unsigned int size)
-{
-    return d->is_dom0 && size == 2 && port && (port == acpi.pm1_control[0] || port == acpi.pm1_control[1]);
-}
-
-static bool is_cstate(const struct domain *d, uint16_t port)
-{
-    uint16_t first = cpu_features.cstate_ports;
-
-    return d->is_dom0 && first && port >= first && port < first + CSTATE_PORTS;
-}
-
-/* dom0's ACPI power control: off is obeyed, sleep is not (the core would not wake up), the rest passes. */
-static void write_power(struct domain *d, uint16_t port, uint32_t val)
-{
-    if (!(val & PM1_SLEEP_ENABLE))
-        outw(port, (uint16_t)val);
-    else if (acpi.has_s5 && (val >> 10 & 7) == acpi.s5[0])
-        domain_shutdown(d, SHUTDOWN_poweroff);
-    else
-        guest_log(d, "asks for sleep state %u of PM1, which is not passed on\n", val >> 10 & 7);
-}
-
-void io_port_read(struct vcpu *v, uint16_t port, unsigned int size, uint32_t *val)
-{
-    if (is_pci(v->d, port))
-        *val = pci_port_read(v->d, port, size);
-    else if (is_power(v->d, port, size))
-        *val = inw(port);
-    else if (is_cstate(v->d, port)) {
-        *val = 0;
-        sched_block(v); /* as HLT, but an interrupt wakes it even if it takes none: ACPI's C2 and C3 */
-    } else
-        *val = size == 1 ? read_byte(port) : (uint32_t)mask_of(size);
-}
-
-void io_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
-{
-    if (is_pci(v->d, port))
-        pci_port_write(v->d, port, size, val);
-    else if (is_power(v->d, port, size))
-        write_power(v->d, port, val);
-    else if (port == PORT_DEBUG && size == 1)
-        console_io_guest_text(v->d, (const char *)&val, 1);
-}
-
-/* --- memory --- */
-
-static bool is_ioapic(const struct vcpu *v, gpa_t gpa)
-{
-    return v->d->is_dom0 && (gpa & PAGE_MASK) == (acpi.ioapic[0] & PAGE_MASK);
-}
-
-/* The interrupt controllers take accesses of 4 bytes only; others find nobody. */
-void io_mmio_read(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t *val)
-{
-    uint32_t offset = gpa & ~PAGE_MASK;
-
-    if (size == 4 && lapic_has_page(v, gpa))
-        *val = lapic_mmio_read(v, offset);
-    else if (size == 4 && is_ioapic(v, gpa))
-        *val = ioapic_mmio_read(v->d, offset);
-    else if (!msi_mmio(v->d, gpa, size, false, val) && !pci_mmio(v->d, gpa, size, false, val))
-        *val = mask_of(size);
-}
-
-void io_mmio_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
-{
-    uint32_t offset = gpa & ~PAGE_MASK;
-
-    if (size == 4 && lapic_has_page(v, gpa))
-        lapic_mmio_write(v, offset, (uint32_t)val);
-    else if (size == 4 && is_ioapic(v, gpa))
-        ioapic_mmio_write(v->d, offset, (uint32_t)val);
-    else if (!msi_mmio(v->d, gpa, size, true, &val))
-        (void)pci_mmio(v->d, gpa, size, true, &val);
-}
-
-/* --- instructions --- */
 
 enum { RAX, RCX, RSP = 4, RBP, RSI, RDI };
 #define INSN_BYTES 15
@@ -299,18 +192,16 @@ static void execute(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
     bool reads_only = i->op == INSN_CMP || i->op == INSN_TEST || i->op == INSN_BT;
-    uint64_t memory = ~0ull, result;
-    uint64_t other = i->has_imm ? i->imm & mask_of(i->size)
-                                : read_register(a->v, i->reg, i->reg_high8, i->size);
+    uint64_t result, other = i->has_imm ? i->imm & mask_of(i->size)
+                                        : read_register(a->v, i->reg, i->reg_high8, i->size);
 
     if (i->op == INSN_STORE) {
-        io_mmio_write(a->v, gpa, i->size, other);
+        bus_memory_write(a->v, gpa, i->size, other);
         return;
     }
-    io_mmio_read(a->v, gpa, i->size, &memory);
-    result = compute(a, memory & mask_of(i->size), other);
+    result = compute(a, bus_memory_read(a->v, gpa, i->size), other);
     if (i->mem_is_dest && !reads_only)
-        io_mmio_write(a->v, gpa, i->size, result);
+        bus_memory_write(a->v, gpa, i->size, result);
     else if (!reads_only)
         write_register(a->v, i->reg, i->reg_high8, i->reg_size, result);
 }
@@ -339,9 +230,9 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     if (rc != -EFAULT)
         return rc;
     if (write)
-        io_mmio_write(a->v, gpa, size, *val);
+        bus_memory_write(a->v, gpa, size, *val);
     else
-        io_mmio_read(a->v, gpa, size, val);
+        *val = bus_memory_read(a->v, gpa, size);
     return 0;
 }
 
@@ -372,7 +263,7 @@ static int execute_string(const struct access *a, gpa_t gpa)
     } else {
         if (((destination_address(a) ^ gpa) & ~PAGE_MASK))
             return -EINVAL;
-        io_mmio_write(a->v, gpa, i->size, read_register(a->v, RAX, false, i->size));
+        bus_memory_write(a->v, gpa, i->size, read_register(a->v, RAX, false, i->size));
     }
     advance(a, RDI, step);
     if (!i->rep)
@@ -386,14 +277,6 @@ static enum insn_mode code_mode(struct vcpu *v)
     if (svm_mode_64(v))
         return INSN_64;
     return svm_get_segment(v, SEG_CS).attributes & SEGMENT_D ? INSN_32 : INSN_16;
-}
-
-/* One of the pages that really are emulated. */
-static bool is_device(const struct vcpu *v, gpa_t gpa)
-{
-    uint64_t frame = gpa >> PAGE_SHIFT;
-
-    return lapic_has_page(v, gpa) || is_ioapic(v, gpa) || msi_emulates(v->d, frame, frame + 1);
 }
 
 static int emulate(struct vcpu *v, gpa_t gpa)
@@ -426,11 +309,11 @@ static int emulate(struct vcpu *v, gpa_t gpa)
  * kernel ends the program that did it, or says where it is. #PF would name an address whose page is there, so
  * it would be tried again for ever, and #MC is the end for most kernels. On a device it is the guest's end.
  */
-int io_emulate(struct vcpu *v, gpa_t gpa)
+int emulate_access(struct vcpu *v, gpa_t gpa)
 {
     int rc = emulate(v, gpa);
 
-    if (rc != -EINVAL || is_device(v, gpa))
+    if (rc != -EINVAL || bus_has_memory(v, gpa))
         return rc;
     svm_inject_exception(v, EXC_GP, 0);
     return 0;

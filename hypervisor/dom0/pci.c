@@ -10,7 +10,8 @@
  * chipset's reset. Lock: pci_lock, class LOCK_PCI. The latched address is one word; Linux has its own lock
  * around the pair. Read next: msi.c.
  */
-#include "pci.h"
+#include "dom0/pci.h"
+#include "dom0/dom0.h"
 #include "cpu.h"
 #include "directmap.h"
 #include "domain.h"
@@ -19,6 +20,7 @@
 #include "platform.h"
 #include "svm.h"
 #include "vdev.h"
+#include "vdev/bus.h"
 
 #define PORT_ADDRESS 0xcf8
 #define PORT_RESET 0xcf9
@@ -221,7 +223,7 @@ static bool bar_is_harmless(struct domain *d, const struct bar *b)
         return true;
     if (!b->io)
         return end > b->base &&
-               p2m_mmio_allowed(d, b->base >> PAGE_SHIFT, ROUND_UP(end, PAGE_SIZE) >> PAGE_SHIFT);
+               mmio_allowed(d, b->base >> PAGE_SHIFT, ROUND_UP(end, PAGE_SIZE) >> PAGE_SHIFT);
     for (uint64_t port = b->base; port < end && port < 0x10000; port++)
         if (!svm_port_allowed(d, (uint16_t)port))
             return false;
@@ -361,7 +363,7 @@ static bool is_data(uint16_t port, unsigned int size)
     return port >= PORT_DATA && !(port & (size - 1)) && port + size <= PORT_DATA + 4u;
 }
 
-uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size)
+static uint32_t read_port(struct domain *d, uint16_t port, unsigned int size)
 {
     uint32_t latched = READ_ONCE(address_register), address = latched & ~0xffu;
 
@@ -372,7 +374,7 @@ uint32_t pci_port_read(struct domain *d, uint16_t port, unsigned int size)
     return config_read(d, address, (latched & 0xfc) + (port & 3), size);
 }
 
-void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val)
+static void write_port(struct domain *d, uint16_t port, unsigned int size, uint32_t val)
 {
     uint32_t address = READ_ONCE(address_register);
 
@@ -384,16 +386,38 @@ void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t
         config_write(d, address & ~0xffu, (address & 0xfc) + (port & 3), size, val);
 }
 
+static void access_port(struct vcpu *v, uint64_t port, unsigned int size, bool write, uint64_t *val)
+{
+    if (write)
+        write_port(v->d, (uint16_t)port, size, (uint32_t)*val);
+    else
+        *val = read_port(v->d, (uint16_t)port, size);
+}
+
 /* --- memory --- */
 
-bool pci_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64_t *val)
+/* The window that gpa is in, or NULL. */
+static const struct acpi_pci_window *window_at(gpa_t gpa)
 {
-    const struct acpi_pci_window *w = acpi.pci_window, *end = w + acpi.pci_windows;
+    for (unsigned int i = 0; i < acpi.pci_windows; i++)
+        if (gpa >= acpi.pci_window[i].start && gpa < acpi.pci_window[i].end)
+            return &acpi.pci_window[i];
+    return NULL;
+}
 
-    while (w < end && (gpa < w->start || gpa >= w->end))
-        w++;
-    if (!d->is_dom0 || w == end || gpa & (size - 1) || w->segment > ADDRESS_SEGMENT(~0u))
-        return false;
+static bool has_window(const struct vcpu *v, uint64_t gpa)
+{
+    const struct acpi_pci_window *w = window_at(gpa);
+
+    return w && w->segment <= ADDRESS_SEGMENT(~0u);
+}
+
+static void access_window(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+{
+    const struct acpi_pci_window *w = window_at(gpa);
+
+    if (gpa & (size - 1))
+        return;
 
     uint64_t function = ((uint64_t)w->first_bus << 8) + ((gpa - w->start) >> 12);
     uint32_t address = ADDRESS_ENABLE | (uint32_t)w->segment << 24 | (uint32_t)function << 8, part[2] = { 0 };
@@ -402,9 +426,18 @@ bool pci_mmio(struct domain *d, gpa_t gpa, unsigned int size, bool write, uint64
         memcpy(part, val, size);
     for (unsigned int i = 0, reg = gpa & 0xfff; 4 * i < size; i++)
         if (write)
-            config_write(d, address, reg + 4 * i, MIN(size, 4), part[i]);
+            config_write(v->d, address, reg + 4 * i, MIN(size, 4), part[i]);
         else
-            part[i] = config_read(d, address, reg + 4 * i, MIN(size, 4));
+            part[i] = config_read(v->d, address, reg + 4 * i, MIN(size, 4));
     memcpy(val, part, sizeof(part));
-    return true;
+}
+
+void dom0_add_pci(struct domain *d)
+{
+    static struct bus_range ports, windows;
+
+    ports = (struct bus_range){ PORT_ADDRESS, PORT_DATA + 3, access_port, NULL, NULL };
+    windows = (struct bus_range){ 0, ~0ull, access_window, has_window, NULL };
+    bus_add_ports(d, &ports);
+    bus_add_memory(d, &windows);
 }

@@ -1,39 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* vdev/io.c: ports. dom0's power control, those that put a CPU to sleep, the PIT, a guest's console. */
+/*
+ * vdev/bus.c, dom0/power.c: ports. dom0's power control, those that put a CPU to sleep, the PIT, a guest's
+ * console.
+ */
 #include "cpu.h"
-#include "io_model.h"
+#include "bus_model.h"
 
 static void ports(void **state)
 {
     uint32_t val;
 
     (void)state;
-    d->is_dom0 = false;
+    model_dom0(false);
     for (uint32_t port = 0; port < 0x10000; port++)
         if (port != 0x42 && port != 0x61 && port != 0xe9 && port != 0x604 && port != 0x605)
             for (unsigned int size = 1; size <= 4; size *= 2) {
-                io_port_read(v, (uint16_t)port, size, &val);
+                val = bus_port_read(v, (uint16_t)port, size);
                 assert_int_equal(val, size == 4 ? ~0u : (1u << 8 * size) - 1);
-                io_port_write(v, (uint16_t)port, size, 0);
+                bus_port_write(v, (uint16_t)port, size, 0);
             }
-    io_port_read(v, 0xe9, 1, &val);
+    val = bus_port_read(v, 0xe9, 1);
     assert_int_equal(val, 0xe9);
     memset(text, 0, sizeof(text));
     text_length = 0;
-    io_port_write(v, 0xe9, 1, 'h');
-    io_port_write(v, 0xe9, 1, 'i');
+    bus_port_write(v, 0xe9, 1, 'h');
+    bus_port_write(v, 0xe9, 1, 'i');
     assert_string_equal(text, "hi");
-    d->is_dom0 = true;
-    io_port_read(v, 0xcfc, 2, &val);
+    model_dom0(true);
+    val = bus_port_read(v, 0xcfc, 2);
     assert_int_equal(val, 0xcfc * 16 + 2);
-    io_port_write(v, 0xcf8, 4, 1);
+    bus_port_write(v, 0xcf8, 4, 1);
     assert_int_equal(word, 0xcf9);
-    io_port_write(v, 0x604, 2, 5u << 10 | 1u << 13);
+    bus_port_write(v, 0x604, 2, 5u << 10 | 1u << 13);
     assert_int_equal(shutdowns, 1);
-    io_port_write(v, 0x604, 2, 1u << 10 | 1u << 13); /* sleep: not passed on */
+    bus_port_write(v, 0x604, 2, 1u << 10 | 1u << 13); /* sleep: not passed on */
     assert_int_equal(shutdowns, 1);
-    d->is_dom0 = false;
-    io_port_write(v, 0x604, 2, 5u << 10 | 1u << 13);
+    model_dom0(false);
+    bus_port_write(v, 0x604, 2, 5u << 10 | 1u << 13);
     assert_int_equal(shutdowns, 1);
 }
 
@@ -46,45 +49,45 @@ static void power(void **state)
     (void)state;
     for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
         port_accesses = shutdowns = 0;
-        io_port_read(v, words[i], 2, &val);
+        val = bus_port_read(v, words[i], 2);
         assert_int_equal(val, 0x1c01);
         assert_int_equal(last_port, words[i]);
-        io_port_write(v, words[i], 2, 0x5401); /* S5 without SLP_EN, and what else there is */
+        bus_port_write(v, words[i], 2, 0x5401); /* S5 without SLP_EN, and what else there is */
         assert_int_equal(last_val, 0x5401);
         assert_int_equal(port_accesses, 2);
         assert_int_equal(shutdowns, 0);
-        io_port_write(v, words[i], 2, 5u << 10 | 1u << 13 | 0xc3ff);
+        bus_port_write(v, words[i], 2, 5u << 10 | 1u << 13 | 0xc3ff);
         assert_int_equal(shutdowns, 1);
         for (uint32_t other = 0; other < 8; other++)
             if (other != 5)
-                io_port_write(v, words[i], 2, other << 10 | 1u << 13);
+                bus_port_write(v, words[i], 2, other << 10 | 1u << 13);
         acpi.has_s5 = false;
-        io_port_write(v, words[i], 2, 5u << 10 | 1u << 13);
+        bus_port_write(v, words[i], 2, 5u << 10 | 1u << 13);
         acpi.has_s5 = true;
         assert_int_equal(shutdowns, 1);
-        io_port_read(v, words[i], 1, &val); /* parts of it are nobody's */
+        val = bus_port_read(v, words[i], 1); /* parts of it are nobody's */
         assert_int_equal(val, 0xff);
-        io_port_write(v, words[i], 4, 5u << 10 | 1u << 13);
-        io_port_write(v, words[i] + 1, 1, 0);
+        bus_port_write(v, words[i], 4, 5u << 10 | 1u << 13);
+        bus_port_write(v, words[i] + 1, 1, 0);
         assert_int_equal(port_accesses, 2);
         assert_int_equal(shutdowns, 1);
     }
     acpi.pm1_control[1] = 0; /* there is one only */
-    io_port_read(v, 0, 2, &val);
+    val = bus_port_read(v, 0, 2);
     assert_int_equal(val, 0xffff);
     acpi.pm1_control[1] = 0x700;
-    d->is_dom0 = false;
-    io_port_read(v, 0x604, 2, &val);
+    model_dom0(false);
+    val = bus_port_read(v, 0x604, 2);
     assert_int_equal(val, 0xffff);
     assert_int_equal(port_accesses, 2);
-    d->is_dom0 = true;
-    io_port_write(v, 0xe9, 2, 'x'); /* a word is no letter */
+    model_dom0(true);
+    bus_port_write(v, 0xe9, 2, 'x'); /* a word is no letter */
     assert_int_equal(text_length, 0);
-    io_port_read(v, 0xcf7, 1, &val);
+    val = bus_port_read(v, 0xcf7, 1);
     assert_int_equal(val, 0xff);
-    io_port_read(v, 0xcff, 1, &val);
-    assert_int_equal(val, 0xcff * 16 + 1);
-    io_port_read(v, 0xd00, 1, &val);
+    val = bus_port_read(v, 0xcff, 1);
+    assert_int_equal(val, (0xcff * 16 + 1) & 0xff);
+    val = bus_port_read(v, 0xd00, 1);
     assert_int_equal(val, 0xff);
 }
 
@@ -95,27 +98,29 @@ static void sleep_ports(void **state)
 
     (void)state;
     cpu_features.cstate_ports = 0x413;
+    model_dom0(true);
     for (uint16_t port = 0x413; port < 0x41b; port++) {
-        io_port_read(v, port, 1, &val);
+        val = bus_port_read(v, port, 1);
         assert_int_equal(val, 0);
         assert_int_equal(blocks, port - 0x413 + 1);
-        io_port_write(v, port, 1, 0);
+        bus_port_write(v, port, 1, 0);
     }
     for (uint32_t port = 0; port < 0x10000; port++)
         if (port < 0x413 || port >= 0x41b)
-            io_port_read(v, (uint16_t)port, 1, &val);
+            val = bus_port_read(v, (uint16_t)port, 1);
     assert_int_equal(blocks, 8);
     cpu_features.cstate_ports = 0xfff8;
-    io_port_read(v, 0xffff, 1, &val);
+    model_dom0(true);
+    val = bus_port_read(v, 0xffff, 1);
     assert_int_equal(blocks, 9);
-    io_port_read(v, 0, 1, &val);
-    d->is_dom0 = false; /* a guest has none */
-    io_port_read(v, 0xfff8, 1, &val);
+    val = bus_port_read(v, 0, 1);
+    model_dom0(false); /* a guest has none */
+    val = bus_port_read(v, 0xfff8, 1);
     assert_int_equal(val, 0xff);
-    d->is_dom0 = true;
     cpu_features.cstate_ports = 0; /* a CPU without */
+    model_dom0(true);
     for (uint16_t port = 0; port < 16; port++)
-        io_port_read(v, port, 1, &val);
+        val = bus_port_read(v, port, 1);
     assert_int_equal(blocks, 9);
 }
 
@@ -125,21 +130,21 @@ static void no_pit(void **state)
     uint32_t val;
 
     (void)state;
-    io_port_write(v, 0x43, 1, 0xb0);
-    io_port_write(v, 0x42, 1, 0xff);
-    io_port_write(v, 0x42, 1, 0xff);
-    io_port_read(v, 0x42, 1, &val);
+    bus_port_write(v, 0x43, 1, 0xb0);
+    bus_port_write(v, 0x42, 1, 0xff);
+    bus_port_write(v, 0x42, 1, 0xff);
+    val = bus_port_read(v, 0x42, 1);
     assert_int_not_equal(val, 0xff);
-    io_port_read(v, 0x61, 1, &val);
+    val = bus_port_read(v, 0x61, 1);
     assert_int_equal(val, 0x20);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(ports, io_setup), cmocka_unit_test_setup(power, io_setup),
-        cmocka_unit_test_setup(sleep_ports, io_setup), cmocka_unit_test_setup(no_pit, io_setup),
+        cmocka_unit_test_setup(ports, model_setup), cmocka_unit_test_setup(power, model_setup),
+        cmocka_unit_test_setup(sleep_ports, model_setup), cmocka_unit_test_setup(no_pit, model_setup),
     };
 
-    return cmocka_run_group_tests_name("ports", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/io.c: instructions on emulated memory, executed from a guest's RAM with registers and
+ * guest/emulate.c: instructions on emulated memory, executed from a guest's RAM with registers and
  * flags as the CPU would leave them; what must not be emulated. The emulated page is dom0's I/O APIC,
  * faked as one word.
  */
 #include "errors.h"
-#include "io_model.h"
+#include "bus_model.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -26,7 +26,7 @@ static int run_at(gpa_t gpa, const char *bytes, unsigned int n)
 {
     assert_int_equal(guest_write_physical(d, CODE, bytes, n), 0);
     *rip = CODE;
-    return io_emulate(v, gpa);
+    return emulate_access(v, gpa);
 }
 
 static void run(const char *bytes, unsigned int n)
@@ -180,8 +180,7 @@ static void computes_as_a_cpu(void **state)
     static const char *const prefixes[] = { "\x66", "", "\x48" };
 
     (void)state;
-    harness_msi_start = HOLE >> PAGE_SHIFT;
-    harness_msi_end = harness_msi_start + 1;
+    table_there = true;
     for (unsigned int i = 0; i < ARRAY_SIZE(insns) * 4; i++) {
         bool bytes_only = i % 4 == 3; /* the even opcode */
         char bytes[16];
@@ -205,18 +204,18 @@ static void computes_as_a_cpu(void **state)
             gpr[0] = m.rax;
             gpr[1] = y;
             gpr[2] = HOLE;
-            harness_msi_word = x & mask;
+            table_word = x & mask;
             harness_paging.rflags = m.flags;
             assert_int_equal(run_at(HOLE, bytes, n), 0);
             assert_int_equal(*rip, CODE + n);
             run_natively(bytes, n, &m);
             assert_int_equal(gpr[0], m.rax);
             assert_int_equal(gpr[1], m.rcx);
-            assert_int_equal(harness_msi_word & mask, m.memory & mask);
+            assert_int_equal(table_word & mask, m.memory & mask);
             assert_int_equal((harness_paging.rflags ^ m.flags) & ARITHMETIC & ~insns[i / 4].undefined, 0);
         }
     }
-    harness_msi_end = 0;
+    table_there = false;
 }
 
 /* A register names any bit from the operand's first on, before it, too. */
@@ -230,7 +229,7 @@ static void bits_far_away(void **state)
     };
 
     (void)state;
-    d->is_dom0 = false;
+    model_dom0(false);
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
         gpr[2] = HOLE + 0x800;
         gpr[1] = cases[i].bit;
@@ -319,24 +318,23 @@ static void not_emulated(void **state)
     gpr[7] = IOAPIC + 4;
     assert_int_equal(run_at(IOAPIC, "\xab", 1), -EINVAL);
     *rip = HOLE; /* no code there */
-    assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
+    assert_int_equal(emulate_access(v, IOAPIC), -EINVAL);
     *rip = CODE + 0x1fff; /* half an instruction at the end of RAM */
     assert_int_equal(guest_write_physical(d, *rip, "\x8b", 1), 0);
-    assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
+    assert_int_equal(emulate_access(v, IOAPIC), -EINVAL);
     *rip = CODE + 0xfff; /* and one across two pages */
     assert_int_equal(guest_write_physical(d, *rip, "\x8b\x08", 2), 0);
-    assert_int_equal(io_emulate(v, IOAPIC), 0);
+    assert_int_equal(emulate_access(v, IOAPIC), 0);
     assert_int_equal(*rip, CODE + 0x1001);
     assert_int_equal(protections, 0);
     assert_int_equal(run_at(HOLE, "\xff\x30", 2), 0); /* where nothing is: the guest can handle that */
     assert_int_equal(*rip, CODE);
     assert_int_equal(protections, 1);
-    harness_msi_start = HOLE >> PAGE_SHIFT;
-    harness_msi_end = harness_msi_start + 1;
+    table_there = true;
     assert_int_equal(run_at(HOLE, "\xff\x30", 2), -EINVAL);
-    harness_msi_end = 0;
+    table_there = false;
     assert_int_equal(run_at(LAPIC_PAGE, "\xff\x30", 2), -EINVAL);
-    d->is_dom0 = false;
+    model_dom0(false);
     assert_int_equal(run_at(IOAPIC, "\xff\x30", 2), 0);
     assert_int_equal(protections, 2);
 }
@@ -347,34 +345,33 @@ static void nobody_there(void **state)
 
     (void)state;
     for (unsigned int size = 1; size <= 8; size *= 2) {
-        io_mmio_read(v, HOLE, size, &val);
+        val = bus_memory_read(v, HOLE, size);
         assert_int_equal(val, size == 8 ? ~0ull : (1ull << 8 * size) - 1);
-        io_mmio_write(v, HOLE, size, 0);
+        bus_memory_write(v, HOLE, size, 0);
     }
-    io_mmio_read(v, 0xfee00030, 4, &val);
+    val = bus_memory_read(v, 0xfee00030, 4);
     assert_int_equal(val, 0x11110030);
-    io_mmio_write(v, 0xfee000b0, 4, 7);
+    bus_memory_write(v, 0xfee000b0, 4, 7);
     assert_int_equal(word_offset, 0xb0);
-    io_mmio_read(v, 0xfee00030, 8, &val);
+    val = bus_memory_read(v, 0xfee00030, 8);
     assert_int_equal(val, ~0ull);
-    io_mmio_read(v, CONFIGURATION + 0x10, 2, &val);
+    val = bus_memory_read(v, CONFIGURATION + 0x10, 2);
     assert_int_equal(val, 0x210);
-    io_mmio_write(v, CONFIGURATION + 0x104, 4, 0x77);
+    bus_memory_write(v, CONFIGURATION + 0x104, 4, 0x77);
     assert_int_equal(configuration, 0x10400000077);
-    harness_msi_start = HOLE >> PAGE_SHIFT; /* an MSI-X table takes all sizes */
-    harness_msi_end = harness_msi_start + 1;
-    io_mmio_write(v, HOLE + 8, 8, 0x123456789);
-    io_mmio_read(v, HOLE + 8, 8, &val);
+    table_there = true; /* an MSI-X table takes all sizes */
+    bus_memory_write(v, HOLE + 8, 8, 0x123456789);
+    val = bus_memory_read(v, HOLE + 8, 8);
     assert_int_equal(val, 0x123456789);
     gpr[0] = HOLE;
-    harness_msi_word = 0xffffffff00000005; /* it gives the bytes that were asked for, and no others */
+    table_word = 0xffffffff00000005; /* it gives the bytes that were asked for, and no others */
     assert_int_equal(run_at(HOLE, "\x48\x63\x08", 3), 0); /* movslq (%rax),%rcx */
     assert_int_equal(gpr[1], 5);
     assert_int_equal(run_at(HOLE, "\x0f\xb6\x08", 3), 0); /* movzbl (%rax),%ecx */
     assert_int_equal(gpr[1], 5);
-    harness_msi_end = 0;
-    d->is_dom0 = false; /* a guest has none */
-    io_mmio_read(v, IOAPIC, 4, &val);
+    table_there = false;
+    model_dom0(false); /* a guest has none */
+    val = bus_memory_read(v, IOAPIC, 4);
     assert_int_equal(val, 0xffffffff);
 }
 
@@ -437,17 +434,17 @@ static void privilege(void **state)
     *rip = 0x200000 + CODE;
     gpr[6] = DATA; /* the kernel's */
     gpr[7] = 0x400000 + (IOAPIC & 0x1fffff);
-    assert_int_equal(io_emulate(v, IOAPIC), 0);
+    assert_int_equal(emulate_access(v, IOAPIC), 0);
     assert_int_equal(faults, 1);
     assert_int_equal(fault_address, DATA);
     assert_int_equal(writes, 0);
     assert_int_equal(*rip, 0x200000 + CODE);
     gpr[6] = 0x200000 + DATA;
-    assert_int_equal(io_emulate(v, IOAPIC), 0);
+    assert_int_equal(emulate_access(v, IOAPIC), 0);
     assert_int_equal(faults, 1);
     assert_int_equal(writes, 1);
     *rip = CODE; /* code of the kernel */
-    assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
+    assert_int_equal(emulate_access(v, IOAPIC), -EINVAL);
 }
 
 /* An instruction goes on where the next page of the address space is, not where the next frame is. */
@@ -476,26 +473,27 @@ static void code_across_pages(void **state)
         assert_int_equal(guest_write_physical(d, 0x37000, "\x90\x90\x90\x90\x90\x90", 6), 0);
         assert_int_equal(guest_write_physical(d, 0x37000 - before, insn, before), 0);
         assert_int_equal(guest_write_physical(d, 0x34000, insn + before, 6 - before), 0);
-        assert_int_equal(io_emulate(v, IOAPIC), 0);
+        assert_int_equal(emulate_access(v, IOAPIC), 0);
         assert_int_equal(word, 0x12345678 + 0x4030201 * before);
         assert_int_equal(*rip, 0x1006 - before);
     }
     *rip = 0xfff; /* and the page behind has none */
     assert_int_equal(guest_write_physical(d, 0x33008, &(uint64_t){ 0 }, 8), 0);
-    assert_int_equal(io_emulate(v, IOAPIC), -EINVAL);
+    assert_int_equal(emulate_access(v, IOAPIC), -EINVAL);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(code_across_pages, io_setup),
-        cmocka_unit_test_setup(moves, io_setup), cmocka_unit_test_setup(other_sizes, io_setup),
-        cmocka_unit_test_setup(logic, io_setup), cmocka_unit_test_setup(compare, io_setup),
-        cmocka_unit_test_setup(computes_as_a_cpu, io_setup), cmocka_unit_test_setup(bits_far_away, io_setup),
-        cmocka_unit_test_setup(strings, io_setup), cmocka_unit_test_setup(short_modes, io_setup),
-        cmocka_unit_test_setup(not_emulated, io_setup), cmocka_unit_test_setup(nobody_there, io_setup),
-        cmocka_unit_test_setup(operands, io_setup), cmocka_unit_test_setup(privilege, io_setup),
+        cmocka_unit_test_setup(code_across_pages, model_setup),
+        cmocka_unit_test_setup(moves, model_setup), cmocka_unit_test_setup(other_sizes, model_setup),
+        cmocka_unit_test_setup(logic, model_setup), cmocka_unit_test_setup(compare, model_setup),
+        cmocka_unit_test_setup(computes_as_a_cpu, model_setup),
+        cmocka_unit_test_setup(bits_far_away, model_setup),
+        cmocka_unit_test_setup(strings, model_setup), cmocka_unit_test_setup(short_modes, model_setup),
+        cmocka_unit_test_setup(not_emulated, model_setup), cmocka_unit_test_setup(nobody_there, model_setup),
+        cmocka_unit_test_setup(operands, model_setup), cmocka_unit_test_setup(privilege, model_setup),
     };
 
-    return cmocka_run_group_tests_name("io", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("emulate", tests, NULL, NULL);
 }
