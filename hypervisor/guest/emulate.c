@@ -34,7 +34,8 @@ enum { RAX, RCX, RSP = 4, RBP, RSI, RDI };
 
 struct access {
     struct vcpu *v;
-    struct svm_paging paging;
+    struct guest_paging paging;
+    uint64_t rip, rflags;
     unsigned int user; /* GUEST_WALK_USER, or 0 */
     enum insn_mode mode;
     struct insn insn;
@@ -79,7 +80,7 @@ static gva_t operand_address(const struct access *a)
     uint64_t offset = (uint64_t)i->disp;
 
     if (i->rip_relative)
-        offset += a->paging.rip + i->length;
+        offset += a->rip + i->length;
     if (i->base != INSN_NO_REGISTER)
         offset += *svm_gpr(a->v, i->base);
     if (i->index != INSN_NO_REGISTER)
@@ -98,7 +99,7 @@ static gva_t destination_address(const struct access *a) { return linear(a, *svm
 /* The bytes at RIP, across a page's end if need be; how many could be had. */
 static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
 {
-    gva_t va = segment_base(a, SEG_CS) + a->paging.rip;
+    gva_t va = segment_base(a, SEG_CS) + a->rip;
     unsigned int n = 0;
 
     while (n < INSN_BYTES) {
@@ -106,7 +107,7 @@ static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
         uint32_t fault;
         gpa_t gpa;
 
-        if (guest_walk(a->v, va + n, GUEST_WALK_EXEC | a->user, &gpa, &fault) ||
+        if (guest_walk(a->v->d, &a->paging, va + n, GUEST_WALK_EXEC | a->user, &gpa, &fault) ||
             guest_read_physical(a->v->d, bytes + n, gpa, part))
             break;
         n += part;
@@ -118,7 +119,7 @@ static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
 static uint64_t arithmetic(const struct access *a, enum insn_op op, uint64_t x, uint64_t y)
 {
     uint64_t mask = mask_of(a->insn.size), sign = mask ^ mask >> 1, changed = FLAGS_ARITHMETIC;
-    uint64_t carry = op == INSN_ADC || op == INSN_SBB ? a->paging.rflags & FLAG_CF : 0;
+    uint64_t carry = op == INSN_ADC || op == INSN_SBB ? a->rflags & FLAG_CF : 0;
     bool subtract = op != INSN_ADD && op != INSN_ADC && op != INSN_INC && op != INSN_XADD;
 
     if (op == INSN_INC || op == INSN_DEC)
@@ -134,7 +135,7 @@ static uint64_t arithmetic(const struct access *a, enum insn_op op, uint64_t x, 
                      (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF) | (carries & 8 ? FLAG_AF : 0) |
                      (overflow & sign ? FLAG_OF : 0);
 
-    svm_set_rflags(a->v, (a->paging.rflags & ~changed) | (flags & changed));
+    svm_set_rflags(a->v, (a->rflags & ~changed) | (flags & changed));
     return result;
 }
 
@@ -143,7 +144,7 @@ static uint64_t test_bit(const struct access *a, uint64_t memory, uint64_t numbe
 {
     uint64_t bit = 1ull << number % (a->insn.size * 8);
 
-    svm_set_rflags(a->v, (a->paging.rflags & ~FLAG_CF) | (memory & bit ? FLAG_CF : 0));
+    svm_set_rflags(a->v, (a->rflags & ~FLAG_CF) | (memory & bit ? FLAG_CF : 0));
     switch (a->insn.op) {
     case INSN_BTS: return memory | bit;
     case INSN_BTR: return memory & ~bit;
@@ -219,7 +220,7 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     uint32_t fault = 0;
     gpa_t gpa;
 
-    if (guest_walk(a->v, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa, &fault)) {
+    if (guest_walk(a->v->d, &a->paging, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa, &fault)) {
         svm_inject_page_fault(a->v, va, fault);
         return -EFAULT;
     }
@@ -245,7 +246,7 @@ static void advance(const struct access *a, unsigned int reg, int64_t by)
 static int execute_string(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
-    int64_t step = a->paging.rflags & FLAG_DF ? -(int64_t)i->size : (int64_t)i->size;
+    int64_t step = a->rflags & FLAG_DF ? -(int64_t)i->size : (int64_t)i->size;
     uint64_t val = 0;
     int rc = 0;
 
@@ -281,16 +282,18 @@ static enum insn_mode code_mode(struct vcpu *v)
 
 static int emulate(struct vcpu *v, gpa_t gpa)
 {
-    struct access a = { .v = v, .paging = svm_get_paging(v), .mode = code_mode(v) };
+    struct access a = {
+        .v = v, .paging = svm_get_paging(v), .rip = svm_get_rip(v), .rflags = svm_get_rflags(v),
+        .user = svm_get_cpl(v) == 3 ? GUEST_WALK_USER : 0, .mode = code_mode(v),
+    };
     uint8_t bytes[INSN_BYTES] = { 0 };
     int rc = 0;
 
-    a.user = a.paging.cpl == 3 ? GUEST_WALK_USER : 0;
     unsigned int n = fetch(&a, bytes);
 
     if (!n || insn_decode(bytes, n, a.mode, &a.insn)) {
         guest_log(v->d, "vcpu %u: %u bytes at RIP %#lx, %02x %02x %02x %02x, cannot access %#lx\n",
-                  v->id, n, a.paging.rip, bytes[0], bytes[1], bytes[2], bytes[3], gpa);
+                  v->id, n, a.rip, bytes[0], bytes[1], bytes[2], bytes[3], gpa);
         return -EINVAL;
     }
     if (a.insn.op == INSN_STOS || a.insn.op == INSN_MOVS)
@@ -300,7 +303,7 @@ static int emulate(struct vcpu *v, gpa_t gpa)
     else
         execute(&a, gpa);
     if (!rc)
-        svm_set_rip(v, a.paging.rip + a.insn.length);
+        svm_set_rip(v, a.rip + a.insn.length);
     return rc < 0 ? rc : 0;
 }
 

@@ -21,14 +21,23 @@ int must_check guest_zero(struct vcpu *v, gva_t dst, uint64_t size);
 int must_check guest_read_physical(struct domain *d, void *dst, gpa_t src, uint64_t size);
 int must_check guest_write_physical(struct domain *d, gpa_t dst, const void *src, uint64_t size);
 
+/* What decides how a vcpu translates addresses (svm_get_paging). */
+struct guest_paging { uint64_t cr0, cr3, cr4, efer; };
 #define GUEST_WALK_WRITE 1u
 #define GUEST_WALK_USER 2u
 #define GUEST_WALK_EXEC 4u
 /*
- * Translates with the vcpu's CR0/CR3/CR4/EFER (none, 32-bit, PAE, 4-level). -EFAULT with *fault_code = the
- * page fault's error code.
+ * Translates in the mode of p (none, 32-bit, PAE, 4-level). -EFAULT with *fault_code = the page fault's error
+ * code.
  */
-int must_check guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault_code);
+int must_check guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access,
+                          gpa_t *gpa, uint32_t *fault_code);
+/*
+ * Copies to the guest from buffer (NULL: zeroes), or from it. `at` is an address in the mode of p, or, with p
+ * NULL, a physical one.
+ */
+int must_check guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t at,
+                          uint8_t *buffer, uint64_t size);
 
 /* XEN_GUEST_HANDLE fields to addresses. */
 #define HANDLE_VA(h) ((gva_t)(uintptr_t)(h).p)

@@ -10,6 +10,7 @@
 #include "types.h"
 
 struct domain;
+struct guest_paging;
 struct vcpu;
 
 void svm_init(void);                     /* boot CPU: refuses (panics readably) without SVM or NPT */
@@ -40,8 +41,9 @@ enum svm_segment_name {
 };
 struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n);
 
-struct svm_paging { uint64_t cr0, cr3, cr4, efer, rip, rflags; unsigned int cpl; };
-struct svm_paging svm_get_paging(struct vcpu *v);
+struct guest_paging svm_get_paging(struct vcpu *v);
+uint64_t svm_get_rip(struct vcpu *v);
+uint64_t svm_get_rflags(struct vcpu *v);
 void svm_set_rflags(struct vcpu *v, uint64_t rflags);
 unsigned int svm_get_cpl(struct vcpu *v);
 bool svm_mode_64(struct vcpu *v);        /* long mode and CS.L */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Access to a guest's memory (guest.h): the walk through a vcpu's own page tables in each paging mode (AMD
+ * Access to a guest's memory (guest.h): the walk through a guest's own page tables in each paging mode (AMD
  * APM vol. 2, 5.2 legacy, 5.3 long mode), and copies. Each page is translated and copied while the p2m's lock
  * is held, so no frame can vanish under the copy and no references are needed; what is held for longer is
  * pinned.
@@ -13,7 +13,6 @@
 #include "directmap.h"
 #include "guest.h"
 #include "lib.h"
-#include "svm.h"
 
 #define PTE_P (1ull << 0)
 #define PTE_W (1ull << 1)
@@ -27,8 +26,6 @@
 #define FAULT_W 2u
 #define FAULT_U 4u
 #define FAULT_I 16u
-
-#define COMPAT_SIZE_MAX 64u /* bytes of the largest structure of a 32-bit caller */
 
 static int look_up(struct domain *d, gfn_t gfn, struct p2m_recent *r)
 {
@@ -66,7 +63,7 @@ static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bo
 }
 
 /* An entry that maps 2M, 1G (four levels only), or 4M (two levels, if enabled). */
-static bool is_large(const struct svm_paging *p, unsigned int levels, unsigned int level, uint64_t e)
+static bool is_large(const struct guest_paging *p, unsigned int levels, unsigned int level, uint64_t e)
 {
     return (e & PTE_PS) && (level == 2 ? levels > 2 || (p->cr4 & CR4_PSE) : level == 3 && levels == 4);
 }
@@ -85,7 +82,7 @@ static void set_dirty(struct domain *d, gpa_t at, void *where, uint64_t e)
 }
 
 /* Whether `rights`, all levels' W, U and (PTE_NX) not NX ANDed, allow the access. */
-static bool is_allowed(const struct svm_paging *p, uint64_t rights, unsigned int access)
+static bool is_allowed(const struct guest_paging *p, uint64_t rights, unsigned int access)
 {
     bool user = access & GUEST_WALK_USER;
 
@@ -100,7 +97,7 @@ static bool is_allowed(const struct svm_paging *p, uint64_t rights, unsigned int
  * Two levels (4 bytes an entry), three or four (8). Inlined twice: all arguments of hypercalls come this way,
  * mostly with four.
  */
-static inline __attribute__((always_inline)) int walk_locked(struct domain *d, const struct svm_paging *p,
+static inline __attribute__((always_inline)) int walk_locked(struct domain *d, const struct guest_paging *p,
                                                              unsigned int levels, uint64_t table, gva_t va,
                                                              unsigned int access, gpa_t *gpa, uint32_t *fault)
 {
@@ -147,9 +144,9 @@ fault:
 
 /*
  * With no paging a virtual address is a physical one; outside of long mode it has 32 bits. Long mode has four
- * levels: no guest can set CR4.LA57 (svm_set_cr4).
+ * levels: no guest can set CR4.LA57 (../svm/state.c).
  */
-static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t va, unsigned int access,
+static int translate_locked(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access,
                             gpa_t *gpa, uint32_t *fault)
 {
     bool pae = p->cr4 & CR4_PAE;
@@ -167,24 +164,18 @@ static int translate_locked(struct domain *d, const struct svm_paging *p, gva_t 
     return walk_locked(d, p, pae ? 3 : 2, p->cr3 & (pae ? 0xffffffe0 : 0xfffff000), va, access, gpa, fault);
 }
 
-int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault_code)
+int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access, gpa_t *gpa,
+               uint32_t *fault_code)
 {
-    struct svm_paging p = svm_get_paging(v);
-
-    spin_lock_scope(&v->d->p2m.lock);
-    return translate_locked(v->d, &p, va, access, gpa, fault_code);
+    spin_lock_scope(&d->p2m.lock);
+    return translate_locked(d, p, va, access, gpa, fault_code);
 }
 
-/* To the guest from buffer (NULL: zeroes), or from it. v NULL: `at` is a physical address of d. */
-static int copy_guest(struct vcpu *v, struct domain *d, bool write, uint64_t at, uint8_t *buffer,
-                      uint64_t size)
+int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t at, uint8_t *buffer,
+               uint64_t size)
 {
-    struct svm_paging p;
-
     if (at + size < at)
         return -EFAULT;
-    if (v && size)
-        p = svm_get_paging(v);
     for (uint64_t done = 0, n; done < size; done += n) {
         gpa_t gpa = at + done;
         uint32_t fault;
@@ -193,8 +184,8 @@ static int copy_guest(struct vcpu *v, struct domain *d, bool write, uint64_t at,
 
         n = MIN(size - done, PAGE_SIZE - (gpa & ~PAGE_MASK));
         spin_lock_scope(&d->p2m.lock);
-        if (v)
-            rc = translate_locked(d, &p, at + done, write ? GUEST_WALK_WRITE : 0, &gpa, &fault);
+        if (p)
+            rc = translate_locked(d, p, at + done, write ? GUEST_WALK_WRITE : 0, &gpa, &fault);
         if (!rc)
             rc = map_locked(d, gpa, 0, write, &guest);
         if (rc)
@@ -209,84 +200,14 @@ static int copy_guest(struct vcpu *v, struct domain *d, bool write, uint64_t at,
     return 0;
 }
 
-int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
-{
-    return copy_guest(v, v->d, false, src, dst, size);
-}
-
-int guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size)
-{
-    return copy_guest(v, v->d, true, dst, (uint8_t *)src, size);
-}
-
-int guest_zero(struct vcpu *v, gva_t dst, uint64_t size)
-{
-    return copy_guest(v, v->d, true, dst, NULL, size);
-}
-
 int guest_read_physical(struct domain *d, void *dst, gpa_t src, uint64_t size)
 {
-    return copy_guest(NULL, d, false, src, dst, size);
+    return guest_copy(d, NULL, false, src, dst, size);
 }
 
 int guest_write_physical(struct domain *d, gpa_t dst, const void *src, uint64_t size)
 {
-    return copy_guest(NULL, d, true, dst, (uint8_t *)src, size);
-}
-
-/*
- * Copies all fields between `full`, as we have them, and `small`, as a 32-bit caller does, or, with both
- * NULL, none. Returns the size of the latter.
- */
-static unsigned int layout_copy(const char *layout, uint8_t *full, uint8_t *small, bool narrow)
-{
-    unsigned int full_at = 0, small_at = 0;
-
-    for (; *layout; layout++) {
-        bool word = *layout == 'w' || *layout == '|';
-        unsigned int small_size = word ? 4 : *layout - '0', full_size = word ? 8 : small_size;
-
-        full_at = ROUND_UP(full_at, full_size);
-        small_at = ROUND_UP(small_at, MIN(small_size, 4u));
-        if (*layout == '|')
-            continue;
-        if (full && narrow)
-            memcpy(small + small_at, full + full_at, small_size);
-        else if (full)
-            memcpy(full + full_at, small + small_at, small_size);
-        full_at += full_size;
-        small_at += small_size;
-    }
-    return ROUND_UP(small_at, 4u);
-}
-
-uint64_t guest_layout_size(uint64_t size, const char *layout, bool compat)
-{
-    return compat && layout ? layout_copy(layout, NULL, NULL, true) : size;
-}
-
-int guest_read_layout(struct vcpu *v, void *dst, gva_t src, uint64_t size, const char *layout, bool compat)
-{
-    uint8_t small[COMPAT_SIZE_MAX];
-
-    if (!compat || !layout)
-        return guest_read(v, dst, src, size);
-    int rc = guest_read(v, small, src, guest_layout_size(size, layout, compat));
-    if (rc)
-        return rc;
-    memset(dst, 0, size);
-    layout_copy(layout, dst, small, false);
-    return 0;
-}
-
-int guest_write_layout(struct vcpu *v, gva_t dst, const void *src, uint64_t size, const char *layout,
-                       bool compat)
-{
-    uint8_t small[COMPAT_SIZE_MAX] = { 0 };
-
-    if (!compat || !layout)
-        return guest_write(v, dst, src, size);
-    return guest_write(v, dst, small, layout_copy(layout, (uint8_t *)src, small, true));
+    return guest_copy(d, NULL, true, dst, (uint8_t *)src, size);
 }
 
 int guest_pin(struct domain *d, gfn_t gfn, struct guest_pin *pin)

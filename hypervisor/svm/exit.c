@@ -174,11 +174,12 @@ static void exit_xsetbv(struct vcpu *v)
 static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool write)
 {
     unsigned int access = (write ? GUEST_WALK_WRITE : 0) | (v->vmcb->cpl == 3 ? GUEST_WALK_USER : 0);
+    struct guest_paging paging = svm_get_paging(v);
     uint32_t fault;
     gpa_t gpa;
 
     for (gva_t at = va; at < va + size; at = (at | ~PAGE_MASK) + 1)
-        if (guest_walk(v, at, access, &gpa, &fault)) {
+        if (guest_walk(v->d, &paging, at, access, &gpa, &fault)) {
             svm_inject_page_fault(v, at, fault);
             return true;
         }

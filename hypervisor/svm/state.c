@@ -5,6 +5,7 @@
  */
 #include "cpu.h"
 #include "errors.h"
+#include "guest.h"
 #include "vmcb.h"
 
 uint64_t *svm_gpr(struct vcpu *v, unsigned int n)
@@ -46,16 +47,17 @@ struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n)
     return v->vmcb->segment[n];
 }
 
-struct svm_paging svm_get_paging(struct vcpu *v)
+struct guest_paging svm_get_paging(struct vcpu *v)
 {
     const struct vmcb *vmcb = v->vmcb;
 
-    return (struct svm_paging){
+    return (struct guest_paging){
         .cr0 = vmcb->cr0, .cr3 = vmcb->cr3, .cr4 = vmcb->cr4, .efer = vmcb->efer & ~EFER_SVME,
-        .rip = vmcb->rip, .rflags = vmcb->rflags, .cpl = vmcb->cpl,
     };
 }
 
+uint64_t svm_get_rip(struct vcpu *v) { return v->vmcb->rip; }
+uint64_t svm_get_rflags(struct vcpu *v) { return v->vmcb->rflags; }
 void svm_set_rflags(struct vcpu *v, uint64_t rflags) { v->vmcb->rflags = rflags; }
 
 #define CR4_FLUSHING (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP)

@@ -93,7 +93,7 @@ int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
-struct svm_paging svm_get_paging(struct vcpu *v) { return (struct svm_paging){0}; }
+struct guest_paging svm_get_paging(struct vcpu *v) { return (struct guest_paging){0}; }
 struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n)
 {
     return (struct svm_segment){0};

@@ -41,7 +41,7 @@ $(UNIT_OUT)/libfakes.a: $(UNIT_FAKES)
 
 -include $(wildcard $(UNIT_OUT)/*.d $(UNIT_OUT)/fakes/*.d $(UNIT_OUT)/core/*/*.d)
 
-unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_check.c mm/guest.c lib/spinlock.c
+unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_check.c mm/guest.c hypercall/guest_copy.c lib/spinlock.c
 
 $(eval $(call unit-test,alloc,$(unit_mm)))
 $(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_fifo.c hypercall/event_channel.c hypercall/operation.c))

@@ -12,6 +12,7 @@ struct domain *d;
 struct vcpu *v;
 uint64_t gpr[16];
 bool mode64 = true;
+struct registers registers;
 struct svm_segment segments[SEG_COUNT];
 uint32_t word, word_offset;
 unsigned int reads, writes, faults, protections, shutdowns, blocks, port_accesses;
@@ -21,9 +22,12 @@ char text[64];
 size_t text_length;
 
 uint64_t *svm_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); return &gpr[n]; }
-void svm_set_rip(struct vcpu *of, uint64_t rip) { (void)of; harness_paging.rip = rip; }
+void svm_set_rip(struct vcpu *of, uint64_t rip) { (void)of; registers.rip = rip; }
+uint64_t svm_get_rip(struct vcpu *of) { (void)of; return registers.rip; }
+uint64_t svm_get_rflags(struct vcpu *of) { (void)of; return registers.rflags; }
+unsigned int svm_get_cpl(struct vcpu *of) { (void)of; return registers.cpl; }
 bool svm_mode_64(struct vcpu *of) { (void)of; return mode64; }
-void svm_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; harness_paging.rflags = rflags; }
+void svm_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; registers.rflags = rflags; }
 
 uint32_t harness_port_read(uint16_t port, unsigned int size)
 {
@@ -178,6 +182,8 @@ int model_setup(void **state)
     acpi.has_s5 = true;
     port_accesses = 0;
     word = word_offset = reads = writes = faults = protections = shutdowns = 0;
-    harness_paging = (struct svm_paging){ .rflags = 2 };
+    registers.rip = 0;
+    registers.rflags = 2;
+    registers.cpl = 0;
     return 0;
 }

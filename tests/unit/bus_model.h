@@ -19,6 +19,7 @@ extern struct domain *d;
 extern struct vcpu *v;
 extern uint64_t gpr[16];
 extern bool mode64;
+extern struct registers { uint64_t rip, rflags; unsigned int cpl; } registers;
 extern struct svm_segment segments[SEG_COUNT];
 extern uint32_t word, word_offset; /* the emulated device: its one register, and where it was last touched */
 extern unsigned int reads, writes, faults, protections, shutdowns, blocks;

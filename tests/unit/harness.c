@@ -18,7 +18,7 @@ __thread unsigned int harness_cpu;
 char harness_log[512];
 bool harness_quiet;
 void (*harness_on_guest_log)(const struct domain *d);
-struct svm_paging harness_paging;
+struct guest_paging harness_paging;
 jmp_buf harness_panic_jump;
 bool harness_panic_expected;
 

@@ -36,7 +36,7 @@ void harness_machine(unsigned int mib)
     harness_preempt_every = 0;
     harness_flushes = 0;
     harness_on_flush = NULL;
-    harness_paging = (struct svm_paging){ 0 };
+    harness_paging = (struct guest_paging){ 0 };
     harness_quiet = true;
     mm_init(ranges, ARRAY_SIZE(ranges));
     harness_quiet = false;

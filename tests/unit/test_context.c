@@ -509,9 +509,9 @@ static void segments_and_modes(void **state)
     assert_int_equal(svm_get_paging(v).cr4, 0x44);
     assert_int_equal(svm_get_paging(v).cr3, 0x3000);
     assert_int_equal(svm_get_paging(v).cr0, 0x31);
-    assert_int_equal(svm_get_paging(v).cpl, 2);
-    assert_int_equal(svm_get_paging(v).rip, 0x1234);
-    assert_int_equal(svm_get_paging(v).rflags, 0x202);
+    assert_int_equal(svm_get_cpl(v), 2);
+    assert_int_equal(svm_get_rip(v), 0x1234);
+    assert_int_equal(svm_get_rflags(v), 0x202);
     svm_set_rflags(v, 0x246);
     assert_int_equal(b->rflags, 0x246);
     b->efer = EFER_LMA;

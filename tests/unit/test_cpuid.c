@@ -68,7 +68,7 @@ static void start(uint32_t bits)
     feature_bits = bits;
     cpu_features.xcr0_mask = 7;
     cpu_features.invariant_tsc = false;
-    harness_paging = (struct svm_paging){ 0 };
+    harness_paging = (struct guest_paging){ 0 };
     cpuid_init();
     d = calloc(1, sizeof(*d));
     v = calloc(1, sizeof(*v));

@@ -19,7 +19,7 @@
 #define DF 0x400u
 #define ARITHMETIC (CF | PF | AF | ZF | SF | OF)
 
-static uint64_t *const rip = &harness_paging.rip;
+static uint64_t *const rip = &registers.rip;
 
 /* Runs one instruction whose memory operand is at gpa. */
 static int run_at(gpa_t gpa, const char *bytes, unsigned int n)
@@ -60,7 +60,7 @@ static void moves(void **state)
     gpr[9] = 0x10;
     RUN("\x42\x89\x14\x88"); /* mov %edx,(%rax,%r9,4) */
     assert_int_equal(word, 0x80000001);
-    assert_int_equal(harness_paging.rflags, 2); /* moves leave the flags */
+    assert_int_equal(registers.rflags, 2); /* moves leave the flags */
 }
 
 /* A device register here has 4 bytes: narrower and wider accesses find nobody. */
@@ -83,18 +83,18 @@ static void other_sizes(void **state)
     assert_int_equal(reads + writes, 0);
 }
 
-static unsigned int flags(void) { return (unsigned int)harness_paging.rflags & ARITHMETIC; }
+static unsigned int flags(void) { return (unsigned int)registers.rflags & ARITHMETIC; }
 
 static void logic(void **state)
 {
     (void)state;
     gpr[0] = IOAPIC;
-    harness_paging.rflags = 2 | ARITHMETIC | 0x200;
+    registers.rflags = 2 | ARITHMETIC | 0x200;
     word = 0xf0f0f0f0;
     RUN("\x81\x08\x0f\x00\x00\x00"); /* orl $0xf,(%rax) */
     assert_int_equal(word, 0xf0f0f0ff);
     assert_int_equal(flags(), SF | PF);
-    assert_int_equal(harness_paging.rflags & 0x200, 0x200);
+    assert_int_equal(registers.rflags & 0x200, 0x200);
     RUN("\x83\x20\xf0"); /* andl $-0x10,(%rax) */
     assert_int_equal(word, 0xf0f0f0f0);
     gpr[1] = 0x0f0f0f0f;
@@ -205,14 +205,14 @@ static void computes_as_a_cpu(void **state)
             gpr[1] = y;
             gpr[2] = HOLE;
             table_word = x & mask;
-            harness_paging.rflags = m.flags;
+            registers.rflags = m.flags;
             assert_int_equal(run_at(HOLE, bytes, n), 0);
             assert_int_equal(*rip, CODE + n);
             run_natively(bytes, n, &m);
             assert_int_equal(gpr[0], m.rax);
             assert_int_equal(gpr[1], m.rcx);
             assert_int_equal(table_word & mask, m.memory & mask);
-            assert_int_equal((harness_paging.rflags ^ m.flags) & ARITHMETIC & ~insns[i / 4].undefined, 0);
+            assert_int_equal((registers.rflags ^ m.flags) & ARITHMETIC & ~insns[i / 4].undefined, 0);
         }
     }
     table_there = false;
@@ -233,7 +233,7 @@ static void bits_far_away(void **state)
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
         gpr[2] = HOLE + 0x800;
         gpr[1] = cases[i].bit;
-        harness_paging.rflags = 2;
+        registers.rflags = 2;
         assert_int_equal(run_at(gpr[2] + (uint64_t)cases[i].at, cases[i].bytes, cases[i].n), 0);
         assert_int_equal(*rip, CODE + cases[i].n);
         assert_int_equal(flags(), CF); /* all ones */
@@ -262,13 +262,13 @@ static void strings(void **state)
     assert_int_equal(guest_write_physical(d, DATA, ram, sizeof(ram)), 0);
     gpr[6] = DATA + 4;
     gpr[7] = IOAPIC + 0x10;
-    harness_paging.rflags |= DF;
+    registers.rflags |= DF;
     RUN("\xa5"); /* movsl from RAM to the device, downwards */
     assert_int_equal(word, 2);
     assert_int_equal(word_offset, 0x10);
     assert_int_equal(gpr[6], DATA);
     assert_int_equal(gpr[7], IOAPIC + 0xc);
-    harness_paging.rflags &= ~(uint64_t)DF;
+    registers.rflags &= ~(uint64_t)DF;
     word = 0x99;
     gpr[6] = IOAPIC + 0x10;
     gpr[7] = DATA + 8;
@@ -429,7 +429,7 @@ static void privilege(void **state)
     harness_paging.cr3 = table[0] & PAGE_MASK;
     harness_paging.cr4 = 0x20;
     harness_paging.efer = 0x500;
-    harness_paging.cpl = 3;
+    registers.cpl = 3;
     assert_int_equal(guest_write_physical(d, CODE, "\xa5", 1), 0);
     *rip = 0x200000 + CODE;
     gpr[6] = DATA; /* the kernel's */

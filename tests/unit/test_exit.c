@@ -109,7 +109,8 @@ void bus_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t v
     port_value = val;
 }
 
-int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault_code)
+int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access, gpa_t *gpa,
+               uint32_t *fault_code)
 {
     walk_access = access;
     *fault_code = 0x17;

@@ -47,7 +47,7 @@ static void put32(gpa_t at, uint32_t v)
 #define VA4 0x8080604000ull
 static void long_mode(uint64_t r4, uint64_t r3, uint64_t r2, uint64_t r1)
 {
-    harness_paging = (struct svm_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10018, .cr4 = CR4_PAE,
+    harness_paging = (struct guest_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10018, .cr4 = CR4_PAE,
                                           .efer = EFER_LONG };
     put64(0x10000 + 1 * 8, 0x11000 | r4);
     put64(0x11000 + 2 * 8, 0x12000 | r3);
@@ -58,7 +58,7 @@ static void long_mode(uint64_t r4, uint64_t r3, uint64_t r2, uint64_t r1)
 static int walk(gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault)
 {
     *gpa = 0xdead;
-    return guest_walk(vcpu, va, access, gpa, fault);
+    return guest_walk(vcpu->d, &harness_paging, va, access, gpa, fault);
 }
 
 static void no_paging_is_identity(void **state)
@@ -167,7 +167,8 @@ static void pae(void **state)
     gpa_t gpa;
 
     (void)state;
-    harness_paging = (struct svm_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10020, .cr4 = CR4_PAE, .efer = 1 << 11 };
+    harness_paging =
+        (struct guest_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10020, .cr4 = CR4_PAE, .efer = 1 << 11 };
     put64(0x10020 + 2 * 8, 0x11000 | P | 0x20); /* an accessed bit that the emulator sets */
     put64(0x11000 + 3 * 8, 0x12000 | P | W);
     put64(0x12000 + 4 * 8, 0x21000 | P | W | NX);
@@ -188,7 +189,7 @@ static void two_levels(void **state)
     gpa_t gpa;
 
     (void)state;
-    harness_paging = (struct svm_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10fff };
+    harness_paging = (struct guest_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10fff };
     put32(0x10000 + 0x301 * 4, 0x11000 | P | W | U);
     put32(0x11000 + 0x023 * 4, 0x22000 | P | U);
     assert_int_equal(walk(0xc0423456, GUEST_WALK_USER, &gpa, &fault), 0);

@@ -39,7 +39,11 @@ int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
 }
 
 int guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size) { return -EFAULT; }
-int guest_walk(struct vcpu *v, gva_t va, unsigned int access, gpa_t *gpa, uint32_t *fault) { return -EFAULT; }
+int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access, gpa_t *gpa,
+               uint32_t *fault)
+{
+    return -EFAULT;
+}
 int guest_read_layout(struct vcpu *v, void *d, gva_t s, uint64_t n, const char *l, bool c) { return -EFAULT; }
 void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) { injected = (int)vector; }
 void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) { injected = EXC_PF; }

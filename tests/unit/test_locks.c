@@ -70,7 +70,7 @@ static void guest_memory(void **state)
     assert_takes(LOCK_P2M, 1, assert_int_equal(p2m_populate(guest, GFN(GFN_FREE), ORDER_4K), 0));
     assert_takes(LOCK_P2M, 1, assert_int_equal(p2m_check(guest), 0));
     assert_takes(LOCK_P2M, 2, assert_int_equal(guest_read_physical(guest, &word, PAGE_SIZE - 4, 8), 0));
-    assert_takes(LOCK_P2M, 1, assert_int_equal(guest_walk(guest->vcpu[0], 0, 0, &gpa, &fault), 0));
+    assert_takes(LOCK_P2M, 1, assert_int_equal(guest_walk(guest, &harness_paging, 0, 0, &gpa, &fault), 0));
     /* a page of dom0's that it gave back, and wants again */
     assert_int_equal(p2m_remove(dom0, GFN(HARNESS_DOM0 >> PAGE_SHIFT)), 0);
     assert_takes(LOCK_P2M, 1, assert_int_equal(p2m_populate(dom0, GFN(HARNESS_DOM0 >> PAGE_SHIFT), 0), 0));
