@@ -525,6 +525,28 @@ static void random_use_stays_consistent(void **state)
     harness_check_memory();
 }
 
+/* The frame table may take all of a range of RAM, but no more. */
+static void frame_table_that_just_fits(void **state)
+{
+    const uint64_t size = ROUND_UP(0x2000 * sizeof(struct frame), PAGE_SIZE);
+    struct boot_range ranges[] = {
+        { 0x100000, 0x100000 + size, BOOT_RAM }, { 0x1000000, 0x2000000, BOOT_CORE },
+    };
+    struct alloc_info info;
+
+    (void)state;
+    harness_memory_new(32);
+    harness_quiet = true;
+    mm_init(ranges, ARRAY_SIZE(ranges));
+    assert_ptr_equal(frame_table, harness_memory + 0x100000);
+    alloc_info(&info);
+    assert_int_equal(info.free, 0);
+    harness_memory_new(32);
+    harness_quiet = true;
+    ranges[0].start += PAGE_SIZE;
+    assert_panics(mm_init(ranges, ARRAY_SIZE(ranges)));
+}
+
 static void odd_memory_maps(void **state)
 {
     struct boot_range ranges[] = {
@@ -585,6 +607,7 @@ int main(void)
         cmocka_unit_test_setup(checker_lets_others_in, harness_setup),
         cmocka_unit_test_setup(checker_finds_broken_lists, harness_setup),
         cmocka_unit_test_setup(random_use_stays_consistent, harness_setup),
+        cmocka_unit_test(frame_table_that_just_fits),
         cmocka_unit_test(odd_memory_maps),
         cmocka_unit_test(too_little_memory_is_said),
     };

@@ -254,6 +254,18 @@ static void locks(void **state)
     assert_takes(LOCK_VDEV, 1, fire(1));
 }
 
+/* The register that selects can be read, too; where there is nothing, there are zeros. */
+static void what_can_be_read(void **state)
+{
+    (void)state;
+    ioapic_mmio_write(d, 0, 0x1ff);
+    assert_int_equal(ioapic_mmio_read(d, 0), 0xff);
+    assert_int_equal(ioapic_mmio_read(d, 0x10), 0xffffffff);
+    for (uint32_t offset = 1; offset < PAGE_SIZE; offset++)
+        if (offset != 0x10)
+            assert_int_equal(ioapic_mmio_read(d, offset), 0);
+}
+
 static void lines_of_the_core(void **state)
 {
     (void)state;
@@ -282,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(edge, setup, teardown),
         cmocka_unit_test_setup_teardown(level, setup, teardown),
         cmocka_unit_test_setup_teardown(few_host_lines, setup_few_lines, teardown),
+        cmocka_unit_test_setup_teardown(what_can_be_read, setup, teardown),
         cmocka_unit_test_setup_teardown(lines_of_the_core, setup, teardown),
         cmocka_unit_test_setup_teardown(locks, setup, teardown),
     };

@@ -70,7 +70,6 @@ static void advance(struct vcpu *of, nsec_t by)
 
 static int teardown(void **state)
 {
-    (void)state;
     for (unsigned int i = 0; i < VCPUS; i++)
         free(v[i]);
     free(d);
@@ -93,7 +92,6 @@ static uint64_t read_msr(struct vcpu *of, uint32_t msr)
 /* Four vcpus in x2APIC mode, enabled by software. */
 static int setup(void **state)
 {
-    (void)state;
     memset(kicks, 0, sizeof(kicks));
     memset(inits, 0, sizeof(inits));
     memset(infos, 0, sizeof(infos));
@@ -146,7 +144,6 @@ static unsigned int who(uint8_t vector)
 
 static void as_after_reset(void **state)
 {
-    (void)state;
     lapic_reset(v[1], false);
     assert_int_equal(read_msr(v[1], MSR_BASE), BASE | ENABLE);
     assert_int_equal(v[1]->vdev.lapic.id, 2);
@@ -173,7 +170,6 @@ static bool take(struct vcpu *by, uint8_t vector)
 
 static void priorities(void **state)
 {
-    (void)state;
     assert_int_equal(lapic_highest_pending(v[0]), -1);
     lapic_set_irq(v[0], 0x31, false);
     lapic_set_irq(v[0], 0x45, false);
@@ -206,7 +202,6 @@ static void priorities(void **state)
 /* A vector that is requested again while the guest already handles it must come a second time. */
 static void offered(void **state)
 {
-    (void)state;
     lapic_set_irq(v[0], 0x45, false);
     lapic_accept(v[0], 0x45);
     lapic_set_irq(v[0], 0x45, false);
@@ -221,7 +216,6 @@ static void offered(void **state)
 
 static void every_vector(void **state)
 {
-    (void)state;
     for (unsigned int vector = 16; vector < 256; vector++) {
         lapic_set_irq(v[2], (uint8_t)vector, false);
         assert_int_equal(read_msr(v[2], 0x820 + vector / 32), 1u << (vector % 32));
@@ -236,7 +230,6 @@ static void every_vector(void **state)
 
 static void disabled_by_software(void **state)
 {
-    (void)state;
     write_msr(v[0], MSR_LVT_TIMER, 0x40);
     write_msr(v[0], MSR_SVR, 0xff);
     assert_int_equal(read_msr(v[0], MSR_LVT_TIMER), 0x10040); /* masks what is local */
@@ -257,7 +250,6 @@ static void disabled_by_software(void **state)
 /* The upcall for events is raised only once by who raises it: enabling must find what INIT threw away. */
 static void upcall_survives_init(void **state)
 {
-    (void)state;
     v[1]->vdev.upcall_vector = 0xf3;
     infos[1].evtchn_upcall_pending = 1;
     lapic_set_irq(v[1], 0xf3, false);
@@ -279,7 +271,6 @@ static void base_transitions(void **state)
         { true, false, true, false }, { false }, { true, false, true, true }, { true, false, false, true },
     };
 
-    (void)state;
     for (unsigned int from = 0; from < 4; from++)
         for (unsigned int to = 0; to < 4 && from != 1; to++) {
             v[1]->vdev.lapic.base_msr = BASE | modes[from];
@@ -299,7 +290,6 @@ static void base_transitions(void **state)
 /* An APIC that was switched off forgets all, also what it was about to deliver. */
 static void switched_off_and_on(void **state)
 {
-    (void)state;
     write_msr(v[1], MSR_TPR, 0x20);
     write_msr(v[1], MSR_LVT_TIMER, 0x20041);
     write_msr(v[1], MSR_DIVIDE, 0xb);
@@ -339,7 +329,6 @@ static void x2apic_registers(void **state)
     };
     uint64_t val;
 
-    (void)state;
     for (uint32_t msr = 0x800; msr <= 0x8ff; msr++) {
         assert_int_equal(lapic_msr_read(v[3], msr, &val), readable(msr) ? 0 : -EFAULT);
         if (msr != MSR_ICR)
@@ -355,7 +344,6 @@ static void x2apic_registers(void **state)
 
 static void x2apic_destinations(void **state)
 {
-    (void)state;
     write_msr(v[0], MSR_ICR, 4ull << 32 | 0x50);
     assert_int_equal(who(0x50), 1u << 2);
     write_msr(v[0], MSR_ICR, 3ull << 32 | 0x50); /* odd ids, ids behind the last: nobody */
@@ -385,7 +373,6 @@ static void x2apic_destinations(void **state)
 /* 255 means all in eight bits, as a page or a device has them; in 32 bits it is a number that nobody has. */
 static void id_255(void **state)
 {
-    (void)state;
     write_msr(v[0], MSR_ICR, 0xffull << 32 | 0x50);
     assert_int_equal(who(0x50), 0);
     write_msr(v[0], MSR_ICR, 0xffffffffull << 32 | 0x50);
@@ -408,7 +395,6 @@ static void xapic_send(unsigned int from, uint8_t dest, uint32_t low)
 
 static void xapic_destinations(void **state)
 {
-    (void)state;
     xapic_send(0, 4, 0x50);
     assert_int_equal(who(0x50), 1u << 2);
     xapic_send(0, 0xff, 0x50);
@@ -432,7 +418,6 @@ static void xapic_destinations(void **state)
 
 static void special_messages(void **state)
 {
-    (void)state;
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0xc500); /* what Linux sends: INIT, its de-assert, SIPI */
     assert_int_equal(inits[1], 1);
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x8500);
@@ -463,7 +448,6 @@ static uint64_t latched_errors(void)
 
 static void errors(void **state)
 {
-    (void)state;
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f); /* vectors below 16 do not exist */
     assert_int_equal(irr(1), 0);
     assert_int_equal(read_msr(v[0], MSR_ESR), 0);
@@ -494,7 +478,6 @@ static void errors(void **state)
 
 static void level_vectors(void **state)
 {
-    (void)state;
     d->vdev.level_eoi = level_eoi;
     lapic_deliver(d, 2, LAPIC_LEVEL | 0x61);
     lapic_accept(v[1], 0x61);
@@ -515,7 +498,6 @@ static void level_vectors(void **state)
 
 static void one_shot_timer(void **state)
 {
-    (void)state;
     write_msr(v[0], MSR_LVT_TIMER, 0x40);
     write_msr(v[0], MSR_DIVIDE, 0xb); /* by 1: 10 ns each */
     write_msr(v[0], MSR_INITIAL, 1000);
@@ -554,7 +536,6 @@ static void start_periodic(uint32_t lvt, uint32_t count)
 
 static void periodic_timer(void **state)
 {
-    (void)state;
     start_periodic(0x40, 100000); /* 1 ms */
     for (int i = 0; i < 10; i++) {
         advance(v[0], 999999);
@@ -583,7 +564,6 @@ static void periodic_timer(void **state)
 /* Whatever nobody would see takes no time of the core's; the count goes on, and so does the beat. */
 static void periodic_timer_that_nobody_hears(void **state)
 {
-    (void)state;
     start_periodic(0x40 | LVT_MASKED, 1000);
     advance(v[0], 25004000);
     assert_int_equal(expiries, 0);
@@ -627,7 +607,6 @@ static void periodic_timer_that_nobody_hears(void **state)
 
 static void page_accesses(void **state)
 {
-    (void)state;
     lapic_mmio_write(v[0], 0x80, 0x1ff);
     assert_int_equal(lapic_mmio_read(v[0], 0x80), 0xff);
     lapic_mmio_write(v[0], 0x20, 0x7000000); /* the id stays */
@@ -648,7 +627,6 @@ static void saved_and_loaded(void **state)
     struct hvm_hw_lapic hw;
     struct hvm_hw_lapic_regs regs, again;
 
-    (void)state;
     lapic_set_irq(v[1], 0x51, false);
     lapic_set_irq(v[1], 0xe1, true);
     lapic_accept(v[1], 0xe1);
@@ -679,7 +657,6 @@ static void loaded_rubbish(void **state)
 {
     struct hvm_hw_lapic_regs regs;
 
-    (void)state;
     memset(&regs, 0xff, sizeof(regs));
     assert_int_equal(lapic_load(v[1], NULL, &regs), 0);
     assert_int_equal(v[1]->vdev.lapic.irr[0] & 0xffff, 0);
