@@ -258,12 +258,12 @@ static void locks(void **state)
 static void what_can_be_read(void **state)
 {
     (void)state;
-    ioapic_mmio_write(d, 0, 0x1ff);
-    assert_int_equal(ioapic_mmio_read(d, 0), 0xff);
-    assert_int_equal(ioapic_mmio_read(d, 0x10), 0xffffffff);
-    for (uint32_t offset = 1; offset < PAGE_SIZE; offset++)
+    bus_memory_write(v[0], IOAPIC, 4, 0x1ff);
+    assert_int_equal(bus_memory_read(v[0], IOAPIC, 4), 0xff);
+    assert_int_equal(bus_memory_read(v[0], IOAPIC + 0x10, 4), 0xffffffff);
+    for (uint32_t offset = 4; offset < PAGE_SIZE; offset += 4)
         if (offset != 0x10)
-            assert_int_equal(ioapic_mmio_read(d, offset), 0);
+            assert_int_equal(bus_memory_read(v[0], IOAPIC + offset, 4), 0);
 }
 
 static void lines_of_the_core(void **state)

@@ -11,7 +11,6 @@ static void test_alone_without_ticks(void **state)
 {
     struct body *a;
 
-    (void)state;
     machine(2);
     a = hog(256, 0);
     run(1);
@@ -26,7 +25,6 @@ static void test_weights(void **state)
     static const uint32_t weight[] = { 64, 128, 256, 512, 1024 };
     struct body *b[5];
 
-    (void)state;
     machine(1);
     b[0] = hog(256, 0);
     b[1] = hog(512, 0);
@@ -42,7 +40,6 @@ static void test_weights(void **state)
 
 static void test_weights_on_many_cpus(void **state)
 {
-    (void)state;
     for (unsigned int n = 2; n <= CPUS; n *= 2) {
         struct body *heavy[CPUS], *light[CPUS];
 
@@ -64,7 +61,6 @@ static void test_odd_numbers_balance(void **state)
 {
     struct body *b[7];
 
-    (void)state;
     machine(3);
     for (int i = 0; i < 7; i++)
         b[i] = hog(256, 0);
@@ -78,7 +74,6 @@ static void test_newcomers_start_now(void **state)
 {
     struct body *a, *b, *c;
 
-    (void)state;
     machine(1);
     a = hog(256, 0);
     run(SEC(100));
@@ -101,7 +96,6 @@ static void test_pinned_alone_bends_no_weights(void **state)
 {
     struct body *b, *c;
 
-    (void)state;
     machine(2);
     pin(hog(256, 0), 1);
     b = hog(512, 0);
@@ -118,7 +112,6 @@ static void test_no_claims_without_end(void **state)
 {
     struct body *a, *b;
 
-    (void)state;
     machine(2);
     a = hog(4096, 0);
     for (int i = 0; i < 4; i++)
@@ -137,7 +130,6 @@ static void test_unpinned_is_not_starved(void **state)
 {
     struct body *a, *b;
 
-    (void)state;
     machine(2);
     a = hog(256, 0);
     pin(a, 1);
@@ -157,7 +149,6 @@ static void test_weight_changes_in_flight(void **state)
 {
     struct body *a, *b;
 
-    (void)state;
     machine(1);
     a = hog(256, 0);
     b = hog(256, 0);
@@ -175,7 +166,6 @@ static void test_virtual_time_for_ages(void **state)
 {
     struct body *a, *b, *c, *late, *s;
 
-    (void)state;
     machine(2);
     s = sleeper(MSEC(1), SEC(100));
     a = hog(256, 0);
@@ -220,7 +210,6 @@ static void test_virtual_time_for_ages(void **state)
  */
 static void test_interrupts_switch_nobody(void **state)
 {
-    (void)state;
     machine(1);
     for (int i = 0; i < 3; i++)
         hog(256, 0);
@@ -238,7 +227,6 @@ static void test_repinned_to_an_idle_cpu(void **state)
 {
     struct body *a;
 
-    (void)state;
     machine(4);
     a = hog(256, 0);
     run(SEC(1));
@@ -259,7 +247,6 @@ static void test_pushed_aside(void **state)
 {
     struct body *a, *b, *c;
 
-    (void)state;
     machine(2);
     a = hog(256, 0);
     run(SEC(1));
@@ -278,7 +265,6 @@ static void test_goes_on_where_it_was(void **state)
 {
     struct body *a;
 
-    (void)state;
     machine(4);
     a = hog(256, 0);
     for (unsigned int cpu = 0; cpu < 4; cpu++) {
@@ -297,7 +283,6 @@ static void test_goes_on_where_it_was(void **state)
 /* A hypercall's clock starts when it first asks; a softirq is a reason at once. */
 static void test_preemption_points(void **state)
 {
-    (void)state;
     machine(2);
     harness_cpu = 1;
     assert_false(preempt_pending());
@@ -318,7 +303,6 @@ static void test_pause_sync(void **state)
 {
     struct body *a;
 
-    (void)state;
     machine(1);
     a = hog(256, 0);
     run(MSEC(1));
@@ -336,7 +320,6 @@ static void test_locks(void **state)
 {
     struct body *a;
 
-    (void)state;
     assert_takes(LOCK_SCHED, 2, machine(2));
     a = hog(256, 0);
     run(MSEC(1));
@@ -360,7 +343,6 @@ static void test_soft_affinity_is_a_wish(void **state)
 {
     struct body *a, *b;
 
-    (void)state;
     machine(4);
     a = sleeper(MSEC(1), MSEC(1));
     run(MSEC(5));
@@ -381,7 +363,6 @@ static void test_sleepers_beside_hogs(void **state)
 {
     struct body *s;
 
-    (void)state;
     for (unsigned int n = 1; n <= 4; n++) {
         machine(n);
         noise = true;
@@ -419,7 +400,6 @@ static void test_queueing_is_quick(void **state)
 {
     struct body *s;
 
-    (void)state;
     machine(1);
     s = sleeper(USEC(1), SEC(100));
     for (unsigned int i = 0; i < 30; i++)
@@ -444,7 +424,6 @@ static void test_block_with_something_pending(void **state)
 {
     struct body *a;
 
-    (void)state;
     machine(1);
     a = hog(256, 0);
     run(MSEC(1));
@@ -468,7 +447,6 @@ static void test_pauses_nest(void **state)
 {
     struct body *a;
 
-    (void)state;
     machine(2);
     a = hog(256, 0);
     run(MSEC(1));
@@ -506,7 +484,6 @@ static void test_yield(void **state)
 {
     struct body *a, *b;
 
-    (void)state;
     machine(2);
     a = hog(256, 0);
     b = hog(256, 0);
@@ -534,11 +511,26 @@ static void test_yield(void **state)
     assert_ptr_equal(on_cpu[1], a);
 }
 
+static void test_yield_of_who_has_had_less(void **state)
+{
+    struct body *a;
+
+    machine(1);
+    hog(256, 0);
+    hog(256, 0);
+    run(SEC(1) + MSEC(2));
+    a = on_cpu[0];
+    a->v.sched.vtime -= MSEC(5);
+    harness_cpu = 0;
+    sched_yield(&a->v);
+    run(1);
+    assert_ptr_not_equal(on_cpu[0], a);
+}
+
 static void test_removed(void **state)
 {
     struct body *a, *b;
 
-    (void)state;
     machine(1);
     a = hog(256, 0);
     b = hog(256, 50);
@@ -598,7 +590,6 @@ static void storm_while_saving(void)
 
 static void test_storm(void **state)
 {
-    (void)state;
     for (unsigned int n = 1; n <= CPUS; n++) {
         seed = n;
         machine(n);
@@ -623,7 +614,6 @@ static void test_storm(void **state)
 /* After a storm, with everything as at the start, the shares are fair again. */
 static void test_calm_after_storm(void **state)
 {
-    (void)state;
     for (unsigned int n = 1; n <= 4; n++) {
         seed = 100 + n;
         machine(n);
@@ -679,6 +669,7 @@ int main(void)
         cmocka_unit_test(test_block_with_something_pending),
         cmocka_unit_test(test_pauses_nest),
         cmocka_unit_test(test_yield),
+        cmocka_unit_test(test_yield_of_who_has_had_less),
         cmocka_unit_test(test_removed),
         cmocka_unit_test(test_storm),
         cmocka_unit_test(test_calm_after_storm),
