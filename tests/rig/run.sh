@@ -35,7 +35,7 @@ qemu) ;;
 bochs)
     [ "$HV" = cleave ] || fail "EMU=bochs runs Cleave only, not HV=$HV"
     [ "$SMP" = 1 ] || fail "EMU=bochs has one CPU: give SMP=1, not SMP=$SMP"
-    [ "$mode" = run ] || fail "EMU=bochs has no gdb; its own debugger: interrupt it (SIGINT)"
+    [ "$mode" = run ] || fail "EMU=bochs has no gdb"
     [ -z "$DISK$NIC$QEMU_ARGS" ] || fail "EMU=bochs takes no DISK, NIC or QEMU_ARGS"
     [ "$ICOUNT" != 1 ] || fail "EMU=bochs takes no ICOUNT"
     QEMU=tests/rig/bochs.sh ;;
