@@ -23,12 +23,15 @@
  * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
  */
 #include "alloc.h"
+#include "cpu.h"
 #include "directmap.h"
 #include "errors.h"
 #include "evtchn_internal.h"
 #include "lib.h"
 
 #define BUSY_PORTS_TRIED 16   /* before a port is taken that was never used, not one that is still linked */
+#define CHECK_BATCH 256       /* ports that the checker looks at in one hold of the lock */
+#define CHECK_TRIES 8
 
 static struct spinlock bind_lock = SPINLOCK(LOCK_BIND);
 
@@ -144,6 +147,7 @@ static int take_port(struct domain *d, struct evtchn as, uint32_t *port)
     ASSERT(spin_lock_held(&d->evtchn.lock));
     if (d->dying != DOMAIN_ALIVE)
         return -EINVAL;
+    d->evtchn.changes++;
     for (unsigned int i = 0; i < BUSY_PORTS_TRIED && is_marked(d, first_free(d), LINKED); i++)
         queue_free(d, unqueue_free(d));
     bool reuse = first_free(d) && !is_marked(d, first_free(d), LINKED);
@@ -395,6 +399,7 @@ static void close_locked(struct domain *d, uint32_t port, const struct evtchn *e
     if (e->state == EVTCHNSTAT_virq)
         *virq_port(d, e->virq, e->vcpu) = 0;
     clear_mark(d, port, PENDING);
+    d->evtchn.changes++;
     d->evtchn.active--;
     queue_free(d, port);
 }
@@ -481,6 +486,7 @@ static int close_all(struct domain *d, uint32_t left)
     if (d->evtchn.active)
         return -ERESTART;
     evtchn_fifo_destroy(d);
+    d->evtchn.changes++;
     if (d->evtchn.ports)
         port_at(d, 0)->next_free = d->evtchn.free_last = 0;
     d->evtchn.ports = MIN(d->evtchn.ports, left);
@@ -544,22 +550,50 @@ static bool is_consistent(struct domain *d, uint32_t port, const struct evtchn *
     return e->state == EVTCHNSTAT_unbound || domain_vcpu(d, e->vcpu);
 }
 
-unsigned int evtchn_check(struct domain *d)
+/* What one pass finds; it begins anew when a port was taken or freed meanwhile. */
+struct port_sums {
+    uint64_t changes;
+    uint32_t at, last_free;           /* the next port, then where it is in the queue of free ones */
+    uint32_t used, unused, inconsistent;
+    bool miscounted;
+};
+
+/* A batch of ports, then of the queue. False: it was the last, or something has changed. */
+static bool check_batch(struct domain *d, struct port_sums *s)
 {
-    uint32_t used = 0, unused = 0, inconsistent = 0;
+    const struct evtchn *e;
 
     spin_lock_scope(&d->evtchn.lock);
-    for (uint32_t port = 1; port < d->evtchn.ports; port++) {
-        const struct evtchn *e = evtchn_used_port(d, port);
-
-        used += e != NULL;
-        inconsistent += e && !is_consistent(d, port, e);
+    for (unsigned int i = 0; i < CHECK_BATCH && s->changes == d->evtchn.changes; i++) {
+        if (s->at < d->evtchn.ports) {
+            e = evtchn_used_port(d, s->at);
+            s->used += e != NULL;
+            s->inconsistent += e && !is_consistent(d, s->at, e);
+            s->at++;
+        } else if ((e = port_at(d, s->last_free)) && e->next_free && s->unused <= d->evtchn.ports) {
+            s->last_free = e->next_free;
+            s->unused++;
+        } else {
+            s->miscounted = s->used != d->evtchn.active ||
+                            s->used + s->unused + 1 != MAX(d->evtchn.ports, 1);
+            return false;
+        }
     }
-    for (const struct evtchn *e = port_at(d, 0); e && e->next_free && unused <= d->evtchn.ports; unused++)
-        e = port_at(d, e->next_free);
-    bool miscounted = used != d->evtchn.active || used + unused + 1 != MAX(d->evtchn.ports, 1);
-    if (inconsistent || miscounted)
+    return s->changes == d->evtchn.changes;
+}
+
+unsigned int evtchn_check(struct domain *d)
+{
+    struct port_sums s;
+    unsigned int tries = 0;
+
+    do {
+        s = (struct port_sums){ .changes = READ_ONCE(d->evtchn.changes), .at = 1 };
+        while (check_batch(d, &s))
+            watchdog_pause();
+    } while (s.changes != READ_ONCE(d->evtchn.changes) && ++tries < CHECK_TRIES);
+    if (s.inconsistent || s.miscounted)
         log_err("check: d%u has %u inconsistent event channels, %u ports in use, %u free, of %u; it counts "
-                "%u in use\n", d->id, inconsistent, used, unused, d->evtchn.ports, d->evtchn.active);
-    return inconsistent + miscounted;
+                "%u in use\n", d->id, s.inconsistent, s.used, s.unused, d->evtchn.ports, d->evtchn.active);
+    return s.inconsistent + s.miscounted;
 }

@@ -47,6 +47,8 @@ static long cleave_op(struct hypercall *hc, struct domain *d, void *arg)
         op->u.stretch = (struct cleave_stretch){ 0 };
         watchdog_stretch_report(&op->u.stretch);
         return 0;
+    case CLEAVE_OP_hold:
+        return spin_report_hold(&op->u.hold);
     default: /* probe */
         return 0;
     }
@@ -56,6 +58,7 @@ static const struct operation rows[] = {
     [CLEAVE_OP_probe] = { .fn = cleave_op },
     [CLEAVE_OP_check] = { cleave_op, .out = OUT_SUCCESS },
     [CLEAVE_OP_stretch] = { cleave_op, .out = OUT_SUCCESS },
+    [CLEAVE_OP_hold] = { cleave_op, .out = OUT_SUCCESS },
 };
 
 long hypercall_cleave_op(struct hypercall *hc)

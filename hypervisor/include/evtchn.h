@@ -29,6 +29,7 @@ struct evtchn_domain {
     uint32_t ports;                   /* that were ever used, and port 0; 0: it was torn down */
     uint32_t max_port;                /* highest allowed (domctl createdomain max_evtchn_port) */
     uint32_t active;                  /* ports in use */
+    uint64_t changes;                 /* ports taken and freed, counted: the checker's sums are of the past */
     uint32_t free_last;               /* of the queue of free ports; 0: empty */
     bool polled;                      /* a vcpu may be in SCHEDOP_poll; set after its own mark */
     uint32_t next_close;              /* where reset and teardown go on */

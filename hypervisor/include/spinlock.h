@@ -35,6 +35,7 @@ struct spinlock {
     bool taken;
     uint16_t class;
     int16_t cpu;            /* holder, -1 when free (debug build) */
+    uint64_t since;         /* by the TSC, when it was taken (debug build) */
 };
 
 #define SPINLOCK(cls) { .class = (cls), .cpu = -1 }
@@ -48,6 +49,9 @@ void spin_unlock(struct spinlock *l);
 #define spin_lock_scope(l) \
     struct spinlock *spin_scope_ __attribute__((cleanup(spin_scope_end), unused)) = spin_lock(l)
 bool spin_lock_held(const struct spinlock *l); /* by this CPU; always true in the release build */
+struct cleave_hold;
+/* Fills in the longest of a class, and forgets it. -EINVAL: there is no such class. */
+int spin_report_hold(struct cleave_hold *hold);
 
 static inline void spin_init(struct spinlock *l, enum lock_class class)
 {

@@ -40,7 +40,7 @@ static struct {
 #define SCRUB_HELD 16
 
 /* The checker's: frames that are looked at with the lock held, and passes before it gives up. */
-#define CHECK_BATCH 2048
+#define CHECK_BATCH 512
 #define CHECK_TRIES 8
 
 static uint64_t claim_overhead(uint64_t claimed)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system tests, run in dom0 by the rig: `system [GROUP]...`, all groups but long without one. The machine
+ * The system tests, run in dom0 by the rig: `system [GROUP]...`, all groups but long without one; of these
+ * ONLY='PATTERN' and SKIP='PATTERN' in the environment choose tests by name, with * and ?. The machine
  * underneath is Cleave or real Xen (make check HV=xen); what differs is said in the test. Next to read:
  * system.h, verbs.c.
  */
@@ -57,5 +58,7 @@ int main(int argc, char **argv)
                         "stretch cost pv dma full daemons long\n");
         return 1;
     }
+    cmocka_set_test_filter(getenv("ONLY"));
+    cmocka_set_skip_filter(getenv("SKIP"));
     return _cmocka_run_group_tests("system", tests, count, warm_up, NULL) != 0;
 }

@@ -159,6 +159,15 @@ struct cleave_stretch core_stretch(void)
     return call_core(&op) ? op.u.stretch : (struct cleave_stretch){ 0 };
 }
 
+bool core_hold(unsigned int lock, struct cleave_hold *hold)
+{
+    struct cleave_op op = { .cmd = CLEAVE_OP_hold, .u.hold.lock = lock };
+    bool found = call_core(&op);
+
+    *hold = op.u.hold;
+    return found;
+}
+
 bool memory_is_back(uint64_t before)
 {
     uint64_t now = free_kib();

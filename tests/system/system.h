@@ -91,6 +91,8 @@ bool on_cleave(void);
 unsigned int core_violations(void);
 /* The longest that interrupts had to wait in the core since the last call; 0 ticks under Xen. */
 struct cleave_stretch core_stretch(void);
+/* The longest hold of this class of locks since the last call. False: there is no such class. */
+bool core_hold(unsigned int lock, struct cleave_hold *hold);
 
 bool json_is_valid(const char *text);
 

@@ -437,7 +437,7 @@ static void checker_lets_others_in(void **state)
     pauses = changes_left = 0;
     harness_on_pause = count_pause;
     assert_int_equal(alloc_check(), 0);
-    assert_in_range(pauses, frame_count / 2048 - 1, frame_count / 2048);
+    assert_in_range(pauses, frame_count / 512 - 1, frame_count / 512);
     for (unsigned int n = 1; n < 100; n += 7) {
         changes_left = n;
         assert_int_equal(alloc_check(), 0);

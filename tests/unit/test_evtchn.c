@@ -500,6 +500,43 @@ static void test_reset(void **state)
     assert_int_equal(evtchn_reset_all(a), 0);
 }
 
+static unsigned int pauses, changes_left;
+
+static void change_ports(void)
+{
+    pauses++;
+    assert_int_equal(cpus[0].held[LOCK_EVTCHN], 0);
+    if (changes_left == 0)
+        return;
+    changes_left--;
+    unbound(b, 0); /* one more in the sums each time */
+}
+
+/* It lets others in after each batch, and sums up right. */
+static void test_check_lets_others_in(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < 1000; i++)
+        unbound(b, 0);
+    for (uint32_t port = 10; port < 500; port += 2)
+        assert_int_equal(evtchn_close_port(b, port), 0);
+    pauses = changes_left = 0;
+    harness_on_pause = change_ports;
+    assert_int_equal(evtchn_check(b), 0);
+    assert_in_range(pauses, 4, 5); /* 1000 ports, 245 of them a second time in the queue */
+    for (unsigned int n = 1; n < 7; n++) {
+        changes_left = n;
+        assert_int_equal(evtchn_check(b), 0);
+        assert_int_equal(changes_left, 0);
+    }
+    harness_quiet = true;
+    changes_left = 2;
+    b->evtchn.active++;
+    assert_int_equal(evtchn_check(b), 1);
+    b->evtchn.active--;
+    harness_on_pause = NULL;
+}
+
 /* The checker finds what is wrong. */
 static void test_check_finds(void **state)
 {
@@ -1102,6 +1139,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
         cmocka_unit_test_setup_teardown(test_info_moved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_check_lets_others_in, setup, teardown),
         cmocka_unit_test_setup_teardown(test_check_finds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fifo_all_ports, setup, teardown),

@@ -491,7 +491,15 @@ static void test_platform_and_cleave(void **state)
     own.cmd = 0;
     memcpy(at(BUF(0)), &own, sizeof(own));
     assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), -ENOSYS);
-    own.cmd = CLEAVE_OP_stretch + 1;
+    own.cmd = CLEAVE_OP_hold;
+    own.u.hold.lock = LOCK_BIND;
+    memcpy(at(BUF(0)), &own, sizeof(own));
+    assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), 0);
+    assert_string_equal(((struct cleave_op *)at(BUF(0)))->u.hold.name, "bind");
+    own.u.hold.lock = LOCK_CLASSES;
+    memcpy(at(BUF(0)), &own, sizeof(own));
+    assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), -EINVAL);
+    own.cmd = CLEAVE_OP_hold + 1;
     memcpy(at(BUF(0)), &own, sizeof(own));
     assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), -ENOSYS);
     no_lock_held();

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/spinlock.c: who holds a lock, in which order locks are taken, and that one CPU has it at a time. */
 #include "harness.h"
+#include "time.h"
 
 #define ROUNDS 100000
+#define HOLD 1000000   /* ticks */
 
 static struct spinlock domain_lock, port_lock, other_port_lock;
 
@@ -109,6 +111,44 @@ static void the_last_class_is_checked(void **state)
     assert_panics(spin_lock(&domain_lock));
 }
 
+static struct cleave_hold report(enum lock_class class)
+{
+    struct cleave_hold hold = { .lock = class };
+
+    assert_int_equal(spin_report_hold(&hold), 0);
+    return hold;
+}
+
+/* The longest hold of each class, once; of a short one after it nothing is left. */
+static void the_longest_hold_is_told_once(void **state)
+{
+    struct cleave_hold hold = { .lock = 0 };
+    uint64_t start, ticks;
+
+    report(LOCK_DOMAIN);
+    report(LOCK_EVTCHN);
+    assert_int_equal(report(LOCK_DOMAIN).ticks, 0);
+    spin_lock(&domain_lock);
+    start = rdtsc();
+    while (rdtsc() - start < HOLD)
+        ;
+    ticks = rdtsc() - start;
+    spin_unlock(&domain_lock);
+    spin_lock(&domain_lock);
+    spin_unlock(&domain_lock);
+    assert_int_equal(report(LOCK_EVTCHN).ticks, 0);
+    hold = report(LOCK_DOMAIN);
+    assert_true(hold.ticks >= ticks);
+    assert_true(hold.caller != 0);
+    assert_string_equal(hold.name, "domain");
+    assert_int_equal(report(LOCK_DOMAIN).ticks, 0);
+    hold.lock = 0;
+    assert_int_equal(spin_report_hold(&hold), -EINVAL);
+    hold.lock = LOCK_CLASSES;
+    assert_int_equal(spin_report_hold(&hold), -EINVAL);
+    assert_string_equal(report(LOCK_CLASSES - 1).name, "console");
+}
+
 /* --- two CPUs --- */
 
 static volatile uint64_t count;
@@ -143,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup(a_second_without_a_first, setup),
         cmocka_unit_test_setup(a_third, setup),
         cmocka_unit_test_setup(the_last_class_is_checked, setup),
+        cmocka_unit_test_setup(the_longest_hold_is_told_once, setup),
         cmocka_unit_test_setup(one_at_a_time, setup),
     };
 

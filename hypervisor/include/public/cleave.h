@@ -38,12 +38,26 @@ struct cleave_stretch {
     uint16_t pad;
 };
 
+/*
+ * The longest time that a lock of one class was held since this was last asked for the class, and who let it
+ * go; 0 ticks in the release build. -EINVAL: that was the last class.
+ */
+#define CLEAVE_OP_hold 4
+struct cleave_hold {
+    uint32_t lock;           /* IN: classes count from 1, in the order in which they may be taken */
+    uint32_t pad;
+    uint64_t ticks;          /* OUT: of the TSC */
+    uint64_t caller;         /* OUT: an address in the core */
+    char name[8];            /* OUT: of the class */
+};
+
 struct cleave_op {
     uint32_t cmd;            /* CLEAVE_OP_* */
     uint32_t interface_version;
     union {
         struct cleave_check check;
         struct cleave_stretch stretch;
+        struct cleave_hold hold;
         uint8_t pad[120];
     } u;
 };
