@@ -14,7 +14,7 @@
 #include "p2m_entry.h"
 
 #define BATCH 512u
-#define TABLE_COST 64u         /* as much work as so many frames */
+#define TABLE_COST 256u        /* as much work as so many frames */
 #define TRIES 8
 #define GFN_END UINT64_MAX
 

@@ -28,9 +28,9 @@ tests/rig/iso.sh "$folder/iso" "$HV_IMAGE" "$HV_CMDLINE${HV_ARGS:+ $HV_ARGS}" "$
     "$DOM0_CMDLINE${DOM0_ARGS:+ $DOM0_ARGS}" "$initrd"
 
 # Bochs takes its time from the instructions: ips are those of a second. Its model ryzen has SVM, but not all
-# MSRs of such a CPU (DE_CFG, VM_CR): bad ones read 0, and the log names them. A guest's triple fault is a panic
-# of the CPU before it is the exit that Cleave asked for: the panic is only reported. Without VBE GRUB finds no
-# frame buffer: where it sets one up on this card, it overwrites itself.
+# MSRs of such a CPU (DE_CFG, VM_CR): bad ones read 0, and the log names them. A guest's triple fault is a
+# panic of the CPU before it is the exit that Cleave asked for: the panic is only reported. Without VBE GRUB
+# finds no frame buffer: where it sets one up on this card, it overwrites itself.
 cat >"$folder/bochsrc" <<END
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
