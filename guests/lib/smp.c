@@ -29,6 +29,7 @@ struct acpi_header {
 } __attribute__((packed));
 
 struct vcpu smp_vcpus[SMP_MAX];
+static uint8_t first_trap_stack[PAGE_SIZE] __attribute__((aligned(16)));
 extern uint8_t boot_ap_begin[], boot_ap_end[];
 extern uint8_t boot_ap_direct32[], boot_ap_direct64[];
 extern volatile uint64_t boot_ap_stack;
@@ -46,6 +47,7 @@ static void become(struct vcpu *v)
 void smp_init_first(void)
 {
     become(&smp_vcpus[0]);
+    smp_vcpus[0].trap_stack = (uint64_t)first_trap_stack + sizeof(first_trap_stack);
     smp_vcpus[0].exists = smp_vcpus[0].running = true;
 }
 
@@ -100,6 +102,7 @@ static int prepare(unsigned id, void (*main)(void))
     if (v->running)
         return -XEN_EBUSY;
     boot_ap_stack = mem_pages(AP_STACK_PAGES) + AP_STACK_PAGES * PAGE_SIZE;
+    v->trap_stack = mem_pages(1) + PAGE_SIZE;
     v->main = main;
     starting = v;
     return 0;

@@ -31,7 +31,7 @@ struct vcpu {
     uint64_t trap_resume;           /* trap.c: where trap_try goes on; 0: no try is running */
     uint64_t gdt[5];
     struct vcpu_tss tss;
-    uint8_t trap_stack[4096] __attribute__((aligned(16)));
+    uint64_t trap_stack;            /* its end */
 };
 
 extern struct vcpu smp_vcpus[SMP_MAX];

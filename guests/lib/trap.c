@@ -62,7 +62,7 @@ void trap_init(void)
 
     if (!idt[0].type)
         fill_idt();
-    v->tss.ist1 = (uint64_t)v->trap_stack + sizeof(v->trap_stack);
+    v->tss.ist1 = v->trap_stack;
     v->tss.io_map = sizeof(v->tss);
     v->gdt[1] = 0x00af9b000000ffff;
     v->gdt[2] = 0x00cf93000000ffff;
