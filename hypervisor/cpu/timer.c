@@ -79,17 +79,33 @@ static bool settle(struct timer *t)
     return t->rank != before;
 }
 
-/* Its depth is the sum of two ranks. The parent of the top is left to the caller. */
-static struct timer *meld(struct timer *a, struct timer *b)
+/*
+ * Puts the meld of a and b at *place, below up: down by right children, whoever is first, then back, as all
+ * on this way have another child. Further up ranks change as far as one stays the same; as each is one more
+ * than that below, those are few, too.
+ */
+static void meld(struct timer **place, struct timer *up, struct timer *a, struct timer *b)
 {
-    if (!a || !b)
-        return a ?: b;
-    if (b->expires < a->expires)
-        return meld(b, a);
-    a->right = meld(a->right, b);
-    a->right->parent = a;
-    settle(a);
-    return a;
+    struct timer *t = up, *end = up;
+
+    while (a && b) {
+        struct timer *first = b->expires < a->expires ? b : a;
+
+        b = first == a ? b : a;
+        a = first->right;
+        *place = first;
+        first->parent = t;
+        place = &first->right;
+        t = first;
+    }
+    a = a ?: b;
+    *place = a;
+    if (a)
+        a->parent = t;
+    for (; t != end; t = t->parent)
+        settle(t);
+    while (t && settle(t))
+        t = t->parent;
 }
 
 static void heap_add(struct timer_cpu *q, struct timer *t)
@@ -97,29 +113,17 @@ static void heap_add(struct timer_cpu *q, struct timer *t)
     t->left = t->right = NULL;
     t->rank = 1;
     t->armed = true;
-    q->first = meld(q->first, t);
-    q->first->parent = NULL;
+    meld(&q->first, NULL, q->first, t);
 }
 
-/* Ranks change up to where one stays the same; as each is one more than that below, those are few, too. */
 static void heap_take(struct timer_cpu *q, struct timer *t)
 {
-    struct timer *up = t->parent, *rest;
+    struct timer *up = t->parent;
 
     if (!t->armed)
         return;
     t->armed = false;
-    rest = meld(t->left, t->right);
-    if (rest)
-        rest->parent = up;
-    if (!up)
-        q->first = rest;
-    else if (up->left == t)
-        up->left = rest;
-    else
-        up->right = rest;
-    while (up && settle(up))
-        up = up->parent;
+    meld(!up ? &q->first : up->left == t ? &up->left : &up->right, up, t->left, t->right);
 }
 
 static nsec_t first_expiry(const struct timer_cpu *q) { return q->first ? q->first->expires : TIME_NEVER; }
