@@ -8,10 +8,11 @@
  * mask and the domains' caps. The state of a vcpu that leaves its CPU is saved (svm/switch.c) without the
  * lock: until then it is `running` still and nobody queues it, so no other CPU can take it.
  *
- * Tickless: a CPU whose vcpu nobody competes with has no timer; otherwise one for the end of its slice. A
+ * Tickless: a CPU whose vcpu nobody competes with sets no timer; otherwise one for the end of its slice. A
  * vcpu keeps its CPU until its slice is over, it cannot run, or somebody preempts it, however often
- * interrupts make the CPU ask. Time is charged at each switch, to the nanosecond; what an exit costs is
- * charged to the vcpu that caused it, because it is still running.
+ * interrupts make the CPU ask. A slice that ends early leaves its timer set: when it fires, it is set for
+ * the slice of that time, so that most switches set none. Time is charged at each switch, to the nanosecond;
+ * what an exit costs is charged to the vcpu that caused it, because it is still running.
  *
  * Each CPU has a virtual clock: the start of the latest slice that began there. Who wakes, or lags, is placed
  * by the clocks of the CPUs that it may run on: one that has a CPU for itself runs ahead of all others, which
@@ -47,6 +48,7 @@ struct sched_cpu {
     vtime_t vtime;           /* the virtual clock */
     struct timer slice;
     nsec_t slice_end;        /* TIME_NEVER: nobody competes; 0: somebody else should run now */
+    nsec_t alarm;            /* when the timer fires, or has fired; TIME_NEVER: it is not set */
     nsec_t idle_since, idle_time;
 };
 
@@ -58,18 +60,20 @@ static struct sched_cpu sched_cpus[MAX_CPUS];
 /* Each CPU in the mask that is there. */
 #define for_each_cpu_in(mask, c) for (unsigned int c = 0; c < nr_cpus; c++) if ((mask) >> c & 1)
 
-/* Virtual ns that `ran` real ns cost at this weight (256 = real time). */
+/* Virtual ns that `ran` real ns cost at this weight: real time at the default, which most have. */
 static vtime_t fair_cost(nsec_t ran, uint32_t weight)
 {
     uint64_t ns = (uint64_t)MAX(ran, 0);
 
+    if (likely(weight == SCHED_WEIGHT_DEFAULT))
+        return ns;
     return (vtime_t)(ns / weight) * SCHED_WEIGHT_DEFAULT + ns % weight * SCHED_WEIGHT_DEFAULT / weight;
 }
 
 /* A virtual time as it is placed by the clock: no further behind than that. */
 static vtime_t fair_place(vtime_t vtime, vtime_t clock, nsec_t lag)
 {
-    return MAX(vtime, clock > (vtime_t)lag ? clock - (vtime_t)lag : 0);
+    return vtime + (vtime_t)lag < clock ? clock - (vtime_t)lag : vtime;
 }
 
 static void end_of_slice(void *data) { softirq_raise(this_cpu()->id, SOFTIRQ_SCHED); }
@@ -79,6 +83,7 @@ void sched_init_cpu(unsigned int cpu)
     struct sched_cpu *s = &sched_cpus[cpu];
 
     timer_setup(&s->slice, end_of_slice, NULL, cpu);
+    s->alarm = TIME_NEVER;
     s->idle_since = clock_now();
     spin_lock_scope(&sched_lock);
     idle_cpus |= 1ull << cpu;
@@ -97,36 +102,34 @@ static void set_state(struct sched_unit *u, int state, nsec_t now)
     u->runstate.state_entry_time = (uint64_t)now;
 }
 
-/* Charges a running vcpu up to now. */
-static void charge(struct sched_unit *u, nsec_t now)
+/*
+ * Charges the vcpu that runs on s up to now. It may run alone for long: the CPU's clock goes on as if it were
+ * sliced.
+ */
+static void charge(struct sched_cpu *s, nsec_t now)
 {
+    struct sched_unit *u = &s->running->sched;
     nsec_t ran = now - u->started;
 
+    if (ran <= 0) /* charged already, perhaps by a CPU whose clock is ahead */
+        return;
     u->started = now;
     u->vtime += fair_cost(ran, u->weight);
-    vcpu_of(u)->d->cap_budget -= ran;
+    s->running->d->cap_budget -= ran;
+    vtime_t slice = fair_cost(FAIR_SLICE, u->weight);
+    if (u->vtime > s->vtime + slice)
+        s->vtime = u->vtime - slice;
 }
 
-/*
- * The latest of the clocks of these CPUs. One vcpu may run alone for long: its CPU's clock goes on as if it
- * were sliced.
- */
+/* The latest of the clocks of these CPUs. */
 static vtime_t virtual_now(uint64_t mask, nsec_t now)
 {
     vtime_t latest = 0;
 
     for_each_cpu_in(mask, c) {
-        struct sched_cpu *s = &sched_cpus[c];
-
-        if (s->running) {
-            struct sched_unit *r = &s->running->sched;
-            vtime_t slice = fair_cost(FAIR_SLICE, r->weight);
-
-            charge(r, now);
-            if (r->vtime > slice)
-                s->vtime = MAX(s->vtime, r->vtime - slice);
-        }
-        latest = MAX(latest, s->vtime);
+        if (sched_cpus[c].running)
+            charge(&sched_cpus[c], now);
+        latest = MAX(latest, sched_cpus[c].vtime);
     }
     return latest;
 }
@@ -140,7 +143,7 @@ static unsigned int charge_domain(const struct domain *d, nsec_t now)
         struct vcpu *r = sched_cpus[c].running;
 
         if (r && r->d == d && has_cpu(&r->sched)) {
-            charge(&r->sched, now);
+            charge(&sched_cpus[c], now);
             n++;
         }
     }
@@ -156,8 +159,6 @@ static nsec_t cap_of(const struct domain *d) { return CAP_PERIOD / 100 * d->cap;
  */
 static nsec_t cap_allows(struct domain *d, nsec_t now)
 {
-    if (!d->cap)
-        return now;
     charge_domain(d, now);
     if (now >= d->cap_period_end) {
         nsec_t periods = (now - d->cap_period_end) / CAP_PERIOD + 1;
@@ -179,7 +180,7 @@ static vtime_t vtime_at(const struct list *l) { return list_entry(l, const struc
 static bool enqueue(struct sched_unit *u, nsec_t now)
 {
     struct list *at = &queue, *front = queue.next;
-    nsec_t allowed = cap_allows(vcpu_of(u)->d, now);
+    nsec_t allowed = vcpu_of(u)->d->cap ? cap_allows(vcpu_of(u)->d, now) : now;
 
     if (allowed > now) {
         timer_set(&u->cap_timer, allowed);
@@ -219,6 +220,17 @@ static int idle_state(const struct vcpu *v)
     return v->blocked && !v->d->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
 }
 
+/* Makes the timer fire at the end of the slice, or earlier. */
+static void set_alarm(struct sched_cpu *s, nsec_t now)
+{
+    if (s->alarm <= now)
+        s->alarm = TIME_NEVER;
+    if (s->slice_end < s->alarm) {
+        s->alarm = s->slice_end;
+        timer_set(&s->slice, s->alarm);
+    }
+}
+
 /* Makes a CPU choose again, also when the slice of its vcpu is not over. */
 static void preempt(unsigned int cpu)
 {
@@ -247,7 +259,7 @@ static bool find_idle_cpu(const struct sched_unit *u)
 /*
  * Finds a CPU for u, which is in the queue: an idle one, or the one whose vcpu is furthest ahead of it, by
  * more than `lead` (one that just woke gets in sooner than one whose slice is over). Else it waits for the
- * end of a slice; CPUs that had nobody waiting for them have no slice yet.
+ * end of a slice, which begins now where nobody waited before.
  */
 static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
 {
@@ -257,26 +269,23 @@ static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
     if (find_idle_cpu(u))
         return;
     for_each_cpu_in(u->affinity, c) {
-        const struct vcpu *r = sched_cpus[c].running;
-        vtime_t vtime = r ? r->sched.vtime + fair_cost(now - r->sched.started, r->sched.weight) : 0;
+        struct sched_cpu *s = &sched_cpus[c];
 
+        if (!s->running)
+            continue;
+        const struct sched_unit *r = &s->running->sched;
+        vtime_t vtime = r->vtime + fair_cost(now - r->started, r->weight);
         if (vtime > worst) {
             worst = vtime;
             chosen = c;
         }
-    }
-    if (chosen < MAX_CPUS) {
-        preempt(chosen);
-        return;
-    }
-    for_each_cpu_in(u->affinity, c) {
-        struct sched_cpu *s = &sched_cpus[c];
-
-        if (s->running && s->slice_end == TIME_NEVER) {
+        if (s->slice_end == TIME_NEVER) {
             s->slice_end = now + FAIR_SLICE;
-            timer_set(&s->slice, s->slice_end);
+            set_alarm(s, now);
         }
     }
+    if (chosen < MAX_CPUS)
+        preempt(chosen);
 }
 
 /* Queues v if it can run, takes it out of the queue if not. It is on no CPU. */
@@ -352,10 +361,10 @@ static bool deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
 {
     struct sched_unit *u = &prev->sched;
 
-    virtual_now(1ull << cpu, now);
+    charge(&sched_cpus[cpu], now);
     bool runnable = vcpu_runnable(prev);
     set_state(u, runnable ? RUNSTATE_runnable : idle_state(prev), now);
-    return runnable && u->affinity >> cpu & 1 && cap_allows(prev->d, now) <= now;
+    return runnable && u->affinity >> cpu & 1 && (!prev->d->cap || cap_allows(prev->d, now) <= now);
 }
 
 /* Gives this CPU for a slice to the first of the queue that may run here, or to prev if that is before it. */
@@ -383,15 +392,12 @@ static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, struct sched_u
 
         s->slice_end = MIN(s->slice_end, now + MAX(share, LEAST_SLICE));
     }
-    if (s->slice_end == TIME_NEVER)
-        timer_stop(&s->slice);
-    else
-        timer_set(&s->slice, s->slice_end);
+    set_alarm(s, now);
     return s->running;
 }
 
-/* Saves the state of prev, which has left this CPU; then others may take it. */
-static void leave(struct cpu *c, struct vcpu *prev, bool idle)
+/* Saves the state of prev, which has just left this CPU; then others may take it. */
+static void leave(struct cpu *c, struct vcpu *prev, bool idle, nsec_t now)
 {
     switch_out(c, prev, idle);
     if (prev->period)
@@ -399,7 +405,7 @@ static void leave(struct cpu *c, struct vcpu *prev, bool idle)
     spin_lock_scope(&sched_lock);
     prev->sched.running = false;
     bool waits = prev->sched.runstate.state == RUNSTATE_runnable; /* or it woke just now */
-    requeue(prev, clock_now(), waits ? FAIR_SLICE : FAIR_GRANULARITY);
+    requeue(prev, now, waits ? FAIR_SLICE : FAIR_GRANULARITY);
 }
 
 struct vcpu *sched_pick(void)
@@ -411,6 +417,7 @@ struct vcpu *sched_pick(void)
     nsec_t now = clock_now(); /* not before: another CPU may have charged s->running meanwhile */
     struct vcpu *prev = s->running;
     if (prev && now < s->slice_end && vcpu_runnable(prev) && (prev->sched.affinity >> c->id & 1)) {
+        set_alarm(s, now);
         spin_unlock(&sched_lock);
         return prev; /* goes on, without a choice */
     }
@@ -422,7 +429,7 @@ struct vcpu *sched_pick(void)
     spin_unlock(&sched_lock);
 
     if (prev && next != prev)
-        leave(c, prev, !next);
+        leave(c, prev, !next, now);
     if (next && next != prev) {
         switch_in(c, next);
         if (next->period)
@@ -464,7 +471,7 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
     u->soft_affinity = soft; /* a wish: it may name no CPU that v may use */
     /* It meets others now: it may be far behind or ahead of them, which is not their fault, nor its own. */
     if (has_cpu(u))
-        charge(u, now);
+        charge(&sched_cpus[u->cpu], now);
     vtime_t clock = virtual_now(hard, now);
     u->vtime = MIN(fair_place(u->vtime, clock, FAIR_LAG), clock + FAIR_LAG);
     if (has_cpu(u)) {
