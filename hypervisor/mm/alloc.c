@@ -32,6 +32,7 @@ static struct {
     uint32_t head[ALLOC_MAX_ORDER + 1];   /* first block of each order, 0: none (frame 0 is never free) */
     uint64_t total, free, claimed, core;  /* frames */
     uint64_t reserved;                    /* of the free ones, for dom0's pool */
+    struct { uint64_t first, end; } clean; /* free ones, until a block is taken; alloc_prepare's */
     uint64_t changes;                     /* of frames' states and of the counts, counted */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
 
@@ -70,6 +71,7 @@ static bool is_free_block(uint64_t n, unsigned int order)
 /* Joins the block with its buddy as often as that is free too. Its frames' state is FREE already. */
 static void free_block(uint64_t n, unsigned int order)
 {
+    mem.changes++;
     mem.free += 1ull << order;
     for (; order < ALLOC_MAX_ORDER; order++) {
         uint64_t buddy = n ^ (1ull << order);
@@ -85,7 +87,6 @@ static void free_block(uint64_t n, unsigned int order)
 /* Gives a frame a new state, with one reference unless it is free; mem.lock is held. */
 static void become(struct frame *f, enum frame_state state, struct domain *owner)
 {
-    mem.changes++;
     mem.core += (state == FRAME_CORE) - (f->state == FRAME_CORE);
     f->state = state;
     f->order = FRAME_ORDER_NONE;
@@ -128,32 +129,34 @@ static uint64_t take_block(unsigned int order)
     if (o > ALLOC_MAX_ORDER)
         return 0;
     uint64_t n = mem.head[o];
+    mem.clean.first = 0;
     unlink_block(n);
     while (o-- > order) {
         link_block(n, o);
         n += 1ull << o;
     }
+    mem.changes++;
     mem.free -= 1ull << order;
     return n;
 }
 
 /*
- * Zeroes at most `budget` of the frames that are dirty. false: there are more. They are the caller's alone,
+ * Zeroes at most `budget` of the frames that are dirty. Returns how far it came. They are the caller's alone,
  * or free and the lock is held.
  */
-static bool scrub(uint64_t n, unsigned int order, uint64_t budget)
+static uint64_t scrub(uint64_t n, uint64_t end, uint64_t budget)
 {
-    const struct frame *end = &frame_table[n + (1ull << order)];
+    for (; n < end; n++) {
+        struct frame *f = &frame_table[n];
 
-    for (struct frame *f = &frame_table[n]; f < end; f++) {
         if (!(f->flags & FRAME_F_DIRTY))
             continue;
         if (budget-- == 0)
-            return false;
-        memset(mfn_to_virt(frame_to_mfn(f)), 0, PAGE_SIZE);
+            break;
+        memset(mfn_to_virt(MFN(n)), 0, PAGE_SIZE);
         f->flags = 0;
     }
-    return true;
+    return n;
 }
 
 /* --- boot --- */
@@ -170,6 +173,7 @@ static void add_pages(struct domain *d, uint64_t pages)
 static void assign(uint64_t start_mfn, uint64_t end_mfn, enum frame_state state, struct domain *d)
 {
     spin_lock_scope(&mem.lock);
+    mem.changes++;
     for (uint64_t n = start_mfn; n < end_mfn; n++) {
         struct frame *f = &frame_table[n];
 
@@ -273,7 +277,7 @@ mfn_t alloc_domain(struct domain *d, unsigned int order)
         add_pages(d, 1ull << order);
     spin_unlock(&mem.lock);
     if (mfn_valid_number(m))
-        (void)scrub(m.n, order, ~0ull);
+        (void)scrub(m.n, m.n + (1ull << order), ~0ull);
     return m;
 }
 
@@ -287,7 +291,7 @@ mfn_t alloc_pool(struct domain *d, unsigned int order)
         charge(d, (int64_t)pages);
     spin_unlock(&mem.lock);
     if (mfn_valid_number(m)) {
-        (void)scrub(m.n, order, ~0ull);
+        (void)scrub(m.n, m.n + pages, ~0ull);
         mfn_to_frame(m)->order = order;
     }
     return m;
@@ -335,8 +339,11 @@ bool alloc_prepare(unsigned int order)
         unsigned int o = fitting_order(order);
         if (o > ALLOC_MAX_ORDER)
             return true;
-        uint64_t end = mem.head[o] + (1ull << o); /* take_block() takes this end of the block */
-        if (scrub(end - (1ull << order), order, SCRUB_HELD))
+        uint64_t end = mem.head[o] + (1ull << o), first = end - (1ull << order); /* what take_block takes */
+        if (mem.clean.first != first)
+            mem.clean.end = mem.clean.first = first;
+        mem.clean.end = scrub(mem.clean.end, end, SCRUB_HELD);
+        if (mem.clean.end >= end)
             return true;
     }
     return false;

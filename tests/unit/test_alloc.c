@@ -184,6 +184,7 @@ static void prepared_blocks_are_clean(void **state)
     harness_check_memory();
     frame_put(mfn_add(m, 5));
     assert_int_equal(free_frames(), before);
+    assert_false(alloc_prepare(9)); /* it is as dirty as it was */
     m = alloc_domain(d, 9);
     before_call = harness_locks_taken(LOCK_MEM);
     frame_put_block(m, 9); /* all of it at once */
