@@ -11,16 +11,23 @@
 #include "lib.h"
 #include "memory.h"
 
+#define EXTENTS_READ 32u       /* at once */
 #define EXTENTS_MAX (~0u >> MEMORY_START_SHIFT)
 #define SMALL_ORDER 6          /* as many frames as need no preemption point */
 #define BUILDER_PAGES 256      /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
 #define MAP_ENTRIES_MAX 128u   /* as many as Linux keeps */
 
-int memory_read_word(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word)
+int memory_read_words(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
+                      uint64_t n)
 {
     uint64_t size = guest_layout_size(sizeof(*word), LAYOUT_WORD, hc->compat);
+    gva_t at = array + i * size;
 
-    return hypercall_read(hc, word, array + i * size, LAYOUT_WORD);
+    n = MIN(n, MAX((PAGE_SIZE - (at & ~PAGE_MASK)) / size, 1));
+    int rc = guest_read(hc->v, word, at, n * size);
+    for (uint64_t j = n; hc->compat && j-- > 0;) /* from the end: in place, 4 bytes become 8 */
+        word[j] = ((uint32_t *)word)[j];
+    return rc ? rc : (int)n;
 }
 
 /* --- extents --- */
@@ -36,14 +43,18 @@ typedef int extent_fn(struct hypercall *hc, struct domain *d, const struct xen_m
 static long each_extent(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,
                         extent_fn *fn, unsigned int max_order, struct p2m_batch *batch)
 {
-    uint64_t start = memory_start(hc), i = start, pfn;
-    int rc = r->extent_order > max_order || r->nr_extents > EXTENTS_MAX ? -EINVAL : 0;
+    uint64_t start = memory_start(hc), i = start, first = i, pfn[EXTENTS_READ];
+    int n = 0, rc = r->extent_order > max_order || r->nr_extents > EXTENTS_MAX ? -EINVAL : 0;
 
     while (!rc && i < r->nr_extents) {
-        rc = i > start && preempt_pending() ? -ERESTART :
-             memory_read_word(hc, HANDLE_VA(r->extent_start), i, &pfn);
-        if (!rc)
-            rc = fn(hc, d, r, GFN(pfn), batch);
+        if (i == first + (uint64_t)n) {
+            n = memory_read_words(hc, HANDLE_VA(r->extent_start), i, pfn,
+                                  MIN(r->nr_extents - i, EXTENTS_READ));
+            if (n < 0)
+                break;
+            first = i;
+        }
+        rc = i > start && preempt_pending() ? -ERESTART : fn(hc, d, r, GFN(pfn[i - first]), batch);
         i += rc == 0;
     }
     return rc == -ERESTART ? memory_continue(hc, i) : (long)i;

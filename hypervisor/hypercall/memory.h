@@ -5,8 +5,12 @@
 
 #include "operation.h"
 
-/* Element i of an array of the caller's words: frame numbers, indexes. */
-int must_check memory_read_word(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word);
+/*
+ * Up to n words of the caller's array (frame numbers, indexes) from element i on: those in one page. Returns
+ * how many, or -E.
+ */
+int must_check memory_read_words(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
+                                 uint64_t n);
 
 /* Where an operation on an array goes on when it is executed again: above its number. */
 #define MEMORY_START_SHIFT 6

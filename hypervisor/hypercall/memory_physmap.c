@@ -95,11 +95,11 @@ static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain
                            const struct xen_add_to_physmap_batch *arg, uint64_t i)
 {
     uint64_t index, pfn;
-    int error, rc = memory_read_word(hc, HANDLE_VA(arg->idxs), i, &index);
+    int error, rc = memory_read_words(hc, HANDLE_VA(arg->idxs), i, &index, 1);
 
-    if (!rc)
-        rc = memory_read_word(hc, HANDLE_VA(arg->gpfns), i, &pfn);
-    if (rc)
+    if (rc > 0)
+        rc = memory_read_words(hc, HANDLE_VA(arg->gpfns), i, &pfn, 1);
+    if (rc < 0)
         return rc;
     error = owner ? map_foreign(d, GFN(pfn), owner, GFN(index)) : add_one(d, arg->space, index, GFN(pfn));
     return error == -ERESTART ? error : guest_write_array(hc->v, arg->errs, i, &error, 1);

@@ -162,6 +162,27 @@ static void reservations_end_at_the_first_obstacle(void **state)
     harness_check_memory();
 }
 
+/* A list is read by many words, as if by one: up to where the memory ends, and widened. */
+static void lists_are_read_to_their_ends(void **state)
+{
+    static const uint64_t wide[] = { 1000, 1001, 1002 };
+    static const uint32_t narrow[] = { 1003, 1004, 1005 }, small[] = { LIST, 3, 0, 0, DOMID_SELF };
+    struct xen_memory_reservation r = { .nr_extents = 5, .domid = DOMID_SELF };
+    struct hypercall compat = { .v = dom->vcpu[0], .compat = true, .arg = { XENMEM_populate_physmap, ARG } };
+
+    (void)state;
+    for (unsigned int i = 2; i <= 3; i++) { /* with two, half a word is there, too */
+        *(uint64_t *)&r.extent_start = 64 * PAGE_SIZE - 8 * 2 - 4 * (i - 1);
+        memcpy(at(*(uint64_t *)&r.extent_start), wide, i * 8);
+        assert_int_equal(memory_op(XENMEM_populate_physmap, &r, sizeof(r)), i);
+        assert_int_equal(memory_op(XENMEM_decrease_reservation, &r, sizeof(r)), i);
+    }
+    memcpy(at(ARG), small, sizeof(small));
+    memcpy(at(LIST), narrow, sizeof(narrow));
+    assert_int_equal(hypercall_memory_op(&compat), 3);
+    assert_true(type_at(dom, 1003) == P2M_RAM && type_at(dom, 1005) == P2M_RAM);
+}
+
 static void decrease_takes_ram_only(void **state)
 {
     mfn_t core = alloc_core(0);
@@ -655,6 +676,7 @@ int main(void)
         cmocka_unit_test_setup(populate_and_decrease, setup),
         cmocka_unit_test_setup(long_ones_continue, setup),
         cmocka_unit_test_setup(reservations_end_at_the_first_obstacle, setup),
+        cmocka_unit_test_setup(lists_are_read_to_their_ends, setup),
         cmocka_unit_test_setup(decrease_takes_ram_only, setup),
         cmocka_unit_test_setup(only_dom0_names_others, setup),
         cmocka_unit_test_setup(dom0_balloons_in_place, setup),
