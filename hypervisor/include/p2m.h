@@ -57,10 +57,10 @@ struct p2m {
     uint64_t teardown_gfn;    /* where p2m_teardown goes on */
     uint64_t parked;          /* dom0's parked frames, count */
     uint64_t changes;         /* of entries and tables, counted: what was seen before is of the past */
-    uint64_t removals;        /* of large entries, counted: each ends all of recent */
+    uint64_t removals[8];     /* of entries, counted, by the low bits of the gfn, from 1 */
     /*
      * Where frames are that guest.c used last, by the level of the guest's table (0: data) and the low bits
-     * of the gfn. removals = 0: nothing.
+     * of the gfn, until something is removed there.
      */
     struct p2m_recent { uint64_t gfn, removals; uint8_t *va; bool writable; } recent[5][8];
 };

@@ -27,6 +27,12 @@
 #define FAULT_U 4u
 #define FAULT_I 16u
 
+/* How many removals there were where gfn is, among others. */
+static const uint64_t *removals_of(const struct p2m *p, gfn_t gfn)
+{
+    return &p->removals[gfn.n % ARRAY_SIZE(p->removals)];
+}
+
 static int look_up(struct domain *d, gfn_t gfn, struct p2m_recent *r)
 {
     enum p2m_type type;
@@ -36,7 +42,8 @@ static int look_up(struct domain *d, gfn_t gfn, struct p2m_recent *r)
         return -ENOENT;
     if (!p2m_has_frame(type))
         return -EFAULT;
-    *r = (struct p2m_recent){ gfn.n, d->p2m.removals, mfn_to_virt(mfn), p2m_is_writable(type) };
+    *r = (struct p2m_recent){ .gfn = gfn.n, .removals = *removals_of(&d->p2m, gfn),
+                              .va = mfn_to_virt(mfn), .writable = p2m_is_writable(type) };
     return 0;
 }
 
@@ -50,7 +57,7 @@ static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bo
     struct p2m_recent *r = &d->p2m.recent[level][gfn.n % ARRAY_SIZE(d->p2m.recent[0])];
 
     ASSERT(spin_lock_held(&d->p2m.lock));
-    if (unlikely(r->gfn != gfn.n || r->removals != d->p2m.removals)) {
+    if (unlikely(r->gfn != gfn.n || r->removals != *removals_of(&d->p2m, gfn))) {
         int rc = look_up(d, gfn, r);
 
         if (rc)
@@ -94,8 +101,8 @@ static bool is_allowed(const struct guest_paging *p, uint64_t rights, unsigned i
 }
 
 /*
- * Two levels (4 bytes an entry), three or four (8). Inlined twice: all arguments of hypercalls come this way,
- * mostly with four.
+ * Two levels (4 bytes an entry), three or four (8). Inlined twice and unrolled: all arguments of hypercalls
+ * come this way, mostly with four.
  */
 static inline __attribute__((always_inline)) int walk_locked(struct domain *d, const struct guest_paging *p,
                                                              unsigned int levels, uint64_t table, gva_t va,
@@ -107,6 +114,7 @@ static inline __attribute__((always_inline)) int walk_locked(struct domain *d, c
     gpa_t at = 0;
     void *where = NULL;
 
+#pragma GCC unroll 4
     for (unsigned int level = levels; level > 0; level--) {
         unsigned int shift = PAGE_SHIFT + (level - 1) * bits;
 

@@ -288,9 +288,9 @@ static void take_out(struct p2m_batch *b, gfn_t gfn, uint64_t *entry, unsigned i
 {
     struct p2m *p = &b->d->p2m;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE(p->recent) && level == 0; i++)
-        p->recent[i][gfn.n % ARRAY_SIZE(p->recent[0])].removals = 0;
-    p->removals += level > 0;
+    for (unsigned int i = 0; i < ARRAY_SIZE(p->removals) && level > 0; i++)
+        p->removals[i]++;
+    p->removals[gfn.n % ARRAY_SIZE(p->removals)]++;
     collect(b, gfn, *entry, level);
     clear_entry(entry);
 }
@@ -315,7 +315,7 @@ static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order
     for (uint64_t i = 0; i < count && last == level; i++)
         if ((path[level][i] & ENTRY_P) && !replaced)
             return -EEXIST;
-    if (descend(d, gfn, path, last, level, spares))
+    if ((last > level || spares) && descend(d, gfn, path, last, level, spares))
         return -ENOMEM;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t at = i << LEVEL_ORDER(level);
@@ -352,7 +352,7 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
         return -ENOENT;
     if (!(types & (1u << entry_type(e))))
         return -EINVAL;
-    if (descend(b->d, gfn, path, last, level, 0))
+    if (last > level && descend(b->d, gfn, path, last, level, 0))
         return -ENOMEM;
     take_out(b, gfn, path[level], level);
     retire_tables(p, path, level, &b->tables);
@@ -463,7 +463,9 @@ int p2m_init(struct domain *d)
     d->p2m.root = alloc_pool(d, 0);
     if (!mfn_valid_number(d->p2m.root))
         return -ENOMEM;
-    d->p2m.table_pages = d->p2m.removals = 1;
+    d->p2m.table_pages = 1;
+    for (unsigned int i = 0; i < ARRAY_SIZE(d->p2m.removals); i++)
+        d->p2m.removals[i] = 1;
     return 0;
 }
 
