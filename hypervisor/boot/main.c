@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of contents: what happens from the first line of C until dom0 runs, in this order. Whatever fails
- * on the way panics with the reason; after the last line the CPU belongs to the run loop (svm/run.c).
+ * on the way panics with the reason; after the last line the CPU belongs to the run loop (guest/run.c).
  */
 #include "boot.h"
 #include "cpu.h"
 #include "lib.h"
 #include "sched.h"
+#include "guest/exits.h"
 #include "svm.h"
 #include "vdev.h"
 
@@ -48,5 +49,5 @@ void boot_main(uint32_t magic, uint32_t information)
     smp_start_all();
 
     dom0_build();
-    svm_run_cpu();
+    run_cpu();
 }

@@ -13,6 +13,7 @@
 #include "evtchn.h"
 #include "lib.h"
 #include "sched.h"
+#include "guest/exits.h"
 #include "svm.h"
 #include "time.h"
 #include "traps.h"
@@ -48,7 +49,7 @@ void softirq_raise(unsigned int cpu, enum softirq s)
         smp_kick(cpu);
 }
 
-/* SOFTIRQ_SCHED has no function: it makes the run loop (svm/run.c) ask the scheduler again. */
+/* SOFTIRQ_SCHED has no function: it makes the run loop (guest/run.c) ask the scheduler again. */
 void softirq_run(void)
 {
     uint64_t work = __atomic_exchange_n(&this_cpu()->softirq, 0, __ATOMIC_SEQ_CST);
@@ -65,7 +66,7 @@ void softirq_run(void)
     if (work & (1u << SOFTIRQ_VECTORS))
         irq_release_vectors();
     if (work & (1u << SOFTIRQ_WBINVD))
-        svm_wbinvd_softirq();
+        exit_wbinvd_softirq();
 }
 
 void cpu_idle(void)
@@ -209,7 +210,7 @@ void boot_second_cpu(void)
     svm_init_cpu();
     sched_init_cpu(c->id);
     __atomic_store_n(&c->online, true, __ATOMIC_SEQ_CST);
-    svm_run_cpu();
+    run_cpu();
 }
 
 static bool wait_until_alive(nsec_t patience)

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of guest/ offer each other: faults, emulated instructions. */
+/* The run loop, and what the files of guest/ offer each other: exits, faults, emulated instructions. */
 #ifndef CLV_GUEST_EXITS_H
 #define CLV_GUEST_EXITS_H
 
 #include "types.h"
 
+struct exit;
 struct vcpu;
+
+/* run.c: the loop of every CPU: softirqs, pick, enter, exit, for ever. */
+noreturn void run_cpu(void);
+
+/* exit.c */
+void exit_handle(struct vcpu *v, const struct exit *e);
+void exit_wbinvd_softirq(void); /* on the CPU that is asked to write its cache back */
 
 /*
  * A nested page fault on gpa. 0: retry the instruction; -ENOENT: nothing is mapped here, emulate it; -EACCES:

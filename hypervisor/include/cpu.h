@@ -3,7 +3,7 @@
  * The host CPU: instructions that C lacks, features, and what cpu/ exports.
  *
  * Interrupts: the core runs with IF=0. They are taken in three places only: the idle loop's HLT, a guest's
- * exit for an interrupt (svm/run.c), and irq_window(). Handlers therefore never interrupt a lock holder; they
+ * exit for an interrupt (guest/exit.c), and irq_window(). Handlers therefore never interrupt a lock holder; they
  * may take locks, must be short, and leave longer work to a softirq.
  */
 #ifndef CLV_CPU_H

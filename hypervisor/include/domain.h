@@ -89,6 +89,7 @@ struct vcpu {
     struct guest_regs regs;
     struct vmcb *vmcb;
     mfn_t vmcb_mfn;
+    uint64_t wbinvd_cpus;              /* a bit for each CPU that dom0's WBINVD still waits for; atomic */
     struct svm_vcpu svm;               /* ASID, registers switched by hand, pending injection */
     void *xsave;                       /* FPU state, eagerly switched (cpu/fpu.c) */
 

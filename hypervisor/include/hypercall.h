@@ -31,7 +31,7 @@ typedef long hypercall_fn(struct hypercall *hc);
 /* Looks hc->nr up, checks the caller, calls. Returns the result or -ERESTART. */
 long hypercall_dispatch(struct hypercall *hc);
 
-/* The exit handler's entry (svm/exit.c): arguments from registers, result to RAX, RIP advanced or not. */
+/* The exit handler's entry (guest/exit.c): arguments from registers, result to RAX, RIP advanced or not. */
 void hypercall_exit(struct vcpu *v);
 
 /* One file each in hypercall/ */

@@ -17,7 +17,6 @@ void svm_init(void);                     /* boot CPU: refuses (panics readably) 
 void svm_init_cpu(void);                 /* each CPU */
 int svm_init_vcpu(struct vcpu *v);
 void svm_destroy_vcpu(struct vcpu *v);
-noreturn void svm_run_cpu(void);         /* the loop of every CPU: softirqs, pick, enter, exit, for ever */
 
 /*
  * State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the scheduler.
@@ -42,13 +41,14 @@ enum svm_segment_name {
 struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n);
 
 struct guest_paging svm_get_paging(struct vcpu *v);
+uint64_t svm_get_cr4(struct vcpu *v);
 uint64_t svm_get_rip(struct vcpu *v);
 uint64_t svm_get_rflags(struct vcpu *v);
 void svm_set_rflags(struct vcpu *v, uint64_t rflags);
 unsigned int svm_get_cpl(struct vcpu *v);
 bool svm_mode_64(struct vcpu *v);        /* long mode and CS.L */
 
-enum { EXC_DE = 0, EXC_DB, EXC_UD = 6, EXC_DF = 8, EXC_GP = 13, EXC_PF = 14 };
+enum { EXC_DE = 0, EXC_DB, EXC_UD = 6, EXC_DF = 8, EXC_GP = 13, EXC_PF, EXC_AC = 17 };
 void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error); /* error: if it has one */
 void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error);
 bool svm_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
@@ -85,8 +85,47 @@ int must_check svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 void svm_set_dom0_ports(unsigned int first, unsigned int last, bool allowed);
 bool svm_port_allowed(struct domain *d, uint16_t port);
 
-void svm_wbinvd_softirq(void);           /* on the CPU that is asked for it */
 void svm_dump(struct vcpu *v);           /* registers, on the console */
+
+/*
+ * Why a guest stopped, in words that do not depend on the CPU's vendor. The kinds from EXIT_DETAILED on come
+ * with more than their name.
+ */
+enum exit_kind {
+    EXIT_NOT_ASKED_FOR,     /* nothing that the core intercepts: as EXIT_UNKNOWN */
+    EXIT_NOTHING,           /* dealt with already */
+    EXIT_INTERRUPT,         /* one of the host's is pending */
+    EXIT_ALIGNMENT,         /* #AC and #DB, which can make their delivery loop for ever inside the CPU */
+    EXIT_MACHINE_CHECK,
+    EXIT_UNDEFINED,         /* an instruction that no guest has */
+    EXIT_PROTECTION,        /* one that is #GP for every guest */
+    EXIT_CPUID, EXIT_CACHE, EXIT_HLT, EXIT_XSETBV, EXIT_HYPERCALL,
+    EXIT_SHUTDOWN,          /* triple fault */
+    EXIT_DETAILED,
+    EXIT_DEBUG = EXIT_DETAILED, EXIT_IRET, EXIT_IO, EXIT_MSR, EXIT_CR4, EXIT_FAULT, EXIT_UNKNOWN,
+    EXIT_KINDS
+};
+struct exit {
+    uint8_t kind;
+    union {
+        struct {
+            uint64_t next_rip;
+            uint16_t port;
+            uint8_t size, address_size;           /* bytes */
+            uint8_t segment;                      /* of OUTS: enum svm_segment_name */
+            bool in, string, rep;
+        } io;
+        bool msr_write;
+        int cr4_register;                         /* MOV to CR4 of it; -1: the CPU does not say */
+        struct { gpa_t gpa; bool write, fetch, present, operand; } fault; /* operand: not its page tables */
+        struct { uint64_t code, info[2]; } unknown;
+    };
+};
+
+/* Enters v once, on its CPU c. True: *e says why it stopped. False: something came up first. */
+bool svm_enter(struct cpu *c, struct vcpu *v, struct exit *e);
+/* An event waits to be injected at the next entry. */
+bool svm_event_pending(struct vcpu *v);
 
 /* svm/'s own of a vcpu, beside the VMCB (svm/vmcb.h). */
 struct svm_vcpu {
@@ -100,7 +139,6 @@ struct svm_vcpu {
     uint64_t step_dr6;          /* the guest's, before */
     bool loaded;                /* its CPU has what VMLOAD loads; the VMCB's is old */
     uint64_t dr[4], xcr0;
-    uint64_t wbinvd_cpus;       /* a bit for each CPU that dom0's WBINVD still waits for; atomic */
 };
 
 #endif

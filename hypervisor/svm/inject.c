@@ -64,7 +64,9 @@ static void retire_halt(struct vcpu *v)
 {
     uint8_t opcode;
 
-    if (!guest_read(v, &opcode, svm_code_address(v), 1) && opcode == OPCODE_HLT) {
+    struct guest_paging p = svm_get_paging(v);
+
+    if (!guest_copy(v->d, &p, false, svm_code_address(v), &opcode, 1) && opcode == OPCODE_HLT) {
         v->vmcb->rip++;
         v->vmcb->interrupt_shadow = 0;
     }
@@ -114,7 +116,7 @@ void inject_prepare(struct vcpu *v)
     if (unlikely(v->vdev.nmi_pending) && !s->nmi_blocked && !(vmcb->eventinj & EVENT_VALID)) {
         v->vdev.nmi_pending = false;
         s->nmi_blocked = true;
-        bit_set(vmcb->intercepts, EXIT_IRET);
+        bit_set(vmcb->intercepts, VMEXIT_IRET);
         vmcb->eventinj = 2 | EVENT_TYPE_NMI << 8 | EVENT_VALID;
     }
     offer_interrupt(v);
@@ -177,7 +179,7 @@ void inject_recover(struct vcpu *v)
  */
 void inject_iret(struct vcpu *v)
 {
-    bit_clear(v->vmcb->intercepts, EXIT_IRET);
+    bit_clear(v->vmcb->intercepts, VMEXIT_IRET);
     v->svm.stepping = true;
     v->svm.step_guests = v->vmcb->rflags & RFLAGS_TF;
     v->svm.step_dr6 = v->vmcb->dr6;

@@ -13,6 +13,7 @@ uint64_t *svm_gpr(struct vcpu *v, unsigned int n)
     return n == 0 ? &v->vmcb->rax : n == 4 ? &v->vmcb->rsp : (uint64_t *)&v->regs + (n & 15);
 }
 
+bool svm_event_pending(struct vcpu *v) { return v->svm.pending; }
 unsigned int svm_get_cpl(struct vcpu *v) { return v->vmcb->cpl; }
 
 bool svm_mode_64(struct vcpu *v)
@@ -56,6 +57,7 @@ struct guest_paging svm_get_paging(struct vcpu *v)
     };
 }
 
+uint64_t svm_get_cr4(struct vcpu *v) { return v->vmcb->cr4; }
 uint64_t svm_get_rip(struct vcpu *v) { return v->vmcb->rip; }
 uint64_t svm_get_rflags(struct vcpu *v) { return v->vmcb->rflags; }
 void svm_set_rflags(struct vcpu *v, uint64_t rflags) { v->vmcb->rflags = rflags; }

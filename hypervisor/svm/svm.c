@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SVM on and off: what a CPU needs before its first VMRUN, and a vcpu's VMCB (APM vol. 2, 15.2 to 15.5 and
- * appendix B). What is intercepted: exit.c.
+ * appendix B). What is intercepted: exits.c.
  */
 #include "alloc.h"
 #include "cpu.h"
@@ -41,7 +41,7 @@ int svm_init_vcpu(struct vcpu *v)
     }
     v->vmcb = mfn_to_virt(v->vmcb_mfn);
     v->svm.xcr0 = cpu_features.xcr0_mask & 1;
-    exit_set_intercepts(v->vmcb);
+    exits_set_intercepts(v->vmcb);
     v->vmcb->iopm = permissions_iopm(v->d);
     v->vmcb->msrpm = permissions_msrpm();
     v->vmcb->vintr = VINTR_MASKING;

@@ -45,12 +45,13 @@ _Static_assert(offsetof(struct vmcb, rip) == 0x578 && offsetof(struct vmcb, g_pa
 
 /* Exit codes, up to the last of those that are intercepted by their bit (appendix C). */
 enum {
-    EXIT_WRITE_CR4 = 0x14,
-    EXIT_EXCEPTION = 0x40, EXIT_INTR = 0x60, EXIT_NMI, EXIT_SMI, EXIT_INIT, EXIT_RDPMC = 0x6f,
-    EXIT_CPUID = 0x72, EXIT_IRET = 0x74, EXIT_INVD = 0x76, EXIT_HLT = 0x78, EXIT_INVLPGA = 0x7a, EXIT_IOIO,
-    EXIT_MSR, EXIT_TASK_SWITCH, EXIT_SHUTDOWN = 0x7f, EXIT_VMRUN, EXIT_VMMCALL, EXIT_SKINIT = 0x86,
-    EXIT_WBINVD = 0x89, EXIT_MONITOR, EXIT_MWAIT_ARMED = 0x8c, EXIT_XSETBV, EXIT_RDPRU,
-    EXIT_TABLE, EXIT_NPF = 0x400
+    VMEXIT_WRITE_CR4 = 0x14,
+    VMEXIT_EXCEPTION = 0x40, VMEXIT_INTR = 0x60, VMEXIT_NMI, VMEXIT_SMI, VMEXIT_INIT, VMEXIT_RDPMC = 0x6f,
+    VMEXIT_CPUID = 0x72, VMEXIT_IRET = 0x74, VMEXIT_INVD = 0x76, VMEXIT_HLT = 0x78,
+    VMEXIT_INVLPGA = 0x7a, VMEXIT_IOIO, VMEXIT_MSR, VMEXIT_TASK_SWITCH,
+    VMEXIT_SHUTDOWN = 0x7f, VMEXIT_VMRUN, VMEXIT_VMMCALL, VMEXIT_SKINIT = 0x86,
+    VMEXIT_WBINVD = 0x89, VMEXIT_MONITOR, VMEXIT_MWAIT_ARMED = 0x8c, VMEXIT_XSETBV, VMEXIT_RDPRU,
+    VMEXIT_TABLE, VMEXIT_NPF = 0x400
 };
 
 /* vintr */
@@ -98,9 +99,9 @@ bool inject_stepped(struct vcpu *v);       /* at a #DB: it was for inject_iret o
 void switch_load(struct vcpu *v);          /* into the CPU, unless it is there; right before each entry */
 void switch_unload(struct vcpu *v);        /* the VMCB has it, to be read and written until the next entry */
 
-/* svm/exit.c */
-void exit_handle(struct vcpu *v);
-void exit_set_intercepts(struct vmcb *vmcb);
+/* svm/exits.c */
+void exits_decode(struct vcpu *v, struct exit *e);
+void exits_set_intercepts(struct vmcb *vmcb);
 
 /* svm/tlb.c */
 /* GIF=0, c->guest_domain set. An entry must follow: it does the flush that this may have asked for. */

@@ -96,7 +96,7 @@ static int write_pred_cmd(struct vcpu *v, uint32_t msr, uint64_t val)
     return 0;
 }
 
-/* --- CPUID faulting: #GP at CPL 1 to 3 (svm/exit.c) --- */
+/* --- CPUID faulting: #GP at CPL 1 to 3 (guest/exit.c) --- */
 
 static int read_platform_info(struct vcpu *v, uint32_t msr, uint64_t *val)
 {

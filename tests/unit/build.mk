@@ -73,7 +73,7 @@ endef
 $(eval $(call unit-fake,ports_fake.h,cpu/nmi.c platform/acpi.c dom0/power.c dom0/pci.c))
 $(eval $(call unit-fake,cpuid_fake.h,cpu/clock.c vdev/cpuid.c))
 $(eval $(call unit-fake,msr_fake.h,cpu/apic.c cpu/features.c cpu/mcheck.c svm/svm.c))
-$(eval $(call unit-fake,privileged_fake.h,svm/exit.c vdev/msr.c))
+$(eval $(call unit-fake,privileged_fake.h,guest/exit.c vdev/msr.c))
 $(eval $(call unit-fake,addresses_fake.h,boot/memory.c svm/permissions.c))
 
 # Functions that the C library has too get other names.
@@ -103,8 +103,8 @@ $(eval $(call unit-test,features,cpu/features.c))
 $(foreach test,emulate bus,$(eval $(call unit-test,$(test),$(unit_mm) vdev/bus.c guest/emulate.c guest/decode.c dom0/power.c,bus_model.o)))
 $(foreach test,pci msi,$(eval $(call unit-test,$(test),dom0/pci.c dom0/msi.c vdev/bus.c lib/spinlock.c,pci_model.o)))
 $(eval $(call unit-test,inject,svm/inject.c svm/state.c svm/tlb.c))
-$(eval $(call unit-test,exit,svm/exit.c svm/inject.c svm/state.c))
-$(eval $(call unit-test,guest_cpu,svm/exit.c svm/state.c svm/context.c))
+$(eval $(call unit-test,exit,guest/exit.c svm/exits.c svm/inject.c svm/state.c))
+$(eval $(call unit-test,guest_cpu,guest/exit.c svm/exits.c svm/state.c svm/context.c))
 $(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c svm.c permissions.c) cpu/fpu.c))
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) core/evtchn.c core/evtchn_fifo.c \

@@ -22,7 +22,7 @@ uint64_t cpuid_guest_xcr0_mask(struct domain *of) { return xcr0_mask; }
 uint64_t cpuid_guest_cr4_mask(struct domain *of) { return 0x370fff; } /* all that there can be */
 void switch_unload(struct vcpu *of) { unloads++; }
 void svm_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error) { injected = vector; }
-void exit_set_intercepts(struct vmcb *vmcb) { vmcb->intercepts[2] = 0x77; }
+void exits_set_intercepts(struct vmcb *vmcb) { vmcb->intercepts[2] = 0x77; }
 
 static uint64_t msr_efer, msr_vm_cr, msr_hsave, vmsaved;
 

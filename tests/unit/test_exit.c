@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/exit.c: what is intercepted, and what each exit does to the guest's registers: CPUID, HLT, MSRs,
- * XSETBV, port accesses and their string forms, nested faults, what ends a guest. With the real inject.c
- * and state.c; what exits lead to is noted here.
+ * svm/exits.c, guest/exit.c: what is intercepted, and what each exit does to the guest's
+ * registers: CPUID, HLT, MSRs, XSETBV, port accesses and their string forms, nested faults, what
+ * ends a guest. With the real inject.c and state.c; what exits lead to is noted here.
  */
 #include "svm/vmcb.h"
 
@@ -130,6 +130,13 @@ int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
     return 0;
 }
 
+int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t at, uint8_t *buffer,
+               uint64_t size)
+{
+    assert_false(write); /* what RIP points to, when it may be a halt */
+    return guest_read(&vcpu, buffer, at, size);
+}
+
 int guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size)
 {
     if (!is_memory(dst, size))
@@ -183,8 +190,11 @@ static int setup(void **state)
 
 static void exits_with(uint64_t code)
 {
+    struct exit e;
+
     vmcb.exitcode = code;
-    exit_handle(&vcpu);
+    exits_decode(&vcpu, &e);
+    exit_handle(&vcpu, &e);
 }
 
 /* That exception is pending, and the instruction not skipped; forgets it. */
@@ -215,29 +225,29 @@ static void intercepts(void **state)
         0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e,
     };
 
-    exit_set_intercepts(&vmcb);
+    exits_set_intercepts(&vmcb);
     for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++)
         if (!bit_test(vmcb.intercepts, needed[i]))
             fail_msg("exit code %#x is not intercepted", needed[i]);
-    assert_false(bit_test(vmcb.intercepts, EXIT_IRET)); /* while an NMI is handled only */
+    assert_false(bit_test(vmcb.intercepts, VMEXIT_IRET)); /* while an NMI is handled only */
     assert_int_equal(vmcb.intercepts[2] >> 15, 0);
 }
 
 static void what_a_guest_must_not_use(void **state)
 {
-    static const uint64_t undefined[] = { EXIT_INVLPGA, EXIT_VMRUN, 0x82, 0x83, 0x84, 0x85, EXIT_SKINIT,
-                                          EXIT_MONITOR, 0x8b, EXIT_MWAIT_ARMED, EXIT_RDPRU };
+    static const uint64_t undefined[] = { VMEXIT_INVLPGA, VMEXIT_VMRUN, 0x82, 0x83, 0x84, 0x85, VMEXIT_SKINIT,
+                                          VMEXIT_MONITOR, 0x8b, VMEXIT_MWAIT_ARMED, VMEXIT_RDPRU };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(undefined); i++) {
         exits_with(undefined[i]);
         assert_raised(EXC_UD);
     }
-    exits_with(EXIT_RDPMC);
+    exits_with(VMEXIT_RDPMC);
     assert_int_equal(vcpu.svm.pending & EVENT_HAS_ERROR, EVENT_HAS_ERROR);
     assert_raised(EXC_GP);
-    exits_with(EXIT_EXCEPTION + 1);
+    exits_with(VMEXIT_EXCEPTION + 1);
     assert_raised(EXC_DB);
-    exits_with(EXIT_EXCEPTION + 17);
+    exits_with(VMEXIT_EXCEPTION + 17);
     assert_raised(17);
     assert_int_equal(crashes, 0);
 }
@@ -245,8 +255,8 @@ static void what_a_guest_must_not_use(void **state)
 /* What nobody has written a line for ends the guest. */
 static void unknown_exits(void **state)
 {
-    static const uint64_t codes[] = { 0, EXIT_EXCEPTION, EXIT_EXCEPTION + 14, EXIT_TASK_SWITCH, EXIT_TABLE,
-                                      EXIT_NPF - 1, EXIT_NPF + 1, ~0ull, 1ull << 32 | EXIT_CPUID };
+    static const uint64_t codes[] = { 0, VMEXIT_EXCEPTION, VMEXIT_EXCEPTION + 14, VMEXIT_TASK_SWITCH,
+                                      VMEXIT_TABLE, VMEXIT_NPF - 1, VMEXIT_NPF + 1, ~0ull, 1ull << 32 | VMEXIT_CPUID };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(codes); i++) {
         exits_with(codes[i]);
@@ -257,17 +267,17 @@ static void unknown_exits(void **state)
 
 static void interrupts_of_the_host(void **state)
 {
-    exits_with(EXIT_INTR);
+    exits_with(VMEXIT_INTR);
     assert_int_equal(windows, 1);
-    exits_with(EXIT_NMI);
-    exits_with(EXIT_SMI);
-    exits_with(EXIT_INIT);
+    exits_with(VMEXIT_NMI);
+    exits_with(VMEXIT_SMI);
+    exits_with(VMEXIT_INIT);
     assert_int_equal(windows, 1);
-    exits_with(EXIT_VMMCALL);
+    exits_with(VMEXIT_VMMCALL);
     assert_int_equal(hypercalls, 1);
     assert_int_equal(vcpu.svm.pending, 0);
     assert_int_equal(crashes, 0);
-    assert_panics(exits_with(EXIT_EXCEPTION + 18));
+    assert_panics(exits_with(VMEXIT_EXCEPTION + 18));
 }
 
 /* --- instructions --- */
@@ -276,35 +286,35 @@ static void cpuid(void **state)
 {
     vmcb.rax = 0xffffffff00000010;
     vcpu.regs.rcx = 0xffffffff00000020;
-    exits_with(EXIT_CPUID);
+    exits_with(VMEXIT_CPUID);
     assert_int_equal(vmcb.rax, 0x11);
     assert_int_equal(vcpu.regs.rbx, 0x22);
     assert_int_equal(vcpu.regs.rcx, 0xc);
     assert_int_equal(vcpu.regs.rdx, 0xd);
     assert_skipped(2);
-    exits_with(EXIT_INVD); /* no cache of the host's is the guest's to throw away */
+    exits_with(VMEXIT_INVD); /* no cache of the host's is the guest's to throw away */
     assert_skipped(2);
-    exits_with(EXIT_WBINVD);
+    exits_with(VMEXIT_WBINVD);
     assert_skipped(2);
 }
 
 static void halt(void **state)
 {
-    exits_with(EXIT_HLT);
+    exits_with(VMEXIT_HLT);
     assert_skipped(1);
     assert_int_equal(blocks, 1);
     assert_int_equal(stops, 0);
     vmcb.rflags &= ~RFLAGS_IF; /* for ever */
-    exits_with(EXIT_HLT);
+    exits_with(VMEXIT_HLT);
     assert_skipped(1);
     assert_int_equal(stops, 1);
     vcpu.vdev.nmi_pending = true; /* but not before an NMI */
-    exits_with(EXIT_HLT);
+    exits_with(VMEXIT_HLT);
     assert_skipped(1);
     assert_int_equal(stops, 1);
     assert_int_equal(blocks, 3);
     vmcb.rflags |= RFLAGS_TF;
-    exits_with(EXIT_HLT);
+    exits_with(VMEXIT_HLT);
     assert_int_equal(vmcb.rip, 0x100001001);
     assert_int_equal(EVENT_VECTOR(vcpu.svm.pending), EXC_DB);
     assert_int_equal(blocks, 3);
@@ -315,7 +325,7 @@ static void msrs(void **state)
     msr_value = 0x1122334455667788;
     vcpu.regs.rcx = 0xffffffffc0000080;
     vmcb.exitinfo1 = 0;
-    exits_with(EXIT_MSR);
+    exits_with(VMEXIT_MSR);
     assert_int_equal(last_msr, 0xc0000080);
     assert_int_equal(vmcb.rax, 0x55667788);
     assert_int_equal(vcpu.regs.rdx, 0x11223344);
@@ -323,16 +333,16 @@ static void msrs(void **state)
     vmcb.exitinfo1 = 1;
     vmcb.rax = 0xffffffff00000001;
     vcpu.regs.rdx = 0xffffffff80000002;
-    exits_with(EXIT_MSR);
+    exits_with(VMEXIT_MSR);
     assert_int_equal(msr_value, 0x8000000200000001);
     assert_int_equal(vmcb.rax, 0xffffffff00000001);
     assert_int_equal(vcpu.regs.rdx, 0xffffffff80000002);
     assert_skipped(2);
     msr_rc = -EFAULT;
-    exits_with(EXIT_MSR);
+    exits_with(VMEXIT_MSR);
     assert_raised(EXC_GP);
     vmcb.exitinfo1 = 0;
-    exits_with(EXIT_MSR);
+    exits_with(VMEXIT_MSR);
     assert_raised(EXC_GP);
     assert_int_equal(vmcb.rax, 0xffffffff00000001);
 }
@@ -342,27 +352,27 @@ static void xsetbv(void **state)
     vcpu.regs.rcx = 1ull << 32; /* ECX counts */
     vcpu.regs.rdx = 0;
     vmcb.rax = 0xffffffff00000003;
-    exits_with(EXIT_XSETBV);
+    exits_with(VMEXIT_XSETBV);
     assert_int_equal(xcr0, 3);
     assert_skipped(3);
     vmcb.rax = 5; /* AVX without SSE */
-    exits_with(EXIT_XSETBV);
+    exits_with(VMEXIT_XSETBV);
     assert_raised(EXC_GP);
     vmcb.rax = 7;
     vcpu.regs.rdx = 1;
-    exits_with(EXIT_XSETBV);
+    exits_with(VMEXIT_XSETBV);
     assert_raised(EXC_GP);
     vcpu.regs.rdx = 0;
     vcpu.regs.rcx = 1;
-    exits_with(EXIT_XSETBV);
+    exits_with(VMEXIT_XSETBV);
     assert_raised(EXC_GP);
     vcpu.regs.rcx = 0;
     vmcb.cpl = 3;
-    exits_with(EXIT_XSETBV);
+    exits_with(VMEXIT_XSETBV);
     assert_raised(EXC_GP);
     assert_int_equal(xcr0, 3);
     vmcb.cpl = 0;
-    exits_with(EXIT_XSETBV);
+    exits_with(VMEXIT_XSETBV);
     assert_int_equal(xcr0, 7);
 }
 
@@ -378,14 +388,14 @@ static void ports(void **state)
         port_value = 0x12345678;
         vmcb.rax = 0xaaaaaaaabbbbbbbb;
         vmcb.exitinfo1 = INFO_PORT(0xfff8) | INFO_SIZE(cases[i].size) | INFO_IN;
-        exits_with(EXIT_IOIO);
+        exits_with(VMEXIT_IOIO);
         assert_int_equal(vmcb.rax, cases[i].in);
         assert_int_equal(last_port, 0xfff8);
         assert_int_equal(last_size, cases[i].size);
         assert_skipped(2);
         vmcb.rax = 0xaaaaaaaabbbbbbbb;
         vmcb.exitinfo1 = INFO_PORT(0x3f8) | INFO_SIZE(cases[i].size);
-        exits_with(EXIT_IOIO);
+        exits_with(VMEXIT_IOIO);
         assert_int_equal(port_value, cases[i].out);
         assert_int_equal(last_port, 0x3f8);
         assert_int_equal(last_size, cases[i].size);
@@ -406,7 +416,7 @@ static uint32_t word_at(unsigned int at)
 static void string(uint32_t how)
 {
     vmcb.exitinfo1 = INFO_PORT(0x1f0) | INFO_STRING | how;
-    exits_with(EXIT_IOIO);
+    exits_with(VMEXIT_IOIO);
 }
 
 static void string_forms(void **state)
@@ -444,7 +454,10 @@ static void string_forms(void **state)
     assert_int_equal(walk_access, 0);
 }
 
-/* Outside of 64-bit mode all segments have bases, and shorter indexes keep the rest of their register. */
+/*
+ * Outside of 64-bit mode all segments have bases, and shorter indexes keep the rest of their
+ * register.
+ */
 static void string_addresses(void **state)
 {
     vmcb.segment[SEG_CS].attributes = 0xc9b;
@@ -538,7 +551,7 @@ static void nested(uint64_t how, int rc, int rc_of_emulation)
     emulate_rc = rc_of_emulation;
     vmcb.exitinfo1 = how;
     vmcb.exitinfo2 = 0xfee00300;
-    exits_with(EXIT_NPF);
+    exits_with(VMEXIT_NPF);
     assert_int_equal(last_fault.gpa, 0xfee00300);
     assert_int_equal(last_fault.write, (how & WRITE) != 0);
     assert_int_equal(last_fault.exec, (how & FETCH) != 0);
@@ -576,7 +589,7 @@ static void nested_faults(void **state)
 static void triple_fault(void **state)
 {
     domain.hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON] = SHUTDOWN_crash;
-    exits_with(EXIT_SHUTDOWN);
+    exits_with(VMEXIT_SHUTDOWN);
     assert_int_equal(shutdowns, 1);
     assert_int_equal(shutdown_reason, SHUTDOWN_crash);
     assert_int_equal(crashes, 0);

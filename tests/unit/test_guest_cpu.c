@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/exit.c and context.c: MOV to CR4 in its encodings, CPUID faulting, WBINVD on several CPUs, traps behind
- * an NMI's IRET; and which contexts a vcpu may be started with, by the tools and by its own guest.
+ * guest/exit.c, svm/exits.c and context.c: MOV to CR4 in its encodings, CPUID faulting, WBINVD on
+ * several CPUs, traps behind an NMI's IRET; and which contexts a vcpu may be started with, by the
+ * tools and by its own guest.
  */
 #include "svm/vmcb.h"
 
@@ -79,7 +80,7 @@ void softirq_raise(unsigned int cpu, enum softirq s)
     if (cpu == self)
         return;
     harness_cpu = cpu;
-    svm_wbinvd_softirq();
+    exit_wbinvd_softirq();
     harness_cpu = self;
 }
 
@@ -121,9 +122,12 @@ static int setup(void **state)
 
 static void exits(uint64_t exitcode)
 {
+    struct exit e;
+
     vmcb.exitcode = exitcode;
     injected = -1;
-    exit_handle(&vcpu);
+    exits_decode(&vcpu, &e);
+    exit_handle(&vcpu, &e);
 }
 
 /* --- exits --- */
@@ -147,7 +151,7 @@ static void mov_to_cr4(void **state)
             code_bytes = cut ? cases[i].length : sizeof(code);
             vmcb.rip = CODE;
             vmcb.cr4 = CR4_PAE;
-            exits(EXIT_WRITE_CR4);
+            exits(VMEXIT_WRITE_CR4);
             assert_int_equal(injected, -1);
             assert_int_equal(vmcb.cr4, CR4_PAE | CR4_PGE);
             assert_int_equal(vmcb.rip, CODE + cases[i].length);
@@ -158,16 +162,16 @@ static void mov_to_cr4_is_refused(void **state)
 {
     memcpy(code, "\x0f\x22\xe0", 3);
     vmcb.rax = CR4_PAE | CR4_UMIP; /* not in the policy */
-    exits(EXIT_WRITE_CR4);
+    exits(VMEXIT_WRITE_CR4);
     assert_int_equal(injected, EXC_GP);
     assert_int_equal(vmcb.rip, CODE);
     assert_int_equal(vmcb.cr4, CR4_PAE);
     code_bytes = 2; /* the page is gone meanwhile */
-    exits(EXIT_WRITE_CR4);
+    exits(VMEXIT_WRITE_CR4);
     assert_int_equal(injected, EXC_UD);
     code_bytes = sizeof(code);
     memcpy(code, "\x0f\x20\xe0", 3); /* or has other code now */
-    exits(EXIT_WRITE_CR4);
+    exits(VMEXIT_WRITE_CR4);
     assert_int_equal(injected, EXC_UD);
     assert_int_equal(vmcb.rip, CODE);
 
@@ -175,13 +179,13 @@ static void mov_to_cr4_is_refused(void **state)
     vcpu.regs.r9 = CR4_PAE | CR4_PSE;
     vmcb.exitinfo1 = 1ull << 63 | 9;
     vmcb.nrip = CODE + 4;
-    exits(EXIT_WRITE_CR4);
+    exits(VMEXIT_WRITE_CR4);
     assert_int_equal(injected, -1);
     assert_int_equal(vmcb.cr4, CR4_PAE | CR4_PSE);
     assert_int_equal(vmcb.rip, CODE + 4);
-    assert_true(bit_test(vmcb.intercepts, EXIT_WRITE_CR4) == false);
-    exit_set_intercepts(&vmcb);
-    assert_true(bit_test(vmcb.intercepts, EXIT_WRITE_CR4));
+    assert_true(bit_test(vmcb.intercepts, VMEXIT_WRITE_CR4) == false);
+    exits_set_intercepts(&vmcb);
+    assert_true(bit_test(vmcb.intercepts, VMEXIT_WRITE_CR4));
     assert_int_equal(vmcb.intercepts[0] & 0xffff, 0); /* no reads: QEMU 10 mixes those up */
 }
 
@@ -194,7 +198,7 @@ static void mov_to_cr4_in_32_bits(void **state)
     vmcb.efer = 0;
     vmcb.rax = 1ull << 40 | CR4_PSE;
     memcpy(code, "\x0f\x22\xe0", 3);
-    exits(EXIT_WRITE_CR4);
+    exits(VMEXIT_WRITE_CR4);
     assert_int_equal(injected, -1);
     assert_int_equal(vmcb.cr4, CR4_PSE);
     assert_int_equal(vmcb.rip, CODE - 0x800 + 3);
@@ -210,7 +214,7 @@ static void cpuid_faults_outside_the_kernel(void **state)
             vmcb.rip = CODE;
             vcpu.vdev.cpuid_faulting = on;
             cpuids = 0;
-            exits(EXIT_CPUID);
+            exits(VMEXIT_CPUID);
             assert_int_equal(injected, faults ? EXC_GP : -1);
             assert_int_equal(cpuids, !faults);
             assert_int_equal(vmcb.rip, faults ? CODE : CODE + 2);
@@ -221,34 +225,37 @@ static void traps(void **state)
 {
     vmcb.debugctl = DEBUGCTL_BTF | 1;
     stepped = true;
-    exits(EXIT_EXCEPTION + 1);
+    exits(VMEXIT_EXCEPTION + 1);
     assert_int_equal(injected, -1);
     assert_int_equal(vmcb.debugctl, DEBUGCTL_BTF | 1);
     stepped = false;
-    exits(EXIT_EXCEPTION + 1);
+    exits(VMEXIT_EXCEPTION + 1);
     assert_int_equal(injected, EXC_DB);
     assert_int_equal(vmcb.debugctl, 1);
 }
 
-/* Where the data of dom0 may be cached, also of a vcpu that waits elsewhere; a guest needs none of it. */
+/*
+ * Where the data of dom0 may be cached, also of a vcpu that waits elsewhere; a guest needs none of
+ * it.
+ */
 static void wbinvd(void **state)
 {
     domain.p2m.dirty_cpus = 1u << 0 | 1u << 2 | 1u << 3;
-    exits(EXIT_WBINVD);
+    exits(VMEXIT_WBINVD);
     assert_int_equal(vmcb.rip, CODE + 2);
     assert_int_equal(written_back[0] + written_back[1] + written_back[2] + written_back[3], 0);
     domain.is_dom0 = true;
     vmcb.rip = CODE;
-    second.svm.wbinvd_cpus = 1u << 0 | 1u << 1;
-    exits(EXIT_WBINVD);
+    second.wbinvd_cpus = 1u << 0 | 1u << 1;
+    exits(VMEXIT_WBINVD);
     assert_int_equal(vmcb.rip, CODE + 2);
-    assert_int_equal(vcpu.svm.wbinvd_cpus, 0);
+    assert_int_equal(vcpu.wbinvd_cpus, 0);
     assert_int_equal(written_back[0], 2); /* its own, and the other's, who could not go on else */
-    assert_int_equal(second.svm.wbinvd_cpus, 1u << 1);
+    assert_int_equal(second.wbinvd_cpus, 1u << 1);
     assert_int_equal(written_back[1] + raised[1], 0);
     assert_int_equal(written_back[2], 1);
     assert_int_equal(written_back[3], 1);
-    exits(EXIT_INVD); /* is no less */
+    exits(VMEXIT_INVD); /* is no less */
     assert_int_equal(written_back[3], 2);
 }
 

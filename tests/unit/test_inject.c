@@ -42,7 +42,8 @@ void switch_unload(struct vcpu *v) {}
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
 void smp_kick(unsigned int cpu) { kicks++; }
 
-int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
+int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t src, uint8_t *dst,
+               uint64_t size)
 {
     assert_int_equal(src, vmcb.rip);
     assert_int_equal(size, 1);
@@ -165,7 +166,7 @@ static void nmi_until_iret(void **state)
     inject_recover(&vcpu);
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
-    assert_true(bit_test(vmcb.intercepts, EXIT_IRET));
+    assert_true(bit_test(vmcb.intercepts, VMEXIT_IRET));
     assert_false(vcpu.vdev.nmi_pending);
     inject_recover(&vcpu);
 
@@ -174,7 +175,7 @@ static void nmi_until_iret(void **state)
     assert_int_equal(vmcb.eventinj, 0);
     inject_recover(&vcpu);
     inject_iret(&vcpu); /* which has not been executed yet */
-    assert_false(bit_test(vmcb.intercepts, EXIT_IRET));
+    assert_false(bit_test(vmcb.intercepts, VMEXIT_IRET));
     requested = VECTOR;
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, 0);

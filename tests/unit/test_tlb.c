@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/tlb.c on CPUs that are threads. Each enters a guest again and again as svm/run.c does and keeps, as a
+ * svm/tlb.c on CPUs that are threads. Each enters a guest again and again as svm/enter.c does and keeps, as a
  * TLB would, the translation that it saw first under its ASID; it leaves when it is kicked. Once a flush is
  * over, nobody uses what was there before.
  */
@@ -67,7 +67,7 @@ static void be_in_the_guest(unsigned int id)
         __atomic_add_fetch(&lonely, 1, __ATOMIC_SEQ_CST);
 }
 
-/* svm/run.c's enter(), with a TLB of one entry for each ASID. */
+/* svm_enter() (svm/enter.c), with a TLB of one entry for each ASID. */
 static void enter(struct cpu *c, struct vcpu *v, uint64_t tlb[ASIDS])
 {
     __atomic_store_n(&kicked[c->id], false, __ATOMIC_SEQ_CST);

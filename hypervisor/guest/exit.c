@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is done about an exit: one handler for each kind (struct exit, svm.h). Where the CPU does
+ * not say where the next instruction is, one is skipped by its plain length; a guest that puts
+ * prefixes on VMMCALL there confuses only itself.
+ *
+ * Read next: ../hypercall/table.c, fault.c, emulate.c for what the exits lead to.
+ */
+#include "guest/exits.h"
+#include "cpu.h"
+#include "domain.h"
+#include "errors.h"
+#include "guest.h"
+#include "hypercall.h"
+#include "lib.h"
+#include "svm.h"
+#include "vdev.h"
+#include "vdev/bus.h"
+
+enum { RAX, RCX, RDX, RBX };
+#define RFLAGS_DF (1ull << 10)
+#define RFLAGS_IF (1ull << 9)
+
+static void inject_gp(struct vcpu *v) { svm_inject_exception(v, EXC_GP, 0); }
+
+static void exit_protection(struct vcpu *v, const struct exit *e) { inject_gp(v); }
+static void exit_undefined(struct vcpu *v, const struct exit *e) { svm_inject_exception(v, EXC_UD, 0); }
+static void exit_debug(struct vcpu *v, const struct exit *e) { svm_inject_exception(v, EXC_DB, 0); }
+static void exit_alignment(struct vcpu *v, const struct exit *e) { svm_inject_exception(v, EXC_AC, 0); }
+static void exit_nothing(struct vcpu *v, const struct exit *e) {}
+static void exit_interrupt(struct vcpu *v, const struct exit *e) { irq_window(); }
+static void exit_hypercall(struct vcpu *v, const struct exit *e) { hypercall_exit(v); }
+
+static void exit_machine_check(struct vcpu *v, const struct exit *e)
+{
+    panic("machine check while a guest ran\n");
+}
+
+/* Writes this CPU's cache back for those of dom0's vcpus that wait for it. */
+void exit_wbinvd_softirq(void)
+{
+    for_each_vcpu(dom0, v)
+        if (bit_test(&v->wbinvd_cpus, this_cpu()->id)) {
+            cpu_wbinvd();
+            bit_clear(&v->wbinvd_cpus, this_cpu()->id);
+        }
+}
+
+/*
+ * INVD, WBINVD. Caches are coherent, so a guest without devices needs neither. dom0 means all
+ * caches that its data may be in: those of all CPUs that it has run on. No lock is held here, and
+ * who waits does its part for others who do, so all of them come to an end.
+ */
+static void exit_cache(struct vcpu *v, const struct exit *e)
+{
+    if (v->d->is_dom0) {
+        uint64_t all = __atomic_load_n(&v->d->p2m.dirty_cpus, __ATOMIC_SEQ_CST);
+
+        __atomic_store_n(&v->wbinvd_cpus, all, __ATOMIC_SEQ_CST);
+        for (; all; all &= all - 1)
+            softirq_raise((unsigned int)__builtin_ctzll(all), SOFTIRQ_WBINVD);
+        while (exit_wbinvd_softirq(), READ_ONCE(v->wbinvd_cpus))
+            cpu_pause();
+    }
+    svm_skip(v, 2);
+}
+
+static void exit_cpuid(struct vcpu *v, const struct exit *e)
+{
+    struct cpuid_regs r;
+
+    if (unlikely(v->vdev.cpuid_faulting) && svm_get_cpl(v)) {
+        inject_gp(v);
+        return;
+    }
+    cpuid_guest(v, (uint32_t)*svm_gpr(v, RAX), (uint32_t)v->regs.rcx, svm_get_cr4(v), &r);
+    *svm_gpr(v, RAX) = r.a;
+    v->regs.rbx = r.b;
+    v->regs.rcx = r.c;
+    v->regs.rdx = r.d;
+    svm_skip(v, 2);
+}
+
+/*
+ * The register of a MOV to CR4, read from the instruction, which has one prefix at most. Bytes
+ * that do not fit were changed meanwhile.
+ */
+static bool read_cr4_operand(struct vcpu *v, unsigned int *reg, unsigned int *length)
+{
+    uint8_t code[4];
+    unsigned int n = sizeof(code);
+
+    while (n && guest_read(v, code, svm_code_address(v), n))
+        n--; /* the page may end */
+    unsigned int at = code[0] != 0x0f;
+    if (n < at + 3 || code[at] != 0x0f || code[at + 1] != 0x22)
+        return false;
+    *reg = (code[at + 2] & 7) | (at && svm_mode_64(v) && (code[0] & 0xf1) == 0x41 ? 8 : 0);
+    *length = at + 3;
+    return true;
+}
+
+static void exit_cr4(struct vcpu *v, const struct exit *e)
+{
+    unsigned int reg = (unsigned int)e->cr4_register, length = 3; /* where the CPU gives the next RIP, too */
+
+    if (e->cr4_register < 0 && !read_cr4_operand(v, &reg, &length)) {
+        exit_undefined(v, e);
+        return;
+    }
+    uint64_t val = *svm_gpr(v, reg);
+
+    if (svm_set_cr4(v, svm_mode_64(v) ? val : (uint32_t)val))
+        inject_gp(v);
+    else
+        svm_skip(v, length);
+}
+
+static void exit_hlt(struct vcpu *v, const struct exit *e)
+{
+    svm_skip(v, 1);
+    if (svm_event_pending(v))
+        return; /* single-stepped: that trap ends the halt */
+    if (!(svm_get_rflags(v) & RFLAGS_IF) && !v->vdev.nmi_pending)
+        vcpu_stop(v); /* a CPU that Linux took offline, or the last one at power-off */
+    sched_block(v);
+}
+
+static void exit_msr(struct vcpu *v, const struct exit *e)
+{
+    uint64_t val = v->regs.rdx << 32 | (uint32_t)*svm_gpr(v, RAX);
+    bool write = e->msr_write;
+    uint32_t msr = (uint32_t)v->regs.rcx;
+    int rc = write ? msr_guest_write(v, msr, val) : msr_guest_read(v, msr, &val);
+
+    if (rc == -ENOENT)
+        rc = write ? svm_set_msr(v, msr, val) : svm_get_msr(v, msr, &val);
+    if (rc) {
+        log_debug("d%u vcpu %u: %s of MSR %#x refused\n", v->d->id, v->id, write ? "write" : "read", msr);
+        inject_gp(v);
+        return;
+    }
+    if (!write) {
+        *svm_gpr(v, RAX) = (uint32_t)val;
+        v->regs.rdx = val >> 32;
+    }
+    svm_skip(v, 2);
+}
+
+static void exit_xsetbv(struct vcpu *v, const struct exit *e)
+{
+    uint64_t val = v->regs.rdx << 32 | (uint32_t)*svm_gpr(v, RAX);
+
+    if (svm_get_cpl(v) || (uint32_t)v->regs.rcx || !svm_xcr0_allowed(v->d, val)) {
+        inject_gp(v);
+        return;
+    }
+    cpu_xsetbv(val);
+    svm_skip(v, 3);
+}
+
+/*
+ * The operand of INS or OUTS is the guest's, whom its own tables may refuse it: then that is a
+ * page fault, before anything has happened.
+ */
+static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool write)
+{
+    unsigned int access = (write ? GUEST_WALK_WRITE : 0) | (svm_get_cpl(v) == 3 ? GUEST_WALK_USER : 0);
+    struct guest_paging paging = svm_get_paging(v);
+    uint32_t fault;
+    gpa_t gpa;
+
+    for (gva_t at = va; at < va + size; at = (at | ~PAGE_MASK) + 1)
+        if (guest_walk(v->d, &paging, at, access, &gpa, &fault)) {
+            svm_inject_page_fault(v, at, fault);
+            return true;
+        }
+    return false;
+}
+
+/* Linear address of offset in a segment. */
+static gva_t linear(struct vcpu *v, enum svm_segment_name segment, uint64_t offset)
+{
+    return (svm_mode_64(v) && segment < SEG_FS ? 0 : svm_get_segment(v, segment).base) + offset;
+}
+
+/*
+ * One element of INS or OUTS through the string's memory operand; RIP stays while a REP has more
+ * to do.
+ */
+static void exit_io_string(struct vcpu *v, const struct exit *e)
+{
+    unsigned int size = e->io.size;
+    uint64_t mask = e->io.address_size == 8 ? ~0ull : (1ull << 8 * e->io.address_size) - 1;
+    uint64_t *index = e->io.in ? &v->regs.rdi : &v->regs.rsi, count = e->io.rep ? v->regs.rcx & mask : 1;
+    uint32_t val = 0;
+    int rc = 0;
+
+    if (count) {
+        gva_t va = linear(v, e->io.in ? SEG_ES : e->io.segment, *index & mask);
+
+        if (operand_faults(v, va, size, e->io.in))
+            return;
+        if (e->io.in) {
+            val = bus_port_read(v, e->io.port, size);
+            rc = guest_write(v, va, &val, size);
+        } else {
+            rc = guest_read(v, &val, va, size);
+            if (!rc)
+                bus_port_write(v, e->io.port, size, val);
+        }
+        if (rc) {
+            inject_gp(v); /* no RAM is there */
+            return;
+        }
+        uint64_t next = svm_get_rflags(v) & RFLAGS_DF ? *index - size : *index + size;
+        *index = (*index & ~mask) | (next & mask);
+        count--;
+        if (e->io.rep)
+            v->regs.rcx = (v->regs.rcx & ~mask) | count;
+    }
+    if (!count)
+        svm_set_rip(v, e->io.next_rip);
+}
+
+static void exit_io(struct vcpu *v, const struct exit *e)
+{
+    uint64_t *rax = svm_gpr(v, RAX);
+    unsigned int size = e->io.size;
+    uint32_t val = 0;
+
+    if (e->io.string) {
+        exit_io_string(v, e);
+        return;
+    }
+    memcpy(&val, rax, size);
+    if (!e->io.in)
+        bus_port_write(v, e->io.port, size, val);
+    else
+        val = bus_port_read(v, e->io.port, size);
+    if (e->io.in && size == 4)
+        *rax = val;
+    else if (e->io.in)
+        memcpy(rax, &val, size);
+    svm_set_rip(v, e->io.next_rip);
+}
+
+static void exit_fault(struct vcpu *v, const struct exit *e)
+{
+    const char *access = e->fault.write ? "write" : e->fault.fetch ? "fetch" : "read";
+    int rc = fault_resolve(v, e->fault.gpa, e->fault.write, e->fault.fetch);
+
+    if (rc == -EACCES) {
+        inject_gp(v); /* a write to a read-only grant, or such */
+        return;
+    }
+    if (rc == -ENOENT && e->fault.operand && !e->fault.fetch)
+        rc = emulate_access(v, e->fault.gpa);
+    if (rc)
+        domain_crash(v, "no memory at guest address %#lx (%s%s, %s), error %d", e->fault.gpa, access,
+                     e->fault.present ? ", present" : "", e->fault.operand ? "operand" : "its page tables",
+                     -rc);
+}
+
+static void exit_shutdown(struct vcpu *v, const struct exit *e)
+{
+    guest_log(v->d, "vcpu %u: triple fault\n", v->id);
+    svm_dump(v);
+    domain_shutdown(v->d, (uint8_t)v->d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON]);
+}
+
+static void exit_unknown(struct vcpu *v, const struct exit *e)
+{
+    domain_crash(v, "exit %#lx is not handled (info %#lx %#lx)", e->unknown.code, e->unknown.info[0],
+                 e->unknown.info[1]);
+}
+
+typedef void exit_fn(struct vcpu *v, const struct exit *e);
+
+static exit_fn *const exit_ops[EXIT_KINDS] = {
+    [EXIT_NOTHING] = exit_nothing, [EXIT_INTERRUPT] = exit_interrupt, [EXIT_ALIGNMENT] = exit_alignment,
+    [EXIT_MACHINE_CHECK] = exit_machine_check, [EXIT_UNDEFINED] = exit_undefined,
+    [EXIT_PROTECTION] = exit_protection, [EXIT_CPUID] = exit_cpuid, [EXIT_CACHE] = exit_cache,
+    [EXIT_HLT] = exit_hlt, [EXIT_XSETBV] = exit_xsetbv, [EXIT_HYPERCALL] = exit_hypercall,
+    [EXIT_SHUTDOWN] = exit_shutdown, [EXIT_DEBUG] = exit_debug, [EXIT_IO] = exit_io, [EXIT_MSR] = exit_msr,
+    [EXIT_CR4] = exit_cr4, [EXIT_FAULT] = exit_fault, [EXIT_UNKNOWN] = exit_unknown,
+};
+
+void exit_handle(struct vcpu *v, const struct exit *e) { exit_ops[e->kind](v, e); }

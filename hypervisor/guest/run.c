@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop that each CPU runs for ever: do what interrupts asked for, take the vcpu that the scheduler gives,
+ * enter it, handle its exit. There is one stack a CPU and nothing sleeps in the core, so this is all there is
+ * of control flow.
+ *
+ * Read next: ../svm/enter.c (how a guest is entered), exit.c (what its exits mean).
+ */
+#include "guest/exits.h"
+#include "cpu.h"
+#include "domain.h"
+#include "sched.h"
+#include "svm.h"
+
+static void run_vcpu(struct cpu *c, struct vcpu *v)
+{
+    struct exit e;
+
+    c->current = v;
+    while (!READ_ONCE(c->softirq) && svm_enter(c, v, &e))
+        exit_handle(v, &e);
+    c->current = NULL;
+}
+
+noreturn void run_cpu(void)
+{
+    struct cpu *c = this_cpu();
+
+    for (;;) {
+        watchdog_stretch_end(c);
+        irq_window(); /* softirqs that raise softirqs must not keep interrupts out */
+        watchdog_stretch_begin(c, NULL, 0, 0);
+        softirq_run();
+        struct vcpu *v = sched_pick();
+
+        if (v)
+            run_vcpu(c, v);
+        else
+            cpu_idle();
+    }
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One entry into a guest and the exit that ends it. Order that matters: clear GIF, say whom we
+ * run, look for work a last time, compare flush generations, VMRUN. What another CPU asks of us
+ * after that look arrives as an interrupt, which makes the guest exit at once. The comparison may
+ * ask VMRUN for the flush that makes used ASIDs fresh again, so one must follow.
+ *
+ * Read next: world.S (the switch itself), inject.c, exits.c.
+ */
+#include "cpu.h"
+#include "vmcb.h"
+
+static inline void clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
+static inline void stgi(void) { __asm__ volatile("stgi" ::: "memory"); }
+
+bool svm_enter(struct cpu *c, struct vcpu *v, struct exit *e)
+{
+    inject_prepare(v);
+    clgi();
+    __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
+    bool entered = likely(!READ_ONCE(c->softirq));
+    if (entered) {
+        tlb_prepare(c, v);
+        watchdog_stretch_end(c);
+        switch_load(v);
+        world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs);
+        watchdog_stretch_begin(c, v, v->vmcb->exitcode, v->vmcb->rax);
+    } else {
+        inject_cancel(v);
+    }
+    c->guest_entries++;
+    __atomic_store_n(&c->guest_domain, NULL, __ATOMIC_RELEASE);
+    stgi();
+    if (entered) {
+        inject_recover(v);
+        exits_decode(v, e);
+    }
+    return entered;
+}

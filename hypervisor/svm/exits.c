@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Why a guest stopped, in the words that every vendor's CPU has in common (struct exit, svm.h):
+ * one table by exit code (APM vol. 2, appendix C). It also says what is intercepted: what the core
+ * must see. A code that is not in it is an unknown exit, which ends the guest: fail closed.
+ *
+ * Read next: ../guest/exit.c for what is done about it.
+ */
+#include "vmcb.h"
+
+#define NPF_PRESENT (1u << 0)
+#define NPF_WRITE (1u << 1)
+#define NPF_FETCH (1u << 4)
+#define NPF_FINAL (1ull << 32) /* the final address, not one of the guest's page tables */
+
+static const uint8_t kind_of[VMEXIT_TABLE] = {
+    [VMEXIT_WRITE_CR4] = EXIT_CR4,
+    [VMEXIT_EXCEPTION + 1] = EXIT_DEBUG,
+    [VMEXIT_EXCEPTION + 17] = EXIT_ALIGNMENT,
+    [VMEXIT_EXCEPTION + 18] = EXIT_MACHINE_CHECK,
+    [VMEXIT_INTR] = EXIT_INTERRUPT,
+    [VMEXIT_NMI] = EXIT_NOTHING,        /* taken when GIF was set again */
+    [VMEXIT_SMI] = EXIT_NOTHING,
+    [VMEXIT_INIT] = EXIT_NOTHING,
+    [VMEXIT_RDPMC] = EXIT_PROTECTION,
+    [VMEXIT_CPUID] = EXIT_CPUID,
+    [VMEXIT_IRET] = EXIT_IRET,
+    [VMEXIT_INVD] = EXIT_CACHE,
+    [VMEXIT_HLT] = EXIT_HLT,
+    [VMEXIT_INVLPGA] = EXIT_UNDEFINED,
+    [VMEXIT_IOIO] = EXIT_IO,
+    [VMEXIT_MSR] = EXIT_MSR,
+    [VMEXIT_TASK_SWITCH] = EXIT_UNKNOWN,
+    [VMEXIT_SHUTDOWN] = EXIT_SHUTDOWN,
+    [VMEXIT_VMRUN] = EXIT_UNDEFINED,
+    [VMEXIT_VMMCALL] = EXIT_HYPERCALL,
+    [VMEXIT_VMMCALL + 1 ... VMEXIT_SKINIT] = EXIT_UNDEFINED,
+    [VMEXIT_WBINVD] = EXIT_CACHE,
+    [VMEXIT_MONITOR ... VMEXIT_MWAIT_ARMED] = EXIT_UNDEFINED,
+    [VMEXIT_XSETBV] = EXIT_XSETBV,
+    [VMEXIT_RDPRU] = EXIT_UNDEFINED,
+};
+
+/* IRET only while a guest handles an NMI (inject.c). */
+void exits_set_intercepts(struct vmcb *vmcb)
+{
+    for (unsigned int code = 0; code < VMEXIT_TABLE; code++)
+        if (kind_of[code] != EXIT_NOT_ASKED_FOR && code != VMEXIT_IRET)
+            bit_set(vmcb->intercepts, code);
+}
+
+static void decode_io(const struct vmcb *b, struct exit *e)
+{
+    uint64_t info = b->exitinfo1;
+
+    e->io.port = (uint16_t)(info >> 16);
+    e->io.size = info >> 4 & 7;
+    e->io.in = info & 1;
+    e->io.string = info & 4;
+    e->io.rep = info & 8;
+    e->io.address_size = info & 1u << 9 ? 8 : info & 1u << 8 ? 4 : 2;
+    e->io.segment = info >> 10 & 7;
+    e->io.next_rip = b->exitinfo2;
+}
+
+static void decode_fault(const struct vmcb *b, struct exit *e)
+{
+    uint64_t info = b->exitinfo1;
+
+    e->fault.gpa = b->exitinfo2;
+    e->fault.write = info & NPF_WRITE;
+    e->fault.fetch = info & NPF_FETCH;
+    e->fault.present = info & NPF_PRESENT;
+    e->fault.operand = info & NPF_FINAL;
+}
+
+/* What the kinds from EXIT_DETAILED on say beyond the kind. */
+static void decode_details(struct vcpu *v, struct exit *e)
+{
+    const struct vmcb *b = v->vmcb;
+
+    switch (e->kind) {
+    case EXIT_IO:
+        decode_io(b, e);
+        break;
+    case EXIT_MSR:
+        e->msr_write = b->exitinfo1 & 1;
+        break;
+    case EXIT_CR4: /* the register, where the CPU can say it (APM vol. 2, 15.8.1) */
+        e->cr4_register = b->exitinfo1 >> 63 ? (int)(b->exitinfo1 & 15) : -1;
+        break;
+    case EXIT_FAULT:
+        decode_fault(b, e);
+        break;
+    case EXIT_DEBUG:
+        e->kind = inject_stepped(v) ? EXIT_NOTHING : EXIT_DEBUG;
+        if (e->kind == EXIT_DEBUG) /* as its delivery does (APM vol. 2, 13.1.1.6); injection may not */
+            v->vmcb->debugctl &= ~DEBUGCTL_BTF;
+        break;
+    case EXIT_IRET:
+        inject_iret(v);
+        e->kind = EXIT_NOTHING;
+        break;
+    default:
+        e->kind = EXIT_UNKNOWN;
+        e->unknown.code = b->exitcode;
+        e->unknown.info[0] = b->exitinfo1;
+        e->unknown.info[1] = b->exitinfo2;
+        break;
+    }
+}
+
+void exits_decode(struct vcpu *v, struct exit *e)
+{
+    uint64_t code = v->vmcb->exitcode;
+
+    if (likely(code < VMEXIT_TABLE))
+        e->kind = kind_of[code];
+    else
+        e->kind = code == VMEXIT_NPF ? EXIT_FAULT : EXIT_UNKNOWN;
+    if (e->kind >= EXIT_DETAILED || e->kind == EXIT_NOT_ASKED_FOR)
+        decode_details(v, e);
+}
