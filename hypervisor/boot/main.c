@@ -5,6 +5,7 @@
  */
 #include "boot.h"
 #include "cpu.h"
+#include "domain.h"
 #include "lib.h"
 #include "sched.h"
 #include "guest/exits.h"
@@ -46,6 +47,8 @@ void boot_main(uint32_t magic, uint32_t information)
     cpuid_init();
     svm_init_cpu();
     sched_init_cpu(0);
+    registry_add_part(&svm_part);
+    registry_add_part(&vdev_part);
     smp_start_all();
 
     dom0_build();

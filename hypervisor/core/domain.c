@@ -12,13 +12,10 @@
  */
 #include "domain.h"
 #include "alloc.h"
-#include "cpu.h"
+#include "percpu.h"
 #include "directmap.h"
 #include "errors.h"
-#include "guest.h"
 #include "lib.h"
-#include "platform.h"
-#include "svm.h"
 #include "xenpub.h"
 
 #include <xen/domctl.h>
@@ -34,7 +31,9 @@ static bool domain_free(struct domain *d)
     }
     BUG_ON(d->pool.used);
     registry_remove(d);
-    vdev_destroy_domain(d);
+    for_each_domain_part(part)
+        if (part->destroy_domain)
+            part->destroy_domain(d);
     if (mfn_valid_number(d->shared_info_mfn))
         free_core(d->shared_info_mfn, 0);
     heap_free(d->memory_map);
@@ -75,6 +74,17 @@ static int dismantle(struct domain *d)
     return p2m_teardown(d) ?: grant_free(d);
 }
 
+static int init_parts(struct domain *d)
+{
+    for_each_domain_part(part) {
+        int rc = part->init_domain ? part->init_domain(d) : 0;
+
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
 int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct domain **out)
 {
     if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
@@ -96,15 +106,13 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     for (int i = 0; i < 2; i++)
         timer_setup(&d->watchdog[i], watchdog_expired, d, TIMER_ANY_CPU);
     d->shared_info_mfn = alloc_core(0);
-    int rc = p2m_init(d) ?: vdev_init_domain(d) ?: evtchn_init(d, config->max_evtchn_port) ?:
-             grant_init(d, config->max_grant_frames, config->max_maptrack_frames);
-    if (!mfn_valid_number(d->shared_info_mfn))
-        rc = -ENOMEM;
-    if (!rc) {
+    if (mfn_valid_number(d->shared_info_mfn))
         d->shared_info = mfn_to_virt(d->shared_info_mfn);
-        pvclock_update_wallclock(d);
-        rc = registry_insert(d);
-    }
+    int rc = p2m_init(d);
+    if (!rc && !d->shared_info)
+        rc = -ENOMEM;
+    rc = rc ?: init_parts(d) ?: evtchn_init(d, config->max_evtchn_port) ?:
+         grant_init(d, config->max_grant_frames, config->max_maptrack_frames) ?: registry_insert(d);
     if (rc) {
         d->dying = DOMAIN_DYING; /* nobody has seen it alive */
         while (dismantle(d) == -ERESTART)
@@ -124,9 +132,11 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
     for (unsigned int i = 0; i < n; i++) {
         if (d->vcpu[i])
             continue;
-        d->vcpu[i] = vcpu_create(d, i);
-        if (!d->vcpu[i])
+        struct vcpu *v = vcpu_create(d, i);
+        if (!v)
             return -ENOMEM; /* those that exist stay; the next call or the destroyer deals with them */
+        vcpu_timer_init(v);
+        d->vcpu[i] = v;
         if (i + 1 < n && preempt_pending())
             return -ERESTART;
     }
@@ -142,7 +152,6 @@ void domain_set_compat(struct domain *d, bool compat)
     spin_unlock(&d->evtchn.lock);
     for_each_vcpu(d, v)
         evtchn_vcpu_info_moved(v);
-    pvclock_update_wallclock(d);
 }
 
 int domain_kill(struct domain *d)

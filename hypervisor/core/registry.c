@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registry of domains: the list, sorted by id, and the lookup by id.
+ * The registry of domains: the list, sorted by id, and the lookup by id. Beside it, the parts that upper
+ * floors add to each domain.
  *
  * An id stays in use until the structure is freed. A dying domain whose frames are still mapped elsewhere is
  * found by its id, so a new domain is never mistaken for the owner of those frames.
@@ -18,6 +19,18 @@ static struct spinlock domlist_lock = SPINLOCK(LOCK_DOMLIST);
 static struct list domlist = LIST_INIT(domlist);
 static struct domain *by_id[256]; /* chains of ids with the same remainder: guests look up often */
 static domid_t last_id;
+
+const struct domain_part *domain_parts[DOMAIN_PARTS_MAX + 1];
+
+void registry_add_part(const struct domain_part *part)
+{
+    unsigned int n = 0;
+
+    while (domain_parts[n])
+        n++;
+    BUG_ON(n == DOMAIN_PARTS_MAX);
+    domain_parts[n] = part;
+}
 
 /* Takes a reference, unless the last one is gone and the structure is about to be freed. */
 static bool try_ref(struct domain *d)

@@ -5,8 +5,9 @@
  * who may run there waits.
  *
  * Lock: sched_lock (LOCK_SCHED) protects the queue, every sched_unit, each CPU's running vcpu, the idle
- * mask and the domains' caps. The state of a vcpu that leaves its CPU is saved (svm/switch.c) without the
- * lock: until then it is `running` still and nobody queues it, so no other CPU can take it.
+ * mask and the domains' caps. sched_pick only decides. The run loop switches afterwards, without the lock:
+ * a vcpu that leaves its CPU stays `running`, and is not queued, until its state is saved (sched_leave), so
+ * no other CPU can take it before.
  *
  * Tickless: a CPU whose vcpu nobody competes with sets no timer; otherwise one for the end of its slice. A
  * vcpu keeps its CPU until its slice is over, it cannot run, or somebody preempts it, however often
@@ -316,15 +317,6 @@ void sched_wake(struct vcpu *v)
         softirq_raise(v->sched.cpu, SOFTIRQ_SCHED);
 }
 
-void sched_block(struct vcpu *v)
-{
-    __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
-    if (vcpu_has_pending(v))
-        v->blocked = false;
-    else
-        softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
-}
-
 static struct sched_unit *first_for(unsigned int cpu)
 {
     list_for_each(struct sched_unit, u, &queue, link)
@@ -396,68 +388,36 @@ static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, struct sched_u
     return s->running;
 }
 
-/* Saves the state of prev, which has just left this CPU; then others may take it. */
-static void leave(struct cpu *c, struct vcpu *prev, bool idle, nsec_t now)
-{
-    switch_out(c, prev, idle);
-    if (prev->period)
-        timer_stop(&prev->periodic);
-    spin_lock_scope(&sched_lock);
-    prev->sched.running = false;
-    bool waits = prev->sched.runstate.state == RUNSTATE_runnable; /* or it woke just now */
-    requeue(prev, now, waits ? FAIR_SLICE : FAIR_GRANULARITY);
-}
-
 struct vcpu *sched_pick(void)
 {
-    struct cpu *c = this_cpu();
-    struct sched_cpu *s = &sched_cpus[c->id];
+    unsigned int cpu = this_cpu()->id;
+    struct sched_cpu *s = &sched_cpus[cpu];
 
-    spin_lock(&sched_lock);
+    spin_lock_scope(&sched_lock);
     nsec_t now = clock_now(); /* not before: another CPU may have charged s->running meanwhile */
     struct vcpu *prev = s->running;
-    if (prev && now < s->slice_end && vcpu_runnable(prev) && (prev->sched.affinity >> c->id & 1)) {
+    if (prev && now < s->slice_end && vcpu_runnable(prev) && (prev->sched.affinity >> cpu & 1)) {
         set_alarm(s, now);
-        spin_unlock(&sched_lock);
         return prev; /* goes on, without a choice */
     }
-    bool may_stay = prev && deschedule(prev, c->id, now);
-    struct vcpu *next = choose(s, c->id, may_stay ? &prev->sched : NULL, now);
+    bool may_stay = prev && deschedule(prev, cpu, now);
+    struct vcpu *next = choose(s, cpu, may_stay ? &prev->sched : NULL, now);
     if (!prev && idle_cpus)
         list_for_each(struct sched_unit, u, &queue, link) /* for one of them this CPU was told to look */
             find_idle_cpu(u);
-    spin_unlock(&sched_lock);
-
-    if (prev && next != prev)
-        leave(c, prev, !next, now);
-    if (next && next != prev) {
-        switch_in(c, next);
-        if (next->period)
-            timer_set(&next->periodic, next->periodic.expires);
-    }
-    if (next)
-        vcpu_update_runstate(next);
     return next;
 }
 
+void sched_leave(struct vcpu *prev)
+{
+    spin_lock_scope(&sched_lock);
+    nsec_t descheduled = (nsec_t)prev->sched.runstate.state_entry_time; /* by sched_pick, just now */
+    bool waits = prev->sched.runstate.state == RUNSTATE_runnable; /* or it woke just now */
+    prev->sched.running = false;
+    requeue(prev, descheduled, waits ? FAIR_SLICE : FAIR_GRANULARITY);
+}
+
 bool sched_on_cpu(const struct vcpu *v) { return __atomic_load_n(&v->sched.running, __ATOMIC_SEQ_CST); }
-
-void vcpu_unblock(struct vcpu *v)
-{
-    WRITE_ONCE(v->polling, false);
-    __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
-    sched_wake(v);
-}
-
-void vcpu_kick(struct vcpu *v)
-{
-    if (__atomic_load_n(&v->blocked, __ATOMIC_SEQ_CST)) {
-        if (vcpu_has_pending(v))
-            vcpu_unblock(v);
-    } else if (sched_on_cpu(v) && v->sched.cpu != this_cpu()->id) {
-        smp_kick(v->sched.cpu);
-    }
-}
 
 int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
 {

@@ -11,7 +11,6 @@
 #include "domain.h"
 #include "lib.h"
 #include "platform.h"
-#include "svm.h"
 
 static void add_pauses(struct domain *d, int by)
 {
@@ -64,7 +63,9 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
     vsnprintf(why, sizeof(why), fmt, ap);
     va_end(ap);
     guest_log(v->d, "vcpu %u crashed: %s\n", v->id, why);
-    svm_dump(v);
+    for_each_domain_part(part)
+        if (part->dump_vcpu)
+            part->dump_vcpu(v);
     domain_shutdown(v->d, SHUTDOWN_crash);
 }
 

@@ -1,36 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's life and the state that it shares with its guest: vcpu_info (registered, copied, pending again:
- * pitfall 8), runstate, the event upcall, INIT and SIPI.
+ * A vcpu's life, and what it waits for: HLT and poll, the event upcall that ends them, INIT and SIPI.
  *
- * Who writes what: vcpu_info.time and runstate only on the CPU that is about to run the vcpu, or when it is
- * registered; the event words by atomic operations from anywhere. INIT and SIPI leave a note that the vcpu's
- * own CPU acts on (svm/inject.c).
+ * `blocked` is set before pending work is looked at again, and whoever makes work pending looks at `blocked`
+ * afterwards: one of the two sees the other. INIT and SIPI leave a note that the vcpu's own CPU acts on
+ * (svm/inject.c).
  *
- * Read next: evtchn.c.
+ * Read next: vcpu_info.c, vcpu_timer.c.
  */
 #include "alloc.h"
 #include "cpu.h"
 #include "domain.h"
-#include "errors.h"
 #include "guest.h"
 #include "lib.h"
-#include "svm.h"
-
-static void singleshot_fired(void *data) { evtchn_raise_virq(data, VIRQ_TIMER); }
-
-/*
- * It goes on only while v has a CPU, as under Xen; when v gets one again, what was due meanwhile comes at
- * once (sched_pick).
- */
-static void periodic_fired(void *data)
-{
-    struct vcpu *v = data;
-
-    evtchn_raise_virq(v, VIRQ_TIMER);
-    if (v->period && READ_ONCE(v->sched.running))
-        timer_set(&v->periodic, clock_now() + v->period);
-}
 
 /* Of a poll that ended otherwise the timer may still be armed: then it says nothing. */
 static void poll_timed_out(void *data)
@@ -39,6 +21,24 @@ static void poll_timed_out(void *data)
 
     if (READ_ONCE(v->polling))
         vcpu_unblock(v);
+}
+
+/* Initialises v in each part, or in none. */
+static int init_parts(struct vcpu *v)
+{
+    for_each_domain_part(part) {
+        int rc = part->init_vcpu(v);
+
+        if (!rc)
+            continue;
+        for_each_domain_part(before) {
+            if (before == part)
+                return rc;
+            if (before->release_vcpu)
+                before->release_vcpu(v);
+        }
+    }
+    return 0;
 }
 
 struct vcpu *vcpu_create(struct domain *d, unsigned int id)
@@ -52,15 +52,11 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     v->down = true;
     v->blocked = true;
     v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->no_info;
-    timer_setup(&v->singleshot, singleshot_fired, v, TIMER_ANY_CPU);
-    timer_setup(&v->periodic, periodic_fired, v, TIMER_ANY_CPU);
     timer_setup(&v->poll_timer, poll_timed_out, v, TIMER_ANY_CPU);
-    if (svm_init_vcpu(v)) {
+    if (init_parts(v)) {
         heap_free(v);
         return NULL;
     }
-    vdev_init_vcpu(v);
-    pvclock_update(v);
     sched_add_vcpu(v);
     return v;
 }
@@ -71,7 +67,9 @@ void vcpu_destroy(struct vcpu *v)
     timer_finish(&v->periodic);
     timer_finish(&v->poll_timer);
     sched_remove_vcpu(v);
-    vdev_destroy_vcpu(v);
+    for_each_domain_part(part)
+        if (part->destroy_vcpu)
+            part->destroy_vcpu(v);
     heap_free(v);
 }
 
@@ -86,19 +84,16 @@ void vcpu_stop_timers(struct vcpu *v)
 bool vcpu_release(struct vcpu *v)
 {
     ASSERT(!v->sched.running);
-    if (!v->vmcb)
+    if (v->released)
         return false;
+    v->released = true;
     v->info = &v->no_info;
     v->runstate_va = 0;
     guest_unpin(&v->info_pin);
-    svm_destroy_vcpu(v);
+    for_each_domain_part(part)
+        if (part->release_vcpu)
+            part->release_vcpu(v);
     return true;
-}
-
-bool vcpu_runnable(const struct vcpu *v)
-{
-    return !READ_ONCE(v->blocked) && !v->down && !READ_ONCE(v->d->pause_count) &&
-           (v->initialised || v->vdev.sipi_vector >= 0);
 }
 
 bool vcpu_has_pending(struct vcpu *v)
@@ -110,64 +105,38 @@ bool vcpu_has_pending(struct vcpu *v)
     return v->vdev.nmi_pending || lapic_highest_pending(v) >= 0;
 }
 
+void vcpu_block(struct vcpu *v)
+{
+    __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
+    if (vcpu_has_pending(v))
+        v->blocked = false;
+    else
+        softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
+}
+
+void vcpu_unblock(struct vcpu *v)
+{
+    WRITE_ONCE(v->polling, false);
+    __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
+    sched_wake(v);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    if (__atomic_load_n(&v->blocked, __ATOMIC_SEQ_CST)) {
+        if (vcpu_has_pending(v))
+            vcpu_unblock(v);
+    } else if (sched_on_cpu(v) && v->sched.cpu != this_cpu()->id) {
+        smp_kick(v->sched.cpu);
+    }
+}
+
 void vcpu_event_upcall(struct vcpu *v)
 {
     if (v->vdev.upcall_vector)
         lapic_set_irq(v, v->vdev.upcall_vector, false);
     else
         vcpu_kick(v);
-}
-
-/*
- * Moves v's vcpu_info into a frame of its own, once. Events that were pending at the old place are copied,
- * and raised again, since the guest's handler may have looked at the old place last. Another's only while
- * that one is off: nobody waits here for a vcpu that may be waiting for its caller.
- */
-int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
-{
-    if (offset > PAGE_SIZE - sizeof(vcpu_info_t) || offset % sizeof(uint64_t))
-        return -EINVAL;
-    if (v != current_vcpu() && !v->down)
-        return -EINVAL;
-    spin_lock_scope(&v->d->lock);
-    if (v->info_pin.va)
-        return -EBUSY;
-    int rc = guest_pin(v->d, gfn, &v->info_pin);
-    if (rc)
-        return rc;
-    vcpu_info_t *info = (vcpu_info_t *)((uint8_t *)v->info_pin.va + offset);
-    if (v->info == &v->no_info) {
-        memset(info, 0, sizeof(*info));
-        info->evtchn_upcall_mask = 1;
-    } else {
-        memcpy(info, v->info, sizeof(*info));
-    }
-    __atomic_store_n(&v->info, info, __ATOMIC_SEQ_CST);
-    evtchn_vcpu_info_moved(v);
-    pvclock_update(v);
-    return 0;
-}
-
-/*
- * <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is the top bit of
- * state_entry_time. The page may be gone, or the address nonsense: the guest's loss.
- */
-void vcpu_update_runstate(struct vcpu *v)
-{
-    if (!v->runstate_va)
-        return;
-    bool flag = READ_ONCE(v->d->runstate_update_flag);
-    gva_t top_at = v->runstate_va + (v->runstate_compat ? 11 : 15);
-    struct vcpu_runstate_info info = sched_runstate(v);
-    const uint8_t *top = (const uint8_t *)&info.state_entry_time + 7;
-    info.state_entry_time |= flag ? XEN_RUNSTATE_UPDATE : 0;
-    int rc = flag ? guest_write(v, top_at, top, 1) : 0;
-    if (!rc)
-        rc = guest_write_layout(v, v->runstate_va, &info, sizeof(info), LAYOUT_RUNSTATE_INFO,
-                                v->runstate_compat);
-    info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-    if (!rc && flag)
-        rc = guest_write(v, top_at, top, 1);
 }
 
 void vcpu_init_received(struct vcpu *v)

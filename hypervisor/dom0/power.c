@@ -41,7 +41,7 @@ static void access_cstate(struct vcpu *v, uint64_t port, unsigned int size, bool
     if (write)
         return;
     *val = 0;
-    sched_block(v);
+    vcpu_block(v);
 }
 
 void dom0_add_power_ports(struct domain *d)

@@ -123,7 +123,7 @@ static void exit_hlt(struct vcpu *v, const struct exit *e)
         return; /* single-stepped: that trap ends the halt */
     if (!(svm_get_rflags(v) & RFLAGS_IF) && !v->vdev.nmi_pending)
         vcpu_stop(v); /* a CPU that Linux took offline, or the last one at power-off */
-    sched_block(v);
+    vcpu_block(v);
 }
 
 static void exit_msr(struct vcpu *v, const struct exit *e)

@@ -22,6 +22,22 @@ static void run_vcpu(struct cpu *c, struct vcpu *v)
     c->current = NULL;
 }
 
+/* Gives this CPU to next, which is NULL for idle. Others may take the vcpu before it once it is saved. */
+static void switch_to(struct cpu *c, struct vcpu *next)
+{
+    struct vcpu *prev = c->vcpu;
+
+    if (prev) {
+        switch_out(c, prev, !next);
+        vcpu_timer_suspend(prev);
+        sched_leave(prev);
+    }
+    if (next) {
+        switch_in(c, next);
+        vcpu_timer_resume(next);
+    }
+}
+
 noreturn void run_cpu(void)
 {
     struct cpu *c = this_cpu();
@@ -33,9 +49,13 @@ noreturn void run_cpu(void)
         softirq_run();
         struct vcpu *v = sched_pick();
 
-        if (v)
-            run_vcpu(c, v);
-        else
+        if (v != c->vcpu)
+            switch_to(c, v);
+        if (!v) {
             cpu_idle();
+            continue;
+        }
+        vcpu_update_runstate(v);
+        run_vcpu(c, v);
     }
 }

@@ -86,8 +86,10 @@ long memory_add_to_physmap(struct hypercall *hc, struct domain *d, void *arg)
     const struct xen_add_to_physmap *a = arg;
     int rc = add_one(d, a->space, a->idx, GFN(a->gpfn));
 
-    if (rc == 0 && a->space == XENMAPSPACE_shared_info && d == hc->v->d)
+    if (rc == 0 && a->space == XENMAPSPACE_shared_info && d == hc->v->d && d->compat != hc->compat) {
         domain_set_compat(d, hc->compat);
+        pvclock_update_wallclock(d);
+    }
     return rc;
 }
 

@@ -26,7 +26,7 @@ static long op_yield(struct hypercall *hc, struct domain *d, void *arg)
 static long op_block(struct hypercall *hc, struct domain *d, void *arg)
 {
     hc->v->info->evtchn_upcall_mask = 0;
-    sched_block(hc->v);
+    vcpu_block(hc->v);
     return 0;
 }
 
@@ -53,7 +53,7 @@ static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_p
     if (p->timeout != 0)
         timer_set(&v->poll_timer, (nsec_t)MIN(p->timeout, (uint64_t)TIME_NEVER));
     if (svm_interrupts_enabled(v)) {
-        sched_block(v);
+        vcpu_block(v);
     } else { /* interrupts wait, however many there are: only the ports count */
         __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
         softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);

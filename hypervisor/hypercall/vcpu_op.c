@@ -53,7 +53,11 @@ static int register_info(struct hypercall *hc, struct vcpu *v, gva_t arg)
     struct vcpu_register_vcpu_info info;
     int rc = guest_read(hc->v, &info, arg, sizeof(info));
 
-    return rc == 0 ? vcpu_register_info(v, GFN(info.mfn), info.offset) : rc;
+    if (rc == 0)
+        rc = vcpu_register_info(v, GFN(info.mfn), info.offset);
+    if (rc == 0)
+        pvclock_update(v);
+    return rc;
 }
 
 /* --- timers: times are ns since boot, as the guest's PV clock shows them --- */

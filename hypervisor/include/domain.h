@@ -94,6 +94,7 @@ struct vcpu {
     void *xsave;                       /* FPU state, eagerly switched (cpu/fpu.c) */
 
     struct sched_unit sched;
+    bool released;                     /* has given back what it ran with (vcpu_release) */
     bool initialised;                  /* has register state (boot vcpu, or after INIT/SIPI) */
     bool down;                         /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
     bool blocked;                      /* HLT or poll; set before pending work is looked at again */
@@ -113,7 +114,26 @@ struct vcpu {
     nsec_t period;                     /* 0: stopped */
 };
 
+/*
+ * What an upper floor adds to each domain and vcpu: registered at boot (boot/wiring.c), called in the order of
+ * registration. Any function but init_vcpu may be NULL. A domain or vcpu that could not be initialised is
+ * released and destroyed all the same, so these must cope with what was never made.
+ */
+struct domain_part {
+    int (*init_domain)(struct domain *d);      /* shared_info and the p2m are there */
+    void (*destroy_domain)(struct domain *d);  /* before the structure is freed */
+    int (*init_vcpu)(struct vcpu *v);          /* an error leaves nothing behind */
+    void (*release_vcpu)(struct vcpu *v);      /* v never runs again */
+    void (*destroy_vcpu)(struct vcpu *v);      /* before the structure is freed */
+    void (*dump_vcpu)(struct vcpu *v);         /* its registers, on the console */
+};
+#define DOMAIN_PARTS_MAX 4
+extern const struct domain_part *domain_parts[DOMAIN_PARTS_MAX + 1]; /* NULL after the last */
+#define for_each_domain_part(p) \
+    for (const struct domain_part *const *p##_at = domain_parts, *p; (p = *p##_at); p##_at++)
+
 /* core/registry.c */
+void registry_add_part(const struct domain_part *part);
 extern struct domain *dom0;
 struct domain *domain_get(domid_t id);           /* reference, or NULL */
 struct domain *domain_get_next(domid_t first);   /* first domain with id >= first, reference, or NULL */
@@ -177,7 +197,10 @@ void vcpu_stop(struct vcpu *v);
 int domain_create(struct xen_domctl_createdomain *config, domid_t id /* DOMID_INVALID: a fresh one */,
                   struct domain **out);
 int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: as configured */
-/* A kernel maps shared_info first of all: by this call it is seen whether it is a 32-bit one. */
+/*
+ * A kernel maps shared_info first of all: by this call it is seen whether it is a 32-bit one. The caller then
+ * writes the wall clock at its new place (pvclock_update_wallclock).
+ */
 void domain_set_compat(struct domain *d, bool compat);
 /* 0: gone; -ERESTART: call again. -EINVAL for dom0. Idempotent, resumable. */
 int domain_kill(struct domain *d);
@@ -193,16 +216,34 @@ void vcpu_stop_timers(struct vcpu *v);
  * again, while the structure may stay for long. False: that was done before.
  */
 bool vcpu_release(struct vcpu *v);
-bool vcpu_runnable(const struct vcpu *v);
+static inline bool vcpu_runnable(const struct vcpu *v)
+{
+    return !READ_ONCE(v->blocked) && !READ_ONCE(v->down) && !READ_ONCE(v->d->pause_count) &&
+           (v->initialised || v->vdev.sipi_vector >= 0);
+}
+/* v blocks (HLT, poll) unless work is pending: it is marked first, then looks again (pitfall 2). On v's CPU. */
+void vcpu_block(struct vcpu *v);
+/* Makes a running v leave guest mode soon, so that it looks at its interrupts again; wakes it when blocked. */
+void vcpu_kick(struct vcpu *v);
+/* Ends HLT, poll or wait-for-SIPI, whatever is pending. */
+void vcpu_unblock(struct vcpu *v);
 /* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
 bool vcpu_has_pending(struct vcpu *v);
-int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
-void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
 /* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */
 void vcpu_event_upcall(struct vcpu *v);
 /* INIT and SIPI from a local APIC (vdev/lapic.c). */
 void vcpu_init_received(struct vcpu *v);
 void vcpu_sipi_received(struct vcpu *v, uint8_t vector);
+
+/* core/vcpu_info.c */
+/* The caller then writes the clock at the new place (pvclock_update). */
+int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
+void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
+
+/* core/vcpu_timer.c */
+void vcpu_timer_init(struct vcpu *v);
+void vcpu_timer_suspend(struct vcpu *v);         /* v leaves its CPU */
+void vcpu_timer_resume(struct vcpu *v);          /* v has got a CPU */
 
 /* core/check.c, debug build: walks everything, logs what disagrees, returns how many. */
 unsigned int invariants_check(void);

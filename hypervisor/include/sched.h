@@ -38,22 +38,19 @@ void sched_remove_vcpu(struct vcpu *v);
 
 /* Called when something changed that may make v runnable (event, interrupt, unpause) or not (pause). Any CPU. */
 void sched_wake(struct vcpu *v);
-/* v blocks (HLT, poll) if nothing is pending: marks it blocked first, then asks again (pitfall 2). On v's own CPU. */
-void sched_block(struct vcpu *v);
 void sched_yield(struct vcpu *v);
 bool sched_on_cpu(const struct vcpu *v); /* it runs, or its state is being saved */
-
-/* Makes a running v leave guest mode soon, so that it looks at its interrupts again; wakes it when blocked. */
-void vcpu_kick(struct vcpu *v);
-/* Ends HLT, poll or wait-for-SIPI, whatever is pending. */
-void vcpu_unblock(struct vcpu *v);
 
 int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft); /* -EINVAL: no online CPU in it */
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap); /* 0 weight: -EINVAL */
 
 struct vcpu_runstate_info sched_runstate(struct vcpu *v); /* its times go up to now */
-/* The run loop: charges whoever ran here, picks who runs next and loads its state; NULL: idle. Clears the need to pick. */
+/*
+ * For the run loop of each CPU. pick charges the vcpu that runs here, and chooses who runs next: NULL for
+ * idle. When that is another, the run loop saves the state of the one before, then calls leave.
+ */
 struct vcpu *sched_pick(void);
+void sched_leave(struct vcpu *prev);
 
 uint64_t sched_idle_time(unsigned int cpu); /* ns */
 

@@ -10,16 +10,16 @@
 #include "types.h"
 
 struct domain;
+struct domain_part;
 struct guest_paging;
 struct vcpu;
 
 void svm_init(void);                     /* boot CPU: refuses (panics readably) without SVM or NPT */
 void svm_init_cpu(void);                 /* each CPU */
-int svm_init_vcpu(struct vcpu *v);
-void svm_destroy_vcpu(struct vcpu *v);
+extern const struct domain_part svm_part;
 
 /*
- * State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the scheduler.
+ * State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the run loop.
  * idle: no other vcpu follows.
  */
 struct cpu;

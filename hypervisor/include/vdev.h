@@ -11,6 +11,7 @@
 #include "types.h"
 
 struct domain;
+struct domain_part;
 struct vcpu;
 
 struct bus_range;
@@ -63,11 +64,8 @@ struct vdev_vcpu {
     uint64_t tsc_aux;
 };
 
-/* --- vdev/vdev.c: all of the above at once; what an init that failed left is for destroy --- */
-int vdev_init_domain(struct domain *d);
-void vdev_destroy_domain(struct domain *d);
-void vdev_init_vcpu(struct vcpu *v);
-void vdev_destroy_vcpu(struct vcpu *v);
+/* --- vdev/vdev.c: all of the above at once --- */
+extern const struct domain_part vdev_part;
 
 /* --- vdev/text.c: what a guest prints on the core's console --- */
 void text_print(struct domain *d, const char *text, size_t n);

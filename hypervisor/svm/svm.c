@@ -31,12 +31,22 @@ void svm_init_cpu(void)
     __asm__ volatile("vmsave %0" : : "a"(c->host_vmcb) : "memory");
 }
 
-int svm_init_vcpu(struct vcpu *v)
+static void release_vcpu(struct vcpu *v)
+{
+    if (mfn_valid_number(v->vmcb_mfn))
+        free_core(v->vmcb_mfn, 0);
+    heap_free(v->xsave);
+    v->vmcb_mfn = MFN_NONE;
+    v->vmcb = NULL;
+    v->xsave = NULL;
+}
+
+static int init_vcpu(struct vcpu *v)
 {
     v->vmcb_mfn = alloc_core(0);
     v->xsave = fpu_alloc();
     if (!mfn_valid_number(v->vmcb_mfn) || !v->xsave) {
-        svm_destroy_vcpu(v);
+        release_vcpu(v);
         return -ENOMEM;
     }
     v->vmcb = mfn_to_virt(v->vmcb_mfn);
@@ -53,12 +63,6 @@ int svm_init_vcpu(struct vcpu *v)
     return 0;
 }
 
-void svm_destroy_vcpu(struct vcpu *v)
-{
-    if (mfn_valid_number(v->vmcb_mfn))
-        free_core(v->vmcb_mfn, 0);
-    heap_free(v->xsave);
-    v->vmcb_mfn = MFN_NONE;
-    v->vmcb = NULL;
-    v->xsave = NULL;
-}
+const struct domain_part svm_part = {
+    .init_vcpu = init_vcpu, .release_vcpu = release_vcpu, .dump_vcpu = svm_dump,
+};

@@ -13,8 +13,8 @@
  *
  * XCR0 (0 where there is none) is the host's full mask between two vcpus, and the guest's while one is here.
  * It is read back when that leaves, because QEMU before 8 does not deliver the XSETBV intercept: the register
- * is the truth. Called by the scheduler when a CPU's vcpu changes, so that a vcpu's state is complete in
- * memory before another CPU can take it.
+ * is the truth. The run loop calls switch_out before it gives the vcpu back to the scheduler: its state is
+ * complete in memory before another CPU can take it.
  */
 #include "cpu.h"
 #include "vmcb.h"

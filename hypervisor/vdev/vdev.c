@@ -8,23 +8,31 @@
 #include "vdev.h"
 #include "vdev/bus.h"
 
-int vdev_init_domain(struct domain *d)
+static int init_domain(struct domain *d)
 {
     spin_init(&d->vdev.lock, LOCK_VDEV);
     bus_init(d);
+    pvclock_update_wallclock(d);
     return cpuid_domain_init(d);
 }
 
-void vdev_destroy_domain(struct domain *d) { heap_free(d->vdev.cpuid); }
+static void destroy_domain(struct domain *d) { heap_free(d->vdev.cpuid); }
 
-void vdev_init_vcpu(struct vcpu *v)
+static int init_vcpu(struct vcpu *v)
 {
     v->vdev.sipi_vector = -1;
     lapic_timer_setup(v);
     lapic_reset(v, false);
+    pvclock_update(v);
+    return 0;
 }
 
-void vdev_destroy_vcpu(struct vcpu *v)
+static void destroy_vcpu(struct vcpu *v)
 {
     timer_finish(&v->vdev.lapic.timer);
 }
+
+const struct domain_part vdev_part = {
+    .init_domain = init_domain, .destroy_domain = destroy_domain,
+    .init_vcpu = init_vcpu, .destroy_vcpu = destroy_vcpu,
+};

@@ -66,8 +66,8 @@ void timer_set(struct timer *t, nsec_t expires) { harness_timer_arm(t, expires);
 
 /* --- svm/ --- */
 
-/* The control block's frame alone: vcpu_release() finds by it whether the vcpu was released. */
-int svm_init_vcpu(struct vcpu *v)
+/* Of svm/'s part of a vcpu the control block's frame alone. */
+static int init_vcpu(struct vcpu *v)
 {
     v->vmcb_mfn = alloc_core(0);
     if (!mfn_valid_number(v->vmcb_mfn))
@@ -76,14 +76,15 @@ int svm_init_vcpu(struct vcpu *v)
     return 0;
 }
 
-void svm_destroy_vcpu(struct vcpu *v)
+static void release_vcpu(struct vcpu *v)
 {
     if (v->vmcb)
         free_core(v->vmcb_mfn, 0);
     v->vmcb = NULL;
 }
 
-void svm_dump(struct vcpu *v) {}
+static const struct domain_part svm_frames = { .init_vcpu = init_vcpu, .release_vcpu = release_vcpu };
+
 unsigned int svm_get_cpl(struct vcpu *v) { return 0; }
 uint64_t *svm_gpr(struct vcpu *v, unsigned int n) { return &v->regs.rbx; }
 int svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start) { return -EINVAL; }
@@ -113,8 +114,6 @@ bool svm_mode_64(struct vcpu *v) { return true; }
 void svm_set_rflags(struct vcpu *v, uint64_t rflags) {}
 void svm_set_rip(struct vcpu *v, uint64_t rip) {}
 void svm_skip(struct vcpu *v, unsigned int length) {}
-void switch_in(struct cpu *c, struct vcpu *v) {}
-void switch_out(struct cpu *c, struct vcpu *v, bool idle) {}
 
 /* --- the machine --- */
 
@@ -184,6 +183,8 @@ void world_new(void)
     harness_timers_forget();
     mm_init(ranges, ARRAY_SIZE(ranges));
     sched_init_cpu(0);
+    registry_add_part(&svm_frames);
+    registry_add_part(&vdev_part);
     free_before = free_frames() + WORLD_DOM0_FRAMES; /* which are freed in the end */
     for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
         new_domain(n);

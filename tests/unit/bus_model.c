@@ -78,7 +78,7 @@ void lapic_mmio_write(struct vcpu *of, uint32_t offset, uint32_t val)
     word_offset = offset;
 }
 
-void sched_block(struct vcpu *of) { blocks += of == v; }
+void vcpu_block(struct vcpu *of) { blocks += of == v; }
 
 void text_print(struct domain *of, const char *s, size_t n)
 {

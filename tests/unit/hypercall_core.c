@@ -105,6 +105,7 @@ bool svm_interrupts_enabled(struct vcpu *v) { return interrupts_on; }
 void softirq_raise(unsigned int cpu, enum softirq s) { did.softirqs++; }
 nsec_t clock_now(void) { return now; }
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t t) { did.wall++; }
+void pvclock_update(struct vcpu *v) {}
 void pvclock_update_wallclock(struct domain *d) { did.wall++; }
 void timer_set(struct timer *t, nsec_t expires) { t->armed = true; timer_expires = expires; did.timers++; }
 void evtchn_dump(struct domain *d) { did.dumps++; }
@@ -149,7 +150,7 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
     return 0;
 }
 
-void sched_block(struct vcpu *v)
+void vcpu_block(struct vcpu *v)
 {
     v->blocked = true;
     did.blocks++;

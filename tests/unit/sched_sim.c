@@ -38,20 +38,18 @@ uint32_t pick_random(uint32_t n)
 nsec_t clock_now(void) { return now; }
 void smp_kick(unsigned int cpu) { (void)cpu; }
 void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
-bool vcpu_has_pending(struct vcpu *v) { return body(v)->pending; }
-void vcpu_update_runstate(struct vcpu *v) { (void)v; }
 
-/* What shutdown.c needs beside pauses: nothing is shut down here. */
+/* What vcpu.c and shutdown.c need beside: nothing is created, shut down or interrupted here. */
 void machine_stop(uint8_t reason) { abort(); }
 void evtchn_raise_global_virq(uint32_t virq) { abort(); }
-void svm_dump(struct vcpu *v) { abort(); }
+int lapic_highest_pending(struct vcpu *v) { return -1; }
+void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level) { abort(); }
+void lapic_reset(struct vcpu *v, bool init) { abort(); }
+void guest_unpin(struct guest_pin *pin) { abort(); }
 
-bool vcpu_runnable(const struct vcpu *v)
-{
-    return !v->blocked && !v->down && !v->d->pause_count;
-}
+/* --- the run loop's switch --- */
 
-void switch_in(struct cpu *c, struct vcpu *v)
+static void load(struct cpu *c, struct vcpu *v)
 {
     for (unsigned int i = 0; i < nr_cpus; i++)
         assert_ptr_not_equal(on_cpu[i], body(v));
@@ -61,7 +59,7 @@ void switch_in(struct cpu *c, struct vcpu *v)
     switches++;
 }
 
-void switch_out(struct cpu *c, struct vcpu *v, bool idle)
+static void save(struct cpu *c, struct vcpu *v)
 {
     assert_ptr_equal(on_cpu[c->id], body(v));
     assert_int_equal(c->held[LOCK_SCHED], 0); /* it takes long */
@@ -70,6 +68,18 @@ void switch_out(struct cpu *c, struct vcpu *v, bool idle)
         harness_cpu = c->id;
     }
     on_cpu[c->id] = NULL;
+}
+
+static void switch_to(struct cpu *c, struct vcpu *next)
+{
+    struct body *prev = on_cpu[c->id];
+
+    if (prev && &prev->v != next) {
+        save(c, &prev->v);
+        sched_leave(&prev->v);
+    }
+    if (next && (!prev || &prev->v != next))
+        load(c, next);
 }
 
 void timer_set(struct timer *t, nsec_t expires)
@@ -123,6 +133,7 @@ struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep)
     b->v.d = d;
     b->v.id = id;
     b->v.initialised = true;
+    b->v.info = &b->v.no_info;
     b->work = b->left = work;
     b->sleep = sleep;
     b->wakes = TIME_NEVER;
@@ -163,6 +174,7 @@ void look(unsigned int cpu)
     }
     picking[cpu] = true;
     v = sched_pick();
+    switch_to(&cpus[cpu], v);
     picking[cpu] = false;
     assert_ptr_equal(on_cpu[cpu], v ? body(v) : NULL);
     if (v && body(v)->woken) {
@@ -196,7 +208,7 @@ void keep_hands_off(struct body *b, bool off)
 void block(struct body *b)
 {
     harness_cpu = cpu_of(b);
-    sched_block(&b->v);
+    vcpu_block(&b->v);
 }
 
 void wake(struct body *b)

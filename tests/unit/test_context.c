@@ -68,7 +68,7 @@ static int setup(void **state)
     permissions_init();
     d = harness_domain(1, 64);
     v = d->vcpu[0];
-    assert_int_equal(svm_init_vcpu(v), 0);
+    assert_int_equal(svm_part.init_vcpu(v), 0);
     v->vmcb->segment[SEG_CS].attributes = 0xa9b;
     harness_quiet = true;
     return 0;
@@ -76,7 +76,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    svm_destroy_vcpu(v);
+    svm_part.release_vcpu(v);
     assert_int_equal(heap_used(), 0);
     harness_kill(d);
     harness_check_memory();
@@ -128,18 +128,18 @@ static void a_new_vcpu(void **state)
 {
     const struct vmcb *b;
 
-    svm_destroy_vcpu(v); /* what is freed twice, at its death and with its structure, was there once */
-    svm_destroy_vcpu(v);
+    svm_part.release_vcpu(v); /* what is freed twice, at its death and with its structure, was there once */
+    svm_part.release_vcpu(v);
     assert_null(v->vmcb);
     assert_null(v->xsave);
     assert_int_equal(heap_used(), 0);
     for (unsigned int n = 1; n <= 2; n++) {
         harness_fail_alloc(n);
-        assert_int_equal(svm_init_vcpu(v), -ENOMEM);
+        assert_int_equal(svm_part.init_vcpu(v), -ENOMEM);
         assert_int_equal(heap_used(), 0);
     }
     harness_fail_alloc(0);
-    assert_int_equal(svm_init_vcpu(v), 0);
+    assert_int_equal(svm_part.init_vcpu(v), 0);
     b = v->vmcb;
     assert_ptr_equal(b, mfn_to_virt(v->vmcb_mfn));
     assert_int_equal(b->intercepts[2], 0x77);

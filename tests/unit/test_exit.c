@@ -58,7 +58,7 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
 
 void domain_shutdown(struct domain *d, uint8_t reason) { shutdowns++; shutdown_reason = reason; }
 void vcpu_stop(struct vcpu *v) { stops++; }
-void sched_block(struct vcpu *v) { blocks++; }
+void vcpu_block(struct vcpu *v) { blocks++; }
 void irq_window(void) { windows++; }
 void cpu_wbinvd(void) {}
 void softirq_raise(unsigned int cpu, enum softirq s) {}

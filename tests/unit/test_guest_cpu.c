@@ -66,7 +66,7 @@ void hypercall_exit(struct vcpu *v) {}
 void domain_crash(struct vcpu *v, const char *fmt, ...) { fail_msg("%s", fmt); }
 void domain_shutdown(struct domain *d, uint8_t reason) {}
 void vcpu_stop(struct vcpu *v) {}
-void sched_block(struct vcpu *v) {}
+void vcpu_block(struct vcpu *v) {}
 void switch_unload(struct vcpu *v) {}
 void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components) {}
 

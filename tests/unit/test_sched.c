@@ -427,16 +427,16 @@ static void test_block_with_something_pending(void **state)
     machine(1);
     a = hog(256, 0);
     run(MSEC(1));
-    a->pending = true;
+    a->v.vdev.nmi_pending = true;
     block(a);
     assert_false(a->v.blocked);
     run(MSEC(1));
-    a->pending = false;
+    a->v.vdev.nmi_pending = false;
     block(a);
     run(MSEC(1));
     vcpu_kick(&a->v); /* nothing to deliver */
     run(MSEC(1));
-    a->pending = true;
+    a->v.vdev.nmi_pending = true;
     vcpu_kick(&a->v);
     run(MSEC(1));
     assert_int_equal(a->ran, MSEC(3));
@@ -560,7 +560,7 @@ static void storm_event(struct body *b)
     case 3: if (b->v.d->pause_count) domain_unpause(b->v.d); break;
     case 4: sched_set_affinity(&b->v, pick_random(1u << 16), pick_random(1u << 16)); break;
     case 5: sched_set_params(b->v.d, weights[pick_random(4)], pick_random(3) ? 0 : pick_random(150)); break;
-    case 6: b->pending = pick_random(2); vcpu_kick(&b->v); break;
+    case 6: b->v.vdev.nmi_pending = pick_random(2); vcpu_kick(&b->v); break;
     case 7: if (cpu < CPUS) block(b); break;
     case 8: if (cpu < CPUS) { harness_cpu = cpu; sched_yield(&b->v); } break;
     case 9: softirq_raise(pick_random(nr_cpus), SOFTIRQ_TIMER); break;

@@ -19,7 +19,6 @@ struct body {
     nsec_t work, sleep;
     nsec_t left;             /* of this burst */
     nsec_t wakes;            /* TIME_NEVER: no alarm set */
-    bool pending;            /* an interrupt waits for it */
     nsec_t created, ran, woken, latency; /* woken: 0 when it has run since; latency: the worst */
 };
 
