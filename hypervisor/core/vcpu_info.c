@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state that a vcpu shares with its guest: vcpu_info (registered, copied, pending again: pitfall 8) and
- * runstate.
+ * vcpu_info, which a vcpu shares with its guest: registered, copied, pending again (pitfall 8).
  *
- * Writers: vcpu_info.time and runstate are written only on the CPU that is about to run the vcpu, or when
- * they are registered; the event words by atomic operations from anywhere.
+ * Writers: vcpu_info.time is written only when vcpu_info is registered; the event words by atomic operations
+ * from anywhere.
  *
  * Read next: evtchn.c.
  */
@@ -41,26 +40,4 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     __atomic_store_n(&v->info, info, __ATOMIC_SEQ_CST);
     evtchn_vcpu_info_moved(v);
     return 0;
-}
-
-/*
- * <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is the top bit of
- * state_entry_time. The page may be gone, or the address nonsense: the guest's loss.
- */
-void vcpu_update_runstate(struct vcpu *v)
-{
-    if (!v->runstate_va)
-        return;
-    bool flag = READ_ONCE(v->d->runstate_update_flag);
-    gva_t top_at = v->runstate_va + (v->runstate_compat ? 11 : 15);
-    struct vcpu_runstate_info info = sched_runstate(v);
-    const uint8_t *top = (const uint8_t *)&info.state_entry_time + 7;
-    info.state_entry_time |= flag ? XEN_RUNSTATE_UPDATE : 0;
-    int rc = flag ? guest_write(v, top_at, top, 1) : 0;
-    if (!rc)
-        rc = guest_write_layout(v, v->runstate_va, &info, sizeof(info), LAYOUT_RUNSTATE_INFO,
-                                v->runstate_compat);
-    info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-    if (!rc && flag)
-        rc = guest_write(v, top_at, top, 1);
 }

@@ -9,6 +9,7 @@
 #include "guest/exits.h"
 #include "cpu.h"
 #include "domain.h"
+#include "hypercall.h"
 #include "sched.h"
 #include "svm.h"
 

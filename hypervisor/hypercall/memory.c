@@ -17,19 +17,6 @@
 #define BUILDER_PAGES 256      /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
 #define MAP_ENTRIES_MAX 128u   /* as many as Linux keeps */
 
-int memory_read_words(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
-                      uint64_t n)
-{
-    uint64_t size = guest_layout_size(sizeof(*word), LAYOUT_WORD, hc->compat);
-    gva_t at = array + i * size;
-
-    n = MIN(n, MAX((PAGE_SIZE - (at & ~PAGE_MASK)) / size, 1));
-    int rc = guest_read(hc->v, word, at, n * size);
-    for (uint64_t j = n; hc->compat && j-- > 0;) /* from the end: in place, 4 bytes become 8 */
-        word[j] = ((uint32_t *)word)[j];
-    return rc ? rc : (int)n;
-}
-
 /* --- extents --- */
 
 typedef int extent_fn(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,

@@ -73,17 +73,3 @@ void hypercall_exit(struct vcpu *v)
     *svm_gpr(v, 0) = hc.compat ? (uint32_t)rc : (uint64_t)rc;
     svm_skip(v, 3);
 }
-
-struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc)
-{
-    struct domain *self = hc->v->d, *d;
-
-    if (id == DOMID_SELF || id == self->id) {
-        domain_ref(self);
-        return self;
-    }
-    d = self->is_dom0 ? domain_get(id) : NULL;
-    if (!d)
-        *rc = self->is_dom0 ? -ESRCH : -EPERM;
-    return d;
-}

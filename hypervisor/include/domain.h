@@ -238,7 +238,6 @@ void vcpu_sipi_received(struct vcpu *v, uint8_t vector);
 /* core/vcpu_info.c */
 /* The caller then writes the clock at the new place (pvclock_update). */
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
-void vcpu_update_runstate(struct vcpu *v);       /* writes the registered area, tolerating failure */
 
 /* core/vcpu_timer.c */
 void vcpu_timer_init(struct vcpu *v);

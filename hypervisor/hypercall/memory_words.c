@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Arrays of words (frame numbers, indexes) that callers of memory_op give: 8 bytes each, or 4 of a 32-bit
+ * caller. Read next: memory.c.
+ */
+#include "memory.h"
+#include "lib.h"
+
+int memory_read_words(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
+                      uint64_t n)
+{
+    uint64_t size = guest_layout_size(sizeof(*word), LAYOUT_WORD, hc->compat);
+    gva_t at = array + i * size;
+
+    n = MIN(n, MAX((PAGE_SIZE - (at & ~PAGE_MASK)) / size, 1));
+    int rc = guest_read(hc->v, word, at, n * size);
+    for (uint64_t j = n; hc->compat && j-- > 0;) /* from the end: in place, 4 bytes become 8 */
+        word[j] = ((uint32_t *)word)[j];
+    return rc ? rc : (int)n;
+}

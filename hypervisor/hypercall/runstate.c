@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The runstate area that a guest registers by its virtual address (pitfall 8). It is written only on the
+ * vcpu's own CPU: when it is registered, and when the vcpu is about to run. Read next: vcpu_op.c.
+ */
+#include "hypercall.h"
+#include "lib.h"
+
+/*
+ * <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is the top bit of
+ * state_entry_time. The page may be gone, or the address nonsense: the guest's loss.
+ */
+void vcpu_update_runstate(struct vcpu *v)
+{
+    if (!v->runstate_va)
+        return;
+    bool flag = READ_ONCE(v->d->runstate_update_flag);
+    gva_t top_at = v->runstate_va + (v->runstate_compat ? 11 : 15);
+    struct vcpu_runstate_info info = sched_runstate(v);
+    const uint8_t *top = (const uint8_t *)&info.state_entry_time + 7;
+    info.state_entry_time |= flag ? XEN_RUNSTATE_UPDATE : 0;
+    int rc = flag ? guest_write(v, top_at, top, 1) : 0;
+    if (!rc)
+        rc = guest_write_layout(v, v->runstate_va, &info, sizeof(info), LAYOUT_RUNSTATE_INFO,
+                                v->runstate_compat);
+    info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+    if (!rc && flag)
+        rc = guest_write(v, top_at, top, 1);
+}

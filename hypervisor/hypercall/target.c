@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The domain that a hypercall names: DOMID_SELF or the caller's own id for everyone, any other for dom0 only.
+ * Read next: operation.c.
+ */
+#include "hypercall.h"
+
+struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc)
+{
+    struct domain *self = hc->v->d, *d;
+
+    if (id == DOMID_SELF || id == self->id) {
+        domain_ref(self);
+        return self;
+    }
+    d = self->is_dom0 ? domain_get(id) : NULL;
+    if (!d)
+        *rc = self->is_dom0 ? -ESRCH : -EPERM;
+    return d;
+}
