@@ -14,6 +14,9 @@
 
 void boot_main(uint32_t magic, uint32_t information)
 {
+    cpus[0].stack_top = (uint8_t *)boot_stack_top;
+    wiring_init();
+
     /* The console, and what the loader says. */
     traps_init_early();
     multiboot_parse(magic, information);
@@ -47,9 +50,7 @@ void boot_main(uint32_t magic, uint32_t information)
     cpuid_init();
     svm_init_cpu();
     sched_init_cpu(0);
-    registry_add_part(&svm_part);
-    registry_add_part(&vdev_part);
-    smp_start_all();
+    secondary_start_all();
 
     dom0_build();
     run_cpu();

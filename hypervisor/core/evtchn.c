@@ -28,6 +28,7 @@
 #include "errors.h"
 #include "evtchn_internal.h"
 #include "lib.h"
+#include "percpu.h"
 
 #define BUSY_PORTS_TRIED 16   /* before a port is taken that was never used, not one that is still linked */
 #define CHECK_BATCH 256       /* ports that the checker looks at in one hold of the lock */

@@ -16,6 +16,7 @@
 #include "errors.h"
 #include "grant_internal.h"
 #include "lib.h"
+#include "percpu.h"
 
 /* --- handles; the mapper's lock is held --- */
 

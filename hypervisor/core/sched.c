@@ -36,7 +36,6 @@
 #include "lib.h"
 #include "svm.h"
 
-#define PREEMPT_AFTER USEC(80)
 #define FAIR_SLICE MSEC(10)       /* how long one runs while others wait */
 #define FAIR_GRANULARITY MSEC(1)  /* virtual lead that a waking vcpu needs to preempt */
 #define FAIR_LAG MSEC(100)        /* virtual time that nobody may lie behind by: bounds a burst */
@@ -479,16 +478,6 @@ uint64_t sched_idle_time(unsigned int cpu)
 
     spin_lock_scope(&sched_lock);
     return (uint64_t)(s->idle_time + (s->running ? 0 : clock_now() - s->idle_since));
-}
-
-bool preempt_pending(void)
-{
-    struct cpu *c = this_cpu();
-    nsec_t now = clock_now();
-
-    if (!c->hypercall_start) /* the clock of a hypercall starts when it first asks: most never do */
-        c->hypercall_start = now;
-    return READ_ONCE(c->softirq) || now - c->hypercall_start > PREEMPT_AFTER;
 }
 
 unsigned int sched_check(struct vcpu *v)

@@ -39,6 +39,21 @@ static void switch_to(struct cpu *c, struct vcpu *next)
     }
 }
 
+/* One HLT, until something is pending on this CPU. */
+static void idle(struct cpu *c)
+{
+    __atomic_store_n(&c->idle, true, __ATOMIC_SEQ_CST);
+    apic_recheck();
+    watchdog_stretch_end(c);
+    /* The interrupt shadow of STI covers HLT: what comes after the look wakes it. */
+    if (!__atomic_load_n(&c->softirq, __ATOMIC_SEQ_CST))
+        __asm__ volatile("sti; hlt; cli" ::: "memory");
+    else
+        irq_window();
+    watchdog_stretch_begin(c, NULL, 0, 0);
+    __atomic_store_n(&c->idle, false, __ATOMIC_SEQ_CST);
+}
+
 noreturn void run_cpu(void)
 {
     struct cpu *c = this_cpu();
@@ -53,7 +68,7 @@ noreturn void run_cpu(void)
         if (v != c->vcpu)
             switch_to(c, v);
         if (!v) {
-            cpu_idle();
+            idle(c);
             continue;
         }
         vcpu_update_runstate(v);

@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "domctl.h"
 #include "lib.h"
+#include "percpu.h"
 
 #define PAGE_TYPES_MAX 1024u /* per call, as the ABI has it */
 

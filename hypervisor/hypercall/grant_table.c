@@ -6,6 +6,7 @@
  */
 #include "lib.h"
 #include "operation.h"
+#include "percpu.h"
 
 /* --- one structure --- */
 

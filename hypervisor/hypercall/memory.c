@@ -10,6 +10,7 @@
 #include "alloc.h"
 #include "lib.h"
 #include "memory.h"
+#include "percpu.h"
 
 #define EXTENTS_READ 32u       /* at once */
 #define EXTENTS_MAX (~0u >> MEMORY_START_SHIFT)

@@ -10,6 +10,7 @@
 #include "domain.h"
 #include "lib.h"
 #include "memory.h"
+#include "percpu.h"
 
 /*
  * Puts a frame at gfn instead of what is there. The reference that the caller took goes into the entry, or is

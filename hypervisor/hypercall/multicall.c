@@ -8,6 +8,7 @@
  */
 #include "hypercall.h"
 #include "lib.h"
+#include "percpu.h"
 
 _Static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg), "copied");
 

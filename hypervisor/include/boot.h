@@ -10,11 +10,15 @@
 #include "types.h"
 
 noreturn void boot_main(uint32_t magic, uint32_t information);
-noreturn void boot_second_cpu(void); /* C entry of the others, cpu/smp.c; from entry.S */
+void wiring_init(void);              /* boot/wiring.c: what lower floors call upwards */
 void multiboot_parse(uint32_t magic, paddr_t information);
 /* Into boot_info's map, kept sorted and merged; where it overlaps RAM it wins unless it is RAM itself. */
 void boot_add_range(paddr_t start, paddr_t end, uint32_t type);
 void cmdline_check(void);            /* warns about options that nobody reads */
+
+/* boot/secondary.c */
+void secondary_start_all(void);      /* starts the CPUs that the MADT lists; prints how many are up */
+noreturn void secondary_main(void);  /* C entry of each, from entry.S */
 
 /* boot/memory.c */
 void memory_init(void);              /* the image's and low frames are out of RAM, modules are at its top */

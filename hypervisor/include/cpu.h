@@ -169,10 +169,8 @@ bool nmi_is_fatal(void);
 void nmi_softirq(void);
 
 /* cpu/smp.c */
-void smp_start_all(void);            /* starts the CPUs that the MADT lists; prints how many are up */
 void smp_stop_others(void);          /* for panic, reboot, power-off; the console takes no lock any more */
 void smp_report_stopped(void);       /* where they were */
-void cpu_idle(void);                 /* one HLT until something is pending on this CPU */
 
 /* cpu/fpu.c */
 void *fpu_alloc(void);               /* XSAVE area in initial state, of the heap; NULL: no memory */

@@ -20,10 +20,12 @@ struct vcpu;
 struct domain;
 
 /*
- * Work that an interrupt handler or another CPU asks of a CPU: softirq_run() does it before the next entry.
+ * Work that an interrupt handler or another CPU asks of a CPU: softirq_run() does it before the next entry, in
+ * this order. SOFTIRQ_SCHED has no handler: it makes the run loop ask the scheduler again.
  */
 enum softirq {
-    SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_REAP, SOFTIRQ_CONSOLE, SOFTIRQ_NMI, SOFTIRQ_VECTORS, SOFTIRQ_WBINVD
+    SOFTIRQ_REAP, SOFTIRQ_TIMER, SOFTIRQ_CONSOLE, SOFTIRQ_NMI, SOFTIRQ_VECTORS, SOFTIRQ_WBINVD, SOFTIRQ_SCHED,
+    SOFTIRQ_COUNT
 };
 
 struct cpu {
@@ -64,9 +66,13 @@ static inline struct cpu *this_cpu(void)
 /* The vcpu on whose behalf the core runs now (its hypercall, its exit), or NULL outside. */
 static inline struct vcpu *current_vcpu(void) { return this_cpu()->current; }
 
-/* cpu/smp.c. raise: sets the bit, and sends an IPI when that CPU may be asleep or in a guest. */
+/* cpu/softirq.c. raise: sets the bit, and sends an IPI when that CPU may be asleep or in a guest. */
+typedef void softirq_fn(void);
+void softirq_set_handler(enum softirq s, softirq_fn *fn);
 void softirq_raise(unsigned int cpu, enum softirq s);
 void softirq_run(void);
 void smp_kick(unsigned int cpu);   /* IPI only: makes it leave the guest or its HLT */
+/* True if the current hypercall has run long enough to stop and continue by re-execution, or work waits on this CPU. */
+bool preempt_pending(void);
 
 #endif

@@ -54,9 +54,6 @@ void sched_leave(struct vcpu *prev);
 
 uint64_t sched_idle_time(unsigned int cpu); /* ns */
 
-/* True if the current hypercall has run long enough to stop and continue by re-execution, or work waits on this CPU. */
-bool preempt_pending(void);
-
 void sched_dump(void);
 unsigned int sched_check(struct vcpu *v); /* debug: 1, and logged, when its state contradicts itself */
 

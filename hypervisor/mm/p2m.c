@@ -20,6 +20,7 @@
 #include "lib.h"
 #include "p2m.h"
 #include "p2m_entry.h"
+#include "percpu.h"
 #include "sched.h"
 
 #define BATCH_FRAMES 256       /* releasing these takes as long as one should without a preemption point */

@@ -55,9 +55,8 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val);
 uint32_t harness_port_read(uint16_t port, unsigned int size) { return 0xffffffff; }
 void harness_port_write(uint16_t port, unsigned int size, uint32_t val) {}
 bool svm_port_allowed(struct domain *of, uint16_t port) { return true; }
-void smp_kick(unsigned int cpu) {}
+void apic_send(uint32_t apic_id, uint32_t command) {}
 unsigned int traps_check_stacks(void) { return 0; }
-void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
 
 
 void machine_stop(uint8_t reason) { longjmp(stopped, 1); }
@@ -127,10 +126,8 @@ static uint64_t free_frames(void)
 
 static void run_softirqs(void)
 {
-    while (cpus[0].softirq & 1u << SOFTIRQ_REAP) {
-        cpus[0].softirq = 0;
-        domain_reap();
-    }
+    while (cpus[0].softirq & 1u << SOFTIRQ_REAP)
+        softirq_run();
     cpus[0].softirq = 0;
 }
 
@@ -182,6 +179,7 @@ void world_new(void)
     now = SEC(1);
     harness_timers_forget();
     mm_init(ranges, ARRAY_SIZE(ranges));
+    softirq_set_handler(SOFTIRQ_REAP, domain_reap);
     sched_init_cpu(0);
     registry_add_part(&svm_frames);
     registry_add_part(&vdev_part);

@@ -22,9 +22,6 @@ struct guest_paging harness_paging;
 jmp_buf harness_panic_jump;
 bool harness_panic_expected;
 
-struct cpu cpus[MAX_CPUS];
-unsigned int nr_cpus = 1;
-
 /*
  * The build puts the variables of the core's files into these sections: they go back to what they were when
  * the program started, so that each machine boots a fresh core. Byte by byte, because the address sanitizer

@@ -280,25 +280,6 @@ static void test_goes_on_where_it_was(void **state)
     }
 }
 
-/* A hypercall's clock starts when it first asks; a softirq is a reason at once. */
-static void test_preemption_points(void **state)
-{
-    machine(2);
-    harness_cpu = 1;
-    assert_false(preempt_pending());
-    assert_int_equal(cpus[1].hypercall_start, now);
-    now += USEC(80);
-    assert_false(preempt_pending());
-    now += 1;
-    assert_true(preempt_pending());
-    cpus[1].hypercall_start = 0;
-    assert_false(preempt_pending());
-    softirq_raise(0, SOFTIRQ_SCHED);
-    assert_false(preempt_pending()); /* another CPU's */
-    softirq_raise(1, SOFTIRQ_TIMER);
-    assert_true(preempt_pending());
-}
-
 static void test_pause_sync(void **state)
 {
     struct body *a;
@@ -661,7 +642,6 @@ int main(void)
         cmocka_unit_test(test_repinned_to_an_idle_cpu),
         cmocka_unit_test(test_pushed_aside),
         cmocka_unit_test(test_goes_on_where_it_was),
-        cmocka_unit_test(test_preemption_points),
         cmocka_unit_test(test_pause_sync),
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_soft_affinity_is_a_wish),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* core/sched.c: other work waits as often as the test wants. */
+/* cpu/softirq.c: other work waits as often as the test wants. */
 #include "harness.h"
 
 unsigned int harness_preempt_every;

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starts the second CPUs, one after the other. The boot CPU prepares everything that needs memory, sends INIT
+ * and SIPI, and watches the new CPU pass enum start_state. All CPUs share one time, so the new CPU's TSC is
+ * compared with ours first; a CPU whose TSC cannot be brought in line stays off.
+ *
+ * Read next: entry.S, from boot_trampoline on.
+ */
+#include "boot.h"
+#include "cpu.h"
+#include "directmap.h"
+#include "guest/exits.h"
+#include "lib.h"
+#include "sched.h"
+#include "svm.h"
+#include "time.h"
+
+#define MSR_TSC 0x10u
+
+#define START_PATIENCE SEC(5)
+#define COMPARE_ROUNDS 20
+
+extern char boot_trampoline[], boot_trampoline_end[];
+
+enum start_state { START_NONE, START_ALIVE, START_GO };
+
+uint64_t secondary_stack;       /* for entry.S */
+static uint32_t start_state;    /* atomic */
+static uint64_t adjust_tsc;     /* what the new CPU adds to its TSC before it tells it */
+static volatile uint64_t told_tsc; /* 0: the new CPU is asked for its TSC */
+
+static void set_state(enum start_state s) { __atomic_store_n(&start_state, s, __ATOMIC_SEQ_CST); }
+static enum start_state get_state(void) { return __atomic_load_n(&start_state, __ATOMIC_SEQ_CST); }
+
+/* Not before told_tsc was read, as a CPU that predicts the branch between would. */
+static uint64_t ordered_tsc(void)
+{
+    __asm__ volatile("lfence" ::: "memory");
+    return rdtsc();
+}
+
+/* The new CPU's half of the comparison. One that is refused stays here until INIT comes. */
+static void wait_for_go(void)
+{
+    while (get_state() != START_GO) {
+        if (!told_tsc) {
+            uint64_t add = __atomic_exchange_n(&adjust_tsc, 0, __ATOMIC_SEQ_CST);
+
+            if (add)
+                cpu_wrmsr(MSR_TSC, rdtsc() + add);
+            told_tsc = ordered_tsc();
+        }
+        cpu_pause();
+    }
+}
+
+/*
+ * How far the other TSC is ahead of ours: its answer was read between our two readings. True: as far as can
+ * be told, not at all.
+ */
+static bool compare_tsc(int64_t *low, int64_t *high)
+{
+    *low = INT64_MIN;
+    *high = INT64_MAX;
+    for (unsigned int i = 0; i < COMPARE_ROUNDS; i++) {
+        uint64_t before = rdtsc();
+
+        __atomic_store_n(&told_tsc, 0, __ATOMIC_SEQ_CST);
+        while (!told_tsc)
+            cpu_pause();
+
+        uint64_t after = ordered_tsc();
+
+        *low = MAX(*low, (int64_t)(told_tsc - after));
+        *high = MIN(*high, (int64_t)(told_tsc - before));
+    }
+    return *low <= 0 && *high >= 0;
+}
+
+static bool tsc_agrees(unsigned int id)
+{
+    int64_t low, high;
+
+    if (compare_tsc(&low, &high))
+        return true;
+    log_warn("CPU %u: its TSC differs by %ld to %ld ticks: setting it\n", id, low, high);
+    __atomic_store_n(&adjust_tsc, (uint64_t)-(low + (high - low) / 2), __ATOMIC_SEQ_CST);
+    return compare_tsc(&low, &high);
+}
+
+/* C entry of a second CPU, on its own stack. */
+void secondary_main(void)
+{
+    struct cpu *c = this_cpu();
+
+    features_init_cpu();
+    traps_init_cpu(c);
+    apic_init_cpu();
+    set_state(START_ALIVE);
+    wait_for_go();
+    timer_init_cpu(c->id);
+    svm_init_cpu();
+    sched_init_cpu(c->id);
+    __atomic_store_n(&c->online, true, __ATOMIC_SEQ_CST);
+    run_cpu();
+}
+
+static bool wait_until_alive(nsec_t patience)
+{
+    nsec_t end = clock_now() + patience;
+
+    while (get_state() != START_ALIVE && clock_now() < end)
+        cpu_pause();
+    return get_state() == START_ALIVE;
+}
+
+static void start_cpu(uint32_t id)
+{
+    struct cpu *c = &cpus[nr_cpus];
+
+    c->id = nr_cpus;
+    traps_prepare_cpu(c);
+    secondary_stack = (uint64_t)c->stack_top - STACK_RESERVED;
+    told_tsc = 1;
+    set_state(START_NONE);
+    apic_send(id, APIC_INIT);
+    (void)wait_until_alive(MSEC(10)); /* nobody answers yet: it is the pause that INIT needs */
+    apic_send(id, APIC_SIPI | AP_TRAMPOLINE >> PAGE_SHIFT);
+    if (!wait_until_alive(MSEC(10)))
+        apic_send(id, APIC_SIPI | AP_TRAMPOLINE >> PAGE_SHIFT);
+    bool alive = wait_until_alive(START_PATIENCE);
+    if (!alive || !tsc_agrees(c->id)) {
+        apic_send(id, APIC_INIT);
+        log_warn("CPU with APIC id %u stays off: %s\n", id,
+                 alive ? "its TSC cannot be brought in line" : "it does not start");
+        return;
+    }
+    set_state(START_GO);
+    while (!__atomic_load_n(&c->online, __ATOMIC_SEQ_CST))
+        cpu_pause();
+    nr_cpus++;
+}
+
+static void ignore_kick(unsigned int vector, void *data) {}
+
+void secondary_start_all(void)
+{
+    const char *word = cmdline_get("maxcpus");
+    uint64_t limit = MAX_CPUS;
+
+    if (word && (!parse_size(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
+        log_warn("maxcpus=%s: give a number from 1 to %u; all CPUs are used\n", word, MAX_CPUS);
+        limit = MAX_CPUS;
+    }
+    irq_set_handler(VECTOR_KICK, ignore_kick, NULL);
+    memcpy(paddr_to_virt(AP_TRAMPOLINE), boot_trampoline, (size_t)(boot_trampoline_end - boot_trampoline));
+    for (unsigned int i = 0; i < acpi.cpus && nr_cpus < limit; i++)
+        if (acpi.cpu_apic_id[i] != cpus[0].apic_id)
+            start_cpu(acpi.cpu_apic_id[i]);
+    log_info("%u of %u CPUs are up\n", nr_cpus, acpi.cpus);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The CPUs, and softirqs: work that an interrupt handler, or another CPU, asks of a CPU. The run loop does it
+ * before the next entry. What each softirq does is registered from above (boot/wiring.c).
+ *
+ * Read next: irq.c.
+ */
+#include "cpu.h"
+#include "lib.h"
+#include "time.h"
+
+#define PREEMPT_AFTER USEC(80)
+
+struct cpu cpus[MAX_CPUS] = { { .online = true } };
+unsigned int nr_cpus = 1;
+
+static softirq_fn *handlers[SOFTIRQ_COUNT];
+
+void softirq_set_handler(enum softirq s, softirq_fn *fn) { handlers[s] = fn; }
+
+void smp_kick(unsigned int cpu)
+{
+    if (cpu != this_cpu()->id && READ_ONCE(cpus[cpu].online))
+        apic_send(cpus[cpu].apic_id, VECTOR_KICK);
+}
+
+/*
+ * A CPU says that it is idle or whom it runs before it looks at softirq for the last time, and we look only
+ * after the bit is set: so one of us sees the other. One that is busy in the core looks anyway.
+ */
+void softirq_raise(unsigned int cpu, enum softirq s)
+{
+    const struct cpu *c = &cpus[cpu];
+
+    if (bit_test_and_set(&cpus[cpu].softirq, s))
+        return;
+    if (__atomic_load_n(&c->idle, __ATOMIC_SEQ_CST) || __atomic_load_n(&c->guest_domain, __ATOMIC_SEQ_CST))
+        smp_kick(cpu);
+}
+
+void softirq_run(void)
+{
+    uint64_t work = __atomic_exchange_n(&this_cpu()->softirq, 0, __ATOMIC_SEQ_CST);
+
+    WRITE_ONCE(this_cpu()->passes, this_cpu()->passes + 1);
+    for (; work; work &= work - 1) {
+        softirq_fn *fn = handlers[__builtin_ctzll(work)];
+
+        if (fn)
+            fn();
+    }
+}
+
+bool preempt_pending(void)
+{
+    struct cpu *c = this_cpu();
+    nsec_t now = clock_now();
+
+    if (!c->hypercall_start) /* the clock of a hypercall starts when it first asks: most never do */
+        c->hypercall_start = now;
+    return READ_ONCE(c->softirq) || now - c->hypercall_start > PREEMPT_AFTER;
+}

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu/softirq.c: the CPUs, for tests that have softirqs and kicks of their own, or none. */
+#include "harness.h"
+
+struct cpu cpus[MAX_CPUS];
+unsigned int nr_cpus = 1;
