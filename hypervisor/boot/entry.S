@@ -4,9 +4,9 @@
  * jumps to boot_start in 32-bit mode, paging off, with the image at its physical address. Both headers give
  * the load addresses themselves: QEMU takes an ELF64 file only so, and the file's image segment is one piece.
  * Another Xen, whose PVH guest we are, reads the ELF and a note in it, and jumps to pvh_start in that state.
- * Second CPUs begin in real mode at boot_trampoline, of which secondary.c has put a copy below 1 MiB, one at a
- * time; they take the final page tables and the stack that secondary.c has chosen. What is left in the segment
- * registers does not matter in 64-bit mode; traps.c loads them.
+ * Second CPUs begin in real mode at boot_trampoline, of which secondary.c has put a copy below 1 MiB, one at
+ * a time; they take the final page tables and the stack that secondary.c has chosen. What is left in the
+ * segment registers does not matter in 64-bit mode; traps.c loads them.
  *
  * The first page tables map the low 4 GiB three times, writable and executable: at 0 for this code, at
  * DIRECTMAP_BASE, and the first GiB at TEXT_BASE. mm/pagetable.c replaces them.

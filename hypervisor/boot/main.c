@@ -7,6 +7,9 @@
 #include "cpu.h"
 #include "domain.h"
 #include "lib.h"
+#include "lib/cmdline.h"
+#include "lib/printk.h"
+#include "platform/uart.h"
 #include "sched.h"
 #include "guest/exits.h"
 #include "svm.h"
@@ -20,7 +23,8 @@ void boot_main(uint32_t magic, uint32_t information)
     /* The console, and what the loader says. */
     traps_init_early();
     multiboot_parse(magic, information);
-    console_init();
+    cmdline_init(boot_info.cmdline);
+    uart_init();
     printk_init();
     log_info("Cleave, %s build. Command line: %s\n", CLV_DEBUG ? "debug" : "release", boot_info.cmdline);
     cmdline_check();
@@ -43,7 +47,7 @@ void boot_main(uint32_t magic, uint32_t information)
     clock_init();
     timer_init_cpu(0);
     host_ioapic_init();
-    console_start_interrupts();
+    uart_start_interrupts();
 
     /* What runs guests: SVM, their view of a CPU, the scheduler; then the other CPUs can join. */
     svm_init();

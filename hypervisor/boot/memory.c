@@ -10,6 +10,7 @@
 #include "boot.h"
 #include "directmap.h"
 #include "lib.h"
+#include "lib/cmdline.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
 
@@ -101,7 +102,7 @@ static uint64_t dom0_bytes(void)
     uint64_t bytes = MIN(DOM0_DEFAULT, ram / 2);
     const char *value = cmdline_get("dom0_mem");
 
-    if (value && !parse_size(value, &bytes))
+    if (value && !cmdline_parse_size(value, &bytes))
         panic("dom0_mem=%s is not a size: write dom0_mem=512M or 1G\n", value);
     if (bytes < DOM0_MIN)
         panic("dom0_mem=%luM is less than a Debian kernel needs to boot (%luM)\n", bytes / MIB,

@@ -11,6 +11,7 @@
 #include "directmap.h"
 #include "guest/exits.h"
 #include "lib.h"
+#include "lib/cmdline.h"
 #include "sched.h"
 #include "svm.h"
 #include "time.h"
@@ -148,7 +149,7 @@ void secondary_start_all(void)
     const char *word = cmdline_get("maxcpus");
     uint64_t limit = MAX_CPUS;
 
-    if (word && (!parse_size(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
+    if (word && (!cmdline_parse_size(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
         log_warn("maxcpus=%s: give a number from 1 to %u; all CPUs are used\n", word, MAX_CPUS);
         limit = MAX_CPUS;
     }

@@ -8,7 +8,13 @@
 #include "cpu.h"
 #include "domain.h"
 #include "guest/exits.h"
+#include "lib/console.h"
+#include "lib/panic.h"
+#include "lib/printk.h"
+#include "platform/power.h"
+#include "platform/uart.h"
 #include "svm.h"
+#include "vdev.h"
 
 static void raise_console_virq(void) { evtchn_raise_global_virq(VIRQ_CONSOLE); }
 
@@ -23,8 +29,33 @@ static void wire_softirqs(void)
     softirq_set_handler(SOFTIRQ_WBINVD, exit_wbinvd_softirq);
 }
 
+/* lib/panic.c: the CPUs, the domains, and how a machine is left. */
+static void dump_cpus(void)
+{
+    traps_dump();
+    mcheck_report();
+    smp_report_stopped();
+}
+
+static void dump_domains(void)
+{
+    if (!dom0)
+        return;
+    for_each_vcpu(dom0, v)
+        if (v->initialised)
+            svm_dump(v);
+}
+
+static const struct panic_hooks panic_hooks = {
+    .stop_others = smp_stop_others, .dump_cpus = dump_cpus, .dump_domains = dump_domains,
+    .leave = power_reboot_or_stay, .reboot = power_reboot,
+};
+
 void wiring_init(void)
 {
+    console_set_driver(uart_send);   /* lib/console.c */
+    printk_set_clock(clock_now);     /* lib/printk.c */
+    panic_set_hooks(&panic_hooks);
     wire_softirqs();
     registry_add_part(&svm_part);    /* core/registry.c */
     registry_add_part(&vdev_part);

@@ -10,7 +10,7 @@
 #include "cpu.h"
 #include "domain.h"
 #include "lib.h"
-#include "platform.h"
+#include "platform/power.h"
 
 static void add_pauses(struct domain *d, int by)
 {
@@ -35,7 +35,7 @@ void domain_pause_sync(struct domain *d)
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
     if (d->is_dom0)
-        machine_stop(reason);
+        power_stop(reason);
     spin_lock_scope(&d->lock);
     if (d->shut_down)
         return;

@@ -12,7 +12,7 @@
  */
 #include "cpu.h"
 #include "lib.h"
-#include "platform.h"
+#include "lib/cmdline.h"
 #include "traps.h"
 
 #define PORT_STATUS 0x61

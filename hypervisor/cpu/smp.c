@@ -7,7 +7,7 @@
  */
 #include "cpu.h"
 #include "lib.h"
-#include "platform.h"
+#include "lib/console.h"
 #include "time.h"
 #include "traps.h"
 

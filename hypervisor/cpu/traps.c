@@ -187,7 +187,7 @@ static void dump_calls(uint64_t rbp)
     }
 }
 
-void dump_stack_and_registers(void)
+void traps_dump(void)
 {
     uint64_t cr2, cr3;
 

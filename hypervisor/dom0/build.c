@@ -20,7 +20,9 @@
 #include "elf.h"
 #include "errors.h"
 #include "lib.h"
+#include "lib/cmdline.h"
 #include "platform.h"
+#include "platform/uart.h"
 #include "svm.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
@@ -51,7 +53,7 @@ static struct domain *create(void)
     uint64_t n = nr_cpus;
     struct domain *d;
 
-    if (value && (!parse_size(value, &n) || !n || n > MAX_VCPUS))
+    if (value && (!cmdline_parse_size(value, &n) || !n || n > MAX_VCPUS))
         panic("dom0_max_vcpus=%s: give a number from 1 to %u\n", value, MAX_VCPUS);
     config.max_vcpus = (uint32_t)n;
     if (domain_create(&config, DOMID_DOM0, &d))
@@ -110,7 +112,7 @@ static void give_ports(void)
         { 0x20, 0x21 }, { 0xa0, 0xa1 },   /* PIC */
         { 0x92, 0x92 },                   /* fast reset */
         { 0xcf8, 0xcff },                 /* PCI configuration, reset */
-        { console_port, console_port + 7u },
+        { uart_port, uart_port + 7u },
         { cpu_features.cstate_ports, cpu_features.cstate_ports + CSTATE_PORTS - 1 }, /* sleep of a CPU */
         { acpi.pm1_control[0], acpi.pm1_control[0] + 1u }, { acpi.pm1_control[1], acpi.pm1_control[1] + 1u },
     };

@@ -16,6 +16,7 @@
 #include "domain.h"
 #include "lib.h"
 #include "platform.h"
+#include "platform/uart.h"
 #include "vdev.h"
 #include "vdev/bus.h"
 
@@ -46,7 +47,7 @@ static struct {
 } io;
 
 /* Else dom0's entry is only stored: the line of the serial port is the core's own. */
-static bool is_dom0s(unsigned int pin) { return pin != console_irq && pin < host_ioapic_lines(); }
+static bool is_dom0s(unsigned int pin) { return pin != uart_irq && pin < host_ioapic_lines(); }
 
 unsigned int ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical)
 {

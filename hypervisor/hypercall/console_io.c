@@ -8,6 +8,7 @@
  */
 #include "hypercall.h"
 #include "lib.h"
+#include "lib/console.h"
 #include "percpu.h"
 #include "platform.h"
 #include "vdev.h"

@@ -8,6 +8,7 @@
 #include "alloc.h"
 #include "domctl.h"
 #include "lib.h"
+#include "lib/console.h"
 #include "percpu.h"
 #include "platform.h"
 

@@ -14,7 +14,6 @@ void wiring_init(void);              /* boot/wiring.c: what lower floors call up
 void multiboot_parse(uint32_t magic, paddr_t information);
 /* Into boot_info's map, kept sorted and merged; where it overlaps RAM it wins unless it is RAM itself. */
 void boot_add_range(paddr_t start, paddr_t end, uint32_t type);
-void cmdline_check(void);            /* warns about options that nobody reads */
 
 /* boot/secondary.c */
 void secondary_start_all(void);      /* starts the CPUs that the MADT lists; prints how many are up */

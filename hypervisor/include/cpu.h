@@ -112,7 +112,7 @@ void traps_init_early(void);           /* dumps from here on, without stacks of 
 void traps_prepare_cpu(struct cpu *c); /* stacks and tables; on the boot CPU, which then starts c */
 void traps_init_cpu(struct cpu *c);    /* loads them; on c itself */
 void traps_own_stacks(bool on);        /* of NMI, #DF, #MC; off while the task register is a guest's */
-void dump_stack_and_registers(void);
+void traps_dump(void);                 /* this CPU's calls and control registers, for a panic */
 unsigned int traps_check_stacks(void); /* complains when one was ever used by more than half */
 
 /*

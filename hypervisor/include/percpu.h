@@ -20,8 +20,8 @@ struct vcpu;
 struct domain;
 
 /*
- * Work that an interrupt handler or another CPU asks of a CPU: softirq_run() does it before the next entry, in
- * this order. SOFTIRQ_SCHED has no handler: it makes the run loop ask the scheduler again.
+ * Work that an interrupt handler or another CPU asks of a CPU: softirq_run() does it before the next entry,
+ * in this order. SOFTIRQ_SCHED has no handler: it makes the run loop ask the scheduler again.
  */
 enum softirq {
     SOFTIRQ_REAP, SOFTIRQ_TIMER, SOFTIRQ_CONSOLE, SOFTIRQ_NMI, SOFTIRQ_VECTORS, SOFTIRQ_WBINVD, SOFTIRQ_SCHED,
@@ -72,7 +72,10 @@ void softirq_set_handler(enum softirq s, softirq_fn *fn);
 void softirq_raise(unsigned int cpu, enum softirq s);
 void softirq_run(void);
 void smp_kick(unsigned int cpu);   /* IPI only: makes it leave the guest or its HLT */
-/* True if the current hypercall has run long enough to stop and continue by re-execution, or work waits on this CPU. */
+/*
+ * True if the current hypercall has run long enough to stop and continue by re-execution, or work waits on
+ * this CPU.
+ */
 bool preempt_pending(void);
 
 #endif

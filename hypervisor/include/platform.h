@@ -77,33 +77,10 @@ struct boot_info {
     struct dom0_vga_console_info screen; /* multiboot2; of type 0: unknown */
 };
 extern struct boot_info boot_info;
-/* The value of name=... on the core's command line, until the next call; "" of a bare name; NULL: absent. */
-const char *cmdline_get(const char *name);
-/* A decimal number or a size: "7" "512M" "1G" "4096k"; false when malformed. */
-bool parse_size(const char *s, uint64_t *n);
 
 /* boot/memory.c: after alloc_add_range, where the core's image, modules and low pages are */
 extern char image_start[], image_end[], text_end[], rodata_end[];
 #define AP_TRAMPOLINE 0x8000ull     /* the page below 1 MiB that starts second CPUs; hidden from dom0 */
-
-/* --- lib/: the console, and the ways to leave the machine --- */
-extern uint16_t console_port;                    /* the first of the serial port; 0: none */
-extern unsigned int console_irq;                 /* its line at the host's I/O APIC; ~0: none */
-void console_init(void);                         /* console=: which serial port */
-void printk_init(void);                          /* loglvl= guest_loglvl= */
-void console_start_interrupts(void);             /* needs the host's I/O APIC */
-/* A whole line: to the serial port and the ring. The port has no room for guests' first. */
-void console_line(const char *line, size_t n, bool of_guest);
-/* To the serial port as it is: hvc0. Returns how much it has taken; the caller waits with the rest. */
-size_t console_write_raw(const char *s, size_t n);
-size_t console_dom0_read(char *buf, size_t n);   /* typed characters, for console_io read */
-/* sysctl readconsole: see console.c. */
-uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental);
-/* For the last CPU that runs: who had the lock never goes on. What waits is sent, and from now on everything
- * at once. */
-void console_take_over(void);
-/* dom0's SHUTDOWN_*: power-off, reboot, or a dump and a bounded reboot. */
-noreturn void machine_stop(uint8_t reason);
 
 /* --- dom0/ --- */
 void dom0_build(void);              /* panics readably when it cannot */

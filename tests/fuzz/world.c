@@ -9,7 +9,10 @@
 #include "world.h"
 #include "alloc.h"
 #include "cpu.h"
+#include "lib/console.h"
 #include "platform.h"
+#include "platform/power.h"
+#include "platform/uart.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +35,7 @@ bool world_alloc_failed(void) { return alloc_failed || harness_alloc_has_failed(
 
 /* --- cpu/, lib/, platform/ --- */
 
-unsigned int console_irq = 4;
+unsigned int uart_irq = 4;
 struct acpi_info acpi = {.cpus = 1};
 struct clock_scale clock_scale = {.mul = 1u << 31};
 uint64_t tsc_khz = 1000000;
@@ -59,7 +62,7 @@ void apic_send(uint32_t apic_id, uint32_t command) {}
 unsigned int traps_check_stacks(void) { return 0; }
 
 
-void machine_stop(uint8_t reason) { longjmp(stopped, 1); }
+void power_stop(uint8_t reason) { longjmp(stopped, 1); }
 
 void timer_set(struct timer *t, nsec_t expires) { harness_timer_arm(t, expires); }
 

@@ -70,7 +70,7 @@ define unit-fake
 $(2:%.c=$(UNIT_OUT)/core/%.o): UNIT_CFLAGS += -include tests/unit/include/$(1)
 $(2:%.c=$(UNIT_OUT)/core/%.o): tests/unit/include/$(1)
 endef
-$(eval $(call unit-fake,ports_fake.h,cpu/nmi.c platform/acpi.c dom0/power.c dom0/pci.c))
+$(eval $(call unit-fake,ports_fake.h,cpu/nmi.c platform/acpi.c platform/uart.c dom0/power.c dom0/pci.c))
 $(eval $(call unit-fake,cpuid_fake.h,cpu/clock.c vdev/cpuid.c))
 $(eval $(call unit-fake,msr_fake.h,cpu/apic.c cpu/features.c cpu/mcheck.c svm/svm.c))
 $(eval $(call unit-fake,privileged_fake.h,guest/exit.c vdev/msr.c))
@@ -80,10 +80,9 @@ $(eval $(call unit-fake,addresses_fake.h,boot/memory.c svm/permissions.c))
 $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprintf=core_vsnprintf
 $(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset memcpy memmove memcmp strlen strcmp,-D$(f)=core_$(f))
 $(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
-$(eval $(call unit-test,lib,lib/format.c lib/string.c boot/cmdline.c boot/multiboot.c boot/memory.c))
-$(UNIT_OUT)/core/lib/console.o: UNIT_CFLAGS += -include tests/unit/include/ports_fake.h
+$(eval $(call unit-test,lib,lib/format.c lib/string.c lib/cmdline.c boot/multiboot.c boot/memory.c))
 $(UNIT_OUT)/core/lib/printk.o: UNIT_CFLAGS += -Dprintk=core_printk -Dguest_log=core_guest_log
-$(eval $(call unit-test,console,lib/console.c lib/printk.c lib/spinlock.c))
+$(eval $(call unit-test,console,lib/console.c lib/printk.c lib/spinlock.c platform/uart.c))
 $(eval $(call unit-test,elf,dom0/elf.c))
 $(eval $(call unit-test,acpi,platform/acpi.c dom0/acpi_tables.c))
 $(eval $(call unit-test,clock,cpu/clock.c))
@@ -94,7 +93,7 @@ $(eval $(call unit-test,tlb,svm/tlb.c))
 $(eval $(call unit-test,watchdog,cpu/watchdog.c))
 $(eval $(call unit-test,mcheck,cpu/mcheck.c))
 $(eval $(call unit-test,traps,cpu/traps.c guest/decode.c))
-$(eval $(call unit-test,nmi,cpu/nmi.c boot/cmdline.c))
+$(eval $(call unit-test,nmi,cpu/nmi.c lib/cmdline.c))
 $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
 $(eval $(call unit-test,softirq,cpu/softirq.c))
 $(eval $(call unit-test,irq,cpu/irq.c lib/spinlock.c))

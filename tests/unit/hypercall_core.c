@@ -6,6 +6,7 @@
 #include "hypercall_core.h"
 #include "alloc.h"
 #include "cpu.h"
+#include "lib/console.h"
 #include "platform.h"
 
 #include <xen/hvm/hvm_vcpu.h>

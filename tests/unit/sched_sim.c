@@ -7,7 +7,7 @@
  * idles while somebody who may run on it waits, and states and times are those that the simulation saw.
  */
 #include "sched_sim.h"
-#include "platform.h"
+#include "platform/power.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -40,7 +40,7 @@ void smp_kick(unsigned int cpu) { (void)cpu; }
 void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
 
 /* What vcpu.c and shutdown.c need beside: nothing is created, shut down or interrupted here. */
-void machine_stop(uint8_t reason) { abort(); }
+void power_stop(uint8_t reason) { abort(); }
 void evtchn_raise_global_virq(uint32_t virq) { abort(); }
 int lapic_highest_pending(struct vcpu *v) { return -1; }
 void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level) { abort(); }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console and messages, with a 16550 that the test lets send byte by byte. It has one output line, and
- * the I/O APIC behind it sees its edges, as on the machine: a driver that leaves the line high hears nothing
- * more.
+ * The console, its serial port and messages, with a 16550 that the test lets send byte by byte. It has one
+ * output line, and the I/O APIC behind it sees its edges, as on the machine: a driver that leaves the line
+ * high hears nothing more.
  */
 #include "ports_fake.h"
 #include "harness.h"
+#include "lib/cmdline.h"
+#include "lib/console.h"
+#include "lib/printk.h"
 #include "platform.h"
+#include "platform/uart.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -130,7 +134,7 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
     set_line();
 }
 
-/* --- what lib/ needs of the core --- */
+/* --- what the console and its port need of the core --- */
 
 nsec_t clock_now(void) { return now; }
 unsigned int host_ioapic_lines(void) { return lines; }
@@ -157,7 +161,9 @@ static int setup(void **state)
     now = 0;
     raised = 0;
     lines = 24;
-    console_init();
+    console_set_driver(uart_send);
+    printk_set_clock(clock_now);
+    uart_init();
     printk_init();
     return 0;
 }
@@ -182,7 +188,7 @@ static void let_send(unsigned int n)
 
 static void start_interrupts(void)
 {
-    console_start_interrupts();
+    uart_start_interrupts();
     let_send(~0u);
     uart.sent_count = uart.reads = uart.writes = 0;
 }
@@ -225,7 +231,7 @@ static void line_of(char c, bool of_guest)
 static void it_is_polled_before_interrupts_come(void **state)
 {
     console_line("one\n", 4, false);
-    console_start_interrupts();
+    uart_start_interrupts();
     console_line("two\n", 4, false); /* still off in this CPU */
     sent_is("one\r\ntwo\r\n");
     assert_true(uart.in_fifo == 0);
@@ -235,7 +241,7 @@ static void it_is_polled_before_interrupts_come(void **state)
 static void a_machine_without_the_interrupt_stays_polled(void **state)
 {
     lines = 4;
-    console_start_interrupts();
+    uart_start_interrupts();
     assert_null(handler);
     uart.sent_count = 0;
     for (int i = 0; i < 1000; i++)
@@ -379,13 +385,13 @@ static void without_a_port_there_is_the_ring(void **state)
 
     memset(&uart, 0, sizeof(uart));
     option_console = "none";
-    console_init();
-    console_start_interrupts();
+    uart_init();
+    uart_start_interrupts();
     console_line("hi\n", 3, false);
     assert_int_equal(console_write_raw("x", 1), 1);
     console_take_over();
     assert_int_equal(console_ring_read(text, sizeof(text), &index, false, false), 3);
-    assert_int_equal(console_irq, ~0u);
+    assert_int_equal(uart_irq, ~0u);
     assert_int_equal(uart.reads + uart.writes, 0);
 }
 
@@ -394,14 +400,14 @@ static void without_an_answer_it_is_the_debug_port(void **state)
 {
     memset(&uart, 0, sizeof(uart));
     uart.absent = true;
-    console_init();
-    console_start_interrupts();
+    uart_init();
+    uart_start_interrupts();
     uart.reads = 0;
     console_line("hi\n", 3, false);
     assert_int_equal(console_write_raw("x", 1), 1);
     sent_is("hi\r\nx");
     assert_int_equal(uart.reads, 0);
-    assert_int_equal(console_irq, ~0u);
+    assert_int_equal(uart_irq, ~0u);
 }
 
 /* --- what xl dmesg reads --- */

@@ -9,6 +9,7 @@
 #include "errors.h"
 #include "harness.h"
 #include "platform.h"
+#include "platform/uart.h"
 #include "vdev/bus.h"
 
 #include <stdlib.h>
@@ -24,7 +25,7 @@
 static struct domain *d;
 static struct vcpu *v[2];
 static struct host_route routes[LINES];
-unsigned int console_irq = 4;
+unsigned int uart_irq = 4;
 struct acpi_info acpi = { .ioapics = 1, .ioapic = { IOAPIC } };
 static unsigned int route_count[LINES];
 static irq_handler *handlers[256];

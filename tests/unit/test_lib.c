@@ -6,6 +6,7 @@
 #include "boot.h"
 #include "directmap.h"
 #include "harness.h"
+#include "lib/cmdline.h"
 #include "xenpub.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
@@ -97,8 +98,8 @@ static void strings_compare(void **state)
 static void command_line_is_read(void **state)
 {
     (void)state;
-    boot_info.cmdline = "  dom0_mem=512M noreboot loglvl=all  xloglvl=no loglvl=info= console= "
-                        "maxcpus=012345678901234567890123456789012";
+    cmdline_init("  dom0_mem=512M noreboot loglvl=all  xloglvl=no loglvl=info= console= "
+                 "maxcpus=012345678901234567890123456789012");
     assert_string_equal(cmdline_get("dom0_mem"), "512M");
     assert_string_equal(cmdline_get("noreboot"), "");
     assert_string_equal(cmdline_get("loglvl"), "info=");
@@ -113,10 +114,10 @@ static void unknown_options_are_named(void **state)
     (void)state;
     harness_quiet = true;
     harness_log[0] = '\0';
-    boot_info.cmdline = "dom0_mem=1G loglvl noreboot";
+    cmdline_init("dom0_mem=1G loglvl noreboot");
     cmdline_check();
     assert_string_equal(harness_log, "");
-    boot_info.cmdline = "dom0_mem=1G dom0_memx=3 noreboot";
+    cmdline_init("dom0_mem=1G dom0_memx=3 noreboot");
     cmdline_check();
     assert_int_equal(strncmp(harness_log, "unknown option dom0_memx ", 25), 0);
 }
@@ -129,12 +130,12 @@ static void sizes_are_parsed_strictly(void **state)
     uint64_t n;
 
     (void)state;
-    assert_true(parse_size("512M", &n) && n == 512ull << 20);
-    assert_true(parse_size("4096k", &n) && n == 4ull << 20);
-    assert_true(parse_size("7", &n) && n == 7);
-    assert_true(parse_size("18446744073709551615", &n) && n == UINT64_MAX);
+    assert_true(cmdline_parse_size("512M", &n) && n == 512ull << 20);
+    assert_true(cmdline_parse_size("4096k", &n) && n == 4ull << 20);
+    assert_true(cmdline_parse_size("7", &n) && n == 7);
+    assert_true(cmdline_parse_size("18446744073709551615", &n) && n == UINT64_MAX);
     for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++)
-        assert_false(parse_size(wrong[i], &n));
+        assert_false(cmdline_parse_size(wrong[i], &n));
 }
 
 /* --- the memory map, against one type for each of 64 pages --- */
@@ -525,7 +526,7 @@ static void memory_is_given(void **state)
 
     (void)state;
     harness_quiet = true;
-    boot_info.cmdline = "dom0_mem=128M";
+    cmdline_init("dom0_mem=128M");
     boot_info.ranges = 0;
     boot_add_range(0, 0x9f000, BOOT_RAM);
     boot_add_range(0x100000, 0xa000000, BOOT_RAM);
@@ -584,7 +585,7 @@ static void dom0s_share(void **state)
 
     (void)state;
     harness_quiet = true;
-    boot_info.cmdline = "";
+    cmdline_init("");
     for (unsigned int i = 0; i < ARRAY_SIZE(machines); i++) {
         boot_info.ranges = 0;
         boot_add_range(0x100000, machines[i].end, BOOT_RAM);
@@ -592,12 +593,12 @@ static void dom0s_share(void **state)
         assert_int_equal(given[0].type, BOOT_DOM0);
         assert_int_equal(given[0].end - given[0].start, machines[i].share);
     }
-    boot_info.cmdline = "dom0_mem=240M"; /* the core keeps 16 MiB, exactly */
+    cmdline_init("dom0_mem=240M"); /* the core keeps 16 MiB, exactly */
     boot_info.ranges = 0;
     boot_add_range(0x100000, 0x10100000, BOOT_RAM);
     memory_give();
     assert_int_equal(given[0].end, 0x100000 + (240 << 20));
-    boot_info.cmdline = "dom0_mem=241M";
+    cmdline_init("dom0_mem=241M");
     boot_info.ranges = 0;
     boot_add_range(0x100000, 0x10100000, BOOT_RAM);
     assert_panics(memory_give());
@@ -615,7 +616,7 @@ static void dom0_sizes_are_checked(void **state)
     boot_info.ranges = 0;
     boot_add_range(0x100000, 0x10100000, BOOT_RAM);
     for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++) {
-        boot_info.cmdline = wrong[i][0];
+        cmdline_init(wrong[i][0]);
         assert_panics(memory_give());
         assert_non_null(strstr(harness_log, wrong[i][1]));
     }

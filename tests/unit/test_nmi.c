@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/nmi.c: a chip set that raises NMIs and tells its reasons by port 0x61. */
 #include "ports_fake.h"
-#include "boot.h"
-#include "harness.h"
-#include "platform.h"
+#include "cpu.h"
 #include "cpu/traps.h"
+#include "harness.h"
+#include "lib/cmdline.h"
 
 #include <string.h>
 
@@ -37,7 +37,7 @@ static void boot(const char *cmdline)
     harness_memory_new(1);
     harness_quiet = true;
     harness_log[0] = '\0';
-    boot_info.cmdline = cmdline;
+    cmdline_init(cmdline);
     low = 3;
     raised = 0;
     nmi_init();

@@ -223,7 +223,7 @@ static void an_overflow_is_named(void **state)
     traps_prepare_cpu(&cpus[0]);
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
         cr2 = cases[i].cr2;
-        dump_stack_and_registers();
+        traps_dump();
         assert_int_equal(strstr(harness_log, "overflow") != NULL, cases[i].overflow);
     }
 }

@@ -3,12 +3,14 @@
  * The core's command line: words NAME or NAME=VALUE between blanks; the last one of a name counts. Numbers
  * and sizes are parsed strictly: a typing error must not become some other number.
  */
-#include "boot.h"
+#include "lib/cmdline.h"
 #include "lib.h"
 
 /* Every option that any file asks for. */
 static const char *const known[] = { "console", "dom0_max_vcpus", "dom0_mem", "guest_loglvl", "loglvl",
                                     "maxcpus", "nmi", "noreboot" };
+
+static const char *cmdline = "";
 
 struct word { const char *text; size_t name, length; }; /* NAME or NAME=VALUE, and the lengths of both */
 
@@ -31,10 +33,12 @@ static bool is_named(const struct word *w, const char *name)
     return strlen(name) == w->name && memcmp(w->text, name, w->name) == 0;
 }
 
+void cmdline_init(const char *text) { cmdline = text; }
+
 const char *cmdline_get(const char *name)
 {
     static char value[32];
-    const char *s = boot_info.cmdline, *found = NULL;
+    const char *s = cmdline, *found = NULL;
     struct word w;
 
     while (next_word(&s, &w)) {
@@ -50,7 +54,7 @@ const char *cmdline_get(const char *name)
 
 void cmdline_check(void)
 {
-    const char *s = boot_info.cmdline;
+    const char *s = cmdline;
     struct word w;
 
     while (next_word(&s, &w)) {
@@ -63,7 +67,7 @@ void cmdline_check(void)
     }
 }
 
-bool parse_size(const char *s, uint64_t *n)
+bool cmdline_parse_size(const char *s, uint64_t *n)
 {
     unsigned int shift = 0;
 
