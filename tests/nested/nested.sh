@@ -4,7 +4,8 @@
 # nested.sh BUNDLE MEMORY CORE-ARGS LAST-LINE: in the dom0 of real Xen, starts Cleave as a guest
 # with that bundle (rig/bundle.sh) and waits until a line of it matches LAST-LINE. Fails when Cleave
 # says a warning or an error, when its dom0 says that something failed (dom0.sh), or when Cleave
-# ends, before that. Silence is ended by the run's TIMEOUT. Called by `make check-nested` (build.mk).
+# ends, before that. Silence is ended by the run's TIMEOUT. Called by `make check-nested`
+# (build.mk).
 set -u
 
 bundle=$1 memory=$2 args=$3 last=$4

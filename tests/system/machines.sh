@@ -45,7 +45,8 @@ model epyc EPYC,+svm,+npt
 model rome EPYC-Rome,+svm,+npt
 model milan EPYC-Milan,+svm,+npt
 model genoa EPYC-Genoa,+svm,+npt
-machine mem-512 MEM=512 DOM0_MEM=256M
+# make has put the DOM0_MEM of all of them into HV_CMDLINE
+machine mem-512 MEM=512 HV_CMDLINE=dom0_mem=256M
 for mib in 4096 16384 65536; do
     machine mem-$mib MEM=$mib
 done
