@@ -7,67 +7,112 @@
 #include "lib.h"
 #include "operation.h"
 
-/* The structure of an operation: what the row reads. */
-#define AS(type) ((struct evtchn_##type *)arg)
-
-static long operate(struct hypercall *hc, struct domain *d, void *arg)
+/* DOMID_SELF names the caller, also in an operation on another domain. */
+static domid_t peer(const struct hypercall *hc, domid_t id)
 {
-    domid_t self = hc->v->d->id, remote;
-
-    switch ((uint32_t)hc->arg[0]) {
-    case EVTCHNOP_send:
-        return evtchn_send(d, AS(send)->port);
-    case EVTCHNOP_alloc_unbound:
-        remote = AS(alloc_unbound)->remote_dom;
-        return evtchn_alloc_unbound(d, remote == DOMID_SELF ? self : remote, &AS(alloc_unbound)->port);
-    case EVTCHNOP_bind_interdomain:
-        remote = AS(bind_interdomain)->remote_dom;
-        return evtchn_bind_interdomain(d, remote == DOMID_SELF ? self : remote,
-                                       AS(bind_interdomain)->remote_port, &AS(bind_interdomain)->local_port);
-    case EVTCHNOP_bind_virq:
-        return evtchn_bind_virq(d, AS(bind_virq)->virq, AS(bind_virq)->vcpu, &AS(bind_virq)->port);
-    case EVTCHNOP_bind_ipi:
-        return evtchn_bind_ipi(d, AS(bind_ipi)->vcpu, &AS(bind_ipi)->port);
-    case EVTCHNOP_bind_vcpu:
-        return evtchn_bind_vcpu(d, AS(bind_vcpu)->port, AS(bind_vcpu)->vcpu);
-    case EVTCHNOP_close:
-        return evtchn_close_port(d, AS(close)->port);
-    case EVTCHNOP_status:
-        return evtchn_status_of(d, arg);
-    case EVTCHNOP_unmask:
-        return evtchn_unmask(d, AS(unmask)->port);
-    case EVTCHNOP_reset: /* another domain must not run meanwhile: it would lose the events that it binds */
-        return d == hc->v->d || READ_ONCE(d->controller_pauses) ? evtchn_reset_all(d) : -EINVAL;
-    case EVTCHNOP_init_control:
-        return evtchn_fifo_init_control(d, arg);
-    case EVTCHNOP_expand_array:
-        return evtchn_fifo_expand_array(d, AS(expand_array)->array_gfn);
-    default: /* set_priority */
-        return evtchn_fifo_set_priority(d, AS(set_priority)->port, AS(set_priority)->priority);
-    }
+    return id == DOMID_SELF ? hc->v->d->id : id;
 }
 
-#define ARG(type) operate, OPERATION_ARG(struct evtchn_##type)
-#define TARGET(type) operate, OPERATION_TARGET(struct evtchn_##type, dom)
+static long bind_interdomain(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct evtchn_bind_interdomain *a = arg;
 
-static const struct operation operations[] = {
-    [EVTCHNOP_bind_interdomain] = { ARG(bind_interdomain), .out = OUT_CHECKED },
-    [EVTCHNOP_bind_virq] = { ARG(bind_virq), .out = OUT_CHECKED },
-    [EVTCHNOP_close] = { ARG(close) },
-    [EVTCHNOP_send] = { ARG(send) },
-    [EVTCHNOP_status] = { TARGET(status), .out = OUT_SUCCESS },
-    [EVTCHNOP_alloc_unbound] = { TARGET(alloc_unbound), .out = OUT_CHECKED },
-    [EVTCHNOP_bind_ipi] = { ARG(bind_ipi), .out = OUT_CHECKED },
-    [EVTCHNOP_bind_vcpu] = { ARG(bind_vcpu) },
-    [EVTCHNOP_unmask] = { ARG(unmask) },
-    [EVTCHNOP_reset] = { TARGET(reset) },
-    [EVTCHNOP_init_control] = { ARG(init_control), .out = OUT_CHECKED },
-    [EVTCHNOP_expand_array] = { ARG(expand_array) },
-    [EVTCHNOP_set_priority] = { ARG(set_priority) },
+    return evtchn_bind_interdomain(d, peer(hc, a->remote_dom), a->remote_port, &a->local_port);
+}
+
+static long bind_virq(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct evtchn_bind_virq *a = arg;
+
+    return evtchn_bind_virq(d, a->virq, a->vcpu, &a->port);
+}
+
+static long close_port(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return evtchn_close_port(d, ((struct evtchn_close *)arg)->port);
+}
+
+static long send(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return evtchn_send(d, ((struct evtchn_send *)arg)->port);
+}
+
+static long get_status(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return evtchn_status_of(d, arg);
+}
+
+static long alloc_unbound(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct evtchn_alloc_unbound *a = arg;
+
+    return evtchn_alloc_unbound(d, peer(hc, a->remote_dom), &a->port);
+}
+
+static long bind_ipi(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct evtchn_bind_ipi *a = arg;
+
+    return evtchn_bind_ipi(d, a->vcpu, &a->port);
+}
+
+static long bind_vcpu(struct hypercall *hc, struct domain *d, void *arg)
+{
+    const struct evtchn_bind_vcpu *a = arg;
+
+    return evtchn_bind_vcpu(d, a->port, a->vcpu);
+}
+
+static long unmask(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return evtchn_unmask(d, ((struct evtchn_unmask *)arg)->port);
+}
+
+/* Another domain must not run meanwhile: it would lose the events that it binds. */
+static long reset(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return d == hc->v->d || READ_ONCE(d->controller_pauses) ? evtchn_reset_all(d) : -EINVAL;
+}
+
+static long init_control(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return evtchn_fifo_init_control(d, arg);
+}
+
+static long expand_array(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return evtchn_fifo_expand_array(d, ((struct evtchn_expand_array *)arg)->array_gfn);
+}
+
+static long set_priority(struct hypercall *hc, struct domain *d, void *arg)
+{
+    const struct evtchn_set_priority *a = arg;
+
+    return evtchn_fifo_set_priority(d, a->port, a->priority);
+}
+
+#define ARG(type) OPERATION_ARG(struct evtchn_##type)
+#define TARGET(type) OPERATION_TARGET(struct evtchn_##type, dom)
+
+static const struct operation event_channel_ops[] = {
+    [EVTCHNOP_bind_interdomain] = { bind_interdomain, ARG(bind_interdomain), .out = OUT_CHECKED },
+    [EVTCHNOP_bind_virq] = { bind_virq, ARG(bind_virq), .out = OUT_CHECKED },
+    [EVTCHNOP_close] = { close_port, ARG(close) },
+    [EVTCHNOP_send] = { send, ARG(send) },
+    [EVTCHNOP_status] = { get_status, TARGET(status), .out = OUT_SUCCESS },
+    [EVTCHNOP_alloc_unbound] = { alloc_unbound, TARGET(alloc_unbound), .out = OUT_CHECKED },
+    [EVTCHNOP_bind_ipi] = { bind_ipi, ARG(bind_ipi), .out = OUT_CHECKED },
+    [EVTCHNOP_bind_vcpu] = { bind_vcpu, ARG(bind_vcpu) },
+    [EVTCHNOP_unmask] = { unmask, ARG(unmask) },
+    [EVTCHNOP_reset] = { reset, TARGET(reset) },
+    [EVTCHNOP_init_control] = { init_control, ARG(init_control), .out = OUT_CHECKED },
+    [EVTCHNOP_expand_array] = { expand_array, ARG(expand_array) },
+    [EVTCHNOP_set_priority] = { set_priority, ARG(set_priority) },
 };
 
 /* (cmd, args) */
 long hypercall_event_channel_op(struct hypercall *hc)
 {
-    return operation_run(hc, operations, ARRAY_SIZE(operations), (uint32_t)hc->arg[0], hc->arg[1]);
+    return operation_run(hc, event_channel_ops, ARRAY_SIZE(event_channel_ops),
+                         (uint32_t)hc->arg[0], hc->arg[1]);
 }

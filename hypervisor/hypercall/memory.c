@@ -111,14 +111,24 @@ static long claim_pages(struct hypercall *hc, struct domain *d, void *arg)
     return alloc_claim(d, r->nr_extents);
 }
 
-static long count_pages(struct hypercall *hc, struct domain *d, void *arg)
+static long current_reservation(struct hypercall *hc, struct domain *d, void *arg)
 {
-    switch (hc->arg[0] & MEMORY_OP_MASK) {
-    case XENMEM_current_reservation: return READ_ONCE(d->tot_pages);
-    case XENMEM_maximum_reservation: return READ_ONCE(d->max_pages);
-    case XENMEM_maximum_gpfn: return READ_ONCE(d->p2m.max_gfn);
-    default: return frame_count - 1; /* XENMEM_maximum_ram_page */
-    }
+    return READ_ONCE(d->tot_pages);
+}
+
+static long maximum_reservation(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return READ_ONCE(d->max_pages);
+}
+
+static long maximum_gpfn(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return READ_ONCE(d->p2m.max_gfn);
+}
+
+static long maximum_ram_page(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return frame_count - 1;
 }
 
 /*
@@ -185,14 +195,14 @@ static long set_map(struct hypercall *hc, struct domain *d, void *arg)
 #define DOMAIN OPERATION_TARGET(struct xen_memory_domain, domid)
 #define POD_TARGET OPERATION_TARGET(struct xen_pod_target, domid), .dom0 = true, .out = OUT_SUCCESS
 
-static const struct operation table[MEMORY_OP_MASK + 1] = {
+static const struct operation memory_ops[MEMORY_OP_MASK + 1] = {
     [XENMEM_populate_physmap] = { populate_physmap, RESERVATION },
     [XENMEM_decrease_reservation] = { decrease_reservation, RESERVATION },
     [XENMEM_claim_pages] = { claim_pages, RESERVATION, .dom0 = true },
-    [XENMEM_current_reservation] = { count_pages, DOMAIN },
-    [XENMEM_maximum_reservation] = { count_pages, DOMAIN },
-    [XENMEM_maximum_gpfn] = { count_pages, DOMAIN },
-    [XENMEM_maximum_ram_page] = { .fn = count_pages },
+    [XENMEM_current_reservation] = { current_reservation, DOMAIN },
+    [XENMEM_maximum_reservation] = { maximum_reservation, DOMAIN },
+    [XENMEM_maximum_gpfn] = { maximum_gpfn, DOMAIN },
+    [XENMEM_maximum_ram_page] = { .fn = maximum_ram_page },
     [XENMEM_set_pod_target] = { pod_target, POD_TARGET },
     [XENMEM_get_pod_target] = { pod_target, POD_TARGET },
     [XENMEM_get_vnumainfo] = { .fn = no_vnuma },
@@ -212,5 +222,5 @@ static const struct operation table[MEMORY_OP_MASK + 1] = {
 
 long hypercall_memory_op(struct hypercall *hc)
 {
-    return operation_run(hc, table, ARRAY_SIZE(table), hc->arg[0] & MEMORY_OP_MASK, hc->arg[1]);
+    return operation_run(hc, memory_ops, ARRAY_SIZE(memory_ops), hc->arg[0] & MEMORY_OP_MASK, hc->arg[1]);
 }

@@ -34,35 +34,33 @@ long hypercall_set_timer_op(struct hypercall *hc)
     return 0;
 }
 
-/* arg: struct cleave_op */
-static long cleave_op(struct hypercall *hc, struct domain *d, void *arg)
+/* --- Cleave's own, arg: struct cleave_op --- */
+
+static long probe(struct hypercall *hc, struct domain *d, void *arg) { return 0; }
+
+static long check(struct hypercall *hc, struct domain *d, void *arg)
+{
+    ((struct cleave_op *)arg)->u.check.violations = invariants_check();
+    return 0;
+}
+
+static long report_stretch(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct cleave_op *op = arg;
 
-    switch (op->cmd) {
-    case CLEAVE_OP_check:
-        op->u.check.violations = invariants_check();
-        return 0;
-    case CLEAVE_OP_stretch:
-        op->u.stretch = (struct cleave_stretch){ 0 };
-        watchdog_stretch_report(&op->u.stretch);
-        return 0;
-    case CLEAVE_OP_hold:
-        return spin_report_hold(&op->u.hold);
-    default: /* probe */
-        return 0;
-    }
+    op->u.stretch = (struct cleave_stretch){ 0 };
+    watchdog_stretch_report(&op->u.stretch);
+    return 0;
 }
 
-static const struct operation rows[] = {
-    [CLEAVE_OP_probe] = { .fn = cleave_op },
-    [CLEAVE_OP_check] = { cleave_op, .out = OUT_SUCCESS },
-    [CLEAVE_OP_stretch] = { cleave_op, .out = OUT_SUCCESS },
-    [CLEAVE_OP_hold] = { cleave_op, .out = OUT_SUCCESS },
+static const struct operation cleave_ops[] = {
+    [CLEAVE_OP_probe] = { .fn = probe },
+    [CLEAVE_OP_check] = { check, .out = OUT_SUCCESS },
+    [CLEAVE_OP_stretch] = { report_stretch, .out = OUT_SUCCESS },
 };
 
 long hypercall_cleave_op(struct hypercall *hc)
 {
-    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct cleave_op),
+    return operation_run_versioned(hc, cleave_ops, ARRAY_SIZE(cleave_ops), sizeof(struct cleave_op),
                                    CLEAVE_INTERFACE_VERSION);
 }
