@@ -125,60 +125,78 @@ static long get_info(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-/* --- what is a few lines each --- */
+static long destroy(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return domain_kill(d);
+}
 
-static long small(struct hypercall *hc, struct domain *d, void *arg)
+static long pause(struct hypercall *hc, struct domain *d, void *arg)
+{
+    if (d->controller_pauses == MAX_CONTROLLER_PAUSES)
+        return -EBUSY;
+    d->controller_pauses++;
+    domain_pause_sync(d);
+    return 0;
+}
+
+static long unpause(struct hypercall *hc, struct domain *d, void *arg)
+{
+    if (d->controller_pauses == 0)
+        return -EINVAL;
+    d->controller_pauses--;
+    domain_unpause(d);
+    return 0;
+}
+
+static long resume(struct hypercall *hc, struct domain *d, void *arg)
+{
+    if (!d->shut_down)
+        return -EINVAL;
+    domain_resume(d);
+    return 0;
+}
+
+static long alloc_vcpus(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return domain_alloc_vcpus(d, ((struct xen_domctl *)arg)->u.max_vcpus.max);
+}
+
+static long set_handle(struct hypercall *hc, struct domain *d, void *arg)
+{
+    const struct xen_domctl *op = arg;
+
+    spin_lock_scope(&d->lock);
+    memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+    return 0;
+}
+
+/* A guest's counter is the host's, always: all modes are the same. */
+static long get_tsc(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl *op = arg;
 
-    switch (op->cmd) {
-    case XEN_DOMCTL_destroydomain:
-        return domain_kill(d);
-    case XEN_DOMCTL_pausedomain:
-        if (d->controller_pauses == MAX_CONTROLLER_PAUSES)
-            return -EBUSY;
-        d->controller_pauses++;
-        domain_pause_sync(d);
-        return 0;
-    case XEN_DOMCTL_unpausedomain:
-        if (d->controller_pauses == 0)
-            return -EINVAL;
-        d->controller_pauses--;
-        domain_unpause(d);
-        return 0;
-    case XEN_DOMCTL_resumedomain:
-        if (!d->shut_down)
-            return -EINVAL;
-        domain_resume(d);
-        return 0;
-    case XEN_DOMCTL_max_vcpus:
-        return domain_alloc_vcpus(d, op->u.max_vcpus.max);
-    case XEN_DOMCTL_setdomainhandle:
-        spin_lock(&d->lock);
-        memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
-        spin_unlock(&d->lock);
-        return 0;
-    case XEN_DOMCTL_gettscinfo: /* a guest's counter is the host's, always: all modes are the same */
-        op->u.tsc_info = (struct xen_domctl_tsc_info){ .gtsc_khz = (uint32_t)tsc_khz,
-                                                      .elapsed_nsec = (uint64_t)clock_now() };
-        return 0;
-    default: /* settscinfo */
-        return op->u.tsc_info.tsc_mode <= TSC_MODE_MAX ? 0 : -EINVAL;
-    }
+    op->u.tsc_info = (struct xen_domctl_tsc_info){ .gtsc_khz = (uint32_t)tsc_khz,
+                                                  .elapsed_nsec = (uint64_t)clock_now() };
+    return 0;
+}
+
+static long set_tsc(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return ((struct xen_domctl *)arg)->u.tsc_info.tsc_mode <= TSC_MODE_MAX ? 0 : -EINVAL;
 }
 
 #define DOMAIN OPERATION_DOMAIN(struct xen_domctl, domain)
 #define CHANGE DOMAIN, .change = CHANGE_LIVING
 #define REBUILD DOMAIN, .change = CHANGE_LIVING | CHANGE_OTHER
 
-static const struct operation rows[] = {
+static const struct operation domctl_ops[] = {
     [XEN_DOMCTL_createdomain] = { create, .change = CHANGE_ANY, .out = OUT_CHECKED }, /* its id is not lost */
-    [XEN_DOMCTL_destroydomain] = { small, DOMAIN, .change = CHANGE_OTHER },
-    [XEN_DOMCTL_pausedomain] = { small, DOMAIN, .change = CHANGE_OTHER },
-    [XEN_DOMCTL_unpausedomain] = { small, DOMAIN, .change = CHANGE_OTHER },
-    [XEN_DOMCTL_resumedomain] = { small, REBUILD },
-    [XEN_DOMCTL_max_vcpus] = { small, REBUILD },
-    [XEN_DOMCTL_setdomainhandle] = { small, CHANGE },
+    [XEN_DOMCTL_destroydomain] = { destroy, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_pausedomain] = { pause, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_unpausedomain] = { unpause, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_resumedomain] = { resume, REBUILD },
+    [XEN_DOMCTL_max_vcpus] = { alloc_vcpus, REBUILD },
+    [XEN_DOMCTL_setdomainhandle] = { set_handle, CHANGE },
     [XEN_DOMCTL_getdomaininfo] = { get_info, .out = OUT_SUCCESS },
 
     [XEN_DOMCTL_max_mem] = { domctl_memory_max, CHANGE },
@@ -200,12 +218,12 @@ static const struct operation rows[] = {
     [XEN_DOMCTL_get_cpu_policy] = { cpu_policy_get_domain, DOMAIN, .out = OUT_SUCCESS },
     [XEN_DOMCTL_set_cpu_policy] = { cpu_policy_set_domain, REBUILD, .out = OUT_ALWAYS },
 
-    [XEN_DOMCTL_gettscinfo] = { small, DOMAIN, .out = OUT_SUCCESS },
-    [XEN_DOMCTL_settscinfo] = { small, DOMAIN },
+    [XEN_DOMCTL_gettscinfo] = { get_tsc, DOMAIN, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_settscinfo] = { set_tsc, DOMAIN },
 };
 
 long hypercall_domctl(struct hypercall *hc)
 {
-    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_domctl),
+    return operation_run_versioned(hc, domctl_ops, ARRAY_SIZE(domctl_ops), sizeof(struct xen_domctl),
                                    XEN_DOMCTL_INTERFACE_VERSION);
 }
