@@ -53,10 +53,16 @@ static long report_stretch(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
+static long report_hold(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return spin_report_hold(&((struct cleave_op *)arg)->u.hold);
+}
+
 static const struct operation cleave_ops[] = {
     [CLEAVE_OP_probe] = { .fn = probe },
     [CLEAVE_OP_check] = { check, .out = OUT_SUCCESS },
     [CLEAVE_OP_stretch] = { report_stretch, .out = OUT_SUCCESS },
+    [CLEAVE_OP_hold] = { report_hold, .out = OUT_SUCCESS },
 };
 
 long hypercall_cleave_op(struct hypercall *hc)
