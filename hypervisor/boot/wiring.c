@@ -51,16 +51,8 @@ static const struct panic_hooks panic_hooks = {
     .leave = power_reboot_or_stay, .reboot = power_reboot,
 };
 
-/* core/registry.c: what svm/ and vdev/ add to each domain and vcpu, in this order. */
-static void wire_domain_parts(void)
-{
-    registry_add_part(&svm_part);
-    registry_add_part(&vdev_part);
-}
-
 void wiring_init(void)
 {
-    wire_domain_parts();
     console_set_driver(uart_send);   /* lib/console.c */
     printk_set_clock(clock_now);     /* lib/printk.c */
     panic_set_hooks(&panic_hooks);
