@@ -2,9 +2,9 @@
 /*
  * The host CPU: instructions that C lacks, features, and what cpu/ exports.
  *
- * Interrupts: the core runs with IF=0. They are taken in three places only: the idle loop's HLT, a guest's
- * exit for an interrupt (guest/exit.c), and irq_window(). Handlers therefore never interrupt a lock holder; they
- * may take locks, must be short, and leave longer work to a softirq.
+ * Interrupts: the core runs with IF=0. They are taken in three places only: the idle loop's HLT, a
+ * guest's exit for an interrupt (guest/exit.c), and irq_window(). Handlers therefore never
+ * interrupt a lock holder; they may take locks, must be short, and leave longer work to a softirq.
  */
 #ifndef CLV_CPU_H
 #define CLV_CPU_H
@@ -116,8 +116,8 @@ void traps_dump(void);                 /* this CPU's calls and control registers
 unsigned int traps_check_stacks(void); /* complains when one was ever used by more than half */
 
 /*
- * cpu/irq.c: host vectors. Handler runs with IF=0 on the CPU that got it; the local APIC's EOI is done before
- * it returns.
+ * cpu/irq.c: host vectors. Handler runs with IF=0 on the CPU that got it; the local APIC's EOI is
+ * done before it returns.
  */
 #define VECTOR_TIMER 0xf0
 #define VECTOR_KICK 0xf1
@@ -139,7 +139,10 @@ bool apic_is_requested(unsigned int vector); /* it is on its way to this CPU */
 void apic_recheck(void);             /* before a halt: see the top of apic.c */
 enum { APIC_NMI = 0x400, APIC_INIT = 0x500, APIC_SIPI = 0x600 };
 void apic_send(uint32_t apic_id, uint32_t command); /* a vector, APIC_NMI, APIC_INIT, APIC_SIPI | page */
-/* Interrupts after delta, under TCG again and again until armed or stopped; <= 0: as soon as possible. */
+/*
+ * Interrupts after delta, under TCG again and again until armed or stopped; <= 0: as soon as
+ * possible.
+ */
 void apic_timer_arm(nsec_t delta);
 void apic_timer_start(uint32_t count); /* raw ticks, for calibration; 0: stop */
 uint32_t apic_timer_current(void);
@@ -176,7 +179,9 @@ void smp_report_stopped(void);       /* where they were */
 void *fpu_alloc(void);               /* XSAVE area in initial state, of the heap; NULL: no memory */
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
-/* What XSAVE (or, in 512 bytes, FXSAVE) left becomes v's state, of the components (bits of XCR0). */
+/*
+ * What XSAVE (or, in 512 bytes, FXSAVE) left becomes v's state, of the components (bits of XCR0).
+ */
 void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components);
 #define XCR0_LEGACY 3ull         /* x87 and SSE */
 

@@ -3,9 +3,9 @@
  * The two structures that everything hangs on: a domain and its vcpus.
  *
  * Life of a domain: created (paused once) -> running -> shut down (tools decide) or dying -> dead.
- * domain_create builds fully, then inserts it in the list as the step that cannot fail. domain_kill tears
- * down in batches; the structure is freed with its last reference, when no frame of it is left in anybody's
- * maps.
+ * domain_create builds fully, then inserts it in the list as the step that cannot fail.
+ * domain_kill tears down in batches; the structure is freed with its last reference, when no frame
+ * of it is left in anybody's maps.
  */
 #ifndef CLV_DOMAIN_H
 #define CLV_DOMAIN_H
@@ -72,14 +72,17 @@ struct domain {
     struct vcpu *vcpu[MAX_VCPUS];      /* all allocated by domctl max_vcpus / createdomain */
 };
 
-/* A guest's general registers, in the order of x86's encodings; rax and rsp are in the VMCB (svm.h). */
+/*
+ * A guest's general registers, in the order of x86's encodings; rax and rsp are in the VMCB
+ * (svm.h).
+ */
 struct guest_regs {
     uint64_t in_vmcb_0, rcx, rdx, rbx, in_vmcb_4, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
 /*
- * A guest frame that the core keeps mapped (vcpu_info, FIFO pages, runstate by physical address): pinned by a
- * reference (guest_pin, guest.h) until unpinned. va is NULL, or valid until then.
+ * A guest frame that the core keeps mapped (vcpu_info, FIFO pages, runstate by physical address):
+ * pinned by a reference (guest_pin, guest.h) until unpinned. va is NULL, or valid until then.
  */
 struct guest_pin { mfn_t mfn; void *va; };
 
@@ -115,9 +118,10 @@ struct vcpu {
 };
 
 /*
- * What an upper floor adds to each domain and vcpu: registered at boot (boot/wiring.c), called in the order of
- * registration. Any function but init_vcpu may be NULL. A domain or vcpu that could not be initialised is
- * released and destroyed all the same, so these must cope with what was never made.
+ * What an upper floor adds to each domain and vcpu: registered at boot (boot/wiring.c), called in
+ * the order of registration. Any function but init_vcpu may be NULL. A domain or vcpu that could
+ * not be initialised is released and destroyed all the same, so these must cope with what was
+ * never made.
  */
 struct domain_part {
     int (*init_domain)(struct domain *d);      /* shared_info and the p2m are there */
@@ -139,14 +143,17 @@ struct domain *domain_get(domid_t id);           /* reference, or NULL */
 struct domain *domain_get_next(domid_t first);   /* first domain with id >= first, reference, or NULL */
 void domain_put(struct domain *d);
 void domain_ref(struct domain *d);               /* another reference by somebody who has one */
-/* Inserts d under its id, or under a fresh one for DOMID_INVALID. -EEXIST; -ENOMEM: all ids are in use. */
+/*
+ * Inserts d under its id, or under a fresh one for DOMID_INVALID. -EEXIST; -ENOMEM: all ids are in
+ * use.
+ */
 int registry_insert(struct domain *d);
 void registry_remove(struct domain *d);          /* also a domain that was never inserted */
 struct domain *registry_find_dead(void);         /* a domain without a reference, or NULL */
 
 /*
- * struct domain *domain_scope d = domain_get(id): that reference is dropped where the block ends, whichever
- * way it is left. NULL is fine.
+ * struct domain *domain_scope d = domain_get(id): that reference is dropped where the block ends,
+ * whichever way it is left. NULL is fine.
  */
 #define domain_scope __attribute__((cleanup(domain_scope_end)))
 static inline void domain_scope_end(struct domain **d)
@@ -187,8 +194,9 @@ void domain_resume(struct domain *d);            /* after suspend was cancelled 
  * SHUTDOWN_crash. */
 void domain_crash(struct vcpu *v, const char *fmt, ...) format_printf(2, 3);
 /*
- * v is off until INIT and SIPI, or VCPUOP_up. When no vcpu of the domain is up, none can start another: the
- * domain has powered off. Linux does that as a PVH guest, which has no ACPI power button: it halts.
+ * v is off until INIT and SIPI, or VCPUOP_up. When no vcpu of the domain is up, none can start
+ * another: the domain has powered off. Linux does that as a PVH guest, which has no ACPI power
+ * button: it halts.
  */
 void vcpu_stop(struct vcpu *v);
 
@@ -198,8 +206,8 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id /* DOMID_IN
                   struct domain **out);
 int domain_alloc_vcpus(struct domain *d, unsigned int n); /* domctl max_vcpus: as configured */
 /*
- * A kernel maps shared_info first of all: by this call it is seen whether it is a 32-bit one. The caller then
- * writes the wall clock at its new place (pvclock_update_wallclock).
+ * A kernel maps shared_info first of all: by this call it is seen whether it is a 32-bit one. The
+ * caller then writes the wall clock at its new place (pvclock_update_wallclock).
  */
 void domain_set_compat(struct domain *d, bool compat);
 /* 0: gone; -ERESTART: call again. -EINVAL for dom0. Idempotent, resumable. */
@@ -212,8 +220,8 @@ void vcpu_destroy(struct vcpu *v);
 /* v never runs again. None of its timers sets itself anew, so none fires later. */
 void vcpu_stop_timers(struct vcpu *v);
 /*
- * Gives back what the guest registered (vcpu_info), before its memory goes, and what v ran with: v never runs
- * again, while the structure may stay for long. False: that was done before.
+ * Gives back what the guest registered (vcpu_info), before its memory goes, and what v ran with: v
+ * never runs again, while the structure may stay for long. False: that was done before.
  */
 bool vcpu_release(struct vcpu *v);
 static inline bool vcpu_runnable(const struct vcpu *v)
@@ -221,9 +229,15 @@ static inline bool vcpu_runnable(const struct vcpu *v)
     return !READ_ONCE(v->blocked) && !READ_ONCE(v->down) && !READ_ONCE(v->d->pause_count) &&
            (v->initialised || v->vdev.sipi_vector >= 0);
 }
-/* v blocks (HLT, poll) unless work is pending: it is marked first, then looks again (pitfall 2). On v's CPU. */
+/*
+ * v blocks (HLT, poll) unless work is pending: it is marked first, then looks again (pitfall 2).
+ * On v's CPU.
+ */
 void vcpu_block(struct vcpu *v);
-/* Makes a running v leave guest mode soon, so that it looks at its interrupts again; wakes it when blocked. */
+/*
+ * Makes a running v leave guest mode soon, so that it looks at its interrupts again; wakes it when
+ * blocked.
+ */
 void vcpu_kick(struct vcpu *v);
 /* Ends HLT, poll or wait-for-SIPI, whatever is pending. */
 void vcpu_unblock(struct vcpu *v);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls. One table (hypercall/table.c): number, handler, who may call it. What is not in it is -ENOSYS.
+ * Hypercalls. One table (hypercall/table.c): number, handler, who may call it. What is not in it
+ * is -ENOSYS.
  *
- * A handler gets the calling vcpu and its arguments by reference. Continuation: it stores its progress in
- * hc->arg[] (or in the guest's argument structure, where the ABI says so) and returns -ERESTART; the
- * dispatcher then leaves RIP on the instruction and the registers as hc says, and the guest executes it
- * again. In a multicall the entry's args are rewritten in the same way. 32-bit callers: hc->compat, arguments
- * already zero-extended; their structures are read and written with a layout (guest.h) where they differ.
+ * A handler gets the calling vcpu and its arguments by reference. Continuation: it stores its
+ * progress in hc->arg[] (or in the guest's argument structure, where the ABI says so) and returns
+ * -ERESTART; the dispatcher then leaves RIP on the instruction and the registers as hc says, and
+ * the guest executes it again. In a multicall the entry's args are rewritten in the same way.
+ * 32-bit callers: hc->compat, arguments already zero-extended; their structures are read and
+ * written with a layout (guest.h) where they differ.
  */
 #ifndef CLV_HYPERCALL_H
 #define CLV_HYPERCALL_H
@@ -31,7 +33,10 @@ typedef long hypercall_fn(struct hypercall *hc);
 /* Looks hc->nr up, checks the caller, calls. Returns the result or -ERESTART. */
 long hypercall_dispatch(struct hypercall *hc);
 
-/* The exit handler's entry (guest/exit.c): arguments from registers, result to RAX, RIP advanced or not. */
+/*
+ * The exit handler's entry (guest/exit.c): arguments from registers, result to RAX, RIP advanced
+ * or not.
+ */
 void hypercall_exit(struct vcpu *v);
 
 /* One file each in hypercall/ */
@@ -40,7 +45,10 @@ hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_ta
     hypercall_domctl, hypercall_sysctl, hypercall_platform_op, hypercall_physdev_op, hypercall_vm_assist,
     hypercall_set_timer_op, hypercall_cleave_op;
 
-/* console_io.c: adds to d's current line; whole ones are logged, without what a terminal would obey. */
+/*
+ * console_io.c: adds to d's current line; whole ones are logged, without what a terminal would
+ * obey.
+ */
 
 /* A structure that 32-bit callers have in another layout. */
 #define hypercall_read(hc, dst, at, layout) \

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The exception that the next entry injects: one, or what becomes of two (APM vol. 2, 8.2.9). Read next:
+ * inject.c.
+ */
+#include "vmcb.h"
+
+#define WITH_ERROR_CODE 0x27d00u /* bits of the exceptions for which the CPU pushes one: 8 10-14 17 */
+
+/* Classes of exceptions for the double-fault rule (APM vol. 2, table 8-3). */
+static bool contributory(unsigned int vector)
+{
+    return vector == EXC_DE || (vector >= 10 && vector <= EXC_GP);
+}
+
+void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error)
+{
+    uint64_t old = v->svm.pending;
+
+    if (old & EVENT_VALID && EVENT_TYPE(old) == EVENT_TYPE_EXCEPTION) {
+        unsigned int first = EVENT_VECTOR(old);
+
+        if (first == EXC_DF) {
+            domain_crash(v, "triple fault: exception %u while delivering a double fault", vector);
+            return;
+        }
+        if ((contributory(first) && contributory(vector)) ||
+            (first == EXC_PF && (vector == EXC_PF || contributory(vector)))) {
+            vector = EXC_DF;
+            error = 0;
+        }
+    }
+    v->svm.pending = vector | EVENT_TYPE_EXCEPTION << 8 | EVENT_VALID |
+                      (WITH_ERROR_CODE >> vector & 1 ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+}
+
+void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error)
+{
+    v->vmcb->cr2 = address;
+    svm_inject_exception(v, EXC_PF, error);
+}
