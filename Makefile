@@ -18,7 +18,7 @@
 ## make check-qemu10    that and make check's machines with the QEMU of bookworm-backports, unpacked for it
 ## make check-loaded    10 boots and 50 guests beside four busy loops of the host; make check: a tenth of it
 ## make check-bochs     boot, a guest and tests in another emulator, Bochs (EMU=bochs make run), in minutes
-## make check-nested   Debian's real Xen in QEMU runs Cleave as its guest, nested
+## make check-nested    Debian's real Xen in QEMU runs Cleave as its guest, nested
 ## make fuzz T=600      feed the core's decoder and hypercalls with random programs on the host, T seconds
 ## make soak ROUNDS=1000   create and destroy so many guests, reboot a tenth of that, run ROUNDS / 20 at once
 ## make coverage        lines and branches of the core that the unit tests reach
@@ -26,6 +26,7 @@
 ##                      in that folder, or file, only; same seed, same mutants
 ## make iso             build/cleave.iso, an image for BIOS and UEFI; make check-iso boots it by both
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
+## make floors          which folder of the core calls which, as text and as build/floors.svg
 ## make size            code lines and section sizes against the budget; make check does it too
 ## make deps            install what is missing with apt-get; the other targets do it by themselves
 ## make clean           remove build/

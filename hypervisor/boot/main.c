@@ -33,7 +33,7 @@ void boot_main(uint32_t magic, uint32_t information)
     features_init();
     features_init_cpu();
     memory_init();
-    pagetable_init();
+    pagetable_init(boot_stack_guard, memory_page);
     traps_prepare_cpu(&cpus[0]);
     traps_init_cpu(&cpus[0]);
     memory_give();
@@ -44,7 +44,7 @@ void boot_main(uint32_t magic, uint32_t information)
     apic_init_cpu();
     acpi_init(boot_info.rsdp);
     iommu_off();
-    clock_init();
+    clock_init(acpi.pm_timer_port);
     timer_init_cpu(0);
     host_ioapic_init();
     uart_start_interrupts();

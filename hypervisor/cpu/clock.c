@@ -57,7 +57,9 @@ nsec_t clock_now(void) { return clock_scaled(&clock_scale, rdtsc()); }
 
 struct reading { uint64_t tsc; uint32_t reference, apic; };
 
-static uint32_t reference(void) { return inl(acpi.pm_timer_port); }
+static uint16_t pm_timer;  /* its port; 0: the machine has none */
+
+static uint32_t reference(void) { return inl(pm_timer); }
 
 /*
  * All clocks at one moment, at which the reference counter changes: between two readings of the TSC. Of
@@ -78,7 +80,7 @@ static struct reading read_clocks(void)
             now = reference();
             after = rdtsc();
             if (now == first && after - begin > REFERENCE_PATIENCE)
-                panic("the PM timer at port %#x does not count\n", acpi.pm_timer_port);
+                panic("the PM timer at port %#x does not count\n", pm_timer);
         } while (now == first);
         if (after - before < least) {
             least = after - before;
@@ -200,9 +202,10 @@ void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time)
     __atomic_store_n(&wall_at_boot, sec * 1000000000 + nsec - (uint64_t)system_time, __ATOMIC_RELAXED);
 }
 
-void clock_init(void)
+void clock_init(uint16_t pm_timer_port)
 {
-    if (acpi.pm_timer_port)
+    pm_timer = pm_timer_port;
+    if (pm_timer)
         calibrate();
     else
         calibrate_by_xen();

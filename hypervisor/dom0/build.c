@@ -3,7 +3,7 @@
  * dom0, the control domain: an unmodified kernel started through its PVH entry point
  * (<xen/arch-x86/hvm/start_info.h>). Steps in reading order at the bottom.
  *
- * Its memory is the machine's lowest RAM (boot/memory.c), each guest frame the machine frame of that number,
+ * Its memory is the machine's lowest RAM (mm/memory.c), each guest frame the machine frame of that number,
  * so that devices can do DMA without an IOMMU (../README.md, "dom0's frames"). What is not its own RAM stays
  * visible in its map as unusable, never left out: Linux would place device registers there. What is not RAM
  * at all is mapped through on its first touch, except the registers that the core emulates or hides.

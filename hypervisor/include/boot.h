@@ -19,7 +19,7 @@ void boot_add_range(paddr_t start, paddr_t end, uint32_t type);
 void secondary_start_all(void);      /* starts the CPUs that the MADT lists; prints how many are up */
 noreturn void secondary_main(void);  /* C entry of each, from entry.S */
 
-/* boot/memory.c */
+/* mm/memory.c */
 void memory_init(void);              /* the image's and low frames are out of RAM, modules are at its top */
 void memory_give(void);              /* takes dom0's share, starts the frame allocator on what is left */
 paddr_t memory_page(void);           /* a zeroed frame, also after memory_give; panics when there is none */
@@ -29,7 +29,11 @@ unsigned int memory_map_for_dom0(struct hvm_memmap_table_entry *map, unsigned in
 
 /* mm/pagetable.c */
 extern paddr_t pagetable_root;       /* CR3 of every CPU in the core */
-void pagetable_init(void);           /* builds the final tables and switches to them */
+/*
+ * Builds the final tables, of pages that page_source gives, and switches to them. The page at stack_guard
+ * stays unmapped.
+ */
+void pagetable_init(const char *stack_guard, paddr_t (*page_source)(void));
 /* Brings firmware's tables, in reserved memory, into the direct map. */
 void pagetable_direct(paddr_t start, uint64_t size);
 /* A stack of `pages` in the window of stacks, with an unmapped page below it; returns its top. */

@@ -149,7 +149,8 @@ uint32_t apic_timer_current(void);
 extern uint32_t apic_timer_khz;
 
 /* cpu/clock.c, cpu/timer.c */
-void clock_init(void);               /* calibrates TSC and APIC timer against the ACPI PM timer */
+/* Calibrates the TSC and the APIC timer against the ACPI PM timer; port 0: against a Xen below us. */
+void clock_init(uint16_t pm_timer_port);
 void timer_init_cpu(unsigned int cpu);
 void timer_softirq(void);
 

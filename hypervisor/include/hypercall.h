@@ -59,8 +59,9 @@ hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_ta
 /* runstate.c: writes the registered area, tolerating failure. On v's own CPU. */
 void vcpu_update_runstate(struct vcpu *v);
 
-/* target.c: DOMID_SELF or an id to a domain with a reference (domain_put). privileged: another domain only when the
- * caller is dom0. */
+/*
+ * target.c: DOMID_SELF or an id to a domain with a reference (domain_put). Only dom0 may name another.
+ */
 struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc);
 
 #endif

@@ -5,7 +5,7 @@
  *
  * Who counts what: a RAM entry owns the frame's count of 1. A FOREIGN, GRANT or XENPAGE entry holds one
  * reference of its own on the frame, whoever owns that (another domain, the core). MMIO holds none. Removing
- * or narrowing an entry flushes each CPU that may have run the domain (tlb_flush_domain) before the reference
+ * or narrowing an entry flushes each CPU that may have run the domain (flush_domain) before the reference
  * is dropped.
  *
  * Lock: p2m.lock, class LOCK_P2M, protects all entries, counts by type and the parked list. Functions take it
@@ -47,7 +47,7 @@ static inline bool p2m_is_writable(enum p2m_type t) { return P2M_WRITABLE_TYPES 
 struct p2m {
     struct spinlock lock;
     mfn_t root;               /* the nested CR3 */
-    uint64_t flush_generation;/* raised by each flush; svm/tlb.c compares it before each entry */
+    uint64_t flush_generation;/* raised by each flush; svm/asid.c compares it before each entry */
     uint64_t dirty_cpus;      /* CPUs that may hold translations of this domain (bit mask, atomic) */
     uint64_t table_pages;     /* frames used for tables */
     uint64_t large, spares;   /* entries above 4K that are not MMIO; tables kept to split them (p2m.c) */
@@ -131,9 +131,9 @@ int must_check p2m_populate(struct domain *d, gfn_t gfn, unsigned int order);
 unsigned int p2m_check(struct domain *d);
 
 /*
- * svm/tlb.c: returns when no CPU can use a translation that was in d's p2m before the call. May be called
+ * mm/flush.c: returns when no CPU can use a translation that was in d's p2m before the call. May be called
  * with locks held.
  */
-void tlb_flush_domain(struct domain *d);
+void flush_domain(struct domain *d);
 
 #endif

@@ -78,7 +78,7 @@ struct boot_info {
 };
 extern struct boot_info boot_info;
 
-/* boot/memory.c: after alloc_add_range, where the core's image, modules and low pages are */
+/* mm/memory.c: after alloc_add_range, where the core's image, modules and low pages are */
 extern char image_start[], image_end[], text_end[], rodata_end[];
 #define AP_TRAMPOLINE 0x8000ull     /* the page below 1 MiB that starts second CPUs; hidden from dom0 */
 

@@ -384,7 +384,7 @@ int p2m_batch_remove(struct p2m_batch *b, gfn_t gfn, unsigned int max_order, uin
 void p2m_batch_finish(struct p2m_batch *b)
 {
     if (b->flush || b->tables)
-        tlb_flush_domain(b->d);
+        flush_domain(b->d);
     for (unsigned int i = 0; i < b->entries; i++)
         frame_put_block(b->entry[i].mfn, b->entry[i].order);
     free_tables(b->d, b->tables);

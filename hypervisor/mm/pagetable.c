@@ -34,6 +34,7 @@
 #define MAP_RW (MAP_RO | PTE_WRITABLE | PTE_DIRTY)
 #define MAP_DEVICE (MAP_RW | PTE_PCD | PTE_PWT)
 
+static paddr_t (*new_page)(void); /* gives a zeroed frame */
 paddr_t pagetable_root;
 static uint64_t *window;
 static uint64_t next_mmio = MMIO_BASE + 2 * PAGE_SIZE, next_stack = STACK_BASE;
@@ -54,7 +55,7 @@ static uint64_t *entry_for(uint64_t va, paddr_t pa, uint64_t size, uint64_t *pag
         if (level == 1 || (*e & PTE_LARGE) || (!*e && allowed && !((va | pa) & (*page - 1)) && size >= *page))
             return e;
         if (!*e)
-            *e = memory_page() | PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED;
+            *e = new_page() | PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED;
         table = paddr_to_virt(*e & PTE_ADDRESS);
     }
 }
@@ -91,13 +92,14 @@ static void map_ram(const struct boot_range *r)
     map_direct(MAX(r->start, data), r->end, MAP_RW);
 }
 
-void pagetable_init(void)
+void pagetable_init(const char *stack_guard, paddr_t (*page_source)(void))
 {
     static struct boot_info before; /* making tables takes pages from the map */
     uint64_t page;
 
+    new_page = page_source;
     memcpy(&before, &boot_info, sizeof(before));
-    pagetable_root = memory_page();
+    pagetable_root = new_page();
     map_direct(0, 0x100000, MAP_RW);
     for (unsigned int i = 0; i < before.ranges; i++) {
         const struct boot_range *r = &before.range[i];
@@ -108,8 +110,8 @@ void pagetable_init(void)
     window = entry_for(MMIO_BASE, 0, PAGE_SIZE, &page);
     map_image(image_start, text_end, MAP_RX);
     map_image(text_end, rodata_end, MAP_RO);
-    map_image(rodata_end, boot_stack_guard, MAP_RW);
-    map_image(boot_stack_guard + PAGE_SIZE, image_end, MAP_RW);
+    map_image(rodata_end, stack_guard, MAP_RW);
+    map_image(stack_guard + PAGE_SIZE, image_end, MAP_RW);
     __asm__ volatile("mov %0, %%cr3" : : "r"(pagetable_root) : "memory");
 }
 
@@ -122,7 +124,7 @@ uint8_t *pagetable_stack(unsigned int pages)
 {
     next_stack += 2 * STACK_SIZE;
     for (unsigned int i = 1; i <= pages; i++)
-        map(next_stack - i * PAGE_SIZE, memory_page(), PAGE_SIZE, MAP_RW);
+        map(next_stack - i * PAGE_SIZE, new_page(), PAGE_SIZE, MAP_RW);
     return (uint8_t *)next_stack;
 }
 

@@ -20,7 +20,7 @@ bool svm_enter(struct cpu *c, struct vcpu *v, struct exit *e)
     __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
     bool entered = likely(!READ_ONCE(c->softirq));
     if (entered) {
-        tlb_prepare(c, v);
+        asid_prepare(c, v);
         watchdog_stretch_end(c);
         switch_load(v);
         world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs);

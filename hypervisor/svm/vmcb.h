@@ -103,9 +103,9 @@ void switch_unload(struct vcpu *v);        /* the VMCB has it, to be read and wr
 void exits_decode(struct vcpu *v, struct exit *e);
 void exits_set_intercepts(struct vmcb *vmcb);
 
-/* svm/tlb.c */
+/* svm/asid.c */
 /* GIF=0, c->guest_domain set. An entry must follow: it does the flush that this may have asked for. */
-void tlb_prepare(struct cpu *c, struct vcpu *v);
+void asid_prepare(struct cpu *c, struct vcpu *v);
 
 /* svm/permissions.c */
 void permissions_init(void);

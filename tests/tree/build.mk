@@ -5,3 +5,15 @@
 CHECK_UNIT += tests/tree/check.sh
 check-unit: export HV_CC = $(CC) $(HV_CFLAGS)
 check-unit: | $(HV_XEN_INCLUDE)/xen
+
+# Who calls whom between the core's folders and files (floors.sh): nm reads the debug core's objects.
+.PHONY: floors check-floors
+check-floors: $(HV_OBJ)
+	@tests/tree/floors.sh check $(HV_BUILD)/hypervisor
+$(if $(filter 1,$(HV_DEBUG)),$(eval check-unit: check-floors))
+
+# The floors as they are, also as build/floors.svg; a call that others imply is left out there.
+floors: $(HV_OBJ)
+	@tests/rig/deps.sh graphviz
+	@tests/tree/floors.sh text $(HV_BUILD)/hypervisor
+	@tests/tree/floors.sh dot $(HV_BUILD)/hypervisor | tred 2>/dev/null | dot -Tsvg -o build/floors.svg

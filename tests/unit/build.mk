@@ -74,13 +74,13 @@ $(eval $(call unit-fake,ports_fake.h,cpu/nmi.c platform/acpi.c platform/uart.c d
 $(eval $(call unit-fake,cpuid_fake.h,cpu/clock.c vdev/cpuid.c))
 $(eval $(call unit-fake,msr_fake.h,cpu/apic.c cpu/features.c cpu/mcheck.c svm/svm.c))
 $(eval $(call unit-fake,privileged_fake.h,guest/exit.c vdev/msr.c))
-$(eval $(call unit-fake,addresses_fake.h,boot/memory.c svm/permissions.c))
+$(eval $(call unit-fake,addresses_fake.h,mm/memory.c svm/permissions.c))
 
 # Functions that the C library has too get other names.
 $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprintf=core_vsnprintf
 $(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset memcpy memmove memcmp strlen strcmp,-D$(f)=core_$(f))
 $(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
-$(eval $(call unit-test,lib,lib/format.c lib/string.c lib/cmdline.c boot/multiboot.c boot/memory.c))
+$(eval $(call unit-test,lib,lib/format.c lib/string.c lib/cmdline.c boot/multiboot.c platform/boot_info.c mm/memory.c))
 $(UNIT_OUT)/core/lib/printk.o: UNIT_CFLAGS += -Dprintk=core_printk -Dguest_log=core_guest_log
 $(eval $(call unit-test,console,lib/console.c lib/printk.c lib/spinlock.c platform/uart.c))
 $(eval $(call unit-test,elf,dom0/elf.c))
@@ -89,7 +89,7 @@ $(eval $(call unit-test,clock,cpu/clock.c))
 $(eval $(call unit-test,iommu,platform/iommu.c))
 $(eval $(call unit-test,time,cpu/clock.c cpu/timer.c lib/spinlock.c))
 $(eval $(call unit-test,apic,cpu/apic.c cpu/features.c))
-$(eval $(call unit-test,tlb,svm/tlb.c))
+$(eval $(call unit-test,tlb,svm/asid.c mm/flush.c))
 $(eval $(call unit-test,watchdog,cpu/watchdog.c))
 $(eval $(call unit-test,mcheck,cpu/mcheck.c))
 $(eval $(call unit-test,traps,cpu/traps.c guest/decode.c))
@@ -102,7 +102,7 @@ $(eval $(call unit-test,cpuid,vdev/cpuid.c))
 $(eval $(call unit-test,features,cpu/features.c))
 $(foreach test,emulate bus,$(eval $(call unit-test,$(test),$(unit_mm) vdev/bus.c guest/emulate.c guest/decode.c dom0/power.c,bus_model.o)))
 $(foreach test,pci msi,$(eval $(call unit-test,$(test),dom0/pci.c dom0/msi.c vdev/bus.c lib/spinlock.c,pci_model.o)))
-$(eval $(call unit-test,inject,svm/inject.c svm/event.c svm/state.c svm/tlb.c))
+$(eval $(call unit-test,inject,svm/inject.c svm/event.c svm/state.c svm/asid.c mm/flush.c))
 $(eval $(call unit-test,exit,guest/exit.c svm/exits.c svm/event.c svm/inject.c svm/state.c))
 $(eval $(call unit-test,guest_cpu,guest/exit.c svm/exits.c svm/state.c svm/context.c))
 $(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c svm.c permissions.c) cpu/fpu.c))

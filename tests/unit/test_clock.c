@@ -101,7 +101,7 @@ static void assert_date(uint64_t seconds)
 static void rates(void **state)
 {
     for (pm_bits = 24; pm_bits <= 32; pm_bits += 8) {
-        clock_init();
+        clock_init(acpi.pm_timer_port);
         assert_in_range(tsc_khz, TSC_KHZ * 99 / 100, TSC_KHZ * 101 / 100);
         assert_in_range(apic_timer_khz, APIC_KHZ * 99 / 100, APIC_KHZ * 101 / 100);
         assert_int_equal(apic_start, 0); /* it is stopped again */
@@ -112,24 +112,24 @@ static void rates(void **state)
 static void no_pm_timer(void **state)
 {
     acpi.pm_timer_port = 0;
-    assert_panics(clock_init());
+    assert_panics(clock_init(acpi.pm_timer_port));
 }
 
 static void no_clock_chip(void **state)
 {
     absent = true;
-    clock_init();
+    clock_init(acpi.pm_timer_port);
     assert_in_range((int64_t)clock_wall_at_boot() + SEC(1), 0, SEC(1)); /* 1970 */
 }
 
 static void dates(void **state)
 {
-    clock_init();
+    clock_init(acpi.pm_timer_port);
     assert_date(1772323139); /* 2026-02-28 23:58:59 */
     chip[0] = 59, chip[2] = 58, chip[4] = 23, chip[7] = 28, chip[8] = 2, chip[9] = 26;
     chip[11] = 0x06; /* binary */
     updating = 3;
-    clock_init();
+    clock_init(acpi.pm_timer_port);
     assert_date(1772323139);
     assert_int_equal(updating, 0);
 }
@@ -138,7 +138,7 @@ static void dates(void **state)
 static void a_second_that_ends(void **state)
 {
     seconds_until_next = 1;
-    clock_init();
+    clock_init(acpi.pm_timer_port);
     assert_date(1772323200); /* 2026-03-01 00:00:00 */
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/inject.c, state.c and tlb.c: what an entry delivers after exceptions that meet, deliveries that were
+ * svm/inject.c, state.c and asid.c: what an entry delivers after exceptions that meet, deliveries that were
  * cut short, NMIs, and interrupts that were offered and taken or not; how an instruction is skipped; and that
  * no ASID is used a second time before a flush.
  */
@@ -436,7 +436,7 @@ static void control_register_4(void **state)
     assert_int_equal(svm_set_cr4(&vcpu, 0), 0);
 }
 
-/* --- tlb.c --- */
+/* --- asid.c --- */
 
 static struct { const struct vcpu *v; uint64_t generation; } tagged[2][ASIDS];
 
@@ -446,7 +446,7 @@ static void enter(unsigned int cpu, struct vcpu *v)
     struct cpu *c = &cpus[cpu];
 
     c->id = cpu;
-    tlb_prepare(c, v);
+    asid_prepare(c, v);
     assert_in_range(v->vmcb->asid, 1, ASIDS - 1);
     if (v->vmcb->tlb_control == TLB_FLUSH_ALL)
         memset(tagged[cpu], 0, sizeof(tagged[cpu]));
@@ -473,7 +473,7 @@ static void no_asid_is_used_again(void **state)
     for (unsigned int i = 0; i < 10000; i++) {
         seed = seed * 1664525 + 1013904223;
         if (seed >> 28 == 0)
-            tlb_flush_domain(seed & 1u << 20 ? &domain : &other);
+            flush_domain(seed & 1u << 20 ? &domain : &other);
         enter(seed >> 24 & 1, &vcpus[(seed >> 16) % 3]);
     }
     assert_int_equal(kicks, 0); /* nobody was in a guest */

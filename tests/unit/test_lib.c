@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/ and boot/: formatting, strings, the command line, and the memory map as multiboot.c builds
+ * lib/ and boot/: formatting, strings, the command line, and the memory map as platform/boot_info.c builds
  * it. The functions that the C library has too are linked under the names core_...
  */
 #include "boot.h"

@@ -396,14 +396,14 @@ static void xen_below_says_the_rate(void **state)
     xen_below = 1000; /* few kHz: it waits for 50 ms by them */
     apic_left = 0x80000000;
     apic_step = 100;
-    clock_init();
+    clock_init(acpi.pm_timer_port);
     assert_int_equal(tsc_khz, 1000);
     assert_int_not_equal(apic_timer_khz, 0);
     assert_in_range(port_reads, 1, 2);
     apic_step = 0;
-    assert_panics(clock_init()); /* the APIC's timer stands still */
+    assert_panics(clock_init(acpi.pm_timer_port)); /* the APIC's timer stands still */
     xen_below = 0;
-    assert_panics(clock_init());
+    assert_panics(clock_init(acpi.pm_timer_port));
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/tlb.c on CPUs that are threads. Each enters a guest again and again as svm/enter.c does and keeps, as a
- * TLB would, the translation that it saw first under its ASID; it leaves when it is kicked. Once a flush is
- * over, nobody uses what was there before.
+ * mm/flush.c and svm/asid.c on CPUs that are threads. Each enters a guest again and again as
+ * svm/enter.c does and keeps, as a TLB would, the translation that it saw first under its ASID; it
+ * leaves when it is kicked. Once a flush is over, nobody uses what was there before.
  */
 #include "cpu.h"
 #include "harness.h"
@@ -54,7 +54,10 @@ static int setup(void **state)
     return 0;
 }
 
-/* In guest mode until a kick comes; with all_at_once until kicks for all have come, or patience ends. */
+/*
+ * In guest mode until a kick comes; with all_at_once until kicks for all have come, or patience
+ * ends.
+ */
 static void be_in_the_guest(unsigned int id)
 {
     unsigned int sleeps = 0;
@@ -72,7 +75,7 @@ static void enter(struct cpu *c, struct vcpu *v, uint64_t tlb[ASIDS])
 {
     __atomic_store_n(&kicked[c->id], false, __ATOMIC_SEQ_CST);
     __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
-    tlb_prepare(c, v);
+    asid_prepare(c, v);
     if (v->vmcb->tlb_control)
         memset(tlb, 0, ASIDS * sizeof(*tlb));
     assert_in_range(v->vmcb->asid, 1, ASIDS - 1);
@@ -117,7 +120,7 @@ static void flush_often(void)
 
         uint64_t old = __atomic_fetch_add(&translation, 1, __ATOMIC_SEQ_CST);
 
-        tlb_flush_domain(&d);
+        flush_domain(&d);
         nobody_uses_it(old);
     }
     __atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
@@ -136,7 +139,7 @@ static void flush_when_all_are_in(void)
 {
     while (__atomic_load_n(&waiting, __ATOMIC_SEQ_CST) < GUEST_CPUS)
         usleep(1);
-    tlb_flush_domain(&d);
+    flush_domain(&d);
     __atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
 }
 
@@ -161,12 +164,12 @@ static void only_who_may_have_it_is_kicked(void **state)
     cpus[0].guest_domain = &d;
     cpus[1].guest_domain = &other;
     cpus[3].guest_domain = &d;
-    tlb_flush_domain(&d);
+    flush_domain(&d);
     assert_int_equal(kicks, 0);
     assert_int_equal(d.p2m.flush_generation, 1);
     harness_cpu = 3;
     d.p2m.dirty_cpus = 0xa;
-    tlb_flush_domain(&d);
+    flush_domain(&d);
     assert_int_equal(kicks, 0);
 }
 

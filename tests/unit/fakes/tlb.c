@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* svm/tlb.c: flushes are counted, and a test may look at the world at that moment. */
+/* mm/flush.c: flushes are counted, and a test may look at the world at that moment. */
 #include "harness.h"
 
 unsigned int harness_flushes;
 void (*harness_on_flush)(struct domain *d);
 
-void tlb_flush_domain(struct domain *d)
+void flush_domain(struct domain *d)
 {
     harness_flushes++;
     if (harness_on_flush)

@@ -110,7 +110,7 @@ long long *harness_register(long long *registers, unsigned int number); /* by it
 
 /* preempt_pending() says yes at each n-th question; 0: never. */
 extern unsigned int harness_preempt_every;
-extern unsigned int harness_flushes;           /* calls of tlb_flush_domain */
+extern unsigned int harness_flushes;           /* calls of flush_domain */
 extern void (*harness_on_flush)(struct domain *d);
 extern void (*harness_on_pause)(void);         /* what happens while the checker lets others in */
 extern struct guest_paging harness_paging;       /* what svm_get_paging says of any vcpu */

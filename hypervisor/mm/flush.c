@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A flush of a domain is over when flush_domain() returns, whatever its vcpus do. A CPU in the core uses no
+ * guest translation, and it compares the domain's flush generation after it has said, in guest_domain, whom
+ * it is about to run. So the flusher raises the generation, looks at guest_domain of each CPU that has ever
+ * run the domain, and has to wait only for those that are in that guest: a kick makes them exit, all at the
+ * same time. A CPU in guest mode waits for nothing, so the flusher may hold any lock.
+ */
+#include "cpu.h"
+#include "domain.h"
+#include "lib.h"
+#include "p2m.h"
+#include "percpu.h"
+
+static bool in_guest(const struct cpu *c, const struct domain *d)
+{
+    return __atomic_load_n(&c->guest_domain, __ATOMIC_SEQ_CST) == d;
+}
+
+void flush_domain(struct domain *d)
+{
+    uint64_t entry[MAX_CPUS], waits_for = 0;
+
+    /* In this order: who has its first look at d's tables after this sees what was changed there. */
+    __atomic_add_fetch(&d->p2m.flush_generation, 1, __ATOMIC_SEQ_CST);
+    uint64_t dirty = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST) & ~(1ull << this_cpu()->id);
+    for (; dirty; dirty &= dirty - 1) {
+        unsigned int i = (unsigned int)__builtin_ctzll(dirty);
+
+        entry[i] = __atomic_load_n(&cpus[i].guest_entries, __ATOMIC_SEQ_CST);
+        if (in_guest(&cpus[i], d)) {
+            smp_kick(i);
+            waits_for |= 1ull << i;
+        }
+    }
+    for (; waits_for; waits_for &= waits_for - 1) {
+        unsigned int i = (unsigned int)__builtin_ctzll(waits_for);
+
+        while (in_guest(&cpus[i], d) && __atomic_load_n(&cpus[i].guest_entries, __ATOMIC_SEQ_CST) == entry[i])
+            cpu_pause();
+    }
+}
