@@ -12,7 +12,7 @@
 #include "platform/uart.h"
 #include "sched.h"
 #include "guest/exits.h"
-#include "svm.h"
+#include "hw.h"
 #include "vdev.h"
 
 void boot_main(uint32_t magic, uint32_t information)
@@ -50,9 +50,9 @@ void boot_main(uint32_t magic, uint32_t information)
     uart_start_interrupts();
 
     /* What runs guests: SVM, their view of a CPU, the scheduler; then the other CPUs can join. */
-    svm_init();
+    hw_init();
     cpuid_init();
-    svm_init_cpu();
+    hw_init_cpu();
     sched_init_cpu(0);
     secondary_start_all();
 

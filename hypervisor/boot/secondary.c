@@ -13,7 +13,7 @@
 #include "lib.h"
 #include "lib/cmdline.h"
 #include "sched.h"
-#include "svm.h"
+#include "hw.h"
 #include "time.h"
 
 #define MSR_TSC 0x10u
@@ -100,7 +100,7 @@ void secondary_main(void)
     set_state(START_ALIVE);
     wait_for_go();
     timer_init_cpu(c->id);
-    svm_init_cpu();
+    hw_init_cpu();
     sched_init_cpu(c->id);
     __atomic_store_n(&c->online, true, __ATOMIC_SEQ_CST);
     run_cpu();

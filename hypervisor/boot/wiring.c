@@ -13,7 +13,7 @@
 #include "lib/printk.h"
 #include "platform/power.h"
 #include "platform/uart.h"
-#include "svm.h"
+#include "hw.h"
 #include "vdev.h"
 
 static void raise_console_virq(void) { evtchn_raise_global_virq(VIRQ_CONSOLE); }
@@ -43,7 +43,7 @@ static void dump_domains(void)
         return;
     for_each_vcpu(dom0, v)
         if (v->initialised)
-            svm_dump(v);
+            hw_dump(v);
 }
 
 static const struct panic_hooks panic_hooks = {
@@ -57,6 +57,6 @@ void wiring_init(void)
     printk_set_clock(clock_now);     /* lib/printk.c */
     panic_set_hooks(&panic_hooks);
     wire_softirqs();
-    registry_add_part(&svm_part);    /* core/registry.c */
+    registry_add_part(&hw_part);    /* core/registry.c */
     registry_add_part(&vdev_part);
 }

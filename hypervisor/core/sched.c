@@ -34,7 +34,7 @@
 #include "domain.h"
 #include "errors.h"
 #include "lib.h"
-#include "svm.h"
+#include "hw.h"
 
 #define FAIR_SLICE MSEC(10)       /* how long one runs while others wait */
 #define FAIR_GRANULARITY MSEC(1)  /* virtual lead that a waking vcpu needs to preempt */

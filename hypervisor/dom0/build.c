@@ -23,7 +23,7 @@
 #include "lib/cmdline.h"
 #include "platform.h"
 #include "platform/uart.h"
-#include "svm.h"
+#include "hw.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
 #include <xen/domctl.h>
@@ -117,10 +117,10 @@ static void give_ports(void)
         { acpi.pm1_control[0], acpi.pm1_control[0] + 1u }, { acpi.pm1_control[1], acpi.pm1_control[1] + 1u },
     };
 
-    svm_set_dom0_ports(0, 0xffff, true);
+    hw_set_dom0_ports(0, 0xffff, true);
     for (unsigned int i = 0; i < ARRAY_SIZE(kept); i++)
         if (kept[i][0]) /* 0: the machine has none */
-            svm_set_dom0_ports(kept[i][0], kept[i][1], false);
+            hw_set_dom0_ports(kept[i][0], kept[i][1], false);
 }
 
 static void emulate_devices(struct domain *d)
@@ -240,7 +240,7 @@ void dom0_build(void)
     if (rc)
         panic("no memory for dom0's %u vcpus\n", d->max_vcpus);
     reserve_pool(d);
-    svm_reset_to_pvh(d->vcpu[0], entry, (uint32_t)info);
+    hw_reset_to_pvh(d->vcpu[0], entry, (uint32_t)info);
     d->vcpu[0]->down = false;
     d->vcpu[0]->blocked = false;
     log_info("dom0: %lu MiB, %u vcpus, kernel entry %#x, initrd %lu KiB at %#lx\n",

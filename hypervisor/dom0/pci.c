@@ -18,7 +18,7 @@
 #include "lib.h"
 #include "p2m.h"
 #include "platform.h"
-#include "svm.h"
+#include "hw.h"
 #include "vdev.h"
 #include "vdev/bus.h"
 
@@ -225,7 +225,7 @@ static bool bar_is_harmless(struct domain *d, const struct bar *b)
         return end > b->base &&
                mmio_allowed(d, b->base >> PAGE_SHIFT, ROUND_UP(end, PAGE_SIZE) >> PAGE_SHIFT);
     for (uint64_t port = b->base; port < end && port < 0x10000; port++)
-        if (!svm_port_allowed(d, (uint16_t)port))
+        if (!hw_port_allowed(d, (uint16_t)port))
             return false;
     return true;
 }

@@ -14,7 +14,7 @@
 #include "errors.h"
 #include "guest.h"
 #include "lib.h"
-#include "svm.h"
+#include "hw.h"
 #include "vdev/bus.h"
 
 static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
@@ -43,7 +43,7 @@ struct access {
 
 static uint64_t read_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size)
 {
-    return (high8 ? *svm_gpr(v, reg - 4) >> 8 : *svm_gpr(v, reg)) & mask_of(size);
+    return (high8 ? *hw_gpr(v, reg - 4) >> 8 : *hw_gpr(v, reg)) & mask_of(size);
 }
 
 /* As the CPU does: 4 bytes clear the upper half, 1 and 2 leave the rest alone. */
@@ -53,25 +53,25 @@ static void write_register(struct vcpu *v, unsigned int reg, bool high8, unsigne
     unsigned int n = high8 ? reg - 4 : reg, shift = high8 ? 8 : 0;
 
     val &= mask_of(size);
-    *svm_gpr(v, n) = (*svm_gpr(v, n) & ~(mask << shift)) | val << shift;
+    *hw_gpr(v, n) = (*hw_gpr(v, n) & ~(mask << shift)) | val << shift;
 }
 
-static uint64_t segment_base(const struct access *a, enum svm_segment_name n)
+static uint64_t segment_base(const struct access *a, enum hw_segment_name n)
 {
-    return a->mode == INSN_64 && n != SEG_FS && n != SEG_GS ? 0 : svm_get_segment(a->v, n).base;
+    return a->mode == INSN_64 && n != SEG_FS && n != SEG_GS ? 0 : hw_get_segment(a->v, n).base;
 }
 
-static gva_t linear(const struct access *a, uint64_t offset, enum svm_segment_name segment)
+static gva_t linear(const struct access *a, uint64_t offset, enum hw_segment_name segment)
 {
     gva_t va = segment_base(a, segment) + (offset & mask_of(a->insn.address_size));
 
     return a->mode == INSN_64 ? va : va & 0xffffffff;
 }
 
-/* insn.segment counts ES CS SS DS FS GS from 1, svm_segment_name from 0. */
-static enum svm_segment_name segment_or(const struct insn *i, enum svm_segment_name by_default)
+/* insn.segment counts ES CS SS DS FS GS from 1, hw_segment_name from 0. */
+static enum hw_segment_name segment_or(const struct insn *i, enum hw_segment_name by_default)
 {
-    return i->segment ? (enum svm_segment_name)(i->segment - 1) : by_default;
+    return i->segment ? (enum hw_segment_name)(i->segment - 1) : by_default;
 }
 
 static gva_t operand_address(const struct access *a)
@@ -82,11 +82,11 @@ static gva_t operand_address(const struct access *a)
     if (i->rip_relative)
         offset += a->rip + i->length;
     if (i->base != INSN_NO_REGISTER)
-        offset += *svm_gpr(a->v, i->base);
+        offset += *hw_gpr(a->v, i->base);
     if (i->index != INSN_NO_REGISTER)
-        offset += *svm_gpr(a->v, i->index) << i->scale;
+        offset += *hw_gpr(a->v, i->index) << i->scale;
     if (i->op >= INSN_BT && i->op <= INSN_BTC && !i->has_imm) { /* the register's bit may be far away */
-        uint64_t bit = *svm_gpr(a->v, i->reg), above = 64 - i->size * 8;
+        uint64_t bit = *hw_gpr(a->v, i->reg), above = 64 - i->size * 8;
 
         offset += (uint64_t)((int64_t)(bit << above) >> above >> (__builtin_ctz(i->size) + 3)) * i->size;
     }
@@ -94,7 +94,7 @@ static gva_t operand_address(const struct access *a)
 }
 
 /* Of a string operation; no prefix changes its segment. */
-static gva_t destination_address(const struct access *a) { return linear(a, *svm_gpr(a->v, RDI), SEG_ES); }
+static gva_t destination_address(const struct access *a) { return linear(a, *hw_gpr(a->v, RDI), SEG_ES); }
 
 /* The bytes at RIP, across a page's end if need be; how many could be had. */
 static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
@@ -135,7 +135,7 @@ static uint64_t arithmetic(const struct access *a, enum insn_op op, uint64_t x, 
                      (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF) | (carries & 8 ? FLAG_AF : 0) |
                      (overflow & sign ? FLAG_OF : 0);
 
-    svm_set_rflags(a->v, (a->rflags & ~changed) | (flags & changed));
+    hw_set_rflags(a->v, (a->rflags & ~changed) | (flags & changed));
     return result;
 }
 
@@ -144,7 +144,7 @@ static uint64_t test_bit(const struct access *a, uint64_t memory, uint64_t numbe
 {
     uint64_t bit = 1ull << number % (a->insn.size * 8);
 
-    svm_set_rflags(a->v, (a->rflags & ~FLAG_CF) | (memory & bit ? FLAG_CF : 0));
+    hw_set_rflags(a->v, (a->rflags & ~FLAG_CF) | (memory & bit ? FLAG_CF : 0));
     switch (a->insn.op) {
     case INSN_BTS: return memory | bit;
     case INSN_BTR: return memory & ~bit;
@@ -221,7 +221,7 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     gpa_t gpa;
 
     if (guest_walk(a->v->d, &a->paging, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa, &fault)) {
-        svm_inject_page_fault(a->v, va, fault);
+        hw_inject_page_fault(a->v, va, fault);
         return -EFAULT;
     }
     if ((gpa & ~PAGE_MASK) + size > PAGE_SIZE)
@@ -239,7 +239,7 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
 
 static void advance(const struct access *a, unsigned int reg, int64_t by)
 {
-    write_register(a->v, reg, false, a->insn.address_size, *svm_gpr(a->v, reg) + (uint64_t)by);
+    write_register(a->v, reg, false, a->insn.address_size, *hw_gpr(a->v, reg) + (uint64_t)by);
 }
 
 /* One iteration. 0: done; 1: it must run again (REP, or a fault was injected); -EINVAL. */
@@ -253,7 +253,7 @@ static int execute_string(const struct access *a, gpa_t gpa)
     if (i->rep && !read_register(a->v, RCX, false, i->address_size))
         return 0;
     if (i->op == INSN_MOVS) {
-        gva_t source = linear(a, *svm_gpr(a->v, RSI), segment_or(i, SEG_DS));
+        gva_t source = linear(a, *hw_gpr(a->v, RSI), segment_or(i, SEG_DS));
 
         rc = copy_operand(a, source, false, &val);
         if (!rc)
@@ -275,16 +275,16 @@ static int execute_string(const struct access *a, gpa_t gpa)
 
 static enum insn_mode code_mode(struct vcpu *v)
 {
-    if (svm_mode_64(v))
+    if (hw_mode_64(v))
         return INSN_64;
-    return svm_get_segment(v, SEG_CS).attributes & SEGMENT_D ? INSN_32 : INSN_16;
+    return hw_get_segment(v, SEG_CS).attributes & SEGMENT_D ? INSN_32 : INSN_16;
 }
 
 static int emulate(struct vcpu *v, gpa_t gpa)
 {
     struct access a = {
-        .v = v, .paging = svm_get_paging(v), .rip = svm_get_rip(v), .rflags = svm_get_rflags(v),
-        .user = svm_get_cpl(v) == 3 ? GUEST_WALK_USER : 0, .mode = code_mode(v),
+        .v = v, .paging = hw_get_paging(v), .rip = hw_get_rip(v), .rflags = hw_get_rflags(v),
+        .user = hw_get_cpl(v) == 3 ? GUEST_WALK_USER : 0, .mode = code_mode(v),
     };
     uint8_t bytes[INSN_BYTES] = { 0 };
     int rc = 0;
@@ -303,7 +303,7 @@ static int emulate(struct vcpu *v, gpa_t gpa)
     else
         execute(&a, gpa);
     if (!rc)
-        svm_set_rip(v, a.rip + a.insn.length);
+        hw_set_rip(v, a.rip + a.insn.length);
     return rc < 0 ? rc : 0;
 }
 
@@ -318,6 +318,6 @@ int emulate_access(struct vcpu *v, gpa_t gpa)
 
     if (rc != -EINVAL || bus_has_memory(v, gpa))
         return rc;
-    svm_inject_exception(v, EXC_GP, 0);
+    hw_inject_exception(v, EXC_GP, 0);
     return 0;
 }

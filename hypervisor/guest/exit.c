@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is done about an exit: one handler for each kind (struct exit, svm.h). Where the CPU does
+ * What is done about an exit: one handler for each kind (struct exit, hw.h). Where the CPU does
  * not say where the next instruction is, one is skipped by its plain length; a guest that puts
  * prefixes on VMMCALL there confuses only itself.
  *
@@ -13,7 +13,7 @@
 #include "guest.h"
 #include "hypercall.h"
 #include "lib.h"
-#include "svm.h"
+#include "hw.h"
 #include "vdev.h"
 #include "vdev/bus.h"
 
@@ -21,12 +21,12 @@ enum { RAX, RCX, RDX, RBX };
 #define RFLAGS_DF (1ull << 10)
 #define RFLAGS_IF (1ull << 9)
 
-static void inject_gp(struct vcpu *v) { svm_inject_exception(v, EXC_GP, 0); }
+static void inject_gp(struct vcpu *v) { hw_inject_exception(v, EXC_GP, 0); }
 
 static void exit_protection(struct vcpu *v, const struct exit *e) { inject_gp(v); }
-static void exit_undefined(struct vcpu *v, const struct exit *e) { svm_inject_exception(v, EXC_UD, 0); }
-static void exit_debug(struct vcpu *v, const struct exit *e) { svm_inject_exception(v, EXC_DB, 0); }
-static void exit_alignment(struct vcpu *v, const struct exit *e) { svm_inject_exception(v, EXC_AC, 0); }
+static void exit_undefined(struct vcpu *v, const struct exit *e) { hw_inject_exception(v, EXC_UD, 0); }
+static void exit_debug(struct vcpu *v, const struct exit *e) { hw_inject_exception(v, EXC_DB, 0); }
+static void exit_alignment(struct vcpu *v, const struct exit *e) { hw_inject_exception(v, EXC_AC, 0); }
 static void exit_nothing(struct vcpu *v, const struct exit *e) {}
 static void exit_interrupt(struct vcpu *v, const struct exit *e) { irq_window(); }
 static void exit_hypercall(struct vcpu *v, const struct exit *e) { hypercall_exit(v); }
@@ -62,23 +62,23 @@ static void exit_cache(struct vcpu *v, const struct exit *e)
         while (exit_wbinvd_softirq(), READ_ONCE(v->wbinvd_cpus))
             cpu_pause();
     }
-    svm_skip(v, 2);
+    hw_skip(v, 2);
 }
 
 static void exit_cpuid(struct vcpu *v, const struct exit *e)
 {
     struct cpuid_regs r;
 
-    if (unlikely(v->vdev.cpuid_faulting) && svm_get_cpl(v)) {
+    if (unlikely(v->vdev.cpuid_faulting) && hw_get_cpl(v)) {
         inject_gp(v);
         return;
     }
-    cpuid_guest(v, (uint32_t)*svm_gpr(v, RAX), (uint32_t)v->regs.rcx, svm_get_cr4(v), &r);
-    *svm_gpr(v, RAX) = r.a;
+    cpuid_guest(v, (uint32_t)*hw_gpr(v, RAX), (uint32_t)v->regs.rcx, hw_get_cr4(v), &r);
+    *hw_gpr(v, RAX) = r.a;
     v->regs.rbx = r.b;
     v->regs.rcx = r.c;
     v->regs.rdx = r.d;
-    svm_skip(v, 2);
+    hw_skip(v, 2);
 }
 
 /*
@@ -90,12 +90,12 @@ static bool read_cr4_operand(struct vcpu *v, unsigned int *reg, unsigned int *le
     uint8_t code[4];
     unsigned int n = sizeof(code);
 
-    while (n && guest_read(v, code, svm_code_address(v), n))
+    while (n && guest_read(v, code, hw_code_address(v), n))
         n--; /* the page may end */
     unsigned int at = code[0] != 0x0f;
     if (n < at + 3 || code[at] != 0x0f || code[at + 1] != 0x22)
         return false;
-    *reg = (code[at + 2] & 7) | (at && svm_mode_64(v) && (code[0] & 0xf1) == 0x41 ? 8 : 0);
+    *reg = (code[at + 2] & 7) | (at && hw_mode_64(v) && (code[0] & 0xf1) == 0x41 ? 8 : 0);
     *length = at + 3;
     return true;
 }
@@ -108,55 +108,55 @@ static void exit_cr4(struct vcpu *v, const struct exit *e)
         exit_undefined(v, e);
         return;
     }
-    uint64_t val = *svm_gpr(v, reg);
+    uint64_t val = *hw_gpr(v, reg);
 
-    if (svm_set_cr4(v, svm_mode_64(v) ? val : (uint32_t)val))
+    if (hw_set_cr4(v, hw_mode_64(v) ? val : (uint32_t)val))
         inject_gp(v);
     else
-        svm_skip(v, length);
+        hw_skip(v, length);
 }
 
 static void exit_hlt(struct vcpu *v, const struct exit *e)
 {
-    svm_skip(v, 1);
-    if (svm_event_pending(v))
+    hw_skip(v, 1);
+    if (hw_event_pending(v))
         return; /* single-stepped: that trap ends the halt */
-    if (!(svm_get_rflags(v) & RFLAGS_IF) && !v->vdev.nmi_pending)
+    if (!(hw_get_rflags(v) & RFLAGS_IF) && !v->vdev.nmi_pending)
         vcpu_stop(v); /* a CPU that Linux took offline, or the last one at power-off */
     vcpu_block(v);
 }
 
 static void exit_msr(struct vcpu *v, const struct exit *e)
 {
-    uint64_t val = v->regs.rdx << 32 | (uint32_t)*svm_gpr(v, RAX);
+    uint64_t val = v->regs.rdx << 32 | (uint32_t)*hw_gpr(v, RAX);
     bool write = e->msr_write;
     uint32_t msr = (uint32_t)v->regs.rcx;
     int rc = write ? msr_guest_write(v, msr, val) : msr_guest_read(v, msr, &val);
 
     if (rc == -ENOENT)
-        rc = write ? svm_set_msr(v, msr, val) : svm_get_msr(v, msr, &val);
+        rc = write ? hw_set_msr(v, msr, val) : hw_get_msr(v, msr, &val);
     if (rc) {
         log_debug("d%u vcpu %u: %s of MSR %#x refused\n", v->d->id, v->id, write ? "write" : "read", msr);
         inject_gp(v);
         return;
     }
     if (!write) {
-        *svm_gpr(v, RAX) = (uint32_t)val;
+        *hw_gpr(v, RAX) = (uint32_t)val;
         v->regs.rdx = val >> 32;
     }
-    svm_skip(v, 2);
+    hw_skip(v, 2);
 }
 
 static void exit_xsetbv(struct vcpu *v, const struct exit *e)
 {
-    uint64_t val = v->regs.rdx << 32 | (uint32_t)*svm_gpr(v, RAX);
+    uint64_t val = v->regs.rdx << 32 | (uint32_t)*hw_gpr(v, RAX);
 
-    if (svm_get_cpl(v) || (uint32_t)v->regs.rcx || !svm_xcr0_allowed(v->d, val)) {
+    if (hw_get_cpl(v) || (uint32_t)v->regs.rcx || !hw_xcr0_allowed(v->d, val)) {
         inject_gp(v);
         return;
     }
     cpu_xsetbv(val);
-    svm_skip(v, 3);
+    hw_skip(v, 3);
 }
 
 /*
@@ -165,23 +165,23 @@ static void exit_xsetbv(struct vcpu *v, const struct exit *e)
  */
 static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool write)
 {
-    unsigned int access = (write ? GUEST_WALK_WRITE : 0) | (svm_get_cpl(v) == 3 ? GUEST_WALK_USER : 0);
-    struct guest_paging paging = svm_get_paging(v);
+    unsigned int access = (write ? GUEST_WALK_WRITE : 0) | (hw_get_cpl(v) == 3 ? GUEST_WALK_USER : 0);
+    struct guest_paging paging = hw_get_paging(v);
     uint32_t fault;
     gpa_t gpa;
 
     for (gva_t at = va; at < va + size; at = (at | ~PAGE_MASK) + 1)
         if (guest_walk(v->d, &paging, at, access, &gpa, &fault)) {
-            svm_inject_page_fault(v, at, fault);
+            hw_inject_page_fault(v, at, fault);
             return true;
         }
     return false;
 }
 
 /* Linear address of offset in a segment. */
-static gva_t linear(struct vcpu *v, enum svm_segment_name segment, uint64_t offset)
+static gva_t linear(struct vcpu *v, enum hw_segment_name segment, uint64_t offset)
 {
-    return (svm_mode_64(v) && segment < SEG_FS ? 0 : svm_get_segment(v, segment).base) + offset;
+    return (hw_mode_64(v) && segment < SEG_FS ? 0 : hw_get_segment(v, segment).base) + offset;
 }
 
 /*
@@ -213,19 +213,19 @@ static void exit_io_string(struct vcpu *v, const struct exit *e)
             inject_gp(v); /* no RAM is there */
             return;
         }
-        uint64_t next = svm_get_rflags(v) & RFLAGS_DF ? *index - size : *index + size;
+        uint64_t next = hw_get_rflags(v) & RFLAGS_DF ? *index - size : *index + size;
         *index = (*index & ~mask) | (next & mask);
         count--;
         if (e->io.rep)
             v->regs.rcx = (v->regs.rcx & ~mask) | count;
     }
     if (!count)
-        svm_set_rip(v, e->io.next_rip);
+        hw_set_rip(v, e->io.next_rip);
 }
 
 static void exit_io(struct vcpu *v, const struct exit *e)
 {
-    uint64_t *rax = svm_gpr(v, RAX);
+    uint64_t *rax = hw_gpr(v, RAX);
     unsigned int size = e->io.size;
     uint32_t val = 0;
 
@@ -242,7 +242,7 @@ static void exit_io(struct vcpu *v, const struct exit *e)
         *rax = val;
     else if (e->io.in)
         memcpy(rax, &val, size);
-    svm_set_rip(v, e->io.next_rip);
+    hw_set_rip(v, e->io.next_rip);
 }
 
 static void exit_fault(struct vcpu *v, const struct exit *e)
@@ -265,7 +265,7 @@ static void exit_fault(struct vcpu *v, const struct exit *e)
 static void exit_shutdown(struct vcpu *v, const struct exit *e)
 {
     guest_log(v->d, "vcpu %u: triple fault\n", v->id);
-    svm_dump(v);
+    hw_dump(v);
     domain_shutdown(v->d, (uint8_t)v->d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON]);
 }
 

@@ -11,14 +11,14 @@
 #include "domain.h"
 #include "hypercall.h"
 #include "sched.h"
-#include "svm.h"
+#include "hw.h"
 
 static void run_vcpu(struct cpu *c, struct vcpu *v)
 {
     struct exit e;
 
     c->current = v;
-    while (!READ_ONCE(c->softirq) && svm_enter(c, v, &e))
+    while (!READ_ONCE(c->softirq) && hw_enter(c, v, &e))
         exit_handle(v, &e);
     c->current = NULL;
 }

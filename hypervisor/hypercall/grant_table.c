@@ -58,7 +58,7 @@ static long set_version(struct hypercall *hc, struct domain *d, void *arg)
 
 #define ARG(type) operate, OPERATION_ARG(struct gnttab_##type)
 
-static const struct operation operations[] = {
+static const struct operation grant_table_ops[] = {
     [GNTTABOP_map_grant_ref] = { ARG(map_grant_ref), .out = OUT_CHECKED }, /* or nobody could unmap it */
     [GNTTABOP_unmap_grant_ref] = { OPERATION_ARG(struct gnttab_unmap_grant_ref) }, /* not one by one: unmap */
     [GNTTABOP_setup_table] = { ARG(setup_table), .layout = LAYOUT_GRANT_SETUP_TABLE, .out = OUT_SUCCESS },
@@ -98,15 +98,15 @@ long hypercall_grant_table_op(struct hypercall *hc)
 
     if (count > INT32_MAX)
         return -EINVAL;
-    if (cmd >= ARRAY_SIZE(operations))
+    if (cmd >= ARRAY_SIZE(grant_table_ops))
         return -ENOSYS;
     while (count > 0) {
         uint32_t n = cmd == GNTTABOP_unmap_grant_ref ? MIN(count, GRANT_UNMAP_BATCH) : 1;
         long rc = cmd == GNTTABOP_unmap_grant_ref ? unmap(hc, n) :
-                  operation_run(hc, operations, ARRAY_SIZE(operations), cmd, hc->arg[1]);
+                  operation_run(hc, grant_table_ops, ARRAY_SIZE(grant_table_ops), cmd, hc->arg[1]);
         if (rc)
             return rc;
-        hc->arg[1] += n * guest_layout_size(operations[cmd].size, operations[cmd].layout, hc->compat);
+        hc->arg[1] += n * guest_layout_size(grant_table_ops[cmd].size, grant_table_ops[cmd].layout, hc->compat);
         count -= n;
         hc->arg[2] = count;
         if (count > 0 && preempt_pending())

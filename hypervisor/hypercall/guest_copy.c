@@ -5,27 +5,27 @@
  */
 #include "guest.h"
 #include "lib.h"
-#include "svm.h"
+#include "hw.h"
 
 #define COMPAT_SIZE_MAX 64u /* bytes of the largest structure of a 32-bit caller */
 
 int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
 {
-    struct guest_paging p = svm_get_paging(v);
+    struct guest_paging p = hw_get_paging(v);
 
     return guest_copy(v->d, &p, false, src, dst, size);
 }
 
 int guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size)
 {
-    struct guest_paging p = svm_get_paging(v);
+    struct guest_paging p = hw_get_paging(v);
 
     return guest_copy(v->d, &p, true, dst, (uint8_t *)src, size);
 }
 
 int guest_zero(struct vcpu *v, gva_t dst, uint64_t size)
 {
-    struct guest_paging p = svm_get_paging(v);
+    struct guest_paging p = hw_get_paging(v);
 
     return guest_copy(v->d, &p, true, dst, NULL, size);
 }

@@ -106,7 +106,7 @@ static long op_set_upcall_vector(struct hypercall *hc, struct domain *d, void *a
     return 0;
 }
 
-static const struct operation rows[] = {
+static const struct operation hvm_ops[] = {
     [HVMOP_set_param] = { op_set_param, OPERATION_TARGET(struct xen_hvm_param, domid) },
     [HVMOP_get_param] = { op_get_param, OPERATION_TARGET(struct xen_hvm_param, domid), .out = OUT_SUCCESS },
     [HVMOP_set_evtchn_upcall_vector] = { op_set_upcall_vector,
@@ -115,5 +115,5 @@ static const struct operation rows[] = {
 
 long hypercall_hvm_op(struct hypercall *hc)
 {
-    return operation_run(hc, rows, ARRAY_SIZE(rows), (uint32_t)hc->arg[0], hc->arg[1]);
+    return operation_run(hc, hvm_ops, ARRAY_SIZE(hvm_ops), (uint32_t)hc->arg[0], hc->arg[1]);
 }

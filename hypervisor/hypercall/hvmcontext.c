@@ -13,7 +13,7 @@
 #include "cpu.h"
 #include "domctl.h"
 #include "lib.h"
-#include "svm.h"
+#include "hw.h"
 
 #define RECORD_MAX 2048u    /* bytes of the largest record, with room */
 #define XSAVE_LENGTH (offsetof(struct hvm_hw_cpu_xsave, save_area) + XSAVE_AREA_MAX)
@@ -21,17 +21,17 @@
 typedef void save_fn(struct vcpu *v, void *record);
 typedef int load_fn(struct vcpu *v, const void *record);
 
-static void save_cpu(struct vcpu *v, void *record) { svm_save_context(v, record); }
-static void save_xsave(struct vcpu *v, void *record) { svm_save_xsave(v, record); }
+static void save_cpu(struct vcpu *v, void *record) { hw_save_context(v, record); }
+static void save_xsave(struct vcpu *v, void *record) { hw_save_xsave(v, record); }
 static void save_lapic(struct vcpu *v, void *record) { lapic_save(v, record, NULL); }
 static void save_lapic_regs(struct vcpu *v, void *record) { lapic_save(v, NULL, record); }
-static int load_xsave(struct vcpu *v, const void *record) { return svm_load_xsave(v, record); }
+static int load_xsave(struct vcpu *v, const void *record) { return hw_load_xsave(v, record); }
 static int load_lapic(struct vcpu *v, const void *record) { return lapic_load(v, record, NULL); }
 static int load_lapic_regs(struct vcpu *v, const void *record) { return lapic_load(v, NULL, record); }
 
 static int load_cpu(struct vcpu *v, const void *record)
 {
-    int rc = svm_load_context(v, record);
+    int rc = hw_load_context(v, record);
 
     if (rc == 0) {
         v->initialised = true;
@@ -47,12 +47,12 @@ static void save_mtrr(struct vcpu *v, void *record)
     struct hvm_hw_mtrr *hw = record;
 
     *hw = (struct hvm_hw_mtrr){ .msr_mtrr_cap = MTRR_CAP_WC, .msr_mtrr_def_type = MTRR_DEFAULT };
-    BUG_ON(svm_get_msr(v, MSR_PAT, &hw->msr_pat_cr));
+    BUG_ON(hw_get_msr(v, MSR_PAT, &hw->msr_pat_cr));
 }
 
 static int load_mtrr(struct vcpu *v, const void *record)
 {
-    return svm_set_msr(v, MSR_PAT, ((const struct hvm_hw_mtrr *)record)->msr_pat_cr);
+    return hw_set_msr(v, MSR_PAT, ((const struct hvm_hw_mtrr *)record)->msr_pat_cr);
 }
 
 static void save_header(struct vcpu *v, void *record)

@@ -95,7 +95,7 @@ static long get_screen(struct hypercall *hc, struct domain *d, void *arg)
     return sizeof(boot_info.screen);
 }
 
-static const struct operation rows[] = {
+static const struct operation platform_ops[] = {
     [XENPF_settime64] = { .fn = set_time },
     [XENPF_get_cpuinfo] = { get_cpuinfo, .out = OUT_SUCCESS },
     [XENPF_resource_op] = { .fn = resource_op },
@@ -104,7 +104,7 @@ static const struct operation rows[] = {
 
 long hypercall_platform_op(struct hypercall *hc)
 {
-    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_platform_op),
+    return operation_run_versioned(hc, platform_ops, ARRAY_SIZE(platform_ops), sizeof(struct xen_platform_op),
                                    XENPF_INTERFACE_VERSION);
 }
 

@@ -12,7 +12,7 @@
 #include "lib.h"
 #include "operation.h"
 #include "percpu.h"
-#include "svm.h"
+#include "hw.h"
 
 #define POLL_PORTS_MAX 128u
 
@@ -52,7 +52,7 @@ static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_p
     __atomic_store_n(&v->d->evtchn.polled, true, __ATOMIC_SEQ_CST);
     if (p->timeout != 0)
         timer_set(&v->poll_timer, (nsec_t)MIN(p->timeout, (uint64_t)TIME_NEVER));
-    if (svm_interrupts_enabled(v)) {
+    if (hw_interrupts_enabled(v)) {
         vcpu_block(v);
     } else { /* interrupts wait, however many there are: only the ports count */
         __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
@@ -120,7 +120,7 @@ static long op_watchdog(struct hypercall *hc, struct domain *d, void *arg)
     return w->id == 0 ? (long)slot + 1 : 0;
 }
 
-static const struct operation rows[] = {
+static const struct operation sched_ops[] = {
     [SCHEDOP_yield] = { .fn = op_yield },
     [SCHEDOP_block] = { .fn = op_block },
     [SCHEDOP_shutdown] = { op_shutdown, OPERATION_ARG(struct sched_shutdown) },
@@ -132,5 +132,5 @@ static const struct operation rows[] = {
 
 long hypercall_sched_op(struct hypercall *hc)
 {
-    return operation_run(hc, rows, ARRAY_SIZE(rows), (uint32_t)hc->arg[0], hc->arg[1]);
+    return operation_run(hc, sched_ops, ARRAY_SIZE(sched_ops), (uint32_t)hc->arg[0], hc->arg[1]);
 }

@@ -269,7 +269,7 @@ static long cpupool(struct hypercall *hc, struct domain *unused, void *arg)
 }
 
 /* OUT_ALWAYS: when room was missing, its size is in the structure. */
-static const struct operation rows[] = {
+static const struct operation sysctl_ops[] = {
     [XEN_SYSCTL_readconsole] = { read_console, .out = OUT_SUCCESS },
     [XEN_SYSCTL_physinfo] = { physinfo, .out = OUT_SUCCESS },
     [XEN_SYSCTL_sched_id] = { scheduler, .out = OUT_SUCCESS },
@@ -289,6 +289,6 @@ static const struct operation rows[] = {
 
 long hypercall_sysctl(struct hypercall *hc)
 {
-    return operation_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_sysctl),
+    return operation_run_versioned(hc, sysctl_ops, ARRAY_SIZE(sysctl_ops), sizeof(struct xen_sysctl),
                                    XEN_SYSCTL_INTERFACE_VERSION);
 }

@@ -12,7 +12,7 @@
 #include "hypercall.h"
 #include "lib.h"
 #include "percpu.h"
-#include "svm.h"
+#include "hw.h"
 #include "time.h"
 
 static const struct entry {
@@ -52,24 +52,24 @@ static const uint8_t registers[2][HYPERCALL_ARGS] = { { 7, 6, 2, 10, 8, 9 }, { 3
 
 void hypercall_exit(struct vcpu *v)
 {
-    if (unlikely(svm_get_cpl(v))) {
-        svm_inject_exception(v, EXC_UD, 0);
+    if (unlikely(hw_get_cpl(v))) {
+        hw_inject_exception(v, EXC_UD, 0);
         return;
     }
     const struct guest_regs *r = &v->regs;
     struct hypercall hc = {
-        .v = v, .nr = (uint32_t)*svm_gpr(v, 0), .compat = !svm_mode_64(v),
+        .v = v, .nr = (uint32_t)*hw_gpr(v, 0), .compat = !hw_mode_64(v),
         .arg = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
     };
     for (int i = 0; unlikely(hc.compat) && i < HYPERCALL_ARGS; i++)
-        hc.arg[i] = (uint32_t)*svm_gpr(v, registers[1][i]);
+        hc.arg[i] = (uint32_t)*hw_gpr(v, registers[1][i]);
     this_cpu()->hypercall_start = 0;
     long rc = hypercall_dispatch(&hc);
     if (rc == -ERESTART) {
         for (int i = 0; i < HYPERCALL_ARGS; i++)
-            *svm_gpr(v, registers[hc.compat][i]) = hc.arg[i];
+            *hw_gpr(v, registers[hc.compat][i]) = hc.arg[i];
         return;
     }
-    *svm_gpr(v, 0) = hc.compat ? (uint32_t)rc : (uint64_t)rc;
-    svm_skip(v, 3);
+    *hw_gpr(v, 0) = hc.compat ? (uint32_t)rc : (uint64_t)rc;
+    hw_skip(v, 3);
 }

@@ -7,7 +7,7 @@
  */
 #include "hypercall.h"
 #include "lib.h"
-#include "svm.h"
+#include "hw.h"
 
 #include <xen/hvm/hvm_vcpu.h>
 
@@ -24,7 +24,7 @@ static int initialise(struct hypercall *hc, struct vcpu *v, gva_t arg)
     spin_lock_scope(&v->d->lock);
     if (v->initialised || v->vdev.sipi_vector >= 0)
         return -EEXIST;
-    return READ_ONCE(v->sched.running) ? -EBUSY : svm_load_start(v, &start);
+    return READ_ONCE(v->sched.running) ? -EBUSY : hw_load_start(v, &start);
 }
 
 static int get_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)

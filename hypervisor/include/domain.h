@@ -17,7 +17,7 @@
 #include "p2m.h"
 #include "sched.h"
 #include "spinlock.h"
-#include "svm.h"
+#include "hw.h"
 #include "time.h"
 #include "types.h"
 #include "vdev.h"
@@ -74,7 +74,7 @@ struct domain {
 
 /*
  * A guest's general registers, in the order of x86's encodings; rax and rsp are in the VMCB
- * (svm.h).
+ * (hw.h).
  */
 struct guest_regs {
     uint64_t in_vmcb_0, rcx, rdx, rbx, in_vmcb_4, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
@@ -90,10 +90,8 @@ struct vcpu {
     struct domain *d;
     unsigned int id;                   /* in d */
     struct guest_regs regs;
-    struct vmcb *vmcb;
-    mfn_t vmcb_mfn;
     uint64_t wbinvd_cpus;              /* a bit for each CPU that dom0's WBINVD still waits for; atomic */
-    struct svm_vcpu svm;               /* ASID, registers switched by hand, pending injection */
+    struct hw_vcpu hw;                 /* what depends on the CPU's vendor (hw.h) */
     void *xsave;                       /* FPU state, eagerly switched (cpu/fpu.c) */
 
     struct sched_unit sched;

@@ -21,7 +21,7 @@ int must_check guest_zero(struct vcpu *v, gva_t dst, uint64_t size);
 int must_check guest_read_physical(struct domain *d, void *dst, gpa_t src, uint64_t size);
 int must_check guest_write_physical(struct domain *d, gpa_t dst, const void *src, uint64_t size);
 
-/* What decides how a vcpu translates addresses (svm_get_paging). */
+/* What decides how a vcpu translates addresses (hw_get_paging). */
 struct guest_paging { uint64_t cr0, cr3, cr4, efer; };
 #define GUEST_WALK_WRITE 1u
 #define GUEST_WALK_USER 2u

@@ -14,19 +14,19 @@ static void new_asid(struct cpu *c, struct vcpu *v)
     if (!c->asid_next || c->asid_next >= cpu_features.asid_count) {
         c->asid_generation++;
         c->asid_next = 1;           /* 0 is the host's */
-        v->vmcb->tlb_control = TLB_FLUSH_ALL;
+        v->hw.vmcb->tlb_control = TLB_FLUSH_ALL;
     }
-    v->vmcb->asid = c->asid_next++;
-    v->svm.asid_cpu = c->id;
-    v->svm.asid_generation = c->asid_generation;
+    v->hw.vmcb->asid = c->asid_next++;
+    v->hw.asid_cpu = c->id;
+    v->hw.asid_generation = c->asid_generation;
 }
 
 void asid_prepare(struct cpu *c, struct vcpu *v)
 {
-    struct svm_vcpu *s = &v->svm;
+    struct hw_vcpu *s = &v->hw;
     uint64_t generation = __atomic_load_n(&v->d->p2m.flush_generation, __ATOMIC_SEQ_CST);
 
-    v->vmcb->tlb_control = TLB_FLUSH_NOTHING;
+    v->hw.vmcb->tlb_control = TLB_FLUSH_NOTHING;
     if (s->flush_seen != generation || s->asid_cpu != c->id || s->asid_generation != c->asid_generation) {
         s->flush_seen = generation;
         new_asid(c, v);

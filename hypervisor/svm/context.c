@@ -19,14 +19,14 @@
 /* What INIT leaves (APM vol. 2, 14.1.3), common to both starts below. */
 static void reset(struct vcpu *v)
 {
-    struct vmcb *b = v->vmcb;
+    struct vmcb *b = v->hw.vmcb;
     uint64_t pat = b->g_pat;
 
     switch_unload(v);
     v->regs = (struct guest_regs){ .rdx = 0x600 };
-    v->svm.pending = 0;
-    v->svm.nmi_blocked = v->svm.stepping = false;
-    v->svm.flush_seen = ~0ull;
+    v->hw.pending = 0;
+    v->hw.nmi_blocked = v->hw.stepping = false;
+    v->hw.flush_seen = ~0ull;
     b->interrupt_shadow = 0;
     b->eventinj = 0;
     b->lbr_control = 0;
@@ -38,26 +38,26 @@ static void reset(struct vcpu *v)
     b->dr7 = DR7_DEFAULT;
     b->g_pat = pat;
     for (unsigned int n = SEG_ES; n < SEG_COUNT; n++)
-        b->segment[n] = (struct svm_segment){ .attributes = 0x093, .limit = 0xffff };
+        b->segment[n] = (struct hw_segment){ .attributes = 0x093, .limit = 0xffff };
     b->segment[SEG_LDTR].attributes = 0x082;
     b->segment[SEG_TR].attributes = 0x08b;
     v->initialised = true;
 }
 
-void svm_reset_to_sipi(struct vcpu *v, uint8_t vector)
+void hw_reset_to_sipi(struct vcpu *v, uint8_t vector)
 {
     reset(v);
-    v->vmcb->segment[SEG_CS] = (struct svm_segment){ (uint16_t)(vector << 8), 0x09b, 0xffff, vector << 12 };
+    v->hw.vmcb->segment[SEG_CS] = (struct hw_segment){ (uint16_t)(vector << 8), 0x09b, 0xffff, vector << 12 };
 }
 
-void svm_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
+void hw_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
 {
-    struct vmcb *b = v->vmcb;
+    struct vmcb *b = v->hw.vmcb;
 
     reset(v);
     b->cr0 = CR0_ET | CR0_PE;
     for (unsigned int n = SEG_ES; n <= SEG_GS; n++)
-        b->segment[n] = (struct svm_segment){ .attributes = 0xc93, .limit = 0xffffffff };
+        b->segment[n] = (struct hw_segment){ .attributes = 0xc93, .limit = 0xffffffff };
     b->segment[SEG_CS].attributes = 0xc9b;
     b->segment[SEG_TR].limit = 0x67;
     b->rip = entry;
@@ -83,7 +83,7 @@ static const struct { uint16_t in_record, place, size; bool in_vmcb; } fields[] 
     VCPU(r10, regs.r10), VCPU(r11, regs.r11), VCPU(r12, regs.r12), VCPU(r13, regs.r13),
     VCPU(r14, regs.r14), VCPU(r15, regs.r15), VMCB(rip, rip), VMCB(rflags, rflags),
     VMCB(cr0, cr0), VMCB(cr2, cr2), VMCB(cr3, cr3), VMCB(cr4, cr4),
-    VCPU(dr0, svm.dr[0]), VCPU(dr1, svm.dr[1]), VCPU(dr2, svm.dr[2]), VCPU(dr3, svm.dr[3]),
+    VCPU(dr0, hw.dr[0]), VCPU(dr1, hw.dr[1]), VCPU(dr2, hw.dr[2]), VCPU(dr3, hw.dr[3]),
     VMCB(dr6, dr6), VMCB(dr7, dr7),
     SEGMENT(cs, SEG_CS), SEGMENT(ds, SEG_DS), SEGMENT(es, SEG_ES), SEGMENT(fs, SEG_FS), SEGMENT(gs, SEG_GS),
     SEGMENT(ss, SEG_SS), SEGMENT(tr, SEG_TR), SEGMENT(ldtr, SEG_LDTR), TABLE(idtr, SEG_IDTR),
@@ -95,10 +95,10 @@ static const struct { uint16_t in_record, place, size; bool in_vmcb; } fields[] 
 
 static void *place_of(struct vcpu *v, unsigned int i)
 {
-    return (fields[i].in_vmcb ? (char *)v->vmcb : (char *)v) + fields[i].place;
+    return (fields[i].in_vmcb ? (char *)v->hw.vmcb : (char *)v) + fields[i].place;
 }
 
-void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
+void hw_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
 {
     switch_unload(v);
     *c = (struct hvm_hw_cpu){ .flags = XEN_X86_FPU_INITIALISED, .tsc = rdtsc() };
@@ -106,10 +106,10 @@ void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
     for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++)
         memcpy((char *)c + fields[i].in_record, place_of(v, i), fields[i].size);
     c->msr_efer &= ~EFER_SVME;
-    c->rflags &= ~(v->svm.stepping && !v->svm.step_guests ? RFLAGS_TF : 0);
-    if (v->svm.pending & EVENT_VALID) {
-        c->pending_event = (uint32_t)v->svm.pending;
-        c->error_code = (uint32_t)(v->svm.pending >> 32);
+    c->rflags &= ~(v->hw.stepping && !v->hw.step_guests ? RFLAGS_TF : 0);
+    if (v->hw.pending & EVENT_VALID) {
+        c->pending_event = (uint32_t)v->hw.pending;
+        c->error_code = (uint32_t)(v->hw.pending >> 32);
     }
 }
 
@@ -128,9 +128,9 @@ static int check_context(struct domain *d, const struct hvm_hw_cpu *c)
     return 0;
 }
 
-int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
+int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
-    struct vmcb *b = v->vmcb;
+    struct vmcb *b = v->hw.vmcb;
     int rc = check_context(v->d, c);
 
     if (rc)
@@ -147,7 +147,7 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
     for (unsigned int n = SEG_ES; n < SEG_COUNT; n++)
         b->segment[n].attributes &= 0xfff;
     if (c->pending_event & EVENT_VALID)
-        v->svm.pending = c->pending_event | (uint64_t)c->error_code << 32;
+        v->hw.pending = c->pending_event | (uint64_t)c->error_code << 32;
     v->down = false;
     return 0;
 }
@@ -164,7 +164,7 @@ int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 #define TSS_BUSY 0xbu
 
 /* As a descriptor's load would check them. Accessed and busy are set by such a load. */
-static bool segment_valid(enum svm_segment_name n, uint32_t *attributes)
+static bool segment_valid(enum hw_segment_name n, uint32_t *attributes)
 {
     uint32_t a = *attributes | (*attributes & ATTR_P ? (n == SEG_TR ? 2 : 1) : 0);
     bool code = a & ATTR_CODE, write_read = a & ATTR_WRITE_READ;
@@ -220,7 +220,7 @@ static int start_64(struct hvm_hw_cpu *c, const struct vcpu_hvm_x86_64 *r)
            !(r->cr4 & CR4_PAE) || !(r->efer & EFER_LME) ? -EINVAL : 0;
 }
 
-int svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
+int hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
 {
     struct hvm_hw_cpu c;
     int rc = start->pad ? -EINVAL :
@@ -236,25 +236,25 @@ int svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
         c.msr_efer |= EFER_LMA;
     else
         c.msr_efer &= ~(uint64_t)EFER_LMA;
-    rc = svm_load_context(v, &c);
+    rc = hw_load_context(v, &c);
     if (!rc)
         v->down = true; /* until VCPUOP_up */
     return rc;
 }
 
-void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x)
+void hw_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x)
 {
     x->xfeature_mask = cpu_features.xcr0_mask;
-    x->xcr0 = x->xcr0_accum = v->svm.xcr0;
+    x->xcr0 = x->xcr0_accum = v->hw.xcr0;
     memcpy(&x->save_area, v->xsave, MIN(XSAVE_AREA_MAX, cpu_features.xsave_size));
 }
 
-int svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x)
+int hw_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x)
 {
     /* The record of a vcpu without XSAVE has the value that the vcpu began with. */
-    if (x->xcr0 != v->svm.xcr0 && !svm_xcr0_allowed(v->d, x->xcr0))
+    if (x->xcr0 != v->hw.xcr0 && !hw_xcr0_allowed(v->d, x->xcr0))
         return -EINVAL;
-    v->svm.xcr0 = x->xcr0;
+    v->hw.xcr0 = x->xcr0;
     fpu_load(v, &x->save_area, XSAVE_AREA_MAX, x->save_area.xsave_hdr.xstate_bv);
     return 0;
 }

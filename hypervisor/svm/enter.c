@@ -13,7 +13,7 @@
 static inline void clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
 static inline void stgi(void) { __asm__ volatile("stgi" ::: "memory"); }
 
-bool svm_enter(struct cpu *c, struct vcpu *v, struct exit *e)
+bool hw_enter(struct cpu *c, struct vcpu *v, struct exit *e)
 {
     inject_prepare(v);
     clgi();
@@ -23,8 +23,8 @@ bool svm_enter(struct cpu *c, struct vcpu *v, struct exit *e)
         asid_prepare(c, v);
         watchdog_stretch_end(c);
         switch_load(v);
-        world_switch(mfn_to_paddr(v->vmcb_mfn), &v->regs);
-        watchdog_stretch_begin(c, v, v->vmcb->exitcode, v->vmcb->rax);
+        world_switch(mfn_to_paddr(v->hw.vmcb_mfn), &v->regs);
+        watchdog_stretch_begin(c, v, v->hw.vmcb->exitcode, v->hw.vmcb->rax);
     } else {
         inject_cancel(v);
     }

@@ -13,9 +13,9 @@ static bool contributory(unsigned int vector)
     return vector == EXC_DE || (vector >= 10 && vector <= EXC_GP);
 }
 
-void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error)
+void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error)
 {
-    uint64_t old = v->svm.pending;
+    uint64_t old = v->hw.pending;
 
     if (old & EVENT_VALID && EVENT_TYPE(old) == EVENT_TYPE_EXCEPTION) {
         unsigned int first = EVENT_VECTOR(old);
@@ -30,12 +30,12 @@ void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error)
             error = 0;
         }
     }
-    v->svm.pending = vector | EVENT_TYPE_EXCEPTION << 8 | EVENT_VALID |
+    v->hw.pending = vector | EVENT_TYPE_EXCEPTION << 8 | EVENT_VALID |
                       (WITH_ERROR_CODE >> vector & 1 ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }
 
-void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error)
+void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error)
 {
-    v->vmcb->cr2 = address;
-    svm_inject_exception(v, EXC_PF, error);
+    v->hw.vmcb->cr2 = address;
+    hw_inject_exception(v, EXC_PF, error);
 }

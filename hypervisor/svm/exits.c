@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why a guest stopped, in the words that every vendor's CPU has in common (struct exit, svm.h):
+ * Why a guest stopped, in the words that every vendor's CPU has in common (struct exit, hw.h):
  * one table by exit code (APM vol. 2, appendix C). It also says what is intercepted: what the core
  * must see. A code that is not in it is an unknown exit, which ends the guest: fail closed.
  *
@@ -77,7 +77,7 @@ static void decode_fault(const struct vmcb *b, struct exit *e)
 /* What the kinds from EXIT_DETAILED on say beyond the kind. */
 static void decode_details(struct vcpu *v, struct exit *e)
 {
-    const struct vmcb *b = v->vmcb;
+    const struct vmcb *b = v->hw.vmcb;
 
     switch (e->kind) {
     case EXIT_IO:
@@ -95,7 +95,7 @@ static void decode_details(struct vcpu *v, struct exit *e)
     case EXIT_DEBUG:
         e->kind = inject_stepped(v) ? EXIT_NOTHING : EXIT_DEBUG;
         if (e->kind == EXIT_DEBUG) /* as its delivery does (APM vol. 2, 13.1.1.6); injection may not */
-            v->vmcb->debugctl &= ~DEBUGCTL_BTF;
+            v->hw.vmcb->debugctl &= ~DEBUGCTL_BTF;
         break;
     case EXIT_IRET:
         inject_iret(v);
@@ -112,7 +112,7 @@ static void decode_details(struct vcpu *v, struct exit *e)
 
 void exits_decode(struct vcpu *v, struct exit *e)
 {
-    uint64_t code = v->vmcb->exitcode;
+    uint64_t code = v->hw.vmcb->exitcode;
 
     if (likely(code < VMEXIT_TABLE))
         e->kind = kind_of[code];

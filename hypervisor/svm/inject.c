@@ -20,9 +20,9 @@
 
 #define OPCODE_HLT 0xf4
 
-bool svm_interrupts_enabled(struct vcpu *v)
+bool hw_interrupts_enabled(struct vcpu *v)
 {
-    return (v->vmcb->rflags & RFLAGS_IF) && !(v->vmcb->interrupt_shadow & 1);
+    return (v->hw.vmcb->rflags & RFLAGS_IF) && !(v->hw.vmcb->interrupt_shadow & 1);
 }
 
 /* STI; HLT: when an interrupt comes in STI's shadow, HLT has been executed before its handler runs. */
@@ -30,11 +30,11 @@ static void retire_halt(struct vcpu *v)
 {
     uint8_t opcode;
 
-    struct guest_paging p = svm_get_paging(v);
+    struct guest_paging p = hw_get_paging(v);
 
-    if (!guest_copy(v->d, &p, false, svm_code_address(v), &opcode, 1) && opcode == OPCODE_HLT) {
-        v->vmcb->rip++;
-        v->vmcb->interrupt_shadow = 0;
+    if (!guest_copy(v->d, &p, false, hw_code_address(v), &opcode, 1) && opcode == OPCODE_HLT) {
+        v->hw.vmcb->rip++;
+        v->hw.vmcb->interrupt_shadow = 0;
     }
 }
 
@@ -45,17 +45,17 @@ static void retire_halt(struct vcpu *v)
  */
 static void offer_interrupt(struct vcpu *v)
 {
-    struct vmcb *vmcb = v->vmcb;
+    struct vmcb *vmcb = v->hw.vmcb;
     bool callback = v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
                     READ_ONCE(v->info->evtchn_upcall_pending) && lapic_highest_pending(v) < 0;
     int vector = callback ? (int)v->d->vdev.callback_vector : lapic_highest_request(v);
 
     vmcb->vintr = VINTR_MASKING | (v->vdev.lapic.tpr >> 4 & VINTR_TPR_MASK);
-    v->svm.offered = callback ? -1 : vector;
+    v->hw.offered = callback ? -1 : vector;
     if (likely(vector < 0))
         return;
-    if (unlikely(v->svm.stepping)) { /* its frame would show our TF */
-        v->svm.offered = -1;
+    if (unlikely(v->hw.stepping)) { /* its frame would show our TF */
+        v->hw.offered = -1;
         return;
     }
     if (!callback)
@@ -68,14 +68,14 @@ static void offer_interrupt(struct vcpu *v)
 
 void inject_prepare(struct vcpu *v)
 {
-    struct vmcb *vmcb = v->vmcb;
-    struct svm_vcpu *s = &v->svm;
+    struct vmcb *vmcb = v->hw.vmcb;
+    struct hw_vcpu *s = &v->hw;
 
     if (unlikely(v->vdev.sipi_vector >= 0)) {
         uint8_t page = (uint8_t)v->vdev.sipi_vector;
         v->vdev.sipi_vector = -1;
         lapic_reset(v, true); /* again: it may have taken an interrupt while INIT came */
-        svm_reset_to_sipi(v, page);
+        hw_reset_to_sipi(v, page);
     }
     vmcb->eventinj = s->pending;
     s->pending = 0;
@@ -110,20 +110,20 @@ static bool runs_again(uint64_t event)
 
 static void end_offer(struct vcpu *v, bool taken)
 {
-    if (v->svm.offered >= 0 && !taken)
-        lapic_return(v, (uint8_t)v->svm.offered);
-    v->svm.offered = -1;
+    if (v->hw.offered >= 0 && !taken)
+        lapic_return(v, (uint8_t)v->hw.offered);
+    v->hw.offered = -1;
 }
 
 void inject_cancel(struct vcpu *v)
 {
-    v->svm.pending = v->vmcb->eventinj;
+    v->hw.pending = v->hw.vmcb->eventinj;
     end_offer(v, false);
 }
 
 void inject_recover(struct vcpu *v)
 {
-    struct vmcb *vmcb = v->vmcb;
+    struct vmcb *vmcb = v->hw.vmcb;
     uint64_t interrupted = vmcb->exitintinfo;
     uint32_t tpr = (uint32_t)(vmcb->vintr & VINTR_TPR_MASK) << 4;
 
@@ -132,7 +132,7 @@ void inject_recover(struct vcpu *v)
         v->vdev.lapic.tpr = tpr;
     vmcb->eventinj = 0;
     if (unlikely(interrupted & EVENT_VALID) && !runs_again(interrupted) && !still_offered(vmcb, interrupted))
-        v->svm.pending = interrupted;
+        v->hw.pending = interrupted;
     vmcb->exitintinfo = 0;
 }
 
@@ -145,22 +145,22 @@ void inject_recover(struct vcpu *v)
  */
 void inject_iret(struct vcpu *v)
 {
-    bit_clear(v->vmcb->intercepts, VMEXIT_IRET);
-    v->svm.stepping = true;
-    v->svm.step_guests = v->vmcb->rflags & RFLAGS_TF;
-    v->svm.step_dr6 = v->vmcb->dr6;
-    v->vmcb->rflags |= RFLAGS_TF;
+    bit_clear(v->hw.vmcb->intercepts, VMEXIT_IRET);
+    v->hw.stepping = true;
+    v->hw.step_guests = v->hw.vmcb->rflags & RFLAGS_TF;
+    v->hw.step_dr6 = v->hw.vmcb->dr6;
+    v->hw.vmcb->rflags |= RFLAGS_TF;
 }
 
 bool inject_stepped(struct vcpu *v)
 {
-    uint64_t raised = v->vmcb->dr6 & ~v->svm.step_dr6 & DR6_RAISED;
+    uint64_t raised = v->hw.vmcb->dr6 & ~v->hw.step_dr6 & DR6_RAISED;
 
-    if (!v->svm.stepping)
+    if (!v->hw.stepping)
         return false;
-    v->svm.stepping = v->svm.nmi_blocked = false;
-    if (v->svm.step_guests)
+    v->hw.stepping = v->hw.nmi_blocked = false;
+    if (v->hw.step_guests)
         return false;
-    v->vmcb->dr6 = (v->vmcb->dr6 & ~DR6_SINGLE_STEP) | (v->svm.step_dr6 & DR6_SINGLE_STEP);
+    v->hw.vmcb->dr6 = (v->hw.vmcb->dr6 & ~DR6_SINGLE_STEP) | (v->hw.step_dr6 & DR6_SINGLE_STEP);
     return !(raised & ~DR6_SINGLE_STEP); /* IRET may have met a breakpoint, too */
 }

@@ -35,7 +35,7 @@ void permissions_init(void)
 paddr_t permissions_msrpm(void) { return virt_to_paddr(msrpm); }
 paddr_t permissions_iopm(const struct domain *d) { return virt_to_paddr(d->is_dom0 ? dom0_ports : no_ports); }
 
-void svm_set_dom0_ports(unsigned int first, unsigned int last, bool allowed)
+void hw_set_dom0_ports(unsigned int first, unsigned int last, bool allowed)
 {
     for (unsigned int p = first; p <= last; p++)
         if (allowed)
@@ -44,4 +44,4 @@ void svm_set_dom0_ports(unsigned int first, unsigned int last, bool allowed)
             bit_set(dom0_ports, p);
 }
 
-bool svm_port_allowed(struct domain *d, uint16_t port) { return d->is_dom0 && !bit_test(dom0_ports, port); }
+bool hw_port_allowed(struct domain *d, uint16_t port) { return d->is_dom0 && !bit_test(dom0_ports, port); }

@@ -8,59 +8,59 @@
 #include "guest.h"
 #include "vmcb.h"
 
-uint64_t *svm_gpr(struct vcpu *v, unsigned int n)
+uint64_t *hw_gpr(struct vcpu *v, unsigned int n)
 {
-    return n == 0 ? &v->vmcb->rax : n == 4 ? &v->vmcb->rsp : (uint64_t *)&v->regs + (n & 15);
+    return n == 0 ? &v->hw.vmcb->rax : n == 4 ? &v->hw.vmcb->rsp : (uint64_t *)&v->regs + (n & 15);
 }
 
-bool svm_event_pending(struct vcpu *v) { return v->svm.pending; }
-unsigned int svm_get_cpl(struct vcpu *v) { return v->vmcb->cpl; }
+bool hw_event_pending(struct vcpu *v) { return v->hw.pending; }
+unsigned int hw_get_cpl(struct vcpu *v) { return v->hw.vmcb->cpl; }
 
-bool svm_mode_64(struct vcpu *v)
+bool hw_mode_64(struct vcpu *v)
 {
-    return (v->vmcb->efer & EFER_LMA) && (v->vmcb->segment[SEG_CS].attributes & (1u << 9));
+    return (v->hw.vmcb->efer & EFER_LMA) && (v->hw.vmcb->segment[SEG_CS].attributes & (1u << 9));
 }
 
-gva_t svm_code_address(struct vcpu *v)
+gva_t hw_code_address(struct vcpu *v)
 {
-    return (svm_mode_64(v) ? 0 : v->vmcb->segment[SEG_CS].base) + v->vmcb->rip;
+    return (hw_mode_64(v) ? 0 : v->hw.vmcb->segment[SEG_CS].base) + v->hw.vmcb->rip;
 }
 
-void svm_set_rip(struct vcpu *v, uint64_t rip)
+void hw_set_rip(struct vcpu *v, uint64_t rip)
 {
-    v->vmcb->rip = svm_mode_64(v) ? rip : (uint32_t)rip;
-    v->vmcb->interrupt_shadow = 0;
-    if (unlikely(v->vmcb->rflags & RFLAGS_TF)) {
-        v->vmcb->dr6 |= DR6_SINGLE_STEP;
-        svm_inject_exception(v, EXC_DB, 0);
+    v->hw.vmcb->rip = hw_mode_64(v) ? rip : (uint32_t)rip;
+    v->hw.vmcb->interrupt_shadow = 0;
+    if (unlikely(v->hw.vmcb->rflags & RFLAGS_TF)) {
+        v->hw.vmcb->dr6 |= DR6_SINGLE_STEP;
+        hw_inject_exception(v, EXC_DB, 0);
     }
 }
 
-void svm_skip(struct vcpu *v, unsigned int length)
+void hw_skip(struct vcpu *v, unsigned int length)
 {
-    svm_set_rip(v, v->vmcb->nrip ? v->vmcb->nrip : v->vmcb->rip + length);
+    hw_set_rip(v, v->hw.vmcb->nrip ? v->hw.vmcb->nrip : v->hw.vmcb->rip + length);
 }
 
-struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n)
+struct hw_segment hw_get_segment(struct vcpu *v, enum hw_segment_name n)
 {
     if (n >= SEG_FS)
         switch_unload(v);
-    return v->vmcb->segment[n];
+    return v->hw.vmcb->segment[n];
 }
 
-struct guest_paging svm_get_paging(struct vcpu *v)
+struct guest_paging hw_get_paging(struct vcpu *v)
 {
-    const struct vmcb *vmcb = v->vmcb;
+    const struct vmcb *vmcb = v->hw.vmcb;
 
     return (struct guest_paging){
         .cr0 = vmcb->cr0, .cr3 = vmcb->cr3, .cr4 = vmcb->cr4, .efer = vmcb->efer & ~EFER_SVME,
     };
 }
 
-uint64_t svm_get_cr4(struct vcpu *v) { return v->vmcb->cr4; }
-uint64_t svm_get_rip(struct vcpu *v) { return v->vmcb->rip; }
-uint64_t svm_get_rflags(struct vcpu *v) { return v->vmcb->rflags; }
-void svm_set_rflags(struct vcpu *v, uint64_t rflags) { v->vmcb->rflags = rflags; }
+uint64_t hw_get_cr4(struct vcpu *v) { return v->hw.vmcb->cr4; }
+uint64_t hw_get_rip(struct vcpu *v) { return v->hw.vmcb->rip; }
+uint64_t hw_get_rflags(struct vcpu *v) { return v->hw.vmcb->rflags; }
+void hw_set_rflags(struct vcpu *v, uint64_t rflags) { v->hw.vmcb->rflags = rflags; }
 
 #define CR4_FLUSHING (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP)
 
@@ -68,16 +68,16 @@ void svm_set_rflags(struct vcpu *v, uint64_t rflags) { v->vmcb->rflags = rflags;
  * What MOV to CR4 refuses (APM vol. 2, 3.1.3 and 5.5.1). The walk of a guest's tables (mm/guest.c) relies on
  * it: long mode without PAE, or with five levels, is not there to be walked.
  */
-int svm_set_cr4(struct vcpu *v, uint64_t val)
+int hw_set_cr4(struct vcpu *v, uint64_t val)
 {
-    struct vmcb *b = v->vmcb;
+    struct vmcb *b = v->hw.vmcb;
     bool long_mode = b->efer & EFER_LMA, pcid = val & ~b->cr4 & CR4_PCIDE;
 
     if ((val & ~cpuid_guest_cr4_mask(v->d)) || (long_mode && !(val & CR4_PAE)) ||
         (pcid && (!long_mode || (b->cr3 & ~PAGE_MASK))))
         return -EINVAL;
     if ((val ^ b->cr4) & CR4_FLUSHING)
-        v->svm.flush_seen = ~0ull; /* as the instruction would (APM vol. 2, 5.5.3): a fresh ASID */
+        v->hw.flush_seen = ~0ull; /* as the instruction would (APM vol. 2, 5.5.3): a fresh ASID */
     b->cr4 = val;
     return 0;
 }
@@ -86,15 +86,15 @@ int svm_set_cr4(struct vcpu *v, uint64_t val)
 static uint64_t *vmcb_msr(struct vcpu *v, uint32_t msr)
 {
     switch (msr) {
-    case MSR_EFER: return &v->vmcb->efer;
-    case MSR_PAT: return &v->vmcb->g_pat;
-    case MSR_DEBUGCTL: return &v->vmcb->debugctl;
-    case MSR_LAST_BRANCH ... MSR_LAST_BRANCH + 3: return &v->vmcb->last_branch[msr - MSR_LAST_BRANCH];
+    case MSR_EFER: return &v->hw.vmcb->efer;
+    case MSR_PAT: return &v->hw.vmcb->g_pat;
+    case MSR_DEBUGCTL: return &v->hw.vmcb->debugctl;
+    case MSR_LAST_BRANCH ... MSR_LAST_BRANCH + 3: return &v->hw.vmcb->last_branch[msr - MSR_LAST_BRANCH];
     default: return NULL;
     }
 }
 
-int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+int hw_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     const uint64_t *p = vmcb_msr(v, msr);
 
@@ -122,29 +122,29 @@ static bool pat_valid(uint64_t val)
  * DEBUGCTL with what it records is the host's, or VMRUN and #VMEXIT switch it (APM vol. 2, 15.23), which
  * costs those who use it. Where the CPU cannot do that, the register has no effect.
  */
-int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
+int hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
     uint64_t *p = vmcb_msr(v, msr);
 
     if (!p || msr - MSR_LAST_BRANCH < 4)
         return -EINVAL;
-    if ((msr == MSR_EFER && !efer_valid(v->vmcb, val)) || (msr == MSR_PAT && !pat_valid(val)) ||
+    if ((msr == MSR_EFER && !efer_valid(v->hw.vmcb, val)) || (msr == MSR_PAT && !pat_valid(val)) ||
         (msr == MSR_DEBUGCTL && (val & ~DEBUGCTL_LEGAL)))
         return -EINVAL;
     if (msr == MSR_DEBUGCTL)
-        v->vmcb->lbr_control = val && cpu_features.lbr_virtualization ? LBR_VIRTUALIZATION : 0;
+        v->hw.vmcb->lbr_control = val && cpu_features.lbr_virtualization ? LBR_VIRTUALIZATION : 0;
     *p = msr == MSR_EFER ? (val & ~EFER_LMA) | (*p & EFER_LMA) | EFER_SVME : val;
     return 0;
 }
 
-bool svm_xcr0_allowed(struct domain *d, uint64_t val)
+bool hw_xcr0_allowed(struct domain *d, uint64_t val)
 {
     return (val & 1) && !(val & ~cpuid_guest_xcr0_mask(d)) && (!(val & 4) || (val & 2));
 }
 
-void svm_dump(struct vcpu *v)
+void hw_dump(struct vcpu *v)
 {
-    const struct vmcb *b = v->vmcb;
+    const struct vmcb *b = v->hw.vmcb;
     const struct guest_regs *r = &v->regs;
     const struct domain *d = v->d;
 

@@ -11,14 +11,14 @@
 
 #define VM_CR_SVMDIS (1u << 4)
 
-void svm_init(void)
+void hw_init(void)
 {
     if (cpu_rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
         panic("SVM is switched off by the firmware (VM_CR.SVMDIS): enable it in its setup\n");
     permissions_init();
 }
 
-void svm_init_cpu(void)
+void hw_init_cpu(void)
 {
     struct cpu *c = this_cpu();
     mfn_t save = alloc_core(0), host = alloc_core(0);
@@ -33,36 +33,36 @@ void svm_init_cpu(void)
 
 static void release_vcpu(struct vcpu *v)
 {
-    if (mfn_valid_number(v->vmcb_mfn))
-        free_core(v->vmcb_mfn, 0);
+    if (mfn_valid_number(v->hw.vmcb_mfn))
+        free_core(v->hw.vmcb_mfn, 0);
     heap_free(v->xsave);
-    v->vmcb_mfn = MFN_NONE;
-    v->vmcb = NULL;
+    v->hw.vmcb_mfn = MFN_NONE;
+    v->hw.vmcb = NULL;
     v->xsave = NULL;
 }
 
 static int init_vcpu(struct vcpu *v)
 {
-    v->vmcb_mfn = alloc_core(0);
+    v->hw.vmcb_mfn = alloc_core(0);
     v->xsave = fpu_alloc();
-    if (!mfn_valid_number(v->vmcb_mfn) || !v->xsave) {
+    if (!mfn_valid_number(v->hw.vmcb_mfn) || !v->xsave) {
         release_vcpu(v);
         return -ENOMEM;
     }
-    v->vmcb = mfn_to_virt(v->vmcb_mfn);
-    v->svm.xcr0 = cpu_features.xcr0_mask & 1;
-    exits_set_intercepts(v->vmcb);
-    v->vmcb->iopm = permissions_iopm(v->d);
-    v->vmcb->msrpm = permissions_msrpm();
-    v->vmcb->vintr = VINTR_MASKING;
-    v->vmcb->np_enable = 1;
-    v->vmcb->ncr3 = mfn_to_paddr(v->d->p2m.root);
-    v->vmcb->g_pat = PAT_DEFAULT;
-    svm_reset_to_sipi(v, 0xf0);
+    v->hw.vmcb = mfn_to_virt(v->hw.vmcb_mfn);
+    v->hw.xcr0 = cpu_features.xcr0_mask & 1;
+    exits_set_intercepts(v->hw.vmcb);
+    v->hw.vmcb->iopm = permissions_iopm(v->d);
+    v->hw.vmcb->msrpm = permissions_msrpm();
+    v->hw.vmcb->vintr = VINTR_MASKING;
+    v->hw.vmcb->np_enable = 1;
+    v->hw.vmcb->ncr3 = mfn_to_paddr(v->d->p2m.root);
+    v->hw.vmcb->g_pat = PAT_DEFAULT;
+    hw_reset_to_sipi(v, 0xf0);
     v->initialised = false;
     return 0;
 }
 
-const struct domain_part svm_part = {
-    .init_vcpu = init_vcpu, .release_vcpu = release_vcpu, .dump_vcpu = svm_dump,
+const struct domain_part hw_part = {
+    .init_vcpu = init_vcpu, .release_vcpu = release_vcpu, .dump_vcpu = hw_dump,
 };

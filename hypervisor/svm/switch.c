@@ -21,23 +21,23 @@
 
 void switch_load(struct vcpu *v)
 {
-    if (likely(v->svm.loaded))
+    if (likely(v->hw.loaded))
         return;
     traps_own_stacks(false);
-    __asm__ volatile("vmload %0" : : "a"(mfn_to_paddr(v->vmcb_mfn)) : "memory");
-    v->svm.loaded = true;
+    __asm__ volatile("vmload %0" : : "a"(mfn_to_paddr(v->hw.vmcb_mfn)) : "memory");
+    v->hw.loaded = true;
 }
 
 void switch_unload(struct vcpu *v)
 {
-    if (v->svm.loaded)
-        __asm__ volatile("vmsave %0" : : "a"(mfn_to_paddr(v->vmcb_mfn)) : "memory");
-    v->svm.loaded = false;
+    if (v->hw.loaded)
+        __asm__ volatile("vmsave %0" : : "a"(mfn_to_paddr(v->hw.vmcb_mfn)) : "memory");
+    v->hw.loaded = false;
 }
 
 void switch_out(struct cpu *c, struct vcpu *v, bool idle)
 {
-    struct svm_vcpu *s = &v->svm;
+    struct hw_vcpu *s = &v->hw;
 
     switch_unload(v);
     if (idle) { /* else the next vcpu's state takes the place of this one's */
@@ -56,7 +56,7 @@ void switch_out(struct cpu *c, struct vcpu *v, bool idle)
 void switch_in(struct cpu *c, struct vcpu *v)
 {
     static domid_t last[MAX_CPUS]; /* by id: a new domain may be where a freed one was */
-    struct svm_vcpu *s = &v->svm;
+    struct hw_vcpu *s = &v->hw;
 
     if (cpu_features.ibpb && last[c->id] != v->d->id)
         cpu_wrmsr(MSR_PRED_CMD, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The virtual machine control block (AMD APM vol. 2, appendix B) and what the files of svm/ offer each other.
- * Only they include this; the rest of the core sees svm.h.
+ * Only they include this; the rest of the core sees hw.h.
  */
 #ifndef CLV_VMCB_H
 #define CLV_VMCB_H
@@ -9,7 +9,7 @@
 #include "domain.h"
 #include "lib.h"
 #include "percpu.h"
-#include "svm.h"
+#include "hw.h"
 #include "types.h"
 
 struct vmcb {
@@ -26,7 +26,7 @@ struct vmcb {
     uint8_t insn_length, insn[15];                                                         /* 0d0 */
     uint8_t reserved_0e0[0x400 - 0xe0];
     /* State save area */
-    struct svm_segment segment[SEG_COUNT];                                                 /* 400 */
+    struct hw_segment segment[SEG_COUNT];                                                 /* 400 */
     uint8_t reserved_4a0[0x4cb - 0x4a0], cpl, reserved_4cc[4];
     uint64_t efer;                                                                         /* 4d0 */
     uint8_t reserved_4d8[0x548 - 0x4d8];

@@ -17,7 +17,7 @@
 #include "domain.h"
 #include "errors.h"
 #include "lib.h"
-#include "svm.h"
+#include "hw.h"
 #include "vdev.h"
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/arch-x86/cpuid.h>

@@ -57,7 +57,7 @@ uint32_t harness_port_read(uint16_t port, unsigned int size);
 void harness_port_write(uint16_t port, unsigned int size, uint32_t val);
 uint32_t harness_port_read(uint16_t port, unsigned int size) { return 0xffffffff; }
 void harness_port_write(uint16_t port, unsigned int size, uint32_t val) {}
-bool svm_port_allowed(struct domain *of, uint16_t port) { return true; }
+bool hw_port_allowed(struct domain *of, uint16_t port) { return true; }
 void apic_send(uint32_t apic_id, uint32_t command) {}
 unsigned int traps_check_stacks(void) { return 0; }
 
@@ -71,51 +71,51 @@ void timer_set(struct timer *t, nsec_t expires) { harness_timer_arm(t, expires);
 /* Of svm/'s part of a vcpu the control block's frame alone. */
 static int init_vcpu(struct vcpu *v)
 {
-    v->vmcb_mfn = alloc_core(0);
-    if (!mfn_valid_number(v->vmcb_mfn))
+    v->hw.vmcb_mfn = alloc_core(0);
+    if (!mfn_valid_number(v->hw.vmcb_mfn))
         return -ENOMEM;
-    v->vmcb = mfn_to_virt(v->vmcb_mfn);
+    v->hw.vmcb = mfn_to_virt(v->hw.vmcb_mfn);
     return 0;
 }
 
 static void release_vcpu(struct vcpu *v)
 {
-    if (v->vmcb)
-        free_core(v->vmcb_mfn, 0);
-    v->vmcb = NULL;
+    if (v->hw.vmcb)
+        free_core(v->hw.vmcb_mfn, 0);
+    v->hw.vmcb = NULL;
 }
 
 static const struct domain_part svm_frames = { .init_vcpu = init_vcpu, .release_vcpu = release_vcpu };
 
-unsigned int svm_get_cpl(struct vcpu *v) { return 0; }
-uint64_t *svm_gpr(struct vcpu *v, unsigned int n) { return &v->regs.rbx; }
-int svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start) { return -EINVAL; }
-int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+unsigned int hw_get_cpl(struct vcpu *v) { return 0; }
+uint64_t *hw_gpr(struct vcpu *v, unsigned int n) { return &v->regs.rbx; }
+int hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start) { return -EINVAL; }
+int hw_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     *val = 0;
     return 0;
 }
-int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
-struct guest_paging svm_get_paging(struct vcpu *v) { return (struct guest_paging){0}; }
-struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n)
+int hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
+struct guest_paging hw_get_paging(struct vcpu *v) { return (struct guest_paging){0}; }
+struct hw_segment hw_get_segment(struct vcpu *v, enum hw_segment_name n)
 {
-    return (struct svm_segment){0};
+    return (struct hw_segment){0};
 }
-void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) {}
-void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) {}
-bool svm_interrupts_enabled(struct vcpu *v) { return true; }
-void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x) {}
-int svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x) { return 0; }
-int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
+void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) {}
+void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) {}
+bool hw_interrupts_enabled(struct vcpu *v) { return true; }
+void hw_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x) {}
+int hw_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x) { return 0; }
+int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
     v->initialised = true;
     return 0;
 }
-void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c) {}
-bool svm_mode_64(struct vcpu *v) { return true; }
-void svm_set_rflags(struct vcpu *v, uint64_t rflags) {}
-void svm_set_rip(struct vcpu *v, uint64_t rip) {}
-void svm_skip(struct vcpu *v, unsigned int length) {}
+void hw_save_context(struct vcpu *v, struct hvm_hw_cpu *c) {}
+bool hw_mode_64(struct vcpu *v) { return true; }
+void hw_set_rflags(struct vcpu *v, uint64_t rflags) {}
+void hw_set_rip(struct vcpu *v, uint64_t rip) {}
+void hw_skip(struct vcpu *v, unsigned int length) {}
 
 /* --- the machine --- */
 

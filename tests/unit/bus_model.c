@@ -13,7 +13,7 @@ struct vcpu *v;
 uint64_t gpr[16];
 bool mode64 = true;
 struct registers registers;
-struct svm_segment segments[SEG_COUNT];
+struct hw_segment segments[SEG_COUNT];
 uint32_t word, word_offset;
 unsigned int reads, writes, faults, protections, shutdowns, blocks, port_accesses;
 uint32_t last_port, last_val;
@@ -21,13 +21,13 @@ uint64_t configuration, fault_address;
 char text[64];
 size_t text_length;
 
-uint64_t *svm_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); return &gpr[n]; }
-void svm_set_rip(struct vcpu *of, uint64_t rip) { (void)of; registers.rip = rip; }
-uint64_t svm_get_rip(struct vcpu *of) { (void)of; return registers.rip; }
-uint64_t svm_get_rflags(struct vcpu *of) { (void)of; return registers.rflags; }
-unsigned int svm_get_cpl(struct vcpu *of) { (void)of; return registers.cpl; }
-bool svm_mode_64(struct vcpu *of) { (void)of; return mode64; }
-void svm_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; registers.rflags = rflags; }
+uint64_t *hw_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); return &gpr[n]; }
+void hw_set_rip(struct vcpu *of, uint64_t rip) { (void)of; registers.rip = rip; }
+uint64_t hw_get_rip(struct vcpu *of) { (void)of; return registers.rip; }
+uint64_t hw_get_rflags(struct vcpu *of) { (void)of; return registers.rflags; }
+unsigned int hw_get_cpl(struct vcpu *of) { (void)of; return registers.cpl; }
+bool hw_mode_64(struct vcpu *of) { (void)of; return mode64; }
+void hw_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; registers.rflags = rflags; }
 
 uint32_t harness_port_read(uint16_t port, unsigned int size)
 {
@@ -45,7 +45,7 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
     last_val = val;
 }
 
-struct svm_segment svm_get_segment(struct vcpu *of, enum svm_segment_name n) { return segments[n]; }
+struct hw_segment hw_get_segment(struct vcpu *of, enum hw_segment_name n) { return segments[n]; }
 
 void domain_shutdown(struct domain *of, uint8_t reason)
 {
@@ -53,14 +53,14 @@ void domain_shutdown(struct domain *of, uint8_t reason)
     shutdowns += reason == SHUTDOWN_poweroff;
 }
 
-void svm_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error)
+void hw_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error)
 {
     assert_int_equal(vector, EXC_GP);
     assert_int_equal(error, 0);
     protections++;
 }
 
-void svm_inject_page_fault(struct vcpu *of, uint64_t address, uint32_t error)
+void hw_inject_page_fault(struct vcpu *of, uint64_t address, uint32_t error)
 {
     (void)of;
     (void)error;

@@ -20,7 +20,7 @@ extern struct vcpu *v;
 extern uint64_t gpr[16];
 extern bool mode64;
 extern struct registers { uint64_t rip, rflags; unsigned int cpl; } registers;
-extern struct svm_segment segments[SEG_COUNT];
+extern struct hw_segment segments[SEG_COUNT];
 extern uint32_t word, word_offset; /* the emulated device: its one register, and where it was last touched */
 extern unsigned int reads, writes, faults, protections, shutdowns, blocks;
 extern unsigned int port_accesses;  /* of the host's */

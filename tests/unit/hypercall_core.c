@@ -102,7 +102,7 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
     d->cap = cap;
     return 0;
 }
-bool svm_interrupts_enabled(struct vcpu *v) { return interrupts_on; }
+bool hw_interrupts_enabled(struct vcpu *v) { return interrupts_on; }
 void softirq_raise(unsigned int cpu, enum softirq s) { did.softirqs++; }
 nsec_t clock_now(void) { return now; }
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t t) { did.wall++; }
@@ -115,13 +115,13 @@ unsigned int invariants_check(void) { did.checks++; return 5; }
 void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
 {
 }
-int svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+int hw_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     *val = 0x0007040600070406;
     return 0;
 }
-int svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
-void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
+int hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
+void hw_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
 {
     assert_int_not_equal(v->d->pause_count, 0);
     c->rip = 0x1234;
@@ -133,15 +133,15 @@ int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_h
     return 0;
 }
 
-void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x) {}
-int svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x) { return 0; }
-int svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
+void hw_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x) {}
+int hw_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x) { return 0; }
+int hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
 {
     did.loaded++;
     return start->mode > 1 ? -EINVAL : 0;
 }
 
-int svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
+int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
     if (c->cr0 >> 32)
         return -EINVAL;

@@ -189,7 +189,7 @@ void mmio_forget(struct domain *of, uint64_t start, uint64_t end)
     forgotten_end = end;
 }
 
-bool svm_port_allowed(struct domain *of, uint16_t port)
+bool hw_port_allowed(struct domain *of, uint16_t port)
 {
     assert_ptr_equal(of, d);
     return port < 0x3f8 || port > 0x3ff;

@@ -21,7 +21,7 @@ static unsigned int unloads, injected;
 uint64_t cpuid_guest_xcr0_mask(struct domain *of) { return xcr0_mask; }
 uint64_t cpuid_guest_cr4_mask(struct domain *of) { return 0x370fff; } /* all that there can be */
 void switch_unload(struct vcpu *of) { unloads++; }
-void svm_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error) { injected = vector; }
+void hw_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error) { injected = vector; }
 void exits_set_intercepts(struct vmcb *vmcb) { vmcb->intercepts[2] = 0x77; }
 
 static uint64_t msr_efer, msr_vm_cr, msr_hsave, vmsaved;
@@ -53,7 +53,7 @@ static uint64_t get_msr(uint32_t msr)
 {
     uint64_t val;
 
-    assert_int_equal(svm_get_msr(v, msr, &val), 0);
+    assert_int_equal(hw_get_msr(v, msr, &val), 0);
     return val;
 }
 
@@ -68,15 +68,15 @@ static int setup(void **state)
     permissions_init();
     d = harness_domain(1, 64);
     v = d->vcpu[0];
-    assert_int_equal(svm_part.init_vcpu(v), 0);
-    v->vmcb->segment[SEG_CS].attributes = 0xa9b;
+    assert_int_equal(hw_part.init_vcpu(v), 0);
+    v->hw.vmcb->segment[SEG_CS].attributes = 0xa9b;
     harness_quiet = true;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    svm_part.release_vcpu(v);
+    hw_part.release_vcpu(v);
     assert_int_equal(heap_used(), 0);
     harness_kill(d);
     harness_check_memory();
@@ -93,7 +93,7 @@ static void a_cpu_gets_ready(void **state)
         harness_cpu = i;
         msr_efer = 0xd01;
         msr_hsave = vmsaved = 0;
-        svm_init_cpu();
+        hw_init_cpu();
         assert_int_equal(msr_efer, 0x1d01);
         assert_int_equal(vmsaved, cpus[i].host_vmcb);
         assert_int_equal((vmsaved | msr_hsave) & ~PAGE_MASK, 0);
@@ -107,9 +107,9 @@ static void a_cpu_gets_ready(void **state)
 static void a_machine_without_svm(void **state)
 {
     msr_vm_cr = 0xffffffef;
-    svm_init();
+    hw_init();
     msr_vm_cr = 1u << 4;
-    assert_panics(svm_init());
+    assert_panics(hw_init());
     assert_non_null(strstr(harness_log, "SVMDIS"));
 }
 
@@ -117,7 +117,7 @@ static void a_cpu_without_memory(void **state)
 {
     for (volatile unsigned int n = 1; n <= 2; n++) {
         harness_fail_alloc(n);
-        assert_panics(svm_init_cpu());
+        assert_panics(hw_init_cpu());
         assert_non_null(strstr(harness_log, "host save areas"));
     }
 }
@@ -128,20 +128,20 @@ static void a_new_vcpu(void **state)
 {
     const struct vmcb *b;
 
-    svm_part.release_vcpu(v); /* what is freed twice, at its death and with its structure, was there once */
-    svm_part.release_vcpu(v);
-    assert_null(v->vmcb);
+    hw_part.release_vcpu(v); /* what is freed twice, at its death and with its structure, was there once */
+    hw_part.release_vcpu(v);
+    assert_null(v->hw.vmcb);
     assert_null(v->xsave);
     assert_int_equal(heap_used(), 0);
     for (unsigned int n = 1; n <= 2; n++) {
         harness_fail_alloc(n);
-        assert_int_equal(svm_part.init_vcpu(v), -ENOMEM);
+        assert_int_equal(hw_part.init_vcpu(v), -ENOMEM);
         assert_int_equal(heap_used(), 0);
     }
     harness_fail_alloc(0);
-    assert_int_equal(svm_part.init_vcpu(v), 0);
-    b = v->vmcb;
-    assert_ptr_equal(b, mfn_to_virt(v->vmcb_mfn));
+    assert_int_equal(hw_part.init_vcpu(v), 0);
+    b = v->hw.vmcb;
+    assert_ptr_equal(b, mfn_to_virt(v->hw.vmcb_mfn));
     assert_int_equal(b->intercepts[2], 0x77);
     assert_int_equal(b->iopm, permissions_iopm(d));
     assert_int_equal(b->msrpm, permissions_msrpm());
@@ -149,7 +149,7 @@ static void a_new_vcpu(void **state)
     assert_int_equal(b->ncr3, mfn_to_paddr(d->p2m.root));
     assert_int_equal(b->vintr, VINTR_MASKING);
     assert_int_equal(b->g_pat, 0x0007040600070406);
-    assert_int_equal(v->svm.xcr0, 1);
+    assert_int_equal(v->hw.xcr0, 1);
     assert_false(v->initialised); /* it waits for a start */
     assert_int_equal(*(uint16_t *)v->xsave, 0x37f);
     assert_int_equal(*(uint32_t *)((uint8_t *)v->xsave + 24), 0x1f80);
@@ -159,7 +159,7 @@ static void a_new_vcpu(void **state)
 /* APM vol. 2, 14.1.3, and nothing of before. */
 static void assert_reset(const struct vmcb *b)
 {
-    static const enum svm_segment_name data[] = { SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS };
+    static const enum hw_segment_name data[] = { SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(data); i++)
         assert_int_equal(b->segment[data[i]].base | b->segment[data[i]].selector, 0);
@@ -169,9 +169,9 @@ static void assert_reset(const struct vmcb *b)
     assert_int_equal(b->dr7, 0x400);
     assert_int_equal(b->cr3 | b->cr4 | b->cr2 | b->rax | b->rsp | b->cpl, 0);
     assert_int_equal(b->eventinj | b->interrupt_shadow, 0);
-    assert_int_equal(v->svm.pending, 0);
-    assert_int_equal(v->svm.flush_seen, ~0ull);
-    assert_false(v->svm.nmi_blocked);
+    assert_int_equal(v->hw.pending, 0);
+    assert_int_equal(v->hw.flush_seen, ~0ull);
+    assert_false(v->hw.nmi_blocked);
     assert_int_equal(v->regs.rdx, 0x600);
     assert_int_equal(v->regs.rcx | v->regs.rsi | v->regs.r15, 0);
     assert_int_equal(b->g_pat, 0x0706050403020100); /* survives INIT */
@@ -187,19 +187,19 @@ static void use_up(struct vmcb *b)
     memset(&v->regs, 0x5a, sizeof(v->regs));
     b->g_pat = 0x0706050403020100;
     b->asid = 5;
-    b->eventinj = b->interrupt_shadow = v->svm.pending = 77;
-    v->svm.nmi_blocked = true;
-    v->svm.flush_seen = 0;
+    b->eventinj = b->interrupt_shadow = v->hw.pending = 77;
+    v->hw.nmi_blocked = true;
+    v->hw.flush_seen = 0;
     v->initialised = false;
     unloads = 0;
 }
 
 static void started_by_sipi(void **state)
 {
-    struct vmcb *b = v->vmcb;
+    struct vmcb *b = v->hw.vmcb;
 
     use_up(b);
-    svm_reset_to_sipi(v, 0x9a);
+    hw_reset_to_sipi(v, 0x9a);
     assert_reset(b);
     assert_true(unloads > 0);
     assert_int_equal(b->cr0, 0x10);
@@ -216,10 +216,10 @@ static void started_by_sipi(void **state)
 
 static void started_as_pvh(void **state)
 {
-    struct vmcb *b = v->vmcb;
+    struct vmcb *b = v->hw.vmcb;
 
     use_up(b);
-    svm_reset_to_pvh(v, 0x80001000, 0x90002000);
+    hw_reset_to_pvh(v, 0x80001000, 0x90002000);
     assert_reset(b);
     assert_int_equal(b->cr0, 0x11);
     assert_int_equal(b->rip, 0x80001000);
@@ -275,11 +275,11 @@ static struct hvm_hw_cpu record(void)
 static void loaded_and_saved(void **state)
 {
     struct hvm_hw_cpu c = record(), out;
-    struct vmcb *b = v->vmcb;
+    struct vmcb *b = v->hw.vmcb;
 
     v->down = true;
-    v->svm.loaded = true;
-    assert_int_equal(svm_load_context(v, &c), 0);
+    v->hw.loaded = true;
+    assert_int_equal(hw_load_context(v, &c), 0);
     assert_false(v->down);
     assert_true(v->initialised);
     assert_true(unloads > 0);
@@ -290,7 +290,7 @@ static void loaded_and_saved(void **state)
     assert_int_equal(v->regs.rbx, c.rbx);
     assert_int_equal(v->regs.r15, c.r15);
     assert_int_equal(b->cr3, c.cr3);
-    assert_int_equal(v->svm.dr[3], c.dr3);
+    assert_int_equal(v->hw.dr[3], c.dr3);
     assert_int_equal(b->segment[SEG_GS].base, c.gs_base);
     assert_int_equal(b->segment[SEG_LDTR].limit, c.ldtr_limit);
     assert_int_equal(b->segment[SEG_TR].selector, c.tr_sel);
@@ -300,16 +300,16 @@ static void loaded_and_saved(void **state)
     assert_int_equal(b->kernel_gs_base, c.shadow_gs);
     assert_int_equal(b->sfmask, c.msr_syscall_mask);
     assert_int_equal(v->vdev.tsc_aux, 0xfffffff7);
-    assert_int_equal(v->svm.pending, 0xabcd000200000000 | c.pending_event);
+    assert_int_equal(v->hw.pending, 0xabcd000200000000 | c.pending_event);
     unloads = 0;
     memset(&out, 0x5a, sizeof(out));
-    svm_save_context(v, &out);
+    hw_save_context(v, &out);
     assert_true(unloads > 0);
     assert_int_not_equal(out.tsc, 0);
     out.tsc = c.tsc;
     assert_memory_equal(&c, &out, sizeof(c));
-    v->svm.pending = 0;
-    svm_save_context(v, &out);
+    v->hw.pending = 0;
+    hw_save_context(v, &out);
     assert_int_equal(out.pending_event | out.error_code, 0);
 }
 
@@ -324,15 +324,15 @@ static void registers_are_cut(void **state)
     c.flags = 0;
     c.pending_event &= ~EVENT_VALID;
     memset(v->xsave, 0x77, 24);
-    assert_int_equal(svm_load_context(v, &c), 0);
-    assert_int_equal(v->vmcb->cr0 & CR0_ET, CR0_ET);
-    assert_int_equal(v->vmcb->rflags, 0x3f7fd7);
-    assert_int_equal(v->vmcb->segment[SEG_CS].attributes, 0xa9b);
+    assert_int_equal(hw_load_context(v, &c), 0);
+    assert_int_equal(v->hw.vmcb->cr0 & CR0_ET, CR0_ET);
+    assert_int_equal(v->hw.vmcb->rflags, 0x3f7fd7);
+    assert_int_equal(v->hw.vmcb->segment[SEG_CS].attributes, 0xa9b);
     assert_int_equal(((uint8_t *)v->xsave)[0], 0x77); /* no FPU state in it */
-    assert_int_equal(v->svm.pending, 0);
+    assert_int_equal(v->hw.pending, 0);
     c.rflags = 0;
-    assert_int_equal(svm_load_context(v, &c), 0);
-    assert_int_equal(v->vmcb->rflags, 2);
+    assert_int_equal(hw_load_context(v, &c), 0);
+    assert_int_equal(v->hw.vmcb->rflags, 2);
 }
 
 #define CR0_NW (1ull << 29)
@@ -340,18 +340,18 @@ static void registers_are_cut(void **state)
 #define REFUSED(assignment) do { \
         struct hvm_hw_cpu c = record(); \
         assignment; \
-        assert_int_equal(svm_load_context(v, &c), -EINVAL); \
-        assert_int_equal(v->vmcb->rip, 0x77); \
+        assert_int_equal(hw_load_context(v, &c), -EINVAL); \
+        assert_int_equal(v->hw.vmcb->rip, 0x77); \
     } while (0)
 #define TAKEN(assignment) do { \
         struct hvm_hw_cpu c = record(); \
         assignment; \
-        assert_int_equal(svm_load_context(v, &c), 0); \
+        assert_int_equal(hw_load_context(v, &c), 0); \
     } while (0)
 
 static void refused_records(void **state)
 {
-    v->vmcb->rip = 0x77;
+    v->hw.vmcb->rip = 0x77;
     REFUSED(c.cr0 |= 1ull << 32);
     REFUSED(c.dr6 |= 1ull << 32);
     REFUSED(c.dr7 |= 1ull << 63);
@@ -388,58 +388,58 @@ static void fpu_records(void **state)
     memset(&in, 0x3c, sizeof(in));
     in.x.xcr0 = 3;
     in.x.save_area.xsave_hdr.xstate_bv = 0xff;
-    assert_int_equal(svm_load_xsave(v, &in.x), 0);
-    assert_int_equal(v->svm.xcr0, 3);
+    assert_int_equal(hw_load_xsave(v, &in.x), 0);
+    assert_int_equal(v->hw.xcr0, 3);
     assert_int_equal(*(uint64_t *)(area + 512), 7);          /* what the host has */
     assert_int_equal(*(uint64_t *)(area + 520) | *(uint64_t *)(area + 568), 0); /* or XRSTOR would fault */
     assert_int_equal(*(uint32_t *)(area + 24), 0x3c3c);
     assert_int_equal(area[0], 0x3c);
     assert_int_equal(area[831], 0x3c);
-    svm_save_xsave(v, &out.x);
+    hw_save_xsave(v, &out.x);
     assert_int_equal(out.x.xfeature_mask, 7);
     assert_int_equal(out.x.xcr0, 3);
     assert_int_equal(out.x.xcr0_accum, 3);
     assert_memory_equal(&out.x.save_area, area, 832);
 
     in.x.xcr0 = 5;
-    assert_int_equal(svm_load_xsave(v, &in.x), -EINVAL);
-    assert_int_equal(v->svm.xcr0, 3);
+    assert_int_equal(hw_load_xsave(v, &in.x), -EINVAL);
+    assert_int_equal(v->hw.xcr0, 3);
     cpu_features.xsave_size = 576;                            /* a host without AVX */
     cpu_features.xcr0_mask = 3;
     in.x.xcr0 = 1;
     memset(area, 0x77, 832);
-    assert_int_equal(svm_load_xsave(v, &in.x), 0);
+    assert_int_equal(hw_load_xsave(v, &in.x), 0);
     assert_int_equal(area[575], 0);
     assert_int_equal(area[576], 0x77);
     assert_int_equal(*(uint64_t *)(area + 512), 3);
     memset(&out, 0x11, sizeof(out));
-    svm_save_xsave(v, &out.x);
+    hw_save_xsave(v, &out.x);
     assert_int_equal(((uint8_t *)&out.x.save_area)[576], 0x11);
 
     /* a guest without XSAVE, then a host without: XCR0 stays what it was */
     xcr0_mask = 0;
-    assert_int_equal(svm_load_xsave(v, &in.x), 0);
+    assert_int_equal(hw_load_xsave(v, &in.x), 0);
     in.x.xcr0 = 3;
-    assert_int_equal(svm_load_xsave(v, &in.x), -EINVAL);
+    assert_int_equal(hw_load_xsave(v, &in.x), -EINVAL);
     cpu_features.xcr0_mask = 0;
-    v->svm.xcr0 = in.x.xcr0 = 0;
-    assert_int_equal(svm_load_xsave(v, &in.x), 0);
+    v->hw.xcr0 = in.x.xcr0 = 0;
+    assert_int_equal(hw_load_xsave(v, &in.x), 0);
     assert_int_equal(area[0], 0x3c);                          /* FXSAVE's part */
     assert_int_equal(*(uint64_t *)(area + 512), 0);
     in.x.xcr0 = 1;
-    assert_int_equal(svm_load_xsave(v, &in.x), -EINVAL);
+    assert_int_equal(hw_load_xsave(v, &in.x), -EINVAL);
 }
 
 static void xcr0_values(void **state)
 {
     for (uint64_t val = 0; val < 16; val++)
-        assert_int_equal(svm_xcr0_allowed(d, val), val == 1 || val == 3 || val == 7);
-    assert_false(svm_xcr0_allowed(d, 1ull << 32 | 1));
+        assert_int_equal(hw_xcr0_allowed(d, val), val == 1 || val == 3 || val == 7);
+    assert_false(hw_xcr0_allowed(d, 1ull << 32 | 1));
     xcr0_mask = 3;
-    assert_false(svm_xcr0_allowed(d, 7));
-    assert_true(svm_xcr0_allowed(d, 3));
+    assert_false(hw_xcr0_allowed(d, 7));
+    assert_true(hw_xcr0_allowed(d, 3));
     xcr0_mask = 0;
-    assert_false(svm_xcr0_allowed(d, 1));
+    assert_false(hw_xcr0_allowed(d, 1));
 }
 
 /* --- single registers --- */
@@ -447,32 +447,33 @@ static void xcr0_values(void **state)
 static void general_registers(void **state)
 {
     uint64_t *const registers[] = {
-        &v->vmcb->rax, &v->regs.rcx, &v->regs.rdx, &v->regs.rbx, &v->vmcb->rsp, &v->regs.rbp, &v->regs.rsi,
+        &v->hw.vmcb->rax, &v->regs.rcx, &v->regs.rdx, &v->regs.rbx,
+        &v->hw.vmcb->rsp, &v->regs.rbp, &v->regs.rsi,
         &v->regs.rdi, &v->regs.r8, &v->regs.r9, &v->regs.r10, &v->regs.r11, &v->regs.r12, &v->regs.r13,
         &v->regs.r14, &v->regs.r15,
     };
 
     for (unsigned int i = 0; i < 16; i++)
-        assert_ptr_equal(svm_gpr(v, i), registers[i]);
+        assert_ptr_equal(hw_gpr(v, i), registers[i]);
 }
 
 static void efer(void **state)
 {
-    struct vmcb *b = v->vmcb;
+    struct vmcb *b = v->hw.vmcb;
 
     b->cr0 = CR0_PE;
-    assert_int_equal(svm_set_msr(v, MSR_EFER, EFER_LME | EFER_SCE | EFER_LMA), 0);
+    assert_int_equal(hw_set_msr(v, MSR_EFER, EFER_LME | EFER_SCE | EFER_LMA), 0);
     assert_int_equal(b->efer, EFER_LME | EFER_SCE | EFER_SVME); /* LMA is the CPU's */
     assert_int_equal(get_msr(MSR_EFER), EFER_LME | EFER_SCE);
     b->cr0 |= CR0_PG;
     b->efer |= EFER_LMA;
-    assert_int_equal(svm_set_msr(v, MSR_EFER, EFER_LME | EFER_NXE), 0);
+    assert_int_equal(hw_set_msr(v, MSR_EFER, EFER_LME | EFER_NXE), 0);
     assert_int_equal(b->efer, EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME);
-    assert_int_equal(svm_set_msr(v, MSR_EFER, EFER_NXE), -EINVAL); /* while paging is on */
-    assert_int_equal(svm_set_msr(v, MSR_EFER, EFER_LME | EFER_SVME), -EINVAL);
-    assert_int_equal(svm_set_msr(v, MSR_EFER, EFER_LME | 1ull << 14), -EINVAL);
+    assert_int_equal(hw_set_msr(v, MSR_EFER, EFER_NXE), -EINVAL); /* while paging is on */
+    assert_int_equal(hw_set_msr(v, MSR_EFER, EFER_LME | EFER_SVME), -EINVAL);
+    assert_int_equal(hw_set_msr(v, MSR_EFER, EFER_LME | 1ull << 14), -EINVAL);
     assert_int_equal(b->efer, EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME);
-    assert_int_equal(svm_get_paging(v).efer, EFER_LME | EFER_LMA | EFER_NXE);
+    assert_int_equal(hw_get_paging(v).efer, EFER_LME | EFER_LMA | EFER_NXE);
 }
 
 /* APM vol. 2, 7.8.1: types 0, 1, 4, 5, 6, 7 in each of eight bytes. */
@@ -483,45 +484,45 @@ static void pat(void **state)
             uint64_t val = (0x0007040600070406ull & ~(0xffull << entry * 8)) | type << entry * 8;
             bool valid = type < 8 && type != 2 && type != 3;
 
-            v->vmcb->g_pat = 1;
-            assert_int_equal(svm_set_msr(v, MSR_PAT, val), valid ? 0 : -EINVAL);
+            v->hw.vmcb->g_pat = 1;
+            assert_int_equal(hw_set_msr(v, MSR_PAT, val), valid ? 0 : -EINVAL);
             assert_int_equal(get_msr(MSR_PAT), valid ? val : 1);
         }
 }
 
 static void segments_and_modes(void **state)
 {
-    struct vmcb *b = v->vmcb;
+    struct vmcb *b = v->hw.vmcb;
 
     for (unsigned int n = SEG_ES; n < SEG_COUNT; n++) {
-        b->segment[n] = (struct svm_segment){ (uint16_t)n, 0xa9b, n, n };
+        b->segment[n] = (struct hw_segment){ (uint16_t)n, 0xa9b, n, n };
         unloads = 0;
-        assert_int_equal(svm_get_segment(v, n).base, n);
+        assert_int_equal(hw_get_segment(v, n).base, n);
         assert_int_equal(unloads > 0, n >= SEG_FS); /* what VMLOAD has taken along */
     }
     b->cpl = 2;
-    assert_int_equal(svm_get_cpl(v), 2);
+    assert_int_equal(hw_get_cpl(v), 2);
     b->cr4 = 0x44;
     b->rflags = 0x202;
     b->rip = 0x1234;
     b->cr3 = 0x3000;
     b->cr0 = 0x31;
-    assert_int_equal(svm_get_paging(v).cr4, 0x44);
-    assert_int_equal(svm_get_paging(v).cr3, 0x3000);
-    assert_int_equal(svm_get_paging(v).cr0, 0x31);
-    assert_int_equal(svm_get_cpl(v), 2);
-    assert_int_equal(svm_get_rip(v), 0x1234);
-    assert_int_equal(svm_get_rflags(v), 0x202);
-    svm_set_rflags(v, 0x246);
+    assert_int_equal(hw_get_paging(v).cr4, 0x44);
+    assert_int_equal(hw_get_paging(v).cr3, 0x3000);
+    assert_int_equal(hw_get_paging(v).cr0, 0x31);
+    assert_int_equal(hw_get_cpl(v), 2);
+    assert_int_equal(hw_get_rip(v), 0x1234);
+    assert_int_equal(hw_get_rflags(v), 0x202);
+    hw_set_rflags(v, 0x246);
     assert_int_equal(b->rflags, 0x246);
     b->efer = EFER_LMA;
-    assert_true(svm_mode_64(v));
+    assert_true(hw_mode_64(v));
     b->segment[SEG_CS].attributes = 0xc9b; /* compatibility mode */
-    assert_false(svm_mode_64(v));
+    assert_false(hw_mode_64(v));
     b->segment[SEG_CS].attributes = 0xa9b;
     b->efer = 0;
-    assert_false(svm_mode_64(v));
-    svm_dump(v);
+    assert_false(hw_mode_64(v));
+    hw_dump(v);
 }
 
 /* --- permissions --- */
@@ -549,16 +550,16 @@ static void ports_without_an_exit(void **state)
     struct domain control = { .is_dom0 = true };
     const uint8_t *all = (const uint8_t *)permissions_iopm(d), *some;
 
-    svm_set_dom0_ports(0x3f8, 0x3ff, true);
-    svm_set_dom0_ports(0xfff8, 0xffff, true);
-    svm_set_dom0_ports(0x3fa, 0x3fa, false);
+    hw_set_dom0_ports(0x3f8, 0x3ff, true);
+    hw_set_dom0_ports(0xfff8, 0xffff, true);
+    hw_set_dom0_ports(0x3fa, 0x3fa, false);
     some = (const uint8_t *)permissions_iopm(&control);
     assert_ptr_not_equal(all, some);
     for (unsigned int port = 0; port < 0x10000; port++) {
         bool open = (port >= 0x3f8 && port <= 0x3ff && port != 0x3fa) || port >= 0xfff8;
 
-        assert_int_equal(svm_port_allowed(&control, (uint16_t)port), open);
-        assert_false(svm_port_allowed(d, (uint16_t)port));
+        assert_int_equal(hw_port_allowed(&control, (uint16_t)port), open);
+        assert_false(hw_port_allowed(d, (uint16_t)port));
         assert_int_equal(some[port / 8] >> port % 8 & 1, !open);
     }
     for (unsigned int i = 0; i < 3 * PAGE_SIZE; i++)

@@ -72,7 +72,7 @@ int lapic_highest_request(struct vcpu *v) { return -1; }
 void lapic_accept(struct vcpu *v, uint8_t vector) {}
 void lapic_return(struct vcpu *v, uint8_t vector) {}
 void lapic_reset(struct vcpu *v, bool init) {}
-void svm_reset_to_sipi(struct vcpu *v, uint8_t vector) {}
+void hw_reset_to_sipi(struct vcpu *v, uint8_t vector) {}
 
 void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4, struct cpuid_regs *out)
 {
@@ -170,9 +170,9 @@ static int setup(void **state)
     for (unsigned int i = 0; i < MEMORY; i++)
         memory[i] = (uint8_t)(i * 7 + i / 256);
     vcpu.d = &domain;
-    vcpu.vmcb = &vmcb;
+    vcpu.hw.vmcb = &vmcb;
     vcpu.info = &info;
-    vcpu.vdev.sipi_vector = vcpu.svm.offered = -1;
+    vcpu.vdev.sipi_vector = vcpu.hw.offered = -1;
     vmcb.segment[SEG_CS].attributes = LONG_CODE;
     vmcb.efer = EFER_LMA;
     vmcb.rip = 0x100001000;
@@ -200,16 +200,16 @@ static void exits_with(uint64_t code)
 /* That exception is pending, and the instruction not skipped; forgets it. */
 static void assert_raised(unsigned int vector)
 {
-    assert_int_equal(EVENT_VECTOR(vcpu.svm.pending), vector);
-    assert_int_equal(EVENT_TYPE(vcpu.svm.pending), EVENT_TYPE_EXCEPTION);
-    assert_int_equal(vcpu.svm.pending & EVENT_VALID, EVENT_VALID);
+    assert_int_equal(EVENT_VECTOR(vcpu.hw.pending), vector);
+    assert_int_equal(EVENT_TYPE(vcpu.hw.pending), EVENT_TYPE_EXCEPTION);
+    assert_int_equal(vcpu.hw.pending & EVENT_VALID, EVENT_VALID);
     assert_int_equal(vmcb.rip, 0x100001000);
-    vcpu.svm.pending = 0;
+    vcpu.hw.pending = 0;
 }
 
 static void assert_skipped(unsigned int length)
 {
-    assert_int_equal(vcpu.svm.pending, 0);
+    assert_int_equal(vcpu.hw.pending, 0);
     assert_int_equal(vmcb.rip, 0x100001000 + length);
     vmcb.rip = 0x100001000;
 }
@@ -243,7 +243,7 @@ static void what_a_guest_must_not_use(void **state)
         assert_raised(EXC_UD);
     }
     exits_with(VMEXIT_RDPMC);
-    assert_int_equal(vcpu.svm.pending & EVENT_HAS_ERROR, EVENT_HAS_ERROR);
+    assert_int_equal(vcpu.hw.pending & EVENT_HAS_ERROR, EVENT_HAS_ERROR);
     assert_raised(EXC_GP);
     exits_with(VMEXIT_EXCEPTION + 1);
     assert_raised(EXC_DB);
@@ -276,7 +276,7 @@ static void interrupts_of_the_host(void **state)
     assert_int_equal(windows, 1);
     exits_with(VMEXIT_VMMCALL);
     assert_int_equal(hypercalls, 1);
-    assert_int_equal(vcpu.svm.pending, 0);
+    assert_int_equal(vcpu.hw.pending, 0);
     assert_int_equal(crashes, 0);
     assert_panics(exits_with(VMEXIT_EXCEPTION + 18));
 }
@@ -317,7 +317,7 @@ static void halt(void **state)
     vmcb.rflags |= RFLAGS_TF;
     exits_with(VMEXIT_HLT);
     assert_int_equal(vmcb.rip, 0x100001001);
-    assert_int_equal(EVENT_VECTOR(vcpu.svm.pending), EXC_DB);
+    assert_int_equal(EVENT_VECTOR(vcpu.hw.pending), EXC_DB);
     assert_int_equal(blocks, 3);
 }
 
@@ -469,9 +469,9 @@ static void string_addresses(void **state)
     vmcb.segment[SEG_ES].base = 0x3000;
     vcpu.regs.rsi = 0xabcd00000000fffc;
     string(INFO_SIZE(4) | INFO_ADDRESS(16) | INFO_SEGMENT(SEG_DS)); /* up to where there is memory: none */
-    assert_int_equal(EVENT_VECTOR(vcpu.svm.pending), EXC_GP);
+    assert_int_equal(EVENT_VECTOR(vcpu.hw.pending), EXC_GP);
     assert_int_equal(vcpu.regs.rsi, 0xabcd00000000fffc);
-    vcpu.svm.pending = 0;
+    vcpu.hw.pending = 0;
     vmcb.segment[SEG_DS].base = 0;
     string(INFO_SIZE(4) | INFO_ADDRESS(16) | INFO_SEGMENT(SEG_DS));
     assert_int_equal(port_value, word_at(0xfffc));
@@ -516,7 +516,7 @@ static void strings_that_fault(void **state)
     faults = 0x2000;
     string(outsd);
     assert_int_equal(vmcb.cr2, 0x2000);
-    assert_int_equal(vcpu.svm.pending >> 32, 0x17);
+    assert_int_equal(vcpu.hw.pending >> 32, 0x17);
     assert_raised(EXC_PF);
     assert_int_equal(accesses, 0);
     assert_int_equal(vcpu.regs.rsi, 0x1ffd);
@@ -585,7 +585,7 @@ static void nested_faults(void **state)
     nested(FINAL | WRITE, -ENOMEM, 0);
     assert_int_equal(crashes, 4);
     assert_int_equal(emulated, 3);
-    assert_int_equal(vcpu.svm.pending, 0);
+    assert_int_equal(vcpu.hw.pending, 0);
 }
 
 static void triple_fault(void **state)

@@ -46,8 +46,8 @@ int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigne
     return -EFAULT;
 }
 int guest_read_layout(struct vcpu *v, void *d, gva_t s, uint64_t n, const char *l, bool c) { return -EFAULT; }
-void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) { injected = (int)vector; }
-void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) { injected = EXC_PF; }
+void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) { injected = (int)vector; }
+void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) { injected = EXC_PF; }
 void inject_iret(struct vcpu *v) {}
 bool inject_stepped(struct vcpu *v) { return stepped; }
 uint64_t cpuid_guest_cr4_mask(struct domain *d) { return CR4_OFFERED; }
@@ -101,8 +101,8 @@ static int setup(void **state)
     domain.vcpu[0] = &vcpu;
     domain.vcpu[1] = &second;
     vcpu.d = second.d = &domain;
-    vcpu.vmcb = &vmcb;
-    second.vmcb = &second_vmcb;
+    vcpu.hw.vmcb = &vmcb;
+    second.hw.vmcb = &second_vmcb;
     second.id = 1;
     dom0 = &domain;
     vmcb.segment[SEG_CS].attributes = 0xa9b;
@@ -144,8 +144,8 @@ static void mov_to_cr4(void **state)
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)
         for (unsigned int cut = 0; cut < 2; cut++) {
             for (unsigned int reg = 0; reg < 16; reg++)
-                *svm_gpr(&vcpu, reg) = 1ull << 40; /* which nobody may set */
-            *svm_gpr(&vcpu, cases[i].reg) = CR4_PAE | CR4_PGE;
+                *hw_gpr(&vcpu, reg) = 1ull << 40; /* which nobody may set */
+            *hw_gpr(&vcpu, cases[i].reg) = CR4_PAE | CR4_PGE;
             memset(code, 0x90, sizeof(code));
             memcpy(code, cases[i].bytes, cases[i].length);
             code_bytes = cut ? cases[i].length : sizeof(code);
@@ -284,7 +284,7 @@ static struct vcpu_hvm_context start_32(void)
 #define REFUSED_64(field, value) do { \
         struct vcpu_hvm_context c_ = start_64(); \
         c_.cpu_regs.x86_64.field = (value); \
-        assert_int_equal(svm_load_start(&second, &c_), -EINVAL); \
+        assert_int_equal(hw_load_start(&second, &c_), -EINVAL); \
     } while (0)
 
 static void starts_in_long_mode(void **state)
@@ -303,14 +303,14 @@ static void starts_in_long_mode(void **state)
     REFUSED_64(efer, EFER_LME | EFER_SVME);
     REFUSED_64(cr3, 1ull << 40);
     c.pad = 1;
-    assert_int_equal(svm_load_start(&second, &c), -EINVAL);
+    assert_int_equal(hw_load_start(&second, &c), -EINVAL);
     c.pad = 0;
     c.mode = 2;
-    assert_int_equal(svm_load_start(&second, &c), -EINVAL);
+    assert_int_equal(hw_load_start(&second, &c), -EINVAL);
     assert_false(second.initialised);
 
     c.mode = VCPU_HVM_MODE_64B;
-    assert_int_equal(svm_load_start(&second, &c), 0);
+    assert_int_equal(hw_load_start(&second, &c), 0);
     assert_true(second.initialised && second.down);
     assert_int_equal(second_vmcb.rip, 0x200000);
     assert_int_equal(second_vmcb.rsp, 0x8000);
@@ -320,13 +320,13 @@ static void starts_in_long_mode(void **state)
     assert_int_equal(second_vmcb.segment[SEG_TR].attributes, 0x8b);
     assert_int_equal(second_vmcb.dr7, 0x400);
     assert_int_equal(second_vmcb.cpl, 0);
-    assert_true(svm_mode_64(&second));
+    assert_true(hw_mode_64(&second));
 }
 
 #define REFUSED_32(field, value) do { \
         struct vcpu_hvm_context c_ = start_32(); \
         c_.cpu_regs.x86_32.field = (value); \
-        assert_int_equal(svm_load_start(&second, &c_), -EINVAL); \
+        assert_int_equal(hw_load_start(&second, &c_), -EINVAL); \
     } while (0)
 
 static void starts_in_32_bits(void **state)
@@ -353,7 +353,7 @@ static void starts_in_32_bits(void **state)
     REFUSED_32(tr_ar, 0x81);    /* a 16-bit TSS */
     c.cpu_regs.x86_32.cs_ar = 0x49a;
     c.cpu_regs.x86_32.cs_limit = 0xfff; /* EIP is behind it */
-    assert_int_equal(svm_load_start(&second, &c), -EINVAL);
+    assert_int_equal(hw_load_start(&second, &c), -EINVAL);
     REFUSED_32(efer, EFER_LMA);
     REFUSED_32(cr4, CR4_UMIP);
     REFUSED_32(cr0, 0x80000000);
@@ -361,7 +361,7 @@ static void starts_in_32_bits(void **state)
 
     c.cpu_regs.x86_32.cs_limit = 0x1000;
     c.cpu_regs.x86_32.es_ar = 0xc9a;
-    assert_int_equal(svm_load_start(&second, &c), 0);
+    assert_int_equal(hw_load_start(&second, &c), 0);
     assert_true(second.initialised && second.down);
     assert_int_equal(second_vmcb.rip, 0x1000);
     assert_int_equal(second_vmcb.efer, EFER_SVME);
@@ -370,14 +370,14 @@ static void starts_in_32_bits(void **state)
     assert_int_equal(second_vmcb.segment[SEG_TR].attributes, 0x8b);  /* busy */
     c = start_32(); /* compatibility mode; without paging long mode only waits */
     c.cpu_regs.x86_32.efer = EFER_LME;
-    assert_int_equal(svm_load_start(&second, &c), 0);
+    assert_int_equal(hw_load_start(&second, &c), 0);
     assert_int_equal(second_vmcb.efer, EFER_LME | EFER_SVME);
     c.cpu_regs.x86_32.cr0 |= 0x80000000;
-    assert_int_equal(svm_load_start(&second, &c), -EINVAL);
+    assert_int_equal(hw_load_start(&second, &c), -EINVAL);
     c.cpu_regs.x86_32.cr4 = CR4_PAE;
-    assert_int_equal(svm_load_start(&second, &c), 0);
+    assert_int_equal(hw_load_start(&second, &c), 0);
     assert_int_equal(second_vmcb.efer, EFER_LME | EFER_LMA | EFER_SVME);
-    assert_false(svm_mode_64(&second));
+    assert_false(hw_mode_64(&second));
 }
 
 static void contexts_of_the_tools(void **state)
@@ -386,20 +386,20 @@ static void contexts_of_the_tools(void **state)
 
     vmcb.cr0 = 0x11;
     vmcb.efer = EFER_SVME;
-    vcpu.svm.stepping = true; /* the core's own step over an IRET */
+    vcpu.hw.stepping = true; /* the core's own step over an IRET */
     vmcb.rflags = RFLAGS_TF | RFLAGS_RESERVED;
     vcpu.xsave = &(uint8_t[512]){ 0 };
-    svm_save_context(&vcpu, &c);
+    hw_save_context(&vcpu, &c);
     assert_int_equal(c.rflags, RFLAGS_RESERVED);
     assert_int_equal(c.cr4, CR4_PAE);
-    assert_int_equal(svm_load_context(&second, &c), 0);
+    assert_int_equal(hw_load_context(&second, &c), 0);
     assert_int_equal(second_vmcb.cr4, CR4_PAE);
     c.cr4 |= 1u << 12;
-    assert_int_equal(svm_load_context(&second, &c), -EINVAL);
+    assert_int_equal(hw_load_context(&second, &c), -EINVAL);
     c.cr4 = CR4_PAE | CR4_UMIP;
-    assert_int_equal(svm_load_context(&second, &c), -EINVAL);
-    vcpu.svm.step_guests = true;
-    svm_save_context(&vcpu, &c);
+    assert_int_equal(hw_load_context(&second, &c), -EINVAL);
+    vcpu.hw.step_guests = true;
+    hw_save_context(&vcpu, &c);
     assert_int_equal(c.rflags, RFLAGS_TF | RFLAGS_RESERVED);
 }
 

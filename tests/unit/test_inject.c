@@ -37,7 +37,7 @@ uint64_t cpuid_guest_cr4_mask(struct domain *d) { return CR4_PAE | CR4_PGE | CR4
 void lapic_accept(struct vcpu *v, uint8_t vector) { accepted = vector; }
 void lapic_return(struct vcpu *v, uint8_t vector) { returned = vector; }
 void lapic_reset(struct vcpu *v, bool init) { requested = -1; }
-void svm_reset_to_sipi(struct vcpu *v, uint8_t vector) { resets += vector; }
+void hw_reset_to_sipi(struct vcpu *v, uint8_t vector) { resets += vector; }
 void switch_unload(struct vcpu *v) {}
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
 void smp_kick(unsigned int cpu) { kicks++; }
@@ -60,9 +60,9 @@ static int setup(void **state)
     memset(&info, 0, sizeof(info));
     memset(cpus, 0, sizeof(cpus));
     vcpu.d = &domain;
-    vcpu.vmcb = &vmcb;
+    vcpu.hw.vmcb = &vmcb;
     vcpu.info = &info;
-    vcpu.vdev.sipi_vector = vcpu.svm.offered = -1;
+    vcpu.vdev.sipi_vector = vcpu.hw.offered = -1;
     vmcb.segment[SEG_CS].attributes = CODE_64;
     vmcb.efer = EFER_LMA;
     vmcb.rip = 0x1000;
@@ -87,15 +87,15 @@ static uint64_t exception(unsigned int vector, uint32_t error)
 static void error_codes(void **state)
 {
     for (unsigned int vector = 0; vector < 20; vector++) {
-        vcpu.svm.pending = 0;
-        svm_inject_exception(&vcpu, vector, 5);
+        vcpu.hw.pending = 0;
+        hw_inject_exception(&vcpu, vector, 5);
         inject_prepare(&vcpu);
         assert_int_equal(vmcb.eventinj, exception(vector, 5));
-        assert_int_equal(vcpu.svm.pending, 0);
+        assert_int_equal(vcpu.hw.pending, 0);
     }
-    svm_inject_page_fault(&vcpu, 0x1234, 2);
+    hw_inject_page_fault(&vcpu, 0x1234, 2);
     assert_int_equal(vmcb.cr2, 0x1234);
-    assert_int_equal(vcpu.svm.pending, exception(EXC_PF, 2));
+    assert_int_equal(vcpu.hw.pending, exception(EXC_PF, 2));
 }
 
 /* APM vol. 2, 8.2.9: which pairs are a double fault. The others replace what came first. */
@@ -120,18 +120,18 @@ static void exceptions_meet(void **state)
                 continue;
             bool is_double = (c1 && c2) || (first == EXC_PF && (second == EXC_PF || c2));
 
-            vcpu.svm.pending = 0;
-            svm_inject_exception(&vcpu, first, 7);
-            svm_inject_exception(&vcpu, second, 9);
-            assert_int_equal(vcpu.svm.pending, is_double ? exception(EXC_DF, 0) : exception(second, 9));
+            vcpu.hw.pending = 0;
+            hw_inject_exception(&vcpu, first, 7);
+            hw_inject_exception(&vcpu, second, 9);
+            assert_int_equal(vcpu.hw.pending, is_double ? exception(EXC_DF, 0) : exception(second, 9));
         }
     assert_int_equal(crashes, 0);
-    vcpu.svm.pending = exception(EXC_DF, 0);
-    svm_inject_exception(&vcpu, EXC_PF, 0);
+    vcpu.hw.pending = exception(EXC_DF, 0);
+    hw_inject_exception(&vcpu, EXC_PF, 0);
     assert_int_equal(crashes, 1);
-    vcpu.svm.pending = event(EVENT_TYPE_NMI, 2);
-    svm_inject_exception(&vcpu, EXC_GP, 0);
-    assert_int_equal(vcpu.svm.pending, exception(EXC_GP, 0));
+    vcpu.hw.pending = event(EVENT_TYPE_NMI, 2);
+    hw_inject_exception(&vcpu, EXC_GP, 0);
+    assert_int_equal(vcpu.hw.pending, exception(EXC_GP, 0));
 }
 
 /* A delivery that an exit cut short is made again; what the instruction at RIP raises anew is not. */
@@ -153,14 +153,14 @@ static void deliveries_are_repeated(void **state)
     }
     vmcb.exitintinfo = exception(EXC_PF, 6); /* and what the core raises meanwhile makes it worse */
     inject_recover(&vcpu);
-    svm_inject_exception(&vcpu, EXC_GP, 0);
-    assert_int_equal(vcpu.svm.pending, exception(EXC_DF, 0));
+    hw_inject_exception(&vcpu, EXC_GP, 0);
+    assert_int_equal(vcpu.hw.pending, exception(EXC_DF, 0));
 }
 
 static void nmi_until_iret(void **state)
 {
     vcpu.vdev.nmi_pending = true;
-    vcpu.svm.pending = exception(EXC_UD, 0); /* goes first */
+    vcpu.hw.pending = exception(EXC_UD, 0); /* goes first */
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, exception(EXC_UD, 0));
     inject_recover(&vcpu);
@@ -219,7 +219,7 @@ static void traps_of_the_guest_behind_iret(void **state)
     step_over_iret(4);
     assert_false(inject_stepped(&vcpu));
     assert_int_equal(vmcb.dr6, 0xffff0ff0 | 6);
-    assert_false(vcpu.svm.nmi_blocked);
+    assert_false(vcpu.hw.nmi_blocked);
 }
 
 static void sipi(void **state)
@@ -274,13 +274,13 @@ static void a_taken_interrupt_that_faults(void **state)
     vmcb.exitintinfo = event(0, VECTOR);
     inject_recover(&vcpu);
     assert_int_equal(returned, -1);
-    assert_int_equal(vcpu.svm.pending, event(0, VECTOR));
-    vcpu.svm.pending = 0;
+    assert_int_equal(vcpu.hw.pending, event(0, VECTOR));
+    vcpu.hw.pending = 0;
     offer();
     vmcb.exitintinfo = event(EVENT_TYPE_EXCEPTION, VECTOR); /* as QEMU does */
     inject_recover(&vcpu);
     assert_int_equal(returned, VECTOR);
-    assert_int_equal(vcpu.svm.pending, 0);
+    assert_int_equal(vcpu.hw.pending, 0);
 }
 
 /* An injected interrupt that faults again beside an offer: its place in the ISR waits for its EOI. */
@@ -293,8 +293,8 @@ static void an_interrupt_that_faults_twice(void **state)
         vmcb.exitintinfo = EVENT_VALID | again[i];
         inject_recover(&vcpu);
         assert_int_equal(returned, VECTOR); /* the offer */
-        assert_int_equal(vcpu.svm.pending, EVENT_VALID | again[i]);
-        vcpu.svm.pending = 0;
+        assert_int_equal(vcpu.hw.pending, EVENT_VALID | again[i]);
+        vcpu.hw.pending = 0;
     }
 }
 
@@ -354,7 +354,7 @@ static void halt_in_a_shadow(void **state)
     offer();
     assert_int_equal(vmcb.rip, 0x1001);
     assert_int_equal(vmcb.interrupt_shadow, 0);
-    assert_int_equal(vcpu.svm.pending, 0);
+    assert_int_equal(vcpu.hw.pending, 0);
     vmcb.interrupt_shadow = 1;
     opcode = 0x90;
     offer();
@@ -367,19 +367,19 @@ static void halt_in_a_shadow(void **state)
 static void instructions_are_skipped(void **state)
 {
     vmcb.interrupt_shadow = 1;
-    svm_skip(&vcpu, 2);
+    hw_skip(&vcpu, 2);
     assert_int_equal(vmcb.rip, 0x1002);
     assert_int_equal(vmcb.interrupt_shadow, 0);
     vmcb.nrip = 0x1005; /* with prefixes */
-    svm_skip(&vcpu, 2);
+    hw_skip(&vcpu, 2);
     assert_int_equal(vmcb.rip, 0x1005);
-    assert_int_equal(vcpu.svm.pending, 0);
+    assert_int_equal(vcpu.hw.pending, 0);
     vmcb.rflags |= RFLAGS_TF;
-    svm_set_rip(&vcpu, 0x1007);
-    assert_int_equal(vcpu.svm.pending, exception(EXC_DB, 0));
+    hw_set_rip(&vcpu, 0x1007);
+    assert_int_equal(vcpu.hw.pending, exception(EXC_DB, 0));
     assert_int_equal(vmcb.dr6 & DR6_SINGLE_STEP, DR6_SINGLE_STEP);
     vmcb.segment[SEG_CS].attributes = CODE_32;
-    svm_set_rip(&vcpu, 0x100000001);
+    hw_set_rip(&vcpu, 0x100000001);
     assert_int_equal(vmcb.rip, 1);
 }
 
@@ -387,28 +387,28 @@ static uint64_t get_msr(uint32_t msr)
 {
     uint64_t val;
 
-    assert_int_equal(svm_get_msr(&vcpu, msr, &val), 0);
+    assert_int_equal(hw_get_msr(&vcpu, msr, &val), 0);
     return val;
 }
 
 /* APM vol. 2, 15.23: what DEBUGCTL records and stops at is switched at entries, for those who use it. */
 static void debug_control(void **state)
 {
-    assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, 1ull << 6), -EINVAL);
-    assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
+    assert_int_equal(hw_set_msr(&vcpu, MSR_DEBUGCTL, 1ull << 6), -EINVAL);
+    assert_int_equal(hw_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
     assert_int_equal(get_msr(MSR_DEBUGCTL), DEBUGCTL_BTF);
     assert_int_equal(vmcb.lbr_control, 0); /* this CPU cannot */
     cpu_features.lbr_virtualization = true;
-    assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
+    assert_int_equal(hw_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
     assert_int_equal(vmcb.lbr_control, LBR_VIRTUALIZATION);
-    assert_int_equal(svm_set_msr(&vcpu, MSR_DEBUGCTL, 0), 0);
+    assert_int_equal(hw_set_msr(&vcpu, MSR_DEBUGCTL, 0), 0);
     assert_int_equal(vmcb.lbr_control, 0);
     cpu_features.lbr_virtualization = false;
     vmcb.last_branch[3] = 7;
     assert_int_equal(get_msr(MSR_LAST_BRANCH + 3), 7);
-    assert_int_equal(svm_set_msr(&vcpu, MSR_LAST_BRANCH + 3, 0), -EINVAL); /* the CPU's to write */
-    assert_int_equal(svm_set_msr(&vcpu, MSR_TSC_AUX, 0), -EINVAL); /* not the control block's */
-    assert_int_equal(svm_get_msr(&vcpu, MSR_TSC_AUX, &(uint64_t){ 0 }), -EINVAL);
+    assert_int_equal(hw_set_msr(&vcpu, MSR_LAST_BRANCH + 3, 0), -EINVAL); /* the CPU's to write */
+    assert_int_equal(hw_set_msr(&vcpu, MSR_TSC_AUX, 0), -EINVAL); /* not the control block's */
+    assert_int_equal(hw_get_msr(&vcpu, MSR_TSC_AUX, &(uint64_t){ 0 }), -EINVAL);
 }
 
 /* APM vol. 2, 3.1.3 and 5.5.1, and what the domain's CPUID says (the fake above). */
@@ -418,22 +418,22 @@ static void control_register_4(void **state)
     vmcb.cr3 = 0x1001;
     for (unsigned int bit = 0; bit < 64; bit++)
         if (!(cpuid_guest_cr4_mask(&domain) >> bit & 1))
-            assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | 1ull << bit), -EINVAL);
-    assert_int_equal(svm_set_cr4(&vcpu, CR4_PGE), -EINVAL); /* long mode needs PAE */
-    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE), -EINVAL); /* CR3 has a PCID already */
+            assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | 1ull << bit), -EINVAL);
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PGE), -EINVAL); /* long mode needs PAE */
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE), -EINVAL); /* CR3 has a PCID already */
     assert_int_equal(vmcb.cr4, CR4_PAE);
-    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_TSD), 0);
-    assert_int_equal(vcpu.svm.flush_seen, 0);
-    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_PGE), 0);
-    assert_int_equal(vcpu.svm.flush_seen, ~0ull);
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_TSD), 0);
+    assert_int_equal(vcpu.hw.flush_seen, 0);
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_PGE), 0);
+    assert_int_equal(vcpu.hw.flush_seen, ~0ull);
     vmcb.cr3 = 0x1000;
-    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE), 0);
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE), 0);
     vmcb.cr3 = 0x1001;
-    assert_int_equal(svm_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE | CR4_TSD), 0);
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE | CR4_TSD), 0);
     assert_int_equal(vmcb.cr4, CR4_PAE | CR4_PCIDE | CR4_TSD);
     vmcb.efer = vmcb.cr4 = vmcb.cr3 = 0;
-    assert_int_equal(svm_set_cr4(&vcpu, CR4_PCIDE), -EINVAL); /* not outside of long mode */
-    assert_int_equal(svm_set_cr4(&vcpu, 0), 0);
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PCIDE), -EINVAL); /* not outside of long mode */
+    assert_int_equal(hw_set_cr4(&vcpu, 0), 0);
 }
 
 /* --- asid.c --- */
@@ -447,15 +447,15 @@ static void enter(unsigned int cpu, struct vcpu *v)
 
     c->id = cpu;
     asid_prepare(c, v);
-    assert_in_range(v->vmcb->asid, 1, ASIDS - 1);
-    if (v->vmcb->tlb_control == TLB_FLUSH_ALL)
+    assert_in_range(v->hw.vmcb->asid, 1, ASIDS - 1);
+    if (v->hw.vmcb->tlb_control == TLB_FLUSH_ALL)
         memset(tagged[cpu], 0, sizeof(tagged[cpu]));
-    if (tagged[cpu][v->vmcb->asid].v) {
-        assert_ptr_equal(tagged[cpu][v->vmcb->asid].v, v);
-        assert_int_equal(tagged[cpu][v->vmcb->asid].generation, v->d->p2m.flush_generation);
+    if (tagged[cpu][v->hw.vmcb->asid].v) {
+        assert_ptr_equal(tagged[cpu][v->hw.vmcb->asid].v, v);
+        assert_int_equal(tagged[cpu][v->hw.vmcb->asid].generation, v->d->p2m.flush_generation);
     }
-    tagged[cpu][v->vmcb->asid].v = v;
-    tagged[cpu][v->vmcb->asid].generation = v->d->p2m.flush_generation;
+    tagged[cpu][v->hw.vmcb->asid].v = v;
+    tagged[cpu][v->hw.vmcb->asid].generation = v->d->p2m.flush_generation;
 }
 
 static void no_asid_is_used_again(void **state)
@@ -465,8 +465,8 @@ static void no_asid_is_used_again(void **state)
     uint32_t seed = 1;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(vcpus); i++) {
-        vcpus[i].vmcb = &vmcbs[i];
-        vcpus[i].svm.flush_seen = ~0ull; /* as after a reset */
+        vcpus[i].hw.vmcb = &vmcbs[i];
+        vcpus[i].hw.flush_seen = ~0ull; /* as after a reset */
     }
     cpu_features.asid_count = ASIDS;
     memset(tagged, 0, sizeof(tagged));

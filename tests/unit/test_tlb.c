@@ -48,7 +48,7 @@ static int setup(void **state)
     stop = all_at_once = false;
     for (unsigned int i = 0; i <= GUEST_CPUS; i++) {
         vcpus[i].d = &d;
-        vcpus[i].vmcb = &vmcbs[i];
+        vcpus[i].hw.vmcb = &vmcbs[i];
         bit_set(&d.p2m.dirty_cpus, i);
     }
     return 0;
@@ -70,18 +70,18 @@ static void be_in_the_guest(unsigned int id)
         __atomic_add_fetch(&lonely, 1, __ATOMIC_SEQ_CST);
 }
 
-/* svm_enter() (svm/enter.c), with a TLB of one entry for each ASID. */
+/* hw_enter() (svm/enter.c), with a TLB of one entry for each ASID. */
 static void enter(struct cpu *c, struct vcpu *v, uint64_t tlb[ASIDS])
 {
     __atomic_store_n(&kicked[c->id], false, __ATOMIC_SEQ_CST);
     __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
     asid_prepare(c, v);
-    if (v->vmcb->tlb_control)
+    if (v->hw.vmcb->tlb_control)
         memset(tlb, 0, ASIDS * sizeof(*tlb));
-    assert_in_range(v->vmcb->asid, 1, ASIDS - 1);
-    if (!tlb[v->vmcb->asid])
-        tlb[v->vmcb->asid] = __atomic_load_n(&translation, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&in_use[c->id], tlb[v->vmcb->asid], __ATOMIC_SEQ_CST);
+    assert_in_range(v->hw.vmcb->asid, 1, ASIDS - 1);
+    if (!tlb[v->hw.vmcb->asid])
+        tlb[v->hw.vmcb->asid] = __atomic_load_n(&translation, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&in_use[c->id], tlb[v->hw.vmcb->asid], __ATOMIC_SEQ_CST);
     __atomic_add_fetch(&waiting, 1, __ATOMIC_SEQ_CST);
     be_in_the_guest(c->id);
     __atomic_store_n(&in_use[c->id], 0, __ATOMIC_SEQ_CST);

@@ -2,4 +2,4 @@
 /* svm/state.c: every vcpu has the control registers that the test chose. */
 #include "harness.h"
 
-struct guest_paging svm_get_paging(struct vcpu *v) { return harness_paging; }
+struct guest_paging hw_get_paging(struct vcpu *v) { return harness_paging; }

@@ -13,7 +13,7 @@
 #include "domain.h"
 #include "hypercall.h"
 #include "lib.h"
-#include "svm.h"
+#include "hw.h"
 
 #pragma push_macro("noreturn")
 #undef noreturn
@@ -113,7 +113,7 @@ extern unsigned int harness_preempt_every;
 extern unsigned int harness_flushes;           /* calls of flush_domain */
 extern void (*harness_on_flush)(struct domain *d);
 extern void (*harness_on_pause)(void);         /* what happens while the checker lets others in */
-extern struct guest_paging harness_paging;       /* what svm_get_paging says of any vcpu */
+extern struct guest_paging harness_paging;       /* what hw_get_paging says of any vcpu */
 extern char harness_log[512];                  /* the last line that was logged */
 /* A domain's line was logged (guest_log); the test may look at the world at that moment. */
 extern void (*harness_on_guest_log)(const struct domain *d);

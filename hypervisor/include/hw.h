@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What svm/ offers to the rest of the core: guest register state, exceptions to inject, the run loop.
+ * What the code for one vendor's CPUs (svm/) offers to the rest of the core: entering a guest and why it
+ * stopped, guest register state, exceptions to inject. Nothing outside of svm/ knows more of AMD's.
  * Everything here acts on a vcpu that is not running elsewhere: the current one, or one that is paused
  * (domain_pause_sync).
  */
-#ifndef CLV_SVM_H
-#define CLV_SVM_H
+#ifndef CLV_HW_H
+#define CLV_HW_H
 
 #include "types.h"
 
@@ -14,9 +15,9 @@ struct domain_part;
 struct guest_paging;
 struct vcpu;
 
-void svm_init(void);                     /* boot CPU: refuses (panics readably) without SVM or NPT */
-void svm_init_cpu(void);                 /* each CPU */
-extern const struct domain_part svm_part;
+void hw_init(void);                     /* boot CPU: refuses (panics readably) without SVM or NPT */
+void hw_init_cpu(void);                 /* each CPU */
+extern const struct domain_part hw_part;
 
 /*
  * State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the run loop.
@@ -27,65 +28,65 @@ void switch_in(struct cpu *c, struct vcpu *v);
 void switch_out(struct cpu *c, struct vcpu *v, bool idle);
 
 /* General register by x86 number (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8-15). */
-uint64_t *svm_gpr(struct vcpu *v, unsigned int n);
-gva_t svm_code_address(struct vcpu *v);  /* of RIP */
+uint64_t *hw_gpr(struct vcpu *v, unsigned int n);
+gva_t hw_code_address(struct vcpu *v);  /* of RIP */
 /* The instruction has been executed for the guest: its interrupt shadow ends, a single step is a #DB. */
-void svm_set_rip(struct vcpu *v, uint64_t rip);
+void hw_set_rip(struct vcpu *v, uint64_t rip);
 /* The same with the RIP that the CPU gave for behind an intercepted one, if it did, or length bytes on. */
-void svm_skip(struct vcpu *v, unsigned int length);
+void hw_skip(struct vcpu *v, unsigned int length);
 
-struct svm_segment { uint16_t selector, attributes; uint32_t limit; uint64_t base; };
-enum svm_segment_name {
+struct hw_segment { uint16_t selector, attributes; uint32_t limit; uint64_t base; };
+enum hw_segment_name {
     SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_GDTR, SEG_LDTR, SEG_IDTR, SEG_TR, SEG_COUNT
 };
-struct svm_segment svm_get_segment(struct vcpu *v, enum svm_segment_name n);
+struct hw_segment hw_get_segment(struct vcpu *v, enum hw_segment_name n);
 
-struct guest_paging svm_get_paging(struct vcpu *v);
-uint64_t svm_get_cr4(struct vcpu *v);
-uint64_t svm_get_rip(struct vcpu *v);
-uint64_t svm_get_rflags(struct vcpu *v);
-void svm_set_rflags(struct vcpu *v, uint64_t rflags);
-unsigned int svm_get_cpl(struct vcpu *v);
-bool svm_mode_64(struct vcpu *v);        /* long mode and CS.L */
+struct guest_paging hw_get_paging(struct vcpu *v);
+uint64_t hw_get_cr4(struct vcpu *v);
+uint64_t hw_get_rip(struct vcpu *v);
+uint64_t hw_get_rflags(struct vcpu *v);
+void hw_set_rflags(struct vcpu *v, uint64_t rflags);
+unsigned int hw_get_cpl(struct vcpu *v);
+bool hw_mode_64(struct vcpu *v);        /* long mode and CS.L */
 
 enum { EXC_DE = 0, EXC_DB, EXC_UD = 6, EXC_DF = 8, EXC_GP = 13, EXC_PF, EXC_AC = 17 };
-void svm_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error); /* error: if it has one */
-void svm_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error);
-bool svm_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
+void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error); /* error: if it has one */
+void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error);
+bool hw_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
 
 /* Whole contexts for domctl get/sethvmcontext (<xen/hvm/save.h>). set: checked, -EINVAL leaves the vcpu as it
  * was. */
 struct hvm_hw_cpu;
-void svm_save_context(struct vcpu *v, struct hvm_hw_cpu *c);
-int must_check svm_load_context(struct vcpu *v, const struct hvm_hw_cpu *c);
+void hw_save_context(struct vcpu *v, struct hvm_hw_cpu *c);
+int must_check hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c);
 /* What VCPUOP_initialise carries; v stays down. */
 struct vcpu_hvm_context;
-int must_check svm_load_start(struct vcpu *v, const struct vcpu_hvm_context *start);
+int must_check hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start);
 /* Behind it is room for an area of XSAVE_AREA_MAX bytes. */
 #define XSAVE_AREA_MAX 832u /* x87, SSE, header, AVX */
 struct hvm_hw_cpu_xsave;
-void svm_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x);
-int must_check svm_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x);
+void hw_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x);
+int must_check hw_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x);
 /* x87 always, AVX only with SSE (APM vol. 2, 11.5.2), and only what the guest was shown. */
-bool svm_xcr0_allowed(struct domain *d, uint64_t val);
+bool hw_xcr0_allowed(struct domain *d, uint64_t val);
 /* Real-mode state at vector << 12, as after INIT and SIPI; marks v initialised. */
-void svm_reset_to_sipi(struct vcpu *v, uint8_t vector);
+void hw_reset_to_sipi(struct vcpu *v, uint8_t vector);
 /* PVH start (docs: x86/hvm start info ABI): flat 32-bit, RIP entry, RBX start_info. For the dom0 builder. */
-void svm_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info);
+void hw_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info);
 
-int must_check svm_set_cr4(struct vcpu *v, uint64_t val); /* -EINVAL: #GP */
+int must_check hw_set_cr4(struct vcpu *v, uint64_t val); /* -EINVAL: #GP */
 /*
  * The guest's MSRs that exit and live in the VMCB: EFER, PAT, DEBUGCTL, and to be read the last branches.
  * -EINVAL: not one of these, or a value that cannot be.
  */
-int must_check svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val);
-int must_check svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
+int must_check hw_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val);
+int must_check hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 
 /* Deny-by-default permission maps (svm/permissions.c): only dom0 may be allowed a port. */
-void svm_set_dom0_ports(unsigned int first, unsigned int last, bool allowed);
-bool svm_port_allowed(struct domain *d, uint16_t port);
+void hw_set_dom0_ports(unsigned int first, unsigned int last, bool allowed);
+bool hw_port_allowed(struct domain *d, uint16_t port);
 
-void svm_dump(struct vcpu *v);           /* registers, on the console */
+void hw_dump(struct vcpu *v);           /* registers, on the console */
 
 /*
  * Why a guest stopped, in words that do not depend on the CPU's vendor. The kinds from EXIT_DETAILED on come
@@ -112,7 +113,7 @@ struct exit {
             uint64_t next_rip;
             uint16_t port;
             uint8_t size, address_size;           /* bytes */
-            uint8_t segment;                      /* of OUTS: enum svm_segment_name */
+            uint8_t segment;                      /* of OUTS: enum hw_segment_name */
             bool in, string, rep;
         } io;
         bool msr_write;
@@ -123,12 +124,14 @@ struct exit {
 };
 
 /* Enters v once, on its CPU c. True: *e says why it stopped. False: something came up first. */
-bool svm_enter(struct cpu *c, struct vcpu *v, struct exit *e);
+bool hw_enter(struct cpu *c, struct vcpu *v, struct exit *e);
 /* An event waits to be injected at the next entry. */
-bool svm_event_pending(struct vcpu *v);
+bool hw_event_pending(struct vcpu *v);
 
-/* svm/'s own of a vcpu, beside the VMCB (svm/vmcb.h). */
-struct svm_vcpu {
+/* svm/'s own of a vcpu. */
+struct hw_vcpu {
+    struct vmcb *vmcb;          /* svm/vmcb.h */
+    mfn_t vmcb_mfn;
     uint64_t asid_generation;   /* of asid_cpu's counter when vmcb->asid was given; 0: never */
     unsigned int asid_cpu;
     uint64_t flush_seen;        /* the domain's flush generation that vmcb->asid has no older entries than */
