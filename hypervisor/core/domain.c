@@ -114,7 +114,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     rc = rc ?: init_parts(d) ?: evtchn_init(d, config->max_evtchn_port) ?:
          grant_init(d, config->max_grant_frames, config->max_maptrack_frames) ?: registry_insert(d);
     if (rc) {
-        d->dying = DOMAIN_DYING; /* nobody has seen it alive */
+        WRITE_ONCE(d->dying, DOMAIN_DYING); /* nobody has seen it alive */
         while (dismantle(d) == -ERESTART)
             ;
         while (!domain_free(d))
@@ -158,10 +158,10 @@ int domain_kill(struct domain *d)
 {
     if (d->is_dom0)
         return -EINVAL;
-    if (d->dying == DOMAIN_DEAD)
+    if (READ_ONCE(d->dying) == DOMAIN_DEAD)
         return 0;
-    if (d->dying == DOMAIN_ALIVE) {
-        d->dying = DOMAIN_DYING;
+    if (READ_ONCE(d->dying) == DOMAIN_ALIVE) {
+        WRITE_ONCE(d->dying, DOMAIN_DYING);
         domain_pause_sync(d);
         for (int i = 0; i < 2; i++)
             timer_finish(&d->watchdog[i]);
@@ -173,7 +173,7 @@ int domain_kill(struct domain *d)
     int rc = dismantle(d);
     if (rc)
         return rc;
-    d->dying = DOMAIN_DEAD;
+    WRITE_ONCE(d->dying, DOMAIN_DEAD);
     evtchn_raise_global_virq(VIRQ_DOM_EXC);
     domain_put(d);
     return 0;

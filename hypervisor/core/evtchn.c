@@ -146,7 +146,7 @@ static bool clear_mark(struct domain *d, uint32_t port, unsigned int mark)
 static int take_port(struct domain *d, struct evtchn as, uint32_t *port)
 {
     ASSERT(spin_lock_held(&d->evtchn.lock));
-    if (d->dying != DOMAIN_ALIVE)
+    if (READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
     d->evtchn.changes++;
     for (unsigned int i = 0; i < BUSY_PORTS_TRIED && is_marked(d, first_free(d), LINKED); i++)

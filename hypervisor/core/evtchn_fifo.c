@@ -120,7 +120,7 @@ int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *arg)
     if (arg->offset > PAGE_SIZE - sizeof(evtchn_fifo_control_block_t) || arg->offset % 8 != 0)
         return -EINVAL;
     spin_lock_scope(&d->evtchn.lock);
-    if (d->dying != DOMAIN_ALIVE || v->evtchn.fifo)
+    if (READ_ONCE(d->dying) != DOMAIN_ALIVE || v->evtchn.fifo)
         return -EINVAL;
     struct evtchn_fifo_vcpu *f = heap_alloc(sizeof(*f));
     if (!f)

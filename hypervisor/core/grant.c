@@ -68,7 +68,7 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
 
     for (;;) {
         spin_lock_scope(&g->lock); /* not across all of them: others want the table */
-        if (idx >= g->max_frames || d->dying != DOMAIN_ALIVE)
+        if (idx >= g->max_frames || READ_ONCE(d->dying) != DOMAIN_ALIVE)
             return MFN_NONE;
         if (idx < g->frames)
             return frame_get(virt_to_mfn(g->shared[idx])) ? MFN_NONE : virt_to_mfn(g->shared[idx]);
@@ -181,7 +181,7 @@ int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, 
     if (ref >= READ_ONCE(d->grant.frames) * GRANT_ENTRIES) /* a guess costs its own time, not d's lock */
         return GNTST_bad_gntref;
     spin_lock_scope(&d->grant.lock);
-    if (d->dying != DOMAIN_ALIVE)
+    if (READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return GNTST_bad_domain;
     if (ref >= d->grant.frames * GRANT_ENTRIES)
         return GNTST_bad_gntref;

@@ -217,7 +217,7 @@ void sched_remove_vcpu(struct vcpu *v)
 
 static int idle_state(const struct vcpu *v)
 {
-    return v->blocked && !v->d->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
+    return READ_ONCE(v->blocked) && !READ_ONCE(v->d->pause_count) ? RUNSTATE_blocked : RUNSTATE_offline;
 }
 
 /* Makes the timer fire at the end of the slice, or earlier. */

@@ -41,7 +41,7 @@ void domain_shutdown(struct domain *d, uint8_t reason)
         return;
     d->shutdown_code = reason;
     domain_pause(d);
-    d->shut_down = true;
+    WRITE_ONCE(d->shut_down, true);
     evtchn_raise_global_virq(VIRQ_DOM_EXC);
 }
 
@@ -50,7 +50,7 @@ void domain_resume(struct domain *d)
     spin_lock_scope(&d->lock);
     if (d->shut_down)
         domain_unpause(d);
-    d->shut_down = false;
+    WRITE_ONCE(d->shut_down, false);
     d->shutdown_code = 0;
 }
 

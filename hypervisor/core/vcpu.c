@@ -49,7 +49,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
         return NULL;
     v->d = d;
     v->id = id;
-    v->down = true;
+    WRITE_ONCE(v->down, true);
     v->blocked = true;
     v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->no_info;
     timer_setup(&v->poll_timer, poll_timed_out, v, TIMER_ANY_CPU);
@@ -98,7 +98,7 @@ bool vcpu_release(struct vcpu *v)
 
 bool vcpu_has_pending(struct vcpu *v)
 {
-    if (v->down)
+    if (READ_ONCE(v->down))
         return v->vdev.nmi_pending;
     if (v->d->vdev.callback_vector && !v->vdev.upcall_vector && READ_ONCE(v->info->evtchn_upcall_pending))
         return true;
@@ -141,7 +141,7 @@ void vcpu_event_upcall(struct vcpu *v)
 
 void vcpu_init_received(struct vcpu *v)
 {
-    v->down = true;
+    WRITE_ONCE(v->down, true);
     v->initialised = false;
     v->vdev.sipi_vector = -1;
     lapic_reset(v, true);
@@ -154,6 +154,6 @@ void vcpu_sipi_received(struct vcpu *v, uint8_t vector)
     if (v->initialised || v->vdev.sipi_vector >= 0)
         return; /* only a CPU that waits for it listens (APM vol. 2, 14.1) */
     v->vdev.sipi_vector = vector;
-    v->down = false;
+    WRITE_ONCE(v->down, false);
     vcpu_unblock(v);
 }

@@ -94,7 +94,7 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 
         info->cpu_time += rs.time[RUNSTATE_running];
         info->max_vcpu_id = v->id;
-        if (!v->initialised || v->down)
+        if (!v->initialised || READ_ONCE(v->down))
             continue;
         info->nr_online_vcpus++;
         if (!v->blocked)
@@ -106,9 +106,9 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         info->flags &= ~XEN_DOMINF_blocked;
     spin_lock_scope(&d->lock);
     memcpy(info->handle, d->handle, sizeof(info->handle));
-    info->flags |= d->dying == DOMAIN_DEAD ? XEN_DOMINF_dying : 0;
+    info->flags |= READ_ONCE(d->dying) == DOMAIN_DEAD ? XEN_DOMINF_dying : 0;
     info->flags |= d->controller_pauses > 0 ? XEN_DOMINF_paused : 0;
-    if (d->shut_down)
+    if (READ_ONCE(d->shut_down))
         info->flags |= XEN_DOMINF_shutdown | (uint32_t)d->shutdown_code << XEN_DOMINF_shutdownshift;
 }
 
@@ -150,7 +150,7 @@ static long unpause(struct hypercall *hc, struct domain *d, void *arg)
 
 static long resume(struct hypercall *hc, struct domain *d, void *arg)
 {
-    if (!d->shut_down)
+    if (!READ_ONCE(d->shut_down))
         return -EINVAL;
     domain_resume(d);
     return 0;

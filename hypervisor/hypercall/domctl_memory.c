@@ -25,7 +25,7 @@ long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl_getpageframeinfo3 *info = &DOMCTL(arg)->getpageframeinfo3;
 
-    if (d->dying != DOMAIN_ALIVE)
+    if (READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
     if (info->num > PAGE_TYPES_MAX)
         return -E2BIG;

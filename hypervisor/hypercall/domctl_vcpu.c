@@ -16,7 +16,7 @@ long domctl_vcpu_info(struct hypercall *hc, struct domain *d, void *arg)
     if (v == NULL)
         return -ESRCH;
     struct vcpu_runstate_info rs = sched_runstate(v);
-    info->online = v->initialised && !v->down;
+    info->online = v->initialised && !READ_ONCE(v->down);
     info->blocked = v->blocked;
     info->running = rs.state == RUNSTATE_running;
     info->cpu_time = (uint64_t)rs.time[RUNSTATE_running];

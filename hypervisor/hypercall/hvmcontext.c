@@ -35,7 +35,7 @@ static int load_cpu(struct vcpu *v, const void *record)
 
     if (rc == 0) {
         v->initialised = true;
-        v->down = false;
+        WRITE_ONCE(v->down, false);
         v->blocked = false;
     }
     return rc;

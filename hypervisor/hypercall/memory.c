@@ -106,7 +106,7 @@ static long claim_pages(struct hypercall *hc, struct domain *d, void *arg)
     const struct xen_memory_reservation *r = arg;
 
     if (HANDLE_VA(r->extent_start) || r->extent_order || r->mem_flags || r->nr_extents > d->max_pages ||
-        d->dying != DOMAIN_ALIVE)
+        READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
     return alloc_claim(d, r->nr_extents);
 }

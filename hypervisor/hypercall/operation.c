@@ -19,7 +19,7 @@ static long change(struct hypercall *hc, const struct operation *o, struct domai
     if (!spin_trylock(&change_lock)) /* not to be waited for with interrupts off */
         return -ERESTART;
     if (!(o->change & CHANGE_OTHER && d == hc->v->d) &&
-        !(o->change & CHANGE_LIVING && d->dying != DOMAIN_ALIVE))
+        !(o->change & CHANGE_LIVING && READ_ONCE(d->dying) != DOMAIN_ALIVE))
         result = o->fn(hc, d, arg);
     spin_unlock(&change_lock);
     return result;

@@ -30,7 +30,7 @@ static long set_time(struct hypercall *hc, struct domain *unused, void *arg)
         return -EINVAL;
     clock_set_wall(t->secs, t->nsecs, (nsec_t)t->system_time);
     for_each_domain(d)
-        if (d->dying == DOMAIN_ALIVE)
+        if (READ_ONCE(d->dying) == DOMAIN_ALIVE)
             pvclock_update_wallclock(d);
     return 0;
 }

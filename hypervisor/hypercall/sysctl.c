@@ -45,7 +45,7 @@ static void show_domain(struct domain *d)
 {
     log_info("d%u: %lu of at most %lu pages, claim %lu, %lu page tables, paused %u, dying %u, "
              "references %u\n", d->id, d->tot_pages, d->max_pages, d->claimed, d->p2m.table_pages,
-             d->pause_count, (unsigned int)d->dying, d->refs);
+             d->pause_count, (unsigned int)READ_ONCE(d->dying), d->refs);
 }
 
 static void show_memory(void)

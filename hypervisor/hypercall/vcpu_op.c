@@ -106,14 +106,14 @@ long hypercall_vcpu_op(struct hypercall *hc)
     case VCPUOP_up:
         if (!v->initialised)
             return -EINVAL;
-        v->down = false;
+        WRITE_ONCE(v->down, false);
         vcpu_unblock(v);
         return 0;
     case VCPUOP_down:
         vcpu_stop(v);
         return 0;
     case VCPUOP_is_up:
-        return v->initialised && !v->down;
+        return v->initialised && !READ_ONCE(v->down);
     case VCPUOP_get_runstate_info:
         return get_runstate(hc, v, arg);
     case VCPUOP_register_runstate_memory_area:

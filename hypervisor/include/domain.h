@@ -31,45 +31,60 @@ struct xen_domctl_createdomain;
 enum domain_dying { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
 
 struct domain {
+    /* set once, before the domain is in the list */
     domid_t id;
-    uint32_t refs;                     /* domain_get / domain_put */
-    struct list link;                  /* in the list of domains, by id */
-    struct domain *next_by_id;         /* in the chain that a lookup walks (core/registry.c) */
     bool is_dom0;
-    xen_domain_handle_t handle;        /* UUID */
+    unsigned int max_vcpus;
+    shared_info_t *shared_info;        /* a CORE frame */
+    mfn_t shared_info_mfn;
 
-    struct spinlock lock; /* LOCK_DOMAIN: pause count by controller, shutdown, params, memory map */
-    uint32_t pause_count;              /* all reasons, atomic; see sched.h */
+    /* the list's lock (core/registry.c) */
+    struct list link;                  /* by id */
+    struct domain *next_by_id;         /* in the chain that a lookup walks */
+
+    /*
+     * LOCK_DOMCTL for changes: one operation at a time. Read under other locks or none, so each is one word,
+     * or was published before (READ_ONCE).
+     */
+    enum domain_dying dying;           /* never goes back */
     uint32_t controller_pauses;        /* by domctl pausedomain; unpause must not underflow */
-    enum domain_dying dying;
-    bool shut_down;                    /* and paused for that */
-    uint8_t shutdown_code;             /* SHUTDOWN_* */
+    struct vcpu *vcpu[MAX_VCPUS];      /* all allocated by domctl max_vcpus / createdomain */
+    xen_domain_handle_t handle;        /* UUID; a guest that reads its own may see half of a new one */
 
-    uint64_t tot_pages, max_pages, claimed; /* frames owned; limit; claim left (mm/alloc.c, under its lock) */
-    struct { uint64_t size, used; } pool; /* frames of the core on its account (the same) */
+    /* atomic */
+    uint32_t refs;                     /* domain_get / domain_put */
+    uint32_t pause_count;              /* all reasons; see sched.h */
+    bool runstate_update_flag;         /* vm_assist: runstate says while it is being written */
+
+    struct spinlock lock;              /* LOCK_DOMAIN, for these: */
+    bool shut_down;                    /* and paused for that; read without the lock */
+    uint8_t shutdown_code;             /* SHUTDOWN_*; valid while shut_down */
+    uint64_t hvm_params[HVM_NR_PARAMS]; /* read without the lock */
+    struct xen_memory_map_entry {
+        uint64_t addr, size;
+        uint32_t type;
+    } __packed_ *memory_map;           /* e820, as XENMEM_memory_map gives it */
+    uint32_t memory_map_entries;
+
+    /* the scheduler's lock */
+    uint32_t weight;                   /* of each vcpu (sched.h) */
+    uint32_t cap;                      /* of its vcpus together, in percent of a CPU; 0: none */
+    nsec_t cap_budget, cap_period_end; /* left in this period, negative: owed */
+
+    /* the allocator's lock (mm/alloc.c) */
+    uint64_t tot_pages, max_pages, claimed; /* frames owned; limit; claim left */
+    struct { uint64_t size, used; } pool;   /* frames of the core on its account */
+
+    /* each has its own locks */
     struct p2m p2m;
     struct grant_domain grant;
     struct evtchn_domain evtchn;
     struct vdev_domain vdev;           /* what the guest sees of a machine (vdev.h) */
-
-    shared_info_t *shared_info;        /* a CORE frame */
-    mfn_t shared_info_mfn;
-    bool compat;                       /* shared_info and vcpu_info have the layout of a 32-bit guest */
-    uint64_t hvm_params[HVM_NR_PARAMS];
-    struct xen_memory_map_entry {
-        uint64_t addr, size;
-        uint32_t type;
-    } __packed_ *memory_map; /* e820, as XENMEM_memory_map gives it */
-    uint32_t memory_map_entries;
-    bool runstate_update_flag;         /* vm_assist: runstate says while it is being written */
-    uint32_t weight;                   /* of each vcpu (sched.h) */
-    uint32_t cap;                      /* of its vcpus together, in percent of a CPU; 0: none */
-    nsec_t cap_budget, cap_period_end; /* left in this period, negative: owed; under the scheduler's lock */
     struct timer watchdog[2];          /* SCHEDOP_watchdog's: in use while armed */
     struct log_rate log_rate;          /* of what it says or does (lib/printk.c) */
 
-    unsigned int max_vcpus;
-    struct vcpu *vcpu[MAX_VCPUS];      /* all allocated by domctl max_vcpus / createdomain */
+    /* evtchn.lock; readers outside of it are the guest's own calls */
+    bool compat;                       /* shared_info and vcpu_info have the layout of a 32-bit guest */
 };
 
 /*
@@ -87,29 +102,37 @@ struct guest_regs {
 struct guest_pin { mfn_t mfn; void *va; };
 
 struct vcpu {
+    /* set once */
     struct domain *d;
     unsigned int id;                   /* in d */
-    struct guest_regs regs;
-    uint64_t wbinvd_cpus;              /* a bit for each CPU that dom0's WBINVD still waits for; atomic */
-    struct hw_vcpu hw;                 /* what depends on the CPU's vendor (hw.h) */
     void *xsave;                       /* FPU state, eagerly switched (cpu/fpu.c) */
 
-    struct sched_unit sched;
-    bool released;                     /* has given back what it ran with (vcpu_release) */
+    /* its own CPU, or whoever holds it paused (domain_pause_sync) */
+    struct guest_regs regs;
+    struct hw_vcpu hw;                 /* what depends on the CPU's vendor (hw.h) */
+    struct vdev_vcpu vdev;             /* local APIC, MSRs ...; requests are atomic */
     bool initialised;                  /* has register state (boot vcpu, or after INIT/SIPI) */
-    bool down;                         /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
-    bool blocked;                      /* HLT or poll; set before pending work is looked at again */
-    bool polling;                      /* in SCHEDOP_poll */
-    struct timer poll_timer;
+    gva_t runstate_va;                 /* 0: none; walked at each update (pitfall 8) */
+    bool runstate_compat;              /* in the layout of 32-bit guests */
+    bool released;                     /* has given back what it ran with (vcpu_release) */
 
+    /* the scheduler's lock */
+    struct sched_unit sched;
+
+    /* atomic: what it waits for. Set before pending work is looked at a last time. */
+    bool down;                         /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
+    bool blocked;                      /* HLT or poll */
+    bool polling;                      /* in SCHEDOP_poll */
+    uint64_t wbinvd_cpus;              /* a bit for each CPU that dom0's WBINVD still waits for */
+
+    /* changed under d->lock, once; read by anybody */
     vcpu_info_t *info;                 /* in shared_info, in a pinned guest frame, or no_info: never NULL */
     vcpu_info_t no_info;               /* before one is registered, and at the end: nobody sees its events */
     struct guest_pin info_pin;
-    gva_t runstate_va;                 /* 0: none; walked at each update (pitfall 8) */
-    bool runstate_compat;              /* in the layout of 32-bit guests */
-    struct evtchn_vcpu evtchn;
-    struct vdev_vcpu vdev;             /* local APIC, MSRs ... */
 
+    /* each has its own lock */
+    struct evtchn_vcpu evtchn;         /* d->evtchn.lock */
+    struct timer poll_timer;
     struct timer singleshot;           /* VCPUOP_set_singleshot_timer -> VIRQ_TIMER */
     struct timer periodic;
     nsec_t period;                     /* 0: stopped */

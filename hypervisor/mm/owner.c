@@ -12,7 +12,7 @@ void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ
 /* The last reference may go under any lock, so the structure is freed from a softirq. */
 void domain_put(struct domain *d)
 {
-    ASSERT(READ_ONCE(d->refs) > 1 || d->dying == DOMAIN_DEAD);
+    ASSERT(READ_ONCE(d->refs) > 1 || READ_ONCE(d->dying) == DOMAIN_DEAD);
     if (!__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST))
         softirq_raise(0, SOFTIRQ_REAP);
 }

@@ -476,7 +476,7 @@ int p2m_teardown(struct domain *d)
     struct p2m_batch batch;
     unsigned int order, steps = 0;
 
-    ASSERT(d->dying != DOMAIN_ALIVE);
+    ASSERT(READ_ONCE(d->dying) != DOMAIN_ALIVE);
     if (!mfn_valid_number(p->root))
         return 0;
     (void)alloc_claim(d, 0);

@@ -148,7 +148,7 @@ int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
         b->segment[n].attributes &= 0xfff;
     if (c->pending_event & EVENT_VALID)
         v->hw.pending = c->pending_event | (uint64_t)c->error_code << 32;
-    v->down = false;
+    WRITE_ONCE(v->down, false);
     return 0;
 }
 
@@ -238,7 +238,7 @@ int hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
         c.msr_efer &= ~(uint64_t)EFER_LMA;
     rc = hw_load_context(v, &c);
     if (!rc)
-        v->down = true; /* until VCPUOP_up */
+        WRITE_ONCE(v->down, true); /* until VCPUOP_up */
     return rc;
 }
 
