@@ -170,7 +170,7 @@ $(CHECK_SYSTEM): | $(ALL_TARGETS) $(bootable)
 # --- the rest -------------------------------------------------------------------------------------
 
 size: $(HV_IMAGE_cleave)
-	@tests/rig/size.sh $(HV_IMAGE_cleave) $(BUDGET_LINES) $(BUDGET_TEXT)
+	@tests/rig/size.sh $(HV_IMAGE_cleave) $(BUDGET_LINES) $(BUDGET_TEXT) '$(BUDGET_STATEMENTS)'
 
 clean:
 	rm -rf build

@@ -106,7 +106,8 @@ long hypercall_grant_table_op(struct hypercall *hc)
                   operation_run(hc, grant_table_ops, ARRAY_SIZE(grant_table_ops), cmd, hc->arg[1]);
         if (rc)
             return rc;
-        hc->arg[1] += n * guest_layout_size(grant_table_ops[cmd].size, grant_table_ops[cmd].layout, hc->compat);
+        hc->arg[1] += n * guest_layout_size(grant_table_ops[cmd].size, grant_table_ops[cmd].layout,
+                                            hc->compat);
         count -= n;
         hc->arg[2] = count;
         if (count > 0 && preempt_pending())
