@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # size.sh CORE-ELF LINES TEXT-KB 'FOLDER STATEMENTS ...': how big everything is, and the core against its
-# budget. Each folder of hypervisor/ has one in statements (semicolons of .c and .h, without comments), so that a
-# long expression in several lines costs no more than in one. All have one in code lines as cloc counts them (.c
-# .S .h, no comments, no blanks), and .text in KB. Exits with 1 when a budget is exceeded.
+# budget. Each folder of hypervisor/ has one in statements (semicolons of .c and .h, without comments), so
+# that a long expression in several lines costs no more than in one. All have one in code lines as cloc counts
+# them (.c .S .h, no comments, no blanks), and .text in KB. Exits with 1 when a budget is exceeded.
 set -eu
 
 core=$1 budget_lines=$2 budget_text=$3 budget_statements=$4
