@@ -214,7 +214,7 @@ static int create_domain(struct build *b)
     memcpy(config.handle, b->vm->uuid, sizeof(config.handle));
     hv_forget(b->hv);
     if (xc_domain_create(b->hv->xc, &domid, &config) < 0)
-        return errno == ENOMEM ? report_no_memory(b) : failed(b, "the hypervisor makes no domain");
+        return errno == ENOMEM ? report_no_memory(b) : failed(b, "cannot create the domain");
     b->domid = domid;
     b->created = true;
     return 0;

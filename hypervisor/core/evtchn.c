@@ -17,7 +17,7 @@
  *
  * A message between domains takes the sender's lock, then the receiver's, never both. Only making and ending
  * a binding between domains holds two, and bind_lock before them, so that any order will do; what fails, or
- * ends something else, does not get there. Whoever holds the lock of one end of a binding knows that the
+ * ends something else, does not get there. A holder of the lock of one end of a binding knows that the
  * other end stays what it is.
  *
  * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
@@ -541,7 +541,7 @@ void evtchn_dump(struct domain *d)
             dump_port(d, port, evtchn_used_port(d, port));
 }
 
-/* What it is bound to knows about it. */
+/* The peer, or the VIRQ slot, points back at this port. */
 static bool is_consistent(struct domain *d, uint32_t port, const struct evtchn *e)
 {
     if (e->state == EVTCHNSTAT_interdomain)

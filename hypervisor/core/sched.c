@@ -15,16 +15,15 @@
  * the slice of that time, so that most switches set none. Time is charged at each switch, to the nanosecond;
  * what an exit costs is charged to the vcpu that caused it, because it is still running.
  *
- * Each CPU has a virtual clock: the start of the latest slice that began there. Who wakes, or lags, is placed
- * by the clocks of the CPUs that it may run on: one that has a CPU for itself runs ahead of all others, which
- * must not bend the weights of those who never meet it.
+ * Each CPU has a virtual clock: the start of the latest slice that began there. A vcpu that wakes, or lags,
+ * is placed by the clocks of the CPUs that it may run on. A vcpu with a CPU of its own runs ahead of all
+ * others; it must not bend the weights of vcpus that never meet it.
  *
  * The policy is fair: each vcpu has a virtual time that advances by the real time it ran, divided by its
- * weight; the one that is least advanced runs. All arithmetic is integer and exact to the nanosecond at
- * weight 256, and has 128 bits: 64 would be used up after two years at weight 1. Who sleeps or is paused
- * earns at most one slice, so that one who sleeps much and runs little gets a CPU at once when it wakes.
- * Who only waited keeps what it is owed, up to FAIR_LAG, so that a vcpu whose weight exceeds what one CPU
- * can give does not save up a claim without end.
+ * weight; the vcpu that is least advanced runs. All arithmetic is integer, exact to the nanosecond at weight
+ * 256, and has 128 bits: 64 would be used up after two years at weight 1. A vcpu that slept is credited at
+ * most one slice, so that it gets a CPU at once if it runs little. One that was runnable keeps its credit, up
+ * to FAIR_LAG: a vcpu whose weight exceeds what one CPU can give does not save up a claim without end.
  *
  * Read next: vcpu.c.
  */
@@ -174,8 +173,8 @@ static void end_of_period(void *v) { sched_wake(v); }
 static vtime_t vtime_at(const struct list *l) { return list_entry(l, const struct sched_unit, link)->vtime; }
 
 /*
- * By its virtual time. False: it waits for its next period instead. Who wakes goes near the front, whose
- * slice is over near the end: looked for from both, a place is found soon however many wait.
+ * By its virtual time. False: it waits for its next period instead. A vcpu that wakes goes near the front,
+ * whose slice is over near the end: looked for from both, a place is found soon however many wait.
  */
 static bool enqueue(struct sched_unit *u, nsec_t now)
 {

@@ -47,9 +47,9 @@ void exit_wbinvd_softirq(void)
 }
 
 /*
- * INVD, WBINVD. Caches are coherent, so a guest without devices needs neither. dom0 means all
- * caches that its data may be in: those of all CPUs that it has run on. No lock is held here, and
- * who waits does its part for others who do, so all of them come to an end.
+ * INVD, WBINVD. Caches are coherent, so a guest without devices needs neither. dom0 means all caches that its
+ * data may be in: those of all CPUs that it has run on. No lock is held here, and a CPU that waits does its
+ * part for others that wait, so all of them come to an end.
  */
 static void exit_cache(struct vcpu *v, const struct exit *e)
 {

@@ -183,7 +183,7 @@ static inline void domain_scope_end(struct domain **d)
         domain_put(*d);
 }
 
-/* Each domain, or each from this id on, with a reference, which is dropped behind it. */
+/* Iterates over domains with id >= first; holds a reference during each iteration. */
 #define for_each_domain(d) for_each_domain_from(d, 0)
 #define for_each_domain_from(d, first) \
     for (struct domain *domain_scope d = domain_get_next(first); d; d = domain_put_get_next(d))

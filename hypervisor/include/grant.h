@@ -38,7 +38,7 @@ struct grant_domain {
 int grant_init(struct domain *d, int32_t max_frames, int32_t max_maptrack);
 /* Unmaps all that d maps of others: -ERESTART while there is more. */
 int grant_teardown(struct domain *d);
-/* Frees the table of a dying domain: -ERESTART as above. Who maps d's frames keeps those frames. */
+/* Frees the table of a dying domain: -ERESTART as above. A domain that maps d's frames keeps those frames. */
 int must_check grant_free(struct domain *d);
 
 /*

@@ -30,9 +30,9 @@ void switch_out(struct cpu *c, struct vcpu *v, bool idle);
 /* General register by x86 number (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8-15). */
 uint64_t *hw_gpr(struct vcpu *v, unsigned int n);
 gva_t hw_code_address(struct vcpu *v);  /* of RIP */
-/* The instruction has been executed for the guest: its interrupt shadow ends, a single step is a #DB. */
+/* Sets RIP after an instruction that the core executed: the interrupt shadow ends, a single step is a #DB. */
 void hw_set_rip(struct vcpu *v, uint64_t rip);
-/* The same with the RIP that the CPU gave for behind an intercepted one, if it did, or length bytes on. */
+/* Advances RIP past the instruction: to nRIP if the CPU reported it, else by length. */
 void hw_skip(struct vcpu *v, unsigned int length);
 
 struct hw_segment { uint16_t selector, attributes; uint32_t limit; uint64_t base; };

@@ -3,7 +3,7 @@
  * The p2m: a domain's nested page table (AMD APM vol. 2, 15.25), four levels, entries of 4K, 2M and 1G. Each
  * entry has a type; an entry without RAM keeps its type in the ignored bits of a non-present entry.
  *
- * Who counts what: a RAM entry owns the frame's count of 1. A FOREIGN, GRANT or XENPAGE entry holds one
+ * References: a RAM entry owns the frame's count of 1. A FOREIGN, GRANT or XENPAGE entry holds one
  * reference of its own on the frame, whoever owns that (another domain, the core). MMIO holds none. Removing
  * or narrowing an entry flushes each CPU that may have run the domain (flush_domain) before the reference
  * is dropped.

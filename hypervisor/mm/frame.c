@@ -37,7 +37,7 @@ void frame_put(mfn_t m)
         alloc_release(m, ORDER_4K);
 }
 
-/* Who has a reference and finds that there is no other is alone: nobody could take one any more. */
+/* A holder that sees a count of 1 is alone: a new reference could only be taken from it. */
 void frame_put_block(mfn_t m, unsigned int order)
 {
     const struct frame *f = mfn_to_frame(m), *end = f + (1ull << order);

@@ -141,7 +141,7 @@ static mfn_t pop(uint32_t *chain)
     return m;
 }
 
-/* Those that are chained in no p2m: not yet, or no more and flushed. */
+/* Frees tables that are not linked into a p2m. Tables that were linked must have been flushed. */
 static void free_tables(struct domain *d, uint32_t chain)
 {
     while (chain)

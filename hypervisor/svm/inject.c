@@ -5,10 +5,9 @@
  * EVENTINJ carries what a fault interrupted last time (EXITINTINFO), an exception that the core raises, or an
  * NMI, unless one is being handled (until its IRET has been executed). Interrupts are offered beside it, as
  * the CPU's virtual interrupt: it takes the offer at the first moment when the guest takes interrupts (flag,
- * shadow, V_TPR),
- * without an exit before. What is offered leaves the local APIC's requests at once, so that the same vector
- * can be requested again while its handler already runs; if V_IRQ says afterwards that it was not taken, it
- * goes back.
+ * shadow, V_TPR), without an exit before. What is offered leaves the local APIC's requests at once, so that
+ * the same vector can be requested again while its handler already runs; if V_IRQ says afterwards that it was
+ * not taken, it goes back.
  *
  * Interrupts never go through EVENTINJ: QEMU (7.2 to 10) remembers such a vector as an exception of its own,
  * and when its thread is asked to stop for a moment before anything else happens, delivers it a second time,
@@ -28,9 +27,8 @@ bool hw_interrupts_enabled(struct vcpu *v)
 /* STI; HLT: when an interrupt comes in STI's shadow, HLT has been executed before its handler runs. */
 static void retire_halt(struct vcpu *v)
 {
-    uint8_t opcode;
-
     struct guest_paging p = hw_get_paging(v);
+    uint8_t opcode;
 
     if (!guest_copy(v->d, &p, false, hw_code_address(v), &opcode, 1) && opcode == OPCODE_HLT) {
         v->hw.vmcb->rip++;
