@@ -9,30 +9,15 @@
 #include "evtchn.h"
 #include "hypercall.h"
 #include "mem.h"
+#include "text.h"
 #include "time.h"
 
-#define PORT_DEBUG 0xe9
 #define FULL_FOR (2 * NS_PER_S)
 #define FULL_POLLS 200              /* at least: time passes for a machine that is stopped, too */
 
 static struct xencons_interface *ring;
 static evtchn_port_t port;
-static bool debug;
 static bool dead;                   /* nobody reads: a guest must not wait again and again */
-static lock_t lock;
-
-void console_init(void)
-{
-    uint64_t pfn, event;
-
-    debug |= cmdline_has("debug");
-    if (mem_get_param(HVM_PARAM_CONSOLE_PFN, &pfn) || mem_get_param(HVM_PARAM_CONSOLE_EVTCHN, &event) || !pfn)
-        return;
-    port = event;
-    ring = (struct xencons_interface *)(pfn << PAGE_SHIFT);
-}
-
-void console_debug(bool on) { debug = on; }
 
 /* Sleeps a little until the daemon takes something out. It tells so by an event, but may be slow or dead. */
 static bool wait_for_room(void)
@@ -66,18 +51,25 @@ static void put(char c)
     __atomic_store_n(&ring->out_prod, prod + 1, __ATOMIC_RELEASE);
 }
 
-void console_write(const char *text, size_t n)
+static void write_ring(const char *text, size_t n)
 {
-    lock_take(&lock);
     for (size_t i = 0; i < n; i++) {
-        if (debug || !ring)
-            outb(PORT_DEBUG, text[i]);
-        if (ring && text[i] == '\n')
+        if (text[i] == '\n')
             put('\r');
-        if (ring)
-            put(text[i]);
+        put(text[i]);
     }
-    if (ring)
-        evtchn_send(port);
-    lock_drop(&lock);
+    evtchn_send(port);
+}
+
+void console_init(void)
+{
+    uint64_t pfn, event;
+
+    if (cmdline_has("debug"))
+        text_debug(true);
+    if (mem_get_param(HVM_PARAM_CONSOLE_PFN, &pfn) || mem_get_param(HVM_PARAM_CONSOLE_EVTCHN, &event) || !pfn)
+        return;
+    port = event;
+    ring = (struct xencons_interface *)(pfn << PAGE_SHIFT);
+    text_set_sink(write_ring);
 }

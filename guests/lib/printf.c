@@ -3,7 +3,7 @@
  * snprintf and printf: %s %c %d %i %u %x %%, the lengths l, ll and z, a width, and the flags 0 and -.
  * printf makes one line of text first and hands it over whole, so that lines of several vCPUs do not mix.
  */
-#include "console.h"
+#include "text.h"
 #include "lib.h"
 
 struct out {
@@ -124,5 +124,5 @@ void printf(const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
-    console_write(line, strlen(line));
+    text_write(line, strlen(line));
 }

@@ -7,9 +7,9 @@
 
 #include <xen/sched.h>
 
-#include "console.h"
 #include "hypercall.h"
 #include "smp.h"
+#include "text.h"
 
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
@@ -109,7 +109,7 @@ void trap_panic(const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    console_debug(true);
+    text_debug(true);
     printf("guest: %s\n", text);
     hypercall_shutdown(SHUTDOWN_crash);
 }
@@ -127,7 +127,7 @@ void trap_handle(struct trap_frame *f)
         trap_panic("unexpected interrupt %lu on vCPU %u", f->vector, v->id);
     if (v->trap_resume)
         trap_unwind(v->trap_resume, f->vector);
-    console_debug(true);
+    text_debug(true);
     print_frame(f);
     trap_panic("%s on vCPU %u at rip %lx",
                f->vector < ARRAY_SIZE(names) ? names[f->vector] : "exception", v->id, f->rip);
