@@ -58,14 +58,20 @@ static void fill_fifo(void)
         outb(uart_port + UART_DATA, console_next());
 }
 
-/* Until the port has sent everything; one that never gets ready is waited for once. */
+/*
+ * Returns when the port has sent everything. A slow port is waited for before each FIFO; one that never gets
+ * ready, only once.
+ */
 static void send_all(void)
 {
     unsigned int patience = PATIENCE;
 
     for (;;) {
-        while (patience > 0 && uart_port != DEBUG_PORT && !(inb(uart_port + UART_LSR) & LSR_ALL_SENT))
-            patience--;
+        unsigned int left = patience;
+
+        while (left > 0 && uart_port != DEBUG_PORT && !(inb(uart_port + UART_LSR) & LSR_ALL_SENT))
+            left--;
+        patience = left ? PATIENCE : 0;
         if (!console_waiting())
             return;
         fill_fifo();

@@ -30,6 +30,7 @@ void core_guest_log(const struct domain *d, const char *fmt, ...);
 static struct {
     uint8_t ier, lcr;
     bool absent, dead, stops;   /* nothing answers; it never sends; the CPU that writes to it stops there */
+    unsigned int looks;         /* at the port until a byte is sent; 0: 8 */
     bool empty_told;            /* the transmitter's interrupt is pending */
     bool line, edge;            /* its output; it rose since the handler ran last */
     char fifo[FIFO];
@@ -82,7 +83,7 @@ uint32_t harness_port_read(uint16_t port, unsigned int size)
     case LSR:
         val = (uart.typed && *uart.typed ? 1 : 0) | (uart.in_fifo == 0 ? 0x20 : 0);
         val |= uart.in_fifo == 0 ? 0x40 : 0;
-        if (!uart.dead && !at_once && (uart.reads % 8) == 0)
+        if (!uart.dead && !at_once && (uart.reads % (uart.looks ? uart.looks : 8)) == 0)
             send_byte();        /* time passes for who looks often enough */
         break;
     default:
@@ -378,6 +379,17 @@ static void a_port_that_never_sends_is_not_waited_for_for_ever(void **state)
     assert_true(uart.reads < 200000);
 }
 
+/* 115,200 baud: a FIFO takes thousands of looks, and what is said last is long. */
+static void a_slow_port_gets_all_of_a_long_dump(void **state)
+{
+    uart.looks = 1000;
+    console_take_over();
+    for (int i = 0; i < 20; i++)
+        line_of('a', false);
+    assert_int_equal(uart.overruns, 0);
+    assert_int_equal(count_of('a', uart.sent, uart.sent_count), 20 * 99);
+}
+
 static void without_a_port_there_is_the_ring(void **state)
 {
     char text[8];
@@ -621,6 +633,7 @@ int main(void)
         TEST(a_panic_and_a_power_off_send_everything),
         TEST(a_cpu_that_stopped_while_it_printed_keeps_nobody),
         TEST(a_port_that_never_sends_is_not_waited_for_for_ever),
+        TEST(a_slow_port_gets_all_of_a_long_dump),
         TEST(without_a_port_there_is_the_ring),
         TEST(without_an_answer_it_is_the_debug_port),
         TEST(the_ring_is_read_in_pieces),
