@@ -9,6 +9,7 @@
  *
  * Only the kernel of a guest may call: CPL 0. Read next: the family you are interested in, one file each.
  */
+#include "cpu.h"
 #include "hypercall.h"
 #include "lib.h"
 #include "percpu.h"
@@ -68,6 +69,7 @@ void hypercall_exit(struct vcpu *v)
     if (rc == -ERESTART) {
         for (int i = 0; i < HYPERCALL_ARGS; i++)
             *hw_gpr(v, registers[hc.compat][i]) = hc.arg[i];
+        watchdog_pause(); /* a CPU may take no interrupt before the guest's first instruction: this one */
         return;
     }
     *hw_gpr(v, 0) = hc.compat ? (uint32_t)rc : (uint64_t)rc;
