@@ -24,7 +24,7 @@ static inline mfn_t virt_to_mfn(const void *v) { return paddr_to_mfn(virt_to_pad
 /* mm/pagetable.c: maps size bytes of device memory uncached; lives for ever. Never fails (panics when out of
  * memory). */
 volatile void *map_mmio(paddr_t base, uint64_t size);
-/* Any page of device registers, until the next call. For vdev/pci.c and msi.c, under pci_lock. */
+/* Any page of device registers, until the next call. For dom0/pci.c and msi.c, under pci_lock. */
 volatile void *pagetable_window(paddr_t page);
 
 /* One access of 1, 2, 4 or 8 bytes, by RAX: AMD's northbridges answer no other (BKDG 10h, 2.11). */

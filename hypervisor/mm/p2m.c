@@ -12,7 +12,7 @@
  * a spare table, taken when it is made, for the day when it is split. Only device memory has none, which
  * nobody gives back by the page.
  *
- * Read next: p2m_fault.c (dom0's device memory, faults), guest.c.
+ * Read next: flush.c, guest.c; ../guest/fault.c (faults).
  */
 #include "alloc.h"
 #include "directmap.h"

@@ -3,7 +3,7 @@
  * dom0's own devices: a disk and a network card whose interrupts are messages (MSI, MSI-X) or lines, and what
  * dom0 must not reach of the core's by its CPUs, although it is root there and reads /dev/mem. Run with
  * DISK, NIC and, because the kernel itself keeps claimed addresses from root, DOM0_ARGS=iomem=relaxed. Next
- * to read: hypervisor/vdev/msi.c.
+ * to read: hypervisor/dom0/msi.c.
  */
 #include <dirent.h>
 #include <fcntl.h>

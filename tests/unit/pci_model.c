@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hardware below vdev/pci.c and vdev/msi.c, and what they need of the core. See pci_model.h. */
+/* The hardware below dom0/pci.c and dom0/msi.c, and what they need of the core. See pci_model.h. */
 #include "ports_fake.h"
 #include "pci_model.h"
 

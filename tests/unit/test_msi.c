@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/msi.c: dom0's messages reach it by vectors of the core's, from wherever the MSI-X table is; other
+ * dom0/msi.c: dom0's messages reach it by vectors of the core's, from wherever the MSI-X table is; other
  * registers in its pages are the device's.
  */
 #include "pci_model.h"

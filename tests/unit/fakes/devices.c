@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What vdev/msi.c needs of the machine: vectors, of which each CPU has few, and device registers. */
+/* What dom0/msi.c needs of the machine: vectors, of which each CPU has few, and device registers. */
 #include "cpu.h"
 #include "directmap.h"
 #include "harness.h"

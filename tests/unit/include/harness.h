@@ -88,7 +88,7 @@ extern uint32_t harness_device[2 * PAGE_SIZE / 4];
 extern void (*harness_on_mmio_write)(const volatile void *p);
 extern uint8_t *(*harness_window)(paddr_t page);  /* of other devices; NULL: it is none of them */
 
-/* The frames that a faked vdev/msi.c emulates, and the one word there. */
+/* The frames that a faked dom0/msi.c emulates, and the one word there. */
 extern uint64_t harness_msi_start, harness_msi_end;
 
 /* fakes/timers.c: for the timer_set of a test whose timers fire. first: due first, or NULL. */
