@@ -8,7 +8,7 @@
  * Forms whose operand is a register are refused: they do not access memory. So are 16-bit code and addresses:
  * a PVH kernel uses them only to start its second vcpus. LOCK is accepted where the CPU would.
  *
- * Read next: io.c, its only caller.
+ * Read next: emulate.c, its only caller.
  */
 #include "decode.h"
 #include "errors.h"
