@@ -144,17 +144,3 @@ void domain_put(struct domain *d)
 {
     BUG_ON(__atomic_fetch_sub(&d->refs, 1, __ATOMIC_SEQ_CST) == 0);
 }
-
-struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc)
-{
-    struct domain *self = hc->v->d, *d;
-
-    if (id == DOMID_SELF || id == self->id) {
-        domain_ref(self);
-        return self;
-    }
-    d = self->is_dom0 ? domain_get(id) : NULL;
-    if (!d)
-        *rc = self->is_dom0 ? -ESRCH : -EPERM;
-    return d;
-}
