@@ -17,7 +17,7 @@
 #include "vdev.h"
 #include "vdev/bus.h"
 
-enum { RAX, RCX, RDX, RBX };
+enum { RAX }; /* for hw_gpr */
 #define RFLAGS_DF (1ull << 10)
 #define RFLAGS_IF (1ull << 9)
 

@@ -37,7 +37,7 @@ struct cpu {
     uint64_t passes;               /* of the run loop: how the watchdog sees that this CPU lives */
 
     /* svm/: who is in guest mode here. Written only by this CPU. */
-    struct vcpu *vcpu;             /* whose state is loaded here (may be stale while idle), or NULL */
+    struct vcpu *vcpu;             /* whose state is loaded here; NULL: idle */
     struct domain *guest_domain;   /* from before the last look for work and flushes until after the exit */
     uint64_t guest_entries;        /* counts entries; a waiter for an exit watches it */
     uint64_t asid_generation;
