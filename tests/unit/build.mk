@@ -46,7 +46,8 @@ $(UNIT_OUT)/libfakes.a: $(UNIT_FAKES)
 unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_check.c mm/guest.c hypercall/guest_copy.c lib/spinlock.c
 
 $(eval $(call unit-test,alloc,$(unit_mm)))
-$(eval $(call unit-test,evtchn,$(unit_mm) core/evtchn.c core/evtchn_fifo.c hypercall/event_channel.c hypercall/operation.c))
+$(foreach test,evtchn evtchn_fifo evtchn_op,$(eval $(call unit-test,$(test),$(unit_mm) core/evtchn.c core/evtchn_fifo.c \
+    hypercall/event_channel.c hypercall/operation.c,evtchn_model.o)))
 $(eval $(call unit-test,decode,guest/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
 $(eval $(call unit-test,spinlock,lib/spinlock.c))

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event channels of FIFO queues: what a guest finds in its words, in which order, and that whatever it writes
+ * there hurts only itself.
+ */
+#include "evtchn_model.h"
+
+#include <string.h>
+
+static void test_fifo_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(evtchn_fifo_expand_array(b, ARRAY_GFN), -EOPNOTSUPP);
+    assert_int_equal(init_control(VCPUS, CONTROL_GFN, 0), -ENOENT);
+    assert_int_equal(init_control(~0u, CONTROL_GFN, 0), -ENOENT);
+    assert_int_equal(init_control(0, CONTROL_GFN, 4), -EINVAL);
+    assert_int_equal(init_control(0, CONTROL_GFN, 4096 - 64), -EINVAL); /* crosses the page's end */
+    assert_int_equal(init_control(0, CONTROL_GFN, 0xfffffff8), -EINVAL);
+    assert_int_not_equal(init_control(0, 10000, 0), 0);  /* no memory there */
+    assert_int_not_equal(init_control(0, ~0ull, 0), 0);
+    assert_null(b->evtchn.fifo);                         /* still 2-level */
+    for (unsigned int n = 1; n <= 2; n++) {
+        harness_fail_alloc(n);
+        assert_int_equal(init_control(0, CONTROL_GFN, 0), -ENOMEM);
+        assert_null(b->evtchn.fifo);
+    }
+    harness_fail_alloc(0);
+    assert_int_equal(init_control(0, CONTROL_GFN, 4096 - 72), 0);
+    assert_int_equal(init_control(0, CONTROL_GFN, 0), -EINVAL);
+    assert_int_not_equal(evtchn_fifo_expand_array(b, 10000), 0);
+    assert_int_equal(evtchn_fifo_expand_array(b, ARRAY_GFN), 0);
+    assert_int_equal(evtchn_fifo_expand_array(b, ARRAY_GFN + 1), -ENOSPC); /* its ports end at 1023 */
+    assert_int_equal(evtchn_fifo_set_priority(b, ipi(b, 0), 16), -EINVAL);
+    assert_int_equal(evtchn_fifo_set_priority(b, BAD_PORT, 0), -EINVAL);
+    assert_int_equal(evtchn_fifo_set_priority(b, 99, 0), -EINVAL);
+}
+
+/* From 2-level words with each port in use, the last of which is not at the end of a bucket. */
+static void test_fifo_all_ports(void **state)
+{
+    uint32_t port = 0;
+
+    (void)state;
+    for (uint32_t i = 1; i <= MAX_PORT; i++)
+        ipi(b, 1);
+    assert_int_equal(evtchn_send(b, MAX_PORT), 0);
+    start_fifo();
+    assert_int_equal(evtchn_unmask(b, MAX_PORT), 0);
+    assert_int_equal(take(1), MAX_PORT);
+    *(event_word_t *)harness_guest(b, ARRAY_GFN * PAGE_SIZE) = 1u << EVTCHN_FIFO_LINKED; /* port 0's word */
+    assert_int_equal(evtchn_bind_ipi(b, 1, &port), -ENOSPC);
+}
+
+static void test_fifo_order(void **state)
+{
+    uint32_t p, q, high;
+
+    (void)state;
+    start_fifo();
+    p = fifo_ipi(1, 7);
+    q = fifo_ipi(1, 7);
+    high = fifo_ipi(1, 0);
+    assert_int_equal(evtchn_send(b, q), 0);
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(evtchn_send(b, q), 0);
+    assert_int_equal(evtchn_send(b, high), 0);
+    assert_int_equal(upcalls[1][1], 1); /* upcall_pending was set all the time */
+    assert_int_equal(evtchn_is_pending(b, p), 1);
+    assert_int_equal(take(1), high);
+    assert_int_equal(take(1), q);
+    assert_int_equal(take(1), p);
+    assert_int_equal(take(1), 0);
+    assert_int_equal(evtchn_is_pending(b, p), 0);
+    assert_int_equal(evtchn_send(b, p), 0); /* p is the tail that we remember */
+    assert_int_equal(upcalls[1][1], 2);
+    assert_int_equal(take(1), p);
+    assert_int_equal(take(1), 0);
+    assert_int_equal(take(0), 0);
+}
+
+static void test_fifo_mask(void **state)
+{
+    uint32_t p;
+
+    (void)state;
+    start_fifo();
+    p = fifo_ipi(0, 7);
+    *word(p) |= WORD_MASKED;
+    b->vcpu[3]->polling = b->evtchn.polled = true;
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(unblocks[1][3], 1);
+    assert_int_equal(upcalls[1][0], 0);
+    assert_int_equal(take(0), 0);
+    assert_int_equal(evtchn_is_pending(b, p), 1);
+    assert_int_equal(evtchn_unmask(b, p), 0);
+    assert_int_equal(take(0), p);
+    /* Masked while it is in the queue: the guest drops it there, unmasking brings it back. */
+    assert_int_equal(evtchn_send(b, p), 0);
+    *word(p) |= WORD_MASKED;
+    assert_int_equal(take(0), 0);
+    assert_int_equal(evtchn_unmask(b, p), 0);
+    assert_int_equal(take(0), p);
+}
+
+/* A port that goes to another queue while the old one remembers it as its tail. */
+static void test_fifo_moves(void **state)
+{
+    uint32_t p, q;
+
+    (void)state;
+    start_fifo();
+    p = unbound(b, b->id);
+    assert_int_equal(evtchn_bind_interdomain(b, b->id, p, &q), 0);
+    assert_int_equal(evtchn_unmask(b, p), 0);
+    assert_int_equal(evtchn_send(b, q), 0);
+    assert_int_equal(take(0), p);
+    assert_int_equal(evtchn_bind_vcpu(b, p, 1), 0);
+    assert_int_equal(evtchn_send(b, q), 0);      /* tail of vcpu 1's queue now */
+    assert_int_equal(evtchn_unmask(b, q), 0);    /* q is pending since it was bound: vcpu 0's */
+    assert_int_equal(take(0), q);
+    assert_int_equal(take(0), 0);
+    assert_int_equal(take(1), p);
+    assert_int_equal(take(1), 0);
+    assert_int_equal(evtchn_fifo_set_priority(b, p, 3), 0);
+    assert_int_equal(evtchn_send(b, q), 0);
+    assert_int_equal(take(1), p);
+}
+
+/* Closed while it is in a queue: the number is not used again before the guest has taken it out. */
+static void test_fifo_close_linked(void **state)
+{
+    uint32_t p, used;
+
+    (void)state;
+    start_fifo();
+    p = fifo_ipi(0, 7);
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(evtchn_close_port(b, p), 0);
+    for (used = 0; used < MAX_PORT - 1; used++)
+        assert_int_not_equal(ipi(b, 1), p);
+    assert_int_equal(evtchn_bind_ipi(b, 1, &used), -ENOSPC);
+    assert_int_equal(take(0), 0);
+    assert_int_equal(ipi(b, 1), p);
+}
+
+/* Pending before the switch, and before the page of the array: not lost. */
+static void test_fifo_missed(void **state)
+{
+    uint32_t early = ipi(b, 0), late;
+
+    (void)state;
+    assert_int_equal(evtchn_send(b, early), 0);
+    assert_int_equal(init_control(0, CONTROL_GFN, 8), 0);
+    forget_heads();
+    late = ipi(b, 0);
+    assert_int_equal(evtchn_send(b, late), 0);
+    assert_int_equal(evtchn_is_pending(b, late), 0);
+    memset(harness_guest(b, gfn_to_gpa(GFN(ARRAY_GFN))), 0, PAGE_SIZE);
+    assert_int_equal(evtchn_fifo_expand_array(b, ARRAY_GFN), 0);
+    assert_int_equal(take(0), early);
+    assert_int_equal(take(0), late);
+    assert_int_equal(take(0), 0);
+}
+
+/*
+ * What an event word still has in its link field is no part of the queue; priorities begin with the default.
+ */
+static void test_fifo_fresh(void **state)
+{
+    uint32_t p;
+
+    (void)state;
+    start_fifo();
+    p = fifo_ipi(0, 3);
+    *word(p) |= 77;
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(*word(p), WORD_PENDING | WORD_LINKED);
+    assert_int_equal(take(0), p);
+    assert_int_equal(evtchn_close_port(b, p), 0);
+    while (ipi(b, 0) != p)
+        ;
+    *word(p) = 0;
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(control(0)->ready, 1u << EVTCHN_FIFO_PRIORITY_DEFAULT);
+}
+
+/* A vcpu without a control block gets nothing, and nothing breaks. */
+static void test_fifo_no_control(void **state)
+{
+    uint32_t p;
+
+    (void)state;
+    assert_int_equal(init_control(0, CONTROL_GFN, 8), 0);
+    memset(harness_guest(b, gfn_to_gpa(GFN(ARRAY_GFN))), 0, PAGE_SIZE);
+    assert_int_equal(evtchn_fifo_expand_array(b, ARRAY_GFN), 0);
+    p = ipi(b, 1);
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(evtchn_is_pending(b, p), 1);
+    assert_int_equal(upcalls[1][1], 0);
+}
+
+static void test_fifo_reset(void **state)
+{
+    (void)state;
+    start_fifo();
+    for (unsigned int i = 0; i < 200; i++)
+        assert_int_equal(evtchn_send(b, fifo_ipi(i % VCPUS, i % 16)), 0);
+    assert_int_equal(evtchn_reset_all(b), 0);
+    assert_null(b->evtchn.fifo);
+    assert_int_equal(evtchn_send(b, ipi(b, 0)), 0);
+    assert_true(pending_2l(b, 1));
+    assert_int_equal(evtchn_close_port(b, 1), 0);
+    start_fifo(); /* and back */
+}
+
+/* Random traffic, against a model: what is sent and unmasked arrives, once, and all of it. */
+static void test_fifo_random(void **state)
+{
+    enum { PORTS = 40, ROUNDS = 20000 };
+    uint32_t ports[PORTS], seed = 1;
+    bool sent[PORTS] = { false };
+
+    (void)state;
+    start_fifo();
+    for (unsigned int i = 0; i < PORTS; i++)
+        ports[i] = fifo_ipi(i % VCPUS, i % 3);
+    for (unsigned int round = 0; round < ROUNDS; round++) {
+        unsigned int n, got;
+
+        seed = seed * 1103515245 + 12345;
+        n = (seed >> 16) % PORTS;
+        switch ((seed >> 8) % 8) {
+        case 0:
+            *word(ports[n]) |= WORD_MASKED;
+            break;
+        case 1:
+            assert_int_equal(evtchn_unmask(b, ports[n]), 0);
+            break;
+        case 2:
+            assert_int_equal(evtchn_fifo_set_priority(b, ports[n], seed >> 28), 0);
+            break;
+        case 3:
+        case 4:
+            got = take(n % VCPUS);
+            if (got) {
+                assert_true(sent[got - ports[0]]);
+                sent[got - ports[0]] = false;
+            }
+            break;
+        default:
+            assert_int_equal(evtchn_send(b, ports[n]), 0);
+            sent[n] = true;
+        }
+    }
+    for (unsigned int i = 0; i < PORTS; i++)
+        assert_int_equal(evtchn_unmask(b, ports[i]), 0);
+    for (unsigned int v = 0; v < VCPUS; v++)
+        for (uint32_t got = take(v); got; got = take(v)) {
+            assert_true(sent[got - ports[0]]);
+            sent[got - ports[0]] = false;
+        }
+    for (unsigned int i = 0; i < PORTS; i++)
+        assert_false(sent[i]);
+}
+
+/* The guest writes garbage into everything that it shares: its events are lost, nothing else is. */
+static void test_fifo_scribble(void **state)
+{
+    uint32_t seed = 7;
+
+    (void)state;
+    start_fifo();
+    for (unsigned int i = 0; i < 100; i++)
+        fifo_ipi(i % VCPUS, i % 16);
+    for (unsigned int round = 0; round < 20000; round++) {
+        seed = seed * 1103515245 + 12345;
+        *word(1 + (seed >> 16) % 100) = seed * 2654435761u;
+        ((uint32_t *)control(round % VCPUS))[(seed >> 8) % 18] = seed * 2246822519u;
+        evtchn_send(b, 1 + (seed >> 20) % 100);
+        evtchn_unmask(b, 1 + (seed >> 12) % 100);
+        if (round % 64 == 0) {
+            uint32_t port = 1 + (seed >> 18) % 100;
+
+            if (evtchn_close_port(b, port) == 0)
+                ipi(b, round % VCPUS);
+        }
+    }
+    assert_int_equal(evtchn_check(b), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EVTCHN_TEST(test_fifo_refused),
+        EVTCHN_TEST(test_fifo_all_ports),
+        EVTCHN_TEST(test_fifo_order),
+        EVTCHN_TEST(test_fifo_mask),
+        EVTCHN_TEST(test_fifo_moves),
+        EVTCHN_TEST(test_fifo_close_linked),
+        EVTCHN_TEST(test_fifo_missed),
+        EVTCHN_TEST(test_fifo_fresh),
+        EVTCHN_TEST(test_fifo_no_control),
+        EVTCHN_TEST(test_fifo_reset),
+        EVTCHN_TEST(test_fifo_random),
+        EVTCHN_TEST(test_fifo_scribble),
+    };
+
+    return cmocka_run_group_tests_name("evtchn_fifo", tests, NULL, NULL);
+}
