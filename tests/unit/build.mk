@@ -54,8 +54,8 @@ $(eval $(call unit-test,spinlock,lib/spinlock.c))
 $(eval $(call unit-test,p2m,$(unit_mm) guest/fault.c dom0/mmio.c))
 $(eval $(call unit-test,p2m_check,$(unit_mm)))
 $(eval $(call unit-test,pool,$(unit_mm) guest/fault.c dom0/mmio.c))
-$(eval $(call unit-test,grant,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
-    hypercall/operation.c))
+$(foreach test,grant grant_copy grant_op,$(eval $(call unit-test,$(test),$(unit_mm) core/grant.c core/grant_map.c \
+    core/grant_copy.c hypercall/grant_table.c hypercall/operation.c,grant_model.o)))
 unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_memory.c \
     domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c operation.c platform_op.c sched_op.c sysctl.c \
     vcpu_op.c version.c xenctl_bitmap.c) vdev/text.c
