@@ -113,10 +113,10 @@ $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) core/evtchn.c core/evtchn_fifo.c \
     core/grant.c core/grant_map.c core/grant_copy.c)))
 unit_sched := $(addprefix core/,registry.c sched.c vcpu.c shutdown.c)
-$(addprefix $(UNIT_OUT)/,$(unit_sched:%.c=core/%.o) test_sched.o test_caps.o sched_sim.o): UNIT_CFLAGS += -Dsched_yield=core_sched_yield
-$(UNIT_OUT)/test_sched $(UNIT_OUT)/test_caps: $(UNIT_OUT)/sched_sim.o
-$(eval $(call unit-test,sched,$(unit_sched) lib/spinlock.c))
-$(eval $(call unit-test,caps,$(unit_sched) lib/spinlock.c))
+unit_sched_tests := sched caps wake
+$(addprefix $(UNIT_OUT)/,$(unit_sched:%.c=core/%.o) $(unit_sched_tests:%=test_%.o) sched_sim.o): \
+    UNIT_CFLAGS += -Dsched_yield=core_sched_yield
+$(foreach test,$(unit_sched_tests),$(eval $(call unit-test,$(test),$(unit_sched) lib/spinlock.c,sched_sim.o)))
 
 # The layouts of 32-bit guests are checked by compiling the public headers for i386.
 $(UNIT_OUT)/layout32: tests/unit/layout32.c tests/unit/include/layouts.h

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler, sched.c as it is, on simulated CPUs (sched_sim.c): where a vcpu goes that begins to wait
+ * for a CPU, whom it disturbs, and when.
+ */
+#include "sched_sim.h"
+
+/* Where nobody idles it takes the place of who is furthest ahead, on whichever CPU that is. */
+static void test_preempts_who_is_furthest_ahead(void **state)
+{
+    (void)state;
+    for (unsigned int cpu = 0; cpu < 3; cpu++) {
+        struct body *b[3];
+
+        machine(3);
+        for (unsigned int i = 0; i < 3; i++) {
+            b[i] = hog(i == cpu ? 64 : 128, 0);
+            pin(b[i], 1u << i);
+        }
+        run(MSEC(20)); /* alone, each on its CPU */
+        hog(256, 0);
+        run(1);
+        for (unsigned int i = 0; i < 3; i++)
+            assert_int_equal(cpu_of(b[i]), i == cpu ? CPUS : i);
+    }
+}
+
+/* One whose slice is over, too, if it is far behind: what ran since anybody was charged counts. */
+static void test_goes_where_somebody_is_far_ahead(void **state)
+{
+    struct body *ahead, *a, *b;
+
+    (void)state;
+    machine(2);
+    ahead = hog(128, 0);
+    pin(ahead, 2);
+    a = hog(256, 0);
+    b = hog(256, 0);
+    pin(b, 1);
+    domain_pause(b->v.d);
+    run(MSEC(100));
+    assert_int_equal(cpu_of(a), 0);
+    domain_unpause(b->v.d);
+    run(1);
+    assert_int_equal(cpu_of(b), 0);
+    assert_int_equal(cpu_of(a), 1);
+    assert_int_equal(cpu_of(ahead), CPUS);
+}
+
+/* An idle CPU is there for it: who runs is left alone, however far ahead. */
+static void test_an_idle_cpu_disturbs_nobody(void **state)
+{
+    (void)state;
+    for (unsigned int idle = 0; idle < 3; idle++) {
+        struct body *b[3];
+
+        machine(3);
+        for (unsigned int i = 0; i < 3; i++) {
+            b[i] = hog(64, 0);
+            pin(b[i], 1u << i);
+        }
+        run(SEC(1));
+        domain_pause(b[idle]->v.d);
+        for (unsigned int i = 0; i < 3; i++)
+            pin(b[i], 7);
+        run(MSEC(1));
+        unsigned int before = switches;
+
+        hog(256, 0);
+        run(1);
+        assert_int_equal(switches, before + 1);
+        for (unsigned int i = 0; i < 3; i++)
+            assert_int_equal(cpu_of(b[i]), i == idle ? CPUS : i);
+    }
+}
+
+/* A lead of less than a millisecond is not worth a switch: it waits until the slice is over that begins now. */
+static void test_a_small_lead_waits_for_a_slice(void **state)
+{
+    for (unsigned int lead = 0; lead < 2; lead++) {
+        struct body *a, *b;
+
+        (void)state;
+        machine(1);
+        a = hog(256, 0);
+        b = hog(256, 0);
+        run(SEC(1));
+        if (on_cpu[0] == a)
+            run(SLICE);
+        assert_ptr_equal(on_cpu[0], b);
+        block(b);
+        run(MSEC(5));
+        b->v.sched.vtime = a->v.sched.vtime + (vtime_t)(now - a->v.sched.started) - USEC(lead ? 1100 : 900);
+        wake(b);
+        assert_int_equal(share(b, MSEC(9)), lead ? MSEC(9) : 0);
+        assert_near(share(b, MSEC(10)), lead ? MSEC(1) : MSEC(9), USEC(10));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_preempts_who_is_furthest_ahead),
+        cmocka_unit_test(test_goes_where_somebody_is_far_ahead),
+        cmocka_unit_test(test_an_idle_cpu_disturbs_nobody),
+        cmocka_unit_test(test_a_small_lead_waits_for_a_slice),
+    };
+
+    return cmocka_run_group_tests_name("wake", tests, NULL, NULL);
+}
