@@ -95,6 +95,8 @@ $(eval $(call unit-test,apic,cpu/apic.c cpu/features.c))
 $(eval $(call unit-test,tlb,svm/asid.c mm/flush.c))
 $(eval $(call unit-test,watchdog,cpu/watchdog.c))
 $(eval $(call unit-test,mcheck,cpu/mcheck.c))
+# What is a caller for a dump: this program's text.
+$(UNIT_OUT)/test_traps: UNIT_WRAP += -Wl,--defsym=image_start=__executable_start,--defsym=text_end=etext
 $(eval $(call unit-test,traps,cpu/traps.c guest/decode.c))
 $(eval $(call unit-test,nmi,cpu/nmi.c lib/cmdline.c))
 $(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))

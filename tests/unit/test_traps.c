@@ -9,6 +9,7 @@
 #include "harness.h"
 #include "cpu/traps.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define STACKS 9
@@ -17,7 +18,7 @@
 static uint8_t stacks[STACKS][STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
 static unsigned int stacks_made, nmis, irqs, last_irq;
 
-char traps_stubs[1], image_start[1], text_end[1];
+char traps_stubs[1];
 void irq_dispatch(unsigned int vector) { irqs++; last_irq = vector; }
 void smp_nmi(const struct trap_frame *f) { nmis++; }
 
@@ -26,6 +27,8 @@ uint8_t *pagetable_stack(unsigned int pages)
     assert_true(stacks_made < STACKS && pages <= PAGES_MAX);
     return stacks[stacks_made++] + pages * PAGE_SIZE;
 }
+
+extern char image_start[], text_end[]; /* this program's (build.mk) */
 
 /* --- a CPU that loads tables --- */
 
@@ -228,6 +231,85 @@ static void an_overflow_is_named(void **state)
     }
 }
 
+/* --- callers --- */
+
+#define FRAMES 30
+
+/* A frame as functions make them: where the caller's is, and where it goes on. */
+struct stack_frame { uint64_t next, caller; };
+
+/* Dumps with these frames below this function's own; both are on this CPU's stack, which ends at `top`. */
+static __attribute__((noinline)) void dump_from(const void *first, const void *top)
+{
+    struct stack_frame *own = __builtin_frame_address(0);
+    struct stack_frame saved = *own;
+
+    cpus[0].stack_top = (uint8_t *)top;
+    own->next = (uint64_t)first;
+    traps_dump();
+    *own = saved;
+}
+
+/* The last caller that the dump names is the n-th (from 0); -1: none of these. */
+static void assert_last(int n)
+{
+    unsigned long address = 0;
+
+    if (sscanf(harness_log, "  called from %lx", &address) != 1)
+        fail_msg("%s", harness_log);
+    if (n >= 0)
+        assert_int_equal(address, (uint64_t)image_start + 0x100 * (unsigned int)n);
+    else
+        assert_true(address >= (uint64_t)image_start + 0x100 * FRAMES);
+}
+
+static void chain(struct stack_frame frames[FRAMES], unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        frames[i].next = i + 1 < n ? (uint64_t)&frames[i + 1] : 0;
+        frames[i].caller = (uint64_t)image_start + 0x100 * i;
+    }
+}
+
+/* It stops where the stack makes no sense any more: a dump must not fault. */
+static void callers_are_followed_while_they_make_sense(void **state)
+{
+    struct stack_frame frames[FRAMES + 1];
+    const void *top = &frames[FRAMES];
+
+    harness_on_refused(execute);
+    chain(frames, 5);
+    dump_from(frames, top);
+    assert_last(4);
+    dump_from(frames, &frames[5]);                  /* the last begins at the stack's end */
+    assert_last(4);
+    dump_from(frames, (uint64_t *)&frames[5] - 1);  /* and is not all there */
+    assert_last(3);
+    dump_from((uint8_t *)frames + 4, top);          /* crooked */
+    assert_last(-1);
+    frames[2].caller = (uint64_t)text_end - 1;
+    frames[2].next = 0;
+    dump_from(frames, top);
+    assert_last(-1);                                /* text to the last byte */
+    frames[2].caller = (uint64_t)text_end;
+    dump_from(frames, top);
+    assert_last(1);
+    frames[2].caller = (uint64_t)image_start - 1;
+    dump_from(frames, top);
+    assert_last(1);
+    chain(frames, 5);
+    frames[2].next = (uint64_t)&frames[1];          /* backwards */
+    dump_from(frames, top);
+    assert_last(2);
+    frames[2].next = (uint64_t)stacks[4];           /* another CPU's stack */
+    ((struct stack_frame *)stacks[4])->caller = (uint64_t)image_start + 0x400;
+    dump_from(frames, top);
+    assert_last(2);
+    chain(frames, FRAMES);                          /* for ever */
+    dump_from(frames, top);
+    assert_last(25 - 2 - 1);                        /* two are this program's functions */
+}
+
 static void half_of_a_stack_is_for_emergencies(void **state)
 {
     assert_int_equal(traps_check_stacks(), 0);
@@ -247,6 +329,7 @@ int main(void)
         cmocka_unit_test_setup(a_cpu_has_a_task_state_of_its_own, setup),
         cmocka_unit_test_setup(who_gets_an_exception, setup),
         cmocka_unit_test_setup(an_overflow_is_named, setup),
+        cmocka_unit_test_setup(callers_are_followed_while_they_make_sense, setup),
         cmocka_unit_test_setup(half_of_a_stack_is_for_emergencies, setup),
     };
 
