@@ -22,6 +22,7 @@ static struct vcpu vcpu;
 static struct vmcb vmcb;
 static vcpu_info_t info;
 static unsigned int crashes, resets, kicks;
+static uint8_t start_vector;   /* of the last reset by SIPI */
 static int requested, accepted, returned; /* vectors of the local APIC; -1: none */
 static uint8_t opcode;
 
@@ -36,8 +37,18 @@ int lapic_highest_pending(struct vcpu *v)
 uint64_t cpuid_guest_cr4_mask(struct domain *d) { return CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_TSD; }
 void lapic_accept(struct vcpu *v, uint8_t vector) { accepted = vector; }
 void lapic_return(struct vcpu *v, uint8_t vector) { returned = vector; }
-void lapic_reset(struct vcpu *v, bool init) { requested = -1; }
-void hw_reset_to_sipi(struct vcpu *v, uint8_t vector) { resets += vector; }
+void lapic_reset(struct vcpu *v, bool init)
+{
+    assert_true(init); /* it keeps its mode */
+    requested = -1;
+}
+
+void hw_reset_to_sipi(struct vcpu *v, uint8_t vector)
+{
+    resets++;
+    start_vector = vector;
+}
+
 void switch_unload(struct vcpu *v) {}
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
 void smp_kick(unsigned int cpu) { kicks++; }
@@ -45,6 +56,7 @@ void smp_kick(unsigned int cpu) { kicks++; }
 int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t src, uint8_t *dst,
                uint64_t size)
 {
+    assert_false(write);
     assert_int_equal(src, vmcb.rip);
     assert_int_equal(size, 1);
     memcpy(dst, &opcode, 1);
@@ -129,6 +141,7 @@ static void exceptions_meet(void **state)
     vcpu.hw.pending = exception(EXC_DF, 0);
     hw_inject_exception(&vcpu, EXC_PF, 0);
     assert_int_equal(crashes, 1);
+    assert_int_equal(vcpu.hw.pending, exception(EXC_DF, 0)); /* and it stays what it was for the dump */
     vcpu.hw.pending = event(EVENT_TYPE_NMI, 2);
     hw_inject_exception(&vcpu, EXC_GP, 0);
     assert_int_equal(vcpu.hw.pending, exception(EXC_GP, 0));
@@ -224,12 +237,18 @@ static void traps_of_the_guest_behind_iret(void **state)
 
 static void sipi(void **state)
 {
-    requested = VECTOR;
-    vcpu.vdev.sipi_vector = 9;
-    inject_prepare(&vcpu);
-    assert_int_equal(resets, 9);
-    assert_int_equal(vcpu.vdev.sipi_vector, -1);
-    assert_int_equal(accepted, -1);
+    static const uint8_t vectors[] = { 9, 0, 255 };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(vectors); i++) {
+        requested = VECTOR;
+        vcpu.vdev.sipi_vector = vectors[i];
+        inject_prepare(&vcpu);
+        inject_prepare(&vcpu);
+        assert_int_equal(resets, i + 1);
+        assert_int_equal(start_vector, vectors[i]);
+        assert_int_equal(vcpu.vdev.sipi_vector, -1);
+        assert_int_equal(accepted, -1);
+    }
 }
 
 /* --- interrupts --- */
@@ -281,6 +300,45 @@ static void a_taken_interrupt_that_faults(void **state)
     inject_recover(&vcpu);
     assert_int_equal(returned, VECTOR);
     assert_int_equal(vcpu.hw.pending, 0);
+}
+
+/*
+ * Taken, and told as QEMU does: nobody else remembers it. An exception is one also when its number is that of
+ * the offer, which stands.
+ */
+static void what_is_no_offer_is_repeated(void **state)
+{
+    offer();
+    vmcb.vintr &= ~VINTR_IRQ;
+    vmcb.exitintinfo = event(EVENT_TYPE_EXCEPTION, VECTOR);
+    inject_recover(&vcpu);
+    assert_int_equal(returned, -1);
+    assert_int_equal(vcpu.hw.pending, event(EVENT_TYPE_EXCEPTION, VECTOR));
+    for (unsigned int vector = 16; vector < 40; vector++) {
+        requested = (int)vector;
+        inject_prepare(&vcpu);
+        assert_int_equal(accepted, vector);
+        vmcb.exitintinfo = event(EVENT_TYPE_EXCEPTION, vector);
+        inject_recover(&vcpu);
+        assert_int_equal(returned, vector);
+        assert_int_equal(vcpu.hw.pending, vector < 32 ? event(EVENT_TYPE_EXCEPTION, vector) : 0);
+        vcpu.hw.pending = 0;
+    }
+}
+
+/* Nothing is taken from the local APIC while an IRET is stepped over, and so nothing goes back. */
+static void nothing_is_offered_while_stepping(void **state)
+{
+    inject_iret(&vcpu);
+    requested = VECTOR;
+    inject_prepare(&vcpu);
+    assert_int_equal(vmcb.vintr & VINTR_IRQ, 0);
+    assert_int_equal(accepted, -1);
+    inject_cancel(&vcpu);
+    assert_int_equal(returned, -1);
+    inject_prepare(&vcpu);
+    inject_recover(&vcpu);
+    assert_int_equal(returned, -1);
 }
 
 /* An injected interrupt that faults again beside an offer: its place in the ISR waits for its EOI. */
@@ -360,6 +418,25 @@ static void halt_in_a_shadow(void **state)
     offer();
     assert_int_equal(vmcb.rip, 0x1001);
     assert_int_equal(vmcb.interrupt_shadow, 1);
+    opcode = HLT;
+    vmcb.rflags &= ~RFLAGS_IF; /* MOV SS; HLT: it will not be taken behind the shadow either */
+    offer();
+    assert_int_equal(vmcb.rip, 0x1001);
+    vmcb.rflags |= RFLAGS_IF;
+    vmcb.interrupt_shadow = 0; /* a HLT that has not been reached */
+    offer();
+    assert_int_equal(vmcb.rip, 0x1001);
+}
+
+/* Bit 1 of the shadow's field is another thing (APM vol. 2, 15.21.5). */
+static void when_a_guest_takes_interrupts(void **state)
+{
+    for (unsigned int shadow = 0; shadow < 4; shadow++)
+        for (unsigned int on = 0; on < 2; on++) {
+            vmcb.interrupt_shadow = shadow;
+            vmcb.rflags = RFLAGS_RESERVED | RFLAGS_TF | (on ? RFLAGS_IF : 0);
+            assert_int_equal(hw_interrupts_enabled(&vcpu), on && !(shadow & 1));
+        }
 }
 
 /* --- state.c --- */
@@ -409,6 +486,8 @@ static void debug_control(void **state)
     assert_int_equal(hw_set_msr(&vcpu, MSR_LAST_BRANCH + 3, 0), -EINVAL); /* the CPU's to write */
     assert_int_equal(hw_set_msr(&vcpu, MSR_TSC_AUX, 0), -EINVAL); /* not the control block's */
     assert_int_equal(hw_get_msr(&vcpu, MSR_TSC_AUX, &(uint64_t){ 0 }), -EINVAL);
+    assert_int_equal(hw_get_msr(&vcpu, MSR_LAST_BRANCH - 1, &(uint64_t){ 0 }), -EINVAL);
+    assert_int_equal(hw_get_msr(&vcpu, MSR_LAST_BRANCH + 4, &(uint64_t){ 0 }), -EINVAL);
 }
 
 /* APM vol. 2, 3.1.3 and 5.5.1, and what the domain's CPUID says (the fake above). */
@@ -439,6 +518,7 @@ static void control_register_4(void **state)
 /* --- asid.c --- */
 
 static struct { const struct vcpu *v; uint64_t generation; } tagged[2][ASIDS];
+static unsigned int full_flushes;
 
 /* An entry on one of two CPUs: what is in its TLB under the ASID must be this vcpu's own. */
 static void enter(unsigned int cpu, struct vcpu *v)
@@ -448,8 +528,10 @@ static void enter(unsigned int cpu, struct vcpu *v)
     c->id = cpu;
     asid_prepare(c, v);
     assert_in_range(v->hw.vmcb->asid, 1, ASIDS - 1);
-    if (v->hw.vmcb->tlb_control == TLB_FLUSH_ALL)
+    if (v->hw.vmcb->tlb_control == TLB_FLUSH_ALL) {
         memset(tagged[cpu], 0, sizeof(tagged[cpu]));
+        full_flushes++;
+    }
     if (tagged[cpu][v->hw.vmcb->asid].v) {
         assert_ptr_equal(tagged[cpu][v->hw.vmcb->asid].v, v);
         assert_int_equal(tagged[cpu][v->hw.vmcb->asid].generation, v->d->p2m.flush_generation);
@@ -479,6 +561,40 @@ static void no_asid_is_used_again(void **state)
     assert_int_equal(kicks, 0); /* nobody was in a guest */
 }
 
+/* So many entries on CPU 0, one vcpu after the other. */
+static unsigned int flushes_of(struct vcpu vcpus[], unsigned int from, unsigned int to)
+{
+    unsigned int before = full_flushes;
+
+    for (unsigned int i = from; i < to; i++)
+        enter(0, &vcpus[i]);
+    return full_flushes - before;
+}
+
+/* A flush costs all guests what they have in the TLB: entries alone need none, and each ASID is used once. */
+static void the_tlb_is_flushed_when_asids_have_run_out(void **state)
+{
+    static struct vmcb vmcbs[ASIDS];
+    struct vcpu vcpus[ASIDS];
+
+    memset(vcpus, 0, sizeof(vcpus));
+    memset(tagged, 0, sizeof(tagged));
+    for (unsigned int i = 0; i < ASIDS; i++) {
+        vcpus[i].d = &domain;
+        vcpus[i].hw.vmcb = &vmcbs[i];
+        vcpus[i].hw.flush_seen = ~0ull;
+        vmcbs[i].tlb_control = TLB_FLUSH_ALL; /* of its last entry */
+    }
+    cpu_features.asid_count = ASIDS;
+    assert_int_equal(flushes_of(vcpus, 0, ASIDS - 1), 1); /* the first generation begins */
+    for (unsigned int i = 0; i < 100; i++)
+        assert_int_equal(flushes_of(vcpus, 0, ASIDS - 1), 0);
+    assert_int_equal(flushes_of(vcpus, ASIDS - 1, ASIDS), 1);
+    assert_int_equal(flushes_of(vcpus, 0, ASIDS - 2), 0); /* the others get what is left */
+    assert_int_equal(flushes_of(vcpus, ASIDS - 1, ASIDS), 0);
+    assert_int_equal(flushes_of(vcpus, ASIDS - 2, ASIDS - 1), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,15 +606,19 @@ int main(void)
         cmocka_unit_test_setup(sipi, setup),
         cmocka_unit_test_setup(interrupts_are_offered, setup),
         cmocka_unit_test_setup(a_taken_interrupt_that_faults, setup),
+        cmocka_unit_test_setup(what_is_no_offer_is_repeated, setup),
+        cmocka_unit_test_setup(nothing_is_offered_while_stepping, setup),
         cmocka_unit_test_setup(an_interrupt_that_faults_twice, setup),
         cmocka_unit_test_setup(the_callback_and_the_apic, setup),
         cmocka_unit_test_setup(the_callback_bypasses_the_apic, setup),
         cmocka_unit_test_setup(task_priority, setup),
         cmocka_unit_test_setup(halt_in_a_shadow, setup),
+        cmocka_unit_test_setup(when_a_guest_takes_interrupts, setup),
         cmocka_unit_test_setup(instructions_are_skipped, setup),
         cmocka_unit_test_setup(debug_control, setup),
         cmocka_unit_test_setup(control_register_4, setup),
         cmocka_unit_test_setup(no_asid_is_used_again, setup),
+        cmocka_unit_test_setup(the_tlb_is_flushed_when_asids_have_run_out, setup),
     };
 
     return cmocka_run_group_tests_name("inject", tests, NULL, NULL);
