@@ -260,10 +260,33 @@ static void unknown_exits(void **state)
                                       1ull << 32 | VMEXIT_CPUID };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(codes); i++) {
+        char words[sizeof(last_words)];
+
+        vmcb.exitinfo1 = 0x1234 + i;
+        vmcb.exitinfo2 = 0x5678 + i;
         exits_with(codes[i]);
         assert_int_equal(crashes, i + 1);
+        snprintf(words, sizeof(words), "exit %#lx is not handled (info %#x %#x)", codes[i], 0x1234 + i,
+                 0x5678 + i);
+        assert_string_equal(last_words, words);
     }
     assert_int_equal(vmcb.rip, 0x100001000);
+}
+
+/* Behind an NMI's handler: stepped over, and its trap is nobody's. */
+static void iret_of_an_nmi(void **state)
+{
+    vcpu.hw.nmi_blocked = true;
+    exits_with(VMEXIT_IRET);
+    assert_skipped(0);
+    assert_true(vmcb.rflags & RFLAGS_TF);
+    assert_true(vcpu.hw.nmi_blocked);
+    vmcb.rflags &= ~RFLAGS_TF; /* popped */
+    vmcb.dr6 |= DR6_SINGLE_STEP;
+    exits_with(VMEXIT_EXCEPTION + 1);
+    assert_skipped(0);
+    assert_false(vcpu.hw.nmi_blocked);
+    assert_int_equal(crashes, 0);
 }
 
 static void interrupts_of_the_host(void **state)
@@ -484,6 +507,30 @@ static void string_addresses(void **state)
     assert_int_equal(vcpu.regs.rdi, 0xabcd000000000401);
 }
 
+/* Of 16, 32 and 64 bits: which of them count for the address, and how many times a string is left. */
+static void string_address_sizes(void **state)
+{
+    static const struct { unsigned int bits; uint64_t used; } cases[] = {
+        { 64, 0x87654321fffefff8 }, { 32, 0xfffefff8 }, { 16, 0xfff8 },
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+        vcpu.regs.rdi = 0x87654321fffefff8;
+        vcpu.regs.rcx = 0x1111111111110003;
+        faults = cases[i].used; /* this page, and no other */
+        string(INFO_SIZE(4) | INFO_ADDRESS(cases[i].bits) | INFO_IN | INFO_REP);
+        assert_int_equal(vmcb.cr2, cases[i].used);
+        assert_raised(EXC_PF);
+    }
+    faults = 0;
+    string(INFO_SIZE(4) | INFO_ADDRESS(16) | INFO_IN | INFO_REP);
+    assert_skipped(0);
+    string(INFO_SIZE(4) | INFO_ADDRESS(16) | INFO_IN | INFO_REP);
+    assert_skipped(0);
+    assert_int_equal(vcpu.regs.rdi, 0x87654321fffe0000);
+    assert_int_equal(vcpu.regs.rcx, 0x1111111111110001);
+}
+
 /* One element an exit; RIP stays until the last. */
 static void repeated_strings(void **state)
 {
@@ -603,6 +650,7 @@ int main(void)
         cmocka_unit_test_setup(intercepts, setup),
         cmocka_unit_test_setup(what_a_guest_must_not_use, setup),
         cmocka_unit_test_setup(unknown_exits, setup),
+        cmocka_unit_test_setup(iret_of_an_nmi, setup),
         cmocka_unit_test_setup(interrupts_of_the_host, setup),
         cmocka_unit_test_setup(cpuid, setup),
         cmocka_unit_test_setup(halt, setup),
@@ -611,6 +659,7 @@ int main(void)
         cmocka_unit_test_setup(ports, setup),
         cmocka_unit_test_setup(string_forms, setup),
         cmocka_unit_test_setup(string_addresses, setup),
+        cmocka_unit_test_setup(string_address_sizes, setup),
         cmocka_unit_test_setup(repeated_strings, setup),
         cmocka_unit_test_setup(strings_that_fault, setup),
         cmocka_unit_test_setup(nested_faults, setup),
