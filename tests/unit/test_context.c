@@ -17,6 +17,7 @@ static struct domain *d;
 static struct vcpu *v;
 static uint64_t xcr0_mask;
 static unsigned int unloads, injected;
+static uint64_t core_frames;   /* of the core before the vcpu was made */
 
 uint64_t cpuid_guest_xcr0_mask(struct domain *of) { return xcr0_mask; }
 uint64_t cpuid_guest_cr4_mask(struct domain *of) { return 0x370fff; } /* all that there can be */
@@ -49,6 +50,14 @@ static unsigned int vmsave(const uint8_t *code, long long *registers)
     return 3;
 }
 
+static uint64_t core_has(void)
+{
+    struct alloc_info info;
+
+    alloc_info(&info);
+    return info.core;
+}
+
 static uint64_t get_msr(uint32_t msr)
 {
     uint64_t val;
@@ -65,9 +74,11 @@ static int setup(void **state)
     cpu_features.physical_bits = 40;
     xcr0_mask = 7;
     unloads = injected = 0;
-    permissions_init();
+    msr_vm_cr = 0;
+    hw_init();
     d = harness_domain(1, 64);
     v = d->vcpu[0];
+    core_frames = core_has();
     assert_int_equal(hw_part.init_vcpu(v), 0);
     v->hw.vmcb->segment[SEG_CS].attributes = 0xa9b;
     harness_quiet = true;
@@ -78,6 +89,7 @@ static int teardown(void **state)
 {
     hw_part.release_vcpu(v);
     assert_int_equal(heap_used(), 0);
+    assert_int_equal(core_has(), core_frames);
     harness_kill(d);
     harness_check_memory();
     return 0;
@@ -93,7 +105,9 @@ static void a_cpu_gets_ready(void **state)
         harness_cpu = i;
         msr_efer = 0xd01;
         msr_hsave = vmsaved = 0;
+        core_frames = core_has();
         hw_init_cpu();
+        assert_int_equal(core_has(), core_frames + 2);
         assert_int_equal(msr_efer, 0x1d01);
         assert_int_equal(vmsaved, cpus[i].host_vmcb);
         assert_int_equal((vmsaved | msr_hsave) & ~PAGE_MASK, 0);
@@ -133,6 +147,7 @@ static void a_new_vcpu(void **state)
     assert_null(v->hw.vmcb);
     assert_null(v->xsave);
     assert_int_equal(heap_used(), 0);
+    assert_int_equal(core_has(), core_frames);
     for (unsigned int n = 1; n <= 2; n++) {
         harness_fail_alloc(n);
         assert_int_equal(hw_part.init_vcpu(v), -ENOMEM);
@@ -149,6 +164,8 @@ static void a_new_vcpu(void **state)
     assert_int_equal(b->ncr3, mfn_to_paddr(d->p2m.root));
     assert_int_equal(b->vintr, VINTR_MASKING);
     assert_int_equal(b->g_pat, 0x0007040600070406);
+    assert_int_equal(b->efer, EFER_SVME);
+    assert_int_equal(b->segment[SEG_CS].base, 0xf0000); /* where a PC begins */
     assert_int_equal(v->hw.xcr0, 1);
     assert_false(v->initialised); /* it waits for a start */
     assert_int_equal(*(uint16_t *)v->xsave, 0x37f);
@@ -168,7 +185,7 @@ static void assert_reset(const struct vmcb *b)
     assert_int_equal(b->dr6, 0xffff0ff0);
     assert_int_equal(b->dr7, 0x400);
     assert_int_equal(b->cr3 | b->cr4 | b->cr2 | b->rax | b->rsp | b->cpl, 0);
-    assert_int_equal(b->eventinj | b->interrupt_shadow, 0);
+    assert_int_equal(b->eventinj | b->interrupt_shadow | b->lbr_control, 0);
     assert_int_equal(v->hw.pending, 0);
     assert_int_equal(v->hw.flush_seen, ~0ull);
     assert_false(v->hw.nmi_blocked);
@@ -187,7 +204,7 @@ static void use_up(struct vmcb *b)
     memset(&v->regs, 0x5a, sizeof(v->regs));
     b->g_pat = 0x0706050403020100;
     b->asid = 5;
-    b->eventinj = b->interrupt_shadow = v->hw.pending = 77;
+    b->eventinj = b->interrupt_shadow = b->lbr_control = v->hw.pending = 77;
     v->hw.nmi_blocked = true;
     v->hw.flush_seen = 0;
     v->initialised = false;
@@ -259,7 +276,7 @@ static struct hvm_hw_cpu record(void)
         (&c.sysenter_cs)[i] = 0x7000 + i;
     for (unsigned int i = 0; i < 4; i++)
         (&c.msr_lstar)[i] = 0x8000 + i;
-    c.rflags = 0x246;
+    c.rflags = 0x247;
     c.cr0 = CR0_PG | CR0_ET | CR0_PE;
     c.cr3 = 0xff00001000;
     c.cr4 = CR4_PAE;

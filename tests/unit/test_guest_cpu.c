@@ -323,6 +323,100 @@ static void starts_in_long_mode(void **state)
     assert_true(hw_mode_64(&second));
 }
 
+/* The second vcpu's general registers, in their order: n and up. */
+static void assert_registers(uint64_t n)
+{
+    for (unsigned int reg = 0; reg < 8; reg++)
+        assert_int_equal(*hw_gpr(&second, reg), n + reg);
+}
+
+static void assert_segment(enum hw_segment_name n, uint64_t base, uint32_t limit, uint16_t attributes)
+{
+    assert_int_equal(second_vmcb.segment[n].base, base);
+    assert_int_equal(second_vmcb.segment[n].limit, limit);
+    assert_int_equal(second_vmcb.segment[n].attributes, attributes);
+    assert_int_equal(second_vmcb.segment[n].selector, 0);
+}
+
+/* What a start does not name is as after INIT. */
+static void assert_rest(void)
+{
+    for (unsigned int reg = 8; reg < 16; reg++)
+        assert_int_equal(*hw_gpr(&second, reg), 0);
+    assert_segment(SEG_FS, 0, 0, 0);
+    assert_segment(SEG_GS, 0, 0, 0);
+    assert_segment(SEG_LDTR, 0, 0, 0x082);
+    assert_int_equal(second_vmcb.segment[SEG_GDTR].base | second_vmcb.segment[SEG_GDTR].limit, 0);
+    assert_int_equal(second_vmcb.segment[SEG_IDTR].base | second_vmcb.segment[SEG_IDTR].limit, 0);
+    assert_int_equal(second_vmcb.dr6, 0xffff0ff0);
+    assert_int_equal(second_vmcb.dr7, 0x400);
+    assert_int_equal(second.hw.pending, 0);
+}
+
+static void all_of_a_start_in_64_bits(void **state)
+{
+    const uint64_t n = 0x7700000000001000;
+    struct vcpu_hvm_context c = {
+        .mode = VCPU_HVM_MODE_64B,
+        .cpu_regs.x86_64 = { .rax = n, .rcx = n + 1, .rdx = n + 2, .rbx = n + 3, .rsp = n + 4, .rbp = n + 5,
+                             .rsi = n + 6, .rdi = n + 7, .rip = 0xffffffff81000000, .rflags = 0x246,
+                             .cr0 = 0x80050033, .cr3 = 0x5000, .cr4 = CR4_PAE | CR4_PGE,
+                             .efer = EFER_LME | EFER_NXE },
+    };
+
+    assert_int_equal(hw_load_start(&second, &c), 0);
+    assert_registers(n);
+    assert_int_equal(second_vmcb.rip, 0xffffffff81000000);
+    assert_int_equal(second_vmcb.rflags, 0x246);
+    assert_int_equal(second_vmcb.cr0, 0x80050033);
+    assert_int_equal(second_vmcb.cr3, 0x5000);
+    assert_int_equal(second_vmcb.cr4, CR4_PAE | CR4_PGE);
+    assert_int_equal(second_vmcb.efer, EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME);
+    assert_segment(SEG_CS, 0, ~0u, 0xa9b);
+    assert_segment(SEG_DS, 0, ~0u, 0xc93);
+    assert_segment(SEG_ES, 0, ~0u, 0xc93);
+    assert_segment(SEG_SS, 0, ~0u, 0xc93);
+    assert_segment(SEG_TR, 0, 0x67, 0x8b);
+    assert_rest();
+    c.cpu_regs.x86_64.rip = 0x00007fffffffffff; /* to the end of either half */
+    assert_int_equal(hw_load_start(&second, &c), 0);
+    c.cpu_regs.x86_64.rip = 0xffff800000000000;
+    assert_int_equal(hw_load_start(&second, &c), 0);
+    c.cpu_regs.x86_64.rip--;
+    assert_int_equal(hw_load_start(&second, &c), -EINVAL);
+}
+
+static void all_of_a_start_in_32_bits(void **state)
+{
+    const uint32_t n = 0x77001000;
+    struct vcpu_hvm_context c = {
+        .mode = VCPU_HVM_MODE_32B,
+        .cpu_regs.x86_32 = { .eax = n, .ecx = n + 1, .edx = n + 2, .ebx = n + 3, .esp = n + 4, .ebp = n + 5,
+                             .esi = n + 6, .edi = n + 7, .eip = 0x1234, .eflags = 0x246,
+                             .cr0 = 0x11, .cr3 = 0x5000, .cr4 = CR4_PGE, .efer = EFER_NXE,
+                             .cs_base = 0x10000, .cs_limit = 0xffff1, .cs_ar = 0xc9a,
+                             .ds_base = 0x20000, .ds_limit = 0xffff2, .ds_ar = 0xc92,
+                             .ss_base = 0x30000, .ss_limit = 0xffff3, .ss_ar = 0xc96,
+                             .es_base = 0x40000, .es_limit = 0xffff4, .es_ar = 0xc9e,
+                             .tr_base = 0x50000, .tr_limit = 0x2067, .tr_ar = 0x89 },
+    };
+
+    assert_int_equal(hw_load_start(&second, &c), 0);
+    assert_registers(n);
+    assert_int_equal(second_vmcb.rip, 0x1234);
+    assert_int_equal(second_vmcb.rflags, 0x246);
+    assert_int_equal(second_vmcb.cr0, 0x11);
+    assert_int_equal(second_vmcb.cr3, 0x5000);
+    assert_int_equal(second_vmcb.cr4, CR4_PGE);
+    assert_int_equal(second_vmcb.efer, EFER_NXE | EFER_SVME);
+    assert_segment(SEG_CS, 0x10000, 0xffff1, 0xc9b);
+    assert_segment(SEG_DS, 0x20000, 0xffff2, 0xc93);
+    assert_segment(SEG_SS, 0x30000, 0xffff3, 0xc97);
+    assert_segment(SEG_ES, 0x40000, 0xffff4, 0xc9f);
+    assert_segment(SEG_TR, 0x50000, 0x2067, 0x8b);
+    assert_rest();
+}
+
 #define REFUSED_32(field, value) do { \
         struct vcpu_hvm_context c_ = start_32(); \
         c_.cpu_regs.x86_32.field = (value); \
@@ -334,6 +428,8 @@ static void starts_in_32_bits(void **state)
     struct vcpu_hvm_context c = start_32();
 
     REFUSED_32(pad1, 1);
+    REFUSED_32(pad2[0], 1);
+    REFUSED_32(pad2[1], 1);
     REFUSED_32(pad2[2], 1);
     REFUSED_32(cs_ar, 0);
     REFUSED_32(ss_ar, 0);
@@ -351,6 +447,8 @@ static void starts_in_32_bits(void **state)
     REFUSED_32(es_ar, 0xc12);
     REFUSED_32(tr_ar, 0x99);    /* no system segment */
     REFUSED_32(tr_ar, 0x81);    /* a 16-bit TSS */
+    REFUSED_32(tr_ar, 0x88);    /* no segment at all */
+    REFUSED_32(tr_ar, 0x8c);    /* a call gate */
     c.cpu_regs.x86_32.cs_ar = 0x49a;
     c.cpu_regs.x86_32.cs_limit = 0xfff; /* EIP is behind it */
     assert_int_equal(hw_load_start(&second, &c), -EINVAL);
@@ -368,6 +466,26 @@ static void starts_in_32_bits(void **state)
     assert_int_equal(second_vmcb.segment[SEG_CS].attributes, 0x49b); /* accessed */
     assert_int_equal(second_vmcb.segment[SEG_ES].attributes, 0xc9b);
     assert_int_equal(second_vmcb.segment[SEG_TR].attributes, 0x8b);  /* busy */
+    c = start_32(); /* its limit counts pages */
+    c.cpu_regs.x86_32.cs_limit = 3;
+    c.cpu_regs.x86_32.eip = 0x3fff;
+    assert_int_equal(hw_load_start(&second, &c), 0);
+    c.cpu_regs.x86_32.eip = 0x4000;
+    assert_int_equal(hw_load_start(&second, &c), -EINVAL);
+    c = start_32(); /* of the user's privilege; data may have more */
+    c.cpu_regs.x86_32.cs_ar = 0xcfa;
+    c.cpu_regs.x86_32.ss_ar = 0xcf2;
+    c.cpu_regs.x86_32.ds_ar = 0xcf2;
+    assert_int_equal(hw_load_start(&second, &c), 0);
+    assert_int_equal(second_vmcb.cpl, 3);
+    c = start_32(); /* paging of 32 bits */
+    c.cpu_regs.x86_32.cr0 |= 0x80000000;
+    assert_int_equal(hw_load_start(&second, &c), 0);
+    assert_int_equal(second_vmcb.efer, EFER_SVME);
+    c.cpu_regs.x86_32.cr0 &= ~0x80000000;
+    c.cpu_regs.x86_32.efer = EFER_LME | EFER_LMA; /* which is the CPU's to say */
+    assert_int_equal(hw_load_start(&second, &c), 0);
+    assert_int_equal(second_vmcb.efer, EFER_LME | EFER_SVME);
     c = start_32(); /* compatibility mode; without paging long mode only waits */
     c.cpu_regs.x86_32.efer = EFER_LME;
     assert_int_equal(hw_load_start(&second, &c), 0);
@@ -413,7 +531,9 @@ int main(void)
         cmocka_unit_test_setup(traps, setup),
         cmocka_unit_test_setup(wbinvd, setup),
         cmocka_unit_test_setup(starts_in_long_mode, setup),
+        cmocka_unit_test_setup(all_of_a_start_in_64_bits, setup),
         cmocka_unit_test_setup(starts_in_32_bits, setup),
+        cmocka_unit_test_setup(all_of_a_start_in_32_bits, setup),
         cmocka_unit_test_setup(contexts_of_the_tools, setup),
     };
 
