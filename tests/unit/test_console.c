@@ -323,6 +323,32 @@ static void a_full_ring_loses_nothing_silently(void **state)
     assert_int_equal(uart.sent_count, n + 256);
 }
 
+/* Newlines become two bytes: what the ring has room for is sent, and one line more would be too much. */
+static void a_line_that_just_fits(void **state)
+{
+    static char newlines[20000];
+
+    memset(newlines, '\n', sizeof(newlines));
+    for (uint32_t waiting = 0; waiting < 2; waiting++)
+        for (uint32_t more = 0; more < 2; more++) {
+            setup(state);
+            start_interrupts();
+            assert_int_equal(console_write_raw("xxxxxxxxxxxxxxxxx", FIFO + waiting), FIFO + waiting);
+            uint32_t fits = (32768 - waiting) / 2 - 1; /* the end of dom0's line is before it */
+
+            console_line(newlines, fits + more, false);
+            let_send(~0u);
+            if (more) {
+                assert_int_equal(count_of('\n', uart.sent, uart.sent_count), 2);
+                assert_true(sent_has("console: 1 lines were too much"));
+            } else {
+                assert_int_equal(uart.sent_count, FIFO + waiting + 2 + 2 * fits);
+                assert_int_equal(count_of('x', uart.sent, uart.sent_count), FIFO + waiting);
+                assert_int_equal(count_of('\n', uart.sent, uart.sent_count), 1 + fits);
+            }
+        }
+}
+
 /* dom0 may send what the port sends: it waits until half a FIFO is free, not until all is. */
 static void dom0_goes_on_as_the_port_does(void **state)
 {
@@ -604,6 +630,25 @@ static void loglvl_decides_what_the_core_says(void **state)
     sent_is("(CLV) warning: no end\r\n");
 }
 
+/* What is longer than a line is cut, and ends as a line does. */
+static void a_long_message_is_cut(void **state)
+{
+    static char text[500];
+    const unsigned int most = 399 - strlen("(CLV) \n"); /* lib/printk.c has room for 400, a NUL among them */
+
+    at_once = true;
+    for (unsigned int newline = 0; newline < 2; newline++)
+        for (unsigned int n = most - 5; n < sizeof(text) - 1; n++) {
+            memset(text, 'a', n);
+            strcpy(text + n, newline ? "\n" : "");
+            uart.sent_count = 0;
+            core_printk(LOG_INFO, "%s", text);
+            assert_int_equal(count_of('a', uart.sent, uart.sent_count), MIN(n, most));
+            assert_int_equal(uart.sent_count, strlen("(CLV) ") + MIN(n, most) + 2);
+            assert_memory_equal(uart.sent + uart.sent_count - 3, "a\r\n", 3);
+        }
+}
+
 static void a_log_of_many_causes_is_limited(void **state)
 {
     struct log_rate rate = { 0 };
@@ -629,6 +674,7 @@ int main(void)
         TEST(the_interrupt_empties_the_ring),
         TEST(a_port_that_is_always_ready_gets_one_fifo_an_interrupt),
         TEST(a_full_ring_loses_nothing_silently),
+        TEST(a_line_that_just_fits),
         TEST(dom0_goes_on_as_the_port_does),
         TEST(a_panic_and_a_power_off_send_everything),
         TEST(a_cpu_that_stopped_while_it_printed_keeps_nobody),
@@ -644,6 +690,7 @@ int main(void)
         TEST(dom0_is_not_limited),
         TEST(guest_loglvl_all_is_without_a_limit),
         TEST(loglvl_decides_what_the_core_says),
+        TEST(a_long_message_is_cut),
         TEST(a_log_of_many_causes_is_limited),
     };
 
