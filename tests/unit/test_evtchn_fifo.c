@@ -78,6 +78,30 @@ static void test_fifo_order(void **state)
     assert_int_equal(take(0), 0);
 }
 
+/* The guest has cleared READY of a queue, or it will look again: only then does it have to be told. */
+static void test_fifo_upcall_for_ready(void **state)
+{
+    uint32_t p[2], n = 0;
+
+    (void)state;
+    start_fifo();
+    for (unsigned int priority = 0; priority < EVTCHN_FIFO_MAX_QUEUES; priority++) {
+        for (unsigned int i = 0; i < 2; i++)
+            p[i] = fifo_ipi(1, priority);
+        assert_int_equal(evtchn_send(b, p[0]), 0);
+        assert_int_equal(upcalls[1][1], ++n);
+        b->vcpu[1]->info->evtchn_upcall_pending = 0;
+        *word(p[0]) = 0; /* taken out; the guest goes on with what READY says */
+        assert_int_equal(evtchn_send(b, p[1]), 0);
+        assert_int_equal(upcalls[1][1], n);
+        assert_int_equal(control(1)->head[priority], p[1]);
+        assert_int_equal(take(1), p[1]);
+        assert_int_equal(evtchn_send(b, p[0]), 0);
+        assert_int_equal(upcalls[1][1], ++n);
+        assert_int_equal(take(1), p[0]);
+    }
+}
+
 static void test_fifo_mask(void **state)
 {
     uint32_t p;
@@ -124,6 +148,31 @@ static void test_fifo_moves(void **state)
     assert_int_equal(evtchn_fifo_set_priority(b, p, 3), 0);
     assert_int_equal(evtchn_send(b, q), 0);
     assert_int_equal(take(1), p);
+}
+
+/*
+ * Sent again while it is in a queue, where the guest has only forgotten it: it stays there, also when its
+ * priority has changed, and what is behind it comes behind it.
+ */
+static void test_fifo_sent_in_a_queue(void **state)
+{
+    uint32_t p, q, r;
+
+    (void)state;
+    start_fifo();
+    p = fifo_ipi(1, 7);
+    q = fifo_ipi(1, 7);
+    r = fifo_ipi(1, 3);
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(evtchn_send(b, q), 0);
+    *word(p) &= ~WORD_PENDING;
+    assert_int_equal(evtchn_fifo_set_priority(b, p, 0), 0);
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_int_equal(evtchn_send(b, r), 0);
+    assert_int_equal(take(1), r);
+    assert_int_equal(take(1), p);
+    assert_int_equal(take(1), q);
+    assert_int_equal(take(1), 0);
 }
 
 /* Closed while it is in a queue: the number is not used again before the guest has taken it out. */
@@ -294,8 +343,10 @@ int main(void)
         EVTCHN_TEST(test_fifo_refused),
         EVTCHN_TEST(test_fifo_all_ports),
         EVTCHN_TEST(test_fifo_order),
+        EVTCHN_TEST(test_fifo_upcall_for_ready),
         EVTCHN_TEST(test_fifo_mask),
         EVTCHN_TEST(test_fifo_moves),
+        EVTCHN_TEST(test_fifo_sent_in_a_queue),
         EVTCHN_TEST(test_fifo_close_linked),
         EVTCHN_TEST(test_fifo_missed),
         EVTCHN_TEST(test_fifo_fresh),
