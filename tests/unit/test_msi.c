@@ -252,6 +252,30 @@ static void vectors_run_out(void **state)
     assert_int_equal(get(MSI + 2, 2) & 1, 0);
 }
 
+/* What dom0 writes then is lost, and it reads that its interrupts are off. */
+static void without_memory_interrupts_stay_off(void **state)
+{
+    (void)state;
+    put(0x04, 2, 2);
+    for (unsigned int reg = 4; reg <= 12; reg += 4) {
+        harness_fail_alloc(1);
+        put(MSI + reg, 2, 0x51);
+        assert_true(harness_alloc_has_failed());
+        assert_non_null(strstr(harness_log, "no memory for its interrupts"));
+    }
+    harness_fail_alloc(1);
+    put(MSI + 2, 2, 1);
+    assert_int_equal(get(MSI + 2, 2) & 1, 0);
+    harness_fail_alloc(1);
+    put(MSIX + 2, 2, 0x8000);
+    assert_int_equal(get(MSIX + 2, 2) & 0x8000, 0);
+    assert_false(msi_emulates(d, 0, ~0ull));
+    assert_int_equal(vectors_used(), 0);
+    harness_fail_alloc(0);
+    put(MSI + 2, 2, 1);
+    assert_int_equal(get(MSI + 2, 2) & 1, 1);
+}
+
 static void msix_needs_its_table(void **state)
 {
     (void)state;
@@ -322,6 +346,7 @@ int main(void)
         PCI_TEST(any_size),
         PCI_TEST(other_registers_in_the_page),
         PCI_TEST(vectors_run_out),
+        PCI_TEST(without_memory_interrupts_stay_off),
         PCI_TEST(msix_needs_its_table),
         PCI_TEST(a_table_above_4_gib),
         PCI_TEST(both_kinds_and_a_base_address_moves),
