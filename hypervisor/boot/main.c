@@ -3,17 +3,32 @@
  * The table of contents: what happens from the first line of C until dom0 runs, in this order. Whatever fails
  * on the way panics with the reason; after the last line the CPU belongs to the run loop (guest/run.c).
  */
-#include "boot.h"
-#include "cpu.h"
-#include "domain.h"
+#include "boot/main.h"
+#include "boot/multiboot.h"
+#include "boot/secondary.h"
+#include "boot/wiring.h"
+#include "core/sched.h"
+#include "cpu/apic.h"
+#include "cpu/clock.h"
+#include "cpu/features.h"
+#include "cpu/nmi.h"
+#include "cpu/timer.h"
+#include "cpu/traps.h"
+#include "dom0/build.h"
+#include "guest/run.h"
+#include "hw.h"
 #include "lib.h"
 #include "lib/cmdline.h"
-#include "lib/printk.h"
+#include "lib/log.h"
+#include "mm/memory.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
+#include "platform/acpi.h"
+#include "platform/boot_info.h"
+#include "platform/host_ioapic.h"
+#include "platform/iommu.h"
 #include "platform/uart.h"
-#include "sched.h"
-#include "guest/exits.h"
-#include "hw.h"
-#include "vdev.h"
+#include "vdev/cpuid.h"
 
 void boot_main(uint32_t magic, uint32_t information)
 {
@@ -25,7 +40,7 @@ void boot_main(uint32_t magic, uint32_t information)
     multiboot_parse(magic, information);
     cmdline_init(boot_info.cmdline);
     uart_init();
-    printk_init();
+    log_init();
     log_info("Cleave, %s build. Command line: %s\n", CLV_DEBUG ? "debug" : "release", boot_info.cmdline);
     cmdline_check();
 

@@ -10,10 +10,12 @@
  * Multiboot specification 0.6.96, section 3.3; Multiboot2 2.0, section 3.6; <xen/arch-x86/hvm/start_info.h>.
  * Read next: memory.c.
  */
-#include "boot.h"
+#include "boot/multiboot.h"
 #include "directmap.h"
 #include "lib.h"
-#include "xenpub.h"
+#include "mm/pagetable.h"
+#include "platform/boot_info.h"
+
 #include <xen/arch-x86/hvm/start_info.h>
 
 #define MULTIBOOT1 0x2badb002u
@@ -93,9 +95,9 @@ static void add_memory(uint64_t base, uint64_t length, uint32_t type)
     if (type > BOOT_UNUSABLE) /* a loader's own number */
         type = BOOT_RESERVED;
     if (type == BOOT_RAM)
-        boot_add_range(ROUND_UP(base, PAGE_SIZE), ROUND_DOWN(end, PAGE_SIZE), type);
+        boot_info_add_range(ROUND_UP(base, PAGE_SIZE), ROUND_DOWN(end, PAGE_SIZE), type);
     else
-        boot_add_range(ROUND_DOWN(base, PAGE_SIZE), ROUND_UP(end, PAGE_SIZE), type);
+        boot_info_add_range(ROUND_DOWN(base, PAGE_SIZE), ROUND_UP(end, PAGE_SIZE), type);
 }
 
 static void add_module(paddr_t start, paddr_t end, const char *args)

@@ -6,15 +6,24 @@
  *
  * Read next: entry.S, from boot_trampoline on.
  */
-#include "boot.h"
+#include "boot/secondary.h"
+#include "core/sched.h"
 #include "cpu.h"
+#include "cpu/apic.h"
+#include "cpu/clock.h"
+#include "cpu/features.h"
+#include "cpu/irq.h"
+#include "cpu/timer.h"
+#include "cpu/traps.h"
 #include "directmap.h"
-#include "guest/exits.h"
+#include "guest/run.h"
+#include "hw.h"
 #include "lib.h"
 #include "lib/cmdline.h"
-#include "sched.h"
-#include "hw.h"
-#include "time.h"
+#include "lib/log.h"
+#include "mm/memory.h"
+#include "percpu.h"
+#include "platform/acpi.h"
 
 #define MSR_TSC 0x10u
 

@@ -4,17 +4,27 @@
  * to start something above, it calls what is registered here, one block for each lower file, before anything
  * else runs.
  */
-#include "boot.h"
-#include "cpu.h"
-#include "domain.h"
-#include "guest/exits.h"
+#include "boot/wiring.h"
+#include "core/domain.h"
+#include "core/domain_registry.h"
+#include "core/evtchn.h"
+#include "core/vcpu.h"
+#include "cpu/clock.h"
+#include "cpu/irq.h"
+#include "cpu/mcheck.h"
+#include "cpu/nmi.h"
+#include "cpu/smp.h"
+#include "cpu/softirq.h"
+#include "cpu/timer.h"
+#include "cpu/traps.h"
+#include "guest/exit.h"
+#include "hw.h"
 #include "lib/console.h"
+#include "lib/log.h"
 #include "lib/panic.h"
-#include "lib/printk.h"
 #include "platform/power.h"
 #include "platform/uart.h"
-#include "hw.h"
-#include "vdev.h"
+#include "vdev/vdev.h"
 
 static void raise_console_virq(void) { evtchn_raise_global_virq(VIRQ_CONSOLE); }
 
@@ -54,9 +64,9 @@ static const struct panic_hooks panic_hooks = {
 void wiring_init(void)
 {
     console_set_driver(uart_send);   /* lib/console.c */
-    printk_set_clock(clock_now);     /* lib/printk.c */
+    log_set_clock(clock_now);     /* lib/log.c */
     panic_set_hooks(&panic_hooks);
     wire_softirqs();
-    registry_add_part(&hw_part);    /* core/registry.c */
-    registry_add_part(&vdev_part);
+    domain_add_part(&hw_part);    /* core/domain_registry.c */
+    domain_add_part(&vdev_part);
 }

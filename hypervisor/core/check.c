@@ -4,10 +4,18 @@
  * by dom0 (cleave_op, debug key 'I') and by tests; it changes nothing. Each module checks its own: this file
  * only asks them all.
  */
-#include "alloc.h"
-#include "cpu.h"
-#include "domain.h"
+#include "core/check.h"
+#include "core/domain_registry.h"
+#include "core/evtchn.h"
+#include "core/grant.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "cpu/traps.h"
+#include "cpu/watchdog.h"
 #include "lib.h"
+#include "mm/alloc.h"
+#include "mm/p2m.h"
+#include "spinlock.h"
 
 static unsigned int check_vcpu(struct vcpu *v)
 {
@@ -19,7 +27,7 @@ static unsigned int check_vcpu(struct vcpu *v)
     return errors;
 }
 
-unsigned int invariants_check(void)
+unsigned int check_invariants(void)
 {
     unsigned int errors = alloc_check(), domains = 0;
 

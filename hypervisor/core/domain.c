@@ -10,13 +10,17 @@
  *
  * Lock: LOCK_DOMCTL is held by the callers. Read next: check.c.
  */
-#include "domain.h"
-#include "alloc.h"
-#include "percpu.h"
+#include "core/domain.h"
+#include "core/domain_registry.h"
+#include "core/domain_shutdown.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "core/vcpu_timer.h"
+#include "cpu/softirq.h"
 #include "directmap.h"
 #include "errors.h"
-#include "lib.h"
-#include "xenpub.h"
+#include "mm/alloc.h"
+#include "mm/heap.h"
 
 #include <xen/domctl.h>
 
@@ -30,12 +34,12 @@ static bool domain_free(struct domain *d)
         return false;
     }
     BUG_ON(d->pool.used);
-    registry_remove(d);
+    domain_remove(d);
     for_each_domain_part(part)
         if (part->destroy_domain)
             part->destroy_domain(d);
     if (mfn_valid_number(d->shared_info_mfn))
-        free_core(d->shared_info_mfn, 0);
+        alloc_free(d->shared_info_mfn, 0);
     heap_free(d->memory_map);
     heap_free(d);
     evtchn_raise_global_virq(VIRQ_DOM_EXC);
@@ -45,7 +49,7 @@ static bool domain_free(struct domain *d)
 /* One part of one domain at a time; only on CPU 0, so that nobody else takes it. */
 void domain_reap(void)
 {
-    struct domain *d = registry_find_dead();
+    struct domain *d = domain_find_dead();
 
     if (d) {
         (void)domain_free(d);
@@ -57,7 +61,7 @@ static void watchdog_expired(void *data)
 {
     struct domain *d = data;
 
-    guest_log(d, "its watchdog expired: it did not ping in time\n");
+    log_guest(d, "its watchdog expired: it did not ping in time\n");
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
@@ -69,7 +73,7 @@ static int dismantle(struct domain *d)
     if (rc)
         return rc;
     for_each_vcpu(d, v)
-        if (vcpu_release(v) && preempt_pending())
+        if (vcpu_release(v) && softirq_preempt_pending())
             return -ERESTART;
     return p2m_teardown(d) ?: grant_free(d);
 }
@@ -112,7 +116,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     if (!rc && !d->shared_info)
         rc = -ENOMEM;
     rc = rc ?: init_parts(d) ?: evtchn_init(d, config->max_evtchn_port) ?:
-         grant_init(d, config->max_grant_frames, config->max_maptrack_frames) ?: registry_insert(d);
+         grant_init(d, config->max_grant_frames, config->max_maptrack_frames) ?: domain_insert(d);
     if (rc) {
         WRITE_ONCE(d->dying, DOMAIN_DYING); /* nobody has seen it alive */
         while (dismantle(d) == -ERESTART)
@@ -137,7 +141,7 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
             return -ENOMEM; /* those that exist stay; the next call or the destroyer deals with them */
         vcpu_timer_init(v);
         d->vcpu[i] = v;
-        if (i + 1 < n && preempt_pending())
+        if (i + 1 < n && softirq_preempt_pending())
             return -ERESTART;
     }
     return 0;
@@ -167,7 +171,7 @@ int domain_kill(struct domain *d)
             timer_finish(&d->watchdog[i]);
         for_each_vcpu(d, v)
             vcpu_stop_timers(v);
-        if (preempt_pending())
+        if (softirq_preempt_pending())
             return -ERESTART;
     }
     int rc = dismantle(d);

@@ -22,13 +22,19 @@
  *
  * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
  */
-#include "alloc.h"
-#include "cpu.h"
+#include "core/evtchn.h"
+#include "core/domain.h"
+#include "core/domain_registry.h"
+#include "core/evtchn_internal.h"
+#include "core/vcpu.h"
+#include "cpu/softirq.h"
+#include "cpu/watchdog.h"
 #include "directmap.h"
 #include "errors.h"
-#include "evtchn_internal.h"
 #include "lib.h"
-#include "percpu.h"
+#include "mm/alloc.h"
+#include "mm/heap.h"
+#include "mm/owner.h"
 
 #define BUSY_PORTS_TRIED 16   /* before a port is taken that was never used, not one that is still linked */
 #define CHECK_BATCH 256       /* ports that the checker looks at in one hold of the lock */
@@ -479,7 +485,7 @@ static int close_all(struct domain *d, uint32_t left)
 {
     while (READ_ONCE(d->evtchn.active) && d->evtchn.next_close < d->evtchn.ports) {
         evtchn_close_port(d, d->evtchn.next_close++);
-        if (preempt_pending())
+        if (softirq_preempt_pending())
             return -ERESTART;
     }
     d->evtchn.next_close = 1;
@@ -504,8 +510,8 @@ int evtchn_teardown(struct domain *d)
     for (uint32_t i = 0; !rc && i <= d->evtchn.max_port / EVTCHN_BUCKET; i++) {
         if (!d->evtchn.buckets[i])
             continue;
-        rc = preempt_pending() ? -ERESTART : 0;
-        free_pool(d, virt_to_mfn(d->evtchn.buckets[i]), 0);
+        rc = softirq_preempt_pending() ? -ERESTART : 0;
+        alloc_free_pool(d, virt_to_mfn(d->evtchn.buckets[i]), 0);
         d->evtchn.buckets[i] = NULL;
     }
     if (!rc) {

@@ -16,11 +16,15 @@
  *
  * Control blocks and array pages are pinned until EVTCHNOP_reset or the domain's death.
  */
-#include "alloc.h"
+#include "core/domain.h"
+#include "core/evtchn.h"
+#include "core/evtchn_internal.h"
+#include "core/vcpu.h"
 #include "errors.h"
-#include "evtchn_internal.h"
-#include "guest.h"
 #include "lib.h"
+#include "mm/guest.h"
+#include "mm/heap.h"
+#include "spinlock.h"
 
 #define PAGE_WORDS (PAGE_SIZE / sizeof(event_word_t))
 #define MAX_PAGES (EVTCHN_FIFO_NR_CHANNELS / PAGE_WORDS)

@@ -3,10 +3,10 @@
  * What core/evtchn.c and core/evtchn_fifo.c share: the port, and who calls whom. Everything here is under
  * d->evtchn.lock.
  */
-#ifndef CLV_EVTCHN_INTERNAL_H
-#define CLV_EVTCHN_INTERNAL_H
+#ifndef CLV_CORE_EVTCHN_INTERNAL_H
+#define CLV_CORE_EVTCHN_INTERNAL_H
 
-#include "domain.h"
+#include "core/evtchn.h"
 
 /*
  * 16 bytes, so that a bucket is a frame. last_*: the FIFO queue that it was put in last, also of a free port.

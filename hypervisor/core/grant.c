@@ -10,12 +10,19 @@
  *
  * Read next: core/grant_map.c, core/grant_copy.c, hypercall/grant_table.c.
  */
-#include "alloc.h"
+#include "core/grant.h"
+#include "core/domain.h"
+#include "core/domain_registry.h"
+#include "core/grant_internal.h"
 #include "cpu.h"
+#include "cpu/softirq.h"
+#include "cpu/watchdog.h"
 #include "directmap.h"
 #include "errors.h"
-#include "grant_internal.h"
 #include "lib.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
 
 #define ACTIVE_ORDER 1
 _Static_assert(GRANT_ENTRIES * sizeof(struct grant_active) == PAGE_SIZE << ACTIVE_ORDER, "active entries");
@@ -40,9 +47,9 @@ static int add_frame(struct domain *d)
         return 0;
     }
     if (mfn_valid_number(active))
-        free_pool(d, active, ACTIVE_ORDER);
+        alloc_free_pool(d, active, ACTIVE_ORDER);
     if (mfn_valid_number(shared))
-        free_pool(d, shared, 0);
+        alloc_free_pool(d, shared, 0);
     return -ENOMEM;
 }
 
@@ -86,8 +93,8 @@ static void free_frame(struct domain *d)
     for (uint32_t n = 0; n < GRANT_ENTRIES; n++)
         if (in_use(&g->active[last][n]))
             frame_put(MFN(g->active[last][n].mfn));
-    free_pool(d, virt_to_mfn(g->active[last]), ACTIVE_ORDER);
-    free_pool(d, virt_to_mfn(g->shared[last]), 0);
+    alloc_free_pool(d, virt_to_mfn(g->active[last]), ACTIVE_ORDER);
+    alloc_free_pool(d, virt_to_mfn(g->shared[last]), 0);
 }
 
 int grant_free(struct domain *d)
@@ -102,10 +109,10 @@ int grant_free(struct domain *d)
             free_frame(d);
         } else {
             g->maptrack_size = (g->maptrack_size - 1) / MAPTRACK_BUCKET * MAPTRACK_BUCKET;
-            free_pool(d, virt_to_mfn(g->maptrack[g->maptrack_size / MAPTRACK_BUCKET]), 0);
+            alloc_free_pool(d, virt_to_mfn(g->maptrack[g->maptrack_size / MAPTRACK_BUCKET]), 0);
         }
         spin_unlock(&g->lock);
-        if (preempt_pending())
+        if (softirq_preempt_pending())
             return -ERESTART;
     }
     g->max_frames = 0; /* nobody looks into what is empty */

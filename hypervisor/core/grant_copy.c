@@ -4,10 +4,14 @@
  * caller. Each side is resolved to a frame with a reference (a use of the grant, or of the p2m entry's frame)
  * before a byte is moved.
  */
+#include "core/domain_registry.h"
+#include "core/grant.h"
+#include "core/grant_internal.h"
 #include "directmap.h"
-#include "errors.h"
-#include "grant_internal.h"
 #include "lib.h"
+#include "mm/frame.h"
+#include "mm/owner.h"
+#include "mm/p2m.h"
 
 struct side {
     struct domain *granter;           /* NULL: the caller's own gfn */

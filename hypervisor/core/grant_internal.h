@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What core/grant*.c share: uses of an entry, and the handles of mappings. */
-#ifndef CLV_GRANT_INTERNAL_H
-#define CLV_GRANT_INTERNAL_H
+#ifndef CLV_CORE_GRANT_INTERNAL_H
+#define CLV_CORE_GRANT_INTERNAL_H
 
-#include "domain.h"
+#include "core/grant.h"
 
 #define GRANT_ENTRIES (PAGE_SIZE / sizeof(grant_entry_v1_t)) /* per shared frame */
 #define MAPTRACK_BUCKET 256           /* mappings: a frame, as Xen counts them */

@@ -11,12 +11,19 @@
  *
  * Read next: core/grant_copy.c.
  */
-#include "alloc.h"
+#include "core/domain_registry.h"
+#include "core/grant.h"
+#include "core/grant_internal.h"
+#include "cpu/softirq.h"
 #include "directmap.h"
 #include "errors.h"
-#include "grant_internal.h"
 #include "lib.h"
-#include "percpu.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/owner.h"
+#include "mm/p2m.h"
+#include "spinlock.h"
 
 /* --- handles; the mapper's lock is held --- */
 
@@ -176,7 +183,7 @@ int grant_teardown(struct domain *d)
     grant_unmap_init(&batch, d);
     while (!stop && d->grant.next_unmap < d->grant.maptrack_size) {
         (void)begin_unmap(&batch, d->grant.next_unmap++, 0);
-        stop = preempt_pending();
+        stop = softirq_preempt_pending();
         if (batch.count == GRANT_UNMAP_BATCH)
             grant_unmap_finish(&batch);
     }

@@ -27,13 +27,15 @@
  *
  * Read next: vcpu.c.
  */
-#include "sched.h"
-#include "alloc.h"
-#include "cpu.h"
-#include "domain.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "cpu/clock.h"
+#include "cpu/softirq.h"
 #include "errors.h"
 #include "lib.h"
-#include "hw.h"
+#include "lib/log.h"
+#include "percpu.h"
+#include "spinlock.h"
 
 #define FAIR_SLICE MSEC(10)       /* how long one runs while others wait */
 #define FAIR_GRANULARITY MSEC(1)  /* virtual lead that a waking vcpu needs to preempt */

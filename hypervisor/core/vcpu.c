@@ -8,11 +8,12 @@
  *
  * Read next: vcpu_info.c, vcpu_timer.c.
  */
-#include "alloc.h"
-#include "cpu.h"
-#include "domain.h"
-#include "guest.h"
+#include "core/vcpu.h"
+#include "cpu/softirq.h"
 #include "lib.h"
+#include "mm/heap.h"
+#include "percpu.h"
+#include "vdev/lapic.h"
 
 /* Of a poll that ended otherwise the timer may still be armed: then it says nothing. */
 static void poll_timed_out(void *data)
@@ -127,7 +128,7 @@ void vcpu_kick(struct vcpu *v)
         if (vcpu_has_pending(v))
             vcpu_unblock(v);
     } else if (sched_on_cpu(v) && v->sched.cpu != this_cpu()->id) {
-        smp_kick(v->sched.cpu);
+        softirq_kick(v->sched.cpu);
     }
 }
 

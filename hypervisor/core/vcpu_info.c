@@ -7,18 +7,21 @@
  *
  * Read next: evtchn.c.
  */
-#include "domain.h"
+#include "core/vcpu_info.h"
+#include "core/evtchn.h"
+#include "core/vcpu.h"
 #include "errors.h"
-#include "guest.h"
 #include "lib.h"
+#include "mm/guest.h"
 #include "percpu.h"
+#include "spinlock.h"
 
 /*
  * Moves v's vcpu_info into a frame of its own, once. Events that were pending at the old place are copied,
  * and raised again, since the guest's handler may have looked at the old place last. Another vcpu's only
  * while that one is down: the caller cannot wait for a vcpu that may be waiting for the caller.
  */
-int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+int vcpu_info_register(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
     if (offset > PAGE_SIZE - sizeof(vcpu_info_t) || offset % sizeof(uint64_t))
         return -EINVAL;

@@ -5,8 +5,12 @@
  * As under Xen the periodic one runs only while the vcpu has a CPU. When the vcpu gets one again, a period
  * that ended meanwhile fires at once. Read next: evtchn.c.
  */
-#include "domain.h"
-#include "lib.h"
+#include "core/vcpu_timer.h"
+#include "core/evtchn.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "cpu/clock.h"
+#include "cpu/timer.h"
 
 static void singleshot_fired(void *data) { evtchn_raise_virq(data, VIRQ_TIMER); }
 

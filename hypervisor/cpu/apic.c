@@ -16,10 +16,15 @@
  * The thread may be kept waiting between the two writes, too: so no count is so short that its period could
  * not be followed, and a timer that is due sooner is that much late there.
  */
+#include "cpu/apic.h"
 #include "cpu.h"
-#include "directmap.h"
+#include "cpu/features.h"
+#include "cpu/irq.h"
+#include "cpu/nmi.h"
 #include "lib.h"
-#include "time.h"
+#include "lib/log.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
 
 #define MSR_APIC_BASE 0x1bu
 #define BASE_X2APIC (1ull << 10)
@@ -82,7 +87,7 @@ static void set_divider(uint32_t val)
 void apic_init_cpu(void)
 {
     if (!cpu_features.x2apic && !page)
-        page = map_mmio(cpu_rdmsr(MSR_APIC_BASE) & 0x000ffffffffff000ull, PAGE_SIZE);
+        page = pagetable_map_device(cpu_rdmsr(MSR_APIC_BASE) & 0x000ffffffffff000ull, PAGE_SIZE);
     cpu_wrmsr(MSR_APIC_BASE, cpu_rdmsr(MSR_APIC_BASE) | BASE_ENABLE | (page ? 0 : BASE_X2APIC));
     write_register(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     write_register(REG_TPR, 0);

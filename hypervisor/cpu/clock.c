@@ -7,11 +7,12 @@
  *
  * Read next: timer.c, vdev/pvclock.c.
  */
+#include "cpu/clock.h"
 #include "cpu.h"
+#include "cpu/apic.h"
 #include "lib.h"
-#include "platform.h"
-#include "time.h"
-#include "xenpub.h"
+#include "lib/log.h"
+
 #include <xen/arch-x86/cpuid.h>
 
 #define PM_TIMER_HZ 3579545u
@@ -22,7 +23,7 @@
 #define RTC_PATIENCE 100000u    /* readings: a chip that is there takes milliseconds */
 
 struct clock_scale clock_scale;
-uint64_t tsc_khz;
+uint64_t clock_tsc_khz;
 static uint64_t wall_at_boot;  /* ns since 1970; atomic */
 
 /*
@@ -125,15 +126,15 @@ static void calibrate_by_xen(void)
 {
     struct reading start, end;
 
-    tsc_khz = xen_tsc_khz();
-    if (tsc_khz == 0)
+    clock_tsc_khz = xen_tsc_khz();
+    if (clock_tsc_khz == 0)
         panic("ACPI names no PM timer, by which the other clocks are measured\n");
     apic_timer_start(0xffffffff);
     start = read_apic();
     do
         end = read_apic();
-    while (end.tsc - start.tsc < tsc_khz * CALIBRATION_MS);
-    apic_timer_khz = (uint32_t)((uint64_t)(start.apic - end.apic) * tsc_khz / (end.tsc - start.tsc));
+    while (end.tsc - start.tsc < clock_tsc_khz * CALIBRATION_MS);
+    apic_timer_khz = (uint32_t)((uint64_t)(start.apic - end.apic) * clock_tsc_khz / (end.tsc - start.tsc));
     apic_timer_start(0);
 }
 
@@ -148,7 +149,7 @@ static void calibrate(void)
         end = read_clocks();
         ticks = (end.reference - start.reference) & PM_TIMER_MASK;
     } while (ticks < (uint64_t)PM_TIMER_HZ * CALIBRATION_MS / 1000);
-    tsc_khz = ((end.tsc - start.tsc) * PM_TIMER_HZ / ticks + 500) / 1000;
+    clock_tsc_khz = ((end.tsc - start.tsc) * PM_TIMER_HZ / ticks + 500) / 1000;
     apic_timer_khz = (uint32_t)(((uint64_t)(start.apic - end.apic) * PM_TIMER_HZ / ticks + 500) / 1000);
     apic_timer_start(0);
 }
@@ -209,11 +210,11 @@ void clock_init(uint16_t pm_timer_port)
         calibrate();
     else
         calibrate_by_xen();
-    if (tsc_khz == 0 || apic_timer_khz == 0)
-        panic("clock calibration failed: TSC %lu kHz, APIC timer %u kHz\n", tsc_khz, apic_timer_khz);
-    clock_compute_scale(tsc_khz, &clock_scale.mul, &clock_scale.shift);
+    if (clock_tsc_khz == 0 || apic_timer_khz == 0)
+        panic("clock calibration failed: TSC %lu kHz, APIC timer %u kHz\n", clock_tsc_khz, apic_timer_khz);
+    clock_compute_scale(clock_tsc_khz, &clock_scale.mul, &clock_scale.shift);
     clock_scale.tsc0 = rdtsc();
     clock_set_wall(rtc_seconds(), 0, clock_now());
-    log_info("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz\n", tsc_khz / 1000, tsc_khz % 1000,
+    log_info("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz\n", clock_tsc_khz / 1000, clock_tsc_khz % 1000,
              apic_timer_khz / 1000, apic_timer_khz % 1000);
 }

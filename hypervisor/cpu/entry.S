@@ -10,8 +10,8 @@
 
     .text
     .balign 16
-    .globl traps_stubs
-traps_stubs:                        /* 16 bytes each */
+    .globl entry_traps
+entry_traps:                        /* 16 bytes each */
     .set vector, 0
     .rept 256
     .balign 16

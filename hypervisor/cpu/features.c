@@ -3,7 +3,10 @@
  * What this CPU can do, and the control registers as the core wants them.
  * Secondary CPUs are taken to be like the first. (APM vol. 3, appendix E; vol. 2, 3.1)
  */
+#include "cpu/features.h"
 #include "cpu.h"
+#include "cpu/mcheck.h"
+#include "errors.h"
 #include "lib.h"
 
 #define XCR0_SUPPORTED 7u   /* x87, SSE, AVX */

@@ -8,10 +8,11 @@
  * guest has switched off for now. A CPU without XSAVE has no XCR0, the mask is 0, and FXSAVE saves all there
  * is. (APM vol. 2, 11.4 and 11.5)
  */
-#include "alloc.h"
-#include "cpu.h"
-#include "domain.h"
+#include "cpu/fpu.h"
+#include "core/vcpu.h"
+#include "cpu/features.h"
 #include "lib.h"
+#include "mm/heap.h"
 
 #define MXCSR_OFFSET 24
 #define MXCSR_DEFAULT 0x1f80u

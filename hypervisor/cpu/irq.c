@@ -8,10 +8,12 @@
  * handler until its own CPU finds no request for it; only then can it have a new owner, who never gets what
  * was meant for the old one. Lock: `lock`, class LOCK_HW, for who owns what; dispatch takes none.
  */
-#include "cpu.h"
+#include "cpu/irq.h"
+#include "cpu/apic.h"
+#include "cpu/softirq.h"
 #include "lib.h"
+#include "percpu.h"
 #include "spinlock.h"
-#include "traps.h"
 
 #define MESSAGES (VECTOR_TIMER - VECTOR_MSI_FIRST)
 

@@ -6,8 +6,10 @@
  * for. (APM vol. 2, chapter 9; the registers of up to 32 banks are at these addresses also where banks are
  * scalable ones)
  */
+#include "cpu/mcheck.h"
 #include "cpu.h"
 #include "lib.h"
+#include "percpu.h"
 
 #define CPUID_MCE (1u << 7)
 #define CPUID_MCA (1u << 14)

@@ -10,10 +10,13 @@
  *
  * An NMI may come while this CPU holds any lock, so nothing is printed here, but by the softirq.
  */
+#include "cpu/nmi.h"
 #include "cpu.h"
+#include "cpu/softirq.h"
+#include "cpu/traps.h"
 #include "lib.h"
 #include "lib/cmdline.h"
-#include "traps.h"
+#include "percpu.h"
 
 #define PORT_STATUS 0x61
 #define STATUS_WRITABLE 0x0fu   /* the other bits only tell */

@@ -5,11 +5,15 @@
  *
  * Read next: nmi.c.
  */
+#include "cpu/smp.h"
 #include "cpu.h"
+#include "cpu/apic.h"
+#include "cpu/clock.h"
+#include "cpu/nmi.h"
+#include "cpu/traps.h"
 #include "lib.h"
 #include "lib/console.h"
-#include "time.h"
-#include "traps.h"
+#include "percpu.h"
 
 #define STOP_PATIENCE_TICKS 500000000ull /* of the TSC: it works before there is a clock */
 

@@ -5,9 +5,13 @@
  *
  * Read next: irq.c.
  */
-#include "cpu.h"
+#include "cpu/softirq.h"
+#include "cpu/apic.h"
+#include "cpu/clock.h"
+#include "cpu/irq.h"
 #include "lib.h"
-#include "time.h"
+#include "lib/log.h"
+#include "percpu.h"
 
 #define PREEMPT_AFTER USEC(80)
 
@@ -18,7 +22,7 @@ static softirq_fn *handlers[SOFTIRQ_COUNT];
 
 void softirq_set_handler(enum softirq s, softirq_fn *fn) { handlers[s] = fn; }
 
-void smp_kick(unsigned int cpu)
+void softirq_kick(unsigned int cpu)
 {
     if (cpu != this_cpu()->id && READ_ONCE(cpus[cpu].online))
         apic_send(cpus[cpu].apic_id, VECTOR_KICK);
@@ -35,7 +39,7 @@ void softirq_raise(unsigned int cpu, enum softirq s)
     if (bit_test_and_set(&cpus[cpu].softirq, s))
         return;
     if (__atomic_load_n(&c->idle, __ATOMIC_SEQ_CST) || __atomic_load_n(&c->guest_domain, __ATOMIC_SEQ_CST))
-        smp_kick(cpu);
+        softirq_kick(cpu);
 }
 
 void softirq_run(void)
@@ -51,7 +55,7 @@ void softirq_run(void)
     }
 }
 
-bool preempt_pending(void)
+bool softirq_preempt_pending(void)
 {
     struct cpu *c = this_cpu();
     nsec_t now = clock_now();

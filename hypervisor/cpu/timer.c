@@ -16,11 +16,16 @@
  * Lock: each queue's lock protects its heap, `programmed`, and of every timer that belongs to it the place in
  * the heap, expires, armed, finished and cpu. LOCK_TIMER; any context.
  */
+#include "cpu/timer.h"
 #include "cpu.h"
-#include "lib.h"
+#include "cpu/apic.h"
+#include "cpu/clock.h"
+#include "cpu/irq.h"
+#include "cpu/softirq.h"
+#include "cpu/watchdog.h"
+#include "lib/log.h"
 #include "percpu.h"
 #include "spinlock.h"
-#include "time.h"
 
 #define BATCH 64                /* functions run before the CPU looks at its other work */
 

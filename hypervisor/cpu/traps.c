@@ -13,11 +13,13 @@
  * interrupt, an NMI and a panic on top is below 10 of 16 KiB, and traps_check_stacks() looks whether what
  * happened stays within a half.
  */
-#include "traps.h"
-#include "boot.h"
-#include "cpu.h"
-#include "errors.h"
+#include "cpu/traps.h"
+#include "cpu/irq.h"
+#include "cpu/smp.h"
 #include "lib.h"
+#include "mm/memory.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
 
 #define SELECTOR_CODE 8
 #define SELECTOR_DATA 16
@@ -79,7 +81,7 @@ void traps_init_early(void)
     static const uint8_t own_stack[IST_COUNT] = { VECTOR_NMI, VECTOR_DF, VECTOR_MC };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(idt[0]); i++) {
-        uint64_t stub = (uint64_t)traps_stubs + i * 16;
+        uint64_t stub = (uint64_t)entry_traps + i * 16;
 
         idt[0][i] = idt[1][i] = (struct idt_entry){
             .selector = SELECTOR_CODE, .type = TYPE_INTERRUPT_GATE, .offset0 = (uint16_t)stub,

@@ -10,10 +10,13 @@
  * irq_window: so long an interrupt had to wait. Under the rig's ICOUNT=1 a tick is an instruction, and
  * tests/system/stretch.c asserts a bound.
  */
+#include "cpu/watchdog.h"
+#include "core/vcpu.h"
 #include "cpu.h"
-#include "domain.h"
+#include "cpu/clock.h"
 #include "lib.h"
-#include "time.h"
+#include "lib/log.h"
+#include "percpu.h"
 
 #define PATIENCE 20
 

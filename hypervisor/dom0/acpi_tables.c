@@ -5,9 +5,12 @@
  * about CPUs, memory, interrupts and errors, which are the core's: as for Xen's PVH dom0. What the FADT names
  * (DSDT, FACS) comes with it. ACPI 6, 5.2.5 to 5.2.12.
  */
+#include "dom0/acpi_tables.h"
 #include "directmap.h"
+#include "errors.h"
 #include "lib.h"
-#include "platform.h"
+#include "mm/pagetable.h"
+#include "platform/acpi.h"
 
 struct madt_lapic { uint8_t type, length, acpi_id, apic_id; uint32_t flags; } __packed_;
 

@@ -11,19 +11,32 @@
  * In its memory below 1 MiB, three pages are laid out for it: start_info with the module list and memory map,
  * the command line, the ACPI tables. Kernel at its own address, initrd behind it.
  */
-#include "dom0/dom0.h"
-#include "alloc.h"
-#include "boot.h"
-#include "cpu.h"
+#include "dom0/build.h"
+#include "core/domain.h"
+#include "core/domain_shutdown.h"
+#include "core/vcpu.h"
+#include "cpu/features.h"
 #include "directmap.h"
-#include "domain.h"
-#include "elf.h"
+#include "dom0/acpi_tables.h"
+#include "dom0/elf.h"
+#include "dom0/ioapic.h"
+#include "dom0/mmio.h"
+#include "dom0/msi.h"
+#include "dom0/pci.h"
+#include "dom0/power.h"
 #include "errors.h"
+#include "hw.h"
 #include "lib.h"
 #include "lib/cmdline.h"
-#include "platform.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "mm/memory.h"
+#include "mm/p2m.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
+#include "platform/acpi.h"
+#include "platform/boot_info.h"
 #include "platform/uart.h"
-#include "hw.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
 #include <xen/domctl.h>
@@ -227,7 +240,7 @@ void dom0_build(void)
 
     check_place(d, "initrd", initrd, initrd + initrd_size);
     memcpy(paddr_to_virt(initrd), paddr_to_virt(module->start), initrd_size);
-    boot_add_range(low_end - PAGE_SIZE, low_end, BOOT_ACPI);
+    boot_info_add_range(low_end - PAGE_SIZE, low_end, BOOT_ACPI);
     dom0_acpi_tables(d->max_vcpus, low_end - PAGE_SIZE);
     start_info(info, initrd, initrd_size);
     free_modules();

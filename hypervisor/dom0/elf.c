@@ -3,7 +3,8 @@
  * ELF64, as much as a kernel needs: program headers and the Xen notes (System V ABI; <xen/elfnote.h>). Read
  * next: build.c.
  */
-#include "elf.h"
+#include "dom0/elf.h"
+#include "errors.h"
 #include "lib.h"
 
 #include <xen/elfnote.h>

@@ -9,16 +9,20 @@
  * would fire again.
  *
  * Lock: d->vdev.lock, class LOCK_VDEV, for all of io and of the host's I/O APIC. Under it: kicks
- * (LOCK_SCHED). Read next: ../vdev/lapic.c, ../platform/ioapic.c.
+ * (LOCK_SCHED). Read next: ../vdev/lapic.c, ../platform/host_ioapic.c.
  */
-#include "dom0/dom0.h"
-#include "cpu.h"
-#include "domain.h"
+#include "dom0/ioapic.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
+#include "cpu/irq.h"
 #include "lib.h"
-#include "platform.h"
+#include "percpu.h"
+#include "platform/acpi.h"
+#include "platform/host_ioapic.h"
 #include "platform/uart.h"
-#include "vdev.h"
+#include "spinlock.h"
 #include "vdev/bus.h"
+#include "vdev/lapic.h"
 
 #define PINS 24
 #define VERSION (0x20u | (PINS - 1) << 16)

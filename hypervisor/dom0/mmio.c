@@ -4,10 +4,13 @@
  * the dom0 builder hid (the local APIC, the I/O APICs ...). It is mapped when dom0 first touches it, 2M at
  * once where all of that is device memory. The MSI-X tables are not mapped (msi.c).
  */
-#include "dom0/dom0.h"
-#include "domain.h"
+#include "dom0/mmio.h"
+#include "core/domain.h"
+#include "dom0/msi.h"
 #include "errors.h"
 #include "lib.h"
+#include "mm/frame.h"
+#include "mm/p2m.h"
 
 /* Written while dom0 is built, on one CPU; only read after. */
 static struct { uint64_t start, end; } hidden[52]; /* as many as ACPI may list, and four more */

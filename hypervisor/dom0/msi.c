@@ -11,16 +11,21 @@
  * Lock: pci_lock (pci.h) for all sources, but for what msi_emulates and arriving interrupts read: sources are
  * published complete and live for ever.
  */
-#include "alloc.h"
-#include "cpu.h"
+#include "dom0/msi.h"
+#include "core/domain_registry.h"
+#include "core/vcpu.h"
+#include "cpu/irq.h"
 #include "directmap.h"
-#include "domain.h"
-#include "lib.h"
-#include "p2m.h"
-#include "dom0/dom0.h"
+#include "dom0/ioapic.h"
+#include "dom0/mmio.h"
 #include "dom0/pci.h"
-#include "vdev.h"
+#include "lib.h"
+#include "mm/heap.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
+#include "spinlock.h"
 #include "vdev/bus.h"
+#include "vdev/lapic.h"
 
 #define CONTROL 2           /* of a capability, 2 bytes */
 #define MSI_ENABLE 0x0001u

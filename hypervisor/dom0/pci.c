@@ -11,15 +11,16 @@
  * around the pair. Read next: msi.c.
  */
 #include "dom0/pci.h"
-#include "dom0/dom0.h"
+#include "core/domain_shutdown.h"
+#include "core/vcpu.h"
 #include "cpu.h"
 #include "directmap.h"
-#include "domain.h"
-#include "lib.h"
-#include "p2m.h"
-#include "platform.h"
+#include "dom0/mmio.h"
+#include "dom0/msi.h"
 #include "hw.h"
-#include "vdev.h"
+#include "lib.h"
+#include "mm/pagetable.h"
+#include "platform/acpi.h"
 #include "vdev/bus.h"
 
 #define PORT_ADDRESS 0xcf8
@@ -113,7 +114,7 @@ void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_
 
 void pci_log(struct domain *d, uint32_t address, const char *what)
 {
-    guest_log(d, "PCI %04x:%02x:%02x.%u: %s\n", ADDRESS_SEGMENT(address), address >> 16 & 0xff,
+    log_guest(d, "PCI %04x:%02x:%02x.%u: %s\n", ADDRESS_SEGMENT(address), address >> 16 & 0xff,
               address >> 11 & 0x1f, address >> 8 & 7, what);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dom0's PCI configuration space: what pci.c (ports, base addresses) and msi.c (MSI, MSI-X) share. */
-#ifndef CLV_PCI_H
-#define CLV_PCI_H
+#ifndef CLV_DOM0_PCI_H
+#define CLV_DOM0_PCI_H
 
 #include "spinlock.h"
 #include "types.h"
@@ -29,18 +29,11 @@ struct pci_capability {
     uint8_t at, id;
 };
 
+void dom0_add_pci(struct domain *d); /* adds its ranges to d's bus */
+
 extern struct spinlock pci_lock;   /* LOCK_PCI: the real ports, all sources; held in all that follows */
 uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size);
 void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_t val);
 void pci_log(struct domain *d, uint32_t address, const char *what);
-
-/* --- msi.c --- */
-extern struct msi_source *msi_sources;
-/* How much of a capability is emulated, by msi_read and msi_write: words of 4 bytes, reg a multiple of 4. */
-unsigned int msi_length(const struct pci_capability *c);
-uint32_t msi_read(struct domain *d, const struct pci_capability *c, unsigned int reg);
-void msi_write(struct domain *d, const struct pci_capability *c, unsigned int reg, uint32_t val);
-/* The base addresses of a function have changed; it does not decode memory at the moment. */
-void msi_moved(struct domain *d, uint32_t address);
 
 #endif

@@ -3,12 +3,13 @@
  * dom0's power ports: ACPI's PM1 control, by which a machine is switched off, and the ports whose reads stop
  * a CPU (C-states). Read next: ../platform/acpi.c.
  */
-#include "dom0/dom0.h"
+#include "dom0/power.h"
+#include "core/domain_shutdown.h"
+#include "core/vcpu.h"
 #include "cpu.h"
-#include "domain.h"
+#include "cpu/features.h"
 #include "lib.h"
-#include "platform.h"
-#include "sched.h"
+#include "platform/acpi.h"
 #include "vdev/bus.h"
 
 #define PM1_SLEEP_ENABLE (1u << 13)
@@ -22,7 +23,7 @@ static void write_pm1(struct domain *d, uint16_t port, uint32_t val)
     else if (acpi.has_s5 && PM1_SLEEP_TYPE(val) == acpi.s5[0])
         domain_shutdown(d, SHUTDOWN_poweroff);
     else
-        guest_log(d, "asks for sleep state %u of PM1, which is not passed on\n", PM1_SLEEP_TYPE(val));
+        log_guest(d, "asks for sleep state %u of PM1, which is not passed on\n", PM1_SLEEP_TYPE(val));
 }
 
 static void access_pm1(struct vcpu *v, uint64_t port, unsigned int size, bool write, uint64_t *val)

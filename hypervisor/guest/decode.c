@@ -10,7 +10,7 @@
  *
  * Read next: emulate.c, its only caller.
  */
-#include "decode.h"
+#include "guest/decode.h"
 #include "errors.h"
 
 #define LENGTH_MAX 15
@@ -193,7 +193,7 @@ static bool lockable(const struct insn *i)
     return i->mem_is_dest && i->op >= INSN_ADD && i->op < INSN_TEST && i->op != INSN_CMP && i->op != INSN_BT;
 }
 
-int insn_decode(const uint8_t *bytes, unsigned int available, enum insn_mode mode, struct insn *out)
+int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mode, struct insn *out)
 {
     struct cursor c = { bytes, 0, available < LENGTH_MAX ? available : LENGTH_MAX, false };
     struct prefixes p = { 0 };

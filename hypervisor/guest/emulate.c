@@ -8,13 +8,13 @@
  *
  * Read next: ../vdev/bus.c.
  */
-#include "guest/exits.h"
-#include "decode.h"
-#include "domain.h"
+#include "guest/emulate.h"
+#include "core/vcpu.h"
 #include "errors.h"
-#include "guest.h"
-#include "lib.h"
+#include "guest/decode.h"
 #include "hw.h"
+#include "lib.h"
+#include "mm/guest.h"
 #include "vdev/bus.h"
 
 static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
@@ -291,8 +291,8 @@ static int emulate(struct vcpu *v, gpa_t gpa)
 
     unsigned int n = fetch(&a, bytes);
 
-    if (!n || insn_decode(bytes, n, a.mode, &a.insn)) {
-        guest_log(v->d, "vcpu %u: %u bytes at RIP %#lx, %02x %02x %02x %02x, cannot access %#lx\n",
+    if (!n || decode_insn(bytes, n, a.mode, &a.insn)) {
+        log_guest(v->d, "vcpu %u: %u bytes at RIP %#lx, %02x %02x %02x %02x, cannot access %#lx\n",
                   v->id, n, a.rip, bytes[0], bytes[1], bytes[2], bytes[3], gpa);
         return -EINVAL;
     }

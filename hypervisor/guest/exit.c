@@ -6,16 +6,24 @@
  *
  * Read next: ../hypercall/table.c, fault.c, emulate.c for what the exits lead to.
  */
-#include "guest/exits.h"
+#include "guest/exit.h"
+#include "core/domain_registry.h"
+#include "core/domain_shutdown.h"
+#include "core/vcpu.h"
 #include "cpu.h"
-#include "domain.h"
+#include "cpu/softirq.h"
 #include "errors.h"
-#include "guest.h"
-#include "hypercall.h"
-#include "lib.h"
+#include "guest/emulate.h"
+#include "guest/fault.h"
 #include "hw.h"
-#include "vdev.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
+#include "lib.h"
+#include "mm/guest.h"
+#include "percpu.h"
 #include "vdev/bus.h"
+#include "vdev/cpuid.h"
+#include "vdev/msr.h"
 
 enum { RAX }; /* for hw_gpr */
 #define RFLAGS_DF (1ull << 10)
@@ -122,7 +130,7 @@ static void exit_hlt(struct vcpu *v, const struct exit *e)
     if (hw_event_pending(v))
         return; /* single-stepped: that trap ends the halt */
     if (!(hw_get_rflags(v) & RFLAGS_IF) && !v->vdev.nmi_pending)
-        vcpu_stop(v); /* a CPU that Linux took offline, or the last one at power-off */
+        domain_stop_vcpu(v); /* a CPU that Linux took offline, or the last one at power-off */
     vcpu_block(v);
 }
 
@@ -264,7 +272,7 @@ static void exit_fault(struct vcpu *v, const struct exit *e)
 
 static void exit_shutdown(struct vcpu *v, const struct exit *e)
 {
-    guest_log(v->d, "vcpu %u: triple fault\n", v->id);
+    log_guest(v->d, "vcpu %u: triple fault\n", v->id);
     hw_dump(v);
     domain_shutdown(v->d, (uint8_t)v->d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON]);
 }

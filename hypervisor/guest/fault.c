@@ -6,10 +6,11 @@
  *
  * Read next: emulate.c, ../dom0/mmio.c.
  */
-#include "guest/exits.h"
-#include "dom0/dom0.h"
-#include "domain.h"
+#include "guest/fault.h"
+#include "core/vcpu.h"
+#include "dom0/mmio.h"
 #include "errors.h"
+#include "mm/p2m.h"
 
 int fault_resolve(struct vcpu *v, gpa_t gpa, bool write, bool exec)
 {

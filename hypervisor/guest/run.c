@@ -6,12 +6,17 @@
  *
  * Read next: ../svm/enter.c (how a guest is entered), exit.c (what its exits mean).
  */
-#include "guest/exits.h"
+#include "guest/run.h"
+#include "core/sched.h"
+#include "core/vcpu_timer.h"
 #include "cpu.h"
-#include "domain.h"
-#include "hypercall.h"
-#include "sched.h"
+#include "cpu/apic.h"
+#include "cpu/softirq.h"
+#include "cpu/watchdog.h"
+#include "guest/exit.h"
 #include "hw.h"
+#include "hypercall/runstate.h"
+#include "percpu.h"
 
 static void run_vcpu(struct cpu *c, struct vcpu *v)
 {
@@ -29,12 +34,12 @@ static void switch_to(struct cpu *c, struct vcpu *next)
     struct vcpu *prev = c->vcpu;
 
     if (prev) {
-        switch_out(c, prev, !next);
+        hw_switch_out(c, prev, !next);
         vcpu_timer_suspend(prev);
         sched_leave(prev);
     }
     if (next) {
-        switch_in(c, next);
+        hw_switch_in(c, next);
         vcpu_timer_resume(next);
     }
 }
@@ -71,7 +76,7 @@ noreturn void run_cpu(void)
             idle(c);
             continue;
         }
-        vcpu_update_runstate(v);
+        runstate_update(v);
         run_vcpu(c, v);
     }
 }

@@ -6,12 +6,14 @@
  *
  * Read next: lib/console.c.
  */
-#include "hypercall.h"
-#include "lib.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "cpu/softirq.h"
+#include "errors.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
 #include "lib/console.h"
-#include "percpu.h"
-#include "platform.h"
-#include "vdev.h"
+#include "vdev/text.h"
 
 #define CHUNK 256u
 
@@ -38,7 +40,7 @@ static long console_write(struct hypercall *hc)
         hc->arg[2] += written;
         if (written < n)
             sched_yield(hc->v);
-        if (written < n || (hc->arg[1] > 0 && preempt_pending()))
+        if (written < n || (hc->arg[1] > 0 && softirq_preempt_pending()))
             return -ERESTART;
     }
     return 0;

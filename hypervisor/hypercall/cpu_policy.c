@@ -8,9 +8,14 @@
  *
  * Read next: vdev/cpuid.c.
  */
+#include "core/domain.h"
+#include "core/domain_shutdown.h"
 #include "cpu.h"
-#include "domctl.h"
+#include "errors.h"
+#include "hypercall/domctl.h"
+#include "hypercall/guest_copy.h"
 #include "lib.h"
+#include "vdev/cpuid.h"
 
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define POLICY_MSRS 2u

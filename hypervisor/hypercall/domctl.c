@@ -9,9 +9,20 @@
  *
  * Read next: operation.c, core/domain.c.
  */
-#include "cpu.h"
-#include "domctl.h"
+#include "hypercall/domctl.h"
+#include "core/domain.h"
+#include "core/domain_registry.h"
+#include "core/domain_shutdown.h"
+#include "core/grant.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "cpu/clock.h"
+#include "cpu/features.h"
+#include "errors.h"
+#include "hypercall/hypercall.h"
 #include "lib.h"
+#include "mm/owner.h"
+#include "spinlock.h"
 
 /* Tools nest pauses a few deep; a billion would be a bug or an attempt to overflow the count. */
 #define MAX_CONTROLLER_PAUSES 255
@@ -175,7 +186,7 @@ static long get_tsc(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl *op = arg;
 
-    op->u.tsc_info = (struct xen_domctl_tsc_info){ .gtsc_khz = (uint32_t)tsc_khz,
+    op->u.tsc_info = (struct xen_domctl_tsc_info){ .gtsc_khz = (uint32_t)clock_tsc_khz,
                                                   .elapsed_nsec = (uint64_t)clock_now() };
     return 0;
 }

@@ -8,7 +8,7 @@
 #ifndef CLV_HYPERCALL_DOMCTL_H
 #define CLV_HYPERCALL_DOMCTL_H
 
-#include "operation.h"
+#include "hypercall/operation.h"
 
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
@@ -32,15 +32,5 @@ operation_fn hvmcontext_get, hvmcontext_set;
 
 /* cpu_policy.c */
 operation_fn cpu_policy_get_domain, cpu_policy_set_domain, cpu_policy_get_system, cpu_policy_featureset;
-
-/*
- * xenctl_bitmap.c: up to 64 bits of a caller's bitmap. read: bits that the caller does not give are 0. write:
- * what the caller's map has beyond `bits` is zeroed. -EFAULT, or -E2BIG for a map of more than
- * XENCTL_BITMAP_MAX bits.
- */
-#define XENCTL_BITMAP_MAX 32768u
-uint64_t xenctl_bitmap_cpus(void); /* all that are online */
-int must_check xenctl_bitmap_read(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t *bits);
-int must_check xenctl_bitmap_write(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t bits);
 
 #endif

@@ -6,10 +6,14 @@
  *
  * Read next: memory.c.
  */
-#include "alloc.h"
-#include "domctl.h"
-#include "lib.h"
-#include "percpu.h"
+#include "core/domain.h"
+#include "cpu/softirq.h"
+#include "errors.h"
+#include "hypercall/domctl.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/xenctl_bitmap.h"
+#include "mm/alloc.h"
+#include "mm/p2m.h"
 
 #define PAGE_TYPES_MAX 1024u /* per call, as the ABI has it */
 
@@ -42,7 +46,7 @@ long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
         if (rc)
             return rc;
         info->array.p++;
-        if (--info->num > 0 && preempt_pending())
+        if (--info->num > 0 && softirq_preempt_pending())
             return -ERESTART;
     }
     return 0;

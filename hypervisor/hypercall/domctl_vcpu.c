@@ -5,8 +5,12 @@
  *
  * Read next: core/sched.c.
  */
-#include "domctl.h"
-#include "lib.h"
+#include "core/domain.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "errors.h"
+#include "hypercall/domctl.h"
+#include "hypercall/xenctl_bitmap.h"
 
 long domctl_vcpu_info(struct hypercall *hc, struct domain *d, void *arg)
 {

@@ -4,8 +4,12 @@
  * The structures are the same for 32-bit and 64-bit callers. bind_pirq is not there: no guest of ours has
  * physical interrupts as events.
  */
-#include "lib.h"
-#include "operation.h"
+#include "core/domain.h"
+#include "core/evtchn.h"
+#include "core/vcpu.h"
+#include "errors.h"
+#include "hypercall/hypercall.h"
+#include "hypercall/operation.h"
 
 /* DOMID_SELF names the caller, also in an operation on another domain. */
 static domid_t peer(const struct hypercall *hc, domid_t id)

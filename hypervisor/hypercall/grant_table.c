@@ -4,9 +4,16 @@
  * own status; the call as a whole fails only when the array cannot be read or written. Long arrays continue
  * by re-execution, with address and count advanced.
  */
-#include "lib.h"
-#include "operation.h"
-#include "percpu.h"
+#include "core/domain.h"
+#include "core/grant.h"
+#include "core/vcpu.h"
+#include "cpu/softirq.h"
+#include "errors.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
+#include "hypercall/operation.h"
+#include "hypercall/target.h"
+#include "mm/owner.h"
 
 /* --- one structure --- */
 
@@ -110,7 +117,7 @@ long hypercall_grant_table_op(struct hypercall *hc)
                                             hc->compat);
         count -= n;
         hc->arg[2] = count;
-        if (count > 0 && preempt_pending())
+        if (count > 0 && softirq_preempt_pending())
             return -ERESTART;
     }
     return 0;

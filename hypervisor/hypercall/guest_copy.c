@@ -3,9 +3,11 @@
  * Copies between the core and the memory of a vcpu, by its virtual addresses (guest.h), and the layouts of
  * 32-bit callers. The walk and the copy of each page: ../mm/guest.c.
  */
-#include "guest.h"
-#include "lib.h"
+#include "hypercall/guest_copy.h"
+#include "core/vcpu.h"
 #include "hw.h"
+#include "lib.h"
+#include "mm/guest.h"
 
 #define COMPAT_SIZE_MAX 64u /* bytes of the largest structure of a 32-bit caller */
 

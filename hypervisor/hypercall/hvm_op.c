@@ -7,8 +7,12 @@
  *
  * Read next: core/vcpu.c (vcpu_event_upcall).
  */
-#include "lib.h"
-#include "operation.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
+#include "errors.h"
+#include "hypercall/hypercall.h"
+#include "hypercall/operation.h"
+#include "spinlock.h"
 
 #define FIRST_VECTOR 16u /* below are exceptions */
 

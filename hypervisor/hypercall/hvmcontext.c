@@ -10,10 +10,18 @@
  *
  * Read next: svm/context.c, vdev/lapic.c.
  */
+#include "core/domain.h"
+#include "core/domain_shutdown.h"
+#include "core/vcpu.h"
 #include "cpu.h"
-#include "domctl.h"
-#include "lib.h"
+#include "cpu/clock.h"
+#include "errors.h"
 #include "hw.h"
+#include "hypercall/domctl.h"
+#include "hypercall/guest_copy.h"
+#include "lib.h"
+#include "vdev/lapic.h"
+#include "vdev/msr.h"
 
 #define RECORD_MAX 2048u    /* bytes of the largest record, with room */
 #define XSAVE_LENGTH (offsetof(struct hvm_hw_cpu_xsave, save_area) + XSAVE_AREA_MAX)
@@ -62,7 +70,7 @@ static void save_header(struct vcpu *v, void *record)
     cpu_cpuid(1, 0, leaf1);
     *(struct hvm_save_header *)record = (struct hvm_save_header){
         .magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION, .changeset = ~0ull,
-        .cpuid = leaf1[0], .gtsc_khz = (uint32_t)tsc_khz,
+        .cpuid = leaf1[0], .gtsc_khz = (uint32_t)clock_tsc_khz,
     };
 }
 

@@ -7,10 +7,19 @@
  * arg[0] is the operation in its low six bits and, for those on arrays, how many elements are done above:
  * this is where a long one continues. Read next: memory_physmap.c, mm/p2m.c.
  */
-#include "alloc.h"
-#include "lib.h"
-#include "memory.h"
-#include "percpu.h"
+#include "hypercall/memory.h"
+#include "core/domain.h"
+#include "core/domain_registry.h"
+#include "core/vcpu.h"
+#include "cpu/softirq.h"
+#include "errors.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/p2m.h"
+#include "spinlock.h"
 
 #define EXTENTS_READ 32u       /* at once */
 #define EXTENTS_MAX (~0u >> MEMORY_START_SHIFT)
@@ -36,13 +45,13 @@ static long each_extent(struct hypercall *hc, struct domain *d, const struct xen
 
     while (!rc && i < r->nr_extents) {
         if (i == first + (uint64_t)n) {
-            n = memory_read_words(hc, HANDLE_VA(r->extent_start), i, pfn,
+            n = memory_words_read(hc, HANDLE_VA(r->extent_start), i, pfn,
                                   MIN(r->nr_extents - i, EXTENTS_READ));
             if (n < 0)
                 break;
             first = i;
         }
-        rc = i > start && preempt_pending() ? -ERESTART : fn(hc, d, r, GFN(pfn[i - first]), batch);
+        rc = i > start && softirq_preempt_pending() ? -ERESTART : fn(hc, d, r, GFN(pfn[i - first]), batch);
         i += rc == 0;
     }
     return rc == -ERESTART ? memory_continue(hc, i) : (long)i;
@@ -69,7 +78,7 @@ static int populate_extent(struct hypercall *hc, struct domain *d, const struct 
                            gfn_t gfn, struct p2m_batch *batch)
 {
     if (r->extent_order > SMALL_ORDER && !alloc_prepare(r->extent_order)) {
-        while (!preempt_pending() && !alloc_prepare(r->extent_order))
+        while (!softirq_preempt_pending() && !alloc_prepare(r->extent_order))
             ;
         return -ERESTART;
     }

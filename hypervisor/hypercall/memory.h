@@ -3,13 +3,13 @@
 #ifndef CLV_HYPERCALL_MEMORY_H
 #define CLV_HYPERCALL_MEMORY_H
 
-#include "operation.h"
+#include "hypercall/operation.h"
 
 /*
  * Up to n words of the caller's array (frame numbers, indexes) from element i on: those in one page. Returns
  * how many, or -E.
  */
-int must_check memory_read_words(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
+int must_check memory_words_read(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
                                  uint64_t n);
 
 /* Where an operation on an array goes on when it is executed again: above its number. */

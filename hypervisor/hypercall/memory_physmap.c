@@ -6,11 +6,18 @@
  *
  * References: an entry gets the one that is taken here for it (p2m.h). Read next: mm/p2m.c.
  */
-#include "alloc.h"
-#include "domain.h"
-#include "lib.h"
-#include "memory.h"
-#include "percpu.h"
+#include "core/domain.h"
+#include "core/grant.h"
+#include "core/vcpu.h"
+#include "cpu/softirq.h"
+#include "errors.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/memory.h"
+#include "hypercall/target.h"
+#include "mm/frame.h"
+#include "mm/owner.h"
+#include "mm/p2m.h"
+#include "vdev/pvclock.h"
 
 /*
  * Puts a frame at gfn instead of what is there. The reference that the caller took goes into the entry, or is
@@ -65,7 +72,7 @@ static int grant_frame(struct domain *d, uint64_t index, mfn_t *mfn)
         if (next == index)
             return 0;
         frame_put(*mfn);
-        if (preempt_pending())
+        if (softirq_preempt_pending())
             return -ERESTART;
     }
 }
@@ -98,10 +105,10 @@ static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain
                            const struct xen_add_to_physmap_batch *arg, uint64_t i)
 {
     uint64_t index, pfn;
-    int error, rc = memory_read_words(hc, HANDLE_VA(arg->idxs), i, &index, 1);
+    int error, rc = memory_words_read(hc, HANDLE_VA(arg->idxs), i, &index, 1);
 
     if (rc > 0)
-        rc = memory_read_words(hc, HANDLE_VA(arg->gpfns), i, &pfn, 1);
+        rc = memory_words_read(hc, HANDLE_VA(arg->gpfns), i, &pfn, 1);
     if (rc < 0)
         return rc;
     error = owner ? map_foreign(d, GFN(pfn), owner, GFN(index)) : add_one(d, arg->space, index, GFN(pfn));
@@ -126,7 +133,7 @@ long memory_add_to_physmap_batch(struct hypercall *hc, struct domain *d, void *a
     if (foreign)
         owner = hypercall_target(hc, a->u.foreign_domid, &rc);
     while (rc == 0 && i < a->size) {
-        rc = i > start && preempt_pending() ? -ERESTART : add_batch_entry(hc, d, owner, a, i);
+        rc = i > start && softirq_preempt_pending() ? -ERESTART : add_batch_entry(hc, d, owner, a, i);
         i += rc == 0;
     }
     return rc == -ERESTART ? memory_continue(hc, i) : rc;
@@ -173,7 +180,7 @@ static int map_grant_frames(struct hypercall *hc, struct domain *owner,
         gfn_t gfn;
         mfn_t mfn;
 
-        rc = i > start && preempt_pending() ? -ERESTART : read_gfn(hc, arg, i, &gfn);
+        rc = i > start && softirq_preempt_pending() ? -ERESTART : read_gfn(hc, arg, i, &gfn);
         if (!rc)
             rc = grant_frame(owner, arg->frame + i, &mfn);
         if (!rc)

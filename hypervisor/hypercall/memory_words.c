@@ -3,10 +3,10 @@
  * Arrays of words (frame numbers, indexes) that callers of memory_op give: 8 bytes each, or 4 of a 32-bit
  * caller. Read next: memory.c.
  */
-#include "memory.h"
-#include "lib.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/memory.h"
 
-int memory_read_words(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
+int memory_words_read(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
                       uint64_t n)
 {
     uint64_t size = guest_layout_size(sizeof(*word), LAYOUT_WORD, hc->compat);

@@ -3,11 +3,16 @@
  * Small hypercalls without a family: vm_assist, set_timer_op, and our own, cleave_op
  * (include/public/cleave.h), by which dom0's tests and tools speak with the core itself.
  */
-#include "cpu.h"
-#include "lib.h"
-#include "operation.h"
-#include "percpu.h"
+#include "core/check.h"
+#include "core/vcpu.h"
+#include "cpu/timer.h"
+#include "cpu/watchdog.h"
+#include "errors.h"
+#include "hypercall/hypercall.h"
+#include "hypercall/operation.h"
+#include "lib/log.h"
 #include "public/cleave.h"
+#include "spinlock.h"
 
 /* arg: command, type. One type means something to a guest with its own page tables. */
 long hypercall_vm_assist(struct hypercall *hc)
@@ -40,7 +45,7 @@ static long probe(struct hypercall *hc, struct domain *d, void *arg) { return 0;
 
 static long check(struct hypercall *hc, struct domain *d, void *arg)
 {
-    ((struct cleave_op *)arg)->u.check.violations = invariants_check();
+    ((struct cleave_op *)arg)->u.check.violations = check_invariants();
     return 0;
 }
 

@@ -6,9 +6,11 @@
  *
  * Read next: table.c.
  */
-#include "hypercall.h"
+#include "cpu/softirq.h"
+#include "errors.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
 #include "lib.h"
-#include "percpu.h"
 
 _Static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg), "copied");
 
@@ -45,7 +47,7 @@ long hypercall_multicall(struct hypercall *hc)
             return rc;
         hc->arg[0] += size;
         hc->arg[1]--;
-        if (hc->arg[1] > 0 && preempt_pending())
+        if (hc->arg[1] > 0 && softirq_preempt_pending())
             return -ERESTART;
     }
     return 0;

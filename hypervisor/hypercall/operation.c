@@ -3,8 +3,15 @@
  * The way in and out of an operation that takes one structure: it is read once to a local copy, which the
  * handler works on, and goes back if the operation's row says so. Read next: sched_op.c, memory.c.
  */
-#include "operation.h"
-#include "lib.h"
+#include "hypercall/operation.h"
+#include "core/domain.h"
+#include "core/domain_registry.h"
+#include "core/vcpu.h"
+#include "errors.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/target.h"
+#include "mm/owner.h"
+#include "spinlock.h"
 
 /* As much as a row's size can say. */
 typedef uint64_t argument[(UINT8_MAX + 1) / sizeof(uint64_t)];

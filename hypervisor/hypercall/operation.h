@@ -6,7 +6,9 @@
 #ifndef CLV_HYPERCALL_OPERATION_H
 #define CLV_HYPERCALL_OPERATION_H
 
-#include "hypercall.h"
+#include "hypercall/hypercall.h"
+
+struct domain;
 
 enum operation_out {
     OUT_NONE,

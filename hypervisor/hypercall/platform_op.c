@@ -8,10 +8,18 @@
  * Of the MSRs that Xen lets tools read on a CPU of their choice, AMD's have only the time-stamp counter, and
  * for that one Xen gives its own time, which is the same on all of them. So no CPU need be asked.
  */
+#include "core/domain.h"
+#include "core/domain_registry.h"
+#include "cpu/clock.h"
+#include "errors.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
+#include "hypercall/operation.h"
 #include "lib.h"
-#include "operation.h"
+#include "lib/log.h"
 #include "percpu.h"
-#include "platform.h"
+#include "platform/boot_info.h"
+#include "vdev/pvclock.h"
 
 #include <xen/physdev.h>
 #include <xen/platform.h>

@@ -3,14 +3,16 @@
  * The runstate area that a guest registers by its virtual address (pitfall 8). It is written only on the
  * vcpu's own CPU: when it is registered, and when the vcpu is about to run. Read next: vcpu_op.c.
  */
-#include "hypercall.h"
-#include "lib.h"
+#include "hypercall/runstate.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "hypercall/guest_copy.h"
 
 /*
  * <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is the top bit of
  * state_entry_time. The page may be gone, or the address nonsense: the guest's loss.
  */
-void vcpu_update_runstate(struct vcpu *v)
+void runstate_update(struct vcpu *v)
 {
     if (!v->runstate_va)
         return;

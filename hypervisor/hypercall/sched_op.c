@@ -9,10 +9,23 @@
  *
  * Read next: core/sched.c, core/evtchn.c (wake_pollers).
  */
-#include "lib.h"
-#include "operation.h"
-#include "percpu.h"
+#include "core/domain_registry.h"
+#include "core/domain_shutdown.h"
+#include "core/evtchn.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "cpu/clock.h"
+#include "cpu/softirq.h"
+#include "cpu/timer.h"
+#include "errors.h"
 #include "hw.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
+#include "hypercall/operation.h"
+#include "lib.h"
+#include "lib/log.h"
+#include "percpu.h"
+#include "spinlock.h"
 
 #define POLL_PORTS_MAX 128u
 

@@ -5,12 +5,26 @@
  *
  * Read next: cpu_policy.c.
  */
-#include "alloc.h"
-#include "domctl.h"
+#include "core/check.h"
+#include "core/domain_registry.h"
+#include "core/evtchn.h"
+#include "core/grant.h"
+#include "core/sched.h"
+#include "cpu/clock.h"
+#include "cpu/softirq.h"
+#include "errors.h"
+#include "hypercall/domctl.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
+#include "hypercall/operation.h"
+#include "hypercall/xenctl_bitmap.h"
 #include "lib.h"
 #include "lib/console.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
 #include "percpu.h"
-#include "platform.h"
+#include "vdev/cpuid.h"
 
 #define READCONSOLE_CHUNK 1024u
 #define DEBUG_KEYS_MAX 32u
@@ -60,7 +74,7 @@ static void show_memory(void)
 
 static void show_invariants(void)
 {
-    log_info("invariants: %u violated\n", invariants_check());
+    log_info("invariants: %u violated\n", check_invariants());
 }
 
 static void show_keys(void);
@@ -126,7 +140,7 @@ static long physinfo(struct hypercall *hc, struct domain *d, void *arg)
         .nr_cpus = nr_cpus,
         .max_cpu_id = nr_cpus - 1,
         .nr_nodes = 1,
-        .cpu_khz = (uint32_t)tsc_khz,
+        .cpu_khz = (uint32_t)clock_tsc_khz,
         .capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1,
         .total_pages = memory.total,
         .free_pages = memory.free,
@@ -174,7 +188,7 @@ static long pcitopo(struct hypercall *hc, struct domain *d, void *arg)
     uint32_t done = 0;
     int rc = 0;
 
-    while (rc == 0 && done < t->num_devs && (done == 0 || !preempt_pending()))
+    while (rc == 0 && done < t->num_devs && (done == 0 || !softirq_preempt_pending()))
         rc = guest_write_array(hc->v, t->nodes, done++, &node, 1);
     t->num_devs = done;
     return rc;

@@ -9,12 +9,13 @@
  *
  * Only the kernel of a guest may call: CPL 0. Read next: the family you are interested in, one file each.
  */
-#include "cpu.h"
-#include "hypercall.h"
-#include "lib.h"
-#include "percpu.h"
+#include "core/domain_registry.h"
+#include "core/vcpu.h"
+#include "cpu/watchdog.h"
+#include "errors.h"
 #include "hw.h"
-#include "time.h"
+#include "hypercall/hypercall.h"
+#include "percpu.h"
 
 static const struct entry {
     hypercall_fn *fn;

@@ -3,7 +3,12 @@
  * The domain that a hypercall names: DOMID_SELF or the caller's own id for everyone, any other for dom0 only.
  * Read next: operation.c.
  */
-#include "hypercall.h"
+#include "hypercall/target.h"
+#include "core/domain_registry.h"
+#include "core/vcpu.h"
+#include "errors.h"
+#include "hypercall/hypercall.h"
+#include "mm/owner.h"
 
 struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc)
 {

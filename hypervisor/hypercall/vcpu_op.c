@@ -5,9 +5,21 @@
  *
  * Read next: core/vcpu.c.
  */
-#include "hypercall.h"
-#include "lib.h"
+#include "core/domain.h"
+#include "core/domain_shutdown.h"
+#include "core/sched.h"
+#include "core/vcpu.h"
+#include "core/vcpu_info.h"
+#include "cpu/clock.h"
+#include "cpu/timer.h"
+#include "errors.h"
 #include "hw.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
+#include "hypercall/runstate.h"
+#include "lib/log.h"
+#include "spinlock.h"
+#include "vdev/pvclock.h"
 
 #include <xen/hvm/hvm_vcpu.h>
 
@@ -44,7 +56,7 @@ static int register_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
     v->runstate_compat = hc->compat;
     WRITE_ONCE(v->runstate_va, hc->compat ? (uint32_t)area.addr.p : area.addr.p);
     if (v == hc->v)
-        vcpu_update_runstate(v);
+        runstate_update(v);
     return 0;
 }
 
@@ -54,7 +66,7 @@ static int register_info(struct hypercall *hc, struct vcpu *v, gva_t arg)
     int rc = guest_read(hc->v, &info, arg, sizeof(info));
 
     if (rc == 0)
-        rc = vcpu_register_info(v, GFN(info.mfn), info.offset);
+        rc = vcpu_info_register(v, GFN(info.mfn), info.offset);
     if (rc == 0)
         pvclock_update(v);
     return rc;
@@ -110,7 +122,7 @@ long hypercall_vcpu_op(struct hypercall *hc)
         vcpu_unblock(v);
         return 0;
     case VCPUOP_down:
-        vcpu_stop(v);
+        domain_stop_vcpu(v);
         return 0;
     case VCPUOP_is_up:
         return v->initialised && !READ_ONCE(v->down);

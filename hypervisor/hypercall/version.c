@@ -3,9 +3,13 @@
  * xen_version: who we are (<xen/version.h>). The number is that of the ABI, Xen 4.17; the name is ours. Linux
  * takes its features from here, libxenguest what kinds of guest can be built.
  */
-#include "hypercall.h"
+#include "core/vcpu.h"
+#include "errors.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
 #include "lib.h"
-#include "platform.h"
+#include "platform/boot_info.h"
+#include "spinlock.h"
 
 /* Answers of a fixed length, filled up with zeros. */
 static const xen_extraversion_t extraversion = ".0-cleave";

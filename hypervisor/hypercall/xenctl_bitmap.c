@@ -3,9 +3,12 @@
  * The bitmaps of domctl and sysctl (struct xenctl_bitmap of <xen/xen.h>): a pointer and a number of bits that
  * the caller chose. Ours have 64 bits at most, one per CPU.
  */
-#include "domctl.h"
-#include "lib.h"
+#include "hypercall/xenctl_bitmap.h"
+#include "errors.h"
+#include "hypercall/guest_copy.h"
 #include "percpu.h"
+
+#include <xen/domctl.h>
 
 _Static_assert(MAX_CPUS < 64, "a CPU mask is one 64-bit word");
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * All of RAM is mapped once, at DIRECTMAP_BASE, writable and not executable; the core's image a second time
- * at TEXT_BASE, where text is not writable. Device registers are reached through map_mmio(). Host unit tests
- * replace this header, so that "machine memory" is an array.
+ * at TEXT_BASE, where text is not writable. Device registers are reached through pagetable_map_device(). Host
+ * unit tests replace this header, so that "machine memory" is an array.
  */
 #ifndef CLV_DIRECTMAP_H
 #define CLV_DIRECTMAP_H
@@ -20,12 +20,6 @@ static inline paddr_t virt_to_paddr(const void *v)
 }
 static inline void *mfn_to_virt(mfn_t m) { return paddr_to_virt(mfn_to_paddr(m)); }
 static inline mfn_t virt_to_mfn(const void *v) { return paddr_to_mfn(virt_to_paddr(v)); }
-
-/* mm/pagetable.c: maps size bytes of device memory uncached; lives for ever. Never fails (panics when out of
- * memory). */
-volatile void *map_mmio(paddr_t base, uint64_t size);
-/* Any page of device registers, until the next call. For dom0/pci.c and msi.c, under pci_lock. */
-volatile void *pagetable_window(paddr_t page);
 
 /* One access of 1, 2, 4 or 8 bytes, by RAX: AMD's northbridges answer no other (BKDG 10h, 2.11). */
 static inline uint64_t mmio_read(const volatile void *p, unsigned int size)

@@ -3,7 +3,7 @@
  * What every file needs: printing, dying, asserting, strings, bitmaps.
  *
  * log_* print one line on the core's console ("(CLV) " is put in front, lines end with \n in the format) and
- * keep it in the ring that `xl dmesg` reads. guest_log says what a domain did ("(CLV) d3: ..."); it is
+ * keep it in the ring that `xl dmesg` reads. log_guest says what a domain did ("(CLV) d3: ..."); it is
  * rate-limited, so that no guest can flood the console.
  */
 #ifndef CLV_LIB_H
@@ -22,7 +22,7 @@ void printk(enum log_level level, const char *fmt, ...) format_printf(2, 3);
 #define log_debug(...) printk(LOG_DEBUG, __VA_ARGS__)
 /* What an invariant checker found: says so, and is 1, an error. */
 #define check_failed(...) (printk(LOG_ERR, "check: " __VA_ARGS__), 1u)
-void guest_log(const struct domain *d, const char *fmt, ...) format_printf(2, 3);
+void log_guest(const struct domain *d, const char *fmt, ...) format_printf(2, 3);
 /* A limit for messages of one kind that others can cause; all zero: nothing was said yet. */
 struct log_rate { int64_t said; nsec_t since; };
 bool log_allowed(struct log_rate *r);       /* true: say one */

@@ -19,15 +19,6 @@
 struct vcpu;
 struct domain;
 
-/*
- * Work that an interrupt handler or another CPU asks of a CPU: softirq_run() does it before the next entry,
- * in this order. SOFTIRQ_SCHED has no handler: it makes the run loop ask the scheduler again.
- */
-enum softirq {
-    SOFTIRQ_REAP, SOFTIRQ_TIMER, SOFTIRQ_CONSOLE, SOFTIRQ_NMI, SOFTIRQ_VECTORS, SOFTIRQ_WBINVD, SOFTIRQ_SCHED,
-    SOFTIRQ_COUNT
-};
-
 struct cpu {
     unsigned int id;               /* 0 .. nr_cpus-1 */
     unsigned int apic_id;
@@ -47,7 +38,7 @@ struct cpu {
     struct vcpu *current;          /* the vcpu whose exit or hypercall is being handled, or NULL */
 
     uint8_t held[LOCK_CLASSES];    /* debug build: how many locks of each class are held */
-    nsec_t hypercall_start;        /* for preempt_pending() */
+    nsec_t hypercall_start;        /* for softirq_preempt_pending() */
     struct cleave_stretch stretch; /* debug build: since when it is in the core, and why (cpu/watchdog.c) */
     uint8_t *stack_top;
 };
@@ -65,17 +56,5 @@ static inline struct cpu *this_cpu(void)
 
 /* The vcpu on whose behalf the core runs now (its hypercall, its exit), or NULL outside. */
 static inline struct vcpu *current_vcpu(void) { return this_cpu()->current; }
-
-/* cpu/softirq.c. raise: sets the bit, and sends an IPI when that CPU may be asleep or in a guest. */
-typedef void softirq_fn(void);
-void softirq_set_handler(enum softirq s, softirq_fn *fn);
-void softirq_raise(unsigned int cpu, enum softirq s);
-void softirq_run(void);
-void smp_kick(unsigned int cpu);   /* IPI only: makes it leave the guest or its HLT */
-/*
- * True if the current hypercall has run long enough to stop and continue by re-execution, or work waits on
- * this CPU.
- */
-bool preempt_pending(void);
 
 #endif

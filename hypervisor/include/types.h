@@ -18,6 +18,11 @@ typedef uint64_t gpa_t;    /* guest physical address, bytes */
 typedef uint64_t gva_t;    /* guest virtual address, bytes */
 typedef int64_t nsec_t;    /* nanoseconds since boot */
 
+#define MSEC(x) ((nsec_t)(x) * 1000000)
+#define USEC(x) ((nsec_t)(x) * 1000)
+#define SEC(x) ((nsec_t)(x) * 1000000000)
+#define TIME_NEVER INT64_MAX
+
 #define GFN(x) ((gfn_t){ (x) })
 #define MFN(x) ((mfn_t){ (x) })
 #define MFN_NONE MFN(~0ull)

@@ -4,6 +4,7 @@
  * and sizes are parsed strictly: a typing error must not become some other number.
  */
 #include "lib/cmdline.h"
+#include "errors.h"
 #include "lib.h"
 
 /* Every option that any file asks for. */

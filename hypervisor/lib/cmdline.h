@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The core's command line (lib/cmdline.c). */
-#ifndef CLV_CMDLINE_H
-#define CLV_CMDLINE_H
+#ifndef CLV_LIB_CMDLINE_H
+#define CLV_LIB_CMDLINE_H
 
 #include "types.h"
 

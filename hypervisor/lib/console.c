@@ -12,7 +12,7 @@
  * Lock: protects the rings, the input buffer and the driver. Last in the order, so that any code may print.
  * Any context; a panic breaks it.
  *
- * Read next: printk.c; platform/uart.c; hypercall/console_io.c.
+ * Read next: log.c; platform/uart.c; hypercall/console_io.c.
  */
 #include "lib/console.h"
 #include "lib.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The console (lib/console.c): what the core, dom0 and the driver of the serial port do with it. */
-#ifndef CLV_CONSOLE_H
-#define CLV_CONSOLE_H
+#ifndef CLV_LIB_CONSOLE_H
+#define CLV_LIB_CONSOLE_H
 
 #include "spinlock.h"
 #include "types.h"

@@ -10,6 +10,7 @@
 #include "cpu.h"
 #include "lib.h"
 #include "lib/console.h"
+#include "percpu.h"
 
 static const struct panic_hooks *hooks;
 static uint32_t panicking; /* 1 + the CPU that panicked first */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a panic calls above lib/ (lib/panic.c); panic itself is in lib.h. */
-#ifndef CLV_PANIC_H
-#define CLV_PANIC_H
+#ifndef CLV_LIB_PANIC_H
+#define CLV_LIB_PANIC_H
 
 #include "types.h"
 

@@ -9,10 +9,11 @@
  * path at all. It also notes the longest hold of each class: tests/system/stretch.c asserts bounds.
  */
 #include "cpu.h"
+#include "cpu/clock.h"
 #include "errors.h"
 #include "lib.h"
+#include "percpu.h"
 #include "spinlock.h"
-#include "time.h"
 
 #define PATIENCE (1u << 30) /* looks at a lock, minutes: nobody holds it so long */
 

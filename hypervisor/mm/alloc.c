@@ -18,13 +18,15 @@
  * domain, and each frame on its way between two owners. What has a new owner is scrubbed outside of it. Read
  * next: heap.c, p2m.c.
  */
-#include "alloc.h"
-#include "cpu.h"
+#include "mm/alloc.h"
+#include "core/domain.h"
+#include "cpu/watchdog.h"
 #include "directmap.h"
-#include "domain.h"
+#include "errors.h"
 #include "lib.h"
+#include "mm/owner.h"
 #include "percpu.h"
-#include "platform.h"
+#include "platform/boot_info.h"
 #include "spinlock.h"
 
 static struct {
@@ -299,7 +301,7 @@ mfn_t alloc_pool(struct domain *d, unsigned int order)
 
 mfn_t alloc_core(unsigned int order) { return alloc_pool(NULL, order); }
 
-void free_core(mfn_t m, unsigned int order)
+void alloc_free(mfn_t m, unsigned int order)
 {
     BUG_ON(mfn_to_frame(m)->state != FRAME_CORE || mfn_to_frame(m)->order != order);
     for (uint64_t i = 0; i < 1ull << order; i++) {
@@ -309,13 +311,13 @@ void free_core(mfn_t m, unsigned int order)
 }
 
 /* Reserved again before it is free, so that nobody else gets what dom0 gives back. */
-void free_pool(struct domain *d, mfn_t m, unsigned int order)
+void alloc_free_pool(struct domain *d, mfn_t m, unsigned int order)
 {
     spin_lock(&mem.lock);
     BUG_ON(d->pool.used < 1ull << order);
     charge(d, -(1ll << order));
     spin_unlock(&mem.lock);
-    free_core(m, order);
+    alloc_free(m, order);
 }
 
 int alloc_set_pool(struct domain *d, uint64_t size)

@@ -6,10 +6,10 @@
  * run the domain, and has to wait only for those that are in that guest: a kick makes them exit, all at the
  * same time. A CPU in guest mode waits for nothing, so the flusher may hold any lock.
  */
+#include "mm/flush.h"
+#include "core/domain.h"
 #include "cpu.h"
-#include "domain.h"
-#include "lib.h"
-#include "p2m.h"
+#include "cpu/softirq.h"
 #include "percpu.h"
 
 static bool in_guest(const struct cpu *c, const struct domain *d)
@@ -29,7 +29,7 @@ void flush_domain(struct domain *d)
 
         entry[i] = __atomic_load_n(&cpus[i].guest_entries, __ATOMIC_SEQ_CST);
         if (in_guest(&cpus[i], d)) {
-            smp_kick(i);
+            softirq_kick(i);
             waits_for |= 1ull << i;
         }
     }

@@ -4,10 +4,9 @@
  * so it is changed by atomic operations alone and refuses to overflow: a guest may grant one page as often as
  * it likes. Read next: alloc.c.
  */
-#include "alloc.h"
-#include "domain.h"
-#include "frame.h"
+#include "mm/frame.h"
 #include "lib.h"
+#include "mm/alloc.h"
 
 #define FRAME_COUNT_MAX 0x7fffffffu
 

@@ -9,10 +9,15 @@
  * believed to be what it was. Accessed bits are not set (nobody here swaps by them); the dirty bit is, for a
  * page that is written to.
  */
+#include "mm/guest.h"
+#include "core/domain.h"
 #include "cpu.h"
 #include "directmap.h"
-#include "guest.h"
+#include "errors.h"
 #include "lib.h"
+#include "mm/frame.h"
+#include "mm/p2m.h"
+#include "spinlock.h"
 
 #define PTE_P (1ull << 0)
 #define PTE_W (1ull << 1)

@@ -11,9 +11,12 @@
  * Lock: heap.lock (LOCK_HEAP) protects the lists and all slabs. It comes after LOCK_MEM, so frames are got
  * and given without it.
  */
-#include "alloc.h"
+#include "mm/heap.h"
 #include "directmap.h"
+#include "errors.h"
 #include "lib.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
 #include "spinlock.h"
 
 #define CLASS_MIN_SHIFT 4
@@ -129,7 +132,7 @@ void heap_free(void *p)
         return;
     if (slab)
         f->flags = f->order = 0;
-    free_core(frame_to_mfn(f), f->order);
+    alloc_free(frame_to_mfn(f), f->order);
 }
 
 uint64_t heap_used(void) { return READ_ONCE(heap.used); }

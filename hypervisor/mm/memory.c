@@ -7,10 +7,13 @@
  *
  * Read next: mm/pagetable.c, mm/alloc.c, dom0/.
  */
-#include "boot.h"
+#include "mm/memory.h"
 #include "directmap.h"
 #include "lib.h"
 #include "lib/cmdline.h"
+#include "mm/alloc.h"
+#include "mm/pagetable.h"
+#include "platform/boot_info.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
 
@@ -43,7 +46,7 @@ paddr_t memory_page(void)
     if (page == 0 || !mfn_valid_number(m))
         panic("out of memory while booting: give the machine more\n");
     if (!allocator_ready) {
-        boot_add_range(page, page + PAGE_SIZE, BOOT_CORE);
+        boot_info_add_range(page, page + PAGE_SIZE, BOOT_CORE);
         memset(paddr_to_virt(page), 0, PAGE_SIZE);
     }
     return page;
@@ -78,15 +81,15 @@ static void move_modules(void)
             m->start = to;
             m->end = to + size;
         }
-        boot_add_range(ROUND_DOWN(m->start, PAGE_SIZE), ROUND_UP(m->end, PAGE_SIZE), BOOT_CORE);
+        boot_info_add_range(ROUND_DOWN(m->start, PAGE_SIZE), ROUND_UP(m->end, PAGE_SIZE), BOOT_CORE);
         moved |= 1u << (m - boot_info.module);
     }
 }
 
 void memory_init(void)
 {
-    boot_add_range(virt_to_paddr(image_start), virt_to_paddr(image_end), BOOT_CORE);
-    boot_add_range(AP_TRAMPOLINE, AP_TRAMPOLINE + PAGE_SIZE, BOOT_CORE);
+    boot_info_add_range(virt_to_paddr(image_start), virt_to_paddr(image_end), BOOT_CORE);
+    boot_info_add_range(AP_TRAMPOLINE, AP_TRAMPOLINE + PAGE_SIZE, BOOT_CORE);
     move_modules();
 }
 
@@ -123,7 +126,7 @@ void memory_give(void)
         const struct boot_range *r = &before.range[i];
         uint64_t size = r->type == BOOT_RAM ? MIN(r->end - r->start, wanted) : 0;
 
-        boot_add_range(r->start, r->start + size, BOOT_DOM0);
+        boot_info_add_range(r->start, r->start + size, BOOT_DOM0);
         wanted -= size;
     }
     mm_init(boot_info.range, boot_info.ranges);

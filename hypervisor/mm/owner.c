@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * References on a domain: whoever holds one, a frame that it owns among them, keeps the structure. How a
- * domain is found, and what becomes of one without a reference: ../core/registry.c, ../core/domain.c.
+ * domain is found, and what becomes of one without a reference: ../core/domain_registry.c, ../core/domain.c.
  */
-#include "domain.h"
+#include "mm/owner.h"
+#include "core/domain.h"
+#include "cpu/softirq.h"
 #include "lib.h"
-#include "percpu.h"
 
 void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST); }
 

@@ -14,14 +14,14 @@
  *
  * Read next: flush.c, guest.c; ../guest/fault.c (faults).
  */
-#include "alloc.h"
+#include "mm/p2m.h"
+#include "core/domain.h"
+#include "cpu/softirq.h"
 #include "directmap.h"
-#include "domain.h"
 #include "lib.h"
-#include "p2m.h"
-#include "p2m_entry.h"
-#include "percpu.h"
-#include "sched.h"
+#include "mm/alloc.h"
+#include "mm/flush.h"
+#include "mm/p2m_entry.h"
 
 #define BATCH_FRAMES 256       /* releasing these takes as long as one should without a preemption point */
 #define TEARDOWN_STEPS 32
@@ -145,7 +145,7 @@ static mfn_t pop(uint32_t *chain)
 static void free_tables(struct domain *d, uint32_t chain)
 {
     while (chain)
-        free_pool(d, pop(&chain), 0);
+        alloc_free_pool(d, pop(&chain), 0);
 }
 
 static int take_tables(struct domain *d, uint64_t n, uint32_t *chain)
@@ -481,7 +481,7 @@ int p2m_teardown(struct domain *d)
         return 0;
     (void)alloc_claim(d, 0);
     p2m_batch_init(&batch, d);
-    (void)preempt_pending(); /* its clock starts here */
+    (void)softirq_preempt_pending(); /* its clock starts here */
     while (p->teardown_gfn < GFN_LIMIT) {
         int rc = p2m_batch_remove(&batch, GFN(p->teardown_gfn), ORDER_1G, P2M_ANY_TYPE, &order);
 
@@ -490,13 +490,13 @@ int p2m_teardown(struct domain *d)
         if (++steps % TEARDOWN_STEPS && (rc || order == ORDER_4K))
             continue;
         p2m_batch_finish(&batch);
-        if (preempt_pending())
+        if (softirq_preempt_pending())
             return -ERESTART;
     }
     p2m_batch_finish(&batch);
     spin_lock(&p->lock);
     p->table_pages--;
-    free_pool(d, p->root, 0);
+    alloc_free_pool(d, p->root, 0);
     p->root = MFN_NONE;
     spin_unlock(&p->lock);
     return 0;

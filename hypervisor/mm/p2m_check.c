@@ -6,12 +6,14 @@
  * It looks at a batch of frames, then lets interrupts and other CPUs in. A p2m that was changed meanwhile is
  * looked at anew, and one that is changed all the time has no sums.
  */
-#include "cpu.h"
+#include "core/domain.h"
+#include "cpu/watchdog.h"
 #include "directmap.h"
-#include "domain.h"
 #include "lib.h"
-#include "p2m.h"
-#include "p2m_entry.h"
+#include "mm/frame.h"
+#include "mm/p2m.h"
+#include "mm/p2m_entry.h"
+#include "spinlock.h"
 
 #define BATCH 512u
 #define TABLE_COST 256u        /* as much work as so many frames */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Entries of nested page tables (AMD APM vol. 2, 5.3), for p2m.c, which changes them, and p2m_check.c. */
-#ifndef CLV_P2M_ENTRY_H
-#define CLV_P2M_ENTRY_H
+#ifndef CLV_MM_P2M_ENTRY_H
+#define CLV_MM_P2M_ENTRY_H
 
-#include "p2m.h"
+#include "mm/p2m.h"
 #include "types.h"
 
 #define ENTRY_P (1ull << 0)

@@ -10,10 +10,13 @@
  * Everything is mapped by the boot CPU while it boots, and nothing is ever unmapped: no lock, and no flush of
  * other CPUs' TLBs. But one page at the start of MMIO_BASE is a window that moves.
  */
-#include "boot.h"
-#include "cpu.h"
+#include "mm/pagetable.h"
+#include "cpu/features.h"
 #include "directmap.h"
 #include "lib.h"
+#include "mm/memory.h"
+#include "percpu.h"
+#include "platform/boot_info.h"
 
 #define MMIO_BASE 0xffffc00000000000ull
 #define STACK_BASE 0xffffd00000000000ull
@@ -128,7 +131,7 @@ uint8_t *pagetable_stack(unsigned int pages)
     return (uint8_t *)next_stack;
 }
 
-volatile void *map_mmio(paddr_t base, uint64_t size)
+volatile void *pagetable_map_device(paddr_t base, uint64_t size)
 {
     paddr_t start = ROUND_DOWN(base, PAGE_SIZE), end = ROUND_UP(base + size, PAGE_SIZE);
     uint64_t va = next_mmio;

@@ -7,11 +7,14 @@
  * Tables usually lie in reserved memory, so each is brought into the direct map as it is found; dom0/ reads
  * them there again. (ACPI 6.4, 5.2 and 7.4.2)
  */
-#include "alloc.h"
-#include "boot.h"
+#include "platform/acpi.h"
 #include "cpu.h"
+#include "cpu/features.h"
 #include "directmap.h"
 #include "lib.h"
+#include "mm/heap.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
 
 #define PM1_SLP_TYP (7u << 10)
 #define PM1_SLP_EN (1u << 13)

@@ -5,9 +5,9 @@
  *
  * Read next: ../mm/memory.c.
  */
-#include "boot.h"
+#include "platform/boot_info.h"
 #include "lib.h"
-#include "platform.h"
+#include "mm/pagetable.h"
 
 struct boot_info boot_info = { .cmdline = "" };
 
@@ -29,7 +29,7 @@ static void append(paddr_t start, paddr_t end, uint32_t type)
 }
 
 /* Each old range in its parts before, inside of and behind the new one, which also gets the gaps. */
-void boot_add_range(paddr_t start, paddr_t end, uint32_t type)
+void boot_info_add_range(paddr_t start, paddr_t end, uint32_t type)
 {
     static struct boot_info before; /* too large for the stack */
     paddr_t gap = start;

@@ -5,10 +5,13 @@
  * switched off, after what it reads and writes there by itself: commands and logs. (AMD I/O Virtualization
  * Technology Specification 3.05: 3.4 registers, 5.2.2 IVRS)
  */
+#include "platform/iommu.h"
 #include "cpu.h"
+#include "cpu/features.h"
 #include "directmap.h"
 #include "lib.h"
-#include "platform.h"
+#include "mm/pagetable.h"
+#include "platform/acpi.h"
 
 enum { IVRS_FIRST_BLOCK = 48, BLOCK_LENGTH = 2, BLOCK_BASE = 8 };
 

@@ -5,18 +5,20 @@
  */
 #include "platform/power.h"
 #include "cpu.h"
+#include "cpu/clock.h"
+#include "cpu/smp.h"
 #include "lib.h"
 #include "lib/cmdline.h"
 #include "lib/panic.h"
-#include "platform.h"
-#include "time.h"
+#include "platform/acpi.h"
+#include "xenpub.h"
 
 #define REBOOT_DELAY_SECONDS 5
 
 /* About n seconds, also before the clock is calibrated: then by the assumption of a fast TSC. */
 static void wait_seconds(unsigned int n)
 {
-    uint64_t start = rdtsc(), ticks = n * (tsc_khz ? tsc_khz : 2000000) * 1000;
+    uint64_t start = rdtsc(), ticks = n * (clock_tsc_khz ? clock_tsc_khz : 2000000) * 1000;
 
     while (rdtsc() - start < ticks)
         cpu_pause();

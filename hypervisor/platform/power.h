@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ways to leave a machine (platform/power.c). */
-#ifndef CLV_POWER_H
-#define CLV_POWER_H
+#ifndef CLV_PLATFORM_POWER_H
+#define CLV_PLATFORM_POWER_H
 
 #include "types.h"
 

@@ -7,10 +7,14 @@
  */
 #include "platform/uart.h"
 #include "cpu.h"
+#include "cpu/irq.h"
+#include "cpu/softirq.h"
 #include "lib.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"
-#include "platform.h"
+#include "percpu.h"
+#include "platform/host_ioapic.h"
+#include "spinlock.h"
 
 enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR }; /* of a 16550, from the base port */
 #define IER_RECEIVED 0x01

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The serial port (platform/uart.c). */
-#ifndef CLV_UART_H
-#define CLV_UART_H
+#ifndef CLV_PLATFORM_UART_H
+#define CLV_PLATFORM_UART_H
 
 #include "types.h"
 

@@ -6,8 +6,11 @@
  *
  * Read next: enter.c.
  */
-#include "cpu.h"
-#include "vmcb.h"
+#include "svm/asid.h"
+#include "core/vcpu.h"
+#include "cpu/features.h"
+#include "percpu.h"
+#include "svm/vmcb.h"
 
 static void new_asid(struct cpu *c, struct vcpu *v)
 {

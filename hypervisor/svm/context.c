@@ -5,10 +5,17 @@
  * (<xen/hvm/hvm_vcpu.h>). Segment attributes there are in the VMCB's own
  * packing (type, S, DPL, P, AVL, L, D, G).
  */
+#include "core/vcpu.h"
 #include "cpu.h"
+#include "cpu/clock.h"
+#include "cpu/features.h"
+#include "cpu/fpu.h"
 #include "errors.h"
-#include "vmcb.h"
-#include "xenpub.h"
+#include "hw.h"
+#include "lib.h"
+#include "svm/switch.h"
+#include "svm/vmcb.h"
+#include "vdev/cpuid.h"
 
 #include <xen/hvm/hvm_vcpu.h>
 #include <xen/hvm/save.h>

@@ -7,8 +7,16 @@
  *
  * Read next: world.S (the switch itself), inject.c, exits.c.
  */
-#include "cpu.h"
-#include "vmcb.h"
+#include "core/vcpu.h"
+#include "cpu/watchdog.h"
+#include "hw.h"
+#include "percpu.h"
+#include "svm/asid.h"
+#include "svm/exits.h"
+#include "svm/inject.h"
+#include "svm/switch.h"
+#include "svm/vmcb.h"
+#include "svm/world.h"
 
 static inline void clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
 static inline void stgi(void) { __asm__ volatile("stgi" ::: "memory"); }

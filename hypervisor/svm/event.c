@@ -3,7 +3,10 @@
  * The exception that the next entry injects: one, or what becomes of two (APM vol. 2, 8.2.9). Read next:
  * inject.c.
  */
-#include "vmcb.h"
+#include "core/domain_shutdown.h"
+#include "core/vcpu.h"
+#include "hw.h"
+#include "svm/vmcb.h"
 
 #define WITH_ERROR_CODE 0x27d00u /* bits of the exceptions for which the CPU pushes one: 8 10-14 17 */
 

@@ -6,7 +6,12 @@
  *
  * Read next: ../guest/exit.c for what is done about it.
  */
-#include "vmcb.h"
+#include "svm/exits.h"
+#include "core/vcpu.h"
+#include "hw.h"
+#include "lib.h"
+#include "svm/inject.h"
+#include "svm/vmcb.h"
 
 #define NPF_PRESENT (1u << 0)
 #define NPF_WRITE (1u << 1)

@@ -13,9 +13,13 @@
  * and when its thread is asked to stop for a moment before anything else happens, delivers it a second time,
  * into the first instruction of the handler, with interrupts off.
  */
-#include "cpu.h"
-#include "guest.h"
-#include "vmcb.h"
+#include "svm/inject.h"
+#include "core/vcpu.h"
+#include "hw.h"
+#include "lib.h"
+#include "mm/guest.h"
+#include "svm/vmcb.h"
+#include "vdev/lapic.h"
 
 #define OPCODE_HLT 0xf4
 

@@ -6,8 +6,12 @@
  * All guests share one deny-all port map; dom0 has its own, in which the ports of the core's devices stay
  * closed.
  */
+#include "svm/permissions.h"
+#include "core/domain.h"
 #include "directmap.h"
-#include "vmcb.h"
+#include "hw.h"
+#include "lib.h"
+#include "mm/pagetable.h"
 
 #define IOPM_SIZE (3 * PAGE_SIZE)
 #define page_aligned __attribute__((aligned(4096)))

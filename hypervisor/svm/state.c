@@ -3,10 +3,16 @@
  * A vcpu's register state as the rest of the core sees it: single registers, segments, MSRs kept in the VMCB,
  * the dump. Whole contexts: context.c.
  */
+#include "core/vcpu.h"
 #include "cpu.h"
+#include "cpu/features.h"
 #include "errors.h"
-#include "guest.h"
-#include "vmcb.h"
+#include "hw.h"
+#include "lib.h"
+#include "mm/guest.h"
+#include "svm/switch.h"
+#include "svm/vmcb.h"
+#include "vdev/cpuid.h"
 
 uint64_t *hw_gpr(struct vcpu *v, unsigned int n)
 {
@@ -148,14 +154,14 @@ void hw_dump(struct vcpu *v)
     const struct guest_regs *r = &v->regs;
     const struct domain *d = v->d;
 
-    guest_log(d, "vcpu %u: exit %#lx info %#lx %#lx intinfo %#lx\n", v->id, b->exitcode, b->exitinfo1,
+    log_guest(d, "vcpu %u: exit %#lx info %#lx %#lx intinfo %#lx\n", v->id, b->exitcode, b->exitinfo1,
               b->exitinfo2, b->exitintinfo);
-    guest_log(d, "  cs:rip %04x:%016lx rflags %lx  ss:rsp %04x:%016lx cpl %u\n", b->segment[SEG_CS].selector,
+    log_guest(d, "  cs:rip %04x:%016lx rflags %lx  ss:rsp %04x:%016lx cpl %u\n", b->segment[SEG_CS].selector,
               b->rip, b->rflags, b->segment[SEG_SS].selector, b->rsp, b->cpl);
-    guest_log(d, "  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", b->rax, r->rbx, r->rcx, r->rdx);
-    guest_log(d, "  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
-    guest_log(d, "  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
-    guest_log(d, "  r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
-    guest_log(d, "  cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx\n", b->cr0, b->cr2, b->cr3, b->cr4,
+    log_guest(d, "  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", b->rax, r->rbx, r->rcx, r->rdx);
+    log_guest(d, "  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
+    log_guest(d, "  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
+    log_guest(d, "  r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
+    log_guest(d, "  cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx\n", b->cr0, b->cr2, b->cr3, b->cr4,
               (uint64_t)(b->efer & ~EFER_SVME));
 }

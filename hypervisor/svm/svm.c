@@ -3,11 +3,21 @@
  * SVM on and off: what a CPU needs before its first VMRUN, and a vcpu's VMCB (APM vol. 2, 15.2 to 15.5 and
  * appendix B). What is intercepted: exits.c.
  */
-#include "alloc.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
 #include "cpu.h"
+#include "cpu/features.h"
+#include "cpu/fpu.h"
 #include "directmap.h"
 #include "errors.h"
-#include "vmcb.h"
+#include "hw.h"
+#include "lib.h"
+#include "mm/alloc.h"
+#include "mm/heap.h"
+#include "percpu.h"
+#include "svm/exits.h"
+#include "svm/permissions.h"
+#include "svm/vmcb.h"
 
 #define VM_CR_SVMDIS (1u << 4)
 
@@ -34,7 +44,7 @@ void hw_init_cpu(void)
 static void release_vcpu(struct vcpu *v)
 {
     if (mfn_valid_number(v->hw.vmcb_mfn))
-        free_core(v->hw.vmcb_mfn, 0);
+        alloc_free(v->hw.vmcb_mfn, 0);
     heap_free(v->xsave);
     v->hw.vmcb_mfn = MFN_NONE;
     v->hw.vmcb = NULL;

@@ -13,11 +13,18 @@
  *
  * XCR0 (0 where there is none) is the host's full mask between two vcpus, and the guest's while one is here.
  * It is read back when that leaves, because QEMU before 8 does not deliver the XSETBV intercept: the register
- * is the truth. The run loop calls switch_out before it gives the vcpu back to the scheduler: its state is
+ * is the truth. The run loop calls hw_switch_out before it gives the vcpu back to the scheduler: its state is
  * complete in memory before another CPU can take it.
  */
+#include "svm/switch.h"
+#include "core/vcpu.h"
 #include "cpu.h"
-#include "vmcb.h"
+#include "cpu/features.h"
+#include "cpu/fpu.h"
+#include "cpu/traps.h"
+#include "hw.h"
+#include "lib.h"
+#include "percpu.h"
 
 void switch_load(struct vcpu *v)
 {
@@ -35,7 +42,7 @@ void switch_unload(struct vcpu *v)
     v->hw.loaded = false;
 }
 
-void switch_out(struct cpu *c, struct vcpu *v, bool idle)
+void hw_switch_out(struct cpu *c, struct vcpu *v, bool idle)
 {
     struct hw_vcpu *s = &v->hw;
 
@@ -53,7 +60,7 @@ void switch_out(struct cpu *c, struct vcpu *v, bool idle)
     c->vcpu = NULL;
 }
 
-void switch_in(struct cpu *c, struct vcpu *v)
+void hw_switch_in(struct cpu *c, struct vcpu *v)
 {
     static domid_t last[MAX_CPUS]; /* by id: a new domain may be where a freed one was */
     struct hw_vcpu *s = &v->hw;

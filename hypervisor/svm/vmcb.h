@@ -3,12 +3,9 @@
  * The virtual machine control block (AMD APM vol. 2, appendix B) and what the files of svm/ offer each other.
  * Only they include this; the rest of the core sees hw.h.
  */
-#ifndef CLV_VMCB_H
-#define CLV_VMCB_H
+#ifndef CLV_SVM_VMCB_H
+#define CLV_SVM_VMCB_H
 
-#include "domain.h"
-#include "lib.h"
-#include "percpu.h"
 #include "hw.h"
 #include "types.h"
 
@@ -87,33 +84,5 @@ enum {
 
 #define MSR_VM_CR 0xc0010114
 #define MSR_VM_HSAVE_PA 0xc0010117
-
-/* svm/inject.c */
-void inject_prepare(struct vcpu *v);       /* chooses what the next entry delivers */
-void inject_cancel(struct vcpu *v);        /* no entry after all: what was chosen waits for the next */
-void inject_recover(struct vcpu *v);       /* after an exit: what a fault interrupted is delivered again */
-void inject_iret(struct vcpu *v);          /* an NMI handler is about to return: NMIs may come behind that */
-bool inject_stepped(struct vcpu *v);       /* at a #DB: it was for inject_iret only, not for the guest */
-
-/* svm/switch.c: for what VMLOAD and VMSAVE move */
-void switch_load(struct vcpu *v);          /* into the CPU, unless it is there; right before each entry */
-void switch_unload(struct vcpu *v);        /* the VMCB has it, to be read and written until the next entry */
-
-/* svm/exits.c */
-void exits_decode(struct vcpu *v, struct exit *e);
-void exits_set_intercepts(struct vmcb *vmcb);
-
-/* svm/asid.c */
-/* GIF=0, c->guest_domain set. An entry must follow: it does the flush that this may have asked for. */
-void asid_prepare(struct cpu *c, struct vcpu *v);
-
-/* svm/permissions.c */
-void permissions_init(void);
-paddr_t permissions_msrpm(void);
-paddr_t permissions_iopm(const struct domain *d);
-
-/* svm/world.S: GIF=0 on entry and on return; interrupts are recognised by the intercept only. Physical
- * addresses. */
-void world_switch(paddr_t vmcb, struct guest_regs *regs);
 
 #endif

@@ -9,9 +9,10 @@
  * Read next: lapic.c; ../guest/emulate.c.
  */
 #include "vdev/bus.h"
-#include "domain.h"
-#include "lib.h"
-#include "vdev.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
+#include "vdev/lapic.h"
+#include "vdev/text.h"
 
 #define PORT_PIT_COUNTER 0x42
 #define PORT_PIT_OUTPUT 0x61

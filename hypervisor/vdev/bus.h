@@ -3,8 +3,8 @@
  * Ports and memory that are emulated: which range of a domain is answered by whom. An address that no range
  * claims reads as all ones and ignores writes, like an empty bus.
  */
-#ifndef CLV_BUS_H
-#define CLV_BUS_H
+#ifndef CLV_VDEV_BUS_H
+#define CLV_VDEV_BUS_H
 
 #include "types.h"
 

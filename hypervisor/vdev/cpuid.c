@@ -12,13 +12,16 @@
  *
  * Read next: msr.c. The tools' side: ../hypercall/cpu_policy.c.
  */
-#include "alloc.h"
+#include "vdev/cpuid.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
 #include "cpu.h"
-#include "domain.h"
+#include "cpu/clock.h"
+#include "cpu/features.h"
 #include "errors.h"
 #include "lib.h"
-#include "hw.h"
-#include "vdev.h"
+#include "mm/heap.h"
+
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/arch-x86/cpuid.h>
 
@@ -287,10 +290,10 @@ static struct cpuid_regs xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub)
         if (sub == 0)
             return (struct cpuid_regs){ .a = (cpu_features.invariant_tsc ? 2u : 0) |
                                              (has(v->d->vdev.cpuid, F(RDTSCP)) ? 4u : 0),
-                                        .c = (uint32_t)tsc_khz };
+                                        .c = (uint32_t)clock_tsc_khz };
         if (sub == 1)
             return (struct cpuid_regs){ 0, 0, clock_scale.mul, (uint32_t)clock_scale.shift };
-        return (struct cpuid_regs){ .a = sub == 2 ? (uint32_t)tsc_khz : 0 };
+        return (struct cpuid_regs){ .a = sub == 2 ? (uint32_t)clock_tsc_khz : 0 };
     case 4:
         if (sub == 0)
             return (struct cpuid_regs){ XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |

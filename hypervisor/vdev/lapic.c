@@ -9,10 +9,13 @@
  *
  * Read next: lapic_timer.c, ioapic.c, ../svm/inject.c (who asks for the highest vector).
  */
-#include "domain.h"
+#include "vdev/lapic.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
 #include "errors.h"
 #include "lib.h"
-#include "vdev.h"
+#include "vdev/lapic_timer.h"
+
 #include <xen/hvm/save.h>
 
 #define BASE_BSP (1ull << 8)

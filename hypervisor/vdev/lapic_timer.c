@@ -9,9 +9,13 @@
  *
  * The vcpu's own CPU arms it; expiry runs on the CPU where the timer lies, maybe at the same time.
  */
-#include "domain.h"
+#include "vdev/lapic_timer.h"
+#include "core/vcpu.h"
+#include "cpu/clock.h"
+#include "cpu/timer.h"
 #include "lib.h"
-#include "vdev.h"
+#include "lib/log.h"
+#include "vdev/lapic.h"
 
 #define TICK_NS 10
 #define PERIOD_MIN USEC(50) /* a guest that asks for more interrupts than that gets fewer */

@@ -12,12 +12,16 @@
  * Many rows only read as zero and forget what is written: kernels touch them without a check, or as a probe
  * that must fail quietly (performance counters that do not count). APM vol. 2, appendix A.
  */
+#include "vdev/msr.h"
+#include "core/vcpu.h"
 #include "cpu.h"
-#include "domain.h"
+#include "cpu/clock.h"
 #include "errors.h"
-#include "guest.h"
 #include "lib.h"
-#include "vdev.h"
+#include "mm/guest.h"
+#include "vdev/cpuid.h"
+#include "vdev/lapic.h"
+
 #include <xen/arch-x86/cpufeatureset.h>
 
 #define PRED_CMD_IBPB 1ull
@@ -134,7 +138,7 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
         memcpy(code + 1, &nr, sizeof(nr));
         memcpy(code + 5, "\x0f\x01\xd9\xc3", 4);
         if (guest_write_physical(v->d, page + nr * HYPERCALL_SIZE, code, sizeof(code))) {
-            guest_log(v->d, "vcpu %u: hypercall page at %#lx refused: not writable RAM\n", v->id, page);
+            log_guest(v->d, "vcpu %u: hypercall page at %#lx refused: not writable RAM\n", v->id, page);
             return -EFAULT;
         }
     }

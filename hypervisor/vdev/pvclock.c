@@ -7,9 +7,11 @@
  * A reader takes an odd version as "being written". Both words lie in guest memory: they are written, never
  * trusted. XEN_PVCLOCK_TSC_STABLE_BIT stays clear: CPUs' TSCs are not known to agree to the tick.
  */
-#include "domain.h"
+#include "vdev/pvclock.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
+#include "cpu/clock.h"
 #include "lib.h"
-#include "vdev.h"
 
 /* In 32-bit words of a 32-bit guest's shared_info: wc_version, and arch.wc_sec_hi from there. */
 #define COMPAT_WC_WORD (2304u / 4)

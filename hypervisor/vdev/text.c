@@ -4,15 +4,16 @@
  * what is no letter, and logged with the domain's name, limited in rate. Lock: d->vdev.lock protects the
  * unfinished line.
  */
-#include "domain.h"
+#include "vdev/text.h"
+#include "core/domain.h"
 #include "lib.h"
-#include "vdev.h"
+#include "spinlock.h"
 
 static void print_line_locked(struct domain *d)
 {
     ASSERT(spin_lock_held(&d->vdev.lock));
     d->vdev.debug_line[d->vdev.debug_length] = '\0';
-    guest_log(d, "%s\n", d->vdev.debug_line);
+    log_guest(d, "%s\n", d->vdev.debug_line);
     d->vdev.debug_length = 0;
 }
 

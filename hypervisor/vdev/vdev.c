@@ -3,10 +3,15 @@
  * Life of a domain's virtual machine parts: every device's state is made here and ends here. Read next:
  * cpuid.c, msr.c, lapic.c, bus.c.
  */
-#include "alloc.h"
-#include "domain.h"
-#include "vdev.h"
+#include "vdev/vdev.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
+#include "cpu/timer.h"
+#include "mm/heap.h"
 #include "vdev/bus.h"
+#include "vdev/cpuid.h"
+#include "vdev/lapic_timer.h"
+#include "vdev/pvclock.h"
 
 static int init_domain(struct domain *d)
 {

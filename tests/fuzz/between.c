@@ -6,6 +6,8 @@
  * linker's --wrap. Next to read: world.c.
  */
 #include "world.h"
+#include "lib/log.h"
+#include "percpu.h"
 
 static struct {
     unsigned int after;

@@ -4,9 +4,10 @@
  * guest/emulate.c can use, the same one when only its own bytes are there, and no byte behind the available
  * ones is read.
  */
-#include "decode.h"
 #include "errors.h"
+#include "guest/decode.h"
 #include "lib.h"
+#include "types.h"
 
 #include <stdlib.h>
 
@@ -33,10 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mode = (enum insn_mode)(data[0] % 3);
     exact = malloc(n ? n : 1); /* the sanitizer sees a read behind it */
     memcpy(exact, data + 1, n);
-    if (insn_decode(exact, n, mode, &i) == 0) {
+    if (decode_insn(exact, n, mode, &i) == 0) {
         BUG_ON(i.length > n || !plausible(&i));
-        BUG_ON(insn_decode(exact, i.length, mode, &again) || i.op != again.op || i.disp != again.disp);
-        BUG_ON(insn_decode(exact, i.length - 1u, mode, &again) != -EINVAL);
+        BUG_ON(decode_insn(exact, i.length, mode, &again) || i.op != again.op || i.disp != again.disp);
+        BUG_ON(decode_insn(exact, i.length - 1u, mode, &again) != -EINVAL);
     }
     free(exact);
     return 0;

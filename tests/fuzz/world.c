@@ -7,10 +7,22 @@
  * Read next: hypercalls.c.
  */
 #include "world.h"
-#include "alloc.h"
-#include "cpu.h"
+#include "core/check.h"
+#include "cpu/apic.h"
+#include "cpu/clock.h"
+#include "cpu/irq.h"
+#include "cpu/softirq.h"
+#include "cpu/traps.h"
+#include "directmap.h"
 #include "lib/console.h"
-#include "platform.h"
+#include "lib/log.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
+#include "platform/acpi.h"
+#include "platform/boot_info.h"
+#include "platform/host_ioapic.h"
 #include "platform/power.h"
 #include "platform/uart.h"
 
@@ -38,7 +50,7 @@ bool world_alloc_failed(void) { return alloc_failed || harness_alloc_has_failed(
 unsigned int uart_irq = 4;
 struct acpi_info acpi = {.cpus = 1};
 struct clock_scale clock_scale = {.mul = 1u << 31};
-uint64_t tsc_khz = 1000000;
+uint64_t clock_tsc_khz = 1000000;
 
 nsec_t clock_now(void) { return now; }
 nsec_t clock_scaled(const struct clock_scale *s, uint64_t tsc) { return (nsec_t)tsc; }
@@ -81,7 +93,7 @@ static int init_vcpu(struct vcpu *v)
 static void release_vcpu(struct vcpu *v)
 {
     if (v->hw.vmcb)
-        free_core(v->hw.vmcb_mfn, 0);
+        alloc_free(v->hw.vmcb_mfn, 0);
     v->hw.vmcb = NULL;
 }
 
@@ -184,8 +196,8 @@ void world_new(void)
     mm_init(ranges, ARRAY_SIZE(ranges));
     softirq_set_handler(SOFTIRQ_REAP, domain_reap);
     sched_init_cpu(0);
-    registry_add_part(&svm_frames);
-    registry_add_part(&vdev_part);
+    domain_add_part(&svm_frames);
+    domain_add_part(&vdev_part);
     free_before = free_frames() + WORLD_DOM0_FRAMES; /* which are freed in the end */
     for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
         new_domain(n);
@@ -312,7 +324,7 @@ void world_end(void)
     harness_fail_alloc(0);
     cpus[0].current = NULL;
     world_meanwhile(0, NULL, 0, (uint64_t[HYPERCALL_ARGS]){0});
-    if (invariants_check())
+    if (check_invariants())
         panic("%s (allocation %u fails): invariants: %s", world_doing, world_fail_alloc, harness_log);
     for (d = domain_get_next(1); d; d = domain_get_next((domid_t)(d->id + 1))) {
         kill_guest(d);
@@ -320,7 +332,7 @@ void world_end(void)
         if (d->id == DOMID_FIRST_RESERVED - 1)
             break;
     }
-    if (invariants_check())
+    if (check_invariants())
         panic("%s (allocation %u fails): invariants without guests: %s", world_doing, world_fail_alloc,
               harness_log);
     end_dom0(domains[0]);

@@ -4,7 +4,8 @@
 
 CHECK_UNIT += tests/tree/check.sh
 check-unit: export HV_CC = $(CC) $(HV_CFLAGS)
-check-unit: | $(HV_XEN_INCLUDE)/xen
+check-unit: export HV_OBJECTS = $(HV_BUILD)/hypervisor
+check-unit: $(HV_OBJ) | $(HV_XEN_INCLUDE)/xen
 
 # Who calls whom between the core's folders and files (floors.sh): nm reads the debug core's objects.
 .PHONY: floors check-floors

@@ -28,13 +28,57 @@ differ() {
     uniq -d "$2" | sed 's|$| is named twice|'
 }
 
-# --- the tour: "- `file`: question", each file of hypervisor/ once ---
+# --- the tour: "- `file`: question", each file of hypervisor/ once, but headers with their .c or .S ---
 
 (cd hypervisor && find . -type f -name '[a-zA-Z]*.*[a-zA-Z]' ! -name '*.md') | sed 's|^\./||' |
-    sort >"$scratch/files"
+    awk '{ all[$0] } END { for (f in all) { c = s = f; sub(/h$/, "c", c); sub(/h$/, "S", s)
+        if (f !~ /\.h$/ || !(c in all || s in all)) print f } }' | sort >"$scratch/files"
 sed -n 's/^- `\([^`]*\)`: .*?$/\1/p' hypervisor/README.md | sort >"$scratch/tour"
 differ "$scratch/files" "$scratch/tour" |
     rule tour 'mend hypervisor/README.md; an entry is: - `folder/file.c`: question?'
+
+# --- includes: of an earlier chapter of the tour, or of the same; includes.txt has the exceptions ---
+
+awk '
+function chapter_of(file,    c, s) {
+    c = s = file
+    sub(/h$/, "c", c)
+    sub(/h$/, "S", s)
+    return file in chapter ? chapter[file] : c in chapter ? chapter[c] : chapter[s]
+}
+FILENAME ~ /README/ {
+    if (/^## [0-9]+\./)
+        number = $2 + 0
+    else if (match($0, /^- `[^`]+`/))
+        chapter[substr($0, 4, RLENGTH - 4)] = number
+    next
+}
+FILENAME ~ /includes\.txt/ {
+    if (!/^#/ && NF)
+        excuse[$1, $2] = FNR
+    next
+}
+/^#include "/ {
+    split($0, part, "\"")
+    file = substr(FILENAME, length("hypervisor/") + 1)
+    folder = file
+    sub(/\/.*/, "", folder)
+    header = part[2] ~ /\// && part[2] !~ /^public/ ? part[2] : "include/" part[2]
+    if (chapter_of(header) <= chapter_of(file))
+        next
+    if ((file, part[2]) in excuse)
+        used[file, part[2]]
+    else if ((folder, part[2]) in excuse)
+        used[folder, part[2]]
+    else
+        print file " includes " part[2] " of chapter " chapter_of(header)
+}
+END {
+    for (pair in excuse)
+        if (!(pair in used))
+            print "tests/tree/includes.txt:" excuse[pair] ": is not needed any more"
+}' hypervisor/README.md tests/tree/includes.txt hypervisor/*/*.[chS] |
+    rule includes 'use what was read before, or give a reason in tests/tree/includes.txt'
 
 # --- variables: rows "| `NAME` |" of the README, and what Config.mk and the fragments offer ---
 
@@ -49,6 +93,35 @@ for header in hypervisor/include/*.h hypervisor/include/public/*.h hypervisor/[!
     ${HV_CC:?run by make check-unit} -fsyntax-only -x c "$header" 2>"$scratch/words" ||
         echo "$header does not compile alone: $(grep -m 1 error "$scratch/words")"
 done | rule headers 'include what the header uses, in the header'
+
+# --- names: an exported one tells its file; names.txt has the exceptions ---
+
+cd "${HV_OBJECTS:?run by make check-unit}"
+find . -name '*.o' ! -path './include-xen/*' -exec nm -A {} + >"$scratch/symbols"
+cd "$OLDPWD"
+sed 's|^\./||; s|\.o:| |' "$scratch/symbols" | awk '
+function here(stem) { return !system("test -e hypervisor/" stem ".c -o -e hypervisor/" stem ".S") }
+FILENAME ~ /names\.txt/ {
+    for (i = 2; !/^#/ && i <= NF && $i != ":"; i++) {
+        pattern = $i
+        sub(/\*/, ".*", pattern)
+        allowed[$1] = allowed[$1] " ^" pattern "$"
+    }
+    next
+}
+NF == 4 && $3 ~ /^[A-Z]$/ && $4 !~ /^__/ && here($1) {
+    split($1, path, "/")
+    first = path[2]
+    sub(/_.*/, "", first)
+    if ($4 ~ "^(" path[1] "|" first "|" path[2] ")(_|$)")
+        next
+    n = split(allowed[path[1]] allowed[$1], patterns, " ")
+    for (i = 1; i <= n; i++)
+        if ($4 ~ patterns[i])
+            next
+    print "hypervisor/" $1 ": " $4
+}' tests/tree/names.txt - |
+    rule names 'begin an exported name with the name of its file'
 
 # --- length: lines and files; legacy.txt has the files that were longer before the rule ---
 

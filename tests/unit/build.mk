@@ -84,8 +84,8 @@ $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprin
 $(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset memcpy memmove memcmp strlen strcmp,-D$(f)=core_$(f))
 $(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
 $(eval $(call unit-test,lib,lib/format.c lib/string.c lib/cmdline.c boot/multiboot.c platform/boot_info.c mm/memory.c))
-$(UNIT_OUT)/core/lib/printk.o: UNIT_CFLAGS += -Dprintk=core_printk -Dguest_log=core_guest_log
-$(eval $(call unit-test,console,lib/console.c lib/printk.c lib/spinlock.c platform/uart.c))
+$(UNIT_OUT)/core/lib/log.o: UNIT_CFLAGS += -Dprintk=core_printk -Dlog_guest=core_log_guest
+$(eval $(call unit-test,console,lib/console.c lib/log.c lib/spinlock.c platform/uart.c))
 $(eval $(call unit-test,elf,dom0/elf.c))
 $(eval $(call unit-test,acpi,platform/acpi.c dom0/acpi_tables.c))
 $(eval $(call unit-test,clock,cpu/clock.c))
@@ -114,7 +114,7 @@ $(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c sv
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) core/evtchn.c core/evtchn_fifo.c \
     core/grant.c core/grant_map.c core/grant_copy.c)))
-unit_sched := $(addprefix core/,registry.c sched.c vcpu.c shutdown.c)
+unit_sched := $(addprefix core/,domain_registry.c sched.c vcpu.c domain_shutdown.c)
 unit_sched_tests := sched caps wake
 $(addprefix $(UNIT_OUT)/,$(unit_sched:%.c=core/%.o) $(unit_sched_tests:%=test_%.o) sched_sim.o): \
     UNIT_CFLAGS += -Dsched_yield=core_sched_yield

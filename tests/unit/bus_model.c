@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What vdev/bus.c and guest/emulate.c need of the core, for their tests (bus_model.h). */
-#include "bus_model.h"
-
-#include "errors.h"
 #include "ports_fake.h"
+#include "bus_model.h"
+#include "platform/acpi.h"
+#include "vdev/lapic.h"
+#include "vdev/text.h"
 
 struct acpi_info acpi = {
     .ioapics = 1, .ioapic = { IOAPIC }, .pm1_control = { 0x604, 0x700 }, .has_s5 = true, .s5 = { 5 },

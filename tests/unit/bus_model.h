@@ -3,10 +3,10 @@
 #ifndef BUS_MODEL_H
 #define BUS_MODEL_H
 
-#include "dom0/dom0.h"
-#include "guest/exits.h"
+#include "dom0/mmio.h"
+#include "dom0/power.h"
+#include "guest/emulate.h"
 #include "harness.h"
-#include "platform.h"
 #include "vdev/bus.h"
 
 #define CONFIGURATION 0xb0018000ull

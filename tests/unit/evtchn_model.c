@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Two domains with event channels, and what their guests do. See evtchn_model.h. */
 #include "evtchn_model.h"
-
-#include "alloc.h"
 #include "directmap.h"
+#include "mm/alloc.h"
+#include "mm/heap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ static void end(struct domain *d)
     for (unsigned int i = 0; i < VCPUS; i++)
         for (unsigned int n = 0; n < NR_VIRQS; n++)
             assert_int_equal(d->vcpu[i]->evtchn.virq_port[n], 0);
-    free_core(d->shared_info_mfn, 0);
+    alloc_free(d->shared_info_mfn, 0);
     harness_kill(d);
     assert_int_equal(d->tot_pages, 0); /* nothing is pinned */
     assert_int_equal(d->pool.used, 0);

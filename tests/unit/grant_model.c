@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A domain that grants and one that uses it. See grant_model.h. */
 #include "grant_model.h"
-
-#include "alloc.h"
+#include "mm/heap.h"
 
 struct domain *back, *front;
 

@@ -4,9 +4,9 @@
  * harness_domain.c; what is faked of the core, in fakes/, each group in a file of its own: they come from a
  * library, so the linker takes one only where the test does not bring the real thing.
  */
-#include "alloc.h"
 #include "harness.h"
-#include "platform.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +93,7 @@ void printk(enum log_level level, const char *fmt, ...)
         fputs(harness_log, stderr);
 }
 
-void guest_log(const struct domain *d, const char *fmt, ...)
+void log_guest(const struct domain *d, const char *fmt, ...)
 {
     va_list ap;
 

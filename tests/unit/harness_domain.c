@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Machines with the real allocator, and domains on them, for tests that link mm/ (include/harness.h). */
-#include "alloc.h"
 #include "harness.h"
-#include "platform.h"
+#include "directmap.h"
+#include "mm/alloc.h"
+#include "platform/boot_info.h"
 
 #include <stdlib.h>
 

@@ -4,10 +4,17 @@
  * the header.
  */
 #include "hypercall_core.h"
-#include "alloc.h"
-#include "cpu.h"
+#include "core/check.h"
+#include "core/vcpu_info.h"
+#include "cpu/clock.h"
+#include "cpu/softirq.h"
+#include "hypercall/runstate.h"
 #include "lib/console.h"
-#include "platform.h"
+#include "lib/log.h"
+#include "percpu.h"
+#include "vdev/cpuid.h"
+#include "vdev/lapic.h"
+#include "vdev/pvclock.h"
 
 #include <xen/hvm/hvm_vcpu.h>
 
@@ -28,7 +35,7 @@ struct domain *guest;
 struct vcpu *tool, *user;
 static uint32_t refs; /* of either domain, when no hypercall runs */
 
-uint64_t tsc_khz = 1000000;
+uint64_t clock_tsc_khz = 1000000;
 
 static struct domain *domain_at(domid_t id)
 {
@@ -86,12 +93,12 @@ void domain_unpause(struct domain *d) { assert_int_not_equal(d->pause_count--, 0
 void vcpu_kick(struct vcpu *v) { }
 void vcpu_unblock(struct vcpu *v) { v->blocked = v->polling = false; did.woken++; }
 void vcpu_event_upcall(struct vcpu *v) { did.upcalls++; }
-int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+int vcpu_info_register(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
     return offset < PAGE_SIZE ? 0 : -EINVAL;
 }
-void vcpu_update_runstate(struct vcpu *v) { did.runstates++; }
-void vcpu_stop(struct vcpu *v) { v->down = true; }
+void runstate_update(struct vcpu *v) { did.runstates++; }
+void domain_stop_vcpu(struct vcpu *v) { v->down = true; }
 void sched_wake(struct vcpu *v) { }
 void sched_yield(struct vcpu *v) { did.yields++; }
 void sched_dump(void) { did.dumps++; }
@@ -111,7 +118,7 @@ void pvclock_update_wallclock(struct domain *d) { did.wall++; }
 void timer_set(struct timer *t, nsec_t expires) { t->armed = true; timer_expires = expires; did.timers++; }
 void evtchn_dump(struct domain *d) { did.dumps++; }
 void grant_dump(struct domain *d) { did.dumps++; }
-unsigned int invariants_check(void) { did.checks++; return 5; }
+unsigned int check_invariants(void) { did.checks++; return 5; }
 void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
 {
 }

@@ -20,7 +20,7 @@ BEGIN {
     class["+"] = class["-"] = class["*"] = class["/"] = class["%"] = "arithmetic"
     class["+="] = class["-="] = "arithmetic"
     class["&"] = class["|"] = class["^"] = class["<<"] = class[">>"] = class["|="] = class["&="] = "bits"
-    silent = "(printk|log_(err|warn|info|debug)|guest_log|pci_log|check_failed|panic|console_write|cpu_pause|" \
+    silent = "(printk|log_(err|warn|info|debug)|log_guest|pci_log|check_failed|panic|console_write|cpu_pause|" \
              "ASSERT|BUG_ON|BUILD_BUG_ON|_Static_assert|static_assert)"
 }
 

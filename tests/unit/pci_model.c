@@ -2,6 +2,12 @@
 /* The hardware below dom0/pci.c and dom0/msi.c, and what they need of the core. See pci_model.h. */
 #include "ports_fake.h"
 #include "pci_model.h"
+#include "cpu/irq.h"
+#include "dom0/ioapic.h"
+#include "dom0/mmio.h"
+#include "mm/pagetable.h"
+#include "platform/acpi.h"
+#include "vdev/lapic.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,10 +10,9 @@
 
 #include "cpu.h"
 #include "errors.h"
-#include "dom0/dom0.h"
+#include "dom0/msi.h"
 #include "dom0/pci.h"
 #include "harness.h"
-#include "platform.h"
 #include "vdev/bus.h"
 
 #define HOST_BRIDGE 0x80000000u

@@ -7,7 +7,12 @@
  * idles while somebody who may run on it waits, and states and times are those that the simulation saw.
  */
 #include "sched_sim.h"
+#include "cpu/clock.h"
+#include "cpu/softirq.h"
+#include "lib/log.h"
+#include "percpu.h"
 #include "platform/power.h"
+#include "vdev/lapic.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -36,10 +41,10 @@ uint32_t pick_random(uint32_t n)
 /* --- what the scheduler calls --- */
 
 nsec_t clock_now(void) { return now; }
-void smp_kick(unsigned int cpu) { (void)cpu; }
+void softirq_kick(unsigned int cpu) { (void)cpu; }
 void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
 
-/* What vcpu.c and shutdown.c need beside: nothing is created, shut down or interrupted here. */
+/* What vcpu.c and domain_shutdown.c need beside: nothing is created, shut down or interrupted here. */
 void power_stop(uint8_t reason) { abort(); }
 void evtchn_raise_global_virq(uint32_t virq) { abort(); }
 int lapic_highest_pending(struct vcpu *v) { return -1; }

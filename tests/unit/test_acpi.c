@@ -5,8 +5,14 @@
  * the end of the machine's memory has a page behind it that nobody may touch.
  */
 #include "ports_fake.h"
-#include "boot.h"
 #include "harness.h"
+#include "cpu/features.h"
+#include "directmap.h"
+#include "dom0/acpi_tables.h"
+#include "mm/heap.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
+#include "platform/acpi.h"
 
 #include <string.h>
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* mm/alloc.c and mm/frame.c: buddies, claims, limits, scrubbing, references. */
-#include "alloc.h"
-#include "directmap.h"
 #include "harness.h"
-#include "platform.h"
+#include "directmap.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "percpu.h"
+#include "platform/boot_info.h"
 
 #include <string.h>
 
@@ -52,7 +54,7 @@ static void blocks_are_aligned_and_zeroed(void **state)
     }
     harness_check_memory();
     for (unsigned int o = 0; o < 12; o++)
-        free_core(block[o], o);
+        alloc_free(block[o], o);
     assert_int_equal(free_frames(), before);
     harness_check_memory();
     /* what was freed with data in it comes back without */
@@ -75,7 +77,7 @@ static void memory_runs_out_and_comes_back(void **state)
     assert_false(mfn_valid_number(alloc_core(ALLOC_MAX_ORDER + 1)));
     harness_check_memory();
     while (n-- > 0)
-        free_core(MFN(taken[n]), 0);
+        alloc_free(MFN(taken[n]), 0);
     assert_int_equal(free_frames(), before);
     harness_check_memory();
     assert_true(mfn_valid_number(alloc_core(12)));
@@ -293,9 +295,9 @@ static void references_keep_their_frame(void **state)
     frame_put(m);
     assert_int_equal(a->tot_pages, 0);
     assert_panics((void)!frame_get(m)); /* free: nobody has a reference to get another */
-    /* a core frame that a guest still sees outlives free_core */
+    /* a core frame that a guest still sees outlives alloc_free */
     assert_int_equal(frame_get(core), 0);
-    free_core(core, 0);
+    alloc_free(core, 0);
     assert_int_equal(mfn_to_frame(core)->state, FRAME_CORE);
     frame_put(core);
     assert_int_equal(mfn_to_frame(core)->state, FRAME_FREE);
@@ -319,10 +321,10 @@ static void wrong_frees_are_caught(void **state)
     mfn_t m = alloc_core(2), single = alloc_core(0);
 
     (void)state;
-    assert_panics(free_core(m, 1));
-    assert_panics(free_core(mfn_add(m, 1), 0));
-    free_core(single, 0);
-    assert_panics(free_core(single, 0));
+    assert_panics(alloc_free(m, 1));
+    assert_panics(alloc_free(mfn_add(m, 1), 0));
+    alloc_free(single, 0);
+    assert_panics(alloc_free(single, 0));
     assert_panics(frame_put(single));
 }
 
@@ -508,7 +510,7 @@ static void random_use_stays_consistent(void **state)
                 live[i].m.n = 0;
         } else {
             if (!live[i].d)
-                free_core(live[i].m, live[i].order);
+                alloc_free(live[i].m, live[i].order);
             for (unsigned int k = 0; live[i].d && k < 1u << live[i].order; k++)
                 frame_put(mfn_add(live[i].m, k));
             live[i].m.n = 0;
@@ -518,7 +520,7 @@ static void random_use_stays_consistent(void **state)
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(live); i++) {
         if (live[i].m.n && !live[i].d)
-            free_core(live[i].m, live[i].order);
+            alloc_free(live[i].m, live[i].order);
         for (unsigned int k = 0; live[i].m.n && live[i].d && k < 1u << live[i].order; k++)
             frame_put(mfn_add(live[i].m, k));
     }

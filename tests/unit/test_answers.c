@@ -4,7 +4,9 @@
  * is in test_hypercalls.c, test_domctl.c and test_sysctl.c.
  */
 #include "hypercall_core.h"
-#include "platform.h"
+#include "mm/frame.h"
+#include "percpu.h"
+#include "platform/boot_info.h"
 #include "public/cleave.h"
 
 #include <xen/platform.h>

@@ -5,6 +5,13 @@
  */
 #include "msr_fake.h"
 #include "harness.h"
+#include "cpu/apic.h"
+#include "cpu/features.h"
+#include "cpu/irq.h"
+#include "cpu/nmi.h"
+#include "lib/log.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
 
 #include <string.h>
 
@@ -80,7 +87,7 @@ void harness_msr_write(uint32_t msr, uint64_t val)
         assert_true((uint64_t)m->initial << m->shift >= USEC(100));
 }
 
-volatile void *map_mmio(paddr_t at, uint64_t size)
+volatile void *pagetable_map_device(paddr_t at, uint64_t size)
 {
     assert_int_equal(at, 0xfee00000);
     assert_int_equal(size, PAGE_SIZE);

@@ -3,8 +3,9 @@
  * vdev/bus.c, dom0/power.c: ports. dom0's power control, those that put a CPU to sleep, the PIT, a guest's
  * console.
  */
-#include "cpu.h"
 #include "bus_model.h"
+#include "cpu/features.h"
+#include "platform/acpi.h"
 
 static void ports(void **state)
 {

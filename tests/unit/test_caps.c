@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Caps of the scheduler, sched.c as it is, on simulated CPUs (sched_sim.c): what a domain gets at most. */
 #include "sched_sim.h"
+#include "lib/log.h"
 
 static void test_caps(void **state)
 {

@@ -3,8 +3,10 @@
  * Hypercalls of 32-bit kernels: the same operations on smaller structures, whose arrays have 32-bit words.
  * (That the layouts are right: test_guest.c and layout32.c.)
  */
-#include "alloc.h"
 #include "harness.h"
+#include "mm/alloc.h"
+#include "mm/heap.h"
+#include "vdev/pvclock.h"
 
 void pvclock_update_wallclock(struct domain *d) {}
 

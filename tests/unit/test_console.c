@@ -6,10 +6,13 @@
  */
 #include "ports_fake.h"
 #include "harness.h"
+#include "cpu/clock.h"
+#include "cpu/irq.h"
+#include "cpu/softirq.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"
-#include "lib/printk.h"
-#include "platform.h"
+#include "lib/log.h"
+#include "platform/host_ioapic.h"
 #include "platform/uart.h"
 
 #include <stdio.h>
@@ -23,7 +26,7 @@
 enum { DATA, IER, FCR, LCR, MCR, LSR };
 
 void core_printk(enum log_level level, const char *fmt, ...);
-void core_guest_log(const struct domain *d, const char *fmt, ...);
+void core_log_guest(const struct domain *d, const char *fmt, ...);
 
 /* --- the UART --- */
 
@@ -163,9 +166,9 @@ static int setup(void **state)
     raised = 0;
     lines = 24;
     console_set_driver(uart_send);
-    printk_set_clock(clock_now);
+    log_set_clock(clock_now);
     uart_init();
-    printk_init();
+    log_init();
     return 0;
 }
 
@@ -555,7 +558,7 @@ static void lines_of_two_cpus_do_not_mix(void **state)
 static void says(struct domain *d, unsigned int n)
 {
     for (unsigned int i = 0; i < n; i++)
-        core_guest_log(d, "!\n");
+        core_log_guest(d, "!\n");
 }
 
 /* How many of its lines came since this was last asked. */
@@ -601,20 +604,20 @@ static void guest_loglvl_all_is_without_a_limit(void **state)
     static struct domain d = { .id = 3 };
 
     option_guest = "all";
-    printk_init();
+    log_init();
     says(&d, 1000);
     assert_int_equal(said(), 1000);
     option_guest = "none";
-    printk_init();
+    log_init();
     says(&d, 1000);
     assert_int_equal(said(), 0);
     option_guest = "none/all";
-    printk_init();
+    log_init();
     says(&d, 1000);
     assert_int_equal(said(), 100);
     option_guest = "loud";
     d = (struct domain){ .id = 4 };
-    printk_init();
+    log_init();
     assert_true(sent_has("warning: guest_loglvl=loud"));
     uart.sent_count = 0;
     says(&d, 1000);
@@ -624,7 +627,7 @@ static void guest_loglvl_all_is_without_a_limit(void **state)
 static void loglvl_decides_what_the_core_says(void **state)
 {
     option_loglvl = "warn";
-    printk_init();
+    log_init();
     core_printk(LOG_INFO, "info\n");
     core_printk(LOG_WARN, "no end");
     sent_is("(CLV) warning: no end\r\n");
@@ -634,7 +637,7 @@ static void loglvl_decides_what_the_core_says(void **state)
 static void a_long_message_is_cut(void **state)
 {
     static char text[500];
-    const unsigned int most = 399 - strlen("(CLV) \n"); /* lib/printk.c has room for 400, a NUL among them */
+    const unsigned int most = 399 - strlen("(CLV) \n"); /* lib/log.c has room for 400, a NUL among them */
 
     at_once = true;
     for (unsigned int newline = 0; newline < 2; newline++)

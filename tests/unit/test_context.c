@@ -4,11 +4,19 @@
  * its end; what INIT and a PVH start leave; records of domctl, with everything that VMRUN would refuse or
  * no guest may have; MSRs in the control block; which MSRs and ports do not exit.
  */
-#include "svm/vmcb.h"
-
-#include "alloc.h"
 #include "msr_fake.h"
 #include "harness.h"
+#include "cpu/features.h"
+#include "directmap.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "percpu.h"
+#include "svm/exits.h"
+#include "svm/permissions.h"
+#include "svm/switch.h"
+#include "svm/vmcb.h"
+#include "vdev/cpuid.h"
 
 #include <string.h>
 #include <xen/hvm/save.h>

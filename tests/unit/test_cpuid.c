@@ -3,11 +3,12 @@
  * vdev/cpuid.c on an invented host that has every feature bit set, or none: what guests are shown of it, the
  * bits that follow a vcpu's state, Xen's leaves, and that tools can narrow a policy but never widen it.
  */
-#include "alloc.h"
 #include "cpuid_fake.h"
-#include "errors.h"
 #include "harness.h"
-#include "xenpub.h"
+#include "cpu/clock.h"
+#include "cpu/features.h"
+#include "mm/heap.h"
+#include "vdev/cpuid.h"
 
 #include <stdlib.h>
 #include <xen/arch-x86/cpufeatureset.h>
@@ -16,7 +17,7 @@
 #define F(name) XEN_X86_FEATURE_##name
 #define AVX_SIZE 832
 
-uint64_t tsc_khz = 2500000;
+uint64_t clock_tsc_khz = 2500000;
 struct clock_scale clock_scale = { .mul = 0xcccccccc, .shift = -1 };
 
 static uint32_t feature_bits; /* what the host's feature registers read */

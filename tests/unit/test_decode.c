@@ -4,9 +4,8 @@
  * assembler's text; what it must refuse; and that no byte string makes it read past its end or give a
  * description that io.c could not use.
  */
-#include "decode.h"
-#include "errors.h"
 #include "harness.h"
+#include "guest/decode.h"
 
 #include <stdlib.h>
 
@@ -18,11 +17,11 @@ static struct insn decode(enum insn_mode mode, const char *bytes, unsigned int n
     uint8_t *exact = malloc(n); /* the sanitizer sees a read behind it */
 
     memcpy(exact, bytes, n);
-    assert_int_equal(insn_decode(exact, n, mode, &i), 0);
+    assert_int_equal(decode_insn(exact, n, mode, &i), 0);
     for (unsigned int less = 0; less < n; less++) {
         struct insn part;
 
-        assert_int_equal(insn_decode(exact, less, mode, &part), -EINVAL);
+        assert_int_equal(decode_insn(exact, less, mode, &part), -EINVAL);
     }
     free(exact);
     assert_int_equal(i.length, n);
@@ -37,7 +36,7 @@ static void refuse(enum insn_mode mode, const char *bytes, unsigned int n)
     struct insn i;
 
     memcpy(padded, bytes, n);
-    assert_int_equal(insn_decode(padded, sizeof(padded), mode, &i), -EINVAL);
+    assert_int_equal(decode_insn(padded, sizeof(padded), mode, &i), -EINVAL);
 }
 
 #define REFUSE(mode, bytes) refuse(mode, bytes, sizeof(bytes) - 1)
@@ -301,7 +300,7 @@ static void any_bytes(void **state)
             seed = seed * 6364136223846793005ull + 1442695040888963407ull;
             bytes[k] = (uint8_t)(seed >> 56);
         }
-        if (!insn_decode(bytes, n, (enum insn_mode)(round / 16 % 3), &i)) {
+        if (!decode_insn(bytes, n, (enum insn_mode)(round / 16 % 3), &i)) {
             assert_in_range(i.length, 1, n);
             assert_true(i.size == 1 || i.size == 2 || i.size == 4 || i.size == 8);
             assert_true(i.reg_size == 1 || i.reg_size == 2 || i.reg_size == 4 || i.reg_size == 8);

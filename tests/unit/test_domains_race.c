@@ -6,10 +6,9 @@
  * the core's own.
  */
 #include "harness.h"
-
-#include "alloc.h"
 #include "core/grant_internal.h"
-#include "directmap.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
 
 #include <stdlib.h>
 
@@ -58,8 +57,8 @@ static int teardown(void **state)
         ;
     while (grant_free(dom0) == -ERESTART)
         ;
-    free_core(guest->shared_info_mfn, 0);
-    free_core(dom0->shared_info_mfn, 0);
+    alloc_free(guest->shared_info_mfn, 0);
+    alloc_free(dom0->shared_info_mfn, 0);
     harness_kill(guest);
     assert_int_equal(guest->tot_pages, 0);
     assert_int_equal(guest->refs, 0);

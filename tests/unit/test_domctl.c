@@ -2,8 +2,9 @@
 /*
  * Arguments of domctl: what is refused and with which error, what comes back, what is left unchanged.
  */
-#include "alloc.h"
 #include "hypercall_core.h"
+#include "directmap.h"
+#include "mm/alloc.h"
 
 #include <string.h>
 

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "elf.h"
+#include "dom0/elf.h"
+#include "lib.h"
 
 #define NOTE_TYPE 18u
 #define PHDRS 64u

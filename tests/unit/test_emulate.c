@@ -4,8 +4,8 @@
  * flags as the CPU would leave them; what must not be emulated. The emulated page is dom0's I/O APIC,
  * faked as one word.
  */
-#include "errors.h"
 #include "bus_model.h"
+#include "vdev/lapic.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -3,8 +3,8 @@
  * Event channels: what may be bound to what, 2-level delivery, polling, reset, and what the checker finds.
  */
 #include "evtchn_model.h"
-
-#include "alloc.h"
+#include "mm/alloc.h"
+#include "percpu.h"
 
 #include <string.h>
 

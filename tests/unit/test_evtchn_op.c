@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hypercall/event_channel.c: each operation and who may ask for it; arguments that are not there. */
 #include "evtchn_model.h"
-
-#include "alloc.h"
+#include "mm/alloc.h"
 
 #include <string.h>
 

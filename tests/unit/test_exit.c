@@ -4,13 +4,19 @@
  * registers: CPUID, HLT, MSRs, XSETBV, port accesses and their string forms, nested faults, what
  * ends a guest. With the real inject.c and state.c; what exits lead to is noted here.
  */
-#include "svm/vmcb.h"
-
-#include "guest.h"
-#include "guest/exits.h"
-#include "harness.h"
 #include "privileged_fake.h"
+#include "harness.h"
+#include "cpu/softirq.h"
+#include "guest/emulate.h"
+#include "guest/exit.h"
+#include "guest/fault.h"
+#include "svm/exits.h"
+#include "svm/switch.h"
+#include "svm/vmcb.h"
 #include "vdev/bus.h"
+#include "vdev/cpuid.h"
+#include "vdev/lapic.h"
+#include "vdev/msr.h"
 
 #include <stdio.h>
 
@@ -57,7 +63,7 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
 }
 
 void domain_shutdown(struct domain *d, uint8_t reason) { shutdowns++; shutdown_reason = reason; }
-void vcpu_stop(struct vcpu *v) { stops++; }
+void domain_stop_vcpu(struct vcpu *v) { stops++; }
 void vcpu_block(struct vcpu *v) { blocks++; }
 void irq_window(void) { windows++; }
 void cpu_wbinvd(void) {}

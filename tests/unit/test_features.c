@@ -5,6 +5,7 @@
  */
 #include "msr_fake.h"
 #include "harness.h"
+#include "cpu/features.h"
 
 #include <string.h>
 

@@ -4,9 +4,8 @@
  * mapper who lies, changes its mind or dies hurts only itself.
  */
 #include "grant_model.h"
-
-#include "alloc.h"
-#include "directmap.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
 
 /* --- mapping --- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* core/grant_copy.c: what is copied between pages and grants, what is refused. */
 #include "grant_model.h"
+#include "mm/frame.h"
 
 static uint8_t *front_page(uint32_t gfn)
 {

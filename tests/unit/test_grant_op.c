@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* hypercall/grant_table.c: arrays of requests, what is not offered, arguments that are not there. */
 #include "grant_model.h"
-
-#include "alloc.h"
 #include "directmap.h"
+#include "mm/alloc.h"
 
 #define ARGS_PAGE 8u                  /* of either domain's RAM, counted from its first page */
 

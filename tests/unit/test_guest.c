@@ -2,10 +2,10 @@
 /*
  * mm/guest.c: the walk in each paging mode with its rights and faults, copies across pages and holes, pins.
  */
-#include "alloc.h"
-#include "directmap.h"
 #include "harness.h"
 #include "layouts.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
 
 #include <string.h>
 

@@ -4,15 +4,22 @@
  * several CPUs, traps behind an NMI's IRET; and which contexts a vcpu may be started with, by the
  * tools and by its own guest.
  */
-#include "svm/vmcb.h"
-
-#include "errors.h"
-#include "guest.h"
-#include "guest/exits.h"
-#include "harness.h"
-#include "hypercall.h"
 #include "privileged_fake.h"
+#include "harness.h"
+#include "cpu/features.h"
+#include "cpu/fpu.h"
+#include "cpu/softirq.h"
+#include "guest/emulate.h"
+#include "guest/exit.h"
+#include "guest/fault.h"
+#include "percpu.h"
+#include "svm/exits.h"
+#include "svm/inject.h"
+#include "svm/switch.h"
+#include "svm/vmcb.h"
 #include "vdev/bus.h"
+#include "vdev/cpuid.h"
+#include "vdev/msr.h"
 
 #include <xen/hvm/hvm_vcpu.h>
 #include <xen/hvm/save.h>
@@ -65,7 +72,7 @@ int fault_resolve(struct vcpu *v, gpa_t gpa, bool write, bool fetch) { return -E
 void hypercall_exit(struct vcpu *v) {}
 void domain_crash(struct vcpu *v, const char *fmt, ...) { fail_msg("%s", fmt); }
 void domain_shutdown(struct domain *d, uint8_t reason) {}
-void vcpu_stop(struct vcpu *v) {}
+void domain_stop_vcpu(struct vcpu *v) {}
 void vcpu_block(struct vcpu *v) {}
 void switch_unload(struct vcpu *v) {}
 void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components) {}

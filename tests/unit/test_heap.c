@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* mm/heap.c: size classes, large objects, what goes back. */
-#include "alloc.h"
-#include "directmap.h"
 #include "harness.h"
+#include "directmap.h"
+#include "mm/alloc.h"
+#include "mm/heap.h"
 
 #include <string.h>
 

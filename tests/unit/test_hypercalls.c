@@ -6,7 +6,8 @@
 #include "hypercall_core.h"
 
 #include <xen/hvm/hvm_vcpu.h>
-#include "platform.h"
+#include "percpu.h"
+#include "platform/boot_info.h"
 #include "public/cleave.h"
 
 #include <xen/platform.h>

@@ -4,12 +4,18 @@
  * cut short, NMIs, and interrupts that were offered and taken or not; how an instruction is skipped; and that
  * no ASID is used a second time before a flush.
  */
-#include "svm/vmcb.h"
-
-#include "cpu.h"
-#include "errors.h"
-#include "guest.h"
 #include "harness.h"
+#include "cpu.h"
+#include "cpu/features.h"
+#include "cpu/softirq.h"
+#include "mm/flush.h"
+#include "percpu.h"
+#include "svm/asid.h"
+#include "svm/inject.h"
+#include "svm/switch.h"
+#include "svm/vmcb.h"
+#include "vdev/cpuid.h"
+#include "vdev/lapic.h"
 
 #define HLT 0xf4
 #define CODE_64 0xa9b
@@ -51,7 +57,7 @@ void hw_reset_to_sipi(struct vcpu *v, uint8_t vector)
 
 void switch_unload(struct vcpu *v) {}
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
-void smp_kick(unsigned int cpu) { kicks++; }
+void softirq_kick(unsigned int cpu) { kicks++; }
 
 int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t src, uint8_t *dst,
                uint64_t size)

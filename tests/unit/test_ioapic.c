@@ -4,13 +4,15 @@
  * that are on line; an edge and a level line from the host to dom0 and back; lines that dom0 cannot have; and
  * no register access that could go wrong.
  */
-#include "cpu.h"
-#include "dom0/dom0.h"
-#include "errors.h"
 #include "harness.h"
-#include "platform.h"
+#include "cpu/irq.h"
+#include "dom0/ioapic.h"
+#include "percpu.h"
+#include "platform/acpi.h"
+#include "platform/host_ioapic.h"
 #include "platform/uart.h"
 #include "vdev/bus.h"
+#include "vdev/lapic.h"
 
 #include <stdlib.h>
 

@@ -3,10 +3,11 @@
  * platform/iommu.c: an IOMMU that firmware left on is switched off, what it writes to memory before itself; a
  * table that lies leads to no access but to what can be registers.
  */
-#include "cpu.h"
-#include "directmap.h"
 #include "harness.h"
-#include "platform.h"
+#include "cpu/features.h"
+#include "mm/pagetable.h"
+#include "platform/acpi.h"
+#include "platform/iommu.h"
 
 #include <stdlib.h>
 #include <string.h>

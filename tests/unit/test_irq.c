@@ -3,9 +3,10 @@
  * cpu/irq.c: each CPU has its own vectors for messages, hundreds in all; an interrupt reaches the one who had
  * the vector when it was sent, however late it comes.
  */
-#include "cpu.h"
-#include "cpu/traps.h"
 #include "harness.h"
+#include "cpu/apic.h"
+#include "cpu/irq.h"
+#include "cpu/softirq.h"
 
 #include <string.h>
 

@@ -3,8 +3,11 @@
  * vdev/lapic.c and lapic_timer.c: priorities, messages between four vcpus in all destination forms, both
  * faces with what they must refuse, the timer on a clock that the test moves, saving and loading.
  */
-#include "errors.h"
 #include "harness.h"
+#include "cpu/clock.h"
+#include "lib/log.h"
+#include "vdev/lapic.h"
+#include "vdev/lapic_timer.h"
 
 #include <stdlib.h>
 #include <xen/hvm/save.h>

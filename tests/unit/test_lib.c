@@ -3,11 +3,14 @@
  * lib/ and boot/: formatting, strings, the command line, and the memory map as platform/boot_info.c builds
  * it. The functions that the C library has too are linked under the names core_...
  */
-#include "boot.h"
-#include "directmap.h"
 #include "harness.h"
+#include "boot/multiboot.h"
+#include "directmap.h"
 #include "lib/cmdline.h"
-#include "xenpub.h"
+#include "mm/alloc.h"
+#include "mm/memory.h"
+#include "mm/pagetable.h"
+#include "platform/boot_info.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
 
@@ -180,7 +183,7 @@ static void memory_map_is_sorted_and_ram_loses(void **state)
             start = (seed >> 16) % MAP_PAGES;
             end = start + 1 + (seed >> 8) % (MAP_PAGES - start);
             type = kinds[(seed >> 24) % ARRAY_SIZE(kinds)];
-            boot_add_range((paddr_t)start << PAGE_SHIFT, (paddr_t)end << PAGE_SHIFT, type);
+            boot_info_add_range((paddr_t)start << PAGE_SHIFT, (paddr_t)end << PAGE_SHIFT, type);
             for (uint32_t page = start; page < end; page++)
                 if (types[page] == 0 || types[page] == BOOT_RAM)
                     types[page] = type;
@@ -196,8 +199,8 @@ static void hundreds_of_ranges(void **state)
     (void)state;
     boot_info.ranges = 0;
     for (paddr_t page = 0; page < 900; page += 3) {
-        boot_add_range(page << PAGE_SHIFT, (page + 2) << PAGE_SHIFT, page < 30 ? BOOT_DOM0 : BOOT_RAM);
-        boot_add_range((page + 1) << PAGE_SHIFT, (page + 2) << PAGE_SHIFT, BOOT_CORE);
+        boot_info_add_range(page << PAGE_SHIFT, (page + 2) << PAGE_SHIFT, page < 30 ? BOOT_DOM0 : BOOT_RAM);
+        boot_info_add_range((page + 1) << PAGE_SHIFT, (page + 2) << PAGE_SHIFT, BOOT_CORE);
     }
     assert_int_equal(boot_info.ranges, 600);
     assert_int_equal(memory_map_for_dom0(map, ARRAY_SIZE(map)), 310);
@@ -210,8 +213,8 @@ static void hundreds_of_ranges(void **state)
     assert_int_equal(map[127].type, 99);
     assert_non_null(strstr(harness_log, "takes no more entries"));
     for (paddr_t at = 1ull << 32; boot_info.ranges < ARRAY_SIZE(boot_info.range); at += 2 * PAGE_SIZE)
-        boot_add_range(at, at + PAGE_SIZE, BOOT_RAM);
-    assert_panics(boot_add_range(1ull << 50, 2ull << 50, BOOT_RAM));
+        boot_info_add_range(at, at + PAGE_SIZE, BOOT_RAM);
+    assert_panics(boot_info_add_range(1ull << 50, 2ull << 50, BOOT_RAM));
 }
 
 static void pages_come_from_the_top(void **state)
@@ -219,9 +222,9 @@ static void pages_come_from_the_top(void **state)
     (void)state;
     harness_memory_new(64);
     boot_info = (struct boot_info){ 0 };
-    boot_add_range(0, 0x9f000, BOOT_RAM);
-    boot_add_range(0x100000, 0x102000, BOOT_RAM);
-    boot_add_range(0x100000000, 0x140000000, BOOT_RAM); /* the first page tables do not reach it */
+    boot_info_add_range(0, 0x9f000, BOOT_RAM);
+    boot_info_add_range(0x100000, 0x102000, BOOT_RAM);
+    boot_info_add_range(0x100000000, 0x140000000, BOOT_RAM); /* the first page tables do not reach it */
     *(uint8_t *)paddr_to_virt(0x101000) = 1;
     assert_int_equal(memory_page(), 0x101000);
     assert_int_equal(*(uint8_t *)paddr_to_virt(0x101000), 0);
@@ -528,9 +531,9 @@ static void memory_is_given(void **state)
     harness_quiet = true;
     cmdline_init("dom0_mem=128M");
     boot_info.ranges = 0;
-    boot_add_range(0, 0x9f000, BOOT_RAM);
-    boot_add_range(0x100000, 0xa000000, BOOT_RAM);
-    boot_add_range(0xa000000, 0xb000000, BOOT_ACPI);
+    boot_info_add_range(0, 0x9f000, BOOT_RAM);
+    boot_info_add_range(0x100000, 0xa000000, BOOT_RAM);
+    boot_info_add_range(0xa000000, 0xb000000, BOOT_ACPI);
     memory_give();
     assert_int_equal(given_count, ARRAY_SIZE(expected));
     assert_memory_equal(given, expected, sizeof(expected));
@@ -550,8 +553,8 @@ static void modules_are_moved(void **state)
     (void)state;
     harness_memory_new(64);
     boot_info = (struct boot_info){ .modules = 3 };
-    boot_add_range(0, 0x9f000, BOOT_RAM);
-    boot_add_range(0x100000, 0x4000000, BOOT_RAM);
+    boot_info_add_range(0, 0x9f000, BOOT_RAM);
+    boot_info_add_range(0x100000, 0x4000000, BOOT_RAM);
     boot_info.module[0] = (struct boot_module){ 0x400000, 0x401800, "" };
     boot_info.module[1] = (struct boot_module){ 0x402000, 0x403000, "" };
     boot_info.module[2] = (struct boot_module){ 0x3fff000, 0x4000000, "" };
@@ -588,19 +591,19 @@ static void dom0s_share(void **state)
     cmdline_init("");
     for (unsigned int i = 0; i < ARRAY_SIZE(machines); i++) {
         boot_info.ranges = 0;
-        boot_add_range(0x100000, machines[i].end, BOOT_RAM);
+        boot_info_add_range(0x100000, machines[i].end, BOOT_RAM);
         memory_give();
         assert_int_equal(given[0].type, BOOT_DOM0);
         assert_int_equal(given[0].end - given[0].start, machines[i].share);
     }
     cmdline_init("dom0_mem=240M"); /* the core keeps 16 MiB, exactly */
     boot_info.ranges = 0;
-    boot_add_range(0x100000, 0x10100000, BOOT_RAM);
+    boot_info_add_range(0x100000, 0x10100000, BOOT_RAM);
     memory_give();
     assert_int_equal(given[0].end, 0x100000 + (240 << 20));
     cmdline_init("dom0_mem=241M");
     boot_info.ranges = 0;
-    boot_add_range(0x100000, 0x10100000, BOOT_RAM);
+    boot_info_add_range(0x100000, 0x10100000, BOOT_RAM);
     assert_panics(memory_give());
 }
 
@@ -614,7 +617,7 @@ static void dom0_sizes_are_checked(void **state)
 
     (void)state;
     boot_info.ranges = 0;
-    boot_add_range(0x100000, 0x10100000, BOOT_RAM);
+    boot_info_add_range(0x100000, 0x10100000, BOOT_RAM);
     for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++) {
         cmdline_init(wrong[i][0]);
         assert_panics(memory_give());

@@ -4,9 +4,9 @@
  * looks at what others change says so each time: memory, ports, grants.
  */
 #include "harness.h"
-
-#include "alloc.h"
-#include "directmap.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
 
 #define GFN_FREE 0x100u
 
@@ -34,7 +34,7 @@ static void frames(void **state)
     mfn_t m = MFN_NONE;
 
     assert_takes(LOCK_MEM, 1, m = alloc_core(0));
-    assert_takes(LOCK_MEM, 1, free_core(m, 0));
+    assert_takes(LOCK_MEM, 1, alloc_free(m, 0));
     assert_takes(LOCK_MEM, 1, assert_true(alloc_prepare(0)));
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_recount(guest, 0), 0));
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_claim(guest, 8), 0));

@@ -2,6 +2,7 @@
 /* cpu/mcheck.c on a CPU whose machine-check banks are the test's (APM vol. 2, chapter 9). */
 #include "msr_fake.h"
 #include "harness.h"
+#include "cpu/mcheck.h"
 
 #include <string.h>
 

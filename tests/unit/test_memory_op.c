@@ -3,10 +3,12 @@
  * hypercall/memory*.c: each operation as the guest or dom0 calls it, with borders, nonsense, continuations
  * and failing allocations.
  */
-#include "alloc.h"
-#include "directmap.h"
 #include "harness.h"
-#include "platform.h"
+#include "directmap.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "vdev/pvclock.h"
 
 #include <string.h>
 
@@ -553,7 +555,7 @@ static void grant_tables_are_resources(void **state)
     /* the guest's table goes while dom0 still looks at it */
     assert_int_equal(acquire(1, XENMEM_resource_grant_table, 0, 1, base + LIST), 0);
     for (unsigned int i = 0; i < 3; i++)
-        free_core(virt_to_mfn(dom->grant.shared[i]), 0);
+        alloc_free(virt_to_mfn(dom->grant.shared[i]), 0);
     assert_int_equal(mfn_to_frame(virt_to_mfn(dom->grant.shared[0]))->state, FRAME_CORE);
     harness_check_memory();
     assert_int_equal(p2m_remove(dom0_, GFN(0xc0100)), 0);

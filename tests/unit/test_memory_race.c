@@ -4,9 +4,9 @@
  * maps, unmaps and copies them. Whatever the order, no frame changes hands while somebody has it, and in the end all
  * counts agree. Each CPU is a thread; the locks are the core's own.
  */
-#include "alloc.h"
-#include "directmap.h"
 #include "harness.h"
+#include "directmap.h"
+#include "mm/frame.h"
 
 #define PAGES 4
 #define ROUNDS 20000

@@ -4,6 +4,7 @@
  * registers in its pages are the device's.
  */
 #include "pci_model.h"
+#include "cpu/irq.h"
 
 #include <string.h>
 

@@ -3,9 +3,12 @@
  * vdev/msr.c: that every MSR of the ranges that exist is either in this file's list or #GP;
  * the hypercall page byte by byte.
  */
-#include "errors.h"
-#include "harness.h"
 #include "privileged_fake.h"
+#include "harness.h"
+#include "cpu/clock.h"
+#include "vdev/cpuid.h"
+#include "vdev/lapic.h"
+#include "vdev/msr.h"
 
 #include <xen/arch-x86/cpufeatureset.h>
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/nmi.c: a chip set that raises NMIs and tells its reasons by port 0x61. */
 #include "ports_fake.h"
-#include "cpu.h"
-#include "cpu/traps.h"
 #include "harness.h"
+#include "cpu/nmi.h"
+#include "cpu/softirq.h"
+#include "cpu/traps.h"
 #include "lib/cmdline.h"
+#include "percpu.h"
 
 #include <string.h>
 

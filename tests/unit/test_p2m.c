@@ -3,11 +3,12 @@
  * mm/p2m.c and guest/fault.c, dom0/mmio.c: entries, splits, references, flushes, parking, faults, and that a
  * failure changes nothing.
  */
-#include "alloc.h"
-#include "directmap.h"
-#include "dom0/dom0.h"
-#include "guest/exits.h"
 #include "harness.h"
+#include "directmap.h"
+#include "dom0/mmio.h"
+#include "guest/fault.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* mm/p2m_check.c: it finds what is broken, and lets others in while it looks. */
-#include "alloc.h"
-#include "directmap.h"
 #include "harness.h"
+#include "mm/frame.h"
+#include "percpu.h"
 
 static void checker_finds_what_is_broken(void **state)
 {

@@ -3,6 +3,7 @@
  * dom0/pci.c: dom0's accesses to configuration space pass, except for what would reach the core.
  */
 #include "pci_model.h"
+#include "platform/acpi.h"
 
 #include <string.h>
 

@@ -3,11 +3,11 @@
  * Who pays for what the core keeps for a domain: a guest's pool bounds it, dom0's is kept free for it, and
  * giving memory back needs none.
  */
-#include "alloc.h"
-#include "directmap.h"
-#include "dom0/dom0.h"
-#include "guest/exits.h"
 #include "harness.h"
+#include "dom0/mmio.h"
+#include "guest/fault.h"
+#include "mm/alloc.h"
+#include "mm/frame.h"
 
 #include <string.h>
 

@@ -4,6 +4,9 @@
  * weight, affinity, latency, what stops and starts, and storms of everything at once.
  */
 #include "sched_sim.h"
+#include "cpu/softirq.h"
+#include "lib/log.h"
+#include "percpu.h"
 
 /* --- time and fairness --- */
 

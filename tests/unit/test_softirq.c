@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/softirq.c: which CPU is interrupted, what runs in which order, and when a hypercall makes way. */
-#include "cpu.h"
 #include "harness.h"
-#include "time.h"
+#include "cpu/apic.h"
+#include "cpu/clock.h"
+#include "cpu/irq.h"
+#include "cpu/softirq.h"
+#include "lib/log.h"
+#include "percpu.h"
 
 static nsec_t now;
 static unsigned int kicks, sent_to, ran;
@@ -64,9 +68,9 @@ static void a_cpu_kicks_neither_itself_nor_one_that_is_off(void **state)
     cpus[0].idle = true;
     softirq_raise(0, SOFTIRQ_TIMER);
     cpus[1].online = false;
-    smp_kick(1);
+    softirq_kick(1);
     assert_int_equal(kicks, 0);
-    smp_kick(2);
+    softirq_kick(2);
     assert_int_equal(kicks, 1);
 }
 
@@ -100,18 +104,18 @@ static void one_that_raises_itself_runs_at_the_next_pass(void **state)
 static void a_hypercall_makes_way_after_a_while_or_for_work(void **state)
 {
     harness_cpu = 1;
-    assert_false(preempt_pending());
+    assert_false(softirq_preempt_pending());
     assert_int_equal(cpus[1].hypercall_start, now);
     now += USEC(80);
-    assert_false(preempt_pending());
+    assert_false(softirq_preempt_pending());
     now += 1;
-    assert_true(preempt_pending());
+    assert_true(softirq_preempt_pending());
     cpus[1].hypercall_start = 0;
-    assert_false(preempt_pending());
+    assert_false(softirq_preempt_pending());
     softirq_raise(0, SOFTIRQ_SCHED);
-    assert_false(preempt_pending()); /* another CPU's */
+    assert_false(softirq_preempt_pending()); /* another CPU's */
     softirq_raise(1, SOFTIRQ_TIMER);
-    assert_true(preempt_pending());
+    assert_true(softirq_preempt_pending());
 }
 
 int main(void)

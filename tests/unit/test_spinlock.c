@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/spinlock.c: who holds a lock, in which order locks are taken, and that one CPU has it at a time. */
 #include "harness.h"
-#include "time.h"
+#include "cpu/clock.h"
+#include "percpu.h"
 
 #define ROUNDS 100000
 #define HOLD 1000000   /* ticks */

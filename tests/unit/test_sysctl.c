@@ -4,6 +4,8 @@
  * error, what comes back, what is left unchanged.
  */
 #include "hypercall_core.h"
+#include "percpu.h"
+#include "vdev/cpuid.h"
 
 /* --- sysctl --- */
 

@@ -4,8 +4,12 @@
  * svm/enter.c does and keeps, as a TLB would, the translation that it saw first under its ASID; it
  * leaves when it is kicked. Once a flush is over, nobody uses what was there before.
  */
-#include "cpu.h"
 #include "harness.h"
+#include "cpu/features.h"
+#include "cpu/softirq.h"
+#include "mm/flush.h"
+#include "percpu.h"
+#include "svm/asid.h"
 #include "svm/vmcb.h"
 
 #include <unistd.h>
@@ -25,7 +29,7 @@ static uint64_t in_use[MAX_CPUS]; /* which of them this CPU's guest uses now, or
 static bool kicked[MAX_CPUS], stop, all_at_once;
 static unsigned int kicks, waiting, lonely;
 
-void smp_kick(unsigned int cpu)
+void softirq_kick(unsigned int cpu)
 {
     __atomic_add_fetch(&kicks, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&kicked[cpu], true, __ATOMIC_SEQ_CST);

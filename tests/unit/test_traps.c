@@ -3,11 +3,14 @@
  * cpu/traps.c: the tables that a CPU loads, as it reads them; who gets an exception; what a panic says
  * of the stack; how deep a CPU's stack was ever used. LGDT and its like are executed here.
  */
-#include "boot.h"
-#include "cpu.h"
-#include "decode.h"
 #include "harness.h"
+#include "cpu/irq.h"
+#include "cpu/smp.h"
 #include "cpu/traps.h"
+#include "guest/decode.h"
+#include "mm/memory.h"
+#include "mm/pagetable.h"
+#include "percpu.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +21,7 @@
 static uint8_t stacks[STACKS][STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
 static unsigned int stacks_made, nmis, irqs, last_irq;
 
-char traps_stubs[1];
+char entry_traps[1];
 void irq_dispatch(unsigned int vector) { irqs++; last_irq = vector; }
 void smp_nmi(const struct trap_frame *f) { nmis++; }
 
@@ -47,7 +50,7 @@ static unsigned int operand(const uint8_t *code, long long *r, uint64_t *at)
     if (rex)
         mov[0] |= code[0];
     memcpy(mov + 2, code + rex + 2, sizeof(mov) - 2);
-    assert_int_equal(insn_decode(mov, sizeof(mov), INSN_64, &i), 0);
+    assert_int_equal(decode_insn(mov, sizeof(mov), INSN_64, &i), 0);
     *at = (uint64_t)i.disp + (i.base == INSN_NO_REGISTER ? 0 : (uint64_t)*harness_register(r, i.base)) +
           (i.index == INSN_NO_REGISTER ? 0 : (uint64_t)*harness_register(r, i.index) << i.scale);
     if (i.rip_relative)
@@ -117,7 +120,7 @@ static void assert_gates(bool with_stacks)
     for (unsigned int i = 0; i < 256; i++) {
         const uint64_t *gate = (const uint64_t *)idt.base + 2 * i;
         unsigned int ist = !with_stacks ? 0 : i == 2 ? 1 : i == 8 ? 2 : i == 18 ? 3 : 0;
-        uint64_t stub = (uint64_t)traps_stubs + 16 * i;
+        uint64_t stub = (uint64_t)entry_traps + 16 * i;
 
         assert_int_equal((gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000) | gate[1] << 32, stub);
         assert_int_equal(gate[0] >> 16 & 0xffff, 8);

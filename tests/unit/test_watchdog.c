@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/watchdog.c: which CPUs count as stuck, on a clock that the test moves. */
-#include "cpu.h"
 #include "harness.h"
+#include "cpu/clock.h"
+#include "cpu/watchdog.h"
+#include "lib/log.h"
+#include "percpu.h"
 
 #define PATIENCE 20
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mm/alloc.c for tests that have no machine memory: there are no frames. */
-#include "alloc.h"
+#include "mm/alloc.h"
+#include "types.h"
 
 mfn_t alloc_core(unsigned int order)
 {

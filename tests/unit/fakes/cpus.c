@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/softirq.c: the CPUs, for tests that have softirqs and kicks of their own, or none. */
 #include "harness.h"
+#include "percpu.h"
 
 struct cpu cpus[MAX_CPUS];
 unsigned int nr_cpus = 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What dom0/msi.c needs of the machine: vectors, of which each CPU has few, and device registers. */
-#include "cpu.h"
-#include "directmap.h"
 #include "harness.h"
+#include "cpu/irq.h"
+#include "directmap.h"
+#include "mm/pagetable.h"
 
 struct harness_vector harness_vectors[HARNESS_VECTOR_CPUS][HARNESS_VECTORS];
 uint64_t harness_device_base;

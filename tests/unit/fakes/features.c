@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/features.c: a host CPU that can do everything that nested paging may use. */
-#include "cpu.h"
+#include "cpu/features.h"
 
 struct cpu_features cpu_features = { .x2apic = true, .pages_1g = true,
                                      .asid_count = 16, .physical_bits = 40 };

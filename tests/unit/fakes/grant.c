@@ -3,8 +3,9 @@
  * core/grant.c: the test has put frames into d->grant.shared. The table grows by one at a time, as far as
  * they go; the reference is the caller's.
  */
-#include "directmap.h"
 #include "harness.h"
+#include "directmap.h"
+#include "mm/frame.h"
 
 mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
 {

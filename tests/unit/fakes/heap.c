@@ -3,7 +3,7 @@
  * mm/heap.c on the C library's heap: the address sanitizer then sees each use after free and overflow, and at
  * the end what was never freed. Tests that need more of the allocator link mm/.
  */
-#include "alloc.h"
+#include "mm/heap.h"
 
 #include <stdlib.h>
 

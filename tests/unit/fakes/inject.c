@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Between the core's files and its allocators (the linker's --wrap): the n-th allocation fails. */
-#include "alloc.h"
 #include "harness.h"
 
 static unsigned int countdown;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What vdev/bus.c needs for the ranges of every guest: a local APIC without a page, a console. */
 #include "harness.h"
+#include "vdev/lapic.h"
+#include "vdev/text.h"
 
 bool lapic_has_page(const struct vcpu *v, gpa_t gpa) { return false; }
 uint32_t lapic_mmio_read(struct vcpu *v, uint32_t offset) { return 0; }

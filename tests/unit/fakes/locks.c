@@ -4,7 +4,7 @@
  * of a class. And now and then a CPU takes its time after it has let go of one, so that another gets in
  * where the code wrongly believes that nobody can.
  */
-#include "percpu.h"
+#include "spinlock.h"
 
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/mcheck.c: a CPU without machine-check banks. */
-#include "cpu.h"
+#include "cpu/mcheck.h"
 
 void mcheck_init_cpu(void) { }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dom0/msi.c: emulates the frames that a test chose. */
-#include "dom0/dom0.h"
 #include "harness.h"
+#include "dom0/msi.h"
 
 uint64_t harness_msi_start, harness_msi_end;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* I/O ports of the host for tests that use none. */
-#include "harness.h"
 #include "ports_fake.h"
+#include "harness.h"
 
 uint32_t harness_port_read(uint16_t port, unsigned int size)
 {

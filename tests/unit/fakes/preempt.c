@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/softirq.c: other work waits as often as the test wants. */
 #include "harness.h"
+#include "cpu/softirq.h"
 
 unsigned int harness_preempt_every;
 
-bool preempt_pending(void)
+bool softirq_preempt_pending(void)
 {
     static unsigned int asked;
 

@@ -4,7 +4,7 @@
  * them here, in the order in which they were set.
  */
 #include "harness.h"
-#include "time.h"
+#include "lib/log.h"
 
 static struct timer *armed[4096];
 static unsigned int count;

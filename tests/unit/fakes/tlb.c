@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mm/flush.c: flushes are counted, and a test may look at the world at that moment. */
 #include "harness.h"
+#include "mm/flush.h"
 
 unsigned int harness_flushes;
 void (*harness_on_flush)(struct domain *d);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/watchdog.c: nobody measures. */
 #include "harness.h"
-#include "cpu.h"
-#include "public/cleave.h"
+#include "cpu/watchdog.h"
 
 void (*harness_on_pause)(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A domain with event channels and grants, for tests that link these of core/ (harness.h). */
-#include "alloc.h"
-#include "directmap.h"
 #include "harness.h"
+#include "directmap.h"
+#include "mm/alloc.h"
 
 struct domain *harness_whole_domain(domid_t id, int grant_frames)
 {

@@ -26,7 +26,7 @@ static inline paddr_t virt_to_paddr(const void *v)
 }
 
 volatile void *pagetable_window(paddr_t page);
-volatile void *map_mmio(paddr_t base, uint64_t size);
+volatile void *pagetable_map_device(paddr_t base, uint64_t size);
 uint64_t mmio_read(const volatile void *p, unsigned int size);
 void mmio_write(volatile void *p, unsigned int size, uint64_t val);
 

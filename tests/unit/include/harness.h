@@ -10,10 +10,16 @@
 #ifndef HARNESS_H
 #define HARNESS_H
 
-#include "domain.h"
-#include "hypercall.h"
-#include "lib.h"
+#include "core/domain.h"
+#include "core/domain_registry.h"
+#include "core/domain_shutdown.h"
+#include "core/vcpu.h"
+#include "errors.h"
 #include "hw.h"
+#include "hypercall/guest_copy.h"
+#include "hypercall/hypercall.h"
+#include "lib.h"
+#include "mm/guest.h"
 
 #pragma push_macro("noreturn")
 #undef noreturn
@@ -108,14 +114,14 @@ typedef unsigned int harness_refused_fn(const uint8_t *code, long long *register
 void harness_on_refused(harness_refused_fn *fn);
 long long *harness_register(long long *registers, unsigned int number); /* by its number in instructions */
 
-/* preempt_pending() says yes at each n-th question; 0: never. */
+/* softirq_preempt_pending() says yes at each n-th question; 0: never. */
 extern unsigned int harness_preempt_every;
 extern unsigned int harness_flushes;           /* calls of flush_domain */
 extern void (*harness_on_flush)(struct domain *d);
 extern void (*harness_on_pause)(void);         /* what happens while the checker lets others in */
 extern struct guest_paging harness_paging;       /* what hw_get_paging says of any vcpu */
 extern char harness_log[512];                  /* the last line that was logged */
-/* A domain's line was logged (guest_log); the test may look at the world at that moment. */
+/* A domain's line was logged (log_guest); the test may look at the world at that moment. */
 extern void (*harness_on_guest_log)(const struct domain *d);
 extern bool harness_quiet;                     /* lines are not printed; harness_machine clears it */
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Pause, shutdown and crash of a domain (core/domain_shutdown.c). */
+#ifndef CLV_CORE_DOMAIN_SHUTDOWN_H
+#define CLV_CORE_DOMAIN_SHUTDOWN_H
+
+#include "lib.h"
+#include "types.h"
+
+struct domain;
+struct vcpu;
+
+/* Pauses nest. _sync also waits until each vcpu has left its CPU: never from one of them. */
+void domain_pause(struct domain *d);
+void domain_pause_sync(struct domain *d);
+void domain_unpause(struct domain *d);
+void domain_shutdown(struct domain *d, uint8_t reason);  /* SHUTDOWN_*; dom0: the machine */
+void domain_resume(struct domain *d);            /* after suspend was cancelled */
+/* The guest did what cannot be handled: prints why (exit, address, registers), shuts down with
+ * SHUTDOWN_crash. */
+void domain_crash(struct vcpu *v, const char *fmt, ...) format_printf(2, 3);
+/*
+ * v is off until INIT and SIPI, or VCPUOP_up. When no vcpu of the domain is up, none can start
+ * another: the domain has powered off. Linux does that as a PVH guest, which has no ACPI power
+ * button: it halts.
+ */
+void domain_stop_vcpu(struct vcpu *v);
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* Machine checks (cpu/mcheck.c). */
+#ifndef CLV_CPU_MCHECK_H
+#define CLV_CPU_MCHECK_H
+
+void mcheck_init_cpu(void);          /* before CR4.MCE is set */
+void mcheck_report(void);            /* what this CPU's banks hold; nothing when there is nothing */
+
+#endif

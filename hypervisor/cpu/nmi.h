@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* NMIs that the core did not send (cpu/nmi.c). */
+#ifndef CLV_CPU_NMI_H
+#define CLV_CPU_NMI_H
+
+#include "types.h"
+
+struct trap_frame;
+
+void nmi_init(void);                 /* by the command line; before the local APIC */
+bool nmi_is_fatal(void);
+void nmi_softirq(void);
+void nmi_handle(const struct trap_frame *f);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The clock that guests read without an exit (vdev/pvclock.c). */
+#ifndef CLV_VDEV_PVCLOCK_H
+#define CLV_VDEV_PVCLOCK_H
+
+struct domain;
+struct vcpu;
+
+void pvclock_update(struct vcpu *v);                       /* vcpu_info.time */
+void pvclock_update_wallclock(struct domain *d);           /* shared_info.wc_* */
+
+#endif
