@@ -74,7 +74,7 @@ static void test_an_idle_cpu_disturbs_nobody(void **state)
     }
 }
 
-/* A lead of less than a millisecond is not worth a switch: it waits until the slice is over that begins now. */
+/* A lead of less than a millisecond is not worth a switch: it waits for the slice that begins now to end. */
 static void test_a_small_lead_waits_for_a_slice(void **state)
 {
     for (unsigned int lead = 0; lead < 2; lead++) {
