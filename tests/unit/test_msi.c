@@ -89,14 +89,56 @@ static void msi_of_32_bits(void **state)
 
     (void)state;
     space[0][MSI + 2] = 0x00;
-    memset(&space[0][MSI + 8], 0, 8); /* what the model looks at as the high half is data now */
+    put_word(space[0], MSI + 8, 0);
     put(MSI + 4, 4, 0xfee01000);
     put(MSI + 8, 2, 0x44);
     assert_int_equal(get(MSI + 8, 4), 0x44);
     put(MSI + 12, 4, 0x77); /* passes: the mask */
     assert_int_equal(word(s, MSI + 12), 0x77);
-    put(MSI + 2, 1, 0); /* stays off: the model would take offset 8 for the address */
+    put(MSI + 2, 1, 0);
     assert_int_equal(word(s, MSI + 8), 0);
+    put(MSI + 2, 1, 1);
+    assert_int_equal(get(MSI + 4, 4), 0xfee01000);
+    assert_int_equal(get(MSI + 8, 4), 0x44);
+    assert_int_equal(word(s, MSI + 12), 0x77);
+    fire(word(s, MSI + 4), s[MSI + 8]);
+    assert_int_equal(delivered.dest, 1);
+    assert_int_equal(delivered.vector, 0x44);
+}
+
+/* There a write is as long as it is asked for, and nothing beside it may change. */
+static void msi_of_a_device_behind_a_window(void **state)
+{
+    const uint64_t at = FAR_WINDOW + 0x40;
+    uint8_t *s = space[3];
+
+    (void)state;
+    for (unsigned int wide = 0; wide < 2; wide++) {
+        unsigned int data = wide ? 0x4c : 0x48;
+
+        s[0x06] = 0x10; /* has a list */
+        s[0x34] = 0x40;
+        memset(s + 0x40, 0xee, 0x20);
+        put_word(s, 0x40, 0xee000005 | (wide ? 0x800000 : 0));
+        window_write(at + 4, 4, 0xfee02000);
+        if (wide)
+            window_write(at + 8, 4, 0);
+        window_write(FAR_WINDOW + data, 2, 0x45);
+        assert_int_equal(word(s, 0x44), 0xeeeeeeee);
+        window_write(at + 2, 2, 0xee01);
+        assert_int_equal(word(s, 0x40), 0xee010005 | (wide ? 0x800000 : 0));
+        assert_int_equal(word(s, 0x44), 0xfee00000 | HOST_APIC(2) << 12);
+        assert_true(!wide || word(s, 0x48) == 0);
+        assert_int_equal(word(s, data) >> 8, 0xeeee00);
+        assert_int_equal(word(s, data + 4), 0xeeeeeeee);
+        fire(word(s, 0x44), s[data]);
+        assert_int_equal(delivered.vector, 0x45);
+        assert_int_equal(delivered.dest, 2);
+        assert_int_equal(window_read(FAR_WINDOW + data, 2), 0x45);
+        window_write(at + 2, 2, 0xee00);
+        assert_int_equal(word(s, 0x40), 0xee000005 | (wide ? 0x800000 : 0));
+        assert_int_equal(vectors_used(), 0);
+    }
 }
 
 static void msix(void **state)
@@ -341,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PCI_TEST(msi),
         PCI_TEST(msi_of_32_bits),
+        PCI_TEST(msi_of_a_device_behind_a_window),
         PCI_TEST(msix),
         PCI_TEST(a_table_that_is_ready_before),
         PCI_TEST(a_line_is_masked_while_it_changes),
