@@ -135,9 +135,13 @@ static void no_pit(void **state)
     bus_port_write(v, 0x42, 1, 0xff);
     bus_port_write(v, 0x42, 1, 0xff);
     val = bus_port_read(v, 0x42, 1);
-    assert_int_not_equal(val, 0xff);
+    assert_int_equal(val, 0);
     val = bus_port_read(v, 0x61, 1);
     assert_int_equal(val, 0x20);
+    val = bus_port_read(v, 0x42, 2); /* its ports are bytes */
+    assert_int_equal(val, 0xffff);
+    val = bus_port_read(v, 0x61, 4);
+    assert_int_equal(val, ~0u);
 }
 
 int main(void)

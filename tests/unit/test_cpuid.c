@@ -395,7 +395,9 @@ static void cannot_be_widened(void **state)
     for (unsigned int i = 0; i < 19; i++)
         assert_int_equal(word(i), words[i]);
     assert_int_equal(get(0, 0).a, 0xd);
+    assert_int_equal(get(0, 0).b, 0x68747541); /* the vendor is the host's */
     assert_int_equal(get(0x80000000, 0).a, 0x80000021);
+    assert_int_equal(get(0x80000000, 0).b, 0x68747541);
     assert_int_equal(get(7, 0).a, 2);
     assert_int_equal(get(0x80000008, 0).a, 0x3028);
     assert_int_equal(get(0xd, 0).a, 7);
@@ -439,6 +441,19 @@ static void set_policy(unsigned int n)
     assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
 }
 
+/* The host has AVX, and a guest is not to have it. */
+static void without_avx_for_a_guest(void **state)
+{
+    unsigned int n = cpuid_policy_leaves(&cpuid_max, leaves);
+
+    (void)state;
+    find(n, 1, XEN_CPUID_NO_SUBLEAF)->c &= ~(1u << F(AVX) % 32);
+    set_policy(n);
+    assert_int_equal(cpuid_guest_xcr0_mask(d), 3);
+    assert_int_equal(get(0xd, 0).a, 3);
+    assert_int_equal(get(0xd, 0).c, 576);
+}
+
 /* Whatever tools write, these fields are the core's, or empty: the rest would be said about the host. */
 static void fields_of_the_core(void **state)
 {
@@ -450,6 +465,11 @@ static void fields_of_the_core(void **state)
             leaves[i].a = leaves[i].b = leaves[i].c = leaves[i].d = ~0u;
     set_policy(n);
     assert_int_equal(get(1, 0).b, 0x06ff0800);
+    for (uint32_t leaf = 2; leaf < 0xd; leaf++)
+        if (leaf != 7 && leaf != 0xb)
+            assert_int_equal(get(leaf, 0).a | get(leaf, 0).b | get(leaf, 0).c | get(leaf, 0).d, 0);
+    assert_int_equal(get(0xb, 0).a | get(0xb, 0).b | get(0xb, 0).c, 0); /* no levels, but the id in EDX */
+    assert_int_equal(get(0xd, 0).d, 0);
     assert_int_equal(get(0x80000001, 0).b, 0);
     assert_int_equal(get(0x80000007, 0).a | get(0x80000007, 0).b | get(0x80000007, 0).c, 0);
     assert_int_equal(get(0x80000008, 0).c, 0xf0ff);
@@ -573,6 +593,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(set_back_is_no_change, setup, teardown),
         cmocka_unit_test_setup_teardown(cannot_be_widened, setup, teardown),
         cmocka_unit_test_setup_teardown(can_be_narrowed, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_avx_for_a_guest, setup, teardown),
         cmocka_unit_test_setup_teardown(fields_of_the_core, setup, teardown),
         cmocka_unit_test_setup_teardown(what_tools_cannot_take_away, setup, teardown),
         cmocka_unit_test_setup_teardown(features_that_need_others, setup, teardown),

@@ -148,6 +148,20 @@ static void test_unpinned_is_not_starved(void **state)
     assert_near(share(b, SEC(5)), SEC(5), MSEC(100));
 }
 
+/* A burst is charged by how long it is, also one that costs less than a nanosecond of virtual time for each. */
+static void test_short_bursts_are_charged(void **state)
+{
+    struct body *s, *a;
+
+    machine(1);
+    s = sleeper(USEC(50), 1);
+    a = hog(256, 0);
+    assert_int_equal(sched_set_params(s->v.d, 60000, 0), 0);
+    assert_int_equal(sched_set_params(a->v.d, 60000, 0), 0);
+    run(SEC(10));
+    assert_true(share(a, SEC(100)) > SEC(40));
+}
+
 static void test_weight_changes_in_flight(void **state)
 {
     struct body *a, *b;
@@ -639,6 +653,7 @@ int main(void)
         cmocka_unit_test(test_pinned_alone_bends_no_weights),
         cmocka_unit_test(test_no_claims_without_end),
         cmocka_unit_test(test_unpinned_is_not_starved),
+        cmocka_unit_test(test_short_bursts_are_charged),
         cmocka_unit_test(test_weight_changes_in_flight),
         cmocka_unit_test(test_virtual_time_for_ages),
         cmocka_unit_test(test_interrupts_switch_nobody),
