@@ -62,8 +62,8 @@ unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c dom
 $(foreach test,hypercalls domctl sysctl answers vcpus_race,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
     $(eval $(UNIT_OUT)/test_$(test): $(UNIT_OUT)/hypercall_core.o))
 $(eval $(call unit-test,guest,$(unit_mm)))
-$(eval $(call unit-test,memory_op,$(unit_mm) hypercall/memory.c hypercall/memory_words.c \
-    hypercall/memory_physmap.c hypercall/operation.c))
+$(foreach test,memory_op memory_limits,$(eval $(call unit-test,$(test),$(unit_mm) hypercall/memory.c \
+    hypercall/memory_words.c hypercall/memory_physmap.c hypercall/operation.c)))
 $(eval $(call unit-test,memory_race,$(unit_mm)))
 $(eval $(call unit-test,compat,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
     hypercall/memory.c hypercall/memory_words.c hypercall/memory_physmap.c hypercall/operation.c))

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hypercall/memory*.c at its limits: memory above a guest's target, for which the tools raise its limit;
+ * operations on nothing; and no memory for a map.
+ */
+#include "harness.h"
+#include "mm/heap.h"
+#include "mm/p2m.h"
+#include "vdev/pvclock.h"
+
+#include <string.h>
+
+void pvclock_update_wallclock(struct domain *d) {}
+
+#define DOM0_BASE 0x1000000ull
+#define ARG 0x800
+#define LIST 0x1000
+#define LIMIT 300u
+#define BUILDER_PAGES 256u /* libxl's, for its own pages */
+
+static struct domain *control, *guest;
+
+static int setup(void **state)
+{
+    harness_setup(state);
+    control = harness_domain(0, 1024);
+    guest = harness_domain(1, LIMIT);
+    harness_populate(control, DOM0_BASE >> PAGE_SHIFT, 64);
+    harness_populate(guest, 0, 16);
+    return 0;
+}
+
+static uint8_t *at(struct domain *d, uint64_t offset)
+{
+    return harness_guest(d, (d == control ? DOM0_BASE : 0) + offset);
+}
+
+static long memory_op(struct domain *caller, unsigned int op, const void *arg, size_t size)
+{
+    memcpy(at(caller, ARG), arg, size);
+    return harness_hypercall(hypercall_memory_op, caller->vcpu[0], op,
+                             (caller == control ? DOM0_BASE : 0) + ARG, 0, NULL);
+}
+
+/* One extent at gfn, for the guest. */
+static long populate(struct domain *caller, uint64_t gfn, unsigned int order, unsigned int flags)
+{
+    struct xen_memory_reservation r = { .domid = caller == guest ? DOMID_SELF : guest->id, .nr_extents = 1,
+                                        .extent_order = order, .mem_flags = flags };
+
+    *(uint64_t *)&r.extent_start = (caller == control ? DOM0_BASE : 0) + LIST;
+    memcpy(at(caller, LIST), &gfn, sizeof(gfn));
+    return memory_op(caller, XENMEM_populate_physmap, &r, sizeof(r));
+}
+
+/* What dom0 asks for as populate-on-demand is there, and the tools' own pages still fit beside it. */
+static void the_limit_grows_with_what_is_on_demand(void **state)
+{
+    (void)state;
+    assert_int_equal(populate(control, 512, 9, 0), 0);
+    assert_int_equal(guest->max_pages, LIMIT);
+    assert_int_equal(populate(guest, 512, 9, XENMEMF_populate_on_demand), 0); /* not by itself */
+    assert_int_equal(guest->max_pages, LIMIT);
+    assert_int_equal(populate(control, 16, 0, XENMEMF_populate_on_demand), 1); /* fits anyway */
+    assert_int_equal(guest->max_pages, LIMIT);
+    assert_int_equal(populate(control, 512, 9, XENMEMF_populate_on_demand), 1);
+    assert_int_equal(guest->tot_pages, 17 + 512);
+    assert_int_equal(guest->max_pages, 17 + 512 + BUILDER_PAGES);
+    guest->max_pages = 100000; /* more is left as it is */
+    assert_int_equal(populate(control, 17, 0, XENMEMF_populate_on_demand), 1);
+    assert_int_equal(guest->max_pages, 100000);
+    harness_check_memory();
+}
+
+static void nothing_is_done_for_nothing(void **state)
+{
+    struct xen_add_to_physmap_batch batch = { .domid = DOMID_SELF, .space = XENMAPSPACE_grant_table };
+    struct xen_memory_reservation r = { .domid = DOMID_SELF };
+
+    (void)state;
+    assert_int_equal(memory_op(guest, XENMEM_add_to_physmap_batch, &batch, sizeof(batch)), 0);
+    assert_int_equal(memory_op(guest, XENMEM_populate_physmap, &r, sizeof(r)), 0);
+    assert_int_equal(memory_op(guest, XENMEM_decrease_reservation, &r, sizeof(r)), 0);
+    assert_int_equal(guest->tot_pages, 16);
+}
+
+/* The map that was there stays. */
+static void no_memory_for_a_map(void **state)
+{
+    struct xen_foreign_memory_map set = { .domid = guest->id, .map.nr_entries = 2 };
+
+    (void)state;
+    *(uint64_t *)&set.map.buffer = DOM0_BASE + LIST;
+    memset(at(control, LIST), 0x42, 40);
+    assert_int_equal(memory_op(control, XENMEM_set_memory_map, &set, sizeof(set)), 0);
+    set.map.nr_entries = 5;
+    harness_fail_alloc(1);
+    assert_int_equal(memory_op(control, XENMEM_set_memory_map, &set, sizeof(set)), -ENOMEM);
+    harness_fail_alloc(0);
+    assert_int_equal(guest->memory_map_entries, 2);
+    assert_int_equal(guest->memory_map[1].type, 0x42424242);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_limit_grows_with_what_is_on_demand, setup),
+        cmocka_unit_test_setup(nothing_is_done_for_nothing, setup),
+        cmocka_unit_test_setup(no_memory_for_a_map, setup),
+    };
+
+    return cmocka_run_group_tests_name("memory_limits", tests, NULL, NULL);
+}
