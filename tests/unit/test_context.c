@@ -7,6 +7,7 @@
 #include "msr_fake.h"
 #include "harness.h"
 #include "cpu/features.h"
+#include "cpu/fpu.h"
 #include "directmap.h"
 #include "mm/alloc.h"
 #include "mm/frame.h"
@@ -426,6 +427,10 @@ static void fpu_records(void **state)
     assert_int_equal(out.x.xcr0_accum, 3);
     assert_memory_equal(&out.x.save_area, area, 832);
 
+    fpu_load(v, &in.x.save_area, 512, 3); /* what a shorter record lacks is not what was there before */
+    assert_int_equal(area[511], 0x3c);
+    for (unsigned int i = 576; i < 832; i++)
+        assert_int_equal(area[i], 0);
     in.x.xcr0 = 5;
     assert_int_equal(hw_load_xsave(v, &in.x), -EINVAL);
     assert_int_equal(v->hw.xcr0, 3);
@@ -453,6 +458,45 @@ static void fpu_records(void **state)
     assert_int_equal(*(uint64_t *)(area + 512), 0);
     in.x.xcr0 = 1;
     assert_int_equal(hw_load_xsave(v, &in.x), -EINVAL);
+}
+
+/* Four registers of SSE, and what the x87 has: two ways to save them. */
+static __attribute__((noinline)) void set_fpu(const uint8_t sse[16], uint64_t mmx)
+{
+    __asm__ volatile("movups (%0), %%xmm0; movups (%0), %%xmm15; movq %1, %%mm3" : : "r"(sse), "r"(mmx)
+                     : "xmm0", "xmm15");
+}
+
+static __attribute__((noinline)) void assert_fpu(const uint8_t sse[16], uint64_t mmx)
+{
+    uint8_t low[16], high[16];
+    uint64_t x87;
+
+    __asm__ volatile("movups %%xmm0, %0; movups %%xmm15, %1; movq %%mm3, %2; emms"
+                     : "=m"(low), "=m"(high), "=r"(x87));
+    assert_memory_equal(low, sse, 16);
+    assert_memory_equal(high, sse, 16);
+    assert_int_equal(x87, mmx);
+}
+
+static void fpu_state_is_switched(void **state)
+{
+    static const uint64_t masks[] = { 3, 0 }; /* with XSAVE, and a CPU without */
+    uint8_t a[16], b[16];
+
+    memset(a, 0xa1, sizeof(a));
+    memset(b, 0xb2, sizeof(b));
+    for (unsigned int i = 0; i < ARRAY_SIZE(masks); i++) {
+        cpu_features.xcr0_mask = masks[i];
+        set_fpu(a, 0x1234567812345678);
+        fpu_save(v);
+        set_fpu(b, 0x8765432187654321);
+        fpu_restore(v);
+        assert_fpu(a, 0x1234567812345678);
+        set_fpu(b, 0x8765432187654321);
+        fpu_restore(v); /* what is saved stays */
+        assert_fpu(a, 0x1234567812345678);
+    }
 }
 
 static void xcr0_values(void **state)
@@ -606,6 +650,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(registers_are_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_records, setup, teardown),
         cmocka_unit_test_setup_teardown(fpu_records, setup, teardown),
+        cmocka_unit_test_setup_teardown(fpu_state_is_switched, setup, teardown),
         cmocka_unit_test_setup_teardown(xcr0_values, setup, teardown),
         cmocka_unit_test_setup_teardown(general_registers, setup, teardown),
         cmocka_unit_test_setup_teardown(efer, setup, teardown),

@@ -11,6 +11,8 @@
 #include "percpu.h"
 #include "platform/acpi.h"
 
+#include <unistd.h>
+
 /* The APIC's timer: when it interrupts next, and in which intervals from then on; TIME_NEVER: stopped. */
 static nsec_t armed[MAX_CPUS], interval[MAX_CPUS];
 static nsec_t now;
@@ -358,6 +360,43 @@ static void no_order_makes_a_heap_slow(void **state)
     }
 }
 
+static unsigned int slow_stage; /* 1: its function runs; 2: it is about to return; atomic */
+
+static void slow_timer(void *data)
+{
+    __atomic_store_n(&slow_stage, 1, __ATOMIC_SEQ_CST);
+    usleep(20000);
+    __atomic_store_n(&slow_stage, 2, __ATOMIC_SEQ_CST);
+}
+
+static void run_slow_timer(void)
+{
+    timer_set(&timers[0], 0);
+    timer_softirq();
+}
+
+static void finish_slow_timer(void)
+{
+    while (!__atomic_load_n(&slow_stage, __ATOMIC_SEQ_CST))
+        usleep(1);
+    timer_finish(&timers[0]);
+    assert_int_equal(__atomic_load_n(&slow_stage, __ATOMIC_SEQ_CST), 2);
+}
+
+/* What its function uses is freed next: whoever finishes a timer waits for it on any CPU. */
+static void a_finished_timer_does_not_run_any_more(void **state)
+{
+    void (*const either[][2])(void) = { { finish_slow_timer, run_slow_timer },
+                                        { run_slow_timer, finish_slow_timer } };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(either); i++) {
+        timers_setup(state);
+        slow_stage = 0;
+        timer_setup(&timers[0], slow_timer, NULL, TIMER_ANY_CPU);
+        harness_run_cpus(either[i], 2);
+    }
+}
+
 static void past_timers_leave_room_for_others(void **state)
 {
     (void)state;
@@ -426,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup(timers_fire_where_they_were_set, timers_setup),
         cmocka_unit_test_setup(a_pinned_timer_fires_on_its_cpu, timers_setup),
         cmocka_unit_test_setup(a_finished_timer_cannot_be_set, timers_setup),
+        cmocka_unit_test_setup(a_finished_timer_does_not_run_any_more, timers_setup),
         cmocka_unit_test_setup(many_timers_fire_as_a_search_says, timers_setup),
         cmocka_unit_test_setup(no_order_makes_a_heap_slow, timers_setup),
         cmocka_unit_test_setup(past_timers_leave_room_for_others, timers_setup),

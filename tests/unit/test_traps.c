@@ -155,12 +155,15 @@ static void a_cpu_has_a_task_state_of_its_own(void **state)
 
     harness_on_refused(execute);
     traps_init_early();
-    cpus[1].stack_top = NULL;
     for (unsigned int i = 0; i < 2; i++) {
-        traps_prepare_cpu(&cpus[i]);
+        struct cpu *c = &cpus[i ? MAX_CPUS - 1 : 0];
+
+        traps_prepare_cpu(c);
         assert_int_equal(stacks_made, i ? 9 : 5);
-        harness_cpu = i;
-        traps_init_cpu(&cpus[i]);
+        harness_cpu = c->id;
+        traps_init_cpu(c);
+        assert_int_equal(((const uint64_t *)gdt.base)[1] & ~(1ull << 40), 0x00af9a000000ffff);
+        assert_int_equal(((const uint64_t *)gdt.base)[2] & ~(1ull << 40), 0x00cf92000000ffff);
         assert_int_equal(task_register & 0xffff, 24);
         assert_gates(true);
         descriptor = (const uint64_t *)gdt.base + 3;
@@ -178,12 +181,14 @@ static void a_cpu_has_a_task_state_of_its_own(void **state)
             memcpy(&ist, (const uint8_t *)base + 36 + 8 * n, 8);
             assert_int_equal(ist % 16, 0);
             assert_in_range(ist, (uint64_t)top - 64, (uint64_t)top - 8);
-            assert_ptr_equal(((struct cpu *const *)top)[-1], &cpus[i]);
+            assert_ptr_equal(((struct cpu *const *)top)[-1], c);
         }
     }
-    assert_ptr_equal(cpus[1].stack_top, stacks[5] + STACK_SIZE);
-    assert_ptr_equal(((struct cpu **)cpus[1].stack_top)[-1], &cpus[1]);
-    traps_prepare_cpu(&cpus[1]); /* started once more */
+    struct cpu *last = &cpus[MAX_CPUS - 1];
+
+    assert_ptr_equal(last->stack_top, stacks[5] + STACK_SIZE);
+    assert_ptr_equal(((struct cpu **)last->stack_top)[-1], last);
+    traps_prepare_cpu(last); /* started once more */
     assert_int_equal(stacks_made, 9);
 }
 
