@@ -104,6 +104,67 @@ static void test_nothing_to_start(void **state)
     refuses(e, "too many segments");
 }
 
+/* Notes of all sizes stand before it, or two of its type that are not Xen's; the first of two counts. */
+static void test_among_other_notes(void **state)
+{
+    for (uint32_t name = 0; name < 10; name++)
+        for (uint32_t desc = 0; desc < 10; desc++) {
+            struct image e = make_image();
+            uint64_t at = IMAGE_SIZE;
+            struct elf_kernel k;
+
+            (void)state;
+            e.size += 1024;
+            e.data = realloc(e.data, e.size);
+            memset(e.data + at, 0, 1024);
+            for (uint32_t n = 0; n < 3; n++) {
+                put(e.data + at, name, 4);
+                put(e.data + at + 4, desc, 4);
+                put(e.data + at + 8, n == 1 ? NOTE_TYPE + 1 : NOTE_TYPE, 4);
+                memcpy(e.data + at + 12, "XenSource", name);
+                if (name == 4)
+                    e.data[at + 12 + n] ^= 1; /* as long as Xen's */
+                at += 12 + ROUND_UP(name, 4) + ROUND_UP(desc, 4);
+            }
+            memcpy(e.data + at, e.data + NOTE_AT, 20);
+            memcpy(e.data + at + 20, e.data + NOTE_AT, 16);
+            put(e.data + at + 36, 0x77, 4);
+            put_phdr(e.data + PHDRS + 56, 4, IMAGE_SIZE, 0, at + 40 - IMAGE_SIZE, 0);
+            assert_null(elf_read(e.data, e.size, &k));
+            assert_int_equal(k.entry, 0x1000200);
+            free(e.data);
+        }
+}
+
+/* As many as there is room for; what takes no memory needs none. */
+static void test_many_segments(void **state)
+{
+    struct elf_kernel k;
+    struct image e = make_image();
+
+    (void)state;
+    e.size = 8192;
+    e.data = realloc(e.data, e.size);
+    memcpy(e.data + 4096, e.data + NOTE_AT, 20);
+    put(e.data + 56, 50, 2);
+    for (unsigned int i = 0; i < 49; i++) {
+        bool any = i % 3 == 0 && i / 3 < ARRAY_SIZE(k.segment);
+
+        put_phdr(e.data + PHDRS + i * 56, i % 3 == 2 ? 6 : 1, 5000 + i, 0x1000000 + i, any ? 7 : 0,
+                 any ? 9 : 0);
+    }
+    put_phdr(e.data + PHDRS + 49 * 56, 4, 4096, 0, 20, 0);
+    assert_null(elf_read(e.data, e.size, &k));
+    assert_int_equal(k.segments, ARRAY_SIZE(k.segment));
+    for (unsigned int i = 0; i < k.segments; i++) {
+        assert_int_equal(k.segment[i].paddr, 0x1000000 + 3 * i);
+        assert_ptr_equal(k.segment[i].data, e.data + 5000 + 3 * i);
+        assert_int_equal(k.segment[i].file_size, 7);
+        assert_int_equal(k.segment[i].memory_size, 9);
+    }
+    free(e.data);
+}
+
 static void test_short(void **state)
 {
     (void)state;
@@ -196,7 +257,8 @@ int main(void)
         cmocka_unit_test(test_good), cmocka_unit_test(test_nothing_to_start), cmocka_unit_test(test_short),
         cmocka_unit_test(test_not_elf), cmocka_unit_test(test_bzimage), cmocka_unit_test(test_32bit),
         cmocka_unit_test(test_headers_outside), cmocka_unit_test(test_segment_outside),
-        cmocka_unit_test(test_broken_note),
+        cmocka_unit_test(test_broken_note), cmocka_unit_test(test_among_other_notes),
+        cmocka_unit_test(test_many_segments),
     };
 
     return cmocka_run_group_tests_name("elf", tests, NULL, NULL);

@@ -77,6 +77,7 @@ static void host_bridges(void **state)
 static void windows(void **state)
 {
     uint64_t val = 0;
+    uint32_t class;
 
     (void)state;
     for (unsigned int size = 1; size <= 4; size *= 2)
@@ -87,9 +88,11 @@ static void windows(void **state)
     window_write(WINDOW + 0x18000 + VENDOR + 8, 8, 0x1122334455667788);
     assert_int_equal(word(space[0], VENDOR + 8), 0x55667788);
     assert_int_equal(word(space[0], VENDOR + 12), 0x11223344);
+    class = word(space[0], 8);
     window_write(WINDOW + 0x18000 + ERRORS + 8, 4, 0xdeadbeef);
     assert_int_equal(window_read(WINDOW + 0x18000 + ERRORS + 10, 2), 0xdead);
     assert_int_equal(window_read(WINDOW + 0x18000 + ERRORS, 4), word(space[0], ERRORS));
+    assert_int_equal(word(space[0], 8), class); /* where ports would have written it */
     window_write(WINDOW + 0x18000 + 0x10, 4, 0x00000000);
     window_write(WINDOW + 0x18000 + 4, 2, 2);
     window_write(WINDOW + 0x18000 + 0x10, 4, 0xd0000000); /* checked as by ports */
