@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave-schema-check, run in dom0: walks the live store and says where it departs from schema.txt: a node
- * that no pattern covers, a value of the wrong type, a node that belongs to the wrong domain, a subtree of a
- * domain that is gone. One line for each on standard output; exit status 0 when there is none, 1 when there
- * are some, 2 when the store could not be read. Next to read: schema.txt, generate.c (it makes the table
- * below).
+ * cleave-schema-check, run in dom0: walks the live store and says where it departs from schema.txt:
+ * a node that no pattern covers, a value of the wrong type, a node that belongs to the wrong
+ * domain, a subtree of a domain that is gone. One line for each on standard output; exit status 0
+ * when there is none, 1 when there are some, 2 when the store could not be read. Next to read:
+ * schema.txt, generate.c (it makes the table below).
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 #include "cleave-schema.h"
 
-#define ANSWER_S 10              /* for what is asked of one node */
+#define ANSWER_S 10 /* for what is asked of one node */
 
 struct schema_row {
     const char *name;
@@ -66,7 +66,8 @@ static bool is_uuid(const char *value)
 }
 
 /* Whether one component of a path is what the pattern's component asks for; both end at / or \0. */
-static bool component_matches(const char *pattern, size_t pattern_length, const char *part, size_t length)
+static bool component_matches(const char *pattern, size_t pattern_length, const char *part,
+                              size_t length)
 {
     char text[64];
 
@@ -199,7 +200,7 @@ static void check_node(const char *path)
         exit(2);
     }
     if (!value)
-        return;      /* it went away meanwhile */
+        return; /* it went away meanwhile */
     nodes++;
     if (!row) {
         fault(path, "no pattern of the schema covers it (value \"%s\")", value);
@@ -245,11 +246,14 @@ int main(void)
 
     signal(SIGALRM, on_alarm);
     alarm(ANSWER_S);
-    /* Without the daemon's socket xs_open would wait for a reply over the kernel's ring, for ever. */
+    /*
+     * Without the daemon's socket xs_open would wait for a reply over the kernel's ring, for ever.
+     */
     if (access(xs_daemon_socket(), R_OK | W_OK) == 0)
         store = xs_open(0);
     if (!store) {
-        fprintf(stderr, "cleave-schema-check: no xenstored at %s; start it first\n", xs_daemon_socket());
+        fprintf(stderr, "cleave-schema-check: no xenstored at %s; start it first\n",
+                xs_daemon_socket());
         return 2;
     }
     for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)

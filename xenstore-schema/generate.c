@@ -2,8 +2,9 @@
 /*
  * Turns schema.txt into what others read: `generate header|table|page SCHEMA >OUTPUT`.
  *
- * The build runs it on the host. It checks the data strictly, so that a mistake in schema.txt stops the build
- * with its line number and never becomes a constant. schema.txt explains the columns. Next to read: check.c.
+ * The build runs it on the host. It checks the data strictly, so that a mistake in schema.txt stops
+ * the build with its line number and never becomes a constant. schema.txt explains the columns.
+ * Next to read: check.c.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -12,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX   256
+#define ROWS_MAX 256
 #define LINE_LENGTH 512
-#define OWN        "/local/domain/{domid}/"
+#define OWN "/local/domain/{domid}/"
 
 struct row {
     char name[64];
@@ -53,7 +54,8 @@ static bool one_of(const char *word, const char *const *words)
 
 static void check_type(const char *type)
 {
-    static const char *const types[] = { "dir", "string", "uint", "bool", "path", "uuid", "time", NULL };
+    static const char *const types[] = { "dir",  "string", "uint", "bool",
+                                         "path", "uuid",   "time", NULL };
     char bare[96];
     size_t length = strlen(strcpy(bare, type));
 
@@ -67,7 +69,8 @@ static void check_type(const char *type)
 
 static void check_pattern(const char *pattern)
 {
-    static const char *const names[] = { "domid", "backend", "vcpu", "pool", "device", "uuid", "key", NULL };
+    static const char *const names[] = { "domid",  "backend", "vcpu", "pool",
+                                         "device", "uuid",    "key",  NULL };
 
     if (pattern[0] != '/' || pattern[1] == '\0' || pattern[strlen(pattern) - 1] == '/')
         die("pattern '%s' is no absolute path", pattern);
@@ -118,9 +121,10 @@ static void read_schema(void)
             die("line longer than %d characters", LINE_LENGTH - 2);
         if (line[0] == '#' || line[strspn(line, " \t\n")] == '\0')
             continue;
-        if (sscanf(line, "%63s %159s %95s %15s %15s %15s %255[^\n]", row.name, row.pattern, row.type,
-                   row.writer, row.reader, row.lifetime, row.text) != 7)
-            die("seven columns are wanted: NAME PATTERN TYPE WRITER READER LIFETIME, and what it is for");
+        if (sscanf(line, "%63s %159s %95s %15s %15s %15s %255[^\n]", row.name, row.pattern,
+                   row.type, row.writer, row.reader, row.lifetime, row.text) != 7)
+            die("seven columns are wanted: NAME PATTERN TYPE WRITER READER LIFETIME, and what it "
+                "is for");
         check_row(&row);
         if (row_count == ROWS_MAX)
             die("more than %d rows; raise ROWS_MAX", ROWS_MAX);
@@ -170,17 +174,15 @@ static void print_table(void)
     printf("/* SPDX-License-Identifier: MIT */\n"
            "/* Made from xenstore-schema/schema.txt: rows for an array of struct schema_row. */\n");
     for (int i = 0; i < row_count; i++)
-        printf("{ \"%s\", \"%s\", \"%s\", \"%s\", \"%s\" },\n", rows[i].name, rows[i].pattern, rows[i].type,
-               rows[i].writer, rows[i].lifetime);
+        printf("{ \"%s\", \"%s\", \"%s\", \"%s\", \"%s\" },\n", rows[i].name, rows[i].pattern,
+               rows[i].type, rows[i].writer, rows[i].lifetime);
 }
 
 static void print_page(void)
 {
-    printf(
-        "# The store\n\n"
-        "Made from `xenstore-schema/schema.txt`, which explains the columns. `cleave-schema-check` compares "
-        "it with a live store.\n\n"
-        "| Path | Type | Written by | Read by | Until | For |\n| --- | --- | --- | --- | --- | --- |\n");
+    printf("# The store\n\nMade from `xenstore-schema/schema.txt`, which explains the columns. "
+           "`cleave-schema-check` compares it with a live store.\n\n| Path | Type | Written by | "
+           "Read by | Until | For |\n| --- | --- | --- | --- | --- | --- |\n");
     for (int i = 0; i < row_count; i++)
         printf("| `%s` | %s | %s | %s | %s | %s |\n", rows[i].pattern, rows[i].type, rows[i].writer,
                rows[i].reader, rows[i].lifetime, rows[i].text);

@@ -10,7 +10,7 @@
 
 struct command {
     const char *name;
-    const char *arguments;       /* as the usage line shows them */
+    const char *arguments; /* as the usage line shows them */
     const char *summary;
     /* argv[0] is the verb. The exit status: 0 or 1, after one error line. */
     int (*run)(const struct command *command, int argc, char **argv);
@@ -27,12 +27,12 @@ int session_open(struct session *session);
 void session_close(struct session *session);
 
 /* The bit of an option letter. */
-#define OPTION(letter) (1u << ((letter) & 31))
+#define OPTION(letter) (1u << ((letter)&31))
 
 /*
- * Parses a verb's options: letters are the ones that it has, each with a long name in order. The bits that
- * were given into *options, the first other argument's index as the result, or a negative errno after an
- * error line, also when the number of other arguments is not from least to most.
+ * Parses a verb's options: letters are the ones that it has, each with a long name in order. The
+ * bits that were given into *options, the first other argument's index as the result, or a negative
+ * errno after an error line, also when the number of other arguments is not from least to most.
  */
 int command_options(const struct command *command, int argc, char **argv, const char *letters,
                     const char *const *long_names, unsigned int *options, int least, int most);

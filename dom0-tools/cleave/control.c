@@ -13,12 +13,14 @@
 #include "report.h"
 
 #define WAIT_STEP_MS 100
-#define DMESG_MAX    (16 << 20)
+#define DMESG_MAX (16 << 20)
 
 static const char *const wait_option[] = { "wait" };
 static const char *const clear_option[] = { "clear" };
 
-/* What all of them do first. 0, or a negative errno after an error line; session_close in any case. */
+/*
+ * What all of them do first. 0, or a negative errno after an error line; session_close in any case.
+ */
 static int open_vm(const struct command *command, int argc, char **argv, const char *letters,
                    const char *const *long_names, unsigned int *options, struct session *session,
                    struct domain *domain)
@@ -37,7 +39,8 @@ static int report_refused(struct session *session, const struct domain *domain, 
 {
     int error = errno;
 
-    report_error("the hypervisor does not %s \"%s\": %s", verb, domain->name, hv_reason(&session->hv, error));
+    report_error("the hypervisor does not %s \"%s\": %s", verb, domain->name,
+                 hv_reason(&session->hv, error));
     return -error;
 }
 
@@ -149,8 +152,9 @@ int console_run(const struct command *command, int argc, char **argv)
 }
 
 /*
- * The ring's size is not told: the buffer grows until everything fits. The length into *length, and where
- * the next message will begin into *next; the caller frees the text. NULL after an error line.
+ * The ring's size is not told: the buffer grows until everything fits. The length into *length, and
+ * where the next message will begin into *next; the caller frees the text. NULL after an error
+ * line.
  */
 static char *read_messages(struct hv *hv, unsigned int *length, uint32_t *next)
 {

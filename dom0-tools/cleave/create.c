@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave create: reads the file, builds the VM, hands it to its watcher, lets it run. Until it runs, any
- * failure takes back everything. Next to read: ../libcleave/vmfile.c, ../libcleave/build.c,
- * ../libcleave/life.c.
+ * cleave create: reads the file, builds the VM, hands it to its watcher, lets it run. Until it
+ * runs, any failure takes back everything. Next to read: ../libcleave/vmfile.c,
+ * ../libcleave/build.c, ../libcleave/life.c.
  */
 #include <errno.h>
 #include <limits.h>
@@ -18,8 +18,8 @@
 #include "report.h"
 
 /*
- * VALUE of KEY=VALUE may be typed without the quotes that the file's syntax wants around a text; then it is
- * taken as it is. The result, which the caller frees, or NULL.
+ * VALUE of KEY=VALUE may be typed without the quotes that the file's syntax wants around a text;
+ * then it is taken as it is. The result, which the caller frees, or NULL.
  */
 static char *quote(const char *setting)
 {
@@ -74,8 +74,8 @@ static int attach(struct session *session, uint32_t domid, const struct vmfile *
 }
 
 /*
- * Ctrl-C in the middle of a build must not leave half a VM: the signals wait until there is a whole one or
- * none. Gives whether one is waiting.
+ * Ctrl-C in the middle of a build must not leave half a VM: the signals wait until there is a whole
+ * one or none. Gives whether one is waiting.
  */
 static bool signals_wait(void)
 {

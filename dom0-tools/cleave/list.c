@@ -10,7 +10,7 @@
 #include "json.h"
 
 #define KIB_PER_MIB 1024
-#define NS_PER_S    1e9
+#define NS_PER_S 1e9
 
 static const char *const json_option[] = { "json" };
 
@@ -24,7 +24,8 @@ static void print_table(const struct domain *list, int count)
 
         printf("%-32s %5u %7llu %5u  %-9s %9.1f\n", list[i].name[0] ? list[i].name : "(no name)",
                list[i].domid,
-               (unsigned long long)(info->tot_pages + info->outstanding_pages) * HV_PAGE_KIB / KIB_PER_MIB,
+               (unsigned long long)(info->tot_pages + info->outstanding_pages) * HV_PAGE_KIB /
+                   KIB_PER_MIB,
                info->nr_online_vcpus, domain_state(info), info->cpu_time / NS_PER_S);
     }
 }
@@ -93,12 +94,14 @@ struct machine {
 static const char *scheduler_name(struct hv *hv)
 {
     static const char *const names[] = {
-        [XEN_SCHEDULER_CREDIT] = "credit", [XEN_SCHEDULER_CREDIT2] = "credit2",
-        [XEN_SCHEDULER_ARINC653] = "arinc653", [XEN_SCHEDULER_RTDS] = "rtds", [XEN_SCHEDULER_NULL] = "null",
+        [XEN_SCHEDULER_CREDIT] = "credit",     [XEN_SCHEDULER_CREDIT2] = "credit2",
+        [XEN_SCHEDULER_ARINC653] = "arinc653", [XEN_SCHEDULER_RTDS] = "rtds",
+        [XEN_SCHEDULER_NULL] = "null",
     };
     int id = -1;
 
-    if (xc_sched_id(hv->xc, &id) < 0 || id < 0 || id >= (int)(sizeof(names) / sizeof(names[0])) || !names[id])
+    if (xc_sched_id(hv->xc, &id) < 0 || id < 0 || id >= (int)(sizeof(names) / sizeof(names[0])) ||
+        !names[id])
         return "unknown";
     return names[id];
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave: the command line of the control domain. This file is its table of contents: the verbs, and what
- * they share. Next to read: create.c, list.c, control.c; then ../libcleave/build.c.
+ * cleave: the command line of the control domain. This file is its table of contents: the verbs,
+ * and what they share. Next to read: create.c, list.c, control.c; then ../libcleave/build.c.
  */
 #include "command.h"
 
@@ -16,7 +16,8 @@
 #include "report.h"
 
 static const struct command commands[] = {
-    { "create", "[-F] [-c] [-p] FILE [KEY=VALUE]...", "start the VM that FILE describes", create_run },
+    { "create", "[-F] [-c] [-p] FILE [KEY=VALUE]...", "start the VM that FILE describes",
+      create_run },
     { "list", "[--json] [VM]", "the domains that live", list_run },
     { "info", "[--json]", "the machine and the hypervisor", info_run },
     { "console", "VM", "the VM's console; Ctrl-] leaves it", console_run },
@@ -35,12 +36,11 @@ static void print_help(void)
     printf("usage: cleave VERB [OPTION]... [ARGUMENT]...\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-9s %-36s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
-    printf(
-        "\nVM is a name or a number. Options:\n"
-        "  create -F, --foreground   stay and watch the VM, instead of leaving that to a process of its own\n"
-        "  create -c, --console      connect to its console; -p, --paused: do not let it run yet\n"
-        "  shutdown, reboot -w, --wait   until the guest has ended\n"
-        "  dmesg -c, --clear         clear them afterwards\n");
+    printf("\nVM is a name or a number. Options:\n  create -F, --foreground   stay and watch the "
+           "VM, instead of leaving that to a process of its own\n  create -c, --console      "
+           "connect to its console; -p, --paused: do not let it run yet\n  shutdown, reboot -w, "
+           "--wait   until the guest has ended\n  dmesg -c, --clear         clear them "
+           "afterwards\n");
 }
 
 int session_open(struct session *session)
@@ -86,16 +86,17 @@ int command_options(const struct command *command, int argc, char **argv, const 
     }
     if (argc - optind < least || argc - optind > most) {
         report_error("%s: usage: cleave %s %s",
-                     argc - optind < least ? "an argument is missing" : "too many arguments", command->name,
-                     command->arguments);
+                     argc - optind < least ? "an argument is missing" : "too many arguments",
+                     command->name, command->arguments);
         return -EINVAL;
     }
     return optind;
 }
 
 /*
- * A file that is opened later must not become standard input or output because that was closed; nor may what
- * is printed be lost without a word. So a closed one is open in the direction that is of no use.
+ * A file that is opened later must not become standard input or output because that was closed; nor
+ * may what is printed be lost without a word. So a closed one is open in the direction that is of
+ * no use.
  */
 static void open_standard_files(void)
 {
@@ -104,7 +105,10 @@ static void open_standard_files(void)
             open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
-static bool asks_for_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
 
 static int run_command(const struct command *command, int argc, char **argv)
 {
@@ -128,8 +132,8 @@ static int run_verb(int argc, char **argv)
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return run_command(&commands[i], argc - 1, argv + 1);
-    report_error("unknown %s \"%s\": `cleave help` shows the verbs", argv[1][0] == '-' ? "option" : "verb",
-                 argv[1]);
+    report_error("unknown %s \"%s\": `cleave help` shows the verbs",
+                 argv[1][0] == '-' ? "option" : "verb", argv[1]);
     return 1;
 }
 

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RSDP, XSDT, FADT, MADT and an empty DSDT (ACPI specification 6.2, section 5.2). libxl takes its tables from
- * a part of Xen that is in no package, and describes hardware there that a PVH guest does not have; these say
- * so instead: reduced hardware (no PM registers, no GPEs, no SCI), no VGA, no 8042, no CMOS clock.
+ * RSDP, XSDT, FADT, MADT and an empty DSDT (ACPI specification 6.2, section 5.2). libxl takes its
+ * tables from a part of Xen that is in no package, and describes hardware there that a PVH guest
+ * does not have; these say so instead: reduced hardware (no PM registers, no GPEs, no SCI), no VGA,
+ * no 8042, no CMOS clock.
  *
- * Without a MADT a guest brings up one vCPU only. Linux takes a processor's ACPI id for its Xen vCPU number,
- * and the hypervisor gives vCPU n the local APIC id 2n (xen/arch-x86 CPUID), so the two must be as they are
- * here. Next to read: build.c.
+ * Without a MADT a guest brings up one vCPU only. Linux takes a processor's ACPI id for its Xen
+ * vCPU number, and the hypervisor gives vCPU n the local APIC id 2n (xen/arch-x86 CPUID), so the
+ * two must be as they are here. Next to read: build.c.
  */
 #include "acpi.h"
 
 #include <string.h>
 
-#define OEM_ID        "CLEAVE"
-#define OEM_TABLE     "CLEAVEVM"
+#define OEM_ID "CLEAVE"
+#define OEM_TABLE "CLEAVEVM"
 #define LAPIC_ADDRESS 0xfee00000
 
-#define FADT_HW_REDUCED          (1u << 20)
-#define FADT_BOOT_NO_VGA         (1u << 2)
-#define FADT_BOOT_NO_CMOS_CLOCK  (1u << 5)
-#define MADT_LAPIC               0
-#define MADT_LAPIC_ENABLED       1
+#define FADT_HW_REDUCED (1u << 20)
+#define FADT_BOOT_NO_VGA (1u << 2)
+#define FADT_BOOT_NO_CMOS_CLOCK (1u << 5)
+#define MADT_LAPIC 0
+#define MADT_LAPIC_ENABLED 1
 
 struct header {
     char signature[4];
@@ -36,7 +37,7 @@ struct header {
 
 struct rsdp {
     char signature[8];
-    uint8_t checksum;            /* of the first 20 bytes */
+    uint8_t checksum; /* of the first 20 bytes */
     char oem_id[6];
     uint8_t revision;
     uint32_t rsdt;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The making of a PVH domain, in the order in which it can fail most cheaply: the files are checked and
- * parsed, memory is compared with what is free, and only then is there a domain. Its memory is claimed before
- * any of it is populated, so that two VMs cannot both begin and both fail half-way. Whatever fails after
- * that, build_vm destroys the domain and removes its nodes. libxenguest (xenguest.h) loads the kernel and
- * sets the first vCPU up.
+ * The making of a PVH domain, in the order in which it can fail most cheaply: the files are checked
+ * and parsed, memory is compared with what is free, and only then is there a domain. Its memory is
+ * claimed before any of it is populated, so that two VMs cannot both begin and both fail half-way.
+ * Whatever fails after that, build_vm destroys the domain and removes its nodes. libxenguest
+ * (xenguest.h) loads the kernel and sets the first vCPU up.
  *
- * The guest's memory map: RAM from 0, ACPI tables at ACPI_ADDRESS, libxenguest's special pages (store and
- * console rings among them) right below X86_HVM_END_SPECIAL_REGION, and RAM above 4 GiB if it does not fit
- * below. Next to read: life.c.
+ * The guest's memory map: RAM from 0, ACPI tables at ACPI_ADDRESS, libxenguest's special pages
+ * (store and console rings among them) right below X86_HVM_END_SPECIAL_REGION, and RAM above 4 GiB
+ * if it does not fit below. Next to read: life.c.
  */
 #include "build.h"
 
@@ -28,15 +28,16 @@
 #include "report.h"
 #include "resources.h"
 
-#define PAGE_SHIFT      12
-#define KIB_SHIFT       10
-#define KIB_PER_MIB     1024
+#define PAGE_SHIFT 12
+#define KIB_SHIFT 10
+#define KIB_PER_MIB 1024
 /* What a domain may have beyond its RAM: special pages, ACPI tables; xl grants the same. */
-#define SLACK_KIB       1024
-#define SPECIAL_PAGES   (X86_HVM_NR_SPECIAL_PAGES + 1 + ACPI_SIZE / XC_PAGE_SIZE)
-#define SPECIAL_START   ((X86_HVM_END_SPECIAL_REGION - X86_HVM_NR_SPECIAL_PAGES) * (uint64_t)XC_PAGE_SIZE)
+#define SLACK_KIB 1024
+#define SPECIAL_PAGES (X86_HVM_NR_SPECIAL_PAGES + 1 + ACPI_SIZE / XC_PAGE_SIZE)
+#define SPECIAL_START \
+    ((X86_HVM_END_SPECIAL_REGION - X86_HVM_NR_SPECIAL_PAGES) * (uint64_t)XC_PAGE_SIZE)
 /* What start_info, the command line and alignment may take besides the kernel and the ramdisk. */
-#define BOOT_KIB        64
+#define BOOT_KIB 64
 
 struct build {
     struct hv *hv;
@@ -74,7 +75,8 @@ static int map_files(struct build *b)
 }
 
 /*
- * A gzip'ed ramdisk is unpacked by libxenguest while it loads it; its size in the guest, or a negative errno.
+ * A gzip'ed ramdisk is unpacked by libxenguest while it loads it; its size in the guest, or a
+ * negative errno.
  */
 static int64_t check_ramdisk(struct build *b)
 {
@@ -95,7 +97,8 @@ static int64_t check_ramdisk(struct build *b)
     free(buffer);
     if (rc == 0)
         return unpacked;
-    report_error("ramdisk %s: gzip data that is cut off or damaged (%zu bytes): make or copy it again",
+    report_error("ramdisk %s: gzip data that is cut off or damaged (%zu bytes): make or copy it "
+                 "again",
                  b->ramdisk.path, b->ramdisk.size);
     return -ENOEXEC;
 }
@@ -112,10 +115,12 @@ static int parse_kernel(struct build *b)
     dom->container_type = XC_DOM_HVM_CONTAINER;
     /* The domain's number is not known yet and not used by these. */
     if (xc_dom_kernel_mem(dom, b->kernel.bytes, b->kernel.size) != 0 ||
-        (b->ramdisk.bytes && xc_dom_module_mem(dom, b->ramdisk.bytes, b->ramdisk.size, NULL) != 0) ||
+        (b->ramdisk.bytes &&
+         xc_dom_module_mem(dom, b->ramdisk.bytes, b->ramdisk.size, NULL) != 0) ||
         xc_dom_boot_xen_init(dom, b->hv->xc, 0) != 0 || xc_dom_parse_image(dom) != 0 ||
         xc_dom_set_arch_hooks(dom) != 0) {
-        report_error("kernel %s: damaged, or not for PVH: %s", b->kernel.path, hv_reason(b->hv, ENOEXEC));
+        report_error("kernel %s: damaged, or not for PVH: %s", b->kernel.path,
+                     hv_reason(b->hv, ENOEXEC));
         return -ENOEXEC;
     }
     return 0;
@@ -132,12 +137,12 @@ static int check_fit(struct build *b)
     needed = ((b->dom->kernel_seg.vend + ramdisk) >> KIB_SHIFT) + BOOT_KIB;
     if (needed <= b->vm->memory_kib)
         return 0;
-    report_error(
-        "VM \"%s\": memory = %llu MiB is too little: the kernel ends at %llu KiB and the ramdisk takes %llu "
-        "KiB: give at least %llu MiB, and what the guest needs to run",
-        b->vm->name, (unsigned long long)b->vm->memory_kib / KIB_PER_MIB,
-        (unsigned long long)b->dom->kernel_seg.vend >> KIB_SHIFT, (unsigned long long)ramdisk >> KIB_SHIFT,
-        (unsigned long long)(needed + KIB_PER_MIB - 1) / KIB_PER_MIB);
+    report_error("VM \"%s\": memory = %llu MiB is too little: the kernel ends at %llu KiB and the "
+                 "ramdisk takes %llu KiB: give at least %llu MiB, and what the guest needs to run",
+                 b->vm->name, (unsigned long long)b->vm->memory_kib / KIB_PER_MIB,
+                 (unsigned long long)b->dom->kernel_seg.vend >> KIB_SHIFT,
+                 (unsigned long long)ramdisk >> KIB_SHIFT,
+                 (unsigned long long)(needed + KIB_PER_MIB - 1) / KIB_PER_MIB);
     return -ENOMEM;
 }
 
@@ -148,9 +153,9 @@ static int report_no_memory(struct build *b)
 
     if (hv_memory(b->hv, &memory) < 0)
         return -EIO;
-    report_error("VM \"%s\": not enough memory: it asks for %llu MiB and %llu MiB to run it, of the "
-                 "machine's %llu MiB "
-                 "%llu are free%s: lower memory or maxmem, or end another VM (`cleave list`)",
+    report_error("VM \"%s\": not enough memory: it asks for %llu MiB and %llu MiB to run it, of "
+                 "the machine's %llu MiB %llu are free%s: lower memory or maxmem, or end another "
+                 "VM (`cleave list`)",
                  b->vm->name, (unsigned long long)b->vm->max_memory_kib / KIB_PER_MIB,
                  (unsigned long long)(asked - b->vm->max_memory_kib) / KIB_PER_MIB,
                  (unsigned long long)memory.total / KIB_PER_MIB,
@@ -167,7 +172,8 @@ static int check_free(struct build *b)
 
     if (rc < 0)
         return rc;
-    return b->vm->max_memory_kib + SLACK_KIB + resources_paging_kib(b->vm) <= memory.free - memory.claimed
+    return b->vm->max_memory_kib + SLACK_KIB + resources_paging_kib(b->vm) <=
+                   memory.free - memory.claimed
                ? 0
                : report_no_memory(b);
 }
@@ -184,12 +190,13 @@ static int check_name(struct build *b)
         return count;
     for (int i = 0; i < count && rc == 0; i++) {
         if (strcmp(list[i].name, b->vm->name) == 0) {
-            report_error(
-                "VM \"%s\": the name is taken by domain %u (%s): give another name, or `cleave destroy %s`",
-                b->vm->name, list[i].domid, domain_state(&list[i].info), b->vm->name);
+            report_error("VM \"%s\": the name is taken by domain %u (%s): give another name, or "
+                         "`cleave destroy %s`",
+                         b->vm->name, list[i].domid, domain_state(&list[i].info), b->vm->name);
             rc = -EEXIST;
         } else if (strcmp(list[i].uuid, b->uuid) == 0) {
-            report_error("VM \"%s\": the uuid %s is taken by domain %u (\"%s\"): give another one, or none",
+            report_error("VM \"%s\": the uuid %s is taken by domain %u (\"%s\"): give another one, "
+                         "or none",
                          b->vm->name, b->uuid, list[i].domid, list[i].name);
             rc = -EEXIST;
         }
@@ -209,7 +216,7 @@ static int create_domain(struct build *b)
         .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch.emulation_flags = XEN_X86_EMU_LAPIC,
     };
-    uint32_t domid = DOMID_INVALID;      /* any free number */
+    uint32_t domid = DOMID_INVALID; /* any free number */
 
     memcpy(config.handle, b->vm->uuid, sizeof(config.handle));
     hv_forget(b->hv);
@@ -224,8 +231,12 @@ static int create_domain(struct build *b)
 static int create_named(struct build *b)
 {
     struct nodes_identity identity = {
-        .name = b->vm->name, .uuid = b->uuid, .vcpus = b->vm->vcpus, .max_vcpus = b->vm->max_vcpus,
-        .memory_kib = b->vm->memory_kib, .max_memory_kib = b->vm->max_memory_kib,
+        .name = b->vm->name,
+        .uuid = b->uuid,
+        .vcpus = b->vm->vcpus,
+        .max_vcpus = b->vm->max_vcpus,
+        .memory_kib = b->vm->memory_kib,
+        .max_memory_kib = b->vm->max_memory_kib,
     };
     int lock = lock_acquire();
     int rc;
@@ -243,7 +254,10 @@ static int create_named(struct build *b)
     return rc;
 }
 
-/* Limits first, then everything that takes the hypervisor's own memory, then the claim for the rest. */
+/*
+ * Limits first, then everything that takes the hypervisor's own memory, then the claim for the
+ * rest.
+ */
 static int reserve(struct build *b)
 {
     xc_interface *xc = b->hv->xc;
@@ -251,7 +265,8 @@ static int reserve(struct build *b)
 
     hv_forget(b->hv);
     if (xc_domain_max_vcpus(xc, b->domid, b->vm->max_vcpus) < 0)
-        return errno == ENOMEM ? report_no_memory(b) : failed(b, "the hypervisor does not make the vCPUs");
+        return errno == ENOMEM ? report_no_memory(b)
+                               : failed(b, "the hypervisor does not make the vCPUs");
     if (xc_domain_setmaxmem(xc, b->domid, b->vm->max_memory_kib + SLACK_KIB) < 0)
         return failed(b, "the hypervisor does not take the memory limit");
     if (xc_set_paging_mempool_size(xc, b->domid, resources_paging_kib(b->vm) << KIB_SHIFT) < 0)
@@ -321,7 +336,10 @@ static int set_memory_map(struct build *b)
     };
     unsigned int entries = sizeof(map) / sizeof(map[0]) - !dom->highmem_end;
 
-    /* libxenguest puts its copy into the guest's start_info; the guest may also ask the hypervisor for it. */
+    /*
+     * libxenguest puts its copy into the guest's start_info; the guest may also ask the hypervisor
+     * for it.
+     */
     b->dom->e820 = xc_dom_malloc(b->dom, sizeof(map));
     if (!b->dom->e820)
         return failed(b, "out of memory");
@@ -363,10 +381,11 @@ static int introduce(struct build *b)
 {
     int rc = nodes_write_rings(b->store, b->domid, &b->rings);
 
-    if (rc == 0 && !xs_introduce_domain(b->store, b->domid, b->rings.store_gfn, b->rings.store_port)) {
+    if (rc == 0 &&
+        !xs_introduce_domain(b->store, b->domid, b->rings.store_gfn, b->rings.store_port)) {
         rc = -errno;
-        report_error("VM \"%s\": xenstored does not connect to the guest: %s: see its log", b->vm->name,
-                     strerror(errno));
+        report_error("VM \"%s\": xenstored does not connect to the guest: %s: see its log",
+                     b->vm->name, strerror(errno));
     }
     return rc;
 }
@@ -378,12 +397,16 @@ int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, ui
 
     uuid_unparse_lower(vm->uuid, b.uuid);
     if ((rc = map_files(&b)) == 0 && (rc = parse_kernel(&b)) == 0 && (rc = check_fit(&b)) == 0 &&
-        (rc = devices_check(vm)) == 0 && (rc = check_free(&b)) == 0 && (rc = create_named(&b)) == 0 &&
-        (rc = reserve(&b)) == 0 && (rc = prepare(&b)) == 0 && (rc = load(&b)) == 0 &&
-        (rc = introduce(&b)) == 0 && (rc = devices_attach(store, b.domid, vm)) == 0)
+        (rc = devices_check(vm)) == 0 && (rc = check_free(&b)) == 0 &&
+        (rc = create_named(&b)) == 0 && (rc = reserve(&b)) == 0 && (rc = prepare(&b)) == 0 &&
+        (rc = load(&b)) == 0 && (rc = introduce(&b)) == 0 &&
+        (rc = devices_attach(store, b.domid, vm)) == 0)
         *domid = b.domid;
 
-    /* libxenguest's mappings of the guest go first: a domain lives on while somebody maps its pages. */
+    /*
+     * libxenguest's mappings of the guest go first: a domain lives on while somebody maps its
+     * pages.
+     */
     if (b.dom)
         xc_dom_release(b.dom);
     image_unmap(&b.kernel);

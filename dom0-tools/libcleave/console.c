@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xenconsoled serves each guest's console on a pseudo-terminal of dom0 and writes its name into the store.
- * What a user types goes there byte by byte, so the own terminal is raw while connected. The pseudo-terminal
- * stays open when the guest ends only for a moment; a hang-up is the end. Next to read: domain.c.
+ * xenconsoled serves each guest's console on a pseudo-terminal of dom0 and writes its name into the
+ * store. What a user types goes there byte by byte, so the own terminal is raw while connected. The
+ * pseudo-terminal stays open when the guest ends only for a moment; a hang-up is the end. Next to
+ * read: domain.c.
  */
 #define _GNU_SOURCE
 #include "console.h"
@@ -20,15 +21,15 @@
 #include "cleave-schema.h"
 #include "report.h"
 
-#define LEAVE      0x1d      /* Ctrl-] */
-#define OPEN_MS    10000
-#define OPEN_STEP  50
+#define LEAVE 0x1d /* Ctrl-] */
+#define OPEN_MS 10000
+#define OPEN_STEP 50
 /* How often a silent console is checked for a guest that is gone. */
-#define IDLE_MS    1000
+#define IDLE_MS 1000
 
 /*
- * xenconsoled makes the terminal a moment after the domain. The descriptor, or a negative errno after an
- * error line.
+ * xenconsoled makes the terminal a moment after the domain. The descriptor, or a negative errno
+ * after an error line.
  */
 static int open_tty(struct hv *hv, struct xs_handle *store, const struct domain *domain)
 {
@@ -37,7 +38,8 @@ static int open_tty(struct hv *hv, struct xs_handle *store, const struct domain 
     int rc;
 
     for (int waited = 0; waited < OPEN_MS; waited += OPEN_STEP) {
-        if (store_read_text(store, path, sizeof(path), SCHEMA_CONSOLE_TTY_PATH, domain->domid) && path[0]) {
+        if (store_read_text(store, path, sizeof(path), SCHEMA_CONSOLE_TTY_PATH, domain->domid) &&
+            path[0]) {
             int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 
             if (fd >= 0)
@@ -60,10 +62,7 @@ static int open_tty(struct hv *hv, struct xs_handle *store, const struct domain 
 /* A signal that ends: the terminal is set right first. */
 static volatile sig_atomic_t ended_by;
 
-static void note_signal(int signal)
-{
-    ended_by = signal;
-}
+static void note_signal(int signal) { ended_by = signal; }
 
 static int write_all(int fd, const char *bytes, ssize_t length)
 {
@@ -80,7 +79,10 @@ static int write_all(int fd, const char *bytes, ssize_t length)
     return 0;
 }
 
-/* What was typed and the terminal has not taken: the guest may not read it, or xenconsoled may be stopped. */
+/*
+ * What was typed and the terminal has not taken: the guest may not read it, or xenconsoled may be
+ * stopped.
+ */
 struct input {
     bool open;
     char bytes[512];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disks and network interfaces: what xl does by its hotplug scripts is done here by system calls. A file
- * becomes a loop device, which lives as long as the back end has it open; the back end's interface goes on
- * its bridge. The nodes are xl's, so that `xl destroy` finds its way: params always names a block device, for
- * which xl's script has nothing to take away. The states are XenbusState's (xen/io/xenbus.h). Next to read:
- * nodes.c, loop.c, bridge.c.
+ * Disks and network interfaces: what xl does by its hotplug scripts is done here by system calls. A
+ * file becomes a loop device, which lives as long as the back end has it open; the back end's
+ * interface goes on its bridge. The nodes are xl's, so that `xl destroy` finds its way: params
+ * always names a block device, for which xl's script has nothing to take away. The states are
+ * XenbusState's (xen/io/xenbus.h). Next to read: nodes.c, loop.c, bridge.c.
  */
 #define _GNU_SOURCE
 #include "devices.h"
@@ -26,10 +26,12 @@
 #include "nodes.h"
 #include "report.h"
 
-#define DRIVERS   "/sys/bus/xen-backend/drivers/"
-/* How long dom0's kernel may take for a step; it takes milliseconds, but the machine may be busy. */
-#define STEP_MS   20000
-#define PAUSE_MS  10
+#define DRIVERS "/sys/bus/xen-backend/drivers/"
+/*
+ * How long dom0's kernel may take for a step; it takes milliseconds, but the machine may be busy.
+ */
+#define STEP_MS 20000
+#define PAUSE_MS 10
 
 /* --- before there is a domain ----------------------------------------------------------------- */
 
@@ -50,22 +52,24 @@ static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk
 
     if (file < 0 && errno == EBUSY) {
         rc = -EBUSY;
-        report_error("VM \"%s\": disk %s: dom0 itself uses %s: unmount it there, or give mode r", vm->name,
-                     disk->name, disk->path);
+        report_error("VM \"%s\": disk %s: dom0 itself uses %s: unmount it there, or give mode r",
+                     vm->name, disk->name, disk->path);
     } else if (file < 0 || fstat(file, &st) < 0) {
         rc = -errno;
         report_error("VM \"%s\": disk %s: %s: %s", vm->name, disk->name, disk->path, strerror(-rc));
     } else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
         rc = -EINVAL;
-        report_error("VM \"%s\": disk %s: %s is neither a file nor a block device", vm->name, disk->name,
-                     disk->path);
+        report_error("VM \"%s\": disk %s: %s is neither a file nor a block device", vm->name,
+                     disk->name, disk->path);
     } else if (S_ISREG(st.st_mode) && st.st_size < 512) {
         rc = -EINVAL;
-        report_error("VM \"%s\": disk %s: %s has %lld bytes, not even a sector: truncate -s SIZE %s",
+        report_error("VM \"%s\": disk %s: %s has %lld bytes, not even a sector: truncate -s SIZE "
+                     "%s",
                      vm->name, disk->name, disk->path, (long long)st.st_size, disk->path);
     } else if (S_ISREG(st.st_mode) && !loop_available()) {
         rc = -ENODEV;
-        report_error("VM \"%s\": disk %s is a file, and dom0's kernel has no loop devices: modprobe loop",
+        report_error("VM \"%s\": disk %s is a file, and dom0's kernel has no loop devices: "
+                     "modprobe loop",
                      vm->name, disk->name);
     }
     if (file >= 0)
@@ -87,8 +91,8 @@ int devices_check(const struct vmfile *vm)
     for (unsigned int i = 0; rc == 0 && i < devices->vif_count; i++) {
         if (!bridge_exists(devices->vifs[i].bridge)) {
             rc = -ENODEV;
-            report_error("VM \"%s\": vif %u: dom0 has no bridge %s: ip link add %s type bridge", vm->name, i,
-                         devices->vifs[i].bridge, devices->vifs[i].bridge);
+            report_error("VM \"%s\": vif %u: dom0 has no bridge %s: ip link add %s type bridge",
+                         vm->name, i, devices->vifs[i].bridge, devices->vifs[i].bridge);
         }
     }
     return rc;
@@ -107,9 +111,12 @@ static bool await_file(const char *path)
     return false;
 }
 
-/* A descriptor of the block device to be served, and its name; or a negative errno after an error line. */
-static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk, char *name, size_t size,
-                     dev_t *device)
+/*
+ * A descriptor of the block device to be served, and its name; or a negative errno after an error
+ * line.
+ */
+static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk, char *name,
+                     size_t size, dev_t *device)
 {
     int file = open(disk->path, (disk->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     struct stat st;
@@ -120,11 +127,13 @@ static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk,
 
         close(file);
         file = loop;
-        rc = file < 0 ? file : fstat(file, &st) < 0 ? -errno : 0;
+        rc = file < 0 ? file : 0;
+        if (rc == 0 && fstat(file, &st) < 0)
+            rc = -errno;
     }
     if (rc < 0) {
-        report_error("VM \"%s\": disk %s: %s does not become a block device: %s", vm->name, disk->name,
-                     disk->path, strerror(-rc));
+        report_error("VM \"%s\": disk %s: %s does not become a block device: %s", vm->name,
+                     disk->name, disk->path, strerror(-rc));
         if (file >= 0)
             close(file);
         return rc;
@@ -139,8 +148,12 @@ static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk,
     return file;
 }
 
-/* The numbers that name what is in a folder of the store, which the caller frees; how many they are. */
-static unsigned int list_numbers(struct xs_handle *store, unsigned int **numbers, const char *folder)
+/*
+ * The numbers that name what is in a folder of the store, which the caller frees; how many they
+ * are.
+ */
+static unsigned int list_numbers(struct xs_handle *store, unsigned int **numbers,
+                                 const char *folder)
 {
     unsigned int count = 0;
     char **names = xs_directory(store, XBT_NULL, folder, &count);
@@ -152,7 +165,10 @@ static unsigned int list_numbers(struct xs_handle *store, unsigned int **numbers
     return *numbers ? count : 0;
 }
 
-/* What keeps a disk's bytes: a file, also behind a loop device; or, without an inode, a block device. */
+/*
+ * What keeps a disk's bytes: a file, also behind a loop device; or, without an inode, a block
+ * device.
+ */
 struct storage {
     dev_t device;
     ino_t inode;
@@ -170,8 +186,8 @@ static bool find_storage(int fd, struct storage *storage)
 }
 
 /* Whether a disk that some VM has is the same, and one of the two VMs writes. */
-static bool collides(struct xs_handle *store, uint32_t domid, unsigned int number, const struct storage *mine,
-                     bool writable)
+static bool collides(struct xs_handle *store, uint32_t domid, unsigned int number,
+                     const struct storage *mine, bool writable)
 {
     char mode[4], path[PATH_MAX];
     struct storage other;
@@ -179,19 +195,21 @@ static bool collides(struct xs_handle *store, uint32_t domid, unsigned int numbe
     int fd;
 
     store_read_text(store, mode, sizeof(mode), SCHEMA_BACKEND_VBD_MODE_PATH, 0, domid, number);
-    store_read_text(store, path, sizeof(path), SCHEMA_BACKEND_VBD_PHYSICAL_PATH_PATH, 0, domid, number);
+    store_read_text(store, path, sizeof(path), SCHEMA_BACKEND_VBD_PHYSICAL_PATH_PATH, 0, domid,
+                    number);
     if (!writable && mode[0] != 'w')
         return false;
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    same = fd >= 0 && find_storage(fd, &other) && other.device == mine->device && other.inode == mine->inode;
+    same = fd >= 0 && find_storage(fd, &other) && other.device == mine->device &&
+           other.inode == mine->inode;
     if (fd >= 0)
         close(fd);
     return same;
 }
 
 /* Two VMs that write to one disk destroy what is on it. */
-static int check_unshared(struct xs_handle *store, const struct vmfile *vm, const struct vmdevices_disk *disk,
-                          int fd)
+static int check_unshared(struct xs_handle *store, const struct vmfile *vm,
+                          const struct vmdevices_disk *disk, int fd)
 {
     unsigned int *domids, *numbers, domid_count, number_count;
     char folder[64];
@@ -210,9 +228,10 @@ static int check_unshared(struct xs_handle *store, const struct vmfile *vm, cons
                 rc = -EBUSY;
         free(numbers);
         if (rc < 0)
-            report_error("VM \"%s\": disk %s: %s is a disk of domain %u already, and two VMs that write to "
-                         "one disk destroy it: end the other, copy it, or give both mode r", vm->name,
-                         disk->name, disk->path, domids[i]);
+            report_error("VM \"%s\": disk %s: %s is a disk of domain %u already, and two VMs that "
+                         "write to one disk destroy it: end the other, copy it, or give both mode "
+                         "r",
+                         vm->name, disk->name, disk->path, domids[i]);
     }
     free(domids);
     return rc;
@@ -221,8 +240,9 @@ static int check_unshared(struct xs_handle *store, const struct vmfile *vm, cons
 static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
                        const struct vmdevices_disk *disk)
 {
-    struct nodes_disk nodes = { .domid = domid, .number = disk->number, .name = disk->name,
-                                .writable = disk->writable };
+    struct nodes_disk nodes = {
+        .domid = domid, .number = disk->number, .name = disk->name, .writable = disk->writable
+    };
     char path[128], served[96];
     dev_t device;
     int fd = open_disk(vm, disk, path, sizeof(path), &device);
@@ -243,17 +263,22 @@ static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmf
     snprintf(served, sizeof(served), DRIVERS "vbd/vbd-%u-%u/physical_device", domid, disk->number);
     if (rc == 0 && !await_file(served)) {
         rc = -EIO;
-        report_error("VM \"%s\": disk %s: dom0's kernel does not serve %s: another VM may be writing to it; "
-                     "see dmesg", vm->name, disk->name, disk->path);
+        report_error("VM \"%s\": disk %s: dom0's kernel does not serve %s: another VM may be "
+                     "writing to it; see dmesg",
+                     vm->name, disk->name, disk->path);
     }
     close(fd);
     return rc;
 }
 
-static int attach_vif(struct xs_handle *store, uint32_t domid, const struct vmfile *vm, unsigned int index)
+static int attach_vif(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
+                      unsigned int index)
 {
     const struct vmdevices_vif *vif = &vm->devices.vifs[index];
-    struct nodes_vif nodes = { .domid = domid, .number = index, .mac = vif->mac, .bridge = vif->bridge,
+    struct nodes_vif nodes = { .domid = domid,
+                               .number = index,
+                               .mac = vif->mac,
+                               .bridge = vif->bridge,
                                .mtu = bridge_mtu(vif->bridge) };
     char interface[IFNAMSIZ], made[64];
     int rc = nodes_write_vif(store, &nodes);
@@ -263,18 +288,19 @@ static int attach_vif(struct xs_handle *store, uint32_t domid, const struct vmfi
     snprintf(interface, sizeof(interface), "vif%u.%u", domid, index);
     snprintf(made, sizeof(made), "/sys/class/net/%s", interface);
     if (!await_file(made)) {
-        report_error("VM \"%s\": vif %u: dom0's kernel does not make %s: see dmesg", vm->name, index,
-                     interface);
+        report_error("VM \"%s\": vif %u: dom0's kernel does not make %s: see dmesg", vm->name,
+                     index, interface);
         return -EIO;
     }
     rc = bridge_join(vif->bridge, interface);
     if (rc < 0)
-        report_error("VM \"%s\": vif %u: %s cannot be put on bridge %s: %s", vm->name, index, interface,
-                     vif->bridge, strerror(-rc));
-    else if (!store_write(store, XBT_NULL, "connected", SCHEMA_BACKEND_VIF_HOTPLUG_PATH, 0, domid, index)) {
+        report_error("VM \"%s\": vif %u: %s cannot be put on bridge %s: %s", vm->name, index,
+                     interface, vif->bridge, strerror(-rc));
+    else if (!store_write(store, XBT_NULL, "connected", SCHEMA_BACKEND_VIF_HOTPLUG_PATH, 0, domid,
+                          index)) {
         rc = -errno;
-        report_error("VM \"%s\": vif %u: the store does not take that it is connected: %s", vm->name, index,
-                     strerror(-rc));
+        report_error("VM \"%s\": vif %u: the store does not take that it is connected: %s",
+                     vm->name, index, strerror(-rc));
     }
     return rc;
 }
@@ -312,17 +338,21 @@ struct kind {
 };
 
 static const struct kind disks = {
-    SCHEMA_DEVICE_VBD_PATH, SCHEMA_BACKEND_VBD_PATH, SCHEMA_BACKEND_VBD_ONLINE_PATH,
+    SCHEMA_DEVICE_VBD_PATH,
+    SCHEMA_BACKEND_VBD_PATH,
+    SCHEMA_BACKEND_VBD_ONLINE_PATH,
     SCHEMA_BACKEND_VBD_STATE_PATH,
 };
 static const struct kind interfaces = {
-    SCHEMA_DEVICE_VIF_PATH, SCHEMA_BACKEND_VIF_PATH, SCHEMA_BACKEND_VIF_ONLINE_PATH,
+    SCHEMA_DEVICE_VIF_PATH,
+    SCHEMA_BACKEND_VIF_PATH,
+    SCHEMA_BACKEND_VIF_ONLINE_PATH,
     SCHEMA_BACKEND_VIF_STATE_PATH,
 };
 
 /*
- * Tells the back end to end, all at once: two who destroy the same domain must not make the folder again that
- * the other has removed. False: there is none.
+ * Tells the back end to end, all at once: two who destroy the same domain must not make the folder
+ * again that the other has removed. False: there is none.
  */
 static bool tell_to_close(struct xs_handle *store, const struct kind *kind, uint32_t domid,
                           unsigned int number)
@@ -344,16 +374,19 @@ static bool tell_to_close(struct xs_handle *store, const struct kind *kind, uint
         if (there && atoi(state) != XenbusStateClosed)
             store_write(store, transaction, closing, "%s", path);
         free(state);
-    } while (transaction != XBT_NULL && !xs_transaction_end(store, transaction, !there) && errno == EAGAIN);
+    } while (transaction != XBT_NULL && !xs_transaction_end(store, transaction, !there) &&
+             errno == EAGAIN);
     return there;
 }
 
 /*
- * Without its front end a back end ends; it says that it has only when it was told to. It has also ended when
- * somebody else removed its folder. It does not hear of a front end that xenstored removed together with its
- * domain: then only the removal of its own folder ends it, and there is nothing to wait for.
+ * Without its front end a back end ends; it says that it has only when it was told to. It has also
+ * ended when somebody else removed its folder. It does not hear of a front end that xenstored
+ * removed together with its domain: then only the removal of its own folder ends it, and there is
+ * nothing to wait for.
  */
-static void end_device(struct xs_handle *store, const struct kind *kind, uint32_t domid, unsigned int number)
+static void end_device(struct xs_handle *store, const struct kind *kind, uint32_t domid,
+                       unsigned int number)
 {
     char state[8];
     bool hears = store_read_text(store, state, sizeof(state), kind->frontend, domid, number);

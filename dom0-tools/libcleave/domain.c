@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains as the hypervisor lists them (xen_domctl_getdomaininfo, xen/domctl.h), with their names from the
- * store. Next to read: nodes.c, build.c.
+ * Domains as the hypervisor lists them (xen_domctl_getdomaininfo, xen/domctl.h), with their names
+ * from the store. Next to read: nodes.c, build.c.
  */
 #include "domain.h"
 
@@ -18,10 +18,13 @@
 #include "nodes.h"
 #include "report.h"
 
-#define BATCH          64
-/* How long a destroyed domain may take to give its memory back: others must unmap their pages of it first. */
-#define DESTROY_MS     20000
-#define DESTROY_STEP   20
+#define BATCH 64
+/*
+ * How long a destroyed domain may take to give its memory back: others must unmap their pages of it
+ * first.
+ */
+#define DESTROY_MS 20000
+#define DESTROY_STEP 20
 
 static void describe(struct domain *domain, const xc_domaininfo_t *info)
 {
@@ -60,8 +63,8 @@ int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list)
         for (int i = 0; i < batch; i++) {
             describe(&domains[count], &info[i]);
             if (store)
-                store_read_text(store, domains[count].name, sizeof(domains[count].name), SCHEMA_NAME_PATH,
-                                info[i].domain);
+                store_read_text(store, domains[count].name, sizeof(domains[count].name),
+                                SCHEMA_NAME_PATH, info[i].domain);
             next = info[i].domain + 1;
             count++;
         }
@@ -96,7 +99,8 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
         return count;
     for (int i = 0; i < count && rc < 0; i++) {
         /* A domain that is being made has no name yet: nobody means it by "". */
-        if (number ? list[i].domid != strtoul(who, NULL, 10) : !*who || strcmp(list[i].name, who) != 0)
+        if (number ? list[i].domid != strtoul(who, NULL, 10)
+                   : !*who || strcmp(list[i].name, who) != 0)
             continue;
         *domain = list[i];
         rc = 0;
@@ -108,7 +112,8 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
     return rc;
 }
 
-int domain_find_guest(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain)
+int domain_find_guest(struct hv *hv, struct xs_handle *store, const char *who,
+                      struct domain *domain)
 {
     int rc = domain_find(hv, store, who, domain);
 
@@ -119,10 +124,7 @@ int domain_find_guest(struct hv *hv, struct xs_handle *store, const char *who, s
     return rc;
 }
 
-bool domain_is_shut_down(const xc_domaininfo_t *info)
-{
-    return info->flags & XEN_DOMINF_shutdown;
-}
+bool domain_is_shut_down(const xc_domaininfo_t *info) { return info->flags & XEN_DOMINF_shutdown; }
 
 unsigned int domain_shutdown_reason(const xc_domaininfo_t *info)
 {
@@ -132,8 +134,9 @@ unsigned int domain_shutdown_reason(const xc_domaininfo_t *info)
 const char *domain_state(const xc_domaininfo_t *info)
 {
     static const char *const reasons[] = {
-        [SHUTDOWN_poweroff] = "poweroff", [SHUTDOWN_reboot] = "reboot",     [SHUTDOWN_suspend] = "suspended",
-        [SHUTDOWN_crash] = "crashed",     [SHUTDOWN_watchdog] = "watchdog",
+        [SHUTDOWN_poweroff] = "poweroff", [SHUTDOWN_reboot] = "reboot",
+        [SHUTDOWN_suspend] = "suspended", [SHUTDOWN_crash] = "crashed",
+        [SHUTDOWN_watchdog] = "watchdog",
     };
 
     if (info->flags & XEN_DOMINF_dying)
@@ -160,12 +163,14 @@ static int await_end(struct hv *hv, uint32_t domid, const char *uuid)
             return 0;
         usleep(DESTROY_STEP * 1000);
     }
-    report_error("domain %u ended but keeps %llu pages after %d s: a program still maps its memory", domid,
-                 (unsigned long long)domain.info.tot_pages, DESTROY_MS / 1000);
+    report_error("domain %u ended but keeps %llu pages after %d s: a program still maps its memory",
+                 domid, (unsigned long long)domain.info.tot_pages, DESTROY_MS / 1000);
     return -EBUSY;
 }
 
-/* Whether the store's subtree of this number is still the one of this VM: numbers are used again. */
+/*
+ * Whether the store's subtree of this number is still the one of this VM: numbers are used again.
+ */
 static bool nodes_are_of(struct xs_handle *store, uint32_t domid, const char *uuid)
 {
     char home[64], vm[64];
@@ -175,10 +180,11 @@ static bool nodes_are_of(struct xs_handle *store, uint32_t domid, const char *uu
 }
 
 /*
- * Under the lock, because somebody else may have removed the nodes and be making a new domain of the same VM.
- * Of a number that no domain has, everything goes: xenconsoled may have written the name of the terminal of a
- * domain that was just being destroyed, and so made its subtree again (it does that only while it maps the
- * console's page, hence not after the domain's end); so may somebody who was still building it.
+ * Under the lock, because somebody else may have removed the nodes and be making a new domain of
+ * the same VM. Of a number that no domain has, everything goes: xenconsoled may have written the
+ * name of the terminal of a domain that was just being destroyed, and so made its subtree again (it
+ * does that only while it maps the console's page, hence not after the domain's end); so may
+ * somebody who was still building it.
  */
 static int remove_nodes(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
@@ -206,7 +212,9 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     found = domain_get(hv, domid, uuid, &domain);
     if (found == 0)
         xc_domain_pause(hv->xc, domid);
-    /* First, because xenstored removes what is the guest's in the store together with the domain. */
+    /*
+     * First, because xenstored removes what is the guest's in the store together with the domain.
+     */
     if (nodes_are_of(store, domid, uuid))
         devices_detach(store, domid);
     rc = found == 0 && xc_domain_destroy(hv->xc, domid) < 0 ? -errno : found;
@@ -220,33 +228,37 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     return rc < 0 ? rc : remove_nodes(hv, store, domid, uuid);
 }
 
-int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *domain, const char *wish)
+int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *domain,
+               const char *wish)
 {
     bool reboot = strcmp(wish, "reboot") == 0;
     char feature[8];
 
     if (domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)) {
-        report_error("\"%s\" has ended already (%s): `cleave destroy %s` takes away what is left of it",
+        report_error("\"%s\" has ended already (%s): `cleave destroy %s` takes away what is left "
+                     "of it",
                      domain->name, domain_state(&domain->info), domain->name);
         return -EALREADY;
     }
     if (domain->info.flags & XEN_DOMINF_paused) {
-        report_error("\"%s\" is paused and hears nothing: `cleave unpause %s` first, or `cleave destroy %s`",
+        report_error("\"%s\" is paused and hears nothing: `cleave unpause %s` first, or `cleave "
+                     "destroy %s`",
                      domain->name, domain->name, domain->name);
         return -EAGAIN;
     }
     store_read_text(store, feature, sizeof(feature),
-                    reboot ? SCHEMA_CONTROL_REBOOT_PATH : SCHEMA_CONTROL_POWEROFF_PATH, domain->domid);
+                    reboot ? SCHEMA_CONTROL_REBOOT_PATH : SCHEMA_CONTROL_POWEROFF_PATH,
+                    domain->domid);
     if (strcmp(feature, "1") != 0) {
-        report_error(
-            "\"%s\" has not said that it listens to %s requests (it boots still, or it has no Xen drivers): "
-            "wait, or `cleave destroy %s`",
-            domain->name, wish, domain->name);
+        report_error("\"%s\" has not said that it listens to %s requests (it boots still, or it "
+                     "has no Xen drivers): wait, or `cleave destroy %s`",
+                     domain->name, wish, domain->name);
         return -EOPNOTSUPP;
     }
     hv_forget(hv);
     if (!store_write(store, XBT_NULL, wish, SCHEMA_CONTROL_SHUTDOWN_PATH, domain->domid)) {
-        report_error("the store does not take the request for \"%s\": %s", domain->name, strerror(errno));
+        report_error("the store does not take the request for \"%s\": %s", domain->name,
+                     strerror(errno));
         return -EIO;
     }
     return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening the hypervisor, and catching what libxenctrl and libxenguest log: they print several lines a
- * failure, of which the first is the cause. It goes behind our own message instead (report.h). Next to read:
- * store.c.
+ * Opening the hypervisor, and catching what libxenctrl and libxenguest log: they print several
+ * lines a failure, of which the first is the cause. It goes behind our own message instead
+ * (report.h). Next to read: store.c.
  */
 #include "hv.h"
 
@@ -43,13 +43,15 @@ static void keep_message(struct xentoollog_logger *logger, xentoollog_level leve
 static int report_no_hypervisor(int error)
 {
     if (geteuid() != 0)
-        report_error("only root may talk to the hypervisor, and this is user %u: use sudo", geteuid());
+        report_error("only root may talk to the hypervisor, and this is user %u: use sudo",
+                     geteuid());
     else if (access("/proc/xen/privcmd", F_OK) != 0 && access("/dev/xen/privcmd", F_OK) != 0)
-        report_error(
-            "no hypervisor: /proc/xen/privcmd is missing: this is not a control domain under Cleave or Xen, "
-            "or xenfs is not mounted (mount -t xenfs xenfs /proc/xen)");
+        report_error("no hypervisor: /proc/xen/privcmd is missing: this is not a control domain "
+                     "under Cleave or Xen, or xenfs is not mounted (mount -t xenfs xenfs "
+                     "/proc/xen)");
     else
-        report_error("the hypervisor cannot be opened: %s: the kernel module xen-privcmd must be loaded",
+        report_error("the hypervisor cannot be opened: %s: the kernel module xen-privcmd must be "
+                     "loaded",
                      strerror(error));
     return -error;
 }
@@ -59,7 +61,9 @@ int hv_open(struct hv *hv)
     *hv = (struct hv){ .logger.vmessage = keep_message };
     errno = ENODEV;
     hv->xc = xc_interface_open(&hv->logger, &hv->logger, 0);
-    return hv->xc ? 0 : report_no_hypervisor(errno ? errno : ENODEV);
+    if (hv->xc)
+        return 0;
+    return report_no_hypervisor(errno ? errno : ENODEV);
 }
 
 void hv_close(struct hv *hv)
@@ -69,10 +73,7 @@ void hv_close(struct hv *hv)
     hv->xc = NULL;
 }
 
-void hv_forget(struct hv *hv)
-{
-    hv->detail[0] = '\0';
-}
+void hv_forget(struct hv *hv) { hv->detail[0] = '\0'; }
 
 const char *hv_reason(struct hv *hv, int error)
 {
@@ -89,8 +90,9 @@ int hv_physinfo(struct hv *hv, xc_physinfo_t *info)
     int error = errno;
 
     if (error == EACCES)
-        report_error("the hypervisor speaks another version of the control interface than this tool "
-                     "(0x%x): use the tools that belong to it", XEN_SYSCTL_INTERFACE_VERSION);
+        report_error("the hypervisor speaks another version of the control interface than this "
+                     "tool (0x%x): use the tools that belong to it",
+                     XEN_SYSCTL_INTERFACE_VERSION);
     else
         report_error("the hypervisor does not describe the machine: %s", hv_reason(hv, error));
     return -error;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libxenguest reads kernels well but explains badly what is wrong with one, and only when a domain exists
- * already. So the file is checked first: an ELF with the PVH entry note (xen/elfnote.h), or a Linux bzImage
- * (Documentation of Linux, arch/x86/boot.rst), neither of them cut off. Next to read: build.c.
+ * libxenguest reads kernels well but explains badly what is wrong with one, and only when a domain
+ * exists already. So the file is checked first: an ELF with the PVH entry note (xen/elfnote.h), or
+ * a Linux bzImage (Documentation of Linux, arch/x86/boot.rst), neither of them cut off. Next to
+ * read: build.c.
  */
 #include "image.h"
 
@@ -20,12 +21,12 @@
 #include "report.h"
 
 /* The setup header of a bzImage. */
-#define BZ_SETUP_SECTORS   0x1f1
-#define BZ_MAGIC           0x202
-#define BZ_VERSION         0x206
-#define BZ_PAYLOAD_OFFSET  0x248
-#define BZ_PAYLOAD_LENGTH  0x24c
-#define BZ_HEADER_END      0x250
+#define BZ_SETUP_SECTORS 0x1f1
+#define BZ_MAGIC 0x202
+#define BZ_VERSION 0x206
+#define BZ_PAYLOAD_OFFSET 0x248
+#define BZ_PAYLOAD_LENGTH 0x24c
+#define BZ_HEADER_END 0x250
 #define BZ_VERSION_PAYLOAD 0x208
 
 int image_map(const char *path, const char *what, struct image *image)
@@ -49,7 +50,8 @@ int image_map(const char *path, const char *what, struct image *image)
         if (image->bytes == MAP_FAILED) {
             rc = -errno;
             image->bytes = NULL;
-            report_error("%s %s: %zu bytes cannot be mapped: %s", what, path, image->size, strerror(errno));
+            report_error("%s %s: %zu bytes cannot be mapped: %s", what, path, image->size,
+                         strerror(errno));
         }
     }
     if (fd >= 0)
@@ -75,14 +77,12 @@ static bool starts_with(const struct image *image, const char *magic, size_t len
     return image->size >= length && memcmp(image->bytes, magic, length) == 0;
 }
 
-bool image_is_gzip(const struct image *image)
-{
-    return starts_with(image, "\x1f\x8b", 2);
-}
+bool image_is_gzip(const struct image *image) { return starts_with(image, "\x1f\x8b", 2); }
 
 static int too_short(const struct image *image, uint64_t wanted)
 {
-    report_error("kernel %s: cut off: it has %zu bytes and its headers speak of %llu: copy it again",
+    report_error("kernel %s: cut off: it has %zu bytes and its headers speak of %llu: copy it "
+                 "again",
                  image->path, image->size, (unsigned long long)wanted);
     return -ENOEXEC;
 }
@@ -157,10 +157,9 @@ static int check_elf(const struct image *image)
     }
     if (entry)
         return 0;
-    report_error(
-        "kernel %s: an ELF file without the note that names a PVH entry point (XEN_ELFNOTE_PHYS32_ENTRY): "
-        "a Linux needs CONFIG_PVH",
-        image->path);
+    report_error("kernel %s: an ELF file without the note that names a PVH entry point "
+                 "(XEN_ELFNOTE_PHYS32_ENTRY): a Linux needs CONFIG_PVH",
+                 image->path);
     return -ENOEXEC;
 }
 
@@ -182,8 +181,8 @@ static int check_bzimage(const struct image *image)
                      image->path, version >> 8, version & 0xff);
         return -ENOEXEC;
     }
-    end = (bz_field(image, BZ_SETUP_SECTORS, 1) + 1ull) * 512 + bz_field(image, BZ_PAYLOAD_OFFSET, 4) +
-          bz_field(image, BZ_PAYLOAD_LENGTH, 4);
+    end = (bz_field(image, BZ_SETUP_SECTORS, 1) + 1ull) * 512 +
+          bz_field(image, BZ_PAYLOAD_OFFSET, 4) + bz_field(image, BZ_PAYLOAD_LENGTH, 4);
     return end > image->size ? too_short(image, end) : 0;
 }
 
@@ -196,10 +195,11 @@ int image_check_kernel(const struct image *image)
     if (image->size >= BZ_HEADER_END && memcmp(bytes + BZ_MAGIC, "HdrS", 4) == 0)
         return check_bzimage(image);
     if (image_is_gzip(image))
-        return 0;      /* libxenguest unpacks it and looks inside */
-    report_error("kernel %s: neither an ELF nor a Linux bzImage: it begins with %02x %02x %02x %02x",
-                 image->path, bytes[0], image->size > 1 ? bytes[1] : 0, image->size > 2 ? bytes[2] : 0,
-                 image->size > 3 ? bytes[3] : 0);
+        return 0; /* libxenguest unpacks it and looks inside */
+    report_error("kernel %s: neither an ELF nor a Linux bzImage: it begins with %02x %02x %02x "
+                 "%02x",
+                 image->path, bytes[0], image->size > 1 ? bytes[1] : 0,
+                 image->size > 2 ? bytes[2] : 0, image->size > 3 ? bytes[3] : 0);
     return -ENOEXEC;
 }
 
@@ -209,22 +209,24 @@ int image_check_initrd(const struct image *image)
         const char *magic;
         size_t length;
     } formats[] = {
-        { "07070", 5 },             /* cpio, "newc" */
-        { "\x1f\x8b", 2 },          /* gzip */
-        { "\xfd" "7zXZ", 5 },       /* xz */
-        { "BZh", 3 },               /* bzip2 */
-        { "\x5d\x00\x00", 3 },      /* lzma */
-        { "\x89LZO", 4 },           /* lzo */
-        { "\x02\x21\x4c\x18", 4 },  /* lz4, legacy */
-        { "\x28\xb5\x2f\xfd", 4 },  /* zstd */
+        { "07070", 5 },    /* cpio, "newc" */
+        { "\x1f\x8b", 2 }, /* gzip */
+        { "\xfd"
+          "7zXZ",
+          5 },                     /* xz */
+        { "BZh", 3 },              /* bzip2 */
+        { "\x5d\x00\x00", 3 },     /* lzma */
+        { "\x89LZO", 4 },          /* lzo */
+        { "\x02\x21\x4c\x18", 4 }, /* lz4, legacy */
+        { "\x28\xb5\x2f\xfd", 4 }, /* zstd */
     };
     const uint8_t *bytes = image->bytes;
 
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         if (starts_with(image, formats[i].magic, formats[i].length))
             return 0;
-    report_error(
-        "ramdisk %s: neither a cpio archive nor a compressed one: it begins with %02x, and has %zu bytes",
-        image->path, bytes[0], image->size);
+    report_error("ramdisk %s: neither a cpio archive nor a compressed one: it begins with %02x, "
+                 "and has %zu bytes",
+                 image->path, bytes[0], image->size);
     return -ENOEXEC;
 }

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON printer. Names come from guests' owners (xl takes any), and JSON is UTF-8: what is none becomes
- * the replacement character.
+ * The JSON printer. Names come from guests' owners (xl takes any), and JSON is UTF-8: what is none
+ * becomes the replacement character.
  */
 #include "json.h"
+
+/* As its first byte says; 0: it is none of those beyond ASCII. */
+static size_t length_of(unsigned char lead)
+{
+    if (lead < 0xc0 || lead >= 0xf8)
+        return 0;
+    if (lead < 0xe0)
+        return 2;
+    return lead < 0xf0 ? 3 : 4;
+}
 
 /* How many bytes a character of UTF-8 beyond ASCII has; 0: it is none (RFC 3629, section 4). */
 static size_t sequence_length(const char *text)
 {
     static const uint32_t least[] = { [2] = 0x80, [3] = 0x800, [4] = 0x10000 };
     unsigned char lead = text[0];
-    size_t length = lead >= 0xf8 ? 0 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
+    size_t length = length_of(lead);
     uint32_t code = lead & 0x7f >> length;
 
     for (size_t i = 1; i < length; i++) {
@@ -18,8 +28,9 @@ static size_t sequence_length(const char *text)
             return 0;
         code = code << 6 | (text[i] & 0x3f);
     }
-    return length && code >= least[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? length
-                                                                                                 : 0;
+    return length && code >= least[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)
+               ? length
+               : 0;
 }
 
 static void print_string(FILE *out, const char *text)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes JSON (RFC 8259) to a stream, one value after the other; the printer sets commas, quotes and
- * indentation. In an object each value has a key; in a list, and for the outermost value, key is NULL.
+ * Writes JSON (RFC 8259) to a stream, one value after the other; the printer sets commas, quotes
+ * and indentation. In an object each value has a key; in a list, and for the outermost value, key
+ * is NULL.
  */
 #ifndef LIBCLEAVE_JSON_H
 #define LIBCLEAVE_JSON_H
@@ -13,11 +14,11 @@
 struct json {
     FILE *out;
     int depth;
-    bool filled;      /* the innermost object or list has a value already */
+    bool filled; /* the innermost object or list has a value already */
 };
 
-void json_open(struct json *json, const char *key, char bracket);      /* '{' or '[' */
-void json_close(struct json *json, char bracket);                      /* '}' or ']' */
+void json_open(struct json *json, const char *key, char bracket); /* '{' or '[' */
+void json_close(struct json *json, char bracket);                 /* '}' or ']' */
 void json_number(struct json *json, const char *key, uint64_t number);
 void json_string(struct json *json, const char *key, const char *text);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The watcher: one small process for each VM, as xl has it. It sleeps on xenstored's watch @releaseDomain,
- * which fires when any domain ends, looks at its own, and does what on_poweroff, on_reboot and on_crash say.
- * A VM that reboots gets a new domain, built from the file as it was read at first. It ends when the VM is
- * destroyed, by whomever. Next to read: build.c, domain.c.
+ * The watcher: one small process for each VM, as xl has it. It sleeps on xenstored's watch
+ * @releaseDomain, which fires when any domain ends, looks at its own, and does what on_poweroff,
+ * on_reboot and on_crash say. A VM that reboots gets a new domain, built from the file as it was
+ * read at first. It ends when the VM is destroyed, by whomever. Next to read: build.c, domain.c.
  */
 #define _GNU_SOURCE
 #include "life.h"
@@ -25,7 +25,7 @@
 
 #define LOG_FOLDER "/var/log/cleave"
 #define LOG_PATH_MAX (sizeof(LOG_FOLDER) + DOMAIN_NAME_MAX + 8)
-#define READY_FD   3      /* in the watcher */
+#define READY_FD 3 /* in the watcher */
 /* A VM that crashes sooner after its start is not started again: it would go on for ever. */
 #define CRASH_LOOP_S 5
 
@@ -35,7 +35,7 @@ struct life {
     const struct vmfile *vm;
     uint32_t domid;
     char uuid[UUID_STR_LEN];
-    time_t started;                   /* by seconds() */
+    time_t started; /* by seconds() */
 };
 
 /* Of a clock that nobody sets. */
@@ -47,7 +47,8 @@ static time_t seconds(void)
     return now.tv_sec;
 }
 
-static void __attribute__((format(printf, 2, 3))) note(const struct life *life, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+note(const struct life *life, const char *format, ...)
 {
     char stamp[32];
     time_t now = time(NULL);
@@ -87,14 +88,15 @@ static int life_open(struct life *life, const struct vmfile *vm, uint32_t domid)
     }
     if (watches)
         return 0;
-    report_error("VM \"%s\": xenstored does not tell when domains end: %s", vm->name, strerror(errno));
+    report_error("VM \"%s\": xenstored does not tell when domains end: %s", vm->name,
+                 strerror(errno));
     life_close(life);
     return -EIO;
 }
 
 /*
- * Waits until the domain has ended. Its reason, or -ESRCH when it is gone altogether, or another negative
- * errno.
+ * Waits until the domain has ended. Its reason, or -ESRCH when it is gone altogether, or another
+ * negative errno.
  */
 static int await_end(struct life *life)
 {
@@ -106,29 +108,39 @@ static int await_end(struct life *life)
 
         if (rc == -ESRCH || (rc == 0 && domain.info.flags & XEN_DOMINF_dying))
             return -ESRCH;
-        if (rc < 0) {      /* dom0 may be short of memory: what is not known to be gone is not taken away */
+        /* dom0 may be short of memory: what is not known to be gone is not taken away */
+        if (rc < 0) {
             sleep(1);
             continue;
         }
-        if (domain_is_shut_down(&domain.info) && domain_shutdown_reason(&domain.info) != SHUTDOWN_suspend)
+        if (domain_is_shut_down(&domain.info) &&
+            domain_shutdown_reason(&domain.info) != SHUTDOWN_suspend)
             return domain_shutdown_reason(&domain.info);
         event = xs_read_watch(life->store, &count);
         if (!event) {
-            report_error("VM \"%s\": xenstored went away: nobody watches this VM any more", life->vm->name);
+            report_error("VM \"%s\": xenstored went away: nobody watches this VM any more",
+                         life->vm->name);
             return -EIO;
         }
         free(event);
     }
 }
 
+static enum vmfile_action configured(const struct vmfile *vm, int reason)
+{
+    switch (reason) {
+    case SHUTDOWN_poweroff: return vm->on_poweroff;
+    case SHUTDOWN_reboot: return vm->on_reboot;
+    default: return vm->on_crash;
+    }
+}
+
 static enum vmfile_action choose(const struct life *life, int reason)
 {
-    const struct vmfile *vm = life->vm;
-    enum vmfile_action action = reason == SHUTDOWN_poweroff ? vm->on_poweroff
-                              : reason == SHUTDOWN_reboot   ? vm->on_reboot
-                                                            : vm->on_crash;
+    enum vmfile_action action = configured(life->vm, reason);
 
-    if (reason != SHUTDOWN_reboot && action == VMFILE_RESTART && seconds() - life->started < CRASH_LOOP_S) {
+    if (reason != SHUTDOWN_reboot && action == VMFILE_RESTART &&
+        seconds() - life->started < CRASH_LOOP_S) {
         note(life, "ended %ld s after its start: destroyed instead of started again",
              (long)(seconds() - life->started));
         return VMFILE_DESTROY;
@@ -189,19 +201,19 @@ static int live(struct life *life)
         if (reason < 0)
             return reason;
         note(life, "%s",
-             reason < (int)(sizeof(reasons) / sizeof(reasons[0])) && reasons[reason] ? reasons[reason]
-                                                                                     : "ended");
+             reason < (int)(sizeof(reasons) / sizeof(reasons[0])) && reasons[reason]
+                 ? reasons[reason]
+                 : "ended");
         switch (choose(life, reason)) {
         case VMFILE_PRESERVE:
-            note(life, "preserved as it is: `cleave destroy %s` when it is no longer wanted", life->vm->name);
+            note(life, "preserved as it is: `cleave destroy %s` when it is no longer wanted",
+                 life->vm->name);
             return 0;
         case VMFILE_DESTROY:
             rc = domain_destroy(&life->hv, life->store, life->domid, life->uuid);
             note(life, rc == 0 ? "destroyed" : "could not be destroyed");
             return rc;
-        case VMFILE_RESTART:
-            rc = restart(life);
-            break;
+        case VMFILE_RESTART: rc = restart(life); break;
         }
     }
     return rc;
@@ -225,8 +237,8 @@ static void log_path(const char *name, char path[LOG_PATH_MAX])
 }
 
 /*
- * Away from the terminal, with the log as the only place to write to, and without the files that whoever ran
- * cleave has open, who may be waiting for their end. ready becomes READY_FD.
+ * Away from the terminal, with the log as the only place to write to, and without the files that
+ * whoever ran cleave has open, who may be waiting for their end. ready becomes READY_FD.
  */
 static bool detach(const char *name, int ready)
 {
@@ -242,7 +254,8 @@ static bool detach(const char *name, int ready)
         log = null;
     }
     return setsid() >= 0 && chdir("/") == 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 &&
-           dup2(log, 2) == 2 && dup2(ready, READY_FD) == READY_FD && close_range(READY_FD + 1, ~0u, 0) == 0;
+           dup2(log, 2) == 2 && dup2(ready, READY_FD) == READY_FD &&
+           close_range(READY_FD + 1, ~0u, 0) == 0;
 }
 
 /* The child of life_watch: says over ready that it watches, then lives with the VM. */
@@ -288,6 +301,7 @@ int life_watch(const struct vmfile *vm, uint32_t domid)
     close(ready[0]);
     log_path(vm->name, path);
     if (rc < 0)
-        report_error("VM \"%s\": the process that is to watch it does not start: see %s", vm->name, path);
+        report_error("VM \"%s\": the process that is to watch it does not start: see %s", vm->name,
+                     path);
     return rc;
 }

@@ -29,7 +29,4 @@ int lock_acquire(void)
     return -error;
 }
 
-void lock_release(int lock)
-{
-    close(lock);
-}
+void lock_release(int lock) { close(lock); }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One lock for all of this project's tools on the machine. Protects: the step from "no domain has this name"
- * to "this domain has it", the one from "nobody writes to this disk" to "this domain does", and the removal
- * of a domain's nodes. Order: none, there is no other.
+ * One lock for all of this project's tools on the machine. Protects: the step from "no domain has
+ * this name" to "this domain has it", the one from "nobody writes to this disk" to "this domain
+ * does", and the removal of a domain's nodes. Order: none, there is no other.
  */
 #ifndef LIBCLEAVE_LOCK_H
 #define LIBCLEAVE_LOCK_H

@@ -13,10 +13,7 @@
 
 #define CONTROL "/dev/loop-control"
 
-bool loop_available(void)
-{
-    return access(CONTROL, R_OK | W_OK) == 0;
-}
+bool loop_available(void) { return access(CONTROL, R_OK | W_OK) == 0; }
 
 int loop_attach(int file, const char *name, bool writable, bool direct_io)
 {

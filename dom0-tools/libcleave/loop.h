@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 /*
- * Makes one of an open file; name is what `losetup -a` shows. A descriptor of it, or a negative errno; it
- * goes away by itself when nobody has it open any more, neither a program nor the kernel.
+ * Makes one of an open file; name is what `losetup -a` shows. A descriptor of it, or a negative
+ * errno; it goes away by itself when nobody has it open any more, neither a program nor the kernel.
  */
 int loop_attach(int file, const char *name, bool writable, bool direct_io);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nodes of a VM are the ones that xl writes, so that `xl list`, `xl console` and `xl destroy` know a VM
- * of ours, and stock guests find what they look for. A new node inherits its folder's owner (dom0) and
- * readers (the guest); only the nodes that the guest writes are made over to it. Paths:
- * xenstore-schema/schema.txt. Next to read: build.c.
+ * The nodes of a VM are the ones that xl writes, so that `xl list`, `xl console` and `xl destroy`
+ * know a VM of ours, and stock guests find what they look for. A new node inherits its folder's
+ * owner (dom0) and readers (the guest); only the nodes that the guest writes are made over to it.
+ * Paths: xenstore-schema/schema.txt. Next to read: build.c.
  */
 #include "nodes.h"
 
@@ -89,8 +89,8 @@ static void put_vm_home(struct batch *batch, const struct nodes_identity *vm)
 static void put_resources(struct batch *batch, const struct nodes_identity *vm)
 {
     for (unsigned int cpu = 0; cpu < vm->max_vcpus; cpu++)
-        put(batch, INHERITED, cpu < vm->vcpus ? "online" : "offline", SCHEMA_CPU_AVAILABILITY_PATH, vm->domid,
-            cpu);
+        put(batch, INHERITED, cpu < vm->vcpus ? "online" : "offline", SCHEMA_CPU_AVAILABILITY_PATH,
+            vm->domid, cpu);
     put_number(batch, vm->max_memory_kib, SCHEMA_MEMORY_STATIC_MAX_PATH, vm->domid);
     put_number(batch, vm->memory_kib, SCHEMA_MEMORY_TARGET_PATH, vm->domid);
     put_number(batch, 0, SCHEMA_MEMORY_VIDEORAM_PATH, vm->domid);
@@ -168,7 +168,10 @@ static void put_rings(struct batch *batch, const void *data)
     put_number(batch, rings->console_gfn, SCHEMA_CONSOLE_RING_REF_PATH, domid);
 }
 
-/* One kind of device: where its backend's, the guest's and libxl's folders are, and what is in them. */
+/*
+ * One kind of device: where its backend's, the guest's and libxl's folders are, and what is in
+ * them.
+ */
 struct kind {
     const char *backend, *backend_key;
     const char *frontend, *frontend_key;
@@ -176,13 +179,13 @@ struct kind {
 };
 
 static const struct kind vbd = {
-    SCHEMA_BACKEND_VBD_PATH, SCHEMA_BACKEND_VBD_KEY_PATH, SCHEMA_DEVICE_VBD_PATH, SCHEMA_DEVICE_VBD_KEY_PATH,
-    SCHEMA_LIBXL_VBD_KEY_PATH,
+    SCHEMA_BACKEND_VBD_PATH,    SCHEMA_BACKEND_VBD_KEY_PATH, SCHEMA_DEVICE_VBD_PATH,
+    SCHEMA_DEVICE_VBD_KEY_PATH, SCHEMA_LIBXL_VBD_KEY_PATH,
 };
 
 static const struct kind vif = {
-    SCHEMA_BACKEND_VIF_PATH, SCHEMA_BACKEND_VIF_KEY_PATH, SCHEMA_DEVICE_VIF_PATH, SCHEMA_DEVICE_VIF_KEY_PATH,
-    SCHEMA_LIBXL_VIF_KEY_PATH,
+    SCHEMA_BACKEND_VIF_PATH,    SCHEMA_BACKEND_VIF_KEY_PATH, SCHEMA_DEVICE_VIF_PATH,
+    SCHEMA_DEVICE_VIF_KEY_PATH, SCHEMA_LIBXL_VIF_KEY_PATH,
 };
 
 struct pair {
@@ -212,10 +215,17 @@ static void put_device(struct batch *batch, const struct kind *kind, unsigned in
 {
     char frontend[64], backend[64], domid[16];
     const struct pair for_backend[] = {
-        { "frontend", frontend }, { "frontend-id", domid }, { "online", "1" }, { "state", "1" }, { NULL },
+        { "frontend", frontend },
+        { "frontend-id", domid },
+        { "online", "1" },
+        { "state", "1" },
+        { NULL },
     };
     const struct pair for_frontend[] = {
-        { "backend", backend }, { "backend-id", "0" }, { "state", "1" }, { NULL },
+        { "backend", backend },
+        { "backend-id", "0" },
+        { "state", "1" },
+        { NULL },
     };
 
     snprintf(domid, sizeof(domid), "%u", batch->domid);
@@ -233,13 +243,23 @@ static void put_disk(struct batch *batch, const void *data)
     const struct nodes_disk *disk = data;
     char number[16], device[32];
     const struct pair backend[] = {
-        { "params", disk->path }, { "script", "/etc/xen/scripts/block" }, { "dev", disk->name },
-        { "type", "phy" }, { "mode", disk->writable ? "w" : "r" }, { "device-type", "disk" },
-        { "bootable", "1" }, { "removable", "0" }, { "discard-enable", "1" }, { "specification", "xen" },
+        { "params", disk->path },
+        { "script", "/etc/xen/scripts/block" },
+        { "dev", disk->name },
+        { "type", "phy" },
+        { "mode", disk->writable ? "w" : "r" },
+        { "device-type", "disk" },
+        { "bootable", "1" },
+        { "removable", "0" },
+        { "discard-enable", "1" },
+        { "specification", "xen" },
         { NULL },
     };
     const struct pair frontend[] = {
-        { "virtual-device", number }, { "device-type", "disk" }, { "trusted", "1" }, { NULL },
+        { "virtual-device", number },
+        { "device-type", "disk" },
+        { "trusted", "1" },
+        { NULL },
     };
 
     snprintf(number, sizeof(number), "%u", disk->number);
@@ -249,8 +269,10 @@ static void put_disk(struct batch *batch, const void *data)
     put_frontend(batch, &vbd, disk->number, frontend);
     /* What xl's script would say. The back end begins when it reads the first of them. */
     put(batch, INHERITED, device, SCHEMA_BACKEND_VBD_PHYSICAL_PATH, 0, disk->domid, disk->number);
-    put(batch, INHERITED, disk->path, SCHEMA_BACKEND_VBD_PHYSICAL_PATH_PATH, 0, disk->domid, disk->number);
-    put(batch, INHERITED, "connected", SCHEMA_BACKEND_VBD_HOTPLUG_PATH, 0, disk->domid, disk->number);
+    put(batch, INHERITED, disk->path, SCHEMA_BACKEND_VBD_PHYSICAL_PATH_PATH, 0, disk->domid,
+        disk->number);
+    put(batch, INHERITED, "connected", SCHEMA_BACKEND_VBD_HOTPLUG_PATH, 0, disk->domid,
+        disk->number);
 }
 
 static void put_vif(struct batch *batch, const void *data)
@@ -258,11 +280,19 @@ static void put_vif(struct batch *batch, const void *data)
     const struct nodes_vif *nic = data;
     char number[16], mtu[16];
     const struct pair backend[] = {
-        { "script", "/etc/xen/scripts/vif-bridge" }, { "mac", nic->mac }, { "bridge", nic->bridge },
-        { "handle", number }, { "type", "vif" }, { "hotplug-status", "" }, { NULL },
+        { "script", "/etc/xen/scripts/vif-bridge" },
+        { "mac", nic->mac },
+        { "bridge", nic->bridge },
+        { "handle", number },
+        { "type", "vif" },
+        { "hotplug-status", "" },
+        { NULL },
     };
     const struct pair frontend[] = {
-        { "handle", number }, { "mac", nic->mac }, { "trusted", "1" }, { NULL },
+        { "handle", number },
+        { "mac", nic->mac },
+        { "trusted", "1" },
+        { NULL },
     };
 
     snprintf(number, sizeof(number), "%u", nic->number);
@@ -274,8 +304,8 @@ static void put_vif(struct batch *batch, const void *data)
 }
 
 /* Runs write in a transaction, again as long as somebody else's change came in between. */
-static int commit(struct xs_handle *store, uint32_t domid, void (*write)(struct batch *, const void *),
-                  const void *data)
+static int commit(struct xs_handle *store, uint32_t domid,
+                  void (*write)(struct batch *, const void *), const void *data)
 {
     struct batch batch;
 
@@ -291,8 +321,8 @@ static int commit(struct xs_handle *store, uint32_t domid, void (*write)(struct 
         }
     } while (batch.error == EAGAIN);
     if (batch.error)
-        report_error("the store does not take the nodes of domain %u: %s: see xenstored's log", domid,
-                     strerror(batch.error));
+        report_error("the store does not take the nodes of domain %u: %s: see xenstored's log",
+                     domid, strerror(batch.error));
     return -batch.error;
 }
 

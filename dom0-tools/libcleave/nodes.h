@@ -14,10 +14,10 @@ struct nodes_identity {
     uint32_t domid;
     const char *name;
     const char *uuid;
-    unsigned int vcpus;            /* online at the start */
+    unsigned int vcpus; /* online at the start */
     unsigned int max_vcpus;
-    uint64_t memory_kib;           /* what it is to have */
-    uint64_t max_memory_kib;       /* what it may have */
+    uint64_t memory_kib;     /* what it is to have */
+    uint64_t max_memory_kib; /* what it may have */
 };
 
 /* What the build decided: where the rings are, and the guest's ports. */
@@ -29,10 +29,10 @@ struct nodes_rings {
 /* A disk, and a network interface, with what dom0's kernel is to put behind it. */
 struct nodes_disk {
     uint32_t domid;
-    unsigned int number;           /* as xen-vbd-interface(7) counts */
-    const char *name;              /* xvda */
-    const char *path;              /* the block device in dom0 */
-    unsigned int major, minor;     /* its numbers */
+    unsigned int number;       /* as xen-vbd-interface(7) counts */
+    const char *name;          /* xvda */
+    const char *path;          /* the block device in dom0 */
+    unsigned int major, minor; /* its numbers */
     bool writable;
 };
 
@@ -51,8 +51,8 @@ int nodes_write_disk(struct xs_handle *store, const struct nodes_disk *disk);
 int nodes_write_vif(struct xs_handle *store, const struct nodes_vif *vif);
 
 /*
- * Remove them, and those that xl writes: of the VM and its domain, or of the domain only. Can be called
- * twice.
+ * Remove them, and those that xl writes: of the VM and its domain, or of the domain only. Can be
+ * called twice.
  */
 void nodes_remove(struct xs_handle *store, uint32_t domid, const char *uuid);
 void nodes_remove_domain(struct xs_handle *store, uint32_t domid);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One error line an operation. Library code reports where it knows the cause; its callers only unwind. So the
- * first report is the cause, and later ones are consequences and are dropped. Next to read: hv.c.
+ * One error line an operation. Library code reports where it knows the cause; its callers only
+ * unwind. So the first report is the cause, and later ones are consequences and are dropped. Next
+ * to read: hv.c.
  */
 #define _GNU_SOURCE
 #include "report.h"
@@ -50,7 +51,4 @@ void report_warning(const char *format, ...)
     va_end(args);
 }
 
-void report_begin(void)
-{
-    reported = false;
-}
+void report_begin(void) { reported = false; }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUs, weight and clock of a VM, and the size of Xen's pool for its page tables. Next to read: build.c.
+ * CPUs, weight and clock of a VM, and the size of Xen's pool for its page tables. Next to read:
+ * build.c.
  */
 #include "resources.h"
 
@@ -13,8 +14,8 @@
 #define KIB_PER_MIB 1024
 
 /*
- * 1 MiB a vCPU and 8 KiB for each MiB of RAM, which is what xl asks for: enough for page tables of 4 KiB
- * pages throughout.
+ * 1 MiB a vCPU and 8 KiB for each MiB of RAM, which is what xl asks for: enough for page tables of
+ * 4 KiB pages throughout.
  */
 uint64_t resources_paging_kib(const struct vmfile *vm)
 {
@@ -30,7 +31,8 @@ static int pin(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     int rc = 0;
 
     if (!map || cpus < 0) {
-        report_error("VM \"%s\": the machine's CPUs cannot be counted: %s", vm->name, hv_reason(hv, errno));
+        report_error("VM \"%s\": the machine's CPUs cannot be counted: %s", vm->name,
+                     hv_reason(hv, errno));
         free(map);
         return -EIO;
     }
@@ -41,8 +43,8 @@ static int pin(struct hv *hv, uint32_t domid, const struct vmfile *vm)
         }
     }
     if (!chosen) {
-        report_error("VM \"%s\": cpus names none of the machine's %d CPUs (0 to %d)", vm->name, cpus,
-                     cpus - 1);
+        report_error("VM \"%s\": cpus names none of the machine's %d CPUs (0 to %d)", vm->name,
+                     cpus, cpus - 1);
         rc = -EINVAL;
     }
     for (unsigned int vcpu = 0; rc == 0 && vcpu < vm->max_vcpus; vcpu++) {
@@ -64,7 +66,8 @@ static int set_weight(struct hv *hv, uint32_t domid, const struct vmfile *vm)
 
     errno = EOPNOTSUPP;
     if (xc_sched_id(hv->xc, &scheduler) == 0) {
-        if (scheduler == XEN_SCHEDULER_CREDIT2 && xc_sched_credit2_domain_get(hv->xc, domid, &credit2) == 0) {
+        if (scheduler == XEN_SCHEDULER_CREDIT2 &&
+            xc_sched_credit2_domain_get(hv->xc, domid, &credit2) == 0) {
             credit2.weight = vm->weight;
             rc = xc_sched_credit2_domain_set(hv->xc, domid, &credit2);
         } else if (scheduler == XEN_SCHEDULER_CREDIT &&
@@ -75,8 +78,8 @@ static int set_weight(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     }
     if (rc == 0)
         return 0;
-    report_error("VM \"%s\": cpu_weight = %u is not taken by the scheduler (number %d): %s", vm->name,
-                 vm->weight, scheduler, hv_reason(hv, errno));
+    report_error("VM \"%s\": cpu_weight = %u is not taken by the scheduler (number %d): %s",
+                 vm->name, vm->weight, scheduler, hv_reason(hv, errno));
     return -EOPNOTSUPP;
 }
 
@@ -87,7 +90,8 @@ int resources_apply(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     hv_forget(hv);
     if (vm->tsc_mode && xc_domain_set_tsc_info(hv->xc, domid, vm->tsc_mode, 0, 0, 0) < 0) {
         rc = -errno;
-        report_error("VM \"%s\": the hypervisor does not take tsc_mode: %s", vm->name, hv_reason(hv, -rc));
+        report_error("VM \"%s\": the hypervisor does not take tsc_mode: %s", vm->name,
+                     hv_reason(hv, -rc));
     }
     if (rc == 0 && vm->pinned)
         rc = pin(hv, domid, vm);

@@ -9,8 +9,8 @@
 #include "vmfile.h"
 
 /*
- * KiB that the hypervisor sets aside for the VM's nested page tables (on Xen; Cleave takes them as it needs
- * them).
+ * KiB that the hypervisor sets aside for the VM's nested page tables (on Xen; Cleave takes them as
+ * it needs them).
  */
 uint64_t resources_paging_kib(const struct vmfile *vm);
 

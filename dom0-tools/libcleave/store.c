@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libxenstore with patterns for paths, and an xs_open that cannot hang: without xenstored's socket,
- * libxenstore turns to the kernel's ring, where it waits for an answer that never comes; and a daemon that is
- * stopped still accepts connections. So a request of our own goes first (xen/io/xs_wire.h), with a time
- * limit. The same request, every few seconds by a thread, is how a store is noticed that stops later: none of
- * libxenstore's calls has a limit. Next to read: nodes.c.
+ * libxenstore turns to the kernel's ring, where it waits for an answer that never comes; and a
+ * daemon that is stopped still accepts connections. So a request of our own goes first
+ * (xen/io/xs_wire.h), with a time limit. The same request, every few seconds by a thread, is how a
+ * store is noticed that stops later: none of libxenstore's calls has a limit. Next to read:
+ * nodes.c.
  */
 #define _GNU_SOURCE
 #include "store.h"
@@ -28,7 +29,7 @@
 #include "report.h"
 
 #define ANSWER_MS 10000
-#define GUARD_S   2
+#define GUARD_S 2
 
 /* Asks for the store's root. 0, or the errno that says why not. */
 static int probe(const char *socket_path)
@@ -60,22 +61,27 @@ static int probe(const char *socket_path)
 static void report_unreachable(const char *path, int error)
 {
     if (error == ENOENT || error == ECONNREFUSED)
-        report_error(
-            "xenstored is not running (%s: %s): start it: xenstored --pid-file /run/xen/xenstored.pid", path,
-            strerror(error));
+        report_error("xenstored is not running (%s: %s): start it: xenstored --pid-file "
+                     "/run/xen/xenstored.pid",
+                     path, strerror(error));
     else if (error == ETIMEDOUT)
-        report_error("xenstored does not answer on %s within %d s: it hangs, or the machine is overloaded",
+        report_error("xenstored does not answer on %s within %d s: it hangs, or the machine is "
+                     "overloaded",
                      path, ANSWER_MS / 1000);
     else
         report_error("xenstored cannot be reached on %s: %s", path, strerror(error));
 }
 
-static int connection = -1;           /* the socket of the handle that was opened last */
-static atomic_int guarded = -1;       /* what the guard is to cut; whoever takes it out answers for it */
-static atomic_uint guard_number;      /* of the present guard: an older one ends */
+static int connection = -1; /* the socket of the handle that was opened last */
+/* what the guard is to cut; whoever takes it out answers for it */
+static atomic_int guarded = -1;
+static atomic_uint guard_number; /* of the present guard: an older one ends */
 static atomic_bool lost;
 
-/* libxenstore tells no descriptor, but opens its socket first: it gets this one. store_open() looks. */
+/*
+ * libxenstore tells no descriptor, but opens its socket first: it gets this one. store_open()
+ * looks.
+ */
 static int next_descriptor(void)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Disks are written as xl-disk-configuration(5) says and parsed by libxlutil; a network interface
- * (xl-network-configuration(5)) is a list of KEY=VALUE. What only xl can do (scripts, image formats, other
- * back ends) is refused, not ignored. Next to read: devices.c.
+ * (xl-network-configuration(5)) is a list of KEY=VALUE. What only xl can do (scripts, image
+ * formats, other back ends) is refused, not ignored. Next to read: devices.c.
  */
 #define _GNU_SOURCE
 #include "vmdevices.h"
@@ -17,12 +17,14 @@
 #include "report.h"
 
 /* xl's own default (xl.conf(5), vif.default.bridge) */
-#define DEFAULT_BRIDGE  "xenbr0"
-/* Xen disks have a major number of their own, 16 minors a disk; from the 17th on another formula. */
-#define XVD_MAJOR       202
-#define XVD_PER_MAJOR   16
-#define XVD_PARTS       16
-#define XVD_EXTENDED    (1u << 28)
+#define DEFAULT_BRIDGE "xenbr0"
+/*
+ * Xen disks have a major number of their own, 16 minors a disk; from the 17th on another formula.
+ */
+#define XVD_MAJOR 202
+#define XVD_PER_MAJOR 16
+#define XVD_PARTS 16
+#define XVD_EXTENDED (1u << 28)
 #define XVD_PARTS_EXTENDED 256
 
 /* xvda, or xvda2 for a disk that is to look like a partition. False when it is neither. */
@@ -75,13 +77,15 @@ static int add_disk(const char *path, const char *spec, const libxl_device_disk 
         return -EINVAL;
     }
     if (!from->vdev || !parse_name(from->vdev, &disk->number)) {
-        report_error("VM file %s: disk \"%s\": its name \"%s\" in the guest must be from xvda to xvdz", path,
-                     spec, from->vdev ? from->vdev : "");
+        report_error("VM file %s: disk \"%s\": its name \"%s\" in the guest must be from xvda to "
+                     "xvdz",
+                     path, spec, from->vdev ? from->vdev : "");
         return -EINVAL;
     }
     for (unsigned int i = 0; i < devices->disk_count; i++) {
         if (devices->disks[i].number == disk->number) {
-            report_error("VM file %s: two disks are named %s: give each its own name", path, from->vdev);
+            report_error("VM file %s: two disks are named %s: give each its own name", path,
+                         from->vdev);
             return -EINVAL;
         }
     }
@@ -126,7 +130,8 @@ static int read_disk(const char *path, const char *spec, struct vmdevices *devic
         fclose(report);
     if (rc < 0)
         report_error("VM file %s: disk \"%s\" is not as xl-disk-configuration(5) says, for example "
-                     "\"/path/in/dom0,raw,xvda,rw\": %s", path, spec, reason_of(words));
+                     "\"/path/in/dom0,raw,xvda,rw\": %s",
+                     path, spec, reason_of(words));
     else
         rc = add_disk(path, spec, &disk, devices);
     libxl_device_disk_dispose(&disk);
@@ -147,11 +152,13 @@ static bool is_mac(const char *text)
     return !(strtoul(text, NULL, 16) & 1);
 }
 
-static int read_vif_key(const char *path, const char *key, const char *value, struct vmdevices_vif *vif)
+static int read_vif_key(const char *path, const char *key, const char *value,
+                        struct vmdevices_vif *vif)
 {
     if (strcmp(key, "mac") == 0) {
         if (!is_mac(value)) {
-            report_error("VM file %s: vif: mac=%s: must be like 00:16:3e:01:02:03, the first number even",
+            report_error("VM file %s: vif: mac=%s: must be like 00:16:3e:01:02:03, the first "
+                         "number even",
                          path, value);
             return -EINVAL;
         }
@@ -164,14 +171,15 @@ static int read_vif_key(const char *path, const char *key, const char *value, st
         }
         strcpy(vif->bridge, value);
     } else if (strcmp(key, "type") != 0 || strcmp(value, "vif") != 0) {
-        report_error("VM file %s: vif: %s=%s: there are mac and bridge; for others use `xl create`", path,
-                     key, value);
+        report_error("VM file %s: vif: %s=%s: there are mac and bridge; for others use `xl create`",
+                     path, key, value);
         return -EINVAL;
     }
     return 0;
 }
 
-static int read_vif(const char *path, const char *spec, const uint8_t *uuid, struct vmdevices *devices)
+static int read_vif(const char *path, const char *spec, const uint8_t *uuid,
+                    struct vmdevices *devices)
 {
     struct vmdevices_vif *vif = &devices->vifs[devices->vif_count];
     char *text = strdup(spec), *rest = text, *part;
@@ -198,28 +206,30 @@ static int read_vif(const char *path, const char *spec, const uint8_t *uuid, str
 }
 
 /* The strings of a key that is a list; *count is 0 where it is absent. */
-static int list_of(XLU_Config *config, const char *path, const char *key, int max, XLU_ConfigList **list,
-                   int *count)
+static int list_of(XLU_Config *config, const char *path, const char *key, int max,
+                   XLU_ConfigList **list, int *count)
 {
     int error = xlu_cfg_get_list(config, key, list, count, 1);
 
     if (error == ESRCH)
         *count = 0;
     else if (error || *count > max) {
-        report_error("VM file %s: %s must be a list of at most %d texts: %s = [\"...\"]", path, key, max,
-                     key);
+        report_error("VM file %s: %s must be a list of at most %d texts: %s = [\"...\"]", path, key,
+                     max, key);
         return -EINVAL;
     }
     for (int i = 0; i < *count; i++) {
         if (!xlu_cfg_get_listitem(*list, i)) {
-            report_error("VM file %s: %s: item %d is no text: %s = [\"...\"]", path, key, i + 1, key);
+            report_error("VM file %s: %s: item %d is no text: %s = [\"...\"]", path, key, i + 1,
+                         key);
             return -EINVAL;
         }
     }
     return 0;
 }
 
-int vmdevices_read(XLU_Config *config, const char *path, const uint8_t *uuid, struct vmdevices *devices)
+int vmdevices_read(XLU_Config *config, const char *path, const uint8_t *uuid,
+                   struct vmdevices *devices)
 {
     XLU_ConfigList *disks, *vifs;
     int disk_count, vif_count;

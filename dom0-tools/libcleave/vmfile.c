@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * VM files: the syntax is libxlutil's, and every key that is understood has xl's name and meaning
- * (xl.cfg(5)). libxlutil parses but cannot list the keys of a file, so vmkeys.c looks for those itself, to
- * warn about the ones that would silently do nothing. Next to read: vmkeys.c, build.c.
+ * (xl.cfg(5)). libxlutil parses but cannot list the keys of a file, so vmkeys.c looks for those
+ * itself, to warn about the ones that would silently do nothing. Next to read: vmkeys.c, build.c.
  */
 #define _GNU_SOURCE
 #include "vmfile.h"
@@ -21,7 +21,7 @@
 #include "vmkeys.h"
 
 #define FILE_MAX_BYTES (1 << 20)
-#define KIB_PER_MIB    1024
+#define KIB_PER_MIB 1024
 
 struct reader {
     const char *path;
@@ -42,8 +42,9 @@ static char *read_text(const char *path, char *const *settings, int setting_coun
         goto fail;
     }
     if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
-        report_error("VM file %s: %s", path, S_ISREG(st.st_mode) ? "larger than 1 MiB: this is no VM file"
-                                                                 : "not a plain file");
+        report_error("VM file %s: %s", path,
+                     S_ISREG(st.st_mode) ? "larger than 1 MiB: this is no VM file"
+                                         : "not a plain file");
         goto fail;
     }
     while ((part = fread(buffer, 1, sizeof(buffer), in)) > 0)
@@ -109,8 +110,8 @@ static const char *text_of(const struct reader *reader, const char *key, const c
     return NULL;
 }
 
-static int number_of(const struct reader *reader, const char *key, long min, long max, long fallback,
-                     long *value)
+static int number_of(const struct reader *reader, const char *key, long min, long max,
+                     long fallback, long *value)
 {
     int error = xlu_cfg_get_long(reader->config, key, value, 1);
 
@@ -121,10 +122,11 @@ static int number_of(const struct reader *reader, const char *key, long min, lon
     if (error == 0 && *value >= min && *value <= max)
         return 0;
     if (error == 0)
-        report_error("VM file %s: %s = %ld: must be from %ld to %ld", reader->path, key, *value, min, max);
+        report_error("VM file %s: %s = %ld: must be from %ld to %ld", reader->path, key, *value,
+                     min, max);
     else if (error == ERANGE)
-        report_error("VM file %s: %s is too large a number: must be from %ld to %ld", reader->path, key, min,
-                     max);
+        report_error("VM file %s: %s is too large a number: must be from %ld to %ld", reader->path,
+                     key, min, max);
     else
         report_error("VM file %s: %s must be a number: %s = %ld", reader->path, key, key, min);
     return -EINVAL;
@@ -139,19 +141,20 @@ static int read_type(const struct reader *reader)
     if (strcmp(type, "pvh") == 0)
         return 0;
     if (!*type)
-        report_error(
-            "VM file %s: no type, which would mean a PV guest; only PVH guests run here: add type = \"pvh\"",
-            reader->path);
+        report_error("VM file %s: no type, which would mean a PV guest; only PVH guests run here: "
+                     "add type = \"pvh\"",
+                     reader->path);
     else
-        report_error("VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"", reader->path,
-                     type);
+        report_error("VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"",
+                     reader->path, type);
     return -EINVAL;
 }
 
 /* A name goes into paths and tables; a number would be taken for a domain's number. */
 static int read_name(const struct reader *reader, struct vmfile *vm)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@";
     const char *name = text_of(reader, "name", "");
 
     if (!name)
@@ -159,13 +162,15 @@ static int read_name(const struct reader *reader, struct vmfile *vm)
     if (!*name)
         report_error("VM file %s: no name: add name = \"...\"", reader->path);
     else if (strlen(name) >= DOMAIN_NAME_MAX)
-        report_error("VM file %s: the name has %zu characters: at most %d", reader->path, strlen(name),
-                     DOMAIN_NAME_MAX - 1);
+        report_error("VM file %s: the name has %zu characters: at most %d", reader->path,
+                     strlen(name), DOMAIN_NAME_MAX - 1);
     else if (strspn(name, "0123456789") == strlen(name))
-        report_error("VM file %s: name = \"%s\": a name of digits only would be taken for a domain's number",
+        report_error("VM file %s: name = \"%s\": a name of digits only would be taken for a "
+                     "domain's number",
                      reader->path, name);
     else if (name[0] == '-' || strlen(name) != strspn(name, allowed))
-        report_error("VM file %s: name = \"%s\": letters, digits and _-.+:@ only, no - at its beginning",
+        report_error("VM file %s: name = \"%s\": letters, digits and _-.+:@ only, no - at its "
+                     "beginning",
                      reader->path, name);
     else {
         strcpy(vm->name, name);
@@ -186,7 +191,8 @@ static int read_uuid(const struct reader *reader, struct vmfile *vm)
     }
     if (uuid_parse(uuid, vm->uuid) == 0)
         return 0;
-    report_error("VM file %s: uuid = \"%s\": must have the form of uuidgen's output", reader->path, uuid);
+    report_error("VM file %s: uuid = \"%s\": must have the form of uuidgen's output", reader->path,
+                 uuid);
     return -EINVAL;
 }
 
@@ -231,8 +237,8 @@ static int read_boot(const struct reader *reader, struct vmfile *vm)
         if (*root || *extra)
             report_warning("VM file %s: root and extra do nothing beside cmdline", reader->path);
         vm->cmdline = strdup(cmdline);
-    } else if (asprintf(&vm->cmdline, "%s%s%s%s", *root ? "root=" : "", root, *root && *extra ? " " : "",
-                        extra) < 0) {
+    } else if (asprintf(&vm->cmdline, "%s%s%s%s", *root ? "root=" : "", root,
+                        *root && *extra ? " " : "", extra) < 0) {
         vm->cmdline = NULL;
     }
     return vm->kernel && vm->cmdline && (!*ramdisk || vm->ramdisk) ? 0 : -ENOMEM;
@@ -242,7 +248,9 @@ static int read_action(const struct reader *reader, const char *key, enum vmfile
                        enum vmfile_action *action)
 {
     static const char *const words[] = {
-        [VMFILE_DESTROY] = "destroy", [VMFILE_RESTART] = "restart", [VMFILE_PRESERVE] = "preserve",
+        [VMFILE_DESTROY] = "destroy",
+        [VMFILE_RESTART] = "restart",
+        [VMFILE_PRESERVE] = "preserve",
     };
     const char *text = text_of(reader, key, words[fallback]);
 
@@ -254,7 +262,8 @@ static int read_action(const struct reader *reader, const char *key, enum vmfile
             return 0;
         }
     }
-    report_error("VM file %s: %s = \"%s\": there are destroy, restart and preserve", reader->path, key, text);
+    report_error("VM file %s: %s = \"%s\": there are destroy, restart and preserve", reader->path,
+                 key, text);
     return -EINVAL;
 }
 
@@ -290,8 +299,10 @@ static int read_cpus(const struct reader *reader, struct vmfile *vm)
             at++;
             last = take_cpu(&at);
         }
-        if (first >= VMFILE_CPUS_MAX || last >= VMFILE_CPUS_MAX || last < first || !strchr(",", *at)) {
-            report_error("VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers below %d",
+        if (first >= VMFILE_CPUS_MAX || last >= VMFILE_CPUS_MAX || last < first ||
+            !strchr(",", *at)) {
+            report_error("VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers "
+                         "below %d",
                          reader->path, text, VMFILE_CPUS_MAX);
             return -EINVAL;
         }
@@ -318,8 +329,8 @@ static int read_tsc_mode(const struct reader *reader, struct vmfile *vm)
             return 0;
         }
     }
-    report_error("VM file %s: tsc_mode = \"%s\": there are default, always_emulate and native", reader->path,
-                 text);
+    report_error("VM file %s: tsc_mode = \"%s\": there are default, always_emulate and native",
+                 reader->path, text);
     return -EINVAL;
 }
 

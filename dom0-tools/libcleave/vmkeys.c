@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds the keys of a VM file. Only their places matter: outside strings, lists and comments a key is the
- * word before an = sign. The text has been parsed by libxlutil already, so its syntax is right. Next to read:
- * vmfile.c.
+ * Finds the keys of a VM file. Only their places matter: outside strings, lists and comments a key
+ * is the word before an = sign. The text has been parsed by libxlutil already, so its syntax is
+ * right. Next to read: vmfile.c.
  */
 #include "vmkeys.h"
 
@@ -15,10 +15,9 @@
 static bool is_known(const char *key, size_t length)
 {
     static const char *const known[] = {
-        "type",        "name",      "uuid",     "memory",  "maxmem",     "vcpus",
-        "maxvcpus",    "kernel",    "ramdisk",  "cmdline", "root",       "extra",
-        "on_poweroff", "on_reboot", "on_crash", "cpus",    "cpu_weight", "tsc_mode",
-        "disk",        "vif",
+        "type",     "name",    "uuid",       "memory",   "maxmem", "vcpus",       "maxvcpus",
+        "kernel",   "ramdisk", "cmdline",    "root",     "extra",  "on_poweroff", "on_reboot",
+        "on_crash", "cpus",    "cpu_weight", "tsc_mode", "disk",   "vif",
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -56,8 +55,8 @@ void vmkeys_warn(const char *path, const char *text)
 
             if (depth == 0 && (after[0] == '=' || (after[0] == '+' && after[1] == '=')) &&
                 !is_known(text, length))
-                report_warning("VM file %s: the key \"%.*s\" is not known here and does nothing", path,
-                               (int)length, text);
+                report_warning("VM file %s: the key \"%.*s\" is not known here and does nothing",
+                               path, (int)length, text);
             text += length;
         } else {
             depth += (*text == '[') - (*text == ']');

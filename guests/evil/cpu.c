@@ -420,8 +420,9 @@ static void try_as_user(void)
 static void run_dr7(void *arg) { asm volatile("mov %0, %%dr7" :: "r"(*(uint64_t *)arg)); }
 
 /*
- * MOV to DR5 is one to DR7, and 0x7ff0 has its GD: the next access to a debug register is a #DB, whose handler
- * finds GD clear (APM vol. 2, 13.1.1.4), although the core intercepts that #DB. QEMU has it since 9.2.
+ * MOV to DR5 is one to DR7, and 0x7ff0 has its GD: the next access to a debug register is a #DB, whose
+ * handler finds GD clear (APM vol. 2, 13.1.1.4), although the core intercepts that #DB. QEMU has it since
+ * 9.2.
  */
 static void reset_dr7(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of contents: what happens from the first line of C until dom0 runs, in this order. Whatever fails
- * on the way panics with the reason; after the last line the CPU belongs to the run loop (guest/run.c).
+ * The table of contents: what happens from the first line of C until dom0 runs, in this order.
+ * Whatever fails on the way panics with the reason; after the last line the CPU belongs to the run
+ * loop (guest/run.c).
  */
 #include "boot/main.h"
 #include "boot/multiboot.h"
@@ -41,10 +42,14 @@ void boot_main(uint32_t magic, uint32_t information)
     cmdline_init(boot_info.cmdline);
     uart_init();
     log_init();
-    log_info("Cleave, %s build. Command line: %s\n", CLV_DEBUG ? "debug" : "release", boot_info.cmdline);
+    log_info("Cleave, %s build. Command line: %s\n", CLV_DEBUG ? "debug" : "release",
+             boot_info.cmdline);
     cmdline_check();
 
-    /* This CPU's features, our own page tables, all memory, and faults of our own that say what they are. */
+    /*
+     * This CPU's features, our own page tables, all memory, and faults of our own that say what
+     * they are.
+     */
     features_init();
     features_init_cpu();
     memory_init();

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader tells us, by multiboot1, multiboot2 or PVH's start_info, copied into boot_info: its own
- * structures may lie anywhere in RAM that we are about to use. The memory map comes out sorted and without
- * overlaps, where RAM loses against anything else and counts whole frames only.
+ * What the loader tells us, by multiboot1, multiboot2 or PVH's start_info, copied into boot_info:
+ * its own structures may lie anywhere in RAM that we are about to use. The memory map comes out
+ * sorted and without overlaps, where RAM loses against anything else and counts whole frames only.
  *
- * A loader that brings one module only (Xen's tools for a PVH guest) gets a bundle: a page that says what is
- * in it, then dom0's kernel and its initrd, each on a page border. tests/rig/bundle.sh makes one.
+ * A loader that brings one module only (Xen's tools for a PVH guest) gets a bundle: a page that
+ * says what is in it, then dom0's kernel and its initrd, each on a page border. tests/rig/bundle.sh
+ * makes one.
  *
- * Multiboot specification 0.6.96, section 3.3; Multiboot2 2.0, section 3.6; <xen/arch-x86/hvm/start_info.h>.
- * Read next: memory.c.
+ * Multiboot specification 0.6.96, section 3.3; Multiboot2 2.0, section 3.6;
+ * <xen/arch-x86/hvm/start_info.h>. Read next: memory.c.
  */
 #include "boot/multiboot.h"
 #include "directmap.h"
@@ -25,8 +26,14 @@ struct multiboot1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
     uint32_t mmap_length, mmap_addr;
 } __packed_;
-struct multiboot1_module { uint32_t start, end, string, reserved; } __packed_;
-struct multiboot1_range { uint32_t size; uint64_t base, length; uint32_t type; } __packed_;
+struct multiboot1_module {
+    uint32_t start, end, string, reserved;
+} __packed_;
+struct multiboot1_range {
+    uint32_t size;
+    uint64_t base, length;
+    uint32_t type;
+} __packed_;
 
 #define MULTIBOOT2 0x36d76289u
 #define TAG_CMDLINE 1
@@ -37,18 +44,30 @@ struct multiboot1_range { uint32_t size; uint64_t base, length; uint32_t type; }
 #define TAG_RSDP_1 14
 #define TAG_RSDP_2 15
 
-struct multiboot2_tag { uint32_t type, size; };
-struct multiboot2_module { struct multiboot2_tag tag; uint32_t start, end; char args[]; };
+struct multiboot2_tag {
+    uint32_t type, size;
+};
+struct multiboot2_module {
+    struct multiboot2_tag tag;
+    uint32_t start, end;
+    char args[];
+};
 struct multiboot2_map {
     struct multiboot2_tag tag;
     uint32_t entry_size, entry_version;
-    struct { uint64_t base, length; uint32_t type, reserved; } entry[];
+    struct {
+        uint64_t base, length;
+        uint32_t type, reserved;
+    } entry[];
 };
 
 static const char bundle_magic[16] = "Cleave's bundle";
 struct bundle {
     char magic[16];
-    struct { uint64_t size; char args[2032]; } part[2];
+    struct {
+        uint64_t size;
+        char args[2032];
+    } part[2];
 };
 
 struct multiboot2_screen {
@@ -59,10 +78,10 @@ struct multiboot2_screen {
 } __packed_;
 enum { SCREEN_RGB = 1, SCREEN_TEXT = 2 };
 
-static char text[4096];       /* command line and modules' arguments */
+static char text[4096]; /* command line and modules' arguments */
 static size_t text_used;
 static bool is_efi;
-static uint64_t rsdp[5];      /* multiboot2 gives no address of it but a copy */
+static uint64_t rsdp[5]; /* multiboot2 gives no address of it but a copy */
 
 static const char *keep(const char *from)
 {
@@ -70,7 +89,8 @@ static const char *keep(const char *from)
 
     text_used += (size_t)snprintf(to, sizeof(text) - text_used, "%s", from) + 1;
     if (text_used > sizeof(text))
-        panic("the command lines of core and modules have more than %zu bytes: shorten them\n", sizeof(text));
+        panic("the command lines of core and modules have more than %zu bytes: shorten them\n",
+              sizeof(text));
     return to;
 }
 
@@ -103,7 +123,8 @@ static void add_memory(uint64_t base, uint64_t length, uint32_t type)
 static void add_module(paddr_t start, paddr_t end, const char *args)
 {
     if (boot_info.modules == ARRAY_SIZE(boot_info.module))
-        panic("the loader brings more than %zu modules: dom0's kernel and its initrd are expected\n",
+        panic("the loader brings more than %zu modules: dom0's kernel and its initrd are "
+              "expected\n",
               ARRAY_SIZE(boot_info.module));
     boot_info.module[boot_info.modules++] = (struct boot_module){ start, end, args };
 }
@@ -205,8 +226,8 @@ static void parse_pvh(const struct hvm_start_info *info)
     const struct hvm_memmap_table_entry *r = paddr_to_virt(info->memmap_paddr);
 
     if (info->magic != XEN_HVM_START_MAGIC_VALUE || info->version < 1)
-        panic("start_info has magic %#x and version %u: one with a memory map is expected\n", info->magic,
-              info->version);
+        panic("start_info has magic %#x and version %u: one with a memory map is expected\n",
+              info->magic, info->version);
     boot_info.rsdp = info->rsdp_paddr;
     boot_info.cmdline = keep(info->cmdline_paddr ? paddr_to_virt(info->cmdline_paddr) : "");
     for (uint32_t i = 0; i < info->nr_modules; i++)

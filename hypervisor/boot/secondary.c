@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starts the second CPUs, one after the other. The boot CPU prepares everything that needs memory, sends INIT
- * and SIPI, and watches the new CPU pass enum start_state. All CPUs share one time, so the new CPU's TSC is
- * compared with ours first; a CPU whose TSC cannot be brought in line stays off.
+ * Starts the second CPUs, one after the other. The boot CPU prepares everything that needs memory,
+ * sends INIT and SIPI, and watches the new CPU pass enum start_state. All CPUs share one time, so
+ * the new CPU's TSC is compared with ours first; a CPU whose TSC cannot be brought in line stays
+ * off.
  *
  * Read next: entry.S, from boot_trampoline on.
  */
@@ -34,9 +35,9 @@ extern char boot_trampoline[], boot_trampoline_end[];
 
 enum start_state { START_NONE, START_ALIVE, START_GO };
 
-uint64_t secondary_stack;       /* for entry.S */
-static uint32_t start_state;    /* atomic */
-static uint64_t adjust_tsc;     /* what the new CPU adds to its TSC before it tells it */
+uint64_t secondary_stack;          /* for entry.S */
+static uint32_t start_state;       /* atomic */
+static uint64_t adjust_tsc;        /* what the new CPU adds to its TSC before it tells it */
 static volatile uint64_t told_tsc; /* 0: the new CPU is asked for its TSC */
 
 static void set_state(enum start_state s) { __atomic_store_n(&start_state, s, __ATOMIC_SEQ_CST); }
@@ -65,8 +66,8 @@ static void wait_for_go(void)
 }
 
 /*
- * How far the other TSC is ahead of ours: its answer was read between our two readings. True: as far as can
- * be told, not at all.
+ * How far the other TSC is ahead of ours: its answer was read between our two readings. True: as
+ * far as can be told, not at all.
  */
 static bool compare_tsc(int64_t *low, int64_t *high)
 {
@@ -94,7 +95,7 @@ static bool tsc_agrees(unsigned int id)
     if (compare_tsc(&low, &high))
         return true;
     log_warn("CPU %u: its TSC differs by %ld to %ld ticks: setting it\n", id, low, high);
-    __atomic_store_n(&adjust_tsc, (uint64_t)-(low + (high - low) / 2), __ATOMIC_SEQ_CST);
+    __atomic_store_n(&adjust_tsc, (uint64_t) - (low + (high - low) / 2), __ATOMIC_SEQ_CST);
     return compare_tsc(&low, &high);
 }
 
@@ -163,7 +164,8 @@ void secondary_start_all(void)
         limit = MAX_CPUS;
     }
     irq_set_handler(VECTOR_KICK, ignore_kick, NULL);
-    memcpy(paddr_to_virt(AP_TRAMPOLINE), boot_trampoline, (size_t)(boot_trampoline_end - boot_trampoline));
+    memcpy(paddr_to_virt(AP_TRAMPOLINE), boot_trampoline,
+           (size_t)(boot_trampoline_end - boot_trampoline));
     for (unsigned int i = 0; i < acpi.cpus && nr_cpus < limit; i++)
         if (acpi.cpu_apic_id[i] != cpus[0].apic_id)
             start_cpu(acpi.cpu_apic_id[i]);

@@ -5,7 +5,8 @@
 
 #include "types.h"
 
-void secondary_start_all(void);      /* starts the CPUs that the MADT lists; prints how many are up */
-noreturn void secondary_main(void);  /* C entry of each, from entry.S */
+/* starts the CPUs that the MADT lists; prints how many are up */
+void secondary_start_all(void);
+noreturn void secondary_main(void); /* C entry of each, from entry.S */
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What reaches upwards. A folder of the core calls only folders below it (README.md); where a lower file has
- * to start something above, it calls what is registered here, one block for each lower file, before anything
- * else runs.
+ * What reaches upwards. A folder of the core calls only folders below it (README.md); where a lower
+ * file has to start something above, it calls what is registered here, one block for each lower
+ * file, before anything else runs.
  */
 #include "boot/wiring.h"
 #include "core/domain.h"
@@ -57,16 +57,19 @@ static void dump_domains(void)
 }
 
 static const struct panic_hooks panic_hooks = {
-    .stop_others = smp_stop_others, .dump_cpus = dump_cpus, .dump_domains = dump_domains,
-    .leave = power_reboot_or_stay, .reboot = power_reboot,
+    .stop_others = smp_stop_others,
+    .dump_cpus = dump_cpus,
+    .dump_domains = dump_domains,
+    .leave = power_reboot_or_stay,
+    .reboot = power_reboot,
 };
 
 void wiring_init(void)
 {
-    console_set_driver(uart_send);   /* lib/console.c */
-    log_set_clock(clock_now);     /* lib/log.c */
+    console_set_driver(uart_send); /* lib/console.c */
+    log_set_clock(clock_now);      /* lib/log.c */
     panic_set_hooks(&panic_hooks);
     wire_softirqs();
-    domain_add_part(&hw_part);    /* core/domain_registry.c */
+    domain_add_part(&hw_part); /* core/domain_registry.c */
     domain_add_part(&vdev_part);
 }

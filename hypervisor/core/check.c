@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The invariant checker: walks everything that is counted twice and says where the counts disagree. Reached
- * by dom0 (cleave_op, debug key 'I') and by tests; it changes nothing. Each module checks its own: this file
- * only asks them all.
+ * The invariant checker: walks everything that is counted twice and says where the counts disagree.
+ * Reached by dom0 (cleave_op, debug key 'I') and by tests; it changes nothing. Each module checks
+ * its own: this file only asks them all.
  */
 #include "core/check.h"
 #include "core/domain_registry.h"
@@ -23,7 +23,8 @@ static unsigned int check_vcpu(struct vcpu *v)
 
     spin_lock_scope(&v->d->lock);
     if (v->info_pin.va && (uint8_t *)v->info < (uint8_t *)v->info_pin.va)
-        errors += check_failed("d%uv%u's vcpu_info is outside of its pinned frame\n", v->d->id, v->id);
+        errors +=
+            check_failed("d%uv%u's vcpu_info is outside of its pinned frame\n", v->d->id, v->id);
     return errors;
 }
 

@@ -2,11 +2,12 @@
 /*
  * Domains: created and killed.
  *
- * Creation builds everything, then inserts the domain in the registry. Killing is one resumable sequence of
- * steps, used by domctl destroydomain and by a creation that failed half-way; each step is idempotent. The
- * structure is freed with the last reference: the creator's is dropped when the kill is complete, and a
- * domain whose frames are still mapped elsewhere keeps one until they are back (mm/alloc.c). Until then it is
- * found by its id, dying, and its vcpus have given back what they ran with.
+ * Creation builds everything, then inserts the domain in the registry. Killing is one resumable
+ * sequence of steps, used by domctl destroydomain and by a creation that failed half-way; each step
+ * is idempotent. The structure is freed with the last reference: the creator's is dropped when the
+ * kill is complete, and a domain whose frames are still mapped elsewhere keeps one until they are
+ * back (mm/alloc.c). Until then it is found by its id, dying, and its vcpus have given back what
+ * they ran with.
  *
  * Lock: LOCK_DOMCTL is held by the callers. Read next: check.c.
  */
@@ -65,7 +66,9 @@ static void watchdog_expired(void *data)
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
-/* Gives back all that d has of others and of its guest. Any part may be missing, or gone already. */
+/*
+ * Gives back all that d has of others and of its guest. Any part may be missing, or gone already.
+ */
 static int dismantle(struct domain *d)
 {
     int rc = grant_teardown(d) ?: evtchn_teardown(d);
@@ -115,8 +118,14 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     int rc = p2m_init(d);
     if (!rc && !d->shared_info)
         rc = -ENOMEM;
-    rc = rc ?: init_parts(d) ?: evtchn_init(d, config->max_evtchn_port) ?:
-         grant_init(d, config->max_grant_frames, config->max_maptrack_frames) ?: domain_insert(d);
+    if (!rc)
+        rc = init_parts(d);
+    if (!rc)
+        rc = evtchn_init(d, config->max_evtchn_port);
+    if (!rc)
+        rc = grant_init(d, config->max_grant_frames, config->max_maptrack_frames);
+    if (!rc)
+        rc = domain_insert(d);
     if (rc) {
         WRITE_ONCE(d->dying, DOMAIN_DYING); /* nobody has seen it alive */
         while (dismantle(d) == -ERESTART)
@@ -138,7 +147,8 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
             continue;
         struct vcpu *v = vcpu_create(d, i);
         if (!v)
-            return -ENOMEM; /* those that exist stay; the next call or the destroyer deals with them */
+            /* those that exist stay; the next call or the destroyer deals with them */
+            return -ENOMEM;
         vcpu_timer_init(v);
         d->vcpu[i] = v;
         if (i + 1 < n && softirq_preempt_pending())

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registry of domains: the list, sorted by id, and the lookup by id. Beside it, the parts that upper
- * floors add to each domain.
+ * The registry of domains: the list, sorted by id, and the lookup by id. Beside it, the parts that
+ * upper floors add to each domain.
  *
- * An id stays in use until the structure is freed. A dying domain whose frames are still mapped elsewhere is
- * found by its id, so a new domain is never mistaken for the owner of those frames.
+ * An id stays in use until the structure is freed. A dying domain whose frames are still mapped
+ * elsewhere is found by its id, so a new domain is never mistaken for the owner of those frames.
  *
  * Lock: domlist_lock (LOCK_DOMLIST) protects the list and the ids. Read next: sched.c.
  */
@@ -54,7 +54,10 @@ struct domain *domain_get_next(domid_t first)
     return NULL;
 }
 
-/* Returns the link of the chain that points to the domain of this id, or the link that ends the chain. */
+/*
+ * Returns the link of the chain that points to the domain of this id, or the link that ends the
+ * chain.
+ */
 static struct domain **find_locked(domid_t id)
 {
     struct domain **at = &by_id[id % ARRAY_SIZE(by_id)];

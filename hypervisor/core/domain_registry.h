@@ -9,15 +9,16 @@
 
 void domain_add_part(const struct domain_part *part);
 extern struct domain *dom0;
-struct domain *domain_get(domid_t id);           /* reference, or NULL */
-struct domain *domain_get_next(domid_t first);   /* first domain with id >= first, reference, or NULL */
+struct domain *domain_get(domid_t id); /* reference, or NULL */
+/* first domain with id >= first, reference, or NULL */
+struct domain *domain_get_next(domid_t first);
 /*
  * Inserts d under its id, or under a fresh one for DOMID_INVALID. -EEXIST; -ENOMEM: all ids are in
  * use.
  */
 int domain_insert(struct domain *d);
-void domain_remove(struct domain *d);          /* also a domain that was never inserted */
-struct domain *domain_find_dead(void);         /* a domain without a reference, or NULL */
+void domain_remove(struct domain *d);  /* also a domain that was never inserted */
+struct domain *domain_find_dead(void); /* a domain without a reference, or NULL */
 
 /* Iterates over domains with id >= first; holds a reference during each iteration. */
 #define for_each_domain(d) for_each_domain_from(d, 0)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain stops, and may go on: pauses, shutdown, crash, and the power-off when its last vcpu is down.
+ * A domain stops, and may go on: pauses, shutdown, crash, and the power-off when its last vcpu is
+ * down.
  *
  * Pauses nest: each reason (the controller, a shutdown, an operation that needs the vcpus off their
  * CPUs) adds one, and removes its own.
  *
- * Lock: d->lock (LOCK_DOMAIN) protects the shutdown state; the pause count is atomic. Read next: domain.c.
+ * Lock: d->lock (LOCK_DOMAIN) protects the shutdown state; the pause count is atomic. Read next:
+ * domain.c.
  */
 #include "core/domain_shutdown.h"
 #include "core/domain.h"

@@ -13,8 +13,8 @@ struct vcpu;
 void domain_pause(struct domain *d);
 void domain_pause_sync(struct domain *d);
 void domain_unpause(struct domain *d);
-void domain_shutdown(struct domain *d, uint8_t reason);  /* SHUTDOWN_*; dom0: the machine */
-void domain_resume(struct domain *d);            /* after suspend was cancelled */
+void domain_shutdown(struct domain *d, uint8_t reason); /* SHUTDOWN_*; dom0: the machine */
+void domain_resume(struct domain *d);                   /* after suspend was cancelled */
 /* The guest did what cannot be handled: prints why (exit, address, registers), shuts down with
  * SHUTDOWN_crash. */
 void domain_crash(struct vcpu *v, const char *fmt, ...) format_printf(2, 3);

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels: the ports of a domain, what they are bound to (<xen/event_channel.h>), and how they are
- * marked pending in memory that the guest sees.
+ * Event channels: the ports of a domain, what they are bound to (<xen/event_channel.h>), and how
+ * they are marked pending in memory that the guest sees.
  *
- * The 2-level ABI (<xen/xen.h>, struct shared_info) has a pending and a mask bit for each of 4096 ports in
- * shared_info, and in each vcpu's vcpu_info a selector with a bit for each word of pending bits. The guest
- * looks at the selector, then at the words. The other ABI is core/evtchn_fifo.c. All of that is the guest's
- * to scribble on: only its own events get lost.
+ * The 2-level ABI (<xen/xen.h>, struct shared_info) has a pending and a mask bit for each of 4096
+ * ports in shared_info, and in each vcpu's vcpu_info a selector with a bit for each word of pending
+ * bits. The guest looks at the selector, then at the words. The other ABI is core/evtchn_fifo.c.
+ * All of that is the guest's to scribble on: only its own events get lost.
  *
- * A 32-bit guest's words have 32 bits, and there are 32 of them: the masks follow after fewer bits of
- * pending, and the selector is at another place. A bitmap of its words is one of ours, too.
+ * A 32-bit guest's words have 32 bits, and there are 32 of them: the masks follow after fewer bits
+ * of pending, and the selector is at another place. A bitmap of its words is one of ours, too.
  *
- * Ports are allocated in buckets. Those that were freed form a queue from port 0, which is never used, to
- * free_last: a FIFO guest may still have a closed port in a queue of events, and giving it to another vcpu
- * then would bring that vcpu's event to the wrong place. Then the next is tried, or one that was never used.
+ * Ports are allocated in buckets. Those that were freed form a queue from port 0, which is never
+ * used, to free_last: a FIFO guest may still have a closed port in a queue of events, and giving it
+ * to another vcpu then would bring that vcpu's event to the wrong place. Then the next is tried, or
+ * one that was never used.
  *
- * A message between domains takes the sender's lock, then the receiver's, never both. Only making and ending
- * a binding between domains holds two, and bind_lock before them, so that any order will do; what fails, or
- * ends something else, does not get there. A holder of the lock of one end of a binding knows that the
- * other end stays what it is.
+ * A message between domains takes the sender's lock, then the receiver's, never both. Only making
+ * and ending a binding between domains holds two, and bind_lock before them, so that any order will
+ * do; what fails, or ends something else, does not get there. A holder of the lock of one end of a
+ * binding knows that the other end stays what it is.
  *
  * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
  */
@@ -36,8 +37,9 @@
 #include "mm/heap.h"
 #include "mm/owner.h"
 
-#define BUSY_PORTS_TRIED 16   /* before a port is taken that was never used, not one that is still linked */
-#define CHECK_BATCH 256       /* ports that the checker looks at in one hold of the lock */
+/* before a port is taken that was never used, not one that is still linked */
+#define BUSY_PORTS_TRIED 16
+#define CHECK_BATCH 256 /* ports that the checker looks at in one hold of the lock */
 #define CHECK_TRIES 8
 
 static struct spinlock bind_lock = SPINLOCK(LOCK_BIND);
@@ -126,7 +128,9 @@ static void *find_mark(struct domain *d, uint32_t port, unsigned int mark, unsig
         return word ? word - port % 2 : NULL;
     }
     *bit = port;
-    return mark == PENDING ? pending_2l(d) : mark == MASKED ? masks_2l(d) : NULL;
+    if (mark == PENDING)
+        return pending_2l(d);
+    return mark == MASKED ? masks_2l(d) : NULL;
 }
 
 static bool is_marked(struct domain *d, uint32_t port, unsigned int mark)
@@ -175,7 +179,8 @@ static int take_port(struct domain *d, struct evtchn as, uint32_t *port)
 
 void evtchn_upcall(struct vcpu *v)
 {
-    if (v->info != &v->no_info && !__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+    if (v->info != &v->no_info &&
+        !__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
         vcpu_event_upcall(v);
 }
 
@@ -194,7 +199,8 @@ static void wake_pollers(struct domain *d)
 static void select_2l(struct domain *d, uint32_t port, struct evtchn *e)
 {
     struct vcpu *v = d->vcpu[e->vcpu];
-    unsigned int selector = d->compat ? 32 + port / 32 : 64 + port / 64; /* the second word of vcpu_info */
+    /* the second word of vcpu_info */
+    unsigned int selector = d->compat ? 32 + port / 32 : 64 + port / 64;
 
     if (v && !bit_test_and_set(v->info, selector))
         evtchn_upcall(v);
@@ -217,14 +223,15 @@ void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e)
 }
 
 /*
- * What e, which is or was d's port, is bound to; NULL: that is bound to something else, or nothing. The lock
- * of either end is held.
+ * What e, which is or was d's port, is bound to; NULL: that is bound to something else, or nothing.
+ * The lock of either end is held.
  */
 static struct evtchn *other_end(const struct domain *d, uint32_t port, const struct evtchn *e)
 {
     ASSERT(spin_lock_held(&d->evtchn.lock) || spin_lock_held(&e->remote->evtchn.lock));
     struct evtchn *far = port_at(e->remote, e->remote_port);
-    bool bound = far && far->state == EVTCHNSTAT_interdomain && far->remote == d && far->remote_port == port;
+    bool bound = far && far->state == EVTCHNSTAT_interdomain && far->remote == d &&
+                 far->remote_port == port;
 
     return bound ? far : NULL;
 }
@@ -232,7 +239,8 @@ static struct evtchn *other_end(const struct domain *d, uint32_t port, const str
 int evtchn_send(struct domain *d, uint32_t port)
 {
     spin_lock(&d->evtchn.lock);
-    struct evtchn *here = port_at(d, port), e = here ? *here : (struct evtchn){ .state = EVTCHNSTAT_closed };
+    struct evtchn *here = port_at(d, port),
+                  e = here ? *here : (struct evtchn){ .state = EVTCHNSTAT_closed };
     if (e.state == EVTCHNSTAT_ipi)
         evtchn_deliver(d, port, here);
     else if (e.state == EVTCHNSTAT_interdomain)
@@ -335,8 +343,11 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_po
         spin_lock_second(&peer->evtchn.lock);
     struct evtchn *far = offered_to(d, peer, remote_port); /* still */
     if (far)
-        rc = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_interdomain, .remote = peer,
-                                           .remote_port = remote_port }, port);
+        rc = take_port(d,
+                       (struct evtchn){ .state = EVTCHNSTAT_interdomain,
+                                        .remote = peer,
+                                        .remote_port = remote_port },
+                       port);
     if (!rc) {
         far->state = EVTCHNSTAT_interdomain;
         far->remote = d;
@@ -373,7 +384,8 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     spin_lock_scope(&d->evtchn.lock);
     if (*virq_port(d, virq, vcpu))
         return -EEXIST;
-    int rc = take_port(d, (struct evtchn){ .state = EVTCHNSTAT_virq, .virq = virq, .vcpu = vcpu }, port);
+    int rc =
+        take_port(d, (struct evtchn){ .state = EVTCHNSTAT_virq, .virq = virq, .vcpu = vcpu }, port);
     if (!rc)
         *virq_port(d, virq, vcpu) = *port;
     return rc;
@@ -393,7 +405,8 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
         return -ENOENT;
     spin_lock_scope(&d->evtchn.lock);
     struct evtchn *e = evtchn_used_port(d, port);
-    if (!e || e->state == EVTCHNSTAT_ipi || (e->state == EVTCHNSTAT_virq && !virq_is_global(e->virq)))
+    if (!e || e->state == EVTCHNSTAT_ipi ||
+        (e->state == EVTCHNSTAT_virq && !virq_is_global(e->virq)))
         return -EINVAL;
     e->vcpu = vcpu;
     return 0;
@@ -427,7 +440,10 @@ static void unbind_locked(struct domain *d, uint32_t port, const struct evtchn *
         spin_unlock(&peer->evtchn.lock);
 }
 
-/* bind_lock is for those who need it: a port that was bound to another meanwhile is looked at again. */
+/*
+ * bind_lock is for those who need it: a port that was bound to another meanwhile is looked at
+ * again.
+ */
 int evtchn_close_port(struct domain *d, uint32_t port)
 {
     spin_lock(&d->evtchn.lock);
@@ -476,11 +492,15 @@ int evtchn_init(struct domain *d, uint32_t max_port)
     spin_init(&d->evtchn.lock, LOCK_EVTCHN);
     d->evtchn.max_port = MIN(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u);
     d->evtchn.next_close = 1;
-    d->evtchn.buckets = heap_alloc((d->evtchn.max_port / EVTCHN_BUCKET + 1) * sizeof(d->evtchn.buckets[0]));
+    d->evtchn.buckets =
+        heap_alloc((d->evtchn.max_port / EVTCHN_BUCKET + 1) * sizeof(d->evtchn.buckets[0]));
     return d->evtchn.buckets ? fresh_port(d) : -ENOMEM; /* port 0 */
 }
 
-/* Closes all ports: -ERESTART also when some were bound meanwhile. Then there is port 0 or, 0 left, none. */
+/*
+ * Closes all ports: -ERESTART also when some were bound meanwhile. Then there is port 0 or, 0 left,
+ * none.
+ */
 static int close_all(struct domain *d, uint32_t left)
 {
     while (READ_ONCE(d->evtchn.active) && d->evtchn.next_close < d->evtchn.ports) {
@@ -534,7 +554,8 @@ static void dump_port(struct domain *d, uint32_t port, const struct evtchn *e)
     else if (e->state == EVTCHNSTAT_virq)
         snprintf(what, sizeof(what), "virq %u", e->virq);
     log_info("  port %u: %s, vcpu %u%s%s\n", port, what, e->vcpu,
-             is_marked(d, port, PENDING) ? ", pending" : "", is_marked(d, port, MASKED) ? ", masked" : "");
+             is_marked(d, port, PENDING) ? ", pending" : "",
+             is_marked(d, port, MASKED) ? ", masked" : "");
 }
 
 void evtchn_dump(struct domain *d)
@@ -560,7 +581,8 @@ static bool is_consistent(struct domain *d, uint32_t port, const struct evtchn *
 /* What one pass finds; it begins anew when a port was taken or freed meanwhile. */
 struct port_sums {
     uint64_t changes;
-    uint32_t at, last_free;           /* the next port, then where it is in the queue of free ones */
+    /* the next port, then where it is in the queue of free ones */
+    uint32_t at, last_free;
     uint32_t used, unused, inconsistent;
     bool miscounted;
 };
@@ -600,7 +622,8 @@ unsigned int evtchn_check(struct domain *d)
             watchdog_pause();
     } while (s.changes != READ_ONCE(d->evtchn.changes) && ++tries < CHECK_TRIES);
     if (s.inconsistent || s.miscounted)
-        log_err("check: d%u has %u inconsistent event channels, %u ports in use, %u free, of %u; it counts "
-                "%u in use\n", d->id, s.inconsistent, s.used, s.unused, d->evtchn.ports, d->evtchn.active);
+        log_err("check: d%u has %u inconsistent event channels, %u ports in use, %u free, of %u; "
+                "it counts %u in use\n",
+                d->id, s.inconsistent, s.used, s.unused, d->evtchn.ports, d->evtchn.active);
     return s.inconsistent + s.miscounted;
 }

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The FIFO event ABI (<xen/event_channel.h>; design document "event channels, FIFO-based ABI"): each port has
- * an event word in an array of guest pages; each vcpu has a control block with the heads of 16 queues, one
- * per priority, and a word with a bit for each queue that has something. A queue is a list through the link
- * fields of the event words. We append, the guest takes from the front:
+ * The FIFO event ABI (<xen/event_channel.h>; design document "event channels, FIFO-based ABI"):
+ * each port has an event word in an array of guest pages; each vcpu has a control block with the
+ * heads of 16 queues, one per priority, and a word with a bit for each queue that has something. A
+ * queue is a list through the link fields of the event words. We append, the guest takes from the
+ * front:
  *
- *   append p: LINKED in p's word, link 0. If the word of the tail that we remember is still LINKED, p goes
- *             into its link; otherwise the guest has taken everything and p becomes the head. A new head also
+ * append p: LINKED in p's word, link 0. If the word of the tail that we remember is still LINKED, p
+ * goes
+ * into its link; otherwise the guest has taken everything and p becomes the head. A new head also
  *             sets the queue's ready bit, and that, if new, notifies the vcpu.
- *   take:     the guest clears LINKED and link of the head in one step and goes on with the link it read.
+ * take:     the guest clears LINKED and link of the head in one step and goes on with the link it
+ * read.
  *
- * We never follow a link, remember tails ourselves, and try each compare-and-swap a bounded number of times:
- * a guest that scribbles loses its own events. A guest that only masks, unmasks and takes events does not
- * change a word so often in that time, so it need not be asked, by BUSY, to leave MASKED alone.
+ * We never follow a link, remember tails ourselves, and try each compare-and-swap a bounded number
+ * of times: a guest that scribbles loses its own events. A guest that only masks, unmasks and takes
+ * events does not change a word so often in that time, so it need not be asked, by BUSY, to leave
+ * MASKED alone.
  *
  * Control blocks and array pages are pinned until EVTCHNOP_reset or the domain's death.
  */
@@ -38,7 +42,8 @@
 struct evtchn_fifo_vcpu {
     struct guest_pin pin;
     evtchn_fifo_control_block_t *block;
-    uint32_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* port appended last, which the guest may have taken; 0: none */
+    /* port appended last, which the guest may have taken; 0: none */
+    uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];
 };
 
 event_word_t *evtchn_fifo_word(struct domain *d, uint32_t port)
@@ -55,8 +60,8 @@ static event_word_t word_or(event_word_t *word, event_word_t bits)
 }
 
 /*
- * Sets the link of a word that is linked already, or is not: then it becomes so. False: it is the other way
- * round, or the guest changes it all the time.
+ * Sets the link of a word that is linked already, or is not: then it becomes so. False: it is the
+ * other way round, or the guest changes it all the time.
  */
 static bool swap_link(event_word_t *word, bool linked, uint32_t link)
 {
@@ -163,7 +168,8 @@ int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn)
         struct evtchn *e = evtchn_used_port(d, port);
         bool was_2l = port < (d->compat ? EVTCHN_2L_NR_CHANNELS / 4 : EVTCHN_2L_NR_CHANNELS);
 
-        if (e && ((was_2l && bit_test_and_clear(d->shared_info->evtchn_pending, port)) || e->missed)) {
+        if (e &&
+            ((was_2l && bit_test_and_clear(d->shared_info->evtchn_pending, port)) || e->missed)) {
             e->missed = 0;
             evtchn_deliver(d, port, e);
         }

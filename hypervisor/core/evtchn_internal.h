@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What core/evtchn.c and core/evtchn_fifo.c share: the port, and who calls whom. Everything here is under
- * d->evtchn.lock.
+ * What core/evtchn.c and core/evtchn_fifo.c share: the port, and who calls whom. Everything here is
+ * under d->evtchn.lock.
  */
 #ifndef CLV_CORE_EVTCHN_INTERNAL_H
 #define CLV_CORE_EVTCHN_INTERNAL_H
@@ -9,24 +9,27 @@
 #include "core/evtchn.h"
 
 /*
- * 16 bytes, so that a bucket is a frame. last_*: the FIFO queue that it was put in last, also of a free port.
+ * 16 bytes, so that a bucket is a frame. last_*: the FIFO queue that it was put in last, also of a
+ * free port.
  */
 struct evtchn {
-    uint8_t state : 3;                /* EVTCHNSTAT_*; closed: it is free */
-    uint8_t missed : 1;               /* FIFO: became pending when its event word was not there yet */
+    uint8_t state : 3; /* EVTCHNSTAT_*; closed: it is free */
+    /* FIFO: became pending when its event word was not there yet */
+    uint8_t missed : 1;
     uint8_t priority : 4;
     uint8_t last_priority;
-    uint8_t vcpu, last_vcpu;          /* whom it notifies */
+    uint8_t vcpu, last_vcpu; /* whom it notifies */
     union {
-        uint32_t next_free;           /* closed */
-        uint32_t remote_port;         /* interdomain */
-        uint32_t virq;                /* virq */
+        uint32_t next_free;   /* closed */
+        uint32_t remote_port; /* interdomain */
+        uint32_t virq;        /* virq */
     };
     union {
-        domid_t allowed;              /* unbound: who may bind */
+        domid_t allowed; /* unbound: who may bind */
         /*
-         * interdomain: no reference. A binding has both its ends or none, and a domain that goes away closes
-         * its ports first, under both locks: so under the lock of either end the other one is alive.
+         * interdomain: no reference. A binding has both its ends or none, and a domain that goes
+         * away closes its ports first, under both locks: so under the lock of either end the other
+         * one is alive.
          */
         struct domain *remote;
     };

@@ -2,11 +2,11 @@
 /*
  * Grant tables (<xen/grant_table.h>, version 1): the shared frames, and which entries are in use.
  *
- * The granter writes {flags, domid, frame} into a shared entry. The first use of it checks flags and domid
- * and sets GTF_reading (and GTF_writing) in one compare-and-swap, then resolves the frame and takes a
- * reference; an active entry, which only we see, remembers that frame, whatever the guest does to the shared
- * entry or its own p2m afterwards. The last use clears the flags and drops the reference. Version 2 and
- * transitive grants are not built.
+ * The granter writes {flags, domid, frame} into a shared entry. The first use of it checks flags
+ * and domid and sets GTF_reading (and GTF_writing) in one compare-and-swap, then resolves the frame
+ * and takes a reference; an active entry, which only we see, remembers that frame, whatever the
+ * guest does to the shared entry or its own p2m afterwards. The last use clears the flags and drops
+ * the reference. Version 2 and transitive grants are not built.
  *
  * Read next: core/grant_map.c, core/grant_copy.c, hypercall/grant_table.c.
  */
@@ -25,14 +25,12 @@
 #include "mm/heap.h"
 
 #define ACTIVE_ORDER 1
-_Static_assert(GRANT_ENTRIES * sizeof(struct grant_active) == PAGE_SIZE << ACTIVE_ORDER, "active entries");
+_Static_assert(GRANT_ENTRIES * sizeof(struct grant_active) == PAGE_SIZE << ACTIVE_ORDER,
+               "active entries");
 #define SWAP_TRIES 5
 #define CHECK_TRIES 8
 
-static bool in_use(const struct grant_active *a)
-{
-    return a->readers || a->writers;
-}
+static bool in_use(const struct grant_active *a) { return a->readers || a->writers; }
 
 /* --- the table --- */
 
@@ -137,18 +135,20 @@ static struct grant_active *active_entry(struct domain *d, uint32_t ref)
 /* --- using an entry --- */
 
 /*
- * Marks the shared entry as read (and written) if it allows that. flags is its first 16 bits, domid the
- * second.
+ * Marks the shared entry as read (and written) if it allows that. flags is its first 16 bits, domid
+ * the second.
  */
 static int16_t mark_shared(grant_entry_v1_t *entry, domid_t user, bool write)
 {
-    uint32_t *word = (uint32_t *)entry, w = READ_ONCE(*word), marks = GTF_reading | (write ? GTF_writing : 0);
+    uint32_t *word = (uint32_t *)entry, w = READ_ONCE(*word),
+             marks = GTF_reading | (write ? GTF_writing : 0);
 
     for (int i = 0; i < SWAP_TRIES; i++) {
         if ((w & GTF_type_mask) != GTF_permit_access || (w & GTF_sub_page) || w >> 16 != user ||
             (write && (w & GTF_readonly)))
             return GNTST_general_error;
-        if (__atomic_compare_exchange_n(word, &w, w | marks, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        if (__atomic_compare_exchange_n(word, &w, w | marks, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
             return GNTST_okay;
     }
     return GNTST_general_error; /* the granter changes it all the time */
@@ -166,7 +166,9 @@ int16_t grant_frame(struct domain *d, uint64_t gfn, uint32_t types, mfn_t *mfn)
 {
     int rc = p2m_get_frame(d, GFN(gfn), types, mfn);
 
-    return rc == -ENOENT ? GNTST_eagain : rc ? GNTST_bad_page : GNTST_okay;
+    if (rc == -ENOENT)
+        return GNTST_eagain;
+    return rc ? GNTST_bad_page : GNTST_okay;
 }
 
 /* One use less of an entry; the lock is held. */
@@ -185,7 +187,8 @@ static void end_use(struct domain *d, uint32_t ref, bool write)
 
 int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
 {
-    if (ref >= READ_ONCE(d->grant.frames) * GRANT_ENTRIES) /* a guess costs its own time, not d's lock */
+    if (ref >=
+        READ_ONCE(d->grant.frames) * GRANT_ENTRIES) /* a guess costs its own time, not d's lock */
         return GNTST_bad_gntref;
     spin_lock_scope(&d->grant.lock);
     if (READ_ONCE(d->dying) != DOMAIN_ALIVE)
@@ -201,7 +204,8 @@ int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, 
         if (status)
             return status;
         /* Frames of other types are not the granter's own to give. */
-        status = grant_frame(d, READ_ONCE(entry->frame), write ? 1u << P2M_RAM : P2M_RAM_TYPES, mfn);
+        status =
+            grant_frame(d, READ_ONCE(entry->frame), write ? 1u << P2M_RAM : P2M_RAM_TYPES, mfn);
         if (!status && in_use(a)) {
             frame_put(*mfn); /* the first use has the reference */
             if (mfn->n != a->mfn)
@@ -259,8 +263,8 @@ void grant_dump(struct domain *d)
         const grant_entry_v1_t *e = shared_entry(d, ref);
 
         if (in_use(a))
-            log_info("  ref %u: d%u uses frame %x, %u read-only, %u writable; flags %x gfn %x\n", ref,
-                     a->user, a->mfn, a->readers, a->writers, e->flags, e->frame);
+            log_info("  ref %u: d%u uses frame %x, %u read-only, %u writable; flags %x gfn %x\n",
+                     ref, a->user, a->mfn, a->readers, a->writers, e->flags, e->frame);
     }
 }
 
@@ -270,14 +274,16 @@ static int64_t uses_from(struct domain *d, uint32_t ref, unsigned int *errors)
     int64_t n = 0;
 
     spin_lock_scope(&d->grant.lock);
-    for (uint32_t end = MIN(ref + GRANT_ENTRIES, d->grant.frames * GRANT_ENTRIES); ref < end; ref++) {
+    for (uint32_t end = MIN(ref + GRANT_ENTRIES, d->grant.frames * GRANT_ENTRIES); ref < end;
+         ref++) {
         const struct grant_active *a = active_entry(d, ref);
 
         if (!in_use(a))
             continue;
         n += (int64_t)a->readers + a->writers;
         if (!mfn_is_ram(MFN(a->mfn)) || mfn_to_frame(MFN(a->mfn))->owner != d) {
-            log_err("check: d%u's grant %u is in use, but frame %x is not its own\n", d->id, ref, a->mfn);
+            log_err("check: d%u's grant %u is in use, but frame %x is not its own\n", d->id, ref,
+                    a->mfn);
             *errors += 1;
         }
     }
@@ -300,8 +306,8 @@ static int64_t unexplained_uses(struct domain *d, unsigned int *errors)
 }
 
 /*
- * Operations under way on other CPUs make uses without a mapping, or mappings behind our back, for a moment:
- * looked at again.
+ * Operations under way on other CPUs make uses without a mapping, or mappings behind our back, for
+ * a moment: looked at again.
  */
 unsigned int grant_check(struct domain *d)
 {
@@ -311,13 +317,15 @@ unsigned int grant_check(struct domain *d)
 
     for (int i = 0; i < CHECK_TRIES && (i == 0 || n || entries > mapped); i++) {
         cpu_pause(); /* for an emulator that runs one CPU at a time, too */
-        n = d->grant.frames ? unexplained_uses(d, &errors) : 0; /* a table that is gone says nothing */
+        /* a table that is gone says nothing */
+        n = d->grant.frames ? unexplained_uses(d, &errors) : 0;
         mapped = mappings_of(d, NULL);
         entries = READ_ONCE(d->p2m.pages[P2M_GRANT]) + READ_ONCE(d->p2m.pages[P2M_GRANT_RO]);
     }
     if (n || entries > mapped) {
-        log_err("check: d%u's grants are in use %ld times more than they are mapped; it has %lu grants "
-                "mapped by %lu handles\n", d->id, n, entries, mapped);
+        log_err("check: d%u's grants are in use %ld times more than they are mapped; it has %lu "
+                "grants mapped by %lu handles\n",
+                d->id, n, entries, mapped);
         errors++;
     }
     return errors;

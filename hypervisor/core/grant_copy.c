@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GNTTABOP_copy: bytes from one frame to another, each named by the caller's own gfn or by a grant to the
- * caller. Each side is resolved to a frame with a reference (a use of the grant, or of the p2m entry's frame)
- * before a byte is moved.
+ * GNTTABOP_copy: bytes from one frame to another, each named by the caller's own gfn or by a grant
+ * to the caller. Each side is resolved to a frame with a reference (a use of the grant, or of the
+ * p2m entry's frame) before a byte is moved.
  */
 #include "core/domain_registry.h"
 #include "core/grant.h"
@@ -14,7 +14,7 @@
 #include "mm/p2m.h"
 
 struct side {
-    struct domain *granter;           /* NULL: the caller's own gfn */
+    struct domain *granter; /* NULL: the caller's own gfn */
     uint32_t ref;
     bool write;
     mfn_t mfn;
@@ -49,7 +49,8 @@ int16_t grant_copy(struct domain *d, const struct gnttab_copy *op)
 {
     struct side from = { .write = false }, to = { .write = true };
 
-    if ((uint32_t)op->source.offset + op->len > PAGE_SIZE || (uint32_t)op->dest.offset + op->len > PAGE_SIZE)
+    if ((uint32_t)op->source.offset + op->len > PAGE_SIZE ||
+        (uint32_t)op->dest.offset + op->len > PAGE_SIZE)
         return GNTST_bad_copy_arg;
     int16_t status = hold(d, &op->source, op->flags & GNTCOPY_source_gref, &from);
     if (status)

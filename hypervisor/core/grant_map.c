@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mapping grants: another domain's frame appears at a gfn of the mapper, which must be empty there (Linux
- * gives pages that it ballooned out). A handle names the mapping.
+ * Mapping grants: another domain's frame appears at a gfn of the mapper, which must be empty there
+ * (Linux gives pages that it ballooned out). A handle names the mapping.
  *
- * Making one: a handle, a use of the grant (core/grant.c) with a reference for the p2m entry, the entry.
- * Unmaking: the entry with its flush and reference, then the use, then the handle: the granter's page is
- * marked free for it only when no CPU can reach it any more. Handles in between are CHANGING, so no lock is
- * held across and a second unmap of the same handle fails. A mapper that removes the p2m entry by other means
- * only keeps the grant in use until it unmaps.
+ * Making one: a handle, a use of the grant (core/grant.c) with a reference for the p2m entry, the
+ * entry. Unmaking: the entry with its flush and reference, then the use, then the handle: the
+ * granter's page is marked free for it only when no CPU can reach it any more. Handles in between
+ * are CHANGING, so no lock is held across and a second unmap of the same handle fails. A mapper
+ * that removes the p2m entry by other means only keeps the grant in use until it unmaps.
  *
  * Read next: core/grant_copy.c.
  */
@@ -123,8 +123,11 @@ int16_t grant_map(struct domain *d, struct gnttab_map_grant_ref *op)
     }
     domain_ref(granter);
     spin_lock_scope(&d->grant.lock);
-    *grant_mapping_at(d, handle) = (struct grant_mapping){ .granter = granter, .gfn = gfn.n, .ref = op->ref,
-                                                           .readonly = readonly, .state = MAPPING_LIVE };
+    *grant_mapping_at(d, handle) = (struct grant_mapping){ .granter = granter,
+                                                           .gfn = gfn.n,
+                                                           .ref = op->ref,
+                                                           .readonly = readonly,
+                                                           .state = MAPPING_LIVE };
     op->handle = handle;
     op->dev_bus_addr = d->is_dom0 ? mfn_to_paddr(mfn) : 0;
     return GNTST_okay;
@@ -139,7 +142,10 @@ void grant_unmap_init(struct grant_unmap *b, struct domain *d)
     p2m_batch_init(&b->p2m, d);
 }
 
-/* Takes a LIVE mapping out of use: CHANGING from here on, its p2m entry in the batch. at 0: wherever. */
+/*
+ * Takes a LIVE mapping out of use: CHANGING from here on, its p2m entry in the batch. at 0:
+ * wherever.
+ */
 static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
 {
     ASSERT(b->count < GRANT_UNMAP_BATCH);
@@ -153,13 +159,15 @@ static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
     b->handle[b->count++] = handle;
     uint32_t type = 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT);
     if (p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, NULL))
-        b->p2m.flush = true; /* gone already: by the mapper's own removal, whose flush may not be over */
+        /* gone already: by the mapper's own removal, whose flush may not be over */
+        b->p2m.flush = true;
     return GNTST_okay;
 }
 
 int16_t grant_unmap_add(struct grant_unmap *b, const struct gnttab_unmap_grant_ref *op)
 {
-    return op->host_addr ? begin_unmap(b, op->handle, op->host_addr) : GNTST_okay; /* 0: nothing asked */
+    return op->host_addr ? begin_unmap(b, op->handle, op->host_addr)
+                         : GNTST_okay; /* 0: nothing asked */
 }
 
 void grant_unmap_finish(struct grant_unmap *b)

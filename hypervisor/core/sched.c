@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler's mechanism: one queue of runnable vcpus, sorted by virtual time, from which every CPU takes
- * the first that may run on it. Balanced and work-conserving by construction: a CPU idles only when nobody
- * who may run there waits.
+ * The scheduler's mechanism: one queue of runnable vcpus, sorted by virtual time, from which every
+ * CPU takes the first that may run on it. Balanced and work-conserving by construction: a CPU idles
+ * only when nobody who may run there waits.
  *
- * Lock: sched_lock (LOCK_SCHED) protects the queue, every sched_unit, each CPU's running vcpu, the idle
- * mask and the domains' caps. sched_pick only decides. The run loop switches afterwards, without the lock:
- * a vcpu that leaves its CPU stays `running`, and is not queued, until its state is saved (sched_leave), so
- * no other CPU can take it before.
+ * Lock: sched_lock (LOCK_SCHED) protects the queue, every sched_unit, each CPU's running vcpu, the
+ * idle mask and the domains' caps. sched_pick only decides. The run loop switches afterwards,
+ * without the lock: a vcpu that leaves its CPU stays `running`, and is not queued, until its state
+ * is saved (sched_leave), so no other CPU can take it before.
  *
- * Tickless: a CPU whose vcpu nobody competes with sets no timer; otherwise one for the end of its slice. A
- * vcpu keeps its CPU until its slice is over, it cannot run, or somebody preempts it, however often
- * interrupts make the CPU ask. A slice that ends early leaves its timer set: when it fires, it is set for
- * the slice of that time, so that most switches set none. Time is charged at each switch, to the nanosecond;
- * what an exit costs is charged to the vcpu that caused it, because it is still running.
+ * Tickless: a CPU whose vcpu nobody competes with sets no timer; otherwise one for the end of its
+ * slice. A vcpu keeps its CPU until its slice is over, it cannot run, or somebody preempts it,
+ * however often interrupts make the CPU ask. A slice that ends early leaves its timer set: when it
+ * fires, it is set for the slice of that time, so that most switches set none. Time is charged at
+ * each switch, to the nanosecond; what an exit costs is charged to the vcpu that caused it, because
+ * it is still running.
  *
- * Each CPU has a virtual clock: the start of the latest slice that began there. A vcpu that wakes, or lags,
- * is placed by the clocks of the CPUs that it may run on. A vcpu with a CPU of its own runs ahead of all
- * others; it must not bend the weights of vcpus that never meet it.
+ * Each CPU has a virtual clock: the start of the latest slice that began there. A vcpu that wakes,
+ * or lags, is placed by the clocks of the CPUs that it may run on. A vcpu with a CPU of its own
+ * runs ahead of all others; it must not bend the weights of vcpus that never meet it.
  *
- * The policy is fair: each vcpu has a virtual time that advances by the real time it ran, divided by its
- * weight; the vcpu that is least advanced runs. All arithmetic is integer, exact to the nanosecond at weight
- * 256, and has 128 bits: 64 would be used up after two years at weight 1. A vcpu that slept is credited at
- * most one slice, so that it gets a CPU at once if it runs little. One that was runnable keeps its credit, up
- * to FAIR_LAG: a vcpu whose weight exceeds what one CPU can give does not save up a claim without end.
+ * The policy is fair: each vcpu has a virtual time that advances by the real time it ran, divided
+ * by its weight; the vcpu that is least advanced runs. All arithmetic is integer, exact to the
+ * nanosecond at weight 256, and has 128 bits: 64 would be used up after two years at weight 1. A
+ * vcpu that slept is credited at most one slice, so that it gets a CPU at once if it runs little.
+ * One that was runnable keeps its credit, up to FAIR_LAG: a vcpu whose weight exceeds what one CPU
+ * can give does not save up a claim without end.
  *
  * Read next: vcpu.c.
  */
@@ -37,29 +39,31 @@
 #include "percpu.h"
 #include "spinlock.h"
 
-#define FAIR_SLICE MSEC(10)       /* how long one runs while others wait */
-#define FAIR_GRANULARITY MSEC(1)  /* virtual lead that a waking vcpu needs to preempt */
-#define FAIR_LAG MSEC(100)        /* virtual time that nobody may lie behind by: bounds a burst */
+#define FAIR_SLICE MSEC(10)      /* how long one runs while others wait */
+#define FAIR_GRANULARITY MSEC(1) /* virtual lead that a waking vcpu needs to preempt */
+#define FAIR_LAG MSEC(100)       /* virtual time that nobody may lie behind by: bounds a burst */
 #define CAP_PERIOD MSEC(10)
-#define CAP_PERIODS_MAX 1000000   /* at once: they pay whatever is owed, and their product fits */
-#define LEAST_SLICE USEC(100)     /* however little of a cap's budget is left: it goes into debt */
+#define CAP_PERIODS_MAX 1000000 /* at once: they pay whatever is owed, and their product fits */
+#define LEAST_SLICE USEC(100)   /* however little of a cap's budget is left: it goes into debt */
 
 struct sched_cpu {
-    struct vcpu *running;    /* NULL: idle */
-    vtime_t vtime;           /* the virtual clock */
+    struct vcpu *running; /* NULL: idle */
+    vtime_t vtime;        /* the virtual clock */
     struct timer slice;
-    nsec_t slice_end;        /* TIME_NEVER: nobody competes; 0: somebody else should run now */
-    nsec_t alarm;            /* when the timer fires, or has fired; TIME_NEVER: it is not set */
+    nsec_t slice_end; /* TIME_NEVER: nobody competes; 0: somebody else should run now */
+    nsec_t alarm;     /* when the timer fires, or has fired; TIME_NEVER: it is not set */
     nsec_t idle_since, idle_time;
 };
 
 static struct spinlock sched_lock = SPINLOCK(LOCK_SCHED);
 static struct list queue = LIST_INIT(queue);
-static uint64_t idle_cpus;           /* bit mask, under the lock */
+static uint64_t idle_cpus; /* bit mask, under the lock */
 static struct sched_cpu sched_cpus[MAX_CPUS];
 
 /* Each CPU in the mask that is there. */
-#define for_each_cpu_in(mask, c) for (unsigned int c = 0; c < nr_cpus; c++) if ((mask) >> c & 1)
+#define for_each_cpu_in(mask, c) \
+    for (unsigned int c = 0; c < nr_cpus; c++) \
+        if ((mask) >> c & 1)
 
 /* Virtual ns that `ran` real ns cost at this weight: real time at the default, which most have. */
 static vtime_t fair_cost(nsec_t ran, uint32_t weight)
@@ -68,7 +72,8 @@ static vtime_t fair_cost(nsec_t ran, uint32_t weight)
 
     if (likely(weight == SCHED_WEIGHT_DEFAULT))
         return ns;
-    return (vtime_t)(ns / weight) * SCHED_WEIGHT_DEFAULT + ns % weight * SCHED_WEIGHT_DEFAULT / weight;
+    return (vtime_t)(ns / weight) * SCHED_WEIGHT_DEFAULT +
+           ns % weight * SCHED_WEIGHT_DEFAULT / weight;
 }
 
 /* A virtual time as it is placed by the clock: no further behind than that. */
@@ -104,8 +109,8 @@ static void set_state(struct sched_unit *u, int state, nsec_t now)
 }
 
 /*
- * Charges the vcpu that runs on s up to now. It may run alone for long: the CPU's clock goes on as if it were
- * sliced.
+ * Charges the vcpu that runs on s up to now. It may run alone for long: the CPU's clock goes on as
+ * if it were sliced.
  */
 static void charge(struct sched_cpu *s, nsec_t now)
 {
@@ -155,8 +160,9 @@ static unsigned int charge_domain(const struct domain *d, nsec_t now)
 static nsec_t cap_of(const struct domain *d) { return CAP_PERIOD / 100 * d->cap; }
 
 /*
- * When a domain of this cap may run: now, or as soon as the periods from now on have paid what it owes. It is
- * looked at only when one of its vcpus wants to run, so nothing ticks for others or for who sleeps.
+ * When a domain of this cap may run: now, or as soon as the periods from now on have paid what it
+ * owes. It is looked at only when one of its vcpus wants to run, so nothing ticks for others or for
+ * who sleeps.
  */
 static nsec_t cap_allows(struct domain *d, nsec_t now)
 {
@@ -172,11 +178,15 @@ static nsec_t cap_allows(struct domain *d, nsec_t now)
 
 static void end_of_period(void *v) { sched_wake(v); }
 
-static vtime_t vtime_at(const struct list *l) { return list_entry(l, const struct sched_unit, link)->vtime; }
+static vtime_t vtime_at(const struct list *l)
+{
+    return list_entry(l, const struct sched_unit, link)->vtime;
+}
 
 /*
- * By its virtual time. False: it waits for its next period instead. A vcpu that wakes goes near the front,
- * whose slice is over near the end: looked for from both, a place is found soon however many wait.
+ * By its virtual time. False: it waits for its next period instead. A vcpu that wakes goes near the
+ * front, whose slice is over near the end: looked for from both, a place is found soon however many
+ * wait.
  */
 static bool enqueue(struct sched_unit *u, nsec_t now)
 {
@@ -218,7 +228,8 @@ void sched_remove_vcpu(struct vcpu *v)
 
 static int idle_state(const struct vcpu *v)
 {
-    return READ_ONCE(v->blocked) && !READ_ONCE(v->d->pause_count) ? RUNSTATE_blocked : RUNSTATE_offline;
+    return READ_ONCE(v->blocked) && !READ_ONCE(v->d->pause_count) ? RUNSTATE_blocked
+                                                                  : RUNSTATE_offline;
 }
 
 /* Makes the timer fire at the end of the slice, or earlier. */
@@ -240,8 +251,8 @@ static void preempt(unsigned int cpu)
 }
 
 /*
- * Tells an idle CPU, which is no longer idle then, to look: where u wishes to run, where it was last, any. It
- * takes who is first then: that need not be u.
+ * Tells an idle CPU, which is no longer idle then, to look: where u wishes to run, where it was
+ * last, any. It takes who is first then: that need not be u.
  */
 static bool find_idle_cpu(const struct sched_unit *u)
 {
@@ -258,9 +269,9 @@ static bool find_idle_cpu(const struct sched_unit *u)
 }
 
 /*
- * Finds a CPU for u, which is in the queue: an idle one, or the one whose vcpu is furthest ahead of it, by
- * more than `lead` (one that just woke gets in sooner than one whose slice is over). Else it waits for the
- * end of a slice, which begins now where nobody waited before.
+ * Finds a CPU for u, which is in the queue: an idle one, or the one whose vcpu is furthest ahead of
+ * it, by more than `lead` (one that just woke gets in sooner than one whose slice is over). Else it
+ * waits for the end of a slice, which begins now where nobody waited before.
  */
 static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
 {
@@ -341,7 +352,8 @@ static void set_running(struct sched_cpu *s, unsigned int cpu, struct vcpu *next
     idle_cpus = next ? idle_cpus & ~(1ull << cpu) : idle_cpus | 1ull << cpu;
     if (!s->running && next) {
         s->idle_time += now - s->idle_since;
-        s->vtime = MAX(s->vtime, virtual_now(~0ull, now)); /* nobody waited here: nobody is owed anything */
+        /* nobody waited here: nobody is owed anything */
+        s->vtime = MAX(s->vtime, virtual_now(~0ull, now));
     }
     if (s->running && !next)
         s->idle_since = now;
@@ -359,8 +371,12 @@ static bool deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
     return runnable && u->affinity >> cpu & 1 && (!prev->d->cap || cap_allows(prev->d, now) <= now);
 }
 
-/* Gives this CPU for a slice to the first of the queue that may run here, or to prev if that is before it. */
-static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, struct sched_unit *prev, nsec_t now)
+/*
+ * Gives this CPU for a slice to the first of the queue that may run here, or to prev if that is
+ * before it.
+ */
+static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, struct sched_unit *prev,
+                           nsec_t now)
 {
     struct sched_unit *u = first_for(cpu);
 
@@ -403,7 +419,8 @@ struct vcpu *sched_pick(void)
     bool may_stay = prev && deschedule(prev, cpu, now);
     struct vcpu *next = choose(s, cpu, may_stay ? &prev->sched : NULL, now);
     if (!prev && idle_cpus)
-        list_for_each(struct sched_unit, u, &queue, link) /* for one of them this CPU was told to look */
+        /* for one of them this CPU was told to look */
+        list_for_each(struct sched_unit, u, &queue, link)
             find_idle_cpu(u);
     return next;
 }
@@ -411,13 +428,17 @@ struct vcpu *sched_pick(void)
 void sched_leave(struct vcpu *prev)
 {
     spin_lock_scope(&sched_lock);
-    nsec_t descheduled = (nsec_t)prev->sched.runstate.state_entry_time; /* by sched_pick, just now */
+    /* by sched_pick, just now */
+    nsec_t descheduled = (nsec_t)prev->sched.runstate.state_entry_time;
     bool waits = prev->sched.runstate.state == RUNSTATE_runnable; /* or it woke just now */
     prev->sched.running = false;
     requeue(prev, descheduled, waits ? FAIR_SLICE : FAIR_GRANULARITY);
 }
 
-bool sched_on_cpu(const struct vcpu *v) { return __atomic_load_n(&v->sched.running, __ATOMIC_SEQ_CST); }
+bool sched_on_cpu(const struct vcpu *v)
+{
+    return __atomic_load_n(&v->sched.running, __ATOMIC_SEQ_CST);
+}
 
 int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
 {
@@ -429,7 +450,10 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
     nsec_t now = clock_now();
     u->affinity = hard;
     u->soft_affinity = soft; /* a wish: it may name no CPU that v may use */
-    /* It meets others now: it may be far behind or ahead of them, which is not their fault, nor its own. */
+    /*
+     * It meets others now: it may be far behind or ahead of them, which is not their fault, nor its
+     * own.
+     */
     if (has_cpu(u))
         charge(&sched_cpus[u->cpu], now);
     vtime_t clock = virtual_now(hard, now);
@@ -485,7 +509,8 @@ unsigned int sched_check(struct vcpu *v)
 {
     spin_lock_scope(&sched_lock);
     return is_queued(&v->sched) && v->sched.running
-               ? check_failed("d%uv%u is both queued and running\n", v->d->id, v->id) : 0;
+               ? check_failed("d%uv%u is both queued and running\n", v->d->id, v->id)
+               : 0;
 }
 
 void sched_dump(void)

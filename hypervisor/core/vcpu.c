@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's life, and what it waits for: HLT and poll, the event upcall that ends them, INIT and SIPI.
+ * A vcpu's life, and what it waits for: HLT and poll, the event upcall that ends them, INIT and
+ * SIPI.
  *
- * `blocked` is set before pending work is looked at again, and whoever makes work pending looks at `blocked`
- * afterwards: one of the two sees the other. INIT and SIPI leave a note that the vcpu's own CPU acts on
- * (svm/inject.c).
+ * `blocked` is set before pending work is looked at again, and whoever makes work pending looks at
+ * `blocked` afterwards: one of the two sees the other. INIT and SIPI leave a note that the vcpu's
+ * own CPU acts on (svm/inject.c).
  *
  * Read next: vcpu_info.c, vcpu_timer.c.
  */
@@ -101,7 +102,8 @@ bool vcpu_has_pending(struct vcpu *v)
 {
     if (READ_ONCE(v->down))
         return v->vdev.nmi_pending;
-    if (v->d->vdev.callback_vector && !v->vdev.upcall_vector && READ_ONCE(v->info->evtchn_upcall_pending))
+    if (v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
+        READ_ONCE(v->info->evtchn_upcall_pending))
         return true;
     return v->vdev.nmi_pending || lapic_highest_pending(v) >= 0;
 }

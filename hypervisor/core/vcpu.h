@@ -16,38 +16,40 @@
 struct vcpu {
     /* set once */
     struct domain *d;
-    unsigned int id;                   /* in d */
-    void *xsave;                       /* FPU state, eagerly switched (cpu/fpu.c) */
+    unsigned int id; /* in d */
+    void *xsave;     /* FPU state, eagerly switched (cpu/fpu.c) */
 
     /* its own CPU, or whoever holds it paused (domain_pause_sync) */
     struct guest_regs regs;
-    struct hw_vcpu hw;                 /* what depends on the CPU's vendor (hw.h) */
-    struct vdev_vcpu vdev;             /* local APIC, MSRs ...; requests are atomic */
-    bool initialised;                  /* has register state (boot vcpu, or after INIT/SIPI) */
-    gva_t runstate_va;                 /* 0: none; walked at each update (pitfall 8) */
-    bool runstate_compat;              /* in the layout of 32-bit guests */
-    bool released;                     /* has given back what it ran with (vcpu_release) */
+    struct hw_vcpu hw;     /* what depends on the CPU's vendor (hw.h) */
+    struct vdev_vcpu vdev; /* local APIC, MSRs ...; requests are atomic */
+    bool initialised;      /* has register state (boot vcpu, or after INIT/SIPI) */
+    gva_t runstate_va;     /* 0: none; walked at each update (pitfall 8) */
+    bool runstate_compat;  /* in the layout of 32-bit guests */
+    bool released;         /* has given back what it ran with (vcpu_release) */
 
     /* the scheduler's lock */
     struct sched_unit sched;
 
     /* atomic: what it waits for. Set before pending work is looked at a last time. */
-    bool down;                         /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
-    bool blocked;                      /* HLT or poll */
-    bool polling;                      /* in SCHEDOP_poll */
-    uint64_t wbinvd_cpus;              /* a bit for each CPU that dom0's WBINVD still waits for */
+    bool down;            /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
+    bool blocked;         /* HLT or poll */
+    bool polling;         /* in SCHEDOP_poll */
+    uint64_t wbinvd_cpus; /* a bit for each CPU that dom0's WBINVD still waits for */
 
     /* changed under d->lock, once; read by anybody */
-    vcpu_info_t *info;                 /* in shared_info, in a pinned guest frame, or no_info: never NULL */
-    vcpu_info_t no_info;               /* before one is registered, and at the end: nobody sees its events */
+    /* in shared_info, in a pinned guest frame, or no_info: never NULL */
+    vcpu_info_t *info;
+    /* before one is registered, and at the end: nobody sees its events */
+    vcpu_info_t no_info;
     struct guest_pin info_pin;
 
     /* each has its own lock */
-    struct evtchn_vcpu evtchn;         /* d->evtchn.lock */
+    struct evtchn_vcpu evtchn; /* d->evtchn.lock */
     struct timer poll_timer;
-    struct timer singleshot;           /* VCPUOP_set_singleshot_timer -> VIRQ_TIMER */
+    struct timer singleshot; /* VCPUOP_set_singleshot_timer -> VIRQ_TIMER */
     struct timer periodic;
-    nsec_t period;                     /* 0: stopped */
+    nsec_t period; /* 0: stopped */
 };
 
 /* Each vcpu that has been allocated: those come in order, without holes. */

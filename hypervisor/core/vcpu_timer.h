@@ -6,7 +6,7 @@
 struct vcpu;
 
 void vcpu_timer_init(struct vcpu *v);
-void vcpu_timer_suspend(struct vcpu *v);         /* v leaves its CPU */
-void vcpu_timer_resume(struct vcpu *v);          /* v has got a CPU */
+void vcpu_timer_suspend(struct vcpu *v); /* v leaves its CPU */
+void vcpu_timer_resume(struct vcpu *v);  /* v has got a CPU */
 
 #endif

@@ -3,18 +3,20 @@
  * The host's local APIC: x2APIC through MSRs where the CPU has it, else xAPIC through its page.
  * Interprocessor interrupts, end of interrupt, and the one-shot timer. (APM vol. 2, chapter 16)
  *
- * QEMU (7.2 to 10, without -icount) may forget an interrupt that comes in the very moment of a VMRUN or exit:
- * it stays in the APIC's request register, but the CPU is not told. It is told again when the APIC's priority
- * is written, or when another interrupt comes. So apic_recheck writes it before a CPU halts, and there, and
- * only there, the timer runs in its periodic mode: a shot that got lost comes again.
+ * QEMU (7.2 to 10, without -icount) may forget an interrupt that comes in the very moment of a
+ * VMRUN or exit: it stays in the APIC's request register, but the CPU is not told. It is told again
+ * when the APIC's priority is written, or when another interrupt comes. So apic_recheck writes it
+ * before a CPU halts, and there, and only there, the timer runs in its periodic mode: a shot that
+ * got lost comes again.
  *
- * It must come again slowly. A busy host keeps the emulated CPU's thread waiting while QEMU's main loop owes
- * that CPU an interrupt for each period that has passed, and delivers them one by one under the lock that the
- * thread needs: periods of microseconds never end. But the first shot must not wait. QEMU computes an expiry
- * when the initial count is written, and later ones with the divider of that time (hw/intc/apic.c, the same
- * from 1.0 to 10): a divider that is written behind a count slows down only what comes after the first shot.
- * The thread may be kept waiting between the two writes, too: so no count is so short that its period could
- * not be followed, and a timer that is due sooner is that much late there.
+ * It must come again slowly. A busy host keeps the emulated CPU's thread waiting while QEMU's main
+ * loop owes that CPU an interrupt for each period that has passed, and delivers them one by one
+ * under the lock that the thread needs: periods of microseconds never end. But the first shot must
+ * not wait. QEMU computes an expiry when the initial count is written, and later ones with the
+ * divider of that time (hw/intc/apic.c, the same from 1.0 to 10): a divider that is written behind
+ * a count slows down only what comes after the first shot. The thread may be kept waiting between
+ * the two writes, too: so no count is so short that its period could not be followed, and a timer
+ * that is due sooner is that much late there.
  */
 #include "cpu/apic.h"
 #include "cpu.h"
@@ -32,10 +34,19 @@
 #define MSR_X2APIC 0x800u
 
 enum {
-    REG_ID = 0x20, REG_TPR = 0x80, REG_EOI = 0xb0, REG_SPURIOUS = 0xf0, REG_REQUEST = 0x200, REG_ICR = 0x300,
+    REG_ID = 0x20,
+    REG_TPR = 0x80,
+    REG_EOI = 0xb0,
+    REG_SPURIOUS = 0xf0,
+    REG_REQUEST = 0x200,
+    REG_ICR = 0x300,
     REG_ICR_HIGH = 0x310,
-    REG_LVT_TIMER = 0x320, REG_LVT_LINT0 = 0x350, REG_LVT_LINT1 = 0x360,
-    REG_TIMER_INITIAL = 0x380, REG_TIMER_CURRENT = 0x390, REG_TIMER_DIVIDE = 0x3e0
+    REG_LVT_TIMER = 0x320,
+    REG_LVT_LINT0 = 0x350,
+    REG_LVT_LINT1 = 0x360,
+    REG_TIMER_INITIAL = 0x380,
+    REG_TIMER_CURRENT = 0x390,
+    REG_TIMER_DIVIDE = 0x3e0
 };
 
 #define SPURIOUS_ENABLE 0x100u
@@ -48,9 +59,9 @@ enum {
 #define ICR_ASSERT 0x4000u
 
 /*
- * Longest time that the timer is armed for; one further away is armed again when that has passed. Where shots
- * repeat, those shorter than SHORT_SHOT do so 128 times slower, the others as they are: all of them between a
- * millisecond and a second.
+ * Longest time that the timer is armed for; one further away is armed again when that has passed.
+ * Where shots repeat, those shorter than SHORT_SHOT do so 128 times slower, the others as they are:
+ * all of them between a millisecond and a second.
  */
 #define LONGEST_SHOT SEC(4)
 #define LONGEST_REPEATED_SHOT SEC(1)
@@ -58,9 +69,9 @@ enum {
 #define SHORTEST_SHOT USEC(2)
 #define SHORTEST_REPEATED_SHOT USEC(100)
 
-static volatile uint32_t *page;   /* xAPIC; NULL: x2APIC */
+static volatile uint32_t *page;    /* xAPIC; NULL: x2APIC */
 static uint32_t divider[MAX_CPUS]; /* what each CPU's divide register holds */
-uint32_t apic_timer_khz;          /* clock.c measures it */
+uint32_t apic_timer_khz;           /* clock.c measures it */
 
 static uint32_t read_register(unsigned int reg)
 {
@@ -112,7 +123,8 @@ void apic_send(uint32_t target, uint32_t command)
 {
     command |= ICR_ASSERT;
     if (!page) {
-        smp_mb(); /* an x2APIC write does not wait for earlier stores, which the receiver must see */
+        /* an x2APIC write does not wait for earlier stores, which the receiver must see */
+        smp_mb();
         cpu_wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)target << 32 | command);
         return;
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time: nanoseconds since boot from the TSC, and the wall clock. The TSC's rate is measured once against the
- * ACPI PM timer, the local APIC timer's in the same go; a Xen below us, whose guests have no PM timer, says
- * the TSC's. The scale has the form that a guest's pvclock uses, so that core and guests compute the same
- * numbers.
+ * Time: nanoseconds since boot from the TSC, and the wall clock. The TSC's rate is measured once
+ * against the ACPI PM timer, the local APIC timer's in the same go; a Xen below us, whose guests
+ * have no PM timer, says the TSC's. The scale has the form that a guest's pvclock uses, so that
+ * core and guests compute the same numbers.
  *
  * Read next: timer.c, vdev/pvclock.c.
  */
@@ -16,19 +16,19 @@
 #include <xen/arch-x86/cpuid.h>
 
 #define PM_TIMER_HZ 3579545u
-#define PM_TIMER_MASK 0xffffffu /* some count 32 bits, all of them 24 */
-#define CALIBRATION_MS 50u     /* at least; the counters run for some seconds */
+#define PM_TIMER_MASK 0xffffffu         /* some count 32 bits, all of them 24 */
+#define CALIBRATION_MS 50u              /* at least; the counters run for some seconds */
 #define REFERENCE_PATIENCE (1ull << 34) /* ticks of the TSC: seconds */
-#define READINGS 16            /* of which the least disturbed one counts */
-#define RTC_PATIENCE 100000u    /* readings: a chip that is there takes milliseconds */
+#define READINGS 16                     /* of which the least disturbed one counts */
+#define RTC_PATIENCE 100000u            /* readings: a chip that is there takes milliseconds */
 
 struct clock_scale clock_scale;
 uint64_t clock_tsc_khz;
-static uint64_t wall_at_boot;  /* ns since 1970; atomic */
+static uint64_t wall_at_boot; /* ns since 1970; atomic */
 
 /*
- * ns = ((ticks << shift) * mul) >> 32 for a TSC of khz: 10^6/khz as a fraction of which mul takes the 32
- * highest bits.
+ * ns = ((ticks << shift) * mul) >> 32 for a TSC of khz: 10^6/khz as a fraction of which mul takes
+ * the 32 highest bits.
  */
 void clock_compute_scale(uint64_t khz, uint32_t *mul, int8_t *shift)
 {
@@ -56,16 +56,19 @@ nsec_t clock_now(void) { return clock_scaled(&clock_scale, rdtsc()); }
 
 /* --- calibration --- */
 
-struct reading { uint64_t tsc; uint32_t reference, apic; };
+struct reading {
+    uint64_t tsc;
+    uint32_t reference, apic;
+};
 
-static uint16_t pm_timer;  /* its port; 0: the machine has none */
+static uint16_t pm_timer; /* its port; 0: the machine has none */
 
 static uint32_t reference(void) { return inl(pm_timer); }
 
 /*
- * All clocks at one moment, at which the reference counter changes: between two readings of the TSC. Of
- * several tries the one whose readings are closest counts, because an emulator may be interrupted at any
- * point.
+ * All clocks at one moment, at which the reference counter changes: between two readings of the
+ * TSC. Of several tries the one whose readings are closest counts, because an emulator may be
+ * interrupted at any point.
  */
 static struct reading read_clocks(void)
 {
@@ -97,7 +100,8 @@ static uint32_t xen_tsc_khz(void)
     uint32_t r[4];
 
     cpu_cpuid(XEN_CPUID_FIRST_LEAF, 0, r);
-    if (r[1] != XEN_CPUID_SIGNATURE_EBX || r[2] != XEN_CPUID_SIGNATURE_ECX || r[3] != XEN_CPUID_SIGNATURE_EDX)
+    if (r[1] != XEN_CPUID_SIGNATURE_EBX || r[2] != XEN_CPUID_SIGNATURE_ECX ||
+        r[3] != XEN_CPUID_SIGNATURE_EDX)
         return 0;
     cpu_cpuid(XEN_CPUID_FIRST_LEAF + 3, 0, r);
     return r[2];
@@ -134,7 +138,8 @@ static void calibrate_by_xen(void)
     do
         end = read_apic();
     while (end.tsc - start.tsc < clock_tsc_khz * CALIBRATION_MS);
-    apic_timer_khz = (uint32_t)((uint64_t)(start.apic - end.apic) * clock_tsc_khz / (end.tsc - start.tsc));
+    apic_timer_khz =
+        (uint32_t)((uint64_t)(start.apic - end.apic) * clock_tsc_khz / (end.tsc - start.tsc));
     apic_timer_start(0);
 }
 
@@ -150,7 +155,8 @@ static void calibrate(void)
         ticks = (end.reference - start.reference) & PM_TIMER_MASK;
     } while (ticks < (uint64_t)PM_TIMER_HZ * CALIBRATION_MS / 1000);
     clock_tsc_khz = ((end.tsc - start.tsc) * PM_TIMER_HZ / ticks + 500) / 1000;
-    apic_timer_khz = (uint32_t)(((uint64_t)(start.apic - end.apic) * PM_TIMER_HZ / ticks + 500) / 1000);
+    apic_timer_khz =
+        (uint32_t)(((uint64_t)(start.apic - end.apic) * PM_TIMER_HZ / ticks + 500) / 1000);
     apic_timer_start(0);
 }
 
@@ -163,8 +169,8 @@ static uint8_t cmos(uint8_t reg)
 }
 
 /* Seconds since 1970 of a date in the Gregorian calendar. */
-uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
-                                  unsigned int minute, unsigned int second)
+uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day,
+                                  unsigned int hour, unsigned int minute, unsigned int second)
 {
     uint64_t y = month <= 2 ? year - 1 : year; /* years that begin in March */
     uint64_t m = month <= 2 ? month + 9 : month - 3;
@@ -173,7 +179,10 @@ uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigne
     return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
 
-/* At boot, when nobody else uses the clock chip. It is in 24-hour mode on a PC; the century is ours. */
+/*
+ * At boot, when nobody else uses the clock chip. It is in 24-hour mode on a PC; the century is
+ * ours.
+ */
 static uint64_t rtc_seconds(void)
 {
     static const uint8_t registers[] = { 0, 2, 4, 7, 8, 9 }; /* second minute hour day month year */
@@ -181,9 +190,10 @@ static uint64_t rtc_seconds(void)
     unsigned int v[ARRAY_SIZE(registers)];
 
     if (cmos(10) == 0xff)
-        return 0;                                       /* no such chip */
+        return 0;                                   /* no such chip */
     for (unsigned int try = 0; try < 1000; try++) { /* until two readings agree */
-        for (unsigned int i = 0; i < RTC_PATIENCE && (cmos(10) & 0x80); i++) /* it is being changed */
+        /* it is being changed */
+        for (unsigned int i = 0; i < RTC_PATIENCE && (cmos(10) & 0x80); i++)
             cpu_pause();
         for (unsigned int i = 0; i < ARRAY_SIZE(registers); i++)
             raw[try % 2][i] = cmos(registers[i]);
@@ -200,7 +210,8 @@ uint64_t clock_wall_at_boot(void) { return __atomic_load_n(&wall_at_boot, __ATOM
 
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time)
 {
-    __atomic_store_n(&wall_at_boot, sec * 1000000000 + nsec - (uint64_t)system_time, __ATOMIC_RELAXED);
+    __atomic_store_n(&wall_at_boot, sec * 1000000000 + nsec - (uint64_t)system_time,
+                     __ATOMIC_RELAXED);
 }
 
 void clock_init(uint16_t pm_timer_port)
@@ -211,10 +222,11 @@ void clock_init(uint16_t pm_timer_port)
     else
         calibrate_by_xen();
     if (clock_tsc_khz == 0 || apic_timer_khz == 0)
-        panic("clock calibration failed: TSC %lu kHz, APIC timer %u kHz\n", clock_tsc_khz, apic_timer_khz);
+        panic("clock calibration failed: TSC %lu kHz, APIC timer %u kHz\n", clock_tsc_khz,
+              apic_timer_khz);
     clock_compute_scale(clock_tsc_khz, &clock_scale.mul, &clock_scale.shift);
     clock_scale.tsc0 = rdtsc();
     clock_set_wall(rtc_seconds(), 0, clock_now());
-    log_info("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz\n", clock_tsc_khz / 1000, clock_tsc_khz % 1000,
-             apic_timer_khz / 1000, apic_timer_khz % 1000);
+    log_info("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz\n", clock_tsc_khz / 1000,
+             clock_tsc_khz % 1000, apic_timer_khz / 1000, apic_timer_khz % 1000);
 }

@@ -9,15 +9,20 @@
 #include "errors.h"
 #include "lib.h"
 
-#define XCR0_SUPPORTED 7u   /* x87, SSE, AVX */
+#define XCR0_SUPPORTED 7u /* x87, SSE, AVX */
 #define XCR0_AVX 4u
-#define XSAVE_LEGACY 576u   /* FXSAVE area and XSAVE header */
+#define XSAVE_LEGACY 576u /* FXSAVE area and XSAVE header */
 
 struct cpu_features cpu_features;
 
 enum reg { EAX, EBX, ECX, EDX };
 
-static const struct { uint32_t leaf; enum reg reg; unsigned int bit; const char *name; } needed[] = {
+static const struct {
+    uint32_t leaf;
+    enum reg reg;
+    unsigned int bit;
+    const char *name;
+} needed[] = {
     { 0x80000001, EDX, 20, "no-execute pages" },
     { 0x80000001, ECX, 2, "SVM" },
     { 0x8000000a, EDX, 0, "nested paging (NPT)" },
@@ -40,7 +45,10 @@ static bool bit(uint32_t n, enum reg reg, unsigned int which)
     return leaf(n, 0, reg) >> which & 1;
 }
 
-/* QEMU's software emulation, whose faults are worked around nowhere else. A hypervisor says who it is. */
+/*
+ * QEMU's software emulation, whose faults are worked around nowhere else. A hypervisor says who it
+ * is.
+ */
 static bool emulated(void)
 {
     static const char name[] = "TCGTCGTCGTCG";
@@ -53,12 +61,13 @@ static bool emulated(void)
 }
 
 /*
- * Where a read puts the CPU to sleep (AMD's PPR for family 17h, MSRC001_0073: CstateAddr and the seven ports
- * behind it; 0: nowhere). Older CPUs may lack the register, and emulators do.
+ * Where a read puts the CPU to sleep (AMD's PPR for family 17h, MSRC001_0073: CstateAddr and the
+ * seven ports behind it; 0: nowhere). Older CPUs may lack the register, and emulators do.
  */
 static uint16_t cstate_ports(void)
 {
-    uint32_t signature = leaf(1, 0, EAX), family = (signature >> 8 & 0xf) + (signature >> 20 & 0xff);
+    uint32_t signature = leaf(1, 0, EAX),
+             family = (signature >> 8 & 0xf) + (signature >> 20 & 0xff);
 
     if (family < 0x17 || bit(1, ECX, 31))
         return 0;
@@ -80,7 +89,8 @@ void features_init(void)
              f->x2apic ? "x2APIC" : "xAPIC");
     for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++)
         if (!bit(needed[i].leaf, needed[i].reg, needed[i].bit))
-            panic("this CPU has no %s; Cleave needs an AMD CPU with it. Under QEMU: -cpu EPYC,+svm,+npt\n",
+            panic("this CPU has no %s; Cleave needs an AMD CPU with it. Under QEMU: -cpu "
+                  "EPYC,+svm,+npt\n",
                   needed[i].name);
     f->pages_1g = bit(0x80000001, EDX, 26);
     f->rdtscp = bit(0x80000001, EDX, 27);
@@ -98,9 +108,8 @@ void features_init_cpu(void)
 {
     uint64_t cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
     uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
-                   (cpu_features.xcr0_mask ? CR4_OSXSAVE : 0) |
-                   (bit(7, EBX, 7) ? CR4_SMEP : 0) | (bit(7, EBX, 20) ? CR4_SMAP : 0) |
-                   (cpu_features.pku ? CR4_PKE : 0);
+                   (cpu_features.xcr0_mask ? CR4_OSXSAVE : 0) | (bit(7, EBX, 7) ? CR4_SMEP : 0) |
+                   (bit(7, EBX, 20) ? CR4_SMAP : 0) | (cpu_features.pku ? CR4_PKE : 0);
 
     mcheck_init_cpu();
     cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_NXE);
@@ -109,8 +118,9 @@ void features_init_cpu(void)
     if (cpu_features.xcr0_mask)
         cpu_xsetbv(cpu_features.xcr0_mask);
     /*
-     * LFENCE waits for all instructions before it, and not for loads only, on CPUs where that is a choice.
-     * Guests rely on it: what they write to this register is forgotten. An emulator may lack it.
+     * LFENCE waits for all instructions before it, and not for loads only, on CPUs where that is a
+     * choice. Guests rely on it: what they write to this register is forgotten. An emulator may
+     * lack it.
      */
     if (!bit(1, ECX, 31) && !bit(0x80000021, EAX, 2))
         cpu_wrmsr(MSR_DE_CFG, cpu_rdmsr(MSR_DE_CFG) | DE_CFG_LFENCE);

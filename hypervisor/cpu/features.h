@@ -8,15 +8,17 @@
 #define CSTATE_PORTS 8u
 struct cpu_features {
     bool x2apic, pages_1g, rdtscp, ibpb, pku, invariant_tsc, lbr_virtualization;
-    bool tcg;                 /* QEMU's software emulation */
+    bool tcg; /* QEMU's software emulation */
     uint32_t asid_count;
-    uint16_t cstate_ports;    /* the first of CSTATE_PORTS, whose reads stop the CPU; 0: there are none */
+    /* the first of CSTATE_PORTS, whose reads stop the CPU; 0: there are none */
+    uint16_t cstate_ports;
     unsigned int physical_bits;
-    uint64_t xcr0_mask;       /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */
-    uint32_t xsave_size;      /* bytes for xcr0_mask */
+    uint64_t xcr0_mask;  /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */
+    uint32_t xsave_size; /* bytes for xcr0_mask */
 };
 extern struct cpu_features cpu_features;
-void features_init(void);            /* boot CPU; refuses (panics readably) what cannot run Cleave */
-void features_init_cpu(void);        /* each: CR4 bits, EFER, PAT, XCR0 */
+/* boot CPU; refuses (panics readably) what cannot run Cleave */
+void features_init(void);
+void features_init_cpu(void); /* each: CR4 bits, EFER, PAT, XCR0 */
 
 #endif

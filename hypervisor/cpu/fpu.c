@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's FPU state: saved and restored whole at each switch of vcpus, never lazily (the emulator does not
- * trap XSAVE under CR0.TS, and lazy switching has leaked registers on silicon). The core itself uses no FPU
- * register.
+ * A vcpu's FPU state: saved and restored whole at each switch of vcpus, never lazily (the emulator
+ * does not trap XSAVE under CR0.TS, and lazy switching has leaked registers on silicon). The core
+ * itself uses no FPU register.
  *
- * XCR0 is the host's full mask while either is done (svm/switch.c), so that also components count that the
- * guest has switched off for now. A CPU without XSAVE has no XCR0, the mask is 0, and FXSAVE saves all there
- * is. (APM vol. 2, 11.4 and 11.5)
+ * XCR0 is the host's full mask while either is done (svm/switch.c), so that also components count
+ * that the guest has switched off for now. A CPU without XSAVE has no XCR0, the mask is 0, and
+ * FXSAVE saves all there is. (APM vol. 2, 11.4 and 11.5)
  */
 #include "cpu/fpu.h"
 #include "core/vcpu.h"
@@ -43,8 +43,9 @@ void fpu_save(struct vcpu *v)
 }
 
 /*
- * CPUs before family 17h restore the x87's last instruction and operand addresses only when an exception is
- * pending: others would see those of the vcpu before. A load of the core's own takes their place.
+ * CPUs before family 17h restore the x87's last instruction and operand addresses only when an
+ * exception is pending: others would see those of the vcpu before. A load of the core's own takes
+ * their place.
  */
 void fpu_restore(struct vcpu *v)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host interrupt vectors: who handles which. Those of the core and of interrupt lines are the same on all
- * CPUs, and set before their interrupt can come. Those of messages are each CPU's own: 112 for all together
- * would not do for a few devices with a queue per CPU.
+ * Host interrupt vectors: who handles which. Those of the core and of interrupt lines are the same
+ * on all CPUs, and set before their interrupt can come. Those of messages are each CPU's own: 112
+ * for all together would not do for a few devices with a queue per CPU.
  *
- * A message that was sent before its vector was given back may arrive after that. So the vector keeps its
- * handler until its own CPU finds no request for it; only then can it have a new owner, who never gets what
- * was meant for the old one. Lock: `lock`, class LOCK_HW, for who owns what; dispatch takes none.
+ * A message that was sent before its vector was given back may arrive after that. So the vector
+ * keeps its handler until its own CPU finds no request for it; only then can it have a new owner,
+ * who never gets what was meant for the old one. Lock: `lock`, class LOCK_HW, for who owns what;
+ * dispatch takes none.
  */
 #include "cpu/irq.h"
 #include "cpu/apic.h"
@@ -18,9 +19,9 @@
 #define MESSAGES (VECTOR_TIMER - VECTOR_MSI_FIRST)
 
 struct handler {
-    irq_handler *fn;           /* NULL: nobody has the vector */
+    irq_handler *fn; /* NULL: nobody has the vector */
     void *data;
-    bool returned;             /* and waits for irq_release_vectors */
+    bool returned; /* and waits for irq_release_vectors */
 };
 
 static struct handler common[256], messages[MAX_CPUS][MESSAGES];
@@ -78,11 +79,11 @@ void irq_dispatch(unsigned int vector)
     irq_handler *fn = __atomic_load_n(&h->fn, __ATOMIC_ACQUIRE);
 
     if (vector == VECTOR_SPURIOUS)
-        return;                    /* no EOI: it is not in service */
+        return; /* no EOI: it is not in service */
     if (fn)
         fn(vector, h->data);
     else if (log_allowed(&rate))
-        log_warn("CPU %u: interrupt on vector %#x, which nobody handles%s\n", this_cpu()->id, vector,
-                 log_is_last(&rate) ? "; the next ones are not said" : "");
+        log_warn("CPU %u: interrupt on vector %#x, which nobody handles%s\n", this_cpu()->id,
+                 vector, log_is_last(&rate) ? "; the next ones are not said" : "");
     apic_eoi();
 }

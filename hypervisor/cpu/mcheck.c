@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Machine checks: the banks in which the CPU's units note errors that they find. They are silent until they
- * are switched on, and after a warm reset still hold what was noted before. An error that cannot be mended
- * raises #MC, which is a panic here; every panic shows what the banks hold. Corrected errors are not polled
- * for. (APM vol. 2, chapter 9; the registers of up to 32 banks are at these addresses also where banks are
- * scalable ones)
+ * Machine checks: the banks in which the CPU's units note errors that they find. They are silent
+ * until they are switched on, and after a warm reset still hold what was noted before. An error
+ * that cannot be mended raises #MC, which is a panic here; every panic shows what the banks hold.
+ * Corrected errors are not polled for. (APM vol. 2, chapter 9; the registers of up to 32 banks are
+ * at these addresses also where banks are scalable ones)
  */
 #include "cpu/mcheck.h"
 #include "cpu.h"
@@ -29,9 +29,12 @@ enum { BANK_CTL = 0x400, BANK_STATUS, BANK_ADDRESS, BANK_MISC };
 #define STATUS_ADDRESS (1ull << 58)
 #define STATUS_CONTEXT_CORRUPT (1ull << 57)
 
-static unsigned int banks;      /* 0: there are none, or no CPU has come here yet */
+static unsigned int banks; /* 0: there are none, or no CPU has come here yet */
 
-static uint64_t bank_read(unsigned int bank, uint32_t reg) { return cpu_rdmsr(reg + bank * BANK_STEP); }
+static uint64_t bank_read(unsigned int bank, uint32_t reg)
+{
+    return cpu_rdmsr(reg + bank * BANK_STEP);
+}
 
 static void report_bank(unsigned int bank, uint64_t status)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Non-maskable interrupts that no CPU of ours has sent. The chip set says by port 0x61 of two kinds whether
- * it has raised them: SERR#, an error on PCI, and IOCHK#, one of a board's own devices. Writing a one to the
- * bit of either clears and silences it. All others are unknown: a button, a watchdog, a stray one.
+ * Non-maskable interrupts that no CPU of ours has sent. The chip set says by port 0x61 of two kinds
+ * whether it has raised them: SERR#, an error on PCI, and IOCHK#, one of a board's own devices.
+ * Writing a one to the bit of either clears and silences it. All others are unknown: a button, a
+ * watchdog, a stray one.
  *
- * They are said, TOLD times each, and the machine goes on, as other kernels do: dom0's drivers know more of
- * their devices than we. `nmi=fatal` makes each a panic instead, with its dump: for a machine whose operator
- * has a button or, as the rig has, a monitor's command for one that hangs.
+ * They are said, TOLD times each, and the machine goes on, as other kernels do: dom0's drivers know
+ * more of their devices than we. `nmi=fatal` makes each a panic instead, with its dump: for a
+ * machine whose operator has a button or, as the rig has, a monitor's command for one that hangs.
  *
  * An NMI may come while this CPU holds any lock, so nothing is printed here, but by the softirq.
  */
@@ -19,17 +20,20 @@
 #include "percpu.h"
 
 #define PORT_STATUS 0x61
-#define STATUS_WRITABLE 0x0fu   /* the other bits only tell */
+#define STATUS_WRITABLE 0x0fu /* the other bits only tell */
 #define TOLD 10
 
-static const struct { uint8_t raised, silence; const char *text; } sources[] = {
+static const struct {
+    uint8_t raised, silence;
+    const char *text;
+} sources[] = {
     { 0x80, 0x04, "SERR#, an error on PCI" },
     { 0x40, 0x08, "IOCHK#, an error of a device on the board" },
     { 0, 0, "of a kind that nobody knows" },
 };
 #define UNKNOWN (ARRAY_SIZE(sources) - 1)
 
-static uint64_t untold;         /* a bit for each source, atomic */
+static uint64_t untold; /* a bit for each source, atomic */
 static uint32_t times[ARRAY_SIZE(sources)];
 static bool fatal;
 

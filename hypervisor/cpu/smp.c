@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stops the other CPUs, for a panic, a reboot or a power-off: by an NMI, because one that is stuck takes no
- * interrupt.
+ * Stops the other CPUs, for a panic, a reboot or a power-off: by an NMI, because one that is stuck
+ * takes no interrupt.
  *
  * Read next: nmi.c.
  */
@@ -17,7 +17,7 @@
 
 #define STOP_PATIENCE_TICKS 500000000ull /* of the TSC: it works before there is a clock */
 
-static bool stopping;           /* atomic */
+static bool stopping; /* atomic */
 static uint32_t stopped;
 static uint64_t stopped_at[MAX_CPUS];
 
@@ -42,7 +42,8 @@ void smp_stop_others(void)
     for (unsigned int i = 0; i < nr_cpus; i++)
         if (i != self)
             apic_send(cpus[i].apic_id, APIC_NMI);
-    while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) + 1 < nr_cpus && rdtsc() - start < STOP_PATIENCE_TICKS)
+    while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) + 1 < nr_cpus &&
+           rdtsc() - start < STOP_PATIENCE_TICKS)
         cpu_pause();
     console_take_over();
 }

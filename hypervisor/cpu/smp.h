@@ -5,8 +5,10 @@
 
 struct trap_frame;
 
-void smp_stop_others(void);          /* for panic, reboot, power-off; the console takes no lock any more */
-void smp_report_stopped(void);       /* where they were */
-void smp_nmi(const struct trap_frame *f); /* an NMI: another CPU stops this one, or it is none of ours */
+/* for panic, reboot, power-off; the console takes no lock any more */
+void smp_stop_others(void);
+void smp_report_stopped(void); /* where they were */
+/* an NMI: another CPU stops this one, or it is none of ours */
+void smp_nmi(const struct trap_frame *f);
 
 #endif

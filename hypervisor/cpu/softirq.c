@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPUs, and softirqs: work that an interrupt handler, or another CPU, asks of a CPU. The run loop does it
- * before the next entry. What each softirq does is registered from above (boot/wiring.c).
+ * The CPUs, and softirqs: work that an interrupt handler, or another CPU, asks of a CPU. The run
+ * loop does it before the next entry. What each softirq does is registered from above
+ * (boot/wiring.c).
  *
  * Read next: irq.c.
  */
@@ -29,8 +30,9 @@ void softirq_kick(unsigned int cpu)
 }
 
 /*
- * A CPU says that it is idle or whom it runs before it looks at softirq for the last time, and we look only
- * after the bit is set: so one of us sees the other. One that is busy in the core looks anyway.
+ * A CPU says that it is idle or whom it runs before it looks at softirq for the last time, and we
+ * look only after the bit is set: so one of us sees the other. One that is busy in the core looks
+ * anyway.
  */
 void softirq_raise(unsigned int cpu, enum softirq s)
 {
@@ -38,7 +40,8 @@ void softirq_raise(unsigned int cpu, enum softirq s)
 
     if (bit_test_and_set(&cpus[cpu].softirq, s))
         return;
-    if (__atomic_load_n(&c->idle, __ATOMIC_SEQ_CST) || __atomic_load_n(&c->guest_domain, __ATOMIC_SEQ_CST))
+    if (__atomic_load_n(&c->idle, __ATOMIC_SEQ_CST) ||
+        __atomic_load_n(&c->guest_domain, __ATOMIC_SEQ_CST))
         softirq_kick(cpu);
 }
 

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers: on each CPU a heap with the first on top and the local APIC's timer armed for that; no
- * periodic tick. Functions run from SOFTIRQ_TIMER without a lock. When the first timer is stopped or moved
- * back, the hardware keeps its old setting: one interrupt too many is cheaper than setting it at each change.
- * Under QEMU's TCG a shot repeats until it is armed again or, with no timer left, stopped (apic.c says why).
+ * One-shot timers: on each CPU a heap with the first on top and the local APIC's timer armed for
+ * that; no periodic tick. Functions run from SOFTIRQ_TIMER without a lock. When the first timer is
+ * stopped or moved back, the hardware keeps its old setting: one interrupt too many is cheaper than
+ * setting it at each change. Under QEMU's TCG a shot repeats until it is armed again or, with no
+ * timer left, stopped (apic.c says why).
  *
- * A timer that is not pinned moves to the CPU that sets it: a vcpu's timers are where the vcpu is, and to set
- * one interrupts nobody.
+ * A timer that is not pinned moves to the CPU that sets it: a vcpu's timers are where the vcpu is,
+ * and to set one interrupts nobody.
  *
- * The heap is a leftist one (Crane, 1972): the shortest way down from a timer, its rank, goes by right
- * children, so no such way is longer than the logarithm of how many timers there are. Two heaps are melded
- * along these ways; a timer is added or taken by melding. However many timers a guest has, and however far
- * away, others pay no more for theirs.
+ * The heap is a leftist one (Crane, 1972): the shortest way down from a timer, its rank, goes by
+ * right children, so no such way is longer than the logarithm of how many timers there are. Two
+ * heaps are melded along these ways; a timer is added or taken by melding. However many timers a
+ * guest has, and however far away, others pay no more for theirs.
  *
- * Lock: each queue's lock protects its heap, `programmed`, and of every timer that belongs to it the place in
- * the heap, expires, armed, finished and cpu. LOCK_TIMER; any context.
+ * Lock: each queue's lock protects its heap, `programmed`, and of every timer that belongs to it
+ * the place in the heap, expires, armed, finished and cpu. LOCK_TIMER; any context.
  */
 #include "cpu/timer.h"
 #include "cpu.h"
@@ -27,13 +28,13 @@
 #include "percpu.h"
 #include "spinlock.h"
 
-#define BATCH 64                /* functions run before the CPU looks at its other work */
+#define BATCH 64 /* functions run before the CPU looks at its other work */
 
 struct timer_cpu {
     struct spinlock lock;
-    struct timer *first;        /* the heap's top, or NULL */
-    nsec_t programmed;          /* when the hardware fires; TIME_NEVER: not armed */
-    struct timer *running;      /* whose function is running now; atomic */
+    struct timer *first;   /* the heap's top, or NULL */
+    nsec_t programmed;     /* when the hardware fires; TIME_NEVER: not armed */
+    struct timer *running; /* whose function is running now; atomic */
 };
 
 static struct timer_cpu queues[MAX_CPUS];
@@ -62,7 +63,9 @@ void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int c
 {
     bool pinned = cpu != TIMER_ANY_CPU;
 
-    *t = (struct timer){ .fn = fn, .data = data, .cpu = pinned ? cpu : this_cpu()->id, .pinned = pinned };
+    *t = (struct timer){
+        .fn = fn, .data = data, .cpu = pinned ? cpu : this_cpu()->id, .pinned = pinned
+    };
 }
 
 /* --- the heap --- */
@@ -85,9 +88,9 @@ static bool settle(struct timer *t)
 }
 
 /*
- * Puts the meld of a and b at *place, below up: down by right children, whoever is first, then back, as all
- * on this way have another child. Further up ranks change as far as one stays the same; as each is one more
- * than that below, those are few, too.
+ * Puts the meld of a and b at *place, below up: down by right children, whoever is first, then
+ * back, as all on this way have another child. Further up ranks change as far as one stays the
+ * same; as each is one more than that below, those are few, too.
  */
 static void meld(struct timer **place, struct timer *up, struct timer *a, struct timer *b)
 {
@@ -123,19 +126,26 @@ static void heap_add(struct timer_cpu *q, struct timer *t)
 
 static void heap_take(struct timer_cpu *q, struct timer *t)
 {
-    struct timer *up = t->parent;
+    struct timer *up = t->parent, **place = &q->first;
 
     if (!t->armed)
         return;
     t->armed = false;
-    meld(!up ? &q->first : up->left == t ? &up->left : &up->right, up, t->left, t->right);
+    if (up)
+        place = up->left == t ? &up->left : &up->right;
+    meld(place, up, t->left, t->right);
 }
 
-static nsec_t first_expiry(const struct timer_cpu *q) { return q->first ? q->first->expires : TIME_NEVER; }
+static nsec_t first_expiry(const struct timer_cpu *q)
+{
+    return q->first ? q->first->expires : TIME_NEVER;
+}
 
 /* --- timers --- */
 
-/* Makes q's CPU wake up in time for its first timer, if that is earlier than it would; q is locked. */
+/*
+ * Makes q's CPU wake up in time for its first timer, if that is earlier than it would; q is locked.
+ */
 static void program(struct timer_cpu *q)
 {
     nsec_t first = first_expiry(q);

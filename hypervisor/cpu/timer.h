@@ -6,11 +6,12 @@
 #include "types.h"
 
 /*
- * A timer waits on the CPU that set it last, or always on the one that it was made for. Its function runs
- * there, from softirq_run(), with no lock held, once per set. set may be called from any CPU and again while
- * armed (then only the new time counts); stop returns after which fn is not started (it may be running on
- * another CPU). finish waits for that, too, and makes later sets do nothing: then t's memory may go. Who
- * calls finish holds no lock that fn takes. `expires` in the past fires at once.
+ * A timer waits on the CPU that set it last, or always on the one that it was made for. Its
+ * function runs there, from softirq_run(), with no lock held, once per set. set may be called from
+ * any CPU and again while armed (then only the new time counts); stop returns after which fn is not
+ * started (it may be running on another CPU). finish waits for that, too, and makes later sets do
+ * nothing: then t's memory may go. Who calls finish holds no lock that fn takes. `expires` in the
+ * past fires at once.
  */
 #define TIMER_ANY_CPU UINT32_MAX
 struct timer {
@@ -19,8 +20,8 @@ struct timer {
     nsec_t expires;
     void (*fn)(void *data);
     void *data;
-    unsigned int cpu;             /* whose heap it is in, if it is in one */
-    bool pinned;                  /* there always */
+    unsigned int cpu; /* whose heap it is in, if it is in one */
+    bool pinned;      /* there always */
     bool armed, finished;
 };
 

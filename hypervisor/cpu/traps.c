@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptor tables, and what happens when the core itself takes an exception: our bug, and a panic. NMI, #DF
- * and #MC have stacks of their own, because they may come when the current one is unusable, unless a guest's
- * task register is loaded: then the CPU would take the stack's address from the guest's memory. (APM vol. 2,
- * 4.8, 8.2 and 12.2)
+ * Descriptor tables, and what happens when the core itself takes an exception: our bug, and a
+ * panic. NMI, #DF and #MC have stacks of their own, because they may come when the current one is
+ * unusable, unless a guest's task register is loaded: then the CPU would take the stack's address
+ * from the guest's memory. (APM vol. 2, 4.8, 8.2 and 12.2)
  *
- * To have them in an exit, too, would take VMSAVE, VMLOAD and another VMLOAD each time: a sixth of a null
- * hypercall on a real CPU, as Xen's authors measured, and Xen does without, too. NMI and #MC lose nothing: no
- * SYSCALL enters the core, so its stack pointer is good at any time. A stack that overflows in an exit would
- * reset the machine without a dump (the #PF of its guard page becomes a #DF that has no stack either), so it
- * must not come to that: no function recurses, the build bounds each frame, the deepest chain with an
- * interrupt, an NMI and a panic on top is below 10 of 16 KiB, and traps_check_stacks() looks whether what
- * happened stays within a half.
+ * To have them in an exit, too, would take VMSAVE, VMLOAD and another VMLOAD each time: a sixth of
+ * a null hypercall on a real CPU, as Xen's authors measured, and Xen does without, too. NMI and #MC
+ * lose nothing: no SYSCALL enters the core, so its stack pointer is good at any time. A stack that
+ * overflows in an exit would reset the machine without a dump (the #PF of its guard page becomes a
+ * #DF that has no stack either), so it must not come to that: no function recurses, the build
+ * bounds each frame, the deepest chain with an interrupt, an NMI and a panic on top is below 10 of
+ * 16 KiB, and traps_check_stacks() looks whether what happened stays within a half.
  */
 #include "cpu/traps.h"
 #include "cpu/irq.h"
@@ -42,20 +42,28 @@ struct idt_entry {
     uint16_t offset1;
     uint32_t offset2, reserved;
 };
-struct table_pointer { uint16_t limit; uint64_t base; } __packed_;
+struct table_pointer {
+    uint16_t limit;
+    uint64_t base;
+} __packed_;
 
-static struct { uint64_t gdt[5]; struct tss tss; } __attribute__((aligned(16))) descriptors[MAX_CPUS] = {
+static struct {
+    uint64_t gdt[5];
+    struct tss tss;
+} __attribute__((aligned(16))) descriptors[MAX_CPUS] = {
     [0 ... MAX_CPUS - 1] = {
-        .gdt = { [SELECTOR_CODE / 8] = 0x00af9b000000ffff, [SELECTOR_DATA / 8] = 0x00cf93000000ffff },
+        .gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff,
+        .gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff,
         .tss.iopb = sizeof(struct tss),
     },
 };
 static struct idt_entry idt[2][256]; /* all on the current stack; three on their own */
 
 static const char *const names[] = {
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no FPU",
-    "double fault", "9", "invalid TSS", "absent segment", "stack fault", "general protection", "page fault",
-    "15", "FPU error", "alignment", "machine check", "SIMD error",
+    "divide error", "debug",          "NMI",         "breakpoint",         "overflow",
+    "bound",        "invalid opcode", "no FPU",      "double fault",       "9",
+    "invalid TSS",  "absent segment", "stack fault", "general protection", "page fault",
+    "15",           "FPU error",      "alignment",   "machine check",      "SIMD error",
 };
 
 void traps_own_stacks(bool on)
@@ -71,9 +79,12 @@ static void load_tables(unsigned int cpu)
 
     __asm__ volatile("lgdt %0" : : "m"(gdt));
     __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
-                     : : "i"(SELECTOR_CODE) : "rax", "memory");
+                     :
+                     : "i"(SELECTOR_CODE)
+                     : "rax", "memory");
     __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss; mov %0, %%fs; mov %0, %%gs"
-                     : : "r"(SELECTOR_DATA));
+                     :
+                     : "r"(SELECTOR_DATA));
 }
 
 void traps_init_early(void)
@@ -84,8 +95,11 @@ void traps_init_early(void)
         uint64_t stub = (uint64_t)entry_traps + i * 16;
 
         idt[0][i] = idt[1][i] = (struct idt_entry){
-            .selector = SELECTOR_CODE, .type = TYPE_INTERRUPT_GATE, .offset0 = (uint16_t)stub,
-            .offset1 = (uint16_t)(stub >> 16), .offset2 = (uint32_t)(stub >> 32),
+            .selector = SELECTOR_CODE,
+            .type = TYPE_INTERRUPT_GATE,
+            .offset0 = (uint16_t)stub,
+            .offset1 = (uint16_t)(stub >> 16),
+            .offset2 = (uint32_t)(stub >> 32),
         };
     }
     for (unsigned int i = 0; i < IST_COUNT; i++)
@@ -103,8 +117,8 @@ static uint8_t *make_stack(struct cpu *c, unsigned int pages)
 }
 
 /*
- * Stacks and descriptors of a CPU that is about to start; on the boot CPU. What an earlier one in its place
- * has had is used again.
+ * Stacks and descriptors of a CPU that is about to start; on the boot CPU. What an earlier one in
+ * its place has had is used again.
  */
 void traps_prepare_cpu(struct cpu *c)
 {
@@ -162,7 +176,8 @@ unsigned int traps_check_stacks(void)
 
     for (unsigned int i = 0; i < nr_cpus; i++)
         if (stack_used(&cpus[i]) > STACK_SIZE / 2)
-            errors += check_failed("CPU %u has used %lu bytes of its stack\n", i, stack_used(&cpus[i]));
+            errors +=
+                check_failed("CPU %u has used %lu bytes of its stack\n", i, stack_used(&cpus[i]));
     return errors;
 }
 
@@ -202,7 +217,8 @@ void traps_dump(void)
 
 static void dump_frame(const struct trap_frame *f)
 {
-    log_err("  rip %016lx rsp %016lx rflags %08lx cs %lx ss %lx\n", f->rip, f->rsp, f->rflags, f->cs, f->ss);
+    log_err("  rip %016lx rsp %016lx rflags %08lx cs %lx ss %lx\n", f->rip, f->rsp, f->rflags,
+            f->cs, f->ss);
     log_err("  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
     log_err("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
     log_err("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);
@@ -220,7 +236,8 @@ void traps_enter(struct trap_frame *f)
         return;
     }
     log_err("exception %lu (%s), error %lx, in the core on CPU %u\n", f->vector,
-            f->vector < ARRAY_SIZE(names) ? names[f->vector] : "reserved", f->error, this_cpu()->id);
+            f->vector < ARRAY_SIZE(names) ? names[f->vector] : "reserved", f->error,
+            this_cpu()->id);
     dump_frame(f);
     panic(f->vector == VECTOR_MC ? "machine check: the hardware reports a fault\n"
                                  : "the core took an exception: a bug of Cleave\n");

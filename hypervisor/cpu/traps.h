@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions of the core (cpu/traps.c) and the frame that cpu/entry.S builds. NMI, #DF and #MC have own
- * stacks.
+ * Exceptions of the core (cpu/traps.c) and the frame that cpu/entry.S builds. NMI, #DF and #MC have
+ * own stacks.
  */
 #ifndef CLV_CPU_TRAPS_H
 #define CLV_CPU_TRAPS_H
@@ -23,7 +23,8 @@ struct trap_frame {
 void traps_init_early(void);           /* dumps from here on, without stacks of their own */
 void traps_prepare_cpu(struct cpu *c); /* stacks and tables; on the boot CPU, which then starts c */
 void traps_init_cpu(struct cpu *c);    /* loads them; on c itself */
-void traps_own_stacks(bool on);        /* of NMI, #DF, #MC; off while the task register is a guest's */
+/* of NMI, #DF, #MC; off while the task register is a guest's */
+void traps_own_stacks(bool on);
 void traps_dump(void);                 /* this CPU's calls and control registers, for a panic */
 unsigned int traps_check_stacks(void); /* complains when one was ever used by more than half */
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The watchdog: a CPU that is in the core, not idle and not in a guest, passes through the run loop or
- * enters a guest many times a second. One that does neither for PATIENCE checks, which are at least a
- * second apart, is stuck: panic stops and dumps all CPUs. The checks ride on whatever timers fire on other
- * CPUs, because an idle machine must take no tick; so they see only one of several CPUs stuck, never the
- * only one. They count checks and not time, because an emulator may be stopped as a whole.
+ * The watchdog: a CPU that is in the core, not idle and not in a guest, passes through the run loop
+ * or enters a guest many times a second. One that does neither for PATIENCE checks, which are at
+ * least a second apart, is stuck: panic stops and dumps all CPUs. The checks ride on whatever
+ * timers fire on other CPUs, because an idle machine must take no tick; so they see only one of
+ * several CPUs stuck, never the only one. They count checks and not time, because an emulator may
+ * be stopped as a whole.
  *
- * The debug build also notes the longest stay in the core, from an exit or a wakeup to the next entry, HLT or
- * irq_window: so long an interrupt had to wait. Under the rig's ICOUNT=1 a tick is an instruction, and
- * tests/system/stretch.c asserts a bound.
+ * The debug build also notes the longest stay in the core, from an exit or a wakeup to the next
+ * entry, HLT or irq_window: so long an interrupt had to wait. Under the rig's ICOUNT=1 a tick is an
+ * instruction, and tests/system/stretch.c asserts a bound.
  */
 #include "cpu/watchdog.h"
 #include "core/vcpu.h"
@@ -20,11 +21,14 @@
 
 #define PATIENCE 20
 
-static nsec_t next_check;      /* atomic: who moves it on does the check */
+static nsec_t next_check; /* atomic: who moves it on does the check */
 
 /* The checking CPU's notes, of which only one at a time writes. */
-static struct { uint64_t passes; unsigned int missed; } seen[MAX_CPUS];
-static unsigned int checks, most_missed;    /* since the last report */
+static struct {
+    uint64_t passes;
+    unsigned int missed;
+} seen[MAX_CPUS];
+static unsigned int checks, most_missed; /* since the last report */
 
 static void check_cpu(unsigned int i)
 {
@@ -46,8 +50,8 @@ void watchdog_check(void)
 {
     nsec_t now = clock_now(), due = READ_ONCE(next_check);
 
-    if (now < due || !__atomic_compare_exchange_n(&next_check, &due, now + SEC(1), false, __ATOMIC_SEQ_CST,
-                                                  __ATOMIC_SEQ_CST))
+    if (now < due || !__atomic_compare_exchange_n(&next_check, &due, now + SEC(1), false,
+                                                  __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         return;
     checks++;
     for (unsigned int i = 0; i < nr_cpus; i++)
@@ -71,8 +75,9 @@ void watchdog_pause(void)
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax)
 {
     if (CLV_DEBUG)
-        c->stretch = (struct cleave_stretch){ rdtsc(), exit_code, rax, v ? v->regs.rdi : 0,
-                                              v ? v->d->id : DOMID_IDLE, 0, 0, 0 };
+        c->stretch = (struct cleave_stretch){
+            rdtsc(), exit_code, rax, v ? v->regs.rdi : 0, v ? v->d->id : DOMID_IDLE, 0, 0, 0
+        };
 }
 
 void watchdog_stretch_end(const struct cpu *c)

@@ -9,11 +9,13 @@ struct cpu;
 struct vcpu;
 
 struct cleave_stretch;
-void watchdog_check(void);           /* panics when another CPU is stuck in the core */
-void watchdog_pause(void);           /* irq_window for who is long and holds no lock: it is not stuck */
+void watchdog_check(void); /* panics when another CPU is stuck in the core */
+/* irq_window for who is long and holds no lock: it is not stuck */
+void watchdog_pause(void);
 /* These do nothing in the release build. */
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax);
 void watchdog_stretch_end(const struct cpu *c);
-void watchdog_stretch_report(struct cleave_stretch *out);      /* the longest since the last report */
+/* the longest since the last report */
+void watchdog_stretch_report(struct cleave_stretch *out);
 
 #endif

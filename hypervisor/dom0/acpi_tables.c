@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI tables that dom0 finds: the machine's own, but for a new MADT (one processor entry a vcpu, its
- * acpi_id the vcpu id, its APIC id the emulated one), and only those of which is known that they say nothing
- * about CPUs, memory, interrupts and errors, which are the core's: as for Xen's PVH dom0. What the FADT names
- * (DSDT, FACS) comes with it. ACPI 6, 5.2.5 to 5.2.12.
+ * The ACPI tables that dom0 finds: the machine's own, but for a new MADT (one processor entry a
+ * vcpu, its acpi_id the vcpu id, its APIC id the emulated one), and only those of which is known
+ * that they say nothing about CPUs, memory, interrupts and errors, which are the core's: as for
+ * Xen's PVH dom0. What the FADT names (DSDT, FACS) comes with it. ACPI 6, 5.2.5 to 5.2.12.
  */
 #include "dom0/acpi_tables.h"
 #include "directmap.h"
@@ -12,20 +12,34 @@
 #include "mm/pagetable.h"
 #include "platform/acpi.h"
 
-struct madt_lapic { uint8_t type, length, acpi_id, apic_id; uint32_t flags; } __packed_;
+struct madt_lapic {
+    uint8_t type, length, acpi_id, apic_id;
+    uint32_t flags;
+} __packed_;
 
-struct madt { struct acpi_header header; uint32_t lapic, flags; uint8_t entry[]; } __packed_;
-struct xsdt { struct acpi_header header; uint64_t table[]; } __packed_;
+struct madt {
+    struct acpi_header header;
+    uint32_t lapic, flags;
+    uint8_t entry[];
+} __packed_;
+struct xsdt {
+    struct acpi_header header;
+    uint64_t table[];
+} __packed_;
 
 #define HEADER(name, number) \
-    { .signature = name, .revision = number, .oem_id = "CLEAVE", .oem_table = "DOM0    ", .oem_revision = 1 }
+    { \
+        .signature = name, .revision = number, .oem_id = "CLEAVE", .oem_table = "DOM0    ", \
+        .oem_revision = 1 \
+    }
 
 static bool is_shown(const struct acpi_header *h)
 {
     static const char names[][5] = {
         "FACP", "SSDT", "PSDT", "SBST", "MCFG", /* AML, batteries, PCI by memory */
-        "BGRT", "FPDT", "MSDM", "SLIC", "VFCT", /* firmware's picture, times and licences, a video BIOS */
-        "ECDT", "TCPA", "TPM2", "WDAT", /* the embedded controller, TPMs, a watchdog */
+        /* firmware's picture, times and licences, a video BIOS */
+        "BGRT", "FPDT", "MSDM", "SLIC", "VFCT", "ECDT", "TCPA", "TPM2",
+        "WDAT" /* the embedded controller, TPMs, a watchdog */
     };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
@@ -45,7 +59,8 @@ static uint8_t *copy_interrupts(uint8_t *at, const uint8_t *end)
 {
     uint32_t length;
 
-    for (uint32_t i = MADT_FIRST_ENTRY; (length = acpi_field(acpi.madt, i + 1, 1)) >= 2; i += length) {
+    for (uint32_t i = MADT_FIRST_ENTRY; (length = acpi_field(acpi.madt, i + 1, 1)) >= 2;
+         i += length) {
         uint32_t type = acpi_field(acpi.madt, i, 1);
 
         if (type != MADT_OVERRIDE &&
@@ -82,15 +97,19 @@ void dom0_acpi_tables(unsigned int vcpus, paddr_t page)
     struct madt *madt = (struct madt *)(rsdp + 1);
     uint8_t *at = madt->entry, *end = (uint8_t *)rsdp + PAGE_SIZE;
 
-    *madt = (struct madt){ .header = HEADER("APIC", 3), .lapic = 0xfee00000 }; /* flags: there is no 8259 */
+    *madt = (struct madt){ .header = HEADER("APIC", 3),
+                           .lapic = 0xfee00000 }; /* flags: there is no 8259 */
     for (unsigned int i = 0; i < vcpus; i++, at += sizeof(struct madt_lapic))
-        *(struct madt_lapic *)at = (struct madt_lapic){
-            MADT_LAPIC, sizeof(struct madt_lapic), (uint8_t)i, (uint8_t)(2 * i), 1 };
+        *(struct madt_lapic *)at = (struct madt_lapic){ MADT_LAPIC, sizeof(struct madt_lapic),
+                                                        (uint8_t)i, (uint8_t)(2 * i), 1 };
     at = copy_interrupts(at, end);
     finish(&madt->header, at);
     fill_xsdt((struct xsdt *)at, madt, end);
-    *rsdp = (struct acpi_rsdp){ .signature = "RSD PTR ", .oem_id = "CLEAVE", .revision = 2,
-                                .length = sizeof(*rsdp), .xsdt = virt_to_paddr(at) };
+    *rsdp = (struct acpi_rsdp){ .signature = "RSD PTR ",
+                                .oem_id = "CLEAVE",
+                                .revision = 2,
+                                .length = sizeof(*rsdp),
+                                .xsdt = virt_to_paddr(at) };
     rsdp->checksum = (uint8_t)-acpi_checksum(rsdp, 20);
     rsdp->extended_checksum = (uint8_t)-acpi_checksum(rsdp, sizeof(*rsdp));
 }

@@ -3,13 +3,14 @@
  * dom0, the control domain: an unmodified kernel started through its PVH entry point
  * (<xen/arch-x86/hvm/start_info.h>). Steps in reading order at the bottom.
  *
- * Its memory is the machine's lowest RAM (mm/memory.c), each guest frame the machine frame of that number,
- * so that devices can do DMA without an IOMMU (../README.md, "dom0's frames"). What is not its own RAM stays
- * visible in its map as unusable, never left out: Linux would place device registers there. What is not RAM
- * at all is mapped through on its first touch, except the registers that the core emulates or hides.
+ * Its memory is the machine's lowest RAM (mm/memory.c), each guest frame the machine frame of that
+ * number, so that devices can do DMA without an IOMMU (../README.md, "dom0's frames"). What is not
+ * its own RAM stays visible in its map as unusable, never left out: Linux would place device
+ * registers there. What is not RAM at all is mapped through on its first touch, except the
+ * registers that the core emulates or hides.
  *
- * In its memory below 1 MiB, three pages are laid out for it: start_info with the module list and memory map,
- * the command line, the ACPI tables. Kernel at its own address, initrd behind it.
+ * In its memory below 1 MiB, three pages are laid out for it: start_info with the module list and
+ * memory map, the command line, the ACPI tables. Kernel at its own address, initrd behind it.
  */
 #include "dom0/build.h"
 #include "core/domain.h"
@@ -46,7 +47,10 @@
 #define LOW_PAGES 3
 #define MAP_ENTRIES 127u /* Linux copies them unchecked into a table of 128, and adds one */
 #define HPET_FRAME 0xfed00ull
-/* The local APIC's registers, and behind them where a store is an interrupt message, whoever makes it. */
+/*
+ * The local APIC's registers, and behind them where a store is an interrupt message, whoever makes
+ * it.
+ */
 #define APIC_START 0xfee00ull
 #define APIC_END 0xfef00ull
 /* HyperTransport's own: interrupts, ports and PCI configuration by memory accesses. */
@@ -81,7 +85,8 @@ static void map_identity(struct domain *d, uint64_t start, uint64_t end)
         unsigned int order = large ? ORDER_2M : ORDER_4K;
 
         if (p2m_set(d, GFN(start), MFN(start), order, P2M_RAM))
-            panic("no memory for dom0's nested page tables: lower dom0_mem or give the machine more RAM\n");
+            panic("no memory for dom0's nested page tables: lower dom0_mem or give the machine "
+                  "more RAM\n");
         start += 1ull << order;
     }
 }
@@ -118,17 +123,24 @@ static void hide_devices(void)
     mmio_hide(1ull << (cpu_features.physical_bits - PAGE_SHIFT), ~0ull);
 }
 
-/* All ports but those of devices that are the core's, emulated, or able to stop the machine (power.c). */
+/*
+ * All ports but those of devices that are the core's, emulated, or able to stop the machine
+ * (power.c).
+ */
 static void give_ports(void)
 {
+    /* clang-format off */
     const unsigned int kept[][2] = {
         { 0x20, 0x21 }, { 0xa0, 0xa1 },   /* PIC */
         { 0x92, 0x92 },                   /* fast reset */
         { 0xcf8, 0xcff },                 /* PCI configuration, reset */
         { uart_port, uart_port + 7u },
-        { cpu_features.cstate_ports, cpu_features.cstate_ports + CSTATE_PORTS - 1 }, /* sleep of a CPU */
-        { acpi.pm1_control[0], acpi.pm1_control[0] + 1u }, { acpi.pm1_control[1], acpi.pm1_control[1] + 1u },
+        { cpu_features.cstate_ports, cpu_features.cstate_ports + CSTATE_PORTS - 1 }, /* sleep of a
+        CPU */
+        { acpi.pm1_control[0], acpi.pm1_control[0] + 1u }, { acpi.pm1_control[1],
+        acpi.pm1_control[1] + 1u },
     };
+    /* clang-format on */
 
     hw_set_dom0_ports(0, 0xffff, true);
     for (unsigned int i = 0; i < ARRAY_SIZE(kept); i++)
@@ -152,11 +164,15 @@ static void check_place(const struct domain *d, const char *what, paddr_t start,
         if (r->type == BOOT_DOM0 && start >= MAX(r->start, KERNEL_LOW) && end <= r->end)
             return;
     }
-    panic("dom0's %s would be at %#lx-%#lx, not in one piece of its %lu MiB of RAM, above %#lx: raise "
-          "dom0_mem\n", what, start, end, d->max_pages * PAGE_SIZE >> 20, KERNEL_LOW);
+    panic("dom0's %s would be at %#lx-%#lx, not in one piece of its %lu MiB of RAM, above %#lx: "
+          "raise dom0_mem\n",
+          what, start, end, d->max_pages * PAGE_SIZE >> 20, KERNEL_LOW);
 }
 
-/* Copies the kernel to where it wants to be; returns the end of what it occupies, and its entry point. */
+/*
+ * Copies the kernel to where it wants to be; returns the end of what it occupies, and its entry
+ * point.
+ */
 static paddr_t load_kernel(const struct domain *d, uint32_t *entry)
 {
     uint64_t size = boot_info.module[0].end - boot_info.module[0].start;
@@ -201,8 +217,9 @@ static void start_info(paddr_t at, paddr_t initrd, uint64_t initrd_size)
 }
 
 /*
- * However much guests take, dom0 can go on: the frames for tables that show it every frame of the machine
- * once, page by page, are kept for it, and 4 MiB for its devices' tables, ports and handles of grants.
+ * However much guests take, dom0 can go on: the frames for tables that show it every frame of the
+ * machine once, page by page, are kept for it, and 4 MiB for its devices' tables, ports and handles
+ * of grants.
  */
 static void reserve_pool(struct domain *d)
 {
@@ -223,8 +240,8 @@ static void free_modules(void)
 void dom0_build(void)
 {
     if (!boot_info.modules)
-        panic("no dom0 kernel: the first multiboot module must be a Linux vmlinux (QEMU: -initrd \"vmlinux "
-              "ARGS,initrd\")\n");
+        panic("no dom0 kernel: the first multiboot module must be a Linux vmlinux (QEMU: -initrd "
+              "\"vmlinux ARGS,initrd\")\n");
 
     struct domain *d = create();
     paddr_t low_end = give_memory(d), info = low_end - LOW_PAGES * PAGE_SIZE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ELF64, as much as a kernel needs: program headers and the Xen notes (System V ABI; <xen/elfnote.h>). Read
- * next: build.c.
+ * ELF64, as much as a kernel needs: program headers and the Xen notes (System V ABI;
+ * <xen/elfnote.h>). Read next: build.c.
  */
 #include "dom0/elf.h"
 #include "errors.h"
@@ -28,7 +28,11 @@ struct elf_phdr {
 };
 
 /* The fields of one that has the entry point; in others, name and value may be of other sizes. */
-struct elf_note { uint32_t namesz, descsz, type; char name[4]; uint32_t value; };
+struct elf_note {
+    uint32_t namesz, descsz, type;
+    char name[4];
+    uint32_t value;
+};
 
 static bool inside(uint64_t size, uint64_t offset, uint64_t length)
 {
@@ -48,7 +52,8 @@ static uint32_t find_entry(const uint8_t *p, uint64_t size)
 
         if (length > size)
             return 0;
-        if (n.type == XEN_ELFNOTE_PHYS32_ENTRY && n.namesz == 4 && !memcmp(n.name, "Xen", 4) && n.descsz >= 4)
+        if (n.type == XEN_ELFNOTE_PHYS32_ENTRY && n.namesz == 4 && !memcmp(n.name, "Xen", 4) &&
+            n.descsz >= 4)
             return n.value;
         p += length;
         size -= length;
@@ -73,7 +78,8 @@ static const char *read_segment(const uint8_t *image, uint64_t size, const struc
         return NULL;
     if (k->segments == ARRAY_SIZE(k->segment))
         return "it has too many segments to load";
-    k->segment[k->segments++] = (struct elf_segment){ p->paddr, p->memsz, p->filesz, image + p->offset };
+    k->segment[k->segments++] =
+        (struct elf_segment){ p->paddr, p->memsz, p->filesz, image + p->offset };
     return NULL;
 }
 
@@ -86,12 +92,14 @@ const char *elf_read(const uint8_t *image, uint64_t size, struct elf_kernel *k)
     if (size < sizeof(h))
         return "it is shorter than an ELF header";
     memcpy(&h, image, sizeof(h));
-    if (memcmp(h.ident, "\x7f" "ELF", 4))
+    if (memcmp(h.ident, "\177ELF", 4))
         return size <= 0x206 || memcmp(image + 0x202, "HdrS", 4)
-                   ? "it is not an ELF file" : "it is a bzImage; give the vmlinux inside it";
+                   ? "it is not an ELF file"
+                   : "it is a bzImage; give the vmlinux inside it";
     if (h.ident[4] != 2 || h.ident[5] != 1 || h.machine != EM_X86_64)
         return "it is not a 64-bit little-endian x86 ELF file";
-    if (h.phentsize != sizeof(struct elf_phdr) || !inside(size, h.phoff, (uint64_t)h.phnum * h.phentsize))
+    if (h.phentsize != sizeof(struct elf_phdr) ||
+        !inside(size, h.phoff, (uint64_t)h.phnum * h.phentsize))
         return "its program headers lie outside of the file";
     for (unsigned int i = 0; i < h.phnum && !why; i++) {
         struct elf_phdr p;

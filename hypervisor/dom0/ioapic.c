@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's I/O APIC: 24 pins where the machine has its first (Intel 82093AA; version 0x20 has the EOI register
- * too). Each pin is one host line, which dom0 never programs itself: its entry says where in dom0 the
- * interrupt goes; the host's entry always has the core's vector for that line, and a CPU that is on line.
+ * dom0's I/O APIC: 24 pins where the machine has its first (Intel 82093AA; version 0x20 has the EOI
+ * register too). Each pin is one host line, which dom0 never programs itself: its entry says where
+ * in dom0 the interrupt goes; the host's entry always has the core's vector for that line, and a
+ * CPU that is on line.
  *
- * A level line is masked in the host from the moment when it fires until dom0's end of interrupt for its
- * vector (the Remote IRR bit of the entry says so), because the host's own EOI must come at once and the line
- * would fire again.
+ * A level line is masked in the host from the moment when it fires until dom0's end of interrupt
+ * for its vector (the Remote IRR bit of the entry says so), because the host's own EOI must come at
+ * once and the line would fire again.
  *
  * Lock: d->vdev.lock, class LOCK_VDEV, for all of io and of the host's I/O APIC. Under it: kicks
  * (LOCK_SCHED). Read next: ../vdev/lapic.c, ../platform/host_ioapic.c.
@@ -145,7 +146,8 @@ static void write_window(struct domain *d, uint32_t offset, uint32_t val)
 }
 
 /* As the local APIC, it takes accesses of 4 bytes only. */
-static void access_ioapic(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+static void access_ioapic(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
+                          uint64_t *val)
 {
     uint32_t offset = gpa & ~PAGE_MASK;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's device memory. dom0 sees the machine's device memory at its own addresses, but for RAM and for what
- * the dom0 builder hid (the local APIC, the I/O APICs ...). It is mapped when dom0 first touches it, 2M at
- * once where all of that is device memory. The MSI-X tables are not mapped (msi.c).
+ * dom0's device memory. dom0 sees the machine's device memory at its own addresses, but for RAM and
+ * for what the dom0 builder hid (the local APIC, the I/O APICs ...). It is mapped when dom0 first
+ * touches it, 2M at once where all of that is device memory. The MSI-X tables are not mapped
+ * (msi.c).
  */
 #include "dom0/mmio.h"
 #include "core/domain.h"
@@ -13,7 +14,9 @@
 #include "mm/p2m.h"
 
 /* Written while dom0 is built, on one CPU; only read after. */
-static struct { uint64_t start, end; } hidden[52]; /* as many as ACPI may list, and four more */
+static struct {
+    uint64_t start, end;
+} hidden[52]; /* as many as ACPI may list, and four more */
 static unsigned int hidden_ranges;
 
 void mmio_hide(uint64_t start, uint64_t end)

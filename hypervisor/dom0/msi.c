@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MSI and MSI-X of dom0's devices (PCI 3.0, 6.8). dom0 writes where in dom0 an interrupt shall go, and
- * reads that back; the device always has a message of the core's: a host CPU, and a vector there that is this
- * message's own. When the vector comes, the interrupt goes where dom0's message says at that moment.
+ * MSI and MSI-X of dom0's devices (PCI 3.0, 6.8). dom0 writes where in dom0 an interrupt shall go,
+ * and reads that back; the device always has a message of the core's: a host CPU, and a vector
+ * there that is this message's own. When the vector comes, the interrupt goes where dom0's message
+ * says at that moment.
  *
- * An MSI-X table lies in device memory. From when MSI-X is first enabled, its pages are no more mapped to
- * dom0 but emulated, wherever the device's base address moves (pci.c tells). One MSI a function: more need
- * consecutive vectors, which no kernel asks for without interrupt remapping.
+ * An MSI-X table lies in device memory. From when MSI-X is first enabled, its pages are no more
+ * mapped to dom0 but emulated, wherever the device's base address moves (pci.c tells). One MSI a
+ * function: more need consecutive vectors, which no kernel asks for without interrupt remapping.
  *
- * Lock: pci_lock (pci.h) for all sources, but for what msi_emulates and arriving interrupts read: sources are
- * published complete and live for ever.
+ * Lock: pci_lock (pci.h) for all sources, but for what msi_emulates and arriving interrupts read:
+ * sources are published complete and live for ever.
  */
 #include "dom0/msi.h"
 #include "core/domain_registry.h"
@@ -27,14 +28,14 @@
 #include "vdev/bus.h"
 #include "vdev/lapic.h"
 
-#define CONTROL 2           /* of a capability, 2 bytes */
+#define CONTROL 2 /* of a capability, 2 bytes */
 #define MSI_ENABLE 0x0001u
 #define MSI_MULTIPLE 0x007eu
 #define MSI_64BIT 0x0080u
 #define MSIX_LINES 0x07ffu
 #define MSIX_MASK_ALL 0x4000u
 #define MSIX_ENABLE 0x8000u
-#define MSIX_TABLE 4        /* which base address, and the offset from there */
+#define MSIX_TABLE 4 /* which base address, and the offset from there */
 #define MSIX_TABLE_BAR 7u
 
 #define HOST_ADDRESS 0xfee00000u
@@ -56,7 +57,7 @@ struct msi_source {
     struct msi_source *next;
     struct pci_capability capability;
     bool enabled;
-    paddr_t table;             /* MSI-X: where it is, 0: nowhere */
+    paddr_t table; /* MSI-X: where it is, 0: nowhere */
     unsigned int count;
     struct message message[];
 };
@@ -86,22 +87,24 @@ static struct irq_vector new_vector(struct message *m, unsigned int cpu)
 }
 
 /*
- * A message that can be sent has a vector, and only while it can: at the CPU that dom0 wants, if it may move.
- * Returns the vector before if that is to be freed, once the device has forgotten it.
+ * A message that can be sent has a vector, and only while it can: at the CPU that dom0 wants, if it
+ * may move. Returns the vector before if that is to be freed, once the device has forgotten it.
  */
-static struct irq_vector update_vector(struct domain *d, const struct msi_source *s, struct message *m,
-                                       bool may_move)
+static struct irq_vector update_vector(struct domain *d, const struct msi_source *s,
+                                       struct message *m, bool may_move)
 {
     uint32_t address = m->word[ADDRESS];
     unsigned int cpu = ioapic_host_cpu(d, ADDRESS_DEST(address), address & ADDRESS_LOGICAL);
     struct irq_vector before = m->host, v = { 0 };
 
     if (s->enabled) {
-        if ((m->word[LINE_CONTROL] & LINE_MASKED) || (before.vector && (before.cpu == cpu || !may_move)))
+        if ((m->word[LINE_CONTROL] & LINE_MASKED) ||
+            (before.vector && (before.cpu == cpu || !may_move)))
             return v;
         v = new_vector(m, cpu);
         if (!v.vector && !before.vector)
-            pci_log(d, s->capability.address, "an interrupt stays off, all vectors of all CPUs are used");
+            pci_log(d, s->capability.address,
+                    "an interrupt stays off, all vectors of all CPUs are used");
         if (!v.vector)
             return v;
     }
@@ -123,7 +126,8 @@ static uint32_t host_address(const struct message *m)
 /* --- sources --- */
 
 /* A capability's. If there is none yet, a new one, unless count is 0. */
-static struct msi_source *source_of(struct domain *d, const struct pci_capability *c, unsigned int count)
+static struct msi_source *source_of(struct domain *d, const struct pci_capability *c,
+                                    unsigned int count)
 {
     struct msi_source *s = msi_sources;
 
@@ -159,8 +163,8 @@ static unsigned int msi_word(const struct pci_capability *c, unsigned int n)
 }
 
 /*
- * Address and data are two writes, and most devices cannot mask the message between them. So its vector stays
- * at the CPU where it was enabled: dom0 does not see where it arrives.
+ * Address and data are two writes, and most devices cannot mask the message between them. So its
+ * vector stays at the CPU where it was enabled: dom0 does not see where it arrives.
  */
 static void msi_update(struct domain *d, struct msi_source *s)
 {
@@ -180,7 +184,8 @@ static void msi_update(struct domain *d, struct msi_source *s)
     pci_hw_write(c->address, c->at + CONTROL, 2, control | MSI_ENABLE);
 }
 
-static void msi_register_write(struct domain *d, const struct pci_capability *c, unsigned int n, uint32_t val)
+static void msi_register_write(struct domain *d, const struct pci_capability *c, unsigned int n,
+                               uint32_t val)
 {
     struct msi_source *s = source_of(d, c, 1);
 
@@ -208,7 +213,8 @@ static void line_update(struct domain *d, struct msi_source *s, unsigned int i)
 
     if (line) {
         mmio_write(line + 4 * LINE_CONTROL, 4, m->word[LINE_CONTROL] | LINE_MASKED);
-        mmio_read(line + 4 * LINE_CONTROL, 4); /* the answer comes behind what the device has sent before */
+        /* the answer comes behind what the device has sent before */
+        mmio_read(line + 4 * LINE_CONTROL, 4);
     }
     if (line && m->host.vector) {
         mmio_write(line + 4 * ADDRESS, 4, host_address(m));
@@ -227,8 +233,8 @@ static uint64_t end_frame(paddr_t table, unsigned int count)
 }
 
 /*
- * Finds the table, which dom0 reaches no more from then on. It is nowhere unless in dom0's device memory, no
- * line across the end of a page.
+ * Finds the table, which dom0 reaches no more from then on. It is nowhere unless in dom0's device
+ * memory, no line across the end of a page.
  */
 static void locate(struct domain *d, struct msi_source *s)
 {
@@ -258,7 +264,8 @@ void msi_moved(struct domain *d, uint32_t address)
 }
 
 /* MSI-X is enabled for the first time: what the table has now is what dom0 wrote into it. */
-static struct msi_source *adopt_table(struct domain *d, const struct pci_capability *c, unsigned int count)
+static struct msi_source *adopt_table(struct domain *d, const struct pci_capability *c,
+                                      unsigned int count)
 {
     struct msi_source *s = source_of(d, c, count);
 
@@ -267,7 +274,8 @@ static struct msi_source *adopt_table(struct domain *d, const struct pci_capabil
     locate(d, s);
     for (unsigned int i = 0; s->table && i < count; i++)
         for (unsigned int n = 0; n < LINE_WORDS; n++)
-            s->message[i].word[n] = (uint32_t)mmio_read(hw_register(s->table + i * LINE_BYTES + 4 * n), 4);
+            s->message[i].word[n] =
+                (uint32_t)mmio_read(hw_register(s->table + i * LINE_BYTES + 4 * n), 4);
     return s;
 }
 
@@ -283,11 +291,13 @@ static void msix_control_write(struct domain *d, const struct pci_capability *c,
     if (s)
         s->enabled = enabled && s->table;
     if ((control & MSIX_ENABLE) && (!s || !s->enabled)) {
-        pci_log(d, c->address, "MSI-X stays off: its table is not in device memory that is decoded");
+        pci_log(d, c->address,
+                "MSI-X stays off: its table is not in device memory that is decoded");
         control &= ~MSIX_ENABLE;
     }
     /* some devices have no table before */
-    pci_hw_write(c->address, c->at + CONTROL, 2, control | (control & MSIX_ENABLE ? MSIX_MASK_ALL : 0));
+    pci_hw_write(c->address, c->at + CONTROL, 2,
+                 control | (control & MSIX_ENABLE ? MSIX_MASK_ALL : 0));
     for (unsigned int i = 0; s && i < s->count; i++)
         line_update(d, s, i);
     pci_hw_write(c->address, c->at + CONTROL, 2, control);
@@ -300,7 +310,8 @@ uint32_t msi_read(struct domain *d, const struct pci_capability *c, unsigned int
     unsigned int n = (reg - c->at) / 4;
 
     if (n == 0)
-        return pci_hw_read(c->address, reg, 4) & (c->id == PCI_CAP_MSI ? ~(MSI_MULTIPLE << 16) : ~0u);
+        return pci_hw_read(c->address, reg, 4) &
+               (c->id == PCI_CAP_MSI ? ~(MSI_MULTIPLE << 16) : ~0u);
     const struct msi_source *s = source_of(d, c, 0);
 
     return s ? s->message[0].word[msi_word(c, n)] : 0;

@@ -15,7 +15,10 @@ bool msi_emulates(const struct domain *d, uint64_t start, uint64_t end);
 
 /* For pci.c, under pci_lock. */
 extern struct msi_source *msi_sources;
-/* How much of a capability is emulated, by msi_read and msi_write: words of 4 bytes, reg a multiple of 4. */
+/*
+ * How much of a capability is emulated, by msi_read and msi_write: words of 4 bytes, reg a multiple
+ * of 4.
+ */
 unsigned int msi_length(const struct pci_capability *c);
 uint32_t msi_read(struct domain *d, const struct pci_capability *c, unsigned int reg);
 void msi_write(struct domain *d, const struct pci_capability *c, unsigned int reg, uint32_t val);

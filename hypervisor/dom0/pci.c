@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's PCI configuration space by ports 0xcf8 to 0xcff (PCI 3.0, 3.2.2.3.2) and by memory (PCI Express 4.0,
- * 7.2.2; the MCFG table says where): passed on to the machine, except for what could reach the core. The MSI
- * and MSI-X capabilities are msi.c's. A function decodes only addresses that are dom0's: an address that
- * covers RAM, the core's devices or ports is refused when it would come into effect. A host bridge, which
- * could move such things, and the bus numbers that msi.c knows functions by, stay as they are.
+ * dom0's PCI configuration space by ports 0xcf8 to 0xcff (PCI 3.0, 3.2.2.3.2) and by memory (PCI
+ * Express 4.0, 7.2.2; the MCFG table says where): passed on to the machine, except for what could
+ * reach the core. The MSI and MSI-X capabilities are msi.c's. A function decodes only addresses
+ * that are dom0's: an address that covers RAM, the core's devices or ports is refused when it would
+ * come into effect. A host bridge, which could move such things, and the bus numbers that msi.c
+ * knows functions by, stay as they are.
  *
- * The address register is dom0's own and reaches the hardware only together with an access. Port 0xcf9 is the
- * chipset's reset. Lock: pci_lock, class LOCK_PCI. The latched address is one word; Linux has its own lock
- * around the pair. Read next: msi.c.
+ * The address register is dom0's own and reaches the hardware only together with an access. Port
+ * 0xcf9 is the chipset's reset. Lock: pci_lock, class LOCK_PCI. The latched address is one word;
+ * Linux has its own lock around the pair. Read next: msi.c.
  */
 #include "dom0/pci.h"
 #include "core/domain_shutdown.h"
@@ -36,7 +37,7 @@
 #define REG_CLASS 0x0a
 #define CLASS_HOST_BRIDGE 0x0600
 #define REG_HEADER_TYPE 0x0e
-#define REG_BUS_NUMBERS 0x18      /* of a bridge: 0x18 to 0x1b */
+#define REG_BUS_NUMBERS 0x18 /* of a bridge: 0x18 to 0x1b */
 #define REG_CAPABILITIES 0x34
 #define REG_CAPABILITIES_CARDBUS 0x14
 #define CAP_FIRST 0x40u
@@ -71,7 +72,8 @@ static volatile uint8_t *window_register(uint32_t address, unsigned int reg)
 {
     for (unsigned int i = 0; i < acpi.pci_windows; i++) {
         const struct acpi_pci_window *w = &acpi.pci_window[i];
-        paddr_t at = w->start + ((uint64_t)(address & 0xffff00) << 4) - ((uint64_t)w->first_bus << 20);
+        paddr_t at = w->start + ((uint64_t)(address & 0xffff00) << 4) -
+                     ((uint64_t)w->first_bus << 20);
 
         if (w->segment == ADDRESS_SEGMENT(address) && at >= w->start && at < w->end)
             return (volatile uint8_t *)pagetable_window(at) + reg;
@@ -120,14 +122,18 @@ void pci_log(struct domain *d, uint32_t address, const char *what)
 
 /* --- capabilities --- */
 
-static unsigned int header_type(uint32_t address) { return pci_hw_read(address, REG_HEADER_TYPE, 1) & 0x7f; }
+static unsigned int header_type(uint32_t address)
+{
+    return pci_hw_read(address, REG_HEADER_TYPE, 1) & 0x7f;
+}
 
 /* The list's first, or 0: no list. */
 static unsigned int first_capability(uint32_t address)
 {
     unsigned int pointer = header_type(address) == 2 ? REG_CAPABILITIES_CARDBUS : REG_CAPABILITIES;
 
-    if (pci_hw_read(address, 0, 2) == 0xffff || !(pci_hw_read(address, REG_STATUS, 2) & STATUS_CAPABILITIES))
+    if (pci_hw_read(address, 0, 2) == 0xffff ||
+        !(pci_hw_read(address, REG_STATUS, 2) & STATUS_CAPABILITIES))
         return 0;
     return pci_hw_read(address, pointer, 1) & 0xfc;
 }
@@ -141,7 +147,8 @@ static bool find_capability(uint32_t address, unsigned int reg, struct pci_capab
         uint32_t header = pci_hw_read(address, at, 2);
 
         *c = (struct pci_capability){ address, (uint8_t)at, (uint8_t)header };
-        if ((c->id == PCI_CAP_MSI || c->id == PCI_CAP_MSIX) && reg >= at && reg < at + msi_length(c))
+        if ((c->id == PCI_CAP_MSI || c->id == PCI_CAP_MSIX) && reg >= at &&
+            reg < at + msi_length(c))
             return true;
         at = header >> 8 & 0xfc;
     }
@@ -149,16 +156,21 @@ static bool find_capability(uint32_t address, unsigned int reg, struct pci_capab
 }
 
 /*
- * Extended capabilities by which functions decode more than their base addresses say now. dom0 may resize
- * those, and does not see the others: SR-IOV, multicast, resizable base addresses of SR-IOV.
+ * Extended capabilities by which functions decode more than their base addresses say now. dom0 may
+ * resize those, and does not see the others: SR-IOV, multicast, resizable base addresses of SR-IOV.
  */
-static const struct { uint16_t id, length; } watched[] = {
-    { EXTENDED_RESIZABLE, 0x34 }, { 0x10, 0x40 }, { 0x12, 0x30 }, { 0x24, 0x34 },
+static const struct {
+    uint16_t id, length;
+} watched[] = {
+    { EXTENDED_RESIZABLE, 0x34 },
+    { 0x10, 0x40 },
+    { 0x12, 0x30 },
+    { 0x24, 0x34 },
 };
 
 /*
- * Which of them reg is in, and in *at where that begins; 0: in none. A header has the id, a version, and from
- * bit 20 on where the next one is.
+ * Which of them reg is in, and in *at where that begins; 0: in none. A header has the id, a
+ * version, and from bit 20 on where the next one is.
  */
 static unsigned int find_extended(uint32_t address, unsigned int reg, unsigned int *at)
 {
@@ -179,11 +191,14 @@ static unsigned int find_extended(uint32_t address, unsigned int reg, unsigned i
 /* --- base addresses --- */
 
 struct bar {
-    uint64_t base, size;           /* size 0: none */
+    uint64_t base, size; /* size 0: none */
     bool io, wide;
 };
 
-/* The bits of a register that can be set: it decodes the others. The function decodes nothing meanwhile. */
+/*
+ * The bits of a register that can be set: it decodes the others. The function decodes nothing
+ * meanwhile.
+ */
 static uint64_t writable_bits(uint32_t address, unsigned int reg, uint32_t ones)
 {
     uint32_t val = pci_hw_read(address, reg, 4), mask;
@@ -197,12 +212,13 @@ static uint64_t writable_bits(uint32_t address, unsigned int reg, uint32_t ones)
 /* PCI 3.0, 6.2.5.1. A ROM is one if it is enabled. */
 static struct bar read_bar(uint32_t address, unsigned int reg, bool rom)
 {
-    uint64_t val = pci_hw_read(address, reg, 4), flags;
+    uint64_t val = pci_hw_read(address, reg, 4), flags = rom ? 0x7ff : 0xf;
     uint64_t mask = writable_bits(address, reg, rom ? ~ROM_ENABLE : ~0u);
     struct bar b = { .io = !rom && (val & PCI_BAR_IO) };
 
     b.wide = !rom && !b.io && (val & PCI_BAR_TYPE) == PCI_BAR_64;
-    flags = rom ? 0x7ff : b.io ? 3 : 0xf;
+    if (b.io)
+        flags = 3;
     if (b.wide) {
         val |= (uint64_t)pci_hw_read(address, reg + 4, 4) << 32;
         mask |= writable_bits(address, reg + 4, ~0u) << 32;
@@ -232,7 +248,14 @@ static bool bar_is_harmless(struct domain *d, const struct bar *b)
 }
 
 /* Of header types 0 (six registers), 1 (two) and 2 (one); and the ROM of types 0 and 1. */
-static unsigned int bars_end(unsigned int type) { return type == 0 ? 0x28 : type == 1 ? 0x18 : 0x14; }
+static unsigned int bars_end(unsigned int type)
+{
+    switch (type) {
+    case 0: return 0x28;
+    case 1: return 0x18;
+    default: return 0x14;
+    }
+}
 static unsigned int rom_register(unsigned int type) { return type == 0 ? 0x30 : 0x38; }
 
 static bool bars_are_harmless(struct domain *d, uint32_t address, uint32_t decode)
@@ -261,13 +284,15 @@ static bool is_bar(uint32_t address, unsigned int reg)
 }
 
 /*
- * A write to the command register that makes the function decode, to a base address or its size. What would
- * reach the core does not come into effect: it decodes no more than before, or where it did before.
+ * A write to the command register that makes the function decode, to a base address or its size.
+ * What would reach the core does not come into effect: it decodes no more than before, or where it
+ * did before.
  */
 static void write_decoding(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
                            uint32_t val)
 {
-    uint32_t command = pci_hw_read(address, PCI_COMMAND, 2), before = pci_hw_read(address, reg & ~3u, 4);
+    uint32_t command = pci_hw_read(address, PCI_COMMAND, 2),
+             before = pci_hw_read(address, reg & ~3u, 4);
     bool is_command = reg == PCI_COMMAND;
 
     pci_hw_write(address, PCI_COMMAND, 2, command & ~COMMAND_DECODE);
@@ -296,8 +321,8 @@ static bool is_enabling(uint32_t address, unsigned int reg, uint32_t val)
 
 /*
  * AMD's system management network is read through an index and a data register of the root complex
- * (PPR 17h, 2.1.4.1 ff.). dom0 may set the index, to what its drivers for temperatures and for memory errors
- * read; all else of a host bridge stays as it is.
+ * (PPR 17h, 2.1.4.1 ff.). dom0 may set the index, to what its drivers for temperatures and for
+ * memory errors read; all else of a host bridge stays as it is.
  */
 static bool is_harmless_index(uint32_t address, unsigned int reg, unsigned int size, uint32_t val)
 {
@@ -308,8 +333,8 @@ static bool is_harmless_index(uint32_t address, unsigned int reg, unsigned int s
     return is_index && (is_thermal || is_memory) && pci_hw_read(address, 0, 2) == VENDOR_AMD;
 }
 
-static void host_bridge_write(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
-                              uint32_t val)
+static void host_bridge_write(struct domain *d, uint32_t address, unsigned int reg,
+                              unsigned int size, uint32_t val)
 {
     if (is_harmless_index(address, reg, size, val))
         pci_hw_write(address, reg, size, val);
@@ -326,7 +351,8 @@ static uint32_t config_read(struct domain *d, uint32_t address, unsigned int reg
     if (find_capability(address, reg, &c))
         return msi_read(d, &c, reg & 0xfc) >> shift & ones(size);
     extended = find_extended(address, reg, &at);
-    if (extended && extended != EXTENDED_RESIZABLE && at == (reg & ~3u)) /* the id of none; the next stays */
+    /* the id of none; the next stays */
+    if (extended && extended != EXTENDED_RESIZABLE && at == (reg & ~3u))
         return (pci_hw_read(address, at, 4) & 0xffff0000) >> shift & ones(size);
     return pci_hw_read(address, reg, size);
 }
@@ -413,7 +439,8 @@ static bool has_window(const struct vcpu *v, uint64_t gpa)
     return w && w->segment <= ADDRESS_SEGMENT(~0u);
 }
 
-static void access_window(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+static void access_window(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
+                          uint64_t *val)
 {
     const struct acpi_pci_window *w = window_at(gpa);
 
@@ -421,7 +448,8 @@ static void access_window(struct vcpu *v, uint64_t gpa, unsigned int size, bool 
         return;
 
     uint64_t function = ((uint64_t)w->first_bus << 8) + ((gpa - w->start) >> 12);
-    uint32_t address = ADDRESS_ENABLE | (uint32_t)w->segment << 24 | (uint32_t)function << 8, part[2] = { 0 };
+    uint32_t address = ADDRESS_ENABLE | (uint32_t)w->segment << 24 | (uint32_t)function << 8,
+             part[2] = { 0 };
 
     if (write)
         memcpy(part, val, size);

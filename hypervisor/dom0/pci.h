@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* dom0's PCI configuration space: what pci.c (ports, base addresses) and msi.c (MSI, MSI-X) share. */
+/*
+ * dom0's PCI configuration space: what pci.c (ports, base addresses) and msi.c (MSI, MSI-X) share.
+ */
 #ifndef CLV_DOM0_PCI_H
 #define CLV_DOM0_PCI_H
 
@@ -21,8 +23,8 @@ struct msi_source;
 #define PCI_CAP_MSIX 0x11
 
 /*
- * A function's MSI or MSI-X capability. Functions are named by their address register, the register 0; its
- * reserved bits have the segment, of which the ports reach only 0.
+ * A function's MSI or MSI-X capability. Functions are named by their address register, the register
+ * 0; its reserved bits have the segment, of which the ports reach only 0.
  */
 struct pci_capability {
     uint32_t address;
@@ -31,7 +33,8 @@ struct pci_capability {
 
 void dom0_add_pci(struct domain *d); /* adds its ranges to d's bus */
 
-extern struct spinlock pci_lock;   /* LOCK_PCI: the real ports, all sources; held in all that follows */
+/* LOCK_PCI: the real ports, all sources; held in all that follows */
+extern struct spinlock pci_lock;
 uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size);
 void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_t val);
 void pci_log(struct domain *d, uint32_t address, const char *what);

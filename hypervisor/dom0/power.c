@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's power ports: ACPI's PM1 control, by which a machine is switched off, and the ports whose reads stop
- * a CPU (C-states). Read next: ../platform/acpi.c.
+ * dom0's power ports: ACPI's PM1 control, by which a machine is switched off, and the ports whose
+ * reads stop a CPU (C-states). Read next: ../platform/acpi.c.
  */
 #include "dom0/power.h"
 #include "core/domain_shutdown.h"
@@ -23,7 +23,8 @@ static void write_pm1(struct domain *d, uint16_t port, uint32_t val)
     else if (acpi.has_s5 && PM1_SLEEP_TYPE(val) == acpi.s5[0])
         domain_shutdown(d, SHUTDOWN_poweroff);
     else
-        log_guest(d, "asks for sleep state %u of PM1, which is not passed on\n", PM1_SLEEP_TYPE(val));
+        log_guest(d, "asks for sleep state %u of PM1, which is not passed on\n",
+                  PM1_SLEEP_TYPE(val));
 }
 
 static void access_pm1(struct vcpu *v, uint64_t port, unsigned int size, bool write, uint64_t *val)
@@ -37,7 +38,8 @@ static void access_pm1(struct vcpu *v, uint64_t port, unsigned int size, bool wr
 }
 
 /* As HLT, but an interrupt wakes the vcpu even if it takes none: ACPI's C2 and C3. */
-static void access_cstate(struct vcpu *v, uint64_t port, unsigned int size, bool write, uint64_t *val)
+static void access_cstate(struct vcpu *v, uint64_t port, unsigned int size, bool write,
+                          uint64_t *val)
 {
     if (write)
         return;
@@ -50,12 +52,14 @@ void dom0_add_power_ports(struct domain *d)
     static struct bus_range pm1[ARRAY_SIZE(acpi.pm1_control)], cstate;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(pm1); i++) {
-        pm1[i] = (struct bus_range){ acpi.pm1_control[i], acpi.pm1_control[i], access_pm1, NULL, NULL };
+        pm1[i] =
+            (struct bus_range){ acpi.pm1_control[i], acpi.pm1_control[i], access_pm1, NULL, NULL };
         if (acpi.pm1_control[i])
             bus_add_ports(d, &pm1[i]);
     }
-    cstate = (struct bus_range){ cpu_features.cstate_ports, cpu_features.cstate_ports + CSTATE_PORTS - 1,
-                                 access_cstate, NULL, NULL };
+    cstate = (struct bus_range){ cpu_features.cstate_ports,
+                                 cpu_features.cstate_ports + CSTATE_PORTS - 1, access_cstate, NULL,
+                                 NULL };
     if (cpu_features.cstate_ports)
         bus_add_ports(d, &cstate);
 }

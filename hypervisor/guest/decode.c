@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction decoder: bytes in, a description of one memory access out; anything that is not in the
- * table below is -EINVAL. It has no state and touches nothing, so it is tested and fuzzed on the host as it
- * is. APM vol. 3, chapter 1 and appendix A.
+ * The instruction decoder: bytes in, a description of one memory access out; anything that is not
+ * in the table below is -EINVAL. It has no state and touches nothing, so it is tested and fuzzed on
+ * the host as it is. APM vol. 3, chapter 1 and appendix A.
  *
- * Order of an instruction: prefixes (at most 15 bytes in all), opcode, ModRM, SIB, displacement, immediate.
- * Forms whose operand is a register are refused: they do not access memory. So are 16-bit code and addresses:
- * a PVH kernel uses them only to start its second vcpus. LOCK is accepted where the CPU would.
+ * Order of an instruction: prefixes (at most 15 bytes in all), opcode, ModRM, SIB, displacement,
+ * immediate. Forms whose operand is a register are refused: they do not access memory. So are
+ * 16-bit code and addresses: a PVH kernel uses them only to start its second vcpus. LOCK is
+ * accepted where the CPU would.
  *
  * Read next: emulate.c, its only caller.
  */
@@ -18,27 +19,40 @@
 
 /* How an opcode's operands are coded. */
 enum form {
-    FORM_NONE,        /* not ours */
-    FORM_MODRM,       /* memory and register by ModRM */
-    FORM_IMM8,        /* ModRM's memory and an immediate byte, sign-extended; ModRM.reg says what is done */
-    FORM_IMM,         /* the same, immediate of the operand's size (at most 4 bytes) */
-    FORM_GROUP,       /* ModRM's memory alone: immediate 1 (but of TEST); ModRM.reg says what is done */
-    FORM_OFFSET,      /* AL/eAX and an absolute address */
-    FORM_STRING,      /* rSI, rDI */
+    FORM_NONE,  /* not ours */
+    FORM_MODRM, /* memory and register by ModRM */
+    /* ModRM's memory and an immediate byte, sign-extended; ModRM.reg says what is done */
+    FORM_IMM8,
+    FORM_IMM, /* the same, immediate of the operand's size (at most 4 bytes) */
+    /* ModRM's memory alone: immediate 1 (but of TEST); ModRM.reg says what is done */
+    FORM_GROUP,
+    FORM_OFFSET, /* AL/eAX and an absolute address */
+    FORM_STRING, /* rSI, rDI */
 };
 
-#define TWO_BYTES 0x100  /* opcodes behind 0x0f */
-#define MOVSXD 0x63      /* another instruction outside 64-bit mode */
+#define TWO_BYTES 0x100 /* opcodes behind 0x0f */
+#define MOVSXD 0x63     /* another instruction outside 64-bit mode */
 #define GROUP_BT (TWO_BYTES + 0xba)
 
 #define ALU(operation) \
-    [((operation) - INSN_ADD) * 8 ... ((operation) - INSN_ADD) * 8 + 1] = { FORM_MODRM, operation, true }, \
-    [((operation) - INSN_ADD) * 8 + 2 ... ((operation) - INSN_ADD) * 8 + 3] = { FORM_MODRM, operation, false }
+    [((operation)-INSN_ADD) * 8 ...((operation)-INSN_ADD) * 8 + \
+        1] = { FORM_MODRM, operation, true }, \
+        [((operation)-INSN_ADD) * 8 + 2 ...((operation)-INSN_ADD) * 8 + 3] = { FORM_MODRM, \
+                                                                               operation, false }
 
 /* Even ones have operands of one byte (memory_size). */
-static const struct opcode { uint8_t form, op; bool mem_is_dest; } opcodes[0x200] = {
-    ALU(INSN_ADD), ALU(INSN_OR), ALU(INSN_ADC), ALU(INSN_SBB),
-    ALU(INSN_AND), ALU(INSN_SUB), ALU(INSN_XOR), ALU(INSN_CMP),
+static const struct opcode {
+    uint8_t form, op;
+    bool mem_is_dest;
+} opcodes[0x200] = {
+    ALU(INSN_ADD),
+    ALU(INSN_OR),
+    ALU(INSN_ADC),
+    ALU(INSN_SBB),
+    ALU(INSN_AND),
+    ALU(INSN_SUB),
+    ALU(INSN_XOR),
+    ALU(INSN_CMP),
     [MOVSXD] = { FORM_MODRM, INSN_LOAD_SX, false },
     [0x80 ... 0x81] = { FORM_IMM, 0, true },
     [0x83] = { FORM_IMM8, 0, true },
@@ -151,7 +165,10 @@ static void decode_address(struct cursor *c, unsigned int mod, unsigned int rm, 
         out->rip_relative = mode == INSN_64;
         disp32 = true;
     }
-    out->disp = next_signed(c, mod == 1 ? 1 : disp32 ? 4 : 0);
+    if (disp32)
+        out->disp = next_signed(c, 4);
+    else if (mod == 1)
+        out->disp = next_signed(c, 1);
 }
 
 /* ModRM and what follows it up to the displacement. False: its operand is a register. */
@@ -167,7 +184,8 @@ static bool decode_modrm(struct cursor *c, uint8_t rex, enum insn_mode mode, str
 /* What is done where the opcode does not say it, by ModRM.reg; NONE: nothing of ours. */
 static uint8_t group_operation(unsigned int opcode, unsigned int reg)
 {
-    static const uint8_t unary[8] = { INSN_TEST, INSN_TEST, INSN_NOT, INSN_NEG, NONE, NONE, NONE, NONE };
+    static const uint8_t unary[8] = { INSN_TEST, INSN_TEST, INSN_NOT, INSN_NEG,
+                                      NONE,      NONE,      NONE,     NONE };
 
     if (opcode == GROUP_BT)
         return reg >= 4 ? (uint8_t)(INSN_BT + reg - 4) : NONE;
@@ -185,12 +203,33 @@ static uint8_t memory_size(unsigned int opcode, enum insn_op op, uint8_t operand
 {
     if (!(opcode & 1) && opcode != GROUP_BT)
         return 1;
-    return op != INSN_LOAD_ZX && op != INSN_LOAD_SX ? operand_size : opcode == MOVSXD ? 4 : 2;
+    if (op != INSN_LOAD_ZX && op != INSN_LOAD_SX)
+        return operand_size;
+    return opcode == MOVSXD ? 4 : 2;
+}
+
+/* In 64-bit mode, REX.W wins over the prefix. */
+static uint8_t operand_size(const struct prefixes *p)
+{
+    if (p->rex & REX_W)
+        return 8;
+    return p->operand ? 2 : 4;
+}
+
+/* At most 4 bytes, which are sign-extended; shifts without an immediate count by one. */
+static uint64_t read_immediate(struct cursor *c, const struct opcode *o, const struct insn *i)
+{
+    if (o->form == FORM_GROUP && i->op != INSN_TEST)
+        return 1;
+    if (o->form == FORM_IMM8)
+        return (uint64_t)next_signed(c, 1);
+    return (uint64_t)next_signed(c, MIN(i->size, 4));
 }
 
 static bool lockable(const struct insn *i)
 {
-    return i->mem_is_dest && i->op >= INSN_ADD && i->op < INSN_TEST && i->op != INSN_CMP && i->op != INSN_BT;
+    return i->mem_is_dest && i->op >= INSN_ADD && i->op < INSN_TEST && i->op != INSN_CMP &&
+           i->op != INSN_BT;
 }
 
 int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mode, struct insn *out)
@@ -203,12 +242,17 @@ int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mod
         opcode = TWO_BYTES + next(&c);
     const struct opcode *o = &opcodes[opcode];
 
-    if (o->form == FORM_NONE || mode == INSN_16 || (mode == INSN_32 && (opcode == MOVSXD || p.address)))
+    if (o->form == FORM_NONE || mode == INSN_16 ||
+        (mode == INSN_32 && (opcode == MOVSXD || p.address)))
         return -EINVAL;
-    *out = (struct insn){ .op = o->op, .mem_is_dest = o->mem_is_dest, .rep = p.rep && o->form == FORM_STRING,
-                          .base = NONE, .index = NONE, .segment = p.segment,
+    *out = (struct insn){ .op = o->op,
+                          .mem_is_dest = o->mem_is_dest,
+                          .rep = p.rep && o->form == FORM_STRING,
+                          .base = NONE,
+                          .index = NONE,
+                          .segment = p.segment,
                           .address_size = mode == INSN_64 && !p.address ? 8 : 4,
-                          .reg_size = p.rex & REX_W ? 8 : p.operand ? 2 : 4 };
+                          .reg_size = operand_size(&p) };
     out->size = memory_size(opcode, out->op, out->reg_size);
     if (out->op != INSN_LOAD_ZX && out->op != INSN_LOAD_SX)
         out->reg_size = out->size;
@@ -220,8 +264,7 @@ int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mod
     if (o->form == FORM_IMM8 || o->form == FORM_IMM || o->form == FORM_GROUP) {
         out->op = group_operation(opcode, out->reg);
         out->has_imm = true;
-        out->imm = o->form == FORM_GROUP && out->op != INSN_TEST ? 1 :
-                   (uint64_t)next_signed(&c, o->form == FORM_IMM8 ? 1 : out->size < 4 ? out->size : 4);
+        out->imm = read_immediate(&c, o, out);
     } else if (o->form == FORM_MODRM) {
         out->reg_high8 = out->reg_size == 1 && !p.rex && out->reg >= 4;
         out->reg |= p.rex & REX_R ? 8 : 0;

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one instruction decoder (vdev/decode.c): memory-operand forms of MOV, MOVZX, MOVSX, the arithmetic and
- * logic that a compiler uses on memory, the bit tests, STOS and MOVS. Pure: bytes and mode in, a description
- * out. Everything else is -EINVAL.
+ * The one instruction decoder (vdev/decode.c): memory-operand forms of MOV, MOVZX, MOVSX, the
+ * arithmetic and logic that a compiler uses on memory, the bit tests, STOS and MOVS. Pure: bytes
+ * and mode in, a description out. Everything else is -EINVAL.
  */
 #ifndef CLV_GUEST_DECODE_H
 #define CLV_GUEST_DECODE_H
 
 #include "types.h"
 
+/* clang-format off */
 enum insn_op {
     INSN_LOAD, INSN_STORE, INSN_LOAD_ZX, INSN_LOAD_SX,
-    INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB, INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP, /* as x86 numbers them */
-    INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC,                                         /* these, too */
+    /* as x86 numbers them */
+    INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB, INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP,
+    INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC, /* these, too */
     INSN_INC, INSN_DEC, INSN_NOT, INSN_NEG,
     INSN_XCHG, INSN_XADD, INSN_CMPXCHG, INSN_TEST,
     INSN_STOS, INSN_MOVS
 };
+/* clang-format on */
 
 #define INSN_NO_REGISTER 0xff
 
@@ -24,18 +27,19 @@ enum insn_mode { INSN_16, INSN_32, INSN_64 }; /* of the first, none is known */
 
 struct insn {
     enum insn_op op;
-    uint8_t length;        /* bytes */
-    uint8_t size;          /* of the memory operand: 1 2 4 8 */
-    uint8_t reg_size;      /* of the register operand (MOVZX, MOVSX differ) */
-    bool mem_is_dest;      /* store, or and/or/xor/... to memory */
+    uint8_t length;   /* bytes */
+    uint8_t size;     /* of the memory operand: 1 2 4 8 */
+    uint8_t reg_size; /* of the register operand (MOVZX, MOVSX differ) */
+    bool mem_is_dest; /* store, or and/or/xor/... to memory */
     bool has_imm;
-    uint8_t reg;           /* 0-15; meaning of 4-7 with reg_high8 */
-    bool reg_high8;        /* AH CH DH BH */
-    uint64_t imm;          /* sign-extended */
-    bool rep;              /* STOS, MOVS */
-    uint8_t address_size;  /* 4 8 */
-    uint8_t segment;       /* override: 0 none, else 1+ES,CS,SS,DS,FS,GS order */
-    uint8_t base, index, scale; /* of ModRM's memory: register numbers or INSN_NO_REGISTER; scale as shift */
+    uint8_t reg;          /* 0-15; meaning of 4-7 with reg_high8 */
+    bool reg_high8;       /* AH CH DH BH */
+    uint64_t imm;         /* sign-extended */
+    bool rep;             /* STOS, MOVS */
+    uint8_t address_size; /* 4 8 */
+    uint8_t segment;      /* override: 0 none, else 1+ES,CS,SS,DS,FS,GS order */
+    /* of ModRM's memory: register numbers or INSN_NO_REGISTER; scale as shift */
+    uint8_t base, index, scale;
     bool rip_relative;
     int64_t disp;
 };

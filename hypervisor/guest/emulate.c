@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One instruction on emulated memory. emulate_access() fetches it once into a local copy, decodes it
- * (decode.c), executes it on the bus, and advances RIP. A REP does one iteration and stays. The address that
- * the CPU reported is used; the operand's own address only has to agree with it, so that a fault of something
- * else (a page crossed, a second operand) is not mistaken for it. MOVS has two operands: both are translated
- * with the guest's page tables and its privilege.
+ * One instruction on emulated memory. emulate_access() fetches it once into a local copy, decodes
+ * it (decode.c), executes it on the bus, and advances RIP. A REP does one iteration and stays. The
+ * address that the CPU reported is used; the operand's own address only has to agree with it, so
+ * that a fault of something else (a page crossed, a second operand) is not mistaken for it. MOVS
+ * has two operands: both are translated with the guest's page tables and its privilege.
  *
  * Read next: ../vdev/bus.c.
  */
@@ -47,7 +47,8 @@ static uint64_t read_register(struct vcpu *v, unsigned int reg, bool high8, unsi
 }
 
 /* As the CPU does: 4 bytes clear the upper half, 1 and 2 leave the rest alone. */
-static void write_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size, uint64_t val)
+static void write_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size,
+                           uint64_t val)
 {
     uint64_t mask = size == 4 ? ~0ull : mask_of(size);
     unsigned int n = high8 ? reg - 4 : reg, shift = high8 ? 8 : 0;
@@ -85,16 +86,21 @@ static gva_t operand_address(const struct access *a)
         offset += *hw_gpr(a->v, i->base);
     if (i->index != INSN_NO_REGISTER)
         offset += *hw_gpr(a->v, i->index) << i->scale;
-    if (i->op >= INSN_BT && i->op <= INSN_BTC && !i->has_imm) { /* the register's bit may be far away */
+    /* the register's bit may be far away */
+    if (i->op >= INSN_BT && i->op <= INSN_BTC && !i->has_imm) {
         uint64_t bit = *hw_gpr(a->v, i->reg), above = 64 - i->size * 8;
 
-        offset += (uint64_t)((int64_t)(bit << above) >> above >> (__builtin_ctz(i->size) + 3)) * i->size;
+        offset += (uint64_t)((int64_t)(bit << above) >> above >> (__builtin_ctz(i->size) + 3)) *
+                  i->size;
     }
     return linear(a, offset, segment_or(i, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS));
 }
 
 /* Of a string operation; no prefix changes its segment. */
-static gva_t destination_address(const struct access *a) { return linear(a, *hw_gpr(a->v, RDI), SEG_ES); }
+static gva_t destination_address(const struct access *a)
+{
+    return linear(a, *hw_gpr(a->v, RDI), SEG_ES);
+}
 
 /* The bytes at RIP, across a page's end if need be; how many could be had. */
 static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
@@ -124,16 +130,21 @@ static uint64_t arithmetic(const struct access *a, enum insn_op op, uint64_t x, 
 
     if (op == INSN_INC || op == INSN_DEC)
         changed &= ~FLAG_CF;
-    if (op == INSN_AND || op == INSN_TEST || op == INSN_OR || op == INSN_XOR) { /* as the result minus 0 */
-        x = op == INSN_OR ? x | y : op == INSN_XOR ? x ^ y : x & y;
+    /* as the result minus 0 */
+    if (op == INSN_AND || op == INSN_TEST || op == INSN_OR || op == INSN_XOR) {
+        if (op == INSN_OR)
+            x |= y;
+        else
+            x = op == INSN_XOR ? x ^ y : x & y;
         y = 0;
     }
     uint64_t result = (subtract ? x - y - carry : x + y + carry) & mask;
     uint64_t carries = subtract ? (~x & y) | (~(x ^ y) & result) : (x & y) | ((x | y) & ~result);
     uint64_t overflow = (x ^ result) & (subtract ? x ^ y : y ^ result);
-    uint64_t flags = (result ? 0 : FLAG_ZF) | (result & sign ? FLAG_SF : 0) | (carries & sign ? FLAG_CF : 0) |
-                     (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF) | (carries & 8 ? FLAG_AF : 0) |
-                     (overflow & sign ? FLAG_OF : 0);
+    uint64_t flags = (result ? 0 : FLAG_ZF) | (result & sign ? FLAG_SF : 0) |
+                     (carries & sign ? FLAG_CF : 0) |
+                     (__builtin_parity((uint8_t)result) ? 0 : FLAG_PF) |
+                     (carries & 8 ? FLAG_AF : 0) | (overflow & sign ? FLAG_OF : 0);
 
     hw_set_rflags(a->v, (a->rflags & ~changed) | (flags & changed));
     return result;
@@ -160,14 +171,10 @@ static uint64_t compute(const struct access *a, uint64_t memory, uint64_t other)
     uint64_t accumulator;
 
     switch (i->op) {
-    case INSN_LOAD_SX:
-        return memory >> (i->size * 8 - 1) ? memory | ~mask_of(i->size) : memory;
+    case INSN_LOAD_SX: return memory >> (i->size * 8 - 1) ? memory | ~mask_of(i->size) : memory;
     case INSN_LOAD:
-    case INSN_LOAD_ZX:
-        return memory;
-    case INSN_XCHG:
-        write_register(a->v, i->reg, i->reg_high8, i->size, memory);
-        return other;
+    case INSN_LOAD_ZX: return memory;
+    case INSN_XCHG: write_register(a->v, i->reg, i->reg_high8, i->size, memory); return other;
     case INSN_XADD:
         write_register(a->v, i->reg, i->reg_high8, i->size, memory);
         return arithmetic(a, i->op, memory, other);
@@ -177,14 +184,12 @@ static uint64_t compute(const struct access *a, uint64_t memory, uint64_t other)
             return other;
         write_register(a->v, RAX, false, i->size, memory);
         return memory;
-    case INSN_BT ... INSN_BTC:
-        return test_bit(a, memory, other);
-    case INSN_NOT:
-        return ~memory;
-    case INSN_NEG:
-        return arithmetic(a, i->op, 0, memory);
+    case INSN_BT ... INSN_BTC: return test_bit(a, memory, other);
+    case INSN_NOT: return ~memory;
+    case INSN_NEG: return arithmetic(a, i->op, 0, memory);
     default:
-        return arithmetic(a, i->op, i->mem_is_dest ? memory : other, i->mem_is_dest ? other : memory);
+        return arithmetic(a, i->op, i->mem_is_dest ? memory : other,
+                          i->mem_is_dest ? other : memory);
     }
 }
 
@@ -210,8 +215,8 @@ static void execute(const struct access *a, gpa_t gpa)
 /* --- strings --- */
 
 /*
- * One operand of MOVS: RAM if there is any, else emulated. -EFAULT: a page fault was injected. -ENOENT: the
- * frame is away, try again later.
+ * One operand of MOVS: RAM if there is any, else emulated. -EFAULT: a page fault was injected.
+ * -ENOENT: the frame is away, try again later.
  */
 static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *val)
 {
@@ -220,13 +225,15 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     uint32_t fault = 0;
     gpa_t gpa;
 
-    if (guest_walk(a->v->d, &a->paging, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa, &fault)) {
+    if (guest_walk(a->v->d, &a->paging, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa,
+                   &fault)) {
         hw_inject_page_fault(a->v, va, fault);
         return -EFAULT;
     }
     if ((gpa & ~PAGE_MASK) + size > PAGE_SIZE)
         return -EINVAL; /* two pages, of which one is emulated */
-    int rc = write ? guest_write_physical(d, gpa, val, size) : guest_read_physical(d, val, gpa, size);
+    int rc = write ? guest_write_physical(d, gpa, val, size)
+                   : guest_read_physical(d, val, gpa, size);
 
     if (rc != -EFAULT)
         return rc;
@@ -283,8 +290,12 @@ static enum insn_mode code_mode(struct vcpu *v)
 static int emulate(struct vcpu *v, gpa_t gpa)
 {
     struct access a = {
-        .v = v, .paging = hw_get_paging(v), .rip = hw_get_rip(v), .rflags = hw_get_rflags(v),
-        .user = hw_get_cpl(v) == 3 ? GUEST_WALK_USER : 0, .mode = code_mode(v),
+        .v = v,
+        .paging = hw_get_paging(v),
+        .rip = hw_get_rip(v),
+        .rflags = hw_get_rflags(v),
+        .user = hw_get_cpl(v) == 3 ? GUEST_WALK_USER : 0,
+        .mode = code_mode(v),
     };
     uint8_t bytes[INSN_BYTES] = { 0 };
     int rc = 0;
@@ -308,9 +319,10 @@ static int emulate(struct vcpu *v, gpa_t gpa)
 }
 
 /*
- * What cannot be done on memory that is not there (a guest's own that went, or a hole) is #GP, as on Xen: a
- * kernel ends the program that did it, or says where it is. #PF would name an address whose page is there, so
- * it would be tried again for ever, and #MC is the end for most kernels. On a device it is the guest's end.
+ * What cannot be done on memory that is not there (a guest's own that went, or a hole) is #GP, as
+ * on Xen: a kernel ends the program that did it, or says where it is. #PF would name an address
+ * whose page is there, so it would be tried again for ever, and #MC is the end for most kernels. On
+ * a device it is the guest's end.
  */
 int emulate_access(struct vcpu *v, gpa_t gpa)
 {

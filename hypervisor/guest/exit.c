@@ -32,9 +32,15 @@ enum { RAX }; /* for hw_gpr */
 static void inject_gp(struct vcpu *v) { hw_inject_exception(v, EXC_GP, 0); }
 
 static void exit_protection(struct vcpu *v, const struct exit *e) { inject_gp(v); }
-static void exit_undefined(struct vcpu *v, const struct exit *e) { hw_inject_exception(v, EXC_UD, 0); }
+static void exit_undefined(struct vcpu *v, const struct exit *e)
+{
+    hw_inject_exception(v, EXC_UD, 0);
+}
 static void exit_debug(struct vcpu *v, const struct exit *e) { hw_inject_exception(v, EXC_DB, 0); }
-static void exit_alignment(struct vcpu *v, const struct exit *e) { hw_inject_exception(v, EXC_AC, 0); }
+static void exit_alignment(struct vcpu *v, const struct exit *e)
+{
+    hw_inject_exception(v, EXC_AC, 0);
+}
 static void exit_nothing(struct vcpu *v, const struct exit *e) {}
 static void exit_interrupt(struct vcpu *v, const struct exit *e) { irq_window(); }
 static void exit_hypercall(struct vcpu *v, const struct exit *e) { hypercall_exit(v); }
@@ -55,9 +61,9 @@ void exit_wbinvd_softirq(void)
 }
 
 /*
- * INVD, WBINVD. Caches are coherent, so a guest without devices needs neither. dom0 means all caches that its
- * data may be in: those of all CPUs that it has run on. No lock is held here, and a CPU that waits does its
- * part for others that wait, so all of them come to an end.
+ * INVD, WBINVD. Caches are coherent, so a guest without devices needs neither. dom0 means all
+ * caches that its data may be in: those of all CPUs that it has run on. No lock is held here, and a
+ * CPU that waits does its part for others that wait, so all of them come to an end.
  */
 static void exit_cache(struct vcpu *v, const struct exit *e)
 {
@@ -110,7 +116,8 @@ static bool read_cr4_operand(struct vcpu *v, unsigned int *reg, unsigned int *le
 
 static void exit_cr4(struct vcpu *v, const struct exit *e)
 {
-    unsigned int reg = (unsigned int)e->cr4_register, length = 3; /* where the CPU gives the next RIP, too */
+    unsigned int reg = (unsigned int)e->cr4_register,
+                 length = 3; /* where the CPU gives the next RIP, too */
 
     if (e->cr4_register < 0 && !read_cr4_operand(v, &reg, &length)) {
         exit_undefined(v, e);
@@ -144,7 +151,8 @@ static void exit_msr(struct vcpu *v, const struct exit *e)
     if (rc == -ENOENT)
         rc = write ? hw_set_msr(v, msr, val) : hw_get_msr(v, msr, &val);
     if (rc) {
-        log_debug("d%u vcpu %u: %s of MSR %#x refused\n", v->d->id, v->id, write ? "write" : "read", msr);
+        log_debug("d%u vcpu %u: %s of MSR %#x refused\n", v->d->id, v->id, write ? "write" : "read",
+                  msr);
         inject_gp(v);
         return;
     }
@@ -173,7 +181,8 @@ static void exit_xsetbv(struct vcpu *v, const struct exit *e)
  */
 static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool write)
 {
-    unsigned int access = (write ? GUEST_WALK_WRITE : 0) | (hw_get_cpl(v) == 3 ? GUEST_WALK_USER : 0);
+    unsigned int access = (write ? GUEST_WALK_WRITE : 0) |
+                          (hw_get_cpl(v) == 3 ? GUEST_WALK_USER : 0);
     struct guest_paging paging = hw_get_paging(v);
     uint32_t fault;
     gpa_t gpa;
@@ -200,7 +209,8 @@ static void exit_io_string(struct vcpu *v, const struct exit *e)
 {
     unsigned int size = e->io.size;
     uint64_t mask = e->io.address_size == 8 ? ~0ull : (1ull << 8 * e->io.address_size) - 1;
-    uint64_t *index = e->io.in ? &v->regs.rdi : &v->regs.rsi, count = e->io.rep ? v->regs.rcx & mask : 1;
+    uint64_t *index = e->io.in ? &v->regs.rdi : &v->regs.rsi,
+             count = e->io.rep ? v->regs.rcx & mask : 1;
     uint32_t val = 0;
     int rc = 0;
 
@@ -255,7 +265,7 @@ static void exit_io(struct vcpu *v, const struct exit *e)
 
 static void exit_fault(struct vcpu *v, const struct exit *e)
 {
-    const char *access = e->fault.write ? "write" : e->fault.fetch ? "fetch" : "read";
+    const char *access = e->fault.fetch ? "fetch" : "read";
     int rc = fault_resolve(v, e->fault.gpa, e->fault.write, e->fault.fetch);
 
     if (rc == -EACCES) {
@@ -265,9 +275,9 @@ static void exit_fault(struct vcpu *v, const struct exit *e)
     if (rc == -ENOENT && e->fault.operand && !e->fault.fetch)
         rc = emulate_access(v, e->fault.gpa);
     if (rc)
-        domain_crash(v, "no memory at guest address %#lx (%s%s, %s), error %d", e->fault.gpa, access,
-                     e->fault.present ? ", present" : "", e->fault.operand ? "operand" : "its page tables",
-                     -rc);
+        domain_crash(v, "no memory at guest address %#lx (%s%s, %s), error %d", e->fault.gpa,
+                     e->fault.write ? "write" : access, e->fault.present ? ", present" : "",
+                     e->fault.operand ? "operand" : "its page tables", -rc);
 }
 
 static void exit_shutdown(struct vcpu *v, const struct exit *e)
@@ -279,19 +289,31 @@ static void exit_shutdown(struct vcpu *v, const struct exit *e)
 
 static void exit_unknown(struct vcpu *v, const struct exit *e)
 {
-    domain_crash(v, "exit %#lx is not handled (info %#lx %#lx)", e->unknown.code, e->unknown.info[0],
-                 e->unknown.info[1]);
+    domain_crash(v, "exit %#lx is not handled (info %#lx %#lx)", e->unknown.code,
+                 e->unknown.info[0], e->unknown.info[1]);
 }
 
 typedef void exit_fn(struct vcpu *v, const struct exit *e);
 
 static exit_fn *const exit_ops[EXIT_KINDS] = {
-    [EXIT_NOTHING] = exit_nothing, [EXIT_INTERRUPT] = exit_interrupt, [EXIT_ALIGNMENT] = exit_alignment,
-    [EXIT_MACHINE_CHECK] = exit_machine_check, [EXIT_UNDEFINED] = exit_undefined,
-    [EXIT_PROTECTION] = exit_protection, [EXIT_CPUID] = exit_cpuid, [EXIT_CACHE] = exit_cache,
-    [EXIT_HLT] = exit_hlt, [EXIT_XSETBV] = exit_xsetbv, [EXIT_HYPERCALL] = exit_hypercall,
-    [EXIT_SHUTDOWN] = exit_shutdown, [EXIT_DEBUG] = exit_debug, [EXIT_IO] = exit_io, [EXIT_MSR] = exit_msr,
-    [EXIT_CR4] = exit_cr4, [EXIT_FAULT] = exit_fault, [EXIT_UNKNOWN] = exit_unknown,
+    [EXIT_NOTHING] = exit_nothing,
+    [EXIT_INTERRUPT] = exit_interrupt,
+    [EXIT_ALIGNMENT] = exit_alignment,
+    [EXIT_MACHINE_CHECK] = exit_machine_check,
+    [EXIT_UNDEFINED] = exit_undefined,
+    [EXIT_PROTECTION] = exit_protection,
+    [EXIT_CPUID] = exit_cpuid,
+    [EXIT_CACHE] = exit_cache,
+    [EXIT_HLT] = exit_hlt,
+    [EXIT_XSETBV] = exit_xsetbv,
+    [EXIT_HYPERCALL] = exit_hypercall,
+    [EXIT_SHUTDOWN] = exit_shutdown,
+    [EXIT_DEBUG] = exit_debug,
+    [EXIT_IO] = exit_io,
+    [EXIT_MSR] = exit_msr,
+    [EXIT_CR4] = exit_cr4,
+    [EXIT_FAULT] = exit_fault,
+    [EXIT_UNKNOWN] = exit_unknown,
 };
 
 void exit_handle(struct vcpu *v, const struct exit *e) { exit_ops[e->kind](v, e); }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop that each CPU runs for ever: do what interrupts asked for, take the vcpu that the scheduler gives,
- * enter it, handle its exit. There is one stack a CPU and nothing sleeps in the core, so this is all there is
- * of control flow.
+ * The loop that each CPU runs for ever: do what interrupts asked for, take the vcpu that the
+ * scheduler gives, enter it, handle its exit. There is one stack a CPU and nothing sleeps in the
+ * core, so this is all there is of control flow.
  *
  * Read next: ../svm/enter.c (how a guest is entered), exit.c (what its exits mean).
  */
@@ -28,7 +28,10 @@ static void run_vcpu(struct cpu *c, struct vcpu *v)
     c->current = NULL;
 }
 
-/* Gives this CPU to next, which is NULL for idle. Others may take the vcpu before it once it is saved. */
+/*
+ * Gives this CPU to next, which is NULL for idle. Others may take the vcpu before it once it is
+ * saved.
+ */
 static void switch_to(struct cpu *c, struct vcpu *next)
 {
     struct vcpu *prev = c->vcpu;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * console_io: the core's console as a guest reaches it (<xen/xen.h>). dom0's hvc0 is this: its bytes go to
- * the serial port as they are, and what is typed comes back. Another guest's text is cut into lines, cleaned
- * and logged with its name, limited in rate; port 0xe9 ends here too.
+ * console_io: the core's console as a guest reaches it (<xen/xen.h>). dom0's hvc0 is this: its
+ * bytes go to the serial port as they are, and what is typed comes back. Another guest's text is
+ * cut into lines, cleaned and logged with its name, limited in rate; port 0xe9 ends here too.
  *
  * Read next: lib/console.c.
  */
@@ -18,9 +18,9 @@
 #define CHUNK 256u
 
 /*
- * arg: command, count, buffer. Long texts are written in pieces, with the rest in the arguments. Kernels
- * take what is not an error as success of the whole, so dom0 gets no short count: it tries again until the
- * serial port has room, and others run meanwhile.
+ * arg: command, count, buffer. Long texts are written in pieces, with the rest in the arguments.
+ * Kernels take what is not an error as success of the whole, so dom0 gets no short count: it tries
+ * again until the serial port has room, and others run meanwhile.
  */
 static long console_write(struct hypercall *hc)
 {
@@ -66,11 +66,8 @@ long hypercall_console_io(struct hypercall *hc)
         return -EINVAL;
     hc->arg[1] = (uint32_t)hc->arg[1];
     switch ((uint32_t)hc->arg[0]) {
-    case CONSOLEIO_write:
-        return console_write(hc);
-    case CONSOLEIO_read:
-        return hc->v->d->is_dom0 ? console_read(hc) : -EPERM;
-    default:
-        return -ENOSYS;
+    case CONSOLEIO_write: return console_write(hc);
+    case CONSOLEIO_read: return hc->v->d->is_dom0 ? console_read(hc) : -EPERM;
+    default: return -ENOSYS;
     }
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPU policies for the tools: the leaves that vdev/cpuid.c holds, in and out, by sysctl (of the system) and
- * domctl (of a domain), and the feature sets, which are words of the same leaves.
+ * CPU policies for the tools: the leaves that vdev/cpuid.c holds, in and out, by sysctl (of the
+ * system) and domctl (of a domain), and the feature sets, which are words of the same leaves.
  *
- * The MSR part of a policy has the two registers of the ABI, Intel's: the one has CPUID faulting, the other
- * is hidden from guests.
+ * The MSR part of a policy has the two registers of the ABI, Intel's: the one has CPUID faulting,
+ * the other is hidden from guests.
  *
  * Read next: vdev/cpuid.c.
  */
@@ -28,8 +28,8 @@ static const xen_msr_entry_t policy_msrs[POLICY_MSRS] = {
 /* --- out --- */
 
 /* *nr_*: in entries of room, out entries there are; without a buffer the most there can be. */
-static int policy_write(struct vcpu *caller, struct cpuid_policy *p, gva_t leaves_va, uint32_t *nr_leaves,
-                        gva_t msrs_va, uint32_t *nr_msrs)
+static int policy_write(struct vcpu *caller, struct cpuid_policy *p, gva_t leaves_va,
+                        uint32_t *nr_leaves, gva_t msrs_va, uint32_t *nr_msrs)
 {
     xen_cpuid_leaf_t leaves[CPUID_POLICY_LEAVES];
     uint32_t n = cpuid_policy_leaves(p, leaves), room = *nr_leaves;
@@ -51,12 +51,15 @@ static int policy_write(struct vcpu *caller, struct cpuid_policy *p, gva_t leave
 static int system_policy(uint32_t index, struct cpuid_policy **p)
 {
     _Static_assert(XEN_SYSCTL_cpu_policy_raw == XEN_SYSCTL_cpu_featureset_raw &&
-                   XEN_SYSCTL_cpu_policy_host == XEN_SYSCTL_cpu_featureset_host &&
-                   XEN_SYSCTL_cpu_policy_hvm_max == XEN_SYSCTL_cpu_featureset_hvm &&
-                   XEN_SYSCTL_cpu_policy_hvm_default == XEN_SYSCTL_cpu_featureset_hvm_max, "same numbers");
+                       XEN_SYSCTL_cpu_policy_host == XEN_SYSCTL_cpu_featureset_host &&
+                       XEN_SYSCTL_cpu_policy_hvm_max == XEN_SYSCTL_cpu_featureset_hvm &&
+                       XEN_SYSCTL_cpu_policy_hvm_default == XEN_SYSCTL_cpu_featureset_hvm_max,
+                   "same numbers");
     static struct cpuid_policy *const policies[] = {
-        [XEN_SYSCTL_cpu_policy_raw] = &cpuid_host, [XEN_SYSCTL_cpu_policy_host] = &cpuid_host,
-        [XEN_SYSCTL_cpu_policy_hvm_max] = &cpuid_max, [XEN_SYSCTL_cpu_policy_hvm_default] = &cpuid_max,
+        [XEN_SYSCTL_cpu_policy_raw] = &cpuid_host,
+        [XEN_SYSCTL_cpu_policy_host] = &cpuid_host,
+        [XEN_SYSCTL_cpu_policy_hvm_max] = &cpuid_max,
+        [XEN_SYSCTL_cpu_policy_hvm_default] = &cpuid_max,
     };
 
     if (index >= ARRAY_SIZE(policies))
@@ -71,16 +74,17 @@ long cpu_policy_get_system(struct hypercall *hc, struct domain *d, void *arg)
     struct cpuid_policy *policy;
     int rc = p->_rsvd == 0 ? system_policy(p->index, &policy) : -EINVAL;
 
-    return rc != 0 ? rc : policy_write(hc->v, policy, HANDLE_VA(p->leaves), &p->nr_leaves, HANDLE_VA(p->msrs),
-                                       &p->nr_msrs);
+    return rc != 0 ? rc
+                   : policy_write(hc->v, policy, HANDLE_VA(p->leaves), &p->nr_leaves,
+                                  HANDLE_VA(p->msrs), &p->nr_msrs);
 }
 
 long cpu_policy_get_domain(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl_cpu_policy *p = &DOMCTL(arg)->cpu_policy;
 
-    return policy_write(hc->v, d->vdev.cpuid, HANDLE_VA(p->leaves), &p->nr_leaves, HANDLE_VA(p->msrs),
-                        &p->nr_msrs);
+    return policy_write(hc->v, d->vdev.cpuid, HANDLE_VA(p->leaves), &p->nr_leaves,
+                        HANDLE_VA(p->msrs), &p->nr_msrs);
 }
 
 /* --- in --- */

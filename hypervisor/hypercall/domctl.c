@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: what dom0's tools do with a domain (<xen/domctl.h>, interface version 0x15). This file has the
- * table, and a domain's life: create, pause and unpause, what it is; the other handlers are in domctl_*.c,
- * hvmcontext.c and cpu_policy.c, by subject.
+ * domctl: what dom0's tools do with a domain (<xen/domctl.h>, interface version 0x15). This file
+ * has the table, and a domain's life: create, pause and unpause, what it is; the other handlers are
+ * in domctl_*.c, hvmcontext.c and cpu_policy.c, by subject.
  *
- * The tools' pauses are counted apart from the core's own (controller_pauses), so that an unpause too many is
- * an error and cannot take the core's pause away. A new domain has one.
+ * The tools' pauses are counted apart from the core's own (controller_pauses), so that an unpause
+ * too many is an error and cannot take the core's pause away. A new domain has one.
  *
  * Read next: operation.c, core/domain.c.
  */
@@ -28,10 +28,16 @@
 #define MAX_CONTROLLER_PAUSES 255
 #define TSC_MODE_MAX 2 /* default, always emulated, never emulated */
 
-/* What c asks for that the ABI has and we do not, by the name that a VM file has for it; NULL: nothing. */
+/*
+ * What c asks for that the ABI has and we do not, by the name that a VM file has for it; NULL:
+ * nothing.
+ */
 static const char *not_offered(const struct xen_domctl_createdomain *c)
 {
-    const struct { bool asked; const char *name; } all[] = {
+    const struct {
+        bool asked;
+        const char *name;
+    } all[] = {
         { !(c->flags & XEN_DOMCTL_CDF_hvm), "type=\"pv\"" },
         { c->arch.emulation_flags != XEN_X86_EMU_LAPIC, "a device model (type=\"hvm\")" },
         { !(c->flags & XEN_DOMCTL_CDF_hap), "shadow page tables (hap=0)" },
@@ -58,13 +64,15 @@ static int check_config(const struct xen_domctl_createdomain *c)
 
     if ((c->flags & ~known) != 0 || c->max_vcpus == 0 ||
         (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) != 0 ||
-        (c->iommu_opts & ~XEN_DOMCTL_IOMMU_MAX) != 0 || (c->arch.emulation_flags & ~XEN_X86_EMU_ALL) != 0 ||
+        (c->iommu_opts & ~XEN_DOMCTL_IOMMU_MAX) != 0 ||
+        (c->arch.emulation_flags & ~XEN_X86_EMU_ALL) != 0 ||
         (c->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX) != 0)
         return -EINVAL;
     if (c->max_vcpus > MAX_VCPUS)
         return -ERANGE;
     if (missing != NULL) {
-        log_info("no domain with %s: there is type=\"pvh\" with hap=1 and max_grant_version=1\n", missing);
+        log_info("no domain with %s: there is type=\"pvh\" with hap=1 and max_grant_version=1\n",
+                 missing);
         return -EOPNOTSUPP;
     }
     if (c->max_grant_frames > GRANT_MAX_FRAMES || c->max_maptrack_frames > GRANT_MAX_MAPTRACK)
@@ -136,10 +144,7 @@ static long get_info(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-static long destroy(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return domain_kill(d);
-}
+static long destroy(struct hypercall *hc, struct domain *d, void *arg) { return domain_kill(d); }
 
 static long pause(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -187,7 +192,7 @@ static long get_tsc(struct hypercall *hc, struct domain *d, void *arg)
     struct xen_domctl *op = arg;
 
     op->u.tsc_info = (struct xen_domctl_tsc_info){ .gtsc_khz = (uint32_t)clock_tsc_khz,
-                                                  .elapsed_nsec = (uint64_t)clock_now() };
+                                                   .elapsed_nsec = (uint64_t)clock_now() };
     return 0;
 }
 
@@ -201,7 +206,8 @@ static long set_tsc(struct hypercall *hc, struct domain *d, void *arg)
 #define REBUILD DOMAIN, .change = CHANGE_LIVING | CHANGE_OTHER
 
 static const struct operation domctl_ops[] = {
-    [XEN_DOMCTL_createdomain] = { create, .change = CHANGE_ANY, .out = OUT_CHECKED }, /* its id is not lost */
+    [XEN_DOMCTL_createdomain] = { create, .change = CHANGE_ANY,
+                                  .out = OUT_CHECKED }, /* its id is not lost */
     [XEN_DOMCTL_destroydomain] = { destroy, DOMAIN, .change = CHANGE_OTHER },
     [XEN_DOMCTL_pausedomain] = { pause, DOMAIN, .change = CHANGE_OTHER },
     [XEN_DOMCTL_unpausedomain] = { unpause, DOMAIN, .change = CHANGE_OTHER },
@@ -213,7 +219,8 @@ static const struct operation domctl_ops[] = {
     [XEN_DOMCTL_max_mem] = { domctl_memory_max, CHANGE },
     [XEN_DOMCTL_getpageframeinfo3] = { domctl_memory_page_types, DOMAIN, .out = OUT_SUCCESS },
     [XEN_DOMCTL_shadow_op] = { domctl_memory_shadow, REBUILD, .out = OUT_SUCCESS },
-    [XEN_DOMCTL_get_paging_mempool_size] = { domctl_memory_get_mempool, DOMAIN, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_get_paging_mempool_size] = { domctl_memory_get_mempool, DOMAIN,
+                                             .out = OUT_SUCCESS },
     [XEN_DOMCTL_set_paging_mempool_size] = { domctl_memory_set_mempool, DOMAIN },
     [XEN_DOMCTL_getnodeaffinity] = { domctl_memory_get_nodes, DOMAIN },
     [XEN_DOMCTL_setnodeaffinity] = { domctl_memory_set_nodes, DOMAIN },
@@ -235,6 +242,6 @@ static const struct operation domctl_ops[] = {
 
 long hypercall_domctl(struct hypercall *hc)
 {
-    return operation_run_versioned(hc, domctl_ops, ARRAY_SIZE(domctl_ops), sizeof(struct xen_domctl),
-                                   XEN_DOMCTL_INTERFACE_VERSION);
+    return operation_run_versioned(hc, domctl_ops, ARRAY_SIZE(domctl_ops),
+                                   sizeof(struct xen_domctl), XEN_DOMCTL_INTERFACE_VERSION);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: a domain's memory as the tools see it apart from memory_op: its limit, what kind of page is at each
- * of its frame numbers (for saving), nodes (there is one), and its pool: how much the core may keep for it
- * (../README.md, "Who pays").
+ * domctl: a domain's memory as the tools see it apart from memory_op: its limit, what kind of page
+ * is at each of its frame numbers (for saving), nodes (there is one), and its pool: how much the
+ * core may keep for it (../README.md, "Who pays").
  *
  * Read next: memory.c.
  */
@@ -55,8 +55,8 @@ long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
 #define MIB_FRAMES (1u << (20 - PAGE_SHIFT))
 
 /*
- * There is neither shadow paging nor a log of dirty pages; switching off what is off succeeds. The pool, in
- * MiB, as tools before 4.17 ask for it.
+ * There is neither shadow paging nor a log of dirty pages; switching off what is off succeeds. The
+ * pool, in MiB, as tools before 4.17 ask for it.
  */
 long domctl_memory_shadow(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -96,5 +96,7 @@ long domctl_memory_set_nodes(struct hypercall *hc, struct domain *d, void *arg)
     uint64_t nodes = 0;
     int rc = xenctl_bitmap_read(hc->v, &DOMCTL(arg)->nodeaffinity.nodemap, &nodes);
 
-    return rc ? rc : nodes & 1 ? 0 : -EINVAL;
+    if (!rc && !(nodes & 1))
+        rc = -EINVAL;
+    return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: single vcpus. What one is doing, where it may run, its domain's share of the CPUs (as "credit2",
- * whose weight and cap mean what ours do), signals from outside.
+ * domctl: single vcpus. What one is doing, where it may run, its domain's share of the CPUs (as
+ * "credit2", whose weight and cap mean what ours do), signals from outside.
  *
  * Read next: core/sched.c.
  */
@@ -29,8 +29,8 @@ long domctl_vcpu_info(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * Gets both masks, or sets and gives back those that take effect; soft ones that no CPU is left of are no
- * error, hard ones are.
+ * Gets both masks, or sets and gives back those that take effect; soft ones that no CPU is left of
+ * are no error, hard ones are.
  */
 long domctl_vcpu_affinity(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -74,9 +74,9 @@ long domctl_vcpu_scheduler(struct hypercall *hc, struct domain *d, void *arg)
         s->u.credit2.cap = (uint16_t)d->cap;
         return 0;
     case XEN_DOMCTL_SCHEDOP_putinfo: /* weight 0: as it is */
-        return sched_set_params(d, s->u.credit2.weight ? s->u.credit2.weight : d->weight, s->u.credit2.cap);
-    default: /* parameters are a domain's, not a vcpu's */
-        return -EINVAL;
+        return sched_set_params(d, s->u.credit2.weight ? s->u.credit2.weight : d->weight,
+                                s->u.credit2.cap);
+    default: /* parameters are a domain's, not a vcpu's */ return -EINVAL;
     }
 }
 

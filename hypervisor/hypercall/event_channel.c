@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HYPERVISOR_event_channel_op (<xen/event_channel.h>): arguments in, core/evtchn.c does it, arguments out.
- * The structures are the same for 32-bit and 64-bit callers. bind_pirq is not there: no guest of ours has
- * physical interrupts as events.
+ * HYPERVISOR_event_channel_op (<xen/event_channel.h>): arguments in, core/evtchn.c does it,
+ * arguments out. The structures are the same for 32-bit and 64-bit callers. bind_pirq is not there:
+ * no guest of ours has physical interrupts as events.
  */
 #include "core/domain.h"
 #include "core/evtchn.h"
@@ -117,6 +117,6 @@ static const struct operation event_channel_ops[] = {
 /* (cmd, args) */
 long hypercall_event_channel_op(struct hypercall *hc)
 {
-    return operation_run(hc, event_channel_ops, ARRAY_SIZE(event_channel_ops),
-                         (uint32_t)hc->arg[0], hc->arg[1]);
+    return operation_run(hc, event_channel_ops, ARRAY_SIZE(event_channel_ops), (uint32_t)hc->arg[0],
+                         hc->arg[1]);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HYPERVISOR_grant_table_op (<xen/grant_table.h>): (cmd, array of structures, count). Each structure gets its
- * own status; the call as a whole fails only when the array cannot be read or written. Long arrays continue
- * by re-execution, with address and count advanced.
+ * HYPERVISOR_grant_table_op (<xen/grant_table.h>): (cmd, array of structures, count). Each
+ * structure gets its own status; the call as a whole fails only when the array cannot be read or
+ * written. Long arrays continue by re-execution, with address and count advanced.
  */
 #include "core/domain.h"
 #include "core/grant.h"
@@ -35,23 +35,13 @@ static int16_t query_size(struct hypercall *hc, struct gnttab_query_size *op)
 static long operate(struct hypercall *hc, struct domain *d, void *arg)
 {
     switch ((uint32_t)hc->arg[0]) {
-    case GNTTABOP_map_grant_ref:
-        AS(map_grant_ref)->status = grant_map(d, arg);
-        return 0;
-    case GNTTABOP_copy:
-        AS(copy)->status = grant_copy(d, arg);
-        return 0;
-    case GNTTABOP_query_size:
-        AS(query_size)->status = query_size(hc, arg);
-        return 0;
-    case GNTTABOP_setup_table: /* of machine frames, which no guest of ours could map: add_to_physmap does */
-        AS(setup_table)->status = GNTST_general_error;
-        return 0;
-    case GNTTABOP_get_version: /* there is only version 1 */
-        AS(get_version)->version = 1;
-        return 0;
-    default: /* not built, on purpose */
-        return -EOPNOTSUPP;
+    case GNTTABOP_map_grant_ref: AS(map_grant_ref)->status = grant_map(d, arg); return 0;
+    case GNTTABOP_copy: AS(copy)->status = grant_copy(d, arg); return 0;
+    case GNTTABOP_query_size: AS(query_size)->status = query_size(hc, arg); return 0;
+    /* of machine frames, which no guest of ours could map: add_to_physmap does */
+    case GNTTABOP_setup_table: AS(setup_table)->status = GNTST_general_error; return 0;
+    case GNTTABOP_get_version: /* there is only version 1 */ AS(get_version)->version = 1; return 0;
+    default: /* not built, on purpose */ return -EOPNOTSUPP;
     }
 }
 
@@ -60,18 +50,24 @@ static long set_version(struct hypercall *hc, struct domain *d, void *arg)
     uint32_t wanted = AS(set_version)->version;
 
     AS(set_version)->version = 1;
-    return wanted == 1 ? 0 : wanted == 2 ? -ENOSYS : -EINVAL;
+    if (wanted == 1)
+        return 0;
+    return wanted == 2 ? -ENOSYS : -EINVAL;
 }
 
 #define ARG(type) operate, OPERATION_ARG(struct gnttab_##type)
 
 static const struct operation grant_table_ops[] = {
-    [GNTTABOP_map_grant_ref] = { ARG(map_grant_ref), .out = OUT_CHECKED }, /* or nobody could unmap it */
-    [GNTTABOP_unmap_grant_ref] = { OPERATION_ARG(struct gnttab_unmap_grant_ref) }, /* not one by one: unmap */
-    [GNTTABOP_setup_table] = { ARG(setup_table), .layout = LAYOUT_GRANT_SETUP_TABLE, .out = OUT_SUCCESS },
+    [GNTTABOP_map_grant_ref] = { ARG(map_grant_ref),
+                                 .out = OUT_CHECKED }, /* or nobody could unmap it */
+    /* not one by one: unmap */
+    [GNTTABOP_unmap_grant_ref] = { OPERATION_ARG(struct gnttab_unmap_grant_ref) },
+    [GNTTABOP_setup_table] = { ARG(setup_table), .layout = LAYOUT_GRANT_SETUP_TABLE,
+                               .out = OUT_SUCCESS },
     [GNTTABOP_copy] = { ARG(copy), .layout = LAYOUT_GRANT_COPY, .out = OUT_SUCCESS },
     [GNTTABOP_query_size] = { ARG(query_size), .out = OUT_SUCCESS },
-    [GNTTABOP_set_version] = { set_version, OPERATION_ARG(struct gnttab_set_version), .out = OUT_ALWAYS },
+    [GNTTABOP_set_version] = { set_version, OPERATION_ARG(struct gnttab_set_version),
+                               .out = OUT_ALWAYS },
     [GNTTABOP_get_version] = { operate, OPERATION_TARGET(struct gnttab_get_version, dom),
                                .out = OUT_SUCCESS },
     [GNTTABOP_transfer] = { .fn = operate },
@@ -109,8 +105,10 @@ long hypercall_grant_table_op(struct hypercall *hc)
         return -ENOSYS;
     while (count > 0) {
         uint32_t n = cmd == GNTTABOP_unmap_grant_ref ? MIN(count, GRANT_UNMAP_BATCH) : 1;
-        long rc = cmd == GNTTABOP_unmap_grant_ref ? unmap(hc, n) :
-                  operation_run(hc, grant_table_ops, ARRAY_SIZE(grant_table_ops), cmd, hc->arg[1]);
+        long rc =
+            cmd == GNTTABOP_unmap_grant_ref
+                ? unmap(hc, n)
+                : operation_run(hc, grant_table_ops, ARRAY_SIZE(grant_table_ops), cmd, hc->arg[1]);
         if (rc)
             return rc;
         hc->arg[1] += n * guest_layout_size(grant_table_ops[cmd].size, grant_table_ops[cmd].layout,

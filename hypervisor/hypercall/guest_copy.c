@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies between the core and the memory of a vcpu, by its virtual addresses (guest.h), and the layouts of
- * 32-bit callers. The walk and the copy of each page: ../mm/guest.c.
+ * Copies between the core and the memory of a vcpu, by its virtual addresses (guest.h), and the
+ * layouts of 32-bit callers. The walk and the copy of each page: ../mm/guest.c.
  */
 #include "hypercall/guest_copy.h"
 #include "core/vcpu.h"
@@ -33,8 +33,8 @@ int guest_zero(struct vcpu *v, gva_t dst, uint64_t size)
 }
 
 /*
- * Copies all fields between `full`, as we have them, and `small`, as a 32-bit caller does, or, with both
- * NULL, none. Returns the size of the latter.
+ * Copies all fields between `full`, as we have them, and `small`, as a 32-bit caller does, or, with
+ * both NULL, none. Returns the size of the latter.
  */
 static unsigned int layout_copy(const char *layout, uint8_t *full, uint8_t *small, bool narrow)
 {
@@ -63,7 +63,8 @@ uint64_t guest_layout_size(uint64_t size, const char *layout, bool compat)
     return compat && layout ? layout_copy(layout, NULL, NULL, true) : size;
 }
 
-int guest_read_layout(struct vcpu *v, void *dst, gva_t src, uint64_t size, const char *layout, bool compat)
+int guest_read_layout(struct vcpu *v, void *dst, gva_t src, uint64_t size, const char *layout,
+                      bool compat)
 {
     uint8_t small[COMPAT_SIZE_MAX];
 
@@ -77,8 +78,8 @@ int guest_read_layout(struct vcpu *v, void *dst, gva_t src, uint64_t size, const
     return 0;
 }
 
-int guest_write_layout(struct vcpu *v, gva_t dst, const void *src, uint64_t size, const char *layout,
-                       bool compat)
+int guest_write_layout(struct vcpu *v, gva_t dst, const void *src, uint64_t size,
+                       const char *layout, bool compat)
 {
     uint8_t small[COMPAT_SIZE_MAX] = { 0 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading and writing the buffers of hypercalls (hypercall/guest_copy.c): by guest virtual address through
- * the current vcpu's page tables, with privilege checks as for CPL0, SMAP ignored. Errors as in mm/guest.h.
+ * Reading and writing the buffers of hypercalls (hypercall/guest_copy.c): by guest virtual address
+ * through the current vcpu's page tables, with privilege checks as for CPL0, SMAP ignored. Errors
+ * as in mm/guest.h.
  */
 #ifndef CLV_HYPERCALL_GUEST_COPY_H
 #define CLV_HYPERCALL_GUEST_COPY_H
@@ -26,9 +27,10 @@ int must_check guest_zero(struct vcpu *v, gva_t dst, uint64_t size);
                 (uint64_t)(n) * sizeof(*(src)))
 
 /*
- * Structures that 32-bit callers have in another layout, because words (pointers, unsigned long) have half
- * the size there and nothing is aligned to more than 4 bytes. A letter for each field: its size, or w: a
- * word; | ends a structure inside of another. tests/unit/layout32.c has the public headers' word for it.
+ * Structures that 32-bit callers have in another layout, because words (pointers, unsigned long)
+ * have half the size there and nothing is aligned to more than 4 bytes. A letter for each field:
+ * its size, or w: a word; | ends a structure inside of another. tests/unit/layout32.c has the
+ * public headers' word for it.
  */
 #define LAYOUT_WORD "w"
 #define LAYOUT_MULTICALL_ENTRY "wwwwwwww"
@@ -44,11 +46,12 @@ int must_check guest_zero(struct vcpu *v, gva_t dst, uint64_t size);
 #define LAYOUT_GRANT_SETUP_TABLE "242w"
 
 /*
- * As guest_read and guest_write, of one structure with `size` bytes here; compat: the guest has it in the
- * layout of 32-bit callers. A NULL layout is the same for all. guest_layout_size: its size in the guest.
+ * As guest_read and guest_write, of one structure with `size` bytes here; compat: the guest has it
+ * in the layout of 32-bit callers. A NULL layout is the same for all. guest_layout_size: its size
+ * in the guest.
  */
-int must_check guest_read_layout(struct vcpu *v, void *dst, gva_t src, uint64_t size, const char *layout,
-                                 bool compat);
+int must_check guest_read_layout(struct vcpu *v, void *dst, gva_t src, uint64_t size,
+                                 const char *layout, bool compat);
 int must_check guest_write_layout(struct vcpu *v, gva_t dst, const void *src, uint64_t size,
                                   const char *layout, bool compat);
 uint64_t guest_layout_size(uint64_t size, const char *layout, bool compat);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hvm_op: parameters that a domain's builder, its guest and the core agree on, and how event upcalls arrive
- * (<xen/hvm/hvm_op.h>, <xen/hvm/params.h>). Most parameters are only kept: where the console's and the
- * store's pages and ports are. What no kernel here needs an answer to (time, TLB flushes, hints for shadow
- * paging) is -ENOSYS.
+ * hvm_op: parameters that a domain's builder, its guest and the core agree on, and how event
+ * upcalls arrive (<xen/hvm/hvm_op.h>, <xen/hvm/params.h>). Most parameters are only kept: where the
+ * console's and the store's pages and ports are. What no kernel here needs an answer to (time, TLB
+ * flushes, hints for shadow paging) is -ENOSYS.
  *
  * Read next: core/vcpu.c (vcpu_event_upcall).
  */
@@ -20,15 +20,18 @@
 
 /* Sets of them: which a guest may write and read of its own, and which there are for dom0. */
 #define PARAM(name) (1ull << HVM_PARAM_##name)
-#define GUEST_SETS (PARAM(CALLBACK_IRQ) | PARAM(STORE_EVTCHN) | PARAM(CONSOLE_EVTCHN) | PARAM(VM86_TSS) | \
-                    PARAM(VM86_TSS_SIZED) | PARAM(ACPI_IOPORTS_LOCATION) | PARAM(VM_GENERATION_ID_ADDR))
-#define GUEST_GETS (GUEST_SETS | PARAM(STORE_PFN) | PARAM(CONSOLE_PFN) | PARAM(ALTP2M) | PARAM(X87_FIP_WIDTH))
-#define ONLY_ZERO (PARAM(VIRIDIAN) | PARAM(HPET_ENABLED) | PARAM(ACPI_S_STATE) | PARAM(ALTP2M) | \
-                   PARAM(MCA_CAP))
-#define ALL (GUEST_GETS | ONLY_ZERO | PARAM(IOREQ_PFN) | PARAM(BUFIOREQ_PFN) | PARAM(TIMER_MODE) | \
-             PARAM(IDENT_PT) | PARAM(VPT_ALIGN) | PARAM(PAGING_RING_PFN) | PARAM(MONITOR_RING_PFN) | \
-             PARAM(SHARING_RING_PFN) | PARAM(TRIPLE_FAULT_REASON) | PARAM(IOREQ_SERVER_PFN) | \
-             PARAM(NR_IOREQ_SERVER_PAGES))
+#define GUEST_SETS \
+    (PARAM(CALLBACK_IRQ) | PARAM(STORE_EVTCHN) | PARAM(CONSOLE_EVTCHN) | PARAM(VM86_TSS) | \
+     PARAM(VM86_TSS_SIZED) | PARAM(ACPI_IOPORTS_LOCATION) | PARAM(VM_GENERATION_ID_ADDR))
+#define GUEST_GETS \
+    (GUEST_SETS | PARAM(STORE_PFN) | PARAM(CONSOLE_PFN) | PARAM(ALTP2M) | PARAM(X87_FIP_WIDTH))
+#define ONLY_ZERO \
+    (PARAM(VIRIDIAN) | PARAM(HPET_ENABLED) | PARAM(ACPI_S_STATE) | PARAM(ALTP2M) | PARAM(MCA_CAP))
+#define ALL \
+    (GUEST_GETS | ONLY_ZERO | PARAM(IOREQ_PFN) | PARAM(BUFIOREQ_PFN) | PARAM(TIMER_MODE) | \
+     PARAM(IDENT_PT) | PARAM(VPT_ALIGN) | PARAM(PAGING_RING_PFN) | PARAM(MONITOR_RING_PFN) | \
+     PARAM(SHARING_RING_PFN) | PARAM(TRIPLE_FAULT_REASON) | PARAM(IOREQ_SERVER_PFN) | \
+     PARAM(NR_IOREQ_SERVER_PAGES))
 
 /* An upcall that became pending before the guest said how it wants them. */
 static void repeat_upcall(struct vcpu *v)
@@ -38,8 +41,8 @@ static void repeat_upcall(struct vcpu *v)
 }
 
 /*
- * How vcpus without a vector of their own get upcalls: by a vector, or not at all. Interrupt lines are
- * accepted and do nothing, because a PVH guest has none; Linux sets one to satisfy toolstacks.
+ * How vcpus without a vector of their own get upcalls: by a vector, or not at all. Interrupt lines
+ * are accepted and do nothing, because a PVH guest has none; Linux sets one to satisfy toolstacks.
  */
 static int set_callback(struct domain *d, uint64_t value)
 {
@@ -47,7 +50,8 @@ static int set_callback(struct domain *d, uint64_t value)
     bool by_vector = type == HVM_PARAM_CALLBACK_TYPE_VECTOR;
 
     if (type > HVM_PARAM_CALLBACK_TYPE_VECTOR ||
-        (by_vector && (vector < FIRST_VECTOR || (value & ~HVM_PARAM_CALLBACK_IRQ_TYPE_MASK) != vector)))
+        (by_vector &&
+         (vector < FIRST_VECTOR || (value & ~HVM_PARAM_CALLBACK_IRQ_TYPE_MASK) != vector)))
         return -EINVAL;
     WRITE_ONCE(d->vdev.callback_vector, by_vector ? vector : 0);
     if (by_vector)
@@ -112,7 +116,8 @@ static long op_set_upcall_vector(struct hypercall *hc, struct domain *d, void *a
 
 static const struct operation hvm_ops[] = {
     [HVMOP_set_param] = { op_set_param, OPERATION_TARGET(struct xen_hvm_param, domid) },
-    [HVMOP_get_param] = { op_get_param, OPERATION_TARGET(struct xen_hvm_param, domid), .out = OUT_SUCCESS },
+    [HVMOP_get_param] = { op_get_param, OPERATION_TARGET(struct xen_hvm_param, domid),
+                          .out = OUT_SUCCESS },
     [HVMOP_set_evtchn_upcall_vector] = { op_set_upcall_vector,
                                          OPERATION_ARG(struct xen_hvm_evtchn_upcall_vector) },
 };

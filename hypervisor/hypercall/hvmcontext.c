@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain's machine state in the record format of <xen/hvm/save.h>: a header, records of typecode, instance
- * (the vcpu) and length, an end. The tools read all of it or write a stream; the domain builder writes short
- * streams of its own (MTRRs of each vcpu, registers of the first).
+ * A domain's machine state in the record format of <xen/hvm/save.h>: a header, records of typecode,
+ * instance (the vcpu) and length, an end. The tools read all of it or write a stream; the domain
+ * builder writes short streams of its own (MTRRs of each vcpu, registers of the first).
  *
- * One table says which records there are. Each record is copied once, checked, and applied as a whole or not
- * at all. A stream is gone through twice: the first time only looks at its shape, so that a malformed one
- * changes nothing.
+ * One table says which records there are. Each record is copied once, checked, and applied as a
+ * whole or not at all. A stream is gone through twice: the first time only looks at its shape, so
+ * that a malformed one changes nothing.
  *
  * Read next: svm/context.c, vdev/lapic.c.
  */
@@ -23,7 +23,7 @@
 #include "vdev/lapic.h"
 #include "vdev/msr.h"
 
-#define RECORD_MAX 2048u    /* bytes of the largest record, with room */
+#define RECORD_MAX 2048u /* bytes of the largest record, with room */
 #define XSAVE_LENGTH (offsetof(struct hvm_hw_cpu_xsave, save_area) + XSAVE_AREA_MAX)
 
 typedef void save_fn(struct vcpu *v, void *record);
@@ -35,7 +35,10 @@ static void save_lapic(struct vcpu *v, void *record) { lapic_save(v, record, NUL
 static void save_lapic_regs(struct vcpu *v, void *record) { lapic_save(v, NULL, record); }
 static int load_xsave(struct vcpu *v, const void *record) { return hw_load_xsave(v, record); }
 static int load_lapic(struct vcpu *v, const void *record) { return lapic_load(v, record, NULL); }
-static int load_lapic_regs(struct vcpu *v, const void *record) { return lapic_load(v, NULL, record); }
+static int load_lapic_regs(struct vcpu *v, const void *record)
+{
+    return lapic_load(v, NULL, record);
+}
 
 static int load_cpu(struct vcpu *v, const void *record)
 {
@@ -69,8 +72,11 @@ static void save_header(struct vcpu *v, void *record)
 
     cpu_cpuid(1, 0, leaf1);
     *(struct hvm_save_header *)record = (struct hvm_save_header){
-        .magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION, .changeset = ~0ull,
-        .cpuid = leaf1[0], .gtsc_khz = (uint32_t)clock_tsc_khz,
+        .magic = HVM_FILE_MAGIC,
+        .version = HVM_FILE_VERSION,
+        .changeset = ~0ull,
+        .cpuid = leaf1[0],
+        .gtsc_khz = (uint32_t)clock_tsc_khz,
     };
 }
 
@@ -81,7 +87,7 @@ static int load_header(struct vcpu *v, const void *record)
     return h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION ? 0 : -EINVAL;
 }
 
-static void save_end(struct vcpu *v, void *record) { }
+static void save_end(struct vcpu *v, void *record) {}
 static int load_end(struct vcpu *v, const void *record) { return 0; }
 
 /* In the order in which a whole context has them. */
@@ -95,7 +101,8 @@ static const struct record_type {
     { HVM_SAVE_CODE(HEADER), HVM_SAVE_LENGTH(HEADER), OF_DOMAIN, save_header, load_header },
     { HVM_SAVE_CODE(CPU), HVM_SAVE_LENGTH(CPU), OF_STARTED_VCPU, save_cpu, load_cpu },
     { HVM_SAVE_CODE(LAPIC), HVM_SAVE_LENGTH(LAPIC), OF_VCPU, save_lapic, load_lapic },
-    { HVM_SAVE_CODE(LAPIC_REGS), HVM_SAVE_LENGTH(LAPIC_REGS), OF_VCPU, save_lapic_regs, load_lapic_regs },
+    { HVM_SAVE_CODE(LAPIC_REGS), HVM_SAVE_LENGTH(LAPIC_REGS), OF_VCPU, save_lapic_regs,
+      load_lapic_regs },
     { HVM_SAVE_CODE(MTRR), HVM_SAVE_LENGTH(MTRR), OF_VCPU, save_mtrr, load_mtrr },
     { CPU_XSAVE_CODE, XSAVE_LENGTH, OF_STARTED_VCPU, save_xsave, load_xsave },
     { HVM_SAVE_CODE(END), 0, OF_DOMAIN, save_end, load_end },
@@ -107,8 +114,10 @@ static struct record {
     uint8_t data[RECORD_MAX];
 } record;
 
-_Static_assert(HVM_SAVE_LENGTH(CPU) <= RECORD_MAX && HVM_SAVE_LENGTH(LAPIC_REGS) <= RECORD_MAX, "it fits");
-_Static_assert(offsetof(struct record, data) == sizeof(struct hvm_save_descriptor), "written as one piece");
+_Static_assert(HVM_SAVE_LENGTH(CPU) <= RECORD_MAX && HVM_SAVE_LENGTH(LAPIC_REGS) <= RECORD_MAX,
+               "it fits");
+_Static_assert(offsetof(struct record, data) == sizeof(struct hvm_save_descriptor),
+               "written as one piece");
 
 static const struct record_type *type_find(uint32_t code)
 {
@@ -120,7 +129,10 @@ static const struct record_type *type_find(uint32_t code)
 
 /* --- out --- */
 
-struct cursor { gva_t va; uint32_t used, size; };
+struct cursor {
+    gva_t va;
+    uint32_t used, size;
+};
 
 static bool has_record(const struct record_type *t, const struct vcpu *v)
 {
@@ -135,8 +147,9 @@ static int put(struct vcpu *caller, struct cursor *at, const struct record_type 
     if (at->va != 0 && n > at->size - at->used)
         return -ENOSPC;
     memset(&record, 0, n);
-    record.descriptor =
-        (struct hvm_save_descriptor){ .typecode = t->code, .instance = (uint16_t)v->id, .length = t->length };
+    record.descriptor = (struct hvm_save_descriptor){ .typecode = t->code,
+                                                      .instance = (uint16_t)v->id,
+                                                      .length = t->length };
     t->save(v, record.data);
     at->used += n;
     return at->va != 0 ? guest_write(caller, at->va + at->used - n, &record, n) : 0;
@@ -170,7 +183,8 @@ long hvmcontext_get(struct hypercall *hc, struct domain *d, void *arg)
 /* --- in --- */
 
 /* Copies the record at *at, checks its shape and advances. */
-static int take(struct vcpu *caller, struct domain *d, struct cursor *at, const struct record_type **t)
+static int take(struct vcpu *caller, struct domain *d, struct cursor *at,
+                const struct record_type **t)
 {
     struct hvm_save_descriptor *descriptor = &record.descriptor;
     uint32_t left = at->size - at->used;
@@ -189,10 +203,13 @@ static int take(struct vcpu *caller, struct domain *d, struct cursor *at, const 
     if (domain_vcpu(d, descriptor->instance) == NULL)
         return -ENOENT;
     at->used += (uint32_t)sizeof(*descriptor) + descriptor->length;
-    return guest_read(caller, record.data, at->va + at->used - descriptor->length, descriptor->length);
+    return guest_read(caller, record.data, at->va + at->used - descriptor->length,
+                      descriptor->length);
 }
 
-/* The header comes first, the end last, neither of them elsewhere. Applies nothing unless it shall. */
+/*
+ * The header comes first, the end last, neither of them elsewhere. Applies nothing unless it shall.
+ */
 static int take_all(struct vcpu *caller, struct domain *d, struct cursor at, bool apply)
 {
     const struct record_type *header = types, *t;

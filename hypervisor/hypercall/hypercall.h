@@ -41,10 +41,11 @@ long hypercall_dispatch(struct hypercall *hc);
 void hypercall_exit(struct vcpu *v);
 
 /* One file each in hypercall/ */
-hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_table_op, hypercall_multicall,
-    hypercall_xen_version, hypercall_sched_op, hypercall_vcpu_op, hypercall_hvm_op, hypercall_console_io,
-    hypercall_domctl, hypercall_sysctl, hypercall_platform_op, hypercall_physdev_op, hypercall_vm_assist,
-    hypercall_set_timer_op, hypercall_cleave_op;
+hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_table_op,
+    hypercall_multicall, hypercall_xen_version, hypercall_sched_op, hypercall_vcpu_op,
+    hypercall_hvm_op, hypercall_console_io, hypercall_domctl, hypercall_sysctl,
+    hypercall_platform_op, hypercall_physdev_op, hypercall_vm_assist, hypercall_set_timer_op,
+    hypercall_cleave_op;
 
 /* A structure that 32-bit callers have in another layout. */
 #define hypercall_read(hc, dst, at, layout) \

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op (<xen/memory.h>): a domain's reservation (populate, decrease, claims), its memory map, and, in
- * memory_physmap.c, what is at which of its frame numbers (add_to_physmap and its relatives). dom0 may name
- * other domains, everybody else only itself.
+ * memory_op (<xen/memory.h>): a domain's reservation (populate, decrease, claims), its memory map,
+ * and, in memory_physmap.c, what is at which of its frame numbers (add_to_physmap and its
+ * relatives). dom0 may name other domains, everybody else only itself.
  *
- * arg[0] is the operation in its low six bits and, for those on arrays, how many elements are done above:
- * this is where a long one continues. Read next: memory_physmap.c, mm/p2m.c.
+ * arg[0] is the operation in its low six bits and, for those on arrays, how many elements are done
+ * above: this is where a long one continues. Read next: memory_physmap.c, mm/p2m.c.
  */
 #include "hypercall/memory.h"
 #include "core/domain.h"
@@ -21,24 +21,26 @@
 #include "mm/p2m.h"
 #include "spinlock.h"
 
-#define EXTENTS_READ 32u       /* at once */
+#define EXTENTS_READ 32u /* at once */
 #define EXTENTS_MAX (~0u >> MEMORY_START_SHIFT)
-#define SMALL_ORDER 6          /* as many frames as need no preemption point */
-#define BUILDER_PAGES 256      /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
-#define MAP_ENTRIES_MAX 128u   /* as many as Linux keeps */
+#define SMALL_ORDER 6        /* as many frames as need no preemption point */
+#define BUILDER_PAGES 256    /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
+#define MAP_ENTRIES_MAX 128u /* as many as Linux keeps */
 
 /* --- extents --- */
 
-typedef int extent_fn(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,
-                      gfn_t gfn, struct p2m_batch *batch);
+typedef int extent_fn(struct hypercall *hc, struct domain *d,
+                      const struct xen_memory_reservation *r, gfn_t gfn, struct p2m_batch *batch);
 
 /*
- * Returns how many extents are done, with those of former executions; fewer than asked for is the only error
- * that callers see of an extent. Stops when others wait, and goes on later. Extents larger than max_order are
- * refused, as Xen does with very large ones: callers then try smaller ones.
+ * Returns how many extents are done, with those of former executions; fewer than asked for is the
+ * only error that callers see of an extent. Stops when others wait, and goes on later. Extents
+ * larger than max_order are refused, as Xen does with very large ones: callers then try smaller
+ * ones.
  */
-static long each_extent(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,
-                        extent_fn *fn, unsigned int max_order, struct p2m_batch *batch)
+static long each_extent(struct hypercall *hc, struct domain *d,
+                        const struct xen_memory_reservation *r, extent_fn *fn,
+                        unsigned int max_order, struct p2m_batch *batch)
 {
     uint64_t start = memory_start(hc), i = start, first = i, pfn[EXTENTS_READ];
     int n = 0, rc = r->extent_order > max_order || r->nr_extents > EXTENTS_MAX ? -EINVAL : 0;
@@ -51,15 +53,17 @@ static long each_extent(struct hypercall *hc, struct domain *d, const struct xen
                 break;
             first = i;
         }
-        rc = i > start && softirq_preempt_pending() ? -ERESTART : fn(hc, d, r, GFN(pfn[i - first]), batch);
+        rc = i > start && softirq_preempt_pending() ? -ERESTART
+                                                    : fn(hc, d, r, GFN(pfn[i - first]), batch);
         i += rc == 0;
     }
     return rc == -ERESTART ? memory_continue(hc, i) : (long)i;
 }
 
 /*
- * Memory above a guest's target (maxmem = in its VM file) is asked for as populate-on-demand, within a limit
- * that covers only the target: the limit grows with it, and keeps what the tools add for their own pages.
+ * Memory above a guest's target (maxmem = in its VM file) is asked for as populate-on-demand,
+ * within a limit that covers only the target: the limit grows with it, and keeps what the tools add
+ * for their own pages.
  */
 static void raise_limit(struct domain *d, unsigned int order)
 {
@@ -70,12 +74,13 @@ static void raise_limit(struct domain *d, unsigned int order)
 }
 
 /*
- * mem_flags: node and address hints do not matter here; populate-on-demand memory is populated at once.
- * Scrubbing a large extent is long by itself: it gets an execution of its own, and what is done of it is
- * done, however often it is interrupted.
+ * mem_flags: node and address hints do not matter here; populate-on-demand memory is populated at
+ * once. Scrubbing a large extent is long by itself: it gets an execution of its own, and what is
+ * done of it is done, however often it is interrupted.
  */
-static int populate_extent(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,
-                           gfn_t gfn, struct p2m_batch *batch)
+static int populate_extent(struct hypercall *hc, struct domain *d,
+                           const struct xen_memory_reservation *r, gfn_t gfn,
+                           struct p2m_batch *batch)
 {
     if (r->extent_order > SMALL_ORDER && !alloc_prepare(r->extent_order)) {
         while (!softirq_preempt_pending() && !alloc_prepare(r->extent_order))
@@ -87,8 +92,9 @@ static int populate_extent(struct hypercall *hc, struct domain *d, const struct 
     return p2m_populate(d, gfn, r->extent_order);
 }
 
-static int decrease_extent(struct hypercall *hc, struct domain *d, const struct xen_memory_reservation *r,
-                           gfn_t gfn, struct p2m_batch *batch)
+static int decrease_extent(struct hypercall *hc, struct domain *d,
+                           const struct xen_memory_reservation *r, gfn_t gfn,
+                           struct p2m_batch *batch)
 {
     return p2m_batch_remove(batch, gfn, ORDER_4K, P2M_RAM_TYPES | 1u << P2M_ABSENT, NULL);
 }
@@ -114,8 +120,8 @@ static long claim_pages(struct hypercall *hc, struct domain *d, void *arg)
 {
     const struct xen_memory_reservation *r = arg;
 
-    if (HANDLE_VA(r->extent_start) || r->extent_order || r->mem_flags || r->nr_extents > d->max_pages ||
-        READ_ONCE(d->dying) != DOMAIN_ALIVE)
+    if (HANDLE_VA(r->extent_start) || r->extent_order || r->mem_flags ||
+        r->nr_extents > d->max_pages || READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
     return alloc_claim(d, r->nr_extents);
 }
@@ -141,7 +147,8 @@ static long maximum_ram_page(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * There is no populate-on-demand: what is there is all there will be. The tools only want to be understood.
+ * There is no populate-on-demand: what is there is all there will be. The tools only want to be
+ * understood.
  */
 static long pod_target(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -155,10 +162,7 @@ static long pod_target(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-static long no_vnuma(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return -EOPNOTSUPP;
-}
+static long no_vnuma(struct hypercall *hc, struct domain *d, void *arg) { return -EOPNOTSUPP; }
 
 /* --- the memory map (E820), as the builder said it --- */
 
@@ -231,5 +235,6 @@ static const struct operation memory_ops[MEMORY_OP_MASK + 1] = {
 
 long hypercall_memory_op(struct hypercall *hc)
 {
-    return operation_run(hc, memory_ops, ARRAY_SIZE(memory_ops), hc->arg[0] & MEMORY_OP_MASK, hc->arg[1]);
+    return operation_run(hc, memory_ops, ARRAY_SIZE(memory_ops), hc->arg[0] & MEMORY_OP_MASK,
+                         hc->arg[1]);
 }

@@ -6,8 +6,8 @@
 #include "hypercall/operation.h"
 
 /*
- * Up to n words of the caller's array (frame numbers, indexes) from element i on: those in one page. Returns
- * how many, or -E.
+ * Up to n words of the caller's array (frame numbers, indexes) from element i on: those in one
+ * page. Returns how many, or -E.
  */
 int must_check memory_words_read(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
                                  uint64_t n);

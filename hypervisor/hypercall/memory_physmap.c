@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op, what appears where in a domain's physical memory: the core's pages (shared_info, grant table),
- * frames of another domain (dom0 only). Whatever was at the place before is removed as by
- * remove_from_physmap, RAM included. A domain's own frames are not moved: only hvmloader asks for that.
+ * memory_op, what appears where in a domain's physical memory: the core's pages (shared_info, grant
+ * table), frames of another domain (dom0 only). Whatever was at the place before is removed as by
+ * remove_from_physmap, RAM included. A domain's own frames are not moved: only hvmloader asks for
+ * that.
  *
  * References: an entry gets the one that is taken here for it (p2m.h). Read next: mm/p2m.c.
  */
@@ -20,8 +21,8 @@
 #include "vdev/pvclock.h"
 
 /*
- * Puts a frame at gfn instead of what is there. The reference that the caller took goes into the entry, or is
- * dropped.
+ * Puts a frame at gfn instead of what is there. The reference that the caller took goes into the
+ * entry, or is dropped.
  */
 static int replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 {
@@ -33,8 +34,8 @@ static int replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 }
 
 /*
- * shared_info and grant frames are shown at one place; asking for them at another moves them. Uses up the
- * caller's reference.
+ * shared_info and grant frames are shown at one place; asking for them at another moves them. Uses
+ * up the caller's reference.
  */
 static int show_core_frame(struct domain *d, gfn_t gfn, mfn_t mfn)
 {
@@ -47,8 +48,8 @@ static int show_core_frame(struct domain *d, gfn_t gfn, mfn_t mfn)
 }
 
 /*
- * One page of another domain: RAM only, and not of the domain itself. -ENOENT: absent, the caller tries
- * again.
+ * One page of another domain: RAM only, and not of the domain itself. -ENOENT: absent, the caller
+ * tries again.
  */
 static int map_foreign(struct domain *d, gfn_t gfn, struct domain *owner, gfn_t theirs)
 {
@@ -61,7 +62,8 @@ static int map_foreign(struct domain *d, gfn_t gfn, struct domain *owner, gfn_t 
 /* A frame of d's grant table, with a reference. The table grows to it frame by frame. */
 static int grant_frame(struct domain *d, uint64_t index, mfn_t *mfn)
 {
-    if (index >= d->grant.max_frames) /* XENMAPIDX_grant_table_status too: version 1 has no status */
+    if (index >=
+        d->grant.max_frames) /* XENMAPIDX_grant_table_status too: version 1 has no status */
         return -EINVAL;
     for (;;) {
         uint64_t next = MIN(index, READ_ONCE(d->grant.frames));
@@ -94,7 +96,8 @@ long memory_add_to_physmap(struct hypercall *hc, struct domain *d, void *arg)
     const struct xen_add_to_physmap *a = arg;
     int rc = add_one(d, a->space, a->idx, GFN(a->gpfn));
 
-    if (rc == 0 && a->space == XENMAPSPACE_shared_info && d == hc->v->d && d->compat != hc->compat) {
+    if (rc == 0 && a->space == XENMAPSPACE_shared_info && d == hc->v->d &&
+        d->compat != hc->compat) {
         domain_set_compat(d, hc->compat);
         pvclock_update_wallclock(d);
     }
@@ -111,12 +114,14 @@ static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain
         rc = memory_words_read(hc, HANDLE_VA(arg->gpfns), i, &pfn, 1);
     if (rc < 0)
         return rc;
-    error = owner ? map_foreign(d, GFN(pfn), owner, GFN(index)) : add_one(d, arg->space, index, GFN(pfn));
+    error = owner ? map_foreign(d, GFN(pfn), owner, GFN(index))
+                  : add_one(d, arg->space, index, GFN(pfn));
     return error == -ERESTART ? error : guest_write_array(hc->v, arg->errs, i, &error, 1);
 }
 
 /*
- * Each page's result is in errs[]; the call itself fails only when arrays cannot be read or written.
+ * Each page's result is in errs[]; the call itself fails only when arrays cannot be read or
+ * written.
  */
 long memory_add_to_physmap_batch(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -133,7 +138,8 @@ long memory_add_to_physmap_batch(struct hypercall *hc, struct domain *d, void *a
     if (foreign)
         owner = hypercall_target(hc, a->u.foreign_domid, &rc);
     while (rc == 0 && i < a->size) {
-        rc = i > start && softirq_preempt_pending() ? -ERESTART : add_batch_entry(hc, d, owner, a, i);
+        rc = i > start && softirq_preempt_pending() ? -ERESTART
+                                                    : add_batch_entry(hc, d, owner, a, i);
         i += rc == 0;
     }
     return rc == -ERESTART ? memory_continue(hc, i) : rc;
@@ -147,7 +153,8 @@ long memory_remove_from_physmap(struct hypercall *hc, struct domain *d, void *ar
 /* --- resources --- */
 
 /* The gfn where the caller wants frame i. */
-static int read_gfn(struct hypercall *hc, const struct xen_mem_acquire_resource *arg, uint64_t i, gfn_t *gfn)
+static int read_gfn(struct hypercall *hc, const struct xen_mem_acquire_resource *arg, uint64_t i,
+                    gfn_t *gfn)
 {
     xen_pfn_t pfn;
     int rc = guest_read_array(hc->v, &pfn, arg->frame_list, i, 1);
@@ -156,8 +163,12 @@ static int read_gfn(struct hypercall *hc, const struct xen_mem_acquire_resource 
     return rc;
 }
 
-/* Those before `end` are taken back, by the list as it is now: it is dom0's own, and so are the places. */
-static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquire_resource *arg, uint64_t end)
+/*
+ * Those before `end` are taken back, by the list as it is now: it is dom0's own, and so are the
+ * places.
+ */
+static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquire_resource *arg,
+                               uint64_t end)
 {
     struct p2m_batch batch;
     gfn_t gfn;
@@ -169,7 +180,9 @@ static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquir
     p2m_batch_finish(&batch);
 }
 
-/* Maps frames of `owner`'s grant table at the caller's gfns; after an error none of them is mapped. */
+/*
+ * Maps frames of `owner`'s grant table at the caller's gfns; after an error none of them is mapped.
+ */
 static int map_grant_frames(struct hypercall *hc, struct domain *owner,
                             const struct xen_mem_acquire_resource *arg)
 {

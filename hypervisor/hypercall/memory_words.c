@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays of words (frame numbers, indexes) that callers of memory_op give: 8 bytes each, or 4 of a 32-bit
- * caller. Read next: memory.c.
+ * Arrays of words (frame numbers, indexes) that callers of memory_op give: 8 bytes each, or 4 of a
+ * 32-bit caller. Read next: memory.c.
  */
 #include "hypercall/guest_copy.h"
 #include "hypercall/memory.h"
 
-int memory_words_read(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
-                      uint64_t n)
+int memory_words_read(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word, uint64_t n)
 {
     uint64_t size = guest_layout_size(sizeof(*word), LAYOUT_WORD, hc->compat);
     gva_t at = array + i * size;

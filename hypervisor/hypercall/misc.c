@@ -27,7 +27,9 @@ long hypercall_vm_assist(struct hypercall *hc)
     return 0;
 }
 
-/* arg: ns since boot at which VIRQ_TIMER shall come, 0: never. 32-bit callers: low and high half. */
+/*
+ * arg: ns since boot at which VIRQ_TIMER shall come, 0: never. 32-bit callers: low and high half.
+ */
 long hypercall_set_timer_op(struct hypercall *hc)
 {
     uint64_t when = hc->compat ? hc->arg[0] | hc->arg[1] << 32 : hc->arg[0];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * multicall: several hypercalls in one (<xen/xen.h>). The tools make every memory_op through one, because its
- * result is 64 bits wide. Entries are copied one at a time. A call that continues (-ERESTART) has its
- * advanced arguments written back to its entry; the multicall then goes on there when it is executed again.
+ * multicall: several hypercalls in one (<xen/xen.h>). The tools make every memory_op through one,
+ * because its result is 64 bits wide. Entries are copied one at a time. A call that continues
+ * (-ERESTART) has its advanced arguments written back to its entry; the multicall then goes on
+ * there when it is executed again.
  *
  * Read next: table.c.
  */
@@ -12,7 +13,8 @@
 #include "hypercall/hypercall.h"
 #include "lib.h"
 
-_Static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg), "copied");
+_Static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg),
+               "copied");
 
 /* One entry. -ERESTART, with its progress written back; -EFAULT: its entry is not there. */
 static int call(struct hypercall *hc, gva_t at)
@@ -37,7 +39,8 @@ static int call(struct hypercall *hc, gva_t at)
 
 long hypercall_multicall(struct hypercall *hc)
 {
-    uint64_t size = guest_layout_size(sizeof(struct multicall_entry), LAYOUT_MULTICALL_ENTRY, hc->compat);
+    uint64_t size =
+        guest_layout_size(sizeof(struct multicall_entry), LAYOUT_MULTICALL_ENTRY, hc->compat);
 
     hc->arg[1] = (uint32_t)hc->arg[1];
     while (hc->arg[1] > 0) {

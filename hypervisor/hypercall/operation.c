@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way in and out of an operation that takes one structure: it is read once to a local copy, which the
- * handler works on, and goes back if the operation's row says so. Read next: sched_op.c, memory.c.
+ * The way in and out of an operation that takes one structure: it is read once to a local copy,
+ * which the handler works on, and goes back if the operation's row says so. Read next: sched_op.c,
+ * memory.c.
  */
 #include "hypercall/operation.h"
 #include "core/domain.h"
@@ -16,7 +17,10 @@
 /* As much as a row's size can say. */
 typedef uint64_t argument[(UINT8_MAX + 1) / sizeof(uint64_t)];
 
-/* Protects: domains against two tools changing them at once. Order: before all. Context: dom0's calls. */
+/*
+ * Protects: domains against two tools changing them at once. Order: before all. Context: dom0's
+ * calls.
+ */
 static struct spinlock change_lock = SPINLOCK(LOCK_DOMCTL);
 
 static long change(struct hypercall *hc, const struct operation *o, struct domain *d, void *arg)
@@ -32,7 +36,8 @@ static long change(struct hypercall *hc, const struct operation *o, struct domai
     return result;
 }
 
-static long call(struct hypercall *hc, const struct operation *o, gva_t va, void *arg, uint64_t size)
+static long call(struct hypercall *hc, const struct operation *o, gva_t va, void *arg,
+                 uint64_t size)
 {
     struct domain *d = hc->v->d;
     int rc = 0;
@@ -74,7 +79,9 @@ long operation_run_versioned(struct hypercall *hc, const struct operation *table
                              uint8_t size, uint32_t version)
 {
     argument arg;
-    const struct { uint32_t cmd, version; } *head = (void *)arg;
+    const struct {
+        uint32_t cmd, version;
+    } *head = (void *)arg;
     int rc = guest_read(hc->v, arg, hc->arg[0], size);
 
     if (rc)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform_op and physdev_op: dom0's kernel and the machine (<xen/platform.h>, <xen/physdev.h>). It sets the
- * wall clock that all guests see, and asks for the physical CPUs and the screen. Firmware services and power
- * management of the host are not offered: Linux does without. It reports its PCI devices, which the core need
- * not know: dom0 drives them all.
+ * platform_op and physdev_op: dom0's kernel and the machine (<xen/platform.h>, <xen/physdev.h>). It
+ * sets the wall clock that all guests see, and asks for the physical CPUs and the screen. Firmware
+ * services and power management of the host are not offered: Linux does without. It reports its PCI
+ * devices, which the core need not know: dom0 drives them all.
  *
- * Of the MSRs that Xen lets tools read on a CPU of their choice, AMD's have only the time-stamp counter, and
- * for that one Xen gives its own time, which is the same on all of them. So no CPU need be asked.
+ * Of the MSRs that Xen lets tools read on a CPU of their choice, AMD's have only the time-stamp
+ * counter, and for that one Xen gives its own time, which is the same on all of them. So no CPU
+ * need be asked.
  */
 #include "core/domain.h"
 #include "core/domain_registry.h"
@@ -69,7 +70,9 @@ static int resource_access(struct xenpf_resource_entry *e)
     return 0;
 }
 
-/* Returns how many are done. The first that fails says why, and those behind it are not looked at. */
+/*
+ * Returns how many are done. The first that fails says why, and those behind it are not looked at.
+ */
 static long resource_op(struct hypercall *hc, struct domain *d, void *arg)
 {
     const struct xenpf_resource_op *op = &((struct xen_platform_op *)arg)->u.resource_op;
@@ -78,7 +81,8 @@ static long resource_op(struct hypercall *hc, struct domain *d, void *arg)
         return -EINVAL;
     for (uint32_t i = 0; i < op->nr_entries; i++) {
         struct xenpf_resource_entry e;
-        int rc = guest_read_array(hc->v, &e, op->entries, i, 1), error = rc ? rc : resource_access(&e);
+        int rc = guest_read_array(hc->v, &e, op->entries, i, 1),
+            error = rc ? rc : resource_access(&e);
 
         if (!error && op->cpu >= nr_cpus)
             return -ENODEV;
@@ -112,8 +116,8 @@ static const struct operation platform_ops[] = {
 
 long hypercall_platform_op(struct hypercall *hc)
 {
-    return operation_run_versioned(hc, platform_ops, ARRAY_SIZE(platform_ops), sizeof(struct xen_platform_op),
-                                   XENPF_INTERFACE_VERSION);
+    return operation_run_versioned(hc, platform_ops, ARRAY_SIZE(platform_ops),
+                                   sizeof(struct xen_platform_op), XENPF_INTERFACE_VERSION);
 }
 
 /* Everything about physical interrupts is -ENOSYS, since dom0 has its I/O APIC. */
@@ -122,9 +126,7 @@ long hypercall_physdev_op(struct hypercall *hc)
     switch ((uint32_t)hc->arg[0]) {
     case PHYSDEVOP_pci_mmcfg_reserved:
     case PHYSDEVOP_pci_device_add:
-    case PHYSDEVOP_pci_device_remove:
-        return 0;
-    default:
-        return -ENOSYS;
+    case PHYSDEVOP_pci_device_remove: return 0;
+    default: return -ENOSYS;
     }
 }

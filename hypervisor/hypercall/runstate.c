@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runstate area that a guest registers by its virtual address (pitfall 8). It is written only on the
- * vcpu's own CPU: when it is registered, and when the vcpu is about to run. Read next: vcpu_op.c.
+ * The runstate area that a guest registers by its virtual address (pitfall 8). It is written only
+ * on the vcpu's own CPU: when it is registered, and when the vcpu is about to run. Read next:
+ * vcpu_op.c.
  */
 #include "hypercall/runstate.h"
 #include "core/sched.h"

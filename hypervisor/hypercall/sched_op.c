@@ -3,9 +3,9 @@
  * sched_op: a guest gives up its CPU, waits for event channels, shuts down, arms its watchdogs
  * (<xen/sched.h>).
  *
- * Nothing waits in here. block and poll mark the vcpu blocked and return 0; the run loop then takes it off
- * its CPU with that result in its registers, and it goes on when it is woken. poll may return early without a
- * reason, which the ABI allows.
+ * Nothing waits in here. block and poll mark the vcpu blocked and return 0; the run loop then takes
+ * it off its CPU with that result in its registers, and it goes on when it is woken. poll may
+ * return early without a reason, which the ABI allows.
  *
  * Read next: core/sched.c, core/evtchn.c (wake_pollers).
  */
@@ -35,7 +35,10 @@ static long op_yield(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-/* As HLT with interrupts enabled: event upcalls are unmasked, or the caller would sleep through them. */
+/*
+ * As HLT with interrupts enabled: event upcalls are unmasked, or the caller would sleep through
+ * them.
+ */
 static long op_block(struct hypercall *hc, struct domain *d, void *arg)
 {
     hc->v->info->evtchn_upcall_mask = 0;
@@ -56,8 +59,8 @@ static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n
 }
 
 /*
- * A sender marks its port, then looks for pollers; we say that we poll and block, then look at the ports
- * again. One of the two sees the other.
+ * A sender marks its port, then looks for pollers; we say that we poll and block, then look at the
+ * ports again. One of the two sees the other.
  */
 static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_port_t *ports)
 {
@@ -100,8 +103,8 @@ static long op_poll(struct hypercall *hc, struct domain *d, void *arg)
 static long op_shutdown(struct hypercall *hc, struct domain *d, void *arg)
 {
     bool remote = (uint32_t)hc->arg[0] == SCHEDOP_remote_shutdown;
-    uint32_t reason = remote ? ((struct sched_remote_shutdown *)arg)->reason :
-                      ((struct sched_shutdown *)arg)->reason;
+    uint32_t reason = remote ? ((struct sched_remote_shutdown *)arg)->reason
+                             : ((struct sched_shutdown *)arg)->reason;
 
     if (reason > SHUTDOWN_MAX)
         return -EINVAL;
@@ -110,7 +113,8 @@ static long op_shutdown(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * id 0 takes a free watchdog and returns its number from 1; a timeout of 0 stops one and frees it. Seconds.
+ * id 0 takes a free watchdog and returns its number from 1; a timeout of 0 stops one and frees it.
+ * Seconds.
  */
 static long op_watchdog(struct hypercall *hc, struct domain *d, void *arg)
 {

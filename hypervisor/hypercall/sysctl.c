@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl: what dom0's tools ask of the whole machine (<xen/sysctl.h>, interface version 0x15): the core's
- * console (xl dmesg, debug keys), what the machine is and how full it is, and scheduling.
+ * sysctl: what dom0's tools ask of the whole machine (<xen/sysctl.h>, interface version 0x15): the
+ * core's console (xl dmesg, debug keys), what the machine is and how full it is, and scheduling.
  *
  * Read next: cpu_policy.c.
  */
@@ -58,8 +58,9 @@ static long read_console(struct hypercall *hc, struct domain *d, void *arg)
 static void show_domain(struct domain *d)
 {
     log_info("d%u: %lu of at most %lu pages, claim %lu, %lu page tables, paused %u, dying %u, "
-             "references %u\n", d->id, d->tot_pages, d->max_pages, d->claimed, d->p2m.table_pages,
-             d->pause_count, (unsigned int)READ_ONCE(d->dying), d->refs);
+             "references %u\n",
+             d->id, d->tot_pages, d->max_pages, d->claimed, d->p2m.table_pages, d->pause_count,
+             (unsigned int)READ_ONCE(d->dying), d->refs);
 }
 
 static void show_memory(void)
@@ -67,15 +68,12 @@ static void show_memory(void)
     struct alloc_info info;
 
     alloc_info(&info);
-    log_info(
-        "memory: %lu pages, %lu free, %lu claimed, %lu the core's, heap %lu bytes, largest free order %lu\n",
-        info.total, info.free, info.claimed, info.core, heap_used(), info.largest_free_order);
+    log_info("memory: %lu pages, %lu free, %lu claimed, %lu the core's, heap %lu bytes, largest "
+             "free order %lu\n",
+             info.total, info.free, info.claimed, info.core, heap_used(), info.largest_free_order);
 }
 
-static void show_invariants(void)
-{
-    log_info("invariants: %u violated\n", check_invariants());
-}
+static void show_invariants(void) { log_info("invariants: %u violated\n", check_invariants()); }
 
 static void show_keys(void);
 
@@ -124,7 +122,10 @@ static long debug_keys(struct hypercall *hc, struct domain *d, void *arg)
     return rc;
 }
 
-/* --- the machine: one node, one socket; each CPU is a core of its own (siblings are not told apart) --- */
+/*
+ * --- the machine: one node, one socket; each CPU is a core of its own (siblings are not told
+ * apart) ---
+ */
 
 static long physinfo(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -141,7 +142,8 @@ static long physinfo(struct hypercall *hc, struct domain *d, void *arg)
         .max_cpu_id = nr_cpus - 1,
         .nr_nodes = 1,
         .cpu_khz = (uint32_t)clock_tsc_khz,
-        .capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1,
+        .capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap |
+                        XEN_SYSCTL_PHYSCAP_gnttab_v1,
         .total_pages = memory.total,
         .free_pages = memory.free,
         .outstanding_pages = memory.claimed,
@@ -171,7 +173,8 @@ static long numa(struct hypercall *hc, struct domain *d, void *arg)
     int rc = 0;
 
     alloc_info(&memory);
-    xen_sysctl_meminfo_t info = { .memsize = memory.total * PAGE_SIZE, .memfree = memory.free * PAGE_SIZE };
+    xen_sysctl_meminfo_t info = { .memsize = memory.total * PAGE_SIZE,
+                                  .memfree = memory.free * PAGE_SIZE };
     if (n->num_nodes > 0 && HANDLE_VA(n->meminfo) != 0)
         rc = guest_write_array(hc->v, n->meminfo, 0, &info, 1);
     if (rc == 0 && n->num_nodes > 0 && HANDLE_VA(n->distance) != 0)
@@ -180,7 +183,9 @@ static long numa(struct hypercall *hc, struct domain *d, void *arg)
     return rc;
 }
 
-/* Which node each PCI device is near: the core does not know. The caller comes back for the rest. */
+/*
+ * Which node each PCI device is near: the core does not know. The caller comes back for the rest.
+ */
 static long pcitopo(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_sysctl_pcitopoinfo *t = &SYSCTL(arg)->pcitopoinfo;
@@ -227,7 +232,10 @@ static long no_power_management(struct hypercall *hc, struct domain *d, void *ar
     return -ENODEV;
 }
 
-/* --- scheduling: the tools know it as "credit2" in the one CPU pool, number 0, which has all CPUs --- */
+/*
+ * --- scheduling: the tools know it as "credit2" in the one CPU pool, number 0, which has all CPUs
+ * ---
+ */
 
 static long scheduler(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -268,17 +276,14 @@ static long cpupool(struct hypercall *hc, struct domain *unused, void *arg)
             p->n_dom++;
         return xenctl_bitmap_write(hc->v, &p->cpumap, xenctl_bitmap_cpus());
     case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
-    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
-        return -EBUSY;
-    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
-        return -ENODEV;
+    case XEN_SYSCTL_CPUPOOL_OP_RMCPU: return -EBUSY;
+    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU: return -ENODEV;
     case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
         for_each_domain(d)
             if (d->id == p->domid)
                 return 0; /* it is in pool 0 already */
         return -EINVAL;
-    default:
-        return -ENOSYS;
+    default: return -ENOSYS;
     }
 }
 
@@ -303,6 +308,6 @@ static const struct operation sysctl_ops[] = {
 
 long hypercall_sysctl(struct hypercall *hc)
 {
-    return operation_run_versioned(hc, sysctl_ops, ARRAY_SIZE(sysctl_ops), sizeof(struct xen_sysctl),
-                                   XEN_SYSCTL_INTERFACE_VERSION);
+    return operation_run_versioned(hc, sysctl_ops, ARRAY_SIZE(sysctl_ops),
+                                   sizeof(struct xen_sysctl), XEN_SYSCTL_INTERFACE_VERSION);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypercall table: the whole surface of the core, one line each. Numbers are those of <xen/xen.h>.
+ * The hypercall table: the whole surface of the core, one line each. Numbers are those of
+ * <xen/xen.h>.
  *
- * Registers (<xen/arch-x86/xen-x86_64.h>): number in RAX, arguments in RDI RSI RDX R10 R8 R9, result in RAX;
- * a 32-bit caller: EAX; EBX ECX EDX ESI EDI EBP. A handler that returns -ERESTART has put its progress into
- * its arguments; they go back to the registers, RIP stays, and the guest executes the instruction again,
- * after whatever this CPU has to do in between.
+ * Registers (<xen/arch-x86/xen-x86_64.h>): number in RAX, arguments in RDI RSI RDX R10 R8 R9,
+ * result in RAX; a 32-bit caller: EAX; EBX ECX EDX ESI EDI EBP. A handler that returns -ERESTART
+ * has put its progress into its arguments; they go back to the registers, RIP stays, and the guest
+ * executes the instruction again, after whatever this CPU has to do in between.
  *
- * Only the kernel of a guest may call: CPL 0. Read next: the family you are interested in, one file each.
+ * Only the kernel of a guest may call: CPL 0. Read next: the family you are interested in, one file
+ * each.
  */
 #include "core/domain_registry.h"
 #include "core/vcpu.h"
@@ -60,7 +62,9 @@ void hypercall_exit(struct vcpu *v)
     }
     const struct guest_regs *r = &v->regs;
     struct hypercall hc = {
-        .v = v, .nr = (uint32_t)*hw_gpr(v, 0), .compat = !hw_mode_64(v),
+        .v = v,
+        .nr = (uint32_t)*hw_gpr(v, 0),
+        .compat = !hw_mode_64(v),
         .arg = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
     };
     for (int i = 0; unlikely(hc.compat) && i < HYPERCALL_ARGS; i++)
@@ -70,7 +74,8 @@ void hypercall_exit(struct vcpu *v)
     if (rc == -ERESTART) {
         for (int i = 0; i < HYPERCALL_ARGS; i++)
             *hw_gpr(v, registers[hc.compat][i]) = hc.arg[i];
-        watchdog_pause(); /* a CPU may take no interrupt before the guest's first instruction: this one */
+        /* a CPU may take no interrupt before the guest's first instruction: this one */
+        watchdog_pause();
         return;
     }
     *hw_gpr(v, 0) = hc.compat ? (uint32_t)rc : (uint64_t)rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vcpu_op: a guest and its own vcpus (<xen/vcpu.h>): which are up, how their time went, where their vcpu_info
- * and runstate are kept, their timers. Linux's only timer is the one-shot of this file.
+ * vcpu_op: a guest and its own vcpus (<xen/vcpu.h>): which are up, how their time went, where their
+ * vcpu_info and runstate are kept, their timers. Linux's only timer is the one-shot of this file.
  *
  * Read next: core/vcpu.c.
  */
@@ -113,33 +113,24 @@ long hypercall_vcpu_op(struct hypercall *hc)
     if (v == NULL)
         return -ENOENT;
     switch ((uint32_t)hc->arg[0]) {
-    case VCPUOP_initialise:
-        return initialise(hc, v, arg);
+    case VCPUOP_initialise: return initialise(hc, v, arg);
     case VCPUOP_up:
         if (!v->initialised)
             return -EINVAL;
         WRITE_ONCE(v->down, false);
         vcpu_unblock(v);
         return 0;
-    case VCPUOP_down:
-        domain_stop_vcpu(v);
-        return 0;
-    case VCPUOP_is_up:
-        return v->initialised && !READ_ONCE(v->down);
-    case VCPUOP_get_runstate_info:
-        return get_runstate(hc, v, arg);
-    case VCPUOP_register_runstate_memory_area:
-        return register_runstate(hc, v, arg);
-    case VCPUOP_register_vcpu_info:
-        return register_info(hc, v, arg);
-    case VCPUOP_set_periodic_timer:
-        return set_periodic(hc, v, arg);
+    case VCPUOP_down: domain_stop_vcpu(v); return 0;
+    case VCPUOP_is_up: return v->initialised && !READ_ONCE(v->down);
+    case VCPUOP_get_runstate_info: return get_runstate(hc, v, arg);
+    case VCPUOP_register_runstate_memory_area: return register_runstate(hc, v, arg);
+    case VCPUOP_register_vcpu_info: return register_info(hc, v, arg);
+    case VCPUOP_set_periodic_timer: return set_periodic(hc, v, arg);
     case VCPUOP_stop_periodic_timer:
         v->period = 0;
         timer_stop(&v->periodic);
         return 0;
-    case VCPUOP_set_singleshot_timer:
-        return set_singleshot(hc, v, arg);
+    case VCPUOP_set_singleshot_timer: return set_singleshot(hc, v, arg);
     case VCPUOP_stop_singleshot_timer:
         if (v != hc->v)
             return -EINVAL;
@@ -151,7 +142,6 @@ long hypercall_vcpu_op(struct hypercall *hc)
         WRITE_ONCE(v->vdev.nmi_pending, true);
         vcpu_kick(v);
         return 0;
-    default:
-        return -ENOSYS;
+    default: return -ENOSYS;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xen_version: who we are (<xen/version.h>). The number is that of the ABI, Xen 4.17; the name is ours. Linux
- * takes its features from here, libxenguest what kinds of guest can be built.
+ * xen_version: who we are (<xen/version.h>). The number is that of the ABI, Xen 4.17; the name is
+ * ours. Linux takes its features from here, libxenguest what kinds of guest can be built.
  */
 #include "core/vcpu.h"
 #include "errors.h"
@@ -13,10 +13,13 @@
 
 /* Answers of a fixed length, filled up with zeros. */
 static const xen_extraversion_t extraversion = ".0-cleave";
-static const xen_capabilities_info_t capabilities = "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
+static const xen_capabilities_info_t capabilities =
+    "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
 static const xen_changeset_info_t changeset = "cleave";
 static const struct xen_compile_info compile_info = {
-    .compiler = "gcc " __VERSION__, .compile_by = "cleave", .compile_domain = "local",
+    .compiler = "gcc " __VERSION__,
+    .compile_by = "cleave",
+    .compile_domain = "local",
 };
 
 static long get_features(struct vcpu *v, gva_t arg)
@@ -56,30 +59,23 @@ long hypercall_xen_version(struct hypercall *hc)
     struct vcpu *v = hc->v;
     gva_t arg = hc->arg[1];
 
-    if (likely((uint32_t)hc->arg[0] == XENVER_version)) /* also how a kernel asks for nothing but an exit */
+    /* also how a kernel asks for nothing but an exit */
+    if (likely((uint32_t)hc->arg[0] == XENVER_version))
         return 4 << 16 | 17;
     switch ((uint32_t)hc->arg[0]) {
-    case XENVER_extraversion:
-        return guest_write(v, arg, extraversion, sizeof(extraversion));
-    case XENVER_compile_info:
-        return guest_write(v, arg, &compile_info, sizeof(compile_info));
-    case XENVER_capabilities:
-        return guest_write(v, arg, capabilities, sizeof(capabilities));
-    case XENVER_changeset:
-        return guest_write(v, arg, changeset, sizeof(changeset));
-    case XENVER_platform_parameters: /* where it is in a guest's address space: nowhere. A guest's word */
+    case XENVER_extraversion: return guest_write(v, arg, extraversion, sizeof(extraversion));
+    case XENVER_compile_info: return guest_write(v, arg, &compile_info, sizeof(compile_info));
+    case XENVER_capabilities: return guest_write(v, arg, capabilities, sizeof(capabilities));
+    case XENVER_changeset: return guest_write(v, arg, changeset, sizeof(changeset));
+    /* where it is in a guest's address space: nowhere. A guest's word */
+    case XENVER_platform_parameters:
         return guest_zero(v, arg, hc->compat ? sizeof(uint32_t) : sizeof(uint64_t));
-    case XENVER_get_features:
-        return get_features(v, arg);
-    case XENVER_pagesize:
-        return arg == 0 ? (long)PAGE_SIZE : -EINVAL;
-    case XENVER_guest_handle:
-        return guest_handle(v, arg);
-    case XENVER_commandline:
-        return commandline(v, arg);
+    case XENVER_get_features: return get_features(v, arg);
+    case XENVER_pagesize: return arg == 0 ? (long)PAGE_SIZE : -EINVAL;
+    case XENVER_guest_handle: return guest_handle(v, arg);
+    case XENVER_commandline: return commandline(v, arg);
     case XENVER_build_id:
         return v->d->is_dom0 ? -ENODATA : -EPERM; /* the image is linked without one */
-    default:
-        return -ENOSYS;
+    default: return -ENOSYS;
     }
 }

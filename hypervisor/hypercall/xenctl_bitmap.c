@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bitmaps of domctl and sysctl (struct xenctl_bitmap of <xen/xen.h>): a pointer and a number of bits that
- * the caller chose. Ours have 64 bits at most, one per CPU.
+ * The bitmaps of domctl and sysctl (struct xenctl_bitmap of <xen/xen.h>): a pointer and a number of
+ * bits that the caller chose. Ours have 64 bits at most, one per CPU.
  */
 #include "hypercall/xenctl_bitmap.h"
 #include "errors.h"
@@ -14,10 +14,7 @@ _Static_assert(MAX_CPUS < 64, "a CPU mask is one 64-bit word");
 
 static uint64_t low_bits(uint32_t n) { return n >= 64 ? ~0ull : (1ull << n) - 1; }
 
-uint64_t xenctl_bitmap_cpus(void)
-{
-    return low_bits(nr_cpus);
-}
+uint64_t xenctl_bitmap_cpus(void) { return low_bits(nr_cpus); }
 
 int xenctl_bitmap_read(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t *bits)
 {

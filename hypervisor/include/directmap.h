@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All of RAM is mapped once, at DIRECTMAP_BASE, writable and not executable; the core's image a second time
- * at TEXT_BASE, where text is not writable. Device registers are reached through pagetable_map_device(). Host
- * unit tests replace this header, so that "machine memory" is an array.
+ * All of RAM is mapped once, at DIRECTMAP_BASE, writable and not executable; the core's image a
+ * second time at TEXT_BASE, where text is not writable. Device registers are reached through
+ * pagetable_map_device(). Host unit tests replace this header, so that "machine memory" is an
+ * array.
  */
 #ifndef CLV_DIRECTMAP_H
 #define CLV_DIRECTMAP_H
@@ -10,7 +11,7 @@
 #include "types.h"
 
 #define DIRECTMAP_BASE 0xffff800000000000ull
-#define TEXT_BASE 0xffffffff80000000ull   /* virtual = physical + TEXT_BASE for the image */
+#define TEXT_BASE 0xffffffff80000000ull /* virtual = physical + TEXT_BASE for the image */
 
 static inline void *paddr_to_virt(paddr_t p) { return (void *)(DIRECTMAP_BASE + p); }
 static inline paddr_t virt_to_paddr(const void *v)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Error numbers of the Xen ABI under their usual names, for `return -EINVAL`, plus the core's own ERESTART,
- * which never reaches a guest: the hypercall continues when it is executed again.
+ * Error numbers of the Xen ABI under their usual names, for `return -EINVAL`, plus the core's own
+ * ERESTART, which never reaches a guest: the hypercall continues when it is executed again.
  */
 #ifndef CLV_ERRORS_H
 #define CLV_ERRORS_H

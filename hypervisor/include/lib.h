@@ -2,9 +2,9 @@
 /*
  * What every file needs: printing, dying, asserting, strings, bitmaps.
  *
- * log_* print one line on the core's console ("(CLV) " is put in front, lines end with \n in the format) and
- * keep it in the ring that `xl dmesg` reads. log_guest says what a domain did ("(CLV) d3: ..."); it is
- * rate-limited, so that no guest can flood the console.
+ * log_* print one line on the core's console ("(CLV) " is put in front, lines end with \n in the
+ * format) and keep it in the ring that `xl dmesg` reads. log_guest says what a domain did ("(CLV)
+ * d3: ..."); it is rate-limited, so that no guest can flood the console.
  */
 #ifndef CLV_LIB_H
 #define CLV_LIB_H
@@ -24,21 +24,34 @@ void printk(enum log_level level, const char *fmt, ...) format_printf(2, 3);
 #define check_failed(...) (printk(LOG_ERR, "check: " __VA_ARGS__), 1u)
 void log_guest(const struct domain *d, const char *fmt, ...) format_printf(2, 3);
 /* A limit for messages of one kind that others can cause; all zero: nothing was said yet. */
-struct log_rate { int64_t said; nsec_t since; };
+struct log_rate {
+    int64_t said;
+    nsec_t since;
+};
 bool log_allowed(struct log_rate *r);       /* true: say one */
 bool log_is_last(const struct log_rate *r); /* after that there is silence for a while */
 
-/* Formats into buf (always NUL-terminated); returns the whole text's length. What it knows: lib/format.c. */
+/*
+ * Formats into buf (always NUL-terminated); returns the whole text's length. What it knows:
+ * lib/format.c.
+ */
 int snprintf(char *buf, size_t size, const char *fmt, ...) format_printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 
-/* Prints why and a dump of all CPUs, then reboots after a bounded time (or stays, with `noreboot`). */
+/*
+ * Prints why and a dump of all CPUs, then reboots after a bounded time (or stays, with `noreboot`).
+ */
 noreturn void panic(const char *fmt, ...) format_printf(1, 2);
 
-#define BUG_ON(c) do { if (unlikely(c)) panic("BUG at %s:%d: %s\n", __FILE__, __LINE__, #c); } while (0)
+#define BUG_ON(c) \
+    do { \
+        if (unlikely(c)) \
+            panic("BUG at %s:%d: %s\n", __FILE__, __LINE__, #c); \
+    } while (0)
 
 /* In the debug build, where CLV_DEBUG is 1 and not 0 (build.mk). */
-#define ASSERT(c) do { \
+#define ASSERT(c) \
+    do { \
         if (CLV_DEBUG && unlikely(!(c))) \
             panic("assertion failed at %s:%d: %s\n", __FILE__, __LINE__, #c); \
     } while (0)
@@ -51,7 +64,8 @@ size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 
 /*
- * Bitmaps of 64-bit words. set, clear and test_and_* are atomic and full barriers; bit_test is a plain read.
+ * Bitmaps of 64-bit words. set, clear and test_and_* are atomic and full barriers; bit_test is a
+ * plain read.
  */
 static inline bool bit_test(const void *map, unsigned int n)
 {

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* A doubly linked list with a head, embedded in what it links. An unlinked node points at itself. */
+/*
+ * A doubly linked list with a head, embedded in what it links. An unlinked node points at itself.
+ */
 #ifndef CLV_LIST_H
 #define CLV_LIST_H
 
 #include "types.h"
 
-struct list { struct list *next, *prev; };
+struct list {
+    struct list *next, *prev;
+};
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name) \
+    { \
+        &(name), &(name) \
+    }
 #define list_entry(p, type, member) container_of(p, type, member)
 /* Each `type *e` that is linked by its `member`. */
 #define list_for_each(type, e, head, member) \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Base types. Frame numbers are typed: a gfn_t is a guest's frame number, an mfn_t the machine's; mixing them
- * does not compile. Both count 4 KiB frames. Read next: errors.h, cpu.h.
+ * Base types. Frame numbers are typed: a gfn_t is a guest's frame number, an mfn_t the machine's;
+ * mixing them does not compile. Both count 4 KiB frames. Read next: errors.h, cpu.h.
  */
 #ifndef CLV_TYPES_H
 #define CLV_TYPES_H
@@ -11,16 +11,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct { uint64_t n; } gfn_t;
-typedef struct { uint64_t n; } mfn_t;
-typedef uint64_t paddr_t;  /* machine physical address, bytes */
-typedef uint64_t gpa_t;    /* guest physical address, bytes */
-typedef uint64_t gva_t;    /* guest virtual address, bytes */
-typedef int64_t nsec_t;    /* nanoseconds since boot */
+typedef struct {
+    uint64_t n;
+} gfn_t;
+typedef struct {
+    uint64_t n;
+} mfn_t;
+typedef uint64_t paddr_t; /* machine physical address, bytes */
+typedef uint64_t gpa_t;   /* guest physical address, bytes */
+typedef uint64_t gva_t;   /* guest virtual address, bytes */
+typedef int64_t nsec_t;   /* nanoseconds since boot */
 
-#define MSEC(x) ((nsec_t)(x) * 1000000)
-#define USEC(x) ((nsec_t)(x) * 1000)
-#define SEC(x) ((nsec_t)(x) * 1000000000)
+#define MSEC(x) ((nsec_t)(x)*1000000)
+#define USEC(x) ((nsec_t)(x)*1000)
+#define SEC(x) ((nsec_t)(x)*1000000000)
 #define TIME_NEVER INT64_MAX
 
 #define GFN(x) ((gfn_t){ (x) })
@@ -45,9 +49,9 @@ static inline gfn_t gfn_add(gfn_t g, uint64_t i) { return GFN(g.n + i); }
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define ROUND_UP(x, a) (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
-#define ROUND_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
-#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+#define ROUND_UP(x, a) (((x) + (a)-1) & ~((__typeof__(x))(a)-1))
+#define ROUND_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define noreturn __attribute__((noreturn))
@@ -60,8 +64,8 @@ static inline gfn_t gfn_add(gfn_t g, uint64_t i) { return GFN(g.n + i); }
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 /*
- * An index that a guest chose and that was found to be below size: 0 where the CPU guesses wrongly that it is
- * (Spectre v1), so that no memory behind the array is touched on that path either.
+ * An index that a guest chose and that was found to be below size: 0 where the CPU guesses wrongly
+ * that it is (Spectre v1), so that no memory behind the array is touched on that path either.
  */
 static inline uint64_t index_nospec(uint64_t index, uint64_t size)
 {

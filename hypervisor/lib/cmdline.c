@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The core's command line: words NAME or NAME=VALUE between blanks; the last one of a name counts. Numbers
- * and sizes are parsed strictly: a typing error must not become some other number.
+ * The core's command line: words NAME or NAME=VALUE between blanks; the last one of a name counts.
+ * Numbers and sizes are parsed strictly: a typing error must not become some other number.
  */
 #include "lib/cmdline.h"
 #include "errors.h"
 #include "lib.h"
 
 /* Every option that any file asks for. */
-static const char *const known[] = { "console", "dom0_max_vcpus", "dom0_mem", "guest_loglvl", "loglvl",
-                                    "maxcpus", "nmi", "noreboot" };
+static const char *const known[] = { "console", "dom0_max_vcpus", "dom0_mem", "guest_loglvl",
+                                     "loglvl",  "maxcpus",        "nmi",      "noreboot" };
 
 static const char *cmdline = "";
 
-struct word { const char *text; size_t name, length; }; /* NAME or NAME=VALUE, and the lengths of both */
+/* NAME or NAME=VALUE, and the lengths of both */
+struct word {
+    const char *text;
+    size_t name, length;
+};
 
 /* The next word of *s, which moves behind it. */
 static bool next_word(const char **s, struct word *w)
@@ -75,7 +79,8 @@ bool cmdline_parse_size(const char *s, uint64_t *n)
     if (*s < '0' || *s > '9')
         return false;
     for (*n = 0; *s >= '0' && *s <= '9'; s++)
-        if (__builtin_mul_overflow(*n, 10, n) || __builtin_add_overflow(*n, (uint64_t)(*s - '0'), n))
+        if (__builtin_mul_overflow(*n, 10, n) ||
+            __builtin_add_overflow(*n, (uint64_t)(*s - '0'), n))
             return false;
     for (unsigned int i = 0; i < 4; i++)
         if ((*s | 0x20) == "kmgt"[i])

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console: the core's own lines and dom0's hvc0 share one serial port, and a ring keeps the core's
- * lines for sysctl readconsole. What is sent waits in a second ring, from which the port's driver
- * (platform/uart.c) takes it: no CPU waits for the port. What is typed goes to a buffer, and VIRQ_CONSOLE
- * tells dom0 to fetch it by console_io.
+ * The console: the core's own lines and dom0's hvc0 share one serial port, and a ring keeps the
+ * core's lines for sysctl readconsole. What is sent waits in a second ring, from which the port's
+ * driver (platform/uart.c) takes it: no CPU waits for the port. What is typed goes to a buffer, and
+ * VIRQ_CONSOLE tells dom0 to fetch it by console_io.
  *
- * Each writer meets a limit when it writes more than the port sends: guests' lines have half of the ring,
- * dom0 has three quarters, so that the core's find room. A line that finds none is missing on the port only,
- * and counted there; dom0 has to wait (hypercall/console_io.c).
+ * Each writer meets a limit when it writes more than the port sends: guests' lines have half of the
+ * ring, dom0 has three quarters, so that the core's find room. A line that finds none is missing on
+ * the port only, and counted there; dom0 has to wait (hypercall/console_io.c).
  *
- * Lock: protects the rings, the input buffer and the driver. Last in the order, so that any code may print.
- * Any context; a panic breaks it.
+ * Lock: protects the rings, the input buffer and the driver. Last in the order, so that any code
+ * may print. Any context; a panic breaks it.
  *
  * Read next: log.c; platform/uart.c; hypercall/console_io.c.
  */
@@ -18,16 +18,18 @@
 #include "lib.h"
 #include "percpu.h"
 
-#define RING_SIZE 65536u       /* a power of two, like the next ones */
+#define RING_SIZE 65536u /* a power of two, like the next ones */
 #define OUTPUT_SIZE 32768u
 #define INPUT_SIZE 1024u
 
 struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE);
 static console_send_fn *driver; /* NULL: there is no port */
-static bool at_once;           /* the machine ends: nothing may wait */
-static bool inside_line;       /* the last character for the port was not a newline */
+static bool at_once;            /* the machine ends: nothing may wait */
+static bool inside_line;        /* the last character for the port was not a newline */
 
-/* On its way to the port; the lines of which there is nothing in it, since the port last said so. */
+/*
+ * On its way to the port; the lines of which there is nothing in it, since the port last said so.
+ */
 static char output[OUTPUT_SIZE];
 static uint32_t output_head, output_tail, lines_lost;
 
@@ -75,8 +77,10 @@ void console_send(void)
     if (!driver)
         return;
     if (lines_lost && console_waiting() < OUTPUT_SIZE / 4) {
-        size_t n = (size_t)snprintf(note, sizeof(note), "(CLV) console: %u lines were too much for the "
-                                    "serial port\n", lines_lost);
+        size_t n = (size_t)snprintf(note, sizeof(note),
+                                    "(CLV) console: %u lines were too much for the "
+                                    "serial port\n",
+                                    lines_lost);
 
         lines_lost = 0;
         put_line(note, n, OUTPUT_SIZE);
@@ -117,8 +121,8 @@ void console_take_over(void)
 }
 
 /*
- * Copies what the ring has to buf; incremental: only what came after *index. *index becomes the number of the
- * byte behind the last one copied. clear forgets everything.
+ * Copies what the ring has to buf; incremental: only what came after *index. *index becomes the
+ * number of the byte behind the last one copied. clear forgets everything.
  */
 uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental)
 {

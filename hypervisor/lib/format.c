@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snprintf for the core: %d %u %x (each with l or z; with a width that begins with 0; %#x), %p, %s and %.*s,
- * %c, %%. Whatever else is printed as it stands, so that a wrong format is seen. No allocation, no lock.
+ * snprintf for the core: %d %u %x (each with l or z; with a width that begins with 0; %#x), %p, %s
+ * and %.*s, %c, %%. Whatever else is printed as it stands, so that a wrong format is seen. No
+ * allocation, no lock.
  */
 #include "lib.h"
 
-struct out { char *buf; size_t size, length; };
+struct out {
+    char *buf;
+    size_t size, length;
+};
 
 static void put(struct out *o, char c)
 {
@@ -21,7 +25,8 @@ static void put_string(struct out *o, const char *text, int precision)
 }
 
 /* prefix: "", "-" or "0x", which the width includes */
-static void put_number(struct out *o, uint64_t value, unsigned int base, const char *prefix, int width)
+static void put_number(struct out *o, uint64_t value, unsigned int base, const char *prefix,
+                       int width)
 {
     char text[24];
     int n = 0;
@@ -65,18 +70,17 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
             d = wide ? va_arg(ap, int64_t) : va_arg(ap, int);
             put_number(&o, d < 0 ? -(uint64_t)d : (uint64_t)d, 10, d < 0 ? "-" : "", width);
             break;
-        case 'u': case 'x':
-            put_number(&o, wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t), *fmt == 'x' ? 16 : 10, prefix,
-                       width);
+        case 'u':
+        case 'x':
+            put_number(&o, wide ? va_arg(ap, uint64_t) : va_arg(ap, uint32_t),
+                       *fmt == 'x' ? 16 : 10, prefix, width);
             break;
         case 'p': put_number(&o, (uint64_t)va_arg(ap, void *), 16, "", 0); break;
         case 's': put_string(&o, va_arg(ap, const char *), precision); break;
         case 'c': put(&o, (char)va_arg(ap, int)); break;
         case '\0': fmt--; break;
         case '%': put(&o, '%'); break;
-        default:
-            put(&o, '%');
-            put(&o, *fmt);
+        default: put(&o, '%'); put(&o, *fmt);
         }
     }
     if (size)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages: a line is formatted on the stack of whoever prints it, then handed to the console as a whole, so
- * that lines of several CPUs never mix. Levels: loglvl=err|warn|info|debug (or all, none: errors) decides
- * what the serial port gets; the ring that `xl dmesg` reads keeps what is printed. What guests say or do
- * (log_guest) is limited in rate for each domain but dom0, because a guest must not be able to flood the
- * console or slow others down by it. guest_loglvl=none drops it, all lifts the limit, and none/all is the
- * rule: under Xen, too, what is between the two levels is limited.
+ * Messages: a line is formatted on the stack of whoever prints it, then handed to the console as a
+ * whole, so that lines of several CPUs never mix. Levels: loglvl=err|warn|info|debug (or all, none:
+ * errors) decides what the serial port gets; the ring that `xl dmesg` reads keeps what is printed.
+ * What guests say or do (log_guest) is limited in rate for each domain but dom0, because a guest
+ * must not be able to flood the console or slow others down by it. guest_loglvl=none drops it, all
+ * lifts the limit, and none/all is the rule: under Xen, too, what is between the two levels is
+ * limited.
  *
  * Read next: console.c.
  */
@@ -19,14 +20,14 @@
 #define LINE_LENGTH 400
 
 /*
- * Messages of one kind: this many at once, and one more in each interval, a twentieth of what the serial port
- * sends. After the last one there are none for a while.
+ * Messages of one kind: this many at once, and one more in each interval, a twentieth of what the
+ * serial port sends. After the last one there are none for a while.
  */
 #define LOG_BURST 100
 #define LOG_INTERVAL MSEC(250)
 #define LOG_SILENCE SEC(10)
 
-static nsec_t (*clock)(void);   /* registered: clock_now is above this folder */
+static nsec_t (*clock)(void); /* registered: clock_now is above this folder */
 static int log_limit = LOG_INFO;
 static bool guest_log_enabled = true, guest_log_limited = true;
 
@@ -34,8 +35,11 @@ void log_set_clock(nsec_t (*now)(void)) { clock = now; }
 
 void log_init(void)
 {
-    static const struct { const char *name; int limit; } levels[] = {
-        { "none", LOG_ERR }, { "err", LOG_ERR }, { "error", LOG_ERR }, { "warn", LOG_WARN },
+    static const struct {
+        const char *name;
+        int limit;
+    } levels[] = {
+        { "none", LOG_ERR },     { "err", LOG_ERR },   { "error", LOG_ERR },   { "warn", LOG_WARN },
         { "warning", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
     };
     const char *word = cmdline_get("loglvl");
@@ -69,12 +73,13 @@ static void print_line(const char *prefix, bool of_guest, const char *fmt, va_li
 
 void printk(enum log_level level, const char *fmt, ...)
 {
+    static const char *const prefix[] = { [LOG_ERR] = "error: ", [LOG_WARN] = "warning: " };
     va_list ap;
 
     if ((int)level > log_limit)
         return;
     va_start(ap, fmt);
-    print_line(level == LOG_ERR ? "error: " : level == LOG_WARN ? "warning: " : "", false, fmt, ap);
+    print_line(level <= LOG_WARN ? prefix[level] : "", false, fmt, ap);
     va_end(ap);
 }
 

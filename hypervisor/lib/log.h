@@ -5,7 +5,7 @@
 
 #include "types.h"
 
-void log_init(void);                          /* loglvl= guest_loglvl= */
-void log_set_clock(nsec_t (*now)(void));      /* for the limits of messages */
+void log_init(void);                     /* loglvl= guest_loglvl= */
+void log_set_clock(nsec_t (*now)(void)); /* for the limits of messages */
 
 #endif

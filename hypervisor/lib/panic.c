@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A panic: a bug of ours, or a machine that cannot be used. It stops the other CPUs, says what and where,
- * and reboots after a few seconds, so that an unattended machine comes back. What knows CPUs, domains and the
- * ways to leave a machine is above this folder, and registered.
+ * A panic: a bug of ours, or a machine that cannot be used. It stops the other CPUs, says what and
+ * where, and reboots after a few seconds, so that an unattended machine comes back. What knows
+ * CPUs, domains and the ways to leave a machine is above this folder, and registered.
  *
  * Read next: platform/power.c.
  */
@@ -24,7 +24,8 @@ void panic(const char *fmt, ...)
     char text[256];
     va_list ap;
 
-    if (!__atomic_compare_exchange_n(&panicking, &none, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+    if (!__atomic_compare_exchange_n(&panicking, &none, self, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST)) {
         if (none != self)
             cpu_halt();
         console_take_over();

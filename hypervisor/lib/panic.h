@@ -6,13 +6,14 @@
 #include "types.h"
 
 struct panic_hooks {
-    void (*stop_others)(void);       /* the other CPUs */
-    void (*dump_cpus)(void);         /* what this CPU and the stopped ones did */
+    void (*stop_others)(void); /* the other CPUs */
+    void (*dump_cpus)(void);   /* what this CPU and the stopped ones did */
     void (*dump_domains)(void);
-    noreturn void (*leave)(void);    /* reboots after a while, or stays */
-    noreturn void (*reboot)(void);   /* at once: a panic within a panic */
+    noreturn void (*leave)(void);  /* reboots after a while, or stays */
+    noreturn void (*reboot)(void); /* at once: a panic within a panic */
 };
 void panic_set_hooks(const struct panic_hooks *h); /* before anything can panic */
-noreturn void panic_leave(void);     /* the end of a panic: dumps the domains and leaves the machine */
+/* the end of a panic: dumps the domains and leaves the machine */
+noreturn void panic_leave(void);
 
 #endif

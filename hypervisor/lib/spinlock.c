@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks without a queue: whoever comes when it is free gets in. Tickets would be fair, but when the next in
- * the queue is a CPU that does not run (an emulator runs the machine's CPUs in turn, a tenth of a second
- * each), all others wait for it: with 16 CPUs QEMU did not get through dom0's boot. No lock is held for long.
+ * Locks without a queue: whoever comes when it is free gets in. Tickets would be fair, but when the
+ * next in the queue is a CPU that does not run (an emulator runs the machine's CPUs in turn, a
+ * tenth of a second each), all others wait for it: with 16 CPUs QEMU did not get through dom0's
+ * boot. No lock is held for long.
  *
- * The debug build counts for each CPU the locks of each class that it holds and stops the machine at the
- * first acquire against the order of spinlock.h: what could once deadlock is found by any run that takes the
- * path at all. It also notes the longest hold of each class: tests/system/stretch.c asserts bounds.
+ * The debug build counts for each CPU the locks of each class that it holds and stops the machine
+ * at the first acquire against the order of spinlock.h: what could once deadlock is found by any
+ * run that takes the path at all. It also notes the longest hold of each class:
+ * tests/system/stretch.c asserts bounds.
  */
 #include "cpu.h"
 #include "cpu/clock.h"
@@ -18,17 +20,20 @@
 #define PATIENCE (1u << 30) /* looks at a lock, minutes: nobody holds it so long */
 
 /* Of all CPUs; of two at the same moment one may get lost. */
-static struct { uint64_t ticks; const void *caller; } longest[LOCK_CLASSES];
+static struct {
+    uint64_t ticks;
+    const void *caller;
+} longest[LOCK_CLASSES];
 
 /* None of a later class may be held, and of this one none; for the second of two: exactly one. */
 static void check_order(const struct spinlock *l, bool second)
 {
     const struct cpu *c = this_cpu();
 
-    for (unsigned int class = l->class; class < LOCK_CLASSES; class++)
+    for (unsigned int class = l->class; class < LOCK_CLASSES; class += 1)
         if (c->held[class] != (second && class == l->class))
-            panic("lock order: class %u is taken while %u of class %u are held (caller %p)\n", l->class,
-                  c->held[class], class, __builtin_return_address(0));
+            panic("lock order: class %u is taken while %u of class %u are held (caller %p)\n",
+                  l->class, c->held[class], class, __builtin_return_address(0));
 }
 
 bool spin_lock_held(const struct spinlock *l)
@@ -66,7 +71,8 @@ bool spin_trylock(struct spinlock *l)
 void spin_unlock(struct spinlock *l)
 {
     if (!spin_lock_held(l))
-        panic("lock of class %u is released by CPU %u but held by %d\n", l->class, this_cpu()->id, l->cpu);
+        panic("lock of class %u is released by CPU %u but held by %d\n", l->class, this_cpu()->id,
+              l->cpu);
     if (CLV_DEBUG) {
         uint64_t ticks = rdtsc() - l->since;
 
@@ -84,15 +90,17 @@ int spin_report_hold(struct cleave_hold *hold)
 {
     static const char names[LOCK_CLASSES][sizeof(hold->name)] = {
         [LOCK_DOMCTL] = "domctl", [LOCK_DOMLIST] = "domlist", [LOCK_DOMAIN] = "domain",
-        [LOCK_GRANT] = "grant", [LOCK_BIND] = "bind", [LOCK_EVTCHN] = "evtchn", [LOCK_PCI] = "pci",
-        [LOCK_P2M] = "p2m", [LOCK_VDEV] = "vdev", [LOCK_SCHED] = "sched", [LOCK_TIMER] = "timer",
-        [LOCK_MEM] = "mem", [LOCK_HEAP] = "heap", [LOCK_HW] = "hw", [LOCK_CONSOLE] = "console",
+        [LOCK_GRANT] = "grant",   [LOCK_BIND] = "bind",       [LOCK_EVTCHN] = "evtchn",
+        [LOCK_PCI] = "pci",       [LOCK_P2M] = "p2m",         [LOCK_VDEV] = "vdev",
+        [LOCK_SCHED] = "sched",   [LOCK_TIMER] = "timer",     [LOCK_MEM] = "mem",
+        [LOCK_HEAP] = "heap",     [LOCK_HW] = "hw",           [LOCK_CONSOLE] = "console",
     };
     uint32_t class = hold->lock;
 
     if (class == 0 || class >= LOCK_CLASSES)
         return -EINVAL;
-    *hold = (struct cleave_hold){ class, 0, longest[class].ticks, (uint64_t)longest[class].caller, "" };
+    *hold =
+        (struct cleave_hold){ class, 0, longest[class].ticks, (uint64_t)longest[class].caller, "" };
     memcpy(hold->name, names[class], sizeof(hold->name));
     longest[class].ticks = 0;
     return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory and strings, with the meaning that C gives them. The compiler calls the mem* functions by itself,
- * and string instructions keep it from turning their bodies into calls of themselves. Eight bytes at a time,
- * because an emulator takes as long for a byte as for a word.
+ * Memory and strings, with the meaning that C gives them. The compiler calls the mem* functions by
+ * itself, and string instructions keep it from turning their bodies into calls of themselves. Eight
+ * bytes at a time, because an emulator takes as long for a byte as for a word.
  */
 #include "lib.h"
 
@@ -11,7 +11,10 @@ void *memset(void *dst, int c, size_t n)
     void *p = dst;
     size_t words = n / 8, rest = n % 8;
 
-    __asm__ volatile("rep stosq" : "+D"(p), "+c"(words) : "a"((uint8_t)c * 0x0101010101010101ull) : "memory");
+    __asm__ volatile("rep stosq"
+                     : "+D"(p), "+c"(words)
+                     : "a"((uint8_t)c * 0x0101010101010101ull)
+                     : "memory");
     __asm__ volatile("rep stosb" : "+D"(p), "+c"(rest) : "a"(c) : "memory");
     return dst;
 }

@@ -2,21 +2,22 @@
 /*
  * The frame allocator: binary buddies over the frame table, claims, and who owns how much.
  *
- * A free block of order k is 2^k frames at a number divisible by 2^k, linked in the list of its order by its
- * first frame; the others have FRAME_ORDER_NONE. Freed frames keep their contents and are marked dirty;
- * whoever gets them next finds them zeroed. So freeing is quick and nothing is scrubbed twice.
+ * A free block of order k is 2^k frames at a number divisible by 2^k, linked in the list of its
+ * order by its first frame; the others have FRAME_ORDER_NONE. Freed frames keep their contents and
+ * are marked dirty; whoever gets them next finds them zeroed. So freeing is quick and nothing is
+ * scrubbed twice.
  *
- * Claims: mem.claimed is the sum of all d->claimed. What is free but claimed is given only to the claimer.
- * While there are claims, other domains also leave a little more alone (claim_overhead), for the nested page
- * tables that the claimers' memory will need.
+ * Claims: mem.claimed is the sum of all d->claimed. What is free but claimed is given only to the
+ * claimer. While there are claims, other domains also leave a little more alone (claim_overhead),
+ * for the nested page tables that the claimers' memory will need.
  *
- * Pools: what the core keeps for a domain because of what that domain does is counted in d->pool.used, in
- * frames. A guest's pool has a limit. dom0's has none; but what it has left of its size is kept free for it
- * (mem.reserved), whatever guests take.
+ * Pools: what the core keeps for a domain because of what that domain does is counted in
+ * d->pool.used, in frames. A guest's pool has a limit. dom0's has none; but what it has left of its
+ * size is kept free for it (mem.reserved), whatever guests take.
  *
- * Lock: mem.lock (LOCK_MEM) protects the lists, the counters here, tot_pages, claimed and pool of each
- * domain, and each frame on its way between two owners. What has a new owner is scrubbed outside of it. Read
- * next: heap.c, p2m.c.
+ * Lock: mem.lock (LOCK_MEM) protects the lists, the counters here, tot_pages, claimed and pool of
+ * each domain, and each frame on its way between two owners. What has a new owner is scrubbed
+ * outside of it. Read next: heap.c, p2m.c.
  */
 #include "mm/alloc.h"
 #include "core/domain.h"
@@ -31,14 +32,19 @@
 
 static struct {
     struct spinlock lock;
-    uint32_t head[ALLOC_MAX_ORDER + 1];   /* first block of each order, 0: none (frame 0 is never free) */
-    uint64_t total, free, claimed, core;  /* frames */
-    uint64_t reserved;                    /* of the free ones, for dom0's pool */
-    struct { uint64_t first, end; } clean; /* free ones, until a block is taken; alloc_prepare's */
-    uint64_t changes;                     /* of frames' states and of the counts, counted */
+    /* first block of each order, 0: none (frame 0 is never free) */
+    uint32_t head[ALLOC_MAX_ORDER + 1];
+    uint64_t total, free, claimed, core; /* frames */
+    uint64_t reserved;                   /* of the free ones, for dom0's pool */
+    struct {
+        uint64_t first, end;
+    } clean;          /* free ones, until a block is taken; alloc_prepare's */
+    uint64_t changes; /* of frames' states and of the counts, counted */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
 
-/* Frames that alloc_prepare zeroes in a call, and at a time, with the lock held: five microseconds. */
+/*
+ * Frames that alloc_prepare zeroes in a call, and at a time, with the lock held: five microseconds.
+ */
 #define SCRUB_BATCH 32
 #define SCRUB_HELD 16
 
@@ -46,10 +52,7 @@ static struct {
 #define CHECK_BATCH 512
 #define CHECK_TRIES 8
 
-static uint64_t claim_overhead(uint64_t claimed)
-{
-    return claimed ? claimed / 256 + 64 : 0;
-}
+static uint64_t claim_overhead(uint64_t claimed) { return claimed ? claimed / 256 + 64 : 0; }
 
 /* --- the lists of free blocks; mem.lock is held --- */
 
@@ -70,7 +73,9 @@ static bool is_free_block(uint64_t n, unsigned int order)
     return n < frame_count && frame_table[n].state == FRAME_FREE && frame_table[n].order == order;
 }
 
-/* Joins the block with its buddy as often as that is free too. Its frames' state is FREE already. */
+/*
+ * Joins the block with its buddy as often as that is free too. Its frames' state is FREE already.
+ */
 static void free_block(uint64_t n, unsigned int order)
 {
     mem.changes++;
@@ -112,7 +117,9 @@ static void free_range(uint64_t n, uint64_t end)
     }
 }
 
-/* The first order that is large enough and has a free block; above ALLOC_MAX_ORDER: there is none. */
+/*
+ * The first order that is large enough and has a free block; above ALLOC_MAX_ORDER: there is none.
+ */
 static unsigned int fitting_order(unsigned int order)
 {
     while (order <= ALLOC_MAX_ORDER && !mem.head[order])
@@ -121,8 +128,8 @@ static unsigned int fitting_order(unsigned int order)
 }
 
 /*
- * Takes 2^order frames out of the lists: the upper end of the smallest block that is large enough. Its rest
- * stays free. 0: there is none.
+ * Takes 2^order frames out of the lists: the upper end of the smallest block that is large enough.
+ * Its rest stays free. 0: there is none.
  */
 static uint64_t take_block(unsigned int order)
 {
@@ -143,8 +150,8 @@ static uint64_t take_block(unsigned int order)
 }
 
 /*
- * Zeroes at most `budget` of the frames that are dirty. Returns how far it came. They are the caller's alone,
- * or free and the lock is held.
+ * Zeroes at most `budget` of the frames that are dirty. Returns how far it came. They are the
+ * caller's alone, or free and the lock is held.
  */
 static uint64_t scrub(uint64_t n, uint64_t end, uint64_t budget)
 {
@@ -212,8 +219,9 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
         if (ranges[i].type == BOOT_RAM && ranges[i].end - ranges[i].start >= pages << PAGE_SHIFT)
             place = &ranges[i];
     if (!place)
-        panic("no range of RAM holds the frame table of %lu KiB: lower dom0_mem, or give the machine more "
-              "memory\n", pages * 4);
+        panic("no range of RAM holds the frame table of %lu KiB: lower dom0_mem, or give the "
+              "machine more memory\n",
+              pages * 4);
     uint64_t table = (place->end >> PAGE_SHIFT) - pages;
     frame_table = mfn_to_virt(MFN(table));
     memset(frame_table, 0, pages << PAGE_SHIFT);
@@ -234,12 +242,13 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
 /* --- allocating and freeing --- */
 
 /*
- * Whether d (NULL: the core) may have this many more frames as its memory: its own limit, and what others
- * have claimed. mem.lock is held.
+ * Whether d (NULL: the core) may have this many more frames as its memory: its own limit, and what
+ * others have claimed. mem.lock is held.
  */
 static bool may_have(const struct domain *d, uint64_t pages)
 {
-    uint64_t others = mem.claimed - (d ? d->claimed : 0), kept = others + (d ? claim_overhead(others) : 0);
+    uint64_t others = mem.claimed - (d ? d->claimed : 0),
+             kept = others + (d ? claim_overhead(others) : 0);
 
     return mem.free >= pages + kept + mem.reserved && (!d || d->tot_pages + pages <= d->max_pages);
 }
@@ -261,7 +270,10 @@ static void charge(struct domain *d, int64_t pages)
         mem.reserved = d->pool.size > d->pool.used ? d->pool.size - d->pool.used : 0;
 }
 
-/* Takes a block for owner (NULL: the core), if the caller may have it; mem.lock is held until it has. */
+/*
+ * Takes a block for owner (NULL: the core), if the caller may have it; mem.lock is held until it
+ * has.
+ */
 static mfn_t take_locked(struct domain *owner, unsigned int order, bool allowed)
 {
     uint64_t n = allowed ? take_block(order) : 0;
@@ -327,7 +339,8 @@ int alloc_set_pool(struct domain *d, uint64_t size)
     uint64_t left = size - d->pool.used;
     if (size > mem.total)
         return -ENOMEM;
-    if (d->is_dom0 && left > mem.reserved && mem.free < mem.claimed + claim_overhead(mem.claimed) + left)
+    if (d->is_dom0 && left > mem.reserved &&
+        mem.free < mem.claimed + claim_overhead(mem.claimed) + left)
         return -ENOMEM;
     d->pool.size = size;
     charge(d, 0);
@@ -341,7 +354,8 @@ bool alloc_prepare(unsigned int order)
         unsigned int o = fitting_order(order);
         if (o > ALLOC_MAX_ORDER)
             return true;
-        uint64_t end = mem.head[o] + (1ull << o), first = end - (1ull << order); /* what take_block takes */
+        /* what take_block takes */
+        uint64_t end = mem.head[o] + (1ull << o), first = end - (1ull << order);
         if (mem.clean.first != first)
             mem.clean.end = mem.clean.first = first;
         mem.clean.end = scrub(mem.clean.end, end, SCRUB_HELD);
@@ -358,7 +372,8 @@ void alloc_release(mfn_t m, unsigned int order)
     uint64_t pages = 1ull << order;
 
     spin_lock(&mem.lock);
-    BUG_ON(d ? d->tot_pages < pages || (f->flags & FRAME_F_PARKED) : f->state != FRAME_CORE || order);
+    BUG_ON(d ? d->tot_pages < pages || (f->flags & FRAME_F_PARKED)
+             : f->state != FRAME_CORE || order);
     if (d)
         d->tot_pages -= pages;
     bool last = d && d->tot_pages == 0;
@@ -405,8 +420,10 @@ void alloc_use_claim(struct domain *d, uint64_t pages)
 void alloc_info(struct alloc_info *info)
 {
     spin_lock_scope(&mem.lock);
-    *info = (struct alloc_info){ .total = mem.total, .free = mem.free - MIN(mem.reserved, mem.free),
-                                 .claimed = mem.claimed, .core = mem.core };
+    *info = (struct alloc_info){ .total = mem.total,
+                                 .free = mem.free - MIN(mem.reserved, mem.free),
+                                 .claimed = mem.claimed,
+                                 .core = mem.core };
     for (unsigned int o = 0; o <= ALLOC_MAX_ORDER; o++)
         if (mem.head[o])
             info->largest_free_order = o;
@@ -414,12 +431,16 @@ void alloc_info(struct alloc_info *info)
 
 /* --- the invariant checker --- */
 
-/* What one pass over the frame table finds; it begins all anew when something has changed meanwhile. */
+/*
+ * What one pass over the frame table finds; it begins all anew when something has changed
+ * meanwhile.
+ */
 struct sums {
-    const struct domain *d;               /* of whose frames, or NULL: of all */
+    const struct domain *d; /* of whose frames, or NULL: of all */
     uint64_t by_state[4], listed;
-    uint64_t owned, parked, unused;       /* d's */
-    uint64_t changes, at, block_end;      /* since when; the frame; the end of the free block that it is in */
+    uint64_t owned, parked, unused; /* d's */
+    /* since when; the frame; the end of the free block that it is in */
+    uint64_t changes, at, block_end;
     unsigned int errors;
 };
 
@@ -439,10 +460,10 @@ static void sum_frame(struct sums *s, const struct frame *f)
     bool free = f->state == FRAME_FREE, first = free && f->order != FRAME_ORDER_NONE;
 
     s->by_state[f->state & 3]++;
-    if (free != (first || s->at < s->block_end) || (first && (s->at < s->block_end || !good_block(s->at))) ||
-        (free && f->count))
-        s->errors += check_failed("free lists: frame %lx has state %u, order %u, count %u\n", s->at, f->state,
-                                  f->order, f->count);
+    if (free != (first || s->at < s->block_end) ||
+        (first && (s->at < s->block_end || !good_block(s->at))) || (free && f->count))
+        s->errors += check_failed("free lists: frame %lx has state %u, order %u, count %u\n", s->at,
+                                  f->state, f->order, f->count);
     if (first && f->order <= ALLOC_MAX_ORDER) {
         s->block_end = s->at + (1ull << f->order);
         s->listed += 1ull << f->order;
@@ -468,7 +489,10 @@ static bool sum_batch(struct sums *s)
     return s->at < frame_count && end;
 }
 
-/* Sums that are those of one moment; false: there are none, all changes all the time. mem.lock is free. */
+/*
+ * Sums that are those of one moment; false: there are none, all changes all the time. mem.lock is
+ * free.
+ */
 static bool sum_all(struct sums *s, const struct domain *d)
 {
     for (unsigned int i = 0; i < CHECK_TRIES; i++) {
@@ -491,17 +515,22 @@ unsigned int alloc_check(void)
         return 0;
     spin_lock_scope(&mem.lock);
     if (mem.changes == s.changes &&
-        (s.listed != mem.free || s.by_state[FRAME_FREE] != mem.free || s.by_state[FRAME_CORE] != mem.core ||
-         frame_count - s.by_state[FRAME_IO] != mem.total ||
+        (s.listed != mem.free || s.by_state[FRAME_FREE] != mem.free ||
+         s.by_state[FRAME_CORE] != mem.core || frame_count - s.by_state[FRAME_IO] != mem.total ||
          mem.claimed + mem.reserved > mem.free + taken))
-        s.errors += check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed, %lu reserved; "
-                                 "core %lu, counted %lu; total %lu, counted %lu\n", s.by_state[FRAME_FREE],
-                                 s.listed, mem.free, mem.claimed, mem.reserved, s.by_state[FRAME_CORE],
-                                 mem.core, frame_count - s.by_state[FRAME_IO], mem.total);
+        s.errors +=
+            check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed, %lu reserved; "
+                         "core %lu, counted %lu; total %lu, counted %lu\n",
+                         s.by_state[FRAME_FREE], s.listed, mem.free, mem.claimed, mem.reserved,
+                         s.by_state[FRAME_CORE], mem.core, frame_count - s.by_state[FRAME_IO],
+                         mem.total);
     return s.errors;
 }
 
-/* With both locks no frame changes hands. Each other CPU may be about to free one without references. */
+/*
+ * With both locks no frame changes hands. Each other CPU may be about to free one without
+ * references.
+ */
 unsigned int alloc_check_domain(struct domain *d)
 {
     struct sums s;
@@ -515,6 +544,8 @@ unsigned int alloc_check_domain(struct domain *d)
     spin_unlock(&mem.lock);
     if (changed || (s.owned == counted && s.parked == d->p2m.parked && s.unused < nr_cpus))
         return 0;
-    return check_failed("d%u owns %lu frames, %lu of them parked, %lu without references; its counts say %lu "
-                        "and %lu\n", d->id, s.owned, s.parked, s.unused, counted, d->p2m.parked);
+    return check_failed(
+        "d%u owns %lu frames, %lu of them parked, %lu without references; its counts say %lu "
+        "and %lu\n",
+        d->id, s.owned, s.parked, s.unused, counted, d->p2m.parked);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A flush of a domain is over when flush_domain() returns, whatever its vcpus do. A CPU in the core uses no
- * guest translation, and it compares the domain's flush generation after it has said, in guest_domain, whom
- * it is about to run. So the flusher raises the generation, looks at guest_domain of each CPU that has ever
- * run the domain, and has to wait only for those that are in that guest: a kick makes them exit, all at the
- * same time. A CPU in guest mode waits for nothing, so the flusher may hold any lock.
+ * A flush of a domain is over when flush_domain() returns, whatever its vcpus do. A CPU in the core
+ * uses no guest translation, and it compares the domain's flush generation after it has said, in
+ * guest_domain, whom it is about to run. So the flusher raises the generation, looks at
+ * guest_domain of each CPU that has ever run the domain, and has to wait only for those that are in
+ * that guest: a kick makes them exit, all at the same time. A CPU in guest mode waits for nothing,
+ * so the flusher may hold any lock.
  */
 #include "mm/flush.h"
 #include "core/domain.h"
@@ -21,9 +22,12 @@ void flush_domain(struct domain *d)
 {
     uint64_t entry[MAX_CPUS], waits_for = 0;
 
-    /* In this order: who has its first look at d's tables after this sees what was changed there. */
+    /*
+     * In this order: who has its first look at d's tables after this sees what was changed there.
+     */
     __atomic_add_fetch(&d->p2m.flush_generation, 1, __ATOMIC_SEQ_CST);
-    uint64_t dirty = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST) & ~(1ull << this_cpu()->id);
+    uint64_t dirty = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST) &
+                     ~(1ull << this_cpu()->id);
     for (; dirty; dirty &= dirty - 1) {
         unsigned int i = (unsigned int)__builtin_ctzll(dirty);
 
@@ -36,7 +40,8 @@ void flush_domain(struct domain *d)
     for (; waits_for; waits_for &= waits_for - 1) {
         unsigned int i = (unsigned int)__builtin_ctzll(waits_for);
 
-        while (in_guest(&cpus[i], d) && __atomic_load_n(&cpus[i].guest_entries, __ATOMIC_SEQ_CST) == entry[i])
+        while (in_guest(&cpus[i], d) &&
+               __atomic_load_n(&cpus[i].guest_entries, __ATOMIC_SEQ_CST) == entry[i])
             cpu_pause();
     }
 }

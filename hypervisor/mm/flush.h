@@ -6,8 +6,8 @@
 struct domain;
 
 /*
- * Returns when no CPU can use a translation that was in d's p2m before the call. May be called with locks
- * held.
+ * Returns when no CPU can use a translation that was in d's p2m before the call. May be called with
+ * locks held.
  */
 void flush_domain(struct domain *d);
 

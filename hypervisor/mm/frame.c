@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * References on machine frames (frame.h). The count is the only thing that keeps a frame from the next owner,
- * so it is changed by atomic operations alone and refuses to overflow: a guest may grant one page as often as
- * it likes. Read next: alloc.c.
+ * References on machine frames (frame.h). The count is the only thing that keeps a frame from the
+ * next owner, so it is changed by atomic operations alone and refuses to overflow: a guest may
+ * grant one page as often as it likes. Read next: alloc.c.
  */
 #include "mm/frame.h"
 #include "lib.h"

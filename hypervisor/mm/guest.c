@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Access to a guest's memory (guest.h): the walk through a guest's own page tables in each paging mode (AMD
- * APM vol. 2, 5.2 legacy, 5.3 long mode), and copies. Each page is translated and copied while the p2m's lock
- * is held, so no frame can vanish under the copy and no references are needed; what is held for longer is
- * pinned.
+ * Access to a guest's memory (guest.h): the walk through a guest's own page tables in each paging
+ * mode (AMD APM vol. 2, 5.2 legacy, 5.3 long mode), and copies. Each page is translated and copied
+ * while the p2m's lock is held, so no frame can vanish under the copy and no references are needed;
+ * what is held for longer is pinned.
  *
- * Guest page tables are read with what the guest can do at any time in mind: each entry once, and no entry is
- * believed to be what it was. Accessed bits are not set (nobody here swaps by them); the dirty bit is, for a
- * page that is written to.
+ * Guest page tables are read with what the guest can do at any time in mind: each entry once, and
+ * no entry is believed to be what it was. Accessed bits are not set (nobody here swaps by them);
+ * the dirty bit is, for a page that is written to.
  */
 #include "mm/guest.h"
 #include "core/domain.h"
@@ -27,7 +27,7 @@
 #define PTE_NX (1ull << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
-#define FAULT_P 1u       /* page fault error code */
+#define FAULT_P 1u /* page fault error code */
 #define FAULT_W 2u
 #define FAULT_U 4u
 #define FAULT_I 16u
@@ -47,14 +47,16 @@ static int look_up(struct domain *d, gfn_t gfn, struct p2m_recent *r)
         return -ENOENT;
     if (!p2m_has_frame(type))
         return -EFAULT;
-    *r = (struct p2m_recent){ .gfn = gfn.n, .removals = *removals_of(&d->p2m, gfn),
-                              .va = mfn_to_virt(mfn), .writable = p2m_is_writable(type) };
+    *r = (struct p2m_recent){ .gfn = gfn.n,
+                              .removals = *removals_of(&d->p2m, gfn),
+                              .va = mfn_to_virt(mfn),
+                              .writable = p2m_is_writable(type) };
     return 0;
 }
 
 /*
- * The frame of gpa for reading or writing, in the direct map; the p2m lock is held. A copy needs one frame
- * for each level of the guest's tables, and mostly the same ones as the copy before.
+ * The frame of gpa for reading or writing, in the direct map; the p2m lock is held. A copy needs
+ * one frame for each level of the guest's tables, and mostly the same ones as the copy before.
  */
 static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bool write, void **va)
 {
@@ -75,14 +77,16 @@ static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bo
 }
 
 /* An entry that maps 2M, 1G (four levels only), or 4M (two levels, if enabled). */
-static bool is_large(const struct guest_paging *p, unsigned int levels, unsigned int level, uint64_t e)
+static bool is_large(const struct guest_paging *p, unsigned int levels, unsigned int level,
+                     uint64_t e)
 {
-    return (e & PTE_PS) && (level == 2 ? levels > 2 || (p->cr4 & CR4_PSE) : level == 3 && levels == 4);
+    return (e & PTE_PS) &&
+           (level == 2 ? levels > 2 || (p->cr4 & CR4_PSE) : level == 3 && levels == 4);
 }
 
 /*
- * The guest's entry allowed a write: says so, unless the guest has changed it meanwhile. The low word has the
- * bit in each mode.
+ * The guest's entry allowed a write: says so, unless the guest has changed it meanwhile. The low
+ * word has the bit in each mode.
  */
 static void set_dirty(struct domain *d, gpa_t at, void *where, uint64_t e)
 {
@@ -106,12 +110,14 @@ static bool is_allowed(const struct guest_paging *p, uint64_t rights, unsigned i
 }
 
 /*
- * Two levels (4 bytes an entry), three or four (8). Inlined twice and unrolled: all arguments of hypercalls
- * come this way, mostly with four.
+ * Two levels (4 bytes an entry), three or four (8). Inlined twice and unrolled: all arguments of
+ * hypercalls come this way, mostly with four.
  */
-static inline __attribute__((always_inline)) int walk_locked(struct domain *d, const struct guest_paging *p,
-                                                             unsigned int levels, uint64_t table, gva_t va,
-                                                             unsigned int access, gpa_t *gpa, uint32_t *fault)
+static inline __attribute__((always_inline)) int walk_locked(struct domain *d,
+                                                             const struct guest_paging *p,
+                                                             unsigned int levels, uint64_t table,
+                                                             gva_t va, unsigned int access,
+                                                             gpa_t *gpa, uint32_t *fault)
 {
     const unsigned int bits = levels == 2 ? 10 : 9, entry_size = levels == 2 ? 4 : 8;
     uint64_t rights = PTE_W | PTE_U | PTE_NX, e = 0, size = 0;
@@ -132,7 +138,8 @@ static inline __attribute__((always_inline)) int walk_locked(struct domain *d, c
         e = entry_size == 8 ? READ_ONCE(*(uint64_t *)where) : READ_ONCE(*(uint32_t *)where);
         if (!(e & PTE_P))
             goto fault;
-        if (levels != 3 || level != 3) /* PAE's four top entries have no W, U, NX: all is allowed there */
+        /* PAE's four top entries have no W, U, NX: all is allowed there */
+        if (levels != 3 || level != 3)
             rights &= e ^ PTE_NX;
         size = 1ull << shift;
         table = e & PTE_ADDRESS;
@@ -150,17 +157,18 @@ static inline __attribute__((always_inline)) int walk_locked(struct domain *d, c
     return 0;
 
 fault:
-    *fault = bad | (access & GUEST_WALK_WRITE ? FAULT_W : 0) | (access & GUEST_WALK_USER ? FAULT_U : 0) |
+    *fault = bad | (access & GUEST_WALK_WRITE ? FAULT_W : 0) |
+             (access & GUEST_WALK_USER ? FAULT_U : 0) |
              (access & GUEST_WALK_EXEC && (p->efer & EFER_NXE) ? FAULT_I : 0);
     return -EFAULT;
 }
 
 /*
- * With no paging a virtual address is a physical one; outside of long mode it has 32 bits. Long mode has four
- * levels: no guest can set CR4.LA57 (../svm/state.c).
+ * With no paging a virtual address is a physical one; outside of long mode it has 32 bits. Long
+ * mode has four levels: no guest can set CR4.LA57 (../svm/state.c).
  */
-static int translate_locked(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access,
-                            gpa_t *gpa, uint32_t *fault)
+static int translate_locked(struct domain *d, const struct guest_paging *p, gva_t va,
+                            unsigned int access, gpa_t *gpa, uint32_t *fault)
 {
     bool pae = p->cr4 & CR4_PAE;
 
@@ -174,18 +182,19 @@ static int translate_locked(struct domain *d, const struct guest_paging *p, gva_
     *gpa = va;
     if (!(p->cr0 & CR0_PG))
         return 0;
-    return walk_locked(d, p, pae ? 3 : 2, p->cr3 & (pae ? 0xffffffe0 : 0xfffff000), va, access, gpa, fault);
+    return walk_locked(d, p, pae ? 3 : 2, p->cr3 & (pae ? 0xffffffe0 : 0xfffff000), va, access, gpa,
+                       fault);
 }
 
-int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access, gpa_t *gpa,
-               uint32_t *fault_code)
+int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access,
+               gpa_t *gpa, uint32_t *fault_code)
 {
     spin_lock_scope(&d->p2m.lock);
     return translate_locked(d, p, va, access, gpa, fault_code);
 }
 
-int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t at, uint8_t *buffer,
-               uint64_t size)
+int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t at,
+               uint8_t *buffer, uint64_t size)
 {
     if (at + size < at)
         return -EFAULT;

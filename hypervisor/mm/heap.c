@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small objects for the core: size classes 16, 32, ... 2048, each cut from single frames; larger ones get
- * whole frames.
+ * Small objects for the core: size classes 16, 32, ... 2048, each cut from single frames; larger
+ * ones get whole frames.
  *
- * A slab needs no header: its frame table entry has its place in the class's list (next, prev), one more than
- * its objects in use (count), and the first free object's offset + 1 (gfn, 0: full). Free objects hold the
- * offset + 1 of the next. Slabs with room are in their class's list; an empty one goes back to the allocator
- * at once.
+ * A slab needs no header: its frame table entry has its place in the class's list (next, prev), one
+ * more than its objects in use (count), and the first free object's offset + 1 (gfn, 0: full). Free
+ * objects hold the offset + 1 of the next. Slabs with room are in their class's list; an empty one
+ * goes back to the allocator at once.
  *
- * Lock: heap.lock (LOCK_HEAP) protects the lists and all slabs. It comes after LOCK_MEM, so frames are got
- * and given without it.
+ * Lock: heap.lock (LOCK_HEAP) protects the lists and all slabs. It comes after LOCK_MEM, so frames
+ * are got and given without it.
  */
 #include "mm/heap.h"
 #include "directmap.h"
@@ -21,12 +21,13 @@
 
 #define CLASS_MIN_SHIFT 4
 #define CLASSES 8
-#define CLASS_SIZE(class) ((size_t)1 << ((class) + CLASS_MIN_SHIFT)) /* above CLASSES: whole frames */
+/* above CLASSES: whole frames */
+#define CLASS_SIZE(class) ((size_t)1 << ((class) + CLASS_MIN_SHIFT))
 
 static struct {
     struct spinlock lock;
-    uint32_t partial[CLASSES];   /* slabs with room, by mfn, 0: none */
-    uint64_t used;               /* bytes handed out, rounded to class or frames; atomic */
+    uint32_t partial[CLASSES]; /* slabs with room, by mfn, 0: none */
+    uint64_t used;             /* bytes handed out, rounded to class or frames; atomic */
 } heap = { .lock = SPINLOCK(LOCK_HEAP) };
 
 static void count_used(int64_t bytes) { __atomic_fetch_add(&heap.used, bytes, __ATOMIC_RELAXED); }
@@ -104,7 +105,7 @@ void *heap_alloc(size_t size)
     void *object;
 
     while (class < CLASSES + ALLOC_MAX_ORDER && CLASS_SIZE(class) < size)
-        class++;
+        class += 1;
     if (class < CLASSES) {
         while (!(object = take_object(class)))
             if (add_slab(class))
@@ -126,7 +127,8 @@ void heap_free(void *p)
         return;
     struct frame *f = mfn_to_frame(virt_to_mfn(p));
     bool slab = f->flags & FRAME_F_SLAB;
-    BUG_ON(f->state != FRAME_CORE || (!slab && ((uintptr_t)p % PAGE_SIZE || f->order > ALLOC_MAX_ORDER)));
+    BUG_ON(f->state != FRAME_CORE ||
+           (!slab && ((uintptr_t)p % PAGE_SIZE || f->order > ALLOC_MAX_ORDER)));
     count_used(-(int64_t)(slab ? CLASS_SIZE(f->order) : PAGE_SIZE << f->order));
     if (slab && !give_object(f, p))
         return;

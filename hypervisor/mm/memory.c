@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who gets which RAM at boot. The core's image stays at 2 MiB, where dom0's kernel does not look; the loader
- * has packed the modules right behind it, where dom0's identity-mapped RAM will be, so they move to the top.
- * What the core needs before the frame allocator runs is cut from the top as well. dom0 gets the lowest RAM,
- * which never goes to the allocator; except the page in which second CPUs start.
+ * Who gets which RAM at boot. The core's image stays at 2 MiB, where dom0's kernel does not look;
+ * the loader has packed the modules right behind it, where dom0's identity-mapped RAM will be, so
+ * they move to the top. What the core needs before the frame allocator runs is cut from the top as
+ * well. dom0 gets the lowest RAM, which never goes to the allocator; except the page in which
+ * second CPUs start.
  *
  * Read next: mm/pagetable.c, mm/alloc.c, dom0/.
  */
@@ -64,8 +65,8 @@ static struct boot_module *highest_module(uint32_t moved)
 }
 
 /*
- * From the highest to the lowest, and only upwards: so no module is overwritten before it has moved. One that
- * cannot go up stays.
+ * From the highest to the lowest, and only upwards: so no module is overwritten before it has
+ * moved. One that cannot go up stays.
  */
 static void move_modules(void)
 {
@@ -81,7 +82,8 @@ static void move_modules(void)
             m->start = to;
             m->end = to + size;
         }
-        boot_info_add_range(ROUND_DOWN(m->start, PAGE_SIZE), ROUND_UP(m->end, PAGE_SIZE), BOOT_CORE);
+        boot_info_add_range(ROUND_DOWN(m->start, PAGE_SIZE), ROUND_UP(m->end, PAGE_SIZE),
+                            BOOT_CORE);
         moved |= 1u << (m - boot_info.module);
     }
 }
@@ -111,8 +113,9 @@ static uint64_t dom0_bytes(void)
         panic("dom0_mem=%luM is less than a Debian kernel needs to boot (%luM)\n", bytes / MIB,
               DOM0_MIN / MIB);
     if (bytes > ram || bytes + CORE_MIN > ram)
-        panic("dom0_mem=%luM leaves too little of the machine's %luM of RAM for the core: lower it, or give "
-              "the machine more\n", bytes / MIB, ram / MIB);
+        panic("dom0_mem=%luM leaves too little of the machine's %luM of RAM for the core: lower "
+              "it, or give the machine more\n",
+              bytes / MIB, ram / MIB);
     return ROUND_DOWN(bytes, PAGE_SIZE);
 }
 
@@ -148,7 +151,8 @@ unsigned int memory_map_for_dom0(struct hvm_memmap_table_entry *map, unsigned in
             continue;
         }
         if (n == room) {
-            log_warn("dom0: its memory map ends at %#lx, a kernel takes no more entries\n", r->start);
+            log_warn("dom0: its memory map ends at %#lx, a kernel takes no more entries\n",
+                     r->start);
             break;
         }
         map[n++] = (struct hvm_memmap_table_entry){ .addr = r->start, .size = size, .type = type };

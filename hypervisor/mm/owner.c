@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * References on a domain: whoever holds one, a frame that it owns among them, keeps the structure. How a
- * domain is found, and what becomes of one without a reference: ../core/domain_registry.c, ../core/domain.c.
+ * References on a domain: whoever holds one, a frame that it owns among them, keeps the structure.
+ * How a domain is found, and what becomes of one without a reference: ../core/domain_registry.c,
+ * ../core/domain.c.
  */
 #include "mm/owner.h"
 #include "core/domain.h"

@@ -6,7 +6,7 @@
 struct domain;
 
 void domain_put(struct domain *d);
-void domain_ref(struct domain *d);               /* another reference by somebody who has one */
+void domain_ref(struct domain *d); /* another reference by somebody who has one */
 
 /*
  * struct domain *domain_scope d = domain_get(id): that reference is dropped where the block ends,

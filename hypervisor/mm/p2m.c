@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The p2m: nested page tables of a domain (AMD APM vol. 2, 15.25 nested paging, 5.3 long-mode tables). p2m.h
- * says what the entry types mean, who holds which reference, and the lock.
+ * The p2m: nested page tables of a domain (AMD APM vol. 2, 15.25 nested paging, 5.3 long-mode
+ * tables). p2m.h says what the entry types mean, who holds which reference, and the lock.
  *
- * An entry keeps its type in the bits 52-55 that the walker ignores; all zero is a hole. Level 0 maps 4K, 1
- * 2M, 2 1G. Each table page is a CORE frame whose count is one more than the entries in it that are not zero,
- * so an emptied table is noticed and goes back after the same flush as what it mapped. Changing an entry
- * never fails half way: the frames of all tables that it needs are taken before the first of them is linked.
+ * An entry keeps its type in the bits 52-55 that the walker ignores; all zero is a hole. Level 0
+ * maps 4K, 1 2M, 2 1G. Each table page is a CORE frame whose count is one more than the entries in
+ * it that are not zero, so an emptied table is noticed and goes back after the same flush as what
+ * it mapped. Changing an entry never fails half way: the frames of all tables that it needs are
+ * taken before the first of them is linked.
  *
- * Giving a page back must not need memory, also when it is in the middle of a large entry: each 2M entry has
- * a spare table, taken when it is made, for the day when it is split. Only device memory has none, which
- * nobody gives back by the page.
+ * Giving a page back must not need memory, also when it is in the middle of a large entry: each 2M
+ * entry has a spare table, taken when it is made, for the day when it is split. Only device memory
+ * has none, which nobody gives back by the page.
  *
  * Read next: flush.c, guest.c; ../guest/fault.c (faults).
  */
@@ -23,13 +24,14 @@
 #include "mm/flush.h"
 #include "mm/p2m_entry.h"
 
-#define BATCH_FRAMES 256       /* releasing these takes as long as one should without a preemption point */
+/* releasing these takes as long as one should without a preemption point */
+#define BATCH_FRAMES 256
 #define TEARDOWN_STEPS 32
 #define GFN_LIMIT (1ull << LEVEL_ORDER(TOP_LEVEL + 1))
 
 /*
- * PCD selects the PAT's entry 2, UC- (cpu/features.c loads the PAT): uncached, unless the guest's own PAT
- * says write-combining (APM vol. 2, 15.25.8).
+ * PCD selects the PAT's entry 2, UC- (cpu/features.c loads the PAT): uncached, unless the guest's
+ * own PAT says write-combining (APM vol. 2, 15.25.8).
  */
 const uint64_t p2m_type_bits[P2M_ABSENT + 1] = {
     [P2M_RAM] = ENTRY_P | ENTRY_W | ENTRY_U,
@@ -57,10 +59,7 @@ static uint64_t *entry_at(mfn_t table, gfn_t gfn, unsigned int level)
 }
 
 /* How many entries a table has in use is kept with its frame (see above). */
-static struct frame *table_of(const uint64_t *entry)
-{
-    return mfn_to_frame(virt_to_mfn(entry));
-}
+static struct frame *table_of(const uint64_t *entry) { return mfn_to_frame(virt_to_mfn(entry)); }
 
 static void count_pages(struct p2m *p, enum p2m_type type, unsigned int order, int sign)
 {
@@ -79,8 +78,8 @@ static bool reachable(const struct p2m *p, gfn_t gfn)
 }
 
 /*
- * The entries on the way to gfn, by level; returns the level of the last one, which is no table: a hole of
- * the highest level where no table can lead.
+ * The entries on the way to gfn, by level; returns the level of the last one, which is no table: a
+ * hole of the highest level where no table can lead.
  */
 static unsigned int walk(const struct p2m *p, gfn_t gfn, uint64_t *path[TOP_LEVEL + 1])
 {
@@ -104,7 +103,8 @@ mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsign
         *type = entry_type(e);
     if (order)
         *order = LEVEL_ORDER(level);
-    return e & ENTRY_P ? mfn_add(entry_mfn(e), gfn.n & ((1ull << LEVEL_ORDER(level)) - 1)) : MFN_NONE;
+    return e & ENTRY_P ? mfn_add(entry_mfn(e), gfn.n & ((1ull << LEVEL_ORDER(level)) - 1))
+                       : MFN_NONE;
 }
 
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
@@ -192,15 +192,16 @@ static void insert_table(struct p2m *p, mfn_t table, uint64_t *entry, unsigned i
 }
 
 /*
- * Makes the tables, with the entries on the way to gfn, between the last level of a walk and `to`, and so
- * many spare ones. -ENOMEM: nothing changed.
+ * Makes the tables, with the entries on the way to gfn, between the last level of a walk and `to`,
+ * and so many spare ones. -ENOMEM: nothing changed.
  */
-static int descend(struct domain *d, gfn_t gfn, uint64_t *path[], unsigned int level, unsigned int to,
-                   uint64_t spares)
+static int descend(struct domain *d, gfn_t gfn, uint64_t *path[], unsigned int level,
+                   unsigned int to, uint64_t spares)
 {
     struct p2m *p = &d->p2m;
     uint64_t e = *path[level];
-    bool split = level > to && e && entry_type(e) != P2M_MMIO; /* one level down: there are no larger ones */
+    /* one level down: there are no larger ones */
+    bool split = level > to && e && entry_type(e) != P2M_MMIO;
     uint32_t chain;
 
     if (take_tables(d, level - to - split + spares, &chain))
@@ -226,7 +227,9 @@ static void clear_entry(uint64_t *entry)
     table_of(entry)->count--;
 }
 
-/* If that was the last entry of its table, the table goes, and so on upwards: chained to *retired. */
+/*
+ * If that was the last entry of its table, the table goes, and so on upwards: chained to *retired.
+ */
 static void retire_tables(struct p2m *p, uint64_t *path[], unsigned int level, uint32_t *retired)
 {
     for (; level < TOP_LEVEL && table_of(path[level])->count == 1; level++) {
@@ -250,13 +253,14 @@ static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, un
         p->max_gfn = MAX(p->max_gfn, gfn.n + (1ull << LEVEL_ORDER(level)) - 1);
     if (p2m_is_ram(type) || type == P2M_XENPAGE)
         for (uint64_t i = 0; i < 1ull << LEVEL_ORDER(level); i++)
-            mfn_to_frame(mfn_add(mfn, i))->gfn = gfn.n + i < FRAME_GFN_NONE ? gfn.n + i : FRAME_GFN_NONE;
+            mfn_to_frame(mfn_add(mfn, i))->gfn = gfn.n + i < FRAME_GFN_NONE ? gfn.n + i
+                                                                            : FRAME_GFN_NONE;
     WRITE_ONCE(*entry, make_entry(mfn, level, type));
 }
 
 /*
- * What the entry held is kept in the batch until the flush. But dom0's RAM is where the machine has it: what
- * it gives back there is parked at once, for it (hypervisor/README.md, "dom0's frames").
+ * What the entry held is kept in the batch until the flush. But dom0's RAM is where the machine has
+ * it: what it gives back there is parked at once, for it (hypervisor/README.md, "dom0's frames").
  */
 static void collect(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int level)
 {
@@ -297,19 +301,21 @@ static void take_out(struct p2m_batch *b, gfn_t gfn, uint64_t *entry, unsigned i
 }
 
 /*
- * One large entry or neighbours in one table: of the largest size that fits, or smaller where a table is.
- * What is there goes into the batch or, without one, is -EEXIST.
+ * One large entry or neighbours in one table: of the largest size that fits, or smaller where a
+ * table is. What is there goes into the batch or, without one, is -EEXIST.
  */
-static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type,
-                      struct p2m_batch *replaced)
+static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order,
+                      enum p2m_type type, struct p2m_batch *replaced)
 {
     uint64_t *path[TOP_LEVEL + 1], address = gfn.n | (type == P2M_ABSENT ? 0 : mfn.n);
 
-    if ((address & ((1ull << order) - 1)) || !reachable(&d->p2m, gfn) || READ_ONCE(d->dying) != DOMAIN_ALIVE)
+    if ((address & ((1ull << order) - 1)) || !reachable(&d->p2m, gfn) ||
+        READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
     unsigned int last = walk(&d->p2m, gfn, path), largest = type == P2M_MMIO ? 2 : 1;
     unsigned int level = MIN(order / LEVEL_ORDER(1), MIN(last, largest));
-    uint64_t count = 1ull << (order - LEVEL_ORDER(level)), spares = level > 0 && type != P2M_MMIO ? count : 0;
+    uint64_t count = 1ull << (order - LEVEL_ORDER(level)),
+             spares = level > 0 && type != P2M_MMIO ? count : 0;
 
     if (((*path[last] & ENTRY_P) && !replaced) || count > 512)
         return -EEXIST;
@@ -413,10 +419,7 @@ int p2m_remove_types(struct domain *d, gfn_t gfn, uint32_t types)
     return rc;
 }
 
-int p2m_remove(struct domain *d, gfn_t gfn)
-{
-    return p2m_remove_types(d, gfn, P2M_ANY_TYPE);
-}
+int p2m_remove(struct domain *d, gfn_t gfn) { return p2m_remove_types(d, gfn, P2M_ANY_TYPE); }
 
 /* --- populating --- */
 

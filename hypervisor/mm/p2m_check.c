@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The invariant checker's view of a p2m: each entry is one that its type allows, its frames are in the frame
- * table what the type says, tables count their entries, and the sums are those that p2m.c keeps.
+ * The invariant checker's view of a p2m: each entry is one that its type allows, its frames are in
+ * the frame table what the type says, tables count their entries, and the sums are those that p2m.c
+ * keeps.
  *
- * It looks at a batch of frames, then lets interrupts and other CPUs in. A p2m that was changed meanwhile is
- * looked at anew, and one that is changed all the time has no sums.
+ * It looks at a batch of frames, then lets interrupts and other CPUs in. A p2m that was changed
+ * meanwhile is looked at anew, and one that is changed all the time has no sums.
  */
 #include "core/domain.h"
 #include "cpu/watchdog.h"
@@ -16,17 +17,17 @@
 #include "spinlock.h"
 
 #define BATCH 512u
-#define TABLE_COST 256u        /* as much work as so many frames */
+#define TABLE_COST 256u /* as much work as so many frames */
 #define TRIES 8
 #define GFN_END UINT64_MAX
 
 struct check {
     struct domain *d;
-    uint64_t at;               /* where it goes on; what begins there was not looked at yet */
-    unsigned int budget;       /* of frames, entries and spare tables, in this batch */
+    uint64_t at;         /* where it goes on; what begins there was not looked at yet */
+    unsigned int budget; /* of frames, entries and spare tables, in this batch */
     unsigned int errors;
     uint64_t tables, large, pages[P2M_ABSENT + 1], spares;
-    uint32_t spare;            /* the next of them */
+    uint32_t spare; /* the next of them */
 };
 
 static void check_frame(struct check *c, enum p2m_type type, mfn_t m)
@@ -40,9 +41,10 @@ static void check_frame(struct check *c, enum p2m_type type, mfn_t m)
     else if (good)
         good = f->state == FRAME_CORE || (f->state == FRAME_DOMAIN && type != P2M_XENPAGE);
     if (!good)
-        c->errors += check_failed("d%u's gfn %lx, type %u, has frame %lx of state %u, count %u, gfn %x\n",
-                                  c->d->id, c->at, type, m.n, f ? f->state : 99, f ? f->count : 0,
-                                  f ? f->gfn : 0);
+        c->errors +=
+            check_failed("d%u's gfn %lx, type %u, has frame %lx of state %u, count %u, gfn %x\n",
+                         c->d->id, c->at, type, m.n, f ? f->state : 99, f ? f->count : 0,
+                         f ? f->gfn : 0);
 }
 
 /* What an entry says of its frames must agree with the frame table. */
@@ -77,8 +79,9 @@ static void check_count(struct check *c, mfn_t table, uint64_t gfn, unsigned int
         used += ((uint64_t *)mfn_to_virt(table))[i] != 0;
     if (used != mfn_to_frame(table)->count || mfn_to_frame(table)->state != FRAME_CORE ||
         (used == 1 && level < TOP_LEVEL))
-        c->errors += check_failed("d%u's p2m table %lx of level %u for gfn %lx counts %u entries, has %u\n",
-                                  c->d->id, table.n, level, gfn, mfn_to_frame(table)->count - 1, used - 1);
+        c->errors +=
+            check_failed("d%u's p2m table %lx of level %u for gfn %lx counts %u entries, has %u\n",
+                         c->d->id, table.n, level, gfn, mfn_to_frame(table)->count - 1, used - 1);
     c->tables++;
     c->budget -= MIN(c->budget - 1, TABLE_COST); /* each batch gets on by something */
 }
@@ -89,7 +92,8 @@ static bool check_table(struct check *c, mfn_t table, uint64_t gfn, unsigned int
     if (c->at <= gfn)
         check_count(c, table, gfn, level);
     for (unsigned int i = c->at > gfn ? (c->at - gfn) >> LEVEL_ORDER(level) : 0; i < 512; i++) {
-        uint64_t e = ((uint64_t *)mfn_to_virt(table))[i], at = gfn + ((uint64_t)i << LEVEL_ORDER(level));
+        uint64_t e = ((uint64_t *)mfn_to_virt(table))[i],
+                 at = gfn + ((uint64_t)i << LEVEL_ORDER(level));
 
         if (is_table(e, level) && !check_table(c, entry_mfn(e), at, level - 1))
             return false;
@@ -111,10 +115,11 @@ static void check_sums(struct check *c)
                                       c->pages[t], t, p->pages[t]);
     if (c->tables != p->table_pages || c->large != p->large || c->spares != c->large ||
         c->spares != p->spares || c->tables + c->spares > c->d->pool.used)
-        c->errors += check_failed("d%u has %lu p2m tables, counted %lu; %lu large entries, counted %lu; %lu "
-                                  "spare tables, counted %lu; pool %lu\n", c->d->id, c->tables,
-                                  p->table_pages, c->large, p->large, c->spares, p->spares,
-                                  c->d->pool.used);
+        c->errors +=
+            check_failed("d%u has %lu p2m tables, counted %lu; %lu large entries, counted %lu; %lu "
+                         "spare tables, counted %lu; pool %lu\n",
+                         c->d->id, c->tables, p->table_pages, c->large, p->large, c->spares,
+                         p->spares, c->d->pool.used);
 }
 
 /* Another batch. False: it was the last, or something has changed since the first. */

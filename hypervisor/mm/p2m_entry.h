@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Entries of nested page tables (AMD APM vol. 2, 5.3), for p2m.c, which changes them, and p2m_check.c. */
+/*
+ * Entries of nested page tables (AMD APM vol. 2, 5.3), for p2m.c, which changes them, and
+ * p2m_check.c.
+ */
 #ifndef CLV_MM_P2M_ENTRY_H
 #define CLV_MM_P2M_ENTRY_H
 
@@ -8,7 +11,7 @@
 
 #define ENTRY_P (1ull << 0)
 #define ENTRY_W (1ull << 1)
-#define ENTRY_U (1ull << 2)       /* each guest access counts as a user access (15.25.5) */
+#define ENTRY_U (1ull << 2) /* each guest access counts as a user access (15.25.5) */
 #define ENTRY_PCD (1ull << 4)
 #define ENTRY_PS (1ull << 7)
 #define ENTRY_NX (1ull << 63)
@@ -19,15 +22,9 @@
 #define TOP_LEVEL 3u
 #define LEVEL_ORDER(level) (9 * (level))
 
-static inline enum p2m_type entry_type(uint64_t e)
-{
-    return (e >> ENTRY_TYPE_SHIFT) & 15;
-}
+static inline enum p2m_type entry_type(uint64_t e) { return (e >> ENTRY_TYPE_SHIFT) & 15; }
 
-static inline mfn_t entry_mfn(uint64_t e)
-{
-    return paddr_to_mfn(e & ENTRY_ADDRESS);
-}
+static inline mfn_t entry_mfn(uint64_t e) { return paddr_to_mfn(e & ENTRY_ADDRESS); }
 
 static inline bool is_table(uint64_t e, unsigned int level)
 {

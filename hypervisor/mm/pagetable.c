@@ -2,13 +2,14 @@
 /*
  * The core's own page tables (APM vol. 2, 5.3). Upper half only, never a user page:
  *
- *   DIRECTMAP_BASE  all RAM, writable, not executable; the image's text and constants read-only here, too
+ * DIRECTMAP_BASE  all RAM, writable, not executable; the image's text and constants read-only here,
+ * too
  *   MMIO_BASE       device registers, uncached
  *   STACK_BASE      one stack after the other, each above an unmapped page
  *   TEXT_BASE       the image: text executable, read-only data, data; never writable and executable
  *
- * Everything is mapped by the boot CPU while it boots, and nothing is ever unmapped: no lock, and no flush of
- * other CPUs' TLBs. But one page at the start of MMIO_BASE is a window that moves.
+ * Everything is mapped by the boot CPU while it boots, and nothing is ever unmapped: no lock, and
+ * no flush of other CPUs' TLBs. But one page at the start of MMIO_BASE is a window that moves.
  */
 #include "mm/pagetable.h"
 #include "cpu/features.h"
@@ -43,8 +44,8 @@ static uint64_t *window;
 static uint64_t next_mmio = MMIO_BASE + 2 * PAGE_SIZE, next_stack = STACK_BASE;
 
 /*
- * The entry to map va with: one that does already, or an empty one, of the largest page that may begin a
- * mapping to pa, making tables on the way. *page: how much it maps.
+ * The entry to map va with: one that does already, or an empty one, of the largest page that may
+ * begin a mapping to pa, making tables on the way. *page: how much it maps.
  */
 static uint64_t *entry_for(uint64_t va, paddr_t pa, uint64_t size, uint64_t *page)
 {
@@ -55,7 +56,8 @@ static uint64_t *entry_for(uint64_t va, paddr_t pa, uint64_t size, uint64_t *pag
         bool allowed = level <= (cpu_features.pages_1g ? 3 : 2);
 
         *page = 1ull << (12 + 9 * (level - 1));
-        if (level == 1 || (*e & PTE_LARGE) || (!*e && allowed && !((va | pa) & (*page - 1)) && size >= *page))
+        if (level == 1 || (*e & PTE_LARGE) ||
+            (!*e && allowed && !((va | pa) & (*page - 1)) && size >= *page))
             return e;
         if (!*e)
             *e = new_page() | PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED;
@@ -107,7 +109,8 @@ void pagetable_init(const char *stack_guard, paddr_t (*page_source)(void))
     for (unsigned int i = 0; i < before.ranges; i++) {
         const struct boot_range *r = &before.range[i];
 
-        if (r->type == BOOT_RAM || r->type == BOOT_CORE || r->type == BOOT_ACPI || r->type == BOOT_ACPI_NVS)
+        if (r->type == BOOT_RAM || r->type == BOOT_CORE || r->type == BOOT_ACPI ||
+            r->type == BOOT_ACPI_NVS)
             map_ram(r);
     }
     window = entry_for(MMIO_BASE, 0, PAGE_SIZE, &page);
@@ -141,7 +144,10 @@ volatile void *pagetable_map_device(paddr_t base, uint64_t size)
     return (volatile void *)(va + (base - start));
 }
 
-/* Whatever this CPU's TLB has is of the page before; another CPU's does not matter, it comes here first. */
+/*
+ * Whatever this CPU's TLB has is of the page before; another CPU's does not matter, it comes here
+ * first.
+ */
 volatile void *pagetable_window(paddr_t page)
 {
     *window = ROUND_DOWN(page, PAGE_SIZE) | (MAP_DEVICE & ~PTE_GLOBAL);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The firmware's tables: which CPUs and I/O APICs there are, where the PM timer, the power switch and the
- * reset register are. There is no AML interpreter: of the DSDT only the constant package \_S5 is looked for,
- * byte by byte.
+ * The firmware's tables: which CPUs and I/O APICs there are, where the PM timer, the power switch
+ * and the reset register are. There is no AML interpreter: of the DSDT only the constant package
+ * \_S5 is looked for, byte by byte.
  *
- * Tables usually lie in reserved memory, so each is brought into the direct map as it is found; dom0/ reads
- * them there again. (ACPI 6.4, 5.2 and 7.4.2)
+ * Tables usually lie in reserved memory, so each is brought into the direct map as it is found;
+ * dom0/ reads them there again. (ACPI 6.4, 5.2 and 7.4.2)
  */
 #include "platform/acpi.h"
 #include "cpu.h"
@@ -21,6 +21,7 @@
 
 #define MAX_TABLE (16u << 20)
 
+/* clang-format off */
 /* Where a table has what we read. */
 enum {
     FADT_DSDT = 40, FADT_PM1_CONTROL = 64 /* two */, FADT_PM_TIMER = 76,
@@ -29,6 +30,7 @@ enum {
     ADDRESS_SIZE = 12, ADDRESS_VALUE = 4, /* of an extended address, which begins with its space */
     MCFG_FIRST_ENTRY = 44, MCFG_ENTRY = 16,
 };
+/* clang-format on */
 #define FADT_RESET (1u << 10)
 #define SPACE_IO 1
 #define MADT_ENABLED 1u
@@ -76,7 +78,8 @@ uint64_t acpi_field(const struct acpi_header *h, uint32_t offset, uint32_t width
 static paddr_t search_rsdp(paddr_t start, paddr_t end)
 {
     for (paddr_t p = start; p + 20 <= end; p += 16)
-        if (memcmp(paddr_to_virt(p), "RSD PTR ", 8) == 0 && acpi_checksum(paddr_to_virt(p), 20) == 0)
+        if (memcmp(paddr_to_virt(p), "RSD PTR ", 8) == 0 &&
+            acpi_checksum(paddr_to_virt(p), 20) == 0)
             return p;
     return 0;
 }
@@ -84,7 +87,7 @@ static paddr_t search_rsdp(paddr_t start, paddr_t end)
 /* In the first KiB of the extended BIOS data area, then in the BIOS; 0: in neither. */
 static paddr_t find_rsdp(void)
 {
-    paddr_t ebda = (paddr_t)*(uint16_t *)paddr_to_virt(0x40e) << 4;
+    paddr_t ebda = (paddr_t) * (uint16_t *)paddr_to_virt(0x40e) << 4;
     paddr_t p = ebda >= 0x80000 && ebda < 0xa0000 ? search_rsdp(ebda, ebda + 1024) : 0;
 
     return p ? p : search_rsdp(0xe0000, 0x100000);
@@ -152,15 +155,18 @@ static void read_madt(void)
 static const uint8_t *aml_integer(const uint8_t *p, uint8_t *value)
 {
     switch (*p) {
-    case 0x00: case 0x01: *value = *p; return p + 1;
-    case 0x0a: case 0x0b: case 0x0c: *value = p[1]; return p + 1 + (1u << (*p - 0x0a));
+    case 0x00:
+    case 0x01: *value = *p; return p + 1;
+    case 0x0a:
+    case 0x0b:
+    case 0x0c: *value = p[1]; return p + 1 + (1u << (*p - 0x0a));
     default: return NULL;
     }
 }
 
 /*
- * Name (\_S5, Package { SLP_TYPa, SLP_TYPb, ... }): 08 [5c] "_S5_" 12 length count a b. It may be the last
- * object of the table: parsed in a copy, so that nothing behind the end is read.
+ * Name (\_S5, Package { SLP_TYPa, SLP_TYPb, ... }): 08 [5c] "_S5_" 12 length count a b. It may be
+ * the last object of the table: parsed in a copy, so that nothing behind the end is read.
  */
 static void search_s5(const struct acpi_header *dsdt)
 {
@@ -199,7 +205,8 @@ static void read_fadt(void)
 
     acpi.pm_timer_port = read_port(h, FADT_PM_TIMER, FADT_X_PM_TIMER);
     for (unsigned int i = 0; i < ARRAY_SIZE(acpi.pm1_control); i++)
-        acpi.pm1_control[i] = read_port(h, FADT_PM1_CONTROL + 4 * i, FADT_X_PM1_CONTROL + ADDRESS_SIZE * i);
+        acpi.pm1_control[i] =
+            read_port(h, FADT_PM1_CONTROL + 4 * i, FADT_X_PM1_CONTROL + ADDRESS_SIZE * i);
     if ((flags & FADT_RESET) && acpi_field(h, FADT_RESET_SPACE, 1) == SPACE_IO) {
         acpi.reset_port = (uint16_t)acpi_field(h, FADT_RESET_ADDRESS, 8);
         acpi.reset_value = (uint8_t)acpi_field(h, FADT_RESET_VALUE, 1);
@@ -223,8 +230,9 @@ static void read_mcfg(void)
         }
         if (acpi.pci_windows == ARRAY_SIZE(acpi.pci_window))
             panic("ACPI: more than %lu PCI segments\n", ARRAY_SIZE(acpi.pci_window));
-        acpi.pci_window[acpi.pci_windows++] = (struct acpi_pci_window){
-            start, end, (uint16_t)acpi_field(h, at + 8, 2), (uint8_t)acpi_field(h, at + 10, 1) };
+        acpi.pci_window[acpi.pci_windows++] =
+            (struct acpi_pci_window){ start, end, (uint16_t)acpi_field(h, at + 8, 2),
+                                      (uint8_t)acpi_field(h, at + 10, 1) };
     }
 }
 

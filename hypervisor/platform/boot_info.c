@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader told us (../boot/multiboot.c fills it in) and the map of the machine's memory: sorted,
- * without overlaps, RAM losing against anything else.
+ * What the loader told us (../boot/multiboot.c fills it in) and the map of the machine's memory:
+ * sorted, without overlaps, RAM losing against anything else.
  *
  * Read next: ../mm/memory.c.
  */
@@ -28,7 +28,9 @@ static void append(paddr_t start, paddr_t end, uint32_t type)
     boot_info.ranges++;
 }
 
-/* Each old range in its parts before, inside of and behind the new one, which also gets the gaps. */
+/*
+ * Each old range in its parts before, inside of and behind the new one, which also gets the gaps.
+ */
 void boot_info_add_range(paddr_t start, paddr_t end, uint32_t type)
 {
     static struct boot_info before; /* too large for the stack */
@@ -36,7 +38,8 @@ void boot_info_add_range(paddr_t start, paddr_t end, uint32_t type)
 
     if (start >= end)
         return;
-    memcpy(&before, &boot_info, sizeof(before)); /* link-time optimisation loses what an assignment calls */
+    /* link-time optimisation loses what an assignment calls */
+    memcpy(&before, &boot_info, sizeof(before));
     boot_info.ranges = 0;
     for (unsigned int i = 0; i < before.ranges; i++) {
         const struct boot_range *r = &before.range[i];

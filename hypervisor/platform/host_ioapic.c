@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's I/O APIC. All lines of all of them are masked until somebody routes one: the core for its serial
- * port, dom0's I/O APIC (vdev/ioapic.c) for the rest; both know those of the first only. The old PICs are
- * masked for good.
+ * The host's I/O APIC. All lines of all of them are masked until somebody routes one: the core for
+ * its serial port, dom0's I/O APIC (vdev/ioapic.c) for the rest; both know those of the first only.
+ * The old PICs are masked for good.
  *
- * No lock for the index and data registers: dom0's I/O APIC has one, and the core routes before dom0 runs.
+ * No lock for the index and data registers: dom0's I/O APIC has one, and the core routes before
+ * dom0 runs.
  */
 #include "platform/host_ioapic.h"
 #include "cpu.h"
@@ -49,10 +50,7 @@ void host_ioapic_init(void)
     }
 }
 
-unsigned int host_ioapic_lines(void)
-{
-    return line_count;
-}
+unsigned int host_ioapic_lines(void) { return line_count; }
 
 void host_ioapic_route(unsigned int gsi, const struct host_route *r)
 {
@@ -60,6 +58,6 @@ void host_ioapic_route(unsigned int gsi, const struct host_route *r)
 
     write_register(reg, ENTRY_MASKED);
     write_register(reg + 1, r->apic_id << 24);
-    write_register(reg, r->vector | (r->active_low ? ENTRY_ACTIVE_LOW : 0) | (r->level ? ENTRY_LEVEL : 0) |
-                        (r->masked ? ENTRY_MASKED : 0));
+    write_register(reg, r->vector | (r->active_low ? ENTRY_ACTIVE_LOW : 0) |
+                            (r->level ? ENTRY_LEVEL : 0) | (r->masked ? ENTRY_MASKED : 0));
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD's IOMMUs, which nobody drives yet: dom0 does not see their table (IVRS). One that firmware has left on
- * would go on to translate or block its devices' DMA by tables in memory that gets other uses. So each is
- * switched off, after what it reads and writes there by itself: commands and logs. (AMD I/O Virtualization
- * Technology Specification 3.05: 3.4 registers, 5.2.2 IVRS)
+ * AMD's IOMMUs, which nobody drives yet: dom0 does not see their table (IVRS). One that firmware
+ * has left on would go on to translate or block its devices' DMA by tables in memory that gets
+ * other uses. So each is switched off, after what it reads and writes there by itself: commands and
+ * logs. (AMD I/O Virtualization Technology Specification 3.05: 3.4 registers, 5.2.2 IVRS)
  */
 #include "platform/iommu.h"
 #include "cpu.h"
@@ -23,11 +23,14 @@ enum { IVRS_FIRST_BLOCK = 48, BLOCK_LENGTH = 2, BLOCK_BASE = 8 };
 #define CONTROL_PPR_LOG (3ull << 13)
 #define CONTROL_GA_LOG (3ull << 28)
 #define REG_STATUS 0x2020
-#define STATUS_RUNNING 0x198ull       /* event log, commands, PPR log, GA log */
+#define STATUS_RUNNING 0x198ull /* event log, commands, PPR log, GA log */
 #define PATIENCE 1000000
 
 /* The window moves with each access. */
-static volatile uint8_t *at(paddr_t p) { return (volatile uint8_t *)pagetable_window(p) + (p & ~PAGE_MASK); }
+static volatile uint8_t *at(paddr_t p)
+{
+    return (volatile uint8_t *)pagetable_window(p) + (p & ~PAGE_MASK);
+}
 
 static void switch_off(paddr_t base)
 {
@@ -37,11 +40,14 @@ static void switch_off(paddr_t base)
         return;
     control &= ~(CONTROL_COMMANDS | CONTROL_EVENT_LOG | CONTROL_PPR_LOG | CONTROL_GA_LOG);
     mmio_write(at(base + REG_CONTROL), 8, control);
-    for (unsigned int i = 0; i < PATIENCE && (mmio_read(at(base + REG_STATUS), 8) & STATUS_RUNNING); i++)
+    for (unsigned int i = 0; i < PATIENCE && (mmio_read(at(base + REG_STATUS), 8) & STATUS_RUNNING);
+         i++)
         cpu_pause();
     mmio_write(at(base + REG_CONTROL), 8, control & ~CONTROL_ENABLE);
     if (mmio_read(at(base + REG_CONTROL), 8) & CONTROL_ENABLE)
-        log_warn("IOMMU at %#lx: firmware left it on, and it stays on: dom0's devices may not work\n", base);
+        log_warn("IOMMU at %#lx: firmware left it on, and it stays on: dom0's devices may not "
+                 "work\n",
+                 base);
     else
         log_info("IOMMU at %#lx: firmware left it on; switched off\n", base);
 }
@@ -51,9 +57,11 @@ void iommu_off(void)
     const struct acpi_header *h = acpi_find("IVRS");
     uint32_t length;
 
-    for (uint32_t i = IVRS_FIRST_BLOCK; (length = acpi_field(h, i + BLOCK_LENGTH, 2)) >= 4; i += length) {
+    for (uint32_t i = IVRS_FIRST_BLOCK; (length = acpi_field(h, i + BLOCK_LENGTH, 2)) >= 4;
+         i += length) {
         uint64_t type = acpi_field(h, i, 1), base = acpi_field(h, i + BLOCK_BASE, 8);
-        bool is_iommu = type == 0x10 || type == 0x11 || type == 0x40; /* one IOMMU may have all three */
+        /* one IOMMU may have all three */
+        bool is_iommu = type == 0x10 || type == 0x11 || type == 0x40;
 
         if (is_iommu && base && !(base & (REGISTERS - 1)) && !(base >> cpu_features.physical_bits))
             switch_off(base);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways to leave a machine: dom0's end is the machine's, and a panic reboots after a few seconds, unless
- * `noreboot` keeps its message on the screen.
+ * The ways to leave a machine: dom0's end is the machine's, and a panic reboots after a few
+ * seconds, unless `noreboot` keeps its message on the screen.
  */
 #include "platform/power.h"
 #include "cpu.h"
@@ -27,7 +27,10 @@ static void wait_seconds(unsigned int n)
 /* The ways to reboot a PC, from the documented to the desperate; each gets a moment to work. */
 void power_reboot(void)
 {
-    struct { uint16_t limit; uint64_t base; } __packed_ no_idt = { 0, 0 };
+    struct {
+        uint16_t limit;
+        uint64_t base;
+    } __packed_ no_idt = { 0, 0 };
 
     if (acpi.reset_port) {
         outb(acpi.reset_port, acpi.reset_value);
@@ -36,7 +39,7 @@ void power_reboot(void)
     outb(0xcf9, 0x02); /* the chip set's reset control: hard reset */
     outb(0xcf9, 0x06);
     wait_seconds(1);
-    outb(0x64, 0xfe);  /* the keyboard controller's reset line */
+    outb(0x64, 0xfe); /* the keyboard controller's reset line */
     wait_seconds(1);
     __asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* triple fault */
     cpu_halt();
@@ -67,7 +70,7 @@ void power_stop(uint8_t reason)
         log_info("dom0 has shut down: reboot\n");
         power_reboot();
     }
-    log_err("dom0 crashed%s (reason %u)\n", reason == SHUTDOWN_watchdog ? ": its watchdog ran out" : "",
-            reason);
+    log_err("dom0 crashed%s (reason %u)\n",
+            reason == SHUTDOWN_watchdog ? ": its watchdog ran out" : "", reason);
     panic_leave();
 }

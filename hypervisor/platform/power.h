@@ -6,7 +6,8 @@
 #include "types.h"
 
 noreturn void power_reboot(void);
-noreturn void power_reboot_or_stay(void);       /* after a while; `noreboot` keeps the machine as it is */
+/* after a while; `noreboot` keeps the machine as it is */
+noreturn void power_reboot_or_stay(void);
 /* dom0's SHUTDOWN_*: power-off, reboot, or a dump and a reboot. */
 noreturn void power_stop(uint8_t reason);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The serial port: a 16550 at 115200 8n1. The transmitter's interrupt empties the console's ring, a FIFO at a
- * time. The port is polled until a first interrupt has shown that they come, and again when the machine ends.
+ * The serial port: a 16550 at 115200 8n1. The transmitter's interrupt empties the console's ring, a
+ * FIFO at a time. The port is polled until a first interrupt has shown that they come, and again
+ * when the machine ends.
  *
  * Lock: console_lock.
  */
@@ -16,20 +17,22 @@
 #include "platform/host_ioapic.h"
 #include "spinlock.h"
 
-enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR }; /* of a 16550, from the base port */
+/* of a 16550, from the base port */
+enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR };
 #define IER_RECEIVED 0x01
 #define IER_SENT 0x02
 #define LSR_DATA_READY 0x01
 #define LSR_FIFO_EMPTY 0x20
 #define LSR_ALL_SENT 0x40
-#define DEBUG_PORT 0xe9        /* a Xen below us and some emulators print what comes; others do not mind */
+/* a Xen below us and some emulators print what comes; others do not mind */
+#define DEBUG_PORT 0xe9
 #define UART_FIFO 16
-#define RECEIVE_BATCH 1024     /* bytes that one interrupt takes */
-#define PATIENCE 100000        /* looks at a full port; then it gets the bytes all the same */
+#define RECEIVE_BATCH 1024 /* bytes that one interrupt takes */
+#define PATIENCE 100000    /* looks at a full port; then it gets the bytes all the same */
 
 uint16_t uart_port = 0x3f8;
 unsigned int uart_irq = 4;
-static bool polled = true;     /* no interrupt of the port is known to come */
+static bool polled = true; /* no interrupt of the port is known to come */
 
 void uart_init(void)
 {
@@ -53,7 +56,7 @@ void uart_init(void)
     outb(uart_port + UART_FCR, 0x07); /* FIFO on and emptied */
     outb(uart_port + UART_MCR, 0x0b); /* DTR, RTS, interrupt line on */
     if (inb(uart_port + UART_LSR) == 0xff)
-        uart_port = DEBUG_PORT;       /* nothing answers */
+        uart_port = DEBUG_PORT; /* nothing answers */
 }
 
 static void fill_fifo(void)
@@ -63,8 +66,8 @@ static void fill_fifo(void)
 }
 
 /*
- * Returns when the port has sent everything. A slow port is waited for before each FIFO; one that never gets
- * ready, only once.
+ * Returns when the port has sent everything. A slow port is waited for before each FIFO; one that
+ * never gets ready, only once.
  */
 static void send_all(void)
 {
@@ -96,7 +99,10 @@ void uart_send(bool at_once)
         outb(uart_port + UART_IER, IER_RECEIVED | IER_SENT);
 }
 
-/* The I/O APIC sees edges: off and on makes a new one if there is still, or again, something to be done. */
+/*
+ * The I/O APIC sees edges: off and on makes a new one if there is still, or again, something to be
+ * done.
+ */
 static void interrupt(unsigned int vector, void *data)
 {
     unsigned int received = 0;
@@ -115,12 +121,12 @@ static void interrupt(unsigned int vector, void *data)
 void uart_start_interrupts(void)
 {
     if (uart_port == 0 || uart_port == DEBUG_PORT) {
-        uart_irq = ~0u;                  /* the line is dom0's, like the port */
+        uart_irq = ~0u; /* the line is dom0's, like the port */
         return;
     }
     if (uart_irq >= host_ioapic_lines()) {
-        log_warn("console: no I/O APIC line for the serial port: it is polled, and what is typed is not "
-                 "seen\n");
+        log_warn("console: no I/O APIC line for the serial port: it is polled, and what is typed "
+                 "is not seen\n");
         return;
     }
 

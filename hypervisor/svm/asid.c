@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ASIDs. Each CPU hands them out from a counter; when they run out it flushes its whole TLB and starts a new
- * generation. A vcpu that comes from another CPU, from an old generation, or whose domain was flushed since
- * its last entry (../mm/flush.c) gets a fresh ASID: nothing stale can be tagged with it. (APM vol. 2, 15.16)
+ * ASIDs. Each CPU hands them out from a counter; when they run out it flushes its whole TLB and
+ * starts a new generation. A vcpu that comes from another CPU, from an old generation, or whose
+ * domain was flushed since its last entry (../mm/flush.c) gets a fresh ASID: nothing stale can be
+ * tagged with it. (APM vol. 2, 15.16)
  *
  * Read next: enter.c.
  */
@@ -16,7 +17,7 @@ static void new_asid(struct cpu *c, struct vcpu *v)
 {
     if (!c->asid_next || c->asid_next >= cpu_features.asid_count) {
         c->asid_generation++;
-        c->asid_next = 1;           /* 0 is the host's */
+        c->asid_next = 1; /* 0 is the host's */
         v->hw.vmcb->tlb_control = TLB_FLUSH_ALL;
     }
     v->hw.vmcb->asid = c->asid_next++;
@@ -30,7 +31,8 @@ void asid_prepare(struct cpu *c, struct vcpu *v)
     uint64_t generation = __atomic_load_n(&v->d->p2m.flush_generation, __ATOMIC_SEQ_CST);
 
     v->hw.vmcb->tlb_control = TLB_FLUSH_NOTHING;
-    if (s->flush_seen != generation || s->asid_cpu != c->id || s->asid_generation != c->asid_generation) {
+    if (s->flush_seen != generation || s->asid_cpu != c->id ||
+        s->asid_generation != c->asid_generation) {
         s->flush_seen = generation;
         new_asid(c, v);
     }

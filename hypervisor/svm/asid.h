@@ -6,7 +6,9 @@
 struct cpu;
 struct vcpu;
 
-/* GIF=0, c->guest_domain set. An entry must follow: it does the flush that this may have asked for. */
+/*
+ * GIF=0, c->guest_domain set. An entry must follow: it does the flush that this may have asked for.
+ */
 void asid_prepare(struct cpu *c, struct vcpu *v);
 
 #endif

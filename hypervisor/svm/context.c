@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whole register contexts of a vcpu: after INIT and SIPI, for a PVH start, the record that domctl
- * get/sethvmcontext carries (<xen/arch-x86/hvm/save.h>), and what a guest starts its second vcpus with
- * (<xen/hvm/hvm_vcpu.h>). Segment attributes there are in the VMCB's own
- * packing (type, S, DPL, P, AVL, L, D, G).
+ * get/sethvmcontext carries (<xen/arch-x86/hvm/save.h>), and what a guest starts its second vcpus
+ * with (<xen/hvm/hvm_vcpu.h>). Segment attributes there are in the VMCB's own packing (type, S,
+ * DPL, P, AVL, L, D, G).
  */
 #include "core/vcpu.h"
 #include "cpu.h"
@@ -37,7 +37,8 @@ static void reset(struct vcpu *v)
     b->interrupt_shadow = 0;
     b->eventinj = 0;
     b->lbr_control = 0;
-    memset((char *)b + offsetof(struct vmcb, segment), 0, sizeof(*b) - offsetof(struct vmcb, segment));
+    memset((char *)b + offsetof(struct vmcb, segment), 0,
+           sizeof(*b) - offsetof(struct vmcb, segment));
     b->cr0 = CR0_ET;
     b->efer = EFER_SVME;
     b->rflags = RFLAGS_RESERVED;
@@ -54,7 +55,8 @@ static void reset(struct vcpu *v)
 void hw_reset_to_sipi(struct vcpu *v, uint8_t vector)
 {
     reset(v);
-    v->hw.vmcb->segment[SEG_CS] = (struct hw_segment){ (uint16_t)(vector << 8), 0x09b, 0xffff, vector << 12 };
+    v->hw.vmcb->segment[SEG_CS] =
+        (struct hw_segment){ (uint16_t)(vector << 8), 0x09b, 0xffff, vector << 12 };
 }
 
 void hw_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
@@ -72,33 +74,41 @@ void hw_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
 }
 
 /*
- * The record's fields: where each is in struct hvm_hw_cpu, and where in the VMCB or else in struct vcpu.
- * There it may be narrower; what else has to be said of a field is in the functions below.
+ * The record's fields: where each is in struct hvm_hw_cpu, and where in the VMCB or else in struct
+ * vcpu. There it may be narrower; what else has to be said of a field is in the functions below.
  */
 #define AT(structure, is_vmcb, field, place) \
-    { offsetof(struct hvm_hw_cpu, field), offsetof(struct structure, place), \
-      sizeof(((struct structure *)0)->place), is_vmcb }
+    { \
+        offsetof(struct hvm_hw_cpu, field), offsetof(struct structure, place), \
+            sizeof(((struct structure *)0)->place), is_vmcb \
+    }
 #define VMCB(field, place) AT(vmcb, true, field, place)
 #define VCPU(field, place) AT(vcpu, false, field, place)
 #define TABLE(name, n) VMCB(name##_base, segment[n].base), VMCB(name##_limit, segment[n].limit)
 #define SEGMENT(name, n) \
-    TABLE(name, n), VMCB(name##_sel, segment[n].selector), VMCB(name##_arbytes, segment[n].attributes)
+    TABLE(name, n), VMCB(name##_sel, segment[n].selector), \
+        VMCB(name##_arbytes, segment[n].attributes)
 
+/* clang-format off */
 static const struct { uint16_t in_record, place, size; bool in_vmcb; } fields[] = {
-    VMCB(rax, rax), VCPU(rbx, regs.rbx), VCPU(rcx, regs.rcx), VCPU(rdx, regs.rdx), VCPU(rbp, regs.rbp),
+    VMCB(rax, rax), VCPU(rbx, regs.rbx), VCPU(rcx, regs.rcx), VCPU(rdx, regs.rdx), VCPU(rbp,
+    regs.rbp),
     VCPU(rsi, regs.rsi), VCPU(rdi, regs.rdi), VMCB(rsp, rsp), VCPU(r8, regs.r8), VCPU(r9, regs.r9),
     VCPU(r10, regs.r10), VCPU(r11, regs.r11), VCPU(r12, regs.r12), VCPU(r13, regs.r13),
     VCPU(r14, regs.r14), VCPU(r15, regs.r15), VMCB(rip, rip), VMCB(rflags, rflags),
     VMCB(cr0, cr0), VMCB(cr2, cr2), VMCB(cr3, cr3), VMCB(cr4, cr4),
     VCPU(dr0, hw.dr[0]), VCPU(dr1, hw.dr[1]), VCPU(dr2, hw.dr[2]), VCPU(dr3, hw.dr[3]),
     VMCB(dr6, dr6), VMCB(dr7, dr7),
-    SEGMENT(cs, SEG_CS), SEGMENT(ds, SEG_DS), SEGMENT(es, SEG_ES), SEGMENT(fs, SEG_FS), SEGMENT(gs, SEG_GS),
+    SEGMENT(cs, SEG_CS), SEGMENT(ds, SEG_DS), SEGMENT(es, SEG_ES), SEGMENT(fs, SEG_FS), SEGMENT(gs,
+    SEG_GS),
     SEGMENT(ss, SEG_SS), SEGMENT(tr, SEG_TR), SEGMENT(ldtr, SEG_LDTR), TABLE(idtr, SEG_IDTR),
     TABLE(gdtr, SEG_GDTR), VMCB(sysenter_cs, sysenter_cs), VMCB(sysenter_esp, sysenter_esp),
     VMCB(sysenter_eip, sysenter_eip), VMCB(shadow_gs, kernel_gs_base), VMCB(msr_lstar, lstar),
-    VMCB(msr_star, star), VMCB(msr_cstar, cstar), VMCB(msr_syscall_mask, sfmask), VMCB(msr_efer, efer),
+    VMCB(msr_star, star), VMCB(msr_cstar, cstar), VMCB(msr_syscall_mask, sfmask), VMCB(msr_efer,
+    efer),
     VCPU(msr_tsc_aux, vdev.tsc_aux),
 };
+/* clang-format on */
 
 static void *place_of(struct vcpu *v, unsigned int i)
 {
@@ -173,7 +183,9 @@ int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 /* As a descriptor's load would check them. Accessed and busy are set by such a load. */
 static bool segment_valid(enum hw_segment_name n, uint32_t *attributes)
 {
-    uint32_t a = *attributes | (*attributes & ATTR_P ? (n == SEG_TR ? 2 : 1) : 0);
+    uint32_t a = *attributes;
+    if (a & ATTR_P)
+        a |= n == SEG_TR ? 2 : 1;
     bool code = a & ATTR_CODE, write_read = a & ATTR_WRITE_READ;
 
     *attributes = a;
@@ -183,7 +195,11 @@ static bool segment_valid(enum hw_segment_name n, uint32_t *attributes)
         return false;
     if (n == SEG_TR)
         return (a & (ATTR_S | 0xf)) == TSS_BUSY;
-    return (a & ATTR_S) && (n == SEG_CS ? code : n == SEG_SS ? !code && write_read : !code || write_read);
+    if (!(a & ATTR_S))
+        return false;
+    if (n == SEG_CS)
+        return code;
+    return n == SEG_SS ? !code && write_read : !code || write_read;
 }
 
 #define COPY_SEGMENT(c, r, name) \
@@ -193,47 +209,83 @@ static bool segment_valid(enum hw_segment_name n, uint32_t *attributes)
 static int start_32(struct hvm_hw_cpu *c, const struct vcpu_hvm_x86_32 *r)
 {
     *c = (struct hvm_hw_cpu){
-        .rax = r->eax, .rcx = r->ecx, .rdx = r->edx, .rbx = r->ebx, .rsp = r->esp, .rbp = r->ebp,
-        .rsi = r->esi, .rdi = r->edi, .rip = r->eip, .rflags = r->eflags,
-        .cr0 = r->cr0, .cr3 = r->cr3, .cr4 = r->cr4, .msr_efer = r->efer,
+        .rax = r->eax,
+        .rcx = r->ecx,
+        .rdx = r->edx,
+        .rbx = r->ebx,
+        .rsp = r->esp,
+        .rbp = r->ebp,
+        .rsi = r->esi,
+        .rdi = r->edi,
+        .rip = r->eip,
+        .rflags = r->eflags,
+        .cr0 = r->cr0,
+        .cr3 = r->cr3,
+        .cr4 = r->cr4,
+        .msr_efer = r->efer,
     };
     COPY_SEGMENT(c, r, cs);
     COPY_SEGMENT(c, r, ds);
     COPY_SEGMENT(c, r, ss);
     COPY_SEGMENT(c, r, es);
     COPY_SEGMENT(c, r, tr);
-    if (r->pad1 || r->pad2[0] || r->pad2[1] || r->pad2[2] || !segment_valid(SEG_CS, &c->cs_arbytes) ||
-        !segment_valid(SEG_DS, &c->ds_arbytes) || !segment_valid(SEG_SS, &c->ss_arbytes) ||
-        !segment_valid(SEG_ES, &c->es_arbytes) || !segment_valid(SEG_TR, &c->tr_arbytes))
+    if (r->pad1 || r->pad2[0] || r->pad2[1] || r->pad2[2] ||
+        !segment_valid(SEG_CS, &c->cs_arbytes) || !segment_valid(SEG_DS, &c->ds_arbytes) ||
+        !segment_valid(SEG_SS, &c->ss_arbytes) || !segment_valid(SEG_ES, &c->es_arbytes) ||
+        !segment_valid(SEG_TR, &c->tr_arbytes))
         return -EINVAL;
     uint32_t limit = c->cs_arbytes & ATTR_G ? c->cs_limit << 12 | 0xfff : c->cs_limit;
     uint32_t dpl = ATTR_DPL(c->cs_arbytes);
 
     return c->rip > limit || ATTR_DPL(c->ss_arbytes) != dpl || ATTR_DPL(c->ds_arbytes) > dpl ||
-           ATTR_DPL(c->es_arbytes) > dpl || ((r->efer & EFER_LMA) && !(r->efer & EFER_LME)) ? -EINVAL : 0;
+                   ATTR_DPL(c->es_arbytes) > dpl || ((r->efer & EFER_LMA) && !(r->efer & EFER_LME))
+               ? -EINVAL
+               : 0;
 }
 
 static int start_64(struct hvm_hw_cpu *c, const struct vcpu_hvm_x86_64 *r)
 {
     *c = (struct hvm_hw_cpu){
-        .rax = r->rax, .rcx = r->rcx, .rdx = r->rdx, .rbx = r->rbx, .rsp = r->rsp, .rbp = r->rbp,
-        .rsi = r->rsi, .rdi = r->rdi, .rip = r->rip, .rflags = r->rflags,
-        .cr0 = r->cr0, .cr3 = r->cr3, .cr4 = r->cr4, .msr_efer = r->efer,
-        .cs_limit = ~0u, .cs_arbytes = 0xa9b, .ds_limit = ~0u, .ds_arbytes = 0xc93,
-        .es_limit = ~0u, .es_arbytes = 0xc93, .ss_limit = ~0u, .ss_arbytes = 0xc93,
-        .tr_limit = 0x67, .tr_arbytes = 0x8b,
+        .rax = r->rax,
+        .rcx = r->rcx,
+        .rdx = r->rdx,
+        .rbx = r->rbx,
+        .rsp = r->rsp,
+        .rbp = r->rbp,
+        .rsi = r->rsi,
+        .rdi = r->rdi,
+        .rip = r->rip,
+        .rflags = r->rflags,
+        .cr0 = r->cr0,
+        .cr3 = r->cr3,
+        .cr4 = r->cr4,
+        .msr_efer = r->efer,
+        .cs_limit = ~0u,
+        .cs_arbytes = 0xa9b,
+        .ds_limit = ~0u,
+        .ds_arbytes = 0xc93,
+        .es_limit = ~0u,
+        .es_arbytes = 0xc93,
+        .ss_limit = ~0u,
+        .ss_arbytes = 0xc93,
+        .tr_limit = 0x67,
+        .tr_arbytes = 0x8b,
     };
     return (uint64_t)((int64_t)(r->rip << 16) >> 16) != r->rip || !(r->cr0 & CR0_PG) ||
-           !(r->cr4 & CR4_PAE) || !(r->efer & EFER_LME) ? -EINVAL : 0;
+                   !(r->cr4 & CR4_PAE) || !(r->efer & EFER_LME)
+               ? -EINVAL
+               : 0;
 }
 
 int hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
 {
     struct hvm_hw_cpu c;
-    int rc = start->pad ? -EINVAL :
-             start->mode == VCPU_HVM_MODE_32B ? start_32(&c, &start->cpu_regs.x86_32) :
-             start->mode == VCPU_HVM_MODE_64B ? start_64(&c, &start->cpu_regs.x86_64) : -EINVAL;
+    int rc = -EINVAL;
 
+    if (!start->pad && start->mode == VCPU_HVM_MODE_32B)
+        rc = start_32(&c, &start->cpu_regs.x86_32);
+    else if (!start->pad && start->mode == VCPU_HVM_MODE_64B)
+        rc = start_64(&c, &start->cpu_regs.x86_64);
     if (rc)
         return rc;
     c.ldtr_arbytes = 0x082;

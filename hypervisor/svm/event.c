@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exception that the next entry injects: one, or what becomes of two (APM vol. 2, 8.2.9). Read next:
- * inject.c.
+ * The exception that the next entry injects: one, or what becomes of two (APM vol. 2, 8.2.9). Read
+ * next: inject.c.
  */
 #include "core/domain_shutdown.h"
 #include "core/vcpu.h"
 #include "hw.h"
 #include "svm/vmcb.h"
 
-#define WITH_ERROR_CODE 0x27d00u /* bits of the exceptions for which the CPU pushes one: 8 10-14 17 */
+/* bits of the exceptions for which the CPU pushes one: 8 10-14 17 */
+#define WITH_ERROR_CODE 0x27d00u
 
 /* Classes of exceptions for the double-fault rule (APM vol. 2, table 8-3). */
 static bool contributory(unsigned int vector)
@@ -34,7 +35,7 @@ void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error)
         }
     }
     v->hw.pending = vector | EVENT_TYPE_EXCEPTION << 8 | EVENT_VALID |
-                      (WITH_ERROR_CODE >> vector & 1 ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+                    (WITH_ERROR_CODE >> vector & 1 ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }
 
 void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error)

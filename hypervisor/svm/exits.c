@@ -24,7 +24,7 @@ static const uint8_t kind_of[VMEXIT_TABLE] = {
     [VMEXIT_EXCEPTION + 17] = EXIT_ALIGNMENT,
     [VMEXIT_EXCEPTION + 18] = EXIT_MACHINE_CHECK,
     [VMEXIT_INTR] = EXIT_INTERRUPT,
-    [VMEXIT_NMI] = EXIT_NOTHING,        /* taken when GIF was set again */
+    [VMEXIT_NMI] = EXIT_NOTHING, /* taken when GIF was set again */
     [VMEXIT_SMI] = EXIT_NOTHING,
     [VMEXIT_INIT] = EXIT_NOTHING,
     [VMEXIT_RDPMC] = EXIT_PROTECTION,
@@ -41,7 +41,8 @@ static const uint8_t kind_of[VMEXIT_TABLE] = {
     [VMEXIT_VMMCALL] = EXIT_HYPERCALL,
     [VMEXIT_VMMCALL + 1 ... VMEXIT_SKINIT] = EXIT_UNDEFINED,
     [VMEXIT_WBINVD] = EXIT_CACHE,
-    [VMEXIT_MONITOR ... VMEXIT_MWAIT_ARMED] = EXIT_UNDEFINED,
+    [VMEXIT_MONITOR] = EXIT_UNDEFINED,
+    [VMEXIT_MONITOR + 1 ... VMEXIT_MWAIT_ARMED] = EXIT_UNDEFINED,
     [VMEXIT_XSETBV] = EXIT_XSETBV,
     [VMEXIT_RDPRU] = EXIT_UNDEFINED,
 };
@@ -63,7 +64,7 @@ static void decode_io(const struct vmcb *b, struct exit *e)
     e->io.in = info & 1;
     e->io.string = info & 4;
     e->io.rep = info & 8;
-    e->io.address_size = info & 1u << 9 ? 8 : info & 1u << 8 ? 4 : 2;
+    e->io.address_size = (info >> 7 & 7) << 1; /* one bit each for 16, 32 and 64 */
     e->io.segment = info >> 10 & 7;
     e->io.next_rip = b->exitinfo2;
 }
@@ -85,21 +86,16 @@ static void decode_details(struct vcpu *v, struct exit *e)
     const struct vmcb *b = v->hw.vmcb;
 
     switch (e->kind) {
-    case EXIT_IO:
-        decode_io(b, e);
-        break;
-    case EXIT_MSR:
-        e->msr_write = b->exitinfo1 & 1;
-        break;
+    case EXIT_IO: decode_io(b, e); break;
+    case EXIT_MSR: e->msr_write = b->exitinfo1 & 1; break;
     case EXIT_CR4: /* the register, where the CPU can say it (APM vol. 2, 15.8.1) */
         e->cr4_register = b->exitinfo1 >> 63 ? (int)(b->exitinfo1 & 15) : -1;
         break;
-    case EXIT_FAULT:
-        decode_fault(b, e);
-        break;
+    case EXIT_FAULT: decode_fault(b, e); break;
     case EXIT_DEBUG:
         e->kind = inject_stepped(v) ? EXIT_NOTHING : EXIT_DEBUG;
-        if (e->kind == EXIT_DEBUG) /* as its delivery does (APM vol. 2, 13.1.1.6); injection may not */
+        /* as its delivery does (APM vol. 2, 13.1.1.6); injection may not */
+        if (e->kind == EXIT_DEBUG)
             v->hw.vmcb->debugctl &= ~DEBUGCTL_BTF;
         break;
     case EXIT_IRET:

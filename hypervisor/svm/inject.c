@@ -2,16 +2,16 @@
 /*
  * What the next entry delivers to the guest (APM vol. 2, 15.20 and 15.21).
  *
- * EVENTINJ carries what a fault interrupted last time (EXITINTINFO), an exception that the core raises, or an
- * NMI, unless one is being handled (until its IRET has been executed). Interrupts are offered beside it, as
- * the CPU's virtual interrupt: it takes the offer at the first moment when the guest takes interrupts (flag,
- * shadow, V_TPR), without an exit before. What is offered leaves the local APIC's requests at once, so that
- * the same vector can be requested again while its handler already runs; if V_IRQ says afterwards that it was
- * not taken, it goes back.
+ * EVENTINJ carries what a fault interrupted last time (EXITINTINFO), an exception that the core
+ * raises, or an NMI, unless one is being handled (until its IRET has been executed). Interrupts are
+ * offered beside it, as the CPU's virtual interrupt: it takes the offer at the first moment when
+ * the guest takes interrupts (flag, shadow, V_TPR), without an exit before. What is offered leaves
+ * the local APIC's requests at once, so that the same vector can be requested again while its
+ * handler already runs; if V_IRQ says afterwards that it was not taken, it goes back.
  *
- * Interrupts never go through EVENTINJ: QEMU (7.2 to 10) remembers such a vector as an exception of its own,
- * and when its thread is asked to stop for a moment before anything else happens, delivers it a second time,
- * into the first instruction of the handler, with interrupts off.
+ * Interrupts never go through EVENTINJ: QEMU (7.2 to 10) remembers such a vector as an exception of
+ * its own, and when its thread is asked to stop for a moment before anything else happens, delivers
+ * it a second time, into the first instruction of the handler, with interrupts off.
  */
 #include "svm/inject.h"
 #include "core/vcpu.h"
@@ -28,7 +28,9 @@ bool hw_interrupts_enabled(struct vcpu *v)
     return (v->hw.vmcb->rflags & RFLAGS_IF) && !(v->hw.vmcb->interrupt_shadow & 1);
 }
 
-/* STI; HLT: when an interrupt comes in STI's shadow, HLT has been executed before its handler runs. */
+/*
+ * STI; HLT: when an interrupt comes in STI's shadow, HLT has been executed before its handler runs.
+ */
 static void retire_halt(struct vcpu *v)
 {
     struct guest_paging p = hw_get_paging(v);
@@ -41,9 +43,10 @@ static void retire_halt(struct vcpu *v)
 }
 
 /*
- * The event callback that bypasses the local APIC, or the local APIC's best. If both can be taken, the local
- * APIC's goes first, whichever has the higher vector: its EOI is an exit, behind which the callback is
- * offered. Behind the callback's handler comes no exit, and the local APIC's would wait for somebody else's.
+ * The event callback that bypasses the local APIC, or the local APIC's best. If both can be taken,
+ * the local APIC's goes first, whichever has the higher vector: its EOI is an exit, behind which
+ * the callback is offered. Behind the callback's handler comes no exit, and the local APIC's would
+ * wait for somebody else's.
  */
 static void offer_interrupt(struct vcpu *v)
 {
@@ -91,9 +94,10 @@ void inject_prepare(struct vcpu *v)
 }
 
 /*
- * EXITINTINFO with the offer's vector, as an exception that no CPU has, while the offer still stands: that is
- * how QEMU tells that it could not deliver it. The offer will be made again. Another vector, or an interrupt
- * by its type, comes from EVENTINJ, and is lost for ever with its place in the ISR if it is not repeated.
+ * EXITINTINFO with the offer's vector, as an exception that no CPU has, while the offer still
+ * stands: that is how QEMU tells that it could not deliver it. The offer will be made again.
+ * Another vector, or an interrupt by its type, comes from EVENTINJ, and is lost for ever with its
+ * place in the ISR if it is not repeated.
  */
 static bool still_offered(const struct vmcb *vmcb, uint64_t event)
 {
@@ -102,12 +106,16 @@ static bool still_offered(const struct vmcb *vmcb, uint64_t event)
            EVENT_VECTOR(event) == EVENT_VECTOR(vmcb->vintr >> VINTR_VECTOR_SHIFT);
 }
 
-/* Software interrupts, INT3 and INTO are not repeated: RIP still names the instruction, which runs again. */
+/*
+ * Software interrupts, INT3 and INTO are not repeated: RIP still names the instruction, which runs
+ * again.
+ */
 static bool runs_again(uint64_t event)
 {
     bool soft_vector = EVENT_VECTOR(event) == 3 || EVENT_VECTOR(event) == 4;
 
-    return EVENT_TYPE(event) == EVENT_TYPE_SOFT || (EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION && soft_vector);
+    return EVENT_TYPE(event) == EVENT_TYPE_SOFT ||
+           (EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION && soft_vector);
 }
 
 static void end_offer(struct vcpu *v, bool taken)
@@ -133,17 +141,19 @@ void inject_recover(struct vcpu *v)
     if (tpr != (v->vdev.lapic.tpr & 0xf0))
         v->vdev.lapic.tpr = tpr;
     vmcb->eventinj = 0;
-    if (unlikely(interrupted & EVENT_VALID) && !runs_again(interrupted) && !still_offered(vmcb, interrupted))
+    if (unlikely(interrupted & EVENT_VALID) && !runs_again(interrupted) &&
+        !still_offered(vmcb, interrupted))
         v->hw.pending = interrupted;
     vmcb->exitintinfo = 0;
 }
 
 /*
- * The IRET of an NMI handler exits before it executes (APM vol. 2, 15.9), and an NMI that was injected there
- * would use the stack that IRET is about to leave. So IRET is stepped over: whether a trap follows an
- * instruction depends on TF at its beginning (APM vol. 2, 13.1.4), so it comes behind IRET, which has loaded
- * the guest's own flags. An interrupt shadow would do without TF, but does not keep an injected event back,
- * and QEMU 7.2 forgets it at VMRUN. Should IRET fault, its handler finds TF in the frame.
+ * The IRET of an NMI handler exits before it executes (APM vol. 2, 15.9), and an NMI that was
+ * injected there would use the stack that IRET is about to leave. So IRET is stepped over: whether
+ * a trap follows an instruction depends on TF at its beginning (APM vol. 2, 13.1.4), so it comes
+ * behind IRET, which has loaded the guest's own flags. An interrupt shadow would do without TF, but
+ * does not keep an injected event back, and QEMU 7.2 forgets it at VMRUN. Should IRET fault, its
+ * handler finds TF in the frame.
  */
 void inject_iret(struct vcpu *v)
 {

@@ -7,10 +7,14 @@
 
 struct vcpu;
 
-void inject_prepare(struct vcpu *v);       /* chooses what the next entry delivers */
-void inject_cancel(struct vcpu *v);        /* no entry after all: what was chosen waits for the next */
-void inject_recover(struct vcpu *v);       /* after an exit: what a fault interrupted is delivered again */
-void inject_iret(struct vcpu *v);          /* an NMI handler is about to return: NMIs may come behind that */
-bool inject_stepped(struct vcpu *v);       /* at a #DB: it was for inject_iret only, not for the guest */
+void inject_prepare(struct vcpu *v); /* chooses what the next entry delivers */
+/* no entry after all: what was chosen waits for the next */
+void inject_cancel(struct vcpu *v);
+/* after an exit: what a fault interrupted is delivered again */
+void inject_recover(struct vcpu *v);
+/* an NMI handler is about to return: NMIs may come behind that */
+void inject_iret(struct vcpu *v);
+/* at a #DB: it was for inject_iret only, not for the guest */
+bool inject_stepped(struct vcpu *v);
 
 #endif

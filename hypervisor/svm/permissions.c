@@ -2,9 +2,9 @@
 /*
  * MSR and I/O permission maps (APM vol. 2, 15.10 and 15.11): everything exits unless named here.
  *
- * The MSRs that a guest uses without an exit are those that VMLOAD/VMSAVE switch; there is one map for all.
- * All guests share one deny-all port map; dom0 has its own, in which the ports of the core's devices stay
- * closed.
+ * The MSRs that a guest uses without an exit are those that VMLOAD/VMSAVE switch; there is one map
+ * for all. All guests share one deny-all port map; dom0 has its own, in which the ports of the
+ * core's devices stay closed.
  */
 #include "svm/permissions.h"
 #include "core/domain.h"
@@ -21,9 +21,9 @@ static page_aligned uint8_t msrpm[2 * PAGE_SIZE], no_ports[IOPM_SIZE], dom0_port
 void permissions_init(void)
 {
     static const uint32_t open[] = {
-        0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,  /* STAR LSTAR CSTAR SFMASK */
-        0xc0000100, 0xc0000101, 0xc0000102,              /* FS_BASE GS_BASE KERNEL_GS_BASE */
-        0x174, 0x175, 0x176,                             /* SYSENTER_CS ESP EIP */
+        0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, /* STAR LSTAR CSTAR SFMASK */
+        0xc0000100, 0xc0000101, 0xc0000102,             /* FS_BASE GS_BASE KERNEL_GS_BASE */
+        0x174,      0x175,      0x176,                  /* SYSENTER_CS ESP EIP */
     };
 
     memset(msrpm, 0xff, sizeof(msrpm));
@@ -32,12 +32,15 @@ void permissions_init(void)
     for (unsigned int i = 0; i < ARRAY_SIZE(open); i++) {
         uint32_t bit = (open[i] & 0x1fff) * 2 + (open[i] >> 31 ? 0x800 * 8 : 0); /* 2 bits each */
 
-        msrpm[bit / 8] &= (uint8_t)~(3u << bit % 8);
+        msrpm[bit / 8] &= (uint8_t) ~(3u << bit % 8);
     }
 }
 
 paddr_t permissions_msrpm(void) { return virt_to_paddr(msrpm); }
-paddr_t permissions_iopm(const struct domain *d) { return virt_to_paddr(d->is_dom0 ? dom0_ports : no_ports); }
+paddr_t permissions_iopm(const struct domain *d)
+{
+    return virt_to_paddr(d->is_dom0 ? dom0_ports : no_ports);
+}
 
 void hw_set_dom0_ports(unsigned int first, unsigned int last, bool allowed)
 {
@@ -48,4 +51,7 @@ void hw_set_dom0_ports(unsigned int first, unsigned int last, bool allowed)
             bit_set(dom0_ports, p);
 }
 
-bool hw_port_allowed(struct domain *d, uint16_t port) { return d->is_dom0 && !bit_test(dom0_ports, port); }
+bool hw_port_allowed(struct domain *d, uint16_t port)
+{
+    return d->is_dom0 && !bit_test(dom0_ports, port);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's register state as the rest of the core sees it: single registers, segments, MSRs kept in the VMCB,
- * the dump. Whole contexts: context.c.
+ * A vcpu's register state as the rest of the core sees it: single registers, segments, MSRs kept in
+ * the VMCB, the dump. Whole contexts: context.c.
  */
 #include "core/vcpu.h"
 #include "cpu.h"
@@ -16,7 +16,9 @@
 
 uint64_t *hw_gpr(struct vcpu *v, unsigned int n)
 {
-    return n == 0 ? &v->hw.vmcb->rax : n == 4 ? &v->hw.vmcb->rsp : (uint64_t *)&v->regs + (n & 15);
+    if (n == 0)
+        return &v->hw.vmcb->rax;
+    return n == 4 ? &v->hw.vmcb->rsp : (uint64_t *)&v->regs + (n & 15);
 }
 
 bool hw_event_pending(struct vcpu *v) { return v->hw.pending; }
@@ -59,7 +61,10 @@ struct guest_paging hw_get_paging(struct vcpu *v)
     const struct vmcb *vmcb = v->hw.vmcb;
 
     return (struct guest_paging){
-        .cr0 = vmcb->cr0, .cr3 = vmcb->cr3, .cr4 = vmcb->cr4, .efer = vmcb->efer & ~EFER_SVME,
+        .cr0 = vmcb->cr0,
+        .cr3 = vmcb->cr3,
+        .cr4 = vmcb->cr4,
+        .efer = vmcb->efer & ~EFER_SVME,
     };
 }
 
@@ -71,8 +76,8 @@ void hw_set_rflags(struct vcpu *v, uint64_t rflags) { v->hw.vmcb->rflags = rflag
 #define CR4_FLUSHING (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP)
 
 /*
- * What MOV to CR4 refuses (APM vol. 2, 3.1.3 and 5.5.1). The walk of a guest's tables (mm/guest.c) relies on
- * it: long mode without PAE, or with five levels, is not there to be walked.
+ * What MOV to CR4 refuses (APM vol. 2, 3.1.3 and 5.5.1). The walk of a guest's tables (mm/guest.c)
+ * relies on it: long mode without PAE, or with five levels, is not there to be walked.
  */
 int hw_set_cr4(struct vcpu *v, uint64_t val)
 {
@@ -95,7 +100,8 @@ static uint64_t *vmcb_msr(struct vcpu *v, uint32_t msr)
     case MSR_EFER: return &v->hw.vmcb->efer;
     case MSR_PAT: return &v->hw.vmcb->g_pat;
     case MSR_DEBUGCTL: return &v->hw.vmcb->debugctl;
-    case MSR_LAST_BRANCH ... MSR_LAST_BRANCH + 3: return &v->hw.vmcb->last_branch[msr - MSR_LAST_BRANCH];
+    case MSR_LAST_BRANCH ... MSR_LAST_BRANCH + 3:
+        return &v->hw.vmcb->last_branch[msr - MSR_LAST_BRANCH];
     default: return NULL;
     }
 }
@@ -125,8 +131,8 @@ static bool pat_valid(uint64_t val)
 }
 
 /*
- * DEBUGCTL with what it records is the host's, or VMRUN and #VMEXIT switch it (APM vol. 2, 15.23), which
- * costs those who use it. Where the CPU cannot do that, the register has no effect.
+ * DEBUGCTL with what it records is the host's, or VMRUN and #VMEXIT switch it (APM vol. 2, 15.23),
+ * which costs those who use it. Where the CPU cannot do that, the register has no effect.
  */
 int hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
@@ -154,10 +160,11 @@ void hw_dump(struct vcpu *v)
     const struct guest_regs *r = &v->regs;
     const struct domain *d = v->d;
 
-    log_guest(d, "vcpu %u: exit %#lx info %#lx %#lx intinfo %#lx\n", v->id, b->exitcode, b->exitinfo1,
-              b->exitinfo2, b->exitintinfo);
-    log_guest(d, "  cs:rip %04x:%016lx rflags %lx  ss:rsp %04x:%016lx cpl %u\n", b->segment[SEG_CS].selector,
-              b->rip, b->rflags, b->segment[SEG_SS].selector, b->rsp, b->cpl);
+    log_guest(d, "vcpu %u: exit %#lx info %#lx %#lx intinfo %#lx\n", v->id, b->exitcode,
+              b->exitinfo1, b->exitinfo2, b->exitintinfo);
+    log_guest(d, "  cs:rip %04x:%016lx rflags %lx  ss:rsp %04x:%016lx cpl %u\n",
+              b->segment[SEG_CS].selector, b->rip, b->rflags, b->segment[SEG_SS].selector, b->rsp,
+              b->cpl);
     log_guest(d, "  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", b->rax, r->rbx, r->rcx, r->rdx);
     log_guest(d, "  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
     log_guest(d, "  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);

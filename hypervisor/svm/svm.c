@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SVM on and off: what a CPU needs before its first VMRUN, and a vcpu's VMCB (APM vol. 2, 15.2 to 15.5 and
- * appendix B). What is intercepted: exits.c.
+ * SVM on and off: what a CPU needs before its first VMRUN, and a vcpu's VMCB (APM vol. 2, 15.2 to
+ * 15.5 and appendix B). What is intercepted: exits.c.
  */
 #include "core/domain.h"
 #include "core/vcpu.h"
@@ -74,5 +74,7 @@ static int init_vcpu(struct vcpu *v)
 }
 
 const struct domain_part hw_part = {
-    .init_vcpu = init_vcpu, .release_vcpu = release_vcpu, .dump_vcpu = hw_dump,
+    .init_vcpu = init_vcpu,
+    .release_vcpu = release_vcpu,
+    .dump_vcpu = hw_dump,
 };

@@ -2,19 +2,20 @@
 /*
  * State that VMRUN does not switch, when the vcpu of a CPU changes.
  *
- * By VMLOAD and VMSAVE (APM vol. 2, 15.5.2): FS, GS, TR, LDTR, KERNEL_GS, STAR and its like, SYSENTER. The
- * core needs none of them, so they stay the guest's until the next guest's take their place or the CPU idles;
- * whoever asks for them in the VMCB gets them there (switch_unload). Most exits pay nothing. Only the stacks
- * of NMI, #DF and #MC, which the host's TR leads to, are missing meanwhile (cpu/traps.c: why that is right).
+ * By VMLOAD and VMSAVE (APM vol. 2, 15.5.2): FS, GS, TR, LDTR, KERNEL_GS, STAR and its like,
+ * SYSENTER. The core needs none of them, so they stay the guest's until the next guest's take their
+ * place or the CPU idles; whoever asks for them in the VMCB gets them there (switch_unload). Most
+ * exits pay nothing. Only the stacks of NMI, #DF and #MC, which the host's TR leads to, are missing
+ * meanwhile (cpu/traps.c: why that is right).
  *
- * By hand: FPU and vector registers (eagerly: some emulators and CPUs do not trap every use under CR0.TS),
- * XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains. PKRU, which no guest
- * is offered but any can switch on, is only cleared.
+ * By hand: FPU and vector registers (eagerly: some emulators and CPUs do not trap every use under
+ * CR0.TS), XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains.
+ * PKRU, which no guest is offered but any can switch on, is only cleared.
  *
- * XCR0 (0 where there is none) is the host's full mask between two vcpus, and the guest's while one is here.
- * It is read back when that leaves, because QEMU before 8 does not deliver the XSETBV intercept: the register
- * is the truth. The run loop calls hw_switch_out before it gives the vcpu back to the scheduler: its state is
- * complete in memory before another CPU can take it.
+ * XCR0 (0 where there is none) is the host's full mask between two vcpus, and the guest's while one
+ * is here. It is read back when that leaves, because QEMU before 8 does not deliver the XSETBV
+ * intercept: the register is the truth. The run loop calls hw_switch_out before it gives the vcpu
+ * back to the scheduler: its state is complete in memory before another CPU can take it.
  */
 #include "svm/switch.h"
 #include "core/vcpu.h"
@@ -72,7 +73,8 @@ void hw_switch_in(struct cpu *c, struct vcpu *v)
     if (s->xcr0 != cpu_features.xcr0_mask)
         cpu_xsetbv(s->xcr0);
     __asm__ volatile("mov %0, %%db0; mov %1, %%db1; mov %2, %%db2; mov %3, %%db3"
-                     : : "r"(s->dr[0]), "r"(s->dr[1]), "r"(s->dr[2]), "r"(s->dr[3]));
+                     :
+                     : "r"(s->dr[0]), "r"(s->dr[1]), "r"(s->dr[2]), "r"(s->dr[3]));
     if (cpu_features.rdtscp)
         cpu_wrmsr(MSR_TSC_AUX, v->vdev.tsc_aux);
     if (cpu_features.pku)

@@ -5,7 +5,9 @@
 
 struct vcpu;
 
-void switch_load(struct vcpu *v);          /* into the CPU, unless it is there; right before each entry */
-void switch_unload(struct vcpu *v);        /* the VMCB has it, to be read and written until the next entry */
+/* into the CPU, unless it is there; right before each entry */
+void switch_load(struct vcpu *v);
+/* the VMCB has it, to be read and written until the next entry */
+void switch_unload(struct vcpu *v);
 
 #endif

@@ -7,7 +7,10 @@
 
 struct guest_regs;
 
-/* GIF=0 on entry and on return; interrupts are recognised by the intercept only. Physical addresses. */
+/*
+ * GIF=0 on entry and on return; interrupts are recognised by the intercept only. Physical
+ * addresses.
+ */
 void world_switch(paddr_t vmcb, struct guest_regs *regs);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bus of a domain: a chain of port ranges and one of memory ranges (bus.h). Every guest has its local
- * APIC, a console on port 0xe9, and what a kernel expects where a PIT would be. dom0's devices are added in
- * front (../dom0/build.c).
+ * The bus of a domain: a chain of port ranges and one of memory ranges (bus.h). Every guest has its
+ * local APIC, a console on port 0xe9, and what a kernel expects where a PIT would be. dom0's
+ * devices are added in front (../dom0/build.c).
  *
  * The chains are changed only before the domain's first entry, so no lock protects them.
  *
@@ -22,8 +22,9 @@
 static uint64_t ones(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
 
 /*
- * There is no PIT. A kernel that calibrates its clock by channel 2 sees at once that the counter does not
- * begin where it was set, and that its time is over. It would look for seconds at all ones.
+ * There is no PIT. A kernel that calibrates its clock by channel 2 sees at once that the counter
+ * does not begin where it was set, and that its time is over. It would look for seconds at all
+ * ones.
  */
 static void access_pit(struct vcpu *v, uint64_t port, unsigned int size, bool write, uint64_t *val)
 {
@@ -32,7 +33,8 @@ static void access_pit(struct vcpu *v, uint64_t port, unsigned int size, bool wr
 }
 
 /* Software reads the port to learn whether it exists. */
-static void access_debug_port(struct vcpu *v, uint64_t port, unsigned int size, bool write, uint64_t *val)
+static void access_debug_port(struct vcpu *v, uint64_t port, unsigned int size, bool write,
+                              uint64_t *val)
 {
     char letter = (char)*val;
 
@@ -59,12 +61,14 @@ static void access_lapic(struct vcpu *v, uint64_t gpa, unsigned int size, bool w
         *val = lapic_mmio_read(v, offset);
 }
 
-static const struct bus_range pit_counter = { PORT_PIT_COUNTER, PORT_PIT_COUNTER, access_pit, NULL, NULL };
+static const struct bus_range pit_counter = { PORT_PIT_COUNTER, PORT_PIT_COUNTER, access_pit, NULL,
+                                              NULL };
 static const struct bus_range pit_output = { PORT_PIT_OUTPUT, PORT_PIT_OUTPUT, access_pit, NULL,
                                              &pit_counter };
-static const struct bus_range debug_port = { PORT_DEBUG, PORT_DEBUG, access_debug_port, NULL, &pit_output };
-static const struct bus_range lapic_page = { LAPIC_PAGE, LAPIC_PAGE + PAGE_SIZE - 1, access_lapic, has_lapic,
-                                             NULL };
+static const struct bus_range debug_port = { PORT_DEBUG, PORT_DEBUG, access_debug_port, NULL,
+                                             &pit_output };
+static const struct bus_range lapic_page = { LAPIC_PAGE, LAPIC_PAGE + PAGE_SIZE - 1, access_lapic,
+                                             has_lapic, NULL };
 
 void bus_init(struct domain *d)
 {
@@ -85,15 +89,16 @@ void bus_add_memory(struct domain *d, struct bus_range *r)
 }
 
 /* The first range of the chain r that claims `at`, or NULL. */
-static const struct bus_range *find_range(const struct bus_range *r, const struct vcpu *v, uint64_t at)
+static const struct bus_range *find_range(const struct bus_range *r, const struct vcpu *v,
+                                          uint64_t at)
 {
     while (r && (at < r->first || at > r->last || (r->has && !r->has(v, at))))
         r = r->next;
     return r;
 }
 
-static uint64_t access_range(const struct bus_range *r, struct vcpu *v, uint64_t at, unsigned int size,
-                             bool write, uint64_t val)
+static uint64_t access_range(const struct bus_range *r, struct vcpu *v, uint64_t at,
+                             unsigned int size, bool write, uint64_t val)
 {
     if (r)
         r->access(v, at, size, write, &val);
@@ -102,7 +107,8 @@ static uint64_t access_range(const struct bus_range *r, struct vcpu *v, uint64_t
 
 uint32_t bus_port_read(struct vcpu *v, uint16_t port, unsigned int size)
 {
-    return (uint32_t)access_range(find_range(v->d->vdev.ports, v, port), v, port, size, false, ~0ull);
+    return (uint32_t)access_range(find_range(v->d->vdev.ports, v, port), v, port, size, false,
+                                  ~0ull);
 }
 
 void bus_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
@@ -120,4 +126,7 @@ void bus_memory_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val
     access_range(find_range(v->d->vdev.memory, v, gpa), v, gpa, size, true, val);
 }
 
-bool bus_has_memory(const struct vcpu *v, gpa_t gpa) { return find_range(v->d->vdev.memory, v, gpa); }
+bool bus_has_memory(const struct vcpu *v, gpa_t gpa)
+{
+    return find_range(v->d->vdev.memory, v, gpa);
+}

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUID as guests see it. Two policies are made at boot: what the host has; and the most a guest may have,
- * which it gets unless its tools say otherwise (the features listed below that the host has, plus those that
- * the core makes). Each domain has its own copy of that, which tools may narrow (domctl set_cpu_policy). dom0
- * gets what a guest gets.
+ * CPUID as guests see it. Two policies are made at boot: what the host has; and the most a guest
+ * may have, which it gets unless its tools say otherwise (the features listed below that the host
+ * has, plus those that the core makes). Each domain has its own copy of that, which tools may
+ * narrow (domctl set_cpu_policy). dom0 gets what a guest gets.
  *
- * A feature is offered only if nothing of it needs the core's help that is not there: no MONITOR (idle must
- * exit), SVM, machine check banks, performance counters, speculation control MSRs, supervisor XSAVE
- * states, invariant TSC. Feature names: <xen/arch-x86/cpufeatureset.h>; leaves: APM vol. 3, appendix E; Xen's
- * own: <xen/arch-x86/cpuid.h>.
+ * A feature is offered only if nothing of it needs the core's help that is not there: no MONITOR
+ * (idle must exit), SVM, machine check banks, performance counters, speculation control MSRs,
+ * supervisor XSAVE states, invariant TSC. Feature names: <xen/arch-x86/cpufeatureset.h>; leaves:
+ * APM vol. 3, appendix E; Xen's own: <xen/arch-x86/cpuid.h>.
  *
  * Read next: msr.c. The tools' side: ../hypercall/cpu_policy.c.
  */
@@ -27,7 +27,7 @@
 
 #define BASIC_LEAVES 0xe
 #define FEATURE_LEAVES 3
-#define XSTATE_LEAVES 3      /* 0, 1, and 2: AVX */
+#define XSTATE_LEAVES 3 /* 0, 1, and 2: AVX */
 #define EXTENDED_LEAVES 0x22
 #define EXTENDED 0x80000000u
 #define XEN_LEAF 0x40000000u
@@ -45,16 +45,21 @@ struct cpuid_policy cpuid_host, cpuid_max;
 
 #define F(name) XEN_X86_FEATURE_##name
 
+/* clang-format off */
 /* What a guest may have if the host has it. */
 static const uint16_t passed[] = {
-    F(FPU), F(VME), F(DE), F(PSE), F(TSC), F(MSR), F(PAE), F(CX8), F(APIC), F(SEP), F(PGE), F(CMOV), F(PAT),
+    F(FPU), F(VME), F(DE), F(PSE), F(TSC), F(MSR), F(PAE), F(CX8), F(APIC), F(SEP), F(PGE), F(CMOV),
+    F(PAT),
     F(PSE36), F(CLFLUSH), F(MMX), F(FXSR), F(SSE), F(SSE2),
-    F(SSE3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16), F(PCID), F(SSE4_1), F(SSE4_2), F(MOVBE), F(POPCNT),
+    F(SSE3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16), F(PCID), F(SSE4_1), F(SSE4_2), F(MOVBE),
+    F(POPCNT),
     F(AESNI), F(XSAVE), F(AVX), F(F16C), F(RDRAND),
     F(SYSCALL), F(NX), F(MMXEXT), F(PAGE1GB), F(RDTSCP), F(LM), F(3DNOWEXT), F(3DNOW),
-    F(LAHF_LM), F(CR8_LEGACY), F(ABM), F(SSE4A), F(MISALIGNSSE), F(3DNOWPREFETCH), F(XOP), F(FMA4), F(TBM),
+    F(LAHF_LM), F(CR8_LEGACY), F(ABM), F(SSE4A), F(MISALIGNSSE), F(3DNOWPREFETCH), F(XOP), F(FMA4),
+    F(TBM),
     F(XSAVEOPT), F(XSAVEC), F(XGETBV1),
-    F(FSGSBASE), F(BMI1), F(AVX2), F(FDP_EXCP_ONLY), F(SMEP), F(BMI2), F(ERMS), F(INVPCID), F(NO_FPU_SEL),
+    F(FSGSBASE), F(BMI1), F(AVX2), F(FDP_EXCP_ONLY), F(SMEP), F(BMI2), F(ERMS), F(INVPCID),
+    F(NO_FPU_SEL),
     F(RDSEED), F(ADX), F(SMAP), F(CLFLUSHOPT), F(CLWB), F(SHA),
     F(UMIP), F(GFNI), F(VAES), F(VPCLMULQDQ), F(RDPID),
     F(CLZERO), F(RSTR_FP_ERR_PTRS), F(IBPB), F(SSB_NO), F(BTC_NO), F(IBPB_RET),
@@ -63,28 +68,39 @@ static const uint16_t passed[] = {
 };
 
 /* Made by the core, or said by tools about the topology that they chose, whatever the host has. */
-static const uint16_t made[] = { F(APIC), F(X2APIC), F(MTRR), F(HYPERVISOR), F(HTT), F(CMP_LEGACY) };
+static const uint16_t made[] = {
+    F(APIC), F(X2APIC), F(MTRR), F(HYPERVISOR), F(HTT), F(CMP_LEGACY),
+};
 
 /* The first means nothing without the second. Chains are in order, so that one pass is enough. */
 static const struct { uint16_t feature, needs; } dependencies[] = {
-    { F(XSAVEOPT), F(XSAVE) }, { F(XSAVEC), F(XSAVE) }, { F(XGETBV1), F(XSAVE) }, { F(AVX), F(XSAVE) },
-    { F(FMA), F(AVX) }, { F(F16C), F(AVX) }, { F(AVX2), F(AVX) }, { F(XOP), F(AVX) }, { F(FMA4), F(XOP) },
+    { F(XSAVEOPT), F(XSAVE) }, { F(XSAVEC), F(XSAVE) }, { F(XGETBV1), F(XSAVE) }, { F(AVX), F(XSAVE)
+    },
+    { F(FMA), F(AVX) }, { F(F16C), F(AVX) }, { F(AVX2), F(AVX) }, { F(XOP), F(AVX) }, { F(FMA4),
+    F(XOP) },
     { F(AVX_VNNI), F(AVX) }, { F(VAES), F(AVX) }, { F(VPCLMULQDQ), F(AVX) },
     { F(LM), F(PAE) }, { F(PAGE1GB), F(LM) }, { F(LAHF_LM), F(LM) }, { F(PCID), F(LM) },
     { F(INVPCID), F(PCID) },
 };
+/* clang-format on */
 
 #define COMMON_1D 0x0183f3ffu /* bits of 0x80000001:EDX that repeat leaf 1's */
 
-/* Where a word of the feature set is in a policy; NULL for those that come from MSRs (none is offered). */
+/*
+ * Where a word of the feature set is in a policy; NULL for those that come from MSRs (none is
+ * offered).
+ */
 static uint32_t *feature_word(struct cpuid_policy *p, unsigned int word)
 {
+    /* clang-format off */
     uint32_t *const where[CPUID_FEATURE_WORDS] = {
         &p->basic[1].d, &p->basic[1].c, &p->extended[1].d, &p->extended[1].c, &p->xstate[1].a,
         &p->feature[0].b, &p->feature[0].c, &p->extended[7].d, &p->extended[8].b, &p->feature[0].d,
-        &p->feature[1].a, &p->extended[0x21].a, &p->feature[1].b, &p->feature[2].d, &p->feature[1].c,
+        &p->feature[1].a, &p->extended[0x21].a, &p->feature[1].b, &p->feature[2].d,
+        &p->feature[1].c,
         &p->feature[1].d, NULL, NULL, &p->extended[0x21].c,
     };
+    /* clang-format on */
 
     return where[word];
 }
@@ -137,7 +153,9 @@ static struct cpuid_regs *find(struct cpuid_policy *p, uint32_t leaf, uint32_t s
 
 static uint32_t subleaves(uint32_t leaf)
 {
-    return leaf == 7 ? FEATURE_LEAVES : leaf == 0xd ? XSTATE_LEAVES : 1;
+    if (leaf == 7)
+        return FEATURE_LEAVES;
+    return leaf == 0xd ? XSTATE_LEAVES : 1;
 }
 
 static uint64_t xcr0_mask(struct cpuid_policy *p)
@@ -164,16 +182,21 @@ static void compute_xstate(struct cpuid_policy *p)
 }
 
 /*
- * Bits of CR4 and the feature that each needs (APM vol. 2, 3.1.3). LA57, PKE, CET and VMXE are nobody's. MCE
- * comes without its feature: firmware sets it unasked, and machine checks are the core's anyway.
+ * Bits of CR4 and the feature that each needs (APM vol. 2, 3.1.3). LA57, PKE, CET and VMXE are
+ * nobody's. MCE comes without its feature: firmware sets it unasked, and machine checks are the
+ * core's anyway.
  */
 static void compute_cr4(struct cpuid_policy *p)
 {
-    static const struct { uint32_t bits; uint16_t feature; } needs[] = {
-        { CR4_VME | CR4_PVI, F(VME) }, { CR4_TSD, F(TSC) }, { CR4_DE, F(DE) }, { CR4_PSE, F(PSE) },
-        { CR4_PAE, F(PAE) }, { CR4_PGE, F(PGE) }, { CR4_OSFXSR, F(FXSR) }, { CR4_OSXMMEXCPT, F(SSE) },
-        { CR4_UMIP, F(UMIP) }, { CR4_FSGSBASE, F(FSGSBASE) }, { CR4_PCIDE, F(PCID) },
-        { CR4_OSXSAVE, F(XSAVE) }, { CR4_SMEP, F(SMEP) }, { CR4_SMAP, F(SMAP) },
+    static const struct {
+        uint32_t bits;
+        uint16_t feature;
+    } needs[] = {
+        { CR4_VME | CR4_PVI, F(VME) }, { CR4_TSD, F(TSC) },        { CR4_DE, F(DE) },
+        { CR4_PSE, F(PSE) },           { CR4_PAE, F(PAE) },        { CR4_PGE, F(PGE) },
+        { CR4_OSFXSR, F(FXSR) },       { CR4_OSXMMEXCPT, F(SSE) }, { CR4_UMIP, F(UMIP) },
+        { CR4_FSGSBASE, F(FSGSBASE) }, { CR4_PCIDE, F(PCID) },     { CR4_OSXSAVE, F(XSAVE) },
+        { CR4_SMEP, F(SMEP) },         { CR4_SMAP, F(SMAP) },
     };
 
     p->cr4 = CR4_MCE | CR4_PCE;
@@ -207,8 +230,8 @@ static void narrow(struct cpuid_policy *p)
     e[8].a = MIN(e[8].a & 0xff, m[8].a & 0xff) | MIN(e[8].a & 0xff00, m[8].a & 0xff00);
     e[8].c &= 0xf0ff;
     e[8].d = 0;
-    memset(&e[9], 0, 0x10 * sizeof(*e));      /* SVM and what is reserved */
-    memset(&e[0x1b], 0, 6 * sizeof(*e));      /* sampling, profiling, topology, encryption */
+    memset(&e[9], 0, 0x10 * sizeof(*e)); /* SVM and what is reserved */
+    memset(&e[0x1b], 0, 6 * sizeof(*e)); /* sampling, profiling, topology, encryption */
     e[0x21] = (struct cpuid_regs){ .a = e[0x21].a, .c = e[0x21].c };
     compute_xstate(p);
     compute_cr4(p);
@@ -284,8 +307,10 @@ static struct cpuid_regs xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub)
     case 0:
         return (struct cpuid_regs){ XEN_LEAF + XEN_CPUID_MAX_NUM_LEAVES, XEN_CPUID_SIGNATURE_EBX,
                                     XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
-    case 1: return (struct cpuid_regs){ .a = 4u << 16 | 17 };        /* the ABI's version, not ours */
-    case 2: return (struct cpuid_regs){ .a = 1, .b = XEN_LEAF };     /* hypercall pages, their MSR (msr.c) */
+    /* the ABI's version, not ours */
+    case 1: return (struct cpuid_regs){ .a = 4u << 16 | 17 };
+    /* hypercall pages, their MSR (msr.c) */
+    case 2: return (struct cpuid_regs){ .a = 1, .b = XEN_LEAF };
     case 3: /* never emulated; reliable where the host's is; RDTSCP */
         if (sub == 0)
             return (struct cpuid_regs){ .a = (cpu_features.invariant_tsc ? 2u : 0) |
@@ -296,8 +321,10 @@ static struct cpuid_regs xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub)
         return (struct cpuid_regs){ .a = sub == 2 ? (uint32_t)clock_tsc_khz : 0 };
     case 4:
         if (sub == 0)
-            return (struct cpuid_regs){ XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
-                                            XEN_HVM_CPUID_UPCALL_VECTOR, v->id, v->d->id, 0 };
+            return (struct cpuid_regs){ XEN_HVM_CPUID_VCPU_ID_PRESENT |
+                                            XEN_HVM_CPUID_DOMID_PRESENT |
+                                            XEN_HVM_CPUID_UPCALL_VECTOR,
+                                        v->id, v->d->id, 0 };
         /* fall through */
     default: return (struct cpuid_regs){ 0 };
     }
@@ -327,12 +354,12 @@ static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t cr4, st
         if ((sub == 0 && r->b) || (sub == 1 && compacted))
             r->b = xsave_size(cpu_xgetbv()); /* the guest's (svm/switch.c) */
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
-void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4, struct cpuid_regs *out)
+void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4,
+                 struct cpuid_regs *out)
 {
     struct cpuid_policy *p = v->d->vdev.cpuid;
 
@@ -359,12 +386,17 @@ static unsigned int put(struct cpuid_policy *p, uint32_t leaf, struct xen_cpuid_
     for (uint32_t sub = 0; sub < subleaves(leaf); sub++) {
         const struct cpuid_regs *r = find(p, leaf, sub);
 
-        out[sub] = (struct xen_cpuid_leaf){ leaf, none ? XEN_CPUID_NO_SUBLEAF : sub, r->a, r->b, r->c, r->d };
+        out[sub] = (struct xen_cpuid_leaf){ leaf, none ? XEN_CPUID_NO_SUBLEAF : sub,
+                                            r->a, r->b,
+                                            r->c, r->d };
     }
     return subleaves(leaf);
 }
 
-/* Xen's own leaves have no limit that tools chose; libxc writes them back into the room that it read. */
+/*
+ * Xen's own leaves have no limit that tools chose; libxc writes them back into the room that it
+ * read.
+ */
 unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *out)
 {
     unsigned int n = 0;
@@ -389,7 +421,10 @@ int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsi
         if (r) {
             *r = (struct cpuid_regs){ l->a, l->b, l->c, l->d };
         } else if (l->leaf != 0xd && l->leaf != XEN_LEAF && l->leaf != XEN_LEAF_ALTERNATIVE) {
-            /* these three have no effect: states that are not offered, and what is the core's to say */
+            /*
+             * these three have no effect: states that are not offered, and what is the core's to
+             * say
+             */
             *err_leaf = l->leaf;
             *err_subleaf = l->subleaf;
             return -EINVAL;

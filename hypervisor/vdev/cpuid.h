@@ -10,26 +10,32 @@ struct domain;
 struct vcpu;
 struct xen_cpuid_leaf;
 
-struct cpuid_regs { uint32_t a, b, c, d; };
-void cpuid_init(void);                                     /* makes the policies, from what the CPU has */
+struct cpuid_regs {
+    uint32_t a, b, c, d;
+};
+/* makes the policies, from what the CPU has */
+void cpuid_init(void);
 /* cr4: the vcpu's. */
-void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4, struct cpuid_regs *out);
+void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4,
+                 struct cpuid_regs *out);
 int cpuid_domain_init(struct domain *d);
-uint64_t cpuid_guest_xcr0_mask(struct domain *d);          /* XCR0 bits that this domain may set */
-uint64_t cpuid_guest_cr4_mask(struct domain *d);           /* CR4 bits that this domain may set */
+uint64_t cpuid_guest_xcr0_mask(struct domain *d); /* XCR0 bits that this domain may set */
+uint64_t cpuid_guest_cr4_mask(struct domain *d);  /* CR4 bits that this domain may set */
 bool cpuid_guest_has(struct domain *d, unsigned int feature); /* XEN_X86_FEATURE_* */
 /*
- * The tools' view (hypercall/cpu_policy.c). leaves: those of a policy, as <xen/arch-x86/xen.h> serialises
- * them, at most CPUID_POLICY_LEAVES; how many there are. words: its feature set. set: all or nothing; -EINVAL
- * names the leaf that is not acceptable in *err_leaf, *err_subleaf. d's vcpus are paused.
+ * The tools' view (hypercall/cpu_policy.c). leaves: those of a policy, as <xen/arch-x86/xen.h>
+ * serialises them, at most CPUID_POLICY_LEAVES; how many there are. words: its feature set. set:
+ * all or nothing; -EINVAL names the leaf that is not acceptable in *err_leaf, *err_subleaf. d's
+ * vcpus are paused.
  */
 struct xen_cpuid_leaf;
 #define CPUID_POLICY_LEAVES 64
 #define CPUID_FEATURE_WORDS 19
-extern struct cpuid_policy cpuid_host, cpuid_max;          /* what the CPU has; the most a guest may have */
+/* what the CPU has; the most a guest may have */
+extern struct cpuid_policy cpuid_host, cpuid_max;
 unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *out);
 void cpuid_policy_words(struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS]);
-int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsigned int n,
-                                uint32_t *err_leaf, uint32_t *err_subleaf);
+int must_check cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves,
+                                unsigned int n, uint32_t *err_leaf, uint32_t *err_subleaf);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's local APIC: priorities, interprocessor interrupts, and its two faces, a page of memory (xAPIC)
- * and MSRs (x2APIC). APM vol. 2, chapter 16. One table says which registers either of them has; both lead to
- * reg_read and reg_write, by the register's offset in the page.
+ * A guest's local APIC: priorities, interprocessor interrupts, and its two faces, a page of memory
+ * (xAPIC) and MSRs (x2APIC). APM vol. 2, chapter 16. One table says which registers either of them
+ * has; both lead to reg_read and reg_write, by the register's offset in the page.
  *
- * Any CPU may set IRR and TMR bits (atomic); all else is touched by the vcpu itself, or while it is paused.
- * The page cannot be moved: with several vcpus in one nested page table there is no sane meaning for it.
+ * Any CPU may set IRR and TMR bits (atomic); all else is touched by the vcpu itself, or while it is
+ * paused. The page cannot be moved: with several vcpus in one nested page table there is no sane
+ * meaning for it.
  *
  * Read next: lapic_timer.c, ioapic.c, ../svm/inject.c (who asks for the highest vector).
  */
@@ -53,7 +54,10 @@ enum { PAGE_READ = 1, PAGE_WRITE = 2, MSR_READ = 4, MSR_WRITE = 8, READ = 5, WRI
 #define INDEX(name) (REG(name) >> 4)
 #define LVT_READ_ONLY 0x5000u
 
-static const struct { uint64_t bits; uint8_t access; } registers[REG_END >> 4] = {
+static const struct {
+    uint64_t bits;
+    uint8_t access;
+} registers[REG_END >> 4] = {
     [INDEX(id)] = { 0, READ | PAGE_WRITE },
     [INDEX(version)] = { 0, READ },
     [INDEX(tpr)] = { 0xff, READ | WRITE },
@@ -62,13 +66,15 @@ static const struct { uint64_t bits; uint8_t access; } registers[REG_END >> 4] =
     [INDEX(ldr)] = { 0xff000000, READ | PAGE_WRITE },
     [INDEX(dfr)] = { 0xf0000000, PAGE_READ | PAGE_WRITE },
     [INDEX(svr)] = { 0x3ff, READ | WRITE },
-    [INDEX(isr) ... INDEX(esr) - 1] = { ~0u, READ },
+    [INDEX(isr) + 0 ... INDEX(esr) - 1] = { ~0u, READ },
     [INDEX(esr)] = { 0, READ | WRITE },
     [INDEX(icr)] = { ~0ull << 32 | ICR_BITS, READ | WRITE },
     [REG_ICR_HIGH >> 4] = { ~0u, PAGE_READ | PAGE_WRITE },
     [INDEX(lvt) + LVT_TIMER] = { 0x300ff, READ | WRITE },
-    [INDEX(lvt) + LVT_THERMAL ... INDEX(lvt) + LVT_PERF] = { 0x107ff, READ | WRITE },
-    [INDEX(lvt) + LVT_LINT0 ... INDEX(lvt) + LVT_LINT1] = { 0x1a7ff, READ | WRITE },
+    [INDEX(lvt) + LVT_THERMAL] = { 0x107ff, READ | WRITE },
+    [INDEX(lvt) + LVT_PERF] = { 0x107ff, READ | WRITE },
+    [INDEX(lvt) + LVT_LINT0] = { 0x1a7ff, READ | WRITE },
+    [INDEX(lvt) + LVT_LINT1] = { 0x1a7ff, READ | WRITE },
     [INDEX(lvt) + LVT_ERROR] = { 0x100ff, READ | WRITE },
     [INDEX(initial_count)] = { ~0u, READ | WRITE },
     [REG_CURRENT_COUNT >> 4] = { 0, READ },
@@ -77,7 +83,10 @@ static const struct { uint64_t bits; uint8_t access; } registers[REG_END >> 4] =
 };
 
 static bool x2apic(const struct lapic *l) { return (l->base_msr & BASE_MODE) == BASE_MODE; }
-static bool enabled(const struct lapic *l) { return (l->base_msr & BASE_ENABLE) && (l->svr & SVR_ENABLE); }
+static bool enabled(const struct lapic *l)
+{
+    return (l->base_msr & BASE_ENABLE) && (l->svr & SVR_ENABLE);
+}
 
 bool lapic_has_page(const struct vcpu *v, gpa_t gpa)
 {
@@ -118,7 +127,8 @@ int lapic_highest_request(struct vcpu *v)
         return -1;
     for (int i = 3; i >= 0; i--) { /* the first word with a bit decides: a class has 16 vectors */
         uint64_t irr = READ_ONCE(l->irr[i]), isr = l->isr[i];
-        int requested = irr ? 63 - __builtin_clzll(irr) : -1, served = isr ? 63 - __builtin_clzll(isr) : -1;
+        int requested = irr ? 63 - __builtin_clzll(irr) : -1,
+            served = isr ? 63 - __builtin_clzll(isr) : -1;
 
         if (irr | isr)
             return requested >> 4 > served >> 4 ? i * 64 + requested : -1;
@@ -161,7 +171,10 @@ static void end_of_interrupt(struct vcpu *v)
 
 /* --- delivery --- */
 
-/* An error interrupt with an illegal vector is an error itself: one more bit, and no interrupt for ever. */
+/*
+ * An error interrupt with an illegal vector is an error itself: one more bit, and no interrupt for
+ * ever.
+ */
 static void report_error(struct vcpu *v, uint32_t bits)
 {
     struct lapic *l = &v->vdev.lapic;
@@ -170,7 +183,8 @@ static void report_error(struct vcpu *v, uint32_t bits)
 
     if (!masked && !legal)
         bits |= ESR_RECEIVE_VECTOR;
-    if ((__atomic_fetch_or(&l->esr_pending, bits, __ATOMIC_SEQ_CST) & bits) != bits && !masked && legal)
+    if ((__atomic_fetch_or(&l->esr_pending, bits, __ATOMIC_SEQ_CST) & bits) != bits && !masked &&
+        legal)
         lapic_set_irq(v, (uint8_t)lvt, false);
 }
 
@@ -215,21 +229,14 @@ static void deliver_one(struct vcpu *v, uint32_t message)
 {
     switch (LAPIC_MODE(message)) {
     case MODE_FIXED:
-    case MODE_LOWEST:
-        lapic_set_irq(v, (uint8_t)message, message & LAPIC_LEVEL);
-        break;
+    case MODE_LOWEST: lapic_set_irq(v, (uint8_t)message, message & LAPIC_LEVEL); break;
     case MODE_NMI:
         WRITE_ONCE(v->vdev.nmi_pending, true);
         vcpu_kick(v);
         break;
-    case MODE_INIT:
-        vcpu_init_received(v);
-        break;
-    case MODE_STARTUP:
-        vcpu_sipi_received(v, (uint8_t)message);
-        break;
-    default: /* SMI and what is reserved: nobody listens */
-        break;
+    case MODE_INIT: vcpu_init_received(v); break;
+    case MODE_STARTUP: vcpu_sipi_received(v, (uint8_t)message); break;
+    default: /* SMI and what is reserved: nobody listens */ break;
     }
 }
 
@@ -261,7 +268,9 @@ static uint32_t icr_dest(const struct lapic *l)
 {
     uint32_t high = (uint32_t)(l->icr >> 32);
 
-    return x2apic(l) ? high : high >> 24 == 0xff ? DEST_ALL : high >> 24;
+    if (x2apic(l))
+        return high;
+    return high >> 24 == 0xff ? DEST_ALL : high >> 24;
 }
 
 static void send_ipi(struct vcpu *v, uint32_t low, uint32_t dest)
@@ -307,9 +316,9 @@ static bool reg_read(const struct vcpu *v, uint32_t offset, unsigned int access,
 }
 
 /*
- * The upcall for events is raised once, when the first of them becomes pending. Kernels register for it, for
- * other vcpus too, before those enable their APIC (and INIT empties it): what was lost until now is raised
- * again.
+ * The upcall for events is raised once, when the first of them becomes pending. Kernels register
+ * for it, for other vcpus too, before those enable their APIC (and INIT empties it): what was lost
+ * until now is raised again.
  */
 static void write_svr(struct vcpu *v, uint32_t val)
 {
@@ -354,7 +363,7 @@ static void reg_write(struct vcpu *v, uint32_t offset, uint64_t val)
         l->icr = x2apic(l) ? val : (l->icr & ~0xffffffffull) | low;
         send_ipi(v, low, icr_dest(l));
         return;
-    case REG(lvt) ... REG(initial_count) - 1: write_lvt(v, (offset - REG(lvt)) >> 4, low); return;
+    case REG(lvt)... REG(initial_count) - 1: write_lvt(v, (offset - REG(lvt)) >> 4, low); return;
     case REG(initial_count): lapic_timer_load(v, low); return;
     case REG(divide):
         l->divide = low;
@@ -392,12 +401,13 @@ static bool base_is_valid(uint64_t val)
 static int write_base(struct vcpu *v, uint64_t val)
 {
     struct lapic *l = &v->vdev.lapic;
-    uint64_t old = l->base_msr & BASE_MODE, new = val & BASE_MODE;
+    uint64_t old = l->base_msr & BASE_MODE, mode = val & BASE_MODE;
 
-    if (!base_is_valid(val) || (new == BASE_MODE && !old) || (new == BASE_ENABLE && old == BASE_MODE))
+    if (!base_is_valid(val) || (mode == BASE_MODE && !old) ||
+        (mode == BASE_ENABLE && old == BASE_MODE))
         return -EFAULT; /* x2APIC is entered from xAPIC and left by disabling only */
-    l->base_msr = (l->base_msr & ~BASE_MODE) | new;
-    if (!new && old)
+    l->base_msr = (l->base_msr & ~BASE_MODE) | mode;
+    if (!mode && old)
         lapic_reset(v, true);
     return 0;
 }
@@ -412,7 +422,10 @@ int lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *val)
 
     if (msr != MSR_APIC_BASE && (!x2apic(l) || !reg_read(v, offset, MSR_READ, &low)))
         return -EFAULT;
-    *val = msr == MSR_APIC_BASE ? l->base_msr : offset == REG(icr) ? l->icr : low;
+    if (msr == MSR_APIC_BASE)
+        *val = l->base_msr;
+    else
+        *val = offset == REG(icr) ? l->icr : low;
     return 0;
 }
 
@@ -460,10 +473,11 @@ void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_reg
     uint32_t val;
 
     if (hw)
-        *hw = (struct hvm_hw_lapic){ .apic_base_msr = l->base_msr,
-                                     .disabled = (l->base_msr & BASE_ENABLE ? 0 : SAVED_HW_DISABLED) |
-                                                 (l->svr & SVR_ENABLE ? 0 : SAVED_SW_DISABLED),
-                                     .timer_divisor = 1u << lapic_timer_shift(l->divide) };
+        *hw =
+            (struct hvm_hw_lapic){ .apic_base_msr = l->base_msr,
+                                   .disabled = (l->base_msr & BASE_ENABLE ? 0 : SAVED_HW_DISABLED) |
+                                               (l->svr & SVR_ENABLE ? 0 : SAVED_SW_DISABLED),
+                                   .timer_divisor = 1u << lapic_timer_shift(l->divide) };
     if (!regs)
         return;
     memset(regs, 0, sizeof(*regs));

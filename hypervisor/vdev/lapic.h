@@ -17,8 +17,8 @@ enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERR
 #define LVT_PERIODIC (1u << 17)
 
 /*
- * Registers are in the order of their page, where each begins 16 bytes after the other. irr, tmr: atomic, any
- * CPU; the rest: the vcpu's own CPU, or paused.
+ * Registers are in the order of their page, where each begins 16 bytes after the other. irr, tmr:
+ * atomic, any CPU; the rest: the vcpu's own CPU, or paused.
  */
 struct lapic {
     uint64_t base_msr;
@@ -26,7 +26,8 @@ struct lapic {
         uint32_t reg[0x40];
         struct {
             uint32_t none_00[2];
-            uint32_t id;             /* x2APIC id = 2 * vcpu id, as Xen has it and the tools' MADT says */
+            /* x2APIC id = 2 * vcpu id, as Xen has it and the tools' MADT says */
+            uint32_t id;
             uint32_t version, none_04[4], tpr, none_09[4], ldr, dfr, svr;
             uint64_t isr[4], tmr[4], irr[4];
             uint32_t esr, none_29[7];
@@ -34,27 +35,31 @@ struct lapic {
             uint32_t lvt[LVT_COUNT], initial_count, none_39[5], divide, none_3f;
         };
     };
-    uint32_t esr_pending;            /* errors since esr was last latched by a write */
-    nsec_t timer_start;              /* when initial_count was last loaded */
+    uint32_t esr_pending; /* errors since esr was last latched by a write */
+    nsec_t timer_start;   /* when initial_count was last loaded */
     struct timer timer;
 };
 
-void lapic_reset(struct vcpu *v, bool init);               /* init: keeps the id and base */
+void lapic_reset(struct vcpu *v, bool init);                    /* init: keeps the id and base */
 void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level); /* sets IRR, kicks; any CPU */
-int lapic_highest_pending(struct vcpu *v);                 /* deliverable vector (above PPR), or -1 */
-int lapic_highest_request(struct vcpu *v);                 /* whatever the TPR: the CPU compares it itself */
-void lapic_accept(struct vcpu *v, uint8_t vector);         /* IRR -> ISR: it is being injected */
-void lapic_return(struct vcpu *v, uint8_t vector);         /* ISR -> IRR: the guest did not take it */
+/* deliverable vector (above PPR), or -1 */
+int lapic_highest_pending(struct vcpu *v);
+/* whatever the TPR: the CPU compares it itself */
+int lapic_highest_request(struct vcpu *v);
+void lapic_accept(struct vcpu *v, uint8_t vector); /* IRR -> ISR: it is being injected */
+/* ISR -> IRR: the guest did not take it */
+void lapic_return(struct vcpu *v, uint8_t vector);
 /* 0 or -EFAULT (#GP). msr: 0x1b, 0x800-0x8ff. */
 int lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val);
 uint32_t lapic_mmio_read(struct vcpu *v, uint32_t offset);
 void lapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t val);
-bool lapic_has_page(const struct vcpu *v, gpa_t gpa);      /* in xAPIC mode, at LAPIC_PAGE */
+bool lapic_has_page(const struct vcpu *v, gpa_t gpa); /* in xAPIC mode, at LAPIC_PAGE */
 struct vcpu *lapic_by_id(struct domain *d, uint32_t apic_id);
 /*
- * Delivers to whom a message of an I/O APIC or MSI names. Like an I/O APIC's entry it has the vector, from
- * bit 8 on the mode, LAPIC_LOGICAL for the kind of dest, LAPIC_LEVEL for the trigger; nothing else counts.
+ * Delivers to whom a message of an I/O APIC or MSI names. Like an I/O APIC's entry it has the
+ * vector, from bit 8 on the mode, LAPIC_LOGICAL for the kind of dest, LAPIC_LEVEL for the trigger;
+ * nothing else counts.
  */
 #define LAPIC_MODE(message) ((message) >> 8 & 7)
 #define LAPIC_LOGICAL (1u << 11)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC's timer, one-shot and periodic, on the core's timers (APM vol. 2, 16.4.1). Its clock is 100
- * MHz, as guests of Xen know it. The TSC deadline mode is not offered by CPUID.
+ * The local APIC's timer, one-shot and periodic, on the core's timers (APM vol. 2, 16.4.1). Its
+ * clock is 100 MHz, as guests of Xen know it. The TSC deadline mode is not offered by CPUID.
  *
- * The count is computed from the clock. A timer of the core runs only for an interrupt that the vcpu will
- * see, and expires once: the vcpu itself arms the next period, when it takes the interrupt of this one or
- * unmasks it. So one that sleeps, is paused or dead takes nobody's time, whatever it has asked for.
+ * The count is computed from the clock. A timer of the core runs only for an interrupt that the
+ * vcpu will see, and expires once: the vcpu itself arms the next period, when it takes the
+ * interrupt of this one or unmasks it. So one that sleeps, is paused or dead takes nobody's time,
+ * whatever it has asked for.
  *
  * The vcpu's own CPU arms it; expiry runs on the CPU where the timer lies, maybe at the same time.
  */
@@ -28,7 +29,10 @@ unsigned int lapic_timer_shift(uint32_t divide)
     return (code + 1) & 7;
 }
 
-static nsec_t tick_ns(const struct lapic *l) { return (nsec_t)TICK_NS << lapic_timer_shift(l->divide); }
+static nsec_t tick_ns(const struct lapic *l)
+{
+    return (nsec_t)TICK_NS << lapic_timer_shift(l->divide);
+}
 
 static nsec_t duration(const struct lapic *l) { return (nsec_t)l->initial_count * tick_ns(l); }
 

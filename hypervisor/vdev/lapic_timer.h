@@ -9,9 +9,13 @@ struct vcpu;
 
 void lapic_timer_setup(struct vcpu *v);
 void lapic_timer_load(struct vcpu *v, uint32_t initial_count); /* 0 stops it */
-/* Waits for the end of this period, if v would see its interrupt: on v's CPU, when that may have changed. */
+/*
+ * Waits for the end of this period, if v would see its interrupt: on v's CPU, when that may have
+ * changed.
+ */
 void lapic_timer_resume(struct vcpu *v);
 uint32_t lapic_timer_current(const struct vcpu *v);
-unsigned int lapic_timer_shift(uint32_t divide);           /* the divide register as a power of two */
+/* the divide register as a power of two */
+unsigned int lapic_timer_shift(uint32_t divide);
 
 #endif

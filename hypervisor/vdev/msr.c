@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model-specific registers of a guest that exit (svm/permissions.c says which do not), but for those that
- * the CPU keeps in its control block (../svm/state.c). What neither has is #GP. dom0 gets no more than
- * others: no host MSR is written on anybody's behalf but TSC_AUX (the vcpu's own, switched with it) and the
- * branch predictor barrier.
+ * Model-specific registers of a guest that exit (svm/permissions.c says which do not), but for
+ * those that the CPU keeps in its control block (../svm/state.c). What neither has is #GP. dom0
+ * gets no more than others: no host MSR is written on anybody's behalf but TSC_AUX (the vcpu's own,
+ * switched with it) and the branch predictor barrier.
  *
- * There are MTRRs, because Linux before 6.2 has no PAT without them, but they have no ranges, and their
- * default is write-back: a guest's PAT and the nested page table decide the memory type (APM vol. 2,
- * 15.25.8). Writes to the default are forgotten: it is switched off for a moment when a PAT is changed.
+ * There are MTRRs, because Linux before 6.2 has no PAT without them, but they have no ranges, and
+ * their default is write-back: a guest's PAT and the nested page table decide the memory type (APM
+ * vol. 2, 15.25.8). Writes to the default are forgotten: it is switched off for a moment when a PAT
+ * is changed.
  *
- * Many rows only read as zero and forget what is written: kernels touch them without a check, or as a probe
- * that must fail quietly (performance counters that do not count). APM vol. 2, appendix A.
+ * Many rows only read as zero and forget what is written: kernels touch them without a check, or as
+ * a probe that must fail quietly (performance counters that do not count). APM vol. 2, appendix A.
  */
 #include "vdev/msr.h"
 #include "core/vcpu.h"
@@ -62,7 +63,9 @@ static int read_mtrr_default(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 
-/* "The TSC counts at the nominal clock": Linux calls the firmware broken where this bit is missing. */
+/*
+ * "The TSC counts at the nominal clock": Linux calls the firmware broken where this bit is missing.
+ */
 static int read_hwcr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     *val = HWCR_TSC_FREQ_SEL;
@@ -73,7 +76,8 @@ static int read_hwcr(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 static bool has_tsc_aux(struct vcpu *v)
 {
-    return cpuid_guest_has(v->d, XEN_X86_FEATURE_RDTSCP) || cpuid_guest_has(v->d, XEN_X86_FEATURE_RDPID);
+    return cpuid_guest_has(v->d, XEN_X86_FEATURE_RDTSCP) ||
+           cpuid_guest_has(v->d, XEN_X86_FEATURE_RDPID);
 }
 
 static int read_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -138,7 +142,8 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
         memcpy(code + 1, &nr, sizeof(nr));
         memcpy(code + 5, "\x0f\x01\xd9\xc3", 4);
         if (guest_write_physical(v->d, page + nr * HYPERCALL_SIZE, code, sizeof(code))) {
-            log_guest(v->d, "vcpu %u: hypercall page at %#lx refused: not writable RAM\n", v->id, page);
+            log_guest(v->d, "vcpu %u: hypercall page at %#lx refused: not writable RAM\n", v->id,
+                      page);
             return -EFAULT;
         }
     }
@@ -155,23 +160,24 @@ static const struct msr_row {
     { 0x10, 0x10, read_tsc, write_ignored },
     { 0x1b, 0x1b, lapic_msr_read, lapic_msr_write },
     { MSR_PRED_CMD, MSR_PRED_CMD, read_refused, write_pred_cmd },
-    { 0x8b, 0x8b, read_zero, write_ignored },                  /* microcode revision */
+    { 0x8b, 0x8b, read_zero, write_ignored }, /* microcode revision */
     { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, read_platform_info, write_refused },
     { 0xfe, 0xfe, read_mtrr_cap, write_refused },
     { 0x140, 0x140, read_misc_features, write_misc_features },
-    { 0x179, 0x17b, read_zero, write_ignored },                /* machine check: no banks */
+    { 0x179, 0x17b, read_zero, write_ignored }, /* machine check: no banks */
     { 0x2ff, 0x2ff, read_mtrr_default, write_ignored },
-    { 0x400, 0x407, read_zero, write_ignored },                /* its banks, as old kernels probe them */
+    { 0x400, 0x407, read_zero, write_ignored }, /* its banks, as old kernels probe them */
     { 0x40000000, 0x40000000, read_zero, write_hypercall_page },
     { MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
-    { 0xc0010000, 0xc0010007, read_zero, write_ignored },      /* performance counters: "not available" */
-    { 0xc0010010, 0xc0010010, read_zero, write_ignored },      /* SYSCFG */
+    { 0xc0010000, 0xc0010007, read_zero,
+      write_ignored }, /* performance counters: "not available" */
+    { 0xc0010010, 0xc0010010, read_zero, write_ignored }, /* SYSCFG */
     { 0xc0010015, 0xc0010015, read_hwcr, write_ignored },
-    { 0xc0010016, 0xc001001a, read_zero, write_refused },      /* IORRs, TOP_MEM */
-    { 0xc001001d, 0xc001001d, read_zero, write_refused },      /* TOP_MEM2 */
-    { 0xc001001f, 0xc001001f, read_zero, write_ignored },      /* NB_CFG */
-    { 0xc0010200, 0xc001020b, read_zero, write_ignored },      /* performance counters */
-    { 0xc0011029, 0xc0011029, read_zero, write_ignored },      /* DE_CFG */
+    { 0xc0010016, 0xc001001a, read_zero, write_refused }, /* IORRs, TOP_MEM */
+    { 0xc001001d, 0xc001001d, read_zero, write_refused }, /* TOP_MEM2 */
+    { 0xc001001f, 0xc001001f, read_zero, write_ignored }, /* NB_CFG */
+    { 0xc0010200, 0xc001020b, read_zero, write_ignored }, /* performance counters */
+    { 0xc0011029, 0xc0011029, read_zero, write_ignored }, /* DE_CFG */
 };
 
 /* NULL: not one of these. */

@@ -7,8 +7,8 @@
 
 struct vcpu;
 
-#define MTRR_CAP_WC (1u << 10)   /* no variable and no fixed ranges */
-#define MTRR_DEFAULT 0x806u      /* enabled, write-back */
+#define MTRR_CAP_WC (1u << 10) /* no variable and no fixed ranges */
+#define MTRR_DEFAULT 0x806u    /* enabled, write-back */
 
 /* 0, -EFAULT (#GP), or -ENOENT: not one of these; v is the current vcpu. */
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val);

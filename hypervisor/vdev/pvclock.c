@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The paravirtual clock (<xen/xen.h>, struct vcpu_time_info): a guest computes nanoseconds since boot from
- * its TSC, without an exit. A guest's TSC is the host's, and the scale is the one that clock_now() uses, so
- * guest and core agree.
+ * The paravirtual clock (<xen/xen.h>, struct vcpu_time_info): a guest computes nanoseconds since
+ * boot from its TSC, without an exit. A guest's TSC is the host's, and the scale is the one that
+ * clock_now() uses, so guest and core agree.
  *
- * A reader takes an odd version as "being written". Both words lie in guest memory: they are written, never
- * trusted. XEN_PVCLOCK_TSC_STABLE_BIT stays clear: CPUs' TSCs are not known to agree to the tick.
+ * A reader takes an odd version as "being written". Both words lie in guest memory: they are
+ * written, never trusted. XEN_PVCLOCK_TSC_STABLE_BIT stays clear: CPUs' TSCs are not known to agree
+ * to the tick.
  */
 #include "vdev/pvclock.h"
 #include "core/domain.h"
@@ -37,7 +38,8 @@ void pvclock_update(struct vcpu *v)
 void pvclock_update_wallclock(struct domain *d)
 {
     /* wc_version, wc_sec, wc_nsec, wc_sec_hi */
-    uint32_t *wc = d->compat ? (uint32_t *)d->shared_info + COMPAT_WC_WORD : &d->shared_info->wc_version;
+    uint32_t *wc = d->compat ? (uint32_t *)d->shared_info + COMPAT_WC_WORD
+                             : &d->shared_info->wc_version;
     uint32_t version = (READ_ONCE(wc[0]) + 1) | 1;
     uint64_t wall = clock_wall_at_boot(), sec = wall / SEC(1);
 

@@ -6,7 +6,7 @@
 struct domain;
 struct vcpu;
 
-void pvclock_update(struct vcpu *v);                       /* vcpu_info.time */
-void pvclock_update_wallclock(struct domain *d);           /* shared_info.wc_* */
+void pvclock_update(struct vcpu *v);             /* vcpu_info.time */
+void pvclock_update_wallclock(struct domain *d); /* shared_info.wc_* */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Life of a domain's virtual machine parts: every device's state is made here and ends here. Read next:
- * cpuid.c, msr.c, lapic.c, bus.c.
+ * Life of a domain's virtual machine parts: every device's state is made here and ends here. Read
+ * next: cpuid.c, msr.c, lapic.c, bus.c.
  */
 #include "vdev/vdev.h"
 #include "core/domain.h"
@@ -32,12 +32,11 @@ static int init_vcpu(struct vcpu *v)
     return 0;
 }
 
-static void destroy_vcpu(struct vcpu *v)
-{
-    timer_finish(&v->vdev.lapic.timer);
-}
+static void destroy_vcpu(struct vcpu *v) { timer_finish(&v->vdev.lapic.timer); }
 
 const struct domain_part vdev_part = {
-    .init_domain = init_domain, .destroy_domain = destroy_domain,
-    .init_vcpu = init_vcpu, .destroy_vcpu = destroy_vcpu,
+    .init_domain = init_domain,
+    .destroy_domain = destroy_domain,
+    .init_vcpu = init_vcpu,
+    .destroy_vcpu = destroy_vcpu,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest sees of a machine: its CPUID, MSRs, local APIC, ports and emulated memory. Each device has its
- * code in one file of vdev/; its state is here.
+ * What a guest sees of a machine: its CPUID, MSRs, local APIC, ports and emulated memory. Each
+ * device has its code in one file of vdev/; its state is here.
  */
 #ifndef CLV_VDEV_VDEV_H
 #define CLV_VDEV_VDEV_H
@@ -17,21 +17,22 @@ struct domain_part;
 struct vcpu;
 
 struct vdev_domain {
-    struct spinlock lock;            /* LOCK_VDEV: debug_line; dom0's I/O APIC */
+    struct spinlock lock; /* LOCK_VDEV: debug_line; dom0's I/O APIC */
     struct cpuid_policy *cpuid;
-    char debug_line[128];            /* port 0xe9 */
+    char debug_line[128]; /* port 0xe9 */
     uint32_t debug_length;
-    uint32_t callback_vector;        /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
+    uint32_t callback_vector;               /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
     const struct bus_range *ports, *memory; /* who answers them (vdev/bus.h) */
-    void (*level_eoi)(struct domain *d, uint8_t vector); /* an interrupt of a level line ended; or NULL */
+    /* an interrupt of a level line ended; or NULL */
+    void (*level_eoi)(struct domain *d, uint8_t vector);
 };
 
 struct vdev_vcpu {
     struct lapic lapic;
-    uint8_t upcall_vector;           /* HVMOP_set_evtchn_upcall_vector; 0: none */
+    uint8_t upcall_vector; /* HVMOP_set_evtchn_upcall_vector; 0: none */
     bool nmi_pending;
-    int sipi_vector;                 /* -1: none */
-    bool cpuid_faulting;             /* CPUID is for CPL 0 only */
+    int sipi_vector;     /* -1: none */
+    bool cpuid_faulting; /* CPUID is for CPL 0 only */
     uint64_t tsc_aux;
 };
 

@@ -3,6 +3,7 @@
 # The rules about the source tree itself (check.sh), part of `make check-unit`.
 
 CHECK_UNIT += tests/tree/check.sh
+DEPS_PACKAGES += clang-format-14
 check-unit: export HV_CC = $(CC) $(HV_CFLAGS)
 check-unit: export HV_OBJECTS = $(HV_BUILD)/hypervisor
 check-unit: $(HV_OBJ) | $(HV_XEN_INCLUDE)/xen

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of grant tables: a guest that grants and dom0, which maps and copies, with the core's grant*.c and
- * the real memory management.
+ * For tests of grant tables: a guest that grants and dom0, which maps and copies, with the core's grant*.c
+ * and the real memory management.
  */
 #ifndef GRANT_MODEL_H
 #define GRANT_MODEL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/domain_registry.c: which domain an id finds, in which order all of them come, which ids new ones get, and
- * that nobody gets a reference to what is about to be freed.
+ * core/domain_registry.c: which domain an id finds, in which order all of them come, which ids new ones get,
+ * and that nobody gets a reference to what is about to be freed.
  */
 #include "harness.h"
 

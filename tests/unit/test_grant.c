@@ -343,7 +343,9 @@ static void test_grow(void **state)
     assert_int_equal(map(4 * 512 - 1, MAP_AT(0), GNTMAP_host_map, &(uint32_t){ 0 }), GNTST_okay);
 }
 
-/* Both sides pay for what the core keeps: what does not fit into their pools is refused, and costs nothing. */
+/*
+ * Both sides pay for what the core keeps: what does not fit into their pools is refused, and costs nothing.
+ */
 static void test_pools(void **state)
 {
     uint64_t used = front->pool.used;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two CPUs on the same memory at once: a guest that populates and removes its pages as fast as it can, while dom0
- * maps, unmaps and copies them. Whatever the order, no frame changes hands while somebody has it, and in the end all
- * counts agree. Each CPU is a thread; the locks are the core's own.
+ * Two CPUs on the same memory at once: a guest that populates and removes its pages as fast as it can, while
+ * dom0 maps, unmaps and copies them. Whatever the order, no frame changes hands while somebody has it, and in
+ * the end all counts agree. Each CPU is a thread; the locks are the core's own.
  */
 #include "harness.h"
 #include "directmap.h"

@@ -148,7 +148,9 @@ static void test_unpinned_is_not_starved(void **state)
     assert_near(share(b, SEC(5)), SEC(5), MSEC(100));
 }
 
-/* A burst is charged by how long it is, also one that costs less than a nanosecond of virtual time for each. */
+/*
+ * A burst is charged by how long it is, also one that costs less than a nanosecond of virtual time for each.
+ */
 static void test_short_bursts_are_charged(void **state)
 {
     struct body *s, *a;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/vcpu.c and domain_shutdown.c: a vcpu from its making to its end, what it waits for and what ends that, INIT
- * and SIPI; pauses, shutdown, crash, and the power-off of a domain without a running vcpu. What they ask of
- * the scheduler, the local APIC and the parts of a domain is noted here.
+ * core/vcpu.c and domain_shutdown.c: a vcpu from its making to its end, what it waits for and what ends that,
+ * INIT and SIPI; pauses, shutdown, crash, and the power-off of a domain without a running vcpu. What they ask
+ * of the scheduler, the local APIC and the parts of a domain is noted here.
  */
 #include "core/evtchn.h"
 #include "core/sched.h"
