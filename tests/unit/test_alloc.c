@@ -39,6 +39,27 @@ static void fresh_machine_is_consistent(void **state)
     harness_check_memory();
 }
 
+/* There is a block of the largest order, and none of the next, while more and more is taken. */
+static void the_largest_order_can_be_had(void **state)
+{
+    unsigned int last = ALLOC_MAX_ORDER;
+    struct alloc_info info;
+
+    (void)state;
+    alloc_info(&info);
+    assert_in_range(info.largest_free_order, 12, 13); /* of 64 MiB */
+    while (info.free) {
+        unsigned int order = (unsigned int)info.largest_free_order;
+
+        assert_true(order <= last);
+        assert_false(mfn_valid_number(alloc_core(order + 1)));
+        assert_true(mfn_valid_number(alloc_core(order)));
+        last = order;
+        alloc_info(&info);
+    }
+    assert_true(last < 12);
+}
+
 static void blocks_are_aligned_and_zeroed(void **state)
 {
     uint64_t before = free_frames();
@@ -593,6 +614,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(fresh_machine_is_consistent, harness_setup),
+        cmocka_unit_test_setup(the_largest_order_can_be_had, harness_setup),
         cmocka_unit_test_setup(blocks_are_aligned_and_zeroed, harness_setup),
         cmocka_unit_test_setup(memory_runs_out_and_comes_back, harness_setup),
         cmocka_unit_test_setup(dom0_gets_frames_that_were_kept, harness_setup),

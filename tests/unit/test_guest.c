@@ -159,6 +159,9 @@ static void large_pages(void **state)
     put64(0x11000 + 2 * 8, 0x12000 | P | W);
     assert_int_equal(walk(VA4, 0, &gpa, &fault), 0);
     assert_int_equal(gpa, 0x40200000 + (VA4 & 0x1fffff));
+    long_mode(P | W | PS, P | W, P | W, P | W); /* there are none of 512G */
+    assert_int_equal(walk(VA4 + 0x123, 0, &gpa, &fault), 0);
+    assert_int_equal(gpa, 0x20123);
 }
 
 static void pae(void **state)
@@ -181,6 +184,9 @@ static void pae(void **state)
     assert_int_equal(gpa, 0x10f654321);
     assert_int_equal(walk(0x80a54321, GUEST_WALK_WRITE, &gpa, &fault), -EFAULT);
     assert_int_equal(walk(0x604321, 0, &gpa, &fault), -EFAULT);
+    put64(0x10020 + 2 * 8, 0x11000 | P | PS); /* nor of 1G with three levels */
+    assert_int_equal(walk(0x80604321, 0, &gpa, &fault), 0);
+    assert_int_equal(gpa, 0x21321);
 }
 
 static void two_levels(void **state)
