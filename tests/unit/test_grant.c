@@ -7,6 +7,8 @@
 #include "mm/alloc.h"
 #include "mm/frame.h"
 
+#define COUNT_MAX 0x7fffffffu /* of mm/frame.c */
+
 /* --- mapping --- */
 
 static void test_map(void **state)
@@ -156,6 +158,29 @@ static void test_map_no_memory(void **state)
     assert_false(harness_alloc_has_failed());
     assert_true(n > 3);
     harness_fail_alloc(0);
+}
+
+/* A frame has no more references than can be counted: whoever comes then gets none, and leaves no trace. */
+static void test_map_count_overflow(void **state)
+{
+    struct frame *f = mfn_to_frame(frame_of(5));
+    uint32_t handle;
+
+    (void)state;
+    grant(8, 5, GTF_permit_access);
+    for (unsigned int room = 0; room < 3; room++) { /* for the use, and for the entry of the p2m */
+        f->count = COUNT_MAX - room;
+        int16_t status = map(8, MAP_AT(0), GNTMAP_host_map, &handle);
+
+        assert_int_equal(f->count, COUNT_MAX - (room == 2 ? 0 : room));
+        assert_int_equal(status == GNTST_okay, room == 2);
+        if (status == GNTST_okay)
+            assert_int_equal(unmap(handle, MAP_AT(0)), GNTST_okay);
+        assert_int_equal(f->count, COUNT_MAX - room);
+        assert_int_equal(mapped(back) + used(front), 0);
+        assert_int_equal(entry(8)->flags, GTF_permit_access);
+    }
+    f->count = 1;
 }
 
 /*
@@ -450,6 +475,7 @@ int main(void)
         GRANT_TEST(test_map_bad_frame),
         GRANT_TEST(test_map_bad_address),
         GRANT_TEST(test_map_no_memory),
+        GRANT_TEST(test_map_count_overflow),
         GRANT_TEST(test_granter_takes_away),
         GRANT_TEST(test_upgrade_refused),
         GRANT_TEST(test_two_users),

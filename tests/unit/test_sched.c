@@ -229,14 +229,18 @@ static void test_virtual_time_for_ages(void **state)
  */
 static void test_interrupts_switch_nobody(void **state)
 {
-    machine(1);
-    for (int i = 0; i < 3; i++)
-        hog(256, 0);
-    for (int i = 0; i < 10000; i++) {
-        softirq_raise(0, SOFTIRQ_TIMER);
-        run(USEC(100));
+    for (unsigned int n = 1; n <= 3; n++) {
+        machine(n);
+        for (unsigned int i = 0; i < 3 * n; i++)
+            pin(hog(256, 0), 1u << i % n);
+        run(1);
+        switches = 0;
+        for (int i = 0; i < 10000; i++) {
+            softirq_raise((unsigned int)i % n, SOFTIRQ_TIMER);
+            run(USEC(100));
+        }
+        assert_in_range(switches, 98 * n, 102 * n);
     }
-    assert_in_range(switches, 98, 102);
 }
 
 /* --- CPUs and affinity --- */
