@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The core's command line: words NAME or NAME=VALUE between blanks; the last one of a name counts.
- * Numbers and sizes are parsed strictly: a typing error must not become some other number.
+ * The core's command line: words NAME or NAME=VALUE separated by blanks. If a name is repeated, the
+ * last one wins. Numbers and sizes are parsed strictly: a malformed value is refused.
  */
 #include "lib/cmdline.h"
 #include "errors.h"
 #include "lib.h"
 
-/* Every option that any file asks for. */
+/* All options of the core. Any other is reported as unknown. */
 static const char *const known[] = { "console", "dom0_max_vcpus", "dom0_mem", "guest_loglvl",
                                      "loglvl",  "maxcpus",        "nmi",      "noreboot" };
 
 static const char *cmdline = "";
 
-/* NAME or NAME=VALUE, and the lengths of both */
+/* NAME or NAME=VALUE: the length of the name and of the whole word. */
 struct word {
     const char *text;
     size_t name, length;
 };
 
-/* The next word of *s, which moves behind it. */
+/* Parses the next word of *s and advances *s past it. */
 static bool next_word(const char **s, struct word *w)
 {
     while (**s == ' ')

@@ -5,11 +5,11 @@
 
 #include "types.h"
 
-void cmdline_init(const char *text); /* which must stay */
-void cmdline_check(void);            /* warns about options that no file reads */
-/* The value of name=..., until the next call; "" of a bare name; NULL: absent. */
+void cmdline_init(const char *text); /* text must stay valid */
+void cmdline_check(void);            /* warns about unknown options */
+/* Returns the value of name=..., valid until the next call. "" for a bare name, NULL if absent. */
 const char *cmdline_get(const char *name);
-/* A decimal number or a size: "7" "512M" "1G" "4096k"; false when malformed. */
+/* Parses a decimal number or size ("7", "512M", "1G", "4096k"). Returns false if malformed. */
 bool cmdline_parse_size(const char *s, uint64_t *n);
 
 #endif

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console: the core's own lines and dom0's hvc0 share one serial port, and a ring keeps the
- * core's lines for sysctl readconsole. What is sent waits in a second ring, from which the port's
- * driver (platform/uart.c) takes it: no CPU waits for the port. What is typed goes to a buffer, and
- * VIRQ_CONSOLE tells dom0 to fetch it by console_io.
+ * The console. The core's log and dom0's hvc0 share one serial port. A log ring keeps the core's
+ * lines for sysctl readconsole. Output waits in a second ring, which the port's driver
+ * (platform/uart.c) drains, so no CPU waits for the port. Input goes to a buffer, and VIRQ_CONSOLE
+ * tells dom0 to fetch it through console_io.
  *
- * Each writer meets a limit when it writes more than the port sends: guests' lines have half of the
- * ring, dom0 has three quarters, so that the core's find room. A line that finds none is missing on
- * the port only, and counted there; dom0 has to wait (hypercall/console_io.c).
+ * The output ring is limited per writer so that the core's own lines find room: guests' lines may
+ * fill half of it, dom0 three quarters. A line that does not fit is counted and dropped from the
+ * port only; it still reaches the log ring. dom0 gets a short write and must wait
+ * (hypercall/console_io.c).
  *
- * Lock: protects the rings, the input buffer and the driver. Last in the order, so that any code
- * may print. Any context; a panic breaks it.
+ * Lock: console_lock protects both rings, the input buffer and the driver. It is the last in the
+ * lock order, so that any code may print. Any context; a panic breaks it.
  *
  * Read next: log.c; platform/uart.c; hypercall/console_io.c.
  */
@@ -18,22 +19,23 @@
 #include "lib.h"
 #include "percpu.h"
 
-#define RING_SIZE 65536u /* a power of two, like the next ones */
+#define RING_SIZE 65536u /* all sizes are powers of two */
 #define OUTPUT_SIZE 32768u
 #define INPUT_SIZE 1024u
 
 struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE);
-static console_send_fn *driver; /* NULL: there is no port */
-static bool at_once;            /* the machine ends: nothing may wait */
-static bool inside_line;        /* the last character for the port was not a newline */
+static console_send_fn *driver; /* NULL: no port */
+static bool at_once;            /* after console_take_over: send by polling */
+static bool inside_line;        /* the last character queued was not a newline */
 
-/*
- * On its way to the port; the lines of which there is nothing in it, since the port last said so.
- */
+/* Output waiting for the port, and the number of lines dropped since the last report. */
 static char output[OUTPUT_SIZE];
 static uint32_t output_head, output_tail, lines_lost;
 
-/* Bytes ever written and the first that `clear` left; the ring has the last RING_SIZE of them. */
+/*
+ * Counts of bytes: written in total, and at the last `clear`. The ring holds the last RING_SIZE
+ * bytes.
+ */
 static char ring[RING_SIZE];
 static uint32_t ring_end, ring_start;
 
@@ -42,12 +44,12 @@ static uint32_t input_head, input_tail;
 
 void console_set_driver(console_send_fn *send) { driver = send; }
 
-/* --- sending; console_lock is held --- */
+/* --- output; console_lock is held --- */
 
 uint32_t console_waiting(void) { return output_head - output_tail; }
 uint8_t console_next(void) { return (uint8_t)output[output_tail++ % OUTPUT_SIZE]; }
 
-static void put(const char *s, size_t n)
+static void queue_output(const char *s, size_t n)
 {
     ASSERT(spin_lock_held(&console_lock));
     for (size_t i = 0; i < n && driver; i++) {
@@ -58,14 +60,14 @@ static void put(const char *s, size_t n)
     }
 }
 
-/* A whole line, which begins at the left. False: it would leave more than `limit` bytes waiting. */
+/* Queues a whole line, on a line by itself. Returns false if more than `limit` bytes would wait. */
 static bool put_line(const char *line, size_t n, uint32_t limit)
 {
-    if (console_waiting() + 2 * n + 2 > limit) /* a newline becomes two bytes */
+    if (console_waiting() + 2 * n + 2 > limit) /* \n becomes \r\n */
         return false;
     if (inside_line)
-        put("\n", 1);
-    put(line, n);
+        queue_output("\n", 1);
+    queue_output(line, n);
     return true;
 }
 
@@ -78,8 +80,7 @@ void console_send(void)
         return;
     if (lines_lost && console_waiting() < OUTPUT_SIZE / 4) {
         size_t n = (size_t)snprintf(note, sizeof(note),
-                                    "(CLV) console: %u lines were too much for the "
-                                    "serial port\n",
+                                    "(CLV) console: %u lines dropped on the serial port\n",
                                     lines_lost);
 
         lines_lost = 0;
@@ -95,7 +96,7 @@ size_t console_write_raw(const char *s, size_t n)
     uint32_t limit = OUTPUT_SIZE / 4 * 3, room = limit - MIN(console_waiting(), limit);
 
     n = MIN(n, room / 2);
-    put(s, n);
+    queue_output(s, n);
     console_send();
     return n;
 }
@@ -121,8 +122,8 @@ void console_take_over(void)
 }
 
 /*
- * Copies what the ring has to buf; incremental: only what came after *index. *index becomes the
- * number of the byte behind the last one copied. clear forgets everything.
+ * Copies the log ring to buf, if incremental only from byte *index on. Sets *index to the byte
+ * after the last one copied. clear discards the ring's contents.
  */
 uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental)
 {
@@ -143,7 +144,7 @@ uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear
     return n;
 }
 
-/* --- what is typed --- */
+/* --- input --- */
 
 void console_received(char c)
 {

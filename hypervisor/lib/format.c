@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snprintf for the core: %d %u %x (each with l or z; with a width that begins with 0; %#x), %p, %s
- * and %.*s, %c, %%. Whatever else is printed as it stands, so that a wrong format is seen. No
+ * snprintf for the core: %d %u %x (with l or z, with a width that begins with 0, %#x), %p, %s,
+ * %.*s, %c and %%. An unknown conversion is printed literally, so that the mistake is visible. No
  * allocation, no lock.
  */
 #include "lib.h"
@@ -11,7 +11,7 @@ struct out {
     size_t size, length;
 };
 
-static void put(struct out *o, char c)
+static void put_char(struct out *o, char c)
 {
     if (o->length + 1 < o->size)
         o->buf[o->length] = c;
@@ -21,10 +21,10 @@ static void put(struct out *o, char c)
 static void put_string(struct out *o, const char *text, int precision)
 {
     for (text = text ? text : "(null)"; *text && precision--; text++)
-        put(o, *text);
+        put_char(o, *text);
 }
 
-/* prefix: "", "-" or "0x", which the width includes */
+/* prefix: "", "-" or "0x"; it counts towards the width. */
 static void put_number(struct out *o, uint64_t value, unsigned int base, const char *prefix,
                        int width)
 {
@@ -36,7 +36,7 @@ static void put_number(struct out *o, uint64_t value, unsigned int base, const c
     while ((value /= base) || (n < width - (int)strlen(prefix) && n < (int)sizeof(text)));
     put_string(o, prefix, -1);
     while (n)
-        put(o, text[--n]);
+        put_char(o, text[--n]);
 }
 
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
@@ -45,7 +45,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 
     for (; *fmt; fmt++) {
         if (*fmt != '%') {
-            put(&o, *fmt);
+            put_char(&o, *fmt);
             continue;
         }
 
@@ -77,10 +77,10 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
             break;
         case 'p': put_number(&o, (uint64_t)va_arg(ap, void *), 16, "", 0); break;
         case 's': put_string(&o, va_arg(ap, const char *), precision); break;
-        case 'c': put(&o, (char)va_arg(ap, int)); break;
+        case 'c': put_char(&o, (char)va_arg(ap, int)); break;
         case '\0': fmt--; break;
-        case '%': put(&o, '%'); break;
-        default: put(&o, '%'); put(&o, *fmt);
+        case '%': put_char(&o, '%'); break;
+        default: put_char(&o, '%'); put_char(&o, *fmt);
         }
     }
     if (size)

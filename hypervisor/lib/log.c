@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages: a line is formatted on the stack of whoever prints it, then handed to the console as a
- * whole, so that lines of several CPUs never mix. Levels: loglvl=err|warn|info|debug (or all, none:
- * errors) decides what the serial port gets; the ring that `xl dmesg` reads keeps what is printed.
- * What guests say or do (log_guest) is limited in rate for each domain but dom0, because a guest
- * must not be able to flood the console or slow others down by it. guest_loglvl=none drops it, all
- * lifts the limit, and none/all is the rule: under Xen, too, what is between the two levels is
- * limited.
+ * Log messages. Each line is formatted on the caller's stack and handed to the console as a whole,
+ * so lines of different CPUs never mix. loglvl=err|warn|info|debug (or all, none: errors only) sets
+ * the threshold; messages below it are not printed. Printed lines go to the serial port and to the
+ * ring that `xl dmesg` reads.
+ *
+ * Messages by or about a guest (log_guest) are rate-limited per domain, except for dom0, so that no
+ * guest can flood the console or slow others down. guest_loglvl=none drops them, all lifts the
+ * limit. The default is none/all, which in Xen too means rate-limited.
  *
  * Read next: console.c.
  */
@@ -20,14 +21,15 @@
 #define LINE_LENGTH 400
 
 /*
- * Messages of one kind: this many at once, and one more in each interval, a twentieth of what the
- * serial port sends. After the last one there are none for a while.
+ * Rate limit for messages of one kind: a burst, then one more per interval. That rate is a
+ * twentieth of what the serial port can send. The message that exhausts the burst starts a period
+ * of silence.
  */
 #define LOG_BURST 100
 #define LOG_INTERVAL MSEC(250)
 #define LOG_SILENCE SEC(10)
 
-static nsec_t (*clock)(void); /* registered: clock_now is above this folder */
+static nsec_t (*clock)(void); /* registered, because clock_now is above this folder */
 static int log_limit = LOG_INFO;
 static bool guest_log_enabled = true, guest_log_limited = true;
 
@@ -48,14 +50,14 @@ void log_init(void)
     while (word && i < ARRAY_SIZE(levels) && strcmp(word, levels[i].name))
         i++;
     if (i == ARRAY_SIZE(levels))
-        log_warn("loglvl=%s: not one of none err warn info debug all; info is used\n", word);
+        log_warn("loglvl=%s: not one of none, err, warn, info, debug, all; using info\n", word);
     else if (word)
         log_limit = levels[i].limit;
     word = cmdline_get("guest_loglvl");
     guest_log_enabled = !word || strcmp(word, "none");
     guest_log_limited = !word || strcmp(word, "all");
     if (word && guest_log_enabled && guest_log_limited && strcmp(word, "none/all"))
-        log_warn("guest_loglvl=%s: not one of none all none/all; none/all is used\n", word);
+        log_warn("guest_loglvl=%s: not one of none, all, none/all; using none/all\n", word);
 }
 
 static void print_line(const char *prefix, bool of_guest, const char *fmt, va_list ap)
@@ -83,7 +85,7 @@ void printk(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-/* Two CPUs at once may both take the same place. */
+/* Not atomic: two CPUs may pass for the price of one. */
 bool log_allowed(struct log_rate *r)
 {
     nsec_t now = clock();
@@ -102,7 +104,7 @@ bool log_allowed(struct log_rate *r)
 
 bool log_is_last(const struct log_rate *r) { return r->said >= LOG_BURST; }
 
-/* Callers have their domain read-only; its log_rate is this file's own. */
+/* Callers pass a const domain; only this file writes its log_rate. */
 void log_guest(const struct domain *d, const char *fmt, ...)
 {
     struct log_rate *rate = (struct log_rate *)(uintptr_t)&d->log_rate;
@@ -117,5 +119,5 @@ void log_guest(const struct domain *d, const char *fmt, ...)
     print_line(prefix, !d->is_dom0, fmt, ap);
     va_end(ap);
     if (limited && log_is_last(rate))
-        log_info("d%u: says too much: its messages of the next seconds are dropped\n", d->id);
+        log_info("d%u: message rate limit reached, dropping its messages for a while\n", d->id);
 }

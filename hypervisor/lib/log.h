@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What boot tells lib/log.c; printk itself is in lib.h. */
+/* Set-up of lib/log.c; printk itself is declared in lib.h. */
 #ifndef CLV_LIB_LOG_H
 #define CLV_LIB_LOG_H
 
 #include "types.h"
 
-void log_init(void);                     /* loglvl= guest_loglvl= */
-void log_set_clock(nsec_t (*now)(void)); /* for the limits of messages */
+void log_init(void);                     /* parses loglvl= and guest_loglvl= */
+void log_set_clock(nsec_t (*now)(void)); /* for rate limits */
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A panic: a bug of ours, or a machine that cannot be used. It stops the other CPUs, says what and
- * where, and reboots after a few seconds, so that an unattended machine comes back. What knows
- * CPUs, domains and the ways to leave a machine is above this folder, and registered.
+ * A panic: a bug in the core, or a machine that cannot be used. panic() stops the other CPUs,
+ * prints the reason and dumps state. It reboots after a few seconds, so that an unattended machine
+ * comes back. Code that knows CPUs, domains and how to reset the machine is above this folder,
+ * hence the hooks.
  *
  * Read next: platform/power.c.
  */
@@ -19,7 +20,7 @@ void panic_set_hooks(const struct panic_hooks *h) { hooks = h; }
 
 void panic(const char *fmt, ...)
 {
-    static const char again[] = "(CLV) panic: another one while handling the first\n";
+    static const char again[] = "(CLV) panic: nested panic, rebooting\n";
     uint32_t none = 0, self = this_cpu()->id + 1;
     char text[256];
     va_list ap;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What a panic calls above lib/ (lib/panic.c); panic itself is in lib.h. */
+/* Hooks of a panic into higher folders (lib/panic.c); panic itself is declared in lib.h. */
 #ifndef CLV_LIB_PANIC_H
 #define CLV_LIB_PANIC_H
 
 #include "types.h"
 
 struct panic_hooks {
-    void (*stop_others)(void); /* the other CPUs */
-    void (*dump_cpus)(void);   /* what this CPU and the stopped ones did */
+    void (*stop_others)(void); /* stops the other CPUs */
+    void (*dump_cpus)(void);   /* this CPU's state, and where the others stopped */
     void (*dump_domains)(void);
-    noreturn void (*leave)(void);  /* reboots after a while, or stays */
-    noreturn void (*reboot)(void); /* at once: a panic within a panic */
+    noreturn void (*leave)(void);  /* reboots after a delay, or halts */
+    noreturn void (*reboot)(void); /* immediately, for a nested panic */
 };
-void panic_set_hooks(const struct panic_hooks *h); /* before anything can panic */
-/* the end of a panic: dumps the domains and leaves the machine */
+void panic_set_hooks(const struct panic_hooks *h); /* must precede any panic */
+/* The end of a panic: dumps the domains and leaves the machine. */
 noreturn void panic_leave(void);
 
 #endif

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks without a queue: whoever comes when it is free gets in. Tickets would be fair, but when the
- * next in the queue is a CPU that does not run (an emulator runs the machine's CPUs in turn, a
- * tenth of a second each), all others wait for it: with 16 CPUs QEMU did not get through dom0's
- * boot. No lock is held for long.
+ * Test-and-set locks, not ticket locks. Tickets would be fair, but all waiters stall if the next
+ * one in the queue is a CPU that is not running. An emulator runs the machine's CPUs in turn, for a
+ * tenth of a second each: with 16 CPUs and tickets, QEMU did not get through dom0's boot. Locks are
+ * held briefly, so fairness matters little.
  *
- * The debug build counts for each CPU the locks of each class that it holds and stops the machine
- * at the first acquire against the order of spinlock.h: what could once deadlock is found by any
- * run that takes the path at all. It also notes the longest hold of each class:
- * tests/system/stretch.c asserts bounds.
+ * The debug build counts the locks of each class that a CPU holds. It panics at the first acquire
+ * that violates the order of spinlock.h, so any run of a path finds its potential deadlocks. It
+ * also records the longest hold of each class, for which tests/system/stretch.c asserts bounds.
  */
 #include "cpu.h"
 #include "cpu/clock.h"
@@ -17,22 +16,24 @@
 #include "percpu.h"
 #include "spinlock.h"
 
-#define PATIENCE (1u << 30) /* looks at a lock, minutes: nobody holds it so long */
+#define PATIENCE (1u << 30) /* spins, minutes: no lock is held that long */
 
-/* Of all CPUs; of two at the same moment one may get lost. */
+/* Over all CPUs. Unlocked: one of two simultaneous updates may be lost. */
 static struct {
     uint64_t ticks;
     const void *caller;
 } longest[LOCK_CLASSES];
 
-/* None of a later class may be held, and of this one none; for the second of two: exactly one. */
+/*
+ * No lock of this or a later class may be held; for the second of two, exactly one of this class.
+ */
 static void check_order(const struct spinlock *l, bool second)
 {
     const struct cpu *c = this_cpu();
 
     for (unsigned int class = l->class; class < LOCK_CLASSES; class += 1)
         if (c->held[class] != (second && class == l->class))
-            panic("lock order: class %u is taken while %u of class %u are held (caller %p)\n",
+            panic("lock order: acquiring class %u while holding %u of class %u (caller %p)\n",
                   l->class, c->held[class], class, __builtin_return_address(0));
 }
 
@@ -51,7 +52,7 @@ struct spinlock *spin_lock_as(struct spinlock *l, bool second)
         while (READ_ONCE(l->taken)) {
             cpu_pause();
             if (CLV_DEBUG && ++spins == PATIENCE)
-                panic("lock of class %u: CPU %d holds it for ever\n", l->class, READ_ONCE(l->cpu));
+                panic("lock of class %u: CPU %d never released it\n", l->class, READ_ONCE(l->cpu));
         }
     return l;
 }
@@ -71,7 +72,7 @@ bool spin_trylock(struct spinlock *l)
 void spin_unlock(struct spinlock *l)
 {
     if (!spin_lock_held(l))
-        panic("lock of class %u is released by CPU %u but held by %d\n", l->class, this_cpu()->id,
+        panic("lock of class %u: released by CPU %u but held by %d\n", l->class, this_cpu()->id,
               l->cpu);
     if (CLV_DEBUG) {
         uint64_t ticks = rdtsc() - l->since;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory and strings, with the meaning that C gives them. The compiler calls the mem* functions by
- * itself, and string instructions keep it from turning their bodies into calls of themselves. Eight
- * bytes at a time, because an emulator takes as long for a byte as for a word.
+ * The C library's memory and string functions. The compiler emits calls to the mem* functions
+ * itself; their bodies are string instructions so that it cannot turn them into calls to
+ * themselves. Copies go eight bytes at a time, because an emulator takes as long for a byte as for
+ * a quadword.
  */
 #include "lib.h"
 
