@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * console_io: the core's console as a guest reaches it (<xen/xen.h>). dom0's hvc0 is this: its
- * bytes go to the serial port as they are, and what is typed comes back. Another guest's text is
- * cut into lines, cleaned and logged with its name, limited in rate; port 0xe9 ends here too.
+ * console_io: the core's console for guests (<xen/xen.h>). dom0's hvc0 uses it: its output goes to
+ * the serial port unchanged, and input is returned to it. Output of other guests is split into
+ * lines, sanitised and logged with the domain's id, rate-limited (vdev/text.c).
  *
  * Read next: lib/console.c.
  */
@@ -18,9 +18,9 @@
 #define CHUNK 256u
 
 /*
- * arg: command, count, buffer. Long texts are written in pieces, with the rest in the arguments.
- * Kernels take what is not an error as success of the whole, so dom0 gets no short count: it tries
- * again until the serial port has room, and others run meanwhile.
+ * arg: command, count, buffer. Long output is written in chunks; the arguments hold the rest.
+ * Kernels treat any result that is not an error as complete success. So dom0 never gets a short
+ * count: the call is restarted, yielding the CPU, until the serial port has room.
  */
 static long console_write(struct hypercall *hc)
 {
@@ -50,7 +50,7 @@ static long console_read(struct hypercall *hc)
 {
     uint64_t n = MIN(hc->arg[1], (uint64_t)CHUNK);
     char chunk[CHUNK];
-    /* What is taken out of the buffer must arrive: see that it can before. */
+    /* Input taken from the ring must not be lost: check that the buffer is writable first. */
     int rc = guest_zero(hc->v, hc->arg[2], n);
 
     if (rc != 0)

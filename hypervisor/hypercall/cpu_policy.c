@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPU policies for the tools: the leaves that vdev/cpuid.c holds, in and out, by sysctl (of the
- * system) and domctl (of a domain), and the feature sets, which are words of the same leaves.
+ * CPU policies for the tools: reads and writes the leaves kept by vdev/cpuid.c, by sysctl (the
+ * system's policies) and domctl (a domain's). Feature sets are words of the same leaves.
  *
- * The MSR part of a policy has the two registers of the ABI, Intel's: the one has CPUID faulting,
- * the other is hidden from guests.
+ * The MSR part of a policy has the ABI's two registers, both Intel's. PLATFORM_INFO reports CPUID
+ * faulting; ARCH_CAPABILITIES is hidden from guests.
  *
  * Read next: vdev/cpuid.c.
  */
@@ -25,9 +25,12 @@ static const xen_msr_entry_t policy_msrs[POLICY_MSRS] = {
     { .idx = MSR_ARCH_CAPABILITIES },
 };
 
-/* --- out --- */
+/* --- to the tools --- */
 
-/* *nr_*: in entries of room, out entries there are; without a buffer the most there can be. */
+/*
+ * *nr_leaves, *nr_msrs: the buffer's capacity on entry, the number of entries on return. Without a
+ * buffer, returns the maximum.
+ */
 static int policy_write(struct vcpu *caller, struct cpuid_policy *p, gva_t leaves_va,
                         uint32_t *nr_leaves, gva_t msrs_va, uint32_t *nr_msrs)
 {
@@ -47,7 +50,7 @@ static int policy_write(struct vcpu *caller, struct cpuid_policy *p, gva_t leave
     return rc;
 }
 
-/* Policies and feature sets have the same numbers, but for PV's, of which there are none. */
+/* Policies and feature sets share their numbers, except for those of PV, which do not exist. */
 static int system_policy(uint32_t index, struct cpuid_policy **p)
 {
     _Static_assert(XEN_SYSCTL_cpu_policy_raw == XEN_SYSCTL_cpu_featureset_raw &&
@@ -87,7 +90,7 @@ long cpu_policy_get_domain(struct hypercall *hc, struct domain *d, void *arg)
                         HANDLE_VA(p->msrs), &p->nr_msrs);
 }
 
-/* --- in --- */
+/* --- from the tools --- */
 
 static int check_msrs(struct vcpu *caller, struct xen_domctl_cpu_policy *p)
 {
@@ -117,7 +120,7 @@ long cpu_policy_set_domain(struct hypercall *hc, struct domain *d, void *arg)
     if (p->nr_leaves > CPUID_POLICY_LEAVES)
         return -E2BIG;
     if (d->controller_pauses == 0)
-        return -EBUSY; /* what a running guest has seen of its CPU must stay true */
+        return -EBUSY; /* the policy must not change under a running guest */
     int rc = check_msrs(hc->v, p);
 
     if (rc == 0)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: what dom0's tools do with a domain (<xen/domctl.h>, interface version 0x15). This file
- * has the table, and a domain's life: create, pause and unpause, what it is; the other handlers are
- * in domctl_*.c, hvmcontext.c and cpu_policy.c, by subject.
+ * domctl: operations of dom0's tools on a domain (<xen/domctl.h>, interface version 0x15). This
+ * file has the dispatch table and the handlers for a domain's lifecycle: create, pause, unpause,
+ * destroy, query. The other handlers are in domctl_*.c, hvmcontext.c and cpu_policy.c.
  *
- * The tools' pauses are counted apart from the core's own (controller_pauses), so that an unpause
- * too many is an error and cannot take the core's pause away. A new domain has one.
+ * Pauses by the tools have their own count (controller_pauses), so an unmatched unpause is an error
+ * and cannot undo a pause of the core. A new domain starts with a count of one.
  *
  * Read next: operation.c, core/domain.c.
  */
@@ -24,13 +24,13 @@
 #include "mm/owner.h"
 #include "spinlock.h"
 
-/* Tools nest pauses a few deep; a billion would be a bug or an attempt to overflow the count. */
+/* Tools nest pauses a few levels deep. A larger count is a bug, or an attempt to overflow it. */
 #define MAX_CONTROLLER_PAUSES 255
 #define TSC_MODE_MAX 2 /* default, always emulated, never emulated */
 
 /*
- * What c asks for that the ABI has and we do not, by the name that a VM file has for it; NULL:
- * nothing.
+ * Returns the first requested feature that the ABI defines but Cleave does not implement, with its
+ * name in a VM file. NULL if there is none.
  */
 static const char *not_offered(const struct xen_domctl_createdomain *c)
 {
@@ -43,7 +43,7 @@ static const char *not_offered(const struct xen_domctl_createdomain *c)
         { !(c->flags & XEN_DOMCTL_CDF_hap), "shadow page tables (hap=0)" },
         { c->flags & XEN_DOMCTL_CDF_nested_virt, "nested virtualisation (nestedhvm=1)" },
         { (c->flags & XEN_DOMCTL_CDF_iommu) || c->iommu_opts, "device passthrough" },
-        { XEN_DOMCTL_GRANT_version(c->grant_opts) != 1, "grant tables of another version than 1" },
+        { XEN_DOMCTL_GRANT_version(c->grant_opts) != 1, "a grant table version other than 1" },
         { c->vmtrace_size, "processor tracing (vmtrace_buf_kb)" },
         { c->flags & XEN_DOMCTL_CDF_vpmu, "performance counters (vpmu)" },
         { c->flags & XEN_DOMCTL_CDF_s3_integrity, "S3 integrity checks" },
@@ -56,7 +56,7 @@ static const char *not_offered(const struct xen_domctl_createdomain *c)
     return NULL;
 }
 
-/* -EINVAL for what the ABI does not have, -EOPNOTSUPP for what it has and we do not. */
+/* -EINVAL: not defined by the ABI. -EOPNOTSUPP: defined, but not implemented. */
 static int check_config(const struct xen_domctl_createdomain *c)
 {
     const uint32_t known = (XEN_DOMCTL_CDF_MAX << 1) - 1;
@@ -71,7 +71,8 @@ static int check_config(const struct xen_domctl_createdomain *c)
     if (c->max_vcpus > MAX_VCPUS)
         return -ERANGE;
     if (missing != NULL) {
-        log_info("no domain with %s: there is type=\"pvh\" with hap=1 and max_grant_version=1\n",
+        log_info("cannot create a domain with %s: only type=\"pvh\" with hap=1 and "
+                 "max_grant_version=1 is supported\n",
                  missing);
         return -EOPNOTSUPP;
     }
@@ -93,7 +94,7 @@ static long create(struct hypercall *hc, struct domain *d, void *arg)
     return rc;
 }
 
-/* --- what it is --- */
+/* --- queries --- */
 
 void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
@@ -103,7 +104,7 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         .tot_pages = d->tot_pages,
         .max_pages = d->max_pages,
         .outstanding_pages = d->claimed,
-        .shared_info_frame = ~0ull, /* the guest knows it by its own frame number only */
+        .shared_info_frame = ~0ull, /* the guest has it at a gfn of its choice */
         .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
         .gpaddr_bits = (uint8_t)cpu_features.physical_bits,
         .arch_config.emulation_flags = XEN_X86_EMU_LAPIC,
@@ -131,7 +132,9 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         info->flags |= XEN_DOMINF_shutdown | (uint32_t)d->shutdown_code << XEN_DOMINF_shutdownshift;
 }
 
-/* The tools go through all domains by it: the first existing one from the given id on. */
+/*
+ * Returns the first domain with an id >= the given one. The tools iterate over domains with this.
+ */
 static long get_info(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl *op = arg;
@@ -186,7 +189,7 @@ static long set_handle(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-/* A guest's counter is the host's, always: all modes are the same. */
+/* The guest's TSC is always the host's, so all modes are equivalent. */
 static long get_tsc(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl *op = arg;
@@ -207,7 +210,7 @@ static long set_tsc(struct hypercall *hc, struct domain *d, void *arg)
 
 static const struct operation domctl_ops[] = {
     [XEN_DOMCTL_createdomain] = { create, .change = CHANGE_ANY,
-                                  .out = OUT_CHECKED }, /* its id is not lost */
+                                  .out = OUT_CHECKED }, /* else the new id would be lost */
     [XEN_DOMCTL_destroydomain] = { destroy, DOMAIN, .change = CHANGE_OTHER },
     [XEN_DOMCTL_pausedomain] = { pause, DOMAIN, .change = CHANGE_OTHER },
     [XEN_DOMCTL_unpausedomain] = { unpause, DOMAIN, .change = CHANGE_OTHER },

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between the files of the domctl and sysctl families: handlers by the file that has them, and what
- * both families share. A handler gets the caller's structure as a local copy; what it changes there
- * goes back to the caller when the operation's row says so. It returns 0, a negative errno, or
- * -ERESTART with its progress in the copy.
+ * Handlers of the domctl and sysctl families, by file, and what both families share. A handler gets
+ * a local copy of the caller's structure. The copy is written back if the operation's row requests
+ * it (operation.h). Handlers return 0, a negative errno, or -ERESTART with their progress in the
+ * copy.
  */
 #ifndef CLV_HYPERCALL_DOMCTL_H
 #define CLV_HYPERCALL_DOMCTL_H
@@ -13,7 +13,7 @@
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
 
-/* The families' structures, which `arg` of an operation_fn is; without their heads. */
+/* The union of the operation's structure; `arg` is the argument of an operation_fn. */
 #define DOMCTL(arg) (&((struct xen_domctl *)(arg))->u)
 #define SYSCTL(arg) (&((struct xen_sysctl *)(arg))->u)
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: a domain's memory as the tools see it apart from memory_op: its limit, what kind of page
- * is at each of its frame numbers (for saving), nodes (there is one), and its pool: how much the
- * core may keep for it (../README.md, "Who pays").
+ * domctl: a domain's memory, except for memory_op: its limit, the page type at each gfn (for save),
+ * NUMA nodes (always one), and the size of its pool (../README.md, "Who pays").
  *
  * Read next: memory.c.
  */
@@ -15,16 +14,19 @@
 #include "mm/alloc.h"
 #include "mm/p2m.h"
 
-#define PAGE_TYPES_MAX 1024u /* per call, as the ABI has it */
+#define PAGE_TYPES_MAX 1024u /* per call, as in the ABI */
 
 long domctl_memory_max(struct hypercall *hc, struct domain *d, void *arg)
 {
-    /* Below what it has now is fine: then it cannot grow until it has shrunk. */
+    /* A limit below the current size is valid: the domain cannot grow until it has shrunk. */
     WRITE_ONCE(d->max_pages, DOMCTL(arg)->max_mem.max_memkb >> (PAGE_SHIFT - 10));
     return 0;
 }
 
-/* In place: the array has frame numbers and gets types. RAM, or nothing that could be saved. */
+/*
+ * Replaces each frame number in the caller's array by its type: NOTAB for RAM, XTAB for anything
+ * that cannot be saved.
+ */
 long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl_getpageframeinfo3 *info = &DOMCTL(arg)->getpageframeinfo3;
@@ -55,8 +57,8 @@ long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
 #define MIB_FRAMES (1u << (20 - PAGE_SHIFT))
 
 /*
- * There is neither shadow paging nor a log of dirty pages; switching off what is off succeeds. The
- * pool, in MiB, as tools before 4.17 ask for it.
+ * Shadow paging and log-dirty are not implemented; disabling them succeeds. Tools before 4.17 use
+ * the allocation operations for the pool's size in MiB.
  */
 long domctl_memory_shadow(struct hypercall *hc, struct domain *d, void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: single vcpus. What one is doing, where it may run, its domain's share of the CPUs (as
- * "credit2", whose weight and cap mean what ours do), signals from outside.
+ * domctl: operations on a vcpu (state, affinity, NMI) and the domain's scheduling parameters. The
+ * scheduler is reported as "credit2": weight and cap have the same meaning here.
  *
  * Read next: core/sched.c.
  */
@@ -29,8 +29,8 @@ long domctl_vcpu_info(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * Gets both masks, or sets and gives back those that take effect; soft ones that no CPU is left of
- * are no error, hard ones are.
+ * Gets the requested masks, or sets them and returns the effective ones. A soft mask without any
+ * usable CPU is accepted; a hard one is an error.
  */
 long domctl_vcpu_affinity(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -73,10 +73,10 @@ long domctl_vcpu_scheduler(struct hypercall *hc, struct domain *d, void *arg)
         s->u.credit2.weight = (uint16_t)d->weight;
         s->u.credit2.cap = (uint16_t)d->cap;
         return 0;
-    case XEN_DOMCTL_SCHEDOP_putinfo: /* weight 0: as it is */
+    case XEN_DOMCTL_SCHEDOP_putinfo: /* weight 0: unchanged */
         return sched_set_params(d, s->u.credit2.weight ? s->u.credit2.weight : d->weight,
                                 s->u.credit2.cap);
-    default: /* parameters are a domain's, not a vcpu's */ return -EINVAL;
+    default: /* parameters are per domain, not per vcpu */ return -EINVAL;
     }
 }
 
@@ -87,7 +87,7 @@ long domctl_vcpu_trigger(struct hypercall *hc, struct domain *d, void *arg)
 
     if (v == NULL)
         return -ESRCH;
-    if (t->trigger != XEN_DOMCTL_SENDTRIGGER_NMI) /* a PVH guest has no buttons */
+    if (t->trigger != XEN_DOMCTL_SENDTRIGGER_NMI) /* a PVH guest has no power or reset button */
         return t->trigger > XEN_DOMCTL_SENDTRIGGER_SLEEP ? -EINVAL : -EOPNOTSUPP;
     WRITE_ONCE(v->vdev.nmi_pending, true);
     vcpu_kick(v);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HYPERVISOR_event_channel_op (<xen/event_channel.h>): arguments in, core/evtchn.c does it,
- * arguments out. The structures are the same for 32-bit and 64-bit callers. bind_pirq is not there:
- * no guest of ours has physical interrupts as events.
+ * HYPERVISOR_event_channel_op (<xen/event_channel.h>): copies the arguments and calls
+ * core/evtchn.c. The structures have the same layout for 32-bit and 64-bit callers. bind_pirq is
+ * not implemented: no guest receives physical interrupts as events.
  */
 #include "core/domain.h"
 #include "core/evtchn.h"
@@ -11,8 +11,8 @@
 #include "hypercall/hypercall.h"
 #include "hypercall/operation.h"
 
-/* DOMID_SELF names the caller, also in an operation on another domain. */
-static domid_t peer(const struct hypercall *hc, domid_t id)
+/* DOMID_SELF is always the caller, even in an operation on another domain. */
+static domid_t resolve_peer(const struct hypercall *hc, domid_t id)
 {
     return id == DOMID_SELF ? hc->v->d->id : id;
 }
@@ -21,7 +21,8 @@ static long bind_interdomain(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct evtchn_bind_interdomain *a = arg;
 
-    return evtchn_bind_interdomain(d, peer(hc, a->remote_dom), a->remote_port, &a->local_port);
+    return evtchn_bind_interdomain(d, resolve_peer(hc, a->remote_dom), a->remote_port,
+                                   &a->local_port);
 }
 
 static long bind_virq(struct hypercall *hc, struct domain *d, void *arg)
@@ -50,7 +51,7 @@ static long alloc_unbound(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct evtchn_alloc_unbound *a = arg;
 
-    return evtchn_alloc_unbound(d, peer(hc, a->remote_dom), &a->port);
+    return evtchn_alloc_unbound(d, resolve_peer(hc, a->remote_dom), &a->port);
 }
 
 static long bind_ipi(struct hypercall *hc, struct domain *d, void *arg)
@@ -72,7 +73,7 @@ static long unmask(struct hypercall *hc, struct domain *d, void *arg)
     return evtchn_unmask(d, ((struct evtchn_unmask *)arg)->port);
 }
 
-/* Another domain must not run meanwhile: it would lose the events that it binds. */
+/* Another domain must be paused by the tools: a running one would lose events that it binds. */
 static long reset(struct hypercall *hc, struct domain *d, void *arg)
 {
     return d == hc->v->d || READ_ONCE(d->controller_pauses) ? evtchn_reset_all(d) : -EINVAL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HYPERVISOR_grant_table_op (<xen/grant_table.h>): (cmd, array of structures, count). Each
- * structure gets its own status; the call as a whole fails only when the array cannot be read or
- * written. Long arrays continue by re-execution, with address and count advanced.
+ * structure has its own status; the call itself fails only if the array cannot be read or written.
+ * A long array continues by re-execution, with address and count advanced.
  */
 #include "core/domain.h"
 #include "core/grant.h"
@@ -17,7 +17,7 @@
 
 /* --- one structure --- */
 
-/* The structure of an operation: what the row reads. */
+/* Casts the argument to the structure of GNTTABOP_<type>. */
 #define AS(type) ((struct gnttab_##type *)arg)
 
 static int16_t query_size(struct hypercall *hc, struct gnttab_query_size *op)
@@ -32,16 +32,16 @@ static int16_t query_size(struct hypercall *hc, struct gnttab_query_size *op)
     return GNTST_okay;
 }
 
-static long operate(struct hypercall *hc, struct domain *d, void *arg)
+static long run_single(struct hypercall *hc, struct domain *d, void *arg)
 {
     switch ((uint32_t)hc->arg[0]) {
     case GNTTABOP_map_grant_ref: AS(map_grant_ref)->status = grant_map(d, arg); return 0;
     case GNTTABOP_copy: AS(copy)->status = grant_copy(d, arg); return 0;
     case GNTTABOP_query_size: AS(query_size)->status = query_size(hc, arg); return 0;
-    /* of machine frames, which no guest of ours could map: add_to_physmap does */
+    /* returns machine frames, which no guest can map; add_to_physmap replaces it */
     case GNTTABOP_setup_table: AS(setup_table)->status = GNTST_general_error; return 0;
-    case GNTTABOP_get_version: /* there is only version 1 */ AS(get_version)->version = 1; return 0;
-    default: /* not built, on purpose */ return -EOPNOTSUPP;
+    case GNTTABOP_get_version: /* always version 1 */ AS(get_version)->version = 1; return 0;
+    default: /* deliberately not implemented */ return -EOPNOTSUPP;
     }
 }
 
@@ -55,12 +55,12 @@ static long set_version(struct hypercall *hc, struct domain *d, void *arg)
     return wanted == 2 ? -ENOSYS : -EINVAL;
 }
 
-#define ARG(type) operate, OPERATION_ARG(struct gnttab_##type)
+#define ARG(type) run_single, OPERATION_ARG(struct gnttab_##type)
 
 static const struct operation grant_table_ops[] = {
     [GNTTABOP_map_grant_ref] = { ARG(map_grant_ref),
-                                 .out = OUT_CHECKED }, /* or nobody could unmap it */
-    /* not one by one: unmap */
+                                 .out = OUT_CHECKED }, /* else the handle would be lost */
+    /* handled in batches by unmap_batch() */
     [GNTTABOP_unmap_grant_ref] = { OPERATION_ARG(struct gnttab_unmap_grant_ref) },
     [GNTTABOP_setup_table] = { ARG(setup_table), .layout = LAYOUT_GRANT_SETUP_TABLE,
                                .out = OUT_SUCCESS },
@@ -68,19 +68,19 @@ static const struct operation grant_table_ops[] = {
     [GNTTABOP_query_size] = { ARG(query_size), .out = OUT_SUCCESS },
     [GNTTABOP_set_version] = { set_version, OPERATION_ARG(struct gnttab_set_version),
                                .out = OUT_ALWAYS },
-    [GNTTABOP_get_version] = { operate, OPERATION_TARGET(struct gnttab_get_version, dom),
+    [GNTTABOP_get_version] = { run_single, OPERATION_TARGET(struct gnttab_get_version, dom),
                                .out = OUT_SUCCESS },
-    [GNTTABOP_transfer] = { .fn = operate },
-    [GNTTABOP_unmap_and_replace] = { .fn = operate },
-    [GNTTABOP_get_status_frames] = { .fn = operate },
-    [GNTTABOP_swap_grant_ref] = { .fn = operate },
-    [GNTTABOP_cache_flush] = { .fn = operate },
+    [GNTTABOP_transfer] = { .fn = run_single },
+    [GNTTABOP_unmap_and_replace] = { .fn = run_single },
+    [GNTTABOP_get_status_frames] = { .fn = run_single },
+    [GNTTABOP_swap_grant_ref] = { .fn = run_single },
+    [GNTTABOP_cache_flush] = { .fn = run_single },
 };
 
 /* --- arrays --- */
 
-/* A batch, with one flush. Statuses are written when that is done. */
-static long unmap(struct hypercall *hc, uint32_t n)
+/* Unmaps up to GRANT_UNMAP_BATCH grants with one flush. Statuses are written after the flush. */
+static long unmap_batch(struct hypercall *hc, uint32_t n)
 {
     struct gnttab_unmap_grant_ref op[GRANT_UNMAP_BATCH];
     struct grant_unmap batch;
@@ -107,7 +107,7 @@ long hypercall_grant_table_op(struct hypercall *hc)
         uint32_t n = cmd == GNTTABOP_unmap_grant_ref ? MIN(count, GRANT_UNMAP_BATCH) : 1;
         long rc =
             cmd == GNTTABOP_unmap_grant_ref
-                ? unmap(hc, n)
+                ? unmap_batch(hc, n)
                 : operation_run(hc, grant_table_ops, ARRAY_SIZE(grant_table_ops), cmd, hc->arg[1]);
         if (rc)
             return rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies between the core and the memory of a vcpu, by its virtual addresses (guest.h), and the
- * layouts of 32-bit callers. The walk and the copy of each page: ../mm/guest.c.
+ * Copies between the core and a vcpu's memory by guest virtual address (guest_copy.h), and converts
+ * the structures of 32-bit callers. ../mm/guest.c walks the page tables and copies each page.
  */
 #include "hypercall/guest_copy.h"
 #include "core/vcpu.h"
@@ -9,7 +9,7 @@
 #include "lib.h"
 #include "mm/guest.h"
 
-#define COMPAT_SIZE_MAX 64u /* bytes of the largest structure of a 32-bit caller */
+#define COMPAT_SIZE_MAX 64u /* size of the largest compat structure */
 
 int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
 {
@@ -33,8 +33,8 @@ int guest_zero(struct vcpu *v, gva_t dst, uint64_t size)
 }
 
 /*
- * Copies all fields between `full`, as we have them, and `small`, as a 32-bit caller does, or, with
- * both NULL, none. Returns the size of the latter.
+ * Copies all fields between `full`, in the native layout, and `small`, in the compat layout; none
+ * if both are NULL. Returns the size of the compat layout.
  */
 static unsigned int layout_copy(const char *layout, uint8_t *full, uint8_t *small, bool narrow)
 {

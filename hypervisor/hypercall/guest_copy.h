@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading and writing the buffers of hypercalls (hypercall/guest_copy.c): by guest virtual address
- * through the current vcpu's page tables, with privilege checks as for CPL0, SMAP ignored. Errors
- * as in mm/guest.h.
+ * Copies hypercall buffers (hypercall/guest_copy.c) by guest virtual address, through the current
+ * vcpu's page tables, with the access rights of CPL0 and SMAP ignored. Errors as in mm/guest.h.
  */
 #ifndef CLV_HYPERCALL_GUEST_COPY_H
 #define CLV_HYPERCALL_GUEST_COPY_H
@@ -15,10 +14,10 @@ int must_check guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size);
 int must_check guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size);
 int must_check guest_zero(struct vcpu *v, gva_t dst, uint64_t size);
 
-/* XEN_GUEST_HANDLE fields to addresses. */
+/* Converts a XEN_GUEST_HANDLE to an address. */
 #define HANDLE_VA(h) ((gva_t)(uintptr_t)(h).p)
 
-/* Copies n elements of the handle's type at element index `at`. Evaluate to 0 or -E. */
+/* Copy n elements of the handle's type from element `at` on. Evaluate to 0 or a negative errno. */
 #define guest_read_array(v, dst, handle, at, n) \
     guest_read((v), (dst), HANDLE_VA(handle) + (uint64_t)(at) * sizeof(*(dst)), \
                (uint64_t)(n) * sizeof(*(dst)))
@@ -27,10 +26,9 @@ int must_check guest_zero(struct vcpu *v, gva_t dst, uint64_t size);
                 (uint64_t)(n) * sizeof(*(src)))
 
 /*
- * Structures that 32-bit callers have in another layout, because words (pointers, unsigned long)
- * have half the size there and nothing is aligned to more than 4 bytes. A letter for each field:
- * its size, or w: a word; | ends a structure inside of another. tests/unit/layout32.c has the
- * public headers' word for it.
+ * Structures that have another layout for 32-bit callers: pointers and unsigned long have 4 bytes,
+ * and alignment is 4 bytes at most. Each letter is a field: its size in bytes, or w for a word; |
+ * ends an embedded structure. tests/unit/layout32.c checks them against the public headers.
  */
 #define LAYOUT_WORD "w"
 #define LAYOUT_MULTICALL_ENTRY "wwwwwwww"
@@ -46,9 +44,9 @@ int must_check guest_zero(struct vcpu *v, gva_t dst, uint64_t size);
 #define LAYOUT_GRANT_SETUP_TABLE "242w"
 
 /*
- * As guest_read and guest_write, of one structure with `size` bytes here; compat: the guest has it
- * in the layout of 32-bit callers. A NULL layout is the same for all. guest_layout_size: its size
- * in the guest.
+ * Like guest_read and guest_write, for one structure of `size` bytes in the native layout. With
+ * compat, the guest's copy has the compat layout; a NULL layout is the same for both.
+ * guest_layout_size returns the size in the guest.
  */
 int must_check guest_read_layout(struct vcpu *v, void *dst, gva_t src, uint64_t size,
                                  const char *layout, bool compat);

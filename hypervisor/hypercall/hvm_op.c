@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hvm_op: parameters that a domain's builder, its guest and the core agree on, and how event
- * upcalls arrive (<xen/hvm/hvm_op.h>, <xen/hvm/params.h>). Most parameters are only kept: where the
- * console's and the store's pages and ports are. What no kernel here needs an answer to (time, TLB
- * flushes, hints for shadow paging) is -ENOSYS.
+ * hvm_op: parameters shared by a domain's builder, its guest and the core, and the delivery of
+ * event upcalls (<xen/hvm/hvm_op.h>, <xen/hvm/params.h>). Most parameters are only stored, such as
+ * the pages and ports of console and store. Operations that no supported kernel needs (time, TLB
+ * flushes, hints for shadow paging) return -ENOSYS.
  *
  * Read next: core/vcpu.c (vcpu_event_upcall).
  */
@@ -14,11 +14,13 @@
 #include "hypercall/operation.h"
 #include "spinlock.h"
 
-#define FIRST_VECTOR 16u /* below are exceptions */
+#define FIRST_VECTOR 16u /* lower vectors are exceptions */
 
 /* --- parameters --- */
 
-/* Sets of them: which a guest may write and read of its own, and which there are for dom0. */
+/*
+ * Sets of parameters: those that a guest may write or read for itself, and all that dom0 may use.
+ */
 #define PARAM(name) (1ull << HVM_PARAM_##name)
 #define GUEST_SETS \
     (PARAM(CALLBACK_IRQ) | PARAM(STORE_EVTCHN) | PARAM(CONSOLE_EVTCHN) | PARAM(VM86_TSS) | \
@@ -33,7 +35,7 @@
      PARAM(SHARING_RING_PFN) | PARAM(TRIPLE_FAULT_REASON) | PARAM(IOREQ_SERVER_PFN) | \
      PARAM(NR_IOREQ_SERVER_PAGES))
 
-/* An upcall that became pending before the guest said how it wants them. */
+/* Delivers an upcall that became pending before the guest registered a vector. */
 static void repeat_upcall(struct vcpu *v)
 {
     if (READ_ONCE(v->info->evtchn_upcall_pending))
@@ -41,8 +43,9 @@ static void repeat_upcall(struct vcpu *v)
 }
 
 /*
- * How vcpus without a vector of their own get upcalls: by a vector, or not at all. Interrupt lines
- * are accepted and do nothing, because a PVH guest has none; Linux sets one to satisfy toolstacks.
+ * Sets how a vcpu without its own upcall vector receives upcalls: by this vector, or not at all.
+ * Interrupt lines are accepted and ignored, because a PVH guest has none. Linux sets one to satisfy
+ * toolstacks.
  */
 static int set_callback(struct domain *d, uint64_t value)
 {
@@ -60,7 +63,7 @@ static int set_callback(struct domain *d, uint64_t value)
     return 0;
 }
 
-/* -EINVAL: no such parameter (any more), -EPERM: not for the caller. */
+/* -EINVAL: no such parameter, or an obsolete one. -EPERM: not permitted to the caller. */
 static int param_check(struct hypercall *hc, uint32_t index, uint64_t for_guests)
 {
     if (index >= HVM_NR_PARAMS || !(ALL & (1ull << index)))

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain's machine state in the record format of <xen/hvm/save.h>: a header, records of typecode,
- * instance (the vcpu) and length, an end. The tools read all of it or write a stream; the domain
- * builder writes short streams of its own (MTRRs of each vcpu, registers of the first).
+ * Saves and loads a domain's machine state in the format of <xen/hvm/save.h>: a header, records
+ * with typecode, instance (the vcpu) and length, and an end record. The tools read a complete
+ * context or write a stream. The domain builder writes short streams: the MTRRs of each vcpu, the
+ * registers of vcpu 0.
  *
- * One table says which records there are. Each record is copied once, checked, and applied as a
- * whole or not at all. A stream is gone through twice: the first time only looks at its shape, so
- * that a malformed one changes nothing.
+ * One table lists the record types. Each record is copied once, checked, and applied completely or
+ * not at all. A stream is parsed twice: the first pass only checks its structure, so a malformed
+ * stream changes nothing.
  *
  * Read next: svm/context.c, vdev/lapic.c.
  */
@@ -23,7 +24,7 @@
 #include "vdev/lapic.h"
 #include "vdev/msr.h"
 
-#define RECORD_MAX 2048u /* bytes of the largest record, with room */
+#define RECORD_MAX 2048u /* upper bound on a record's size, in bytes */
 #define XSAVE_LENGTH (offsetof(struct hvm_hw_cpu_xsave, save_area) + XSAVE_AREA_MAX)
 
 typedef void save_fn(struct vcpu *v, void *record);
@@ -52,7 +53,9 @@ static int load_cpu(struct vcpu *v, const void *record)
     return rc;
 }
 
-/* Of a guest's MTRRs (vdev/msr.c) nothing can change; tools write what they like. */
+/*
+ * The guest's MTRRs are constant (vdev/msr.c): values that the tools write are ignored, except PAT.
+ */
 static void save_mtrr(struct vcpu *v, void *record)
 {
     struct hvm_hw_mtrr *hw = record;
@@ -90,7 +93,7 @@ static int load_header(struct vcpu *v, const void *record)
 static void save_end(struct vcpu *v, void *record) {}
 static int load_end(struct vcpu *v, const void *record) { return 0; }
 
-/* In the order in which a whole context has them. */
+/* In the order of a complete context. */
 static const struct record_type {
     uint16_t code;
     uint32_t length;
@@ -108,7 +111,7 @@ static const struct record_type {
     { HVM_SAVE_CODE(END), 0, OF_DOMAIN, save_end, load_end },
 };
 
-/* One for all: each operation here holds the lock of the domctls. */
+/* Shared by all calls; serialised by LOCK_DOMCTL, which every caller holds. */
 static struct record {
     struct hvm_save_descriptor descriptor;
     uint8_t data[RECORD_MAX];
@@ -127,7 +130,7 @@ static const struct record_type *type_find(uint32_t code)
     return NULL;
 }
 
-/* --- out --- */
+/* --- save --- */
 
 struct cursor {
     gva_t va;
@@ -139,8 +142,9 @@ static bool has_record(const struct record_type *t, const struct vcpu *v)
     return v != NULL && (t->of != OF_STARTED_VCPU || v->initialised);
 }
 
-/* Writes a record at *at and advances it. With at->va == 0 only counts. */
-static int put(struct vcpu *caller, struct cursor *at, const struct record_type *t, struct vcpu *v)
+/* Writes a record at *at and advances it. With at->va == 0, only counts its size. */
+static int write_record(struct vcpu *caller, struct cursor *at, const struct record_type *t,
+                        struct vcpu *v)
 {
     uint32_t n = (uint32_t)sizeof(record.descriptor) + t->length;
 
@@ -155,14 +159,14 @@ static int put(struct vcpu *caller, struct cursor *at, const struct record_type 
     return at->va != 0 ? guest_write(caller, at->va + at->used - n, &record, n) : 0;
 }
 
-static int put_all(struct vcpu *caller, struct domain *d, struct cursor *at)
+static int write_all(struct vcpu *caller, struct domain *d, struct cursor *at)
 {
     int rc = 0;
 
     for (const struct record_type *t = types; t < types + ARRAY_SIZE(types); t++)
         for (unsigned int i = 0; rc == 0 && i < (t->of == OF_DOMAIN ? 1 : d->max_vcpus); i++)
             if (has_record(t, d->vcpu[i]))
-                rc = put(caller, at, t, d->vcpu[i]);
+                rc = write_record(caller, at, t, d->vcpu[i]);
     return rc;
 }
 
@@ -172,7 +176,7 @@ long hvmcontext_get(struct hypercall *hc, struct domain *d, void *arg)
     struct cursor at = { .va = HANDLE_VA(c->buffer), .size = c->size };
 
     domain_pause_sync(d);
-    int rc = put_all(hc->v, d, &at);
+    int rc = write_all(hc->v, d, &at);
 
     domain_unpause(d);
     if (rc == 0)
@@ -180,11 +184,11 @@ long hvmcontext_get(struct hypercall *hc, struct domain *d, void *arg)
     return rc;
 }
 
-/* --- in --- */
+/* --- load --- */
 
-/* Copies the record at *at, checks its shape and advances. */
-static int take(struct vcpu *caller, struct domain *d, struct cursor *at,
-                const struct record_type **t)
+/* Copies the record at *at, checks its type, length and instance, and advances *at. */
+static int read_record(struct vcpu *caller, struct domain *d, struct cursor *at,
+                       const struct record_type **t)
 {
     struct hvm_save_descriptor *descriptor = &record.descriptor;
     uint32_t left = at->size - at->used;
@@ -208,14 +212,15 @@ static int take(struct vcpu *caller, struct domain *d, struct cursor *at,
 }
 
 /*
- * The header comes first, the end last, neither of them elsewhere. Applies nothing unless it shall.
+ * The header must be the first record and the end the last; neither may occur elsewhere. Without
+ * `apply`, only checks.
  */
-static int take_all(struct vcpu *caller, struct domain *d, struct cursor at, bool apply)
+static int read_all(struct vcpu *caller, struct domain *d, struct cursor at, bool apply)
 {
     const struct record_type *header = types, *t;
 
     for (bool first = true;; first = false) {
-        int rc = take(caller, d, &at, &t);
+        int rc = read_record(caller, d, &at, &t);
 
         if (rc == 0 && first != (t == header))
             rc = -EINVAL;
@@ -230,11 +235,11 @@ long hvmcontext_set(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl_hvmcontext *c = &DOMCTL(arg)->hvmcontext;
     struct cursor at = { .va = HANDLE_VA(c->buffer), .size = c->size };
-    int rc = take_all(hc->v, d, at, false);
+    int rc = read_all(hc->v, d, at, false);
 
     if (rc == 0) {
         domain_pause_sync(d);
-        rc = take_all(hc->v, d, at, true);
+        rc = read_all(hc->v, d, at, true);
         domain_unpause(d);
     }
     return rc;

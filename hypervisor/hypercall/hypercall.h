@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls. One table (hypercall/table.c): number, handler, who may call it. What is not in it
- * is -ENOSYS.
+ * Hypercalls. hypercall/table.c has one table: number, handler, who may call it. Anything else
+ * returns -ENOSYS.
  *
- * A handler gets the calling vcpu and its arguments by reference. Continuation: it stores its
- * progress in hc->arg[] (or in the guest's argument structure, where the ABI says so) and returns
- * -ERESTART; the dispatcher then leaves RIP on the instruction and the registers as hc says, and
- * the guest executes it again. In a multicall the entry's args are rewritten in the same way.
- * 32-bit callers: hc->compat, arguments already zero-extended; their structures are read and
- * written with a layout (guest.h) where they differ.
+ * A handler gets the calling vcpu and its arguments in hc. To continue later it stores its progress
+ * in hc->arg[] (or in the guest's argument structure, where the ABI requires that) and returns
+ * -ERESTART. The dispatcher then writes hc->arg[] to the registers and leaves RIP unchanged, so the
+ * guest executes the instruction again. In a multicall, the arguments in the entry are updated
+ * instead. For a 32-bit caller hc->compat is set and arguments are zero-extended; structures that
+ * differ are copied with a layout (guest_copy.h).
  */
 #ifndef CLV_HYPERCALL_HYPERCALL_H
 #define CLV_HYPERCALL_HYPERCALL_H
@@ -31,23 +31,26 @@ struct hypercall {
 
 typedef long hypercall_fn(struct hypercall *hc);
 
-/* Looks hc->nr up, checks the caller, calls. Returns the result or -ERESTART. */
+/*
+ * Looks up hc->nr, checks the caller's privilege and calls the handler. Returns its result or
+ * -ERESTART.
+ */
 long hypercall_dispatch(struct hypercall *hc);
 
 /*
- * The exit handler's entry (guest/exit.c): arguments from registers, result to RAX, RIP advanced
- * or not.
+ * Called by the exit handler (guest/exit.c). Arguments come from registers and the result goes to
+ * RAX; advances RIP unless the call restarts.
  */
 void hypercall_exit(struct vcpu *v);
 
-/* One file each in hypercall/ */
+/* One file per family in hypercall/ */
 hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_table_op,
     hypercall_multicall, hypercall_xen_version, hypercall_sched_op, hypercall_vcpu_op,
     hypercall_hvm_op, hypercall_console_io, hypercall_domctl, hypercall_sysctl,
     hypercall_platform_op, hypercall_physdev_op, hypercall_vm_assist, hypercall_set_timer_op,
     hypercall_cleave_op;
 
-/* A structure that 32-bit callers have in another layout. */
+/* Copy a structure that has another layout for 32-bit callers. */
 #define hypercall_read(hc, dst, at, layout) \
     guest_read_layout((hc)->v, (dst), (at), sizeof(*(dst)), (layout), (hc)->compat)
 #define hypercall_write(hc, at, src, layout) \

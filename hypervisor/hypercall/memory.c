@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op (<xen/memory.h>): a domain's reservation (populate, decrease, claims), its memory map,
- * and, in memory_physmap.c, what is at which of its frame numbers (add_to_physmap and its
- * relatives). dom0 may name other domains, everybody else only itself.
+ * memory_op (<xen/memory.h>): a domain's reservation (populate, decrease, claims) and its memory
+ * map. memory_physmap.c controls what is mapped at a gfn (add_to_physmap and related operations).
+ * dom0 may name any domain, other callers only themselves.
  *
- * arg[0] is the operation in its low six bits and, for those on arrays, how many elements are done
- * above: this is where a long one continues. Read next: memory_physmap.c, mm/p2m.c.
+ * arg[0] has the operation in its low six bits. For operations on arrays, the bits above hold the
+ * number of elements done, from which a continued call resumes. Read next: memory_physmap.c,
+ * mm/p2m.c.
  */
 #include "hypercall/memory.h"
 #include "core/domain.h"
@@ -21,11 +22,11 @@
 #include "mm/p2m.h"
 #include "spinlock.h"
 
-#define EXTENTS_READ 32u /* at once */
+#define EXTENTS_READ 32u /* per guest_read */
 #define EXTENTS_MAX (~0u >> MEMORY_START_SHIFT)
-#define SMALL_ORDER 6        /* as many frames as need no preemption point */
+#define SMALL_ORDER 6        /* largest order populated without a preemption point */
 #define BUILDER_PAGES 256    /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
-#define MAP_ENTRIES_MAX 128u /* as many as Linux keeps */
+#define MAP_ENTRIES_MAX 128u /* Linux's limit */
 
 /* --- extents --- */
 
@@ -33,10 +34,10 @@ typedef int extent_fn(struct hypercall *hc, struct domain *d,
                       const struct xen_memory_reservation *r, gfn_t gfn, struct p2m_batch *batch);
 
 /*
- * Returns how many extents are done, with those of former executions; fewer than asked for is the
- * only error that callers see of an extent. Stops when others wait, and goes on later. Extents
- * larger than max_order are refused, as Xen does with very large ones: callers then try smaller
- * ones.
+ * Returns how many extents are done, including those of earlier executions. A caller sees the
+ * failure of an extent only as a short count. Stops at a preemption point and continues later.
+ * Extents above max_order are refused, as Xen refuses very large ones: callers then retry with
+ * smaller ones.
  */
 static long each_extent(struct hypercall *hc, struct domain *d,
                         const struct xen_memory_reservation *r, extent_fn *fn,
@@ -61,9 +62,9 @@ static long each_extent(struct hypercall *hc, struct domain *d,
 }
 
 /*
- * Memory above a guest's target (maxmem = in its VM file) is asked for as populate-on-demand,
- * within a limit that covers only the target: the limit grows with it, and keeps what the tools add
- * for their own pages.
+ * The tools populate memory above a guest's target (maxmem= in its VM file) as populate-on-demand,
+ * under a limit that covers only the target. The limit therefore grows with the reservation,
+ * leaving room for the builder's own pages.
  */
 static void raise_limit(struct domain *d, unsigned int order)
 {
@@ -74,9 +75,9 @@ static void raise_limit(struct domain *d, unsigned int order)
 }
 
 /*
- * mem_flags: node and address hints do not matter here; populate-on-demand memory is populated at
- * once. Scrubbing a large extent is long by itself: it gets an execution of its own, and what is
- * done of it is done, however often it is interrupted.
+ * mem_flags: node and address hints are ignored; populate-on-demand memory is populated at once.
+ * Scrubbing a large extent takes long, so it gets an execution of its own, and its progress
+ * survives restarts.
  */
 static int populate_extent(struct hypercall *hc, struct domain *d,
                            const struct xen_memory_reservation *r, gfn_t gfn,
@@ -114,7 +115,7 @@ static long decrease_reservation(struct hypercall *hc, struct domain *d, void *a
     return done;
 }
 
-/* --- what is there --- */
+/* --- queries and claims --- */
 
 static long claim_pages(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -147,8 +148,8 @@ static long maximum_ram_page(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * There is no populate-on-demand: what is there is all there will be. The tools only want to be
- * understood.
+ * Populate-on-demand is not implemented: all memory is populated. The tools only need a plausible
+ * answer.
  */
 static long pod_target(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -164,7 +165,7 @@ static long pod_target(struct hypercall *hc, struct domain *d, void *arg)
 
 static long no_vnuma(struct hypercall *hc, struct domain *d, void *arg) { return -EOPNOTSUPP; }
 
-/* --- the memory map (E820), as the builder said it --- */
+/* --- the memory map (E820) set by the builder --- */
 
 static long get_map(struct hypercall *hc, struct domain *d, void *arg)
 {

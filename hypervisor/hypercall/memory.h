@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the memory_op family share. Dispatched from memory.c. */
+/* Shared by the files of the memory_op family. memory.c dispatches. */
 #ifndef CLV_HYPERCALL_MEMORY_H
 #define CLV_HYPERCALL_MEMORY_H
 
 #include "hypercall/operation.h"
 
 /*
- * Up to n words of the caller's array (frame numbers, indexes) from element i on: those in one
- * page. Returns how many, or -E.
+ * Reads up to n words (frame numbers, indexes) of the caller's array from element i on, not beyond
+ * a page. Returns how many were read, or a negative errno.
  */
 int must_check memory_words_read(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *word,
                                  uint64_t n);
 
-/* Where an operation on an array goes on when it is executed again: above its number. */
+/* The element from which a restarted array operation continues, kept above the operation number. */
 #define MEMORY_START_SHIFT 6
 #define MEMORY_OP_MASK ((1u << MEMORY_START_SHIFT) - 1)
 

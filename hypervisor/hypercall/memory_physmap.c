@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op, what appears where in a domain's physical memory: the core's pages (shared_info, grant
- * table), frames of another domain (dom0 only). Whatever was at the place before is removed as by
- * remove_from_physmap, RAM included. A domain's own frames are not moved: only hvmloader asks for
- * that.
+ * memory_op: maps pages into a domain's physical memory: the core's pages (shared_info, grant
+ * table) and frames of other domains (dom0 only). The old entry is removed as by
+ * remove_from_physmap, RAM included. Moving a domain's own frames is not supported: only hvmloader
+ * needs it.
  *
- * References: an entry gets the one that is taken here for it (p2m.h). Read next: mm/p2m.c.
+ * References: each reference taken here passes to the new entry (p2m.h). Read next: mm/p2m.c.
  */
 #include "core/domain.h"
 #include "core/grant.h"
@@ -20,11 +20,8 @@
 #include "mm/p2m.h"
 #include "vdev/pvclock.h"
 
-/*
- * Puts a frame at gfn instead of what is there. The reference that the caller took goes into the
- * entry, or is dropped.
- */
-static int replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
+/* Replaces the entry at gfn. The caller's reference passes to the entry, or is dropped on error. */
+static int replace_entry(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 {
     int rc = p2m_replace(d, gfn, mfn, type);
 
@@ -34,36 +31,33 @@ static int replace(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 }
 
 /*
- * shared_info and grant frames are shown at one place; asking for them at another moves them. Uses
- * up the caller's reference.
+ * Maps shared_info or a grant frame at one gfn; mapping it at another gfn moves it. Consumes the
+ * caller's reference.
  */
 static int show_core_frame(struct domain *d, gfn_t gfn, mfn_t mfn)
 {
     uint32_t old = mfn_to_frame(mfn)->gfn;
-    int rc = replace(d, gfn, mfn, P2M_XENPAGE);
+    int rc = replace_entry(d, gfn, mfn, P2M_XENPAGE);
 
     if (!rc && old != FRAME_GFN_NONE && old != gfn.n)
         (void)p2m_remove_types(d, GFN(old), 1u << P2M_XENPAGE);
     return rc;
 }
 
-/*
- * One page of another domain: RAM only, and not of the domain itself. -ENOENT: absent, the caller
- * tries again.
- */
+/* Maps a RAM page of another domain, never of d itself. -ENOENT: absent; the caller retries. */
 static int map_foreign(struct domain *d, gfn_t gfn, struct domain *owner, gfn_t theirs)
 {
     mfn_t mfn;
     int rc = owner == d ? -EINVAL : p2m_get_frame(owner, theirs, 1u << P2M_RAM, &mfn);
 
-    return rc ? rc : replace(d, gfn, mfn, P2M_FOREIGN);
+    return rc ? rc : replace_entry(d, gfn, mfn, P2M_FOREIGN);
 }
 
-/* A frame of d's grant table, with a reference. The table grows to it frame by frame. */
+/* Gets a frame of d's grant table with a reference, growing the table up to it frame by frame. */
 static int grant_frame(struct domain *d, uint64_t index, mfn_t *mfn)
 {
-    if (index >=
-        d->grant.max_frames) /* XENMAPIDX_grant_table_status too: version 1 has no status */
+    /* also for XENMAPIDX_grant_table_status, which version 1 lacks */
+    if (index >= d->grant.max_frames)
         return -EINVAL;
     for (;;) {
         uint64_t next = MIN(index, READ_ONCE(d->grant.frames));
@@ -120,8 +114,7 @@ static int add_batch_entry(struct hypercall *hc, struct domain *d, struct domain
 }
 
 /*
- * Each page's result is in errs[]; the call itself fails only when arrays cannot be read or
- * written.
+ * Stores each page's result in errs[]; the call itself fails only if an array cannot be accessed.
  */
 long memory_add_to_physmap_batch(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -152,7 +145,7 @@ long memory_remove_from_physmap(struct hypercall *hc, struct domain *d, void *ar
 
 /* --- resources --- */
 
-/* The gfn where the caller wants frame i. */
+/* Reads the gfn at which the caller wants frame i. */
 static int read_gfn(struct hypercall *hc, const struct xen_mem_acquire_resource *arg, uint64_t i,
                     gfn_t *gfn)
 {
@@ -164,8 +157,8 @@ static int read_gfn(struct hypercall *hc, const struct xen_mem_acquire_resource 
 }
 
 /*
- * Those before `end` are taken back, by the list as it is now: it is dom0's own, and so are the
- * places.
+ * Unmaps the frames before `end`, reading the caller's list again. dom0 may have changed the list
+ * meanwhile, but that affects only its own foreign mappings.
  */
 static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquire_resource *arg,
                                uint64_t end)
@@ -180,9 +173,7 @@ static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquir
     p2m_batch_finish(&batch);
 }
 
-/*
- * Maps frames of `owner`'s grant table at the caller's gfns; after an error none of them is mapped.
- */
+/* Maps frames of `owner`'s grant table at the caller's gfns. After an error none is mapped. */
 static int map_grant_frames(struct hypercall *hc, struct domain *owner,
                             const struct xen_mem_acquire_resource *arg)
 {
@@ -197,7 +188,7 @@ static int map_grant_frames(struct hypercall *hc, struct domain *owner,
         if (!rc)
             rc = grant_frame(owner, arg->frame + i, &mfn);
         if (!rc)
-            rc = replace(hc->v->d, gfn, mfn, P2M_FOREIGN);
+            rc = replace_entry(hc->v->d, gfn, mfn, P2M_FOREIGN);
         i += rc == 0;
     }
     if (rc && rc != -ERESTART)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays of words (frame numbers, indexes) that callers of memory_op give: 8 bytes each, or 4 of a
- * 32-bit caller. Read next: memory.c.
+ * Reads the arrays of words (frame numbers, indexes) of memory_op: 8 bytes each, 4 for a 32-bit
+ * caller. Read next: memory.c.
  */
 #include "hypercall/guest_copy.h"
 #include "hypercall/memory.h"
@@ -13,7 +13,7 @@ int memory_words_read(struct hypercall *hc, gva_t array, uint64_t i, uint64_t *w
 
     n = MIN(n, MAX((PAGE_SIZE - (at & ~PAGE_MASK)) / size, 1));
     int rc = guest_read(hc->v, word, at, n * size);
-    for (uint64_t j = n; hc->compat && j-- > 0;) /* from the end: in place, 4 bytes become 8 */
+    for (uint64_t j = n; hc->compat && j-- > 0;) /* widens in place, so from the end */
         word[j] = ((uint32_t *)word)[j];
     return rc ? rc : (int)n;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small hypercalls without a family: vm_assist, set_timer_op, and our own, cleave_op
- * (include/public/cleave.h), by which dom0's tests and tools speak with the core itself.
+ * Hypercalls without a family: vm_assist, set_timer_op, and cleave_op (include/public/cleave.h),
+ * with which dom0's tests and tools query the core.
  */
 #include "core/check.h"
 #include "core/vcpu.h"
@@ -14,7 +14,7 @@
 #include "public/cleave.h"
 #include "spinlock.h"
 
-/* arg: command, type. One type means something to a guest with its own page tables. */
+/* arg: command, type. Only one type applies to a guest without PV page tables. */
 long hypercall_vm_assist(struct hypercall *hc)
 {
     uint32_t cmd = (uint32_t)hc->arg[0];
@@ -28,7 +28,8 @@ long hypercall_vm_assist(struct hypercall *hc)
 }
 
 /*
- * arg: ns since boot at which VIRQ_TIMER shall come, 0: never. 32-bit callers: low and high half.
+ * arg: expiry of VIRQ_TIMER in ns since boot, 0 to cancel; two halves, low first, for a 32-bit
+ * caller.
  */
 long hypercall_set_timer_op(struct hypercall *hc)
 {
@@ -41,7 +42,7 @@ long hypercall_set_timer_op(struct hypercall *hc)
     return 0;
 }
 
-/* --- Cleave's own, arg: struct cleave_op --- */
+/* --- cleave_op, arg: struct cleave_op --- */
 
 static long probe(struct hypercall *hc, struct domain *d, void *arg) { return 0; }
 

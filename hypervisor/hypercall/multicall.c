@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * multicall: several hypercalls in one (<xen/xen.h>). The tools make every memory_op through one,
- * because its result is 64 bits wide. Entries are copied one at a time. A call that continues
- * (-ERESTART) has its advanced arguments written back to its entry; the multicall then goes on
- * there when it is executed again.
+ * multicall: several hypercalls in one (<xen/xen.h>). The tools issue every memory_op through it,
+ * because its result is 64 bits wide. Entries are copied one at a time. If a call returns
+ * -ERESTART, its updated arguments are written back to its entry, and the restarted multicall
+ * continues there.
  *
  * Read next: table.c.
  */
@@ -16,8 +16,11 @@
 _Static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg),
                "copied");
 
-/* One entry. -ERESTART, with its progress written back; -EFAULT: its entry is not there. */
-static int call(struct hypercall *hc, gva_t at)
+/*
+ * Executes one entry. -ERESTART: its progress was written back. -EFAULT: the entry is not
+ * accessible.
+ */
+static int call_entry(struct hypercall *hc, gva_t at)
 {
     struct hypercall one = { .v = hc->v, .compat = hc->compat };
     struct multicall_entry e;
@@ -44,7 +47,7 @@ long hypercall_multicall(struct hypercall *hc)
 
     hc->arg[1] = (uint32_t)hc->arg[1];
     while (hc->arg[1] > 0) {
-        int rc = call(hc, hc->arg[0]);
+        int rc = call_entry(hc, hc->arg[0]);
 
         if (rc != 0)
             return rc;

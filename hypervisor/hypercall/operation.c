@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way in and out of an operation that takes one structure: it is read once to a local copy,
- * which the handler works on, and goes back if the operation's row says so. Read next: sched_op.c,
- * memory.c.
+ * Runs an operation that takes one structure. The structure is read once to a local copy, the
+ * handler works on the copy, and it is written back if the operation's row requests it. Read next:
+ * sched_op.c, memory.c.
  */
 #include "hypercall/operation.h"
 #include "core/domain.h"
@@ -14,20 +14,21 @@
 #include "mm/owner.h"
 #include "spinlock.h"
 
-/* As much as a row's size can say. */
+/* As large as `size` of a row can be. */
 typedef uint64_t argument[(UINT8_MAX + 1) / sizeof(uint64_t)];
 
 /*
- * Protects: domains against two tools changing them at once. Order: before all. Context: dom0's
- * calls.
+ * Protects: domains, against concurrent changes by tools. Order: before all others. Context:
+ * hypercalls of dom0.
  */
 static struct spinlock change_lock = SPINLOCK(LOCK_DOMCTL);
 
-static long change(struct hypercall *hc, const struct operation *o, struct domain *d, void *arg)
+static long run_serialised(struct hypercall *hc, const struct operation *o, struct domain *d,
+                           void *arg)
 {
     long result = -EINVAL;
 
-    if (!spin_trylock(&change_lock)) /* not to be waited for with interrupts off */
+    if (!spin_trylock(&change_lock)) /* held for long: do not spin with interrupts off */
         return -ERESTART;
     if (!(o->change & CHANGE_OTHER && d == hc->v->d) &&
         !(o->change & CHANGE_LIVING && READ_ONCE(d->dying) != DOMAIN_ALIVE))
@@ -36,8 +37,8 @@ static long change(struct hypercall *hc, const struct operation *o, struct domai
     return result;
 }
 
-static long call(struct hypercall *hc, const struct operation *o, gva_t va, void *arg,
-                 uint64_t size)
+static long run_checked(struct hypercall *hc, const struct operation *o, gva_t va, void *arg,
+                        uint64_t size)
 {
     struct domain *d = hc->v->d;
     int rc = 0;
@@ -48,7 +49,7 @@ static long call(struct hypercall *hc, const struct operation *o, gva_t va, void
         d = hypercall_target(hc, *(domid_t *)((uint8_t *)arg + o->domid_at), &rc);
     if (rc)
         return rc;
-    long result = unlikely(o->change) ? change(hc, o, d, arg) : o->fn(hc, d, arg);
+    long result = unlikely(o->change) ? run_serialised(hc, o, d, arg) : o->fn(hc, d, arg);
     if (o->names_domain)
         domain_put(d);
     if (o->out == OUT_ALWAYS || (o->out && (result == 0 || result == -ERESTART)))
@@ -70,9 +71,9 @@ long operation_run(struct hypercall *hc, const struct operation *table, unsigned
         return privileged ? -ENOSYS : -EPERM;
     if (o->size)
         rc = guest_read_layout(hc->v, arg, va, o->size, o->layout, hc->compat);
-    if (!rc && !o->names_domain && !o->change && !o->out) /* the usual ones, quickly */
+    if (!rc && !o->names_domain && !o->change && !o->out) /* fast path */
         return o->fn(hc, hc->v->d, arg);
-    return rc ? rc : call(hc, o, va, arg, o->size);
+    return rc ? rc : run_checked(hc, o, va, arg, o->size);
 }
 
 long operation_run_versioned(struct hypercall *hc, const struct operation *table, unsigned int n,
@@ -90,5 +91,5 @@ long operation_run_versioned(struct hypercall *hc, const struct operation *table
         return -EACCES;
     if (head->cmd >= n || !table[head->cmd].fn)
         return -ENOSYS;
-    return call(hc, &table[head->cmd], hc->arg[0], arg, size);
+    return run_checked(hc, &table[head->cmd], hc->arg[0], arg, size);
 }

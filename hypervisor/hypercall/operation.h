@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operations of a hypercall family that take one structure, as a table: what the structure is,
- * where it names a domain, who may call and when, whether it goes back.
+ * A table describes the operations of a hypercall family that take one structure: its size and
+ * layout, the field that names a domain, who may call, and whether it is written back.
  */
 #ifndef CLV_HYPERCALL_OPERATION_H
 #define CLV_HYPERCALL_OPERATION_H
@@ -12,32 +12,30 @@ struct domain;
 
 enum operation_out {
     OUT_NONE,
-    /* the structure goes back after success, and with -ERESTART, when it has the progress */
+    /* written back on success, and on -ERESTART, when it holds the progress */
     OUT_SUCCESS,
-    /* ... and that this is possible is seen before, because what is made would be lost */
+    /* OUT_SUCCESS, and checked to be writable first: else the new object would be lost */
     OUT_CHECKED,
     OUT_ALWAYS,
 };
 
-/* Of operations that change a domain, one at a time; a second one is executed again later. */
+/* Operations that change a domain run one at a time; a concurrent one is restarted. */
 enum operation_change {
     CHANGE_ANY = 1,
-    CHANGE_OTHER = 2,  /* would stop or rebuild its own caller: -EINVAL */
-    CHANGE_LIVING = 4, /* not a domain that is ending: -EINVAL */
+    CHANGE_OTHER = 2,  /* not on the caller's own domain: -EINVAL */
+    CHANGE_LIVING = 4, /* not on a dying domain: -EINVAL */
 };
 
-/*
- * d: the domain that the structure names, with a reference during the call, or else the caller's.
- */
+/* d: the domain named by the structure, referenced during the call; else the caller's. */
 typedef long operation_fn(struct hypercall *hc, struct domain *d, void *arg);
 
 struct operation {
     operation_fn *fn;
-    const char *layout; /* of the structure, where 32-bit callers have another (guest.h) */
+    const char *layout; /* NULL if the same for 32-bit callers (guest_copy.h) */
     uint8_t size;
     uint8_t domid_at;
     bool names_domain;
-    bool dom0;      /* only for dom0, whose kernel is a 64-bit one */
+    bool dom0;      /* for dom0 only, from 64-bit mode */
     uint8_t change; /* enum operation_change */
     enum operation_out out;
 };
@@ -46,12 +44,14 @@ struct operation {
 #define OPERATION_DOMAIN(type, field) .names_domain = true, .domid_at = offsetof(type, field)
 #define OPERATION_TARGET(type, field) .size = sizeof(type), OPERATION_DOMAIN(type, field)
 
-/* Operation `op` of a table of n, its structure at va. -ENOSYS: there is none. */
+/*
+ * Runs operation `op` of a table of n rows, with its structure at va. -ENOSYS: no such operation.
+ */
 long operation_run(struct hypercall *hc, const struct operation *table, unsigned int n, uint32_t op,
                    gva_t va);
 /*
- * The same for dom0's tools: one structure for all, at arg[0], begins with operation and version.
- * -EACCES
+ * The same for dom0's tools: one structure for all operations, at arg[0], beginning with operation
+ * and version. -EACCES: wrong version.
  */
 long operation_run_versioned(struct hypercall *hc, const struct operation *table, unsigned int n,
                              uint8_t size, uint32_t version);

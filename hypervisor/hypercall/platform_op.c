@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform_op and physdev_op: dom0's kernel and the machine (<xen/platform.h>, <xen/physdev.h>). It
- * sets the wall clock that all guests see, and asks for the physical CPUs and the screen. Firmware
- * services and power management of the host are not offered: Linux does without. It reports its PCI
- * devices, which the core need not know: dom0 drives them all.
+ * platform_op and physdev_op: dom0's kernel and the machine (<xen/platform.h>, <xen/physdev.h>).
+ * dom0 sets the wall clock of all guests and queries the physical CPUs and the screen. Firmware
+ * services and host power management are not implemented; Linux does without. Reports of PCI
+ * devices are accepted and ignored: dom0 drives all devices.
  *
- * Of the MSRs that Xen lets tools read on a CPU of their choice, AMD's have only the time-stamp
- * counter, and for that one Xen gives its own time, which is the same on all of them. So no CPU
- * need be asked.
+ * resource_op: of the MSRs that Xen lets tools read on a given CPU, AMD CPUs have only the TSC. For
+ * the TSC Xen returns system time, which is the same on all CPUs, so no cross-CPU call is needed.
  */
 #include "core/domain.h"
 #include "core/domain_registry.h"
@@ -25,10 +24,10 @@
 #include <xen/physdev.h>
 #include <xen/platform.h>
 
-#define XENPF_GET_DOM0_CONSOLE 64 /* in Xen's headers from 4.18 on */
+#define XENPF_GET_DOM0_CONSOLE 64 /* in Xen's headers since 4.18 */
 #define NSEC_PER_SEC 1000000000u
 #define MSR_TSC 0x10u
-#define RESOURCE_ENTRIES_MAX 3u /* as many as Xen takes */
+#define RESOURCE_ENTRIES_MAX 3u /* Xen's limit */
 
 static long set_time(struct hypercall *hc, struct domain *unused, void *arg)
 {
@@ -71,7 +70,8 @@ static int resource_access(struct xenpf_resource_entry *e)
 }
 
 /*
- * Returns how many are done. The first that fails says why, and those behind it are not looked at.
+ * Returns how many entries succeeded. The first that fails holds the error; later ones are not
+ * examined.
  */
 static long resource_op(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -98,7 +98,10 @@ static long resource_op(struct hypercall *hc, struct domain *d, void *arg)
     return op->nr_entries;
 }
 
-/* What the loader left on the screen, which dom0 goes on with; the result is its size. */
+/*
+ * Returns the screen as set up by the loader, for dom0 to continue with. The result is the
+ * structure's size.
+ */
 static long get_screen(struct hypercall *hc, struct domain *d, void *arg)
 {
     if (!boot_info.screen.video_type)
@@ -120,7 +123,7 @@ long hypercall_platform_op(struct hypercall *hc)
                                    sizeof(struct xen_platform_op), XENPF_INTERFACE_VERSION);
 }
 
-/* Everything about physical interrupts is -ENOSYS, since dom0 has its I/O APIC. */
+/* Operations on physical interrupts return -ENOSYS: dom0 uses its I/O APIC instead. */
 long hypercall_physdev_op(struct hypercall *hc)
 {
     switch ((uint32_t)hc->arg[0]) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runstate area that a guest registers by its virtual address (pitfall 8). It is written only
- * on the vcpu's own CPU: when it is registered, and when the vcpu is about to run. Read next:
- * vcpu_op.c.
+ * The runstate area that a guest registers by virtual address (pitfall 8). It is written only on
+ * the vcpu's own CPU: when it is registered, and before the vcpu runs. Read next: vcpu_op.c.
  */
 #include "hypercall/runstate.h"
 #include "core/sched.h"
@@ -10,8 +9,8 @@
 #include "hypercall/guest_copy.h"
 
 /*
- * <xen/vcpu.h>: with the UPDATE flag a reader can tell a torn copy; the flag is the top bit of
- * state_entry_time. The page may be gone, or the address nonsense: the guest's loss.
+ * With XEN_RUNSTATE_UPDATE (<xen/vcpu.h>), the top bit of state_entry_time, a reader detects a torn
+ * copy. The address may be invalid; failures are ignored.
  */
 void runstate_update(struct vcpu *v)
 {

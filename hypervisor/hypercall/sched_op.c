@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sched_op: a guest gives up its CPU, waits for event channels, shuts down, arms its watchdogs
+ * sched_op: a guest yields its CPU, waits for event channels, shuts down, arms its watchdogs
  * (<xen/sched.h>).
  *
- * Nothing waits in here. block and poll mark the vcpu blocked and return 0; the run loop then takes
- * it off its CPU with that result in its registers, and it goes on when it is woken. poll may
- * return early without a reason, which the ABI allows.
+ * No handler waits. block and poll mark the vcpu blocked and return 0. The run loop then
+ * deschedules the vcpu, which resumes with that result once woken. poll may return spuriously,
+ * which the ABI allows.
  *
  * Read next: core/sched.c, core/evtchn.c (wake_pollers).
  */
@@ -36,8 +36,7 @@ static long op_yield(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * As HLT with interrupts enabled: event upcalls are unmasked, or the caller would sleep through
- * them.
+ * Like HLT with interrupts enabled: upcalls are unmasked, else the caller would sleep through them.
  */
 static long op_block(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -48,7 +47,7 @@ static long op_block(struct hypercall *hc, struct domain *d, void *arg)
 
 /* --- poll --- */
 
-/* 1 if one of the ports is pending, 0 if none, -EINVAL if there is no such port. */
+/* Returns 1 if one of the ports is pending, 0 if none is, -EINVAL for an invalid port. */
 static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n)
 {
     int rc = 0;
@@ -59,8 +58,8 @@ static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n
 }
 
 /*
- * A sender marks its port, then looks for pollers; we say that we poll and block, then look at the
- * ports again. One of the two sees the other.
+ * A sender sets its port pending, then looks for pollers. This sets polling and blocked, then looks
+ * at the ports again. So at least one side sees the other.
  */
 static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_port_t *ports)
 {
@@ -70,7 +69,7 @@ static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_p
         timer_set(&v->poll_timer, (nsec_t)MIN(p->timeout, (uint64_t)TIME_NEVER));
     if (hw_interrupts_enabled(v)) {
         vcpu_block(v);
-    } else { /* interrupts wait, however many there are: only the ports count */
+    } else { /* interrupts are disabled: only the ports may wake the vcpu */
         __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
         softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
     }
@@ -85,7 +84,7 @@ static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_p
 
 static long op_poll(struct hypercall *hc, struct domain *d, void *arg)
 {
-    const struct sched_poll *p = arg; /* timeout: absolute, ns since boot; 0: none */
+    const struct sched_poll *p = arg; /* timeout: absolute, in ns since boot; 0: none */
     evtchn_port_t ports[POLL_PORTS_MAX];
 
     if (p->nr_ports > POLL_PORTS_MAX)
@@ -98,7 +97,7 @@ static long op_poll(struct hypercall *hc, struct domain *d, void *arg)
     return MIN(rc, 0);
 }
 
-/* --- the end --- */
+/* --- shutdown and watchdogs --- */
 
 static long op_shutdown(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -113,8 +112,8 @@ static long op_shutdown(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * id 0 takes a free watchdog and returns its number from 1; a timeout of 0 stops one and frees it.
- * Seconds.
+ * id 0 allocates a free watchdog and returns its id, from 1. A timeout, in seconds, of 0 stops and
+ * frees one.
  */
 static long op_watchdog(struct hypercall *hc, struct domain *d, void *arg)
 {

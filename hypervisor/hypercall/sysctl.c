@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl: what dom0's tools ask of the whole machine (<xen/sysctl.h>, interface version 0x15): the
- * core's console (xl dmesg, debug keys), what the machine is and how full it is, and scheduling.
+ * sysctl: queries of dom0's tools about the machine (<xen/sysctl.h>, interface version 0x15): the
+ * console (xl dmesg, debug keys), topology, free memory, and scheduling.
  *
  * Read next: cpu_policy.c.
  */
@@ -98,7 +98,7 @@ static void show_keys(void)
         log_info("key %c: %s\n", k->key, k->what);
 }
 
-static void press(char key)
+static void press_key(char key)
 {
     for (const struct debug_key *k = keys; k < keys + ARRAY_SIZE(keys); k++) {
         if (k->key == key && k->fn)
@@ -118,16 +118,13 @@ static long debug_keys(struct hypercall *hc, struct domain *d, void *arg)
         return -E2BIG;
     int rc = guest_read_array(hc->v, pressed, SYSCTL(arg)->debug_keys.keys, 0, n);
     for (uint32_t i = 0; rc == 0 && i < n; i++)
-        press(pressed[i]);
+        press_key(pressed[i]);
     return rc;
 }
 
-/*
- * --- the machine: one node, one socket; each CPU is a core of its own (siblings are not told
- * apart) ---
- */
+/* --- the machine: one node, one socket; each CPU is reported as a core (no SMT siblings) --- */
 
-static long physinfo(struct hypercall *hc, struct domain *d, void *arg)
+static long get_physinfo(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_sysctl_physinfo *p = &SYSCTL(arg)->physinfo;
     struct alloc_info memory;
@@ -165,7 +162,7 @@ static long cputopo(struct hypercall *hc, struct domain *d, void *arg)
     return rc;
 }
 
-static long numa(struct hypercall *hc, struct domain *d, void *arg)
+static long numa_info(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_sysctl_numainfo *n = &SYSCTL(arg)->numainfo;
     const uint32_t distance = NODE_DISTANCE_LOCAL;
@@ -183,9 +180,7 @@ static long numa(struct hypercall *hc, struct domain *d, void *arg)
     return rc;
 }
 
-/*
- * Which node each PCI device is near: the core does not know. The caller comes back for the rest.
- */
+/* The NUMA node of each PCI device is unknown. The caller repeats the call for the rest. */
 static long pcitopo(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_sysctl_pcitopoinfo *t = &SYSCTL(arg)->pcitopoinfo;
@@ -210,7 +205,7 @@ static long cpus_idle(struct hypercall *hc, struct domain *d, void *arg)
     return rc;
 }
 
-static long domains(struct hypercall *hc, struct domain *unused, void *arg)
+static long list_domains(struct hypercall *hc, struct domain *unused, void *arg)
 {
     struct xen_sysctl_getdomaininfolist *l = &SYSCTL(arg)->getdomaininfolist;
     int rc = 0;
@@ -232,18 +227,15 @@ static long no_power_management(struct hypercall *hc, struct domain *d, void *ar
     return -ENODEV;
 }
 
-/*
- * --- scheduling: the tools know it as "credit2" in the one CPU pool, number 0, which has all CPUs
- * ---
- */
+/* --- scheduling: reported as "credit2", with all CPUs in pool 0 --- */
 
-static long scheduler(struct hypercall *hc, struct domain *d, void *arg)
+static long get_scheduler(struct hypercall *hc, struct domain *d, void *arg)
 {
     SYSCTL(arg)->sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
     return 0;
 }
 
-/* The only parameter of credit2: how long a vcpu runs at least. Ours has no such limit. */
+/* The only parameter of credit2: a minimum time for a vcpu to run. Cleave's scheduler has none. */
 static long scheduler_parameters(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_sysctl_scheduler_op *s = &SYSCTL(arg)->scheduler_op;
@@ -287,18 +279,18 @@ static long cpupool(struct hypercall *hc, struct domain *unused, void *arg)
     }
 }
 
-/* OUT_ALWAYS: when room was missing, its size is in the structure. */
+/* OUT_ALWAYS: on -ENOBUFS the structure holds the required size. */
 static const struct operation sysctl_ops[] = {
     [XEN_SYSCTL_readconsole] = { read_console, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_physinfo] = { physinfo, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_sched_id] = { scheduler, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_getdomaininfolist] = { domains, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_physinfo] = { get_physinfo, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_sched_id] = { get_scheduler, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_getdomaininfolist] = { list_domains, .out = OUT_SUCCESS },
     [XEN_SYSCTL_debug_keys] = { .fn = debug_keys },
     [XEN_SYSCTL_getcpuinfo] = { cpus_idle, .out = OUT_SUCCESS },
     [XEN_SYSCTL_get_pmstat] = { .fn = no_power_management },
     [XEN_SYSCTL_pm_op] = { .fn = no_power_management },
     [XEN_SYSCTL_cputopoinfo] = { cputopo, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_numainfo] = { numa, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_numainfo] = { numa_info, .out = OUT_SUCCESS },
     [XEN_SYSCTL_pcitopoinfo] = { pcitopo, .out = OUT_SUCCESS },
     [XEN_SYSCTL_cpupool_op] = { cpupool, .out = OUT_SUCCESS },
     [XEN_SYSCTL_scheduler_op] = { scheduler_parameters, .out = OUT_SUCCESS },

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypercall table: the whole surface of the core, one line each. Numbers are those of
- * <xen/xen.h>.
+ * The hypercall table: every hypercall of the core, one line each. Numbers as in <xen/xen.h>.
  *
  * Registers (<xen/arch-x86/xen-x86_64.h>): number in RAX, arguments in RDI RSI RDX R10 R8 R9,
- * result in RAX; a 32-bit caller: EAX; EBX ECX EDX ESI EDI EBP. A handler that returns -ERESTART
- * has put its progress into its arguments; they go back to the registers, RIP stays, and the guest
- * executes the instruction again, after whatever this CPU has to do in between.
+ * result in RAX. A 32-bit caller uses EAX, and EBX ECX EDX ESI EDI EBP for arguments. If a handler
+ * returns -ERESTART, its updated arguments are written back to the registers and RIP stays. The
+ * guest executes the instruction again, after any other work of this CPU.
  *
- * Only the kernel of a guest may call: CPL 0. Read next: the family you are interested in, one file
- * each.
+ * Only CPL 0 may make hypercalls. Read next: a family, one file each.
  */
 #include "core/domain_registry.h"
 #include "core/vcpu.h"
@@ -21,7 +19,7 @@
 
 static const struct entry {
     hypercall_fn *fn;
-    bool dom0; /* nobody else may */
+    bool dom0; /* for dom0 only */
 } table[64] = {
     [__HYPERVISOR_platform_op] = { hypercall_platform_op, .dom0 = true },
     [__HYPERVISOR_memory_op] = { .fn = hypercall_memory_op },
@@ -51,7 +49,7 @@ long hypercall_dispatch(struct hypercall *hc)
     return e->dom0 && !hc->v->d->is_dom0 ? -EPERM : e->fn(hc);
 }
 
-/* The numbers of the registers with arguments: of a 64-bit and of a 32-bit caller. */
+/* Register numbers of the arguments, for 64-bit and 32-bit callers. */
 static const uint8_t registers[2][HYPERCALL_ARGS] = { { 7, 6, 2, 10, 8, 9 }, { 3, 1, 2, 6, 7, 5 } };
 
 void hypercall_exit(struct vcpu *v)
@@ -74,7 +72,7 @@ void hypercall_exit(struct vcpu *v)
     if (rc == -ERESTART) {
         for (int i = 0; i < HYPERCALL_ARGS; i++)
             *hw_gpr(v, registers[hc.compat][i]) = hc.arg[i];
-        /* a CPU may take no interrupt before the guest's first instruction: this one */
+        /* the CPU may take no interrupt before the guest's first instruction, which is this one */
         watchdog_pause();
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The domain that a hypercall names: DOMID_SELF or the caller's own id for everyone, any other for
- * dom0 only. Read next: operation.c.
+ * Resolves the domain that a hypercall names: DOMID_SELF or the caller's id for any caller, other
+ * ids for dom0 only. Read next: operation.c.
  */
 #include "hypercall/target.h"
 #include "core/domain_registry.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The domain that a hypercall names (hypercall/target.c). */
+/* Resolves the domain that a hypercall names (hypercall/target.c). */
 #ifndef CLV_HYPERCALL_TARGET_H
 #define CLV_HYPERCALL_TARGET_H
 
@@ -9,7 +9,10 @@
 struct domain;
 struct hypercall;
 
-/* DOMID_SELF or an id to a domain with a reference (domain_put). Only dom0 may name another. */
+/*
+ * Returns the domain with a reference (domain_put), or NULL and an errno in *rc. Only dom0 may name
+ * another domain.
+ */
 struct domain *hypercall_target(struct hypercall *hc, domid_t id, int *rc);
 
 #endif

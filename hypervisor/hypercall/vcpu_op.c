@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vcpu_op: a guest and its own vcpus (<xen/vcpu.h>): which are up, how their time went, where their
- * vcpu_info and runstate are kept, their timers. Linux's only timer is the one-shot of this file.
+ * vcpu_op: a guest's operations on its own vcpus (<xen/vcpu.h>): up and down, runstate,
+ * registration of vcpu_info and runstate areas, timers. Linux uses only the single-shot timer.
  *
  * Read next: core/vcpu.c.
  */
@@ -25,10 +25,10 @@
 
 #define PERIOD_MIN MSEC(1)
 
-/* One that INIT has stopped may not have left its CPU yet. */
+/* -EBUSY: the vcpu was stopped by INIT but is still on its CPU. */
 static int initialise(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
-    struct vcpu_hvm_context start; /* the same for 32-bit callers */
+    struct vcpu_hvm_context start; /* same layout for 32-bit callers */
     int rc = guest_read(hc->v, &start, arg, sizeof(start));
 
     if (rc != 0)
@@ -72,7 +72,7 @@ static int register_info(struct hypercall *hc, struct vcpu *v, gva_t arg)
     return rc;
 }
 
-/* --- timers: times are ns since boot, as the guest's PV clock shows them --- */
+/* --- timers: in ns since boot, as in the guest's PV clock --- */
 
 static int set_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
@@ -104,7 +104,7 @@ static int set_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
     return 0;
 }
 
-/* (cmd, vcpu, args): one of the caller's domain. */
+/* (cmd, vcpu, args), for a vcpu of the caller's domain. */
 long hypercall_vcpu_op(struct hypercall *hc)
 {
     struct vcpu *v = domain_vcpu(hc->v->d, (uint32_t)hc->arg[1]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xen_version: who we are (<xen/version.h>). The number is that of the ABI, Xen 4.17; the name is
- * ours. Linux takes its features from here, libxenguest what kinds of guest can be built.
+ * xen_version (<xen/version.h>): the version number is that of the ABI, Xen 4.17; the name is
+ * Cleave's. Linux reads its features here, libxenguest the guest types that can be built.
  */
 #include "core/vcpu.h"
 #include "errors.h"
@@ -11,7 +11,7 @@
 #include "platform/boot_info.h"
 #include "spinlock.h"
 
-/* Answers of a fixed length, filled up with zeros. */
+/* Fixed-size results, zero-padded. */
 static const xen_extraversion_t extraversion = ".0-cleave";
 static const xen_capabilities_info_t capabilities =
     "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
@@ -59,7 +59,7 @@ long hypercall_xen_version(struct hypercall *hc)
     struct vcpu *v = hc->v;
     gva_t arg = hc->arg[1];
 
-    /* also how a kernel asks for nothing but an exit */
+    /* kernels also use this to force an exit */
     if (likely((uint32_t)hc->arg[0] == XENVER_version))
         return 4 << 16 | 17;
     switch ((uint32_t)hc->arg[0]) {
@@ -67,15 +67,14 @@ long hypercall_xen_version(struct hypercall *hc)
     case XENVER_compile_info: return guest_write(v, arg, &compile_info, sizeof(compile_info));
     case XENVER_capabilities: return guest_write(v, arg, capabilities, sizeof(capabilities));
     case XENVER_changeset: return guest_write(v, arg, changeset, sizeof(changeset));
-    /* where it is in a guest's address space: nowhere. A guest's word */
+    /* the hypervisor's virtual start, a guest word: not mapped in a guest's address space */
     case XENVER_platform_parameters:
         return guest_zero(v, arg, hc->compat ? sizeof(uint32_t) : sizeof(uint64_t));
     case XENVER_get_features: return get_features(v, arg);
     case XENVER_pagesize: return arg == 0 ? (long)PAGE_SIZE : -EINVAL;
     case XENVER_guest_handle: return guest_handle(v, arg);
     case XENVER_commandline: return commandline(v, arg);
-    case XENVER_build_id:
-        return v->d->is_dom0 ? -ENODATA : -EPERM; /* the image is linked without one */
+    case XENVER_build_id: /* the image has none */ return v->d->is_dom0 ? -ENODATA : -EPERM;
     default: return -ENOSYS;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bitmaps of domctl and sysctl (struct xenctl_bitmap of <xen/xen.h>): a pointer and a number of
- * bits that the caller chose. Ours have 64 bits at most, one per CPU.
+ * Bitmaps of domctl and sysctl (struct xenctl_bitmap of <xen/xen.h>): a pointer and a number of
+ * bits, chosen by the caller. The core uses at most 64 bits, one per CPU.
  */
 #include "hypercall/xenctl_bitmap.h"
 #include "errors.h"
