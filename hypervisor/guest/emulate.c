@@ -43,7 +43,7 @@ struct access {
 
 static uint64_t read_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size)
 {
-    return (high8 ? *hw_gpr(v, reg - 4) >> 8 : *hw_gpr(v, reg)) & mask_of(size);
+    return (high8 ? *guest_gpr(&v->regs, reg - 4) >> 8 : *guest_gpr(&v->regs, reg)) & mask_of(size);
 }
 
 /* As the CPU does: 4 bytes clear the upper half, 1 and 2 leave the rest alone. */
@@ -54,7 +54,7 @@ static void write_register(struct vcpu *v, unsigned int reg, bool high8, unsigne
     unsigned int n = high8 ? reg - 4 : reg, shift = high8 ? 8 : 0;
 
     val &= mask_of(size);
-    *hw_gpr(v, n) = (*hw_gpr(v, n) & ~(mask << shift)) | val << shift;
+    *guest_gpr(&v->regs, n) = (*guest_gpr(&v->regs, n) & ~(mask << shift)) | val << shift;
 }
 
 static uint64_t segment_base(const struct access *a, enum hw_segment_name n)
@@ -83,12 +83,12 @@ static gva_t operand_address(const struct access *a)
     if (i->rip_relative)
         offset += a->rip + i->length;
     if (i->base != INSN_NO_REGISTER)
-        offset += *hw_gpr(a->v, i->base);
+        offset += *guest_gpr(&a->v->regs, i->base);
     if (i->index != INSN_NO_REGISTER)
-        offset += *hw_gpr(a->v, i->index) << i->scale;
+        offset += *guest_gpr(&a->v->regs, i->index) << i->scale;
     /* the register's bit may be far away */
     if (i->op >= INSN_BT && i->op <= INSN_BTC && !i->has_imm) {
-        uint64_t bit = *hw_gpr(a->v, i->reg), above = 64 - i->size * 8;
+        uint64_t bit = *guest_gpr(&a->v->regs, i->reg), above = 64 - i->size * 8;
 
         offset += (uint64_t)((int64_t)(bit << above) >> above >> (__builtin_ctz(i->size) + 3)) *
                   i->size;
@@ -99,7 +99,7 @@ static gva_t operand_address(const struct access *a)
 /* Of a string operation; no prefix changes its segment. */
 static gva_t destination_address(const struct access *a)
 {
-    return linear(a, *hw_gpr(a->v, RDI), SEG_ES);
+    return linear(a, *guest_gpr(&a->v->regs, RDI), SEG_ES);
 }
 
 /* The bytes at RIP, across a page's end if need be; how many could be had. */
@@ -246,7 +246,8 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
 
 static void advance(const struct access *a, unsigned int reg, int64_t by)
 {
-    write_register(a->v, reg, false, a->insn.address_size, *hw_gpr(a->v, reg) + (uint64_t)by);
+    write_register(a->v, reg, false, a->insn.address_size,
+                   *guest_gpr(&a->v->regs, reg) + (uint64_t)by);
 }
 
 /* One iteration. 0: done; 1: it must run again (REP, or a fault was injected); -EINVAL. */
@@ -260,7 +261,7 @@ static int execute_string(const struct access *a, gpa_t gpa)
     if (i->rep && !read_register(a->v, RCX, false, i->address_size))
         return 0;
     if (i->op == INSN_MOVS) {
-        gva_t source = linear(a, *hw_gpr(a->v, RSI), segment_or(i, SEG_DS));
+        gva_t source = linear(a, *guest_gpr(&a->v->regs, RSI), segment_or(i, SEG_DS));
 
         rc = copy_operand(a, source, false, &val);
         if (!rc)

@@ -25,7 +25,6 @@
 #include "vdev/cpuid.h"
 #include "vdev/msr.h"
 
-enum { RAX }; /* for hw_gpr */
 #define RFLAGS_DF (1ull << 10)
 #define RFLAGS_IF (1ull << 9)
 
@@ -87,8 +86,8 @@ static void exit_cpuid(struct vcpu *v, const struct exit *e)
         inject_gp(v);
         return;
     }
-    cpuid_guest(v, (uint32_t)*hw_gpr(v, RAX), (uint32_t)v->regs.rcx, hw_get_cr4(v), &r);
-    *hw_gpr(v, RAX) = r.a;
+    cpuid_guest(v, (uint32_t)v->regs.rax, (uint32_t)v->regs.rcx, hw_get_cr4(v), &r);
+    v->regs.rax = r.a;
     v->regs.rbx = r.b;
     v->regs.rcx = r.c;
     v->regs.rdx = r.d;
@@ -123,7 +122,7 @@ static void exit_cr4(struct vcpu *v, const struct exit *e)
         exit_undefined(v, e);
         return;
     }
-    uint64_t val = *hw_gpr(v, reg);
+    uint64_t val = *guest_gpr(&v->regs, reg);
 
     if (hw_set_cr4(v, hw_mode_64(v) ? val : (uint32_t)val))
         inject_gp(v);
@@ -143,7 +142,7 @@ static void exit_hlt(struct vcpu *v, const struct exit *e)
 
 static void exit_msr(struct vcpu *v, const struct exit *e)
 {
-    uint64_t val = v->regs.rdx << 32 | (uint32_t)*hw_gpr(v, RAX);
+    uint64_t val = v->regs.rdx << 32 | (uint32_t)v->regs.rax;
     bool write = e->msr_write;
     uint32_t msr = (uint32_t)v->regs.rcx;
     int rc = write ? msr_guest_write(v, msr, val) : msr_guest_read(v, msr, &val);
@@ -157,7 +156,7 @@ static void exit_msr(struct vcpu *v, const struct exit *e)
         return;
     }
     if (!write) {
-        *hw_gpr(v, RAX) = (uint32_t)val;
+        v->regs.rax = (uint32_t)val;
         v->regs.rdx = val >> 32;
     }
     hw_skip(v, 2);
@@ -165,7 +164,7 @@ static void exit_msr(struct vcpu *v, const struct exit *e)
 
 static void exit_xsetbv(struct vcpu *v, const struct exit *e)
 {
-    uint64_t val = v->regs.rdx << 32 | (uint32_t)*hw_gpr(v, RAX);
+    uint64_t val = v->regs.rdx << 32 | (uint32_t)v->regs.rax;
 
     if (hw_get_cpl(v) || (uint32_t)v->regs.rcx || !hw_xcr0_allowed(v->d, val)) {
         inject_gp(v);
@@ -243,7 +242,7 @@ static void exit_io_string(struct vcpu *v, const struct exit *e)
 
 static void exit_io(struct vcpu *v, const struct exit *e)
 {
-    uint64_t *rax = hw_gpr(v, RAX);
+    uint64_t *rax = &v->regs.rax;
     unsigned int size = e->io.size;
     uint32_t val = 0;
 

@@ -61,21 +61,21 @@ void hypercall_exit(struct vcpu *v)
     const struct guest_regs *r = &v->regs;
     struct hypercall hc = {
         .v = v,
-        .nr = (uint32_t)*hw_gpr(v, 0),
+        .nr = (uint32_t)v->regs.rax,
         .compat = !hw_mode_64(v),
         .arg = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
     };
     for (int i = 0; unlikely(hc.compat) && i < HYPERCALL_ARGS; i++)
-        hc.arg[i] = (uint32_t)*hw_gpr(v, registers[1][i]);
+        hc.arg[i] = (uint32_t)*guest_gpr(&v->regs, registers[1][i]);
     this_cpu()->hypercall_start = 0;
     long rc = hypercall_dispatch(&hc);
     if (rc == -ERESTART) {
         for (int i = 0; i < HYPERCALL_ARGS; i++)
-            *hw_gpr(v, registers[hc.compat][i]) = hc.arg[i];
+            *guest_gpr(&v->regs, registers[hc.compat][i]) = hc.arg[i];
         /* the CPU may take no interrupt before the guest's first instruction, which is this one */
         watchdog_pause();
         return;
     }
-    *hw_gpr(v, 0) = hc.compat ? (uint32_t)rc : (uint64_t)rc;
+    v->regs.rax = hc.compat ? (uint32_t)rc : (uint64_t)rc;
     hw_skip(v, 3);
 }

@@ -19,13 +19,15 @@ void hw_init(void);     /* boot CPU: refuses (panics readably) without SVM or NP
 void hw_init_cpu(void); /* each CPU */
 extern const struct domain_part hw_part;
 
-/*
- * A guest's general registers, in the order of x86's encodings; rax and rsp are in the VMCB.
- */
+/* A guest's general registers, by their numbers in x86's encodings. */
 struct guest_regs {
-    uint64_t in_vmcb_0, rcx, rdx, rbx, in_vmcb_4, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14,
-        r15;
+    uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
 };
+
+static inline uint64_t *guest_gpr(struct guest_regs *r, unsigned int number)
+{
+    return &((uint64_t *)r)[number % 16];
+}
 
 /*
  * State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the
@@ -35,8 +37,6 @@ struct cpu;
 void hw_switch_in(struct cpu *c, struct vcpu *v);
 void hw_switch_out(struct cpu *c, struct vcpu *v, bool idle);
 
-/* General register by x86 number (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8-15). */
-uint64_t *hw_gpr(struct vcpu *v, unsigned int n);
 gva_t hw_code_address(struct vcpu *v); /* of RIP */
 /*
  * Sets RIP after an instruction that the core executed: the interrupt shadow ends, a single step is

@@ -91,22 +91,21 @@ void hw_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
 
 /* clang-format off */
 static const struct { uint16_t in_record, place, size; bool in_vmcb; } fields[] = {
-    VMCB(rax, rax), VCPU(rbx, regs.rbx), VCPU(rcx, regs.rcx), VCPU(rdx, regs.rdx), VCPU(rbp,
-    regs.rbp),
-    VCPU(rsi, regs.rsi), VCPU(rdi, regs.rdi), VMCB(rsp, rsp), VCPU(r8, regs.r8), VCPU(r9, regs.r9),
-    VCPU(r10, regs.r10), VCPU(r11, regs.r11), VCPU(r12, regs.r12), VCPU(r13, regs.r13),
-    VCPU(r14, regs.r14), VCPU(r15, regs.r15), VMCB(rip, rip), VMCB(rflags, rflags),
+    VCPU(rax, regs.rax), VCPU(rbx, regs.rbx), VCPU(rcx, regs.rcx), VCPU(rdx, regs.rdx),
+    VCPU(rbp, regs.rbp), VCPU(rsi, regs.rsi), VCPU(rdi, regs.rdi), VCPU(rsp, regs.rsp),
+    VCPU(r8, regs.r8), VCPU(r9, regs.r9), VCPU(r10, regs.r10), VCPU(r11, regs.r11),
+    VCPU(r12, regs.r12), VCPU(r13, regs.r13), VCPU(r14, regs.r14), VCPU(r15, regs.r15),
+    VMCB(rip, rip), VMCB(rflags, rflags),
     VMCB(cr0, cr0), VMCB(cr2, cr2), VMCB(cr3, cr3), VMCB(cr4, cr4),
     VCPU(dr0, hw.dr[0]), VCPU(dr1, hw.dr[1]), VCPU(dr2, hw.dr[2]), VCPU(dr3, hw.dr[3]),
     VMCB(dr6, dr6), VMCB(dr7, dr7),
-    SEGMENT(cs, SEG_CS), SEGMENT(ds, SEG_DS), SEGMENT(es, SEG_ES), SEGMENT(fs, SEG_FS), SEGMENT(gs,
-    SEG_GS),
-    SEGMENT(ss, SEG_SS), SEGMENT(tr, SEG_TR), SEGMENT(ldtr, SEG_LDTR), TABLE(idtr, SEG_IDTR),
-    TABLE(gdtr, SEG_GDTR), VMCB(sysenter_cs, sysenter_cs), VMCB(sysenter_esp, sysenter_esp),
+    SEGMENT(cs, SEG_CS), SEGMENT(ds, SEG_DS), SEGMENT(es, SEG_ES), SEGMENT(fs, SEG_FS),
+    SEGMENT(gs, SEG_GS), SEGMENT(ss, SEG_SS), SEGMENT(tr, SEG_TR), SEGMENT(ldtr, SEG_LDTR),
+    TABLE(idtr, SEG_IDTR), TABLE(gdtr, SEG_GDTR),
+    VMCB(sysenter_cs, sysenter_cs), VMCB(sysenter_esp, sysenter_esp),
     VMCB(sysenter_eip, sysenter_eip), VMCB(shadow_gs, kernel_gs_base), VMCB(msr_lstar, lstar),
-    VMCB(msr_star, star), VMCB(msr_cstar, cstar), VMCB(msr_syscall_mask, sfmask), VMCB(msr_efer,
-    efer),
-    VCPU(msr_tsc_aux, vdev.tsc_aux),
+    VMCB(msr_star, star), VMCB(msr_cstar, cstar), VMCB(msr_syscall_mask, sfmask),
+    VMCB(msr_efer, efer), VCPU(msr_tsc_aux, vdev.tsc_aux),
 };
 /* clang-format on */
 

@@ -18,11 +18,23 @@
 #include "svm/vmcb.h"
 #include "svm/world.h"
 
+#define CHECK_OFFSET(name, reg) \
+    _Static_assert(offsetof(struct guest_regs, reg) == REGS_##name, "world.S reads " #reg)
+CHECK_OFFSET(RCX, rcx);
+CHECK_OFFSET(RDX, rdx);
+CHECK_OFFSET(RBX, rbx);
+CHECK_OFFSET(RBP, rbp);
+CHECK_OFFSET(RSI, rsi);
+CHECK_OFFSET(RDI, rdi);
+CHECK_OFFSET(R8, r8);
+
 static inline void clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
 static inline void stgi(void) { __asm__ volatile("stgi" ::: "memory"); }
 
 bool hw_enter(struct cpu *c, struct vcpu *v, struct exit *e)
 {
+    struct vmcb *vmcb = v->hw.vmcb;
+
     inject_prepare(v);
     clgi();
     __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
@@ -31,8 +43,12 @@ bool hw_enter(struct cpu *c, struct vcpu *v, struct exit *e)
         asid_prepare(c, v);
         watchdog_stretch_end(c);
         switch_load(v);
+        vmcb->rax = v->regs.rax;
+        vmcb->rsp = v->regs.rsp;
         world_switch(mfn_to_paddr(v->hw.vmcb_mfn), &v->regs);
-        watchdog_stretch_begin(c, v, v->hw.vmcb->exitcode, v->hw.vmcb->rax);
+        v->regs.rax = vmcb->rax;
+        v->regs.rsp = vmcb->rsp;
+        watchdog_stretch_begin(c, v, vmcb->exitcode, vmcb->rax);
     } else {
         inject_cancel(v);
     }

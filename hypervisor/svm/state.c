@@ -14,13 +14,6 @@
 #include "svm/vmcb.h"
 #include "vdev/cpuid.h"
 
-uint64_t *hw_gpr(struct vcpu *v, unsigned int n)
-{
-    if (n == 0)
-        return &v->hw.vmcb->rax;
-    return n == 4 ? &v->hw.vmcb->rsp : (uint64_t *)&v->regs + (n & 15);
-}
-
 bool hw_event_pending(struct vcpu *v) { return v->hw.pending; }
 unsigned int hw_get_cpl(struct vcpu *v) { return v->hw.vmcb->cpl; }
 
@@ -163,9 +156,9 @@ void hw_dump(struct vcpu *v)
     log_guest(d, "vcpu %u: exit %#lx info %#lx %#lx intinfo %#lx\n", v->id, b->exitcode,
               b->exitinfo1, b->exitinfo2, b->exitintinfo);
     log_guest(d, "  cs:rip %04x:%016lx rflags %lx  ss:rsp %04x:%016lx cpl %u\n",
-              b->segment[SEG_CS].selector, b->rip, b->rflags, b->segment[SEG_SS].selector, b->rsp,
+              b->segment[SEG_CS].selector, b->rip, b->rflags, b->segment[SEG_SS].selector, r->rsp,
               b->cpl);
-    log_guest(d, "  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", b->rax, r->rbx, r->rcx, r->rdx);
+    log_guest(d, "  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
     log_guest(d, "  rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
     log_guest(d, "  r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
     log_guest(d, "  r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);

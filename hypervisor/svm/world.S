@@ -8,9 +8,9 @@
  * a physical interrupt is recognised while the guest runs: it is the host's IF that counts then
  * (V_INTR_MASKING). No general register of the guest survives into the core; FS, GS, TR, LDTR and the MSRs
  * that VMLOAD loads do, and the core uses none of them (switch.c).
- *
- * struct guest_regs: in the order of x86's encodings, eight bytes each (domain.h).
  */
+#include "svm/world.h"
+
     .text
     .globl world_switch
     .type world_switch, @function
@@ -22,28 +22,28 @@ world_switch:
     sti                         /* not right before VMRUN: in QEMU its shadow would go into the guest */
     movq %rdi, %rax
     .irp n, 8, 9, 10, 11, 12, 13, 14, 15
-    movq 8*\n(%rsi), %r\n
+    movq REGS_R8 + 8*(\n - 8)(%rsi), %r\n
     .endr
-    movq 24(%rsi), %rbx
-    movq 8(%rsi), %rcx
-    movq 16(%rsi), %rdx
-    movq 56(%rsi), %rdi
-    movq 40(%rsi), %rbp
-    movq 48(%rsi), %rsi
+    movq REGS_RBX(%rsi), %rbx
+    movq REGS_RCX(%rsi), %rcx
+    movq REGS_RDX(%rsi), %rdx
+    movq REGS_RDI(%rsi), %rdi
+    movq REGS_RBP(%rsi), %rbp
+    movq REGS_RSI(%rsi), %rsi
 
     verw data_selector(%rip)    /* empties what leaks from one context to the next (TSA), where the CPU can */
     vmrun %rax                  /* RAX and RSP are the host's again after the exit */
     cli
 
     popq %rax
-    movq %rbx, 24(%rax)
-    movq %rcx, 8(%rax)
-    movq %rdx, 16(%rax)
-    movq %rsi, 48(%rax)
-    movq %rdi, 56(%rax)
-    movq %rbp, 40(%rax)
+    movq %rbx, REGS_RBX(%rax)
+    movq %rcx, REGS_RCX(%rax)
+    movq %rdx, REGS_RDX(%rax)
+    movq %rsi, REGS_RSI(%rax)
+    movq %rdi, REGS_RDI(%rax)
+    movq %rbp, REGS_RBP(%rax)
     .irp n, 8, 9, 10, 11, 12, 13, 14, 15
-    movq %r\n, 8*\n(%rax)
+    movq %r\n, REGS_R8 + 8*(\n - 8)(%rax)
     .endr
 
     .irp r, ecx, edx, esi, edi, r8d, r9d, r10d, r11d

@@ -100,7 +100,6 @@ static void release_vcpu(struct vcpu *v)
 static const struct domain_part svm_frames = { .init_vcpu = init_vcpu, .release_vcpu = release_vcpu };
 
 unsigned int hw_get_cpl(struct vcpu *v) { return 0; }
-uint64_t *hw_gpr(struct vcpu *v, unsigned int n) { return &v->regs.rbx; }
 int hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start) { return -EINVAL; }
 int hw_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {

@@ -11,7 +11,7 @@ struct acpi_info acpi = {
 };
 struct domain *d;
 struct vcpu *v;
-uint64_t gpr[16];
+
 bool mode64 = true;
 struct registers registers;
 struct hw_segment segments[SEG_COUNT];
@@ -22,7 +22,6 @@ uint64_t configuration, fault_address;
 char text[64];
 size_t text_length;
 
-uint64_t *hw_gpr(struct vcpu *of, unsigned int n) { assert_ptr_equal(of, v); return &gpr[n]; }
 void hw_set_rip(struct vcpu *of, uint64_t rip) { (void)of; registers.rip = rip; }
 uint64_t hw_get_rip(struct vcpu *of) { (void)of; return registers.rip; }
 uint64_t hw_get_rflags(struct vcpu *of) { (void)of; return registers.rflags; }
@@ -175,7 +174,7 @@ int model_setup(void **state)
     table_there = false;
     model_dom0(true);
     v = d->vcpu[0];
-    memset(gpr, 0, sizeof(gpr));
+    memset(gpr, 0, sizeof(v->regs));
     memset(segments, 0, sizeof(segments));
     memset(text, 0, sizeof(text));
     text_length = blocks = 0;

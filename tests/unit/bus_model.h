@@ -17,7 +17,7 @@
 
 extern struct domain *d;
 extern struct vcpu *v;
-extern uint64_t gpr[16];
+#define gpr ((uint64_t *)&v->regs) /* by number */
 extern bool mode64;
 extern struct registers { uint64_t rip, rflags; unsigned int cpl; } registers;
 extern struct hw_segment segments[SEG_COUNT];

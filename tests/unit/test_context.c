@@ -193,7 +193,7 @@ static void assert_reset(const struct vmcb *b)
     assert_int_equal(b->rflags, 2);
     assert_int_equal(b->dr6, 0xffff0ff0);
     assert_int_equal(b->dr7, 0x400);
-    assert_int_equal(b->cr3 | b->cr4 | b->cr2 | b->rax | b->rsp | b->cpl, 0);
+    assert_int_equal(b->cr3 | b->cr4 | b->cr2 | v->regs.rax | v->regs.rsp | b->cpl, 0);
     assert_int_equal(b->eventinj | b->interrupt_shadow | b->lbr_control, 0);
     assert_int_equal(v->hw.pending, 0);
     assert_int_equal(v->hw.flush_seen, ~0ull);
@@ -312,7 +312,7 @@ static void loaded_and_saved(void **state)
     assert_int_equal(b->cpl, 3);
     assert_int_equal(b->efer, c.msr_efer | EFER_SVME);
     assert_int_equal(b->rip, c.rip);
-    assert_int_equal(b->rax, c.rax);
+    assert_int_equal(v->regs.rax, c.rax);
     assert_int_equal(v->regs.rbx, c.rbx);
     assert_int_equal(v->regs.r15, c.r15);
     assert_int_equal(b->cr3, c.cr3);
@@ -516,14 +516,14 @@ static void xcr0_values(void **state)
 static void general_registers(void **state)
 {
     uint64_t *const registers[] = {
-        &v->hw.vmcb->rax, &v->regs.rcx, &v->regs.rdx, &v->regs.rbx,
-        &v->hw.vmcb->rsp, &v->regs.rbp, &v->regs.rsi,
+        &v->regs.rax, &v->regs.rcx, &v->regs.rdx, &v->regs.rbx,
+        &v->regs.rsp, &v->regs.rbp, &v->regs.rsi,
         &v->regs.rdi, &v->regs.r8, &v->regs.r9, &v->regs.r10, &v->regs.r11, &v->regs.r12, &v->regs.r13,
         &v->regs.r14, &v->regs.r15,
     };
 
     for (unsigned int i = 0; i < 16; i++)
-        assert_ptr_equal(hw_gpr(v, i), registers[i]);
+        assert_ptr_equal(guest_gpr(&v->regs, i), registers[i]);
 }
 
 static void efer(void **state)

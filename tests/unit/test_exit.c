@@ -184,7 +184,7 @@ static int setup(void **state)
     vmcb.rip = 0x100001000;
     vmcb.exitinfo2 = 0x100001002;      /* of an I/O exit: the next instruction */
     vmcb.rflags = RFLAGS_RESERVED | RFLAGS_IF;
-    vmcb.rax = vcpu.regs.rbx = vcpu.regs.rcx = vcpu.regs.rdx = 0xaaaaaaaabbbbbbbb;
+    vcpu.regs.rax = vcpu.regs.rbx = vcpu.regs.rcx = vcpu.regs.rdx = 0xaaaaaaaabbbbbbbb;
     crashes = shutdowns = stops = blocks = windows = hypercalls = unloads = accesses = emulated = 0;
     msr_rc = fault_rc = emulate_rc = 0;
     no_memory = faults = 0;
@@ -314,10 +314,10 @@ static void interrupts_of_the_host(void **state)
 
 static void cpuid(void **state)
 {
-    vmcb.rax = 0xffffffff00000010;
+    vcpu.regs.rax = 0xffffffff00000010;
     vcpu.regs.rcx = 0xffffffff00000020;
     exits_with(VMEXIT_CPUID);
-    assert_int_equal(vmcb.rax, 0x11);
+    assert_int_equal(vcpu.regs.rax, 0x11);
     assert_int_equal(vcpu.regs.rbx, 0x22);
     assert_int_equal(vcpu.regs.rcx, 0xc);
     assert_int_equal(vcpu.regs.rdx, 0xd);
@@ -357,15 +357,15 @@ static void msrs(void **state)
     vmcb.exitinfo1 = 0;
     exits_with(VMEXIT_MSR);
     assert_int_equal(last_msr, 0xc0000080);
-    assert_int_equal(vmcb.rax, 0x55667788);
+    assert_int_equal(vcpu.regs.rax, 0x55667788);
     assert_int_equal(vcpu.regs.rdx, 0x11223344);
     assert_skipped(2);
     vmcb.exitinfo1 = 1;
-    vmcb.rax = 0xffffffff00000001;
+    vcpu.regs.rax = 0xffffffff00000001;
     vcpu.regs.rdx = 0xffffffff80000002;
     exits_with(VMEXIT_MSR);
     assert_int_equal(msr_value, 0x8000000200000001);
-    assert_int_equal(vmcb.rax, 0xffffffff00000001);
+    assert_int_equal(vcpu.regs.rax, 0xffffffff00000001);
     assert_int_equal(vcpu.regs.rdx, 0xffffffff80000002);
     assert_skipped(2);
     msr_rc = -EFAULT;
@@ -374,21 +374,21 @@ static void msrs(void **state)
     vmcb.exitinfo1 = 0;
     exits_with(VMEXIT_MSR);
     assert_raised(EXC_GP);
-    assert_int_equal(vmcb.rax, 0xffffffff00000001);
+    assert_int_equal(vcpu.regs.rax, 0xffffffff00000001);
 }
 
 static void xsetbv(void **state)
 {
     vcpu.regs.rcx = 1ull << 32; /* ECX counts */
     vcpu.regs.rdx = 0;
-    vmcb.rax = 0xffffffff00000003;
+    vcpu.regs.rax = 0xffffffff00000003;
     exits_with(VMEXIT_XSETBV);
     assert_int_equal(xcr0, 3);
     assert_skipped(3);
-    vmcb.rax = 5; /* AVX without SSE */
+    vcpu.regs.rax = 5; /* AVX without SSE */
     exits_with(VMEXIT_XSETBV);
     assert_raised(EXC_GP);
-    vmcb.rax = 7;
+    vcpu.regs.rax = 7;
     vcpu.regs.rdx = 1;
     exits_with(VMEXIT_XSETBV);
     assert_raised(EXC_GP);
@@ -416,20 +416,20 @@ static void ports(void **state)
 
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
         port_value = 0x12345678;
-        vmcb.rax = 0xaaaaaaaabbbbbbbb;
+        vcpu.regs.rax = 0xaaaaaaaabbbbbbbb;
         vmcb.exitinfo1 = INFO_PORT(0xfff8) | INFO_SIZE(cases[i].size) | INFO_IN;
         exits_with(VMEXIT_IOIO);
-        assert_int_equal(vmcb.rax, cases[i].in);
+        assert_int_equal(vcpu.regs.rax, cases[i].in);
         assert_int_equal(last_port, 0xfff8);
         assert_int_equal(last_size, cases[i].size);
         assert_skipped(2);
-        vmcb.rax = 0xaaaaaaaabbbbbbbb;
+        vcpu.regs.rax = 0xaaaaaaaabbbbbbbb;
         vmcb.exitinfo1 = INFO_PORT(0x3f8) | INFO_SIZE(cases[i].size);
         exits_with(VMEXIT_IOIO);
         assert_int_equal(port_value, cases[i].out);
         assert_int_equal(last_port, 0x3f8);
         assert_int_equal(last_size, cases[i].size);
-        assert_int_equal(vmcb.rax, 0xaaaaaaaabbbbbbbb);
+        assert_int_equal(vcpu.regs.rax, 0xaaaaaaaabbbbbbbb);
         assert_skipped(2);
     }
     assert_int_equal(unloads, 0); /* a VMSAVE that only strings by FS and GS need */

@@ -151,8 +151,8 @@ static void mov_to_cr4(void **state)
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)
         for (unsigned int cut = 0; cut < 2; cut++) {
             for (unsigned int reg = 0; reg < 16; reg++)
-                *hw_gpr(&vcpu, reg) = 1ull << 40; /* which nobody may set */
-            *hw_gpr(&vcpu, cases[i].reg) = CR4_PAE | CR4_PGE;
+                *guest_gpr(&vcpu.regs, reg) = 1ull << 40; /* which nobody may set */
+            *guest_gpr(&vcpu.regs, cases[i].reg) = CR4_PAE | CR4_PGE;
             memset(code, 0x90, sizeof(code));
             memcpy(code, cases[i].bytes, cases[i].length);
             code_bytes = cut ? cases[i].length : sizeof(code);
@@ -168,7 +168,7 @@ static void mov_to_cr4(void **state)
 static void mov_to_cr4_is_refused(void **state)
 {
     memcpy(code, "\x0f\x22\xe0", 3);
-    vmcb.rax = CR4_PAE | CR4_UMIP; /* not in the policy */
+    vcpu.regs.rax = CR4_PAE | CR4_UMIP; /* not in the policy */
     exits(VMEXIT_WRITE_CR4);
     assert_int_equal(injected, EXC_GP);
     assert_int_equal(vmcb.rip, CODE);
@@ -182,7 +182,7 @@ static void mov_to_cr4_is_refused(void **state)
     assert_int_equal(injected, EXC_UD);
     assert_int_equal(vmcb.rip, CODE);
 
-    vmcb.rax = CR4_PAE; /* with decode assists nothing is read */
+    vcpu.regs.rax = CR4_PAE; /* with decode assists nothing is read */
     vcpu.regs.r9 = CR4_PAE | CR4_PSE;
     vmcb.exitinfo1 = 1ull << 63 | 9;
     vmcb.nrip = CODE + 4;
@@ -203,7 +203,7 @@ static void mov_to_cr4_in_32_bits(void **state)
     vmcb.segment[SEG_CS].base = 0x800;
     vmcb.rip = CODE - 0x800;
     vmcb.efer = 0;
-    vmcb.rax = 1ull << 40 | CR4_PSE;
+    vcpu.regs.rax = 1ull << 40 | CR4_PSE;
     memcpy(code, "\x0f\x22\xe0", 3);
     exits(VMEXIT_WRITE_CR4);
     assert_int_equal(injected, -1);
@@ -320,7 +320,7 @@ static void starts_in_long_mode(void **state)
     assert_int_equal(hw_load_start(&second, &c), 0);
     assert_true(second.initialised && second.down);
     assert_int_equal(second_vmcb.rip, 0x200000);
-    assert_int_equal(second_vmcb.rsp, 0x8000);
+    assert_int_equal(second.regs.rsp, 0x8000);
     assert_int_equal(second.regs.rdi, 7);
     assert_int_equal(second_vmcb.efer, EFER_LME | EFER_LMA | EFER_SVME);
     assert_int_equal(second_vmcb.segment[SEG_CS].attributes, 0xa9b);
@@ -334,7 +334,7 @@ static void starts_in_long_mode(void **state)
 static void assert_registers(uint64_t n)
 {
     for (unsigned int reg = 0; reg < 8; reg++)
-        assert_int_equal(*hw_gpr(&second, reg), n + reg);
+        assert_int_equal(*guest_gpr(&second.regs, reg), n + reg);
 }
 
 static void assert_segment(enum hw_segment_name n, uint64_t base, uint32_t limit, uint16_t attributes)
@@ -349,7 +349,7 @@ static void assert_segment(enum hw_segment_name n, uint64_t base, uint32_t limit
 static void assert_rest(void)
 {
     for (unsigned int reg = 8; reg < 16; reg++)
-        assert_int_equal(*hw_gpr(&second, reg), 0);
+        assert_int_equal(*guest_gpr(&second.regs, reg), 0);
     assert_segment(SEG_FS, 0, 0, 0);
     assert_segment(SEG_GS, 0, 0, 0);
     assert_segment(SEG_LDTR, 0, 0, 0x082);
