@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The host's local APIC: x2APIC through MSRs where the CPU has it, else xAPIC through its page.
- * Interprocessor interrupts, end of interrupt, and the one-shot timer. (APM vol. 2, chapter 16)
+ * Covers interprocessor interrupts, EOI and the one-shot timer. (APM vol. 2, chapter 16)
  *
- * QEMU (7.2 to 10, without -icount) may forget an interrupt that comes in the very moment of a
- * VMRUN or exit: it stays in the APIC's request register, but the CPU is not told. It is told again
- * when the APIC's priority is written, or when another interrupt comes. So apic_recheck writes it
- * before a CPU halts, and there, and only there, the timer runs in its periodic mode: a shot that
- * got lost comes again.
+ * QEMU (7.2 to 10, without -icount) may lose an interrupt that arrives at the very moment of a
+ * VMRUN or exit. It stays in the IRR, but the CPU is not notified until the TPR is written or
+ * another interrupt arrives. So apic_recheck() writes the TPR before a CPU halts. Under QEMU's TCG,
+ * and only there, the timer also runs in periodic mode, so that a lost shot is repeated.
  *
- * It must come again slowly. A busy host keeps the emulated CPU's thread waiting while QEMU's main
- * loop owes that CPU an interrupt for each period that has passed, and delivers them one by one
- * under the lock that the thread needs: periods of microseconds never end. But the first shot must
- * not wait. QEMU computes an expiry when the initial count is written, and later ones with the
- * divider of that time (hw/intc/apic.c, the same from 1.0 to 10): a divider that is written behind
- * a count slows down only what comes after the first shot. The thread may be kept waiting between
- * the two writes, too: so no count is so short that its period could not be followed, and a timer
- * that is due sooner is that much late there.
+ * The repetition must be slow. On a busy host, QEMU's main loop owes the CPU an interrupt for each
+ * period that has passed while the CPU's thread waited. It delivers them one by one under the lock
+ * that the thread needs, so periods of microseconds never catch up. The first shot must not be
+ * delayed, however. QEMU computes an expiry when the initial count is written, and later ones with
+ * the divider at that time (hw/intc/apic.c, unchanged from 1.0 to 10). A divider written after the
+ * count therefore slows only the repetitions. The thread may be delayed between the two writes,
+ * too. So the count has a minimum whose period QEMU can keep up with, and a timer due sooner fires
+ * late there.
  */
 #include "cpu/apic.h"
 #include "cpu.h"
@@ -59,9 +58,9 @@ enum {
 #define ICR_ASSERT 0x4000u
 
 /*
- * Longest time that the timer is armed for; one further away is armed again when that has passed.
- * Where shots repeat, those shorter than SHORT_SHOT do so 128 times slower, the others as they are:
- * all of them between a millisecond and a second.
+ * Bounds of one shot; a later expiry is armed again after the longest shot. Where shots repeat,
+ * those shorter than SHORT_SHOT do so 128 times slower, longer ones at their own period. So the
+ * repetition period is between a millisecond and a second.
  */
 #define LONGEST_SHOT SEC(4)
 #define LONGEST_REPEATED_SHOT SEC(1)
@@ -70,8 +69,8 @@ enum {
 #define SHORTEST_REPEATED_SHOT USEC(100)
 
 static volatile uint32_t *page;    /* xAPIC; NULL: x2APIC */
-static uint32_t divider[MAX_CPUS]; /* what each CPU's divide register holds */
-uint32_t apic_timer_khz;           /* clock.c measures it */
+static uint32_t divider[MAX_CPUS]; /* the divide register of each CPU */
+uint32_t apic_timer_khz;           /* measured by clock.c */
 
 static uint32_t read_register(unsigned int reg)
 {
@@ -103,9 +102,12 @@ void apic_init_cpu(void)
     write_register(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     write_register(REG_TPR, 0);
     write_register(REG_LVT_LINT0, LVT_MASKED);
-    /* One CPU is enough to deal with it, but any may be the one that is able to dump. */
+    /*
+     * External NMIs go to the boot CPU only. If they are fatal they go to all, as any CPU may be
+     * the one still able to dump.
+     */
     write_register(REG_LVT_LINT1, this_cpu()->id == 0 || nmi_is_fatal() ? LVT_NMI : LVT_MASKED);
-    divider[this_cpu()->id] = 0; /* an INIT may have changed it */
+    divider[this_cpu()->id] = 0; /* INIT may have changed the register */
     write_register(REG_LVT_TIMER, (cpu_features.tcg ? LVT_PERIODIC : 0) | VECTOR_TIMER);
     apic_timer_start(0);
     this_cpu()->apic_id = read_register(REG_ID) >> (page ? 24 : 0);
@@ -123,7 +125,7 @@ void apic_send(uint32_t target, uint32_t command)
 {
     command |= ICR_ASSERT;
     if (!page) {
-        /* an x2APIC write does not wait for earlier stores, which the receiver must see */
+        /* an x2APIC write is not ordered after earlier stores, which the receiver must see */
         smp_mb();
         cpu_wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)target << 32 | command);
         return;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time: nanoseconds since boot from the TSC, and the wall clock. The TSC's rate is measured once
- * against the ACPI PM timer, the local APIC timer's in the same go; a Xen below us, whose guests
- * have no PM timer, says the TSC's. The scale has the form that a guest's pvclock uses, so that
- * core and guests compute the same numbers.
+ * Time: nanoseconds since boot from the TSC, and the wall clock. The rates of the TSC and of the
+ * local APIC timer are measured together against the ACPI PM timer. A guest of Xen has no PM timer;
+ * there Xen reports the TSC rate. The scale has the form of a guest's pvclock, so that core and
+ * guests compute the same numbers.
  *
  * Read next: timer.c, vdev/pvclock.c.
  */
@@ -16,19 +16,19 @@
 #include <xen/arch-x86/cpuid.h>
 
 #define PM_TIMER_HZ 3579545u
-#define PM_TIMER_MASK 0xffffffu         /* some count 32 bits, all of them 24 */
-#define CALIBRATION_MS 50u              /* at least; the counters run for some seconds */
-#define REFERENCE_PATIENCE (1ull << 34) /* ticks of the TSC: seconds */
-#define READINGS 16                     /* of which the least disturbed one counts */
-#define RTC_PATIENCE 100000u            /* readings: a chip that is there takes milliseconds */
+#define PM_TIMER_MASK 0xffffffu         /* the counter has 24 or 32 bits */
+#define CALIBRATION_MS 50u              /* minimum; the counters wrap after seconds */
+#define REFERENCE_PATIENCE (1ull << 34) /* TSC ticks, seconds */
+#define READINGS 16                     /* the least disturbed one counts */
+#define RTC_PATIENCE 100000u            /* reads; a real chip needs milliseconds */
 
 struct clock_scale clock_scale;
 uint64_t clock_tsc_khz;
 static uint64_t wall_at_boot; /* ns since 1970; atomic */
 
 /*
- * ns = ((ticks << shift) * mul) >> 32 for a TSC of khz: 10^6/khz as a fraction of which mul takes
- * the 32 highest bits.
+ * ns = ((ticks << shift) * mul) >> 32 for a TSC of khz: mul has the 32 highest bits of the fraction
+ * 10^6/khz.
  */
 void clock_compute_scale(uint64_t khz, uint32_t *mul, int8_t *shift)
 {
@@ -61,13 +61,13 @@ struct reading {
     uint32_t reference, apic;
 };
 
-static uint16_t pm_timer; /* its port; 0: the machine has none */
+static uint16_t pm_timer; /* I/O port; 0: none */
 
-static uint32_t reference(void) { return inl(pm_timer); }
+static uint32_t read_pm_timer(void) { return inl(pm_timer); }
 
 /*
- * All clocks at one moment, at which the reference counter changes: between two readings of the
- * TSC. Of several tries the one whose readings are closest counts, because an emulator may be
+ * Reads all clocks at the moment when the reference counter changes, between two reads of the TSC.
+ * Of several attempts the one with the closest TSC values counts, because an emulator may be
  * interrupted at any point.
  */
 static struct reading read_clocks(void)
@@ -76,12 +76,12 @@ static struct reading read_clocks(void)
     uint64_t least = ~0ull;
 
     for (unsigned int i = 0; i < READINGS; i++) {
-        uint32_t first = reference(), now;
+        uint32_t first = read_pm_timer(), now;
         uint64_t before, after = rdtsc(), begin = after;
 
         do {
             before = after;
-            now = reference();
+            now = read_pm_timer();
             after = rdtsc();
             if (now == first && after - begin > REFERENCE_PATIENCE)
                 panic("the PM timer at port %#x does not count\n", pm_timer);
@@ -94,7 +94,7 @@ static struct reading read_clocks(void)
     return best;
 }
 
-/* The TSC's kHz as a Xen below us says them (its leaf 3); 0: there is none. */
+/* Returns the TSC rate that an underlying Xen reports (leaf 3), or 0 without Xen. */
 static uint32_t xen_tsc_khz(void)
 {
     uint32_t r[4];
@@ -107,7 +107,7 @@ static uint32_t xen_tsc_khz(void)
     return r[2];
 }
 
-/* TSC and APIC timer at one moment, as above. */
+/* Reads TSC and APIC timer at one moment, like read_clocks(). */
 static struct reading read_apic(void)
 {
     struct reading best = { 0, 0, 0 };
@@ -132,7 +132,7 @@ static void calibrate_by_xen(void)
 
     clock_tsc_khz = xen_tsc_khz();
     if (clock_tsc_khz == 0)
-        panic("ACPI names no PM timer, by which the other clocks are measured\n");
+        panic("no ACPI PM timer to calibrate the clocks against\n");
     apic_timer_start(0xffffffff);
     start = read_apic();
     do
@@ -162,45 +162,42 @@ static void calibrate(void)
 
 /* --- wall clock --- */
 
-static uint8_t cmos(uint8_t reg)
+static uint8_t read_cmos(uint8_t reg)
 {
     outb(0x70, reg);
     return inb(0x71);
 }
 
-/* Seconds since 1970 of a date in the Gregorian calendar. */
+/* For a date in the Gregorian calendar. */
 uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day,
                                   unsigned int hour, unsigned int minute, unsigned int second)
 {
-    uint64_t y = month <= 2 ? year - 1 : year; /* years that begin in March */
+    uint64_t y = month <= 2 ? year - 1 : year; /* counted from March */
     uint64_t m = month <= 2 ? month + 9 : month - 3;
     uint64_t days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
 
     return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
 
-/*
- * At boot, when nobody else uses the clock chip. It is in 24-hour mode on a PC; the century is
- * ours.
- */
+/* Reads the RTC at boot, before dom0 uses it. Assumes 24-hour mode and the 21st century. */
 static uint64_t rtc_seconds(void)
 {
     static const uint8_t registers[] = { 0, 2, 4, 7, 8, 9 }; /* second minute hour day month year */
     uint8_t raw[2][ARRAY_SIZE(registers)];
     unsigned int v[ARRAY_SIZE(registers)];
 
-    if (cmos(10) == 0xff)
-        return 0;                                   /* no such chip */
+    if (read_cmos(10) == 0xff)
+        return 0;                                   /* no RTC */
     for (unsigned int try = 0; try < 1000; try++) { /* until two readings agree */
-        /* it is being changed */
-        for (unsigned int i = 0; i < RTC_PATIENCE && (cmos(10) & 0x80); i++)
+        /* update in progress */
+        for (unsigned int i = 0; i < RTC_PATIENCE && (read_cmos(10) & 0x80); i++)
             cpu_pause();
         for (unsigned int i = 0; i < ARRAY_SIZE(registers); i++)
-            raw[try % 2][i] = cmos(registers[i]);
+            raw[try % 2][i] = read_cmos(registers[i]);
         if (try > 0 && memcmp(raw[0], raw[1], sizeof(raw[0])) == 0)
             break;
     }
-    bool binary = cmos(11) & 4; /* else BCD */
+    bool binary = read_cmos(11) & 4; /* else BCD */
     for (unsigned int i = 0; i < ARRAY_SIZE(v); i++)
         v[i] = binary ? raw[0][i] : (raw[0][i] >> 4) * 10u + (raw[0][i] & 15);
     return clock_seconds_since_1970(2000 + v[5], v[4], v[3], v[2], v[1], v[0]);

@@ -5,7 +5,7 @@
 
 #include "types.h"
 
-/* ns = (((tsc - tsc0) << shift) * mul) >> 32: the numbers that a guest's pvclock gets, too. */
+/* ns = (((tsc - tsc0) << shift) * mul) >> 32; a guest's pvclock gets the same numbers. */
 struct clock_scale {
     uint64_t tsc0;
     uint32_t mul;
@@ -23,16 +23,17 @@ static inline uint64_t rdtsc(void)
 
 nsec_t clock_now(void); /* monotonic, ns since boot */
 nsec_t clock_scaled(const struct clock_scale *s, uint64_t tsc);
-/* ns since 1970 at boot (RTC, or as dom0 last set it by settime) */
+/* Wall clock at boot in ns since 1970: from the RTC, or as dom0 last set it (settime). */
 uint64_t clock_wall_at_boot(void);
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t system_time);
 
 /*
- * Calibrates the TSC and the APIC timer against the ACPI PM timer; port 0: against a Xen below us.
+ * Calibrates the TSC and the APIC timer against the ACPI PM timer. Port 0: there is none, Xen
+ * reports the TSC rate.
  */
 void clock_init(uint16_t pm_timer_port);
 
-/* The arithmetic behind them, which nobody else but unit tests calls. */
+/* Internal arithmetic, exported for unit tests only. */
 void clock_compute_scale(uint64_t khz, uint32_t *mul, int8_t *shift);
 uint64_t clock_seconds_since_1970(unsigned int year, unsigned int month, unsigned int day,
                                   unsigned int hour, unsigned int minute, unsigned int second);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way into the core from an exception or interrupt on this CPU while it runs the core (guests' exceptions
- * do not come here). 256 stubs bring each vector to one layout, struct trap_frame, and call traps_enter().
+ * Entry from an exception or interrupt taken while this CPU runs the core; guests' exceptions do
+ * not come here. 256 stubs build a struct trap_frame for each vector and call traps_enter().
  * (APM vol. 2, 8.9)
  *
  * Read next: traps.c.
  */
-#define ERROR_CODES 0x60227d00      /* the exceptions for which the CPU pushes one: 8 10-14 17 21 29 30 */
+#define ERROR_CODES 0x60227d00      /* exceptions with an error code: 8 10-14 17 21 29 30 */
 
     .text
     .balign 16

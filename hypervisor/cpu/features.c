@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What this CPU can do, and the control registers as the core wants them.
- * Secondary CPUs are taken to be like the first. (APM vol. 3, appendix E; vol. 2, 3.1)
+ * CPU features, and the control registers as the core needs them. Secondary CPUs are assumed to
+ * equal the boot CPU. (APM vol. 3, appendix E; vol. 2, 3.1)
  */
 #include "cpu/features.h"
 #include "cpu.h"
@@ -28,8 +28,8 @@ static const struct {
     { 0x8000000a, EDX, 0, "nested paging (NPT)" },
 };
 
-/* A register of a CPUID leaf; 0 for a leaf that this CPU does not have. */
-static uint32_t leaf(uint32_t n, uint32_t sub, enum reg reg)
+/* Returns a register of a CPUID leaf, or 0 if the CPU lacks the leaf. */
+static uint32_t cpuid_leaf(uint32_t n, uint32_t sub, enum reg reg)
 {
     uint32_t r[4];
 
@@ -40,39 +40,36 @@ static uint32_t leaf(uint32_t n, uint32_t sub, enum reg reg)
     return r[reg];
 }
 
-static bool bit(uint32_t n, enum reg reg, unsigned int which)
+static bool cpuid_bit(uint32_t n, enum reg reg, unsigned int which)
 {
-    return leaf(n, 0, reg) >> which & 1;
+    return cpuid_leaf(n, 0, reg) >> which & 1;
 }
 
-/*
- * QEMU's software emulation, whose faults are worked around nowhere else. A hypervisor says who it
- * is.
- */
-static bool emulated(void)
+/* Detects QEMU's TCG by the hypervisor leaf. Workarounds for its bugs apply only there. */
+static bool is_tcg(void)
 {
     static const char name[] = "TCGTCGTCGTCG";
     uint32_t r[4];
 
-    if (!bit(1, ECX, 31))
+    if (!cpuid_bit(1, ECX, 31))
         return false;
     cpu_cpuid(0x40000000, 0, r);
     return memcmp(&r[EBX], name, 12) == 0;
 }
 
 /*
- * Where a read puts the CPU to sleep (AMD's PPR for family 17h, MSRC001_0073: CstateAddr and the
- * seven ports behind it; 0: nowhere). Older CPUs may lack the register, and emulators do.
+ * Returns the first of the eight I/O ports whose reads enter a C-state, or 0 for none (AMD's PPR
+ * for family 17h, MSRC001_0073 CstateAddr). Older CPUs may lack the register, and so do emulators.
  */
 static uint16_t cstate_ports(void)
 {
-    uint32_t signature = leaf(1, 0, EAX),
+    uint32_t signature = cpuid_leaf(1, 0, EAX),
              family = (signature >> 8 & 0xf) + (signature >> 20 & 0xff);
 
-    if (family < 0x17 || bit(1, ECX, 31))
+    if (family < 0x17 || cpuid_bit(1, ECX, 31))
         return 0;
     uint16_t first = (uint16_t)cpu_rdmsr(MSR_CSTATE_BASE);
-    return first <= 0x10000 - CSTATE_PORTS ? first : 0; /* above, it is undefined what happens */
+    return first <= 0x10000 - CSTATE_PORTS ? first : 0; /* higher values are undefined */
 }
 
 void features_init(void)
@@ -82,34 +79,36 @@ void features_init(void)
 
     for (uint32_t i = 0; i < 3; i++)
         cpu_cpuid(0x80000002 + i, 0, brand + 4 * i);
-    f->physical_bits = leaf(0x80000008, 0, EAX) & 0xff;
-    f->x2apic = bit(1, ECX, 21);
-    f->tcg = emulated();
+    f->physical_bits = cpuid_leaf(0x80000008, 0, EAX) & 0xff;
+    f->x2apic = cpuid_bit(1, ECX, 21);
+    f->tcg = is_tcg();
     log_info("CPU: %s, %u physical address bits, %s\n", (char *)brand, f->physical_bits,
              f->x2apic ? "x2APIC" : "xAPIC");
     for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++)
-        if (!bit(needed[i].leaf, needed[i].reg, needed[i].bit))
+        if (!cpuid_bit(needed[i].leaf, needed[i].reg, needed[i].bit))
             panic("this CPU has no %s; Cleave needs an AMD CPU with it. Under QEMU: -cpu "
                   "EPYC,+svm,+npt\n",
                   needed[i].name);
-    f->pages_1g = bit(0x80000001, EDX, 26);
-    f->rdtscp = bit(0x80000001, EDX, 27);
-    f->invariant_tsc = bit(0x80000007, EDX, 8);
-    f->ibpb = bit(0x80000008, EBX, 12);
-    f->pku = bit(7, ECX, 3);
+    f->pages_1g = cpuid_bit(0x80000001, EDX, 26);
+    f->rdtscp = cpuid_bit(0x80000001, EDX, 27);
+    f->invariant_tsc = cpuid_bit(0x80000007, EDX, 8);
+    f->ibpb = cpuid_bit(0x80000008, EBX, 12);
+    f->pku = cpuid_bit(7, ECX, 3);
     f->cstate_ports = cstate_ports();
-    f->lbr_virtualization = bit(0x8000000a, EDX, 1);
-    f->asid_count = leaf(0x8000000a, 0, EBX);
-    f->xcr0_mask = bit(1, ECX, 26) ? leaf(0xd, 0, EAX) & XCR0_SUPPORTED : 0;
-    f->xsave_size = f->xcr0_mask & XCR0_AVX ? leaf(0xd, 2, EAX) + leaf(0xd, 2, EBX) : XSAVE_LEGACY;
+    f->lbr_virtualization = cpuid_bit(0x8000000a, EDX, 1);
+    f->asid_count = cpuid_leaf(0x8000000a, 0, EBX);
+    f->xcr0_mask = cpuid_bit(1, ECX, 26) ? cpuid_leaf(0xd, 0, EAX) & XCR0_SUPPORTED : 0;
+    f->xsave_size = f->xcr0_mask & XCR0_AVX ? cpuid_leaf(0xd, 2, EAX) + cpuid_leaf(0xd, 2, EBX)
+                                            : XSAVE_LEGACY;
 }
 
 void features_init_cpu(void)
 {
     uint64_t cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
     uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
-                   (cpu_features.xcr0_mask ? CR4_OSXSAVE : 0) | (bit(7, EBX, 7) ? CR4_SMEP : 0) |
-                   (bit(7, EBX, 20) ? CR4_SMAP : 0) | (cpu_features.pku ? CR4_PKE : 0);
+                   (cpu_features.xcr0_mask ? CR4_OSXSAVE : 0) |
+                   (cpuid_bit(7, EBX, 7) ? CR4_SMEP : 0) | (cpuid_bit(7, EBX, 20) ? CR4_SMAP : 0) |
+                   (cpu_features.pku ? CR4_PKE : 0);
 
     mcheck_init_cpu();
     cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_NXE);
@@ -118,10 +117,9 @@ void features_init_cpu(void)
     if (cpu_features.xcr0_mask)
         cpu_xsetbv(cpu_features.xcr0_mask);
     /*
-     * LFENCE waits for all instructions before it, and not for loads only, on CPUs where that is a
-     * choice. Guests rely on it: what they write to this register is forgotten. An emulator may
-     * lack it.
+     * Makes LFENCE dispatch-serializing where that is configurable. Guests rely on it, and their
+     * own writes to this MSR are discarded. An emulator may lack the MSR.
      */
-    if (!bit(1, ECX, 31) && !bit(0x80000021, EAX, 2))
+    if (!cpuid_bit(1, ECX, 31) && !cpuid_bit(0x80000021, EAX, 2))
         cpu_wrmsr(MSR_DE_CFG, cpu_rdmsr(MSR_DE_CFG) | DE_CFG_LFENCE);
 }

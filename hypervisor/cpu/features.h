@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What this machine's CPUs have (cpu/features.c). */
+/* Features of the host's CPUs (cpu/features.c). */
 #ifndef CLV_CPU_FEATURES_H
 #define CLV_CPU_FEATURES_H
 
@@ -8,17 +8,17 @@
 #define CSTATE_PORTS 8u
 struct cpu_features {
     bool x2apic, pages_1g, rdtscp, ibpb, pku, invariant_tsc, lbr_virtualization;
-    bool tcg; /* QEMU's software emulation */
+    bool tcg; /* the host is QEMU's TCG */
     uint32_t asid_count;
-    /* the first of CSTATE_PORTS, whose reads stop the CPU; 0: there are none */
+    /* first of CSTATE_PORTS ports whose reads enter a C-state; 0: none */
     uint16_t cstate_ports;
     unsigned int physical_bits;
-    uint64_t xcr0_mask;  /* what the host's CPUID 0xd offers and we support: x87 SSE AVX */
-    uint32_t xsave_size; /* bytes for xcr0_mask */
+    uint64_t xcr0_mask;  /* supported by both CPUID 0xd and the core: x87 SSE AVX */
+    uint32_t xsave_size; /* size of an XSAVE area for xcr0_mask */
 };
 extern struct cpu_features cpu_features;
-/* boot CPU; refuses (panics readably) what cannot run Cleave */
+/* On the boot CPU. Panics if the CPU lacks a required feature. */
 void features_init(void);
-void features_init_cpu(void); /* each: CR4 bits, EFER, PAT, XCR0 */
+void features_init_cpu(void); /* on each CPU: control registers, EFER, PAT, XCR0 */
 
 #endif

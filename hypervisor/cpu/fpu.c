@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's FPU state: saved and restored whole at each switch of vcpus, never lazily (the emulator
- * does not trap XSAVE under CR0.TS, and lazy switching has leaked registers on silicon). The core
- * itself uses no FPU register.
+ * A vcpu's FPU state, saved and restored eagerly at each vcpu switch: the emulator does not trap
+ * XSAVE under CR0.TS, and lazy switching has leaked registers on silicon. The core itself keeps
+ * nothing in FPU registers.
  *
- * XCR0 is the host's full mask while either is done (svm/switch.c), so that also components count
- * that the guest has switched off for now. A CPU without XSAVE has no XCR0, the mask is 0, and
- * FXSAVE saves all there is. (APM vol. 2, 11.4 and 11.5)
+ * XCR0 holds the host's full mask during both (svm/switch.c), so that components which the guest
+ * has disabled are switched, too. A CPU without XSAVE has no XCR0: the mask is 0, and FXSAVE saves
+ * the whole state. (APM vol. 2, 11.4 and 11.5)
  */
 #include "cpu/fpu.h"
 #include "core/vcpu.h"
@@ -21,7 +21,7 @@
 #define HEADER_SIZE 64
 #define XCR0_ALL ((uint32_t)cpu_features.xcr0_mask)
 
-/* XSAVE wants 64 bytes of alignment: the heap aligns what is larger than that by more. */
+/* XSAVE needs 64-byte alignment, which the heap guarantees for objects of this size. */
 void *fpu_alloc(void)
 {
     uint8_t *area = heap_alloc(cpu_features.xsave_size);
@@ -43,9 +43,9 @@ void fpu_save(struct vcpu *v)
 }
 
 /*
- * CPUs before family 17h restore the x87's last instruction and operand addresses only when an
- * exception is pending: others would see those of the vcpu before. A load of the core's own takes
- * their place.
+ * CPUs before family 17h restore the x87 instruction and data pointers only if an exception is
+ * pending, and otherwise leave those of the previous vcpu visible. A load by the core replaces them
+ * first.
  */
 void fpu_restore(struct vcpu *v)
 {
@@ -58,7 +58,7 @@ void fpu_restore(struct vcpu *v)
         __asm__ volatile("fxrstor64 (%0)" : : "r"(v->xsave) : "memory");
 }
 
-/* What would make the restore fault is cleared: reserved bits of MXCSR and of the header. */
+/* Clears the reserved bits of MXCSR and of the header, which would make the restore fault. */
 void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components)
 {
     uint8_t *area = v->xsave;

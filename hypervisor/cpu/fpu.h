@@ -7,11 +7,12 @@
 
 struct vcpu;
 
-void *fpu_alloc(void); /* XSAVE area in initial state, of the heap; NULL: no memory */
+void *fpu_alloc(void); /* an XSAVE area in its initial state, from the heap; NULL: no memory */
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
 /*
- * What XSAVE (or, in 512 bytes, FXSAVE) left becomes v's state, of the components (bits of XCR0).
+ * Loads v's state from an XSAVE image (or a 512-byte FXSAVE image): the components are bits of
+ * XCR0.
  */
 void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components);
 #define XCR0_LEGACY 3ull /* x87 and SSE */

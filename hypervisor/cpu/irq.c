@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host interrupt vectors: who handles which. Those of the core and of interrupt lines are the same
- * on all CPUs, and set before their interrupt can come. Those of messages are each CPU's own: 112
- * for all together would not do for a few devices with a queue per CPU.
+ * Host interrupt vectors and their handlers. The vectors of the core and of interrupt lines are the
+ * same on all CPUs, and are set before their interrupt can arrive. Vectors for message interrupts
+ * are per CPU: 112 for the whole machine would not suffice for a few devices with a queue per CPU.
  *
- * A message that was sent before its vector was given back may arrive after that. So the vector
- * keeps its handler until its own CPU finds no request for it; only then can it have a new owner,
- * who never gets what was meant for the old one. Lock: `lock`, class LOCK_HW, for who owns what;
- * dispatch takes none.
+ * A message sent before its vector was freed may arrive later. So the vector keeps its handler
+ * until its own CPU finds no pending request for it. Only then can it be reused, so a new owner
+ * never gets the old owner's interrupts.
+ *
+ * Lock: `lock`, class LOCK_HW, protects the ownership of message vectors. Dispatch takes none.
  */
 #include "cpu/irq.h"
 #include "cpu/apic.h"
@@ -19,9 +20,9 @@
 #define MESSAGES (VECTOR_TIMER - VECTOR_MSI_FIRST)
 
 struct handler {
-    irq_handler *fn; /* NULL: nobody has the vector */
+    irq_handler *fn; /* NULL: the vector is free */
     void *data;
-    bool returned; /* and waits for irq_release_vectors */
+    bool returned; /* freed, waits for irq_release_vectors */
 };
 
 static struct handler common[256], messages[MAX_CPUS][MESSAGES];
@@ -83,7 +84,7 @@ void irq_dispatch(unsigned int vector)
     if (fn)
         fn(vector, h->data);
     else if (log_allowed(&rate))
-        log_warn("CPU %u: interrupt on vector %#x, which nobody handles%s\n", this_cpu()->id,
-                 vector, log_is_last(&rate) ? "; the next ones are not said" : "");
+        log_warn("CPU %u: no handler for interrupt vector %#x%s\n", this_cpu()->id, vector,
+                 log_is_last(&rate) ? "; further ones are not logged" : "");
     apic_eoi();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors of the host (cpu/irq.c). A handler runs with IF=0 on the CPU that got the interrupt; the
- * local APIC's EOI is done before it returns.
+ * Host interrupt vectors (cpu/irq.c). A handler runs with IF=0 on the CPU that got the interrupt.
+ * Dispatch sends the EOI after the handler returns.
  */
 #ifndef CLV_CPU_IRQ_H
 #define CLV_CPU_IRQ_H
@@ -15,15 +15,15 @@
 #define VECTOR_MSI_FIRST 0x80 /* .. 0xef */
 typedef void irq_handler(unsigned int vector, void *data);
 void irq_set_handler(unsigned int vector, irq_handler *fn, void *data);
-/* For messages: a vector of one CPU's, never 0; 0: that CPU has none left. */
+/* For message interrupts: a vector of one CPU. Vector 0: that CPU has none left. */
 struct irq_vector {
     uint16_t cpu;
     uint8_t vector;
 };
 struct irq_vector irq_alloc_vector(unsigned int cpu, irq_handler *fn, void *data);
-/* no message with it is sent any more; what was, still arrives */
+/* The device must not send v any more; messages sent earlier may still arrive. */
 void irq_free_vector(struct irq_vector v);
-void irq_release_vectors(void);         /* the CPU's own: SOFTIRQ_VECTORS */
+void irq_release_vectors(void);         /* this CPU's; on SOFTIRQ_VECTORS */
 void irq_dispatch(unsigned int vector); /* called by traps_enter */
 
 #endif

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Machine checks: the banks in which the CPU's units note errors that they find. They are silent
- * until they are switched on, and after a warm reset still hold what was noted before. An error
- * that cannot be mended raises #MC, which is a panic here; every panic shows what the banks hold.
- * Corrected errors are not polled for. (APM vol. 2, chapter 9; the registers of up to 32 banks are
- * at these addresses also where banks are scalable ones)
+ * Machine checks: the banks in which the CPU's units log errors. Banks report nothing until
+ * enabled, and keep their contents across a warm reset. An uncorrectable error raises #MC, which
+ * panics. Every panic dumps the banks. Corrected errors are not polled for. (APM vol. 2, chapter 9;
+ * with scalable MCA, up to 32 banks are at these addresses, too)
  */
 #include "cpu/mcheck.h"
 #include "cpu.h"
@@ -29,7 +28,7 @@ enum { BANK_CTL = 0x400, BANK_STATUS, BANK_ADDRESS, BANK_MISC };
 #define STATUS_ADDRESS (1ull << 58)
 #define STATUS_CONTEXT_CORRUPT (1ull << 57)
 
-static unsigned int banks; /* 0: there are none, or no CPU has come here yet */
+static unsigned int banks; /* 0: none, or not initialised yet */
 
 static uint64_t bank_read(unsigned int bank, uint32_t reg)
 {
@@ -40,8 +39,8 @@ static void report_bank(unsigned int bank, uint64_t status)
 {
     log_err("  machine-check bank %u: status %016lx, error code %04lx:%s%s%s\n", bank, status,
             status & 0xffff, status & STATUS_UNCORRECTED ? " uncorrected" : " corrected",
-            status & STATUS_OVERFLOW ? ", others were lost" : "",
-            status & STATUS_CONTEXT_CORRUPT ? ", the CPU's state is corrupt" : "");
+            status & STATUS_OVERFLOW ? ", further errors lost" : "",
+            status & STATUS_CONTEXT_CORRUPT ? ", processor context corrupt" : "");
     if (status & STATUS_ADDRESS)
         log_err("    address %016lx\n", bank_read(bank, BANK_ADDRESS));
     if (status & STATUS_MISC)
@@ -79,7 +78,7 @@ void mcheck_init_cpu(void)
     banks = MIN((uint32_t)cap & 0xff, MAX_BANKS);
     if (!banks)
         return;
-    mcheck_report(); /* from before the reset */
+    mcheck_report(); /* errors logged before the reset */
     if (cap & CAP_MCG_CTL)
         cpu_wrmsr(MSR_MCG_CTL, ~0ull);
     for (unsigned int i = 0; i < banks; i++) {

@@ -4,6 +4,6 @@
 #define CLV_CPU_MCHECK_H
 
 void mcheck_init_cpu(void); /* before CR4.MCE is set */
-void mcheck_report(void);   /* what this CPU's banks hold; nothing when there is nothing */
+void mcheck_report(void);   /* logs the valid banks of this CPU */
 
 #endif

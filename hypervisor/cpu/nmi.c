@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Non-maskable interrupts that no CPU of ours has sent. The chip set says by port 0x61 of two kinds
- * whether it has raised them: SERR#, an error on PCI, and IOCHK#, one of a board's own devices.
- * Writing a one to the bit of either clears and silences it. All others are unknown: a button, a
- * watchdog, a stray one.
+ * NMIs that no CPU has sent. Port 0x61 tells two sources of the chip set: SERR#, a PCI system
+ * error, and IOCHK#, an I/O channel check by a device on the board. Writing 1 to the mask bit of
+ * either clears and masks it. The source of any other NMI is unknown: a button, a watchdog, a stray
+ * one.
  *
- * They are said, TOLD times each, and the machine goes on, as other kernels do: dom0's drivers know
- * more of their devices than we. `nmi=fatal` makes each a panic instead, with its dump: for a
- * machine whose operator has a button or, as the rig has, a monitor's command for one that hangs.
+ * Each source is logged TOLD times, and the machine goes on as under other kernels: dom0's drivers
+ * know more about their devices. `nmi=fatal` makes every NMI a panic with a dump. It is for a
+ * machine with an NMI button or, as in the rig, a monitor command, to debug a hang.
  *
- * An NMI may come while this CPU holds any lock, so nothing is printed here, but by the softirq.
+ * An NMI may arrive while this CPU holds any lock, so only the softirq prints.
  */
 #include "cpu/nmi.h"
 #include "cpu.h"
@@ -20,20 +20,20 @@
 #include "percpu.h"
 
 #define PORT_STATUS 0x61
-#define STATUS_WRITABLE 0x0fu /* the other bits only tell */
+#define STATUS_WRITABLE 0x0fu /* the other bits are read-only */
 #define TOLD 10
 
 static const struct {
     uint8_t raised, silence;
     const char *text;
 } sources[] = {
-    { 0x80, 0x04, "SERR#, an error on PCI" },
-    { 0x40, 0x08, "IOCHK#, an error of a device on the board" },
-    { 0, 0, "of a kind that nobody knows" },
+    { 0x80, 0x04, "SERR# (PCI system error)" },
+    { 0x40, 0x08, "IOCHK# (I/O channel check)" },
+    { 0, 0, "unknown source" },
 };
 #define UNKNOWN (ARRAY_SIZE(sources) - 1)
 
-static uint64_t untold; /* a bit for each source, atomic */
+static uint64_t untold; /* one bit per source, atomic */
 static uint32_t times[ARRAY_SIZE(sources)];
 static bool fatal;
 
@@ -43,23 +43,23 @@ void nmi_init(void)
 
     fatal = word && strcmp(word, "fatal") == 0;
     if (word && !fatal && strcmp(word, "ignore"))
-        log_warn("nmi=%s: neither fatal nor ignore; ignore is used\n", word);
+        log_warn("nmi=%s: not one of fatal, ignore; using ignore\n", word);
 }
 
 bool nmi_is_fatal(void) { return fatal; }
 
-static void note(unsigned int source, const struct trap_frame *f)
+static void note_source(unsigned int source, const struct trap_frame *f)
 {
     if (fatal)
-        panic("an NMI %s, at rip %lx\n", sources[source].text, f->rip);
+        panic("NMI: %s, at rip %lx\n", sources[source].text, f->rip);
     if (__atomic_add_fetch(&times[source], 1, __ATOMIC_RELAXED) <= TOLD) {
         bit_set(&untold, source);
         bit_set(&this_cpu()->softirq, SOFTIRQ_NMI);
     }
 }
 
-/* Clears it; one that goes on for ever stays silent. */
-static void clear(unsigned int source)
+/* Clears the source; after TOLD reports it stays masked. */
+static void clear_source(unsigned int source)
 {
     uint8_t val = inb(PORT_STATUS) & STATUS_WRITABLE;
 
@@ -76,11 +76,11 @@ void nmi_handle(const struct trap_frame *f)
     for (unsigned int i = 0; i < UNKNOWN; i++)
         if (status & sources[i].raised) {
             known = true;
-            note(i, f);
-            clear(i);
+            note_source(i, f);
+            clear_source(i);
         }
     if (!known)
-        note(UNKNOWN, f);
+        note_source(UNKNOWN, f);
 }
 
 void nmi_softirq(void)
@@ -89,6 +89,6 @@ void nmi_softirq(void)
 
     for (unsigned int i = 0; i <= UNKNOWN; i++)
         if (what >> i & 1)
-            log_warn("an NMI %s%s\n", sources[i].text,
-                     READ_ONCE(times[i]) < TOLD ? "" : "; more are not told");
+            log_warn("NMI: %s%s\n", sources[i].text,
+                     READ_ONCE(times[i]) < TOLD ? "" : "; further ones are not logged");
 }

@@ -7,7 +7,7 @@
 
 struct trap_frame;
 
-void nmi_init(void); /* by the command line; before the local APIC */
+void nmi_init(void); /* parses nmi=; before apic_init_cpu */
 bool nmi_is_fatal(void);
 void nmi_softirq(void);
 void nmi_handle(const struct trap_frame *f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stops the other CPUs, for a panic, a reboot or a power-off: by an NMI, because one that is stuck
- * takes no interrupt.
+ * Stops the other CPUs for a panic, a reboot or a power-off. Uses an NMI, because a CPU that is
+ * stuck takes no interrupts.
  *
  * Read next: nmi.c.
  */
@@ -15,7 +15,7 @@
 #include "lib/console.h"
 #include "percpu.h"
 
-#define STOP_PATIENCE_TICKS 500000000ull /* of the TSC: it works before there is a clock */
+#define STOP_PATIENCE_TICKS 500000000ull /* TSC ticks; usable before the clock is */
 
 static bool stopping; /* atomic */
 static uint32_t stopped;
@@ -54,5 +54,5 @@ void smp_report_stopped(void)
         if (stopped_at[i])
             log_err("  CPU %u was at %lx\n", i, stopped_at[i]);
         else if (i != this_cpu()->id)
-            log_err("  CPU %u does not stop\n", i);
+            log_err("  CPU %u did not stop\n", i);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Stops the other CPUs, for the end of the machine (cpu/smp.c). */
+/* Stops the other CPUs before the machine goes down (cpu/smp.c). */
 #ifndef CLV_CPU_SMP_H
 #define CLV_CPU_SMP_H
 
 struct trap_frame;
 
-/* for panic, reboot, power-off; the console takes no lock any more */
+/* For panic, reboot and power-off. Also takes over the console, whose lock may be held. */
 void smp_stop_others(void);
-void smp_report_stopped(void); /* where they were */
-/* an NMI: another CPU stops this one, or it is none of ours */
+void smp_report_stopped(void); /* logs where each one stopped */
+/* Handles an NMI: a stop request from another CPU, or one that no CPU has sent. */
 void smp_nmi(const struct trap_frame *f);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPUs, and softirqs: work that an interrupt handler, or another CPU, asks of a CPU. The run
- * loop does it before the next entry. What each softirq does is registered from above
- * (boot/wiring.c).
+ * The CPUs, and softirqs: work that an interrupt handler or another CPU requests of a CPU. The run
+ * loop does it before the next entry. Handlers are registered from above (boot/wiring.c).
  *
  * Read next: irq.c.
  */
@@ -30,9 +29,9 @@ void softirq_kick(unsigned int cpu)
 }
 
 /*
- * A CPU says that it is idle or whom it runs before it looks at softirq for the last time, and we
- * look only after the bit is set: so one of us sees the other. One that is busy in the core looks
- * anyway.
+ * The target publishes idle or guest_domain before its last check of softirq. The bit is set here
+ * before these are read, so at least one side sees the other. A CPU that is busy in the core will
+ * check softirq anyway.
  */
 void softirq_raise(unsigned int cpu, enum softirq s)
 {
@@ -63,7 +62,7 @@ bool softirq_preempt_pending(void)
     struct cpu *c = this_cpu();
     nsec_t now = clock_now();
 
-    if (!c->hypercall_start) /* the clock of a hypercall starts when it first asks: most never do */
+    if (!c->hypercall_start) /* started lazily, as most hypercalls never ask */
         c->hypercall_start = now;
     return READ_ONCE(c->softirq) || now - c->hypercall_start > PREEMPT_AFTER;
 }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers: on each CPU a heap with the first on top and the local APIC's timer armed for
- * that; no periodic tick. Functions run from SOFTIRQ_TIMER without a lock. When the first timer is
- * stopped or moved back, the hardware keeps its old setting: one interrupt too many is cheaper than
- * setting it at each change. Under QEMU's TCG a shot repeats until it is armed again or, with no
- * timer left, stopped (apic.c says why).
+ * One-shot timers. Each CPU has a heap with the earliest timer on top and arms its local APIC timer
+ * for that one; there is no periodic tick. Timer functions run from SOFTIRQ_TIMER without a lock
+ * held. If the first timer is stopped or postponed, the hardware keeps its setting: a spurious
+ * interrupt is cheaper than reprogramming at each change. Under QEMU's TCG a shot repeats until it
+ * is armed again or, with no timer left, stopped (see apic.c).
  *
- * A timer that is not pinned moves to the CPU that sets it: a vcpu's timers are where the vcpu is,
- * and to set one interrupts nobody.
+ * A timer that is not pinned moves to the CPU that sets it. So a vcpu's timers follow the vcpu, and
+ * setting one interrupts no other CPU.
  *
- * The heap is a leftist one (Crane, 1972): the shortest way down from a timer, its rank, goes by
- * right children, so no such way is longer than the logarithm of how many timers there are. Two
- * heaps are melded along these ways; a timer is added or taken by melding. However many timers a
- * guest has, and however far away, others pay no more for theirs.
+ * The heap is a leftist heap (Crane, 1972). A timer's rank is the length of the shortest path down
+ * from it, which follows right children, so it is at most logarithmic in the number of timers.
+ * Heaps are melded along these paths, and a timer is added or removed by melding. Other users'
+ * costs hence hardly depend on how many timers a guest sets, or for when.
  *
- * Lock: each queue's lock protects its heap, `programmed`, and of every timer that belongs to it
- * the place in the heap, expires, armed, finished and cpu. LOCK_TIMER; any context.
+ * Lock: each queue's lock protects its heap and `programmed`, and for every timer that belongs to
+ * it the position in the heap, expires, armed, finished and cpu. LOCK_TIMER; any context.
  */
 #include "cpu/timer.h"
 #include "cpu.h"
@@ -28,13 +28,13 @@
 #include "percpu.h"
 #include "spinlock.h"
 
-#define BATCH 64 /* functions run before the CPU looks at its other work */
+#define BATCH 64 /* functions run before the CPU does other work */
 
 struct timer_cpu {
     struct spinlock lock;
-    struct timer *first;   /* the heap's top, or NULL */
-    nsec_t programmed;     /* when the hardware fires; TIME_NEVER: not armed */
-    struct timer *running; /* whose function is running now; atomic */
+    struct timer *first;   /* top of the heap, or NULL */
+    nsec_t programmed;     /* expiry set in hardware; TIME_NEVER: not armed */
+    struct timer *running; /* its function is running now; atomic */
 };
 
 static struct timer_cpu queues[MAX_CPUS];
@@ -70,27 +70,30 @@ void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int c
 
 /* --- the heap --- */
 
-static uint32_t rank(const struct timer *t) { return t ? t->rank : 0; }
+static uint32_t rank_of(const struct timer *t) { return t ? t->rank : 0; }
 
-/* t's children have changed. False: its own rank has not. */
-static bool settle(struct timer *t)
+/*
+ * Restores the heap property of t after its children changed. Returns false if t's rank stays the
+ * same.
+ */
+static bool update_rank(struct timer *t)
 {
     uint32_t before = t->rank;
 
-    if (rank(t->left) < rank(t->right)) {
+    if (rank_of(t->left) < rank_of(t->right)) {
         struct timer *longer = t->right;
 
         t->right = t->left;
         t->left = longer;
     }
-    t->rank = rank(t->right) + 1;
+    t->rank = rank_of(t->right) + 1;
     return t->rank != before;
 }
 
 /*
- * Puts the meld of a and b at *place, below up: down by right children, whoever is first, then
- * back, as all on this way have another child. Further up ranks change as far as one stays the
- * same; as each is one more than that below, those are few, too.
+ * Melds a and b into *place, with the parent up. Descends along right children, taking the earlier
+ * timer at each step, then updates ranks on the way back. Above up, ranks are updated until one
+ * stays the same. Each changed rank is one more than the one below, so these are few, too.
  */
 static void meld(struct timer **place, struct timer *up, struct timer *a, struct timer *b)
 {
@@ -111,8 +114,8 @@ static void meld(struct timer **place, struct timer *up, struct timer *a, struct
     if (a)
         a->parent = t;
     for (; t != end; t = t->parent)
-        settle(t);
-    while (t && settle(t))
+        update_rank(t);
+    while (t && update_rank(t))
         t = t->parent;
 }
 
@@ -143,10 +146,8 @@ static nsec_t first_expiry(const struct timer_cpu *q)
 
 /* --- timers --- */
 
-/*
- * Makes q's CPU wake up in time for its first timer, if that is earlier than it would; q is locked.
- */
-static void program(struct timer_cpu *q)
+/* Ensures that q's CPU wakes up for its first timer; q is locked. */
+static void program_hardware(struct timer_cpu *q)
 {
     nsec_t first = first_expiry(q);
     unsigned int cpu = (unsigned int)(q - queues);
@@ -161,7 +162,7 @@ static void program(struct timer_cpu *q)
     }
 }
 
-/* The queue that t belongs to, locked. */
+/* Locks and returns the queue that t belongs to. */
 static struct timer_cpu *lock_queue(const struct timer *t)
 {
     for (;;) {
@@ -184,17 +185,17 @@ void timer_set(struct timer *t, nsec_t expires)
         WRITE_ONCE(t->cpu, self);
         spin_unlock(&q->lock);
         q = lock_queue(t);
-        heap_take(q, t); /* somebody else may have been faster */
+        heap_take(q, t); /* another CPU may have set it meanwhile */
     }
     if (!t->finished) {
         t->expires = expires;
         heap_add(q, t);
-        program(q);
+        program_hardware(q);
     }
     spin_unlock(&q->lock);
 }
 
-static void disarm(struct timer *t, bool finished)
+static void disarm_timer(struct timer *t, bool finished)
 {
     struct timer_cpu *q = lock_queue(t);
 
@@ -203,11 +204,11 @@ static void disarm(struct timer *t, bool finished)
     spin_unlock(&q->lock);
 }
 
-void timer_stop(struct timer *t) { disarm(t, false); }
+void timer_stop(struct timer *t) { disarm_timer(t, false); }
 
 void timer_finish(struct timer *t)
 {
-    disarm(t, true);
+    disarm_timer(t, true);
     for (unsigned int i = 0; i < nr_cpus; i++)
         while (__atomic_load_n(&queues[i].running, __ATOMIC_ACQUIRE) == t)
             cpu_pause();
@@ -225,7 +226,7 @@ void timer_softirq(void)
                 apic_timer_start(0);
                 q->programmed = TIME_NEVER;
             }
-            program(q);
+            program_hardware(q);
             spin_unlock(&q->lock);
             return;
         }

@@ -6,22 +6,23 @@
 #include "types.h"
 
 /*
- * A timer waits on the CPU that set it last, or always on the one that it was made for. Its
- * function runs there, from softirq_run(), with no lock held, once per set. set may be called from
- * any CPU and again while armed (then only the new time counts); stop returns after which fn is not
- * started (it may be running on another CPU). finish waits for that, too, and makes later sets do
- * nothing: then t's memory may go. Who calls finish holds no lock that fn takes. `expires` in the
- * past fires at once.
+ * A timer belongs to the CPU that set it last or, if pinned, to the one given to timer_setup(). Its
+ * function runs there, from softirq_run(), with no lock held, once per set.
+ *
+ * timer_set() may be called from any CPU, also while the timer is armed; then only the new time
+ * counts. An `expires` in the past fires at once. After timer_stop() returns, fn is not started any
+ * more, but may be running on another CPU. timer_finish() waits for that, too, and makes later sets
+ * no-ops: then t may be freed. The caller of timer_finish() must hold no lock that fn takes.
  */
 #define TIMER_ANY_CPU UINT32_MAX
 struct timer {
-    struct timer *parent, *left, *right; /* in its CPU's heap, while it is armed */
+    struct timer *parent, *left, *right; /* position in the heap, while armed */
     uint32_t rank;
     nsec_t expires;
     void (*fn)(void *data);
     void *data;
-    unsigned int cpu; /* whose heap it is in, if it is in one */
-    bool pinned;      /* there always */
+    unsigned int cpu; /* owner of its heap */
+    bool pinned;      /* never moves to another CPU */
     bool armed, finished;
 };
 

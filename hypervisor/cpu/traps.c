@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptor tables, and what happens when the core itself takes an exception: our bug, and a
- * panic. NMI, #DF and #MC have stacks of their own, because they may come when the current one is
- * unusable, unless a guest's task register is loaded: then the CPU would take the stack's address
- * from the guest's memory. (APM vol. 2, 4.8, 8.2 and 12.2)
+ * Descriptor tables, and exceptions taken in the core, which are bugs and panic. NMI, #DF and #MC
+ * have IST stacks, because they may arrive when the current stack is unusable. They go without
+ * while a guest's task register is loaded: the CPU would then read the stack address from the
+ * guest's memory. (APM vol. 2, 4.8, 8.2 and 12.2)
  *
- * To have them in an exit, too, would take VMSAVE, VMLOAD and another VMLOAD each time: a sixth of
- * a null hypercall on a real CPU, as Xen's authors measured, and Xen does without, too. NMI and #MC
- * lose nothing: no SYSCALL enters the core, so its stack pointer is good at any time. A stack that
- * overflows in an exit would reset the machine without a dump (the #PF of its guard page becomes a
- * #DF that has no stack either), so it must not come to that: no function recurses, the build
- * bounds each frame, the deepest chain with an interrupt, an NMI and a panic on top is below 10 of
- * 16 KiB, and traps_check_stacks() looks whether what happened stays within a half.
+ * IST stacks during exits would need VMSAVE, VMLOAD and another VMLOAD per exit: a sixth of a null
+ * hypercall on real hardware, as measured by Xen's authors, and Xen does without, too. NMI and #MC
+ * lose nothing: no SYSCALL enters the core, so its stack pointer is always valid. A stack overflow
+ * during an exit would reset the machine without a dump: the #PF of the guard page becomes a #DF
+ * that has no stack either. So overflow is ruled out: no function recurses, the build bounds each
+ * frame, and the deepest chain with an interrupt, an NMI and a panic on top is below 10 of 16 KiB.
+ * traps_check_stacks() verifies that actual use stays within half.
  */
 #include "cpu/traps.h"
 #include "cpu/irq.h"
@@ -57,7 +57,7 @@ static struct {
         .tss.iopb = sizeof(struct tss),
     },
 };
-static struct idt_entry idt[2][256]; /* all on the current stack; three on their own */
+static struct idt_entry idt[2][256]; /* [0]: no IST; [1]: IST for NMI, #DF, #MC */
 
 static const char *const names[] = {
     "divide error", "debug",          "NMI",         "breakpoint",         "overflow",
@@ -117,8 +117,8 @@ static uint8_t *make_stack(struct cpu *c, unsigned int pages)
 }
 
 /*
- * Stacks and descriptors of a CPU that is about to start; on the boot CPU. What an earlier one in
- * its place has had is used again.
+ * Sets up stacks and descriptors for a CPU, on the boot CPU. Stacks from an earlier attempt to
+ * start a CPU under this number are reused.
  */
 void traps_prepare_cpu(struct cpu *c)
 {
@@ -137,7 +137,7 @@ void traps_prepare_cpu(struct cpu *c)
         tss->ist[i] = (uint64_t)make_stack(c, IST_PAGES) - STACK_RESERVED;
 }
 
-/* Loads them, on the CPU itself. */
+/* Loads the descriptor tables; runs on the CPU itself. */
 void traps_init_cpu(struct cpu *c)
 {
     load_tables(c->id);
@@ -145,7 +145,7 @@ void traps_init_cpu(struct cpu *c)
     traps_own_stacks(true);
 }
 
-/* Which stack of this CPU an address is in: its top, or 0. */
+/* Returns the top of the stack of this CPU that contains sp, or 0. */
 static uint64_t stack_top_of(uint64_t sp)
 {
     const struct cpu *c = this_cpu();
@@ -160,7 +160,10 @@ static uint64_t stack_top_of(uint64_t sp)
     return 0;
 }
 
-/* How much of a CPU's stack was ever used: its pages were zero, and what is not zero was pushed. */
+/*
+ * Returns the high-water mark of a CPU's stack. Stack pages start zeroed: nonzero words were
+ * pushed.
+ */
 static uint64_t stack_used(const struct cpu *c)
 {
     const uint64_t *word = (const uint64_t *)(c->stack_top - STACK_SIZE);
@@ -186,7 +189,7 @@ static bool in_text(uint64_t address)
     return address >= (uint64_t)image_start && address < (uint64_t)text_end;
 }
 
-/* Return addresses, following the frame pointers: for addr2line -e build/cleave.elf. */
+/* Prints return addresses along the frame pointers, for addr2line -e build/cleave.elf. */
 static void dump_calls(uint64_t rbp)
 {
     uint64_t top = stack_top_of(rbp);
@@ -239,6 +242,6 @@ void traps_enter(struct trap_frame *f)
             f->vector < ARRAY_SIZE(names) ? names[f->vector] : "reserved", f->error,
             this_cpu()->id);
     dump_frame(f);
-    panic(f->vector == VECTOR_MC ? "machine check: the hardware reports a fault\n"
-                                 : "the core took an exception: a bug of Cleave\n");
+    panic(f->vector == VECTOR_MC ? "machine check: uncorrectable hardware error\n"
+                                 : "unexpected exception in the core\n");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions of the core (cpu/traps.c) and the frame that cpu/entry.S builds. NMI, #DF and #MC have
- * own stacks.
+ * Exceptions in the core (cpu/traps.c) and the frame that cpu/entry.S builds. NMI, #DF and #MC have
+ * IST stacks.
  */
 #ifndef CLV_CPU_TRAPS_H
 #define CLV_CPU_TRAPS_H
@@ -20,13 +20,13 @@ struct trap_frame {
 #define VECTOR_MC 18
 #define VECTOR_FIRST_IRQ 32
 
-void traps_init_early(void);           /* dumps from here on, without stacks of their own */
-void traps_prepare_cpu(struct cpu *c); /* stacks and tables; on the boot CPU, which then starts c */
-void traps_init_cpu(struct cpu *c);    /* loads them; on c itself */
-/* of NMI, #DF, #MC; off while the task register is a guest's */
+void traps_init_early(void);           /* enables dumps, without IST stacks yet */
+void traps_prepare_cpu(struct cpu *c); /* sets up stacks and tables; on the boot CPU */
+void traps_init_cpu(struct cpu *c);    /* loads the tables; on c itself */
+/* Switches the IST stacks of NMI, #DF and #MC; off while a guest's task register is loaded. */
 void traps_own_stacks(bool on);
-void traps_dump(void);                 /* this CPU's calls and control registers, for a panic */
-unsigned int traps_check_stacks(void); /* complains when one was ever used by more than half */
+void traps_dump(void);                 /* logs control registers and a call trace, for a panic */
+unsigned int traps_check_stacks(void); /* counts stacks that were ever more than half used */
 
 /* entry.S */
 extern char entry_traps[];

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The watchdog: a CPU that is in the core, not idle and not in a guest, passes through the run loop
- * or enters a guest many times a second. One that does neither for PATIENCE checks, which are at
- * least a second apart, is stuck: panic stops and dumps all CPUs. The checks ride on whatever
- * timers fire on other CPUs, because an idle machine must take no tick; so they see only one of
- * several CPUs stuck, never the only one. They count checks and not time, because an emulator may
- * be stopped as a whole.
+ * The watchdog. A CPU in the core, neither idle nor in a guest, passes the run loop or enters a
+ * guest many times a second. One that does neither for PATIENCE checks, at least a second apart, is
+ * stuck: panic() stops and dumps all CPUs. Checks run whenever a timer fires on another CPU,
+ * because an idle machine must have no tick. So a machine with one CPU has no watchdog. Checks are
+ * counted, not time, because an emulator may be stopped as a whole.
  *
- * The debug build also notes the longest stay in the core, from an exit or a wakeup to the next
- * entry, HLT or irq_window: so long an interrupt had to wait. Under the rig's ICOUNT=1 a tick is an
- * instruction, and tests/system/stretch.c asserts a bound.
+ * The debug build also records the longest stay in the core: from an exit or a wakeup to the next
+ * entry, HLT or irq_window(). That is how long an interrupt had to wait. Under the rig's ICOUNT=1 a
+ * tick is an instruction, and tests/system/stretch.c asserts a bound.
  */
 #include "cpu/watchdog.h"
 #include "core/vcpu.h"
@@ -21,9 +20,9 @@
 
 #define PATIENCE 20
 
-static nsec_t next_check; /* atomic: who moves it on does the check */
+static nsec_t next_check; /* atomic; the CPU that advances it does the check */
 
-/* The checking CPU's notes, of which only one at a time writes. */
+/* State of the checks, written by one CPU at a time. */
 static struct {
     uint64_t passes;
     unsigned int missed;
@@ -59,7 +58,8 @@ void watchdog_check(void)
             check_cpu(i);
 }
 
-static struct cleave_stretch longest; /* of all CPUs; of two at the same moment one may get lost */
+/* Over all CPUs. Unlocked: one of two simultaneous updates may be lost. */
+static struct cleave_stretch longest;
 
 void watchdog_pause(void)
 {
@@ -71,7 +71,7 @@ void watchdog_pause(void)
     WRITE_ONCE(c->passes, c->passes + 1);
 }
 
-/* v: whose exit brought us here, or NULL. */
+/* v: the vcpu that exited, or NULL. */
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax)
 {
     if (CLV_DEBUG)

@@ -10,12 +10,12 @@ struct vcpu;
 
 struct cleave_stretch;
 void watchdog_check(void); /* panics when another CPU is stuck in the core */
-/* irq_window for who is long and holds no lock: it is not stuck */
+/* irq_window() for long work without a lock held; counts as progress. */
 void watchdog_pause(void);
-/* These do nothing in the release build. */
+/* No-ops in the release build. */
 void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax);
 void watchdog_stretch_end(const struct cpu *c);
-/* the longest since the last report */
+/* Returns the longest stay since the last report. */
 void watchdog_stretch_report(struct cleave_stretch *out);
 
 #endif

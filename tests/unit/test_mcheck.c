@@ -118,7 +118,7 @@ static void report_shows_what_is_valid(void **state)
     mcheck_report();
     assert_null(strstr(harness_log, "bank 0"));
     assert_null(strstr(harness_log, "1234567"));
-    assert_non_null(strstr(harness_log, "uncorrected, others were lost, the CPU's state is corrupt\n"));
+    assert_non_null(strstr(harness_log, "uncorrected, further errors lost, processor context corrupt\n"));
     bank[1].status = 1ull << 63 | 1ull << 58;
     mcheck_report();
     assert_non_null(strstr(harness_log, "address 0000000001234567\n"));

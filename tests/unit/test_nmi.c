@@ -69,7 +69,7 @@ static void reasons_are_told_apart(void **state)
     assert_int_equal(raised | low, 3);
     assert_non_null(strstr(nmi(IOCHK), "IOCHK#"));
     assert_int_equal(raised | low, 3);
-    assert_non_null(strstr(nmi(0), "nobody knows"));
+    assert_non_null(strstr(nmi(0), "unknown source"));
     assert_null(strstr(harness_log, "#"));
     nmi(SERR | IOCHK); /* both are cleared; harness_log has the last line only */
     assert_non_null(strstr(harness_log, "IOCHK#"));
@@ -83,7 +83,7 @@ static void storm_ends(void **state)
         assert_non_null(strstr(nmi(SERR), "SERR#"));
         assert_int_equal(low, 3);
     }
-    assert_non_null(strstr(nmi(SERR), "more are not told"));
+    assert_non_null(strstr(nmi(SERR), "further ones are not logged"));
     assert_int_equal(low, 7);
     assert_string_equal(nmi(SERR), "");
     assert_non_null(strstr(nmi(IOCHK), "IOCHK#"));
