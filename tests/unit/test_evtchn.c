@@ -372,6 +372,27 @@ static void test_reset(void **state)
     assert_int_equal(evtchn_reset_all(a), 0);
 }
 
+/* However often others want the CPU meanwhile. */
+static void test_teardown_in_steps(void **state)
+{
+    unsigned int steps = 0;
+
+    (void)state;
+    for (unsigned int i = 0; i < 3 * EVTCHN_BUCKET - 1; i++)
+        unbound(b, 0);
+    b->dying = DOMAIN_DYING;
+    harness_preempt_every = 1;
+    while (b->evtchn.buckets) {
+        int rc = evtchn_teardown(b);
+
+        assert_int_equal(rc, b->evtchn.buckets ? -ERESTART : 0);
+        steps++;
+    }
+    assert_true(steps >= 3 * EVTCHN_BUCKET);
+    assert_int_equal(evtchn_teardown(b), 0);
+    harness_preempt_every = 0;
+}
+
 static unsigned int pauses, changes_left;
 
 static void change_ports(void)
@@ -508,6 +529,7 @@ int main(void)
         EVTCHN_TEST(test_poll),
         EVTCHN_TEST(test_info_moved),
         EVTCHN_TEST(test_reset),
+        EVTCHN_TEST(test_teardown_in_steps),
         EVTCHN_TEST(test_check_lets_others_in),
         EVTCHN_TEST(test_check_finds),
         EVTCHN_TEST(only_bindings_take_the_lock_of_all),

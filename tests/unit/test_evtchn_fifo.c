@@ -192,6 +192,27 @@ static void test_fifo_close_linked(void **state)
     assert_int_equal(ipi(b, 1), p);
 }
 
+/* One that is still in a queue keeps no others from being used again. */
+static void test_fifo_free_behind_linked(void **state)
+{
+    uint32_t p[3], port = 0;
+
+    (void)state;
+    start_fifo();
+    for (unsigned int i = 0; i < 3; i++)
+        p[i] = fifo_ipi(0, 7);
+    while (evtchn_bind_ipi(b, 1, &port) == 0)
+        ;
+    for (unsigned int i = 0; i < 2; i++)
+        assert_int_equal(evtchn_send(b, p[i]), 0);
+    for (unsigned int i = 0; i < 3; i++)
+        assert_int_equal(evtchn_close_port(b, p[i]), 0);
+    assert_int_equal(ipi(b, 1), p[2]);
+    assert_int_equal(evtchn_bind_ipi(b, 1, &port), -ENOSPC);
+    assert_int_equal(take(0), 0);
+    assert_int_equal(ipi(b, 1) + ipi(b, 1), p[0] + p[1]);
+}
+
 /* Pending before the switch, and before the page of the array: not lost. */
 static void test_fifo_missed(void **state)
 {
@@ -348,6 +369,7 @@ int main(void)
         EVTCHN_TEST(test_fifo_moves),
         EVTCHN_TEST(test_fifo_sent_in_a_queue),
         EVTCHN_TEST(test_fifo_close_linked),
+        EVTCHN_TEST(test_fifo_free_behind_linked),
         EVTCHN_TEST(test_fifo_missed),
         EVTCHN_TEST(test_fifo_fresh),
         EVTCHN_TEST(test_fifo_no_control),

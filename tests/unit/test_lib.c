@@ -128,14 +128,18 @@ static void unknown_options_are_named(void **state)
 static void sizes_are_parsed_strictly(void **state)
 {
     static const char *const wrong[] = {
-        "", "M", "12X", "12MM", "-1", " 1", "1.5G", "0x", "18446744073709551616", "20000000T",
+        "", "M", "12X", "12MM", "-1", " 1", "1.5G", "0x", "18446744073709551616", "20000000T", "/", ":", "1/",
     };
     uint64_t n;
 
     (void)state;
     assert_true(cmdline_parse_size("512M", &n) && n == 512ull << 20);
     assert_true(cmdline_parse_size("4096k", &n) && n == 4ull << 20);
-    assert_true(cmdline_parse_size("7", &n) && n == 7);
+    for (uint64_t wanted = 0; wanted < 100; wanted++) {
+        const char digits[] = { (char)('0' + wanted / 10), (char)('0' + wanted % 10), 'k', '\0' };
+
+        assert_true(cmdline_parse_size(digits, &n) && n == wanted << 10);
+    }
     assert_true(cmdline_parse_size("18446744073709551615", &n) && n == UINT64_MAX);
     for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++)
         assert_false(cmdline_parse_size(wrong[i], &n));
@@ -184,6 +188,7 @@ static void memory_map_is_sorted_and_ram_loses(void **state)
             end = start + 1 + (seed >> 8) % (MAP_PAGES - start);
             type = kinds[(seed >> 24) % ARRAY_SIZE(kinds)];
             boot_info_add_range((paddr_t)start << PAGE_SHIFT, (paddr_t)end << PAGE_SHIFT, type);
+            boot_info_add_range((paddr_t)end << PAGE_SHIFT, (paddr_t)start << PAGE_SHIFT, 77); /* nothing */
             for (uint32_t page = start; page < end; page++)
                 if (types[page] == 0 || types[page] == BOOT_RAM)
                     types[page] = type;

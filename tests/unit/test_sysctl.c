@@ -24,9 +24,15 @@ static void test_sysctl_info(void **state)
     assert_int_equal(op.u.cputopoinfo.num_cpus, 2);
     op.u.cputopoinfo.cputopo.p = (void *)BUF(2);
     op.u.cputopoinfo.num_cpus = 1;
-    ((xen_sysctl_cputopo_t *)at(BUF(2)))[1].core = 77;
+    memset(at(BUF(2)), 77, 3 * sizeof(xen_sysctl_cputopo_t));
     assert_int_equal(sysctl(&op), 0);
-    assert_int_equal(((xen_sysctl_cputopo_t *)at(BUF(2)))[1].core, 77);
+    assert_int_equal(((xen_sysctl_cputopo_t *)at(BUF(2)))[0].core, 0);
+    assert_int_equal(((xen_sysctl_cputopo_t *)at(BUF(2)))[1].core, 77 * 0x01010101);
+    op.u.cputopoinfo.num_cpus = 3;
+    assert_int_equal(sysctl(&op), 0);
+    assert_int_equal(((xen_sysctl_cputopo_t *)at(BUF(2)))[1].core, 1);
+    assert_int_equal(((xen_sysctl_cputopo_t *)at(BUF(2)))[1].socket, 0);
+    assert_int_equal(((xen_sysctl_cputopo_t *)at(BUF(2)))[2].core, 77 * 0x01010101);
 
     op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_getdomaininfolist,
                              .u.getdomaininfolist = { .max_domains = 10, .buffer.p = (void *)BUF(2) } };

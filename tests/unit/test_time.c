@@ -24,9 +24,17 @@ void apic_timer_arm(nsec_t delta)
     interval[harness_cpu] = delta;
     armed[harness_cpu] = now + delta;
 }
-void apic_timer_start(uint32_t count) { armed[harness_cpu] = count ? armed[harness_cpu] : TIME_NEVER; }
-static uint32_t apic_left, apic_step;
-uint32_t apic_timer_current(void) { return apic_left -= apic_step; }
+static uint32_t apic_left, apic_step, apic_started;
+void apic_timer_start(uint32_t count)
+{
+    armed[harness_cpu] = count ? armed[harness_cpu] : TIME_NEVER;
+    apic_started = count;
+}
+uint32_t apic_timer_current(void)
+{
+    assert_int_equal(apic_started, 0xffffffff); /* long enough to be measured */
+    return apic_left -= apic_step;
+}
 void watchdog_check(void) { }
 void softirq_raise(unsigned int cpu, enum softirq s) { bit_set(&cpus[cpu].softirq, s); }
 uint32_t apic_timer_khz;
@@ -445,6 +453,7 @@ static void xen_below_says_the_rate(void **state)
     clock_init(acpi.pm_timer_port);
     assert_int_equal(clock_tsc_khz, 1000);
     assert_int_not_equal(apic_timer_khz, 0);
+    assert_int_equal(apic_started, 0);
     assert_in_range(port_reads, 1, 2);
     apic_step = 0;
     assert_panics(clock_init(acpi.pm_timer_port)); /* the APIC's timer stands still */
