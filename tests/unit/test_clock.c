@@ -9,6 +9,8 @@
 #include "cpu/clock.h"
 #include "platform/acpi.h"
 
+#include <string.h>
+
 #define PM_TIMER 0x608
 #define PM_HZ 3579545ull
 #define TSC_KHZ 1000000ull /* so fast is the TSC by the PM timer */
@@ -18,6 +20,7 @@ struct acpi_info acpi;
 uint32_t apic_timer_khz;
 
 static bool absent;                  /* the chip */
+static bool stands_still;            /* the PM timer */
 static uint32_t apic_start;
 static uint64_t apic_started;
 static unsigned int pm_bits;
@@ -54,6 +57,8 @@ uint32_t harness_port_read(uint16_t port, unsigned int size)
         uint64_t ticks = (unsigned __int128)rdtsc() * PM_HZ / (TSC_KHZ * 1000);
 
         assert_int_equal(size, 4);
+        if (stands_still)
+            return 77;
         return (uint32_t)ticks & (pm_bits == 24 ? 0xffffff : ~0u);
     }
     assert_int_equal(port, 0x71);
@@ -80,7 +85,7 @@ static int setup(void **state)
     harness_memory_new(1);
     harness_quiet = true;
     acpi.pm_timer_port = PM_TIMER;
-    absent = false;
+    absent = stands_still = false;
     pm_bits = 24;
     updating = seconds_until_next = 0;
     memset(chip, 0, sizeof(chip));
@@ -116,6 +121,14 @@ static void no_pm_timer(void **state)
 {
     acpi.pm_timer_port = 0;
     assert_panics(clock_init(acpi.pm_timer_port));
+}
+
+/* Nothing can be measured by it, and nobody waits for ever. */
+static void a_pm_timer_that_stands_still(void **state)
+{
+    stands_still = true;
+    assert_panics(clock_init(acpi.pm_timer_port));
+    assert_non_null(strstr(harness_log, "PM timer at port 0x608 does not count"));
 }
 
 static void no_clock_chip(void **state)
@@ -158,6 +171,7 @@ int main(void)
         cmocka_unit_test_setup(dates, setup),              cmocka_unit_test_setup(a_second_that_ends, setup),
         cmocka_unit_test_setup(the_clock_is_set, setup),
         cmocka_unit_test_setup(no_clock_chip, setup),
+        cmocka_unit_test_setup(a_pm_timer_that_stands_still, setup),
     };
 
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
