@@ -100,7 +100,7 @@ $(eval $(call unit-test,mcheck,cpu/mcheck.c))
 $(UNIT_OUT)/test_traps: UNIT_WRAP += -Wl,--defsym=image_start=__executable_start,--defsym=text_end=etext
 $(eval $(call unit-test,traps,cpu/traps.c guest/decode.c))
 $(eval $(call unit-test,nmi,cpu/nmi.c lib/cmdline.c))
-$(eval $(call unit-test,lapic,vdev/lapic.c vdev/lapic_timer.c))
+$(foreach test,lapic lapic_ipi lapic_timer,$(eval $(call unit-test,$(test),vdev/lapic.c vdev/lapic_timer.c,lapic_model.o)))
 $(eval $(call unit-test,softirq,cpu/softirq.c))
 $(eval $(call unit-test,irq,cpu/irq.c lib/spinlock.c))
 $(eval $(call unit-test,ioapic,dom0/ioapic.c vdev/bus.c lib/spinlock.c))
