@@ -40,6 +40,28 @@ static void x2apic_destinations(void **state)
     assert_int_equal(read_msr(v[0], MSR_ICR), 4ull << 32 | 0x50);
 }
 
+/* Sixteen ids a cluster, each the bit of its place there; and so says LDR. */
+static void x2apic_clusters(void **state)
+{
+    static const uint32_t ids[VCPUS] = { 0x0, 0xe, 0x10, 0x1e };
+
+    for (unsigned int i = 0; i < VCPUS; i++) {
+        v[i]->vdev.lapic.id = ids[i];
+        assert_int_equal(read_msr(v[i], 0x80d), ids[i] >> 4 << 16 | 1u << (ids[i] & 0xf));
+    }
+    for (unsigned int cluster = 0; cluster < 4; cluster++)
+        for (unsigned int bit = 0; bit < 16; bit++) {
+            unsigned int expected = 0;
+
+            for (unsigned int i = 0; i < VCPUS; i++)
+                expected |= (ids[i] == cluster * 16 + bit) << i;
+            write_msr(v[0], MSR_ICR, (uint64_t)(cluster << 16 | 1u << bit) << 32 | 0x850);
+            assert_int_equal(who(0x50), expected);
+        }
+    write_msr(v[0], MSR_ICR, 0x1ffffull << 32 | 0x850);
+    assert_int_equal(who(0x50), 0xc);
+}
+
 /* 255 means all in eight bits, as a page or a device has them; in 32 bits it is a number that nobody has. */
 static void id_255(void **state)
 {
@@ -171,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAPIC_TEST(x2apic_destinations),
+        LAPIC_TEST(x2apic_clusters),
         LAPIC_TEST(id_255),
         XAPIC_TEST(xapic_destinations),
         LAPIC_TEST(special_messages),

@@ -16,11 +16,13 @@
 /* The APIC's timer: when it interrupts next, and in which intervals from then on; TIME_NEVER: stopped. */
 static nsec_t armed[MAX_CPUS], interval[MAX_CPUS];
 static nsec_t now;
+static unsigned int arms;
 
 /* The clock of the tests: clock.c is linked with its own clock_now under another name. */
 nsec_t clock_now(void) { return now; }
 void apic_timer_arm(nsec_t delta)
 {
+    arms++;
     interval[harness_cpu] = delta;
     armed[harness_cpu] = now + delta;
 }
@@ -148,6 +150,24 @@ static void timers_fire_in_order_and_in_time(void **state)
     assert_int_equal(fired_count, 4);
     assert_true(fired[0] == 1 && fired[1] == 2 && fired[2] + fired[3] == 3); /* equals in any order */
     assert_int_equal(armed[0], TIME_NEVER); /* no tick when nothing waits */
+}
+
+/* To set the hardware takes longer than all the rest: it is done for who is first, and once. */
+static void the_hardware_is_set_for_the_first(void **state)
+{
+    (void)state;
+    arms = 0;
+    timer_set(&timers[0], 3000);
+    assert_int_equal(arms, 1);
+    timer_set(&timers[1], 3000);
+    timer_set(&timers[2], 5000);
+    timer_set(&timers[0], 4000);
+    timer_stop(&timers[1]);
+    assert_int_equal(arms, 1);
+    timer_set(&timers[3], 2000);
+    assert_int_equal(arms, 2);
+    run(0, 6000);
+    assert_int_equal(fired_count, 3);
 }
 
 static void timers_stop_and_move_in_time(void **state)
@@ -469,6 +489,7 @@ int main(void)
         cmocka_unit_test(dates_are_seconds),
         cmocka_unit_test(xen_below_says_the_rate),
         cmocka_unit_test_setup(timers_fire_in_order_and_in_time, timers_setup),
+        cmocka_unit_test_setup(the_hardware_is_set_for_the_first, timers_setup),
         cmocka_unit_test_setup(timers_stop_and_move_in_time, timers_setup),
         cmocka_unit_test_setup(the_last_timer_stops_the_hardware, timers_setup),
         cmocka_unit_test_setup(timers_fire_where_they_were_set, timers_setup),
