@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The invariant checker: walks everything that is counted twice and says where the counts disagree.
- * Reached by dom0 (cleave_op, debug key 'I') and by tests; it changes nothing. Each module checks
- * its own: this file only asks them all.
+ * The invariant checker: verifies data that is kept twice (counts, back references) and reports
+ * differences. dom0 calls it (cleave_op, debug key 'I'), and so do tests. It changes nothing. Each
+ * module checks its own data; this file calls them all.
  */
 #include "core/check.h"
 #include "core/domain_registry.h"
@@ -23,8 +23,7 @@ static unsigned int check_vcpu(struct vcpu *v)
 
     spin_lock_scope(&v->d->lock);
     if (v->info_pin.va && (uint8_t *)v->info < (uint8_t *)v->info_pin.va)
-        errors +=
-            check_failed("d%uv%u's vcpu_info is outside of its pinned frame\n", v->d->id, v->id);
+        errors += check_failed("d%uv%u's vcpu_info is outside its pinned frame\n", v->d->id, v->id);
     return errors;
 }
 
@@ -41,6 +40,6 @@ unsigned int check_invariants(void)
     }
     errors += traps_check_stacks();
     if (errors)
-        log_err("check: %u disagreements in %u domains\n", errors, domains);
+        log_err("check: %u violations in %u domains\n", errors, domains);
     return errors;
 }

@@ -3,7 +3,7 @@
 #ifndef CLV_CORE_CHECK_H
 #define CLV_CORE_CHECK_H
 
-/* Walks everything, logs what disagrees, returns how many. */
+/* Runs all checks, logs each violation and returns their number. */
 unsigned int check_invariants(void);
 
 #endif

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains: created and killed.
+ * Creation and destruction of domains.
  *
- * Creation builds everything, then inserts the domain in the registry. Killing is one resumable
- * sequence of steps, used by domctl destroydomain and by a creation that failed half-way; each step
- * is idempotent. The structure is freed with the last reference: the creator's is dropped when the
- * kill is complete, and a domain whose frames are still mapped elsewhere keeps one until they are
- * back (mm/alloc.c). Until then it is found by its id, dying, and its vcpus have given back what
- * they ran with.
+ * Creation builds everything, then inserts the domain in the registry. Destruction is one resumable
+ * sequence of idempotent steps, used by domctl destroydomain and by a creation that failed
+ * half-way. The structure is freed with the last reference. The creator's reference is dropped when
+ * the kill is complete; each frame still mapped elsewhere holds one until it is freed (mm/alloc.c).
+ * Until then the dying domain is found by its id, and its vcpus have released their resources.
  *
- * Lock: LOCK_DOMCTL is held by the callers. Read next: check.c.
+ * Lock: the callers hold LOCK_DOMCTL. Read next: check.c.
  */
 #include "core/domain.h"
 #include "core/domain_registry.h"
@@ -25,7 +24,7 @@
 
 #include <xen/domctl.h>
 
-/* False: call again. One vcpu goes at a time. */
+/* Frees d in steps, one vcpu per call. Returns false until done. */
 static bool domain_free(struct domain *d)
 {
     if (d->max_vcpus > 0) {
@@ -47,7 +46,10 @@ static bool domain_free(struct domain *d)
     return true;
 }
 
-/* One part of one domain at a time; only on CPU 0, so that nobody else takes it. */
+/*
+ * Frees dead domains, one step per call. Runs on CPU 0 only, so two CPUs never free the same
+ * domain.
+ */
 void domain_reap(void)
 {
     struct domain *d = domain_find_dead();
@@ -62,12 +64,13 @@ static void watchdog_expired(void *data)
 {
     struct domain *d = data;
 
-    log_guest(d, "its watchdog expired: it did not ping in time\n");
+    log_guest(d, "watchdog expired\n");
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
 /*
- * Gives back all that d has of others and of its guest. Any part may be missing, or gone already.
+ * Releases everything that d holds of other domains and of its guest. Any part may be missing or
+ * already released.
  */
 static int dismantle(struct domain *d)
 {
@@ -127,7 +130,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     if (!rc)
         rc = domain_insert(d);
     if (rc) {
-        WRITE_ONCE(d->dying, DOMAIN_DYING); /* nobody has seen it alive */
+        WRITE_ONCE(d->dying, DOMAIN_DYING); /* never visible to others */
         while (dismantle(d) == -ERESTART)
             ;
         while (!domain_free(d))
@@ -147,7 +150,7 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
             continue;
         struct vcpu *v = vcpu_create(d, i);
         if (!v)
-            /* those that exist stay; the next call or the destroyer deals with them */
+            /* vcpus created so far stay, for the next call or for domain_kill */
             return -ENOMEM;
         vcpu_timer_init(v);
         d->vcpu[i] = v;

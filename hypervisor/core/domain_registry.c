@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registry of domains: the list, sorted by id, and the lookup by id. Beside it, the parts that
- * upper floors add to each domain.
+ * The registry of domains: a list sorted by id, and lookup by id. Also the hooks that upper floors
+ * register for each domain.
  *
- * An id stays in use until the structure is freed. A dying domain whose frames are still mapped
+ * An id stays in use until the structure is freed. A dying domain with frames still mapped
  * elsewhere is found by its id, so a new domain is never mistaken for the owner of those frames.
  *
  * Lock: domlist_lock (LOCK_DOMLIST) protects the list and the ids. Read next: sched.c.
@@ -18,7 +18,7 @@ struct domain *dom0;
 
 static struct spinlock domlist_lock = SPINLOCK(LOCK_DOMLIST);
 static struct list domlist = LIST_INIT(domlist);
-static struct domain *by_id[256]; /* chains of ids with the same remainder: guests look up often */
+static struct domain *by_id[256]; /* hash table: guests cause frequent lookups */
 static domid_t last_id;
 
 const struct domain_part *domain_parts[DOMAIN_PARTS_MAX + 1];
@@ -101,7 +101,7 @@ int domain_insert(struct domain *d)
 void domain_remove(struct domain *d)
 {
     spin_lock_scope(&domlist_lock);
-    if (*find_locked(d->id) == d) /* not one that was never inserted */
+    if (*find_locked(d->id) == d) /* false if d was never inserted */
         *find_locked(d->id) = d->next_by_id;
     list_del(&d->link);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The list of domains and their ids (core/domain_registry.c). */
+/* The registry of domains (core/domain_registry.c). */
 #ifndef CLV_CORE_DOMAIN_REGISTRY_H
 #define CLV_CORE_DOMAIN_REGISTRY_H
 
@@ -9,16 +9,13 @@
 
 void domain_add_part(const struct domain_part *part);
 extern struct domain *dom0;
-struct domain *domain_get(domid_t id); /* reference, or NULL */
-/* first domain with id >= first, reference, or NULL */
+struct domain *domain_get(domid_t id); /* takes a reference; or NULL */
+/* first domain with id >= first, with a reference; or NULL */
 struct domain *domain_get_next(domid_t first);
-/*
- * Inserts d under its id, or under a fresh one for DOMID_INVALID. -EEXIST; -ENOMEM: all ids are in
- * use.
- */
+/* Inserts d under its id, or under a free one for DOMID_INVALID. -EEXIST; -ENOMEM: no free id. */
 int domain_insert(struct domain *d);
-void domain_remove(struct domain *d);  /* also a domain that was never inserted */
-struct domain *domain_find_dead(void); /* a domain without a reference, or NULL */
+void domain_remove(struct domain *d);  /* d may never have been inserted */
+struct domain *domain_find_dead(void); /* an unreferenced domain, or NULL */
 
 /* Iterates over domains with id >= first; holds a reference during each iteration. */
 #define for_each_domain(d) for_each_domain_from(d, 0)

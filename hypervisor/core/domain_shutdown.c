@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain stops, and may go on: pauses, shutdown, crash, and the power-off when its last vcpu is
- * down.
+ * Stops a domain, perhaps temporarily: pause, shutdown, crash, and power-off when its last vcpu
+ * goes down.
  *
- * Pauses nest: each reason (the controller, a shutdown, an operation that needs the vcpus off their
- * CPUs) adds one, and removes its own.
+ * Pauses nest: each reason (the tools, a shutdown, an operation that needs the vcpus off their
+ * CPUs) adds one and later removes it.
  *
  * Lock: d->lock (LOCK_DOMAIN) protects the shutdown state; the pause count is atomic. Read next:
  * domain.c.
@@ -76,7 +76,7 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
     domain_shutdown(v->d, SHUTDOWN_crash);
 }
 
-static bool anybody_up(const struct domain *d)
+static bool has_vcpu_up(const struct domain *d)
 {
     for_each_vcpu(d, v)
         if (v->initialised && !__atomic_load_n(&v->down, __ATOMIC_SEQ_CST))
@@ -87,7 +87,7 @@ static bool anybody_up(const struct domain *d)
 void domain_stop_vcpu(struct vcpu *v)
 {
     __atomic_store_n(&v->down, true, __ATOMIC_SEQ_CST);
-    sched_wake(v); /* takes it off its CPU */
-    if (!anybody_up(v->d))
+    sched_wake(v); /* deschedules it */
+    if (!has_vcpu_up(v->d))
         domain_shutdown(v->d, SHUTDOWN_poweroff);
 }

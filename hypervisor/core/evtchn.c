@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels: the ports of a domain, what they are bound to (<xen/event_channel.h>), and how
- * they are marked pending in memory that the guest sees.
+ * Event channels: the ports of a domain, their bindings (<xen/event_channel.h>), and their pending
+ * state in memory shared with the guest.
  *
  * The 2-level ABI (<xen/xen.h>, struct shared_info) has a pending and a mask bit for each of 4096
- * ports in shared_info, and in each vcpu's vcpu_info a selector with a bit for each word of pending
- * bits. The guest looks at the selector, then at the words. The other ABI is core/evtchn_fifo.c.
- * All of that is the guest's to scribble on: only its own events get lost.
+ * ports in shared_info. In each vcpu_info, a selector has a bit for each word of pending bits. The
+ * guest scans the selector, then the words. The FIFO ABI is in core/evtchn_fifo.c. The guest may
+ * corrupt all of this memory, but loses only its own events.
  *
- * A 32-bit guest's words have 32 bits, and there are 32 of them: the masks follow after fewer bits
- * of pending, and the selector is at another place. A bitmap of its words is one of ours, too.
+ * A 32-bit guest has 32 words of 32 bits: the mask bits follow after fewer pending bits, and the
+ * selector has another offset. Its bitmaps have the same bit order as 64-bit ones.
  *
- * Ports are allocated in buckets. Those that were freed form a queue from port 0, which is never
- * used, to free_last: a FIFO guest may still have a closed port in a queue of events, and giving it
- * to another vcpu then would bring that vcpu's event to the wrong place. Then the next is tried, or
- * one that was never used.
+ * Ports are allocated in buckets. Free ports form a queue from port 0, which is never used, to
+ * free_last. A FIFO guest may still have a closed port in an event queue. Reusing that port for
+ * another vcpu would deliver the event to the wrong queue, so the next free port is tried, or one
+ * that was never used.
  *
- * A message between domains takes the sender's lock, then the receiver's, never both. Only making
- * and ending a binding between domains holds two, and bind_lock before them, so that any order will
- * do; what fails, or ends something else, does not get there. A holder of the lock of one end of a
- * binding knows that the other end stays what it is.
+ * evtchn_send takes the sender's lock, then the receiver's, never both. Only binding and unbinding
+ * of two domains holds both locks. They take bind_lock first, so the order of the two does not
+ * matter. Calls that fail, or close a port of another kind, do not take bind_lock. While the lock
+ * of one end of a binding is held, the other end cannot change.
  *
  * Read next: core/evtchn_fifo.c, hypercall/event_channel.c.
  */
@@ -37,9 +37,9 @@
 #include "mm/heap.h"
 #include "mm/owner.h"
 
-/* before a port is taken that was never used, not one that is still linked */
+/* free ports still linked by the guest to skip before a never used one is taken */
 #define BUSY_PORTS_TRIED 16
-#define CHECK_BATCH 256 /* ports that the checker looks at in one hold of the lock */
+#define CHECK_BATCH 256 /* ports checked per acquisition of the lock */
 #define CHECK_TRIES 8
 
 static struct spinlock bind_lock = SPINLOCK(LOCK_BIND);
@@ -83,10 +83,10 @@ static uint32_t unqueue_free(struct domain *d)
     return port;
 }
 
-/* Of the 2-level ABI: so many bits has a word, so many words there are. */
+/* Bits per word of the 2-level ABI, and also the number of words. */
 static unsigned int word_bits(const struct domain *d) { return d->compat ? 32 : 64; }
 
-/* One that was never used, as far as the guest's ABI can name it. Port number or -E. */
+/* Returns a port that was never used, within the limit of the guest's ABI, or a negative errno. */
 static int fresh_port(struct domain *d)
 {
     uint32_t port = d->evtchn.ports, end = word_bits(d) * word_bits(d);
@@ -105,7 +105,7 @@ static int fresh_port(struct domain *d)
     return port;
 }
 
-/* --- what the guest sees of a port --- */
+/* --- state shared with the guest --- */
 
 #define PENDING EVTCHN_FIFO_PENDING
 #define MASKED EVTCHN_FIFO_MASKED
@@ -118,13 +118,13 @@ static void *masks_2l(const struct domain *d)
     return (uint8_t *)pending_2l(d) + word_bits(d) * word_bits(d) / 8;
 }
 
-/* The bitmap that has this bit of the port, and at *bit its number there. NULL: there is none. */
+/* Returns the bitmap that holds this mark of the port, and its bit number in *bit. NULL: none. */
 static void *find_mark(struct domain *d, uint32_t port, unsigned int mark, unsigned int *bit)
 {
     if (d->evtchn.fifo) {
         event_word_t *word = evtchn_fifo_word(d, port);
 
-        *bit = port % 2 * 32 + mark; /* of the 64-bit word that it is a half of */
+        *bit = port % 2 * 32 + mark; /* within the enclosing 64-bit word */
         return word ? word - port % 2 : NULL;
     }
     *bit = port;
@@ -141,7 +141,7 @@ static bool is_marked(struct domain *d, uint32_t port, unsigned int mark)
     return map && bit_test(map, bit);
 }
 
-/* Returns what it was. */
+/* Returns the old value. */
 static bool clear_mark(struct domain *d, uint32_t port, unsigned int mark)
 {
     unsigned int bit;
@@ -150,9 +150,9 @@ static bool clear_mark(struct domain *d, uint32_t port, unsigned int mark)
     return map && bit_test_and_clear(map, bit);
 }
 
-/* --- taking and freeing ports --- */
+/* --- allocation --- */
 
-/* Takes a port into use as `as` says. The lock is held. */
+/* Allocates a port and initialises it from `as`. The lock is held. */
 static int take_port(struct domain *d, struct evtchn as, uint32_t *port)
 {
     ASSERT(spin_lock_held(&d->evtchn.lock));
@@ -184,7 +184,7 @@ void evtchn_upcall(struct vcpu *v)
         vcpu_event_upcall(v);
 }
 
-/* A port became pending, masked or not: SCHEDOP_poll looks again. */
+/* Called when a port becomes pending, masked or not: vcpus in SCHEDOP_poll check their ports. */
 static void wake_pollers(struct domain *d)
 {
     if (!READ_ONCE(d->evtchn.polled))
@@ -223,7 +223,7 @@ void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e)
 }
 
 /*
- * What e, which is or was d's port, is bound to; NULL: that is bound to something else, or nothing.
+ * Returns the other end of e, which is or was d's port; NULL if that end is no longer bound to it.
  * The lock of either end is held.
  */
 static struct evtchn *other_end(const struct domain *d, uint32_t port, const struct evtchn *e)
@@ -256,7 +256,7 @@ int evtchn_send(struct domain *d, uint32_t port)
             evtchn_deliver(peer, e.remote_port, far);
         return 0;
     }
-    /* unbound: nobody listens yet, no error */
+    /* sending on an unbound port is not an error */
     return e.state == EVTCHNSTAT_ipi || e.state == EVTCHNSTAT_unbound ? 0 : -EINVAL;
 }
 
@@ -280,7 +280,7 @@ void evtchn_vcpu_info_moved(struct vcpu *v)
     spin_lock_scope(&v->d->evtchn.lock);
     if (v->info == &v->no_info)
         return;
-    /* An event may have been marked at the old place: let the guest look at every word. */
+    /* An event may have been marked at the old place: make the guest scan every word. */
     unsigned int bits = v->d->evtchn.fifo ? 0 : word_bits(v->d);
     for (unsigned int bit = bits; bit < 2 * bits; bit++)
         bit_set(v->info, bit);
@@ -316,7 +316,7 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
     return take_port(d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .allowed = remote }, port);
 }
 
-/* peer's port waits for d. NULL: it does not. */
+/* Returns peer's port if it is unbound and allows d, else NULL. */
 static struct evtchn *offered_to(const struct domain *d, struct domain *peer, uint32_t port)
 {
     struct evtchn *e = port_at(peer, port);
@@ -341,7 +341,7 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_po
     spin_lock(&d->evtchn.lock);
     if (peer != d)
         spin_lock_second(&peer->evtchn.lock);
-    struct evtchn *far = offered_to(d, peer, remote_port); /* still */
+    struct evtchn *far = offered_to(d, peer, remote_port); /* recheck under both locks */
     if (far)
         rc = take_port(d,
                        (struct evtchn){ .state = EVTCHNSTAT_interdomain,
@@ -352,7 +352,7 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_po
         far->state = EVTCHNSTAT_interdomain;
         far->remote = d;
         far->remote_port = *port;
-        /* What the peer sent before there was anybody to get it. */
+        /* Deliver events that the peer sent before the binding. */
         evtchn_deliver(d, *port, port_at(d, *port));
     }
     if (peer != d)
@@ -366,7 +366,7 @@ static bool virq_is_global(uint32_t virq)
     return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
-/* Where the port of d's virq is noted. */
+/* Returns the slot that holds the port of d's virq. */
 static uint32_t *virq_port(struct domain *d, uint32_t virq, uint32_t vcpu)
 {
     return &d->vcpu[virq_is_global(virq) ? 0 : vcpu]->evtchn.virq_port[virq];
@@ -412,7 +412,7 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
     return 0;
 }
 
-/* Frees e, which is d's port. Of a binding between domains the other end is unbound already. */
+/* Frees e, which is d's port. If it was bound to a domain, the other end is already unbound. */
 static void close_locked(struct domain *d, uint32_t port, const struct evtchn *e)
 {
     ASSERT(spin_lock_held(&d->evtchn.lock));
@@ -424,7 +424,7 @@ static void close_locked(struct domain *d, uint32_t port, const struct evtchn *e
     queue_free(d, port);
 }
 
-/* The port at the other end of d's, e, waits for d again. */
+/* Makes the other end of e, d's port, unbound: d may bind it again. */
 static void unbind_locked(struct domain *d, uint32_t port, const struct evtchn *e)
 {
     struct domain *peer = e->remote;
@@ -441,8 +441,8 @@ static void unbind_locked(struct domain *d, uint32_t port, const struct evtchn *
 }
 
 /*
- * bind_lock is for those who need it: a port that was bound to another meanwhile is looked at
- * again.
+ * Closes a port. Only an interdomain port needs bind_lock; the port is looked up again once it is
+ * held.
  */
 int evtchn_close_port(struct domain *d, uint32_t port)
 {
@@ -485,7 +485,7 @@ int evtchn_status_of(struct domain *d, struct evtchn_status *status)
     return 0;
 }
 
-/* --- beginning and end --- */
+/* --- initialisation and teardown --- */
 
 int evtchn_init(struct domain *d, uint32_t max_port)
 {
@@ -498,8 +498,8 @@ int evtchn_init(struct domain *d, uint32_t max_port)
 }
 
 /*
- * Closes all ports: -ERESTART also when some were bound meanwhile. Then there is port 0 or, 0 left,
- * none.
+ * Closes all ports and leaves `left` of them: port 0, or none. -ERESTART: more to do, or ports were
+ * bound meanwhile.
  */
 static int close_all(struct domain *d, uint32_t left)
 {
@@ -541,7 +541,7 @@ int evtchn_teardown(struct domain *d)
     return rc;
 }
 
-/* --- looking at it --- */
+/* --- dump and check --- */
 
 static void dump_port(struct domain *d, uint32_t port, const struct evtchn *e)
 {
@@ -578,16 +578,16 @@ static bool is_consistent(struct domain *d, uint32_t port, const struct evtchn *
     return e->state == EVTCHNSTAT_unbound || domain_vcpu(d, e->vcpu);
 }
 
-/* What one pass finds; it begins anew when a port was taken or freed meanwhile. */
+/* Results of one pass. The pass restarts if a port was allocated or freed meanwhile. */
 struct port_sums {
     uint64_t changes;
-    /* the next port, then where it is in the queue of free ones */
+    /* next port; then position in the queue of free ports */
     uint32_t at, last_free;
     uint32_t used, unused, inconsistent;
     bool miscounted;
 };
 
-/* A batch of ports, then of the queue. False: it was the last, or something has changed. */
+/* Checks a batch of ports, then of the free queue. False: done, or the ports have changed. */
 static bool check_batch(struct domain *d, struct port_sums *s)
 {
     const struct evtchn *e;
@@ -623,7 +623,7 @@ unsigned int evtchn_check(struct domain *d)
     } while (s.changes != READ_ONCE(d->evtchn.changes) && ++tries < CHECK_TRIES);
     if (s.inconsistent || s.miscounted)
         log_err("check: d%u has %u inconsistent event channels, %u ports in use, %u free, of %u; "
-                "it counts %u in use\n",
+                "active count %u\n",
                 d->id, s.inconsistent, s.used, s.unused, d->evtchn.ports, d->evtchn.active);
     return s.inconsistent + s.miscounted;
 }

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The FIFO event ABI (<xen/event_channel.h>; design document "event channels, FIFO-based ABI"):
- * each port has an event word in an array of guest pages; each vcpu has a control block with the
- * heads of 16 queues, one per priority, and a word with a bit for each queue that has something. A
- * queue is a list through the link fields of the event words. We append, the guest takes from the
- * front:
+ * The FIFO event ABI (<xen/event_channel.h>; Xen's design document "FIFO-based event channel ABI").
+ * Each port has an event word in an array of guest pages. Each vcpu has a control block with the
+ * heads of 16 queues, one per priority, and a word with a ready bit per non-empty queue. A queue is
+ * a list through the link fields of the event words. The core appends, the guest removes the head:
  *
- * append p: LINKED in p's word, link 0. If the word of the tail that we remember is still LINKED, p
- * goes
- * into its link; otherwise the guest has taken everything and p becomes the head. A new head also
- *             sets the queue's ready bit, and that, if new, notifies the vcpu.
- * take:     the guest clears LINKED and link of the head in one step and goes on with the link it
- * read.
+ *  append: set LINKED and link 0 in the port's word. If the word of the remembered tail is still
+ *          LINKED, set its link to the port. Otherwise the guest has consumed the whole queue:
+ *          the port becomes the head, and the queue's ready bit is set. If that bit was clear, the
+ *          vcpu is notified.
+ *  remove: the guest clears LINKED and the link of the head in one step, and continues with the
+ *          link it read.
  *
- * We never follow a link, remember tails ourselves, and try each compare-and-swap a bounded number
- * of times: a guest that scribbles loses its own events. A guest that only masks, unmasks and takes
- * events does not change a word so often in that time, so it need not be asked, by BUSY, to leave
- * MASKED alone.
+ * The core never follows a link, keeps its own tails, and limits the retries of each
+ * compare-and-swap: a guest that corrupts the words loses its own events. A guest that only masks,
+ * unmasks and consumes events cannot change a word that often, so the core does not need BUSY to
+ * keep it from changing MASKED.
  *
- * Control blocks and array pages are pinned until EVTCHNOP_reset or the domain's death.
+ * Control blocks and array pages stay pinned until EVTCHNOP_reset or the domain's death.
  */
 #include "core/domain.h"
 #include "core/evtchn.h"
@@ -42,7 +41,7 @@
 struct evtchn_fifo_vcpu {
     struct guest_pin pin;
     evtchn_fifo_control_block_t *block;
-    /* port appended last, which the guest may have taken; 0: none */
+    /* last appended port, perhaps already consumed by the guest; 0: none */
     uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];
 };
 
@@ -60,8 +59,8 @@ static event_word_t word_or(event_word_t *word, event_word_t bits)
 }
 
 /*
- * Sets the link of a word that is linked already, or is not: then it becomes so. False: it is the
- * other way round, or the guest changes it all the time.
+ * Sets LINKED and the link of a word whose LINKED bit equals `linked`. False: it differs, or the
+ * guest keeps changing the word.
  */
 static bool swap_link(event_word_t *word, bool linked, uint32_t link)
 {
@@ -79,7 +78,7 @@ static struct evtchn_fifo_vcpu *queues_of(const struct domain *d, unsigned int v
     return d->vcpu[vcpu] ? d->vcpu[vcpu]->evtchn.fifo : NULL;
 }
 
-static void append(struct domain *d, uint32_t port, struct evtchn *e, event_word_t *word)
+static void append_event(struct domain *d, uint32_t port, struct evtchn *e, event_word_t *word)
 {
     struct evtchn_fifo_vcpu *f = queues_of(d, e->vcpu), *last = queues_of(d, e->last_vcpu);
     uint32_t priority = e->priority;
@@ -87,8 +86,10 @@ static void append(struct domain *d, uint32_t port, struct evtchn *e, event_word
     if (!f)
         return;
     if (!swap_link(word, false, 0) && (word_or(word, LINKED) & LINKED))
-        return; /* it is in a queue already, or the guest says so */
-    /* As the tail of another queue it would make that one's next event part of this queue. */
+        return; /* already in a queue, or the guest set LINKED */
+    /*
+     * If it stayed the tail of another queue, the next event there would be linked into this one.
+     */
     if (last && (last != f || e->last_priority != priority) && last->tail[e->last_priority] == port)
         last->tail[e->last_priority] = 0;
     e->last_vcpu = e->vcpu;
@@ -96,7 +97,7 @@ static void append(struct domain *d, uint32_t port, struct evtchn *e, event_word
 
     uint32_t tail = f->tail[priority];
     f->tail[priority] = port;
-    /* If it is this queue's own tail, the guest has taken it, and LINKED is ours of just now. */
+    /* If port is already this queue's tail, the guest has consumed it, and LINKED was set above. */
     if (tail && tail != port && swap_link(evtchn_fifo_word(d, tail), true, port))
         return;
     __atomic_store_n(&f->block->head[priority], port, __ATOMIC_SEQ_CST);
@@ -114,7 +115,7 @@ bool evtchn_fifo_set_pending(struct domain *d, uint32_t port, struct evtchn *e)
     }
     bool was_pending = word_or(word, PENDING) & PENDING;
     if (!(READ_ONCE(*word) & (MASKED | LINKED)))
-        append(d, port, e, word);
+        append_event(d, port, e, word);
     return !was_pending;
 }
 
@@ -177,7 +178,7 @@ int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn)
     return 0;
 }
 
-/* Holds from the next time that the port is queued. */
+/* Takes effect when the port is next queued. */
 int evtchn_fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
 {
     if (priority > EVTCHN_FIFO_PRIORITY_MIN)
@@ -192,7 +193,7 @@ int evtchn_fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
     return 0;
 }
 
-/* Back to the 2-level ABI. No port is in use. */
+/* Returns to the 2-level ABI. No port may be in use. */
 void evtchn_fifo_destroy(struct domain *d)
 {
     if (!d->evtchn.fifo)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant tables (<xen/grant_table.h>, version 1): the shared frames, and which entries are in use.
+ * Grant tables (<xen/grant_table.h>, version 1): the shared frames, and the use of entries.
  *
- * The granter writes {flags, domid, frame} into a shared entry. The first use of it checks flags
- * and domid and sets GTF_reading (and GTF_writing) in one compare-and-swap, then resolves the frame
- * and takes a reference; an active entry, which only we see, remembers that frame, whatever the
- * guest does to the shared entry or its own p2m afterwards. The last use clears the flags and drops
- * the reference. Version 2 and transitive grants are not built.
+ * The granter writes {flags, domid, frame} into a shared entry. The first use checks flags and
+ * domid and sets GTF_reading (and GTF_writing) in one compare-and-swap, then resolves the frame and
+ * takes a reference. An active entry, private to the core, keeps that frame, even if the guest
+ * later changes the shared entry or its p2m. The last use clears the flags and drops the reference.
+ * Version 2 and transitive grants are not implemented.
  *
  * Read next: core/grant_map.c, core/grant_copy.c, hypercall/grant_table.c.
  */
@@ -34,7 +34,7 @@ static bool in_use(const struct grant_active *a) { return a->readers || a->write
 
 /* --- the table --- */
 
-/* A guest decides how many there are: they are on its account. */
+/* The guest controls their number, so they are charged to its pool. */
 static int add_frame(struct domain *d)
 {
     mfn_t active = alloc_pool(d, ACTIVE_ORDER), shared = alloc_pool(d, 0);
@@ -72,7 +72,7 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
     struct grant_domain *g = &d->grant;
 
     for (;;) {
-        spin_lock_scope(&g->lock); /* not across all of them: others want the table */
+        spin_lock_scope(&g->lock); /* dropped for each frame, so others can use the table */
         if (idx >= g->max_frames || READ_ONCE(d->dying) != DOMAIN_ALIVE)
             return MFN_NONE;
         if (idx < g->frames)
@@ -82,7 +82,7 @@ mfn_t grant_shared_frame(struct domain *d, uint32_t idx)
     }
 }
 
-/* The last frame of the table, and what is in use of it. */
+/* Frees the last frame of the table, with the references of its active entries. */
 static void free_frame(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
@@ -99,7 +99,7 @@ int grant_free(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
 
-    if (!g->max_frames) /* never made, or freed */
+    if (!g->max_frames) /* not initialised, or already freed */
         return 0;
     while (g->frames + g->maptrack_size > 0) {
         spin_lock(&g->lock);
@@ -113,7 +113,7 @@ int grant_free(struct domain *d)
         if (softirq_preempt_pending())
             return -ERESTART;
     }
-    g->max_frames = 0; /* nobody looks into what is empty */
+    g->max_frames = 0; /* later calls return at once */
     heap_free(g->active);
     heap_free(g->shared);
     heap_free(g->maptrack);
@@ -135,8 +135,8 @@ static struct grant_active *active_entry(struct domain *d, uint32_t ref)
 /* --- using an entry --- */
 
 /*
- * Marks the shared entry as read (and written) if it allows that. flags is its first 16 bits, domid
- * the second.
+ * Sets GTF_reading (and GTF_writing) in the shared entry if it permits the access. Its first word
+ * has flags in the low half, domid in the high half.
  */
 static int16_t mark_shared(grant_entry_v1_t *entry, domid_t user, bool write)
 {
@@ -151,10 +151,10 @@ static int16_t mark_shared(grant_entry_v1_t *entry, domid_t user, bool write)
                                         __ATOMIC_SEQ_CST))
             return GNTST_okay;
     }
-    return GNTST_general_error; /* the granter changes it all the time */
+    return GNTST_general_error; /* the granter keeps changing it */
 }
 
-/* Clears the marks that no use justifies any more. */
+/* Clears the flags that no remaining use needs. */
 static void unmark_shared(grant_entry_v1_t *entry, const struct grant_active *a)
 {
     uint16_t gone = (a->writers ? 0 : GTF_writing) | (in_use(a) ? 0 : GTF_reading);
@@ -171,7 +171,7 @@ int16_t grant_frame(struct domain *d, uint64_t gfn, uint32_t types, mfn_t *mfn)
     return rc ? GNTST_bad_page : GNTST_okay;
 }
 
-/* One use less of an entry; the lock is held. */
+/* Ends a use of an entry. The lock is held. */
 static void end_use(struct domain *d, uint32_t ref, bool write)
 {
     ASSERT(spin_lock_held(&d->grant.lock));
@@ -187,8 +187,8 @@ static void end_use(struct domain *d, uint32_t ref, bool write)
 
 int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
 {
-    if (ref >=
-        READ_ONCE(d->grant.frames) * GRANT_ENTRIES) /* a guess costs its own time, not d's lock */
+    /* without the lock: an invalid ref must not delay d */
+    if (ref >= READ_ONCE(d->grant.frames) * GRANT_ENTRIES)
         return GNTST_bad_gntref;
     spin_lock_scope(&d->grant.lock);
     if (READ_ONCE(d->dying) != DOMAIN_ALIVE)
@@ -203,11 +203,11 @@ int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, 
         int16_t status = mark_shared(entry, user, write);
         if (status)
             return status;
-        /* Frames of other types are not the granter's own to give. */
+        /* Frames of other types do not belong to the granter. */
         status =
             grant_frame(d, READ_ONCE(entry->frame), write ? 1u << P2M_RAM : P2M_RAM_TYPES, mfn);
         if (!status && in_use(a)) {
-            frame_put(*mfn); /* the first use has the reference */
+            frame_put(*mfn); /* the first use holds the reference */
             if (mfn->n != a->mfn)
                 status = GNTST_bad_page;
         }
@@ -229,21 +229,21 @@ int16_t grant_acquire(struct domain *d, uint32_t ref, domid_t user, bool write, 
 void grant_release(struct domain *granter, uint32_t ref, bool write)
 {
     spin_lock_scope(&granter->grant.lock);
-    if (ref < granter->grant.frames * GRANT_ENTRIES) /* else the table went with its domain */
+    if (ref < granter->grant.frames * GRANT_ENTRIES) /* else the table was freed with its domain */
         end_use(granter, ref, write);
 }
 
-/* --- looking at it --- */
+/* --- dump and check --- */
 
-/* How many grants d maps: of granter's, or, NULL, of anybody's. */
-static uint64_t mappings_of(struct domain *d, const struct domain *granter)
+/* Counts the grants that d maps: those of granter, or all if NULL. */
+static uint64_t count_mappings(struct domain *d, const struct domain *granter)
 {
     uint64_t n = 0;
 
     for (uint32_t handle = 0; handle < READ_ONCE(d->grant.maptrack_size);) {
         spin_lock_scope(&d->grant.lock);
         for (uint32_t end = handle + MAPTRACK_BUCKET; handle < end; handle++) {
-            const struct grant_mapping *m = grant_mapping_at(d, handle); /* NULL: behind the last */
+            const struct grant_mapping *m = grant_mapping_at(d, handle); /* NULL past the last */
 
             n += m && m->state != MAPPING_FREE && (!granter || m->granter == granter);
         }
@@ -253,7 +253,7 @@ static uint64_t mappings_of(struct domain *d, const struct domain *granter)
 
 void grant_dump(struct domain *d)
 {
-    uint64_t mapped = mappings_of(d, NULL);
+    uint64_t mapped = count_mappings(d, NULL);
 
     spin_lock_scope(&d->grant.lock);
     log_info("d%u: grant table of %u frames (at most %u), maps %lu grants of others\n", d->id,
@@ -268,8 +268,10 @@ void grant_dump(struct domain *d)
     }
 }
 
-/* How often d's entries from this one on are in use, of one frame. They name d's own frames. */
-static int64_t uses_from(struct domain *d, uint32_t ref, unsigned int *errors)
+/*
+ * Counts uses of d's entries from ref on, within one table frame. Checks that they name d's frames.
+ */
+static int64_t count_uses(struct domain *d, uint32_t ref, unsigned int *errors)
 {
     int64_t n = 0;
 
@@ -282,32 +284,32 @@ static int64_t uses_from(struct domain *d, uint32_t ref, unsigned int *errors)
             continue;
         n += (int64_t)a->readers + a->writers;
         if (!mfn_is_ram(MFN(a->mfn)) || mfn_to_frame(MFN(a->mfn))->owner != d) {
-            log_err("check: d%u's grant %u is in use, but frame %x is not its own\n", d->id, ref,
-                    a->mfn);
+            log_err("check: d%u's grant %u is in use, but d%u does not own frame %x\n", d->id, ref,
+                    d->id, a->mfn);
             *errors += 1;
         }
     }
     return n;
 }
 
-/* How often d's entries are in use less how often they are mapped: 0. */
-static int64_t unexplained_uses(struct domain *d, unsigned int *errors)
+/* Returns the uses of d's entries minus their mappings. Must be 0. */
+static int64_t count_excess_uses(struct domain *d, unsigned int *errors)
 {
     int64_t n = 0;
 
     *errors = 0;
     for (uint32_t frame = 0; frame < READ_ONCE(d->grant.frames); frame++) {
-        n += uses_from(d, frame * GRANT_ENTRIES, errors);
+        n += count_uses(d, frame * GRANT_ENTRIES, errors);
         watchdog_pause();
     }
     for_each_domain(other)
-        n -= mappings_of(other, d);
+        n -= count_mappings(other, d);
     return n;
 }
 
 /*
- * Operations under way on other CPUs make uses without a mapping, or mappings behind our back, for
- * a moment: looked at again.
+ * Operations in progress on other CPUs briefly make uses and mappings differ, so a difference is
+ * checked again.
  */
 unsigned int grant_check(struct domain *d)
 {
@@ -316,15 +318,15 @@ unsigned int grant_check(struct domain *d)
     int64_t n = 0;
 
     for (int i = 0; i < CHECK_TRIES && (i == 0 || n || entries > mapped); i++) {
-        cpu_pause(); /* for an emulator that runs one CPU at a time, too */
-        /* a table that is gone says nothing */
-        n = d->grant.frames ? unexplained_uses(d, &errors) : 0;
-        mapped = mappings_of(d, NULL);
+        cpu_pause(); /* lets an emulator that runs one CPU at a time switch */
+        /* skip a freed table */
+        n = d->grant.frames ? count_excess_uses(d, &errors) : 0;
+        mapped = count_mappings(d, NULL);
         entries = READ_ONCE(d->p2m.pages[P2M_GRANT]) + READ_ONCE(d->p2m.pages[P2M_GRANT_RO]);
     }
     if (n || entries > mapped) {
-        log_err("check: d%u's grants are in use %ld times more than they are mapped; it has %lu "
-                "grants mapped by %lu handles\n",
+        log_err("check: d%u's grants have %ld more uses than mappings; its p2m has %lu grant "
+                "entries for %lu handles\n",
                 d->id, n, entries, mapped);
         errors++;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GNTTABOP_copy: bytes from one frame to another, each named by the caller's own gfn or by a grant
- * to the caller. Each side is resolved to a frame with a reference (a use of the grant, or of the
- * p2m entry's frame) before a byte is moved.
+ * GNTTABOP_copy: copies bytes between two frames, each named by the caller's gfn or by a grant to
+ * the caller. Both are resolved to frames with a reference (with a use of the grant, if any) before
+ * the copy.
  */
 #include "core/domain_registry.h"
 #include "core/grant.h"
@@ -20,7 +20,8 @@ struct side {
     mfn_t mfn;
 };
 
-static int16_t hold(struct domain *d, const struct gnttab_copy_ptr *p, bool by_ref, struct side *s)
+static int16_t acquire_side(struct domain *d, const struct gnttab_copy_ptr *p, bool by_ref,
+                            struct side *s)
 {
     if (!by_ref && p->domid != DOMID_SELF && p->domid != d->id)
         return GNTST_permission_denied;
@@ -36,7 +37,7 @@ static int16_t hold(struct domain *d, const struct gnttab_copy_ptr *p, bool by_r
     return status;
 }
 
-static void release(struct side *s)
+static void release_side(struct side *s)
 {
     frame_put(s->mfn);
     if (s->granter) {
@@ -52,15 +53,15 @@ int16_t grant_copy(struct domain *d, const struct gnttab_copy *op)
     if ((uint32_t)op->source.offset + op->len > PAGE_SIZE ||
         (uint32_t)op->dest.offset + op->len > PAGE_SIZE)
         return GNTST_bad_copy_arg;
-    int16_t status = hold(d, &op->source, op->flags & GNTCOPY_source_gref, &from);
+    int16_t status = acquire_side(d, &op->source, op->flags & GNTCOPY_source_gref, &from);
     if (status)
         return status;
-    status = hold(d, &op->dest, op->flags & GNTCOPY_dest_gref, &to);
+    status = acquire_side(d, &op->dest, op->flags & GNTCOPY_dest_gref, &to);
     if (!status) {
         memmove((uint8_t *)mfn_to_virt(to.mfn) + op->dest.offset,
                 (uint8_t *)mfn_to_virt(from.mfn) + op->source.offset, op->len);
-        release(&to);
+        release_side(&to);
     }
-    release(&from);
+    release_side(&from);
     return status;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mapping grants: another domain's frame appears at a gfn of the mapper, which must be empty there
- * (Linux gives pages that it ballooned out). A handle names the mapping.
+ * Mapping of grants: a frame of another domain appears at a gfn of the mapper. That gfn must be
+ * empty (Linux uses ballooned-out pages). A handle names the mapping.
  *
- * Making one: a handle, a use of the grant (core/grant.c) with a reference for the p2m entry, the
- * entry. Unmaking: the entry with its flush and reference, then the use, then the handle: the
- * granter's page is marked free for it only when no CPU can reach it any more. Handles in between
- * are CHANGING, so no lock is held across and a second unmap of the same handle fails. A mapper
- * that removes the p2m entry by other means only keeps the grant in use until it unmaps.
+ * To map: allocate a handle, begin a use of the grant (core/grant.c) with a reference for the p2m
+ * entry, set the entry. To unmap: remove the entry, flush, drop its reference, then end the use and
+ * free the handle. So the granter sees its page free only when no CPU can reach it. In between, the
+ * handle is CHANGING: no lock is held across these steps, and a second unmap of the handle fails.
+ * If the mapper removes the p2m entry by other means, the grant stays in use until it is unmapped.
  *
  * Read next: core/grant_copy.c.
  */
@@ -25,7 +25,7 @@
 #include "mm/p2m.h"
 #include "spinlock.h"
 
-/* --- handles; the mapper's lock is held --- */
+/* --- handles, under the mapper's lock --- */
 
 struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle)
 {
@@ -35,8 +35,8 @@ struct grant_mapping *grant_mapping_at(struct domain *d, uint32_t handle)
     return &d->grant.maptrack[handle / MAPTRACK_BUCKET][handle % MAPTRACK_BUCKET];
 }
 
-/* Makes one that was never used the first that is free. */
-static bool more_handles(struct domain *d)
+/* Puts a never used handle at the head of the free list. */
+static bool add_handle(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
 
@@ -60,15 +60,15 @@ static bool more_handles(struct domain *d)
     return true;
 }
 
-/* --- the mapper's side, with its lock taken inside --- */
+/* --- mapping --- */
 
-/* A handle, CHANGING; MAPTRACK_NONE: none left. */
-static uint32_t take_handle(struct domain *d)
+/* Allocates a handle, in state CHANGING. MAPTRACK_NONE: none left. */
+static uint32_t alloc_handle(struct domain *d)
 {
     struct grant_domain *g = &d->grant;
 
     spin_lock_scope(&g->lock);
-    if (g->maptrack_free == MAPTRACK_NONE && !more_handles(d))
+    if (g->maptrack_free == MAPTRACK_NONE && !add_handle(d))
         return MAPTRACK_NONE;
     uint32_t handle = g->maptrack_free;
     struct grant_mapping *m = grant_mapping_at(d, handle);
@@ -77,14 +77,14 @@ static uint32_t take_handle(struct domain *d)
     return handle;
 }
 
-static void give_handle(struct domain *d, uint32_t handle)
+static void free_handle(struct domain *d, uint32_t handle)
 {
     spin_lock_scope(&d->grant.lock);
     *grant_mapping_at(d, handle) = (struct grant_mapping){ .gfn = d->grant.maptrack_free };
     d->grant.maptrack_free = handle;
 }
 
-/* The caller's reference goes into the entry, or is dropped. */
+/* Sets the p2m entry. The caller's reference passes to it, or is dropped on error. */
 static int16_t map_entry(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
 {
     int rc = p2m_set(d, gfn, mfn, ORDER_4K, readonly ? P2M_GRANT_RO : P2M_GRANT);
@@ -94,7 +94,7 @@ static int16_t map_entry(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
     return rc == -ENOMEM ? GNTST_no_space : GNTST_bad_virt_addr;
 }
 
-/* GNTMAP_device_map asks for nothing more: there is no I/O MMU to fill. */
+/* GNTMAP_device_map needs no further work: no IOMMU translates. */
 int16_t grant_map(struct domain *d, struct gnttab_map_grant_ref *op)
 {
     gfn_t gfn = gpa_to_gfn(op->host_addr);
@@ -108,7 +108,7 @@ int16_t grant_map(struct domain *d, struct gnttab_map_grant_ref *op)
     struct domain *domain_scope granter = domain_get(op->dom);
     if (!granter)
         return GNTST_bad_domain;
-    uint32_t handle = take_handle(d);
+    uint32_t handle = alloc_handle(d);
     if (handle == MAPTRACK_NONE)
         return GNTST_no_space;
     int16_t status = grant_acquire(granter, op->ref, d->id, !readonly, &mfn);
@@ -118,7 +118,7 @@ int16_t grant_map(struct domain *d, struct gnttab_map_grant_ref *op)
             grant_release(granter, op->ref, !readonly);
     }
     if (status) {
-        give_handle(d, handle);
+        free_handle(d, handle);
         return status;
     }
     domain_ref(granter);
@@ -143,8 +143,8 @@ void grant_unmap_init(struct grant_unmap *b, struct domain *d)
 }
 
 /*
- * Takes a LIVE mapping out of use: CHANGING from here on, its p2m entry in the batch. at 0:
- * wherever.
+ * Sets a LIVE mapping to CHANGING and adds its p2m entry to the batch. at: the expected address, 0
+ * for any.
  */
 static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
 {
@@ -159,7 +159,7 @@ static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
     b->handle[b->count++] = handle;
     uint32_t type = 1u << (m->readonly ? P2M_GRANT_RO : P2M_GRANT);
     if (p2m_batch_remove(&b->p2m, GFN(m->gfn), ORDER_4K, type, NULL))
-        /* gone already: by the mapper's own removal, whose flush may not be over */
+        /* already removed by the mapper, whose flush may not be complete */
         b->p2m.flush = true;
     return GNTST_okay;
 }
@@ -167,7 +167,7 @@ static int16_t begin_unmap(struct grant_unmap *b, uint32_t handle, gpa_t at)
 int16_t grant_unmap_add(struct grant_unmap *b, const struct gnttab_unmap_grant_ref *op)
 {
     return op->host_addr ? begin_unmap(b, op->handle, op->host_addr)
-                         : GNTST_okay; /* 0: nothing asked */
+                         : GNTST_okay; /* no host mapping to remove */
 }
 
 void grant_unmap_finish(struct grant_unmap *b)
@@ -177,7 +177,7 @@ void grant_unmap_finish(struct grant_unmap *b)
         struct grant_mapping m = *grant_mapping_at(b->d, b->handle[i]);
 
         grant_release(m.granter, m.ref, !m.readonly);
-        give_handle(b->d, b->handle[i]);
+        free_handle(b->d, b->handle[i]);
         domain_put(m.granter);
     }
     b->count = 0;

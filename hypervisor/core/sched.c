@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler's mechanism: one queue of runnable vcpus, sorted by virtual time, from which every
- * CPU takes the first that may run on it. Balanced and work-conserving by construction: a CPU idles
- * only when nobody who may run there waits.
+ * The scheduler: one queue of runnable vcpus, sorted by virtual time. Every CPU takes the first
+ * vcpu that may run on it. Load is balanced and work-conserving by construction: a CPU idles only
+ * when no vcpu that may run there waits.
  *
  * Lock: sched_lock (LOCK_SCHED) protects the queue, every sched_unit, each CPU's running vcpu, the
  * idle mask and the domains' caps. sched_pick only decides. The run loop switches afterwards,
  * without the lock: a vcpu that leaves its CPU stays `running`, and is not queued, until its state
  * is saved (sched_leave), so no other CPU can take it before.
  *
- * Tickless: a CPU whose vcpu nobody competes with sets no timer; otherwise one for the end of its
- * slice. A vcpu keeps its CPU until its slice is over, it cannot run, or somebody preempts it,
- * however often interrupts make the CPU ask. A slice that ends early leaves its timer set: when it
- * fires, it is set for the slice of that time, so that most switches set none. Time is charged at
- * each switch, to the nanosecond; what an exit costs is charged to the vcpu that caused it, because
- * it is still running.
+ * Tickless: a CPU sets a timer for the end of a slice only if other vcpus compete for it. A vcpu
+ * keeps its CPU until its slice ends, it cannot run, or it is preempted; interrupts do not shorten
+ * its slice. If a slice ends early its timer stays armed. When it fires it is re-armed for the
+ * slice then running, so most switches arm no timer. Time is charged at each switch, to the
+ * nanosecond. The cost of an exit is charged to the vcpu that caused it, because it is still
+ * running.
  *
- * Each CPU has a virtual clock: the start of the latest slice that began there. A vcpu that wakes,
- * or lags, is placed by the clocks of the CPUs that it may run on. A vcpu with a CPU of its own
- * runs ahead of all others; it must not bend the weights of vcpus that never meet it.
+ * Each CPU has a virtual clock: the start of the latest slice that began there. A vcpu that wakes
+ * or lags is placed by the clocks of the CPUs that it may run on. A vcpu alone on its CPU runs
+ * ahead of all others, but must not distort the shares of vcpus that never compete with it.
  *
- * The policy is fair: each vcpu has a virtual time that advances by the real time it ran, divided
- * by its weight; the vcpu that is least advanced runs. All arithmetic is integer, exact to the
- * nanosecond at weight 256, and has 128 bits: 64 would be used up after two years at weight 1. A
- * vcpu that slept is credited at most one slice, so that it gets a CPU at once if it runs little.
- * One that was runnable keeps its credit, up to FAIR_LAG: a vcpu whose weight exceeds what one CPU
- * can give does not save up a claim without end.
+ * The policy is fair: each vcpu has a virtual time that advances by real time divided by weight,
+ * and the vcpu that is least advanced runs. The arithmetic is integer, exact to the nanosecond at
+ * weight 256, in 128 bits: 64 bits would overflow after two years at weight 1. A vcpu that slept is
+ * credited at most one slice, so it gets a CPU at once if it runs little. One that was runnable
+ * keeps its credit, up to FAIR_LAG. So a vcpu whose weight entitles it to more than one CPU does
+ * not accumulate unlimited credit.
  *
  * Read next: vcpu.c.
  */
@@ -39,33 +39,33 @@
 #include "percpu.h"
 #include "spinlock.h"
 
-#define FAIR_SLICE MSEC(10)      /* how long one runs while others wait */
+#define FAIR_SLICE MSEC(10)      /* run time while others wait */
 #define FAIR_GRANULARITY MSEC(1) /* virtual lead that a waking vcpu needs to preempt */
-#define FAIR_LAG MSEC(100)       /* virtual time that nobody may lie behind by: bounds a burst */
+#define FAIR_LAG MSEC(100)       /* maximum lag in virtual time: bounds a burst */
 #define CAP_PERIOD MSEC(10)
-#define CAP_PERIODS_MAX 1000000 /* at once: they pay whatever is owed, and their product fits */
-#define LEAST_SLICE USEC(100)   /* however little of a cap's budget is left: it goes into debt */
+#define CAP_PERIODS_MAX 1000000 /* maximum refill: clears any debt, without overflow */
+#define LEAST_SLICE USEC(100)   /* minimum slice of a capped domain: may create debt */
 
 struct sched_cpu {
     struct vcpu *running; /* NULL: idle */
     vtime_t vtime;        /* the virtual clock */
     struct timer slice;
-    nsec_t slice_end; /* TIME_NEVER: nobody competes; 0: somebody else should run now */
-    nsec_t alarm;     /* when the timer fires, or has fired; TIME_NEVER: it is not set */
+    nsec_t slice_end; /* TIME_NEVER: no competitor; 0: preempt now */
+    nsec_t alarm;     /* expiry of the slice timer, past or future; TIME_NEVER: not armed */
     nsec_t idle_since, idle_time;
 };
 
 static struct spinlock sched_lock = SPINLOCK(LOCK_SCHED);
 static struct list queue = LIST_INIT(queue);
-static uint64_t idle_cpus; /* bit mask, under the lock */
+static uint64_t idle_cpus; /* bit mask */
 static struct sched_cpu sched_cpus[MAX_CPUS];
 
-/* Each CPU in the mask that is there. */
+/* Iterates over the online CPUs in the mask. */
 #define for_each_cpu_in(mask, c) \
     for (unsigned int c = 0; c < nr_cpus; c++) \
         if ((mask) >> c & 1)
 
-/* Virtual ns that `ran` real ns cost at this weight: real time at the default, which most have. */
+/* Converts `ran` real ns to virtual ns at this weight. At the default weight they are equal. */
 static vtime_t fair_cost(nsec_t ran, uint32_t weight)
 {
     uint64_t ns = (uint64_t)MAX(ran, 0);
@@ -76,7 +76,7 @@ static vtime_t fair_cost(nsec_t ran, uint32_t weight)
            ns % weight * SCHED_WEIGHT_DEFAULT / weight;
 }
 
-/* A virtual time as it is placed by the clock: no further behind than that. */
+/* Limits how far vtime may be behind the clock to `lag`. */
 static vtime_t fair_place(vtime_t vtime, vtime_t clock, nsec_t lag)
 {
     return vtime + (vtime_t)lag < clock ? clock - (vtime_t)lag : vtime;
@@ -100,7 +100,7 @@ static bool is_queued(const struct sched_unit *u) { return !list_empty(&u->link)
 
 static bool has_cpu(const struct sched_unit *u) { return u->runstate.state == RUNSTATE_running; }
 
-/* Moves u to another RUNSTATE_*, and the time since the last move to the old one. */
+/* Sets the RUNSTATE_* of u and accounts the elapsed time to the old one. */
 static void set_state(struct sched_unit *u, int state, nsec_t now)
 {
     u->runstate.time[u->runstate.state] += (uint64_t)now - u->runstate.state_entry_time;
@@ -109,15 +109,15 @@ static void set_state(struct sched_unit *u, int state, nsec_t now)
 }
 
 /*
- * Charges the vcpu that runs on s up to now. It may run alone for long: the CPU's clock goes on as
- * if it were sliced.
+ * Charges the vcpu running on s up to now. A vcpu alone may run for long: the CPU's clock advances
+ * as if slices had ended.
  */
-static void charge(struct sched_cpu *s, nsec_t now)
+static void charge_running(struct sched_cpu *s, nsec_t now)
 {
     struct sched_unit *u = &s->running->sched;
     nsec_t ran = now - u->started;
 
-    if (ran <= 0) /* charged already, perhaps by a CPU whose clock is ahead */
+    if (ran <= 0) /* already charged, perhaps by a CPU with a clock ahead */
         return;
     u->started = now;
     u->vtime += fair_cost(ran, u->weight);
@@ -127,20 +127,20 @@ static void charge(struct sched_cpu *s, nsec_t now)
         s->vtime = u->vtime - slice;
 }
 
-/* The latest of the clocks of these CPUs. */
+/* Returns the latest virtual clock of these CPUs. */
 static vtime_t virtual_now(uint64_t mask, nsec_t now)
 {
     vtime_t latest = 0;
 
     for_each_cpu_in(mask, c) {
         if (sched_cpus[c].running)
-            charge(&sched_cpus[c], now);
+            charge_running(&sched_cpus[c], now);
         latest = MAX(latest, sched_cpus[c].vtime);
     }
     return latest;
 }
 
-/* Charges those of d's vcpus that run now, and counts them. */
+/* Charges the running vcpus of d and returns their number. */
 static unsigned int charge_domain(const struct domain *d, nsec_t now)
 {
     unsigned int n = 0;
@@ -149,20 +149,19 @@ static unsigned int charge_domain(const struct domain *d, nsec_t now)
         struct vcpu *r = sched_cpus[c].running;
 
         if (r && r->d == d && has_cpu(&r->sched)) {
-            charge(&sched_cpus[c], now);
+            charge_running(&sched_cpus[c], now);
             n++;
         }
     }
     return n;
 }
 
-/* What a capped domain may run in each period, on all CPUs together. */
+/* Run time of a capped domain per period, on all CPUs together. */
 static nsec_t cap_of(const struct domain *d) { return CAP_PERIOD / 100 * d->cap; }
 
 /*
- * When a domain of this cap may run: now, or as soon as the periods from now on have paid what it
- * owes. It is looked at only when one of its vcpus wants to run, so nothing ticks for others or for
- * who sleeps.
+ * Returns when a capped domain may run: now, or once refills have paid its debt. Refills are
+ * computed only when one of its vcpus wants to run, so uncapped and sleeping domains cost nothing.
  */
 static nsec_t cap_allows(struct domain *d, nsec_t now)
 {
@@ -184,9 +183,9 @@ static vtime_t vtime_at(const struct list *l)
 }
 
 /*
- * By its virtual time. False: it waits for its next period instead. A vcpu that wakes goes near the
- * front, whose slice is over near the end: looked for from both, a place is found soon however many
- * wait.
+ * Queues u by virtual time. False: it waits for a later period of its cap. A waking vcpu belongs
+ * near the front, one whose slice ended near the end. So both ends are searched in parallel, which
+ * finds the place quickly in a long queue.
  */
 static bool enqueue(struct sched_unit *u, nsec_t now)
 {
@@ -232,7 +231,7 @@ static int idle_state(const struct vcpu *v)
                                                                   : RUNSTATE_offline;
 }
 
-/* Makes the timer fire at the end of the slice, or earlier. */
+/* Arms the timer for the end of the slice, unless it fires earlier. */
 static void set_alarm(struct sched_cpu *s, nsec_t now)
 {
     if (s->alarm <= now)
@@ -243,16 +242,16 @@ static void set_alarm(struct sched_cpu *s, nsec_t now)
     }
 }
 
-/* Makes a CPU choose again, also when the slice of its vcpu is not over. */
-static void preempt(unsigned int cpu)
+/* Makes a CPU choose again, even within a slice. */
+static void preempt_cpu(unsigned int cpu)
 {
     sched_cpus[cpu].slice_end = 0;
     softirq_raise(cpu, SOFTIRQ_SCHED);
 }
 
 /*
- * Tells an idle CPU, which is no longer idle then, to look: where u wishes to run, where it was
- * last, any. It takes who is first then: that need not be u.
+ * Wakes an idle CPU for u, preferably by soft affinity, then the last CPU of u, and marks it busy.
+ * The CPU takes the first of the queue, not necessarily u.
  */
 static bool find_idle_cpu(const struct sched_unit *u)
 {
@@ -269,9 +268,9 @@ static bool find_idle_cpu(const struct sched_unit *u)
 }
 
 /*
- * Finds a CPU for u, which is in the queue: an idle one, or the one whose vcpu is furthest ahead of
- * it, by more than `lead` (one that just woke gets in sooner than one whose slice is over). Else it
- * waits for the end of a slice, which begins now where nobody waited before.
+ * Finds a CPU for the queued u: an idle one, or the one whose vcpu is furthest ahead of u, by more
+ * than `lead` (which is smaller for a waking vcpu than after a slice). Else u waits for the end of
+ * a slice; where there was no competitor, that slice begins now.
  */
 static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
 {
@@ -297,10 +296,10 @@ static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
         }
     }
     if (chosen < MAX_CPUS)
-        preempt(chosen);
+        preempt_cpu(chosen);
 }
 
-/* Queues v if it can run, takes it out of the queue if not. It is on no CPU. */
+/* Queues or dequeues v, by whether it can run. v is on no CPU. */
 static void requeue(struct vcpu *v, nsec_t now, nsec_t lead)
 {
     struct sched_unit *u = &v->sched;
@@ -342,17 +341,17 @@ void sched_yield(struct vcpu *v)
     const struct sched_unit *first = first_for(this_cpu()->id);
     if (first) {
         v->sched.vtime = MAX(v->sched.vtime, first->vtime + 1);
-        preempt(this_cpu()->id);
+        preempt_cpu(this_cpu()->id);
     }
 }
 
-/* The CPU's vcpu, its idle time and its bit in the idle mask change together. */
+/* Updates the CPU's running vcpu, its idle time and its bit in the idle mask. */
 static void set_running(struct sched_cpu *s, unsigned int cpu, struct vcpu *next, nsec_t now)
 {
     idle_cpus = next ? idle_cpus & ~(1ull << cpu) : idle_cpus | 1ull << cpu;
     if (!s->running && next) {
         s->idle_time += now - s->idle_since;
-        /* nobody waited here: nobody is owed anything */
+        /* no vcpu waited here, so none has a claim on this CPU */
         s->vtime = MAX(s->vtime, virtual_now(~0ull, now));
     }
     if (s->running && !next)
@@ -360,23 +359,23 @@ static void set_running(struct sched_cpu *s, unsigned int cpu, struct vcpu *next
     s->running = next;
 }
 
-/* Charges prev, whose time on this CPU is over. True: it may have it again. */
+/* Charges prev at the end of its run. True: it may continue on this CPU. */
 static bool deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
 {
     struct sched_unit *u = &prev->sched;
 
-    charge(&sched_cpus[cpu], now);
+    charge_running(&sched_cpus[cpu], now);
     bool runnable = vcpu_runnable(prev);
     set_state(u, runnable ? RUNSTATE_runnable : idle_state(prev), now);
     return runnable && u->affinity >> cpu & 1 && (!prev->d->cap || cap_allows(prev->d, now) <= now);
 }
 
 /*
- * Gives this CPU for a slice to the first of the queue that may run here, or to prev if that is
- * before it.
+ * Gives this CPU for a slice to the first eligible vcpu of the queue, or to prev if it is less
+ * advanced.
  */
-static struct vcpu *choose(struct sched_cpu *s, unsigned int cpu, struct sched_unit *prev,
-                           nsec_t now)
+static struct vcpu *choose_next(struct sched_cpu *s, unsigned int cpu, struct sched_unit *prev,
+                                nsec_t now)
 {
     struct sched_unit *u = first_for(cpu);
 
@@ -410,16 +409,16 @@ struct vcpu *sched_pick(void)
     struct sched_cpu *s = &sched_cpus[cpu];
 
     spin_lock_scope(&sched_lock);
-    nsec_t now = clock_now(); /* not before: another CPU may have charged s->running meanwhile */
+    nsec_t now = clock_now(); /* under the lock: another CPU may charge s->running */
     struct vcpu *prev = s->running;
     if (prev && now < s->slice_end && vcpu_runnable(prev) && (prev->sched.affinity >> cpu & 1)) {
         set_alarm(s, now);
-        return prev; /* goes on, without a choice */
+        return prev; /* continues its slice */
     }
     bool may_stay = prev && deschedule(prev, cpu, now);
-    struct vcpu *next = choose(s, cpu, may_stay ? &prev->sched : NULL, now);
+    struct vcpu *next = choose_next(s, cpu, may_stay ? &prev->sched : NULL, now);
     if (!prev && idle_cpus)
-        /* for one of them this CPU was told to look */
+        /* this CPU was woken for one of them, but others may wait too */
         list_for_each(struct sched_unit, u, &queue, link)
             find_idle_cpu(u);
     return next;
@@ -428,9 +427,9 @@ struct vcpu *sched_pick(void)
 void sched_leave(struct vcpu *prev)
 {
     spin_lock_scope(&sched_lock);
-    /* by sched_pick, just now */
+    /* set by sched_pick */
     nsec_t descheduled = (nsec_t)prev->sched.runstate.state_entry_time;
-    bool waits = prev->sched.runstate.state == RUNSTATE_runnable; /* or it woke just now */
+    bool waits = prev->sched.runstate.state == RUNSTATE_runnable; /* or it has just woken */
     prev->sched.running = false;
     requeue(prev, descheduled, waits ? FAIR_SLICE : FAIR_GRANULARITY);
 }
@@ -449,17 +448,14 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
     spin_lock_scope(&sched_lock);
     nsec_t now = clock_now();
     u->affinity = hard;
-    u->soft_affinity = soft; /* a wish: it may name no CPU that v may use */
-    /*
-     * It meets others now: it may be far behind or ahead of them, which is not their fault, nor its
-     * own.
-     */
+    u->soft_affinity = soft; /* a preference: need not intersect `hard` */
+    /* It now competes with other vcpus: limit how far it is behind or ahead of them. */
     if (has_cpu(u))
-        charge(&sched_cpus[u->cpu], now);
+        charge_running(&sched_cpus[u->cpu], now);
     vtime_t clock = virtual_now(hard, now);
     u->vtime = MIN(fair_place(u->vtime, clock, FAIR_LAG), clock + FAIR_LAG);
     if (has_cpu(u)) {
-        preempt(u->cpu);
+        preempt_cpu(u->cpu);
     } else if (is_queued(u)) {
         list_del(&u->link);
         if (enqueue(u, now))
@@ -474,7 +470,7 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
         return -EINVAL;
     spin_lock_scope(&sched_lock);
     nsec_t now = clock_now();
-    charge_domain(d, now); /* what ran so far counts at the old weight */
+    charge_domain(d, now); /* charge past run time at the old weight */
     d->weight = weight;
     d->cap = cap;
     d->cap_budget = cap_of(d);
@@ -482,7 +478,7 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
     for_each_vcpu(d, v) {
         v->sched.weight = weight;
         if (has_cpu(&v->sched))
-            preempt(v->sched.cpu);
+            preempt_cpu(v->sched.cpu);
         else if (!v->sched.running)
             requeue(v, now, FAIR_GRANULARITY);
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's life, and what it waits for: HLT and poll, the event upcall that ends them, INIT and
+ * The life of a vcpu, and its wait states: HLT and poll, the event upcall that ends them, INIT and
  * SIPI.
  *
- * `blocked` is set before pending work is looked at again, and whoever makes work pending looks at
- * `blocked` afterwards: one of the two sees the other. INIT and SIPI leave a note that the vcpu's
- * own CPU acts on (svm/inject.c).
+ * `blocked` is set before pending work is checked again, and a CPU that makes work pending checks
+ * `blocked` afterwards. So at least one of the two sees the other. INIT and SIPI set flags that the
+ * vcpu's own CPU acts on (svm/inject.c).
  *
  * Read next: vcpu_info.c, vcpu_timer.c.
  */
@@ -16,7 +16,7 @@
 #include "percpu.h"
 #include "vdev/lapic.h"
 
-/* Of a poll that ended otherwise the timer may still be armed: then it says nothing. */
+/* The timer may still be armed after a poll that ended for another reason: then it is ignored. */
 static void poll_timed_out(void *data)
 {
     struct vcpu *v = data;
@@ -25,7 +25,7 @@ static void poll_timed_out(void *data)
         vcpu_unblock(v);
 }
 
-/* Initialises v in each part, or in none. */
+/* Initialises v in each part; on error, in none. */
 static int init_parts(struct vcpu *v)
 {
     for_each_domain_part(part) {
@@ -149,13 +149,13 @@ void vcpu_init_received(struct vcpu *v)
     v->vdev.sipi_vector = -1;
     lapic_reset(v, true);
     __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
-    sched_wake(v); /* takes it off its CPU */
+    sched_wake(v); /* deschedules it */
 }
 
 void vcpu_sipi_received(struct vcpu *v, uint8_t vector)
 {
     if (v->initialised || v->vdev.sipi_vector >= 0)
-        return; /* only a CPU that waits for it listens (APM vol. 2, 14.1) */
+        return; /* ignored unless waiting for it (APM vol. 2, 14.1) */
     v->vdev.sipi_vector = vector;
     WRITE_ONCE(v->down, false);
     vcpu_unblock(v);

@@ -16,31 +16,31 @@
 struct vcpu {
     /* set once */
     struct domain *d;
-    unsigned int id; /* in d */
-    void *xsave;     /* FPU state, eagerly switched (cpu/fpu.c) */
+    unsigned int id; /* index in d->vcpu */
+    void *xsave;     /* FPU state, switched eagerly (cpu/fpu.c) */
 
-    /* its own CPU, or whoever holds it paused (domain_pause_sync) */
+    /* accessed on its own CPU, or while it is paused (domain_pause_sync) */
     struct guest_regs regs;
-    struct hw_vcpu hw;     /* what depends on the CPU's vendor (hw.h) */
-    struct vdev_vcpu vdev; /* local APIC, MSRs ...; requests are atomic */
+    struct hw_vcpu hw;     /* vendor-specific state (hw.h) */
+    struct vdev_vcpu vdev; /* local APIC, MSRs; requests are atomic */
     bool initialised;      /* has register state (boot vcpu, or after INIT/SIPI) */
     gva_t runstate_va;     /* 0: none; walked at each update (pitfall 8) */
-    bool runstate_compat;  /* in the layout of 32-bit guests */
-    bool released;         /* has given back what it ran with (vcpu_release) */
+    bool runstate_compat;  /* 32-bit layout */
+    bool released;         /* vcpu_release has run */
 
-    /* the scheduler's lock */
+    /* sched_lock */
     struct sched_unit sched;
 
-    /* atomic: what it waits for. Set before pending work is looked at a last time. */
+    /* atomic: the wait state. Set before pending work is checked a last time. */
     bool down;            /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
     bool blocked;         /* HLT or poll */
     bool polling;         /* in SCHEDOP_poll */
-    uint64_t wbinvd_cpus; /* a bit for each CPU that dom0's WBINVD still waits for */
+    uint64_t wbinvd_cpus; /* CPUs that dom0's WBINVD still waits for */
 
-    /* changed under d->lock, once; read by anybody */
+    /* changed under d->lock, once; read without it */
     /* in shared_info, in a pinned guest frame, or no_info: never NULL */
     vcpu_info_t *info;
-    /* before one is registered, and at the end: nobody sees its events */
+    /* used before registration and after release: its events are lost */
     vcpu_info_t no_info;
     struct guest_pin info_pin;
 
@@ -52,17 +52,20 @@ struct vcpu {
     nsec_t period; /* 0: stopped */
 };
 
-/* Each vcpu that has been allocated: those come in order, without holes. */
+/* Iterates over the allocated vcpus, which have consecutive ids. */
 #define for_each_vcpu(d, v) \
     for (struct vcpu *v = domain_vcpu((d), 0); v; v = domain_vcpu((d), v->id + 1))
 
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 void vcpu_destroy(struct vcpu *v);
-/* v never runs again. None of its timers sets itself anew, so none fires later. */
+/*
+ * Stops the timers of v, which never runs again. Without it none is re-armed, so none fires later.
+ */
 void vcpu_stop_timers(struct vcpu *v);
 /*
- * Gives back what the guest registered (vcpu_info), before its memory goes, and what v ran with: v
- * never runs again, while the structure may stay for long. False: that was done before.
+ * Releases v's resources and the pages registered by the guest (vcpu_info), before the domain's
+ * memory is freed. v never runs again, though the structure may stay for long. False: already
+ * released.
  */
 bool vcpu_release(struct vcpu *v);
 static inline bool vcpu_runnable(const struct vcpu *v)
@@ -71,20 +74,19 @@ static inline bool vcpu_runnable(const struct vcpu *v)
            (v->initialised || v->vdev.sipi_vector >= 0);
 }
 /*
- * v blocks (HLT, poll) unless work is pending: it is marked first, then looks again (pitfall 2).
- * On v's CPU.
+ * Blocks v (HLT, poll) unless work is pending: marks it first, then checks again (pitfall 2). On
+ * v's CPU.
  */
 void vcpu_block(struct vcpu *v);
-/*
- * Makes a running v leave guest mode soon, so that it looks at its interrupts again; wakes it when
- * blocked.
- */
+/* Makes a running v exit soon and check its interrupts; wakes a blocked v if work is pending. */
 void vcpu_kick(struct vcpu *v);
-/* Ends HLT, poll or wait-for-SIPI, whatever is pending. */
+/* Ends HLT, poll or wait-for-SIPI unconditionally. */
 void vcpu_unblock(struct vcpu *v);
-/* Something to deliver: interrupt in the local APIC, event upcall not masked, NMI, SIPI. */
+/*
+ * True if there is something to deliver: interrupt in the local APIC, unmasked event upcall, NMI.
+ */
 bool vcpu_has_pending(struct vcpu *v);
-/* An event is pending for v: upcall by whichever way the guest chose, and kick or wake. */
+/* Delivers an event upcall by the method that the guest chose, and kicks or wakes v. */
 void vcpu_event_upcall(struct vcpu *v);
 /* INIT and SIPI from a local APIC (vdev/lapic.c). */
 void vcpu_init_received(struct vcpu *v);

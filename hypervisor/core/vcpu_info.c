@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vcpu_info, which a vcpu shares with its guest: registered, copied, pending again (pitfall 8).
+ * Registration of vcpu_info, the page shared between a vcpu and its guest (pitfall 8).
  *
- * Writers: vcpu_info.time is written only when vcpu_info is registered; the event words by atomic
- * operations from anywhere.
+ * Writers: vcpu_info.time is written only at registration; event words by atomic operations from
+ * any CPU.
  *
  * Read next: evtchn.c.
  */
@@ -17,10 +17,9 @@
 #include "spinlock.h"
 
 /*
- * Moves v's vcpu_info into a frame of its own, once. Events that were pending at the old place are
- * copied, and raised again, since the guest's handler may have looked at the old place last.
- * Another vcpu's only while that one is down: the caller cannot wait for a vcpu that may be waiting
- * for the caller.
+ * Moves v's vcpu_info to a guest frame, once. Events pending at the old place are copied and raised
+ * again, because the guest's handler may have checked the old place last. Another vcpu must be
+ * down: the caller cannot wait for a vcpu that may be waiting for the caller.
  */
 int vcpu_info_register(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {

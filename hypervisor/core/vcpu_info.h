@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest's vcpu_info (core/vcpu_info.c). */
+/* Registration of vcpu_info (core/vcpu_info.c). */
 #ifndef CLV_CORE_VCPU_INFO_H
 #define CLV_CORE_VCPU_INFO_H
 
@@ -7,7 +7,7 @@
 
 struct vcpu;
 
-/* The caller then writes the clock at the new place (pvclock_update). */
+/* The caller must then write the clock at the new place (pvclock_update). */
 int vcpu_info_register(struct vcpu *v, gfn_t gfn, uint32_t offset);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * The two timers that raise VIRQ_TIMER for a vcpu: singleshot and periodic (<xen/vcpu.h>).
  *
- * As under Xen the periodic one runs only while the vcpu has a CPU. When the vcpu gets one again, a
- * period that ended meanwhile fires at once. Read next: evtchn.c.
+ * As in Xen, the periodic timer runs only while the vcpu has a CPU. If a period ended meanwhile,
+ * the timer fires as soon as the vcpu has a CPU again. Read next: evtchn.c.
  */
 #include "core/vcpu_timer.h"
 #include "core/evtchn.h"

@@ -43,7 +43,7 @@ static const char *not_offered(const struct xen_domctl_createdomain *c)
         { !(c->flags & XEN_DOMCTL_CDF_hap), "shadow page tables (hap=0)" },
         { c->flags & XEN_DOMCTL_CDF_nested_virt, "nested virtualisation (nestedhvm=1)" },
         { (c->flags & XEN_DOMCTL_CDF_iommu) || c->iommu_opts, "device passthrough" },
-        { XEN_DOMCTL_GRANT_version(c->grant_opts) != 1, "a grant table version other than 1" },
+        { XEN_DOMCTL_GRANT_version(c->grant_opts) != 1, "grant tables of a version other than 1" },
         { c->vmtrace_size, "processor tracing (vmtrace_buf_kb)" },
         { c->flags & XEN_DOMCTL_CDF_vpmu, "performance counters (vpmu)" },
         { c->flags & XEN_DOMCTL_CDF_s3_integrity, "S3 integrity checks" },
