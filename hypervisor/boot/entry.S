@@ -1,40 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the loader to C. A multiboot1 loader (QEMU -kernel) or a multiboot2 loader (GRUB, from BIOS or UEFI)
- * jumps to boot_start in 32-bit mode, paging off, with the image at its physical address. Both headers give
- * the load addresses themselves: QEMU takes an ELF64 file only so, and the file's image segment is one piece.
- * Another Xen, whose PVH guest we are, reads the ELF and a note in it, and jumps to pvh_start in that state.
- * Second CPUs begin in real mode at boot_trampoline, of which secondary.c has put a copy below 1 MiB, one at
- * a time; they take the final page tables and the stack that secondary.c has chosen. What is left in the
- * segment registers does not matter in 64-bit mode; traps.c loads them.
+ * From the loader to C. A multiboot1 loader (QEMU -kernel) or multiboot2 loader (GRUB, from BIOS or
+ * UEFI) jumps to boot_start in 32-bit mode with paging off and the image at its physical address.
+ * Both headers contain the load addresses: QEMU accepts an ELF64 file only with them, and the image
+ * is one contiguous segment of the file. Xen, when Cleave is its PVH guest, reads the ELF file and
+ * a note in it, and jumps to pvh_start in the same state.
  *
- * The first page tables map the low 4 GiB three times, writable and executable: at 0 for this code, at
- * DIRECTMAP_BASE, and the first GiB at TEXT_BASE. mm/pagetable.c replaces them.
+ * Secondary CPUs start in real mode at boot_trampoline, which secondary.c copies below 1 MiB. They
+ * start one at a time, and use the final page tables and the stack that secondary.c has chosen.
+ * Stale segment registers do not matter in 64-bit mode; traps.c loads them.
  *
- * Read next: main.c. Multiboot specification 0.6.96, sections 3.1 and 3.2; Multiboot2 2.0, the same sections.
+ * The first page tables map physical memory three times, writable and executable: the low 4 GiB at
+ * 0 for this code and at DIRECTMAP_BASE, and the first GiB at TEXT_BASE. mm/pagetable.c replaces
+ * them.
+ *
+ * Read next: main.c. Multiboot specification 0.6.96, sections 3.1 and 3.2; Multiboot2 2.0, the same
+ * sections.
  */
 #define TEXT_BASE 0xffffffff80000000
 #define PHYSICAL(symbol) (symbol - TEXT_BASE)
 
 #define MULTIBOOT_MAGIC 0x1badb002
-#define MULTIBOOT_FLAGS 0x10003     /* modules on page borders, memory map wanted, addresses valid */
+#define MULTIBOOT_FLAGS 0x10003     /* page-aligned modules, memory map, load addresses valid */
 #define MULTIBOOT2_MAGIC 0xe85250d6
-#define MULTIBOOT2_I386 0           /* the state at the jump */
+#define MULTIBOOT2_I386 0           /* entry in 32-bit protected mode */
 
 #define ELFNOTE_PHYS32_ENTRY 18     /* <xen/elfnote.h> */
-#define PVH_MAGIC 0x336ec578        /* what start_info begins with (multiboot.c) */
+#define PVH_MAGIC 0x336ec578        /* magic of start_info (multiboot.c) */
 
 #define PTE_TABLE 0x003             /* present, writable */
 #define PTE_2M 0x083
 
     .section .multiboot, "a"
     .balign 8
-multiboot_header:                   /* load from .. to, clear up to, and jump to */
+multiboot_header:                   /* load start, load end, bss end, entry */
     .long MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS), PHYSICAL(multiboot_header)
     .long PHYSICAL(image_start), PHYSICAL(data_end), PHYSICAL(image_end), PHYSICAL(boot_start)
 
     .balign 8
-multiboot2_header:                  /* the same in tags: type, flags, size */
+multiboot2_header:                  /* the same as tags: type, flags, size */
     .long MULTIBOOT2_MAGIC, MULTIBOOT2_I386, multiboot2_end - multiboot2_header
     .long -(MULTIBOOT2_MAGIC + MULTIBOOT2_I386 + multiboot2_end - multiboot2_header)
     .short 2, 0                     /* addresses */
@@ -42,9 +46,9 @@ multiboot2_header:                  /* the same in tags: type, flags, size */
     .short 3, 0                     /* entry */
     .long 12, PHYSICAL(boot_start)
     .balign 8
-    .short 6, 0                     /* modules on page borders */
+    .short 6, 0                     /* page-aligned modules */
     .long 8
-    .short 5, 1                     /* a frame buffer of any size, if there is one */
+    .short 5, 1                     /* optional: a frame buffer of any size */
     .long 20, 0, 0, 0
     .balign 8
     .short 0, 0                     /* end */
@@ -75,15 +79,15 @@ boot_trampoline_end:
     .code32
     .globl boot_start
 pvh_start:
-    movl $PVH_MAGIC, %eax           /* such a loader leaves it unsaid; %ebx has the information, too */
+    movl $PVH_MAGIC, %eax           /* PVH passes no magic; %ebx has start_info */
 boot_start:
     cli
     cld
     movl %eax, %ebp                 /* the loader's magic */
-    movl %ebx, %esi                 /* its information */
+    movl %ebx, %esi                 /* the loader's information */
     movl $PHYSICAL(first_cpu), %edi
     lgdt PHYSICAL(gdt_pointer)
-enter_64_bit_mode:                  /* and go on at the linked address of %edi */
+enter_64_bit_mode:                  /* then jump to %edi + TEXT_BASE */
     movl $PHYSICAL(boot_pml4), %eax
     movl %eax, %cr3
     movl $0x20, %eax                /* CR4.PAE */
@@ -101,14 +105,14 @@ enter_64_bit_mode:                  /* and go on at the linked address of %edi *
     jmp *%rax
 
 first_cpu:
-    movq $boot_stack_top - 16, %rsp /* percpu.h: its last word leads to the CPU's data */
+    movq $boot_stack_top - 16, %rsp /* top word: this CPU's struct cpu (percpu.h) */
     movq $cpus, 8(%rsp)
     movl %ebp, %edi                 /* boot_main(magic, information) */
-    xorl %ebp, %ebp                 /* the first frame */
+    xorl %ebp, %ebp                 /* end of the frame chain */
     call boot_main
 
 second_cpu:
-    rdmsr                           /* EFER still: NXE */
+    rdmsr                           /* %ecx is still EFER: set NXE */
     orl $0x800, %eax
     wrmsr
     movq pagetable_root, %rax
@@ -127,13 +131,13 @@ gdt_end:
 
     .data
     .balign 4096
-boot_pml4:                          /* at 0, DIRECTMAP_BASE and the end */
+boot_pml4:                          /* entries for 0, DIRECTMAP_BASE and TEXT_BASE */
     .quad PHYSICAL(boot_pdpt) + PTE_TABLE
     .skip 255 * 8
     .quad PHYSICAL(boot_pdpt) + PTE_TABLE
     .skip 254 * 8
     .quad PHYSICAL(boot_pdpt) + PTE_TABLE
-boot_pdpt:                          /* 4 GiB; and the first where TEXT_BASE is in the last 512 GiB */
+boot_pdpt:                          /* 4 GiB; entry 510: the first GiB at TEXT_BASE */
     .irp directory, 0, 1, 2, 3
     .quad PHYSICAL(boot_directories) + \directory * 4096 + PTE_TABLE
     .endr
@@ -150,7 +154,7 @@ boot_directories:
     .section .bss.boot, "aw", @nobits
     .globl boot_stack_guard, boot_stack_top
     .skip 16384 - 4096              /* core.lds aligns this to 16384 */
-boot_stack_guard:                   /* pagetable.c leaves it unmapped */
+boot_stack_guard:                   /* left unmapped by pagetable.c */
     .skip 4096
     .skip 16384                     /* STACK_SIZE, and aligned to it */
 boot_stack_top:

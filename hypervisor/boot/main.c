@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of contents: what happens from the first line of C until dom0 runs, in this order.
- * Whatever fails on the way panics with the reason; after the last line the CPU belongs to the run
- * loop (guest/run.c).
+ * The table of contents: the steps from the first line of C until dom0 runs, in order. A step that
+ * fails panics with the reason. The last one enters the run loop (guest/run.c).
  */
 #include "boot/main.h"
 #include "boot/multiboot.h"
@@ -36,7 +35,7 @@ void boot_main(uint32_t magic, uint32_t information)
     cpus[0].stack_top = (uint8_t *)boot_stack_top;
     wiring_init();
 
-    /* The console, and what the loader says. */
+    /* Console and loader information. */
     traps_init_early();
     multiboot_parse(magic, information);
     cmdline_init(boot_info.cmdline);
@@ -46,10 +45,7 @@ void boot_main(uint32_t magic, uint32_t information)
              boot_info.cmdline);
     cmdline_check();
 
-    /*
-     * This CPU's features, our own page tables, all memory, and faults of our own that say what
-     * they are.
-     */
+    /* CPU features, memory, the core's page tables, and stacks for the core's own exceptions. */
     features_init();
     features_init_cpu();
     memory_init();
@@ -58,8 +54,8 @@ void boot_main(uint32_t magic, uint32_t information)
     traps_init_cpu(&cpus[0]);
     memory_give();
 
-    /* Firmware's tables, interrupts, time. */
-    host_pic_disable(); /* while the firmware's wiring still takes a pending request back */
+    /* ACPI tables, interrupts, time. */
+    host_pic_disable(); /* before firmware's routing is masked: a pending request is withdrawn */
     nmi_init();
     apic_init_cpu();
     acpi_init(boot_info.rsdp);
@@ -69,7 +65,7 @@ void boot_main(uint32_t magic, uint32_t information)
     host_ioapic_init();
     uart_start_interrupts();
 
-    /* What runs guests: SVM, their view of a CPU, the scheduler; then the other CPUs can join. */
+    /* SVM, the CPU model of guests, the scheduler; then the other CPUs can join. */
     hw_init();
     cpuid_init();
     hw_init_cpu();

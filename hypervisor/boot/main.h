@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot CPU's way from the loader (boot/entry.S, boot/main.c). */
+/* The start of the boot CPU (boot/entry.S, boot/main.c). */
 #ifndef CLV_BOOT_MAIN_H
 #define CLV_BOOT_MAIN_H
 

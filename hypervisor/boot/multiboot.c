@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader tells us, by multiboot1, multiboot2 or PVH's start_info, copied into boot_info:
- * its own structures may lie anywhere in RAM that we are about to use. The memory map comes out
- * sorted and without overlaps, where RAM loses against anything else and counts whole frames only.
+ * Copies the loader's information (multiboot1, multiboot2 or PVH's start_info) into boot_info,
+ * because its own structures may lie anywhere in RAM that is about to be used. The memory map
+ * becomes sorted and free of overlaps: other types take precedence over RAM, and RAM counts in
+ * whole frames only.
  *
- * A loader that brings one module only (Xen's tools for a PVH guest) gets a bundle: a page that
- * says what is in it, then dom0's kernel and its initrd, each on a page border. tests/rig/bundle.sh
+ * A loader that passes only one module (Xen's tools for a PVH guest) passes a bundle: a page that
+ * describes its parts, then dom0's kernel and its initrd, each page-aligned. tests/rig/bundle.sh
  * makes one.
  *
  * Multiboot specification 0.6.96, section 3.3; Multiboot2 2.0, section 3.6;
- * <xen/arch-x86/hvm/start_info.h>. Read next: memory.c.
+ * <xen/arch-x86/hvm/start_info.h>. Read next: mm/memory.c.
  */
 #include "boot/multiboot.h"
 #include "directmap.h"
@@ -21,7 +22,7 @@
 
 #define MULTIBOOT1 0x2badb002u
 
-/* flags would say what is there; who gives less than all leaves the rest 0 */
+/* flags are not checked: loaders leave absent fields 0 */
 struct multiboot1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
     uint32_t mmap_length, mmap_addr;
@@ -73,28 +74,27 @@ struct bundle {
 struct multiboot2_screen {
     struct multiboot2_tag tag;
     uint64_t base;
-    uint32_t pitch, width, height; /* of text: in characters */
+    uint32_t pitch, width, height; /* text mode: in characters */
     uint8_t bits, kind, reserved[2], red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
 } __packed_;
 enum { SCREEN_RGB = 1, SCREEN_TEXT = 2 };
 
-static char text[4096]; /* command line and modules' arguments */
+static char text[4096]; /* command lines of the core and of modules */
 static size_t text_used;
 static bool is_efi;
-static uint64_t rsdp[5]; /* multiboot2 gives no address of it but a copy */
+static uint64_t rsdp[5]; /* multiboot2 passes a copy */
 
-static const char *keep(const char *from)
+static const char *keep_string(const char *from)
 {
     char *to = text + text_used;
 
     text_used += (size_t)snprintf(to, sizeof(text) - text_used, "%s", from) + 1;
     if (text_used > sizeof(text))
-        panic("the command lines of core and modules have more than %zu bytes: shorten them\n",
-              sizeof(text));
+        panic("the command lines of core and modules exceed %zu bytes\n", sizeof(text));
     return to;
 }
 
-/* The first word is a file name, in multiboot1. */
+/* Skips the first word, a file name in multiboot1. */
 static const char *keep_arguments(uint32_t address)
 {
     const char *from = address ? paddr_to_virt(address) : "";
@@ -103,7 +103,7 @@ static const char *keep_arguments(uint32_t address)
         from++;
     while (*from == ' ')
         from++;
-    return keep(from);
+    return keep_string(from);
 }
 
 static void add_memory(uint64_t base, uint64_t length, uint32_t type)
@@ -112,7 +112,7 @@ static void add_memory(uint64_t base, uint64_t length, uint32_t type)
 
     if (end < base)
         end = ~0ull & PAGE_MASK;
-    if (type > BOOT_UNUSABLE) /* a loader's own number */
+    if (type > BOOT_UNUSABLE) /* loader-specific */
         type = BOOT_RESERVED;
     if (type == BOOT_RAM)
         boot_info_add_range(ROUND_UP(base, PAGE_SIZE), ROUND_DOWN(end, PAGE_SIZE), type);
@@ -123,13 +123,12 @@ static void add_memory(uint64_t base, uint64_t length, uint32_t type)
 static void add_module(paddr_t start, paddr_t end, const char *args)
 {
     if (boot_info.modules == ARRAY_SIZE(boot_info.module))
-        panic("the loader brings more than %zu modules: dom0's kernel and its initrd are "
-              "expected\n",
+        panic("the loader passes more than %zu modules: expected dom0's kernel and initrd\n",
               ARRAY_SIZE(boot_info.module));
     boot_info.module[boot_info.modules++] = (struct boot_module){ start, end, args };
 }
 
-/* One module, or those of a bundle. */
+/* Adds a module, or the parts of a bundle. */
 static void add_modules(paddr_t start, paddr_t end, const char *args)
 {
     const struct bundle *b = paddr_to_virt(start);
@@ -141,8 +140,8 @@ static void add_modules(paddr_t start, paddr_t end, const char *args)
     start += sizeof(*b);
     for (unsigned int i = 0; i < ARRAY_SIZE(b->part) && b->part[i].size; i++) {
         if (start > end || b->part[i].size > end - start)
-            panic("part %u of the bundle of modules ends behind it: it was cut off\n", i);
-        add_module(start, start + b->part[i].size, keep(b->part[i].args));
+            panic("the module bundle is truncated in part %u\n", i);
+        add_module(start, start + b->part[i].size, keep_string(b->part[i].args));
         start += ROUND_UP(b->part[i].size, PAGE_SIZE);
     }
 }
@@ -162,7 +161,7 @@ static void parse_1(const struct multiboot1_info *mb)
     }
 }
 
-/* In the form in which dom0 asks for it (hypercall/platform_op.c). */
+/* Converts to the form that dom0 queries (hypercall/platform_op.c). */
 static void add_screen(const struct multiboot2_screen *s)
 {
     struct dom0_vga_console_info *to = &boot_info.screen;
@@ -193,8 +192,8 @@ static void parse_tag(const struct multiboot2_tag *tag)
     const struct multiboot2_map *map = (const void *)tag;
 
     switch (tag->type) {
-    case TAG_CMDLINE: boot_info.cmdline = keep((const char *)(tag + 1)); break;
-    case TAG_MODULE: add_module(m->start, m->end, keep(m->args)); break;
+    case TAG_CMDLINE: boot_info.cmdline = keep_string((const char *)(tag + 1)); break;
+    case TAG_MODULE: add_module(m->start, m->end, keep_string(m->args)); break;
     case TAG_MEMORY_MAP:
         for (unsigned int i = 0; i < (tag->size - sizeof(*map)) / sizeof(map->entry[0]); i++)
             add_memory(map->entry[i].base, map->entry[i].length, map->entry[i].type);
@@ -202,14 +201,14 @@ static void parse_tag(const struct multiboot2_tag *tag)
     case TAG_SCREEN: add_screen((const void *)tag); break;
     case TAG_EFI_64: is_efi = true; break;
     case TAG_RSDP_1:
-    case TAG_RSDP_2: /* GRUB gives this one later */
+    case TAG_RSDP_2: /* GRUB passes this one last */
         memcpy(rsdp, tag + 1, MIN(tag->size - sizeof(*tag), sizeof(rsdp)));
         boot_info.rsdp = virt_to_paddr(rsdp);
         break;
     }
 }
 
-/* Total size, a reserved word, tags on borders of 8 bytes. */
+/* Layout: total size, a reserved word, tags aligned to 8 bytes. */
 static void parse_2(const uint32_t *information)
 {
     const uint8_t *at = (const uint8_t *)information, *end = at + *information;
@@ -226,13 +225,13 @@ static void parse_pvh(const struct hvm_start_info *info)
     const struct hvm_memmap_table_entry *r = paddr_to_virt(info->memmap_paddr);
 
     if (info->magic != XEN_HVM_START_MAGIC_VALUE || info->version < 1)
-        panic("start_info has magic %#x and version %u: one with a memory map is expected\n",
-              info->magic, info->version);
+        panic("start_info has magic %#x, version %u: expected one with a memory map\n", info->magic,
+              info->version);
     boot_info.rsdp = info->rsdp_paddr;
-    boot_info.cmdline = keep(info->cmdline_paddr ? paddr_to_virt(info->cmdline_paddr) : "");
+    boot_info.cmdline = keep_string(info->cmdline_paddr ? paddr_to_virt(info->cmdline_paddr) : "");
     for (uint32_t i = 0; i < info->nr_modules; i++)
         add_modules(m[i].paddr, m[i].paddr + m[i].size,
-                    m[i].cmdline_paddr ? keep(paddr_to_virt(m[i].cmdline_paddr)) : "");
+                    m[i].cmdline_paddr ? keep_string(paddr_to_virt(m[i].cmdline_paddr)) : "");
     for (uint32_t i = 0; i < info->memmap_entries; i++)
         add_memory(r[i].addr, r[i].size, r[i].type);
 }
@@ -246,7 +245,7 @@ void multiboot_parse(uint32_t magic, paddr_t information)
     else if (magic == XEN_HVM_START_MAGIC_VALUE)
         parse_pvh(paddr_to_virt(information));
     else
-        panic("started by something that is no multiboot and no PVH loader (magic %#x)\n", magic);
+        panic("the loader uses neither multiboot nor PVH (magic %#x)\n", magic);
     if (!boot_info.ranges)
-        panic("the loader gives no memory map: use QEMU or GRUB\n");
+        panic("the loader passes no memory map: use QEMU or GRUB\n");
 }

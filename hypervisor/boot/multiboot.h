@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the loader hands over, as multiboot, multiboot2 or PVH have it (boot/multiboot.c). */
+/* Parses the loader's information: multiboot, multiboot2 or PVH (boot/multiboot.c). */
 #ifndef CLV_BOOT_MULTIBOOT_H
 #define CLV_BOOT_MULTIBOOT_H
 

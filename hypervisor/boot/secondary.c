@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starts the second CPUs, one after the other. The boot CPU prepares everything that needs memory,
- * sends INIT and SIPI, and watches the new CPU pass enum start_state. All CPUs share one time, so
- * the new CPU's TSC is compared with ours first; a CPU whose TSC cannot be brought in line stays
- * off.
+ * Starts the secondary CPUs, one after the other. The boot CPU prepares everything that needs
+ * memory, sends INIT and SIPI, and watches the new CPU step through enum start_state. All CPUs
+ * share one time base, so the new CPU's TSC is first compared with the boot CPU's. A CPU whose TSC
+ * cannot be synchronised stays offline.
  *
  * Read next: entry.S, from boot_trampoline on.
  */
@@ -37,20 +37,23 @@ enum start_state { START_NONE, START_ALIVE, START_GO };
 
 uint64_t secondary_stack;          /* for entry.S */
 static uint32_t start_state;       /* atomic */
-static uint64_t adjust_tsc;        /* what the new CPU adds to its TSC before it tells it */
-static volatile uint64_t told_tsc; /* 0: the new CPU is asked for its TSC */
+static uint64_t adjust_tsc;        /* the new CPU adds this to its TSC before the next reading */
+static volatile uint64_t told_tsc; /* the new CPU's reading; 0: requested */
 
 static void set_state(enum start_state s) { __atomic_store_n(&start_state, s, __ATOMIC_SEQ_CST); }
 static enum start_state get_state(void) { return __atomic_load_n(&start_state, __ATOMIC_SEQ_CST); }
 
-/* Not before told_tsc was read, as a CPU that predicts the branch between would. */
+/*
+ * Reads the TSC after told_tsc was read. Without LFENCE, a predicted branch would let RDTSC go
+ * first.
+ */
 static uint64_t ordered_tsc(void)
 {
     __asm__ volatile("lfence" ::: "memory");
     return rdtsc();
 }
 
-/* The new CPU's half of the comparison. One that is refused stays here until INIT comes. */
+/* The new CPU's half of the comparison. A CPU that is refused stays here until INIT. */
 static void wait_for_go(void)
 {
     while (get_state() != START_GO) {
@@ -66,8 +69,8 @@ static void wait_for_go(void)
 }
 
 /*
- * How far the other TSC is ahead of ours: its answer was read between our two readings. True: as
- * far as can be told, not at all.
+ * Bounds how far the other TSC is ahead: its value was read between two readings of this one.
+ * Returns true if no difference is measurable.
  */
 static bool compare_tsc(int64_t *low, int64_t *high)
 {
@@ -94,12 +97,12 @@ static bool tsc_agrees(unsigned int id)
 
     if (compare_tsc(&low, &high))
         return true;
-    log_warn("CPU %u: its TSC differs by %ld to %ld ticks: setting it\n", id, low, high);
+    log_warn("CPU %u: TSC differs by %ld to %ld ticks, adjusting it\n", id, low, high);
     __atomic_store_n(&adjust_tsc, (uint64_t) - (low + (high - low) / 2), __ATOMIC_SEQ_CST);
     return compare_tsc(&low, &high);
 }
 
-/* C entry of a second CPU, on its own stack. */
+/* C entry of a secondary CPU, on its own stack. */
 void secondary_main(void)
 {
     struct cpu *c = this_cpu();
@@ -135,15 +138,15 @@ static void start_cpu(uint32_t id)
     told_tsc = 1;
     set_state(START_NONE);
     apic_send(id, APIC_INIT);
-    (void)wait_until_alive(MSEC(10)); /* nobody answers yet: it is the pause that INIT needs */
+    (void)wait_until_alive(MSEC(10)); /* only the delay that INIT needs */
     apic_send(id, APIC_SIPI | AP_TRAMPOLINE >> PAGE_SHIFT);
     if (!wait_until_alive(MSEC(10)))
         apic_send(id, APIC_SIPI | AP_TRAMPOLINE >> PAGE_SHIFT);
     bool alive = wait_until_alive(START_PATIENCE);
     if (!alive || !tsc_agrees(c->id)) {
         apic_send(id, APIC_INIT);
-        log_warn("CPU with APIC id %u stays off: %s\n", id,
-                 alive ? "its TSC cannot be brought in line" : "it does not start");
+        log_warn("CPU with APIC id %u stays offline: %s\n", id,
+                 alive ? "its TSC cannot be synchronised" : "it did not start");
         return;
     }
     set_state(START_GO);
@@ -160,7 +163,7 @@ void secondary_start_all(void)
     uint64_t limit = MAX_CPUS;
 
     if (word && (!cmdline_parse_size(word, &limit) || limit == 0 || limit > MAX_CPUS)) {
-        log_warn("maxcpus=%s: give a number from 1 to %u; all CPUs are used\n", word, MAX_CPUS);
+        log_warn("maxcpus=%s: not a number from 1 to %u; using all CPUs\n", word, MAX_CPUS);
         limit = MAX_CPUS;
     }
     irq_set_handler(VECTOR_KICK, ignore_kick, NULL);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The start of the other CPUs (boot/secondary.c). */
+/* Starts the secondary CPUs (boot/secondary.c). */
 #ifndef CLV_BOOT_SECONDARY_H
 #define CLV_BOOT_SECONDARY_H
 
 #include "types.h"
 
-/* starts the CPUs that the MADT lists; prints how many are up */
+/* Starts the CPUs that the MADT lists, and logs how many are online. */
 void secondary_start_all(void);
-noreturn void secondary_main(void); /* C entry of each, from entry.S */
+noreturn void secondary_main(void); /* C entry, called by entry.S */
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What reaches upwards. A folder of the core calls only folders below it (README.md); where a lower
- * file has to start something above, it calls what is registered here, one block for each lower
- * file, before anything else runs.
+ * Upward calls. A folder of the core calls only folders below it (README.md). Where a lower file
+ * must call something above, it calls a handler that is registered here before anything else runs.
  */
 #include "boot/wiring.h"
 #include "core/domain.h"
@@ -28,7 +27,7 @@
 
 static void raise_console_virq(void) { evtchn_raise_global_virq(VIRQ_CONSOLE); }
 
-/* cpu/softirq.c: what each softirq does. */
+/* cpu/softirq.c */
 static void wire_softirqs(void)
 {
     softirq_set_handler(SOFTIRQ_REAP, domain_reap);
@@ -39,7 +38,7 @@ static void wire_softirqs(void)
     softirq_set_handler(SOFTIRQ_WBINVD, exit_wbinvd_softirq);
 }
 
-/* lib/panic.c: the CPUs, the domains, and how a machine is left. */
+/* lib/panic.c */
 static void dump_cpus(void)
 {
     traps_dump();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What lower floors call upwards is registered here (boot/wiring.c). */
+/* Registers the handlers that lower folders call upwards (boot/wiring.c). */
 #ifndef CLV_BOOT_WIRING_H
 #define CLV_BOOT_WIRING_H
 

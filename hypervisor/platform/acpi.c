@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The firmware's tables: which CPUs and I/O APICs there are, where the PM timer, the power switch
- * and the reset register are. There is no AML interpreter: of the DSDT only the constant package
- * \_S5 is looked for, byte by byte.
+ * The firmware's ACPI tables: CPUs, I/O APICs, the PM timer, PM1 control, the reset register and
+ * PCI configuration windows. There is no AML interpreter: the DSDT is only searched, byte by byte,
+ * for the constant package \_S5.
  *
- * Tables usually lie in reserved memory, so each is brought into the direct map as it is found;
- * dom0/ reads them there again. (ACPI 6.4, 5.2 and 7.4.2)
+ * Tables usually lie in reserved memory, so each is mapped into the direct map when found. dom0/
+ * reads them there again. (ACPI 6.4, 5.2 and 7.4.2)
  */
 #include "platform/acpi.h"
 #include "cpu.h"
@@ -22,12 +22,12 @@
 #define MAX_TABLE (16u << 20)
 
 /* clang-format off */
-/* Where a table has what we read. */
+/* Offsets of fields in the tables. */
 enum {
     FADT_DSDT = 40, FADT_PM1_CONTROL = 64 /* two */, FADT_PM_TIMER = 76,
     FADT_FLAGS = 112, FADT_RESET_SPACE = 116, FADT_RESET_ADDRESS = 120, FADT_RESET_VALUE = 128,
     FADT_X_DSDT = 140, FADT_X_PM1_CONTROL = 172 /* two */, FADT_X_PM_TIMER = 208,
-    ADDRESS_SIZE = 12, ADDRESS_VALUE = 4, /* of an extended address, which begins with its space */
+    ADDRESS_SIZE = 12, ADDRESS_VALUE = 4, /* in an extended address, which begins with its space */
     MCFG_FIRST_ENTRY = 44, MCFG_ENTRY = 16,
 };
 /* clang-format on */
@@ -47,7 +47,7 @@ uint8_t acpi_checksum(const void *p, uint32_t length)
     return sum;
 }
 
-/* The table at p, mapped and its checksum verified; NULL if it is not one. */
+/* Maps the table at p and verifies its checksum. Returns NULL if it is invalid. */
 static const struct acpi_header *table_at(paddr_t p)
 {
     if (p == 0 || p >> cpu_features.physical_bits)
@@ -60,7 +60,7 @@ static const struct acpi_header *table_at(paddr_t p)
         return NULL;
     pagetable_direct(p, h->length);
     if (acpi_checksum(h, h->length)) {
-        log_warn("ACPI: table %.*s has a wrong checksum and is ignored\n", 4, h->signature);
+        log_warn("ACPI: ignoring table %.*s: wrong checksum\n", 4, h->signature);
         return NULL;
     }
     return h;
@@ -84,7 +84,7 @@ static paddr_t search_rsdp(paddr_t start, paddr_t end)
     return 0;
 }
 
-/* In the first KiB of the extended BIOS data area, then in the BIOS; 0: in neither. */
+/* Searches the first KiB of the EBDA, then the BIOS area. Returns 0 if not found. */
 static paddr_t find_rsdp(void)
 {
     paddr_t ebda = (paddr_t) * (uint16_t *)paddr_to_virt(0x40e) << 4;
@@ -93,7 +93,7 @@ static paddr_t find_rsdp(void)
     return p ? p : search_rsdp(0xe0000, 0x100000);
 }
 
-/* One table from each line of the RSDT (4 bytes) or XSDT (8 bytes). */
+/* Collects the tables of an RSDT (entries of 4 bytes) or XSDT (8 bytes). */
 static void read_root(paddr_t root, unsigned int width)
 {
     const struct acpi_header *h = table_at(root);
@@ -116,7 +116,7 @@ const struct acpi_header *acpi_find(const char *signature)
     return NULL;
 }
 
-/* Some firmware names a CPU twice, as local APIC and as x2APIC. */
+/* Some firmware lists a CPU twice, as local APIC and as x2APIC. */
 static void add_cpu(uint64_t id, uint64_t flags)
 {
     for (unsigned int i = 0; i < acpi.cpus; i++)
@@ -126,7 +126,7 @@ static void add_cpu(uint64_t id, uint64_t flags)
         acpi.cpu_apic_id[acpi.cpus++] = (uint32_t)id;
 }
 
-/* The one whose lines begin the machine's numbers comes first, wherever the table has it. */
+/* Adds an I/O APIC. The one with GSI 0 becomes the first, whatever its position in the table. */
 static void add_ioapic(paddr_t address, uint64_t first_gsi)
 {
     if (acpi.ioapics == ARRAY_SIZE(acpi.ioapic))
@@ -151,7 +151,7 @@ static void read_madt(void)
     }
 }
 
-/* An integer of AML; returns what stands behind it, or NULL: some other object. */
+/* Parses an AML integer. Returns the byte after it, or NULL if it is another object. */
 static const uint8_t *aml_integer(const uint8_t *p, uint8_t *value)
 {
     switch (*p) {
@@ -165,8 +165,8 @@ static const uint8_t *aml_integer(const uint8_t *p, uint8_t *value)
 }
 
 /*
- * Name (\_S5, Package { SLP_TYPa, SLP_TYPb, ... }): 08 [5c] "_S5_" 12 length count a b. It may be
- * the last object of the table: parsed in a copy, so that nothing behind the end is read.
+ * Finds Name (\_S5, Package { SLP_TYPa, SLP_TYPb, ... }): 08 [5c] "_S5_" 12 length count a b.
+ * Parses it in a zero-padded copy, so that nothing past the end of the table is read.
  */
 static void search_s5(const struct acpi_header *dsdt)
 {
@@ -187,7 +187,7 @@ static void search_s5(const struct acpi_header *dsdt)
     }
 }
 
-/* A port: of the field of 32 bits, or, where that has none, of the extended one. */
+/* Reads an I/O port from the 32-bit field or, if that is 0, from the extended address. */
 static uint16_t read_port(const struct acpi_header *h, uint32_t offset, uint32_t extended)
 {
     uint64_t port = acpi_field(h, offset, 4);
@@ -215,7 +215,7 @@ static void read_fadt(void)
         search_s5(dsdt);
 }
 
-/* Each segment's: base (of bus 0), number, first and last bus; 1 MiB a bus. */
+/* Each entry: base (of bus 0), segment, first and last bus; 1 MiB per bus. */
 static void read_mcfg(void)
 {
     const struct acpi_header *h = acpi_find("MCFG");
@@ -225,7 +225,7 @@ static void read_mcfg(void)
         paddr_t end = base + ((acpi_field(h, at + 11, 1) + 1) << 20);
 
         if (end <= start) {
-            log_warn("ACPI: a PCI segment that ends where it begins is ignored\n");
+            log_warn("ACPI: ignoring an empty PCI segment\n");
             continue;
         }
         if (acpi.pci_windows == ARRAY_SIZE(acpi.pci_window))

@@ -25,16 +25,16 @@ struct acpi_info {
     unsigned int cpus;
     uint32_t cpu_apic_id[64];
     unsigned int ioapics;
-    paddr_t ioapic[16];      /* [0] has line 0 */
+    paddr_t ioapic[16];      /* [0] has GSI 0 */
     uint16_t pm_timer_port;  /* 0: none */
     uint16_t pm1_control[2]; /* ports; 0: none */
-    uint8_t s5[2];           /* SLP_TYP of \_S5 for each, found in the DSDT */
+    uint8_t s5[2];           /* SLP_TYP of \_S5 for each PM1 control */
     bool has_s5;
     uint16_t reset_port; /* 0: none */
     uint8_t reset_value;
-    unsigned int tables; /* of the RSDT/XSDT */
+    unsigned int tables; /* entries of table[] */
     const struct acpi_header **table, *madt;
-    unsigned int pci_windows; /* memory-mapped PCI configuration space */
+    unsigned int pci_windows; /* memory-mapped configuration space (MCFG) */
     struct acpi_pci_window {
         paddr_t start, end;
         uint16_t segment;
@@ -42,14 +42,14 @@ struct acpi_info {
     } pci_window[32];
 };
 extern struct acpi_info acpi;
-/* Types of the MADT's entries: type, length, ... */
+/* Types of MADT entries (each begins with type and length), and the offset of the first entry. */
 enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_X2APIC = 9, MADT_FIRST_ENTRY = 44 };
-void acpi_init(paddr_t rsdp_hint);                          /* 0: search the BIOS area */
+void acpi_init(paddr_t rsdp_hint);                          /* 0: searches the BIOS area */
 uint8_t acpi_checksum(const void *p, uint32_t length);      /* 0 for a correct table */
-const struct acpi_header *acpi_find(const char *signature); /* NULL: there is none */
-/* `width` bytes at `offset`; 0 where the table is shorter, or is none. */
+const struct acpi_header *acpi_find(const char *signature); /* NULL if absent */
+/* Reads `width` bytes at `offset`; 0 if h is NULL or too short. */
 uint64_t acpi_field(const struct acpi_header *h, uint32_t offset, uint32_t width);
-/* Ends the power: writes S5 to PM1. Returns when it did not work. */
+/* Enters S5 through PM1 control. Returns on failure. */
 void acpi_power_off(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader told us (../boot/multiboot.c fills it in) and the map of the machine's memory:
- * sorted, without overlaps, RAM losing against anything else.
+ * The loader's information, filled in by boot/multiboot.c, and the machine's memory map: sorted,
+ * without overlaps. Any other type takes precedence over RAM.
  *
- * Read next: ../mm/memory.c.
+ * Read next: mm/memory.c.
  */
 #include "platform/boot_info.h"
 #include "lib.h"
@@ -11,8 +11,8 @@
 
 struct boot_info boot_info = { .cmdline = "" };
 
-/* Behind the ranges that are there; joined with the last if that is of the same type. */
-static void append(paddr_t start, paddr_t end, uint32_t type)
+/* Appends a range, or extends the last one if it is adjacent and of the same type. */
+static void append_range(paddr_t start, paddr_t end, uint32_t type)
 {
     struct boot_range *last = &boot_info.range[boot_info.ranges];
 
@@ -29,7 +29,7 @@ static void append(paddr_t start, paddr_t end, uint32_t type)
 }
 
 /*
- * Each old range in its parts before, inside of and behind the new one, which also gets the gaps.
+ * Splits each old range into its parts before, inside and after the new one, which also fills gaps.
  */
 void boot_info_add_range(paddr_t start, paddr_t end, uint32_t type)
 {
@@ -38,18 +38,18 @@ void boot_info_add_range(paddr_t start, paddr_t end, uint32_t type)
 
     if (start >= end)
         return;
-    /* link-time optimisation loses what an assignment calls */
+    /* not an assignment: LTO would drop the memcpy() that it calls */
     memcpy(&before, &boot_info, sizeof(before));
     boot_info.ranges = 0;
     for (unsigned int i = 0; i < before.ranges; i++) {
         const struct boot_range *r = &before.range[i];
         bool loses = r->type == BOOT_RAM || r->type == BOOT_DOM0;
 
-        append(r->start, MIN(r->end, start), r->type);
-        append(gap, MIN(r->start, end), type);
-        append(MAX(r->start, start), MIN(r->end, end), loses ? type : r->type);
-        append(MAX(r->start, end), r->end, r->type);
+        append_range(r->start, MIN(r->end, start), r->type);
+        append_range(gap, MIN(r->start, end), type);
+        append_range(MAX(r->start, start), MIN(r->end, end), loses ? type : r->type);
+        append_range(MAX(r->start, end), r->end, r->type);
         gap = MAX(gap, MIN(r->end, end));
     }
-    append(gap, end, type);
+    append_range(gap, end, type);
 }

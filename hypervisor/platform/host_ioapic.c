@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's I/O APIC. All lines of all of them are masked until somebody routes one: the core for
- * its serial port, dom0's I/O APIC (vdev/ioapic.c) for the rest; both know those of the first only.
- * The old PICs are masked for good.
+ * The host's I/O APICs. All lines are masked until routed: by the core for its serial port, by
+ * dom0's I/O APIC (dom0/ioapic.c) for the rest. Both use the lines of the first I/O APIC only. The
+ * legacy PICs stay masked.
  *
- * No lock for the index and data registers: dom0's I/O APIC has one, and the core routes before
- * dom0 runs.
+ * The index and data registers have no lock: dom0's I/O APIC serialises its accesses, and the core
+ * routes its line before dom0 runs.
  */
 #include "platform/host_ioapic.h"
 #include "cpu.h"
@@ -39,7 +39,7 @@ void host_pic_disable(void)
     outb(0xa1, 0xff);
 }
 
-/* The first comes last, and stays. */
+/* Initialises the first I/O APIC last: `registers` and `line_count` stay set to it. */
 void host_ioapic_init(void)
 {
     for (unsigned int i = acpi.ioapics; i-- > 0;) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's I/O APICs (platform/host_ioapic.c). Route and mask are for gsi < lines, one caller at
- * a time.
+ * The host's I/O APICs (platform/host_ioapic.c). host_ioapic_route() needs gsi <
+ * host_ioapic_lines() and one caller at a time.
  */
 #ifndef CLV_PLATFORM_HOST_IOAPIC_H
 #define CLV_PLATFORM_HOST_IOAPIC_H
@@ -13,7 +13,7 @@ struct host_route {
     bool level, active_low, masked;
     uint32_t apic_id;
 };
-void host_ioapic_init(void); /* all lines masked */
+void host_ioapic_init(void); /* masks all lines */
 unsigned int host_ioapic_lines(void);
 void host_ioapic_route(unsigned int gsi, const struct host_route *r);
 void host_pic_disable(void);

@@ -3,6 +3,6 @@
 #ifndef CLV_PLATFORM_IOMMU_H
 #define CLV_PLATFORM_IOMMU_H
 
-void iommu_off(void); /* those that firmware left on */
+void iommu_off(void); /* disables IOMMUs that firmware left enabled */
 
 #endif

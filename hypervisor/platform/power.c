@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways to leave a machine: dom0's end is the machine's, and a panic reboots after a few
- * seconds, unless `noreboot` keeps its message on the screen.
+ * Power-off and reboot. dom0's shutdown is the machine's. A panic reboots after a few seconds,
+ * unless `noreboot` keeps its message on the screen.
  */
 #include "platform/power.h"
 #include "cpu.h"
@@ -15,7 +15,7 @@
 
 #define REBOOT_DELAY_SECONDS 5
 
-/* About n seconds, also before the clock is calibrated: then by the assumption of a fast TSC. */
+/* Busy-waits about n seconds. Before the clock is calibrated, a 2 GHz TSC is assumed. */
 static void wait_seconds(unsigned int n)
 {
     uint64_t start = rdtsc(), ticks = n * (clock_tsc_khz ? clock_tsc_khz : 2000000) * 1000;
@@ -24,7 +24,7 @@ static void wait_seconds(unsigned int n)
         cpu_pause();
 }
 
-/* The ways to reboot a PC, from the documented to the desperate; each gets a moment to work. */
+/* Tries the ways to reboot a PC in turn, the documented ones first, and waits after each. */
 void power_reboot(void)
 {
     struct {
@@ -36,7 +36,7 @@ void power_reboot(void)
         outb(acpi.reset_port, acpi.reset_value);
         wait_seconds(1);
     }
-    outb(0xcf9, 0x02); /* the chip set's reset control: hard reset */
+    outb(0xcf9, 0x02); /* reset control register: hard reset */
     outb(0xcf9, 0x06);
     wait_seconds(1);
     outb(0x64, 0xfe); /* the keyboard controller's reset line */
@@ -48,29 +48,29 @@ void power_reboot(void)
 void power_reboot_or_stay(void)
 {
     if (cmdline_get("noreboot")) {
-        log_err("noreboot: the machine stays as it is\n");
+        log_err("noreboot: halted\n");
         cpu_halt();
     }
-    log_err("rebooting in %d seconds (give noreboot to stay)\n", REBOOT_DELAY_SECONDS);
+    log_err("rebooting in %d seconds (\"noreboot\" prevents this)\n", REBOOT_DELAY_SECONDS);
     wait_seconds(REBOOT_DELAY_SECONDS);
     power_reboot();
 }
 
-/* The other CPUs stop first, so that dom0's vcpus are dumped as they are. */
+/* Stops the other CPUs first, so that dom0's vcpus do not change while they are dumped. */
 void power_stop(uint8_t reason)
 {
     smp_stop_others();
     if (reason == SHUTDOWN_poweroff) {
         log_info("dom0 has shut down: power off\n");
         acpi_power_off();
-        log_err("this machine has no power-off that works: switch it off by hand\n");
+        log_err("power-off failed: switch the machine off by hand\n");
         cpu_halt();
     }
     if (reason == SHUTDOWN_reboot) {
         log_info("dom0 has shut down: reboot\n");
         power_reboot();
     }
-    log_err("dom0 crashed%s (reason %u)\n",
-            reason == SHUTDOWN_watchdog ? ": its watchdog ran out" : "", reason);
+    log_err("dom0 crashed%s (reason %u)\n", reason == SHUTDOWN_watchdog ? ": watchdog expired" : "",
+            reason);
     panic_leave();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The serial port: a 16550 at 115200 8n1. The transmitter's interrupt empties the console's ring, a
- * FIFO at a time. The port is polled until a first interrupt has shown that they come, and again
- * when the machine ends.
+ * The serial port: a 16550 at 115200 8n1. The transmitter interrupt drains the console's ring, one
+ * FIFO at a time. The port is polled until a first interrupt has arrived, and again when the
+ * machine goes down.
  *
  * Lock: console_lock.
  */
@@ -17,22 +17,22 @@
 #include "platform/host_ioapic.h"
 #include "spinlock.h"
 
-/* of a 16550, from the base port */
+/* register offsets */
 enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR };
 #define IER_RECEIVED 0x01
 #define IER_SENT 0x02
 #define LSR_DATA_READY 0x01
 #define LSR_FIFO_EMPTY 0x20
 #define LSR_ALL_SENT 0x40
-/* a Xen below us and some emulators print what comes; others do not mind */
+/* Xen and some emulators print bytes written here; elsewhere this is harmless */
 #define DEBUG_PORT 0xe9
 #define UART_FIFO 16
-#define RECEIVE_BATCH 1024 /* bytes that one interrupt takes */
-#define PATIENCE 100000    /* looks at a full port; then it gets the bytes all the same */
+#define RECEIVE_BATCH 1024 /* bytes read per interrupt */
+#define PATIENCE 100000    /* polls of a busy port before it is written anyway */
 
 uint16_t uart_port = 0x3f8;
 unsigned int uart_irq = 4;
-static bool polled = true; /* no interrupt of the port is known to come */
+static bool polled = true; /* no interrupt has arrived yet */
 
 void uart_init(void)
 {
@@ -46,17 +46,17 @@ void uart_init(void)
         console_set_driver(NULL);
         return;
     } else if (word && strcmp(word, "com1")) {
-        log_warn("console=%s: not one of com1 com2 none; com1 is used\n", word);
+        log_warn("console=%s: not one of com1, com2, none; using com1\n", word);
     }
     outb(uart_port + UART_IER, 0);
     outb(uart_port + UART_LCR, 0x80); /* divisor */
     outb(uart_port + UART_DATA, 1);   /* 115200 */
     outb(uart_port + UART_IER, 0);
     outb(uart_port + UART_LCR, 0x03); /* 8n1 */
-    outb(uart_port + UART_FCR, 0x07); /* FIFO on and emptied */
-    outb(uart_port + UART_MCR, 0x0b); /* DTR, RTS, interrupt line on */
+    outb(uart_port + UART_FCR, 0x07); /* enable and clear FIFO */
+    outb(uart_port + UART_MCR, 0x0b); /* DTR, RTS, interrupt enabled */
     if (inb(uart_port + UART_LSR) == 0xff)
-        uart_port = DEBUG_PORT; /* nothing answers */
+        uart_port = DEBUG_PORT; /* no UART */
 }
 
 static void fill_fifo(void)
@@ -66,8 +66,8 @@ static void fill_fifo(void)
 }
 
 /*
- * Returns when the port has sent everything. A slow port is waited for before each FIFO; one that
- * never gets ready, only once.
+ * Sends all pending output and waits for its completion. Waits before each FIFO, but no longer
+ * after the port has timed out once.
  */
 static void send_all(void)
 {
@@ -85,7 +85,7 @@ static void send_all(void)
     }
 }
 
-/* Gives the port what it has room for; its interrupt asks for the rest. */
+/* Fills the FIFO; the interrupt asks for the rest. */
 void uart_send(bool at_once)
 {
     polled |= at_once;
@@ -100,10 +100,10 @@ void uart_send(bool at_once)
 }
 
 /*
- * The I/O APIC sees edges: off and on makes a new one if there is still, or again, something to be
- * done.
+ * The line is edge-triggered. Clearing and setting IER makes a new edge if a condition is still, or
+ * again, pending.
  */
-static void interrupt(unsigned int vector, void *data)
+static void handle_interrupt(unsigned int vector, void *data)
 {
     unsigned int received = 0;
 
@@ -121,19 +121,18 @@ static void interrupt(unsigned int vector, void *data)
 void uart_start_interrupts(void)
 {
     if (uart_port == 0 || uart_port == DEBUG_PORT) {
-        uart_irq = ~0u; /* the line is dom0's, like the port */
+        uart_irq = ~0u; /* line and port belong to dom0 */
         return;
     }
     if (uart_irq >= host_ioapic_lines()) {
-        log_warn("console: no I/O APIC line for the serial port: it is polled, and what is typed "
-                 "is not seen\n");
+        log_warn("console: no I/O APIC line for the serial port: polling it, without input\n");
         return;
     }
 
     struct host_route route = { .vector = (uint8_t)(VECTOR_GSI_FIRST + uart_irq),
                                 .apic_id = this_cpu()->apic_id };
 
-    irq_set_handler(route.vector, interrupt, NULL);
+    irq_set_handler(route.vector, handle_interrupt, NULL);
     host_ioapic_route(uart_irq, &route);
-    outb(uart_port + UART_IER, IER_RECEIVED | IER_SENT); /* the first shows that they come */
+    outb(uart_port + UART_IER, IER_RECEIVED | IER_SENT); /* the first interrupt ends polling */
 }

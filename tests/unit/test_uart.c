@@ -122,7 +122,7 @@ static void another_word(void **state)
 {
     option = "vga";
     assert_set_up(4);
-    assert_non_null(strstr(harness_log, "console=vga: not one of com1 com2 none"));
+    assert_non_null(strstr(harness_log, "console=vga: not one of com1, com2, none"));
 }
 
 /* Its line is the last one that there is; or there is none. */
