@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The bus of a domain: a chain of port ranges and one of memory ranges (bus.h). Every guest has its
- * local APIC, a console on port 0xe9, and what a kernel expects where a PIT would be. dom0's
- * devices are added in front (../dom0/build.c).
+ * local APIC, a console on port 0xe9, and a stub for the PIT. dom0's devices are added in front of
+ * these (../dom0/build.c).
  *
- * The chains are changed only before the domain's first entry, so no lock protects them.
+ * The chains change only before the domain first runs, so no lock protects them.
  *
  * Read next: lapic.c; ../guest/emulate.c.
  */
@@ -19,12 +19,15 @@
 #define PIT_OUTPUT 0x20
 #define PORT_DEBUG 0xe9
 
-static uint64_t ones(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
+static uint64_t ones_of_size(unsigned int bytes)
+{
+    return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1;
+}
 
 /*
- * There is no PIT. A kernel that calibrates its clock by channel 2 sees at once that the counter
- * does not begin where it was set, and that its time is over. It would look for seconds at all
- * ones.
+ * A stub: guests have no PIT. A kernel that calibrates its clock with channel 2 sees at once that
+ * the counter does not start where it was set, and that the interval has ended. With all ones it
+ * would wait for seconds.
  */
 static void access_pit(struct vcpu *v, uint64_t port, unsigned int size, bool write, uint64_t *val)
 {
@@ -32,7 +35,7 @@ static void access_pit(struct vcpu *v, uint64_t port, unsigned int size, bool wr
         *val = port == PORT_PIT_OUTPUT ? PIT_OUTPUT : 0;
 }
 
-/* Software reads the port to learn whether it exists. */
+/* Reads return the port number, by which software detects the port. */
 static void access_debug_port(struct vcpu *v, uint64_t port, unsigned int size, bool write,
                               uint64_t *val)
 {
@@ -48,7 +51,7 @@ static void access_debug_port(struct vcpu *v, uint64_t port, unsigned int size, 
 
 static bool has_lapic(const struct vcpu *v, uint64_t gpa) { return lapic_has_page(v, gpa); }
 
-/* The interrupt controllers take accesses of 4 bytes only. */
+/* The local APIC accepts only 4-byte accesses. */
 static void access_lapic(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
 {
     uint32_t offset = gpa & ~PAGE_MASK;
@@ -88,7 +91,7 @@ void bus_add_memory(struct domain *d, struct bus_range *r)
     d->vdev.memory = r;
 }
 
-/* The first range of the chain r that claims `at`, or NULL. */
+/* Returns the first range of chain r that contains `at`, or NULL. */
 static const struct bus_range *find_range(const struct bus_range *r, const struct vcpu *v,
                                           uint64_t at)
 {
@@ -102,7 +105,7 @@ static uint64_t access_range(const struct bus_range *r, struct vcpu *v, uint64_t
 {
     if (r)
         r->access(v, at, size, write, &val);
-    return val & ones(size);
+    return val & ones_of_size(size);
 }
 
 uint32_t bus_port_read(struct vcpu *v, uint16_t port, unsigned int size)

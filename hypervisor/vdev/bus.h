@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ports and memory that are emulated: which range of a domain is answered by whom. An address that
- * no range claims reads as all ones and ignores writes, like an empty bus.
+ * Emulated ports and memory: finds the range of a domain that handles an address. An address in no
+ * range reads as all ones and ignores writes, like an empty bus.
  */
 #ifndef CLV_VDEV_BUS_H
 #define CLV_VDEV_BUS_H
@@ -11,24 +11,21 @@
 struct domain;
 struct vcpu;
 
-/*
- * One access by v, the current vcpu. A read finds all ones in *val; the owner leaves them, or sets
- * it.
- */
+/* Performs one access by v, the current vcpu. For a read, *val is preset to all ones. */
 typedef void bus_access_fn(struct vcpu *v, uint64_t at, unsigned int size, bool write,
                            uint64_t *val);
 
 struct bus_range {
-    uint64_t first, last; /* both included */
+    uint64_t first, last; /* inclusive */
     bus_access_fn *access;
-    /* Whether this address belongs to the range now; NULL: always. Takes no lock. */
+    /* Tells whether the range currently contains this address; NULL: always. Must take no lock. */
     bool (*has)(const struct vcpu *v, uint64_t at);
     const struct bus_range *next;
 };
 
 /*
- * Gives d the ranges of every guest. A range that is added later comes first; it lives as long as
- * d.
+ * Sets up the ranges that every guest has. A range added later takes precedence, and must live as
+ * long as d.
  */
 void bus_init(struct domain *d);
 void bus_add_ports(struct domain *d, struct bus_range *r);

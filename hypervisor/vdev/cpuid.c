@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUID as guests see it. Two policies are made at boot: what the host has; and the most a guest
- * may have, which it gets unless its tools say otherwise (the features listed below that the host
- * has, plus those that the core makes). Each domain has its own copy of that, which tools may
- * narrow (domctl set_cpu_policy). dom0 gets what a guest gets.
+ * Guest CPUID. Two policies are built at boot: the host's, and the maximum for guests: the features
+ * listed below that the host has, plus those that the core emulates. Each domain has a copy of the
+ * maximum, which the tools may narrow (domctl set_cpu_policy). dom0 has no more than other guests.
  *
- * A feature is offered only if nothing of it needs the core's help that is not there: no MONITOR
- * (idle must exit), SVM, machine check banks, performance counters, speculation control MSRs,
- * supervisor XSAVE states, invariant TSC. Feature names: <xen/arch-x86/cpufeatureset.h>; leaves:
- * APM vol. 3, appendix E; Xen's own: <xen/arch-x86/cpuid.h>.
+ * A feature is offered only if the core supports all of it. So MONITOR (idle must exit), SVM,
+ * machine-check banks, performance counters, speculation control MSRs, supervisor XSAVE states and
+ * invariant TSC are hidden. Feature names: <xen/arch-x86/cpufeatureset.h>; leaves: APM vol. 3,
+ * appendix E; Xen's leaves: <xen/arch-x86/cpuid.h>.
  *
  * Read next: msr.c. The tools' side: ../hypercall/cpu_policy.c.
  */
@@ -36,7 +35,7 @@
 struct cpuid_policy {
     struct cpuid_regs basic[BASIC_LEAVES], feature[FEATURE_LEAVES], xstate[XSTATE_LEAVES];
     struct cpuid_regs extended[EXTENDED_LEAVES];
-    uint64_t cr4; /* the bits that may be set */
+    uint64_t cr4; /* bits that the guest may set */
 };
 
 struct cpuid_policy cpuid_host, cpuid_max;
@@ -46,7 +45,7 @@ struct cpuid_policy cpuid_host, cpuid_max;
 #define F(name) XEN_X86_FEATURE_##name
 
 /* clang-format off */
-/* What a guest may have if the host has it. */
+/* Passed through if the host has them. */
 static const uint16_t passed[] = {
     F(FPU), F(VME), F(DE), F(PSE), F(TSC), F(MSR), F(PAE), F(CX8), F(APIC), F(SEP), F(PGE), F(CMOV),
     F(PAT),
@@ -67,12 +66,12 @@ static const uint16_t passed[] = {
     F(LFENCE_DISPATCH), F(NSCB), F(SRSO_NO), F(SRSO_US_NO), F(TSA_SQ_NO), F(TSA_L1_NO),
 };
 
-/* Made by the core, or said by tools about the topology that they chose, whatever the host has. */
+/* Emulated by the core, or set by the tools to describe a topology, independent of the host. */
 static const uint16_t made[] = {
     F(APIC), F(X2APIC), F(MTRR), F(HYPERVISOR), F(HTT), F(CMP_LEGACY),
 };
 
-/* The first means nothing without the second. Chains are in order, so that one pass is enough. */
+/* Each feature needs the second one. Chains are ordered, so one pass is enough. */
 static const struct { uint16_t feature, needs; } dependencies[] = {
     { F(XSAVEOPT), F(XSAVE) }, { F(XSAVEC), F(XSAVE) }, { F(XGETBV1), F(XSAVE) }, { F(AVX), F(XSAVE)
     },
@@ -84,11 +83,11 @@ static const struct { uint16_t feature, needs; } dependencies[] = {
 };
 /* clang-format on */
 
-#define COMMON_1D 0x0183f3ffu /* bits of 0x80000001:EDX that repeat leaf 1's */
+#define COMMON_1D 0x0183f3ffu /* bits of 0x80000001:EDX that duplicate leaf 1's */
 
 /*
- * Where a word of the feature set is in a policy; NULL for those that come from MSRs (none is
- * offered).
+ * Returns the feature-set word in a policy; NULL for words that come from MSRs, none of which is
+ * offered.
  */
 static uint32_t *feature_word(struct cpuid_policy *p, unsigned int word)
 {
@@ -111,12 +110,12 @@ void cpuid_policy_words(struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WOR
         words[i] = feature_word(p, i) ? *feature_word(p, i) : 0;
 }
 
-static bool has(struct cpuid_policy *p, unsigned int feature)
+static bool has_feature(struct cpuid_policy *p, unsigned int feature)
 {
     return *feature_word(p, feature / 32) >> (feature % 32) & 1;
 }
 
-static void set(struct cpuid_policy *p, unsigned int feature, bool on)
+static void set_feature(struct cpuid_policy *p, unsigned int feature, bool on)
 {
     uint32_t *word = feature_word(p, feature / 32), bit = 1u << (feature % 32);
 
@@ -128,18 +127,18 @@ static void narrow_features(struct cpuid_policy *p, const uint32_t allowed[CPUID
     for (unsigned int i = 0; i < CPUID_FEATURE_WORDS; i++)
         if (feature_word(p, i))
             *feature_word(p, i) &= allowed[i];
-    set(p, F(HYPERVISOR), true);
-    set(p, F(APIC), true);
+    set_feature(p, F(HYPERVISOR), true);
+    set_feature(p, F(APIC), true);
     for (unsigned int i = 0; i < ARRAY_SIZE(dependencies); i++)
-        if (!has(p, dependencies[i].needs))
-            set(p, dependencies[i].feature, false);
+        if (!has_feature(p, dependencies[i].needs))
+            set_feature(p, dependencies[i].feature, false);
     p->extended[1].d = (p->extended[1].d & ~COMMON_1D) | (p->basic[1].d & COMMON_1D);
 }
 
 /* --- policies --- */
 
-/* The registers of a leaf in a policy, or NULL when policies do not have it. */
-static struct cpuid_regs *find(struct cpuid_policy *p, uint32_t leaf, uint32_t sub)
+/* Returns the registers of a leaf, or NULL if policies do not contain it. */
+static struct cpuid_regs *find_leaf(struct cpuid_policy *p, uint32_t leaf, uint32_t sub)
 {
     switch (leaf) {
     case 7: return sub < FEATURE_LEAVES ? &p->feature[sub] : NULL;
@@ -151,7 +150,7 @@ static struct cpuid_regs *find(struct cpuid_policy *p, uint32_t leaf, uint32_t s
     }
 }
 
-static uint32_t subleaves(uint32_t leaf)
+static uint32_t count_subleaves(uint32_t leaf)
 {
     if (leaf == 7)
         return FEATURE_LEAVES;
@@ -160,12 +159,15 @@ static uint32_t subleaves(uint32_t leaf)
 
 static uint64_t xcr0_mask(struct cpuid_policy *p)
 {
-    if (!has(p, F(XSAVE)))
+    if (!has_feature(p, F(XSAVE)))
         return 0;
-    return cpu_features.xcr0_mask & (has(p, F(AVX)) ? 7 : 3);
+    return cpu_features.xcr0_mask & (has_feature(p, F(AVX)) ? 7 : 3);
 }
 
-/* Bytes that XSAVE needs for these states; AVX is also where the compact form has it. */
+/*
+ * Returns the size of the XSAVE area for these states. The offset of AVX is the same in the
+ * compacted format.
+ */
 static uint32_t xsave_size(uint64_t xcr0)
 {
     return xcr0 & 4 ? cpuid_host.xstate[2].a + cpuid_host.xstate[2].b : 576;
@@ -182,9 +184,9 @@ static void compute_xstate(struct cpuid_policy *p)
 }
 
 /*
- * Bits of CR4 and the feature that each needs (APM vol. 2, 3.1.3). LA57, PKE, CET and VMXE are
- * nobody's. MCE comes without its feature: firmware sets it unasked, and machine checks are the
- * core's anyway.
+ * Computes the allowed CR4 bits from features (APM vol. 2, 3.1.3). LA57, PKE, CET and VMXE are
+ * never allowed. MCE and PCE are always: firmware sets MCE unconditionally, and machine checks go
+ * to the core anyway.
  */
 static void compute_cr4(struct cpuid_policy *p)
 {
@@ -201,17 +203,17 @@ static void compute_cr4(struct cpuid_policy *p)
 
     p->cr4 = CR4_MCE | CR4_PCE;
     for (unsigned int i = 0; i < ARRAY_SIZE(needs); i++)
-        p->cr4 |= has(p, needs[i].feature) ? needs[i].bits : 0;
+        p->cr4 |= has_feature(p, needs[i].feature) ? needs[i].bits : 0;
 }
 
-/* Leaf 0 of a range: the highest leaf, and the host's vendor. */
+/* Limits leaf 0 of a range: the highest leaf, and the host's vendor. */
 static void limit_leaves(struct cpuid_regs *r, const struct cpuid_regs *max)
 {
     *r = (struct cpuid_regs){ MIN(r->a, max->a), max->b, max->c, max->d };
 }
 
-/* Makes p, whatever tools wrote into it, a policy that a guest can be given. */
-static void narrow(struct cpuid_policy *p)
+/* Reduces p, which may hold any values, to a policy that a guest may have. */
+static void narrow_policy(struct cpuid_policy *p)
 {
     static const uint8_t no_basic[] = { 2, 3, 4, 5, 6, 8, 9, 0xa, 0xb, 0xc };
     struct cpuid_regs *e = p->extended, *m = cpuid_max.extended;
@@ -230,21 +232,21 @@ static void narrow(struct cpuid_policy *p)
     e[8].a = MIN(e[8].a & 0xff, m[8].a & 0xff) | MIN(e[8].a & 0xff00, m[8].a & 0xff00);
     e[8].c &= 0xf0ff;
     e[8].d = 0;
-    memset(&e[9], 0, 0x10 * sizeof(*e)); /* SVM and what is reserved */
+    memset(&e[9], 0, 0x10 * sizeof(*e)); /* SVM and reserved */
     memset(&e[0x1b], 0, 6 * sizeof(*e)); /* sampling, profiling, topology, encryption */
     e[0x21] = (struct cpuid_regs){ .a = e[0x21].a, .c = e[0x21].c };
     compute_xstate(p);
     compute_cr4(p);
 }
 
-/* A range of leaves; its first says which is the last. */
+/* Reads a range of leaves. The first one reports the last. */
 static void read_host(uint32_t first, uint32_t count)
 {
     uint32_t last = first;
 
     for (uint32_t leaf = first; leaf <= last; leaf++)
-        for (uint32_t sub = 0; sub < subleaves(leaf); sub++) {
-            struct cpuid_regs *r = find(&cpuid_host, leaf, sub);
+        for (uint32_t sub = 0; sub < count_subleaves(leaf); sub++) {
+            struct cpuid_regs *r = find_leaf(&cpuid_host, leaf, sub);
 
             cpu_cpuid(leaf, sub, (uint32_t *)r);
             if (leaf == first)
@@ -264,19 +266,19 @@ void cpuid_init(void)
         allowed[passed[i] / 32] |= 1u << (passed[i] % 32);
     narrow_features(&cpuid_max, allowed);
     for (unsigned int i = 0; i < ARRAY_SIZE(made); i++)
-        set(&cpuid_max, made[i], true);
-    narrow(&cpuid_max);
+        set_feature(&cpuid_max, made[i], true);
+    narrow_policy(&cpuid_max);
 }
 
-/* All vcpus as cores of one package: local APIC ids are 2 * vcpu id. */
+/* Describes all vcpus as cores of one package, with local APIC ids 2 * vcpu id. */
 static void describe_topology(struct cpuid_policy *p, unsigned int vcpus)
 {
     unsigned int bits = 1;
 
     while ((1u << bits) < 2 * vcpus && bits < 7)
         bits++;
-    set(p, F(HTT), vcpus > 1);
-    set(p, F(CMP_LEGACY), vcpus > 1);
+    set_feature(p, F(HTT), vcpus > 1);
+    set_feature(p, F(CMP_LEGACY), vcpus > 1);
     p->basic[1].b = (p->basic[1].b & ~0x00ff0000u) | 1u << (bits + 16);
     p->extended[8].c = bits << 12 | ((1u << bits) - 1);
 }
@@ -293,28 +295,31 @@ int cpuid_domain_init(struct domain *d)
     return 0;
 }
 
-/* --- what a vcpu reads --- */
+/* --- guest CPUID --- */
 
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return xcr0_mask(d->vdev.cpuid); }
 
 uint64_t cpuid_guest_cr4_mask(struct domain *d) { return d->vdev.cpuid->cr4; }
 
-bool cpuid_guest_has(struct domain *d, unsigned int feature) { return has(d->vdev.cpuid, feature); }
+bool cpuid_guest_has(struct domain *d, unsigned int feature)
+{
+    return has_feature(d->vdev.cpuid, feature);
+}
 
-static struct cpuid_regs xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub)
+static struct cpuid_regs get_xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub)
 {
     switch (index) {
     case 0:
         return (struct cpuid_regs){ XEN_LEAF + XEN_CPUID_MAX_NUM_LEAVES, XEN_CPUID_SIGNATURE_EBX,
                                     XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
-    /* the ABI's version, not ours */
+    /* the version of the ABI */
     case 1: return (struct cpuid_regs){ .a = 4u << 16 | 17 };
-    /* hypercall pages, their MSR (msr.c) */
+    /* number of hypercall pages, and their MSR (msr.c) */
     case 2: return (struct cpuid_regs){ .a = 1, .b = XEN_LEAF };
-    case 3: /* never emulated; reliable where the host's is; RDTSCP */
+    case 3: /* TSC: not emulated; reliable if the host's is; RDTSCP */
         if (sub == 0)
             return (struct cpuid_regs){ .a = (cpu_features.invariant_tsc ? 2u : 0) |
-                                             (has(v->d->vdev.cpuid, F(RDTSCP)) ? 4u : 0),
+                                             (has_feature(v->d->vdev.cpuid, F(RDTSCP)) ? 4u : 0),
                                         .c = (uint32_t)clock_tsc_khz };
         if (sub == 1)
             return (struct cpuid_regs){ 0, 0, clock_scale.mul, (uint32_t)clock_scale.shift };
@@ -330,8 +335,9 @@ static struct cpuid_regs xen_leaf(struct vcpu *v, uint32_t index, uint32_t sub)
     }
 }
 
-/* Bits that follow the vcpu's state. */
-static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t cr4, struct cpuid_regs *r)
+/* Adjusts fields that depend on the vcpu's state. */
+static void adjust_leaf(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t cr4,
+                        struct cpuid_regs *r)
 {
     uint32_t apic_bit = 1u << (F(APIC) % 32);
     bool compacted = r->a & 1u << (F(XSAVEC) % 32);
@@ -339,7 +345,7 @@ static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t cr4, st
     switch (leaf) {
     case 1:
         r->b |= v->vdev.lapic.id << 24;
-        if (has(v->d->vdev.cpuid, F(XSAVE)) && (cr4 & CR4_OSXSAVE))
+        if (has_feature(v->d->vdev.cpuid, F(XSAVE)) && (cr4 & CR4_OSXSAVE))
             r->c |= 1u << (F(OSXSAVE) % 32);
         /* fall through */
     case EXTENDED + 1:
@@ -352,7 +358,7 @@ static void adjust(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t cr4, st
         break;
     case 0xd:
         if ((sub == 0 && r->b) || (sub == 1 && compacted))
-            r->b = xsave_size(cpu_xgetbv()); /* the guest's (svm/switch.c) */
+            r->b = xsave_size(cpu_xgetbv()); /* holds the guest's value (svm/switch.c) */
         break;
     default: break;
     }
@@ -364,49 +370,49 @@ void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4,
     struct cpuid_policy *p = v->d->vdev.cpuid;
 
     if (leaf >> 8 == XEN_LEAF >> 8) {
-        *out = xen_leaf(v, leaf & 0xff, subleaf);
+        *out = get_xen_leaf(v, leaf & 0xff, subleaf);
         return;
     }
     *out = (struct cpuid_regs){ 0 };
     if (leaf > (leaf & EXTENDED ? p->extended[0].a : p->basic[0].a))
         return;
-    const struct cpuid_regs *r = find(p, leaf, subleaf);
+    const struct cpuid_regs *r = find_leaf(p, leaf, subleaf);
 
     if (r)
         *out = *r;
-    adjust(v, leaf, subleaf, cr4, out);
+    adjust_leaf(v, leaf, subleaf, cr4, out);
 }
 
-/* --- what tools read and write --- */
+/* --- policies for the tools --- */
 
-static unsigned int put(struct cpuid_policy *p, uint32_t leaf, struct xen_cpuid_leaf *out)
+static unsigned int write_leaf(struct cpuid_policy *p, uint32_t leaf, struct xen_cpuid_leaf *out)
 {
     bool none = leaf != 4 && leaf != 7 && leaf != 0xb && leaf != 0xd;
 
-    for (uint32_t sub = 0; sub < subleaves(leaf); sub++) {
-        const struct cpuid_regs *r = find(p, leaf, sub);
+    for (uint32_t sub = 0; sub < count_subleaves(leaf); sub++) {
+        const struct cpuid_regs *r = find_leaf(p, leaf, sub);
 
         out[sub] = (struct xen_cpuid_leaf){ leaf, none ? XEN_CPUID_NO_SUBLEAF : sub,
                                             r->a, r->b,
                                             r->c, r->d };
     }
-    return subleaves(leaf);
+    return count_subleaves(leaf);
 }
 
 /*
- * Xen's own leaves have no limit that tools chose; libxc writes them back into the room that it
- * read.
+ * Includes Xen's leaves as zeros, i.e. without a limit: libxc writes them back to the entries that
+ * it read.
  */
 unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *out)
 {
     unsigned int n = 0;
 
     for (uint32_t leaf = 0; leaf <= MIN(p->basic[0].a, BASIC_LEAVES - 1u); leaf++)
-        n += put(p, leaf, out + n);
+        n += write_leaf(p, leaf, out + n);
     out[n++] = (struct xen_cpuid_leaf){ XEN_LEAF, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0 };
     out[n++] = (struct xen_cpuid_leaf){ XEN_LEAF_ALTERNATIVE, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0 };
     for (uint32_t leaf = 0; leaf <= MIN(p->extended[0].a & 0xffff, EXTENDED_LEAVES - 1u); leaf++)
-        n += put(p, EXTENDED + leaf, out + n);
+        n += write_leaf(p, EXTENDED + leaf, out + n);
     return n;
 }
 
@@ -416,21 +422,18 @@ int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsi
     struct cpuid_policy new = *d->vdev.cpuid;
 
     for (const struct xen_cpuid_leaf *l = leaves; l < leaves + n; l++) {
-        struct cpuid_regs *r = find(&new, l->leaf, l->subleaf);
+        struct cpuid_regs *r = find_leaf(&new, l->leaf, l->subleaf);
 
         if (r) {
             *r = (struct cpuid_regs){ l->a, l->b, l->c, l->d };
         } else if (l->leaf != 0xd && l->leaf != XEN_LEAF && l->leaf != XEN_LEAF_ALTERNATIVE) {
-            /*
-             * these three have no effect: states that are not offered, and what is the core's to
-             * say
-             */
+            /* these are ignored: XSAVE states not offered, and leaves that the core defines */
             *err_leaf = l->leaf;
             *err_subleaf = l->subleaf;
             return -EINVAL;
         }
     }
-    narrow(&new);
+    narrow_policy(&new);
     *d->vdev.cpuid = new;
     return 0;
 }

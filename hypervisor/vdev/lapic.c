@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's local APIC: priorities, interprocessor interrupts, and its two faces, a page of memory
- * (xAPIC) and MSRs (x2APIC). APM vol. 2, chapter 16. One table says which registers either of them
- * has; both lead to reg_read and reg_write, by the register's offset in the page.
+ * A guest's local APIC: priorities, interprocessor interrupts, and the register interfaces xAPIC (a
+ * page of memory) and x2APIC (MSRs). APM vol. 2, chapter 16. One table lists the registers of both;
+ * both use reg_read and reg_write, with the register's offset in the page.
  *
- * Any CPU may set IRR and TMR bits (atomic); all else is touched by the vcpu itself, or while it is
- * paused. The page cannot be moved: with several vcpus in one nested page table there is no sane
- * meaning for it.
+ * Any CPU may set IRR and TMR bits (atomic). All other state is accessed by the vcpu itself, or
+ * while it is paused. The page cannot be moved: all vcpus share one nested page table, so a
+ * per-vcpu address has no meaning.
  *
- * Read next: lapic_timer.c, ioapic.c, ../svm/inject.c (who asks for the highest vector).
+ * Read next: lapic_timer.c, ../dom0/ioapic.c, ../svm/inject.c (which asks for the highest vector).
  */
 #include "vdev/lapic.h"
 #include "core/domain.h"
@@ -27,7 +27,7 @@
 /* Six LVT entries, an integrated APIC; no EOI-broadcast suppression. */
 #define VERSION (0x14u | (LVT_COUNT - 1) << 16)
 
-/* Offsets in the page: of a register that struct lapic names, and of the others. */
+/* Offsets in the page, of registers named in struct lapic and of others. */
 #define REG(name) ((offsetof(struct lapic, name) - offsetof(struct lapic, reg)) * 4)
 #define REG_PPR 0xa0
 #define REG_EOI 0xb0
@@ -41,7 +41,7 @@
 #define ESR_RECEIVE_VECTOR (1u << 6)
 #define ESR_REGISTER (1u << 7)
 
-/* LAPIC_MODE of a message. The ICR's low word is one, too. */
+/* LAPIC_MODE of a message. The low word of the ICR has the same format. */
 enum { MODE_FIXED, MODE_LOWEST, MODE_NMI = 4, MODE_INIT, MODE_STARTUP };
 #define ICR_ASSERT (1u << 14)
 #define ICR_BITS 0xccfffu /* without the delivery status */
@@ -49,7 +49,7 @@ enum { MODE_FIXED, MODE_LOWEST, MODE_NMI = 4, MODE_INIT, MODE_STARTUP };
 enum { TO_DEST, TO_SELF, TO_ALL, TO_OTHERS };
 #define DEST_ALL 0xffffffffu
 
-/* Which registers the page and the MSRs have, and which of their bits can be written. */
+/* Registers accessible by page and by MSR, and their writable bits. */
 enum { PAGE_READ = 1, PAGE_WRITE = 2, MSR_READ = 4, MSR_WRITE = 8, READ = 5, WRITE = 10 };
 #define INDEX(name) (REG(name) >> 4)
 #define LVT_READ_ONLY 0x5000u
@@ -82,8 +82,8 @@ static const struct {
     [REG_SELF_IPI >> 4] = { 0xff, MSR_WRITE },
 };
 
-static bool x2apic(const struct lapic *l) { return (l->base_msr & BASE_MODE) == BASE_MODE; }
-static bool enabled(const struct lapic *l)
+static bool is_x2apic(const struct lapic *l) { return (l->base_msr & BASE_MODE) == BASE_MODE; }
+static bool is_enabled(const struct lapic *l)
 {
     return (l->base_msr & BASE_ENABLE) && (l->svr & SVR_ENABLE);
 }
@@ -106,7 +106,7 @@ static int highest_bit(const uint64_t map[4])
     return -1;
 }
 
-static uint32_t ppr(const struct lapic *l)
+static uint32_t get_ppr(const struct lapic *l)
 {
     int isr = highest_bit(l->isr);
     uint32_t in_service = isr < 0 ? 0 : (uint32_t)isr & 0xf0;
@@ -123,9 +123,9 @@ int lapic_highest_request(struct vcpu *v)
 {
     const struct lapic *l = &v->vdev.lapic;
 
-    if (likely(!any_request(l->irr)) || !enabled(l))
+    if (likely(!any_request(l->irr)) || !is_enabled(l))
         return -1;
-    for (int i = 3; i >= 0; i--) { /* the first word with a bit decides: a class has 16 vectors */
+    for (int i = 3; i >= 0; i--) { /* the highest non-zero word decides: no class spans two words */
         uint64_t irr = READ_ONCE(l->irr[i]), isr = l->isr[i];
         int requested = irr ? 63 - __builtin_clzll(irr) : -1,
             served = isr ? 63 - __builtin_clzll(isr) : -1;
@@ -172,8 +172,8 @@ static void end_of_interrupt(struct vcpu *v)
 /* --- delivery --- */
 
 /*
- * An error interrupt with an illegal vector is an error itself: one more bit, and no interrupt for
- * ever.
+ * An error interrupt with an illegal vector is itself an error: it sets one more ESR bit, and
+ * raises no interrupt, which would recurse endlessly.
  */
 static void report_error(struct vcpu *v, uint32_t bits)
 {
@@ -192,7 +192,7 @@ void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
 {
     struct lapic *l = &v->vdev.lapic;
 
-    if (!enabled(l))
+    if (!is_enabled(l))
         return;
     if (vector < 16) {
         report_error(v, ESR_RECEIVE_VECTOR);
@@ -217,14 +217,14 @@ static bool accepts_logical(const struct lapic *l, uint32_t dest)
 {
     uint32_t mine = l->ldr >> 24;
 
-    if (x2apic(l))
+    if (is_x2apic(l))
         return l->id >> 4 == dest >> 16 && (x2apic_ldr(l->id) & dest & 0xffff);
     if (l->dfr >> 28 == 0xf)
         return mine & dest & 0xff;
     return (mine & 0xf0) == (dest & 0xf0) && (mine & dest & 0xf);
 }
 
-/* One message to one vcpu. */
+/* Delivers a message to one vcpu. */
 static void deliver_one(struct vcpu *v, uint32_t message)
 {
     switch (LAPIC_MODE(message)) {
@@ -236,12 +236,13 @@ static void deliver_one(struct vcpu *v, uint32_t message)
         break;
     case MODE_INIT: vcpu_init_received(v); break;
     case MODE_STARTUP: vcpu_sipi_received(v, (uint8_t)message); break;
-    default: /* SMI and what is reserved: nobody listens */ break;
+    default: /* SMI and reserved modes are ignored */ break;
     }
 }
 
-/* except: not to this one (shorthand), or NULL. */
-static void deliver(struct domain *d, uint32_t dest, uint32_t message, const struct vcpu *except)
+/* except: a vcpu to skip (shorthand), or NULL. */
+static void deliver_to_dest(struct domain *d, uint32_t dest, uint32_t message,
+                            const struct vcpu *except)
 {
     if (dest != DEST_ALL && !(message & LAPIC_LOGICAL)) {
         struct vcpu *v = lapic_by_id(d, dest);
@@ -261,14 +262,14 @@ static void deliver(struct domain *d, uint32_t dest, uint32_t message, const str
 
 void lapic_deliver(struct domain *d, uint32_t dest, uint32_t message)
 {
-    deliver(d, dest == 0xff ? DEST_ALL : dest, message, NULL);
+    deliver_to_dest(d, dest == 0xff ? DEST_ALL : dest, message, NULL);
 }
 
 static uint32_t icr_dest(const struct lapic *l)
 {
     uint32_t high = (uint32_t)(l->icr >> 32);
 
-    if (x2apic(l))
+    if (is_x2apic(l))
         return high;
     return high >> 24 == 0xff ? DEST_ALL : high >> 24;
 }
@@ -282,11 +283,11 @@ static void send_ipi(struct vcpu *v, uint32_t low, uint32_t dest)
     else if (mode == MODE_INIT && (low & LAPIC_LEVEL) && !(low & ICR_ASSERT))
         return; /* the obsolete INIT level de-assert */
     else if ((to == TO_SELF || to == TO_ALL) && mode > MODE_NMI)
-        return; /* nobody starts itself */
+        return; /* INIT and SIPI to self are invalid */
     else if (to == TO_SELF)
         deliver_one(v, message);
     else
-        deliver(v->d, to == TO_DEST ? dest : DEST_ALL, message, to == TO_OTHERS ? v : NULL);
+        deliver_to_dest(v->d, to == TO_DEST ? dest : DEST_ALL, message, to == TO_OTHERS ? v : NULL);
 }
 
 /* --- registers --- */
@@ -296,7 +297,7 @@ static bool has_register(uint32_t offset, unsigned int access)
     return !(offset & 0xf) && offset < REG_END && (registers[offset >> 4].access & access);
 }
 
-/* access: by the page or by MSR. False: it has no such register. */
+/* access: PAGE_READ or MSR_READ. False: no such register. */
 static bool reg_read(const struct vcpu *v, uint32_t offset, unsigned int access, uint32_t *val)
 {
     const struct lapic *l = &v->vdev.lapic;
@@ -304,21 +305,21 @@ static bool reg_read(const struct vcpu *v, uint32_t offset, unsigned int access,
     if (!has_register(offset, access))
         return false;
     *val = READ_ONCE(l->reg[offset >> 4]);
-    if (offset == REG(id) && !x2apic(l))
+    if (offset == REG(id) && !is_x2apic(l))
         *val <<= 24;
-    else if (offset == REG(ldr) && x2apic(l))
+    else if (offset == REG(ldr) && is_x2apic(l))
         *val = x2apic_ldr(l->id);
     else if (offset == REG_PPR)
-        *val = ppr(l);
+        *val = get_ppr(l);
     else if (offset == REG_CURRENT_COUNT)
         *val = lapic_timer_current(v);
     return true;
 }
 
 /*
- * The upcall for events is raised once, when the first of them becomes pending. Kernels register
- * for it, for other vcpus too, before those enable their APIC (and INIT empties it): what was lost
- * until now is raised again.
+ * An event upcall is raised once, when the first event becomes pending. Kernels register the upcall
+ * vector, also for other vcpus, before those enable their APIC, and INIT clears IRR. So an upcall
+ * lost before is raised again here.
  */
 static void write_svr(struct vcpu *v, uint32_t val)
 {
@@ -347,20 +348,20 @@ static void write_lvt(struct vcpu *v, unsigned int i, uint32_t val)
         lapic_timer_resume(v);
 }
 
-/* The register exists, and only bits that can be written are set. */
+/* The register must exist, and val must have only writable bits. */
 static void reg_write(struct vcpu *v, uint32_t offset, uint64_t val)
 {
     struct lapic *l = &v->vdev.lapic;
     uint32_t low = (uint32_t)val;
 
     switch (offset) {
-    case REG(id): return; /* fixed here: the vcpu is found by it */
+    case REG(id): return; /* fixed: lapic_by_id depends on it */
     case REG(dfr): l->dfr = low | 0x0fffffff; return;
     case REG_EOI: end_of_interrupt(v); return;
     case REG(svr): write_svr(v, low); return;
     case REG(esr): l->esr = __atomic_exchange_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST); return;
     case REG(icr):
-        l->icr = x2apic(l) ? val : (l->icr & ~0xffffffffull) | low;
+        l->icr = is_x2apic(l) ? val : (l->icr & ~0xffffffffull) | low;
         send_ipi(v, low, icr_dest(l));
         return;
     case REG(lvt)... REG(initial_count) - 1: write_lvt(v, (offset - REG(lvt)) >> 4, low); return;
@@ -405,7 +406,7 @@ static int write_base(struct vcpu *v, uint64_t val)
 
     if (!base_is_valid(val) || (mode == BASE_MODE && !old) ||
         (mode == BASE_ENABLE && old == BASE_MODE))
-        return -EFAULT; /* x2APIC is entered from xAPIC and left by disabling only */
+        return -EFAULT; /* x2APIC is entered only from xAPIC, and left only by disabling */
     l->base_msr = (l->base_msr & ~BASE_MODE) | mode;
     if (!mode && old)
         lapic_reset(v, true);
@@ -420,7 +421,7 @@ int lapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *val)
     const struct lapic *l = &v->vdev.lapic;
     uint32_t offset = (msr - MSR_X2APIC) << 4, low = 0;
 
-    if (msr != MSR_APIC_BASE && (!x2apic(l) || !reg_read(v, offset, MSR_READ, &low)))
+    if (msr != MSR_APIC_BASE && (!is_x2apic(l) || !reg_read(v, offset, MSR_READ, &low)))
         return -EFAULT;
     if (msr == MSR_APIC_BASE)
         *val = l->base_msr;
@@ -435,7 +436,7 @@ int lapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val)
 
     if (msr == MSR_APIC_BASE)
         return write_base(v, val);
-    if (!x2apic(&v->vdev.lapic) || !has_register(offset, MSR_WRITE))
+    if (!is_x2apic(&v->vdev.lapic) || !has_register(offset, MSR_WRITE))
         return -EFAULT;
     if (offset >= REG(lvt) && offset < REG(initial_count))
         val &= ~(uint64_t)LVT_READ_ONLY;
@@ -486,7 +487,7 @@ void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_reg
             memcpy(regs->data + offset, &val, sizeof(val));
 }
 
-/* Nothing in regs is trusted: each value is cut to what a guest could have written. */
+/* regs is not trusted: each value is masked to what a guest could have written. */
 static void load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs)
 {
     struct lapic *l = &v->vdev.lapic;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC's timer, one-shot and periodic, on the core's timers (APM vol. 2, 16.4.1). Its
- * clock is 100 MHz, as guests of Xen know it. The TSC deadline mode is not offered by CPUID.
+ * The local APIC timer, one-shot and periodic, on the core's timers (APM vol. 2, 16.4.1). Its clock
+ * is 100 MHz, as in Xen. CPUID does not offer TSC-deadline mode.
  *
- * The count is computed from the clock. A timer of the core runs only for an interrupt that the
- * vcpu will see, and expires once: the vcpu itself arms the next period, when it takes the
- * interrupt of this one or unmasks it. So one that sleeps, is paused or dead takes nobody's time,
- * whatever it has asked for.
+ * The count is computed from the clock. A core timer runs only for an interrupt that the vcpu will
+ * take, and expires once. The vcpu arms the next period when it takes this period's interrupt, or
+ * unmasks it. So a sleeping, paused or dead vcpu costs no CPU time, whatever period it has set.
  *
- * The vcpu's own CPU arms it; expiry runs on the CPU where the timer lies, maybe at the same time.
+ * The timer is armed on the vcpu's CPU. It expires on the CPU that holds the timer, perhaps
+ * concurrently.
  */
 #include "vdev/lapic_timer.h"
 #include "core/vcpu.h"
@@ -19,9 +19,9 @@
 #include "vdev/lapic.h"
 
 #define TICK_NS 10
-#define PERIOD_MIN USEC(50) /* a guest that asks for more interrupts than that gets fewer */
+#define PERIOD_MIN USEC(50) /* limits the interrupt rate */
 
-/* The divide register's code 0 1 2 3 8 9 10 11 means 2 4 8 16 32 64 128 1. */
+/* Divide register values 0 1 2 3 8 9 10 11 mean 2 4 8 16 32 64 128 1. */
 unsigned int lapic_timer_shift(uint32_t divide)
 {
     unsigned int code = (divide & 3) | (divide >> 1 & 4);
@@ -38,7 +38,7 @@ static nsec_t duration(const struct lapic *l) { return (nsec_t)l->initial_count 
 
 static nsec_t period(const struct lapic *l) { return MAX(duration(l), PERIOD_MIN); }
 
-static void expire(void *data)
+static void timer_expired(void *data)
 {
     struct vcpu *v = data;
     uint32_t lvt = READ_ONCE(v->vdev.lapic.lvt[LVT_TIMER]);
@@ -49,7 +49,7 @@ static void expire(void *data)
 
 void lapic_timer_setup(struct vcpu *v)
 {
-    timer_setup(&v->vdev.lapic.timer, expire, v, TIMER_ANY_CPU);
+    timer_setup(&v->vdev.lapic.timer, timer_expired, v, TIMER_ANY_CPU);
 }
 
 void lapic_timer_load(struct vcpu *v, uint32_t initial_count)

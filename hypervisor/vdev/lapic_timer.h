@@ -8,14 +8,14 @@
 struct vcpu;
 
 void lapic_timer_setup(struct vcpu *v);
-void lapic_timer_load(struct vcpu *v, uint32_t initial_count); /* 0 stops it */
+void lapic_timer_load(struct vcpu *v, uint32_t initial_count); /* 0: stop */
 /*
- * Waits for the end of this period, if v would see its interrupt: on v's CPU, when that may have
- * changed.
+ * Arms the timer for the end of this period if v would take its interrupt. Called on v's CPU when
+ * that may have changed.
  */
 void lapic_timer_resume(struct vcpu *v);
 uint32_t lapic_timer_current(const struct vcpu *v);
-/* the divide register as a power of two */
+/* log2 of the divisor */
 unsigned int lapic_timer_shift(uint32_t divide);
 
 #endif

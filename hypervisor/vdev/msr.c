@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model-specific registers of a guest that exit (svm/permissions.c says which do not), but for
- * those that the CPU keeps in its control block (../svm/state.c). What neither has is #GP. dom0
- * gets no more than others: no host MSR is written on anybody's behalf but TSC_AUX (the vcpu's own,
- * switched with it) and the branch predictor barrier.
+ * Guest MSRs that cause an exit (svm/permissions.c lists those that do not), except those in the
+ * VMCB (../svm/state.c). Access to any other MSR is #GP. dom0 has no more MSRs than other guests.
+ * The only host MSRs written for a guest are TSC_AUX (the vcpu's own, switched with it) and the
+ * branch predictor barrier.
  *
- * There are MTRRs, because Linux before 6.2 has no PAT without them, but they have no ranges, and
- * their default is write-back: a guest's PAT and the nested page table decide the memory type (APM
- * vol. 2, 15.25.8). Writes to the default are forgotten: it is switched off for a moment when a PAT
- * is changed.
+ * MTRRs exist because Linux before 6.2 has no PAT without them. They have no ranges and default to
+ * write-back: the guest's PAT and the nested page table determine the memory type (APM vol. 2,
+ * 15.25.8). Writes to the default are ignored: kernels disable MTRRs temporarily while they change
+ * the PAT.
  *
- * Many rows only read as zero and forget what is written: kernels touch them without a check, or as
- * a probe that must fail quietly (performance counters that do not count). APM vol. 2, appendix A.
+ * Many rows read as zero and ignore writes. Kernels access these without a check, or as a probe
+ * that must not fault (performance counters that do not count). APM vol. 2, appendix A.
  */
 #include "vdev/msr.h"
 #include "core/vcpu.h"
@@ -44,7 +44,7 @@ static int read_refused(struct vcpu *v, uint32_t msr, uint64_t *val) { return -E
 
 static int write_refused(struct vcpu *v, uint32_t msr, uint64_t val) { return -EFAULT; }
 
-/* A guest's TSC is the host's; it cannot be moved. */
+/* The guest's TSC is the host's, without an offset. */
 static int read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     *val = rdtsc();
@@ -63,9 +63,7 @@ static int read_mtrr_default(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 
-/*
- * "The TSC counts at the nominal clock": Linux calls the firmware broken where this bit is missing.
- */
+/* TscFreqSel: the TSC counts at the P0 frequency. Without it Linux reports a firmware bug. */
 static int read_hwcr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     *val = HWCR_TSC_FREQ_SEL;
@@ -128,13 +126,13 @@ static int write_misc_features(struct vcpu *v, uint32_t msr, uint64_t val)
 
 /* --- the hypercall page (CPUID 0x40000002) --- */
 
-/* One entry of 32 bytes for each hypercall number: mov $nr, %eax; vmmcall; ret. */
+/* A 32-byte entry per hypercall: mov $nr, %eax; vmmcall; ret. */
 static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
 {
     gpa_t page = val & PAGE_MASK;
     uint8_t code[HYPERCALL_SIZE];
 
-    if (val & ~PAGE_MASK) /* the low bits select one of the pages: there is page 0 */
+    if (val & ~PAGE_MASK) /* the low bits select a page; only page 0 exists */
         return -EFAULT;
     for (uint32_t nr = 0; nr < PAGE_SIZE / HYPERCALL_SIZE; nr++) {
         memset(code, 0xcc, sizeof(code));
@@ -166,11 +164,10 @@ static const struct msr_row {
     { 0x140, 0x140, read_misc_features, write_misc_features },
     { 0x179, 0x17b, read_zero, write_ignored }, /* machine check: no banks */
     { 0x2ff, 0x2ff, read_mtrr_default, write_ignored },
-    { 0x400, 0x407, read_zero, write_ignored }, /* its banks, as old kernels probe them */
+    { 0x400, 0x407, read_zero, write_ignored }, /* machine-check banks, probed by old kernels */
     { 0x40000000, 0x40000000, read_zero, write_hypercall_page },
     { MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
-    { 0xc0010000, 0xc0010007, read_zero,
-      write_ignored }, /* performance counters: "not available" */
+    { 0xc0010000, 0xc0010007, read_zero, write_ignored }, /* performance counters: not available */
     { 0xc0010010, 0xc0010010, read_zero, write_ignored }, /* SYSCFG */
     { 0xc0010015, 0xc0010015, read_hwcr, write_ignored },
     { 0xc0010016, 0xc001001a, read_zero, write_refused }, /* IORRs, TOP_MEM */
@@ -180,7 +177,7 @@ static const struct msr_row {
     { 0xc0011029, 0xc0011029, read_zero, write_ignored }, /* DE_CFG */
 };
 
-/* NULL: not one of these. */
+/* Returns the row of an MSR, or NULL. */
 static const struct msr_row *find_row(uint32_t msr)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The MSRs of guests that live neither in the VMCB nor in the local APIC (vdev/msr.c). */
+/* Guest MSRs outside the VMCB (vdev/msr.c). */
 #ifndef CLV_VDEV_MSR_H
 #define CLV_VDEV_MSR_H
 
@@ -10,7 +10,7 @@ struct vcpu;
 #define MTRR_CAP_WC (1u << 10) /* no variable and no fixed ranges */
 #define MTRR_DEFAULT 0x806u    /* enabled, write-back */
 
-/* 0, -EFAULT (#GP), or -ENOENT: not one of these; v is the current vcpu. */
+/* Return 0, -EFAULT (#GP), or -ENOENT for an MSR not handled here. v must be current. */
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val);
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The paravirtual clock (<xen/xen.h>, struct vcpu_time_info): a guest computes nanoseconds since
- * boot from its TSC, without an exit. A guest's TSC is the host's, and the scale is the one that
- * clock_now() uses, so guest and core agree.
+ * The PV clock (<xen/xen.h>, struct vcpu_time_info): a guest computes nanoseconds since boot from
+ * its TSC, without an exit. The guest's TSC and scale are those of clock_now(), so guest and core
+ * agree.
  *
- * A reader takes an odd version as "being written". Both words lie in guest memory: they are
- * written, never trusted. XEN_PVCLOCK_TSC_STABLE_BIT stays clear: CPUs' TSCs are not known to agree
- * to the tick.
+ * An odd version means that an update is in progress. The words lie in guest memory and are never
+ * trusted. XEN_PVCLOCK_TSC_STABLE_BIT stays clear: the TSCs of different CPUs are not known to
+ * agree to the tick.
  */
 #include "vdev/pvclock.h"
 #include "core/domain.h"
@@ -14,7 +14,7 @@
 #include "cpu/clock.h"
 #include "lib.h"
 
-/* In 32-bit words of a 32-bit guest's shared_info: wc_version, and arch.wc_sec_hi from there. */
+/* Offsets in words: wc_version in the 32-bit shared_info, and arch.wc_sec_hi relative to it. */
 #define COMPAT_WC_WORD (2304u / 4)
 #define COMPAT_WC_SEC_HI 9u
 

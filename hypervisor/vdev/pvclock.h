@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The clock that guests read without an exit (vdev/pvclock.c). */
+/* The PV clock (vdev/pvclock.c). */
 #ifndef CLV_VDEV_PVCLOCK_H
 #define CLV_VDEV_PVCLOCK_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's text on the core's console, from port 0xe9 (bus.c) or console_io: cut into lines,
- * cleaned of what is no letter, and logged with the domain's name, limited in rate. Lock:
- * d->vdev.lock protects the unfinished line.
+ * Guest output on the core's console, from port 0xe9 (bus.c) or console_io. It is split into lines,
+ * sanitised, and logged with the domain's id, rate-limited. Lock: d->vdev.lock protects the
+ * unfinished line.
  */
 #include "vdev/text.h"
 #include "core/domain.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a guest prints on the core's console (vdev/text.c). */
+/* Guest output on the core's console (vdev/text.c). */
 #ifndef CLV_VDEV_TEXT_H
 #define CLV_VDEV_TEXT_H
 

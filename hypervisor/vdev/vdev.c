@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Life of a domain's virtual machine parts: every device's state is made here and ends here. Read
- * next: cpuid.c, msr.c, lapic.c, bus.c.
+ * Initialises and destroys the state of a domain's emulated devices. Read next: cpuid.c, msr.c,
+ * lapic.c, bus.c.
  */
 #include "vdev/vdev.h"
 #include "core/domain.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest sees of a machine: its CPUID, MSRs, local APIC, ports and emulated memory. Each
- * device has its code in one file of vdev/; its state is here.
+ * The emulated machine of a guest: CPUID, MSRs, local APIC, ports and memory. Each device has its
+ * code in one file of vdev/, and its state here.
  */
 #ifndef CLV_VDEV_VDEV_H
 #define CLV_VDEV_VDEV_H
@@ -22,8 +22,8 @@ struct vdev_domain {
     char debug_line[128]; /* port 0xe9 */
     uint32_t debug_length;
     uint32_t callback_vector;               /* HVM_PARAM_CALLBACK_IRQ type 2; 0: none */
-    const struct bus_range *ports, *memory; /* who answers them (vdev/bus.h) */
-    /* an interrupt of a level line ended; or NULL */
+    const struct bus_range *ports, *memory; /* handlers (vdev/bus.h) */
+    /* called at EOI of a level-triggered interrupt; or NULL */
     void (*level_eoi)(struct domain *d, uint8_t vector);
 };
 
@@ -32,11 +32,11 @@ struct vdev_vcpu {
     uint8_t upcall_vector; /* HVMOP_set_evtchn_upcall_vector; 0: none */
     bool nmi_pending;
     int sipi_vector;     /* -1: none */
-    bool cpuid_faulting; /* CPUID is for CPL 0 only */
+    bool cpuid_faulting; /* CPUID faults at CPL > 0 */
     uint64_t tsc_aux;
 };
 
-/* vdev.c: all of the above at once */
+/* vdev.c: hooks for all devices */
 extern const struct domain_part vdev_part;
 
 #endif
