@@ -9,8 +9,6 @@
 #include "cpu/clock.h"
 #include "platform/acpi.h"
 
-#include <string.h>
-
 #define PM_TIMER 0x608
 #define PM_HZ 3579545ull
 #define TSC_KHZ 1000000ull /* so fast is the TSC by the PM timer */
@@ -20,7 +18,8 @@ struct acpi_info acpi;
 uint32_t apic_timer_khz;
 
 static bool absent;                  /* the chip */
-static bool stands_still;            /* the PM timer */
+static bool disturbed;               /* this CPU is away for a while behind half of its readings */
+static unsigned int pm_readings;
 static uint32_t apic_start;
 static uint64_t apic_started;
 static unsigned int pm_bits;
@@ -57,8 +56,9 @@ uint32_t harness_port_read(uint16_t port, unsigned int size)
         uint64_t ticks = (unsigned __int128)rdtsc() * PM_HZ / (TSC_KHZ * 1000);
 
         assert_int_equal(size, 4);
-        if (stands_still)
-            return 77;
+        if (disturbed && pm_readings++ % 40 < 20)
+            for (uint64_t begin = rdtsc(); rdtsc() - begin < 3 * TSC_KHZ;)
+                ;
         return (uint32_t)ticks & (pm_bits == 24 ? 0xffffff : ~0u);
     }
     assert_int_equal(port, 0x71);
@@ -85,7 +85,8 @@ static int setup(void **state)
     harness_memory_new(1);
     harness_quiet = true;
     acpi.pm_timer_port = PM_TIMER;
-    absent = stands_still = false;
+    absent = disturbed = false;
+    pm_readings = 0;
     pm_bits = 24;
     updating = seconds_until_next = 0;
     memset(chip, 0, sizeof(chip));
@@ -117,18 +118,17 @@ static void rates(void **state)
     }
 }
 
+/* The best of its readings is as good as without. */
+static void rates_on_a_busy_machine(void **state)
+{
+    disturbed = true;
+    rates(state);
+}
+
 static void no_pm_timer(void **state)
 {
     acpi.pm_timer_port = 0;
     assert_panics(clock_init(acpi.pm_timer_port));
-}
-
-/* Nothing can be measured by it, and nobody waits for ever. */
-static void a_pm_timer_that_stands_still(void **state)
-{
-    stands_still = true;
-    assert_panics(clock_init(acpi.pm_timer_port));
-    assert_non_null(strstr(harness_log, "PM timer at port 0x608 does not count"));
 }
 
 static void no_clock_chip(void **state)
@@ -168,10 +168,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(rates, setup),              cmocka_unit_test_setup(no_pm_timer, setup),
+        cmocka_unit_test_setup(rates_on_a_busy_machine, setup),
         cmocka_unit_test_setup(dates, setup),              cmocka_unit_test_setup(a_second_that_ends, setup),
         cmocka_unit_test_setup(the_clock_is_set, setup),
         cmocka_unit_test_setup(no_clock_chip, setup),
-        cmocka_unit_test_setup(a_pm_timer_that_stands_still, setup),
     };
 
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

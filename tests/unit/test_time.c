@@ -437,6 +437,7 @@ static void past_timers_leave_room_for_others(void **state)
 }
 
 static uint32_t xen_below;      /* the kHz that a Xen below us says; 0: there is none */
+static unsigned int other_word; /* of its signature; 0: none */
 static unsigned int port_reads;
 
 void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
@@ -444,6 +445,8 @@ void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
     memset(out, 0, 16);
     if (leaf == 0x40000000)
         memcpy(&out[1], xen_below ? "XenVMMXenVMM" : "KVMKVMKVM\0\0\0", 12);
+    if (leaf == 0x40000000 && other_word)
+        out[other_word]++;
     else if (leaf == 0x40000003 && sub == 0)
         out[2] = xen_below;
 }
@@ -477,6 +480,9 @@ static void xen_below_says_the_rate(void **state)
     assert_in_range(port_reads, 1, 2);
     apic_step = 0;
     assert_panics(clock_init(acpi.pm_timer_port)); /* the APIC's timer stands still */
+    apic_step = 100;
+    for (other_word = 3; other_word > 0; other_word--) /* somebody else's leaves */
+        assert_panics(clock_init(acpi.pm_timer_port));
     xen_below = 0;
     assert_panics(clock_init(acpi.pm_timer_port));
 }
