@@ -112,8 +112,8 @@ static void rates(void **state)
     for (pm_bits = 24; pm_bits <= 32; pm_bits += 8) {
         pm_readings = 0;
         clock_init(acpi.pm_timer_port);
-        assert_in_range(clock_tsc_khz, TSC_KHZ * 99 / 100, TSC_KHZ * 101 / 100);
-        assert_in_range(apic_timer_khz, APIC_KHZ * 99 / 100, APIC_KHZ * 101 / 100);
+        assert_in_range(clock_tsc_khz, TSC_KHZ * 9995 / 10000, TSC_KHZ * 10005 / 10000);
+        assert_in_range(apic_timer_khz, APIC_KHZ * 9995 / 10000, APIC_KHZ * 10005 / 10000);
         assert_int_equal(apic_start, 0); /* it is stopped again */
         assert_in_range(clock_scaled(&clock_scale, clock_scale.tsc0 + clock_tsc_khz * 1000),
                         SEC(1) - 2, SEC(1));

