@@ -9,9 +9,9 @@
  * hypercall on real hardware, as measured by Xen's authors, and Xen does without, too. NMI and #MC
  * lose nothing: no SYSCALL enters the core, so its stack pointer is always valid. A stack overflow
  * during an exit would reset the machine without a dump: the #PF of the guard page becomes a #DF
- * that has no stack either. So overflow is ruled out: no function recurses, the build bounds each
- * frame, and the deepest chain with an interrupt, an NMI and a panic on top is below 10 of 16 KiB.
- * traps_check_stacks() verifies that actual use stays within half.
+ * that has no stack either. So overflow is ruled out: only p2m_check.c recurses, four levels deep,
+ * the build bounds each frame, and the deepest chain with an interrupt, an NMI and a panic on top
+ * is below 10 of 16 KiB. traps_check_stacks() verifies that actual use stays within half.
  */
 #include "cpu/traps.h"
 #include "cpu/irq.h"

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame allocator: binary buddies over the frame table, claims, and who owns how much.
+ * The frame allocator: a binary buddy allocator over the frame table, claims, and accounting per
+ * domain.
  *
- * A free block of order k is 2^k frames at a number divisible by 2^k, linked in the list of its
- * order by its first frame; the others have FRAME_ORDER_NONE. Freed frames keep their contents and
- * are marked dirty; whoever gets them next finds them zeroed. So freeing is quick and nothing is
- * scrubbed twice.
+ * A free block of order k is 2^k frames at a number divisible by 2^k. Its first frame links it in
+ * the list of its order; the others have FRAME_ORDER_NONE. Freed frames keep their contents, are
+ * marked dirty, and are zeroed when allocated. So freeing is quick, and no frame is scrubbed twice.
  *
- * Claims: mem.claimed is the sum of all d->claimed. What is free but claimed is given only to the
- * claimer. While there are claims, other domains also leave a little more alone (claim_overhead),
- * for the nested page tables that the claimers' memory will need.
+ * Claims: mem.claimed is the sum of all d->claimed. Frames that are free but claimed are given only
+ * to the claimer. While there are claims, other domains must leave a further margin
+ * (claim_overhead) for the nested page tables of the claimers' memory.
  *
- * Pools: what the core keeps for a domain because of what that domain does is counted in
- * d->pool.used, in frames. A guest's pool has a limit. dom0's has none; but what it has left of its
- * size is kept free for it (mem.reserved), whatever guests take.
+ * Pools: d->pool.used counts the frames that the core keeps because of what the domain does. A
+ * guest's pool has a limit. dom0's has none, but the unused rest of its size is reserved for it
+ * (mem.reserved), whatever guests take.
  *
  * Lock: mem.lock (LOCK_MEM) protects the lists, the counters here, tot_pages, claimed and pool of
- * each domain, and each frame on its way between two owners. What has a new owner is scrubbed
- * outside of it. Read next: heap.c, p2m.c.
+ * each domain, and each frame that changes owners. Frames are scrubbed after the lock is released.
+ * Read next: heap.c, p2m.c.
  */
 #include "mm/alloc.h"
 #include "core/domain.h"
@@ -35,20 +35,18 @@ static struct {
     /* first block of each order, 0: none (frame 0 is never free) */
     uint32_t head[ALLOC_MAX_ORDER + 1];
     uint64_t total, free, claimed, core; /* frames */
-    uint64_t reserved;                   /* of the free ones, for dom0's pool */
+    uint64_t reserved;                   /* free frames reserved for dom0's pool */
     struct {
         uint64_t first, end;
-    } clean;          /* free ones, until a block is taken; alloc_prepare's */
-    uint64_t changes; /* of frames' states and of the counts, counted */
+    } clean;          /* frames scrubbed by alloc_prepare; reset when a block is taken */
+    uint64_t changes; /* number of changes to frame states and counts */
 } mem = { .lock = SPINLOCK(LOCK_MEM) };
 
-/*
- * Frames that alloc_prepare zeroes in a call, and at a time, with the lock held: five microseconds.
- */
+/* Frames that alloc_prepare zeroes per call, and per hold of the lock: about 5 us. */
 #define SCRUB_BATCH 32
 #define SCRUB_HELD 16
 
-/* The checker's: frames that are looked at with the lock held, and passes before it gives up. */
+/* The checker: frames checked per hold of the lock, and passes before it gives up. */
 #define CHECK_BATCH 512
 #define CHECK_TRIES 8
 
@@ -73,9 +71,7 @@ static bool is_free_block(uint64_t n, unsigned int order)
     return n < frame_count && frame_table[n].state == FRAME_FREE && frame_table[n].order == order;
 }
 
-/*
- * Joins the block with its buddy as often as that is free too. Its frames' state is FREE already.
- */
+/* Frees a block and merges it with free buddies. Its frames are in state FREE already. */
 static void free_block(uint64_t n, unsigned int order)
 {
     mem.changes++;
@@ -91,8 +87,8 @@ static void free_block(uint64_t n, unsigned int order)
     link_block(n, order);
 }
 
-/* Gives a frame a new state, with one reference unless it is free; mem.lock is held. */
-static void become(struct frame *f, enum frame_state state, struct domain *owner)
+/* Sets a frame's state, with one reference unless it is free; mem.lock is held. */
+static void set_state(struct frame *f, enum frame_state state, struct domain *owner)
 {
     mem.core += (state == FRAME_CORE) - (f->state == FRAME_CORE);
     f->state = state;
@@ -104,7 +100,7 @@ static void become(struct frame *f, enum frame_state state, struct domain *owner
     f->count = state != FRAME_FREE;
 }
 
-/* Frees frames of any state in blocks as large as fit. */
+/* Frees frames of any state, in blocks as large as possible. */
 static void free_range(uint64_t n, uint64_t end)
 {
     for (unsigned int order; n < end; n += 1ull << order) {
@@ -112,14 +108,12 @@ static void free_range(uint64_t n, uint64_t end)
         while (n + (1ull << order) > end)
             order--;
         for (uint64_t i = 0; i < 1ull << order; i++)
-            become(&frame_table[n + i], FRAME_FREE, NULL);
+            set_state(&frame_table[n + i], FRAME_FREE, NULL);
         free_block(n, order);
     }
 }
 
-/*
- * The first order that is large enough and has a free block; above ALLOC_MAX_ORDER: there is none.
- */
+/* Returns the lowest sufficient order with a free block; above ALLOC_MAX_ORDER: none. */
 static unsigned int fitting_order(unsigned int order)
 {
     while (order <= ALLOC_MAX_ORDER && !mem.head[order])
@@ -128,8 +122,8 @@ static unsigned int fitting_order(unsigned int order)
 }
 
 /*
- * Takes 2^order frames out of the lists: the upper end of the smallest block that is large enough.
- * Its rest stays free. 0: there is none.
+ * Takes 2^order frames: the upper end of the smallest sufficient block, whose rest stays free.
+ * Returns 0 if there is none.
  */
 static uint64_t take_block(unsigned int order)
 {
@@ -150,10 +144,10 @@ static uint64_t take_block(unsigned int order)
 }
 
 /*
- * Zeroes at most `budget` of the frames that are dirty. Returns how far it came. They are the
- * caller's alone, or free and the lock is held.
+ * Zeroes at most `budget` dirty frames, and returns where it stopped. The frames must belong to the
+ * caller, or be free with the lock held.
  */
-static uint64_t scrub(uint64_t n, uint64_t end, uint64_t budget)
+static uint64_t scrub_frames(uint64_t n, uint64_t end, uint64_t budget)
 {
     for (; n < end; n++) {
         struct frame *f = &frame_table[n];
@@ -170,7 +164,7 @@ static uint64_t scrub(uint64_t n, uint64_t end, uint64_t budget)
 
 /* --- boot --- */
 
-/* A domain's first frame takes a reference on it. */
+/* A domain's first frame takes a reference on the domain. */
 static void add_pages(struct domain *d, uint64_t pages)
 {
     if (d->tot_pages == 0)
@@ -178,8 +172,9 @@ static void add_pages(struct domain *d, uint64_t pages)
     d->tot_pages += pages;
 }
 
-/* Frames that were nobody's yet (IO), or of no use to the core any more. */
-static void assign(uint64_t start_mfn, uint64_t end_mfn, enum frame_state state, struct domain *d)
+/* Gives frames a new state: unowned ones (IO), or ones that the core no longer uses. */
+static void assign_range(uint64_t start_mfn, uint64_t end_mfn, enum frame_state state,
+                         struct domain *d)
 {
     spin_lock_scope(&mem.lock);
     mem.changes++;
@@ -189,7 +184,7 @@ static void assign(uint64_t start_mfn, uint64_t end_mfn, enum frame_state state,
         BUG_ON(n >= frame_count || (f->state != FRAME_CORE && (d || f->state != FRAME_IO)));
         mem.total += f->state == FRAME_IO;
         if (state != FRAME_FREE)
-            become(f, state, d);
+            set_state(f, state, d);
         if (d)
             add_pages(d, 1);
     }
@@ -199,12 +194,12 @@ static void assign(uint64_t start_mfn, uint64_t end_mfn, enum frame_state state,
 
 void alloc_add_range(uint64_t start_mfn, uint64_t end_mfn)
 {
-    assign(MAX(start_mfn, 1), end_mfn, FRAME_FREE, NULL);
+    assign_range(MAX(start_mfn, 1), end_mfn, FRAME_FREE, NULL);
 }
 
 void alloc_assign(struct domain *d, uint64_t start_mfn, uint64_t end_mfn)
 {
-    assign(start_mfn, end_mfn, FRAME_DOMAIN, d);
+    assign_range(start_mfn, end_mfn, FRAME_DOMAIN, d);
 }
 
 void mm_init(const struct boot_range *ranges, unsigned int count)
@@ -225,13 +220,13 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
     uint64_t table = (place->end >> PAGE_SHIFT) - pages;
     frame_table = mfn_to_virt(MFN(table));
     memset(frame_table, 0, pages << PAGE_SHIFT);
-    assign(table, table + pages, FRAME_CORE, NULL);
+    assign_range(table, table + pages, FRAME_CORE, NULL);
 
     for (unsigned int i = 0; i < count; i++) {
         uint64_t start = ranges[i].start >> PAGE_SHIFT, end = ranges[i].end >> PAGE_SHIFT;
 
         if (ranges[i].type >= BOOT_CORE)
-            assign(start, end, FRAME_CORE, NULL);
+            assign_range(start, end, FRAME_CORE, NULL);
         else if (ranges[i].type == BOOT_RAM)
             alloc_add_range(start, &ranges[i] == place ? table : end);
     }
@@ -242,8 +237,8 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
 /* --- allocating and freeing --- */
 
 /*
- * Whether d (NULL: the core) may have this many more frames as its memory: its own limit, and what
- * others have claimed. mem.lock is held.
+ * Returns whether d (NULL: the core) may have this many more frames, given its own limit and the
+ * claims of others. mem.lock is held.
  */
 static bool may_have(const struct domain *d, uint64_t pages)
 {
@@ -253,7 +248,7 @@ static bool may_have(const struct domain *d, uint64_t pages)
     return mem.free >= pages + kept + mem.reserved && (!d || d->tot_pages + pages <= d->max_pages);
 }
 
-/* The same for d's pool. A claim's overhead is for the claimer's; dom0 has its reserve. */
+/* The same for d's pool. The claim margin is there for claimers, the reserve for dom0. */
 static bool may_charge(const struct domain *d, uint64_t pages)
 {
     uint64_t kept = mem.claimed + (d->claimed ? 0 : claim_overhead(mem.claimed)) + mem.reserved;
@@ -263,7 +258,7 @@ static bool may_charge(const struct domain *d, uint64_t pages)
     return mem.free >= pages + kept && d->pool.used + pages <= d->pool.size;
 }
 
-static void charge(struct domain *d, int64_t pages)
+static void charge_pool(struct domain *d, int64_t pages)
 {
     d->pool.used += pages;
     if (d->is_dom0)
@@ -271,15 +266,15 @@ static void charge(struct domain *d, int64_t pages)
 }
 
 /*
- * Takes a block for owner (NULL: the core), if the caller may have it; mem.lock is held until it
- * has.
+ * Takes a block for owner (NULL: the core) if `allowed`, which was evaluated in this hold of
+ * mem.lock.
  */
 static mfn_t take_locked(struct domain *owner, unsigned int order, bool allowed)
 {
     uint64_t n = allowed ? take_block(order) : 0;
 
     for (uint64_t i = 0; n && i < 1ull << order; i++)
-        become(&frame_table[n + i], owner ? FRAME_DOMAIN : FRAME_CORE, owner);
+        set_state(&frame_table[n + i], owner ? FRAME_DOMAIN : FRAME_CORE, owner);
     return n ? MFN(n) : MFN_NONE;
 }
 
@@ -291,7 +286,7 @@ mfn_t alloc_domain(struct domain *d, unsigned int order)
         add_pages(d, 1ull << order);
     spin_unlock(&mem.lock);
     if (mfn_valid_number(m))
-        (void)scrub(m.n, m.n + (1ull << order), ~0ull);
+        (void)scrub_frames(m.n, m.n + (1ull << order), ~0ull);
     return m;
 }
 
@@ -302,10 +297,10 @@ mfn_t alloc_pool(struct domain *d, unsigned int order)
     spin_lock(&mem.lock);
     mfn_t m = take_locked(NULL, order, d ? may_charge(d, pages) : may_have(NULL, pages));
     if (d && mfn_valid_number(m))
-        charge(d, (int64_t)pages);
+        charge_pool(d, (int64_t)pages);
     spin_unlock(&mem.lock);
     if (mfn_valid_number(m)) {
-        (void)scrub(m.n, m.n + pages, ~0ull);
+        (void)scrub_frames(m.n, m.n + pages, ~0ull);
         mfn_to_frame(m)->order = order;
     }
     return m;
@@ -322,12 +317,15 @@ void alloc_free(mfn_t m, unsigned int order)
     }
 }
 
-/* Reserved again before it is free, so that nobody else gets what dom0 gives back. */
+/*
+ * Returns frames to the pool before they become free, so that dom0's reserve cannot be taken in
+ * between.
+ */
 void alloc_free_pool(struct domain *d, mfn_t m, unsigned int order)
 {
     spin_lock(&mem.lock);
     BUG_ON(d->pool.used < 1ull << order);
-    charge(d, -(1ll << order));
+    charge_pool(d, -(1ll << order));
     spin_unlock(&mem.lock);
     alloc_free(m, order);
 }
@@ -343,7 +341,7 @@ int alloc_set_pool(struct domain *d, uint64_t size)
         mem.free < mem.claimed + claim_overhead(mem.claimed) + left)
         return -ENOMEM;
     d->pool.size = size;
-    charge(d, 0);
+    charge_pool(d, 0);
     return 0;
 }
 
@@ -354,11 +352,11 @@ bool alloc_prepare(unsigned int order)
         unsigned int o = fitting_order(order);
         if (o > ALLOC_MAX_ORDER)
             return true;
-        /* what take_block takes */
+        /* the frames that take_block would take */
         uint64_t end = mem.head[o] + (1ull << o), first = end - (1ull << order);
         if (mem.clean.first != first)
             mem.clean.end = mem.clean.first = first;
-        mem.clean.end = scrub(mem.clean.end, end, SCRUB_HELD);
+        mem.clean.end = scrub_frames(mem.clean.end, end, SCRUB_HELD);
         if (mem.clean.end >= end)
             return true;
     }
@@ -399,7 +397,7 @@ int alloc_claim(struct domain *d, uint64_t pages)
     uint64_t claim = pages > d->tot_pages ? pages - d->tot_pages : 0;
     uint64_t total = mem.claimed - d->claimed + MIN(claim, mem.total);
     if (claim > 0 && READ_ONCE(d->dying) != DOMAIN_ALIVE)
-        return -EINVAL; /* p2m_teardown dropped it for good */
+        return -EINVAL; /* p2m_teardown has dropped it */
     if (claim > 0 && total + claim_overhead(total) + mem.reserved > mem.free)
         return -ENOMEM;
     mem.claimed = total;
@@ -431,20 +429,17 @@ void alloc_info(struct alloc_info *info)
 
 /* --- the invariant checker --- */
 
-/*
- * What one pass over the frame table finds; it begins all anew when something has changed
- * meanwhile.
- */
+/* The results of one pass over the frame table, which restarts if anything changed meanwhile. */
 struct sums {
-    const struct domain *d; /* of whose frames, or NULL: of all */
+    const struct domain *d; /* owner of the frames to sum; NULL: all */
     uint64_t by_state[4], listed;
-    uint64_t owned, parked, unused; /* d's */
-    /* since when; the frame; the end of the free block that it is in */
+    uint64_t owned, parked, unused; /* counts of d's frames */
+    /* mem.changes at the start; the current frame; the end of its free block */
     uint64_t changes, at, block_end;
     unsigned int errors;
 };
 
-/* A free block is where its order allows, and its neighbours in the list know it. */
+/* Checks that a free block is aligned to its order and correctly linked. */
 static bool good_block(uint64_t n)
 {
     const struct frame *f = &frame_table[n];
@@ -454,7 +449,7 @@ static bool good_block(uint64_t n)
            (!f->next || frame_table[f->next].prev == n);
 }
 
-/* Free frames, and no others, are in one block. */
+/* Checks that exactly the free frames are in a block, each in one. */
 static void sum_frame(struct sums *s, const struct frame *f)
 {
     bool free = f->state == FRAME_FREE, first = free && f->order != FRAME_ORDER_NONE;
@@ -479,7 +474,7 @@ static void sum_frame_of_domain(struct sums *s, const struct frame *f)
     s->unused += (int32_t)f->count <= 0;
 }
 
-/* A batch of frames. False: it was the last, or something has changed. */
+/* Sums a batch of frames. Returns false after the last one, or if something has changed. */
 static bool sum_batch(struct sums *s)
 {
     spin_lock_scope(&mem.lock);
@@ -489,10 +484,7 @@ static bool sum_batch(struct sums *s)
     return s->at < frame_count && end;
 }
 
-/*
- * Sums that are those of one moment; false: there are none, all changes all the time. mem.lock is
- * free.
- */
+/* Computes consistent sums. Returns false if changes were too frequent. mem.lock is not held. */
 static bool sum_all(struct sums *s, const struct domain *d)
 {
     for (unsigned int i = 0; i < CHECK_TRIES; i++) {
@@ -505,7 +497,7 @@ static bool sum_all(struct sums *s, const struct domain *d)
     return false;
 }
 
-/* Each other CPU may have taken memory, 2M at most, whose claim it is about to use up. */
+/* Each other CPU may have allocated up to 2M for which it has not yet lowered the claim. */
 unsigned int alloc_check(void)
 {
     uint64_t taken = (nr_cpus - 1ull) << ORDER_2M;
@@ -528,7 +520,7 @@ unsigned int alloc_check(void)
 }
 
 /*
- * With both locks no frame changes hands. Each other CPU may be about to free one without
+ * With both locks held no frame changes owners. Each other CPU may be about to free a frame without
  * references.
  */
 unsigned int alloc_check_domain(struct domain *d)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A flush of a domain is over when flush_domain() returns, whatever its vcpus do. A CPU in the core
- * uses no guest translation, and it compares the domain's flush generation after it has said, in
- * guest_domain, whom it is about to run. So the flusher raises the generation, looks at
- * guest_domain of each CPU that has ever run the domain, and has to wait only for those that are in
- * that guest: a kick makes them exit, all at the same time. A CPU in guest mode waits for nothing,
- * so the flusher may hold any lock.
+ * A flush of a domain is complete when flush_domain() returns, whatever its vcpus do. A CPU in the
+ * core uses no guest translations. Before an entry it publishes the domain in guest_domain, and
+ * only then compares the domain's flush generation. So the flusher raises the generation, checks
+ * guest_domain of each CPU that has ever run the domain, and waits only for CPUs in that guest. A
+ * kick forces them out, all in parallel. A CPU in guest mode waits for no lock, so the flusher may
+ * hold any.
  */
 #include "mm/flush.h"
 #include "core/domain.h"
@@ -23,7 +23,8 @@ void flush_domain(struct domain *d)
     uint64_t entry[MAX_CPUS], waits_for = 0;
 
     /*
-     * In this order: who has its first look at d's tables after this sees what was changed there.
+     * The order matters: a CPU that first uses d's tables after the increment sees the changed
+     * entries.
      */
     __atomic_add_fetch(&d->p2m.flush_generation, 1, __ATOMIC_SEQ_CST);
     uint64_t dirty = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST) &

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * References on machine frames (frame.h). The count is the only thing that keeps a frame from the
- * next owner, so it is changed by atomic operations alone and refuses to overflow: a guest may
- * grant one page as often as it likes. Read next: alloc.c.
+ * References on machine frames (frame.h). Only the count keeps a frame from its next owner, so it
+ * is changed by atomic operations alone and never overflows: a guest may grant one page as often as
+ * it likes. Read next: alloc.c.
  */
 #include "mm/frame.h"
 #include "lib.h"
@@ -36,7 +36,7 @@ void frame_put(mfn_t m)
         alloc_release(m, ORDER_4K);
 }
 
-/* A holder that sees a count of 1 is alone: a new reference could only be taken from it. */
+/* A count of 1 is stable: only its holder could take another reference. */
 void frame_put_block(mfn_t m, unsigned int order)
 {
     const struct frame *f = mfn_to_frame(m), *end = f + (1ull << order);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame table: one entry for each 4 KiB machine frame, at most 24 bytes. A frame has one owner
- * and a count.
+ * The frame table: one entry per 4 KiB machine frame, at most 24 bytes. A frame has one owner and a
+ * reference count.
  *
- * States: FREE in the allocator; CORE the core's own: count 1 for that plus one for each p2m entry
- * that shows it to a guest; DOMAIN belongs to a domain: count 1 for being its memory (in its p2m or
- * parked) plus one for each foreign map, grant map and pin. When the count reaches 0 the frame goes
- * back to the allocator, which scrubs it before anybody sees it again. IO: not RAM or reserved by
- * firmware, never counted.
+ * States. FREE: in the allocator. CORE: used by the core; count 1, plus one per p2m entry that maps
+ * it for a guest. DOMAIN: belongs to a domain; count 1 for being its memory (in its p2m or parked),
+ * plus one per foreign map, grant map and pin. A frame whose count drops to 0 returns to the
+ * allocator, which scrubs it before the next use. IO: not RAM or reserved by firmware, never
+ * counted.
  */
 #ifndef CLV_MM_FRAME_H
 #define CLV_MM_FRAME_H
@@ -22,17 +22,17 @@ enum frame_state { FRAME_IO, FRAME_FREE, FRAME_CORE, FRAME_DOMAIN };
 
 struct frame {
     uint32_t count; /* references */
-    /* in its owner's p2m, or FRAME_GFN_NONE; a hint: the p2m is the truth */
+    /* position in its owner's p2m, or FRAME_GFN_NONE; a hint, the p2m is authoritative */
     uint32_t gfn;
     union {
         struct domain *owner; /* FRAME_DOMAIN */
-        /* FREE: list of blocks; CORE: its user's lists; mfn, 0: none */
+        /* FREE: list of blocks; CORE: lists of its user; by mfn, 0: none */
         struct {
             uint32_t next, prev;
         };
     };
     uint8_t state; /* enum frame_state */
-    /* of the free block, or the core's, that starts here; else FRAME_ORDER_NONE */
+    /* order of the free or CORE block that starts here, else FRAME_ORDER_NONE */
     uint8_t order;
     uint8_t flags; /* FRAME_F_* */
 };
@@ -40,8 +40,8 @@ _Static_assert(sizeof(struct frame) <= 24, "the frame table's budget");
 
 #define FRAME_ORDER_NONE 0xff
 #define FRAME_GFN_NONE 0xffffffffu
-#define FRAME_F_PARKED 1u /* dom0's, given back, kept for the same gfn (hypervisor/README.md) */
-#define FRAME_F_DIRTY 2u  /* FREE: holds old data, scrub before anybody sees it */
+#define FRAME_F_PARKED 1u /* given back by dom0, kept for the same gfn (hypervisor/README.md) */
+#define FRAME_F_DIRTY 2u  /* FREE: holds old data, scrub before use */
 #define FRAME_F_SLAB 4u   /* CORE: cut into small objects by mm/heap.c */
 
 extern struct frame *frame_table; /* index = mfn */
@@ -54,7 +54,7 @@ static inline bool mfn_is_ram(mfn_t m)
     return m.n < frame_count && frame_table[m.n].state != FRAME_IO;
 }
 
-/* Lists of frames that are FREE or CORE, by next and prev; *head: the first, 0: none. */
+/* Lists of FREE or CORE frames, by next and prev; *head: the first, 0: none. */
 static inline void frame_link(uint32_t *head, uint32_t n)
 {
     frame_table[n].prev = 0;
@@ -74,17 +74,17 @@ static inline void frame_unlink(uint32_t *head, uint32_t n)
 }
 
 /*
- * Another reference, whosever frame it is, by somebody who has one (or holds the lock of what has
- * one: a p2m, a grant table). -EINVAL: the count would overflow.
+ * Takes another reference, whoever owns the frame. The caller holds one, or the lock of the p2m or
+ * grant table that does. -EINVAL: the count would overflow.
  */
 int must_check frame_get(mfn_t m);
 /*
- * Drops a reference; the last one frees the frame and lowers the owner's page count. A domain's
- * last frame drops the reference on the domain that its first one took, so domain_put must be
- * callable wherever this is (p2m and grant locks held).
+ * Drops a reference. The last one frees the frame and lowers the owner's page count. A domain's
+ * last frame drops the reference on the domain that its first frame took. So domain_put() must be
+ * callable wherever this is, with p2m and grant locks held.
  */
 void frame_put(mfn_t m);
-/* The same for each frame of a block of one owner. */
+/* Drops a reference on each frame of a block with one owner. */
 void frame_put_block(mfn_t m, unsigned int order);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Access to a guest's memory (guest.h): the walk through a guest's own page tables in each paging
- * mode (AMD APM vol. 2, 5.2 legacy, 5.3 long mode), and copies. Each page is translated and copied
- * while the p2m's lock is held, so no frame can vanish under the copy and no references are needed;
- * what is held for longer is pinned.
+ * Access to guest memory (guest.h): walks of the guest's own page tables in each paging mode (AMD
+ * APM vol. 2, 5.2 legacy, 5.3 long mode), and copies. Each page is translated and copied with the
+ * p2m's lock held, so no frame can vanish during the copy, and no references are needed. Frames
+ * that are kept longer are pinned.
  *
- * Guest page tables are read with what the guest can do at any time in mind: each entry once, and
- * no entry is believed to be what it was. Accessed bits are not set (nobody here swaps by them);
- * the dirty bit is, for a page that is written to.
+ * The guest can change its page tables at any time. Each entry is read once, and never assumed
+ * unchanged. Accessed bits are not set, as they only serve page replacement. The dirty bit is set
+ * for a page that is written.
  */
 #include "mm/guest.h"
 #include "core/domain.h"
@@ -32,13 +32,13 @@
 #define FAULT_U 4u
 #define FAULT_I 16u
 
-/* How many removals there were where gfn is, among others. */
+/* Returns the removal count of the bucket of gfn. */
 static const uint64_t *removals_of(const struct p2m *p, gfn_t gfn)
 {
     return &p->removals[gfn.n % ARRAY_SIZE(p->removals)];
 }
 
-static int look_up(struct domain *d, gfn_t gfn, struct p2m_recent *r)
+static int look_up_frame(struct domain *d, gfn_t gfn, struct p2m_recent *r)
 {
     enum p2m_type type;
     mfn_t mfn = p2m_lookup_locked(d, gfn, &type, NULL);
@@ -55,8 +55,8 @@ static int look_up(struct domain *d, gfn_t gfn, struct p2m_recent *r)
 }
 
 /*
- * The frame of gpa for reading or writing, in the direct map; the p2m lock is held. A copy needs
- * one frame for each level of the guest's tables, and mostly the same ones as the copy before.
+ * Maps gpa through the direct map; the p2m's lock is held. A copy needs one frame for each level of
+ * the guest's tables, mostly those of the previous copy, which are cached.
  */
 static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bool write, void **va)
 {
@@ -65,7 +65,7 @@ static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bo
 
     ASSERT(spin_lock_held(&d->p2m.lock));
     if (unlikely(r->gfn != gfn.n || r->removals != *removals_of(&d->p2m, gfn))) {
-        int rc = look_up(d, gfn, r);
+        int rc = look_up_frame(d, gfn, r);
 
         if (rc)
             return rc;
@@ -76,7 +76,7 @@ static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bo
     return 0;
 }
 
-/* An entry that maps 2M, 1G (four levels only), or 4M (two levels, if enabled). */
+/* Returns whether an entry maps 2M, 1G (four levels only), or 4M (two levels, if enabled). */
 static bool is_large(const struct guest_paging *p, unsigned int levels, unsigned int level,
                      uint64_t e)
 {
@@ -85,8 +85,8 @@ static bool is_large(const struct guest_paging *p, unsigned int levels, unsigned
 }
 
 /*
- * The guest's entry allowed a write: says so, unless the guest has changed it meanwhile. The low
- * word has the bit in each mode.
+ * Sets the dirty bit of a guest's entry, unless the guest has changed the entry meanwhile. The low
+ * 32 bits have the bit in each mode.
  */
 static void set_dirty(struct domain *d, gpa_t at, void *where, uint64_t e)
 {
@@ -97,7 +97,7 @@ static void set_dirty(struct domain *d, gpa_t at, void *where, uint64_t e)
                                     __ATOMIC_SEQ_CST);
 }
 
-/* Whether `rights`, all levels' W, U and (PTE_NX) not NX ANDed, allow the access. */
+/* Checks an access against `rights`: W, U and (as PTE_NX) not NX, ANDed over all levels. */
 static bool is_allowed(const struct guest_paging *p, uint64_t rights, unsigned int access)
 {
     bool user = access & GUEST_WALK_USER;
@@ -110,8 +110,8 @@ static bool is_allowed(const struct guest_paging *p, uint64_t rights, unsigned i
 }
 
 /*
- * Two levels (4 bytes an entry), three or four (8). Inlined twice and unrolled: all arguments of
- * hypercalls come this way, mostly with four.
+ * Walks two levels (4-byte entries), three or four (8-byte). Inlined twice and unrolled for speed:
+ * all hypercall arguments come this way, mostly with four levels.
  */
 static inline __attribute__((always_inline)) int walk_locked(struct domain *d,
                                                              const struct guest_paging *p,
@@ -138,7 +138,7 @@ static inline __attribute__((always_inline)) int walk_locked(struct domain *d,
         e = entry_size == 8 ? READ_ONCE(*(uint64_t *)where) : READ_ONCE(*(uint32_t *)where);
         if (!(e & PTE_P))
             goto fault;
-        /* PAE's four top entries have no W, U, NX: all is allowed there */
+        /* the four PDPTEs of PAE have no W, U, NX: all is allowed there */
         if (levels != 3 || level != 3)
             rights &= e ^ PTE_NX;
         size = 1ull << shift;
@@ -151,7 +151,7 @@ static inline __attribute__((always_inline)) int walk_locked(struct domain *d,
         goto fault;
     if (access & GUEST_WALK_WRITE)
         set_dirty(d, at, where, e);
-    if (levels == 2 && size > PAGE_SIZE) /* 4M pages have the bits from 32 on in 13-20 (PSE-36) */
+    if (levels == 2 && size > PAGE_SIZE) /* 4M pages: address bits 32-39 are in 13-20 (PSE-36) */
         table |= (e >> 13 & 0xff) << 32;
     *gpa = (table & ~(size - 1)) | (va & (size - 1));
     return 0;
@@ -164,8 +164,8 @@ fault:
 }
 
 /*
- * With no paging a virtual address is a physical one; outside of long mode it has 32 bits. Long
- * mode has four levels: no guest can set CR4.LA57 (../svm/state.c).
+ * Without paging a virtual address is a physical one; outside long mode it has 32 bits. Long mode
+ * has four levels: no guest can set CR4.LA57 (svm/state.c).
  */
 static int translate_locked(struct domain *d, const struct guest_paging *p, gva_t va,
                             unsigned int access, gpa_t *gpa, uint32_t *fault)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small objects for the core: size classes 16, 32, ... 2048, each cut from single frames; larger
- * ones get whole frames.
+ * Small objects for the core: size classes 16, 32, ... 2048, cut from single frames (slabs). Larger
+ * objects get whole frames.
  *
- * A slab needs no header: its frame table entry has its place in the class's list (next, prev), one
- * more than its objects in use (count), and the first free object's offset + 1 (gfn, 0: full). Free
- * objects hold the offset + 1 of the next. Slabs with room are in their class's list; an empty one
- * goes back to the allocator at once.
+ * A slab needs no header; its frame table entry has the links in the list of its class (next,
+ * prev), the number of objects in use plus one (count), and the offset + 1 of the first free object
+ * (gfn, 0: full). A free object holds the offset + 1 of the next one. Slabs with free objects are
+ * in the list of their class. An empty slab is returned to the allocator at once.
  *
- * Lock: heap.lock (LOCK_HEAP) protects the lists and all slabs. It comes after LOCK_MEM, so frames
- * are got and given without it.
+ * Lock: heap.lock (LOCK_HEAP) protects the lists and all slabs. Frames are allocated and freed
+ * without it, because LOCK_MEM precedes it.
  */
 #include "mm/heap.h"
 #include "directmap.h"
@@ -21,13 +21,13 @@
 
 #define CLASS_MIN_SHIFT 4
 #define CLASSES 8
-/* above CLASSES: whole frames */
+/* from CLASSES on: whole frames */
 #define CLASS_SIZE(class) ((size_t)1 << ((class) + CLASS_MIN_SHIFT))
 
 static struct {
     struct spinlock lock;
-    uint32_t partial[CLASSES]; /* slabs with room, by mfn, 0: none */
-    uint64_t used;             /* bytes handed out, rounded to class or frames; atomic */
+    uint32_t partial[CLASSES]; /* slabs with free objects, by mfn; 0: none */
+    uint64_t used;             /* bytes allocated, rounded up to class or frames; atomic */
 } heap = { .lock = SPINLOCK(LOCK_HEAP) };
 
 static void count_used(int64_t bytes) { __atomic_fetch_add(&heap.used, bytes, __ATOMIC_RELAXED); }
@@ -52,7 +52,7 @@ static int add_slab(unsigned int class)
     return 0;
 }
 
-/* NULL: there is no slab with room. */
+/* Returns NULL if no slab has a free object. */
 static void *take_object(unsigned int class)
 {
     spin_lock_scope(&heap.lock);
@@ -79,8 +79,8 @@ static bool is_object_free(const struct frame *f, uint32_t at)
     return next != 0;
 }
 
-/* True: the slab is empty now, and in no list. */
-static bool give_object(struct frame *f, uint8_t *object)
+/* Returns true if the slab is now empty; it is in no list then. */
+static bool return_object(struct frame *f, uint8_t *object)
 {
     uint32_t at = (uintptr_t)object & (PAGE_SIZE - 1), n = frame_to_mfn(f).n;
     uint32_t *slabs = &heap.partial[f->order];
@@ -130,7 +130,7 @@ void heap_free(void *p)
     BUG_ON(f->state != FRAME_CORE ||
            (!slab && ((uintptr_t)p % PAGE_SIZE || f->order > ALLOC_MAX_ORDER)));
     count_used(-(int64_t)(slab ? CLASS_SIZE(f->order) : PAGE_SIZE << f->order));
-    if (slab && !give_object(f, p))
+    if (slab && !return_object(f, p))
         return;
     if (slab)
         f->flags = f->order = 0;

@@ -6,11 +6,11 @@
 #include "types.h"
 
 /*
- * Small objects for the core, zeroed, aligned to the next power of two of their size (whole frames
- * above 2 KiB). NULL when out of memory.
+ * Allocates a zeroed object, aligned to its size rounded up to a power of two (above 2 KiB: whole
+ * frames). Returns NULL if out of memory.
  */
 void *heap_alloc(size_t size);
-void heap_free(void *p); /* NULL is fine */
+void heap_free(void *p); /* accepts NULL */
 uint64_t heap_used(void);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who gets which RAM at boot. The core's image stays at 2 MiB, where dom0's kernel does not look;
- * the loader has packed the modules right behind it, where dom0's identity-mapped RAM will be, so
- * they move to the top. What the core needs before the frame allocator runs is cut from the top as
- * well. dom0 gets the lowest RAM, which never goes to the allocator; except the page in which
- * second CPUs start.
+ * Distributes RAM at boot. The core's image stays at 2 MiB, which dom0's kernel does not use. The
+ * loader has put the modules right after it, where dom0's identity-mapped RAM will be, so they are
+ * moved to the top. Memory that the core needs before the frame allocator runs is also cut from the
+ * top. dom0 gets the lowest RAM, which never goes to the allocator, except the page where secondary
+ * CPUs start.
  *
  * Read next: mm/pagetable.c, mm/alloc.c, dom0/.
  */
@@ -26,7 +26,7 @@
 
 static bool allocator_ready;
 
-/* The highest place for `size` bytes in RAM that the first page tables map; 0: none. */
+/* Returns the highest place for `size` bytes in RAM that the first page tables map, or 0. */
 static paddr_t find_top(uint64_t size)
 {
     for (unsigned int i = boot_info.ranges; i-- > 0;) {
@@ -53,7 +53,7 @@ paddr_t memory_page(void)
     return page;
 }
 
-/* The module that lies highest among those not moved yet (bits of `moved`). */
+/* Returns the highest module that was not moved yet (`moved` is a bit mask). */
 static struct boot_module *highest_module(uint32_t moved)
 {
     struct boot_module *found = NULL;
@@ -65,8 +65,8 @@ static struct boot_module *highest_module(uint32_t moved)
 }
 
 /*
- * From the highest to the lowest, and only upwards: so no module is overwritten before it has
- * moved. One that cannot go up stays.
+ * Moves modules from the highest to the lowest, and only upwards, so that none is overwritten
+ * before it has moved. A module that cannot move up stays.
  */
 static void move_modules(void)
 {
@@ -95,7 +95,7 @@ void memory_init(void)
     move_modules();
 }
 
-/* How much RAM the command line asks for dom0, or what suits this machine. */
+/* Returns the size of dom0's RAM: from the command line, else a default for this machine. */
 static uint64_t dom0_bytes(void)
 {
     uint64_t ram = 0;

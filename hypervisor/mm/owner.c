@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * References on a domain: whoever holds one, a frame that it owns among them, keeps the structure.
- * How a domain is found, and what becomes of one without a reference: ../core/domain_registry.c,
- * ../core/domain.c.
+ * References on a domain. Each one keeps the structure, also that of the frames that the domain
+ * owns. For lookup and destruction see core/domain_registry.c and core/domain.c.
  */
 #include "mm/owner.h"
 #include "core/domain.h"
@@ -11,7 +10,7 @@
 
 void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST); }
 
-/* The last reference may go under any lock, so the structure is freed from a softirq. */
+/* The last reference may be dropped under any lock, so a softirq frees the structure. */
 void domain_put(struct domain *d)
 {
     ASSERT(READ_ONCE(d->refs) > 1 || READ_ONCE(d->dying) == DOMAIN_DEAD);

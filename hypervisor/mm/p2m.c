@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The p2m: nested page tables of a domain (AMD APM vol. 2, 15.25 nested paging, 5.3 long-mode
- * tables). p2m.h says what the entry types mean, who holds which reference, and the lock.
+ * The p2m: the nested page tables of a domain (AMD APM vol. 2, 15.25 nested paging, 5.3 long-mode
+ * tables). p2m.h explains the entry types, references and the lock.
  *
- * An entry keeps its type in the bits 52-55 that the walker ignores; all zero is a hole. Level 0
- * maps 4K, 1 2M, 2 1G. Each table page is a CORE frame whose count is one more than the entries in
- * it that are not zero, so an emptied table is noticed and goes back after the same flush as what
- * it mapped. Changing an entry never fails half way: the frames of all tables that it needs are
- * taken before the first of them is linked.
+ * An entry keeps its type in bits 52-55, which the walker ignores. An all-zero entry is a hole.
+ * Level 0 maps 4K, level 1 2M, level 2 1G. Each table is a CORE frame; its count is the number of
+ * nonzero entries plus one. So an emptied table is noticed, and is freed after the same flush as
+ * what it mapped. A change never fails half way: all tables that it needs are allocated before the
+ * first one is linked.
  *
- * Giving a page back must not need memory, also when it is in the middle of a large entry: each 2M
- * entry has a spare table, taken when it is made, for the day when it is split. Only device memory
- * has none, which nobody gives back by the page.
+ * Giving back a page must not need memory, even in the middle of a large entry. So each 2M entry
+ * has a spare table, allocated with it, for a later split. Only MMIO entries have none, as they are
+ * not removed page by page.
  *
- * Read next: flush.c, guest.c; ../guest/fault.c (faults).
+ * Read next: flush.c, guest.c; guest/fault.c (faults).
  */
 #include "mm/p2m.h"
 #include "core/domain.h"
@@ -24,7 +24,7 @@
 #include "mm/flush.h"
 #include "mm/p2m_entry.h"
 
-/* releasing these takes as long as one should without a preemption point */
+/* releasing these takes as long as is acceptable without a preemption point */
 #define BATCH_FRAMES 256
 #define TEARDOWN_STEPS 32
 #define GFN_LIMIT (1ull << LEVEL_ORDER(TOP_LEVEL + 1))
@@ -58,7 +58,7 @@ static uint64_t *entry_at(mfn_t table, gfn_t gfn, unsigned int level)
     return (uint64_t *)mfn_to_virt(table) + ((gfn.n >> LEVEL_ORDER(level)) & 511);
 }
 
-/* How many entries a table has in use is kept with its frame (see above). */
+/* Returns the frame of an entry's table, which counts its used entries. */
 static struct frame *table_of(const uint64_t *entry) { return mfn_to_frame(virt_to_mfn(entry)); }
 
 static void count_pages(struct p2m *p, enum p2m_type type, unsigned int order, int sign)
@@ -72,21 +72,21 @@ static void count_pages(struct p2m *p, enum p2m_type type, unsigned int order, i
 
 /* --- walking; the lock is held --- */
 
-static bool reachable(const struct p2m *p, gfn_t gfn)
+static bool is_reachable(const struct p2m *p, gfn_t gfn)
 {
     return gfn.n < GFN_LIMIT && mfn_valid_number(p->root);
 }
 
 /*
- * The entries on the way to gfn, by level; returns the level of the last one, which is no table: a
- * hole of the highest level where no table can lead.
+ * Stores the entries on the path to gfn by level. Returns the level of the last one, which is not a
+ * table. An unreachable gfn has a hole at the top level.
  */
-static unsigned int walk(const struct p2m *p, gfn_t gfn, uint64_t *path[TOP_LEVEL + 1])
+static unsigned int walk_tables(const struct p2m *p, gfn_t gfn, uint64_t *path[TOP_LEVEL + 1])
 {
     static uint64_t hole;
     unsigned int level = TOP_LEVEL;
 
-    path[level] = reachable(p, gfn) ? entry_at(p->root, gfn, level) : &hole;
+    path[level] = is_reachable(p, gfn) ? entry_at(p->root, gfn, level) : &hole;
     for (; is_table(*path[level], level); level--)
         path[level - 1] = entry_at(entry_mfn(*path[level]), gfn, level - 1);
     return level;
@@ -95,7 +95,7 @@ static unsigned int walk(const struct p2m *p, gfn_t gfn, uint64_t *path[TOP_LEVE
 mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
 {
     uint64_t *path[TOP_LEVEL + 1];
-    unsigned int level = walk(&d->p2m, gfn, path);
+    unsigned int level = walk_tables(&d->p2m, gfn, path);
     uint64_t e = *path[level];
 
     ASSERT(spin_lock_held(&d->p2m.lock));
@@ -126,14 +126,14 @@ int p2m_get_frame(struct domain *d, gfn_t gfn, uint32_t types, mfn_t *mfn)
 
 /* --- tables --- */
 
-/* Frames for tables, chained by next. */
-static void push(uint32_t *chain, mfn_t m)
+/* Chains of table frames, linked by next. */
+static void push_table(uint32_t *chain, mfn_t m)
 {
     mfn_to_frame(m)->next = *chain;
     *chain = m.n;
 }
 
-static mfn_t pop(uint32_t *chain)
+static mfn_t pop_table(uint32_t *chain)
 {
     mfn_t m = MFN(*chain);
 
@@ -145,7 +145,7 @@ static mfn_t pop(uint32_t *chain)
 static void free_tables(struct domain *d, uint32_t chain)
 {
     while (chain)
-        alloc_free_pool(d, pop(&chain), 0);
+        alloc_free_pool(d, pop_table(&chain), 0);
 }
 
 static int take_tables(struct domain *d, uint64_t n, uint32_t *chain)
@@ -158,19 +158,19 @@ static int take_tables(struct domain *d, uint64_t n, uint32_t *chain)
             free_tables(d, *chain);
             return -ENOMEM;
         }
-        push(chain, m);
+        push_table(chain, m);
     }
     return 0;
 }
 
-/* Spare tables that no large entry needs any more. */
+/* Moves surplus spare tables to *chain. */
 static void trim_spares(struct p2m *p, uint32_t *chain)
 {
     for (; p->spares > p->large; p->spares--)
-        push(chain, pop(&p->spare));
+        push_table(chain, pop_table(&p->spare));
 }
 
-/* Puts a table in the place of a hole or a larger mapping; translations stay what they are. */
+/* Replaces a hole or a larger mapping by a table. Translations do not change. */
 static void insert_table(struct p2m *p, mfn_t table, uint64_t *entry, unsigned int level)
 {
     uint64_t old = *entry, step = old & ENTRY_P ? PAGE_SIZE << LEVEL_ORDER(level - 1) : 0;
@@ -192,32 +192,32 @@ static void insert_table(struct p2m *p, mfn_t table, uint64_t *entry, unsigned i
 }
 
 /*
- * Makes the tables, with the entries on the way to gfn, between the last level of a walk and `to`,
- * and so many spare ones. -ENOMEM: nothing changed.
+ * Adds tables from `level`, where a walk ended, down to level `to`, and extends path. Also adds the
+ * given number of spare tables. -ENOMEM: nothing changed.
  */
-static int descend(struct domain *d, gfn_t gfn, uint64_t *path[], unsigned int level,
-                   unsigned int to, uint64_t spares)
+static int add_tables(struct domain *d, gfn_t gfn, uint64_t *path[], unsigned int level,
+                      unsigned int to, uint64_t spares)
 {
     struct p2m *p = &d->p2m;
     uint64_t e = *path[level];
-    /* one level down: there are no larger ones */
+    /* by one level: only MMIO entries are larger than 2M */
     bool split = level > to && e && entry_type(e) != P2M_MMIO;
     uint32_t chain;
 
     if (take_tables(d, level - to - split + spares, &chain))
         return -ENOMEM;
     if (split) {
-        push(&chain, pop(&p->spare));
+        push_table(&chain, pop_table(&p->spare));
         p->spares--;
     }
     for (; level > to; level--) {
-        mfn_t m = pop(&chain);
+        mfn_t m = pop_table(&chain);
 
         insert_table(p, m, path[level], level);
         path[level - 1] = entry_at(m, gfn, level - 1);
     }
     for (; chain; p->spares++)
-        push(&p->spare, pop(&chain));
+        push_table(&p->spare, pop_table(&chain));
     return 0;
 }
 
@@ -227,13 +227,11 @@ static void clear_entry(uint64_t *entry)
     table_of(entry)->count--;
 }
 
-/*
- * If that was the last entry of its table, the table goes, and so on upwards: chained to *retired.
- */
+/* Unlinks tables that have become empty, from `level` upwards, and chains them to *retired. */
 static void retire_tables(struct p2m *p, uint64_t *path[], unsigned int level, uint32_t *retired)
 {
     for (; level < TOP_LEVEL && table_of(path[level])->count == 1; level++) {
-        push(retired, frame_to_mfn(table_of(path[level])));
+        push_table(retired, frame_to_mfn(table_of(path[level])));
         clear_entry(path[level + 1]);
         p->table_pages--;
     }
@@ -259,10 +257,10 @@ static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, un
 }
 
 /*
- * What the entry held is kept in the batch until the flush. But dom0's RAM is where the machine has
- * it: what it gives back there is parked at once, for it (hypervisor/README.md, "dom0's frames").
+ * Moves the frame of a removed entry to the batch, until the flush. Exception: dom0's
+ * identity-mapped RAM is parked at once (hypervisor/README.md, "dom0's frames").
  */
-static void collect(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int level)
+static void collect_entry(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int level)
 {
     uint64_t frames = 1ull << LEVEL_ORDER(level), first = ROUND_DOWN(gfn.n, frames);
     enum p2m_type type = entry_type(e);
@@ -288,31 +286,31 @@ static void collect(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned int lev
     b->flush |= (e & ENTRY_P) != 0;
 }
 
-/* Makes an entry a hole; its table stays. */
-static void take_out(struct p2m_batch *b, gfn_t gfn, uint64_t *entry, unsigned int level)
+/* Makes an entry a hole. Its table stays, even if empty. */
+static void remove_entry(struct p2m_batch *b, gfn_t gfn, uint64_t *entry, unsigned int level)
 {
     struct p2m *p = &b->d->p2m;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(p->removals) && level > 0; i++)
         p->removals[i]++;
     p->removals[gfn.n % ARRAY_SIZE(p->removals)]++;
-    collect(b, gfn, *entry, level);
+    collect_entry(b, gfn, *entry, level);
     clear_entry(entry);
 }
 
 /*
- * One large entry or neighbours in one table: of the largest size that fits, or smaller where a
- * table is. What is there goes into the batch or, without one, is -EEXIST.
+ * Sets one large entry, or adjacent entries of one table: of the largest size that fits, or smaller
+ * where a table exists. Replaced entries go into the batch; without one the result is -EEXIST.
  */
 static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order,
                       enum p2m_type type, struct p2m_batch *replaced)
 {
     uint64_t *path[TOP_LEVEL + 1], address = gfn.n | (type == P2M_ABSENT ? 0 : mfn.n);
 
-    if ((address & ((1ull << order) - 1)) || !reachable(&d->p2m, gfn) ||
+    if ((address & ((1ull << order) - 1)) || !is_reachable(&d->p2m, gfn) ||
         READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
-    unsigned int last = walk(&d->p2m, gfn, path), largest = type == P2M_MMIO ? 2 : 1;
+    unsigned int last = walk_tables(&d->p2m, gfn, path), largest = type == P2M_MMIO ? 2 : 1;
     unsigned int level = MIN(order / LEVEL_ORDER(1), MIN(last, largest));
     uint64_t count = 1ull << (order - LEVEL_ORDER(level)),
              spares = level > 0 && type != P2M_MMIO ? count : 0;
@@ -322,13 +320,13 @@ static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order
     for (uint64_t i = 0; i < count && last == level; i++)
         if ((path[level][i] & ENTRY_P) && !replaced)
             return -EEXIST;
-    if ((last > level || spares) && descend(d, gfn, path, last, level, spares))
+    if ((last > level || spares) && add_tables(d, gfn, path, last, level, spares))
         return -ENOMEM;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t at = i << LEVEL_ORDER(level);
 
         if (replaced && path[level][i])
-            take_out(replaced, gfn_add(gfn, at), path[level] + i, level);
+            remove_entry(replaced, gfn_add(gfn, at), path[level] + i, level);
         write_entry(&d->p2m, path[level] + i, gfn_add(gfn, at), mfn_add(mfn, at), level, type);
     }
     uint32_t chain = 0;
@@ -351,7 +349,7 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
 {
     struct p2m *p = &b->d->p2m;
     uint64_t *path[TOP_LEVEL + 1];
-    unsigned int last = walk(p, gfn, path), level = MIN(last, max_order / LEVEL_ORDER(1));
+    unsigned int last = walk_tables(p, gfn, path), level = MIN(last, max_order / LEVEL_ORDER(1));
     uint64_t e = *path[last];
 
     *order = LEVEL_ORDER(e ? level : last);
@@ -359,9 +357,9 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
         return -ENOENT;
     if (!(types & (1u << entry_type(e))))
         return -EINVAL;
-    if (last > level && descend(b->d, gfn, path, last, level, 0))
+    if (last > level && add_tables(b->d, gfn, path, last, level, 0))
         return -ENOMEM;
-    take_out(b, gfn, path[level], level);
+    remove_entry(b, gfn, path[level], level);
     retire_tables(p, path, level, &b->tables);
     trim_spares(p, &b->tables);
     return 0;
@@ -423,8 +421,8 @@ int p2m_remove(struct domain *d, gfn_t gfn) { return p2m_remove_types(d, gfn, P2
 
 /* --- populating --- */
 
-/* Maps the frame of that number again, all zeroes, if it is parked for d. */
-static int unpark(struct domain *d, mfn_t mfn)
+/* Zeroes and maps the frame at its identity gfn, if it is parked for d. */
+static int unpark_frame(struct domain *d, mfn_t mfn)
 {
     struct frame *f = mfn.n < frame_count ? mfn_to_frame(mfn) : NULL;
 
@@ -447,7 +445,7 @@ static int unpark(struct domain *d, mfn_t mfn)
 int p2m_populate(struct domain *d, gfn_t gfn, unsigned int order)
 {
     if (d->is_dom0)
-        return order == ORDER_4K ? unpark(d, MFN(gfn.n)) : -EINVAL;
+        return order == ORDER_4K ? unpark_frame(d, MFN(gfn.n)) : -EINVAL;
     mfn_t mfn = alloc_domain(d, order);
     if (!mfn_valid_number(mfn))
         return -ENOMEM;
@@ -484,7 +482,7 @@ int p2m_teardown(struct domain *d)
         return 0;
     (void)alloc_claim(d, 0);
     p2m_batch_init(&batch, d);
-    (void)softirq_preempt_pending(); /* its clock starts here */
+    (void)softirq_preempt_pending(); /* starts the time slice */
     while (p->teardown_gfn < GFN_LIMIT) {
         int rc = p2m_batch_remove(&batch, GFN(p->teardown_gfn), ORDER_1G, P2M_ANY_TYPE, &order);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The invariant checker's view of a p2m: each entry is one that its type allows, its frames are in
- * the frame table what the type says, tables count their entries, and the sums are those that p2m.c
- * keeps.
+ * The invariant checker for a p2m. Each entry is valid for its type, the frame table agrees with
+ * it, each table counts its entries, and the sums match those of p2m.c.
  *
- * It looks at a batch of frames, then lets interrupts and other CPUs in. A p2m that was changed
- * meanwhile is looked at anew, and one that is changed all the time has no sums.
+ * It checks a batch of frames, then lets interrupts and other CPUs in. If the p2m changed
+ * meanwhile, it starts over, and gives up after some tries.
  */
 #include "core/domain.h"
 #include "cpu/watchdog.h"
@@ -17,17 +16,17 @@
 #include "spinlock.h"
 
 #define BATCH 512u
-#define TABLE_COST 256u /* as much work as so many frames */
+#define TABLE_COST 256u /* work per table, in frames */
 #define TRIES 8
 #define GFN_END UINT64_MAX
 
 struct check {
     struct domain *d;
-    uint64_t at;         /* where it goes on; what begins there was not looked at yet */
-    unsigned int budget; /* of frames, entries and spare tables, in this batch */
+    uint64_t at;         /* next gfn to check */
+    unsigned int budget; /* frames, entries and spare tables left in this batch */
     unsigned int errors;
     uint64_t tables, large, pages[P2M_ABSENT + 1], spares;
-    uint32_t spare; /* the next of them */
+    uint32_t spare; /* the next spare table */
 };
 
 static void check_frame(struct check *c, enum p2m_type type, mfn_t m)
@@ -47,7 +46,7 @@ static void check_frame(struct check *c, enum p2m_type type, mfn_t m)
                          f ? f->gfn : 0);
 }
 
-/* What an entry says of its frames must agree with the frame table. */
+/* Checks that an entry agrees with the frame table about its frames. */
 static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int level)
 {
     enum p2m_type type = entry_type(e);
@@ -70,7 +69,7 @@ static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int l
         check_frame(c, type, mfn_add(entry_mfn(e), c->at - gfn));
 }
 
-/* How many entries of a table are in use, which its frame counts too. */
+/* Checks the number of used entries of a table against its frame's count. */
 static void check_count(struct check *c, mfn_t table, uint64_t gfn, unsigned int level)
 {
     uint32_t used = 1;
@@ -83,10 +82,12 @@ static void check_count(struct check *c, mfn_t table, uint64_t gfn, unsigned int
             check_failed("d%u's p2m table %lx of level %u for gfn %lx counts %u entries, has %u\n",
                          c->d->id, table.n, level, gfn, mfn_to_frame(table)->count - 1, used - 1);
     c->tables++;
-    c->budget -= MIN(c->budget - 1, TABLE_COST); /* each batch gets on by something */
+    c->budget -= MIN(c->budget - 1, TABLE_COST); /* each batch must make progress */
 }
 
-/* From c->at on, four levels deep at most. False: the budget is used up. */
+/*
+ * Checks from c->at on; recurses at most four levels deep. Returns false if the budget is used up.
+ */
 static bool check_table(struct check *c, mfn_t table, uint64_t gfn, unsigned int level)
 {
     if (c->at <= gfn)
@@ -122,7 +123,9 @@ static void check_sums(struct check *c)
                          p->spares, c->d->pool.used);
 }
 
-/* Another batch. False: it was the last, or something has changed since the first. */
+/*
+ * Checks another batch. Returns false after the last one, or if something changed since the first.
+ */
 static bool check_batch(struct check *c, uint64_t changes)
 {
     struct p2m *p = &c->d->p2m;

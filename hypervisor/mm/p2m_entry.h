@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entries of nested page tables (AMD APM vol. 2, 5.3), for p2m.c, which changes them, and
- * p2m_check.c.
+ * Entries of nested page tables (AMD APM vol. 2, 5.3); for p2m.c and p2m_check.c only.
  */
 #ifndef CLV_MM_P2M_ENTRY_H
 #define CLV_MM_P2M_ENTRY_H
@@ -11,7 +10,7 @@
 
 #define ENTRY_P (1ull << 0)
 #define ENTRY_W (1ull << 1)
-#define ENTRY_U (1ull << 2) /* each guest access counts as a user access (15.25.5) */
+#define ENTRY_U (1ull << 2) /* guest accesses are user accesses (15.25.5) */
 #define ENTRY_PCD (1ull << 4)
 #define ENTRY_PS (1ull << 7)
 #define ENTRY_NX (1ull << 63)
@@ -31,6 +30,6 @@ static inline bool is_table(uint64_t e, unsigned int level)
     return level > 0 && (e & (ENTRY_P | ENTRY_PS)) == ENTRY_P;
 }
 
-extern const uint64_t p2m_type_bits[P2M_ABSENT + 1]; /* flags of a present entry of each type */
+extern const uint64_t p2m_type_bits[P2M_ABSENT + 1]; /* flags of an entry, by type */
 
 #endif

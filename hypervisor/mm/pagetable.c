@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The core's own page tables (APM vol. 2, 5.3). Upper half only, never a user page:
+ * The core's own page tables (APM vol. 2, 5.3). Upper half only, no user pages:
  *
- * DIRECTMAP_BASE  all RAM, writable, not executable; the image's text and constants read-only here,
- * too
+ *   DIRECTMAP_BASE  all RAM, writable, not executable; the image's text and constants read-only
  *   MMIO_BASE       device registers, uncached
- *   STACK_BASE      one stack after the other, each above an unmapped page
- *   TEXT_BASE       the image: text executable, read-only data, data; never writable and executable
+ *   STACK_BASE      the stacks, each above an unmapped page
+ *   TEXT_BASE       the image: text executable, read-only data, data; never W and X
  *
- * Everything is mapped by the boot CPU while it boots, and nothing is ever unmapped: no lock, and
- * no flush of other CPUs' TLBs. But one page at the start of MMIO_BASE is a window that moves.
+ * The boot CPU creates all mappings during boot, and none is ever removed. So there is no lock, and
+ * other CPUs' TLBs need no flush. The exception is the page at MMIO_BASE, a window that moves.
  */
 #include "mm/pagetable.h"
 #include "cpu/features.h"
@@ -38,14 +37,14 @@
 #define MAP_RW (MAP_RO | PTE_WRITABLE | PTE_DIRTY)
 #define MAP_DEVICE (MAP_RW | PTE_PCD | PTE_PWT)
 
-static paddr_t (*new_page)(void); /* gives a zeroed frame */
+static paddr_t (*new_page)(void); /* returns a zeroed frame */
 paddr_t pagetable_root;
 static uint64_t *window;
 static uint64_t next_mmio = MMIO_BASE + 2 * PAGE_SIZE, next_stack = STACK_BASE;
 
 /*
- * The entry to map va with: one that does already, or an empty one, of the largest page that may
- * begin a mapping to pa, making tables on the way. *page: how much it maps.
+ * Returns the entry to map va with: an existing mapping, or an empty entry for the largest page
+ * that can map va to pa. Creates tables on the way. *page: size of the page.
  */
 static uint64_t *entry_for(uint64_t va, paddr_t pa, uint64_t size, uint64_t *page)
 {
@@ -65,8 +64,8 @@ static uint64_t *entry_for(uint64_t va, paddr_t pa, uint64_t size, uint64_t *pag
     }
 }
 
-/* Maps with the largest pages that fit. What is mapped already stays as it is. */
-static void map(uint64_t va, paddr_t pa, uint64_t size, uint64_t flags)
+/* Maps with the largest pages that fit. Existing mappings are kept. */
+static void map_range(uint64_t va, paddr_t pa, uint64_t size, uint64_t flags)
 {
     for (uint64_t done = 0, page; done < size; done += page - ((va + done) & (page - 1))) {
         uint64_t *e = entry_for(va + done, pa + done, size - done, &page);
@@ -79,15 +78,15 @@ static void map(uint64_t va, paddr_t pa, uint64_t size, uint64_t flags)
 static void map_direct(paddr_t start, paddr_t end, uint64_t flags)
 {
     if (start < end)
-        map(DIRECTMAP_BASE + start, start, end - start, flags);
+        map_range(DIRECTMAP_BASE + start, start, end - start, flags);
 }
 
 static void map_image(const char *start, const char *end, uint64_t flags)
 {
-    map((uint64_t)start, virt_to_paddr(start), (uint64_t)(end - start), flags);
+    map_range((uint64_t)start, virt_to_paddr(start), (uint64_t)(end - start), flags);
 }
 
-/* Below the image in the same or an earlier range, the read-only part, and what is above it. */
+/* Maps a range in three parts: below the image, its read-only part, and above that. */
 static void map_ram(const struct boot_range *r)
 {
     paddr_t text = virt_to_paddr(image_start), data = virt_to_paddr(rodata_end);
@@ -99,7 +98,7 @@ static void map_ram(const struct boot_range *r)
 
 void pagetable_init(const char *stack_guard, paddr_t (*page_source)(void))
 {
-    static struct boot_info before; /* making tables takes pages from the map */
+    static struct boot_info before; /* creating tables takes pages from the map */
     uint64_t page;
 
     new_page = page_source;
@@ -130,7 +129,7 @@ uint8_t *pagetable_stack(unsigned int pages)
 {
     next_stack += 2 * STACK_SIZE;
     for (unsigned int i = 1; i <= pages; i++)
-        map(next_stack - i * PAGE_SIZE, new_page(), PAGE_SIZE, MAP_RW);
+        map_range(next_stack - i * PAGE_SIZE, new_page(), PAGE_SIZE, MAP_RW);
     return (uint8_t *)next_stack;
 }
 
@@ -139,15 +138,12 @@ volatile void *pagetable_map_device(paddr_t base, uint64_t size)
     paddr_t start = ROUND_DOWN(base, PAGE_SIZE), end = ROUND_UP(base + size, PAGE_SIZE);
     uint64_t va = next_mmio;
 
-    map(va, start, end - start, MAP_DEVICE);
+    map_range(va, start, end - start, MAP_DEVICE);
     next_mmio += end - start + PAGE_SIZE;
     return (volatile void *)(va + (base - start));
 }
 
-/*
- * Whatever this CPU's TLB has is of the page before; another CPU's does not matter, it comes here
- * first.
- */
+/* Only this CPU's TLB is flushed: any other CPU calls this before it uses the window. */
 volatile void *pagetable_window(paddr_t page)
 {
     *window = ROUND_DOWN(page, PAGE_SIZE) | (MAP_DEVICE & ~PTE_GLOBAL);
