@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The debug build's invariant checker (core/check.c). */
+/* The invariant checker (core/check.c). */
 #ifndef CLV_CORE_CHECK_H
 #define CLV_CORE_CHECK_H
 

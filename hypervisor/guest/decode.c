@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction decoder: bytes in, a description of one memory access out; anything that is not
- * in the table below is -EINVAL. It has no state and touches nothing, so it is tested and fuzzed on
- * the host as it is. APM vol. 3, chapter 1 and appendix A.
+ * The instruction decoder: translates bytes to the description of one memory access. Instructions
+ * not in the table below are -EINVAL. It has no state and no side effects, so it is tested and
+ * fuzzed on the host unchanged. APM vol. 3, chapter 1 and appendix A.
  *
- * Order of an instruction: prefixes (at most 15 bytes in all), opcode, ModRM, SIB, displacement,
- * immediate. Forms whose operand is a register are refused: they do not access memory. So are
- * 16-bit code and addresses: a PVH kernel uses them only to start its second vcpus. LOCK is
- * accepted where the CPU would.
+ * An instruction has prefixes, opcode, ModRM, SIB, displacement, immediate; at most 15 bytes. Forms
+ * with a register operand instead of memory are refused, since they cannot cause the exit. So is
+ * 16-bit code, and 16-bit addressing: a PVH kernel uses it only to start secondary CPUs. LOCK is
+ * accepted only where the CPU accepts it.
  *
  * Read next: emulate.c, its only caller.
  */
@@ -17,21 +17,21 @@
 #define LENGTH_MAX 15
 #define NONE INSN_NO_REGISTER
 
-/* How an opcode's operands are coded. */
+/* Encodings of the operands of an opcode. */
 enum form {
-    FORM_NONE,  /* not ours */
-    FORM_MODRM, /* memory and register by ModRM */
-    /* ModRM's memory and an immediate byte, sign-extended; ModRM.reg says what is done */
+    FORM_NONE,  /* not supported */
+    FORM_MODRM, /* memory and register from ModRM */
+    /* memory from ModRM, sign-extended immediate byte; ModRM.reg selects the operation */
     FORM_IMM8,
-    FORM_IMM, /* the same, immediate of the operand's size (at most 4 bytes) */
-    /* ModRM's memory alone: immediate 1 (but of TEST); ModRM.reg says what is done */
+    FORM_IMM, /* the same, with an immediate of the operand's size (at most 4 bytes) */
+    /* memory from ModRM only: immediate 1 (except TEST); ModRM.reg selects the operation */
     FORM_GROUP,
     FORM_OFFSET, /* AL/eAX and an absolute address */
     FORM_STRING, /* rSI, rDI */
 };
 
-#define TWO_BYTES 0x100 /* opcodes behind 0x0f */
-#define MOVSXD 0x63     /* another instruction outside 64-bit mode */
+#define TWO_BYTES 0x100 /* opcodes after 0x0f */
+#define MOVSXD 0x63     /* a different instruction outside 64-bit mode */
 #define GROUP_BT (TWO_BYTES + 0xba)
 
 #define ALU(operation) \
@@ -40,7 +40,7 @@ enum form {
         [((operation)-INSN_ADD) * 8 + 2 ...((operation)-INSN_ADD) * 8 + 3] = { FORM_MODRM, \
                                                                                operation, false }
 
-/* Even ones have operands of one byte (memory_size). */
+/* Even opcodes have one-byte operands (memory_size). */
 static const struct opcode {
     uint8_t form, op;
     bool mem_is_dest;
@@ -84,7 +84,7 @@ struct cursor {
     bool overrun;
 };
 
-static uint8_t next(struct cursor *c)
+static uint8_t next_byte(struct cursor *c)
 {
     if (c->at >= c->end) {
         c->overrun = true;
@@ -100,7 +100,7 @@ static int64_t next_signed(struct cursor *c, unsigned int bytes)
     unsigned int shift = 64 - 8 * bytes;
 
     for (unsigned int i = 0; i < bytes; i++)
-        val |= (uint64_t)next(c) << (8 * i);
+        val |= (uint64_t)next_byte(c) << (8 * i);
     return bytes ? (int64_t)(val << shift) >> shift : 0;
 }
 
@@ -115,7 +115,7 @@ enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 static uint8_t read_prefixes(struct cursor *c, enum insn_mode mode, struct prefixes *p)
 {
     for (;;) {
-        uint8_t b = next(c);
+        uint8_t b = next_byte(c);
 
         switch (b) {
         case 0x26: p->segment = 1; break;
@@ -132,7 +132,7 @@ static uint8_t read_prefixes(struct cursor *c, enum insn_mode mode, struct prefi
         default:
             if (mode != INSN_64 || (b & 0xf0) != 0x40)
                 return b;
-            p->rex = b; /* counts only right before the opcode */
+            p->rex = b; /* effective only directly before the opcode */
             continue;
         }
         p->rex = 0;
@@ -148,7 +148,7 @@ static void decode_address(struct cursor *c, unsigned int mod, unsigned int rm, 
 
     out->base = (uint8_t)(rm | (rex & REX_B ? 8 : 0));
     if (rm == 4) {
-        uint8_t sib = next(c);
+        uint8_t sib = next_byte(c);
 
         out->scale = sib >> 6;
         out->index = (uint8_t)((sib >> 3 & 7) | (rex & REX_X ? 8 : 0));
@@ -171,17 +171,17 @@ static void decode_address(struct cursor *c, unsigned int mod, unsigned int rm, 
         out->disp = next_signed(c, 1);
 }
 
-/* ModRM and what follows it up to the displacement. False: its operand is a register. */
+/* Decodes ModRM, SIB and displacement. False: the operand is a register. */
 static bool decode_modrm(struct cursor *c, uint8_t rex, enum insn_mode mode, struct insn *out)
 {
-    uint8_t modrm = next(c);
+    uint8_t modrm = next_byte(c);
 
     out->reg = modrm >> 3 & 7;
     decode_address(c, modrm >> 6, modrm & 7, rex, mode, out);
     return modrm >> 6 != 3;
 }
 
-/* What is done where the opcode does not say it, by ModRM.reg; NONE: nothing of ours. */
+/* Returns the operation that ModRM.reg selects within an opcode group; NONE: not supported. */
 static uint8_t group_operation(unsigned int opcode, unsigned int reg)
 {
     static const uint8_t unary[8] = { INSN_TEST, INSN_TEST, INSN_NOT, INSN_NEG,
@@ -198,7 +198,7 @@ static uint8_t group_operation(unsigned int opcode, unsigned int reg)
     return (uint8_t)(INSN_ADD + reg);
 }
 
-/* MOVZX, MOVSX and MOVSXD read less than they write. */
+/* Returns the size of the memory operand. MOVZX, MOVSX and MOVSXD read less than they write. */
 static uint8_t memory_size(unsigned int opcode, enum insn_op op, uint8_t operand_size)
 {
     if (!(opcode & 1) && opcode != GROUP_BT)
@@ -208,7 +208,7 @@ static uint8_t memory_size(unsigned int opcode, enum insn_op op, uint8_t operand
     return opcode == MOVSXD ? 4 : 2;
 }
 
-/* In 64-bit mode, REX.W wins over the prefix. */
+/* REX.W takes precedence over the operand-size prefix. */
 static uint8_t operand_size(const struct prefixes *p)
 {
     if (p->rex & REX_W)
@@ -216,7 +216,10 @@ static uint8_t operand_size(const struct prefixes *p)
     return p->operand ? 2 : 4;
 }
 
-/* At most 4 bytes, which are sign-extended; shifts without an immediate count by one. */
+/*
+ * Reads an immediate of at most 4 bytes, sign-extended. INC and DEC have an implicit immediate of
+ * 1.
+ */
 static uint64_t read_immediate(struct cursor *c, const struct opcode *o, const struct insn *i)
 {
     if (o->form == FORM_GROUP && i->op != INSN_TEST)
@@ -226,7 +229,7 @@ static uint64_t read_immediate(struct cursor *c, const struct opcode *o, const s
     return (uint64_t)next_signed(c, MIN(i->size, 4));
 }
 
-static bool lockable(const struct insn *i)
+static bool is_lockable(const struct insn *i)
 {
     return i->mem_is_dest && i->op >= INSN_ADD && i->op < INSN_TEST && i->op != INSN_CMP &&
            i->op != INSN_BT;
@@ -239,7 +242,7 @@ int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mod
     unsigned int opcode = read_prefixes(&c, mode, &p);
 
     if (opcode == 0x0f)
-        opcode = TWO_BYTES + next(&c);
+        opcode = TWO_BYTES + next_byte(&c);
     const struct opcode *o = &opcodes[opcode];
 
     if (o->form == FORM_NONE || mode == INSN_16 ||
@@ -269,7 +272,7 @@ int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mod
         out->reg_high8 = out->reg_size == 1 && !p.rex && out->reg >= 4;
         out->reg |= p.rex & REX_R ? 8 : 0;
     }
-    if (c.overrun || out->op == NONE || (p.lock && !lockable(out)))
+    if (c.overrun || out->op == NONE || (p.lock && !is_lockable(out)))
         return -EINVAL;
     out->length = (uint8_t)c.at;
     return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one instruction decoder (vdev/decode.c): memory-operand forms of MOV, MOVZX, MOVSX, the
- * arithmetic and logic that a compiler uses on memory, the bit tests, STOS and MOVS. Pure: bytes
- * and mode in, a description out. Everything else is -EINVAL.
+ * The instruction decoder (guest/decode.c): memory forms of MOV, MOVZX, MOVSX, the arithmetic and
+ * logic that compilers use on memory, bit tests, STOS and MOVS. It has no side effects. Other
+ * instructions are -EINVAL.
  */
 #ifndef CLV_GUEST_DECODE_H
 #define CLV_GUEST_DECODE_H
@@ -12,9 +12,9 @@
 /* clang-format off */
 enum insn_op {
     INSN_LOAD, INSN_STORE, INSN_LOAD_ZX, INSN_LOAD_SX,
-    /* as x86 numbers them */
+    /* in x86's numbering */
     INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB, INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP,
-    INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC, /* these, too */
+    INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC, /* in x86's numbering */
     INSN_INC, INSN_DEC, INSN_NOT, INSN_NEG,
     INSN_XCHG, INSN_XADD, INSN_CMPXCHG, INSN_TEST,
     INSN_STOS, INSN_MOVS
@@ -23,22 +23,22 @@ enum insn_op {
 
 #define INSN_NO_REGISTER 0xff
 
-enum insn_mode { INSN_16, INSN_32, INSN_64 }; /* of the first, none is known */
+enum insn_mode { INSN_16, INSN_32, INSN_64 }; /* INSN_16 is not supported */
 
 struct insn {
     enum insn_op op;
     uint8_t length;   /* bytes */
-    uint8_t size;     /* of the memory operand: 1 2 4 8 */
+    uint8_t size;     /* of the memory operand: 1, 2, 4, 8 */
     uint8_t reg_size; /* of the register operand (MOVZX, MOVSX differ) */
-    bool mem_is_dest; /* store, or and/or/xor/... to memory */
+    bool mem_is_dest; /* store or read-modify-write */
     bool has_imm;
-    uint8_t reg;          /* 0-15; meaning of 4-7 with reg_high8 */
-    bool reg_high8;       /* AH CH DH BH */
+    uint8_t reg;          /* 0-15; 4-7 with reg_high8 below */
+    bool reg_high8;       /* reg 4-7 is AH, CH, DH, BH */
     uint64_t imm;         /* sign-extended */
     bool rep;             /* STOS, MOVS */
     uint8_t address_size; /* 4 8 */
-    uint8_t segment;      /* override: 0 none, else 1+ES,CS,SS,DS,FS,GS order */
-    /* of ModRM's memory: register numbers or INSN_NO_REGISTER; scale as shift */
+    uint8_t segment;      /* override: 0 none, else 1 + index in ES CS SS DS FS GS */
+    /* of the memory operand: register numbers or INSN_NO_REGISTER; scale as a shift */
     uint8_t base, index, scale;
     bool rip_relative;
     int64_t disp;

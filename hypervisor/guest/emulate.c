@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One instruction on emulated memory. emulate_access() fetches it once into a local copy, decodes
- * it (decode.c), executes it on the bus, and advances RIP. A REP does one iteration and stays. The
- * address that the CPU reported is used; the operand's own address only has to agree with it, so
- * that a fault of something else (a page crossed, a second operand) is not mistaken for it. MOVS
- * has two operands: both are translated with the guest's page tables and its privilege.
+ * Emulation of one instruction on emulated memory. emulate_access() fetches the instruction once
+ * into a local copy, decodes it (decode.c), executes it on the bus, and advances RIP. For REP it
+ * executes one iteration and leaves RIP. It uses the address reported by the CPU. The operand's
+ * computed address must match it, so a fault on another access (a page crossing, a second operand)
+ * is not taken for it. Both operands of MOVS are translated by the guest's page tables, with the
+ * guest's privilege.
  *
  * Read next: ../vdev/bus.c.
  */
@@ -21,7 +22,7 @@ static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull 
 
 enum { RAX, RCX, RSP = 4, RBP, RSI, RDI };
 #define INSN_BYTES 15
-#define SEGMENT_D (1u << 10) /* attributes: 32-bit code */
+#define SEGMENT_D (1u << 10) /* in attributes: 32-bit code */
 
 #define FLAG_CF (1ull << 0)
 #define FLAG_PF (1ull << 2)
@@ -46,7 +47,7 @@ static uint64_t read_register(struct vcpu *v, unsigned int reg, bool high8, unsi
     return (high8 ? *guest_gpr(&v->regs, reg - 4) >> 8 : *guest_gpr(&v->regs, reg)) & mask_of(size);
 }
 
-/* As the CPU does: 4 bytes clear the upper half, 1 and 2 leave the rest alone. */
+/* Like the CPU: a 4-byte write clears the upper half, 1 and 2 bytes leave the rest unchanged. */
 static void write_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size,
                            uint64_t val)
 {
@@ -62,14 +63,14 @@ static uint64_t segment_base(const struct access *a, enum hw_segment_name n)
     return a->mode == INSN_64 && n != SEG_FS && n != SEG_GS ? 0 : hw_get_segment(a->v, n).base;
 }
 
-static gva_t linear(const struct access *a, uint64_t offset, enum hw_segment_name segment)
+static gva_t linear_address(const struct access *a, uint64_t offset, enum hw_segment_name segment)
 {
     gva_t va = segment_base(a, segment) + (offset & mask_of(a->insn.address_size));
 
     return a->mode == INSN_64 ? va : va & 0xffffffff;
 }
 
-/* insn.segment counts ES CS SS DS FS GS from 1, hw_segment_name from 0. */
+/* insn.segment numbers ES CS SS DS FS GS from 1, hw_segment_name from 0. */
 static enum hw_segment_name segment_or(const struct insn *i, enum hw_segment_name by_default)
 {
     return i->segment ? (enum hw_segment_name)(i->segment - 1) : by_default;
@@ -86,24 +87,25 @@ static gva_t operand_address(const struct access *a)
         offset += *guest_gpr(&a->v->regs, i->base);
     if (i->index != INSN_NO_REGISTER)
         offset += *guest_gpr(&a->v->regs, i->index) << i->scale;
-    /* the register's bit may be far away */
+    /* the bit offset in a register may select a distant word */
     if (i->op >= INSN_BT && i->op <= INSN_BTC && !i->has_imm) {
         uint64_t bit = *guest_gpr(&a->v->regs, i->reg), above = 64 - i->size * 8;
 
         offset += (uint64_t)((int64_t)(bit << above) >> above >> (__builtin_ctz(i->size) + 3)) *
                   i->size;
     }
-    return linear(a, offset, segment_or(i, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS));
+    return linear_address(a, offset,
+                          segment_or(i, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS));
 }
 
-/* Of a string operation; no prefix changes its segment. */
+/* For string operations. A prefix does not change the segment. */
 static gva_t destination_address(const struct access *a)
 {
-    return linear(a, *guest_gpr(&a->v->regs, RDI), SEG_ES);
+    return linear_address(a, *guest_gpr(&a->v->regs, RDI), SEG_ES);
 }
 
-/* The bytes at RIP, across a page's end if need be; how many could be had. */
-static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
+/* Fetches the bytes at RIP, across a page boundary if needed. Returns how many were readable. */
+static unsigned int fetch_insn(const struct access *a, uint8_t bytes[INSN_BYTES])
 {
     gva_t va = segment_base(a, SEG_CS) + a->rip;
     unsigned int n = 0;
@@ -121,7 +123,7 @@ static unsigned int fetch(const struct access *a, uint8_t bytes[INSN_BYTES])
     return n;
 }
 
-/* x op y, with the flags as the CPU leaves them. */
+/* Computes x op y, and sets RFLAGS like the CPU. */
 static uint64_t arithmetic(const struct access *a, enum insn_op op, uint64_t x, uint64_t y)
 {
     uint64_t mask = mask_of(a->insn.size), sign = mask ^ mask >> 1, changed = FLAGS_ARITHMETIC;
@@ -130,7 +132,7 @@ static uint64_t arithmetic(const struct access *a, enum insn_op op, uint64_t x, 
 
     if (op == INSN_INC || op == INSN_DEC)
         changed &= ~FLAG_CF;
-    /* as the result minus 0 */
+    /* flags as for result - 0 */
     if (op == INSN_AND || op == INSN_TEST || op == INSN_OR || op == INSN_XOR) {
         if (op == INSN_OR)
             x |= y;
@@ -150,7 +152,7 @@ static uint64_t arithmetic(const struct access *a, enum insn_op op, uint64_t x, 
     return result;
 }
 
-/* The bit goes to CF; what becomes of the operand. */
+/* Copies the bit to CF and returns the new value of the operand. */
 static uint64_t test_bit(const struct access *a, uint64_t memory, uint64_t number)
 {
     uint64_t bit = 1ull << number % (a->insn.size * 8);
@@ -164,8 +166,8 @@ static uint64_t test_bit(const struct access *a, uint64_t memory, uint64_t numbe
     }
 }
 
-/* What an instruction that reads memory makes of it and of the register or immediate. */
-static uint64_t compute(const struct access *a, uint64_t memory, uint64_t other)
+/* Computes the result of an instruction from its memory operand and its register or immediate. */
+static uint64_t compute_result(const struct access *a, uint64_t memory, uint64_t other)
 {
     const struct insn *i = &a->insn;
     uint64_t accumulator;
@@ -193,8 +195,8 @@ static uint64_t compute(const struct access *a, uint64_t memory, uint64_t other)
     }
 }
 
-/* All but strings: memory, and a register or an immediate. */
-static void execute(const struct access *a, gpa_t gpa)
+/* Executes an instruction with a memory operand and a register or immediate. */
+static void execute_insn(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
     bool reads_only = i->op == INSN_CMP || i->op == INSN_TEST || i->op == INSN_BT;
@@ -205,7 +207,7 @@ static void execute(const struct access *a, gpa_t gpa)
         bus_memory_write(a->v, gpa, i->size, other);
         return;
     }
-    result = compute(a, bus_memory_read(a->v, gpa, i->size), other);
+    result = compute_result(a, bus_memory_read(a->v, gpa, i->size), other);
     if (i->mem_is_dest && !reads_only)
         bus_memory_write(a->v, gpa, i->size, result);
     else if (!reads_only)
@@ -215,8 +217,8 @@ static void execute(const struct access *a, gpa_t gpa)
 /* --- strings --- */
 
 /*
- * One operand of MOVS: RAM if there is any, else emulated. -EFAULT: a page fault was injected.
- * -ENOENT: the frame is away, try again later.
+ * Accesses one operand of MOVS in RAM or, if there is none, on the bus. -EFAULT: a page fault was
+ * injected. -ENOENT: the frame is absent.
  */
 static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *val)
 {
@@ -231,7 +233,7 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
         return -EFAULT;
     }
     if ((gpa & ~PAGE_MASK) + size > PAGE_SIZE)
-        return -EINVAL; /* two pages, of which one is emulated */
+        return -EINVAL; /* crosses a page, and one page is emulated */
     int rc = write ? guest_write_physical(d, gpa, val, size)
                    : guest_read_physical(d, val, gpa, size);
 
@@ -244,13 +246,15 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     return 0;
 }
 
-static void advance(const struct access *a, unsigned int reg, int64_t by)
+static void advance_register(const struct access *a, unsigned int reg, int64_t by)
 {
     write_register(a->v, reg, false, a->insn.address_size,
                    *guest_gpr(&a->v->regs, reg) + (uint64_t)by);
 }
 
-/* One iteration. 0: done; 1: it must run again (REP, or a fault was injected); -EINVAL. */
+/*
+ * Executes one iteration. 0: done; 1: RIP stays (REP continues, or a fault was injected); -EINVAL.
+ */
 static int execute_string(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
@@ -261,23 +265,23 @@ static int execute_string(const struct access *a, gpa_t gpa)
     if (i->rep && !read_register(a->v, RCX, false, i->address_size))
         return 0;
     if (i->op == INSN_MOVS) {
-        gva_t source = linear(a, *guest_gpr(&a->v->regs, RSI), segment_or(i, SEG_DS));
+        gva_t source = linear_address(a, *guest_gpr(&a->v->regs, RSI), segment_or(i, SEG_DS));
 
         rc = copy_operand(a, source, false, &val);
         if (!rc)
             rc = copy_operand(a, destination_address(a), true, &val);
         if (rc)
             return rc == -EINVAL ? rc : 1;
-        advance(a, RSI, step);
+        advance_register(a, RSI, step);
     } else {
         if (((destination_address(a) ^ gpa) & ~PAGE_MASK))
             return -EINVAL;
         bus_memory_write(a->v, gpa, i->size, read_register(a->v, RAX, false, i->size));
     }
-    advance(a, RDI, step);
+    advance_register(a, RDI, step);
     if (!i->rep)
         return 0;
-    advance(a, RCX, -1);
+    advance_register(a, RCX, -1);
     return read_register(a->v, RCX, false, i->address_size) != 0;
 }
 
@@ -288,7 +292,7 @@ static enum insn_mode code_mode(struct vcpu *v)
     return hw_get_segment(v, SEG_CS).attributes & SEGMENT_D ? INSN_32 : INSN_16;
 }
 
-static int emulate(struct vcpu *v, gpa_t gpa)
+static int emulate_insn(struct vcpu *v, gpa_t gpa)
 {
     struct access a = {
         .v = v,
@@ -301,7 +305,7 @@ static int emulate(struct vcpu *v, gpa_t gpa)
     uint8_t bytes[INSN_BYTES] = { 0 };
     int rc = 0;
 
-    unsigned int n = fetch(&a, bytes);
+    unsigned int n = fetch_insn(&a, bytes);
 
     if (!n || decode_insn(bytes, n, a.mode, &a.insn)) {
         log_guest(v->d, "vcpu %u: %u bytes at RIP %#lx, %02x %02x %02x %02x, cannot access %#lx\n",
@@ -313,21 +317,21 @@ static int emulate(struct vcpu *v, gpa_t gpa)
     else if ((operand_address(&a) ^ gpa) & ~PAGE_MASK)
         return -EINVAL;
     else
-        execute(&a, gpa);
+        execute_insn(&a, gpa);
     if (!rc)
         hw_set_rip(v, a.rip + a.insn.length);
     return rc < 0 ? rc : 0;
 }
 
 /*
- * What cannot be done on memory that is not there (a guest's own that went, or a hole) is #GP, as
- * on Xen: a kernel ends the program that did it, or says where it is. #PF would name an address
- * whose page is there, so it would be tried again for ever, and #MC is the end for most kernels. On
- * a device it is the guest's end.
+ * Emulates an access. An unsupported access to an address without memory or device (e.g. ballooned
+ * out) injects #GP, as Xen does: a kernel then kills the program, or reports the RIP. #PF would
+ * name an address that is mapped, so the access would be retried endlessly, and #MC is fatal to
+ * most kernels. An unsupported access to a device crashes the guest.
  */
 int emulate_access(struct vcpu *v, gpa_t gpa)
 {
-    int rc = emulate(v, gpa);
+    int rc = emulate_insn(v, gpa);
 
     if (rc != -EINVAL || bus_has_memory(v, gpa))
         return rc;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is done about an exit: one handler for each kind (struct exit, hw.h). Where the CPU does
- * not say where the next instruction is, one is skipped by its plain length; a guest that puts
- * prefixes on VMMCALL there confuses only itself.
+ * Exit handlers, one per kind (struct exit, hw.h). Where the CPU does not report the next RIP, an
+ * instruction is skipped by its length without prefixes. A guest that adds prefixes, e.g. to
+ * VMMCALL, affects only itself.
  *
- * Read next: ../hypercall/table.c, fault.c, emulate.c for what the exits lead to.
+ * Read next: ../hypercall/table.c, fault.c, emulate.c.
  */
 #include "guest/exit.h"
 #include "core/domain_registry.h"
@@ -49,7 +49,7 @@ static void exit_machine_check(struct vcpu *v, const struct exit *e)
     panic("machine check while a guest ran\n");
 }
 
-/* Writes this CPU's cache back for those of dom0's vcpus that wait for it. */
+/* Writes back this CPU's caches for every dom0 vcpu that waits for it. */
 void exit_wbinvd_softirq(void)
 {
     for_each_vcpu(dom0, v)
@@ -60,9 +60,9 @@ void exit_wbinvd_softirq(void)
 }
 
 /*
- * INVD, WBINVD. Caches are coherent, so a guest without devices needs neither. dom0 means all
- * caches that its data may be in: those of all CPUs that it has run on. No lock is held here, and a
- * CPU that waits does its part for others that wait, so all of them come to an end.
+ * Handles INVD and WBINVD. Caches are coherent, so a guest without devices needs neither. For dom0,
+ * the caches of all CPUs that it has run on may hold its data, and are written back. No lock is
+ * held, and a waiting CPU serves the requests of other waiting CPUs, so none waits forever.
  */
 static void exit_cache(struct vcpu *v, const struct exit *e)
 {
@@ -95,8 +95,8 @@ static void exit_cpuid(struct vcpu *v, const struct exit *e)
 }
 
 /*
- * The register of a MOV to CR4, read from the instruction, which has one prefix at most. Bytes
- * that do not fit were changed meanwhile.
+ * Decodes the register operand of MOV to CR4, which has at most one prefix. False: the bytes were
+ * changed meanwhile.
  */
 static bool read_cr4_operand(struct vcpu *v, unsigned int *reg, unsigned int *length)
 {
@@ -104,7 +104,7 @@ static bool read_cr4_operand(struct vcpu *v, unsigned int *reg, unsigned int *le
     unsigned int n = sizeof(code);
 
     while (n && guest_read(v, code, hw_code_address(v), n))
-        n--; /* the page may end */
+        n--; /* the next page may be unmapped */
     unsigned int at = code[0] != 0x0f;
     if (n < at + 3 || code[at] != 0x0f || code[at + 1] != 0x22)
         return false;
@@ -116,7 +116,7 @@ static bool read_cr4_operand(struct vcpu *v, unsigned int *reg, unsigned int *le
 static void exit_cr4(struct vcpu *v, const struct exit *e)
 {
     unsigned int reg = (unsigned int)e->cr4_register,
-                 length = 3; /* where the CPU gives the next RIP, too */
+                 length = 3; /* unused if the CPU reports the next RIP */
 
     if (e->cr4_register < 0 && !read_cr4_operand(v, &reg, &length)) {
         exit_undefined(v, e);
@@ -134,9 +134,9 @@ static void exit_hlt(struct vcpu *v, const struct exit *e)
 {
     hw_skip(v, 1);
     if (hw_event_pending(v))
-        return; /* single-stepped: that trap ends the halt */
+        return; /* single-step trap: it ends the halt */
     if (!(hw_get_rflags(v) & RFLAGS_IF) && !v->vdev.nmi_pending)
-        domain_stop_vcpu(v); /* a CPU that Linux took offline, or the last one at power-off */
+        domain_stop_vcpu(v); /* CPU taken offline by Linux, or power-off */
     vcpu_block(v);
 }
 
@@ -175,8 +175,8 @@ static void exit_xsetbv(struct vcpu *v, const struct exit *e)
 }
 
 /*
- * The operand of INS or OUTS is the guest's, whom its own tables may refuse it: then that is a
- * page fault, before anything has happened.
+ * Checks the memory operand of INS or OUTS against the guest's page tables. If they deny the
+ * access, injects a page fault, before any side effect.
  */
 static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool write)
 {
@@ -194,16 +194,13 @@ static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool wri
     return false;
 }
 
-/* Linear address of offset in a segment. */
-static gva_t linear(struct vcpu *v, enum hw_segment_name segment, uint64_t offset)
+/* Returns the linear address of an offset in a segment. */
+static gva_t linear_address(struct vcpu *v, enum hw_segment_name segment, uint64_t offset)
 {
     return (hw_mode_64(v) && segment < SEG_FS ? 0 : hw_get_segment(v, segment).base) + offset;
 }
 
-/*
- * One element of INS or OUTS through the string's memory operand; RIP stays while a REP has more
- * to do.
- */
+/* Executes one element of INS or OUTS. RIP stays while REP has more to do. */
 static void exit_io_string(struct vcpu *v, const struct exit *e)
 {
     unsigned int size = e->io.size;
@@ -214,7 +211,7 @@ static void exit_io_string(struct vcpu *v, const struct exit *e)
     int rc = 0;
 
     if (count) {
-        gva_t va = linear(v, e->io.in ? SEG_ES : e->io.segment, *index & mask);
+        gva_t va = linear_address(v, e->io.in ? SEG_ES : e->io.segment, *index & mask);
 
         if (operand_faults(v, va, size, e->io.in))
             return;
@@ -227,7 +224,7 @@ static void exit_io_string(struct vcpu *v, const struct exit *e)
                 bus_port_write(v, e->io.port, size, val);
         }
         if (rc) {
-            inject_gp(v); /* no RAM is there */
+            inject_gp(v); /* the operand is not RAM */
             return;
         }
         uint64_t next = hw_get_rflags(v) & RFLAGS_DF ? *index - size : *index + size;
@@ -268,7 +265,7 @@ static void exit_fault(struct vcpu *v, const struct exit *e)
     int rc = fault_resolve(v, e->fault.gpa, e->fault.write, e->fault.fetch);
 
     if (rc == -EACCES) {
-        inject_gp(v); /* a write to a read-only grant, or such */
+        inject_gp(v); /* e.g. a write to a read-only grant */
         return;
     }
     if (rc == -ENOENT && e->fault.operand && !e->fault.fetch)

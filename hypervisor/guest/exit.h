@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done about an exit (guest/exit.c). */
+/* Exit handlers (guest/exit.c). */
 #ifndef CLV_GUEST_EXIT_H
 #define CLV_GUEST_EXIT_H
 
@@ -7,6 +7,6 @@ struct exit;
 struct vcpu;
 
 void exit_handle(struct vcpu *v, const struct exit *e);
-void exit_wbinvd_softirq(void); /* on the CPU that is asked to write its cache back */
+void exit_wbinvd_softirq(void); /* on a CPU asked to write back its caches */
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested page faults: what becomes of an access depends on the p2m entry that it met. A hole is the
- * bus's, after dom0's device memory. An absent frame may come back one day; today nobody brings it,
- * which ends the guest. Anything else was a lack of rights, or another vcpu was faster.
+ * Nested page faults, by the type of the p2m entry. A hole is emulated, unless it is dom0's device
+ * memory. An absent frame may be provided later in a future version; today it crashes the guest.
+ * Any other fault is a lack of rights, or was resolved by another vcpu meanwhile.
  *
  * Read next: emulate.c, ../dom0/mmio.c.
  */

@@ -8,9 +8,9 @@
 struct vcpu;
 
 /*
- * A nested page fault on gpa. 0: retry the instruction; -ENOENT: nothing is mapped here, emulate
- * it; -EACCES: not allowed as `write` or `exec`; -ENOMEM: no memory for a table, or RAM that has no
- * frame now.
+ * Resolves a nested page fault on gpa. 0: retry the instruction. -ENOENT: a hole, emulate the
+ * access. -EACCES: not permitted as `write` or `exec`. -ENOMEM: no memory for a table, or the frame
+ * is absent.
  */
 int fault_resolve(struct vcpu *v, gpa_t gpa, bool write, bool exec);
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop that each CPU runs for ever: do what interrupts asked for, take the vcpu that the
- * scheduler gives, enter it, handle its exit. There is one stack a CPU and nothing sleeps in the
- * core, so this is all there is of control flow.
+ * The run loop of each CPU: run softirqs, pick a vcpu, enter it, handle its exits. There is one
+ * stack per CPU and nothing sleeps in the core, so there is no other control flow.
  *
- * Read next: ../svm/enter.c (how a guest is entered), exit.c (what its exits mean).
+ * Read next: ../svm/enter.c, exit.c.
  */
 #include "guest/run.h"
 #include "core/sched.h"
@@ -29,8 +28,7 @@ static void run_vcpu(struct cpu *c, struct vcpu *v)
 }
 
 /*
- * Gives this CPU to next, which is NULL for idle. Others may take the vcpu before it once it is
- * saved.
+ * Switches this CPU to next, NULL for idle. Other CPUs may run the previous vcpu once it is saved.
  */
 static void switch_to(struct cpu *c, struct vcpu *next)
 {
@@ -47,13 +45,13 @@ static void switch_to(struct cpu *c, struct vcpu *next)
     }
 }
 
-/* One HLT, until something is pending on this CPU. */
-static void idle(struct cpu *c)
+/* Halts until an interrupt, unless a softirq is pending. */
+static void idle_cpu(struct cpu *c)
 {
     __atomic_store_n(&c->idle, true, __ATOMIC_SEQ_CST);
     apic_recheck();
     watchdog_stretch_end(c);
-    /* The interrupt shadow of STI covers HLT: what comes after the look wakes it. */
+    /* STI's shadow covers HLT: an interrupt after the check still ends the HLT. */
     if (!__atomic_load_n(&c->softirq, __ATOMIC_SEQ_CST))
         __asm__ volatile("sti; hlt; cli" ::: "memory");
     else
@@ -68,7 +66,7 @@ noreturn void run_cpu(void)
 
     for (;;) {
         watchdog_stretch_end(c);
-        irq_window(); /* softirqs that raise softirqs must not keep interrupts out */
+        irq_window(); /* softirqs that raise softirqs must not block interrupts */
         watchdog_stretch_begin(c, NULL, 0, 0);
         softirq_run();
         struct vcpu *v = sched_pick();
@@ -76,7 +74,7 @@ noreturn void run_cpu(void)
         if (v != c->vcpu)
             switch_to(c, v);
         if (!v) {
-            idle(c);
+            idle_cpu(c);
             continue;
         }
         runstate_update(v);

@@ -5,6 +5,6 @@
 
 #include "types.h"
 
-noreturn void run_cpu(void); /* the loop of every CPU: softirqs, pick, enter, exit, for ever */
+noreturn void run_cpu(void); /* the loop of every CPU: softirqs, pick, enter, handle exits */
 
 #endif

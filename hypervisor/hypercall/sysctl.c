@@ -89,7 +89,7 @@ static const struct debug_key {
     { 'e', "event channels", .of_each = evtchn_dump },
     { 'g', "grant tables", .of_each = grant_dump },
     { 'm', "memory", .fn = show_memory },
-    { 'I', "check the invariants (debug build)", .fn = show_invariants },
+    { 'I', "check the invariants", .fn = show_invariants },
 };
 
 static void show_keys(void)

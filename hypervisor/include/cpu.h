@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host CPU: instructions that C lacks, features, and what cpu/ exports.
+ * The host CPU: wrappers for instructions, and bits of its registers.
  *
- * Interrupts: the core runs with IF=0. They are taken in three places only: the idle loop's HLT, a
- * guest's exit for an interrupt (guest/exit.c), and irq_window(). Handlers therefore never
- * interrupt a lock holder; they may take locks, must be short, and leave longer work to a softirq.
+ * Interrupts: the core runs with IF=0. Interrupts are taken only at the idle loop's HLT, after a
+ * guest's exit for an interrupt (guest/exit.c), and in irq_window(). So a handler never interrupts
+ * a lock holder. Handlers may take locks, must be short, and defer longer work to a softirq.
  */
 #ifndef CLV_CPU_H
 #define CLV_CPU_H
@@ -110,7 +110,7 @@ enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 <<
 #define PLATFORM_INFO_CPUID_FAULTING (1u << 31)
 #define MSR_PAT 0x277u
 #define MSR_DEBUGCTL 0x1d9u
-#define MSR_LAST_BRANCH 0x1dbu /* from, to, and the same of the last exception */
+#define MSR_LAST_BRANCH 0x1dbu /* from, to, and both for the last exception */
 #define MSR_DE_CFG 0xc0011029u
 #define MSR_CSTATE_BASE 0xc0010073u
 #define DE_CFG_LFENCE 2ull

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All of RAM is mapped once, at DIRECTMAP_BASE, writable and not executable; the core's image a
- * second time at TEXT_BASE, where text is not writable. Device registers are reached through
- * pagetable_map_device(). Host unit tests replace this header, so that "machine memory" is an
- * array.
+ * All of RAM is mapped at DIRECTMAP_BASE, writable and not executable. The core's image is also
+ * mapped at TEXT_BASE, where text is not writable. Device registers are mapped by
+ * pagetable_map_device(). Host unit tests replace this header, so that machine memory is an array.
  */
 #ifndef CLV_DIRECTMAP_H
 #define CLV_DIRECTMAP_H
@@ -22,7 +21,7 @@ static inline paddr_t virt_to_paddr(const void *v)
 static inline void *mfn_to_virt(mfn_t m) { return paddr_to_virt(mfn_to_paddr(m)); }
 static inline mfn_t virt_to_mfn(const void *v) { return paddr_to_mfn(virt_to_paddr(v)); }
 
-/* One access of 1, 2, 4 or 8 bytes, by RAX: AMD's northbridges answer no other (BKDG 10h, 2.11). */
+/* One access of 1, 2, 4 or 8 bytes, through RAX as AMD's northbridges require (BKDG 10h, 2.11). */
 static inline uint64_t mmio_read(const volatile void *p, unsigned int size)
 {
     uint64_t val = 0;

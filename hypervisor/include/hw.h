@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the code for one vendor's CPUs (svm/) offers to the rest of the core: entering a guest and
- * why it stopped, guest register state, exceptions to inject. Nothing outside of svm/ knows more of
- * AMD's. Everything here acts on a vcpu that is not running elsewhere: the current one, or one that
- * is paused (domain_pause_sync).
+ * The interface of the vendor-specific code (svm/): guest entry and exit reasons, register state,
+ * injection of exceptions. No code outside svm/ depends on AMD's formats. All functions act on a
+ * vcpu that is not running elsewhere: the current one, or a paused one (domain_pause_sync).
  */
 #ifndef CLV_HW_H
 #define CLV_HW_H
@@ -15,11 +14,11 @@ struct domain_part;
 struct guest_paging;
 struct vcpu;
 
-void hw_init(void);     /* boot CPU: refuses (panics readably) without SVM or NPT */
-void hw_init_cpu(void); /* each CPU */
+void hw_init(void);     /* boot CPU; panics without SVM or NPT */
+void hw_init_cpu(void); /* every CPU */
 extern const struct domain_part hw_part;
 
-/* A guest's general registers, by their numbers in x86's encodings. */
+/* A guest's general-purpose registers, in the order of their encoding. */
 struct guest_regs {
     uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
 };
@@ -30,17 +29,17 @@ static inline uint64_t *guest_gpr(struct guest_regs *r, unsigned int number)
 }
 
 /*
- * State that VMRUN does not switch (svm/switch.c), when the vcpu of a CPU changes. Called by the
- * run loop. idle: no other vcpu follows.
+ * Switch state that VMRUN does not (svm/switch.c). Called by the run loop when the vcpu on a CPU
+ * changes. idle: no other vcpu follows.
  */
 struct cpu;
 void hw_switch_in(struct cpu *c, struct vcpu *v);
 void hw_switch_out(struct cpu *c, struct vcpu *v, bool idle);
 
-gva_t hw_code_address(struct vcpu *v); /* of RIP */
+gva_t hw_code_address(struct vcpu *v); /* linear address of RIP */
 /*
- * Sets RIP after an instruction that the core executed: the interrupt shadow ends, a single step is
- * a #DB.
+ * Sets RIP after an emulated instruction: ends the interrupt shadow, and raises #DB if
+ * single-stepping.
  */
 void hw_set_rip(struct vcpu *v, uint64_t rip);
 /* Advances RIP past the instruction: to nRIP if the CPU reported it, else by length. */
@@ -75,63 +74,63 @@ unsigned int hw_get_cpl(struct vcpu *v);
 bool hw_mode_64(struct vcpu *v); /* long mode and CS.L */
 
 enum { EXC_DE = 0, EXC_DB, EXC_UD = 6, EXC_DF = 8, EXC_GP = 13, EXC_PF, EXC_AC = 17 };
-/* error: if it has one */
+/* error: ignored for vectors without an error code */
 void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error);
 void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error);
 bool hw_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
 
 /*
- * Whole contexts for domctl get/sethvmcontext (<xen/hvm/save.h>). set: checked, -EINVAL leaves the
- * vcpu as it was.
+ * Save and load contexts for domctl get/sethvmcontext (<xen/hvm/save.h>). load checks everything:
+ * on -EINVAL the vcpu is unchanged.
  */
 struct hvm_hw_cpu;
 void hw_save_context(struct vcpu *v, struct hvm_hw_cpu *c);
 int must_check hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c);
-/* What VCPUOP_initialise carries; v stays down. */
+/* Loads the start state of VCPUOP_initialise; v stays down. */
 struct vcpu_hvm_context;
 int must_check hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start);
-/* Behind it is room for an area of XSAVE_AREA_MAX bytes. */
+/* An area of XSAVE_AREA_MAX bytes follows the structure. */
 #define XSAVE_AREA_MAX 832u /* x87, SSE, header, AVX */
 struct hvm_hw_cpu_xsave;
 void hw_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x);
 int must_check hw_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x);
-/* x87 always, AVX only with SSE (APM vol. 2, 11.5.2), and only what the guest was shown. */
+/* Valid if x87 is set, AVX only with SSE (APM vol. 2, 11.5.2), and CPUID offers all states. */
 bool hw_xcr0_allowed(struct domain *d, uint64_t val);
-/* Real-mode state at vector << 12, as after INIT and SIPI; marks v initialised. */
+/* Sets the real-mode state after INIT and SIPI, at vector << 12; marks v initialised. */
 void hw_reset_to_sipi(struct vcpu *v, uint8_t vector);
 /*
- * PVH start (docs: x86/hvm start info ABI): flat 32-bit, RIP entry, RBX start_info. For the dom0
- * builder.
+ * Sets the PVH start state (Xen's x86/HVM direct boot ABI): flat 32-bit, RIP = entry, RBX =
+ * start_info. For the dom0 builder.
  */
 void hw_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info);
 
 int must_check hw_set_cr4(struct vcpu *v, uint64_t val); /* -EINVAL: #GP */
 /*
- * The guest's MSRs that exit and live in the VMCB: EFER, PAT, DEBUGCTL, and to be read the last
- * branches. -EINVAL: not one of these, or a value that cannot be.
+ * Guest MSRs that exit and are kept in the VMCB: EFER, PAT, DEBUGCTL, and read-only the last-branch
+ * registers. -EINVAL: another MSR, or an invalid value.
  */
 int must_check hw_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val);
 int must_check hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 
-/* Deny-by-default permission maps (svm/permissions.c): only dom0 may be allowed a port. */
+/* Permission maps deny by default (svm/permissions.c). Only dom0 may be allowed ports. */
 void hw_set_dom0_ports(unsigned int first, unsigned int last, bool allowed);
 bool hw_port_allowed(struct domain *d, uint16_t port);
 
-void hw_dump(struct vcpu *v); /* registers, on the console */
+void hw_dump(struct vcpu *v); /* prints registers on the console */
 
 /*
- * Why a guest stopped, in words that do not depend on the CPU's vendor. The kinds from
- * EXIT_DETAILED on come with more than their name.
+ * Exit reasons, independent of the CPU's vendor. Kinds from EXIT_DETAILED on carry details in
+ * struct exit.
  */
 enum exit_kind {
-    EXIT_NOT_ASKED_FOR, /* nothing that the core intercepts: as EXIT_UNKNOWN */
-    EXIT_NOTHING,       /* dealt with already */
-    EXIT_INTERRUPT,     /* one of the host's is pending */
-    /* #AC and #DB, which can make their delivery loop for ever inside the CPU */
+    EXIT_NOT_ASKED_FOR, /* not intercepted by the core: becomes EXIT_UNKNOWN */
+    EXIT_NOTHING,       /* already handled */
+    EXIT_INTERRUPT,     /* physical interrupt */
+    /* #AC; like #DB intercepted, because its delivery can loop endlessly in the CPU */
     EXIT_ALIGNMENT,
     EXIT_MACHINE_CHECK,
-    EXIT_UNDEFINED,  /* an instruction that no guest has */
-    EXIT_PROTECTION, /* one that is #GP for every guest */
+    EXIT_UNDEFINED,  /* instruction that is #UD for every guest */
+    EXIT_PROTECTION, /* instruction that is #GP for every guest */
     EXIT_CPUID,
     EXIT_CACHE,
     EXIT_HLT,
@@ -155,12 +154,12 @@ struct exit {
             uint64_t next_rip;
             uint16_t port;
             uint8_t size, address_size; /* bytes */
-            uint8_t segment;            /* of OUTS: enum hw_segment_name */
+            uint8_t segment;            /* for OUTS: enum hw_segment_name */
             bool in, string, rep;
         } io;
         bool msr_write;
-        int cr4_register; /* MOV to CR4 of it; -1: the CPU does not say */
-        /* operand: not its page tables */
+        int cr4_register; /* source of MOV to CR4; -1: not reported by the CPU */
+        /* operand: not an access to the guest's page tables */
         struct {
             gpa_t gpa;
             bool write, fetch, present, operand;
@@ -171,26 +170,29 @@ struct exit {
     };
 };
 
-/* Enters v once, on its CPU c. True: *e says why it stopped. False: something came up first. */
+/*
+ * Enters v once, on its CPU c. True: *e has the exit reason. False: not entered, other work is
+ * pending.
+ */
 bool hw_enter(struct cpu *c, struct vcpu *v, struct exit *e);
-/* An event waits to be injected at the next entry. */
+/* True if an event is to be injected at the next entry. */
 bool hw_event_pending(struct vcpu *v);
 
-/* svm/'s own of a vcpu. */
+/* State of a vcpu private to svm/. */
 struct hw_vcpu {
     struct vmcb *vmcb; /* svm/vmcb.h */
     mfn_t vmcb_mfn;
-    uint64_t asid_generation; /* of asid_cpu's counter when vmcb->asid was given; 0: never */
+    uint64_t asid_generation; /* asid_cpu's generation when vmcb->asid was assigned; 0: never */
     unsigned int asid_cpu;
-    /* the domain's flush generation that vmcb->asid has no older entries than */
+    /* the domain's flush generation: vmcb->asid has no older TLB entries */
     uint64_t flush_seen;
-    uint64_t pending; /* event to inject at the next entry, EVENTINJ format; 0: none */
-    /* vector of the local APIC that the entry offered as V_IRQ; -1: none */
+    uint64_t pending; /* to inject at the next entry, in EVENTINJ format; 0: none */
+    /* local APIC vector offered as V_IRQ at the entry; -1: none */
     int offered;
-    bool nmi_blocked;           /* between an injected NMI and the end of its IRET */
-    bool stepping, step_guests; /* over that IRET by RFLAGS.TF; which the guest had set itself */
-    uint64_t step_dr6;          /* the guest's, before */
-    bool loaded;                /* its CPU has what VMLOAD loads; the VMCB's is old */
+    bool nmi_blocked;           /* from an injected NMI to the end of its IRET */
+    bool stepping, step_guests; /* over that IRET by RFLAGS.TF; TF was already set by the guest */
+    uint64_t step_dr6;          /* guest's DR6 before stepping */
+    bool loaded;                /* VMLOAD state is in the CPU, stale in the VMCB */
     uint64_t dr[4], xcr0;
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every file needs: printing, dying, asserting, strings, bitmaps.
+ * Basics for every file: printing, panic, assertions, strings, bitmaps.
  *
- * log_* print one line on the core's console ("(CLV) " is put in front, lines end with \n in the
- * format) and keep it in the ring that `xl dmesg` reads. log_guest says what a domain did ("(CLV)
- * d3: ..."); it is rate-limited, so that no guest can flood the console.
+ * log_* print one line on the core's console and keep it in the ring that `xl dmesg` reads. The
+ * prefix "(CLV) " is added; the format must end with \n. log_guest logs an action of a domain
+ * ("(CLV) d3: ..."), rate-limited, so that no guest can flood the console.
  */
 #ifndef CLV_LIB_H
 #define CLV_LIB_H
@@ -20,26 +20,27 @@ void printk(enum log_level level, const char *fmt, ...) format_printf(2, 3);
 #define log_warn(...) printk(LOG_WARN, __VA_ARGS__)
 #define log_info(...) printk(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) printk(LOG_DEBUG, __VA_ARGS__)
-/* What an invariant checker found: says so, and is 1, an error. */
+/* Logs a violated invariant and evaluates to 1. */
 #define check_failed(...) (printk(LOG_ERR, "check: " __VA_ARGS__), 1u)
 void log_guest(const struct domain *d, const char *fmt, ...) format_printf(2, 3);
-/* A limit for messages of one kind that others can cause; all zero: nothing was said yet. */
+/* A rate limit for one kind of message; initially all zero. */
 struct log_rate {
     int64_t said;
     nsec_t since;
 };
-bool log_allowed(struct log_rate *r);       /* true: say one */
-bool log_is_last(const struct log_rate *r); /* after that there is silence for a while */
+bool log_allowed(struct log_rate *r);       /* true: log one */
+bool log_is_last(const struct log_rate *r); /* the last one allowed for a while */
 
 /*
- * Formats into buf (always NUL-terminated); returns the whole text's length. What it knows:
- * lib/format.c.
+ * Format into buf, which is always NUL-terminated. Return the length of the complete text.
+ * Conversions: lib/format.c.
  */
 int snprintf(char *buf, size_t size, const char *fmt, ...) format_printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 
 /*
- * Prints why and a dump of all CPUs, then reboots after a bounded time (or stays, with `noreboot`).
+ * Prints the message and a dump of all CPUs, then reboots after a bounded time, or halts with
+ * `noreboot`.
  */
 noreturn void panic(const char *fmt, ...) format_printf(1, 2);
 
@@ -49,7 +50,7 @@ noreturn void panic(const char *fmt, ...) format_printf(1, 2);
             panic("BUG at %s:%d: %s\n", __FILE__, __LINE__, #c); \
     } while (0)
 
-/* In the debug build, where CLV_DEBUG is 1 and not 0 (build.mk). */
+/* Checked only in the debug build, where CLV_DEBUG is 1 (build.mk). */
 #define ASSERT(c) \
     do { \
         if (CLV_DEBUG && unlikely(!(c))) \

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A doubly linked list with a head, embedded in what it links. An unlinked node points at itself.
- */
+/* An intrusive, circular, doubly linked list with a head. An unlinked node points to itself. */
 #ifndef CLV_LIST_H
 #define CLV_LIST_H
 
@@ -16,7 +14,7 @@ struct list {
         &(name), &(name) \
     }
 #define list_entry(p, type, member) container_of(p, type, member)
-/* Each `type *e` that is linked by its `member`. */
+/* Iterates over each `type *e` linked by its `member`. */
 #define list_for_each(type, e, head, member) \
     for (type *e = list_entry((head)->next, type, member); &e->member != (head); \
          e = list_entry(e->member.next, type, member))

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each CPU has. this_cpu() is found at the top of the stack in use, because GS stays the
- * guest's while the core handles its exits (svm/switch.c). Host unit tests replace this header by
- * their own.
+ * Per-CPU data. this_cpu() is stored at the top of the current stack, because GS keeps the guest's
+ * base while the core handles exits (svm/switch.c). Host unit tests replace this header.
  */
 #ifndef CLV_PERCPU_H
 #define CLV_PERCPU_H
@@ -13,7 +12,7 @@
 
 #define MAX_CPUS 32
 
-/* Every stack ends at a multiple of this, and has the CPU's address in its last 8 bytes. */
+/* Every stack ends at a multiple of this, and its last 8 bytes hold the address of struct cpu. */
 #define STACK_SIZE 16384ull
 #define STACK_RESERVED 16
 
@@ -25,25 +24,25 @@ struct cpu {
     unsigned int apic_id;
     bool online;
     uint64_t softirq; /* bit mask of enum softirq, set atomically */
-    /* in, or about to be in HLT: needs an interrupt to look at softirq */
+    /* in HLT or about to be: needs an interrupt to see softirq */
     bool idle;
-    uint64_t passes; /* of the run loop: how the watchdog sees that this CPU lives */
+    uint64_t passes; /* of the run loop: the watchdog's sign of progress */
 
-    /* svm/: who is in guest mode here. Written only by this CPU. */
-    struct vcpu *vcpu; /* whose state is loaded here; NULL: idle */
-    /* from before the last look for work and flushes until after the exit */
+    /* svm/: the vcpu here. Written only by this CPU. */
+    struct vcpu *vcpu; /* vcpu whose state is loaded; NULL: idle */
+    /* set from before the last check for work and flushes until after the exit */
     struct domain *guest_domain;
-    uint64_t guest_entries; /* counts entries; a waiter for an exit watches it */
+    uint64_t guest_entries; /* counts entries; watched to wait for an exit */
     uint64_t asid_generation;
-    uint32_t asid_next; /* 0: none was given yet */
-    paddr_t host_vmcb;  /* where VMSAVE keeps the host's TR, FS, GS ... */
+    uint32_t asid_next; /* 0: none assigned yet */
+    paddr_t host_vmcb;  /* host's TR, FS, GS, saved by VMSAVE */
 
-    struct vcpu *current; /* the vcpu whose exit or hypercall is being handled, or NULL */
+    struct vcpu *current; /* vcpu whose exit or hypercall is being handled, or NULL */
 
-    uint8_t held[LOCK_CLASSES]; /* debug build: how many locks of each class are held */
+    uint8_t held[LOCK_CLASSES]; /* debug build: number of held locks of each class */
     nsec_t hypercall_start;     /* for softirq_preempt_pending() */
-    struct cleave_stretch
-        stretch; /* debug build: since when it is in the core, and why (cpu/watchdog.c) */
+    /* debug build: time in the core, and its cause (cpu/watchdog.c) */
+    struct cleave_stretch stretch;
     uint8_t *stack_top;
 };
 
@@ -58,7 +57,7 @@ static inline struct cpu *this_cpu(void)
     return *(struct cpu **)((sp | (STACK_SIZE - 1)) - 7);
 }
 
-/* The vcpu on whose behalf the core runs now (its hypercall, its exit), or NULL outside. */
+/* Returns the vcpu whose hypercall or exit this CPU handles, or NULL. */
 static inline struct vcpu *current_vcpu(void) { return this_cpu()->current; }
 
 #endif

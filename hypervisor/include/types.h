@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Base types. Frame numbers are typed: a gfn_t is a guest's frame number, an mfn_t the machine's;
- * mixing them does not compile. Both count 4 KiB frames. Read next: errors.h, cpu.h.
+ * Base types. Frame numbers are typed: gfn_t for guest frame numbers, mfn_t for machine frame
+ * numbers; mixing them does not compile. Both count 4 KiB frames. Read next: errors.h, cpu.h.
  */
 #ifndef CLV_TYPES_H
 #define CLV_TYPES_H
@@ -59,13 +59,13 @@ static inline gfn_t gfn_add(gfn_t g, uint64_t i) { return GFN(g.n + i); }
 #define format_printf(f, a) __attribute__((format(printf, f, a)))
 #define __packed_ __attribute__((packed))
 
-/* One access, not torn and not repeated by the compiler; ordering is the caller's business. */
+/* One access, neither torn nor repeated by the compiler. Implies no ordering. */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 /*
- * An index that a guest chose and that was found to be below size: 0 where the CPU guesses wrongly
- * that it is (Spectre v1), so that no memory behind the array is touched on that path either.
+ * Returns index, which a guest chose and was checked to be below size. On a mispredicted path with
+ * index >= size it returns 0, so no access beyond the array is speculated (Spectre v1).
  */
 static inline uint64_t index_nospec(uint64_t index, uint64_t size)
 {

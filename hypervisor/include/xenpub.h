@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way to Xen's public headers of the installed libxen-dev: always include <xen/...> through a
- * file that has included this one first, so that every file sees one interface version and the
- * tools' (domctl, sysctl) parts. The command line defines __XEN_TOOLS__ and
- * __XEN_INTERFACE_VERSION__.
+ * Xen's public headers from libxen-dev. Include this file before any <xen/...>, so that every file
+ * sees the same interface version and the tools' parts (domctl, sysctl). The command line defines
+ * __XEN_TOOLS__ and __XEN_INTERFACE_VERSION__.
  */
 #ifndef CLV_XENPUB_H
 #define CLV_XENPUB_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ASIDs. Each CPU hands them out from a counter; when they run out it flushes its whole TLB and
- * starts a new generation. A vcpu that comes from another CPU, from an old generation, or whose
- * domain was flushed since its last entry (../mm/flush.c) gets a fresh ASID: nothing stale can be
- * tagged with it. (APM vol. 2, 15.16)
+ * ASID allocation (APM vol. 2, 15.16). Each CPU assigns ASIDs from a counter. When they run out it
+ * flushes its whole TLB and starts a new generation. A vcpu gets a new ASID if it comes from
+ * another CPU or an old generation, or if its domain was flushed since its last entry
+ * (../mm/flush.c). So no stale TLB entry has its ASID.
  *
  * Read next: enter.c.
  */
@@ -17,7 +17,7 @@ static void new_asid(struct cpu *c, struct vcpu *v)
 {
     if (!c->asid_next || c->asid_next >= cpu_features.asid_count) {
         c->asid_generation++;
-        c->asid_next = 1; /* 0 is the host's */
+        c->asid_next = 1; /* 0 is the host */
         v->hw.vmcb->tlb_control = TLB_FLUSH_ALL;
     }
     v->hw.vmcb->asid = c->asid_next++;

@@ -7,7 +7,7 @@ struct cpu;
 struct vcpu;
 
 /*
- * GIF=0, c->guest_domain set. An entry must follow: it does the flush that this may have asked for.
+ * Called with GIF=0 and c->guest_domain set. VMRUN must follow, to perform a flush requested here.
  */
 void asid_prepare(struct cpu *c, struct vcpu *v);
 

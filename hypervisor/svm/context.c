@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole register contexts of a vcpu: after INIT and SIPI, for a PVH start, the record that domctl
- * get/sethvmcontext carries (<xen/arch-x86/hvm/save.h>), and what a guest starts its second vcpus
- * with (<xen/hvm/hvm_vcpu.h>). Segment attributes there are in the VMCB's own packing (type, S,
- * DPL, P, AVL, L, D, G).
+ * Complete register contexts of a vcpu: after INIT and SIPI, at a PVH start, the record of domctl
+ * get/sethvmcontext (<xen/arch-x86/hvm/save.h>), and the start state of VCPUOP_initialise
+ * (<xen/hvm/hvm_vcpu.h>). Segment attributes there have the format of the VMCB (type, S, DPL, P,
+ * AVL, L, D, G).
  */
 #include "core/vcpu.h"
 #include "cpu.h"
@@ -23,7 +23,7 @@
 #define DR6_DEFAULT 0xffff0ff0
 #define DR7_DEFAULT 0x400
 
-/* What INIT leaves (APM vol. 2, 14.1.3), common to both starts below. */
+/* Sets the state after INIT (APM vol. 2, 14.1.3). */
 static void reset(struct vcpu *v)
 {
     struct vmcb *b = v->hw.vmcb;
@@ -74,8 +74,8 @@ void hw_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
 }
 
 /*
- * The record's fields: where each is in struct hvm_hw_cpu, and where in the VMCB or else in struct
- * vcpu. There it may be narrower; what else has to be said of a field is in the functions below.
+ * The fields of the record: the offset in struct hvm_hw_cpu, and in the VMCB or struct vcpu, where
+ * the field may be narrower. Fields with special rules are handled in the functions below.
  */
 #define AT(structure, is_vmcb, field, place) \
     { \
@@ -129,7 +129,9 @@ void hw_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
     }
 }
 
-/* What VMRUN (APM vol. 2, 15.5.1) or WRMSR would refuse, and what no guest may have. */
+/*
+ * Rejects values that VMRUN (APM vol. 2, 15.5.1) or WRMSR would refuse, or that no guest may have.
+ */
 static int check_context(struct domain *d, const struct hvm_hw_cpu *c)
 {
     bool lme = c->msr_efer & EFER_LME, pg = c->cr0 & CR0_PG, pae = c->cr4 & CR4_PAE;
@@ -170,7 +172,7 @@ int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 
 /* --- VCPUOP_initialise --- */
 
-#define ATTR_WRITE_READ (1u << 1) /* a data segment can be written, code be read */
+#define ATTR_WRITE_READ (1u << 1) /* data: writable, code: readable */
 #define ATTR_CODE (1u << 3)
 #define ATTR_S (1u << 4)
 #define ATTR_DPL(attributes) ((attributes) >> 5 & 3)
@@ -179,7 +181,7 @@ int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 #define ATTR_RESERVED 0xf000u
 #define TSS_BUSY 0xbu
 
-/* As a descriptor's load would check them. Accessed and busy are set by such a load. */
+/* Checks attributes like a descriptor load, which also sets the accessed or busy bit. */
 static bool segment_valid(enum hw_segment_name n, uint32_t *attributes)
 {
     uint32_t a = *attributes;
@@ -309,7 +311,7 @@ void hw_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x)
 
 int hw_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *x)
 {
-    /* The record of a vcpu without XSAVE has the value that the vcpu began with. */
+    /* Without XSAVE, the record has the initial value of XCR0. */
     if (x->xcr0 != v->hw.xcr0 && !hw_xcr0_allowed(v->d, x->xcr0))
         return -EINVAL;
     v->hw.xcr0 = x->xcr0;

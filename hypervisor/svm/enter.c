@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One entry into a guest and the exit that ends it. Order that matters: clear GIF, say whom we
- * run, look for work a last time, compare flush generations, VMRUN. What another CPU asks of us
- * after that look arrives as an interrupt, which makes the guest exit at once. The comparison may
- * ask VMRUN for the flush that makes used ASIDs fresh again, so one must follow.
+ * One guest entry and exit. The order matters: clear GIF, publish the domain that runs, check for
+ * work a last time, compare flush generations, VMRUN. A request of another CPU after the check
+ * arrives as an interrupt, which causes an exit at once. asid_prepare may rely on the flush by
+ * VMRUN to reuse ASIDs, so VMRUN must follow it.
  *
  * Read next: world.S (the switch itself), inject.c, exits.c.
  */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exception that the next entry injects: one, or what becomes of two (APM vol. 2, 8.2.9). Read
- * next: inject.c.
+ * The exception to inject at the next entry, including the combination of two (APM vol. 2, 8.2.9).
+ * Read next: inject.c.
  */
 #include "core/domain_shutdown.h"
 #include "core/vcpu.h"
 #include "hw.h"
 #include "svm/vmcb.h"
 
-/* bits of the exceptions for which the CPU pushes one: 8 10-14 17 */
+/* exceptions with an error code, as bits: 8, 10-14, 17 */
 #define WITH_ERROR_CODE 0x27d00u
 
-/* Classes of exceptions for the double-fault rule (APM vol. 2, table 8-3). */
+/* Classifies exceptions for the double-fault rule (APM vol. 2, table 8-3). */
 static bool contributory(unsigned int vector)
 {
     return vector == EXC_DE || (vector >= 10 && vector <= EXC_GP);

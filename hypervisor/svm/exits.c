@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why a guest stopped, in the words that every vendor's CPU has in common (struct exit, hw.h):
- * one table by exit code (APM vol. 2, appendix C). It also says what is intercepted: what the core
- * must see. A code that is not in it is an unknown exit, which ends the guest: fail closed.
+ * Translates exit codes (APM vol. 2, appendix C) to vendor-independent exit reasons (struct exit,
+ * hw.h), by one table. The table also determines what is intercepted. A code that is not in the
+ * table is an unknown exit, which crashes the guest.
  *
- * Read next: ../guest/exit.c for what is done about it.
+ * Read next: ../guest/exit.c.
  */
 #include "svm/exits.h"
 #include "core/vcpu.h"
@@ -16,7 +16,7 @@
 #define NPF_PRESENT (1u << 0)
 #define NPF_WRITE (1u << 1)
 #define NPF_FETCH (1u << 4)
-#define NPF_FINAL (1ull << 32) /* the final address, not one of the guest's page tables */
+#define NPF_FINAL (1ull << 32) /* fault on the final address, not on a guest page table */
 
 static const uint8_t kind_of[VMEXIT_TABLE] = {
     [VMEXIT_WRITE_CR4] = EXIT_CR4,
@@ -24,7 +24,7 @@ static const uint8_t kind_of[VMEXIT_TABLE] = {
     [VMEXIT_EXCEPTION + 17] = EXIT_ALIGNMENT,
     [VMEXIT_EXCEPTION + 18] = EXIT_MACHINE_CHECK,
     [VMEXIT_INTR] = EXIT_INTERRUPT,
-    [VMEXIT_NMI] = EXIT_NOTHING, /* taken when GIF was set again */
+    [VMEXIT_NMI] = EXIT_NOTHING, /* taken by the host when GIF was set */
     [VMEXIT_SMI] = EXIT_NOTHING,
     [VMEXIT_INIT] = EXIT_NOTHING,
     [VMEXIT_RDPMC] = EXIT_PROTECTION,
@@ -47,7 +47,7 @@ static const uint8_t kind_of[VMEXIT_TABLE] = {
     [VMEXIT_RDPRU] = EXIT_UNDEFINED,
 };
 
-/* IRET only while a guest handles an NMI (inject.c). */
+/* IRET is intercepted only while a guest handles an NMI (inject.c). */
 void exits_set_intercepts(struct vmcb *vmcb)
 {
     for (unsigned int code = 0; code < VMEXIT_TABLE; code++)
@@ -64,7 +64,7 @@ static void decode_io(const struct vmcb *b, struct exit *e)
     e->io.in = info & 1;
     e->io.string = info & 4;
     e->io.rep = info & 8;
-    e->io.address_size = (info >> 7 & 7) << 1; /* one bit each for 16, 32 and 64 */
+    e->io.address_size = (info >> 7 & 7) << 1; /* one bit each for 16, 32, 64 bits */
     e->io.segment = info >> 10 & 7;
     e->io.next_rip = b->exitinfo2;
 }
@@ -80,7 +80,7 @@ static void decode_fault(const struct vmcb *b, struct exit *e)
     e->fault.operand = info & NPF_FINAL;
 }
 
-/* What the kinds from EXIT_DETAILED on say beyond the kind. */
+/* Decodes the details of kinds from EXIT_DETAILED on. */
 static void decode_details(struct vcpu *v, struct exit *e)
 {
     const struct vmcb *b = v->hw.vmcb;
@@ -88,13 +88,13 @@ static void decode_details(struct vcpu *v, struct exit *e)
     switch (e->kind) {
     case EXIT_IO: decode_io(b, e); break;
     case EXIT_MSR: e->msr_write = b->exitinfo1 & 1; break;
-    case EXIT_CR4: /* the register, where the CPU can say it (APM vol. 2, 15.8.1) */
+    case EXIT_CR4: /* the register, if reported (APM vol. 2, 15.8.1) */
         e->cr4_register = b->exitinfo1 >> 63 ? (int)(b->exitinfo1 & 15) : -1;
         break;
     case EXIT_FAULT: decode_fault(b, e); break;
     case EXIT_DEBUG:
         e->kind = inject_stepped(v) ? EXIT_NOTHING : EXIT_DEBUG;
-        /* as its delivery does (APM vol. 2, 13.1.1.6); injection may not */
+        /* #DB delivery clears BTF (APM vol. 2, 13.1.1.6); injection may not */
         if (e->kind == EXIT_DEBUG)
             v->hw.vmcb->debugctl &= ~DEBUGCTL_BTF;
         break;

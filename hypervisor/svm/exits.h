@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Why a guest stopped (svm/exits.c). */
+/* Intercepts and exit reasons (svm/exits.c). */
 #ifndef CLV_SVM_EXITS_H
 #define CLV_SVM_EXITS_H
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the next entry delivers to the guest (APM vol. 2, 15.20 and 15.21).
+ * Injection: chooses what the next entry delivers to the guest (APM vol. 2, 15.20 and 15.21).
  *
- * EVENTINJ carries what a fault interrupted last time (EXITINTINFO), an exception that the core
- * raises, or an NMI, unless one is being handled (until its IRET has been executed). Interrupts are
- * offered beside it, as the CPU's virtual interrupt: it takes the offer at the first moment when
- * the guest takes interrupts (flag, shadow, V_TPR), without an exit before. What is offered leaves
- * the local APIC's requests at once, so that the same vector can be requested again while its
- * handler already runs; if V_IRQ says afterwards that it was not taken, it goes back.
+ * EVENTINJ carries the event whose delivery the last exit interrupted (EXITINTINFO), an exception
+ * raised by the core, or an NMI unless one is being handled (until its IRET has executed). An
+ * interrupt is offered in addition, as a virtual interrupt (V_IRQ). The CPU takes it as soon as the
+ * guest can take interrupts (IF, interrupt shadow, V_TPR), without an exit. An offered vector
+ * leaves the local APIC's IRR at once, so it can be requested again while its handler runs. If
+ * V_IRQ is still set after the exit, the vector returns to the IRR.
  *
- * Interrupts never go through EVENTINJ: QEMU (7.2 to 10) remembers such a vector as an exception of
- * its own, and when its thread is asked to stop for a moment before anything else happens, delivers
- * it a second time, into the first instruction of the handler, with interrupts off.
+ * Interrupts never use EVENTINJ. QEMU (7.2 to 10) records such a vector as a pending exception. If
+ * its vCPU thread is then stopped before anything else happens, it delivers the vector again, at
+ * the first instruction of the handler, with interrupts off.
  */
 #include "svm/inject.h"
 #include "core/vcpu.h"
@@ -29,7 +29,8 @@ bool hw_interrupts_enabled(struct vcpu *v)
 }
 
 /*
- * STI; HLT: when an interrupt comes in STI's shadow, HLT has been executed before its handler runs.
+ * With STI; HLT and a pending interrupt, HLT executes in the shadow of STI and ends at once. Skips
+ * the HLT, so that the interrupt is taken after it.
  */
 static void retire_halt(struct vcpu *v)
 {
@@ -43,10 +44,10 @@ static void retire_halt(struct vcpu *v)
 }
 
 /*
- * The event callback that bypasses the local APIC, or the local APIC's best. If both can be taken,
- * the local APIC's goes first, whichever has the higher vector: its EOI is an exit, behind which
- * the callback is offered. Behind the callback's handler comes no exit, and the local APIC's would
- * wait for somebody else's.
+ * Offers the event callback, which bypasses the local APIC, or the highest request of the local
+ * APIC. If both can be taken, the local APIC goes first, whatever the vectors: its EOI causes an
+ * exit, after which the callback is offered. The end of the callback's handler causes no exit, so
+ * the local APIC's request would wait for an unrelated exit.
  */
 static void offer_interrupt(struct vcpu *v)
 {
@@ -59,7 +60,7 @@ static void offer_interrupt(struct vcpu *v)
     v->hw.offered = callback ? -1 : vector;
     if (likely(vector < 0))
         return;
-    if (unlikely(v->hw.stepping)) { /* its frame would show our TF */
+    if (unlikely(v->hw.stepping)) { /* its frame would contain the TF of inject_iret */
         v->hw.offered = -1;
         return;
     }
@@ -79,7 +80,7 @@ void inject_prepare(struct vcpu *v)
     if (unlikely(v->vdev.sipi_vector >= 0)) {
         uint8_t page = (uint8_t)v->vdev.sipi_vector;
         v->vdev.sipi_vector = -1;
-        lapic_reset(v, true); /* again: it may have taken an interrupt while INIT came */
+        lapic_reset(v, true); /* again: an interrupt may have arrived since INIT */
         hw_reset_to_sipi(v, page);
     }
     vmcb->eventinj = s->pending;
@@ -94,10 +95,10 @@ void inject_prepare(struct vcpu *v)
 }
 
 /*
- * EXITINTINFO with the offer's vector, as an exception that no CPU has, while the offer still
- * stands: that is how QEMU tells that it could not deliver it. The offer will be made again.
- * Another vector, or an interrupt by its type, comes from EVENTINJ, and is lost for ever with its
- * place in the ISR if it is not repeated.
+ * True if EXITINTINFO has the offered vector as an exception, with a vector that no exception has,
+ * while V_IRQ is still set. QEMU reports an undelivered offer this way, and the offer will be
+ * repeated. Another vector, or type interrupt, comes from EVENTINJ. It must be injected again, else
+ * it is lost while its ISR bit stays set.
  */
 static bool still_offered(const struct vmcb *vmcb, uint64_t event)
 {
@@ -107,8 +108,8 @@ static bool still_offered(const struct vmcb *vmcb, uint64_t event)
 }
 
 /*
- * Software interrupts, INT3 and INTO are not repeated: RIP still names the instruction, which runs
- * again.
+ * Software interrupts, INT3 and INTO are not injected again: RIP still points to the instruction,
+ * which executes again.
  */
 static bool runs_again(uint64_t event)
 {
@@ -148,12 +149,12 @@ void inject_recover(struct vcpu *v)
 }
 
 /*
- * The IRET of an NMI handler exits before it executes (APM vol. 2, 15.9), and an NMI that was
- * injected there would use the stack that IRET is about to leave. So IRET is stepped over: whether
- * a trap follows an instruction depends on TF at its beginning (APM vol. 2, 13.1.4), so it comes
- * behind IRET, which has loaded the guest's own flags. An interrupt shadow would do without TF, but
- * does not keep an injected event back, and QEMU 7.2 forgets it at VMRUN. Should IRET fault, its
- * handler finds TF in the frame.
+ * Steps over the IRET of an NMI handler. IRET exits before it executes (APM vol. 2, 15.9), and an
+ * NMI injected there would use the stack that IRET is about to leave. Whether an instruction is
+ * followed by a single-step trap depends on TF at its start (APM vol. 2, 13.1.4). So the trap comes
+ * after IRET, which has loaded the guest's RFLAGS. An interrupt shadow would not need TF, but does
+ * not delay an injected event, and QEMU 7.2 drops it at VMRUN. If IRET faults, the frame of that
+ * fault contains TF.
  */
 void inject_iret(struct vcpu *v)
 {
@@ -174,5 +175,5 @@ bool inject_stepped(struct vcpu *v)
     if (v->hw.step_guests)
         return false;
     v->hw.vmcb->dr6 = (v->hw.vmcb->dr6 & ~DR6_SINGLE_STEP) | (v->hw.step_dr6 & DR6_SINGLE_STEP);
-    return !(raised & ~DR6_SINGLE_STEP); /* IRET may have met a breakpoint, too */
+    return !(raised & ~DR6_SINGLE_STEP); /* IRET may also have hit a breakpoint */
 }

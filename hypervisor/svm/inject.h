@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the next entry injects (svm/inject.c). */
+/* Injection of events (svm/inject.c). */
 #ifndef CLV_SVM_INJECT_H
 #define CLV_SVM_INJECT_H
 
@@ -8,13 +8,13 @@
 struct vcpu;
 
 void inject_prepare(struct vcpu *v); /* chooses what the next entry delivers */
-/* no entry after all: what was chosen waits for the next */
+/* entry cancelled: keeps the chosen events for the next one */
 void inject_cancel(struct vcpu *v);
-/* after an exit: what a fault interrupted is delivered again */
+/* after an exit: keeps an event whose delivery was interrupted */
 void inject_recover(struct vcpu *v);
-/* an NMI handler is about to return: NMIs may come behind that */
+/* an NMI handler is about to return: unblocks NMIs after its IRET */
 void inject_iret(struct vcpu *v);
-/* at a #DB: it was for inject_iret only, not for the guest */
+/* at a #DB: true if it belongs to inject_iret only, not to the guest */
 bool inject_stepped(struct vcpu *v);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MSR and I/O permission maps (APM vol. 2, 15.10 and 15.11): everything exits unless named here.
+ * MSR and I/O permission maps (APM vol. 2, 15.10 and 15.11): every access exits unless listed here.
  *
- * The MSRs that a guest uses without an exit are those that VMLOAD/VMSAVE switch; there is one map
- * for all. All guests share one deny-all port map; dom0 has its own, in which the ports of the
- * core's devices stay closed.
+ * MSRs accessible without an exit are those that VMLOAD/VMSAVE switch; one map serves all guests.
+ * All guests share one port map that denies all. dom0 has its own, which denies the ports of the
+ * core's devices.
  */
 #include "svm/permissions.h"
 #include "core/domain.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The permission maps of MSRs and ports (svm/permissions.c). */
+/* Permission maps for MSRs and ports (svm/permissions.c). */
 #ifndef CLV_SVM_PERMISSIONS_H
 #define CLV_SVM_PERMISSIONS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vcpu's register state as the rest of the core sees it: single registers, segments, MSRs kept in
- * the VMCB, the dump. Whole contexts: context.c.
+ * Access to a vcpu's register state: single registers, segments, MSRs kept in the VMCB, the dump.
+ * Complete contexts: context.c.
  */
 #include "core/vcpu.h"
 #include "cpu.h"
@@ -69,8 +69,8 @@ void hw_set_rflags(struct vcpu *v, uint64_t rflags) { v->hw.vmcb->rflags = rflag
 #define CR4_FLUSHING (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP)
 
 /*
- * What MOV to CR4 refuses (APM vol. 2, 3.1.3 and 5.5.1). The walk of a guest's tables (mm/guest.c)
- * relies on it: long mode without PAE, or with five levels, is not there to be walked.
+ * Sets CR4 with the checks of MOV to CR4 (APM vol. 2, 3.1.3 and 5.5.1). The walk of a guest's page
+ * tables (mm/guest.c) relies on them: it never meets long mode without PAE, or five levels.
  */
 int hw_set_cr4(struct vcpu *v, uint64_t val)
 {
@@ -81,12 +81,13 @@ int hw_set_cr4(struct vcpu *v, uint64_t val)
         (pcid && (!long_mode || (b->cr3 & ~PAGE_MASK))))
         return -EINVAL;
     if ((val ^ b->cr4) & CR4_FLUSHING)
-        v->hw.flush_seen = ~0ull; /* as the instruction would (APM vol. 2, 5.5.3): a fresh ASID */
+        v->hw.flush_seen =
+            ~0ull; /* flushes like the instruction (APM vol. 2, 5.5.3), by a new ASID */
     b->cr4 = val;
     return 0;
 }
 
-/* Where one of the MSRs lives that only the VMCB has; NULL: not one of these. */
+/* Returns the VMCB field of an MSR, or NULL. */
 static uint64_t *vmcb_msr(struct vcpu *v, uint32_t msr)
 {
     switch (msr) {
@@ -109,7 +110,7 @@ int hw_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 
-/* EFER: SVME stays on below the guest; LMA is the CPU's, LME may not change while paging is on. */
+/* EFER: the guest cannot change SVME or LMA, nor LME while paging is on. */
 static bool efer_valid(const struct vmcb *vmcb, uint64_t val)
 {
     return !(val & ~EFER_LEGAL) && !((vmcb->cr0 & CR0_PG) && ((val ^ vmcb->efer) & EFER_LME));
@@ -124,8 +125,9 @@ static bool pat_valid(uint64_t val)
 }
 
 /*
- * DEBUGCTL with what it records is the host's, or VMRUN and #VMEXIT switch it (APM vol. 2, 15.23),
- * which costs those who use it. Where the CPU cannot do that, the register has no effect.
+ * DEBUGCTL and the last-branch registers belong to the host unless VMRUN and #VMEXIT switch them
+ * (APM vol. 2, 15.23). That costs time, so it is enabled only for guests that set DEBUGCTL. If the
+ * CPU does not support it, the register has no effect.
  */
 int hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SVM on and off: what a CPU needs before its first VMRUN, and a vcpu's VMCB (APM vol. 2, 15.2 to
- * 15.5 and appendix B). What is intercepted: exits.c.
+ * Enables SVM on a CPU, and initialises a vcpu's VMCB (APM vol. 2, 15.2 to 15.5 and appendix B).
+ * Intercepts: exits.c.
  */
 #include "core/domain.h"
 #include "core/vcpu.h"
@@ -24,7 +24,7 @@
 void hw_init(void)
 {
     if (cpu_rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
-        panic("SVM is switched off by the firmware (VM_CR.SVMDIS): enable it in its setup\n");
+        panic("SVM is disabled by firmware (VM_CR.SVMDIS): enable it in the firmware setup\n");
     permissions_init();
 }
 

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * State that VMRUN does not switch, when the vcpu of a CPU changes.
+ * Switches the state that VMRUN does not, when the vcpu on a CPU changes.
  *
- * By VMLOAD and VMSAVE (APM vol. 2, 15.5.2): FS, GS, TR, LDTR, KERNEL_GS, STAR and its like,
- * SYSENTER. The core needs none of them, so they stay the guest's until the next guest's take their
- * place or the CPU idles; whoever asks for them in the VMCB gets them there (switch_unload). Most
- * exits pay nothing. Only the stacks of NMI, #DF and #MC, which the host's TR leads to, are missing
- * meanwhile (cpu/traps.c: why that is right).
+ * By VMLOAD and VMSAVE (APM vol. 2, 15.5.2): FS, GS, TR, LDTR, KERNEL_GS, STAR etc., SYSENTER. The
+ * core needs none of these, so they stay loaded until the next vcpu's replace them or the CPU
+ * idles. Code that needs them in the VMCB calls switch_unload first. Most exits therefore cost
+ * nothing here. Meanwhile only the stacks of NMI, #DF and #MC, which need the host's TR, are
+ * unavailable (cpu/traps.c explains why that is safe).
  *
- * By hand: FPU and vector registers (eagerly: some emulators and CPUs do not trap every use under
- * CR0.TS), XCR0, the debug address registers, TSC_AUX, and the branch predictors between domains.
- * PKRU, which no guest is offered but any can switch on, is only cleared.
+ * By software: FPU and vector registers (eagerly, since some emulators and CPUs do not trap every
+ * use under CR0.TS), XCR0, the debug address registers, TSC_AUX, and the branch predictors between
+ * domains. PKRU, which is not offered to guests but which any guest can enable, is only cleared.
  *
- * XCR0 (0 where there is none) is the host's full mask between two vcpus, and the guest's while one
- * is here. It is read back when that leaves, because QEMU before 8 does not deliver the XSETBV
- * intercept: the register is the truth. The run loop calls hw_switch_out before it gives the vcpu
- * back to the scheduler: its state is complete in memory before another CPU can take it.
+ * XCR0 (0 without XSAVE) holds the host's full mask between vcpus, and the guest's value while a
+ * vcpu is loaded. It is read back when the vcpu leaves, because QEMU before 8 does not deliver the
+ * XSETBV intercept. The run loop calls hw_switch_out before it returns the vcpu to the scheduler:
+ * its state is complete in memory before another CPU can take it.
  */
 #include "svm/switch.h"
 #include "core/vcpu.h"
@@ -48,7 +48,7 @@ void hw_switch_out(struct cpu *c, struct vcpu *v, bool idle)
     struct hw_vcpu *s = &v->hw;
 
     switch_unload(v);
-    if (idle) { /* else the next vcpu's state takes the place of this one's */
+    if (idle) { /* else the next vcpu's state replaces this one's */
         __asm__ volatile("vmload %0" : : "a"(c->host_vmcb) : "memory");
         traps_own_stacks(true);
     }
@@ -63,7 +63,7 @@ void hw_switch_out(struct cpu *c, struct vcpu *v, bool idle)
 
 void hw_switch_in(struct cpu *c, struct vcpu *v)
 {
-    static domid_t last[MAX_CPUS]; /* by id: a new domain may be where a freed one was */
+    static domid_t last[MAX_CPUS]; /* by id: a new domain may have the address of a freed one */
     struct hw_vcpu *s = &v->hw;
 
     if (cpu_features.ibpb && last[c->id] != v->d->id)

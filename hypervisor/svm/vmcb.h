@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The virtual machine control block (AMD APM vol. 2, appendix B) and what the files of svm/ offer
- * each other. Only they include this; the rest of the core sees hw.h.
+ * The virtual machine control block (APM vol. 2, appendix B), private to svm/. The rest of the core
+ * uses hw.h.
  */
 #ifndef CLV_SVM_VMCB_H
 #define CLV_SVM_VMCB_H
@@ -11,7 +11,7 @@
 
 struct vmcb {
     /* Control area */
-    uint64_t intercepts[3]; /* 000: bit n is what has the exit code n */
+    uint64_t intercepts[3]; /* 000: bit n intercepts exit code n */
     uint8_t reserved_018[0x40 - 0x18];
     uint64_t iopm, msrpm, tsc_offset; /* 040 */
     uint32_t asid;                    /* 058 */
@@ -43,7 +43,7 @@ _Static_assert(offsetof(struct vmcb, rip) == 0x578 && offsetof(struct vmcb, g_pa
                "VMCB state");
 
 /* clang-format off */
-/* Exit codes, up to the last of those that are intercepted by their bit (appendix C). */
+/* Exit codes with an intercept bit, and VMEXIT_NPF (appendix C). */
 enum {
     VMEXIT_WRITE_CR4 = 0x14,
     VMEXIT_EXCEPTION = 0x40, VMEXIT_INTR = 0x60, VMEXIT_NMI, VMEXIT_SMI, VMEXIT_INIT,
@@ -81,7 +81,7 @@ enum {
 #define RFLAGS_IF (1ull << 9)
 #define RFLAGS_RESERVED 2ull
 #define DR6_SINGLE_STEP (1ull << 14)
-#define DR6_RAISED 0xe00full /* what a #DB sets: B0-B3, BD, BS, BT */
+#define DR6_RAISED 0xe00full /* set by #DB: B0-B3, BD, BS, BT */
 
 #define LBR_VIRTUALIZATION 1ull /* lbr_control */
 #define DEBUGCTL_LEGAL 0x3full

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The world switch (APM vol. 2, 15.5): into a guest and back, once.
+ * The world switch (APM vol. 2, 15.5): enters a guest and returns at its exit.
  *
- *   world_switch(rdi: the VMCB's physical address, rsi: struct guest_regs *)
+ *   world_switch(rdi: physical address of the VMCB, rsi: struct guest_regs *)
  *
- * Called with GIF=0, so that nothing comes between the last check for work and VMRUN. IF is set only so that
- * a physical interrupt is recognised while the guest runs: it is the host's IF that counts then
- * (V_INTR_MASKING). No general register of the guest survives into the core; FS, GS, TR, LDTR and the MSRs
- * that VMLOAD loads do, and the core uses none of them (switch.c).
+ * Called with GIF=0, so that no interrupt comes between the last check for work and VMRUN. IF is set only
+ * so that a physical interrupt causes an exit: with V_INTR_MASKING the host's IF applies while the guest
+ * runs. No general-purpose register of the guest stays live in the core. FS, GS, TR, LDTR and the MSRs of
+ * VMLOAD do, and the core uses none of them (switch.c).
  */
 #include "svm/world.h"
 
@@ -19,7 +19,7 @@ world_switch:
     pushq %\r
     .endr
 
-    sti                         /* not right before VMRUN: in QEMU its shadow would go into the guest */
+    sti                         /* not directly before VMRUN: QEMU would carry its shadow into the guest */
     movq %rdi, %rax
     .irp n, 8, 9, 10, 11, 12, 13, 14, 15
     movq REGS_R8 + 8*(\n - 8)(%rsi), %r\n
@@ -31,8 +31,8 @@ world_switch:
     movq REGS_RBP(%rsi), %rbp
     movq REGS_RSI(%rsi), %rsi
 
-    verw data_selector(%rip)    /* empties what leaks from one context to the next (TSA), where the CPU can */
-    vmrun %rax                  /* RAX and RSP are the host's again after the exit */
+    verw data_selector(%rip)    /* clears buffers against TSA, if the microcode supports it */
+    vmrun %rax                  /* the exit restores the host's RAX and RSP */
     cli
 
     popq %rax

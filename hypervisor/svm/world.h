@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* VMRUN and what surrounds it (svm/world.S). */
+/* The world switch (svm/world.S). */
 #ifndef CLV_SVM_WORLD_H
 #define CLV_SVM_WORLD_H
 
@@ -7,14 +7,11 @@
 #include "hw.h"
 #include "types.h"
 
-/*
- * GIF=0 on entry and on return; interrupts are recognised by the intercept only. Physical
- * addresses.
- */
+/* Enters the guest once. GIF=0 on entry and return. vmcb: its physical address. */
 void world_switch(paddr_t vmcb, struct guest_regs *regs);
 #endif
 
-/* Where world.S finds them in struct guest_regs. RAX and RSP are in the VMCB then. */
+/* Offsets in struct guest_regs, for world.S. RAX and RSP are in the VMCB. */
 #define REGS_RCX 8
 #define REGS_RDX 16
 #define REGS_RBX 24
