@@ -149,6 +149,7 @@ static void root_pointers(void **state)
 
     assert_panics(acpi_init(0)); /* there is none */
     root(&madt, 1);
+    rsdp_at(RSDP, 2, 0xfe000000, ROOT); /* all of its bytes count for the checksum */
     acpi_init(0);
     assert_int_equal(acpi.tables, 1);
 
