@@ -306,7 +306,7 @@ static void callers_are_followed_while_they_make_sense(void **state)
     dump_from(frames, top);
     assert_last(1);
     chain(frames, 5);
-    frames[2].next = (uint64_t)&frames[1];          /* backwards */
+    frames[2].next = (uint64_t)&frames[0];          /* backwards */
     dump_from(frames, top);
     assert_last(2);
     frames[2].next = (uint64_t)stacks[4];           /* another CPU's stack */
