@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ACPI tables that dom0 finds: the machine's own, but for a new MADT (one processor entry a
- * vcpu, its acpi_id the vcpu id, its APIC id the emulated one), and only those of which is known
- * that they say nothing about CPUs, memory, interrupts and errors, which are the core's: as for
- * Xen's PVH dom0. What the FADT names (DSDT, FACS) comes with it. ACPI 6, 5.2.5 to 5.2.12.
+ * The ACPI tables for dom0: the machine's own, except for a new MADT. That one has a processor
+ * entry per vcpu, with the vcpu id as acpi_id and the emulated APIC id. As for Xen's PVH dom0, a
+ * table is shown only if it is known to describe no CPUs, memory, interrupts or errors, which are
+ * the core's. Tables that the FADT refers to (DSDT, FACS) come with it. ACPI 6, 5.2.5 to 5.2.12.
  */
 #include "dom0/acpi_tables.h"
 #include "directmap.h"
@@ -35,11 +35,13 @@ struct xsdt {
 
 static bool is_shown(const struct acpi_header *h)
 {
+    /*
+     * AML, batteries, PCI windows; boot logo and times, licences, video BIOS; embedded controller,
+     * TPMs, watchdog.
+     */
     static const char names[][5] = {
-        "FACP", "SSDT", "PSDT", "SBST", "MCFG", /* AML, batteries, PCI by memory */
-        /* firmware's picture, times and licences, a video BIOS */
-        "BGRT", "FPDT", "MSDM", "SLIC", "VFCT", "ECDT", "TCPA", "TPM2",
-        "WDAT" /* the embedded controller, TPMs, a watchdog */
+        "FACP", "SSDT", "PSDT", "SBST", "MCFG", "BGRT", "FPDT",
+        "MSDM", "SLIC", "VFCT", "ECDT", "TCPA", "TPM2", "WDAT",
     };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
@@ -48,13 +50,13 @@ static bool is_shown(const struct acpi_header *h)
     return !memcmp(h->signature, "OEM", 3);
 }
 
-static void finish(struct acpi_header *h, const void *end)
+static void finish_table(struct acpi_header *h, const void *end)
 {
     h->length = (uint32_t)((const uint8_t *)end - (uint8_t *)h);
     h->checksum = (uint8_t)-acpi_checksum(h, h->length);
 }
 
-/* The machine's first I/O APIC and the overrides of its lines, as they are. */
+/* Copies the machine's first I/O APIC and the interrupt overrides, unchanged. */
 static uint8_t *copy_interrupts(uint8_t *at, const uint8_t *end)
 {
     uint32_t length;
@@ -73,7 +75,7 @@ static uint8_t *copy_interrupts(uint8_t *at, const uint8_t *end)
     return at;
 }
 
-/* dom0's own table first: it fits into the page whatever the machine has. */
+/* Puts dom0's own MADT first, so that it fits into the page however many tables there are. */
 static void fill_xsdt(struct xsdt *x, const struct madt *madt, const uint8_t *end)
 {
     unsigned int n = 0;
@@ -86,9 +88,9 @@ static void fill_xsdt(struct xsdt *x, const struct madt *madt, const uint8_t *en
         if (is_shown(h) && (uint8_t *)&x->table[n + 1] <= end)
             x->table[n++] = virt_to_paddr(h);
         else
-            log_info("dom0 does not see the ACPI table %.*s\n", 4, h->signature);
+            log_info("hiding ACPI table %.*s from dom0\n", 4, h->signature);
     }
-    finish(&x->header, &x->table[n]);
+    finish_table(&x->header, &x->table[n]);
 }
 
 void dom0_acpi_tables(unsigned int vcpus, paddr_t page)
@@ -97,13 +99,13 @@ void dom0_acpi_tables(unsigned int vcpus, paddr_t page)
     struct madt *madt = (struct madt *)(rsdp + 1);
     uint8_t *at = madt->entry, *end = (uint8_t *)rsdp + PAGE_SIZE;
 
-    *madt = (struct madt){ .header = HEADER("APIC", 3),
-                           .lapic = 0xfee00000 }; /* flags: there is no 8259 */
+    /* flags 0: no 8259 */
+    *madt = (struct madt){ .header = HEADER("APIC", 3), .lapic = 0xfee00000 };
     for (unsigned int i = 0; i < vcpus; i++, at += sizeof(struct madt_lapic))
         *(struct madt_lapic *)at = (struct madt_lapic){ MADT_LAPIC, sizeof(struct madt_lapic),
                                                         (uint8_t)i, (uint8_t)(2 * i), 1 };
     at = copy_interrupts(at, end);
-    finish(&madt->header, at);
+    finish_table(&madt->header, at);
     fill_xsdt((struct xsdt *)at, madt, end);
     *rsdp = (struct acpi_rsdp){ .signature = "RSD PTR ",
                                 .oem_id = "CLEAVE",

@@ -5,7 +5,7 @@
 
 #include "types.h"
 
-/* RSDP, which comes first, MADT and XSDT for dom0. */
+/* Writes the RSDP (at the start of the page), MADT and XSDT for dom0. */
 void dom0_acpi_tables(unsigned int vcpus, paddr_t page);
 
 #endif

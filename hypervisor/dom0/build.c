@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0, the control domain: an unmodified kernel started through its PVH entry point
- * (<xen/arch-x86/hvm/start_info.h>). Steps in reading order at the bottom.
+ * Builds dom0, the control domain: an unmodified kernel started through its PVH entry point
+ * (<xen/arch-x86/hvm/start_info.h>). dom0_build(), at the end, has the steps in order.
  *
- * Its memory is the machine's lowest RAM (mm/memory.c), each guest frame the machine frame of that
- * number, so that devices can do DMA without an IOMMU (../README.md, "dom0's frames"). What is not
- * its own RAM stays visible in its map as unusable, never left out: Linux would place device
- * registers there. What is not RAM at all is mapped through on its first touch, except the
- * registers that the core emulates or hides.
+ * Its memory is the machine's lowest RAM (mm/memory.c), identity-mapped, so that devices can do DMA
+ * without an IOMMU (README.md, "dom0's frames"). Other RAM is in its map as unusable, and never
+ * left out: Linux would place device registers there. Non-RAM addresses are mapped on first access,
+ * except registers that the core emulates or hides.
  *
- * In its memory below 1 MiB, three pages are laid out for it: start_info with the module list and
- * memory map, the command line, the ACPI tables. Kernel at its own address, initrd behind it.
+ * Three pages of its memory below 1 MiB are filled in: start_info with the module list and the
+ * memory map, the command line, the ACPI tables. The kernel is loaded at its own address, followed
+ * by the initrd.
  */
 #include "dom0/build.h"
 #include "core/domain.h"
@@ -42,22 +42,22 @@
 #include <xen/arch-x86/hvm/start_info.h>
 #include <xen/domctl.h>
 
-#define KERNEL_LOW 0x1000000ul /* nothing of a kernel or initrd below 16 MiB */
+#define KERNEL_LOW 0x1000000ul /* no part of kernel or initrd below 16 MiB */
 #define LOW_END 0x100000ul
 #define LOW_PAGES 3
 #define MAP_ENTRIES 127u /* Linux copies them unchecked into a table of 128, and adds one */
 #define HPET_FRAME 0xfed00ull
 /*
- * The local APIC's registers, and behind them where a store is an interrupt message, whoever makes
- * it.
+ * The local APIC's registers, followed by addresses where any write, by a CPU or a device, is an
+ * interrupt message.
  */
 #define APIC_START 0xfee00ull
 #define APIC_END 0xfef00ull
-/* HyperTransport's own: interrupts, ports and PCI configuration by memory accesses. */
+/* HyperTransport: interrupts, ports and PCI configuration through memory accesses. */
 #define HYPERTRANSPORT_START 0xfd00000ull
 #define HYPERTRANSPORT_END 0x10000000ull
 
-static struct domain *create(void)
+static struct domain *create_domain(void)
 {
     struct xen_domctl_createdomain config = {
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
@@ -71,7 +71,7 @@ static struct domain *create(void)
     struct domain *d;
 
     if (value && (!cmdline_parse_size(value, &n) || !n || n > MAX_VCPUS))
-        panic("dom0_max_vcpus=%s: give a number from 1 to %u\n", value, MAX_VCPUS);
+        panic("dom0_max_vcpus=%s: not a number from 1 to %u\n", value, MAX_VCPUS);
     config.max_vcpus = (uint32_t)n;
     if (domain_create(&config, DOMID_DOM0, &d))
         panic("no memory to create dom0\n");
@@ -91,7 +91,7 @@ static void map_identity(struct domain *d, uint64_t start, uint64_t end)
     }
 }
 
-/* Returns the end of its RAM below 1 MiB, the last piece with room for what is laid out there. */
+/* Gives d its RAM. Returns the end of the last piece below 1 MiB that has room for LOW_PAGES. */
 static paddr_t give_memory(struct domain *d)
 {
     paddr_t low_end = 0;
@@ -110,7 +110,7 @@ static paddr_t give_memory(struct domain *d)
     return low_end;
 }
 
-/* What the core emulates (I/O APICs, PCI), keeps to itself (HPET) or owns (interrupt messages). */
+/* Hides what the core emulates (I/O APICs, PCI), reserves (HPET) or owns (interrupt messages). */
 static void hide_devices(void)
 {
     mmio_hide(APIC_START, APIC_END);
@@ -124,8 +124,8 @@ static void hide_devices(void)
 }
 
 /*
- * All ports but those of devices that are the core's, emulated, or able to stop the machine
- * (power.c).
+ * Gives dom0 all ports except those of devices that the core owns or emulates, or that can stop the
+ * machine (power.c).
  */
 static void give_ports(void)
 {
@@ -135,16 +135,15 @@ static void give_ports(void)
         { 0x92, 0x92 },                   /* fast reset */
         { 0xcf8, 0xcff },                 /* PCI configuration, reset */
         { uart_port, uart_port + 7u },
-        { cpu_features.cstate_ports, cpu_features.cstate_ports + CSTATE_PORTS - 1 }, /* sleep of a
-        CPU */
-        { acpi.pm1_control[0], acpi.pm1_control[0] + 1u }, { acpi.pm1_control[1],
-        acpi.pm1_control[1] + 1u },
+        { cpu_features.cstate_ports, cpu_features.cstate_ports + CSTATE_PORTS - 1 }, /* C-states */
+        { acpi.pm1_control[0], acpi.pm1_control[0] + 1u },
+        { acpi.pm1_control[1], acpi.pm1_control[1] + 1u },
     };
     /* clang-format on */
 
     hw_set_dom0_ports(0, 0xffff, true);
     for (unsigned int i = 0; i < ARRAY_SIZE(kept); i++)
-        if (kept[i][0]) /* 0: the machine has none */
+        if (kept[i][0]) /* 0: not present */
             hw_set_dom0_ports(kept[i][0], kept[i][1], false);
 }
 
@@ -164,14 +163,13 @@ static void check_place(const struct domain *d, const char *what, paddr_t start,
         if (r->type == BOOT_DOM0 && start >= MAX(r->start, KERNEL_LOW) && end <= r->end)
             return;
     }
-    panic("dom0's %s would be at %#lx-%#lx, not in one piece of its %lu MiB of RAM, above %#lx: "
+    panic("dom0's %s at %#lx-%#lx is not within one range of its %lu MiB of RAM above %#lx: "
           "raise dom0_mem\n",
           what, start, end, d->max_pages * PAGE_SIZE >> 20, KERNEL_LOW);
 }
 
 /*
- * Copies the kernel to where it wants to be; returns the end of what it occupies, and its entry
- * point.
+ * Loads the kernel at its physical addresses. Returns the end of its memory, and the entry point.
  */
 static paddr_t load_kernel(const struct domain *d, uint32_t *entry)
 {
@@ -194,7 +192,7 @@ static paddr_t load_kernel(const struct domain *d, uint32_t *entry)
     return ROUND_UP(end, PAGE_SIZE);
 }
 
-static void start_info(paddr_t at, paddr_t initrd, uint64_t initrd_size)
+static void write_start_info(paddr_t at, paddr_t initrd, uint64_t initrd_size)
 {
     struct hvm_start_info *s = paddr_to_virt(at);
     struct hvm_modlist_entry *module = (struct hvm_modlist_entry *)(s + 1);
@@ -217,9 +215,8 @@ static void start_info(paddr_t at, paddr_t initrd, uint64_t initrd_size)
 }
 
 /*
- * However much guests take, dom0 can go on: the frames for tables that show it every frame of the
- * machine once, page by page, are kept for it, and 4 MiB for its devices' tables, ports and handles
- * of grants.
+ * Reserves a pool so that dom0 never depends on what guests leave: frames for tables that map the
+ * whole machine once as 4K pages, and 4 MiB for tables of its devices, ports and grant handles.
  */
 static void reserve_pool(struct domain *d)
 {
@@ -243,14 +240,14 @@ void dom0_build(void)
         panic("no dom0 kernel: the first multiboot module must be a Linux vmlinux (QEMU: -initrd "
               "\"vmlinux ARGS,initrd\")\n");
 
-    struct domain *d = create();
+    struct domain *d = create_domain();
     paddr_t low_end = give_memory(d), info = low_end - LOW_PAGES * PAGE_SIZE;
 
     hide_devices();
     give_ports();
     emulate_devices(d);
 
-    const struct boot_module *module = &boot_info.module[1]; /* empty where there is no initrd */
+    const struct boot_module *module = &boot_info.module[1]; /* empty if there is no initrd */
     uint64_t initrd_size = module->end - module->start;
     uint32_t entry;
     paddr_t initrd = load_kernel(d, &entry);
@@ -259,7 +256,7 @@ void dom0_build(void)
     memcpy(paddr_to_virt(initrd), paddr_to_virt(module->start), initrd_size);
     boot_info_add_range(low_end - PAGE_SIZE, low_end, BOOT_ACPI);
     dom0_acpi_tables(d->max_vcpus, low_end - PAGE_SIZE);
-    start_info(info, initrd, initrd_size);
+    write_start_info(info, initrd, initrd_size);
     free_modules();
 
     int rc;

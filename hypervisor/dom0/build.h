@@ -3,6 +3,6 @@
 #ifndef CLV_DOM0_BUILD_H
 #define CLV_DOM0_BUILD_H
 
-void dom0_build(void); /* panics readably when it cannot */
+void dom0_build(void); /* panics with the reason on failure */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ELF64, as much as a kernel needs: program headers and the Xen notes (System V ABI;
+ * A minimal ELF64 reader for kernels: program headers and the Xen notes (System V ABI;
  * <xen/elfnote.h>). Read next: build.c.
  */
 #include "dom0/elf.h"
@@ -27,19 +27,19 @@ struct elf_phdr {
     uint64_t offset, vaddr, paddr, filesz, memsz, align;
 };
 
-/* The fields of one that has the entry point; in others, name and value may be of other sizes. */
+/* A note with the entry point. In other notes, name and value may have other sizes. */
 struct elf_note {
     uint32_t namesz, descsz, type;
     char name[4];
     uint32_t value;
 };
 
-static bool inside(uint64_t size, uint64_t offset, uint64_t length)
+static bool is_inside(uint64_t size, uint64_t offset, uint64_t length)
 {
     return offset <= size && length <= size - offset;
 }
 
-/* 0: it is not among these notes. */
+/* Returns the entry point from these notes, or 0 if there is none. */
 static uint32_t find_entry(const uint8_t *p, uint64_t size)
 {
     struct elf_note n;
@@ -61,7 +61,7 @@ static uint32_t find_entry(const uint8_t *p, uint64_t size)
     return 0;
 }
 
-/* Takes over one program header; NULL, or what is wrong. */
+/* Reads one program header. Returns NULL, or the reason why it is invalid. */
 static const char *read_segment(const uint8_t *image, uint64_t size, const struct elf_phdr *p,
                                 struct elf_kernel *k)
 {
@@ -69,7 +69,7 @@ static const char *read_segment(const uint8_t *image, uint64_t size, const struc
 
     if (!load && p->type != PT_NOTE)
         return NULL;
-    if (!inside(size, p->offset, p->filesz) ||
+    if (!is_inside(size, p->offset, p->filesz) ||
         (load && (p->filesz > p->memsz || p->paddr + p->memsz < p->paddr)))
         return "a segment lies outside of the file";
     if (!load && !k->entry)
@@ -99,7 +99,7 @@ const char *elf_read(const uint8_t *image, uint64_t size, struct elf_kernel *k)
     if (h.ident[4] != 2 || h.ident[5] != 1 || h.machine != EM_X86_64)
         return "it is not a 64-bit little-endian x86 ELF file";
     if (h.phentsize != sizeof(struct elf_phdr) ||
-        !inside(size, h.phoff, (uint64_t)h.phnum * h.phentsize))
+        !is_inside(size, h.phoff, (uint64_t)h.phnum * h.phentsize))
         return "its program headers lie outside of the file";
     for (unsigned int i = 0; i < h.phnum && !why; i++) {
         struct elf_phdr p;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading an ELF64 kernel image in memory (dom0/elf.c): pure, every offset checked against the
- * image's size. The image is not trusted to be well-formed: it comes from a boot loader.
+ * Reads an ELF64 kernel image in memory (dom0/elf.c). The image comes from a boot loader and is not
+ * trusted: every offset is checked against its size. No side effects.
  */
 #ifndef CLV_DOM0_ELF_H
 #define CLV_DOM0_ELF_H
@@ -13,12 +13,12 @@ struct elf_segment {
     const uint8_t *data;
 };
 struct elf_kernel {
-    uint32_t entry;        /* the PVH one */
-    unsigned int segments; /* to load */
+    uint32_t entry;        /* PVH entry point */
+    unsigned int segments; /* number of segments to load */
     struct elf_segment segment[16];
 };
 
-/* NULL, or what is wrong with it. */
+/* Returns NULL, or the reason why the image is invalid. */
 const char *must_check elf_read(const uint8_t *image, uint64_t size, struct elf_kernel *k);
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's I/O APIC: 24 pins where the machine has its first (Intel 82093AA; version 0x20 has the EOI
- * register too). Each pin is one host line, which dom0 never programs itself: its entry says where
- * in dom0 the interrupt goes; the host's entry always has the core's vector for that line, and a
- * CPU that is on line.
+ * dom0's I/O APIC: 24 pins, at the address of the machine's first one (Intel 82093AA; version 0x20
+ * also has the EOI register). Each pin stands for one host line, which dom0 never programs itself.
+ * Its entry specifies the target inside dom0. The host's entry always has the core's vector for
+ * that line, and an online CPU.
  *
- * A level line is masked in the host from the moment when it fires until dom0's end of interrupt
- * for its vector (the Remote IRR bit of the entry says so), because the host's own EOI must come at
- * once and the line would fire again.
+ * A level-triggered line is masked in the host from the moment it fires until dom0's EOI for its
+ * vector, as recorded in Remote IRR. The host's own EOI must be sent at once, and the line would
+ * otherwise fire again.
  *
- * Lock: d->vdev.lock, class LOCK_VDEV, for all of io and of the host's I/O APIC. Under it: kicks
- * (LOCK_SCHED). Read next: ../vdev/lapic.c, ../platform/host_ioapic.c.
+ * Lock: d->vdev.lock, class LOCK_VDEV, protects `io` and the host's I/O APIC. Kicks (LOCK_SCHED)
+ * are sent with it held. Read next: vdev/lapic.c, platform/host_ioapic.c.
  */
 #include "dom0/ioapic.h"
 #include "core/domain.h"
@@ -51,7 +51,10 @@ static struct {
     };
 } io;
 
-/* Else dom0's entry is only stored: the line of the serial port is the core's own. */
+/*
+ * Returns whether dom0 owns the line of a pin. If not, its entry is only stored: the serial port's
+ * line belongs to the core.
+ */
 static bool is_dom0s(unsigned int pin) { return pin != uart_irq && pin < host_ioapic_lines(); }
 
 unsigned int ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical)
@@ -85,7 +88,7 @@ static void write_word_locked(struct domain *d, unsigned int n, uint32_t val)
     io.word[n] = val;
     *entry = (*entry & ENTRY_WRITABLE) | (old & ENTRY_REMOTE_IRR);
     if (!(*entry & LAPIC_LEVEL))
-        *entry &= ~ENTRY_REMOTE_IRR; /* how drivers of old versions acknowledge: edge and back */
+        *entry &= ~ENTRY_REMOTE_IRR; /* old drivers switch to edge and back to acknowledge */
     if (*entry != old)
         route_locked(d, n / 2);
 }
@@ -145,7 +148,7 @@ static void write_window(struct domain *d, uint32_t offset, uint32_t val)
         write_word_locked(d, io.select - REG_ENTRY, val);
 }
 
-/* As the local APIC, it takes accesses of 4 bytes only. */
+/* Only accesses of 4 bytes have an effect, as for the local APIC. */
 static void access_ioapic(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
                           uint64_t *val)
 {

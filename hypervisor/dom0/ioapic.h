@@ -7,9 +7,9 @@
 
 struct domain;
 
-void dom0_add_ioapic(struct domain *d); /* adds its ranges to d's bus */
-#define MESSAGE_DEST_ALL 0xffu /* an APIC id from here on does not fit into an entry or a message */
-/* The host CPU that takes an interrupt for dest: where that vcpu runs. */
+void dom0_add_ioapic(struct domain *d); /* adds its range to d's bus */
+#define MESSAGE_DEST_ALL 0xffu /* APIC ids from here on do not fit into an entry or a message */
+/* Returns the host CPU that receives interrupts for dest: the one where that vcpu runs. */
 unsigned int ioapic_host_cpu(struct domain *d, uint32_t dest, bool logical);
 
 #endif

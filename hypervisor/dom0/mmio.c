@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's device memory. dom0 sees the machine's device memory at its own addresses, but for RAM and
- * for what the dom0 builder hid (the local APIC, the I/O APICs ...). It is mapped when dom0 first
- * touches it, 2M at once where all of that is device memory. The MSI-X tables are not mapped
- * (msi.c).
+ * dom0's device memory. The machine's device memory appears to dom0 at its own addresses, except
+ * what the builder hides (local APIC, I/O APICs ...). It is mapped on first access, as 2M if the
+ * whole range is device memory. Pages with MSI-X tables are not mapped (msi.c).
  */
 #include "dom0/mmio.h"
 #include "core/domain.h"
@@ -13,7 +12,7 @@
 #include "mm/frame.h"
 #include "mm/p2m.h"
 
-/* Written while dom0 is built, on one CPU; only read after. */
+/* Written by one CPU while dom0 is built, read-only afterwards. */
 static struct {
     uint64_t start, end;
 } hidden[52]; /* as many as ACPI may list, and four more */
@@ -52,7 +51,9 @@ void mmio_forget(struct domain *d, uint64_t start, uint64_t end)
     p2m_batch_finish(&batch);
 }
 
-/* The device memory around gfn. -ENOENT: not to be mapped; -EEXIST: some of it is. */
+/*
+ * Maps the device memory around gfn. -ENOENT: it may not be mapped; -EEXIST: part of it is mapped.
+ */
 static int map_around(struct domain *d, gfn_t gfn, unsigned int order)
 {
     uint64_t start = ROUND_DOWN(gfn.n, 1ull << order), end = start + (1ull << order);
@@ -61,7 +62,7 @@ static int map_around(struct domain *d, gfn_t gfn, unsigned int order)
     if (!may_map(d, start, end))
         return -ENOENT;
     rc = p2m_set(d, GFN(start), MFN(start), order, P2M_MMIO);
-    if (!rc && !may_map(d, start, end)) /* msi.c has taken some of it meanwhile */
+    if (!rc && !may_map(d, start, end)) /* msi.c has claimed part of it meanwhile */
         mmio_forget(d, start, end);
     return rc;
 }
@@ -72,6 +73,6 @@ int mmio_map(struct domain *d, gfn_t gfn, unsigned int hole_order)
 
     if (rc == -ENOENT || rc == -EEXIST)
         rc = map_around(d, gfn, ORDER_4K);
-    /* another vcpu was faster */
+    /* another vcpu has mapped it */
     return rc == -EEXIST ? 0 : rc;
 }

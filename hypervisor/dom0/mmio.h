@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Machine frames that are not RAM are mapped when dom0 first touches them (dom0/mmio.c). */
+/* Maps machine frames that are not RAM when dom0 first accesses them (dom0/mmio.c). */
 #ifndef CLV_DOM0_MMIO_H
 #define CLV_DOM0_MMIO_H
 
@@ -8,11 +8,12 @@
 struct domain;
 
 void mmio_hide(uint64_t start, uint64_t end);
-bool mmio_allowed(const struct domain *d, uint64_t start, uint64_t end); /* all of them */
-/* unmaps them, and flushes */
+bool mmio_allowed(const struct domain *d, uint64_t start, uint64_t end); /* the whole range */
+/* unmaps the range, and flushes */
 void mmio_forget(struct domain *d, uint64_t start, uint64_t end);
 /*
- * 0: mapped, retry; -ENOENT: nothing for d is there; -ENOMEM. hole_order: of the hole around gfn.
+ * Maps the device memory at gfn. 0: retry the access; -ENOENT: d may not access it; -ENOMEM.
+ * hole_order: size of the hole around gfn.
  */
 int mmio_map(struct domain *d, gfn_t gfn, unsigned int hole_order);
 

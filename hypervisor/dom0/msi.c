@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MSI and MSI-X of dom0's devices (PCI 3.0, 6.8). dom0 writes where in dom0 an interrupt shall go,
- * and reads that back; the device always has a message of the core's: a host CPU, and a vector
- * there that is this message's own. When the vector comes, the interrupt goes where dom0's message
- * says at that moment.
+ * MSI and MSI-X of dom0's devices (PCI 3.0, 6.8). dom0 writes, and reads back, the target of an
+ * interrupt inside dom0. The device always holds a message of the core: a host CPU, and a vector on
+ * it that only this message uses. When the vector fires, the interrupt is delivered to the target
+ * in dom0's message at that moment.
  *
- * An MSI-X table lies in device memory. From when MSI-X is first enabled, its pages are no more
- * mapped to dom0 but emulated, wherever the device's base address moves (pci.c tells). One MSI a
- * function: more need consecutive vectors, which no kernel asks for without interrupt remapping.
+ * An MSI-X table lies in device memory. Once MSI-X has been enabled, its pages are no longer mapped
+ * to dom0 but emulated, wherever the device's BAR moves (pci.c reports this). A function has at
+ * most one MSI: several would need consecutive vectors, which no kernel requests without interrupt
+ * remapping.
  *
- * Lock: pci_lock (pci.h) for all sources, but for what msi_emulates and arriving interrupts read:
- * sources are published complete and live for ever.
+ * Lock: pci_lock (pci.h) protects all sources, except for what msi_emulates() and arriving
+ * interrupts read: sources are published complete and never freed.
  */
 #include "dom0/msi.h"
 #include "core/domain_registry.h"
@@ -28,14 +29,14 @@
 #include "vdev/bus.h"
 #include "vdev/lapic.h"
 
-#define CONTROL 2 /* of a capability, 2 bytes */
+#define CONTROL 2 /* offset in a capability, 2 bytes */
 #define MSI_ENABLE 0x0001u
 #define MSI_MULTIPLE 0x007eu
 #define MSI_64BIT 0x0080u
 #define MSIX_LINES 0x07ffu
 #define MSIX_MASK_ALL 0x4000u
 #define MSIX_ENABLE 0x8000u
-#define MSIX_TABLE 4 /* which base address, and the offset from there */
+#define MSIX_TABLE 4 /* which BAR, and the offset from there */
 #define MSIX_TABLE_BAR 7u
 
 #define HOST_ADDRESS 0xfee00000u
@@ -43,12 +44,12 @@
 #define ADDRESS_LOGICAL 0x4u
 #define DATA_VECTOR_MODE 0x7ffu
 
-enum { ADDRESS, ADDRESS_HIGH, DATA, LINE_CONTROL, LINE_WORDS }; /* a line of an MSI-X table */
+enum { ADDRESS, ADDRESS_HIGH, DATA, LINE_CONTROL, LINE_WORDS }; /* an entry of an MSI-X table */
 #define LINE_BYTES (4u * LINE_WORDS)
 #define LINE_MASKED 1u
 
 struct message {
-    uint32_t word[LINE_WORDS]; /* as dom0 wrote them; an MSI has no control */
+    uint32_t word[LINE_WORDS]; /* as written by dom0; an MSI has no control word */
     struct irq_vector host;    /* vector 0: none */
 };
 
@@ -57,12 +58,12 @@ struct msi_source {
     struct msi_source *next;
     struct pci_capability capability;
     bool enabled;
-    paddr_t table; /* MSI-X: where it is, 0: nowhere */
+    paddr_t table; /* MSI-X: address of the table, 0: none */
     unsigned int count;
     struct message message[];
 };
 
-struct msi_source *msi_sources; /* only grows; at its front, published last */
+struct msi_source *msi_sources; /* new sources are published at the front, none is removed */
 
 /* --- host vectors --- */
 
@@ -75,7 +76,7 @@ static void message_arrived(unsigned int vector, void *data)
                   (val & DATA_VECTOR_MODE) | (address & ADDRESS_LOGICAL ? LAPIC_LOGICAL : 0));
 }
 
-/* On that CPU; if it has none left and m has none at all, on any. */
+/* Allocates a vector on `cpu`. If that has none left and m has no vector, any CPU will do. */
 static struct irq_vector new_vector(struct message *m, unsigned int cpu)
 {
     struct irq_vector v = irq_alloc_vector(cpu, message_arrived, m);
@@ -87,8 +88,9 @@ static struct irq_vector new_vector(struct message *m, unsigned int cpu)
 }
 
 /*
- * A message that can be sent has a vector, and only while it can: at the CPU that dom0 wants, if it
- * may move. Returns the vector before if that is to be freed, once the device has forgotten it.
+ * Gives a message a vector once it can be sent: on the CPU that dom0 wants, if it may move. A
+ * disabled source has none. Returns the old vector if it is to be freed, once the device no longer
+ * uses it.
  */
 static struct irq_vector update_vector(struct domain *d, const struct msi_source *s,
                                        struct message *m, bool may_move)
@@ -104,7 +106,7 @@ static struct irq_vector update_vector(struct domain *d, const struct msi_source
         v = new_vector(m, cpu);
         if (!v.vector && !before.vector)
             pci_log(d, s->capability.address,
-                    "an interrupt stays off, all vectors of all CPUs are used");
+                    "an interrupt stays disabled: all vectors of all CPUs are in use");
         if (!v.vector)
             return v;
     }
@@ -125,7 +127,7 @@ static uint32_t host_address(const struct message *m)
 
 /* --- sources --- */
 
-/* A capability's. If there is none yet, a new one, unless count is 0. */
+/* Returns the source of a capability. If there is none it creates one, unless count is 0. */
 static struct msi_source *source_of(struct domain *d, const struct pci_capability *c,
                                     unsigned int count)
 {
@@ -156,15 +158,15 @@ unsigned int msi_length(const struct pci_capability *c)
     return pci_hw_read(c->address, c->at + CONTROL, 2) & MSI_64BIT ? 16 : 12;
 }
 
-/* Which word of a message register n of the capability has. */
+/* Returns which word of a message is in register n of the capability. */
 static unsigned int msi_word(const struct pci_capability *c, unsigned int n)
 {
     return n == 2 && msi_length(c) == 12 ? DATA : n - 1;
 }
 
 /*
- * Address and data are two writes, and most devices cannot mask the message between them. So its
- * vector stays at the CPU where it was enabled: dom0 does not see where it arrives.
+ * Address and data are two writes, and most devices cannot mask the message in between. So the
+ * vector stays on the CPU where it was enabled; dom0 cannot tell.
  */
 static void msi_update(struct domain *d, struct msi_source *s)
 {
@@ -213,7 +215,7 @@ static void line_update(struct domain *d, struct msi_source *s, unsigned int i)
 
     if (line) {
         mmio_write(line + 4 * LINE_CONTROL, 4, m->word[LINE_CONTROL] | LINE_MASKED);
-        /* the answer comes behind what the device has sent before */
+        /* the read completes after messages that the device has sent */
         mmio_read(line + 4 * LINE_CONTROL, 4);
     }
     if (line && m->host.vector) {
@@ -233,10 +235,10 @@ static uint64_t end_frame(paddr_t table, unsigned int count)
 }
 
 /*
- * Finds the table, which dom0 reaches no more from then on. It is nowhere unless in dom0's device
- * memory, no line across the end of a page.
+ * Locates the table, and unmaps it from dom0. It must lie in dom0's device memory, with no entry
+ * across a page boundary; otherwise there is none.
  */
-static void locate(struct domain *d, struct msi_source *s)
+static void locate_table(struct domain *d, struct msi_source *s)
 {
     const struct pci_capability *c = &s->capability;
     uint32_t where = pci_hw_read(c->address, c->at + MSIX_TABLE, 4);
@@ -251,7 +253,7 @@ static void locate(struct domain *d, struct msi_source *s)
         !mmio_allowed(d, first_frame(table), end_frame(table, s->count)))
         table = 0;
     WRITE_ONCE(s->table, table);
-    smp_mb(); /* mmio.c maps and then looks here */
+    smp_mb(); /* mmio.c checks this after mapping */
     if (table)
         mmio_forget(d, first_frame(table), end_frame(table, s->count));
 }
@@ -260,10 +262,10 @@ void msi_moved(struct domain *d, uint32_t address)
 {
     for (struct msi_source *s = msi_sources; s; s = s->next)
         if (s->capability.address == address && s->capability.id == PCI_CAP_MSIX)
-            locate(d, s);
+            locate_table(d, s);
 }
 
-/* MSI-X is enabled for the first time: what the table has now is what dom0 wrote into it. */
+/* Called when MSI-X is first enabled: reads what dom0 has written into the table. */
 static struct msi_source *adopt_table(struct domain *d, const struct pci_capability *c,
                                       unsigned int count)
 {
@@ -271,7 +273,7 @@ static struct msi_source *adopt_table(struct domain *d, const struct pci_capabil
 
     if (!s)
         return NULL;
-    locate(d, s);
+    locate_table(d, s);
     for (unsigned int i = 0; s->table && i < count; i++)
         for (unsigned int n = 0; n < LINE_WORDS; n++)
             s->message[i].word[n] =
@@ -291,11 +293,10 @@ static void msix_control_write(struct domain *d, const struct pci_capability *c,
     if (s)
         s->enabled = enabled && s->table;
     if ((control & MSIX_ENABLE) && (!s || !s->enabled)) {
-        pci_log(d, c->address,
-                "MSI-X stays off: its table is not in device memory that is decoded");
+        pci_log(d, c->address, "MSI-X stays disabled: its table is not in decoded device memory");
         control &= ~MSIX_ENABLE;
     }
-    /* some devices have no table before */
+    /* some devices have no table until enabled */
     pci_hw_write(c->address, c->at + CONTROL, 2,
                  control | (control & MSIX_ENABLE ? MSIX_MASK_ALL : 0));
     for (unsigned int i = 0; s && i < s->count; i++)
@@ -345,9 +346,9 @@ bool msi_emulates(const struct domain *d, uint64_t start, uint64_t end)
     return source_in(d, start, end) != NULL;
 }
 
-/* Of the table, or of other registers in its pages. */
-static void access(struct domain *d, struct msi_source *s, gpa_t gpa, unsigned int size, bool write,
-                   uint64_t *val)
+/* Accesses the table, or other registers in its pages. */
+static void access_table(struct domain *d, struct msi_source *s, gpa_t gpa, unsigned int size,
+                         bool write, uint64_t *val)
 {
     uint64_t offset = gpa - s->table;
     unsigned int i = (unsigned int)(offset / LINE_BYTES);
@@ -375,7 +376,7 @@ static void access_page(struct vcpu *v, uint64_t gpa, unsigned int size, bool wr
     struct msi_source *s = source_in(v->d, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1);
 
     if (s && !(gpa & (size - 1)))
-        access(v->d, s, gpa, size, write, val);
+        access_table(v->d, s, gpa, size, write, val);
 }
 
 void dom0_add_msi(struct domain *d)

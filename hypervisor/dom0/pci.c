@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's PCI configuration space by ports 0xcf8 to 0xcff (PCI 3.0, 3.2.2.3.2) and by memory (PCI
- * Express 4.0, 7.2.2; the MCFG table says where): passed on to the machine, except for what could
- * reach the core. The MSI and MSI-X capabilities are msi.c's. A function decodes only addresses
- * that are dom0's: an address that covers RAM, the core's devices or ports is refused when it would
- * come into effect. A host bridge, which could move such things, and the bus numbers that msi.c
- * knows functions by, stay as they are.
+ * dom0's PCI configuration space, through ports 0xcf8 to 0xcff (PCI 3.0, 3.2.2.3.2) and through
+ * memory (PCI Express 4.0, 7.2.2; located by the MCFG table). Accesses are passed on to the
+ * machine, except for what could affect the core. The MSI and MSI-X capabilities are emulated by
+ * msi.c. A function may decode only addresses that are dom0's: a BAR that covers RAM, or devices or
+ * ports of the core, is refused when it would take effect. Host bridges, which could move such
+ * resources, are read-only. So are bus numbers once msi.c identifies functions by them.
  *
- * The address register is dom0's own and reaches the hardware only together with an access. Port
- * 0xcf9 is the chipset's reset. Lock: pci_lock, class LOCK_PCI. The latched address is one word;
- * Linux has its own lock around the pair. Read next: msi.c.
+ * The address register is emulated; it reaches the hardware only as part of an access. Port 0xcf9
+ * is the chip set's reset. Lock: pci_lock, class LOCK_PCI. The latched address is one word; Linux
+ * serialises the pair of accesses itself. Read next: msi.c.
  */
 #include "dom0/pci.h"
 #include "core/domain_shutdown.h"
@@ -41,33 +41,36 @@
 #define REG_CAPABILITIES 0x34
 #define REG_CAPABILITIES_CARDBUS 0x14
 #define CAP_FIRST 0x40u
-#define CAP_LIMIT 48 /* that many fit; a longer list is a loop */
+#define CAP_LIMIT 48 /* the most that fit; a longer list is a loop */
 #define ROM_ENABLE 1u
 #define EXTENDED_FIRST 0x100u
-#define EXTENDED_LIMIT 480 /* that many fit */
+#define EXTENDED_LIMIT 480 /* the most that fit */
 #define EXTENDED_RESIZABLE 0x15u
 #define VENDOR_AMD 0x1022u
 #define SMN_INDEX 0x60u
 #define SMN_INDEX_2 0xb8u
 #define SMN_THERMAL 0x59800u
 #define SMN_MEMORY 0x50000u
-#define SMN_CHANNELS 0x0ff00000u /* of memory: each has the same registers */
+#define SMN_CHANNELS 0x0ff00000u /* memory channels, each with the same registers */
 #define SMN_RANGE 0x1000u
 #define COMMAND_DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
 
 struct spinlock pci_lock = SPINLOCK(LOCK_PCI);
-static uint32_t address_register; /* dom0's */
+static uint32_t address_register; /* emulated */
 
-/* --- the real ports and windows --- */
+/* --- hardware access --- */
 
-static uint32_t ones(unsigned int size) { return size == 4 ? 0xffffffff : (1u << size * 8) - 1; }
+static uint32_t all_ones(unsigned int size)
+{
+    return size == 4 ? 0xffffffff : (1u << size * 8) - 1;
+}
 
 static bool is_behind_ports(uint32_t address, unsigned int reg)
 {
     return !ADDRESS_SEGMENT(address) && reg < EXTENDED_FIRST;
 }
 
-/* The register in the window of its segment and bus, or NULL. */
+/* Maps a register through the window of its segment and bus; NULL if there is none. */
 static volatile uint8_t *window_register(uint32_t address, unsigned int reg)
 {
     for (unsigned int i = 0; i < acpi.pci_windows; i++) {
@@ -87,7 +90,7 @@ uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size)
     if (!is_behind_ports(address, reg)) {
         const volatile uint8_t *p = window_register(address, reg);
 
-        return p ? (uint32_t)mmio_read(p, size) : ones(size);
+        return p ? (uint32_t)mmio_read(p, size) : all_ones(size);
     }
     outl(PORT_ADDRESS, address | (reg & 0xfc));
     if (size == 1)
@@ -127,7 +130,7 @@ static unsigned int header_type(uint32_t address)
     return pci_hw_read(address, REG_HEADER_TYPE, 1) & 0x7f;
 }
 
-/* The list's first, or 0: no list. */
+/* Returns the offset of the first capability, or 0 if there is none. */
 static unsigned int first_capability(uint32_t address)
 {
     unsigned int pointer = header_type(address) == 2 ? REG_CAPABILITIES_CARDBUS : REG_CAPABILITIES;
@@ -138,7 +141,7 @@ static unsigned int first_capability(uint32_t address)
     return pci_hw_read(address, pointer, 1) & 0xfc;
 }
 
-/* Whether reg is in the emulated part of a capability, and of which. */
+/* Finds the capability whose emulated part contains reg. */
 static bool find_capability(uint32_t address, unsigned int reg, struct pci_capability *c)
 {
     unsigned int at = reg < CAP_FIRST || reg >= EXTENDED_FIRST ? 0 : first_capability(address);
@@ -156,8 +159,8 @@ static bool find_capability(uint32_t address, unsigned int reg, struct pci_capab
 }
 
 /*
- * Extended capabilities by which functions decode more than their base addresses say now. dom0 may
- * resize those, and does not see the others: SR-IOV, multicast, resizable base addresses of SR-IOV.
+ * Extended capabilities that let a function decode more than its BARs show at present. dom0 may
+ * resize BARs. The others are hidden: SR-IOV, multicast, resizable BARs of SR-IOV.
  */
 static const struct {
     uint16_t id, length;
@@ -169,8 +172,8 @@ static const struct {
 };
 
 /*
- * Which of them reg is in, and in *at where that begins; 0: in none. A header has the id, a
- * version, and from bit 20 on where the next one is.
+ * Returns the id of the watched capability that contains reg, and its offset in *at; 0 if none. A
+ * header has the id, a version, and from bit 20 on the offset of the next capability.
  */
 static unsigned int find_extended(uint32_t address, unsigned int reg, unsigned int *at)
 {
@@ -195,10 +198,7 @@ struct bar {
     bool io, wide;
 };
 
-/*
- * The bits of a register that can be set: it decodes the others. The function decodes nothing
- * meanwhile.
- */
+/* Returns the writable bits of a BAR; the function decodes the others. Decoding must be off. */
 static uint64_t writable_bits(uint32_t address, unsigned int reg, uint32_t ones)
 {
     uint32_t val = pci_hw_read(address, reg, 4), mask;
@@ -209,7 +209,7 @@ static uint64_t writable_bits(uint32_t address, unsigned int reg, uint32_t ones)
     return mask;
 }
 
-/* PCI 3.0, 6.2.5.1. A ROM is one if it is enabled. */
+/* Reads a BAR (PCI 3.0, 6.2.5.1). A disabled ROM has size 0. */
 static struct bar read_bar(uint32_t address, unsigned int reg, bool rom)
 {
     uint64_t val = pci_hw_read(address, reg, 4), flags = rom ? 0x7ff : 0xf;
@@ -231,7 +231,7 @@ static struct bar read_bar(uint32_t address, unsigned int reg, bool rom)
     return b;
 }
 
-/* At 0 nothing was placed, and RAM has that address anyway. */
+/* A BAR at 0 is unassigned, and RAM has that address anyway. */
 static bool bar_is_harmless(struct domain *d, const struct bar *b)
 {
     uint64_t end = b->base + b->size;
@@ -247,7 +247,10 @@ static bool bar_is_harmless(struct domain *d, const struct bar *b)
     return true;
 }
 
-/* Of header types 0 (six registers), 1 (two) and 2 (one); and the ROM of types 0 and 1. */
+/*
+ * The end of the BARs of header types 0 (six registers), 1 (two) and 2 (one). Types 0 and 1 also
+ * have a ROM.
+ */
 static unsigned int bars_end(unsigned int type)
 {
     switch (type) {
@@ -284,9 +287,8 @@ static bool is_bar(uint32_t address, unsigned int reg)
 }
 
 /*
- * A write to the command register that makes the function decode, to a base address or its size.
- * What would reach the core does not come into effect: it decodes no more than before, or where it
- * did before.
+ * Handles writes that enable decoding, change a BAR or resize one. A write that would affect the
+ * core has no effect: the function decodes no more than before, at the same addresses.
  */
 static void write_decoding(struct domain *d, uint32_t address, unsigned int reg, unsigned int size,
                            uint32_t val)
@@ -299,7 +301,7 @@ static void write_decoding(struct domain *d, uint32_t address, unsigned int reg,
     if (!is_command)
         pci_hw_write(address, reg, size, val);
     if (!bars_are_harmless(d, address, is_command ? val : command)) {
-        pci_log(d, address, "refused: one of its base addresses would cover what is not dom0's");
+        pci_log(d, address, "refused: a BAR would cover addresses that are not dom0's");
         if (is_command)
             val &= ~COMMAND_DECODE | (command & COMMAND_DECODE);
         else
@@ -313,16 +315,16 @@ static void write_decoding(struct domain *d, uint32_t address, unsigned int reg,
 
 /* --- accesses --- */
 
-/* It makes the function decode something that it does not decode now. */
+/* Returns whether the write enables decoding that is off now. */
 static bool is_enabling(uint32_t address, unsigned int reg, uint32_t val)
 {
     return reg == PCI_COMMAND && (val & ~pci_hw_read(address, reg, 1) & COMMAND_DECODE);
 }
 
 /*
- * AMD's system management network is read through an index and a data register of the root complex
- * (PPR 17h, 2.1.4.1 ff.). dom0 may set the index, to what its drivers for temperatures and for
- * memory errors read; all else of a host bridge stays as it is.
+ * AMD's system management network is accessed through an index and a data register of the root
+ * complex (PPR 17h, 2.1.4.1 ff.). dom0 may set the index to registers that its drivers for
+ * temperatures and memory errors read. Everything else in a host bridge is read-only.
  */
 static bool is_harmless_index(uint32_t address, unsigned int reg, unsigned int size, uint32_t val)
 {
@@ -338,8 +340,8 @@ static void host_bridge_write(struct domain *d, uint32_t address, unsigned int r
 {
     if (is_harmless_index(address, reg, size, val))
         pci_hw_write(address, reg, size, val);
-    else if (reg >= CAP_FIRST) /* kernels size the base addresses, which it has not */
-        pci_log(d, address, "a write to this host bridge is not passed on");
+    else if (reg >= CAP_FIRST) /* not logged below: kernels size BARs that do not exist */
+        pci_log(d, address, "write to this host bridge ignored");
 }
 
 static uint32_t config_read(struct domain *d, uint32_t address, unsigned int reg, unsigned int size)
@@ -349,11 +351,11 @@ static uint32_t config_read(struct domain *d, uint32_t address, unsigned int reg
 
     spin_lock_scope(&pci_lock);
     if (find_capability(address, reg, &c))
-        return msi_read(d, &c, reg & 0xfc) >> shift & ones(size);
+        return msi_read(d, &c, reg & 0xfc) >> shift & all_ones(size);
     extended = find_extended(address, reg, &at);
-    /* the id of none; the next stays */
+    /* id 0, which means none; the link to the next one stays */
     if (extended && extended != EXTENDED_RESIZABLE && at == (reg & ~3u))
-        return (pci_hw_read(address, at, 4) & 0xffff0000) >> shift & ones(size);
+        return (pci_hw_read(address, at, 4) & 0xffff0000) >> shift & all_ones(size);
     return pci_hw_read(address, reg, size);
 }
 
@@ -368,15 +370,15 @@ static void config_write(struct domain *d, uint32_t address, unsigned int reg, u
     if (pci_hw_read(address, REG_CLASS, 2) == CLASS_HOST_BRIDGE) {
         host_bridge_write(d, address, reg, size, val);
     } else if (find_capability(address, reg, &c)) {
-        uint32_t word = msi_read(d, &c, reg & 0xfc) & ~(ones(size) << shift);
+        uint32_t word = msi_read(d, &c, reg & 0xfc) & ~(all_ones(size) << shift);
 
         msi_write(d, &c, reg & 0xfc, word | val << shift);
     } else if (extended && extended != EXTENDED_RESIZABLE) {
-        pci_log(d, address, "refused: SR-IOV and multicast are not passed on");
+        pci_log(d, address, "refused: SR-IOV and multicast are not supported");
     } else if (extended || is_bar(address, reg) || is_enabling(address, reg, val)) {
         write_decoding(d, address, reg, size, val);
     } else if (header_type(address) && (reg & ~3u) == REG_BUS_NUMBERS && msi_sources) {
-        pci_log(d, address, "refused: its bus numbers are in use");
+        pci_log(d, address, "refused: the bus numbers are in use");
     } else {
         pci_hw_write(address, reg, size, val);
     }
@@ -384,7 +386,7 @@ static void config_write(struct domain *d, uint32_t address, unsigned int reg, u
 
 /* --- ports --- */
 
-/* An access to the data window that a single register access of the bus can be. */
+/* Returns whether an access to the data window is a single register access on the bus. */
 static bool is_data(uint16_t port, unsigned int size)
 {
     return port >= PORT_DATA && !(port & (size - 1)) && port + size <= PORT_DATA + 4u;
@@ -397,7 +399,7 @@ static uint32_t read_port(struct domain *d, uint16_t port, unsigned int size)
     if (port == PORT_ADDRESS && size == 4)
         return latched;
     if (!is_data(port, size) || !(latched & ADDRESS_ENABLE))
-        return ones(size);
+        return all_ones(size);
     return config_read(d, address, (latched & 0xfc) + (port & 3), size);
 }
 
@@ -423,7 +425,7 @@ static void access_port(struct vcpu *v, uint64_t port, unsigned int size, bool w
 
 /* --- memory --- */
 
-/* The window that gpa is in, or NULL. */
+/* Returns the window that contains gpa, or NULL. */
 static const struct acpi_pci_window *window_at(gpa_t gpa)
 {
     for (unsigned int i = 0; i < acpi.pci_windows; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's PCI configuration space: what pci.c (ports, base addresses) and msi.c (MSI, MSI-X) share.
+ * dom0's PCI configuration space: the interface between pci.c (ports, BARs) and msi.c (MSI, MSI-X).
  */
 #ifndef CLV_DOM0_PCI_H
 #define CLV_DOM0_PCI_H
@@ -23,8 +23,8 @@ struct msi_source;
 #define PCI_CAP_MSIX 0x11
 
 /*
- * A function's MSI or MSI-X capability. Functions are named by their address register, the register
- * 0; its reserved bits have the segment, of which the ports reach only 0.
+ * A function's MSI or MSI-X capability. A function is identified by its value of the address
+ * register, with register 0. Reserved bits there hold the segment; the ports reach segment 0 only.
  */
 struct pci_capability {
     uint32_t address;
@@ -33,7 +33,7 @@ struct pci_capability {
 
 void dom0_add_pci(struct domain *d); /* adds its ranges to d's bus */
 
-/* LOCK_PCI: the real ports, all sources; held in all that follows */
+/* LOCK_PCI: protects the hardware's ports and all sources; held for all functions below. */
 extern struct spinlock pci_lock;
 uint32_t pci_hw_read(uint32_t address, unsigned int reg, unsigned int size);
 void pci_hw_write(uint32_t address, unsigned int reg, unsigned int size, uint32_t val);

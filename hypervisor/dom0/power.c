@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's power ports: ACPI's PM1 control, by which a machine is switched off, and the ports whose
- * reads stop a CPU (C-states). Read next: ../platform/acpi.c.
+ * dom0's power ports: ACPI PM1 control, which powers the machine off, and the ports whose reads
+ * enter a C-state. Read next: platform/acpi.c.
  */
 #include "dom0/power.h"
 #include "core/domain_shutdown.h"
@@ -15,7 +15,7 @@
 #define PM1_SLEEP_ENABLE (1u << 13)
 #define PM1_SLEEP_TYPE(val) ((val) >> 10 & 7)
 
-/* Power-off is obeyed. Sleep is not, for the core would not wake up. The rest passes. */
+/* Obeys power-off. Refuses sleep, from which the core would not wake up. Passes on all else. */
 static void write_pm1(struct domain *d, uint16_t port, uint32_t val)
 {
     if (!(val & PM1_SLEEP_ENABLE))
@@ -23,8 +23,7 @@ static void write_pm1(struct domain *d, uint16_t port, uint32_t val)
     else if (acpi.has_s5 && PM1_SLEEP_TYPE(val) == acpi.s5[0])
         domain_shutdown(d, SHUTDOWN_poweroff);
     else
-        log_guest(d, "asks for sleep state %u of PM1, which is not passed on\n",
-                  PM1_SLEEP_TYPE(val));
+        log_guest(d, "PM1 sleep state %u refused\n", PM1_SLEEP_TYPE(val));
 }
 
 static void access_pm1(struct vcpu *v, uint64_t port, unsigned int size, bool write, uint64_t *val)
@@ -37,7 +36,7 @@ static void access_pm1(struct vcpu *v, uint64_t port, unsigned int size, bool wr
         *val = inw((uint16_t)port);
 }
 
-/* As HLT, but an interrupt wakes the vcpu even if it takes none: ACPI's C2 and C3. */
+/* Like HLT, but any interrupt wakes the vcpu, even if it is masked: ACPI's C2 and C3. */
 static void access_cstate(struct vcpu *v, uint64_t port, unsigned int size, bool write,
                           uint64_t *val)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ports by which dom0 leaves the machine or stops a CPU (dom0/power.c). */
+/* dom0's ports for power-off and C-states (dom0/power.c). */
 #ifndef CLV_DOM0_POWER_H
 #define CLV_DOM0_POWER_H
 

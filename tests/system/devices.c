@@ -109,7 +109,7 @@ static void each_queue_of_each_disk_interrupts(void **state)
     (void)state;
     if (access("/dev/vda", F_OK))
         skip();
-    assert_int_not_equal(run("cleave dmesg | grep 'an interrupt stays off'")->status, 0);
+    assert_int_not_equal(run("cleave dmesg | grep 'an interrupt stays disabled'")->status, 0);
     for (long cpu = 0; cpu < cpus; cpu++)
         run_ok("for disk in /dev/vd?; do taskset %lx dd if=$disk of=/dev/null bs=4k count=1 iflag=direct || "
                "exit 1; done", 1ul << cpu);
