@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The core: build/cleave.elf. Every .c and .S below hypervisor/ belongs to it. HV_DEBUG=0: without asserts, below
+# The core: build/cleave.elf, from every .c and .S below hypervisor/. HV_DEBUG=0 builds without asserts, in
 # build/release, so that the two never mix.
 
 HV_DEBUG ?= 1
@@ -8,8 +8,9 @@ HV_SRC := $(sort $(wildcard hypervisor/*/*.c hypervisor/*/*.S))
 HV_OBJ := $(patsubst hypervisor/%,$(HV_BUILD)/hypervisor/%.o,$(basename $(HV_SRC)))
 HV_XEN_INCLUDE := build/hypervisor/include-xen
 
-# Of about 260 instructions of a null hypercall retpolines (-mindirect-branch) are 12, frame pointers 3. Link-time optimisation of
-# the release core, which inlines locks and register accessors across files, spares a fifth; in one partition, or chance decides what.
+# Of about 260 instructions of a null hypercall, retpolines (-mindirect-branch) cost 12 and frame pointers 3. LTO of the
+# release build inlines locks and register accessors across files, which saves a fifth. It uses one partition, as
+# otherwise the partitioning decides what is inlined.
 HV_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wframe-larger-than=2560 -Werror \
     -ffreestanding -nostdinc -fno-strict-aliasing -fno-common -fno-pie -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-jump-tables -mindirect-branch=thunk-inline \
@@ -35,7 +36,7 @@ $(HV_BUILD)/hypervisor/%.o: hypervisor/%.S | $(HV_XEN_INCLUDE)/xen
 
 -include $(HV_OBJ:.o=.d)
 
-# Where libxen-dev put Xen's public headers.
+# Xen's public headers, from libxen-dev.
 XEN_PUBLIC_INCLUDE ?= /usr/include/xen
 
 ALL_TARGETS += $(HV_BUILD)/cleave.elf
