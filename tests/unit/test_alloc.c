@@ -363,7 +363,7 @@ static void checker_finds_what_is_broken(void **state)
     assert_int_equal(alloc_check_domain(d), 1);
     mfn_to_frame(m)->count = 1;
     mfn_to_frame(m)->state = FRAME_CORE;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
     mfn_to_frame(m)->state = FRAME_DOMAIN;
     harness_check_memory();
     struct frame *first = frame_table; /* of a free block */
@@ -371,13 +371,13 @@ static void checker_finds_what_is_broken(void **state)
     while (first->state != FRAME_FREE || first->order == FRAME_ORDER_NONE)
         first++;
     first->prev ^= 1;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
     first->prev ^= 1;
     first->count = 1;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
     first->count = 0;
     first->order++;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
     first->order--;
     assert_int_equal(alloc_check(), 0);
     mfn_to_frame(m)->flags |= FRAME_F_PARKED;
@@ -388,7 +388,7 @@ static void checker_finds_what_is_broken(void **state)
     d->p2m.parked--;
     harness_check_memory();
     frame_table[1024].state = FRAME_CORE;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
 }
 
 /* The other half of the checker: entries of a p2m that name frames which cannot be there. */
@@ -429,7 +429,7 @@ static void checker_finds_broken_entries(void **state)
 
     top[511] = 1ull << 62;
     mfn_to_frame(d->p2m.root)->count++;
-    assert_int_not_equal(p2m_check(d), 0);
+    assert_in_range(p2m_check(d), 1, 20);
     mfn_to_frame(d->p2m.root)->count--;
     top[511] = entry;
     assert_int_equal(p2m_check(d), 0);
@@ -471,7 +471,7 @@ static void checker_lets_others_in(void **state)
     changes_left = 3;
     harness_quiet = true;
     frame_table[frame_count / 2].state = FRAME_CORE;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
     frame_table[frame_count / 2].state = FRAME_FREE;
     changes_left = 3;
     d->tot_pages++;
@@ -494,16 +494,16 @@ static void checker_finds_broken_lists(void **state)
         n++;
     f = &frame_table[n];
     f->prev++;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
     f->prev--;
     f->order--;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
     f->order++;
     f[1].order = 0;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
     f[1].order = FRAME_ORDER_NONE;
     f[2].count = 1;
-    assert_int_not_equal(alloc_check(), 0);
+    assert_in_range(alloc_check(), 1, frame_count);
     f[2].count = 0;
     assert_int_equal(alloc_check(), 0);
 }

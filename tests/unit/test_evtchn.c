@@ -441,16 +441,16 @@ static void test_check_finds(void **state)
     assert_int_equal(evtchn_check(a) + evtchn_check(b), 0);
     harness_quiet = true;
     b->evtchn.active++;
-    assert_int_not_equal(evtchn_check(b), 0);
+    assert_in_range(evtchn_check(b), 1, 20);
     b->evtchn.active--;
     b->vcpu[1]->evtchn.virq_port[VIRQ_TIMER] = pb;
-    assert_int_not_equal(evtchn_check(b), 0);
+    assert_in_range(evtchn_check(b), 1, 20);
     b->vcpu[1]->evtchn.virq_port[VIRQ_TIMER] = virq;
     uint32_t free = unbound(b, 0);
 
     assert_int_equal(evtchn_check(b), 0);
     b->evtchn.ports++; /* one that is neither used nor free */
-    assert_int_not_equal(evtchn_check(b), 0);
+    assert_in_range(evtchn_check(b), 1, 20);
     b->evtchn.ports--;
     b->shared_info->evtchn_pending[0] = b->shared_info->evtchn_mask[0] = 1ull << free;
     evtchn_dump(b); /* the last line is of the highest port */

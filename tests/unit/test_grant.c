@@ -457,11 +457,11 @@ static void test_check_finds(void **state)
     harness_quiet = true;
     grant_dump(front);
     mfn_to_frame(frame_of(5))->owner = back;
-    assert_int_not_equal(grant_check(front), 0);
+    assert_in_range(grant_check(front), 1, 20);
     mfn_to_frame(frame_of(5))->owner = front;
     back->grant.maptrack_size = 0; /* a mapping that nobody knows of */
-    assert_int_not_equal(grant_check(front), 0);
-    assert_int_not_equal(grant_check(back), 0);
+    assert_in_range(grant_check(front), 1, 20);
+    assert_in_range(grant_check(back), 1, 20);
     back->grant.maptrack_size = 1;
     assert_int_equal(grant_check(front) + grant_check(back), 0);
 }
