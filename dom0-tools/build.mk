@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 #
-# The tools of the control domain: libcleave (what the programs share, a static library) and cleave, the
-# command line.
+# The tools of the control domain: libcleave (a static library) and cleave, the command line.
 
 TOOLS := build/dom0-tools
 TOOLS_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -I$(SCHEMA)
-# Xen's libraries and what those need are linked statically: loading twenty libraries would take longer than
-# what cleave does. Nothing refers to the kernel loaders of libxenguest, which register themselves.
-# libxenstore.a has no thread that reads watches, so that is shared.
+# Xen's libraries and their dependencies are linked statically: loading twenty shared libraries takes longer
+# than cleave runs. libxenguest's kernel loaders register themselves and are not referenced, hence
+# --whole-archive. libxenstore.a lacks the thread that reads watches, so it is linked dynamically.
 TOOLS_LIBS := -Wl,-Bstatic,--whole-archive -lxenguest -Wl,--no-whole-archive,--start-group -lxlutil \
               -lxenlight -lxenctrl -lxenhypfs -lxenevtchn -lxengnttab -lxenforeignmemory -lxendevicemodel \
               -lxencall -lxentoolcore -lxentoollog -lyajl_s -llzma -lzstd -lz -luuid \

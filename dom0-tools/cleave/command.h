@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The verbs of cleave: each is one function, listed once in main.c.
- */
+/* The verbs of cleave. Each is one function, listed in the table of main.c. */
 #ifndef CLEAVE_COMMAND_H
 #define CLEAVE_COMMAND_H
 
@@ -10,29 +8,30 @@
 
 struct command {
     const char *name;
-    const char *arguments; /* as the usage line shows them */
+    const char *arguments; /* for the usage line */
     const char *summary;
-    /* argv[0] is the verb. The exit status: 0 or 1, after one error line. */
+    /* argv[0] is the verb. Returns the exit status: 0, or 1 after one error line. */
     int (*run)(const struct command *command, int argc, char **argv);
 };
 
-/* The hypervisor and the store, open while a verb works. */
+/* The connections to hypervisor and store, for the duration of a verb. */
 struct session {
     struct hv hv;
     struct xs_handle *store;
 };
 
-/* 0, or a negative errno after an error line; session_close in any case. */
+/* Returns 0, or a negative errno after an error line. Call session_close in either case. */
 int session_open(struct session *session);
 void session_close(struct session *session);
 
-/* The bit of an option letter. */
+/* The bit for an option letter. */
 #define OPTION(letter) (1u << ((letter)&31))
 
 /*
- * Parses a verb's options: letters are the ones that it has, each with a long name in order. The
- * bits that were given into *options, the first other argument's index as the result, or a negative
- * errno after an error line, also when the number of other arguments is not from least to most.
+ * Parses the options of a verb. letters: the valid ones; long_names: their long forms, in order.
+ * Sets the bits of given options in *options and returns the index of the first other argument.
+ * Returns a negative errno after an error line, also if the number of other arguments is not in
+ * [least, most].
  */
 int command_options(const struct command *command, int argc, char **argv, const char *letters,
                     const char *const *long_names, unsigned int *options, int least, int most);

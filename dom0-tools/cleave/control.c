@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The verbs that act on one VM: pause, unpause, shutdown, reboot, destroy, console; and dmesg.
- */
+/* Verbs for one VM: pause, unpause, shutdown, reboot, destroy, console. Also dmesg. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +17,8 @@ static const char *const wait_option[] = { "wait" };
 static const char *const clear_option[] = { "clear" };
 
 /*
- * What all of them do first. 0, or a negative errno after an error line; session_close in any case.
+ * Parses the arguments, opens the session and finds the VM. Returns 0, or a negative errno after an
+ * error line. Call session_close in either case.
  */
 static int open_vm(const struct command *command, int argc, char **argv, const char *letters,
                    const char *const *long_names, unsigned int *options, struct session *session,
@@ -39,8 +38,7 @@ static int report_refused(struct session *session, const struct domain *domain, 
 {
     int error = errno;
 
-    report_error("the hypervisor does not %s \"%s\": %s", verb, domain->name,
-                 hv_reason(&session->hv, error));
+    report_error("cannot %s \"%s\": %s", verb, domain->name, hv_reason(&session->hv, error));
     return -error;
 }
 
@@ -53,7 +51,7 @@ int control_pause(const struct command *command, int argc, char **argv)
 
     hv_forget(&session.hv);
     if (rc == 0 && domain.info.flags & XEN_DOMINF_paused) {
-        report_error("\"%s\" is paused already", domain.name);
+        report_error("\"%s\" is already paused", domain.name);
         rc = -EALREADY;
     }
     if (rc == 0 && xc_domain_pause(session.hv.xc, domain.domid) < 0)
@@ -80,7 +78,7 @@ int control_unpause(const struct command *command, int argc, char **argv)
     return rc < 0;
 }
 
-/* Until the domain has ended; a VM that reboots goes on as another domain. */
+/* Waits until the domain has ended. After a reboot the VM continues as another domain. */
 static int await_end(struct session *session, const struct domain *domain)
 {
     struct domain now;
@@ -89,18 +87,18 @@ static int await_end(struct session *session, const struct domain *domain)
     hv_forget(&session->hv);
     while ((rc = domain_get(&session->hv, domain->domid, domain->uuid, &now)) == 0 &&
            !domain_is_shut_down(&now.info)) {
-        if (store_is_lost()) /* told already; the guest may never hear the request */
+        if (store_is_lost()) /* already reported; the guest may never see the request */
             return -ETIMEDOUT;
         usleep(WAIT_STEP_MS * 1000);
     }
     if (rc == 0 || rc == -ESRCH)
         return 0;
-    report_error("the hypervisor does not tell whether \"%s\" has ended: %s", domain->name,
+    report_error("cannot query whether \"%s\" has ended: %s", domain->name,
                  hv_reason(&session->hv, -rc));
     return rc;
 }
 
-static int ask(const struct command *command, int argc, char **argv, const char *wish)
+static int send_request(const struct command *command, int argc, char **argv, const char *wish)
 {
     struct session session;
     struct domain domain;
@@ -117,12 +115,12 @@ static int ask(const struct command *command, int argc, char **argv, const char 
 
 int control_shutdown(const struct command *command, int argc, char **argv)
 {
-    return ask(command, argc, argv, "poweroff");
+    return send_request(command, argc, argv, "poweroff");
 }
 
 int control_reboot(const struct command *command, int argc, char **argv)
 {
-    return ask(command, argc, argv, "reboot");
+    return send_request(command, argc, argv, "reboot");
 }
 
 int control_destroy(const struct command *command, int argc, char **argv)
@@ -152,9 +150,9 @@ int console_run(const struct command *command, int argc, char **argv)
 }
 
 /*
- * The ring's size is not told: the buffer grows until everything fits. The length into *length, and
- * where the next message will begin into *next; the caller frees the text. NULL after an error
- * line.
+ * Reads the message ring. Its size is unknown, so the buffer grows until everything fits. Sets
+ * *length, and *next to the index of the next message. The caller frees the text. NULL after an
+ * error line.
  */
 static char *read_messages(struct hv *hv, unsigned int *length, uint32_t *next)
 {
@@ -171,12 +169,12 @@ static char *read_messages(struct hv *hv, unsigned int *length, uint32_t *next)
     } while (rc == 0 && *length == size && size < DMESG_MAX);
     if (rc == 0)
         return text;
-    report_error("the hypervisor does not give its messages: %s", hv_reason(hv, errno));
+    report_error("cannot read the hypervisor's messages: %s", hv_reason(hv, errno));
     free(text);
     return NULL;
 }
 
-/* Clears them, and prints those that came after the first look. */
+/* Clears the ring, and prints messages that arrived since the first read. */
 static int clear_messages(struct hv *hv, uint32_t next)
 {
     char text[16 << 10];
@@ -189,7 +187,7 @@ static int clear_messages(struct hv *hv, uint32_t next)
         return 0;
     }
     rc = -errno;
-    report_error("the hypervisor does not clear its messages: %s", hv_reason(hv, -rc));
+    report_error("cannot clear the hypervisor's messages: %s", hv_reason(hv, -rc));
     return rc;
 }
 
@@ -207,7 +205,7 @@ int dmesg_run(const struct command *command, int argc, char **argv)
     rc = text ? 0 : -EIO;
     if (text)
         fwrite(text, 1, length, stdout);
-    /* What could not be printed is not thrown away. */
+    /* Do not clear messages that could not be printed. */
     if (text && options && fflush(stdout) == 0 && !ferror(stdout))
         rc = clear_messages(&hv, next);
     free(text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave create: reads the file, builds the VM, hands it to its watcher, lets it run. Until it
- * runs, any failure takes back everything. Next to read: ../libcleave/vmfile.c,
- * ../libcleave/build.c, ../libcleave/life.c.
+ * cleave create: reads the VM file, builds the VM, starts its watcher and unpauses it. A failure
+ * before the VM runs undoes everything. Read next: ../libcleave/vmfile.c, ../libcleave/build.c,
+ * ../libcleave/life.c.
  */
 #include <errno.h>
 #include <limits.h>
@@ -18,10 +18,10 @@
 #include "report.h"
 
 /*
- * VALUE of KEY=VALUE may be typed without the quotes that the file's syntax wants around a text;
- * then it is taken as it is. The result, which the caller frees, or NULL.
+ * Adds the quotes that the file's syntax requires around text, if VALUE of KEY=VALUE has none. The
+ * caller frees the result. NULL: out of memory.
  */
-static char *quote(const char *setting)
+static char *quote_value(const char *setting)
 {
     const char *equals = strchr(setting, '=');
     const char *value = equals + 1 + strspn(equals + 1, " ");
@@ -49,9 +49,10 @@ static int read_file(char **arguments, int count, struct vmfile *vm)
 
     for (int i = 1; rc == 0 && i < count; i++) {
         if (!strchr(arguments[i], '=')) {
-            report_error("\"%s\" is no setting: behind the file come only KEY=VALUE", arguments[i]);
+            report_error("\"%s\" is not a setting: only KEY=VALUE may follow the file",
+                         arguments[i]);
             rc = -EINVAL;
-        } else if (!(settings[i - 1] = quote(arguments[i]))) {
+        } else if (!(settings[i - 1] = quote_value(arguments[i]))) {
             rc = -ENOMEM;
         }
     }
@@ -63,7 +64,7 @@ static int read_file(char **arguments, int count, struct vmfile *vm)
     return rc;
 }
 
-static int attach(struct session *session, uint32_t domid, const struct vmfile *vm)
+static int attach_console(struct session *session, uint32_t domid, const struct vmfile *vm)
 {
     struct domain domain;
 
@@ -74,8 +75,8 @@ static int attach(struct session *session, uint32_t domid, const struct vmfile *
 }
 
 /*
- * Ctrl-C in the middle of a build must not leave half a VM: the signals wait until there is a whole
- * one or none. Gives whether one is waiting.
+ * Blocks signals: Ctrl-C during a build must not leave a partial VM, so signals are handled when
+ * the build is complete or undone. Returns whether one is pending.
  */
 static bool signals_wait(void)
 {
@@ -101,14 +102,14 @@ static void signals_act(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The VM was built; it gets its watcher, unless that is to be this process, and runs. */
-static int launch(struct session *session, const struct vmfile *vm, uint32_t domid, bool paused,
-                  bool foreground)
+/* Starts the watcher of the built VM, unless this process is to watch it, and unpauses the VM. */
+static int start_vm(struct session *session, const struct vmfile *vm, uint32_t domid, bool paused,
+                    bool foreground)
 {
     int rc = 0;
 
     if (signals_wait()) {
-        report_error("VM \"%s\": interrupted: nothing of it is left", vm->name);
+        report_error("VM \"%s\": interrupted: the VM was removed", vm->name);
         return -EINTR;
     }
     if (!foreground)
@@ -118,7 +119,7 @@ static int launch(struct session *session, const struct vmfile *vm, uint32_t dom
     return rc;
 }
 
-/* Builds the VM and lets it run: wholly, or not at all. */
+/* Builds and starts the VM. On failure, nothing of it remains. */
 static int bring_up(struct session *session, const struct vmfile *vm, bool paused, bool foreground,
                     uint32_t *domid)
 {
@@ -128,7 +129,7 @@ static int bring_up(struct session *session, const struct vmfile *vm, bool pause
     signals_wait();
     rc = build_vm(&session->hv, session->store, vm, domid);
     if (rc == 0) {
-        rc = launch(session, vm, *domid, paused, foreground);
+        rc = start_vm(session, vm, *domid, paused, foreground);
         uuid_unparse_lower(vm->uuid, uuid);
         if (rc < 0)
             domain_destroy(&session->hv, session->store, *domid, uuid);
@@ -156,7 +157,7 @@ int create_run(const struct command *command, int argc, char **argv)
     paused = options & OPTION('p');
     foreground = options & OPTION('F');
     if (foreground && options & OPTION('c')) {
-        report_error("--foreground and --console exclude each other: give one of them");
+        report_error("--foreground and --console are mutually exclusive");
         return 1;
     }
     rc = read_file(argv + rc, argc - rc, &vm);
@@ -169,7 +170,7 @@ int create_run(const struct command *command, int argc, char **argv)
         rc = life_run(&vm, domid);
     }
     if (rc == 0 && options & OPTION('c'))
-        rc = attach(&session, domid, &vm);
+        rc = attach_console(&session, domid, &vm);
     session_close(&session);
     vmfile_free(&vm);
     return rc < 0;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cleave list and cleave info: what the hypervisor says about its domains and about the machine.
- */
+/* cleave list and cleave info: the hypervisor's domains, and the machine. */
 #include <stdio.h>
 #include <stdlib.h>
 

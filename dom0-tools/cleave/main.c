@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave: the command line of the control domain. This file is its table of contents: the verbs,
- * and what they share. Next to read: create.c, list.c, control.c; then ../libcleave/build.c.
+ * cleave: the command line of the control domain. This file has the table of verbs, and what they
+ * share. Read next: create.c, list.c, control.c, then ../libcleave/build.c.
  */
 #include "command.h"
 
@@ -16,17 +16,17 @@
 #include "report.h"
 
 static const struct command commands[] = {
-    { "create", "[-F] [-c] [-p] FILE [KEY=VALUE]...", "start the VM that FILE describes",
+    { "create", "[-F] [-c] [-p] FILE [KEY=VALUE]...", "start the VM described by FILE",
       create_run },
-    { "list", "[--json] [VM]", "the domains that live", list_run },
-    { "info", "[--json]", "the machine and the hypervisor", info_run },
-    { "console", "VM", "the VM's console; Ctrl-] leaves it", console_run },
-    { "pause", "VM", "stop the VM's vCPUs where they are", control_pause },
-    { "unpause", "VM", "let them run on", control_unpause },
+    { "list", "[--json] [VM]", "list domains", list_run },
+    { "info", "[--json]", "show the machine and the hypervisor", info_run },
+    { "console", "VM", "connect to the VM's console; Ctrl-] leaves it", console_run },
+    { "pause", "VM", "pause the VM's vCPUs", control_pause },
+    { "unpause", "VM", "resume the VM's vCPUs", control_unpause },
     { "shutdown", "[-w] VM", "ask the guest to power off", control_shutdown },
     { "reboot", "[-w] VM", "ask the guest to reboot", control_reboot },
-    { "destroy", "VM", "end the VM at once", control_destroy },
-    { "dmesg", "[-c]", "the hypervisor's messages", dmesg_run },
+    { "destroy", "VM", "end the VM immediately", control_destroy },
+    { "dmesg", "[-c]", "show the hypervisor's messages", dmesg_run },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -36,11 +36,12 @@ static void print_help(void)
     printf("usage: cleave VERB [OPTION]... [ARGUMENT]...\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-9s %-36s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
-    printf("\nVM is a name or a number. Options:\n  create -F, --foreground   stay and watch the "
-           "VM, instead of leaving that to a process of its own\n  create -c, --console      "
-           "connect to its console; -p, --paused: do not let it run yet\n  shutdown, reboot -w, "
-           "--wait   until the guest has ended\n  dmesg -c, --clear         clear them "
-           "afterwards\n");
+    printf("\nVM is a name or a domain id. Options:\n"
+           "  create -F, --foreground   watch the VM in this process, not in a separate one\n"
+           "  create -c, --console      connect to its console\n"
+           "  create -p, --paused       do not unpause it\n"
+           "  shutdown, reboot -w, --wait   wait until the guest has ended\n"
+           "  dmesg -c, --clear         clear the messages after printing\n");
 }
 
 int session_open(struct session *session)
@@ -72,7 +73,7 @@ int command_options(const struct command *command, int argc, char **argv, const 
 
     for (int i = 0; letters[i]; i++)
         table[i] = (struct option){ long_names[i], no_argument, NULL, letters[i] };
-    /* + : options come before the other arguments, which may look like options themselves */
+    /* + : options precede the other arguments, which may look like options */
     snprintf(short_options, sizeof(short_options), "+%s", letters);
     *options = 0;
     opterr = 0;
@@ -94,9 +95,8 @@ int command_options(const struct command *command, int argc, char **argv, const 
 }
 
 /*
- * A file that is opened later must not become standard input or output because that was closed; nor
- * may what is printed be lost without a word. So a closed one is open in the direction that is of
- * no use.
+ * Opens closed standard descriptors, so that no file opened later becomes standard input or output.
+ * Each is opened in the useless direction, so lost output is reported as an error.
  */
 static void open_standard_files(void)
 {
@@ -122,7 +122,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 static int run_verb(int argc, char **argv)
 {
     if (argc < 2) {
-        report_error("no verb given: `cleave help` shows them");
+        report_error("no verb given: `cleave help` lists them");
         return 1;
     }
     if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
@@ -132,7 +132,7 @@ static int run_verb(int argc, char **argv)
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return run_command(&commands[i], argc - 1, argv + 1);
-    report_error("unknown %s \"%s\": `cleave help` shows the verbs",
+    report_error("unknown %s \"%s\": `cleave help` lists the verbs",
                  argv[1][0] == '-' ? "option" : "verb", argv[1]);
     return 1;
 }
@@ -142,15 +142,15 @@ int main(int argc, char **argv)
     int status, written;
 
     open_standard_files();
-    /* A reader that goes away (cleave ... | head) must not end a verb half-way. */
+    /* A reader that exits (cleave ... | head) must not kill a verb half-way. */
     signal(SIGPIPE, SIG_IGN);
     status = run_verb(argc, argv);
-    /* Only this is not reported where it happens. */
+    /* Any other error was reported where it occurred. */
     if (status != 0)
         report_error("out of memory");
     written = fflush(stdout);
     if (written != 0 || ferror(stdout)) {
-        report_error("the output could not be written: %s",
+        report_error("cannot write the output: %s",
                      written != 0 ? strerror(errno) : "no space, or nobody reads it");
         status = 1;
     }

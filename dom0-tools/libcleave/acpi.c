@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RSDP, XSDT, FADT, MADT and an empty DSDT (ACPI specification 6.2, section 5.2). libxl takes its
- * tables from a part of Xen that is in no package, and describes hardware there that a PVH guest
- * does not have; these say so instead: reduced hardware (no PM registers, no GPEs, no SCI), no VGA,
- * no 8042, no CMOS clock.
+ * RSDP, XSDT, FADT, MADT and an empty DSDT (ACPI specification 6.2, section 5.2). libxl's tables
+ * come from a part of Xen that is not packaged, and describe hardware that a PVH guest does not
+ * have. These tables declare its absence: hardware-reduced ACPI (no PM registers, no GPEs, no SCI),
+ * no VGA, no 8042, no CMOS clock.
  *
- * Without a MADT a guest brings up one vCPU only. Linux takes a processor's ACPI id for its Xen
- * vCPU number, and the hypervisor gives vCPU n the local APIC id 2n (xen/arch-x86 CPUID), so the
- * two must be as they are here. Next to read: build.c.
+ * Without a MADT a guest brings up only one vCPU. Linux uses a processor's ACPI id as its Xen vCPU
+ * number, and the hypervisor gives vCPU n the local APIC id 2n (xen/arch-x86 CPUID). So both ids
+ * must be as they are here. Read next: build.c.
  */
 #include "acpi.h"
 
@@ -52,7 +52,7 @@ struct xsdt {
     uint64_t tables[2];
 } __attribute__((packed));
 
-/* Only the fields that are set have names; the specification's table 5-33 has them all. */
+/* Only fields set here have names; table 5-33 of the specification has all. */
 struct fadt {
     struct header header;
     uint32_t facs;
@@ -87,7 +87,7 @@ _Static_assert(offsetof(struct fadt, boot_flags) == 109 && offsetof(struct fadt,
                "ACPI 5.2.9");
 _Static_assert(sizeof(struct fadt) == 268, "FADT of revision 5");
 
-/* Offsets in the area; each table has room, the MADT is the one that grows. */
+/* Offsets in the area. The MADT is last, because its size varies. */
 enum { RSDP_AT = 0, XSDT_AT = 0x40, FADT_AT = 0x100, DSDT_AT = 0x280, MADT_AT = 0x400 };
 
 _Static_assert(MADT_AT + sizeof(struct madt) + 128 * 8 <= ACPI_SIZE, "128 vCPUs fit");
@@ -101,8 +101,8 @@ static uint8_t checksum(const void *table, size_t length)
     return -sum;
 }
 
-/* The header comes last, because the checksum covers the table. */
-static void finish(void *table, const char *signature, size_t length, uint8_t revision)
+/* Fills in the header of a complete table, because the checksum covers the table. */
+static void finish_table(void *table, const char *signature, size_t length, uint8_t revision)
 {
     struct header *header = table;
 
@@ -127,9 +127,9 @@ void acpi_build(uint8_t tables[ACPI_SIZE], unsigned int vcpus)
     fadt->dsdt = fadt->x_dsdt = ACPI_ADDRESS + DSDT_AT;
     fadt->flags = FADT_HW_REDUCED;
     fadt->boot_flags = FADT_BOOT_NO_VGA | FADT_BOOT_NO_CMOS_CLOCK;
-    finish(fadt, "FACP", sizeof(*fadt), 5);
+    finish_table(fadt, "FACP", sizeof(*fadt), 5);
 
-    finish(tables + DSDT_AT, "DSDT", sizeof(struct header), 2);
+    finish_table(tables + DSDT_AT, "DSDT", sizeof(struct header), 2);
 
     madt->lapic_address = LAPIC_ADDRESS;
     for (unsigned int vcpu = 0; vcpu < vcpus; vcpu++) {
@@ -139,11 +139,11 @@ void acpi_build(uint8_t tables[ACPI_SIZE], unsigned int vcpus)
         madt->lapic[vcpu].apic_id = 2 * vcpu;
         madt->lapic[vcpu].flags = MADT_LAPIC_ENABLED;
     }
-    finish(madt, "APIC", sizeof(*madt) + vcpus * sizeof(madt->lapic[0]), 4);
+    finish_table(madt, "APIC", sizeof(*madt) + vcpus * sizeof(madt->lapic[0]), 4);
 
     xsdt->tables[0] = ACPI_ADDRESS + FADT_AT;
     xsdt->tables[1] = ACPI_ADDRESS + MADT_AT;
-    finish(xsdt, "XSDT", sizeof(*xsdt), 1);
+    finish_table(xsdt, "XSDT", sizeof(*xsdt), 1);
 
     memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));
     memcpy(rsdp->oem_id, OEM_ID, sizeof(rsdp->oem_id));

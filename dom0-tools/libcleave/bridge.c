@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Bridges, by the socket calls of netdevice(7) and linux/sockios.h. Next to read: devices.c.
- */
+/* Bridges, by the ioctls of netdevice(7) and linux/sockios.h. Read next: devices.c. */
 #include "bridge.h"
 
 #include <errno.h>
@@ -52,7 +50,7 @@ int bridge_join(const char *bridge, const char *interface)
     int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int rc = 0;
 
-    /* The highest address that is no group's: a bridge takes its lowest member's as its own. */
+    /* The highest unicast address: a bridge adopts the lowest address of its members. */
     address.ifr_hwaddr.sa_family = ARPHRD_ETHER;
     memcpy(address.ifr_hwaddr.sa_data, "\xfe\xff\xff\xff\xff\xff", 6);
     mtu.ifr_mtu = bridge_mtu(bridge);

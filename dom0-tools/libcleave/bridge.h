@@ -9,10 +9,10 @@
 
 bool bridge_exists(const char *bridge);
 
-/* Puts an interface on a bridge and switches it on. 0 or a negative errno. */
+/* Adds an interface to a bridge and sets it up. Returns 0 or a negative errno. */
 int bridge_join(const char *bridge, const char *interface);
 
-/* The largest packet that fits through it. */
+/* Returns the MTU of a bridge. */
 unsigned int bridge_mtu(const char *bridge);
 
 #endif

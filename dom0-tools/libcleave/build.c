@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The making of a PVH domain, in the order in which it can fail most cheaply: the files are checked
- * and parsed, memory is compared with what is free, and only then is there a domain. Its memory is
- * claimed before any of it is populated, so that two VMs cannot both begin and both fail half-way.
- * Whatever fails after that, build_vm destroys the domain and removes its nodes. libxenguest
- * (xenguest.h) loads the kernel and sets the first vCPU up.
+ * Builds a PVH domain, cheapest checks first: the files are checked and parsed and memory is
+ * compared with what is free before the domain is created. Its memory is claimed before any is
+ * populated, so that two VMs cannot both start and both fail half-way. On a later failure, build_vm
+ * destroys the domain and removes its nodes. libxenguest (xenguest.h) loads the kernel and sets up
+ * the first vCPU.
  *
  * The guest's memory map: RAM from 0, ACPI tables at ACPI_ADDRESS, libxenguest's special pages
- * (store and console rings among them) right below X86_HVM_END_SPECIAL_REGION, and RAM above 4 GiB
- * if it does not fit below. Next to read: life.c.
+ * (including the store and console rings) directly below X86_HVM_END_SPECIAL_REGION, and RAM above
+ * 4 GiB that does not fit below. Read next: life.c.
  */
 #include "build.h"
 
@@ -31,12 +31,12 @@
 #define PAGE_SHIFT 12
 #define KIB_SHIFT 10
 #define KIB_PER_MIB 1024
-/* What a domain may have beyond its RAM: special pages, ACPI tables; xl grants the same. */
+/* Allowance beyond RAM, for special pages and ACPI tables; the same as xl's. */
 #define SLACK_KIB 1024
 #define SPECIAL_PAGES (X86_HVM_NR_SPECIAL_PAGES + 1 + ACPI_SIZE / XC_PAGE_SIZE)
 #define SPECIAL_START \
     ((X86_HVM_END_SPECIAL_REGION - X86_HVM_NR_SPECIAL_PAGES) * (uint64_t)XC_PAGE_SIZE)
-/* What start_info, the command line and alignment may take besides the kernel and the ramdisk. */
+/* Allowance for start_info, the command line and alignment, besides kernel and ramdisk. */
 #define BOOT_KIB 64
 
 struct build {
@@ -52,8 +52,8 @@ struct build {
     uint8_t acpi[ACPI_SIZE];
 };
 
-/* A library call failed: says what was being done, and why it failed. */
-static int failed(struct build *b, const char *what)
+/* Reports a failed library call: what was attempted, and the reason. */
+static int report_failed(struct build *b, const char *what)
 {
     int error = errno ? errno : EIO;
 
@@ -61,7 +61,7 @@ static int failed(struct build *b, const char *what)
     return -error;
 }
 
-/* --- before there is a domain ----------------------------------------------------------------- */
+/* --- checks before the domain exists ---------------------------------------------------------- */
 
 static int map_files(struct build *b)
 {
@@ -75,8 +75,7 @@ static int map_files(struct build *b)
 }
 
 /*
- * A gzip'ed ramdisk is unpacked by libxenguest while it loads it; its size in the guest, or a
- * negative errno.
+ * Returns the ramdisk's size in the guest, or a negative errno. libxenguest unpacks a gzipped one.
  */
 static int64_t check_ramdisk(struct build *b)
 {
@@ -97,7 +96,7 @@ static int64_t check_ramdisk(struct build *b)
     free(buffer);
     if (rc == 0)
         return unpacked;
-    report_error("ramdisk %s: gzip data that is cut off or damaged (%zu bytes): make or copy it "
+    report_error("ramdisk %s: truncated or damaged gzip data (%zu bytes): create or copy it "
                  "again",
                  b->ramdisk.path, b->ramdisk.size);
     return -ENOEXEC;
@@ -111,22 +110,22 @@ static int parse_kernel(struct build *b)
     hv_forget(b->hv);
     errno = ENOEXEC;
     if (!dom)
-        return failed(b, "out of memory");
+        return report_failed(b, "out of memory");
     dom->container_type = XC_DOM_HVM_CONTAINER;
-    /* The domain's number is not known yet and not used by these. */
+    /* None of these use the domain id, which is not known yet. */
     if (xc_dom_kernel_mem(dom, b->kernel.bytes, b->kernel.size) != 0 ||
         (b->ramdisk.bytes &&
          xc_dom_module_mem(dom, b->ramdisk.bytes, b->ramdisk.size, NULL) != 0) ||
         xc_dom_boot_xen_init(dom, b->hv->xc, 0) != 0 || xc_dom_parse_image(dom) != 0 ||
         xc_dom_set_arch_hooks(dom) != 0) {
-        report_error("kernel %s: damaged, or not for PVH: %s", b->kernel.path,
+        report_error("kernel %s: damaged, or not a PVH kernel: %s", b->kernel.path,
                      hv_reason(b->hv, ENOEXEC));
         return -ENOEXEC;
     }
     return 0;
 }
 
-/* Whether kernel and ramdisk fit into the memory that the VM starts with. */
+/* Checks that kernel and ramdisk fit into the VM's initial memory. */
 static int check_fit(struct build *b)
 {
     int64_t ramdisk = check_ramdisk(b);
@@ -138,7 +137,7 @@ static int check_fit(struct build *b)
     if (needed <= b->vm->memory_kib)
         return 0;
     report_error("VM \"%s\": memory = %llu MiB is too little: the kernel ends at %llu KiB and the "
-                 "ramdisk takes %llu KiB: give at least %llu MiB, and what the guest needs to run",
+                 "ramdisk takes %llu KiB: set at least %llu MiB, plus what the guest needs to run",
                  b->vm->name, (unsigned long long)b->vm->memory_kib / KIB_PER_MIB,
                  (unsigned long long)b->dom->kernel_seg.vend >> KIB_SHIFT,
                  (unsigned long long)ramdisk >> KIB_SHIFT,
@@ -153,8 +152,8 @@ static int report_no_memory(struct build *b)
 
     if (hv_memory(b->hv, &memory) < 0)
         return -EIO;
-    report_error("VM \"%s\": not enough memory: it asks for %llu MiB and %llu MiB to run it, of "
-                 "the machine's %llu MiB %llu are free%s: lower memory or maxmem, or end another "
+    report_error("VM \"%s\": not enough memory: it needs %llu MiB and %llu MiB of overhead; of "
+                 "the machine's %llu MiB, %llu are free%s: lower memory or maxmem, or end another "
                  "VM (`cleave list`)",
                  b->vm->name, (unsigned long long)b->vm->max_memory_kib / KIB_PER_MIB,
                  (unsigned long long)(asked - b->vm->max_memory_kib) / KIB_PER_MIB,
@@ -164,7 +163,7 @@ static int report_no_memory(struct build *b)
     return -ENOMEM;
 }
 
-/* A look ahead, for a refusal without a trace; the claim is what binds. */
+/* An early check, to fail without side effects. Only the claim reserves memory. */
 static int check_free(struct build *b)
 {
     struct hv_memory memory;
@@ -190,13 +189,13 @@ static int check_name(struct build *b)
         return count;
     for (int i = 0; i < count && rc == 0; i++) {
         if (strcmp(list[i].name, b->vm->name) == 0) {
-            report_error("VM \"%s\": the name is taken by domain %u (%s): give another name, or "
+            report_error("VM \"%s\": the name is in use by domain %u (%s): choose another name, or "
                          "`cleave destroy %s`",
                          b->vm->name, list[i].domid, domain_state(&list[i].info), b->vm->name);
             rc = -EEXIST;
         } else if (strcmp(list[i].uuid, b->uuid) == 0) {
-            report_error("VM \"%s\": the uuid %s is taken by domain %u (\"%s\"): give another one, "
-                         "or none",
+            report_error("VM \"%s\": the uuid %s is in use by domain %u (\"%s\"): choose another "
+                         "one, or none",
                          b->vm->name, b->uuid, list[i].domid, list[i].name);
             rc = -EEXIST;
         }
@@ -221,13 +220,13 @@ static int create_domain(struct build *b)
     memcpy(config.handle, b->vm->uuid, sizeof(config.handle));
     hv_forget(b->hv);
     if (xc_domain_create(b->hv->xc, &domid, &config) < 0)
-        return errno == ENOMEM ? report_no_memory(b) : failed(b, "cannot create the domain");
+        return errno == ENOMEM ? report_no_memory(b) : report_failed(b, "cannot create the domain");
     b->domid = domid;
     b->created = true;
     return 0;
 }
 
-/* From the name's check to the name's node nobody else may do the same. */
+/* Checks the name and creates the domain with its nodes, under the lock. */
 static int create_named(struct build *b)
 {
     struct nodes_identity identity = {
@@ -254,55 +253,54 @@ static int create_named(struct build *b)
     return rc;
 }
 
-/*
- * Limits first, then everything that takes the hypervisor's own memory, then the claim for the
- * rest.
- */
-static int reserve(struct build *b)
+/* Sets the limits, then everything that uses the hypervisor's own memory, then the claim. */
+static int reserve_memory(struct build *b)
 {
     xc_interface *xc = b->hv->xc;
     uint64_t pages = b->vm->max_memory_kib / HV_PAGE_KIB + SPECIAL_PAGES;
 
     hv_forget(b->hv);
     if (xc_domain_max_vcpus(xc, b->domid, b->vm->max_vcpus) < 0)
-        return errno == ENOMEM ? report_no_memory(b)
-                               : failed(b, "the hypervisor does not make the vCPUs");
+        return errno == ENOMEM ? report_no_memory(b) : report_failed(b, "cannot create the vCPUs");
     if (xc_domain_setmaxmem(xc, b->domid, b->vm->max_memory_kib + SLACK_KIB) < 0)
-        return failed(b, "the hypervisor does not take the memory limit");
+        return report_failed(b, "cannot set the memory limit");
     if (xc_set_paging_mempool_size(xc, b->domid, resources_paging_kib(b->vm) << KIB_SHIFT) < 0)
-        return errno == ENOMEM ? report_no_memory(b) : failed(b, "no memory for page tables");
+        return errno == ENOMEM ? report_no_memory(b)
+                               : report_failed(b, "no memory for page tables");
     if (xc_domain_claim_pages(xc, b->domid, pages) < 0)
         return errno == ENOMEM ? report_no_memory(b)
-                               : failed(b, "the hypervisor does not reserve the memory");
+                               : report_failed(b, "cannot reserve the memory");
     return 0;
 }
 
-static int prepare(struct build *b)
+static int set_parameters(struct build *b)
 {
     xc_interface *xc = b->hv->xc;
     int port;
 
     hv_forget(b->hv);
     if (xc_cpuid_apply_policy(xc, b->domid, false, NULL, 0, true, false, false, NULL, NULL) < 0)
-        return failed(b, "the hypervisor does not take the CPUID policy");
+        return report_failed(b, "cannot set the CPUID policy");
     if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_TIMER_MODE, HVMPTM_no_delay_for_missed_ticks) < 0)
-        return failed(b, "the hypervisor does not take the timer mode");
-    /* On a PC a triple fault is a reset; a guest here that wants one says so, so it is a crash. */
+        return report_failed(b, "cannot set the timer mode");
+    /*
+     * A PC resets on a triple fault. A guest here requests a reboot explicitly, so it is a crash.
+     */
     if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_crash) < 0)
-        return failed(b, "the hypervisor does not take a triple fault for a crash");
+        return report_failed(b, "cannot set the action for a triple fault");
     if ((port = xc_evtchn_alloc_unbound(xc, b->domid, 0)) < 0)
-        return failed(b, "no event channel for the store");
+        return report_failed(b, "cannot allocate an event channel for the store");
     b->rings.store_port = port;
     if ((port = xc_evtchn_alloc_unbound(xc, b->domid, 0)) < 0)
-        return failed(b, "no event channel for the console");
+        return report_failed(b, "cannot allocate an event channel for the console");
     b->rings.console_port = port;
     if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_STORE_EVTCHN, b->rings.store_port) < 0 ||
         xc_hvm_param_set(xc, b->domid, HVM_PARAM_CONSOLE_EVTCHN, b->rings.console_port) < 0)
-        return failed(b, "the hypervisor does not take the guest's ports");
+        return report_failed(b, "cannot set the guest's ports");
     return resources_apply(b->hv, b->domid, b->vm);
 }
 
-/* RAM below the hole, and what does not fit there from 4 GiB up. */
+/* Places RAM below the MMIO hole, and the remainder from 4 GiB up. */
 static void lay_out(struct build *b)
 {
     struct xc_dom_image *dom = b->dom;
@@ -337,20 +335,20 @@ static int set_memory_map(struct build *b)
     unsigned int entries = sizeof(map) / sizeof(map[0]) - !dom->highmem_end;
 
     /*
-     * libxenguest puts its copy into the guest's start_info; the guest may also ask the hypervisor
-     * for it.
+     * libxenguest copies this map to the guest's start_info; the guest may also query the
+     * hypervisor.
      */
     b->dom->e820 = xc_dom_malloc(b->dom, sizeof(map));
     if (!b->dom->e820)
-        return failed(b, "out of memory");
+        return report_failed(b, "out of memory");
     memcpy(b->dom->e820, map, sizeof(map));
     b->dom->e820_entries = entries;
     if (xc_domain_set_memory_map(b->hv->xc, b->domid, map, entries) < 0)
-        return failed(b, "the hypervisor does not take the memory map");
+        return report_failed(b, "cannot set the memory map");
     return 0;
 }
 
-static int load(struct build *b)
+static int load_image(struct build *b)
 {
     struct xc_dom_image *dom = b->dom;
     int rc;
@@ -359,32 +357,33 @@ static int load(struct build *b)
     hv_forget(b->hv);
     errno = 0;
     if (xc_dom_boot_mem_init(dom) != 0)
-        return errno == ENOMEM ? report_no_memory(b) : failed(b, "its memory cannot be populated");
+        return errno == ENOMEM ? report_no_memory(b)
+                               : report_failed(b, "cannot populate its memory");
     rc = set_memory_map(b);
     if (rc < 0)
         return rc;
     if (xc_dom_build_image(dom) != 0)
-        return failed(b, "kernel and ramdisk cannot be loaded");
+        return report_failed(b, "cannot load kernel and ramdisk");
     if (xc_dom_boot_image(dom) != 0)
-        return failed(b, "the first vCPU cannot be set up");
+        return report_failed(b, "cannot set up the first vCPU");
     if (xc_dom_gnttab_init(dom) != 0)
-        return failed(b, "the grants of store and console cannot be made");
-    /* What of the claim was not used goes back. */
+        return report_failed(b, "cannot create the grants of store and console");
+    /* Release the unused part of the claim. */
     if (xc_domain_claim_pages(b->hv->xc, b->domid, 0) < 0)
-        return failed(b, "the rest of the reservation cannot be given back");
+        return report_failed(b, "cannot release the rest of the reservation");
     b->rings.store_gfn = dom->xenstore_pfn;
     b->rings.console_gfn = dom->console_pfn;
     return 0;
 }
 
-static int introduce(struct build *b)
+static int introduce_domain(struct build *b)
 {
     int rc = nodes_write_rings(b->store, b->domid, &b->rings);
 
     if (rc == 0 &&
         !xs_introduce_domain(b->store, b->domid, b->rings.store_gfn, b->rings.store_port)) {
         rc = -errno;
-        report_error("VM \"%s\": xenstored does not connect to the guest: %s: see its log",
+        report_error("VM \"%s\": xenstored cannot connect to the guest: %s: see its log",
                      b->vm->name, strerror(errno));
     }
     return rc;
@@ -398,15 +397,12 @@ int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, ui
     uuid_unparse_lower(vm->uuid, b.uuid);
     if ((rc = map_files(&b)) == 0 && (rc = parse_kernel(&b)) == 0 && (rc = check_fit(&b)) == 0 &&
         (rc = devices_check(vm)) == 0 && (rc = check_free(&b)) == 0 &&
-        (rc = create_named(&b)) == 0 && (rc = reserve(&b)) == 0 && (rc = prepare(&b)) == 0 &&
-        (rc = load(&b)) == 0 && (rc = introduce(&b)) == 0 &&
-        (rc = devices_attach(store, b.domid, vm)) == 0)
+        (rc = create_named(&b)) == 0 && (rc = reserve_memory(&b)) == 0 &&
+        (rc = set_parameters(&b)) == 0 && (rc = load_image(&b)) == 0 &&
+        (rc = introduce_domain(&b)) == 0 && (rc = devices_attach(store, b.domid, vm)) == 0)
         *domid = b.domid;
 
-    /*
-     * libxenguest's mappings of the guest go first: a domain lives on while somebody maps its
-     * pages.
-     */
+    /* Unmap libxenguest's mappings first: a domain persists while its pages are mapped. */
     if (b.dom)
         xc_dom_release(b.dom);
     image_unmap(&b.kernel);

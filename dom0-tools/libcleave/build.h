@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Making a domain from a VM file.
- */
+/* Builds a domain from a VM file. */
 #ifndef LIBCLEAVE_BUILD_H
 #define LIBCLEAVE_BUILD_H
 
@@ -10,9 +8,9 @@
 #include "vmfile.h"
 
 /*
- * Builds the VM, paused, known to xenstored and xenconsoled; *domid is its number. All of its
- * memory is reserved before anything of it is built. 0, or a negative errno after one error line;
- * then nothing of it is left.
+ * Builds the VM, paused and known to xenstored and xenconsoled, and sets *domid. All of its memory
+ * is reserved first. Returns 0, or a negative errno after one error line; then nothing of it
+ * remains.
  */
 int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, uint32_t *domid);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xenconsoled serves each guest's console on a pseudo-terminal of dom0 and writes its name into the
- * store. What a user types goes there byte by byte, so the own terminal is raw while connected. The
- * pseudo-terminal stays open when the guest ends only for a moment; a hang-up is the end. Next to
- * read: domain.c.
+ * xenconsoled provides each guest's console on a pseudo-terminal of dom0 and writes its name to the
+ * store. Input is passed byte by byte, so the user's terminal is raw while connected. The
+ * pseudo-terminal stays open for only a moment after the guest ends; a hang-up means the end. Read
+ * next: domain.c.
  */
 #define _GNU_SOURCE
 #include "console.h"
@@ -24,12 +24,12 @@
 #define LEAVE 0x1d /* Ctrl-] */
 #define OPEN_MS 10000
 #define OPEN_STEP 50
-/* How often a silent console is checked for a guest that is gone. */
+/* Interval of checks whether the guest still exists, while the console is silent. */
 #define IDLE_MS 1000
 
 /*
- * xenconsoled makes the terminal a moment after the domain. The descriptor, or a negative errno
- * after an error line.
+ * Opens the console. xenconsoled creates the terminal shortly after the domain. Returns a
+ * descriptor, or a negative errno after an error line.
  */
 static int open_tty(struct hv *hv, struct xs_handle *store, const struct domain *domain)
 {
@@ -49,7 +49,7 @@ static int open_tty(struct hv *hv, struct xs_handle *store, const struct domain 
             return rc;
         }
         if (domain_get(hv, domain->domid, domain->uuid, &now) == -ESRCH) {
-            report_error("console of \"%s\": the VM has ended meanwhile", domain->name);
+            report_error("console of \"%s\": the VM has ended", domain->name);
             return -ESRCH;
         }
         usleep(OPEN_STEP * 1000);
@@ -59,7 +59,7 @@ static int open_tty(struct hv *hv, struct xs_handle *store, const struct domain 
     return -ENOENT;
 }
 
-/* A signal that ends: the terminal is set right first. */
+/* The signal to exit by, after the terminal is restored. */
 static volatile sig_atomic_t ended_by;
 
 static void note_signal(int signal) { ended_by = signal; }
@@ -80,7 +80,7 @@ static int write_all(int fd, const char *bytes, ssize_t length)
 }
 
 /*
- * What was typed and the terminal has not taken: the guest may not read it, or xenconsoled may be
+ * Input that the pseudo-terminal has not accepted: the guest may not read it, or xenconsoled may be
  * stopped.
  */
 struct input {
@@ -89,7 +89,7 @@ struct input {
     size_t length;
 };
 
-/* False: the user leaves. What is typed while there is no room is lost, but for Ctrl-]. */
+/* Reads input. False: the user detaches. Input beyond the buffer is dropped, except Ctrl-]. */
 static bool read_input(struct input *input)
 {
     char bytes[sizeof(input->bytes)];
@@ -109,7 +109,7 @@ static bool read_input(struct input *input)
     return !leave;
 }
 
-/* 0, or the negative errno of a terminal that is gone. */
+/* Returns 0, or a negative errno if the terminal is gone. */
 static int write_input(int tty, struct input *input)
 {
     ssize_t written = write(tty, input->bytes, input->length);
@@ -121,7 +121,10 @@ static int write_input(int tty, struct input *input)
     return 0;
 }
 
-/* 0 when the user or the guest has ended it, or a negative errno after an error line. */
+/*
+ * Copies data until the user detaches or the guest ends. Returns 0, or a negative errno after an
+ * error line.
+ */
 static int exchange(struct hv *hv, int tty, const struct domain *domain)
 {
     struct input input = { .open = true };
@@ -135,7 +138,7 @@ static int exchange(struct hv *hv, int tty, const struct domain *domain)
         int count = poll(fds, 2, IDLE_MS);
         struct domain now;
 
-        /* A dying domain may stay for as long as a stopped xenconsoled maps its page. */
+        /* A dying domain may persist while a stopped xenconsoled maps its page. */
         int rc = count == 0 ? domain_get(hv, domain->domid, domain->uuid, &now) : 0;
 
         if (rc == -ESRCH || (count == 0 && rc == 0 && now.info.flags & XEN_DOMINF_dying))
@@ -150,7 +153,7 @@ static int exchange(struct hv *hv, int tty, const struct domain *domain)
             rc = length > 0 ? write_all(STDOUT_FILENO, bytes, length) : 0;
 
             if (rc < 0)
-                report_error("console of \"%s\": the output could not be written: %s", domain->name,
+                report_error("console of \"%s\": cannot write the output: %s", domain->name,
                              strerror(-rc));
             if (rc < 0 || length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR))
                 return rc;
@@ -163,7 +166,7 @@ static int exchange(struct hv *hv, int tty, const struct domain *domain)
     return 0;
 }
 
-/* The own terminal is raw meanwhile, whatever ends it. */
+/* Exchanges data with the user's terminal in raw mode, and always restores it. */
 static int exchange_raw(struct hv *hv, int tty, const struct domain *domain)
 {
     struct sigaction noted = { .sa_handler = note_signal }, old[2];
@@ -194,7 +197,7 @@ int console_attach(struct hv *hv, struct xs_handle *store, const struct domain *
 
     if (tty < 0)
         return tty;
-    store_unguard(); /* from here on nobody asks it */
+    store_unguard(); /* no more requests follow */
     if (tcgetattr(tty, &raw) == 0) {
         cfmakeraw(&raw);
         tcsetattr(tty, TCSANOW, &raw);

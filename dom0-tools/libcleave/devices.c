@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disks and network interfaces: what xl does by its hotplug scripts is done here by system calls. A
- * file becomes a loop device, which lives as long as the back end has it open; the back end's
- * interface goes on its bridge. The nodes are xl's, so that `xl destroy` finds its way: params
- * always names a block device, for which xl's script has nothing to take away. The states are
- * XenbusState's (xen/io/xenbus.h). Next to read: nodes.c, loop.c, bridge.c.
+ * Disks and network interfaces. System calls replace xl's hotplug scripts: a file becomes a loop
+ * device, which exists while the back end holds it open, and the back end's interface is added to
+ * its bridge. The nodes match xl's, so that `xl destroy` works: params always names a block device,
+ * for which xl's script has nothing to remove. States are those of XenbusState (xen/io/xenbus.h).
+ * Read next: nodes.c, loop.c, bridge.c.
  */
 #define _GNU_SOURCE
 #include "devices.h"
@@ -27,13 +27,11 @@
 #include "report.h"
 
 #define DRIVERS "/sys/bus/xen-backend/drivers/"
-/*
- * How long dom0's kernel may take for a step; it takes milliseconds, but the machine may be busy.
- */
+/* Timeout for each step of dom0's kernel. It needs milliseconds, but the machine may be busy. */
 #define STEP_MS 20000
 #define PAUSE_MS 10
 
-/* --- before there is a domain ----------------------------------------------------------------- */
+/* --- checks before the domain exists ---------------------------------------------------------- */
 
 static int check_driver(const struct vmfile *vm, const char *driver, const char *module)
 {
@@ -45,14 +43,14 @@ static int check_driver(const struct vmfile *vm, const char *driver, const char 
 
 static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk)
 {
-    /* of a block device O_EXCL says that nobody has mounted it */
+    /* O_EXCL fails if a block device is mounted */
     int file = open(disk->path, (disk->writable ? O_RDWR | O_EXCL : O_RDONLY) | O_CLOEXEC);
     struct stat st;
     int rc = 0;
 
     if (file < 0 && errno == EBUSY) {
         rc = -EBUSY;
-        report_error("VM \"%s\": disk %s: dom0 itself uses %s: unmount it there, or give mode r",
+        report_error("VM \"%s\": disk %s: %s is in use by dom0: unmount it, or use mode r",
                      vm->name, disk->name, disk->path);
     } else if (file < 0 || fstat(file, &st) < 0) {
         rc = -errno;
@@ -63,7 +61,7 @@ static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk
                      disk->name, disk->path);
     } else if (S_ISREG(st.st_mode) && st.st_size < 512) {
         rc = -EINVAL;
-        report_error("VM \"%s\": disk %s: %s has %lld bytes, not even a sector: truncate -s SIZE "
+        report_error("VM \"%s\": disk %s: %s has %lld bytes, less than a sector: truncate -s SIZE "
                      "%s",
                      vm->name, disk->name, disk->path, (long long)st.st_size, disk->path);
     } else if (S_ISREG(st.st_mode) && !loop_available()) {
@@ -98,9 +96,9 @@ int devices_check(const struct vmfile *vm)
     return rc;
 }
 
-/* --- giving them ------------------------------------------------------------------------------ */
+/* --- attach ----------------------------------------------------------------------------------- */
 
-/* Whether a file appears in time: what the back end makes when it has done its part. */
+/* Waits for a file that the back end creates when it is ready. False: timeout. */
 static bool await_file(const char *path)
 {
     for (int waited = 0; waited < STEP_MS; waited += PAUSE_MS) {
@@ -112,8 +110,8 @@ static bool await_file(const char *path)
 }
 
 /*
- * A descriptor of the block device to be served, and its name; or a negative errno after an error
- * line.
+ * Opens the block device to be served, and returns its descriptor, name and number; or a negative
+ * errno after an error line.
  */
 static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk, char *name,
                      size_t size, dev_t *device)
@@ -132,8 +130,8 @@ static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk,
             rc = -errno;
     }
     if (rc < 0) {
-        report_error("VM \"%s\": disk %s: %s does not become a block device: %s", vm->name,
-                     disk->name, disk->path, strerror(-rc));
+        report_error("VM \"%s\": disk %s: cannot make %s a block device: %s", vm->name, disk->name,
+                     disk->path, strerror(-rc));
         if (file >= 0)
             close(file);
         return rc;
@@ -149,8 +147,7 @@ static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk,
 }
 
 /*
- * The numbers that name what is in a folder of the store, which the caller frees; how many they
- * are.
+ * Lists the numeric children of a store directory. The caller frees *numbers. Returns their number.
  */
 static unsigned int list_numbers(struct xs_handle *store, unsigned int **numbers,
                                  const char *folder)
@@ -166,8 +163,7 @@ static unsigned int list_numbers(struct xs_handle *store, unsigned int **numbers
 }
 
 /*
- * What keeps a disk's bytes: a file, also behind a loop device; or, without an inode, a block
- * device.
+ * Identifies a disk's storage: a file, possibly behind a loop device, or a block device (no inode).
  */
 struct storage {
     dev_t device;
@@ -185,7 +181,7 @@ static bool find_storage(int fd, struct storage *storage)
     return true;
 }
 
-/* Whether a disk that some VM has is the same, and one of the two VMs writes. */
+/* True if a disk of another VM has the same storage, and one of the two VMs may write. */
 static bool collides(struct xs_handle *store, uint32_t domid, unsigned int number,
                      const struct storage *mine, bool writable)
 {
@@ -207,7 +203,7 @@ static bool collides(struct xs_handle *store, uint32_t domid, unsigned int numbe
     return same;
 }
 
-/* Two VMs that write to one disk destroy what is on it. */
+/* Refuses a disk in use by another VM with write access: concurrent writers would corrupt it. */
 static int check_unshared(struct xs_handle *store, const struct vmfile *vm,
                           const struct vmdevices_disk *disk, int fd)
 {
@@ -228,9 +224,9 @@ static int check_unshared(struct xs_handle *store, const struct vmfile *vm,
                 rc = -EBUSY;
         free(numbers);
         if (rc < 0)
-            report_error("VM \"%s\": disk %s: %s is a disk of domain %u already, and two VMs that "
-                         "write to one disk destroy it: end the other, copy it, or give both mode "
-                         "r",
+            report_error("VM \"%s\": disk %s: %s is already in use by domain %u, and two VMs that "
+                         "write to one disk corrupt it: end the other VM, copy it, or use mode "
+                         "r for both",
                          vm->name, disk->name, disk->path, domids[i]);
     }
     free(domids);
@@ -263,7 +259,7 @@ static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmf
     snprintf(served, sizeof(served), DRIVERS "vbd/vbd-%u-%u/physical_device", domid, disk->number);
     if (rc == 0 && !await_file(served)) {
         rc = -EIO;
-        report_error("VM \"%s\": disk %s: dom0's kernel does not serve %s: another VM may be "
+        report_error("VM \"%s\": disk %s: dom0's kernel did not connect %s: another VM may be "
                      "writing to it; see dmesg",
                      vm->name, disk->name, disk->path);
     }
@@ -288,19 +284,19 @@ static int attach_vif(struct xs_handle *store, uint32_t domid, const struct vmfi
     snprintf(interface, sizeof(interface), "vif%u.%u", domid, index);
     snprintf(made, sizeof(made), "/sys/class/net/%s", interface);
     if (!await_file(made)) {
-        report_error("VM \"%s\": vif %u: dom0's kernel does not make %s: see dmesg", vm->name,
+        report_error("VM \"%s\": vif %u: dom0's kernel did not create %s: see dmesg", vm->name,
                      index, interface);
         return -EIO;
     }
     rc = bridge_join(vif->bridge, interface);
     if (rc < 0)
-        report_error("VM \"%s\": vif %u: %s cannot be put on bridge %s: %s", vm->name, index,
+        report_error("VM \"%s\": vif %u: cannot add %s to bridge %s: %s", vm->name, index,
                      interface, vif->bridge, strerror(-rc));
     else if (!store_write(store, XBT_NULL, "connected", SCHEMA_BACKEND_VIF_HOTPLUG_PATH, 0, domid,
                           index)) {
         rc = -errno;
-        report_error("VM \"%s\": vif %u: the store does not take that it is connected: %s",
-                     vm->name, index, strerror(-rc));
+        report_error("VM \"%s\": vif %u: cannot write its status to the store: %s", vm->name, index,
+                     strerror(-rc));
     }
     return rc;
 }
@@ -316,9 +312,9 @@ int devices_attach(struct xs_handle *store, uint32_t domid, const struct vmfile 
     return rc;
 }
 
-/* --- taking them away ------------------------------------------------------------------------- */
+/* --- detach ----------------------------------------------------------------------------------- */
 
-/* Calls visit with the number of each device of this kind that the domain has. */
+/* Calls visit with the number of each device of a kind that the domain has. */
 static void each_device(struct xs_handle *store, uint32_t domid, const char *folder_pattern,
                         void (*visit)(struct xs_handle *, uint32_t, unsigned int))
 {
@@ -332,7 +328,7 @@ static void each_device(struct xs_handle *store, uint32_t domid, const char *fol
     free(numbers);
 }
 
-/* One kind of device: patterns of its paths, by backend domain, domain and number. */
+/* One kind of device: path patterns, by backend domain, domain and number. */
 struct kind {
     const char *frontend, *backend, *online, *state;
 };
@@ -351,8 +347,8 @@ static const struct kind interfaces = {
 };
 
 /*
- * Tells the back end to end, all at once: two who destroy the same domain must not make the folder
- * again that the other has removed. False: there is none.
+ * Tells the back end to close, in one transaction: of two callers that destroy the same domain, one
+ * must not recreate the directory that the other removed. False: no such device.
  */
 static bool tell_to_close(struct xs_handle *store, const struct kind *kind, uint32_t domid,
                           unsigned int number)
@@ -380,10 +376,10 @@ static bool tell_to_close(struct xs_handle *store, const struct kind *kind, uint
 }
 
 /*
- * Without its front end a back end ends; it says that it has only when it was told to. It has also
- * ended when somebody else removed its folder. It does not hear of a front end that xenstored
- * removed together with its domain: then only the removal of its own folder ends it, and there is
- * nothing to wait for.
+ * Removes a device. A back end closes when its front end is removed, but reports Closed only if it
+ * was told to close. It has also ended if its directory was removed by another process. It does not
+ * notice a front end that xenstored removed together with its domain. Then only the removal of the
+ * back end's directory ends it, and waiting is useless.
  */
 static void end_device(struct xs_handle *store, const struct kind *kind, uint32_t domid,
                        unsigned int number)
@@ -408,7 +404,7 @@ static void detach_disk(struct xs_handle *store, uint32_t domid, unsigned int nu
     char *node = store_read(store, SCHEMA_BACKEND_VBD_NODE_PATH, 0, domid, number);
 
     end_device(store, &disks, domid, number);
-    /* xl's script made it, and xl is not asked */
+    /* created by xl's script, which does not run here */
     if (node)
         loop_detach(node);
     free(node);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains as the hypervisor lists them (xen_domctl_getdomaininfo, xen/domctl.h), with their names
- * from the store. Next to read: nodes.c, build.c.
+ * Domains as listed by the hypervisor (xen_domctl_getdomaininfo, xen/domctl.h), with their names
+ * from the store. Read next: nodes.c, build.c.
  */
 #include "domain.h"
 
@@ -19,14 +19,11 @@
 #include "report.h"
 
 #define BATCH 64
-/*
- * How long a destroyed domain may take to give its memory back: others must unmap their pages of it
- * first.
- */
+/* Timeout for the release of a destroyed domain's memory: other domains must first unmap it. */
 #define DESTROY_MS 20000
 #define DESTROY_STEP 20
 
-static void describe(struct domain *domain, const xc_domaininfo_t *info)
+static void fill_domain(struct domain *domain, const xc_domaininfo_t *info)
 {
     *domain = (struct domain){ .domid = info->domain, .info = *info };
     uuid_unparse_lower(info->handle, domain->uuid);
@@ -54,14 +51,14 @@ int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list)
             int error = errno;
 
             free(domains);
-            report_error("the hypervisor does not list its domains: %s", hv_reason(hv, error));
+            report_error("cannot list the domains: %s", hv_reason(hv, error));
             return -error;
         }
         domains = realloc(domains, (count + batch + 1) * sizeof(*domains));
         if (!domains)
             return -ENOMEM;
         for (int i = 0; i < batch; i++) {
-            describe(&domains[count], &info[i]);
+            fill_domain(&domains[count], &info[i]);
             if (store)
                 store_read_text(store, domains[count].name, sizeof(domains[count].name),
                                 SCHEMA_NAME_PATH, info[i].domain);
@@ -81,10 +78,10 @@ int domain_get(struct hv *hv, uint32_t domid, const char *uuid, struct domain *d
 
     if (count < 0)
         return errno == ESRCH ? -EIO : -errno;
-    /* The call answers with the next domain when there is no such one. */
+    /* The call returns the next domain if this one does not exist. */
     if (count == 0 || info.domain != domid)
         return -ESRCH;
-    describe(domain, &info);
+    fill_domain(domain, &info);
     return uuid && strcmp(domain->uuid, uuid) != 0 ? -ESRCH : 0;
 }
 
@@ -98,7 +95,7 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
     if (count < 0)
         return count;
     for (int i = 0; i < count && rc < 0; i++) {
-        /* A domain that is being made has no name yet: nobody means it by "". */
+        /* A domain being built has no name yet; "" must not match it. */
         if (number ? list[i].domid != strtoul(who, NULL, 10)
                    : !*who || strcmp(list[i].name, who) != 0)
             continue;
@@ -107,8 +104,8 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
     }
     free(list);
     if (rc < 0)
-        report_error("no VM %s \"%s\": `cleave list` shows those that live",
-                     number ? "has the number" : "is named", who);
+        report_error("no VM %s \"%s\": see `cleave list`", number ? "has the number" : "is named",
+                     who);
     return rc;
 }
 
@@ -153,7 +150,7 @@ const char *domain_state(const xc_domaininfo_t *info)
     return info->flags & XEN_DOMINF_blocked ? "blocked" : "ready";
 }
 
-/* Waits until the hypervisor has forgotten the domain. */
+/* Waits until the domain no longer exists. */
 static int await_end(struct hv *hv, uint32_t domid, const char *uuid)
 {
     struct domain domain = { .domid = domid };
@@ -163,14 +160,13 @@ static int await_end(struct hv *hv, uint32_t domid, const char *uuid)
             return 0;
         usleep(DESTROY_STEP * 1000);
     }
-    report_error("domain %u ended but keeps %llu pages after %d s: a program still maps its memory",
+    report_error("domain %u has ended but still has %llu pages after %d s: a program maps its "
+                 "memory",
                  domid, (unsigned long long)domain.info.tot_pages, DESTROY_MS / 1000);
     return -EBUSY;
 }
 
-/*
- * Whether the store's subtree of this number is still the one of this VM: numbers are used again.
- */
+/* True if the store's subtree of this id still belongs to this VM: ids are reused. */
 static bool nodes_are_of(struct xs_handle *store, uint32_t domid, const char *uuid)
 {
     char home[64], vm[64];
@@ -180,11 +176,11 @@ static bool nodes_are_of(struct xs_handle *store, uint32_t domid, const char *uu
 }
 
 /*
- * Under the lock, because somebody else may have removed the nodes and be making a new domain of
- * the same VM. Of a number that no domain has, everything goes: xenconsoled may have written the
- * name of the terminal of a domain that was just being destroyed, and so made its subtree again (it
- * does that only while it maps the console's page, hence not after the domain's end); so may
- * somebody who was still building it.
+ * Removes the VM's nodes. Under the lock, because another process may have removed them and be
+ * building a new domain of the same VM. For an id that no domain has, everything is removed.
+ * xenconsoled may have written the terminal's name of a domain being destroyed, and thus recreated
+ * its subtree (only while it maps the console page, so not after the domain's end). So may a
+ * process that was still building it.
  */
 static int remove_nodes(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
@@ -212,14 +208,12 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     found = domain_get(hv, domid, uuid, &domain);
     if (found == 0)
         xc_domain_pause(hv->xc, domid);
-    /*
-     * First, because xenstored removes what is the guest's in the store together with the domain.
-     */
+    /* First, because xenstored removes the guest's nodes together with the domain. */
     if (nodes_are_of(store, domid, uuid))
         devices_detach(store, domid);
     rc = found == 0 && xc_domain_destroy(hv->xc, domid) < 0 ? -errno : found;
     if (rc < 0 && rc != -ESRCH) {
-        report_error("the hypervisor does not destroy domain %u: %s", domid, hv_reason(hv, -rc));
+        report_error("cannot destroy domain %u: %s", domid, hv_reason(hv, -rc));
         return rc;
     }
     rc = remove_nodes(hv, store, domid, uuid);
@@ -235,13 +229,13 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
     char feature[8];
 
     if (domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)) {
-        report_error("\"%s\" has ended already (%s): `cleave destroy %s` takes away what is left "
+        report_error("\"%s\" has already ended (%s): `cleave destroy %s` removes what is left "
                      "of it",
                      domain->name, domain_state(&domain->info), domain->name);
         return -EALREADY;
     }
     if (domain->info.flags & XEN_DOMINF_paused) {
-        report_error("\"%s\" is paused and hears nothing: `cleave unpause %s` first, or `cleave "
+        report_error("\"%s\" is paused and cannot respond: `cleave unpause %s` first, or `cleave "
                      "destroy %s`",
                      domain->name, domain->name, domain->name);
         return -EAGAIN;
@@ -250,14 +244,14 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
                     reboot ? SCHEMA_CONTROL_REBOOT_PATH : SCHEMA_CONTROL_POWEROFF_PATH,
                     domain->domid);
     if (strcmp(feature, "1") != 0) {
-        report_error("\"%s\" has not said that it listens to %s requests (it boots still, or it "
+        report_error("\"%s\" does not accept %s requests (it is still booting, or it "
                      "has no Xen drivers): wait, or `cleave destroy %s`",
                      domain->name, wish, domain->name);
         return -EOPNOTSUPP;
     }
     hv_forget(hv);
     if (!store_write(store, XBT_NULL, wish, SCHEMA_CONTROL_SHUTDOWN_PATH, domain->domid)) {
-        report_error("the store does not take the request for \"%s\": %s", domain->name,
+        report_error("cannot write the request for \"%s\" to the store: %s", domain->name,
                      strerror(errno));
         return -EIO;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening the hypervisor, and catching what libxenctrl and libxenguest log: they print several
- * lines a failure, of which the first is the cause. It goes behind our own message instead
- * (report.h). Next to read: store.c.
+ * Opens the hypervisor, and captures what libxenctrl and libxenguest log. They print several lines
+ * per failure, the first of which is the cause; it is appended to our own message instead
+ * (report.h). Read next: store.c.
  */
 #include "hv.h"
 
@@ -14,7 +14,7 @@
 
 #include "report.h"
 
-/* libxenguest puts "panic: FILE:LINE: " before its words. */
+/* Removes the prefix "panic: FILE:LINE: " of libxenguest. */
 static const char *without_place(const char *message)
 {
     const char *words = strncmp(message, "panic: ", 7) == 0 ? strstr(message + 7, ": ") : NULL;
@@ -39,18 +39,18 @@ static void keep_message(struct xentoollog_logger *logger, xentoollog_level leve
     hv->detail[strcspn(hv->detail, "\n")] = '\0';
 }
 
-/* Why there is no way to the hypervisor. */
+/* Reports why the hypervisor cannot be opened. */
 static int report_no_hypervisor(int error)
 {
     if (geteuid() != 0)
-        report_error("only root may talk to the hypervisor, and this is user %u: use sudo",
+        report_error("only root may access the hypervisor, and this is user %u: use sudo",
                      geteuid());
     else if (access("/proc/xen/privcmd", F_OK) != 0 && access("/dev/xen/privcmd", F_OK) != 0)
         report_error("no hypervisor: /proc/xen/privcmd is missing: this is not a control domain "
                      "under Cleave or Xen, or xenfs is not mounted (mount -t xenfs xenfs "
                      "/proc/xen)");
     else
-        report_error("the hypervisor cannot be opened: %s: the kernel module xen-privcmd must be "
+        report_error("cannot open the hypervisor: %s: the kernel module xen-privcmd must be "
                      "loaded",
                      strerror(error));
     return -error;
@@ -90,11 +90,11 @@ int hv_physinfo(struct hv *hv, xc_physinfo_t *info)
     int error = errno;
 
     if (error == EACCES)
-        report_error("the hypervisor speaks another version of the control interface than this "
-                     "tool (0x%x): use the tools that belong to it",
+        report_error("the hypervisor has another version of the control interface than this "
+                     "tool (0x%x): use the matching tools",
                      XEN_SYSCTL_INTERFACE_VERSION);
     else
-        report_error("the hypervisor does not describe the machine: %s", hv_reason(hv, error));
+        report_error("cannot query the machine: %s", hv_reason(hv, error));
     return -error;
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libxenguest reads kernels well but explains badly what is wrong with one, and only when a domain
- * exists already. So the file is checked first: an ELF with the PVH entry note (xen/elfnote.h), or
- * a Linux bzImage (Documentation of Linux, arch/x86/boot.rst), neither of them cut off. Next to
- * read: build.c.
+ * libxenguest reports problems of a kernel poorly, and only once the domain exists. So the file is
+ * checked first: it must be an ELF file with the PVH entry note (xen/elfnote.h), or a Linux bzImage
+ * (Linux documentation, arch/x86/boot.rst), and not truncated. Read next: build.c.
  */
 #include "image.h"
 
@@ -40,7 +39,7 @@ int image_map(const char *path, const char *what, struct image *image)
         rc = -errno;
         report_error("%s %s: %s", what, path, strerror(errno));
     } else if (!S_ISREG(st.st_mode)) {
-        report_error("%s %s: not a plain file", what, path);
+        report_error("%s %s: not a regular file", what, path);
     } else if (!st.st_size) {
         report_error("%s %s: the file is empty", what, path);
     } else {
@@ -50,7 +49,7 @@ int image_map(const char *path, const char *what, struct image *image)
         if (image->bytes == MAP_FAILED) {
             rc = -errno;
             image->bytes = NULL;
-            report_error("%s %s: %zu bytes cannot be mapped: %s", what, path, image->size,
+            report_error("%s %s: cannot map %zu bytes: %s", what, path, image->size,
                          strerror(errno));
         }
     }
@@ -66,8 +65,8 @@ void image_unmap(struct image *image)
     image->bytes = NULL;
 }
 
-/* Whether length bytes at offset lie in the file. */
-static bool inside(const struct image *image, uint64_t offset, uint64_t length)
+/* True if length bytes at offset are within the file. */
+static bool is_inside(const struct image *image, uint64_t offset, uint64_t length)
 {
     return offset <= image->size && length <= image->size - offset;
 }
@@ -79,15 +78,15 @@ static bool starts_with(const struct image *image, const char *magic, size_t len
 
 bool image_is_gzip(const struct image *image) { return starts_with(image, "\x1f\x8b", 2); }
 
-static int too_short(const struct image *image, uint64_t wanted)
+static int report_truncated(const struct image *image, uint64_t wanted)
 {
-    report_error("kernel %s: cut off: it has %zu bytes and its headers speak of %llu: copy it "
+    report_error("kernel %s: truncated: it has %zu bytes, but its headers require %llu: copy it "
                  "again",
                  image->path, image->size, (unsigned long long)wanted);
     return -ENOEXEC;
 }
 
-/* What of an ELF file matters here, of 32 and 64 bits alike. */
+/* The relevant part of a program header, for 32 and 64 bits. */
 struct segment {
     uint32_t type;
     uint64_t offset, size;
@@ -104,7 +103,7 @@ static bool read_segment(const struct image *image, unsigned int i, struct segme
 
     if (i >= (wide ? head64->e_phnum : head32->e_phnum))
         return false;
-    if (!inside(image, offset, wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr))) {
+    if (!is_inside(image, offset, wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr))) {
         *segment = (struct segment){ PT_LOAD, offset, sizeof(Elf64_Phdr) };
     } else if (wide) {
         Elf64_Phdr header;
@@ -120,7 +119,7 @@ static bool read_segment(const struct image *image, unsigned int i, struct segme
     return true;
 }
 
-/* Whether a PT_NOTE segment has Xen's note with the PVH entry point. */
+/* True if a PT_NOTE segment has Xen's note with the PVH entry point. */
 static bool has_entry_note(const struct image *image, const struct segment *segment)
 {
     const uint8_t *at = (const uint8_t *)image->bytes + segment->offset;
@@ -148,17 +147,17 @@ static int check_elf(const struct image *image)
     bool entry = false;
 
     if (image->size < sizeof(Elf64_Ehdr))
-        return too_short(image, sizeof(Elf64_Ehdr));
+        return report_truncated(image, sizeof(Elf64_Ehdr));
     for (unsigned int i = 0; read_segment(image, i, &segment); i++) {
-        if (!inside(image, segment.offset, segment.size))
-            return too_short(image, segment.offset + segment.size);
+        if (!is_inside(image, segment.offset, segment.size))
+            return report_truncated(image, segment.offset + segment.size);
         if (segment.type == PT_NOTE)
             entry |= has_entry_note(image, &segment);
     }
     if (entry)
         return 0;
-    report_error("kernel %s: an ELF file without the note that names a PVH entry point "
-                 "(XEN_ELFNOTE_PHYS32_ENTRY): a Linux needs CONFIG_PVH",
+    report_error("kernel %s: an ELF file without the note for a PVH entry point "
+                 "(XEN_ELFNOTE_PHYS32_ENTRY): Linux needs CONFIG_PVH",
                  image->path);
     return -ENOEXEC;
 }
@@ -177,13 +176,14 @@ static int check_bzimage(const struct image *image)
     uint64_t end;
 
     if (version < BZ_VERSION_PAYLOAD) {
-        report_error("kernel %s: a Linux bzImage of boot protocol %u.%02u: 2.08 or later is needed",
+        report_error("kernel %s: a Linux bzImage with boot protocol %u.%02u: 2.08 or later is "
+                     "required",
                      image->path, version >> 8, version & 0xff);
         return -ENOEXEC;
     }
     end = (bz_field(image, BZ_SETUP_SECTORS, 1) + 1ull) * 512 +
           bz_field(image, BZ_PAYLOAD_OFFSET, 4) + bz_field(image, BZ_PAYLOAD_LENGTH, 4);
-    return end > image->size ? too_short(image, end) : 0;
+    return end > image->size ? report_truncated(image, end) : 0;
 }
 
 int image_check_kernel(const struct image *image)
@@ -195,7 +195,7 @@ int image_check_kernel(const struct image *image)
     if (image->size >= BZ_HEADER_END && memcmp(bytes + BZ_MAGIC, "HdrS", 4) == 0)
         return check_bzimage(image);
     if (image_is_gzip(image))
-        return 0; /* libxenguest unpacks it and looks inside */
+        return 0; /* libxenguest unpacks and checks it */
     report_error("kernel %s: neither an ELF nor a Linux bzImage: it begins with %02x %02x %02x "
                  "%02x",
                  image->path, bytes[0], image->size > 1 ? bytes[1] : 0,
@@ -225,7 +225,7 @@ int image_check_initrd(const struct image *image)
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         if (starts_with(image, formats[i].magic, formats[i].length))
             return 0;
-    report_error("ramdisk %s: neither a cpio archive nor a compressed one: it begins with %02x, "
+    report_error("ramdisk %s: not a cpio archive, compressed or not: it begins with %02x, "
                  "and has %zu bytes",
                  image->path, bytes[0], image->size);
     return -ENOEXEC;

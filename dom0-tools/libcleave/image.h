@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Kernel and ramdisk files: mapped, and looked at before a domain is made from them.
- */
+/* Kernel and ramdisk files: mapping, and checks before the domain is created. */
 #ifndef LIBCLEAVE_IMAGE_H
 #define LIBCLEAVE_IMAGE_H
 
@@ -9,25 +7,25 @@
 #include <stddef.h>
 
 struct image {
-    const char *path; /* the caller's */
+    const char *path; /* owned by the caller */
     void *bytes;      /* mapped read-only */
     size_t size;
 };
 
 /*
- * Maps a file; what ("kernel") is for the error line. 0, or a negative errno after it. image_unmap
- * in any case.
+ * Maps a file. what ("kernel") is for the error line. Returns 0, or a negative errno after an error
+ * line. Call image_unmap in either case.
  */
 int image_map(const char *path, const char *what, struct image *image);
 void image_unmap(struct image *image);
 
 /*
- * Whether a kernel is of a kind that can start as PVH and is complete. 0, or -ENOEXEC after an
- * error line.
+ * Checks that a kernel is complete and can start as PVH. Returns 0, or -ENOEXEC after an error
+ * line.
  */
 int image_check_kernel(const struct image *image);
 
-/* Whether Linux would know the ramdisk's format. 0, or -ENOEXEC after an error line. */
+/* Checks that Linux supports the ramdisk's format. Returns 0, or -ENOEXEC after an error line. */
 int image_check_initrd(const struct image *image);
 
 bool image_is_gzip(const struct image *image);

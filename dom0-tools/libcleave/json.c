@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON printer. Names come from guests' owners (xl takes any), and JSON is UTF-8: what is none
- * becomes the replacement character.
+ * The JSON printer. Names are chosen by the VMs' owners (xl accepts any bytes), but JSON is UTF-8:
+ * invalid sequences are replaced by U+FFFD.
  */
 #include "json.h"
 
-/* As its first byte says; 0: it is none of those beyond ASCII. */
+/* Returns the sequence length by its first byte; 0: not a multi-byte character. */
 static size_t length_of(unsigned char lead)
 {
     if (lead < 0xc0 || lead >= 0xf8)
@@ -15,7 +15,7 @@ static size_t length_of(unsigned char lead)
     return lead < 0xf0 ? 3 : 4;
 }
 
-/* How many bytes a character of UTF-8 beyond ASCII has; 0: it is none (RFC 3629, section 4). */
+/* Returns the length of a valid multi-byte character; 0: invalid (RFC 3629, section 4). */
 static size_t sequence_length(const char *text)
 {
     static const uint32_t least[] = { [2] = 0x80, [3] = 0x800, [4] = 0x10000 };

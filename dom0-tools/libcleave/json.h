@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes JSON (RFC 8259) to a stream, one value after the other; the printer sets commas, quotes
- * and indentation. In an object each value has a key; in a list, and for the outermost value, key
- * is NULL.
+ * Writes JSON (RFC 8259) to a stream, value by value, with commas, quotes and indentation. In an
+ * object each value has a key; in a list, and for the outermost value, key is NULL.
  */
 #ifndef LIBCLEAVE_JSON_H
 #define LIBCLEAVE_JSON_H
@@ -14,7 +13,7 @@
 struct json {
     FILE *out;
     int depth;
-    bool filled; /* the innermost object or list has a value already */
+    bool filled; /* the innermost object or list is not empty */
 };
 
 void json_open(struct json *json, const char *key, char bracket); /* '{' or '[' */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The watcher: one small process for each VM, as xl has it. It sleeps on xenstored's watch
- * @releaseDomain, which fires when any domain ends, looks at its own, and does what on_poweroff,
- * on_reboot and on_crash say. A VM that reboots gets a new domain, built from the file as it was
- * read at first. It ends when the VM is destroyed, by whomever. Next to read: build.c, domain.c.
+ * The watcher: one small process per VM, as in xl. It waits for xenstored's watch @releaseDomain,
+ * which fires when any domain ends, checks its own domain, and acts by on_poweroff, on_reboot and
+ * on_crash. After a reboot the VM gets a new domain, built from the VM file as first read. The
+ * watcher exits when the VM is destroyed, by any tool. Read next: build.c, domain.c.
  */
 #define _GNU_SOURCE
 #include "life.h"
@@ -26,7 +26,7 @@
 #define LOG_FOLDER "/var/log/cleave"
 #define LOG_PATH_MAX (sizeof(LOG_FOLDER) + DOMAIN_NAME_MAX + 8)
 #define READY_FD 3 /* in the watcher */
-/* A VM that crashes sooner after its start is not started again: it would go on for ever. */
+/* A VM that ends sooner after its start is not restarted, to avoid an endless loop. */
 #define CRASH_LOOP_S 5
 
 struct life {
@@ -38,7 +38,7 @@ struct life {
     time_t started; /* by seconds() */
 };
 
-/* Of a clock that nobody sets. */
+/* Monotonic time. */
 static time_t seconds(void)
 {
     struct timespec now;
@@ -88,14 +88,14 @@ static int life_open(struct life *life, const struct vmfile *vm, uint32_t domid)
     }
     if (watches)
         return 0;
-    report_error("VM \"%s\": xenstored does not tell when domains end: %s", vm->name,
+    report_error("VM \"%s\": cannot watch xenstored for the end of domains: %s", vm->name,
                  strerror(errno));
     life_close(life);
     return -EIO;
 }
 
 /*
- * Waits until the domain has ended. Its reason, or -ESRCH when it is gone altogether, or another
+ * Waits until the domain has ended. Returns the reason, -ESRCH if it no longer exists, or another
  * negative errno.
  */
 static int await_end(struct life *life)
@@ -108,7 +108,7 @@ static int await_end(struct life *life)
 
         if (rc == -ESRCH || (rc == 0 && domain.info.flags & XEN_DOMINF_dying))
             return -ESRCH;
-        /* dom0 may be short of memory: what is not known to be gone is not taken away */
+        /* dom0 may be out of memory: a failed query does not mean that the domain is gone */
         if (rc < 0) {
             sleep(1);
             continue;
@@ -118,15 +118,14 @@ static int await_end(struct life *life)
             return domain_shutdown_reason(&domain.info);
         event = xs_read_watch(life->store, &count);
         if (!event) {
-            report_error("VM \"%s\": xenstored went away: nobody watches this VM any more",
-                         life->vm->name);
+            report_error("VM \"%s\": lost xenstored: this VM is no longer watched", life->vm->name);
             return -EIO;
         }
         free(event);
     }
 }
 
-static enum vmfile_action configured(const struct vmfile *vm, int reason)
+static enum vmfile_action configured_action(const struct vmfile *vm, int reason)
 {
     switch (reason) {
     case SHUTDOWN_poweroff: return vm->on_poweroff;
@@ -135,9 +134,9 @@ static enum vmfile_action configured(const struct vmfile *vm, int reason)
     }
 }
 
-static enum vmfile_action choose(const struct life *life, int reason)
+static enum vmfile_action choose_action(const struct life *life, int reason)
 {
-    enum vmfile_action action = configured(life->vm, reason);
+    enum vmfile_action action = configured_action(life->vm, reason);
 
     if (reason != SHUTDOWN_reboot && action == VMFILE_RESTART &&
         seconds() - life->started < CRASH_LOOP_S) {
@@ -156,11 +155,11 @@ int life_start(struct hv *hv, const struct vmfile *vm, uint32_t domid)
     if (xc_domain_unpause(hv->xc, domid) == 0)
         return 0;
     rc = -errno;
-    report_error("VM \"%s\": the hypervisor does not let it run: %s", vm->name, hv_reason(hv, -rc));
+    report_error("VM \"%s\": cannot unpause it: %s", vm->name, hv_reason(hv, -rc));
     return rc;
 }
 
-static int restart(struct life *life)
+static int restart_vm(struct life *life)
 {
     int rc = domain_destroy(&life->hv, life->store, life->domid, life->uuid);
 
@@ -178,14 +177,14 @@ static int restart(struct life *life)
     return 0;
 }
 
-/* From end to end of the VM's domains. */
-static int live(struct life *life)
+/* Handles the end of each domain of the VM, until it is not restarted. */
+static int watch_vm(struct life *life)
 {
     static const char *const reasons[] = {
         [SHUTDOWN_poweroff] = "powered off",
-        [SHUTDOWN_reboot] = "asks for a reboot",
+        [SHUTDOWN_reboot] = "rebooted",
         [SHUTDOWN_crash] = "crashed",
-        [SHUTDOWN_watchdog] = "was ended by its watchdog",
+        [SHUTDOWN_watchdog] = "was shut down by its watchdog",
     };
     int rc = 0;
 
@@ -204,16 +203,16 @@ static int live(struct life *life)
              reason < (int)(sizeof(reasons) / sizeof(reasons[0])) && reasons[reason]
                  ? reasons[reason]
                  : "ended");
-        switch (choose(life, reason)) {
+        switch (choose_action(life, reason)) {
         case VMFILE_PRESERVE:
-            note(life, "preserved as it is: `cleave destroy %s` when it is no longer wanted",
+            note(life, "preserved: `cleave destroy %s` when it is no longer needed",
                  life->vm->name);
             return 0;
         case VMFILE_DESTROY:
             rc = domain_destroy(&life->hv, life->store, life->domid, life->uuid);
             note(life, rc == 0 ? "destroyed" : "could not be destroyed");
             return rc;
-        case VMFILE_RESTART: rc = restart(life); break;
+        case VMFILE_RESTART: rc = restart_vm(life); break;
         }
     }
     return rc;
@@ -226,7 +225,7 @@ int life_run(const struct vmfile *vm, uint32_t domid)
 
     if (rc < 0)
         return rc;
-    rc = live(&life);
+    rc = watch_vm(&life);
     life_close(&life);
     return rc;
 }
@@ -237,8 +236,8 @@ static void log_path(const char *name, char path[LOG_PATH_MAX])
 }
 
 /*
- * Away from the terminal, with the log as the only place to write to, and without the files that
- * whoever ran cleave has open, who may be waiting for their end. ready becomes READY_FD.
+ * Detaches from the terminal, and closes inherited files: the caller of cleave may wait for their
+ * end. Output goes to the log. ready becomes READY_FD.
  */
 static bool detach(const char *name, int ready)
 {
@@ -250,7 +249,7 @@ static bool detach(const char *name, int ready)
     log_path(name, path);
     log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
     if (log < 0) {
-        report_warning("%s: %s: the VM's watcher keeps no log", path, strerror(errno));
+        report_warning("%s: %s: the VM's watcher has no log", path, strerror(errno));
         log = null;
     }
     return setsid() >= 0 && chdir("/") == 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 &&
@@ -258,7 +257,7 @@ static bool detach(const char *name, int ready)
            close_range(READY_FD + 1, ~0u, 0) == 0;
 }
 
-/* The child of life_watch: says over ready that it watches, then lives with the VM. */
+/* The child of life_watch: reports over ready that it watches, then watches the VM. */
 static void __attribute__((noreturn)) watcher(const struct vmfile *vm, uint32_t domid, int ready)
 {
     struct life life;
@@ -275,7 +274,7 @@ static void __attribute__((noreturn)) watcher(const struct vmfile *vm, uint32_t 
     if (write(READY_FD, "", 1) != 1)
         _exit(1);
     close(READY_FD);
-    rc = live(&life);
+    rc = watch_vm(&life);
     life_close(&life);
     _exit(rc < 0);
 }
@@ -289,7 +288,8 @@ int life_watch(const struct vmfile *vm, uint32_t domid)
 
     if (pipe2(ready, O_CLOEXEC) < 0 || (child = fork()) < 0) {
         rc = -errno;
-        report_error("VM \"%s\": no process to watch it: %s", vm->name, strerror(errno));
+        report_error("VM \"%s\": cannot create a process to watch it: %s", vm->name,
+                     strerror(errno));
         return rc;
     }
     if (child == 0) {
@@ -301,7 +301,6 @@ int life_watch(const struct vmfile *vm, uint32_t domid)
     close(ready[0]);
     log_path(vm->name, path);
     if (rc < 0)
-        report_error("VM \"%s\": the process that is to watch it does not start: see %s", vm->name,
-                     path);
+        report_error("VM \"%s\": the watcher did not start: see %s", vm->name, path);
     return rc;
 }

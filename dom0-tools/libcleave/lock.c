@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A file lock: it goes away with its holder, however that ends.
- */
+/* A file lock, which the kernel releases when its holder exits. */
 #include "lock.h"
 
 #include <errno.h>
@@ -12,7 +10,7 @@
 
 #include "report.h"
 
-/* Not in /run/lock, where any user could hold a file of this name. */
+/* Not in /run/lock, where any user could create and lock it. */
 #define LOCK_FILE "/run/cleave.lock"
 
 int lock_acquire(void)
@@ -23,7 +21,7 @@ int lock_acquire(void)
 
     if (rc == 0)
         return fd;
-    report_error("%s cannot be locked: %s", LOCK_FILE, strerror(error));
+    report_error("cannot lock %s: %s", LOCK_FILE, strerror(error));
     if (fd >= 0)
         close(fd);
     return -error;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One lock for all of this project's tools on the machine. Protects: the step from "no domain has
- * this name" to "this domain has it", the one from "nobody writes to this disk" to "this domain
- * does", and the removal of a domain's nodes. Order: none, there is no other.
+ * One lock for all Cleave tools on the machine. Protects: checking and taking a domain name,
+ * checking and taking a disk for writing, and removing a domain's nodes. Order: the only lock.
  */
 #ifndef LIBCLEAVE_LOCK_H
 #define LIBCLEAVE_LOCK_H
 
-/* Waits for the lock. A descriptor for lock_release, or a negative errno after an error line. */
+/*
+ * Waits for the lock. Returns a descriptor for lock_release, or a negative errno after an error
+ * line.
+ */
 int lock_acquire(void);
 void lock_release(int lock);
 

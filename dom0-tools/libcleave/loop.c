@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Loop devices (loop(4), linux/loop.h). Next to read: devices.c.
- */
+/* Loop devices (loop(4), linux/loop.h). Read next: devices.c. */
 #include "loop.h"
 
 #include <errno.h>
@@ -44,7 +42,7 @@ int loop_attach(int file, const char *name, bool writable, bool direct_io)
         error = errno;
         if (loop >= 0)
             close(loop);
-        /* EBUSY: somebody took the free one in between */
+        /* EBUSY: the free one was taken meanwhile */
         if (error != EBUSY) {
             close(control);
             return -error;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Loop devices: a file as a block device.
- */
+/* Loop devices: files as block devices. */
 #ifndef LIBCLEAVE_LOOP_H
 #define LIBCLEAVE_LOOP_H
 
@@ -9,18 +7,18 @@
 #include <sys/types.h>
 
 /*
- * Makes one of an open file; name is what `losetup -a` shows. A descriptor of it, or a negative
- * errno; it goes away by itself when nobody has it open any more, neither a program nor the kernel.
+ * Creates a loop device for an open file; `losetup -a` shows name. Returns its descriptor, or a
+ * negative errno. It is removed when neither a program nor the kernel holds it open.
  */
 int loop_attach(int file, const char *name, bool writable, bool direct_io);
 
-/* Takes the file from a loop device that somebody else made and nobody uses. */
+/* Detaches an unused loop device created by another program. */
 void loop_detach(const char *path);
 
-/* The file behind a loop device; false when this is none. */
+/* Identifies the file behind a loop device. False: not a loop device. */
 bool loop_backing(int loop, dev_t *device, ino_t *inode);
 
-/* Whether loop devices can be had at all. */
+/* True if the kernel supports loop devices. */
 bool loop_available(void);
 
 #endif

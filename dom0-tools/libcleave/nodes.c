@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nodes of a VM are the ones that xl writes, so that `xl list`, `xl console` and `xl destroy`
- * know a VM of ours, and stock guests find what they look for. A new node inherits its folder's
- * owner (dom0) and readers (the guest); only the nodes that the guest writes are made over to it.
- * Paths: xenstore-schema/schema.txt. Next to read: build.c.
+ * A VM has the nodes that xl writes, so that `xl list`, `xl console` and `xl destroy` work with it,
+ * and unmodified guests find theirs. A new node inherits the owner (dom0) and readers (the guest)
+ * of its directory; only nodes that the guest writes get another owner. Paths:
+ * xenstore-schema/schema.txt. Read next: build.c.
  */
 #include "nodes.h"
 
@@ -16,10 +16,10 @@
 #include "cleave-schema.h"
 #include "report.h"
 
-/* xenconsoled keeps this much of a guest's output while nobody reads it. */
+/* xenconsoled buffers this much of a guest's unread output. */
 #define CONSOLE_LIMIT "1048576"
 
-/* One transaction; writing goes on after a failure, and its end reports it. */
+/* One transaction. After a failure further writes are skipped, and commit reports it. */
 struct batch {
     struct xs_handle *store;
     xs_transaction_t id;
@@ -27,7 +27,7 @@ struct batch {
     int error;
 };
 
-/* Who owns a node and who may read it besides. */
+/* Owner and additional reader of a node. */
 enum owner { INHERITED, DOM0_FOR_GUEST, GUEST, GUEST_FOR_DOM0 };
 
 static void set_owner(struct batch *batch, enum owner owner, const char *path)
@@ -42,7 +42,7 @@ static void set_owner(struct batch *batch, enum owner owner, const char *path)
 }
 
 static void __attribute__((format(printf, 4, 5)))
-put(struct batch *batch, enum owner owner, const char *value, const char *pattern, ...)
+put_node(struct batch *batch, enum owner owner, const char *value, const char *pattern, ...)
 {
     char path[XENSTORE_ABS_PATH_MAX];
     va_list args;
@@ -68,7 +68,7 @@ put_number(struct batch *batch, unsigned long long number, const char *pattern, 
     vsnprintf(path, sizeof(path), pattern, args);
     va_end(args);
     snprintf(value, sizeof(value), "%llu", number);
-    put(batch, INHERITED, value, "%s", path);
+    put_node(batch, INHERITED, value, "%s", path);
 }
 
 static void put_vm_home(struct batch *batch, const struct nodes_identity *vm)
@@ -79,53 +79,53 @@ static void put_vm_home(struct batch *batch, const struct nodes_identity *vm)
     gettimeofday(&now, NULL);
     snprintf(time, sizeof(time), "%lld.%02d", (long long)now.tv_sec, (int)(now.tv_usec / 10000));
     snprintf(home, sizeof(home), SCHEMA_VM_HOME_PATH, vm->uuid);
-    put(batch, DOM0_FOR_GUEST, "", "%s", home);
-    put(batch, INHERITED, vm->name, SCHEMA_VM_NAME_PATH, vm->uuid);
-    put(batch, INHERITED, vm->uuid, SCHEMA_VM_UUID_PATH, vm->uuid);
-    put(batch, INHERITED, time, SCHEMA_VM_START_TIME_PATH, vm->uuid);
-    put(batch, INHERITED, home, SCHEMA_VM_PATH, vm->domid);
+    put_node(batch, DOM0_FOR_GUEST, "", "%s", home);
+    put_node(batch, INHERITED, vm->name, SCHEMA_VM_NAME_PATH, vm->uuid);
+    put_node(batch, INHERITED, vm->uuid, SCHEMA_VM_UUID_PATH, vm->uuid);
+    put_node(batch, INHERITED, time, SCHEMA_VM_START_TIME_PATH, vm->uuid);
+    put_node(batch, INHERITED, home, SCHEMA_VM_PATH, vm->domid);
 }
 
 static void put_resources(struct batch *batch, const struct nodes_identity *vm)
 {
     for (unsigned int cpu = 0; cpu < vm->max_vcpus; cpu++)
-        put(batch, INHERITED, cpu < vm->vcpus ? "online" : "offline", SCHEMA_CPU_AVAILABILITY_PATH,
-            vm->domid, cpu);
+        put_node(batch, INHERITED, cpu < vm->vcpus ? "online" : "offline",
+                 SCHEMA_CPU_AVAILABILITY_PATH, vm->domid, cpu);
     put_number(batch, vm->max_memory_kib, SCHEMA_MEMORY_STATIC_MAX_PATH, vm->domid);
     put_number(batch, vm->memory_kib, SCHEMA_MEMORY_TARGET_PATH, vm->domid);
     put_number(batch, 0, SCHEMA_MEMORY_VIDEORAM_PATH, vm->domid);
 }
 
-/* The nodes that the guest will write; it could not make them in folders that are dom0's. */
+/* Creates the nodes that the guest writes: it cannot create nodes in dom0's directories. */
 static void put_guest_nodes(struct batch *batch, uint32_t domid)
 {
-    put(batch, GUEST, "", SCHEMA_CONTROL_SHUTDOWN_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_CONTROL_POWEROFF_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_CONTROL_REBOOT_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_CONTROL_SUSPEND_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_CONTROL_SYSRQ_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_DEVICE_SUSPEND_PORT_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_DATA_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_DRIVERS_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_FEATURE_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_ATTR_PATH, domid);
-    put(batch, GUEST, "", SCHEMA_ERROR_PATH, domid);
-    put(batch, INHERITED, "1", SCHEMA_CONTROL_MP_SUSPEND_PATH, domid);
-    put(batch, INHERITED, "1", SCHEMA_CONTROL_RESET_WATCHES_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_CONTROL_SHUTDOWN_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_CONTROL_POWEROFF_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_CONTROL_REBOOT_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_CONTROL_SUSPEND_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_CONTROL_SYSRQ_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_DEVICE_SUSPEND_PORT_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_DATA_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_DRIVERS_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_FEATURE_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_ATTR_PATH, domid);
+    put_node(batch, GUEST, "", SCHEMA_ERROR_PATH, domid);
+    put_node(batch, INHERITED, "1", SCHEMA_CONTROL_MP_SUSPEND_PATH, domid);
+    put_node(batch, INHERITED, "1", SCHEMA_CONTROL_RESET_WATCHES_PATH, domid);
 }
 
 static void put_identity(struct batch *batch, const void *data)
 {
     const struct nodes_identity *vm = data;
 
-    put(batch, DOM0_FOR_GUEST, "", SCHEMA_DOMAIN_PATH, vm->domid);
+    put_node(batch, DOM0_FOR_GUEST, "", SCHEMA_DOMAIN_PATH, vm->domid);
     put_vm_home(batch, vm);
-    put(batch, INHERITED, vm->name, SCHEMA_NAME_PATH, vm->domid);
+    put_node(batch, INHERITED, vm->name, SCHEMA_NAME_PATH, vm->domid);
     put_number(batch, vm->domid, SCHEMA_DOMID_PATH, vm->domid);
     put_resources(batch, vm);
     put_guest_nodes(batch, vm->domid);
-    put(batch, INHERITED, "pvh", SCHEMA_LIBXL_TYPE_PATH, vm->domid);
-    put(batch, INHERITED, "qemu_xen", SCHEMA_LIBXL_DM_VERSION_PATH, vm->domid);
+    put_node(batch, INHERITED, "pvh", SCHEMA_LIBXL_TYPE_PATH, vm->domid);
+    put_node(batch, INHERITED, "qemu_xen", SCHEMA_LIBXL_DM_VERSION_PATH, vm->domid);
 }
 
 static void put_console_backend(struct batch *batch)
@@ -135,20 +135,20 @@ static void put_console_backend(struct batch *batch)
 
     snprintf(frontend, sizeof(frontend), SCHEMA_CONSOLE_PATH, domid);
     snprintf(backend, sizeof(backend), SCHEMA_BACKEND_CONSOLE_PATH, 0, domid, 0);
-    put(batch, DOM0_FOR_GUEST, "", "%s", backend);
-    put(batch, INHERITED, frontend, SCHEMA_BACKEND_CONSOLE_FRONTEND_PATH, 0, domid, 0);
+    put_node(batch, DOM0_FOR_GUEST, "", "%s", backend);
+    put_node(batch, INHERITED, frontend, SCHEMA_BACKEND_CONSOLE_FRONTEND_PATH, 0, domid, 0);
     put_number(batch, domid, SCHEMA_BACKEND_CONSOLE_FRONTEND_ID_PATH, 0, domid, 0);
-    put(batch, INHERITED, "1", SCHEMA_BACKEND_CONSOLE_ONLINE_PATH, 0, domid, 0);
-    put(batch, INHERITED, "1", SCHEMA_BACKEND_CONSOLE_STATE_PATH, 0, domid, 0);
-    put(batch, INHERITED, "vt100", SCHEMA_BACKEND_CONSOLE_PROTOCOL_PATH, 0, domid, 0);
+    put_node(batch, INHERITED, "1", SCHEMA_BACKEND_CONSOLE_ONLINE_PATH, 0, domid, 0);
+    put_node(batch, INHERITED, "1", SCHEMA_BACKEND_CONSOLE_STATE_PATH, 0, domid, 0);
+    put_node(batch, INHERITED, "vt100", SCHEMA_BACKEND_CONSOLE_PROTOCOL_PATH, 0, domid, 0);
 
-    put(batch, INHERITED, frontend, SCHEMA_LIBXL_CONSOLE_FRONTEND_PATH, domid, 0);
-    put(batch, INHERITED, backend, SCHEMA_LIBXL_CONSOLE_BACKEND_PATH, domid, 0);
+    put_node(batch, INHERITED, frontend, SCHEMA_LIBXL_CONSOLE_FRONTEND_PATH, domid, 0);
+    put_node(batch, INHERITED, backend, SCHEMA_LIBXL_CONSOLE_BACKEND_PATH, domid, 0);
     put_number(batch, domid, SCHEMA_LIBXL_CONSOLE_FRONTEND_ID_PATH, domid, 0);
-    put(batch, INHERITED, "1", SCHEMA_LIBXL_CONSOLE_ONLINE_PATH, domid, 0);
-    put(batch, INHERITED, "1", SCHEMA_LIBXL_CONSOLE_STATE_PATH, domid, 0);
-    put(batch, INHERITED, "vt100", SCHEMA_LIBXL_CONSOLE_PROTOCOL_PATH, domid, 0);
-    put(batch, INHERITED, backend, SCHEMA_CONSOLE_BACKEND_PATH, domid);
+    put_node(batch, INHERITED, "1", SCHEMA_LIBXL_CONSOLE_ONLINE_PATH, domid, 0);
+    put_node(batch, INHERITED, "1", SCHEMA_LIBXL_CONSOLE_STATE_PATH, domid, 0);
+    put_node(batch, INHERITED, "vt100", SCHEMA_LIBXL_CONSOLE_PROTOCOL_PATH, domid, 0);
+    put_node(batch, INHERITED, backend, SCHEMA_CONSOLE_BACKEND_PATH, domid);
 }
 
 static void put_rings(struct batch *batch, const void *data)
@@ -159,18 +159,17 @@ static void put_rings(struct batch *batch, const void *data)
     put_number(batch, rings->store_port, SCHEMA_STORE_PORT_PATH, domid);
     put_number(batch, rings->store_gfn, SCHEMA_STORE_RING_REF_PATH, domid);
     put_console_backend(batch);
-    put(batch, GUEST_FOR_DOM0, "0", SCHEMA_CONSOLE_BACKEND_ID_PATH, domid);
-    put(batch, INHERITED, CONSOLE_LIMIT, SCHEMA_CONSOLE_LIMIT_PATH, domid);
-    put(batch, INHERITED, "xenconsoled", SCHEMA_CONSOLE_TYPE_PATH, domid);
-    put(batch, INHERITED, "pty", SCHEMA_CONSOLE_OUTPUT_PATH, domid);
-    put(batch, INHERITED, "", SCHEMA_CONSOLE_TTY_PATH, domid);
+    put_node(batch, GUEST_FOR_DOM0, "0", SCHEMA_CONSOLE_BACKEND_ID_PATH, domid);
+    put_node(batch, INHERITED, CONSOLE_LIMIT, SCHEMA_CONSOLE_LIMIT_PATH, domid);
+    put_node(batch, INHERITED, "xenconsoled", SCHEMA_CONSOLE_TYPE_PATH, domid);
+    put_node(batch, INHERITED, "pty", SCHEMA_CONSOLE_OUTPUT_PATH, domid);
+    put_node(batch, INHERITED, "", SCHEMA_CONSOLE_TTY_PATH, domid);
     put_number(batch, rings->console_port, SCHEMA_CONSOLE_PORT_PATH, domid);
     put_number(batch, rings->console_gfn, SCHEMA_CONSOLE_RING_REF_PATH, domid);
 }
 
 /*
- * One kind of device: where its backend's, the guest's and libxl's folders are, and what is in
- * them.
+ * One kind of device: path patterns of the backend's, the guest's and libxl's directories and keys.
  */
 struct kind {
     const char *backend, *backend_key;
@@ -192,25 +191,27 @@ struct pair {
     const char *key, *value;
 };
 
-/* Pairs end with a NULL. */
+/* The pairs end with a NULL key. */
 static void put_frontend(struct batch *batch, const struct kind *kind, unsigned int number,
                          const struct pair *pair)
 {
     for (; pair->key; pair++)
-        put(batch, INHERITED, pair->value, kind->frontend_key, batch->domid, number, pair->key);
+        put_node(batch, INHERITED, pair->value, kind->frontend_key, batch->domid, number,
+                 pair->key);
 }
 
-/* libxl keeps a copy. */
+/* Writes the backend's nodes, and libxl's copies. */
 static void put_backend(struct batch *batch, const struct kind *kind, unsigned int number,
                         const struct pair *pair)
 {
     for (; pair->key; pair++) {
-        put(batch, INHERITED, pair->value, kind->backend_key, 0, batch->domid, number, pair->key);
-        put(batch, INHERITED, pair->value, kind->libxl_key, batch->domid, number, pair->key);
+        put_node(batch, INHERITED, pair->value, kind->backend_key, 0, batch->domid, number,
+                 pair->key);
+        put_node(batch, INHERITED, pair->value, kind->libxl_key, batch->domid, number, pair->key);
     }
 }
 
-/* What all kinds have. */
+/* Writes the nodes common to all kinds. */
 static void put_device(struct batch *batch, const struct kind *kind, unsigned int number)
 {
     char frontend[64], backend[64], domid[16];
@@ -231,11 +232,11 @@ static void put_device(struct batch *batch, const struct kind *kind, unsigned in
     snprintf(domid, sizeof(domid), "%u", batch->domid);
     snprintf(frontend, sizeof(frontend), kind->frontend, batch->domid, number);
     snprintf(backend, sizeof(backend), kind->backend, 0, batch->domid, number);
-    put(batch, GUEST_FOR_DOM0, "", "%s", frontend);
-    put(batch, DOM0_FOR_GUEST, "", "%s", backend);
+    put_node(batch, GUEST_FOR_DOM0, "", "%s", frontend);
+    put_node(batch, DOM0_FOR_GUEST, "", "%s", backend);
     put_frontend(batch, kind, number, for_frontend);
     put_backend(batch, kind, number, for_backend);
-    put(batch, INHERITED, backend, kind->libxl_key, batch->domid, number, "backend");
+    put_node(batch, INHERITED, backend, kind->libxl_key, batch->domid, number, "backend");
 }
 
 static void put_disk(struct batch *batch, const void *data)
@@ -267,12 +268,13 @@ static void put_disk(struct batch *batch, const void *data)
     put_device(batch, &vbd, disk->number);
     put_backend(batch, &vbd, disk->number, backend);
     put_frontend(batch, &vbd, disk->number, frontend);
-    /* What xl's script would say. The back end begins when it reads the first of them. */
-    put(batch, INHERITED, device, SCHEMA_BACKEND_VBD_PHYSICAL_PATH, 0, disk->domid, disk->number);
-    put(batch, INHERITED, disk->path, SCHEMA_BACKEND_VBD_PHYSICAL_PATH_PATH, 0, disk->domid,
-        disk->number);
-    put(batch, INHERITED, "connected", SCHEMA_BACKEND_VBD_HOTPLUG_PATH, 0, disk->domid,
-        disk->number);
+    /* Written by a script under xl. The back end starts when it reads the first of these. */
+    put_node(batch, INHERITED, device, SCHEMA_BACKEND_VBD_PHYSICAL_PATH, 0, disk->domid,
+             disk->number);
+    put_node(batch, INHERITED, disk->path, SCHEMA_BACKEND_VBD_PHYSICAL_PATH_PATH, 0, disk->domid,
+             disk->number);
+    put_node(batch, INHERITED, "connected", SCHEMA_BACKEND_VBD_HOTPLUG_PATH, 0, disk->domid,
+             disk->number);
 }
 
 static void put_vif(struct batch *batch, const void *data)
@@ -300,10 +302,10 @@ static void put_vif(struct batch *batch, const void *data)
     put_device(batch, &vif, nic->number);
     put_backend(batch, &vif, nic->number, backend);
     put_frontend(batch, &vif, nic->number, frontend);
-    put(batch, DOM0_FOR_GUEST, mtu, SCHEMA_DEVICE_VIF_MTU_PATH, nic->domid, nic->number);
+    put_node(batch, DOM0_FOR_GUEST, mtu, SCHEMA_DEVICE_VIF_MTU_PATH, nic->domid, nic->number);
 }
 
-/* Runs write in a transaction, again as long as somebody else's change came in between. */
+/* Runs write in a transaction, and retries on conflicts. */
 static int commit(struct xs_handle *store, uint32_t domid,
                   void (*write)(struct batch *, const void *), const void *data)
 {
@@ -321,7 +323,7 @@ static int commit(struct xs_handle *store, uint32_t domid,
         }
     } while (batch.error == EAGAIN);
     if (batch.error)
-        report_error("the store does not take the nodes of domain %u: %s: see xenstored's log",
+        report_error("cannot write the nodes of domain %u to the store: %s: see xenstored's log",
                      domid, strerror(batch.error));
     return -batch.error;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Relative paths are those of whoever ran cleave. Next to read: vmfile.c.
- */
+/* Makes paths absolute, relative to cleave's working directory. Read next: vmfile.c. */
 #define _GNU_SOURCE
 #include "path.h"
 

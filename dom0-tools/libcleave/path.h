@@ -6,9 +6,9 @@
 #define LIBCLEAVE_PATH_H
 
 /*
- * The path from the root, which the caller frees, or NULL: a VM's watcher works in another folder,
- * and opens the files again at each reboot. Links stay as they are, for what they name may change
- * in between.
+ * Returns the absolute path, which the caller frees, or NULL. A VM's watcher has another working
+ * directory, and reopens the files at each reboot. Symbolic links are not resolved, because their
+ * targets may change between reboots.
  */
 char *path_absolute(const char *path);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One error line an operation. Library code reports where it knows the cause; its callers only
- * unwind. So the first report is the cause, and later ones are consequences and are dropped. Next
- * to read: hv.c.
+ * One error line per operation. Library code reports where it knows the cause; its callers only
+ * unwind. So the first report is the cause; later ones are consequences, and dropped. Read next:
+ * hv.c.
  */
 #define _GNU_SOURCE
 #include "report.h"
@@ -15,7 +15,7 @@
 
 static bool reported;
 
-/* What a user typed may be long, and have line ends in it: it stays one line, and whole. */
+/* Prints one line of any length. User input may contain control characters, which are replaced. */
 static void print_line(const char *prefix, const char *format, va_list args)
 {
     char *line;

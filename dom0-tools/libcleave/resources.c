@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUs, weight and clock of a VM, and the size of Xen's pool for its page tables. Next to read:
- * build.c.
+ * CPUs, weight and TSC mode of a VM, and the size of its pool for page tables. Read next: build.c.
  */
 #include "resources.h"
 
@@ -14,8 +13,7 @@
 #define KIB_PER_MIB 1024
 
 /*
- * 1 MiB a vCPU and 8 KiB for each MiB of RAM, which is what xl asks for: enough for page tables of
- * 4 KiB pages throughout.
+ * 1 MiB per vCPU and 8 KiB per MiB of RAM, as in xl: enough for page tables with only 4 KiB pages.
  */
 uint64_t resources_paging_kib(const struct vmfile *vm)
 {
@@ -24,14 +22,14 @@ uint64_t resources_paging_kib(const struct vmfile *vm)
     return (kib + KIB_PER_MIB - 1) / KIB_PER_MIB * KIB_PER_MIB;
 }
 
-static int pin(struct hv *hv, uint32_t domid, const struct vmfile *vm)
+static int pin_vcpus(struct hv *hv, uint32_t domid, const struct vmfile *vm)
 {
     xc_cpumap_t map = xc_cpumap_alloc(hv->xc);
     int cpus = xc_get_max_cpus(hv->xc), chosen = 0;
     int rc = 0;
 
     if (!map || cpus < 0) {
-        report_error("VM \"%s\": the machine's CPUs cannot be counted: %s", vm->name,
+        report_error("VM \"%s\": cannot query the machine's CPUs: %s", vm->name,
                      hv_reason(hv, errno));
         free(map);
         return -EIO;
@@ -50,7 +48,7 @@ static int pin(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     for (unsigned int vcpu = 0; rc == 0 && vcpu < vm->max_vcpus; vcpu++) {
         if (xc_vcpu_setaffinity(hv->xc, domid, vcpu, map, NULL, XEN_VCPUAFFINITY_HARD) < 0) {
             rc = -errno;
-            report_error("VM \"%s\": vCPU %u cannot be bound to cpus: %s", vm->name, vcpu,
+            report_error("VM \"%s\": cannot pin vCPU %u to cpus: %s", vm->name, vcpu,
                          hv_reason(hv, -rc));
         }
     }
@@ -78,8 +76,8 @@ static int set_weight(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     }
     if (rc == 0)
         return 0;
-    report_error("VM \"%s\": cpu_weight = %u is not taken by the scheduler (number %d): %s",
-                 vm->name, vm->weight, scheduler, hv_reason(hv, errno));
+    report_error("VM \"%s\": the scheduler (number %d) rejects cpu_weight = %u: %s", vm->name,
+                 scheduler, vm->weight, hv_reason(hv, errno));
     return -EOPNOTSUPP;
 }
 
@@ -90,11 +88,10 @@ int resources_apply(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     hv_forget(hv);
     if (vm->tsc_mode && xc_domain_set_tsc_info(hv->xc, domid, vm->tsc_mode, 0, 0, 0) < 0) {
         rc = -errno;
-        report_error("VM \"%s\": the hypervisor does not take tsc_mode: %s", vm->name,
-                     hv_reason(hv, -rc));
+        report_error("VM \"%s\": cannot set tsc_mode: %s", vm->name, hv_reason(hv, -rc));
     }
     if (rc == 0 && vm->pinned)
-        rc = pin(hv, domid, vm);
+        rc = pin_vcpus(hv, domid, vm);
     if (rc == 0 && vm->weight)
         rc = set_weight(hv, domid, vm);
     return rc;

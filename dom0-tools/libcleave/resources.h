@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What of the machine a VM gets besides its RAM: page table memory, CPUs, weight.
- */
+/* Resources of a VM besides RAM: page-table memory, CPUs, weight. */
 #ifndef LIBCLEAVE_RESOURCES_H
 #define LIBCLEAVE_RESOURCES_H
 
@@ -9,12 +7,15 @@
 #include "vmfile.h"
 
 /*
- * KiB that the hypervisor sets aside for the VM's nested page tables (on Xen; Cleave takes them as
- * it needs them).
+ * Returns the size of the pool for the VM's nested page tables in KiB. Xen reserves it; in Cleave
+ * it is a limit.
  */
 uint64_t resources_paging_kib(const struct vmfile *vm);
 
-/* The CPUs and the weight that the file asks for. 0, or a negative errno after an error line. */
+/*
+ * Applies the VM file's CPUs, weight and TSC mode. Returns 0, or a negative errno after an error
+ * line.
+ */
 int resources_apply(struct hv *hv, uint32_t domid, const struct vmfile *vm);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libxenstore with patterns for paths, and an xs_open that cannot hang: without xenstored's socket,
- * libxenstore turns to the kernel's ring, where it waits for an answer that never comes; and a
- * daemon that is stopped still accepts connections. So a request of our own goes first
- * (xen/io/xs_wire.h), with a time limit. The same request, every few seconds by a thread, is how a
- * store is noticed that stops later: none of libxenstore's calls has a limit. Next to read:
- * nodes.c.
+ * libxenstore with patterns for paths, and an xs_open that cannot hang. Without xenstored's socket
+ * libxenstore uses the kernel's ring and waits for an answer that never comes, and a stopped daemon
+ * still accepts connections. So a request of our own is sent first (xen/io/xs_wire.h), with a
+ * timeout. A thread repeats that request every few seconds to detect a store that stops later,
+ * because no call of libxenstore has a timeout. Read next: nodes.c.
  */
 #define _GNU_SOURCE
 #include "store.h"
@@ -31,8 +30,8 @@
 #define ANSWER_MS 10000
 #define GUARD_S 2
 
-/* Asks for the store's root. 0, or the errno that says why not. */
-static int probe(const char *socket_path)
+/* Requests the store's root directory. Returns 0, or a positive errno. */
+static int probe_store(const char *socket_path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     struct {
@@ -46,7 +45,7 @@ static int probe(const char *socket_path)
 
     if (fd < 0)
         return errno;
-    /* Connections that nobody accepts queue up, and then connect waits, too. */
+    /* If the queue of unaccepted connections is full, connect waits, too. */
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
@@ -69,18 +68,18 @@ static void report_unreachable(const char *path, int error)
                      "overloaded",
                      path, ANSWER_MS / 1000);
     else
-        report_error("xenstored cannot be reached on %s: %s", path, strerror(error));
+        report_error("cannot reach xenstored on %s: %s", path, strerror(error));
 }
 
-static int connection = -1; /* the socket of the handle that was opened last */
-/* what the guard is to cut; whoever takes it out answers for it */
+static int connection = -1; /* socket of the last opened handle */
+/* socket to shut down; owned by the thread that takes it out */
 static atomic_int guarded = -1;
-static atomic_uint guard_number; /* of the present guard: an older one ends */
+static atomic_uint guard_number; /* number of the current guard; an older one exits */
 static atomic_bool lost;
 
 /*
- * libxenstore tells no descriptor, but opens its socket first: it gets this one. store_open()
- * looks.
+ * Returns the descriptor that libxenstore will use: it does not expose it, but opens its socket
+ * first. store_open() verifies that.
  */
 static int next_descriptor(void)
 {
@@ -102,7 +101,7 @@ static bool is_connected_to(int fd, const char *path)
 struct xs_handle *store_open(void)
 {
     const char *path = xs_daemon_socket();
-    int error = probe(path), fd = next_descriptor();
+    int error = probe_store(path), fd = next_descriptor();
     struct xs_handle *store = error ? NULL : xs_open(0);
 
     connection = store && is_connected_to(fd, path) ? fd : -1;
@@ -111,7 +110,7 @@ struct xs_handle *store_open(void)
     return store;
 }
 
-static void *guard(void *argument)
+static void *guard_thread(void *argument)
 {
     unsigned int number = (unsigned int)(uintptr_t)argument;
     const char *path = xs_daemon_socket();
@@ -119,7 +118,7 @@ static void *guard(void *argument)
 
     do {
         sleep(GUARD_S);
-        error = probe(path);
+        error = probe_store(path);
     } while (!error && atomic_load(&guard_number) == number);
     fd = atomic_load(&guard_number) == number ? atomic_exchange(&guarded, -1) : -1;
     if (fd < 0)
@@ -137,10 +136,11 @@ void store_guard(void)
 
     atomic_store(&lost, false);
     atomic_store(&guarded, connection);
-    if (pthread_create(&thread, NULL, guard, (void *)(uintptr_t)number) == 0)
+    if (pthread_create(&thread, NULL, guard_thread, (void *)(uintptr_t)number) == 0)
         pthread_detach(thread);
     else
-        report_warning("no thread to guard the store: a command may wait for ever for xenstored");
+        report_warning(
+            "cannot create a thread to guard the store: a command may wait forever for xenstored");
 }
 
 void store_unguard(void)
@@ -151,7 +151,7 @@ void store_unguard(void)
 
 bool store_is_lost(void) { return atomic_load(&lost); }
 
-/* The path into text; false when it is too long for the store. */
+/* Formats the path into text. False: too long for the store. */
 static bool format_path(char text[XENSTORE_ABS_PATH_MAX], const char *pattern, va_list args)
 {
     return vsnprintf(text, XENSTORE_ABS_PATH_MAX, pattern, args) < XENSTORE_ABS_PATH_MAX;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disks are written as xl-disk-configuration(5) says and parsed by libxlutil; a network interface
- * (xl-network-configuration(5)) is a list of KEY=VALUE. What only xl can do (scripts, image
- * formats, other back ends) is refused, not ignored. Next to read: devices.c.
+ * Disks follow xl-disk-configuration(5) and are parsed by libxlutil. Network interfaces
+ * (xl-network-configuration(5)) are lists of KEY=VALUE. Features that only xl supports (scripts,
+ * image formats, other back ends) are refused, not ignored. Read next: devices.c.
  */
 #define _GNU_SOURCE
 #include "vmdevices.h"
@@ -16,10 +16,11 @@
 #include "path.h"
 #include "report.h"
 
-/* xl's own default (xl.conf(5), vif.default.bridge) */
+/* xl's default (xl.conf(5), vif.default.bridge) */
 #define DEFAULT_BRIDGE "xenbr0"
 /*
- * Xen disks have a major number of their own, 16 minors a disk; from the 17th on another formula.
+ * Xen disks have their own major number with 16 minors per disk; from the 17th disk on, an extended
+ * encoding.
  */
 #define XVD_MAJOR 202
 #define XVD_PER_MAJOR 16
@@ -27,7 +28,7 @@
 #define XVD_EXTENDED (1u << 28)
 #define XVD_PARTS_EXTENDED 256
 
-/* xvda, or xvda2 for a disk that is to look like a partition. False when it is neither. */
+/* Parses xvda, or xvda2 for a disk presented as a partition. False: invalid. */
 static bool parse_name(const char *name, uint32_t *number)
 {
     unsigned int disk, part = 0;
@@ -48,21 +49,21 @@ static bool parse_name(const char *name, uint32_t *number)
     return true;
 }
 
-/* What of libxlutil's understanding of a disk cannot be done here, or NULL. */
+/* Returns a message for the first unsupported property of a disk, or NULL. */
 static const char *unsupported(const libxl_device_disk *disk)
 {
     if (disk->format != LIBXL_DISK_FORMAT_RAW)
         return "only raw images and block devices: convert it (qemu-img convert -O raw)";
     if (disk->backend != LIBXL_DISK_BACKEND_UNKNOWN && disk->backend != LIBXL_DISK_BACKEND_PHY)
-        return "only dom0's kernel serves disks: leave backendtype out";
+        return "only dom0's kernel serves disks: omit backendtype";
     if (disk->backend_domname)
-        return "only dom0 serves disks: leave backend out";
+        return "only dom0 serves disks: omit backend";
     if (disk->script)
-        return "scripts are xl's: leave script out, or use `xl create`";
+        return "scripts are not supported: omit script, or use `xl create`";
     if (disk->is_cdrom)
-        return "a PVH guest has no CD drive: leave cdrom out and give access=ro";
+        return "a PVH guest has no CD drive: omit cdrom and set access=ro";
     if (!disk->pdev_path || !*disk->pdev_path)
-        return "it has no target: give \"/path/in/dom0,raw,xvda,rw\"";
+        return "it has no target: use \"/path/in/dom0,raw,xvda,rw\"";
     return NULL;
 }
 
@@ -84,7 +85,7 @@ static int add_disk(const char *path, const char *spec, const libxl_device_disk 
     }
     for (unsigned int i = 0; i < devices->disk_count; i++) {
         if (devices->disks[i].number == disk->number) {
-            report_error("VM file %s: two disks are named %s: give each its own name", path,
+            report_error("VM file %s: two disks are named %s: names must be unique", path,
                          from->vdev);
             return -EINVAL;
         }
@@ -99,7 +100,7 @@ static int add_disk(const char *path, const char *spec, const libxl_device_disk 
     return 0;
 }
 
-/* What libxlutil says is wrong: the first line, without what it begins with. */
+/* Returns the first line of libxlutil's message, without its prefix. */
 static const char *reason_of(char *words)
 {
     static const char preamble[] = "disk specification: ";
@@ -129,8 +130,8 @@ static int read_disk(const char *path, const char *spec, struct vmdevices *devic
     if (report)
         fclose(report);
     if (rc < 0)
-        report_error("VM file %s: disk \"%s\" is not as xl-disk-configuration(5) says, for example "
-                     "\"/path/in/dom0,raw,xvda,rw\": %s",
+        report_error("VM file %s: disk \"%s\" does not follow xl-disk-configuration(5), for "
+                     "example \"/path/in/dom0,raw,xvda,rw\": %s",
                      path, spec, reason_of(words));
     else
         rc = add_disk(path, spec, &disk, devices);
@@ -139,7 +140,7 @@ static int read_disk(const char *path, const char *spec, struct vmdevices *devic
     return rc;
 }
 
-/* Like 00:16:3e:01:02:03, and not a group's address: the first number is even. */
+/* True for a unicast address like 00:16:3e:01:02:03: the first number is even. */
 static bool is_mac(const char *text)
 {
     static const char shape[] = "xx:xx:xx:xx:xx:xx";
@@ -165,13 +166,14 @@ static int read_vif_key(const char *path, const char *key, const char *value,
         strcpy(vif->mac, value);
     } else if (strcmp(key, "bridge") == 0) {
         if (!*value || strlen(value) >= sizeof(vif->bridge)) {
-            report_error("VM file %s: vif: bridge=%s: a name of 1 to %zu characters", path, value,
-                         sizeof(vif->bridge) - 1);
+            report_error("VM file %s: vif: bridge=%s: must be a name of 1 to %zu characters", path,
+                         value, sizeof(vif->bridge) - 1);
             return -EINVAL;
         }
         strcpy(vif->bridge, value);
     } else if (strcmp(key, "type") != 0 || strcmp(value, "vif") != 0) {
-        report_error("VM file %s: vif: %s=%s: there are mac and bridge; for others use `xl create`",
+        report_error("VM file %s: vif: %s=%s: only mac and bridge are supported; else use `xl "
+                     "create`",
                      path, key, value);
         return -EINVAL;
     }
@@ -185,7 +187,7 @@ static int read_vif(const char *path, const char *spec, const uint8_t *uuid,
     char *text = strdup(spec), *rest = text, *part;
     int rc = text ? 0 : -ENOMEM;
 
-    /* Xen's own range of addresses; from the identity, so that it stays the same over a reboot */
+    /* in Xen's range; from the UUID, so that it is stable across reboots */
     snprintf(vif->mac, sizeof(vif->mac), "00:16:3e:%02x:%02x:%02x", uuid[13] & 0x7f, uuid[14],
              (uint8_t)(uuid[15] + devices->vif_count));
     strcpy(vif->bridge, DEFAULT_BRIDGE);
@@ -205,7 +207,7 @@ static int read_vif(const char *path, const char *spec, const uint8_t *uuid,
     return rc;
 }
 
-/* The strings of a key that is a list; *count is 0 where it is absent. */
+/* Reads a key that is a list of strings. *count is 0 if it is absent. */
 static int list_of(XLU_Config *config, const char *path, const char *key, int max,
                    XLU_ConfigList **list, int *count)
 {
@@ -214,14 +216,14 @@ static int list_of(XLU_Config *config, const char *path, const char *key, int ma
     if (error == ESRCH)
         *count = 0;
     else if (error || *count > max) {
-        report_error("VM file %s: %s must be a list of at most %d texts: %s = [\"...\"]", path, key,
-                     max, key);
+        report_error("VM file %s: %s must be a list of at most %d strings: %s = [\"...\"]", path,
+                     key, max, key);
         return -EINVAL;
     }
     for (int i = 0; i < *count; i++) {
         if (!xlu_cfg_get_listitem(*list, i)) {
-            report_error("VM file %s: %s: item %d is no text: %s = [\"...\"]", path, key, i + 1,
-                         key);
+            report_error("VM file %s: %s: item %d is not a string: %s = [\"...\"]", path, key,
+                         i + 1, key);
             return -EINVAL;
         }
     }

@@ -10,16 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* xvda to xvdz; 8 interfaces are more than anybody has bridges for. */
+/* xvda to xvdz; 8 interfaces exceed any common setup. */
 #define VMDEVICES_DISKS_MAX 26
 #define VMDEVICES_VIFS_MAX 8
 
 struct vmdevices_disk {
     char *path;      /* a raw file or a block device of dom0 */
-    char name[8];    /* the guest's name for it, xvda */
-    uint32_t number; /* the same as xen-vbd-interface(7) counts */
+    char name[8];    /* name in the guest: xvda */
+    uint32_t number; /* the same, by xen-vbd-interface(7) */
     bool writable;
-    bool direct_io; /* past dom0's page cache */
+    bool direct_io; /* bypasses dom0's page cache */
 };
 
 struct vmdevices_vif {
@@ -34,8 +34,8 @@ struct vmdevices {
 };
 
 /*
- * Reads both keys of a parsed VM file. uuid: from it come the Ethernet addresses that the file does
- * not give. 0, or a negative errno after an error line; vmdevices_free in any case.
+ * Reads both keys of a parsed VM file. Default Ethernet addresses are derived from uuid. Returns 0,
+ * or a negative errno after an error line. Call vmdevices_free in either case.
  */
 int vmdevices_read(XLU_Config *config, const char *path, const uint8_t *uuid,
                    struct vmdevices *devices);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VM files: the syntax is libxlutil's, and every key that is understood has xl's name and meaning
- * (xl.cfg(5)). libxlutil parses but cannot list the keys of a file, so vmkeys.c looks for those
- * itself, to warn about the ones that would silently do nothing. Next to read: vmkeys.c, build.c.
+ * VM files: the syntax is libxlutil's, and every known key has xl's name and meaning (xl.cfg(5)).
+ * libxlutil cannot list the keys of a file, so vmkeys.c finds them, to warn about those that have
+ * no effect. Read next: vmkeys.c, build.c.
  */
 #define _GNU_SOURCE
 #include "vmfile.h"
@@ -28,7 +28,7 @@ struct reader {
     XLU_Config *config;
 };
 
-/* The file's text with the settings behind it, which the caller frees; NULL after an error line. */
+/* Reads the file and appends the settings. The caller frees the text. NULL after an error line. */
 static char *read_text(const char *path, char *const *settings, int setting_count)
 {
     char buffer[4096], *text = NULL;
@@ -43,14 +43,14 @@ static char *read_text(const char *path, char *const *settings, int setting_coun
     }
     if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
         report_error("VM file %s: %s", path,
-                     S_ISREG(st.st_mode) ? "larger than 1 MiB: this is no VM file"
-                                         : "not a plain file");
+                     S_ISREG(st.st_mode) ? "larger than 1 MiB: not a VM file"
+                                         : "not a regular file");
         goto fail;
     }
     while ((part = fread(buffer, 1, sizeof(buffer), in)) > 0)
         fwrite(buffer, 1, part, out);
     if (ferror(in)) {
-        report_error("VM file %s: cannot be read to its end: %s", path, strerror(errno));
+        report_error("VM file %s: cannot read it completely: %s", path, strerror(errno));
         goto fail;
     }
     for (int i = 0; i < setting_count; i++)
@@ -59,9 +59,9 @@ static char *read_text(const char *path, char *const *settings, int setting_coun
     fclose(in);
     fclose(out);
     if (memchr(text, '\0', length))
-        report_error("VM file %s: contains zero bytes: this is no text", path);
+        report_error("VM file %s: contains zero bytes: not a text file", path);
     else if (strstr(text, "\r\n"))
-        report_error("VM file %s: has the line ends of Windows: sed -i 's/\\r$//' %s", path, path);
+        report_error("VM file %s: has Windows line endings: sed -i 's/\\r$//' %s", path, path);
     else
         return text;
     free(text);
@@ -75,7 +75,7 @@ fail:
     return NULL;
 }
 
-/* Parses text; libxlutil's own words about an error become ours. */
+/* Parses text. Errors of libxlutil are included in our message. */
 static XLU_Config *parse(const char *path, const char *text)
 {
     char *words = NULL;
@@ -96,7 +96,7 @@ static XLU_Config *parse(const char *path, const char *text)
     return failed ? NULL : config;
 }
 
-/* The text of a key, or fallback where it is absent; NULL after an error line. */
+/* Returns the text of a key, or fallback if it is absent. NULL after an error line. */
 static const char *text_of(const struct reader *reader, const char *key, const char *fallback)
 {
     const char *value;
@@ -106,7 +106,7 @@ static const char *text_of(const struct reader *reader, const char *key, const c
         return fallback;
     if (error == 0)
         return value;
-    report_error("VM file %s: %s must be a text: %s = \"...\"", reader->path, key, key);
+    report_error("VM file %s: %s must be a string: %s = \"...\"", reader->path, key, key);
     return NULL;
 }
 
@@ -125,8 +125,8 @@ static int number_of(const struct reader *reader, const char *key, long min, lon
         report_error("VM file %s: %s = %ld: must be from %ld to %ld", reader->path, key, *value,
                      min, max);
     else if (error == ERANGE)
-        report_error("VM file %s: %s is too large a number: must be from %ld to %ld", reader->path,
-                     key, min, max);
+        report_error("VM file %s: %s is too large: must be from %ld to %ld", reader->path, key, min,
+                     max);
     else
         report_error("VM file %s: %s must be a number: %s = %ld", reader->path, key, key, min);
     return -EINVAL;
@@ -150,7 +150,7 @@ static int read_type(const struct reader *reader)
     return -EINVAL;
 }
 
-/* A name goes into paths and tables; a number would be taken for a domain's number. */
+/* Reads the name. It is used in paths and tables; a number would be taken for a domain id. */
 static int read_name(const struct reader *reader, struct vmfile *vm)
 {
     static const char allowed[] =
@@ -166,11 +166,11 @@ static int read_name(const struct reader *reader, struct vmfile *vm)
                      strlen(name), DOMAIN_NAME_MAX - 1);
     else if (strspn(name, "0123456789") == strlen(name))
         report_error("VM file %s: name = \"%s\": a name of digits only would be taken for a "
-                     "domain's number",
+                     "domain id",
                      reader->path, name);
     else if (name[0] == '-' || strlen(name) != strspn(name, allowed))
-        report_error("VM file %s: name = \"%s\": letters, digits and _-.+:@ only, no - at its "
-                     "beginning",
+        report_error("VM file %s: name = \"%s\": only letters, digits and _-.+:@ are allowed, and "
+                     "no leading -",
                      reader->path, name);
     else {
         strcpy(vm->name, name);
@@ -235,7 +235,7 @@ static int read_boot(const struct reader *reader, struct vmfile *vm)
     vm->ramdisk = *ramdisk ? path_absolute(ramdisk) : NULL;
     if (*cmdline) {
         if (*root || *extra)
-            report_warning("VM file %s: root and extra do nothing beside cmdline", reader->path);
+            report_warning("VM file %s: root and extra have no effect with cmdline", reader->path);
         vm->cmdline = strdup(cmdline);
     } else if (asprintf(&vm->cmdline, "%s%s%s%s", *root ? "root=" : "", root,
                         *root && *extra ? " " : "", extra) < 0) {
@@ -262,12 +262,12 @@ static int read_action(const struct reader *reader, const char *key, enum vmfile
             return 0;
         }
     }
-    report_error("VM file %s: %s = \"%s\": there are destroy, restart and preserve", reader->path,
-                 key, text);
+    report_error("VM file %s: %s = \"%s\": must be destroy, restart or preserve", reader->path, key,
+                 text);
     return -EINVAL;
 }
 
-/* A CPU's number at *at, which goes behind it; VMFILE_CPUS_MAX or more when there is none. */
+/* Parses a CPU number at *at and advances *at. VMFILE_CPUS_MAX or more: no valid number. */
 static unsigned long take_cpu(const char **at)
 {
     char *end;
@@ -278,7 +278,7 @@ static unsigned long take_cpu(const char **at)
     return cpu;
 }
 
-/* cpus = "all", or "0-3,^2,5" as xl has it: ranges, numbers and exclusions. */
+/* Reads cpus = "all", or "0-3,^2,5" as in xl: ranges, numbers and exclusions. */
 static int read_cpus(const struct reader *reader, struct vmfile *vm)
 {
     const char *text = text_of(reader, "cpus", "all");
@@ -329,7 +329,7 @@ static int read_tsc_mode(const struct reader *reader, struct vmfile *vm)
             return 0;
         }
     }
-    report_error("VM file %s: tsc_mode = \"%s\": there are default, always_emulate and native",
+    report_error("VM file %s: tsc_mode = \"%s\": must be default, always_emulate or native",
                  reader->path, text);
     return -EINVAL;
 }

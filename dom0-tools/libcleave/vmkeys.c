@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds the keys of a VM file. Only their places matter: outside strings, lists and comments a key
- * is the word before an = sign. The text has been parsed by libxlutil already, so its syntax is
- * right. Next to read: vmfile.c.
+ * Finds the keys of a VM file: words before an = sign, outside strings, lists and comments. The
+ * text has already been parsed by libxlutil, so its syntax is valid. Read next: vmfile.c.
  */
 #include "vmkeys.h"
 
@@ -26,7 +25,7 @@ static bool is_known(const char *key, size_t length)
     return false;
 }
 
-/* Past a string that begins at text; a backslash hides the next character. */
+/* Skips the string that begins at text. A backslash escapes the next character. */
 static const char *skip_string(const char *text)
 {
     char quote = *text++;
@@ -55,8 +54,8 @@ void vmkeys_warn(const char *path, const char *text)
 
             if (depth == 0 && (after[0] == '=' || (after[0] == '+' && after[1] == '=')) &&
                 !is_known(text, length))
-                report_warning("VM file %s: the key \"%.*s\" is not known here and does nothing",
-                               path, (int)length, text);
+                report_warning("VM file %s: the key \"%.*s\" is unknown and has no effect", path,
+                               (int)length, text);
             text += length;
         } else {
             depth += (*text == '[') - (*text == ']');

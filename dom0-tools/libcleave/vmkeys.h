@@ -5,7 +5,7 @@
 #ifndef LIBCLEAVE_VMKEYS_H
 #define LIBCLEAVE_VMKEYS_H
 
-/* Warns of each key in text (which is in xl.cfg syntax) that cleave does not know, by its name. */
+/* Warns about each unknown key in text, which is in xl.cfg syntax. */
 void vmkeys_warn(const char *path, const char *text);
 
 #endif

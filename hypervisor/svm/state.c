@@ -81,8 +81,7 @@ int hw_set_cr4(struct vcpu *v, uint64_t val)
         (pcid && (!long_mode || (b->cr3 & ~PAGE_MASK))))
         return -EINVAL;
     if ((val ^ b->cr4) & CR4_FLUSHING)
-        v->hw.flush_seen =
-            ~0ull; /* flushes like the instruction (APM vol. 2, 5.5.3), by a new ASID */
+        v->hw.flush_seen = ~0ull; /* flush by a new ASID (APM vol. 2, 5.5.3) */
     b->cr4 = val;
     return 0;
 }

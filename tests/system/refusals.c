@@ -78,25 +78,25 @@ static void nobody_is_meant_by_no_name(void **state)
 static void output_that_cannot_be_written(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave help >/dev/full", "written|No space" },
-        { "cleave list --json >/dev/full", "written|No space" },
-        { "cleave list >&-", "written|Bad file descriptor" },
-        { "cleave dmesg -c >/dev/full", "written" },
+        { "cleave help >/dev/full", "write|No space" },
+        { "cleave list --json >/dev/full", "write|No space" },
+        { "cleave list >&-", "write|Bad file descriptor" },
+        { "cleave dmesg -c >/dev/full", "write" },
     };
 
     (void)state;
     REFUSED(refusals);
     assert_non_null(strchr(run_ok("cleave dmesg")->out, '\n'));
     run_ok("cleave create /guests/hello.cfg");
-    assert_refused(run("cleave console hello >/dev/full"), "hello|written|No space");
+    assert_refused(run("cleave console hello >/dev/full"), "hello|write|No space");
 }
 
 static void vm_files_that_are_wrong(void **state)
 {
     static const struct refusal refusals[] = {
         { "cleave create /tmp/vm/missing", "/tmp/vm/missing|No such file" },
-        { "cleave create /tmp/vm", "/tmp/vm|not a plain file" },
-        { "cleave create /guests/hello.elf", "hello.elf|no text" },
+        { "cleave create /tmp/vm", "/tmp/vm|not a regular file" },
+        { "cleave create /guests/hello.elf", "hello.elf|not a text file" },
         { "cleave create /tmp/vm/syntax", "/tmp/vm/syntax|syntax|:2:" },
         { "cleave create /guests/hello.cfg name=", "no name" },
         { "cleave create /guests/hello.cfg name=12", "12|digits" },
@@ -128,12 +128,12 @@ static void kernels_that_are_wrong(void **state)
 {
     static const struct refusal refusals[] = {
         { "cleave create /guests/hello.cfg kernel=/tmp/vm/missing", "kernel|missing|No such file" },
-        { "cleave create /guests/hello.cfg kernel=/tmp", "kernel|/tmp|not a plain file" },
+        { "cleave create /guests/hello.cfg kernel=/tmp", "kernel|/tmp|not a regular file" },
         { "cleave create /guests/hello.cfg kernel=/tmp/vm/empty", "kernel|empty" },
         { "cleave create /guests/hello.cfg kernel=/guests/hello.cfg", "neither an ELF nor a Linux bzImage" },
         { "cleave create /guests/hello.cfg kernel=/bin/busybox", "PVH entry" },
-        { "cleave create /guests/hello.cfg kernel=/tmp/vm/short.elf", "cut off|2000 bytes" },
-        { "cleave create /guests/debian.cfg kernel=/tmp/vm/short.bzimage", "cut off|100000 bytes" },
+        { "cleave create /guests/hello.cfg kernel=/tmp/vm/short.elf", "truncated|2000 bytes" },
+        { "cleave create /guests/debian.cfg kernel=/tmp/vm/short.bzimage", "truncated|100000 bytes" },
         { "cleave create /guests/debian.cfg kernel=/tmp/vm/damaged.bzimage", "damaged.bzimage|damaged" },
     };
 
@@ -151,7 +151,7 @@ static void ramdisks_that_are_wrong(void **state)
         { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/missing", "ramdisk|missing|No such file" },
         { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/empty", "ramdisk|empty" },
         { "cleave create /guests/debian.cfg ramdisk=/guests/hello.cfg", "ramdisk|cpio" },
-        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/short.gz", "ramdisk|cut off|300000 bytes" },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/short.gz", "ramdisk|truncated|300000 bytes" },
         { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/damaged.gz", "ramdisk|damaged" },
     };
 
@@ -184,9 +184,9 @@ static void more_than_there_is(void **state)
 static void names_that_are_taken(void **state)
 {
     static const struct refusal refusals[] = {
-        {"cleave create /guests/hello.cfg", "hello|taken|domain|cleave destroy hello"},
+        {"cleave create /guests/hello.cfg", "hello|in use|domain|cleave destroy hello"},
         {"cleave create /guests/hello.cfg name=other uuid=00112233-4455-6677-8899-aabbccddeeff",
-         "uuid|taken"},
+         "uuid|in use"},
         {"cleave unpause hello", "not paused"},
     };
 
@@ -194,7 +194,7 @@ static void names_that_are_taken(void **state)
     run_ok("cleave create /guests/hello.cfg uuid=00112233-4455-6677-8899-aabbccddeeff");
     REFUSED(refusals);
     run_ok("cleave pause hello");
-    assert_refused(run("cleave pause hello"), "paused already");
+    assert_refused(run("cleave pause hello"), "already paused");
     assert_refused(run("cleave shutdown hello"), "paused|cleave unpause hello");
     assert_int_equal(guests(), 1);
 }

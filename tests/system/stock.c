@@ -63,7 +63,7 @@ static void cleave_knows_a_vm_of_xl(void **state)
     await_heartbeat("hello");
     assert_non_null(strstr(run_ok("cleave list hello")->out, "hello"));
     run_ok("timeout 60 cleave console hello | grep -m 1 'hello: beat'");
-    assert_refused(run("cleave create /guests/hello.cfg"), "taken");
+    assert_refused(run("cleave create /guests/hello.cfg"), "in use");
     run_ok("cleave pause hello");
     assert_string_equal(state_of("hello"), "paused");
     run_ok("cleave unpause hello");

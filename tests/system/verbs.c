@@ -238,7 +238,7 @@ static void on_poweroff_preserve_keeps_the_domain(void **state)
     pause_ms(1000);
     assert_string_equal(state_of("hello"), "poweroff");
     await_said("hello", "told to poweroff", 10);
-    assert_refused(run("cleave shutdown hello"), "ended already|poweroff|cleave destroy hello");
+    assert_refused(run("cleave shutdown hello"), "already ended|poweroff|cleave destroy hello");
     run_ok("cleave destroy hello");
     assert_int_equal(guests(), 0);
 }

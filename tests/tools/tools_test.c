@@ -172,10 +172,10 @@ static void relative_paths_are_those_of_the_caller(void **state)
 static void files_that_are_no_vm_files(void **state)
 {
     static const char *const files[][2] = {
-        { "", "no type" }, { "\r\n", "line ends" }, { BASE "x = ", "syntax" },
+        { "", "no type" }, { "\r\n", "line endings" }, { BASE "x = ", "syntax" },
         { "\xef\xbb\xbf" BASE, "syntax" }, { BASE "name='b c'\n", "letters" },
         { BASE "name='\x1b[2J'\n", "?[2J" }, { BASE "name=''\n", "no name" },
-        { BASE "name='-F'\n", "beginning" },
+        { BASE "name='-F'\n", "leading" },
     };
     struct reading reading = { .path = "vm.cfg" };
     char *large = calloc(1, (1 << 20) + 1);
@@ -209,7 +209,7 @@ static void long_words_do_not_cut_a_message(void **state)
     memset(setting, 'x', sizeof(setting));
     memcpy(setting, "on_crash='", 10);
     strcpy(setting + sizeof(setting) - 2, "'");
-    assert_setting_refused(setting, "there are destroy, restart and preserve");
+    assert_setting_refused(setting, "must be destroy, restart or preserve");
 }
 
 static void the_last_of_a_key_counts(void **state)
