@@ -79,15 +79,14 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
 static bool has_vcpu_up(const struct domain *d)
 {
     for_each_vcpu(d, v)
-        if (v->initialised && !__atomic_load_n(&v->down, __ATOMIC_SEQ_CST))
+        if (vcpu_is_up(v))
             return true;
     return false;
 }
 
 void domain_stop_vcpu(struct vcpu *v)
 {
-    __atomic_store_n(&v->down, true, __ATOMIC_SEQ_CST);
-    sched_wake(v); /* deschedules it */
+    vcpu_stop(v);
     if (!has_vcpu_up(v->d))
         domain_shutdown(v->d, SHUTDOWN_poweroff);
 }

@@ -192,8 +192,8 @@ static void wake_pollers(struct domain *d)
     WRITE_ONCE(d->evtchn.polled, false);
     smp_mb();
     for_each_vcpu(d, v)
-        if (READ_ONCE(v->polling))
-            vcpu_unblock(v);
+        if (READ_ONCE(v->wait) == WAIT_POLL)
+            vcpu_end_wait(v, WAIT_POLL);
 }
 
 static void select_2l(struct domain *d, uint32_t port, struct evtchn *e)

@@ -227,8 +227,8 @@ void sched_remove_vcpu(struct vcpu *v)
 
 static int idle_state(const struct vcpu *v)
 {
-    return READ_ONCE(v->blocked) && !READ_ONCE(v->d->pause_count) ? RUNSTATE_blocked
-                                                                  : RUNSTATE_offline;
+    return vcpu_is_blocked(v) && !READ_ONCE(v->d->pause_count) ? RUNSTATE_blocked
+                                                               : RUNSTATE_offline;
 }
 
 /* Arms the timer for the end of the slice, unless it fires earlier. */

@@ -3,9 +3,10 @@
  * The life of a vcpu, and its wait states: HLT and poll, the event upcall that ends them, INIT and
  * SIPI.
  *
- * `blocked` is set before pending work is checked again, and a CPU that makes work pending checks
- * `blocked` afterwards. So at least one of the two sees the other. INIT and SIPI set flags that the
- * vcpu's own CPU acts on (svm/inject.c).
+ * v->wait is set before the vcpu looks for pending work again. The other side makes work pending,
+ * then looks at v->wait: one of the two sees the other. A vcpu that waits in an exit handles the
+ * same exit again afterwards, from the untouched control block (guest/run.c). INIT and SIPI leave a
+ * note that the vcpu's own CPU acts on (guest/inject.c).
  *
  * Read next: vcpu_info.c, vcpu_timer.c.
  */
@@ -21,8 +22,7 @@ static void poll_timed_out(void *data)
 {
     struct vcpu *v = data;
 
-    if (READ_ONCE(v->polling))
-        vcpu_unblock(v);
+    vcpu_end_wait(v, WAIT_POLL);
 }
 
 /* Initialises v in each part; on error, in none. */
@@ -51,8 +51,8 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
         return NULL;
     v->d = d;
     v->id = id;
-    WRITE_ONCE(v->down, true);
-    v->blocked = true;
+    v->wait = WAIT_SIPI;
+    v->offered = -1;
     v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->no_info;
     timer_setup(&v->poll_timer, poll_timed_out, v, TIMER_ANY_CPU);
     if (init_parts(v)) {
@@ -100,38 +100,71 @@ bool vcpu_release(struct vcpu *v)
 
 bool vcpu_has_pending(struct vcpu *v)
 {
-    if (READ_ONCE(v->down))
-        return v->vdev.nmi_pending;
     if (v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
         READ_ONCE(v->info->evtchn_upcall_pending))
         return true;
     return v->vdev.nmi_pending || lapic_highest_pending(v) >= 0;
 }
 
+static bool change_wait(struct vcpu *v, enum vcpu_wait from, enum vcpu_wait to)
+{
+    return __atomic_compare_exchange_n(&v->wait, &from, to, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+bool vcpu_wait(struct vcpu *v, enum vcpu_wait what)
+{
+    softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
+    return change_wait(v, WAIT_NONE, what);
+}
+
+void vcpu_wait_in_exit(struct vcpu *v, enum vcpu_wait what)
+{
+    v->exit_again = true;
+    vcpu_wait(v, what);
+}
+
+bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what)
+{
+    if (!change_wait(v, what, WAIT_NONE))
+        return false;
+    sched_wake(v);
+    return true;
+}
+
 void vcpu_block(struct vcpu *v)
 {
-    __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
-    if (vcpu_has_pending(v))
-        v->blocked = false;
-    else
+    if (!change_wait(v, WAIT_NONE, WAIT_HALT))
+        return;
+    if (!vcpu_has_pending(v) || !change_wait(v, WAIT_HALT, WAIT_NONE))
         softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
 }
 
 void vcpu_unblock(struct vcpu *v)
 {
-    WRITE_ONCE(v->polling, false);
-    __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
-    sched_wake(v);
+    if (!vcpu_end_wait(v, WAIT_HALT))
+        vcpu_end_wait(v, WAIT_POLL);
 }
 
 void vcpu_kick(struct vcpu *v)
 {
-    if (__atomic_load_n(&v->blocked, __ATOMIC_SEQ_CST)) {
+    enum vcpu_wait wait = __atomic_load_n(&v->wait, __ATOMIC_SEQ_CST);
+
+    if (wait == WAIT_HALT || wait == WAIT_POLL) {
         if (vcpu_has_pending(v))
             vcpu_unblock(v);
     } else if (sched_on_cpu(v) && v->sched.cpu != this_cpu()->id) {
         softirq_kick(v->sched.cpu);
     }
+}
+
+void vcpu_stop(struct vcpu *v)
+{
+    enum vcpu_wait wait = READ_ONCE(v->wait);
+
+    while (wait < WAIT_DOWN && !change_wait(v, wait, WAIT_DOWN))
+        wait = READ_ONCE(v->wait);
+    sched_wake(v); /* deschedules it */
 }
 
 void vcpu_event_upcall(struct vcpu *v)
@@ -144,11 +177,10 @@ void vcpu_event_upcall(struct vcpu *v)
 
 void vcpu_init_received(struct vcpu *v)
 {
-    WRITE_ONCE(v->down, true);
+    __atomic_store_n(&v->wait, WAIT_SIPI, __ATOMIC_SEQ_CST);
     v->initialised = false;
     v->vdev.sipi_vector = -1;
     lapic_reset(v, true);
-    __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
     sched_wake(v); /* deschedules it */
 }
 
@@ -157,6 +189,6 @@ void vcpu_sipi_received(struct vcpu *v, uint8_t vector)
     if (v->initialised || v->vdev.sipi_vector >= 0)
         return; /* ignored unless waiting for it (APM vol. 2, 14.1) */
     v->vdev.sipi_vector = vector;
-    WRITE_ONCE(v->down, false);
-    vcpu_unblock(v);
+    if (!vcpu_end_wait(v, WAIT_SIPI))
+        vcpu_end_wait(v, WAIT_DOWN);
 }

@@ -13,6 +13,16 @@
 #include "vdev/vdev.h"
 #include "xenpub.h"
 
+/* What a vcpu waits for. It runs only when that is nothing. */
+enum vcpu_wait {
+    WAIT_NONE,
+    WAIT_HALT,  /* HLT or SCHEDOP_block: an interrupt or event */
+    WAIT_POLL,  /* SCHEDOP_poll: one of its ports, an interrupt, or the time */
+    WAIT_CACHE, /* in its exit for WBINVD: CPUs that write their caches back */
+    WAIT_DOWN,  /* VCPUOP_up, or INIT and SIPI */
+    WAIT_SIPI,  /* SIPI or VCPUOP_initialise: it has no register state */
+};
+
 struct vcpu {
     /* set once */
     struct domain *d;
@@ -21,8 +31,11 @@ struct vcpu {
 
     /* accessed on its own CPU, or while it is paused (domain_pause_sync) */
     struct guest_regs regs;
-    struct hw_vcpu hw;     /* vendor-specific state (hw.h) */
-    struct vdev_vcpu vdev; /* local APIC, MSRs; requests are atomic */
+    struct hw_vcpu hw; /* vendor-specific state (hw.h) */
+    struct exit exit;  /* the last one */
+    bool exit_again;   /* it waited in that exit, which is handled again before the next entry */
+    int offered;       /* vector of its local APIC that the entry offers; -1: none */
+    struct vdev_vcpu vdev; /* local APIC, MSRs ...; requests are atomic */
     bool initialised;      /* has register state (boot vcpu, or after INIT/SIPI) */
     gva_t runstate_va;     /* 0: none; walked at each update (pitfall 8) */
     bool runstate_compat;  /* 32-bit layout */
@@ -31,10 +44,8 @@ struct vcpu {
     /* sched_lock */
     struct sched_unit sched;
 
-    /* atomic: the wait state. Set before pending work is checked a last time. */
-    bool down;            /* HLT with IF=0, waits for INIT/SIPI; or VCPUOP_down */
-    bool blocked;         /* HLT or poll */
-    bool polling;         /* in SCHEDOP_poll */
+    /* atomic: set before the vcpu looks a last time whether what it waits for has come */
+    enum vcpu_wait wait;
     uint64_t wbinvd_cpus; /* CPUs that dom0's WBINVD still waits for */
 
     /* changed under d->lock, once; read without it */
@@ -70,9 +81,30 @@ void vcpu_stop_timers(struct vcpu *v);
 bool vcpu_release(struct vcpu *v);
 static inline bool vcpu_runnable(const struct vcpu *v)
 {
-    return !READ_ONCE(v->blocked) && !READ_ONCE(v->down) && !READ_ONCE(v->d->pause_count) &&
-           (v->initialised || v->vdev.sipi_vector >= 0);
+    return READ_ONCE(v->wait) == WAIT_NONE && !READ_ONCE(v->d->pause_count);
 }
+
+static inline bool vcpu_is_up(const struct vcpu *v)
+{
+    return __atomic_load_n(&v->wait, __ATOMIC_SEQ_CST) < WAIT_DOWN;
+}
+
+static inline bool vcpu_is_blocked(const struct vcpu *v)
+{
+    return READ_ONCE(v->wait) != WAIT_NONE && READ_ONCE(v->wait) < WAIT_DOWN;
+}
+
+/*
+ * v, which is current, waits for something else than an interrupt. The caller then looks whether it
+ * has come already, and ends the wait. False: another vcpu has stopped v.
+ */
+bool vcpu_wait(struct vcpu *v, enum vcpu_wait what);
+/* The same in the handler of an exit, which is called again after the wait (struct exit, again). */
+void vcpu_wait_in_exit(struct vcpu *v, enum vcpu_wait what);
+/* False: v does not wait for that. */
+bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what);
+/* Stops v: until VCPUOP_up, or INIT and SIPI. */
+void vcpu_stop(struct vcpu *v);
 /*
  * Blocks v (HLT, poll) unless work is pending: marks it first, then checks again (pitfall 2). On
  * v's CPU.
@@ -80,7 +112,7 @@ static inline bool vcpu_runnable(const struct vcpu *v)
 void vcpu_block(struct vcpu *v);
 /* Makes a running v exit soon and check its interrupts; wakes a blocked v if work is pending. */
 void vcpu_kick(struct vcpu *v);
-/* Ends HLT, poll or wait-for-SIPI unconditionally. */
+/* Ends HLT or poll unconditionally. */
 void vcpu_unblock(struct vcpu *v);
 /*
  * True if there is something to deliver: interrupt in the local APIC, unmasked event upcall, NMI.

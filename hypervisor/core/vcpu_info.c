@@ -25,7 +25,7 @@ int vcpu_info_register(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
     if (offset > PAGE_SIZE - sizeof(vcpu_info_t) || offset % sizeof(uint64_t))
         return -EINVAL;
-    if (v != current_vcpu() && !READ_ONCE(v->down))
+    if (v != current_vcpu() && vcpu_is_up(v))
         return -EINVAL;
     spin_lock_scope(&v->d->lock);
     if (v->info_pin.va)

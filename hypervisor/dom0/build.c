@@ -268,8 +268,7 @@ void dom0_build(void)
         panic("no memory for dom0's %u vcpus\n", d->max_vcpus);
     reserve_pool(d);
     hw_reset_to_pvh(d->vcpu[0], entry, (uint32_t)info);
-    WRITE_ONCE(d->vcpu[0]->down, false);
-    d->vcpu[0]->blocked = false;
+    d->vcpu[0]->wait = WAIT_NONE;
     log_info("dom0: %lu MiB, %u vcpus, kernel entry %#x, initrd %lu KiB at %#lx\n",
              d->max_pages * PAGE_SIZE >> 20, d->max_vcpus, entry, initrd_size >> 10, initrd);
     d->controller_pauses = 0;

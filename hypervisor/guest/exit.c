@@ -52,28 +52,35 @@ static void exit_machine_check(struct vcpu *v, const struct exit *e)
 /* Writes back this CPU's caches for every dom0 vcpu that waits for it. */
 void exit_wbinvd_softirq(void)
 {
-    for_each_vcpu(dom0, v)
-        if (bit_test(&v->wbinvd_cpus, this_cpu()->id)) {
-            cpu_wbinvd();
-            bit_clear(&v->wbinvd_cpus, this_cpu()->id);
-        }
+    for_each_vcpu(dom0, v) {
+        if (!bit_test(&v->wbinvd_cpus, this_cpu()->id))
+            continue;
+        cpu_wbinvd();
+        bit_clear(&v->wbinvd_cpus, this_cpu()->id);
+        if (!READ_ONCE(v->wbinvd_cpus))
+            vcpu_end_wait(v, WAIT_CACHE);
+    }
 }
 
 /*
  * Handles INVD and WBINVD. Caches are coherent, so a guest without devices needs neither. For dom0,
- * the caches of all CPUs that it has run on may hold its data, and are written back. No lock is
- * held, and a waiting CPU serves the requests of other waiting CPUs, so none waits forever.
+ * the caches of all CPUs that it has run on may hold its data. The vcpu waits until each of them
+ * has written its own back.
  */
 static void exit_cache(struct vcpu *v, const struct exit *e)
 {
-    if (v->d->is_dom0) {
+    if (v->d->is_dom0 && !e->again) {
         uint64_t all = __atomic_load_n(&v->d->p2m.dirty_cpus, __ATOMIC_SEQ_CST);
 
         __atomic_store_n(&v->wbinvd_cpus, all, __ATOMIC_SEQ_CST);
         for (; all; all &= all - 1)
             softirq_raise((unsigned int)__builtin_ctzll(all), SOFTIRQ_WBINVD);
-        while (exit_wbinvd_softirq(), READ_ONCE(v->wbinvd_cpus))
-            cpu_pause();
+    }
+    if (READ_ONCE(v->wbinvd_cpus)) {
+        vcpu_wait_in_exit(v, WAIT_CACHE);
+        if (!READ_ONCE(v->wbinvd_cpus))
+            vcpu_end_wait(v, WAIT_CACHE);
+        return;
     }
     hw_skip(v, 2);
 }

@@ -7,23 +7,43 @@
  */
 #include "guest/run.h"
 #include "core/sched.h"
+#include "core/vcpu.h"
 #include "core/vcpu_timer.h"
 #include "cpu.h"
 #include "cpu/apic.h"
 #include "cpu/softirq.h"
 #include "cpu/watchdog.h"
 #include "guest/exit.h"
+#include "guest/inject.h"
 #include "hw.h"
 #include "hypercall/runstate.h"
 #include "percpu.h"
 
+/* False: work came up for this CPU before the guest ran. */
+static bool enter_guest(struct cpu *c, struct vcpu *v)
+{
+    inject_prepare(v);
+    bool entered = hw_enter(c, v, &v->exit);
+    inject_finish(v);
+    return entered;
+}
+
+/*
+ * A vcpu that waited in the handler of an exit handles the same exit again: nothing has changed in
+ * its control block, and nothing is injected before the exit is dealt with.
+ */
 static void run_vcpu(struct cpu *c, struct vcpu *v)
 {
-    struct exit e;
-
     c->current = v;
-    while (!READ_ONCE(c->softirq) && hw_enter(c, v, &e))
-        exit_handle(v, &e);
+    while (!READ_ONCE(c->softirq)) {
+        if (unlikely(v->exit_again)) {
+            v->exit_again = false;
+            v->exit.again = true;
+        } else if (!enter_guest(c, v)) {
+            break;
+        }
+        exit_handle(v, &v->exit);
+    }
     c->current = NULL;
 }
 

@@ -114,10 +114,10 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 
         info->cpu_time += rs.time[RUNSTATE_running];
         info->max_vcpu_id = v->id;
-        if (!v->initialised || READ_ONCE(v->down))
+        if (!vcpu_is_up(v))
             continue;
         info->nr_online_vcpus++;
-        if (!v->blocked)
+        if (!vcpu_is_blocked(v))
             info->flags &= ~XEN_DOMINF_blocked;
         if (rs.state == RUNSTATE_running)
             info->flags |= XEN_DOMINF_running;

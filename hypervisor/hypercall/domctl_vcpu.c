@@ -20,8 +20,8 @@ long domctl_vcpu_info(struct hypercall *hc, struct domain *d, void *arg)
     if (v == NULL)
         return -ESRCH;
     struct vcpu_runstate_info rs = sched_runstate(v);
-    info->online = v->initialised && !READ_ONCE(v->down);
-    info->blocked = v->blocked;
+    info->online = vcpu_is_up(v);
+    info->blocked = vcpu_is_blocked(v);
     info->running = rs.state == RUNSTATE_running;
     info->cpu_time = (uint64_t)rs.time[RUNSTATE_running];
     info->cpu = v->sched.cpu;

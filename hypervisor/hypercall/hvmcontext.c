@@ -47,8 +47,7 @@ static int load_cpu(struct vcpu *v, const void *record)
 
     if (rc == 0) {
         v->initialised = true;
-        WRITE_ONCE(v->down, false);
-        v->blocked = false;
+        v->wait = WAIT_NONE;
     }
     return rc;
 }

@@ -58,28 +58,20 @@ static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n
 }
 
 /*
- * A sender sets its port pending, then looks for pollers. This sets polling and blocked, then looks
- * at the ports again. So at least one side sees the other.
+ * A sender sets its port pending, then looks for pollers. This sets what v waits for, then looks at
+ * the ports again. So at least one side sees the other.
  */
 static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_port_t *ports)
 {
-    WRITE_ONCE(v->polling, true);
+    vcpu_wait(v, WAIT_POLL);
     __atomic_store_n(&v->d->evtchn.polled, true, __ATOMIC_SEQ_CST);
     if (p->timeout != 0)
         timer_set(&v->poll_timer, (nsec_t)MIN(p->timeout, (uint64_t)TIME_NEVER));
-    if (hw_interrupts_enabled(v)) {
-        vcpu_block(v);
-    } else { /* interrupts are disabled: only the ports may wake the vcpu */
-        __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
-        softirq_raise(this_cpu()->id, SOFTIRQ_SCHED);
-    }
-    smp_mb();
-    if (poll_pending(v->d, ports, p->nr_ports) != 0)
-        vcpu_unblock(v);
-    if (!READ_ONCE(v->blocked)) {
+    if (poll_pending(v->d, ports, p->nr_ports) != 0 ||
+        (hw_interrupts_enabled(v) && vcpu_has_pending(v)))
+        vcpu_end_wait(v, WAIT_POLL);
+    if (READ_ONCE(v->wait) != WAIT_POLL)
         timer_stop(&v->poll_timer);
-        WRITE_ONCE(v->polling, false);
-    }
 }
 
 static long op_poll(struct hypercall *hc, struct domain *d, void *arg)

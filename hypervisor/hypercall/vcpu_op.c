@@ -36,7 +36,12 @@ static int initialise(struct hypercall *hc, struct vcpu *v, gva_t arg)
     spin_lock_scope(&v->d->lock);
     if (v->initialised || v->vdev.sipi_vector >= 0)
         return -EEXIST;
-    return READ_ONCE(v->sched.running) ? -EBUSY : hw_load_start(v, &start);
+    if (READ_ONCE(v->sched.running))
+        return -EBUSY;
+    rc = hw_load_start(v, &start);
+    if (rc == 0)
+        WRITE_ONCE(v->wait, WAIT_DOWN);
+    return rc;
 }
 
 static int get_runstate(struct hypercall *hc, struct vcpu *v, gva_t arg)
@@ -117,11 +122,10 @@ long hypercall_vcpu_op(struct hypercall *hc)
     case VCPUOP_up:
         if (!v->initialised)
             return -EINVAL;
-        WRITE_ONCE(v->down, false);
-        vcpu_unblock(v);
+        vcpu_end_wait(v, WAIT_DOWN);
         return 0;
     case VCPUOP_down: domain_stop_vcpu(v); return 0;
-    case VCPUOP_is_up: return v->initialised && !READ_ONCE(v->down);
+    case VCPUOP_is_up: return vcpu_is_up(v);
     case VCPUOP_get_runstate_info: return get_runstate(hc, v, arg);
     case VCPUOP_register_runstate_memory_area: return register_runstate(hc, v, arg);
     case VCPUOP_register_vcpu_info: return register_info(hc, v, arg);

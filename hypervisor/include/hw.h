@@ -79,6 +79,18 @@ void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error);
 void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error);
 bool hw_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
 
+/* For guest/inject.c, which decides what the next entry delivers. */
+void hw_inject_pending(struct vcpu *v); /* the exception or interrupted event, if one is pending */
+/* False: another event goes first, or the handler of the last NMI has not returned. */
+bool hw_inject_nmi(struct vcpu *v);
+/*
+ * Offers an interrupt, which the guest takes as soon as it can; -1: none. heeds_tpr: only if its
+ * priority is above the TPR. False: nothing is offered.
+ */
+bool hw_offer_interrupt(struct vcpu *v, int vector, bool heeds_tpr);
+bool hw_offer_taken(struct vcpu *v); /* after an entry with an offer */
+uint32_t hw_get_tpr(struct vcpu *v); /* the guest may have changed it by CR8 */
+
 /*
  * Save and load contexts for domctl get/sethvmcontext (<xen/hvm/save.h>). load checks everything:
  * on -EINVAL the vcpu is unchanged.
@@ -149,6 +161,7 @@ enum exit_kind {
 };
 struct exit {
     uint8_t kind;
+    bool again; /* the vcpu waited in the handler, which goes on now */
     union {
         struct {
             uint64_t next_rip;
@@ -186,9 +199,7 @@ struct hw_vcpu {
     unsigned int asid_cpu;
     /* the domain's flush generation: vmcb->asid has no older TLB entries */
     uint64_t flush_seen;
-    uint64_t pending; /* to inject at the next entry, in EVENTINJ format; 0: none */
-    /* local APIC vector offered as V_IRQ at the entry; -1: none */
-    int offered;
+    uint64_t pending;           /* to inject at the next entry, in EVENTINJ format; 0: none */
     bool nmi_blocked;           /* from an injected NMI to the end of its IRET */
     bool stepping, step_guests; /* over that IRET by RFLAGS.TF; TF was already set by the guest */
     uint64_t step_dr6;          /* guest's DR6 before stepping */

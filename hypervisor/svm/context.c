@@ -166,7 +166,7 @@ int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
         b->segment[n].attributes &= 0xfff;
     if (c->pending_event & EVENT_VALID)
         v->hw.pending = c->pending_event | (uint64_t)c->error_code << 32;
-    WRITE_ONCE(v->down, false);
+    v->exit_again = false;
     return 0;
 }
 
@@ -296,10 +296,7 @@ int hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start)
         c.msr_efer |= EFER_LMA;
     else
         c.msr_efer &= ~(uint64_t)EFER_LMA;
-    rc = hw_load_context(v, &c);
-    if (!rc)
-        WRITE_ONCE(v->down, true); /* until VCPUOP_up */
-    return rc;
+    return hw_load_context(v, &c);
 }
 
 void hw_save_xsave(struct vcpu *v, struct hvm_hw_cpu_xsave *x)

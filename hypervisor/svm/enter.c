@@ -5,7 +5,7 @@
  * arrives as an interrupt, which causes an exit at once. asid_prepare may rely on the flush by
  * VMRUN to reuse ASIDs, so VMRUN must follow it.
  *
- * Read next: world.S (the switch itself), inject.c, exits.c.
+ * Read next: world.S (the switch itself), deliver.c, exits.c.
  */
 #include "core/vcpu.h"
 #include "cpu/watchdog.h"
@@ -13,7 +13,7 @@
 #include "percpu.h"
 #include "svm/asid.h"
 #include "svm/exits.h"
-#include "svm/inject.h"
+#include "svm/deliver.h"
 #include "svm/switch.h"
 #include "svm/vmcb.h"
 #include "svm/world.h"
@@ -35,7 +35,6 @@ bool hw_enter(struct cpu *c, struct vcpu *v, struct exit *e)
 {
     struct vmcb *vmcb = v->hw.vmcb;
 
-    inject_prepare(v);
     clgi();
     __atomic_store_n(&c->guest_domain, v->d, __ATOMIC_SEQ_CST);
     bool entered = likely(!READ_ONCE(c->softirq));
@@ -50,13 +49,13 @@ bool hw_enter(struct cpu *c, struct vcpu *v, struct exit *e)
         v->regs.rsp = vmcb->rsp;
         watchdog_stretch_begin(c, v, vmcb->exitcode, vmcb->rax);
     } else {
-        inject_cancel(v);
+        deliver_cancel(v);
     }
     c->guest_entries++;
     __atomic_store_n(&c->guest_domain, NULL, __ATOMIC_RELEASE);
     stgi();
     if (entered) {
-        inject_recover(v);
+        deliver_recover(v);
         exits_decode(v, e);
     }
     return entered;

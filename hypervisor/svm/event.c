@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The exception to inject at the next entry, including the combination of two (APM vol. 2, 8.2.9).
- * Read next: inject.c.
+ * Read next: deliver.c.
  */
 #include "core/domain_shutdown.h"
 #include "core/vcpu.h"

@@ -10,7 +10,7 @@
 #include "core/vcpu.h"
 #include "hw.h"
 #include "lib.h"
-#include "svm/inject.h"
+#include "svm/deliver.h"
 #include "svm/vmcb.h"
 
 #define NPF_PRESENT (1u << 0)
@@ -47,7 +47,7 @@ static const uint8_t kind_of[VMEXIT_TABLE] = {
     [VMEXIT_RDPRU] = EXIT_UNDEFINED,
 };
 
-/* IRET is intercepted only while a guest handles an NMI (inject.c). */
+/* IRET is intercepted only while a guest handles an NMI (deliver.c). */
 void exits_set_intercepts(struct vmcb *vmcb)
 {
     for (unsigned int code = 0; code < VMEXIT_TABLE; code++)
@@ -93,13 +93,13 @@ static void decode_details(struct vcpu *v, struct exit *e)
         break;
     case EXIT_FAULT: decode_fault(b, e); break;
     case EXIT_DEBUG:
-        e->kind = inject_stepped(v) ? EXIT_NOTHING : EXIT_DEBUG;
+        e->kind = deliver_stepped(v) ? EXIT_NOTHING : EXIT_DEBUG;
         /* #DB delivery clears BTF (APM vol. 2, 13.1.1.6); injection may not */
         if (e->kind == EXIT_DEBUG)
             v->hw.vmcb->debugctl &= ~DEBUGCTL_BTF;
         break;
     case EXIT_IRET:
-        inject_iret(v);
+        deliver_iret(v);
         e->kind = EXIT_NOTHING;
         break;
     default:
@@ -115,6 +115,7 @@ void exits_decode(struct vcpu *v, struct exit *e)
 {
     uint64_t code = v->hw.vmcb->exitcode;
 
+    e->again = false;
     if (likely(code < VMEXIT_TABLE))
         e->kind = kind_of[code];
     else

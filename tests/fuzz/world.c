@@ -172,7 +172,7 @@ static void new_domain(unsigned int n)
     }
     for (unsigned int i = 0; i < WORLD_VCPUS; i++) {
         d->vcpu[i]->initialised = true;
-        d->vcpu[i]->down = d->vcpu[i]->blocked = false;
+        d->vcpu[i]->wait = WAIT_NONE;
     }
     d->controller_pauses = 0;
     domain_unpause(d);
@@ -219,7 +219,7 @@ bool world_hypercall(struct vcpu *v, uint32_t nr, const uint64_t arg[HYPERCALL_A
     unsigned int restarts = 0;
 
     memcpy(hc.arg, arg, sizeof(hc.arg));
-    v->blocked = v->down = false;
+    v->wait = WAIT_NONE;
     cpus[0].current = v;
     if (setjmp(stopped))
         return false;

@@ -16,10 +16,12 @@ void vcpu_event_upcall(struct vcpu *v)
     upcalls[v->d->id][v->id]++;
 }
 
-void vcpu_unblock(struct vcpu *v)
+bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what)
 {
+    assert_int_equal(v->wait, what);
     unblocks[v->d->id][v->id]++;
-    v->blocked = v->polling = false;
+    v->wait = WAIT_NONE;
+    return true;
 }
 
 static struct domain *make(domid_t id, uint32_t max_port)

@@ -24,7 +24,7 @@ struct hypercall_core_did did;
 unsigned int kill_restarts, dispatch_restarts, block_sets_port;
 uint64_t affinity, soft, pending_ports;
 domid_t wanted_id;
-bool interrupts_on, kill_asks_again;
+bool interrupts_on, interrupt_pending, kill_asks_again;
 int runstate;
 nsec_t now, timer_expires;
 uint8_t shutdown_reason;
@@ -91,14 +91,22 @@ void domain_pause(struct domain *d) { d->pause_count++; did.pauses++; }
 void domain_pause_sync(struct domain *d) { d->pause_count++; }
 void domain_unpause(struct domain *d) { assert_int_not_equal(d->pause_count--, 0); }
 void vcpu_kick(struct vcpu *v) { }
-void vcpu_unblock(struct vcpu *v) { v->blocked = v->polling = false; did.woken++; }
+bool vcpu_has_pending(struct vcpu *v) { return interrupt_pending; }
+bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what)
+{
+    if (v->wait != what)
+        return false;
+    v->wait = WAIT_NONE;
+    did.woken++;
+    return true;
+}
 void vcpu_event_upcall(struct vcpu *v) { did.upcalls++; }
 int vcpu_info_register(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
     return offset < PAGE_SIZE ? 0 : -EINVAL;
 }
 void runstate_update(struct vcpu *v) { did.runstates++; }
-void domain_stop_vcpu(struct vcpu *v) { v->down = true; }
+void domain_stop_vcpu(struct vcpu *v) { v->wait = WAIT_DOWN; }
 void sched_wake(struct vcpu *v) { }
 void sched_yield(struct vcpu *v) { did.yields++; }
 void sched_dump(void) { did.dumps++; }
@@ -154,16 +162,23 @@ int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
         return -EINVAL;
     did.loaded++;
     v->initialised = true;
-    v->down = false;
+    v->wait = WAIT_NONE;
     return 0;
 }
 
 void vcpu_block(struct vcpu *v)
 {
-    v->blocked = true;
+    v->wait = WAIT_HALT;
+    did.blocks++;
+}
+
+bool vcpu_wait(struct vcpu *v, enum vcpu_wait what)
+{
+    v->wait = what;
     did.blocks++;
     pending_ports |=
         block_sets_port; /* an event that comes just now, from a CPU that did not see that we poll */
+    return true;
 }
 
 int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft_mask)
@@ -282,6 +297,7 @@ int hypercall_core_setup(void **state)
     pending_ports = 0;
     wanted_id = DOMID_INVALID;
     interrupts_on = true;
+    interrupt_pending = false;
     kill_asks_again = false;
     runstate = RUNSTATE_blocked;
     now = SEC(100);

@@ -32,7 +32,7 @@ extern unsigned int dispatch_restarts; /* likewise an entry of a multicall with 
 extern unsigned int block_sets_port;   /* ports (a bit mask) that become pending while a vcpu blocks */
 extern uint64_t pending_ports;
 extern domid_t wanted_id;              /* what domain_create must be asked for */
-extern bool interrupts_on;             /* of the vcpu that calls */
+extern bool interrupts_on, interrupt_pending; /* of the vcpu that calls */
 extern bool kill_asks_again;           /* domain_kill makes the same call once more, as another CPU might */
 extern int runstate;                   /* RUNSTATE_* of any vcpu */
 extern nsec_t now;

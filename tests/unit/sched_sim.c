@@ -230,7 +230,7 @@ static int expected_state(const struct body *b)
         return RUNSTATE_running;
     if (vcpu_runnable(&b->v))
         return RUNSTATE_runnable;
-    return b->v.blocked && !b->v.d->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
+    return vcpu_is_blocked(&b->v) && !b->v.d->pause_count ? RUNSTATE_blocked : RUNSTATE_offline;
 }
 
 static void check_body(struct body *b)
@@ -289,10 +289,10 @@ void fire(void)
     for (unsigned int i = 0; i < nr_cpus; i++) {
         struct body *b = on_cpu[i];
 
-        if (b && b->sleep && b->left <= 0 && !b->v.blocked) {
+        if (b && b->sleep && b->left <= 0 && b->v.wait == WAIT_NONE) {
             block(b);
             b->left = b->work;
-            b->wakes = b->v.blocked ? now + b->sleep : TIME_NEVER;
+            b->wakes = b->v.wait != WAIT_NONE ? now + b->sleep : TIME_NEVER;
         }
         if (noise)
             softirq_raise(i, SOFTIRQ_TIMER);

@@ -61,11 +61,13 @@ static void poll_without_interrupts(void **state)
     struct sched_poll p = { .ports.p = (void *)(2ull << PAGE_SHIFT), .nr_ports = 1 };
 
     *(evtchn_port_t *)harness_guest(guest, 2 << PAGE_SHIFT) = 5;
+    interrupt_pending = true;
+    assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_poll, &p, sizeof(p)), 0);
+    assert_int_equal(user->wait, WAIT_NONE);
     interrupts_on = false;
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_poll, &p, sizeof(p)), 0);
-    assert_true(user->blocked && user->polling);
-    assert_int_equal(did.blocks, 0);
-    assert_int_equal(did.softirqs, 1);
+    assert_int_equal(user->wait, WAIT_POLL);
+    interrupt_pending = false;
     assert_true(guest->evtchn.polled);
     p.timeout = ~0ull;
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_poll, &p, sizeof(p)), 0);
@@ -83,7 +85,7 @@ static void block_and_yield(void **state)
     user->info->evtchn_upcall_mask = 1;
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_block, "", 0), 0);
     assert_int_equal(user->info->evtchn_upcall_mask, 0);
-    assert_true(user->blocked);
+    assert_int_equal(user->wait, WAIT_HALT);
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_yield, "", 0), 0);
     assert_int_equal(did.yields, 1);
 }
@@ -298,7 +300,7 @@ static void running_vcpus(void **state)
     assert_false(one.u.getvcpuinfo.running || one.u.getvcpuinfo.blocked);
     assert_int_equal(one.u.getvcpuinfo.cpu, 5);
     runstate = RUNSTATE_running;
-    user->blocked = true;
+    user->wait = WAIT_HALT;
     assert_int_equal(domctl(&info), 0);
     assert_int_equal(info.u.getdomaininfo.flags, XEN_DOMINF_running | XEN_DOMINF_blocked |
                                                  XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
@@ -309,13 +311,13 @@ static void running_vcpus(void **state)
     assert_int_equal(info.u.getdomaininfo.shared_info_frame, ~0ull);
     assert_int_equal(domctl(&one), 0);
     assert_true(one.u.getvcpuinfo.running && one.u.getvcpuinfo.blocked && one.u.getvcpuinfo.online);
-    user->initialised = false;
+    user->wait = WAIT_SIPI;
     assert_int_equal(domctl(&one), 0);
     assert_false(one.u.getvcpuinfo.online);
     assert_int_equal(domctl(&info), 0);
     assert_int_equal(info.u.getdomaininfo.nr_online_vcpus, 0);
-    user->initialised = true;
-    user->down = true;
+    user->wait = WAIT_NONE;
+    user->wait = WAIT_DOWN;
     assert_int_equal(domctl(&one), 0);
     assert_false(one.u.getvcpuinfo.online);
 }

@@ -303,10 +303,10 @@ static void loaded_and_saved(void **state)
     struct hvm_hw_cpu c = record(), out;
     struct vmcb *b = v->hw.vmcb;
 
-    v->down = true;
+    v->exit_again = true;
     v->hw.loaded = true;
     assert_int_equal(hw_load_context(v, &c), 0);
-    assert_false(v->down);
+    assert_false(v->exit_again);
     assert_true(v->initialised);
     assert_true(unloads > 0);
     assert_int_equal(b->cpl, 3);

@@ -22,7 +22,7 @@ struct domain *dom0;
 static struct domain *guest;
 
 void vcpu_event_upcall(struct vcpu *v) {}
-void vcpu_unblock(struct vcpu *v) {}
+bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what) { return true; }
 struct domain *domain_get_next(domid_t first) { return first <= 1 ? domain_get(first) : NULL; }
 
 static uint32_t next(uint32_t *seed)

@@ -158,7 +158,7 @@ static void test_getdomaininfo(void **state)
     guest->controller_pauses = 1;
     guest->shut_down = true;
     guest->shutdown_code = SHUTDOWN_crash;
-    user->blocked = true;
+    user->wait = WAIT_HALT;
     assert_int_equal(domctl(&op), 0); /* the first one from 1 on */
     assert_int_equal(op.domain, 3);
     assert_int_equal(op.u.getdomaininfo.domain, 3);
@@ -168,14 +168,14 @@ static void test_getdomaininfo(void **state)
     assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_paused | XEN_DOMINF_shutdown | XEN_DOMINF_blocked |
                                                    XEN_DOMINF_hvm_guest | XEN_DOMINF_hap |
                                                    SHUTDOWN_crash << XEN_DOMINF_shutdownshift);
-    user->down = true; /* nobody is there who could be blocked */
+    user->wait = WAIT_DOWN; /* nobody is there who could be blocked */
     guest->dying = DOMAIN_DEAD;
     guest->controller_pauses = 0;
     guest->shut_down = false;
     assert_takes(LOCK_DOMAIN, 1, assert_int_equal(domctl(&op), 0));
     assert_int_equal(op.u.getdomaininfo.nr_online_vcpus, 0);
     assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_dying | XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
-    user->down = user->blocked = false;
+    user->wait = WAIT_NONE;
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_dying | XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
     op.domain = 4;
@@ -393,7 +393,7 @@ static void test_context_set(void **state)
     struct hvm_hw_cpu wrong = registers;
 
     user->initialised = false;
-    user->down = true;
+    user->wait = WAIT_SIPI;
     cpu = put_record(head, HVM_SAVE_CODE(CPU), 0, &registers, sizeof(registers));
     assert_int_equal(set_context(cpu), -ENODATA);                     /* no end */
     end = put_record(cpu, HVM_SAVE_CODE(END), 0, NULL, 0);
@@ -416,7 +416,7 @@ static void test_context_set(void **state)
     assert_false(user->initialised);
     put_record(head, HVM_SAVE_CODE(CPU), 0, &registers, sizeof(registers));
     assert_int_equal(set_context(end), 0);
-    assert_true(user->initialised && !user->down);
+    assert_true(user->initialised && vcpu_is_up(user));
     ((struct hvm_save_header *)((uint8_t *)at(BUF(4)) + 8))->magic++;
     assert_int_equal(set_context(end), -EINVAL);
     assert_int_equal(guest->pause_count, 0);

@@ -323,12 +323,12 @@ static void test_poll(void **state)
 
     (void)state;
     b->shared_info->evtchn_mask[p / 64] = ~0ull; /* a poller keeps its port masked */
-    b->vcpu[2]->polling = b->evtchn.polled = true;
+    b->vcpu[2]->wait = WAIT_POLL, b->evtchn.polled = true;
     assert_int_equal(evtchn_send(b, p), 0);
     assert_int_equal(unblocks[1][2], 1);
-    assert_false(b->vcpu[2]->polling);
+    assert_int_equal(b->vcpu[2]->wait, WAIT_NONE);
     assert_int_equal(unblocks[1][0] + unblocks[1][1] + unblocks[1][3], 0);
-    b->vcpu[2]->polling = b->evtchn.polled = true;
+    b->vcpu[2]->wait = WAIT_POLL, b->evtchn.polled = true;
     assert_int_equal(evtchn_send(b, p), 0); /* was pending: nothing new */
     assert_int_equal(unblocks[1][2], 1);
 }

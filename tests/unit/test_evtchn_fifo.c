@@ -112,7 +112,7 @@ static void test_fifo_mask(void **state)
     start_fifo();
     p = fifo_ipi(0, 7);
     *word(p) |= WORD_MASKED;
-    b->vcpu[3]->polling = b->evtchn.polled = true;
+    b->vcpu[3]->wait = WAIT_POLL, b->evtchn.polled = true;
     assert_int_equal(evtchn_send(b, p), 0);
     assert_int_equal(unblocks[1][3], 1);
     assert_int_equal(upcalls[1][0], 0);

@@ -65,6 +65,8 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
 void domain_shutdown(struct domain *d, uint8_t reason) { shutdowns++; shutdown_reason = reason; }
 void domain_stop_vcpu(struct vcpu *v) { stops++; }
 void vcpu_block(struct vcpu *v) { blocks++; }
+void vcpu_wait_in_exit(struct vcpu *v, enum vcpu_wait what) {}
+bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what) { return false; }
 void irq_window(void) { windows++; }
 void cpu_wbinvd(void) {}
 void softirq_raise(unsigned int cpu, enum softirq s) {}
@@ -178,7 +180,7 @@ static int setup(void **state)
     vcpu.d = &domain;
     vcpu.hw.vmcb = &vmcb;
     vcpu.info = &info;
-    vcpu.vdev.sipi_vector = vcpu.hw.offered = -1;
+    vcpu.vdev.sipi_vector = vcpu.offered = -1;
     vmcb.segment[SEG_CS].attributes = LONG_CODE;
     vmcb.efer = EFER_LMA;
     vmcb.rip = 0x100001000;

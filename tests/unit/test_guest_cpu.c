@@ -14,7 +14,7 @@
 #include "guest/fault.h"
 #include "percpu.h"
 #include "svm/exits.h"
-#include "svm/inject.h"
+#include "svm/deliver.h"
 #include "svm/switch.h"
 #include "svm/vmcb.h"
 #include "vdev/bus.h"
@@ -55,8 +55,8 @@ int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigne
 int guest_read_layout(struct vcpu *v, void *d, gva_t s, uint64_t n, const char *l, bool c) { return -EFAULT; }
 void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) { injected = (int)vector; }
 void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) { injected = EXC_PF; }
-void inject_iret(struct vcpu *v) {}
-bool inject_stepped(struct vcpu *v) { return stepped; }
+void deliver_iret(struct vcpu *v) {}
+bool deliver_stepped(struct vcpu *v) { return stepped; }
 uint64_t cpuid_guest_cr4_mask(struct domain *d) { return CR4_OFFERED; }
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
 void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t cr4, struct cpuid_regs *out)
@@ -74,6 +74,20 @@ void domain_crash(struct vcpu *v, const char *fmt, ...) { fail_msg("%s", fmt); }
 void domain_shutdown(struct domain *d, uint8_t reason) {}
 void domain_stop_vcpu(struct vcpu *v) {}
 void vcpu_block(struct vcpu *v) {}
+void vcpu_wait_in_exit(struct vcpu *v, enum vcpu_wait what)
+{
+    v->wait = what;
+    v->exit_again = true;
+}
+
+bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what)
+{
+    bool ends = v->wait == what;
+
+    v->wait = ends ? WAIT_NONE : v->wait;
+    return ends;
+}
+
 void switch_unload(struct vcpu *v) {}
 void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components) {}
 
@@ -129,12 +143,19 @@ static int setup(void **state)
 
 static void exits(uint64_t exitcode)
 {
-    struct exit e;
-
     vmcb.exitcode = exitcode;
     injected = -1;
-    exits_decode(&vcpu, &e);
-    exit_handle(&vcpu, &e);
+    exits_decode(&vcpu, &vcpu.exit);
+    exit_handle(&vcpu, &vcpu.exit);
+}
+
+/* As the run loop does after a wait. */
+static void exits_again(void)
+{
+    vcpu.wait = WAIT_NONE;
+    vcpu.exit_again = false;
+    vcpu.exit.again = true;
+    exit_handle(&vcpu, &vcpu.exit);
 }
 
 /* --- exits --- */
@@ -254,14 +275,25 @@ static void wbinvd(void **state)
     domain.is_dom0 = true;
     vmcb.rip = CODE;
     second.wbinvd_cpus = 1u << 0 | 1u << 1;
+    second.wait = WAIT_CACHE;
     exits(VMEXIT_WBINVD);
+    assert_int_equal(vmcb.rip, CODE); /* this CPU's own is missing */
+    assert_true(vcpu.wait == WAIT_CACHE && vcpu.exit_again);
+    exits_again();
+    assert_int_equal(vmcb.rip, CODE); /* VCPUOP_up may end the wait early */
+    assert_int_equal(raised[0], 1);
+    exit_wbinvd_softirq();
+    assert_int_equal(vcpu.wait, WAIT_NONE);
+    exits_again();
     assert_int_equal(vmcb.rip, CODE + 2);
     assert_int_equal(vcpu.wbinvd_cpus, 0);
-    assert_int_equal(written_back[0], 2); /* its own, and the other's, who could not go on else */
+    assert_int_equal(written_back[0], 2); /* for itself, and for the other */
+    assert_int_equal(second.wait, WAIT_CACHE);
     assert_int_equal(second.wbinvd_cpus, 1u << 1);
     assert_int_equal(written_back[1] + raised[1], 0);
     assert_int_equal(written_back[2], 1);
     assert_int_equal(written_back[3], 1);
+    vmcb.rip = CODE;
     exits(VMEXIT_INVD); /* is no less */
     assert_int_equal(written_back[3], 2);
 }
@@ -318,7 +350,7 @@ static void starts_in_long_mode(void **state)
 
     c.mode = VCPU_HVM_MODE_64B;
     assert_int_equal(hw_load_start(&second, &c), 0);
-    assert_true(second.initialised && second.down);
+    assert_true(second.initialised);
     assert_int_equal(second_vmcb.rip, 0x200000);
     assert_int_equal(second.regs.rsp, 0x8000);
     assert_int_equal(second.regs.rdi, 7);
@@ -467,7 +499,7 @@ static void starts_in_32_bits(void **state)
     c.cpu_regs.x86_32.cs_limit = 0x1000;
     c.cpu_regs.x86_32.es_ar = 0xc9a;
     assert_int_equal(hw_load_start(&second, &c), 0);
-    assert_true(second.initialised && second.down);
+    assert_true(second.initialised);
     assert_int_equal(second_vmcb.rip, 0x1000);
     assert_int_equal(second_vmcb.efer, EFER_SVME);
     assert_int_equal(second_vmcb.segment[SEG_CS].attributes, 0x49b); /* accessed */

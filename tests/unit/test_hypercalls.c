@@ -46,7 +46,7 @@ static long poll(uint32_t n, uint64_t timeout)
 {
     struct sched_poll p = { .ports.p = (void *)(2ull << PAGE_SHIFT), .nr_ports = n, .timeout = timeout };
 
-    user->blocked = false;
+    user->wait = WAIT_NONE;
     return call(hypercall_sched_op, user, SCHEDOP_poll, &p, sizeof(p));
 }
 
@@ -59,19 +59,19 @@ static void test_poll(void **state)
     assert_int_equal(poll(129, 0), -EINVAL);
     pending_ports = 1 << 6;
     assert_int_equal(poll(2, 0), 0);
-    assert_false(user->blocked); /* one is pending */
+    assert_int_equal(user->wait, WAIT_NONE); /* one is pending */
     pending_ports = 0;
     assert_int_equal(poll(2, 0), 0);
-    assert_true(user->blocked && user->polling);
+    assert_int_equal(user->wait, WAIT_POLL);
     assert_false(user->poll_timer.armed);
     assert_int_equal(poll(2, (uint64_t)now), 0);
-    assert_false(user->blocked); /* its time is over already */
+    assert_int_equal(user->wait, WAIT_NONE); /* its time is over already */
     assert_int_equal(poll(2, (uint64_t)now + 5), 0);
-    assert_true(user->blocked && user->poll_timer.armed);
+    assert_true(user->wait == WAIT_POLL && user->poll_timer.armed);
     assert_int_equal(timer_expires, now + 5);
     block_sets_port = 1 << 5; /* the event comes between the first look and the block: not lost */
     assert_int_equal(poll(2, (uint64_t)now + 5), 0);
-    assert_false(user->blocked || user->polling || user->poll_timer.armed);
+    assert_true(user->wait == WAIT_NONE && !user->poll_timer.armed);
     ports[0] = 99;
     assert_int_equal(poll(1, 0), -EINVAL);
 }
@@ -151,6 +151,7 @@ static void test_vcpu_op(void **state)
     did.loaded = 0;
     assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), 0);
     assert_int_equal(did.loaded, 1);
+    assert_int_equal(second.wait, WAIT_DOWN);
     second.initialised = true;
     assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), -EEXIST);
     assert_int_equal(did.loaded, 1);

@@ -11,7 +11,8 @@
 #include "mm/flush.h"
 #include "percpu.h"
 #include "svm/asid.h"
-#include "svm/inject.h"
+#include "guest/inject.h"
+#include "svm/deliver.h"
 #include "svm/switch.h"
 #include "svm/vmcb.h"
 #include "vdev/cpuid.h"
@@ -80,7 +81,7 @@ static int setup(void **state)
     vcpu.d = &domain;
     vcpu.hw.vmcb = &vmcb;
     vcpu.info = &info;
-    vcpu.vdev.sipi_vector = vcpu.hw.offered = -1;
+    vcpu.vdev.sipi_vector = vcpu.offered = -1;
     vmcb.segment[SEG_CS].attributes = CODE_64;
     vmcb.efer = EFER_LMA;
     vmcb.rip = 0x1000;
@@ -89,6 +90,19 @@ static int setup(void **state)
     crashes = resets = kicks = 0;
     opcode = 0x90;
     return 0;
+}
+
+/* After an exit, and when work came up before the entry. */
+static void come_back(void)
+{
+    deliver_recover(&vcpu);
+    inject_finish(&vcpu);
+}
+
+static void turn_back(void)
+{
+    deliver_cancel(&vcpu);
+    inject_finish(&vcpu);
 }
 
 /* --- events --- */
@@ -164,14 +178,14 @@ static void deliveries_are_repeated(void **state)
 
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
         vmcb.exitintinfo = cases[i].event;
-        inject_recover(&vcpu);
+        come_back();
         assert_int_equal(vmcb.exitintinfo, 0);
         inject_prepare(&vcpu);
         assert_int_equal(vmcb.eventinj, cases[i].again ? cases[i].event : 0);
         vmcb.eventinj = 0;
     }
     vmcb.exitintinfo = exception(EXC_PF, 6); /* and what the core raises meanwhile makes it worse */
-    inject_recover(&vcpu);
+    come_back();
     hw_inject_exception(&vcpu, EXC_GP, 0);
     assert_int_equal(vcpu.hw.pending, exception(EXC_DF, 0));
 }
@@ -182,18 +196,18 @@ static void nmi_until_iret(void **state)
     vcpu.hw.pending = exception(EXC_UD, 0); /* goes first */
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, exception(EXC_UD, 0));
-    inject_recover(&vcpu);
+    come_back();
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
     assert_true(bit_test(vmcb.intercepts, VMEXIT_IRET));
     assert_false(vcpu.vdev.nmi_pending);
-    inject_recover(&vcpu);
+    come_back();
 
     vcpu.vdev.nmi_pending = true; /* in its handler */
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, 0);
-    inject_recover(&vcpu);
-    inject_iret(&vcpu); /* which has not been executed yet */
+    come_back();
+    deliver_iret(&vcpu); /* which has not been executed yet */
     assert_false(bit_test(vmcb.intercepts, VMEXIT_IRET));
     requested = VECTOR;
     inject_prepare(&vcpu);
@@ -202,12 +216,12 @@ static void nmi_until_iret(void **state)
     assert_true(vmcb.rflags & RFLAGS_TF);
     vmcb.rflags &= ~RFLAGS_TF; /* popped */
     vmcb.dr6 |= DR6_SINGLE_STEP;
-    inject_recover(&vcpu);
-    assert_true(inject_stepped(&vcpu));
+    come_back();
+    assert_true(deliver_stepped(&vcpu));
     assert_int_equal(vmcb.dr6, 0);
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
-    inject_cancel(&vcpu); /* no entry: it must not get lost */
+    turn_back(); /* no entry: it must not get lost */
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
 }
@@ -215,7 +229,7 @@ static void nmi_until_iret(void **state)
 /* The exit at an NMI's IRET, and its execution, which raises these bits of DR6. */
 static void step_over_iret(uint64_t raised)
 {
-    inject_iret(&vcpu);
+    deliver_iret(&vcpu);
     assert_true(vmcb.rflags & RFLAGS_TF);
     vmcb.rflags &= ~RFLAGS_TF;
     vmcb.dr6 |= DR6_SINGLE_STEP | raised;
@@ -224,19 +238,19 @@ static void step_over_iret(uint64_t raised)
 /* The trap behind an NMI's IRET is the guest's, too, when it steps or has a breakpoint there. */
 static void traps_of_the_guest_behind_iret(void **state)
 {
-    assert_false(inject_stepped(&vcpu)); /* any other #DB */
+    assert_false(deliver_stepped(&vcpu)); /* any other #DB */
     vmcb.rflags |= RFLAGS_TF;
     step_over_iret(0);
-    assert_false(inject_stepped(&vcpu));
+    assert_false(deliver_stepped(&vcpu));
     assert_int_equal(vmcb.dr6, DR6_SINGLE_STEP);
     step_over_iret(0); /* an old BS, which nobody has cleared */
-    assert_true(inject_stepped(&vcpu));
+    assert_true(deliver_stepped(&vcpu));
     assert_int_equal(vmcb.dr6, DR6_SINGLE_STEP);
     vmcb.dr6 = 0xffff0ff0 | 2; /* and an old breakpoint */
     step_over_iret(0);
-    assert_true(inject_stepped(&vcpu));
+    assert_true(deliver_stepped(&vcpu));
     step_over_iret(4);
-    assert_false(inject_stepped(&vcpu));
+    assert_false(deliver_stepped(&vcpu));
     assert_int_equal(vmcb.dr6, 0xffff0ff0 | 6);
     assert_false(vcpu.hw.nmi_blocked);
 }
@@ -275,19 +289,19 @@ static void offer(void)
 static void interrupts_are_offered(void **state)
 {
     offer();
-    inject_recover(&vcpu); /* not taken */
+    come_back(); /* not taken */
     assert_int_equal(returned, VECTOR);
     offer();
-    inject_cancel(&vcpu);
+    turn_back();
     assert_int_equal(returned, VECTOR);
     offer();
     vmcb.vintr &= ~VINTR_IRQ;
-    inject_recover(&vcpu);
+    come_back();
     assert_int_equal(returned, -1);
     requested = -1;
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.vintr & VINTR_IRQ, 0);
-    inject_recover(&vcpu);
+    come_back();
     assert_int_equal(returned, -1);
 }
 
@@ -297,13 +311,13 @@ static void a_taken_interrupt_that_faults(void **state)
     offer();
     vmcb.vintr &= ~VINTR_IRQ; /* as CPUs tell it */
     vmcb.exitintinfo = event(0, VECTOR);
-    inject_recover(&vcpu);
+    come_back();
     assert_int_equal(returned, -1);
     assert_int_equal(vcpu.hw.pending, event(0, VECTOR));
     vcpu.hw.pending = 0;
     offer();
     vmcb.exitintinfo = event(EVENT_TYPE_EXCEPTION, VECTOR); /* as QEMU does */
-    inject_recover(&vcpu);
+    come_back();
     assert_int_equal(returned, VECTOR);
     assert_int_equal(vcpu.hw.pending, 0);
 }
@@ -317,7 +331,7 @@ static void what_is_no_offer_is_repeated(void **state)
     offer();
     vmcb.vintr &= ~VINTR_IRQ;
     vmcb.exitintinfo = event(EVENT_TYPE_EXCEPTION, VECTOR);
-    inject_recover(&vcpu);
+    come_back();
     assert_int_equal(returned, -1);
     assert_int_equal(vcpu.hw.pending, event(EVENT_TYPE_EXCEPTION, VECTOR));
     for (unsigned int vector = 16; vector < 40; vector++) {
@@ -325,7 +339,7 @@ static void what_is_no_offer_is_repeated(void **state)
         inject_prepare(&vcpu);
         assert_int_equal(accepted, vector);
         vmcb.exitintinfo = event(EVENT_TYPE_EXCEPTION, vector);
-        inject_recover(&vcpu);
+        come_back();
         assert_int_equal(returned, vector);
         assert_int_equal(vcpu.hw.pending, vector < 32 ? event(EVENT_TYPE_EXCEPTION, vector) : 0);
         vcpu.hw.pending = 0;
@@ -335,15 +349,15 @@ static void what_is_no_offer_is_repeated(void **state)
 /* Nothing is taken from the local APIC while an IRET is stepped over, and so nothing goes back. */
 static void nothing_is_offered_while_stepping(void **state)
 {
-    inject_iret(&vcpu);
+    deliver_iret(&vcpu);
     requested = VECTOR;
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.vintr & VINTR_IRQ, 0);
     assert_int_equal(accepted, -1);
-    inject_cancel(&vcpu);
+    turn_back();
     assert_int_equal(returned, -1);
     inject_prepare(&vcpu);
-    inject_recover(&vcpu);
+    come_back();
     assert_int_equal(returned, -1);
 }
 
@@ -355,7 +369,7 @@ static void an_interrupt_that_faults_twice(void **state)
     for (unsigned int i = 0; i < ARRAY_SIZE(again); i++) {
         offer();
         vmcb.exitintinfo = EVENT_VALID | again[i];
-        inject_recover(&vcpu);
+        come_back();
         assert_int_equal(returned, VECTOR); /* the offer */
         assert_int_equal(vcpu.hw.pending, EVENT_VALID | again[i]);
         vcpu.hw.pending = 0;
@@ -372,12 +386,12 @@ static void the_callback_and_the_apic(void **state)
         domain.vdev.callback_vector = callbacks[i];
         offer();
         vmcb.vintr &= ~VINTR_IRQ;
-        inject_recover(&vcpu);
+        come_back();
         requested = -1; /* until its EOI */
         inject_prepare(&vcpu);
         assert_int_equal(vmcb.vintr >> VINTR_VECTOR_SHIFT, callbacks[i]);
         vmcb.vintr &= ~VINTR_IRQ;
-        inject_recover(&vcpu);
+        come_back();
     }
 }
 
@@ -391,7 +405,7 @@ static void the_callback_bypasses_the_apic(void **state)
     assert_int_equal(vmcb.vintr >> VINTR_VECTOR_SHIFT, 0x20);
     assert_int_equal(vmcb.vintr & VINTR_IGNORE_TPR, VINTR_IGNORE_TPR);
     assert_int_equal(accepted, -1);
-    inject_recover(&vcpu);
+    come_back();
     assert_int_equal(returned, -1);
 }
 
@@ -400,10 +414,10 @@ static void task_priority(void **state)
     vcpu.vdev.lapic.tpr = 0x35;
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.vintr & VINTR_TPR_MASK, 3);
-    inject_recover(&vcpu);
+    come_back();
     assert_int_equal(vcpu.vdev.lapic.tpr, 0x35);
     vmcb.vintr = (vmcb.vintr & ~VINTR_TPR_MASK) | 9; /* by CR8, without an exit */
-    inject_recover(&vcpu);
+    come_back();
     assert_int_equal(vcpu.vdev.lapic.tpr, 0x90);
 }
 

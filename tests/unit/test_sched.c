@@ -433,7 +433,7 @@ static void test_block_with_something_pending(void **state)
     run(MSEC(1));
     a->v.vdev.nmi_pending = true;
     block(a);
-    assert_false(a->v.blocked);
+    assert_int_equal(a->v.wait, WAIT_NONE);
     run(MSEC(1));
     a->v.vdev.nmi_pending = false;
     block(a);

@@ -125,7 +125,7 @@ static int setup(void **state)
         domain_parts[i] = &parts[i];
     for (unsigned int i = 0; i < VCPUS; i++) {
         v[i] = d.vcpu[i] = vcpu_create(&d, i);
-        v[i]->down = v[i]->blocked = false;
+        v[i]->wait = WAIT_NONE;
         v[i]->initialised = true;
         v[i]->vdev.sipi_vector = -1;
     }
@@ -150,7 +150,7 @@ static void made(void **state)
 
     assert_ptr_equal(new->d, &d);
     assert_int_equal(new->id, 31);
-    assert_true(new->down && new->blocked && !new->initialised);
+    assert_true(new->wait == WAIT_SIPI && !new->initialised);
     assert_ptr_equal(new->info, &shared_info.vcpu_info[31]);
     assert_ptr_equal(last->info, &last->no_info);
     assert_string_equal(calls, "i0i1i2i0i1i2");
@@ -222,11 +222,8 @@ static void what_is_pending(void **state)
     assert_false(vcpu_has_pending(v[0]));
     apic_vector = 0;
     assert_true(vcpu_has_pending(v[0]));
-    v[0]->down = true;
-    assert_false(vcpu_has_pending(v[0])); /* only an NMI would wake it */
     v[0]->vdev.nmi_pending = true;
     assert_true(vcpu_has_pending(v[0]));
-    v[0]->down = false;
     apic_vector = -1;
     assert_true(vcpu_has_pending(v[0]));
     v[0]->vdev.nmi_pending = false;
@@ -248,30 +245,68 @@ static void blocks_unless_something_is_pending(void **state)
     cpus[1].id = 1;
     apic_vector = 0x40;
     vcpu_block(v[0]);
-    assert_false(v[0]->blocked);
+    assert_int_equal(v[0]->wait, WAIT_NONE);
     assert_int_equal(raised, 0);
     apic_vector = -1;
     vcpu_block(v[0]);
-    assert_true(v[0]->blocked);
+    assert_int_equal(v[0]->wait, WAIT_HALT);
+    assert_true(vcpu_is_blocked(v[0]) && vcpu_is_up(v[0]));
     assert_int_equal(raised, 1u << SOFTIRQ_SCHED);
     assert_int_equal(raised_cpu, 1);
-    v[0]->polling = true;
     vcpu_unblock(v[0]);
-    assert_false(v[0]->blocked || v[0]->polling);
+    assert_int_equal(v[0]->wait, WAIT_NONE);
     assert_int_equal(wakes[0], 1);
+    vcpu_stop(v[0]);
+    vcpu_block(v[0]); /* it has been stopped meanwhile: no interrupt starts it again */
+    vcpu_unblock(v[0]);
+    assert_int_equal(v[0]->wait, WAIT_DOWN);
+}
+
+/* What ends one wait does not end another. */
+static void waits_for_one_thing(void **state)
+{
+    static const enum vcpu_wait waits[] = { WAIT_HALT, WAIT_POLL, WAIT_CACHE };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(waits); i++)
+        for (unsigned int j = 0; j < ARRAY_SIZE(waits); j++) {
+            v[0]->wait = WAIT_NONE;
+            assert_true(vcpu_wait(v[0], waits[i]));
+            assert_false(vcpu_runnable(v[0]));
+            assert_true(vcpu_is_blocked(v[0]) && vcpu_is_up(v[0]));
+            forget();
+            assert_int_equal(vcpu_end_wait(v[0], waits[j]), i == j);
+            assert_int_equal(wakes[0], i == j);
+            assert_int_equal(v[0]->wait, i == j ? WAIT_NONE : waits[i]);
+        }
+    v[0]->wait = WAIT_CACHE;
+    apic_vector = 0x40;
+    vcpu_kick(v[0]);
+    vcpu_unblock(v[0]);
+    assert_int_equal(v[0]->wait, WAIT_CACHE);
+    vcpu_stop(v[0]); /* but this goes before it */
+    assert_int_equal(v[0]->wait, WAIT_DOWN);
+    assert_false(vcpu_is_up(v[0]) || vcpu_is_blocked(v[0]));
+    assert_false(vcpu_wait(v[0], WAIT_CACHE));
+    assert_int_equal(v[0]->wait, WAIT_DOWN);
+    v[0]->wait = WAIT_SIPI;
+    vcpu_stop(v[0]); /* it has no state that could go on */
+    assert_int_equal(v[0]->wait, WAIT_SIPI);
+    v[0]->wait = WAIT_NONE;
+    vcpu_wait_in_exit(v[0], WAIT_CACHE);
+    assert_true(v[0]->wait == WAIT_CACHE && v[0]->exit_again);
 }
 
 static void kicked(void **state)
 {
     cpus[1].id = 1;
     v[0]->sched.cpu = 1;
-    v[0]->blocked = true;
+    v[0]->wait = WAIT_HALT;
     vcpu_kick(v[0]); /* nothing to wake for */
-    assert_true(v[0]->blocked);
+    assert_int_equal(v[0]->wait, WAIT_HALT);
     assert_int_equal(wakes[0], 0);
     apic_vector = 0x40;
     vcpu_kick(v[0]);
-    assert_false(v[0]->blocked);
+    assert_int_equal(v[0]->wait, WAIT_NONE);
     assert_int_equal(wakes[0], 1);
     vcpu_kick(v[0]); /* it waits for a CPU, and will look when it has one */
     assert_int_equal(kicks, 0);
@@ -301,12 +336,12 @@ static void upcalls(void **state)
 /* Of a poll that ended otherwise the timer may still fire. */
 static void polls_time_out(void **state)
 {
-    v[0]->blocked = true;
+    v[0]->wait = WAIT_HALT;
     v[0]->poll_timer.fn(v[0]->poll_timer.data);
-    assert_true(v[0]->blocked);
-    v[0]->polling = true;
+    assert_int_equal(v[0]->wait, WAIT_HALT);
+    v[0]->wait = WAIT_POLL;
     v[0]->poll_timer.fn(v[0]->poll_timer.data);
-    assert_false(v[0]->blocked || v[0]->polling);
+    assert_int_equal(v[0]->wait, WAIT_NONE);
     assert_int_equal(wakes[0], 1);
 }
 
@@ -317,7 +352,7 @@ static void init_and_sipi(void **state)
     assert_int_equal(v[0]->vdev.sipi_vector, -1);
     v[0]->vdev.sipi_vector = 7; /* which it has not acted on */
     vcpu_init_received(v[0]);
-    assert_true(v[0]->down && v[0]->blocked && !v[0]->initialised);
+    assert_true(v[0]->wait == WAIT_SIPI && !v[0]->initialised);
     assert_int_equal(v[0]->vdev.sipi_vector, -1);
     assert_int_equal(resets, 1);
     assert_int_equal(wakes[0], 1);
@@ -401,13 +436,13 @@ static void a_crash_says_why(void **state)
 /* Who is not up cannot start another one; whoever was never started is not up. */
 static void the_last_one_powers_off(void **state)
 {
-    v[2]->initialised = false;
+    v[2]->wait = WAIT_SIPI;
     domain_stop_vcpu(v[1]);
-    assert_true(v[1]->down);
+    assert_int_equal(v[1]->wait, WAIT_DOWN);
     assert_int_equal(wakes[1], 1);
     assert_false(d.shut_down);
     domain_stop_vcpu(v[0]);
-    assert_true(v[0]->down);
+    assert_int_equal(v[0]->wait, WAIT_DOWN);
     assert_true(d.shut_down);
     assert_int_equal(d.shutdown_code, SHUTDOWN_poweroff);
 }
@@ -423,7 +458,7 @@ int main(void)
         TEST(destroyed),
         TEST(what_is_pending),
         TEST(blocks_unless_something_is_pending),
-        TEST(kicked),
+        TEST(waits_for_one_thing), TEST(kicked),
         TEST(upcalls),
         TEST(polls_time_out),
         TEST(init_and_sipi),

@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Injection: chooses what the next entry delivers to the guest (APM vol. 2, 15.20 and 15.21).
+ * Delivery of events into the guest (APM vol. 2, 15.20 and 15.21).
  *
  * EVENTINJ carries the event whose delivery the last exit interrupted (EXITINTINFO), an exception
- * raised by the core, or an NMI unless one is being handled (until its IRET has executed). An
- * interrupt is offered in addition, as a virtual interrupt (V_IRQ). The CPU takes it as soon as the
- * guest can take interrupts (IF, interrupt shadow, V_TPR), without an exit. An offered vector
- * leaves the local APIC's IRR at once, so it can be requested again while its handler runs. If
- * V_IRQ is still set after the exit, the vector returns to the IRR.
+ * raised by the core, or an NMI. An interrupt is offered as a virtual interrupt (V_IRQ). The CPU
+ * clears V_IRQ when the guest takes the interrupt.
  *
  * Interrupts never use EVENTINJ. QEMU (7.2 to 10) records such a vector as a pending exception. If
  * its vCPU thread is then stopped before anything else happens, it delivers the vector again, at
  * the first instruction of the handler, with interrupts off.
+ *
+ * Read next: asid.c.
  */
-#include "svm/inject.h"
+#include "svm/deliver.h"
 #include "core/vcpu.h"
 #include "hw.h"
 #include "lib.h"
 #include "mm/guest.h"
 #include "svm/vmcb.h"
-#include "vdev/lapic.h"
 
 #define OPCODE_HLT 0xf4
 
@@ -43,56 +41,42 @@ static void retire_halt(struct vcpu *v)
     }
 }
 
-/*
- * Offers the event callback, which bypasses the local APIC, or the highest request of the local
- * APIC. If both can be taken, the local APIC goes first, whatever the vectors: its EOI causes an
- * exit, after which the callback is offered. The end of the callback's handler causes no exit, so
- * the local APIC's request would wait for an unrelated exit.
- */
-static void offer_interrupt(struct vcpu *v)
+void hw_inject_pending(struct vcpu *v)
+{
+    v->hw.vmcb->eventinj = v->hw.pending;
+    v->hw.pending = 0;
+}
+
+bool hw_inject_nmi(struct vcpu *v)
 {
     struct vmcb *vmcb = v->hw.vmcb;
-    bool callback = v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
-                    READ_ONCE(v->info->evtchn_upcall_pending) && lapic_highest_pending(v) < 0;
-    int vector = callback ? (int)v->d->vdev.callback_vector : lapic_highest_request(v);
+
+    if (v->hw.nmi_blocked || (vmcb->eventinj & EVENT_VALID))
+        return false;
+    v->hw.nmi_blocked = true;
+    bit_set(vmcb->intercepts, VMEXIT_IRET);
+    vmcb->eventinj = 2 | EVENT_TYPE_NMI << 8 | EVENT_VALID;
+    return true;
+}
+
+bool hw_offer_interrupt(struct vcpu *v, int vector, bool heeds_tpr)
+{
+    struct vmcb *vmcb = v->hw.vmcb;
 
     vmcb->vintr = VINTR_MASKING | (v->vdev.lapic.tpr >> 4 & VINTR_TPR_MASK);
-    v->hw.offered = callback ? -1 : vector;
     if (likely(vector < 0))
-        return;
-    if (unlikely(v->hw.stepping)) { /* its frame would contain the TF of inject_iret */
-        v->hw.offered = -1;
-        return;
-    }
-    if (!callback)
-        lapic_accept(v, (uint8_t)vector);
+        return false;
+    if (unlikely(v->hw.stepping)) /* the frame would contain the TF of deliver_iret */
+        return false;
     vmcb->vintr |= VINTR_IRQ | (uint64_t)vector << VINTR_VECTOR_SHIFT |
-                   (callback ? VINTR_IGNORE_TPR : (uint64_t)(vector >> 4) << VINTR_PRIORITY_SHIFT);
+                   (heeds_tpr ? (uint64_t)(vector >> 4) << VINTR_PRIORITY_SHIFT : VINTR_IGNORE_TPR);
     if (unlikely(vmcb->interrupt_shadow & 1) && (vmcb->rflags & RFLAGS_IF))
         retire_halt(v);
+    return true;
 }
 
-void inject_prepare(struct vcpu *v)
-{
-    struct vmcb *vmcb = v->hw.vmcb;
-    struct hw_vcpu *s = &v->hw;
-
-    if (unlikely(v->vdev.sipi_vector >= 0)) {
-        uint8_t page = (uint8_t)v->vdev.sipi_vector;
-        v->vdev.sipi_vector = -1;
-        lapic_reset(v, true); /* again: an interrupt may have arrived since INIT */
-        hw_reset_to_sipi(v, page);
-    }
-    vmcb->eventinj = s->pending;
-    s->pending = 0;
-    if (unlikely(v->vdev.nmi_pending) && !s->nmi_blocked && !(vmcb->eventinj & EVENT_VALID)) {
-        v->vdev.nmi_pending = false;
-        s->nmi_blocked = true;
-        bit_set(vmcb->intercepts, VMEXIT_IRET);
-        vmcb->eventinj = 2 | EVENT_TYPE_NMI << 8 | EVENT_VALID;
-    }
-    offer_interrupt(v);
-}
+bool hw_offer_taken(struct vcpu *v) { return !(v->hw.vmcb->vintr & VINTR_IRQ); }
+uint32_t hw_get_tpr(struct vcpu *v) { return (uint32_t)(v->hw.vmcb->vintr & VINTR_TPR_MASK) << 4; }
 
 /*
  * True if EXITINTINFO has the offered vector as an exception, with a vector that no exception has,
@@ -119,28 +103,13 @@ static bool runs_again(uint64_t event)
            (EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION && soft_vector);
 }
 
-static void end_offer(struct vcpu *v, bool taken)
-{
-    if (v->hw.offered >= 0 && !taken)
-        lapic_return(v, (uint8_t)v->hw.offered);
-    v->hw.offered = -1;
-}
+void deliver_cancel(struct vcpu *v) { v->hw.pending = v->hw.vmcb->eventinj; }
 
-void inject_cancel(struct vcpu *v)
-{
-    v->hw.pending = v->hw.vmcb->eventinj;
-    end_offer(v, false);
-}
-
-void inject_recover(struct vcpu *v)
+void deliver_recover(struct vcpu *v)
 {
     struct vmcb *vmcb = v->hw.vmcb;
     uint64_t interrupted = vmcb->exitintinfo;
-    uint32_t tpr = (uint32_t)(vmcb->vintr & VINTR_TPR_MASK) << 4;
 
-    end_offer(v, !(vmcb->vintr & VINTR_IRQ));
-    if (tpr != (v->vdev.lapic.tpr & 0xf0))
-        v->vdev.lapic.tpr = tpr;
     vmcb->eventinj = 0;
     if (unlikely(interrupted & EVENT_VALID) && !runs_again(interrupted) &&
         !still_offered(vmcb, interrupted))
@@ -156,7 +125,7 @@ void inject_recover(struct vcpu *v)
  * not delay an injected event, and QEMU 7.2 drops it at VMRUN. If IRET faults, the frame of that
  * fault contains TF.
  */
-void inject_iret(struct vcpu *v)
+void deliver_iret(struct vcpu *v)
 {
     bit_clear(v->hw.vmcb->intercepts, VMEXIT_IRET);
     v->hw.stepping = true;
@@ -165,7 +134,7 @@ void inject_iret(struct vcpu *v)
     v->hw.vmcb->rflags |= RFLAGS_TF;
 }
 
-bool inject_stepped(struct vcpu *v)
+bool deliver_stepped(struct vcpu *v)
 {
     uint64_t raised = v->hw.vmcb->dr6 & ~v->hw.step_dr6 & DR6_RAISED;
 

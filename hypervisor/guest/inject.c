@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Chooses what the next entry delivers (pitfall 2): first the event that an exit interrupted or the
+ * core raised, then an NMI, then an interrupt. The CPU takes an interrupt that is offered at the
+ * first moment when the guest can (RFLAGS.IF, interrupt shadow, TPR), without an exit. An offered
+ * vector leaves the local APIC's requests at once, so that the same vector can be requested again
+ * while its handler runs. If the guest did not take it, inject_finish returns it.
+ *
+ * Read next: ../svm/deliver.c.
+ */
+#include "guest/inject.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
+#include "hw.h"
+#include "vdev/lapic.h"
+
+static void start_by_sipi(struct vcpu *v)
+{
+    uint8_t page = (uint8_t)v->vdev.sipi_vector;
+
+    v->vdev.sipi_vector = -1;
+    lapic_reset(v, true); /* again: an interrupt may have arrived since INIT */
+    hw_reset_to_sipi(v, page);
+}
+
+/*
+ * Offers the event callback, which bypasses the local APIC, or the highest request of the local
+ * APIC. If both can be taken, the local APIC goes first, whatever the vectors: its EOI causes an
+ * exit, after which the callback is offered. The end of the callback's handler causes no exit, so
+ * the local APIC's request would wait for an unrelated exit.
+ */
+static void offer_interrupt(struct vcpu *v)
+{
+    bool callback = v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
+                    READ_ONCE(v->info->evtchn_upcall_pending) && lapic_highest_pending(v) < 0;
+    int vector = callback ? (int)v->d->vdev.callback_vector : lapic_highest_request(v);
+
+    if (!hw_offer_interrupt(v, vector, !callback) || callback)
+        return;
+    lapic_accept(v, (uint8_t)vector);
+    v->offered = vector;
+}
+
+void inject_prepare(struct vcpu *v)
+{
+    if (unlikely(v->vdev.sipi_vector >= 0))
+        start_by_sipi(v);
+    hw_inject_pending(v);
+    if (unlikely(v->vdev.nmi_pending) && hw_inject_nmi(v))
+        v->vdev.nmi_pending = false;
+    offer_interrupt(v);
+}
+
+void inject_finish(struct vcpu *v)
+{
+    uint32_t tpr = hw_get_tpr(v);
+
+    if (v->offered >= 0 && !hw_offer_taken(v))
+        lapic_return(v, (uint8_t)v->offered);
+    v->offered = -1;
+    if (tpr != (v->vdev.lapic.tpr & 0xf0))
+        v->vdev.lapic.tpr = tpr;
+}
