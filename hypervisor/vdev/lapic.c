@@ -8,7 +8,8 @@
  * while it is paused. The page cannot be moved: all vcpus share one nested page table, so a
  * per-vcpu address has no meaning.
  *
- * Read next: lapic_timer.c, ../dom0/ioapic.c, ../guest/inject.c (which asks for the highest vector).
+ * Read next: lapic_timer.c, ../dom0/ioapic.c, ../guest/inject.c (which asks for the highest
+ * vector).
  */
 #include "vdev/lapic.h"
 #include "core/domain.h"
