@@ -29,30 +29,6 @@
 #define TEARDOWN_STEPS 32
 #define GFN_LIMIT (1ull << LEVEL_ORDER(TOP_LEVEL + 1))
 
-/*
- * PCD selects the PAT's entry 2, UC- (cpu/features.c loads the PAT): uncached, unless the guest's
- * own PAT says write-combining (APM vol. 2, 15.25.8).
- */
-const uint64_t p2m_type_bits[P2M_ABSENT + 1] = {
-    [P2M_RAM] = ENTRY_P | ENTRY_W | ENTRY_U,
-    [P2M_RAM_RO] = ENTRY_P | ENTRY_U,
-    [P2M_MMIO] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_PCD | ENTRY_NX,
-    [P2M_FOREIGN] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_NX,
-    [P2M_GRANT] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_NX,
-    [P2M_GRANT_RO] = ENTRY_P | ENTRY_U | ENTRY_NX,
-    [P2M_XENPAGE] = ENTRY_P | ENTRY_W | ENTRY_U | ENTRY_NX,
-    [P2M_ABSENT] = 0,
-};
-
-static uint64_t make_entry(mfn_t mfn, unsigned int level, enum p2m_type type)
-{
-    uint64_t e = p2m_type_bits[type] | ((uint64_t)type << ENTRY_TYPE_SHIFT);
-
-    if (e & ENTRY_P)
-        e |= mfn_to_paddr(mfn) | (level > 0 ? ENTRY_PS : 0);
-    return e;
-}
-
 static uint64_t *entry_at(mfn_t table, gfn_t gfn, unsigned int level)
 {
     return (uint64_t *)mfn_to_virt(table) + ((gfn.n >> LEVEL_ORDER(level)) & 511);
@@ -87,7 +63,7 @@ static unsigned int walk_tables(const struct p2m *p, gfn_t gfn, uint64_t *path[T
     unsigned int level = TOP_LEVEL;
 
     path[level] = is_reachable(p, gfn) ? entry_at(p->root, gfn, level) : &hole;
-    for (; is_table(*path[level], level); level--)
+    for (; entry_is_table(*path[level], level); level--)
         path[level - 1] = entry_at(entry_mfn(*path[level]), gfn, level - 1);
     return level;
 }
@@ -103,8 +79,8 @@ mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsign
         *type = entry_type(e);
     if (order)
         *order = LEVEL_ORDER(level);
-    return e & ENTRY_P ? mfn_add(entry_mfn(e), gfn.n & ((1ull << LEVEL_ORDER(level)) - 1))
-                       : MFN_NONE;
+    return entry_present(e) ? mfn_add(entry_mfn(e), gfn.n & ((1ull << LEVEL_ORDER(level)) - 1))
+                            : MFN_NONE;
 }
 
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
@@ -173,22 +149,19 @@ static void trim_spares(struct p2m *p, uint32_t *chain)
 /* Replaces a hole or a larger mapping by a table. Translations do not change. */
 static void insert_table(struct p2m *p, mfn_t table, uint64_t *entry, unsigned int level)
 {
-    uint64_t old = *entry, step = old & ENTRY_P ? PAGE_SIZE << LEVEL_ORDER(level - 1) : 0;
-    uint64_t *child = mfn_to_virt(table);
+    uint64_t old = *entry, *child = mfn_to_virt(table);
 
-    if (level == 1)
-        old &= ~ENTRY_PS;
     if (old && entry_type(old) != P2M_MMIO)
         p->large--;
     for (unsigned int i = 0; old && i < 512; i++)
-        child[i] = old + i * step;
+        child[i] = entry_part(old, level, i);
     if (old)
         mfn_to_frame(table)->count += 512;
     else
         table_of(entry)->count++;
     p->table_pages++;
     p->changes++;
-    WRITE_ONCE(*entry, mfn_to_paddr(table) | ENTRY_TABLE);
+    WRITE_ONCE(*entry, entry_make_table(table));
 }
 
 /*
@@ -253,7 +226,7 @@ static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, un
         for (uint64_t i = 0; i < 1ull << LEVEL_ORDER(level); i++)
             mfn_to_frame(mfn_add(mfn, i))->gfn = gfn.n + i < FRAME_GFN_NONE ? gfn.n + i
                                                                             : FRAME_GFN_NONE;
-    WRITE_ONCE(*entry, make_entry(mfn, level, type));
+    WRITE_ONCE(*entry, entry_make(mfn, level, type));
 }
 
 /*
@@ -283,7 +256,7 @@ static void collect_entry(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned i
         b->entry[b->entries++].order = LEVEL_ORDER(level);
         b->frames += frames;
     }
-    b->flush |= (e & ENTRY_P) != 0;
+    b->flush |= entry_present(e);
 }
 
 /* Makes an entry a hole. Its table stays, even if empty. */
@@ -315,10 +288,10 @@ static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order
     uint64_t count = 1ull << (order - LEVEL_ORDER(level)),
              spares = level > 0 && type != P2M_MMIO ? count : 0;
 
-    if (((*path[last] & ENTRY_P) && !replaced) || count > 512)
+    if ((entry_present(*path[last]) && !replaced) || count > 512)
         return -EEXIST;
     for (uint64_t i = 0; i < count && last == level; i++)
-        if ((path[level][i] & ENTRY_P) && !replaced)
+        if (entry_present(path[level][i]) && !replaced)
             return -EEXIST;
     if ((last > level || spares) && add_tables(d, gfn, path, last, level, spares))
         return -ENOMEM;

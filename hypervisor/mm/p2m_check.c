@@ -51,8 +51,7 @@ static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int l
 {
     enum p2m_type type = entry_type(e);
     uint64_t count = 1ull << LEVEL_ORDER(level);
-    bool bad = type > P2M_ABSENT || (e & p2m_type_bits[type]) != p2m_type_bits[type] ||
-               (e & ENTRY_P) != (p2m_type_bits[type] & ENTRY_P);
+    bool bad = !entry_is_valid(e);
 
     if (bad)
         c->errors += check_failed("d%u's gfn %lx has the entry %lx\n", c->d->id, gfn, e);
@@ -96,9 +95,9 @@ static bool check_table(struct check *c, mfn_t table, uint64_t gfn, unsigned int
         uint64_t e = ((uint64_t *)mfn_to_virt(table))[i],
                  at = gfn + ((uint64_t)i << LEVEL_ORDER(level));
 
-        if (is_table(e, level) && !check_table(c, entry_mfn(e), at, level - 1))
+        if (entry_is_table(e, level) && !check_table(c, entry_mfn(e), at, level - 1))
             return false;
-        if (e && !is_table(e, level))
+        if (e && !entry_is_table(e, level))
             check_leaf(c, at, e, level);
         if (c->budget == 0)
             return false;
