@@ -229,8 +229,8 @@ static const struct operation domctl_ops[] = {
     [XEN_DOMCTL_setnodeaffinity] = { domctl_memory_set_nodes, DOMAIN },
 
     [XEN_DOMCTL_getvcpuinfo] = { domctl_vcpu_info, DOMAIN, .out = OUT_SUCCESS },
-    [XEN_DOMCTL_getvcpuaffinity] = { domctl_vcpu_affinity, DOMAIN },
-    [XEN_DOMCTL_setvcpuaffinity] = { domctl_vcpu_affinity, CHANGE },
+    [XEN_DOMCTL_getvcpuaffinity] = { domctl_vcpu_get_affinity, DOMAIN },
+    [XEN_DOMCTL_setvcpuaffinity] = { domctl_vcpu_set_affinity, CHANGE },
     [XEN_DOMCTL_scheduler_op] = { domctl_vcpu_scheduler, CHANGE, .out = OUT_SUCCESS },
     [XEN_DOMCTL_sendtrigger] = { domctl_vcpu_trigger, DOMAIN },
 

@@ -28,38 +28,66 @@ long domctl_vcpu_info(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-/*
- * Gets the requested masks, or sets them and returns the effective ones. A soft mask without any
- * usable CPU is accepted; a hard one is an error.
- */
-long domctl_vcpu_affinity(struct hypercall *hc, struct domain *d, void *arg)
+#define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)
+
+/* Checks the arguments. NULL: *rc says why. */
+static struct vcpu *affinity_vcpu(struct domain *d, const struct xen_domctl_vcpuaffinity *a,
+                                  long *rc)
 {
-    struct xen_domctl_vcpuaffinity *a = &DOMCTL(arg)->vcpuaffinity;
-    bool hard = a->flags & XEN_VCPUAFFINITY_HARD, soft = a->flags & XEN_VCPUAFFINITY_SOFT;
     struct vcpu *v = domain_vcpu(d, a->vcpu);
-    int rc = 0;
+
+    *rc = v ? 0 : -ESRCH;
+    if (v && (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)) ||
+              (a->flags & ~AFFINITY_FLAGS)))
+        *rc = -EINVAL;
+    return *rc ? NULL : v;
+}
+
+static long write_affinity(struct vcpu *caller, const struct xen_domctl_vcpuaffinity *a,
+                           uint64_t hard, uint64_t soft)
+{
+    long rc = 0;
+
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = xenctl_bitmap_write(caller, &a->cpumap_hard, hard);
+    if (rc == 0 && (a->flags & XEN_VCPUAFFINITY_SOFT))
+        rc = xenctl_bitmap_write(caller, &a->cpumap_soft, soft);
+    return rc;
+}
+
+/* Returns the requested masks. */
+long domctl_vcpu_get_affinity(struct hypercall *hc, struct domain *d, void *arg)
+{
+    const struct xen_domctl_vcpuaffinity *a = &DOMCTL(arg)->vcpuaffinity;
+    long rc;
+    const struct vcpu *v = affinity_vcpu(d, a, &rc);
+
+    return v ? write_affinity(hc->v, a, v->sched.affinity, v->sched.soft_affinity) : rc;
+}
+
+/*
+ * Sets the given masks and returns the effective ones. A soft mask without any usable CPU is
+ * accepted; a hard one is an error.
+ */
+long domctl_vcpu_set_affinity(struct hypercall *hc, struct domain *d, void *arg)
+{
+    const struct xen_domctl_vcpuaffinity *a = &DOMCTL(arg)->vcpuaffinity;
+    long rc;
+    struct vcpu *v = affinity_vcpu(d, a, &rc);
 
     if (v == NULL)
-        return -ESRCH;
-    if ((!hard && !soft) ||
-        (a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)) != 0)
-        return -EINVAL;
-    uint64_t hard_mask = v->sched.affinity, soft_mask = v->sched.soft_affinity;
-    if (((struct xen_domctl *)arg)->cmd == XEN_DOMCTL_setvcpuaffinity) {
-        if (hard)
-            rc = xenctl_bitmap_read(hc->v, &a->cpumap_hard, &hard_mask);
-        if (rc == 0 && soft)
-            rc = xenctl_bitmap_read(hc->v, &a->cpumap_soft, &soft_mask);
-        if (rc == 0)
-            rc = sched_set_affinity(v, hard_mask, soft_mask);
-        hard_mask &= xenctl_bitmap_cpus();
-        soft_mask &= hard_mask;
-    }
-    if (rc == 0 && hard)
-        rc = xenctl_bitmap_write(hc->v, &a->cpumap_hard, hard_mask);
-    if (rc == 0 && soft)
-        rc = xenctl_bitmap_write(hc->v, &a->cpumap_soft, soft_mask);
-    return rc;
+        return rc;
+    uint64_t hard = v->sched.affinity, soft = v->sched.soft_affinity;
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = xenctl_bitmap_read(hc->v, &a->cpumap_hard, &hard);
+    if (rc == 0 && (a->flags & XEN_VCPUAFFINITY_SOFT))
+        rc = xenctl_bitmap_read(hc->v, &a->cpumap_soft, &soft);
+    if (rc == 0)
+        rc = sched_set_affinity(v, hard, soft);
+    if (rc != 0)
+        return rc;
+    hard &= xenctl_bitmap_cpus();
+    return write_affinity(hc->v, a, hard, soft & hard);
 }
 
 long domctl_vcpu_scheduler(struct hypercall *hc, struct domain *d, void *arg)

@@ -17,64 +17,83 @@
 
 /* --- one structure --- */
 
-/* Casts the argument to the structure of GNTTABOP_<type>. */
-#define AS(type) ((struct gnttab_##type *)arg)
-
-static int16_t query_size(struct hypercall *hc, struct gnttab_query_size *op)
+static long map_grant_ref(struct hypercall *hc, struct domain *d, void *arg)
 {
+    struct gnttab_map_grant_ref *op = arg;
+
+    op->status = grant_map(d, op);
+    return 0;
+}
+
+/* Returns machine frames, which no guest can map; add_to_physmap replaces it. */
+static long setup_table(struct hypercall *hc, struct domain *d, void *arg)
+{
+    ((struct gnttab_setup_table *)arg)->status = GNTST_general_error;
+    return 0;
+}
+
+static long copy(struct hypercall *hc, struct domain *d, void *arg)
+{
+    struct gnttab_copy *op = arg;
+
+    op->status = grant_copy(d, op);
+    return 0;
+}
+
+static long query_size(struct hypercall *hc, struct domain *caller, void *arg)
+{
+    struct gnttab_query_size *op = arg;
     int rc = 0;
     struct domain *domain_scope d = hypercall_target(hc, op->dom, &rc);
 
-    if (!d)
-        return rc == -EPERM ? GNTST_permission_denied : GNTST_bad_domain;
+    if (!d) {
+        op->status = rc == -EPERM ? GNTST_permission_denied : GNTST_bad_domain;
+        return 0;
+    }
     op->nr_frames = READ_ONCE(d->grant.frames);
     op->max_nr_frames = d->grant.max_frames;
-    return GNTST_okay;
-}
-
-static long run_single(struct hypercall *hc, struct domain *d, void *arg)
-{
-    switch ((uint32_t)hc->arg[0]) {
-    case GNTTABOP_map_grant_ref: AS(map_grant_ref)->status = grant_map(d, arg); return 0;
-    case GNTTABOP_copy: AS(copy)->status = grant_copy(d, arg); return 0;
-    case GNTTABOP_query_size: AS(query_size)->status = query_size(hc, arg); return 0;
-    /* returns machine frames, which no guest can map; add_to_physmap replaces it */
-    case GNTTABOP_setup_table: AS(setup_table)->status = GNTST_general_error; return 0;
-    case GNTTABOP_get_version: /* always version 1 */ AS(get_version)->version = 1; return 0;
-    default: /* deliberately not implemented */ return -EOPNOTSUPP;
-    }
+    op->status = GNTST_okay;
+    return 0;
 }
 
 static long set_version(struct hypercall *hc, struct domain *d, void *arg)
 {
-    uint32_t wanted = AS(set_version)->version;
+    struct gnttab_set_version *op = arg;
+    uint32_t wanted = op->version;
 
-    AS(set_version)->version = 1;
+    op->version = 1;
     if (wanted == 1)
         return 0;
     return wanted == 2 ? -ENOSYS : -EINVAL;
 }
 
-#define ARG(type) run_single, OPERATION_ARG(struct gnttab_##type)
+static long get_version(struct hypercall *hc, struct domain *d, void *arg)
+{
+    ((struct gnttab_get_version *)arg)->version = 1;
+    return 0;
+}
+
+/* Deliberately not implemented. */
+static long refuse(struct hypercall *hc, struct domain *d, void *arg) { return -EOPNOTSUPP; }
+
+#define ARG(type) OPERATION_ARG(struct gnttab_##type)
 
 static const struct operation grant_table_ops[] = {
-    [GNTTABOP_map_grant_ref] = { ARG(map_grant_ref),
-                                 .out = OUT_CHECKED }, /* else the handle would be lost */
-    /* handled in batches by unmap_batch() */
-    [GNTTABOP_unmap_grant_ref] = { OPERATION_ARG(struct gnttab_unmap_grant_ref) },
-    [GNTTABOP_setup_table] = { ARG(setup_table), .layout = LAYOUT_GRANT_SETUP_TABLE,
+    /* OUT_CHECKED: else the handle would be lost */
+    [GNTTABOP_map_grant_ref] = { map_grant_ref, ARG(map_grant_ref), .out = OUT_CHECKED },
+    [GNTTABOP_unmap_grant_ref] = { ARG(unmap_grant_ref) }, /* in batches, by unmap_batch() */
+    [GNTTABOP_setup_table] = { setup_table, LAYOUT_GRANT_SETUP_TABLE, ARG(setup_table),
                                .out = OUT_SUCCESS },
-    [GNTTABOP_copy] = { ARG(copy), .layout = LAYOUT_GRANT_COPY, .out = OUT_SUCCESS },
-    [GNTTABOP_query_size] = { ARG(query_size), .out = OUT_SUCCESS },
-    [GNTTABOP_set_version] = { set_version, OPERATION_ARG(struct gnttab_set_version),
-                               .out = OUT_ALWAYS },
-    [GNTTABOP_get_version] = { run_single, OPERATION_TARGET(struct gnttab_get_version, dom),
+    [GNTTABOP_copy] = { copy, LAYOUT_GRANT_COPY, ARG(copy), .out = OUT_SUCCESS },
+    [GNTTABOP_query_size] = { query_size, ARG(query_size), .out = OUT_SUCCESS },
+    [GNTTABOP_set_version] = { set_version, ARG(set_version), .out = OUT_ALWAYS },
+    [GNTTABOP_get_version] = { get_version, OPERATION_TARGET(struct gnttab_get_version, dom),
                                .out = OUT_SUCCESS },
-    [GNTTABOP_transfer] = { .fn = run_single },
-    [GNTTABOP_unmap_and_replace] = { .fn = run_single },
-    [GNTTABOP_get_status_frames] = { .fn = run_single },
-    [GNTTABOP_swap_grant_ref] = { .fn = run_single },
-    [GNTTABOP_cache_flush] = { .fn = run_single },
+    [GNTTABOP_transfer] = { .fn = refuse },
+    [GNTTABOP_unmap_and_replace] = { .fn = refuse },
+    [GNTTABOP_get_status_frames] = { .fn = refuse },
+    [GNTTABOP_swap_grant_ref] = { .fn = refuse },
+    [GNTTABOP_cache_flush] = { .fn = refuse },
 };
 
 /* --- arrays --- */

@@ -151,16 +151,20 @@ static long maximum_ram_page(struct hypercall *hc, struct domain *d, void *arg)
  * Populate-on-demand is not implemented: all memory is populated. The tools only need a plausible
  * answer.
  */
-static long pod_target(struct hypercall *hc, struct domain *d, void *arg)
+static long get_pod_target(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_pod_target *p = arg;
-    bool set = (hc->arg[0] & MEMORY_OP_MASK) == XENMEM_set_pod_target;
 
-    if (set && p->target_pages > d->max_pages)
-        return -EINVAL;
     p->tot_pages = READ_ONCE(d->tot_pages);
     p->pod_cache_pages = p->pod_entries = 0;
     return 0;
+}
+
+static long set_pod_target(struct hypercall *hc, struct domain *d, void *arg)
+{
+    if (((struct xen_pod_target *)arg)->target_pages > d->max_pages)
+        return -EINVAL;
+    return get_pod_target(hc, d, arg);
 }
 
 static long no_vnuma(struct hypercall *hc, struct domain *d, void *arg) { return -EOPNOTSUPP; }
@@ -217,8 +221,8 @@ static const struct operation memory_ops[MEMORY_OP_MASK + 1] = {
     [XENMEM_maximum_reservation] = { maximum_reservation, DOMAIN },
     [XENMEM_maximum_gpfn] = { maximum_gpfn, DOMAIN },
     [XENMEM_maximum_ram_page] = { .fn = maximum_ram_page },
-    [XENMEM_set_pod_target] = { pod_target, POD_TARGET },
-    [XENMEM_get_pod_target] = { pod_target, POD_TARGET },
+    [XENMEM_set_pod_target] = { set_pod_target, POD_TARGET },
+    [XENMEM_get_pod_target] = { get_pod_target, POD_TARGET },
     [XENMEM_get_vnumainfo] = { .fn = no_vnuma },
     [XENMEM_add_to_physmap] = { memory_add_to_physmap, LAYOUT_ADD_TO_PHYSMAP,
                                 OPERATION_TARGET(struct xen_add_to_physmap, domid) },

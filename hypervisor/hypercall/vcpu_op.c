@@ -93,6 +93,13 @@ static int set_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
     return 0;
 }
 
+static int stop_periodic(struct hypercall *hc, struct vcpu *v, gva_t arg)
+{
+    v->period = 0;
+    timer_stop(&v->periodic);
+    return 0;
+}
+
 static int set_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
     struct vcpu_set_singleshot_timer t;
@@ -109,43 +116,67 @@ static int set_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
     return 0;
 }
 
+static int stop_singleshot(struct hypercall *hc, struct vcpu *v, gva_t arg)
+{
+    if (v != hc->v)
+        return -EINVAL;
+    timer_stop(&v->singleshot);
+    return 0;
+}
+
+/* --- up and down --- */
+
+static int bring_up(struct hypercall *hc, struct vcpu *v, gva_t arg)
+{
+    if (!v->initialised)
+        return -EINVAL;
+    vcpu_end_wait(v, WAIT_DOWN);
+    return 0;
+}
+
+static int take_down(struct hypercall *hc, struct vcpu *v, gva_t arg)
+{
+    domain_stop_vcpu(v);
+    return 0;
+}
+
+static int is_up(struct hypercall *hc, struct vcpu *v, gva_t arg) { return vcpu_is_up(v); }
+
+static int send_nmi(struct hypercall *hc, struct vcpu *v, gva_t arg)
+{
+    if (arg != 0)
+        return -EINVAL;
+    WRITE_ONCE(v->vdev.nmi_pending, true);
+    vcpu_kick(v);
+    return 0;
+}
+
+typedef int vcpu_op_fn(struct hypercall *hc, struct vcpu *v, gva_t arg);
+
+static vcpu_op_fn *const vcpu_ops[] = {
+    [VCPUOP_initialise] = initialise,
+    [VCPUOP_up] = bring_up,
+    [VCPUOP_down] = take_down,
+    [VCPUOP_is_up] = is_up,
+    [VCPUOP_get_runstate_info] = get_runstate,
+    [VCPUOP_register_runstate_memory_area] = register_runstate,
+    [VCPUOP_set_periodic_timer] = set_periodic,
+    [VCPUOP_stop_periodic_timer] = stop_periodic,
+    [VCPUOP_set_singleshot_timer] = set_singleshot,
+    [VCPUOP_stop_singleshot_timer] = stop_singleshot,
+    [VCPUOP_register_vcpu_info] = register_info,
+    [VCPUOP_send_nmi] = send_nmi,
+};
+
 /* (cmd, vcpu, args), for a vcpu of the caller's domain. */
 long hypercall_vcpu_op(struct hypercall *hc)
 {
     struct vcpu *v = domain_vcpu(hc->v->d, (uint32_t)hc->arg[1]);
-    gva_t arg = hc->arg[2];
+    uint32_t op = (uint32_t)hc->arg[0];
 
     if (v == NULL)
         return -ENOENT;
-    switch ((uint32_t)hc->arg[0]) {
-    case VCPUOP_initialise: return initialise(hc, v, arg);
-    case VCPUOP_up:
-        if (!v->initialised)
-            return -EINVAL;
-        vcpu_end_wait(v, WAIT_DOWN);
-        return 0;
-    case VCPUOP_down: domain_stop_vcpu(v); return 0;
-    case VCPUOP_is_up: return vcpu_is_up(v);
-    case VCPUOP_get_runstate_info: return get_runstate(hc, v, arg);
-    case VCPUOP_register_runstate_memory_area: return register_runstate(hc, v, arg);
-    case VCPUOP_register_vcpu_info: return register_info(hc, v, arg);
-    case VCPUOP_set_periodic_timer: return set_periodic(hc, v, arg);
-    case VCPUOP_stop_periodic_timer:
-        v->period = 0;
-        timer_stop(&v->periodic);
-        return 0;
-    case VCPUOP_set_singleshot_timer: return set_singleshot(hc, v, arg);
-    case VCPUOP_stop_singleshot_timer:
-        if (v != hc->v)
-            return -EINVAL;
-        timer_stop(&v->singleshot);
-        return 0;
-    case VCPUOP_send_nmi:
-        if (arg != 0)
-            return -EINVAL;
-        WRITE_ONCE(v->vdev.nmi_pending, true);
-        vcpu_kick(v);
-        return 0;
-    default: return -ENOSYS;
-    }
+    if (op >= ARRAY_SIZE(vcpu_ops) || !vcpu_ops[op])
+        return -ENOSYS;
+    return vcpu_ops[index_nospec(op, ARRAY_SIZE(vcpu_ops))](hc, v, hc->arg[2]);
 }
