@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From the loader to C. A multiboot1 loader (QEMU -kernel) or multiboot2 loader (GRUB, from BIOS or
- * UEFI) jumps to boot_start in 32-bit mode with paging off and the image at its physical address.
+ * UEFI) jumps to boot_start in 32-bit mode with paging off. The image is at its physical address.
  * Both headers contain the load addresses: QEMU accepts an ELF64 file only with them, and the image
  * is one contiguous segment of the file. Xen, when Cleave is its PVH guest, reads the ELF file and
  * a note in it, and jumps to pvh_start in the same state.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NMIs that no CPU has sent. Port 0x61 tells two sources of the chip set: SERR#, a PCI system
+ * NMIs that no CPU has sent. Port 0x61 identifies two sources in the chip set: SERR#, a PCI system
  * error, and IOCHK#, an I/O channel check by a device on the board. Writing 1 to the mask bit of
  * either clears and masks it. The source of any other NMI is unknown: a button, a watchdog, a stray
  * one.

@@ -10,12 +10,12 @@
  * setting one interrupts no other CPU.
  *
  * The heap is a leftist heap (Crane, 1972). A timer's rank is the length of the shortest path down
- * from it, which follows right children, so it is at most logarithmic in the number of timers.
- * Heaps are melded along these paths, and a timer is added or removed by melding. Other users'
- * costs hence hardly depend on how many timers a guest sets, or for when.
+ * from it, which follows right children. It is at most logarithmic in the number of timers. Heaps
+ * are melded along these paths, and a timer is added or removed by melding. Other users' costs
+ * hence hardly depend on how many timers a guest sets, or for when.
  *
- * Lock: each queue's lock protects its heap and `programmed`, and for every timer that belongs to
- * it the position in the heap, expires, armed, finished and cpu. LOCK_TIMER; any context.
+ * Lock: the lock of each queue protects its heap and `programmed`, and for every timer that belongs
+ * to it the position in the heap, expires, armed, finished and cpu. LOCK_TIMER; any context.
  */
 #include "cpu/timer.h"
 #include "cpu.h"
@@ -73,8 +73,8 @@ void timer_setup(struct timer *t, void (*fn)(void *), void *data, unsigned int c
 static uint32_t rank_of(const struct timer *t) { return t ? t->rank : 0; }
 
 /*
- * Restores the heap property of t after its children changed. Returns false if t's rank stays the
- * same.
+ * Restores the leftist property and the rank of t after its children changed. Returns false if the
+ * rank stays the same.
  */
 static bool update_rank(struct timer *t)
 {
@@ -92,7 +92,7 @@ static bool update_rank(struct timer *t)
 
 /*
  * Melds a and b into *place, with the parent up. Descends along right children, taking the earlier
- * timer at each step, then updates ranks on the way back. Above up, ranks are updated until one
+ * timer at each step, then updates ranks on the way back. From up on, ranks are updated until one
  * stays the same. Each changed rank is one more than the one below, so these are few, too.
  */
 static void meld(struct timer **place, struct timer *up, struct timer *a, struct timer *b)

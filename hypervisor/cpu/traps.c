@@ -10,7 +10,7 @@
  * lose nothing: no SYSCALL enters the core, so its stack pointer is always valid. A stack overflow
  * during an exit would reset the machine without a dump: the #PF of the guard page becomes a #DF
  * that has no stack either. So overflow is ruled out: only p2m_check.c recurses, four levels deep,
- * the build bounds each frame, and the deepest chain with an interrupt, an NMI and a panic on top
+ * and the build bounds each frame. The deepest chain, with an interrupt, an NMI and a panic on top,
  * is below 10 of 16 KiB. traps_check_stacks() verifies that actual use stays within half.
  */
 #include "cpu/traps.h"
@@ -161,7 +161,7 @@ static uint64_t stack_top_of(uint64_t sp)
 }
 
 /*
- * Returns the high-water mark of a CPU's stack. Stack pages start zeroed: nonzero words were
+ * Returns the high-water mark of the stack of a CPU. Stack pages start zeroed: nonzero words were
  * pushed.
  */
 static uint64_t stack_used(const struct cpu *c)

@@ -85,7 +85,7 @@ void printk(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-/* Not atomic: two CPUs may pass for the price of one. */
+/* Not atomic: two CPUs may use up one message of the limit together. */
 bool log_allowed(struct log_rate *r)
 {
     nsec_t now = clock();

@@ -87,7 +87,7 @@ static void free_block(uint64_t n, unsigned int order)
     link_block(n, order);
 }
 
-/* Sets a frame's state, with one reference unless it is free; mem.lock is held. */
+/* Sets the state of a frame, with one reference unless it is free; mem.lock is held. */
 static void set_state(struct frame *f, enum frame_state state, struct domain *owner)
 {
     mem.core += (state == FRAME_CORE) - (f->state == FRAME_CORE);

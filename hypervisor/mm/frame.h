@@ -22,7 +22,7 @@ enum frame_state { FRAME_IO, FRAME_FREE, FRAME_CORE, FRAME_DOMAIN };
 
 struct frame {
     uint32_t count; /* references */
-    /* position in its owner's p2m, or FRAME_GFN_NONE; a hint, the p2m is authoritative */
+    /* gfn in the p2m of its owner, or FRAME_GFN_NONE; a hint, the p2m is authoritative */
     uint32_t gfn;
     union {
         struct domain *owner; /* FRAME_DOMAIN */

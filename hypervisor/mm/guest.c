@@ -2,8 +2,8 @@
 /*
  * Access to guest memory (guest.h): walks of the guest's own page tables in each paging mode (AMD
  * APM vol. 2, 5.2 legacy, 5.3 long mode), and copies. Each page is translated and copied with the
- * p2m's lock held, so no frame can vanish during the copy, and no references are needed. Frames
- * that are kept longer are pinned.
+ * p2m lock held, so no frame can vanish during the copy, and no references are needed. Frames that
+ * are kept longer are pinned.
  *
  * The guest can change its page tables at any time. Each entry is read once, and never assumed
  * unchanged. Accessed bits are not set, as they only serve page replacement. The dirty bit is set
@@ -55,7 +55,7 @@ static int look_up_frame(struct domain *d, gfn_t gfn, struct p2m_recent *r)
 }
 
 /*
- * Maps gpa through the direct map; the p2m's lock is held. A copy needs one frame for each level of
+ * Maps gpa through the direct map; the p2m lock is held. A copy needs one frame for each level of
  * the guest's tables, mostly those of the previous copy, which are cached.
  */
 static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bool write, void **va)

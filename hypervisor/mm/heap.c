@@ -3,10 +3,10 @@
  * Small objects for the core: size classes 16, 32, ... 2048, cut from single frames (slabs). Larger
  * objects get whole frames.
  *
- * A slab needs no header; its frame table entry has the links in the list of its class (next,
- * prev), the number of objects in use plus one (count), and the offset + 1 of the first free object
- * (gfn, 0: full). A free object holds the offset + 1 of the next one. Slabs with free objects are
- * in the list of their class. An empty slab is returned to the allocator at once.
+ * A slab needs no header, only its frame table entry: next and prev link it in the list of its
+ * class. count is the number of objects in use plus one. gfn is the offset + 1 of the first free
+ * object, or 0 if the slab is full. A free object holds the offset + 1 of the next one. Slabs with
+ * free objects are in the list of their class. An empty slab is returned to the allocator at once.
  *
  * Lock: heap.lock (LOCK_HEAP) protects the lists and all slabs. Frames are allocated and freed
  * without it, because LOCK_MEM precedes it.

@@ -151,7 +151,7 @@ unsigned int memory_map_for_dom0(struct hvm_memmap_table_entry *map, unsigned in
             continue;
         }
         if (n == room) {
-            log_warn("dom0: its memory map ends at %#lx, a kernel takes no more entries\n",
+            log_warn("dom0: memory map truncated at %#lx: a kernel accepts no more entries\n",
                      r->start);
             break;
         }

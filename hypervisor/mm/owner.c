@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * References on a domain. Each one keeps the structure, also that of the frames that the domain
- * owns. For lookup and destruction see core/domain_registry.c and core/domain.c.
+ * References on a domain keep its structure. The frames that a domain owns hold one together. For
+ * lookup and destruction see core/domain_registry.c and core/domain.c.
  */
 #include "mm/owner.h"
 #include "core/domain.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* References on a domain, also held by the frames that it owns (mm/owner.c). */
+/* References on a domain (mm/owner.c). */
 #ifndef CLV_MM_OWNER_H
 #define CLV_MM_OWNER_H
 

@@ -68,7 +68,7 @@ static void check_leaf(struct check *c, uint64_t gfn, uint64_t e, unsigned int l
         check_frame(c, type, mfn_add(entry_mfn(e), c->at - gfn));
 }
 
-/* Checks the number of used entries of a table against its frame's count. */
+/* Checks the number of used entries of a table against the count in its frame. */
 static void check_count(struct check *c, mfn_t table, uint64_t gfn, unsigned int level)
 {
     uint32_t used = 1;

@@ -45,11 +45,11 @@ static void disable_iommu(paddr_t base)
         cpu_pause();
     mmio_write(map_register(base + REG_CONTROL), 8, control & ~CONTROL_ENABLE);
     if (mmio_read(map_register(base + REG_CONTROL), 8) & CONTROL_ENABLE)
-        log_warn("IOMMU at %#lx: firmware enabled it, cannot disable it: dom0's devices may not "
-                 "work\n",
+        log_warn("IOMMU at %#lx: enabled by firmware and cannot be disabled: dom0's devices may "
+                 "not work\n",
                  base);
     else
-        log_info("IOMMU at %#lx: firmware enabled it; disabled\n", base);
+        log_info("IOMMU at %#lx: enabled by firmware, now disabled\n", base);
 }
 
 void iommu_off(void)

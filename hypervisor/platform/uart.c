@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The serial port: a 16550 at 115200 8n1. The transmitter interrupt drains the console's ring, one
+ * The serial port: a 16550 at 115200 8n1. The transmitter interrupt drains the output ring, one
  * FIFO at a time. The port is polled until a first interrupt has arrived, and again when the
  * machine goes down.
  *
@@ -66,8 +66,8 @@ static void fill_fifo(void)
 }
 
 /*
- * Sends all pending output and waits for its completion. Waits before each FIFO, but no longer
- * after the port has timed out once.
+ * Sends all pending output and waits for its completion. Waits before each FIFO load, unless the
+ * port has timed out already.
  */
 static void send_all(void)
 {

@@ -216,7 +216,7 @@ static void hundreds_of_ranges(void **state)
     map[127].type = 99;
     assert_int_equal(memory_map_for_dom0(map, 127), 127);
     assert_int_equal(map[127].type, 99);
-    assert_non_null(strstr(harness_log, "takes no more entries"));
+    assert_non_null(strstr(harness_log, "accepts no more entries"));
     for (paddr_t at = 1ull << 32; boot_info.ranges < ARRAY_SIZE(boot_info.range); at += 2 * PAGE_SIZE)
         boot_info_add_range(at, at + PAGE_SIZE, BOOT_RAM);
     assert_panics(boot_info_add_range(1ull << 50, 2ull << 50, BOOT_RAM));
