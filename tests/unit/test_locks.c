@@ -38,6 +38,7 @@ static void frames(void **state)
     assert_takes(LOCK_MEM, 1, assert_true(alloc_prepare(0)));
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_recount(guest, 0), 0));
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_claim(guest, 8), 0));
+    assert_takes(LOCK_MEM, 1, alloc_use_claim(guest, 1));
     assert_takes(LOCK_MEM, 1, alloc_info(&info));
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_check(), 0));
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_check_domain(guest), 0));
