@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 #
-# The store's schema: from schema.txt the constants (cleave-schema.h, for tools and guests), the checker's
-# table, and the reference page build/xenstore-schema/schema.md. In dom0 the checker is cleave-schema-check.
+# The store's schema. From schema.txt the build generates the constants (cleave-schema.h, for tools and
+# guests), the checker's table, and the reference page build/xenstore-schema/schema.md. The checker in dom0
+# is cleave-schema-check.
 
 SCHEMA := build/xenstore-schema
 SCHEMA_HEADER := $(SCHEMA)/cleave-schema.h
-# what guests/build.mk waits for
+# a prerequisite in guests/build.mk
 GUEST_SCHEMA := $(SCHEMA_HEADER)
 
 ALL_TARGETS += $(SCHEMA_HEADER) $(SCHEMA)/schema.md $(SCHEMA)/cleave-schema-check

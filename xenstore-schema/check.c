@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave-schema-check, run in dom0: walks the live store and says where it departs from schema.txt:
- * a node that no pattern covers, a value of the wrong type, a node that belongs to the wrong
- * domain, a subtree of a domain that is gone. One line for each on standard output; exit status 0
- * when there is none, 1 when there are some, 2 when the store could not be read. Next to read:
- * schema.txt, generate.c (it makes the table below).
+ * cleave-schema-check, run in dom0: walks the live store and reports deviations from schema.txt: a
+ * node that no pattern covers, a value of the wrong type, a node with the wrong owner, a subtree of
+ * a domain that no longer exists. Prints one line for each. Exit status: 0 without deviations, 1
+ * with some, 2 if the store could not be read. Read next: schema.txt, generate.c (which generates
+ * the table below).
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 #include "cleave-schema.h"
 
-#define ANSWER_S 10 /* for what is asked of one node */
+#define ANSWER_S 10 /* per node */
 
 struct schema_row {
     const char *name;
@@ -65,7 +65,7 @@ static bool is_uuid(const char *value)
     return true;
 }
 
-/* Whether one component of a path is what the pattern's component asks for; both end at / or \0. */
+/* True if a component of a path matches that of the pattern. Both end at / or \0. */
 static bool component_matches(const char *pattern, size_t pattern_length, const char *part,
                               size_t length)
 {
@@ -82,7 +82,7 @@ static bool component_matches(const char *pattern, size_t pattern_length, const 
     return strncmp(pattern, "{uuid}", 6) == 0 ? is_uuid(text) : is_uint(text);
 }
 
-/* On a match *domid is what stands for {domid}, and -1 where the pattern has none. */
+/* Matches a path. Sets *domid to the value of {domid}, or -1 if the pattern has none. */
 static bool path_matches(const char *pattern, const char *path, long *domid)
 {
     *domid = -1;
@@ -108,7 +108,7 @@ static const struct schema_row *find_row(const char *path, long *domid)
     return NULL;
 }
 
-/* Whether word is in "one(a,b,c)". */
+/* True if word is in "one(a,b,c)". */
 static bool in_list(const char *list, const char *word)
 {
     for (list += strlen("one("); *list && *list != ')'; list += *list == ',') {
@@ -142,7 +142,10 @@ static bool value_matches(const char *type, const char *value)
     return false;
 }
 
-/* A guest's nodes belong to it, all others to dom0: a guest must not be able to change those. */
+/*
+ * Checks the owner. A guest owns its nodes; dom0 owns all others, which guests must not be able to
+ * change.
+ */
 static void check_owner(const struct schema_row *row, const char *path, long domid)
 {
     unsigned int wanted = strcmp(row->writer, "guest") == 0 && domid >= 0 ? domid : 0;
@@ -152,11 +155,11 @@ static void check_owner(const struct schema_row *row, const char *path, long dom
     if (permissions && count && permissions[0].id != wanted)
         fault(path, "belongs to domain %u, should belong to domain %u", permissions[0].id, wanted);
     if (permissions && count && wanted == 0 && domid > 0 && permissions[0].perms & XS_PERM_WRITE)
-        fault(path, "every domain may write it");
+        fault(path, "every domain may write to it");
     free(permissions);
 }
 
-/* Whether a living domain is of the VM whose folder this is. */
+/* True if a domain of the VM with this directory exists. */
 static bool vm_lives(const char *home)
 {
     unsigned int count = 0;
@@ -176,15 +179,15 @@ static bool vm_lives(const char *home)
     return lives;
 }
 
-/* A folder named by a domain or a VM must go with it. */
+/* Checks that a domain's or VM's directory does not outlive it. */
 static void check_life(const struct schema_row *row, const char *path, long domid)
 {
     const char *last = strrchr(row->pattern, '/');
 
     if (strcmp(last, "/{domid}") == 0 && domid > 0 && !xs_is_domain_introduced(store, domid))
-        fault(path, "domain %ld is gone, this is still there", domid);
+        fault(path, "domain %ld no longer exists, but this node does", domid);
     if (strcmp(last, "/{uuid}") == 0 && !vm_lives(path))
-        fault(path, "no domain of this VM lives, this is still there");
+        fault(path, "this VM has no domain, but this node exists");
 }
 
 static void check_node(const char *path)
@@ -196,11 +199,11 @@ static void check_node(const char *path)
     char *value = xs_read(store, XBT_NULL, path, NULL);
 
     if (!value && errno != ENOENT) {
-        fprintf(stderr, "cleave-schema-check: %s cannot be read: %s\n", path, strerror(errno));
+        fprintf(stderr, "cleave-schema-check: cannot read %s: %s\n", path, strerror(errno));
         exit(2);
     }
     if (!value)
-        return; /* it went away meanwhile */
+        return; /* removed meanwhile */
     nodes++;
     if (!row) {
         fault(path, "no pattern of the schema covers it (value \"%s\")", value);
@@ -229,7 +232,7 @@ static void walk(const char *path)
     free(names);
 }
 
-/* libxenstore's calls have no time limit of their own; nothing is left behind by ending in one. */
+/* libxenstore's calls have no timeout. Exiting within one is safe. */
 static void on_alarm(int signal)
 {
     static const char words[] = "cleave-schema-check: xenstored does not answer: it hangs\n";
@@ -246,9 +249,7 @@ int main(void)
 
     signal(SIGALRM, on_alarm);
     alarm(ANSWER_S);
-    /*
-     * Without the daemon's socket xs_open would wait for a reply over the kernel's ring, for ever.
-     */
+    /* Without the daemon's socket, xs_open would wait forever for a reply on the kernel's ring. */
     if (access(xs_daemon_socket(), R_OK | W_OK) == 0)
         store = xs_open(0);
     if (!store) {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Turns schema.txt into what others read: `generate header|table|page SCHEMA >OUTPUT`.
+ * Generates files from schema.txt: `generate header|table|page SCHEMA >OUTPUT`.
  *
- * The build runs it on the host. It checks the data strictly, so that a mistake in schema.txt stops
- * the build with its line number and never becomes a constant. schema.txt explains the columns.
- * Next to read: check.c.
+ * Runs on the host during the build. Input is checked strictly: an error in schema.txt stops the
+ * build with its line number. schema.txt describes the columns. Read next: check.c.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -64,7 +63,7 @@ static void check_type(const char *type)
     if (strncmp(bare, "one(", 4) == 0 && length > 5 && bare[length - 1] == ')')
         return;
     if (!one_of(bare, types))
-        die("type '%s' is none of dir string uint bool path uuid time one(a,b)", type);
+        die("type '%s' is not one of dir string uint bool path uuid time one(a,b)", type);
 }
 
 static void check_pattern(const char *pattern)
@@ -73,7 +72,7 @@ static void check_pattern(const char *pattern)
                                          "device", "uuid",    "key",  NULL };
 
     if (pattern[0] != '/' || pattern[1] == '\0' || pattern[strlen(pattern) - 1] == '/')
-        die("pattern '%s' is no absolute path", pattern);
+        die("pattern '%s' is not an absolute path", pattern);
     for (const char *brace = strchr(pattern, '{'); brace; brace = strchr(brace + 1, '{')) {
         char name[16];
 
@@ -94,16 +93,16 @@ static void check_row(const struct row *row)
     check_pattern(row->pattern);
     check_type(row->type);
     if (!one_of(row->writer, writers))
-        die("writer '%s' is none of tools guest daemon", row->writer);
+        die("writer '%s' is not one of tools guest daemon", row->writer);
     if (!one_of(row->reader, readers))
-        die("reader '%s' is none of tools guest daemon tests all", row->reader);
+        die("reader '%s' is not one of tools guest daemon tests all", row->reader);
     if (!one_of(row->lifetime, lifetimes))
-        die("lifetime '%s' is none of boot domain guest", row->lifetime);
+        die("lifetime '%s' is not one of boot domain guest", row->lifetime);
     if (!row->text[0])
-        die("%s: it is not said what it is for", row->name);
+        die("%s: the description is missing", row->name);
     for (int i = 0; i < row_count; i++)
         if (strcmp(rows[i].name, row->name) == 0 || strcmp(rows[i].pattern, row->pattern) == 0)
-            die("%s %s: the name or the pattern is there already", row->name, row->pattern);
+            die("%s %s: duplicate name or pattern", row->name, row->pattern);
 }
 
 static void read_schema(void)
@@ -112,7 +111,7 @@ static void read_schema(void)
     char line[LINE_LENGTH];
 
     if (!file)
-        die("cannot be read");
+        die("cannot read the file");
     while (fgets(line, sizeof(line), file)) {
         struct row row = { .name = "" };
 
@@ -123,8 +122,8 @@ static void read_schema(void)
             continue;
         if (sscanf(line, "%63s %159s %95s %15s %15s %15s %255[^\n]", row.name, row.pattern,
                    row.type, row.writer, row.reader, row.lifetime, row.text) != 7)
-            die("seven columns are wanted: NAME PATTERN TYPE WRITER READER LIFETIME, and what it "
-                "is for");
+            die("seven columns are required: NAME PATTERN TYPE WRITER READER LIFETIME and a "
+                "description");
         check_row(&row);
         if (row_count == ROWS_MAX)
             die("more than %d rows; raise ROWS_MAX", ROWS_MAX);
@@ -133,7 +132,7 @@ static void read_schema(void)
     fclose(file);
 }
 
-/* The pattern as printf wants it. */
+/* Prints the pattern as a printf format. */
 static void print_format(const char *pattern)
 {
     putchar('"');
@@ -151,7 +150,7 @@ static void print_format(const char *pattern)
 static void print_header(void)
 {
     printf("/* SPDX-License-Identifier: MIT */\n"
-           "/* Made from xenstore-schema/schema.txt, which explains the names. */\n"
+           "/* Generated from xenstore-schema/schema.txt, which describes the names. */\n"
            "#ifndef CLEAVE_SCHEMA_H\n#define CLEAVE_SCHEMA_H\n");
     for (int i = 0; i < row_count; i++) {
         const struct row *row = &rows[i];
@@ -171,8 +170,9 @@ static void print_header(void)
 
 static void print_table(void)
 {
-    printf("/* SPDX-License-Identifier: MIT */\n"
-           "/* Made from xenstore-schema/schema.txt: rows for an array of struct schema_row. */\n");
+    printf(
+        "/* SPDX-License-Identifier: MIT */\n"
+        "/* Generated from xenstore-schema/schema.txt: rows of struct schema_row. */\n");
     for (int i = 0; i < row_count; i++)
         printf("{ \"%s\", \"%s\", \"%s\", \"%s\", \"%s\" },\n", rows[i].name, rows[i].pattern,
                rows[i].type, rows[i].writer, rows[i].lifetime);
@@ -180,9 +180,10 @@ static void print_table(void)
 
 static void print_page(void)
 {
-    printf("# The store\n\nMade from `xenstore-schema/schema.txt`, which explains the columns. "
-           "`cleave-schema-check` compares it with a live store.\n\n| Path | Type | Written by | "
-           "Read by | Until | For |\n| --- | --- | --- | --- | --- | --- |\n");
+    printf(
+        "# The store\n\nGenerated from `xenstore-schema/schema.txt`, which describes the columns. "
+        "`cleave-schema-check` compares it with a live store.\n\n| Path | Type | Written by | "
+        "Read by | Until | For |\n| --- | --- | --- | --- | --- | --- |\n");
     for (int i = 0; i < row_count; i++)
         printf("| `%s` | %s | %s | %s | %s | %s |\n", rows[i].pattern, rows[i].type, rows[i].writer,
                rows[i].reader, rows[i].lifetime, rows[i].text);
