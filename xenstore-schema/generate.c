@@ -170,9 +170,8 @@ static void print_header(void)
 
 static void print_table(void)
 {
-    printf(
-        "/* SPDX-License-Identifier: MIT */\n"
-        "/* Generated from xenstore-schema/schema.txt: rows of struct schema_row. */\n");
+    printf("/* SPDX-License-Identifier: MIT */\n"
+           "/* Generated from xenstore-schema/schema.txt: rows of struct schema_row. */\n");
     for (int i = 0; i < row_count; i++)
         printf("{ \"%s\", \"%s\", \"%s\", \"%s\", \"%s\" },\n", rows[i].name, rows[i].pattern,
                rows[i].type, rows[i].writer, rows[i].lifetime);
