@@ -40,7 +40,10 @@ static uint32_t start_state;       /* atomic */
 static uint64_t adjust_tsc;        /* the new CPU adds this to its TSC before the next reading */
 static volatile uint64_t told_tsc; /* the new CPU's reading; 0: requested */
 
-static void set_state(enum start_state s) { __atomic_store_n(&start_state, s, __ATOMIC_SEQ_CST); }
+static void set_start_state(enum start_state s)
+{
+    __atomic_store_n(&start_state, s, __ATOMIC_SEQ_CST);
+}
 static enum start_state get_state(void) { return __atomic_load_n(&start_state, __ATOMIC_SEQ_CST); }
 
 /*
@@ -110,7 +113,7 @@ void secondary_main(void)
     features_init_cpu();
     traps_init_cpu(c);
     apic_init_cpu();
-    set_state(START_ALIVE);
+    set_start_state(START_ALIVE);
     wait_for_go();
     timer_init_cpu(c->id);
     hw_init_cpu();
@@ -136,7 +139,7 @@ static void start_cpu(uint32_t id)
     traps_prepare_cpu(c);
     secondary_stack = (uint64_t)c->stack_top - STACK_RESERVED;
     told_tsc = 1;
-    set_state(START_NONE);
+    set_start_state(START_NONE);
     apic_send(id, APIC_INIT);
     (void)wait_until_alive(MSEC(10)); /* only the delay that INIT needs */
     apic_send(id, APIC_SIPI | AP_TRAMPOLINE >> PAGE_SHIFT);
@@ -149,7 +152,7 @@ static void start_cpu(uint32_t id)
                  alive ? "its TSC cannot be synchronised" : "it did not start");
         return;
     }
-    set_state(START_GO);
+    set_start_state(START_GO);
     while (!__atomic_load_n(&c->online, __ATOMIC_SEQ_CST))
         cpu_pause();
     nr_cpus++;

@@ -72,7 +72,7 @@ static void watchdog_expired(void *data)
  * Releases everything that d holds of other domains and of its guest. Any part may be missing or
  * already released.
  */
-static int dismantle(struct domain *d)
+static int dismantle_domain(struct domain *d)
 {
     int rc = grant_teardown(d) ?: evtchn_teardown(d);
 
@@ -84,7 +84,7 @@ static int dismantle(struct domain *d)
     return p2m_teardown(d) ?: grant_free(d);
 }
 
-static int init_parts(struct domain *d)
+static int init_domain_parts(struct domain *d)
 {
     for_each_domain_part(part) {
         int rc = part->init_domain ? part->init_domain(d) : 0;
@@ -122,7 +122,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     if (!rc && !d->shared_info)
         rc = -ENOMEM;
     if (!rc)
-        rc = init_parts(d);
+        rc = init_domain_parts(d);
     if (!rc)
         rc = evtchn_init(d, config->max_evtchn_port);
     if (!rc)
@@ -131,7 +131,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
         rc = domain_insert(d);
     if (rc) {
         WRITE_ONCE(d->dying, DOMAIN_DYING); /* never visible to others */
-        while (dismantle(d) == -ERESTART)
+        while (dismantle_domain(d) == -ERESTART)
             ;
         while (!domain_free(d))
             ;
@@ -187,7 +187,7 @@ int domain_kill(struct domain *d)
         if (softirq_preempt_pending())
             return -ERESTART;
     }
-    int rc = dismantle(d);
+    int rc = dismantle_domain(d);
     if (rc)
         return rc;
     WRITE_ONCE(d->dying, DOMAIN_DEAD);

@@ -588,7 +588,7 @@ struct port_sums {
 };
 
 /* Checks a batch of ports, then of the free queue. False: done, or the ports have changed. */
-static bool check_batch(struct domain *d, struct port_sums *s)
+static bool check_ports(struct domain *d, struct port_sums *s)
 {
     const struct evtchn *e;
 
@@ -618,7 +618,7 @@ unsigned int evtchn_check(struct domain *d)
 
     do {
         s = (struct port_sums){ .changes = READ_ONCE(d->evtchn.changes), .at = 1 };
-        while (check_batch(d, &s))
+        while (check_ports(d, &s))
             watchdog_pause();
     } while (s.changes != READ_ONCE(d->evtchn.changes) && ++tries < CHECK_TRIES);
     if (s.inconsistent || s.miscounted)

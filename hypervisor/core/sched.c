@@ -101,7 +101,7 @@ static bool is_queued(const struct sched_unit *u) { return !list_empty(&u->link)
 static bool has_cpu(const struct sched_unit *u) { return u->runstate.state == RUNSTATE_running; }
 
 /* Sets the RUNSTATE_* of u and accounts the elapsed time to the old one. */
-static void set_state(struct sched_unit *u, int state, nsec_t now)
+static void set_runstate(struct sched_unit *u, int state, nsec_t now)
 {
     u->runstate.time[u->runstate.state] += (uint64_t)now - u->runstate.state_entry_time;
     u->runstate.state = state;
@@ -187,7 +187,7 @@ static vtime_t vtime_at(const struct list *l)
  * near the front, one whose slice ended near the end. So both ends are searched in parallel, which
  * finds the place quickly in a long queue.
  */
-static bool enqueue(struct sched_unit *u, nsec_t now)
+static bool enqueue_unit(struct sched_unit *u, nsec_t now)
 {
     struct list *at = &queue, *front = queue.next;
     nsec_t allowed = vcpu_of(u)->d->cap ? cap_allows(vcpu_of(u)->d, now) : now;
@@ -300,21 +300,21 @@ static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
 }
 
 /* Queues or dequeues v, by whether it can run. v is on no CPU. */
-static void requeue(struct vcpu *v, nsec_t now, nsec_t lead)
+static void requeue_vcpu(struct vcpu *v, nsec_t now, nsec_t lead)
 {
     struct sched_unit *u = &v->sched;
 
     if (!vcpu_runnable(v)) {
         list_del(&u->link);
         if (u->runstate.state != idle_state(v))
-            set_state(u, idle_state(v), now);
+            set_runstate(u, idle_state(v), now);
         return;
     }
     if (u->runstate.state != RUNSTATE_runnable) {
         u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_SLICE);
-        set_state(u, RUNSTATE_runnable, now);
+        set_runstate(u, RUNSTATE_runnable, now);
     }
-    if (!is_queued(u) && enqueue(u, now))
+    if (!is_queued(u) && enqueue_unit(u, now))
         find_cpu(u, now, lead);
 }
 
@@ -322,7 +322,7 @@ void sched_wake(struct vcpu *v)
 {
     spin_lock_scope(&sched_lock);
     if (!v->sched.running)
-        requeue(v, clock_now(), FAIR_GRANULARITY);
+        requeue_vcpu(v, clock_now(), FAIR_GRANULARITY);
     else if (!vcpu_runnable(v))
         softirq_raise(v->sched.cpu, SOFTIRQ_SCHED);
 }
@@ -360,13 +360,13 @@ static void set_running(struct sched_cpu *s, unsigned int cpu, struct vcpu *next
 }
 
 /* Charges prev at the end of its run. True: it may continue on this CPU. */
-static bool deschedule(struct vcpu *prev, unsigned int cpu, nsec_t now)
+static bool deschedule_vcpu(struct vcpu *prev, unsigned int cpu, nsec_t now)
 {
     struct sched_unit *u = &prev->sched;
 
     charge_running(&sched_cpus[cpu], now);
     bool runnable = vcpu_runnable(prev);
-    set_state(u, runnable ? RUNSTATE_runnable : idle_state(prev), now);
+    set_runstate(u, runnable ? RUNSTATE_runnable : idle_state(prev), now);
     return runnable && u->affinity >> cpu & 1 && (!prev->d->cap || cap_allows(prev->d, now) <= now);
 }
 
@@ -386,7 +386,7 @@ static struct vcpu *choose_next(struct sched_cpu *s, unsigned int cpu, struct sc
         list_del(&u->link);
         u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_LAG);
         s->vtime = MAX(s->vtime, u->vtime);
-        set_state(u, RUNSTATE_running, now);
+        set_runstate(u, RUNSTATE_running, now);
         u->started = now;
         u->cpu = cpu;
         u->running = true;
@@ -415,7 +415,7 @@ struct vcpu *sched_pick(void)
         set_alarm(s, now);
         return prev; /* continues its slice */
     }
-    bool may_stay = prev && deschedule(prev, cpu, now);
+    bool may_stay = prev && deschedule_vcpu(prev, cpu, now);
     struct vcpu *next = choose_next(s, cpu, may_stay ? &prev->sched : NULL, now);
     if (!prev && idle_cpus)
         /* this CPU was woken for one of them, but others may wait too */
@@ -431,7 +431,7 @@ void sched_leave(struct vcpu *prev)
     nsec_t descheduled = (nsec_t)prev->sched.runstate.state_entry_time;
     bool waits = prev->sched.runstate.state == RUNSTATE_runnable; /* or it has just woken */
     prev->sched.running = false;
-    requeue(prev, descheduled, waits ? FAIR_SLICE : FAIR_GRANULARITY);
+    requeue_vcpu(prev, descheduled, waits ? FAIR_SLICE : FAIR_GRANULARITY);
 }
 
 bool sched_on_cpu(const struct vcpu *v)
@@ -458,7 +458,7 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
         preempt_cpu(u->cpu);
     } else if (is_queued(u)) {
         list_del(&u->link);
-        if (enqueue(u, now))
+        if (enqueue_unit(u, now))
             find_cpu(u, now, FAIR_GRANULARITY);
     }
     return 0;
@@ -480,7 +480,7 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
         if (has_cpu(&v->sched))
             preempt_cpu(v->sched.cpu);
         else if (!v->sched.running)
-            requeue(v, now, FAIR_GRANULARITY);
+            requeue_vcpu(v, now, FAIR_GRANULARITY);
     }
     return 0;
 }

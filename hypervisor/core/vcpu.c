@@ -26,7 +26,7 @@ static void poll_timed_out(void *data)
 }
 
 /* Initialises v in each part; on error, in none. */
-static int init_parts(struct vcpu *v)
+static int init_vcpu_parts(struct vcpu *v)
 {
     for_each_domain_part(part) {
         int rc = part->init_vcpu(v);
@@ -55,7 +55,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     v->offered = -1;
     v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->no_info;
     timer_setup(&v->poll_timer, poll_timed_out, v, TIMER_ANY_CPU);
-    if (init_parts(v)) {
+    if (init_vcpu_parts(v)) {
         heap_free(v);
         return NULL;
     }

@@ -72,12 +72,12 @@ static volatile uint32_t *page;    /* xAPIC; NULL: x2APIC */
 static uint32_t divider[MAX_CPUS]; /* the divide register of each CPU */
 uint32_t apic_timer_khz;           /* measured by clock.c */
 
-static uint32_t read_register(unsigned int reg)
+static uint32_t read_lapic(unsigned int reg)
 {
     return page ? page[reg / 4] : (uint32_t)cpu_rdmsr(MSR_X2APIC + reg / 16);
 }
 
-static void write_register(unsigned int reg, uint32_t val)
+static void write_lapic(unsigned int reg, uint32_t val)
 {
     if (page)
         page[reg / 4] = val;
@@ -90,7 +90,7 @@ static void set_divider(uint32_t val)
     uint32_t *own = &divider[this_cpu()->id];
 
     if (*own != val)
-        write_register(REG_TIMER_DIVIDE, val);
+        write_lapic(REG_TIMER_DIVIDE, val);
     *own = val;
 }
 
@@ -99,27 +99,27 @@ void apic_init_cpu(void)
     if (!cpu_features.x2apic && !page)
         page = pagetable_map_device(cpu_rdmsr(MSR_APIC_BASE) & 0x000ffffffffff000ull, PAGE_SIZE);
     cpu_wrmsr(MSR_APIC_BASE, cpu_rdmsr(MSR_APIC_BASE) | BASE_ENABLE | (page ? 0 : BASE_X2APIC));
-    write_register(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
-    write_register(REG_TPR, 0);
-    write_register(REG_LVT_LINT0, LVT_MASKED);
+    write_lapic(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+    write_lapic(REG_TPR, 0);
+    write_lapic(REG_LVT_LINT0, LVT_MASKED);
     /*
      * External NMIs go to the boot CPU only. If they are fatal they go to all, as any CPU may be
      * the one still able to dump.
      */
-    write_register(REG_LVT_LINT1, this_cpu()->id == 0 || nmi_is_fatal() ? LVT_NMI : LVT_MASKED);
+    write_lapic(REG_LVT_LINT1, this_cpu()->id == 0 || nmi_is_fatal() ? LVT_NMI : LVT_MASKED);
     divider[this_cpu()->id] = 0; /* INIT may have changed the register */
-    write_register(REG_LVT_TIMER, (cpu_features.tcg ? LVT_PERIODIC : 0) | VECTOR_TIMER);
+    write_lapic(REG_LVT_TIMER, (cpu_features.tcg ? LVT_PERIODIC : 0) | VECTOR_TIMER);
     apic_timer_start(0);
-    this_cpu()->apic_id = read_register(REG_ID) >> (page ? 24 : 0);
+    this_cpu()->apic_id = read_lapic(REG_ID) >> (page ? 24 : 0);
 }
 
 bool apic_is_requested(unsigned int vector)
 {
-    return read_register(REG_REQUEST + vector / 32 * 16) >> vector % 32 & 1;
+    return read_lapic(REG_REQUEST + vector / 32 * 16) >> vector % 32 & 1;
 }
 
-void apic_eoi(void) { write_register(REG_EOI, 0); }
-void apic_recheck(void) { write_register(REG_TPR, 0); }
+void apic_eoi(void) { write_lapic(REG_EOI, 0); }
+void apic_recheck(void) { write_lapic(REG_TPR, 0); }
 
 void apic_send(uint32_t target, uint32_t command)
 {
@@ -130,19 +130,19 @@ void apic_send(uint32_t target, uint32_t command)
         cpu_wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)target << 32 | command);
         return;
     }
-    while (read_register(REG_ICR) & ICR_BUSY)
+    while (read_lapic(REG_ICR) & ICR_BUSY)
         cpu_pause();
-    write_register(REG_ICR_HIGH, target << 24);
-    write_register(REG_ICR, command);
+    write_lapic(REG_ICR_HIGH, target << 24);
+    write_lapic(REG_ICR, command);
 }
 
 void apic_timer_start(uint32_t count)
 {
     set_divider(DIVIDE_BY_1);
-    write_register(REG_TIMER_INITIAL, count);
+    write_lapic(REG_TIMER_INITIAL, count);
 }
 
-uint32_t apic_timer_current(void) { return read_register(REG_TIMER_CURRENT); }
+uint32_t apic_timer_current(void) { return read_lapic(REG_TIMER_CURRENT); }
 
 void apic_timer_arm(nsec_t delta)
 {

@@ -143,7 +143,7 @@ static void calibrate_by_xen(void)
     apic_timer_start(0);
 }
 
-static void calibrate(void)
+static void calibrate_tsc(void)
 {
     struct reading end;
     uint64_t ticks;
@@ -215,7 +215,7 @@ void clock_init(uint16_t pm_timer_port)
 {
     pm_timer = pm_timer_port;
     if (pm_timer)
-        calibrate();
+        calibrate_tsc();
     else
         calibrate_by_xen();
     if (clock_tsc_khz == 0 || apic_timer_khz == 0)

@@ -95,7 +95,7 @@ static bool update_rank(struct timer *t)
  * timer at each step, then updates ranks on the way back. From up on, ranks are updated until one
  * stays the same. Each changed rank is one more than the one below, so these are few, too.
  */
-static void meld(struct timer **place, struct timer *up, struct timer *a, struct timer *b)
+static void meld_heaps(struct timer **place, struct timer *up, struct timer *a, struct timer *b)
 {
     struct timer *t = up, *end = up;
 
@@ -124,7 +124,7 @@ static void heap_add(struct timer_cpu *q, struct timer *t)
     t->left = t->right = NULL;
     t->rank = 1;
     t->armed = true;
-    meld(&q->first, NULL, q->first, t);
+    meld_heaps(&q->first, NULL, q->first, t);
 }
 
 static void heap_take(struct timer_cpu *q, struct timer *t)
@@ -136,7 +136,7 @@ static void heap_take(struct timer_cpu *q, struct timer *t)
     t->armed = false;
     if (up)
         place = up->left == t ? &up->left : &up->right;
-    meld(place, up, t->left, t->right);
+    meld_heaps(place, up, t->left, t->right);
 }
 
 static nsec_t first_expiry(const struct timer_cpu *q)

@@ -57,7 +57,7 @@
 #define HYPERTRANSPORT_START 0xfd00000ull
 #define HYPERTRANSPORT_END 0x10000000ull
 
-static struct domain *create_domain(void)
+static struct domain *create_dom0(void)
 {
     struct xen_domctl_createdomain config = {
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
@@ -240,7 +240,7 @@ void dom0_build(void)
         panic("no dom0 kernel: the first multiboot module must be a Linux vmlinux (QEMU: -initrd "
               "\"vmlinux ARGS,initrd\")\n");
 
-    struct domain *d = create_domain();
+    struct domain *d = create_dom0();
     paddr_t low_end = give_memory(d), info = low_end - LOW_PAGES * PAGE_SIZE;
 
     hide_devices();

@@ -212,7 +212,8 @@ static uint64_t writable_bits(uint32_t address, unsigned int reg, uint32_t ones)
 /* Reads a BAR (PCI 3.0, 6.2.5.1). A disabled ROM has size 0. */
 static struct bar read_bar(uint32_t address, unsigned int reg, bool rom)
 {
-    uint64_t val = pci_hw_read(address, reg, 4), flags = rom ? 0x7ff : 0xf;
+    uint64_t val = pci_hw_read(address, reg, 4);
+    uint64_t flags = rom ? 0x7ff : 0xf;
     uint64_t mask = writable_bits(address, reg, rom ? ~ROM_ENABLE : ~0u);
     struct bar b = { .io = !rom && (val & PCI_BAR_IO) };
 
@@ -392,7 +393,7 @@ static bool is_data(uint16_t port, unsigned int size)
     return port >= PORT_DATA && !(port & (size - 1)) && port + size <= PORT_DATA + 4u;
 }
 
-static uint32_t read_port(struct domain *d, uint16_t port, unsigned int size)
+static uint32_t read_config_port(struct domain *d, uint16_t port, unsigned int size)
 {
     uint32_t latched = READ_ONCE(address_register), address = latched & ~0xffu;
 
@@ -420,7 +421,7 @@ static void access_port(struct vcpu *v, uint64_t port, unsigned int size, bool w
     if (write)
         write_port(v->d, (uint16_t)port, size, (uint32_t)*val);
     else
-        *val = read_port(v->d, (uint16_t)port, size);
+        *val = read_config_port(v->d, (uint16_t)port, size);
 }
 
 /* --- memory --- */

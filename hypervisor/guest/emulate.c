@@ -42,17 +42,17 @@ struct access {
     struct insn insn;
 };
 
-static uint64_t read_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size)
+static uint64_t read_gpr(struct vcpu *v, unsigned int reg, bool high8, unsigned int size)
 {
     return (high8 ? *guest_gpr(&v->regs, reg - 4) >> 8 : *guest_gpr(&v->regs, reg)) & mask_of(size);
 }
 
 /* Like the CPU: a 4-byte write clears the upper half, 1 and 2 bytes leave the rest unchanged. */
-static void write_register(struct vcpu *v, unsigned int reg, bool high8, unsigned int size,
-                           uint64_t val)
+static void write_gpr(struct vcpu *v, unsigned int reg, bool high8, unsigned int size, uint64_t val)
 {
     uint64_t mask = size == 4 ? ~0ull : mask_of(size);
-    unsigned int n = high8 ? reg - 4 : reg, shift = high8 ? 8 : 0;
+    unsigned int n = high8 ? reg - 4 : reg;
+    unsigned int shift = high8 ? 8 : 0;
 
     val &= mask_of(size);
     *guest_gpr(&v->regs, n) = (*guest_gpr(&v->regs, n) & ~(mask << shift)) | val << shift;
@@ -63,7 +63,7 @@ static uint64_t segment_base(const struct access *a, enum hw_segment_name n)
     return a->mode == INSN_64 && n != SEG_FS && n != SEG_GS ? 0 : hw_get_segment(a->v, n).base;
 }
 
-static gva_t linear_address(const struct access *a, uint64_t offset, enum hw_segment_name segment)
+static gva_t segment_address(const struct access *a, uint64_t offset, enum hw_segment_name segment)
 {
     gva_t va = segment_base(a, segment) + (offset & mask_of(a->insn.address_size));
 
@@ -94,14 +94,14 @@ static gva_t operand_address(const struct access *a)
         offset += (uint64_t)((int64_t)(bit << above) >> above >> (__builtin_ctz(i->size) + 3)) *
                   i->size;
     }
-    return linear_address(a, offset,
-                          segment_or(i, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS));
+    return segment_address(a, offset,
+                           segment_or(i, i->base == RSP || i->base == RBP ? SEG_SS : SEG_DS));
 }
 
 /* For string operations. A prefix does not change the segment. */
 static gva_t destination_address(const struct access *a)
 {
-    return linear_address(a, *guest_gpr(&a->v->regs, RDI), SEG_ES);
+    return segment_address(a, *guest_gpr(&a->v->regs, RDI), SEG_ES);
 }
 
 /* Fetches the bytes at RIP, across a page boundary if needed. Returns how many were readable. */
@@ -124,7 +124,7 @@ static unsigned int fetch_insn(const struct access *a, uint8_t bytes[INSN_BYTES]
 }
 
 /* Computes x op y, and sets RFLAGS like the CPU. */
-static uint64_t arithmetic(const struct access *a, enum insn_op op, uint64_t x, uint64_t y)
+static uint64_t compute_arithmetic(const struct access *a, enum insn_op op, uint64_t x, uint64_t y)
 {
     uint64_t mask = mask_of(a->insn.size), sign = mask ^ mask >> 1, changed = FLAGS_ARITHMETIC;
     uint64_t carry = op == INSN_ADC || op == INSN_SBB ? a->rflags & FLAG_CF : 0;
@@ -176,22 +176,22 @@ static uint64_t compute_result(const struct access *a, uint64_t memory, uint64_t
     case INSN_LOAD_SX: return memory >> (i->size * 8 - 1) ? memory | ~mask_of(i->size) : memory;
     case INSN_LOAD:
     case INSN_LOAD_ZX: return memory;
-    case INSN_XCHG: write_register(a->v, i->reg, i->reg_high8, i->size, memory); return other;
+    case INSN_XCHG: write_gpr(a->v, i->reg, i->reg_high8, i->size, memory); return other;
     case INSN_XADD:
-        write_register(a->v, i->reg, i->reg_high8, i->size, memory);
-        return arithmetic(a, i->op, memory, other);
+        write_gpr(a->v, i->reg, i->reg_high8, i->size, memory);
+        return compute_arithmetic(a, i->op, memory, other);
     case INSN_CMPXCHG:
-        accumulator = read_register(a->v, RAX, false, i->size);
-        if (!arithmetic(a, i->op, accumulator, memory))
+        accumulator = read_gpr(a->v, RAX, false, i->size);
+        if (!compute_arithmetic(a, i->op, accumulator, memory))
             return other;
-        write_register(a->v, RAX, false, i->size, memory);
+        write_gpr(a->v, RAX, false, i->size, memory);
         return memory;
     case INSN_BT ... INSN_BTC: return test_bit(a, memory, other);
     case INSN_NOT: return ~memory;
-    case INSN_NEG: return arithmetic(a, i->op, 0, memory);
+    case INSN_NEG: return compute_arithmetic(a, i->op, 0, memory);
     default:
-        return arithmetic(a, i->op, i->mem_is_dest ? memory : other,
-                          i->mem_is_dest ? other : memory);
+        return compute_arithmetic(a, i->op, i->mem_is_dest ? memory : other,
+                                  i->mem_is_dest ? other : memory);
     }
 }
 
@@ -201,7 +201,7 @@ static void execute_insn(const struct access *a, gpa_t gpa)
     const struct insn *i = &a->insn;
     bool reads_only = i->op == INSN_CMP || i->op == INSN_TEST || i->op == INSN_BT;
     uint64_t result, other = i->has_imm ? i->imm & mask_of(i->size)
-                                        : read_register(a->v, i->reg, i->reg_high8, i->size);
+                                        : read_gpr(a->v, i->reg, i->reg_high8, i->size);
 
     if (i->op == INSN_STORE) {
         bus_memory_write(a->v, gpa, i->size, other);
@@ -211,7 +211,7 @@ static void execute_insn(const struct access *a, gpa_t gpa)
     if (i->mem_is_dest && !reads_only)
         bus_memory_write(a->v, gpa, i->size, result);
     else if (!reads_only)
-        write_register(a->v, i->reg, i->reg_high8, i->reg_size, result);
+        write_gpr(a->v, i->reg, i->reg_high8, i->reg_size, result);
 }
 
 /* --- strings --- */
@@ -248,8 +248,7 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
 
 static void advance_register(const struct access *a, unsigned int reg, int64_t by)
 {
-    write_register(a->v, reg, false, a->insn.address_size,
-                   *guest_gpr(&a->v->regs, reg) + (uint64_t)by);
+    write_gpr(a->v, reg, false, a->insn.address_size, *guest_gpr(&a->v->regs, reg) + (uint64_t)by);
 }
 
 /*
@@ -262,10 +261,10 @@ static int execute_string(const struct access *a, gpa_t gpa)
     uint64_t val = 0;
     int rc = 0;
 
-    if (i->rep && !read_register(a->v, RCX, false, i->address_size))
+    if (i->rep && !read_gpr(a->v, RCX, false, i->address_size))
         return 0;
     if (i->op == INSN_MOVS) {
-        gva_t source = linear_address(a, *guest_gpr(&a->v->regs, RSI), segment_or(i, SEG_DS));
+        gva_t source = segment_address(a, *guest_gpr(&a->v->regs, RSI), segment_or(i, SEG_DS));
 
         rc = copy_operand(a, source, false, &val);
         if (!rc)
@@ -276,13 +275,13 @@ static int execute_string(const struct access *a, gpa_t gpa)
     } else {
         if (((destination_address(a) ^ gpa) & ~PAGE_MASK))
             return -EINVAL;
-        bus_memory_write(a->v, gpa, i->size, read_register(a->v, RAX, false, i->size));
+        bus_memory_write(a->v, gpa, i->size, read_gpr(a->v, RAX, false, i->size));
     }
     advance_register(a, RDI, step);
     if (!i->rep)
         return 0;
     advance_register(a, RCX, -1);
-    return read_register(a->v, RCX, false, i->address_size) != 0;
+    return read_gpr(a->v, RCX, false, i->address_size) != 0;
 }
 
 static enum insn_mode code_mode(struct vcpu *v)

@@ -202,7 +202,7 @@ static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool wri
 }
 
 /* Returns the linear address of an offset in a segment. */
-static gva_t linear_address(struct vcpu *v, enum hw_segment_name segment, uint64_t offset)
+static gva_t string_address(struct vcpu *v, enum hw_segment_name segment, uint64_t offset)
 {
     return (hw_mode_64(v) && segment < SEG_FS ? 0 : hw_get_segment(v, segment).base) + offset;
 }
@@ -218,7 +218,7 @@ static void exit_io_string(struct vcpu *v, const struct exit *e)
     int rc = 0;
 
     if (count) {
-        gva_t va = linear_address(v, e->io.in ? SEG_ES : e->io.segment, *index & mask);
+        gva_t va = string_address(v, e->io.in ? SEG_ES : e->io.segment, *index & mask);
 
         if (operand_faults(v, va, size, e->io.in))
             return;

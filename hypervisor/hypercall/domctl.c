@@ -81,7 +81,7 @@ static int check_config(const struct xen_domctl_createdomain *c)
     return c->cpupool_id == 0 ? 0 : -ENOENT;
 }
 
-static long create(struct hypercall *hc, struct domain *d, void *arg)
+static long create_domain(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl *op = arg;
     bool any = op->domain == DOMID_DOM0 || op->domain >= DOMID_FIRST_RESERVED;
@@ -147,9 +147,12 @@ static long get_info(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-static long destroy(struct hypercall *hc, struct domain *d, void *arg) { return domain_kill(d); }
+static long destroy_domain(struct hypercall *hc, struct domain *d, void *arg)
+{
+    return domain_kill(d);
+}
 
-static long pause(struct hypercall *hc, struct domain *d, void *arg)
+static long pause_domain(struct hypercall *hc, struct domain *d, void *arg)
 {
     if (d->controller_pauses == MAX_CONTROLLER_PAUSES)
         return -EBUSY;
@@ -158,7 +161,7 @@ static long pause(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-static long unpause(struct hypercall *hc, struct domain *d, void *arg)
+static long unpause_domain(struct hypercall *hc, struct domain *d, void *arg)
 {
     if (d->controller_pauses == 0)
         return -EINVAL;
@@ -167,7 +170,7 @@ static long unpause(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-static long resume(struct hypercall *hc, struct domain *d, void *arg)
+static long resume_domain(struct hypercall *hc, struct domain *d, void *arg)
 {
     if (!READ_ONCE(d->shut_down))
         return -EINVAL;
@@ -209,12 +212,12 @@ static long set_tsc(struct hypercall *hc, struct domain *d, void *arg)
 #define REBUILD DOMAIN, .change = CHANGE_LIVING | CHANGE_OTHER
 
 static const struct operation domctl_ops[] = {
-    [XEN_DOMCTL_createdomain] = { create, .change = CHANGE_ANY,
+    [XEN_DOMCTL_createdomain] = { create_domain, .change = CHANGE_ANY,
                                   .out = OUT_CHECKED }, /* else the new id would be lost */
-    [XEN_DOMCTL_destroydomain] = { destroy, DOMAIN, .change = CHANGE_OTHER },
-    [XEN_DOMCTL_pausedomain] = { pause, DOMAIN, .change = CHANGE_OTHER },
-    [XEN_DOMCTL_unpausedomain] = { unpause, DOMAIN, .change = CHANGE_OTHER },
-    [XEN_DOMCTL_resumedomain] = { resume, REBUILD },
+    [XEN_DOMCTL_destroydomain] = { destroy_domain, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_pausedomain] = { pause_domain, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_unpausedomain] = { unpause_domain, DOMAIN, .change = CHANGE_OTHER },
+    [XEN_DOMCTL_resumedomain] = { resume_domain, REBUILD },
     [XEN_DOMCTL_max_vcpus] = { alloc_vcpus, REBUILD },
     [XEN_DOMCTL_setdomainhandle] = { set_handle, CHANGE },
     [XEN_DOMCTL_getdomaininfo] = { get_info, .out = OUT_SUCCESS },

@@ -37,7 +37,7 @@ static long close_port(struct hypercall *hc, struct domain *d, void *arg)
     return evtchn_close_port(d, ((struct evtchn_close *)arg)->port);
 }
 
-static long send(struct hypercall *hc, struct domain *d, void *arg)
+static long send_event(struct hypercall *hc, struct domain *d, void *arg)
 {
     return evtchn_send(d, ((struct evtchn_send *)arg)->port);
 }
@@ -68,13 +68,13 @@ static long bind_vcpu(struct hypercall *hc, struct domain *d, void *arg)
     return evtchn_bind_vcpu(d, a->port, a->vcpu);
 }
 
-static long unmask(struct hypercall *hc, struct domain *d, void *arg)
+static long unmask_port(struct hypercall *hc, struct domain *d, void *arg)
 {
     return evtchn_unmask(d, ((struct evtchn_unmask *)arg)->port);
 }
 
 /* Another domain must be paused by the tools: a running one would lose events that it binds. */
-static long reset(struct hypercall *hc, struct domain *d, void *arg)
+static long reset_ports(struct hypercall *hc, struct domain *d, void *arg)
 {
     return d == hc->v->d || READ_ONCE(d->controller_pauses) ? evtchn_reset_all(d) : -EINVAL;
 }
@@ -103,13 +103,13 @@ static const struct operation event_channel_ops[] = {
     [EVTCHNOP_bind_interdomain] = { bind_interdomain, ARG(bind_interdomain), .out = OUT_CHECKED },
     [EVTCHNOP_bind_virq] = { bind_virq, ARG(bind_virq), .out = OUT_CHECKED },
     [EVTCHNOP_close] = { close_port, ARG(close) },
-    [EVTCHNOP_send] = { send, ARG(send) },
+    [EVTCHNOP_send] = { send_event, ARG(send) },
     [EVTCHNOP_status] = { get_status, TARGET(status), .out = OUT_SUCCESS },
     [EVTCHNOP_alloc_unbound] = { alloc_unbound, TARGET(alloc_unbound), .out = OUT_CHECKED },
     [EVTCHNOP_bind_ipi] = { bind_ipi, ARG(bind_ipi), .out = OUT_CHECKED },
     [EVTCHNOP_bind_vcpu] = { bind_vcpu, ARG(bind_vcpu) },
-    [EVTCHNOP_unmask] = { unmask, ARG(unmask) },
-    [EVTCHNOP_reset] = { reset, TARGET(reset) },
+    [EVTCHNOP_unmask] = { unmask_port, ARG(unmask) },
+    [EVTCHNOP_reset] = { reset_ports, TARGET(reset) },
     [EVTCHNOP_init_control] = { init_control, ARG(init_control), .out = OUT_CHECKED },
     [EVTCHNOP_expand_array] = { expand_array, ARG(expand_array) },
     [EVTCHNOP_set_priority] = { set_priority, ARG(set_priority) },

@@ -32,7 +32,7 @@ static long setup_table(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-static long copy(struct hypercall *hc, struct domain *d, void *arg)
+static long copy_grant(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct gnttab_copy *op = arg;
 
@@ -74,7 +74,7 @@ static long get_version(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /* Deliberately not implemented. */
-static long refuse(struct hypercall *hc, struct domain *d, void *arg) { return -EOPNOTSUPP; }
+static long refuse_op(struct hypercall *hc, struct domain *d, void *arg) { return -EOPNOTSUPP; }
 
 #define ARG(type) OPERATION_ARG(struct gnttab_##type)
 
@@ -84,16 +84,16 @@ static const struct operation grant_table_ops[] = {
     [GNTTABOP_unmap_grant_ref] = { ARG(unmap_grant_ref) }, /* in batches, by unmap_batch() */
     [GNTTABOP_setup_table] = { setup_table, LAYOUT_GRANT_SETUP_TABLE, ARG(setup_table),
                                .out = OUT_SUCCESS },
-    [GNTTABOP_copy] = { copy, LAYOUT_GRANT_COPY, ARG(copy), .out = OUT_SUCCESS },
+    [GNTTABOP_copy] = { copy_grant, LAYOUT_GRANT_COPY, ARG(copy), .out = OUT_SUCCESS },
     [GNTTABOP_query_size] = { query_size, ARG(query_size), .out = OUT_SUCCESS },
     [GNTTABOP_set_version] = { set_version, ARG(set_version), .out = OUT_ALWAYS },
     [GNTTABOP_get_version] = { get_version, OPERATION_TARGET(struct gnttab_get_version, dom),
                                .out = OUT_SUCCESS },
-    [GNTTABOP_transfer] = { .fn = refuse },
-    [GNTTABOP_unmap_and_replace] = { .fn = refuse },
-    [GNTTABOP_get_status_frames] = { .fn = refuse },
-    [GNTTABOP_swap_grant_ref] = { .fn = refuse },
-    [GNTTABOP_cache_flush] = { .fn = refuse },
+    [GNTTABOP_transfer] = { .fn = refuse_op },
+    [GNTTABOP_unmap_and_replace] = { .fn = refuse_op },
+    [GNTTABOP_get_status_frames] = { .fn = refuse_op },
+    [GNTTABOP_swap_grant_ref] = { .fn = refuse_op },
+    [GNTTABOP_cache_flush] = { .fn = refuse_op },
 };
 
 /* --- arrays --- */

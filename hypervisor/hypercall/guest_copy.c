@@ -42,7 +42,8 @@ static unsigned int layout_copy(const char *layout, uint8_t *full, uint8_t *smal
 
     for (; *layout; layout++) {
         bool word = *layout == 'w' || *layout == '|';
-        unsigned int small_size = word ? 4 : *layout - '0', full_size = word ? 8 : small_size;
+        unsigned int small_size = word ? 4 : *layout - '0';
+        unsigned int full_size = word ? 8 : small_size;
 
         full_at = ROUND_UP(full_at, full_size);
         small_at = ROUND_UP(small_at, MIN(small_size, 4u));

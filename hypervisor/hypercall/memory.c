@@ -44,7 +44,8 @@ static long each_extent(struct hypercall *hc, struct domain *d,
                         unsigned int max_order, struct p2m_batch *batch)
 {
     uint64_t start = memory_start(hc), i = start, first = i, pfn[EXTENTS_READ];
-    int n = 0, rc = r->extent_order > max_order || r->nr_extents > EXTENTS_MAX ? -EINVAL : 0;
+    int n = 0;
+    int rc = r->extent_order > max_order || r->nr_extents > EXTENTS_MAX ? -EINVAL : 0;
 
     while (!rc && i < r->nr_extents) {
         if (i == first + (uint64_t)n) {

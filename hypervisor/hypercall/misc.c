@@ -44,9 +44,9 @@ long hypercall_set_timer_op(struct hypercall *hc)
 
 /* --- cleave_op, arg: struct cleave_op --- */
 
-static long probe(struct hypercall *hc, struct domain *d, void *arg) { return 0; }
+static long probe_cleave(struct hypercall *hc, struct domain *d, void *arg) { return 0; }
 
-static long check(struct hypercall *hc, struct domain *d, void *arg)
+static long check_all(struct hypercall *hc, struct domain *d, void *arg)
 {
     ((struct cleave_op *)arg)->u.check.violations = check_invariants();
     return 0;
@@ -67,8 +67,8 @@ static long report_hold(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 static const struct operation cleave_ops[] = {
-    [CLEAVE_OP_probe] = { .fn = probe },
-    [CLEAVE_OP_check] = { check, .out = OUT_SUCCESS },
+    [CLEAVE_OP_probe] = { .fn = probe_cleave },
+    [CLEAVE_OP_check] = { check_all, .out = OUT_SUCCESS },
     [CLEAVE_OP_stretch] = { report_stretch, .out = OUT_SUCCESS },
     [CLEAVE_OP_hold] = { report_hold, .out = OUT_SUCCESS },
 };

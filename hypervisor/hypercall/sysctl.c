@@ -75,7 +75,7 @@ static void show_memory(void)
 
 static void show_invariants(void) { log_info("invariants: %u violated\n", check_invariants()); }
 
-static void show_keys(void);
+static void print_keys(void);
 
 static const struct debug_key {
     char key;
@@ -83,7 +83,7 @@ static const struct debug_key {
     void (*fn)(void);
     void (*of_each)(struct domain *d);
 } keys[] = {
-    { 'h', "this list", .fn = show_keys },
+    { 'h', "this list", .fn = print_keys },
     { 'q', "domains", .of_each = show_domain },
     { 'r', "run queues", .fn = sched_dump },
     { 'e', "event channels", .of_each = evtchn_dump },
@@ -92,7 +92,7 @@ static const struct debug_key {
     { 'I', "check the invariants", .fn = show_invariants },
 };
 
-static void show_keys(void)
+static void print_keys(void)
 {
     for (const struct debug_key *k = keys; k < keys + ARRAY_SIZE(keys); k++)
         log_info("key %c: %s\n", k->key, k->what);
@@ -150,7 +150,7 @@ static long get_physinfo(struct hypercall *hc, struct domain *d, void *arg)
     return 0;
 }
 
-static long cputopo(struct hypercall *hc, struct domain *d, void *arg)
+static long get_cpu_topology(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_sysctl_cputopoinfo *t = &SYSCTL(arg)->cputopoinfo;
     uint32_t room = HANDLE_VA(t->cputopo) != 0 ? t->num_cpus : 0;
@@ -181,7 +181,7 @@ static long numa_info(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /* The NUMA node of each PCI device is unknown. The caller repeats the call for the rest. */
-static long pcitopo(struct hypercall *hc, struct domain *d, void *arg)
+static long get_pci_topology(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_sysctl_pcitopoinfo *t = &SYSCTL(arg)->pcitopoinfo;
     const uint32_t node = XEN_INVALID_NODE_ID;
@@ -250,7 +250,7 @@ static long scheduler_parameters(struct hypercall *hc, struct domain *d, void *a
     return 0;
 }
 
-static long cpupool(struct hypercall *hc, struct domain *unused, void *arg)
+static long run_cpupool_op(struct hypercall *hc, struct domain *unused, void *arg)
 {
     struct xen_sysctl_cpupool_op *p = &SYSCTL(arg)->cpupool_op;
 
@@ -289,10 +289,10 @@ static const struct operation sysctl_ops[] = {
     [XEN_SYSCTL_getcpuinfo] = { cpus_idle, .out = OUT_SUCCESS },
     [XEN_SYSCTL_get_pmstat] = { .fn = no_power_management },
     [XEN_SYSCTL_pm_op] = { .fn = no_power_management },
-    [XEN_SYSCTL_cputopoinfo] = { cputopo, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_cputopoinfo] = { get_cpu_topology, .out = OUT_SUCCESS },
     [XEN_SYSCTL_numainfo] = { numa_info, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_pcitopoinfo] = { pcitopo, .out = OUT_SUCCESS },
-    [XEN_SYSCTL_cpupool_op] = { cpupool, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_pcitopoinfo] = { get_pci_topology, .out = OUT_SUCCESS },
+    [XEN_SYSCTL_cpupool_op] = { run_cpupool_op, .out = OUT_SUCCESS },
     [XEN_SYSCTL_scheduler_op] = { scheduler_parameters, .out = OUT_SUCCESS },
     [XEN_SYSCTL_get_cpu_featureset] = { cpu_policy_featureset, .out = OUT_ALWAYS },
     [XEN_SYSCTL_get_cpu_policy] = { cpu_policy_get_system, .out = OUT_ALWAYS },

@@ -26,7 +26,7 @@
 #define PERIOD_MIN MSEC(1)
 
 /* -EBUSY: the vcpu was stopped by INIT but is still on its CPU. */
-static int initialise(struct hypercall *hc, struct vcpu *v, gva_t arg)
+static int initialise_vcpu(struct hypercall *hc, struct vcpu *v, gva_t arg)
 {
     struct vcpu_hvm_context start; /* same layout for 32-bit callers */
     int rc = guest_read(hc->v, &start, arg, sizeof(start));
@@ -154,7 +154,7 @@ static int send_nmi(struct hypercall *hc, struct vcpu *v, gva_t arg)
 typedef int vcpu_op_fn(struct hypercall *hc, struct vcpu *v, gva_t arg);
 
 static vcpu_op_fn *const vcpu_ops[] = {
-    [VCPUOP_initialise] = initialise,
+    [VCPUOP_initialise] = initialise_vcpu,
     [VCPUOP_up] = bring_up,
     [VCPUOP_down] = take_down,
     [VCPUOP_is_up] = is_up,

@@ -38,7 +38,7 @@ static long get_features(struct vcpu *v, gva_t arg)
     return guest_write(v, arg, &info, sizeof(info));
 }
 
-static long commandline(struct vcpu *v, gva_t arg)
+static long get_commandline(struct vcpu *v, gva_t arg)
 {
     xen_commandline_t line = "";
 
@@ -73,7 +73,7 @@ long hypercall_xen_version(struct hypercall *hc)
     case XENVER_get_features: return get_features(v, arg);
     case XENVER_pagesize: return arg == 0 ? (long)PAGE_SIZE : -EINVAL;
     case XENVER_guest_handle: return guest_handle(v, arg);
-    case XENVER_commandline: return commandline(v, arg);
+    case XENVER_commandline: return get_commandline(v, arg);
     case XENVER_build_id: /* the image has none */ return v->d->is_dom0 ? -ENODATA : -EPERM;
     default: return -ENOSYS;
     }

@@ -88,7 +88,7 @@ static void free_block(uint64_t n, unsigned int order)
 }
 
 /* Sets the state of a frame, with one reference unless it is free; mem.lock is held. */
-static void set_state(struct frame *f, enum frame_state state, struct domain *owner)
+static void set_frame_state(struct frame *f, enum frame_state state, struct domain *owner)
 {
     mem.core += (state == FRAME_CORE) - (f->state == FRAME_CORE);
     f->state = state;
@@ -108,7 +108,7 @@ static void free_range(uint64_t n, uint64_t end)
         while (n + (1ull << order) > end)
             order--;
         for (uint64_t i = 0; i < 1ull << order; i++)
-            set_state(&frame_table[n + i], FRAME_FREE, NULL);
+            set_frame_state(&frame_table[n + i], FRAME_FREE, NULL);
         free_block(n, order);
     }
 }
@@ -184,7 +184,7 @@ static void assign_range(uint64_t start_mfn, uint64_t end_mfn, enum frame_state 
         BUG_ON(n >= frame_count || (f->state != FRAME_CORE && (d || f->state != FRAME_IO)));
         mem.total += f->state == FRAME_IO;
         if (state != FRAME_FREE)
-            set_state(f, state, d);
+            set_frame_state(f, state, d);
         if (d)
             add_pages(d, 1);
     }
@@ -274,7 +274,7 @@ static mfn_t take_locked(struct domain *owner, unsigned int order, bool allowed)
     uint64_t n = allowed ? take_block(order) : 0;
 
     for (uint64_t i = 0; n && i < 1ull << order; i++)
-        set_state(&frame_table[n + i], owner ? FRAME_DOMAIN : FRAME_CORE, owner);
+        set_frame_state(&frame_table[n + i], owner ? FRAME_DOMAIN : FRAME_CORE, owner);
     return n ? MFN(n) : MFN_NONE;
 }
 

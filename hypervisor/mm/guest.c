@@ -119,7 +119,8 @@ static inline __attribute__((always_inline)) int walk_locked(struct domain *d,
                                                              gva_t va, unsigned int access,
                                                              gpa_t *gpa, uint32_t *fault)
 {
-    const unsigned int bits = levels == 2 ? 10 : 9, entry_size = levels == 2 ? 4 : 8;
+    const unsigned int bits = levels == 2 ? 10 : 9;
+    const unsigned int entry_size = levels == 2 ? 4 : 8;
     uint64_t rights = PTE_W | PTE_U | PTE_NX, e = 0, size = 0;
     uint32_t bad = 0;
     gpa_t at = 0;

@@ -283,7 +283,8 @@ static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order
     if ((address & ((1ull << order) - 1)) || !is_reachable(&d->p2m, gfn) ||
         READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
-    unsigned int last = walk_tables(&d->p2m, gfn, path), largest = type == P2M_MMIO ? 2 : 1;
+    unsigned int last = walk_tables(&d->p2m, gfn, path);
+    unsigned int largest = type == P2M_MMIO ? 2 : 1;
     unsigned int level = MIN(order / LEVEL_ORDER(1), MIN(last, largest));
     uint64_t count = 1ull << (order - LEVEL_ORDER(level)),
              spares = level > 0 && type != P2M_MMIO ? count : 0;

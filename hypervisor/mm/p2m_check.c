@@ -125,7 +125,7 @@ static void check_sums(struct check *c)
 /*
  * Checks another batch. Returns false after the last one, or if something changed since the first.
  */
-static bool check_batch(struct check *c, uint64_t changes)
+static bool check_tables(struct check *c, uint64_t changes)
 {
     struct p2m *p = &c->d->p2m;
 
@@ -154,7 +154,7 @@ unsigned int p2m_check(struct domain *d)
         uint64_t changes = READ_ONCE(d->p2m.changes);
 
         c = (struct check){ .d = d };
-        while (check_batch(&c, changes))
+        while (check_tables(&c, changes))
             watchdog_pause();
     }
     return c.errors;

@@ -188,7 +188,7 @@ static void search_s5(const struct acpi_header *dsdt)
 }
 
 /* Reads an I/O port from the 32-bit field or, if that is 0, from the extended address. */
-static uint16_t read_port(const struct acpi_header *h, uint32_t offset, uint32_t extended)
+static uint16_t read_port_number(const struct acpi_header *h, uint32_t offset, uint32_t extended)
 {
     uint64_t port = acpi_field(h, offset, 4);
 
@@ -203,10 +203,10 @@ static void read_fadt(void)
     uint64_t flags = acpi_field(h, FADT_FLAGS, 4), x_dsdt = acpi_field(h, FADT_X_DSDT, 8);
     const struct acpi_header *dsdt = table_at(x_dsdt ? x_dsdt : acpi_field(h, FADT_DSDT, 4));
 
-    acpi.pm_timer_port = read_port(h, FADT_PM_TIMER, FADT_X_PM_TIMER);
+    acpi.pm_timer_port = read_port_number(h, FADT_PM_TIMER, FADT_X_PM_TIMER);
     for (unsigned int i = 0; i < ARRAY_SIZE(acpi.pm1_control); i++)
         acpi.pm1_control[i] =
-            read_port(h, FADT_PM1_CONTROL + 4 * i, FADT_X_PM1_CONTROL + ADDRESS_SIZE * i);
+            read_port_number(h, FADT_PM1_CONTROL + 4 * i, FADT_X_PM1_CONTROL + ADDRESS_SIZE * i);
     if ((flags & FADT_RESET) && acpi_field(h, FADT_RESET_SPACE, 1) == SPACE_IO) {
         acpi.reset_port = (uint16_t)acpi_field(h, FADT_RESET_ADDRESS, 8);
         acpi.reset_value = (uint8_t)acpi_field(h, FADT_RESET_VALUE, 1);

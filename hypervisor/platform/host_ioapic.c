@@ -21,13 +21,13 @@
 static volatile uint32_t *registers;
 static unsigned int line_count;
 
-static uint32_t read_register(uint32_t reg)
+static uint32_t read_ioapic(uint32_t reg)
 {
     registers[0] = reg;
     return registers[4];
 }
 
-static void write_register(uint32_t reg, uint32_t val)
+static void write_ioapic(uint32_t reg, uint32_t val)
 {
     registers[0] = reg;
     registers[4] = val;
@@ -44,9 +44,9 @@ void host_ioapic_init(void)
 {
     for (unsigned int i = acpi.ioapics; i-- > 0;) {
         registers = pagetable_map_device(acpi.ioapic[i], 32);
-        line_count = ((read_register(REG_VERSION) >> 16) & 0xff) + 1;
+        line_count = ((read_ioapic(REG_VERSION) >> 16) & 0xff) + 1;
         for (unsigned int line = 0; line < line_count; line++)
-            write_register(REG_ENTRY + 2 * line, ENTRY_MASKED);
+            write_ioapic(REG_ENTRY + 2 * line, ENTRY_MASKED);
     }
 }
 
@@ -56,8 +56,8 @@ void host_ioapic_route(unsigned int gsi, const struct host_route *r)
 {
     uint32_t reg = REG_ENTRY + 2 * gsi;
 
-    write_register(reg, ENTRY_MASKED);
-    write_register(reg + 1, r->apic_id << 24);
-    write_register(reg, r->vector | (r->active_low ? ENTRY_ACTIVE_LOW : 0) |
-                            (r->level ? ENTRY_LEVEL : 0) | (r->masked ? ENTRY_MASKED : 0));
+    write_ioapic(reg, ENTRY_MASKED);
+    write_ioapic(reg + 1, r->apic_id << 24);
+    write_ioapic(reg, r->vector | (r->active_low ? ENTRY_ACTIVE_LOW : 0) |
+                          (r->level ? ENTRY_LEVEL : 0) | (r->masked ? ENTRY_MASKED : 0));
 }

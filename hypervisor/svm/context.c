@@ -24,7 +24,7 @@
 #define DR7_DEFAULT 0x400
 
 /* Sets the state after INIT (APM vol. 2, 14.1.3). */
-static void reset(struct vcpu *v)
+static void reset_state(struct vcpu *v)
 {
     struct vmcb *b = v->hw.vmcb;
     uint64_t pat = b->g_pat;
@@ -54,7 +54,7 @@ static void reset(struct vcpu *v)
 
 void hw_reset_to_sipi(struct vcpu *v, uint8_t vector)
 {
-    reset(v);
+    reset_state(v);
     v->hw.vmcb->segment[SEG_CS] =
         (struct hw_segment){ (uint16_t)(vector << 8), 0x09b, 0xffff, vector << 12 };
 }
@@ -63,7 +63,7 @@ void hw_reset_to_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
 {
     struct vmcb *b = v->hw.vmcb;
 
-    reset(v);
+    reset_state(v);
     b->cr0 = CR0_ET | CR0_PE;
     for (unsigned int n = SEG_ES; n <= SEG_GS; n++)
         b->segment[n] = (struct hw_segment){ .attributes = 0xc93, .limit = 0xffffffff };
@@ -153,7 +153,7 @@ int hw_load_context(struct vcpu *v, const struct hvm_hw_cpu *c)
 
     if (rc)
         return rc;
-    reset(v);
+    reset_state(v);
     if (c->flags & XEN_X86_FPU_INITIALISED)
         fpu_load(v, c->fpu_regs, sizeof(c->fpu_regs), XCR0_LEGACY);
     for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++)

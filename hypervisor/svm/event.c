@@ -12,7 +12,7 @@
 #define WITH_ERROR_CODE 0x27d00u
 
 /* Classifies exceptions for the double-fault rule (APM vol. 2, table 8-3). */
-static bool contributory(unsigned int vector)
+static bool is_contributory(unsigned int vector)
 {
     return vector == EXC_DE || (vector >= 10 && vector <= EXC_GP);
 }
@@ -28,8 +28,8 @@ void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error)
             domain_crash(v, "triple fault: exception %u while delivering a double fault", vector);
             return;
         }
-        if ((contributory(first) && contributory(vector)) ||
-            (first == EXC_PF && (vector == EXC_PF || contributory(vector)))) {
+        if ((is_contributory(first) && is_contributory(vector)) ||
+            (first == EXC_PF && (vector == EXC_PF || is_contributory(vector)))) {
             vector = EXC_DF;
             error = 0;
         }

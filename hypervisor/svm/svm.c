@@ -51,7 +51,7 @@ static void release_vcpu(struct vcpu *v)
     v->xsave = NULL;
 }
 
-static int init_vcpu(struct vcpu *v)
+static int init_control_block(struct vcpu *v)
 {
     v->hw.vmcb_mfn = alloc_core(0);
     v->xsave = fpu_alloc();
@@ -74,7 +74,7 @@ static int init_vcpu(struct vcpu *v)
 }
 
 const struct domain_part hw_part = {
-    .init_vcpu = init_vcpu,
+    .init_vcpu = init_control_block,
     .release_vcpu = release_vcpu,
     .dump_vcpu = hw_dump,
 };

@@ -34,9 +34,12 @@ static nsec_t tick_ns(const struct lapic *l)
     return (nsec_t)TICK_NS << lapic_timer_shift(l->divide);
 }
 
-static nsec_t duration(const struct lapic *l) { return (nsec_t)l->initial_count * tick_ns(l); }
+static nsec_t timer_duration(const struct lapic *l)
+{
+    return (nsec_t)l->initial_count * tick_ns(l);
+}
 
-static nsec_t period(const struct lapic *l) { return MAX(duration(l), PERIOD_MIN); }
+static nsec_t timer_period(const struct lapic *l) { return MAX(timer_duration(l), PERIOD_MIN); }
 
 static void timer_expired(void *data)
 {
@@ -60,7 +63,7 @@ void lapic_timer_load(struct vcpu *v, uint32_t initial_count)
     timer_stop(&l->timer);
     l->timer_start = clock_now();
     if (initial_count && !(l->lvt[LVT_TIMER] & LVT_PERIODIC))
-        timer_set(&l->timer, l->timer_start + duration(l));
+        timer_set(&l->timer, l->timer_start + timer_duration(l));
     lapic_timer_resume(v);
 }
 
@@ -74,7 +77,7 @@ void lapic_timer_resume(struct vcpu *v)
         return;
     nsec_t now = clock_now();
 
-    timer_set(&l->timer, now + period(l) - (now - l->timer_start) % period(l));
+    timer_set(&l->timer, now + timer_period(l) - (now - l->timer_start) % timer_period(l));
 }
 
 uint32_t lapic_timer_current(const struct vcpu *v)

@@ -186,11 +186,11 @@ static const struct msr_row *find_row(uint32_t msr)
     return NULL;
 }
 
-static bool is_x2apic(uint32_t msr) { return msr >> 8 == 0x800 >> 8; }
+static bool is_x2apic_msr(uint32_t msr) { return msr >> 8 == 0x800 >> 8; }
 
 int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    if (is_x2apic(msr))
+    if (is_x2apic_msr(msr))
         return lapic_msr_read(v, msr, val);
     const struct msr_row *row = find_row(msr);
 
@@ -199,7 +199,7 @@ int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    if (is_x2apic(msr))
+    if (is_x2apic_msr(msr))
         return lapic_msr_write(v, msr, val);
     const struct msr_row *row = find_row(msr);
 

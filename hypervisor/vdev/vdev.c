@@ -21,9 +21,9 @@ static int init_domain(struct domain *d)
     return cpuid_domain_init(d);
 }
 
-static void destroy_domain(struct domain *d) { heap_free(d->vdev.cpuid); }
+static void free_devices(struct domain *d) { heap_free(d->vdev.cpuid); }
 
-static int init_vcpu(struct vcpu *v)
+static int init_vcpu_devices(struct vcpu *v)
 {
     v->vdev.sipi_vector = -1;
     lapic_timer_setup(v);
@@ -36,7 +36,7 @@ static void destroy_vcpu(struct vcpu *v) { timer_finish(&v->vdev.lapic.timer); }
 
 const struct domain_part vdev_part = {
     .init_domain = init_domain,
-    .destroy_domain = destroy_domain,
-    .init_vcpu = init_vcpu,
+    .destroy_domain = free_devices,
+    .init_vcpu = init_vcpu_devices,
     .destroy_vcpu = destroy_vcpu,
 };

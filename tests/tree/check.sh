@@ -124,6 +124,15 @@ NF == 4 && $3 ~ /^[A-Z]$/ && $4 !~ /^__/ && here($1) {
 }' tests/tree/names.txt - |
     rule names 'begin an exported name with the name of its file'
 
+# --- static functions of the core: one name, one function, so that grep finds it ---
+
+awk '/^static / && match($0, /[a-z_0-9]+\(/) {
+    name = substr($0, RSTART, RLENGTH - 1)
+    if (name in file && file[name] != FILENAME)
+        print name " is in " file[name] " and in " FILENAME
+    file[name] = FILENAME
+}' hypervisor/*/*.c | rule statics 'give one of the two another name'
+
 # --- form: .clang-format, and what it cannot say ---
 
 find hypervisor dom0-tools xenstore-schema -name '*.[ch]' | sort >"$scratch/formed"
