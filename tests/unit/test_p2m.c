@@ -551,6 +551,8 @@ static void device_memory_appears_when_touched(void **state)
     assert_int_equal(type_at(d0, 0xe0200), P2M_HOLE);
     assert_int_equal(fault_resolve(v, 0xe0201000, true, false), 0);
     assert_int_equal(mmio_map(d0, GFN(0xe0201), ORDER_2M), 0); /* another vcpu was faster */
+    assert_int_equal(mmio_map(d0, GFN(0xe0202), ORDER_2M), 0); /* or was for another page of these 2M */
+    assert_int_equal(p2m_lookup(d0, GFN(0xe0202), NULL, NULL).n, 0xe0202);
     assert_int_equal(fault_resolve(v, 0xe0201000, false, true), -EACCES);
     assert_int_equal(fault_resolve(v, 0xe0300000, false, false), -ENOENT);
     assert_int_equal(fault_resolve(v, 0x100000, false, false), -ENOENT);
