@@ -261,9 +261,9 @@ static void extended_fields(void **state)
 {
     paddr_t p = table_new("FACP", FADT_SIZE);
 
-    put(p + X_PM1_CONTROL, 1, 1);
+    put(p + X_PM1_CONTROL, 0x1001, 2); /* ports, of 16 bits */
     put(p + X_PM1_CONTROL + 4, 0x804, 8);
-    put(p + X_PM1_CONTROL + 12, 0, 1); /* the second is memory: not ours */
+    put(p + X_PM1_CONTROL + 12, 0x1000, 2); /* the second is memory: not ours */
     put(p + X_PM1_CONTROL + 16, 0x904, 8);
     put(p + X_PM_TIMER, 1, 1);
     put(p + X_PM_TIMER + 4, 0x808, 8);
@@ -480,6 +480,9 @@ static void sleep_package(void **state)
         { "\x08_S5_\x12\x06\x04\x0e\x01\x00\x00", 13, false, 0, 0 },
         { "\x08_S5_\x11\x06\x04\x00\x01\x00\x00", 13, false, 0, 0 },
         { "x_S5_\x12\x06\x04\x00\x01\x00\x00", 13, false, 0, 0 },
+        { "x\\_S5_\x12\x06\x04\x00\x01\x00\x00", 14, false, 0, 0 },
+        { "\x08x_S5_\x12\x06\x04\x00\x01\x00\x00", 14, false, 0, 0 },
+        { "\x08_S5_\x12\x06\x04\x00\x01", 10, true, 0, 1 },
     };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)

@@ -117,6 +117,21 @@ static void switched_off(void **state)
     assert_int_equal(registers[1][CONTROL / 8], 0);
 }
 
+/* Firmware lists one in up to three ways; none of them may be missed. */
+static void each_type_of_block(void **state)
+{
+    for (unsigned int type = 0; type < 256; type++) {
+        bool is_iommu = type == 0x10 || type == 0x11 || type == 0x40;
+
+        teardown(state);
+        setup(state);
+        registers[0][CONTROL / 8] = 1;
+        block((uint8_t)type, 40, BASE);
+        iommu_off();
+        assert_int_equal(registers[0][CONTROL / 8] & 1, !is_iommu);
+    }
+}
+
 static void it_does_not_obey(void **state)
 {
     (void)state;
@@ -158,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(switched_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_type_of_block, setup, teardown),
         cmocka_unit_test_setup_teardown(it_does_not_obey, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense, setup, teardown),
     };

@@ -86,10 +86,10 @@ static void a_vector_that_is_given_back_is_free(void **state)
 
     for (unsigned int i = 1; i < EACH; i++)
         must_alloc(1, others, NULL);
-    irq_free_vector(v);
+    assert_takes(LOCK_HW, 1, irq_free_vector(v));
     assert_int_equal(raised, 2);
-    assert_int_equal(irq_alloc_vector(1, others, NULL).vector, 0); /* CPU 1 has not looked yet */
-    softirqs(1);
+    assert_takes(LOCK_HW, 1, assert_int_equal(irq_alloc_vector(1, others, NULL).vector, 0));
+    assert_takes(LOCK_HW, 1, softirqs(1)); /* CPU 1 had not looked yet */
     assert_int_equal(must_alloc(1, message, &arrived[1]).vector, v.vector);
     fire(v);
     assert_int_equal(arrived[0], 0);

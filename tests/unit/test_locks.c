@@ -40,7 +40,7 @@ static void frames(void **state)
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_claim(guest, 8), 0));
     assert_takes(LOCK_MEM, 1, alloc_use_claim(guest, 1));
     assert_takes(LOCK_MEM, 1, alloc_info(&info));
-    assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_check(), 0));
+    assert_takes(LOCK_MEM, 2, assert_int_equal(alloc_check(), 0)); /* to sum up, and to compare */
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_check_domain(guest), 0));
     assert_takes(LOCK_P2M, 1, assert_int_equal(alloc_check_domain(guest), 0));
 }
@@ -133,6 +133,7 @@ static void grants(void **state)
     assert_takes(LOCK_GRANT, 2, assert_int_equal(grant_copy(dom0, &copy), GNTST_okay));
     /* a handle, the use, and the mapping made known */
     assert_takes(LOCK_GRANT, 3, assert_int_equal(grant_map(dom0, &map), GNTST_okay));
+    assert_takes(LOCK_GRANT, 2, grant_dump(dom0)); /* its handles, its entries */
     map.ref = 9;
     map.host_addr += PAGE_SIZE;
     /* a handle, the use refused, and the handle given back */

@@ -137,6 +137,17 @@ static void lines_of_the_io_apic(void **state)
     assert_non_null(strstr(harness_log, "no I/O APIC line"));
 }
 
+/* What answers nothing has no line either. */
+static void no_port(void **state)
+{
+    base = 0;
+    uart_init();
+    uart_start_interrupts();
+    assert_int_equal(uart_irq, ~0u);
+    assert_null(handler);
+    assert_string_equal(harness_log, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +155,7 @@ int main(void)
         cmocka_unit_test_setup(second_port, setup),
         cmocka_unit_test_setup(another_word, setup),
         cmocka_unit_test_setup(lines_of_the_io_apic, setup),
+        cmocka_unit_test_setup(no_port, setup),
     };
 
     return cmocka_run_group_tests_name("uart", tests, NULL, NULL);
