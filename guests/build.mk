@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# The guests: guests/lib and one folder each make build/guests/NAME/NAME.elf, which dom0 finds as
-# /guests/NAME.elf beside the folder's VM files (/guests/*.cfg). guests/debian is Debian's own kernel with a
-# small busybox initrd. A new guest of our own is a folder and a word in GUESTS.
+# The guests. guests/lib and the folder of each guest are linked to build/guests/NAME/NAME.elf, which dom0 has
+# as /guests/NAME.elf, with the folder's VM files (/guests/*.cfg). guests/debian is Debian's kernel with a small
+# busybox initrd. To add a guest, create a folder and add its name to GUESTS.
 
 GUESTS := hello witness crash evil flush hog smp bench ping
 
@@ -41,7 +41,7 @@ GUEST_DEBIAN := build/guests/debian
 ALL_TARGETS += $(addprefix $(GUEST_DEBIAN)/,vmlinuz initrd.gz disk.img cloud-vmlinuz cloud-initrd grub-pvh)
 DOM0_FILES += $(GUEST_DEBIAN)/vmlinuz:/guests/debian-vmlinuz $(GUEST_DEBIAN)/initrd.gz:/guests/debian-initrd
 DOM0_FILES += $(GUEST_DEBIAN)/disk.img:/guests/debian-disk:644
-# Debian's kernel for clouds, and GRUB as a guest: too large for every run, so FILES="..." brings them.
+# Debian's cloud kernel, and GRUB as a guest: too large for every run, so they are copied by FILES="...".
 GUEST_MORE := $(addprefix $(GUEST_DEBIAN)/,cloud-vmlinuz cloud-initrd grub-pvh)
 
 $(GUEST_DEBIAN)/vmlinuz: $(DEBIAN_VMLINUZ)
@@ -56,7 +56,7 @@ $(GUEST_DEBIAN)/grub-pvh: $(DEB_STAMP)
 	@mkdir -p $(@D)
 	cp $(DEB_ROOT)/usr/lib/grub-xen/grub-i386-xen_pvh.bin $@
 
-# The user space: busybox, the script, and the store's tools with their libraries.
+# The user space: busybox, the init script, and the xenstore tools with their libraries.
 GUEST_TOOLS := $(foreach tool,exists list read watch write,$(DEB_ROOT)/usr/bin/xenstore-$(tool))
 GUEST_USER := guests/debian/init guests/debian/image.sh $(DEBIAN_BUSYBOX) $(GUEST_TOOLS)
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one operation costs, in TSC ticks: the least of many rounds, less the cost of measuring. Under
- * `ICOUNT=1` on one CPU a tick is one executed instruction, so the numbers are exact and the same on every
- * machine; elsewhere they are only times. One line a row: "bench NAME VALUE". Starts in xAPIC mode ("xapic"
- * in the VM file), so that the APIC page can be measured too; x2APIC mode comes last. "rows=two" in extra and
- * vcpus=2: only the rows between two vCPUs. mark.h: how more than the time is counted.
+ * Measures the cost of single operations in TSC ticks: the minimum of many rounds, minus the overhead of
+ * measuring. With `ICOUNT=1` on one CPU a tick is one executed instruction, so the numbers are exact and
+ * reproducible; otherwise they are times. Prints one line per row: "bench NAME VALUE". Starts in xAPIC mode
+ * ("xapic" in the VM file) to measure the APIC page; x2APIC mode comes last. With "rows=two" in extra and
+ * vcpus=2, only the rows with two vCPUs. mark.h: how the bench rig counts other events.
  */
 #include "apic.h"
 #include "evtchn.h"
@@ -33,8 +33,8 @@ static volatile uint64_t handler_at;
 static volatile uint32_t *hole;
 
 /*
- * One round of op, in ticks. Stray events must not fall into it: interrupts are off unless a row turns them
- * on.
+ * Measures one round of op in ticks. Interrupts are off, unless a row enables them, to exclude unrelated
+ * events.
  */
 static uint64_t ticks_of(void (*op)(void))
 {
@@ -48,7 +48,7 @@ static uint64_t ticks_of(void (*op)(void))
     return ticks;
 }
 
-/* dom0 has answered what was printed: no interrupt that waits for its turn makes the exits dearer. */
+/* Lets dom0 process the output, so that no pending interrupt adds to the cost of exits. */
 static void settle(void)
 {
     irq_on();
@@ -89,7 +89,7 @@ static void op_extraversion(void)
     hypercall2(__HYPERVISOR_xen_version, XENVER_extraversion, text);
 }
 
-/* The pending bits are cleared by hand, as a handler would, so that each send goes all the way. */
+/* Clears the pending bits like a handler, so that each send delivers an upcall. */
 static void op_send(void)
 {
     struct vcpu_info *info = vcpu_this()->info;
@@ -116,7 +116,7 @@ static void on_event(evtchn_port_t port, void *arg)
     handler_at = rdtsc();
 }
 
-/* From the hypercall that makes it pending to the first line of the handler, interrupts on. */
+/* Measures from the hypercall that raises the event to the start of its handler, with interrupts on. */
 static uint64_t until_handler(void (*op)(void))
 {
     uint64_t best = ~0UL;
@@ -140,8 +140,8 @@ static uint64_t until_handler(void (*op)(void))
 }
 
 /*
- * From when the timer was to fire to the first line of its handler, while the guest only computes. A tick is
- * a nanosecond here.
+ * Measures from the timer's expiry to the start of its handler, while the guest only computes. A tick is a
+ * nanosecond here.
  */
 static uint64_t fire_to_handler(void)
 {
@@ -213,10 +213,7 @@ static void bench_memory(void)
     print("balloon_in_512", in / PAGES);
 }
 
-/*
- * --- two vCPUs
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- two vCPUs --- */
 
 static volatile uint32_t turn;
 
@@ -226,7 +223,7 @@ static void on_ipi_event(evtchn_port_t port, void *arg)
     *(volatile uint32_t *)arg = 0;
 }
 
-/* turn 1: give it back by yielding; turn 2: sleep until an event says so. */
+/* turn 1: return it by yielding; turn 2: sleep until an event. */
 static void partner(void)
 {
     while (turn != 2) {

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest that dies as hard as a CPU can: a triple fault. An empty IDT makes the breakpoint a fault, its #GP
- * a double fault, and the double fault a shutdown (AMD APM vol. 2, 8.2.9, 15.14.3). The hypervisor must
- * report SHUTDOWN_crash for this domain, and nobody else may notice. Other deaths by a word on the command
- * line:
+ * A guest that ends by a triple fault. An empty IDT turns the breakpoint into #GP, that into a double fault,
+ * and that into a shutdown (AMD APM vol. 2, 8.2.9, 15.14.3). The hypervisor must report SHUTDOWN_crash for
+ * this domain, and no other domain may be affected. A word on the command line selects another way:
  *   exception  an unexpected #UD; the guest's own handler prints it and reports the crash
  *   panic      the same without an exception
- *   hole       a read where no memory is (real Xen answers with ones)
- *   execute    a jump to where no memory is
- *   mmio       an instruction on the APIC page that nobody emulates
- *   cr3 cr0 dr7  reserved bits: in QEMU's emulation no #GP, but a guest state that VMRUN refuses
- *   cr4        the same there, which is a #GP
- *   tables apic      page tables where no memory is, or in the APIC's registers
- *   own              page tables that a hypercall writes its answer over
- *   gdt tss          descriptors, and a TSS for the next exception, where no memory is
+ *   hole       a read of a hole (Xen returns ones)
+ *   execute    a jump into a hole
+ *   mmio       an instruction on the APIC page that is not emulated
+ *   cr3 cr0 dr7  reserved bits: no #GP in QEMU, but a guest state that VMRUN refuses
+ *   cr4        reserved bits, which raise #GP
+ *   tables apic      page tables in a hole, or in the APIC's registers
+ *   own              page tables overwritten by the result of a hypercall
+ *   gdt tss          descriptors, or the TSS for the next exception, in a hole
  *   task             a task switch, from 32-bit code without paging
- * A word that does not end the guest is said so, and the guest powers off.
+ * If a word does not end the guest, it says so and powers off.
  */
 #include "lib.h"
 
@@ -95,7 +94,7 @@ static void die_tss(void)
     asm volatile("ltr %w0; ud2" :: "r"(0x18));
 }
 
-/* Descriptors of 32-bit code and data, and of two task states at addresses below 16 MiB. */
+/* Descriptors of 32-bit code and data, and of two TSSs below 16 MiB. */
 static uint64_t tasks[] = {
     0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x0000890000000067, 0x0000890000000067,
 };

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# image.sh initrd|disk OUTPUT KERNEL BUSYBOX TOOL...: the user space of guests/debian, as an initrd with the
-# modules from the unpacked package KERNEL that a disk and a network interface need, or as a raw disk with
-# ext4. Nobody has to be root: mke2fs fills a disk without mounting it. Owner, times and order are fixed, so
-# that the same files make the same initrd. Next to read: init.
+# image.sh initrd|disk OUTPUT KERNEL BUSYBOX TOOL...: builds the user space of guests/debian, as an initrd with
+# the modules for disk and network from the unpacked package KERNEL, or as a raw disk image with ext4. Needs no
+# root privileges: mke2fs fills the image without mounting it. Owner, times and order are fixed, so that the
+# initrd is reproducible. Read next: init.
 set -eu
 
 kind=$1 output=$2 kernel=$3 busybox=$4
@@ -38,6 +38,6 @@ initrd)
 disk)
     rm -f "$output"
     truncate -s 12M "$output"
-    # in no ordinary user's PATH
+    # not in an ordinary user's PATH
     /sbin/mke2fs -q -F -t ext4 -E root_owner=0:0 -d "$root" "$output" ;;
 esac

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays: too long, with a length that overflows when it is multiplied, over one another, and without an end.
- * The endless ones walk through addresses that are all the same page (window.h); an interrupt of this very
- * vCPU ends them by taking these addresses away, so getting to the end shows that a long hypercall lets
- * interrupts in. The chapter "endless" lets two of them run, each on a vCPU, for somebody else to end the
- * domain.
+ * Arrays that are too long, whose size overflows, that overlap, or that are endless. Endless arrays use
+ * addresses that all map the same page (window.h). An interrupt of the same vCPU ends them by unmapping
+ * these addresses, so reaching the end shows that a long hypercall allows interrupts. The chapter "endless"
+ * runs two of them, each on a vCPU, until the domain is destroyed.
  */
 #include "evil.h"
 
@@ -23,7 +22,7 @@
 
 #define ENDLESS_NS (5 * NS_PER_MS)
 
-static uint64_t page;               /* what the arrays are in */
+static uint64_t page;               /* holds the arrays */
 
 /* --- without an end --- */
 
@@ -36,7 +35,7 @@ static void end_of_array(evtchn_port_t port, void *arg)
 
 struct array_call { uint64_t nr, a, b, c; const char *what; };
 
-/* Ended by an interrupt after some ms: the next element is not there any more. */
+/* Runs a call that an interrupt ends after some ms, by unmapping the array. */
 static void endless(const struct array_call *call)
 {
     long rc;
@@ -58,7 +57,7 @@ static const struct array_call endless_calls[] = {
     { __HYPERVISOR_console_io, 0, 0x7fffffff, ALIASES, "a text without an end" },
 };
 
-/* A text of carriage returns, which nobody prints; as anything else it is nonsense that gets a status. */
+/* Fills the array with carriage returns, which are not printed; as other structures they are invalid. */
 static void fill_for(const struct array_call *call)
 {
     memset((void *)page, call->nr == __HYPERVISOR_multicall ? 0xff : '\r', PAGE_SIZE);
@@ -85,7 +84,7 @@ static void run(void *arg)
     hypercall(r->nr, r->a, r->b, r->c, 0, 0);
 }
 
-/* Structures that are there but for the second page on; a count of 2^32 may be one of 0. */
+/* Uses arrays of which only the first page is mapped. A count of 2^32 may be truncated to 0. */
 static void counts_of_arrays(void)
 {
     static const uint64_t counts[] = {
@@ -114,7 +113,7 @@ static uint64_t pages_now(void)
     return hypercall2(__HYPERVISOR_memory_op, XENMEM_current_reservation, &domain);
 }
 
-/* The page is full of numbers of holes: each is filled at most once, and emptied again. */
+/* Uses an array with gfns of holes: each is populated at most once, and returned. */
 static void extents(uint64_t count, unsigned order, uint64_t hole)
 {
     struct xen_memory_reservation r = { .nr_extents = count, .extent_order = order, .domid = DOMID_SELF };
@@ -128,7 +127,7 @@ static void extents(uint64_t count, unsigned order, uint64_t hole)
     given = hypercall2(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r);
     evil_expect(given == taken, "what was taken can be given back", given);
     evil_expect(pages_now() == before, "pages after giving back", pages_now() - before);
-    /* where to go on, as the hypervisor's own continuation says it */
+    /* forged continuation states */
     for (unsigned i = 6; i < 64; i += 3)
         evil_try(run, &(struct run){ __HYPERVISOR_memory_op, XENMEM_decrease_reservation | -1UL << i,
                                      (uint64_t)&r, 0 });
@@ -174,7 +173,7 @@ static void other_counts(void)
 
 /* --- over one another --- */
 
-/* Its array is the structure itself: count, order and domain are frame numbers, too. */
+/* Uses the structure as its own array: count, order and domain are also frame numbers. */
 static void reservation_of_itself(unsigned op)
 {
     static uint64_t spare;
@@ -187,7 +186,7 @@ static void reservation_of_itself(unsigned op)
     evil_try(run, &(struct run){ __HYPERVISOR_memory_op, op, page, 0 });
 }
 
-/* Indexes, frame numbers and errors in one array: shared_info wanders, and comes back in the end. */
+/* Uses one array for indexes, frame numbers and errors. shared_info moves around, and is restored. */
 static void arrays_over_one_another(void)
 {
     struct xen_add_to_physmap_batch *batch = (void *)page;
@@ -209,7 +208,7 @@ static void arrays_over_one_another(void)
     window_alias(0);
     reservation_of_itself(XENMEM_decrease_reservation);
     reservation_of_itself(XENMEM_populate_physmap);
-    /* copies whose array is what is copied over */
+    /* copies that overwrite their own array */
     for (unsigned offset = 0; offset < 128; offset += 4) {
         for (unsigned i = 0; i < 8; i++)
             copy[i] = (struct gnttab_copy){

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything that a guest can ask of its CPU: CPUID leaves, MSRs, ports, privileged instructions with and
- * without prefixes. Values that a guest needs to go on living are put back after each try, or left out where
- * there is no way back.
+ * Everything that a guest can request of its CPU: CPUID leaves, MSRs, ports, privileged instructions with
+ * and without prefixes. Values that the guest needs are restored after each try, or left out if that is
+ * impossible.
  */
 #include "evil.h"
 
@@ -48,8 +48,8 @@ static void write_msr(uint32_t msr, uint64_t value)
 }
 
 /*
- * Without these a guest has no time, no interrupts or no vCPU structure any more. skip_msr=NUMBER leaves one
- * more out: real Xen 4.17 in QEMU's software emulation dies of a write to 0xc001011f (VIRT_SPEC_CTRL).
+ * MSRs that the guest needs for time, interrupts or its vCPU structure. skip_msr=NUMBER excludes another
+ * one: Xen 4.17 in QEMU's software emulation crashes on a write to 0xc001011f (VIRT_SPEC_CTRL).
  */
 static bool msr_needed(uint32_t msr)
 {
@@ -115,8 +115,8 @@ static void run_string_port(void *arg)
 }
 
 /*
- * Every port is read and written; in every size where a PC has its devices. Port 0xe9 is our own voice: only
- * its neighbours are tried, and accesses that reach over it are not.
+ * Reads and writes every port; in all sizes where a PC has devices. Port 0xe9 is this guest's output: it
+ * and accesses that overlap it are skipped.
  */
 void evil_ports(void)
 {
@@ -160,10 +160,9 @@ void evil_cpuid(void)
 }
 
 /*
- * Privileged instructions as bytes: run where they stand, followed by NOPs and a RET, so that a hypervisor
- * that skips too few bytes of one lands in something harmless or in an exception. rax = rcx = rdx = value.
- * Writes to CR8 are missing: QEMU 7.2's emulation ends itself by an assertion when a virtual interrupt waits
- * then.
+ * Privileged instructions as bytes, followed by NOPs and a RET. If a hypervisor skips too few bytes,
+ * execution continues in something harmless or raises an exception. rax = rcx = rdx = value. Writes to CR8
+ * are excluded: QEMU 7.2 aborts by an assertion if a virtual interrupt is pending.
  */
 struct instruction { uint8_t length, bytes[14]; };
 
@@ -283,7 +282,7 @@ static void write_code(uint8_t prefix, const struct instruction *instruction)
     code[sizeof(code) - 1] = 0xc3;
 }
 
-/* Turns bits of CR0 over and back. */
+/* Toggles bits of CR0 and restores them. */
 static void run_cr0(void *arg)
 {
     uint64_t *bits = arg, old;
@@ -292,7 +291,7 @@ static void run_cr0(void *arg)
     asm volatile("mov %0, %%cr0; mov %1, %%cr0" :: "r"(old ^ bits[0]), "r"(old));
 }
 
-/* The same with CR4, from different registers; what it reads as meanwhile. */
+/* The same with CR4, from different registers. Records the value read in between. */
 static void run_cr4(void *arg)
 {
     uint64_t *bits = arg, old, seen;
@@ -303,7 +302,7 @@ static void run_cr4(void *arg)
     bits[1] = old ^ seen;
 }
 
-/* A prefix that says nothing, and RSP, whose place is not among the other registers. */
+/* Writes CR4 with a redundant prefix, and from RSP, which is stored apart from the other registers. */
 static void run_cr4_oddly(void *arg)
 {
     (void)arg;
@@ -311,7 +310,7 @@ static void run_cr4_oddly(void *arg)
                  "xchg %%rax, %%rsp" ::: "rax");
 }
 
-/* Which bits of CR4 there are, by CPUID: leaf, register (a b c d), bit. PAE is not to be turned off here. */
+/* CR4 bits and their CPUID features: leaf, register (a b c d), bit. PAE cannot be cleared here. */
 static const struct { uint8_t cr4_bit, leaf, reg, bit; } cr4_bits[] = {
     { 0, 1, 3, 1 }, { 1, 1, 3, 1 }, { 2, 1, 3, 4 }, { 3, 1, 3, 2 }, { 4, 1, 3, 3 }, { 7, 1, 3, 13 },
     { 9, 1, 3, 24 }, { 10, 1, 3, 25 }, { 11, 7, 2, 2 }, { 16, 7, 1, 0 }, { 17, 1, 2, 17 }, { 18, 1, 2, 26 },
@@ -320,7 +319,7 @@ static const struct { uint8_t cr4_bit, leaf, reg, bit; } cr4_bits[] = {
 
 static uint64_t allowed_in_cr4(void)
 {
-    uint64_t allowed = 1 << 6 | 1 << 8; /* MCE and PCE are always taken */
+    uint64_t allowed = 1 << 6 | 1 << 8; /* MCE and PCE are always allowed */
 
     for (unsigned i = 0; i < ARRAY_SIZE(cr4_bits); i++) {
         struct cpuid r = cpuid(cr4_bits[i].leaf, 0);
@@ -354,9 +353,9 @@ static void try_cr4(void)
 }
 
 /*
- * Not tried: CR0.PE and PG (a guest that clears them only changes its own mode), and what no CPU allows in
- * CR0 (NW without CD, the upper half): QEMU's emulation takes them without #GP, and the next VMRUN finds the
- * state invalid. guests/crash does one of these.
+ * Excluded: CR0.PE and PG (clearing them only changes the guest's mode), and values that no CPU allows in
+ * CR0 (NW without CD, the upper half). QEMU accepts the latter without #GP, and the next VMRUN fails with
+ * an invalid state. guests/crash tries one of these.
  */
 static void try_control_registers(void)
 {
@@ -366,7 +365,7 @@ static void try_control_registers(void)
             evil_try(run_cr0, (uint64_t[]){ 1UL << bit | (bit == CR0_BIT_CD ? 1UL << CR0_BIT_NW : 0) });
 }
 
-/* Registers of the FPU's state, with features that there are not and combinations that there must not be. */
+/* Sets XCRs with unsupported features and invalid combinations. */
 static void run_xsetbv(void *arg)
 {
     const uint64_t *xcr = arg;
@@ -386,7 +385,7 @@ static void try_xcr(void)
 }
 
 /*
- * INS and OUTS at CPL 3 with an operand in the kernel's memory, which is a page fault even where the port is
+ * INS and OUTS at CPL 3 with an operand in kernel memory, which must be a page fault even if the port is
  * allowed and emulated.
  */
 static void try_strings_as_user(void)
@@ -404,7 +403,7 @@ static void try_strings_as_user(void)
     evil_expect(evil_user(bytes, sizeof(bytes)) == VECTOR_PF, "outsb from the kernel at CPL 3", 0);
 }
 
-/* All of them once more at CPL 3, where hypercalls and most of the others do not exist. */
+/* Executes all of them at CPL 3, where hypercalls and most others are not allowed. */
 static void try_as_user(void)
 {
     static const uint8_t vmmcall[] = { 0x0f, 0x01, 0xd9 };
@@ -420,9 +419,9 @@ static void try_as_user(void)
 static void run_dr7(void *arg) { asm volatile("mov %0, %%dr7" :: "r"(*(uint64_t *)arg)); }
 
 /*
- * MOV to DR5 is one to DR7, and 0x7ff0 has its GD: the next access to a debug register is a #DB, whose
- * handler finds GD clear (APM vol. 2, 13.1.1.4), although the core intercepts that #DB. QEMU has it since
- * 9.2.
+ * MOV to DR5 writes DR7, and 0x7ff0 sets GD: the next access to a debug register is a #DB, whose handler
+ * must find GD clear (APM vol. 2, 13.1.1.4), although the core intercepts that #DB. QEMU implements this
+ * since 9.2.
  */
 static void reset_dr7(void)
 {
@@ -438,7 +437,7 @@ void evil_privileged(void)
 {
     static const uint64_t values[] = { 0, 0x7ff0, 0x8000000000000000UL, -1UL };
 
-    window_hide(0xffffffff); /* where -1 leads with 32-bit addresses: nothing is there that lgdt could read */
+    window_hide(0xffffffff); /* the target of -1 with 32-bit addresses: must be unmapped for lgdt */
     try_control_registers();
     try_xcr();
     try_as_user();

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hostile guest. It calls every hypercall with nonsense, or (by a word on the command line) touches every
- * MSR, every port, every CPUID leaf, every privileged instruction; it may get errors and exceptions, and must
- * not hurt anybody. What would end this very domain by right (a well-formed shutdown, taking its only vCPU
- * down) is left out.
+ * A hostile guest. It makes every hypercall with invalid arguments, or (by a word on the command line)
+ * accesses every MSR, port and CPUID leaf, or executes every privileged instruction. It may get errors and
+ * exceptions, but must not affect others. Calls that legitimately end this domain (a valid shutdown, taking
+ * its only vCPU down) are left out.
  *
  * "evil: done, N calls, still alive" is the line that a test waits for; the domain then powers itself off.
- * Words: hypercalls (also without any word), msr, ports, cpuid, privileged, storms, races (two vCPUs),
- * wakes, structures, all; endless, timers, far (never done); verbose. Next: hypercalls.c, structures.c,
+ * Words: hypercalls (also the default), msr, ports, cpuid, privileged, storms, races (two vCPUs), wakes,
+ * structures, locks, all; endless, timers, far (never end); verbose. Read next: hypercalls.c, structures.c,
  * storms.c, cpu.c.
  */
 #include "evil.h"
@@ -44,7 +44,7 @@ static const struct chapter {
     { "locks", evil_locks },
 };
 
-/* Interrupts of any vector may have been asked for; all are taken and forgotten. */
+/* Accepts and ignores an interrupt of any vector. */
 static void ignore(struct trap_frame *frame)
 {
     (void)frame;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the chapters of guests/evil share: each tries everything of one kind and comes back alive. */
+/* Shared by the chapters of guests/evil. Each chapter tries everything of one kind and returns. */
 #ifndef GUESTS_EVIL_EVIL_H
 #define GUESTS_EVIL_EVIL_H
 
@@ -7,13 +7,13 @@
 
 #include <xen/xen.h>
 
-/* How much was tried, and how much of it was answered by an exception. */
+/* The number of tries, and of those that raised an exception. */
 extern uint64_t evil_tries, evil_faults;
 
-/* Runs one try; the exception's vector, or -1. */
+/* Runs one try. Returns the exception's vector, or -1. */
 int evil_try(void (*run)(void *), void *arg);
 
-/* Counts and reports what was answered as it must not be. */
+/* Counts and reports wrong results. */
 extern unsigned evil_wrong;
 void evil_expect(bool right, const char *what, long got);
 
@@ -36,7 +36,7 @@ void evil_others(domid_t self);
 void evil_counts(void);
 void evil_descriptors(void);
 void evil_gone(void);
-/* Runs these bytes at CPL 3, with all ports open to it, until an exception: its vector. */
+/* Runs these bytes at CPL 3 with access to all ports until an exception, and returns its vector. */
 int evil_user(const uint8_t *bytes, unsigned length);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions on a page that this guest has given back: what compilers use on memory reads ones there and
- * leaves nothing behind, as on any hole of a machine; of others, a fault tells this guest, not its end.
+ * Instructions on a page that the guest has returned. Those that compilers use on memory must read ones and
+ * have no effect, like on any hole. Others must raise a fault, and not end the guest.
  */
 #include "evil.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every hypercall number with every small sub-operation, and arguments at the boundaries: 0, -1, huge,
- * misaligned, pointers into a hole, over a page's end, non-canonical, and good pointers to bad contents. Good
- * pointers lead into a scratch page whose successor has no frame, so that a handler that walks on finds the
- * end soon and does not write over this guest; for the same reason small numbers are no good pointers: the
- * frames there are given back.
+ * misaligned, pointers into a hole, across a page end, non-canonical, and valid pointers to invalid
+ * contents. Valid pointers lead to a scratch page followed by a hole, so that a handler that reads on stops
+ * soon and does not overwrite this guest. For the same reason small numbers are not valid pointers: their
+ * frames are returned.
  */
 #include "evil.h"
 
@@ -23,7 +23,7 @@
 
 struct call { uint64_t nr, a, b, c; };
 
-static uint64_t scratch;            /* a page; the next one is a hole */
+static uint64_t scratch;            /* a page followed by a hole */
 static uint64_t first[SUBOPS + 16], second[16], third[4];
 static unsigned first_count, second_count, third_count;
 static uint64_t seed = 0x9e3779b97f4a7c15;
@@ -36,7 +36,7 @@ static uint64_t next_random(void)
     return seed;
 }
 
-/* The contents that good pointers lead to, one after the other. */
+/* The contents behind valid pointers, one after the other. */
 enum contents { ZEROS, ONES, SELF_WORDS, SELF_THEN_ZEROS, RANDOM, CONTENTS };
 
 static void fill_scratch(enum contents contents)
@@ -91,10 +91,10 @@ static void make_arguments(void)
     third_count = ARRAY_SIZE(thirds);
 }
 
-/* Whether at least a few bytes can be read there. */
+/* True if at least a few bytes are readable. */
 static bool readable(uint64_t p) { return p >= scratch && p < scratch + PAGE_SIZE; }
 
-/* Calls that end or cripple this domain by right, when their argument can be read. */
+/* Calls that legitimately end or disable this domain if their argument is readable. */
 static bool ends_us(const struct call *call)
 {
     if (call->nr == __HYPERVISOR_sched_op_compat)
@@ -112,7 +112,7 @@ static bool ends_us(const struct call *call)
     return false;
 }
 
-static bool answered; /* something other than -ENOSYS */
+static bool answered; /* with something other than -ENOSYS */
 
 static void run_call(void *arg)
 {
@@ -132,7 +132,7 @@ static void try_call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
         evtchn_repair_shared();
 }
 
-/* Whether that number does anything. */
+/* True if this hypercall number is implemented. */
 static bool is_there(uint64_t nr)
 {
     answered = false;
@@ -142,8 +142,8 @@ static bool is_there(uint64_t nr)
 }
 
 /*
- * Calls without a good pointer need be made with one kind of contents only. "verbose" tells how long each
- * number takes.
+ * Calls without a valid pointer are made with one kind of contents only. "verbose" prints the time for each
+ * number.
  */
 static void try_number(uint64_t nr, bool pointers_only)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks that everybody takes, taken as often as it goes: ports and grants that do not exist, of this domain
- * and of others, and text. The core must hold none of them for long; whoever measures looks at the host
- * (tests/system/stretch.c).
+ * Takes shared locks of the core as often as possible: by ports and grants that do not exist, of this
+ * domain and of others, and by console output. The core must not hold any of them for long, which
+ * tests/system/stretch.c measures.
  */
 #include "evil.h"
 
@@ -27,7 +27,7 @@ static void ports(void)
     evil_expect(rc == -XEN_EINVAL, "closing no port", rc);
     rc = hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, &bind);
     evil_expect(rc == -XEN_EINVAL, "binding no port of dom0's", rc);
-    /* Both ends are its own: the one binding that it can always make. */
+    /* A binding of two own ports, which is always possible. */
     rc = hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &offer);
     evil_expect(rc == 0, "offering a port to itself", rc);
     bind = (struct evtchn_bind_interdomain){ .remote_dom = DOMID_SELF, .remote_port = offer.port };

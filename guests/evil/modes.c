@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors, gates and returns that make no sense, and code at CPL 3. What succeeds by chance ends at an
- * invalid instruction, so each try ends by an exception; its handler needs the runtime's own code segment,
- * TSS and first gates, which therefore stay in their places. AMD APM vol. 2, 4.7, 4.8, 8.9.
+ * Invalid descriptors, gates and returns, and code at CPL 3. Whatever succeeds reaches an invalid
+ * instruction, so each try ends by an exception. Its handler needs the runtime's code segment, TSS and
+ * first gates, which therefore are not changed. AMD APM vol. 2, 4.7, 4.8, 8.9.
  */
 #include "evil.h"
 
@@ -12,7 +12,7 @@
 #include "window.h"
 
 #define DESCRIPTORS 64
-#define USER_CODE 5                 /* their places in the table; nonsense follows */
+#define USER_CODE 5                 /* their indexes; nonsense follows */
 #define USER_DATA 6
 #define NONSENSE 7
 #define RPL_USER 3
@@ -29,10 +29,12 @@ struct table_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-static uint64_t *descriptors;       /* of this vCPU, while this part runs */
-static uint8_t *landing;            /* an invalid instruction: where jumps lead */
+static uint64_t *descriptors;       /* this vCPU's GDT in this chapter */
+static uint8_t *landing;            /* an invalid instruction: the target of jumps */
 
-/* Every type, privilege, and presence; system descriptors take the next one for their upper half. */
+/*
+ * Returns descriptors of every type and privilege. The next one is the upper half of a system descriptor.
+ */
 static uint64_t nonsense(unsigned i)
 {
     static const uint64_t bases[] = { 0, 0xff00ffff00000000, 0x0000fd8000000000, 0x1200345600000000 };
@@ -96,7 +98,7 @@ static void load_ss(void *arg)
 
 static void load_ldt(void *arg) { asm volatile("lldt %w0; lldt %w1" :: "r"(*(uint64_t *)arg), "r"(0)); }
 
-/* The next exception would look for its stack in that TSS, so the old one is loaded right behind. */
+/* Reloads the old TSS at once, because the next exception would read its stack from the new one. */
 static void load_task(void *arg)
 {
     asm volatile("ltr %w0" :: "r"(*(uint64_t *)arg));
@@ -119,7 +121,7 @@ static void try_selectors(void)
 
     for (unsigned use = 0; use < ARRAY_SIZE(uses); use++)
         for (uint64_t selector = NONSENSE * 8; selector < (DESCRIPTORS + 2) * 8; selector++) {
-            if (selector & 4 || selector % 8 == 2) /* local descriptors; one privilege less is enough */
+            if (selector & 4 || selector % 8 == 2) /* skip local descriptors and one RPL */
                 continue;
             load_descriptors();
             evil_try(uses[use], &selector);
@@ -162,7 +164,7 @@ static void try_gates(void)
     }
 }
 
-/* --- returns, also to CPL 3 --- */
+/* --- returns, including to CPL 3 --- */
 
 struct frame { uint64_t rip, cs, rflags, rsp, ss; };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What belongs to others: every operation that names a domain, for dom0, for the neighbours and for the
- * special domain ids; frame numbers that are the machine's, dom0's or nobody's; and dom0's own hypercalls,
- * with arguments that would be good if dom0 made them. All of it has to be refused.
+ * Accesses to others: every operation that names a domain, for dom0, the neighbours and the special domain
+ * ids; frame numbers of the machine, of dom0 or of no domain; and dom0's hypercalls, with arguments that
+ * would be valid from dom0. All must be refused.
  */
 #define __XEN_TOOLS__
 #include "evil.h"
@@ -23,11 +23,11 @@
 #define NEIGHBOURS 12
 #define REFS 16
 #define PORTS 32
-#define RAM_END_GFN 0x1000          /* more than this guest has; below the tools' special pages */
+#define RAM_END_GFN 0x1000          /* above this guest's RAM, below the tools' special pages */
 #define SPECIAL_GFN 0xfc000
 #define ONES 0xffffffffffffffffUL
 
-static uint64_t own_gfn;            /* a page of ours, for what wants one */
+static uint64_t own_gfn;            /* an own page for calls that need one */
 static uint64_t hole_gfn;
 
 static long memory_op(unsigned op, void *argument)
@@ -114,7 +114,7 @@ static long event_op(unsigned op, void *argument)
     return hypercall2(__HYPERVISOR_event_channel_op, op, argument);
 }
 
-/* Ports of others that wait for somebody else; and one of ours is not closed by chance. */
+/* Tries to bind and reset ports of others. */
 static void events_of(domid_t id)
 {
     struct evtchn_alloc_unbound unbound = { .dom = id, .remote_dom = DOMID_SELF };
@@ -174,7 +174,7 @@ static void read_word(void *arg)
     *word = (uint64_t *)**word;
 }
 
-/* By number, as they would be the machine's: nothing is there, by hypercall or by access. */
+/* Tries machine frame numbers as gfns: neither hypercalls nor accesses may reach anything. */
 static void frame(uint64_t gfn)
 {
     struct gnttab_copy copy = { .source = { .u.gmfn = gfn, .domid = DOMID_SELF }, .len = 64,
@@ -206,7 +206,7 @@ static void frames(void)
 
         frame(gfn);
         evil_expect(mem_give(&gfn, 1) <= 0, "giving back what is not ours", gfn);
-        if (gfn >> 40) /* below this, address space is ours to fill */
+        if (gfn >> 40) /* below this, the guest may populate address space */
             evil_expect(mem_take(&gfn, 1) <= 0, "memory where no address is", gfn);
     }
 }

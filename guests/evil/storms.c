@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Storms: events, timers and interprocessor interrupts as fast as they go. Wakes: one message to all vCPUs,
- * which sleep. Races: a second vCPU changes the arguments of hypercalls while they are read, so that what
- * is checked and what is used could differ, and makes the same calls.
+ * Storms: events, timers and IPIs at maximum rate. Wakes: an IPI to all sleeping vCPUs at once. Races: a
+ * second vCPU changes the arguments of hypercalls while they are read, so that checked and used values
+ * could differ, and makes the same calls.
  */
 #include "evil.h"
 
@@ -24,8 +24,8 @@
 #define RACES 20000
 #define NMIS 100
 #define VECTOR 0x41
-#define ICR_ALL (2u << 18)             /* destination shorthand: all, this one too */
-#define ICR_OTHERS (3u << 18)            /* all but this one */
+#define ICR_ALL (2u << 18)             /* destination shorthand: all including self */
+#define ICR_OTHERS (3u << 18)            /* all excluding self */
 #define MSR_LAPIC_TIMER 0x832
 #define MSR_LAPIC_COUNT 0x838
 #define PERIODIC (1u << 17)
@@ -56,7 +56,7 @@ static void on_nmi(struct trap_frame *frame)
         hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0);
 }
 
-/* Each NMI's handler asks for the next one, which must not come before its own IRET has been executed. */
+/* Each NMI handler requests the next NMI, which must not arrive before the handler's IRET has executed. */
 static void nested_nmis(void)
 {
     uint64_t dr6;
@@ -129,7 +129,7 @@ static volatile bool stop, stopped;
 
 struct call { uint32_t nr, op; };
 
-/* Not: decreases and moves of whatever frame is named, which would take this program's own. */
+/* Excluded: removing or moving arbitrary frames, which may belong to this program. */
 static const struct call calls[] = {
     { __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref },
     { __HYPERVISOR_grant_table_op, GNTTABOP_copy },
@@ -159,7 +159,7 @@ static void run(void *arg)
         hypercall(c->nr, c->op, (uint64_t)arguments, 1, 0, 0);
 }
 
-/* Both vCPUs take and free watchdogs, of which there are two: neither ever gets the other's. */
+/* Both vCPUs allocate and free watchdogs, of which there are two: neither may get the other's. */
 static void own_watchdog(void *arg)
 {
     struct sched_watchdog w = { .id = 0, .timeout = 1000 };
@@ -173,14 +173,16 @@ static void own_watchdog(void *arg)
                 "the end of a watchdog of its own", id);
 }
 
-/* And both write without an end of the line. */
+/* Both vCPUs write text without a line end. */
 static void words(void *arg)
 {
     (void)arg;
     hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 100, (uint64_t)arguments, 0, 0);
 }
 
-/* Few values, so that a check and a use often see two different good ones; now and then it calls itself. */
+/*
+ * Uses few values, so that a check and a use often see different valid ones. Sometimes makes calls itself.
+ */
 static void changer(void)
 {
     static const uint64_t values[] = { 0, 1, -1UL, DOMID_SELF, 1UL << 32, 0x7ff0000000000001, 8, 0xffff };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls whose arguments lie where they should not: in page tables that are in use for these very
- * arguments, in pages that were given away or are granted meanwhile, at the ends of pages and of the address
- * space; and pages that are given away while others, dom0 too, have them mapped. What the hypervisor has to
- * answer is checked where there is only one right answer. Next: others.c, counts.c.
+ * Hypercalls with arguments in unsuitable places: in page tables that map these arguments, in pages that
+ * are returned or granted meanwhile, at the ends of pages and of the address space. Also pages that are
+ * returned while others, including dom0, have them mapped. Results are checked where only one is right.
+ * Read next: others.c, counts.c.
  */
 #include "evil.h"
 
@@ -39,8 +39,8 @@ void evil_expect(bool right, const char *what, long got)
 /* --- calls that take a pointer --- */
 
 /*
- * Not among them: what waits, ends this domain or closes its ports when an argument is good by chance. Those
- * on memory name a domain in their argument, and by chance it is not this one.
+ * Excluded: calls that wait, end this domain or close its ports if an argument happens to be valid. Memory
+ * calls name a domain in their argument, which is unlikely to be this one.
  */
 static const struct { uint8_t nr, op; } takers[] = {
     { __HYPERVISOR_xen_version, XENVER_extraversion }, { __HYPERVISOR_xen_version, XENVER_compile_info },
@@ -84,7 +84,7 @@ static void run_taker(void *arg)
         hypercall(nr, op, t->at, 1, 0, 0);
 }
 
-/* All of them with this pointer; what they write over is restored by `repair` after each. */
+/* Makes all calls with this pointer. `repair` restores what each overwrites. */
 static void take_at(uint64_t at, void (*repair)(void))
 {
     for (unsigned i = 0; i < ARRAY_SIZE(takers); i++) {
@@ -110,7 +110,7 @@ static long reservation(unsigned op, uint64_t argument, uint64_t gfns)
 
 /* --- live page tables --- */
 
-/* Entries 0 to 7 are the table itself, so that it can be written through what it maps. */
+/* Maps the table by its own entries 0 to 7, so that it can be written through its mapping. */
 static void map_table_by_itself(void)
 {
     uint64_t *table = window_table();
@@ -121,7 +121,7 @@ static void map_table_by_itself(void)
     window_flush();
 }
 
-/* Each call changes the mappings that its own next bytes would come from, or the next call's. */
+/* Each call changes the mappings of its own remaining arguments, or of the next call's. */
 static void calls_over_their_own_table(void)
 {
     struct multicall_entry *calls = (void *)(WINDOW_AT(0) + 256);
@@ -138,7 +138,7 @@ static void calls_over_their_own_table(void)
     map_table_by_itself();
 }
 
-/* The table gives itself back: structure and array of the call are in it. */
+/* The table returns itself: it contains the structure and array of the call. */
 static void table_gives_itself_away(void)
 {
     uint64_t *words = (uint64_t *)WINDOW_AT(0), gfn = (uint64_t)window_table() >> PAGE_SHIFT;
@@ -155,7 +155,7 @@ static void table_gives_itself_away(void)
     map_table_by_itself();
 }
 
-/* The times that this vCPU ran are written into a live page table at each switch. */
+/* Registers the runstate area, written at each switch, in a live page table. */
 static void runstate_in_the_table(void)
 {
     struct vcpu_register_runstate_memory_area area = { .addr.p = WINDOW_AT(1) };
@@ -172,7 +172,9 @@ static void runstate_in_the_table(void)
     hypercall_vcpu(VCPUOP_register_runstate_memory_area, 0, &area);
 }
 
-/* Page tables in what is no memory. Only hypercalls walk them: the CPU's own walk may end a guest. */
+/*
+ * Places page tables outside of memory. Only hypercalls walk them, since the CPU's walk may crash a guest.
+ */
 static void tables_in_strange_places(uint64_t grants)
 {
     const uint64_t places[] = {
@@ -201,7 +203,7 @@ static void map_edges(void)
     window_map(LAST_ENTRY, edge_page | PTE_RW);
 }
 
-/* Structures over the end of a page whose successor is missing, read-only, or the same page again. */
+/* Places structures across the end of a page whose successor is missing, read-only, or the same page. */
 static void arguments_at_ends(void)
 {
     const uint64_t next[] = { 0, edge_page | PTE_PRESENT, edge_page | PTE_RW, mem_hole(1) | PTE_RW };
@@ -219,7 +221,7 @@ static void arguments_at_ends(void)
     evil_expect(version_to(-8UL) == -XEN_EFAULT, "16 bytes over the end of all addresses", 0);
 }
 
-/* --- pages that were given away --- */
+/* --- returned pages --- */
 
 static uint64_t *page_with(uint64_t pattern)
 {
@@ -271,7 +273,7 @@ static void arguments_in_a_given_page(domid_t self)
     evil_expect(mem_take(&gfn, 1) == 1 && all(page, 0), "a new page is not zero", page[0]);
 }
 
-/* Ballooned out while mapped twice by a grant: the frame lives on there, and only there. */
+/* Returns a page while it is mapped twice by a grant: the frame must stay accessible only there. */
 static void given_while_granted(domid_t self)
 {
     uint64_t *page = page_with(PATTERN), gfn = (uint64_t)page >> PAGE_SHIFT;
@@ -307,7 +309,7 @@ static void given_while_granted(domid_t self)
     evil_expect(grant_end(ref), "ending a grant after its last use", 0);
 }
 
-/* The unmap's own argument lies in what it unmaps: its answer has no place to go to. */
+/* The argument of the unmap is in the page that it unmaps, so its status cannot be written. */
 static void unmap_takes_its_argument_along(domid_t self)
 {
     uint64_t at = mem_hole(1);
@@ -327,8 +329,8 @@ static void unmap_takes_its_argument_along(domid_t self)
 /* --- pages that dom0 has mapped --- */
 
 /*
- * Moved away under dom0's daemon, with rubbish in its place, and back; the frame stays the same. Only real
- * Xen moves RAM.
+ * Moves the ring away while dom0's daemon has it mapped, puts garbage in its place, and moves it back. The
+ * frame stays the same. Only Xen moves RAM.
  */
 static void move_ring(uint64_t gfn)
 {
@@ -341,7 +343,7 @@ static void move_ring(uint64_t gfn)
     }
 }
 
-/* The console's ring comes back, as it is needed; the store's is filled with rubbish and given away. */
+/* Restores the console's ring, which is needed. Fills the store's ring with garbage and returns it. */
 static void rings(void)
 {
     uint64_t console, store, port;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers of vCPUs that sleep for ever: none of them ever runs, so whatever its timers take is others' time.
- * As many of them as this domain has vCPUs.
+ * Timers of vCPUs that sleep forever, one per vCPU of this domain. None of the vCPUs ever runs, so the time
+ * for their timers is taken from others.
  */
 #include "evil.h"
 
@@ -41,7 +41,7 @@ static void lapic_timer(uint32_t divide, uint32_t lvt, uint32_t count)
     wrmsr(MSR_LAPIC_COUNT, count);
 }
 
-/* As often as can be asked for, and nobody hears any of it. */
+/* Sets timers at the maximum rate, which never wake the vCPU. */
 static void sleep_amid_alarms(void)
 {
     struct vcpu_set_periodic_timer period = { .period_ns = NS_PER_MS };
@@ -51,7 +51,7 @@ static void sleep_amid_alarms(void)
     sleep_until(0);
 }
 
-/* So far away that a list of timers is searched past all of them. */
+/* Sets timers so far away that a search of a timer list passes all of them. */
 static void sleep_before_far_alarms(void)
 {
     time_set_timer(time_now() + YEAR);

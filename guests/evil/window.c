@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The page tables of window.h, below the runtime's own top level (guests/lib/boot.S). */
+/* The page tables of window.h, below the runtime's top level (guests/lib/boot.S). */
 #include "window.h"
 
 #include "mem.h"
@@ -62,7 +62,7 @@ void window_hide(uint64_t address)
 
 void window_alias(uint64_t page)
 {
-    static uint64_t *levels[3];     /* each one table for all 512 entries of the one above */
+    static uint64_t *levels[3];     /* each is used by all 512 entries of the level above */
 
     for (unsigned l = 0; page && l < ARRAY_SIZE(levels); l++) {
         if (!levels[l])

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The remote flush. vCPU 1 reads a page in a loop that never exits to the hypervisor, so its TLB keeps the
- * translation for as long as nobody flushes it; vCPU 0 then gives that page back
- * (XENMEM_decrease_reservation). When that hypercall returns, no CPU may reach the frame any more: it may
- * belong to somebody else already. vCPU 0 even takes memory again at another address, most likely the same
- * frame, and writes into it.
+ * Tests the remote TLB flush. vCPU 1 reads a page in a loop without exits, so its TLB keeps the translation
+ * until it is flushed. Then vCPU 0 returns that page to the hypervisor (XENMEM_decrease_reservation). When
+ * that hypercall returns, no CPU may access the frame, which may already have a new owner. vCPU 0 then
+ * populates another address, most likely with the same frame, and writes to it.
  *
- * What may be seen then: vCPU 1's next read is a nested page fault, which the hypervisor answers with ones (a
- * hole reads so, as on real Xen) or by crashing the domain. Reading the old contents, or the new owner's, is
- * the failure that this guest exists for. It runs on two physical CPUs; on one, the switch between the vCPUs
- * flushes and nothing is shown.
+ * Afterwards vCPU 1's next read must be a nested page fault. The hypervisor handles it by returning ones
+ * (like a hole, as on Xen) or by crashing the domain. Reading the old contents, or the new owner's, is the
+ * failure that this guest detects. It needs two physical CPUs; on one, the switch between the vCPUs flushes
+ * the TLB and the test proves nothing.
  */
 #include "mem.h"
 #include "smp.h"
@@ -25,8 +24,8 @@ static volatile bool removed;
 static volatile uint64_t reads, stale, stale_value;
 
 /*
- * Only loads and stores; interrupts are off. The order matters: what is read after "removed" was seen was
- * read after the hypercall had returned.
+ * Only loads and stores, with interrupts off. The order matters: a value read after `removed` was seen was
+ * read after the hypercall returned.
  */
 static void reader(void)
 {
@@ -53,7 +52,10 @@ static void await_reads(uint64_t n)
             trap_panic("flush: vCPU 1 does not run");
 }
 
-/* The hole's frame again at another address, filled with what must not be seen through the old one. */
+/*
+ * Populates another address, most likely with the same frame, and fills it with a value that must not be
+ * visible at the old address.
+ */
 static void take_frame_back(uint64_t *gfn)
 {
     long taken = mem_take(gfn, 1);

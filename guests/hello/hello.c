@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The smallest useful guest, in 4 MiB: it greets on its console, tells the store that it lives
- * (data/heartbeat counts up, data/uptime in seconds), and ends when control/shutdown says so. Its source is
- * also the example of how to use guests/lib.
+ * The smallest useful guest, in 4 MiB: it prints a greeting on its console, updates data/heartbeat (a
+ * counter) and data/uptime (seconds) in the store, and shuts down on request by control/shutdown. It is
+ * also the example for guests/lib.
  */
 #include "control.h"
 #include "hypercall.h"
@@ -12,7 +12,7 @@
 #include "store.h"
 #include "time.h"
 
-/* What the store has for this domain, as one line. */
+/* Prints the names of this domain's store nodes on one line. */
 static void print_store(void)
 {
     char names[256], home[32];

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that a guest gives and takes, to see who pays for the hypervisor's tables about it.
+ * Tests which memory the hypervisor uses for tables when a guest returns and populates pages.
  *
- * First one page out of each 2 MiB of its RAM: where the hypervisor has mapped these 2 MiB by one entry, it
- * needs a table to make a hole in it, and must have one even if nothing is free in the machine (a kernel's
- * balloon that is refused has no way out: Linux stops with a BUG). That begins when dom0 writes a number into
- * data/peer, or at once with the word "now". Then pages a GiB apart, each of which needs tables of its own,
- * until the hypervisor has enough; that must be an error and nothing else.
+ * First it returns one page of each 2 MiB of its RAM. If the hypervisor has mapped these 2 MiB by one
+ * entry, it needs a table to split it, and must have one even if the machine has no free memory (a balloon
+ * driver cannot handle a failure: Linux hits a BUG). This starts when dom0 writes a number to data/peer, or
+ * at once with the word "now". Then it populates pages a GiB apart, each of which needs tables, until the
+ * hypervisor refuses, which must only return an error.
  *
  * Prints "hog: ok, ..." or "hog: FAILED ...".
  */
@@ -17,13 +17,13 @@
 
 #define PATIENCE (300 * NS_PER_S)
 #define REGION (512 * PAGE_SIZE)
-#define FAR (64 * 512UL * 512)           /* in pages: 64 GiB, far above any RAM */
+#define FAR (64 * 512UL * 512)           /* in pages: 64 GiB, above all RAM */
 #define FAR_STEP (512UL * 512)
 #define FAR_MAX 4096UL
 
 static uint64_t start, end;
 
-/* Which page of a region goes: not the first, not always the same. */
+/* The page of a region to return: not the first, and not always the same. */
 static uint64_t chosen(uint64_t region) { return region + (region / REGION * 37 % 510 + 1) * PAGE_SIZE; }
 
 static void mark(uint64_t page) { *(volatile uint64_t *)page = ~page; }
@@ -57,7 +57,10 @@ static unsigned int give_one_page_of_each_region(void)
     return given;
 }
 
-/* How many go until the hypervisor refuses. What is given back before leaves room below its limit. */
+/*
+ * Populates pages until the hypervisor refuses, and returns their number. First returns some pages, to stay
+ * below the memory limit.
+ */
 static unsigned int scatter(void)
 {
     unsigned int taken = 0;

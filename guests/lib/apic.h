@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of this vCPU: x2APIC MSRs where CPUID offers them, else (or with "xapic") the page at
+ * The local APIC of this vCPU: x2APIC MSRs if CPUID offers them and "xapic" is not given, else the page at
  * 0xfee00000.
  */
 #ifndef GUESTS_LIB_APIC_H
@@ -8,7 +8,7 @@
 
 #include "lib.h"
 
-/* Registers by their x2APIC number: MSR 0x800 + number, offset number * 16 in the page. */
+/* Registers by x2APIC number: MSR 0x800 + number, or offset number * 16 in the page. */
 #define APIC_ID 0x02
 #define APIC_VERSION 0x03
 #define APIC_TPR 0x08
@@ -22,14 +22,14 @@
 
 #define APIC_MMIO 0xfee00000UL
 
-/* Enables this vCPU's APIC, in x2APIC mode where there is one. */
+/* Enables this vCPU's APIC, in x2APIC mode if available. */
 void apic_init(void);
 bool apic_is_x2apic(void);
 
 uint32_t apic_id(void);
 void apic_eoi(void);
 
-/* Sends an interrupt command (APIC_ICR_..., with a vector or SIPI page in its low byte) to one APIC id. */
+/* Sends an interrupt command (APIC_ICR_*, with a vector or SIPI page in its low byte) to an APIC id. */
 void apic_icr(uint32_t to, uint32_t command);
 
 #endif

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way into a guest: PVH entry of the first vCPU, and the page below 1 MiB that starts the others.
+ * Entry points of a guest: PVH entry of the first vCPU, and the page below 1 MiB that starts the others.
  *
- * PVH hands over a 32-bit flat CPU without paging, EBX = hvm_start_info (xen/arch-x86/hvm/start_info.h).
- * Both ways meet in boot_long32: page tables (the first 4 GiB, identity, 2 MiB pages), EFER.LME, paging, then
- * 64-bit C. Page tables are filled by the first vCPU and shared by all. None of their pages is no-execute:
- * EFER.NXE is for a Xen below Cleave, which takes no-execute pages in Cleave's nested tables for malformed
- * ones without it.
- * AMD APM vol. 2, 14 (long-mode start), 15.27 (INIT, SIPI). Next: main.c.
+ * PVH starts in 32-bit flat mode without paging, with EBX = hvm_start_info (xen/arch-x86/hvm/start_info.h).
+ * Both entries continue in boot_long32: page tables (the first 4 GiB, identity, 2 MiB pages), EFER.LME,
+ * paging, then 64-bit C. The first vCPU fills in the page tables, which all share. None of their pages is
+ * no-execute. EFER.NXE is set for Xen running Cleave as a guest: without it Xen treats no-execute entries
+ * in Cleave's nested tables as malformed. AMD APM vol. 2, 14 (long-mode start), 15.27 (INIT, SIPI). Read
+ * next: main.c.
  */
 #include <xen/elfnote.h>
 
 #define CR0_PE      0x00000001
-#define CR0_PG_ON   0x80010011      /* PG WP ET PE; TS and EM off, so that FPU tests of a guest can run */
+#define CR0_PG_ON   0x80010011      /* PG WP ET PE; TS and EM clear, so that a guest can use the FPU */
 #define CR4_PAE     0x00000020
 #define MSR_EFER    0xc0000080
 #define EFER_LME    0x100
 #define EFER_NXE    0x800
-#define PTE_RW      0x003           /* present, writable; never user: SMEP and SMAP may be switched on */
+#define PTE_RW      0x003           /* present, writable; never user: SMEP and SMAP may be enabled */
 #define PDE_BIG     0x083
 
         .section .note.Xen, "a", @note
@@ -56,7 +56,10 @@ boot_entry:
         mov $boot_main64, %ebx
         jmp boot_long32
 
-        /* 32-bit, protected, no paging, boot_gdt loaded: go to 64-bit code at EBX with the stack in ESP. */
+        /*
+         * In 32-bit protected mode without paging, with boot_gdt loaded: enters 64-bit code at EBX, with
+         * the stack in ESP.
+         */
 boot_long32:
         mov $CR4_PAE, %eax
         mov %eax, %cr4
@@ -87,8 +90,8 @@ boot_main64:
         ud2
 
         /*
-         * Second vCPUs: SIPI starts them in real mode at the page that boot_ap_begin..end was copied to,
-         * CS:0. They come one at a time; smp.c leaves the stack in boot_ap_stack and waits.
+         * Secondary vCPUs: SIPI starts them in real mode at the page that boot_ap_begin..end was copied to,
+         * CS:0. They start one at a time: smp.c sets boot_ap_stack and waits.
          */
         .globl boot_ap_begin, boot_ap_end
         .code16
@@ -106,7 +109,7 @@ boot_ap_gdt_pointer:
         .long boot_gdt
 boot_ap_end:
 
-        /* Where VCPUOP_initialise starts them: in 32-bit or 64-bit mode, with a stack, but without a GDT. */
+        /* Entries for VCPUOP_initialise: in 32-bit mode, or in 64-bit mode with a stack; without a GDT. */
         .code64
         .globl boot_ap_direct64, boot_ap_direct32
 boot_ap_direct64:
@@ -144,7 +147,7 @@ boot_gdt:
 boot_gdt_end:
 boot_gdt_pointer:
         .word boot_gdt_end - boot_gdt - 1
-        .quad boot_gdt               /* 64-bit code reads eight bytes, 32-bit code four */
+        .quad boot_gdt               /* 64-bit code reads 8 bytes, 32-bit code 4 */
 
         .globl boot_ap_stack
 boot_ap_stack:

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel command line (a VM file's `extra=` or `cmdline=`), from hvm_start_info's cmdline_paddr. It is
- * copied at once, because it lies in RAM that mem.c does not know about.
+ * The kernel command line (`extra=` or `cmdline=` of a VM file), from cmdline_paddr of hvm_start_info.
+ * Copied at initialisation.
  */
 #include "lib.h"
 
 static char cmdline_text[256];
 
-/* text may be NULL. What is longer than the copy is cut off. */
+/* text may be NULL. Longer text is truncated. */
 void cmdline_init(const char *text)
 {
     size_t n = text ? strlen(text) : 0;
@@ -18,7 +18,10 @@ void cmdline_init(const char *text)
     cmdline_text[n] = '\0';
 }
 
-/* What is behind `key` where it is a word up to `end` (a blank: or the end of the line), or NULL. */
+/*
+ * Returns the text after the word `key`, which must be followed by `end` (for a blank, also the end of the
+ * line), or NULL.
+ */
 static const char *find(const char *key, char end)
 {
     size_t n = strlen(key);
@@ -32,7 +35,7 @@ static const char *find(const char *key, char end)
 
 bool cmdline_has(const char *word) { return find(word, ' '); }
 
-/* The text behind KEY=, up to the end of the whole line (a reader stops at the blank by itself), or NULL. */
+/* Returns the text after KEY= up to the end of the line, or NULL. The caller must stop at the blank. */
 const char *cmdline_value(const char *key)
 {
     const char *behind = find(key, '=');

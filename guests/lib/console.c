@@ -13,13 +13,13 @@
 #include "time.h"
 
 #define FULL_FOR (2 * NS_PER_S)
-#define FULL_POLLS 200              /* at least: time passes for a machine that is stopped, too */
+#define FULL_POLLS 200              /* minimum: time also passes while the machine is stopped */
 
 static struct xencons_interface *ring;
 static evtchn_port_t port;
-static bool dead;                   /* nobody reads: a guest must not wait again and again */
+static bool dead;                   /* no reader: do not wait again for each character */
 
-/* Sleeps a little until the daemon takes something out. It tells so by an event, but may be slow or dead. */
+/* Waits until the daemon consumes output. It sends an event then, but may be slow or dead. */
 static bool wait_for_room(void)
 {
     uint64_t end = time_now() + FULL_FOR;

@@ -6,8 +6,8 @@
 #include "lib.h"
 
 /*
- * Finds the ring, and registers it as where text goes (text.h). Needs event channels and time. A ring that
- * stays full for 2 s loses the text.
+ * Finds the ring, and registers it as the sink of text (text.h). Needs event channels and time. Text is
+ * dropped if the ring stays full for 2 s.
  */
 void console_init(void);
 

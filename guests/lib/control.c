@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control/shutdown: a tool writes poweroff, reboot or halt; the guest empties the node, which tells the tool
- * that it was heard, and ends itself with the reason that the word stands for. Any other word (suspend) is
- * left there, so that the tool learns that nobody did it.
+ * control/shutdown: a tool writes poweroff, reboot or halt. The guest clears the node as an
+ * acknowledgement, and shuts down with the corresponding reason. Other words (suspend) are left in the
+ * node, so the tool sees that the request was not handled.
  */
 #include "control.h"
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tools ask of a guest through its store node control/shutdown (`xl shutdown`, `xl reboot`). */
+/* Requests of the tools by the store node control/shutdown (`xl shutdown`, `xl reboot`). */
 #ifndef GUESTS_LIB_CONTROL_H
 #define GUESTS_LIB_CONTROL_H
 
 #include "lib.h"
 
-/* Watches the node and says that this guest follows it. 0 or negative errno. */
+/* Watches the node and announces support in the store. Returns 0 or a negative errno. */
 int control_init(void);
 
-/* Obeys a request that has come: does not return then. Call it whenever irq_wait or a sleep comes back. */
+/* Performs a pending request, and then does not return. Call it after irq_wait or a sleep. */
 void control_poll(void);
 
-/* Sleeps ns, obeying requests at once. */
+/* Sleeps for ns, and performs requests immediately. */
 void control_sleep(uint64_t ns);
 
 #endif

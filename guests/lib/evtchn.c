@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels of a guest: shared_info at a hole of the address space, one upcall vector on every vCPU, a
- * scan of selector, pending and mask words at each upcall.
+ * Event channels of a guest: shared_info is mapped in a hole of the address space. Every vCPU has the same
+ * upcall vector; an upcall scans selector, pending and mask words.
  */
 #include "evtchn.h"
 
@@ -101,9 +101,7 @@ void evtchn_clear(evtchn_port_t port)
     __atomic_fetch_and(&evtchn_shared->evtchn_pending[port / 64], ~(1UL << port % 64), __ATOMIC_SEQ_CST);
 }
 
-/*
- * The hypercall form of unmasking is used: it raises what is pending on whatever vCPU the port is bound to.
- */
+/* Unmasks by hypercall, which delivers a pending event on the vCPU that the port is bound to. */
 void evtchn_handle(evtchn_port_t port, evtchn_handler *handler, void *arg)
 {
     struct evtchn_unmask unmask = { .port = port };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Event channels, 2-level ABI (xen/event_channel.h, shared_info in xen/xen.h). Handlers run in the upcall
- * interrupt of the vCPU that the port is bound to, interrupts off. A port without handler stays pending,
- * unseen, for polling.
+ * of the vCPU that the port is bound to, with interrupts off. A port without a handler stays masked and
+ * pending, for polling.
  */
 #ifndef GUESTS_LIB_EVTCHN_H
 #define GUESTS_LIB_EVTCHN_H
@@ -14,30 +14,30 @@
 
 typedef void evtchn_handler(evtchn_port_t port, void *arg);
 
-#define EVTCHN_PORTS 256            /* handlers can be set for ports below this */
-#define EVTCHN_VECTOR 0xf3          /* of the upcall, on every vCPU */
+#define EVTCHN_PORTS 256            /* limit of ports with handlers */
+#define EVTCHN_VECTOR 0xf3          /* upcall vector of every vCPU */
 
 /*
- * Maps shared_info and readies the first vCPU; evtchn_init_vcpu does each other one: its vcpu_info in memory
- * of its own (or "vcpu_info=shared"), and the upcall form: a vector per vCPU, or ("upcall=param")
+ * evtchn_init maps shared_info and sets up the first vCPU, evtchn_init_vcpu each other one: its vcpu_info
+ * in own memory (or "vcpu_info=shared"), and its upcall, by a vector per vCPU or ("upcall=param") by
  * HVM_PARAM_CALLBACK_IRQ.
  */
 void evtchn_init(void);
 void evtchn_init_vcpu(void);
 
-/* For a guest that has played with them: shared_info back in its place, this vCPU's upcall chosen again. */
+/* Restore shared_info's mapping and this vCPU's upcall, after a test has changed them. */
 void evtchn_repair_shared(void);
 void evtchn_repair_upcall(void);
 
 extern struct shared_info *evtchn_shared;
 
-/* Sets the handler and unmasks the port; what is already pending fires at once. */
+/* Sets the handler and unmasks the port. A pending event is delivered at once. */
 void evtchn_handle(evtchn_port_t port, evtchn_handler *handler, void *arg);
 
-/* Forgets that the port is pending. */
+/* Clears the port's pending bit. */
 void evtchn_clear(evtchn_port_t port);
 
-/* The hypercalls: port numbers or 0 where one is returned, negative errno otherwise. */
+/* Hypercalls. Return a port number or 0, or a negative errno. */
 int evtchn_bind_virq(unsigned virq, unsigned vcpu);
 int evtchn_bind_ipi(unsigned vcpu);
 int evtchn_alloc(domid_t remote);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The grant table of a guest: one frame of version 1 entries, the reserved ones (console, store) left alone.
+ * The grant table of a guest: one frame of version 1 entries. The reserved ones (console, store) are not
+ * used.
  */
 #include "grant.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finding the hypervisor and choosing how to call it. The Xen leaves begin at 0x40000000 or, where another
- * interface comes first, at a multiple of 0x100 above it (xen/arch-x86/cpuid.h).
+ * Finds the hypervisor and selects the call instruction. Xen's leaves begin at 0x40000000 or, after another
+ * interface, at a higher multiple of 0x100 (xen/arch-x86/cpuid.h).
  */
 #include "hypercall.h"
 
@@ -52,7 +52,7 @@ void hypercall_shutdown(unsigned reason)
         asm volatile("cli; hlt");
 }
 
-/* An interface that does not tell the id (the bit is younger than the ABI) leaves it unknown: DOMID_SELF. */
+/* Older interfaces do not report the id. Then returns DOMID_SELF. */
 domid_t hypercall_domid(void)
 {
     struct cpuid r = cpuid(first_leaf + 4, 0);

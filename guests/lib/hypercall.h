@@ -2,9 +2,9 @@
 /*
  * Hypercalls: number in rax, arguments in rdi rsi rdx r10 r8, result in rax (xen/arch-x86/xen-x86_64.h).
  *
- * Three ways lead there: VMMCALL on AMD and Hygon, VMCALL on every other vendor (CPUID leaf 0), and the
- * hypercall page that the hypervisor fills (CPUID leaf base + 2), for guests started with "hypercall=page".
- * hypercall_init chooses once; stock Linux inlines the same choice.
+ * By VMMCALL on AMD and Hygon, VMCALL on other vendors (CPUID leaf 0), or the hypercall page filled in by
+ * the hypervisor (CPUID leaf base + 2), for guests started with "hypercall=page". hypercall_init selects
+ * one, like stock Linux.
  */
 #ifndef GUESTS_LIB_HYPERCALL_H
 #define GUESTS_LIB_HYPERCALL_H
@@ -18,13 +18,13 @@
 extern bool hypercall_by_vmcall, hypercall_by_page;
 extern uint8_t hypercall_page[];
 
-/* Finds the hypervisor; false: there is none under us. Needs cmdline_init. */
+/* Finds the hypervisor. False: none. Needs cmdline_init. */
 bool hypercall_init(void);
 
-/* Ends the domain; reason is a SHUTDOWN_ value (xen/sched.h). */
+/* Shuts down the domain. reason: a SHUTDOWN_ value (xen/sched.h). */
 void hypercall_shutdown(unsigned reason) __attribute__((noreturn));
 
-/* This domain's id, from CPUID, or by asking where the leaf has none. */
+/* Returns this domain's id from CPUID, or DOMID_SELF if it is not reported. */
 domid_t hypercall_domid(void);
 
 static inline long hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
@@ -55,7 +55,7 @@ static inline long hypercall3(uint64_t nr, uint64_t a, const void *b, uint64_t c
     return hypercall(nr, a, (uint64_t)b, c, 0, 0);
 }
 
-/* VCPUOP_, with the vCPU it is about */
+/* VCPUOP_* for the given vCPU */
 static inline long hypercall_vcpu(unsigned op, unsigned vcpu, const void *arg)
 {
     return hypercall(__HYPERVISOR_vcpu_op, op, vcpu, (uint64_t)arg, 0, 0);

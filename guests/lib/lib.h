@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest has instead of a C library: memory and string functions, printf, a spin lock, bit helpers, and
- * the few CPU instructions that C lacks. A guest defines guest_main; main.c calls it when everything is up.
- * printf is lib's because its text goes to console.c; the format's rules stand in printf.c.
+ * The guests' replacement for a C library: memory and string functions, printf, a spin lock, and CPU
+ * instructions that C lacks. A guest defines guest_main; main.c calls it when everything is initialised.
+ * Output of printf goes to console.c; printf.c documents the supported conversions.
  */
 #ifndef GUESTS_LIB_LIB_H
 #define GUESTS_LIB_LIB_H
@@ -19,7 +19,10 @@
 #define NS_PER_MS 1000000UL
 #define NS_PER_S 1000000000UL
 
-/* The guest's program. 0 powers the domain off, anything else reports a crash. Runs with interrupts off. */
+/*
+ * The guest's program. Returning 0 powers off the domain, any other value reports a crash. Runs with
+ * interrupts off.
+ */
 int guest_main(void);
 
 /* string.c */
@@ -32,7 +35,7 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 uint64_t string_number(const char *s);
 
-/* printf.c: snprintf always terminates and returns the length that it wanted, like C's */
+/* printf.c: like in C, snprintf always terminates and returns the untruncated length */
 int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int vsnprintf(char *to, size_t size, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
 void printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -94,7 +97,9 @@ static inline void outb(uint16_t port, uint8_t value)
 static inline void irq_on(void) { asm volatile("sti" ::: "memory"); }
 static inline void irq_off(void) { asm volatile("cli" ::: "memory"); }
 
-/* Sleeps until an interrupt has been handled; called and left with interrupts off, so no wake-up is lost. */
+/*
+ * Sleeps until an interrupt has been handled. Interrupts are off before and after, so no wake-up is lost.
+ */
 static inline void irq_wait(void) { asm volatile("sti; hlt; cli" ::: "memory"); }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's table of contents: from the first 64-bit instruction to guest_main, each step using only what
- * stands above it. Before the console ring is found, text goes to the hypervisor's log (port 0xe9).
+ * Initialisation of a guest, from the first C code to guest_main, in order of dependencies. Until the
+ * console ring is found, text goes to the hypervisor's log (port 0xe9).
  */
 #include "apic.h"
 #include "console.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bump allocator over the largest RAM range behind the kernel, and the memory hypercalls (xen/memory.h).
- * libxenguest places start_info, modules and command line behind the kernel; the allocator begins behind all
- * of them.
+ * A bump allocator over the largest RAM range after the kernel, and the memory hypercalls (xen/memory.h).
+ * libxenguest places start_info, modules and command line after the kernel; the allocator starts after all
+ * of these.
  */
 #include "mem.h"
 
@@ -12,7 +12,7 @@
 #include "hypercall.h"
 #include "trap.h"
 
-#define HOLE_START 0xfd000000UL     /* between the tool stack's ACPI tables and its special pages */
+#define HOLE_START 0xfd000000UL     /* between the toolstack's ACPI tables and its special pages */
 #define HOLE_END 0xfe000000UL
 
 extern uint8_t guest_end[];
@@ -25,10 +25,7 @@ static uint64_t behind(uint64_t top, uint64_t start, uint64_t size)
     return start && start + size > top ? start + size : top;
 }
 
-/*
- * The first page behind kernel, start_info, memory map, modules and command line, as far as they are low in
- * RAM.
- */
+/* Returns the first page after kernel, start_info, memory map, modules and command line. */
 static uint64_t find_top(const struct hvm_start_info *info)
 {
     const struct hvm_modlist_entry *modules = (const void *)info->modlist_paddr;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * snprintf and printf: %s %c %d %i %u %x %%, the lengths l, ll and z, a width, and the flags 0 and -.
- * printf makes one line of text first and hands it over whole, so that lines of several vCPUs do not mix.
+ * printf formats a line first and writes it at once, so that lines of several vCPUs do not mix.
  */
 #include "text.h"
 #include "lib.h"
@@ -49,7 +49,7 @@ static void put_number(struct out *out, uint64_t value, unsigned base, bool nega
     put_padded(out, digits + at, sizeof(digits) - at, width, left, pad);
 }
 
-/* One conversion; format points behind its %. Returns the place behind it. */
+/* Performs one conversion. format points after the %. Returns the position after the conversion. */
 static const char *convert(struct out *out, const char *format, va_list *args)
 {
     bool left = false, wide = false;

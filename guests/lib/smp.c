@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Second vCPUs the way stock kernels start them: INIT and SIPI through the APIC, a real-mode page below 1 MiB
- * (boot.S); or by Xen's own way, with all registers as they shall be (xen/hvm/hvm_vcpu.h). The MADT names the
+ * Secondary vCPUs are started like in stock kernels, by INIT and SIPI from the APIC and a real-mode page
+ * below 1 MiB (boot.S), or like in Xen, with a given register state (xen/hvm/hvm_vcpu.h). The MADT has the
  * APIC ids. AMD APM vol. 2, 16.5 (ICR), 15.27; ACPI specification 5.2.12 (MADT).
  */
 #include "smp.h"
@@ -120,7 +120,7 @@ struct vcpu_hvm_context smp_context(bool wide)
 {
     uint64_t cr0, cr3, cr4;
 
-    if (!wide) /* as PVH starts the first: flat, without paging */
+    if (!wide) /* like a PVH start: flat, without paging */
         return (struct vcpu_hvm_context){
             .mode = VCPU_HVM_MODE_32B,
             .cpu_regs.x86_32 = { .eip = (uint32_t)(uint64_t)boot_ap_direct32, .eflags = 2, .cr0 = 1,
@@ -165,7 +165,7 @@ int smp_start(unsigned id, void (*main)(void))
     return await(v);
 }
 
-/* From boot.S on the new vCPU. Its stack is its own from here, so the next one may be started. */
+/* Called by boot.S on the new vCPU, which has its own stack, so the next one may be started. */
 void smp_ap_start(void)
 {
     struct vcpu *v = starting;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's vCPUs: who they are, what each keeps for itself, and how the second ones are started. Vcpu ids
- * are Xen's (= the MADT's ACPI ids); APIC ids are whatever the MADT says.
+ * The guest's vCPUs: identity, per-vCPU data, and the start of secondary vCPUs. vCPU ids are Xen's, equal
+ * to the MADT's ACPI ids; APIC ids come from the MADT.
  */
 #ifndef GUESTS_LIB_SMP_H
 #define GUESTS_LIB_SMP_H
@@ -23,15 +23,15 @@ struct vcpu {
     struct vcpu *self;              /* GS base points here */
     unsigned id;
     uint32_t apic_id;
-    bool exists;                    /* the MADT has it, enabled */
+    bool exists;                    /* listed and enabled in the MADT */
     volatile bool running;
     void (*main)(void);
-    struct vcpu_info *info;         /* evtchn.c: own_info, or this vCPU's place in shared_info */
+    struct vcpu_info *info;         /* own_info, or this vCPU's slot in shared_info (evtchn.c) */
     struct vcpu_info own_info __attribute__((aligned(64)));
-    uint64_t trap_resume;           /* trap.c: where trap_try goes on; 0: no try is running */
+    uint64_t trap_resume;           /* where trap_try resumes; 0: not in trap_try (trap.c) */
     uint64_t gdt[5];
     struct vcpu_tss tss;
-    uint64_t trap_stack;            /* its end */
+    uint64_t trap_stack;            /* top of the stack */
 };
 
 extern struct vcpu smp_vcpus[SMP_MAX];
@@ -44,7 +44,7 @@ static inline struct vcpu *vcpu_this(void)
     return v;
 }
 
-/* The first vCPU becomes itself: GS base. The very first call in C. */
+/* Sets the GS base of the first vCPU. Must be the first call in C. */
 void smp_init_first(void);
 
 /* Reads the MADT at rsdp (0: no tables, one vCPU). Needs memory and APIC. */
@@ -53,12 +53,13 @@ void smp_init(uint64_t rsdp);
 unsigned smp_count(void);
 
 /*
- * Starts vCPU id by INIT-SIPI-SIPI; it runs main with interrupts off, its event channels and clock ready, and
- * must not return. 0, or -XEN_ENOENT (no such vCPU), -XEN_EBUSY (runs already), -XEN_ETIME (silent for 5 s).
+ * Starts vCPU id by INIT-SIPI-SIPI. It runs main with interrupts off, and its event channels and clock
+ * initialised; main must not return. Returns 0, -XEN_ENOENT (no such vCPU), -XEN_EBUSY (already runs) or
+ * -XEN_ETIME (not running after 30 s).
  */
 int smp_start(unsigned id, void (*main)(void));
 
-/* The same by VCPUOP_initialise and VCPUOP_up with this context, in 64-bit mode (wide) or as PVH's first. */
+/* The same by VCPUOP_initialise and VCPUOP_up, in 64-bit mode (wide) or in the state of a PVH start. */
 int smp_start_by_context(unsigned id, void (*main)(void), bool wide);
 struct vcpu_hvm_context smp_context(bool wide);
 

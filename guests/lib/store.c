@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store ring. A request goes out whole; its answer is awaited while watch events that come in between are
- * noted. The store is trusted with our time, so there is no time-out here. Wire format: xen/io/xs_wire.h.
+ * The store ring. A request is sent completely; watch events that arrive before its answer are noted. The
+ * store is trusted to answer, so there is no timeout. Wire format: xen/io/xs_wire.h.
  */
 #include "store.h"
 
@@ -71,7 +71,10 @@ static void receive(void *data, size_t n)
     }
 }
 
-/* One message into payload (terminated). A watch event carries its path and our number, each terminated. */
+/*
+ * Receives one message into payload, and terminates it. A watch event has its path and our number, each
+ * terminated.
+ */
 static struct xsd_sockmsg receive_message(void)
 {
     struct xsd_sockmsg header;
@@ -100,10 +103,7 @@ static int errno_of(const char *name)
     return -XEN_EIO;
 }
 
-/*
- * path goes with its terminator, extra behind it as it is. The answer lies in payload: its length or an
- * error.
- */
+/* Sends path with its terminator, then extra. The answer is in payload. Returns its length, or an error. */
 static int request(unsigned type, const char *path, const char *extra, size_t extra_length)
 {
     struct xsd_sockmsg header = { .type = type, .len = strlen(path) + 1 + extra_length };

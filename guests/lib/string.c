@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory and string functions: the ones that the compiler calls by itself, and the few that guests need. */
+/* Memory and string functions: those that the compiler emits calls to, and a few that guests need. */
 #include "lib.h"
 
 void *memcpy(void *to, const void *from, size_t n)
@@ -58,7 +58,7 @@ int strncmp(const char *a, const char *b, size_t n)
 
 int strcmp(const char *a, const char *b) { return strncmp(a, b, SIZE_MAX); }
 
-/* Decimal, or hexadecimal after 0x; stops at the first character that does not belong. */
+/* Parses a decimal number, or hexadecimal after 0x, up to the first other character. */
 uint64_t string_number(const char *s)
 {
     uint64_t n = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Port 0xe9, and whatever else is registered. */
+/* Text output to port 0xe9 and a registered sink. */
 #include "text.h"
 
 #define PORT_DEBUG 0xe9

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time as Xen tells it: system time = system_time + (TSC - tsc_timestamp) scaled, read between two equal even
- * versions; the one-shot timer announces itself by VIRQ_TIMER.
+ * The PV clock: system time = system_time + (TSC - tsc_timestamp) scaled, read between two equal even
+ * versions. The one-shot timer raises VIRQ_TIMER.
  */
 #include "time.h"
 
@@ -50,7 +50,7 @@ uint64_t time_wall(void)
     return (ns + time_now()) / NS_PER_S;
 }
 
-/* Waking irq_wait is all that the event is for. */
+/* The event only needs to wake irq_wait. */
 static void timer_event(evtchn_port_t port, void *arg)
 {
     (void)port;

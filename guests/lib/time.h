@@ -11,22 +11,22 @@
 /* Binds VIRQ_TIMER of this vCPU. Needs event channels. */
 void time_init_vcpu(void);
 
-/* Nanoseconds since the hypervisor started. Never goes back on one vCPU. */
+/* Returns nanoseconds since the hypervisor started. Monotonic on each vCPU. */
 uint64_t time_now(void);
 
-/* Seconds since 1970. */
+/* Returns seconds since 1970. */
 uint64_t time_wall(void);
 
 /*
- * Arms this vCPU's timer; its interrupt wakes irq_wait. 0 or negative errno. A time in the past fires at
- * once.
+ * Arms this vCPU's timer, whose interrupt wakes irq_wait. A time in the past fires at once. Returns 0 or a
+ * negative errno.
  */
 int time_set_timer(uint64_t when);
 
-/* The port that this vCPU's timer is bound to. */
+/* Returns the port of this vCPU's timer. */
 unsigned time_port(void);
 
-/* Busy, without interrupts; and asleep, handling them. */
+/* Waits busily without handling interrupts; sleeps and handles them. */
 void time_spin(uint64_t ns);
 void time_sleep(uint64_t ns);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupt and exception entries: 256 small stubs, one common path that saves the registers as struct
- * trap_frame (trap.h) and calls trap_handle, and the two halves of "try": trap_try runs a function that may
- * fault, trap_unwind comes back from the fault into it. AMD APM vol. 2, 8.9 (long-mode interrupt stack).
+ * Interrupt and exception entries: 256 stubs and a common path that saves the registers as struct
+ * trap_frame (trap.h) and calls trap_handle. Also trap_try, which runs a function that may fault, and
+ * trap_unwind, which returns from the fault into it. AMD APM vol. 2, 8.9 (long-mode interrupt stack).
  */
         .section .text, "ax"
         .align 16
@@ -11,7 +11,7 @@ trap_stubs:
         .set vector, 0
         .rept 256
         .align 16
-        /* 8, 10-14, 17, 21, 29 and 30 push an error code; the others get a zero for it */
+        /* the CPU pushes an error code for 8, 10-14, 17, 21, 29 and 30; push 0 for the others */
         .if vector > 31
         push $0
         .else
@@ -67,7 +67,8 @@ trap_return:
         iretq
 
         /*
-         * int trap_try_enter(void (*run)(void *), void *arg, uint64_t *resume): -1, or the vector that hit it
+         * int trap_try_enter(void (*run)(void *), void *arg, uint64_t *resume): returns -1, or the vector
+         * of the exception
          */
         .globl trap_try_enter
 trap_try_enter:

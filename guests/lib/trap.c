@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's own traps. Exceptions run on a stack of their own (IST 1), so that a guest that plays with its
- * stack pointer, or runs out of stack, still says so. AMD APM vol. 2, 8 (exceptions), 4.7.4 (TSS descriptor).
+ * Traps of the guest. Exceptions have their own stack (IST 1), so that a guest with a bad or exhausted
+ * stack can still report them. AMD APM vol. 2, 8 (exceptions), 4.7.4 (TSS descriptor).
  */
 #include "trap.h"
 
@@ -114,7 +114,7 @@ void trap_panic(const char *format, ...)
     hypercall_shutdown(SHUTDOWN_crash);
 }
 
-/* From trap.S, interrupts off. */
+/* Called by trap.S, with interrupts off. */
 void trap_handle(struct trap_frame *f)
 {
     struct vcpu *v = vcpu_this();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two guests, an event channel and a granted page between them. role=pong offers a page and a port to its
- * peer and says so in the store; role=ping finds them there, maps, binds, and plays ROUNDS: it writes a
- * number into the page and sends an event, pong answers with the number's complement. At the end ping unmaps
- * and closes, and pong takes its page back.
+ * Two guests that share an event channel and a granted page. role=pong offers a page and a port to its
+ * peer, and publishes them in the store. role=ping reads them there, maps and binds them, and plays ROUNDS
+ * rounds: it writes a number to the page and sends an event; pong answers with the complement of the
+ * number. At the end ping unmaps and closes, and pong revokes the grant.
  *
- * The peer's domain id comes as peer=ID on the command line, or dom0 writes it to data/peer of each guest,
- * which is how two guests that do not know each other meet. Prints "ping: ok, ..." or "ping: FAILED ...".
+ * The peer's domain id is given by peer=ID on the command line, or dom0 writes it to data/peer of each
+ * guest. Prints "ping: ok, ..." or "ping: FAILED ...".
  */
 #include "cleave-schema.h"
 #include "control.h"
@@ -44,7 +44,7 @@ static domid_t find_peer(void)
     return peer;
 }
 
-/* Sleeps until the page says what is awaited; false after PATIENCE. */
+/* Sleeps until the word changes. False: timeout after PATIENCE. */
 static bool await(volatile uint64_t *word, uint64_t other_than)
 {
     uint64_t end = time_now() + PATIENCE;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several vCPUs: each is started by INIT and SIPI (with "initialise" by VCPUOP_initialise, odd ones in 32-bit
- * mode) and reports itself; then all count under one lock, answer
- * IPIs that come by event channel and by APIC, and sleep by their own timers. "smp: ok" at the end, or "smp:
- * FAILED" with the reason.
+ * Tests several vCPUs. Each is started by INIT and SIPI (with "initialise" by VCPUOP_initialise, odd ones
+ * in 32-bit mode) and reports itself. Then all count under one lock, answer IPIs by event channel and by
+ * APIC, and sleep with their own timers. Prints "smp: ok" at the end, or "smp: FAILED" with the reason.
  */
 #include "apic.h"
 #include "cleave-schema.h"
@@ -25,11 +24,11 @@
 enum phase { WAITING, COUNTING, ANSWERING, SLEEPING };
 
 static volatile enum phase phase;
-static unsigned done;               /* vCPUs through with the phase; atomic */
+static unsigned done;               /* vCPUs that completed the phase; atomic */
 static lock_t count_lock;
 static volatile uint64_t counter;
 static volatile uint32_t events[SMP_MAX], ipis[SMP_MAX];
-static uint64_t latest[SMP_MAX];    /* ns after the end of a sleep, the worst */
+static uint64_t latest[SMP_MAX];    /* maximum delay after a sleep, in ns */
 static int failures;
 
 static void fail(const char *what, unsigned vcpu, uint64_t got, uint64_t wanted)
@@ -89,7 +88,7 @@ static void await_phase(enum phase next)
         cpu_relax();
 }
 
-/* What every second vCPU does; the first does the same between telling the phases. */
+/* Runs on all vCPUs but the first, which does the same between the phases. */
 static void second(void)
 {
     unsigned id = vcpu_this()->id;
@@ -125,7 +124,7 @@ static bool await_count(volatile uint32_t *value, uint32_t wanted)
     return true;
 }
 
-/* One after the other, each awaited, so that none is merged with the one before. */
+/* Sends one at a time and waits for each, so that none is merged with the previous one. */
 static void send_ipis(unsigned id, evtchn_port_t port)
 {
     uint64_t start = time_now(), middle;
@@ -149,7 +148,7 @@ static void send_ipis(unsigned id, evtchn_port_t port)
            (time_now() - middle) / IPIS);
 }
 
-/* What VCPUOP_initialise must refuse, and that it leaves nothing behind. */
+/* Checks what VCPUOP_initialise must refuse, and that refusals have no effect. */
 static void refusals(unsigned id)
 {
     struct vcpu_hvm_context c = smp_context(true);
