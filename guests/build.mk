@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# The guests. guests/lib and the folder of each guest are linked to build/guests/NAME/NAME.elf, which dom0 has
-# as /guests/NAME.elf, with the folder's VM files (/guests/*.cfg). guests/debian is Debian's kernel with a small
-# busybox initrd. To add a guest, create a folder and add its name to GUESTS.
+# The guests. guests/lib and the folder of each guest are linked to build/guests/NAME/NAME.elf, which dom0
+# has as /guests/NAME.elf, with the folder's VM files (/guests/*.cfg). guests/debian is Debian's kernel with
+# a small busybox initrd. To add a guest, create a folder and add its name to GUESTS.
 
 GUESTS := hello witness crash evil flush hog smp bench ping
 

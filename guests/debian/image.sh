@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# image.sh initrd|disk OUTPUT KERNEL BUSYBOX TOOL...: builds the user space of guests/debian, as an initrd with
-# the modules for disk and network from the unpacked package KERNEL, or as a raw disk image with ext4. Needs no
-# root privileges: mke2fs fills the image without mounting it. Owner, times and order are fixed, so that the
-# initrd is reproducible. Read next: init.
+# image.sh initrd|disk OUTPUT KERNEL BUSYBOX TOOL...: builds the user space of guests/debian, as an initrd
+# with the modules for disk and network from the unpacked package KERNEL, or as a raw disk image with ext4.
+# Needs no root privileges: mke2fs fills the image without mounting it. Owner, times and order are fixed, so
+# that the initrd is reproducible. Read next: init.
 set -eu
 
 kind=$1 output=$2 kernel=$3 busybox=$4
