@@ -56,7 +56,7 @@ struct multiboot2_module {
 struct multiboot2_map {
     struct multiboot2_tag tag;
     uint32_t entry_size, entry_version;
-    struct {
+    struct multiboot2_entry {
         uint64_t base, length;
         uint32_t type, reserved;
     } entry[];
@@ -186,18 +186,29 @@ static void add_screen(const struct multiboot2_screen *s)
     }
 }
 
+/* Entries may become longer in later versions of the protocol. */
+static void add_memory_map(const struct multiboot2_map *map)
+{
+    const uint8_t *at = (const uint8_t *)map->entry, *end = (const uint8_t *)map + map->tag.size;
+
+    if (map->tag.size < sizeof(*map) || map->entry_size < sizeof(map->entry[0]))
+        panic("the loader's memory map has %u bytes, with %u for each entry\n", map->tag.size,
+              map->entry_size);
+    for (; end - at >= map->entry_size; at += map->entry_size) {
+        const struct multiboot2_entry *e = (const void *)at;
+
+        add_memory(e->base, e->length, e->type);
+    }
+}
+
 static void parse_tag(const struct multiboot2_tag *tag)
 {
     const struct multiboot2_module *m = (const void *)tag;
-    const struct multiboot2_map *map = (const void *)tag;
 
     switch (tag->type) {
     case TAG_CMDLINE: boot_info.cmdline = keep_string((const char *)(tag + 1)); break;
     case TAG_MODULE: add_module(m->start, m->end, keep_string(m->args)); break;
-    case TAG_MEMORY_MAP:
-        for (unsigned int i = 0; i < (tag->size - sizeof(*map)) / sizeof(map->entry[0]); i++)
-            add_memory(map->entry[i].base, map->entry[i].length, map->entry[i].type);
-        break;
+    case TAG_MEMORY_MAP: add_memory_map((const void *)tag); break;
     case TAG_SCREEN: add_screen((const void *)tag); break;
     case TAG_EFI_64: is_efi = true; break;
     case TAG_RSDP_1:
@@ -213,8 +224,14 @@ static void parse_2(const uint32_t *information)
 {
     const uint8_t *at = (const uint8_t *)information, *end = at + *information;
 
-    for (at += 8; at < end; at += ROUND_UP(((const struct multiboot2_tag *)at)->size, 8))
-        parse_tag((const struct multiboot2_tag *)at);
+    for (at += 8; at < end; at += ROUND_UP(((const struct multiboot2_tag *)at)->size, 8)) {
+        const struct multiboot2_tag *tag = (const struct multiboot2_tag *)at;
+
+        if (tag->size < sizeof(*tag) || tag->size > (uint64_t)(end - at))
+            panic("the loader's tag of type %u has %u bytes, of %lu that are left\n", tag->type,
+                  tag->size, end - at);
+        parse_tag(tag);
+    }
     if (is_efi && boot_info.screen.video_type == XEN_VGATYPE_VESA_LFB)
         boot_info.screen.video_type = XEN_VGATYPE_EFI_LFB;
 }

@@ -6,6 +6,7 @@
 #include "boot/wiring.h"
 #include "core/domain.h"
 #include "core/domain_registry.h"
+#include "core/domain_shutdown.h"
 #include "core/evtchn.h"
 #include "core/vcpu.h"
 #include "cpu/clock.h"
@@ -52,7 +53,7 @@ static void dump_domains(void)
         return;
     for_each_vcpu(dom0, v)
         if (v->initialised)
-            hw_dump(v);
+            domain_dump_vcpu(v);
 }
 
 static const struct panic_hooks panic_hooks = {

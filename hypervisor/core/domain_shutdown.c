@@ -61,6 +61,13 @@ void domain_resume(struct domain *d)
     d->shutdown_code = 0;
 }
 
+void domain_dump_vcpu(struct vcpu *v)
+{
+    for_each_domain_part(part)
+        if (part->dump_vcpu)
+            part->dump_vcpu(v);
+}
+
 void domain_crash(struct vcpu *v, const char *fmt, ...)
 {
     char why[160];
@@ -70,9 +77,7 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
     vsnprintf(why, sizeof(why), fmt, ap);
     va_end(ap);
     log_guest(v->d, "vcpu %u crashed: %s\n", v->id, why);
-    for_each_domain_part(part)
-        if (part->dump_vcpu)
-            part->dump_vcpu(v);
+    domain_dump_vcpu(v);
     domain_shutdown(v->d, SHUTDOWN_crash);
 }
 

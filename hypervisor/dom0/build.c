@@ -106,6 +106,10 @@ static paddr_t give_memory(struct domain *d)
         if (r->end <= LOW_END && r->end - r->start >= LOW_PAGES * PAGE_SIZE)
             low_end = r->end;
     }
+    if (!low_end)
+        panic("dom0 gets no %lu KiB of RAM in one piece below 1 MiB, for its start info and ACPI "
+              "tables\n",
+              LOW_PAGES * PAGE_SIZE >> 10);
     d->max_pages = d->tot_pages;
     return low_end;
 }

@@ -286,7 +286,7 @@ static void exit_fault(struct vcpu *v, const struct exit *e)
 static void exit_shutdown(struct vcpu *v, const struct exit *e)
 {
     log_guest(v->d, "vcpu %u: triple fault\n", v->id);
-    hw_dump(v);
+    domain_dump_vcpu(v);
     domain_shutdown(v->d, (uint8_t)v->d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON]);
 }
 

@@ -128,8 +128,6 @@ int must_check hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 void hw_set_dom0_ports(unsigned int first, unsigned int last, bool allowed);
 bool hw_port_allowed(struct domain *d, uint16_t port);
 
-void hw_dump(struct vcpu *v); /* prints registers on the console */
-
 /*
  * Exit reasons, independent of the CPU's vendor. Kinds from EXIT_DETAILED on carry details in
  * struct exit.

@@ -3,6 +3,7 @@
  * Access to a vcpu's register state: single registers, segments, MSRs kept in the VMCB, the dump.
  * Complete contexts: context.c.
  */
+#include "svm/state.h"
 #include "core/vcpu.h"
 #include "cpu.h"
 #include "cpu/features.h"
@@ -148,7 +149,7 @@ bool hw_xcr0_allowed(struct domain *d, uint64_t val)
     return (val & 1) && !(val & ~cpuid_guest_xcr0_mask(d)) && (!(val & 4) || (val & 2));
 }
 
-void hw_dump(struct vcpu *v)
+void state_dump(struct vcpu *v)
 {
     const struct vmcb *b = v->hw.vmcb;
     const struct guest_regs *r = &v->regs;

@@ -17,6 +17,7 @@
 #include "percpu.h"
 #include "svm/exits.h"
 #include "svm/permissions.h"
+#include "svm/state.h"
 #include "svm/vmcb.h"
 
 #define VM_CR_SVMDIS (1u << 4)
@@ -76,5 +77,5 @@ static int init_control_block(struct vcpu *v)
 const struct domain_part hw_part = {
     .init_vcpu = init_control_block,
     .release_vcpu = release_vcpu,
-    .dump_vcpu = hw_dump,
+    .dump_vcpu = state_dump,
 };

@@ -267,7 +267,8 @@ static void a_device_cannot_be_moved_over_the_core(void **state)
         assert_int_equal(after, before);
     }
     close(fd);
-    assert_non_null(strstr(run_ok("cleave dmesg | tail -n 20")->out, "would cover addresses that are not dom0's"));
+    assert_non_null(strstr(run_ok("cleave dmesg | tail -n 20")->out,
+                           "would cover addresses that are not dom0's"));
 }
 
 /* Where the firmware says that configuration space is (MCFG): the same registers, and those from 256 on. */

@@ -15,6 +15,7 @@
 #include "percpu.h"
 #include "svm/exits.h"
 #include "svm/permissions.h"
+#include "svm/state.h"
 #include "svm/switch.h"
 #include "svm/vmcb.h"
 #include "vdev/cpuid.h"
@@ -591,7 +592,7 @@ static void segments_and_modes(void **state)
     b->segment[SEG_CS].attributes = 0xa9b;
     b->efer = 0;
     assert_false(hw_mode_64(v));
-    hw_dump(v);
+    state_dump(v);
 }
 
 /* --- permissions --- */

@@ -64,6 +64,7 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
 
 void domain_shutdown(struct domain *d, uint8_t reason) { shutdowns++; shutdown_reason = reason; }
 void domain_stop_vcpu(struct vcpu *v) { stops++; }
+void domain_dump_vcpu(struct vcpu *v) {}
 void vcpu_block(struct vcpu *v) { blocks++; }
 void vcpu_wait_in_exit(struct vcpu *v, enum vcpu_wait what) {}
 bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what) { return false; }

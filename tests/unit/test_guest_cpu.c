@@ -73,6 +73,7 @@ void hypercall_exit(struct vcpu *v) {}
 void domain_crash(struct vcpu *v, const char *fmt, ...) { fail_msg("%s", fmt); }
 void domain_shutdown(struct domain *d, uint8_t reason) {}
 void domain_stop_vcpu(struct vcpu *v) {}
+void domain_dump_vcpu(struct vcpu *v) {}
 void vcpu_block(struct vcpu *v) {}
 void vcpu_wait_in_exit(struct vcpu *v, enum vcpu_wait what)
 {

@@ -296,6 +296,31 @@ static void multiboot2_is_read(void **state)
     assert_int_equal(boot_info.screen.u.vesa_lfb.rsvd_size, 8);
 }
 
+/* Longer entries of a later version; and what would never end, or lies beyond the end. */
+static void odd_tags(void **state)
+{
+    static const uint32_t map[] = { 32, 1, 0x100000, 0, 0x100000, 0, 1, 0, 9, 9,
+                                    0x400000, 0, 0x100000, 0, 1, 0, 9, 9 };
+    uint32_t sizes[] = { 0, 7, 0x1000 }, *information, *at;
+
+    (void)state;
+    harness_memory_new(1);
+    boot_info = (struct boot_info){ 0 };
+    information = paddr_to_virt(0x1000);
+    at = add_tag(information + 2, 6, map, sizeof(map));
+    *information = (uint32_t)((uint8_t *)at - (uint8_t *)information);
+    multiboot_parse(0x36d76289, 0x1000);
+    assert_int_equal(boot_info.ranges, 2);
+    assert_int_equal(boot_info.range[1].start, 0x400000);
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        information[3] = sizes[i];
+        assert_panics(multiboot_parse(0x36d76289, 0x1000));
+    }
+    information[3] = 8 + sizeof(map);
+    information[4] = 16; /* bytes of an entry */
+    assert_panics(multiboot_parse(0x36d76289, 0x1000));
+}
+
 /* Of a screen of text, and of none that dom0's kernel knows. */
 static void other_screens(void **state)
 {
@@ -645,6 +670,7 @@ int main(void)
         cmocka_unit_test(hundreds_of_ranges),
         cmocka_unit_test(pages_come_from_the_top),
         cmocka_unit_test(multiboot2_is_read),
+        cmocka_unit_test(odd_tags),
         cmocka_unit_test(start_info_is_read),
         cmocka_unit_test(bundle_is_taken_apart),
         cmocka_unit_test(multiboot1_is_read),
