@@ -86,6 +86,7 @@ $(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
 $(eval $(call unit-test,lib,lib/format.c lib/string.c lib/cmdline.c boot/multiboot.c platform/boot_info.c mm/memory.c))
 $(UNIT_OUT)/core/lib/log.o: UNIT_CFLAGS += -Dprintk=core_printk -Dlog_guest=core_log_guest
 $(eval $(call unit-test,console,lib/console.c lib/log.c lib/spinlock.c platform/uart.c))
+$(eval $(call unit-test,log,lib/log.c))
 $(eval $(call unit-test,uart,lib/console.c lib/spinlock.c platform/uart.c))
 $(eval $(call unit-test,elf,dom0/elf.c))
 $(eval $(call unit-test,acpi,platform/acpi.c dom0/acpi_tables.c))

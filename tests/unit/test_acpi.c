@@ -256,6 +256,23 @@ static void fadt(void **state)
     assert_int_equal(written[1].val, 0x2001 | 6 << 10);
 }
 
+/* The reset register is a port if it is there, and is one. */
+static void reset_register(void **state)
+{
+    for (unsigned int is_there = 0; is_there < 2; is_there++)
+        for (unsigned int space = 0; space < 3; space++) {
+            setup(state);
+            paddr_t p = table_new("FACP", FADT_SIZE);
+
+            put(p + FLAGS, is_there ? 1u << 10 : ~(1u << 10), 4);
+            put(p + RESET, space, 1);
+            put(p + RESET + 4, 0xcf9, 8);
+            put(p + RESET + 12, 0x0f, 1);
+            root_of(p);
+            assert_int_equal(acpi.reset_port, is_there && space == 1 ? 0xcf9 : 0);
+        }
+}
+
 /* ACPI 6.4, 5.2.9: the fields of 32 bits may be 0 where there are extended ones. */
 static void extended_fields(void **state)
 {
@@ -514,6 +531,7 @@ int main(void)
         cmocka_unit_test_setup(cpus_and_ioapics, setup),
         cmocka_unit_test_setup(more_than_there_is_room_for, setup),
         cmocka_unit_test_setup(fadt, setup),
+        cmocka_unit_test_setup(reset_register, setup),
         cmocka_unit_test_setup(extended_fields, setup),
         cmocka_unit_test_setup(segments, setup),
         cmocka_unit_test_setup(addresses_that_cannot_be, setup),

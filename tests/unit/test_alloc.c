@@ -149,6 +149,7 @@ static void domain_gets_what_its_limit_allows(void **state)
     m[1] = alloc_domain(d, 2);
     assert_int_equal(d->tot_pages, 20);
     assert_false(mfn_valid_number(alloc_domain(d, 0)));
+    assert_int_equal(alloc_recount(d, 1), -ENOMEM);
     for (unsigned int i = 0; i < 16; i++) {
         const struct frame *f = mfn_to_frame(mfn_add(m[0], i));
 

@@ -402,6 +402,12 @@ static void test_context_set(void **state)
     put_record(cpu, 77, 0, NULL, 0);
     assert_int_equal(set_context(end), -EINVAL);                      /* no such record */
     put_record(cpu, HVM_SAVE_CODE(END), 0, NULL, 0);
+    put_record(0, HVM_SAVE_CODE(END), 0, NULL, 0);
+    assert_int_equal(set_context(end), -EINVAL);                      /* an end without a header */
+    put_record(put_record(0, HVM_SAVE_CODE(HEADER), 0, &header, sizeof(header)),
+               HVM_SAVE_CODE(HEADER), 0, &header, sizeof(header));
+    assert_int_equal(set_context(end), -EINVAL);                      /* two headers */
+    put_record(cpu, HVM_SAVE_CODE(END), 0, NULL, 0);
     put_record(head, HVM_SAVE_CODE(CPU), 1, &registers, sizeof(registers));
     assert_int_equal(set_context(end), -ENOENT);                      /* no such vcpu */
     put_record(head, HVM_SAVE_CODE(CPU), 0, &registers, sizeof(registers) - 8);

@@ -154,6 +154,7 @@ static void test_many_segments(void **state)
                  any ? 9 : 0);
     }
     put_phdr(e.data + PHDRS + 49 * 56, 4, 4096, 0, 20, 0);
+    put_phdr(e.data + PHDRS + 50 * 56, 1, UINT64_MAX, 0, 1, 1); /* one too many, so not looked at */
     assert_null(elf_read(e.data, e.size, &k));
     assert_int_equal(k.segments, ARRAY_SIZE(k.segment));
     for (unsigned int i = 0; i < k.segments; i++) {

@@ -278,6 +278,13 @@ static void waits_for_one_thing(void **state)
             assert_int_equal(wakes[0], i == j);
             assert_int_equal(v[0]->wait, i == j ? WAIT_NONE : waits[i]);
         }
+    for (unsigned int i = 0; i < ARRAY_SIZE(waits); i++) { /* an interrupt ends HLT and poll */
+        v[0]->wait = waits[i];
+        forget();
+        vcpu_unblock(v[0]);
+        assert_int_equal(v[0]->wait, waits[i] == WAIT_CACHE ? WAIT_CACHE : WAIT_NONE);
+        assert_int_equal(wakes[0], waits[i] != WAIT_CACHE);
+    }
     v[0]->wait = WAIT_CACHE;
     apic_vector = 0x40;
     vcpu_kick(v[0]);
