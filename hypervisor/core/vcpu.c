@@ -3,10 +3,10 @@
  * The life of a vcpu, and its wait states: HLT and poll, the event upcall that ends them, INIT and
  * SIPI.
  *
- * v->wait is set before the vcpu looks for pending work again. The other side makes work pending,
- * then looks at v->wait: one of the two sees the other. A vcpu that waits in an exit handles the
- * same exit again afterwards, from the untouched control block (guest/run.c). INIT and SIPI leave a
- * note that the vcpu's own CPU acts on (guest/inject.c).
+ * v->wait is set before the vcpu checks for pending work again. The other side makes work pending,
+ * then checks v->wait. So at least one of the two sees the other. A vcpu that waits in an exit
+ * handles the same exit again afterwards, from the unchanged VMCB (guest/run.c). INIT and SIPI set
+ * flags that the vcpu's own CPU acts on (guest/inject.c).
  *
  * Read next: vcpu_info.c, vcpu_timer.c.
  */

@@ -13,14 +13,14 @@
 #include "vdev/vdev.h"
 #include "xenpub.h"
 
-/* What a vcpu waits for. It runs only when that is nothing. */
+/* The wait state of a vcpu. It runs only in WAIT_NONE. */
 enum vcpu_wait {
     WAIT_NONE,
-    WAIT_HALT,  /* HLT or SCHEDOP_block: an interrupt or event */
-    WAIT_POLL,  /* SCHEDOP_poll: one of its ports, an interrupt, or the time */
-    WAIT_CACHE, /* in its exit for WBINVD: CPUs that write their caches back */
-    WAIT_DOWN,  /* VCPUOP_up, or INIT and SIPI */
-    WAIT_SIPI,  /* SIPI or VCPUOP_initialise: it has no register state */
+    WAIT_HALT,  /* HLT or SCHEDOP_block: until an interrupt or event */
+    WAIT_POLL,  /* SCHEDOP_poll: until a port is pending, an interrupt, or the timeout */
+    WAIT_CACHE, /* in the exit for WBINVD: until all CPUs have written back their caches */
+    WAIT_DOWN,  /* until VCPUOP_up, or INIT and SIPI */
+    WAIT_SIPI,  /* until SIPI or VCPUOP_initialise: has no register state */
 };
 
 struct vcpu {
@@ -32,9 +32,9 @@ struct vcpu {
     /* accessed on its own CPU, or while it is paused (domain_pause_sync) */
     struct guest_regs regs;
     struct hw_vcpu hw; /* vendor-specific state (hw.h) */
-    struct exit exit;  /* the last one */
+    struct exit exit;  /* the last exit */
     bool exit_again;   /* it waited in that exit, which is handled again before the next entry */
-    int offered;       /* vector of its local APIC that the entry offers; -1: none */
+    int offered;       /* local APIC vector offered at the entry; -1: none */
     struct vdev_vcpu vdev; /* local APIC, MSRs ...; requests are atomic */
     bool initialised;      /* has register state (boot vcpu, or after INIT/SIPI) */
     gva_t runstate_va;     /* 0: none; walked at each update (pitfall 8) */
@@ -44,7 +44,7 @@ struct vcpu {
     /* sched_lock */
     struct sched_unit sched;
 
-    /* atomic: set before the vcpu looks a last time whether what it waits for has come */
+    /* atomic: set before the vcpu checks a last time whether its wait is over */
     enum vcpu_wait wait;
     uint64_t wbinvd_cpus; /* CPUs that dom0's WBINVD still waits for */
 
@@ -95,15 +95,15 @@ static inline bool vcpu_is_blocked(const struct vcpu *v)
 }
 
 /*
- * v, which is current, waits for something else than an interrupt. The caller then looks whether it
- * has come already, and ends the wait. False: another vcpu has stopped v.
+ * Makes v, which must be current, wait. The caller must then check whether the awaited condition
+ * already holds, and end the wait if so. False: another vcpu has stopped v.
  */
 bool vcpu_wait(struct vcpu *v, enum vcpu_wait what);
-/* The same in the handler of an exit, which is called again after the wait (struct exit, again). */
+/* The same in an exit handler, which is called again after the wait (struct exit, again). */
 void vcpu_wait_in_exit(struct vcpu *v, enum vcpu_wait what);
-/* False: v does not wait for that. */
+/* Ends a wait of this kind. False: v is not in that state. */
 bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what);
-/* Stops v: until VCPUOP_up, or INIT and SIPI. */
+/* Stops v until VCPUOP_up, or INIT and SIPI. */
 void vcpu_stop(struct vcpu *v);
 /*
  * Blocks v (HLT, poll) unless work is pending: marks it first, then checks again (pitfall 2). On

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Chooses what the next entry delivers (pitfall 2): first the event that an exit interrupted or the
- * core raised, then an NMI, then an interrupt. The CPU takes an interrupt that is offered at the
- * first moment when the guest can (RFLAGS.IF, interrupt shadow, TPR), without an exit. An offered
- * vector leaves the local APIC's requests at once, so that the same vector can be requested again
- * while its handler runs. If the guest did not take it, inject_finish returns it.
+ * core raised, then an NMI, then an interrupt. The CPU takes an offered interrupt as soon as the
+ * guest can take it (RFLAGS.IF, interrupt shadow, TPR), without an exit. An offered vector leaves
+ * the local APIC's IRR at once, so it can be requested again while its handler runs. If the guest
+ * did not take it, inject_finish returns it.
  *
  * Read next: ../svm/deliver.c.
  */

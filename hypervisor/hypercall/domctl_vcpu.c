@@ -30,7 +30,7 @@ long domctl_vcpu_info(struct hypercall *hc, struct domain *d, void *arg)
 
 #define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)
 
-/* Checks the arguments. NULL: *rc says why. */
+/* Checks the arguments and returns the vcpu, or NULL and an errno in *rc. */
 static struct vcpu *affinity_vcpu(struct domain *d, const struct xen_domctl_vcpuaffinity *a,
                                   long *rc)
 {

@@ -58,8 +58,8 @@ static int poll_pending(struct domain *d, const evtchn_port_t *ports, uint32_t n
 }
 
 /*
- * A sender sets its port pending, then looks for pollers. This sets what v waits for, then looks at
- * the ports again. So at least one side sees the other.
+ * A sender sets its port pending, then looks for pollers. This sets the wait state, then checks the
+ * ports again. So at least one side sees the other.
  */
 static void poll_wait(struct vcpu *v, const struct sched_poll *p, const evtchn_port_t *ports)
 {

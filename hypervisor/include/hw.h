@@ -79,13 +79,14 @@ void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error);
 void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error);
 bool hw_interrupts_enabled(struct vcpu *v); /* IF=1 and no shadow */
 
-/* For guest/inject.c, which decides what the next entry delivers. */
-void hw_inject_pending(struct vcpu *v); /* the exception or interrupted event, if one is pending */
-/* False: another event goes first, or the handler of the last NMI has not returned. */
+/* Delivery at the next entry, for guest/inject.c. */
+/* Injects the pending exception or interrupted event, if any. */
+void hw_inject_pending(struct vcpu *v);
+/* Injects an NMI. False: another event is injected, or NMIs are blocked until an IRET. */
 bool hw_inject_nmi(struct vcpu *v);
 /*
- * Offers an interrupt, which the guest takes as soon as it can; -1: none. heeds_tpr: only if its
- * priority is above the TPR. False: nothing is offered.
+ * Offers an interrupt, which the guest takes as soon as it can; vector -1: none. heeds_tpr: only if
+ * its priority is above the TPR. False: nothing offered.
  */
 bool hw_offer_interrupt(struct vcpu *v, int vector, bool heeds_tpr);
 bool hw_offer_taken(struct vcpu *v); /* after an entry with an offer */
@@ -159,7 +160,7 @@ enum exit_kind {
 };
 struct exit {
     uint8_t kind;
-    bool again; /* the vcpu waited in the handler, which goes on now */
+    bool again; /* handled again: the vcpu waited in the handler */
     union {
         struct {
             uint64_t next_rip;

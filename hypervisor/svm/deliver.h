@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How events get into the guest (svm/deliver.c). */
+/* Delivery of events into the guest (svm/deliver.c). */
 #ifndef CLV_SVM_DELIVER_H
 #define CLV_SVM_DELIVER_H
 
@@ -7,10 +7,10 @@
 
 struct vcpu;
 
-void deliver_cancel(struct vcpu *v); /* no entry after all: the event waits for the next one */
-void deliver_recover(
-    struct vcpu *v);               /* after an exit: an interrupted event becomes pending again */
-void deliver_iret(struct vcpu *v); /* an NMI handler is about to return: NMIs may follow that */
-bool deliver_stepped(struct vcpu *v); /* a #DB was for deliver_iret only, not for the guest */
+void deliver_cancel(struct vcpu *v);  /* entry cancelled: keeps the event */
+void deliver_recover(struct vcpu *v); /* after an exit: keeps an interrupted event */
+void deliver_iret(struct vcpu *v);    /* an NMI handler returns: unblocks NMIs after its IRET */
+/* True if a #DB belongs to deliver_iret only, not to the guest. */
+bool deliver_stepped(struct vcpu *v);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The format of an entry of AMD's nested page tables (APM vol. 2, 5.3 and 15.25), and how it keeps
- * a p2m type: in bits 52 to 55, which the CPU ignores. Only mm/p2m_entry.h includes this. Inline,
- * so that mm/ calls nothing above it.
+ * The format of entries in AMD's nested page tables (APM vol. 2, 5.3 and 15.25). The p2m type is in
+ * bits 52 to 55, which the CPU ignores. Included only by mm/p2m_entry.h, and inline, so that mm/
+ * does not call upwards.
  */
 #ifndef CLV_SVM_NPT_H
 #define CLV_SVM_NPT_H
@@ -21,7 +21,7 @@
 
 /*
  * The rights of each type. PCD selects the PAT's entry 2, UC- (cpu/features.c loads the PAT):
- * uncached, unless the guest's own PAT says write-combining (APM vol. 2, 15.25.8).
+ * uncached, unless the guest's PAT selects write-combining (APM vol. 2, 15.25.8).
  */
 static inline uint64_t npt_rights(enum p2m_type type)
 {
@@ -47,7 +47,7 @@ static inline bool entry_is_table(uint64_t e, unsigned int level)
     return level > 0 && (e & (NPT_P | NPT_PS)) == NPT_P;
 }
 
-/* Maps 2^(9 * level) frames from mfn on, if the type has frames or is MMIO. */
+/* Returns an entry for 2^(9 * level) frames from mfn on, if the type is present. */
 static inline uint64_t entry_make(mfn_t mfn, unsigned int level, enum p2m_type type)
 {
     uint64_t e = npt_rights(type) | (uint64_t)type << NPT_TYPE_SHIFT;
@@ -62,7 +62,9 @@ static inline uint64_t entry_make_table(mfn_t table)
     return mfn_to_paddr(table) | NPT_P | NPT_W | NPT_U;
 }
 
-/* Part i of an entry of this level, whose table takes its place: an entry of the level below. */
+/*
+ * Returns part i of a large entry at this level, for the table at the level below that replaces it.
+ */
 static inline uint64_t entry_part(uint64_t e, unsigned int level, unsigned int i)
 {
     if (e & NPT_P)
@@ -70,7 +72,7 @@ static inline uint64_t entry_part(uint64_t e, unsigned int level, unsigned int i
     return level == 1 ? e & ~NPT_PS : e;
 }
 
-/* Whether the CPU and the core read the same from it. */
+/* True if the type is valid and the CPU's rights match it. */
 static inline bool entry_is_valid(uint64_t e)
 {
     enum p2m_type type = entry_type(e);
