@@ -64,8 +64,8 @@ void exit_wbinvd_softirq(void)
 
 /*
  * Handles INVD and WBINVD. Caches are coherent, so a guest without devices needs neither. For dom0,
- * the caches of all CPUs that it has run on may hold its data. The vcpu waits until each of them
- * has written its own back.
+ * the caches of all CPUs that it has run on may hold its data. The vcpu waits until each of these
+ * CPUs has written back its own.
  */
 static void exit_cache(struct vcpu *v, const struct exit *e)
 {

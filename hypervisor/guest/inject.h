@@ -6,6 +6,6 @@
 struct vcpu;
 
 void inject_prepare(struct vcpu *v); /* before each entry */
-void inject_finish(struct vcpu *v);  /* after it, whether the guest ran or not */
+void inject_finish(struct vcpu *v);  /* after each attempt, entered or not */
 
 #endif

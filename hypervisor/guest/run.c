@@ -19,7 +19,7 @@
 #include "hypercall/runstate.h"
 #include "percpu.h"
 
-/* False: work came up for this CPU before the guest ran. */
+/* Enters v once. False: not entered, other work is pending on this CPU. */
 static bool enter_guest(struct cpu *c, struct vcpu *v)
 {
     inject_prepare(v);
@@ -29,8 +29,8 @@ static bool enter_guest(struct cpu *c, struct vcpu *v)
 }
 
 /*
- * A vcpu that waited in the handler of an exit handles the same exit again: nothing has changed in
- * its control block, and nothing is injected before the exit is dealt with.
+ * Runs v until this CPU has other work. A vcpu that waited in an exit handler handles the same exit
+ * again, before anything is injected: its VMCB has not changed.
  */
 static void run_vcpu(struct cpu *c, struct vcpu *v)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Registers in the control block (svm/state.c). */
+/* Register state of a vcpu (svm/state.c). */
 #ifndef CLV_SVM_STATE_H
 #define CLV_SVM_STATE_H
 
 struct vcpu;
 
-void state_dump(struct vcpu *v); /* prints them on the console */
+void state_dump(struct vcpu *v); /* prints registers on the console */
 
 #endif
