@@ -151,7 +151,7 @@ int main(int argc, char **argv)
     written = fflush(stdout);
     if (written != 0 || ferror(stdout)) {
         report_error("cannot write the output: %s",
-                     written != 0 ? strerror(errno) : "no space, or nobody reads it");
+                     written != 0 ? strerror(errno) : "no space, or no reader");
         status = 1;
     }
     return status;

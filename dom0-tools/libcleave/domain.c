@@ -104,8 +104,7 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
     }
     free(list);
     if (rc < 0)
-        report_error("no VM %s \"%s\": see `cleave list`", number ? "has the number" : "is named",
-                     who);
+        report_error("no VM %s \"%s\": see `cleave list`", number ? "with id" : "named", who);
     return rc;
 }
 

@@ -15,7 +15,7 @@ void domain_pause_sync(struct domain *d);
 void domain_unpause(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason); /* SHUTDOWN_*; dom0: stops the machine */
 void domain_resume(struct domain *d);                   /* after a cancelled suspend */
-void domain_dump_vcpu(struct vcpu *v); /* prints the state of v in each part */
+void domain_dump_vcpu(struct vcpu *v);                  /* prints the state of v in each part */
 /*
  * Crashes the guest after an unhandled action: logs the reason, dumps v and shuts down with
  * SHUTDOWN_crash.
