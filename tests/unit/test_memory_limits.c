@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hypercall/memory*.c at its limits: memory above a guest's target, for which the tools raise its limit;
- * operations on nothing; and no memory for a map.
+ * hypercall/memory*.c at its limits: what there is and may be; memory above a guest's target, for which the
+ * tools raise its limit; operations on nothing; and no memory for a map.
  */
 #include "harness.h"
 #include "mm/heap.h"
@@ -51,6 +51,26 @@ static long populate(struct domain *caller, uint64_t gfn, unsigned int order, un
     *(uint64_t *)&r.extent_start = (caller == control ? DOM0_BASE : 0) + LIST;
     memcpy(at(caller, LIST), &gfn, sizeof(gfn));
     return memory_op(caller, XENMEM_populate_physmap, &r, sizeof(r));
+}
+
+static void numbers(void **state)
+{
+    struct xen_memory_domain who = { .domid = DOMID_SELF };
+    struct xen_pod_target pod = { .domid = 1, .target_pages = LIMIT, .pod_cache_pages = 5, .pod_entries = 6 };
+
+    (void)state;
+    assert_int_equal(memory_op(guest, XENMEM_current_reservation, &who, sizeof(who)), 16);
+    assert_int_equal(memory_op(guest, XENMEM_maximum_reservation, &who, sizeof(who)), LIMIT);
+    assert_int_equal(memory_op(guest, XENMEM_maximum_gpfn, &who, sizeof(who)), 15);
+    assert_int_equal(memory_op(guest, XENMEM_maximum_ram_page, &who, 0), (64 << 8) - 1);
+    assert_int_equal(memory_op(guest, XENMEM_set_pod_target, &pod, sizeof(pod)), -EPERM);
+    assert_int_equal(memory_op(control, XENMEM_set_pod_target, &pod, sizeof(pod)), 0);
+    memcpy(&pod, at(control, ARG), sizeof(pod));
+    assert_int_equal(pod.tot_pages, 16);
+    assert_int_equal(pod.pod_cache_pages + pod.pod_entries, 0);
+    pod.target_pages = LIMIT + 1;
+    assert_int_equal(memory_op(control, XENMEM_set_pod_target, &pod, sizeof(pod)), -EINVAL);
+    assert_int_equal(memory_op(control, XENMEM_get_pod_target, &pod, sizeof(pod)), 0);
 }
 
 /* What dom0 asks for as populate-on-demand is there, and the tools' own pages still fit beside it. */
@@ -104,6 +124,7 @@ static void no_memory_for_a_map(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(numbers, setup),
         cmocka_unit_test_setup(the_limit_grows_with_what_is_on_demand, setup),
         cmocka_unit_test_setup(nothing_is_done_for_nothing, setup),
         cmocka_unit_test_setup(no_memory_for_a_map, setup),

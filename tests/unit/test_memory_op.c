@@ -272,27 +272,6 @@ static void claims(void **state)
     dom->dying = DOMAIN_ALIVE;
 }
 
-static void numbers(void **state)
-{
-    struct xen_memory_domain who = { .domid = DOMID_SELF };
-    struct xen_pod_target pod = { .domid = 1, .target_pages = 100, .pod_cache_pages = 5, .pod_entries = 6 };
-
-    (void)state;
-    assert_int_equal(memory_op(XENMEM_current_reservation, &who, sizeof(who)), 64);
-    assert_int_equal(memory_op(XENMEM_maximum_reservation, &who, sizeof(who)), 2048);
-    assert_int_equal(memory_op(XENMEM_maximum_gpfn, &who, sizeof(who)), 63);
-    assert_int_equal(memory_op(XENMEM_maximum_ram_page, &who, 0), (64 << 8) - 1);
-    assert_int_equal(memory_op(XENMEM_set_pod_target, &pod, sizeof(pod)), -EPERM);
-    call_as(dom0_);
-    assert_int_equal(memory_op(XENMEM_set_pod_target, &pod, sizeof(pod)), 0);
-    memcpy(&pod, at(ARG), sizeof(pod));
-    assert_int_equal(pod.tot_pages, 64);
-    assert_int_equal(pod.pod_cache_pages + pod.pod_entries, 0);
-    pod.target_pages = 2049;
-    assert_int_equal(memory_op(XENMEM_set_pod_target, &pod, sizeof(pod)), -EINVAL);
-    assert_int_equal(memory_op(XENMEM_get_pod_target, &pod, sizeof(pod)), 0);
-}
-
 static void refused_on_purpose(void **state)
 {
     static const unsigned int refused[] = {
@@ -685,7 +664,7 @@ int main(void)
         cmocka_unit_test_setup(only_dom0_names_others, setup),
         cmocka_unit_test_setup(dom0_balloons_in_place, setup),
         cmocka_unit_test_setup(claims, setup),
-        cmocka_unit_test_setup(numbers, setup), cmocka_unit_test_setup(refused_on_purpose, setup),
+        cmocka_unit_test_setup(refused_on_purpose, setup),
         cmocka_unit_test_setup(shared_info_takes_the_place_of_ram, setup),
         cmocka_unit_test_setup(grant_table_is_mapped_by_index, setup),
         cmocka_unit_test_setup(a_grant_table_grows_to_an_index, setup),
