@@ -10,7 +10,7 @@ struct command {
     const char *name;
     const char *arguments; /* for the usage line */
     const char *summary;
-    /* argv[0] is the verb. Returns the exit status: 0, or 1 after one error line. */
+    /* argv[0] is the verb. Returns 0, or another number after an error was reported. */
     int (*run)(const struct command *command, int argc, char **argv);
 };
 

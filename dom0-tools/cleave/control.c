@@ -38,7 +38,8 @@ static int report_refused(struct session *session, const struct domain *domain, 
 {
     int error = errno;
 
-    report_error("cannot %s \"%s\": %s", verb, domain->name, hv_reason(&session->hv, error));
+    report_error(report_by_errno(error), "cannot %s \"%s\": %s", verb, domain->name,
+                 hv_reason(&session->hv, error));
     return -error;
 }
 
@@ -51,7 +52,7 @@ int control_pause(const struct command *command, int argc, char **argv)
 
     hv_forget(&session.hv);
     if (rc == 0 && domain.info.flags & XEN_DOMINF_paused) {
-        report_error("\"%s\" is already paused", domain.name);
+        report_error(REPORT_STATE, "\"%s\" is already paused", domain.name);
         rc = -EALREADY;
     }
     if (rc == 0 && xc_domain_pause(session.hv.xc, domain.domid) < 0)
@@ -69,7 +70,8 @@ int control_unpause(const struct command *command, int argc, char **argv)
 
     hv_forget(&session.hv);
     if (rc == 0 && !(domain.info.flags & XEN_DOMINF_paused)) {
-        report_error("\"%s\" is not paused: it is %s", domain.name, domain_state(&domain.info));
+        report_error(REPORT_STATE, "\"%s\" is not paused: it is %s", domain.name,
+                     domain_state(&domain.info));
         rc = -EALREADY;
     }
     if (rc == 0 && xc_domain_unpause(session.hv.xc, domain.domid) < 0)
@@ -93,7 +95,7 @@ static int await_end(struct session *session, const struct domain *domain)
     }
     if (rc == 0 || rc == -ESRCH)
         return 0;
-    report_error("cannot query whether \"%s\" has ended: %s", domain->name,
+    report_error(report_by_errno(-rc), "cannot query whether \"%s\" has ended: %s", domain->name,
                  hv_reason(&session->hv, -rc));
     return rc;
 }
@@ -169,7 +171,8 @@ static char *read_messages(struct hv *hv, unsigned int *length, uint32_t *next)
     } while (rc == 0 && *length == size && size < DMESG_MAX);
     if (rc == 0)
         return text;
-    report_error("cannot read the hypervisor's messages: %s", hv_reason(hv, errno));
+    report_error(report_by_errno(errno), "cannot read the hypervisor's messages: %s",
+                 hv_reason(hv, errno));
     free(text);
     return NULL;
 }
@@ -187,7 +190,8 @@ static int clear_messages(struct hv *hv, uint32_t next)
         return 0;
     }
     rc = -errno;
-    report_error("cannot clear the hypervisor's messages: %s", hv_reason(hv, -rc));
+    report_error(report_by_errno(-rc), "cannot clear the hypervisor's messages: %s",
+                 hv_reason(hv, -rc));
     return rc;
 }
 

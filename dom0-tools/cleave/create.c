@@ -49,7 +49,8 @@ static int read_file(char **arguments, int count, struct vmfile *vm)
 
     for (int i = 1; rc == 0 && i < count; i++) {
         if (!strchr(arguments[i], '=')) {
-            report_error("\"%s\" is not a setting: only KEY=VALUE may follow the file",
+            report_error(REPORT_USAGE,
+                         "\"%s\" is not a setting: only KEY=VALUE may follow the file",
                          arguments[i]);
             rc = -EINVAL;
         } else if (!(settings[i - 1] = quote_value(arguments[i]))) {
@@ -109,7 +110,7 @@ static int start_vm(struct session *session, const struct vmfile *vm, uint32_t d
     int rc = 0;
 
     if (signals_wait()) {
-        report_error("VM \"%s\": interrupted: the VM was removed", vm->name);
+        report_error(REPORT_INTERNAL, "VM \"%s\": interrupted: the VM was removed", vm->name);
         return -EINTR;
     }
     if (!foreground)
@@ -157,7 +158,7 @@ int create_run(const struct command *command, int argc, char **argv)
     paused = options & OPTION('p');
     foreground = options & OPTION('F');
     if (foreground && options & OPTION('c')) {
-        report_error("--foreground and --console are mutually exclusive");
+        report_error(REPORT_USAGE, "--foreground and --console are mutually exclusive");
         return 1;
     }
     rc = read_file(argv + rc, argc - rc, &vm);

@@ -79,14 +79,14 @@ int command_options(const struct command *command, int argc, char **argv, const 
     opterr = 0;
     while (at = optind, (letter = getopt_long(argc, argv, short_options, table, NULL)) != -1) {
         if (letter == '?') {
-            report_error("unknown option %s: usage: cleave %s %s", argv[at], command->name,
-                         command->arguments);
+            report_error(REPORT_USAGE, "unknown option %s: usage: cleave %s %s", argv[at],
+                         command->name, command->arguments);
             return -EINVAL;
         }
         *options |= OPTION(letter);
     }
     if (argc - optind < least || argc - optind > most) {
-        report_error("%s: usage: cleave %s %s",
+        report_error(REPORT_USAGE, "%s: usage: cleave %s %s",
                      argc - optind < least ? "an argument is missing" : "too many arguments",
                      command->name, command->arguments);
         return -EINVAL;
@@ -122,7 +122,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 static int run_verb(int argc, char **argv)
 {
     if (argc < 2) {
-        report_error("no verb given: `cleave help` lists them");
+        report_error(REPORT_USAGE, "no verb given: `cleave help` lists them");
         return 1;
     }
     if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
@@ -132,27 +132,30 @@ static int run_verb(int argc, char **argv)
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return run_command(&commands[i], argc - 1, argv + 1);
-    report_error("unknown %s \"%s\": `cleave help` lists the verbs",
+    report_error(REPORT_USAGE, "unknown %s \"%s\": `cleave help` lists the verbs",
                  argv[1][0] == '-' ? "option" : "verb", argv[1]);
     return 1;
 }
 
 int main(int argc, char **argv)
 {
+    struct report report = { .echo = stderr };
     int status, written;
 
+    report_begin(&report);
     open_standard_files();
     /* A reader that exits (cleave ... | head) must not kill a verb half-way. */
     signal(SIGPIPE, SIG_IGN);
     status = run_verb(argc, argv);
     /* Any other error was reported where it occurred. */
     if (status != 0)
-        report_error("out of memory");
+        report_error(REPORT_INTERNAL, "out of memory");
     written = fflush(stdout);
     if (written != 0 || ferror(stdout)) {
-        report_error("cannot write the output: %s",
+        report_error(REPORT_INTERNAL, "cannot write the output: %s",
                      written != 0 ? strerror(errno) : "no space, or no reader");
-        status = 1;
     }
+    status = report_class(&report);
+    report_end(&report);
     return status;
 }

@@ -57,7 +57,8 @@ static int report_failed(struct build *b, const char *what)
 {
     int error = errno ? errno : EIO;
 
-    report_error("VM \"%s\": %s: %s", b->vm->name, what, hv_reason(b->hv, error));
+    report_error(report_by_errno(error), "VM \"%s\": %s: %s", b->vm->name, what,
+                 hv_reason(b->hv, error));
     return -error;
 }
 
@@ -96,7 +97,8 @@ static int64_t check_ramdisk(struct build *b)
     free(buffer);
     if (rc == 0)
         return unpacked;
-    report_error("ramdisk %s: truncated or damaged gzip data (%zu bytes): create or copy it "
+    report_error(REPORT_USAGE,
+                 "ramdisk %s: truncated or damaged gzip data (%zu bytes): create or copy it "
                  "again",
                  b->ramdisk.path, b->ramdisk.size);
     return -ENOEXEC;
@@ -118,7 +120,7 @@ static int parse_kernel(struct build *b)
          xc_dom_module_mem(dom, b->ramdisk.bytes, b->ramdisk.size, NULL) != 0) ||
         xc_dom_boot_xen_init(dom, b->hv->xc, 0) != 0 || xc_dom_parse_image(dom) != 0 ||
         xc_dom_set_arch_hooks(dom) != 0) {
-        report_error("kernel %s: damaged, or not a PVH kernel: %s", b->kernel.path,
+        report_error(REPORT_USAGE, "kernel %s: damaged, or not a PVH kernel: %s", b->kernel.path,
                      hv_reason(b->hv, ENOEXEC));
         return -ENOEXEC;
     }
@@ -136,7 +138,8 @@ static int check_fit(struct build *b)
     needed = ((b->dom->kernel_seg.vend + ramdisk) >> KIB_SHIFT) + BOOT_KIB;
     if (needed <= b->vm->memory_kib)
         return 0;
-    report_error("VM \"%s\": memory = %llu MiB is too little: the kernel ends at %llu KiB and the "
+    report_error(REPORT_USAGE,
+                 "VM \"%s\": memory = %llu MiB is too little: the kernel ends at %llu KiB and the "
                  "ramdisk takes %llu KiB: set at least %llu MiB, plus what the guest needs to run",
                  b->vm->name, (unsigned long long)b->vm->memory_kib / KIB_PER_MIB,
                  (unsigned long long)b->dom->kernel_seg.vend >> KIB_SHIFT,
@@ -152,7 +155,8 @@ static int report_no_memory(struct build *b)
 
     if (hv_memory(b->hv, &memory) < 0)
         return -EIO;
-    report_error("VM \"%s\": not enough memory: it needs %llu MiB and %llu MiB of overhead; of "
+    report_error(REPORT_MEMORY,
+                 "VM \"%s\": not enough memory: it needs %llu MiB and %llu MiB of overhead; of "
                  "the machine's %llu MiB, %llu are free%s: lower memory or maxmem, or end another "
                  "VM (`cleave list`)",
                  b->vm->name, (unsigned long long)b->vm->max_memory_kib / KIB_PER_MIB,
@@ -189,12 +193,14 @@ static int check_name(struct build *b)
         return count;
     for (int i = 0; i < count && rc == 0; i++) {
         if (strcmp(list[i].name, b->vm->name) == 0) {
-            report_error("VM \"%s\": the name is in use by domain %u (%s): choose another name, or "
+            report_error(REPORT_STATE,
+                         "VM \"%s\": the name is in use by domain %u (%s): choose another name, or "
                          "`cleave destroy %s`",
                          b->vm->name, list[i].domid, domain_state(&list[i].info), b->vm->name);
             rc = -EEXIST;
         } else if (strcmp(list[i].uuid, b->uuid) == 0) {
-            report_error("VM \"%s\": the uuid %s is in use by domain %u (\"%s\"): choose another "
+            report_error(REPORT_STATE,
+                         "VM \"%s\": the uuid %s is in use by domain %u (\"%s\"): choose another "
                          "one, or none",
                          b->vm->name, b->uuid, list[i].domid, list[i].name);
             rc = -EEXIST;
@@ -383,7 +389,8 @@ static int introduce_domain(struct build *b)
     if (rc == 0 &&
         !xs_introduce_domain(b->store, b->domid, b->rings.store_gfn, b->rings.store_port)) {
         rc = -errno;
-        report_error("VM \"%s\": xenstored cannot connect to the guest: %s: see its log",
+        report_error(REPORT_INTERNAL,
+                     "VM \"%s\": xenstored cannot connect to the guest: %s: see its log",
                      b->vm->name, strerror(errno));
     }
     return rc;

@@ -45,16 +45,18 @@ static int open_tty(struct hv *hv, struct xs_handle *store, const struct domain 
             if (fd >= 0)
                 return fd;
             rc = -errno;
-            report_error("console of \"%s\": %s: %s", domain->name, path, strerror(-rc));
+            report_error(report_by_errno(-rc), "console of \"%s\": %s: %s", domain->name, path,
+                         strerror(-rc));
             return rc;
         }
         if (domain_get(hv, domain->domid, domain->uuid, &now) == -ESRCH) {
-            report_error("console of \"%s\": the VM has ended", domain->name);
+            report_error(REPORT_STATE, "console of \"%s\": the VM has ended", domain->name);
             return -ESRCH;
         }
         usleep(OPEN_STEP * 1000);
     }
-    report_error("console of \"%s\": no terminal after %d s: is xenconsoled running?", domain->name,
+    report_error(REPORT_TIMEOUT,
+                 "console of \"%s\": no terminal after %d s: is xenconsoled running?", domain->name,
                  OPEN_MS / 1000);
     return -ENOENT;
 }
@@ -153,8 +155,8 @@ static int exchange(struct hv *hv, int tty, const struct domain *domain)
             rc = length > 0 ? write_all(STDOUT_FILENO, bytes, length) : 0;
 
             if (rc < 0)
-                report_error("console of \"%s\": cannot write the output: %s", domain->name,
-                             strerror(-rc));
+                report_error(REPORT_INTERNAL, "console of \"%s\": cannot write the output: %s",
+                             domain->name, strerror(-rc));
             if (rc < 0 || length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR))
                 return rc;
         }

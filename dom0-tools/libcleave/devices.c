@@ -37,7 +37,8 @@ static int check_driver(const struct vmfile *vm, const char *driver, const char 
 {
     if (access(driver, F_OK) == 0)
         return 0;
-    report_error("VM \"%s\": dom0's kernel has no %s: modprobe %s", vm->name, module, module);
+    report_error(REPORT_NOT_FOUND, "VM \"%s\": dom0's kernel has no %s: modprobe %s", vm->name,
+                 module, module);
     return -ENODEV;
 }
 
@@ -50,23 +51,27 @@ static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk
 
     if (file < 0 && errno == EBUSY) {
         rc = -EBUSY;
-        report_error("VM \"%s\": disk %s: %s is in use by dom0: unmount it, or use mode r",
+        report_error(REPORT_STATE,
+                     "VM \"%s\": disk %s: %s is in use by dom0: unmount it, or use mode r",
                      vm->name, disk->name, disk->path);
     } else if (file < 0 || fstat(file, &st) < 0) {
         rc = -errno;
-        report_error("VM \"%s\": disk %s: %s: %s", vm->name, disk->name, disk->path, strerror(-rc));
+        report_error(report_by_errno(-rc), "VM \"%s\": disk %s: %s: %s", vm->name, disk->name,
+                     disk->path, strerror(-rc));
     } else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
         rc = -EINVAL;
-        report_error("VM \"%s\": disk %s: %s is neither a file nor a block device", vm->name,
-                     disk->name, disk->path);
+        report_error(REPORT_USAGE, "VM \"%s\": disk %s: %s is neither a file nor a block device",
+                     vm->name, disk->name, disk->path);
     } else if (S_ISREG(st.st_mode) && st.st_size < 512) {
         rc = -EINVAL;
-        report_error("VM \"%s\": disk %s: %s has %lld bytes, less than a sector: truncate -s SIZE "
+        report_error(REPORT_USAGE,
+                     "VM \"%s\": disk %s: %s has %lld bytes, less than a sector: truncate -s SIZE "
                      "%s",
                      vm->name, disk->name, disk->path, (long long)st.st_size, disk->path);
     } else if (S_ISREG(st.st_mode) && !loop_available()) {
         rc = -ENODEV;
-        report_error("VM \"%s\": disk %s is a file, and dom0's kernel has no loop devices: "
+        report_error(REPORT_NOT_FOUND,
+                     "VM \"%s\": disk %s is a file, and dom0's kernel has no loop devices: "
                      "modprobe loop",
                      vm->name, disk->name);
     }
@@ -89,7 +94,8 @@ int devices_check(const struct vmfile *vm)
     for (unsigned int i = 0; rc == 0 && i < devices->vif_count; i++) {
         if (!bridge_exists(devices->vifs[i].bridge)) {
             rc = -ENODEV;
-            report_error("VM \"%s\": vif %u: dom0 has no bridge %s: ip link add %s type bridge",
+            report_error(REPORT_NOT_FOUND,
+                         "VM \"%s\": vif %u: dom0 has no bridge %s: ip link add %s type bridge",
                          vm->name, i, devices->vifs[i].bridge, devices->vifs[i].bridge);
         }
     }
@@ -130,8 +136,8 @@ static int open_disk(const struct vmfile *vm, const struct vmdevices_disk *disk,
             rc = -errno;
     }
     if (rc < 0) {
-        report_error("VM \"%s\": disk %s: cannot make %s a block device: %s", vm->name, disk->name,
-                     disk->path, strerror(-rc));
+        report_error(report_by_errno(-rc), "VM \"%s\": disk %s: cannot make %s a block device: %s",
+                     vm->name, disk->name, disk->path, strerror(-rc));
         if (file >= 0)
             close(file);
         return rc;
@@ -213,7 +219,8 @@ static int check_unshared(struct xs_handle *store, const struct vmfile *vm,
     int rc = find_storage(fd, &mine) ? 0 : -errno;
 
     if (rc < 0)
-        report_error("VM \"%s\": disk %s: %s: %s", vm->name, disk->name, disk->path, strerror(-rc));
+        report_error(report_by_errno(-rc), "VM \"%s\": disk %s: %s: %s", vm->name, disk->name,
+                     disk->path, strerror(-rc));
     snprintf(folder, sizeof(folder), SCHEMA_BACKEND_VBDS_PATH, 0);
     domid_count = list_numbers(store, &domids, folder);
     for (unsigned int i = 0; rc == 0 && i < domid_count; i++) {
@@ -224,7 +231,8 @@ static int check_unshared(struct xs_handle *store, const struct vmfile *vm,
                 rc = -EBUSY;
         free(numbers);
         if (rc < 0)
-            report_error("VM \"%s\": disk %s: %s is already in use by domain %u, and two VMs that "
+            report_error(REPORT_STATE,
+                         "VM \"%s\": disk %s: %s is already in use by domain %u, and two VMs that "
                          "write to one disk corrupt it: end the other VM, copy it, or use mode "
                          "r for both",
                          vm->name, disk->name, disk->path, domids[i]);
@@ -259,7 +267,8 @@ static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmf
     snprintf(served, sizeof(served), DRIVERS "vbd/vbd-%u-%u/physical_device", domid, disk->number);
     if (rc == 0 && !await_file(served)) {
         rc = -EIO;
-        report_error("VM \"%s\": disk %s: dom0's kernel did not connect %s: another VM may be "
+        report_error(REPORT_TIMEOUT,
+                     "VM \"%s\": disk %s: dom0's kernel did not connect %s: another VM may be "
                      "writing to it; see dmesg",
                      vm->name, disk->name, disk->path);
     }
@@ -284,18 +293,20 @@ static int attach_vif(struct xs_handle *store, uint32_t domid, const struct vmfi
     snprintf(interface, sizeof(interface), "vif%u.%u", domid, index);
     snprintf(made, sizeof(made), "/sys/class/net/%s", interface);
     if (!await_file(made)) {
-        report_error("VM \"%s\": vif %u: dom0's kernel did not create %s: see dmesg", vm->name,
+        report_error(REPORT_TIMEOUT,
+                     "VM \"%s\": vif %u: dom0's kernel did not create %s: see dmesg", vm->name,
                      index, interface);
         return -EIO;
     }
     rc = bridge_join(vif->bridge, interface);
     if (rc < 0)
-        report_error("VM \"%s\": vif %u: cannot add %s to bridge %s: %s", vm->name, index,
-                     interface, vif->bridge, strerror(-rc));
+        report_error(report_by_errno(-rc), "VM \"%s\": vif %u: cannot add %s to bridge %s: %s",
+                     vm->name, index, interface, vif->bridge, strerror(-rc));
     else if (!store_write(store, XBT_NULL, "connected", SCHEMA_BACKEND_VIF_HOTPLUG_PATH, 0, domid,
                           index)) {
         rc = -errno;
-        report_error("VM \"%s\": vif %u: cannot write its status to the store: %s", vm->name, index,
+        report_error(report_by_errno(-rc),
+                     "VM \"%s\": vif %u: cannot write its status to the store: %s", vm->name, index,
                      strerror(-rc));
     }
     return rc;

@@ -51,7 +51,8 @@ int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list)
             int error = errno;
 
             free(domains);
-            report_error("cannot list the domains: %s", hv_reason(hv, error));
+            report_error(report_by_errno(error), "cannot list the domains: %s",
+                         hv_reason(hv, error));
             return -error;
         }
         domains = realloc(domains, (count + batch + 1) * sizeof(*domains));
@@ -104,7 +105,8 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
     }
     free(list);
     if (rc < 0)
-        report_error("no VM %s \"%s\": see `cleave list`", number ? "with id" : "named", who);
+        report_error(REPORT_NOT_FOUND, "no VM %s \"%s\": see `cleave list`",
+                     number ? "with id" : "named", who);
     return rc;
 }
 
@@ -114,7 +116,8 @@ int domain_find_guest(struct hv *hv, struct xs_handle *store, const char *who,
     int rc = domain_find(hv, store, who, domain);
 
     if (rc == 0 && domain->domid == 0) {
-        report_error("domain 0 is the control domain itself: name a VM (`cleave list`)");
+        report_error(REPORT_PERMISSION,
+                     "domain 0 is the control domain itself: name a VM (`cleave list`)");
         return -EPERM;
     }
     return rc;
@@ -159,7 +162,8 @@ static int await_end(struct hv *hv, uint32_t domid, const char *uuid)
             return 0;
         usleep(DESTROY_STEP * 1000);
     }
-    report_error("domain %u has ended but still has %llu pages after %d s: a program maps its "
+    report_error(REPORT_TIMEOUT,
+                 "domain %u has ended but still has %llu pages after %d s: a program maps its "
                  "memory",
                  domid, (unsigned long long)domain.info.tot_pages, DESTROY_MS / 1000);
     return -EBUSY;
@@ -212,7 +216,8 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
         devices_detach(store, domid);
     rc = found == 0 && xc_domain_destroy(hv->xc, domid) < 0 ? -errno : found;
     if (rc < 0 && rc != -ESRCH) {
-        report_error("cannot destroy domain %u: %s", domid, hv_reason(hv, -rc));
+        report_error(report_by_errno(-rc), "cannot destroy domain %u: %s", domid,
+                     hv_reason(hv, -rc));
         return rc;
     }
     rc = remove_nodes(hv, store, domid, uuid);
@@ -228,13 +233,15 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
     char feature[8];
 
     if (domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)) {
-        report_error("\"%s\" has already ended (%s): `cleave destroy %s` removes what is left "
+        report_error(REPORT_STATE,
+                     "\"%s\" has already ended (%s): `cleave destroy %s` removes what is left "
                      "of it",
                      domain->name, domain_state(&domain->info), domain->name);
         return -EALREADY;
     }
     if (domain->info.flags & XEN_DOMINF_paused) {
-        report_error("\"%s\" is paused and cannot respond: `cleave unpause %s` first, or `cleave "
+        report_error(REPORT_STATE,
+                     "\"%s\" is paused and cannot respond: `cleave unpause %s` first, or `cleave "
                      "destroy %s`",
                      domain->name, domain->name, domain->name);
         return -EAGAIN;
@@ -243,15 +250,16 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
                     reboot ? SCHEMA_CONTROL_REBOOT_PATH : SCHEMA_CONTROL_POWEROFF_PATH,
                     domain->domid);
     if (strcmp(feature, "1") != 0) {
-        report_error("\"%s\" does not accept %s requests (it is still booting, or it "
+        report_error(REPORT_COOPERATION,
+                     "\"%s\" does not accept %s requests (it is still booting, or it "
                      "has no Xen drivers): wait, or `cleave destroy %s`",
                      domain->name, wish, domain->name);
         return -EOPNOTSUPP;
     }
     hv_forget(hv);
     if (!store_write(store, XBT_NULL, wish, SCHEMA_CONTROL_SHUTDOWN_PATH, domain->domid)) {
-        report_error("cannot write the request for \"%s\" to the store: %s", domain->name,
-                     strerror(errno));
+        report_error(report_by_errno(errno), "cannot write the request for \"%s\" to the store: %s",
+                     domain->name, strerror(errno));
         return -EIO;
     }
     return 0;

@@ -43,14 +43,17 @@ static void keep_message(struct xentoollog_logger *logger, xentoollog_level leve
 static int report_no_hypervisor(int error)
 {
     if (geteuid() != 0)
-        report_error("only root may access the hypervisor, and this is user %u: use sudo",
+        report_error(REPORT_PERMISSION,
+                     "only root may access the hypervisor, and this is user %u: use sudo",
                      geteuid());
     else if (access("/proc/xen/privcmd", F_OK) != 0 && access("/dev/xen/privcmd", F_OK) != 0)
-        report_error("no hypervisor: /proc/xen/privcmd is missing: this is not a control domain "
+        report_error(REPORT_INTERNAL,
+                     "no hypervisor: /proc/xen/privcmd is missing: this is not a control domain "
                      "under Cleave or Xen, or xenfs is not mounted (mount -t xenfs xenfs "
                      "/proc/xen)");
     else
-        report_error("cannot open the hypervisor: %s: the kernel module xen-privcmd must be "
+        report_error(report_by_errno(error),
+                     "cannot open the hypervisor: %s: the kernel module xen-privcmd must be "
                      "loaded",
                      strerror(error));
     return -error;
@@ -90,11 +93,12 @@ int hv_physinfo(struct hv *hv, xc_physinfo_t *info)
     int error = errno;
 
     if (error == EACCES)
-        report_error("the hypervisor has another version of the control interface than this "
+        report_error(REPORT_INTERNAL,
+                     "the hypervisor has another version of the control interface than this "
                      "tool (0x%x): use the matching tools",
                      XEN_SYSCTL_INTERFACE_VERSION);
     else
-        report_error("cannot query the machine: %s", hv_reason(hv, error));
+        report_error(report_by_errno(error), "cannot query the machine: %s", hv_reason(hv, error));
     return -error;
 }
 

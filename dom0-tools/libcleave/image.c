@@ -37,11 +37,11 @@ int image_map(const char *path, const char *what, struct image *image)
     *image = (struct image){ .path = path };
     if (fd < 0 || fstat(fd, &st) < 0) {
         rc = -errno;
-        report_error("%s %s: %s", what, path, strerror(errno));
+        report_error(report_by_errno(errno), "%s %s: %s", what, path, strerror(errno));
     } else if (!S_ISREG(st.st_mode)) {
-        report_error("%s %s: not a regular file", what, path);
+        report_error(REPORT_USAGE, "%s %s: not a regular file", what, path);
     } else if (!st.st_size) {
-        report_error("%s %s: the file is empty", what, path);
+        report_error(REPORT_USAGE, "%s %s: the file is empty", what, path);
     } else {
         image->bytes = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         image->size = st.st_size;
@@ -49,8 +49,8 @@ int image_map(const char *path, const char *what, struct image *image)
         if (image->bytes == MAP_FAILED) {
             rc = -errno;
             image->bytes = NULL;
-            report_error("%s %s: cannot map %zu bytes: %s", what, path, image->size,
-                         strerror(errno));
+            report_error(REPORT_INTERNAL, "%s %s: cannot map %zu bytes: %s", what, path,
+                         image->size, strerror(errno));
         }
     }
     if (fd >= 0)
@@ -80,7 +80,8 @@ bool image_is_gzip(const struct image *image) { return starts_with(image, "\x1f\
 
 static int report_truncated(const struct image *image, uint64_t wanted)
 {
-    report_error("kernel %s: truncated: it has %zu bytes, but its headers require %llu: copy it "
+    report_error(REPORT_USAGE,
+                 "kernel %s: truncated: it has %zu bytes, but its headers require %llu: copy it "
                  "again",
                  image->path, image->size, (unsigned long long)wanted);
     return -ENOEXEC;
@@ -156,7 +157,8 @@ static int check_elf(const struct image *image)
     }
     if (entry)
         return 0;
-    report_error("kernel %s: an ELF file without the note for a PVH entry point "
+    report_error(REPORT_USAGE,
+                 "kernel %s: an ELF file without the note for a PVH entry point "
                  "(XEN_ELFNOTE_PHYS32_ENTRY): Linux needs CONFIG_PVH",
                  image->path);
     return -ENOEXEC;
@@ -176,7 +178,8 @@ static int check_bzimage(const struct image *image)
     uint64_t end;
 
     if (version < BZ_VERSION_PAYLOAD) {
-        report_error("kernel %s: a Linux bzImage with boot protocol %u.%02u: 2.08 or later is "
+        report_error(REPORT_USAGE,
+                     "kernel %s: a Linux bzImage with boot protocol %u.%02u: 2.08 or later is "
                      "required",
                      image->path, version >> 8, version & 0xff);
         return -ENOEXEC;
@@ -196,7 +199,8 @@ int image_check_kernel(const struct image *image)
         return check_bzimage(image);
     if (image_is_gzip(image))
         return 0; /* libxenguest unpacks and checks it */
-    report_error("kernel %s: neither an ELF nor a Linux bzImage: it begins with %02x %02x %02x "
+    report_error(REPORT_USAGE,
+                 "kernel %s: neither an ELF nor a Linux bzImage: it begins with %02x %02x %02x "
                  "%02x",
                  image->path, bytes[0], image->size > 1 ? bytes[1] : 0,
                  image->size > 2 ? bytes[2] : 0, image->size > 3 ? bytes[3] : 0);
@@ -225,7 +229,8 @@ int image_check_initrd(const struct image *image)
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         if (starts_with(image, formats[i].magic, formats[i].length))
             return 0;
-    report_error("ramdisk %s: not a cpio archive, compressed or not: it begins with %02x, "
+    report_error(REPORT_USAGE,
+                 "ramdisk %s: not a cpio archive, compressed or not: it begins with %02x, "
                  "and has %zu bytes",
                  image->path, bytes[0], image->size);
     return -ENOEXEC;

@@ -88,8 +88,8 @@ static int life_open(struct life *life, const struct vmfile *vm, uint32_t domid)
     }
     if (watches)
         return 0;
-    report_error("VM \"%s\": cannot watch xenstored for the end of domains: %s", vm->name,
-                 strerror(errno));
+    report_error(REPORT_INTERNAL, "VM \"%s\": cannot watch xenstored for the end of domains: %s",
+                 vm->name, strerror(errno));
     life_close(life);
     return -EIO;
 }
@@ -118,7 +118,8 @@ static int await_end(struct life *life)
             return domain_shutdown_reason(&domain.info);
         event = xs_read_watch(life->store, &count);
         if (!event) {
-            report_error("VM \"%s\": lost xenstored: this VM is no longer watched", life->vm->name);
+            report_error(REPORT_INTERNAL, "VM \"%s\": lost xenstored: this VM is no longer watched",
+                         life->vm->name);
             return -EIO;
         }
         free(event);
@@ -155,7 +156,8 @@ int life_start(struct hv *hv, const struct vmfile *vm, uint32_t domid)
     if (xc_domain_unpause(hv->xc, domid) == 0)
         return 0;
     rc = -errno;
-    report_error("VM \"%s\": cannot unpause it: %s", vm->name, hv_reason(hv, -rc));
+    report_error(report_by_errno(-rc), "VM \"%s\": cannot unpause it: %s", vm->name,
+                 hv_reason(hv, -rc));
     return rc;
 }
 
@@ -191,7 +193,8 @@ static int watch_vm(struct life *life)
     while (rc == 0) {
         int reason;
 
-        report_begin();
+        if (report_current())
+            report_begin(report_current());
         reason = await_end(life);
         if (reason == -ESRCH) {
             note(life, "destroyed");
@@ -288,8 +291,8 @@ int life_watch(const struct vmfile *vm, uint32_t domid)
 
     if (pipe2(ready, O_CLOEXEC) < 0 || (child = fork()) < 0) {
         rc = -errno;
-        report_error("VM \"%s\": cannot create a process to watch it: %s", vm->name,
-                     strerror(errno));
+        report_error(REPORT_INTERNAL, "VM \"%s\": cannot create a process to watch it: %s",
+                     vm->name, strerror(errno));
         return rc;
     }
     if (child == 0) {
@@ -301,6 +304,7 @@ int life_watch(const struct vmfile *vm, uint32_t domid)
     close(ready[0]);
     log_path(vm->name, path);
     if (rc < 0)
-        report_error("VM \"%s\": the watcher did not start: see %s", vm->name, path);
+        report_error(REPORT_INTERNAL, "VM \"%s\": the watcher did not start: see %s", vm->name,
+                     path);
     return rc;
 }

@@ -21,7 +21,7 @@ int lock_acquire(void)
 
     if (rc == 0)
         return fd;
-    report_error("cannot lock %s: %s", LOCK_FILE, strerror(error));
+    report_error(report_by_errno(error), "cannot lock %s: %s", LOCK_FILE, strerror(error));
     if (fd >= 0)
         close(fd);
     return -error;

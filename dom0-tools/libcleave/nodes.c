@@ -323,7 +323,8 @@ static int commit(struct xs_handle *store, uint32_t domid,
         }
     } while (batch.error == EAGAIN);
     if (batch.error)
-        report_error("cannot write the nodes of domain %u to the store: %s: see xenstored's log",
+        report_error(report_by_errno(batch.error),
+                     "cannot write the nodes of domain %u to the store: %s: see xenstored's log",
                      domid, strerror(batch.error));
     return -batch.error;
 }

@@ -29,7 +29,7 @@ static int pin_vcpus(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     int rc = 0;
 
     if (!map || cpus < 0) {
-        report_error("VM \"%s\": cannot query the machine's CPUs: %s", vm->name,
+        report_error(REPORT_INTERNAL, "VM \"%s\": cannot query the machine's CPUs: %s", vm->name,
                      hv_reason(hv, errno));
         free(map);
         return -EIO;
@@ -41,14 +41,14 @@ static int pin_vcpus(struct hv *hv, uint32_t domid, const struct vmfile *vm)
         }
     }
     if (!chosen) {
-        report_error("VM \"%s\": cpus names none of the machine's %d CPUs (0 to %d)", vm->name,
-                     cpus, cpus - 1);
+        report_error(REPORT_CPU, "VM \"%s\": cpus names none of the machine's %d CPUs (0 to %d)",
+                     vm->name, cpus, cpus - 1);
         rc = -EINVAL;
     }
     for (unsigned int vcpu = 0; rc == 0 && vcpu < vm->max_vcpus; vcpu++) {
         if (xc_vcpu_setaffinity(hv->xc, domid, vcpu, map, NULL, XEN_VCPUAFFINITY_HARD) < 0) {
             rc = -errno;
-            report_error("VM \"%s\": cannot pin vCPU %u to cpus: %s", vm->name, vcpu,
+            report_error(REPORT_CPU, "VM \"%s\": cannot pin vCPU %u to cpus: %s", vm->name, vcpu,
                          hv_reason(hv, -rc));
         }
     }
@@ -76,8 +76,8 @@ static int set_weight(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     }
     if (rc == 0)
         return 0;
-    report_error("VM \"%s\": the scheduler (number %d) rejects cpu_weight = %u: %s", vm->name,
-                 scheduler, vm->weight, hv_reason(hv, errno));
+    report_error(REPORT_CPU, "VM \"%s\": the scheduler (number %d) rejects cpu_weight = %u: %s",
+                 vm->name, scheduler, vm->weight, hv_reason(hv, errno));
     return -EOPNOTSUPP;
 }
 
@@ -88,7 +88,8 @@ int resources_apply(struct hv *hv, uint32_t domid, const struct vmfile *vm)
     hv_forget(hv);
     if (vm->tsc_mode && xc_domain_set_tsc_info(hv->xc, domid, vm->tsc_mode, 0, 0, 0) < 0) {
         rc = -errno;
-        report_error("VM \"%s\": cannot set tsc_mode: %s", vm->name, hv_reason(hv, -rc));
+        report_error(report_by_errno(-rc), "VM \"%s\": cannot set tsc_mode: %s", vm->name,
+                     hv_reason(hv, -rc));
     }
     if (rc == 0 && vm->pinned)
         rc = pin_vcpus(hv, domid, vm);

@@ -60,21 +60,25 @@ static int probe_store(const char *socket_path)
 static void report_unreachable(const char *path, int error)
 {
     if (error == ENOENT || error == ECONNREFUSED)
-        report_error("xenstored is not running (%s: %s): start it: xenstored --pid-file "
+        report_error(REPORT_INTERNAL,
+                     "xenstored is not running (%s: %s): start it: xenstored --pid-file "
                      "/run/xen/xenstored.pid",
                      path, strerror(error));
     else if (error == ETIMEDOUT)
-        report_error("xenstored does not answer on %s within %d s: it hangs, or the machine is "
+        report_error(REPORT_TIMEOUT,
+                     "xenstored does not answer on %s within %d s: it hangs, or the machine is "
                      "overloaded",
                      path, ANSWER_MS / 1000);
     else
-        report_error("cannot reach xenstored on %s: %s", path, strerror(error));
+        report_error(report_by_errno(error), "cannot reach xenstored on %s: %s", path,
+                     strerror(error));
 }
 
 static int connection = -1; /* socket of the last opened handle */
 /* socket to shut down; owned by the thread that takes it out */
 static atomic_int guarded = -1;
-static atomic_uint guard_number; /* number of the current guard; an older one exits */
+static atomic_uint guard_number;      /* number of the current guard; an older one exits */
+static struct report *guarded_report; /* of the thread that is guarded */
 static atomic_bool lost;
 
 /*
@@ -116,6 +120,7 @@ static void *guard_thread(void *argument)
     const char *path = xs_daemon_socket();
     int error, fd;
 
+    report_join(guarded_report);
     do {
         sleep(GUARD_S);
         error = probe_store(path);
@@ -135,6 +140,7 @@ void store_guard(void)
     pthread_t thread;
 
     atomic_store(&lost, false);
+    guarded_report = report_current();
     atomic_store(&guarded, connection);
     if (pthread_create(&thread, NULL, guard_thread, (void *)(uintptr_t)number) == 0)
         pthread_detach(thread);

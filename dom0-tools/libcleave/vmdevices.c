@@ -74,19 +74,20 @@ static int add_disk(const char *path, const char *spec, const libxl_device_disk 
     const char *problem = unsupported(from);
 
     if (problem) {
-        report_error("VM file %s: disk \"%s\": %s", path, spec, problem);
+        report_error(REPORT_USAGE, "VM file %s: disk \"%s\": %s", path, spec, problem);
         return -EINVAL;
     }
     if (!from->vdev || !parse_name(from->vdev, &disk->number)) {
-        report_error("VM file %s: disk \"%s\": its name \"%s\" in the guest must be from xvda to "
+        report_error(REPORT_USAGE,
+                     "VM file %s: disk \"%s\": its name \"%s\" in the guest must be from xvda to "
                      "xvdz",
                      path, spec, from->vdev ? from->vdev : "");
         return -EINVAL;
     }
     for (unsigned int i = 0; i < devices->disk_count; i++) {
         if (devices->disks[i].number == disk->number) {
-            report_error("VM file %s: two disks are named %s: names must be unique", path,
-                         from->vdev);
+            report_error(REPORT_USAGE, "VM file %s: two disks are named %s: names must be unique",
+                         path, from->vdev);
             return -EINVAL;
         }
     }
@@ -130,7 +131,8 @@ static int read_disk(const char *path, const char *spec, struct vmdevices *devic
     if (report)
         fclose(report);
     if (rc < 0)
-        report_error("VM file %s: disk \"%s\" does not follow xl-disk-configuration(5), for "
+        report_error(REPORT_USAGE,
+                     "VM file %s: disk \"%s\" does not follow xl-disk-configuration(5), for "
                      "example \"/path/in/dom0,raw,xvda,rw\": %s",
                      path, spec, reason_of(words));
     else
@@ -158,7 +160,8 @@ static int read_vif_key(const char *path, const char *key, const char *value,
 {
     if (strcmp(key, "mac") == 0) {
         if (!is_mac(value)) {
-            report_error("VM file %s: vif: mac=%s: must be like 00:16:3e:01:02:03, the first "
+            report_error(REPORT_USAGE,
+                         "VM file %s: vif: mac=%s: must be like 00:16:3e:01:02:03, the first "
                          "number even",
                          path, value);
             return -EINVAL;
@@ -166,13 +169,15 @@ static int read_vif_key(const char *path, const char *key, const char *value,
         strcpy(vif->mac, value);
     } else if (strcmp(key, "bridge") == 0) {
         if (!*value || strlen(value) >= sizeof(vif->bridge)) {
-            report_error("VM file %s: vif: bridge=%s: must be a name of 1 to %zu characters", path,
+            report_error(REPORT_USAGE,
+                         "VM file %s: vif: bridge=%s: must be a name of 1 to %zu characters", path,
                          value, sizeof(vif->bridge) - 1);
             return -EINVAL;
         }
         strcpy(vif->bridge, value);
     } else if (strcmp(key, "type") != 0 || strcmp(value, "vif") != 0) {
-        report_error("VM file %s: vif: %s=%s: only mac and bridge are supported; else use `xl "
+        report_error(REPORT_USAGE,
+                     "VM file %s: vif: %s=%s: only mac and bridge are supported; else use `xl "
                      "create`",
                      path, key, value);
         return -EINVAL;
@@ -216,14 +221,15 @@ static int list_of(XLU_Config *config, const char *path, const char *key, int ma
     if (error == ESRCH)
         *count = 0;
     else if (error || *count > max) {
-        report_error("VM file %s: %s must be a list of at most %d strings: %s = [\"...\"]", path,
+        report_error(REPORT_USAGE,
+                     "VM file %s: %s must be a list of at most %d strings: %s = [\"...\"]", path,
                      key, max, key);
         return -EINVAL;
     }
     for (int i = 0; i < *count; i++) {
         if (!xlu_cfg_get_listitem(*list, i)) {
-            report_error("VM file %s: %s: item %d is not a string: %s = [\"...\"]", path, key,
-                         i + 1, key);
+            report_error(REPORT_USAGE, "VM file %s: %s: item %d is not a string: %s = [\"...\"]",
+                         path, key, i + 1, key);
             return -EINVAL;
         }
     }

@@ -38,11 +38,11 @@ static char *read_text(const char *path, char *const *settings, int setting_coun
     FILE *out = open_memstream(&text, &length);
 
     if (!in || !out || fstat(fileno(in), &st) < 0) {
-        report_error("VM file %s: %s", path, strerror(errno));
+        report_error(report_by_errno(errno), "VM file %s: %s", path, strerror(errno));
         goto fail;
     }
     if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
-        report_error("VM file %s: %s", path,
+        report_error(REPORT_USAGE, "VM file %s: %s", path,
                      S_ISREG(st.st_mode) ? "larger than 1 MiB: not a VM file"
                                          : "not a regular file");
         goto fail;
@@ -50,7 +50,8 @@ static char *read_text(const char *path, char *const *settings, int setting_coun
     while ((part = fread(buffer, 1, sizeof(buffer), in)) > 0)
         fwrite(buffer, 1, part, out);
     if (ferror(in)) {
-        report_error("VM file %s: cannot read it completely: %s", path, strerror(errno));
+        report_error(REPORT_INTERNAL, "VM file %s: cannot read it completely: %s", path,
+                     strerror(errno));
         goto fail;
     }
     for (int i = 0; i < setting_count; i++)
@@ -59,9 +60,10 @@ static char *read_text(const char *path, char *const *settings, int setting_coun
     fclose(in);
     fclose(out);
     if (memchr(text, '\0', length))
-        report_error("VM file %s: contains zero bytes: not a text file", path);
+        report_error(REPORT_USAGE, "VM file %s: contains zero bytes: not a text file", path);
     else if (strstr(text, "\r\n"))
-        report_error("VM file %s: has Windows line endings: sed -i 's/\\r$//' %s", path, path);
+        report_error(REPORT_USAGE, "VM file %s: has Windows line endings: sed -i 's/\\r$//' %s",
+                     path, path);
     else
         return text;
     free(text);
@@ -88,7 +90,8 @@ static XLU_Config *parse(const char *path, const char *text)
         fclose(report);
     if (failed) {
         words[strcspn(words, "\n")] = '\0';
-        report_error("VM file %s is not in xl.cfg syntax: %s", path, *words ? words : "unreadable");
+        report_error(REPORT_USAGE, "VM file %s is not in xl.cfg syntax: %s", path,
+                     *words ? words : "unreadable");
     }
     free(words);
     if (failed && config)
@@ -106,7 +109,8 @@ static const char *text_of(const struct reader *reader, const char *key, const c
         return fallback;
     if (error == 0)
         return value;
-    report_error("VM file %s: %s must be a string: %s = \"...\"", reader->path, key, key);
+    report_error(REPORT_USAGE, "VM file %s: %s must be a string: %s = \"...\"", reader->path, key,
+                 key);
     return NULL;
 }
 
@@ -122,13 +126,14 @@ static int number_of(const struct reader *reader, const char *key, long min, lon
     if (error == 0 && *value >= min && *value <= max)
         return 0;
     if (error == 0)
-        report_error("VM file %s: %s = %ld: must be from %ld to %ld", reader->path, key, *value,
-                     min, max);
+        report_error(REPORT_USAGE, "VM file %s: %s = %ld: must be from %ld to %ld", reader->path,
+                     key, *value, min, max);
     else if (error == ERANGE)
-        report_error("VM file %s: %s is too large: must be from %ld to %ld", reader->path, key, min,
-                     max);
+        report_error(REPORT_USAGE, "VM file %s: %s is too large: must be from %ld to %ld",
+                     reader->path, key, min, max);
     else
-        report_error("VM file %s: %s must be a number: %s = %ld", reader->path, key, key, min);
+        report_error(REPORT_USAGE, "VM file %s: %s must be a number: %s = %ld", reader->path, key,
+                     key, min);
     return -EINVAL;
 }
 
@@ -141,11 +146,13 @@ static int read_type(const struct reader *reader)
     if (strcmp(type, "pvh") == 0)
         return 0;
     if (!*type)
-        report_error("VM file %s: no type, which would mean a PV guest; only PVH guests run here: "
+        report_error(REPORT_USAGE,
+                     "VM file %s: no type, which would mean a PV guest; only PVH guests run here: "
                      "add type = \"pvh\"",
                      reader->path);
     else
-        report_error("VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"",
+        report_error(REPORT_USAGE,
+                     "VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"",
                      reader->path, type);
     return -EINVAL;
 }
@@ -160,16 +167,18 @@ static int read_name(const struct reader *reader, struct vmfile *vm)
     if (!name)
         return -EINVAL;
     if (!*name)
-        report_error("VM file %s: no name: add name = \"...\"", reader->path);
+        report_error(REPORT_USAGE, "VM file %s: no name: add name = \"...\"", reader->path);
     else if (strlen(name) >= DOMAIN_NAME_MAX)
-        report_error("VM file %s: the name has %zu characters: at most %d", reader->path,
-                     strlen(name), DOMAIN_NAME_MAX - 1);
+        report_error(REPORT_USAGE, "VM file %s: the name has %zu characters: at most %d",
+                     reader->path, strlen(name), DOMAIN_NAME_MAX - 1);
     else if (strspn(name, "0123456789") == strlen(name))
-        report_error("VM file %s: name = \"%s\": a name of digits only would be taken for a "
+        report_error(REPORT_USAGE,
+                     "VM file %s: name = \"%s\": a name of digits only would be taken for a "
                      "domain id",
                      reader->path, name);
     else if (name[0] == '-' || strlen(name) != strspn(name, allowed))
-        report_error("VM file %s: name = \"%s\": only letters, digits and _-.+:@ are allowed, and "
+        report_error(REPORT_USAGE,
+                     "VM file %s: name = \"%s\": only letters, digits and _-.+:@ are allowed, and "
                      "no leading -",
                      reader->path, name);
     else {
@@ -191,8 +200,8 @@ static int read_uuid(const struct reader *reader, struct vmfile *vm)
     }
     if (uuid_parse(uuid, vm->uuid) == 0)
         return 0;
-    report_error("VM file %s: uuid = \"%s\": must have the form of uuidgen's output", reader->path,
-                 uuid);
+    report_error(REPORT_USAGE, "VM file %s: uuid = \"%s\": must have the form of uuidgen's output",
+                 reader->path, uuid);
     return -EINVAL;
 }
 
@@ -203,7 +212,7 @@ static int read_sizes(const struct reader *reader, struct vmfile *vm)
     if (number_of(reader, "memory", 1, LONG_MAX / KIB_PER_MIB, 0, &memory) < 0)
         return -EINVAL;
     if (!memory) {
-        report_error("VM file %s: no memory: add memory = MiB", reader->path);
+        report_error(REPORT_USAGE, "VM file %s: no memory: add memory = MiB", reader->path);
         return -EINVAL;
     }
     if (number_of(reader, "maxmem", memory, LONG_MAX / KIB_PER_MIB, memory, &max_memory) < 0 ||
@@ -228,7 +237,8 @@ static int read_boot(const struct reader *reader, struct vmfile *vm)
     if (!kernel || !ramdisk || !cmdline || !root || !extra)
         return -EINVAL;
     if (!*kernel) {
-        report_error("VM file %s: no kernel: add kernel = \"/path/of/a/PVH/kernel\"", reader->path);
+        report_error(REPORT_USAGE, "VM file %s: no kernel: add kernel = \"/path/of/a/PVH/kernel\"",
+                     reader->path);
         return -EINVAL;
     }
     vm->kernel = path_absolute(kernel);
@@ -262,8 +272,8 @@ static int read_action(const struct reader *reader, const char *key, enum vmfile
             return 0;
         }
     }
-    report_error("VM file %s: %s = \"%s\": must be destroy, restart or preserve", reader->path, key,
-                 text);
+    report_error(REPORT_USAGE, "VM file %s: %s = \"%s\": must be destroy, restart or preserve",
+                 reader->path, key, text);
     return -EINVAL;
 }
 
@@ -301,7 +311,8 @@ static int read_cpus(const struct reader *reader, struct vmfile *vm)
         }
         if (first >= VMFILE_CPUS_MAX || last >= VMFILE_CPUS_MAX || last < first ||
             !strchr(",", *at)) {
-            report_error("VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers "
+            report_error(REPORT_USAGE,
+                         "VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers "
                          "below %d",
                          reader->path, text, VMFILE_CPUS_MAX);
             return -EINVAL;
@@ -329,7 +340,8 @@ static int read_tsc_mode(const struct reader *reader, struct vmfile *vm)
             return 0;
         }
     }
-    report_error("VM file %s: tsc_mode = \"%s\": must be default, always_emulate or native",
+    report_error(REPORT_USAGE,
+                 "VM file %s: tsc_mode = \"%s\": must be default, always_emulate or native",
                  reader->path, text);
     return -EINVAL;
 }

@@ -101,7 +101,7 @@ static void console_without_xenconsoled_is_refused(void **state)
     run_ok("kill -STOP $(pidof xenconsoled)");
     const struct run *create = RUN_AND_CONTINUE("xenconsoled", "cleave create -c /guests/witness.cfg");
 
-    assert_int_equal(create->status, 1);
+    assert_int_equal(create->status, 7);
     assert_non_null(strstr(create->err, "is xenconsoled running?"));
     run_ok("cleave destroy witness");
 }

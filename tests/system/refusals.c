@@ -11,6 +11,7 @@
 struct refusal {
     const char *command;
     const char *words;      /* |-separated, all must be in the error line */
+    int status;             /* by enum report_class */
 };
 
 #define REFUSED(table) refuse_all(table, sizeof(table) / sizeof((table)[0]))
@@ -21,7 +22,10 @@ static void refuse_all(const struct refusal *refusals, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         print_message("  $ %s\n", refusals[i].command);
-        assert_refused(run("%s", refusals[i].command), refusals[i].words);
+        const struct run *refused = run("%s", refusals[i].command);
+
+        assert_refused(refused, refusals[i].words);
+        assert_int_equal(refused->status, refusals[i].status);
         assert_int_equal(guests(), before);
     }
 }
@@ -29,16 +33,16 @@ static void refuse_all(const struct refusal *refusals, size_t count)
 static void wrong_words_on_the_command_line(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave", "no verb|cleave help" },
-        { "cleave frobnicate", "verb|frobnicate|cleave help" },
-        { "cleave --frob", "option|--frob|cleave help" },
-        { "cleave create", "missing|usage|create" },
-        { "cleave create --frob /guests/hello.cfg", "--frob|usage" },
-        { "cleave list -x", "-x|usage" },
-        { "cleave create -xF /guests/hello.cfg", "-xF|usage" },
-        { "cleave destroy", "missing|usage" },
-        { "cleave destroy a b", "too many|usage" },
-        { "cleave create /guests/hello.cfg frob", "frob|KEY=VALUE" },
+        { "cleave", "no verb|cleave help", 2 },
+        { "cleave frobnicate", "verb|frobnicate|cleave help", 2 },
+        { "cleave --frob", "option|--frob|cleave help", 2 },
+        { "cleave create", "missing|usage|create", 2 },
+        { "cleave create --frob /guests/hello.cfg", "--frob|usage", 2 },
+        { "cleave list -x", "-x|usage", 2 },
+        { "cleave create -xF /guests/hello.cfg", "-xF|usage", 2 },
+        { "cleave destroy", "missing|usage", 2 },
+        { "cleave destroy a b", "too many|usage", 2 },
+        { "cleave create /guests/hello.cfg frob", "frob|KEY=VALUE", 2 },
     };
 
     (void)state;
@@ -49,16 +53,16 @@ static void wrong_words_on_the_command_line(void **state)
 static void vms_that_are_not_there(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave destroy nobody", "nobody|cleave list" },
-        { "cleave destroy 4711", "4711|cleave list" },
-        { "cleave pause nobody", "nobody" },
-        { "cleave unpause nobody", "nobody" },
-        { "cleave shutdown nobody", "nobody" },
-        { "cleave reboot nobody", "nobody" },
-        { "cleave console nobody", "nobody" },
-        { "cleave list nobody", "nobody" },
-        { "cleave destroy 0", "control domain" },
-        { "cleave pause Domain-0", "control domain" },
+        { "cleave destroy nobody", "nobody|cleave list", 3 },
+        { "cleave destroy 4711", "4711|cleave list", 3 },
+        { "cleave pause nobody", "nobody", 3 },
+        { "cleave unpause nobody", "nobody", 3 },
+        { "cleave shutdown nobody", "nobody", 3 },
+        { "cleave reboot nobody", "nobody", 3 },
+        { "cleave console nobody", "nobody", 3 },
+        { "cleave list nobody", "nobody", 3 },
+        { "cleave destroy 0", "control domain", 9 },
+        { "cleave pause Domain-0", "control domain", 9 },
     };
 
     (void)state;
@@ -78,10 +82,10 @@ static void nobody_is_meant_by_no_name(void **state)
 static void output_that_cannot_be_written(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave help >/dev/full", "write|No space" },
-        { "cleave list --json >/dev/full", "write|No space" },
-        { "cleave list >&-", "write|Bad file descriptor" },
-        { "cleave dmesg -c >/dev/full", "write" },
+        { "cleave help >/dev/full", "write|No space", 1 },
+        { "cleave list --json >/dev/full", "write|No space", 1 },
+        { "cleave list >&-", "write|Bad file descriptor", 1 },
+        { "cleave dmesg -c >/dev/full", "write", 1 },
     };
 
     (void)state;
@@ -94,28 +98,28 @@ static void output_that_cannot_be_written(void **state)
 static void vm_files_that_are_wrong(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave create /tmp/vm/missing", "/tmp/vm/missing|No such file" },
-        { "cleave create /tmp/vm", "/tmp/vm|not a regular file" },
-        { "cleave create /guests/hello.elf", "hello.elf|not a text file" },
-        { "cleave create /tmp/vm/syntax", "/tmp/vm/syntax|syntax|:2:" },
-        { "cleave create /guests/hello.cfg name=", "no name" },
-        { "cleave create /guests/hello.cfg name=12", "12|digits" },
-        { "cleave create /guests/hello.cfg name=a/b", "a/b|letters" },
-        { "cleave create /guests/hello.cfg type=hvm", "hvm|pvh" },
-        { "cleave create /guests/hello.cfg type=pv", "pv|pvh" },
-        { "cleave create /tmp/vm/typeless", "no type|pvh" },
-        { "cleave create /guests/hello.cfg memory=many", "memory|number" },
-        { "cleave create /guests/hello.cfg 'memory=[1]'", "memory|number" },
-        { "cleave create /guests/hello.cfg memory=0", "memory = 0" },
-        { "cleave create /guests/hello.cfg memory=8 maxmem=4", "maxmem = 4" },
-        { "cleave create /guests/hello.cfg vcpus=0", "vcpus = 0|128" },
-        { "cleave create /guests/hello.cfg vcpus=129", "vcpus = 129|128" },
-        { "cleave create /guests/hello.cfg vcpus=2 maxvcpus=1", "maxvcpus = 1" },
-        { "cleave create /guests/hello.cfg on_crash=pray", "on_crash|pray|restart" },
-        { "cleave create /guests/hello.cfg uuid=zz", "uuid|zz" },
-        { "cleave create /guests/hello.cfg cpus=x", "cpus|x" },
-        { "cleave create /guests/hello.cfg cpus=900-901", "cpus|none" },
-        { "cleave create /guests/hello.cfg kernel=", "no kernel" },
+        { "cleave create /tmp/vm/missing", "/tmp/vm/missing|No such file", 3 },
+        { "cleave create /tmp/vm", "/tmp/vm|not a regular file", 2 },
+        { "cleave create /guests/hello.elf", "hello.elf|not a text file", 2 },
+        { "cleave create /tmp/vm/syntax", "/tmp/vm/syntax|syntax|:2:", 2 },
+        { "cleave create /guests/hello.cfg name=", "no name", 2 },
+        { "cleave create /guests/hello.cfg name=12", "12|digits", 2 },
+        { "cleave create /guests/hello.cfg name=a/b", "a/b|letters", 2 },
+        { "cleave create /guests/hello.cfg type=hvm", "hvm|pvh", 2 },
+        { "cleave create /guests/hello.cfg type=pv", "pv|pvh", 2 },
+        { "cleave create /tmp/vm/typeless", "no type|pvh", 2 },
+        { "cleave create /guests/hello.cfg memory=many", "memory|number", 2 },
+        { "cleave create /guests/hello.cfg 'memory=[1]'", "memory|number", 2 },
+        { "cleave create /guests/hello.cfg memory=0", "memory = 0", 2 },
+        { "cleave create /guests/hello.cfg memory=8 maxmem=4", "maxmem = 4", 2 },
+        { "cleave create /guests/hello.cfg vcpus=0", "vcpus = 0|128", 2 },
+        { "cleave create /guests/hello.cfg vcpus=129", "vcpus = 129|128", 2 },
+        { "cleave create /guests/hello.cfg vcpus=2 maxvcpus=1", "maxvcpus = 1", 2 },
+        { "cleave create /guests/hello.cfg on_crash=pray", "on_crash|pray|restart", 2 },
+        { "cleave create /guests/hello.cfg uuid=zz", "uuid|zz", 2 },
+        { "cleave create /guests/hello.cfg cpus=x", "cpus|x", 2 },
+        { "cleave create /guests/hello.cfg cpus=900-901", "cpus|none", 6 },
+        { "cleave create /guests/hello.cfg kernel=", "no kernel", 2 },
     };
 
     (void)state;
@@ -127,14 +131,15 @@ static void vm_files_that_are_wrong(void **state)
 static void kernels_that_are_wrong(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave create /guests/hello.cfg kernel=/tmp/vm/missing", "kernel|missing|No such file" },
-        { "cleave create /guests/hello.cfg kernel=/tmp", "kernel|/tmp|not a regular file" },
-        { "cleave create /guests/hello.cfg kernel=/tmp/vm/empty", "kernel|empty" },
-        { "cleave create /guests/hello.cfg kernel=/guests/hello.cfg", "neither an ELF nor a Linux bzImage" },
-        { "cleave create /guests/hello.cfg kernel=/bin/busybox", "PVH entry" },
-        { "cleave create /guests/hello.cfg kernel=/tmp/vm/short.elf", "truncated|2000 bytes" },
-        { "cleave create /guests/debian.cfg kernel=/tmp/vm/short.bzimage", "truncated|100000 bytes" },
-        { "cleave create /guests/debian.cfg kernel=/tmp/vm/damaged.bzimage", "damaged.bzimage|damaged" },
+        { "cleave create /guests/hello.cfg kernel=/tmp/vm/missing", "kernel|missing|No such file", 3 },
+        { "cleave create /guests/hello.cfg kernel=/tmp", "kernel|/tmp|not a regular file", 2 },
+        { "cleave create /guests/hello.cfg kernel=/tmp/vm/empty", "kernel|empty", 2 },
+        { "cleave create /guests/hello.cfg kernel=/guests/hello.cfg",
+          "neither an ELF nor a Linux bzImage", 2 },
+        { "cleave create /guests/hello.cfg kernel=/bin/busybox", "PVH entry", 2 },
+        { "cleave create /guests/hello.cfg kernel=/tmp/vm/short.elf", "truncated|2000 bytes", 2 },
+        { "cleave create /guests/debian.cfg kernel=/tmp/vm/short.bzimage", "truncated|100000 bytes", 2 },
+        { "cleave create /guests/debian.cfg kernel=/tmp/vm/damaged.bzimage", "damaged.bzimage|damaged", 2 },
     };
 
     (void)state;
@@ -148,11 +153,11 @@ static void kernels_that_are_wrong(void **state)
 static void ramdisks_that_are_wrong(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/missing", "ramdisk|missing|No such file" },
-        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/empty", "ramdisk|empty" },
-        { "cleave create /guests/debian.cfg ramdisk=/guests/hello.cfg", "ramdisk|cpio" },
-        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/short.gz", "ramdisk|truncated|300000 bytes" },
-        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/damaged.gz", "ramdisk|damaged" },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/missing", "ramdisk|missing|No such file", 3 },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/empty", "ramdisk|empty", 2 },
+        { "cleave create /guests/debian.cfg ramdisk=/guests/hello.cfg", "ramdisk|cpio", 2 },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/short.gz", "ramdisk|truncated|300000 bytes", 2 },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/damaged.gz", "ramdisk|damaged", 2 },
     };
 
     (void)state;
@@ -165,10 +170,10 @@ static void ramdisks_that_are_wrong(void **state)
 static void more_than_there_is(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave create /guests/hello.cfg memory=1000000", "1000000 MiB|are free|lower memory" },
-        { "cleave create /guests/hello.cfg maxmem=1000000", "1000000 MiB|are free|lower memory" },
-        { "cleave create /guests/hello.cfg memory=1", "memory = 1 MiB is too little|at least 2 MiB" },
-        { "cleave create /guests/debian.cfg memory=16", "memory = 16 MiB is too little|ramdisk" },
+        { "cleave create /guests/hello.cfg memory=1000000", "1000000 MiB|are free|lower memory", 5 },
+        { "cleave create /guests/hello.cfg maxmem=1000000", "1000000 MiB|are free|lower memory", 5 },
+        { "cleave create /guests/hello.cfg memory=1", "memory = 1 MiB is too little|at least 2 MiB", 2 },
+        { "cleave create /guests/debian.cfg memory=16", "memory = 16 MiB is too little|ramdisk", 2 },
     };
 
     (void)state;
@@ -184,10 +189,10 @@ static void more_than_there_is(void **state)
 static void names_that_are_taken(void **state)
 {
     static const struct refusal refusals[] = {
-        {"cleave create /guests/hello.cfg", "hello|in use|domain|cleave destroy hello"},
+        {"cleave create /guests/hello.cfg", "hello|in use|domain|cleave destroy hello", 4 },
         {"cleave create /guests/hello.cfg name=other uuid=00112233-4455-6677-8899-aabbccddeeff",
-         "uuid|in use"},
-        {"cleave unpause hello", "not paused"},
+         "uuid|in use", 4 },
+        {"cleave unpause hello", "not paused", 4 },
     };
 
     (void)state;

@@ -5,6 +5,7 @@
  * a machine: tests/system/refusals.c.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,7 @@
 
 static char folder[] = "/tmp/tools_test.XXXXXX";
 static char said[8192];
+static struct report report;
 
 /* What run prints to standard error comes into said. */
 static int hear(int (*run)(void *), void *arg)
@@ -32,9 +34,10 @@ static int hear(int (*run)(void *), void *arg)
     FILE *catch = tmpfile();
 
     assert_non_null(catch);
+    report.echo = stderr;
     fflush(stderr);
     dup2(fileno(catch), STDERR_FILENO);
-    report_begin();
+    report_begin(&report);
     rc = run(arg);
     dup2(old, STDERR_FILENO);
     close(old);
@@ -222,6 +225,52 @@ static void the_last_of_a_key_counts(void **state)
     vmfile_free(&vm);
 }
 
+/* --- errors ----------------------------------------------------------------------------------- */
+
+static int fail_twice(void *arg)
+{
+    (void)arg;
+    report_error(REPORT_MEMORY, "the %s\ncause", "first");
+    report_error(REPORT_STATE, "clean-up failed");
+    return -1;
+}
+
+static void the_first_error_of_an_operation_counts(void **state)
+{
+    (void)state;
+    assert_true(hear(fail_twice, NULL) < 0);
+    assert_string_equal(said, "cleave: the first?cause\n");
+    assert_int_equal(report_class(&report), 5);
+    assert_string_equal(report_text(&report), "the first?cause");
+    assert_string_equal(report_class_name(report_class(&report)), "memory");
+}
+
+static int fail_silently(void *arg)
+{
+    (void)arg;
+    report.echo = NULL;
+    return fail_twice(NULL);
+}
+
+static void an_error_is_a_value(void **state)
+{
+    struct report other = { .echo = NULL };
+
+    (void)state;
+    hear(fail_silently, NULL);
+    assert_string_equal(said, "");
+    report_begin(&other);
+    assert_ptr_equal(report_current(), &other);
+    report_error(report_by_errno(EEXIST), "there already");
+    assert_int_equal(report_class(&other), 4);
+    assert_int_equal(report_class(&report), 5);
+    report_begin(&other);
+    assert_int_equal(report_class(&other), 0);
+    assert_string_equal(report_text(&other), "");
+    report_end(&other);
+    assert_null(report_current());
+}
+
 /* --- kernels ---------------------------------------------------------------------------------- */
 
 static int check_kernel(void *arg)
@@ -315,6 +364,8 @@ int main(void)
         cmocka_unit_test(files_that_are_no_vm_files),
         cmocka_unit_test(long_words_do_not_cut_a_message),
         cmocka_unit_test(the_last_of_a_key_counts),
+        cmocka_unit_test(the_first_error_of_an_operation_counts),
+        cmocka_unit_test(an_error_is_a_value),
         cmocka_unit_test(kernels_whose_headers_lie),
         cmocka_unit_test(names_in_json_are_utf8),
     };
