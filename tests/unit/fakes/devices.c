@@ -43,12 +43,14 @@ uint64_t mmio_read(const volatile void *p, unsigned int size)
 {
     uint64_t val = 0;
 
+    BUG_ON(size != 1 && size != 2 && size != 4 && size != 8);
     memcpy(&val, (const void *)p, size);
     return val;
 }
 
 void mmio_write(volatile void *p, unsigned int size, uint64_t val)
 {
+    BUG_ON(size != 1 && size != 2 && size != 4 && size != 8);
     memcpy((void *)p, &val, size);
     if (harness_on_mmio_write)
         harness_on_mmio_write(p);
