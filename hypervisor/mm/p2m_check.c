@@ -15,8 +15,8 @@
 #include "mm/p2m_entry.h"
 #include "spinlock.h"
 
-#define BATCH 512u
-#define TABLE_COST 256u /* work per table, in frames */
+#define BATCH 128u
+#define TABLE_COST 64u /* work per table, in frames */
 #define TRIES 8
 #define GFN_END UINT64_MAX
 

@@ -67,8 +67,8 @@ static void checker_lets_others_in(void **state)
     assert_int_equal(p2m_set(d, GFN(0x41000), MFN_NONE, ORDER_2M, P2M_ABSENT), 0);
     harness_on_pause = count_pause;
     assert_int_equal(p2m_check(d), 0);
-    assert_in_range(pauses, (9 * 512 + 702) / 512, (9 * 512 + 702) / 512 + 8);
-    for (unsigned int n = 1; n < 30; n++) {
+    assert_in_range(pauses, (9 * 512 + 702) / 128, (9 * 512 + 702) / 128 + 16);
+    for (unsigned int n = 1; n < 80; n++) {
         changes_left = n;
         assert_int_equal(p2m_check(d), 0);
     }
