@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A plugin for QEMU's software emulation: counts, between the marks of guests/bench/mark.h, which
- * instructions are executed: the hypervisor's, by its addresses; of those the ones that are slow on silicon
- * although each counts as one here; and others', by whether their address is a kernel's or below (programs;
- * the BIOS). One line for each row of the benchmark, in their order, of the round with the fewest of the
- * hypervisor:
+ * instructions are executed: the hypervisor's, by its addresses; of those the ones that are slow on
+ * silicon although each counts as one here; and others', by whether their address is a kernel's or
+ * below (programs; the BIOS). One line for each row of the benchmark, in their order, of the round
+ * with the fewest of the hypervisor:
  *
  *     row HYPERVISOR VMRUN VMLOAD VMSAVE WRMSR CR3 KERNEL USER
  *
@@ -12,11 +12,11 @@
  *
  *     qemu ... -plugin count.so,from=ADDRESS,to=ADDRESS,out=FILE[,profile=FILE]
  *
- * from, to: where the hypervisor's code is. profile: of all rounds of each row, "ROW ADDRESS COUNT" for each
- * instruction of the hypervisor (profile.sh makes names of the addresses).
+ * from, to: where the hypervisor's code is. profile: of all rounds of each row, "ROW ADDRESS COUNT"
+ * for each instruction of the hypervisor (profile.sh makes names of the addresses).
  *
- * QEMU's header for plugins is in no package of Debian: the few declarations that are needed stand here, as
- * its documentation (TCG plugins, interface version 1) describes them. One emulated CPU.
+ * QEMU's header for plugins is in no package of Debian: the few declarations that are needed stand
+ * here, as its documentation (TCG plugins, interface version 1) describes them. One emulated CPU.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -28,13 +28,14 @@ struct qemu_plugin_insn;
 typedef void exec_fn(unsigned int cpu, void *data);
 
 extern __attribute__((visibility("default"))) int qemu_plugin_version;
-__attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, const void *info, int argc,
-                                                               char **argv);
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, void (*cb)(uint64_t id, struct qemu_plugin_tb *tb));
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_fn *cb, int registers,
-                                            void *data);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int add_u64, void *counter,
-                                                uint64_t n);
+__attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, const void *info,
+                                                               int argc, char **argv);
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
+                                           void (*cb)(uint64_t id, struct qemu_plugin_tb *tb));
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_fn *cb,
+                                            int registers, void *data);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int add_u64,
+                                                void *counter, uint64_t n);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t n);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
@@ -48,16 +49,14 @@ enum mark { MARK_BEGIN = 1, MARK_END, MARK_ROW, MARK_BOOT };
 
 static uint64_t from, to;
 static FILE *out, *profile;
-static int inside;                        /* a round has begun */
-static uint64_t counts[KINDS];            /* since the machine was switched on */
+static int inside;             /* a round has begun */
+static uint64_t counts[KINDS]; /* since the machine was switched on */
 static uint64_t at_begin[KINDS], at_boot[KINDS], least[KINDS];
 static unsigned int row;
-static uint32_t *executed;                /* by address - from: how often in all rounds of this row */
+/* by address - from: how often in all rounds of this row */
+static uint32_t *executed;
 
-static void on_address(unsigned int cpu, void *offset)
-{
-    executed[(uintptr_t)offset] += inside;
-}
+static void on_address(unsigned int cpu, void *offset) { executed[(uintptr_t)offset] += inside; }
 
 static void end_row(void)
 {
@@ -99,12 +98,8 @@ static void on_mark(unsigned int cpu, void *mark)
             end_round();
         inside = 0;
         break;
-    case MARK_ROW:
-        end_row();
-        break;
-    case MARK_BOOT:
-        memcpy(at_boot, counts, sizeof(counts));
-        break;
+    case MARK_ROW: end_row(); break;
+    case MARK_BOOT: memcpy(at_boot, counts, sizeof(counts)); break;
     }
 }
 
@@ -119,9 +114,14 @@ static enum kind kind_of(const uint8_t *b, size_t size)
         return WRMSR;
     if (size >= 3 && b[1] == 0x22 && (b[2] & 0x38) == 0x18)
         return CR3;
-    if (size >= 3 && b[1] == 0x01)
-        return b[2] == 0xd8 ? VMRUN : b[2] == 0xda ? VMLOAD : b[2] == 0xdb ? VMSAVE : HYPERVISOR;
-    return HYPERVISOR;
+    if (size < 3 || b[1] != 0x01)
+        return HYPERVISOR;
+    switch (b[2]) {
+    case 0xd8: return VMRUN;
+    case 0xda: return VMLOAD;
+    case 0xdb: return VMSAVE;
+    default: return HYPERVISOR;
+    }
 }
 
 static void count(struct qemu_plugin_insn *insn, enum kind kind)

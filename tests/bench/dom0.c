@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0 GUEST-ID: what dom0 pays for a guest's frames through Linux's drivers, the same under each hypervisor:
- * the least of many rounds, in TSC ticks, as "bench NAME TICKS" lines. The guest's console page is granted to
- * dom0 by whoever built it. And how long dom0's init took to come, from when the hypervisor's clock began.
+ * dom0 GUEST-ID: what dom0 pays for a guest's frames through Linux's drivers, the same under each
+ * hypervisor: the least of many rounds, in TSC ticks, as "bench NAME TICKS" lines. The guest's
+ * console page is granted to dom0 by whoever built it. And how long dom0's init took to come, from
+ * when the hypervisor's clock began.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,7 +54,9 @@ static void copy_grant(void)
     static uint8_t buffer[4096] __attribute__((aligned(4096)));
     xengnttab_grant_copy_segment_t segment = {
         .source.foreign = { .ref = GNTTAB_RESERVED_CONSOLE, .domid = (uint16_t)guest },
-        .dest.virt = buffer, .len = sizeof(buffer), .flags = GNTCOPY_source_gref,
+        .dest.virt = buffer,
+        .len = sizeof(buffer),
+        .flags = GNTCOPY_source_gref,
     };
 
     if (xengnttab_grant_copy(grants, 1, &segment) || segment.status)
@@ -114,7 +117,8 @@ static uint64_t hypervisor_time(void)
     xencall_handle *call = xencall_open(NULL, 0);
     struct vcpu_runstate_info *state = call ? xencall_alloc_buffer(call, sizeof(*state)) : NULL;
 
-    if (!state || xencall3(call, __HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (uint64_t)state))
+    if (!state ||
+        xencall3(call, __HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (uint64_t)state))
         die("bench: the hypervisor's time");
     return state->state_entry_time;
 }
@@ -127,7 +131,8 @@ static void boot(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     MARK_ROW;
     printf("bench boot_to_dom0_init %lu\n",
-           hypervisor_time() - ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - init_started()));
+           hypervisor_time() -
+               ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - init_started()));
 }
 
 int main(int argc, char **argv)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ticks NAME COMMAND...: runs the command and prints "bench NAME TICKS", the time-stamp counter's advance
- * from before its start to after its end. The command's own output goes to standard error. Exits with the
- * command's status, and prints no figure unless that is 0. Under -icount a tick is an executed instruction,
- * of anybody on this CPU, and time that all are idle counts as well. As dom0's first program (rdinit=) it
- * only marks that, and becomes /init.
+ * ticks NAME COMMAND...: runs the command and prints "bench NAME TICKS", the time-stamp counter's
+ * advance from before its start to after its end. The command's own output goes to standard error.
+ * Exits with the command's status, and prints no figure unless that is 0. Under -icount a tick is
+ * an executed instruction, of anybody on this CPU, and time that all are idle counts as well. As
+ * dom0's first program (rdinit=) it only marks that, and becomes /init.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -49,7 +49,8 @@ int main(int argc, char **argv)
     start = __rdtsc() - start;
     MARK_END;
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-        fprintf(stderr, "ticks: %s failed, wait status 0x%x: no figure for %s\n", argv[2], status, argv[1]);
+        fprintf(stderr, "ticks: %s failed, wait status 0x%x: no figure for %s\n", argv[2], status,
+                argv[1]);
         return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
     }
     MARK_ROW;

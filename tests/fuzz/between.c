@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What another CPU does meanwhile: whenever the core lets go of its last lock, somebody else may get in. One
- * hypercall of another vcpu is made at the n-th such moment, in the middle of the one that runs. And the
- * changes of a p2m that may fail for want of memory do so when it is their turn (fakes/inject.c). Both by the
- * linker's --wrap. Next to read: world.c.
+ * What another CPU does meanwhile: whenever the core lets go of its last lock, somebody else may
+ * get in. One hypercall of another vcpu is made at the n-th such moment, in the middle of the one
+ * that runs. And the changes of a p2m that may fail for want of memory do so when it is their turn
+ * (fakes/inject.c). Both by the linker's --wrap. Next to read: world.c.
  */
 #include "world.h"
 #include "lib/log.h"
@@ -11,19 +11,23 @@
 
 static struct {
     unsigned int after;
-    struct vcpu *v;          /* NULL: nobody */
+    struct vcpu *v; /* NULL: nobody */
     struct hypercall call;
 } other;
 
-void world_meanwhile(unsigned int n, struct vcpu *v, uint32_t nr, const uint64_t arg[HYPERCALL_ARGS])
+void world_meanwhile(unsigned int n, struct vcpu *v, uint32_t nr,
+                     const uint64_t arg[HYPERCALL_ARGS])
 {
     other.after = n;
     other.v = v;
-    other.call = (struct hypercall){.v = v, .nr = nr};
+    other.call = (struct hypercall){ .v = v, .nr = nr };
     memcpy(other.call.arg, arg, sizeof(other.call.arg));
 }
 
-/* A paused domain does not run, and nobody ends a domain whose vcpu is in the core (domain_pause_sync). */
+/*
+ * A paused domain does not run, and nobody ends a domain whose vcpu is in the core
+ * (domain_pause_sync).
+ */
 static bool may_run(const struct vcpu *v, const struct vcpu *self)
 {
     const struct domain *d = v->d;

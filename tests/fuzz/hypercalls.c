@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libFuzzer's target for the hypercall layer. An input is a program: each step is a byte that says what, then
- * its operands.
+ * libFuzzer's target for the hypercall layer. An input is a program: each step is a byte that says
+ * what, then its operands.
  *
  * 0-2  hypercall: who (1 byte: domain, vcpu), number (1), 5 arguments of a kind byte and its value
- * 3    the same by another vcpu, in the middle of a later one, where that lets go of its locks for the n-th
+ * 3    the same by another vcpu, in the middle of a later one, where that lets go of its locks for
+ * the n-th
  *      time: n (1) behind the number
  * 4    domctl by dom0: command (2), domain (2), then its structure's bytes
  * 5    memory: who (1), page and offset (3), length (1), bytes
  * 6    time passes: microseconds (2)
  * 7    the n-th allocation or change of a p2m from now on fails: n (1)
  *
- * After the program the invariants hold, and when all domains are gone no frame is missing (world.c). seeds.c
- * writes programs to begin with.
+ * After the program the invariants hold, and when all domains are gone no frame is missing
+ * (world.c). seeds.c writes programs to begin with.
  */
 #include "world.h"
 
@@ -44,22 +45,18 @@ static void write_memory(unsigned int domain, gpa_t gpa, unsigned int n)
         return;
 }
 
-/* Numbers as they come in hypercalls: small, any, an address in the caller's memory, almost zero. */
+/*
+ * Numbers as they come in hypercalls: small, any, an address in the caller's memory, almost zero.
+ */
 static uint64_t argument(unsigned int domain)
 {
     switch (take(1) % 8) {
-    case 0:
-        return take(1);
-    case 1:
-        return take(2);
-    case 2:
-        return take(4);
-    case 3:
-        return take(8);
-    case 4:
-        return -take(1);
-    default:
-        return world_base(domain) + take(2) * 4;
+    case 0: return take(1);
+    case 1: return take(2);
+    case 2: return take(4);
+    case 3: return take(8);
+    case 4: return -take(1);
+    default: return world_base(domain) + take(2) * 4;
     }
 }
 
@@ -78,7 +75,7 @@ static bool hypercall(bool meanwhile)
     struct vcpu *v = world_vcpu(domain, who / WORLD_DOMAINS % WORLD_VCPUS);
     uint32_t nr = (uint32_t)take(1);
     unsigned int after = meanwhile ? (unsigned int)take(1) : 0;
-    uint64_t arg[HYPERCALL_ARGS] = {0};
+    uint64_t arg[HYPERCALL_ARGS] = { 0 };
 
     for (unsigned int i = 0; i < 5; i++)
         arg[i] = argument(domain);
@@ -91,9 +88,10 @@ static bool hypercall(bool meanwhile)
 
 static bool domctl(void)
 {
-    struct xen_domctl op = {.cmd = (uint32_t)take(2), .interface_version = XEN_DOMCTL_INTERFACE_VERSION};
+    struct xen_domctl op = { .cmd = (uint32_t)take(2),
+                             .interface_version = XEN_DOMCTL_INTERFACE_VERSION };
     gpa_t gpa = world_base(0);
-    uint64_t arg[HYPERCALL_ARGS] = {gpa};
+    uint64_t arg[HYPERCALL_ARGS] = { gpa };
     struct vcpu *v = world_vcpu(0, 0);
     uint8_t *u = (uint8_t *)&op.u;
 
@@ -101,7 +99,8 @@ static bool domctl(void)
     for (unsigned int i = (unsigned int)take(1); i > 0; i--, u++)
         if (u < (uint8_t *)(&op + 1))
             *u = (uint8_t)take(1);
-    return v == NULL || guest_write(v, gpa, &op, sizeof(op)) || world_hypercall(v, __HYPERVISOR_domctl, arg);
+    return v == NULL || guest_write(v, gpa, &op, sizeof(op)) ||
+           world_hypercall(v, __HYPERVISOR_domctl, arg);
 }
 
 static bool step(void)
@@ -110,23 +109,16 @@ static bool step(void)
     gpa_t gpa;
 
     switch (take(1) % 8) {
-    case 3:
-        return hypercall(true);
-    case 4:
-        return domctl();
+    case 3: return hypercall(true);
+    case 4: return domctl();
     case 5:
         domain = (unsigned int)take(1) % WORLD_DOMAINS;
         gpa = world_base(domain) + take(3);
         write_memory(domain, gpa, (unsigned int)take(1));
         return true;
-    case 6:
-        world_pass(USEC(take(2)));
-        return true;
-    case 7:
-        harness_fail_alloc((unsigned int)take(1));
-        return true;
-    default:
-        return hypercall(false);
+    case 6: world_pass(USEC(take(2))); return true;
+    case 7: harness_fail_alloc((unsigned int)take(1)); return true;
+    default: return hypercall(false);
     }
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Failure injection: each seed program of the hypercall fuzzer (memory, grants, event channels, domain
- * creation ...) is run again and again, the n-th time with its n-th allocation or change of a p2m failing,
- * until none is left to fail. What a failed operation left behind shows as a broken invariant or a missing
- * frame (world_end), and the program says which.
+ * Failure injection: each seed program of the hypercall fuzzer (memory, grants, event channels,
+ * domain creation ...) is run again and again, the n-th time with its n-th allocation or change of
+ * a p2m failing, until none is left to fail. What a failed operation left behind shows as a broken
+ * invariant or a missing frame (world_end), and the program says which.
  */
 #include "world.h"
 
@@ -65,7 +65,8 @@ int main(void)
     }
     free(names);
     if (!failed) {
-        fprintf(stderr, "inject: no allocation failed in the programs of %s: is it empty?\n", SEEDS);
+        fprintf(stderr, "inject: no allocation failed in the programs of %s: is it empty?\n",
+                SEEDS);
         return 1;
     }
     printf("inject: %u programs that can fail, %u failures: nothing is left behind\n", programs,

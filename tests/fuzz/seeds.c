@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes the programs that fuzzing starts from into a folder: for each family what a real caller would do, in
- * the form that hypercalls.c reads, so that the fuzzer need not find structures and version numbers by
- * itself; for the decoder, one instruction of each kind. Always the same files.
+ * Writes the programs that fuzzing starts from into a folder: for each family what a real caller
+ * would do, in the form that hypercalls.c reads, so that the fuzzer need not find structures and
+ * version numbers by itself; for the decoder, one instruction of each kind. Always the same files.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ enum nr {
     CLEAVE
 };
 
-static const uint64_t base[] = {0x200000, 0, 0}; /* world.h: where each domain's memory begins */
+static const uint64_t base[] = { 0x200000, 0, 0 }; /* world.h: where each domain's memory begins */
 static const char *folder;
 static uint8_t program[4096];
 static size_t length;
@@ -113,21 +113,21 @@ static void call(enum who who, enum nr nr, uint64_t cmd, uint64_t third)
 }
 
 /* cmd with a structure at the usual place, count structures where the call counts them. */
-#define OP(who, nr, cmd, count, ...)                                                                         \
-    do {                                                                                                     \
-        __VA_ARGS__;                                                                                         \
-        memory(who, 0x1000, &op, sizeof(op));                                                                \
-        call(who, nr, cmd, count);                                                                           \
+#define OP(who, nr, cmd, count, ...) \
+    do { \
+        __VA_ARGS__; \
+        memory(who, 0x1000, &op, sizeof(op)); \
+        call(who, nr, cmd, count); \
     } while (0)
 
-#define HANDLE(h, who, offset) memcpy(&(h), &(uint64_t){base[who] + (offset)}, sizeof(void *))
+#define HANDLE(h, who, offset) memcpy(&(h), &(uint64_t){ base[who] + (offset) }, sizeof(void *))
 
 static void memory_programs(void)
 {
-    const uint64_t gfns[8] = {2, 3, 4, 5, 6, 7, 8, 9};
+    const uint64_t gfns[8] = { 2, 3, 4, 5, 6, 7, 8, 9 };
 
     for (unsigned int cmd = 0; cmd < 32; cmd++) {
-        struct xen_memory_reservation op = {.nr_extents = 4, .domid = DOMID_SELF};
+        struct xen_memory_reservation op = { .nr_extents = 4, .domid = DOMID_SELF };
 
         memory(GUEST1, 0x2000, gfns, sizeof(gfns));
         HANDLE(op.extent_start, GUEST1, 0x2000);
@@ -140,9 +140,10 @@ static void memory_programs(void)
     }
     /* given back, and populated elsewhere, where tables are missing */
     for (unsigned int who = DOM0; who <= GUEST1; who++) {
-        const uint64_t theirs[4] = {who ? 2 : 0x210, who ? 3 : 0x211, who ? 4 : 0x212, who ? 5 : 0x213};
-        const uint64_t far[4] = {who ? 0x40000 : 0x210, who ? 0x80000000 : 0x211, 0x212, 30};
-        struct xen_memory_reservation op = {.nr_extents = 4, .domid = DOMID_SELF};
+        const uint64_t theirs[4] = { who ? 2 : 0x210, who ? 3 : 0x211, who ? 4 : 0x212,
+                                     who ? 5 : 0x213 };
+        const uint64_t far[4] = { who ? 0x40000 : 0x210, who ? 0x80000000 : 0x211, 0x212, 30 };
+        struct xen_memory_reservation op = { .nr_extents = 4, .domid = DOMID_SELF };
 
         memory(who, 0x2000, theirs, sizeof(theirs));
         HANDLE(op.extent_start, who, 0x2000);
@@ -153,15 +154,16 @@ static void memory_programs(void)
         save_numbered("balloon", who);
     }
     for (unsigned int space = 0; space < 6; space++) {
-        struct xen_add_to_physmap op = {.domid = 1, .space = space, .idx = 0, .gpfn = 0x40000};
+        struct xen_add_to_physmap op = { .domid = 1, .space = space, .idx = 0, .gpfn = 0x40000 };
         struct xen_add_to_physmap_batch batch = {
-            .domid = DOMID_SELF, .space = (uint16_t)space, .size = 2, .u.foreign_domid = 1};
+            .domid = DOMID_SELF, .space = (uint16_t)space, .size = 2, .u.foreign_domid = 1
+        };
 
         OP(DOM0, MEMORY, XENMEM_add_to_physmap, 0, (void)0);
         op.domid = DOMID_SELF;
         OP(GUEST1, MEMORY, XENMEM_add_to_physmap, 0, (void)0);
         memory(DOM0, 0x2000, gfns, sizeof(gfns));
-        memory(DOM0, 0x2100, &(uint64_t[]){0x300, 0x40000300}, 16);
+        memory(DOM0, 0x2100, &(uint64_t[]){ 0x300, 0x40000300 }, 16);
         HANDLE(batch.idxs, DOM0, 0x2000);
         HANDLE(batch.gpfns, DOM0, 0x2100);
         HANDLE(batch.errs, DOM0, 0x2200);
@@ -172,10 +174,11 @@ static void memory_programs(void)
         save_numbered("physmap", space);
     }
     {
-        struct xen_mem_acquire_resource op = {
-            .domid = 1, .type = XENMEM_resource_grant_table, .nr_frames = 1};
+        struct xen_mem_acquire_resource op = { .domid = 1,
+                                               .type = XENMEM_resource_grant_table,
+                                               .nr_frames = 1 };
 
-        memory(DOM0, 0x2000, &(uint64_t){0x310}, 8);
+        memory(DOM0, 0x2000, &(uint64_t){ 0x310 }, 8);
         HANDLE(op.frame_list, DOM0, 0x2000);
         OP(DOM0, MEMORY, XENMEM_acquire_resource, 0, (void)0);
         save("resource");
@@ -185,26 +188,26 @@ static void memory_programs(void)
 static void event_programs(void)
 {
     {
-        struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = 1};
+        struct evtchn_alloc_unbound op = { .dom = DOMID_SELF, .remote_dom = 1 };
 
         OP(DOM0, EVTCHN, EVTCHNOP_alloc_unbound, 0, (void)0);
     }
     {
-        struct evtchn_bind_interdomain op = {.remote_dom = 0, .remote_port = 1};
+        struct evtchn_bind_interdomain op = { .remote_dom = 0, .remote_port = 1 };
 
         OP(GUEST1, EVTCHN, EVTCHNOP_bind_interdomain, 0, (void)0);
     }
     for (unsigned int cmd = 0; cmd < 15; cmd++) {
         struct {
             uint32_t a, b, c, d;
-        } op = {1, 0, 0, 0};
+        } op = { 1, 0, 0, 0 };
 
         OP(GUEST1, EVTCHN, cmd, 0, (void)0);
     }
     save("events");
     {
-        struct evtchn_init_control op = {.control_gfn = 10, .offset = 0, .vcpu = 0};
-        struct evtchn_expand_array expand = {.array_gfn = 11};
+        struct evtchn_init_control op = { .control_gfn = 10, .offset = 0, .vcpu = 0 };
+        struct evtchn_expand_array expand = { .array_gfn = 11 };
 
         OP(GUEST2, EVTCHN, EVTCHNOP_init_control, 0, (void)0);
         memory(GUEST2, 0x1000, &expand, sizeof(expand));
@@ -218,28 +221,31 @@ static void event_programs(void)
 
 static void grant_programs(void)
 {
-    grant_entry_v1_t entries[2] = {{GTF_permit_access, 0, 5}, {GTF_permit_access, 0, 6}};
-    struct xen_add_to_physmap table = {.domid = DOMID_SELF, .space = XENMAPSPACE_grant_table, .gpfn = 20};
+    grant_entry_v1_t entries[2] = { { GTF_permit_access, 0, 5 }, { GTF_permit_access, 0, 6 } };
+    struct xen_add_to_physmap table = { .domid = DOMID_SELF,
+                                        .space = XENMAPSPACE_grant_table,
+                                        .gpfn = 20 };
 
     memory(GUEST1, 0x1000, &table, sizeof(table));
     call(GUEST1, MEMORY, XENMEM_add_to_physmap, 0);
     memory(GUEST1, 20 * 4096, entries, sizeof(entries));
     {
         struct gnttab_map_grant_ref op = {
-            .host_addr = 0x140000000, .flags = GNTMAP_host_map, .ref = 1, .dom = 1};
-        struct gnttab_unmap_grant_ref unmap = {.host_addr = 0x140000000, .handle = 0};
+            .host_addr = 0x140000000, .flags = GNTMAP_host_map, .ref = 1, .dom = 1
+        };
+        struct gnttab_unmap_grant_ref unmap = { .host_addr = 0x140000000, .handle = 0 };
 
         OP(DOM0, GRANT, GNTTABOP_map_grant_ref, 1, (void)0);
         memory(DOM0, 0x1000, &unmap, sizeof(unmap));
         call(DOM0, GRANT, GNTTABOP_unmap_grant_ref, 1);
     }
     {
-        struct gnttab_copy op = {.source.u.ref = 0,
-                                 .source.domid = 1,
-                                 .dest.u.gmfn = 0x210,
-                                 .dest.domid = DOMID_SELF,
-                                 .len = 64,
-                                 .flags = GNTCOPY_source_gref};
+        struct gnttab_copy op = { .source.u.ref = 0,
+                                  .source.domid = 1,
+                                  .dest.u.gmfn = 0x210,
+                                  .dest.domid = DOMID_SELF,
+                                  .len = 64,
+                                  .flags = GNTCOPY_source_gref };
 
         OP(DOM0, GRANT, GNTTABOP_copy, 1, (void)0);
     }
@@ -247,7 +253,7 @@ static void grant_programs(void)
     for (unsigned int cmd = 0; cmd < 13; cmd++) {
         struct {
             uint64_t a[6];
-        } op = {{DOMID_SELF, 1, 0x2000}};
+        } op = { { DOMID_SELF, 1, 0x2000 } };
 
         OP(GUEST1, GRANT, cmd, 1, (void)0);
         op.a[0] = 1;
@@ -263,16 +269,16 @@ static void other_programs(void)
         enum nr nr;
         unsigned int cmds;
     } families[] = {
-        {"vcpu", VCPU, 14},       {"sched", SCHED, 8},         {"hvm", HVM, 32},
-        {"version", VERSION, 13}, {"physdev", PHYSDEV, 33},    {"platform", PLATFORM, 4},
-        {"cleave", CLEAVE, 8},    {"vm-assist", VM_ASSIST, 6}, {"console", CONSOLE, 2},
+        { "vcpu", VCPU, 14 },       { "sched", SCHED, 8 },         { "hvm", HVM, 32 },
+        { "version", VERSION, 13 }, { "physdev", PHYSDEV, 33 },    { "platform", PLATFORM, 4 },
+        { "cleave", CLEAVE, 8 },    { "vm-assist", VM_ASSIST, 6 }, { "console", CONSOLE, 2 },
     };
 
     for (unsigned int i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
         for (unsigned int cmd = 0; cmd < families[i].cmds; cmd++) {
             struct {
                 uint64_t a[4];
-            } op = {{0x3000, 1, 0x2000, 1}};
+            } op = { { 0x3000, 1, 0x2000, 1 } };
 
             OP(cmd % 2 ? DOM0 : GUEST1, families[i].nr, cmd, 1, (void)0);
             put(6, 1);
@@ -281,15 +287,16 @@ static void other_programs(void)
         save(families[i].name);
     }
     {
-        struct xen_hvm_param op = {
-            .domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ, .value = 2ull << 56 | 0xf3};
+        struct xen_hvm_param op = { .domid = DOMID_SELF,
+                                    .index = HVM_PARAM_CALLBACK_IRQ,
+                                    .value = 2ull << 56 | 0xf3 };
 
         OP(GUEST1, HVM, HVMOP_set_param, 0, (void)0);
         OP(GUEST1, HVM, HVMOP_get_param, 0, (void)0);
         save("hvm-param");
     }
     for (unsigned int cmd = 0; cmd < 14; cmd++) {
-        const uint64_t op[4] = {2, 0, 0x2000, 0}; /* for register_vcpu_info: frame 2 */
+        const uint64_t op[4] = { 2, 0, 0x2000, 0 }; /* for register_vcpu_info: frame 2 */
 
         memory(GUEST1, 0x1000, op, sizeof(op));
         put(0, 1), put(GUEST1, 1), put(VCPU, 1);
@@ -298,8 +305,9 @@ static void other_programs(void)
     save("vcpu-ops");
     {
         struct multicall_entry op[3] = {
-            {.op = __HYPERVISOR_xen_version, .args = {XENVER_version}},
-            {.op = __HYPERVISOR_memory_op, .args = {XENMEM_current_reservation, 0x2000}}};
+            { .op = __HYPERVISOR_xen_version, .args = { XENVER_version } },
+            { .op = __HYPERVISOR_memory_op, .args = { XENMEM_current_reservation, 0x2000 } }
+        };
 
         memory(GUEST1, 0x1000, op, sizeof(op));
         put(0, 1), put(GUEST1, 1), put(MULTICALL, 1);
@@ -307,7 +315,7 @@ static void other_programs(void)
         save("multicall");
     }
     for (unsigned int cmd = 1; cmd < 32; cmd++) {
-        struct xen_sysctl op = {.cmd = cmd, .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+        struct xen_sysctl op = { .cmd = cmd, .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
 
         memset(&op.u, 0, sizeof(op.u));
         memory(DOM0, 0x1000, &op, sizeof(op));
@@ -329,22 +337,22 @@ static void domctl_program(uint16_t cmd, uint16_t domain, const void *u, size_t 
 
 static void domctl_programs(void)
 {
-    uint64_t zeros[12] = {0}, buffer[12] = {0, base[DOM0] + 0x2000, 64, base[DOM0] + 0x3000};
-    struct xen_domctl_createdomain create = {.max_vcpus = 2,
-                                             .max_evtchn_port = -1,
-                                             .max_grant_frames = 4,
-                                             .max_maptrack_frames = 4,
-                                             .grant_opts = XEN_DOMCTL_GRANT_version(1),
-                                             .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-                                             .arch.emulation_flags = XEN_X86_EMU_LAPIC};
+    uint64_t zeros[12] = { 0 }, buffer[12] = { 0, base[DOM0] + 0x2000, 64, base[DOM0] + 0x3000 };
+    struct xen_domctl_createdomain create = { .max_vcpus = 2,
+                                              .max_evtchn_port = -1,
+                                              .max_grant_frames = 4,
+                                              .max_maptrack_frames = 4,
+                                              .grant_opts = XEN_DOMCTL_GRANT_version(1),
+                                              .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+                                              .arch.emulation_flags = XEN_X86_EMU_LAPIC };
 
     domctl_program(XEN_DOMCTL_createdomain, DOMID_INVALID, &create, sizeof(create));
-    domctl_program(XEN_DOMCTL_max_vcpus, 3, &(uint32_t){2}, 4);
-    domctl_program(XEN_DOMCTL_max_mem, 3, &(uint64_t){1024}, 8);
+    domctl_program(XEN_DOMCTL_max_vcpus, 3, &(uint32_t){ 2 }, 4);
+    domctl_program(XEN_DOMCTL_max_mem, 3, &(uint64_t){ 1024 }, 8);
     {
-        struct xen_memory_reservation op = {.nr_extents = 4, .domid = 3};
+        struct xen_memory_reservation op = { .nr_extents = 4, .domid = 3 };
 
-        memory(DOM0, 0x2000, &(uint64_t[]){1, 2, 3, 0x40000}, 32);
+        memory(DOM0, 0x2000, &(uint64_t[]){ 1, 2, 3, 0x40000 }, 32);
         HANDLE(op.extent_start, DOM0, 0x2000);
         OP(DOM0, MEMORY, XENMEM_populate_physmap, 0, (void)0);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the core stands on, for the fuzzer: one CPU, a clock that stands still until the input says otherwise,
- * timers, and vcpus without hardware state. Guests run without paging, so a guest's virtual address is its
- * physical one. No vcpu ever runs: the fuzzer issues hypercalls in its name.
+ * What the core stands on, for the fuzzer: one CPU, a clock that stands still until the input says
+ * otherwise, timers, and vcpus without hardware state. Guests run without paging, so a guest's
+ * virtual address is its physical one. No vcpu ever runs: the fuzzer issues hypercalls in its name.
  *
  * Read next: hypercalls.c.
  */
@@ -31,8 +31,8 @@
 #include <xen/domctl.h>
 
 #define MACHINE_MIB 6
-#define LOW         (1ull << 20)
-#define RESTARTS    100000
+#define LOW (1ull << 20)
+#define RESTARTS 100000
 
 static nsec_t now;
 static struct domain *domains[WORLD_DOMAINS]; /* with a reference each */
@@ -48,8 +48,8 @@ bool world_alloc_failed(void) { return alloc_failed || harness_alloc_has_failed(
 /* --- cpu/, lib/, platform/ --- */
 
 unsigned int uart_irq = 4;
-struct acpi_info acpi = {.cpus = 1};
-struct clock_scale clock_scale = {.mul = 1u << 31};
+struct acpi_info acpi = { .cpus = 1 };
+struct clock_scale clock_scale = { .mul = 1u << 31 };
 uint64_t clock_tsc_khz = 1000000;
 
 nsec_t clock_now(void) { return now; }
@@ -72,7 +72,6 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val) {}
 bool hw_port_allowed(struct domain *of, uint16_t port) { return true; }
 void apic_send(uint32_t apic_id, uint32_t command) {}
 unsigned int traps_check_stacks(void) { return 0; }
-
 
 void power_stop(uint8_t reason) { longjmp(stopped, 1); }
 
@@ -97,7 +96,8 @@ static void release_vcpu(struct vcpu *v)
     v->hw.vmcb = NULL;
 }
 
-static const struct domain_part svm_frames = { .init_vcpu = init_vcpu, .release_vcpu = release_vcpu };
+static const struct domain_part svm_frames = { .init_vcpu = init_vcpu,
+                                               .release_vcpu = release_vcpu };
 
 unsigned int hw_get_cpl(struct vcpu *v) { return 0; }
 int hw_load_start(struct vcpu *v, const struct vcpu_hvm_context *start) { return -EINVAL; }
@@ -107,10 +107,10 @@ int hw_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 int hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
-struct guest_paging hw_get_paging(struct vcpu *v) { return (struct guest_paging){0}; }
+struct guest_paging hw_get_paging(struct vcpu *v) { return (struct guest_paging){ 0 }; }
 struct hw_segment hw_get_segment(struct vcpu *v, enum hw_segment_name n)
 {
-    return (struct hw_segment){0};
+    return (struct hw_segment){ 0 };
 }
 void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) {}
 void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) {}
@@ -147,8 +147,10 @@ static void run_softirqs(void)
 
 static void new_domain(unsigned int n)
 {
-    struct xen_domctl_createdomain config = {
-        .max_vcpus = WORLD_VCPUS, .max_evtchn_port = -1, .max_grant_frames = 4, .max_maptrack_frames = 4};
+    struct xen_domctl_createdomain config = { .max_vcpus = WORLD_VCPUS,
+                                              .max_evtchn_port = -1,
+                                              .max_grant_frames = 4,
+                                              .max_maptrack_frames = 4 };
     struct domain *d;
 
     int rc = domain_create(&config, (domid_t)n, &d);
@@ -167,7 +169,8 @@ static void new_domain(unsigned int n)
     for (uint64_t i = 0; i < (n ? WORLD_GUEST_FRAMES : WORLD_DOM0_FRAMES); i++) {
         uint64_t frame = WORLD_DOM0_BASE + i;
 
-        if (n ? p2m_populate(d, GFN(i), ORDER_4K) : p2m_set(d, GFN(frame), MFN(frame), ORDER_4K, P2M_RAM))
+        if (n ? p2m_populate(d, GFN(i), ORDER_4K)
+              : p2m_set(d, GFN(frame), MFN(frame), ORDER_4K, P2M_RAM))
             panic("the fuzzer's machine is too small\n");
     }
     for (unsigned int i = 0; i < WORLD_VCPUS; i++) {
@@ -184,8 +187,10 @@ void world_new(void)
 {
     const paddr_t dom0_start = WORLD_DOM0_BASE * PAGE_SIZE;
     const paddr_t dom0_end = dom0_start + WORLD_DOM0_FRAMES * PAGE_SIZE;
-    struct boot_range ranges[] = {{0, LOW, BOOT_CORE}, {LOW, dom0_start, 1},
-                                  {dom0_start, dom0_end, BOOT_CORE}, {dom0_end, MACHINE_MIB * LOW, 1}};
+    struct boot_range ranges[] = { { 0, LOW, BOOT_CORE },
+                                   { LOW, dom0_start, 1 },
+                                   { dom0_start, dom0_end, BOOT_CORE },
+                                   { dom0_end, MACHINE_MIB * LOW, 1 } };
 
     harness_memory_new(MACHINE_MIB);
     harness_quiet = true;
@@ -215,7 +220,7 @@ gpa_t world_base(unsigned int domain) { return domain ? 0 : (gpa_t)WORLD_DOM0_BA
 
 bool world_hypercall(struct vcpu *v, uint32_t nr, const uint64_t arg[HYPERCALL_ARGS])
 {
-    struct hypercall hc = {.v = v, .nr = nr};
+    struct hypercall hc = { .v = v, .nr = nr };
     unsigned int restarts = 0;
 
     memcpy(hc.arg, arg, sizeof(hc.arg));
@@ -298,11 +303,15 @@ static void end_dom0(struct domain *d)
     domain_put(d);
 }
 
-/* With all timers that its vcpus can have. It stays while somebody has a page of it mapped: without one. */
+/*
+ * With all timers that its vcpus can have. It stays while somebody has a page of it mapped: without
+ * one.
+ */
 static void kill_guest(struct domain *d)
 {
     for_each_vcpu(d, v) {
-        struct timer *timers[] = { &v->singleshot, &v->periodic, &v->poll_timer, &v->vdev.lapic.timer };
+        struct timer *timers[] = { &v->singleshot, &v->periodic, &v->poll_timer,
+                                   &v->vdev.lapic.timer };
 
         for (unsigned int i = 0; d->dying == DOMAIN_ALIVE && i < ARRAY_SIZE(timers); i++)
             timer_set(timers[i], TIME_NEVER);
@@ -310,7 +319,8 @@ static void kill_guest(struct domain *d)
     while (domain_kill(d) == -ERESTART)
         run_softirqs();
     for_each_vcpu(d, v)
-        if (v->singleshot.armed || v->periodic.armed || v->poll_timer.armed || v->vdev.lapic.timer.armed)
+        if (v->singleshot.armed || v->periodic.armed || v->poll_timer.armed ||
+            v->vdev.lapic.timer.armed)
             panic("%s: a timer of dead vcpu %u is armed\n", world_doing, v->id);
 }
 
@@ -322,9 +332,10 @@ void world_end(void)
     alloc_failed = harness_alloc_has_failed();
     harness_fail_alloc(0);
     cpus[0].current = NULL;
-    world_meanwhile(0, NULL, 0, (uint64_t[HYPERCALL_ARGS]){0});
+    world_meanwhile(0, NULL, 0, (uint64_t[HYPERCALL_ARGS]){ 0 });
     if (check_invariants())
-        panic("%s (allocation %u fails): invariants: %s", world_doing, world_fail_alloc, harness_log);
+        panic("%s (allocation %u fails): invariants: %s", world_doing, world_fail_alloc,
+              harness_log);
     for (d = domain_get_next(1); d; d = domain_get_next((domid_t)(d->id + 1))) {
         kill_guest(d);
         domain_put(d);
@@ -332,8 +343,8 @@ void world_end(void)
             break;
     }
     if (check_invariants())
-        panic("%s (allocation %u fails): invariants without guests: %s", world_doing, world_fail_alloc,
-              harness_log);
+        panic("%s (allocation %u fails): invariants without guests: %s", world_doing,
+              world_fail_alloc, harness_log);
     end_dom0(domains[0]);
     for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
         domain_put(domains[n]);
@@ -341,10 +352,10 @@ void world_end(void)
     run_softirqs();
     d = domain_get_next(0);
     if (d)
-        panic("%s (allocation %u fails): domain %u is left with %u references, %lu frames\n", world_doing,
-              world_fail_alloc, d->id, d->refs - 1, d->tot_pages);
+        panic("%s (allocation %u fails): domain %u is left with %u references, %lu frames\n",
+              world_doing, world_fail_alloc, d->id, d->refs - 1, d->tot_pages);
     after = free_frames();
     if (after != free_before)
-        panic("%s (allocation %u fails): free frames: %lu before, %lu after all domains\n", world_doing,
-              world_fail_alloc, free_before, after);
+        panic("%s (allocation %u fails): free frames: %lu before, %lu after all domains\n",
+              world_doing, world_fail_alloc, free_before, after);
 }

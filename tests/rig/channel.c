@@ -11,25 +11,21 @@ static int take_record(struct channel *channel, size_t length, channel_write_fn 
     const uint8_t *bytes = channel->buffer + CHANNEL_HEADER;
 
     switch (channel->buffer[0]) {
-    case CHANNEL_BEGIN:
-        channel->begun = true;
-        return 0;
-    case CHANNEL_STDOUT:
-        return write(1, bytes, length);
-    case CHANNEL_STDERR:
-        return write(2, bytes, length);
+    case CHANNEL_BEGIN: channel->begun = true; return 0;
+    case CHANNEL_STDOUT: return write(1, bytes, length);
+    case CHANNEL_STDERR: return write(2, bytes, length);
     case CHANNEL_EXIT:
         if (length != 1)
             return -EPROTO;
         channel->exited = true;
         channel->status = bytes[0];
         return 0;
-    default:
-        return -EPROTO;
+    default: return -EPROTO;
     }
 }
 
-int channel_feed(struct channel *channel, const uint8_t *bytes, size_t length, channel_write_fn *write)
+int channel_feed(struct channel *channel, const uint8_t *bytes, size_t length,
+                 channel_write_fn *write)
 {
     for (size_t i = 0; i < length; i++) {
         channel->buffer[channel->used++] = bytes[i];

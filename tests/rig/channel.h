@@ -2,13 +2,14 @@
 /*
  * The channel by which a command in dom0 reaches the person who typed `make run CMD=...`.
  *
- * dom0's console shares the serial line with the hypervisor's messages and the kernel's, so the command's
- * output has a way of its own: QEMU's isa-debugcon, one write-only port. It needs no driver and no interrupt,
- * hence works under any hypervisor that lets dom0 reach ports. 0x402 is SeaBIOS's and 0xe9 is the guests', so
- * it is another one. An emulator without such a port has a second serial one, which nobody else uses.
+ * dom0's console shares the serial line with the hypervisor's messages and the kernel's, so the
+ * command's output has a way of its own: QEMU's isa-debugcon, one write-only port. It needs no
+ * driver and no interrupt, hence works under any hypervisor that lets dom0 reach ports. 0x402 is
+ * SeaBIOS's and 0xe9 is the guests', so it is another one. An emulator without such a port has a
+ * second serial one, which nobody else uses.
  *
- * What dom0 writes is a sequence of records: a type, a length of 16 bits (little-endian), that many bytes.
- * Written by dom0/report.c; read by channel.c.
+ * What dom0 writes is a sequence of records: a type, a length of 16 bits (little-endian), that many
+ * bytes. Written by dom0/report.c; read by channel.c.
  */
 #ifndef RIG_CHANNEL_H
 #define RIG_CHANNEL_H
@@ -17,20 +18,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHANNEL_PORT       0x5e9
+#define CHANNEL_PORT 0x5e9
 /* What reading the port gives when the device is there. */
-#define CHANNEL_PRESENT    0xe9
+#define CHANNEL_PRESENT 0xe9
 /* Else: the second serial port, a 16550. */
-#define CHANNEL_SERIAL     0x2f8
+#define CHANNEL_SERIAL 0x2f8
 
-#define CHANNEL_HEADER     3
-#define CHANNEL_MAX        4096
+#define CHANNEL_HEADER 3
+#define CHANNEL_MAX 4096
 
 enum channel_type {
-    CHANNEL_BEGIN = 'B',      /* dom0 is up, the command starts; no bytes */
+    CHANNEL_BEGIN = 'B', /* dom0 is up, the command starts; no bytes */
     CHANNEL_STDOUT = 'O',
     CHANNEL_STDERR = 'E',
-    CHANNEL_EXIT = 'X',       /* one byte: the command's exit status, 128 + n after signal n */
+    CHANNEL_EXIT = 'X', /* one byte: the command's exit status, 128 + n after signal n */
 };
 
 struct channel {
@@ -44,7 +45,11 @@ struct channel {
 /* Where records of output go: fd 1 or 2. Negative errno ends the reading. */
 typedef int channel_write_fn(int fd, const void *bytes, size_t length);
 
-/* Takes bytes as they come, in any portions. 0, -EPROTO for what is no record, or what write returned. */
-int channel_feed(struct channel *channel, const uint8_t *bytes, size_t length, channel_write_fn *write);
+/*
+ * Takes bytes as they come, in any portions. 0, -EPROTO for what is no record, or what write
+ * returned.
+ */
+int channel_feed(struct channel *channel, const uint8_t *bytes, size_t length,
+                 channel_write_fn *write);
 
 #endif

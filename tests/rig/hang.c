@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looks at a QEMU from outside: /proc and its monitor. Nothing here waits. Next to read: rig.c, find_out().
+ * Looks at a QEMU from outside: /proc and its monitor. Nothing here waits. Next to read: rig.c,
+ * find_out().
  */
 #define _GNU_SOURCE
 #include "hang.h"
@@ -21,7 +22,10 @@ long hang_clock(void)
     return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* "ID (NAME) S ...", see proc(5): the fields 14 and 15 are user and system time; a name may have a ")". */
+/*
+ * "ID (NAME) S ...", see proc(5): the fields 14 and 15 are user and system time; a name may have a
+ * ")".
+ */
 static bool read_thread(pid_t process, const char *id, struct hang_thread *thread)
 {
     char path[64], line[1024];
@@ -40,12 +44,14 @@ static bool read_thread(pid_t process, const char *id, struct hang_thread *threa
     char *name = strchr(line, '('), *end = strrchr(line, ')');
 
     if (!name || !end ||
-        sscanf(end + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user, &system) != 2)
+        sscanf(end + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user, &system) !=
+            2)
         return false;
     *end = '\0';
     thread->id = atoi(id);
     thread->ticks = user + system;
-    snprintf(thread->name, sizeof(thread->name), "%s", thread->id == process ? "main loop" : name + 1);
+    snprintf(thread->name, sizeof(thread->name), "%s",
+             thread->id == process ? "main loop" : name + 1);
     return true;
 }
 
@@ -62,7 +68,8 @@ bool hang_take_sample(pid_t process, struct hang_sample *sample)
     if (!folder)
         return false;
     while ((entry = readdir(folder)) != NULL && sample->count < HANG_THREADS)
-        if (entry->d_name[0] != '.' && read_thread(process, entry->d_name, &sample->threads[sample->count]))
+        if (entry->d_name[0] != '.' &&
+            read_thread(process, entry->d_name, &sample->threads[sample->count]))
             sample->count++;
     closedir(folder);
     return sample->count > 0;
@@ -88,8 +95,8 @@ void hang_describe(const struct hang_sample *before, const struct hang_sample *a
         long ran = (long)(thread->ticks - ticks_of(before, thread->id)) * tick_ms;
 
         if (ran > 0)
-            used += (size_t)snprintf(text + used, size - used, "%s%s %ld %%", used ? ", " : "", thread->name,
-                                     ran * 100 / (ms > 0 ? ms : 1));
+            used += (size_t)snprintf(text + used, size - used, "%s%s %ld %%", used ? ", " : "",
+                                     thread->name, ran * 100 / (ms > 0 ? ms : 1));
     }
     if (used == 0)
         snprintf(text, size, "none");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a machine that hangs is doing: whether QEMU still takes commands, and which of its threads run. A main
- * loop that runs and takes no commands is QEMU's own trouble; an emulated CPU that runs is the guest's or the
- * hypervisor's.
+ * What a machine that hangs is doing: whether QEMU still takes commands, and which of its threads
+ * run. A main loop that runs and takes no commands is QEMU's own trouble; an emulated CPU that runs
+ * is the guest's or the hypervisor's.
  */
 #ifndef RIG_HANG_H
 #define RIG_HANG_H
@@ -15,7 +15,7 @@
 
 /* The CPU time that each thread of a process has used. */
 struct hang_sample {
-    long when;                 /* ms */
+    long when; /* ms */
     size_t count;
     struct hang_thread {
         pid_t id;
@@ -44,8 +44,8 @@ struct hang_monitor {
 bool hang_tell(int fd, const char *line);
 
 /*
- * Reads what is there, without waiting. True when the answer to "info status" has arrived; the machine's
- * state, "running" or another word, is in state then.
+ * Reads what is there, without waiting. True when the answer to "info status" has arrived; the
+ * machine's state, "running" or another word, is in state then.
  */
 bool hang_answered(int fd, struct hang_monitor *monitor, char *state, size_t size);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux unpacks an initramfs that is several cpio archives, compressed or not, one behind the other at
- * multiples of four bytes (Documentation/driver-api/early-userspace/buffer-format.rst). So this run's command
- * and files are a small archive behind dom0's image, and the image itself is built once. Next to read:
- * dom0/init.
+ * Linux unpacks an initramfs that is several cpio archives, compressed or not, one behind the other
+ * at multiples of four bytes (Documentation/driver-api/early-userspace/buffer-format.rst). So this
+ * run's command and files are a small archive behind dom0's image, and the image itself is built
+ * once. Next to read: dom0/init.
  */
 #define _GNU_SOURCE
 #include "overlay.h"
@@ -34,13 +34,15 @@ static void pad4(FILE *out)
         fputc(0, out);
 }
 
-/* One cpio header of the "newc" format and the name; the caller appends size bytes and calls pad4. */
+/*
+ * One cpio header of the "newc" format and the name; the caller appends size bytes and calls pad4.
+ */
 static void append_header(FILE *out, const char *name, unsigned int mode, unsigned long size)
 {
     static unsigned int inode = 900000;
 
-    fprintf(out, "070701%08x%08x%08x%08x%08x%08x%08lx%08x%08x%08x%08x%08x%08x",
-            inode++, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, (unsigned int)strlen(name) + 1, 0);
+    fprintf(out, "070701%08x%08x%08x%08x%08x%08x%08lx%08x%08x%08x%08x%08x%08x", inode++, mode, 0, 0,
+            1, 0, size, 0, 0, 0, 0, (unsigned int)strlen(name) + 1, 0);
     fwrite(name, 1, strlen(name) + 1, out);
     pad4(out);
 }
@@ -101,13 +103,15 @@ int overlay_create(const char *image, const char *command, char *const *files, i
         goto out;
     }
     if (append_fd(out, image_fd) < 0) {
-        fprintf(stderr, "rig: dom0's image %s does not fit in memory: %s\n", image, strerror(errno));
+        fprintf(stderr, "rig: dom0's image %s does not fit in memory: %s\n", image,
+                strerror(errno));
         goto out;
     }
     pad4(out);
     rc = append_overlay(out, command, files, file_count);
     if (rc == 0 && fflush(out) != 0) {
-        fprintf(stderr, "rig: dom0's image with FILES does not fit in memory: %s\n", strerror(errno));
+        fprintf(stderr, "rig: dom0's image with FILES does not fit in memory: %s\n",
+                strerror(errno));
         rc = -1;
     }
 out:

@@ -9,9 +9,9 @@
 #define OVERLAY_COMMAND "etc/rig/cmd"
 
 /*
- * An unnamed file (memfd) with the image, the command (NULL: none) and the files, which dom0 gets under /mnt.
- * Nothing of it has a name, so that runs at the same time cannot meet and nothing is left behind.
- * The file's descriptor, or -1 after an error message.
+ * An unnamed file (memfd) with the image, the command (NULL: none) and the files, which dom0 gets
+ * under /mnt. Nothing of it has a name, so that runs at the same time cannot meet and nothing is
+ * left behind. The file's descriptor, or -1 after an error message.
  */
 int overlay_create(const char *image, const char *command, char *const *files, int file_count);
 

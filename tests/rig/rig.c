@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs QEMU for `make run`: with a command for dom0, interactively, or as gdb's servant. run.sh builds its
- * command line.
+ * Runs QEMU for `make run`: with a command for dom0, interactively, or as gdb's servant. run.sh
+ * builds its command line.
  *
- * With a command, three things come out of QEMU and are kept apart: the serial line (log, watch.c), the
- * command's output and status (channel.c), and QEMU's own words (log). Exactly one of these ends the run, and
- * each is reported: the status arrived and the machine powered off; the machine ended without one; a crash
- * line; the timeout, when the rig finds out what hangs (hang.c). Exit status: the command's; 124 after
- * a timeout, as timeout(1) has it; 125 when the rig or the machine failed. Next to read: channel.h, watch.c,
- * overlay.c.
+ * With a command, three things come out of QEMU and are kept apart: the serial line (log, watch.c),
+ * the command's output and status (channel.c), and QEMU's own words (log). Exactly one of these
+ * ends the run, and each is reported: the status arrived and the machine powered off; the machine
+ * ended without one; a crash line; the timeout, when the rig finds out what hangs (hang.c). Exit
+ * status: the command's; 124 after a timeout, as timeout(1) has it; 125 when the rig or the machine
+ * failed. Next to read: channel.h, watch.c, overlay.c.
  */
 #define _GNU_SOURCE
 #include "channel.h"
@@ -32,42 +32,42 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_TIMEOUT     124
-#define EXIT_RIG         125
+#define EXIT_TIMEOUT 124
+#define EXIT_RIG 125
 /* Seconds: for a dump to be complete, and for dom0 to power off after the command. */
-#define CRASH_GRACE      2
-#define POWEROFF_GRACE   60
-/* Seconds: for QEMU on a busy host to answer on its monitor, and for watching which of its threads run. */
+#define CRASH_GRACE 2
+#define POWEROFF_GRACE 60
+/*
+ * Seconds: for QEMU on a busy host to answer on its monitor, and for watching which of its threads
+ * run.
+ */
 #define MONITOR_PATIENCE 5
-#define THREADS_WATCHED  1
-#define FILES_MAX        64
+#define THREADS_WATCHED 1
+#define FILES_MAX 64
 
 struct rig {
     const char *kernel, *kernel_args, *image, *command, *log_name;
     char *files[FILES_MAX];
     int file_count;
-    bool gdb;                  /* QEMU waits for gdb on its standard input and output */
+    bool gdb; /* QEMU waits for gdb on its standard input and output */
     long timeout;
-    char **qemu;               /* program and arguments, NULL at the end */
+    char **qemu; /* program and arguments, NULL at the end */
     int qemu_count;
 
     pid_t pid;
-    int serial, report;        /* our ends of the pipes; -1 once they have ended */
-    int monitor;               /* and of a socket on which QEMU takes commands */
+    int serial, report; /* our ends of the pipes; -1 once they have ended */
+    int monitor;        /* and of a socket on which QEMU takes commands */
     struct watch watch;
     struct channel channel;
     bool timed_out;
-    char monitor_says[64];     /* after a timeout: the machine's state, or nothing */
-    char threads[512];         /* and who ran */
+    char monitor_says[64]; /* after a timeout: the machine's state, or nothing */
+    char threads[512];     /* and who ran */
     bool dumped;
 };
 
 static volatile sig_atomic_t interrupted;
 
-static void on_signal(int signal)
-{
-    interrupted = signal;
-}
+static void on_signal(int signal) { interrupted = signal; }
 
 static __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...)
 {
@@ -90,7 +90,8 @@ static void open_log(struct rig *rig)
     if (rig->watch.log_fd >= 0 && flock(rig->watch.log_fd, LOCK_EX | LOCK_NB) < 0) {
         close(rig->watch.log_fd);
         snprintf(other, sizeof(other), "%s.%d", rig->log_name, (int)getpid());
-        fprintf(stderr, "rig: another run is writing %s; this one's log is %s\n", rig->log_name, other);
+        fprintf(stderr, "rig: another run is writing %s; this one's log is %s\n", rig->log_name,
+                other);
         rig->log_name = other;
         rig->watch.log_fd = open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     }
@@ -116,7 +117,9 @@ static char *module_list(const struct rig *rig, int initrd)
     return list;
 }
 
-/* QEMU's whole command line. With a command: serial line, channel and monitor on these descriptors. */
+/*
+ * QEMU's whole command line. With a command: serial line, channel and monitor on these descriptors.
+ */
 static char **qemu_arguments(const struct rig *rig, int initrd, int serial, int report, int monitor)
 {
     char **argv = calloc(rig->qemu_count + 20, sizeof(*argv));
@@ -147,8 +150,8 @@ static char **qemu_arguments(const struct rig *rig, int initrd, int serial, int 
         if (asprintf(&argv[n++], "file,id=report,path=/dev/fd/%d", report) < 0)
             die("out of memory");
         argv[n++] = "-device";
-        if (asprintf(&argv[n++], "isa-debugcon,chardev=report,iobase=0x%x,readback=0x%x", CHANNEL_PORT,
-                     CHANNEL_PRESENT) < 0)
+        if (asprintf(&argv[n++], "isa-debugcon,chardev=report,iobase=0x%x,readback=0x%x",
+                     CHANNEL_PORT, CHANNEL_PRESENT) < 0)
             die("out of memory");
         argv[n++] = "-chardev";
         if (asprintf(&argv[n++], "socket,id=monitor,fd=%d", monitor) < 0)
@@ -167,7 +170,8 @@ static void start_qemu(struct rig *rig, int initrd)
     int serial[2], report[2], monitor[2];
     pid_t parent = getpid();
 
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, monitor) < 0 || pipe2(serial, 0) < 0 || pipe2(report, 0) < 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, monitor) < 0 || pipe2(serial, 0) < 0 ||
+        pipe2(report, 0) < 0)
         die("pipe: %s", strerror(errno));
 
     char **argv = qemu_arguments(rig, initrd, serial[1], report[1], monitor[1]);
@@ -214,7 +218,10 @@ static int write_out(int fd, const void *bytes, size_t length)
     return 0;
 }
 
-/* Reads one of QEMU's pipes and gives the bytes to the log or the channel. False when the pipe has ended. */
+/*
+ * Reads one of QEMU's pipes and gives the bytes to the log or the channel. False when the pipe has
+ * ended.
+ */
 static bool drain(struct rig *rig, int fd)
 {
     char buffer[65536];
@@ -232,7 +239,8 @@ static bool drain(struct rig *rig, int fd)
     } else {
         rc = channel_feed(&rig->channel, (uint8_t *)buffer, length, write_out);
         if (rc == -EPROTO)
-            die("dom0 wrote nonsense to the rig's port 0x%x; the log is %s", CHANNEL_PORT, rig->log_name);
+            die("dom0 wrote nonsense to the rig's port 0x%x; the log is %s", CHANNEL_PORT,
+                rig->log_name);
         if (rc < 0)
             die("writing the command's output: %s", strerror(-rc));
     }
@@ -257,8 +265,9 @@ static bool listen_to(struct rig *rig)
 }
 
 /*
- * What a machine that hangs is doing: does QEMU take commands, which of its threads run, and where is the
- * hypervisor, by an NMI that makes it dump. QEMU is listened to meanwhile: a full pipe would stop it.
+ * What a machine that hangs is doing: does QEMU take commands, which of its threads run, and where
+ * is the hypervisor, by an NMI that makes it dump. QEMU is listened to meanwhile: a full pipe would
+ * stop it.
  */
 static void find_out(struct rig *rig)
 {
@@ -273,7 +282,8 @@ static void find_out(struct rig *rig)
     if (hang_take_sample(rig->pid, &after))
         hang_describe(&before, &after, rig->threads, sizeof(rig->threads));
     while (!answered && hang_clock() < start + MONITOR_PATIENCE * 1000) {
-        answered = hang_answered(rig->monitor, &monitor, rig->monitor_says, sizeof(rig->monitor_says));
+        answered =
+            hang_answered(rig->monitor, &monitor, rig->monitor_says, sizeof(rig->monitor_says));
         if (!answered && !(open && (open = listen_to(rig))))
             break;
     }
@@ -330,7 +340,8 @@ static void report_hang(const struct rig *rig)
 /* What the run came to: the exit status, after a message when it is not the command's own. */
 static int verdict(const struct rig *rig, bool ended)
 {
-    const char *stage = rig->channel.begun ? "while the command ran" : "before dom0 could run the command";
+    const char *stage = rig->channel.begun ? "while the command ran"
+                                           : "before dom0 could run the command";
     int status = EXIT_RIG;
 
     if (interrupted)
@@ -340,7 +351,9 @@ static int verdict(const struct rig *rig, bool ended)
     else if (rig->channel.exited && ended)
         return rig->channel.status;
     else if (rig->channel.exited)
-        fprintf(stderr, "rig: the command ended with status %d, but the machine did not power off in %d s\n",
+        fprintf(stderr,
+                "rig: the command ended with status %d, but the machine did "
+                "not power off in %d s\n",
                 rig->channel.status, POWEROFF_GRACE);
     else if (ended)
         fprintf(stderr, "rig: the machine ended %s\n", stage);
@@ -357,10 +370,14 @@ static int verdict(const struct rig *rig, bool ended)
 static void parse_options(struct rig *rig, int argc, char **argv)
 {
     static const struct option options[] = {
-        { "kernel", required_argument, NULL, 'k' },  { "kernel-args", required_argument, NULL, 'a' },
-        { "image", required_argument, NULL, 'i' },   { "command", required_argument, NULL, 'c' },
-        { "file", required_argument, NULL, 'f' },    { "log", required_argument, NULL, 'l' },
-        { "timeout", required_argument, NULL, 't' }, { "gdb", no_argument, NULL, 'g' },
+        { "kernel", required_argument, NULL, 'k' },
+        { "kernel-args", required_argument, NULL, 'a' },
+        { "image", required_argument, NULL, 'i' },
+        { "command", required_argument, NULL, 'c' },
+        { "file", required_argument, NULL, 'f' },
+        { "log", required_argument, NULL, 'l' },
+        { "timeout", required_argument, NULL, 't' },
+        { "gdb", no_argument, NULL, 'g' },
         { NULL, 0, NULL, 0 },
     };
     int option;
@@ -379,15 +396,14 @@ static void parse_options(struct rig *rig, int argc, char **argv)
                 die("FILES: more than %d files; put them into one archive", FILES_MAX);
             rig->files[rig->file_count++] = optarg;
             break;
-        default:
-            exit(EXIT_RIG);
+        default: exit(EXIT_RIG);
         }
     }
     rig->qemu = argv + optind;
     rig->qemu_count = argc - optind;
     if (!rig->kernel || !rig->image || !rig->log_name || rig->timeout < 1 || rig->qemu_count < 1)
-        die("usage: rig --kernel K --kernel-args A --image I --log L --timeout S [--command C] [--file F]... "
-            "-- QEMU [ARGUMENT...]; it is called by run.sh");
+        die("usage: rig --kernel K --kernel-args A --image I --log L --timeout S [--command C] "
+            "[--file F]... -- QEMU [ARGUMENT...]; it is called by run.sh");
 }
 
 int main(int argc, char **argv)
@@ -405,7 +421,7 @@ int main(int argc, char **argv)
     if (!rig.command || rig.gdb) {
         char **qemu = qemu_arguments(&rig, initrd, -1, -1, -1);
 
-        fcntl(rig.watch.log_fd, F_SETFD, 0);      /* its lock lives on with QEMU */
+        fcntl(rig.watch.log_fd, F_SETFD, 0); /* its lock lives on with QEMU */
         if (rig.gdb) {
             /* A Ctrl-C for gdb must not end the machine, but gdb's end must. */
             setsid();

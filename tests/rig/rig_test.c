@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rig judges every other test, so it is tested itself: each way in which a run can end, with a shell
- * script in QEMU's place (fake_qemu.sh), and what it takes for a crash. Run from the top of the tree.
+ * The rig judges every other test, so it is tested itself: each way in which a run can end, with a
+ * shell script in QEMU's place (fake_qemu.sh), and what it takes for a crash. Run from the top of
+ * the tree.
  */
 #define _GNU_SOURCE
 #include "channel.h"
@@ -22,8 +23,8 @@
 
 #include <cmocka.h>
 
-#define RIG    "build/tests/rig/rig"
-#define FAKE   "tests/rig/fake_qemu.sh"
+#define RIG "build/tests/rig/rig"
+#define FAKE "tests/rig/fake_qemu.sh"
 
 struct outcome {
     int status;
@@ -47,7 +48,8 @@ static void run(struct outcome *outcome, const char *scenario, const char *more)
     char command[2048], name[256];
 
     snprintf(command, sizeof(command),
-             "RIG_TEST_COPY=%s/copy %s --kernel k --kernel-args 'a,b c' --image " FAKE " --log %s/log %s "
+             "RIG_TEST_COPY=%s/copy %s --kernel k --kernel-args 'a,b c' --image " FAKE
+             " --log %s/log %s "
              "-- %s %s >%s/out 2>%s/err",
              folder, RIG, folder, more, FAKE, scenario, folder, folder);
     int status = system(command);
@@ -75,23 +77,27 @@ static void command_output_and_status(void **state)
     assert_string_equal(log, "boots\n");
 }
 
-/* dom0's image comes first and untouched; the command and the files follow at a multiple of four. */
+/*
+ * dom0's image comes first and untouched; the command and the files follow at a multiple of four.
+ */
 static void initramfs_has_image_command_and_files(void **state)
 {
     struct outcome outcome;
     char command[1024];
 
     (void)state;
-    run(&outcome, "initrd", "--timeout 20 --command 'echo it is me' --file LICENSE --file Config.mk");
+    run(&outcome, "initrd",
+        "--timeout 20 --command 'echo it is me' --file LICENSE --file Config.mk");
     assert_int_equal(outcome.status, 0);
     assert_non_null(strstr(outcome.out, "k a,,b c,/dev/fd/"));
 
-    snprintf(command, sizeof(command),
-             "cd %s && size=$(stat -c %%s $OLDPWD/" FAKE ") && head -c $size copy | cmp - $OLDPWD/" FAKE
-             " && tail -c +$(((size + 3) / 4 * 4 + 1)) copy | cpio -i -d --quiet"
-             " && cmp mnt/LICENSE $OLDPWD/LICENSE"
-             " && cmp mnt/Config.mk $OLDPWD/Config.mk && test \"$(cat etc/rig/cmd)\" = 'echo it is me'",
-             folder);
+    snprintf(
+        command, sizeof(command),
+        "cd %s && size=$(stat -c %%s $OLDPWD/" FAKE ") && head -c $size copy | cmp - $OLDPWD/" FAKE
+        " && tail -c +$(((size + 3) / 4 * 4 + 1)) copy | cpio -i -d --quiet"
+        " && cmp mnt/LICENSE $OLDPWD/LICENSE"
+        " && cmp mnt/Config.mk $OLDPWD/Config.mk && test \"$(cat etc/rig/cmd)\" = 'echo it is me'",
+        folder);
     assert_int_equal(system(command), 0);
 }
 
@@ -126,11 +132,13 @@ static void crash_ends_the_run_early(void **state)
     (void)state;
     run(&outcome, "crash-before", "--timeout 20 --command true");
     assert_int_equal(outcome.status, 125);
-    assert_non_null(strstr(outcome.err, "crash before dom0 could run the command: (CLV) error: panic"));
+    assert_non_null(
+        strstr(outcome.err, "crash before dom0 could run the command: (CLV) error: panic"));
     assert_non_null(strstr(outcome.err, "| (CLV) dump line"));
     run(&outcome, "crash-within", "--timeout 20 --command true");
     assert_int_equal(outcome.status, 125);
-    assert_non_null(strstr(outcome.err, "crash while the command ran: [    3.141592] Kernel panic"));
+    assert_non_null(
+        strstr(outcome.err, "crash while the command ran: [    3.141592] Kernel panic"));
 }
 
 static void guest_cannot_fake_a_crash(void **state)
@@ -199,7 +207,7 @@ static void running_thread_is_named(void **state)
 
     hang_describe(&before, &before, text, sizeof(text));
     assert_string_equal(text, "none");
-    hang_describe(&before, &after, text, 8);    /* what does not fit is left out */
+    hang_describe(&before, &after, text, 8); /* what does not fit is left out */
     assert_int_equal(strlen(text), 7);
     assert_false(hang_take_sample(0x7ffffffe, &before));
 }
@@ -250,7 +258,9 @@ static int sink(int fd, const void *bytes, size_t length)
 static void channel_takes_the_longest_record_only(void **state)
 {
     static uint8_t record[CHANNEL_HEADER + CHANNEL_MAX + 1] = {
-        CHANNEL_STDOUT, CHANNEL_MAX & 0xff, CHANNEL_MAX >> 8,
+        CHANNEL_STDOUT,
+        CHANNEL_MAX & 0xff,
+        CHANNEL_MAX >> 8,
     };
     struct channel channel = { 0 };
 

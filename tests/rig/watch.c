@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The serial line carries the hypervisor's messages and dom0's console, mixed. It goes to the log as it is;
- * lines are cut here only to keep the last ones and to notice the end of the world early, instead of waiting
- * for the timeout.
+ * The serial line carries the hypervisor's messages and dom0's console, mixed. It goes to the log
+ * as it is; lines are cut here only to keep the last ones and to notice the end of the world early,
+ * instead of waiting for the timeout.
  *
- * A guest's words must not end a run: they come behind the hypervisor's prefix ("(d1) ...", "(CLV) d1: ...").
- * Next to read: rig.c.
+ * A guest's words must not end a run: they come behind the hypervisor's prefix ("(d1) ...", "(CLV)
+ * d1: ..."). Next to read: rig.c.
  */
 #include "watch.h"
 
@@ -22,14 +22,12 @@ static bool begins(const char *line, const char *prefix)
 bool watch_is_crash(const char *line)
 {
     static const char *const words[] = {
-        "(CLV) panic",
-        "(CLV) error: panic",
-        "(CLV) error: dom0 crashed",
-        "(XEN) Panic on CPU",
-        "(XEN) Xen BUG at",
-        "(XEN) Hardware Dom0 crashed",
+        "(CLV) panic",        "(CLV) error: panic", "(CLV) error: dom0 crashed",
+        "(XEN) Panic on CPU", "(XEN) Xen BUG at",   "(XEN) Hardware Dom0 crashed",
     };
-    /* The hypervisor may speak within a line of dom0's; behind its own prefix it may quote others. */
+    /*
+     * The hypervisor may speak within a line of dom0's; behind its own prefix it may quote others.
+     */
     bool own = begins(line, "(CLV) ") || begins(line, "(XEN) ");
 
     /* "(d1) ...": Xen's way to quote a guest, without a prefix of its own */

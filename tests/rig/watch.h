@@ -8,17 +8,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define WATCH_LINE  512
-#define WATCH_TAIL  30
+#define WATCH_LINE 512
+#define WATCH_TAIL 30
 
 struct watch {
-    int log_fd;                           /* -1: no log is kept */
+    int log_fd; /* -1: no log is kept */
     char line[WATCH_LINE];
     size_t used;
-    char tail[WATCH_TAIL][WATCH_LINE];    /* a ring; lines counts all lines ever seen */
+    char tail[WATCH_TAIL][WATCH_LINE]; /* a ring; lines counts all lines ever seen */
     size_t lines;
     bool crashed;
-    char crash[WATCH_LINE];               /* the line that told */
+    char crash[WATCH_LINE]; /* the line that told */
 };
 
 /* Takes what the serial line delivered. 0 or negative errno from writing the log. */

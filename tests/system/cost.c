@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What hostile guests cost a neighbour on the same CPU: guests/witness may lose a tenth of what it does in
- * the time that it is charged for, however long it has to wait for its turns. Only under the rig's ICOUNT=1
- * is that exact, so these tests are skipped unless who starts the run says so: BOUND in the environment, as
- * for the group `stretch`. Next to read: guests/witness, guests/evil/timers.c.
+ * What hostile guests cost a neighbour on the same CPU: guests/witness may lose a tenth of what it
+ * does in the time that it is charged for, however long it has to wait for its turns. Only under
+ * the rig's ICOUNT=1 is that exact, so these tests are skipped unless who starts the run says so:
+ * BOUND in the environment, as for the group `stretch`. Next to read: guests/witness,
+ * guests/evil/timers.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include "system.h"
 
 #define BEATS 60
-#define LOSS 10              /* percent */
+#define LOSS 10 /* percent */
 
 static uint32_t neighbour;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xenstored and xenconsoled stop (SIGSTOP) while somebody needs them: each command says so and ends; none
- * waits for ever, which run() would tell by status 124. Afterwards they go on, and everything works again.
+ * xenstored and xenconsoled stop (SIGSTOP) while a command needs them: each command says so and
+ * ends; none waits for ever, which run() would tell by status 124. Afterwards they go on, and
+ * everything works again. The same where one is killed, and started again.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,25 +10,27 @@
 #include "system.h"
 
 /* Runs a command line that stops a daemon, which then goes on whatever came of it. */
-#define RUN_AND_CONTINUE(daemon, ...)                       \
-    ({                                                      \
-        const struct run *it_ = run(__VA_ARGS__);           \
-        run_ok("kill -CONT $(pidof " daemon ")");           \
-        it_;                                                \
+#define RUN_AND_CONTINUE(daemon, ...) \
+    ({ \
+        const struct run *it_ = run(__VA_ARGS__); \
+        run_ok("kill -CONT $(pidof " daemon ")"); \
+        it_; \
     })
 
-/* For the shell: stops xenstored as soon as somebody writes below a path, which the command does. */
-#define STOP_AT_WRITE(path, command)                                                   \
-    "rm -f /tmp/watched; store=$(pidof xenstored);"                                    \
-    "{ xenstore-watch -n 2 " path " >/tmp/watched; kill -STOP $store; } &"             \
+/*
+ * For the shell: stops xenstored as soon as somebody writes below a path, which the command does.
+ */
+#define STOP_AT_WRITE(path, command) \
+    "rm -f /tmp/watched; store=$(pidof xenstored);" \
+    "{ xenstore-watch -n 2 " path " >/tmp/watched; kill -STOP $store; } &" \
     "until [ -s /tmp/watched ]; do sleep 0.1; done;" command "; status=$?; wait; exit $status"
 
 /* What a build that lost the store could not take back there. */
 static void sweep_nodes(void)
 {
-    run("for id in $(xenstore-list /local/domain | grep -v '^0$'); do"
-        " for node in $(xenstore-read /local/domain/$id/vm) /local/domain/0/backend/console/$id /libxl/$id"
-        " /local/domain/$id; do xenstore-rm $node; done; done");
+    run("for id in $(xenstore-list /local/domain | grep -v '^0$'); do for node in $(xenstore-read "
+        "/local/domain/$id/vm) /local/domain/0/backend/console/$id /libxl/$id /local/domain/$id; "
+        "do xenstore-rm $node; done; done");
 }
 
 /* A build may be over before the signal arrives: then there is another. */
@@ -37,8 +40,8 @@ static void store_stops_while_a_vm_is_built(void **state)
 
     (void)state;
     for (int i = 0; i < 20; i++) {
-        create = RUN_AND_CONTINUE("xenstored",
-                                  STOP_AT_WRITE("/local/domain", "cleave create /guests/hello.cfg"));
+        create = RUN_AND_CONTINUE("xenstored", STOP_AT_WRITE("/local/domain",
+                                                             "cleave create /guests/hello.cfg"));
         if (create->status)
             break;
         run_ok("cleave destroy hello");
@@ -52,8 +55,8 @@ static void store_stops_while_a_vm_is_built(void **state)
 }
 
 /*
- * A guest that is asked by a store that stops may never hear it, as this one, which has just begun to boot:
- * whoever waits for its end must not wait for ever.
+ * A guest that is asked by a store that stops may never hear it, as this one, which has just begun
+ * to boot: whoever waits for its end must not wait for ever.
  */
 static void store_stops_while_a_shutdown_is_awaited(void **state)
 {
@@ -62,7 +65,8 @@ static void store_stops_while_a_shutdown_is_awaited(void **state)
     run_ok("xenstore-write /local/domain/%d/control/feature-poweroff 1", domid_of("debian"));
     run_ok("cleave unpause debian");
     const struct run *shutdown =
-        RUN_AND_CONTINUE("xenstored", STOP_AT_WRITE("/local/domain/%d/control", "cleave shutdown -w debian"),
+        RUN_AND_CONTINUE("xenstored",
+                         STOP_AT_WRITE("/local/domain/%d/control", "cleave shutdown -w debian"),
                          domid_of("debian"));
 
     assert_refused(shutdown, "xenstored does not answer");
@@ -99,11 +103,59 @@ static void console_without_xenconsoled_is_refused(void **state)
 {
     (void)state;
     run_ok("kill -STOP $(pidof xenconsoled)");
-    const struct run *create = RUN_AND_CONTINUE("xenconsoled", "cleave create -c /guests/witness.cfg");
+    const struct run *create =
+        RUN_AND_CONTINUE("xenconsoled", "cleave create -c /guests/witness.cfg");
 
     assert_int_equal(create->status, 7);
     assert_non_null(strstr(create->err, "is xenconsoled running?"));
     run_ok("cleave destroy witness");
+}
+
+/* A console of before and one of after it lead to their guests. */
+static void xenconsoled_is_killed_and_starts_again(void **state)
+{
+    (void)state;
+    run_ok("cleave create /guests/hello.cfg name=early");
+    run_ok("kill -9 $(pidof xenconsoled)");
+    run_ok("cleave create /guests/hello.cfg"); /* its terminal comes when there is an xenconsoled */
+    run_ok("rm -f /run/xen/xenconsoled.pid; xenconsoled --pid-file=/run/xen/xenconsoled.pid"
+           " --log=guest --log-dir=/var/log/xen/console </dev/null >/dev/null 2>&1");
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "hello" : "early";
+
+        AWAIT(run("xenstore-read /local/domain/%d/console/tty", domid_of(name))->status == 0, 30);
+        run_ok("{ until grep -q : /tmp/said; do sleep 0.1; done; cleave destroy %s; } & : "
+               ">/tmp/said; cleave console %s </dev/null >/tmp/said; wait; rm /tmp/said",
+               name, name);
+    }
+}
+
+/*
+ * Nobody hangs while there is none. The new one knows no VM of before, but their numbers end them,
+ * and new VMs have all that they need. The last test: what the store had is gone.
+ */
+static void xenstored_is_killed_and_starts_again(void **state)
+{
+    uint64_t before = free_kib();
+    int hello;
+
+    (void)state;
+    run_ok("cleave create /guests/hello.cfg");
+    hello = domid_of("hello");
+    run_ok("kill -9 $(pidof xenstored)");
+    assert_refused(run("cleave create /guests/witness.cfg"), "xenstored is not running");
+    assert_refused(run("cleave shutdown hello"), "xenstored is not running");
+    run_ok(
+        "rm -f /run/xen/xenstored.pid;"
+        " xenstored --pid-file /run/xen/xenstored.pid </dev/null >/dev/null 2>&1 && xen-init-dom0");
+    run_ok("cleave create /guests/witness.cfg");
+    run_ok("cleave create /guests/debian.cfg");
+    AWAIT(run("cleave shutdown debian")->status == 0, 120);
+    AWAIT(domid_of("debian") < 0, 120);
+    run_ok("cleave destroy witness");
+    run_ok("cleave destroy %d", hello);
+    assert_int_equal(guests(), 0);
+    AWAIT(memory_is_back(before), 30);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -112,6 +164,9 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(schema_check_does_not_wait_for_a_stopped_store),
     SYSTEM_TEST(console_ends_though_xenconsoled_is_stopped),
     SYSTEM_TEST(console_without_xenconsoled_is_refused),
+    SYSTEM_TEST(xenconsoled_is_killed_and_starts_again),
+    { "xenstored_is_killed_and_starts_again", xenstored_is_killed_and_starts_again, NULL, NULL,
+      NULL },
 };
 
 const struct group group_daemons = GROUP("daemons", tests);

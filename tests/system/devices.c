@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's own devices: a disk and a network card whose interrupts are messages (MSI, MSI-X) or lines, and what
- * dom0 must not reach of the core's by its CPUs, although it is root there and reads /dev/mem. Run with
- * DISK, NIC and, because the kernel itself keeps claimed addresses from root, DOM0_ARGS=iomem=relaxed. Next
- * to read: hypervisor/dom0/msi.c.
+ * dom0's own devices: a disk and a network card whose interrupts are messages (MSI, MSI-X) or
+ * lines, and what dom0 must not reach of the core's by its CPUs, although it is root there and
+ * reads /dev/mem. Run with DISK, NIC and, because the kernel itself keeps claimed addresses from
+ * root, DOM0_ARGS=iomem=relaxed. Next to read: hypervisor/dom0/msi.c.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,7 +19,9 @@
 
 static bool has_network(void) { return access("/sys/class/net/eth0", F_OK) == 0; }
 
-/* How often interrupts came, by the rows of /proc/interrupts with this word: one CPU's, or -1: all. */
+/*
+ * How often interrupts came, by the rows of /proc/interrupts with this word: one CPU's, or -1: all.
+ */
 static unsigned long interrupts(const char *word, int cpu)
 {
     FILE *f = fopen("/proc/interrupts", "r");
@@ -91,7 +93,8 @@ static void a_network_card_works_on_each_cpu(void **state)
     for (int cpu = cpus - 1; cpu >= 0; cpu--) {
         unsigned long before;
 
-        run_ok("echo %x >/proc/irq/$(sed -n 's/^ *\\([0-9]*\\):.*%s$/\\1/p' /proc/interrupts)/smp_affinity",
+        run_ok("echo %x >/proc/irq/$(sed -n 's/^ *\\([0-9]*\\):.*%s$/\\1/p' "
+               "/proc/interrupts)/smp_affinity",
                1u << cpu, row);
         run_ok("ping -c 1 -W 5 10.0.2.2"); /* an interrupt on its way may still go to the old one */
         before = interrupts(row, cpu);
@@ -111,19 +114,28 @@ static void each_queue_of_each_disk_interrupts(void **state)
         skip();
     assert_int_not_equal(run("cleave dmesg | grep 'an interrupt stays disabled'")->status, 0);
     for (long cpu = 0; cpu < cpus; cpu++)
-        run_ok("for disk in /dev/vd?; do taskset %lx dd if=$disk of=/dev/null bs=4k count=1 iflag=direct || "
-               "exit 1; done", 1ul << cpu);
+        run_ok("for disk in /dev/vd?; do taskset %lx dd if=$disk of=/dev/null bs=4k count=1 "
+               "iflag=direct || exit 1; done",
+               1ul << cpu);
     run_ok("[ $(grep -c -e -req /proc/interrupts) = $(($(ls /dev/vd? | wc -l) * %ld)) ]", cpus);
-    assert_string_equal(run_ok("awk '/-req/ { n = 0; for (i = 2; i <= %ld; i++) n += $i; if (!n) print }' "
-                               "/proc/interrupts", cpus + 1)->out, "");
+    assert_string_equal(
+        run_ok("awk '/-req/ { n = 0; for (i = 2; i <= %ld; i++) n += $i; if (!n) print }' "
+               "/proc/interrupts",
+               cpus + 1)
+            ->out,
+        "");
 }
 
 static void the_clock_chip_tells_the_time(void **state)
 {
     (void)state;
     run_ok("hwclock -r");
-    assert_in_range(number_in(run_ok("now=$(date +%%s); rtc=$(cat /sys/class/rtc/rtc0/since_epoch); "
-                                     "echo '\"off\":' $((now - rtc + 100))")->out, "off"), 97, 103);
+    assert_in_range(number_in(run_ok(
+                                  "now=$(date +%%s); rtc=$(cat /sys/class/rtc/rtc0/since_epoch); "
+                                  "echo '\"off\":' $((now - rtc + 100))")
+                                  ->out,
+                              "off"),
+                    97, 103);
 }
 
 /* --- what is the core's --- */
@@ -131,7 +143,10 @@ static void the_clock_chip_tells_the_time(void **state)
 /* 4 bytes of machine memory as dom0's CPUs read them; write: having tried to overwrite them. */
 static uint32_t access_memory(uint64_t address, bool write)
 {
-    /* uncached, or, where the kernel has mapped it write-back for AML and refuses another type, like that */
+    /*
+     * uncached, or, where the kernel has mapped it write-back for AML and refuses another type,
+     * like that
+     */
     static const int modes[] = { O_RDWR | O_SYNC, O_RDWR };
     volatile uint32_t *p = MAP_FAILED;
     uint32_t val;
@@ -142,10 +157,12 @@ static uint32_t access_memory(uint64_t address, bool write)
             close(fd);
         fd = open("/dev/mem", modes[i]);
         assert_true(fd >= 0);
-        p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(address & ~(PAGE - 1ull)));
+        p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                 (off_t)(address & ~(PAGE - 1ull)));
     }
     if (p == MAP_FAILED)
-        fail_msg("/dev/mem at %#lx cannot be mapped: DOM0_ARGS=iomem=relaxed?", (unsigned long)address);
+        fail_msg("/dev/mem at %#lx cannot be mapped: DOM0_ARGS=iomem=relaxed?",
+                 (unsigned long)address);
     if (write)
         p[address % PAGE / 4] = 0x5a5a5a5a;
     val = p[address % PAGE / 4];
@@ -159,8 +176,8 @@ static uint32_t poke(uint64_t address) { return access_memory(address, true); }
 
 static void memory_that_is_not_dom0s_is_not_there(void **state)
 {
-    static const uint64_t registers[] = { 0xfee00020, 0xfee00300, 0xfee01000, 0xfeeffffc, 0xfed00000,
-                                          0xfed000f0, 0xfdfe000000 };
+    static const uint64_t registers[] = { 0xfee00020, 0xfee00300, 0xfee01000,  0xfeeffffc,
+                                          0xfed00000, 0xfed000f0, 0xfdfe000000 };
     unsigned long start, end, ranges = 0;
     char line[256];
     FILE *f;
@@ -220,7 +237,10 @@ static void ports_that_are_the_cores_are_not_there(void **state)
     run_ok("cleave info"); /* the core is still there */
 }
 
-/* The file of a device's configuration space: of the first that has memory below 4G in a base address. */
+/*
+ * The file of a device's configuration space: of the first that has memory below 4G in a base
+ * address.
+ */
 static int open_configuration(unsigned int *bar)
 {
     DIR *dir = opendir("/sys/bus/pci/devices");
@@ -234,7 +254,8 @@ static int open_configuration(unsigned int *bar)
 
         snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", entry->d_name);
         fd = entry->d_name[0] == '.' ? -1 : open(path, O_RDWR);
-        if (fd >= 0 && pread(fd, header, sizeof(header), 0) == sizeof(header) && !(header[3] >> 16 & 0x7f))
+        if (fd >= 0 && pread(fd, header, sizeof(header), 0) == sizeof(header) &&
+            !(header[3] >> 16 & 0x7f))
             for (*bar = 0x10; *bar < 0x28; *bar += 4)
                 if ((header[*bar / 4] & 7) == 0 && header[*bar / 4] && (header[1] & 2)) {
                     closedir(dir);
@@ -247,7 +268,10 @@ static int open_configuration(unsigned int *bar)
     return -1;
 }
 
-/* Over the core's local APIC, over RAM that is not dom0's: the base address stays, and the device works. */
+/*
+ * Over the core's local APIC, over RAM that is not dom0's: the base address stays, and the device
+ * works.
+ */
 static void a_device_cannot_be_moved_over_the_core(void **state)
 {
     static const uint32_t forbidden[] = { 0xfee00000, 0xfec00000, 0x60000000, 0xb0000000 };
@@ -271,7 +295,10 @@ static void a_device_cannot_be_moved_over_the_core(void **state)
                            "would cover addresses that are not dom0's"));
 }
 
-/* Where the firmware says that configuration space is (MCFG): the same registers, and those from 256 on. */
+/*
+ * Where the firmware says that configuration space is (MCFG): the same registers, and those from
+ * 256 on.
+ */
 static void configuration_space_is_in_memory_too(void **state)
 {
     unsigned int bus, device, function, found = 0, errors = 0;
@@ -302,7 +329,8 @@ static void configuration_space_is_in_memory_too(void **state)
         fd = open(path, O_RDONLY);
         assert_int_equal(pread(fd, by_file, sizeof(by_file), 0), sizeof(by_file));
         for (size_t i = 0; i < 4; i++)
-            assert_int_equal(peek(base + (bus << 20 | device << 15 | function << 12) + 4 * i), by_file[i]);
+            assert_int_equal(peek(base + (bus << 20 | device << 15 | function << 12) + 4 * i),
+                             by_file[i]);
         found++;
         errors += pread(fd, by_file, 4, 0x100) == 4 && (by_file[0] & 0xffff) == 1;
         close(fd);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DMA of guests' pages. A guest's disk is a file on dom0's own disk, opened past dom0's page cache: its
- * blocks go between that disk's controller and pages that the guest has granted, and the number at which dom0
- * has such a page is not its address. dom0's kernel makes it right by copying all DMA through memory of its
- * own (swiotlb=force); without (swiotlb=noforce, `make check-dma`) the device reads and writes where nothing
- * is. Next to read: pv.c.
+ * DMA of guests' pages. A guest's disk is a file on dom0's own disk, opened past dom0's page cache:
+ * its blocks go between that disk's controller and pages that the guest has granted, and the number
+ * at which dom0 has such a page is not its address. dom0's kernel makes it right by copying all DMA
+ * through memory of its own (swiotlb=force); without (swiotlb=noforce, `make check-dma`) the device
+ * reads and writes where nothing is. Next to read: pv.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #define DATA FOLDER "/data"
 
 struct sums {
-    char written[33], read[33];     /* of what one side wrote, and of what the other side then read */
+    char written[33], read[33]; /* of what one side wrote, and of what the other side then read */
 };
 
 static bool has_bounce_buffers(void)
@@ -46,13 +46,15 @@ static void write_vm_file(void)
     FILE *file = fopen("/tmp/vm/dma.cfg", "w");
 
     assert_non_null(file);
-    fputs("type = 'pvh'\nname = 'dma'\nmemory = 128\nvcpus = 1\n"
-          "kernel = '/guests/debian-vmlinuz'\nramdisk = '/guests/debian-initrd'\n"
-          "disk = ['" DATA ",raw,xvdb,rw,direct-io-safe']\n"
-          "extra = 'console=hvc0 rdinit=/init run=\""
-          "echo read: $(dd if=/dev/xvdb bs=64k count=64 iflag=direct | md5sum); "
-          "dd if=/dev/urandom of=/dev/shm/new bs=64k count=64; echo wrote: $(md5sum </dev/shm/new); "
-          "dd if=/dev/shm/new of=/dev/xvdb bs=64k oflag=direct\"'\n", file);
+    fputs(
+        "type = 'pvh'\nname = 'dma'\nmemory = 128\nvcpus = 1\n"
+        "kernel = '/guests/debian-vmlinuz'\nramdisk = '/guests/debian-initrd'\n"
+        "disk = ['" DATA ",raw,xvdb,rw,direct-io-safe']\n"
+        "extra = 'console=hvc0 rdinit=/init run=\""
+        "echo read: $(dd if=/dev/xvdb bs=64k count=64 iflag=direct | md5sum); "
+        "dd if=/dev/urandom of=/dev/shm/new bs=64k count=64; echo wrote: $(md5sum </dev/shm/new); "
+        "dd if=/dev/shm/new of=/dev/xvdb bs=64k oflag=direct\"'\n",
+        file);
     fclose(file);
 }
 
@@ -98,7 +100,8 @@ static void without_bounce_buffers_the_data_is_wrong(void **state)
     assert_string_not_equal(in.read, in.written);
     assert_string_not_equal(out.read, out.written);
     /* dom0's own pages were right all the time, or there would be no file system any more. */
-    run_ok("mount -t ext4 %s " FOLDER " && test $(wc -c <" DATA ") = 4194304; umount " FOLDER, real_disk());
+    run_ok("mount -t ext4 %s " FOLDER " && test $(wc -c <" DATA ") = 4194304; umount " FOLDER,
+           real_disk());
 }
 
 static const struct CMUnitTest tests[] = {

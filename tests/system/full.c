@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine without a free frame: guests may take all that is free, and what the core keeps for them is
- * bounded by their pools. dom0 goes on, also where it needs tables; guests can still give memory back. Next
- * to read: guests/hog, hypervisor/README.md ("Who pays").
+ * A machine without a free frame: guests may take all that is free, and what the core keeps for
+ * them is bounded by their pools. dom0 goes on, also where it needs tables; guests can still give
+ * memory back. Next to read: guests/hog, hypervisor/README.md ("Who pays").
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -75,7 +75,8 @@ static void touch_devices(void)
 
     assert_true(fd >= 0);
     for (uint64_t i = 0; i < TOUCHES; i++) {
-        volatile uint32_t *p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, (off_t)((256 + i) * GIB));
+        volatile uint32_t *p =
+            mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, (off_t)((256 + i) * GIB));
 
         assert_ptr_not_equal(p, MAP_FAILED);
         (void)*p;
@@ -108,7 +109,10 @@ static void a_full_machine_goes_on(void **state)
     assert_refused(run("cleave create /guests/hello.cfg"), "MiB");
     touch_devices();
     dom0_gives_and_takes();
-    /* one page out of each large entry; there is nothing to split them with but what they brought along */
+    /*
+     * one page out of each large entry; there is nothing to split them with but what they brought
+     * along
+     */
     run_ok("xenstore-write /local/domain/%d/data/peer 1", domid_of("hog"));
     await_said("hog", "hog: gave a page of each of", 60);
     await_said("hog", "hog: ok", 30);
@@ -128,7 +132,8 @@ static void a_guest_pays_for_its_tables(void **state)
     (void)state;
     if (!on_cleave())
         skip(); /* Xen ends a guest whose pool is used up */
-    run_ok("cleave create /guests/hog.cfg extra='now debug' on_poweroff=preserve on_crash=preserve");
+    run_ok(
+        "cleave create /guests/hog.cfg extra='now debug' on_poweroff=preserve on_crash=preserve");
     await_said("hog", "hog: ok", 60);
     said = strstr(console_log("hog"), "hog: ok, ");
     assert_int_equal(sscanf(said, "hog: ok, %u", &pages), 1);
@@ -137,7 +142,10 @@ static void a_guest_pays_for_its_tables(void **state)
     run_ok("cleave destroy hog");
 }
 
-#define FULL_TEST(function) { #function, function, begin, end, NULL }
+#define FULL_TEST(function) \
+    { \
+#function, function, begin, end, NULL \
+    }
 static const struct CMUnitTest tests[] = {
     FULL_TEST(a_full_machine_goes_on),
     FULL_TEST(a_guest_pays_for_its_tables),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests that misbehave, each beside a neighbour that must not notice: one that kills itself in every way,
- * one that tries all that is forbidden, one whose page is removed while another of its vCPUs reads it. Next
- * to read: guests/crash, guests/evil, guests/flush.
+ * Guests that misbehave, each beside a neighbour that must not notice: one that kills itself in
+ * every way, one that tries all that is forbidden, one whose page is removed while another of its
+ * vCPUs reads it. Next to read: guests/crash, guests/evil, guests/flush.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,10 +15,7 @@
 
 static uint32_t neighbour;
 
-static long neighbours_beat(void)
-{
-    return store_number(SCHEMA_DATA_HEARTBEAT_PATH, neighbour);
-}
+static long neighbours_beat(void) { return store_number(SCHEMA_DATA_HEARTBEAT_PATH, neighbour); }
 
 static void start_neighbour(void)
 {
@@ -42,10 +39,11 @@ static bool has_ended(const char *name)
 {
     const char *state = state_of(name);
 
-    return strcmp(state, "crashed") == 0 || strcmp(state, "reboot") == 0 || strcmp(state, "poweroff") == 0;
+    return strcmp(state, "crashed") == 0 || strcmp(state, "reboot") == 0 ||
+           strcmp(state, "poweroff") == 0;
 }
 
-#define WATCHED 10     /* checks of the watchdog */
+#define WATCHED 10 /* checks of the watchdog */
 #define KEEP "on_poweroff=preserve on_reboot=preserve on_crash=preserve"
 
 static void a_triple_fault_ends_the_guest_with_a_reason(void **state)
@@ -76,14 +74,15 @@ static void only_on_one_cpu(void)
 }
 
 /*
- * What each death is for the CPU stands in guests/crash. A read from a hole is none (it reads as ones), and
- * bits that a CPU does not have may be ignored: then the guest says that it lives, and powers off.
+ * What each death is for the CPU stands in guests/crash. A read from a hole is none (it reads as
+ * ones), and bits that a CPU does not have may be ignored: then the guest says that it lives, and
+ * powers off.
  */
 static void every_death_is_the_guests_own(void **state)
 {
     static const char *const deaths[] = {
-        "exception", "panic", "hole", "execute", "mmio", "cr3", "cr0", "cr4", "dr7", "tables", "apic", "own",
-        "gdt", "tss", "task",
+        "exception", "panic",  "hole", "execute", "mmio", "cr3", "cr0",  "cr4",
+        "dr7",       "tables", "apic", "own",     "gdt",  "tss", "task",
     };
 
     (void)state;
@@ -123,7 +122,10 @@ static void try_evil(const char *words)
     start_neighbour();
     run_ok("cleave create /guests/evil.cfg vcpus=2 extra='%s debug' " KEEP, words);
     AWAIT(has_ended("evil"), 120);
-    /* Real Xen may end it earlier and answers a few calls otherwise; it only has to hurt nobody there. */
+    /*
+     * Real Xen may end it earlier and answers a few calls otherwise; it only has to hurt nobody
+     * there.
+     */
     if (on_cleave())
         await_said("evil", "evil: done", 10);
     if (on_cleave() && strstr(console_log("evil"), "WRONG"))
@@ -170,7 +172,10 @@ static void msrs_and_ports_hurt_nobody(void **state)
     try_evil(on_cleave() ? "msr ports" : "msr ports skip_msr=0xc001011f");
 }
 
-/* Arrays without an end on both of its vCPUs: everybody else goes on, and it can be ended in the middle. */
+/*
+ * Arrays without an end on both of its vCPUs: everybody else goes on, and it can be ended in the
+ * middle.
+ */
 static void endless_hypercalls_stop_nobody(void **state)
 {
     (void)state;
@@ -185,12 +190,14 @@ static void endless_hypercalls_stop_nobody(void **state)
 }
 
 /*
- * Where nobody competes with it, a vCPU that is in the core again and again never passes through the run
- * loop. The watchdog of the other CPUs must see that its CPU lives, or it stops the machine.
+ * Where nobody competes with it, a vCPU that is in the core again and again never passes through
+ * the run loop. The watchdog of the other CPUs must see that its CPU lives, or it stops the
+ * machine.
  */
 static void an_endless_vcpu_is_not_taken_for_stuck(void **state)
 {
-    unsigned int cpus = number_in(run_ok("cleave info --json")->out, "cpus"), checks = 0, missed = 0;
+    unsigned int cpus = number_in(run_ok("cleave info --json")->out, "cpus"), checks = 0,
+                 missed = 0;
 
     (void)state;
     if (!on_cleave() || cpus < 2)
@@ -230,11 +237,14 @@ static void a_removed_page_is_flushed_from_all_cpus(void **state)
 {
     (void)state;
     if (number_in(run_ok("cleave info --json")->out, "cpus") < 2)
-        skip();      /* two vCPUs on one CPU flush each other */
+        skip(); /* two vCPUs on one CPU flush each other */
     run_ok("cleave create /guests/flush.cfg " KEEP);
     AWAIT(has_ended("flush"), 60);
     await_said("flush", "removing it", 10);
-    /* The reader faults at its first access, or reads ones as from any hole; never what the frame holds. */
+    /*
+     * The reader faults at its first access, or reads ones as from any hole; never what the frame
+     * holds.
+     */
     if (strcmp(state_of("flush"), "crashed") != 0)
         await_said("flush", "flush: ok", 10);
     run_ok("! cleave dmesg | grep 'flush: FAILED'");

@@ -9,10 +9,7 @@
 
 static bool value(const char **at);
 
-static void space(const char **at)
-{
-    *at += strspn(*at, " \t\r\n");
-}
+static void space(const char **at) { *at += strspn(*at, " \t\r\n"); }
 
 static bool string(const char **at)
 {
@@ -67,16 +64,10 @@ static bool value(const char **at)
 {
     space(at);
     switch (**at) {
-    case '{':
-        (*at)++;
-        return members(at, '}');
-    case '[':
-        (*at)++;
-        return members(at, ']');
-    case '"':
-        return string(at);
-    default:
-        return number(at);
+    case '{': (*at)++; return members(at, '}');
+    case '[': (*at)++; return members(at, ']');
+    case '"': return string(at);
+    default: return number(at);
     }
 }
 

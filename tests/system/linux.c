@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debian's stock kernel as a guest, with one vCPU and with two: its shell on the console, its own poweroff
- * and reboot, and what the tools ask of it. It boots once a test, which is what these tests take their time
- * for.
+ * Debian's stock kernel as a guest, with one vCPU and with two: its shell on the console, its own
+ * poweroff and reboot, and what the tools ask of it. It boots once a test, which is what these
+ * tests take their time for.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,20 +19,24 @@ static void boot(const char *name, const char *settings)
 }
 
 /*
- * Types a line at the guest's shell, and stays at the console for a while in the background. A shell that is
- * just setting its terminal up drops what was typed before, so the line's echo is waited for.
+ * Types a line at the guest's shell, and stays at the console for a while in the background. A
+ * shell that is just setting its terminal up drops what was typed before, so the line's echo is
+ * waited for.
  */
 static void type(const char *name, const char *line)
 {
     for (int tries = 0; tries < 5 && !strstr(console_log(name), line); tries++) {
-        run_ok("(sleep 1; echo '%s'; sleep 5) | timeout 10 cleave console %s >/tmp/vm/typed 2>&1 &", line,
-               name);
+        run_ok("(sleep 1; echo '%s'; sleep 5) | timeout 10 cleave console %s >/tmp/vm/typed 2>&1 &",
+               line, name);
         for (int waited = 0; waited < 50 && !strstr(console_log(name), line); waited++)
             pause_ms(100);
     }
 }
 
-/* Linux 6.1 maps write-combining memory uncached where it finds no MTRRs: it leaves its PAT off then. */
+/*
+ * Linux 6.1 maps write-combining memory uncached where it finds no MTRRs: it leaves its PAT off
+ * then.
+ */
 #define WRITE_COMBINING "x86/PAT: Configuration [0-7]: WB  WC"
 
 static void one_vcpu_boots_and_powers_off(void **state)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What takes minutes, so `make check-long` runs it and `make check` does not: Debian's kernels with many
- * vCPUs, vCPUs and memory that come and go, clocks, and heavy work on more vCPUs than there are CPUs. The
- * guest reports in the store (data/result). The files in /mnt come by FILES. Next to read: pv.c.
+ * What takes minutes, so `make check-long` runs it and `make check` does not: Debian's kernels with
+ * many vCPUs, vCPUs and memory that come and go, clocks, and heavy work on more vCPUs than there
+ * are CPUs. The guest reports in the store (data/result). The files in /mnt come by FILES. Next to
+ * read: pv.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,10 +14,14 @@
 
 #define BOOT_S 300
 
-/* Each second: what the guest has of CPUs and memory, and its time. It uses new CPUs, as udev would. */
-#define REPORT                                                                                              \
-    "while :; do for c in /sys/devices/system/cpu/cpu[1-9]*/online; do echo 1 >$c; done 2>/dev/null; "      \
-    "xenstore-write data/result $(grep -c ^processor /proc/cpuinfo)/"                                       \
+/*
+ * Each second: what the guest has of CPUs and memory, and its time. It uses new CPUs, as udev
+ * would.
+ */
+#define REPORT \
+    "while :; do for c in /sys/devices/system/cpu/cpu[1-9]*/online; do echo 1 >$c;" \
+    " done 2>/dev/null; " \
+    "xenstore-write data/result $(grep -c ^processor /proc/cpuinfo)/" \
     "$(grep MemTotal /proc/meminfo | tr -dc 0-9)/$(date +%s); sleep 1; done"
 
 struct report {
@@ -42,8 +47,8 @@ static void create(const char *tool, const char *name, const char *settings, con
     snprintf(path, sizeof(path), "/tmp/vm/%s.cfg", name);
     file = fopen(path, "w");
     assert_non_null(file);
-    fprintf(file, "type = 'pvh'\nname = '%s'\n%s\nextra = 'console=hvc0 rdinit=/init run=\"%s\"'\n", name,
-            settings, command);
+    fprintf(file, "type = 'pvh'\nname = '%s'\n%s\nextra = 'console=hvc0 rdinit=/init run=\"%s\"'\n",
+            name, settings, command);
     fclose(file);
     run_ok("%s create %s", tool, path);
 }
@@ -91,7 +96,10 @@ static void memory_comes_and_goes(void **state)
     AWAIT(report_of("balloon").seconds > seconds, 30);
 }
 
-/* The guest's clock is dom0's, also minutes later; a report is a second old, or three on a busy host. */
+/*
+ * The guest's clock is dom0's, also minutes later; a report is a second old, or three on a busy
+ * host.
+ */
 static void clocks_agree(void **state)
 {
     (void)state;
@@ -111,23 +119,29 @@ static void cloud_kernel_with_disk_and_network(void **state)
     (void)state;
     if (access("/mnt/cloud-vmlinuz", F_OK) < 0)
         skip();
-    boot("cloud", "kernel = '/mnt/cloud-vmlinuz'\nramdisk = '/mnt/cloud-initrd'\nmemory = 192\nvcpus = 8\n"
-                  "root = '/dev/xvda'\ndisk = ['/guests/debian-disk,raw,xvda,rw']\nvif = ['bridge=xenbr0']",
+    boot("cloud",
+         "kernel = '/mnt/cloud-vmlinuz'\nramdisk = '/mnt/cloud-initrd'\nmemory = 192\nvcpus = 8\n"
+         "root = '/dev/xvda'\ndisk = ['/guests/debian-disk,raw,xvda,rw']\nvif = ['bridge=xenbr0']",
          "ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; uname -r; " REPORT);
     assert_non_null(strstr(console_log("cloud"), "cloud-amd64"));
     run_ok("ping -c 3 10.0.0.2");
     run_ok("cleave shutdown -w cloud");
 }
 
-/* Two guests with as many vCPUs each as there are CPUs: compression, fork storms, files, and no stall. */
+/*
+ * Two guests with as many vCPUs each as there are CPUs: compression, fork storms, files, and no
+ * stall.
+ */
 static void no_stall_under_overcommit(void **state)
 {
-    static const char *const signs[] = { "soft lockup", "rcu_sched", "blocked for more", "BUG:", "Oops" };
+    static const char *const signs[] = { "soft lockup", "rcu_sched", "blocked for more",
+                                         "BUG:", "Oops" };
     static const char *const names[] = { "load1", "load2" };
     static const char work[] =
-        "for i in 1 2 3 4; do (while :; do head -c 300000 /bin/busybox | gzip -9 | gunzip | md5sum; done "
-        ">/dev/null)& done; "
-        "for i in 1 2; do (while :; do for j in 1 2 3 4 5 6 7 8; do /bin/true & done; wait; done)& done; "
+        "for i in 1 2 3 4; do (while :; do head -c 300000 /bin/busybox | gzip -9 | gunzip |"
+        " md5sum; done >/dev/null)& done; "
+        "for i in 1 2; do (while :; do for j in 1 2 3 4 5 6 7 8; do /bin/true & done; wait; done)&"
+        " done; "
         "(while :; do cp /bin/busybox /dev/shm/x; sync; rm /dev/shm/x; done)& " REPORT;
 
     (void)state;

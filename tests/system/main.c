@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system tests, run in dom0 by the rig: `system [GROUP]...`, all groups but long without one; of these
- * ONLY='PATTERN' and SKIP='PATTERN' in the environment choose tests by name, with * and ?. The machine
- * underneath is Cleave or real Xen (make check HV=xen); what differs is said in the test. Next to read:
- * system.h, verbs.c.
+ * The system tests, run in dom0 by the rig: `system [GROUP]...`, all groups but long without one;
+ * of these ONLY='PATTERN' and SKIP='PATTERN' in the environment choose tests by name, with * and ?.
+ * The machine underneath is Cleave or real Xen (make check HV=xen); what differs is said in the
+ * test. Next to read: system.h, verbs.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +12,12 @@
 #include "system.h"
 
 static const struct group *const groups[] = {
-    &group_verbs, &group_refusals, &group_stock, &group_many, &group_hostile, &group_linux, &group_devices,
-    &group_stretch, &group_cost, &group_pv, &group_dma, &group_full, &group_daemons,
-    &group_long,
+    &group_verbs, &group_refusals, &group_stock,   &group_many, &group_hostile,
+    &group_linux, &group_devices,  &group_stretch, &group_cost, &group_pv,
+    &group_dma,   &group_full,     &group_daemons, &group_long,
 };
 
-#define GROUPS    (sizeof(groups) / sizeof(groups[0]))
+#define GROUPS (sizeof(groups) / sizeof(groups[0]))
 #define TESTS_MAX 128
 
 static bool wanted(const char *name, int argc, char **argv)
@@ -29,7 +29,8 @@ static bool wanted(const char *name, int argc, char **argv)
 }
 
 /*
- * The first domain makes the hypervisor allocate things that it keeps; what is free is counted from then on.
+ * The first domain makes the hypervisor allocate things that it keeps; what is free is counted from
+ * then on.
  */
 static int warm_up(void **state)
 {
@@ -54,8 +55,9 @@ int main(int argc, char **argv)
         count += groups[i]->count;
     }
     if (!count) {
-        fprintf(stderr, "system: no such group; there are verbs refusals stock many hostile linux devices "
-                        "stretch cost pv dma full daemons long\n");
+        fprintf(stderr,
+                "system: no such group; there are verbs refusals stock many hostile linux devices "
+                "stretch cost pv dma full daemons long\n");
         return 1;
     }
     cmocka_set_test_filter(getenv("ONLY"));

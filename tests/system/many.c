@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many guests at once, and one after the other: nothing may be lost on the way. Next to read: hostile.c.
+ * Many guests at once, and one after the other: nothing may be lost on the way. Next to read:
+ * hostile.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,9 @@
 #define AT_ONCE_MAX 50
 
 /*
- * How many rounds: ROUNDS in the environment, which `make soak` sets to 1000; `make check` is content with a
- * tenth. A round in ten is a reboot, and a guest in twenty rounds is one of those that live at once.
+ * How many rounds: ROUNDS in the environment, which `make soak` sets to 1000; `make check` is
+ * content with a tenth. A round in ten is a reboot, and a guest in twenty rounds is one of those
+ * that live at once.
  */
 static int rounds(void)
 {
@@ -83,19 +85,22 @@ static void reboots_leave_free_memory_as_it_was(void **state)
     AWAIT(memory_is_back(before), 10);
 }
 
-/* Each asks for more than half of what is free: their claims decide, before either has taken much. */
+/*
+ * Each asks for more than half of what is free: their claims decide, before either has taken much.
+ */
 static void of_two_that_do_not_both_fit_one_is_refused(void **state)
 {
     unsigned long long mib = free_kib() / 1024 * 6 / 10;
     const struct run *both;
 
     (void)state;
-    both = run(
-        "cd /tmp/vm; for i in a b; do cleave create -p /guests/hello.cfg name=$i memory=%llu 2>err.$i & done;"
-        "wait; cat err.a err.b >&2",
-        mib);
+    both = run("cd /tmp/vm; for i in a b; do"
+               " cleave create -p /guests/hello.cfg name=$i memory=%llu 2>err.$i & done;"
+               "wait; cat err.a err.b >&2",
+               mib);
     assert_int_equal(guests(), 1);
-    if (!strstr(both->err, "not enough memory") || strchr(both->err, '\n') != strrchr(both->err, '\n'))
+    if (!strstr(both->err, "not enough memory") ||
+        strchr(both->err, '\n') != strrchr(both->err, '\n'))
         fail_msg("not one refusal: %s", both->err);
 }
 

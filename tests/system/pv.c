@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disks and network interfaces of guests: Debian's front ends in the guest, Debian's back ends in dom0, the
- * core's grants and event channels between. Data is compared by its checksum, computed at both ends. Next to
- * read: dma.c, ../../dom0-tools/libcleave/devices.c.
+ * Disks and network interfaces of guests: Debian's front ends in the guest, Debian's back ends in
+ * dom0, the core's grants and event channels between. Data is compared by its checksum, computed at
+ * both ends. Next to read: dma.c, ../../dom0-tools/libcleave/devices.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,10 +18,10 @@ static const char *write_file(const char *more_disk, const char *command)
 
     assert_non_null(file);
     fprintf(file,
-            "type = 'pvh'\nname = 'pv'\nmemory = 128\nvcpus = 2\n"
-            "kernel = '/guests/debian-vmlinuz'\nramdisk = '/guests/debian-initrd'\nroot = '/dev/xvda'\n"
-            "disk = ['/guests/debian-disk,raw,xvda,rw', '%s']\nvif = ['bridge=xenbr0']\n"
-            "extra = 'console=hvc0 rdinit=/init run=\"%s\"'\n",
+            "type = 'pvh'\nname = 'pv'\nmemory = 128\nvcpus = 2\nkernel = "
+            "'/guests/debian-vmlinuz'\nramdisk = '/guests/debian-initrd'\nroot = '/dev/xvda'\ndisk "
+            "= ['/guests/debian-disk,raw,xvda,rw', '%s']\nvif = ['bridge=xenbr0']\nextra = "
+            "'console=hvc0 rdinit=/init run=\"%s\"'\n",
             more_disk, command);
     fclose(file);
     return "/tmp/vm/pv.cfg";
@@ -48,16 +48,18 @@ static void assert_nothing_left(void)
 static const char *checksum(const char *path, bool direct)
 {
     const char *sum = run_ok("dd if=%s bs=64k count=64 %s 2>/dev/null | md5sum", path,
-                             direct ? "iflag=direct" : "")->out;
+                             direct ? "iflag=direct" : "")
+                          ->out;
 
     assert_true(strlen(sum) > 32);
     return sum;
 }
 
 /*
- * The guest reads what dom0 wrote, writes what dom0 reads, and fetches a file over the network. With a real
- * disk the guest's pages go to a device by DMA, which is right only because dom0's kernel copies them through
- * memory of its own (swiotlb=force): the number of a granted frame is not its address.
+ * The guest reads what dom0 wrote, writes what dom0 reads, and fetches a file over the network.
+ * With a real disk the guest's pages go to a device by DMA, which is right only because dom0's
+ * kernel copies them through memory of its own (swiotlb=force): the number of a granted frame is
+ * not its address.
  */
 static void read_write_fetch(const char *disk, const char *target, bool direct)
 {
@@ -67,12 +69,14 @@ static void read_write_fetch(const char *disk, const char *target, bool direct)
     strcpy(before, checksum(target, direct));
     run_ok("mkdir -p /tmp/vm/www; dd if=/dev/urandom of=/tmp/vm/www/file bs=64k count=32");
     run_ok("httpd -p 10.0.0.1:80 -h /tmp/vm/www");
-    run_ok("cleave create %s", write_file(disk,
-           "r() { dd if=/dev/xvdb bs=64k count=64 iflag=direct 2>/dev/null | md5sum; }; echo read: $(r); "
-           "dd if=/dev/urandom of=/dev/xvdb bs=64k count=64 oflag=direct; echo written: $(r); "
-           "ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; "
-           "until ping -c 1 10.0.0.1; do sleep 1; done; "
-           "echo fetched: $(wget -q -O - http://10.0.0.1/file | md5sum); mount | head -1"));
+    run_ok(
+        "cleave create %s",
+        write_file(disk,
+                   "r() { dd if=/dev/xvdb bs=64k count=64 iflag=direct "
+                   "2>/dev/null | md5sum; }; echo read: $(r); dd if=/dev/urandom of=/dev/xvdb "
+                   "bs=64k count=64 oflag=direct; echo written: $(r); ip addr add 10.0.0.2/24 dev "
+                   "eth0; ip link set eth0 up; until ping -c 1 10.0.0.1; do sleep 1; done; echo "
+                   "fetched: $(wget -q -O - http://10.0.0.1/file | md5sum); mount | head -1"));
     await_said("pv", "has ended with status 0", BOOT_S);
     assert_non_null(strstr(console_log("pv"), "/dev/xvda on / type ext4"));
     assert_said("read: ", before);
@@ -131,7 +135,8 @@ static void wrong_devices_are_refused(void **state)
         { "disk=['/dev/zero']", "/dev/zero|no vdev" },
         { "disk=['/guests/debian-disk,raw,hda,rw']", "hda|xvda to xvdz" },
         { "disk=['/guests/debian-disk,qcow2,xvda,rw']", "only raw" },
-        { "disk=['/guests/debian-disk,raw,xvda,rw','/guests/debian-disk,raw,xvda,r']", "two disks|xvda" },
+        { "disk=['/guests/debian-disk,raw,xvda,rw','/guests/debian-disk,raw,xvda,r']",
+          "two disks|xvda" },
         { "disk=['a,b,c,d,e,f']", "xl-disk-configuration" },
         { "disk=5", "disk|list" },
         { "vif=['bridge=nobr']", "no bridge nobr|ip link add" },
@@ -142,7 +147,8 @@ static void wrong_devices_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         print_message("  %s\n", refusals[i].setting);
-        assert_refused(run("cleave create /guests/hello.cfg \"%s\"", refusals[i].setting), refusals[i].words);
+        assert_refused(run("cleave create /guests/hello.cfg \"%s\"", refusals[i].setting),
+                       refusals[i].words);
     }
     assert_nothing_left();
 }
@@ -152,10 +158,12 @@ static void a_disk_that_somebody_writes_to_is_not_shared(void **state)
     (void)state;
     run_ok("truncate -s 1M /tmp/vm/data; ln /tmp/vm/data /tmp/vm/same");
     run_ok("cleave create -p /guests/hello.cfg \"disk=['/tmp/vm/data,raw,xvda,rw']\"");
-    assert_refused(run("cleave create -p /guests/hello.cfg name=b \"disk=['/tmp/vm/same,raw,xvdb,rw']\""),
-                   "xvdb|/tmp/vm/same|domain|mode r");
-    assert_refused(run("cleave create -p /guests/hello.cfg name=b \"disk=['/tmp/vm/same,raw,xvdb,r']\""),
-                   "xvdb|/tmp/vm/same|domain|mode r");
+    assert_refused(
+        run("cleave create -p /guests/hello.cfg name=b \"disk=['/tmp/vm/same,raw,xvdb,rw']\""),
+        "xvdb|/tmp/vm/same|domain|mode r");
+    assert_refused(
+        run("cleave create -p /guests/hello.cfg name=b \"disk=['/tmp/vm/same,raw,xvdb,r']\""),
+        "xvdb|/tmp/vm/same|domain|mode r");
     run_ok("cleave destroy hello");
     run_ok("cleave create -p /guests/hello.cfg \"disk=['/tmp/vm/data,raw,xvda,r']\"");
     run_ok("cleave create -p /guests/hello.cfg name=b \"disk=['/tmp/vm/same,raw,xvdb,r']\"");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a user gets wrong, and what cleave says then: one line with the cause, the numbers and a remedy, a
- * non-zero status, and nothing left behind (test_end looks). Next to read: stock.c.
+ * What a user gets wrong, and what cleave says then: one line with the cause, the numbers and a
+ * remedy, a non-zero status, and nothing left behind (test_end looks). Next to read: stock.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +10,8 @@
 
 struct refusal {
     const char *command;
-    const char *words;      /* |-separated, all must be in the error line */
-    int status;             /* by enum report_class */
+    const char *words; /* |-separated, all must be in the error line */
+    int status;        /* by enum report_class */
 };
 
 #define REFUSED(table) refuse_all(table, sizeof(table) / sizeof((table)[0]))
@@ -131,21 +131,24 @@ static void vm_files_that_are_wrong(void **state)
 static void kernels_that_are_wrong(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave create /guests/hello.cfg kernel=/tmp/vm/missing", "kernel|missing|No such file", 3 },
+        { "cleave create /guests/hello.cfg kernel=/tmp/vm/missing", "kernel|missing|No such file",
+          3 },
         { "cleave create /guests/hello.cfg kernel=/tmp", "kernel|/tmp|not a regular file", 2 },
         { "cleave create /guests/hello.cfg kernel=/tmp/vm/empty", "kernel|empty", 2 },
         { "cleave create /guests/hello.cfg kernel=/guests/hello.cfg",
           "neither an ELF nor a Linux bzImage", 2 },
         { "cleave create /guests/hello.cfg kernel=/bin/busybox", "PVH entry", 2 },
         { "cleave create /guests/hello.cfg kernel=/tmp/vm/short.elf", "truncated|2000 bytes", 2 },
-        { "cleave create /guests/debian.cfg kernel=/tmp/vm/short.bzimage", "truncated|100000 bytes", 2 },
-        { "cleave create /guests/debian.cfg kernel=/tmp/vm/damaged.bzimage", "damaged.bzimage|damaged", 2 },
+        { "cleave create /guests/debian.cfg kernel=/tmp/vm/short.bzimage", "truncated|100000 bytes",
+          2 },
+        { "cleave create /guests/debian.cfg kernel=/tmp/vm/damaged.bzimage",
+          "damaged.bzimage|damaged", 2 },
     };
 
     (void)state;
-    run_ok("cd /tmp/vm; >empty; head -c 2000 /guests/hello.elf >short.elf;"
-           "head -c 100000 /guests/debian-vmlinuz >short.bzimage; cp /guests/debian-vmlinuz damaged.bzimage;"
-           "dd if=/dev/zero of=damaged.bzimage bs=4096 seek=500 count=50 conv=notrunc 2>/dev/null");
+    run_ok("cd /tmp/vm; >empty; head -c 2000 /guests/hello.elf >short.elf;head -c 100000 "
+           "/guests/debian-vmlinuz >short.bzimage; cp /guests/debian-vmlinuz damaged.bzimage;dd "
+           "if=/dev/zero of=damaged.bzimage bs=4096 seek=500 count=50 conv=notrunc 2>/dev/null");
     REFUSED(refusals);
     run("rm -r /tmp/vm");
 }
@@ -153,46 +156,53 @@ static void kernels_that_are_wrong(void **state)
 static void ramdisks_that_are_wrong(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/missing", "ramdisk|missing|No such file", 3 },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/missing",
+          "ramdisk|missing|No such file", 3 },
         { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/empty", "ramdisk|empty", 2 },
         { "cleave create /guests/debian.cfg ramdisk=/guests/hello.cfg", "ramdisk|cpio", 2 },
-        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/short.gz", "ramdisk|truncated|300000 bytes", 2 },
+        { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/short.gz",
+          "ramdisk|truncated|300000 bytes", 2 },
         { "cleave create /guests/debian.cfg ramdisk=/tmp/vm/damaged.gz", "ramdisk|damaged", 2 },
     };
 
     (void)state;
-    run_ok("cd /tmp/vm; >empty; head -c 300000 /guests/debian-initrd >short.gz; cp /guests/debian-initrd "
-           "damaged.gz;"
-           "dd if=/dev/zero of=damaged.gz bs=4096 seek=50 count=2 conv=notrunc 2>/dev/null");
+    run_ok("cd /tmp/vm; >empty; head -c 300000 /guests/debian-initrd >short.gz; cp "
+           "/guests/debian-initrd damaged.gz;dd if=/dev/zero of=damaged.gz bs=4096 seek=50 count=2 "
+           "conv=notrunc 2>/dev/null");
     REFUSED(refusals);
 }
 
 static void more_than_there_is(void **state)
 {
     static const struct refusal refusals[] = {
-        { "cleave create /guests/hello.cfg memory=1000000", "1000000 MiB|are free|lower memory", 5 },
-        { "cleave create /guests/hello.cfg maxmem=1000000", "1000000 MiB|are free|lower memory", 5 },
-        { "cleave create /guests/hello.cfg memory=1", "memory = 1 MiB is too little|at least 2 MiB", 2 },
-        { "cleave create /guests/debian.cfg memory=16", "memory = 16 MiB is too little|ramdisk", 2 },
+        { "cleave create /guests/hello.cfg memory=1000000", "1000000 MiB|are free|lower memory",
+          5 },
+        { "cleave create /guests/hello.cfg maxmem=1000000", "1000000 MiB|are free|lower memory",
+          5 },
+        { "cleave create /guests/hello.cfg memory=1", "memory = 1 MiB is too little|at least 2 MiB",
+          2 },
+        { "cleave create /guests/debian.cfg memory=16", "memory = 16 MiB is too little|ramdisk",
+          2 },
     };
 
     (void)state;
     REFUSED(refusals);
     /*
-     * All that is free but for less than its page tables need: the refusal comes from the reservation or
-     * before it.
+     * All that is free but for less than its page tables need: the refusal comes from the
+     * reservation or before it.
      */
-    assert_refused(run("cleave create /guests/hello.cfg memory=%llu", (unsigned long long)free_kib() / 1024),
+    assert_refused(run("cleave create /guests/hello.cfg memory=%llu",
+                       (unsigned long long)free_kib() / 1024),
                    "not enough memory|free");
 }
 
 static void names_that_are_taken(void **state)
 {
     static const struct refusal refusals[] = {
-        {"cleave create /guests/hello.cfg", "hello|in use|domain|cleave destroy hello", 4 },
-        {"cleave create /guests/hello.cfg name=other uuid=00112233-4455-6677-8899-aabbccddeeff",
-         "uuid|in use", 4 },
-        {"cleave unpause hello", "not paused", 4 },
+        { "cleave create /guests/hello.cfg", "hello|in use|domain|cleave destroy hello", 4 },
+        { "cleave create /guests/hello.cfg name=other uuid=00112233-4455-6677-8899-aabbccddeeff",
+          "uuid|in use", 4 },
+        { "cleave unpause hello", "not paused", 4 },
     };
 
     (void)state;
@@ -208,8 +218,8 @@ static void a_guest_that_does_not_listen(void **state)
 {
     (void)state;
     run_ok("cleave create -p /guests/hello.cfg");
-    run_ok("xenstore-write /local/domain/%d/control/feature-poweroff 0; cleave unpause hello; cleave pause "
-           "hello",
+    run_ok("xenstore-write /local/domain/%d/control/feature-poweroff 0; cleave unpause hello; "
+           "cleave pause hello",
            domid_of("hello"));
     assert_refused(run("cleave shutdown hello"), "hello");
 }
@@ -230,8 +240,9 @@ static void a_store_that_hangs(void **state)
     (void)state;
     run_ok("kill -STOP $(pidof xenstored)");
     /* the first ones fill the queue of connections that it does not accept */
-    const struct run *create = run("for i in 1 2 3; do cleave list 2>/dev/null & done;"
-                                   "cleave create /guests/hello.cfg; status=$?; wait; exit $status");
+    const struct run *create =
+        run("for i in 1 2 3; do cleave list 2>/dev/null & done;"
+            "cleave create /guests/hello.cfg; status=$?; wait; exit $status");
 
     run("kill -CONT $(pidof xenstored)");
     assert_refused(create, "xenstored does not answer");
@@ -240,8 +251,10 @@ static void a_store_that_hangs(void **state)
 static void no_hypervisor(void **state)
 {
     (void)state;
-    assert_refused(run_hiding("/proc/xen /dev/xen", "cleave list"), "no hypervisor|/proc/xen/privcmd");
-    assert_refused(run_hiding("/proc/xen /dev/xen", "cleave create /guests/hello.cfg"), "no hypervisor");
+    assert_refused(run_hiding("/proc/xen /dev/xen", "cleave list"),
+                   "no hypervisor|/proc/xen/privcmd");
+    assert_refused(run_hiding("/proc/xen /dev/xen", "cleave create /guests/hello.cfg"),
+                   "no hypervisor");
     assert_refused(run_hiding("/proc/xen /dev/xen", "cleave info --json"), "no hypervisor");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands under test are run by the shell, as a user runs them. Their output goes through files, because a
- * pipe would stay open in whatever process they leave behind. Next to read: state.c.
+ * Commands under test are run by the shell, as a user runs them. Their output goes through files,
+ * because a pipe would stay open in whatever process they leave behind. Next to read: state.c.
  */
 #define _GNU_SOURCE
 #include "system.h"
@@ -24,7 +24,9 @@ static void read_back(int fd, char *text, size_t size)
     text[length > 0 ? length : 0] = '\0';
 }
 
-/* Each of the space-separated folders becomes an empty one, for this process and its children only. */
+/*
+ * Each of the space-separated folders becomes an empty one, for this process and its children only.
+ */
 static void hide(const char *folders)
 {
     char *copy = strdup(folders);
@@ -129,8 +131,8 @@ void assert_refused(const struct run *run, const char *words)
     if (run->status == 0 || run->status >= 124)
         fail_msg("status %d", run->status);
     assert_string_equal(run->out, "");
-    if (strncmp(run->err, "cleave: ", 8) != 0 || strncmp(run->err, "cleave: warning", 15) == 0 || !end ||
-        end[1])
+    if (strncmp(run->err, "cleave: ", 8) != 0 || strncmp(run->err, "cleave: warning", 15) == 0 ||
+        !end || end[1])
         fail_msg("not exactly one error line: %s", run->err);
     snprintf(copy, sizeof(copy), "%s", words);
     for (char *word = strtok(copy, "|"); word; word = strtok(NULL, "|"))
@@ -138,7 +140,4 @@ void assert_refused(const struct run *run, const char *words)
             fail_msg("\"%s\" is not in: %s", word, run->err);
 }
 
-void pause_ms(unsigned int ms)
-{
-    usleep(ms * 1000);
-}
+void pause_ms(unsigned int ms) { usleep(ms * 1000); }

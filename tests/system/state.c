@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the machine looks like: by the tools' JSON, by the store, by the core's own checker
- * (hypervisor/include/public/ cleave.h). Every test begins and ends here, and must leave everything as it
- * found it. Next to read: verbs.c.
+ * (hypervisor/include/public/ cleave.h). Every test begins and ends here, and must leave everything
+ * as it found it. Next to read: verbs.c.
  */
 #include "system.h"
 
@@ -62,15 +62,9 @@ const char *state_of(const char *name)
     return state;
 }
 
-uint64_t free_kib(void)
-{
-    return number_in(run_ok("cleave info --json")->out, "memory_free_kib");
-}
+uint64_t free_kib(void) { return number_in(run_ok("cleave info --json")->out, "memory_free_kib"); }
 
-int guests(void)
-{
-    return (int)number_in(run_ok("cleave info --json")->out, "domains") - 1;
-}
+int guests(void) { return (int)number_in(run_ok("cleave info --json")->out, "domains") - 1; }
 
 bool is_dead(uint32_t domid)
 {
@@ -100,7 +94,8 @@ long store_number(const char *pattern, uint32_t domid)
 
 const char *console_log(const char *name)
 {
-    return run("tail -c %zu /var/log/xen/console/guest-%s.log", sizeof(((struct run *)0)->out) - 1, name)
+    return run("tail -c %zu /var/log/xen/console/guest-%s.log", sizeof(((struct run *)0)->out) - 1,
+               name)
         ->out;
 }
 
@@ -108,13 +103,15 @@ void await_said(const char *name, const char *words, int seconds)
 {
     for (int steps = seconds * PATIENCE * 10; !strstr(console_log(name), words); pause_ms(100))
         if (steps-- == 0)
-            fail_msg("%s: after %d s not on its console: %s; but\n%s", name, seconds * PATIENCE, words,
-                     console_log(name));
+            fail_msg("%s: after %d s not on its console: %s; but\n%s", name, seconds * PATIENCE,
+                     words, console_log(name));
 }
 
 const char *real_disk(void)
 {
-    return access("/dev/vda", F_OK) == 0 ? "/dev/vda" : access("/dev/sda", F_OK) == 0 ? "/dev/sda" : NULL;
+    if (access("/dev/vda", F_OK) == 0)
+        return "/dev/vda";
+    return access("/dev/sda", F_OK) == 0 ? "/dev/sda" : NULL;
 }
 
 /* Calls the core; false where it does not know this hypercall, as Xen. */
@@ -180,7 +177,8 @@ static void destroy_all(void)
     int count = 0, id;
     int list[64];
 
-    for (const char *at = run("cleave list --json")->out; (at = strstr(at, "\"id\": ")) && count < 64; at++)
+    for (const char *at = run("cleave list --json")->out;
+         (at = strstr(at, "\"id\": ")) && count < 64; at++)
         if (sscanf(at, "\"id\": %d", &id) == 1 && id > 0)
             list[count++] = id;
     for (int i = 0; i < count; i++)

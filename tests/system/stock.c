@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debian's unmodified tools: xl and cleave side by side, each knows the VMs that the other made; then what
- * xl's other verbs, xentop, xen-hvmctx and lsevtchn show and do. Next to read: many.c.
+ * Debian's unmodified tools: xl and cleave side by side, each knows the VMs that the other made;
+ * then what xl's other verbs, xentop, xen-hvmctx and lsevtchn show and do. Next to read: many.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +83,8 @@ static void cleave_shuts_a_vm_of_xl_down(void **state)
 
 static void both_write_the_same_nodes(void **state)
 {
-    static const char nodes[] = "xenstore-ls -f -p /local/domain/%d | sed 's/ = .* (/ (/' | sort >/tmp/vm/%s";
+    static const char nodes[] =
+        "xenstore-ls -f -p /local/domain/%d | sed 's/ = .* (/ (/' | sort >/tmp/vm/%s";
 
     (void)state;
     run_ok("xl create -p /guests/hello.cfg");
@@ -152,7 +153,8 @@ static void names_and_numbers(void **state)
     (void)state;
     run_ok("xl create -p /guests/hello.cfg");
     snprintf(domid, sizeof(domid), "%d", domid_of("hello"));
-    snprintf(uuid, sizeof(uuid), "%.40s", run_ok("xenstore-read /local/domain/%s/vm", domid)->out + 4);
+    snprintf(uuid, sizeof(uuid), "%.40s",
+             run_ok("xenstore-read /local/domain/%s/vm", domid)->out + 4);
     uuid[36] = '\0';
     assert_contains(run_ok("xl list -v hello"), uuid);
     assert_contains(run_ok("xl list hello"), "--p---       0.0");
@@ -181,7 +183,8 @@ static void create_with_the_console(void **state)
 static long top(unsigned int column)
 {
     return atol(
-        run_ok("xentop -b -i 2 -d 0.5 | awk '$1 == \"hello\" { v = $%u } END { print v }'", column)->out);
+        run_ok("xentop -b -i 2 -d 0.5 | awk '$1 == \"hello\" { v = $%u } END { print v }'", column)
+            ->out);
 }
 
 static void memory_limit_and_target(void **state)
@@ -210,9 +213,11 @@ static void vcpus_and_their_cpus(void **state)
     (void)state;
     run_ok("xl create -p /guests/hello.cfg maxvcpus=2");
     domid = domid_of("hello");
-    assert_string_equal(run_ok("xenstore-read /local/domain/%d/cpu/1/availability", domid)->out, "offline\n");
+    assert_string_equal(run_ok("xenstore-read /local/domain/%d/cpu/1/availability", domid)->out,
+                        "offline\n");
     run_ok("xl vcpu-set -i hello 2");
-    assert_string_equal(run_ok("xenstore-read /local/domain/%d/cpu/1/availability", domid)->out, "online\n");
+    assert_string_equal(run_ok("xenstore-read /local/domain/%d/cpu/1/availability", domid)->out,
+                        "online\n");
     assert_fails(run("xl vcpu-set -i hello 3"), "maxcpus is 2");
     assert_contains(run_ok("xl vcpu-list hello"), "all / all");
     run_ok("xl vcpu-pin hello 1 0");
@@ -220,7 +225,7 @@ static void vcpus_and_their_cpus(void **state)
     run_ok("xl vcpu-pin hello all all 0");
     assert_contains(run_ok("xl vcpu-list hello"), two ? "all / 0" : "all / all");
     if (two) {
-        run_ok("xl vcpu-pin hello 0 0 1");      /* a wish that is not to be had */
+        run_ok("xl vcpu-pin hello 0 0 1"); /* a wish that is not to be had */
         assert_contains(run_ok("xl vcpu-list hello"), "0 / 1\n");
     }
     assert_fails(run("xl vcpu-pin hello 0 63"), "affinity");
@@ -276,7 +281,8 @@ static void what_a_guest_is_made_of(void **state)
     assert_contains(state_of_cpu, "efer         0x00000d00");
     assert_contains(state_of_cpu, "LAPIC registers");
     assert_contains(state_of_cpu, "type 0 instance 0, length 0\n");
-    assert_contains(run_ok("lsevtchn %d", domid_of("hello")), "Interdomain (Connected) - Remote Domain 0");
+    assert_contains(run_ok("lsevtchn %d", domid_of("hello")),
+                    "Interdomain (Connected) - Remote Domain 0");
     assert_contains(run_ok("lsevtchn"), "Virtual IRQ 3");
     assert_fails(run("lsevtchn 99"), "No such process");
 }
@@ -285,7 +291,8 @@ static void what_a_guest_is_made_of(void **state)
 static void the_other_forms_of_events_and_hypercalls(void **state)
 {
     (void)state;
-    run_ok("xl create /guests/hello.cfg 'extra=\"beat=1 upcall=param vcpu_info=shared hypercall=page\"'");
+    run_ok("xl create /guests/hello.cfg 'extra=\"beat=1 upcall=param vcpu_info=shared "
+           "hypercall=page\"'");
     await_heartbeat("hello");
     await_said("hello", "hello: beat 2", 10);
     run_ok("xl shutdown -w hello");
@@ -330,8 +337,9 @@ static void xens_tests_of_memory_pass(void **state)
 }
 
 /*
- * The emulator executes XBEGIN, and always aborts, although its CPUID has no RTM: test-tsx complains about
- * that, under Xen as here. What it asks the hypervisor, about each CPU, must be answered without a complaint.
+ * The emulator executes XBEGIN, and always aborts, although its CPUID has no RTM: test-tsx
+ * complains about that, under Xen as here. What it asks the hypervisor, about each CPU, must be
+ * answered without a complaint.
  */
 static void xens_tests_of_cpus_say_the_same(void **state)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long the core keeps interrupts waiting, and those who want a lock: it measures itself (debug build,
- * hypervisor/cpu/watchdog.c and lib/spinlock.c) and these tests do what takes longest. Only under the rig's
- * ICOUNT=1 is a tick of the clock an instruction, so the bound comes from who starts the run: BOUND=200000 in
- * the environment. Without it, these tests are skipped.
+ * How long the core keeps interrupts waiting, and those who want a lock: it measures itself (debug
+ * build, hypervisor/cpu/watchdog.c and lib/spinlock.c) and these tests do what takes longest. Only
+ * under the rig's ICOUNT=1 is a tick of the clock an instruction, so the bound comes from who
+ * starts the run: BOUND=200000 in the environment. Without it, these tests are skipped.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,29 +15,31 @@
 
 #include "system.h"
 
-#define VCPUS     128
+#define VCPUS 128
 #define CONTEXT_VCPUS 16
-#define GRANTS    256
-#define POOL      (16 << 20) /* bytes, for the tables of all this */
-#define ORDER_2M  9
-#define EXTENTS   64         /* of 2 MiB */
-#define PORTS     4000
-#define SPARSE    256
-#define RING      (64 * 1024)
+#define GRANTS 256
+#define POOL (16 << 20) /* bytes, for the tables of all this */
+#define ORDER_2M 9
+#define EXTENTS 64 /* of 2 MiB */
+#define PORTS 4000
+#define SPARSE 256
+#define RING (64 * 1024)
 
 static uint32_t domid;
 
 /*
- * For how many instructions a lock of each class may be held. What domctl holds is only tried, never waited
- * for. Where a domain's own lock has a large one, 128 vCPUs are woken or stopped under it.
+ * For how many instructions a lock of each class may be held. What domctl holds is only tried,
+ * never waited for. Where a domain's own lock has a large one, 128 vCPUs are woken or stopped under
+ * it.
  */
 static const struct {
     const char *lock;
     uint64_t bound;
 } bounds[] = {
-    { "domlist", 1000 }, { "domain", 50000 }, { "grant", 20000 }, { "bind", 2000 }, { "evtchn", 100000 },
-    { "pci", 10000 }, { "p2m", 25000 }, { "vdev", 25000 }, { "sched", 5000 }, { "timer", 1000 },
-    { "mem", 30000 }, { "heap", 2000 }, { "hw", 2000 }, { "console", 5000 },
+    { "domlist", 1000 },  { "domain", 50000 }, { "grant", 20000 }, { "bind", 2000 },
+    { "evtchn", 100000 }, { "pci", 10000 },    { "p2m", 25000 },   { "vdev", 25000 },
+    { "sched", 5000 },    { "timer", 1000 },   { "mem", 30000 },   { "heap", 2000 },
+    { "hw", 2000 },       { "console", 5000 },
 };
 
 static uint64_t bound_of(const char *lock)
@@ -132,7 +134,8 @@ static void shrink(uint64_t gfn, unsigned int count)
 
     for (unsigned int i = 0; i < count << ORDER_2M; i++)
         extents[i] = gfn + i;
-    assert_int_equal(xc_domain_decrease_reservation_exact(xc, domid, count << ORDER_2M, 0, extents), 0);
+    assert_int_equal(xc_domain_decrease_reservation_exact(xc, domid, count << ORDER_2M, 0, extents),
+                     0);
 }
 
 static void memory_in_large_extents(void **state)
@@ -189,8 +192,8 @@ static void foreign_and_grant_frames(void **state)
     assert_short("foreign map");
     xenforeignmemory_unmap(foreign, at, 2048);
     assert_short("foreign unmap");
-    resource = xenforeignmemory_map_resource(foreign, domid, XENMEM_resource_grant_table, 0, 0, GRANTS, &at,
-                                             PROT_READ, 0);
+    resource = xenforeignmemory_map_resource(foreign, domid, XENMEM_resource_grant_table, 0, 0,
+                                             GRANTS, &at, PROT_READ, 0);
     assert_non_null(resource);
     assert_short("acquire 256 grant frames of a table that grows");
     assert_int_equal(core_violations(), 0);

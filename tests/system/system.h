@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests in dom0 share: running a command as a user would, looking at what it did, and cleaning up.
+ * What the tests in dom0 share: running a command as a user would, looking at what it did, and
+ * cleaning up.
  */
 #ifndef TESTS_SYSTEM_H
 #define TESTS_SYSTEM_H
@@ -18,14 +19,14 @@
 /* --- run.c: commands -------------------------------------------------------------------------- */
 
 struct run {
-    int status;           /* exit status; 128 + signal; 124: ended by the time limit */
+    int status; /* exit status; 128 + signal; 124: ended by the time limit */
     char out[32768];
     char err[4096];
 };
 
 /*
- * Runs a shell command line, for at most RUN_LIMIT_S seconds, and keeps what it prints. The result lives
- * until the fourth next.
+ * Runs a shell command line, for at most RUN_LIMIT_S seconds, and keeps what it prints. The result
+ * lives until the fourth next.
  */
 #define RUN_LIMIT_S 180
 const struct run *run(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -38,9 +39,9 @@ const struct run *run_hiding(const char *folders, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * The test fails unless the last command said no in the agreed way: a non-zero status, nothing on standard
- * output, exactly one line on standard error, which begins with "cleave: " and contains each of the
- * |-separated words.
+ * The test fails unless the last command said no in the agreed way: a non-zero status, nothing on
+ * standard output, exactly one line on standard error, which begins with "cleave: " and contains
+ * each of the |-separated words.
  */
 void assert_refused(const struct run *run, const char *words);
 
@@ -57,7 +58,10 @@ uint64_t free_kib(void);
 bool memory_is_back(uint64_t before);
 /* The number of domains besides dom0. */
 int guests(void);
-/* A domain that is destroyed, but stays because somebody has pages of it; there must be one from domid on. */
+/*
+ * A domain that is destroyed, but stays because somebody has pages of it; there must be one from
+ * domid on.
+ */
 bool is_dead(uint32_t domid);
 /* A number in the store under a schema pattern with one %u, or -1. */
 long store_number(const char *pattern, uint32_t domid);
@@ -66,27 +70,35 @@ const char *console_log(const char *name);
 /* dom0's own disk, which the rig gave, or NULL. */
 const char *real_disk(void);
 
-/* The limits below are those of a quick machine; another, that others use too, gets so many times as much. */
+/*
+ * The limits below are those of a quick machine; another, that others use too, gets so many times
+ * as much.
+ */
 #define PATIENCE 3
 
 /*
- * Waits until the condition holds; the test fails, saying what was waited for, when it does not within the
- * seconds. What holds once has held: the condition is not looked at again.
+ * Waits until the condition holds; the test fails, saying what was waited for, when it does not
+ * within the seconds. What holds once has held: the condition is not looked at again.
  */
-#define AWAIT(condition, seconds)                                                          \
-    do {                                                                                   \
-        long limit_ = (seconds) * PATIENCE, steps_ = limit_ * 10;                          \
-        while (!(condition)) {                                                             \
-            if (steps_-- == 0)                                                             \
-                fail_msg("after %ld s still not: %s", limit_, #condition);                 \
-            pause_ms(100);                                                                 \
-        }                                                                                  \
+#define AWAIT(condition, seconds) \
+    do { \
+        long limit_ = (seconds)*PATIENCE, steps_ = limit_ * 10; \
+        while (!(condition)) { \
+            if (steps_-- == 0) \
+                fail_msg("after %ld s still not: %s", limit_, #condition); \
+            pause_ms(100); \
+        } \
     } while (0)
 void pause_ms(unsigned int ms);
-/* The same for words on a guest's console, which get into the log a moment after the guest said them. */
+/*
+ * The same for words on a guest's console, which get into the log a moment after the guest said
+ * them.
+ */
 void await_said(const char *name, const char *words, int seconds);
 
-/* Whether the hypervisor is Cleave and not Xen; and what its invariant checker found (0 under Xen). */
+/*
+ * Whether the hypervisor is Cleave and not Xen; and what its invariant checker found (0 under Xen).
+ */
 bool on_cleave(void);
 unsigned int core_violations(void);
 /* The longest that interrupts had to wait in the core since the last call; 0 ticks under Xen. */
@@ -99,7 +111,10 @@ bool json_is_valid(const char *text);
 /* --- each test's begin and end ---------------------------------------------------------------- */
 
 int test_begin(void **state);
-/* Destroys what the test left, and fails it when memory, store or the core's books are not as they were. */
+/*
+ * Destroys what the test left, and fails it when memory, store or the core's books are not as they
+ * were.
+ */
 int test_end(void **state);
 /* The same with libxenctrl open, for tests that make calls of its own. */
 extern struct xc_interface_core *xc;
@@ -108,16 +123,26 @@ int test_end_xc(void **state);
 
 /* --- groups of tests, one a file -------------------------------------------------------------- */
 
-#define SYSTEM_TEST(function) { #function, function, test_begin, test_end, NULL }
-#define SYSTEM_TEST_XC(function) { #function, function, test_begin_xc, test_end_xc, NULL }
+#define SYSTEM_TEST(function) \
+    { \
+#function, function, test_begin, test_end, NULL \
+    }
+#define SYSTEM_TEST_XC(function) \
+    { \
+#function, function, test_begin_xc, test_end_xc, NULL \
+    }
 struct group {
     const char *name;
     const struct CMUnitTest *tests;
     size_t count;
 };
-#define GROUP(name, tests) { name, tests, sizeof(tests) / sizeof((tests)[0]) }
+#define GROUP(name, tests) \
+    { \
+        name, tests, sizeof(tests) / sizeof((tests)[0]) \
+    }
 
-extern const struct group group_verbs, group_refusals, group_stock, group_many, group_hostile, group_linux;
+extern const struct group group_verbs, group_refusals, group_stock, group_many, group_hostile,
+    group_linux;
 extern const struct group group_devices, group_stretch, group_cost, group_pv, group_dma, group_full;
 extern const struct group group_daemons, group_long;
 

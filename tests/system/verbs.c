@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each verb of cleave, with the smallest guest: what it prints, and what it does to the guest, which tells by
- * its heartbeat in the store whether it runs. Next to read: refusals.c.
+ * Each verb of cleave, with the smallest guest: what it prints, and what it does to the guest,
+ * which tells by its heartbeat in the store whether it runs. Next to read: refusals.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +10,7 @@
 #include "cleave-schema.h"
 #include "system.h"
 
-static long heartbeat(uint32_t domid)
-{
-    return store_number(SCHEMA_DATA_HEARTBEAT_PATH, domid);
-}
+static long heartbeat(uint32_t domid) { return store_number(SCHEMA_DATA_HEARTBEAT_PATH, domid); }
 
 /* Starts hello and waits for its first sign of life. */
 static uint32_t start(const char *name)
@@ -51,8 +48,8 @@ static void create_takes_exactly_the_memory_asked_for(void **state)
     start("hello");
     taken = before - free_kib();
     /*
-     * 4 MiB of RAM, the special pages, and the hypervisor's own of one vCPU: on Xen a pool of 2 MiB for page
-     * tables.
+     * 4 MiB of RAM, the special pages, and the hypervisor's own of one vCPU: on Xen a pool of 2 MiB
+     * for page tables.
      */
     assert_in_range(taken, 4096, 4096 + 1024 + 2048 + 512);
     assert_int_equal(number_in(run_ok("cleave info --json")->out, "memory_claimed_kib"), 0);
@@ -67,8 +64,11 @@ static void create_takes_settings_behind_the_file(void **state)
     int domid = domid_of("other");
 
     assert_int_equal(store_number(SCHEMA_MEMORY_STATIC_MAX_PATH, domid), 8192);
-    assert_int_equal(number_in(strstr(run_ok("cleave list --json other")->out, "other"), "max_vcpus"), 3);
-    assert_string_equal(run_ok("xenstore-read /local/domain/%d/cpu/2/availability", domid)->out, "offline\n");
+    assert_int_equal(number_in(strstr(run_ok("cleave list --json other")->out, "other"),
+                               "max_vcpus"),
+                     3);
+    assert_string_equal(run_ok("xenstore-read /local/domain/%d/cpu/2/availability", domid)->out,
+                        "offline\n");
 }
 
 static void create_paused_waits_for_unpause(void **state)
@@ -150,7 +150,10 @@ static void info_describes_the_machine(void **state)
     assert_non_null(strstr(run_ok("cleave info")->out, "scheduler"));
 }
 
-/* Design budget: 1 % of the memory and 8 MiB, page tables aside; they are counted here, and still it fits. */
+/*
+ * Design budget: 1 % of the memory and 8 MiB, page tables aside; they are counted here, and still
+ * it fits.
+ */
 static void the_core_takes_little_memory(void **state)
 {
     const char *json = run_ok("cleave info --json")->out;
@@ -251,7 +254,7 @@ static void destroy_ends_a_guest_at_once(void **state)
     run_ok("cleave destroy hello");
     assert_int_equal(guests(), 0);
     assert_int_not_equal(run("xenstore-exists /local/domain/%u", domid)->status, 0);
-    AWAIT(run("pidof cleave")->status != 0, 5);      /* its watcher has gone, too */
+    AWAIT(run("pidof cleave")->status != 0, 5); /* its watcher has gone, too */
 }
 
 static void console_shows_what_the_guest_says(void **state)
@@ -274,7 +277,8 @@ static void console_ends_with_the_guest(void **state)
 static void dmesg_shows_the_hypervisors_messages(void **state)
 {
     (void)state;
-    assert_non_null(strstr(run_ok("cleave dmesg | head -c 20000")->out, on_cleave() ? "(CLV)" : "(XEN)"));
+    assert_non_null(
+        strstr(run_ok("cleave dmesg | head -c 20000")->out, on_cleave() ? "(CLV)" : "(XEN)"));
 }
 
 static const struct CMUnitTest tests[] = {

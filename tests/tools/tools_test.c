@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VM files, kernel images and JSON as libcleave reads and writes them: what a user may get wrong is refused
- * in one line that says what, and what is right comes out as it was meant. What cleave does beyond that needs
- * a machine: tests/system/refusals.c.
+ * VM files, kernel images and JSON as libcleave reads and writes them: what a user may get wrong is
+ * refused in one line that says what, and what is right comes out as it was meant. What cleave does
+ * beyond that needs a machine: tests/system/refusals.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -101,13 +101,27 @@ static void assert_setting_refused(const char *setting, const char *words)
 static void numbers_are_numbers_and_nothing_else(void **state)
 {
     static const char *const refused[][2] = {
-        { "memory=-5", "syntax" }, { "memory='-5'", "memory = -5" }, { "memory=0", "memory = 0" },
-        { "memory='12MB'", "number" }, { "memory=''", "memory" }, { "memory='1.5'", "number" },
-        { "memory=99999999999999999999", "too large" }, { "memory=9007199254740992", "9007199254740991" },
-        { "vcpus='0x100'", "256" }, { "cpu_weight=65536", "65535" }, { "maxmem=7", "maxmem = 7" },
-        { "cpus='4294967296'", "cpus" }, { "cpus='18446744073709551617'", "cpus" }, { "cpus='0-3x'", "cpus" },
-        { "cpus='1-'", "cpus" }, { "cpus='2-1'", "cpus" }, { "cpus=',1'", "cpus" }, { "cpus='-1'", "cpus" },
-        { "cpus='1024'", "1024" }, { "cpus='+1'", "cpus" }, { "cpus='^'", "cpus" },
+        { "memory=-5", "syntax" },
+        { "memory='-5'", "memory = -5" },
+        { "memory=0", "memory = 0" },
+        { "memory='12MB'", "number" },
+        { "memory=''", "memory" },
+        { "memory='1.5'", "number" },
+        { "memory=99999999999999999999", "too large" },
+        { "memory=9007199254740992", "9007199254740991" },
+        { "vcpus='0x100'", "256" },
+        { "cpu_weight=65536", "65535" },
+        { "maxmem=7", "maxmem = 7" },
+        { "cpus='4294967296'", "cpus" },
+        { "cpus='18446744073709551617'", "cpus" },
+        { "cpus='0-3x'", "cpus" },
+        { "cpus='1-'", "cpus" },
+        { "cpus='2-1'", "cpus" },
+        { "cpus=',1'", "cpus" },
+        { "cpus='-1'", "cpus" },
+        { "cpus='1024'", "1024" },
+        { "cpus='+1'", "cpus" },
+        { "cpus='^'", "cpus" },
     };
 
     (void)state;
@@ -134,11 +148,16 @@ static void cpus_are_ranges_and_exclusions(void **state)
 static void devices_have_exact_names_and_addresses(void **state)
 {
     static const char *const refused[][2] = {
-        { "vif=['mac=00:16:3e: 1: 2: 3']", "mac" }, { "vif=['mac=00:16:3e:1:2:3']", "mac" },
-        { "vif=['mac=00:16:3e:01:02:03:04']", "mac" }, { "vif=['mac=01:16:3e:01:02:03']", "even" },
-        { "vif=['mac=00-16-3e-01-02-03']", "mac" }, { "vif=['bridge=a23456789012345x']", "bridge" },
-        { "disk=['/d,raw,xvda+1,rw']", "xvda+1" }, { "disk=['/d,raw,xvda 1,rw']", "xvda" },
-        { "disk=['/d,raw,xvda16,rw']", "xvda16" }, { "disk=['/d,raw,sda,rw']", "sda" },
+        { "vif=['mac=00:16:3e: 1: 2: 3']", "mac" },
+        { "vif=['mac=00:16:3e:1:2:3']", "mac" },
+        { "vif=['mac=00:16:3e:01:02:03:04']", "mac" },
+        { "vif=['mac=01:16:3e:01:02:03']", "even" },
+        { "vif=['mac=00-16-3e-01-02-03']", "mac" },
+        { "vif=['bridge=a23456789012345x']", "bridge" },
+        { "disk=['/d,raw,xvda+1,rw']", "xvda+1" },
+        { "disk=['/d,raw,xvda 1,rw']", "xvda" },
+        { "disk=['/d,raw,xvda16,rw']", "xvda16" },
+        { "disk=['/d,raw,sda,rw']", "sda" },
         { "disk=['/d,raw,xvdb,rw','/e,raw,xvdb,r']", "two disks" },
     };
     struct vmfile vm;
@@ -146,8 +165,10 @@ static void devices_have_exact_names_and_addresses(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         assert_setting_refused(refused[i][0], refused[i][1]);
-    assert_int_equal(read_text(BASE, "disk=['/d,raw,xvdb2,r','e,raw,xvdz,rw']\nvif=['mac=00:16:3E:00:00:0a']",
-                               &vm), 0);
+    assert_int_equal(
+        read_text(BASE, "disk=['/d,raw,xvdb2,r','e,raw,xvdz,rw']\nvif=['mac=00:16:3E:00:00:0a']",
+                  &vm),
+        0);
     assert_int_equal(vm.devices.disks[0].number, 202 << 8 | (16 + 2));
     assert_int_equal(vm.devices.disks[1].number, 1u << 28 | 25 << 8);
     assert_false(vm.devices.disks[0].writable);
@@ -175,9 +196,13 @@ static void relative_paths_are_those_of_the_caller(void **state)
 static void files_that_are_no_vm_files(void **state)
 {
     static const char *const files[][2] = {
-        { "", "no type" }, { "\r\n", "line endings" }, { BASE "x = ", "syntax" },
-        { "\xef\xbb\xbf" BASE, "syntax" }, { BASE "name='b c'\n", "letters" },
-        { BASE "name='\x1b[2J'\n", "?[2J" }, { BASE "name=''\n", "no name" },
+        { "", "no type" },
+        { "\r\n", "line endings" },
+        { BASE "x = ", "syntax" },
+        { "\xef\xbb\xbf" BASE, "syntax" },
+        { BASE "name='b c'\n", "letters" },
+        { BASE "name='\x1b[2J'\n", "?[2J" },
+        { BASE "name=''\n", "no name" },
         { BASE "name='-F'\n", "leading" },
     };
     struct reading reading = { .path = "vm.cfg" };
@@ -284,7 +309,10 @@ static int check_kernel(void *arg)
     return rc;
 }
 
-/* Headers whose numbers lie: each is refused, and no read goes far behind the file, which is a whole page. */
+/*
+ * Headers whose numbers lie: each is refused, and no read goes far behind the file, which is a
+ * whole page.
+ */
 static void kernels_whose_headers_lie(void **state)
 {
     static const uint8_t values[] = { 0, 1, 4, 0x7f, 0x80, 0xfc, 0xff };
@@ -295,11 +323,14 @@ static void kernels_whose_headers_lie(void **state)
         for (unsigned int at = 16; at < 200; at++) {
             for (size_t i = 0; i < sizeof(values); i++) {
                 memset(page, 0, sizeof(page));
-                memcpy(page, "\x7f" "ELF", 4);
+                memcpy(page,
+                       "\x7f"
+                       "ELF",
+                       4);
                 page[4] = wide;
-                page[wide == 2 ? 32 : 28] = 64;          /* program headers at 64, 2 of them */
+                page[wide == 2 ? 32 : 28] = 64; /* program headers at 64, 2 of them */
                 page[wide == 2 ? 56 : 44] = 2;
-                page[64] = 4;                            /* PT_NOTE, its length to the file's end */
+                page[64] = 4; /* PT_NOTE, its length to the file's end */
                 page[wide == 2 ? 64 + 9 : 64 + 5] = 0x0f;
                 page[wide == 2 ? 64 + 33 : 64 + 17] = 1;
                 page[0xf00] = 4;
@@ -332,12 +363,14 @@ static void names_in_json_are_utf8(void **state)
 {
     (void)state;
     assert_json("a\"b\\c\n\x7f", "\"a\\\"b\\\\c\\u000a\\u007f\"");
-    assert_json("f\xc3\xbcr \xe2\x82\xac \xf0\x9f\x90\xa7", "\"f\xc3\xbcr \xe2\x82\xac \xf0\x9f\x90\xa7\"");
-    assert_json("\xfc", "\"\\ufffd\"");                                      /* Latin-1 */
-    assert_json("\xc3", "\"\\ufffd\"");                                      /* cut */
-    assert_json("\xc0\x80 \xe0\x9f\xbf", "\"\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd\"");      /* too long */
-    assert_json("\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");                /* a surrogate */
-    assert_json("\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");     /* beyond 10ffff */
+    assert_json("f\xc3\xbcr \xe2\x82\xac \xf0\x9f\x90\xa7",
+                "\"f\xc3\xbcr \xe2\x82\xac \xf0\x9f\x90\xa7\"");
+    assert_json("\xfc", "\"\\ufffd\""); /* Latin-1 */
+    assert_json("\xc3", "\"\\ufffd\""); /* cut */
+    /* too long */
+    assert_json("\xc0\x80 \xe0\x9f\xbf", "\"\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd\"");
+    assert_json("\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");            /* a surrogate */
+    assert_json("\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""); /* beyond 10ffff */
 }
 
 static int enter_folder(void **state)

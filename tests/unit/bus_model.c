@@ -7,7 +7,11 @@
 #include "vdev/text.h"
 
 struct acpi_info acpi = {
-    .ioapics = 1, .ioapic = { IOAPIC }, .pm1_control = { 0x604, 0x700 }, .has_s5 = true, .s5 = { 5 },
+    .ioapics = 1,
+    .ioapic = { IOAPIC },
+    .pm1_control = { 0x604, 0x700 },
+    .has_s5 = true,
+    .s5 = { 5 },
 };
 struct domain *d;
 struct vcpu *v;
@@ -22,12 +26,36 @@ uint64_t configuration, fault_address;
 char text[64];
 size_t text_length;
 
-void hw_set_rip(struct vcpu *of, uint64_t rip) { (void)of; registers.rip = rip; }
-uint64_t hw_get_rip(struct vcpu *of) { (void)of; return registers.rip; }
-uint64_t hw_get_rflags(struct vcpu *of) { (void)of; return registers.rflags; }
-unsigned int hw_get_cpl(struct vcpu *of) { (void)of; return registers.cpl; }
-bool hw_mode_64(struct vcpu *of) { (void)of; return mode64; }
-void hw_set_rflags(struct vcpu *of, uint64_t rflags) { (void)of; registers.rflags = rflags; }
+void hw_set_rip(struct vcpu *of, uint64_t rip)
+{
+    (void)of;
+    registers.rip = rip;
+}
+uint64_t hw_get_rip(struct vcpu *of)
+{
+    (void)of;
+    return registers.rip;
+}
+uint64_t hw_get_rflags(struct vcpu *of)
+{
+    (void)of;
+    return registers.rflags;
+}
+unsigned int hw_get_cpl(struct vcpu *of)
+{
+    (void)of;
+    return registers.cpl;
+}
+bool hw_mode_64(struct vcpu *of)
+{
+    (void)of;
+    return mode64;
+}
+void hw_set_rflags(struct vcpu *of, uint64_t rflags)
+{
+    (void)of;
+    registers.rflags = rflags;
+}
 
 uint32_t harness_port_read(uint16_t port, unsigned int size)
 {
@@ -69,7 +97,11 @@ void hw_inject_page_fault(struct vcpu *of, uint64_t address, uint32_t error)
 }
 
 bool lapic_has_page(const struct vcpu *of, gpa_t gpa) { return (gpa & PAGE_MASK) == LAPIC_PAGE; }
-uint32_t lapic_mmio_read(struct vcpu *of, uint32_t offset) { (void)of; return 0x11110000 + offset; }
+uint32_t lapic_mmio_read(struct vcpu *of, uint32_t offset)
+{
+    (void)of;
+    return 0x11110000 + offset;
+}
 
 void lapic_mmio_write(struct vcpu *of, uint32_t offset, uint32_t val)
 {
@@ -89,7 +121,8 @@ void text_print(struct domain *of, const char *s, size_t n)
 
 /* --- devices of a model's own, on the bus --- */
 
-static void access_ioapic(struct vcpu *of, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+static void access_ioapic(struct vcpu *of, uint64_t gpa, unsigned int size, bool write,
+                          uint64_t *val)
 {
     (void)of;
     if (size != 4)
@@ -105,7 +138,8 @@ static void access_ioapic(struct vcpu *of, uint64_t gpa, unsigned int size, bool
 }
 
 /* A page of PCI configuration space, of which each access says what it was. */
-static void access_configuration(struct vcpu *of, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+static void access_configuration(struct vcpu *of, uint64_t gpa, unsigned int size, bool write,
+                                 uint64_t *val)
 {
     (void)of;
     if (write)
@@ -125,7 +159,8 @@ static bool has_table(const struct vcpu *of, uint64_t gpa)
     return table_there;
 }
 
-static void access_table(struct vcpu *of, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+static void access_table(struct vcpu *of, uint64_t gpa, unsigned int size, bool write,
+                         uint64_t *val)
 {
     (void)of;
     (void)gpa;
@@ -136,7 +171,8 @@ static void access_table(struct vcpu *of, uint64_t gpa, unsigned int size, bool 
         *val = table_word;
 }
 
-static void access_pci_port(struct vcpu *of, uint64_t port, unsigned int size, bool write, uint64_t *val)
+static void access_pci_port(struct vcpu *of, uint64_t port, unsigned int size, bool write,
+                            uint64_t *val)
 {
     (void)of;
     if (write)
@@ -150,7 +186,8 @@ void model_dom0(bool dom0_devices)
     static struct bus_range ioapic, pci_page, table, pci_ports;
 
     ioapic = (struct bus_range){ IOAPIC, IOAPIC + 0xfff, access_ioapic, NULL, NULL };
-    pci_page = (struct bus_range){ CONFIGURATION, CONFIGURATION + 0xfff, access_configuration, NULL, NULL };
+    pci_page = (struct bus_range){ CONFIGURATION, CONFIGURATION + 0xfff, access_configuration, NULL,
+                                   NULL };
     table = (struct bus_range){ HOLE, HOLE + 0xfff, access_table, has_table, NULL };
     pci_ports = (struct bus_range){ 0xcf8, 0xcff, access_pci_port, NULL, NULL };
     bus_init(d);

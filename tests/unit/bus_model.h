@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A vcpu of dom0 for the tests of vdev/bus.c and guest/emulate.c, and what its accesses reach. bus_model.c */
+/*
+ * A vcpu of dom0 for the tests of vdev/bus.c and guest/emulate.c, and what its accesses reach.
+ * bus_model.c
+ */
 #ifndef BUS_MODEL_H
 #define BUS_MODEL_H
 
@@ -19,17 +22,21 @@ extern struct domain *d;
 extern struct vcpu *v;
 #define gpr ((uint64_t *)&v->regs) /* by number */
 extern bool mode64;
-extern struct registers { uint64_t rip, rflags; unsigned int cpl; } registers;
+extern struct registers {
+    uint64_t rip, rflags;
+    unsigned int cpl;
+} registers;
 extern struct hw_segment segments[SEG_COUNT];
-extern uint32_t word, word_offset; /* the emulated device: its one register, and where it was last touched */
+/* the emulated device: its one register, and where it was last touched */
+extern uint32_t word, word_offset;
 extern unsigned int reads, writes, faults, protections, shutdowns, blocks;
-extern unsigned int port_accesses;  /* of the host's */
+extern unsigned int port_accesses; /* of the host's */
 extern uint32_t last_port, last_val;
 extern uint64_t configuration, fault_address;
-extern char text[64];               /* on the guest's console */
+extern char text[64]; /* on the guest's console */
 extern size_t text_length;
 
-extern uint64_t table_word;            /* of a device at HOLE that takes all sizes */
+extern uint64_t table_word; /* of a device at HOLE that takes all sizes */
 extern bool table_there;
 
 int model_setup(void **state);

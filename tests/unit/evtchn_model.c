@@ -11,10 +11,7 @@
 struct domain *dom0, *a, *b;
 unsigned int upcalls[2][VCPUS], unblocks[2][VCPUS];
 
-void vcpu_event_upcall(struct vcpu *v)
-{
-    upcalls[v->d->id][v->id]++;
-}
+void vcpu_event_upcall(struct vcpu *v) { upcalls[v->d->id][v->id]++; }
 
 bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what)
 {

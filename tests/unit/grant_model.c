@@ -91,7 +91,9 @@ void grant(uint32_t ref, uint32_t gfn, uint16_t flags)
 
 int16_t map(uint32_t ref, uint64_t at, uint32_t flags, uint32_t *handle)
 {
-    struct gnttab_map_grant_ref op = { .host_addr = at, .flags = flags, .ref = ref, .dom = front->id };
+    struct gnttab_map_grant_ref op = {
+        .host_addr = at, .flags = flags, .ref = ref, .dom = front->id
+    };
     int16_t status = grant_map(back, &op);
 
     *handle = op.handle;
@@ -110,10 +112,7 @@ int16_t unmap(uint32_t handle, uint64_t at)
     return status;
 }
 
-mfn_t frame_of(uint32_t gfn)
-{
-    return p2m_lookup(front, GFN(gfn), NULL, NULL);
-}
+mfn_t frame_of(uint32_t gfn) { return p2m_lookup(front, GFN(gfn), NULL, NULL); }
 
 enum p2m_type type_at(struct domain *d, uint64_t gfn)
 {
@@ -125,8 +124,10 @@ enum p2m_type type_at(struct domain *d, uint64_t gfn)
 
 struct gnttab_copy copy_in(uint32_t ref, uint16_t from, uint32_t page, uint16_t to, uint16_t len)
 {
-    return (struct gnttab_copy){ .source = { .u.ref = ref, .domid = GRANTER, .offset = from },
-                                 .dest = { .u.gmfn = DOM0_RAM + page, .domid = DOMID_SELF, .offset = to },
-                                 .len = len,
-                                 .flags = GNTCOPY_source_gref };
+    return (struct gnttab_copy){
+        .source = { .u.ref = ref, .domid = GRANTER, .offset = from },
+        .dest = { .u.gmfn = DOM0_RAM + page, .domid = DOMID_SELF, .offset = to },
+        .len = len,
+        .flags = GNTCOPY_source_gref
+    };
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine that unit tests run on (include/harness.h): its memory, its log, its panics. Domains are in
- * harness_domain.c; what is faked of the core, in fakes/, each group in a file of its own: they come from a
- * library, so the linker takes one only where the test does not bring the real thing.
+ * The machine that unit tests run on (include/harness.h): its memory, its log, its panics. Domains
+ * are in harness_domain.c; what is faked of the core, in fakes/, each group in a file of its own:
+ * they come from a library, so the linker takes one only where the test does not bring the real
+ * thing.
  */
 #include "harness.h"
 #include "mm/pagetable.h"
@@ -23,9 +24,9 @@ jmp_buf harness_panic_jump;
 bool harness_panic_expected;
 
 /*
- * The build puts the variables of the core's files into these sections: they go back to what they were when
- * the program started, so that each machine boots a fresh core. Byte by byte, because the address sanitizer
- * keeps red zones between them.
+ * The build puts the variables of the core's files into these sections: they go back to what they
+ * were when the program started, so that each machine boots a fresh core. Byte by byte, because the
+ * address sanitizer keeps red zones between them.
  */
 extern uint8_t __start_core_data[] __attribute__((weak)), __stop_core_data[] __attribute__((weak));
 extern uint8_t __start_core_bss[] __attribute__((weak)), __stop_core_bss[] __attribute__((weak));
@@ -38,7 +39,8 @@ __attribute__((no_sanitize("address", "undefined"))) static void core_variables_
 {
     static volatile uint8_t *saved;
     volatile uint8_t *data = __start_core_data, *bss = __start_core_bss;
-    size_t size = __stop_core_data - __start_core_data, bss_size = __stop_core_bss - __start_core_bss;
+    size_t size = __stop_core_data - __start_core_data,
+           bss_size = __stop_core_bss - __start_core_bss;
 
     if (__gcov_dump) {
         __gcov_dump();
@@ -69,7 +71,8 @@ void harness_memory_new(unsigned int mib)
     /* and a page behind it that nobody may touch */
     harness_memory = mmap(NULL, harness_memory_size + PAGE_SIZE, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (harness_memory == MAP_FAILED || mprotect(harness_memory + harness_memory_size, PAGE_SIZE, PROT_NONE))
+    if (harness_memory == MAP_FAILED ||
+        mprotect(harness_memory + harness_memory_size, PAGE_SIZE, PROT_NONE))
         abort();
     core_variables_reset();
     memset(cpus, 0, sizeof(cpus));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Machines with the real allocator, and domains on them, for tests that link mm/ (include/harness.h). */
+/*
+ * Machines with the real allocator, and domains on them, for tests that link mm/
+ * (include/harness.h).
+ */
 #include "harness.h"
 #include "directmap.h"
 #include "mm/alloc.h"
@@ -26,8 +29,10 @@ void harness_machine(unsigned int mib)
 {
     static const uint64_t low = 1 << 20;
     struct boot_range ranges[] = {
-        { 0, HARNESS_DOM0_LOW, BOOT_CORE }, { HARNESS_DOM0_LOW, HARNESS_DOM0, 1 },
-        { HARNESS_DOM0, HARNESS_DOM0_END, BOOT_CORE }, { HARNESS_DOM0_END, (uint64_t)mib << 20, 1 },
+        { 0, HARNESS_DOM0_LOW, BOOT_CORE },
+        { HARNESS_DOM0_LOW, HARNESS_DOM0, 1 },
+        { HARNESS_DOM0, HARNESS_DOM0_END, BOOT_CORE },
+        { HARNESS_DOM0_END, (uint64_t)mib << 20, 1 },
     };
 
     forget_domains();
@@ -111,8 +116,8 @@ void harness_check_memory(void)
     assert_int_equal(errors, 0);
 }
 
-long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1, uint64_t arg2,
-                       unsigned int *restarts)
+long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1,
+                       uint64_t arg2, unsigned int *restarts)
 {
     struct hypercall hc = { .v = v, .arg = { arg0, arg1, arg2 } };
     unsigned int n = 0;
@@ -135,10 +140,7 @@ struct domain *domain_get(domid_t id)
     return domains[id];
 }
 
-void domain_ref(struct domain *d)
-{
-    __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST);
-}
+void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST); }
 
 /* The structure stays for the test to look at. */
 void domain_put(struct domain *d)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is below the hypercalls, faked: it notes what it was asked to do. And how tests make hypercalls. See
- * the header.
+ * What is below the hypercalls, faked: it notes what it was asked to do. And how tests make
+ * hypercalls. See the header.
  */
 #include "hypercall_core.h"
 #include "core/check.h"
@@ -39,7 +39,9 @@ uint64_t clock_tsc_khz = 1000000;
 
 static struct domain *domain_at(domid_t id)
 {
-    return id == 0 ? tool->d : id == guest->id ? guest : NULL;
+    if (id == 0)
+        return tool->d;
+    return id == guest->id ? guest : NULL;
 }
 
 struct domain *domain_get_next(domid_t first)
@@ -87,10 +89,14 @@ int domain_alloc_vcpus(struct domain *d, unsigned int n)
     did.vcpus++;
     return n == d->max_vcpus ? 0 : -EINVAL;
 }
-void domain_pause(struct domain *d) { d->pause_count++; did.pauses++; }
+void domain_pause(struct domain *d)
+{
+    d->pause_count++;
+    did.pauses++;
+}
 void domain_pause_sync(struct domain *d) { d->pause_count++; }
 void domain_unpause(struct domain *d) { assert_int_not_equal(d->pause_count--, 0); }
-void vcpu_kick(struct vcpu *v) { }
+void vcpu_kick(struct vcpu *v) {}
 bool vcpu_has_pending(struct vcpu *v) { return interrupt_pending; }
 bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what)
 {
@@ -107,7 +113,7 @@ int vcpu_info_register(struct vcpu *v, gfn_t gfn, uint32_t offset)
 }
 void runstate_update(struct vcpu *v) { did.runstates++; }
 void domain_stop_vcpu(struct vcpu *v) { v->wait = WAIT_DOWN; }
-void sched_wake(struct vcpu *v) { }
+void sched_wake(struct vcpu *v) {}
 void sched_yield(struct vcpu *v) { did.yields++; }
 void sched_dump(void) { did.dumps++; }
 uint64_t sched_idle_time(unsigned int cpu) { return 1000 + cpu; }
@@ -123,13 +129,20 @@ nsec_t clock_now(void) { return now; }
 void clock_set_wall(uint64_t sec, uint32_t nsec, nsec_t t) { did.wall++; }
 void pvclock_update(struct vcpu *v) {}
 void pvclock_update_wallclock(struct domain *d) { did.wall++; }
-void timer_set(struct timer *t, nsec_t expires) { t->armed = true; timer_expires = expires; did.timers++; }
+void timer_set(struct timer *t, nsec_t expires)
+{
+    t->armed = true;
+    timer_expires = expires;
+    did.timers++;
+}
 void evtchn_dump(struct domain *d) { did.dumps++; }
 void grant_dump(struct domain *d) { did.dumps++; }
-unsigned int check_invariants(void) { did.checks++; return 5; }
-void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
+unsigned int check_invariants(void)
 {
+    did.checks++;
+    return 5;
 }
+void lapic_save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs) {}
 int hw_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     *val = 0x0007040600070406;
@@ -176,8 +189,8 @@ bool vcpu_wait(struct vcpu *v, enum vcpu_wait what)
 {
     v->wait = what;
     did.blocks++;
-    pending_ports |=
-        block_sets_port; /* an event that comes just now, from a CPU that did not see that we poll */
+    /* an event that comes just now, from a CPU that did not see that we poll */
+    pending_ports |= block_sets_port;
     return true;
 }
 
@@ -228,7 +241,9 @@ uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear
     return n;
 }
 
-struct cpuid_policy { int none; } cpuid_host, cpuid_max;
+struct cpuid_policy {
+    int none;
+} cpuid_host, cpuid_max;
 
 unsigned int cpuid_policy_leaves(struct cpuid_policy *p, struct xen_cpuid_leaf *out)
 {
@@ -263,8 +278,8 @@ int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsi
 }
 
 /*
- * Entry of a multicall: its first argument plus one; nr 99 asks to be continued, its second argument counting
- * up.
+ * Entry of a multicall: its first argument plus one; nr 99 asks to be continued, its second
+ * argument counting up.
  */
 long hypercall_dispatch(struct hypercall *hc)
 {
@@ -317,12 +332,11 @@ void no_lock_held(void)
     assert_int_equal(tool->d->refs, refs);
 }
 
-void *at(gva_t va)
-{
-    return harness_guest(tool->d, va);
-}
+void *at(gva_t va) { return harness_guest(tool->d, va); }
 
-/* One of the tools' families: the structure goes through page 0 of tool's memory, and comes back. */
+/*
+ * One of the tools' families: the structure goes through page 0 of tool's memory, and comes back.
+ */
 static long by_tool(hypercall_fn *fn, void *op, size_t size)
 {
     long rc;

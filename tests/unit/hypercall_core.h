@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of hypercalls' arguments: the families' own files run on real guest memory (mm/), the core below
- * them is faked (hypercall_core.c). dom0 has RAM from DOM0_BASE on, the guest 16 pages from 0; neither has
- * paging, so that a hypercall's buffers are at physical addresses.
+ * For tests of hypercalls' arguments: the families' own files run on real guest memory (mm/), the
+ * core below them is faked (hypercall_core.c). dom0 has RAM from DOM0_BASE on, the guest 16 pages
+ * from 0; neither has paging, so that a hypercall's buffers are at physical addresses.
  */
 #ifndef HYPERCALL_CORE_H
 #define HYPERCALL_CORE_H
@@ -18,23 +18,26 @@
 
 /* What the core was asked to do, how often. */
 struct hypercall_core_did {
-    unsigned int created, killed, pauses, vcpus, loaded, policies, upcalls, woken, shutdowns, timers, wall,
-        checks, dispatched, runstates, blocks, yields, softirqs, dumps, refused_meanwhile;
+    unsigned int created, killed, pauses, vcpus, loaded, policies, upcalls, woken, shutdowns,
+        timers, wall, checks, dispatched, runstates, blocks, yields, softirqs, dumps,
+        refused_meanwhile;
 };
 extern struct hypercall_core_did did;
 
-extern struct domain *guest;          /* domain 3 */
-extern struct vcpu *tool, *user;      /* dom0's and the guest's vcpu */
+extern struct domain *guest;     /* domain 3 */
+extern struct vcpu *tool, *user; /* dom0's and the guest's vcpu */
 
 /* How the core behaves. */
 extern unsigned int kill_restarts;     /* so often domain_kill asks to be called again */
 extern unsigned int dispatch_restarts; /* likewise an entry of a multicall with number 99 */
-extern unsigned int block_sets_port;   /* ports (a bit mask) that become pending while a vcpu blocks */
+/* ports (a bit mask) that become pending while a vcpu blocks */
+extern unsigned int block_sets_port;
 extern uint64_t pending_ports;
-extern domid_t wanted_id;              /* what domain_create must be asked for */
+extern domid_t wanted_id;                     /* what domain_create must be asked for */
 extern bool interrupts_on, interrupt_pending; /* of the vcpu that calls */
-extern bool kill_asks_again;           /* domain_kill makes the same call once more, as another CPU might */
-extern int runstate;                   /* RUNSTATE_* of any vcpu */
+/* domain_kill makes the same call once more, as another CPU might */
+extern bool kill_asks_again;
+extern int runstate; /* RUNSTATE_* of any vcpu */
 extern nsec_t now;
 
 /* What it was given. */

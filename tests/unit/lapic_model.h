@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of vdev/lapic.c and lapic_timer.c: four vcpus and a clock that the test moves. Kicks, INITs and
- * SIPIs are noted.
+ * For tests of vdev/lapic.c and lapic_timer.c: four vcpus and a clock that the test moves. Kicks,
+ * INITs and SIPIs are noted.
  */
 #ifndef LAPIC_MODEL_H
 #define LAPIC_MODEL_H
@@ -32,22 +32,26 @@ extern struct domain *d;
 extern struct vcpu *v[VCPUS];
 extern vcpu_info_t infos[VCPUS];
 extern unsigned int kicks[VCPUS], inits[VCPUS];
-extern int sipis[VCPUS];                        /* vector; -1: none came */
+extern int sipis[VCPUS]; /* vector; -1: none came */
 extern nsec_t now;
-extern unsigned int expiries;                   /* of timers */
+extern unsigned int expiries; /* of timers */
 
 /* All are in x2APIC mode, or in xAPIC mode, and enabled by software. */
-#define LAPIC_TEST(test) cmocka_unit_test_setup_teardown(test, lapic_model_setup, lapic_model_teardown)
-#define XAPIC_TEST(test) cmocka_unit_test_setup_teardown(test, lapic_model_setup_xapic, lapic_model_teardown)
+#define LAPIC_TEST(test) \
+    cmocka_unit_test_setup_teardown(test, lapic_model_setup, lapic_model_teardown)
+#define XAPIC_TEST(test) \
+    cmocka_unit_test_setup_teardown(test, lapic_model_setup_xapic, lapic_model_teardown)
 int lapic_model_setup(void **state);
 int lapic_model_setup_xapic(void **state);
 int lapic_model_teardown(void **state);
 
 void write_msr(struct vcpu *of, uint32_t msr, uint64_t val);
 uint64_t read_msr(struct vcpu *of, uint32_t msr);
-uint64_t irr(unsigned int i);                   /* of any vector: not 0 */
-unsigned int who(uint8_t vector);               /* which vcpus have it pending, as a mask; forgets it */
-bool take(struct vcpu *by, uint8_t vector);     /* if it is pending, and acknowledges it */
-void advance(struct vcpu *of, nsec_t by);       /* the clock; the vcpu's timer fires as often as it is due */
+uint64_t irr(unsigned int i); /* of any vector: not 0 */
+/* which vcpus have it pending, as a mask; forgets it */
+unsigned int who(uint8_t vector);
+bool take(struct vcpu *by, uint8_t vector); /* if it is pending, and acknowledges it */
+/* the clock; the vcpu's timer fires as often as it is due */
+void advance(struct vcpu *of, nsec_t by);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What 32-bit guests' structures look like, checked against the public headers by compiling them for i386
- * (nothing here is run): those that the core translates, in layouts.h; those with events and clock, in
- * core/evtchn.c and vdev/pvclock.c; and that both layouts of the others agree.
+ * What 32-bit guests' structures look like, checked against the public headers by compiling them
+ * for i386 (nothing here is run): those that the core translates, in layouts.h; those with events
+ * and clock, in core/evtchn.c and vdev/pvclock.c; and that both layouts of the others agree.
  */
 #include <stddef.h>
 #include <stdint.h>

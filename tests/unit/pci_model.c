@@ -37,7 +37,9 @@ static uint8_t *selected(void)
 
     if (function == DEVICE)
         return space[0];
-    return function == BRIDGE ? space[1] : function == HOST_BRIDGE ? space[2] : NULL;
+    if (function == BRIDGE)
+        return space[1];
+    return function == HOST_BRIDGE ? space[2] : NULL;
 }
 
 /* 1M, or as the resizable capability says. */
@@ -50,13 +52,19 @@ static uint32_t writable(const uint8_t *s, unsigned int at)
         return s == space[0] ? 0xffff0001 : ~0u;
     if (at < 0x10 || at >= 0x28 || s != space[0])
         return ~0u;
-    return at == 0x10 ? 0xffffe000 : at == 0x14 ? 0xffffffe0 : at == 0x18 ? wide_mask(s)
-         : at == 0x1c ? wide_mask(s) >> 32 : 0;
+    switch (at) {
+    case 0x10: return 0xffffe000;
+    case 0x14: return 0xffffffe0;
+    case 0x18: return wide_mask(s);
+    case 0x1c: return wide_mask(s) >> 32;
+    default: return 0;
+    }
 }
 
 static bool is_dom0s(uint64_t start, uint64_t end)
 {
-    bool low = start >= 0xe0000000 && end <= 0xe8000000, high = start >= 1ull << 32 && end <= 1ull << 36;
+    bool low = start >= 0xe0000000 && end <= 0xe8000000,
+         high = start >= 1ull << 32 && end <= 1ull << 36;
 
     return end > start && (low || high);
 }
@@ -68,7 +76,8 @@ static uint64_t wide_address(const uint8_t *s)
 
 static void check_decoding(const uint8_t *s)
 {
-    uint64_t memory = word(s, 0x10) & ~0xfu, ports = word(s, 0x14) & ~3u, rom = word(s, 0x30) & 0xffff0000;
+    uint64_t memory = word(s, 0x10) & ~0xfu, ports = word(s, 0x14) & ~3u,
+             rom = word(s, 0x30) & 0xffff0000;
     uint64_t wide = wide_address(s);
 
     if (s[4] & 2) {
@@ -89,7 +98,8 @@ static void check_message(uint32_t address, uint32_t high, uint32_t data)
     assert_in_range(address >> 12 & 0xff, HOST_APIC(0), HOST_APIC(7));
     assert_int_equal(high, 0);
     assert_in_range(data, VECTOR_MSI_FIRST, VECTOR_MSI_FIRST + HARNESS_VECTORS - 1);
-    assert_non_null(harness_vectors[(address >> 12 & 0xff) - HOST_APIC(0)][data - VECTOR_MSI_FIRST].fn);
+    assert_non_null(
+        harness_vectors[(address >> 12 & 0xff) - HOST_APIC(0)][data - VECTOR_MSI_FIRST].fn);
 }
 
 void check_messages(void)
@@ -101,7 +111,8 @@ void check_messages(void)
         bool wide = s[MSI + 2] & 0x80; /* with the upper half of an address before the data */
 
         assert_int_equal(s[MSI + 2] & 0x70, 0); /* one */
-        check_message(word(s, MSI + 4), wide ? word(s, MSI + 8) : 0, word(s, MSI + (wide ? 12 : 8)) & 0xffff);
+        check_message(word(s, MSI + 4), wide ? word(s, MSI + 8) : 0,
+                      word(s, MSI + (wide ? 12 : 8)) & 0xffff);
     }
     if ((s[MSIX + 3] & 0xc0) == 0x80)
         for (unsigned int i = 0; i < LINES; i++, line += 4)
@@ -123,7 +134,10 @@ static uint8_t *ecam(paddr_t page)
     return page - WINDOW < 0x400000 || page - FAR_WINDOW < 0x100000 ? nobody : NULL;
 }
 
-/* Only extended registers, which are all writable; the base address that is resized loses its low bits. */
+/*
+ * Only extended registers, which are all writable; the base address that is resized loses its low
+ * bits.
+ */
 static void check_window_write(const volatile void *p)
 {
     const uint8_t *at = (const uint8_t *)p;
@@ -168,7 +182,7 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
         return;
     old = new = word(s, at);
     memcpy((uint8_t *)&new + (port & 3), &val, size);
-    new = (old & ~writable(s, at)) | (new & writable(s, at));
+    new = (old & ~writable(s, at)) | (new &writable(s, at));
     if (s == space[0] && at == MSIX)
         new = (old & 0x3fffffff) | (new & 0xc0000000);
     if (at == 0x04)
@@ -236,7 +250,9 @@ void capability(unsigned int at, uint8_t id, uint8_t next)
     space[0][at + 1] = next;
 }
 
-/* MSI-X, power management, MSI (64-bit, of four messages, with masks: 24 bytes), vendor-specific. */
+/*
+ * MSI-X, power management, MSI (64-bit, of four messages, with masks: 24 bytes), vendor-specific.
+ */
 int pci_model_setup(void **state)
 {
     uint8_t *s = space[0];
@@ -247,8 +263,8 @@ int pci_model_setup(void **state)
         s[i] = (uint8_t)(i ^ 0xa5);
     put_word(s, 0x04, 0x00100000); /* decodes nothing; has a list */
     s[0x0a] = 0;
-    s[0x0b] = 2;                   /* a network card */
-    s[0x0e] = 0x80;                /* multifunction, ordinary header */
+    s[0x0b] = 2;    /* a network card */
+    s[0x0e] = 0x80; /* multifunction, ordinary header */
     put_word(s, 0x10, 0xe0000000);
     put_word(s, 0x14, 0xc001);
     put_word(s, 0x18, 0xc);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Simulated CPUs in virtual time for sched.c (include/sched_sim.h; test_sched.c has the
- * tests). Nothing here takes time of its own: from one event (a timer, the end of a burst of work, a
- * sleeper's alarm, what the test does) to the next the clock jumps, so every nanosecond is accounted for by
- * the simulation too, and compared. After each event the invariants hold: who runs may run there, no CPU
- * idles while somebody who may run on it waits, and states and times are those that the simulation saw.
+ * Simulated CPUs in virtual time for sched.c (include/sched_sim.h; test_sched.c has the tests).
+ * Nothing here takes time of its own: from one event (a timer, the end of a burst of work, a
+ * sleeper's alarm, what the test does) to the next the clock jumps, so every nanosecond is
+ * accounted for by the simulation too, and compared. After each event the invariants hold: who runs
+ * may run there, no CPU idles while somebody who may run on it waits, and states and times are
+ * those that the simulation saw.
  */
 #include "sched_sim.h"
 #include "cpu/clock.h"
@@ -44,7 +45,9 @@ nsec_t clock_now(void) { return now; }
 void softirq_kick(unsigned int cpu) { (void)cpu; }
 void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
 
-/* What vcpu.c and domain_shutdown.c need beside: nothing is created, shut down or interrupted here. */
+/*
+ * What vcpu.c and domain_shutdown.c need beside: nothing is created, shut down or interrupted here.
+ */
 void power_stop(uint8_t reason) { abort(); }
 void evtchn_raise_global_virq(uint32_t virq) { abort(); }
 int lapic_highest_pending(struct vcpu *v) { return -1; }
@@ -132,7 +135,8 @@ struct domain *domain(unsigned int vcpus, uint32_t weight, uint32_t cap)
 
 struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep)
 {
-    struct body *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct body *b =
+        mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     assert_ptr_not_equal(b, MAP_FAILED);
     b->v.d = d;
@@ -151,11 +155,17 @@ struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep)
 }
 
 /* A domain of one vcpu that always has work. */
-struct body *hog(uint32_t weight, uint32_t cap) { return vcpu(domain(1, weight, cap), 0, TIME_NEVER, 0); }
+struct body *hog(uint32_t weight, uint32_t cap)
+{
+    return vcpu(domain(1, weight, cap), 0, TIME_NEVER, 0);
+}
 
 struct body *sleeper(nsec_t work, nsec_t sleep) { return vcpu(domain(1, 256, 0), 0, work, sleep); }
 
-void pin(struct body *b, uint64_t mask) { assert_int_equal(sched_set_affinity(&b->v, mask, mask), 0); }
+void pin(struct body *b, uint64_t mask)
+{
+    assert_int_equal(sched_set_affinity(&b->v, mask, mask), 0);
+}
 
 unsigned int cpu_of(const struct body *b)
 {
@@ -173,7 +183,8 @@ void look(unsigned int cpu)
 
     harness_cpu = cpu;
     cpus[cpu].softirq = 0;
-    if (on_cpu[cpu] && ++looks % 50 == 0) { /* another CPU's clock is a bit ahead, and charged it by that */
+    /* another CPU's clock is a bit ahead, and charged it by that */
+    if (on_cpu[cpu] && ++looks % 50 == 0) {
         on_cpu[cpu]->v.sched.started += USEC(1);
         on_cpu[cpu]->v.sched.vtime += USEC(1);
     }

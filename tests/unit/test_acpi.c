@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform/acpi.c: what it finds in tables as firmware makes them, and that tables which are cut short, lie
- * about their lengths or are nonsense lead to fewer findings and never outside of them: what a test puts at
- * the end of the machine's memory has a page behind it that nobody may touch.
+ * platform/acpi.c: what it finds in tables as firmware makes them, and that tables which are cut
+ * short, lie about their lengths or are nonsense lead to fewer findings and never outside of them:
+ * what a test puts at the end of the machine's memory has a page behind it that nobody may touch.
  */
 #include "ports_fake.h"
 #include "harness.h"
@@ -30,7 +30,9 @@
 #define X_PM_TIMER 208u
 
 static paddr_t next_table;
-static struct { uint16_t port, val; } written[4];
+static struct {
+    uint16_t port, val;
+} written[4];
 static unsigned int writes;
 
 uint32_t harness_port_read(uint16_t port, unsigned int size)
@@ -49,7 +51,8 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
 
 void pagetable_direct(paddr_t start, uint64_t size)
 {
-    assert_true(start <= harness_memory_size && size <= (16u << 20) && start + size <= harness_memory_size);
+    assert_true(start <= harness_memory_size && size <= (16u << 20) &&
+                start + size <= harness_memory_size);
 }
 
 static int setup(void **state)
@@ -65,7 +68,10 @@ static int setup(void **state)
 
 /* --- making tables --- */
 
-static void put(paddr_t p, uint64_t val, unsigned int width) { memcpy(paddr_to_virt(p), &val, width); }
+static void put(paddr_t p, uint64_t val, unsigned int width)
+{
+    memcpy(paddr_to_virt(p), &val, width);
+}
 
 static void sign(paddr_t p, uint32_t length)
 {
@@ -75,7 +81,10 @@ static void sign(paddr_t p, uint32_t length)
     bytes[9] = (uint8_t)-acpi_checksum(bytes, length);
 }
 
-/* An empty table of that length (with its checksum, if nothing is put into it), and a page behind it. */
+/*
+ * An empty table of that length (with its checksum, if nothing is put into it), and a page behind
+ * it.
+ */
 static paddr_t table_new(const char *signature, uint32_t length)
 {
     paddr_t p = next_table;
@@ -180,13 +189,13 @@ static void root_pointers(void **state)
 static void cpus_and_ioapics(void **state)
 {
     static const uint8_t entries[] = {
-        0, 8, 0, 0, 1, 0, 0, 0,                                 /* CPU 0 */
-        0, 8, 1, 2, 1, 0, 0, 0,                                 /* CPU 2 */
-        0, 8, 2, 4, 0, 0, 0, 0,                                 /* CPU 4, which is off */
-        1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,              /* I/O APIC */
-        2, 10, 0, 0, 2, 0, 0, 0, 0, 0,                          /* override */
-        9, 16, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0,        /* CPU 2 again */
-        9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0,        /* CPU 0x100 */
+        0, 8,  0, 0, 1, 0,    0,    0,                             /* CPU 0 */
+        0, 8,  1, 2, 1, 0,    0,    0,                             /* CPU 2 */
+        0, 8,  2, 4, 0, 0,    0,    0,                             /* CPU 4, which is off */
+        1, 12, 0, 0, 0, 0,    0xc0, 0xfe, 0,  0, 0, 0,             /* I/O APIC */
+        2, 10, 0, 0, 2, 0,    0,    0,    0,  0,                   /* override */
+        9, 16, 0, 0, 2, 0,    0,    0,    1,  0, 0, 0, 1, 0, 0, 0, /* CPU 2 again */
+        9, 16, 0, 0, 0, 1,    0,    0,    1,  0, 0, 0, 1, 0, 0, 0, /* CPU 0x100 */
         1, 12, 1, 0, 0, 0x10, 0xc0, 0xfe, 24, 0, 0, 0,
     };
 
@@ -199,8 +208,8 @@ static void cpus_and_ioapics(void **state)
     assert_int_equal(acpi.ioapic[1], 0xfec01000);
 
     static const uint8_t other_order[] = {
-        1, 12, 1, 0, 0, 0x10, 0xc0, 0xfe, 24, 0, 0, 0, 1, 12, 2, 0, 0, 0x20, 0xc0, 0xfe, 56, 0, 0, 0,
-        1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,
+        1,    12,   1,  0, 0, 0x10, 0xc0, 0xfe, 24, 0, 0, 0, 1,    12,   2, 0, 0, 0x20,
+        0xc0, 0xfe, 56, 0, 0, 0,    1,    12,   0,  0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,
     };
 
     setup(state);
@@ -217,7 +226,8 @@ static void more_than_there_is_room_for(void **state)
 
     for (unsigned int i = 0; i < 100; i++) {
         memcpy(entries + 20 * i, (uint8_t[]){ 0, 8, 0, (uint8_t)i, 1, 0, 0, 0 }, 8);
-        memcpy(entries + 20 * i + 8, (uint8_t[]){ 1, 12, 0, 0, 0, (uint8_t)i, 0xc0, 0xfe, 0, 0, 0, 0 }, 12);
+        memcpy(entries + 20 * i + 8,
+               (uint8_t[]){ 1, 12, 0, 0, 0, (uint8_t)i, 0xc0, 0xfe, 0, 0, 0, 0 }, 12);
     }
     tables[0] = madt_of(entries, sizeof(entries));
     for (unsigned int i = 1; i < ARRAY_SIZE(tables); i++)
@@ -232,7 +242,8 @@ static void more_than_there_is_room_for(void **state)
 
 static void fadt(void **state)
 {
-    static const uint8_t s5[] = "\x10\x08_S5_\x12\x0a\x04\x0a\x05\x0a\x06\x00\x00sixteen bytes behind";
+    static const uint8_t s5[] =
+        "\x10\x08_S5_\x12\x0a\x04\x0a\x05\x0a\x06\x00\x00sixteen bytes behind";
     paddr_t p = table_new("FACP", FADT_SIZE);
 
     put(p + PM1_CONTROL, 0x604, 4);
@@ -377,8 +388,8 @@ static void lengths_and_checksums(void **state)
 /* Every table, cut off everywhere, at the very end of memory. */
 static void cut_short(void **state)
 {
-    static const uint8_t madt[] = { 0, 8, 0, 5, 1, 0, 0, 0, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,
-                                    9, 16, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0 };
+    static const uint8_t madt[] = { 0, 8, 0, 5,  1, 0, 0, 0, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0,
+                                    0, 0, 9, 16, 0, 0, 7, 0, 0, 0,  1, 0, 0, 0, 1,    0,    0, 0 };
     static const char *const names[] = { "APIC", "FACP", "MCFG", "XSDT" };
 
     for (unsigned int n = 0; n < ARRAY_SIZE(names); n++)
@@ -438,21 +449,21 @@ static const struct acpi_header *dom0_table(const struct acpi_rsdp *rsdp, unsign
 /* Its own MADT, and of the machine's tables those that say nothing about what is not dom0's. */
 static void dom0_sees_what_is_its_own(void **state)
 {
-    static const char names[][5] = { "FACP", "APIC", "SRAT", "SSDT", "SLIT", "HEST", "HPET", "IVRS", "OEM7",
-                                     "DMAR", "TPM2", "SPCR", "DBG2", "MCFG", "ERST", "BERT", "EINJ", "WAET",
-                                     "NFIT", "SSDT" };
+    static const char names[][5] = { "FACP", "APIC", "SRAT", "SSDT", "SLIT", "HEST", "HPET",
+                                     "IVRS", "OEM7", "DMAR", "TPM2", "SPCR", "DBG2", "MCFG",
+                                     "ERST", "BERT", "EINJ", "WAET", "NFIT", "SSDT" };
     static const char shown[][5] = { "APIC", "FACP", "SSDT", "OEM7", "TPM2", "MCFG", "SSDT" };
     static const uint8_t entries[] = {
-        0, 8, 0, 0, 1, 0, 0, 0,  0, 8, 1, 1, 1, 0, 0, 0,
-        1, 12, 0, 0, 0, 0, 0xc8, 0xfe, 0, 0, 0, 0,
-        2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0,
+        0, 8, 0, 0,    1,    0, 0, 0, 0, 8, 1,  1, 1, 0, 0, 0, 1, 12,   0,
+        0, 0, 0, 0xc8, 0xfe, 0, 0, 0, 0, 2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0,
     };
     const struct acpi_rsdp *rsdp = paddr_to_virt(PAGE_OF_DOM0);
     paddr_t tables[ARRAY_SIZE(names)];
     const struct acpi_header *h;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
-        tables[i] = i == 1 ? madt_of(entries, sizeof(entries)) : table_new(names[i], i == 13 ? 44 : 276);
+        tables[i] = table_new(names[i], i == 13 ? 44 : 276);
+    tables[1] = madt_of(entries, sizeof(entries));
     root(tables, ARRAY_SIZE(tables));
     acpi_init(0);
     dom0_acpi_tables(3, PAGE_OF_DOM0);
@@ -490,7 +501,12 @@ static void dom0_gets_what_fits_into_its_page(void **state)
 /* \_S5 in each form, and at every distance from the end of a DSDT at the end of memory. */
 static void sleep_package(void **state)
 {
-    static const struct { const char *code; unsigned int size; bool good; uint8_t a, b; } cases[] = {
+    static const struct {
+        const char *code;
+        unsigned int size;
+        bool good;
+        uint8_t a, b;
+    } cases[] = {
         { "\x08_S5_\x12\x06\x04\x00\x01\x00\x00", 13, true, 0, 1 },
         { "\x08\\_S5_\x12\x06\x04\x01\x0a\x07\x00", 14, true, 1, 7 },
         { "\x08_S5_\x12\x46\x01\x04\x0b\x05\x00\x0c\x06\x00\x00\x00", 18, true, 5, 6 },

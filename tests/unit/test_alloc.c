@@ -153,7 +153,8 @@ static void domain_gets_what_its_limit_allows(void **state)
     for (unsigned int i = 0; i < 16; i++) {
         const struct frame *f = mfn_to_frame(mfn_add(m[0], i));
 
-        assert_true(f->state == FRAME_DOMAIN && f->owner == d && f->count == 1 && f->gfn == FRAME_GFN_NONE);
+        assert_true(f->state == FRAME_DOMAIN && f->owner == d && f->count == 1 &&
+                    f->gfn == FRAME_GFN_NONE);
         frame_put(mfn_add(m[0], i));
     }
     assert_int_equal(d->refs, 2);
@@ -197,7 +198,8 @@ static void prepared_blocks_are_clean(void **state)
         harness_check_memory();
     }
     assert_int_equal(calls, 16);
-    assert_in_range(held, 2 * 15, 2 * 15 + 2); /* nobody waits for more than 16 frames to be zeroed */
+    /* nobody waits for more than 16 frames to be zeroed */
+    assert_in_range(held, 2 * 15, 2 * 15 + 2);
     assert_true(alloc_prepare(9));
     m = alloc_domain(d, 9);
     for (unsigned int i = 0; i < 512; i++)
@@ -277,7 +279,8 @@ static void claims_are_replaced_and_dropped(void **state)
     (void)state;
     assert_int_equal(alloc_claim(d, before), -ENOMEM); /* nothing left for its tables */
     assert_int_equal(alloc_claim(d, ~0ull), -ENOMEM);
-    assert_int_equal(alloc_claim(d, ~0ull / 257 * 256), -ENOMEM); /* with its tables: wraps to little */
+    /* with its tables: wraps to little */
+    assert_int_equal(alloc_claim(d, ~0ull / 257 * 256), -ENOMEM);
     assert_int_equal(alloc_claim(d, 1ull << 63), -ENOMEM);
     assert_int_equal(d->claimed, 0);
     assert_int_equal(alloc_claim(d, 1000), 0);
@@ -448,7 +451,8 @@ static void count_pause(void)
     if (changes_left == 0)
         return;
     changes_left--;
-    m = alloc_domain(changing, 0); /* another one each time, so that a sum over two moments is wrong */
+    /* another one each time, so that a sum over two moments is wrong */
+    m = alloc_domain(changing, 0);
     assert_true(mfn_valid_number(m));
 }
 
@@ -513,7 +517,11 @@ static void checker_finds_broken_lists(void **state)
 static void random_use_stays_consistent(void **state)
 {
     struct domain *d[2] = { harness_domain(1, 6000), harness_domain(2, 6000) };
-    struct { mfn_t m; unsigned int order; struct domain *d; } live[300] = { 0 };
+    struct {
+        mfn_t m;
+        unsigned int order;
+        struct domain *d;
+    } live[300] = { 0 };
     uint64_t before = free_frames();
     uint32_t seed = 12345;
 
@@ -555,7 +563,8 @@ static void frame_table_that_just_fits(void **state)
 {
     const uint64_t size = ROUND_UP(0x2000 * sizeof(struct frame), PAGE_SIZE);
     struct boot_range ranges[] = {
-        { 0x100000, 0x100000 + size, BOOT_RAM }, { 0x1000000, 0x2000000, BOOT_CORE },
+        { 0x100000, 0x100000 + size, BOOT_RAM },
+        { 0x1000000, 0x2000000, BOOT_CORE },
     };
     struct alloc_info info;
 
@@ -575,7 +584,7 @@ static void frame_table_that_just_fits(void **state)
 static void odd_memory_maps(void **state)
 {
     struct boot_range ranges[] = {
-        { 0x1000, 0x9f000, BOOT_CORE }, { 0x9f000, 0x100000, 2 }, { 0x100000, 0x101000, 1 },
+        { 0x1000, 0x9f000, BOOT_CORE },    { 0x9f000, 0x100000, 2 },   { 0x100000, 0x101000, 1 },
         { 0x200000, 0x301000, BOOT_CORE }, { 0x302000, 0x17ff000, 1 }, { 0x1800000, 0x1900000, 1 },
         { 0x1900000, 0x1a00000, 2 },
     };

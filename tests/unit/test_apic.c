@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/apic.c: when the timer interrupts, on a CPU as the manual has it and on QEMU's, whose APIC is modelled
- * here as its hw/intc/apic_common.c computes expiries; and cpu/features.c: which of the two a CPU is.
+ * cpu/apic.c: when the timer interrupts, on a CPU as the manual has it and on QEMU's, whose APIC is
+ * modelled here as its hw/intc/apic_common.c computes expiries; and cpu/features.c: which of the
+ * two a CPU is.
  */
 #include "msr_fake.h"
 #include "harness.h"
@@ -25,7 +26,7 @@ enum { TIMER_LVT = 0x32, INITIAL = 0x38, CURRENT = 0x39, DIVIDE = 0x3e };
 static struct model {
     uint32_t initial, lvt;
     unsigned int shift;
-    uint64_t loaded, next;       /* ~0: stopped */
+    uint64_t loaded, next; /* ~0: stopped */
 } model[2];
 static uint64_t now;
 static unsigned int timer_writes;
@@ -53,7 +54,9 @@ uint64_t harness_msr_read(uint32_t msr)
 {
     if (msr >= X2APIC + 0x20 && msr < X2APIC + 0x28)
         return requests[msr - X2APIC - 0x20];
-    return msr == BASE ? base : msr == X2APIC + 2 ? harness_cpu * 2 : 0;
+    if (msr == BASE)
+        return base;
+    return msr == X2APIC + 2 ? harness_cpu * 2 : 0;
 }
 
 void harness_msr_write(uint32_t msr, uint64_t val)
@@ -65,7 +68,10 @@ void harness_msr_write(uint32_t msr, uint64_t val)
     case BASE: base = val; break;
     case X2APIC + 0x08: tpr = val; break;
     case X2APIC + 0x0b: eoi = val; break;
-    case X2APIC + 0x30: icr = val; icr_writes++; break;
+    case X2APIC + 0x30:
+        icr = val;
+        icr_writes++;
+        break;
     case X2APIC + 0x36: lint1[harness_cpu] = (uint32_t)val; break;
     case X2APIC + TIMER_LVT:
         m->lvt = (uint32_t)val;
@@ -76,11 +82,8 @@ void harness_msr_write(uint32_t msr, uint64_t val)
         m->loaded = now;
         next_expiry(m, now);
         break;
-    case X2APIC + DIVIDE:
-        m->shift = (((val & 3) | (val >> 1 & 4)) + 1) & 7;
-        break;
-    default:
-        break;
+    case X2APIC + DIVIDE: m->shift = (((val & 3) | (val >> 1 & 4)) + 1) & 7; break;
+    default: break;
     }
     /* A busy host may let time pass behind any write: it must be able to follow. */
     if (m->lvt & 0x20000 && m->initial)
@@ -161,12 +164,22 @@ static void emulation_is_recognised(void **state)
 }
 
 /* What apic_timer_arm may be asked for, and what it makes of it. */
-static const struct { nsec_t delta; uint64_t shot, repeated; } shots[] = {
-    { 0, USEC(100), USEC(12800) }, { -1, USEC(100), USEC(12800) }, { INT64_MIN, USEC(100), USEC(12800) },
-    { 1, USEC(100), USEC(12800) }, { USEC(100), USEC(100), USEC(12800) },
+static const struct {
+    nsec_t delta;
+    uint64_t shot, repeated;
+} shots[] = {
+    { 0, USEC(100), USEC(12800) },
+    { -1, USEC(100), USEC(12800) },
+    { INT64_MIN, USEC(100), USEC(12800) },
+    { 1, USEC(100), USEC(12800) },
+    { USEC(100), USEC(100), USEC(12800) },
     { USEC(200), USEC(200), USEC(25600) },
-    { USEC(999), USEC(999), USEC(127872) }, { MSEC(1), MSEC(1), MSEC(1) }, { MSEC(4), MSEC(4), MSEC(4) },
-    { SEC(1), SEC(1), SEC(1) }, { SEC(4), SEC(1), SEC(1) }, { INT64_MAX, SEC(1), SEC(1) },
+    { USEC(999), USEC(999), USEC(127872) },
+    { MSEC(1), MSEC(1), MSEC(1) },
+    { MSEC(4), MSEC(4), MSEC(4) },
+    { SEC(1), SEC(1), SEC(1) },
+    { SEC(4), SEC(1), SEC(1) },
+    { INT64_MAX, SEC(1), SEC(1) },
 };
 
 static void arm_and_check(nsec_t delta, uint64_t shot, uint64_t repeated)
@@ -291,7 +304,10 @@ static void an_nmi_reaches_one_cpu_or_all(void **state)
     assert_int_equal(lint1[1], 0x400);
 }
 
-/* By the page: the APIC that is still sending is waited for, and the half that sends is written last. */
+/*
+ * By the page: the APIC that is still sending is waited for, and the half that sends is written
+ * last.
+ */
 static uint32_t high_while_busy;
 
 static void send_by_the_page(void) { apic_send(0x7e, 0x8fb); }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/bus.c, dom0/power.c: ports. dom0's power control, those that put a CPU to sleep, the PIT, a guest's
- * console.
+ * vdev/bus.c, dom0/power.c: ports. dom0's power control, those that put a CPU to sleep, the PIT, a
+ * guest's console.
  */
 #include "bus_model.h"
 #include "cpu/features.h"
@@ -92,7 +92,9 @@ static void power(void **state)
     assert_int_equal(val, 0xff);
 }
 
-/* The ports by which Linux puts an AMD CPU to sleep, when ACPI offers them: dom0 sleeps as by HLT. */
+/*
+ * The ports by which Linux puts an AMD CPU to sleep, when ACPI offers them: dom0 sleeps as by HLT.
+ */
 static void sleep_ports(void **state)
 {
     uint32_t val;
@@ -125,7 +127,10 @@ static void sleep_ports(void **state)
     assert_int_equal(blocks, 9);
 }
 
-/* How Linux calibrates: what it finds must end each of its loops at once, and be no reason of an NMI. */
+/*
+ * How Linux calibrates: what it finds must end each of its loops at once, and be no reason of an
+ * NMI.
+ */
 static void no_pit(void **state)
 {
     uint32_t val;
@@ -147,8 +152,10 @@ static void no_pit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(ports, model_setup), cmocka_unit_test_setup(power, model_setup),
-        cmocka_unit_test_setup(sleep_ports, model_setup), cmocka_unit_test_setup(no_pit, model_setup),
+        cmocka_unit_test_setup(ports, model_setup),
+        cmocka_unit_test_setup(power, model_setup),
+        cmocka_unit_test_setup(sleep_ports, model_setup),
+        cmocka_unit_test_setup(no_pit, model_setup),
     };
 
     return cmocka_run_group_tests_name("bus", tests, NULL, NULL);

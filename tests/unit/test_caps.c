@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Caps of the scheduler, sched.c as it is, on simulated CPUs (sched_sim.c): what a domain gets at most. */
+/*
+ * Caps of the scheduler, sched.c as it is, on simulated CPUs (sched_sim.c): what a domain gets at
+ * most.
+ */
 #include "sched_sim.h"
 #include "lib/log.h"
 
@@ -68,7 +71,9 @@ static nsec_t ran_together(const struct domain *d)
     return total;
 }
 
-/* However many of its vcpus have work: the cap is what all get together, and one can have it all. */
+/*
+ * However many of its vcpus have work: the cap is what all get together, and one can have it all.
+ */
 static void test_cap_of_some_busy_vcpus(void **state)
 {
     static const uint32_t caps[] = { 1, 30, 100, 150, 400 };

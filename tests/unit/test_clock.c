@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/clock.c at boot: the TSC (this machine's own) and the local APIC's timer measured against a PM timer
- * of known rate, and the date that the clock chip has, in both of its codes and while it changes.
+ * cpu/clock.c at boot: the TSC (this machine's own) and the local APIC's timer measured against a
+ * PM timer of known rate, and the date that the clock chip has, in both of its codes and while it
+ * changes.
  */
 #include "cpuid_fake.h"
 #include "harness.h"
@@ -17,8 +18,9 @@
 struct acpi_info acpi;
 uint32_t apic_timer_khz;
 
-static bool absent;                  /* the chip */
-static bool disturbed;               /* at first this CPU is away for a while behind most of its readings */
+static bool absent; /* the chip */
+/* at first this CPU is away for a while behind most of its readings */
+static bool disturbed;
 static unsigned int pm_readings;
 static uint32_t apic_start;
 static uint64_t apic_started;
@@ -169,9 +171,11 @@ static void the_clock_is_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(rates, setup),              cmocka_unit_test_setup(no_pm_timer, setup),
+        cmocka_unit_test_setup(rates, setup),
+        cmocka_unit_test_setup(no_pm_timer, setup),
         cmocka_unit_test_setup(rates_on_a_busy_machine, setup),
-        cmocka_unit_test_setup(dates, setup),              cmocka_unit_test_setup(a_second_that_ends, setup),
+        cmocka_unit_test_setup(dates, setup),
+        cmocka_unit_test_setup(a_second_that_ends, setup),
         cmocka_unit_test_setup(the_clock_is_set, setup),
         cmocka_unit_test_setup(no_clock_chip, setup),
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls of 32-bit kernels: the same operations on smaller structures, whose arrays have 32-bit words.
- * (That the layouts are right: test_guest.c and layout32.c.)
+ * Hypercalls of 32-bit kernels: the same operations on smaller structures, whose arrays have 32-bit
+ * words. (That the layouts are right: test_guest.c and layout32.c.)
  */
 #include "harness.h"
 #include "mm/alloc.h"
@@ -38,10 +38,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void *at(uint64_t gpa)
-{
-    return harness_guest(dom, gpa);
-}
+static void *at(uint64_t gpa) { return harness_guest(dom, gpa); }
 
 static enum p2m_type type_at(uint64_t gfn)
 {
@@ -64,7 +61,10 @@ static long call(hypercall_fn *fn, unsigned int op, const void *arg, size_t size
 
 static void populate_and_decrease(void **state)
 {
-    struct { uint32_t list, extents, order, flags; domid_t domid; } r = { LIST, 3, 0, 0, DOMID_SELF };
+    struct {
+        uint32_t list, extents, order, flags;
+        domid_t domid;
+    } r = { LIST, 3, 0, 0, DOMID_SELF };
     uint32_t *list = at(LIST);
 
     for (unsigned int i = 0; i < 4; i++)
@@ -80,11 +80,20 @@ static void populate_and_decrease(void **state)
 
 static void physmap(void **state)
 {
-    struct { domid_t domid; uint16_t size; uint32_t space, idx, gpfn; } add = {
-        DOMID_SELF, 0, XENMAPSPACE_shared_info, 0, 0x200 };
-    struct { domid_t domid; uint16_t space, size, zero; uint32_t idxs, gpfns, errs; } batch = {
-        DOMID_SELF, XENMAPSPACE_shared_info, 2, 0, LIST2, LIST, ERRS };
-    struct { domid_t domid; uint32_t gpfn; } remove = { DOMID_SELF, 0x200 };
+    struct {
+        domid_t domid;
+        uint16_t size;
+        uint32_t space, idx, gpfn;
+    } add = { DOMID_SELF, 0, XENMAPSPACE_shared_info, 0, 0x200 };
+    struct {
+        domid_t domid;
+        uint16_t space, size, zero;
+        uint32_t idxs, gpfns, errs;
+    } batch = { DOMID_SELF, XENMAPSPACE_shared_info, 2, 0, LIST2, LIST, ERRS };
+    struct {
+        domid_t domid;
+        uint32_t gpfn;
+    } remove = { DOMID_SELF, 0x200 };
     uint32_t *list = at(LIST), *list2 = at(LIST2);
     int *errs = at(ERRS);
 
@@ -107,7 +116,9 @@ static void physmap(void **state)
 
 static void memory_map(void **state)
 {
-    struct { uint32_t entries, buffer; } map = { 9, LIST2 };
+    struct {
+        uint32_t entries, buffer;
+    } map = { 9, LIST2 };
 
     assert_int_equal(MEMORY_OP(XENMEM_memory_map, map), -ENOSYS); /* nobody has set one */
     dom->memory_map = heap_alloc(2 * sizeof(dom->memory_map[0]));
@@ -122,13 +133,32 @@ static void memory_map(void **state)
     dom->memory_map = NULL;
 }
 
-struct copy_side { uint32_t gmfn; domid_t domid; uint16_t offset; };
+struct copy_side {
+    uint32_t gmfn;
+    domid_t domid;
+    uint16_t offset;
+};
 
 static void grant_copies(void **state)
 {
-    struct { struct copy_side from, to; uint16_t length, flags; int16_t status; uint16_t zero; } copy[2] = {
-        { { LIST >> PAGE_SHIFT, DOMID_SELF, 0 }, { LIST2 >> PAGE_SHIFT, DOMID_SELF, 8 }, 4, 0, 99, 0 },
-        { { LIST >> PAGE_SHIFT, DOMID_SELF, 4 }, { LIST2 >> PAGE_SHIFT, DOMID_SELF, 9000 }, 4, 0, 99, 0 },
+    struct {
+        struct copy_side from, to;
+        uint16_t length, flags;
+        int16_t status;
+        uint16_t zero;
+    } copy[2] = {
+        { { LIST >> PAGE_SHIFT, DOMID_SELF, 0 },
+          { LIST2 >> PAGE_SHIFT, DOMID_SELF, 8 },
+          4,
+          0,
+          99,
+          0 },
+        { { LIST >> PAGE_SHIFT, DOMID_SELF, 4 },
+          { LIST2 >> PAGE_SHIFT, DOMID_SELF, 9000 },
+          4,
+          0,
+          99,
+          0 },
     };
     uint32_t *from = at(LIST), *to = at(LIST2);
 
@@ -143,11 +173,16 @@ static void grant_copies(void **state)
 
 static void grant_tables_are_not_set_up_by_frame_numbers(void **state)
 {
-    struct { domid_t domid; uint32_t frames; int16_t status; uint32_t list; } setup_table = {
-        DOMID_SELF, 1, 99, LIST };
+    struct {
+        domid_t domid;
+        uint32_t frames;
+        int16_t status;
+        uint32_t list;
+    } setup_table = { DOMID_SELF, 1, 99, LIST };
 
-    assert_int_equal(
-        call(hypercall_grant_table_op, GNTTABOP_setup_table, &setup_table, sizeof(setup_table), 1), 0);
+    assert_int_equal(call(hypercall_grant_table_op, GNTTABOP_setup_table, &setup_table,
+                          sizeof(setup_table), 1),
+                     0);
     memcpy(&setup_table, at(ARG), sizeof(setup_table));
     assert_int_equal(setup_table.status, GNTST_general_error);
     assert_int_equal(setup_table.list, LIST);
@@ -161,14 +196,16 @@ static void nonsense(void **state)
     for (unsigned int n = 0; n < 20000; n++) {
         for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
             seed = seed * 1664525 + 1013904223;
-            words[i] = seed >> 28 == 0 ? seed : seed >> 28 == 1 ? DOMID_SELF : seed >> 16 & 0x10fff;
+            words[i] = seed >> 28 == 0 ? seed : seed >> 16 & 0x10fff;
+            if (seed >> 28 == 1)
+                words[i] = DOMID_SELF;
         }
         if (type_at(0) != P2M_RAM) { /* it has moved or freed the page of its arguments */
             assert_true(type_at(0) == P2M_HOLE || p2m_remove(dom, GFN(0)) == 0);
             harness_populate(dom, 0, 1);
         }
-        (void)call(n & 1 ? hypercall_memory_op : hypercall_grant_table_op, n / 2 % 64, words, sizeof(words),
-                   seed >> 24 & 3);
+        (void)call(n & 1 ? hypercall_memory_op : hypercall_grant_table_op, n / 2 % 64, words,
+                   sizeof(words), seed >> 24 & 3);
     }
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console, its serial port and messages, with a 16550 that the test lets send byte by byte. It has one
- * output line, and the I/O APIC behind it sees its edges, as on the machine: a driver that leaves the line
- * high hears nothing more.
+ * The console, its serial port and messages, with a 16550 that the test lets send byte by byte. It
+ * has one output line, and the I/O APIC behind it sees its edges, as on the machine: a driver that
+ * leaves the line high hears nothing more.
  */
 #include "ports_fake.h"
 #include "harness.h"
@@ -32,10 +32,11 @@ void core_log_guest(const struct domain *d, const char *fmt, ...);
 
 static struct {
     uint8_t ier, lcr;
-    bool absent, dead, stops;   /* nothing answers; it never sends; the CPU that writes to it stops there */
-    unsigned int looks;         /* at the port until a byte is sent; 0: 8 */
-    bool empty_told;            /* the transmitter's interrupt is pending */
-    bool line, edge;            /* its output; it rose since the handler ran last */
+    /* nothing answers; it never sends; the CPU that writes to it stops there */
+    bool absent, dead, stops;
+    unsigned int looks; /* at the port until a byte is sent; 0: 8 */
+    bool empty_told;    /* the transmitter's interrupt is pending */
+    bool line, edge;    /* its output; it rose since the handler ran last */
     char fifo[FIFO];
     unsigned int in_fifo, overruns, reads, writes;
     const char *typed, *typed_next; /* what comes when the FIFO is filled */
@@ -43,7 +44,7 @@ static struct {
     size_t sent_count;
 } uart;
 
-static bool at_once;            /* sends what it gets, as an emulator's does */
+static bool at_once; /* sends what it gets, as an emulator's does */
 static irq_handler *handler;
 static struct host_route route;
 static const char *option_loglvl, *option_guest, *option_console;
@@ -87,10 +88,9 @@ uint32_t harness_port_read(uint16_t port, unsigned int size)
         val = (uart.typed && *uart.typed ? 1 : 0) | (uart.in_fifo == 0 ? 0x20 : 0);
         val |= uart.in_fifo == 0 ? 0x40 : 0;
         if (!uart.dead && !at_once && (uart.reads % (uart.looks ? uart.looks : 8)) == 0)
-            send_byte();        /* time passes for who looks often enough */
+            send_byte(); /* time passes for who looks often enough */
         break;
-    default:
-        fail_msg("port %x is read", port);
+    default: fail_msg("port %x is read", port);
     }
     set_line();
     return val;
@@ -131,9 +131,7 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
             uart.empty_told = true;
         uart.ier = (uint8_t)val;
         break;
-    case LCR:
-        uart.lcr = (uint8_t)val;
-        break;
+    case LCR: uart.lcr = (uint8_t)val; break;
     }
     set_line();
 }
@@ -148,8 +146,11 @@ void softirq_raise(unsigned int cpu, enum softirq s) { raised |= 1u << s; }
 
 const char *cmdline_get(const char *name)
 {
-    return strcmp(name, "loglvl") == 0 ? option_loglvl : strcmp(name, "guest_loglvl") == 0 ? option_guest :
-           strcmp(name, "console") == 0 ? option_console : NULL;
+    if (strcmp(name, "loglvl") == 0)
+        return option_loglvl;
+    if (strcmp(name, "guest_loglvl") == 0)
+        return option_guest;
+    return strcmp(name, "console") == 0 ? option_console : NULL;
 }
 
 /* --- helpers --- */
@@ -289,7 +290,10 @@ static void a_port_that_is_always_ready_gets_one_fifo_an_interrupt(void **state)
     assert_in_range(interrupts, 6, 8);
 }
 
-/* Each has its part of the ring: guests half, dom0 three quarters. What does not fit is counted, and said. */
+/*
+ * Each has its part of the ring: guests half, dom0 three quarters. What does not fit is counted,
+ * and said.
+ */
 static void a_full_ring_loses_nothing_silently(void **state)
 {
     static char text[65536], dmesg[65536];
@@ -310,7 +314,8 @@ static void a_full_ring_loses_nothing_silently(void **state)
     assert_int_equal(count_of('g', dmesg, n), 401 * 99);
     assert_int_equal(count_of('c', dmesg, n), 100 * 99);
     let_send(~0u);
-    assert_int_equal(count_of('r', uart.sent, uart.sent_count), taken + 3); /* "dropped serial port" */
+    /* "dropped serial port" */
+    assert_int_equal(count_of('r', uart.sent, uart.sent_count), taken + 3);
     n = count_of('g', uart.sent, uart.sent_count) / 99;
     assert_in_range(n, 155, 165);
     assert_in_range(count_of('c', uart.sent, uart.sent_count) / 99, 78, 82);
@@ -326,7 +331,10 @@ static void a_full_ring_loses_nothing_silently(void **state)
     assert_int_equal(uart.sent_count, n + 256);
 }
 
-/* Newlines become two bytes: what the ring has room for is sent, and one line more would be too much. */
+/*
+ * Newlines become two bytes: what the ring has room for is sent, and one line more would be too
+ * much.
+ */
 static void a_line_that_just_fits(void **state)
 {
     static char newlines[20000];
@@ -336,7 +344,8 @@ static void a_line_that_just_fits(void **state)
         for (uint32_t more = 0; more < 2; more++) {
             setup(state);
             start_interrupts();
-            assert_int_equal(console_write_raw("xxxxxxxxxxxxxxxxx", FIFO + waiting), FIFO + waiting);
+            assert_int_equal(console_write_raw("xxxxxxxxxxxxxxxxx", FIFO + waiting),
+                             FIFO + waiting);
             uint32_t fits = (32768 - waiting) / 2 - 1; /* the end of dom0's line is before it */
 
             console_line(newlines, fits + more, false);
@@ -452,7 +461,10 @@ static void without_an_answer_it_is_the_debug_port(void **state)
 
 /* --- what xl dmesg reads --- */
 
-/* The next piece begins where the last ended, also at the end of the ring; who is slow gets what is left. */
+/*
+ * The next piece begins where the last ended, also at the end of the ring; who is slow gets what is
+ * left.
+ */
 static void the_ring_is_read_in_pieces(void **state)
 {
     static char text[65536 + 100];
@@ -461,7 +473,8 @@ static void the_ring_is_read_in_pieces(void **state)
 
     at_once = true;
     console_line("0123456789\n", 11, false);
-    assert_takes(LOCK_CONSOLE, 1, assert_int_equal(console_ring_read(piece, 7, &index, false, false), 7));
+    assert_takes(LOCK_CONSOLE, 1,
+                 assert_int_equal(console_ring_read(piece, 7, &index, false, false), 7));
     assert_memory_equal(piece, "0123456", 7);
     assert_int_equal(index, 7);
     assert_int_equal(console_ring_read(piece, 7, &index, false, true), 4);
@@ -511,7 +524,10 @@ static void what_is_typed_arrives_also_while_it_sends(void **state)
     assert_int_equal(console_dom0_read(text, sizeof(text)), 5);
 }
 
-/* Both reasons at once, and the next key while the handler runs: without a falling line there is no edge. */
+/*
+ * Both reasons at once, and the next key while the handler runs: without a falling line there is no
+ * edge.
+ */
 static void no_edge_is_missed(void **state)
 {
     char text[64];
@@ -636,7 +652,8 @@ static void loglvl_decides_what_the_core_says(void **state)
 static void a_long_message_is_cut(void **state)
 {
     static char text[500];
-    const unsigned int most = 399 - strlen("(CLV) \n"); /* lib/log.c has room for 400, a NUL among them */
+    const unsigned int most = 399 -
+                              strlen("(CLV) \n"); /* lib/log.c has room for 400, a NUL among them */
 
     at_once = true;
     for (unsigned int newline = 0; newline < 2; newline++)

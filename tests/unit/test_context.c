@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/context.c, state.c, svm.c and permissions.c, cpu/fpu.c: a vcpu's control block from its making to
- * its end; what INIT and a PVH start leave; records of domctl, with everything that VMRUN would refuse or
- * no guest may have; MSRs in the control block; which MSRs and ports do not exit.
+ * svm/context.c, state.c, svm.c and permissions.c, cpu/fpu.c: a vcpu's control block from its
+ * making to its end; what INIT and a PVH start leave; records of domctl, with everything that VMRUN
+ * would refuse or no guest may have; MSRs in the control block; which MSRs and ports do not exit.
  */
 #include "msr_fake.h"
 #include "harness.h"
@@ -27,12 +27,15 @@ static struct domain *d;
 static struct vcpu *v;
 static uint64_t xcr0_mask;
 static unsigned int unloads, injected;
-static uint64_t core_frames;   /* of the core before the vcpu was made */
+static uint64_t core_frames; /* of the core before the vcpu was made */
 
 uint64_t cpuid_guest_xcr0_mask(struct domain *of) { return xcr0_mask; }
 uint64_t cpuid_guest_cr4_mask(struct domain *of) { return 0x370fff; } /* all that there can be */
 void switch_unload(struct vcpu *of) { unloads++; }
-void hw_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error) { injected = vector; }
+void hw_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error)
+{
+    injected = vector;
+}
 void exits_set_intercepts(struct vmcb *vmcb) { vmcb->intercepts[2] = 0x77; }
 
 static uint64_t msr_efer, msr_vm_cr, msr_hsave, vmsaved;
@@ -152,7 +155,8 @@ static void a_new_vcpu(void **state)
 {
     const struct vmcb *b;
 
-    hw_part.release_vcpu(v); /* what is freed twice, at its death and with its structure, was there once */
+    /* what is freed twice, at its death and with its structure, was there once */
+    hw_part.release_vcpu(v);
     hw_part.release_vcpu(v);
     assert_null(v->hw.vmcb);
     assert_null(v->xsave);
@@ -271,10 +275,10 @@ static struct hvm_hw_cpu record(void)
 
     for (unsigned int i = 0; i < sizeof(c.fpu_regs); i++)
         c.fpu_regs[i] = (uint8_t)(i * 3);
-    c.fpu_regs[26] = c.fpu_regs[27] = 0;             /* MXCSR's reserved bits */
+    c.fpu_regs[26] = c.fpu_regs[27] = 0; /* MXCSR's reserved bits */
     for (unsigned int i = 0; word + i <= &c.dr7; i++)
         word[i] = 0x1111111100000000ull * (i % 15) + 0x100 + i;
-    for (unsigned int i = 0; i < 26; i++)            /* selectors, then limits and bases */
+    for (unsigned int i = 0; i < 26; i++) /* selectors, then limits and bases */
         sel[i] = 0x5000 + i;
     for (unsigned int i = 0; i < 10; i++)
         (&c.cs_base)[i] = 0xffff880000000000 + i;
@@ -364,13 +368,15 @@ static void registers_are_cut(void **state)
 
 #define CR0_NW (1ull << 29)
 #define CR0_CD (1ull << 30)
-#define REFUSED(assignment) do { \
+#define REFUSED(assignment) \
+    do { \
         struct hvm_hw_cpu c = record(); \
         assignment; \
         assert_int_equal(hw_load_context(v, &c), -EINVAL); \
         assert_int_equal(v->hw.vmcb->rip, 0x77); \
     } while (0)
-#define TAKEN(assignment) do { \
+#define TAKEN(assignment) \
+    do { \
         struct hvm_hw_cpu c = record(); \
         assignment; \
         assert_int_equal(hw_load_context(v, &c), 0); \
@@ -383,33 +389,36 @@ static void refused_records(void **state)
     REFUSED(c.dr6 |= 1ull << 32);
     REFUSED(c.dr7 |= 1ull << 63);
     REFUSED(c.msr_tsc_aux |= 1ull << 32);
-    REFUSED(c.cr4 |= 1 << 13);                              /* VMXE */
-    REFUSED(c.cr4 |= 1 << 12);                              /* LA57 */
+    REFUSED(c.cr4 |= 1 << 13); /* VMXE */
+    REFUSED(c.cr4 |= 1 << 12); /* LA57 */
     REFUSED(c.cr4 |= 1ull << 32);
     REFUSED(c.msr_efer |= EFER_SVME);
     REFUSED(c.msr_efer |= 1ull << 63);
-    REFUSED(c.cr0 &= ~(uint64_t)CR0_PE);                    /* paging in real mode */
-    REFUSED(c.cr0 |= CR0_NW);                               /* without CD */
-    REFUSED(c.cr4 &= ~(uint64_t)CR4_PAE);                   /* long mode without PAE */
-    REFUSED(c.cs_arbytes = 0xe9b);                          /* both 64-bit and 32-bit code */
+    REFUSED(c.cr0 &= ~(uint64_t)CR0_PE);  /* paging in real mode */
+    REFUSED(c.cr0 |= CR0_NW);             /* without CD */
+    REFUSED(c.cr4 &= ~(uint64_t)CR4_PAE); /* long mode without PAE */
+    REFUSED(c.cs_arbytes = 0xe9b);        /* both 64-bit and 32-bit code */
     REFUSED(c.cr3 = 1ull << 40);
     REFUSED(c.pending_event = EVENT_VALID | 5 << 8);
     REFUSED(c.pending_event = EVENT_VALID | 7 << 8);
     TAKEN(c.cr0 |= CR0_NW | CR0_CD);
     TAKEN(c.cr0 |= CR0_CD);
-    TAKEN(c.cr0 = CR0_PE; c.cr4 = 0);                       /* LME, and no paging yet */
+    TAKEN(c.cr0 = CR0_PE; c.cr4 = 0); /* LME, and no paging yet */
     TAKEN(c.cr0 = CR0_PE; c.cs_arbytes = 0xe9b);
-    TAKEN(c.msr_efer = 0; c.cr4 = 0);                       /* 32-bit paging */
+    TAKEN(c.msr_efer = 0; c.cr4 = 0); /* 32-bit paging */
     TAKEN(c.cr0 = 0);
     TAKEN(c.cr3 = (1ull << 40) - 1);
-    TAKEN(c.cs_arbytes = 0xc9b);                            /* 32-bit code in long mode */
+    TAKEN(c.cs_arbytes = 0xc9b); /* 32-bit code in long mode */
     TAKEN(c.pending_event = EVENT_VALID | 4 << 8 | 0x80);
-    TAKEN(c.pending_event = 7 << 8);                        /* nothing is pending */
+    TAKEN(c.pending_event = 7 << 8); /* nothing is pending */
 }
 
 static void fpu_records(void **state)
 {
-    static struct { struct hvm_hw_cpu_xsave x; uint8_t avx[256]; } in, out;
+    static struct {
+        struct hvm_hw_cpu_xsave x;
+        uint8_t avx[256];
+    } in, out;
     uint8_t *area = v->xsave;
 
     memset(&in, 0x3c, sizeof(in));
@@ -417,8 +426,9 @@ static void fpu_records(void **state)
     in.x.save_area.xsave_hdr.xstate_bv = 0xff;
     assert_int_equal(hw_load_xsave(v, &in.x), 0);
     assert_int_equal(v->hw.xcr0, 3);
-    assert_int_equal(*(uint64_t *)(area + 512), 7);          /* what the host has */
-    assert_int_equal(*(uint64_t *)(area + 520) | *(uint64_t *)(area + 568), 0); /* or XRSTOR would fault */
+    assert_int_equal(*(uint64_t *)(area + 512), 7); /* what the host has */
+    /* or XRSTOR would fault */
+    assert_int_equal(*(uint64_t *)(area + 520) | *(uint64_t *)(area + 568), 0);
     assert_int_equal(*(uint32_t *)(area + 24), 0x3c3c);
     assert_int_equal(area[0], 0x3c);
     assert_int_equal(area[831], 0x3c);
@@ -428,14 +438,15 @@ static void fpu_records(void **state)
     assert_int_equal(out.x.xcr0_accum, 3);
     assert_memory_equal(&out.x.save_area, area, 832);
 
-    fpu_load(v, &in.x.save_area, 512, 3); /* what a shorter record lacks is not what was there before */
+    /* what a shorter record lacks is not what was there before */
+    fpu_load(v, &in.x.save_area, 512, 3);
     assert_int_equal(area[511], 0x3c);
     for (unsigned int i = 576; i < 832; i++)
         assert_int_equal(area[i], 0);
     in.x.xcr0 = 5;
     assert_int_equal(hw_load_xsave(v, &in.x), -EINVAL);
     assert_int_equal(v->hw.xcr0, 3);
-    cpu_features.xsave_size = 576;                            /* a host without AVX */
+    cpu_features.xsave_size = 576; /* a host without AVX */
     cpu_features.xcr0_mask = 3;
     in.x.xcr0 = 1;
     memset(area, 0x77, 832);
@@ -455,7 +466,7 @@ static void fpu_records(void **state)
     cpu_features.xcr0_mask = 0;
     v->hw.xcr0 = in.x.xcr0 = 0;
     assert_int_equal(hw_load_xsave(v, &in.x), 0);
-    assert_int_equal(area[0], 0x3c);                          /* FXSAVE's part */
+    assert_int_equal(area[0], 0x3c); /* FXSAVE's part */
     assert_int_equal(*(uint64_t *)(area + 512), 0);
     in.x.xcr0 = 1;
     assert_int_equal(hw_load_xsave(v, &in.x), -EINVAL);
@@ -464,7 +475,9 @@ static void fpu_records(void **state)
 /* Four registers of SSE, and what the x87 has: two ways to save them. */
 static __attribute__((noinline)) void set_fpu(const uint8_t sse[16], uint64_t mmx)
 {
-    __asm__ volatile("movups (%0), %%xmm0; movups (%0), %%xmm15; movq %1, %%mm3" : : "r"(sse), "r"(mmx)
+    __asm__ volatile("movups (%0), %%xmm0; movups (%0), %%xmm15; movq %1, %%mm3"
+                     :
+                     : "r"(sse), "r"(mmx)
                      : "xmm0", "xmm15");
 }
 
@@ -517,10 +530,9 @@ static void xcr0_values(void **state)
 static void general_registers(void **state)
 {
     uint64_t *const registers[] = {
-        &v->regs.rax, &v->regs.rcx, &v->regs.rdx, &v->regs.rbx,
-        &v->regs.rsp, &v->regs.rbp, &v->regs.rsi,
-        &v->regs.rdi, &v->regs.r8, &v->regs.r9, &v->regs.r10, &v->regs.r11, &v->regs.r12, &v->regs.r13,
-        &v->regs.r14, &v->regs.r15,
+        &v->regs.rax, &v->regs.rcx, &v->regs.rdx, &v->regs.rbx, &v->regs.rsp, &v->regs.rbp,
+        &v->regs.rsi, &v->regs.rdi, &v->regs.r8,  &v->regs.r9,  &v->regs.r10, &v->regs.r11,
+        &v->regs.r12, &v->regs.r13, &v->regs.r14, &v->regs.r15,
     };
 
     for (unsigned int i = 0; i < 16; i++)
@@ -600,13 +612,15 @@ static void segments_and_modes(void **state)
 /* Two bits each: bytes 0 to 0x7ff for MSRs 0 to 0x1fff, then 0xc0000000 on, then 0xc0010000 on. */
 static void msrs_without_an_exit(void **state)
 {
-    static const struct { uint32_t first, last; } open[] = {
-        { 0x174, 0x176 }, { 0xc0000081, 0xc0000084 }, { 0xc0000100, 0xc0000102 } };
+    static const struct {
+        uint32_t first, last;
+    } open[] = { { 0x174, 0x176 }, { 0xc0000081, 0xc0000084 }, { 0xc0000100, 0xc0000102 } };
     const uint8_t *map = (const uint8_t *)permissions_msrpm();
 
     assert_int_equal(permissions_msrpm() % PAGE_SIZE, 0);
     for (unsigned int n = 0; n < 4 * 0x2000; n++) {
-        uint32_t msr = n < 0x2000 ? n : n < 0x4000 ? 0xc0000000 + n - 0x2000 : 0xc0010000 + n - 0x4000;
+        static const uint32_t first[] = { 0, 0xc0000000, 0xc0010000, 0xc0012000 };
+        uint32_t msr = first[n / 0x2000] + n % 0x2000;
         bool is_open = false;
 
         for (unsigned int i = 0; i < ARRAY_SIZE(open); i++)
@@ -634,7 +648,8 @@ static void ports_without_an_exit(void **state)
     }
     for (unsigned int i = 0; i < 3 * PAGE_SIZE; i++)
         assert_int_equal(all[i], 0xff);
-    for (unsigned int i = 0x10000 / 8; i < 3 * PAGE_SIZE; i++) /* an access at the last port reads on */
+    /* an access at the last port reads on */
+    for (unsigned int i = 0x10000 / 8; i < 3 * PAGE_SIZE; i++)
         assert_int_equal(some[i], 0xff);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/cpuid.c on an invented host that has every feature bit set, or none: what guests are shown of it, the
- * bits that follow a vcpu's state, Xen's leaves, and that tools can narrow a policy but never widen it.
+ * vdev/cpuid.c on an invented host that has every feature bit set, or none: what guests are shown
+ * of it, the bits that follow a vcpu's state, Xen's leaves, and that tools can narrow a policy but
+ * never widen it.
  */
 #include "cpuid_fake.h"
 #include "harness.h"
@@ -38,12 +39,21 @@ void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
     memset(out, 0, 16);
     switch (leaf) {
     case 0: limit_and_vendor(out, 0x10); break;
-    case 1: out[0] = 0x800f12; out[1] = 0x01040800; out[2] = out[3] = feature_bits; break;
+    case 1:
+        out[0] = 0x800f12;
+        out[1] = 0x01040800;
+        out[2] = out[3] = feature_bits;
+        break;
     case 7:
         out[0] = sub ? feature_bits : 2;
         out[1] = out[2] = out[3] = sub < 3 ? feature_bits : 0;
         break;
-    case 0xb: out[0] = 1; out[1] = 2; out[2] = 0x100; out[3] = 77; break;
+    case 0xb:
+        out[0] = 1;
+        out[1] = 2;
+        out[2] = 0x100;
+        out[3] = 77;
+        break;
     case 0xd:
         if (sub == 0)
             out[0] = 0x207, out[1] = out[2] = 2696;
@@ -53,12 +63,24 @@ void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
             out[0] = 256, out[1] = 576;
         break;
     case 0x80000000: limit_and_vendor(out, 0x80000025); break;
-    case 0x80000001: out[0] = 0x800f12; out[1] = 0x40000000; out[2] = out[3] = feature_bits; break;
+    case 0x80000001:
+        out[0] = 0x800f12;
+        out[1] = 0x40000000;
+        out[2] = out[3] = feature_bits;
+        break;
     case 0x80000002 ... 0x80000004: memset(out, 'x', 16); break;
     case 0x80000005 ... 0x80000006:
     case 0x80000019 ... 0x8000001a: memset(out, 0x11, 16); break; /* caches and TLBs: harmless */
-    case 0x80000007: out[0] = out[1] = out[2] = 0x55; out[3] = feature_bits; break;
-    case 0x80000008: out[0] = 0x3028; out[1] = feature_bits; out[2] = 0x7003; out[3] = 0x99; break;
+    case 0x80000007:
+        out[0] = out[1] = out[2] = 0x55;
+        out[3] = feature_bits;
+        break;
+    case 0x80000008:
+        out[0] = 0x3028;
+        out[1] = feature_bits;
+        out[2] = 0x7003;
+        out[3] = 0x99;
+        break;
     case 0x80000021: out[0] = out[1] = out[2] = out[3] = feature_bits; break;
     default: memset(out, 0xee, 16); break; /* what nobody should be shown */
     }
@@ -142,13 +164,15 @@ static bool has(unsigned int feature) { return word(feature / 32) >> (feature % 
 static void hidden(void **state)
 {
     static const uint16_t never[] = {
-        F(MCE), F(MCA), F(DS), F(ACPI), F(MONITOR), F(VMX), F(TSC_DEADLINE), F(PDCM), F(OSXSAVE),
-        F(SVM), F(EXTAPIC), F(OSVW), F(IBS), F(SKINIT), F(WDT), F(LWP), F(NODEID_MSR), F(TOPOEXT), F(DBEXT),
-        F(MONITORX), F(XSAVES), F(TSC_ADJUST), F(MPX), F(PQM), F(PQE), F(AVX512F), F(AVX512VL), F(SGX),
-        F(RTM), F(HLE), F(PROC_TRACE), F(PKU), F(OSPKE), F(CET_SS), F(ENQCMD), F(HW_PSTATE), F(ITSC), F(CPB),
-        F(EFRO), F(IBRS), F(AMD_STIBP), F(AMD_SSBD), F(VIRT_SSBD), F(AMD_PPIN), F(ARCH_CAPS),
-        F(CORE_CAPS), F(SSBD),
-        F(FFXSR), F(AUTO_IBRS),
+        F(MCE),          F(MCA),      F(DS),        F(ACPI),       F(MONITOR),    F(VMX),
+        F(TSC_DEADLINE), F(PDCM),     F(OSXSAVE),   F(SVM),        F(EXTAPIC),    F(OSVW),
+        F(IBS),          F(SKINIT),   F(WDT),       F(LWP),        F(NODEID_MSR), F(TOPOEXT),
+        F(DBEXT),        F(MONITORX), F(XSAVES),    F(TSC_ADJUST), F(MPX),        F(PQM),
+        F(PQE),          F(AVX512F),  F(AVX512VL),  F(SGX),        F(RTM),        F(HLE),
+        F(PROC_TRACE),   F(PKU),      F(OSPKE),     F(CET_SS),     F(ENQCMD),     F(HW_PSTATE),
+        F(ITSC),         F(CPB),      F(EFRO),      F(IBRS),       F(AMD_STIBP),  F(AMD_SSBD),
+        F(VIRT_SSBD),    F(AMD_PPIN), F(ARCH_CAPS), F(CORE_CAPS),  F(SSBD),       F(FFXSR),
+        F(AUTO_IBRS),
     };
 
     (void)state;
@@ -160,10 +184,10 @@ static void hidden(void **state)
 static void shown(void **state)
 {
     static const uint16_t always[] = {
-        F(FPU), F(TSC), F(PAE), F(CX8), F(APIC), F(PGE), F(SSE2), F(CX16), F(X2APIC), F(XSAVE), F(AVX),
-        F(HYPERVISOR), F(SYSCALL), F(NX), F(LM), F(PAGE1GB), F(RDTSCP), F(LAHF_LM), F(XSAVEOPT), F(FSGSBASE),
-        F(SMEP), F(SMAP), F(AVX2), F(IBPB), F(PAT),
-        F(MTRR),
+        F(FPU),  F(TSC),     F(PAE),    F(CX8),     F(APIC),       F(PGE),      F(SSE2),
+        F(CX16), F(X2APIC),  F(XSAVE),  F(AVX),     F(HYPERVISOR), F(SYSCALL),  F(NX),
+        F(LM),   F(PAGE1GB), F(RDTSCP), F(LAHF_LM), F(XSAVEOPT),   F(FSGSBASE), F(SMEP),
+        F(SMAP), F(AVX2),    F(IBPB),   F(PAT),     F(MTRR),
     };
 
     (void)state;
@@ -188,8 +212,9 @@ static void poor_host(void **state)
 {
     (void)state;
     for (unsigned int f = 0; f < 19 * 32; f++)
-        assert_int_equal(has(f), f == F(APIC) || f == F(X2APIC) || f == F(HYPERVISOR) || f == F(HTT) ||
-                                     f == F(CMP_LEGACY) || f == F(MTRR) || f == 2 * 32 + 9 /* APIC again */ ||
+        assert_int_equal(has(f), f == F(APIC) || f == F(X2APIC) || f == F(HYPERVISOR) ||
+                                     f == F(HTT) || f == F(CMP_LEGACY) || f == F(MTRR) ||
+                                     f == 2 * 32 + 9 /* APIC again */ ||
                                      f == 2 * 32 + 12 /* MTRR */);
     assert_int_equal(cpuid_guest_xcr0_mask(d), 0);
     assert_int_equal(cpuid_guest_cr4_mask(d), 1u << 6 | 1u << 8); /* MCE, PCE */
@@ -197,7 +222,9 @@ static void poor_host(void **state)
     assert_int_equal(get(0xd, 0).b | get(0xd, 1).b, 0);
 }
 
-/* No leaf beyond the limits says anything, and no (leaf, sub-leaf) leaks what the host has there. */
+/*
+ * No leaf beyond the limits says anything, and no (leaf, sub-leaf) leaks what the host has there.
+ */
 static void everything_else_is_zero(void **state)
 {
     static const uint32_t starts[] = {
@@ -246,10 +273,11 @@ static void follows_the_vcpu(void **state)
     assert_int_equal(get(0xd, 2).a, 256);
     assert_int_equal(get(0xd, 2).b, 576);
     assert_int_equal(get(0xd, 9).a, 0);
-    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0)); /* as the core reads it, here the test's own */
+    /* as the core reads it, here the test's own */
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
     assert_int_equal(get(0xd, 0).b, lo & 4 ? AVX_SIZE : 576);
     assert_int_equal(get(0xd, 1).b, lo & 4 ? AVX_SIZE : 576); /* of the compact form */
-    assert_int_equal(get(0xd, 2).b, 576); /* an offset: no size */
+    assert_int_equal(get(0xd, 2).b, 576);                     /* an offset: no size */
 }
 
 static void xen_leaves(void **state)
@@ -348,7 +376,8 @@ static void listed(void **state)
         find(n, 7, 2);
         find(n, 0xb, 0);
         find(n, 0xd, 2);
-        find(n, 0x40000000, XEN_CPUID_NO_SUBLEAF); /* libxc writes back as many as it read, with these */
+        /* libxc writes back as many as it read, with these */
+        find(n, 0x40000000, XEN_CPUID_NO_SUBLEAF);
         find(n, 0x40000100, XEN_CPUID_NO_SUBLEAF);
         find(n, 0x80000021, XEN_CPUID_NO_SUBLEAF);
     }
@@ -376,7 +405,9 @@ static void set_back_is_no_change(void **state)
     assert_memory_equal(before, leaves, n * sizeof(leaves[0]));
 }
 
-/* Tools that ask for the host's whole policy, or for all ones, get no bit more than cpuid_max has. */
+/*
+ * Tools that ask for the host's whole policy, or for all ones, get no bit more than cpuid_max has.
+ */
 static void cannot_be_widened(void **state)
 {
     uint32_t words[19], leaf, sub;
@@ -413,8 +444,9 @@ static void can_be_narrowed(void **state)
     uint32_t leaf = 0, sub = 0;
 
     (void)state;
-    find(n, 1, XEN_CPUID_NO_SUBLEAF)->c &= ~(1u << 26); /* no XSAVE: and nothing that stands on it */
-    find(n, 1, XEN_CPUID_NO_SUBLEAF)->b = 0x00100000;   /* tools say how many ids there are */
+    /* no XSAVE: and nothing that stands on it */
+    find(n, 1, XEN_CPUID_NO_SUBLEAF)->c &= ~(1u << 26);
+    find(n, 1, XEN_CPUID_NO_SUBLEAF)->b = 0x00100000; /* tools say how many ids there are */
     find(n, 0x80000008, XEN_CPUID_NO_SUBLEAF)->a = 0x3024;
     assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
     assert_false(has(F(XSAVE)) || has(F(AVX)) || has(F(AVX2)) || has(F(FMA4)) || has(F(XSAVEOPT)));
@@ -454,21 +486,25 @@ static void without_avx_for_a_guest(void **state)
     assert_int_equal(get(0xd, 0).c, 576);
 }
 
-/* Whatever tools write, these fields are the core's, or empty: the rest would be said about the host. */
+/*
+ * Whatever tools write, these fields are the core's, or empty: the rest would be said about the
+ * host.
+ */
 static void fields_of_the_core(void **state)
 {
     unsigned int n = cpuid_policy_leaves(&cpuid_max, leaves);
 
     (void)state;
     for (unsigned int i = 0; i < n; i++)
-        if (leaves[i].leaf & 0xf)  /* all but the highest leaves */
+        if (leaves[i].leaf & 0xf) /* all but the highest leaves */
             leaves[i].a = leaves[i].b = leaves[i].c = leaves[i].d = ~0u;
     set_policy(n);
     assert_int_equal(get(1, 0).b, 0x06ff0800);
     for (uint32_t leaf = 2; leaf < 0xd; leaf++)
         if (leaf != 7 && leaf != 0xb)
             assert_int_equal(get(leaf, 0).a | get(leaf, 0).b | get(leaf, 0).c | get(leaf, 0).d, 0);
-    assert_int_equal(get(0xb, 0).a | get(0xb, 0).b | get(0xb, 0).c, 0); /* no levels, but the id in EDX */
+    /* no levels, but the id in EDX */
+    assert_int_equal(get(0xb, 0).a | get(0xb, 0).b | get(0xb, 0).c, 0);
     assert_int_equal(get(0xd, 0).d, 0);
     assert_int_equal(get(0x80000001, 0).b, 0);
     assert_int_equal(get(0x80000007, 0).a | get(0x80000007, 0).b | get(0x80000007, 0).c, 0);
@@ -481,7 +517,8 @@ static void fields_of_the_core(void **state)
         } else { /* TLBs: harmless */
             assert_int_equal(get(leaf, 0).a, ~0u);
         }
-    assert_int_equal(get(0xd, 1).b | get(0xd, 1).c | get(0xd, 1).d, AVX_SIZE); /* its size is computed */
+    /* its size is computed */
+    assert_int_equal(get(0xd, 1).b | get(0xd, 1).c | get(0xd, 1).d, AVX_SIZE);
 }
 
 /* A guest always has an APIC and sees a hypervisor; addresses have no more bits than the host's. */
@@ -508,16 +545,31 @@ static void what_tools_cannot_take_away(void **state)
 /* What stands on a feature goes with it: in CPUID, and in CR4. */
 static void features_that_need_others(void **state)
 {
-    static const struct { uint16_t without, gone[13]; uint32_t cr4; } cases[] = {
-        { F(AVX), { F(FMA), F(F16C), F(AVX2), F(XOP), F(FMA4), F(AVX_VNNI), F(VAES), F(VPCLMULQDQ) }, 0 },
-        { F(XSAVE), { F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(AVX), F(FMA), F(F16C), F(AVX2), F(XOP),
-                      F(FMA4), F(AVX_VNNI), F(VAES), F(VPCLMULQDQ) }, 1u << 18 },
+    static const struct {
+        uint16_t without, gone[13];
+        uint32_t cr4;
+    } cases[] = {
+        { F(AVX),
+          { F(FMA), F(F16C), F(AVX2), F(XOP), F(FMA4), F(AVX_VNNI), F(VAES), F(VPCLMULQDQ) },
+          0 },
+        { F(XSAVE),
+          { F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(AVX), F(FMA), F(F16C), F(AVX2), F(XOP), F(FMA4),
+            F(AVX_VNNI), F(VAES), F(VPCLMULQDQ) },
+          1u << 18 },
         { F(PAE), { F(LM), F(PAGE1GB), F(LAHF_LM), F(PCID), F(INVPCID) }, 1u << 5 | 1u << 17 },
         { F(LM), { F(PAGE1GB), F(LAHF_LM), F(PCID), F(INVPCID) }, 1u << 17 },
-        { F(PCID), { F(INVPCID) }, 1u << 17 }, { F(XOP), { F(FMA4) }, 0 }, { F(VME), { 0 }, 3 },
-        { F(TSC), { 0 }, 1u << 2 }, { F(DE), { 0 }, 1u << 3 }, { F(PSE), { 0 }, 1u << 4 },
-        { F(PGE), { 0 }, 1u << 7 }, { F(FXSR), { 0 }, 1u << 9 }, { F(SSE), { 0 }, 1u << 10 },
-        { F(UMIP), { 0 }, 1u << 11 }, { F(FSGSBASE), { 0 }, 1u << 16 }, { F(SMEP), { 0 }, 1u << 20 },
+        { F(PCID), { F(INVPCID) }, 1u << 17 },
+        { F(XOP), { F(FMA4) }, 0 },
+        { F(VME), { 0 }, 3 },
+        { F(TSC), { 0 }, 1u << 2 },
+        { F(DE), { 0 }, 1u << 3 },
+        { F(PSE), { 0 }, 1u << 4 },
+        { F(PGE), { 0 }, 1u << 7 },
+        { F(FXSR), { 0 }, 1u << 9 },
+        { F(SSE), { 0 }, 1u << 10 },
+        { F(UMIP), { 0 }, 1u << 11 },
+        { F(FSGSBASE), { 0 }, 1u << 16 },
+        { F(SMEP), { 0 }, 1u << 20 },
         { F(SMAP), { 0 }, 1u << 21 },
     };
     uint32_t before[19];
@@ -557,9 +609,12 @@ static void features_that_need_others(void **state)
 
 static void refused(void **state)
 {
-    static const struct { uint32_t leaf, sub; } bad[] = {
-        { 0xe, XEN_CPUID_NO_SUBLEAF }, { 7, 3 }, { 7, XEN_CPUID_NO_SUBLEAF },
-        { 0x80000022, XEN_CPUID_NO_SUBLEAF }, { 0x40000001, XEN_CPUID_NO_SUBLEAF }, { 0xffffffff, 0 },
+    static const struct {
+        uint32_t leaf, sub;
+    } bad[] = {
+        { 0xe, XEN_CPUID_NO_SUBLEAF },        { 7, 3 },
+        { 7, XEN_CPUID_NO_SUBLEAF },          { 0x80000022, XEN_CPUID_NO_SUBLEAF },
+        { 0x40000001, XEN_CPUID_NO_SUBLEAF }, { 0xffffffff, 0 },
     };
     uint32_t words[19], leaf, sub;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/domain_registry.c: which domain an id finds, in which order all of them come, which ids new ones get,
- * and that nobody gets a reference to what is about to be freed.
+ * core/domain_registry.c: which domain an id finds, in which order all of them come, which ids new
+ * ones get, and that nobody gets a reference to what is about to be freed.
  */
 #include "harness.h"
 
@@ -47,7 +47,7 @@ static struct domain *insert(domid_t id)
     return d;
 }
 
-static void delete(domid_t id)
+static void delete (domid_t id)
 {
     domain_remove(made[id]);
     free(made[id]);
@@ -99,7 +99,8 @@ static void parts_are_called_in_the_order_of_registration(void **state)
 static void by_id(void **state)
 {
     static const domid_t ids[] = { 5, 3, 261, 9, 517, 0, 773, 256, 4 };
-    static const domid_t gone[] = { 517, 5, 9, 0, 773 }; /* in the middle of their chain, first, last */
+    /* in the middle of their chain, first, last */
+    static const domid_t gone[] = { 517, 5, 9, 0, 773 };
 
     assert_found();
     for (unsigned int i = 0; i < ARRAY_SIZE(ids); i++) {
@@ -116,7 +117,7 @@ static void by_id(void **state)
         free(again);
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(gone); i++) {
-        delete(gone[i]);
+        delete (gone[i]);
         assert_found();
     }
     insert(517);
@@ -136,7 +137,9 @@ static void all_from_an_id_on(void **state)
     assert_int_equal(made[7]->refs, 3);
 }
 
-/* Its last reference is gone: it is found only to be freed, and its id is nobody else's until then. */
+/*
+ * Its last reference is gone: it is found only to be freed, and its id is nobody else's until then.
+ */
 static void the_dead_are_not_found(void **state)
 {
     struct domain *d, *again = fresh(4);
@@ -151,7 +154,7 @@ static void the_dead_are_not_found(void **state)
     assert_int_equal(d->refs, 0);
     assert_int_equal(domain_insert(again), -EEXIST);
     assert_ptr_equal(domain_find_dead(), d);
-    delete(4);
+    delete (4);
     assert_null(domain_find_dead());
     assert_int_equal(domain_insert(again), 0);
     made[4] = again;
@@ -163,8 +166,8 @@ static void fresh_ids(void **state)
 {
     for (domid_t id = 1; id < 5; id++)
         assert_int_equal(insert(DOMID_INVALID)->id, id);
-    delete(2);
-    delete(4);
+    delete (2);
+    delete (4);
     insert(6);
     assert_int_equal(insert(DOMID_INVALID)->id, 5);
     assert_int_equal(insert(DOMID_INVALID)->id, 7);
@@ -183,11 +186,11 @@ static void all_ids_are_used_once(void **state)
     d = fresh(DOMID_INVALID);
     assert_int_equal(domain_insert(d), -ENOMEM);
     free(d);
-    delete(1);
+    delete (1);
     assert_int_equal(insert(DOMID_INVALID)->id, 1); /* around */
-    delete(IDS - 1);
+    delete (IDS - 1);
     assert_int_equal(insert(DOMID_INVALID)->id, IDS - 1);
-    delete(IDS - 2);
+    delete (IDS - 2);
     assert_int_equal(insert(DOMID_INVALID)->id, IDS - 2);
     assert_null(domain_get(0));
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two domains that do everything to each other at once: grants are made, mapped, copied, unmapped and taken
- * away, channels are bound, used and cut, a guest resets all of its own. Whatever the order, nothing hangs,
- * no lock is taken in the wrong order, and in the end all counts agree. Each CPU is a thread; the locks are
- * the core's own.
+ * Two domains that do everything to each other at once: grants are made, mapped, copied, unmapped
+ * and taken away, channels are bound, used and cut, a guest resets all of its own. Whatever the
+ * order, nothing hangs, no lock is taken in the wrong order, and in the end all counts agree. Each
+ * CPU is a thread; the locks are the core's own.
  */
 #include "harness.h"
 #include "core/grant_internal.h"
@@ -45,11 +45,14 @@ static int teardown(void **state)
 {
     (void)state;
     harness_slow_unlock = false;
-    assert_int_equal(grant_check(dom0) + grant_check(guest) + evtchn_check(dom0) + evtchn_check(guest), 0);
+    assert_int_equal(grant_check(dom0) + grant_check(guest) + evtchn_check(dom0) +
+                         evtchn_check(guest),
+                     0);
     while (grant_teardown(dom0) == -ERESTART)
         ;
     for (uint32_t ref = 0; ref < GRANT_ENTRIES; ref++)
-        assert_int_equal(guest->grant.active[0][ref].readers + guest->grant.active[0][ref].writers, 0);
+        assert_int_equal(guest->grant.active[0][ref].readers + guest->grant.active[0][ref].writers,
+                         0);
     assert_int_equal(mfn_to_frame(MFN(DOM0_RAM))->count, 1);
     while (evtchn_teardown(guest) == -ERESTART || evtchn_teardown(dom0) == -ERESTART)
         ;
@@ -69,8 +72,8 @@ static int teardown(void **state)
 /* --- grants --- */
 
 /*
- * Grants its pages, for reading or writing, and takes pages and grants away again without asking who uses
- * them.
+ * Grants its pages, for reading or writing, and takes pages and grants away again without asking
+ * who uses them.
  */
 static void granting_cpu(void)
 {
@@ -85,9 +88,7 @@ static void granting_cpu(void)
             if (p2m_populate(guest, GFN(gfn), 0) == -EEXIST)
                 BUG_ON(p2m_remove(guest, GFN(gfn)));
             break;
-        case 1:
-            WRITE_ONCE(table[ref].flags, 0);
-            break;
+        case 1: WRITE_ONCE(table[ref].flags, 0); break;
         default:
             WRITE_ONCE(table[ref].frame, gfn);
             WRITE_ONCE(table[ref].flags, GTF_permit_access | (next(&seed) & GTF_readonly));
@@ -97,7 +98,8 @@ static void granting_cpu(void)
 
 static void unmap(uint32_t handle, uint32_t slot)
 {
-    struct gnttab_unmap_grant_ref op = { .host_addr = (MAP_GFN + slot) * PAGE_SIZE, .handle = handle };
+    struct gnttab_unmap_grant_ref op = { .host_addr = (MAP_GFN + slot) * PAGE_SIZE,
+                                         .handle = handle };
     struct grant_unmap batch;
 
     grant_unmap_init(&batch, dom0);
@@ -110,7 +112,9 @@ static void use(uint32_t seed)
 {
     for (unsigned int i = 0; i < ROUNDS; i++) {
         uint32_t ref = next(&seed) % PAGES, slot = next(&seed) % PAGES;
-        struct gnttab_map_grant_ref map = { (MAP_GFN + slot) * PAGE_SIZE, GNTMAP_host_map, ref, 1, 0, 0, 0 };
+        struct gnttab_map_grant_ref map = {
+            (MAP_GFN + slot) * PAGE_SIZE, GNTMAP_host_map, ref, 1, 0, 0, 0
+        };
         struct gnttab_copy copy = { .source = { .u.ref = ref, .domid = 1 },
                                     .dest = { .u.gmfn = DOM0_RAM, .domid = DOMID_SELF },
                                     .len = 64,
@@ -120,27 +124,16 @@ static void use(uint32_t seed)
         case 0:
             map.flags |= GNTMAP_readonly;
             /* fall through */
-        case 1:
-            (void)grant_map(dom0, &map);
-            break;
-        case 2:
-            unmap(next(&seed) % (2 * PAGES), slot);
-            break;
-        default:
-            (void)grant_copy(dom0, &copy);
+        case 1: (void)grant_map(dom0, &map); break;
+        case 2: unmap(next(&seed) % (2 * PAGES), slot); break;
+        default: (void)grant_copy(dom0, &copy);
         }
     }
 }
 
-static void using_cpu(void)
-{
-    use(2);
-}
+static void using_cpu(void) { use(2); }
 
-static void other_using_cpu(void)
-{
-    use(3);
-}
+static void other_using_cpu(void) { use(3); }
 
 static void test_granter_and_user(void **state)
 {
@@ -172,12 +165,8 @@ static void channels(struct domain *d, domid_t peer, uint32_t seed)
                 (void)evtchn_alloc_unbound(d, next(&seed) % 4 ? peer : d->id, &got);
             break;
         case 1:
-        case 2:
-            (void)evtchn_bind_interdomain(d, next(&seed) % 4 ? peer : d->id, port, &got);
-            break;
-        case 3:
-            (void)evtchn_close_port(d, port);
-            break;
+        case 2: (void)evtchn_bind_interdomain(d, next(&seed) % 4 ? peer : d->id, port, &got); break;
+        case 3: (void)evtchn_close_port(d, port); break;
         case 4:
             (void)evtchn_unmask(d, port);
             (void)evtchn_bind_virq(d, VIRQ_TIMER, 0, &got);
@@ -186,23 +175,17 @@ static void channels(struct domain *d, domid_t peer, uint32_t seed)
             evtchn_raise_virq(d->vcpu[0], VIRQ_TIMER);
             (void)evtchn_is_pending(d, port);
             break;
-        default:
-            (void)evtchn_send(d, port);
+        default: (void)evtchn_send(d, port);
         }
         if (i % 500 == 0)
-            BUG_ON(d == guest ? evtchn_reset_all(d) == -ENOMEM : evtchn_check(dom0) || evtchn_check(guest));
+            BUG_ON(d == guest ? evtchn_reset_all(d) == -ENOMEM
+                              : evtchn_check(dom0) || evtchn_check(guest));
     }
 }
 
-static void dom0_cpu(void)
-{
-    channels(dom0, 1, 4);
-}
+static void dom0_cpu(void) { channels(dom0, 1, 4); }
 
-static void guest_cpu(void)
-{
-    channels(guest, 0, 5);
-}
+static void guest_cpu(void) { channels(guest, 0, 5); }
 
 static void test_channels(void **state)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments of domctl: what is refused and with which error, what comes back, what is left unchanged.
+ * Arguments of domctl: what is refused and with which error, what comes back, what is left
+ * unchanged.
  */
 #include "hypercall_core.h"
 #include "directmap.h"
@@ -34,25 +35,28 @@ static void test_domctl_refuses(void **state)
 
 static struct xen_domctl good_create(void)
 {
-    return (struct xen_domctl){ .cmd = XEN_DOMCTL_createdomain,
-                               .domain = 0xffff,
-                               .u.createdomain = { .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-                                                  .max_vcpus = 2,
-                                                  .max_evtchn_port = 1023,
-                                                  .max_grant_frames = -1,
-                                                  .max_maptrack_frames = -1,
-                                                  .grant_opts = 1,
-                                                  .arch.emulation_flags = XEN_X86_EMU_LAPIC } };
+    return (
+        struct xen_domctl){ .cmd = XEN_DOMCTL_createdomain,
+                            .domain = 0xffff,
+                            .u.createdomain = { .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+                                                .max_vcpus = 2,
+                                                .max_evtchn_port = 1023,
+                                                .max_grant_frames = -1,
+                                                .max_maptrack_frames = -1,
+                                                .grant_opts = 1,
+                                                .arch.emulation_flags = XEN_X86_EMU_LAPIC } };
 }
 
-#define REFUSED(field, value, error) do { \
+#define REFUSED(field, value, error) \
+    do { \
         struct xen_domctl op_ = good_create(); \
         op_.u.createdomain.field = (value); \
         assert_int_equal(domctl(&op_), (error)); \
     } while (0)
 
 /* What is not offered is said in words. */
-#define NOT_OFFERED(field, value, word) do { \
+#define NOT_OFFERED(field, value, word) \
+    do { \
         harness_log[0] = 0; \
         REFUSED(field, value, -EOPNOTSUPP); \
         assert_non_null(strstr(harness_log, word)); \
@@ -100,7 +104,8 @@ static void test_create_needs_a_way_back(void **state)
     op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     memcpy(mfn_to_virt(m), &op, sizeof(op));
     assert_int_equal(p2m_set(tool->d, GFN(0x3000), m, 0, P2M_RAM_RO), 0);
-    assert_int_equal(harness_hypercall(hypercall_domctl, tool, 0x3000ull << PAGE_SHIFT, 0, 0, NULL), -EFAULT);
+    assert_int_equal(harness_hypercall(hypercall_domctl, tool, 0x3000ull << PAGE_SHIFT, 0, 0, NULL),
+                     -EFAULT);
     assert_int_equal(did.created, 0);
 }
 
@@ -113,7 +118,8 @@ static void test_pause_from_memory_that_is_read_only(void **state)
     op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     memcpy(mfn_to_virt(m), &op, sizeof(op));
     assert_int_equal(p2m_set(tool->d, GFN(0x3000), m, 0, P2M_RAM_RO), 0);
-    assert_int_equal(harness_hypercall(hypercall_domctl, tool, 0x3000ull << PAGE_SHIFT, 0, 0, NULL), 0);
+    assert_int_equal(harness_hypercall(hypercall_domctl, tool, 0x3000ull << PAGE_SHIFT, 0, 0, NULL),
+                     0);
     assert_int_equal(guest->pause_count, 1);
 }
 
@@ -165,8 +171,9 @@ static void test_getdomaininfo(void **state)
     assert_int_equal(op.u.getdomaininfo.cpu_time, 100);
     assert_int_equal(op.u.getdomaininfo.tot_pages, 16);
     assert_int_equal(op.u.getdomaininfo.nr_online_vcpus, 1);
-    assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_paused | XEN_DOMINF_shutdown | XEN_DOMINF_blocked |
-                                                   XEN_DOMINF_hvm_guest | XEN_DOMINF_hap |
+    assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_paused | XEN_DOMINF_shutdown |
+                                                   XEN_DOMINF_blocked | XEN_DOMINF_hvm_guest |
+                                                   XEN_DOMINF_hap |
                                                    SHUTDOWN_crash << XEN_DOMINF_shutdownshift);
     user->wait = WAIT_DOWN; /* nobody is there who could be blocked */
     guest->dying = DOMAIN_DEAD;
@@ -174,10 +181,12 @@ static void test_getdomaininfo(void **state)
     guest->shut_down = false;
     assert_takes(LOCK_DOMAIN, 1, assert_int_equal(domctl(&op), 0));
     assert_int_equal(op.u.getdomaininfo.nr_online_vcpus, 0);
-    assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_dying | XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
+    assert_int_equal(op.u.getdomaininfo.flags,
+                     XEN_DOMINF_dying | XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
     user->wait = WAIT_NONE;
     assert_int_equal(domctl(&op), 0);
-    assert_int_equal(op.u.getdomaininfo.flags, XEN_DOMINF_dying | XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
+    assert_int_equal(op.u.getdomaininfo.flags,
+                     XEN_DOMINF_dying | XEN_DOMINF_hvm_guest | XEN_DOMINF_hap);
     op.domain = 4;
     assert_int_equal(domctl(&op), -ESRCH);
 }
@@ -260,7 +269,8 @@ static void test_vcpu_domctls(void **state)
     user->sched.affinity = 2;
     assert_int_equal(domctl(&op), -EINVAL); /* neither hard nor soft */
     a->flags = XEN_VCPUAFFINITY_HARD;
-    a->cpumap_hard = (struct xenctl_bitmap){ .bitmap.p = (void *)BUF(2), .nr_bits = XENCTL_BITMAP_BITS };
+    a->cpumap_hard =
+        (struct xenctl_bitmap){ .bitmap.p = (void *)BUF(2), .nr_bits = XENCTL_BITMAP_BITS };
     memset(at(BUF(2)), 0xff, PAGE_SIZE);
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(*(uint64_t *)at(BUF(2)), 2);
@@ -346,7 +356,8 @@ static void test_memory_domctls(void **state)
 
 /* --- contexts --- */
 
-static size_t put_record(size_t used, uint16_t code, uint16_t instance, const void *data, uint32_t length)
+static size_t put_record(size_t used, uint16_t code, uint16_t instance, const void *data,
+                         uint32_t length)
 {
     struct hvm_save_descriptor d = { code, instance, length };
     uint8_t *p = (uint8_t *)at(BUF(4)) + used;
@@ -357,13 +368,16 @@ static size_t put_record(size_t used, uint16_t code, uint16_t instance, const vo
     return used + sizeof(d) + length;
 }
 
-static const struct hvm_save_header header = { .magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION };
+static const struct hvm_save_header header = { .magic = HVM_FILE_MAGIC,
+                                               .version = HVM_FILE_VERSION };
 static const struct hvm_hw_cpu registers = { .rip = 0x1000, .cr0 = 0x11 };
 
 static long set_context(size_t size)
 {
-    struct xen_domctl op = { .cmd = XEN_DOMCTL_sethvmcontext, .domain = 3,
-                             .u.hvmcontext = { .size = (uint32_t)size, .buffer.p = (void *)BUF(4) } };
+    struct xen_domctl op = { .cmd = XEN_DOMCTL_sethvmcontext,
+                             .domain = 3,
+                             .u.hvmcontext = { .size = (uint32_t)size,
+                                               .buffer.p = (void *)BUF(4) } };
 
     return domctl(&op);
 }
@@ -395,21 +409,21 @@ static void test_context_set(void **state)
     user->initialised = false;
     user->wait = WAIT_SIPI;
     cpu = put_record(head, HVM_SAVE_CODE(CPU), 0, &registers, sizeof(registers));
-    assert_int_equal(set_context(cpu), -ENODATA);                     /* no end */
+    assert_int_equal(set_context(cpu), -ENODATA); /* no end */
     end = put_record(cpu, HVM_SAVE_CODE(END), 0, NULL, 0);
     assert_int_equal(set_context(end - 1), -ENODATA);
     assert_int_equal(set_context(head - 1), -ENODATA);
     put_record(cpu, 77, 0, NULL, 0);
-    assert_int_equal(set_context(end), -EINVAL);                      /* no such record */
+    assert_int_equal(set_context(end), -EINVAL); /* no such record */
     put_record(cpu, HVM_SAVE_CODE(END), 0, NULL, 0);
     put_record(0, HVM_SAVE_CODE(END), 0, NULL, 0);
-    assert_int_equal(set_context(end), -EINVAL);                      /* an end without a header */
+    assert_int_equal(set_context(end), -EINVAL); /* an end without a header */
     put_record(put_record(0, HVM_SAVE_CODE(HEADER), 0, &header, sizeof(header)),
                HVM_SAVE_CODE(HEADER), 0, &header, sizeof(header));
-    assert_int_equal(set_context(end), -EINVAL);                      /* two headers */
+    assert_int_equal(set_context(end), -EINVAL); /* two headers */
     put_record(cpu, HVM_SAVE_CODE(END), 0, NULL, 0);
     put_record(head, HVM_SAVE_CODE(CPU), 1, &registers, sizeof(registers));
-    assert_int_equal(set_context(end), -ENOENT);                      /* no such vcpu */
+    assert_int_equal(set_context(end), -ENOENT); /* no such vcpu */
     put_record(head, HVM_SAVE_CODE(CPU), 0, &registers, sizeof(registers) - 8);
     assert_int_equal(set_context(end), -EINVAL);
     ((struct hvm_save_descriptor *)((uint8_t *)at(BUF(4)) + head))->length = ~0u;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0/elf.c against well-formed and broken images. Images are built in a heap block of exactly their size,
- * so that the sanitizer sees any read behind the end.
+ * dom0/elf.c against well-formed and broken images. Images are built in a heap block of exactly
+ * their size, so that the sanitizer sees any read behind the end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,14 +32,22 @@ static void put_phdr(uint8_t *at, uint32_t type, uint64_t offset, uint64_t paddr
     put(at + 40, memsz, 8);
 }
 
-struct image { uint8_t *data; uint64_t size; };
+struct image {
+    uint8_t *data;
+    uint64_t size;
+};
 
-/* One PT_LOAD of 16 bytes (32 in memory) at 16 MiB, one PT_NOTE with a Xen note of value 0x1000200. */
+/*
+ * One PT_LOAD of 16 bytes (32 in memory) at 16 MiB, one PT_NOTE with a Xen note of value 0x1000200.
+ */
 static struct image make_image(void)
 {
     uint8_t *p = calloc(1, IMAGE_SIZE);
 
-    memcpy(p, "\x7f" "ELF\x02\x01\x01", 7);
+    memcpy(p,
+           "\x7f"
+           "ELF\x02\x01\x01",
+           7);
     put(p + 16, 2, 2);
     put(p + 18, 62, 2);
     put(p + 32, PHDRS, 8);
@@ -94,7 +102,10 @@ static void test_nothing_to_start(void **state)
     refuses(e, "no segment to load");
     e.size = 64 + 17 * 56;
     e.data = calloc(1, e.size);
-    memcpy(e.data, "\x7f" "ELF\x02\x01\x01", 7);
+    memcpy(e.data,
+           "\x7f"
+           "ELF\x02\x01\x01",
+           7);
     put(e.data + 18, 62, 2);
     put(e.data + 32, PHDRS, 8);
     put(e.data + 54, 56, 2);
@@ -104,7 +115,10 @@ static void test_nothing_to_start(void **state)
     refuses(e, "too many segments");
 }
 
-/* Notes of all sizes stand before it, or two of its type that are not Xen's; the first of two counts. */
+/*
+ * Notes of all sizes stand before it, or two of its type that are not Xen's; the first of two
+ * counts.
+ */
 static void test_among_other_notes(void **state)
 {
     for (uint32_t name = 0; name < 10; name++)
@@ -221,9 +235,9 @@ static void test_segment_outside(void **state)
 {
     static const uint64_t bad[][3] = {
         /* offset, file size, memory size */
-        {IMAGE_SIZE, 1, 1},   {TEXT_AT, 17, 32},
-        {UINT64_MAX, 16, 32}, {TEXT_AT, UINT64_MAX, UINT64_MAX},
-        {TEXT_AT, 16, 15},    {TEXT_AT, 16, UINT64_MAX},
+        { IMAGE_SIZE, 1, 1 },   { TEXT_AT, 17, 32 },
+        { UINT64_MAX, 16, 32 }, { TEXT_AT, UINT64_MAX, UINT64_MAX },
+        { TEXT_AT, 16, 15 },    { TEXT_AT, 16, UINT64_MAX },
     };
 
     (void)state;
@@ -255,10 +269,16 @@ static void test_broken_note(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good), cmocka_unit_test(test_nothing_to_start), cmocka_unit_test(test_short),
-        cmocka_unit_test(test_not_elf), cmocka_unit_test(test_bzimage), cmocka_unit_test(test_32bit),
-        cmocka_unit_test(test_headers_outside), cmocka_unit_test(test_segment_outside),
-        cmocka_unit_test(test_broken_note), cmocka_unit_test(test_among_other_notes),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_nothing_to_start),
+        cmocka_unit_test(test_short),
+        cmocka_unit_test(test_not_elf),
+        cmocka_unit_test(test_bzimage),
+        cmocka_unit_test(test_32bit),
+        cmocka_unit_test(test_headers_outside),
+        cmocka_unit_test(test_segment_outside),
+        cmocka_unit_test(test_broken_note),
+        cmocka_unit_test(test_among_other_notes),
         cmocka_unit_test(test_many_segments),
     };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * guest/emulate.c: instructions on emulated memory, executed from a guest's RAM with registers and
- * flags as the CPU would leave them; what must not be emulated. The emulated page is dom0's I/O APIC,
- * faked as one word.
+ * flags as the CPU would leave them; what must not be emulated. The emulated page is dom0's I/O
+ * APIC, faked as one word.
  */
 #include "bus_model.h"
 #include "vdev/lapic.h"
@@ -127,7 +127,10 @@ static void compare(void **state)
         for (unsigned int j = 0; j < ARRAY_SIZE(values); j++) {
             uint64_t expected;
 
-            __asm__("cmp %2, %1; pushfq; pop %0" : "=r"(expected) : "r"(values[i]), "r"(values[j]) : "cc");
+            __asm__("cmp %2, %1; pushfq; pop %0"
+                    : "=r"(expected)
+                    : "r"(values[i]), "r"(values[j])
+                    : "cc");
             word = values[i];
             gpr[1] = values[j];
             RUN("\x39\x08"); /* cmp %ecx,(%rax): memory is the first operand */
@@ -140,7 +143,9 @@ static void compare(void **state)
     assert_int_equal(writes, 0);
 }
 
-struct machine { uint64_t rax, rcx, memory, flags; };
+struct machine {
+    uint64_t rax, rcx, memory, flags;
+};
 
 /* The host's CPU executes the same bytes, on memory at RDX. */
 static void run_natively(const char *bytes, unsigned int n, struct machine *m)
@@ -148,34 +153,80 @@ static void run_natively(const char *bytes, unsigned int n, struct machine *m)
     static char *code;
 
     if (!code)
-        code = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        code = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(code, MAP_FAILED);
     memcpy(code, bytes, n);
     code[n] = (char)0xc3;
     __asm__ volatile("add $-128, %%rsp; push %[flags]; popfq; call *%[code]; pushfq; pop %[flags];"
                      "sub $-128, %%rsp"
                      : "+a"(m->rax), "+c"(m->rcx), [flags] "+b"(m->flags)
-                     : "d"(&m->memory), [code] "S"(code) : "memory", "cc");
+                     : "d"(&m->memory), [code] "S"(code)
+                     : "memory", "cc");
 }
 
-/* Each instruction that computes, in each size, against what the host's own CPU makes of the same bytes. */
+/*
+ * Each instruction that computes, in each size, against what the host's own CPU makes of the same
+ * bytes.
+ */
 static void computes_as_a_cpu(void **state)
 {
-    static const struct { const char *bytes; unsigned int n; uint64_t undefined; } insns[] = {
+    static const struct {
+        const char *bytes;
+        unsigned int n;
+        uint64_t undefined;
+    } insns[] = {
 #define I(bytes, undefined) { bytes, sizeof(bytes) - 1, undefined }
-        I("\x01\x0a", 0), I("\x03\x0a", 0), I("\x11\x0a", 0), I("\x13\x0a", 0), I("\x19\x0a", 0),
-        I("\x1b\x0a", 0), I("\x29\x0a", 0), I("\x2b\x0a", 0), I("\x39\x0a", 0), I("\x3b\x0a", 0),
-        I("\x09\x0a", AF), I("\x0b\x0a", AF), I("\x21\x0a", AF), I("\x31\x0a", AF), I("\x85\x0a", AF),
-        I("\xff\x02", 0), I("\xff\x0a", 0), I("\xf7\x12", 0), I("\xf7\x1a", 0), I("\x87\x0a", 0),
-        I("\x0f\xc1\x0a", 0), I("\x0f\xb1\x0a", 0), I("\x83\x02\xf1", 0), I("\x83\x12\x7f", 0),
-        I("\x83\x1a\x01", 0), I("\x83\x2a\x80", 0), I("\x83\x3a\xff", 0),
+        I("\x01\x0a", 0),
+        I("\x03\x0a", 0),
+        I("\x11\x0a", 0),
+        I("\x13\x0a", 0),
+        I("\x19\x0a", 0),
+        I("\x1b\x0a", 0),
+        I("\x29\x0a", 0),
+        I("\x2b\x0a", 0),
+        I("\x39\x0a", 0),
+        I("\x3b\x0a", 0),
+        I("\x09\x0a", AF),
+        I("\x0b\x0a", AF),
+        I("\x21\x0a", AF),
+        I("\x31\x0a", AF),
+        I("\x85\x0a", AF),
+        I("\xff\x02", 0),
+        I("\xff\x0a", 0),
+        I("\xf7\x12", 0),
+        I("\xf7\x1a", 0),
+        I("\x87\x0a", 0),
+        I("\x0f\xc1\x0a", 0),
+        I("\x0f\xb1\x0a", 0),
+        I("\x83\x02\xf1", 0),
+        I("\x83\x12\x7f", 0),
+        I("\x83\x1a\x01", 0),
+        I("\x83\x2a\x80", 0),
+        I("\x83\x3a\xff", 0),
         I("\xc7\x02\x01\x02\x03\x84", 0),
-        I("\x0f\xba\x22\x05", ARITHMETIC & ~CF), I("\x0f\xba\x2a\xff", ARITHMETIC & ~CF),
-        I("\x0f\xba\x32\x1f", ARITHMETIC & ~CF), I("\x0f\xba\x3a\x2e", ARITHMETIC & ~CF),
+        I("\x0f\xba\x22\x05", ARITHMETIC & ~CF),
+        I("\x0f\xba\x2a\xff", ARITHMETIC & ~CF),
+        I("\x0f\xba\x32\x1f", ARITHMETIC & ~CF),
+        I("\x0f\xba\x3a\x2e", ARITHMETIC & ~CF),
     };
     static const uint64_t values[] = {
-        0, 1, 0xf, 0x10, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff, 0x80000000, 0xffffffff,
-        0x7fffffffffffffff, 0x8000000000000000, ~0ull, 0x123456789abcdef0,
+        0,
+        1,
+        0xf,
+        0x10,
+        0x7f,
+        0x80,
+        0xff,
+        0x7fff,
+        0x8000,
+        0x7fffffff,
+        0x80000000,
+        0xffffffff,
+        0x7fffffffffffffff,
+        0x8000000000000000,
+        ~0ull,
+        0x123456789abcdef0,
     };
     static const char *const prefixes[] = { "\x66", "", "\x48" };
 
@@ -187,7 +238,8 @@ static void computes_as_a_cpu(void **state)
         unsigned int n = insns[i / 4].n, size = bytes_only ? 1 : 2u << i % 4, at = 0;
         uint64_t mask = size == 8 ? ~0ull : (1ull << 8 * size) - 1;
 
-        if (bytes_only && (insns[i / 4].bytes[0] == '\x83' || !memcmp(insns[i / 4].bytes, "\x0f\xba", 2)))
+        if (bytes_only &&
+            (insns[i / 4].bytes[0] == '\x83' || !memcmp(insns[i / 4].bytes, "\x0f\xba", 2)))
             continue;
         if (!bytes_only && prefixes[i % 4][0])
             bytes[at++] = prefixes[i % 4][0];
@@ -212,7 +264,8 @@ static void computes_as_a_cpu(void **state)
             assert_int_equal(gpr[0], m.rax);
             assert_int_equal(gpr[1], m.rcx);
             assert_int_equal(table_word & mask, m.memory & mask);
-            assert_int_equal((registers.rflags ^ m.flags) & ARITHMETIC & ~insns[i / 4].undefined, 0);
+            assert_int_equal((registers.rflags ^ m.flags) & ARITHMETIC & ~insns[i / 4].undefined,
+                             0);
         }
     }
     table_there = false;
@@ -221,11 +274,21 @@ static void computes_as_a_cpu(void **state)
 /* A register names any bit from the operand's first on, before it, too. */
 static void bits_far_away(void **state)
 {
-    static const struct { const char *bytes; unsigned int n; int64_t at; uint64_t bit; } cases[] = {
-        { "\x0f\xa3\x0a", 3, 0, 31 }, { "\x0f\xa3\x0a", 3, 4, 32 }, { "\x0f\xa3\x0a", 3, -4, 0xffffffff },
-        { "\x0f\xa3\x0a", 3, -4, 0xffffffe0 }, { "\x0f\xa3\x0a", 3, -8, 0xffffffdf },
-        { "\x66\x0f\xab\x0a", 4, 2, 0x10010 }, { "\x66\x0f\xb3\x0a", 4, -2, 0xffff },
-        { "\x48\x0f\xbb\x0a", 4, -8, ~0ull }, { "\x48\x0f\xa3\x0a", 4, 0x20000000, 1ull << 32 },
+    static const struct {
+        const char *bytes;
+        unsigned int n;
+        int64_t at;
+        uint64_t bit;
+    } cases[] = {
+        { "\x0f\xa3\x0a", 3, 0, 31 },
+        { "\x0f\xa3\x0a", 3, 4, 32 },
+        { "\x0f\xa3\x0a", 3, -4, 0xffffffff },
+        { "\x0f\xa3\x0a", 3, -4, 0xffffffe0 },
+        { "\x0f\xa3\x0a", 3, -8, 0xffffffdf },
+        { "\x66\x0f\xab\x0a", 4, 2, 0x10010 },
+        { "\x66\x0f\xb3\x0a", 4, -2, 0xffff },
+        { "\x48\x0f\xbb\x0a", 4, -8, ~0ull },
+        { "\x48\x0f\xa3\x0a", 4, 0x20000000, 1ull << 32 },
     };
 
     (void)state;
@@ -237,7 +300,7 @@ static void bits_far_away(void **state)
         assert_int_equal(run_at(gpr[2] + (uint64_t)cases[i].at, cases[i].bytes, cases[i].n), 0);
         assert_int_equal(*rip, CODE + cases[i].n);
         assert_int_equal(flags(), CF); /* all ones */
-        gpr[1] ^= 64; /* another word: what faulted was not this operand */
+        gpr[1] ^= 64;                  /* another word: what faulted was not this operand */
         assert_int_equal(run_at(gpr[2] + (uint64_t)cases[i].at, cases[i].bytes, cases[i].n), 0);
         assert_int_equal(*rip, CODE);
     }
@@ -252,7 +315,8 @@ static void strings(void **state)
     gpr[0] = 0x77;
     gpr[7] = IOAPIC;
     gpr[1] = 3;
-    for (unsigned int left = 3; left-- > 0;) { /* rep stos: one at a time, RIP stays until the last */
+    /* rep stos: one at a time, RIP stays until the last */
+    for (unsigned int left = 3; left-- > 0;) {
         assert_int_equal(run_at(IOAPIC + 4 * (2 - left), "\xf3\xab", 2), 0);
         assert_int_equal(*rip, CODE + (left ? 0 : 2));
         assert_int_equal(gpr[1], left);
@@ -311,9 +375,10 @@ static void not_emulated(void **state)
 {
     (void)state;
     gpr[0] = IOAPIC;
-    assert_int_equal(run_at(IOAPIC, "\xff\x30", 2), -EINVAL);         /* push */
+    assert_int_equal(run_at(IOAPIC, "\xff\x30", 2), -EINVAL); /* push */
     assert_int_equal(*rip, CODE);
-    assert_int_equal(run_at(IOAPIC + 0x20, "\x8b\x08", 2), -EINVAL);  /* the fault was of something else */
+    /* the fault was of something else */
+    assert_int_equal(run_at(IOAPIC + 0x20, "\x8b\x08", 2), -EINVAL);
     assert_int_equal(run_at(IOAPIC, "\xab", 1), 0);
     gpr[7] = IOAPIC + 4;
     assert_int_equal(run_at(IOAPIC, "\xab", 1), -EINVAL);
@@ -327,7 +392,8 @@ static void not_emulated(void **state)
     assert_int_equal(emulate_access(v, IOAPIC), 0);
     assert_int_equal(*rip, CODE + 0x1001);
     assert_int_equal(protections, 0);
-    assert_int_equal(run_at(HOLE, "\xff\x30", 2), 0); /* where nothing is: the guest can handle that */
+    /* where nothing is: the guest can handle that */
+    assert_int_equal(run_at(HOLE, "\xff\x30", 2), 0);
     assert_int_equal(*rip, CODE);
     assert_int_equal(protections, 1);
     table_there = true;
@@ -375,14 +441,19 @@ static void nobody_there(void **state)
     assert_int_equal(val, 0xffffffff);
 }
 
-/* Where an operand is: relative to RIP, by FS and GS, by the stack's segment where RSP or RBP is the base. */
+/*
+ * Where an operand is: relative to RIP, by FS and GS, by the stack's segment where RSP or RBP is
+ * the base.
+ */
 static void operands(void **state)
 {
     (void)state;
     word = 0x1234;
     gpr[1] = 0;
-    assert_int_equal(run_at(IOAPIC + 21, "\x8b\x0d\x10\x00\x00\x00", 6), -EINVAL); /* mov 16(%rip),%ecx */
-    assert_int_equal(run_at(IOAPIC + 22, "\x8b\x0d\x10\x00\x00\x00", 6), 0); /* from behind itself */
+    /* mov 16(%rip),%ecx */
+    assert_int_equal(run_at(IOAPIC + 21, "\x8b\x0d\x10\x00\x00\x00", 6), -EINVAL);
+    /* from behind itself */
+    assert_int_equal(run_at(IOAPIC + 22, "\x8b\x0d\x10\x00\x00\x00", 6), 0);
     assert_int_equal(gpr[1], 0x1234);
     segments[SEG_FS].base = IOAPIC - 0x100;
     gpr[0] = 0x100;
@@ -416,14 +487,17 @@ static void privilege(void **state)
     (void)state;
     harness_populate(d, 0x30, 3);
     entry = table[1];
-    assert_int_equal(guest_write_physical(d, 0x30000, &entry, 8), 0);       /* PML4[0] -> 0x31000 */
+    assert_int_equal(guest_write_physical(d, 0x30000, &entry, 8), 0); /* PML4[0] -> 0x31000 */
     entry = 0x32007;
-    assert_int_equal(guest_write_physical(d, 0x31000, &entry, 8), 0);       /* PDPT[0] -> 0x32000 */
-    entry = 0x83;                                                           /* 2M page 0, supervisor */
+    assert_int_equal(guest_write_physical(d, 0x31000, &entry, 8), 0); /* PDPT[0] -> 0x32000 */
+    /* 2M page 0, supervisor */
+    entry = 0x83;
     assert_int_equal(guest_write_physical(d, 0x32000, &entry, 8), 0);
-    entry = 0x87;                                                           /* 2M page 0 again at 2M, user */
+    /* 2M page 0 again at 2M, user */
+    entry = 0x87;
     assert_int_equal(guest_write_physical(d, 0x32008, &entry, 8), 0);
-    entry = (IOAPIC & ~0x1fffffull) | 0x87;                                 /* the device at 4M, user */
+    /* the device at 4M, user */
+    entry = (IOAPIC & ~0x1fffffull) | 0x87;
     assert_int_equal(guest_write_physical(d, 0x32010, &entry, 8), 0);
     harness_paging.cr0 = 0x80000001;
     harness_paging.cr3 = table[0] & PAGE_MASK;
@@ -447,7 +521,9 @@ static void privilege(void **state)
     assert_int_equal(emulate_access(v, IOAPIC), -EINVAL);
 }
 
-/* An instruction goes on where the next page of the address space is, not where the next frame is. */
+/*
+ * An instruction goes on where the next page of the address space is, not where the next frame is.
+ */
 static void code_across_pages(void **state)
 {
     static const uint64_t tables[] = { 0x31007, 0x32007, 0x33007 };
@@ -486,13 +562,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(code_across_pages, model_setup),
-        cmocka_unit_test_setup(moves, model_setup), cmocka_unit_test_setup(other_sizes, model_setup),
-        cmocka_unit_test_setup(logic, model_setup), cmocka_unit_test_setup(compare, model_setup),
+        cmocka_unit_test_setup(moves, model_setup),
+        cmocka_unit_test_setup(other_sizes, model_setup),
+        cmocka_unit_test_setup(logic, model_setup),
+        cmocka_unit_test_setup(compare, model_setup),
         cmocka_unit_test_setup(computes_as_a_cpu, model_setup),
         cmocka_unit_test_setup(bits_far_away, model_setup),
-        cmocka_unit_test_setup(strings, model_setup), cmocka_unit_test_setup(short_modes, model_setup),
-        cmocka_unit_test_setup(not_emulated, model_setup), cmocka_unit_test_setup(nobody_there, model_setup),
-        cmocka_unit_test_setup(operands, model_setup), cmocka_unit_test_setup(privilege, model_setup),
+        cmocka_unit_test_setup(strings, model_setup),
+        cmocka_unit_test_setup(short_modes, model_setup),
+        cmocka_unit_test_setup(not_emulated, model_setup),
+        cmocka_unit_test_setup(nobody_there, model_setup),
+        cmocka_unit_test_setup(operands, model_setup),
+        cmocka_unit_test_setup(privilege, model_setup),
     };
 
     return cmocka_run_group_tests_name("emulate", tests, NULL, NULL);

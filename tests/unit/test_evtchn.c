@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels: what may be bound to what, 2-level delivery, polling, reset, and what the checker finds.
+ * Event channels: what may be bound to what, 2-level delivery, polling, reset, and what the checker
+ * finds.
  */
 #include "evtchn_model.h"
 #include "mm/alloc.h"
@@ -72,8 +73,8 @@ static void test_loopback(void **state)
 
 static void test_bad_ports(void **state)
 {
-    static const uint32_t bad[] = { 0, 5, EVTCHN_BUCKET, MAX_PORT, MAX_PORT + 1, 4096, 131071, 131072,
-                                    BAD_PORT, ~0u };
+    static const uint32_t bad[] = { 0,    5,      EVTCHN_BUCKET, MAX_PORT, MAX_PORT + 1,
+                                    4096, 131071, 131072,        BAD_PORT, ~0u };
     struct evtchn_status s = { 0 };
 
     (void)state;
@@ -85,7 +86,8 @@ static void test_bad_ports(void **state)
         assert_int_equal(evtchn_is_pending(b, bad[i]), -EINVAL);
         assert_int_equal(evtchn_fifo_set_priority(b, bad[i], 0), -ENOSYS);
     }
-    assert_int_equal(evtchn_status_of(b, &s), 0); /* lsevtchn begins with 0 and goes on to the first error */
+    /* lsevtchn begins with 0 and goes on to the first error */
+    assert_int_equal(evtchn_status_of(b, &s), 0);
     assert_int_equal(s.status, EVTCHNSTAT_closed);
     s.port = EVTCHN_BUCKET;
     assert_int_equal(evtchn_status_of(b, &s), -EINVAL);
@@ -114,7 +116,7 @@ static void test_virq(void **state)
     assert_true(pending_2l(b, timer1));
     assert_false(pending_2l(b, timer0));
     assert_int_equal(upcalls[1][1], 1);
-    evtchn_raise_virq(b->vcpu[1], VIRQ_DEBUG); /* nobody wants it */
+    evtchn_raise_virq(b->vcpu[1], VIRQ_DEBUG);                 /* nobody wants it */
     assert_int_equal(evtchn_bind_vcpu(b, timer1, 0), -EINVAL); /* stays where it is */
 
     evtchn_raise_global_virq(VIRQ_DOM_EXC);
@@ -166,7 +168,8 @@ static void test_all_ports(void **state)
     assert_int_equal(unbound(b, 0), 500);
     for (uint32_t i = 1; i < EVTCHN_2L_NR_CHANNELS; i++)
         assert_int_equal(unbound(a, 0), i);
-    assert_int_equal(evtchn_alloc_unbound(a, 0, &port), -ENOSPC); /* more than 2-level words can show */
+    /* more than 2-level words can show */
+    assert_int_equal(evtchn_alloc_unbound(a, 0, &port), -ENOSPC);
 }
 
 static void test_no_memory(void **state)
@@ -198,7 +201,8 @@ static void test_dying(void **state)
     b->dying = DOMAIN_DYING;
     assert_int_equal(evtchn_alloc_unbound(b, 0, &port), -EINVAL);
     assert_int_equal(evtchn_bind_ipi(b, 0, &port), -EINVAL);
-    assert_int_equal(evtchn_bind_interdomain(a, 1, pb, &port), 0); /* cut again when b's ports are closed */
+    /* cut again when b's ports are closed */
+    assert_int_equal(evtchn_bind_interdomain(a, 1, pb, &port), 0);
     while (evtchn_teardown(b) == -ERESTART)
         ;
     assert_int_equal(status_of(a, port).status, EVTCHNSTAT_unbound);
@@ -271,17 +275,21 @@ static void set_compat(struct domain *d, bool compat)
         evtchn_vcpu_info_moved(v);
 }
 
-/* A 32-bit guest's words: the masks follow after 1024 bits, the selector is the second word of vcpu_info. */
+/*
+ * A 32-bit guest's words: the masks follow after 1024 bits, the selector is the second word of
+ * vcpu_info.
+ */
 static void test_compat_2l(void **state)
 {
-    uint32_t p = ipi(b, 1), *pending = (uint32_t *)b->shared_info->evtchn_pending, *mask = pending + 32;
+    uint32_t p = ipi(b, 1), *pending = (uint32_t *)b->shared_info->evtchn_pending,
+             *mask = pending + 32;
     uint32_t *selector = (uint32_t *)b->vcpu[1]->info + 1;
 
     (void)state;
     while (p < 40)
         p = ipi(b, 1);
     assert_int_equal(evtchn_send(b, p), 0);
-    set_compat(b, true);              /* what was pending is seen at the new place */
+    set_compat(b, true); /* what was pending is seen at the new place */
     assert_int_equal(pending[p / 32], 1u << p % 32);
     assert_int_equal(*selector, ~0u);
     assert_int_equal(b->vcpu[1]->info->evtchn_upcall_pending, 1);
@@ -351,7 +359,8 @@ static void test_reset(void **state)
     uint32_t pa, pb, exc = 0;
 
     (void)state;
-    for (unsigned int i = 0; i < 3 * EVTCHN_BUCKET - 4; i++) /* with the three below no port is free */
+    /* with the three below no port is free */
+    for (unsigned int i = 0; i < 3 * EVTCHN_BUCKET - 4; i++)
         unbound(b, 0);
     channel(&pa, &pb);
     ipi(b, 0);
@@ -462,7 +471,10 @@ static void test_check_finds(void **state)
     assert_non_null(strstr(harness_log, "to d1 port 1, vcpu 0\n"));
 }
 
-/* The lock for all domains is taken to make and to end what is between two, not for what a guest may try. */
+/*
+ * The lock for all domains is taken to make and to end what is between two, not for what a guest
+ * may try.
+ */
 static void only_bindings_take_the_lock_of_all(void **state)
 {
     unsigned int before = harness_locks_taken(LOCK_BIND);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels of FIFO queues: what a guest finds in its words, in which order, and that whatever it writes
- * there hurts only itself.
+ * Event channels of FIFO queues: what a guest finds in its words, in which order, and that whatever
+ * it writes there hurts only itself.
  */
 #include "evtchn_model.h"
 
@@ -16,9 +16,9 @@ static void test_fifo_refused(void **state)
     assert_int_equal(init_control(0, CONTROL_GFN, 4), -EINVAL);
     assert_int_equal(init_control(0, CONTROL_GFN, 4096 - 64), -EINVAL); /* crosses the page's end */
     assert_int_equal(init_control(0, CONTROL_GFN, 0xfffffff8), -EINVAL);
-    assert_int_not_equal(init_control(0, 10000, 0), 0);  /* no memory there */
+    assert_int_not_equal(init_control(0, 10000, 0), 0); /* no memory there */
     assert_int_not_equal(init_control(0, ~0ull, 0), 0);
-    assert_null(b->evtchn.fifo);                         /* still 2-level */
+    assert_null(b->evtchn.fifo); /* still 2-level */
     for (unsigned int n = 1; !b->evtchn.fifo; n++) {
         harness_fail_alloc(n);
         int rc = init_control(0, CONTROL_GFN, 4096 - 72);
@@ -31,7 +31,8 @@ static void test_fifo_refused(void **state)
     assert_int_equal(init_control(0, CONTROL_GFN, 0), -EINVAL);
     assert_int_not_equal(evtchn_fifo_expand_array(b, 10000), 0);
     assert_int_equal(evtchn_fifo_expand_array(b, ARRAY_GFN), 0);
-    assert_int_equal(evtchn_fifo_expand_array(b, ARRAY_GFN + 1), -ENOSPC); /* its ports end at 1023 */
+    /* its ports end at 1023 */
+    assert_int_equal(evtchn_fifo_expand_array(b, ARRAY_GFN + 1), -ENOSPC);
     assert_int_equal(evtchn_fifo_set_priority(b, ipi(b, 0), 16), -EINVAL);
     assert_int_equal(evtchn_fifo_set_priority(b, BAD_PORT, 0), -EINVAL);
     assert_int_equal(evtchn_fifo_set_priority(b, 99, 0), -EINVAL);
@@ -49,7 +50,8 @@ static void test_fifo_all_ports(void **state)
     start_fifo();
     assert_int_equal(evtchn_unmask(b, MAX_PORT), 0);
     assert_int_equal(take(1), MAX_PORT);
-    *(event_word_t *)harness_guest(b, ARRAY_GFN * PAGE_SIZE) = 1u << EVTCHN_FIFO_LINKED; /* port 0's word */
+    *(event_word_t *)harness_guest(b, ARRAY_GFN * PAGE_SIZE) =
+        1u << EVTCHN_FIFO_LINKED; /* port 0's word */
     assert_int_equal(evtchn_bind_ipi(b, 1, &port), -ENOSPC);
 }
 
@@ -80,7 +82,9 @@ static void test_fifo_order(void **state)
     assert_int_equal(take(0), 0);
 }
 
-/* The guest has cleared READY of a queue, or it will look again: only then does it have to be told. */
+/*
+ * The guest has cleared READY of a queue, or it will look again: only then does it have to be told.
+ */
 static void test_fifo_upcall_for_ready(void **state)
 {
     uint32_t p[2], n = 0;
@@ -141,8 +145,8 @@ static void test_fifo_moves(void **state)
     assert_int_equal(evtchn_send(b, q), 0);
     assert_int_equal(take(0), p);
     assert_int_equal(evtchn_bind_vcpu(b, p, 1), 0);
-    assert_int_equal(evtchn_send(b, q), 0);      /* tail of vcpu 1's queue now */
-    assert_int_equal(evtchn_unmask(b, q), 0);    /* q is pending since it was bound: vcpu 0's */
+    assert_int_equal(evtchn_send(b, q), 0);   /* tail of vcpu 1's queue now */
+    assert_int_equal(evtchn_unmask(b, q), 0); /* q is pending since it was bound: vcpu 0's */
     assert_int_equal(take(0), q);
     assert_int_equal(take(0), 0);
     assert_int_equal(take(1), p);
@@ -153,8 +157,8 @@ static void test_fifo_moves(void **state)
 }
 
 /*
- * Sent again while it is in a queue, where the guest has only forgotten it: it stays there, also when its
- * priority has changed, and what is behind it comes behind it.
+ * Sent again while it is in a queue, where the guest has only forgotten it: it stays there, also
+ * when its priority has changed, and what is behind it comes behind it.
  */
 static void test_fifo_sent_in_a_queue(void **state)
 {
@@ -235,7 +239,8 @@ static void test_fifo_missed(void **state)
 }
 
 /*
- * What an event word still has in its link field is no part of the queue; priorities begin with the default.
+ * What an event word still has in its link field is no part of the queue; priorities begin with the
+ * default.
  */
 static void test_fifo_fresh(void **state)
 {
@@ -302,15 +307,9 @@ static void test_fifo_random(void **state)
         seed = seed * 1103515245 + 12345;
         n = (seed >> 16) % PORTS;
         switch ((seed >> 8) % 8) {
-        case 0:
-            *word(ports[n]) |= WORD_MASKED;
-            break;
-        case 1:
-            assert_int_equal(evtchn_unmask(b, ports[n]), 0);
-            break;
-        case 2:
-            assert_int_equal(evtchn_fifo_set_priority(b, ports[n], seed >> 28), 0);
-            break;
+        case 0: *word(ports[n]) |= WORD_MASKED; break;
+        case 1: assert_int_equal(evtchn_unmask(b, ports[n]), 0); break;
+        case 2: assert_int_equal(evtchn_fifo_set_priority(b, ports[n], seed >> 28), 0); break;
         case 3:
         case 4:
             got = take(n % VCPUS);
@@ -319,9 +318,7 @@ static void test_fifo_random(void **state)
                 sent[got - ports[0]] = false;
             }
             break;
-        default:
-            assert_int_equal(evtchn_send(b, ports[n]), 0);
-            sent[n] = true;
+        default: assert_int_equal(evtchn_send(b, ports[n]), 0); sent[n] = true;
         }
     }
     for (unsigned int i = 0; i < PORTS; i++)

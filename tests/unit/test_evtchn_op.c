@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* hypercall/event_channel.c: each operation and who may ask for it; arguments that are not there. */
+/*
+ * hypercall/event_channel.c: each operation and who may ask for it; arguments that are not there.
+ */
 #include "evtchn_model.h"
 #include "mm/alloc.h"
 
 #include <string.h>
 
-#define ARGS 0x8000u                  /* guest physical: hypercall arguments */
+#define ARGS 0x8000u /* guest physical: hypercall arguments */
 
 static long call_at(uint32_t cmd, uint64_t at)
 {
@@ -116,8 +118,8 @@ static void test_hypercall_rows(void **state)
 }
 
 /*
- * Arguments that are not there change nothing: behind the end of memory, half behind it, at the end of the
- * address space.
+ * Arguments that are not there change nothing: behind the end of memory, half behind it, at the end
+ * of the address space.
  */
 static void test_hypercall_bad_address(void **state)
 {

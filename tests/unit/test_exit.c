@@ -24,7 +24,7 @@
 #define INFO_STRING 4u
 #define INFO_REP 8u
 #define INFO_SIZE(n) ((n) << 4)
-#define INFO_ADDRESS(bits) ((bits) << 3)  /* 16, 32 or 64 */
+#define INFO_ADDRESS(bits) ((bits) << 3) /* 16, 32 or 64 */
 #define INFO_SEGMENT(n) ((n) << 10)
 #define INFO_PORT(n) ((uint32_t)(n) << 16)
 #define DOWN (1ull << 10)
@@ -35,20 +35,23 @@ static struct domain domain;
 static struct vcpu vcpu;
 static struct vmcb vmcb;
 static vcpu_info_t info;
-struct domain *dom0; /* of its WBINVD: test_guest_cpu.c */
-static uint8_t memory[MEMORY];            /* what the guest has at virtual addresses from 0 */
-static gva_t no_memory;                   /* and where it has nothing, up to the end of that page */
-static gva_t faults;                      /* where its tables refuse it */
+struct domain *dom0;           /* of its WBINVD: test_guest_cpu.c */
+static uint8_t memory[MEMORY]; /* what the guest has at virtual addresses from 0 */
+static gva_t no_memory;        /* and where it has nothing, up to the end of that page */
+static gva_t faults;           /* where its tables refuse it */
 static unsigned int walk_access;
 static unsigned int crashes, shutdowns, stops, blocks, windows, hypercalls, unloads, accesses;
 static uint8_t shutdown_reason;
-static char last_words[200];              /* what a crashed guest's owner is told */
+static char last_words[200]; /* what a crashed guest's owner is told */
 static uint32_t port_value, last_port, last_size;
 static uint64_t xcr0, msr_value;
 static uint32_t last_msr;
 static int msr_rc, fault_rc, emulate_rc;
 static unsigned int emulated;
-static struct { gpa_t gpa; bool write, exec; } last_fault;
+static struct {
+    gpa_t gpa;
+    bool write, exec;
+} last_fault;
 
 /* --- what exits lead to --- */
 
@@ -62,7 +65,11 @@ void domain_crash(struct vcpu *v, const char *fmt, ...)
     crashes++;
 }
 
-void domain_shutdown(struct domain *d, uint8_t reason) { shutdowns++; shutdown_reason = reason; }
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+    shutdowns++;
+    shutdown_reason = reason;
+}
 void domain_stop_vcpu(struct vcpu *v) { stops++; }
 void domain_dump_vcpu(struct vcpu *v) {}
 void vcpu_block(struct vcpu *v) { blocks++; }
@@ -83,7 +90,8 @@ void lapic_return(struct vcpu *v, uint8_t vector) {}
 void lapic_reset(struct vcpu *v, bool init) {}
 void hw_reset_to_sipi(struct vcpu *v, uint8_t vector) {}
 
-void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4, struct cpuid_regs *out)
+void cpuid_guest(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint64_t cr4,
+                 struct cpuid_regs *out)
 {
     *out = (struct cpuid_regs){ leaf + 1, subleaf + 2, 0xc, 0xd };
 }
@@ -118,8 +126,8 @@ void bus_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t v
     port_value = val;
 }
 
-int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access, gpa_t *gpa,
-               uint32_t *fault_code)
+int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access,
+               gpa_t *gpa, uint32_t *fault_code)
 {
     walk_access = access;
     *fault_code = 0x17;
@@ -139,8 +147,8 @@ int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
     return 0;
 }
 
-int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t at, uint8_t *buffer,
-               uint64_t size)
+int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t at,
+               uint8_t *buffer, uint64_t size)
 {
     assert_false(write); /* what RIP points to, when it may be a halt */
     return guest_read(&vcpu, buffer, at, size);
@@ -185,7 +193,7 @@ static int setup(void **state)
     vmcb.segment[SEG_CS].attributes = LONG_CODE;
     vmcb.efer = EFER_LMA;
     vmcb.rip = 0x100001000;
-    vmcb.exitinfo2 = 0x100001002;      /* of an I/O exit: the next instruction */
+    vmcb.exitinfo2 = 0x100001002; /* of an I/O exit: the next instruction */
     vmcb.rflags = RFLAGS_RESERVED | RFLAGS_IF;
     vcpu.regs.rax = vcpu.regs.rbx = vcpu.regs.rcx = vcpu.regs.rdx = 0xaaaaaaaabbbbbbbb;
     crashes = shutdowns = stops = blocks = windows = hypercalls = unloads = accesses = emulated = 0;
@@ -227,11 +235,13 @@ static void assert_skipped(unsigned int length)
 
 static void intercepts(void **state)
 {
-    /* APM vol. 2, appendix C: #DB #AC #MC; INTR to INIT; RDPMC CPUID INVD HLT INVLPGA IOIO MSR, task switch,
-     * shutdown; VMRUN to SKINIT; WBINVD MONITOR MWAIT MWAIT, XSETBV RDPRU */
+    /*
+     * APM vol. 2, appendix C: #DB #AC #MC; INTR to INIT; RDPMC CPUID INVD HLT INVLPGA IOIO MSR,
+     * task switch, shutdown; VMRUN to SKINIT; WBINVD MONITOR MWAIT MWAIT, XSETBV RDPRU
+     */
     static const unsigned int needed[] = {
-        0x41, 0x51, 0x52, 0x60, 0x61, 0x62, 0x63, 0x6f, 0x72, 0x76, 0x78, 0x7a, 0x7b, 0x7c, 0x7d, 0x7f, 0x80,
-        0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e,
+        0x41, 0x51, 0x52, 0x60, 0x61, 0x62, 0x63, 0x6f, 0x72, 0x76, 0x78, 0x7a, 0x7b, 0x7c, 0x7d,
+        0x7f, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e,
     };
 
     exits_set_intercepts(&vmcb);
@@ -244,8 +254,11 @@ static void intercepts(void **state)
 
 static void what_a_guest_must_not_use(void **state)
 {
-    static const uint64_t undefined[] = { VMEXIT_INVLPGA, VMEXIT_VMRUN, 0x82, 0x83, 0x84, 0x85, VMEXIT_SKINIT,
-                                          VMEXIT_MONITOR, 0x8b, VMEXIT_MWAIT_ARMED, VMEXIT_RDPRU };
+    static const uint64_t undefined[] = {
+        VMEXIT_INVLPGA, VMEXIT_VMRUN,  0x82,           0x83, 0x84,
+        0x85,           VMEXIT_SKINIT, VMEXIT_MONITOR, 0x8b, VMEXIT_MWAIT_ARMED,
+        VMEXIT_RDPRU
+    };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(undefined); i++) {
         exits_with(undefined[i]);
@@ -264,8 +277,14 @@ static void what_a_guest_must_not_use(void **state)
 /* What nobody has written a line for ends the guest. */
 static void unknown_exits(void **state)
 {
-    static const uint64_t codes[] = { 0, VMEXIT_EXCEPTION, VMEXIT_EXCEPTION + 14, VMEXIT_TASK_SWITCH,
-                                      VMEXIT_TABLE, VMEXIT_NPF - 1, VMEXIT_NPF + 1, ~0ull,
+    static const uint64_t codes[] = { 0,
+                                      VMEXIT_EXCEPTION,
+                                      VMEXIT_EXCEPTION + 14,
+                                      VMEXIT_TASK_SWITCH,
+                                      VMEXIT_TABLE,
+                                      VMEXIT_NPF - 1,
+                                      VMEXIT_NPF + 1,
+                                      ~0ull,
                                       1ull << 32 | VMEXIT_CPUID };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(codes); i++) {
@@ -275,8 +294,8 @@ static void unknown_exits(void **state)
         vmcb.exitinfo2 = 0x5678 + i;
         exits_with(codes[i]);
         assert_int_equal(crashes, i + 1);
-        snprintf(words, sizeof(words), "exit %#lx is not handled (info %#x %#x)", codes[i], 0x1234 + i,
-                 0x5678 + i);
+        snprintf(words, sizeof(words), "exit %#lx is not handled (info %#x %#x)", codes[i],
+                 0x1234 + i, 0x5678 + i);
         assert_string_equal(last_words, words);
     }
     assert_int_equal(vmcb.rip, 0x100001000);
@@ -413,8 +432,14 @@ static void xsetbv(void **state)
 
 static void ports(void **state)
 {
-    static const struct { unsigned int size; uint64_t in; uint32_t out; } cases[] = {
-        { 1, 0xaaaaaaaabbbbbb78, 0xbb }, { 2, 0xaaaaaaaabbbb5678, 0xbbbb }, { 4, 0x12345678, 0xbbbbbbbb },
+    static const struct {
+        unsigned int size;
+        uint64_t in;
+        uint32_t out;
+    } cases[] = {
+        { 1, 0xaaaaaaaabbbbbb78, 0xbb },
+        { 2, 0xaaaaaaaabbbb5678, 0xbbbb },
+        { 4, 0x12345678, 0xbbbbbbbb },
     };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -479,7 +504,7 @@ static void string_forms(void **state)
     assert_int_equal(walk_access, GUEST_WALK_WRITE | GUEST_WALK_USER);
     assert_skipped(2);
     vmcb.rflags &= ~DOWN;
-    vmcb.cpl = 2; /* is supervisor */
+    vmcb.cpl = 2;                       /* is supervisor */
     vmcb.segment[SEG_FS].base = 0x1000; /* which it does not ignore */
     vcpu.regs.rsi = 0x10;
     string(INFO_SIZE(4) | INFO_ADDRESS(64) | INFO_SEGMENT(SEG_FS));
@@ -500,7 +525,8 @@ static void string_addresses(void **state)
     vmcb.segment[SEG_DS].base = 0x2000;
     vmcb.segment[SEG_ES].base = 0x3000;
     vcpu.regs.rsi = 0xabcd00000000fffc;
-    string(INFO_SIZE(4) | INFO_ADDRESS(16) | INFO_SEGMENT(SEG_DS)); /* up to where there is memory: none */
+    /* up to where there is memory: none */
+    string(INFO_SIZE(4) | INFO_ADDRESS(16) | INFO_SEGMENT(SEG_DS));
     assert_int_equal(EVENT_VECTOR(vcpu.hw.pending), EXC_GP);
     assert_int_equal(vcpu.regs.rsi, 0xabcd00000000fffc);
     vcpu.hw.pending = 0;
@@ -516,11 +542,18 @@ static void string_addresses(void **state)
     assert_int_equal(vcpu.regs.rdi, 0xabcd000000000401);
 }
 
-/* Of 16, 32 and 64 bits: which of them count for the address, and how many times a string is left. */
+/*
+ * Of 16, 32 and 64 bits: which of them count for the address, and how many times a string is left.
+ */
 static void string_address_sizes(void **state)
 {
-    static const struct { unsigned int bits; uint64_t used; } cases[] = {
-        { 64, 0x87654321fffefff8 }, { 32, 0xfffefff8 }, { 16, 0xfff8 },
+    static const struct {
+        unsigned int bits;
+        uint64_t used;
+    } cases[] = {
+        { 64, 0x87654321fffefff8 },
+        { 32, 0xfffefff8 },
+        { 16, 0xfff8 },
     };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -629,14 +662,17 @@ static void nested_faults(void **state)
     assert_int_equal(crashes, 0);
     nested(FINAL, -ENOENT, -ENOENT);
     assert_int_equal(crashes, 1);
-    assert_string_equal(last_words, "no memory at guest address 0xfee00300 (read, operand), error 2");
-    nested(FINAL | FETCH, -ENOENT, 0); /* nothing is emulated for who runs it, or has its tables there */
+    assert_string_equal(last_words,
+                        "no memory at guest address 0xfee00300 (read, operand), error 2");
+    /* nothing is emulated for who runs it, or has its tables there */
+    nested(FINAL | FETCH, -ENOENT, 0);
     assert_int_equal(crashes, 2);
-    assert_string_equal(last_words, "no memory at guest address 0xfee00300 (fetch, operand), error 2");
+    assert_string_equal(last_words,
+                        "no memory at guest address 0xfee00300 (fetch, operand), error 2");
     nested(TABLES | WRITE | PRESENT, -ENOENT, 0);
     assert_int_equal(crashes, 3);
-    assert_string_equal(last_words,
-                        "no memory at guest address 0xfee00300 (write, present, its page tables), error 2");
+    assert_string_equal(last_words, "no memory at guest address 0xfee00300 (write, "
+                                    "present, its page tables), error 2");
     assert_int_equal(emulated, 3);
     nested(FINAL | WRITE, -ENOMEM, 0);
     assert_int_equal(crashes, 4);

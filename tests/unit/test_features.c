@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/features.c on CPUs that the test makes up: what is needed, which bit says what, where a read would put
- * the CPU to sleep, and how each CPU is set up.
+ * cpu/features.c on CPUs that the test makes up: what is needed, which bit says what, where a read
+ * would put the CPU to sleep, and how each CPU is set up.
  */
 #include "msr_fake.h"
 #include "harness.h"
@@ -12,10 +12,12 @@
 enum { A, B, C, D };
 enum { L0, L1, L7, LD, LD2, E0, E1, E7, E8, EA, E21, LEAVES };
 
-static const struct { uint32_t leaf, sub; } names[LEAVES] = {
-    [L0] = { 0 }, [L1] = { 1 }, [L7] = { 7 }, [LD] = { 0xd }, [LD2] = { 0xd, 2 }, [E0] = { 0x80000000 },
-    [E1] = { 0x80000001 }, [E7] = { 0x80000007 }, [E8] = { 0x80000008 }, [EA] = { 0x8000000a },
-    [E21] = { 0x80000021 },
+static const struct {
+    uint32_t leaf, sub;
+} names[LEAVES] = {
+    [L0] = { 0 },          [L1] = { 1 },          [L7] = { 7 },           [LD] = { 0xd },
+    [LD2] = { 0xd, 2 },    [E0] = { 0x80000000 }, [E1] = { 0x80000001 },  [E7] = { 0x80000007 },
+    [E8] = { 0x80000008 }, [EA] = { 0x8000000a }, [E21] = { 0x80000021 },
 };
 static uint32_t leaves[LEAVES][4];
 static uint64_t cstate_base, efer, pat, de_cfg, cr0, cr4, xcr0;
@@ -26,7 +28,8 @@ void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     memset(out, leaf > leaves[leaf & 0x80000000 ? E0 : L0][A] ? 0xff : 0, 4 * sizeof(*out));
     for (unsigned int i = 0; i < LEAVES; i++)
-        if (names[i].leaf == leaf && names[i].sub == sub && leaf <= leaves[leaf & 0x80000000 ? E0 : L0][A])
+        if (names[i].leaf == leaf && names[i].sub == sub &&
+            leaf <= leaves[leaf & 0x80000000 ? E0 : L0][A])
             memcpy(out, leaves[i], sizeof(leaves[i]));
 }
 
@@ -71,8 +74,13 @@ static int setup(void **state)
 
 static void what_is_needed(void **state)
 {
-    static const struct { unsigned int leaf, reg; const char *words; } needed[] = {
-        { E1, D, "no-execute" }, { E1, C, "SVM" }, { EA, D, "nested paging" },
+    static const struct {
+        unsigned int leaf, reg;
+        const char *words;
+    } needed[] = {
+        { E1, D, "no-execute" },
+        { E1, C, "SVM" },
+        { EA, D, "nested paging" },
     };
 
     features_init();
@@ -91,10 +99,16 @@ static void what_is_needed(void **state)
 
 static void each_bit_is_a_feature(void **state)
 {
-    static const struct { unsigned int leaf, reg, bit; bool *feature; } bits[] = {
-        { L1, C, 21, &cpu_features.x2apic }, { E1, D, 26, &cpu_features.pages_1g },
-        { E1, D, 27, &cpu_features.rdtscp }, { E7, D, 8, &cpu_features.invariant_tsc },
-        { E8, B, 12, &cpu_features.ibpb }, { L7, C, 3, &cpu_features.pku },
+    static const struct {
+        unsigned int leaf, reg, bit;
+        bool *feature;
+    } bits[] = {
+        { L1, C, 21, &cpu_features.x2apic },
+        { E1, D, 26, &cpu_features.pages_1g },
+        { E1, D, 27, &cpu_features.rdtscp },
+        { E7, D, 8, &cpu_features.invariant_tsc },
+        { E8, B, 12, &cpu_features.ibpb },
+        { L7, C, 3, &cpu_features.pku },
         { EA, D, 1, &cpu_features.lbr_virtualization },
     };
 
@@ -110,7 +124,8 @@ static void each_bit_is_a_feature(void **state)
         features_init();
         for (unsigned int n = 0; n < ARRAY_SIZE(bits); n++)
             assert_int_equal(*bits[n].feature, n == i);
-        memset(leaves[bits[i].leaf], 0xff, sizeof(leaves[0])); /* and no other bit of this leaf is it */
+        /* and no other bit of this leaf is it */
+        memset(leaves[bits[i].leaf], 0xff, sizeof(leaves[0]));
         *r = needed | ~(1u << bits[i].bit);
         features_init();
         assert_false(*bits[i].feature);
@@ -161,7 +176,7 @@ static uint16_t ports_of(uint32_t of_signature, bool is_emulated, uint64_t is_ba
 
 static void sleep_ports(void **state)
 {
-    assert_int_equal(ports_of(0x00800f12, false, 0x413), 0x413); /* Zen */
+    assert_int_equal(ports_of(0x00800f12, false, 0x413), 0x413);              /* Zen */
     assert_int_equal(ports_of(0x00a20f10, false, 0xffffffffffff0813), 0x813); /* Zen 3 */
     assert_int_equal(ports_of(0x00800f12, false, 0), 0);
     assert_int_equal(ports_of(0x00800f12, false, 0xfff8), 0xfff8);
@@ -170,8 +185,8 @@ static void sleep_ports(void **state)
     /* No register, no read of it: the core could not survive that. */
     assert_int_equal(ports_of(0x00800f12, true, 0x413), 0);
     assert_int_equal(reads, 0);
-    assert_int_equal(ports_of(0x00600f20, false, 0x413), 0); /* family 15h */
-    assert_int_equal(ports_of(0x00700f20, false, 0x413), 0); /* family 16h */
+    assert_int_equal(ports_of(0x00600f20, false, 0x413), 0);     /* family 15h */
+    assert_int_equal(ports_of(0x00700f20, false, 0x413), 0);     /* family 16h */
     assert_int_equal(ports_of(0x07f00012, false, 0x413), 0x413); /* as the manual adds them */
     assert_int_equal(reads, 1);
 }
@@ -184,13 +199,14 @@ static unsigned int execute(const uint8_t *code, long long *r)
     const uint8_t *op = code + rex;
     unsigned int which = op[2] >> 3 & 7;
 
-    if (memcmp(op, "\x0f\x01\xd1", 3) == 0) {                         /* XSETBV */
+    if (memcmp(op, "\x0f\x01\xd1", 3) == 0) { /* XSETBV */
         xcr0 = (uint32_t)r[HARNESS_RAX] | (uint64_t)r[HARNESS_RDX] << 32;
         return cr4 & CR4_OSXSAVE && (uint32_t)r[HARNESS_RCX] == 0 ? 3 : 0;
     }
-    if (memcmp(op, "\x0f\x22", 2) || (which != 0 && which != 4))      /* MOV to CR0 or CR4 */
+    if (memcmp(op, "\x0f\x22", 2) || (which != 0 && which != 4)) /* MOV to CR0 or CR4 */
         return 0;
-    *(which ? &cr4 : &cr0) = (uint64_t)*harness_register(r, (op[2] & 7) | (rex && (code[0] & 1) ? 8 : 0));
+    *(which ? &cr4 : &cr0) =
+        (uint64_t)*harness_register(r, (op[2] & 7) | (rex && (code[0] & 1) ? 8 : 0));
     return rex + 3;
 }
 
@@ -209,12 +225,19 @@ static void a_cpu_without_extras(void **state)
     assert_int_equal(de_cfg, 0x32);
 }
 
-/* LFENCE needs no help under a hypervisor, which may lack the register, and where it always waits. */
+/*
+ * LFENCE needs no help under a hypervisor, which may lack the register, and where it always waits.
+ */
 static void a_cpu_with_extras(void **state)
 {
-    static const struct { unsigned int leaf, reg, bit; uint64_t cr4, xcr0; bool fence; } extras[] = {
-        { L7, B, 7, 1u << 20, 0, true }, { L7, B, 20, 1u << 21, 0, true }, { L7, C, 3, 1u << 22, 0, true },
-        { L1, C, 26, 1u << 18, 3, true }, { L1, C, 31, 0, 0, false }, { E21, A, 2, 0, 0, false },
+    static const struct {
+        unsigned int leaf, reg, bit;
+        uint64_t cr4, xcr0;
+        bool fence;
+    } extras[] = {
+        { L7, B, 7, 1u << 20, 0, true }, { L7, B, 20, 1u << 21, 0, true },
+        { L7, C, 3, 1u << 22, 0, true }, { L1, C, 26, 1u << 18, 3, true },
+        { L1, C, 31, 0, 0, false },      { E21, A, 2, 0, 0, false },
     };
 
     harness_on_refused(execute);

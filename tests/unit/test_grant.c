@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant tables: who may map what, that a frame stays as long as anybody can reach it, and that a granter or
- * mapper who lies, changes its mind or dies hurts only itself.
+ * Grant tables: who may map what, that a frame stays as long as anybody can reach it, and that a
+ * granter or mapper who lies, changes its mind or dies hurts only itself.
  */
 #include "grant_model.h"
 #include "mm/alloc.h"
@@ -58,7 +58,9 @@ static void test_map_shared(void **state)
 
 static void test_map_refused(void **state)
 {
-    struct gnttab_map_grant_ref op = { .host_addr = MAP_AT(0), .flags = GNTMAP_host_map, .ref = 8, .dom = 9 };
+    struct gnttab_map_grant_ref op = {
+        .host_addr = MAP_AT(0), .flags = GNTMAP_host_map, .ref = 8, .dom = 9
+    };
     uint32_t handle;
 
     (void)state;
@@ -66,13 +68,16 @@ static void test_map_refused(void **state)
     assert_int_equal(grant_map(back, &op), GNTST_bad_domain);
     op.dom = DOMID_SELF;
     assert_int_equal(grant_map(back, &op), GNTST_bad_domain);
-    assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_general_error); /* read-only */
+    /* read-only */
+    assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_general_error);
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_device_map, &handle), GNTST_general_error);
-    assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map | GNTMAP_contains_pte, &handle), GNTST_general_error);
+    assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map | GNTMAP_contains_pte, &handle),
+                     GNTST_general_error);
     assert_int_equal(map(8, MAP_AT(0), 0, &handle), GNTST_general_error);
     assert_int_equal(map(512, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_bad_gntref);
     assert_int_equal(map(~0u, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_bad_gntref);
-    assert_int_equal(map(9, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_general_error); /* never granted */
+    /* never granted */
+    assert_int_equal(map(9, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_general_error);
 
     grant(8, 5, GTF_permit_access);
     entry(8)->domid = 7; /* to somebody else */
@@ -100,7 +105,8 @@ static void test_map_bad_frame(void **state)
         assert_int_equal(entry(8)->flags, GTF_permit_access);
     }
     /* its grant table, which belongs to the core */
-    assert_int_equal(p2m_set(front, GFN(100), grant_shared_frame(front, 0), ORDER_4K, P2M_XENPAGE), 0);
+    assert_int_equal(p2m_set(front, GFN(100), grant_shared_frame(front, 0), ORDER_4K, P2M_XENPAGE),
+                     0);
     grant(8, 100, GTF_permit_access);
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_bad_page);
     /* a page that is away for the moment: the back end tries again */
@@ -111,13 +117,14 @@ static void test_map_bad_frame(void **state)
 }
 
 /*
- * Where it shall appear: an aligned address with nothing there, not 0 (which unmapping takes for "not
- * asked").
+ * Where it shall appear: an aligned address with nothing there, not 0 (which unmapping takes for
+ * "not asked").
  */
 static void test_map_bad_address(void **state)
 {
-    static const uint64_t bad[] = { 0,          MAP_AT(0) + 8, MAP_AT(0) + 4095, 1ull << 48,
-                                    1ull << 52, ~0ull,         ~0ull << 12,      DOM0_RAM * PAGE_SIZE };
+    static const uint64_t bad[] = { 0,           MAP_AT(0) + 8,       MAP_AT(0) + 4095,
+                                    1ull << 48,  1ull << 52,          ~0ull,
+                                    ~0ull << 12, DOM0_RAM * PAGE_SIZE };
     uint32_t handle, second;
 
     (void)state;
@@ -160,7 +167,10 @@ static void test_map_no_memory(void **state)
     harness_fail_alloc(0);
 }
 
-/* A frame has no more references than can be counted: whoever comes then gets none, and leaves no trace. */
+/*
+ * A frame has no more references than can be counted: whoever comes then gets none, and leaves no
+ * trace.
+ */
 static void test_map_count_overflow(void **state)
 {
     struct frame *f = mfn_to_frame(frame_of(5));
@@ -184,8 +194,8 @@ static void test_map_count_overflow(void **state)
 }
 
 /*
- * The guest takes its page away while it is mapped: the frame stays, though nobody else gets it, until the
- * mapper lets go.
+ * The guest takes its page away while it is mapped: the frame stays, though nobody else gets it,
+ * until the mapper lets go.
  */
 static void test_granter_takes_away(void **state)
 {
@@ -210,7 +220,9 @@ static void test_granter_takes_away(void **state)
     assert_int_equal(entry(8)->flags, 0);
 }
 
-/* A read-only use goes on to a writable one only for the same frame and if the entry says so now. */
+/*
+ * A read-only use goes on to a writable one only for the same frame and if the entry says so now.
+ */
 static void test_upgrade_refused(void **state)
 {
     uint32_t handle, second;
@@ -233,7 +245,9 @@ static void test_upgrade_refused(void **state)
 static void test_two_users(void **state)
 {
     struct domain *other = harness_domain(2, 64);
-    struct gnttab_map_grant_ref op = { .host_addr = MAP_AT(0), .flags = GNTMAP_host_map, .ref = 8, .dom = 1 };
+    struct gnttab_map_grant_ref op = {
+        .host_addr = MAP_AT(0), .flags = GNTMAP_host_map, .ref = 8, .dom = 1
+    };
     uint32_t handle;
 
     (void)state;
@@ -248,7 +262,10 @@ static void test_two_users(void **state)
     end(other);
 }
 
-/* The mapper removes the page behind our back: nothing is mapped, and the grant is free after the unmap. */
+/*
+ * The mapper removes the page behind our back: nothing is mapped, and the grant is free after the
+ * unmap.
+ */
 static void test_mapper_removes(void **state)
 {
     uint32_t handle;
@@ -300,7 +317,9 @@ static void test_mapper_dies(void **state)
     for (uint32_t i = 0; i < 40; i++) {
         grant(8 + i, i, GTF_permit_access);
         for (uint32_t n = 0; n < 5; n++)
-            assert_int_equal(map(8 + i, MAP_AT(5 * i + n), n & 1 ? GNTMAP_host_map : READ_MAP, &handle), 0);
+            assert_int_equal(map(8 + i, MAP_AT(5 * i + n), n & 1 ? GNTMAP_host_map : READ_MAP,
+                                 &handle),
+                             0);
     }
     assert_int_equal(mapped(back), 200);
     assert_int_equal(grant_check(front) + grant_check(back), 0);
@@ -369,7 +388,8 @@ static void test_grow(void **state)
 }
 
 /*
- * Both sides pay for what the core keeps: what does not fit into their pools is refused, and costs nothing.
+ * Both sides pay for what the core keeps: what does not fit into their pools is refused, and costs
+ * nothing.
  */
 static void test_pools(void **state)
 {

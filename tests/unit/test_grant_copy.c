@@ -3,22 +3,19 @@
 #include "grant_model.h"
 #include "mm/frame.h"
 
-static uint8_t *front_page(uint32_t gfn)
-{
-    return harness_guest(front, gfn_to_gpa(GFN(gfn)));
-}
+static uint8_t *front_page(uint32_t gfn) { return harness_guest(front, gfn_to_gpa(GFN(gfn))); }
 
-static uint8_t *back_page(uint32_t n)
-{
-    return harness_guest(back, gfn_to_gpa(GFN(DOM0_RAM + n)));
-}
+static uint8_t *back_page(uint32_t n) { return harness_guest(back, gfn_to_gpa(GFN(DOM0_RAM + n))); }
 
-static struct gnttab_copy copy_out(uint32_t page, uint16_t from, uint32_t ref, uint16_t to, uint16_t len)
+static struct gnttab_copy copy_out(uint32_t page, uint16_t from, uint32_t ref, uint16_t to,
+                                   uint16_t len)
 {
-    return (struct gnttab_copy){ .source = { .u.gmfn = DOM0_RAM + page, .domid = DOMID_SELF, .offset = from },
-                                 .dest = { .u.ref = ref, .domid = GRANTER, .offset = to },
-                                 .len = len,
-                                 .flags = GNTCOPY_dest_gref };
+    return (struct gnttab_copy){
+        .source = { .u.gmfn = DOM0_RAM + page, .domid = DOMID_SELF, .offset = from },
+        .dest = { .u.ref = ref, .domid = GRANTER, .offset = to },
+        .len = len,
+        .flags = GNTCOPY_dest_gref
+    };
 }
 
 static void test_copy(void **state)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* hypercall/grant_table.c: arrays of requests, what is not offered, arguments that are not there. */
+/*
+ * hypercall/grant_table.c: arrays of requests, what is not offered, arguments that are not there.
+ */
 #include "grant_model.h"
 #include "directmap.h"
 #include "mm/alloc.h"
 
-#define ARGS_PAGE 8u                  /* of either domain's RAM, counted from its first page */
+#define ARGS_PAGE 8u /* of either domain's RAM, counted from its first page */
 
 static long call_at(uint32_t cmd, uint64_t at)
 {
@@ -37,7 +39,8 @@ static void test_hypercall_batch(void **state)
     (void)state;
     for (uint32_t i = 0; i < 100; i++) {
         grant(8 + i, i % RAM_PAGES, GTF_permit_access);
-        maps[i] = (struct gnttab_map_grant_ref){ MAP_AT(i), GNTMAP_host_map, 8 + i, GRANTER, 99, 99, 99 };
+        maps[i] =
+            (struct gnttab_map_grant_ref){ MAP_AT(i), GNTMAP_host_map, 8 + i, GRANTER, 99, 99, 99 };
     }
     maps[50].ref = 600;
     harness_preempt_every = 3;
@@ -66,7 +69,8 @@ static void test_hypercall_batch(void **state)
 /* One handle twice in a batch: the second is an error, the first works. */
 static void test_hypercall_twice(void **state)
 {
-    struct gnttab_unmap_grant_ref unmaps[2] = { { .host_addr = MAP_AT(0) }, { .host_addr = MAP_AT(0) } };
+    struct gnttab_unmap_grant_ref unmaps[2] = { { .host_addr = MAP_AT(0) },
+                                                { .host_addr = MAP_AT(0) } };
 
     (void)state;
     grant(8, 5, GTF_permit_access);
@@ -99,10 +103,12 @@ static void test_hypercall_misc(void **state)
     assert_int_equal(size.status, GNTST_bad_domain);
     assert_int_equal(call(front, GNTTABOP_set_version, &version, sizeof(version), 1, NULL), 0);
     version.version = 2;
-    assert_int_equal(call(front, GNTTABOP_set_version, &version, sizeof(version), 1, NULL), -ENOSYS);
+    assert_int_equal(call(front, GNTTABOP_set_version, &version, sizeof(version), 1, NULL),
+                     -ENOSYS);
     assert_int_equal(version.version, 1);
     version.version = 3;
-    assert_int_equal(call(front, GNTTABOP_set_version, &version, sizeof(version), 1, NULL), -EINVAL);
+    assert_int_equal(call(front, GNTTABOP_set_version, &version, sizeof(version), 1, NULL),
+                     -EINVAL);
     assert_int_equal(call(front, GNTTABOP_get_version, &get, sizeof(get), 1, NULL), 0);
     assert_int_equal(get.version, 1);
     get.dom = 0;
@@ -111,8 +117,10 @@ static void test_hypercall_misc(void **state)
     assert_int_equal(table.status, GNTST_general_error);
 
     assert_int_equal(call(front, GNTTABOP_transfer, any, sizeof(any), 1, NULL), -EOPNOTSUPP);
-    assert_int_equal(call(front, GNTTABOP_unmap_and_replace, any, sizeof(any), 1, NULL), -EOPNOTSUPP);
-    assert_int_equal(call(front, GNTTABOP_get_status_frames, any, sizeof(any), 1, NULL), -EOPNOTSUPP);
+    assert_int_equal(call(front, GNTTABOP_unmap_and_replace, any, sizeof(any), 1, NULL),
+                     -EOPNOTSUPP);
+    assert_int_equal(call(front, GNTTABOP_get_status_frames, any, sizeof(any), 1, NULL),
+                     -EOPNOTSUPP);
     assert_int_equal(call(front, GNTTABOP_swap_grant_ref, any, sizeof(any), 1, NULL), -EOPNOTSUPP);
     assert_int_equal(call(front, GNTTABOP_cache_flush, any, sizeof(any), 1, NULL), -EOPNOTSUPP);
     assert_int_equal(call(front, GNTTABOP_dump_table, any, sizeof(any), 1, NULL), -ENOSYS);
@@ -127,8 +135,11 @@ static void test_hypercall_misc(void **state)
 /* An array that is not all there, or cannot be answered into. */
 static void test_hypercall_bad_address(void **state)
 {
-    struct gnttab_map_grant_ref op = { .host_addr = MAP_AT(0), .flags = GNTMAP_host_map, .ref = 8, .dom = 1 };
-    static const uint64_t bad[] = { 1ull << 31, ~0ull, 0xfffffff0, (DOM0_RAM + RAM_PAGES) * PAGE_SIZE - 2 };
+    struct gnttab_map_grant_ref op = {
+        .host_addr = MAP_AT(0), .flags = GNTMAP_host_map, .ref = 8, .dom = 1
+    };
+    static const uint64_t bad[] = { 1ull << 31, ~0ull, 0xfffffff0,
+                                    (DOM0_RAM + RAM_PAGES) * PAGE_SIZE - 2 };
     mfn_t m = alloc_core(0);
 
     (void)state;
@@ -138,7 +149,10 @@ static void test_hypercall_bad_address(void **state)
 
             assert_true(rc == -EFAULT || rc == -ENOSYS || rc == -EOPNOTSUPP);
         }
-    /* In a page that the caller can only read: the mapping is made, cannot be answered, and is undone. */
+    /*
+     * In a page that the caller can only read: the mapping is made, cannot be answered, and is
+     * undone.
+     */
     grant(8, 5, GTF_permit_access);
     memcpy(mfn_to_virt(m), &op, sizeof(op));
     assert_int_equal(p2m_set(back, GFN(MAP_GFN + 9), m, ORDER_4K, P2M_GRANT_RO), 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/guest.c: the walk in each paging mode with its rights and faults, copies across pages and holes, pins.
+ * mm/guest.c: the walk in each paging mode with its rights and faults, copies across pages and
+ * holes, pins.
  */
 #include "harness.h"
 #include "layouts.h"
@@ -33,22 +34,20 @@ static int setup(void **state)
     return 0;
 }
 
-static void put64(gpa_t at, uint64_t v)
-{
-    *(uint64_t *)harness_guest(dom, at) = v;
-}
+static void put64(gpa_t at, uint64_t v) { *(uint64_t *)harness_guest(dom, at) = v; }
 
-static void put32(gpa_t at, uint32_t v)
-{
-    *(uint32_t *)harness_guest(dom, at) = v;
-}
+static void put32(gpa_t at, uint32_t v) { *(uint32_t *)harness_guest(dom, at) = v; }
 
-/* 4-level tables at 0x10000 ..: va 0x8080604000 (1, 2, 3, 4) -> 0x20000, rights in each level's entry. */
+/*
+ * 4-level tables at 0x10000 ..: va 0x8080604000 (1, 2, 3, 4) -> 0x20000, rights in each level's
+ * entry.
+ */
 #define VA4 0x8080604000ull
 static void long_mode(uint64_t r4, uint64_t r3, uint64_t r2, uint64_t r1)
 {
-    harness_paging = (struct guest_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10018, .cr4 = CR4_PAE,
-                                          .efer = EFER_LONG };
+    harness_paging = (struct guest_paging){
+        .cr0 = CR0_PG_WP, .cr3 = 0x10018, .cr4 = CR4_PAE, .efer = EFER_LONG
+    };
     put64(0x10000 + 1 * 8, 0x11000 | r4);
     put64(0x11000 + 2 * 8, 0x12000 | r3);
     put64(0x12000 + 3 * 8, 0x13000 | r2);
@@ -98,7 +97,9 @@ static void four_levels(void **state)
     assert_int_equal(walk(0xffff800000000000 | VA4, 0, &gpa, &fault), 0);
     assert_int_equal(walk(1ull << 63, 0, &gpa, &fault), -EFAULT);
     put64(0x10000 + 511 * 8, 0x11000 | P | W);
-    assert_int_equal(walk(0xffffff8000000000 | (VA4 & 0x7fffffffff), GUEST_WALK_WRITE, &gpa, &fault), 0);
+    assert_int_equal(walk(0xffffff8000000000 | (VA4 & 0x7fffffffff), GUEST_WALK_WRITE, &gpa,
+                          &fault),
+                     0);
     assert_int_equal(gpa, 0x20000);
 }
 
@@ -361,9 +362,13 @@ static void pins_hold_their_frame(void **state)
 
 #define SMALL 0x6000
 
-/* What the field's bytes are in the caller's structure and here: in both directions, and nothing else. */
+/*
+ * What the field's bytes are in the caller's structure and here: in both directions, and nothing
+ * else.
+ */
 static void check_field(const char *name, const char *layout, uint8_t *full, uint64_t full_size,
-                        uint8_t *field, uint64_t field_size, unsigned int small_at, unsigned int small_size)
+                        uint8_t *field, uint64_t field_size, unsigned int small_at,
+                        unsigned int small_size)
 {
     uint8_t *small = harness_guest(dom, SMALL);
     uint64_t size = guest_layout_size(full_size, layout, true);
@@ -373,9 +378,11 @@ static void check_field(const char *name, const char *layout, uint8_t *full, uin
     memset(small, 0xee, 128);
     assert_int_equal(guest_write_layout(vcpu, SMALL, full, full_size, layout, true), 0);
     for (unsigned int i = 0; i < 128; i++) {
-        bool inside = i >= small_at && i < small_at + small_size;
+        uint8_t wanted = i >= size ? 0xee : 0;
 
-        if (small[i] != (i >= size ? 0xee : inside ? 0x5a : 0))
+        if (i < size && i >= small_at && i < small_at + small_size)
+            wanted = 0x5a;
+        if (small[i] != wanted)
             fail_msg("%s, byte %u of the caller's: %x", name, i, small[i]);
     }
     memset(full, 0xee, full_size);
@@ -397,14 +404,16 @@ static void layouts_are_those_of_the_headers(void **state)
 #define CHECK_FIELD(type, layout, name, small_at, small_size) \
     { \
         type s; \
-        check_field(#type " " #name, layout, (uint8_t *)&s, sizeof(s), (uint8_t *)&s.name, sizeof(s.name), \
-                    small_at, small_size); \
+        check_field(#type " " #name, layout, (uint8_t *)&s, sizeof(s), (uint8_t *)&s.name, \
+                    sizeof(s.name), small_at, small_size); \
     }
     LAYOUTS(CHECK_STRUCT, CHECK_FIELD)
     assert_int_equal(guest_layout_size(40, NULL, true), 40);
-    assert_int_equal(guest_read_layout(vcpu, &state, 64 << PAGE_SHIFT, sizeof(state), LAYOUT_WORD, true),
+    assert_int_equal(guest_read_layout(vcpu, &state, 64 << PAGE_SHIFT, sizeof(state), LAYOUT_WORD,
+                                       true),
                      -EFAULT);
-    assert_int_equal(guest_write_layout(vcpu, 64 << PAGE_SHIFT, &state, sizeof(state), LAYOUT_WORD, true),
+    assert_int_equal(guest_write_layout(vcpu, 64 << PAGE_SHIFT, &state, sizeof(state), LAYOUT_WORD,
+                                        true),
                      -EFAULT);
 }
 

@@ -47,13 +47,19 @@ int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
 }
 
 int guest_write(struct vcpu *v, gva_t dst, const void *src, uint64_t size) { return -EFAULT; }
-int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access, gpa_t *gpa,
-               uint32_t *fault)
+int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access,
+               gpa_t *gpa, uint32_t *fault)
 {
     return -EFAULT;
 }
-int guest_read_layout(struct vcpu *v, void *d, gva_t s, uint64_t n, const char *l, bool c) { return -EFAULT; }
-void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error) { injected = (int)vector; }
+int guest_read_layout(struct vcpu *v, void *d, gva_t s, uint64_t n, const char *l, bool c)
+{
+    return -EFAULT;
+}
+void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error)
+{
+    injected = (int)vector;
+}
 void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error) { injected = EXC_PF; }
 void deliver_iret(struct vcpu *v) {}
 bool deliver_stepped(struct vcpu *v) { return stepped; }
@@ -163,11 +169,13 @@ static void exits_again(void)
 
 static void mov_to_cr4(void **state)
 {
-    static const struct { const char *bytes; unsigned int length, reg; } cases[] = {
-        { "\x0f\x22\xe0", 3, 0 }, { "\x0f\x22\xe1", 3, 1 }, { "\x0f\x22\xe4", 3, 4 },
-        { "\x0f\x22\xe7", 3, 7 },
-        { "\x41\x0f\x22\xe0", 4, 8 }, { "\x49\x0f\x22\xe7", 4, 15 }, { "\x48\x0f\x22\xe3", 4, 3 },
-        { "\x66\x0f\x22\xe2", 4, 2 },
+    static const struct {
+        const char *bytes;
+        unsigned int length, reg;
+    } cases[] = {
+        { "\x0f\x22\xe0", 3, 0 },     { "\x0f\x22\xe1", 3, 1 },     { "\x0f\x22\xe4", 3, 4 },
+        { "\x0f\x22\xe7", 3, 7 },     { "\x41\x0f\x22\xe0", 4, 8 }, { "\x49\x0f\x22\xe7", 4, 15 },
+        { "\x48\x0f\x22\xe3", 4, 3 }, { "\x66\x0f\x22\xe2", 4, 2 },
     };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)
@@ -305,8 +313,14 @@ static struct vcpu_hvm_context start_64(void)
 {
     return (struct vcpu_hvm_context){
         .mode = VCPU_HVM_MODE_64B,
-        .cpu_regs.x86_64 = { .rip = 0x200000, .rsp = 0x8000, .rdi = 7, .rflags = 2, .cr0 = 0x80000011,
-                             .cr3 = 0x3000, .cr4 = CR4_PAE, .efer = EFER_LME },
+        .cpu_regs.x86_64 = { .rip = 0x200000,
+                             .rsp = 0x8000,
+                             .rdi = 7,
+                             .rflags = 2,
+                             .cr0 = 0x80000011,
+                             .cr3 = 0x3000,
+                             .cr4 = CR4_PAE,
+                             .efer = EFER_LME },
     };
 }
 
@@ -314,14 +328,25 @@ static struct vcpu_hvm_context start_32(void)
 {
     return (struct vcpu_hvm_context){
         .mode = VCPU_HVM_MODE_32B,
-        .cpu_regs.x86_32 = { .eip = 0x1000, .esp = 0x8000, .eflags = 2, .cr0 = 0x11,
-                             .cs_limit = ~0u, .ds_limit = ~0u, .ss_limit = ~0u, .es_limit = ~0u,
-                             .tr_limit = 0x67, .cs_ar = 0xc9a, .ds_ar = 0xc92, .ss_ar = 0xc92, .es_ar = 0,
+        .cpu_regs.x86_32 = { .eip = 0x1000,
+                             .esp = 0x8000,
+                             .eflags = 2,
+                             .cr0 = 0x11,
+                             .cs_limit = ~0u,
+                             .ds_limit = ~0u,
+                             .ss_limit = ~0u,
+                             .es_limit = ~0u,
+                             .tr_limit = 0x67,
+                             .cs_ar = 0xc9a,
+                             .ds_ar = 0xc92,
+                             .ss_ar = 0xc92,
+                             .es_ar = 0,
                              .tr_ar = 0x89 },
     };
 }
 
-#define REFUSED_64(field, value) do { \
+#define REFUSED_64(field, value) \
+    do { \
         struct vcpu_hvm_context c_ = start_64(); \
         c_.cpu_regs.x86_64.field = (value); \
         assert_int_equal(hw_load_start(&second, &c_), -EINVAL); \
@@ -333,12 +358,12 @@ static void starts_in_long_mode(void **state)
 
     REFUSED_64(rip, 1ull << 47);
     REFUSED_64(cr0, 0x11);
-    REFUSED_64(cr0, 0x80000010);            /* paging without protection */
+    REFUSED_64(cr0, 0x80000010); /* paging without protection */
     REFUSED_64(cr0, 0x100000000 | 0x80000011);
     REFUSED_64(cr0, 0x80000011 | 1u << 29); /* not write-through, but cached */
     REFUSED_64(cr4, 0);
     REFUSED_64(cr4, CR4_PAE | CR4_UMIP);
-    REFUSED_64(cr4, CR4_PAE | 1u << 12);    /* LA57 */
+    REFUSED_64(cr4, CR4_PAE | 1u << 12); /* LA57 */
     REFUSED_64(efer, 0);
     REFUSED_64(efer, EFER_LME | EFER_SVME);
     REFUSED_64(cr3, 1ull << 40);
@@ -370,7 +395,8 @@ static void assert_registers(uint64_t n)
         assert_int_equal(*guest_gpr(&second.regs, reg), n + reg);
 }
 
-static void assert_segment(enum hw_segment_name n, uint64_t base, uint32_t limit, uint16_t attributes)
+static void assert_segment(enum hw_segment_name n, uint64_t base, uint32_t limit,
+                           uint16_t attributes)
 {
     assert_int_equal(second_vmcb.segment[n].base, base);
     assert_int_equal(second_vmcb.segment[n].limit, limit);
@@ -398,9 +424,19 @@ static void all_of_a_start_in_64_bits(void **state)
     const uint64_t n = 0x7700000000001000;
     struct vcpu_hvm_context c = {
         .mode = VCPU_HVM_MODE_64B,
-        .cpu_regs.x86_64 = { .rax = n, .rcx = n + 1, .rdx = n + 2, .rbx = n + 3, .rsp = n + 4, .rbp = n + 5,
-                             .rsi = n + 6, .rdi = n + 7, .rip = 0xffffffff81000000, .rflags = 0x246,
-                             .cr0 = 0x80050033, .cr3 = 0x5000, .cr4 = CR4_PAE | CR4_PGE,
+        .cpu_regs.x86_64 = { .rax = n,
+                             .rcx = n + 1,
+                             .rdx = n + 2,
+                             .rbx = n + 3,
+                             .rsp = n + 4,
+                             .rbp = n + 5,
+                             .rsi = n + 6,
+                             .rdi = n + 7,
+                             .rip = 0xffffffff81000000,
+                             .rflags = 0x246,
+                             .cr0 = 0x80050033,
+                             .cr3 = 0x5000,
+                             .cr4 = CR4_PAE | CR4_PGE,
                              .efer = EFER_LME | EFER_NXE },
     };
 
@@ -431,14 +467,35 @@ static void all_of_a_start_in_32_bits(void **state)
     const uint32_t n = 0x77001000;
     struct vcpu_hvm_context c = {
         .mode = VCPU_HVM_MODE_32B,
-        .cpu_regs.x86_32 = { .eax = n, .ecx = n + 1, .edx = n + 2, .ebx = n + 3, .esp = n + 4, .ebp = n + 5,
-                             .esi = n + 6, .edi = n + 7, .eip = 0x1234, .eflags = 0x246,
-                             .cr0 = 0x11, .cr3 = 0x5000, .cr4 = CR4_PGE, .efer = EFER_NXE,
-                             .cs_base = 0x10000, .cs_limit = 0xffff1, .cs_ar = 0xc9a,
-                             .ds_base = 0x20000, .ds_limit = 0xffff2, .ds_ar = 0xc92,
-                             .ss_base = 0x30000, .ss_limit = 0xffff3, .ss_ar = 0xc96,
-                             .es_base = 0x40000, .es_limit = 0xffff4, .es_ar = 0xc9e,
-                             .tr_base = 0x50000, .tr_limit = 0x2067, .tr_ar = 0x89 },
+        .cpu_regs.x86_32 = { .eax = n,
+                             .ecx = n + 1,
+                             .edx = n + 2,
+                             .ebx = n + 3,
+                             .esp = n + 4,
+                             .ebp = n + 5,
+                             .esi = n + 6,
+                             .edi = n + 7,
+                             .eip = 0x1234,
+                             .eflags = 0x246,
+                             .cr0 = 0x11,
+                             .cr3 = 0x5000,
+                             .cr4 = CR4_PGE,
+                             .efer = EFER_NXE,
+                             .cs_base = 0x10000,
+                             .cs_limit = 0xffff1,
+                             .cs_ar = 0xc9a,
+                             .ds_base = 0x20000,
+                             .ds_limit = 0xffff2,
+                             .ds_ar = 0xc92,
+                             .ss_base = 0x30000,
+                             .ss_limit = 0xffff3,
+                             .ss_ar = 0xc96,
+                             .es_base = 0x40000,
+                             .es_limit = 0xffff4,
+                             .es_ar = 0xc9e,
+                             .tr_base = 0x50000,
+                             .tr_limit = 0x2067,
+                             .tr_ar = 0x89 },
     };
 
     assert_int_equal(hw_load_start(&second, &c), 0);
@@ -457,7 +514,8 @@ static void all_of_a_start_in_32_bits(void **state)
     assert_rest();
 }
 
-#define REFUSED_32(field, value) do { \
+#define REFUSED_32(field, value) \
+    do { \
         struct vcpu_hvm_context c_ = start_32(); \
         c_.cpu_regs.x86_32.field = (value); \
         assert_int_equal(hw_load_start(&second, &c_), -EINVAL); \
@@ -474,21 +532,21 @@ static void starts_in_32_bits(void **state)
     REFUSED_32(cs_ar, 0);
     REFUSED_32(ss_ar, 0);
     REFUSED_32(tr_ar, 0);
-    REFUSED_32(cs_ar, 0x1c9a);  /* reserved */
-    REFUSED_32(cs_ar, 0xc1a);   /* not present */
-    REFUSED_32(cs_ar, 0xc92);   /* data */
-    REFUSED_32(cs_ar, 0xc8a);   /* a system segment */
-    REFUSED_32(cs_ar, 0xcfa);   /* another DPL than SS */
-    REFUSED_32(ss_ar, 0xc90);   /* read-only */
-    REFUSED_32(ss_ar, 0xc9a);   /* code */
-    REFUSED_32(ds_ar, 0xc98);   /* code that cannot be read */
-    REFUSED_32(ds_ar, 0xcf2);   /* a higher DPL */
+    REFUSED_32(cs_ar, 0x1c9a); /* reserved */
+    REFUSED_32(cs_ar, 0xc1a);  /* not present */
+    REFUSED_32(cs_ar, 0xc92);  /* data */
+    REFUSED_32(cs_ar, 0xc8a);  /* a system segment */
+    REFUSED_32(cs_ar, 0xcfa);  /* another DPL than SS */
+    REFUSED_32(ss_ar, 0xc90);  /* read-only */
+    REFUSED_32(ss_ar, 0xc9a);  /* code */
+    REFUSED_32(ds_ar, 0xc98);  /* code that cannot be read */
+    REFUSED_32(ds_ar, 0xcf2);  /* a higher DPL */
     REFUSED_32(es_ar, 0xcf2);
     REFUSED_32(es_ar, 0xc12);
-    REFUSED_32(tr_ar, 0x99);    /* no system segment */
-    REFUSED_32(tr_ar, 0x81);    /* a 16-bit TSS */
-    REFUSED_32(tr_ar, 0x88);    /* no segment at all */
-    REFUSED_32(tr_ar, 0x8c);    /* a call gate */
+    REFUSED_32(tr_ar, 0x99); /* no system segment */
+    REFUSED_32(tr_ar, 0x81); /* a 16-bit TSS */
+    REFUSED_32(tr_ar, 0x88); /* no segment at all */
+    REFUSED_32(tr_ar, 0x8c); /* a call gate */
     c.cpu_regs.x86_32.cs_ar = 0x49a;
     c.cpu_regs.x86_32.cs_limit = 0xfff; /* EIP is behind it */
     assert_int_equal(hw_load_start(&second, &c), -EINVAL);
@@ -505,8 +563,8 @@ static void starts_in_32_bits(void **state)
     assert_int_equal(second_vmcb.efer, EFER_SVME);
     assert_int_equal(second_vmcb.segment[SEG_CS].attributes, 0x49b); /* accessed */
     assert_int_equal(second_vmcb.segment[SEG_ES].attributes, 0xc9b);
-    assert_int_equal(second_vmcb.segment[SEG_TR].attributes, 0x8b);  /* busy */
-    c = start_32(); /* its limit counts pages */
+    assert_int_equal(second_vmcb.segment[SEG_TR].attributes, 0x8b); /* busy */
+    c = start_32();                                                 /* its limit counts pages */
     c.cpu_regs.x86_32.cs_limit = 3;
     c.cpu_regs.x86_32.eip = 0x3fff;
     assert_int_equal(hw_load_start(&second, &c), 0);

@@ -60,7 +60,10 @@ static void nothing_is_fine(void **state)
 
 static void objects_keep_apart(void **state)
 {
-    static struct { uint8_t *p, with; size_t size; } live[2000];
+    static struct {
+        uint8_t *p, with;
+        size_t size;
+    } live[2000];
     uint64_t before = free_frames();
     uint32_t seed = 99;
 

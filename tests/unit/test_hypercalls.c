@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments of the hypercalls that guests make, and dom0's kernel: what is refused and with which error, what
- * comes back, what is left unchanged.
+ * Arguments of the hypercalls that guests make, and dom0's kernel: what is refused and with which
+ * error, what comes back, what is left unchanged.
  */
 #include "hypercall_core.h"
 
@@ -21,30 +21,37 @@ static void test_version(void **state)
     char text[1024] = "";
 
     assert_int_equal(call(hypercall_xen_version, user, XENVER_version, text, 1), 4 << 16 | 17);
-    assert_int_equal(call(hypercall_xen_version, user, XENVER_get_features, &info, sizeof(info)), 0);
+    assert_int_equal(call(hypercall_xen_version, user, XENVER_get_features, &info, sizeof(info)),
+                     0);
     memcpy(&info, harness_guest(guest, 1 << PAGE_SHIFT), sizeof(info));
     assert_int_equal(info.submap, 1u << 0 | 1u << 2 | 1u << 8 | 1u << 9 | 1u << 16);
-    assert_int_equal(
-        call(hypercall_xen_version, tool, XENVER_get_features, &(struct xen_feature_info){ 0 }, sizeof(info)),
-        0);
+    assert_int_equal(call(hypercall_xen_version, tool, XENVER_get_features,
+                          &(struct xen_feature_info){ 0 }, sizeof(info)),
+                     0);
     memcpy(&info, at(BUF(1)), sizeof(info));
     assert_int_equal(info.submap, 1u << 0 | 1u << 2 | 1u << 8 | 1u << 9 | 1u << 11 | 1u << 17);
     info.submap_idx = 1;
-    assert_int_equal(call(hypercall_xen_version, user, XENVER_get_features, &info, sizeof(info)), -EINVAL);
-    assert_int_equal(call(hypercall_xen_version, user, XENVER_commandline, text, sizeof(text)), -EPERM);
+    assert_int_equal(call(hypercall_xen_version, user, XENVER_get_features, &info, sizeof(info)),
+                     -EINVAL);
+    assert_int_equal(call(hypercall_xen_version, user, XENVER_commandline, text, sizeof(text)),
+                     -EPERM);
     assert_int_equal(call(hypercall_xen_version, tool, XENVER_commandline, text, sizeof(text)), 0);
     assert_int_equal(call(hypercall_xen_version, user, 11, text, 1), -ENOSYS);
     memcpy(guest->handle, "0123456789abcdef", sizeof(guest->handle));
     assert_takes(LOCK_DOMAIN, 1,
-                 assert_int_equal(call(hypercall_xen_version, user, XENVER_guest_handle, text, 16), 0));
+                 assert_int_equal(call(hypercall_xen_version, user, XENVER_guest_handle, text, 16),
+                                  0));
     assert_memory_equal(harness_guest(guest, 1 << PAGE_SHIFT), "0123456789abcdef", 16);
-    assert_int_equal(harness_hypercall(hypercall_xen_version, user, XENVER_capabilities, NOWHERE, 0, NULL),
+    assert_int_equal(harness_hypercall(hypercall_xen_version, user, XENVER_capabilities, NOWHERE, 0,
+                                       NULL),
                      -EFAULT);
 }
 
 static long poll(uint32_t n, uint64_t timeout)
 {
-    struct sched_poll p = { .ports.p = (void *)(2ull << PAGE_SHIFT), .nr_ports = n, .timeout = timeout };
+    struct sched_poll p = { .ports.p = (void *)(2ull << PAGE_SHIFT),
+                            .nr_ports = n,
+                            .timeout = timeout };
 
     user->wait = WAIT_NONE;
     return call(hypercall_sched_op, user, SCHEDOP_poll, &p, sizeof(p));
@@ -84,9 +91,11 @@ static void test_sched_op(void **state)
 
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_shutdown, &s, sizeof(s)), -EINVAL);
     r.domain_id = 0;
-    assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_remote_shutdown, &r, sizeof(r)), -EPERM);
+    assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_remote_shutdown, &r, sizeof(r)),
+                     -EPERM);
     r.reason = SHUTDOWN_MAX + 1;
-    assert_int_equal(call(hypercall_sched_op, tool, SCHEDOP_remote_shutdown, &r, sizeof(r)), -EINVAL);
+    assert_int_equal(call(hypercall_sched_op, tool, SCHEDOP_remote_shutdown, &r, sizeof(r)),
+                     -EINVAL);
     r.reason = SHUTDOWN_reboot;
     r.domain_id = 3;
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_remote_shutdown, &r, sizeof(r)),
@@ -122,10 +131,12 @@ static void test_vcpu_op(void **state)
     assert_int_equal(vcpu_call(user, VCPUOP_is_up, 1, &t, 0), -ENOENT);
     assert_int_equal(vcpu_call(user, VCPUOP_is_up, 1ull << 31, &t, 0), -ENOENT);
     assert_int_equal(vcpu_call(user, 14, 0, &t, 0), -ENOSYS);
-    assert_int_equal(vcpu_call(user, VCPUOP_send_nmi, 0, &t, 0), -EINVAL); /* its argument is NULL */
+    /* its argument is NULL */
+    assert_int_equal(vcpu_call(user, VCPUOP_send_nmi, 0, &t, 0), -EINVAL);
     assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 0, &t, sizeof(t)), -ETIME);
     t.flags = 0;
-    assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 0, &t, sizeof(t)), 0); /* at once */
+    /* at once */
+    assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 0, &t, sizeof(t)), 0);
     assert_int_equal(timer_expires, now - 1);
     t.timeout_abs_ns = ~0ull;
     assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 0, &t, sizeof(t)), 0);
@@ -137,8 +148,9 @@ static void test_vcpu_op(void **state)
     guest->max_vcpus = 2;
     guest->vcpu[1] = &second;
     second.vdev.sipi_vector = -1;
-    assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 1, &t, sizeof(t)), -EINVAL); /* another's */
-    assert_int_equal(vcpu_call(user, VCPUOP_up, 1, &t, 0), -EINVAL);         /* has no state yet */
+    /* another's */
+    assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 1, &t, sizeof(t)), -EINVAL);
+    assert_int_equal(vcpu_call(user, VCPUOP_up, 1, &t, 0), -EINVAL); /* has no state yet */
     struct vcpu_hvm_context start = { .mode = 2 };
     assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), -EINVAL);
     start.mode = VCPU_HVM_MODE_64B;
@@ -166,17 +178,21 @@ static void test_vcpu_op(void **state)
 static void test_runstate_area(void **state)
 {
     struct vcpu_register_runstate_memory_area area = { .addr.p = 0x123456789000 };
-    struct hypercall compat = { .v = user, .compat = true,
-                                .arg = { VCPUOP_register_runstate_memory_area, 0, 1 << PAGE_SHIFT } };
+    struct hypercall compat = { .v = user,
+                                .compat = true,
+                                .arg = { VCPUOP_register_runstate_memory_area, 0,
+                                         1 << PAGE_SHIFT } };
     struct vcpu second = { .d = guest, .id = 1 };
     struct vcpu_runstate_info *info = harness_guest(guest, 1 << PAGE_SHIFT);
 
     guest->max_vcpus = 2;
     guest->vcpu[1] = &second;
-    assert_int_equal(vcpu_call(user, VCPUOP_register_runstate_memory_area, 0, &area, sizeof(area)), 0);
+    assert_int_equal(vcpu_call(user, VCPUOP_register_runstate_memory_area, 0, &area, sizeof(area)),
+                     0);
     assert_int_equal(user->runstate_va, 0x123456789000);
     assert_int_equal(did.runstates, 1); /* it is there when the call is over */
-    assert_int_equal(vcpu_call(user, VCPUOP_register_runstate_memory_area, 1, &area, sizeof(area)), 0);
+    assert_int_equal(vcpu_call(user, VCPUOP_register_runstate_memory_area, 1, &area, sizeof(area)),
+                     0);
     assert_int_equal(second.runstate_va, 0x123456789000);
     assert_int_equal(did.runstates, 1); /* another's page tables are not here */
     assert_int_equal(hypercall_vcpu_op(&compat), 0);
@@ -215,7 +231,8 @@ static void test_timers(void **state)
     assert_int_equal(user->period, 0);
     assert_false(user->periodic.armed);
 
-    assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 0, &t, sizeof(t)), 0); /* now is not past */
+    /* now is not past */
+    assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 0, &t, sizeof(t)), 0);
     assert_true(user->singleshot.armed);
     assert_int_equal(vcpu_call(user, VCPUOP_stop_singleshot_timer, 1, &t, 0), -EINVAL);
     assert_int_equal(vcpu_call(user, VCPUOP_stop_singleshot_timer, 0, &t, 0), 0);
@@ -242,7 +259,8 @@ static void test_hvm_params(void **state)
     assert_int_equal(param(user, false, DOMID_SELF, HVM_PARAM_IDENT_PT, 0), -EPERM);
     assert_int_equal(param(tool, true, 3, HVM_PARAM_STORE_PFN, 0xfeffc), 0);
     assert_int_equal(param(user, false, DOMID_SELF, HVM_PARAM_STORE_PFN, 0), 0);
-    assert_int_equal(((struct xen_hvm_param *)harness_guest(guest, 1 << PAGE_SHIFT))->value, 0xfeffc);
+    assert_int_equal(((struct xen_hvm_param *)harness_guest(guest, 1 << PAGE_SHIFT))->value,
+                     0xfeffc);
     assert_int_equal(param(tool, true, 9, HVM_PARAM_STORE_PFN, 1), -ESRCH);
     assert_int_equal(param(tool, true, 3, HVM_NR_PARAMS, 1), -EINVAL);
     assert_int_equal(param(tool, true, 3, ~0u, 1), -EINVAL);
@@ -252,7 +270,8 @@ static void test_hvm_params(void **state)
     assert_int_equal(param(tool, true, 3, HVM_PARAM_IOREQ_SERVER_PFN, 5), 0);
     assert_int_equal(param(tool, false, 3, HVM_PARAM_IOREQ_SERVER_PFN, 0), 0);
     assert_int_equal(param(user, false, DOMID_SELF, HVM_PARAM_IOREQ_SERVER_PFN, 0), -EPERM);
-    assert_int_equal(param(tool, true, 3, HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_MAX + 1), -EINVAL);
+    assert_int_equal(param(tool, true, 3, HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_MAX + 1),
+                     -EINVAL);
     assert_int_equal(param(tool, true, 3, HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_MAX), 0);
 
     assert_takes(LOCK_DOMAIN, 1,
@@ -262,8 +281,10 @@ static void test_hvm_params(void **state)
     assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 0xf3), 0);
     assert_int_equal(guest->vdev.callback_vector, 0xf3);
     assert_int_equal(did.upcalls, 1); /* what was pending comes the new way */
-    assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 8), -EINVAL);
-    assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 0x1f3), -EINVAL);
+    assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 8),
+                     -EINVAL);
+    assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 0x1f3),
+                     -EINVAL);
     assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 3ull << 56), -EINVAL);
     assert_int_equal(guest->hvm_params[HVM_PARAM_CALLBACK_IRQ], 2ull << 56 | 0xf3);
 }
@@ -272,14 +293,18 @@ static void test_upcall_vector(void **state)
 {
     struct xen_hvm_evtchn_upcall_vector u = { .vcpu = 0, .vector = 15 };
 
-    assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)), -EINVAL);
+    assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)),
+                     -EINVAL);
     u.vector = 16;
-    assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)), 0);
+    assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)),
+                     0);
     u = (struct xen_hvm_evtchn_upcall_vector){ .vcpu = 1, .vector = 0xf3 };
     guest->vcpu[1] = user; /* beyond max_vcpus: not there */
-    assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)), -ENOENT);
+    assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)),
+                     -ENOENT);
     u.vcpu = 0;
-    assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)), 0);
+    assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)),
+                     0);
     assert_int_equal(user->vdev.upcall_vector, 0xf3);
     assert_int_equal(call(hypercall_hvm_op, user, HVMOP_altp2m, &u, sizeof(u)), -ENOSYS);
     assert_int_equal(call(hypercall_hvm_op, user, HVMOP_flush_tlbs, &u, sizeof(u)), -ENOSYS);
@@ -322,7 +347,8 @@ static void test_long_text(void **state)
     assert_int_equal(guest->vdev.debug_length, 0);
 
     words_length = 0;
-    memcpy(text, "\t \x1f~\x7f\x80\n", 7); /* a tab is a blank; what does not print is a question mark */
+    /* a tab is a blank; what does not print is a question mark */
+    memcpy(text, "\t \x1f~\x7f\x80\n", 7);
     assert_int_equal(print_from(0, 7), 0);
     assert_string_equal(words, "  ?~??");
     harness_on_guest_log = NULL;
@@ -341,35 +367,45 @@ static void test_console_io(void **state)
     for (unsigned int i = 0; i < 1000; i++)
         text[i] = (char)(i * 7 + i / 256);
     harness_preempt_every = 1;
-    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, 1000, BUF(2), &restarts),
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, 1000, BUF(2),
+                                       &restarts),
                      0);
     assert_int_equal(serial_length, 1000);
     assert_memory_equal(serial, text, 1000);
     assert_int_equal(restarts, 3);
     assert_int_equal(did.yields, 0);
-    serial_length = 0; /* a port that is slow: nothing is lost, nothing comes twice, others run meanwhile */
+    /* a port that is slow: nothing is lost, nothing comes twice, others run meanwhile */
+    serial_length = 0;
     serial_room = 100;
     harness_preempt_every = 0;
     for (int i = 0; i < 300; i++)
         text[i] = (char)i;
-    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, 300, BUF(2), &restarts),
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, 300, BUF(2),
+                                       &restarts),
                      0);
     assert_int_equal(serial_length, 300);
     for (int i = 0; i < 300; i++)
         assert_int_equal(serial[i], (char)i);
     assert_int_equal(restarts, 2);
     assert_int_equal(did.yields, 2);
-    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, ~0u, BUF(2), NULL),
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_write, ~0u, BUF(2),
+                                       NULL),
                      -EINVAL);
-    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 10, BUF(2), NULL), 3);
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 10, BUF(2),
+                                       NULL),
+                     3);
     assert_memory_equal(text, "abc", 3);
     assert_int_equal(text[3], 0); /* the rest of what was asked for */
-    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 2, BUF(2), NULL), 2);
-    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 2, NOWHERE, NULL),
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 2, BUF(2), NULL),
+                     2);
+    assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 2, NOWHERE,
+                                       NULL),
                      -EFAULT);
-    assert_int_equal(harness_hypercall(hypercall_console_io, user, CONSOLEIO_read, 10, 0, NULL), -EPERM);
+    assert_int_equal(harness_hypercall(hypercall_console_io, user, CONSOLEIO_read, 10, 0, NULL),
+                     -EPERM);
     memcpy(harness_guest(guest, 0), "hi \033[2J\nrest", 12);
-    assert_int_equal(harness_hypercall(hypercall_console_io, user, CONSOLEIO_write, 12, 0, NULL), 0);
+    assert_int_equal(harness_hypercall(hypercall_console_io, user, CONSOLEIO_write, 12, 0, NULL),
+                     0);
     assert_string_equal(harness_log, "hi ?[2J\n"); /* nothing that a terminal would obey */
     assert_int_equal(guest->vdev.debug_length, 4);
     assert_int_equal(harness_hypercall(hypercall_console_io, user, 2, 1, 0, NULL), -ENOSYS);
@@ -399,13 +435,17 @@ static void test_vm_assist(void **state)
 {
     const uint64_t type = VMASST_TYPE_runstate_update_flag;
 
-    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, VMASST_CMD_enable, type, 0, NULL), 0);
+    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, VMASST_CMD_enable, type, 0, NULL),
+                     0);
     assert_true(guest->runstate_update_flag);
     assert_int_equal(harness_hypercall(hypercall_vm_assist, user, 2, type, 0, NULL), -ENOSYS);
-    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, VMASST_CMD_disable, type - 1, 0, NULL),
+    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, VMASST_CMD_disable, type - 1, 0,
+                                       NULL),
                      -EINVAL);
     assert_true(guest->runstate_update_flag);
-    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, VMASST_CMD_disable, type, 0, NULL), 0);
+    assert_int_equal(harness_hypercall(hypercall_vm_assist, user, VMASST_CMD_disable, type, 0,
+                                       NULL),
+                     0);
     assert_false(guest->runstate_update_flag);
 }
 
@@ -423,7 +463,7 @@ static void test_multicall(void **state)
     dispatch_restarts = 2;
     assert_int_equal(harness_hypercall(hypercall_multicall, tool, BUF(2), 3, 0, NULL), 0);
     assert_int_equal(e[0].result, 42);
-    assert_int_equal(e[1].result, 13);      /* its progress was in its entry */
+    assert_int_equal(e[1].result, 13); /* its progress was in its entry */
     assert_int_equal((long)e[2].result, -EINVAL);
     assert_int_equal(did.dispatched, 4);
     assert_int_equal(harness_hypercall(hypercall_multicall, tool, NOWHERE, 1, 0, NULL), -EFAULT);
@@ -454,22 +494,26 @@ static void test_multicall(void **state)
 static void test_screen(void **state)
 {
     struct xen_platform_op op = { .cmd = 64, .interface_version = XENPF_INTERFACE_VERSION };
-    const struct dom0_vga_console_info *info = (const void *)&((struct xen_platform_op *)at(BUF(0)))->u;
+    const struct dom0_vga_console_info *info =
+        (const void *)&((struct xen_platform_op *)at(BUF(0)))->u;
 
     memcpy(at(BUF(0)), &op, sizeof(op));
     boot_info.screen.video_type = 0;
     assert_int_equal(harness_hypercall(hypercall_platform_op, tool, BUF(0), 0, 0, NULL), -ENODEV);
     boot_info.screen.video_type = XEN_VGATYPE_EFI_LFB;
     boot_info.screen.u.vesa_lfb.ext_lfb_base = 7;
-    assert_int_equal(harness_hypercall(hypercall_platform_op, tool, BUF(0), 0, 0, NULL), sizeof(*info));
+    assert_int_equal(harness_hypercall(hypercall_platform_op, tool, BUF(0), 0, 0, NULL),
+                     sizeof(*info));
     assert_int_equal(info->video_type, XEN_VGATYPE_EFI_LFB);
     assert_int_equal(info->u.vesa_lfb.ext_lfb_base, 7);
 }
 
 static void test_platform_and_cleave(void **state)
 {
-    struct xen_platform_op op = { .cmd = XENPF_settime64, .interface_version = XENPF_INTERFACE_VERSION };
-    struct cleave_op own = { .cmd = CLEAVE_OP_check, .interface_version = CLEAVE_INTERFACE_VERSION };
+    struct xen_platform_op op = { .cmd = XENPF_settime64,
+                                  .interface_version = XENPF_INTERFACE_VERSION };
+    struct cleave_op own = { .cmd = CLEAVE_OP_check,
+                             .interface_version = CLEAVE_INTERFACE_VERSION };
 
     memcpy(at(BUF(0)), &op, sizeof(op));
     assert_int_equal(harness_hypercall(hypercall_platform_op, tool, BUF(0), 0, 0, NULL), 0);
@@ -508,9 +552,11 @@ static void test_platform_and_cleave(void **state)
 }
 
 /* XENPF_resource_op of n entries, on that CPU. */
-static long resources(const struct xenpf_resource_entry *entry, uint32_t n, uint32_t cpu, gva_t entries)
+static long resources(const struct xenpf_resource_entry *entry, uint32_t n, uint32_t cpu,
+                      gva_t entries)
 {
-    struct xen_platform_op op = { .cmd = XENPF_resource_op, .interface_version = XENPF_INTERFACE_VERSION,
+    struct xen_platform_op op = { .cmd = XENPF_resource_op,
+                                  .interface_version = XENPF_INTERFACE_VERSION,
                                   .u.resource_op = { .nr_entries = n, .cpu = cpu } };
 
     *(uint64_t *)&op.u.resource_op.entries = entries;
@@ -523,8 +569,11 @@ static void test_resources(void **state)
 {
     struct xenpf_resource_entry e[3] = { { .idx = 0x10 }, { .idx = 0x10 }, { .idx = 0x10 } };
     const struct xenpf_resource_entry *got = at(BUF(1));
-    const struct { struct xenpf_resource_entry entry; int32_t error; } bad[] = {
-        { { .idx = 0x122 }, -EPERM },                                     /* TSX_CTRL: AMD has none */
+    const struct {
+        struct xenpf_resource_entry entry;
+        int32_t error;
+    } bad[] = {
+        { { .idx = 0x122 }, -EPERM }, /* TSX_CTRL: AMD has none */
         { { .idx = 0x10 | 1ull << 32 }, -EINVAL },
         { { .idx = 0x10, .rsvd = 1 }, -EINVAL },
         { { .idx = 0x10, .u.cmd = XEN_RESOURCE_OP_MSR_WRITE }, -EPERM },
@@ -567,14 +616,15 @@ static void test_nonsense(void **state)
         hypercall_set_timer_op, hypercall_platform_op, hypercall_cleave_op,
     };
     static const uint64_t values[] = { 0,       1,          4095,       4096 - 4, 16 << PAGE_SHIFT,
-                                      NOWHERE, 1ull << 47, 1ull << 63, ~0ull,    ~0ull - 7 };
+                                       NOWHERE, 1ull << 47, 1ull << 63, ~0ull,    ~0ull - 7 };
 
     harness_preempt_every = 0;
     for (unsigned int f = 0; f < ARRAY_SIZE(families); f++) {
         for (uint64_t op = 0; op < 80; op++) {
             for (unsigned int i = 0; i < ARRAY_SIZE(values) * ARRAY_SIZE(values); i++) {
-                struct hypercall hc = {
-                    .v = user, .compat = i & 1, .arg = { op, values[i / 10], values[i % 10] } };
+                struct hypercall hc = { .v = user,
+                                        .compat = i & 1,
+                                        .arg = { op, values[i / 10], values[i % 10] } };
 
                 if (families[f] == hypercall_console_io && (int32_t)hc.arg[1] > 65536)
                     continue;

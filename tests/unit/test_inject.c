@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/inject.c, state.c and asid.c: what an entry delivers after exceptions that meet, deliveries that were
- * cut short, NMIs, and interrupts that were offered and taken or not; how an instruction is skipped; and that
- * no ASID is used a second time before a flush.
+ * svm/inject.c, state.c and asid.c: what an entry delivers after exceptions that meet, deliveries
+ * that were cut short, NMIs, and interrupts that were offered and taken or not; how an instruction
+ * is skipped; and that no ASID is used a second time before a flush.
  */
 #include "harness.h"
 #include "cpu.h"
@@ -29,7 +29,7 @@ static struct vcpu vcpu;
 static struct vmcb vmcb;
 static vcpu_info_t info;
 static unsigned int crashes, resets, kicks;
-static uint8_t start_vector;   /* of the last reset by SIPI */
+static uint8_t start_vector;              /* of the last reset by SIPI */
 static int requested, accepted, returned; /* vectors of the local APIC; -1: none */
 static uint8_t opcode;
 
@@ -39,7 +39,6 @@ int lapic_highest_pending(struct vcpu *v)
 {
     return requested >> 4 > (int)v->vdev.lapic.tpr >> 4 ? requested : -1;
 }
-
 
 uint64_t cpuid_guest_cr4_mask(struct domain *d) { return CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_TSD; }
 void lapic_accept(struct vcpu *v, uint8_t vector) { accepted = vector; }
@@ -60,8 +59,8 @@ void switch_unload(struct vcpu *v) {}
 uint64_t cpuid_guest_xcr0_mask(struct domain *d) { return 7; }
 void softirq_kick(unsigned int cpu) { kicks++; }
 
-int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t src, uint8_t *dst,
-               uint64_t size)
+int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t src,
+               uint8_t *dst, uint64_t size)
 {
     assert_false(write);
     assert_int_equal(src, vmcb.rip);
@@ -107,13 +106,17 @@ static void turn_back(void)
 
 /* --- events --- */
 
-static uint64_t event(uint64_t type, unsigned int vector) { return EVENT_VALID | type << 8 | vector; }
+static uint64_t event(uint64_t type, unsigned int vector)
+{
+    return EVENT_VALID | type << 8 | vector;
+}
 
 static uint64_t exception(unsigned int vector, uint32_t error)
 {
     bool has_error = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
 
-    return event(EVENT_TYPE_EXCEPTION, vector) | (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+    return event(EVENT_TYPE_EXCEPTION, vector) |
+           (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
 }
 
 static void error_codes(void **state)
@@ -155,25 +158,38 @@ static void exceptions_meet(void **state)
             vcpu.hw.pending = 0;
             hw_inject_exception(&vcpu, first, 7);
             hw_inject_exception(&vcpu, second, 9);
-            assert_int_equal(vcpu.hw.pending, is_double ? exception(EXC_DF, 0) : exception(second, 9));
+            assert_int_equal(vcpu.hw.pending,
+                             is_double ? exception(EXC_DF, 0) : exception(second, 9));
         }
     assert_int_equal(crashes, 0);
     vcpu.hw.pending = exception(EXC_DF, 0);
     hw_inject_exception(&vcpu, EXC_PF, 0);
     assert_int_equal(crashes, 1);
-    assert_int_equal(vcpu.hw.pending, exception(EXC_DF, 0)); /* and it stays what it was for the dump */
+    /* and it stays what it was for the dump */
+    assert_int_equal(vcpu.hw.pending, exception(EXC_DF, 0));
     vcpu.hw.pending = event(EVENT_TYPE_NMI, 2);
     hw_inject_exception(&vcpu, EXC_GP, 0);
     assert_int_equal(vcpu.hw.pending, exception(EXC_GP, 0));
 }
 
-/* A delivery that an exit cut short is made again; what the instruction at RIP raises anew is not. */
+/*
+ * A delivery that an exit cut short is made again; what the instruction at RIP raises anew is not.
+ */
 static void deliveries_are_repeated(void **state)
 {
-    const struct { uint64_t event; bool again; } cases[] = {
-        { event(0, VECTOR), true }, { event(EVENT_TYPE_NMI, 2), true }, { exception(EXC_PF, 6), true },
-        { exception(EXC_DF, 0), true }, { exception(1, 0), true }, { event(EVENT_TYPE_SOFT, 0x80), false },
-        { exception(3, 0), false }, { exception(4, 0), false }, { event(0, VECTOR) & ~EVENT_VALID, false },
+    const struct {
+        uint64_t event;
+        bool again;
+    } cases[] = {
+        { event(0, VECTOR), true },
+        { event(EVENT_TYPE_NMI, 2), true },
+        { exception(EXC_PF, 6), true },
+        { exception(EXC_DF, 0), true },
+        { exception(1, 0), true },
+        { event(EVENT_TYPE_SOFT, 0x80), false },
+        { exception(3, 0), false },
+        { exception(4, 0), false },
+        { event(0, VECTOR) & ~EVENT_VALID, false },
     };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -323,8 +339,8 @@ static void a_taken_interrupt_that_faults(void **state)
 }
 
 /*
- * Taken, and told as QEMU does: nobody else remembers it. An exception is one also when its number is that of
- * the offer, which stands.
+ * Taken, and told as QEMU does: nobody else remembers it. An exception is one also when its number
+ * is that of the offer, which stands.
  */
 static void what_is_no_offer_is_repeated(void **state)
 {
@@ -361,7 +377,9 @@ static void nothing_is_offered_while_stepping(void **state)
     assert_int_equal(returned, -1);
 }
 
-/* An injected interrupt that faults again beside an offer: its place in the ISR waits for its EOI. */
+/*
+ * An injected interrupt that faults again beside an offer: its place in the ISR waits for its EOI.
+ */
 static void an_interrupt_that_faults_twice(void **state)
 {
     static const uint64_t again[] = { 0x31, 0x31 | EVENT_TYPE_EXCEPTION << 8, VECTOR };
@@ -488,7 +506,10 @@ static uint64_t get_msr(uint32_t msr)
     return val;
 }
 
-/* APM vol. 2, 15.23: what DEBUGCTL records and stops at is switched at entries, for those who use it. */
+/*
+ * APM vol. 2, 15.23: what DEBUGCTL records and stops at is switched at entries, for those who use
+ * it.
+ */
 static void debug_control(void **state)
 {
     assert_int_equal(hw_set_msr(&vcpu, MSR_DEBUGCTL, 1ull << 6), -EINVAL);
@@ -518,7 +539,7 @@ static void control_register_4(void **state)
     for (unsigned int bit = 0; bit < 64; bit++)
         if (!(cpuid_guest_cr4_mask(&domain) >> bit & 1))
             assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | 1ull << bit), -EINVAL);
-    assert_int_equal(hw_set_cr4(&vcpu, CR4_PGE), -EINVAL); /* long mode needs PAE */
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PGE), -EINVAL);             /* long mode needs PAE */
     assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE), -EINVAL); /* CR3 has a PCID already */
     assert_int_equal(vmcb.cr4, CR4_PAE);
     assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_TSD), 0);
@@ -537,7 +558,10 @@ static void control_register_4(void **state)
 
 /* --- asid.c --- */
 
-static struct { const struct vcpu *v; uint64_t generation; } tagged[2][ASIDS];
+static struct {
+    const struct vcpu *v;
+    uint64_t generation;
+} tagged[2][ASIDS];
 static unsigned int full_flushes;
 
 /* An entry on one of two CPUs: what is in its TLB under the ASID must be this vcpu's own. */
@@ -591,7 +615,10 @@ static unsigned int flushes_of(struct vcpu vcpus[], unsigned int from, unsigned 
     return full_flushes - before;
 }
 
-/* A flush costs all guests what they have in the TLB: entries alone need none, and each ASID is used once. */
+/*
+ * A flush costs all guests what they have in the TLB: entries alone need none, and each ASID is
+ * used once.
+ */
 static void the_tlb_is_flushed_when_asids_have_run_out(void **state)
 {
     static struct vmcb vmcbs[ASIDS];

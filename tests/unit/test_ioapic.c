@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0/ioapic.c: what dom0 writes into its entries reaches the host's only as the core's own vectors on CPUs
- * that are on line; an edge and a level line from the host to dom0 and back; lines that dom0 cannot have; and
- * no register access that could go wrong.
+ * dom0/ioapic.c: what dom0 writes into its entries reaches the host's only as the core's own
+ * vectors on CPUs that are on line; an edge and a level line from the host to dom0 and back; lines
+ * that dom0 cannot have; and no register access that could go wrong.
  */
 #include "harness.h"
 #include "cpu/irq.h"
@@ -34,7 +34,12 @@ static irq_handler *handlers[256];
 static void *handler_data[256];
 static unsigned int host_lines;
 
-static struct { unsigned int n; uint32_t dest, mode; bool logical, level; uint8_t vector; } delivered;
+static struct {
+    unsigned int n;
+    uint32_t dest, mode;
+    bool logical, level;
+    uint8_t vector;
+} delivered;
 
 void host_ioapic_route(unsigned int gsi, const struct host_route *r)
 {
@@ -164,7 +169,8 @@ static void registers(void **state)
     }
     for (unsigned int pin = 0; pin < LINES; pin++) {
         assert_true(route_count[pin] == 0 || routes[pin].vector == VECTOR_GSI_FIRST + pin);
-        assert_true(route_count[pin] == 0 || routes[pin].apic_id == 10 || routes[pin].apic_id == 11);
+        assert_true(route_count[pin] == 0 || routes[pin].apic_id == 10 ||
+                    routes[pin].apic_id == 11);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform/iommu.c: an IOMMU that firmware left on is switched off, what it writes to memory before itself; a
- * table that lies leads to no access but to what can be registers.
+ * platform/iommu.c: an IOMMU that firmware left on is switched off, what it writes to memory before
+ * itself; a table that lies leads to no access but to what can be registers.
  */
 #include "harness.h"
 #include "cpu/features.h"
@@ -15,7 +15,7 @@
 #define BASE 0xfd200000ull
 #define CONTROL 0x18u
 #define STATUS 0x2020u
-#define ON 0x30003009001ull    /* on, with commands, and bits that are nothing of ours */
+#define ON 0x30003009001ull /* on, with commands, and bits that are nothing of ours */
 #define LOGS 0x3000600cull
 
 static struct acpi_header *ivrs;
@@ -107,7 +107,7 @@ static void switched_off(void **state)
     block(0x10, 0x44, BASE);
     block(0x11, 0x48, BASE); /* the same one again */
     block(0x40, 0x48, BASE);
-    block(0x20, 0x20, 0x1000); /* memory that it shall reach, no IOMMU */
+    block(0x20, 0x20, 0x1000);        /* memory that it shall reach, no IOMMU */
     block(0x11, 40, BASE + 0x100000); /* this one is off */
     iommu_off();
     assert_int_equal(writes, 2);
@@ -161,7 +161,7 @@ static void nonsense(void **state)
     assert_int_equal(windows, 0);
     ivrs->length = 48;
     block(0x10, 0xffff, BASE + 4); /* behind its end */
-    ivrs->length = 48 + 12; /* cut off in the middle of the base address */
+    ivrs->length = 48 + 12;        /* cut off in the middle of the base address */
     iommu_off();
     free(ivrs);
     ivrs = NULL;

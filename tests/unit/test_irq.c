@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/irq.c: each CPU has its own vectors for messages, hundreds in all; an interrupt reaches the one who had
- * the vector when it was sent, however late it comes.
+ * cpu/irq.c: each CPU has its own vectors for messages, hundreds in all; an interrupt reaches the
+ * one who had the vector when it was sent, however late it comes.
  */
 #include "harness.h"
 #include "cpu/apic.h"
@@ -117,7 +117,8 @@ static void a_late_interrupt_is_its_senders(void **state)
 /* The release looks at its own CPU's vectors only: it cannot see the requests of others. */
 static void each_cpu_releases_its_own(void **state)
 {
-    struct irq_vector a = must_alloc(0, message, &arrived[0]), b = must_alloc(3, message, &arrived[1]);
+    struct irq_vector a = must_alloc(0, message, &arrived[0]),
+                      b = must_alloc(3, message, &arrived[1]);
 
     assert_int_equal(a.vector, b.vector);
     irq_free_vector(a);

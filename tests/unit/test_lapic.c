@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/lapic.c: priorities, both faces with what they must refuse, what reset, INIT and switching off leave,
- * saving and loading.
+ * vdev/lapic.c: priorities, both faces with what they must refuse, what reset, INIT and switching
+ * off leave, saving and loading.
  */
 #include "lapic_model.h"
 #include "lib/log.h"
@@ -48,7 +48,8 @@ static void priorities(void **state)
     assert_true(take(v[0], 0x4f));
     write_msr(v[0], MSR_TPR, 0x30);
     assert_int_equal(lapic_highest_pending(v[0]), -1);
-    assert_int_equal(lapic_highest_request(v[0]), 0x31); /* offered all the same: the CPU knows its TPR */
+    /* offered all the same: the CPU knows its TPR */
+    assert_int_equal(lapic_highest_request(v[0]), 0x31);
     write_msr(v[0], MSR_TPR, 0x2f);
     assert_true(take(v[0], 0x31));
     write_msr(v[0], MSR_EOI, 0); /* nothing in service: nothing happens */
@@ -103,7 +104,10 @@ static void disabled_by_software(void **state)
     assert_int_equal(lapic_highest_pending(v[0]), 0x50);
 }
 
-/* The upcall for events is raised only once by who raises it: enabling must find what INIT threw away. */
+/*
+ * The upcall for events is raised only once by who raises it: enabling must find what INIT threw
+ * away.
+ */
 static void upcall_survives_init(void **state)
 {
     v[1]->vdev.upcall_vector = 0xf3;
@@ -123,8 +127,12 @@ static void upcall_survives_init(void **state)
 static void base_transitions(void **state)
 {
     static const uint64_t modes[4] = { 0, X2APIC, ENABLE, ENABLE | X2APIC };
-    static const bool allowed[4][4] = { /* from, to */
-        { true, false, true, false }, { false }, { true, false, true, true }, { true, false, false, true },
+    static const bool allowed[4][4] = {
+        /* from, to */
+        { true, false, true, false },
+        { false },
+        { true, false, true, true },
+        { true, false, false, true },
     };
 
     for (unsigned int from = 0; from < 4; from++)
@@ -134,12 +142,14 @@ static void base_transitions(void **state)
                              allowed[from][to] ? 0 : -EFAULT);
             assert_int_equal(read_msr(v[1], MSR_BASE), BASE | modes[allowed[from][to] ? to : from]);
         }
-    assert_int_equal(lapic_msr_write(v[1], MSR_BASE, 0xfed00000 | ENABLE), -EFAULT); /* cannot move */
+    /* cannot move */
+    assert_int_equal(lapic_msr_write(v[1], MSR_BASE, 0xfed00000 | ENABLE), -EFAULT);
     assert_int_equal(lapic_msr_write(v[1], MSR_BASE, BASE | ENABLE | 1), -EFAULT);
     write_msr(v[1], MSR_BASE, BASE);
     write_msr(v[1], MSR_BASE, BASE | ENABLE | BSP);
     assert_int_equal(read_msr(v[1], MSR_BASE), BASE | ENABLE); /* nobody becomes the boot CPU */
-    assert_int_equal(lapic_msr_read(v[1], 0x802, &(uint64_t){ 0 }), -EFAULT); /* xAPIC mode: no MSRs */
+    /* xAPIC mode: no MSRs */
+    assert_int_equal(lapic_msr_read(v[1], 0x802, &(uint64_t){ 0 }), -EFAULT);
     assert_int_equal(lapic_msr_write(v[1], MSR_TPR, 0), -EFAULT);
 }
 
@@ -165,8 +175,9 @@ static void switched_off_and_on(void **state)
 
 static bool readable(uint32_t msr)
 {
-    return msr == 0x802 || msr == 0x803 || msr == 0x808 || msr == 0x80a || msr == 0x80d || msr == 0x80f ||
-           (msr >= 0x810 && msr <= 0x828) || msr == 0x830 || (msr >= 0x832 && msr <= 0x839) || msr == 0x83e;
+    return msr == 0x802 || msr == 0x803 || msr == 0x808 || msr == 0x80a || msr == 0x80d ||
+           msr == 0x80f || (msr >= 0x810 && msr <= 0x828) || msr == 0x830 ||
+           (msr >= 0x832 && msr <= 0x839) || msr == 0x83e;
 }
 
 static bool writable(uint32_t msr)
@@ -177,11 +188,18 @@ static bool writable(uint32_t msr)
 
 static void x2apic_registers(void **state)
 {
-    static const struct { uint32_t msr; uint64_t bad; } reserved[] = {
-        { MSR_TPR, 0x100 }, { MSR_EOI, 1 }, { MSR_SVR, 0x400 }, { MSR_ESR, 1 },
-        { MSR_ICR, 1u << 13 }, { MSR_ICR, 1u << 16 }, { MSR_ICR, 1u << 20 },
-        { MSR_LVT_TIMER, 1u << 18 }, { 0x834, 1u << 15 }, { 0x835, 1u << 11 }, { MSR_LVT_ERROR, 1u << 8 },
-        { MSR_DIVIDE, 4 }, { MSR_SELF_IPI, 0x100 }, { MSR_TPR, 1ull << 32 }, { MSR_INITIAL, 1ull << 32 },
+    static const struct {
+        uint32_t msr;
+        uint64_t bad;
+    } reserved[] = {
+        { MSR_TPR, 0x100 },          { MSR_EOI, 1 },
+        { MSR_SVR, 0x400 },          { MSR_ESR, 1 },
+        { MSR_ICR, 1u << 13 },       { MSR_ICR, 1u << 16 },
+        { MSR_ICR, 1u << 20 },       { MSR_LVT_TIMER, 1u << 18 },
+        { 0x834, 1u << 15 },         { 0x835, 1u << 11 },
+        { MSR_LVT_ERROR, 1u << 8 },  { MSR_DIVIDE, 4 },
+        { MSR_SELF_IPI, 0x100 },     { MSR_TPR, 1ull << 32 },
+        { MSR_INITIAL, 1ull << 32 },
     };
     uint64_t val;
 
@@ -211,7 +229,7 @@ static void page_accesses(void **state)
     lapic_mmio_write(v[0], 0x280, 0);
     assert_true(lapic_mmio_read(v[0], 0x280) & 1u << 7); /* illegal register */
     lapic_mmio_write(v[0], 0x320, 0x31);
-    lapic_mmio_write(v[0], 0x324, 0x32);                 /* none is there */
+    lapic_mmio_write(v[0], 0x324, 0x32); /* none is there */
     assert_int_equal(lapic_mmio_read(v[0], 0x320) & 0xff, 0x31);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* vdev/lapic.c: messages between vcpus, in all forms of destinations, and what is wrong with some. */
+/*
+ * vdev/lapic.c: messages between vcpus, in all forms of destinations, and what is wrong with some.
+ */
 #include "lapic_model.h"
 
 static unsigned int eois;
@@ -62,7 +64,10 @@ static void x2apic_clusters(void **state)
     assert_int_equal(who(0x50), 0xc);
 }
 
-/* 255 means all in eight bits, as a page or a device has them; in 32 bits it is a number that nobody has. */
+/*
+ * 255 means all in eight bits, as a page or a device has them; in 32 bits it is a number that
+ * nobody has.
+ */
 static void id_255(void **state)
 {
     write_msr(v[0], MSR_ICR, 0xffull << 32 | 0x50);
@@ -156,7 +161,8 @@ static void errors(void **state)
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
     assert_int_equal(irr(0), 0);
     assert_int_equal(latched_errors(), 1u << 5 | 1u << 6);
-    write_msr(v[0], MSR_LVT_ERROR, LVT_MASKED | 5); /* nobody is told, so nothing is wrong with it */
+    /* nobody is told, so nothing is wrong with it */
+    write_msr(v[0], MSR_LVT_ERROR, LVT_MASKED | 5);
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
     assert_int_equal(latched_errors(), 1u << 5);
     write_msr(v[0], MSR_LVT_ERROR, 0xfd); /* each error interrupts once until ESR is written */
@@ -192,12 +198,8 @@ static void level_vectors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LAPIC_TEST(x2apic_destinations),
-        LAPIC_TEST(x2apic_clusters),
-        LAPIC_TEST(id_255),
-        XAPIC_TEST(xapic_destinations),
-        LAPIC_TEST(special_messages),
-        LAPIC_TEST(errors),
+        LAPIC_TEST(x2apic_destinations), LAPIC_TEST(x2apic_clusters),  LAPIC_TEST(id_255),
+        XAPIC_TEST(xapic_destinations),  LAPIC_TEST(special_messages), LAPIC_TEST(errors),
         LAPIC_TEST(level_vectors),
     };
 

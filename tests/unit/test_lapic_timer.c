@@ -76,12 +76,14 @@ static void periodic_timer(void **state)
     assert_true(v[0]->vdev.lapic.timer.expires - now >= 50000);
     write_msr(v[0], MSR_LVT_TIMER, 0x40); /* another mode stops it */
     assert_false(v[0]->vdev.lapic.timer.armed);
-    v[0]->vdev.lapic.timer.fn(v[0]);      /* it was expiring, on another CPU */
+    v[0]->vdev.lapic.timer.fn(v[0]); /* it was expiring, on another CPU */
     assert_true(take(v[0], 0x40));
     assert_false(v[0]->vdev.lapic.timer.armed);
 }
 
-/* Whatever nobody would see takes no time of the core's; the count goes on, and so does the beat. */
+/*
+ * Whatever nobody would see takes no time of the core's; the count goes on, and so does the beat.
+ */
 static void periodic_timer_that_nobody_hears(void **state)
 {
     start_periodic(0x40 | LVT_MASKED, 1000);
@@ -110,14 +112,14 @@ static void periodic_timer_that_nobody_hears(void **state)
     advance(v[0], SEC(1));
     assert_int_equal(expiries, 3);
     lapic_accept(v[0], 0x40);
-    lapic_return(v[0], 0x40);         /* offered, not taken */
+    lapic_return(v[0], 0x40); /* offered, not taken */
     advance(v[0], SEC(1));
     assert_int_equal(expiries, 4);
     assert_true(take(v[0], 0x40));
-    write_msr(v[0], MSR_SVR, 0xff);   /* switched off: masked */
+    write_msr(v[0], MSR_SVR, 0xff); /* switched off: masked */
     advance(v[0], SEC(1));
     assert_in_range(expiries, 5, 6);
-    start_periodic(0x05, 1);          /* a vector that does not exist */
+    start_periodic(0x05, 1); /* a vector that does not exist */
     write_msr(v[0], MSR_SVR, 0x1ff);
     write_msr(v[0], MSR_LVT_TIMER, 0x20005);
     advance(v[0], SEC(1));

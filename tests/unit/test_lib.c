@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/ and boot/: formatting, strings, the command line, and the memory map as platform/boot_info.c builds
- * it. The functions that the C library has too are linked under the names core_...
+ * lib/ and boot/: formatting, strings, the command line, and the memory map as platform/boot_info.c
+ * builds it. The functions that the C library has too are linked under the names core_...
  */
 #include "harness.h"
 #include "boot/multiboot.h"
@@ -25,7 +25,8 @@ int core_memcmp(const void *a, const void *b, size_t n);
 size_t core_strlen(const char *s);
 int core_strcmp(const char *a, const char *b);
 
-#define assert_formats(expected, ...) do { \
+#define assert_formats(expected, ...) \
+    do { \
         char text_[128]; \
         assert_int_equal(core_snprintf(text_, sizeof(text_), __VA_ARGS__), strlen(expected)); \
         assert_string_equal(text_, expected); \
@@ -94,7 +95,8 @@ static void strings_compare(void **state)
     core_memcpy(buf + 13, "bc", 3);
     assert_string_equal(buf, "aaaaaaaaaaaaabc");
     assert_int_equal(core_strlen(buf), 15);
-    assert_true(core_strcmp("abc", "abd") < 0 && core_strcmp("abc", "ab") > 0 && core_strcmp("", "") == 0);
+    assert_true(core_strcmp("abc", "abd") < 0 && core_strcmp("abc", "ab") > 0 &&
+                core_strcmp("", "") == 0);
     assert_true(core_memcmp("\xff", "\x01", 1) > 0);
 }
 
@@ -128,7 +130,8 @@ static void unknown_options_are_named(void **state)
 static void sizes_are_parsed_strictly(void **state)
 {
     static const char *const wrong[] = {
-        "", "M", "12X", "12MM", "-1", " 1", "1.5G", "0x", "18446744073709551616", "20000000T", "/", ":", "1/",
+        "",          "M", "12X", "12MM", "-1", " 1", "1.5G", "0x", "18446744073709551616",
+        "20000000T", "/", ":",   "1/",
     };
     uint64_t n;
 
@@ -188,7 +191,8 @@ static void memory_map_is_sorted_and_ram_loses(void **state)
             end = start + 1 + (seed >> 8) % (MAP_PAGES - start);
             type = kinds[(seed >> 24) % ARRAY_SIZE(kinds)];
             boot_info_add_range((paddr_t)start << PAGE_SHIFT, (paddr_t)end << PAGE_SHIFT, type);
-            boot_info_add_range((paddr_t)end << PAGE_SHIFT, (paddr_t)start << PAGE_SHIFT, 77); /* nothing */
+            /* nothing */
+            boot_info_add_range((paddr_t)end << PAGE_SHIFT, (paddr_t)start << PAGE_SHIFT, 77);
             for (uint32_t page = start; page < end; page++)
                 if (types[page] == 0 || types[page] == BOOT_RAM)
                     types[page] = type;
@@ -204,7 +208,8 @@ static void hundreds_of_ranges(void **state)
     (void)state;
     boot_info.ranges = 0;
     for (paddr_t page = 0; page < 900; page += 3) {
-        boot_info_add_range(page << PAGE_SHIFT, (page + 2) << PAGE_SHIFT, page < 30 ? BOOT_DOM0 : BOOT_RAM);
+        boot_info_add_range(page << PAGE_SHIFT, (page + 2) << PAGE_SHIFT,
+                            page < 30 ? BOOT_DOM0 : BOOT_RAM);
         boot_info_add_range((page + 1) << PAGE_SHIFT, (page + 2) << PAGE_SHIFT, BOOT_CORE);
     }
     assert_int_equal(boot_info.ranges, 600);
@@ -217,7 +222,8 @@ static void hundreds_of_ranges(void **state)
     assert_int_equal(memory_map_for_dom0(map, 127), 127);
     assert_int_equal(map[127].type, 99);
     assert_non_null(strstr(harness_log, "accepts no more entries"));
-    for (paddr_t at = 1ull << 32; boot_info.ranges < ARRAY_SIZE(boot_info.range); at += 2 * PAGE_SIZE)
+    for (paddr_t at = 1ull << 32; boot_info.ranges < ARRAY_SIZE(boot_info.range);
+         at += 2 * PAGE_SIZE)
         boot_info_add_range(at, at + PAGE_SIZE, BOOT_RAM);
     assert_panics(boot_info_add_range(1ull << 50, 2ull << 50, BOOT_RAM));
 }
@@ -229,7 +235,8 @@ static void pages_come_from_the_top(void **state)
     boot_info = (struct boot_info){ 0 };
     boot_info_add_range(0, 0x9f000, BOOT_RAM);
     boot_info_add_range(0x100000, 0x102000, BOOT_RAM);
-    boot_info_add_range(0x100000000, 0x140000000, BOOT_RAM); /* the first page tables do not reach it */
+    /* the first page tables do not reach it */
+    boot_info_add_range(0x100000000, 0x140000000, BOOT_RAM);
     *(uint8_t *)paddr_to_virt(0x101000) = 1;
     assert_int_equal(memory_page(), 0x101000);
     assert_int_equal(*(uint8_t *)paddr_to_virt(0x101000), 0);
@@ -245,19 +252,35 @@ static uint32_t *add_tag(uint32_t *at, uint32_t type, const void *body, uint32_t
     return at + ROUND_UP(8 + size, 8) / 4;
 }
 
-struct screen_tag { uint64_t base; uint32_t pitch, width, height; uint8_t more[10]; } __attribute__((packed));
+struct screen_tag {
+    uint64_t base;
+    uint32_t pitch, width, height;
+    uint8_t more[10];
+} __attribute__((packed));
 
 static void multiboot2_is_read(void **state)
 {
     static const uint32_t magic = 0x36d76289;
-    static const struct { uint32_t start, end; char args[14]; } module[] = {
-        { 0x400000, 0x4fffff, "root=\"a b\"" }, { 0x500000, 0x600001, "" },
+    static const struct {
+        uint32_t start, end;
+        char args[14];
+    } module[] = {
+        { 0x400000, 0x4fffff, "root=\"a b\"" },
+        { 0x500000, 0x600001, "" },
     };
-    static const struct { uint32_t size, version; struct { uint64_t base, length, type; } entry[3]; } map = {
-        24, 0, { { 0, 0x9fc00, BOOT_RAM }, { 0x9fc00, 0x400, BOOT_RESERVED }, { 0x100000, 0xf00fff, 20 } },
+    static const struct {
+        uint32_t size, version;
+        struct {
+            uint64_t base, length, type;
+        } entry[3];
+    } map = {
+        24,
+        0,
+        { { 0, 0x9fc00, BOOT_RAM }, { 0x9fc00, 0x400, BOOT_RESERVED }, { 0x100000, 0xf00fff, 20 } },
     };
     static const struct screen_tag screen = {
-        0x1280000000, 4096, 1000, 700, { 32, 1, 0, 0, 16, 8, 8, 8, 0, 8 } };
+        0x1280000000, 4096, 1000, 700, { 32, 1, 0, 0, 16, 8, 8, 8, 0, 8 }
+    };
     uint32_t *information, *at;
 
     (void)state;
@@ -299,8 +322,8 @@ static void multiboot2_is_read(void **state)
 /* Longer entries of a later version; and what would never end, or lies beyond the end. */
 static void odd_tags(void **state)
 {
-    static const uint32_t map[] = { 32, 1, 0x100000, 0, 0x100000, 0, 1, 0, 9, 9,
-                                    0x400000, 0, 0x100000, 0, 1, 0, 9, 9 };
+    static const uint32_t map[] = { 32, 1,        0x100000, 0,        0x100000, 0, 1, 0, 9,
+                                    9,  0x400000, 0,        0x100000, 0,        1, 0, 9, 9 };
     uint32_t sizes[] = { 0, 7, 0x1000 }, *information, *at;
 
     (void)state;
@@ -349,7 +372,8 @@ static void other_screens(void **state)
 static struct hvm_start_info *new_start_info(paddr_t module, uint64_t size)
 {
     static const struct hvm_memmap_table_entry map[] = {
-        { 0, 0x9fc00, BOOT_RAM, 0 }, { 0x100000, 0xf00fff, BOOT_RAM, 0 },
+        { 0, 0x9fc00, BOOT_RAM, 0 },
+        { 0x100000, 0xf00fff, BOOT_RAM, 0 },
         { 0xfc000000, 0x2000, BOOT_ACPI, 0 },
     };
     const struct hvm_modlist_entry modules[] = { { module, size, 0x3100, 0 } };
@@ -363,8 +387,14 @@ static struct hvm_start_info *new_start_info(paddr_t module, uint64_t size)
     strcpy(paddr_to_virt(0x3100), "of the module");
     info = paddr_to_virt(0x1000);
     *info = (struct hvm_start_info){
-        .magic = XEN_HVM_START_MAGIC_VALUE, .version = 1, .cmdline_paddr = 0x3000, .rsdp_paddr = 0xfc001000,
-        .nr_modules = 1, .modlist_paddr = 0x2800, .memmap_entries = ARRAY_SIZE(map), .memmap_paddr = 0x2000,
+        .magic = XEN_HVM_START_MAGIC_VALUE,
+        .version = 1,
+        .cmdline_paddr = 0x3000,
+        .rsdp_paddr = 0xfc001000,
+        .nr_modules = 1,
+        .modlist_paddr = 0x2800,
+        .memmap_entries = ARRAY_SIZE(map),
+        .memmap_paddr = 0x2000,
     };
     return info;
 }
@@ -443,7 +473,10 @@ static void bundle_is_taken_apart(void **state)
     assert_int_equal(boot_info.modules, 1);
     assert_int_equal(boot_info.module[0].start, BUNDLE);
 
-    /* cut off behind its first page, within the second part, the first, at their border; a size that wraps */
+    /*
+     * cut off behind its first page, within the second part, the first, at their border; a size
+     * that wraps
+     */
     new_bundle(0x1000, 0x1fff, 0x801);
     assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
     new_bundle(0x1000 + 0x2000 + 0x800, 0x1fff, 0x801);
@@ -460,9 +493,12 @@ static void bundle_is_taken_apart(void **state)
 static void multiboot1_is_read(void **state)
 {
     static const struct __attribute__((packed)) {
-        uint32_t size; uint64_t base, length; uint32_t type;
+        uint32_t size;
+        uint64_t base, length;
+        uint32_t type;
     } map[] = {
-        { 20, 0, 0x9fc00, BOOT_RAM }, { 24, 0x100000, 0x700800, BOOT_RAM },
+        { 20, 0, 0x9fc00, BOOT_RAM },
+        { 24, 0x100000, 0x700800, BOOT_RAM },
         { 20, 0x900000, 0x100000, BOOT_RAM },
         { 20, 0xfffffffffffff000, 0x2000, BOOT_RESERVED },
     };
@@ -483,9 +519,9 @@ static void multiboot1_is_read(void **state)
     memcpy(paddr_to_virt(0x5000), modules, sizeof(modules));
     at = paddr_to_virt(0x6000);
     memcpy(at, &map[0], 24);
-    memcpy(at + 24, &map[1], 24);              /* an entry that is longer than we know */
+    memcpy(at + 24, &map[1], 24); /* an entry that is longer than we know */
     memcpy(at + 24 + 28, &map[3], 24);
-    memcpy(at + 24 + 28 + 24, &map[2], 24);    /* behind the end */
+    memcpy(at + 24 + 28 + 24, &map[2], 24); /* behind the end */
     information[11] = 24 + 28 + 24;
     multiboot_parse(0x2badb002, 0x1000);
     assert_string_equal(boot_info.cmdline, "dom0_mem=1G loglvl=all");
@@ -553,7 +589,9 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
 static void memory_is_given(void **state)
 {
     static const struct boot_range expected[] = {
-        { 0, 0x9f000, BOOT_DOM0 }, { 0x100000, 0x8061000, BOOT_DOM0 }, { 0x8061000, 0xa000000, BOOT_RAM },
+        { 0, 0x9f000, BOOT_DOM0 },
+        { 0x100000, 0x8061000, BOOT_DOM0 },
+        { 0x8061000, 0xa000000, BOOT_RAM },
         { 0xa000000, 0xb000000, BOOT_ACPI },
     };
 
@@ -577,7 +615,10 @@ static uint32_t type_of(paddr_t p)
     return 0;
 }
 
-/* Modules go to the top, the highest first, and their frames to the core; one that cannot go up stays. */
+/*
+ * Modules go to the top, the highest first, and their frames to the core; one that cannot go up
+ * stays.
+ */
 static void modules_are_moved(void **state)
 {
     (void)state;
@@ -613,8 +654,12 @@ static void modules_are_moved(void **state)
 /* Without a word on the command line: half of the RAM, 512 MiB at most. */
 static void dom0s_share(void **state)
 {
-    static const struct { paddr_t end; uint64_t share; } machines[] = {
-        { 0x18100000, 0xc000000 }, { 0x40100000, 0x20000000 }, { 0x100100000, 0x20000000 } };
+    static const struct {
+        paddr_t end;
+        uint64_t share;
+    } machines[] = { { 0x18100000, 0xc000000 },
+                     { 0x40100000, 0x20000000 },
+                     { 0x100100000, 0x20000000 } };
 
     (void)state;
     harness_quiet = true;
@@ -641,7 +686,8 @@ static void dom0s_share(void **state)
 static void dom0_sizes_are_checked(void **state)
 {
     static const char *const wrong[][2] = {
-        { "dom0_mem=12X", "12X is not a size" }, { "dom0_mem=64M", "64M is less than" },
+        { "dom0_mem=12X", "12X is not a size" },
+        { "dom0_mem=64M", "64M is less than" },
         { "dom0_mem=1G", "1024M leaves too little of the machine's 256M" },
     };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who takes which lock. A lock that is forgotten shows in a race now and then; here, each function that
- * looks at what others change says so each time: memory, ports, grants.
+ * Who takes which lock. A lock that is forgotten shows in a race now and then; here, each function
+ * that looks at what others change says so each time: memory, ports, grants.
  */
 #include "harness.h"
 #include "mm/alloc.h"
@@ -49,7 +49,8 @@ static void objects(void **state)
 {
     void *first = NULL, *second = NULL;
 
-    assert_takes(LOCK_HEAP, 3, first = heap_alloc(2000)); /* none, then a slab of its own, then from that */
+    /* none, then a slab of its own, then from that */
+    assert_takes(LOCK_HEAP, 3, first = heap_alloc(2000));
     assert_takes(LOCK_HEAP, 1, second = heap_alloc(2000));
     assert_takes(LOCK_HEAP, 1, heap_free(second));
     assert_takes(LOCK_HEAP, 1, heap_free(first));
@@ -66,15 +67,19 @@ static void guest_memory(void **state)
     assert_takes(LOCK_P2M, 1, assert_int_equal(p2m_get_frame(guest, GFN(0), 1u << P2M_RAM, &m), 0));
     frame_put(m);
     m = alloc_core(0);
-    assert_takes(LOCK_P2M, 1, assert_int_equal(p2m_set(guest, GFN(GFN_FREE), m, ORDER_4K, P2M_XENPAGE), 0));
+    assert_takes(LOCK_P2M, 1,
+                 assert_int_equal(p2m_set(guest, GFN(GFN_FREE), m, ORDER_4K, P2M_XENPAGE), 0));
     assert_takes(LOCK_P2M, 1, assert_int_equal(p2m_remove(guest, GFN(GFN_FREE)), 0));
     assert_takes(LOCK_P2M, 1, assert_int_equal(p2m_populate(guest, GFN(GFN_FREE), ORDER_4K), 0));
     assert_takes(LOCK_P2M, 1, assert_int_equal(p2m_check(guest), 0));
-    assert_takes(LOCK_P2M, 2, assert_int_equal(guest_read_physical(guest, &word, PAGE_SIZE - 4, 8), 0));
-    assert_takes(LOCK_P2M, 1, assert_int_equal(guest_walk(guest, &harness_paging, 0, 0, &gpa, &fault), 0));
+    assert_takes(LOCK_P2M, 2,
+                 assert_int_equal(guest_read_physical(guest, &word, PAGE_SIZE - 4, 8), 0));
+    assert_takes(LOCK_P2M, 1,
+                 assert_int_equal(guest_walk(guest, &harness_paging, 0, 0, &gpa, &fault), 0));
     /* a page of dom0's that it gave back, and wants again */
     assert_int_equal(p2m_remove(dom0, GFN(HARNESS_DOM0 >> PAGE_SHIFT)), 0);
-    assert_takes(LOCK_P2M, 1, assert_int_equal(p2m_populate(dom0, GFN(HARNESS_DOM0 >> PAGE_SHIFT), 0), 0));
+    assert_takes(LOCK_P2M, 1,
+                 assert_int_equal(p2m_populate(dom0, GFN(HARNESS_DOM0 >> PAGE_SHIFT), 0), 0));
 }
 
 static void ports(void **state)
@@ -83,9 +88,11 @@ static void ports(void **state)
     uint32_t port = 0, theirs = 0, ipi = 0, virq = 0;
 
     assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_alloc_unbound(guest, 0, &theirs), 0));
-    assert_takes(LOCK_EVTCHN, 2, assert_int_equal(evtchn_bind_interdomain(dom0, 1, theirs, &port), 0));
+    assert_takes(LOCK_EVTCHN, 2,
+                 assert_int_equal(evtchn_bind_interdomain(dom0, 1, theirs, &port), 0));
     assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_bind_ipi(guest, 0, &ipi), 0));
-    assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_bind_virq(guest, VIRQ_TIMER, 0, &virq), 0));
+    assert_takes(LOCK_EVTCHN, 1,
+                 assert_int_equal(evtchn_bind_virq(guest, VIRQ_TIMER, 0, &virq), 0));
     assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_bind_vcpu(guest, theirs, 0), 0));
     assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_send(guest, ipi), 0));
     assert_takes(LOCK_EVTCHN, 2, assert_int_equal(evtchn_send(guest, theirs), 0));
@@ -99,7 +106,8 @@ static void ports(void **state)
     assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_check(guest), 0));
     assert_takes(LOCK_EVTCHN, 1, assert_int_equal(evtchn_close_port(guest, ipi), 0));
     assert_takes(LOCK_BIND, 1, assert_int_equal(evtchn_close_port(guest, theirs), 0));
-    assert_takes(LOCK_BIND, 1, assert_int_equal(evtchn_bind_interdomain(guest, 0, port, &theirs), 0));
+    assert_takes(LOCK_BIND, 1,
+                 assert_int_equal(evtchn_bind_interdomain(guest, 0, port, &theirs), 0));
 }
 
 static void ports_that_queue(void **state)
@@ -117,10 +125,14 @@ static void ports_that_queue(void **state)
 
 static void grants(void **state)
 {
-    struct gnttab_map_grant_ref map = { .host_addr = (uint64_t)GFN_FREE << PAGE_SHIFT, .ref = 8, .dom = 1,
-                                        .flags = GNTMAP_host_map };
-    struct gnttab_copy copy = { .source = { .u.ref = 8, .domid = 1 }, .len = 64, .flags = GNTCOPY_source_gref,
-                                .dest = { .u.gmfn = (HARNESS_DOM0 >> PAGE_SHIFT) + 1, .domid = DOMID_SELF } };
+    struct gnttab_map_grant_ref map = {
+        .host_addr = (uint64_t)GFN_FREE << PAGE_SHIFT, .ref = 8, .dom = 1, .flags = GNTMAP_host_map
+    };
+    struct gnttab_copy copy = { .source = { .u.ref = 8, .domid = 1 },
+                                .len = 64,
+                                .flags = GNTCOPY_source_gref,
+                                .dest = { .u.gmfn = (HARNESS_DOM0 >> PAGE_SHIFT) + 1,
+                                          .domid = DOMID_SELF } };
     struct gnttab_unmap_grant_ref unmap = { .host_addr = map.host_addr };
     struct grant_unmap batch;
     mfn_t m = MFN_NONE;
@@ -139,7 +151,8 @@ static void grants(void **state)
     /* a handle, the use refused, and the handle given back */
     assert_takes(LOCK_GRANT, 3, assert_int_equal(grant_map(dom0, &map), GNTST_general_error));
     assert_takes(LOCK_GRANT, 1, grant_dump(guest)); /* it has no handles to count */
-    assert_takes(LOCK_GRANT, 2, assert_int_equal(grant_check(guest), 0)); /* its uses, and dom0's mappings */
+    /* its uses, and dom0's mappings */
+    assert_takes(LOCK_GRANT, 2, assert_int_equal(grant_check(guest), 0));
     unmap.handle = 0;
     grant_unmap_init(&batch, dom0);
     assert_takes(LOCK_GRANT, 1, assert_int_equal(grant_unmap_add(&batch, &unmap), GNTST_okay));
@@ -149,8 +162,8 @@ static void grants(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(frames, setup),  cmocka_unit_test_setup(objects, setup),
-        cmocka_unit_test_setup(guest_memory, setup), cmocka_unit_test_setup(ports, setup),
+        cmocka_unit_test_setup(frames, setup),           cmocka_unit_test_setup(objects, setup),
+        cmocka_unit_test_setup(guest_memory, setup),     cmocka_unit_test_setup(ports, setup),
         cmocka_unit_test_setup(ports_that_queue, setup), cmocka_unit_test_setup(grants, setup),
     };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lib/log.c: which lines each word of loglvl lets through. Where they go from there: test_console.c. */
+/*
+ * lib/log.c: which lines each word of loglvl lets through. Where they go from there:
+ * test_console.c.
+ */
 #include "harness.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"
@@ -24,10 +27,13 @@ void console_line(const char *text, size_t n, bool of_guest)
 
 static void words_of_loglvl(void **state)
 {
-    static const struct { const char *word; enum log_level most; } cases[] = {
-        { NULL, LOG_INFO }, { "none", LOG_ERR }, { "err", LOG_ERR }, { "error", LOG_ERR },
+    static const struct {
+        const char *word;
+        enum log_level most;
+    } cases[] = {
+        { NULL, LOG_INFO },   { "none", LOG_ERR },     { "err", LOG_ERR },   { "error", LOG_ERR },
         { "warn", LOG_WARN }, { "warning", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG },
-        { "all", LOG_DEBUG }, { "", LOG_INFO }, { "loud", LOG_INFO }, { "in", LOG_INFO },
+        { "all", LOG_DEBUG }, { "", LOG_INFO },        { "loud", LOG_INFO }, { "in", LOG_INFO },
     };
     static const enum log_level levels[] = { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -38,7 +44,8 @@ static void words_of_loglvl(void **state)
         option = cases[i].word;
         line[0] = '\0';
         log_init();
-        assert_int_equal(strstr(line, "not one of none, err, warn, info, debug, all") != NULL, !known);
+        assert_int_equal(strstr(line, "not one of none, err, warn, info, debug, all") != NULL,
+                         !known);
         for (unsigned int n = 0; n < ARRAY_SIZE(levels); n++) {
             line[0] = '\0';
             core_printk(levels[n], "word %u\n", n);

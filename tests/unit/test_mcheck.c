@@ -6,11 +6,13 @@
 
 #include <string.h>
 
-#define BANKS 40u               /* more than there are registers at the old addresses */
+#define BANKS 40u /* more than there are registers at the old addresses */
 #define CAP_CTL 0x100u
 
 static uint64_t cap, status, ctl;
-static struct { uint64_t ctl, status, address, misc; } bank[32];
+static struct {
+    uint64_t ctl, status, address, misc;
+} bank[32];
 static uint32_t features;
 static unsigned int accesses, ctl_writes;
 
@@ -100,7 +102,8 @@ static void old_errors_are_told_and_cleared(void **state)
 {
     bank[2].status = 1ull << 63 | 0x0135;
     mcheck_init_cpu();
-    assert_non_null(strstr(harness_log, "bank 2: status 8000000000000135, error code 0135: corrected\n"));
+    assert_non_null(
+        strstr(harness_log, "bank 2: status 8000000000000135, error code 0135: corrected\n"));
     assert_int_equal(bank[2].status, 0);
     harness_log[0] = '\0';
     mcheck_report();
@@ -108,8 +111,8 @@ static void old_errors_are_told_and_cleared(void **state)
 }
 
 /*
- * Address and misc are only there when the status says so; a bank without a valid error says nothing. The log
- * has the last line.
+ * Address and misc are only there when the status says so; a bank without a valid error says
+ * nothing. The log has the last line.
  */
 static void report_shows_what_is_valid(void **state)
 {
@@ -120,7 +123,8 @@ static void report_shows_what_is_valid(void **state)
     mcheck_report();
     assert_null(strstr(harness_log, "bank 0"));
     assert_null(strstr(harness_log, "1234567"));
-    assert_non_null(strstr(harness_log, "uncorrected, further errors lost, processor context corrupt\n"));
+    assert_non_null(
+        strstr(harness_log, "uncorrected, further errors lost, processor context corrupt\n"));
     bank[1].status = 1ull << 63 | 1ull << 58;
     mcheck_report();
     assert_non_null(strstr(harness_log, "address 0000000001234567\n"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hypercall/memory*.c at its limits: what there is and may be; memory above a guest's target, for which the
- * tools raise its limit; operations on nothing; and no memory for a map.
+ * hypercall/memory*.c at its limits: what there is and may be; memory above a guest's target, for
+ * which the tools raise its limit; operations on nothing; and no memory for a map.
  */
 #include "harness.h"
 #include "mm/heap.h"
@@ -45,8 +45,10 @@ static long memory_op(struct domain *caller, unsigned int op, const void *arg, s
 /* One extent at gfn, for the guest. */
 static long populate(struct domain *caller, uint64_t gfn, unsigned int order, unsigned int flags)
 {
-    struct xen_memory_reservation r = { .domid = caller == guest ? DOMID_SELF : guest->id, .nr_extents = 1,
-                                        .extent_order = order, .mem_flags = flags };
+    struct xen_memory_reservation r = { .domid = caller == guest ? DOMID_SELF : guest->id,
+                                        .nr_extents = 1,
+                                        .extent_order = order,
+                                        .mem_flags = flags };
 
     *(uint64_t *)&r.extent_start = (caller == control ? DOM0_BASE : 0) + LIST;
     memcpy(at(caller, LIST), &gfn, sizeof(gfn));
@@ -56,7 +58,9 @@ static long populate(struct domain *caller, uint64_t gfn, unsigned int order, un
 static void numbers(void **state)
 {
     struct xen_memory_domain who = { .domid = DOMID_SELF };
-    struct xen_pod_target pod = { .domid = 1, .target_pages = LIMIT, .pod_cache_pages = 5, .pod_entries = 6 };
+    struct xen_pod_target pod = {
+        .domid = 1, .target_pages = LIMIT, .pod_cache_pages = 5, .pod_entries = 6
+    };
 
     (void)state;
     assert_int_equal(memory_op(guest, XENMEM_current_reservation, &who, sizeof(who)), 16);
@@ -73,7 +77,9 @@ static void numbers(void **state)
     assert_int_equal(memory_op(control, XENMEM_get_pod_target, &pod, sizeof(pod)), 0);
 }
 
-/* What dom0 asks for as populate-on-demand is there, and the tools' own pages still fit beside it. */
+/*
+ * What dom0 asks for as populate-on-demand is there, and the tools' own pages still fit beside it.
+ */
 static void the_limit_grows_with_what_is_on_demand(void **state)
 {
     (void)state;
@@ -94,7 +100,8 @@ static void the_limit_grows_with_what_is_on_demand(void **state)
 
 static void nothing_is_done_for_nothing(void **state)
 {
-    struct xen_add_to_physmap_batch batch = { .domid = DOMID_SELF, .space = XENMAPSPACE_grant_table };
+    struct xen_add_to_physmap_batch batch = { .domid = DOMID_SELF,
+                                              .space = XENMAPSPACE_grant_table };
     struct xen_memory_reservation r = { .domid = DOMID_SELF };
 
     (void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hypercall/memory*.c: each operation as the guest or dom0 calls it, with borders, nonsense, continuations
- * and failing allocations.
+ * hypercall/memory*.c: each operation as the guest or dom0 calls it, with borders, nonsense,
+ * continuations and failing allocations.
  */
 #include "harness.h"
 #include "directmap.h"
@@ -14,7 +14,10 @@
 
 void pvclock_update_wallclock(struct domain *d) {}
 
-/* Both have RAM with the argument structure at ARG and arrays at LIST (guest physical; nobody pages). */
+/*
+ * Both have RAM with the argument structure at ARG and arrays at LIST (guest physical; nobody
+ * pages).
+ */
 #define DOM0_BASE 0x1000000ull
 #define ARG 0x800
 #define LIST 0x1000
@@ -45,10 +48,7 @@ static int setup(void **state)
     return 0;
 }
 
-static void *at(uint64_t offset)
-{
-    return harness_guest(caller->d, base + offset);
-}
+static void *at(uint64_t offset) { return harness_guest(caller->d, base + offset); }
 
 static long call(uint64_t op, gva_t arg)
 {
@@ -108,7 +108,8 @@ static void populate_and_decrease(void **state)
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 1000, 1, 300, 0), 300);
     assert_in_range(harness_flushes, 1, 10);
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 512 * 8, 512, 2, 9), 0);
-    assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 512 * 8, 1, 1024, 0), 1024);
+    assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 512 * 8, 1, 1024, 0),
+                     1024);
     assert_int_equal(dom->tot_pages, 64);
     assert_int_equal(free_frames(), free);
     harness_check_memory();
@@ -137,15 +138,18 @@ static void reservations_end_at_the_first_obstacle(void **state)
     struct xen_memory_reservation r = { .nr_extents = 3, .domid = DOMID_SELF };
 
     (void)state;
-    assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 60, -1, 1, 0), 0);   /* is there */
+    /* is there */
+    assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 60, -1, 1, 0), 0);
     /* 66 65 64, and 63 is there */
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 66, -1, 5, 0), 3);
-    assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 64, 1, 5, 0), 3); /* 67 is a hole */
+    /* 67 is a hole */
+    assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 64, 1, 5, 0), 3);
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, ~0ull, 1, 1, 0), 0);
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 1ull << 40, 1, 1, 9), 0);
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 1ull << 36, 1, 1, 0), 0);
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 512, 512, 3, 9), 3);
-    assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 4096, 512, 3, 9), 0); /* max_pages */
+    /* max_pages */
+    assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 4096, 512, 3, 9), 0);
     assert_int_equal(dom->tot_pages, 64 + 3 * 512);
     /* not aligned, too large, too many, none */
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, (1 << 18) + 1, 1, 1, 1), 0);
@@ -172,7 +176,9 @@ static void lists_are_read_to_their_ends(void **state)
     static const uint64_t wide[] = { 1000, 1001, 1002 };
     static const uint32_t narrow[] = { 1003, 1004, 1005 }, small[] = { LIST, 3, 0, 0, DOMID_SELF };
     struct xen_memory_reservation r = { .nr_extents = 5, .domid = DOMID_SELF };
-    struct hypercall compat = { .v = dom->vcpu[0], .compat = true, .arg = { XENMEM_populate_physmap, ARG } };
+    struct hypercall compat = { .v = dom->vcpu[0],
+                                .compat = true,
+                                .arg = { XENMEM_populate_physmap, ARG } };
 
     (void)state;
     for (unsigned int i = 2; i <= 3; i++) { /* with two, half a word is there, too */
@@ -275,13 +281,24 @@ static void claims(void **state)
 static void refused_on_purpose(void **state)
 {
     static const unsigned int refused[] = {
-        XENMEM_exchange, XENMEM_increase_reservation, XENMEM_machphys_mfn_list, XENMEM_machphys_mapping,
-        XENMEM_paging_op, XENMEM_access_op, XENMEM_sharing_op, XENMEM_machphys_compat_mfn_list, 8,
-        XENMEM_get_sharing_freed_pages, XENMEM_get_sharing_shared_pages, /* none, as tools read it */
-        XENMEM_machine_memory_map, XENMEM_reserved_device_memory_map,
+        XENMEM_exchange,
+        XENMEM_increase_reservation,
+        XENMEM_machphys_mfn_list,
+        XENMEM_machphys_mapping,
+        XENMEM_paging_op,
+        XENMEM_access_op,
+        XENMEM_sharing_op,
+        XENMEM_machphys_compat_mfn_list,
+        8,
+        XENMEM_get_sharing_freed_pages,
+        XENMEM_get_sharing_shared_pages, /* none, as tools read it */
+        XENMEM_machine_memory_map,
+        XENMEM_reserved_device_memory_map,
     };
     uint8_t nothing[64] = { 0 };
-    struct hypercall compat = { .v = dom0_->vcpu[0], .compat = true, .arg = { XENMEM_claim_pages } };
+    struct hypercall compat = { .v = dom0_->vcpu[0],
+                                .compat = true,
+                                .arg = { XENMEM_claim_pages } };
 
     (void)state;
     call_as(dom0_);
@@ -295,7 +312,9 @@ static void refused_on_purpose(void **state)
 
 static long physmap(domid_t id, unsigned int space, uint64_t index, uint64_t gpfn, uint16_t size)
 {
-    struct xen_add_to_physmap a = { .domid = id, .space = space, .idx = index, .gpfn = gpfn, .size = size };
+    struct xen_add_to_physmap a = {
+        .domid = id, .space = space, .idx = index, .gpfn = gpfn, .size = size
+    };
 
     return memory_op(XENMEM_add_to_physmap, &a, sizeof(a));
 }
@@ -322,7 +341,8 @@ static void shared_info_takes_the_place_of_ram(void **state)
     assert_int_equal(physmap(0, XENMAPSPACE_shared_info, 0, 100, 0), -EPERM);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_gmfn_foreign, 0, 100, 0), -EOPNOTSUPP);
     assert_int_equal(physmap(DOMID_SELF, 77, 0, 100, 0), -EOPNOTSUPP);
-    assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_gmfn, 30, 100, 0), -EOPNOTSUPP); /* RAM does not move */
+    /* RAM does not move */
+    assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_gmfn, 30, 100, 0), -EOPNOTSUPP);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, ~0ull, 0), -EINVAL);
     harness_fail_alloc(1);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, 1 << 20, 0), -ENOMEM);
@@ -357,7 +377,8 @@ static void grant_table_is_mapped_by_index(void **state)
         assert_int_equal(mfn_at(dom, 0x100 + i), virt_to_mfn(dom->grant.shared[i]).n);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_grant_table, 3, 0x103, 0), -EINVAL);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_grant_table, 1ull << 32, 0x103, 0), -EINVAL);
-    assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_grant_table, XENMAPIDX_grant_table_status, 0x103, 0),
+    assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_grant_table, XENMAPIDX_grant_table_status,
+                             0x103, 0),
                      -EINVAL);
     assert_int_equal(mfn_to_frame(virt_to_mfn(dom->grant.shared[0]))->count, 2);
     harness_check_memory();
@@ -381,8 +402,9 @@ static void a_grant_table_grows_to_an_index(void **state)
 /* n pages of domain `id` from `theirs` on, at gpfn on. */
 static long foreign(domid_t id, uint64_t theirs, uint64_t gpfn, uint16_t n)
 {
-    struct xen_add_to_physmap_batch a = { .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = n,
-                                          .u.foreign_domid = id };
+    struct xen_add_to_physmap_batch a = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = n, .u.foreign_domid = id
+    };
 
     *(uint64_t *)&a.idxs = base + LIST;
     *(uint64_t *)&a.gpfns = base + LIST2;
@@ -395,10 +417,7 @@ static long foreign(domid_t id, uint64_t theirs, uint64_t gpfn, uint16_t n)
     return memory_op(XENMEM_add_to_physmap_batch, &a, sizeof(a));
 }
 
-static int error_of(unsigned int i)
-{
-    return *(int *)at(ERRS + i * 4);
-}
+static int error_of(unsigned int i) { return *(int *)at(ERRS + i * 4); }
 
 static void foreign_pages_come_with_errors_each(void **state)
 {
@@ -451,11 +470,13 @@ static void foreign_pages_are_dom0s_business(void **state)
     assert_int_equal(foreign(9, 5, 0xc0000, 1), -ESRCH);
     assert_int_equal(foreign(0, DOM0_BASE >> PAGE_SHIFT, 0xc0000, 1), 0);
     assert_int_equal(error_of(0), -EINVAL); /* itself */
-    a = (struct xen_add_to_physmap_batch){ .domid = DOMID_SELF, .space = XENMAPSPACE_grant_table,
+    a = (struct xen_add_to_physmap_batch){ .domid = DOMID_SELF,
+                                           .space = XENMAPSPACE_grant_table,
                                            .u.res0 = 1 };
     assert_int_equal(memory_op(XENMEM_add_to_physmap_batch, &a, sizeof(a)), -EINVAL);
-    a = (struct xen_add_to_physmap_batch){ .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = 1,
-                                           .u.foreign_domid = 1 };
+    a = (struct xen_add_to_physmap_batch){
+        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = 1, .u.foreign_domid = 1
+    };
     *(uint64_t *)&a.idxs = 0x7777777000;
     assert_int_equal(memory_op(XENMEM_add_to_physmap_batch, &a, sizeof(a)), -EFAULT);
     assert_int_equal(dom->refs, 2);
@@ -494,7 +515,9 @@ static void pages_are_removed(void **state)
 
 static long acquire(domid_t id, unsigned int type, uint64_t frame, uint32_t n, uint64_t list)
 {
-    struct xen_mem_acquire_resource r = { .domid = id, .type = type, .frame = frame, .nr_frames = n };
+    struct xen_mem_acquire_resource r = {
+        .domid = id, .type = type, .frame = frame, .nr_frames = n
+    };
 
     *(uint64_t *)&r.frame_list = list;
     return memory_op(XENMEM_acquire_resource, &r, sizeof(r));
@@ -566,7 +589,8 @@ static void large_resources_go_on(void **state)
         assert_int_equal(type_at(dom0_, 0xc0100 + i * 3), P2M_HOLE);
     assert_int_equal(mfn_to_frame(virt_to_mfn(dom->grant.shared[5]))->count, 1);
     /* the list ends where dom0's memory does */
-    assert_int_equal(acquire(1, XENMEM_resource_grant_table, 0, 40, base + (1024 << PAGE_SHIFT) - 10 * 8),
+    assert_int_equal(acquire(1, XENMEM_resource_grant_table, 0, 40,
+                             base + (1024 << PAGE_SHIFT) - 10 * 8),
                      -EFAULT);
     harness_preempt_every = 0;
     harness_check_memory();
@@ -633,8 +657,10 @@ static void nonsense_is_survived(void **state)
         for (unsigned int i = 0; i < 16; i++) {
             seed = seed * 1664525 + 1013904223;
             arg[i] = seed;
-            if (seed >> 24 < 220)
-                arg[i] = seed >> 24 < 100 ? (seed >> 8) % 70 : seed >> 24 < 180 ? 0 : base + LIST;
+            if (seed >> 24 < 100)
+                arg[i] = (seed >> 8) % 70;
+            else if (seed >> 24 < 220)
+                arg[i] = seed >> 24 < 180 ? 0 : base + LIST;
         }
         /* arg[0] is a domain or a pointer; most are meant to get past the first check */
         if (seed >> 12 & 1)
@@ -671,7 +697,8 @@ int main(void)
         cmocka_unit_test_setup(foreign_pages_come_with_errors_each, setup),
         cmocka_unit_test_setup(foreign_pages_are_dom0s_business, setup),
         cmocka_unit_test_setup(failed_maps_leave_no_reference, setup),
-        cmocka_unit_test_setup(pages_are_removed, setup), cmocka_unit_test_setup(memory_maps, setup),
+        cmocka_unit_test_setup(pages_are_removed, setup),
+        cmocka_unit_test_setup(memory_maps, setup),
         cmocka_unit_test_setup(grant_tables_are_resources, setup),
         cmocka_unit_test_setup(large_resources_go_on, setup),
         cmocka_unit_test_setup(nonsense_is_survived, setup),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two CPUs on the same memory at once: a guest that populates and removes its pages as fast as it can, while
- * dom0 maps, unmaps and copies them. Whatever the order, no frame changes hands while somebody has it, and in
- * the end all counts agree. Each CPU is a thread; the locks are the core's own.
+ * Two CPUs on the same memory at once: a guest that populates and removes its pages as fast as it
+ * can, while dom0 maps, unmaps and copies them. Whatever the order, no frame changes hands while
+ * somebody has it, and in the end all counts agree. Each CPU is a thread; the locks are the core's
+ * own.
  */
 #include "harness.h"
 #include "directmap.h"
@@ -34,7 +35,9 @@ static void guest_cpu(void)
     }
 }
 
-/* What it sees of a page is either fresh or the page's own number: never what another has become. */
+/*
+ * What it sees of a page is either fresh or the page's own number: never what another has become.
+ */
 static void dom0_cpu(void)
 {
     uint32_t seed = 2;
@@ -51,7 +54,8 @@ static void dom0_cpu(void)
             continue;
         frame_put(m);
         BUG_ON(p2m_remove(dom0_, GFN(at)));
-        BUG_ON(guest_read_physical(dom, &word, gfn << PAGE_SHIFT, sizeof(word)) == 0 && word && word != ~gfn);
+        BUG_ON(guest_read_physical(dom, &word, gfn << PAGE_SHIFT, sizeof(word)) == 0 && word &&
+               word != ~gfn);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0/msi.c: dom0's messages reach it by vectors of the core's, from wherever the MSI-X table is; other
- * registers in its pages are the device's.
+ * dom0/msi.c: dom0's messages reach it by vectors of the core's, from wherever the MSI-X table is;
+ * other registers in its pages are the device's.
  */
 #include "pci_model.h"
 #include "cpu/irq.h"
@@ -254,7 +254,8 @@ static void other_registers_in_the_page(void **state)
     enable_msix();
     writes_of_device = 0;
     harness_on_mmio_write = count_write;
-    (void)table_read(TABLE + 0x800, 4); /* reading changes nothing, or an interrupt might be acknowledged */
+    /* reading changes nothing, or an interrupt might be acknowledged */
+    (void)table_read(TABLE + 0x800, 4);
     (void)table_read(TABLE, 4);
     assert_int_equal(writes_of_device, 0);
     harness_device[PAGE_SIZE / 4 + 0x800 / 4] = 0x1234;
@@ -283,7 +284,8 @@ static void vectors_run_out(void **state)
     enable_msix();
     table_write(TABLE, 4, 0xfee02000);
     table_write(TABLE + 12, 4, 0);
-    assert_int_equal(line[0], 0xfee00000 | HOST_APIC(7) << 12); /* the CPU that dom0 wants has none left */
+    /* the CPU that dom0 wants has none left */
+    assert_int_equal(line[0], 0xfee00000 | HOST_APIC(7) << 12);
     table_write(TABLE, 4, 0xfee03000);
     assert_int_equal(line[0], 0xfee00000 | HOST_APIC(7) << 12);
     assert_int_equal(line[3], 0);

@@ -42,7 +42,10 @@ void cpu_wrmsr(uint32_t msr, uint64_t val)
     host_value = val;
 }
 
-bool cpuid_guest_has(struct domain *of, unsigned int asked) { return all_features || asked == feature; }
+bool cpuid_guest_has(struct domain *of, unsigned int asked)
+{
+    return all_features || asked == feature;
+}
 
 static int setup(void **state)
 {
@@ -60,13 +63,28 @@ static int setup(void **state)
 #define R 1u
 #define W 2u
 
-static const struct { uint32_t first, last; unsigned int access; } known[] = {
-    { 0x10, 0x10, R | W }, { 0x1b, 0x1b, R | W }, { 0x8b, 0x8b, R | W }, { 0xce, 0xce, R }, { 0xfe, 0xfe, R },
-    { 0x140, 0x140, R | W }, { 0x2ff, 0x2ff, R | W },
-    { 0x179, 0x17b, R | W }, { 0x400, 0x407, R | W }, { 0x800, 0x8ff, R | W }, { 0x40000000, 0x40000000, R },
+static const struct {
+    uint32_t first, last;
+    unsigned int access;
+} known[] = {
+    { 0x10, 0x10, R | W },
+    { 0x1b, 0x1b, R | W },
+    { 0x8b, 0x8b, R | W },
+    { 0xce, 0xce, R },
+    { 0xfe, 0xfe, R },
+    { 0x140, 0x140, R | W },
+    { 0x2ff, 0x2ff, R | W },
+    { 0x179, 0x17b, R | W },
+    { 0x400, 0x407, R | W },
+    { 0x800, 0x8ff, R | W },
+    { 0x40000000, 0x40000000, R },
     { 0xc0010000, 0xc0010007, R | W },
-    { 0xc0010010, 0xc0010010, R | W }, { 0xc0010015, 0xc0010015, R | W }, { 0xc0010016, 0xc001001a, R },
-    { 0xc001001d, 0xc001001d, R }, { 0xc001001f, 0xc001001f, R | W }, { 0xc0010200, 0xc001020b, R | W },
+    { 0xc0010010, 0xc0010010, R | W },
+    { 0xc0010015, 0xc0010015, R | W },
+    { 0xc0010016, 0xc001001a, R },
+    { 0xc001001d, 0xc001001d, R },
+    { 0xc001001f, 0xc001001f, R | W },
+    { 0xc0010200, 0xc001020b, R | W },
     { 0xc0011029, 0xc0011029, R | W },
 };
 
@@ -80,8 +98,13 @@ static unsigned int access_of(uint32_t msr)
 
 static void all_others_fault(void **state)
 {
-    static const struct { uint32_t first, last; } ranges[] = {
-        { 0, 0x1fff }, { 0x40000000, 0x40001fff }, { 0xc0000000, 0xc0001fff }, { 0xc0010000, 0xc0011fff },
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        { 0, 0x1fff },
+        { 0x40000000, 0x40001fff },
+        { 0xc0000000, 0xc0001fff },
+        { 0xc0010000, 0xc0011fff },
     };
     uint64_t val;
 
@@ -156,7 +179,9 @@ static void passed_on(void **state)
     assert_int_equal(host_writes, 0);
 }
 
-/* The only two registers of the host that are written for a guest, and only if it was shown them. */
+/*
+ * The only two registers of the host that are written for a guest, and only if it was shown them.
+ */
 static void of_the_host(void **state)
 {
     static const unsigned int have_aux[] = { XEN_X86_FEATURE_RDTSCP, XEN_X86_FEATURE_RDPID };
@@ -209,7 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(all_others_fault, setup), cmocka_unit_test_setup(what_reads, setup),
-        cmocka_unit_test_setup(hypercall_page, setup), cmocka_unit_test_setup(passed_on, setup),
+        cmocka_unit_test_setup(hypercall_page, setup),   cmocka_unit_test_setup(passed_on, setup),
         cmocka_unit_test_setup(of_the_host, setup),
     };
 

@@ -13,7 +13,8 @@
 #define SERR 0x80u
 #define IOCHK 0x40u
 
-static uint8_t raised, low;     /* bits 7 and 6; and the writable ones, of which 0 and 1 are the speaker's */
+/* bits 7 and 6; and the writable ones, of which 0 and 1 are the speaker's */
+static uint8_t raised, low;
 static const struct trap_frame frame = { .rip = 0x1234 };
 
 uint32_t harness_port_read(uint16_t port, unsigned int size)

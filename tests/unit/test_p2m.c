@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/p2m.c and guest/fault.c, dom0/mmio.c: entries, splits, references, flushes, parking, faults, and that a
- * failure changes nothing.
+ * mm/p2m.c and guest/fault.c, dom0/mmio.c: entries, splits, references, flushes, parking, faults,
+ * and that a failure changes nothing.
  */
 #include "harness.h"
 #include "directmap.h"
@@ -91,7 +91,10 @@ static void frame_numbers_have_a_limit(void **state)
 
 static void entries_have_the_bits_of_their_type(void **state)
 {
-    static const struct { enum p2m_type type; uint64_t bits; } expect[] = {
+    static const struct {
+        enum p2m_type type;
+        uint64_t bits;
+    } expect[] = {
         { P2M_RAM, NPT_P | NPT_W | NPT_U },
         { P2M_RAM_RO, NPT_P | NPT_U },
         { P2M_MMIO, NPT_P | NPT_W | NPT_U | NPT_UC_MINUS | NPT_NX },
@@ -110,7 +113,8 @@ static void entries_have_the_bits_of_their_type(void **state)
         assert_int_equal(p2m_set(d, GFN(i), MFN(0x123 + i), 0, expect[i].type), 0);
         e = raw_entry(d, i);
         assert_int_equal(e & 0x80f0000000000fff, expect[i].bits | (uint64_t)expect[i].type << 52);
-        assert_int_equal(e & 0x000ffffffffff000, expect[i].type == P2M_ABSENT ? 0 : (0x123ull + i) << 12);
+        assert_int_equal(e & 0x000ffffffffff000,
+                         expect[i].type == P2M_ABSENT ? 0 : (0x123ull + i) << 12);
         assert_int_equal(type_at(d, i), expect[i].type);
     }
 }
@@ -139,7 +143,9 @@ static void large_ranges_get_large_entries(void **state)
     assert_int_equal(p2m_set(d, GFN(1024 + 8), MFN(16), 3, P2M_MMIO), 0);
     assert_int_equal(mfn_at(d, 1024 + 15), 23);
     assert_int_equal(type_at(d, 1024 + 16), P2M_HOLE);
-    /* where a table is in the way, and nothing is mapped, its entries; but not those of many tables */
+    /*
+     * where a table is in the way, and nothing is mapped, its entries; but not those of many tables
+     */
     harness_populate(d, 1024 + 100, 1); /* its zeroes are what comes behind the new table */
     assert_int_equal(p2m_set(d, GFN(8192), MFN(0), 0, P2M_ABSENT), 0);
     assert_int_equal(p2m_set(d, GFN(8192), MFN(8192), 10, P2M_MMIO), -EEXIST);
@@ -209,7 +215,8 @@ static void removing_splits_and_empty_tables_go(void **state)
         assert_int_equal(mfn_at(d, 1024 + i), i == 100 ? ~0ull : first + i);
     p2m_lookup(d, GFN(1024), NULL, &order);
     assert_int_equal(order, ORDER_4K);
-    assert_int_equal(raw_entry(d, 1024), first << 12 | NPT_P | NPT_W | NPT_U | (uint64_t)P2M_RAM << 52);
+    assert_int_equal(raw_entry(d, 1024),
+                     first << 12 | NPT_P | NPT_W | NPT_U | (uint64_t)P2M_RAM << 52);
     harness_check_memory();
     for (unsigned int i = 0; i < 512; i++)
         assert_int_equal(p2m_remove(d, GFN(1024 + i)), i == 100 ? -ENOENT : 0);
@@ -394,7 +401,10 @@ static void dom0_keeps_its_frames(void **state)
     assert_int_equal(d->tot_pages, 1024);
     assert_int_equal(p2m_populate(d, GFN(4100), 0), -EINVAL);
     assert_int_equal(p2m_populate(d, GFN(9000), 0), -EINVAL);
-    /* another's frame that happens to be at its own number is not parked, nor is anything of a guest */
+    /*
+     * another's frame that happens to be at its own number is not parked, nor is anything of a
+     * guest
+     */
     m = alloc_domain(guest, 0);
     assert_int_equal(p2m_set(guest, GFN(m.n), m, 0, P2M_RAM), 0);
     assert_int_equal(frame_get(m), 0);
@@ -539,7 +549,7 @@ static void device_memory_appears_when_touched(void **state)
     assert_false(mmio_allowed(d0, 0xe02ff, 0xe0301));
     assert_false(mmio_allowed(d0, 0xe0301, 0x10)); /* around the end of what there is */
     assert_false(mmio_allowed(d, 0xe0000, 0xe0001));
-    assert_false(mmio_allowed(d0, 0x100, 0x101)); /* machine RAM */
+    assert_false(mmio_allowed(d0, 0x100, 0x101));  /* machine RAM */
     assert_true(mmio_allowed(d0, 0x4000, 0x8000)); /* 64 MiB: behind the end of RAM */
 
     assert_int_equal(fault_resolve(v, 0xe0000000, false, false), 0);
@@ -551,7 +561,8 @@ static void device_memory_appears_when_touched(void **state)
     assert_int_equal(type_at(d0, 0xe0200), P2M_HOLE);
     assert_int_equal(fault_resolve(v, 0xe0201000, true, false), 0);
     assert_int_equal(mmio_map(d0, GFN(0xe0201), ORDER_2M), 0); /* another vcpu was faster */
-    assert_int_equal(mmio_map(d0, GFN(0xe0202), ORDER_2M), 0); /* or was for another page of these 2M */
+    /* or was for another page of these 2M */
+    assert_int_equal(mmio_map(d0, GFN(0xe0202), ORDER_2M), 0);
     assert_int_equal(p2m_lookup(d0, GFN(0xe0202), NULL, NULL).n, 0xe0202);
     assert_int_equal(fault_resolve(v, 0xe0201000, false, true), -EACCES);
     assert_int_equal(fault_resolve(v, 0xe0300000, false, false), -ENOENT);
@@ -578,7 +589,10 @@ static void device_memory_appears_when_touched(void **state)
     harness_check_memory();
 }
 
-/* Against a model: an array that says what should be at each frame number. Allocations fail now and then. */
+/*
+ * Against a model: an array that says what should be at each frame number. Allocations fail now and
+ * then.
+ */
 static void random_use_agrees_with_a_model(void **state)
 {
     enum { GFNS = 4096 };

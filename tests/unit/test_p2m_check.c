@@ -47,7 +47,8 @@ static void count_pause(void)
     if (changes_left == 0)
         return;
     changes_left--;
-    assert_int_equal(p2m_populate(changing, GFN(gfn++), ORDER_4K), 0); /* each is one more in the sums */
+    /* each is one more in the sums */
+    assert_int_equal(p2m_populate(changing, GFN(gfn++), ORDER_4K), 0);
 }
 
 /* Entries of all sizes, and neighbours: it lets others in after each batch, and sums up right. */

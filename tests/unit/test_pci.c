@@ -7,8 +7,10 @@
 
 #include <string.h>
 
-/* All is seen as it is, but for the number of messages that MSI offers and dom0's message, which it has not
- * written yet. */
+/*
+ * All is seen as it is, but for the number of messages that MSI offers and dom0's message, which it
+ * has not written yet.
+ */
 static void reads(void **state)
 {
     (void)state;
@@ -16,10 +18,11 @@ static void reads(void **state)
         for (unsigned int reg = 0; reg < 256; reg += size) {
             uint32_t val = get(reg, size);
 
-            for (unsigned int at = reg; at < reg + size; at++, val >>= 8)
-                assert_int_equal(val & 0xff, at == MSI + 2                    ? 0x80
-                                             : at >= MSI + 4 && at < MSI + 16 ? 0
-                                                                              : space[0][at]);
+            for (unsigned int at = reg; at < reg + size; at++, val >>= 8) {
+                uint8_t wanted = at >= MSI + 4 && at < MSI + 16 ? 0 : space[0][at];
+
+                assert_int_equal(val & 0xff, at == MSI + 2 ? 0x80 : wanted);
+            }
         }
 }
 
@@ -44,9 +47,13 @@ static void writes_elsewhere_pass(void **state)
 /* AMD's system management network: its index for what drivers read, of the root complex only. */
 static void host_bridges(void **state)
 {
-    static const struct { uint32_t val; bool passes; } indexes[] = {
-        { 0x59800, true }, { 0x59fff, true }, { 0x5a800, false }, { 0x50000, true }, { 0x750df4, true },
-        { 0, false }, { 0xb0000001, false }, { 0x51000, false }, { 0xf0050000, false }, { 0x597ff, false },
+    static const struct {
+        uint32_t val;
+        bool passes;
+    } indexes[] = {
+        { 0x59800, true },     { 0x59fff, true },  { 0x5a800, false },    { 0x50000, true },
+        { 0x750df4, true },    { 0, false },       { 0xb0000001, false }, { 0x51000, false },
+        { 0xf0050000, false }, { 0x597ff, false },
     };
 
     (void)state;
@@ -55,7 +62,8 @@ static void host_bridges(void **state)
         for (unsigned int i = 0; i < ARRAY_SIZE(indexes); i++) {
             put_word(space[2], reg, 0x1111);
             put_of(HOST_BRIDGE, reg, 4, indexes[i].val);
-            assert_int_equal(get_of(HOST_BRIDGE, reg, 4), indexes[i].passes ? indexes[i].val : 0x1111);
+            assert_int_equal(get_of(HOST_BRIDGE, reg, 4),
+                             indexes[i].passes ? indexes[i].val : 0x1111);
         }
     put_word(space[2], 0x60, 0x1111);
     put_of(HOST_BRIDGE, 0x60, 2, 0x9800);
@@ -102,7 +110,8 @@ static void windows(void **state)
     assert_int_equal(window_read(WINDOW + 0x1000, 4), ~0u); /* no device */
     assert_int_equal(window_read(WINDOW + 0x1ffc, 4), ~0u);
 
-    assert_int_equal(window_read(FAR_WINDOW, 4), 0x56781234); /* another segment, another first bus */
+    /* another segment, another first bus */
+    assert_int_equal(window_read(FAR_WINDOW, 4), 0x56781234);
     window_write(FAR_WINDOW + 0x41, 1, 0x77);
     assert_int_equal(word(space[3], 0x40), 0x40407740);
     assert_int_equal(bus_memory_read(v, WINDOW + 2, 4), ~0u);
@@ -189,23 +198,27 @@ static void base_addresses_move(void **state)
 }
 
 /*
- * Where base addresses of each kind may be when the function starts to decode them: within what is dom0's, up
- * to its last byte; the upper halves count, and what is not switched on does not.
+ * Where base addresses of each kind may be when the function starts to decode them: within what is
+ * dom0's, up to its last byte; the upper halves count, and what is not switched on does not.
  */
 static void what_may_be_decoded(void **state)
 {
-    static const struct { uint32_t reg, val, high, command; bool ok; } cases[] = {
-        { 0x10, 0xe0000000, 0, 2, true }, { 0x10, 0xe7ffe000, 0, 2, true },
-        { 0x10, 0xe8000000, 0, 2, false }, { 0x10, 0xdfffe000, 0, 2, false },
-        { 0x10, 0xffffe000, 0, 2, false }, { 0x10, 0xe8000000, 0, 1, true },
-        { 0x14, 0x3c0, 0, 1, true }, { 0x14, 0x3e0, 0, 1, false }, { 0x14, 0x400, 0, 1, true },
-        { 0x14, 0xffe0, 0, 1, true }, { 0x14, 0x3e0, 0, 2, true },
-        { 0x18, 0, 1, 2, true }, { 0x18, 0xfff00000, 0xf, 2, true }, { 0x18, 0, 0x10, 2, false },
+    static const struct {
+        uint32_t reg, val, high, command;
+        bool ok;
+    } cases[] = {
+        { 0x10, 0xe0000000, 0, 2, true },     { 0x10, 0xe7ffe000, 0, 2, true },
+        { 0x10, 0xe8000000, 0, 2, false },    { 0x10, 0xdfffe000, 0, 2, false },
+        { 0x10, 0xffffe000, 0, 2, false },    { 0x10, 0xe8000000, 0, 1, true },
+        { 0x14, 0x3c0, 0, 1, true },          { 0x14, 0x3e0, 0, 1, false },
+        { 0x14, 0x400, 0, 1, true },          { 0x14, 0xffe0, 0, 1, true },
+        { 0x14, 0x3e0, 0, 2, true },          { 0x18, 0, 1, 2, true },
+        { 0x18, 0xfff00000, 0xf, 2, true },   { 0x18, 0, 0x10, 2, false },
         { 0x18, 0xe0000000, 0x10, 2, false }, { 0x18, 0xe7f00000, 0, 2, true },
-        { 0x18, 0xe8000000, 0, 2, false }, { 0x18, 0xfff00000, 0, 2, false },
-        { 0x18, 0xfff00000, ~0u, 2, false },
-        { 0x30, 0xe7ff0001, 0, 2, true }, { 0x30, 0xe8000001, 0, 2, false },
-        { 0x30, 0xe8000000, 0, 2, true }, { 0x30, 0xe8000001, 0, 1, true },
+        { 0x18, 0xe8000000, 0, 2, false },    { 0x18, 0xfff00000, 0, 2, false },
+        { 0x18, 0xfff00000, ~0u, 2, false },  { 0x30, 0xe7ff0001, 0, 2, true },
+        { 0x30, 0xe8000001, 0, 2, false },    { 0x30, 0xe8000000, 0, 2, true },
+        { 0x30, 0xe8000001, 0, 1, true },
     };
 
     (void)state;
@@ -217,7 +230,8 @@ static void what_may_be_decoded(void **state)
             put(0x1c, 4, cases[i].high);
         put(4, 2, cases[i].command);
         if ((get(4, 2) == cases[i].command) != cases[i].ok)
-            fail_msg("register %x with %x and command %u", cases[i].reg, cases[i].val, cases[i].command);
+            fail_msg("register %x with %x and command %u", cases[i].reg, cases[i].val,
+                     cases[i].command);
         put(4, 2, 0);
         put(cases[i].reg, 4, before);
         if (cases[i].reg == 0x18)
@@ -225,7 +239,10 @@ static void what_may_be_decoded(void **state)
     }
 }
 
-/* A bridge has two, and its ROM elsewhere; a CardBus bridge has one. What comes next is something else. */
+/*
+ * A bridge has two, and its ROM elsewhere; a CardBus bridge has one. What comes next is something
+ * else.
+ */
 static void what_bridges_may_decode(void **state)
 {
     (void)state;
@@ -269,9 +286,10 @@ static void broken_lists(void **state)
 /* Whatever dom0 writes: the model judges. */
 static void anything(void **state)
 {
-    static const uint32_t values[] = { 0, 1, 2, 3, 0x8000, 0xc000, 0xffff, 0xe0000000, 0xe0004000, 0xe7fff000,
-                                       0xd0000000, 0xffffffff, 0xfee00000, 0x3e1, 0xc001, 0xe0100001,
-                                       0x80008000, 0x00810000 };
+    static const uint32_t values[] = { 0,          1,          2,          3,          0x8000,
+                                       0xc000,     0xffff,     0xe0000000, 0xe0004000, 0xe7fff000,
+                                       0xd0000000, 0xffffffff, 0xfee00000, 0x3e1,      0xc001,
+                                       0xe0100001, 0x80008000, 0x00810000 };
     uint32_t random = 1;
 
     (void)state;
@@ -291,7 +309,8 @@ static void anything(void **state)
         if (i % 4)
             put(reg, size, val);
         else
-            bus_memory_write(v, (word(space[0], 0x10) & ~0xfu) + 0x1000 + (random >> 24) * 4, 4, val);
+            bus_memory_write(v, (word(space[0], 0x10) & ~0xfu) + 0x1000 + (random >> 24) * 4, 4,
+                             val);
     }
 }
 
@@ -300,7 +319,7 @@ static void ports(void **state)
     (void)state;
     bus_port_write(v, 0xcf8, 4, 0xffffffff);
     assert_int_equal(bus_port_read(v, 0xcf8, 4), 0x80fffffc);
-    assert_int_equal(hw_accesses, 0); /* the latch is dom0's own */
+    assert_int_equal(hw_accesses, 0);              /* the latch is dom0's own */
     for (unsigned int size = 1; size <= 2; size++) /* parts of it are not there */
         for (uint16_t port = 0xcf8; port < 0xcfc; port++) {
             assert_int_equal(bus_port_read(v, port, size), (1u << 8 * size) - 1);

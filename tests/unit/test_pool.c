@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who pays for what the core keeps for a domain: a guest's pool bounds it, dom0's is kept free for it, and
- * giving memory back needs none.
+ * Who pays for what the core keeps for a domain: a guest's pool bounds it, dom0's is kept free for
+ * it, and giving memory back needs none.
  */
 #include "harness.h"
 #include "dom0/mmio.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define DOM0_GFN (HARNESS_DOM0 >> PAGE_SHIFT)
-#define DEVICES 0x40000000ull            /* behind the machine's memory: dom0's device memory */
+#define DEVICES 0x40000000ull /* behind the machine's memory: dom0's device memory */
 #define GIB 0x40000000ull
 
 static uint64_t free_frames(void)
@@ -85,7 +85,10 @@ static void a_pool_is_as_large_as_what_is_in_it(void **state)
     harness_check_memory();
 }
 
-/* Page by page out of 2M entries, forwards and backwards: with nothing free, and no room in the pool. */
+/*
+ * Page by page out of 2M entries, forwards and backwards: with nothing free, and no room in the
+ * pool.
+ */
 static void giving_back_needs_no_memory(void **state)
 {
     struct domain *d = harness_domain(1, 1 << 20), *greedy = harness_domain(2, 1 << 20);
@@ -140,7 +143,10 @@ static void spares_follow_the_entries(void **state)
     assert_int_equal(d->pool.used, 0);
 }
 
-/* Tables, spares and frames: whichever of them is missing, a large populate has happened or nothing has. */
+/*
+ * Tables, spares and frames: whichever of them is missing, a large populate has happened or nothing
+ * has.
+ */
 static void large_populates_are_whole(void **state)
 {
     struct domain *d = harness_domain(1, 1 << 20);
@@ -195,7 +201,10 @@ static void replacing_needs_no_memory(void **state)
     harness_check_memory();
 }
 
-/* dom0 with 2 MiB of RAM in one entry, and a reserve of so many frames; a guest has taken all others. */
+/*
+ * dom0 with 2 MiB of RAM in one entry, and a reserve of so many frames; a guest has taken all
+ * others.
+ */
 static struct domain *crowded(uint64_t reserve, struct domain **guest)
 {
     struct domain *d = harness_domain(0, 1024);
@@ -274,7 +283,10 @@ static void the_reserve_must_be_there(void **state)
     assert_int_equal(alloc_set_pool(d, d->pool.used + 5000), 0);
     assert_int_equal(alloc_claim(guest, free - 5000), -ENOMEM); /* with its tables */
     assert_int_equal(alloc_claim(guest, free - 5000 - 200), 0);
-    /* what a guest has just taken is claimed still, for a moment: the reserve is dom0's all the same */
+    /*
+     * what a guest has just taken is claimed still, for a moment: the reserve is dom0's all the
+     * same
+     */
     assert_true(mfn_valid_number(alloc_domain(guest, 9)));
     for (unsigned int i = 0; i < 5000; i++)
         assert_true(mfn_valid_number(alloc_pool(d, 0)));

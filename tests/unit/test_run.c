@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guest/run.c: what a CPU does in which order: softirqs, pick, switch, entries and exits; and that a vcpu
- * which waited in an exit handles that exit again before anything else happens to it. Each step that the
- * loop takes is a letter; the test ends it from within softirq_run.
+ * guest/run.c: what a CPU does in which order: softirqs, pick, switch, entries and exits; and that
+ * a vcpu which waited in an exit handles that exit again before anything else happens to it. Each
+ * step that the loop takes is a letter; the test ends it from within softirq_run.
  */
 #include "privileged_fake.h"
 #include "harness.h"
@@ -20,9 +20,9 @@
 
 static struct domain domain;
 static struct vcpu a, b;
-static struct vcpu *picks[8];       /* what sched_pick says, in turn; NULL: idle */
+static struct vcpu *picks[8]; /* what sched_pick says, in turn; NULL: idle */
 static unsigned int rounds, round_now, entries;
-static bool enters[8];              /* whether hw_enter gets into the guest, in turn */
+static bool enters[8]; /* whether hw_enter gets into the guest, in turn */
 static void (*on_exit)(struct vcpu *v, const struct exit *e);
 static char steps[128];
 static jmp_buf end;
@@ -39,7 +39,11 @@ void softirq_run(void)
 struct vcpu *sched_pick(void) { return picks[round_now++]; }
 void sched_leave(struct vcpu *prev) { note('l'); }
 void hw_switch_out(struct cpu *c, struct vcpu *v, bool idle) { note(idle ? 'O' : 'o'); }
-void hw_switch_in(struct cpu *c, struct vcpu *v) { c->vcpu = v; note('i'); }
+void hw_switch_in(struct cpu *c, struct vcpu *v)
+{
+    c->vcpu = v;
+    note('i');
+}
 void vcpu_timer_suspend(struct vcpu *v) {}
 void vcpu_timer_resume(struct vcpu *v) {}
 void runstate_update(struct vcpu *v) {}
@@ -88,14 +92,18 @@ static void runs(unsigned int n)
         run_cpu();
 }
 
-/* It stays in the guest as long as nothing else is to be done, and switches only when the vcpu changes. */
+/*
+ * It stays in the guest as long as nothing else is to be done, and switches only when the vcpu
+ * changes.
+ */
 static void enters_until_work_comes(void **state)
 {
     picks[0] = picks[1] = &a;
     picks[2] = &b;
     enters[0] = enters[1] = true;
     runs(3);
-    assert_string_equal(steps, "ipefxpefxpnf" /* work came up: */ "pnf" /* another vcpu: */ "olipnf");
+    assert_string_equal(steps,
+                        "ipefxpefxpnf" /* work came up: */ "pnf" /* another vcpu: */ "olipnf");
     assert_null(cpus[0].current);
 }
 
@@ -117,7 +125,10 @@ static void handles_the_same_exit_again(void **state)
     enters[0] = true;
     on_exit = wait_in_exit;
     runs(3);
-    assert_string_equal(steps, "ipefx" "olipnf" "oliX" "pnf");
+    assert_string_equal(steps, "ipefx"
+                               "olipnf"
+                               "oliX"
+                               "pnf");
     assert_false(a.exit_again);
 }
 

@@ -38,7 +38,8 @@ static void test_weights(void **state)
         b[i] = hog(weight[i], 0);
     run(SEC(31));
     for (int i = 0; i < 5; i++) /* the lightest's last slice may be all that it runs ahead */
-        assert_near(b[i]->ran, SEC(1) * (int64_t)weight[i] / 64, SLICE * 2 * (int64_t)weight[i] / 64 + SLICE);
+        assert_near(b[i]->ran, SEC(1) * (int64_t)weight[i] / 64,
+                    SLICE * 2 * (int64_t)weight[i] / 64 + SLICE);
 }
 
 static void test_weights_on_many_cpus(void **state)
@@ -94,7 +95,9 @@ static void test_newcomers_start_now(void **state)
     assert_near(share(a, SEC(3)), SEC(1), 2 * SLICE);
 }
 
-/* One that has a CPU for itself runs ahead of all others: their weights must hold among each other. */
+/*
+ * One that has a CPU for itself runs ahead of all others: their weights must hold among each other.
+ */
 static void test_pinned_alone_bends_no_weights(void **state)
 {
     struct body *b, *c;
@@ -149,7 +152,8 @@ static void test_unpinned_is_not_starved(void **state)
 }
 
 /*
- * A burst is charged by how long it is, also one that costs less than a nanosecond of virtual time for each.
+ * A burst is charged by how long it is, also one that costs less than a nanosecond of virtual time
+ * for each.
  */
 static void test_short_bursts_are_charged(void **state)
 {
@@ -180,7 +184,10 @@ static void test_weight_changes_in_flight(void **state)
     assert_near(share(a, SEC(4)), SEC(2), 2 * SLICE);
 }
 
-/* Virtual time where 64 bits end, which is after 2.3 years at weight 1; and one who has slept for years. */
+/*
+ * Virtual time where 64 bits end, which is after 2.3 years at weight 1; and one who has slept for
+ * years.
+ */
 static void test_virtual_time_for_ages(void **state)
 {
     struct body *a, *b, *c, *late, *s;
@@ -225,7 +232,8 @@ static void test_virtual_time_for_ages(void **state)
 }
 
 /*
- * Interrupts make the CPU ask the scheduler again; the vcpu that runs keeps its CPU until its slice is over.
+ * Interrupts make the CPU ask the scheduler again; the vcpu that runs keeps its CPU until its slice
+ * is over.
  */
 static void test_interrupts_switch_nobody(void **state)
 {
@@ -263,8 +271,8 @@ static void test_repinned_to_an_idle_cpu(void **state)
 }
 
 /*
- * Pushed from its CPU by one that may run only there, a vcpu finds the idle CPU, or its share of the busy
- * one.
+ * Pushed from its CPU by one that may run only there, a vcpu finds the idle CPU, or its share of
+ * the busy one.
  */
 static void test_pushed_aside(void **state)
 {
@@ -299,7 +307,8 @@ static void test_goes_on_where_it_was(void **state)
         wake(a);
         run(MSEC(1));
         assert_int_equal(cpu_of(a), cpu);
-        assert_int_equal(sched_set_affinity(&a->v, 0xf, ~(1u << cpu)), 0); /* a wish: no reason to move */
+        /* a wish: no reason to move */
+        assert_int_equal(sched_set_affinity(&a->v, 0xf, ~(1u << cpu)), 0);
     }
 }
 
@@ -375,7 +384,7 @@ static void test_sleepers_beside_hogs(void **state)
         run(SEC(1));
         s = sleeper(USEC(100), USEC(7300));
         run(SEC(20));
-        assert_in_range(s->latency, 0, MSEC(1)); /* it preempts who runs ahead of it */
+        assert_in_range(s->latency, 0, MSEC(1));    /* it preempts who runs ahead of it */
         assert_near(s->ran, SEC(20) / 74, MSEC(5)); /* all that it asks for: 100 us of 7.4 ms */
     }
 }
@@ -399,7 +408,9 @@ static void keep_hands_off_the_middle(void)
             keep_hands_off(bodies[i], true);
 }
 
-/* However many wait: who wakes is queued before them, and whose slice is over behind them, at once. */
+/*
+ * However many wait: who wakes is queued before them, and whose slice is over behind them, at once.
+ */
 static void test_queueing_is_quick(void **state)
 {
     struct body *s;
@@ -561,12 +572,28 @@ static void storm_event(struct body *b)
     case 0:
     case 1: domain_pause(b->v.d); break;
     case 2:
-    case 3: if (b->v.d->pause_count) domain_unpause(b->v.d); break;
+    case 3:
+        if (b->v.d->pause_count)
+            domain_unpause(b->v.d);
+        break;
     case 4: sched_set_affinity(&b->v, pick_random(1u << 16), pick_random(1u << 16)); break;
-    case 5: sched_set_params(b->v.d, weights[pick_random(4)], pick_random(3) ? 0 : pick_random(150)); break;
-    case 6: b->v.vdev.nmi_pending = pick_random(2); vcpu_kick(&b->v); break;
-    case 7: if (cpu < CPUS) block(b); break;
-    case 8: if (cpu < CPUS) { harness_cpu = cpu; sched_yield(&b->v); } break;
+    case 5:
+        sched_set_params(b->v.d, weights[pick_random(4)], pick_random(3) ? 0 : pick_random(150));
+        break;
+    case 6:
+        b->v.vdev.nmi_pending = pick_random(2);
+        vcpu_kick(&b->v);
+        break;
+    case 7:
+        if (cpu < CPUS)
+            block(b);
+        break;
+    case 8:
+        if (cpu < CPUS) {
+            harness_cpu = cpu;
+            sched_yield(&b->v);
+        }
+        break;
     case 9: softirq_raise(pick_random(nr_cpus), SOFTIRQ_TIMER); break;
     default: wake(b); break;
     }
@@ -580,7 +607,10 @@ static void some_look(void)
             look(i);
 }
 
-/* Anything may happen to a vcpu while its state is saved; sched_sim.c sees when another CPU loads it. */
+/*
+ * Anything may happen to a vcpu while its state is saved; sched_sim.c sees when another CPU loads
+ * it.
+ */
 static void storm_while_saving(void)
 {
     static unsigned int depth;

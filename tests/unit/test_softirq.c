@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/softirq.c: which CPU is interrupted, what runs in which order, and when a hypercall makes way. */
+/*
+ * cpu/softirq.c: which CPU is interrupted, what runs in which order, and when a hypercall makes
+ * way.
+ */
 #include "harness.h"
 #include "cpu/apic.h"
 #include "cpu/clock.h"

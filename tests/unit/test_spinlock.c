@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* lib/spinlock.c: who holds a lock, in which order locks are taken, and that one CPU has it at a time. */
+/*
+ * lib/spinlock.c: who holds a lock, in which order locks are taken, and that one CPU has it at a
+ * time.
+ */
 #include "harness.h"
 #include "cpu/clock.h"
 #include "percpu.h"
 
 #define ROUNDS 100000
-#define HOLD 1000000   /* ticks */
+#define HOLD 1000000 /* ticks */
 
 static struct spinlock domain_lock, port_lock, other_port_lock;
 

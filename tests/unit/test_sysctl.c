@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments of sysctl, and of the operations of domctl that go with them: what is refused and with which
- * error, what comes back, what is left unchanged.
+ * Arguments of sysctl, and of the operations of domctl that go with them: what is refused and with
+ * which error, what comes back, what is left unchanged.
  */
 #include "hypercall_core.h"
 #include "percpu.h"
@@ -35,7 +35,8 @@ static void test_sysctl_info(void **state)
     assert_int_equal(((xen_sysctl_cputopo_t *)at(BUF(2)))[2].core, 77 * 0x01010101);
 
     op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_getdomaininfolist,
-                             .u.getdomaininfolist = { .max_domains = 10, .buffer.p = (void *)BUF(2) } };
+                              .u.getdomaininfolist = { .max_domains = 10,
+                                                       .buffer.p = (void *)BUF(2) } };
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(op.u.getdomaininfolist.num_domains, 2);
     assert_int_equal(list[1].domain, 3);
@@ -47,7 +48,8 @@ static void test_sysctl_info(void **state)
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(op.u.getdomaininfolist.num_domains, 1);
 
-    op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_cpupool_op, .u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_INFO };
+    op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_cpupool_op,
+                              .u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_INFO };
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(op.u.cpupool_op.n_dom, 2);
     op.u.cpupool_op.cpupool_id = 1;
@@ -61,7 +63,8 @@ static void test_sysctl_info(void **state)
 static void test_readconsole(void **state)
 {
     struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole,
-                            .u.readconsole = { .clear = 1, .buffer.p = (void *)BUF(2), .count = 8192 } };
+                             .u.readconsole = {
+                                 .clear = 1, .buffer.p = (void *)BUF(2), .count = 8192 } };
     char *text = at(BUF(2));
 
     memset(text, 0, 3001);
@@ -72,14 +75,15 @@ static void test_readconsole(void **state)
     assert_true(ring_cleared);
     ring_cleared = false;
     op.u.readconsole = (struct xen_sysctl_readconsole){
-        .incremental = 1, .index = 2990, .buffer.p = (void *)BUF(2), .count = 5 };
+        .incremental = 1, .index = 2990, .buffer.p = (void *)BUF(2), .count = 5
+    };
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(op.u.readconsole.count, 5);
     assert_int_equal(op.u.readconsole.index, 2995);
     assert_false(ring_cleared);
     /* a failure leaves the caller's structure as it was */
-    op.u.readconsole = (struct xen_sysctl_readconsole){
-        .clear = 1, .buffer.p = (void *)NOWHERE, .count = 77 };
+    op.u.readconsole =
+        (struct xen_sysctl_readconsole){ .clear = 1, .buffer.p = (void *)NOWHERE, .count = 77 };
     assert_int_equal(sysctl(&op), -EFAULT);
     assert_int_equal(op.u.readconsole.count, 77);
     assert_false(ring_cleared);
@@ -131,7 +135,8 @@ static long pool(uint32_t number, uint32_t id, uint32_t domid)
 {
     struct xen_sysctl op = { .cmd = XEN_SYSCTL_cpupool_op };
 
-    op.u.cpupool_op = (struct xen_sysctl_cpupool_op){ .op = number, .cpupool_id = id, .domid = domid };
+    op.u.cpupool_op =
+        (struct xen_sysctl_cpupool_op){ .op = number, .cpupool_id = id, .domid = domid };
     return sysctl(&op);
 }
 
@@ -154,7 +159,9 @@ static void test_scheduling(void **state)
     struct xen_domctl_scheduler_op *s = &op.u.scheduler_op;
     struct xen_sysctl sys = { .cmd = XEN_SYSCTL_scheduler_op };
 
-    *s = (struct xen_domctl_scheduler_op){ XEN_SCHEDULER_CREDIT, XEN_DOMCTL_SCHEDOP_getinfo, { { 0 } } };
+    *s = (struct xen_domctl_scheduler_op){ XEN_SCHEDULER_CREDIT,
+                                           XEN_DOMCTL_SCHEDOP_getinfo,
+                                           { { 0 } } };
     assert_int_equal(domctl(&op), -EINVAL);
     s->sched_id = XEN_SCHEDULER_CREDIT2;
     assert_int_equal(domctl(&op), 0);
@@ -184,7 +191,7 @@ static void test_scheduling(void **state)
 static void test_cpu_policy(void **state)
 {
     struct xen_sysctl get = { .cmd = XEN_SYSCTL_get_cpu_policy,
-                             .u.cpu_policy.index = XEN_SYSCTL_cpu_policy_hvm_default };
+                              .u.cpu_policy.index = XEN_SYSCTL_cpu_policy_hvm_default };
     struct xen_domctl set = { .cmd = XEN_DOMCTL_set_cpu_policy, .domain = 3 };
     xen_cpuid_leaf_t *leaves = at(BUF(2));
 
@@ -230,7 +237,7 @@ static void test_cpu_policy(void **state)
 static void test_featureset(void **state)
 {
     struct xen_sysctl op = { .cmd = XEN_SYSCTL_get_cpu_featureset,
-                            .u.cpu_featureset.index = XEN_SYSCTL_cpu_featureset_host };
+                             .u.cpu_featureset.index = XEN_SYSCTL_cpu_featureset_host };
     uint32_t *words = at(BUF(2));
 
     assert_int_equal(sysctl(&op), 0);

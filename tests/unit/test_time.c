@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/clock.c's arithmetic, and cpu/timer.c on two CPUs whose clock and timer hardware are the test's. */
+/*
+ * cpu/clock.c's arithmetic, and cpu/timer.c on two CPUs whose clock and timer hardware are the
+ * test's.
+ */
 #include "cpuid_fake.h"
 #include "harness.h"
 #include "cpu/apic.h"
@@ -13,7 +16,10 @@
 
 #include <unistd.h>
 
-/* The APIC's timer: when it interrupts next, and in which intervals from then on; TIME_NEVER: stopped. */
+/*
+ * The APIC's timer: when it interrupts next, and in which intervals from then on; TIME_NEVER:
+ * stopped.
+ */
 static nsec_t armed[MAX_CPUS], interval[MAX_CPUS];
 static nsec_t now;
 static unsigned int arms;
@@ -37,7 +43,7 @@ uint32_t apic_timer_current(void)
     assert_int_equal(apic_started, 0xffffffff); /* long enough to be measured */
     return apic_left -= apic_step;
 }
-void watchdog_check(void) { }
+void watchdog_check(void) {}
 void softirq_raise(unsigned int cpu, enum softirq s) { bit_set(&cpus[cpu].softirq, s); }
 uint32_t apic_timer_khz;
 struct acpi_info acpi;
@@ -52,7 +58,9 @@ void irq_set_handler(unsigned int vector, irq_handler *fn, void *data)
 
 static void scale_is_exact(void **state)
 {
-    static const uint64_t khz[] = { 1000, 99999, 500000, 999999, 1000000, 1000001, 2596142, 5000000 };
+    static const uint64_t khz[] = {
+        1000, 99999, 500000, 999999, 1000000, 1000001, 2596142, 5000000
+    };
 
     (void)state;
     for (unsigned int i = 0; i < ARRAY_SIZE(khz); i++) {
@@ -65,7 +73,8 @@ static void scale_is_exact(void **state)
         ns = clock_scaled(&s, hour + 1000);
         assert_in_range(ns, SEC(3600) - 1700, SEC(3600)); /* 2^-31 of an hour is 1676 ns */
         assert_int_equal(clock_scaled(&s, 999), 0);
-        assert_true(clock_scaled(&s, hour * 24 * 365 * 5) > clock_scaled(&s, hour * 24 * 365 * 5 - khz[i]));
+        assert_true(clock_scaled(&s, hour * 24 * 365 * 5) >
+                    clock_scaled(&s, hour * 24 * 365 * 5 - khz[i]));
     }
 }
 
@@ -150,7 +159,8 @@ static void timers_fire_in_order_and_in_time(void **state)
     assert_int_equal(fired_count, 1);
     run(0, 6000);
     assert_int_equal(fired_count, 4);
-    assert_true(fired[0] == 1 && fired[1] == 2 && fired[2] + fired[3] == 3); /* equals in any order */
+    /* equals in any order */
+    assert_true(fired[0] == 1 && fired[1] == 2 && fired[2] + fired[3] == 3);
     assert_int_equal(armed[0], TIME_NEVER); /* no tick when nothing waits */
 }
 
@@ -269,7 +279,7 @@ static void a_finished_timer_cannot_be_set(void **state)
 #define ROUNDS 60000
 
 static struct timer many[MANY];
-static nsec_t due[MANY];        /* TIME_NEVER: not armed */
+static nsec_t due[MANY]; /* TIME_NEVER: not armed */
 static uint64_t seed = 1;
 
 static uint32_t pick_random(uint32_t n)
@@ -289,7 +299,9 @@ static void fire_one_of_many(void *data)
     fired_count++;
 }
 
-/* A heap that is leftist: its rank, after all below it were looked at; how many there are is added. */
+/*
+ * A heap that is leftist: its rank, after all below it were looked at; how many there are is added.
+ */
 static uint32_t check_heap(const struct timer *t, const struct timer *parent, unsigned int *count)
 {
     if (!t)
@@ -361,10 +373,16 @@ static void many_timers_fire_as_a_search_says(void **state)
 
 static nsec_t up(unsigned int i) { return 1000 + i; }
 static nsec_t down(unsigned int i) { return 1000 + MANY - i; }
-static nsec_t same(unsigned int i) { (void)i; return 1000; }
+static nsec_t same(unsigned int i)
+{
+    (void)i;
+    return 1000;
+}
 static nsec_t zigzag(unsigned int i) { return i % 2 ? 100000 - i : 1000 + i; }
 
-/* Ways to the right, which are all that is walked, stay short in whatever order timers come and go. */
+/*
+ * Ways to the right, which are all that is walked, stay short in whatever order timers come and go.
+ */
 static void no_order_makes_a_heap_slow(void **state)
 {
     static nsec_t (*const orders[])(unsigned int) = { up, down, same, zigzag };

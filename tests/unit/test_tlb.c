@@ -16,15 +16,15 @@
 
 #define GUEST_CPUS 3
 #define FLUSHES 300
-#define ASIDS 7                  /* few: they run out all the time */
-#define PATIENCE 100000         /* sleeps of a microsecond or more */
+#define ASIDS 7         /* few: they run out all the time */
+#define PATIENCE 100000 /* sleeps of a microsecond or more */
 
 struct cpu_features cpu_features = { .asid_count = ASIDS };
 
 static struct domain d, other;
 static struct vcpu vcpus[GUEST_CPUS + 1];
 static struct vmcb vmcbs[GUEST_CPUS + 1];
-static uint64_t translation;     /* what the guest's tables say; atomic */
+static uint64_t translation;      /* what the guest's tables say; atomic */
 static uint64_t in_use[MAX_CPUS]; /* which of them this CPU's guest uses now, or 0; atomic */
 static bool kicked[MAX_CPUS], stop, all_at_once;
 static unsigned int kicks, waiting, lonely;
@@ -68,7 +68,8 @@ static void be_in_the_guest(unsigned int id)
 
     while (!__atomic_load_n(&kicked[id], __ATOMIC_SEQ_CST) && !stopped())
         usleep(1); /* the host may have fewer CPUs than this machine */
-    while (all_at_once && __atomic_load_n(&kicks, __ATOMIC_SEQ_CST) < GUEST_CPUS && sleeps++ < PATIENCE)
+    while (all_at_once && __atomic_load_n(&kicks, __ATOMIC_SEQ_CST) < GUEST_CPUS &&
+           sleeps++ < PATIENCE)
         usleep(1);
     if (sleeps > PATIENCE)
         __atomic_add_fetch(&lonely, 1, __ATOMIC_SEQ_CST);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/traps.c: the tables that a CPU loads, as it reads them; who gets an exception; what a panic says
- * of the stack; how deep a CPU's stack was ever used. LGDT and its like are executed here.
+ * cpu/traps.c: the tables that a CPU loads, as it reads them; who gets an exception; what a panic
+ * says of the stack; how deep a CPU's stack was ever used. LGDT and its like are executed here.
  */
 #include "harness.h"
 #include "cpu/irq.h"
@@ -22,7 +22,11 @@ static uint8_t stacks[STACKS][STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
 static unsigned int stacks_made, nmis, irqs, last_irq;
 
 char entry_traps[1];
-void irq_dispatch(unsigned int vector) { irqs++; last_irq = vector; }
+void irq_dispatch(unsigned int vector)
+{
+    irqs++;
+    last_irq = vector;
+}
 void smp_nmi(const struct trap_frame *f) { nmis++; }
 
 uint8_t *pagetable_stack(unsigned int pages)
@@ -35,7 +39,10 @@ extern char image_start[], text_end[]; /* this program's (build.mk) */
 
 /* --- a CPU that loads tables --- */
 
-struct table { uint16_t limit; uint64_t base; } __attribute__((packed));
+struct table {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
 static struct table gdt, idt;
 static uint64_t task_register, code_selector, cr2, cr3;
 static unsigned int data_selectors;
@@ -51,7 +58,8 @@ static unsigned int operand(const uint8_t *code, long long *r, uint64_t *at)
         mov[0] |= code[0];
     memcpy(mov + 2, code + rex + 2, sizeof(mov) - 2);
     assert_int_equal(decode_insn(mov, sizeof(mov), INSN_64, &i), 0);
-    *at = (uint64_t)i.disp + (i.base == INSN_NO_REGISTER ? 0 : (uint64_t)*harness_register(r, i.base)) +
+    *at = (uint64_t)i.disp +
+          (i.base == INSN_NO_REGISTER ? 0 : (uint64_t)*harness_register(r, i.base)) +
           (i.index == INSN_NO_REGISTER ? 0 : (uint64_t)*harness_register(r, i.index) << i.scale);
     if (i.rip_relative)
         *at += (uint64_t)r[HARNESS_RIP] + i.length + rex;
@@ -66,7 +74,7 @@ static unsigned int execute(const uint8_t *code, long long *r)
     long long *reg = harness_register(r, (modrm & 7) | (rex && (code[0] & 1) ? 8 : 0));
     uint64_t at;
 
-    if (op[0] == 0xcb) {                            /* LRETQ */
+    if (op[0] == 0xcb) { /* LRETQ */
         const uint64_t *sp = (const uint64_t *)r[HARNESS_RSP];
 
         code_selector = sp[1];
@@ -74,8 +82,8 @@ static unsigned int execute(const uint8_t *code, long long *r)
         r[HARNESS_RSP] += 16;
         return 2;
     }
-    if (op[0] == 0x8e) {                            /* MOV to a segment register */
-        assert_int_equal(code_selector, 8);         /* its table is there */
+    if (op[0] == 0x8e) {                    /* MOV to a segment register */
+        assert_int_equal(code_selector, 8); /* its table is there */
         data_selectors |= 1u << which;
         return rex + 2;
     }
@@ -83,7 +91,7 @@ static unsigned int execute(const uint8_t *code, long long *r)
         task_register = (uint64_t)*reg;
         return rex + 3;
     }
-    if (op[0] == 0x0f && op[1] == 0x20) {           /* MOV from a control register */
+    if (op[0] == 0x0f && op[1] == 0x20) { /* MOV from a control register */
         *reg = (long long)(which == 2 ? cr2 : cr3);
         return rex + 3;
     }
@@ -119,7 +127,8 @@ static void assert_gates(bool with_stacks)
     assert_int_equal(idt.limit, 256 * 16 - 1);
     for (unsigned int i = 0; i < 256; i++) {
         const uint64_t *gate = (const uint64_t *)idt.base + 2 * i;
-        unsigned int ist = !with_stacks ? 0 : i == 2 ? 1 : i == 8 ? 2 : i == 18 ? 3 : 0;
+        static const uint8_t stacks[256] = { [2] = 1, [8] = 2, [18] = 3 };
+        unsigned int ist = with_stacks ? stacks[i] : 0;
         uint64_t stub = (uint64_t)entry_traps + 16 * i;
 
         assert_int_equal((gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000) | gate[1] << 32, stub);
@@ -175,7 +184,8 @@ static void a_cpu_has_a_task_state_of_its_own(void **state)
         first = base;
         assert_int_equal(*(const uint16_t *)(base + 102), 104); /* no port map */
         for (unsigned int n = 0; n < 3; n++) {
-            const uint8_t *top = stacks[2 + i * 4 + n] + 2 * PAGE_SIZE; /* CPU 1 made a first, too */
+            const uint8_t *top = stacks[2 + i * 4 + n] +
+                                 2 * PAGE_SIZE; /* CPU 1 made a first, too */
             uint64_t ist;
 
             memcpy(&ist, (const uint8_t *)base + 36 + 8 * n, 8);
@@ -223,10 +233,19 @@ static void who_gets_an_exception(void **state)
 static void an_overflow_is_named(void **state)
 {
     const uint64_t low = (uint64_t)stacks[0];
-    const struct { uint64_t cr2; bool overflow; } cases[] = {
-        { low - 1, true }, { low - PAGE_SIZE, true }, { low - PAGE_SIZE - 1, false }, { low, false },
-        { low + STACK_SIZE - 1, false }, { low + STACK_SIZE, false }, { 0, false },
-        { (uint64_t)stacks[2] - 8, true }, { (uint64_t)stacks[2], false },
+    const struct {
+        uint64_t cr2;
+        bool overflow;
+    } cases[] = {
+        { low - 1, true },
+        { low - PAGE_SIZE, true },
+        { low - PAGE_SIZE - 1, false },
+        { low, false },
+        { low + STACK_SIZE - 1, false },
+        { low + STACK_SIZE, false },
+        { 0, false },
+        { (uint64_t)stacks[2] - 8, true },
+        { (uint64_t)stacks[2], false },
         { (uint64_t)stacks[2] + 2 * PAGE_SIZE, false },
     };
 
@@ -244,9 +263,14 @@ static void an_overflow_is_named(void **state)
 #define FRAMES 30
 
 /* A frame as functions make them: where the caller's is, and where it goes on. */
-struct stack_frame { uint64_t next, caller; };
+struct stack_frame {
+    uint64_t next, caller;
+};
 
-/* Dumps with these frames below this function's own; both are on this CPU's stack, which ends at `top`. */
+/*
+ * Dumps with these frames below this function's own; both are on this CPU's stack, which ends at
+ * `top`.
+ */
 static __attribute__((noinline)) void dump_from(const void *first, const void *top)
 {
     struct stack_frame *own = __builtin_frame_address(0);
@@ -289,16 +313,16 @@ static void callers_are_followed_while_they_make_sense(void **state)
     chain(frames, 5);
     dump_from(frames, top);
     assert_last(4);
-    dump_from(frames, &frames[5]);                  /* the last begins at the stack's end */
+    dump_from(frames, &frames[5]); /* the last begins at the stack's end */
     assert_last(4);
-    dump_from(frames, (uint64_t *)&frames[5] - 1);  /* and is not all there */
+    dump_from(frames, (uint64_t *)&frames[5] - 1); /* and is not all there */
     assert_last(3);
-    dump_from((uint8_t *)frames + 4, top);          /* crooked */
+    dump_from((uint8_t *)frames + 4, top); /* crooked */
     assert_last(-1);
     frames[2].caller = (uint64_t)text_end - 1;
     frames[2].next = 0;
     dump_from(frames, top);
-    assert_last(-1);                                /* text to the last byte */
+    assert_last(-1); /* text to the last byte */
     frames[2].caller = (uint64_t)text_end;
     dump_from(frames, top);
     assert_last(1);
@@ -306,16 +330,16 @@ static void callers_are_followed_while_they_make_sense(void **state)
     dump_from(frames, top);
     assert_last(1);
     chain(frames, 5);
-    frames[2].next = (uint64_t)&frames[0];          /* backwards */
+    frames[2].next = (uint64_t)&frames[0]; /* backwards */
     dump_from(frames, top);
     assert_last(2);
-    frames[2].next = (uint64_t)stacks[4];           /* another CPU's stack */
+    frames[2].next = (uint64_t)stacks[4]; /* another CPU's stack */
     ((struct stack_frame *)stacks[4])->caller = (uint64_t)image_start + 0x400;
     dump_from(frames, top);
     assert_last(2);
-    chain(frames, FRAMES);                          /* for ever */
+    chain(frames, FRAMES); /* for ever */
     dump_from(frames, top);
-    assert_last(25 - 2 - 1);                        /* two are this program's functions */
+    assert_last(25 - 2 - 1); /* two are this program's functions */
 }
 
 static void half_of_a_stack_is_for_emergencies(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform/uart.c: which port the console is, how it is set up (PC16550D data sheet, 8), and where its
- * interrupt goes. What it sends: test_console.c.
+ * platform/uart.c: which port the console is, how it is set up (PC16550D data sheet, 8), and where
+ * its interrupt goes. What it sends: test_console.c.
  */
 #include "ports_fake.h"
 #include "harness.h"
@@ -20,9 +20,9 @@ enum { DATA, IER, FCR, LCR, MCR, LSR, REGISTERS };
 #define DIVISOR 0x80u
 
 static const char *option;
-static uint16_t base;                      /* where the port is that there is; 0: none */
+static uint16_t base; /* where the port is that there is; 0: none */
 static uint8_t reg[REGISTERS], divisor[2];
-static unsigned int others, lines;         /* accesses of other ports; of the I/O APIC */
+static unsigned int others, lines; /* accesses of other ports; of the I/O APIC */
 static irq_handler *handler;
 static unsigned int handled, routed;
 static struct host_route route;
@@ -84,12 +84,12 @@ static void assert_set_up(unsigned int irq)
 {
     uart_init();
     assert_int_equal(others, 0);
-    assert_int_equal(divisor[0], 1);           /* 115,200 */
+    assert_int_equal(divisor[0], 1); /* 115,200 */
     assert_int_equal(divisor[1], 0);
-    assert_int_equal(reg[LCR], 0x03);          /* eight bits, no parity, one stop bit */
-    assert_int_equal(reg[FCR], 0x07);          /* FIFOs are on, and empty */
-    assert_int_equal(reg[MCR], 0x0b);          /* ready; OUT2 lets interrupts through on a PC */
-    assert_int_equal(reg[IER], 0);             /* none yet */
+    assert_int_equal(reg[LCR], 0x03); /* eight bits, no parity, one stop bit */
+    assert_int_equal(reg[FCR], 0x07); /* FIFOs are on, and empty */
+    assert_int_equal(reg[MCR], 0x0b); /* ready; OUT2 lets interrupts through on a PC */
+    assert_int_equal(reg[IER], 0);    /* none yet */
     uart_start_interrupts();
     assert_int_equal(reg[IER], 0x03);
     assert_int_equal(uart_irq, irq);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/vcpu.c and domain_shutdown.c: a vcpu from its making to its end, what it waits for and what ends that,
- * INIT and SIPI; pauses, shutdown, crash, and the power-off of a domain without a running vcpu. What they ask
- * of the scheduler, the local APIC and the parts of a domain is noted here.
+ * core/vcpu.c and domain_shutdown.c: a vcpu from its making to its end, what it waits for and what
+ * ends that, INIT and SIPI; pauses, shutdown, crash, and the power-off of a domain without a
+ * running vcpu. What they ask of the scheduler, the local APIC and the parts of a domain is noted
+ * here.
  */
 #include "core/evtchn.h"
 #include "core/sched.h"
@@ -18,12 +19,14 @@
 static struct domain d;
 static struct vcpu *v[VCPUS];
 static shared_info_t shared_info;
-static unsigned int adds, removes, wakes[VCPUS], kicks, kicked_cpu, raised, raised_cpu, resets, unpins, virqs;
-static unsigned int stays;                 /* so often is asked whether a vcpu has left its CPU */
+static unsigned int adds, removes, wakes[VCPUS], kicks, kicked_cpu, raised, raised_cpu, resets,
+    unpins, virqs;
+static unsigned int stays; /* so often is asked whether a vcpu has left its CPU */
 static bool on_cpu;
-static int apic_vector, irq_vector;        /* what the local APIC has; what it was given last; -1: nothing */
-static char calls[64];                     /* of parts: what, and the part's number */
-static unsigned int part_fails;            /* its init_vcpu; PARTS: none */
+/* what the local APIC has; what it was given last; -1: nothing */
+static int apic_vector, irq_vector;
+static char calls[64];          /* of parts: what, and the part's number */
+static unsigned int part_fails; /* its init_vcpu; PARTS: none */
 static char why[160];
 
 const struct domain_part *domain_parts[DOMAIN_PARTS_MAX + 1];
@@ -34,7 +37,10 @@ void sched_add_vcpu(struct vcpu *of) { adds++; }
 void sched_remove_vcpu(struct vcpu *of) { removes++; }
 void sched_wake(struct vcpu *of) { wakes[of->id]++; }
 bool sched_on_cpu(const struct vcpu *of) { return on_cpu || (stays && stays--); }
-void lapic_set_irq(struct vcpu *of, uint8_t vector, bool level) { irq_vector = level ? -2 : vector; }
+void lapic_set_irq(struct vcpu *of, uint8_t vector, bool level)
+{
+    irq_vector = level ? -2 : vector;
+}
 int lapic_highest_pending(struct vcpu *of) { return apic_vector; }
 void power_stop(uint8_t reason) { panic("machine stops: %u\n", reason); }
 
@@ -84,9 +90,21 @@ static void note(char what, unsigned int part)
     calls[n + 1] = (char)('0' + part);
 }
 
-static int init_0(struct vcpu *of) { note('i', 0); return part_fails == 0 ? -1 : 0; }
-static int init_1(struct vcpu *of) { note('i', 1); return part_fails == 1 ? -1 : 0; }
-static int init_2(struct vcpu *of) { note('i', 2); return part_fails == 2 ? -1 : 0; }
+static int init_0(struct vcpu *of)
+{
+    note('i', 0);
+    return part_fails == 0 ? -1 : 0;
+}
+static int init_1(struct vcpu *of)
+{
+    note('i', 1);
+    return part_fails == 1 ? -1 : 0;
+}
+static int init_2(struct vcpu *of)
+{
+    note('i', 2);
+    return part_fails == 2 ? -1 : 0;
+}
 static void release_0(struct vcpu *of) { note('r', 0); }
 static void release_2(struct vcpu *of) { note('r', 2); }
 static void destroy_1(struct vcpu *of) { note('d', 1); }
@@ -228,7 +246,8 @@ static void what_is_pending(void **state)
     assert_true(vcpu_has_pending(v[0]));
     v[0]->vdev.nmi_pending = false;
 
-    v[0]->info->evtchn_upcall_pending = 1; /* seen by the callback only, if that is how it is told */
+    /* seen by the callback only, if that is how it is told */
+    v[0]->info->evtchn_upcall_pending = 1;
     assert_false(vcpu_has_pending(v[0]));
     d.vdev.callback_vector = 0xf3;
     assert_true(vcpu_has_pending(v[0]));
@@ -394,7 +413,7 @@ static void pauses(void **state)
     domain_pause_sync(&d);
     assert_int_equal(stays, 0); /* all have left */
     assert_int_equal(d.pause_count, 2);
-    cpus[0].current = v[1];     /* it would wait for itself */
+    cpus[0].current = v[1]; /* it would wait for itself */
     assert_panics(domain_pause_sync(&d));
 }
 
@@ -465,7 +484,8 @@ int main(void)
         TEST(destroyed),
         TEST(what_is_pending),
         TEST(blocks_unless_something_is_pending),
-        TEST(waits_for_one_thing), TEST(kicked),
+        TEST(waits_for_one_thing),
+        TEST(kicked),
         TEST(upcalls),
         TEST(polls_time_out),
         TEST(init_and_sipi),

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two vcpus of one guest that make the same hypercall at once: text for the console, watchdogs. Each CPU is
- * a thread; the locks are the core's own.
+ * Two vcpus of one guest that make the same hypercall at once: text for the console, watchdogs.
+ * Each CPU is a thread; the locks are the core's own.
  */
 #include "hypercall_core.h"
 
 #define ROUNDS 10000
-#define LINE 100u                      /* letters; two lines are longer than the buffer for one */
+#define LINE 100u /* letters; two lines are longer than the buffer for one */
 
 static struct vcpu second;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler, sched.c as it is, on simulated CPUs (sched_sim.c): where a vcpu goes that begins to wait
- * for a CPU, whom it disturbs, and when.
+ * The scheduler, sched.c as it is, on simulated CPUs (sched_sim.c): where a vcpu goes that begins
+ * to wait for a CPU, whom it disturbs, and when.
  */
 #include "sched_sim.h"
 
@@ -74,7 +74,10 @@ static void test_an_idle_cpu_disturbs_nobody(void **state)
     }
 }
 
-/* A lead of less than a millisecond is not worth a switch: it waits for the slice that begins now to end. */
+/*
+ * A lead of less than a millisecond is not worth a switch: it waits for the slice that begins now
+ * to end.
+ */
 static void test_a_small_lead_waits_for_a_slice(void **state)
 {
     for (unsigned int lead = 0; lead < 2; lead++) {
@@ -90,7 +93,8 @@ static void test_a_small_lead_waits_for_a_slice(void **state)
         assert_ptr_equal(on_cpu[0], b);
         block(b);
         run(MSEC(5));
-        b->v.sched.vtime = a->v.sched.vtime + (vtime_t)(now - a->v.sched.started) - USEC(lead ? 1100 : 900);
+        b->v.sched.vtime = a->v.sched.vtime + (vtime_t)(now - a->v.sched.started) -
+                           USEC(lead ? 1100 : 900);
         wake(b);
         assert_int_equal(share(b, MSEC(9)), lead ? MSEC(9) : 0);
         assert_near(share(b, MSEC(10)), lead ? MSEC(1) : MSEC(9), USEC(10));

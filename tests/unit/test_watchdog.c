@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/watchdog.c: which CPUs count as stuck, on a clock that the test moves; and who stayed longest in the
- * core.
+ * cpu/watchdog.c: which CPUs count as stuck, on a clock that the test moves; and who stayed longest
+ * in the core.
  */
 #include "harness.h"
 #include "cpu/clock.h"
@@ -62,7 +62,9 @@ static void enter_one(struct cpu *c) { c->guest_entries += c->id == 1; }
 static void idle(struct cpu *c) { c->idle = true; }
 static void be_in_a_guest(struct cpu *c) { c->guest_domain = (void *)c; }
 
-/* A vcpu that nobody competes with is entered again and again without a pass through the run loop. */
+/*
+ * A vcpu that nobody competes with is entered again and again without a pass through the run loop.
+ */
 static void who_moves_is_not_stuck(void **state)
 {
     void (*const ways[])(struct cpu *) = { pass, enter, idle, be_in_a_guest };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a command in dom0 and reports what it prints, and how it ended, over the rig's channel (../channel.h).
- * Usage: report COMMAND [ARGUMENT...]. Next to read: ../channel.c, the other end.
+ * Runs a command in dom0 and reports what it prints, and how it ended, over the rig's channel
+ * (../channel.h). Usage: report COMMAND [ARGUMENT...]. Next to read: ../channel.c, the other end.
  */
 #define _GNU_SOURCE
 #include "../channel.h"
@@ -18,8 +18,8 @@
 
 /* Registers of a 16550, from its first port, and the bits of them that are used. */
 enum { DATA = 0, LINE_CONTROL = 3, LINE_STATUS = 5, SCRATCH = 7 };
-#define EIGHT_BITS       0x03
-#define DIVISOR_LATCH    0x80
+#define EIGHT_BITS 0x03
+#define DIVISOR_LATCH 0x80
 #define TRANSMITTER_FREE 0x20
 
 static bool serial; /* the way is the second serial port */
@@ -78,10 +78,7 @@ static bool forward(struct pollfd *stream, enum channel_type type)
     return false;
 }
 
-static void on_child(int signal)
-{
-    (void)signal;
-}
+static void on_child(int signal) { (void)signal; }
 
 static pid_t start(char **argv, int out, int err, const sigset_t *mask)
 {
@@ -107,10 +104,10 @@ int main(int argc, char **argv)
     int out[2], err[2], status = 0;
     sigset_t child, original;
 
-    if (argc < 2 || iopl(3) < 0 || !open_channel() ||
-        pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0 || pipe2(err, O_CLOEXEC | O_NONBLOCK) < 0) {
-        fprintf(stderr, "report: no way to the rig at port 0x%x or 0x%x: %s\n", CHANNEL_PORT, CHANNEL_SERIAL,
-                strerror(errno));
+    if (argc < 2 || iopl(3) < 0 || !open_channel() || pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0 ||
+        pipe2(err, O_CLOEXEC | O_NONBLOCK) < 0) {
+        fprintf(stderr, "report: no way to the rig at port 0x%x or 0x%x: %s\n", CHANNEL_PORT,
+                CHANNEL_SERIAL, strerror(errno));
         return 1;
     }
     /* The command gets blocking ends: most programs do not expect EAGAIN from their output. */
@@ -128,11 +125,12 @@ int main(int argc, char **argv)
     close(err[1]);
 
     /*
-     * A daemon that the command left behind may hold the streams open for ever, so the command's end decides.
-     * SIGCHLD is let in only inside ppoll: it cannot come between the question and the wait, and no timer
-     * disturbs measurements.
+     * A daemon that the command left behind may hold the streams open for ever, so the command's
+     * end decides. SIGCHLD is let in only inside ppoll: it cannot come between the question and the
+     * wait, and no timer disturbs measurements.
      */
-    struct pollfd streams[2] = { { .fd = out[0], .events = POLLIN }, { .fd = err[0], .events = POLLIN } };
+    struct pollfd streams[2] = { { .fd = out[0], .events = POLLIN },
+                                 { .fd = err[0], .events = POLLIN } };
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
         if (ppoll(streams, 2, NULL, &original) < 0)

@@ -3,5 +3,7 @@
 #include "platform/boot_info.h"
 
 struct boot_info boot_info = {
-    .cmdline = "", .ranges = 2, .range = { { 0, 0x9f000, 1 }, { 0x100000, 0x4000000, 1 } },
+    .cmdline = "",
+    .ranges = 2,
+    .range = { { 0, 0x9f000, 1 }, { 0x100000, 0x4000000, 1 } },
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What dom0/msi.c needs of the machine: vectors, of which each CPU has few, and device registers. */
+/*
+ * What dom0/msi.c needs of the machine: vectors, of which each CPU has few, and device registers.
+ */
 #include "harness.h"
 #include "cpu/irq.h"
 #include "directmap.h"

@@ -2,5 +2,6 @@
 /* cpu/features.c: a host CPU that can do everything that nested paging may use. */
 #include "cpu/features.h"
 
-struct cpu_features cpu_features = { .x2apic = true, .pages_1g = true,
-                                     .asid_count = 16, .physical_bits = 40 };
+struct cpu_features cpu_features = {
+    .x2apic = true, .pages_1g = true, .asid_count = 16, .physical_bits = 40
+};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/grant.c: the test has put frames into d->grant.shared. The table grows by one at a time, as far as
- * they go; the reference is the caller's.
+ * core/grant.c: the test has put frames into d->grant.shared. The table grows by one at a time, as
+ * far as they go; the reference is the caller's.
  */
 #include "harness.h"
 #include "directmap.h"

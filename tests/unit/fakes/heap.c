@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/heap.c on the C library's heap: the address sanitizer then sees each use after free and overflow, and at
- * the end what was never freed. Tests that need more of the allocator link mm/.
+ * mm/heap.c on the C library's heap: the address sanitizer then sees each use after free and
+ * overflow, and at the end what was never freed. Tests that need more of the allocator link mm/.
  */
 #include "mm/heap.h"
 
 #include <stdlib.h>
 
-void *heap_alloc(size_t size)
-{
-    return calloc(1, size);
-}
+void *heap_alloc(size_t size) { return calloc(1, size); }
 
-void heap_free(void *p)
-{
-    free(p);
-}
+void heap_free(void *p) { free(p); }

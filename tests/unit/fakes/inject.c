@@ -21,15 +21,9 @@ void harness_fail_alloc(unsigned int n)
     failed = false;
 }
 
-bool harness_alloc_has_failed(void)
-{
-    return failed;
-}
+bool harness_alloc_has_failed(void) { return failed; }
 
-uint64_t harness_allocs(void)
-{
-    return allocs;
-}
+uint64_t harness_allocs(void) { return allocs; }
 
 bool harness_fails_now(void)
 {

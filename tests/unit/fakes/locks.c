@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between the core's files and its locks (the linker's --wrap). A test can ask whether a call takes a lock
- * of a class. And now and then a CPU takes its time after it has let go of one, so that another gets in
- * where the code wrongly believes that nobody can.
+ * Between the core's files and its locks (the linker's --wrap). A test can ask whether a call takes
+ * a lock of a class. And now and then a CPU takes its time after it has let go of one, so that
+ * another gets in where the code wrongly believes that nobody can.
  */
 #include "spinlock.h"
 
@@ -19,10 +19,7 @@ struct spinlock *__wrap_spin_lock_as(struct spinlock *l, bool second);
 void __real_spin_unlock(struct spinlock *l);
 void __wrap_spin_unlock(struct spinlock *l);
 
-unsigned int harness_locks_taken(enum lock_class class)
-{
-    return taken[class];
-}
+unsigned int harness_locks_taken(enum lock_class class) { return taken[class]; }
 
 struct spinlock *__wrap_spin_lock_as(struct spinlock *l, bool second)
 {

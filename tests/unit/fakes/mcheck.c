@@ -2,4 +2,4 @@
 /* cpu/mcheck.c: a CPU without machine-check banks. */
 #include "cpu/mcheck.h"
 
-void mcheck_init_cpu(void) { }
+void mcheck_init_cpu(void) {}

@@ -3,10 +3,7 @@
 #include "ports_fake.h"
 #include "harness.h"
 
-uint32_t harness_port_read(uint16_t port, unsigned int size)
-{
-    panic("port %#x is read\n", port);
-}
+uint32_t harness_port_read(uint16_t port, unsigned int size) { panic("port %#x is read\n", port); }
 
 void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions of the core's own assembly that the host's CPU refuses to a program: the test executes them
- * (harness.h, harness_on_refused).
+ * Instructions of the core's own assembly that the host's CPU refuses to a program: the test
+ * executes them (harness.h, harness_on_refused).
  */
 #include "harness.h"
 
@@ -13,8 +13,9 @@ static harness_refused_fn *on_refused;
 long long *harness_register(long long *registers, unsigned int number)
 {
     static const uint8_t place[16] = {
-        HARNESS_RAX, HARNESS_RCX, HARNESS_RDX, HARNESS_RBX, HARNESS_RSP, HARNESS_RBP, HARNESS_RSI,
-        HARNESS_RDI, 0, 1, 2, 3, 4, 5, 6, 7,
+        HARNESS_RAX, HARNESS_RCX, HARNESS_RDX, HARNESS_RBX, HARNESS_RSP, HARNESS_RBP,
+        HARNESS_RSI, HARNESS_RDI, 0,           1,           2,           3,
+        4,           5,           6,           7,
     };
 
     return &registers[place[number]];

@@ -5,7 +5,9 @@
 
 void (*harness_on_pause)(void);
 
-void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax) {}
+void watchdog_stretch_begin(struct cpu *c, const struct vcpu *v, uint64_t exit_code, uint64_t rax)
+{
+}
 void watchdog_stretch_report(struct cleave_stretch *out) { out->ticks = 0; }
 void watchdog_pause(void)
 {

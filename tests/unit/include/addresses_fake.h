@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's own variables have addresses of the machine, too: where they are. Before some (build.mk). */
+/*
+ * The core's own variables have addresses of the machine, too: where they are. Before some
+ * (build.mk).
+ */
 #ifndef HARNESS_ADDRESSES_FAKE_H
 #define HARNESS_ADDRESSES_FAKE_H
 

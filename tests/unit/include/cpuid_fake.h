@@ -12,6 +12,9 @@
 
 void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
-static inline void cpu_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]) { harness_cpuid(leaf, sub, out); }
+static inline void cpu_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    harness_cpuid(leaf, sub, out);
+}
 
 #endif

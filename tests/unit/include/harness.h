@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a unit test of the core includes, and nothing else of the C library or cmocka. The core's own .c files
- * run on the host: machine memory is an array, CPUs are entries of cpus[], and what a test does not link of
- * the core is faked (fakes/).
+ * What a unit test of the core includes, and nothing else of the C library or cmocka. The core's
+ * own .c files run on the host: machine memory is an array, CPUs are entries of cpus[], and what a
+ * test does not link of the core is faked (fakes/).
  *
  * A test file is called test_NAME.c and gets one line in build.mk. It has a main that calls
- * cmocka_run_group_tests; tests that need memory start with harness_machine or have it as their setup.
+ * cmocka_run_group_tests; tests that need memory start with harness_machine or have it as their
+ * setup.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -30,19 +31,20 @@
 #pragma pop_macro("noreturn")
 
 /*
- * A machine with `mib` MiB of fresh (dirty) RAM from address 0, its frame table, an empty heap, one CPU, and
- * no domains. The ranges for dom0 are kept from the allocator, as on the real one.
+ * A machine with `mib` MiB of fresh (dirty) RAM from address 0, its frame table, an empty heap, one
+ * CPU, and no domains. The ranges for dom0 are kept from the allocator, as on the real one.
  */
-#define HARNESS_DOM0_LOW 0x400000ull           /* up to here */
-#define HARNESS_DOM0 0x1000000ull              /* and from here */
+#define HARNESS_DOM0_LOW 0x400000ull /* up to here */
+#define HARNESS_DOM0 0x1000000ull    /* and from here */
 #define HARNESS_DOM0_END 0x1400000ull
 void harness_machine(unsigned int mib);
 /* Only the array, the CPUs, and the core's variables as at its start. */
 void harness_memory_new(unsigned int mib);
-int harness_setup(void **state);               /* the same as a cmocka setup, 64 MiB */
+int harness_setup(void **state); /* the same as a cmocka setup, 64 MiB */
 
 /*
- * A domain with an empty p2m, one reference and one vcpu without paging; domain_get knows it. id 0 is dom0.
+ * A domain with an empty p2m, one reference and one vcpu without paging; domain_get knows it. id 0
+ * is dom0.
  */
 struct domain *harness_domain(domid_t id, uint64_t max_pages);
 /* The same with event channels, and a grant table of up to so many frames. */
@@ -55,23 +57,34 @@ void harness_populate(struct domain *d, uint64_t gfn, uint64_t count);
 /* What a guest would see at a physical address of d; the test fails when there is no frame. */
 void *harness_guest(struct domain *d, gpa_t gpa);
 /*
- * Kills d as domain_kill does with memory: dying, p2m_teardown until done, and the first reference dropped.
+ * Kills d as domain_kill does with memory: dying, p2m_teardown until done, and the first reference
+ * dropped.
  */
 void harness_kill(struct domain *d);
-/* Everything that counts memory agrees (alloc_check; p2m_check and alloc_check_domain of every domain). */
+/*
+ * Everything that counts memory agrees (alloc_check; p2m_check and alloc_check_domain of every
+ * domain).
+ */
 void harness_check_memory(void);
 
-/* A hypercall of v's, executed again as long as it asks for that; *restarts (may be NULL) counts. */
-long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1, uint64_t arg2,
-                       unsigned int *restarts);
+/*
+ * A hypercall of v's, executed again as long as it asks for that; *restarts (may be NULL) counts.
+ */
+long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1,
+                       uint64_t arg2, unsigned int *restarts);
 
-/* Runs fn[i] on CPU i, all at the same time; returns when they have. Up to as many as the host has make sense. */
+/*
+ * Runs fn[i] on CPU i, all at the same time; returns when they have. Up to as many as the host has
+ * make sense.
+ */
 void harness_run_cpus(void (*const fn[])(void), unsigned int n);
-extern bool harness_slow_unlock;               /* CPUs dawdle after some unlocks: widens what a race needs */
+/* CPUs dawdle after some unlocks: widens what a race needs */
+extern bool harness_slow_unlock;
 
 /* How many locks of a class were taken so far; and a statement that must take so many, or more. */
 unsigned int harness_locks_taken(enum lock_class class);
-#define assert_takes(class, times, statement) do { \
+#define assert_takes(class, times, statement) \
+    do { \
         unsigned int taken_ = harness_locks_taken(class); \
         statement; \
         if (harness_locks_taken(class) - taken_ < (times)) \
@@ -81,18 +94,22 @@ unsigned int harness_locks_taken(enum lock_class class);
 /* The n-th allocation from now on fails (alloc_core, _domain, _pool, heap_alloc); 0: none. */
 void harness_fail_alloc(unsigned int n);
 bool harness_alloc_has_failed(void);
-bool harness_fails_now(void);   /* for other fakes: it is the turn of the one that fails */           /* since then */
-uint64_t harness_allocs(void);                 /* successful ones, since harness_machine */
+bool harness_fails_now(void);
+/* for other fakes: it is the turn of the one that fails */ /* since then */
+uint64_t harness_allocs(void); /* successful ones, since harness_machine */
 
 /* The CPUs' MSI vectors (VECTOR_MSI_FIRST and on), and registers of a device (fakes/devices.c). */
 #define HARNESS_VECTORS 4
 #define HARNESS_VECTOR_CPUS 8
-struct harness_vector { void (*fn)(unsigned int, void *); void *data; };
+struct harness_vector {
+    void (*fn)(unsigned int, void *);
+    void *data;
+};
 extern struct harness_vector harness_vectors[HARNESS_VECTOR_CPUS][HARNESS_VECTORS];
-extern uint64_t harness_device_base;           /* of two pages */
+extern uint64_t harness_device_base; /* of two pages */
 extern uint32_t harness_device[2 * PAGE_SIZE / 4];
 extern void (*harness_on_mmio_write)(const volatile void *p);
-extern uint8_t *(*harness_window)(paddr_t page);  /* of other devices; NULL: it is none of them */
+extern uint8_t *(*harness_window)(paddr_t page); /* of other devices; NULL: it is none of them */
 
 /* The frames that a faked dom0/msi.c emulates, and the one word there. */
 extern uint64_t harness_msi_start, harness_msi_end;
@@ -103,32 +120,46 @@ struct timer *harness_first_timer(void);
 void harness_timers_forget(void);
 
 /*
- * fakes/refused.c: in this test, fn executes each instruction at `code` that the host refuses to a program.
- * It changes the registers, which the kernel orders so, and returns how many bytes it was; 0: it was none.
+ * fakes/refused.c: in this test, fn executes each instruction at `code` that the host refuses to a
+ * program. It changes the registers, which the kernel orders so, and returns how many bytes it was;
+ * 0: it was none.
  */
 enum {
-    HARNESS_RDI = 8, HARNESS_RSI, HARNESS_RBP, HARNESS_RBX, HARNESS_RDX, HARNESS_RAX, HARNESS_RCX,
-    HARNESS_RSP, HARNESS_RIP
+    HARNESS_RDI = 8,
+    HARNESS_RSI,
+    HARNESS_RBP,
+    HARNESS_RBX,
+    HARNESS_RDX,
+    HARNESS_RAX,
+    HARNESS_RCX,
+    HARNESS_RSP,
+    HARNESS_RIP
 };
 typedef unsigned int harness_refused_fn(const uint8_t *code, long long *registers);
 void harness_on_refused(harness_refused_fn *fn);
-long long *harness_register(long long *registers, unsigned int number); /* by its number in instructions */
+/* by its number in instructions */
+long long *harness_register(long long *registers, unsigned int number);
 
 /* softirq_preempt_pending() says yes at each n-th question; 0: never. */
 extern unsigned int harness_preempt_every;
-extern unsigned int harness_flushes;           /* calls of flush_domain */
+extern unsigned int harness_flushes; /* calls of flush_domain */
 extern void (*harness_on_flush)(struct domain *d);
-extern void (*harness_on_pause)(void);         /* what happens while the checker lets others in */
-extern struct guest_paging harness_paging;       /* what hw_get_paging says of any vcpu */
-extern char harness_log[512];                  /* the last line that was logged */
+extern void (*harness_on_pause)(void);     /* what happens while the checker lets others in */
+extern struct guest_paging harness_paging; /* what hw_get_paging says of any vcpu */
+extern char harness_log[512];              /* the last line that was logged */
 /* A domain's line was logged (log_guest); the test may look at the world at that moment. */
 extern void (*harness_on_guest_log)(const struct domain *d);
-extern bool harness_quiet;                     /* lines are not printed; harness_machine clears it */
+/* lines are not printed; harness_machine clears it */
+extern bool harness_quiet;
 
-/* Runs the statement, which must end in panic() (BUG, ASSERT). Locks may be held after it: end the test. */
+/*
+ * Runs the statement, which must end in panic() (BUG, ASSERT). Locks may be held after it: end the
+ * test.
+ */
 extern jmp_buf harness_panic_jump;
 extern bool harness_panic_expected;
-#define assert_panics(statement) do { \
+#define assert_panics(statement) \
+    do { \
         harness_panic_expected = true; \
         if (setjmp(harness_panic_jump) == 0) { \
             statement; \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Simulated CPUs for the scheduler (sched_sim.c): virtual time, vcpus that run and sleep, and the invariants,
- * checked after each event. A test makes a machine and vcpus, does something to them, and lets time pass with
- * run or share.
+ * Simulated CPUs for the scheduler (sched_sim.c): virtual time, vcpus that run and sleep, and the
+ * invariants, checked after each event. A test makes a machine and vcpus, does something to them,
+ * and lets time pass with run or share.
  */
 #ifndef SCHED_SIM_H
 #define SCHED_SIM_H
@@ -13,12 +13,14 @@
 #define BODIES 40
 #define SLICE MSEC(10)
 
-/* A vcpu and what it does: `work` ns of running, then `sleep` ns blocked; sleep 0: it never blocks. */
+/*
+ * A vcpu and what it does: `work` ns of running, then `sleep` ns blocked; sleep 0: it never blocks.
+ */
 struct body {
     struct vcpu v;
     nsec_t work, sleep;
-    nsec_t left;             /* of this burst */
-    nsec_t wakes;            /* TIME_NEVER: no alarm set */
+    nsec_t left;                         /* of this burst */
+    nsec_t wakes;                        /* TIME_NEVER: no alarm set */
     nsec_t created, ran, woken, latency; /* woken: 0 when it has run since; latency: the worst */
 };
 
@@ -27,7 +29,8 @@ extern struct body *bodies[BODIES];
 extern unsigned int body_count;
 extern struct body *on_cpu[CPUS];
 extern unsigned int switches;
-extern bool noise;           /* each CPU looks at its work again at each event, as after an interrupt */
+/* each CPU looks at its work again at each event, as after an interrupt */
+extern bool noise;
 extern void (*while_saving)(void); /* what others do while a CPU saves a vcpu's state */
 extern uint64_t seed;
 
@@ -39,11 +42,11 @@ struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep);
 struct body *hog(uint32_t weight, uint32_t cap); /* a domain of one vcpu that always has work */
 struct body *sleeper(nsec_t work, nsec_t sleep); /* a domain of one vcpu of weight 256 */
 void pin(struct body *b, uint64_t mask);
-unsigned int cpu_of(const struct body *b);       /* CPUS: it does not run */
-void look(unsigned int cpu);                     /* one way through its run loop */
-bool is_picking(unsigned int cpu);               /* it is in the middle of that */
-void keep_hands_off(struct body *b, bool off);   /* whoever looks at it ends the test */
-void block(struct body *b);                      /* on its own CPU */
+unsigned int cpu_of(const struct body *b);     /* CPUS: it does not run */
+void look(unsigned int cpu);                   /* one way through its run loop */
+bool is_picking(unsigned int cpu);             /* it is in the middle of that */
+void keep_hands_off(struct body *b, bool off); /* whoever looks at it ends the test */
+void block(struct body *b);                    /* on its own CPU */
 void wake(struct body *b);
 
 nsec_t next_event(void);
