@@ -15,6 +15,7 @@ struct trap_frame {
     uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
+#define VECTOR_DB 1
 #define VECTOR_NMI 2
 #define VECTOR_DF 8
 #define VECTOR_MC 18
@@ -25,6 +26,7 @@ void traps_prepare_cpu(struct cpu *c); /* sets up stacks and tables; on the boot
 void traps_init_cpu(struct cpu *c);    /* loads the tables; on c itself */
 /* Switches the IST stacks of NMI, #DF and #MC; off while a guest's task register is loaded. */
 void traps_own_stacks(bool on);
+extern uint64_t traps_step_rip;        /* where a guest's single-step trap may hit the core */
 void traps_dump(void);                 /* logs control registers and a call trace, for a panic */
 unsigned int traps_check_stacks(void); /* counts stacks that were ever more than half used */
 

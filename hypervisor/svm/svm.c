@@ -8,6 +8,7 @@
 #include "cpu.h"
 #include "cpu/features.h"
 #include "cpu/fpu.h"
+#include "cpu/traps.h"
 #include "directmap.h"
 #include "errors.h"
 #include "hw.h"
@@ -19,6 +20,7 @@
 #include "svm/permissions.h"
 #include "svm/state.h"
 #include "svm/vmcb.h"
+#include "svm/world.h"
 
 #define VM_CR_SVMDIS (1u << 4)
 
@@ -27,6 +29,7 @@ void hw_init(void)
     if (cpu_rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
         panic("SVM is disabled by firmware (VM_CR.SVMDIS): enable it in the firmware setup\n");
     permissions_init();
+    traps_step_rip = (uint64_t)world_switch_back;
 }
 
 void hw_init_cpu(void)

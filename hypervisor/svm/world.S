@@ -33,6 +33,8 @@ world_switch:
 
     verw data_selector(%rip)    /* clears buffers against TSA, if the microcode supports it */
     vmrun %rax                  /* the exit restores the host's RAX and RSP */
+    .globl world_switch_back
+world_switch_back:
     cli
 
     popq %rax

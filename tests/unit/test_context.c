@@ -31,6 +31,8 @@ static uint64_t core_frames; /* of the core before the vcpu was made */
 
 uint64_t cpuid_guest_xcr0_mask(struct domain *of) { return xcr0_mask; }
 uint64_t cpuid_guest_cr4_mask(struct domain *of) { return 0x370fff; } /* all that there can be */
+char world_switch_back[1];
+uint64_t traps_step_rip;
 void switch_unload(struct vcpu *of) { unloads++; }
 void hw_inject_exception(struct vcpu *of, unsigned int vector, uint32_t error)
 {
@@ -135,6 +137,7 @@ static void a_machine_without_svm(void **state)
 {
     msr_vm_cr = 0xffffffef;
     hw_init();
+    assert_int_equal(traps_step_rip, (uint64_t)world_switch_back);
     msr_vm_cr = 1u << 4;
     assert_panics(hw_init());
     assert_non_null(strstr(harness_log, "SVMDIS"));

@@ -229,6 +229,24 @@ static void who_gets_an_exception(void **state)
     assert_int_equal(irqs, 2);
 }
 
+/* A trap at that place only, and only that one, is no bug of the core's; it is said once. */
+static void a_guests_single_step_may_hit_the_core(void **state)
+{
+    struct trap_frame f = { .vector = VECTOR_DB, .rip = 0x1234 };
+
+    traps_step_rip = 0x1234;
+    traps_enter(&f);
+    assert_non_null(strstr(harness_log, "single-step"));
+    harness_log[0] = 0;
+    traps_enter(&f);
+    assert_null(strstr(harness_log, "single-step"));
+    f.rip++;
+    assert_panics(traps_enter(&f));
+    f = (struct trap_frame){ .vector = VECTOR_DB + 2, .rip = 0x1234 };
+    assert_panics(traps_enter(&f));
+    traps_step_rip = 0;
+}
+
 /* The page below a stack is nobody's: that it was touched says that the stack was too small. */
 static void an_overflow_is_named(void **state)
 {
@@ -360,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup(tables_of_the_boot_cpu, setup),
         cmocka_unit_test_setup(a_cpu_has_a_task_state_of_its_own, setup),
         cmocka_unit_test_setup(who_gets_an_exception, setup),
+        cmocka_unit_test_setup(a_guests_single_step_may_hit_the_core, setup),
         cmocka_unit_test_setup(an_overflow_is_named, setup),
         cmocka_unit_test_setup(callers_are_followed_while_they_make_sense, setup),
         cmocka_unit_test_setup(half_of_a_stack_is_for_emergencies, setup),
