@@ -223,6 +223,6 @@ void evil_races(void)
         evil_try(words, NULL);
     }
     stop = true;
-    while (!stopped)
-        cpu_relax();
+    while (!stopped) /* with interrupts off Bochs would never take this CPU away from us */
+        let_in();
 }
