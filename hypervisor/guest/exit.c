@@ -41,7 +41,6 @@ static void exit_alignment(struct vcpu *v, const struct exit *e)
     hw_inject_exception(v, EXC_AC, 0);
 }
 static void exit_nothing(struct vcpu *v, const struct exit *e) {}
-static void exit_interrupt(struct vcpu *v, const struct exit *e) { irq_window(); }
 static void exit_hypercall(struct vcpu *v, const struct exit *e) { hypercall_exit(v); }
 
 static void exit_machine_check(struct vcpu *v, const struct exit *e)
@@ -300,7 +299,7 @@ typedef void exit_fn(struct vcpu *v, const struct exit *e);
 
 static exit_fn *const exit_ops[EXIT_KINDS] = {
     [EXIT_NOTHING] = exit_nothing,
-    [EXIT_INTERRUPT] = exit_interrupt,
+    [EXIT_INTERRUPT] = exit_nothing, /* see exit_handle */
     [EXIT_ALIGNMENT] = exit_alignment,
     [EXIT_MACHINE_CHECK] = exit_machine_check,
     [EXIT_UNDEFINED] = exit_undefined,
@@ -319,4 +318,13 @@ static exit_fn *const exit_ops[EXIT_KINDS] = {
     [EXIT_UNKNOWN] = exit_unknown,
 };
 
-void exit_handle(struct vcpu *v, const struct exit *e) { exit_ops[e->kind](v, e); }
+/*
+ * Interrupts are taken after each exit: one that came meanwhile would end the next entry at once.
+ * Besides, Bochs takes none in a guest that is entered with IF=0, so one that exits again and again
+ * would keep them from its CPU.
+ */
+void exit_handle(struct vcpu *v, const struct exit *e)
+{
+    exit_ops[e->kind](v, e);
+    irq_window();
+}

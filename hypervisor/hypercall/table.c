@@ -72,8 +72,6 @@ void hypercall_exit(struct vcpu *v)
     if (rc == -ERESTART) {
         for (int i = 0; i < HYPERCALL_ARGS; i++)
             *guest_gpr(&v->regs, registers[hc.compat][i]) = hc.arg[i];
-        /* the CPU may take no interrupt before the guest's first instruction, which is this one */
-        watchdog_pause();
         return;
     }
     v->regs.rax = hc.compat ? (uint32_t)rc : (uint64_t)rc;

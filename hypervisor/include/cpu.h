@@ -2,9 +2,9 @@
 /*
  * The host CPU: wrappers for instructions, and bits of its registers.
  *
- * Interrupts: the core runs with IF=0. Interrupts are taken only at the idle loop's HLT, after a
- * guest's exit for an interrupt (guest/exit.c), and in irq_window(). So a handler never interrupts
- * a lock holder. Handlers may take locks, must be short, and defer longer work to a softirq.
+ * Interrupts: the core runs with IF=0. Interrupts are taken only at the idle loop's HLT and in
+ * irq_window(), which follows each exit of a guest (guest/exit.c). So a handler never interrupts a
+ * lock holder. Handlers may take locks, must be short, and defer longer work to a softirq.
  */
 #ifndef CLV_CPU_H
 #define CLV_CPU_H
