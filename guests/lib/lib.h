@@ -98,8 +98,10 @@ static inline void irq_on(void) { asm volatile("sti" ::: "memory"); }
 static inline void irq_off(void) { asm volatile("cli" ::: "memory"); }
 
 /*
- * Sleeps until an interrupt has been handled. Interrupts are off before and after, so no wake-up is lost.
+ * Sleeps until an interrupt has been handled. Called and left with interrupts off, so no wake-up is
+ * lost. The second window is for Bochs: a virtual interrupt comes there only after an STI of the
+ * guest's own, and HLT is in the shadow of the first.
  */
-static inline void irq_wait(void) { asm volatile("sti; hlt; cli" ::: "memory"); }
+static inline void irq_wait(void) { asm volatile("sti; hlt; cli; sti; nop; cli" ::: "memory"); }
 
 #endif
