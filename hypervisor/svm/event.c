@@ -36,6 +36,8 @@ void hw_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error)
     }
     v->hw.pending = vector | EVENT_TYPE_EXCEPTION << 8 | EVENT_VALID |
                     (WITH_ERROR_CODE >> vector & 1 ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+    if (vector == EXC_DB) /* clear in its handler (APM vol. 2, 13.1.1.4); EVENTINJ does not do it */
+        v->hw.vmcb->dr7 &= ~DR7_GD;
 }
 
 void hw_inject_page_fault(struct vcpu *v, uint64_t address, uint32_t error)

@@ -81,6 +81,7 @@ enum {
 #define RFLAGS_IF (1ull << 9)
 #define RFLAGS_RESERVED 2ull
 #define DR6_SINGLE_STEP (1ull << 14)
+#define DR7_GD (1ull << 13)
 #define DR6_RAISED 0xe00full /* set by #DB: B0-B3, BD, BS, BT */
 
 #define LBR_VIRTUALIZATION 1ull /* lbr_control */
