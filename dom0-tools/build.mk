@@ -9,9 +9,9 @@ TOOLS_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -I$(SCHEMA)
 # --whole-archive. libxenstore.a lacks the thread that reads watches, so it is linked dynamically.
 TOOLS_LIBS := -Wl,-Bstatic,--whole-archive -lxenguest -Wl,--no-whole-archive,--start-group -lxlutil \
               -lxenlight -lxenctrl -lxenhypfs -lxenevtchn -lxengnttab -lxenforeignmemory -lxendevicemodel \
-              -lxencall -lxentoolcore -lxentoollog -lyajl_s -llzma -lzstd -lz -luuid \
+              -lxencall -lxentoolcore -lxentoollog -ljansson -lyajl_s -llzma -lzstd -lz -luuid \
               -Wl,--end-group,-Bdynamic -lxenstore
-DEPS_PACKAGES += libyajl-dev liblzma-dev libzstd-dev zlib1g-dev
+DEPS_PACKAGES += libjansson-dev libyajl-dev liblzma-dev libzstd-dev zlib1g-dev
 LIBCLEAVE := $(TOOLS)/libcleave.a
 tools_objects = $(patsubst dom0-tools/%.c,$(TOOLS)/%.o,$(wildcard dom0-tools/$(1)/*.c))
 
@@ -28,5 +28,17 @@ $(LIBCLEAVE): $(call tools_objects,libcleave)
 
 $(TOOLS)/cleave/cleave: $(call tools_objects,cleave) $(LIBCLEAVE)
 	$(CC) $(HOST_CFLAGS) -o $@ $^ $(TOOLS_LIBS)
+
+# The man page and the shells' completions, printed from the table of verbs.
+CLEAVE_WORDS := $(addprefix $(TOOLS)/cleave/generated/,man bash zsh fish)
+ALL_TARGETS += $(CLEAVE_WORDS)
+DOM0_FILES += $(TOOLS)/cleave/generated/man:/usr/share/man/man1/cleave.1:0644 \
+              $(TOOLS)/cleave/generated/bash:/usr/share/bash-completion/completions/cleave:0644 \
+              $(TOOLS)/cleave/generated/zsh:/usr/share/zsh/vendor-completions/_cleave:0644 \
+              $(TOOLS)/cleave/generated/fish:/usr/share/fish/vendor_completions.d/cleave.fish:0644
+
+$(CLEAVE_WORDS): $(TOOLS)/cleave/generated/%: $(TOOLS)/cleave/cleave
+	@mkdir -p $(@D)
+	$< generate $* >$@
 
 -include $(wildcard $(TOOLS)/*/*.d)

@@ -1,17 +1,66 @@
 /* SPDX-License-Identifier: MIT */
-/* The verbs of cleave. Each is one function, listed in the table of main.c. */
+/*
+ * The verbs of cleave. Each is one function and one row of the table in table.c, from which the
+ * parser, the help, the man page and the shells' completions come.
+ */
 #ifndef CLEAVE_COMMAND_H
 #define CLEAVE_COMMAND_H
 
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "domain.h"
 #include "hv.h"
 #include "store.h"
 
+/* The version of the tools, and the number that every JSON output begins with (README.md). */
+#define CLEAVE_VERSION "0.1"
+#define CLEAVE_JSON_VERSION 1
+
+/* All options of all verbs. table.c has their words. */
+enum command_option {
+    OPTION_NONE,
+    OPTION_CLEAR,
+    OPTION_CONSOLE,
+    OPTION_FOREGROUND,
+    OPTION_HELP,
+    OPTION_JSON,
+    OPTION_PAUSED,
+    OPTION_WAIT,
+    OPTION_COUNT
+};
+
+struct option_words {
+    char letter;          /* 0: only the long form */
+    const char *name;     /* the long form */
+    const char *argument; /* its name in the help; NULL: the option has no argument */
+    const char *help;
+};
+
+#define COMMAND_OPTIONS_MAX 8
+
+struct call;
+
 struct command {
     const char *name;
-    const char *arguments; /* for the usage line */
+    const char *arguments; /* besides options, for the usage line */
     const char *summary;
-    /* argv[0] is the verb. Returns 0, or another number after an error was reported. */
-    int (*run)(const struct command *command, int argc, char **argv);
+    int least, most; /* number of arguments */
+    /* Returns 0, or another number after an error was reported. */
+    int (*run)(struct call *call);
+    enum command_option
+        options[COMMAND_OPTIONS_MAX]; /* ends with OPTION_NONE; --help goes without saying */
+};
+
+/* What the user typed: a verb with its options and arguments. */
+struct call {
+    const struct command *command;
+    const char *options[OPTION_COUNT]; /* the option's argument, or ""; NULL: not given */
+    char **arguments;
+    int count;
+    /* The object to which the verb adds its output; NULL: the user wants text on stdout. */
+    json_t *json;
 };
 
 /* The connections to hypervisor and store, for the duration of a verb. */
@@ -20,31 +69,70 @@ struct session {
     struct xs_handle *store;
 };
 
-/* Returns 0, or a negative errno after an error line. Call session_close in either case. */
+/* --- table.c ---------------------------------------------------------------------------------- */
+
+extern const struct command commands[];
+extern const size_t command_count;
+extern const struct option_words option_words[OPTION_COUNT];
+
+/* Calls visit for each option of a command, --help included. */
+void command_each_option(const struct command *command,
+                         void (*visit)(const struct option_words *, void *), void *data);
+
+/* --- options.c -------------------------------------------------------------------------------- */
+
+/* Returns the command, or NULL after an error with the verb that may be meant. */
+const struct command *command_find(const char *verb);
+
+/*
+ * Parses argv, whose first element is the verb. Options may stand before and after arguments; what
+ * follows "--" is no option. Returns 0, or a negative errno after an error was reported.
+ */
+int command_parse(const struct command *command, int argc, char **argv, struct call *call);
+
+/* --- main.c ----------------------------------------------------------------------------------- */
+
+/* Return 0, or a negative errno after an error was reported. Call session_close in either case. */
 int session_open(struct session *session);
 void session_close(struct session *session);
 
-/* The bit for an option letter. */
-#define OPTION(letter) (1u << ((letter)&31))
+/* --- help.c, generate.c ----------------------------------------------------------------------- */
 
-/*
- * Parses the options of a verb. letters: the valid ones; long_names: their long forms, in order.
- * Sets the bits of given options in *options and returns the index of the first other argument.
- * Returns a negative errno after an error line, also if the number of other arguments is not in
- * [least, most].
- */
-int command_options(const struct command *command, int argc, char **argv, const char *letters,
-                    const char *const *long_names, unsigned int *options, int least, int most);
+void help_print(void);
+void help_print_verb(const struct command *command);
+int help_run(struct call *call);
+int version_run(struct call *call);
+/* Prints the man page or a shell's completion, for the build; not in the table. */
+int generate_run(const char *what);
 
-int create_run(const struct command *command, int argc, char **argv);
-int list_run(const struct command *command, int argc, char **argv);
-int info_run(const struct command *command, int argc, char **argv);
-int dmesg_run(const struct command *command, int argc, char **argv);
-int console_run(const struct command *command, int argc, char **argv);
-int control_pause(const struct command *command, int argc, char **argv);
-int control_unpause(const struct command *command, int argc, char **argv);
-int control_shutdown(const struct command *command, int argc, char **argv);
-int control_reboot(const struct command *command, int argc, char **argv);
-int control_destroy(const struct command *command, int argc, char **argv);
+/* --- output.c --------------------------------------------------------------------------------- */
+
+/* Add a member to a JSON object, or text to a list. Invalid UTF-8 is replaced by U+FFFD. */
+void output_text(json_t *object, const char *key, const char *text);
+void output_append(json_t *list, const char *text);
+void output_number(json_t *object, const char *key, uint64_t number);
+
+/* Adds a new list or object to object, and returns it. */
+json_t *output_list(json_t *object, const char *key);
+json_t *output_object(json_t *object, const char *key);
+
+/* Returns a new object at the end of list. */
+json_t *output_item(json_t *list);
+
+/* Adds name, id and uuid of a VM to object. */
+void output_vm(json_t *object, const struct domain *domain);
+
+/* --- the verbs -------------------------------------------------------------------------------- */
+
+int create_run(struct call *call);
+int list_run(struct call *call);
+int info_run(struct call *call);
+int dmesg_run(struct call *call);
+int console_run(struct call *call);
+int control_pause(struct call *call);
+int control_unpause(struct call *call);
+int control_shutdown(struct call *call);
+int control_reboot(struct call *call);
+int control_destroy(struct call *call);
 
 #endif

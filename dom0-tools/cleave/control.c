@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -13,25 +14,24 @@
 #define WAIT_STEP_MS 100
 #define DMESG_MAX (16 << 20)
 
-static const char *const wait_option[] = { "wait" };
-static const char *const clear_option[] = { "clear" };
-
 /*
- * Parses the arguments, opens the session and finds the VM. Returns 0, or a negative errno after an
- * error line. Call session_close in either case.
+ * Opens the session and finds the VM. Returns 0, or a negative errno after an error was reported.
+ * Call close_vm in either case.
  */
-static int open_vm(const struct command *command, int argc, char **argv, const char *letters,
-                   const char *const *long_names, unsigned int *options, struct session *session,
-                   struct domain *domain)
+static int open_vm(struct call *call, struct session *session, struct domain *domain)
 {
-    int first = command_options(command, argc, argv, letters, long_names, options, 1, 1);
-    int rc;
+    int rc = session_open(session);
 
-    *session = (struct session){ .store = NULL };
-    if (first < 0)
-        return first;
-    rc = session_open(session);
-    return rc < 0 ? rc : domain_find_guest(&session->hv, session->store, argv[first], domain);
+    return rc < 0 ? rc
+                  : domain_find_guest(&session->hv, session->store, call->arguments[0], domain);
+}
+
+static int close_vm(struct call *call, struct session *session, const struct domain *domain, int rc)
+{
+    session_close(session);
+    if (rc == 0 && call->json)
+        output_vm(call->json, domain);
+    return rc;
 }
 
 static int report_refused(struct session *session, const struct domain *domain, const char *verb)
@@ -43,12 +43,11 @@ static int report_refused(struct session *session, const struct domain *domain, 
     return -error;
 }
 
-int control_pause(const struct command *command, int argc, char **argv)
+int control_pause(struct call *call)
 {
     struct session session;
     struct domain domain;
-    unsigned int options;
-    int rc = open_vm(command, argc, argv, "", NULL, &options, &session, &domain);
+    int rc = open_vm(call, &session, &domain);
 
     hv_forget(&session.hv);
     if (rc == 0 && domain.info.flags & XEN_DOMINF_paused) {
@@ -57,16 +56,14 @@ int control_pause(const struct command *command, int argc, char **argv)
     }
     if (rc == 0 && xc_domain_pause(session.hv.xc, domain.domid) < 0)
         rc = report_refused(&session, &domain, "pause");
-    session_close(&session);
-    return rc < 0;
+    return close_vm(call, &session, &domain, rc);
 }
 
-int control_unpause(const struct command *command, int argc, char **argv)
+int control_unpause(struct call *call)
 {
     struct session session;
     struct domain domain;
-    unsigned int options;
-    int rc = open_vm(command, argc, argv, "", NULL, &options, &session, &domain);
+    int rc = open_vm(call, &session, &domain);
 
     hv_forget(&session.hv);
     if (rc == 0 && !(domain.info.flags & XEN_DOMINF_paused)) {
@@ -76,8 +73,7 @@ int control_unpause(const struct command *command, int argc, char **argv)
     }
     if (rc == 0 && xc_domain_unpause(session.hv.xc, domain.domid) < 0)
         rc = report_refused(&session, &domain, "unpause");
-    session_close(&session);
-    return rc < 0;
+    return close_vm(call, &session, &domain, rc);
 }
 
 /* Waits until the domain has ended. After a reboot the VM continues as another domain. */
@@ -100,55 +96,43 @@ static int await_end(struct session *session, const struct domain *domain)
     return rc;
 }
 
-static int send_request(const struct command *command, int argc, char **argv, const char *wish)
+static int send_request(struct call *call, const char *wish)
 {
     struct session session;
     struct domain domain;
-    unsigned int options;
-    int rc = open_vm(command, argc, argv, "w", wait_option, &options, &session, &domain);
+    int rc = open_vm(call, &session, &domain);
 
     if (rc == 0)
         rc = domain_ask(&session.hv, session.store, &domain, wish);
-    if (rc == 0 && options)
+    if (rc == 0 && call->options[OPTION_WAIT])
         rc = await_end(&session, &domain);
-    session_close(&session);
-    return rc < 0;
+    return close_vm(call, &session, &domain, rc);
 }
 
-int control_shutdown(const struct command *command, int argc, char **argv)
-{
-    return send_request(command, argc, argv, "poweroff");
-}
+int control_shutdown(struct call *call) { return send_request(call, "poweroff"); }
 
-int control_reboot(const struct command *command, int argc, char **argv)
-{
-    return send_request(command, argc, argv, "reboot");
-}
+int control_reboot(struct call *call) { return send_request(call, "reboot"); }
 
-int control_destroy(const struct command *command, int argc, char **argv)
+int control_destroy(struct call *call)
 {
     struct session session;
     struct domain domain;
-    unsigned int options;
-    int rc = open_vm(command, argc, argv, "", NULL, &options, &session, &domain);
+    int rc = open_vm(call, &session, &domain);
 
     if (rc == 0)
         rc = domain_destroy(&session.hv, session.store, domain.domid, domain.uuid);
-    session_close(&session);
-    return rc < 0;
+    return close_vm(call, &session, &domain, rc);
 }
 
-int console_run(const struct command *command, int argc, char **argv)
+int console_run(struct call *call)
 {
     struct session session;
     struct domain domain;
-    unsigned int options;
-    int rc = open_vm(command, argc, argv, "", NULL, &options, &session, &domain);
+    int rc = open_vm(call, &session, &domain);
 
     if (rc == 0)
         rc = console_attach(&session.hv, session.store, &domain);
-    session_close(&session);
-    return rc < 0;
+    return close_vm(call, &session, &domain, rc);
 }
 
 /*
@@ -177,8 +161,21 @@ static char *read_messages(struct hv *hv, unsigned int *length, uint32_t *next)
     return NULL;
 }
 
+/* Adds the messages, one item a line. */
+static void add_messages(json_t *output, char *text, size_t length)
+{
+    json_t *messages = json_object_get(output, "messages");
+    char *line, *rest = strndup(text, length), *begin = rest;
+
+    if (!messages)
+        messages = output_list(output, "messages");
+    while (rest && *rest && (line = strsep(&rest, "\n")) != NULL)
+        output_append(messages, line);
+    free(begin);
+}
+
 /* Clears the ring, and prints messages that arrived since the first read. */
-static int clear_messages(struct hv *hv, uint32_t next)
+static int clear_messages(struct call *call, struct hv *hv, uint32_t next)
 {
     char text[16 << 10];
     unsigned int size = sizeof(text);
@@ -186,7 +183,10 @@ static int clear_messages(struct hv *hv, uint32_t next)
 
     hv_forget(hv);
     if (xc_readconsolering(hv->xc, text, &size, 1, 1, &next) == 0) {
-        fwrite(text, 1, size, stdout);
+        if (call->json)
+            add_messages(call->json, text, size);
+        else
+            fwrite(text, 1, size, stdout);
         return 0;
     }
     rc = -errno;
@@ -195,24 +195,26 @@ static int clear_messages(struct hv *hv, uint32_t next)
     return rc;
 }
 
-int dmesg_run(const struct command *command, int argc, char **argv)
+int dmesg_run(struct call *call)
 {
-    unsigned int options, length;
+    unsigned int length;
     uint32_t next = 0;
-    char *text;
+    char *text = NULL;
     struct hv hv;
-    int rc = command_options(command, argc, argv, "c", clear_option, &options, 0, 0);
+    int rc = hv_open(&hv);
 
-    if (rc < 0 || hv_open(&hv) < 0)
-        return 1;
-    text = read_messages(&hv, &length, &next);
-    rc = text ? 0 : -EIO;
-    if (text)
+    if (rc == 0)
+        text = read_messages(&hv, &length, &next);
+    if (rc == 0 && !text)
+        rc = -EIO;
+    if (text && call->json)
+        add_messages(call->json, text, length);
+    else if (text)
         fwrite(text, 1, length, stdout);
     /* Do not clear messages that could not be printed. */
-    if (text && options && fflush(stdout) == 0 && !ferror(stdout))
-        rc = clear_messages(&hv, next);
+    if (text && call->options[OPTION_CLEAR] && fflush(stdout) == 0 && !ferror(stdout))
+        rc = clear_messages(call, &hv, next);
     free(text);
     hv_close(&hv);
-    return rc < 0;
+    return rc;
 }

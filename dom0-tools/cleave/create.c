@@ -5,7 +5,6 @@
  * ../libcleave/life.c.
  */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,16 +64,6 @@ static int read_file(char **arguments, int count, struct vmfile *vm)
     return rc;
 }
 
-static int attach_console(struct session *session, uint32_t domid, const struct vmfile *vm)
-{
-    struct domain domain;
-
-    if (domain_get(&session->hv, domid, NULL, &domain) < 0)
-        return 0;
-    strcpy(domain.name, vm->name);
-    return console_attach(&session->hv, session->store, &domain);
-}
-
 /*
  * Blocks signals: Ctrl-C during a build must not leave a partial VM, so signals are handled when
  * the build is complete or undone. Returns whether one is pending.
@@ -104,8 +93,8 @@ static void signals_act(void)
 }
 
 /* Starts the watcher of the built VM, unless this process is to watch it, and unpauses the VM. */
-static int start_vm(struct session *session, const struct vmfile *vm, uint32_t domid, bool paused,
-                    bool foreground)
+static int start_vm(struct call *call, struct session *session, const struct vmfile *vm,
+                    uint32_t domid)
 {
     int rc = 0;
 
@@ -113,66 +102,64 @@ static int start_vm(struct session *session, const struct vmfile *vm, uint32_t d
         report_error(REPORT_INTERNAL, "VM \"%s\": interrupted: the VM was removed", vm->name);
         return -EINTR;
     }
-    if (!foreground)
+    if (!call->options[OPTION_FOREGROUND])
         rc = life_watch(vm, domid);
-    if (rc == 0 && !paused)
+    if (rc == 0 && !call->options[OPTION_PAUSED])
         rc = life_start(&session->hv, vm, domid);
     return rc;
 }
 
 /* Builds and starts the VM. On failure, nothing of it remains. */
-static int bring_up(struct session *session, const struct vmfile *vm, bool paused, bool foreground,
-                    uint32_t *domid)
+static int bring_up(struct call *call, struct session *session, const struct vmfile *vm,
+                    struct domain *domain)
 {
-    char uuid[UUID_STR_LEN];
     int rc;
 
+    *domain = (struct domain){ .domid = 0 };
+    strcpy(domain->name, vm->name);
+    uuid_unparse_lower(vm->uuid, domain->uuid);
     signals_wait();
-    rc = build_vm(&session->hv, session->store, vm, domid);
+    rc = build_vm(&session->hv, session->store, vm, &domain->domid);
     if (rc == 0) {
-        rc = start_vm(session, vm, *domid, paused, foreground);
-        uuid_unparse_lower(vm->uuid, uuid);
+        rc = start_vm(call, session, vm, domain->domid);
         if (rc < 0)
-            domain_destroy(&session->hv, session->store, *domid, uuid);
+            domain_destroy(&session->hv, session->store, domain->domid, domain->uuid);
     }
-    if (rc == 0) {
-        printf("%s is domain %u\n", vm->name, *domid);
+    if (rc == 0 && call->json) {
+        output_vm(call->json, domain);
+    } else if (rc == 0) {
+        printf("%s is domain %u\n", vm->name, domain->domid);
         fflush(stdout);
     }
     signals_act();
     return rc;
 }
 
-int create_run(const struct command *command, int argc, char **argv)
+int create_run(struct call *call)
 {
-    static const char *const names[] = { "foreground", "console", "paused" };
     struct session session = { .store = NULL };
     struct vmfile vm = { .kernel = NULL };
-    unsigned int options;
-    uint32_t domid;
-    int rc = command_options(command, argc, argv, "Fcp", names, &options, 1, INT_MAX);
-    bool paused, foreground;
+    bool foreground = call->options[OPTION_FOREGROUND], console = call->options[OPTION_CONSOLE];
+    struct domain domain;
+    int rc;
 
-    if (rc < 0)
-        return 1;
-    paused = options & OPTION('p');
-    foreground = options & OPTION('F');
-    if (foreground && options & OPTION('c')) {
-        report_error(REPORT_USAGE, "--foreground and --console are mutually exclusive");
-        return 1;
+    if (console && (foreground || call->json)) {
+        report_error(REPORT_USAGE, "--console and %s are mutually exclusive",
+                     foreground ? "--foreground" : "--json");
+        return -EINVAL;
     }
-    rc = read_file(argv + rc, argc - rc, &vm);
+    rc = read_file(call->arguments, call->count, &vm);
     if (rc == 0)
         rc = session_open(&session);
     if (rc == 0)
-        rc = bring_up(&session, &vm, paused, foreground, &domid);
+        rc = bring_up(call, &session, &vm, &domain);
     if (rc == 0 && foreground) {
         store_unguard();
-        rc = life_run(&vm, domid);
+        rc = life_run(&vm, domain.domid);
     }
-    if (rc == 0 && options & OPTION('c'))
-        rc = attach_console(&session, domid, &vm);
+    if (rc == 0 && console)
+        rc = console_attach(&session.hv, session.store, &domain);
     session_close(&session);
     vmfile_free(&vm);
-    return rc < 0;
+    return rc;
 }

@@ -5,12 +5,9 @@
 
 #include "command.h"
 #include "domain.h"
-#include "json.h"
 
 #define KIB_PER_MIB 1024
 #define NS_PER_S 1e9
-
-static const char *const json_option[] = { "json" };
 
 /* --- list ------------------------------------------------------------------------------------- */
 
@@ -28,50 +25,43 @@ static void print_table(const struct domain *list, int count)
     }
 }
 
-static void print_json(const struct domain *list, int count)
+static void add_domains(json_t *output, const struct domain *list, int count)
 {
-    struct json json = { .out = stdout };
+    json_t *domains = output_list(output, "domains");
 
-    json_open(&json, NULL, '[');
     for (int i = 0; i < count; i++) {
         const xc_domaininfo_t *info = &list[i].info;
+        json_t *domain = output_item(domains);
 
-        json_open(&json, NULL, '{');
-        json_string(&json, "name", list[i].name);
-        json_number(&json, "id", list[i].domid);
-        json_string(&json, "uuid", list[i].uuid);
-        json_string(&json, "state", domain_state(info));
-        json_number(&json, "memory_kib", (uint64_t)info->tot_pages * HV_PAGE_KIB);
-        json_number(&json, "claimed_kib", (uint64_t)info->outstanding_pages * HV_PAGE_KIB);
-        json_number(&json, "max_memory_kib", (uint64_t)info->max_pages * HV_PAGE_KIB);
-        json_number(&json, "vcpus", info->nr_online_vcpus);
-        json_number(&json, "max_vcpus", info->max_vcpu_id + 1ull);
-        json_number(&json, "cpu_time_ns", info->cpu_time);
-        json_close(&json, '}');
+        output_vm(domain, &list[i]);
+        output_text(domain, "state", domain_state(info));
+        output_number(domain, "memory_kib", (uint64_t)info->tot_pages * HV_PAGE_KIB);
+        output_number(domain, "claimed_kib", (uint64_t)info->outstanding_pages * HV_PAGE_KIB);
+        output_number(domain, "max_memory_kib", (uint64_t)info->max_pages * HV_PAGE_KIB);
+        output_number(domain, "vcpus", info->nr_online_vcpus);
+        output_number(domain, "max_vcpus", info->max_vcpu_id + 1ull);
+        output_number(domain, "cpu_time_ns", info->cpu_time);
     }
-    json_close(&json, ']');
 }
 
-int list_run(const struct command *command, int argc, char **argv)
+int list_run(struct call *call)
 {
-    struct session session = { .store = NULL };
+    struct session session;
     struct domain *list = NULL, one;
-    unsigned int options;
-    int rc = command_options(command, argc, argv, "j", json_option, &options, 0, 1);
     int count = -1;
 
-    if (rc < 0)
-        return 1;
     if (session_open(&session) == 0) {
-        if (rc == argc) {
+        if (call->count == 0) {
             count = domain_list(&session.hv, session.store, &list);
-        } else if (domain_find(&session.hv, session.store, argv[rc], &one) == 0) {
+        } else if (domain_find(&session.hv, session.store, call->arguments[0], &one) == 0) {
             count = 1;
         }
     }
     session_close(&session);
-    if (count >= 0)
-        (options ? print_json : print_table)(list ? list : &one, count);
+    if (count >= 0 && call->json)
+        add_domains(call->json, list ? list : &one, count);
+    else if (count >= 0)
+        print_table(list ? list : &one, count);
     free(list);
     return count < 0;
 }
@@ -145,38 +135,35 @@ static void print_machine(const struct machine *machine)
     printf("  claimed of it  %llu MiB\n", (unsigned long long)memory->claimed / KIB_PER_MIB);
 }
 
-static void print_machine_json(const struct machine *machine)
+static void add_machine(json_t *output, const struct machine *machine)
 {
-    struct json json = { .out = stdout };
     char version[64];
 
     snprintf(version, sizeof(version), "%u.%u%s", machine->major, machine->minor, machine->extra);
-    json_open(&json, NULL, '{');
-    json_string(&json, "version", version);
-    json_string(&json, "guest_kinds", machine->capabilities);
-    json_string(&json, "command_line", machine->command_line);
-    json_number(&json, "cpus", machine->physical.nr_cpus);
-    json_number(&json, "cpu_khz", machine->physical.cpu_khz);
-    json_string(&json, "scheduler", machine->scheduler);
-    json_number(&json, "domains", machine->domains);
-    json_number(&json, "memory_total_kib", machine->memory.total);
-    json_number(&json, "memory_free_kib", machine->memory.free);
-    json_number(&json, "memory_claimed_kib", machine->memory.claimed);
-    json_close(&json, '}');
+    output_text(output, "version", version);
+    output_text(output, "guest_kinds", machine->capabilities);
+    output_text(output, "command_line", machine->command_line);
+    output_number(output, "cpus", machine->physical.nr_cpus);
+    output_number(output, "cpu_khz", machine->physical.cpu_khz);
+    output_text(output, "scheduler", machine->scheduler);
+    output_number(output, "domains", machine->domains);
+    output_number(output, "memory_total_kib", machine->memory.total);
+    output_number(output, "memory_free_kib", machine->memory.free);
+    output_number(output, "memory_claimed_kib", machine->memory.claimed);
 }
 
-int info_run(const struct command *command, int argc, char **argv)
+int info_run(struct call *call)
 {
     struct machine machine = { .major = 0 };
-    unsigned int options;
     struct hv hv;
-    int rc = command_options(command, argc, argv, "j", json_option, &options, 0, 0);
+    int rc = hv_open(&hv);
 
-    if (rc < 0 || hv_open(&hv) < 0)
-        return 1;
-    rc = read_machine(&hv, &machine);
-    hv_close(&hv);
     if (rc == 0)
-        (options ? print_machine_json : print_machine)(&machine);
-    return rc < 0;
+        rc = read_machine(&hv, &machine);
+    hv_close(&hv);
+    if (rc == 0 && call->json)
+        add_machine(call->json, &machine);
+    else if (rc == 0)
+        print_machine(&machine);
+    return rc;
 }

@@ -1,48 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave: the command line of the control domain. This file has the table of verbs, and what they
- * share. Read next: create.c, list.c, control.c, then ../libcleave/build.c.
+ * cleave: the command line of the control domain. This file runs one verb, and prints its JSON and
+ * its error. Read next: table.c, options.c, create.c.
  */
 #include "command.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "report.h"
-
-static const struct command commands[] = {
-    { "create", "[-F] [-c] [-p] FILE [KEY=VALUE]...", "start the VM described by FILE",
-      create_run },
-    { "list", "[--json] [VM]", "list domains", list_run },
-    { "info", "[--json]", "show the machine and the hypervisor", info_run },
-    { "console", "VM", "connect to the VM's console; Ctrl-] leaves it", console_run },
-    { "pause", "VM", "pause the VM's vCPUs", control_pause },
-    { "unpause", "VM", "resume the VM's vCPUs", control_unpause },
-    { "shutdown", "[-w] VM", "ask the guest to power off", control_shutdown },
-    { "reboot", "[-w] VM", "ask the guest to reboot", control_reboot },
-    { "destroy", "VM", "end the VM immediately", control_destroy },
-    { "dmesg", "[-c]", "show the hypervisor's messages", dmesg_run },
-};
-
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-static void print_help(void)
-{
-    printf("usage: cleave VERB [OPTION]... [ARGUMENT]...\n\n");
-    for (size_t i = 0; i < COMMANDS; i++)
-        printf("  %-9s %-36s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
-    printf("\nVM is a name or a domain id. Options:\n"
-           "  create -F, --foreground   watch the VM in this process, not in a separate one\n"
-           "  create -c, --console      connect to its console\n"
-           "  create -p, --paused       do not unpause it\n"
-           "  shutdown, reboot -w, --wait   wait until the guest has ended\n"
-           "  dmesg -c, --clear         clear the messages after printing\n");
-}
 
 int session_open(struct session *session)
 {
@@ -64,36 +35,6 @@ void session_close(struct session *session)
     hv_close(&session->hv);
 }
 
-int command_options(const struct command *command, int argc, char **argv, const char *letters,
-                    const char *const *long_names, unsigned int *options, int least, int most)
-{
-    struct option table[8] = { { NULL, 0, NULL, 0 } };
-    char short_options[16];
-    int letter, at;
-
-    for (int i = 0; letters[i]; i++)
-        table[i] = (struct option){ long_names[i], no_argument, NULL, letters[i] };
-    /* + : options precede the other arguments, which may look like options */
-    snprintf(short_options, sizeof(short_options), "+%s", letters);
-    *options = 0;
-    opterr = 0;
-    while (at = optind, (letter = getopt_long(argc, argv, short_options, table, NULL)) != -1) {
-        if (letter == '?') {
-            report_error(REPORT_USAGE, "unknown option %s: usage: cleave %s %s", argv[at],
-                         command->name, command->arguments);
-            return -EINVAL;
-        }
-        *options |= OPTION(letter);
-    }
-    if (argc - optind < least || argc - optind > most) {
-        report_error(REPORT_USAGE, "%s: usage: cleave %s %s",
-                     argc - optind < least ? "an argument is missing" : "too many arguments",
-                     command->name, command->arguments);
-        return -EINVAL;
-    }
-    return optind;
-}
-
 /*
  * Opens closed standard descriptors, so that no file opened later becomes standard input or output.
  * Each is opened in the useless direction, so lost output is reported as an error.
@@ -105,57 +46,89 @@ static void open_standard_files(void)
             open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
-static bool asks_for_help(const char *word)
+/*
+ * True if --json (or -j) is among the words before "--". Looked for before the options are parsed,
+ * because their errors are JSON, too.
+ */
+static bool wants_json(int argc, char **argv)
 {
-    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0)
+            return true;
+    return false;
 }
 
-static int run_command(const struct command *command, int argc, char **argv)
+/* Options of cleave itself that stand for a verb. */
+static const char *verb_of(const char *word)
 {
-    if (argc == 2 && asks_for_help(argv[1])) {
-        printf("usage: cleave %s %s\n%s\n", command->name, command->arguments, command->summary);
-        return 0;
-    }
-    return command->run(command, argc, argv);
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return "help";
+    return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ? "version" : word;
 }
 
-static int run_verb(int argc, char **argv)
+static int run_verb(int argc, char **argv, struct call *call)
 {
-    if (argc < 2) {
+    const char *verb = argc < 2 ? NULL : verb_of(argv[1]);
+
+    if (!verb) {
         report_error(REPORT_USAGE, "no verb given: `cleave help` lists them");
-        return 1;
+        return -EINVAL;
     }
-    if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
-        print_help();
+    if (strcmp(verb, "generate") == 0 && argc == 3)
+        return generate_run(argv[2]);
+    call->command = command_find(verb);
+    if (!call->command || command_parse(call->command, argc - 1, argv + 1, call) < 0)
+        return -EINVAL;
+    if (call->options[OPTION_HELP]) {
+        help_print_verb(call->command);
         return 0;
     }
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return run_command(&commands[i], argc - 1, argv + 1);
-    report_error(REPORT_USAGE, "unknown %s \"%s\": `cleave help` lists the verbs",
-                 argv[1][0] == '-' ? "option" : "verb", argv[1]);
-    return 1;
+    return call->command->run(call);
+}
+
+/* Prints the envelope of README.md: version, verb, and the verb's members or the error. */
+static void print_json(const struct call *call, const struct report *report)
+{
+    json_t *envelope = json_object(), *error;
+
+    output_number(envelope, "cleave", CLEAVE_JSON_VERSION);
+    output_text(envelope, "verb", call->command ? call->command->name : "");
+    if (report_class(report) == REPORT_NONE) {
+        json_object_update(envelope, call->json);
+    } else {
+        error = output_object(envelope, "error");
+        output_number(error, "code", report_class(report));
+        output_text(error, "class", report_class_name(report_class(report)));
+        output_text(error, "message", report_text(report));
+    }
+    json_dumpf(envelope, stdout, JSON_INDENT(2));
+    fputc('\n', stdout);
+    json_decref(envelope);
 }
 
 int main(int argc, char **argv)
 {
     struct report report = { .echo = stderr };
+    struct call call = { .json = NULL };
     int status, written;
 
     report_begin(&report);
     open_standard_files();
     /* A reader that exits (cleave ... | head) must not kill a verb half-way. */
     signal(SIGPIPE, SIG_IGN);
-    status = run_verb(argc, argv);
+    call.json = wants_json(argc, argv) ? json_object() : NULL;
+    status = run_verb(argc, argv, &call);
     /* Any other error was reported where it occurred. */
     if (status != 0)
         report_error(REPORT_INTERNAL, "out of memory");
+    if (call.json && !call.options[OPTION_HELP])
+        print_json(&call, &report);
     written = fflush(stdout);
-    if (written != 0 || ferror(stdout)) {
+    if (written != 0 || ferror(stdout))
         report_error(REPORT_INTERNAL, "cannot write the output: %s",
                      written != 0 ? strerror(errno) : "no space, or no reader");
-    }
     status = report_class(&report);
+    json_decref(call.json);
     report_end(&report);
     return status;
 }

@@ -36,10 +36,11 @@ static void wrong_words_on_the_command_line(void **state)
         { "cleave", "no verb|cleave help", 2 },
         { "cleave frobnicate", "verb|frobnicate|cleave help", 2 },
         { "cleave --frob", "option|--frob|cleave help", 2 },
+        { "cleave lsit", "did you mean \"list\"?", 2 },
         { "cleave create", "missing|usage|create", 2 },
         { "cleave create --frob /guests/hello.cfg", "--frob|usage", 2 },
         { "cleave list -x", "-x|usage", 2 },
-        { "cleave create -xF /guests/hello.cfg", "-xF|usage", 2 },
+        { "cleave create -xF /guests/hello.cfg", "-x|usage", 2 },
         { "cleave destroy", "missing|usage", 2 },
         { "cleave destroy a b", "too many|usage", 2 },
         { "cleave create /guests/hello.cfg frob", "frob|KEY=VALUE", 2 },
@@ -47,7 +48,8 @@ static void wrong_words_on_the_command_line(void **state)
 
     (void)state;
     REFUSED(refusals);
-    assert_non_null(strstr(run_ok("cleave destroy --help")->out, "usage: cleave destroy VM"));
+    assert_non_null(
+        strstr(run_ok("cleave destroy --help")->out, "usage: cleave destroy [OPTION]... VM"));
 }
 
 static void vms_that_are_not_there(void **state)
@@ -255,7 +257,30 @@ static void no_hypervisor(void **state)
                    "no hypervisor|/proc/xen/privcmd");
     assert_refused(run_hiding("/proc/xen /dev/xen", "cleave create /guests/hello.cfg"),
                    "no hypervisor");
-    assert_refused(run_hiding("/proc/xen /dev/xen", "cleave info --json"), "no hypervisor");
+}
+
+/* With --json an error is JSON on standard output, and still one line on standard error. */
+static void errors_are_json_for_who_asks_for_it(void **state)
+{
+    static const struct refusal refusals[] = {
+        { "cleave list nobody --json", "\"list\"|\"not-found\"|nobody", 3 },
+        { "cleave destroy --json", "\"destroy\"|\"usage\"|argument is missing", 2 },
+        { "cleave lsit -j", "\"verb\": \"\"|\"usage\"|did you mean", 2 },
+        { "cleave create --json /guests/hello.cfg memory=1000000",
+          "\"create\"|\"memory\"|1000000 MiB", 5 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        const struct run *refused = run("%s", refusals[i].command);
+
+        assert_int_equal(refused->status, refusals[i].status);
+        assert_true(json_is_valid(refused->out));
+        assert_int_equal(number_in(refused->out, "cleave"), 1);
+        assert_int_equal(number_in(refused->out, "code"), refusals[i].status);
+        assert_words(refused->out, refusals[i].words);
+        assert_int_equal(strncmp(refused->err, "cleave: ", 8), 0);
+    }
 }
 
 static const struct CMUnitTest tests[] = {
@@ -272,6 +297,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(no_store),
     SYSTEM_TEST(a_store_that_hangs),
     SYSTEM_TEST(no_hypervisor),
+    SYSTEM_TEST(errors_are_json_for_who_asks_for_it),
 };
 
 const struct group group_refusals = GROUP("refusals", tests);

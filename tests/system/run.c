@@ -122,9 +122,18 @@ const struct run *run_ok(const char *format, ...)
     return result;
 }
 
-void assert_refused(const struct run *run, const char *words)
+void assert_words(const char *text, const char *words)
 {
     char copy[512];
+
+    snprintf(copy, sizeof(copy), "%s", words);
+    for (char *word = strtok(copy, "|"); word; word = strtok(NULL, "|"))
+        if (!strstr(text, word))
+            fail_msg("\"%s\" is not in: %s", word, text);
+}
+
+void assert_refused(const struct run *run, const char *words)
+{
     const char *end = strchr(run->err, '\n');
 
     print_message("    %s", run->err[0] ? run->err : "(nothing)\n");
@@ -134,10 +143,7 @@ void assert_refused(const struct run *run, const char *words)
     if (strncmp(run->err, "cleave: ", 8) != 0 || strncmp(run->err, "cleave: warning", 15) == 0 ||
         !end || end[1])
         fail_msg("not exactly one error line: %s", run->err);
-    snprintf(copy, sizeof(copy), "%s", words);
-    for (char *word = strtok(copy, "|"); word; word = strtok(NULL, "|"))
-        if (!strstr(run->err, word))
-            fail_msg("\"%s\" is not in: %s", word, run->err);
+    assert_words(run->err, words);
 }
 
 void pause_ms(unsigned int ms) { usleep(ms * 1000); }

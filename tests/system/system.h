@@ -45,6 +45,9 @@ const struct run *run_hiding(const char *folders, const char *format, ...)
  */
 void assert_refused(const struct run *run, const char *words);
 
+/* The test fails unless text contains each of the |-separated words. */
+void assert_words(const char *text, const char *words);
+
 /* --- state.c: what is there ------------------------------------------------------------------- */
 
 /* The number of the domain of this name, or -1. */

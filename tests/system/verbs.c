@@ -111,6 +111,28 @@ static void an_unknown_key_is_warned_about_by_name(void **state)
     assert_null(strstr(created->err, "\"a\""));
 }
 
+static void each_verb_has_help_and_json(void **state)
+{
+    static const char *const verbs[] = { "pause", "unpause", "destroy" };
+
+    (void)state;
+    assert_words(run_ok("cleave help")->out, "create|shutdown|dmesg|version");
+    assert_string_equal(run_ok("cleave --version")->out, run_ok("cleave version")->out);
+    assert_words(run_ok("cleave help --json")->out, "\"verb\": \"help\"|\"shutdown\"|\"wait\"");
+    assert_words(run_ok("cleave dmesg --json | head -c 2000")->out, "\"messages\": [");
+    assert_words(run_ok("cleave create --json -p /guests/hello.cfg")->out,
+                 "\"create\"|\"name\": \"hello\"|\"id\"");
+    run_ok("cleave unpause hello");
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        assert_words(run_ok("cleave %s --help", verbs[i])->out, "usage|--json");
+        assert_words(run_ok("cleave %s hello --json", verbs[i])->out,
+                     "\"cleave\": 1|\"name\": \"hello\"");
+    }
+    assert_int_equal(guests(), 0);
+    run_ok("bash -n /usr/share/bash-completion/completions/cleave");
+    assert_words(run_ok("cat /usr/share/man/man1/cleave.1")->out, ".TH CLEAVE|EXIT STATUS");
+}
+
 static void list_shows_names_and_states(void **state)
 {
     uint32_t domid = start("hello");
@@ -288,6 +310,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(create_paused_waits_for_unpause),
     SYSTEM_TEST(create_in_the_foreground_stays_until_the_end),
     SYSTEM_TEST(an_unknown_key_is_warned_about_by_name),
+    SYSTEM_TEST(each_verb_has_help_and_json),
     SYSTEM_TEST(list_shows_names_and_states),
     SYSTEM_TEST(json_is_valid_json),
     SYSTEM_TEST(info_describes_the_machine),

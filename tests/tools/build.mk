@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# Host tests of libcleave: what needs neither a hypervisor nor a store. One program, with the sanitizers.
+# Host tests of the tools: what needs neither a hypervisor nor a store, with the sanitizers.
 
 TOOLS_TEST := build/tests/tools/tools_test
-TOOLS_TESTED := image.c json.c path.c report.c vmdevices.c vmfile.c vmkeys.c
+TOOLS_TESTED := image.c path.c report.c similar.c vmdevices.c vmfile.c vmkeys.c
 TOOLS_TESTED := $(addprefix dom0-tools/libcleave/,$(TOOLS_TESTED))
 
 $(TOOLS_TEST): | $(SCHEMA_HEADER) build/deps.mk
@@ -11,3 +11,15 @@ CHECK_UNIT += $(TOOLS_TEST)
 $(TOOLS_TEST): tests/tools/tools_test.c $(TOOLS_TESTED) $(wildcard dom0-tools/libcleave/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Idom0-tools/libcleave -I$(SCHEMA) -o $@ $(filter %.c,$^) -lcmocka $(TOOLS_LIBS)
+
+# The table of verbs and all that is made from it. Linked with everything of cleave but main.c.
+INTERFACE_TEST := build/tests/tools/interface_test
+INTERFACE_TESTED := $(filter-out %/main.c,$(wildcard dom0-tools/cleave/*.c))
+
+CHECK_UNIT += $(INTERFACE_TEST)
+$(INTERFACE_TEST): | build/deps.mk
+$(INTERFACE_TEST): tests/tools/interface_test.c $(INTERFACE_TESTED) $(wildcard dom0-tools/*/*.h) \
+                   $(LIBCLEAVE) $(CLEAVE_WORDS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Idom0-tools/libcleave -Idom0-tools/cleave -I$(SCHEMA) \
+	    -DGENERATED='"$(TOOLS)/cleave/generated"' -o $@ $(filter %.c,$^) $(LIBCLEAVE) -lcmocka $(TOOLS_LIBS)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VM files, kernel images and JSON as libcleave reads and writes them: what a user may get wrong is
- * refused in one line that says what, and what is right comes out as it was meant. What cleave does
- * beyond that needs a machine: tests/system/refusals.c.
+ * VM files and kernel images as libcleave reads them: what a user may get wrong is refused in one
+ * line that says what, and what is right comes out as it was meant. What cleave does beyond that
+ * needs a machine: tests/system/refusals.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "image.h"
-#include "json.h"
 #include "report.h"
+#include "similar.h"
 #include "vmfile.h"
 
 #define BASE "type='pvh'\nname='a'\nmemory=8\nkernel='/k'\n"
@@ -345,32 +345,28 @@ static void kernels_whose_headers_lie(void **state)
     }
 }
 
-/* --- JSON ------------------------------------------------------------------------------------- */
+/* --- misspelt words --------------------------------------------------------------------------- */
 
-static void assert_json(const char *text, const char *expected)
+static const char *meant(const char *word)
 {
-    char *out = NULL;
-    size_t length;
-    struct json json = { .out = open_memstream(&out, &length) };
+    static const char *const words[] = { "memory", "maxmem", "vcpus", "name", "on_crash", "list" };
 
-    json_string(&json, NULL, text);
-    fclose(json.out);
-    assert_string_equal(out, expected);
-    free(out);
+    return similar_word(word, strlen(word), words, sizeof(words) / sizeof(words[0]));
 }
 
-static void names_in_json_are_utf8(void **state)
+static void a_misspelt_word_has_one_that_is_meant(void **state)
 {
     (void)state;
-    assert_json("a\"b\\c\n\x7f", "\"a\\\"b\\\\c\\u000a\\u007f\"");
-    assert_json("f\xc3\xbcr \xe2\x82\xac \xf0\x9f\x90\xa7",
-                "\"f\xc3\xbcr \xe2\x82\xac \xf0\x9f\x90\xa7\"");
-    assert_json("\xfc", "\"\\ufffd\""); /* Latin-1 */
-    assert_json("\xc3", "\"\\ufffd\""); /* cut */
-    /* too long */
-    assert_json("\xc0\x80 \xe0\x9f\xbf", "\"\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd\"");
-    assert_json("\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");            /* a surrogate */
-    assert_json("\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""); /* beyond 10ffff */
+    assert_string_equal(meant("memroy"), "memory");
+    assert_string_equal(meant("memor"), "memory");
+    assert_string_equal(meant("oncrash"), "on_crash");
+    assert_string_equal(meant("lsit"), "list");
+    assert_string_equal(meant("vcpu"), "vcpus");
+    assert_null(meant("x"));
+    assert_null(meant(""));
+    assert_null(meant("frobs"));
+    assert_null(meant("namespaces"));
+    assert_null(meant("a_word_longer_than_any_that_is_compared"));
 }
 
 static int enter_folder(void **state)
@@ -400,7 +396,7 @@ int main(void)
         cmocka_unit_test(the_first_error_of_an_operation_counts),
         cmocka_unit_test(an_error_is_a_value),
         cmocka_unit_test(kernels_whose_headers_lie),
-        cmocka_unit_test(names_in_json_are_utf8),
+        cmocka_unit_test(a_misspelt_word_has_one_that_is_meant),
     };
 
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
