@@ -108,11 +108,19 @@ $(QEMU10): tests/rig/qemu10.sh | build/deps.mk
 check-qemu10: $(QEMU10)
 	@$(MAKE) --no-print-directory CMD= QEMU=$(QEMU10) check-machines check-system
 
-# Bochs: a boot, a guest, and groups that run in minutes on its one CPU.
+# Bochs: a boot, a guest, and what runs in minutes on its one CPU: a group, and tests of hostile. Why not
+# the others: tests/README.md.
 .PHONY: check-bochs
 BOCHS_GROUPS := verbs
+BOCHS_HOSTILE := a_triple_fault_ends_the_guest_with_a_reason every_death_is_the_guests_own \
+    a_crash_is_logged_and_the_domain_is_gone a_guest_that_crashes_at_once_is_not_started_for_ever \
+    nonsense_in_every_hypercall_hurts_nobody storms_and_races_hurt_nobody \
+    locks_that_all_share_are_free_again_soon endless_hypercalls_stop_nobody \
+    two_guests_share_a_page_and_an_event_channel
 check-bochs: | $(ALL_TARGETS) $(bootable)
 	@tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
 	@EMU=bochs SMP=1 MEM=1024 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/bochs.log \
 	    CMD='cleave create /guests/hello.cfg && cleave list && cleave destroy hello && \
-	    $(SYSTEM_PROGRAM) $(BOCHS_GROUPS)' tests/rig/run.sh
+	    $(SYSTEM_PROGRAM) $(BOCHS_GROUPS) && \
+	    for test in $(BOCHS_HOSTILE); do ONLY=$$test $(SYSTEM_PROGRAM) hostile || exit 1; done' \
+	    tests/rig/run.sh
