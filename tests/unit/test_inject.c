@@ -494,7 +494,7 @@ static void instructions_are_skipped(void **state)
     hw_set_rip(&vcpu, 0x1007);
     assert_int_equal(vcpu.hw.pending, exception(EXC_DB, 0));
     assert_int_equal(vmcb.dr6 & DR6_SINGLE_STEP, DR6_SINGLE_STEP);
-    assert_int_equal(vmcb.dr7, 0x400);                     /* the handler may use the debug registers */
+    assert_int_equal(vmcb.dr7, 0x400); /* the handler may use the debug registers */
     vmcb.segment[SEG_CS].attributes = CODE_32;
     hw_set_rip(&vcpu, 0x100000001);
     assert_int_equal(vmcb.rip, 1);
