@@ -29,6 +29,10 @@ $(LIBCLEAVE): $(call tools_objects,libcleave)
 $(TOOLS)/cleave/cleave: $(call tools_objects,cleave) $(LIBCLEAVE)
 	$(CC) $(HOST_CFLAGS) -o $@ $^ $(TOOLS_LIBS)
 
+# JSON Schema of each verb's output with --json.
+CLEAVE_SCHEMAS := $(sort $(wildcard dom0-tools/schema/*.json))
+DOM0_FILES += $(foreach file,$(CLEAVE_SCHEMAS),$(file):/usr/share/cleave/schema/$(notdir $(file)):0644)
+
 # The man page and the shells' completions, printed from the table of verbs.
 CLEAVE_WORDS := $(addprefix $(TOOLS)/cleave/generated/,man bash zsh fish)
 ALL_TARGETS += $(CLEAVE_WORDS)

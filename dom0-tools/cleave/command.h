@@ -27,6 +27,7 @@ enum command_option {
     OPTION_HELP,
     OPTION_JSON,
     OPTION_PAUSED,
+    OPTION_STRICT,
     OPTION_WAIT,
     OPTION_COUNT
 };

@@ -41,8 +41,10 @@ static char *quote_value(const char *setting)
     return quoted;
 }
 
-static int read_file(char **arguments, int count, struct vmfile *vm)
+static int read_file(struct call *call, struct vmfile *vm)
 {
+    char **arguments = call->arguments;
+    int count = call->count;
     char **settings = calloc(count, sizeof(*settings));
     int rc = settings ? 0 : -ENOMEM;
 
@@ -57,7 +59,8 @@ static int read_file(char **arguments, int count, struct vmfile *vm)
         }
     }
     if (rc == 0)
-        rc = vmfile_read(arguments[0], settings, count - 1, vm);
+        rc = (call->options[OPTION_STRICT] ? vmfile_read_strict
+                                           : vmfile_read)(arguments[0], settings, count - 1, vm);
     for (int i = 0; settings && i < count; i++)
         free(settings[i]);
     free(settings);
@@ -148,7 +151,7 @@ int create_run(struct call *call)
                      foreground ? "--foreground" : "--json");
         return -EINVAL;
     }
-    rc = read_file(call->arguments, call->count, &vm);
+    rc = read_file(call, &vm);
     if (rc == 0)
         rc = session_open(&session);
     if (rc == 0)

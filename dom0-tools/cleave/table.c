@@ -15,6 +15,7 @@ const struct option_words option_words[OPTION_COUNT] = {
     [OPTION_HELP] = { 'h', "help", NULL, "describe the verb" },
     [OPTION_JSON] = { 'j', "json", NULL, "print JSON, errors included" },
     [OPTION_PAUSED] = { 'p', "paused", NULL, "do not unpause the VM" },
+    [OPTION_STRICT] = { 0, "strict", NULL, "refuse a VM file with unknown keys" },
     [OPTION_WAIT] = { 'w', "wait", NULL, "wait until the guest has ended" },
 };
 
@@ -26,7 +27,7 @@ const struct command commands[] = {
       1,
       INT_MAX,
       create_run,
-      { OPTION_JSON, OPTION_CONSOLE, OPTION_FOREGROUND, OPTION_PAUSED } },
+      { OPTION_JSON, OPTION_CONSOLE, OPTION_FOREGROUND, OPTION_PAUSED, OPTION_STRICT } },
     { "list", "[VM]", "list domains", 0, 1, list_run, { OPTION_JSON } },
     { "info", "", "show the machine and the hypervisor", 0, 0, info_run, { OPTION_JSON } },
     { "console", "VM", "connect to the VM's console; Ctrl-] leaves it", 1, 1, console_run, { 0 } },

@@ -236,19 +236,19 @@ static int list_of(XLU_Config *config, const char *path, const char *key, int ma
     return 0;
 }
 
-int vmdevices_read(XLU_Config *config, const char *path, const uint8_t *uuid,
-                   struct vmdevices *devices)
+int vmdevices_read(XLU_Config *config, const char *disk_place, const char *vif_place,
+                   const uint8_t *uuid, struct vmdevices *devices)
 {
     XLU_ConfigList *disks, *vifs;
     int disk_count, vif_count;
-    int rc = list_of(config, path, "disk", VMDEVICES_DISKS_MAX, &disks, &disk_count);
+    int rc = list_of(config, disk_place, "disk", VMDEVICES_DISKS_MAX, &disks, &disk_count);
 
     if (rc == 0)
-        rc = list_of(config, path, "vif", VMDEVICES_VIFS_MAX, &vifs, &vif_count);
+        rc = list_of(config, vif_place, "vif", VMDEVICES_VIFS_MAX, &vifs, &vif_count);
     for (int i = 0; rc == 0 && i < disk_count; i++)
-        rc = read_disk(path, xlu_cfg_get_listitem(disks, i), devices);
+        rc = read_disk(disk_place, xlu_cfg_get_listitem(disks, i), devices);
     for (int i = 0; rc == 0 && i < vif_count; i++)
-        rc = read_vif(path, xlu_cfg_get_listitem(vifs, i), uuid, devices);
+        rc = read_vif(vif_place, xlu_cfg_get_listitem(vifs, i), uuid, devices);
     return rc;
 }
 

@@ -34,11 +34,12 @@ struct vmdevices {
 };
 
 /*
- * Reads both keys of a parsed VM file. Default Ethernet addresses are derived from uuid. Returns 0,
- * or a negative errno after an error line. Call vmdevices_free in either case.
+ * Reads both keys of a parsed VM file; errors name their places, "PATH:LINE". Default Ethernet
+ * addresses are derived from uuid. Returns 0, or a negative errno after an error line. Call
+ * vmdevices_free in either case.
  */
-int vmdevices_read(XLU_Config *config, const char *path, const uint8_t *uuid,
-                   struct vmdevices *devices);
+int vmdevices_read(XLU_Config *config, const char *disk_place, const char *vif_place,
+                   const uint8_t *uuid, struct vmdevices *devices);
 void vmdevices_free(struct vmdevices *devices);
 
 #endif

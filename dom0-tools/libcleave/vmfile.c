@@ -25,11 +25,28 @@
 
 struct reader {
     const char *path;
+    const char *text; /* the file's lines, then the settings */
+    int lines;        /* of the file */
     XLU_Config *config;
+    char place[PATH_MAX + 16]; /* of where() */
 };
 
-/* Reads the file and appends the settings. The caller frees the text. NULL after an error line. */
-static char *read_text(const char *path, char *const *settings, int setting_count)
+/* Returns "PATH:LINE" of the key, or the path alone if the file does not set it. */
+static const char *where(struct reader *reader, const char *key)
+{
+    int line = vmkeys_line(reader->text, key);
+
+    snprintf(reader->place, sizeof(reader->place), "%s", reader->path);
+    if (line > 0 && line <= reader->lines)
+        snprintf(reader->place, sizeof(reader->place), "%s:%d", reader->path, line);
+    return reader->place;
+}
+
+/*
+ * Reads the file, counts its lines and appends the settings. The caller frees the text. NULL after
+ * an error was reported.
+ */
+static char *read_text(const char *path, char *const *settings, int setting_count, int *lines)
 {
     char buffer[4096], *text = NULL;
     size_t length = 0, part;
@@ -47,8 +64,12 @@ static char *read_text(const char *path, char *const *settings, int setting_coun
                                          : "not a regular file");
         goto fail;
     }
-    while ((part = fread(buffer, 1, sizeof(buffer), in)) > 0)
+    *lines = 1;
+    while ((part = fread(buffer, 1, sizeof(buffer), in)) > 0) {
         fwrite(buffer, 1, part, out);
+        for (size_t i = 0; i < part; i++)
+            *lines += buffer[i] == '\n';
+    }
     if (ferror(in)) {
         report_error(REPORT_INTERNAL, "VM file %s: cannot read it completely: %s", path,
                      strerror(errno));
@@ -100,7 +121,7 @@ static XLU_Config *parse(const char *path, const char *text)
 }
 
 /* Returns the text of a key, or fallback if it is absent. NULL after an error line. */
-static const char *text_of(const struct reader *reader, const char *key, const char *fallback)
+static const char *text_of(struct reader *reader, const char *key, const char *fallback)
 {
     const char *value;
     int error = xlu_cfg_get_string(reader->config, key, &value, 1);
@@ -109,35 +130,75 @@ static const char *text_of(const struct reader *reader, const char *key, const c
         return fallback;
     if (error == 0)
         return value;
-    report_error(REPORT_USAGE, "VM file %s: %s must be a string: %s = \"...\"", reader->path, key,
-                 key);
+    report_error(REPORT_USAGE, "VM file %s: %s must be a string: %s = \"...\"", where(reader, key),
+                 key, key);
     return NULL;
 }
 
-static int number_of(const struct reader *reader, const char *key, long min, long max,
-                     long fallback, long *value)
+/* Returns MiB for a text like 4G or 512 MiB. 0: it is none. */
+static unsigned long long mib_of(const char *text)
 {
-    int error = xlu_cfg_get_long(reader->config, key, value, 1);
+    static const char units[] = "MGT";
+    char *end;
+    unsigned long long number = strtoull(text, &end, 10);
+    const char *unit;
 
-    if (error == ESRCH) {
-        *value = fallback;
+    end += strspn(end, " ");
+    unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    if (!isdigit((unsigned char)*text) || !unit || number > 1 << 20)
         return 0;
-    }
-    if (error == 0 && *value >= min && *value <= max)
-        return 0;
-    if (error == 0)
-        report_error(REPORT_USAGE, "VM file %s: %s = %ld: must be from %ld to %ld", reader->path,
-                     key, *value, min, max);
-    else if (error == ERANGE)
-        report_error(REPORT_USAGE, "VM file %s: %s is too large: must be from %ld to %ld",
-                     reader->path, key, min, max);
+    return number << (unit - units) * 10;
+}
+
+/* A number of a VM file. */
+struct limits {
+    long min, max, fallback;
+    const char *unit; /* "" or " MiB" */
+};
+
+static int report_no_number(struct reader *reader, const char *key, const struct limits *limits)
+{
+    const char *text;
+
+    if (xlu_cfg_get_string(reader->config, key, &text, 1) != 0)
+        report_error(REPORT_USAGE, "VM file %s: %s is a list: it must be a number%s: %s = %ld",
+                     where(reader, key), key, limits->unit, key, limits->min);
+    else if (*limits->unit && mib_of(text))
+        report_error(
+            REPORT_USAGE,
+            "VM file %s: %s = \"%s\": it must be a number of MiB, without a unit: %s = %llu",
+            where(reader, key), key, text, key, mib_of(text));
     else
-        report_error(REPORT_USAGE, "VM file %s: %s must be a number: %s = %ld", reader->path, key,
-                     key, min);
+        report_error(REPORT_USAGE,
+                     "VM file %s: %s = \"%s\" is not a whole number: it must be a number%s%s from "
+                     "%ld to %ld: %s = %ld",
+                     where(reader, key), key, text, *limits->unit ? " of" : "", limits->unit,
+                     limits->min, limits->max, key, limits->min);
     return -EINVAL;
 }
 
-static int read_type(const struct reader *reader)
+static int number_of(struct reader *reader, const char *key, const struct limits *limits,
+                     long *value)
+{
+    int error = xlu_cfg_get_long(reader->config, key, value, 1);
+
+    if (error == ESRCH || (error == 0 && *value >= limits->min && *value <= limits->max)) {
+        if (error)
+            *value = limits->fallback;
+        return 0;
+    }
+    if (error != 0 && error != ERANGE)
+        return report_no_number(reader, key, limits);
+    if (error == 0)
+        report_error(REPORT_USAGE, "VM file %s: %s = %ld%s: must be from %ld to %ld",
+                     where(reader, key), key, *value, limits->unit, limits->min, limits->max);
+    else
+        report_error(REPORT_USAGE, "VM file %s: %s is too large: must be from %ld to %ld%s",
+                     where(reader, key), key, limits->min, limits->max, limits->unit);
+    return -EINVAL;
+}
+
+static int read_type(struct reader *reader)
 {
     const char *type = text_of(reader, "type", "");
 
@@ -149,16 +210,16 @@ static int read_type(const struct reader *reader)
         report_error(REPORT_USAGE,
                      "VM file %s: no type, which would mean a PV guest; only PVH guests run here: "
                      "add type = \"pvh\"",
-                     reader->path);
+                     where(reader, "type"));
     else
         report_error(REPORT_USAGE,
                      "VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"",
-                     reader->path, type);
+                     where(reader, "type"), type);
     return -EINVAL;
 }
 
 /* Reads the name. It is used in paths and tables; a number would be taken for a domain id. */
-static int read_name(const struct reader *reader, struct vmfile *vm)
+static int read_name(struct reader *reader, struct vmfile *vm)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@";
@@ -167,20 +228,21 @@ static int read_name(const struct reader *reader, struct vmfile *vm)
     if (!name)
         return -EINVAL;
     if (!*name)
-        report_error(REPORT_USAGE, "VM file %s: no name: add name = \"...\"", reader->path);
+        report_error(REPORT_USAGE, "VM file %s: no name: add name = \"...\"",
+                     where(reader, "name"));
     else if (strlen(name) >= DOMAIN_NAME_MAX)
         report_error(REPORT_USAGE, "VM file %s: the name has %zu characters: at most %d",
-                     reader->path, strlen(name), DOMAIN_NAME_MAX - 1);
+                     where(reader, "name"), strlen(name), DOMAIN_NAME_MAX - 1);
     else if (strspn(name, "0123456789") == strlen(name))
         report_error(REPORT_USAGE,
                      "VM file %s: name = \"%s\": a name of digits only would be taken for a "
                      "domain id",
-                     reader->path, name);
+                     where(reader, "name"), name);
     else if (name[0] == '-' || strlen(name) != strspn(name, allowed))
         report_error(REPORT_USAGE,
                      "VM file %s: name = \"%s\": only letters, digits and _-.+:@ are allowed, and "
                      "no leading -",
-                     reader->path, name);
+                     where(reader, "name"), name);
     else {
         strcpy(vm->name, name);
         return 0;
@@ -188,7 +250,7 @@ static int read_name(const struct reader *reader, struct vmfile *vm)
     return -EINVAL;
 }
 
-static int read_uuid(const struct reader *reader, struct vmfile *vm)
+static int read_uuid(struct reader *reader, struct vmfile *vm)
 {
     const char *uuid = text_of(reader, "uuid", "");
 
@@ -201,23 +263,30 @@ static int read_uuid(const struct reader *reader, struct vmfile *vm)
     if (uuid_parse(uuid, vm->uuid) == 0)
         return 0;
     report_error(REPORT_USAGE, "VM file %s: uuid = \"%s\": must have the form of uuidgen's output",
-                 reader->path, uuid);
+                 where(reader, "uuid"), uuid);
     return -EINVAL;
 }
 
-static int read_sizes(const struct reader *reader, struct vmfile *vm)
+static int read_sizes(struct reader *reader, struct vmfile *vm)
 {
     long memory, max_memory, vcpus, max_vcpus;
 
-    if (number_of(reader, "memory", 1, LONG_MAX / KIB_PER_MIB, 0, &memory) < 0)
-        return -EINVAL;
-    if (!memory) {
+    struct limits mib = { 1, LONG_MAX / KIB_PER_MIB, 0, " MiB" };
+    struct limits count = { 1, VMFILE_VCPUS_MAX, 1, "" };
+    int rc = number_of(reader, "memory", &mib, &memory);
+
+    if (rc == 0 && !memory) {
         report_error(REPORT_USAGE, "VM file %s: no memory: add memory = MiB", reader->path);
-        return -EINVAL;
+        rc = -EINVAL;
     }
-    if (number_of(reader, "maxmem", memory, LONG_MAX / KIB_PER_MIB, memory, &max_memory) < 0 ||
-        number_of(reader, "vcpus", 1, VMFILE_VCPUS_MAX, 1, &vcpus) < 0 ||
-        number_of(reader, "maxvcpus", vcpus, VMFILE_VCPUS_MAX, vcpus, &max_vcpus) < 0)
+    if (rc == 0) {
+        mib.min = mib.fallback = memory;
+        rc = number_of(reader, "maxmem", &mib, &max_memory);
+    }
+    if (number_of(reader, "vcpus", &count, &vcpus) < 0)
+        return -EINVAL;
+    count.min = count.fallback = vcpus;
+    if (number_of(reader, "maxvcpus", &count, &max_vcpus) < 0 || rc < 0)
         return -EINVAL;
     vm->memory_kib = (uint64_t)memory * KIB_PER_MIB;
     vm->max_memory_kib = (uint64_t)max_memory * KIB_PER_MIB;
@@ -226,7 +295,7 @@ static int read_sizes(const struct reader *reader, struct vmfile *vm)
     return 0;
 }
 
-static int read_boot(const struct reader *reader, struct vmfile *vm)
+static int read_boot(struct reader *reader, struct vmfile *vm)
 {
     const char *kernel = text_of(reader, "kernel", "");
     const char *ramdisk = text_of(reader, "ramdisk", "");
@@ -238,14 +307,15 @@ static int read_boot(const struct reader *reader, struct vmfile *vm)
         return -EINVAL;
     if (!*kernel) {
         report_error(REPORT_USAGE, "VM file %s: no kernel: add kernel = \"/path/of/a/PVH/kernel\"",
-                     reader->path);
+                     where(reader, "kernel"));
         return -EINVAL;
     }
     vm->kernel = path_absolute(kernel);
     vm->ramdisk = *ramdisk ? path_absolute(ramdisk) : NULL;
     if (*cmdline) {
         if (*root || *extra)
-            report_warning("VM file %s: root and extra have no effect with cmdline", reader->path);
+            report_warning("VM file %s: root and extra have no effect with cmdline",
+                           where(reader, "kernel"));
         vm->cmdline = strdup(cmdline);
     } else if (asprintf(&vm->cmdline, "%s%s%s%s", *root ? "root=" : "", root,
                         *root && *extra ? " " : "", extra) < 0) {
@@ -254,7 +324,7 @@ static int read_boot(const struct reader *reader, struct vmfile *vm)
     return vm->kernel && vm->cmdline && (!*ramdisk || vm->ramdisk) ? 0 : -ENOMEM;
 }
 
-static int read_action(const struct reader *reader, const char *key, enum vmfile_action fallback,
+static int read_action(struct reader *reader, const char *key, enum vmfile_action fallback,
                        enum vmfile_action *action)
 {
     static const char *const words[] = {
@@ -273,7 +343,7 @@ static int read_action(const struct reader *reader, const char *key, enum vmfile
         }
     }
     report_error(REPORT_USAGE, "VM file %s: %s = \"%s\": must be destroy, restart or preserve",
-                 reader->path, key, text);
+                 where(reader, key), key, text);
     return -EINVAL;
 }
 
@@ -289,7 +359,7 @@ static unsigned long take_cpu(const char **at)
 }
 
 /* Reads cpus = "all", or "0-3,^2,5" as in xl: ranges, numbers and exclusions. */
-static int read_cpus(const struct reader *reader, struct vmfile *vm)
+static int read_cpus(struct reader *reader, struct vmfile *vm)
 {
     const char *text = text_of(reader, "cpus", "all");
     const char *at = text;
@@ -314,7 +384,7 @@ static int read_cpus(const struct reader *reader, struct vmfile *vm)
             report_error(REPORT_USAGE,
                          "VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers "
                          "below %d",
-                         reader->path, text, VMFILE_CPUS_MAX);
+                         where(reader, "cpus"), text, VMFILE_CPUS_MAX);
             return -EINVAL;
         }
         at += *at == ',';
@@ -327,7 +397,7 @@ static int read_cpus(const struct reader *reader, struct vmfile *vm)
     return 0;
 }
 
-static int read_tsc_mode(const struct reader *reader, struct vmfile *vm)
+static int read_tsc_mode(struct reader *reader, struct vmfile *vm)
 {
     static const char *const words[] = { "default", "always_emulate", "native" };
     const char *text = text_of(reader, "tsc_mode", words[0]);
@@ -342,46 +412,67 @@ static int read_tsc_mode(const struct reader *reader, struct vmfile *vm)
     }
     report_error(REPORT_USAGE,
                  "VM file %s: tsc_mode = \"%s\": must be default, always_emulate or native",
-                 reader->path, text);
+                 where(reader, "tsc_mode"), text);
     return -EINVAL;
 }
 
-static int read_keys(const struct reader *reader, struct vmfile *vm)
-{
-    long weight;
-    int rc;
+static int first_error(int rc, int next) { return rc < 0 ? rc : next; }
 
-    if ((rc = read_type(reader)) < 0 || (rc = read_name(reader, vm)) < 0 ||
-        (rc = read_uuid(reader, vm)) < 0 || (rc = read_sizes(reader, vm)) < 0 ||
-        (rc = read_boot(reader, vm)) < 0 ||
-        (rc = read_action(reader, "on_poweroff", VMFILE_DESTROY, &vm->on_poweroff)) < 0 ||
-        (rc = read_action(reader, "on_reboot", VMFILE_RESTART, &vm->on_reboot)) < 0 ||
-        (rc = read_action(reader, "on_crash", VMFILE_DESTROY, &vm->on_crash)) < 0 ||
-        (rc = read_cpus(reader, vm)) < 0 || (rc = read_tsc_mode(reader, vm)) < 0 ||
-        (rc = vmdevices_read(reader->config, reader->path, vm->uuid, &vm->devices)) < 0 ||
-        (rc = number_of(reader, "cpu_weight", 1, 65535, 0, &weight)) < 0)
-        return rc;
+/* Reads each key, also after an error: `cleave check` shows all errors. */
+static int read_keys(struct reader *reader, struct vmfile *vm)
+{
+    struct limits weights = { 1, 65535, 0, "" };
+    char disk[sizeof(reader->place)];
+    long weight = 0;
+    int rc = read_type(reader);
+
+    rc = first_error(rc, read_name(reader, vm));
+    rc = first_error(rc, read_uuid(reader, vm));
+    rc = first_error(rc, read_sizes(reader, vm));
+    rc = first_error(rc, read_boot(reader, vm));
+    rc = first_error(rc, read_action(reader, "on_poweroff", VMFILE_DESTROY, &vm->on_poweroff));
+    rc = first_error(rc, read_action(reader, "on_reboot", VMFILE_RESTART, &vm->on_reboot));
+    rc = first_error(rc, read_action(reader, "on_crash", VMFILE_DESTROY, &vm->on_crash));
+    rc = first_error(rc, read_cpus(reader, vm));
+    rc = first_error(rc, read_tsc_mode(reader, vm));
+    rc = first_error(rc, number_of(reader, "cpu_weight", &weights, &weight));
     vm->weight = weight;
-    return 0;
+    strcpy(disk, where(reader, "disk"));
+    return first_error(rc, vmdevices_read(reader->config, disk, where(reader, "vif"), vm->uuid,
+                                          &vm->devices));
 }
 
-int vmfile_read(const char *path, char *const *settings, int setting_count, struct vmfile *vm)
+static int read_vm(const char *path, char *const *settings, int setting_count, bool strict,
+                   struct vmfile *vm)
 {
     struct reader reader = { .path = path };
-    char *text = read_text(path, settings, setting_count);
-    int rc = -EINVAL;
+    char *text = read_text(path, settings, setting_count, &reader.lines);
+    int rc = -EINVAL, known;
 
     *vm = (struct vmfile){ .name = "" };
     if (!text)
         return -ENOENT;
+    reader.text = text;
     reader.config = parse(path, text);
     if (reader.config) {
-        vmkeys_warn(path, text);
+        known = vmkeys_check(path, text, reader.lines, strict);
         rc = read_keys(&reader, vm);
+        rc = rc < 0 ? rc : known;
         xlu_cfg_destroy(reader.config);
     }
     free(text);
     return rc;
+}
+
+int vmfile_read(const char *path, char *const *settings, int setting_count, struct vmfile *vm)
+{
+    return read_vm(path, settings, setting_count, false, vm);
+}
+
+int vmfile_read_strict(const char *path, char *const *settings, int setting_count,
+                       struct vmfile *vm)
+{
+    return read_vm(path, settings, setting_count, true, vm);
 }
 
 void vmfile_free(struct vmfile *vm)

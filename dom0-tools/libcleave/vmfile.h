@@ -37,10 +37,15 @@ struct vmfile {
 
 /*
  * Reads a VM file. settings ("key=value", as xl takes them after the file) are appended to it.
- * Warns about unknown keys. Returns 0, or a negative errno after one error line. Call vmfile_free
- * in either case.
+ * Warns about unknown keys. Returns 0, or a negative errno after errors were reported: one for each
+ * wrong key. Call vmfile_free in either case.
  */
 int vmfile_read(const char *path, char *const *settings, int setting_count, struct vmfile *vm);
+
+/* The same, but an unknown key is an error. */
+int vmfile_read_strict(const char *path, char *const *settings, int setting_count,
+                       struct vmfile *vm);
+
 void vmfile_free(struct vmfile *vm);
 
 #endif

@@ -6,24 +6,26 @@
 #include "vmkeys.h"
 
 #include <ctype.h>
-#include <stdbool.h>
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "report.h"
+#include "similar.h"
 
-static bool is_known(const char *key, size_t length)
-{
-    static const char *const known[] = {
-        "type",     "name",    "uuid",       "memory",   "maxmem", "vcpus",       "maxvcpus",
-        "kernel",   "ramdisk", "cmdline",    "root",     "extra",  "on_poweroff", "on_reboot",
-        "on_crash", "cpus",    "cpu_weight", "tsc_mode", "disk",   "vif",
-    };
+static const char *const known[] = {
+    "type",     "name",    "uuid",       "memory",   "maxmem", "vcpus",       "maxvcpus",
+    "kernel",   "ramdisk", "cmdline",    "root",     "extra",  "on_poweroff", "on_reboot",
+    "on_crash", "cpus",    "cpu_weight", "tsc_mode", "disk",   "vif",
+};
 
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (strlen(known[i]) == length && memcmp(known[i], key, length) == 0)
-            return true;
-    return false;
-}
+#define KNOWN (sizeof(known) / sizeof(known[0]))
+
+struct key {
+    const char *name;
+    size_t length;
+    int line; /* from 1 */
+};
 
 /* Skips the string that begins at text. A backslash escapes the next character. */
 static const char *skip_string(const char *text)
@@ -35,31 +37,89 @@ static const char *skip_string(const char *text)
     return *text ? text + 1 : text;
 }
 
-void vmkeys_warn(const char *path, const char *text)
+/*
+ * Finds the next key from *text on, and advances *text and key->line. key->line is that of *text
+ * before. False: there is none.
+ */
+static bool next_key(const char **text, struct key *key)
 {
+    const char *at = *text, *counted = at;
+    bool found = false;
     int depth = 0;
 
-    while (*text) {
-        if (*text == '"' || *text == '\'') {
-            text = skip_string(text);
-        } else if (*text == '#') {
-            text += strcspn(text, "\n");
-        } else if (isalpha((unsigned char)*text) || *text == '_') {
-            size_t length = 1;
+    while (*at && !found) {
+        if (*at == '"' || *at == '\'') {
+            at = skip_string(at);
+        } else if (*at == '#') {
+            at += strcspn(at, "\n");
+        } else if (isalpha((unsigned char)*at) || *at == '_') {
+            const char *begin = at, *after;
 
-            while (isalnum((unsigned char)text[length]) || text[length] == '_')
-                length++;
-
-            const char *after = text + length + strspn(text + length, " \t");
-
-            if (depth == 0 && (after[0] == '=' || (after[0] == '+' && after[1] == '=')) &&
-                !is_known(text, length))
-                report_warning("VM file %s: the key \"%.*s\" is unknown and has no effect", path,
-                               (int)length, text);
-            text += length;
+            while (isalnum((unsigned char)*at) || *at == '_')
+                at++;
+            after = at + strspn(at, " \t");
+            found = depth == 0 && (after[0] == '=' || (after[0] == '+' && after[1] == '='));
+            key->name = begin;
+            key->length = at - begin;
         } else {
-            depth += (*text == '[') - (*text == ']');
-            text++;
+            depth += (*at == '[') - (*at == ']');
+            at++;
         }
     }
+    for (; counted < at; counted++)
+        key->line += *counted == '\n';
+    *text = at;
+    return found;
+}
+
+static bool is_named(const struct key *key, const char *name)
+{
+    return strlen(name) == key->length && memcmp(name, key->name, key->length) == 0;
+}
+
+static bool is_known(const struct key *key)
+{
+    for (size_t i = 0; i < KNOWN; i++)
+        if (is_named(key, known[i]))
+            return true;
+    return false;
+}
+
+int vmkeys_line(const char *text, const char *name)
+{
+    struct key key = { .line = 1 };
+    int line = 0;
+
+    while (next_key(&text, &key))
+        if (is_named(&key, name))
+            line = key.line;
+    return line;
+}
+
+int vmkeys_check(const char *path, const char *text, int last, bool strict)
+{
+    struct key key = { .line = 1 };
+    int rc = 0;
+
+    while (next_key(&text, &key)) {
+        char place[16] = "", meant[64] = "";
+        const char *similar;
+
+        if (is_known(&key))
+            continue;
+        if (key.line <= last)
+            snprintf(place, sizeof(place), ":%d", key.line);
+        similar = similar_word(key.name, key.length, known, KNOWN);
+        if (similar)
+            snprintf(meant, sizeof(meant), ": did you mean \"%s\"?", similar);
+        if (strict) {
+            report_error(REPORT_USAGE, "VM file %s%s: the key \"%.*s\" is unknown%s", path, place,
+                         (int)key.length, key.name, meant);
+            rc = -EINVAL;
+        } else {
+            report_warning("VM file %s%s: the key \"%.*s\" is unknown and has no effect%s", path,
+                           place, (int)key.length, key.name, meant);
+        }
+    }
+    return rc;
 }

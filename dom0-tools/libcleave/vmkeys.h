@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The keys of a VM file.
- */
+/* The keys of a VM file's text. */
 #ifndef LIBCLEAVE_VMKEYS_H
 #define LIBCLEAVE_VMKEYS_H
 
-/* Warns about each unknown key in text, which is in xl.cfg syntax. */
-void vmkeys_warn(const char *path, const char *text);
+#include <stdbool.h>
+
+/*
+ * Warns about each unknown key, and names the known one that it resembles. strict: reports it as an
+ * error. last: the number of the file's lines; what follows are settings from the command line.
+ * Returns 0, or -EINVAL after an error was reported.
+ */
+int vmkeys_check(const char *path, const char *text, int last, bool strict);
+
+/* Returns the number of the line that sets the key; the last one counts. 0: none does. */
+int vmkeys_line(const char *text, const char *key);
 
 #endif

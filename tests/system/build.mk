@@ -4,7 +4,7 @@
 # of it.
 
 SYSTEM := build/tests/system
-SYSTEM_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -Ihypervisor/include/public -I$(SCHEMA)
+SYSTEM_CFLAGS := $(HOST_CFLAGS) -Itests/tools -Idom0-tools/libcleave -Ihypervisor/include/public -I$(SCHEMA)
 SYSTEM_OBJECTS := $(patsubst tests/system/%.c,$(SYSTEM)/%.o,$(wildcard tests/system/*.c))
 
 ALL_TARGETS += $(SYSTEM)/system
@@ -14,7 +14,12 @@ $(SYSTEM)/%.o: tests/system/%.c | $(SCHEMA_HEADER) build/deps.mk
 	@mkdir -p $(@D)
 	$(CC) $(SYSTEM_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(SYSTEM)/system: $(SYSTEM_OBJECTS) $(LIBCLEAVE)
+# the validator of JSON, which the host tests use, too
+$(SYSTEM)/schema.o: tests/tools/schema.c | build/deps.mk
+	@mkdir -p $(@D)
+	$(CC) $(SYSTEM_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(SYSTEM)/system: $(SYSTEM_OBJECTS) $(SYSTEM)/schema.o $(LIBCLEAVE)
 	$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka -lxencall -lxenforeignmemory $(TOOLS_LIBS)
 
 -include $(wildcard $(SYSTEM)/*.d)

@@ -1,80 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Whether a text is JSON (RFC 8259): a recursive descent that only accepts or refuses.
- */
-#include <ctype.h>
-#include <string.h>
-
+/* JSON output of cleave, checked by the schemas of dom0-tools/schema as dom0 has them. */
 #include "system.h"
 
-static bool value(const char **at);
+#include "schema.h"
 
-static void space(const char **at) { *at += strspn(*at, " \t\r\n"); }
-
-static bool string(const char **at)
-{
-    if (*(*at)++ != '"')
-        return false;
-    for (; **at && **at != '"'; (*at)++) {
-        if ((unsigned char)**at < 0x20)
-            return false;
-        if (**at == '\\' && !strchr("\"\\/bfnrtu", *++*at))
-            return false;
-    }
-    return *(*at)++ == '"';
-}
-
-static bool number(const char **at)
-{
-    const char *begin = *at;
-
-    *at += **at == '-';
-    if (**at == '0' && isdigit((unsigned char)(*at)[1]))
-        return false;
-    *at += strspn(*at, "0123456789.eE+-");
-    return *at > begin;
-}
-
-/* The members of an object or the values of a list, up to the bracket that ends it. */
-static bool members(const char **at, char end)
-{
-    space(at);
-    if (**at == end)
-        return *(*at)++;
-    for (;;) {
-        space(at);
-        if (end == '}') {
-            if (!string(at))
-                return false;
-            space(at);
-            if (*(*at)++ != ':')
-                return false;
-        }
-        if (!value(at))
-            return false;
-        space(at);
-        if (**at == end)
-            return *(*at)++;
-        if (*(*at)++ != ',')
-            return false;
-    }
-}
-
-static bool value(const char **at)
-{
-    space(at);
-    switch (**at) {
-    case '{': (*at)++; return members(at, '}');
-    case '[': (*at)++; return members(at, ']');
-    case '"': return string(at);
-    default: return number(at);
-    }
-}
+#define SCHEMAS "/usr/share/cleave/schema"
 
 bool json_is_valid(const char *text)
 {
-    if (!value(&text))
-        return false;
-    space(&text);
-    return !*text;
+    json_error_t error;
+    json_t *value = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+
+    json_decref(value);
+    return value;
+}
+
+static void assert_obeys(json_t *value, const json_error_t *error, const char *schema)
+{
+    char problem[256];
+
+    if (!value)
+        fail_msg("line %d: %s", error->line, error->text);
+    if (!schema_check(SCHEMAS, schema, value, problem))
+        fail_msg("%s.json: %s", schema, problem);
+    json_decref(value);
+}
+
+void assert_json(const char *text, const char *schema)
+{
+    json_error_t error;
+
+    assert_obeys(json_loads(text, JSON_REJECT_DUPLICATES, &error), &error, schema);
+}
+
+void assert_json_file(const char *path, const char *schema)
+{
+    json_error_t error;
+
+    assert_obeys(json_load_file(path, JSON_REJECT_DUPLICATES, &error), &error, schema);
 }

@@ -110,6 +110,9 @@ struct cleave_stretch core_stretch(void);
 bool core_hold(unsigned int lock, struct cleave_hold *hold);
 
 bool json_is_valid(const char *text);
+/* The test fails unless the JSON is as the schema of that name allows (dom0-tools/schema). */
+void assert_json(const char *text, const char *schema);
+void assert_json_file(const char *path, const char *schema);
 
 /* --- each test's begin and end ---------------------------------------------------------------- */
 

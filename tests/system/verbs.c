@@ -113,16 +113,14 @@ static void an_unknown_key_is_warned_about_by_name(void **state)
 
 static void each_verb_has_help_and_json(void **state)
 {
-    static const char *const verbs[] = { "pause", "unpause", "destroy" };
+    static const char *const verbs[] = { "unpause", "pause", "destroy" };
 
     (void)state;
     assert_words(run_ok("cleave help")->out, "create|shutdown|dmesg|version");
     assert_string_equal(run_ok("cleave --version")->out, run_ok("cleave version")->out);
     assert_words(run_ok("cleave help --json")->out, "\"verb\": \"help\"|\"shutdown\"|\"wait\"");
-    assert_words(run_ok("cleave dmesg --json | head -c 2000")->out, "\"messages\": [");
     assert_words(run_ok("cleave create --json -p /guests/hello.cfg")->out,
                  "\"create\"|\"name\": \"hello\"|\"id\"");
-    run_ok("cleave unpause hello");
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         assert_words(run_ok("cleave %s --help", verbs[i])->out, "usage|--json");
         assert_words(run_ok("cleave %s hello --json", verbs[i])->out,
@@ -148,16 +146,35 @@ static void list_shows_names_and_states(void **state)
     assert_non_null(strstr(run_ok("cleave list %u", domid)->out, "hello"));
 }
 
-static void json_is_valid_json(void **state)
+/* Each verb's output is as its schema promises. */
+static void json_obeys_the_schemas(void **state)
 {
+    static const char *const verbs[] = { "unpause", "pause", "unpause", "list", "reboot" };
+    int domid;
+
     (void)state;
-    run_ok("cleave create -p /guests/hello.cfg");
-    assert_true(json_is_valid(run_ok("cleave list --json")->out));
-    assert_true(json_is_valid(run_ok("cleave list --json hello")->out));
-    assert_true(json_is_valid(run_ok("cleave info --json")->out));
+    assert_json(run_ok("cleave create --json /guests/hello.cfg -p")->out, "create");
+    assert_json(run_ok("cleave list --json")->out, "list");
+    assert_json(run_ok("cleave info --json")->out, "info");
+    assert_json(run_ok("cleave version --json")->out, "version");
+    assert_json(run_ok("cleave help --json")->out, "help");
+    assert_json(run_ok("cleave help list --json")->out, "help");
+    run_ok("cleave dmesg --json >/tmp/vm/dmesg");
+    assert_json_file("/tmp/vm/dmesg", "dmesg");
+    domid = domid_of("hello");
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (strcmp(verbs[i], "reboot") == 0)
+            AWAIT(heartbeat(domid_of("hello")) > 0, 20);
+        assert_json(run_ok("cleave %s hello --json", verbs[i])->out, verbs[i]);
+    }
+    AWAIT(domid_of("hello") > domid && heartbeat(domid_of("hello")) > 0, 30);
+    assert_json(run_ok("cleave shutdown hello -w --json")->out, "shutdown");
+    AWAIT(guests() == 0, 20);
+    run_ok("cleave create /guests/hello.cfg");
+    assert_json(run_ok("cleave destroy hello --json")->out, "destroy");
+    assert_json(run("cleave destroy hello --json")->out, "error");
     /* the checker can say no */
     assert_false(json_is_valid("{ \"a\": 1, }"));
-    assert_false(json_is_valid("[1 2]"));
 }
 
 static void info_describes_the_machine(void **state)
@@ -312,7 +329,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(an_unknown_key_is_warned_about_by_name),
     SYSTEM_TEST(each_verb_has_help_and_json),
     SYSTEM_TEST(list_shows_names_and_states),
-    SYSTEM_TEST(json_is_valid_json),
+    SYSTEM_TEST(json_obeys_the_schemas),
     SYSTEM_TEST(info_describes_the_machine),
     SYSTEM_TEST(the_core_takes_little_memory),
     SYSTEM_TEST(pause_stops_a_guest_and_unpause_lets_it_go_on),

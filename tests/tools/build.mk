@@ -23,3 +23,12 @@ $(INTERFACE_TEST): tests/tools/interface_test.c $(INTERFACE_TESTED) $(wildcard d
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Idom0-tools/libcleave -Idom0-tools/cleave -I$(SCHEMA) \
 	    -DGENERATED='"$(TOOLS)/cleave/generated"' -o $@ $(filter %.c,$^) $(LIBCLEAVE) -lcmocka $(TOOLS_LIBS)
+
+# The schemas of JSON output, and the validator that the system tests use, too.
+SCHEMA_TEST := build/tests/tools/schema_test
+
+CHECK_UNIT += $(SCHEMA_TEST)
+$(SCHEMA_TEST): | build/deps.mk
+$(SCHEMA_TEST): tests/tools/schema_test.c tests/tools/schema.c tests/tools/schema.h $(CLEAVE_SCHEMAS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka -ljansson

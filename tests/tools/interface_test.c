@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of verbs, and what is made from it: the parser, the man page and the completions of bash, zsh and
- * fish. The latter are compared as the build made them. Run from the tree's root.
+ * The table of verbs, and what is made from it: the parser, the man page, the completions of bash,
+ * zsh and fish. The latter are compared as the build made them. Run from the tree's root.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "command.h"
@@ -34,6 +35,7 @@ static void each_row_is_complete_and_unambiguous(void **state)
     (void)state;
     for (size_t i = 0; i < command_count; i++) {
         const struct command *command = &commands[i];
+        char schema[64];
         bool json = strcmp(command->name, "console") == 0;
 
         print_message("  %s\n", command->name);
@@ -45,7 +47,10 @@ static void each_row_is_complete_and_unambiguous(void **state)
         for (int a = 0; command->options[a]; a++) {
             const struct option_words *words = &option_words[command->options[a]];
 
-            json |= command->options[a] == OPTION_JSON;
+            if (command->options[a] == OPTION_JSON) {
+                snprintf(schema, sizeof(schema), "dom0-tools/schema/%s.json", command->name);
+                json = access(schema, R_OK) == 0;
+            }
             assert_non_null(words->name);
             assert_non_null(words->help);
             assert_true(words->letter != option_words[OPTION_HELP].letter);
@@ -148,7 +153,7 @@ static char *generated(const char *name)
     return text;
 }
 
-/* The part of the text that is about a verb, from the words that introduce it to those of the next. */
+/* The text's part about a verb, from the words that introduce it to those of the next. */
 static char *section(const char *text, const char *format, size_t verb)
 {
     char begin[96], end[96];

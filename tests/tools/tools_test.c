@@ -129,6 +129,51 @@ static void numbers_are_numbers_and_nothing_else(void **state)
         assert_setting_refused(refused[i][0], refused[i][1]);
 }
 
+/* The answer names the line, the unit and what to write instead. */
+static void memory_is_in_mib(void **state)
+{
+    struct vmfile vm;
+
+    (void)state;
+    assert_setting_refused("memory='4G'", "without a unit: memory = 4096");
+    assert_setting_refused("maxmem='2 GiB'", "number of MiB, without a unit: maxmem = 2048");
+    assert_setting_refused("memory='abc'", "memory = \"abc\" is not a whole number: it must be a "
+                                           "number of MiB");
+    assert_setting_refused("memory=0", "memory = 0 MiB");
+    assert_true(read_text("type='pvh'\nname='a'\nmemory='4G'\nkernel='/k'\n", NULL, &vm) < 0);
+    vmfile_free(&vm);
+    assert_one_line("VM file vm.cfg:3: memory");
+}
+
+static int read_strictly(void *arg)
+{
+    struct vmfile *vm = arg;
+
+    return vmfile_read_strict("vm.cfg", NULL, 0, vm);
+}
+
+static void a_misspelt_key_is_named_with_its_line(void **state)
+{
+    static const char text[] = BASE "# memroy=1\nmemroy=8\nextra='frob=1'\nfrob=[\n'a=b'\n]\n";
+    static char setting[] = "nmae='b'";
+    struct vmfile vm;
+
+    (void)state;
+    assert_int_equal(read_text(text, setting, &vm), 0);
+    vmfile_free(&vm);
+    assert_non_null(strstr(said,
+                           "warning: VM file vm.cfg:6: the key \"memroy\" is unknown and has no "
+                           "effect: did you mean \"memory\"?\n"));
+    assert_non_null(strstr(said, "vm.cfg:8: the key \"frob\" is unknown and has no effect\n"));
+    assert_non_null(strstr(said, "vm.cfg: the key \"nmae\" is unknown and has no effect: did you "
+                                 "mean \"name\"?\n"));
+    assert_null(strstr(said, "\"a\""));
+    assert_true(hear(read_strictly, &vm) < 0);
+    vmfile_free(&vm);
+    assert_one_line("vm.cfg:6: the key \"memroy\" is unknown: did you mean \"memory\"?");
+    assert_int_equal(report_class(&report), REPORT_USAGE);
+}
+
 static void cpus_are_ranges_and_exclusions(void **state)
 {
     struct vmfile vm;
@@ -387,6 +432,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_numbers_and_nothing_else),
+        cmocka_unit_test(memory_is_in_mib),
+        cmocka_unit_test(a_misspelt_key_is_named_with_its_line),
         cmocka_unit_test(cpus_are_ranges_and_exclusions),
         cmocka_unit_test(devices_have_exact_names_and_addresses),
         cmocka_unit_test(relative_paths_are_those_of_the_caller),
