@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Measures the cost of single operations in TSC ticks: the minimum of many rounds, minus the overhead of
- * measuring. With `ICOUNT=1` on one CPU a tick is one executed instruction, so the numbers are exact and
- * reproducible; otherwise they are times. Prints one line per row: "bench NAME VALUE". Starts in xAPIC mode
- * ("xapic" in the VM file) to measure the APIC page; x2APIC mode comes last. With "rows=two" in extra and
- * vcpus=2, only the rows with two vCPUs. mark.h: how the bench rig counts other events.
+ * Measures the cost of single operations in TSC ticks: the minimum of many rounds, minus the
+ * overhead of measuring. With `ICOUNT=1` on one CPU a tick is one executed instruction, so the
+ * numbers are exact and reproducible; otherwise they are times. Prints one line per row: "bench
+ * NAME VALUE". Starts in xAPIC mode ("xapic" in the VM file) to measure the APIC page; x2APIC mode
+ * comes last. With "rows=two" in extra and vcpus=2, only the rows with two vCPUs. mark.h: how the
+ * bench rig counts other events.
  */
 #include "apic.h"
 #include "evtchn.h"
@@ -33,8 +34,8 @@ static volatile uint64_t handler_at;
 static volatile uint32_t *hole;
 
 /*
- * Measures one round of op in ticks. Interrupts are off, unless a row enables them, to exclude unrelated
- * events.
+ * Measures one round of op in ticks. Interrupts are off, unless a row enables them, to exclude
+ * unrelated events.
  */
 static uint64_t ticks_of(void (*op)(void))
 {
@@ -116,7 +117,10 @@ static void on_event(evtchn_port_t port, void *arg)
     handler_at = rdtsc();
 }
 
-/* Measures from the hypercall that raises the event to the start of its handler, with interrupts on. */
+/*
+ * Measures from the hypercall that raises the event to the start of its handler, with interrupts
+ * on.
+ */
 static uint64_t until_handler(void (*op)(void))
 {
     uint64_t best = ~0UL;
@@ -140,8 +144,8 @@ static uint64_t until_handler(void (*op)(void))
 }
 
 /*
- * Measures from the timer's expiry to the start of its handler, while the guest only computes. A tick is a
- * nanosecond here.
+ * Measures from the timer's expiry to the start of its handler, while the guest only computes. A
+ * tick is a nanosecond here.
  */
 static uint64_t fire_to_handler(void)
 {
@@ -268,7 +272,10 @@ static void bench_two(void)
 
 int guest_main(void)
 {
-    static const struct { const char *name; void (*op)(void); } rows[] = {
+    static const struct {
+        const char *name;
+        void (*op)(void);
+    } rows[] = {
         { "cpuid", op_cpuid },
         { "hypercall_xen_version", op_version },
         { "hypercall_extraversion_copyout", op_extraversion },

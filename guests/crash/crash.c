@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest that ends by a triple fault. An empty IDT turns the breakpoint into #GP, that into a double fault,
- * and that into a shutdown (AMD APM vol. 2, 8.2.9, 15.14.3). The hypervisor must report SHUTDOWN_crash for
- * this domain, and no other domain may be affected. A word on the command line selects another way:
+ * A guest that ends by a triple fault. An empty IDT turns the breakpoint into #GP, that into a
+ * double fault, and that into a shutdown (AMD APM vol. 2, 8.2.9, 15.14.3). The hypervisor must
+ * report SHUTDOWN_crash for this domain, and no other domain may be affected. A word on the command
+ * line selects another way:
  *   exception  an unexpected #UD; the guest's own handler prints it and reports the crash
  *   panic      the same without an exception
  *   hole       a read of a hole (Xen returns ones)
@@ -36,7 +37,7 @@ static void die_execute(void) { ((void (*)(void))HOLE)(); }
 
 static void die_mmio(void)
 {
-    asm volatile("push %0; pop %%rax" :: "m"(*(volatile uint64_t *)APIC_MMIO) : "rax");
+    asm volatile("push %0; pop %%rax" ::"m"(*(volatile uint64_t *)APIC_MMIO) : "rax");
 }
 
 static void die_cr3(void)
@@ -44,7 +45,7 @@ static void die_cr3(void)
     uint64_t cr3;
 
     asm volatile("mov %%cr3, %0" : "=r"(cr3));
-    asm volatile("mov %0, %%cr3" :: "r"(cr3 | CR3_RESERVED) : "memory");
+    asm volatile("mov %0, %%cr3" ::"r"(cr3 | CR3_RESERVED) : "memory");
 }
 
 static void die_cr0(void)
@@ -52,7 +53,7 @@ static void die_cr0(void)
     uint64_t cr0;
 
     asm volatile("mov %%cr0, %0" : "=r"(cr0));
-    asm volatile("mov %0, %%cr0" :: "r"(cr0 | 1UL << 29)); /* NW without CD */
+    asm volatile("mov %0, %%cr0" ::"r"(cr0 | 1UL << 29)); /* NW without CD */
 }
 
 static void die_cr4(void)
@@ -60,13 +61,13 @@ static void die_cr4(void)
     uint64_t cr4;
 
     asm volatile("mov %%cr4, %0" : "=r"(cr4));
-    asm volatile("mov %0, %%cr4" :: "r"(cr4 | 1UL << 40));
+    asm volatile("mov %0, %%cr4" ::"r"(cr4 | 1UL << 40));
 }
 
-static void die_dr7(void) { asm volatile("mov %0, %%dr7" :: "r"(1UL << 40)); }
+static void die_dr7(void) { asm volatile("mov %0, %%dr7" ::"r"(1UL << 40)); }
 
-static void die_tables(void) { asm volatile("mov %0, %%cr3" :: "r"(HOLE) : "memory"); }
-static void die_apic(void) { asm volatile("mov %0, %%cr3" :: "r"(APIC_MMIO) : "memory"); }
+static void die_tables(void) { asm volatile("mov %0, %%cr3" ::"r"(HOLE) : "memory"); }
+static void die_apic(void) { asm volatile("mov %0, %%cr3" ::"r"(APIC_MMIO) : "memory"); }
 
 static void die_own(void)
 {
@@ -74,16 +75,19 @@ static void die_own(void)
 
     asm volatile("mov %%cr3, %0" : "=r"(cr3));
     hypercall(__HYPERVISOR_xen_version, XENVER_capabilities, cr3, 0, 0, 0);
-    asm volatile("mov %0, %%cr3" :: "r"(cr3) : "memory");
+    asm volatile("mov %0, %%cr3" ::"r"(cr3) : "memory");
 }
 
-struct table_pointer { uint16_t limit; uint64_t base; } __attribute__((packed));
+struct table_pointer {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
 
 static void die_gdt(void)
 {
     struct table_pointer nowhere = { 0xffff, HOLE };
 
-    asm volatile("lgdt %0; push $0x40; push $0; lretq" :: "m"(nowhere));
+    asm volatile("lgdt %0; push $0x40; push $0; lretq" ::"m"(nowhere));
 }
 
 static void die_tss(void)
@@ -91,7 +95,7 @@ static void die_tss(void)
     uint64_t *gdt = vcpu_this()->gdt;
 
     gdt[3] = 0x67 | (HOLE & 0xffffff) << 16 | 0x89UL << 40 | (HOLE >> 24 & 0xff) << 56;
-    asm volatile("ltr %w0; ud2" :: "r"(0x18));
+    asm volatile("ltr %w0; ud2" ::"r"(0x18));
 }
 
 /* Descriptors of 32-bit code and data, and of two TSSs below 16 MiB. */
@@ -103,7 +107,7 @@ asm(".code64\n"
     "crash_task: push $8; push $1f; lretq\n"
     ".code32\n"
     "1: mov $0x10, %eax; mov %eax, %ds; mov %eax, %ss\n"
-    "mov %cr0, %eax; and $0x7fffffff, %eax; mov %eax, %cr0\n"     /* no paging, so no long mode */
+    "mov %cr0, %eax; and $0x7fffffff, %eax; mov %eax, %cr0\n" /* no paging, so no long mode */
     "mov $0x18, %eax; ltr %ax\n"
     "ljmp $0x20, $0\n"
     ".code64");
@@ -114,7 +118,7 @@ static void die_task(void)
 
     for (unsigned i = 3; i < ARRAY_SIZE(tasks); i++)
         tasks[i] |= (uint64_t)mem_page() << 16;
-    asm volatile("lgdt %0" :: "m"(pointer));
+    asm volatile("lgdt %0" ::"m"(pointer));
     crash_task();
 }
 
@@ -122,14 +126,29 @@ static void die_triple(void)
 {
     struct table_pointer none = { 0, 0 };
 
-    asm volatile("lidt %0; int3" :: "m"(none));
+    asm volatile("lidt %0; int3" ::"m"(none));
 }
 
-static const struct { const char *word; void (*die)(void); } deaths[] = {
-    { "exception", die_exception }, { "panic", die_panic }, { "hole", die_hole }, { "execute", die_execute },
-    { "mmio", die_mmio }, { "cr3", die_cr3 }, { "cr0", die_cr0 }, { "cr4", die_cr4 }, { "dr7", die_dr7 },
-    { "tables", die_tables }, { "apic", die_apic }, { "own", die_own }, { "gdt", die_gdt },
-    { "tss", die_tss }, { "task", die_task }, { "triple", die_triple },
+static const struct {
+    const char *word;
+    void (*die)(void);
+} deaths[] = {
+    { "exception", die_exception },
+    { "panic", die_panic },
+    { "hole", die_hole },
+    { "execute", die_execute },
+    { "mmio", die_mmio },
+    { "cr3", die_cr3 },
+    { "cr0", die_cr0 },
+    { "cr4", die_cr4 },
+    { "dr7", die_dr7 },
+    { "tables", die_tables },
+    { "apic", die_apic },
+    { "own", die_own },
+    { "gdt", die_gdt },
+    { "tss", die_tss },
+    { "task", die_task },
+    { "triple", die_triple },
 };
 
 int guest_main(void)

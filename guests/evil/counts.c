@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays that are too long, whose size overflows, that overlap, or that are endless. Endless arrays use
- * addresses that all map the same page (window.h). An interrupt of the same vCPU ends them by unmapping
- * these addresses, so reaching the end shows that a long hypercall allows interrupts. The chapter "endless"
- * runs two of them, each on a vCPU, until the domain is destroyed.
+ * Arrays that are too long, whose size overflows, that overlap, or that are endless. Endless arrays
+ * use addresses that all map the same page (window.h). An interrupt of the same vCPU ends them by
+ * unmapping these addresses, so reaching the end shows that a long hypercall allows interrupts. The
+ * chapter "endless" runs two of them, each on a vCPU, until the domain is destroyed.
  */
 #include "evil.h"
 
@@ -22,7 +22,7 @@
 
 #define ENDLESS_NS (5 * NS_PER_MS)
 
-static uint64_t page;               /* holds the arrays */
+static uint64_t page; /* holds the arrays */
 
 /* --- without an end --- */
 
@@ -33,7 +33,10 @@ static void end_of_array(evtchn_port_t port, void *arg)
     window_alias(0);
 }
 
-struct array_call { uint64_t nr, a, b, c; const char *what; };
+struct array_call {
+    uint64_t nr, a, b, c;
+    const char *what;
+};
 
 /* Runs a call that an interrupt ends after some ms, by unmapping the array. */
 static void endless(const struct array_call *call)
@@ -50,14 +53,21 @@ static void endless(const struct array_call *call)
 
 static const struct array_call endless_calls[] = {
     { __HYPERVISOR_multicall, ALIASES, 0xffffffff, 0, "multicall without an end" },
-    { __HYPERVISOR_grant_table_op, GNTTABOP_copy, ALIASES, 0x7fffffff, "grant copy without an end" },
-    { __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, ALIASES, 0x7fffffff, "grant map without an end" },
-    { __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, ALIASES, 0x7fffffff, "unmap without an end" },
-    { __HYPERVISOR_grant_table_op, GNTTABOP_query_size, ALIASES, 0x7fffffff, "query_size without an end" },
+    { __HYPERVISOR_grant_table_op, GNTTABOP_copy, ALIASES, 0x7fffffff,
+      "grant copy without an end" },
+    { __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, ALIASES, 0x7fffffff,
+      "grant map without an end" },
+    { __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, ALIASES, 0x7fffffff,
+      "unmap without an end" },
+    { __HYPERVISOR_grant_table_op, GNTTABOP_query_size, ALIASES, 0x7fffffff,
+      "query_size without an end" },
     { __HYPERVISOR_console_io, 0, 0x7fffffff, ALIASES, "a text without an end" },
 };
 
-/* Fills the array with carriage returns, which are not printed; as other structures they are invalid. */
+/*
+ * Fills the array with carriage returns, which are not printed; as other structures they are
+ * invalid.
+ */
 static void fill_for(const struct array_call *call)
 {
     memset((void *)page, call->nr == __HYPERVISOR_multicall ? 0xff : '\r', PAGE_SIZE);
@@ -75,7 +85,9 @@ static void arrays_without_an_end(void)
 
 /* --- counts --- */
 
-struct run { uint64_t nr, a, b, c; };
+struct run {
+    uint64_t nr, a, b, c;
+};
 
 static void run(void *arg)
 {
@@ -88,8 +100,8 @@ static void run(void *arg)
 static void counts_of_arrays(void)
 {
     static const uint64_t counts[] = {
-        1, 0x7fffffff, 0x80000000, 0xffffffff, 1UL << 32, (1UL << 32) + 1, 1UL << 58, 1UL << 61, 1UL << 63,
-        -1UL,
+        1,         0x7fffffff, 0x80000000, 0xffffffff, 1UL << 32, (1UL << 32) + 1,
+        1UL << 58, 1UL << 61,  1UL << 63,  -1UL,
     };
     uint64_t at = window_map(0, page | PTE_RW);
 
@@ -116,7 +128,9 @@ static uint64_t pages_now(void)
 /* Uses an array with gfns of holes: each is populated at most once, and returned. */
 static void extents(uint64_t count, unsigned order, uint64_t hole)
 {
-    struct xen_memory_reservation r = { .nr_extents = count, .extent_order = order, .domid = DOMID_SELF };
+    struct xen_memory_reservation r = { .nr_extents = count,
+                                        .extent_order = order,
+                                        .domid = DOMID_SELF };
     uint64_t *gfns = (uint64_t *)page, before = pages_now();
     long taken, given;
 
@@ -129,15 +143,15 @@ static void extents(uint64_t count, unsigned order, uint64_t hole)
     evil_expect(pages_now() == before, "pages after giving back", pages_now() - before);
     /* forged continuation states */
     for (unsigned i = 6; i < 64; i += 3)
-        evil_try(run, &(struct run){ __HYPERVISOR_memory_op, XENMEM_decrease_reservation | -1UL << i,
-                                     (uint64_t)&r, 0 });
+        evil_try(run, &(struct run){ __HYPERVISOR_memory_op,
+                                     XENMEM_decrease_reservation | -1UL << i, (uint64_t)&r, 0 });
 }
 
 static void counts_of_extents(void)
 {
     static const uint64_t counts[] = {
-        0, 1, 1UL << 10, (1UL << 26) - 1, 1UL << 26, 1UL << 31, 0xffffffff, 1UL << 32, 1UL << 61, 1UL << 63,
-        -1UL,
+        0,          1,         1UL << 10, (1UL << 26) - 1, 1UL << 26, 1UL << 31,
+        0xffffffff, 1UL << 32, 1UL << 61, 1UL << 63,       -1UL,
     };
     static const unsigned orders[] = { 0, 1, 9, 10, 18, 31, 32, 52, 63, 64, ~0u };
     uint64_t hole = mem_hole(PAGE_SIZE / 8);
@@ -153,8 +167,11 @@ static void counts_of_extents(void)
 static void other_counts(void)
 {
     static const uint32_t counts[] = { 129, 1u << 29, 1u << 30, 1u << 31, ~0u };
-    struct xen_add_to_physmap range = { .domid = DOMID_SELF, .size = 0xffff, .space = XENMAPSPACE_gmfn_range,
-                                        .idx = -2UL, .gpfn = -2UL };
+    struct xen_add_to_physmap range = { .domid = DOMID_SELF,
+                                        .size = 0xffff,
+                                        .space = XENMAPSPACE_gmfn_range,
+                                        .idx = -2UL,
+                                        .gpfn = -2UL };
 
     for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
         struct sched_poll poll = { .nr_ports = counts[i], .timeout = 1 };
@@ -162,13 +179,16 @@ static void other_counts(void)
 
         set_xen_guest_handle_raw(poll.ports, (evtchn_port_t *)page);
         set_xen_guest_handle_raw(map.buffer, (void *)WINDOW_AT(0));
-        evil_expect(hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll) < 0, "poll of too many ports",
-                    counts[i]);
-        evil_try(run, &(struct run){ __HYPERVISOR_memory_op, XENMEM_memory_map, (uint64_t)&map, 0 });
+        evil_expect(hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll) < 0,
+                    "poll of too many ports", counts[i]);
+        evil_try(run,
+                 &(struct run){ __HYPERVISOR_memory_op, XENMEM_memory_map, (uint64_t)&map, 0 });
     }
-    evil_try(run, &(struct run){ __HYPERVISOR_memory_op, XENMEM_add_to_physmap, (uint64_t)&range, 0 });
+    evil_try(run,
+             &(struct run){ __HYPERVISOR_memory_op, XENMEM_add_to_physmap, (uint64_t)&range, 0 });
     range.idx = range.gpfn = 1UL << 40;
-    evil_try(run, &(struct run){ __HYPERVISOR_memory_op, XENMEM_add_to_physmap, (uint64_t)&range, 0 });
+    evil_try(run,
+             &(struct run){ __HYPERVISOR_memory_op, XENMEM_add_to_physmap, (uint64_t)&range, 0 });
 }
 
 /* --- over one another --- */
@@ -186,7 +206,9 @@ static void reservation_of_itself(unsigned op)
     evil_try(run, &(struct run){ __HYPERVISOR_memory_op, op, page, 0 });
 }
 
-/* Uses one array for indexes, frame numbers and errors. shared_info moves around, and is restored. */
+/*
+ * Uses one array for indexes, frame numbers and errors. shared_info moves around, and is restored.
+ */
 static void arrays_over_one_another(void)
 {
     struct xen_add_to_physmap_batch *batch = (void *)page;
@@ -196,13 +218,15 @@ static void arrays_over_one_another(void)
     for (unsigned shift = 0; shift < 64; shift += 4) {
         for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
             ((uint64_t *)page)[i] = i % 2 ? hole + i : 0;
-        *batch = (struct xen_add_to_physmap_batch){ .domid = DOMID_SELF, .space = XENMAPSPACE_shared_info,
+        *batch = (struct xen_add_to_physmap_batch){ .domid = DOMID_SELF,
+                                                    .space = XENMAPSPACE_shared_info,
                                                     .size = 0xffff };
         window_alias(page);
         set_xen_guest_handle_raw(batch->idxs, (xen_ulong_t *)(ALIASES + shift));
         set_xen_guest_handle_raw(batch->gpfns, (xen_pfn_t *)(ALIASES + 8));
         set_xen_guest_handle_raw(batch->errs, (int *)(ALIASES + shift / 2));
-        evil_try(run, &(struct run){ __HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch, page, 0 });
+        evil_try(run,
+                 &(struct run){ __HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch, page, 0 });
         evtchn_repair_shared();
     }
     window_alias(0);
@@ -213,7 +237,9 @@ static void arrays_over_one_another(void)
         for (unsigned i = 0; i < 8; i++)
             copy[i] = (struct gnttab_copy){
                 .source = { .u.gmfn = page >> PAGE_SHIFT, .domid = DOMID_SELF, .offset = offset },
-                .dest = { .u.gmfn = page >> PAGE_SHIFT, .domid = DOMID_SELF, .offset = 128 - offset },
+                .dest = { .u.gmfn = page >> PAGE_SHIFT,
+                          .domid = DOMID_SELF,
+                          .offset = 128 - offset },
                 .len = 2048,
             };
         evil_try(run, &(struct run){ __HYPERVISOR_grant_table_op, GNTTABOP_copy, page, 8 });
@@ -227,7 +253,9 @@ static void multicalls_in_themselves(void)
     for (unsigned at = 0; at < 8; at++) {
         for (unsigned i = 0; i < 32; i++)
             calls[i] = (struct multicall_entry){
-                __HYPERVISOR_xen_version, 0, { XENVER_compile_info, page + i * sizeof(*calls) + at * 16 },
+                __HYPERVISOR_xen_version,
+                0,
+                { XENVER_compile_info, page + i * sizeof(*calls) + at * 16 },
             };
         calls[at].op = __HYPERVISOR_multicall;
         calls[at].args[0] = page;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hostile guest. It makes every hypercall with invalid arguments, or (by a word on the command line)
- * accesses every MSR, port and CPUID leaf, or executes every privileged instruction. It may get errors and
- * exceptions, but must not affect others. Calls that legitimately end this domain (a valid shutdown, taking
- * its only vCPU down) are left out.
+ * A hostile guest. It makes every hypercall with invalid arguments, or (by a word on the command
+ * line) accesses every MSR, port and CPUID leaf, or executes every privileged instruction. It may
+ * get errors and exceptions, but must not affect others. Calls that legitimately end this domain (a
+ * valid shutdown, taking its only vCPU down) are left out.
  *
- * "evil: done, N calls, still alive" is the line that a test waits for; the domain then powers itself off.
- * Words: hypercalls (also the default), msr, ports, cpuid, privileged, storms, races (two vCPUs), wakes,
- * structures, locks, all; endless, timers, far (never end); verbose. Read next: hypercalls.c, structures.c,
- * storms.c, cpu.c.
+ * "evil: done, N calls, still alive" is the line that a test waits for; the domain then powers
+ * itself off. Words: hypercalls (also the default), msr, ports, cpuid, privileged, storms, races
+ * (two vCPUs), wakes, structures, locks, all; endless, timers, far (never end); verbose. Read next:
+ * hypercalls.c, structures.c, storms.c, cpu.c.
  */
 #include "evil.h"
 
@@ -32,15 +32,9 @@ static const struct chapter {
     const char *word;
     void (*run)(void);
 } chapters[] = {
-    { "hypercalls", evil_hypercalls },
-    { "cpuid", evil_cpuid },
-    { "msr", evil_msrs },
-    { "privileged", evil_privileged },
-    { "ports", evil_ports },
-    { "storms", evil_storms },
-    { "races", evil_races },
-    { "wakes", evil_wakes },
-    { "structures", evil_structures },
+    { "hypercalls", evil_hypercalls }, { "cpuid", evil_cpuid }, { "msr", evil_msrs },
+    { "privileged", evil_privileged }, { "ports", evil_ports }, { "storms", evil_storms },
+    { "races", evil_races },           { "wakes", evil_wakes }, { "structures", evil_structures },
     { "locks", evil_locks },
 };
 

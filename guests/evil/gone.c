@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions on a page that the guest has returned. Those that compilers use on memory must read ones and
- * have no effect, like on any hole. Others must raise a fault, and not end the guest.
+ * Instructions on a page that the guest has returned. Those that compilers use on memory must read
+ * ones and have no effect, like on any hole. Others must raise a fault, and not end the guest.
  */
 #include "evil.h"
 
@@ -19,7 +19,10 @@ static void run_bt(void *arg)
 {
     (void)arg;
     result = 100; /* a bit of the second word */
-    asm volatile("bt %2, (%3); pushf; pop %0" : "=r"(flags), "+m"(*page) : "r"(result), "r"(page) : "cc");
+    asm volatile("bt %2, (%3); pushf; pop %0"
+                 : "=r"(flags), "+m"(*page)
+                 : "r"(result), "r"(page)
+                 : "cc");
 }
 
 static void run_bts(void *arg)
@@ -45,7 +48,9 @@ static void run_cmpxchg(void *arg)
 {
     (void)arg;
     result = ONES;
-    asm volatile("lock cmpxchgq %3, %2; pushf; pop %1" : "+a"(result), "=r"(flags), "+m"(*page) : "r"(0UL)
+    asm volatile("lock cmpxchgq %3, %2; pushf; pop %1"
+                 : "+a"(result), "=r"(flags), "+m"(*page)
+                 : "r"(0UL)
                  : "cc");
 }
 
@@ -53,7 +58,7 @@ static void run_xadd(void *arg)
 {
     (void)arg;
     result = 3;
-    asm volatile("lock xaddq %0, %2; pushf; pop %1" : "+r"(result), "=r"(flags), "+m"(*page) :: "cc");
+    asm volatile("lock xaddq %0, %2; pushf; pop %1" : "+r"(result), "=r"(flags), "+m"(*page)::"cc");
 }
 
 static void run_fxsave(void *arg)
@@ -62,9 +67,17 @@ static void run_fxsave(void *arg)
     asm volatile("fxsave64 %0" : "=m"(*page));
 }
 
-static const struct { void (*run)(void *); const char *name; uint64_t result, flags; } tries[] = {
-    { run_bt, "bt", 100, CARRY }, { run_bts, "bts", 0, CARRY }, { run_inc, "inc", 0, ZERO },
-    { run_add, "add", 4, CARRY }, { run_cmpxchg, "cmpxchg", ONES, ZERO }, { run_xadd, "xadd", ONES, CARRY },
+static const struct {
+    void (*run)(void *);
+    const char *name;
+    uint64_t result, flags;
+} tries[] = {
+    { run_bt, "bt", 100, CARRY },
+    { run_bts, "bts", 0, CARRY },
+    { run_inc, "inc", 0, ZERO },
+    { run_add, "add", 4, CARRY },
+    { run_cmpxchg, "cmpxchg", ONES, ZERO },
+    { run_xadd, "xadd", ONES, CARRY },
 };
 
 void evil_gone(void)

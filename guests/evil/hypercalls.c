@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every hypercall number with every small sub-operation, and arguments at the boundaries: 0, -1, huge,
- * misaligned, pointers into a hole, across a page end, non-canonical, and valid pointers to invalid
- * contents. Valid pointers lead to a scratch page followed by a hole, so that a handler that reads on stops
- * soon and does not overwrite this guest. For the same reason small numbers are not valid pointers: their
- * frames are returned.
+ * Every hypercall number with every small sub-operation, and arguments at the boundaries: 0, -1,
+ * huge, misaligned, pointers into a hole, across a page end, non-canonical, and valid pointers to
+ * invalid contents. Valid pointers lead to a scratch page followed by a hole, so that a handler
+ * that reads on stops soon and does not overwrite this guest. For the same reason small numbers are
+ * not valid pointers: their frames are returned.
  */
 #include "evil.h"
 
@@ -21,9 +21,11 @@
 
 #define SUBOPS 64
 
-struct call { uint64_t nr, a, b, c; };
+struct call {
+    uint64_t nr, a, b, c;
+};
 
-static uint64_t scratch;            /* a page followed by a hole */
+static uint64_t scratch; /* a page followed by a hole */
 static uint64_t first[SUBOPS + 16], second[16], third[4];
 static unsigned first_count, second_count, third_count;
 static uint64_t seed = 0x9e3779b97f4a7c15;
@@ -45,17 +47,10 @@ static void fill_scratch(enum contents contents)
 
     for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words); i++) {
         switch (contents) {
-        case ONES:
-            words[i] = -1UL;
-            break;
-        case SELF_WORDS:
-            words[i] = DOMID_SELF * 0x0001000100010001UL;
-            break;
-        case RANDOM:
-            words[i] = next_random();
-            break;
-        default:
-            words[i] = 0;
+        case ONES: words[i] = -1UL; break;
+        case SELF_WORDS: words[i] = DOMID_SELF * 0x0001000100010001UL; break;
+        case RANDOM: words[i] = next_random(); break;
+        default: words[i] = 0;
         }
     }
     if (contents == SELF_THEN_ZEROS)
@@ -142,8 +137,8 @@ static bool is_there(uint64_t nr)
 }
 
 /*
- * Calls without a valid pointer are made with one kind of contents only. "verbose" prints the time for each
- * number.
+ * Calls without a valid pointer are made with one kind of contents only. "verbose" prints the time
+ * for each number.
  */
 static void try_number(uint64_t nr, bool pointers_only)
 {
@@ -152,7 +147,8 @@ static void try_number(uint64_t nr, bool pointers_only)
     for (unsigned i = 0; i < first_count; i++)
         for (unsigned j = 0; j < second_count; j++)
             for (unsigned k = 0; k < third_count; k++)
-                if (!pointers_only || readable(first[i]) || readable(second[j]) || readable(third[k]))
+                if (!pointers_only || readable(first[i]) || readable(second[j]) ||
+                    readable(third[k]))
                     try_call(nr, first[i], second[j], third[k]);
     if (cmdline_has("verbose"))
         printf("evil: hypercall %lu: %lu ms\n", nr, (time_now() - start) / NS_PER_MS);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Takes shared locks of the core as often as possible: by ports and grants that do not exist, of this
- * domain and of others, and by console output. The core must not hold any of them for long, which
- * tests/system/stretch.c measures.
+ * Takes shared locks of the core as often as possible: by ports and grants that do not exist, of
+ * this domain and of others, and by console output. The core must not hold any of them for long,
+ * which tests/system/stretch.c measures.
  */
 #include "evil.h"
 
@@ -48,10 +48,13 @@ static void grants(void *page)
         struct gnttab_copy copy = {
             .source = { .u.ref = refs[i], .domid = 0 },
             .dest = { .u.gmfn = (uint64_t)page / PAGE_SIZE, .domid = DOMID_SELF },
-            .len = 16, .flags = GNTCOPY_source_gref,
+            .len = 16,
+            .flags = GNTCOPY_source_gref,
         };
         struct gnttab_map_grant_ref map = {
-            .host_addr = 0x70000000, .flags = GNTMAP_host_map, .ref = refs[i],
+            .host_addr = 0x70000000,
+            .flags = GNTMAP_host_map,
+            .ref = refs[i],
         };
 
         hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_copy, &copy, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Invalid descriptors, gates and returns, and code at CPL 3. Whatever succeeds reaches an invalid
- * instruction, so each try ends by an exception. Its handler needs the runtime's code segment, TSS and
- * first gates, which therefore are not changed. AMD APM vol. 2, 4.7, 4.8, 8.9.
+ * instruction, so each try ends by an exception. Its handler needs the runtime's code segment, TSS
+ * and first gates, which therefore are not changed. AMD APM vol. 2, 4.7, 4.8, 8.9.
  */
 #include "evil.h"
 
@@ -12,7 +12,7 @@
 #include "window.h"
 
 #define DESCRIPTORS 64
-#define USER_CODE 5                 /* their indexes; nonsense follows */
+#define USER_CODE 5 /* their indexes; nonsense follows */
 #define USER_DATA 6
 #define NONSENSE 7
 #define RPL_USER 3
@@ -29,18 +29,20 @@ struct table_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-static uint64_t *descriptors;       /* this vCPU's GDT in this chapter */
-static uint8_t *landing;            /* an invalid instruction: the target of jumps */
+static uint64_t *descriptors; /* this vCPU's GDT in this chapter */
+static uint8_t *landing;      /* an invalid instruction: the target of jumps */
 
 /*
- * Returns descriptors of every type and privilege. The next one is the upper half of a system descriptor.
+ * Returns descriptors of every type and privilege. The next one is the upper half of a system
+ * descriptor.
  */
 static uint64_t nonsense(unsigned i)
 {
-    static const uint64_t bases[] = { 0, 0xff00ffff00000000, 0x0000fd8000000000, 0x1200345600000000 };
+    static const uint64_t bases[] = { 0, 0xff00ffff00000000, 0x0000fd8000000000,
+                                      0x1200345600000000 };
 
-    return (uint64_t)(0x80 | (i / 32 % 4) << 5 | i % 32) << 40 | (uint64_t)(i % 7) << 52 | bases[i % 4] |
-           0xffff;
+    return (uint64_t)(0x80 | (i / 32 % 4) << 5 | i % 32) << 40 | (uint64_t)(i % 7) << 52 |
+           bases[i % 4] | 0xffff;
 }
 
 static void load_descriptors(void)
@@ -53,55 +55,66 @@ static void load_descriptors(void)
     descriptors[USER_DATA] = 0x00cff3000000ffff;
     for (unsigned i = NONSENSE; i < DESCRIPTORS; i++)
         descriptors[i] = nonsense(i);
-    asm volatile("lgdt %0" :: "m"(pointer));
+    asm volatile("lgdt %0" ::"m"(pointer));
 }
 
 /* --- selectors --- */
 
 static void far_return(void *arg)
 {
-    asm volatile("push %0; push %1; lretq" :: "r"(*(uint64_t *)arg), "r"(landing));
+    asm volatile("push %0; push %1; lretq" ::"r"(*(uint64_t *)arg), "r"(landing));
 }
 
 static void far_jump(void *arg)
 {
-    struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) to = {
-        (uint64_t)landing, *(uint64_t *)arg,
+    struct {
+        uint32_t offset;
+        uint16_t selector;
+    } __attribute__((packed)) to = {
+        (uint64_t)landing,
+        *(uint64_t *)arg,
     };
 
-    asm volatile("ljmp *%0" :: "m"(to));
+    asm volatile("ljmp *%0" ::"m"(to));
 }
 
 static void far_call(void *arg)
 {
-    struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) to = {
-        (uint64_t)landing, *(uint64_t *)arg,
+    struct {
+        uint32_t offset;
+        uint16_t selector;
+    } __attribute__((packed)) to = {
+        (uint64_t)landing,
+        *(uint64_t *)arg,
     };
 
-    asm volatile("lcall *%0" :: "m"(to));
+    asm volatile("lcall *%0" ::"m"(to));
 }
 
 static void load_ds(void *arg)
 {
-    asm volatile("mov %w0, %%ds; mov %w1, %%ds" :: "r"(*(uint64_t *)arg), "r"(0));
+    asm volatile("mov %w0, %%ds; mov %w1, %%ds" ::"r"(*(uint64_t *)arg), "r"(0));
 }
 
 static void load_fs(void *arg)
 {
-    asm volatile("mov %w0, %%fs; mov %w1, %%fs" :: "r"(*(uint64_t *)arg), "r"(0));
+    asm volatile("mov %w0, %%fs; mov %w1, %%fs" ::"r"(*(uint64_t *)arg), "r"(0));
 }
 
 static void load_ss(void *arg)
 {
-    asm volatile("mov %w0, %%ss; mov %w1, %%ss" :: "r"(*(uint64_t *)arg), "r"(DATA_SELECTOR));
+    asm volatile("mov %w0, %%ss; mov %w1, %%ss" ::"r"(*(uint64_t *)arg), "r"(DATA_SELECTOR));
 }
 
-static void load_ldt(void *arg) { asm volatile("lldt %w0; lldt %w1" :: "r"(*(uint64_t *)arg), "r"(0)); }
+static void load_ldt(void *arg)
+{
+    asm volatile("lldt %w0; lldt %w1" ::"r"(*(uint64_t *)arg), "r"(0));
+}
 
 /* Reloads the old TSS at once, because the next exception would read its stack from the new one. */
 static void load_task(void *arg)
 {
-    asm volatile("ltr %w0" :: "r"(*(uint64_t *)arg));
+    asm volatile("ltr %w0" ::"r"(*(uint64_t *)arg));
     trap_init();
 }
 
@@ -109,7 +122,9 @@ static void look_at(void *arg)
 {
     uint64_t rights = 0;
 
-    asm volatile("lar %w1, %k0; lsl %w1, %k0; verr %w1; verw %w1" : "+r"(rights) : "r"(*(uint64_t *)arg)
+    asm volatile("lar %w1, %k0; lsl %w1, %k0; verr %w1; verw %w1"
+                 : "+r"(rights)
+                 : "r"(*(uint64_t *)arg)
                  : "cc");
 }
 
@@ -132,10 +147,10 @@ static void try_selectors(void)
 
 static void interrupt(void *arg)
 {
-    static uint8_t code[4] = { 0xcd, 0, 0x0f, 0x0b };   /* int n; ud2 */
+    static uint8_t code[4] = { 0xcd, 0, 0x0f, 0x0b }; /* int n; ud2 */
 
     code[1] = *(uint8_t *)arg;
-    asm volatile("call *%0" :: "r"(code) : "memory");
+    asm volatile("call *%0" ::"r"(code) : "memory");
 }
 
 static void try_gates(void)
@@ -158,7 +173,7 @@ static void try_gates(void)
         for (unsigned n = GATES_FROM; n < GATES_TO; n++) {
             load_descriptors();
             pointer.base = (uint64_t)gates;
-            asm volatile("lidt %0" :: "m"(pointer));
+            asm volatile("lidt %0" ::"m"(pointer));
             evil_try(interrupt, &n);
         }
     }
@@ -166,11 +181,13 @@ static void try_gates(void)
 
 /* --- returns, including to CPL 3 --- */
 
-struct frame { uint64_t rip, cs, rflags, rsp, ss; };
+struct frame {
+    uint64_t rip, cs, rflags, rsp, ss;
+};
 
 static void interrupt_return(void *arg)
 {
-    asm volatile("mov %0, %%rsp; iretq" :: "r"(arg) : "memory");
+    asm volatile("mov %0, %%rsp; iretq" ::"r"(arg) : "memory");
 }
 
 static void try_returns(void)
@@ -184,8 +201,11 @@ static void try_returns(void)
     for (unsigned n = 0; n < ARRAY_SIZE(selectors) * ARRAY_SIZE(flags) * 9; n++) {
         unsigned pair = n / 9, place = n % 3;
         struct frame frame = {
-            place ? places[place] : (uint64_t)landing, selectors[pair % 6], flags[pair / 6],
-            places[n / 3 % 3], n % 2 ? DATA_SELECTOR : USER_DATA * 8 + RPL_USER,
+            place ? places[place] : (uint64_t)landing,
+            selectors[pair % 6],
+            flags[pair / 6],
+            places[n / 3 % 3],
+            n % 2 ? DATA_SELECTOR : USER_DATA * 8 + RPL_USER,
         };
 
         load_descriptors();

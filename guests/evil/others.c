@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accesses to others: every operation that names a domain, for dom0, the neighbours and the special domain
- * ids; frame numbers of the machine, of dom0 or of no domain; and dom0's hypercalls, with arguments that
- * would be valid from dom0. All must be refused.
+ * Accesses to others: every operation that names a domain, for dom0, the neighbours and the special
+ * domain ids; frame numbers of the machine, of dom0 or of no domain; and dom0's hypercalls, with
+ * arguments that would be valid from dom0. All must be refused.
  */
 #define __XEN_TOOLS__
 #include "evil.h"
@@ -23,11 +23,11 @@
 #define NEIGHBOURS 12
 #define REFS 16
 #define PORTS 32
-#define RAM_END_GFN 0x1000          /* above this guest's RAM, below the tools' special pages */
+#define RAM_END_GFN 0x1000 /* above this guest's RAM, below the tools' special pages */
 #define SPECIAL_GFN 0xfc000
 #define ONES 0xffffffffffffffffUL
 
-static uint64_t own_gfn;            /* an own page for calls that need one */
+static uint64_t own_gfn; /* an own page for calls that need one */
 static uint64_t hole_gfn;
 
 static long memory_op(unsigned op, void *argument)
@@ -48,15 +48,19 @@ static void memory_of(domid_t id)
     xen_pfn_t gfn = own_gfn;
     struct xen_memory_reservation r = { .nr_extents = 1, .domid = id };
     struct xen_memory_domain domain = { id };
-    struct xen_add_to_physmap add = { .domid = id, .space = XENMAPSPACE_gmfn, .idx = gfn, .gpfn = hole_gfn };
+    struct xen_add_to_physmap add = {
+        .domid = id, .space = XENMAPSPACE_gmfn, .idx = gfn, .gpfn = hole_gfn
+    };
     struct xen_remove_from_physmap remove = { .domid = id, .gpfn = gfn };
-    struct xen_mem_acquire_resource resource = { .domid = id, .type = XENMEM_resource_grant_table,
+    struct xen_mem_acquire_resource resource = { .domid = id,
+                                                 .type = XENMEM_resource_grant_table,
                                                  .nr_frames = 1 };
     xen_ulong_t index = 1;
     xen_pfn_t place = hole_gfn;
     int error = 0;
-    struct xen_add_to_physmap_batch batch = { .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign,
-                                              .size = 1, .u.foreign_domid = id };
+    struct xen_add_to_physmap_batch batch = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = 1, .u.foreign_domid = id
+    };
 
     set_xen_guest_handle(r.extent_start, &gfn);
     set_xen_guest_handle(resource.frame_list, &place);
@@ -83,13 +87,19 @@ static long grant_op(unsigned op, void *argument)
 static void grants_of(domid_t id)
 {
     for (grant_ref_t ref = 0; ref < REFS; ref++) {
-        struct gnttab_map_grant_ref map = { .host_addr = hole_gfn << PAGE_SHIFT, .ref = ref, .dom = id,
-                                            .flags = GNTMAP_host_map | (ref & 1 ? GNTMAP_readonly : 0) };
-        struct gnttab_copy in = { .source = { .u.ref = ref, .domid = id }, .len = 8,
+        struct gnttab_map_grant_ref map = { .host_addr = hole_gfn << PAGE_SHIFT,
+                                            .ref = ref,
+                                            .dom = id,
+                                            .flags = GNTMAP_host_map |
+                                                     (ref & 1 ? GNTMAP_readonly : 0) };
+        struct gnttab_copy in = { .source = { .u.ref = ref, .domid = id },
+                                  .len = 8,
                                   .dest = { .u.gmfn = own_gfn, .domid = DOMID_SELF },
                                   .flags = GNTCOPY_source_gref };
-        struct gnttab_copy out = { .source = { .u.gmfn = own_gfn, .domid = DOMID_SELF }, .len = 8,
-                                   .dest = { .u.ref = ref, .domid = id }, .flags = GNTCOPY_dest_gref };
+        struct gnttab_copy out = { .source = { .u.gmfn = own_gfn, .domid = DOMID_SELF },
+                                   .len = 8,
+                                   .dest = { .u.ref = ref, .domid = id },
+                                   .flags = GNTCOPY_dest_gref };
         long rc = grant_op(GNTTABOP_map_grant_ref, &map);
 
         refused(rc ? rc : map.status, "mapping what was not granted to us", id);
@@ -98,7 +108,8 @@ static void grants_of(domid_t id)
         rc = grant_op(GNTTABOP_copy, &out);
         refused(rc ? rc : out.status, "writing to what was not granted to us", id);
     }
-    struct gnttab_copy own = { .source = { .u.gmfn = 0x1000, .domid = id }, .len = 8,
+    struct gnttab_copy own = { .source = { .u.gmfn = 0x1000, .domid = id },
+                               .len = 8,
                                .dest = { .u.gmfn = own_gfn, .domid = DOMID_SELF } };
     struct gnttab_query_size size = { .dom = id };
     long rc = grant_op(GNTTABOP_copy, &own);
@@ -124,7 +135,8 @@ static void events_of(domid_t id)
         struct evtchn_bind_interdomain bind = { .remote_dom = id, .remote_port = port };
         struct evtchn_status status = { .dom = id, .port = port };
 
-        refused(event_op(EVTCHNOP_bind_interdomain, &bind), "binding to a port not meant for us", id);
+        refused(event_op(EVTCHNOP_bind_interdomain, &bind), "binding to a port not meant for us",
+                id);
         refused(event_op(EVTCHNOP_status, &status), "status of another's port", id);
     }
     refused(event_op(EVTCHNOP_alloc_unbound, &unbound), "a port in another domain", id);
@@ -134,37 +146,47 @@ static void events_of(domid_t id)
 static void life_of(domid_t id)
 {
     static const uint32_t verbs[] = {
-        XEN_DOMCTL_destroydomain, XEN_DOMCTL_pausedomain, XEN_DOMCTL_unpausedomain, XEN_DOMCTL_getdomaininfo,
-        XEN_DOMCTL_max_mem, XEN_DOMCTL_createdomain, XEN_DOMCTL_getvcpucontext, XEN_DOMCTL_gethvmcontext,
+        XEN_DOMCTL_destroydomain,  XEN_DOMCTL_pausedomain,   XEN_DOMCTL_unpausedomain,
+        XEN_DOMCTL_getdomaininfo,  XEN_DOMCTL_max_mem,       XEN_DOMCTL_createdomain,
+        XEN_DOMCTL_getvcpucontext, XEN_DOMCTL_gethvmcontext,
     };
     struct xen_hvm_param param = { .domid = id, .index = HVM_PARAM_STORE_PFN };
     struct sched_remote_shutdown shutdown = { id, SHUTDOWN_poweroff };
 
     for (unsigned i = 0; i < ARRAY_SIZE(verbs); i++) {
-        struct xen_domctl domctl = { .cmd = verbs[i], .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+        struct xen_domctl domctl = { .cmd = verbs[i],
+                                     .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
                                      .domain = id };
 
         refused(hypercall(__HYPERVISOR_domctl, (uint64_t)&domctl, 0, 0, 0, 0), "domctl", id);
     }
     refused(hypercall2(__HYPERVISOR_hvm_op, HVMOP_get_param, &param), "another's parameter", id);
-    refused(hypercall2(__HYPERVISOR_hvm_op, HVMOP_set_param, &param), "setting another's parameter", id);
-    refused(hypercall2(__HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, &shutdown), "remote shutdown", id);
+    refused(hypercall2(__HYPERVISOR_hvm_op, HVMOP_set_param, &param), "setting another's parameter",
+            id);
+    refused(hypercall2(__HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, &shutdown),
+            "remote shutdown", id);
 }
 
 static void machine(void)
 {
     static const uint32_t sysctls[] = {
-        XEN_SYSCTL_readconsole, XEN_SYSCTL_physinfo, XEN_SYSCTL_getdomaininfolist, XEN_SYSCTL_debug_keys,
+        XEN_SYSCTL_readconsole,
+        XEN_SYSCTL_physinfo,
+        XEN_SYSCTL_getdomaininfolist,
+        XEN_SYSCTL_debug_keys,
     };
     struct xen_platform_op platform = { .cmd = XENPF_settime64,
                                         .interface_version = XENPF_INTERFACE_VERSION };
 
     for (unsigned i = 0; i < ARRAY_SIZE(sysctls); i++) {
-        struct xen_sysctl sysctl = { .cmd = sysctls[i], .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+        struct xen_sysctl sysctl = { .cmd = sysctls[i],
+                                     .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
 
-        refused(hypercall(__HYPERVISOR_sysctl, (uint64_t)&sysctl, 0, 0, 0, 0), "sysctl", DOMID_SELF);
+        refused(hypercall(__HYPERVISOR_sysctl, (uint64_t)&sysctl, 0, 0, 0, 0), "sysctl",
+                DOMID_SELF);
     }
-    refused(hypercall(__HYPERVISOR_platform_op, (uint64_t)&platform, 0, 0, 0, 0), "platform_op", DOMID_SELF);
+    refused(hypercall(__HYPERVISOR_platform_op, (uint64_t)&platform, 0, 0, 0, 0), "platform_op",
+            DOMID_SELF);
 }
 
 static void read_word(void *arg)
@@ -177,7 +199,8 @@ static void read_word(void *arg)
 /* Tries machine frame numbers as gfns: neither hypercalls nor accesses may reach anything. */
 static void frame(uint64_t gfn)
 {
-    struct gnttab_copy copy = { .source = { .u.gmfn = gfn, .domid = DOMID_SELF }, .len = 64,
+    struct gnttab_copy copy = { .source = { .u.gmfn = gfn, .domid = DOMID_SELF },
+                                .len = 64,
                                 .dest = { .u.gmfn = own_gfn, .domid = DOMID_SELF } };
     struct gnttab_copy back = { .source = copy.dest, .dest = copy.source, .len = 64 };
     uint64_t *word = (uint64_t *)(gfn << PAGE_SHIFT);
@@ -195,8 +218,8 @@ static void frame(uint64_t gfn)
 static void frames(void)
 {
     static const uint64_t beyond[] = {
-        1UL << 20, 1UL << 24, 1UL << 28, (1UL << 36) - 1, 1UL << 36, (1UL << 40) - 1, 1UL << 40, 1UL << 51,
-        1UL << 52, 1UL << 63, ONES - 1, ONES,
+        1UL << 20, 1UL << 24, 1UL << 28, (1UL << 36) - 1, 1UL << 36, (1UL << 40) - 1,
+        1UL << 40, 1UL << 51, 1UL << 52, 1UL << 63,       ONES - 1,  ONES,
     };
 
     for (uint64_t gfn = RAM_END_GFN; gfn < SPECIAL_GFN; gfn += 0x333)
@@ -213,8 +236,8 @@ static void frames(void)
 
 void evil_others(domid_t self)
 {
-    static const domid_t special[] = { DOMID_IO, DOMID_XEN, DOMID_COW, DOMID_INVALID, DOMID_IDLE, 0x7fef,
-                                       0x8000, 0xffff };
+    static const domid_t special[] = { DOMID_IO,   DOMID_XEN, DOMID_COW, DOMID_INVALID,
+                                       DOMID_IDLE, 0x7fef,    0x8000,    0xffff };
 
     own_gfn = (uint64_t)mem_page() >> PAGE_SHIFT;
     hole_gfn = mem_hole(1) >> PAGE_SHIFT;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Storms: events, timers and IPIs at maximum rate. Wakes: an IPI to all sleeping vCPUs at once. Races: a
- * second vCPU changes the arguments of hypercalls while they are read, so that checked and used values
- * could differ, and makes the same calls.
+ * Storms: events, timers and IPIs at maximum rate. Wakes: an IPI to all sleeping vCPUs at once.
+ * Races: a second vCPU changes the arguments of hypercalls while they are read, so that checked and
+ * used values could differ, and makes the same calls.
  */
 #include "evil.h"
 
@@ -24,8 +24,8 @@
 #define RACES 20000
 #define NMIS 100
 #define VECTOR 0x41
-#define ICR_ALL (2u << 18)             /* destination shorthand: all including self */
-#define ICR_OTHERS (3u << 18)            /* all excluding self */
+#define ICR_ALL (2u << 18)    /* destination shorthand: all including self */
+#define ICR_OTHERS (3u << 18) /* all excluding self */
 #define MSR_LAPIC_TIMER 0x832
 #define MSR_LAPIC_COUNT 0x838
 #define PERIODIC (1u << 17)
@@ -56,13 +56,16 @@ static void on_nmi(struct trap_frame *frame)
         hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0);
 }
 
-/* Each NMI handler requests the next NMI, which must not arrive before the handler's IRET has executed. */
+/*
+ * Each NMI handler requests the next NMI, which must not arrive before the handler's IRET has
+ * executed.
+ */
 static void nested_nmis(void)
 {
     uint64_t dr6;
 
     trap_set_irq(TRAP_NMI, on_nmi);
-    asm volatile("mov %0, %%dr6" :: "r"(0xffff0ff0UL));
+    asm volatile("mov %0, %%dr6" ::"r"(0xffff0ff0UL));
     hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0);
     for (uint64_t end = time_now() + 10 * NS_PER_S; nmis < NMIS && time_now() < end;)
         cpu_relax();
@@ -127,7 +130,9 @@ void evil_wakes(void)
 static volatile uint64_t *arguments;
 static volatile bool stop, stopped;
 
-struct call { uint32_t nr, op; };
+struct call {
+    uint32_t nr, op;
+};
 
 /* Excluded: removing or moving arbitrary frames, which may belong to this program. */
 static const struct call calls[] = {
@@ -141,7 +146,8 @@ static const struct call calls[] = {
     { __HYPERVISOR_event_channel_op, EVTCHNOP_status },
     { __HYPERVISOR_event_channel_op, EVTCHNOP_send },
     { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_vcpu },
-    { __HYPERVISOR_memory_op, XENMEM_populate_physmap }, { __HYPERVISOR_memory_op, XENMEM_memory_map },
+    { __HYPERVISOR_memory_op, XENMEM_populate_physmap },
+    { __HYPERVISOR_memory_op, XENMEM_memory_map },
     { __HYPERVISOR_memory_op, XENMEM_current_reservation },
     { __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area },
     { __HYPERVISOR_hvm_op, 1 },
@@ -181,11 +187,13 @@ static void words(void *arg)
 }
 
 /*
- * Uses few values, so that a check and a use often see different valid ones. Sometimes makes calls itself.
+ * Uses few values, so that a check and a use often see different valid ones. Sometimes makes calls
+ * itself.
  */
 static void changer(void)
 {
-    static const uint64_t values[] = { 0, 1, -1UL, DOMID_SELF, 1UL << 32, 0x7ff0000000000001, 8, 0xffff };
+    static const uint64_t values[] = { 0, 1,     -1UL, DOMID_SELF, 1UL << 32, 0x7ff0000000000001,
+                                       8, 0xffff };
     uint64_t seed = 88172645463325252;
 
     for (unsigned i = 0; !stop; i++) {

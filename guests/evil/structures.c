@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls with arguments in unsuitable places: in page tables that map these arguments, in pages that
- * are returned or granted meanwhile, at the ends of pages and of the address space. Also pages that are
- * returned while others, including dom0, have them mapped. Results are checked where only one is right.
- * Read next: others.c, counts.c.
+ * Hypercalls with arguments in unsuitable places: in page tables that map these arguments, in pages
+ * that are returned or granted meanwhile, at the ends of pages and of the address space. Also pages
+ * that are returned while others, including dom0, have them mapped. Results are checked where only
+ * one is right. Read next: others.c, counts.c.
  */
 #include "evil.h"
 
@@ -39,35 +39,47 @@ void evil_expect(bool right, const char *what, long got)
 /* --- calls that take a pointer --- */
 
 /*
- * Excluded: calls that wait, end this domain or close its ports if an argument happens to be valid. Memory
- * calls name a domain in their argument, which is unlikely to be this one.
+ * Excluded: calls that wait, end this domain or close its ports if an argument happens to be valid.
+ * Memory calls name a domain in their argument, which is unlikely to be this one.
  */
-static const struct { uint8_t nr, op; } takers[] = {
-    { __HYPERVISOR_xen_version, XENVER_extraversion }, { __HYPERVISOR_xen_version, XENVER_compile_info },
-    { __HYPERVISOR_xen_version, XENVER_capabilities }, { __HYPERVISOR_xen_version, XENVER_get_features },
+static const struct {
+    uint8_t nr, op;
+} takers[] = {
+    { __HYPERVISOR_xen_version, XENVER_extraversion },
+    { __HYPERVISOR_xen_version, XENVER_compile_info },
+    { __HYPERVISOR_xen_version, XENVER_capabilities },
+    { __HYPERVISOR_xen_version, XENVER_get_features },
     { __HYPERVISOR_xen_version, XENVER_guest_handle },
     { __HYPERVISOR_memory_op, XENMEM_populate_physmap },
     { __HYPERVISOR_memory_op, XENMEM_decrease_reservation },
     { __HYPERVISOR_memory_op, XENMEM_add_to_physmap },
     { __HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch },
-    { __HYPERVISOR_memory_op, XENMEM_remove_from_physmap }, { __HYPERVISOR_memory_op, XENMEM_memory_map },
+    { __HYPERVISOR_memory_op, XENMEM_remove_from_physmap },
+    { __HYPERVISOR_memory_op, XENMEM_memory_map },
     { __HYPERVISOR_memory_op, XENMEM_current_reservation },
     { __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref },
-    { __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref }, { __HYPERVISOR_grant_table_op, GNTTABOP_copy },
+    { __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref },
+    { __HYPERVISOR_grant_table_op, GNTTABOP_copy },
     { __HYPERVISOR_grant_table_op, GNTTABOP_query_size },
     { __HYPERVISOR_grant_table_op, GNTTABOP_swap_grant_ref },
-    { __HYPERVISOR_event_channel_op, EVTCHNOP_status }, { __HYPERVISOR_event_channel_op, EVTCHNOP_send },
+    { __HYPERVISOR_event_channel_op, EVTCHNOP_status },
+    { __HYPERVISOR_event_channel_op, EVTCHNOP_send },
     { __HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain },
     { __HYPERVISOR_event_channel_op, EVTCHNOP_unmask },
-    { __HYPERVISOR_hvm_op, HVMOP_get_param }, { __HYPERVISOR_hvm_op, HVMOP_set_param },
+    { __HYPERVISOR_hvm_op, HVMOP_get_param },
+    { __HYPERVISOR_hvm_op, HVMOP_set_param },
     { __HYPERVISOR_hvm_op, HVMOP_get_time },
     { __HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info },
     { __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info },
     { __HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer },
-    { __HYPERVISOR_multicall, 1 }, { __HYPERVISOR_console_io, CONSOLEIO_read },
+    { __HYPERVISOR_multicall, 1 },
+    { __HYPERVISOR_console_io, CONSOLEIO_read },
 };
 
-struct taker { unsigned i; uint64_t at; };
+struct taker {
+    unsigned i;
+    uint64_t at;
+};
 
 static void run_taker(void *arg)
 {
@@ -131,8 +143,9 @@ static void calls_over_their_own_table(void)
         take_at(WINDOW_AT(0) + at, map_table_by_itself);
     take_at((uint64_t)window_table(), map_table_by_itself);
     for (unsigned i = 0; i < 16; i++)
-        calls[i] = (struct multicall_entry){ __HYPERVISOR_xen_version, 0,
-                                             { i ? XENVER_version : XENVER_capabilities, WINDOW_AT(0) } };
+        calls[i] = (struct multicall_entry){
+            __HYPERVISOR_xen_version, 0, { i ? XENVER_version : XENVER_capabilities, WINDOW_AT(0) }
+        };
     evil_tries++;
     hypercall(__HYPERVISOR_multicall, (uint64_t)calls, 16, 0, 0, 0);
     map_table_by_itself();
@@ -173,13 +186,14 @@ static void runstate_in_the_table(void)
 }
 
 /*
- * Places page tables outside of memory. Only hypercalls walk them, since the CPU's walk may crash a guest.
+ * Places page tables outside of memory. Only hypercalls walk them, since the CPU's walk may crash a
+ * guest.
  */
 static void tables_in_strange_places(uint64_t grants)
 {
     const uint64_t places[] = {
-        mem_hole(1), APIC_PAGE, 0xfec00000, (uint64_t)evtchn_shared, grants, 1UL << 32, 1UL << 39, 1UL << 40,
-        1UL << 47, 1UL << 51, 0xffffffffff000, 0xa0000, 0,
+        mem_hole(1), APIC_PAGE, 0xfec00000, (uint64_t)evtchn_shared, grants,  1UL << 32, 1UL << 39,
+        1UL << 40,   1UL << 47, 1UL << 51,  0xffffffffff000,         0xa0000, 0,
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
@@ -203,10 +217,14 @@ static void map_edges(void)
     window_map(LAST_ENTRY, edge_page | PTE_RW);
 }
 
-/* Places structures across the end of a page whose successor is missing, read-only, or the same page. */
+/*
+ * Places structures across the end of a page whose successor is missing, read-only, or the same
+ * page.
+ */
 static void arguments_at_ends(void)
 {
-    const uint64_t next[] = { 0, edge_page | PTE_PRESENT, edge_page | PTE_RW, mem_hole(1) | PTE_RW };
+    const uint64_t next[] = { 0, edge_page | PTE_PRESENT, edge_page | PTE_RW,
+                              mem_hole(1) | PTE_RW };
     const uint64_t ends[] = { LOWER_END, 0, WINDOW_AT(9) };
 
     for (unsigned n = 0; n < ARRAY_SIZE(next); n++)
@@ -217,7 +235,8 @@ static void arguments_at_ends(void)
                 window_map(9, next[n]);
                 take_at(ends[e] - back, NULL);
             }
-    evil_expect(version_to(LOWER_END - 8) == -XEN_EFAULT, "16 bytes over the end of the lower half", 0);
+    evil_expect(version_to(LOWER_END - 8) == -XEN_EFAULT, "16 bytes over the end of the lower half",
+                0);
     evil_expect(version_to(-8UL) == -XEN_EFAULT, "16 bytes over the end of all addresses", 0);
 }
 
@@ -243,7 +262,8 @@ static bool all(const uint64_t *page, uint64_t value)
 static long copy_from_gfn(uint64_t gfn, uint64_t to)
 {
     struct gnttab_copy copy = {
-        .source = { .u.gmfn = gfn, .domid = DOMID_SELF }, .dest = { .u.gmfn = to, .domid = DOMID_SELF },
+        .source = { .u.gmfn = gfn, .domid = DOMID_SELF },
+        .dest = { .u.gmfn = to, .domid = DOMID_SELF },
         .len = 64,
     };
 
@@ -277,7 +297,8 @@ static void arguments_in_a_given_page(domid_t self)
 static void given_while_granted(domid_t self)
 {
     uint64_t *page = page_with(PATTERN), gfn = (uint64_t)page >> PAGE_SHIFT;
-    uint64_t *rw = (uint64_t *)mem_hole(2), *ro = rw + PAGE_SIZE / 8, rw_gfn = (uint64_t)rw >> PAGE_SHIFT;
+    uint64_t *rw = (uint64_t *)mem_hole(2), *ro = rw + PAGE_SIZE / 8,
+             rw_gfn = (uint64_t)rw >> PAGE_SHIFT;
     grant_ref_t ref = grant_offer(self, gfn, false);
     grant_handle_t handles[2];
     long rc = grant_map(self, ref, (uint64_t)rw, false, &handles[0]);
@@ -287,11 +308,13 @@ static void given_while_granted(domid_t self)
     if (rc)
         return;
     evil_expect(mem_give(&gfn, 1) == 1, "giving a granted page back", 0);
-    evil_expect(all(rw, PATTERN) && all(ro, PATTERN), "a granted page after it was given back", rw[0]);
+    evil_expect(all(rw, PATTERN) && all(ro, PATTERN), "a granted page after it was given back",
+                rw[0]);
     evil_expect(mem_take(&gfn, 1) == 1 && all(page, 0), "the page after a granted one", page[0]);
     memset(page, 0x55, PAGE_SIZE);
     evil_expect(all(rw, PATTERN), "the granted page after its successor was written", rw[0]);
-    evil_expect(version_to((uint64_t)ro) == -XEN_EFAULT, "a call that writes to a read-only grant", 0);
+    evil_expect(version_to((uint64_t)ro) == -XEN_EFAULT, "a call that writes to a read-only grant",
+                0);
     evil_expect(version_to((uint64_t)rw) == 0, "a call that writes to a grant", 0);
     take_at((uint64_t)rw + PAGE_SIZE - 4, NULL);
     rc = mem_give(&rw_gfn, 1);
@@ -305,7 +328,8 @@ static void given_while_granted(domid_t self)
     rc = grant_unmap((uint64_t)rw, handles[0]);
     evil_expect(rc != GNTST_okay, "unmapping twice", rc);
     grant_unmap((uint64_t)ro, handles[1]);
-    evil_expect(version_to((uint64_t)rw) == -XEN_EFAULT, "a call into a grant that was unmapped", 0);
+    evil_expect(version_to((uint64_t)rw) == -XEN_EFAULT, "a call into a grant that was unmapped",
+                0);
     evil_expect(grant_end(ref), "ending a grant after its last use", 0);
 }
 
@@ -329,8 +353,8 @@ static void unmap_takes_its_argument_along(domid_t self)
 /* --- pages that dom0 has mapped --- */
 
 /*
- * Moves the ring away while dom0's daemon has it mapped, puts garbage in its place, and moves it back. The
- * frame stays the same. Only Xen moves RAM.
+ * Moves the ring away while dom0's daemon has it mapped, puts garbage in its place, and moves it
+ * back. The frame stays the same. Only Xen moves RAM.
  */
 static void move_ring(uint64_t gfn)
 {
@@ -343,13 +367,15 @@ static void move_ring(uint64_t gfn)
     }
 }
 
-/* Restores the console's ring, which is needed. Fills the store's ring with garbage and returns it. */
+/*
+ * Restores the console's ring, which is needed. Fills the store's ring with garbage and returns it.
+ */
 static void rings(void)
 {
     uint64_t console, store, port;
 
-    if (mem_get_param(HVM_PARAM_CONSOLE_PFN, &console) || mem_get_param(HVM_PARAM_STORE_PFN, &store) ||
-        mem_get_param(HVM_PARAM_STORE_EVTCHN, &port))
+    if (mem_get_param(HVM_PARAM_CONSOLE_PFN, &console) ||
+        mem_get_param(HVM_PARAM_STORE_PFN, &store) || mem_get_param(HVM_PARAM_STORE_EVTCHN, &port))
         return;
     move_ring(console);
     move_ring(store);

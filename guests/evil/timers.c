@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers of vCPUs that sleep forever, one per vCPU of this domain. None of the vCPUs ever runs, so the time
- * for their timers is taken from others.
+ * Timers of vCPUs that sleep forever, one per vCPU of this domain. None of the vCPUs ever runs, so
+ * the time for their timers is taken from others.
  */
 #include "evil.h"
 

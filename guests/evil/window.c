@@ -33,7 +33,7 @@ void window_flush(void)
 {
     uint64_t cr3;
 
-    asm volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(cr3) :: "memory");
+    asm volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(cr3)::"memory");
 }
 
 void window_set_directory(uint64_t entry)
@@ -62,7 +62,7 @@ void window_hide(uint64_t address)
 
 void window_alias(uint64_t page)
 {
-    static uint64_t *levels[3];     /* each is used by all 512 entries of the level above */
+    static uint64_t *levels[3]; /* each is used by all 512 entries of the level above */
 
     for (unsigned l = 0; page && l < ARRAY_SIZE(levels); l++) {
         if (!levels[l])
@@ -70,6 +70,7 @@ void window_alias(uint64_t page)
         for (unsigned i = 0; i < 512; i++)
             levels[l][i] = (l ? (uint64_t)levels[l - 1] : page) | PTE_RW;
     }
-    __atomic_store_n(&boot_pml4[SLOT(ALIASES)], page ? (uint64_t)levels[2] | PTE_RW : 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&boot_pml4[SLOT(ALIASES)], page ? (uint64_t)levels[2] | PTE_RW : 0,
+                     __ATOMIC_SEQ_CST);
     window_flush();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses that chapters may map freely. One live page table of 512 entries is reached at three addresses:
- * in an unused area, at the end of the lower half and at the end of the address space. In addition, 512 GiB
- * of addresses all map the same page, for endless arrays.
+ * Addresses that chapters may map freely. One live page table of 512 entries is reached at three
+ * addresses: in an unused area, at the end of the lower half and at the end of the address space.
+ * In addition, 512 GiB of addresses all map the same page, for endless arrays.
  */
 #ifndef GUESTS_EVIL_WINDOW_H
 #define GUESTS_EVIL_WINDOW_H
@@ -15,7 +15,7 @@
 #define PTE_RW (PTE_PRESENT | PTE_WRITE)
 
 /* Address of page i of the window. The last pages of both halves use the last entry. */
-#define WINDOW_AT(i) ((1UL << 39) + (i) * PAGE_SIZE)
+#define WINDOW_AT(i) ((1UL << 39) + (i)*PAGE_SIZE)
 #define LOWER_END (1UL << 47)
 #define LAST_ENTRY 511
 #define ALIASES (2UL << 39)

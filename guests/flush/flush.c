@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests the remote TLB flush. vCPU 1 reads a page in a loop without exits, so its TLB keeps the translation
- * until it is flushed. Then vCPU 0 returns that page to the hypervisor (XENMEM_decrease_reservation). When
- * that hypercall returns, no CPU may access the frame, which may already have a new owner. vCPU 0 then
- * populates another address, most likely with the same frame, and writes to it.
+ * Tests the remote TLB flush. vCPU 1 reads a page in a loop without exits, so its TLB keeps the
+ * translation until it is flushed. Then vCPU 0 returns that page to the hypervisor
+ * (XENMEM_decrease_reservation). When that hypercall returns, no CPU may access the frame, which
+ * may already have a new owner. vCPU 0 then populates another address, most likely with the same
+ * frame, and writes to it.
  *
- * Afterwards vCPU 1's next read must be a nested page fault. The hypervisor handles it by returning ones
- * (like a hole, as on Xen) or by crashing the domain. Reading the old contents, or the new owner's, is the
- * failure that this guest detects. It needs two physical CPUs; on one, the switch between the vCPUs flushes
- * the TLB and the test proves nothing.
+ * Afterwards vCPU 1's next read must be a nested page fault. The hypervisor handles it by returning
+ * ones (like a hole, as on Xen) or by crashing the domain. Reading the old contents, or the new
+ * owner's, is the failure that this guest detects. It needs two physical CPUs; on one, the switch
+ * between the vCPUs flushes the TLB and the test proves nothing.
  */
 #include "mem.h"
 #include "smp.h"
@@ -24,8 +25,8 @@ static volatile bool removed;
 static volatile uint64_t reads, stale, stale_value;
 
 /*
- * Only loads and stores, with interrupts off. The order matters: a value read after `removed` was seen was
- * read after the hypercall returned.
+ * Only loads and stores, with interrupts off. The order matters: a value read after `removed` was
+ * seen was read after the hypercall returned.
  */
 static void reader(void)
 {
@@ -53,8 +54,8 @@ static void await_reads(uint64_t n)
 }
 
 /*
- * Populates another address, most likely with the same frame, and fills it with a value that must not be
- * visible at the old address.
+ * Populates another address, most likely with the same frame, and fills it with a value that must
+ * not be visible at the old address.
  */
 static void take_frame_back(uint64_t *gfn)
 {
@@ -66,15 +67,21 @@ static void take_frame_back(uint64_t *gfn)
         ((uint64_t *)(*gfn << PAGE_SHIFT))[i] = REUSED;
 }
 
+static const char *describe(uint64_t value)
+{
+    if (value == OLD)
+        return "its old contents";
+    return value == REUSED ? "its frame's new contents" : "something else";
+}
+
 static int judge(void)
 {
     uint64_t before = reads;
 
     time_spin(200 * NS_PER_MS);
     if (stale) {
-        printf("flush: FAILED: vCPU 1 read the removed page %lu times, last %lx (%s)\n", stale, stale_value,
-               stale_value == OLD ? "its old contents" :
-               stale_value == REUSED ? "its frame's new contents" : "something else");
+        printf("flush: FAILED: vCPU 1 read the removed page %lu times, last %lx (%s)\n", stale,
+               stale_value, describe(stale_value));
         return 1;
     }
     if (reads - before < 2)

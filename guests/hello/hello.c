@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The smallest useful guest, in 4 MiB: it prints a greeting on its console, updates data/heartbeat (a
- * counter) and data/uptime (seconds) in the store, and shuts down on request by control/shutdown. It is
- * also the example for guests/lib.
+ * The smallest useful guest, in 4 MiB: it prints a greeting on its console, updates data/heartbeat
+ * (a counter) and data/uptime (seconds) in the store, and shuts down on request by
+ * control/shutdown. It is also the example for guests/lib.
  */
 #include "control.h"
 #include "hypercall.h"
@@ -36,12 +36,13 @@ int guest_main(void)
     int rc;
 
     store_read(SCHEMA_NAME, name, sizeof(name));
-    printf("hello: I am domain %u (%s), %lu KiB, %u vCPU%s, %lu KiB free\n", hypercall_domid(), name,
-           mem_total() * 4, smp_count(), smp_count() == 1 ? "" : "s", mem_free() * 4);
+    printf("hello: I am domain %u (%s), %lu KiB, %u vCPU%s, %lu KiB free\n", hypercall_domid(),
+           name, mem_total() * 4, smp_count(), smp_count() == 1 ? "" : "s", mem_free() * 4);
     print_store();
     rc = control_init();
     if (rc)
-        printf("hello: no watch on %s: %d; only destroy will end me\n", SCHEMA_CONTROL_SHUTDOWN, rc);
+        printf("hello: no watch on %s: %d; only destroy will end me\n", SCHEMA_CONTROL_SHUTDOWN,
+               rc);
     for (uint64_t beat = 1;; beat++) {
         store_write_number(SCHEMA_DATA_HEARTBEAT, beat);
         store_write_number(SCHEMA_DATA_UPTIME, (time_now() - start) / NS_PER_S);

@@ -2,11 +2,11 @@
 /*
  * Tests which memory the hypervisor uses for tables when a guest returns and populates pages.
  *
- * First it returns one page of each 2 MiB of its RAM. If the hypervisor has mapped these 2 MiB by one
- * entry, it needs a table to split it, and must have one even if the machine has no free memory (a balloon
- * driver cannot handle a failure: Linux hits a BUG). This starts when dom0 writes a number to data/peer, or
- * at once with the word "now". Then it populates pages a GiB apart, each of which needs tables, until the
- * hypervisor refuses, which must only return an error.
+ * First it returns one page of each 2 MiB of its RAM. If the hypervisor has mapped these 2 MiB by
+ * one entry, it needs a table to split it, and must have one even if the machine has no free memory
+ * (a balloon driver cannot handle a failure: Linux hits a BUG). This starts when dom0 writes a
+ * number to data/peer, or at once with the word "now". Then it populates pages a GiB apart, each of
+ * which needs tables, until the hypervisor refuses, which must only return an error.
  *
  * Prints "hog: ok, ..." or "hog: FAILED ...".
  */
@@ -17,14 +17,17 @@
 
 #define PATIENCE (300 * NS_PER_S)
 #define REGION (512 * PAGE_SIZE)
-#define FAR (64 * 512UL * 512)           /* in pages: 64 GiB, above all RAM */
+#define FAR (64 * 512UL * 512) /* in pages: 64 GiB, above all RAM */
 #define FAR_STEP (512UL * 512)
 #define FAR_MAX 4096UL
 
 static uint64_t start, end;
 
 /* The page of a region to return: not the first, and not always the same. */
-static uint64_t chosen(uint64_t region) { return region + (region / REGION * 37 % 510 + 1) * PAGE_SIZE; }
+static uint64_t chosen(uint64_t region)
+{
+    return region + (region / REGION * 37 % 510 + 1) * PAGE_SIZE;
+}
 
 static void mark(uint64_t page) { *(volatile uint64_t *)page = ~page; }
 static bool marked(uint64_t page) { return *(volatile uint64_t *)page == ~page; }
@@ -58,8 +61,8 @@ static unsigned int give_one_page_of_each_region(void)
 }
 
 /*
- * Populates pages until the hypervisor refuses, and returns their number. First returns some pages, to stay
- * below the memory limit.
+ * Populates pages until the hypervisor refuses, and returns their number. First returns some pages,
+ * to stay below the memory limit.
  */
 static unsigned int scatter(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC (AMD APM vol. 2, 16.3 registers, 16.9 x2APIC). Used for the upcall vector, IPIs, INIT and
- * SIPI.
+ * The local APIC (AMD APM vol. 2, 16.3 registers, 16.9 x2APIC). Used for the upcall vector, IPIs,
+ * INIT and SIPI.
  */
 #include "apic.h"
 

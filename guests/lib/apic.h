@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of this vCPU: x2APIC MSRs if CPUID offers them and "xapic" is not given, else the page at
- * 0xfee00000.
+ * The local APIC of this vCPU: x2APIC MSRs if CPUID offers them and "xapic" is not given, else the
+ * page at 0xfee00000.
  */
 #ifndef GUESTS_LIB_APIC_H
 #define GUESTS_LIB_APIC_H
@@ -29,7 +29,10 @@ bool apic_is_x2apic(void);
 uint32_t apic_id(void);
 void apic_eoi(void);
 
-/* Sends an interrupt command (APIC_ICR_*, with a vector or SIPI page in its low byte) to an APIC id. */
+/*
+ * Sends an interrupt command (APIC_ICR_*, with a vector or SIPI page in its low byte) to an APIC
+ * id.
+ */
 void apic_icr(uint32_t to, uint32_t command);
 
 #endif

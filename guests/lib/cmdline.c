@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel command line (`extra=` or `cmdline=` of a VM file), from cmdline_paddr of hvm_start_info.
- * Copied at initialisation.
+ * The kernel command line (`extra=` or `cmdline=` of a VM file), from cmdline_paddr of
+ * hvm_start_info. Copied at initialisation.
  */
 #include "lib.h"
 
@@ -19,8 +19,8 @@ void cmdline_init(const char *text)
 }
 
 /*
- * Returns the text after the word `key`, which must be followed by `end` (for a blank, also the end of the
- * line), or NULL.
+ * Returns the text after the word `key`, which must be followed by `end` (for a blank, also the end
+ * of the line), or NULL.
  */
 static const char *find(const char *key, char end)
 {
@@ -35,7 +35,10 @@ static const char *find(const char *key, char end)
 
 bool cmdline_has(const char *word) { return find(word, ' '); }
 
-/* Returns the text after KEY= up to the end of the line, or NULL. The caller must stop at the blank. */
+/*
+ * Returns the text after KEY= up to the end of the line, or NULL. The caller must stop at the
+ * blank.
+ */
 const char *cmdline_value(const char *key)
 {
     const char *behind = find(key, '=');

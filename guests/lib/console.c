@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The PV console ring, output only: xen/io/console.h, HVM_PARAM_CONSOLE_PFN and HVM_PARAM_CONSOLE_EVTCHN. */
+/*
+ * The PV console ring, output only: xen/io/console.h, HVM_PARAM_CONSOLE_PFN and
+ * HVM_PARAM_CONSOLE_EVTCHN.
+ */
 #include "console.h"
 
 #include <xen/hvm/params.h>
@@ -13,11 +16,11 @@
 #include "time.h"
 
 #define FULL_FOR (2 * NS_PER_S)
-#define FULL_POLLS 200              /* minimum: time also passes while the machine is stopped */
+#define FULL_POLLS 200 /* minimum: time also passes while the machine is stopped */
 
 static struct xencons_interface *ring;
 static evtchn_port_t port;
-static bool dead;                   /* no reader: do not wait again for each character */
+static bool dead; /* no reader: do not wait again for each character */
 
 /* Waits until the daemon consumes output. It sends an event then, but may be slow or dead. */
 static bool wait_for_room(void)
@@ -26,7 +29,8 @@ static bool wait_for_room(void)
     unsigned polls = 0;
 
     evtchn_send(port);
-    while (ring->out_prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE) >= sizeof(ring->out)) {
+    while (ring->out_prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE) >=
+           sizeof(ring->out)) {
         struct sched_poll poll = { .nr_ports = 1, .timeout = time_now() + 10 * NS_PER_MS };
 
         if (dead || (polls++ >= FULL_POLLS && time_now() > end)) {
@@ -45,7 +49,8 @@ static void put(char c)
 {
     uint32_t prod = ring->out_prod;
 
-    if (prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE) >= sizeof(ring->out) && !wait_for_room())
+    if (prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE) >= sizeof(ring->out) &&
+        !wait_for_room())
         return;
     ring->out[MASK_XENCONS_IDX(prod, ring->out)] = c;
     __atomic_store_n(&ring->out_prod, prod + 1, __ATOMIC_RELEASE);
@@ -67,7 +72,8 @@ void console_init(void)
 
     if (cmdline_has("debug"))
         text_debug(true);
-    if (mem_get_param(HVM_PARAM_CONSOLE_PFN, &pfn) || mem_get_param(HVM_PARAM_CONSOLE_EVTCHN, &event) || !pfn)
+    if (mem_get_param(HVM_PARAM_CONSOLE_PFN, &pfn) ||
+        mem_get_param(HVM_PARAM_CONSOLE_EVTCHN, &event) || !pfn)
         return;
     port = event;
     ring = (struct xencons_interface *)(pfn << PAGE_SHIFT);

@@ -6,8 +6,8 @@
 #include "lib.h"
 
 /*
- * Finds the ring, and registers it as the sink of text (text.h). Needs event channels and time. Text is
- * dropped if the ring stays full for 2 s.
+ * Finds the ring, and registers it as the sink of text (text.h). Needs event channels and time.
+ * Text is dropped if the ring stays full for 2 s.
  */
 void console_init(void);
 

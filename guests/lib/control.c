@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * control/shutdown: a tool writes poweroff, reboot or halt. The guest clears the node as an
- * acknowledgement, and shuts down with the corresponding reason. Other words (suspend) are left in the
- * node, so the tool sees that the request was not handled.
+ * acknowledgement, and shuts down with the corresponding reason. Other words (suspend) are left in
+ * the node, so the tool sees that the request was not handled.
  */
 #include "control.h"
 
@@ -24,8 +24,13 @@ int control_init(void)
 
 void control_poll(void)
 {
-    static const struct { const char *word; unsigned reason; } ends[] = {
-        { "poweroff", SHUTDOWN_poweroff }, { "halt", SHUTDOWN_poweroff }, { "reboot", SHUTDOWN_reboot },
+    static const struct {
+        const char *word;
+        unsigned reason;
+    } ends[] = {
+        { "poweroff", SHUTDOWN_poweroff },
+        { "halt", SHUTDOWN_poweroff },
+        { "reboot", SHUTDOWN_reboot },
     };
     char word[16];
 

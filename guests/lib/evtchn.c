@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels of a guest: shared_info is mapped in a hole of the address space. Every vCPU has the same
- * upcall vector; an upcall scans selector, pending and mask words.
+ * Event channels of a guest: shared_info is mapped in a hole of the address space. Every vCPU has
+ * the same upcall vector; an upcall scans selector, pending and mask words.
  */
 #include "evtchn.h"
 
@@ -17,7 +17,10 @@
 #include "trap.h"
 
 struct shared_info *evtchn_shared;
-static struct { evtchn_handler *run; void *arg; } handlers[EVTCHN_PORTS];
+static struct {
+    evtchn_handler *run;
+    void *arg;
+} handlers[EVTCHN_PORTS];
 static bool upcall_through_apic;
 
 static void upcall(struct trap_frame *frame)
@@ -32,7 +35,8 @@ static void upcall(struct trap_frame *frame)
     words = __atomic_exchange_n(&info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
     for (; words; words &= words - 1) {
         unsigned word = __builtin_ctzl(words);
-        unsigned long bits = evtchn_shared->evtchn_pending[word] & ~evtchn_shared->evtchn_mask[word];
+        unsigned long bits = evtchn_shared->evtchn_pending[word] &
+                             ~evtchn_shared->evtchn_mask[word];
 
         for (; bits; bits &= bits - 1) {
             evtchn_port_t port = word * 64 + __builtin_ctzl(bits);
@@ -98,7 +102,8 @@ void evtchn_init(void)
 
 void evtchn_clear(evtchn_port_t port)
 {
-    __atomic_fetch_and(&evtchn_shared->evtchn_pending[port / 64], ~(1UL << port % 64), __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&evtchn_shared->evtchn_pending[port / 64], ~(1UL << port % 64),
+                       __ATOMIC_SEQ_CST);
 }
 
 /* Unmasks by hypercall, which delivers a pending event on the vCPU that the port is bound to. */

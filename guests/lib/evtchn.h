@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels, 2-level ABI (xen/event_channel.h, shared_info in xen/xen.h). Handlers run in the upcall
- * of the vCPU that the port is bound to, with interrupts off. A port without a handler stays masked and
- * pending, for polling.
+ * Event channels, 2-level ABI (xen/event_channel.h, shared_info in xen/xen.h). Handlers run in the
+ * upcall of the vCPU that the port is bound to, with interrupts off. A port without a handler stays
+ * masked and pending, for polling.
  */
 #ifndef GUESTS_LIB_EVTCHN_H
 #define GUESTS_LIB_EVTCHN_H
@@ -14,13 +14,13 @@
 
 typedef void evtchn_handler(evtchn_port_t port, void *arg);
 
-#define EVTCHN_PORTS 256            /* limit of ports with handlers */
-#define EVTCHN_VECTOR 0xf3          /* upcall vector of every vCPU */
+#define EVTCHN_PORTS 256   /* limit of ports with handlers */
+#define EVTCHN_VECTOR 0xf3 /* upcall vector of every vCPU */
 
 /*
- * evtchn_init maps shared_info and sets up the first vCPU, evtchn_init_vcpu each other one: its vcpu_info
- * in own memory (or "vcpu_info=shared"), and its upcall, by a vector per vCPU or ("upcall=param") by
- * HVM_PARAM_CALLBACK_IRQ.
+ * evtchn_init maps shared_info and sets up the first vCPU, evtchn_init_vcpu each other one: its
+ * vcpu_info in own memory (or "vcpu_info=shared"), and its upcall, by a vector per vCPU or
+ * ("upcall=param") by HVM_PARAM_CALLBACK_IRQ.
  */
 void evtchn_init(void);
 void evtchn_init_vcpu(void);

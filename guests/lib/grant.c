@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The grant table of a guest: one frame of version 1 entries. The reserved ones (console, store) are not
- * used.
+ * The grant table of a guest: one frame of version 1 entries. The reserved ones (console, store)
+ * are not used.
  */
 #include "grant.h"
 
@@ -44,14 +44,18 @@ bool grant_end(grant_ref_t ref)
     do {
         if (flags & (GTF_reading | GTF_writing))
             return false;
-    } while (!__atomic_compare_exchange_n(entry, &flags, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    } while (
+        !__atomic_compare_exchange_n(entry, &flags, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     return true;
 }
 
-int grant_map(domid_t from, grant_ref_t ref, uint64_t address, bool readonly, grant_handle_t *handle)
+int grant_map(domid_t from, grant_ref_t ref, uint64_t address, bool readonly,
+              grant_handle_t *handle)
 {
     struct gnttab_map_grant_ref arg = {
-        .host_addr = address, .ref = ref, .dom = from,
+        .host_addr = address,
+        .ref = ref,
+        .dom = from,
         .flags = GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0),
     };
     int rc = hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &arg, 1);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Grant table version 1 (xen/grant_table.h): grants own pages to other domains, and maps their grants. */
+/*
+ * Grant table version 1 (xen/grant_table.h): grants own pages to other domains, and maps their
+ * grants.
+ */
 #ifndef GUESTS_LIB_GRANT_H
 #define GUESTS_LIB_GRANT_H
 
@@ -18,10 +21,11 @@ grant_ref_t grant_offer(domid_t to, uint64_t gfn, bool readonly);
 bool grant_end(grant_ref_t ref);
 
 /*
- * Maps reference ref of domain `from` at a guest-physical address. Returns 0 and *handle, or a GNTST_
- * status.
+ * Maps reference ref of domain `from` at a guest-physical address. Returns 0 and *handle, or a
+ * GNTST_ status.
  */
-int grant_map(domid_t from, grant_ref_t ref, uint64_t address, bool readonly, grant_handle_t *handle);
+int grant_map(domid_t from, grant_ref_t ref, uint64_t address, bool readonly,
+              grant_handle_t *handle);
 int grant_unmap(uint64_t address, grant_handle_t handle);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds the hypervisor and selects the call instruction. Xen's leaves begin at 0x40000000 or, after another
- * interface, at a higher multiple of 0x100 (xen/arch-x86/cpuid.h).
+ * Finds the hypervisor and selects the call instruction. Xen's leaves begin at 0x40000000 or, after
+ * another interface, at a higher multiple of 0x100 (xen/arch-x86/cpuid.h).
  */
 #include "hypercall.h"
 
@@ -29,8 +29,8 @@ static bool find_leaves(void)
 bool hypercall_init(void)
 {
     struct cpuid vendor = cpuid(0, 0);
-    bool amd = vendor.c == 0x444d4163;      /* "cAMD", the end of AuthenticAMD */
-    bool hygon = vendor.c == 0x656e6975;    /* "uine", the end of HygonGenuine */
+    bool amd = vendor.c == 0x444d4163;   /* "cAMD", the end of AuthenticAMD */
+    bool hygon = vendor.c == 0x656e6975; /* "uine", the end of HygonGenuine */
     const char *wanted = cmdline_value("hypercall");
 
     hypercall_by_vmcall = !amd && !hygon;

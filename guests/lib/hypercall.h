@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls: number in rax, arguments in rdi rsi rdx r10 r8, result in rax (xen/arch-x86/xen-x86_64.h).
+ * Hypercalls: number in rax, arguments in rdi rsi rdx r10 r8, result in rax
+ * (xen/arch-x86/xen-x86_64.h).
  *
- * By VMMCALL on AMD and Hygon, VMCALL on other vendors (CPUID leaf 0), or the hypercall page filled in by
- * the hypervisor (CPUID leaf base + 2), for guests started with "hypercall=page". hypercall_init selects
- * one, like stock Linux.
+ * By VMMCALL on AMD and Hygon, VMCALL on other vendors (CPUID leaf 0), or the hypercall page filled
+ * in by the hypervisor (CPUID leaf base + 2), for guests started with "hypercall=page".
+ * hypercall_init selects one, like stock Linux.
  */
 #ifndef GUESTS_LIB_HYPERCALL_H
 #define GUESTS_LIB_HYPERCALL_H
@@ -27,21 +28,28 @@ void hypercall_shutdown(unsigned reason) __attribute__((noreturn));
 /* Returns this domain's id from CPUID, or DOMID_SELF if it is not reported. */
 domid_t hypercall_domid(void);
 
-static inline long hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+static inline long hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                             uint64_t e)
 {
     register uint64_t r10 asm("r10") = d;
     register uint64_t r8 asm("r8") = e;
     long rc;
 
     if (hypercall_by_page && nr < HYPERCALL_PAGE_ENTRIES)
-        asm volatile("call *%0" : "=a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
-                     : "0"((uint64_t)hypercall_page + nr * 32) : "rcx", "r9", "r11", "memory");
+        asm volatile("call *%0"
+                     : "=a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
+                     : "0"((uint64_t)hypercall_page + nr * 32)
+                     : "rcx", "r9", "r11", "memory");
     else if (hypercall_by_vmcall)
-        asm volatile("vmcall" : "=a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
-                     : "0"(nr) : "rcx", "r9", "r11", "memory");
+        asm volatile("vmcall"
+                     : "=a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
+                     : "0"(nr)
+                     : "rcx", "r9", "r11", "memory");
     else
-        asm volatile("vmmcall" : "=a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
-                     : "0"(nr) : "rcx", "r9", "r11", "memory");
+        asm volatile("vmmcall"
+                     : "=a"(rc), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
+                     : "0"(nr)
+                     : "rcx", "r9", "r11", "memory");
     return rc;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guests' replacement for a C library: memory and string functions, printf, a spin lock, and CPU
- * instructions that C lacks. A guest defines guest_main; main.c calls it when everything is initialised.
- * Output of printf goes to console.c; printf.c documents the supported conversions.
+ * The guests' replacement for a C library: memory and string functions, printf, a spin lock, and
+ * CPU instructions that C lacks. A guest defines guest_main; main.c calls it when everything is
+ * initialised. Output of printf goes to console.c; printf.c documents the supported conversions.
  */
 #ifndef GUESTS_LIB_LIB_H
 #define GUESTS_LIB_LIB_H
@@ -20,8 +20,8 @@
 #define NS_PER_S 1000000000UL
 
 /*
- * The guest's program. Returning 0 powers off the domain, any other value reports a crash. Runs with
- * interrupts off.
+ * The guest's program. Returning 0 powers off the domain, any other value reports a crash. Runs
+ * with interrupts off.
  */
 int guest_main(void);
 
@@ -37,7 +37,8 @@ uint64_t string_number(const char *s);
 
 /* printf.c: like in C, snprintf always terminates and returns the untruncated length */
 int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-int vsnprintf(char *to, size_t size, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
+int vsnprintf(char *to, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 void printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* cmdline.c: words and KEY=VALUE pairs of the kernel command line */
@@ -46,7 +47,9 @@ bool cmdline_has(const char *word);
 const char *cmdline_value(const char *key);
 uint64_t cmdline_number(const char *key, uint64_t otherwise);
 
-typedef struct { volatile uint32_t held; } lock_t;
+typedef struct {
+    volatile uint32_t held;
+} lock_t;
 
 static inline void cpu_relax(void) { asm volatile("pause" ::: "memory"); }
 
@@ -62,7 +65,7 @@ static inline uint64_t rdtsc(void)
 {
     uint32_t low, high;
 
-    asm volatile("rdtsc" : "=a"(low), "=d"(high) :: "memory");
+    asm volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");
     return ((uint64_t)high << 32) | low;
 }
 
@@ -76,10 +79,12 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
-    asm volatile("wrmsr" :: "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+    asm volatile("wrmsr" ::"c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
-struct cpuid { uint32_t a, b, c, d; };
+struct cpuid {
+    uint32_t a, b, c, d;
+};
 
 static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 {
@@ -91,7 +96,7 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 
 static inline void outb(uint16_t port, uint8_t value)
 {
-    asm volatile("outb %0, %1" :: "a"(value), "Nd"(port));
+    asm volatile("outb %0, %1" ::"a"(value), "Nd"(port));
 }
 
 static inline void irq_on(void) { asm volatile("sti" ::: "memory"); }

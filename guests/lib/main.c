@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Initialisation of a guest, from the first C code to guest_main, in order of dependencies. Until the
- * console ring is found, text goes to the hypervisor's log (port 0xe9).
+ * Initialisation of a guest, from the first C code to guest_main, in order of dependencies. Until
+ * the console ring is found, text goes to the hypervisor's log (port 0xe9).
  */
 #include "apic.h"
 #include "console.h"

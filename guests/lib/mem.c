@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bump allocator over the largest RAM range after the kernel, and the memory hypercalls (xen/memory.h).
- * libxenguest places start_info, modules and command line after the kernel; the allocator starts after all
- * of these.
+ * A bump allocator over the largest RAM range after the kernel, and the memory hypercalls
+ * (xen/memory.h). libxenguest places start_info, modules and command line after the kernel; the
+ * allocator starts after all of these.
  */
 #include "mem.h"
 
@@ -12,7 +12,7 @@
 #include "hypercall.h"
 #include "trap.h"
 
-#define HOLE_START 0xfd000000UL     /* between the toolstack's ACPI tables and its special pages */
+#define HOLE_START 0xfd000000UL /* between the toolstack's ACPI tables and its special pages */
 #define HOLE_END 0xfe000000UL
 
 extern uint8_t guest_end[];
@@ -32,7 +32,8 @@ static uint64_t find_top(const struct hvm_start_info *info)
     uint64_t top = behind(0, (uint64_t)guest_end, 0);
 
     top = behind(top, (uint64_t)info, sizeof(*info));
-    top = behind(top, info->memmap_paddr, info->memmap_entries * sizeof(struct hvm_memmap_table_entry));
+    top = behind(top, info->memmap_paddr,
+                 info->memmap_entries * sizeof(struct hvm_memmap_table_entry));
     top = behind(top, info->cmdline_paddr, PAGE_SIZE);
     top = behind(top, info->modlist_paddr, info->nr_modules * sizeof(*modules));
     for (uint32_t i = 0; i < info->nr_modules; i++)
@@ -93,7 +94,9 @@ uint64_t mem_hole(unsigned n)
 
 int mem_add_to_physmap(unsigned space, uint64_t index, uint64_t gfn)
 {
-    struct xen_add_to_physmap arg = { .domid = DOMID_SELF, .space = space, .idx = index, .gpfn = gfn };
+    struct xen_add_to_physmap arg = {
+        .domid = DOMID_SELF, .space = space, .idx = index, .gpfn = gfn
+    };
 
     return hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &arg);
 }
@@ -104,8 +107,8 @@ void *mem_map_shared(unsigned space, uint64_t index)
     int rc = mem_add_to_physmap(space, index, at >> PAGE_SHIFT);
 
     if (rc)
-        trap_panic("XENMEM_add_to_physmap space %u index %lu at gfn %lx: %d",
-                   space, index, at >> PAGE_SHIFT, rc);
+        trap_panic("XENMEM_add_to_physmap space %u index %lu at gfn %lx: %d", space, index,
+                   at >> PAGE_SHIFT, rc);
     return (void *)at;
 }
 
@@ -117,7 +120,10 @@ static long reservation(unsigned op, uint64_t *gfns, unsigned n)
     return hypercall2(__HYPERVISOR_memory_op, op, &arg);
 }
 
-long mem_give(uint64_t *gfns, unsigned n) { return reservation(XENMEM_decrease_reservation, gfns, n); }
+long mem_give(uint64_t *gfns, unsigned n)
+{
+    return reservation(XENMEM_decrease_reservation, gfns, n);
+}
 long mem_take(uint64_t *gfns, unsigned n) { return reservation(XENMEM_populate_physmap, gfns, n); }
 
 int mem_get_param(unsigned index, uint64_t *value)

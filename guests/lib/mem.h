@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of a guest: pages of its RAM, pages returned to the hypervisor and populated again, and address
- * space above RAM for shared frames. Everything is identity-mapped, so an address is a guest frame number
- * << 12.
+ * Memory of a guest: pages of its RAM, pages returned to the hypervisor and populated again, and
+ * address space above RAM for shared frames. Everything is identity-mapped, so an address is a
+ * guest frame number << 12.
  */
 #ifndef GUESTS_LIB_MEM_H
 #define GUESTS_LIB_MEM_H
@@ -32,8 +32,8 @@ int mem_add_to_physmap(unsigned space, uint64_t index, uint64_t gfn);
 void *mem_map_shared(unsigned space, uint64_t index);
 
 /*
- * XENMEM_decrease_reservation and XENMEM_populate_physmap of n 4 KiB frames. Return the number done, or a
- * negative errno.
+ * XENMEM_decrease_reservation and XENMEM_populate_physmap of n 4 KiB frames. Return the number
+ * done, or a negative errno.
  */
 long mem_give(uint64_t *gfns, unsigned n);
 long mem_take(uint64_t *gfns, unsigned n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snprintf and printf: %s %c %d %i %u %x %%, the lengths l, ll and z, a width, and the flags 0 and -.
- * printf formats a line first and writes it at once, so that lines of several vCPUs do not mix.
+ * snprintf and printf: %s %c %d %i %u %x %%, the lengths l, ll and z, a width, and the flags 0 and
+ * -. printf formats a line first and writes it at once, so that lines of several vCPUs do not mix.
  */
 #include "text.h"
 #include "lib.h"
@@ -34,8 +34,8 @@ static void put_padded(struct out *out, const char *text, size_t n, int width, b
         put(out, ' ');
 }
 
-static void put_number(struct out *out, uint64_t value, unsigned base, bool negative, int width, bool left,
-                       char pad)
+static void put_number(struct out *out, uint64_t value, unsigned base, bool negative, int width,
+                       bool left, char pad)
 {
     char digits[24];
     size_t at = sizeof(digits);
@@ -69,7 +69,8 @@ static const char *convert(struct out *out, const char *format, va_list *args)
     if (c == 'd' || c == 'i') {
         int64_t value = wide ? va_arg(*args, int64_t) : va_arg(*args, int);
 
-        put_number(out, value < 0 ? -(uint64_t)value : (uint64_t)value, 10, value < 0, width, left, pad);
+        put_number(out, value < 0 ? -(uint64_t)value : (uint64_t)value, 10, value < 0, width, left,
+                   pad);
     } else if (c == 'u' || c == 'x') {
         uint64_t value = wide ? va_arg(*args, uint64_t) : va_arg(*args, unsigned);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Secondary vCPUs are started like in stock kernels, by INIT and SIPI from the APIC and a real-mode page
- * below 1 MiB (boot.S), or like in Xen, with a given register state (xen/hvm/hvm_vcpu.h). The MADT has the
- * APIC ids. AMD APM vol. 2, 16.5 (ICR), 15.27; ACPI specification 5.2.12 (MADT).
+ * Secondary vCPUs are started like in stock kernels, by INIT and SIPI from the APIC and a real-mode
+ * page below 1 MiB (boot.S), or like in Xen, with a given register state (xen/hvm/hvm_vcpu.h). The
+ * MADT has the APIC ids. AMD APM vol. 2, 16.5 (ICR), 15.27; ACPI specification 5.2.12 (MADT).
  */
 #include "smp.h"
 
@@ -15,7 +15,7 @@
 #include "time.h"
 #include "trap.h"
 
-#define TRAMPOLINE 0x8000UL         /* page-aligned, below 1 MiB, RAM in every PVH map */
+#define TRAMPOLINE 0x8000UL /* page-aligned, below 1 MiB, RAM in every PVH map */
 #define AP_STACK_PAGES 2
 #define MSR_GS_BASE 0xc0000101
 #define MSR_EFER 0xc0000080
@@ -123,16 +123,30 @@ struct vcpu_hvm_context smp_context(bool wide)
     if (!wide) /* like a PVH start: flat, without paging */
         return (struct vcpu_hvm_context){
             .mode = VCPU_HVM_MODE_32B,
-            .cpu_regs.x86_32 = { .eip = (uint32_t)(uint64_t)boot_ap_direct32, .eflags = 2, .cr0 = 1,
-                                 .cs_limit = ~0u, .ds_limit = ~0u, .ss_limit = ~0u, .es_limit = ~0u,
-                                 .tr_limit = 0x67, .cs_ar = 0xc9a, .ds_ar = 0xc92, .ss_ar = 0xc92,
-                                 .es_ar = 0xc92, .tr_ar = 0x89 },
+            .cpu_regs.x86_32 = { .eip = (uint32_t)(uint64_t)boot_ap_direct32,
+                                 .eflags = 2,
+                                 .cr0 = 1,
+                                 .cs_limit = ~0u,
+                                 .ds_limit = ~0u,
+                                 .ss_limit = ~0u,
+                                 .es_limit = ~0u,
+                                 .tr_limit = 0x67,
+                                 .cs_ar = 0xc9a,
+                                 .ds_ar = 0xc92,
+                                 .ss_ar = 0xc92,
+                                 .es_ar = 0xc92,
+                                 .tr_ar = 0x89 },
         };
     asm volatile("mov %%cr0, %0; mov %%cr3, %1; mov %%cr4, %2" : "=r"(cr0), "=r"(cr3), "=r"(cr4));
     return (struct vcpu_hvm_context){
         .mode = VCPU_HVM_MODE_64B,
-        .cpu_regs.x86_64 = { .rip = (uint64_t)boot_ap_direct64, .rsp = boot_ap_stack, .rflags = 2, .cr0 = cr0,
-                             .cr3 = cr3, .cr4 = cr4, .efer = rdmsr(MSR_EFER) },
+        .cpu_regs.x86_64 = { .rip = (uint64_t)boot_ap_direct64,
+                             .rsp = boot_ap_stack,
+                             .rflags = 2,
+                             .cr0 = cr0,
+                             .cr3 = cr3,
+                             .cr4 = cr4,
+                             .efer = rdmsr(MSR_EFER) },
     };
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store ring. A request is sent completely; watch events that arrive before its answer are noted. The
- * store is trusted to answer, so there is no timeout. Wire format: xen/io/xs_wire.h.
+ * The store ring. A request is sent completely; watch events that arrive before its answer are
+ * noted. The store is trusted to answer, so there is no timeout. Wire format: xen/io/xs_wire.h.
  */
 #include "store.h"
 
@@ -43,7 +43,8 @@ static void send(const void *data, size_t n)
     const char *from = data;
 
     for (size_t i = 0; i < n; i++) {
-        while (ring->req_prod - __atomic_load_n(&ring->req_cons, __ATOMIC_ACQUIRE) == XENSTORE_RING_SIZE) {
+        while (ring->req_prod - __atomic_load_n(&ring->req_cons, __ATOMIC_ACQUIRE) ==
+               XENSTORE_RING_SIZE) {
             evtchn_send(port);
             irq_wait();
         }
@@ -72,8 +73,8 @@ static void receive(void *data, size_t n)
 }
 
 /*
- * Receives one message into payload, and terminates it. A watch event has its path and our number, each
- * terminated.
+ * Receives one message into payload, and terminates it. A watch event has its path and our number,
+ * each terminated.
  */
 static struct xsd_sockmsg receive_message(void)
 {
@@ -92,7 +93,10 @@ static struct xsd_sockmsg receive_message(void)
 
 static int errno_of(const char *name)
 {
-    static const struct { const char *name; int value; } errors[] = {
+    static const struct {
+        const char *name;
+        int value;
+    } errors[] = {
 #define XEN_ERRNO(name, value) { #name, value },
 #include <xen/errno.h>
     };
@@ -103,7 +107,10 @@ static int errno_of(const char *name)
     return -XEN_EIO;
 }
 
-/* Sends path with its terminator, then extra. The answer is in payload. Returns its length, or an error. */
+/*
+ * Sends path with its terminator, then extra. The answer is in payload. Returns its length, or an
+ * error.
+ */
 static int request(unsigned type, const char *path, const char *extra, size_t extra_length)
 {
     struct xsd_sockmsg header = { .type = type, .len = strlen(path) + 1 + extra_length };

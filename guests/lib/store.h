@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client of xenstored: one request at a time on the store ring (xen/io/xs_wire.h), on the first vCPU
- * only. Relative paths are below /local/domain/ID. Errors are negative errno values (-XEN_ENOENT,
- * -XEN_EACCES, ...).
+ * A client of xenstored: one request at a time on the store ring (xen/io/xs_wire.h), on the first
+ * vCPU only. Relative paths are below /local/domain/ID. Errors are negative errno values
+ * (-XEN_ENOENT, -XEN_EACCES, ...).
  */
 #ifndef GUESTS_LIB_STORE_H
 #define GUESTS_LIB_STORE_H
@@ -26,8 +26,8 @@ int store_allow(const char *path, unsigned owner, unsigned reader);
 int store_list(const char *path, char *names, size_t size);
 
 /*
- * Reads a number, waiting up to ns until the node exists and is readable (xenstored returns EACCES for both
- * to other domains). Returns 0, -XEN_ETIME or another error.
+ * Reads a number, waiting up to ns until the node exists and is readable (xenstored returns EACCES
+ * for both to other domains). Returns 0, -XEN_ETIME or another error.
  */
 int store_await_number(const char *path, uint64_t *value, uint64_t ns);
 

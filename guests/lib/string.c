@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory and string functions: those that the compiler emits calls to, and a few that guests need. */
+/*
+ * Memory and string functions: those that the compiler emits calls to, and a few that guests need.
+ */
 #include "lib.h"
 
 void *memcpy(void *to, const void *from, size_t n)
 {
     void *start = to;
 
-    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) :: "memory");
+    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory");
     return start;
 }
 
@@ -58,6 +60,14 @@ int strncmp(const char *a, const char *b, size_t n)
 
 int strcmp(const char *a, const char *b) { return strncmp(a, b, SIZE_MAX); }
 
+/* 16: it is no digit. */
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+}
+
 /* Parses a decimal number, or hexadecimal after 0x, up to the first other character. */
 uint64_t string_number(const char *s)
 {
@@ -69,7 +79,7 @@ uint64_t string_number(const char *s)
         s += 2;
     }
     for (;; s++) {
-        int digit = *s >= '0' && *s <= '9' ? *s - '0' : *s >= 'a' && *s <= 'f' ? *s - 'a' + 10 : 16;
+        int digit = digit_of(*s);
 
         if (digit >= base)
             return n;

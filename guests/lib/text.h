@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text output. It goes to the hypervisor's log by port 0xe9 until a sink is registered (console.c registers
- * the PV console ring); also later for guests started with "debug", and for panics.
+ * Text output. It goes to the hypervisor's log by port 0xe9 until a sink is registered (console.c
+ * registers the PV console ring); also later for guests started with "debug", and for panics.
  */
 #ifndef GUESTS_LIB_TEXT_H
 #define GUESTS_LIB_TEXT_H

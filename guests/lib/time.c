@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PV clock: system time = system_time + (TSC - tsc_timestamp) scaled, read between two equal even
- * versions. The one-shot timer raises VIRQ_TIMER.
+ * The PV clock: system time = system_time + (TSC - tsc_timestamp) scaled, read between two equal
+ * even versions. The one-shot timer raises VIRQ_TIMER.
  */
 #include "time.h"
 
@@ -29,7 +29,8 @@ uint64_t time_now(void)
     do {
         version = t->version;
         asm volatile("lfence" ::: "memory");
-        now = t->system_time + scale(rdtsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
+        now = t->system_time +
+              scale(rdtsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
         asm volatile("lfence" ::: "memory");
     } while ((version & 1) || version != t->version);
     return now;

@@ -18,8 +18,8 @@ uint64_t time_now(void);
 uint64_t time_wall(void);
 
 /*
- * Arms this vCPU's timer, whose interrupt wakes irq_wait. A time in the past fires at once. Returns 0 or a
- * negative errno.
+ * Arms this vCPU's timer, whose interrupt wakes irq_wait. A time in the past fires at once. Returns
+ * 0 or a negative errno.
  */
 int time_set_timer(uint64_t when);
 

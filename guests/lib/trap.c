@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Traps of the guest. Exceptions have their own stack (IST 1), so that a guest with a bad or exhausted
- * stack can still report them. AMD APM vol. 2, 8 (exceptions), 4.7.4 (TSS descriptor).
+ * Traps of the guest. Exceptions have their own stack (IST 1), so that a guest with a bad or
+ * exhausted stack can still report them. AMD APM vol. 2, 8 (exceptions), 4.7.4 (TSS descriptor).
  */
 #include "trap.h"
 
@@ -36,9 +36,13 @@ static struct idt_gate idt[256];
 static trap_irq *irqs[256];
 
 static const char *const names[] = {
-    "#DE divide", "#DB debug", "NMI", "#BP breakpoint", "#OF overflow", "#BR bound", "#UD invalid opcode",
-    "#NM no FPU", "#DF double fault", "vector 9", "#TS TSS", "#NP segment", "#SS stack", "#GP protection",
-    "#PF page fault", "vector 15", "#MF x87", "#AC alignment", "#MC machine check", "#XF SIMD",
+    "#DE divide",         "#DB debug",      "NMI",
+    "#BP breakpoint",     "#OF overflow",   "#BR bound",
+    "#UD invalid opcode", "#NM no FPU",     "#DF double fault",
+    "vector 9",           "#TS TSS",        "#NP segment",
+    "#SS stack",          "#GP protection", "#PF page fault",
+    "vector 15",          "#MF x87",        "#AC alignment",
+    "#MC machine check",  "#XF SIMD",
 };
 
 static void fill_idt(void)
@@ -47,8 +51,12 @@ static void fill_idt(void)
         uint64_t at = (uint64_t)trap_stubs[v];
 
         idt[v] = (struct idt_gate){
-            .offset_low = at, .offset_middle = at >> 16, .offset_high = at >> 32,
-            .selector = SELECTOR_CODE, .ist = v < 32, .type = 0x8e,
+            .offset_low = at,
+            .offset_middle = at >> 16,
+            .offset_high = at >> 32,
+            .selector = SELECTOR_CODE,
+            .ist = v < 32,
+            .type = 0x8e,
         };
     }
 }
@@ -66,10 +74,12 @@ void trap_init(void)
     v->tss.io_map = sizeof(v->tss);
     v->gdt[1] = 0x00af9b000000ffff;
     v->gdt[2] = 0x00cf93000000ffff;
-    v->gdt[3] = (sizeof(v->tss) - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
+    v->gdt[3] = (sizeof(v->tss) - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 |
+                (tss >> 24 & 0xff) << 56;
     v->gdt[4] = tss >> 32;
-    asm volatile("lgdt %0; lidt %1; ltr %w2; mov %w3, %%ss"
-                 :: "m"(gdt_pointer), "m"(idt_pointer), "r"(SELECTOR_TSS), "r"(SELECTOR_DATA) : "memory");
+    asm volatile("lgdt %0; lidt %1; ltr %w2; mov %w3, %%ss" ::"m"(gdt_pointer), "m"(idt_pointer),
+                 "r"(SELECTOR_TSS), "r"(SELECTOR_DATA)
+                 : "memory");
 }
 
 void trap_set_irq(unsigned vector, trap_irq *handler) { irqs[vector] = handler; }
@@ -84,7 +94,7 @@ int trap_try(void (*run)(void *), void *arg)
     v->trap_resume = 0;
     vector = trap_try_enter(run, arg, &v->trap_resume);
     v->trap_resume = 0;
-    asm volatile("push %0; popf" :: "r"(flags) : "cc", "memory");
+    asm volatile("push %0; popf" ::"r"(flags) : "cc", "memory");
     return vector;
 }
 
@@ -93,8 +103,8 @@ static void print_frame(const struct trap_frame *f)
     uint64_t cr2;
 
     asm volatile("mov %%cr2, %0" : "=r"(cr2));
-    printf("rip %016lx rsp %016lx cr2 %016lx cs %lx rflags %lx error %lx\n",
-           f->rip, f->rsp, cr2, f->cs, f->rflags, f->error);
+    printf("rip %016lx rsp %016lx cr2 %016lx cs %lx rflags %lx error %lx\n", f->rip, f->rsp, cr2,
+           f->cs, f->rflags, f->error);
     printf("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
     printf("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
     printf("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions and interrupts of a guest. An unexpected exception prints its registers and shuts down the
- * domain with SHUTDOWN_crash. trap_try runs code that may raise one.
+ * Exceptions and interrupts of a guest. An unexpected exception prints its registers and shuts down
+ * the domain with SHUTDOWN_crash. trap_try runs code that may raise one.
  */
 #ifndef GUESTS_LIB_TRAP_H
 #define GUESTS_LIB_TRAP_H
@@ -22,11 +22,11 @@ void trap_init(void);
 
 #define TRAP_NMI 2
 
-extern uint8_t trap_return[];       /* the IRET of all handlers */
+extern uint8_t trap_return[]; /* the IRET of all handlers */
 
 /*
- * Sets the handler of a vector 32..255, or TRAP_NMI. It runs with interrupts off, and must send the EOI
- * itself for an APIC interrupt.
+ * Sets the handler of a vector 32..255, or TRAP_NMI. It runs with interrupts off, and must send the
+ * EOI itself for an APIC interrupt.
  */
 void trap_set_irq(unsigned vector, trap_irq *handler);
 

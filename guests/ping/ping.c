@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two guests that share an event channel and a granted page. role=pong offers a page and a port to its
- * peer, and publishes them in the store. role=ping reads them there, maps and binds them, and plays ROUNDS
- * rounds: it writes a number to the page and sends an event; pong answers with the complement of the
- * number. At the end ping unmaps and closes, and pong revokes the grant.
+ * Two guests that share an event channel and a granted page. role=pong offers a page and a port to
+ * its peer, and publishes them in the store. role=ping reads them there, maps and binds them, and
+ * plays ROUNDS rounds: it writes a number to the page and sends an event; pong answers with the
+ * complement of the number. At the end ping unmaps and closes, and pong revokes the grant.
  *
- * The peer's domain id is given by peer=ID on the command line, or dom0 writes it to data/peer of each
- * guest. Prints "ping: ok, ..." or "ping: FAILED ...".
+ * The peer's domain id is given by peer=ID on the command line, or dom0 writes it to data/peer of
+ * each guest. Prints "ping: ok, ..." or "ping: FAILED ...".
  */
 #include "cleave-schema.h"
 #include "control.h"
@@ -23,7 +23,9 @@
 #define PATIENCE (30 * NS_PER_S)
 #define GOODBYE ~0ULL
 
-struct shared { volatile uint64_t question, answer; };
+struct shared {
+    volatile uint64_t question, answer;
+};
 
 static struct shared *shared;
 static volatile uint64_t arrived;
@@ -144,7 +146,8 @@ static int ping(domid_t peer)
     grant_ref_t ref = peer_number(SCHEMA_DATA_PING_REF_PATH, peer);
     uint64_t at = mem_hole(1);
     grant_handle_t handle;
-    int rc, failed, port = evtchn_bind_interdomain(peer, peer_number(SCHEMA_DATA_PING_PORT_PATH, peer));
+    int rc, failed,
+        port = evtchn_bind_interdomain(peer, peer_number(SCHEMA_DATA_PING_PORT_PATH, peer));
 
     if (port < 0)
         trap_panic("ping: FAILED: port of domain %u: %d", peer, port);

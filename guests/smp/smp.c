@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests several vCPUs. Each is started by INIT and SIPI (with "initialise" by VCPUOP_initialise, odd ones
- * in 32-bit mode) and reports itself. Then all count under one lock, answer IPIs by event channel and by
- * APIC, and sleep with their own timers. Prints "smp: ok" at the end, or "smp: FAILED" with the reason.
+ * Tests several vCPUs. Each is started by INIT and SIPI (with "initialise" by VCPUOP_initialise,
+ * odd ones in 32-bit mode) and reports itself. Then all count under one lock, answer IPIs by event
+ * channel and by APIC, and sleep with their own timers. Prints "smp: ok" at the end, or "smp:
+ * FAILED" with the reason.
  */
 #include "apic.h"
 #include "cleave-schema.h"
@@ -24,11 +25,11 @@
 enum phase { WAITING, COUNTING, ANSWERING, SLEEPING };
 
 static volatile enum phase phase;
-static unsigned done;               /* vCPUs that completed the phase; atomic */
+static unsigned done; /* vCPUs that completed the phase; atomic */
 static lock_t count_lock;
 static volatile uint64_t counter;
 static volatile uint32_t events[SMP_MAX], ipis[SMP_MAX];
-static uint64_t latest[SMP_MAX];    /* maximum delay after a sleep, in ns */
+static uint64_t latest[SMP_MAX]; /* maximum delay after a sleep, in ns */
 static int failures;
 
 static void fail(const char *what, unsigned vcpu, uint64_t got, uint64_t wanted)
@@ -112,7 +113,8 @@ static void await_done(unsigned n, const char *what)
 
     while (__atomic_load_n(&done, __ATOMIC_SEQ_CST) < n)
         if (time_now() > end)
-            trap_panic("smp: FAILED: %s: only %u of %u vCPUs are through after 30 s", what, done, n);
+            trap_panic("smp: FAILED: %s: only %u of %u vCPUs are through after 30 s", what, done,
+                       n);
     done = 0;
 }
 
@@ -144,8 +146,8 @@ static void send_ipis(unsigned id, evtchn_port_t port)
             break;
         }
     }
-    printf("smp: vCPU %u: %lu ns an event IPI and back, %lu ns an APIC IPI\n", id, (middle - start) / IPIS,
-           (time_now() - middle) / IPIS);
+    printf("smp: vCPU %u: %lu ns an event IPI and back, %lu ns an APIC IPI\n", id,
+           (middle - start) / IPIS, (time_now() - middle) / IPIS);
 }
 
 /* Checks what VCPUOP_initialise must refuse, and that refusals have no effect. */
@@ -154,7 +156,8 @@ static void refusals(unsigned id)
     struct vcpu_hvm_context c = smp_context(true);
 
     expect("up before it has a state", id, vcpu_op(VCPUOP_up, id, NULL), -XEN_EINVAL);
-    expect("a context that is nowhere", id, vcpu_op(VCPUOP_initialise, id, (void *)-4096UL), -XEN_EFAULT);
+    expect("a context that is nowhere", id, vcpu_op(VCPUOP_initialise, id, (void *)-4096UL),
+           -XEN_EFAULT);
     expect("a context for itself", 0, vcpu_op(VCPUOP_initialise, 0, &c), -XEN_EEXIST);
     c.mode = 2;
     expect("an unknown mode", id, vcpu_op(VCPUOP_initialise, id, &c), -XEN_EINVAL);
@@ -231,7 +234,8 @@ int guest_main(void)
     await_done(n - 1, "sleeping");
     for (unsigned id = 0; id < SMP_MAX; id++)
         if (smp_vcpus[id].exists)
-            printf("smp: vCPU %u slept %u times, at most %lu us late\n", id, SLEEPS, latest[id] / 1000);
+            printf("smp: vCPU %u slept %u times, at most %lu us late\n", id, SLEEPS,
+                   latest[id] / 1000);
 
     store_write(SCHEMA_DATA_RESULT, failures ? "failed" : "ok");
     printf("smp: %s, %u vCPUs\n", failures ? "FAILED" : "ok", n);

@@ -135,7 +135,7 @@ awk '/^static / && match($0, /[a-z_0-9]+\(/) {
 
 # --- form: .clang-format, and what it cannot say ---
 
-find hypervisor dom0-tools xenstore-schema tests -name '*.[ch]' | sort >"$scratch/formed"
+find hypervisor dom0-tools guests tests xenstore-schema -name '*.[ch]' | sort >"$scratch/formed"
 xargs clang-format-14 --dry-run -Werror <"$scratch/formed" 2>&1 | sed -n 's/: error:.*/ is not formed/p' |
     rule form 'run: clang-format-14 -i FILE'
 xargs awk 'length > 100 { print FILENAME ":" FNR ": " length " columns" }' <"$scratch/formed" |
