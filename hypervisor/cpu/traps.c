@@ -232,7 +232,7 @@ uint64_t traps_step_rip;
 
 /*
  * An intercept comes before the single-step trap of its instruction (APM vol. 2, 15.7), and a CPU
- * does not take the trap then. Bochs takes it behind VMRUN, in spite of GIF=0. The core itself
+ * does not take the trap then. Bochs takes it after VMRUN, in spite of GIF=0. The core itself
  * never sets TF, and hw_set_rip raises the guest's trap when the instruction is done.
  */
 static bool is_stray_step(const struct trap_frame *f)

@@ -9,7 +9,7 @@
 
 /* Enters the guest once. GIF=0 on entry and return. vmcb: its physical address. */
 void world_switch(paddr_t vmcb, struct guest_regs *regs);
-extern char world_switch_back[]; /* the instruction behind VMRUN */
+extern char world_switch_back[]; /* the instruction after VMRUN */
 #endif
 
 /* Offsets in struct guest_regs, for world.S. RAX and RSP are in the VMCB. */
