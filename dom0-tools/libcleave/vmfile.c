@@ -433,6 +433,7 @@ static int read_keys(struct reader *reader, struct vmfile *vm)
     rc = first_error(rc, read_action(reader, "on_poweroff", VMFILE_DESTROY, &vm->on_poweroff));
     rc = first_error(rc, read_action(reader, "on_reboot", VMFILE_RESTART, &vm->on_reboot));
     rc = first_error(rc, read_action(reader, "on_crash", VMFILE_DESTROY, &vm->on_crash));
+    rc = first_error(rc, read_action(reader, "on_watchdog", vm->on_crash, &vm->on_watchdog));
     rc = first_error(rc, read_cpus(reader, vm));
     rc = first_error(rc, read_tsc_mode(reader, vm));
     rc = first_error(rc, number_of(reader, "cpu_weight", &weights, &weight));
@@ -473,6 +474,69 @@ int vmfile_read_strict(const char *path, char *const *settings, int setting_coun
                        struct vmfile *vm)
 {
     return read_vm(path, settings, setting_count, true, vm);
+}
+
+/* Writes a string in the file's syntax. */
+static void put_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void put_key(FILE *out, const char *key, const char *text)
+{
+    fprintf(out, "%s = ", key);
+    put_string(out, text);
+    fputc('\n', out);
+}
+
+/* Writes the list of disks. target is the last word of each, and may contain commas. */
+static void put_disks(FILE *out, const struct vmdevices *devices)
+{
+    fputs("disk = [", out);
+    for (unsigned int i = 0; i < devices->disk_count; i++) {
+        const struct vmdevices_disk *disk = &devices->disks[i];
+        char spec[PATH_MAX + 128];
+
+        snprintf(spec, sizeof(spec), "format=raw,vdev=%s,access=%s%s,target=%s", disk->name,
+                 disk->writable ? "rw" : "ro", disk->direct_io ? ",direct-io-safe" : "",
+                 disk->path);
+        fputs(i ? ", " : "", out);
+        put_string(out, spec);
+    }
+    fputs("]\n", out);
+}
+
+char *vmfile_text(const char *path, char *const *settings, int setting_count,
+                  const struct vmfile *vm)
+{
+    int lines;
+    char *source = read_text(path, settings, setting_count, &lines);
+    char uuid[UUID_STR_LEN], *text = NULL;
+    size_t length = 0;
+    FILE *out = source ? open_memstream(&text, &length) : NULL;
+
+    if (!out) {
+        free(source);
+        return NULL;
+    }
+    uuid_unparse_lower(vm->uuid, uuid);
+    fprintf(out, "%s\n# as resolved by cleave\n", source);
+    put_key(out, "name", vm->name);
+    put_key(out, "uuid", uuid);
+    put_key(out, "kernel", vm->kernel);
+    if (vm->ramdisk)
+        put_key(out, "ramdisk", vm->ramdisk);
+    if (vm->devices.disk_count)
+        put_disks(out, &vm->devices);
+    fclose(out);
+    free(source);
+    return text;
 }
 
 void vmfile_free(struct vmfile *vm)

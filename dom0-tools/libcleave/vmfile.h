@@ -26,7 +26,7 @@ struct vmfile {
     char *kernel;  /* absolute paths in dom0 */
     char *ramdisk; /* or NULL */
     char *cmdline; /* never NULL */
-    enum vmfile_action on_poweroff, on_reboot, on_crash;
+    enum vmfile_action on_poweroff, on_reboot, on_crash, on_watchdog;
     bool pinned; /* cpus is set: the physical CPUs allowed */
     uint8_t cpus[VMFILE_CPUS_MAX / 8];
     unsigned int weight; /* 0: the scheduler's default */
@@ -46,6 +46,12 @@ int vmfile_read(const char *path, char *const *settings, int setting_count, stru
 int vmfile_read_strict(const char *path, char *const *settings, int setting_count,
                        struct vmfile *vm);
 
+/*
+ * Returns the text of a VM file that means the same, wherever it is read: that of path with the
+ * settings, and vm's identity and absolute paths. The caller frees it. NULL after an error line.
+ */
+char *vmfile_text(const char *path, char *const *settings, int setting_count,
+                  const struct vmfile *vm);
 void vmfile_free(struct vmfile *vm);
 
 #endif

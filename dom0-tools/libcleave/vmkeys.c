@@ -14,9 +14,9 @@
 #include "similar.h"
 
 static const char *const known[] = {
-    "type",     "name",    "uuid",       "memory",   "maxmem", "vcpus",       "maxvcpus",
-    "kernel",   "ramdisk", "cmdline",    "root",     "extra",  "on_poweroff", "on_reboot",
-    "on_crash", "cpus",    "cpu_weight", "tsc_mode", "disk",   "vif",
+    "type",     "name",        "uuid",    "memory",     "maxmem",   "vcpus",       "maxvcpus",
+    "kernel",   "ramdisk",     "cmdline", "root",       "extra",    "on_poweroff", "on_reboot",
+    "on_crash", "on_watchdog", "cpus",    "cpu_weight", "tsc_mode", "disk",        "vif",
 };
 
 #define KNOWN (sizeof(known) / sizeof(known[0]))
