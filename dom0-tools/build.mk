@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# The tools of the control domain: libcleave (a static library) and cleave, the command line.
+# The tools of the control domain: libcleave (a static library), cleave and cleaved (programs).
 
 TOOLS := build/dom0-tools
 TOOLS_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -I$(SCHEMA)
@@ -15,8 +15,8 @@ DEPS_PACKAGES += libjansson-dev libyajl-dev liblzma-dev libzstd-dev zlib1g-dev
 LIBCLEAVE := $(TOOLS)/libcleave.a
 tools_objects = $(patsubst dom0-tools/%.c,$(TOOLS)/%.o,$(wildcard dom0-tools/$(1)/*.c))
 
-ALL_TARGETS += $(TOOLS)/cleave/cleave
-DOM0_FILES += $(TOOLS)/cleave/cleave:/usr/bin/cleave
+ALL_TARGETS += $(TOOLS)/cleave/cleave $(TOOLS)/cleaved/cleaved
+DOM0_FILES += $(TOOLS)/cleave/cleave:/usr/bin/cleave $(TOOLS)/cleaved/cleaved:/usr/sbin/cleaved
 
 $(TOOLS)/%.o: dom0-tools/%.c | $(SCHEMA_HEADER) build/deps.mk
 	@mkdir -p $(@D)
@@ -25,6 +25,9 @@ $(TOOLS)/%.o: dom0-tools/%.c | $(SCHEMA_HEADER) build/deps.mk
 $(LIBCLEAVE): $(call tools_objects,libcleave)
 	@rm -f $@
 	ar rcs $@ $^
+
+$(TOOLS)/cleaved/cleaved: $(call tools_objects,cleaved) $(LIBCLEAVE)
+	$(CC) $(HOST_CFLAGS) -o $@ $^ $(TOOLS_LIBS)
 
 $(TOOLS)/cleave/cleave: $(call tools_objects,cleave) $(LIBCLEAVE)
 	$(CC) $(HOST_CFLAGS) -o $@ $^ $(TOOLS_LIBS)

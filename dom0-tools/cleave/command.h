@@ -21,12 +21,15 @@
 /* All options of all verbs. table.c has their words. */
 enum command_option {
     OPTION_NONE,
+    OPTION_AUTOSTART,
     OPTION_CLEAR,
     OPTION_CONSOLE,
+    OPTION_FOLLOW,
     OPTION_FOREGROUND,
     OPTION_HELP,
     OPTION_JSON,
     OPTION_PAUSED,
+    OPTION_SINCE,
     OPTION_STRICT,
     OPTION_WAIT,
     OPTION_COUNT
@@ -97,6 +100,20 @@ int command_parse(const struct command *command, int argc, char **argv, struct c
 int session_open(struct session *session);
 void session_close(struct session *session);
 
+/* --- create.c --------------------------------------------------------------------------------- */
+
+struct vmfile;
+
+/*
+ * Reads the VM file and settings that the call names, and returns in *config the text of a VM file
+ * that says the same anywhere. The caller frees both.
+ */
+int create_read(struct call *call, struct vmfile *vm, char **config);
+
+/* Ctrl-C during a build must not leave a partial VM: life.h looks whether it is pending. */
+void create_block_signals(void);
+void create_unblock_signals(void);
+
 /* --- help.c, generate.c ----------------------------------------------------------------------- */
 
 void help_print(void);
@@ -126,6 +143,11 @@ void output_vm(json_t *object, const struct domain *domain);
 /* --- the verbs -------------------------------------------------------------------------------- */
 
 int create_run(struct call *call);
+int define_run(struct call *call);
+int define_start(struct call *call);
+int define_undefine(struct call *call);
+int journal_events(struct call *call);
+int journal_logs(struct call *call);
 int list_run(struct call *call);
 int info_run(struct call *call);
 int dmesg_run(struct call *call);

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "console.h"
 #include "domain.h"
+#include "life.h"
 #include "report.h"
 
 #define WAIT_STEP_MS 100
@@ -117,10 +118,10 @@ int control_destroy(struct call *call)
 {
     struct session session;
     struct domain domain;
-    int rc = open_vm(call, &session, &domain);
+    int rc = session_open(&session);
 
     if (rc == 0)
-        rc = domain_destroy(&session.hv, session.store, domain.domid, domain.uuid);
+        rc = life_destroy(&session.hv, session.store, call->arguments[0], &domain);
     return close_vm(call, &session, &domain, rc);
 }
 

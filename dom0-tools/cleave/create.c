@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave create: reads the VM file, builds the VM, starts its watcher and unpauses it. A failure
- * before the VM runs undoes everything. Read next: ../libcleave/vmfile.c, ../libcleave/build.c,
- * ../libcleave/life.c.
+ * cleave create: reads the VM file, records and builds the VM, and unpauses it. A failure
+ * before the VM runs undoes everything. Read next: ../libcleave/vmfile.c, ../libcleave/life.c,
+ * ../libcleave/build.c.
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build.h"
 #include "command.h"
 #include "console.h"
+#include "events.h"
 #include "life.h"
 #include "report.h"
+#include "supervisor.h"
 
 /*
  * Adds the quotes that the file's syntax requires around text, if VALUE of KEY=VALUE has none. The
@@ -41,7 +42,7 @@ static char *quote_value(const char *setting)
     return quoted;
 }
 
-static int read_file(struct call *call, struct vmfile *vm)
+int create_read(struct call *call, struct vmfile *vm, char **config)
 {
     char **arguments = call->arguments;
     int count = call->count;
@@ -61,33 +62,26 @@ static int read_file(struct call *call, struct vmfile *vm)
     if (rc == 0)
         rc = (call->options[OPTION_STRICT] ? vmfile_read_strict
                                            : vmfile_read)(arguments[0], settings, count - 1, vm);
+    if (rc == 0 && !(*config = vmfile_text(arguments[0], settings, count - 1, vm)))
+        rc = -ENOMEM;
     for (int i = 0; settings && i < count; i++)
         free(settings[i]);
     free(settings);
     return rc;
 }
 
-/*
- * Blocks signals: Ctrl-C during a build must not leave a partial VM, so signals are handled when
- * the build is complete or undone. Returns whether one is pending.
- */
-static bool signals_wait(void)
+void create_block_signals(void)
 {
     static const int waiting[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-    sigset_t signals, pending;
-    bool any = false;
+    sigset_t signals;
 
     sigemptyset(&signals);
     for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
         sigaddset(&signals, waiting[i]);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    sigpending(&pending);
-    for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
-        any |= sigismember(&pending, waiting[i]);
-    return any;
 }
 
-static void signals_act(void)
+void create_unblock_signals(void)
 {
     sigset_t none;
 
@@ -95,47 +89,42 @@ static void signals_act(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Starts the watcher of the built VM, unless this process is to watch it, and unpauses the VM. */
-static int start_vm(struct call *call, struct session *session, const struct vmfile *vm,
-                    uint32_t domid)
-{
-    int rc = 0;
-
-    if (signals_wait()) {
-        report_error(REPORT_INTERNAL, "VM \"%s\": interrupted: the VM was removed", vm->name);
-        return -EINTR;
-    }
-    if (!call->options[OPTION_FOREGROUND])
-        rc = life_watch(vm, domid);
-    if (rc == 0 && !call->options[OPTION_PAUSED])
-        rc = life_start(&session->hv, vm, domid);
-    return rc;
-}
-
 /* Builds and starts the VM. On failure, nothing of it remains. */
 static int bring_up(struct call *call, struct session *session, const struct vmfile *vm,
-                    struct domain *domain)
+                    const char *config, struct domain *domain)
 {
     int rc;
 
     *domain = (struct domain){ .domid = 0 };
     strcpy(domain->name, vm->name);
     uuid_unparse_lower(vm->uuid, domain->uuid);
-    signals_wait();
-    rc = build_vm(&session->hv, session->store, vm, &domain->domid);
-    if (rc == 0) {
-        rc = start_vm(call, session, vm, domain->domid);
-        if (rc < 0)
-            domain_destroy(&session->hv, session->store, domain->domid, domain->uuid);
-    }
+    create_block_signals();
+    rc = life_create(&session->hv, session->store, vm, config, call->options[OPTION_PAUSED],
+                     &domain->domid);
     if (rc == 0 && call->json) {
         output_vm(call->json, domain);
     } else if (rc == 0) {
         printf("%s is domain %u\n", vm->name, domain->domid);
         fflush(stdout);
     }
-    signals_act();
+    create_unblock_signals();
     return rc;
+}
+
+static void warn_without_cleaved(const struct vmfile *vm)
+{
+    if (!supervisor_ping())
+        report_warning("VM \"%s\": cleaved does not run: nothing happens when the guest ends or "
+                       "reboots, until it is started",
+                       vm->name);
+}
+
+/* Watches the VM in this process, until it has ended. */
+static int watch_vm(struct session *session, const char *uuid)
+{
+    store_unguard();
+    events_echo();
+    return life_run(&session->hv, session->store, uuid);
 }
 
 int create_run(struct call *call)
@@ -144,6 +133,7 @@ int create_run(struct call *call)
     struct vmfile vm = { .kernel = NULL };
     bool foreground = call->options[OPTION_FOREGROUND], console = call->options[OPTION_CONSOLE];
     struct domain domain;
+    char *config = NULL;
     int rc;
 
     if (console && (foreground || call->json)) {
@@ -151,18 +141,19 @@ int create_run(struct call *call)
                      foreground ? "--foreground" : "--json");
         return -EINVAL;
     }
-    rc = read_file(call, &vm);
+    rc = create_read(call, &vm, &config);
     if (rc == 0)
         rc = session_open(&session);
     if (rc == 0)
-        rc = bring_up(call, &session, &vm, &domain);
-    if (rc == 0 && foreground) {
-        store_unguard();
-        rc = life_run(&vm, domain.domid);
-    }
+        rc = bring_up(call, &session, &vm, config, &domain);
+    if (rc == 0 && foreground)
+        rc = watch_vm(&session, domain.uuid);
+    else if (rc == 0)
+        warn_without_cleaved(&vm);
     if (rc == 0 && console)
         rc = console_attach(&session.hv, session.store, &domain);
     session_close(&session);
     vmfile_free(&vm);
+    free(config);
     return rc;
 }

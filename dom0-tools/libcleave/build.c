@@ -43,6 +43,7 @@ struct build {
     struct hv *hv;
     struct xs_handle *store;
     const struct vmfile *vm;
+    const struct domain *old; /* or NULL */
     struct image kernel, ramdisk;
     struct xc_dom_image *dom;
     uint32_t domid;
@@ -172,11 +173,13 @@ static int check_free(struct build *b)
 {
     struct hv_memory memory;
     int rc = hv_memory(b->hv, &memory);
+    uint64_t freed = b->old ? b->old->info.tot_pages * HV_PAGE_KIB + resources_paging_kib(b->vm)
+                            : 0;
 
     if (rc < 0)
         return rc;
     return b->vm->max_memory_kib + SLACK_KIB + resources_paging_kib(b->vm) <=
-                   memory.free - memory.claimed
+                   memory.free - memory.claimed + freed
                ? 0
                : report_no_memory(b);
 }
@@ -192,6 +195,8 @@ static int check_name(struct build *b)
     if (count < 0)
         return count;
     for (int i = 0; i < count && rc == 0; i++) {
+        if (b->old && list[i].domid == b->old->domid)
+            continue;
         if (strcmp(list[i].name, b->vm->name) == 0) {
             report_error(REPORT_STATE,
                          "VM \"%s\": the name is in use by domain %u (%s): choose another name, or "
@@ -396,17 +401,30 @@ static int introduce_domain(struct build *b)
     return rc;
 }
 
-int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, uint32_t *domid)
+/* Destroys the last domain of the VM. Then its disks can be checked as those of any VM. */
+static int replace_old(struct build *b)
 {
-    struct build b = { .hv = hv, .store = store, .vm = vm };
+    int rc;
+
+    if (!b->old)
+        return 0;
+    rc = domain_destroy(b->hv, b->store, b->old->domid, b->old->uuid);
+    return rc < 0 ? rc : devices_check(b->vm, false);
+}
+
+int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
+             const struct domain *old, uint32_t *domid)
+{
+    struct build b = { .hv = hv, .store = store, .vm = vm, .old = old };
     int rc;
 
     uuid_unparse_lower(vm->uuid, b.uuid);
     if ((rc = map_files(&b)) == 0 && (rc = parse_kernel(&b)) == 0 && (rc = check_fit(&b)) == 0 &&
-        (rc = devices_check(vm)) == 0 && (rc = check_free(&b)) == 0 &&
-        (rc = create_named(&b)) == 0 && (rc = reserve_memory(&b)) == 0 &&
-        (rc = set_parameters(&b)) == 0 && (rc = load_image(&b)) == 0 &&
-        (rc = introduce_domain(&b)) == 0 && (rc = devices_attach(store, b.domid, vm)) == 0)
+        (rc = devices_check(vm, old)) == 0 && (rc = check_free(&b)) == 0 &&
+        (rc = create_named(&b)) == 0 && (rc = replace_old(&b)) == 0 &&
+        (rc = reserve_memory(&b)) == 0 && (rc = set_parameters(&b)) == 0 &&
+        (rc = load_image(&b)) == 0 && (rc = introduce_domain(&b)) == 0 &&
+        (rc = devices_attach(store, b.domid, vm)) == 0)
         *domid = b.domid;
 
     /* Unmap libxenguest's mappings first: a domain persists while its pages are mapped. */

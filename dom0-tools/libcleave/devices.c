@@ -42,10 +42,11 @@ static int check_driver(const struct vmfile *vm, const char *driver, const char 
     return -ENODEV;
 }
 
-static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk)
+static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk, bool in_use)
 {
     /* O_EXCL fails if a block device is mounted */
-    int file = open(disk->path, (disk->writable ? O_RDWR | O_EXCL : O_RDONLY) | O_CLOEXEC);
+    int exclusive = disk->writable && !in_use ? O_EXCL : 0;
+    int file = open(disk->path, (disk->writable ? O_RDWR : O_RDONLY) | exclusive | O_CLOEXEC);
     struct stat st;
     int rc = 0;
 
@@ -80,7 +81,7 @@ static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk
     return rc;
 }
 
-int devices_check(const struct vmfile *vm)
+int devices_check(const struct vmfile *vm, bool in_use)
 {
     const struct vmdevices *devices = &vm->devices;
     int rc = 0;
@@ -88,7 +89,7 @@ int devices_check(const struct vmfile *vm)
     if (devices->disk_count)
         rc = check_driver(vm, DRIVERS "vbd", "xen-blkback");
     for (unsigned int i = 0; rc == 0 && i < devices->disk_count; i++)
-        rc = check_disk(vm, &devices->disks[i]);
+        rc = check_disk(vm, &devices->disks[i], in_use);
     if (rc == 0 && devices->vif_count)
         rc = check_driver(vm, DRIVERS "vif", "xen-netback");
     for (unsigned int i = 0; rc == 0 && i < devices->vif_count; i++) {

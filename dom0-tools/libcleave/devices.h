@@ -8,9 +8,10 @@
 
 /*
  * Checks that dom0 has what they need: files, bridges, kernel modules. Called before the domain
- * exists. Returns 0, or a negative errno after an error line.
+ * exists. in_use: the VM's last domain still has its disks open. Returns 0, or a negative errno
+ * after an error line.
  */
-int devices_check(const struct vmfile *vm);
+int devices_check(const struct vmfile *vm, bool in_use);
 
 /*
  * Attaches them to a domain that does not run yet. Returns 0, or a negative errno after an error

@@ -17,11 +17,14 @@
 #include "lock.h"
 #include "nodes.h"
 #include "report.h"
+#include "vms.h"
 
 #define BATCH 64
 /* Timeout for the release of a destroyed domain's memory: other domains must first unmap it. */
 #define DESTROY_MS 20000
 #define DESTROY_STEP 20
+#define FIND_ATTEMPTS 5
+#define FIND_STEP_MS 50
 
 static void fill_domain(struct domain *domain, const xc_domaininfo_t *info)
 {
@@ -86,9 +89,13 @@ int domain_get(struct hv *hv, uint32_t domid, const char *uuid, struct domain *d
     return uuid && strcmp(domain->uuid, uuid) != 0 ? -ESRCH : 0;
 }
 
-int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain)
+static bool is_number(const char *who) { return *who && strspn(who, "0123456789") == strlen(who); }
+
+/* Returns as domain_find, but -ESRCH without an error line. */
+static int find_domain(struct hv *hv, struct xs_handle *store, const char *who,
+                       struct domain *domain)
 {
-    bool number = *who && strspn(who, "0123456789") == strlen(who);
+    bool number = is_number(who);
     struct domain *list;
     int count = domain_list(hv, store, &list);
     int rc = -ESRCH;
@@ -104,9 +111,43 @@ int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct 
         rc = 0;
     }
     free(list);
-    if (rc < 0)
+    return rc;
+}
+
+static void report_no_domain(const char *who)
+{
+    struct vms_record vm;
+
+    if (vms_find(who, &vm) < 0)
         report_error(REPORT_NOT_FOUND, "no VM %s \"%s\": see `cleave list`",
-                     number ? "with id" : "named", who);
+                     is_number(who) ? "with id" : "named", who);
+    else if (vm.phase == VMS_STOPPED || vm.phase == VMS_FAILED)
+        report_error(REPORT_STATE, "\"%s\" has no domain: it is %s%s%s: `cleave start %s`", vm.name,
+                     vms_phase_name(vm.phase), vm.reason[0] ? ": " : "", vm.reason, vm.name);
+    else
+        report_error(REPORT_STATE, "\"%s\" has no domain at the moment: it is %s%s%s", vm.name,
+                     vms_phase_name(vm.phase), vm.reason[0] ? ": " : "", vm.reason);
+}
+
+/* True if the VM may have a domain that the list has not: while it is built again, ids change. */
+static bool is_between_domains(const char *who)
+{
+    struct vms_record vm;
+
+    return vms_find(who, &vm) == 0 && vm.phase != VMS_STOPPED && vm.phase != VMS_FAILED;
+}
+
+int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain)
+{
+    int rc = find_domain(hv, store, who, domain);
+
+    for (int attempt = 1; rc == -ESRCH && attempt < FIND_ATTEMPTS && is_between_domains(who);
+         attempt++) {
+        usleep(FIND_STEP_MS * 1000);
+        rc = find_domain(hv, store, who, domain);
+    }
+    if (rc == -ESRCH)
+        report_no_domain(who);
     return rc;
 }
 
@@ -178,12 +219,28 @@ static bool nodes_are_of(struct xs_handle *store, uint32_t domid, const char *uu
     return store_read_text(store, vm, sizeof(vm), SCHEMA_VM_PATH, domid) && strcmp(vm, home) == 0;
 }
 
+/* True if the VM already has its next domain, which uses the VM's own nodes. */
+static bool has_successor(struct hv *hv, uint32_t domid, const char *uuid)
+{
+    struct domain *list;
+    int count = domain_list(hv, NULL, &list);
+    bool found = false;
+
+    if (count < 0)
+        return true;
+    for (int i = 0; i < count; i++)
+        found |= list[i].domid != domid && strcmp(list[i].uuid, uuid) == 0;
+    free(list);
+    return found;
+}
+
 /*
  * Removes the VM's nodes. Under the lock, because another process may have removed them and be
  * building a new domain of the same VM. For an id that no domain has, everything is removed.
  * xenconsoled may have written the terminal's name of a domain being destroyed, and thus recreated
  * its subtree (only while it maps the console page, so not after the domain's end). So may a
- * process that was still building it.
+ * process that was still building it. Nothing is waited for under the lock: without its front ends,
+ * which are removed first, no device is.
  */
 static int remove_nodes(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
@@ -192,11 +249,13 @@ static int remove_nodes(struct hv *hv, struct xs_handle *store, uint32_t domid, 
 
     if (lock < 0)
         return lock;
-    if (nodes_are_of(store, domid, uuid))
+    if (nodes_are_of(store, domid, uuid) && has_successor(hv, domid, uuid))
+        nodes_remove_domain(store, domid);
+    else if (nodes_are_of(store, domid, uuid))
         nodes_remove(store, domid, uuid);
     if (domain_get(hv, domid, NULL, &domain) == -ESRCH) {
-        devices_detach(store, domid);
         nodes_remove_domain(store, domid);
+        devices_detach(store, domid);
     }
     lock_release(lock);
     return 0;
@@ -256,6 +315,8 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
                      domain->name, wish, domain->name);
         return -EOPNOTSUPP;
     }
+    if (reboot)
+        vms_note_asked(domain->uuid);
     hv_forget(hv);
     if (!store_write(store, XBT_NULL, wish, SCHEMA_CONTROL_SHUTDOWN_PATH, domain->domid)) {
         report_error(report_by_errno(errno), "cannot write the request for \"%s\" to the store: %s",

@@ -1,186 +1,220 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The watcher: one small process per VM, as in xl. It waits for xenstored's watch @releaseDomain,
- * which fires when any domain ends, checks its own domain, and acts by on_poweroff, on_reboot and
- * on_crash. After a reboot the VM gets a new domain, built from the VM file as first read. The
- * watcher exits when the VM is destroyed, by any tool. Read next: build.c, domain.c.
+ * The life of a VM. Its record (vms.h) says in which phase it is, and is written before and after
+ * each step that cannot be taken back, so that life_settle can go on wherever a process was killed.
+ * A domain that is not the recorded one, but has the VM's UUID, was being built by such a process.
+ *
+ * For a reboot the next domain is created, with the VM's name, before the last one is destroyed:
+ * the name stays taken for xl, too. What can be checked is checked before (build.h). What then
+ * fails is tried again after 1 s, 2 s, 4 s and so on. Read next: build.c, vms.c, ../cleaved/main.c.
  */
-#define _GNU_SOURCE
 #include "life.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <xen/sched.h>
 
 #include "build.h"
+#include "events.h"
+#include "lock.h"
 #include "report.h"
 
-#define LOG_FOLDER "/var/log/cleave"
-#define LOG_PATH_MAX (sizeof(LOG_FOLDER) + DOMAIN_NAME_MAX + 8)
-#define READY_FD 3 /* in the watcher */
-/* A VM that ends sooner after its start is not restarted, to avoid an endless loop. */
-#define CRASH_LOOP_S 5
+#define LOCK_MS 60000
+/* For a moment others take it only to see whether it is free. */
+#define SETTLE_MS 200
+/* A guest that ends sooner after its start may be in a loop: it is started again with delays. */
+#define EARLY_S 5
+#define EARLY_MAX 5
+#define RETRIES_MAX 20
+#define RETRY_MAX_S 60
+#define FOREGROUND_STEP_MS 200
 
+/* The operation on one VM. */
 struct life {
-    struct hv hv;
+    struct hv *hv;
     struct xs_handle *store;
-    const struct vmfile *vm;
-    uint32_t domid;
-    char uuid[UUID_STR_LEN];
-    time_t started; /* by seconds() */
+    struct vms_record vm;
 };
 
-/* Monotonic time. */
-static time_t seconds(void)
-{
-    struct timespec now;
+/* --- domains of a VM -------------------------------------------------------------------------- */
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
+static const struct domain *find_domain(const struct vms_record *vm, const struct domain *list,
+                                        int count)
+{
+    for (int i = 0; i < count; i++)
+        if (list[i].domid == vm->domid && strcmp(list[i].uuid, vm->uuid) == 0)
+            return &list[i];
+    return NULL;
 }
 
-static void __attribute__((format(printf, 2, 3)))
-note(const struct life *life, const char *format, ...)
+/* Destroys the VM's domains but the recorded one, which is destroyed too if all is set. */
+static int destroy_domains(struct life *life, bool all)
 {
-    char stamp[32];
-    time_t now = time(NULL);
-    va_list args;
+    struct domain *list;
+    int count = domain_list(life->hv, NULL, &list);
+    int rc = 0;
 
-    strftime(stamp, sizeof(stamp), "%F %T", localtime(&now));
-    fprintf(stderr, "%s domain %u: ", stamp, life->domid);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-}
-
-static void life_close(struct life *life)
-{
-    xs_close(life->store);
-    hv_close(&life->hv);
-}
-
-static int life_open(struct life *life, const struct vmfile *vm, uint32_t domid)
-{
-    int rc = hv_open(&life->hv);
-    bool watches = false;
-
-    life->vm = vm;
-    life->domid = domid;
-    life->started = seconds();
-    life->store = NULL;
-    uuid_unparse_lower(vm->uuid, life->uuid);
-    if (rc < 0)
-        return rc;
-    life->store = store_open();
-    if (life->store) {
-        store_guard();
-        watches = xs_watch(life->store, "@releaseDomain", "life");
-        store_unguard();
-    }
-    if (watches)
-        return 0;
-    report_error(REPORT_INTERNAL, "VM \"%s\": cannot watch xenstored for the end of domains: %s",
-                 vm->name, strerror(errno));
-    life_close(life);
-    return -EIO;
-}
-
-/*
- * Waits until the domain has ended. Returns the reason, -ESRCH if it no longer exists, or another
- * negative errno.
- */
-static int await_end(struct life *life)
-{
-    for (;;) {
-        struct domain domain;
-        unsigned int count;
-        char **event;
-        int rc = domain_get(&life->hv, life->domid, life->uuid, &domain);
-
-        if (rc == -ESRCH || (rc == 0 && domain.info.flags & XEN_DOMINF_dying))
-            return -ESRCH;
-        /* dom0 may be out of memory: a failed query does not mean that the domain is gone */
-        if (rc < 0) {
-            sleep(1);
-            continue;
-        }
-        if (domain_is_shut_down(&domain.info) &&
-            domain_shutdown_reason(&domain.info) != SHUTDOWN_suspend)
-            return domain_shutdown_reason(&domain.info);
-        event = xs_read_watch(life->store, &count);
-        if (!event) {
-            report_error(REPORT_INTERNAL, "VM \"%s\": lost xenstored: this VM is no longer watched",
-                         life->vm->name);
-            return -EIO;
-        }
-        free(event);
-    }
-}
-
-static enum vmfile_action configured_action(const struct vmfile *vm, int reason)
-{
-    switch (reason) {
-    case SHUTDOWN_poweroff: return vm->on_poweroff;
-    case SHUTDOWN_reboot: return vm->on_reboot;
-    default: return vm->on_crash;
-    }
-}
-
-static enum vmfile_action choose_action(const struct life *life, int reason)
-{
-    enum vmfile_action action = configured_action(life->vm, reason);
-
-    if (reason != SHUTDOWN_reboot && action == VMFILE_RESTART &&
-        seconds() - life->started < CRASH_LOOP_S) {
-        note(life, "ended %ld s after its start: destroyed instead of started again",
-             (long)(seconds() - life->started));
-        return VMFILE_DESTROY;
-    }
-    return action;
-}
-
-int life_start(struct hv *hv, const struct vmfile *vm, uint32_t domid)
-{
-    int rc;
-
-    hv_forget(hv);
-    if (xc_domain_unpause(hv->xc, domid) == 0)
-        return 0;
-    rc = -errno;
-    report_error(report_by_errno(-rc), "VM \"%s\": cannot unpause it: %s", vm->name,
-                 hv_reason(hv, -rc));
+    if (count < 0)
+        return count;
+    for (int i = 0; i < count && rc == 0; i++)
+        if (strcmp(list[i].uuid, life->vm.uuid) == 0 && list[i].domid != life->vm.domid)
+            rc = domain_destroy(life->hv, life->store, list[i].domid, list[i].uuid);
+    free(list);
+    /* also if it is gone: then it left its nodes */
+    if (rc == 0 && all && life->vm.domid != VMS_NO_DOMAIN)
+        rc = domain_destroy(life->hv, life->store, life->vm.domid, life->vm.uuid);
     return rc;
 }
 
-static int restart_vm(struct life *life)
-{
-    int rc = domain_destroy(&life->hv, life->store, life->domid, life->uuid);
+/* --- ends ------------------------------------------------------------------------------------- */
 
-    if (rc == 0)
-        rc = build_vm(&life->hv, life->store, life->vm, &life->domid);
-    if (rc < 0)
-        return rc;
-    rc = life_start(&life->hv, life->vm, life->domid);
-    if (rc < 0) {
-        domain_destroy(&life->hv, life->store, life->domid, life->uuid);
-        return rc;
-    }
-    life->started = seconds();
-    note(life, "started again");
-    return 0;
+/* Writes a phase that has no domain. */
+static int save_ended(struct life *life, enum vms_phase phase)
+{
+    life->vm.phase = phase;
+    life->vm.domid = VMS_NO_DOMAIN;
+    life->vm.wanted = false;
+    return vms_save(&life->vm);
 }
 
-/* Handles the end of each domain of the VM, until it is not restarted. */
-static int watch_vm(struct life *life)
+/* Destroys what is left of the VM, which is then stopped, or no more. */
+static int end_vm(struct life *life, const char *why)
+{
+    int rc = destroy_domains(life, true);
+
+    if (rc < 0)
+        return rc;
+    events_append(&life->vm, "destroyed", "%s", why);
+    life->vm.failures = 0;
+    life->vm.reason[0] = '\0';
+    return life->vm.defined ? save_ended(life, VMS_STOPPED) : vms_remove(&life->vm);
+}
+
+/* Gives up. The VM keeps its name and says why, until it is destroyed or started. */
+static int fail_vm(struct life *life)
+{
+    int rc = destroy_domains(life, true);
+
+    if (rc < 0)
+        return rc;
+    events_append(&life->vm, "failed", "%s", life->vm.reason);
+    return save_ended(life, VMS_FAILED);
+}
+
+/* Returns the delay before the next attempt after so many failures. */
+static int64_t delay_after(unsigned int failures)
+{
+    return failures > 6 ? RETRY_MAX_S : 1 << (failures - 1);
+}
+
+/* Returns 0 if the VM waits now or was given up, or a negative errno. */
+static int retry_later(struct life *life, unsigned int retries, int64_t delay)
+{
+    if (life->vm.failures > retries)
+        return fail_vm(life);
+    life->vm.phase = VMS_WAITING;
+    life->vm.wanted = true;
+    life->vm.retry_at = vms_now() + delay;
+    events_append(&life->vm, "waiting", "built again in %lld s, attempt %u: %s", (long long)delay,
+                  life->vm.failures, life->vm.reason);
+    return vms_save(&life->vm);
+}
+
+/* --- building --------------------------------------------------------------------------------- */
+
+static int unpause(struct life *life)
+{
+    int rc;
+
+    hv_forget(life->hv);
+    if (xc_domain_unpause(life->hv->xc, life->vm.domid) == 0)
+        return 0;
+    rc = -errno;
+    report_error(report_by_errno(-rc), "VM \"%s\": cannot unpause it: %s", life->vm.name,
+                 hv_reason(life->hv, -rc));
+    return rc;
+}
+
+/* Writes a state that nothing depends on: after a failure life_settle finds what it needs. */
+static void try_save(struct life *life)
+{
+    struct report *outer = report_current(), report = { .echo = NULL };
+    int rc;
+
+    report_begin(&report);
+    rc = vms_save(&life->vm);
+    report_join(outer);
+    if (rc < 0)
+        report_warning("%s", report_text(&report));
+    free(report.text);
+}
+
+static void record_start(struct life *life, const char *event, const char *detail)
+{
+    life->vm.phase = VMS_RUNNING;
+    life->vm.wanted = true;
+    life->vm.started = vms_now();
+    try_save(life);
+    events_append(&life->vm, event, "%s", detail);
+}
+
+/* Records the complete domain and starts it. */
+static int start_domain(struct life *life, const char *event)
+{
+    int rc;
+
+    life->vm.phase = VMS_STARTING;
+    try_save(life);
+    rc = unpause(life);
+    if (rc == 0)
+        record_start(life, event, "");
+    return rc;
+}
+
+/* Builds the VM from its recorded file, and starts it. */
+static int build_recorded(struct life *life, const struct domain *old)
+{
+    char path[128];
+    struct vmfile vm;
+    int rc;
+
+    vms_config_path(life->vm.uuid, path, sizeof(path));
+    rc = vmfile_read(path, NULL, 0, &vm);
+    if (rc == 0)
+        rc = build_vm(life->hv, life->store, &vm, old, &life->vm.domid);
+    vmfile_free(&vm);
+    return rc < 0 ? rc : start_domain(life, "started");
+}
+
+/* Builds and starts the VM again, in place of its last domain, if that still exists. */
+static int build_again(struct life *life, const struct domain *old)
+{
+    struct report *outer = report_current();
+    struct report report = { .echo = outer ? outer->echo : stderr };
+    int rc;
+
+    life->vm.phase = VMS_BUILDING;
+    life->vm.wanted = true;
+    rc = vms_save(&life->vm);
+    if (rc < 0)
+        return rc;
+    report_begin(&report);
+    rc = build_recorded(life, old);
+    snprintf(life->vm.reason, sizeof(life->vm.reason), "%s", report_text(&report));
+    report_end(&report);
+    report_join(outer);
+    if (rc == 0)
+        return 0;
+    life->vm.failures++;
+    return retry_later(life, RETRIES_MAX, delay_after(life->vm.failures));
+}
+
+/* --- settling --------------------------------------------------------------------------------- */
+
+static const char *reason_text(unsigned int reason)
 {
     static const char *const reasons[] = {
         [SHUTDOWN_poweroff] = "powered off",
@@ -188,123 +222,417 @@ static int watch_vm(struct life *life)
         [SHUTDOWN_crash] = "crashed",
         [SHUTDOWN_watchdog] = "was shut down by its watchdog",
     };
+
+    return reason < sizeof(reasons) / sizeof(reasons[0]) && reasons[reason] ? reasons[reason]
+                                                                            : "ended";
+}
+
+static int read_action(const struct life *life, unsigned int reason, enum vmfile_action *action)
+{
+    char path[128];
+    struct vmfile vm;
+    int rc;
+
+    vms_config_path(life->vm.uuid, path, sizeof(path));
+    rc = vmfile_read(path, NULL, 0, &vm);
+    switch (reason) {
+    case SHUTDOWN_poweroff: *action = vm.on_poweroff; break;
+    case SHUTDOWN_reboot: *action = vm.on_reboot; break;
+    case SHUTDOWN_watchdog: *action = vm.on_watchdog; break;
+    default: *action = vm.on_crash; break;
+    }
+    vmfile_free(&vm);
+    return rc;
+}
+
+/* Starts the guest again: at once, or later if it ended soon after its start, as often before. */
+static int restart(struct life *life, const struct domain *old, unsigned int reason)
+{
+    int64_t lived = vms_now() - life->vm.started;
+    bool asked = vms_take_asked(life->vm.uuid) && reason == SHUTDOWN_reboot;
+
+    if (asked || lived >= EARLY_S)
+        life->vm.failures = 0;
+    else
+        life->vm.failures++;
+    if (life->vm.failures < 2)
+        return build_again(life, old);
+    snprintf(life->vm.reason, sizeof(life->vm.reason),
+             "%s %lld s after its start, %u times in a row%s", reason_text(reason),
+             (long long)lived, life->vm.failures,
+             life->vm.failures > EARLY_MAX ? ": destroyed instead of started again" : "");
+    return retry_later(life, EARLY_MAX, delay_after(life->vm.failures - 1));
+}
+
+static int settle_shut_down(struct life *life, const struct domain *domain, bool build)
+{
+    unsigned int reason = domain_shutdown_reason(&domain->info);
+    enum vmfile_action action;
+    int rc = read_action(life, reason, &action);
+
+    if (rc < 0 || (action == VMFILE_RESTART && !build))
+        return rc;
+    events_append(&life->vm, "ended", "%s", reason_text(reason));
+    switch (action) {
+    case VMFILE_PRESERVE:
+        life->vm.phase = VMS_PRESERVED;
+        events_append(&life->vm, "preserved", "until `cleave destroy %s`", life->vm.name);
+        return vms_save(&life->vm);
+    case VMFILE_DESTROY: return end_vm(life, reason_text(reason));
+    case VMFILE_RESTART: return restart(life, domain, reason);
+    }
+    return 0;
+}
+
+static bool has_ended(const struct domain *domain)
+{
+    return domain_is_shut_down(&domain->info) &&
+           domain_shutdown_reason(&domain->info) != SHUTDOWN_suspend;
+}
+
+/* The process that was building has died. Only what should run is built again. */
+static int settle_build(struct life *life, const struct domain *old, bool build)
+{
+    int rc = destroy_domains(life, false);
+
+    if (rc == 0 && !life->vm.wanted)
+        return end_vm(life, "its build was interrupted");
+    if (rc == 0 && build)
+        rc = build_again(life, old);
+    return rc;
+}
+
+static int settle_started(struct life *life, const struct domain *domain, bool build)
+{
+    if (!domain || domain->info.flags & XEN_DOMINF_dying)
+        return end_vm(life, "by another tool");
+    if (life->vm.phase == VMS_STARTING) {
+        /* unpaused twice, it would run though its user paused it meanwhile */
+        if (domain->info.cpu_time == 0)
+            unpause(life);
+        record_start(life, "started", "");
+        return 0;
+    }
+    if (life->vm.phase == VMS_RUNNING && has_ended(domain))
+        return settle_shut_down(life, domain, build);
+    return 0;
+}
+
+/* dom0 has booted since: the domain is gone. */
+static int settle_earlier_boot(struct life *life, bool build)
+{
+    if (life->vm.phase != VMS_STOPPED) {
+        int rc = end_vm(life, "together with the machine");
+
+        if (rc < 0 || !life->vm.defined)
+            return rc;
+    }
+    if (life->vm.autostart)
+        return build ? build_again(life, NULL) : 0;
+    return vms_save(&life->vm);
+}
+
+static int settle_locked(struct life *life, const struct domain *domain, bool build)
+{
+    if (life->vm.earlier_boot)
+        return settle_earlier_boot(life, build);
+    switch (life->vm.phase) {
+    case VMS_BUILDING: return settle_build(life, domain, build);
+    case VMS_STARTING:
+    case VMS_RUNNING:
+    case VMS_PRESERVED: return settle_started(life, domain, build);
+    case VMS_WAITING:
+        return build && vms_now() >= life->vm.retry_at ? build_again(life, domain) : 0;
+    case VMS_STOPPED:
+    case VMS_FAILED: break;
+    }
+    return 0;
+}
+
+int life_settle(struct hv *hv, struct xs_handle *store, const char *uuid, bool build)
+{
+    struct life life = { .hv = hv, .store = store };
+    struct domain *list;
+    int lock = vms_lock(uuid, SETTLE_MS);
+    int rc, count;
+
+    if (lock < 0)
+        return lock == -EBUSY || lock == -ESRCH ? 0 : lock;
+    rc = vms_load(uuid, &life.vm);
+    if (rc == 0) {
+        count = domain_list(hv, NULL, &list);
+        rc = count;
+        if (count >= 0) {
+            rc = settle_locked(&life, find_domain(&life.vm, list, count), build);
+            free(list);
+        }
+    }
+    vms_unlock(lock);
+    return rc == -ESRCH ? 0 : rc;
+}
+
+int64_t life_due(const struct vms_record *vm, const struct domain *domains, int count)
+{
+    const struct domain *domain = find_domain(vm, domains, count);
+
+    if (vm->earlier_boot)
+        return vm->phase != VMS_STOPPED || vm->autostart ? 0 : LIFE_NEVER;
+    switch (vm->phase) {
+    case VMS_BUILDING:
+    case VMS_STARTING: return 0;
+    case VMS_WAITING: return vm->retry_at;
+    case VMS_RUNNING:
+        if (domain && has_ended(domain))
+            return 0;
+        /* fall through */
+    case VMS_PRESERVED: return domain && !(domain->info.flags & XEN_DOMINF_dying) ? LIFE_NEVER : 0;
+    case VMS_STOPPED:
+    case VMS_FAILED: break;
+    }
+    return LIFE_NEVER;
+}
+
+/* --- verbs ------------------------------------------------------------------------------------ */
+
+static int report_taken(const struct vms_record *vm, const struct vms_record *other)
+{
+    const char *what = strcmp(vm->name, other->name) == 0 ? "name" : "uuid";
+
+    if (other->domid != VMS_NO_DOMAIN)
+        report_error(REPORT_STATE,
+                     "VM \"%s\": the %s is in use by domain %u (\"%s\", %s): choose another one, "
+                     "or `cleave destroy %s`",
+                     vm->name, what, other->domid, other->name, vms_phase_name(other->phase),
+                     other->name);
+    else
+        report_error(REPORT_STATE,
+                     "VM \"%s\": the %s is in use by the VM \"%s\", which is %s and has no "
+                     "domain: choose another one, or `cleave %s %s`",
+                     vm->name, what, other->name, vms_phase_name(other->phase),
+                     other->defined ? "undefine" : "destroy", other->name);
+    return -EEXIST;
+}
+
+/* Adds the VM, after a VM of its name that nobody looked after was settled. */
+static int add_vm(struct life *life, const char *config)
+{
+    struct report *outer = report_current(), report = { .echo = NULL };
+    struct vms_record other;
+    int lock = vms_add(&life->vm, config, &other);
+
+    if (lock == -EEXIST) {
+        report_begin(&report);
+        life_settle(life->hv, life->store, other.uuid, false);
+        report_end(&report);
+        report_join(outer);
+        lock = vms_add(&life->vm, config, &other);
+    }
+    return lock == -EEXIST ? report_taken(&life->vm, &other) : lock;
+}
+
+int life_create(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, const char *config,
+                bool paused, uint32_t *domid)
+{
+    struct life life = { .hv = hv, .store = store };
+    int lock, rc;
+
+    life.vm = (struct vms_record){ .phase = VMS_BUILDING, .domid = VMS_NO_DOMAIN };
+    strcpy(life.vm.name, vm->name);
+    uuid_unparse_lower(vm->uuid, life.vm.uuid);
+    lock = add_vm(&life, config);
+    if (lock < 0)
+        return lock;
+    rc = build_vm(hv, store, vm, NULL, &life.vm.domid);
+    if (rc == 0 && lock_is_interrupted()) {
+        report_error(REPORT_INTERNAL, "VM \"%s\": interrupted: the VM was removed", vm->name);
+        rc = -EINTR;
+    }
+    if (rc == 0 && paused)
+        record_start(&life, "created", "paused");
+    else if (rc == 0)
+        rc = start_domain(&life, "created");
+    *domid = life.vm.domid;
+    if (rc < 0) {
+        if (life.vm.domid != VMS_NO_DOMAIN)
+            destroy_domains(&life, true);
+        vms_remove(&life.vm);
+    }
+    vms_unlock(lock);
+    return rc;
+}
+
+/* Finds the VM's record, by the UUID of a domain if need be. -ESRCH: it has none. */
+static int find_vm(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain,
+                   struct vms_record *vm)
+{
+    int rc = vms_find(who, vm);
+
+    if (rc != -ESRCH)
+        return rc;
+    rc = domain_find_guest(hv, store, who, domain);
+    if (rc < 0)
+        return rc == -ESRCH ? -ENOENT : rc;
+    return vms_load(domain->uuid, vm);
+}
+
+static int report_locked(const struct vms_record *vm, int error)
+{
+    if (error == EBUSY)
+        report_error(REPORT_TIMEOUT,
+                     "VM \"%s\": another program has changed it for %d s already: `ps` shows "
+                     "which `cleave` that is; wait, or end it",
+                     vm->name, LOCK_MS / 1000);
+    else if (error == EINTR)
+        report_error(REPORT_INTERNAL, "VM \"%s\": interrupted while another program changes it",
+                     vm->name);
+    else
+        report_error(report_by_errno(error), "VM \"%s\": cannot lock it: %s", vm->name,
+                     strerror(error));
+    return -error;
+}
+
+/* Locks the VM and reads its record again. Returns the lock, or a negative errno after an error. */
+static int lock_record(struct vms_record *vm)
+{
+    int lock = vms_lock(vm->uuid, LOCK_MS);
+    int rc;
+
+    if (lock == -ESRCH)
+        return lock;
+    if (lock < 0)
+        return report_locked(vm, -lock);
+    rc = vms_load(vm->uuid, vm);
+    if (rc == 0)
+        return lock;
+    vms_unlock(lock);
+    return rc;
+}
+
+int life_destroy(struct hv *hv, struct xs_handle *store, const char *who, struct domain *ended)
+{
+    struct life life = { .hv = hv, .store = store };
+    int rc = find_vm(hv, store, who, ended, &life.vm);
+    int lock;
+
+    if (rc == -ESRCH)
+        return domain_destroy(hv, store, ended->domid, ended->uuid);
+    if (rc < 0)
+        return rc;
+    *ended = (struct domain){ .domid = life.vm.domid };
+    strcpy(ended->name, life.vm.name);
+    strcpy(ended->uuid, life.vm.uuid);
+    lock = lock_record(&life.vm);
+    if (lock == -ESRCH) /* it ended meanwhile */
+        return 0;
+    if (lock < 0)
+        return lock;
+    rc = life.vm.phase == VMS_STOPPED ? 0 : end_vm(&life, "as asked");
+    vms_unlock(lock);
+    return rc;
+}
+
+int life_define(const struct vmfile *vm, const char *config, bool autostart)
+{
+    struct vms_record record = {
+        .phase = VMS_STOPPED, .domid = VMS_NO_DOMAIN, .defined = true, .autostart = autostart
+    };
+    struct vms_record other;
+    int lock;
+
+    strcpy(record.name, vm->name);
+    uuid_unparse_lower(vm->uuid, record.uuid);
+    lock = vms_add(&record, config, &other);
+    if (lock == -EEXIST)
+        return report_taken(&record, &other);
+    if (lock < 0)
+        return lock;
+    events_append(&record, "defined", "%s", autostart ? "starts with the machine" : "");
+    vms_unlock(lock);
+    return 0;
+}
+
+/* Finds and locks a VM on disk. Returns the lock, or a negative errno after an error. */
+static int find_record(const char *who, struct vms_record *vm)
+{
+    int rc = vms_find(who, vm);
+
+    if (rc == 0)
+        rc = lock_record(vm);
+    if (rc == -ESRCH)
+        report_error(REPORT_NOT_FOUND, "no VM \"%s\" of cleave: see `cleave list`", who);
+    return rc;
+}
+
+int life_undefine(const char *who, struct vms_record *vm)
+{
+    int lock = find_record(who, vm);
+    int rc;
+
+    if (lock < 0)
+        return lock;
+    if (!vm->defined) {
+        report_error(REPORT_STATE,
+                     "\"%s\" is not defined: it was made by `cleave create`, and is gone when it "
+                     "ends",
+                     vm->name);
+        rc = -EINVAL;
+    } else {
+        bool ended = vm->phase == VMS_STOPPED || vm->phase == VMS_FAILED;
+
+        events_append(vm, "undefined", "%s", ended ? "" : "removed when it ends");
+        vm->defined = vm->autostart = false;
+        rc = ended ? vms_remove(vm) : vms_save(vm);
+    }
+    vms_unlock(lock);
+    return rc;
+}
+
+int life_start(struct hv *hv, struct xs_handle *store, const char *who, struct vms_record *vm)
+{
+    struct life life = { .hv = hv, .store = store };
+    int lock = find_record(who, &life.vm);
+    int rc;
+
+    if (lock < 0)
+        return lock;
+    if (life.vm.phase != VMS_STOPPED && life.vm.phase != VMS_FAILED) {
+        report_error(REPORT_STATE, "\"%s\" is %s already: see `cleave list`", life.vm.name,
+                     vms_phase_name(life.vm.phase));
+        rc = -EALREADY;
+    } else {
+        enum vms_phase before = life.vm.phase;
+
+        life.vm.phase = VMS_BUILDING;
+        life.vm.failures = 0;
+        rc = vms_save(&life.vm);
+        if (rc == 0)
+            rc = build_recorded(&life, NULL);
+        if (rc == 0 && lock_is_interrupted()) {
+            report_error(REPORT_INTERNAL, "VM \"%s\": interrupted: it was ended again", who);
+            rc = -EINTR;
+        }
+        if (rc < 0) {
+            destroy_domains(&life, true);
+            save_ended(&life, before);
+        }
+    }
+    vms_unlock(lock);
+    *vm = life.vm;
+    return rc;
+}
+
+int life_run(struct hv *hv, struct xs_handle *store, const char *uuid)
+{
+    struct vms_record vm;
+    int watch = vms_watch(uuid);
     int rc = 0;
 
-    while (rc == 0) {
-        int reason;
-
-        if (report_current())
-            report_begin(report_current());
-        reason = await_end(life);
-        if (reason == -ESRCH) {
-            note(life, "destroyed");
-            return domain_destroy(&life->hv, life->store, life->domid, life->uuid);
-        }
-        if (reason < 0)
-            return reason;
-        note(life, "%s",
-             reason < (int)(sizeof(reasons) / sizeof(reasons[0])) && reasons[reason]
-                 ? reasons[reason]
-                 : "ended");
-        switch (choose_action(life, reason)) {
-        case VMFILE_PRESERVE:
-            note(life, "preserved: `cleave destroy %s` when it is no longer needed",
-                 life->vm->name);
-            return 0;
-        case VMFILE_DESTROY:
-            rc = domain_destroy(&life->hv, life->store, life->domid, life->uuid);
-            note(life, rc == 0 ? "destroyed" : "could not be destroyed");
-            return rc;
-        case VMFILE_RESTART: rc = restart_vm(life); break;
-        }
+    while (rc == 0 && vms_load(uuid, &vm) == 0 && vm.phase != VMS_STOPPED &&
+           vm.phase != VMS_FAILED && vm.phase != VMS_PRESERVED) {
+        rc = life_settle(hv, store, uuid, true);
+        usleep(FOREGROUND_STEP_MS * 1000);
     }
-    return rc;
-}
-
-int life_run(const struct vmfile *vm, uint32_t domid)
-{
-    struct life life;
-    int rc = life_open(&life, vm, domid);
-
-    if (rc < 0)
-        return rc;
-    rc = watch_vm(&life);
-    life_close(&life);
-    return rc;
-}
-
-static void log_path(const char *name, char path[LOG_PATH_MAX])
-{
-    snprintf(path, LOG_PATH_MAX, LOG_FOLDER "/%s.log", name);
-}
-
-/*
- * Detaches from the terminal, and closes inherited files: the caller of cleave may wait for their
- * end. Output goes to the log. ready becomes READY_FD.
- */
-static bool detach(const char *name, int ready)
-{
-    char path[LOG_PATH_MAX];
-    int null = open("/dev/null", O_RDWR);
-    int log;
-
-    mkdir(LOG_FOLDER, 0755);
-    log_path(name, path);
-    log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
-    if (log < 0) {
-        report_warning("%s: %s: the VM's watcher has no log", path, strerror(errno));
-        log = null;
-    }
-    return setsid() >= 0 && chdir("/") == 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 &&
-           dup2(log, 2) == 2 && dup2(ready, READY_FD) == READY_FD &&
-           close_range(READY_FD + 1, ~0u, 0) == 0;
-}
-
-/* The child of life_watch: reports over ready that it watches, then watches the VM. */
-static void __attribute__((noreturn)) watcher(const struct vmfile *vm, uint32_t domid, int ready)
-{
-    struct life life;
-    sigset_t none;
-    int rc;
-
-    if (!detach(vm->name, ready))
-        _exit(1);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (life_open(&life, vm, domid) < 0)
-        _exit(1);
-    note(&life, "VM \"%s\" is watched", vm->name);
-    if (write(READY_FD, "", 1) != 1)
-        _exit(1);
-    close(READY_FD);
-    rc = watch_vm(&life);
-    life_close(&life);
-    _exit(rc < 0);
-}
-
-int life_watch(const struct vmfile *vm, uint32_t domid)
-{
-    char byte, path[LOG_PATH_MAX];
-    int ready[2];
-    pid_t child;
-    int rc;
-
-    if (pipe2(ready, O_CLOEXEC) < 0 || (child = fork()) < 0) {
-        rc = -errno;
-        report_error(REPORT_INTERNAL, "VM \"%s\": cannot create a process to watch it: %s",
-                     vm->name, strerror(errno));
-        return rc;
-    }
-    if (child == 0) {
-        close(ready[0]);
-        watcher(vm, domid, ready[1]);
-    }
-    close(ready[1]);
-    rc = read(ready[0], &byte, 1) == 1 ? 0 : -EIO;
-    close(ready[0]);
-    log_path(vm->name, path);
-    if (rc < 0)
-        report_error(REPORT_INTERNAL, "VM \"%s\": the watcher did not start: see %s", vm->name,
-                     path);
+    if (watch >= 0)
+        vms_unlock(watch);
     return rc;
 }

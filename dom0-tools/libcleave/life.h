@@ -1,25 +1,56 @@
 /* SPDX-License-Identifier: MIT */
-/* Watching a VM: reacts when the guest powers off, reboots or crashes. */
+/*
+ * The life of a VM: created, ended, built again. Each operation takes the VM's lock, and can be
+ * repeated after a process was killed in it.
+ */
 #ifndef LIBCLEAVE_LIFE_H
 #define LIBCLEAVE_LIFE_H
 
 #include "hv.h"
 #include "vmfile.h"
+#include "vms.h"
 
-/* Unpauses a VM that was built. Returns 0, or a negative errno after an error line. */
-int life_start(struct hv *hv, const struct vmfile *vm, uint32_t domid);
+#define LIFE_NEVER INT64_MAX
 
 /*
- * Starts the watcher of a built, still paused VM as a separate process that logs to
- * /var/log/cleave/NAME.log. Returns once it watches, so no later end of the guest is missed.
+ * Records the VM, builds it and, unless paused is set, unpauses it. config is the text of its VM
+ * file, for later builds. Signals that end programs must be blocked: one that is pending at the end
+ * of the build undoes it. On failure nothing of the VM remains. Returns 0, or a negative errno
+ * after an error line.
+ */
+int life_create(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, const char *config,
+                bool paused, uint32_t *domid);
+
+/* Records a VM that starts when asked, and with the machine if autostart is set. */
+int life_define(const struct vmfile *vm, const char *config, bool autostart);
+
+/* Removes a defined VM, whose record it returns. One that runs is removed when it ends. */
+int life_undefine(const char *who, struct vms_record *vm);
+
+/* Builds and starts a VM that has no domain. Signals are treated as by life_create. */
+int life_start(struct hv *hv, struct xs_handle *store, const char *who, struct vms_record *vm);
+
+/*
+ * Ends the VM of this name, UUID or domain id, also one of xl, or one without a domain. Sets the
+ * identity in *ended. Returns 0, or a negative errno after an error line.
+ */
+int life_destroy(struct hv *hv, struct xs_handle *store, const char *who, struct domain *ended);
+
+/*
+ * Does what is due for a VM: acts on the end of its guest as its VM file wants, builds it again,
+ * cleans up after a process that was killed. Does nothing while another process does. build:
+ * whether it may also build the VM. Returns 0, or a negative errno after an error line; later calls
+ * try again.
+ */
+int life_settle(struct hv *hv, struct xs_handle *store, const char *uuid, bool build);
+
+/* Returns when life_settle has something to do, by vms_now: 0: now; LIFE_NEVER. */
+int64_t life_due(const struct vms_record *vm, const struct domain *domains, int count);
+
+/*
+ * Settles the VM in this process, in place of cleaved, until it is gone, stopped or preserved.
  * Returns 0, or a negative errno after an error line.
  */
-int life_watch(const struct vmfile *vm, uint32_t domid);
-
-/*
- * Watches the VM in this process, until it is gone or preserved. The VM may already run. Returns 0,
- * or a negative errno after an error line.
- */
-int life_run(const struct vmfile *vm, uint32_t domid);
+int life_run(struct hv *hv, struct xs_handle *store, const char *uuid);
 
 #endif

@@ -43,11 +43,22 @@ static const char *entry_of(const char *json, const char *name)
     return strstr(json, quoted);
 }
 
+/* True if this object of the list has the key: a VM without a domain has no id. */
+static bool has_key(const char *entry, const char *key)
+{
+    char quoted[80];
+    const char *at, *next = strstr(entry + 1, "\"name\": ");
+
+    snprintf(quoted, sizeof(quoted), "\"%s\": ", key);
+    at = strstr(entry, quoted);
+    return at && (!next || at < next);
+}
+
 int domid_of(const char *name)
 {
     const char *entry = entry_of(run_ok("cleave list --json")->out, name);
 
-    return entry ? (int)number_in(entry, "id") : -1;
+    return entry && has_key(entry, "id") ? (int)number_in(entry, "id") : -1;
 }
 
 const char *state_of(const char *name)
@@ -97,6 +108,11 @@ const char *console_log(const char *name)
     return run("tail -c %zu /var/log/xen/console/guest-%s.log", sizeof(((struct run *)0)->out) - 1,
                name)
         ->out;
+}
+
+const char *events_of(const char *name)
+{
+    return run("grep '\"name\":\"%s\"' /var/lib/cleave/events.jsonl", name)->out;
 }
 
 void await_said(const char *name, const char *words, int seconds)
@@ -183,6 +199,8 @@ static void destroy_all(void)
             list[count++] = id;
     for (int i = 0; i < count; i++)
         run("cleave destroy %d", list[i]);
+    /* and what has no domain */
+    run("for vm in /var/lib/cleave/names/*; do [ ! -L $vm ] || cleave destroy ${vm##*/}; done");
 }
 
 /* So that what one test leaves behind does not fail the ones after it, too. */
@@ -197,7 +215,8 @@ int test_begin(void **state)
     (void)state;
     destroy_all();
     sweep_store();
-    run("rm -rf /var/log/cleave /tmp/vm; mkdir -p /tmp/vm; rm -f /var/log/xen/console/*");
+    run("rm -rf /var/lib/cleave/events*.jsonl /tmp/vm; mkdir -p /tmp/vm;"
+        "rm -f /var/log/xen/console/*");
     free_at_begin = free_kib();
     return 0;
 }

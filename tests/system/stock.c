@@ -44,7 +44,7 @@ static void xl_knows_a_vm_of_cleave(void **state)
     AWAIT(guests() == 1, 10);
     run_ok("xl destroy hello");
     AWAIT(guests() == 0, 10);
-    AWAIT(run("pidof cleave")->status != 0, 5);
+    AWAIT(run("test -e /var/lib/cleave/names/hello")->status != 0, 5);
 }
 
 static void xl_shuts_a_vm_of_cleave_down(void **state)

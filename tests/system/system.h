@@ -70,6 +70,8 @@ bool is_dead(uint32_t domid);
 long store_number(const char *pattern, uint32_t domid);
 /* The end of what the guest said on its console since the test began, as xenconsoled logged it. */
 const char *console_log(const char *name);
+/* The lines of the journal of events about this VM since the test began. */
+const char *events_of(const char *name);
 /* dom0's own disk, which the rig gave, or NULL. */
 const char *real_disk(void);
 
@@ -150,6 +152,6 @@ struct group {
 extern const struct group group_verbs, group_refusals, group_stock, group_many, group_hostile,
     group_linux;
 extern const struct group group_devices, group_stretch, group_cost, group_pv, group_dma, group_full;
-extern const struct group group_daemons, group_long;
+extern const struct group group_daemons, group_supervisor, group_long;
 
 #endif

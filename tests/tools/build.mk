@@ -32,3 +32,15 @@ $(SCHEMA_TEST): | build/deps.mk
 $(SCHEMA_TEST): tests/tools/schema_test.c tests/tools/schema.c tests/tools/schema.h $(CLEAVE_SCHEMAS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka -ljansson
+
+# What is kept on disk, in a folder of the build; the rest of libcleave is linked as it is.
+VMS_TEST := build/tests/tools/vms_test
+VMS_TESTED := $(addprefix dom0-tools/libcleave/,events.c life.c lock.c report.c vmfile.c vms.c)
+VMS_DEFINES := -DVMS_HOME='"build/tests/tools/vms"' -DLOCK_FILE='"build/tests/tools/vms.lock"'
+
+$(VMS_TEST): | $(SCHEMA_HEADER) build/deps.mk
+CHECK_UNIT += $(VMS_TEST)
+$(VMS_TEST): tests/tools/vms_test.c $(VMS_TESTED) $(LIBCLEAVE) $(wildcard dom0-tools/libcleave/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(VMS_DEFINES) -Idom0-tools/libcleave -I$(SCHEMA) -o $@ $(filter %.c,$^) $(LIBCLEAVE) \
+	    -lcmocka $(TOOLS_LIBS)
