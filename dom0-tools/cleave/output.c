@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "vms.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
 #define CHARACTER_MAX 4 /* bytes of a UTF-8 character */
@@ -91,6 +92,7 @@ json_t *output_item(json_t *list)
 void output_vm(json_t *object, const struct domain *domain)
 {
     output_text(object, "name", domain->name);
-    output_number(object, "id", domain->domid);
+    if (domain->domid != VMS_NO_DOMAIN)
+        output_number(object, "id", domain->domid);
     output_text(object, "uuid", domain->uuid);
 }

@@ -36,7 +36,8 @@ static void each_row_is_complete_and_unambiguous(void **state)
     for (size_t i = 0; i < command_count; i++) {
         const struct command *command = &commands[i];
         char schema[64];
-        bool json = strcmp(command->name, "console") == 0;
+        /* what a guest says is not cleave's to wrap */
+        bool json = strcmp(command->name, "console") == 0 || strcmp(command->name, "logs") == 0;
 
         print_message("  %s\n", command->name);
         assert_non_null(command->run);
