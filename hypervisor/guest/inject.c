@@ -33,8 +33,10 @@ static void offer_interrupt(struct vcpu *v)
 {
     bool callback = v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
                     READ_ONCE(v->info->evtchn_upcall_pending) && lapic_highest_pending(v) < 0;
-    int vector = callback ? (int)v->d->vdev.callback_vector : lapic_highest_request(v);
+    int vector = callback ? (int)v->d->vdev.callback_vector : -1;
 
+    if (!callback && unlikely(lapic_has_request(&v->vdev.lapic)))
+        vector = lapic_highest_request(v);
     if (!hw_offer_interrupt(v, vector, !callback) || callback)
         return;
     lapic_accept(v, (uint8_t)vector);
@@ -55,9 +57,11 @@ void inject_finish(struct vcpu *v)
 {
     uint32_t tpr = hw_get_tpr(v);
 
-    if (v->offered >= 0 && !hw_offer_taken(v))
-        lapic_return(v, (uint8_t)v->offered);
-    v->offered = -1;
+    if (unlikely(v->offered >= 0)) {
+        if (!hw_offer_taken(v))
+            lapic_return(v, (uint8_t)v->offered);
+        v->offered = -1;
+    }
     if (tpr != (v->vdev.lapic.tpr & 0xf0))
         v->vdev.lapic.tpr = tpr;
 }

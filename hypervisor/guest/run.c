@@ -35,8 +35,10 @@ static bool enter_guest(struct cpu *c, struct vcpu *v)
 static void run_vcpu(struct cpu *c, struct vcpu *v)
 {
     c->current = v;
-    while (!READ_ONCE(c->softirq)) {
+    for (;;) {
         if (unlikely(v->exit_again)) {
+            if (READ_ONCE(c->softirq))
+                break;
             v->exit_again = false;
             v->exit.again = true;
         } else if (!enter_guest(c, v)) {

@@ -16,7 +16,7 @@
 #include "spinlock.h"
 
 #define BATCH 128u
-#define TABLE_COST 64u /* work per table, in frames */
+#define TABLE_COST 128u /* work per table, in frames */
 #define TRIES 8
 #define GFN_END UINT64_MAX
 

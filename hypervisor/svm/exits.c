@@ -87,7 +87,6 @@ static void decode_details(struct vcpu *v, struct exit *e)
 
     switch (e->kind) {
     case EXIT_IO: decode_io(b, e); break;
-    case EXIT_MSR: e->msr_write = b->exitinfo1 & 1; break;
     case EXIT_CR4: /* the register, if reported (APM vol. 2, 15.8.1) */
         e->cr4_register = b->exitinfo1 >> 63 ? (int)(b->exitinfo1 & 15) : -1;
         break;
@@ -120,6 +119,8 @@ void exits_decode(struct vcpu *v, struct exit *e)
         e->kind = kind_of[code];
     else
         e->kind = code == VMEXIT_NPF ? EXIT_FAULT : EXIT_UNKNOWN;
-    if (e->kind >= EXIT_DETAILED || e->kind == EXIT_NOT_ASKED_FOR)
+    if (e->kind == EXIT_MSR) /* the most frequent one with a detail */
+        e->msr_write = v->hw.vmcb->exitinfo1 & 1;
+    else if (e->kind >= EXIT_DETAILED || e->kind == EXIT_NOT_ASKED_FOR)
         decode_details(v, e);
 }

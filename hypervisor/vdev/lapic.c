@@ -50,8 +50,19 @@ enum { MODE_FIXED, MODE_LOWEST, MODE_NMI = 4, MODE_INIT, MODE_STARTUP };
 enum { TO_DEST, TO_SELF, TO_ALL, TO_OTHERS };
 #define DEST_ALL 0xffffffffu
 
-/* Registers accessible by page and by MSR, and their writable bits. */
-enum { PAGE_READ = 1, PAGE_WRITE = 2, MSR_READ = 4, MSR_WRITE = 8, READ = 5, WRITE = 10 };
+/*
+ * Registers accessible by page and by MSR, and their writable bits. A computed one is not read as
+ * it is stored.
+ */
+enum {
+    PAGE_READ = 1,
+    PAGE_WRITE = 2,
+    MSR_READ = 4,
+    MSR_WRITE = 8,
+    READ = 5,
+    WRITE = 10,
+    COMPUTED = 16
+};
 #define INDEX(name) (REG(name) >> 4)
 #define LVT_READ_ONLY 0x5000u
 
@@ -59,12 +70,12 @@ static const struct {
     uint64_t bits;
     uint8_t access;
 } registers[REG_END >> 4] = {
-    [INDEX(id)] = { 0, READ | PAGE_WRITE },
+    [INDEX(id)] = { 0, READ | PAGE_WRITE | COMPUTED },
     [INDEX(version)] = { 0, READ },
     [INDEX(tpr)] = { 0xff, READ | WRITE },
-    [REG_PPR >> 4] = { 0, READ },
+    [REG_PPR >> 4] = { 0, READ | COMPUTED },
     [REG_EOI >> 4] = { 0, WRITE },
-    [INDEX(ldr)] = { 0xff000000, READ | PAGE_WRITE },
+    [INDEX(ldr)] = { 0xff000000, READ | PAGE_WRITE | COMPUTED },
     [INDEX(dfr)] = { 0xf0000000, PAGE_READ | PAGE_WRITE },
     [INDEX(svr)] = { 0x3ff, READ | WRITE },
     [INDEX(isr) + 0 ... INDEX(esr) - 1] = { ~0u, READ },
@@ -78,7 +89,7 @@ static const struct {
     [INDEX(lvt) + LVT_LINT1] = { 0x1a7ff, READ | WRITE },
     [INDEX(lvt) + LVT_ERROR] = { 0x100ff, READ | WRITE },
     [INDEX(initial_count)] = { ~0u, READ | WRITE },
-    [REG_CURRENT_COUNT >> 4] = { 0, READ },
+    [REG_CURRENT_COUNT >> 4] = { 0, READ | COMPUTED },
     [INDEX(divide)] = { 0xb, READ | WRITE },
     [REG_SELF_IPI >> 4] = { 0xff, MSR_WRITE },
 };
@@ -115,16 +126,11 @@ static uint32_t get_ppr(const struct lapic *l)
     return (l->tpr & 0xf0) >= in_service ? l->tpr : in_service;
 }
 
-static bool any_request(const uint64_t irr[4])
-{
-    return READ_ONCE(irr[0]) | READ_ONCE(irr[1]) | READ_ONCE(irr[2]) | READ_ONCE(irr[3]);
-}
-
 int lapic_highest_request(struct vcpu *v)
 {
     const struct lapic *l = &v->vdev.lapic;
 
-    if (likely(!any_request(l->irr)) || !is_enabled(l))
+    if (!is_enabled(l))
         return -1;
     for (int i = 3; i >= 0; i--) { /* the highest non-zero word decides: no class spans two words */
         uint64_t irr = READ_ONCE(l->irr[i]), isr = l->isr[i];
@@ -306,6 +312,8 @@ static bool reg_read(const struct vcpu *v, uint32_t offset, unsigned int access,
     if (!has_register(offset, access))
         return false;
     *val = READ_ONCE(l->reg[offset >> 4]);
+    if (!(registers[offset >> 4].access & COMPUTED))
+        return true;
     if (offset == REG(id) && !is_x2apic(l))
         *val <<= 24;
     else if (offset == REG(ldr) && is_x2apic(l))

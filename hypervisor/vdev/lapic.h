@@ -42,6 +42,11 @@ struct lapic {
 
 void lapic_reset(struct vcpu *v, bool init);                    /* init: keeps the id and base */
 void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level); /* sets IRR, kicks; any CPU */
+static inline bool lapic_has_request(const struct lapic *l)
+{
+    return READ_ONCE(l->irr[0]) | READ_ONCE(l->irr[1]) | READ_ONCE(l->irr[2]) |
+           READ_ONCE(l->irr[3]);
+}
 /* deliverable vector (above PPR), or -1 */
 int lapic_highest_pending(struct vcpu *v);
 /* ignoring the TPR, which the CPU compares */
