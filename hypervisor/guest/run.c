@@ -35,10 +35,8 @@ static bool enter_guest(struct cpu *c, struct vcpu *v)
 static void run_vcpu(struct cpu *c, struct vcpu *v)
 {
     c->current = v;
-    for (;;) {
+    while (!READ_ONCE(c->softirq)) {
         if (unlikely(v->exit_again)) {
-            if (READ_ONCE(c->softirq))
-                break;
             v->exit_again = false;
             v->exit.again = true;
         } else if (!enter_guest(c, v)) {

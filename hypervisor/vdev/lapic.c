@@ -299,13 +299,14 @@ static void send_ipi(struct vcpu *v, uint32_t low, uint32_t dest)
 
 /* --- registers --- */
 
-static bool has_register(uint32_t offset, unsigned int access)
+static inline bool has_register(uint32_t offset, unsigned int access)
 {
     return !(offset & 0xf) && offset < REG_END && (registers[offset >> 4].access & access);
 }
 
 /* access: PAGE_READ or MSR_READ. False: no such register. */
-static bool reg_read(const struct vcpu *v, uint32_t offset, unsigned int access, uint32_t *val)
+static inline bool reg_read(const struct vcpu *v, uint32_t offset, unsigned int access,
+                            uint32_t *val)
 {
     const struct lapic *l = &v->vdev.lapic;
 
