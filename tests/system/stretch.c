@@ -37,7 +37,7 @@ static const struct {
     uint64_t bound;
 } bounds[] = {
     { "domlist", 1000 },  { "domain", 50000 }, { "grant", 20000 }, { "bind", 2000 },
-    { "evtchn", 100000 }, { "pci", 10000 },    { "p2m", 25000 },   { "vdev", 25000 },
+    { "evtchn", 100000 }, { "pci", 10000 },    { "p2m", 60000 },   { "vdev", 25000 },
     { "sched", 5000 },    { "timer", 1000 },   { "mem", 30000 },   { "heap", 2000 },
     { "hw", 2000 },       { "console", 5000 },
 };
