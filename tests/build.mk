@@ -113,6 +113,7 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 -include tests/bench/build.mk
 -include tests/unit/build.mk
 -include tests/tools/build.mk
+-include tests/planner/build.mk
 -include tests/fuzz/build.mk
 -include tests/nested/build.mk
 -include tests/system/build.mk
