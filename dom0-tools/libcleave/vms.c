@@ -390,14 +390,18 @@ static int make_vm(struct vms_record *vm, const char *config)
 static int claim_name(const struct vms_record *vm, struct vms_record *other)
 {
     char path[NAME_PATH_MAX];
+    int rc;
 
     name_path(vm->name, path);
     if (symlink(vm->uuid, path) == 0)
         return 0;
-    if (errno == EEXIST && vms_find(vm->name, other) == 0)
-        return strcmp(other->uuid, vm->uuid) == 0 ? 0 : -EEXIST;
-    if (errno != EEXIST && errno != ENOENT)
+    if (errno != EEXIST)
         return report_failed(vm->name, "claim its name");
+    rc = vms_find(vm->name, other);
+    if (rc == 0)
+        return strcmp(other->uuid, vm->uuid) == 0 ? 0 : -EEXIST;
+    if (rc != -ESRCH)
+        return rc;
     unlink(path);
     return symlink(vm->uuid, path) == 0 ? 0 : report_failed(vm->name, "claim its name");
 }
@@ -407,10 +411,11 @@ static int add_locked(struct vms_record *vm, const char *config, struct vms_reco
 {
     int lock, rc;
 
-    if (vms_load(vm->uuid, other) == 0)
-        return -EEXIST;
-    if (vms_find(vm->name, other) == 0)
-        return -EEXIST;
+    rc = vms_load(vm->uuid, other);
+    if (rc == -ESRCH)
+        rc = vms_find(vm->name, other);
+    if (rc != -ESRCH)
+        return rc == 0 ? -EEXIST : rc;
     /* what a killed process left before the state was written, or after it was removed */
     remove_folder(vm->uuid);
     lock = make_vm(vm, config);

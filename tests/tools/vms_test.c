@@ -120,6 +120,22 @@ static void halves_are_no_obstacle(void **state)
     vms_unlock(lock);
 }
 
+/* Somebody's VM may be behind a state that cannot be read: its name and folder stay. */
+static void a_damaged_state_is_not_taken_for_none(void **state)
+{
+    struct vms_record a = named("a", UUID_A), b = named("a", UUID_B), other, *list;
+    int lock = vms_add(&a, "", &other);
+
+    (void)state;
+    vms_unlock(lock);
+    assert_int_equal(truncate(VMS_HOME "/vms/" UUID_A "/state", 20), 0);
+    assert_int_equal(vms_add(&a, "", &other), -EIO);
+    assert_int_equal(vms_add(&b, "", &other), -EIO);
+    assert_int_equal(vms_list(&list), 0);
+    free(list);
+    assert_int_equal(access(VMS_HOME "/vms/" UUID_A "/config", F_OK), 0);
+}
+
 static void a_lock_ends_with_its_holder(void **state)
 {
     struct vms_record vm = named("a", UUID_A), other;
@@ -268,6 +284,7 @@ int main(void)
         VMS_TEST(a_record_comes_back_as_written),
         VMS_TEST(a_name_and_a_uuid_belong_to_one_vm),
         VMS_TEST(halves_are_no_obstacle),
+        VMS_TEST(a_damaged_state_is_not_taken_for_none),
         VMS_TEST(a_lock_ends_with_its_holder),
         VMS_TEST(what_is_due),
         VMS_TEST(the_journal_has_a_bound_and_whole_lines),
