@@ -13,6 +13,7 @@
 #include "domain.h"
 #include "hv.h"
 #include "store.h"
+#include "vmfile.h"
 
 /* The version of the tools, and the number that every JSON output begins with (README.md). */
 #define CLEAVE_VERSION "0.1"
@@ -24,13 +25,19 @@ enum command_option {
     OPTION_AUTOSTART,
     OPTION_CLEAR,
     OPTION_CONSOLE,
+    OPTION_DRY_RUN,
     OPTION_FOLLOW,
+    OPTION_FOR,
+    OPTION_FORCE,
     OPTION_FOREGROUND,
     OPTION_HELP,
     OPTION_JSON,
+    OPTION_MAX,
+    OPTION_NO_WAIT,
     OPTION_PAUSED,
     OPTION_SINCE,
     OPTION_STRICT,
+    OPTION_TIMEOUT,
     OPTION_WAIT,
     OPTION_COUNT
 };
@@ -65,6 +72,8 @@ struct call {
     int count;
     /* The object to which the verb adds its output; NULL: the user wants text on stdout. */
     json_t *json;
+    char remains[320]; /* what an error in writing the output is to say besides */
+    json_t *problems;  /* all errors, if the verb goes on after the first; or NULL */
 };
 
 /* The connections to hypervisor and store, for the duration of a verb. */
@@ -102,8 +111,6 @@ void session_close(struct session *session);
 
 /* --- create.c --------------------------------------------------------------------------------- */
 
-struct vmfile;
-
 /*
  * Reads the VM file and settings that the call names, and returns in *config the text of a VM file
  * that says the same anywhere. The caller frees both.
@@ -140,6 +147,16 @@ json_t *output_item(json_t *list);
 /* Adds name, id and uuid of a VM to object. */
 void output_vm(json_t *object, const struct domain *domain);
 
+/* --- control.c: what verbs for one VM share --------------------------------------------------- */
+
+/*
+ * Opens the session and finds the VM of the first argument. Returns 0, or a negative errno after an
+ * error was reported. Call control_close in either case: it adds the VM to the output, if rc is 0,
+ * and returns rc.
+ */
+int control_open(struct call *call, struct session *session, struct domain *domain);
+int control_close(struct call *call, struct session *session, const struct domain *domain, int rc);
+
 /* --- the verbs -------------------------------------------------------------------------------- */
 
 int create_run(struct call *call);
@@ -148,14 +165,19 @@ int define_start(struct call *call);
 int define_undefine(struct call *call);
 int journal_events(struct call *call);
 int journal_logs(struct call *call);
+int check_run(struct call *call);
+int check_diff(struct call *call);
 int list_run(struct call *call);
 int info_run(struct call *call);
 int dmesg_run(struct call *call);
 int console_run(struct call *call);
 int control_pause(struct call *call);
 int control_unpause(struct call *call);
-int control_shutdown(struct call *call);
-int control_reboot(struct call *call);
+int ending_shutdown(struct call *call);
+int ending_reboot(struct call *call);
+int wait_run(struct call *call);
+int resize_memory(struct call *call);
+int resize_vcpus(struct call *call);
 int control_destroy(struct call *call);
 
 #endif

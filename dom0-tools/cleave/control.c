@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Verbs for one VM: pause, unpause, shutdown, reboot, destroy, console. Also dmesg. */
+/* Verbs for one VM: pause, unpause, destroy, console. Also dmesg. Read next: ending.c. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "console.h"
@@ -12,14 +11,9 @@
 #include "life.h"
 #include "report.h"
 
-#define WAIT_STEP_MS 100
 #define DMESG_MAX (16 << 20)
 
-/*
- * Opens the session and finds the VM. Returns 0, or a negative errno after an error was reported.
- * Call close_vm in either case.
- */
-static int open_vm(struct call *call, struct session *session, struct domain *domain)
+int control_open(struct call *call, struct session *session, struct domain *domain)
 {
     int rc = session_open(session);
 
@@ -27,7 +21,7 @@ static int open_vm(struct call *call, struct session *session, struct domain *do
                   : domain_find_guest(&session->hv, session->store, call->arguments[0], domain);
 }
 
-static int close_vm(struct call *call, struct session *session, const struct domain *domain, int rc)
+int control_close(struct call *call, struct session *session, const struct domain *domain, int rc)
 {
     session_close(session);
     if (rc == 0 && call->json)
@@ -48,71 +42,35 @@ int control_pause(struct call *call)
 {
     struct session session;
     struct domain domain;
-    int rc = open_vm(call, &session, &domain);
+    int rc = control_open(call, &session, &domain);
 
     hv_forget(&session.hv);
-    if (rc == 0 && domain.info.flags & XEN_DOMINF_paused) {
-        report_error(REPORT_STATE, "\"%s\" is already paused", domain.name);
-        rc = -EALREADY;
-    }
-    if (rc == 0 && xc_domain_pause(session.hv.xc, domain.domid) < 0)
+    /* The hypervisor counts pauses; one unpause is to end this one. */
+    if (rc == 0 && domain.info.flags & XEN_DOMINF_paused)
+        report_note("\"%s\" was paused before", domain.name);
+    else if (rc == 0 && xc_domain_pause(session.hv.xc, domain.domid) < 0)
         rc = report_refused(&session, &domain, "pause");
-    return close_vm(call, &session, &domain, rc);
+    return control_close(call, &session, &domain, rc);
 }
 
 int control_unpause(struct call *call)
 {
     struct session session;
     struct domain domain;
-    int rc = open_vm(call, &session, &domain);
+    int rc = control_open(call, &session, &domain);
 
     hv_forget(&session.hv);
-    if (rc == 0 && !(domain.info.flags & XEN_DOMINF_paused)) {
-        report_error(REPORT_STATE, "\"%s\" is not paused: it is %s", domain.name,
-                     domain_state(&domain.info));
+    if (rc == 0 && domain.info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)) {
+        report_error(REPORT_STATE, "\"%s\" has ended (%s) and cannot run: `cleave destroy %s`",
+                     domain.name, domain_state(&domain.info), domain.name);
         rc = -EALREADY;
-    }
-    if (rc == 0 && xc_domain_unpause(session.hv.xc, domain.domid) < 0)
+    } else if (rc == 0 && !(domain.info.flags & XEN_DOMINF_paused)) {
+        report_note("\"%s\" was not paused: it is %s", domain.name, domain_state(&domain.info));
+    } else if (rc == 0 && xc_domain_unpause(session.hv.xc, domain.domid) < 0) {
         rc = report_refused(&session, &domain, "unpause");
-    return close_vm(call, &session, &domain, rc);
-}
-
-/* Waits until the domain has ended. After a reboot the VM continues as another domain. */
-static int await_end(struct session *session, const struct domain *domain)
-{
-    struct domain now;
-    int rc;
-
-    hv_forget(&session->hv);
-    while ((rc = domain_get(&session->hv, domain->domid, domain->uuid, &now)) == 0 &&
-           !domain_is_shut_down(&now.info)) {
-        if (store_is_lost()) /* already reported; the guest may never see the request */
-            return -ETIMEDOUT;
-        usleep(WAIT_STEP_MS * 1000);
     }
-    if (rc == 0 || rc == -ESRCH)
-        return 0;
-    report_error(report_by_errno(-rc), "cannot query whether \"%s\" has ended: %s", domain->name,
-                 hv_reason(&session->hv, -rc));
-    return rc;
+    return control_close(call, &session, &domain, rc);
 }
-
-static int send_request(struct call *call, const char *wish)
-{
-    struct session session;
-    struct domain domain;
-    int rc = open_vm(call, &session, &domain);
-
-    if (rc == 0)
-        rc = domain_ask(&session.hv, session.store, &domain, wish);
-    if (rc == 0 && call->options[OPTION_WAIT])
-        rc = await_end(&session, &domain);
-    return close_vm(call, &session, &domain, rc);
-}
-
-int control_shutdown(struct call *call) { return send_request(call, "poweroff"); }
-
-int control_reboot(struct call *call) { return send_request(call, "reboot"); }
 
 int control_destroy(struct call *call)
 {
@@ -122,18 +80,18 @@ int control_destroy(struct call *call)
 
     if (rc == 0)
         rc = life_destroy(&session.hv, session.store, call->arguments[0], &domain);
-    return close_vm(call, &session, &domain, rc);
+    return control_close(call, &session, &domain, rc);
 }
 
 int console_run(struct call *call)
 {
     struct session session;
     struct domain domain;
-    int rc = open_vm(call, &session, &domain);
+    int rc = control_open(call, &session, &domain);
 
     if (rc == 0)
         rc = console_attach(&session.hv, session.store, &domain);
-    return close_vm(call, &session, &domain, rc);
+    return control_close(call, &session, &domain, rc);
 }
 
 /*

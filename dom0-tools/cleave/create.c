@@ -10,12 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "build.h"
 #include "command.h"
 #include "console.h"
 #include "events.h"
 #include "life.h"
 #include "report.h"
 #include "supervisor.h"
+
+#define KIB_PER_MIB 1024
 
 /*
  * Adds the quotes that the file's syntax requires around text, if VALUE of KEY=VALUE has none. The
@@ -49,6 +52,7 @@ int create_read(struct call *call, struct vmfile *vm, char **config)
     char **settings = calloc(count, sizeof(*settings));
     int rc = settings ? 0 : -ENOMEM;
 
+    *vm = (struct vmfile){ .kernel = NULL };
     for (int i = 1; rc == 0 && i < count; i++) {
         if (!strchr(arguments[i], '=')) {
             report_error(REPORT_USAGE,
@@ -89,6 +93,26 @@ void create_unblock_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Prints the new VM's id. If that fails, the VM is removed: nobody would know of it. */
+static int print_vm(struct call *call, struct session *session, struct domain *domain)
+{
+    struct domain ended;
+    int rc;
+
+    if (call->json) {
+        output_vm(call->json, domain);
+        snprintf(call->remains, sizeof(call->remains), ", but VM \"%s\" was started", domain->name);
+        return 0;
+    }
+    if (printf("%s is domain %u\n", domain->name, domain->domid) > 0 && fflush(stdout) == 0)
+        return 0;
+    rc = -errno;
+    report_error(REPORT_INTERNAL, "cannot write the output: %s: VM \"%s\" was removed",
+                 strerror(-rc), domain->name);
+    life_destroy(&session->hv, session->store, domain->uuid, &ended);
+    return rc;
+}
+
 /* Builds and starts the VM. On failure, nothing of it remains. */
 static int bring_up(struct call *call, struct session *session, const struct vmfile *vm,
                     const char *config, struct domain *domain)
@@ -101,12 +125,8 @@ static int bring_up(struct call *call, struct session *session, const struct vmf
     create_block_signals();
     rc = life_create(&session->hv, session->store, vm, config, call->options[OPTION_PAUSED],
                      &domain->domid);
-    if (rc == 0 && call->json) {
-        output_vm(call->json, domain);
-    } else if (rc == 0) {
-        printf("%s is domain %u\n", vm->name, domain->domid);
-        fflush(stdout);
-    }
+    if (rc == 0)
+        rc = print_vm(call, session, domain);
     create_unblock_signals();
     return rc;
 }
@@ -127,16 +147,57 @@ static int watch_vm(struct session *session, const char *uuid)
     return life_run(&session->hv, session->store, uuid);
 }
 
+/* Prints what the VM needs and whether it can have it, and changes nothing. */
+static int plan(struct call *call, struct session *session, const struct vmfile *vm)
+{
+    struct build_plan plan = { .memory = 0 };
+    int rc = build_check(&session->hv, session->store, vm, &plan);
+
+    if (rc < 0)
+        return rc;
+    if (call->json) {
+        output_text(call->json, "name", vm->name);
+        output_number(call->json, "memory_kib", plan.memory);
+        output_number(call->json, "overhead_kib", plan.overhead);
+        output_number(call->json, "page_table_pool_kib", plan.pool);
+        output_number(call->json, "free_kib", plan.free);
+        output_number(call->json, "vcpus", vm->max_vcpus);
+        return 0;
+    }
+    printf("%s can be started\n", vm->name);
+    printf("memory              %llu MiB\n", (unsigned long long)plan.memory / KIB_PER_MIB);
+    printf("overhead            %llu MiB\n", (unsigned long long)plan.overhead / KIB_PER_MIB);
+    printf("  page table pool   %llu MiB\n", (unsigned long long)plan.pool / KIB_PER_MIB);
+    printf("free                %llu MiB\n", (unsigned long long)plan.free / KIB_PER_MIB);
+    printf("vCPUs               %u\n", vm->max_vcpus);
+    return 0;
+}
+
+/* Builds and starts the VM, and stays with it if the user wants. */
+static int run_vm(struct call *call, struct session *session, const struct vmfile *vm,
+                  const char *config)
+{
+    struct domain domain;
+    int rc = bring_up(call, session, vm, config, &domain);
+
+    if (rc < 0)
+        return rc;
+    if (call->options[OPTION_FOREGROUND])
+        return watch_vm(session, domain.uuid);
+    warn_without_cleaved(vm);
+    return call->options[OPTION_CONSOLE] ? console_attach(&session->hv, session->store, &domain)
+                                         : 0;
+}
+
 int create_run(struct call *call)
 {
     struct session session = { .store = NULL };
     struct vmfile vm = { .kernel = NULL };
-    bool foreground = call->options[OPTION_FOREGROUND], console = call->options[OPTION_CONSOLE];
-    struct domain domain;
+    bool foreground = call->options[OPTION_FOREGROUND];
     char *config = NULL;
     int rc;
 
-    if (console && (foreground || call->json)) {
+    if (call->options[OPTION_CONSOLE] && (foreground || call->json)) {
         report_error(REPORT_USAGE, "--console and %s are mutually exclusive",
                      foreground ? "--foreground" : "--json");
         return -EINVAL;
@@ -145,13 +206,8 @@ int create_run(struct call *call)
     if (rc == 0)
         rc = session_open(&session);
     if (rc == 0)
-        rc = bring_up(call, &session, &vm, config, &domain);
-    if (rc == 0 && foreground)
-        rc = watch_vm(&session, domain.uuid);
-    else if (rc == 0)
-        warn_without_cleaved(&vm);
-    if (rc == 0 && console)
-        rc = console_attach(&session.hv, session.store, &domain);
+        rc = call->options[OPTION_DRY_RUN] ? plan(call, &session, &vm)
+                                           : run_vm(call, &session, &vm, config);
     session_close(&session);
     vmfile_free(&vm);
     free(config);

@@ -100,6 +100,8 @@ static void print_json(const struct call *call, const struct report *report)
         output_number(error, "code", report_class(report));
         output_text(error, "class", report_class_name(report_class(report)));
         output_text(error, "message", report_text(report));
+        if (call->problems)
+            json_object_set(error, "problems", call->problems);
     }
     json_dumpf(envelope, stdout, JSON_INDENT(2));
     fputc('\n', stdout);
@@ -125,10 +127,11 @@ int main(int argc, char **argv)
         print_json(&call, &report);
     written = fflush(stdout);
     if (written != 0 || ferror(stdout))
-        report_error(REPORT_INTERNAL, "cannot write the output: %s",
-                     written != 0 ? strerror(errno) : "no space, or no reader");
+        report_error(REPORT_INTERNAL, "cannot write the output: %s%s",
+                     written != 0 ? strerror(errno) : "no space, or no reader", call.remains);
     status = report_class(&report);
     json_decref(call.json);
+    json_decref(call.problems);
     report_end(&report);
     return status;
 }

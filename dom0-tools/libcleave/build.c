@@ -401,6 +401,38 @@ static int introduce_domain(struct build *b)
     return rc;
 }
 
+/* Unmaps libxenguest's mappings first: a domain persists while its pages are mapped. */
+static void release(struct build *b)
+{
+    if (b->dom)
+        xc_dom_release(b->dom);
+    image_unmap(&b->kernel);
+    image_unmap(&b->ramdisk);
+}
+
+int build_check(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
+                struct build_plan *plan)
+{
+    struct build b = { .hv = hv, .store = store, .vm = vm };
+    struct hv_memory memory;
+    int rc = hv_memory(hv, &memory);
+
+    if (rc < 0)
+        return rc;
+    *plan = (struct build_plan){
+        .memory = vm->max_memory_kib,
+        .overhead = SLACK_KIB + resources_paging_kib(vm),
+        .pool = resources_paging_kib(vm),
+        .free = memory.free - memory.claimed,
+    };
+    uuid_unparse_lower(vm->uuid, b.uuid);
+    if ((rc = map_files(&b)) == 0 && (rc = parse_kernel(&b)) == 0 && (rc = check_fit(&b)) == 0 &&
+        (rc = devices_check(vm, false)) == 0 && (rc = check_free(&b)) == 0)
+        rc = check_name(&b);
+    release(&b);
+    return rc;
+}
+
 /* Destroys the last domain of the VM. Then its disks can be checked as those of any VM. */
 static int replace_old(struct build *b)
 {
@@ -427,11 +459,7 @@ int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
         (rc = devices_attach(store, b.domid, vm)) == 0)
         *domid = b.domid;
 
-    /* Unmap libxenguest's mappings first: a domain persists while its pages are mapped. */
-    if (b.dom)
-        xc_dom_release(b.dom);
-    image_unmap(&b.kernel);
-    image_unmap(&b.ramdisk);
+    release(&b);
     if (rc < 0 && b.created)
         domain_destroy(hv, store, b.domid, b.uuid);
     return rc;

@@ -16,4 +16,19 @@
 int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
              const struct domain *old, uint32_t *domid);
 
+/* What a VM needs of the machine, in KiB. */
+struct build_plan {
+    uint64_t memory;   /* its RAM */
+    uint64_t overhead; /* special pages, and the pool for page tables */
+    uint64_t pool;     /* part of overhead */
+    uint64_t free;     /* of the machine, and unclaimed */
+};
+
+/*
+ * Makes all checks that build_vm makes before it creates the domain, and fills in the plan as far
+ * as it got. Returns 0, or a negative errno after an error was reported.
+ */
+int build_check(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
+                struct build_plan *plan);
+
 #endif

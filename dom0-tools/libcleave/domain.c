@@ -91,9 +91,7 @@ int domain_get(struct hv *hv, uint32_t domid, const char *uuid, struct domain *d
 
 static bool is_number(const char *who) { return *who && strspn(who, "0123456789") == strlen(who); }
 
-/* Returns as domain_find, but -ESRCH without an error line. */
-static int find_domain(struct hv *hv, struct xs_handle *store, const char *who,
-                       struct domain *domain)
+int domain_search(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain)
 {
     bool number = is_number(who);
     struct domain *list;
@@ -139,12 +137,12 @@ static bool is_between_domains(const char *who)
 
 int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain)
 {
-    int rc = find_domain(hv, store, who, domain);
+    int rc = domain_search(hv, store, who, domain);
 
     for (int attempt = 1; rc == -ESRCH && attempt < FIND_ATTEMPTS && is_between_domains(who);
          attempt++) {
         usleep(FIND_STEP_MS * 1000);
-        rc = find_domain(hv, store, who, domain);
+        rc = domain_search(hv, store, who, domain);
     }
     if (rc == -ESRCH)
         report_no_domain(who);
@@ -285,12 +283,41 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     return rc < 0 ? rc : remove_nodes(hv, store, domid, uuid);
 }
 
+bool domain_listens(struct xs_handle *store, const struct domain *domain, const char *wish)
+{
+    char feature[8];
+
+    if (domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying | XEN_DOMINF_paused))
+        return false;
+    store_read_text(store, feature, sizeof(feature),
+                    strcmp(wish, "reboot") == 0 ? SCHEMA_CONTROL_REBOOT_PATH
+                                                : SCHEMA_CONTROL_POWEROFF_PATH,
+                    domain->domid);
+    return strcmp(feature, "1") == 0;
+}
+
+static uint64_t read_kib(struct xs_handle *store, uint32_t domid, const char *pattern)
+{
+    char *text = store_read(store, pattern, domid);
+    uint64_t kib = text ? strtoull(text, NULL, 10) : 0;
+
+    free(text);
+    return kib;
+}
+
+uint64_t domain_memory_target(struct xs_handle *store, uint32_t domid)
+{
+    return read_kib(store, domid, SCHEMA_MEMORY_TARGET_PATH);
+}
+
+uint64_t domain_memory_max(struct xs_handle *store, uint32_t domid)
+{
+    return read_kib(store, domid, SCHEMA_MEMORY_STATIC_MAX_PATH);
+}
+
 int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *domain,
                const char *wish)
 {
-    bool reboot = strcmp(wish, "reboot") == 0;
-    char feature[8];
-
     if (domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)) {
         report_error(REPORT_STATE,
                      "\"%s\" has already ended (%s): `cleave destroy %s` removes what is left "
@@ -305,17 +332,14 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
                      domain->name, domain->name, domain->name);
         return -EAGAIN;
     }
-    store_read_text(store, feature, sizeof(feature),
-                    reboot ? SCHEMA_CONTROL_REBOOT_PATH : SCHEMA_CONTROL_POWEROFF_PATH,
-                    domain->domid);
-    if (strcmp(feature, "1") != 0) {
+    if (!domain_listens(store, domain, wish)) {
         report_error(REPORT_COOPERATION,
                      "\"%s\" does not accept %s requests (it is still booting, or it "
                      "has no Xen drivers): wait, or `cleave destroy %s`",
                      domain->name, wish, domain->name);
         return -EOPNOTSUPP;
     }
-    if (reboot)
+    if (strcmp(wish, "reboot") == 0)
         vms_note_asked(domain->uuid);
     hv_forget(hv);
     if (!store_write(store, XBT_NULL, wish, SCHEMA_CONTROL_SHUTDOWN_PATH, domain->domid)) {

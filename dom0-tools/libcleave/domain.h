@@ -26,7 +26,10 @@ struct domain {
  */
 int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list);
 
-/* Finds a domain by id or name. Returns 0, or a negative errno after an error line. */
+/* Finds a domain by id or name. Returns -ESRCH without an error if there is none. */
+int domain_search(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain);
+
+/* The same, but that is an error. Returns 0, or a negative errno after an error line. */
 int domain_find(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain);
 
 /* The same, but refuses dom0. */
@@ -51,6 +54,13 @@ unsigned int domain_shutdown_reason(const xc_domaininfo_t *info);
  * negative errno after an error line.
  */
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid);
+
+/* Whether the guest runs and takes requests ("poweroff", "reboot"). */
+bool domain_listens(struct xs_handle *store, const struct domain *domain, const char *wish);
+
+/* Return the target and the maximum of the domain's memory in KiB by the store. 0: unknown. */
+uint64_t domain_memory_target(struct xs_handle *store, uint32_t domid);
+uint64_t domain_memory_max(struct xs_handle *store, uint32_t domid);
 
 /*
  * Writes a request ("poweroff", "reboot") to control/shutdown. Returns 0, or a negative errno after

@@ -64,25 +64,32 @@ void report_join(struct report *report) { current = report; }
 
 struct report *report_current(void) { return current; }
 
+static void tell_listener(enum report_class class, const char *line)
+{
+    if (current && current->listen)
+        current->listen(current->listener, class, line ? line : "out of memory");
+}
+
 void report_error(enum report_class class, const char *format, ...)
 {
     va_list args;
     char *line;
 
+    va_start(args, format);
+    line = format_line(format, args);
+    va_end(args);
     pthread_mutex_lock(&reports);
+    tell_listener(class, line);
     if (!current || current->class == REPORT_NONE) {
-        va_start(args, format);
-        line = format_line(format, args);
-        va_end(args);
         print_line("cleave: ", line);
         if (current) {
             current->class = class;
             current->text = line;
-        } else {
-            free(line);
+            line = NULL;
         }
     }
     pthread_mutex_unlock(&reports);
+    free(line);
 }
 
 void report_warning(const char *format, ...)
@@ -93,7 +100,22 @@ void report_warning(const char *format, ...)
     va_start(args, format);
     line = format_line(format, args);
     va_end(args);
+    pthread_mutex_lock(&reports);
+    tell_listener(REPORT_NONE, line);
     print_line("cleave: warning: ", line);
+    pthread_mutex_unlock(&reports);
+    free(line);
+}
+
+void report_note(const char *format, ...)
+{
+    va_list args;
+    char *line;
+
+    va_start(args, format);
+    line = format_line(format, args);
+    va_end(args);
+    print_line("cleave: note: ", line);
     free(line);
 }
 

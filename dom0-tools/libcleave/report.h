@@ -25,6 +25,9 @@ struct report {
     enum report_class class; /* REPORT_NONE: no error */
     char *text;              /* one line without a newline; NULL: no error */
     FILE *echo;              /* errors and warnings are also printed there; NULL: nowhere */
+    /* Gets each error, also later ones, and each warning (REPORT_NONE), if not NULL. */
+    void (*listen)(void *listener, enum report_class class, const char *text);
+    void *listener;
 };
 
 /*
@@ -46,6 +49,9 @@ void report_error(enum report_class class, const char *format, ...)
 
 /* Prints "cleave: warning: ...". */
 void report_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints "cleave: note: ...": what a script need not care about. */
+void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Accessors. A text of "" and a name of "none" mean no error. */
 enum report_class report_class(const struct report *report);

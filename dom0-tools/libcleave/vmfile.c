@@ -161,8 +161,9 @@ static int report_no_number(struct reader *reader, const char *key, const struct
     const char *text;
 
     if (xlu_cfg_get_string(reader->config, key, &text, 1) != 0)
-        report_error(REPORT_USAGE, "VM file %s: %s is a list: it must be a number%s: %s = %ld",
-                     where(reader, key), key, limits->unit, key, limits->min);
+        report_error(REPORT_USAGE, "VM file %s: %s is a list: it must be a number%s%s: %s = %ld",
+                     where(reader, key), key, *limits->unit ? " of" : "", limits->unit, key,
+                     limits->min);
     else if (*limits->unit && mib_of(text))
         report_error(
             REPORT_USAGE,

@@ -152,6 +152,6 @@ struct group {
 extern const struct group group_verbs, group_refusals, group_stock, group_many, group_hostile,
     group_linux;
 extern const struct group group_devices, group_stretch, group_cost, group_pv, group_dma, group_full;
-extern const struct group group_daemons, group_supervisor, group_long;
+extern const struct group group_daemons, group_supervisor, group_long, group_contract;
 
 #endif

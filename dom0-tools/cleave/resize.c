@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * set-memory and set-vcpus: the guest is told by the store (memory/target, cpu/N/availability), and
+ * its balloon and hot-plug drivers follow. Read next: wait.c.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleave-schema.h"
+#include "deadline.h"
+#include "report.h"
+
+#define KIB_PER_MIB 1024
+#define FALLBACK_S 60
+#define SLACK_KIB 1024 /* of the limit beyond the maximum, as in build.c */
+#define NEAR_KIB 1024  /* special pages, and what a balloon driver leaves */
+#define MIB_MAX (1l << 30)
+
+/* Parses the second argument. Returns it, or -EINVAL after an error was reported. */
+static long parse_number(const struct call *call, const char *what, long max)
+{
+    const char *text = call->arguments[1];
+    long number = strtol(text, NULL, 10);
+
+    if (*text && strspn(text, "0123456789") == strlen(text) && number >= 1 && number <= max)
+        return number;
+    report_error(REPORT_USAGE, "\"%s\": must be a whole number of %s from 1 to %ld", text, what,
+                 max);
+    return -EINVAL;
+}
+
+static int write_number(struct session *session, const struct domain *domain, uint64_t number,
+                        const char *pattern)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    if (store_write(session->store, XBT_NULL, text, pattern, domain->domid))
+        return 0;
+    report_error(REPORT_INTERNAL, "cannot write to the store for \"%s\": %s", domain->name,
+                 strerror(errno));
+    return -EIO;
+}
+
+static bool is_alive(const struct domain *domain)
+{
+    if (!(domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)))
+        return true;
+    report_error(REPORT_STATE, "\"%s\" has ended (%s): `cleave destroy %s` removes what is left",
+                 domain->name, domain_state(&domain->info), domain->name);
+    return false;
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+/* Checks the target against the VM's maximum and the machine's free memory. */
+static int check_memory(struct session *session, const struct call *call,
+                        const struct domain *domain, uint64_t kib)
+{
+    uint64_t has = domain->info.tot_pages * HV_PAGE_KIB;
+    uint64_t max = domain_memory_max(session->store, domain->domid);
+    struct hv_memory memory;
+    int rc = hv_memory(&session->hv, &memory);
+
+    if (rc < 0)
+        return rc;
+    if (max && kib > max && !call->options[OPTION_MAX]) {
+        report_error(REPORT_MEMORY,
+                     "\"%s\": %llu MiB is more than its maximum of %llu MiB: --max raises that",
+                     domain->name, (unsigned long long)kib / KIB_PER_MIB,
+                     (unsigned long long)max / KIB_PER_MIB);
+        return -ENOMEM;
+    }
+    if (kib > has && kib - has > memory.free - memory.claimed) {
+        report_error(REPORT_MEMORY,
+                     "\"%s\": not enough memory: it has %llu MiB and would need %llu more, of "
+                     "which %llu are free: end or shrink another VM (`cleave list`)",
+                     domain->name, (unsigned long long)has / KIB_PER_MIB,
+                     (unsigned long long)(kib - has) / KIB_PER_MIB,
+                     (unsigned long long)(memory.free - memory.claimed) / KIB_PER_MIB);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Lets the hypervisor give as much, and raises the maximum if the user wants it. */
+static int raise_limit(struct session *session, const struct call *call,
+                       const struct domain *domain, uint64_t kib)
+{
+    int rc;
+
+    hv_forget(&session->hv);
+    if (domain->info.max_pages * HV_PAGE_KIB < kib + SLACK_KIB &&
+        xc_domain_setmaxmem(session->hv.xc, domain->domid, kib + SLACK_KIB) < 0) {
+        rc = -errno;
+        report_error(report_by_errno(-rc), "\"%s\": cannot raise its memory limit: %s",
+                     domain->name, hv_reason(&session->hv, -rc));
+        return rc;
+    }
+    if (!call->options[OPTION_MAX] || kib <= domain_memory_max(session->store, domain->domid))
+        return 0;
+    return write_number(session, domain, kib, SCHEMA_MEMORY_STATIC_MAX_PATH);
+}
+
+static int await_memory(struct session *session, struct domain *domain, uint64_t kib,
+                        const struct deadline *deadline)
+{
+    uint64_t before = domain->info.tot_pages, now;
+    struct domain seen;
+
+    do {
+        if (domain_get(&session->hv, domain->domid, domain->uuid, &seen) < 0) {
+            report_error(REPORT_GUEST, "\"%s\" ended meanwhile", domain->name);
+            return -ESRCH;
+        }
+        domain->info = seen.info;
+        now = seen.info.tot_pages * HV_PAGE_KIB;
+        if (now <= kib + NEAR_KIB && kib <= now + NEAR_KIB)
+            return 0;
+    } while (deadline_step(deadline));
+    report_error(seen.info.tot_pages == before ? REPORT_COOPERATION : REPORT_TIMEOUT,
+                 "\"%s\" has %llu MiB after %ld s, its target is %llu MiB: %s", domain->name,
+                 (unsigned long long)now / KIB_PER_MIB, deadline->seconds,
+                 (unsigned long long)kib / KIB_PER_MIB,
+                 seen.info.tot_pages == before
+                     ? "it does not follow: it is paused, still booting, or has no balloon driver"
+                     : "it follows slowly: `cleave wait --for memory-target`");
+    return -ETIMEDOUT;
+}
+
+int resize_memory(struct call *call)
+{
+    long mib = parse_number(call, "MiB", MIB_MAX);
+    uint64_t kib = (uint64_t)mib * KIB_PER_MIB;
+    struct deadline deadline;
+    struct session session;
+    struct domain domain;
+    int rc;
+
+    if (mib < 0 || deadline_begin(call, FALLBACK_S, &deadline) < 0)
+        return -EINVAL;
+    rc = control_open(call, &session, &domain);
+    if (rc == 0 && !is_alive(&domain))
+        rc = -EALREADY;
+    if (rc == 0)
+        rc = check_memory(&session, call, &domain, kib);
+    if (rc == 0)
+        rc = raise_limit(&session, call, &domain, kib);
+    if (rc == 0)
+        rc = write_number(&session, &domain, kib, SCHEMA_MEMORY_TARGET_PATH);
+    if (rc == 0 && !call->options[OPTION_NO_WAIT])
+        rc = await_memory(&session, &domain, kib, &deadline);
+    if (rc == 0 && call->json) {
+        output_number(call->json, "target_kib", kib);
+        output_number(call->json, "memory_kib", domain.info.tot_pages * HV_PAGE_KIB);
+    }
+    return control_close(call, &session, &domain, rc);
+}
+
+/* --- vCPUs ------------------------------------------------------------------------------------ */
+
+/* Writes only what changes, because each write is an event for the guest. */
+static int write_availability(struct session *session, const struct domain *domain, long vcpus)
+{
+    for (unsigned int i = 0; i <= domain->info.max_vcpu_id; i++) {
+        const char *wanted = i < vcpus ? "online" : "offline";
+        char now[16];
+
+        store_read_text(session->store, now, sizeof(now), SCHEMA_CPU_AVAILABILITY_PATH,
+                        domain->domid, i);
+        if (strcmp(now, wanted) == 0)
+            continue;
+        if (!store_write(session->store, XBT_NULL, wanted, SCHEMA_CPU_AVAILABILITY_PATH,
+                         domain->domid, i)) {
+            report_error(REPORT_INTERNAL, "cannot write to the store for \"%s\": %s", domain->name,
+                         strerror(errno));
+            return -EIO;
+        }
+    }
+    return 0;
+}
+
+static int await_vcpus(struct session *session, struct domain *domain, long vcpus,
+                       const struct deadline *deadline)
+{
+    unsigned int before = domain->info.nr_online_vcpus;
+    struct domain seen;
+
+    do {
+        if (domain_get(&session->hv, domain->domid, domain->uuid, &seen) < 0) {
+            report_error(REPORT_GUEST, "\"%s\" ended meanwhile", domain->name);
+            return -ESRCH;
+        }
+        domain->info = seen.info;
+        if (seen.info.nr_online_vcpus == vcpus)
+            return 0;
+    } while (deadline_step(deadline));
+    report_error(seen.info.nr_online_vcpus == before ? REPORT_COOPERATION : REPORT_TIMEOUT,
+                 "\"%s\" has %u vCPUs online after %ld s instead of %ld: it is paused, still "
+                 "booting, or its kernel or user space (udev) does not take vCPUs on and off",
+                 domain->name, seen.info.nr_online_vcpus, deadline->seconds, vcpus);
+    return -ETIMEDOUT;
+}
+
+int resize_vcpus(struct call *call)
+{
+    long vcpus = parse_number(call, "vCPUs", MIB_MAX);
+    struct deadline deadline;
+    struct session session;
+    struct domain domain;
+    int rc;
+
+    if (vcpus < 0 || deadline_begin(call, FALLBACK_S, &deadline) < 0)
+        return -EINVAL;
+    rc = control_open(call, &session, &domain);
+    if (rc == 0 && !is_alive(&domain))
+        rc = -EALREADY;
+    if (rc == 0 && vcpus > domain.info.max_vcpu_id + 1l) {
+        report_error(REPORT_CPU,
+                     "\"%s\": %ld vCPUs are more than its maximum of %u: maxvcpus of "
+                     "its VM file sets that",
+                     domain.name, vcpus, domain.info.max_vcpu_id + 1);
+        rc = -EINVAL;
+    }
+    if (rc == 0)
+        rc = write_availability(&session, &domain, vcpus);
+    if (rc == 0 && !call->options[OPTION_NO_WAIT])
+        rc = await_vcpus(&session, &domain, vcpus, &deadline);
+    if (rc == 0 && call->json)
+        output_number(call->json, "vcpus", domain.info.nr_online_vcpus);
+    return control_close(call, &session, &domain, rc);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What scripts rely on: when a verb returns, what it asked for is done, or its exit status tells
+ * why not; and doing it twice does no harm. Next to read: verbs.c.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cleave-schema.h"
+#include "report.h"
+#include "system.h"
+
+static void start(const char *name)
+{
+    run_ok("cleave create /guests/hello.cfg name=%s", name);
+    run_ok("cleave wait %s --for booted --timeout 60", name);
+}
+
+static void shutdown_returns_when_the_name_is_free(void **state)
+{
+    (void)state;
+    start("hello");
+    run_ok("cleave shutdown hello && cleave create /guests/hello.cfg -p");
+    assert_int_equal(guests(), 1);
+}
+
+static void reboot_returns_when_the_vm_runs_again(void **state)
+{
+    int domid;
+
+    (void)state;
+    start("hello");
+    domid = domid_of("hello");
+    run_ok("cleave reboot hello && cleave list hello && cleave pause hello");
+    assert_true(domid_of("hello") > domid);
+}
+
+/* What cannot be built again is an error. */
+static void a_reboot_that_fails_is_told(void **state)
+{
+    const struct run *failed;
+
+    (void)state;
+    run_ok("cp /guests/hello.elf /tmp/vm/kernel");
+    run_ok("cleave create /guests/hello.cfg kernel=/tmp/vm/kernel");
+    run_ok("cleave wait hello --for booted --timeout 60; rm /tmp/vm/kernel");
+    failed = run("cleave reboot hello --timeout 10");
+    assert_refused(failed, "has ended, but was not started again|kernel");
+    run_ok("cleave destroy hello");
+    assert_int_equal(guests(), 0);
+}
+
+static void no_wait_returns_at_once(void **state)
+{
+    (void)state;
+    start("hello");
+    run_ok("cleave shutdown hello --no-wait");
+    run_ok("cleave wait hello --for gone --timeout 60");
+    assert_int_equal(guests(), 0);
+}
+
+static void a_request_that_is_not_followed_has_a_limit(void **state)
+{
+    const struct run *late;
+    time_t begin;
+
+    (void)state;
+    run_ok("cleave create -p /guests/hello.cfg");
+    run_ok("xenstore-write /local/domain/%d/control/feature-poweroff 1", domid_of("hello"));
+    begin = time(NULL);
+    late = run("cleave shutdown hello --timeout 2");
+    assert_in_range(time(NULL) - begin, 1, 30);
+    assert_refused(late,
+                   "did not accept poweroff requests within 2 s|--force|cleave destroy hello");
+    assert_int_equal(late->status, REPORT_COOPERATION);
+    assert_words(run_ok("cleave shutdown hello --timeout 1 --force")->err,
+                 "note|within 1 s|destroyed");
+    assert_int_equal(guests(), 0);
+}
+
+/* Debian's user space is not there yet: its kernel takes the request and cannot follow. */
+static void a_guest_that_ignores_its_request_is_late(void **state)
+{
+    const struct run *late;
+    int domid;
+
+    (void)state;
+    run_ok("cleave create -p /guests/debian.cfg");
+    domid = domid_of("debian");
+    run_ok("xenstore-write /local/domain/%d/control/feature-poweroff 1; cleave unpause debian",
+           domid);
+    late = run("cleave shutdown debian --timeout 3");
+    assert_refused(late, "has not ended within 3 s|asked 1 times|--force");
+    assert_int_equal(late->status, REPORT_TIMEOUT);
+    run_ok("cleave destroy debian");
+}
+
+static void pause_and_unpause_may_be_repeated(void **state)
+{
+    (void)state;
+    run_ok("cleave create /guests/hello.cfg");
+    assert_words(run_ok("cleave unpause hello")->err, "note|was not paused");
+    run_ok("cleave pause hello");
+    assert_words(run_ok("cleave pause hello")->err, "note|was paused before");
+    run_ok("cleave unpause hello");
+    run_ok("cleave wait hello --for booted --timeout 60");
+}
+
+static void wait_sees_each_state(void **state)
+{
+    (void)state;
+    run_ok("cleave wait hello --for gone; cleave wait hello --for stopped");
+    run_ok("(sleep 1; cleave create /guests/hello.cfg on_poweroff=preserve >/dev/null) &"
+           "cleave wait hello --for running --timeout 60");
+    run_ok("cleave wait hello --for booted --timeout 60");
+    run_ok("cleave wait hello --for memory-target --timeout 5");
+    assert_int_equal(run("cleave wait hello --for gone --timeout 1")->status, REPORT_TIMEOUT);
+    assert_words(run_ok("cleave shutdown hello")->err, "note|is kept|cleave destroy hello");
+    assert_json(run_ok("cleave wait hello --for stopped --json")->out, "wait");
+    assert_int_equal(run("cleave wait hello --for gone --timeout 1")->status, REPORT_TIMEOUT);
+    run_ok("cleave destroy hello; cleave wait hello --for gone");
+}
+
+static void wait_knows_a_crash(void **state)
+{
+    const struct run *crashed;
+
+    (void)state;
+    run_ok("cleave create /guests/crash.cfg on_crash=preserve");
+    crashed = run("cleave wait crash --for booted --timeout 120");
+    assert_refused(crashed, "crashed");
+    assert_int_equal(crashed->status, REPORT_GUEST);
+}
+
+static uint64_t memory_of(const char *name)
+{
+    return number_in(strstr(run_ok("cleave list --json %s", name)->out, "memory_kib"),
+                     "memory_kib");
+}
+
+/* Debian's balloon and hot-plug drivers follow, for VMs of cleave and of xl. */
+static void sizes_change_while_a_guest_runs(void **state)
+{
+    static const char *const tools[] = { "cleave", "xl" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
+        run_ok("sed -e 's/^memory.*/memory = 192/' -e 's/^vcpus.*/vcpus = 2/' /guests/debian.cfg "
+               ">/tmp/vm/size.cfg; %s create /tmp/vm/size.cfg",
+               tools[i]);
+        run_ok("cleave wait debian --for booted --timeout 170");
+        run_ok("cleave set-vcpus debian 1 --timeout 170");
+        /* a Linux guest needs user space (udev) to set a new vCPU online, and this one has none */
+        assert_int_equal(run("cleave set-vcpus debian 2 --timeout 2")->status, REPORT_COOPERATION);
+        assert_json(run_ok("cleave set-vcpus debian 1 --timeout 170 --json")->out, "set-vcpus");
+        assert_json(run_ok("cleave set-memory debian 128 --timeout 170 --json")->out, "set-memory");
+        assert_in_range(memory_of("debian"), 120 * 1024, 136 * 1024);
+        run_ok("cleave wait debian --for memory-target --timeout 5");
+        run_ok("cleave set-memory debian 160 --timeout 170");
+        assert_in_range(memory_of("debian"), 152 * 1024, 168 * 1024);
+        assert_int_equal(run("cleave set-memory debian 200")->status, REPORT_MEMORY);
+        run_ok("cleave destroy debian");
+    }
+}
+
+static void check_finds_all_errors_and_creates_nothing(void **state)
+{
+    const struct run *checked;
+
+    (void)state;
+    assert_words(run_ok("cleave check /guests/hello.cfg")->out, "\"hello\": no errors, 0 warnings");
+    assert_json(run_ok("cleave check /guests/hello.cfg --json")->out, "check");
+    run_ok("printf 'type = \"pvh\"\\nname = \"a b\"\\nmemory = \"4G\"\\n\\nkernel = \"/nowhere\"\\n"
+           "memroy = 4\\ndisk = [ \"/nowhere,raw,sda,rw\" ]\\n' >/tmp/vm/wrong.cfg");
+    checked = run("cleave check /tmp/vm/wrong.cfg");
+    assert_int_equal(checked->status, REPORT_USAGE);
+    assert_string_equal(checked->out, "");
+    assert_words(checked->err,
+                 "wrong.cfg:2: name|wrong.cfg:3: memory|kernel /nowhere|wrong.cfg:6: the "
+                 "key \"memroy\"|wrong.cfg:7: disk|did you mean");
+    checked = run("cleave check --strict --json /tmp/vm/wrong.cfg 2>/dev/null");
+    assert_json(checked->out, "error");
+    assert_words(checked->out, "problems|memroy|xvda");
+    assert_int_equal(guests(), 0);
+}
+
+static void a_dry_run_tells_what_would_happen(void **state)
+{
+    const struct run *refused;
+
+    (void)state;
+    assert_words(run_ok("cleave create --dry-run /guests/hello.cfg")->out,
+                 "can be started|memory              4 MiB|pool|free");
+    assert_json(run_ok("cleave create --dry-run --json /guests/hello.cfg")->out, "create");
+    assert_int_equal(guests(), 0);
+    refused = run("cleave create --dry-run /guests/hello.cfg memory=1000000");
+    assert_refused(refused, "1000000 MiB|are free");
+    assert_int_equal(refused->status, REPORT_MEMORY);
+    run_ok("cleave create -p /guests/hello.cfg");
+    refused = run("cleave create --dry-run /guests/hello.cfg");
+    assert_refused(refused, "in use");
+    assert_int_equal(refused->status, REPORT_STATE);
+}
+
+static void diff_shows_what_differs_from_the_file(void **state)
+{
+    (void)state;
+    run_ok("cleave create -p /guests/hello.cfg memory=8");
+    assert_words(run_ok("cleave diff hello /guests/hello.cfg")->out, "memory|VM: 8|file: 4|maxmem");
+    assert_string_equal(run_ok("cleave diff hello /guests/hello.cfg memory=8")->out, "");
+    assert_json(run_ok("cleave diff hello /guests/hello.cfg vcpus=2 --json")->out, "diff");
+}
+
+static const struct CMUnitTest tests[] = {
+    SYSTEM_TEST(shutdown_returns_when_the_name_is_free),
+    SYSTEM_TEST(reboot_returns_when_the_vm_runs_again),
+    SYSTEM_TEST(a_reboot_that_fails_is_told),
+    SYSTEM_TEST(no_wait_returns_at_once),
+    SYSTEM_TEST(a_request_that_is_not_followed_has_a_limit),
+    SYSTEM_TEST(a_guest_that_ignores_its_request_is_late),
+    SYSTEM_TEST(pause_and_unpause_may_be_repeated),
+    SYSTEM_TEST(wait_sees_each_state),
+    SYSTEM_TEST(wait_knows_a_crash),
+    SYSTEM_TEST(check_finds_all_errors_and_creates_nothing),
+    SYSTEM_TEST(a_dry_run_tells_what_would_happen),
+    SYSTEM_TEST(diff_shows_what_differs_from_the_file),
+    SYSTEM_TEST(sizes_change_while_a_guest_runs),
+};
+
+const struct group group_contract = GROUP("contract", tests);
