@@ -21,6 +21,10 @@
 #include "mm/pagetable.h"
 #include "percpu.h"
 
+_Static_assert(offsetof(struct trap_frame, rax) == 14 * 8 &&
+                   offsetof(struct trap_frame, error) == 16 * 8,
+               "entry.S pushes the registers, the vector and the error code in this order");
+
 #define SELECTOR_CODE 8
 #define SELECTOR_DATA 16
 #define SELECTOR_TSS 24
