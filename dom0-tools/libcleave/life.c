@@ -88,7 +88,7 @@ static int end_vm(struct life *life, const char *why)
     if (rc < 0)
         return rc;
     events_append(&life->vm, "destroyed", "%s", why);
-    life->vm.failures = 0;
+    life->vm.failed_builds = life->vm.early_ends = 0;
     life->vm.reason[0] = '\0';
     return life->vm.defined ? save_ended(life, VMS_STOPPED) : vms_remove(&life->vm);
 }
@@ -110,16 +110,14 @@ static int64_t delay_after(unsigned int failures)
     return failures > 6 ? RETRY_MAX_S : 1 << (failures - 1);
 }
 
-/* Returns 0 if the VM waits now or was given up, or a negative errno. */
-static int retry_later(struct life *life, unsigned int retries, int64_t delay)
+/* Returns 0 if the VM waits now, or a negative errno. */
+static int retry_later(struct life *life, int64_t delay)
 {
-    if (life->vm.failures > retries)
-        return fail_vm(life);
     life->vm.phase = VMS_WAITING;
     life->vm.wanted = true;
     life->vm.retry_at = vms_now() + delay;
-    events_append(&life->vm, "waiting", "built again in %lld s, attempt %u: %s", (long long)delay,
-                  life->vm.failures, life->vm.reason);
+    events_append(&life->vm, "waiting", "built again in %lld s: %s", (long long)delay,
+                  life->vm.reason);
     return vms_save(&life->vm);
 }
 
@@ -206,10 +204,12 @@ static int build_again(struct life *life, const struct domain *old)
     snprintf(life->vm.reason, sizeof(life->vm.reason), "%s", report_text(&report));
     report_end(&report);
     report_join(outer);
+    life->vm.failed_builds = rc == 0 ? 0 : life->vm.failed_builds + 1;
     if (rc == 0)
         return 0;
-    life->vm.failures++;
-    return retry_later(life, RETRIES_MAX, delay_after(life->vm.failures));
+    return life->vm.failed_builds > RETRIES_MAX
+               ? fail_vm(life)
+               : retry_later(life, delay_after(life->vm.failed_builds));
 }
 
 /* --- settling --------------------------------------------------------------------------------- */
@@ -252,16 +252,18 @@ static int restart(struct life *life, const struct domain *old, unsigned int rea
     bool asked = vms_take_asked(life->vm.uuid) && reason == SHUTDOWN_reboot;
 
     if (asked || lived >= EARLY_S)
-        life->vm.failures = 0;
+        life->vm.early_ends = 0;
     else
-        life->vm.failures++;
-    if (life->vm.failures < 2)
+        life->vm.early_ends++;
+    if (life->vm.early_ends < 2)
         return build_again(life, old);
     snprintf(life->vm.reason, sizeof(life->vm.reason),
              "%s %lld s after its start, %u times in a row%s", reason_text(reason),
-             (long long)lived, life->vm.failures,
-             life->vm.failures > EARLY_MAX ? ": destroyed instead of started again" : "");
-    return retry_later(life, EARLY_MAX, delay_after(life->vm.failures - 1));
+             (long long)lived, life->vm.early_ends,
+             life->vm.early_ends > EARLY_MAX ? ": destroyed instead of started again" : "");
+    return life->vm.early_ends > EARLY_MAX
+               ? fail_vm(life)
+               : retry_later(life, delay_after(life->vm.early_ends - 1));
 }
 
 static int settle_shut_down(struct life *life, const struct domain *domain, bool build)
@@ -603,7 +605,7 @@ int life_start(struct hv *hv, struct xs_handle *store, const char *who, struct v
         enum vms_phase before = life.vm.phase;
 
         life.vm.phase = VMS_BUILDING;
-        life.vm.failures = 0;
+        life.vm.failed_builds = life.vm.early_ends = 0;
         rc = vms_save(&life.vm);
         if (rc == 0)
             rc = build_recorded(&life, NULL);

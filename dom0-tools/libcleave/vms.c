@@ -140,13 +140,13 @@ bool vms_is_busy(const char *uuid) { return is_locked(uuid, "lock") || is_locked
 static char *state_text(const struct vms_record *vm)
 {
     char *text = malloc(STATE_SIZE);
-    json_t *state = json_pack("{s:i, s:s, s:s, s:b, s:b, s:b, s:I, s:s, s:i, s:I, s:I, s:I, s:s}",
-                              "v", 1, "name", vm->name, "phase", phases[vm->phase], "defined",
-                              vm->defined, "autostart", vm->autostart, "wanted", vm->wanted,
-                              "domid", (json_int_t)vm->domid, "boot", this_boot(), "failures",
-                              (int)vm->failures, "started", (json_int_t)vm->started, "retry_at",
-                              (json_int_t)vm->retry_at, "since", (json_int_t)vm->since, "reason",
-                              vm->reason);
+    json_t *state =
+        json_pack("{s:i, s:s, s:s, s:b, s:b, s:b, s:I, s:s, s:i, s:i, s:I, s:I, s:I, s:s}", "v", 1,
+                  "name", vm->name, "phase", phases[vm->phase], "defined", vm->defined, "autostart",
+                  vm->autostart, "wanted", vm->wanted, "domid", (json_int_t)vm->domid, "boot",
+                  this_boot(), "failed_builds", (int)vm->failed_builds, "early_ends",
+                  (int)vm->early_ends, "started", (json_int_t)vm->started, "retry_at",
+                  (json_int_t)vm->retry_at, "since", (json_int_t)vm->since, "reason", vm->reason);
     size_t length = state ? json_dumpb(state, text, STATE_SIZE - 1, JSON_INDENT(1)) : 0;
 
     json_decref(state);
@@ -229,15 +229,16 @@ static bool parse_state(const char *text, size_t length, struct vms_record *vm)
 {
     json_t *state = json_loadb(text, length, JSON_DISABLE_EOF_CHECK, NULL);
     const char *name, *phase, *boot, *reason;
-    int defined, autostart, wanted, failures;
+    int defined, autostart, wanted, failed_builds, early_ends;
     json_int_t domid, started, retry_at, since;
-    bool valid = state &&
-                 json_unpack(state, "{s:s, s:s, s:b, s:b, s:b, s:I, s:s, s:i, s:I, s:I, s:I, s:s}",
-                             "name", &name, "phase", &phase, "defined", &defined, "autostart",
-                             &autostart, "wanted", &wanted, "domid", &domid, "boot", &boot,
-                             "failures", &failures, "started", &started, "retry_at", &retry_at,
-                             "since", &since, "reason", &reason) == 0 &&
-                 phase_of(phase, &vm->phase);
+    bool valid =
+        state &&
+        json_unpack(state, "{s:s, s:s, s:b, s:b, s:b, s:I, s:s, s:i, s:i, s:I, s:I, s:I, s:s}",
+                    "name", &name, "phase", &phase, "defined", &defined, "autostart", &autostart,
+                    "wanted", &wanted, "domid", &domid, "boot", &boot, "failed_builds",
+                    &failed_builds, "early_ends", &early_ends, "started", &started, "retry_at",
+                    &retry_at, "since", &since, "reason", &reason) == 0 &&
+        phase_of(phase, &vm->phase);
 
     if (valid) {
         snprintf(vm->name, sizeof(vm->name), "%s", name);
@@ -245,7 +246,8 @@ static bool parse_state(const char *text, size_t length, struct vms_record *vm)
         vm->defined = defined;
         vm->autostart = autostart;
         vm->wanted = wanted;
-        vm->failures = failures;
+        vm->failed_builds = failed_builds;
+        vm->early_ends = early_ends;
         vm->started = started;
         vm->retry_at = retry_at;
         vm->since = since;

@@ -32,13 +32,14 @@ struct vms_record {
     char uuid[UUID_STR_LEN];
     char name[DOMAIN_NAME_MAX];
     enum vms_phase phase;
-    bool defined;          /* it stays when it ends */
-    bool autostart;        /* it starts with the machine */
-    bool wanted;           /* while it is being built: to be built again if that is interrupted */
-    uint32_t domid;        /* of its last complete domain */
-    bool earlier_boot;     /* read-only: written before dom0 booted, so that its domain is gone */
-    unsigned int failures; /* failed builds and early ends in a row */
-    int64_t started;       /* by vms_now */
+    bool defined;      /* it stays when it ends */
+    bool autostart;    /* it starts with the machine */
+    bool wanted;       /* while it is being built: to be built again if that is interrupted */
+    uint32_t domid;    /* of its last complete domain */
+    bool earlier_boot; /* read-only: written before dom0 booted, so that its domain is gone */
+    unsigned int failed_builds; /* in a row */
+    unsigned int early_ends;    /* in a row, of guests that ended soon after their start */
+    int64_t started;            /* by vms_now */
     int64_t retry_at;
     int64_t since;    /* when the phase began, in seconds since 1970 */
     char reason[256]; /* of VMS_WAITING and VMS_FAILED */

@@ -55,12 +55,12 @@ static void a_record_comes_back_as_written(void **state)
     assert_true(lock >= 0);
     vm.phase = VMS_WAITING;
     vm.retry_at = 1ll << 40;
-    vm.failures = 3;
+    vm.failed_builds = 3;
     memset(vm.reason, '"', sizeof(vm.reason) - 1); /* the longest that JSON makes of it */
     assert_int_equal(vms_save(&vm), 0);
     assert_int_equal(vms_find("a", &back), 0);
     assert_int_equal(back.phase, VMS_WAITING);
-    assert_true(back.retry_at == 1ll << 40 && back.failures == 3 && back.domid == 7);
+    assert_true(back.retry_at == 1ll << 40 && back.failed_builds == 3 && back.domid == 7);
     assert_string_equal(back.reason, vm.reason);
     assert_string_equal(back.uuid, UUID_A);
     assert_int_equal(vms_find(UUID_A, &back), 0);
