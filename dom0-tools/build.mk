@@ -3,7 +3,7 @@
 # The tools of the control domain: libcleave (a static library), cleave and cleaved (programs).
 
 TOOLS := build/dom0-tools
-TOOLS_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -I$(SCHEMA)
+TOOLS_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -Idom0-tools/planner -I$(SCHEMA)
 # Xen's libraries and their dependencies are linked statically: loading twenty shared libraries takes longer
 # than cleave runs. libxenguest's kernel loaders register themselves and are not referenced, hence
 # --whole-archive. libxenstore.a lacks the thread that reads watches, so it is linked dynamically.
@@ -13,6 +13,7 @@ TOOLS_LIBS := -Wl,-Bstatic,--whole-archive -lxenguest -Wl,--no-whole-archive,--s
               -Wl,--end-group,-Bdynamic -lxenstore
 DEPS_PACKAGES += libjansson-dev libyajl-dev liblzma-dev libzstd-dev zlib1g-dev
 LIBCLEAVE := $(TOOLS)/libcleave.a
+PLANNER := $(TOOLS)/planner.a
 tools_objects = $(patsubst dom0-tools/%.c,$(TOOLS)/%.o,$(wildcard dom0-tools/$(1)/*.c))
 
 ALL_TARGETS += $(TOOLS)/cleave/cleave $(TOOLS)/cleaved/cleaved
@@ -26,10 +27,14 @@ $(LIBCLEAVE): $(call tools_objects,libcleave)
 	@rm -f $@
 	ar rcs $@ $^
 
+$(PLANNER): $(call tools_objects,planner)
+	@rm -f $@
+	ar rcs $@ $^
+
 $(TOOLS)/cleaved/cleaved: $(call tools_objects,cleaved) $(LIBCLEAVE)
 	$(CC) $(HOST_CFLAGS) -o $@ $^ $(TOOLS_LIBS)
 
-$(TOOLS)/cleave/cleave: $(call tools_objects,cleave) $(LIBCLEAVE)
+$(TOOLS)/cleave/cleave: $(call tools_objects,cleave) $(LIBCLEAVE) $(PLANNER)
 	$(CC) $(HOST_CFLAGS) -o $@ $^ $(TOOLS_LIBS)
 
 # JSON Schema of each verb's output with --json.

@@ -25,18 +25,23 @@ enum command_option {
     OPTION_AUTOSTART,
     OPTION_CLEAR,
     OPTION_CONSOLE,
+    OPTION_COPIES,
+    OPTION_DOM0_CPUS,
     OPTION_DRY_RUN,
     OPTION_FOLLOW,
     OPTION_FOR,
     OPTION_FORCE,
     OPTION_FOREGROUND,
     OPTION_HELP,
+    OPTION_HOST_CPUS,
+    OPTION_HOST_MHZ,
     OPTION_JSON,
     OPTION_MAX,
     OPTION_NO_WAIT,
     OPTION_PAUSED,
     OPTION_SINCE,
     OPTION_STRICT,
+    OPTION_SVG,
     OPTION_TIMEOUT,
     OPTION_WAIT,
     OPTION_COUNT
@@ -170,6 +175,7 @@ int check_diff(struct call *call);
 int list_run(struct call *call);
 int info_run(struct call *call);
 int dmesg_run(struct call *call);
+int cpu_run(struct call *call);
 int console_run(struct call *call);
 int control_pause(struct call *call);
 int control_unpause(struct call *call);

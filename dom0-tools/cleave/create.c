@@ -45,6 +45,15 @@ static char *quote_value(const char *setting)
     return quoted;
 }
 
+/* The planner knows these keys; the hypervisor does not yet. */
+static void warn_unreserved(const struct vmfile *vm)
+{
+    if (vm->cpu.class != VMFILE_SPARE || vm->cpu.limit_mhz)
+        report_warning("VM \"%s\": cpu_mhz and its companions are planned by `cleave cpu plan` "
+                       "only: this VM gets CPU time by weight",
+                       vm->name);
+}
+
 int create_read(struct call *call, struct vmfile *vm, char **config)
 {
     char **arguments = call->arguments;
@@ -68,6 +77,8 @@ int create_read(struct call *call, struct vmfile *vm, char **config)
                                            : vmfile_read)(arguments[0], settings, count - 1, vm);
     if (rc == 0 && !(*config = vmfile_text(arguments[0], settings, count - 1, vm)))
         rc = -ENOMEM;
+    if (rc == 0)
+        warn_unreserved(vm);
     for (int i = 0; settings && i < count; i++)
         free(settings[i]);
     free(settings);

@@ -419,6 +419,70 @@ static int read_tsc_mode(struct reader *reader, struct vmfile *vm)
 
 static int first_error(int rc, int next) { return rc < 0 ? rc : next; }
 
+static int read_class(struct reader *reader, struct vmfile_cpu *cpu)
+{
+    static const char *const words[] = {
+        [VMFILE_GUARANTEED] = "guaranteed",
+        [VMFILE_RELAXED] = "relaxed",
+        [VMFILE_SPARE] = "spare",
+    };
+    const char *text = text_of(reader, "cpu_class", cpu->mhz ? "guaranteed" : "spare");
+
+    if (!text)
+        return -EINVAL;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(text, words[i]) == 0) {
+            cpu->class = i;
+            return 0;
+        }
+    }
+    report_error(REPORT_USAGE,
+                 "VM file %s: cpu_class = \"%s\": must be guaranteed, relaxed or spare",
+                 where(reader, "cpu_class"), text);
+    return -EINVAL;
+}
+
+/* Keys that contradict each other. */
+static int check_cpu(struct reader *reader, const struct vmfile_cpu *cpu)
+{
+    if ((cpu->mhz == 0) != (cpu->class == VMFILE_SPARE))
+        report_error(REPORT_USAGE, "VM file %s: cpu_class = \"%s\" %s", where(reader, "cpu_class"),
+                     cpu->mhz ? "spare" : text_of(reader, "cpu_class", ""),
+                     cpu->mhz ? "reserves nothing: remove cpu_mhz, or choose another class"
+                              : "needs a reservation: add cpu_mhz = MHZ");
+    else if (cpu->limit_mhz && cpu->limit_mhz < cpu->mhz)
+        report_error(REPORT_USAGE,
+                     "VM file %s: cpu_limit_mhz = %u: must be at least cpu_mhz, which is %u",
+                     where(reader, "cpu_limit_mhz"), cpu->limit_mhz, cpu->mhz);
+    else if (cpu->mhz == 0 && (cpu->latency_us || cpu->cosched))
+        report_error(REPORT_USAGE, "VM file %s: %s needs a reservation: add cpu_mhz = MHZ",
+                     where(reader, cpu->cosched ? "cosched" : "cpu_latency_us"),
+                     cpu->cosched ? "cosched" : "cpu_latency_us");
+    else
+        return 0;
+    return -EINVAL;
+}
+
+static int read_cpu(struct reader *reader, struct vmfile_cpu *cpu)
+{
+    struct limits clocks = { 1, 100000, 0, "" }, percents = { 1, 100, 95, "" };
+    struct limits waits = { 1, 1000000, 0, "" }, flags = { 0, 1, 0, "" };
+    long mhz = 0, slo = 0, limit = 0, latency = 0, cosched = 0;
+    int rc = number_of(reader, "cpu_mhz", &clocks, &mhz);
+
+    rc = first_error(rc, number_of(reader, "cpu_slo", &percents, &slo));
+    rc = first_error(rc, number_of(reader, "cpu_limit_mhz", &clocks, &limit));
+    rc = first_error(rc, number_of(reader, "cpu_latency_us", &waits, &latency));
+    rc = first_error(rc, number_of(reader, "cosched", &flags, &cosched));
+    cpu->mhz = mhz;
+    cpu->slo = slo;
+    cpu->limit_mhz = limit;
+    cpu->latency_us = latency;
+    cpu->cosched = cosched;
+    rc = first_error(rc, read_class(reader, cpu));
+    return rc < 0 ? rc : check_cpu(reader, cpu);
+}
+
 /* Reads each key, also after an error: `cleave check` shows all errors. */
 static int read_keys(struct reader *reader, struct vmfile *vm)
 {
@@ -439,6 +503,7 @@ static int read_keys(struct reader *reader, struct vmfile *vm)
     rc = first_error(rc, read_tsc_mode(reader, vm));
     rc = first_error(rc, number_of(reader, "cpu_weight", &weights, &weight));
     vm->weight = weight;
+    rc = first_error(rc, read_cpu(reader, &vm->cpu));
     strcpy(disk, where(reader, "disk"));
     return first_error(rc, vmdevices_read(reader->config, disk, where(reader, "vif"), vm->uuid,
                                           &vm->devices));

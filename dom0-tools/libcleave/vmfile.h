@@ -14,6 +14,18 @@
 #define VMFILE_VCPUS_MAX 128
 #define VMFILE_CPUS_MAX 1024
 
+enum vmfile_class { VMFILE_GUARANTEED, VMFILE_RELAXED, VMFILE_SPARE };
+
+/* What the planner is asked for each vCPU. */
+struct vmfile_cpu {
+    enum vmfile_class class; /* without cpu_class: guaranteed if cpu_mhz is set, or else spare */
+    unsigned int mhz;        /* 0: only for spare */
+    unsigned int slo;        /* percent, for relaxed */
+    unsigned int limit_mhz;  /* 0: none */
+    unsigned int latency_us; /* 0: no requirement */
+    bool cosched;
+};
+
 enum vmfile_action { VMFILE_DESTROY, VMFILE_RESTART, VMFILE_PRESERVE };
 
 struct vmfile {
@@ -30,6 +42,7 @@ struct vmfile {
     bool pinned; /* cpus is set: the physical CPUs allowed */
     uint8_t cpus[VMFILE_CPUS_MAX / 8];
     unsigned int weight; /* 0: the scheduler's default */
+    struct vmfile_cpu cpu;
     struct vmdevices devices;
     /* as for XEN_DOMCTL_settscinfo; 0: default */
     unsigned int tsc_mode;

@@ -14,9 +14,11 @@
 #include "similar.h"
 
 static const char *const known[] = {
-    "type",     "name",        "uuid",    "memory",     "maxmem",   "vcpus",       "maxvcpus",
-    "kernel",   "ramdisk",     "cmdline", "root",       "extra",    "on_poweroff", "on_reboot",
-    "on_crash", "on_watchdog", "cpus",    "cpu_weight", "tsc_mode", "disk",        "vif",
+    "type",          "name",           "uuid",     "memory",      "maxmem",    "vcpus",
+    "maxvcpus",      "kernel",         "ramdisk",  "cmdline",     "root",      "extra",
+    "on_poweroff",   "on_reboot",      "on_crash", "on_watchdog", "cpus",      "cpu_weight",
+    "tsc_mode",      "disk",           "vif",      "cpu_mhz",     "cpu_class", "cpu_slo",
+    "cpu_limit_mhz", "cpu_latency_us", "cosched",
 };
 
 #define KNOWN (sizeof(known) / sizeof(known[0]))

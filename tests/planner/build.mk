@@ -24,3 +24,12 @@ planner-cost: $(PLANNER_COST)
 	    printf '%s: ' $$kind; \
 	    valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect=planner_make $< $$kind 2>&1 | \
 	        sed -n 's/.*Collected : //p'; done
+
+# The verb, as it is run on the host.
+PLANNER_COMMAND := build/tests/planner/command_test
+
+CHECK_UNIT += $(PLANNER_COMMAND)
+$(PLANNER_COMMAND): tests/planner/command_test.c tests/tools/schema.c tests/tools/schema.h \
+                    $(TOOLS)/cleave/cleave $(CLEAVE_SCHEMAS) | build/deps.mk
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -DCLEAVE='"$(TOOLS)/cleave/cleave"' -o $@ $(filter %.c,$^) -lcmocka -ljansson

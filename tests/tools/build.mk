@@ -19,10 +19,11 @@ INTERFACE_TESTED := $(filter-out %/main.c,$(wildcard dom0-tools/cleave/*.c))
 CHECK_UNIT += $(INTERFACE_TEST)
 $(INTERFACE_TEST): | build/deps.mk
 $(INTERFACE_TEST): tests/tools/interface_test.c $(INTERFACE_TESTED) $(wildcard dom0-tools/*/*.h) \
-                   $(LIBCLEAVE) $(CLEAVE_WORDS)
+                   $(LIBCLEAVE) $(PLANNER) $(CLEAVE_WORDS)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -Idom0-tools/libcleave -Idom0-tools/cleave -I$(SCHEMA) \
-	    -DGENERATED='"$(TOOLS)/cleave/generated"' -o $@ $(filter %.c,$^) $(LIBCLEAVE) -lcmocka $(TOOLS_LIBS)
+	$(CC) $(TEST_CFLAGS) -Idom0-tools/libcleave -Idom0-tools/cleave -Idom0-tools/planner -I$(SCHEMA) \
+	    -DGENERATED='"$(TOOLS)/cleave/generated"' -o $@ $(filter %.c,$^) $(LIBCLEAVE) $(PLANNER) \
+	    -lcmocka $(TOOLS_LIBS)
 
 # The schemas of JSON output, and the validator that the system tests use, too.
 SCHEMA_TEST := build/tests/tools/schema_test

@@ -122,6 +122,14 @@ static void numbers_are_numbers_and_nothing_else(void **state)
         { "cpus='1024'", "1024" },
         { "cpus='+1'", "cpus" },
         { "cpus='^'", "cpus" },
+        { "cpu_mhz=100001", "100000" },
+        { "cpu_mhz='1 GHz'", "number" },
+        { "cpu_slo=101", "from 1 to 100" },
+        { "cosched=2", "from 0 to 1" },
+        { "cpu_class='gold'", "guaranteed, relaxed or spare" },
+        { "cpu_class='relaxed'", "add cpu_mhz" },
+        { "cpu_latency_us=100", "add cpu_mhz" },
+        { "cosched=1", "add cpu_mhz" },
     };
 
     (void)state;

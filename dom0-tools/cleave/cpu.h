@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of `cleave cpu` share: the VMs of a plan, and its forms of output. */
+#ifndef CLEAVE_CPU_H
+#define CLEAVE_CPU_H
+
+#include "command.h"
+#include "planner.h"
+#include "vmfile.h"
+
+struct cpu_scene {
+    struct planner_input input;
+    struct planner_vm *vms;
+    struct vmfile *files; /* one for each VM */
+    size_t count;
+    uint8_t dom0[PLANNER_CPUS_MAX / 8];
+};
+
+/* --- cpuprint.c ------------------------------------------------------------------------------- */
+
+extern const char *const cpuprint_classes[]; /* by enum planner_class */
+
+void cpuprint_text(const struct cpu_scene *scene, const struct planner_plan *plan);
+void cpuprint_json(const struct cpu_scene *scene, const struct planner_plan *plan, json_t *json);
+
+/* Reports why the plan was refused. */
+void cpuprint_refusal(const struct cpu_scene *scene, const struct planner_plan *plan);
+
+/* --- cpusvg.c --------------------------------------------------------------------------------- */
+
+/* Returns 0, or a negative errno after an error was reported. */
+int cpusvg_write(const struct cpu_scene *scene, const struct planner_plan *plan, const char *path);
+
+#endif
