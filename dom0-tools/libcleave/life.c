@@ -26,7 +26,7 @@
 /* For a moment others take it only to see whether it is free. */
 #define SETTLE_MS 200
 /* A guest that ends sooner after its start may be in a loop: it is started again with delays. */
-#define EARLY_S 5
+#define EARLY_S 20
 #define EARLY_MAX 5
 #define RETRIES_MAX 20
 #define RETRY_MAX_S 60
@@ -320,18 +320,13 @@ static int settle_started(struct life *life, const struct domain *domain, bool b
     return 0;
 }
 
-/* dom0 has booted since: the domain is gone. */
+/* dom0 has booted since: the domain is gone. The next state to be written is of this boot. */
 static int settle_earlier_boot(struct life *life, bool build)
 {
-    if (life->vm.phase != VMS_STOPPED) {
-        int rc = end_vm(life, "together with the machine");
-
-        if (rc < 0 || !life->vm.defined)
-            return rc;
-    }
-    if (life->vm.autostart)
+    if (life->vm.defined && life->vm.autostart)
         return build ? build_again(life, NULL) : 0;
-    return vms_save(&life->vm);
+    return life->vm.phase == VMS_STOPPED ? vms_save(&life->vm)
+                                         : end_vm(life, "together with the machine");
 }
 
 static int settle_locked(struct life *life, const struct domain *domain, bool build)
