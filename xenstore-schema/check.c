@@ -143,10 +143,10 @@ static bool value_matches(const char *type, const char *value)
 }
 
 /*
- * Checks the owner. A guest owns its nodes; dom0 owns all others, which guests must not be able to
- * change.
+ * Checks the permissions. The first entry has the owner, and what domains may do that no later entry
+ * names. A guest owns its nodes; dom0 owns all others, which guests must not be able to change.
  */
-static void check_owner(const struct schema_row *row, const char *path, long domid)
+static void check_permissions(const struct schema_row *row, const char *path, long domid)
 {
     unsigned int wanted = strcmp(row->writer, "guest") == 0 && domid >= 0 ? domid : 0;
     unsigned int count;
@@ -156,6 +156,10 @@ static void check_owner(const struct schema_row *row, const char *path, long dom
         fault(path, "belongs to domain %u, should belong to domain %u", permissions[0].id, wanted);
     if (permissions && count && wanted == 0 && domid > 0 && permissions[0].perms & XS_PERM_WRITE)
         fault(path, "every domain may write to it");
+    for (unsigned int i = 1; permissions && i < count; i++)
+        if (permissions[i].perms & XS_PERM_WRITE && permissions[i].id != 0 &&
+            permissions[i].id != wanted)
+            fault(path, "domain %u may write to it, and does not own it", permissions[i].id);
     free(permissions);
 }
 
@@ -210,7 +214,7 @@ static void check_node(const char *path)
     } else {
         if (!value_matches(row->type, value))
             fault(path, "\"%s\" is not of type %s (%s)", value, row->type, row->name);
-        check_owner(row, path, domid);
+        check_permissions(row, path, domid);
         check_life(row, path, domid);
     }
     free(value);

@@ -270,6 +270,23 @@ static void store_leftovers_are_swept(void **state)
           30);
 }
 
+/* The first entry of a node's permissions is not the only one that lets a guest write. */
+static void schema_check_reads_all_permissions(void **state)
+{
+    const struct run *check;
+    int id;
+
+    (void)state;
+    run_ok("cleave create -p /guests/hello.cfg");
+    id = domid_of("hello");
+    run_ok("cleave-schema-check");
+    run_ok("xenstore-chmod /local/domain/%d/name n0 r%d b%d", id, id + 1, id);
+    check = run("cleave-schema-check");
+    assert_int_not_equal(check->status, 0);
+    assert_non_null(strstr(check->out[0] ? check->out : check->err, "may write to it"));
+    run_ok("cleave destroy hello");
+}
+
 static void twenty_creates_of_one_name(void **state)
 {
     (void)state;
@@ -336,6 +353,7 @@ static const struct CMUnitTest tests[] = {
     SUPERVISOR_TEST(a_defined_vm_stays),
     SUPERVISOR_TEST(logs_and_events_are_kept),
     SUPERVISOR_TEST(store_leftovers_are_swept),
+    SUPERVISOR_TEST(schema_check_reads_all_permissions),
     SUPERVISOR_TEST(twenty_creates_of_one_name),
     SUPERVISOR_TEST(twenty_creates_of_as_many_names),
     SUPERVISOR_TEST(full_disk_loses_nothing),
