@@ -79,7 +79,7 @@ static void killed_during_reboots(void **state)
         int id = domid_of("hello");
 
         AWAIT(heartbeat("hello") > 0, 30);
-        run_ok("cleave reboot hello; sleep 0.%d; kill -9 $(pidof cleaved)", i * 12);
+        run_ok("cleave reboot --no-wait hello; sleep 0.%d; kill -9 $(pidof cleaved)", i * 12);
         assert_true(is_known("hello"));
         AWAIT(domid_of("hello") > id && guests() == 1, 60);
     }
@@ -154,14 +154,14 @@ static void reboot_without_a_kernel_is_tried_again(void **state)
            "cleave create /guests/hello.cfg kernel=/tmp/vm/kernel");
     AWAIT(heartbeat("hello") > 0, 30);
     id = domid_of("hello");
-    run_ok("mv /tmp/vm/kernel /tmp/vm/away; cleave reboot hello");
+    run_ok("mv /tmp/vm/kernel /tmp/vm/away; cleave reboot --no-wait hello");
     AWAIT(is_phase("hello", "waiting"), 30);
     assert_int_equal(domid_of("hello"), id);
     assert_non_null(strstr(events_of("hello"), "/tmp/vm/kernel"));
     assert_refused(run("cleave create /guests/hello.cfg"), "hello|in use");
     run_ok("mv /tmp/vm/away /tmp/vm/kernel");
     AWAIT(domid_of("hello") > id && is_phase("hello", "running"), 60);
-    run_ok("mv /tmp/vm/kernel /tmp/vm/away; cleave reboot -w hello");
+    run_ok("mv /tmp/vm/kernel /tmp/vm/away; cleave reboot --no-wait hello");
     AWAIT(is_phase("hello", "waiting"), 30);
     run_ok("cleave destroy hello");
     assert_true(nothing_is_left());
@@ -196,7 +196,7 @@ static void name_is_never_free_during_reboots(void **state)
         int id = domid_of("hello");
 
         AWAIT(heartbeat("hello") > 0, 30);
-        run_ok("cleave reboot -w hello");
+        run_ok("cleave reboot --no-wait hello");
         assert_int_not_equal(run("xl create /guests/hello.cfg")->status, 0);
         assert_int_not_equal(run("cleave create /guests/hello.cfg")->status, 0);
         AWAIT(domid_of("hello") > id && guests() == 1, 60);
@@ -242,7 +242,7 @@ static void logs_and_events_are_kept(void **state)
     AWAIT(heartbeat("hello") > 0, 30);
     run_ok("(cleave logs -f hello & cleave events --json --follow & echo $! >/tmp/vm/pid; wait) "
            ">/tmp/vm/follow 2>&1 &");
-    run_ok("cleave reboot hello");
+    run_ok("cleave reboot --no-wait hello");
     AWAIT(strstr(events_of("hello"), "\"started\""), 30);
     AWAIT(heartbeat("hello") > 0, 30);
     run_ok("cleave destroy hello");
