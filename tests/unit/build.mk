@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# Unit tests: the core's own .c files, compiled for the host with the address and undefined behaviour sanitizers, and
-# cmocka. One line a test at the end of this file: its name (test_NAME.c) and the files of the core that it links; the rest
-# of the core is faked by fakes/, of which the linker takes what it misses.
+# Unit tests: the core's own .c files, compiled for the host with the address and undefined behaviour
+# sanitizers, and cmocka. One line per test at the end of this file: its name (test_NAME.c) and the core files
+# that it links. The linker takes the missing functions from fakes/.
 
 UNIT_OUT := build/tests/unit
 UNIT_CHECKED := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -13,7 +13,7 @@ UNIT_CFLAGS := -std=gnu11 -g -Wall -Wextra -Wno-unused-parameter -Werror -Wmissi
 UNIT_WRAP := -Wl,--wrap=alloc_core,--wrap=alloc_domain,--wrap=alloc_pool,--wrap=heap_alloc,--wrap=spin_unlock
 UNIT_HARNESS := $(UNIT_OUT)/harness.o
 UNIT_FAKES := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%.o,tests/unit/harness_domain.c tests/unit/harness_cpus.c $(wildcard tests/unit/fakes/*.c))
-# The core's own, which most tests of hypercalls need and none has to fake.
+# A core file, not a fake: most hypercall tests need it.
 UNIT_FAKES += $(UNIT_OUT)/core/hypercall/target.o
 
 DEPS_PACKAGES += libcmocka-dev
@@ -30,7 +30,7 @@ $(UNIT_OUT)/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The core's variables go into sections of their own, so that the harness can set them back between tests.
+# The core's variables go into sections of their own, so that the harness can reset them between tests.
 $(UNIT_OUT)/core/%.o: hypervisor/%.c
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
@@ -68,7 +68,7 @@ $(eval $(call unit-test,memory_race,$(unit_mm)))
 $(eval $(call unit-test,compat,$(unit_mm) core/grant.c core/grant_map.c core/grant_copy.c hypercall/grant_table.c \
     hypercall/memory.c hypercall/memory_words.c hypercall/memory_physmap.c hypercall/operation.c))
 
-# $(call unit-fake,HEADER,CORE FILES): they are compiled with this header of include/ before all else.
+# $(call unit-fake,HEADER,CORE FILES): compiles CORE FILES with this header of include/ included first.
 define unit-fake
 $(2:%.c=$(UNIT_OUT)/core/%.o): UNIT_CFLAGS += -include tests/unit/include/$(1)
 $(2:%.c=$(UNIT_OUT)/core/%.o): tests/unit/include/$(1)
@@ -79,7 +79,7 @@ $(eval $(call unit-fake,msr_fake.h,cpu/apic.c cpu/features.c cpu/mcheck.c svm/sv
 $(eval $(call unit-fake,privileged_fake.h,guest/exit.c guest/run.c vdev/msr.c))
 $(eval $(call unit-fake,addresses_fake.h,mm/memory.c svm/permissions.c))
 
-# Functions that the C library has too get other names.
+# Functions that also exist in the C library get other names.
 $(UNIT_OUT)/core/lib/format.o: UNIT_CFLAGS += -Dsnprintf=core_snprintf -Dvsnprintf=core_vsnprintf
 $(UNIT_OUT)/core/lib/string.o: UNIT_CFLAGS += -fno-builtin $(foreach f,memset memcpy memmove memcmp strlen strcmp,-D$(f)=core_$(f))
 $(UNIT_OUT)/core/cpu/clock.o: UNIT_CFLAGS += -Dclock_now=core_clock_now
@@ -97,7 +97,7 @@ $(eval $(call unit-test,apic,cpu/apic.c cpu/features.c))
 $(eval $(call unit-test,tlb,svm/asid.c mm/flush.c))
 $(eval $(call unit-test,watchdog,cpu/watchdog.c))
 $(eval $(call unit-test,mcheck,cpu/mcheck.c))
-# What is a caller for a dump: this program's text.
+# The range in which a dump recognises callers: this program's text.
 $(UNIT_OUT)/test_traps: UNIT_WRAP += -Wl,--defsym=image_start=__executable_start,--defsym=text_end=etext
 $(eval $(call unit-test,traps,cpu/traps.c guest/decode.c))
 $(eval $(call unit-test,nmi,cpu/nmi.c lib/cmdline.c))
@@ -132,8 +132,8 @@ $(UNIT_OUT)/layout32: tests/unit/layout32.c tests/unit/include/layouts.h
 	@touch $@
 $(UNIT_OUT)/test_guest: | $(UNIT_OUT)/layout32
 
-# Line and branch coverage of the core's files by these tests, built apart and without sanitizers, whose checks
-# would count as branches. harness.c writes the counters down before it sets the core's variables back.
+# Line and branch coverage of the core's files by these tests. Built separately and without sanitizers, whose
+# checks would count as branches. harness.c dumps the counters before it resets the core's variables.
 .PHONY: coverage coverage-run
 coverage:
 	@$(MAKE) --no-print-directory -s UNIT_OUT=build/coverage \
@@ -142,7 +142,7 @@ coverage:
 coverage-run: $(filter $(UNIT_OUT)/test_%,$(CHECK_UNIT))
 	@tests/unit/coverage.sh $(UNIT_OUT) $^
 
-# Which changes of one token do these tests not notice? (mutants.sh; in a copy of the tree)
+# Prints the one-token changes that these tests do not detect (mutants.sh, in a copy of the tree).
 N ?= 100
 SEED ?= 1
 IN ?=

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What vdev/bus.c and guest/emulate.c need of the core, for their tests (bus_model.h). */
+/* The core functions that vdev/bus.c and guest/emulate.c call, for their tests (bus_model.h). */
 #include "ports_fake.h"
 #include "bus_model.h"
 #include "platform/acpi.h"
@@ -119,7 +119,7 @@ void text_print(struct domain *of, const char *s, size_t n)
         text[text_length++] = s[i];
 }
 
-/* --- devices of a model's own, on the bus --- */
+/* --- the model's own devices on the bus --- */
 
 static void access_ioapic(struct vcpu *of, uint64_t gpa, unsigned int size, bool write,
                           uint64_t *val)
@@ -137,7 +137,7 @@ static void access_ioapic(struct vcpu *of, uint64_t gpa, unsigned int size, bool
     }
 }
 
-/* A page of PCI configuration space, of which each access says what it was. */
+/* A page of PCI configuration space that records each access. */
 static void access_configuration(struct vcpu *of, uint64_t gpa, unsigned int size, bool write,
                                  uint64_t *val)
 {
@@ -148,7 +148,7 @@ static void access_configuration(struct vcpu *of, uint64_t gpa, unsigned int siz
         *val = 0x100 * size + (gpa & 0xfff);
 }
 
-/* A page that takes all sizes, present while a test wants it. */
+/* A page that accepts all access sizes, present while a test wants it. */
 uint64_t table_word;
 bool table_there;
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# coverage.sh FOLDER TEST...: runs the tests, which were built with gcov's counters below FOLDER. Prints for
-# each file of the core the share of its lines that were executed and of its branches that were taken. The
-# annotated sources: gcov -b -o FOLDER/core/mm hypervisor/mm/p2m.c
+# coverage.sh FOLDER TEST...: runs the tests, which were built with gcov counters under FOLDER. Prints, per
+# core file, the share of lines executed and of branches taken. For annotated sources:
+# gcov -b -o FOLDER/core/mm hypervisor/mm/p2m.c
 set -eu
 
 folder=$1

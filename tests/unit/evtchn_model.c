@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two domains with event channels, and what their guests do. See evtchn_model.h. */
+/* Two domains with event channels, and the actions of their guests. See evtchn_model.h. */
 #include "evtchn_model.h"
 #include "directmap.h"
 #include "mm/alloc.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of event channels: dom0 and a guest of four vcpus each, the core's evtchn*.c with the
- * real memory management, and what a guest does with the words that it shares. Upcalls and wake-ups
- * are counted.
+ * For tests of event channels: dom0 and a guest, each with four vcpus, the core's evtchn*.c with
+ * the real memory management, and the guest's side of the shared words. Upcalls and wake-ups are
+ * counted.
  */
 #ifndef EVTCHN_MODEL_H
 #define EVTCHN_MODEL_H
@@ -18,7 +18,7 @@
 extern struct domain *a, *b; /* dom0 and a guest */
 extern unsigned int upcalls[2][VCPUS], unblocks[2][VCPUS];
 
-/* A test ends with both domains' ends: nothing may be left, of ports, pins or memory. */
+/* A test ends by destroying both domains. No port, pin or memory may be left. */
 #define EVTCHN_TEST(test) \
     cmocka_unit_test_setup_teardown(test, evtchn_model_setup, evtchn_model_teardown)
 int evtchn_model_setup(void **state);
@@ -41,14 +41,14 @@ bool pending_2l(struct domain *d, uint32_t port);
 evtchn_fifo_control_block_t *control(unsigned int vcpu);
 event_word_t *word(uint32_t port);
 int init_control(unsigned int vcpu, uint64_t gfn, uint32_t offset);
-/* as Linux does it: all words masked, then unmasked when bound */
+/* as Linux does: masks all words, and unmasks a port when it is bound */
 void start_fifo(void);
 uint32_t fifo_ipi(unsigned int vcpu, unsigned int priority);
 /*
- * The guest takes the next event of the highest ready priority; 0: none. It skips what is masked or
- * not pending.
+ * The guest takes the next event of the highest ready priority; 0: none. It skips ports that are
+ * masked or not pending.
  */
 uint32_t take(unsigned int vcpu);
-void forget_heads(void); /* the guest's, of its queues */
+void forget_heads(void); /* the guest's copies of its queue heads */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A domain that grants and one that uses it. See grant_model.h. */
+/* A domain that grants, and one that uses the grants. See grant_model.h. */
 #include "grant_model.h"
 #include "mm/heap.h"
 
@@ -68,10 +68,10 @@ int grant_model_teardown(void **state)
 {
     (void)state;
     assert_int_equal(grant_check(front) + grant_check(back), 0);
-    end(back); /* maps front's frames: nothing of front is held any more after this */
+    end(back); /* back maps front's frames: destroying it releases all of them */
     assert_int_equal(used(front), 0);
     end(front);
-    assert_int_equal(front->refs, 0); /* dom0's parked frames keep one on dom0, which never dies */
+    assert_int_equal(front->refs, 0); /* parked frames keep one on dom0, which never dies */
     assert_int_equal(heap_used(), 0);
     harness_check_memory();
     return 0;

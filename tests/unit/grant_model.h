@@ -13,21 +13,21 @@
 #define GRANTER 1
 #define RAM_PAGES 64u
 #define DOM0_RAM 0x300u
-#define MAP_GFN 0x80000u /* dom0 maps from here on: nothing is there */
+#define MAP_GFN 0x80000u /* dom0 maps from here on: no memory there */
 #define READ_MAP (GNTMAP_host_map | GNTMAP_readonly)
 #define MAP_AT(n) ((MAP_GFN + (n)) * PAGE_SIZE)
 
 extern struct domain *back, *front; /* dom0 and a guest that grants */
 
-/* A test ends with both domains' ends: nothing may be left, of uses, handles or memory. */
+/* A test ends by destroying both domains. No use, handle or memory may be left. */
 #define GRANT_TEST(test) \
     cmocka_unit_test_setup_teardown(test, grant_model_setup, grant_model_teardown)
 int grant_model_setup(void **state);
 int grant_model_teardown(void **state);
-void end(struct domain *d); /* its grants, then the rest of it; again: nothing happens */
+void end(struct domain *d); /* tears down its grants, then the rest; idempotent */
 
-unsigned int used(struct domain *d);   /* entries that are in use */
-unsigned int mapped(struct domain *d); /* handles */
+unsigned int used(struct domain *d);   /* grant entries in use */
+unsigned int mapped(struct domain *d); /* handles in use */
 grant_entry_v1_t *entry(uint32_t ref); /* of front's */
 void grant(uint32_t ref, uint32_t gfn, uint16_t flags);
 int16_t map(uint32_t ref, uint64_t at, uint32_t flags, uint32_t *handle);
@@ -35,7 +35,7 @@ int16_t unmap(uint32_t handle, uint64_t at);
 mfn_t frame_of(uint32_t gfn); /* of front's */
 enum p2m_type type_at(struct domain *d, uint64_t gfn);
 
-/* From a grant of front's to a page of dom0's, counted from its first. */
+/* Copies from a grant of front to a page of dom0, counted from its first page. */
 struct gnttab_copy copy_in(uint32_t ref, uint16_t from, uint32_t page, uint16_t to, uint16_t len);
 
 #endif

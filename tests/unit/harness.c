@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine that unit tests run on (include/harness.h): its memory, its log, its panics. Domains
- * are in harness_domain.c; what is faked of the core, in fakes/, each group in a file of its own:
- * they come from a library, so the linker takes one only where the test does not bring the real
- * thing.
+ * The machine that unit tests run on (include/harness.h): its memory, log and panics. Domains are
+ * in harness_domain.c, fakes in fakes/, one file per group. The fakes are a library, so the linker
+ * takes one only if the test does not link the real file.
  */
 #include "harness.h"
 #include "mm/pagetable.h"
@@ -24,8 +23,8 @@ jmp_buf harness_panic_jump;
 bool harness_panic_expected;
 
 /*
- * The build puts the variables of the core's files into these sections: they go back to what they
- * were when the program started, so that each machine boots a fresh core. Byte by byte, because the
+ * The build puts the variables of the core's files into these sections. They are reset to their
+ * state at program start, so that each machine boots a fresh core. Copied byte by byte, because the
  * address sanitizer keeps red zones between them.
  */
 extern uint8_t __start_core_data[] __attribute__((weak)), __stop_core_data[] __attribute__((weak));
@@ -68,7 +67,7 @@ void harness_memory_new(unsigned int mib)
     if (harness_memory)
         munmap(harness_memory, harness_memory_size + PAGE_SIZE);
     harness_memory_size = (uint64_t)mib << 20;
-    /* and a page behind it that nobody may touch */
+    /* followed by a guard page */
     harness_memory = mmap(NULL, harness_memory_size + PAGE_SIZE, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (harness_memory == MAP_FAILED ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUs that really run at once: threads. A file of its own, because the C library's sched.h, which
- * pthread.h includes, and the core's do not go together.
+ * CPUs that run concurrently, as threads. A separate file, because the C library's sched.h, which
+ * pthread.h includes, conflicts with the core's.
  */
 #include "percpu.h"
 

@@ -37,7 +37,7 @@ void harness_machine(unsigned int mib)
 
     forget_domains();
     harness_memory_new(mib);
-    memset(harness_memory + low, 0xa5, 256 * PAGE_SIZE); /* what firmware left */
+    memset(harness_memory + low, 0xa5, 256 * PAGE_SIZE); /* left by firmware */
     harness_fail_alloc(0);
     harness_preempt_every = 0;
     harness_flushes = 0;
@@ -66,7 +66,7 @@ struct domain *harness_domain(domid_t id, uint64_t max_pages)
     d->refs = 1;
     d->is_dom0 = id == 0;
     d->max_pages = max_pages;
-    d->pool.size = id ? 1u << 20 : 0; /* tests of pools make it smaller, and dom0 a reserve */
+    d->pool.size = id ? 1u << 20 : 0; /* tests of pools shrink it, and give dom0 a reserve */
     d->max_vcpus = 1;
     d->vcpu[0] = v;
     d->shared_info_mfn = MFN_NONE;
@@ -142,7 +142,7 @@ struct domain *domain_get(domid_t id)
 
 void domain_ref(struct domain *d) { __atomic_add_fetch(&d->refs, 1, __ATOMIC_SEQ_CST); }
 
-/* The structure stays for the test to look at. */
+/* Keeps the structure for the test to inspect. */
 void domain_put(struct domain *d)
 {
     BUG_ON(__atomic_fetch_sub(&d->refs, 1, __ATOMIC_SEQ_CST) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is below the hypercalls, faked: it notes what it was asked to do. And how tests make
- * hypercalls. See the header.
+ * The core below the hypercalls, faked: it records requests. Also the helpers with which tests make
+ * hypercalls. See hypercall_core.h.
  */
 #include "hypercall_core.h"
 #include "core/check.h"
@@ -33,7 +33,7 @@ size_t serial_length, serial_room;
 bool ring_cleared;
 struct domain *guest;
 struct vcpu *tool, *user;
-static uint32_t refs; /* of either domain, when no hypercall runs */
+static uint32_t refs; /* of either domain, while no hypercall runs */
 
 uint64_t clock_tsc_khz = 1000000;
 
@@ -189,7 +189,7 @@ bool vcpu_wait(struct vcpu *v, enum vcpu_wait what)
 {
     v->wait = what;
     did.blocks++;
-    /* an event that comes just now, from a CPU that did not see that we poll */
+    /* an event arrives now, from a CPU that did not see this vcpu poll */
     pending_ports |= block_sets_port;
     return true;
 }
@@ -213,7 +213,7 @@ int evtchn_is_pending(struct domain *d, uint32_t port)
     return port == 0 || port >= 64 ? -EINVAL : (int)(pending_ports >> port & 1);
 }
 
-/* As much as the port has room for now; there is more at the next try. */
+/* Accepts as much as the port has room for; the next call finds more room. */
 size_t console_write_raw(const char *s, size_t n)
 {
     n = MIN(n, serial_room);
@@ -230,7 +230,7 @@ size_t console_dom0_read(char *buf, size_t n)
     return got;
 }
 
-/* A ring with 3000 times the letter x. */
+/* A ring of 3000 letters x. */
 uint32_t console_ring_read(char *buf, uint32_t size, uint32_t *index, bool clear, bool incremental)
 {
     uint32_t from = incremental ? *index : 0, n = MIN(size, from < 3000 ? 3000 - from : 0);
@@ -278,8 +278,8 @@ int cpuid_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, unsi
 }
 
 /*
- * Entry of a multicall: its first argument plus one; nr 99 asks to be continued, its second
- * argument counting up.
+ * An entry of a multicall returns its first argument plus one. Number 99 is continued, and counts
+ * in its second argument.
  */
 long hypercall_dispatch(struct hypercall *hc)
 {
@@ -323,7 +323,7 @@ int hypercall_core_setup(void **state)
     return 0;
 }
 
-/* What a hypercall took, it gave back. */
+/* The hypercall released its locks and references. */
 void no_lock_held(void)
 {
     for (unsigned int c = 0; c < LOCK_CLASSES; c++)
@@ -335,7 +335,8 @@ void no_lock_held(void)
 void *at(gva_t va) { return harness_guest(tool->d, va); }
 
 /*
- * One of the tools' families: the structure goes through page 0 of tool's memory, and comes back.
+ * A hypercall of the tools. The structure is passed in page 0 of the tool's memory, and copied
+ * back.
  */
 static long by_tool(hypercall_fn *fn, void *op, size_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Four vcpus with local APICs, and what these ask for. See lapic_model.h. */
+/* Four vcpus with local APICs, and the core functions that these call. See lapic_model.h. */
 #include "lapic_model.h"
 #include "cpu/clock.h"
 

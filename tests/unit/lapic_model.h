@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For tests of vdev/lapic.c and lapic_timer.c: four vcpus and a clock that the test moves. Kicks,
- * INITs and SIPIs are noted.
+ * INITs and SIPIs are recorded.
  */
 #ifndef LAPIC_MODEL_H
 #define LAPIC_MODEL_H
@@ -47,11 +47,11 @@ int lapic_model_teardown(void **state);
 
 void write_msr(struct vcpu *of, uint32_t msr, uint64_t val);
 uint64_t read_msr(struct vcpu *of, uint32_t msr);
-uint64_t irr(unsigned int i); /* of any vector: not 0 */
-/* which vcpus have it pending, as a mask; forgets it */
+uint64_t irr(unsigned int i); /* nonzero: some vector is pending */
+/* mask of the vcpus that have it pending; clears it */
 unsigned int who(uint8_t vector);
-bool take(struct vcpu *by, uint8_t vector); /* if it is pending, and acknowledges it */
-/* the clock; the vcpu's timer fires as often as it is due */
+bool take(struct vcpu *by, uint8_t vector); /* whether it is pending; acknowledges it */
+/* advances the clock; the vcpu's timer fires whenever due */
 void advance(struct vcpu *of, nsec_t by);
 
 #endif

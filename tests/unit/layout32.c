@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What 32-bit guests' structures look like, checked against the public headers by compiling them
- * for i386 (nothing here is run): those that the core translates, in layouts.h; those with events
- * and clock, in core/evtchn.c and vdev/pvclock.c; and that both layouts of the others agree.
+ * Checks the layouts of 32-bit guests' structures against the public headers, compiled for i386
+ * (nothing is run). Covers those that the core translates (layouts.h), those of events and clock
+ * (core/evtchn.c, vdev/pvclock.c), and the others, whose two layouts must agree.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -38,7 +38,7 @@ FIELD(shared_info_t, wc_sec, 2304 + 4);
 FIELD(shared_info_t, wc_nsec, 2304 + 8);
 FIELD(shared_info_t, arch.wc_sec_hi, 2304 + 36);
 
-/* the same */
+/* identical layouts */
 LAYOUT(struct xen_memory_domain, 2);
 LAYOUT(struct gnttab_map_grant_ref, 32);
 FIELD(struct gnttab_map_grant_ref, dev_bus_addr, 24);

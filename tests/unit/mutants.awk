@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 #
-# mutants.awk -v seed=N FILE...: all mutants of the files that change one token (or drop one statement), in
-# an order that depends on the seed alone: the classes take turns, and in a class each mutant is as likely
-# as any other. One a line, with tabs between: file, line number, class, the line as it becomes.
+# mutants.awk -v seed=N FILE...: prints all mutants of the files that change one token (or drop one
+# statement), in an order that depends on the seed alone. The classes take turns; within a class each mutant
+# is equally likely. One per line, tab-separated: file, line number, class, the new line.
 #
-# It relies on the house style: operators have blanks around them, a statement has a line. Left alone are
-# what no test can see (words for the log, assertions, which hold anyway, PAUSE) and the preprocessor.
+# It relies on the house style: blanks around operators, one statement per line. It skips what no test can
+# observe (log texts, assertions, which hold anyway, PAUSE) and preprocessor lines.
 
 BEGIN {
-    # one operator: what it becomes
+    # operator: its replacements
     ops["<"] = "<= >"; ops["<="] = "< >="; ops[">"] = ">= <"; ops[">="] = "> <="
     ops["=="] = "!="; ops["!="] = "=="; ops["&&"] = "||"; ops["||"] = "&&"
     ops["+"] = "-"; ops["-"] = "+"; ops["*"] = "/"; ops["/"] = "*"; ops["%"] = "*"
@@ -44,7 +44,7 @@ FNR == 1 { comment = quiet = macro = 0 }
         quiet = 0
 }
 
-# The line with x for what is in strings and blanks for comments: the same length, so that columns agree.
+# Returns the line with strings replaced by x and comments by blanks, so that columns stay the same.
 function blank(s,    i, c, two, out, quote) {
     for (i = 1; i <= length(s); i++) {
         c = substr(s, i, 1)
@@ -78,7 +78,7 @@ function blank(s,    i, c, two, out, quote) {
     return out
 }
 
-# The code from column `at` on, `len` characters, becomes `to`.
+# Replaces `len` characters from column `at` on with `to`.
 function emit(kind, at, len, to) {
     n[kind]++
     mutant[kind, n[kind]] = FILENAME "\t" FNR "\t" kind "\t" substr(line, 1, at - 1) to substr(line, at + len)
@@ -133,7 +133,7 @@ function mutate(code,    i, j, k, c, word, before, to, depth) {
         emit("store", i, k, ";")
 }
 
-# A generator of our own (Park and Miller's), because awks differ in theirs.
+# The generator of Park and Miller, because the built-in one differs between awks.
 function random(below) {
     state = state * 48271 % 2147483647
     return state % below + 1

@@ -1,17 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# mutants.sh FOLDER SEED N [IN]: do the unit tests notice? N mutants of the core's files that unit tests
-# link (in the folder IN of hypervisor/, or a file there), each with one token changed (mutants.awk), are
-# compiled with the sanitizers as check-unit has them, and run with the tests that link this file until one
-# of them fails: killed. The survivors are printed, and the score. A mutant counts only when it compiles and
-# gives other machine code than the original. Run by `make mutants`; MUTANTS_LINKS has FILE:TEST for each
-# file that a test links.
+# mutants.sh FOLDER SEED N [IN]: prints the mutants that the unit tests do not detect, and the score. Makes N
+# mutants of core files that unit tests link (IN: a folder or file of hypervisor/), each with one token
+# changed (mutants.awk). Each is compiled with the sanitizers of check-unit, and run with the tests that link
+# the file until one fails: killed. A mutant counts only if it compiles and its machine code differs from the
+# original's. Run by `make mutants`; MUTANTS_LINKS has FILE:TEST for each file that a test links.
 #
-# All of it happens in a copy of the source tree below FOLDER, which is kept for the next run. make builds
-# the tests there once and tells its commands. A mutant is a source, an object and a program of its own, made
-# by the commands of one file and of one test after the other; nothing that make has built changes.
-# killers remembers over all runs which test killed mutants of which file: it is the first to be tried.
+# Works in a copy of the source tree under FOLDER, which is kept for the next run. make builds the tests there
+# once and prints its commands. A mutant has its own source, object and program, made with the commands of its
+# file and of one test after another; what make has built is unchanged. The file `killers` records, across
+# runs, which test killed mutants of which file; that test is tried first.
 set -eu
 export LC_ALL=C
 
@@ -31,7 +30,7 @@ export ASAN_OPTIONS=symbolize=0 UBSAN_OPTIONS=symbolize=0
 unset MAKEFLAGS MAKELEVEL MFLAGS
 touch ../killers
 
-# Seconds of processor time, so that a loaded machine changes nothing, and a limit for those that sleep.
+# A limit in CPU seconds, which does not depend on the load, and one in wall-clock time for tests that sleep.
 run() {
     (ulimit -t "$2"; timeout 300 "$1" || exit 1) >../test.log 2>&1 </dev/null
 }
@@ -40,7 +39,7 @@ links=$(printf '%s\n' $MUTANTS_LINKS | grep "^$in") || { echo "mutants: no test 
 files=$(printf 'hypervisor/%s\n' $links | sed 's/:.*//' | sort -u)
 tests=$(printf '%s\n' $links | sed 's/.*:/test_/' | sort -u)
 
-# Warnings would refuse mutants that another compiler lets through.
+# Without warnings, which would refuse mutants that another compiler accepts.
 # shellcheck disable=SC2086 # words on purpose
 build() {
     make "$@" UNIT_CHECKED="$MUTANTS_CHECKED -w" $(printf "$out/%s\n" $tests)
@@ -63,7 +62,7 @@ compile() {
         -e "s|^\\(objcopy .*\\) $object\$|\\1 ../$1|p" ../commands >../compile.sh
     sh -e ../compile.sh >../build.log 2>&1
 }
-# Optimised, without sanitizers and line numbers: is the machine code of mutant.c another one than of $file?
+# Compares the machine code of mutant.c and $file, optimised, without sanitizers and line numbers.
 differs() {
     set -- '-O2 -g0 -fno-sanitize=all'
     compile mutated.o "$1"
@@ -71,7 +70,8 @@ differs() {
     compile original.o "$1"
     ! cmp -s ../mutated.o ../original.o
 }
-# A test that links $file fails with the mutant. First those that killed mutants of it, then the fast ones.
+# Succeeds if a test that links $file fails with the mutant. Tries tests that killed its mutants first, then
+# fast ones.
 killed() {
     awk -v file="$file" 'FILENAME ~ /killers/ { kills[$2] += $1 == file; next }
         { print -kills[$2], $0 }' ../killers ../limits | sort -n >../order

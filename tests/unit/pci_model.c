@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The hardware below dom0/pci.c and dom0/msi.c, and what they need of the core. See pci_model.h. */
+/*
+ * The hardware below dom0/pci.c and dom0/msi.c, and the core functions that they call. See
+ * pci_model.h.
+ */
 #include "ports_fake.h"
 #include "pci_model.h"
 #include "cpu/irq.h"
@@ -42,10 +45,10 @@ static uint8_t *selected(void)
     return function == HOST_BRIDGE ? space[2] : NULL;
 }
 
-/* 1M, or as the resizable capability says. */
+/* 1M, or the size in the resizable BAR capability. */
 static uint64_t wide_mask(const uint8_t *s) { return -(0x100000ull << (s[RESIZABLE + 9] & 0x3f)); }
 
-/* Which bits of a word can be set: memory of 8K, 32 ports, 1M above 4G, a ROM of 64K. */
+/* The writable bits of a word: 8K of memory, 32 ports, 1M above 4G, a ROM of 64K. */
 static uint32_t writable(const uint8_t *s, unsigned int at)
 {
     if (at == 0x30)
@@ -108,7 +111,7 @@ void check_messages(void)
     const uint32_t *line = harness_device + PAGE_SIZE / 4;
 
     if (s[MSI + 2] & 1) {
-        bool wide = s[MSI + 2] & 0x80; /* with the upper half of an address before the data */
+        bool wide = s[MSI + 2] & 0x80; /* with the upper half of the address before the data */
 
         assert_int_equal(s[MSI + 2] & 0x70, 0); /* one */
         check_message(word(s, MSI + 4), wide ? word(s, MSI + 8) : 0,
@@ -135,8 +138,8 @@ static uint8_t *ecam(paddr_t page)
 }
 
 /*
- * Only extended registers, which are all writable; the base address that is resized loses its low
- * bits.
+ * Only extended registers are written, which are all writable. The base address that is resized
+ * loses its low bits.
  */
 static void check_window_write(const volatile void *p)
 {
@@ -206,7 +209,7 @@ bool mmio_allowed(const struct domain *of, uint64_t start, uint64_t end)
 void mmio_forget(struct domain *of, uint64_t start, uint64_t end)
 {
     assert_ptr_equal(of, d);
-    assert_true(msi_emulates(d, start, end)); /* or it could be mapped again meanwhile */
+    assert_true(msi_emulates(d, start, end)); /* otherwise it could be mapped again meanwhile */
     forgotten_start = start;
     forgotten_end = end;
 }
@@ -261,7 +264,7 @@ int pci_model_setup(void **state)
     memset(space, 0, sizeof(space));
     for (unsigned int i = 0; i < 256; i++)
         s[i] = (uint8_t)(i ^ 0xa5);
-    put_word(s, 0x04, 0x00100000); /* decodes nothing; has a list */
+    put_word(s, 0x04, 0x00100000); /* no decoding enabled; has a capability list */
     s[0x0a] = 0;
     s[0x0b] = 2;    /* a network card */
     s[0x0e] = 0x80; /* multifunction, ordinary header */

@@ -2,8 +2,8 @@
 /*
  * For tests of dom0/pci.c and dom0/msi.c: functions whose configuration spaces are arrays. They are
  * a device with MSI, MSI-X and base addresses of all kinds, a bridge, a host bridge, and one that
- * no port reaches. The model of the hardware fails the test whenever it is made to decode what is
- * not dom0's, or to send anything but a vector of the core's.
+ * no port reaches. The model fails the test when a function would decode addresses that are not
+ * dom0's, or send anything but a vector of the core.
  */
 #ifndef PCI_MODEL_H
 #define PCI_MODEL_H
@@ -49,15 +49,15 @@ extern struct pci_model_delivered delivered; /* to dom0, the last */
 #define PCI_TEST(test) cmocka_unit_test_setup_teardown(test, pci_model_setup, pci_model_teardown)
 int pci_model_setup(void **state);
 int pci_model_teardown(void **state);
-void check_messages(void); /* all that the device may send now is the core's */
+void check_messages(void); /* checks that the device can send only vectors of the core */
 
 uint32_t word(const uint8_t *s, unsigned int at);
 void put_word(uint8_t *s, unsigned int at, uint32_t val);
 void capability(unsigned int at, uint8_t id, uint8_t next);
 
 /*
- * As dom0: configuration space of DEVICE, of others; the MSI-X table; MSI-X switched on, all
- * masked.
+ * Accesses by dom0: configuration space of DEVICE and of others; the MSI-X table; enabling MSI-X,
+ * all masked.
  */
 uint32_t get(unsigned int reg, unsigned int size);
 void put(unsigned int reg, unsigned int size, uint32_t val);

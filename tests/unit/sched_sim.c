@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Simulated CPUs in virtual time for sched.c (include/sched_sim.h; test_sched.c has the tests).
- * Nothing here takes time of its own: from one event (a timer, the end of a burst of work, a
- * sleeper's alarm, what the test does) to the next the clock jumps, so every nanosecond is
- * accounted for by the simulation too, and compared. After each event the invariants hold: who runs
- * may run there, no CPU idles while somebody who may run on it waits, and states and times are
- * those that the simulation saw.
+ * Simulated CPUs in virtual time for sched.c (include/sched_sim.h; test_sched.c has the tests). The
+ * simulation itself takes no time: the clock jumps from one event (a timer, the end of a burst, a
+ * sleeper's alarm, an action of the test) to the next. So the simulation accounts for every
+ * nanosecond too, and compares. After each event it checks that each running vcpu may run on its
+ * CPU, that no CPU idles while a vcpu that may run on it waits, and that states and times are those
+ * observed.
  */
 #include "sched_sim.h"
 #include "cpu/clock.h"
@@ -46,7 +46,8 @@ void softirq_kick(unsigned int cpu) { (void)cpu; }
 void softirq_raise(unsigned int cpu, enum softirq s) { cpus[cpu].softirq |= 1u << s; }
 
 /*
- * What vcpu.c and domain_shutdown.c need beside: nothing is created, shut down or interrupted here.
+ * Other functions that vcpu.c and domain_shutdown.c link: nothing is created, shut down or
+ * interrupted here.
  */
 void power_stop(uint8_t reason) { abort(); }
 void evtchn_raise_global_virq(uint32_t virq) { abort(); }
@@ -70,7 +71,7 @@ static void load(struct cpu *c, struct vcpu *v)
 static void save(struct cpu *c, struct vcpu *v)
 {
     assert_ptr_equal(on_cpu[c->id], body(v));
-    assert_int_equal(c->held[LOCK_SCHED], 0); /* it takes long */
+    assert_int_equal(c->held[LOCK_SCHED], 0); /* saving takes long */
     if (while_saving) {
         while_saving();
         harness_cpu = c->id;
@@ -175,7 +176,7 @@ unsigned int cpu_of(const struct body *b)
     return CPUS;
 }
 
-/* One CPU's way through its run loop. */
+/* One pass of a CPU through its run loop. */
 void look(unsigned int cpu)
 {
     static unsigned int looks;
@@ -183,7 +184,7 @@ void look(unsigned int cpu)
 
     harness_cpu = cpu;
     cpus[cpu].softirq = 0;
-    /* another CPU's clock is a bit ahead, and charged it by that */
+    /* another CPU, whose clock is slightly ahead, charged it */
     if (on_cpu[cpu] && ++looks % 50 == 0) {
         on_cpu[cpu]->v.sched.started += USEC(1);
         on_cpu[cpu]->v.sched.vtime += USEC(1);
@@ -206,7 +207,7 @@ static void settle(void)
     bool busy = true;
 
     for (unsigned int rounds = 0; busy; rounds++) {
-        assert_true(rounds < 100); /* CPUs that keep disturbing each other */
+        assert_true(rounds < 100); /* CPUs keep disturbing each other */
         busy = false;
         for (unsigned int i = 0; i < nr_cpus; i++)
             if (cpus[i].softirq) {
@@ -335,7 +336,7 @@ void run(nsec_t time)
         assert_int_equal((nsec_t)sched_idle_time(i) + started, idle[i] + started);
 }
 
-/* What b gets of the CPUs in the next `time`, in nanoseconds. */
+/* The CPU time that b gets in the next `time`, in nanoseconds. */
 nsec_t share(const struct body *b, nsec_t time)
 {
     nsec_t before = b->ran;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform/acpi.c: what it finds in tables as firmware makes them, and that tables which are cut
- * short, lie about their lengths or are nonsense lead to fewer findings and never outside of them:
- * what a test puts at the end of the machine's memory has a page behind it that nobody may touch.
+ * platform/acpi.c: what it finds in well-formed tables. Tables that are truncated, contain wrong
+ * lengths or are nonsense yield less, and are never read past their end: a guard page follows the
+ * machine's memory.
  */
 #include "ports_fake.h"
 #include "harness.h"
@@ -82,7 +82,7 @@ static void sign(paddr_t p, uint32_t length)
 }
 
 /*
- * An empty table of that length (with its checksum, if nothing is put into it), and a page behind
+ * An empty table of that length, followed by a free page. Its checksum holds if nothing is put into
  * it.
  */
 static paddr_t table_new(const char *signature, uint32_t length)
@@ -106,7 +106,7 @@ static void rsdp_at(paddr_t p, unsigned int revision, paddr_t rsdt, paddr_t xsdt
     put(p + 8, (uint8_t)-acpi_checksum(paddr_to_virt(p), 20), 1);
 }
 
-/* An XSDT with these tables, which are signed. */
+/* An XSDT of these tables, whose checksums are set. */
 static void root(const paddr_t *tables, unsigned int n)
 {
     memcpy(paddr_to_virt(ROOT), "XSDT", 4);
@@ -150,19 +150,19 @@ static void fadt_with_dsdt(paddr_t dsdt)
     root_of(fadt);
 }
 
-/* --- what is right is found --- */
+/* --- well-formed tables --- */
 
 static void root_pointers(void **state)
 {
     paddr_t madt = table_new("APIC", MADT_FIRST_ENTRY), mcfg = table_new("MCFG", 44);
 
-    assert_panics(acpi_init(0)); /* there is none */
+    assert_panics(acpi_init(0)); /* no RSDP */
     root(&madt, 1);
-    rsdp_at(RSDP, 2, 0xfe000000, ROOT); /* all of its bytes count for the checksum */
+    rsdp_at(RSDP, 2, 0xfe000000, ROOT); /* the checksum covers all bytes */
     acpi_init(0);
     assert_int_equal(acpi.tables, 1);
 
-    setup(state); /* in the extended BIOS data area, of revision 0: an RSDT with lines of 4 bytes */
+    setup(state); /* in the extended BIOS data area, of revision 0: an RSDT of 4-byte entries */
     madt = table_new("APIC", MADT_FIRST_ENTRY);
     mcfg = table_new("MCFG", 44);
     paddr_t rsdt = table_new("RSDT", 36 + 8);
@@ -175,7 +175,7 @@ static void root_pointers(void **state)
     assert_int_equal(acpi.tables, 2);
     assert_ptr_equal(acpi.madt, paddr_to_virt(madt));
 
-    setup(state); /* the loader's copy, which wins; an XSDT that is none: then the RSDT */
+    setup(state); /* the loader's copy has priority; if the XSDT is invalid, the RSDT is used */
     madt = table_new("APIC", MADT_FIRST_ENTRY);
     rsdt = table_new("RSDT", 36 + 4);
     put(rsdt + 36, madt, 4);
@@ -191,7 +191,7 @@ static void cpus_and_ioapics(void **state)
     static const uint8_t entries[] = {
         0, 8,  0, 0, 1, 0,    0,    0,                             /* CPU 0 */
         0, 8,  1, 2, 1, 0,    0,    0,                             /* CPU 2 */
-        0, 8,  2, 4, 0, 0,    0,    0,                             /* CPU 4, which is off */
+        0, 8,  2, 4, 0, 0,    0,    0,                             /* CPU 4, disabled */
         1, 12, 0, 0, 0, 0,    0xc0, 0xfe, 0,  0, 0, 0,             /* I/O APIC */
         2, 10, 0, 0, 2, 0,    0,    0,    0,  0,                   /* override */
         9, 16, 0, 0, 2, 0,    0,    0,    1,  0, 0, 0, 1, 0, 0, 0, /* CPU 2 again */
@@ -267,7 +267,7 @@ static void fadt(void **state)
     assert_int_equal(written[1].val, 0x2001 | 6 << 10);
 }
 
-/* The reset register is a port if it is there, and is one. */
+/* The reset register is used only if present and a port. */
 static void reset_register(void **state)
 {
     for (unsigned int is_there = 0; is_there < 2; is_there++)
@@ -284,14 +284,14 @@ static void reset_register(void **state)
         }
 }
 
-/* ACPI 6.4, 5.2.9: the fields of 32 bits may be 0 where there are extended ones. */
+/* ACPI 6.4, 5.2.9: the 32-bit fields may be 0 if there are extended ones. */
 static void extended_fields(void **state)
 {
     paddr_t p = table_new("FACP", FADT_SIZE);
 
     put(p + X_PM1_CONTROL, 0x1001, 2); /* ports, of 16 bits */
     put(p + X_PM1_CONTROL + 4, 0x804, 8);
-    put(p + X_PM1_CONTROL + 12, 0x1000, 2); /* the second is memory: not ours */
+    put(p + X_PM1_CONTROL + 12, 0x1000, 2); /* the second is memory: not supported */
     put(p + X_PM1_CONTROL + 16, 0x904, 8);
     put(p + X_PM_TIMER, 1, 1);
     put(p + X_PM_TIMER + 4, 0x808, 8);
@@ -318,7 +318,7 @@ static void segments(void **state)
     put(p + 76, 0x1000000000, 8);
     put(p + 76 + 10, 0x10, 1);
     put(p + 76 + 11, 0x1f, 1);
-    put(p + 92, 0xd0000000, 8); /* and half a line */
+    put(p + 92, 0xd0000000, 8); /* and half an entry */
     root_of(p);
     assert_int_equal(acpi.pci_windows, 2);
     assert_int_equal(acpi.pci_window[0].start, 0xb0000000);
@@ -326,7 +326,7 @@ static void segments(void **state)
     assert_int_equal(acpi.pci_window[1].start, 0x1001000000);
     assert_int_equal(acpi.pci_window[1].end, 0x1002000000);
 
-    setup(state); /* one that goes around the end of the address space; and too many */
+    setup(state); /* one that wraps at the end of the address space; and too many */
     p = table_new("MCFG", 44 + 16);
     put(p + 44, -0x100000ull, 8);
     put(p + 44 + 11, 3, 1);
@@ -337,7 +337,7 @@ static void segments(void **state)
     assert_panics(root_of(p));
 }
 
-/* --- nonsense --- */
+/* --- malformed tables --- */
 
 static void addresses_that_cannot_be(void **state)
 {
@@ -385,7 +385,7 @@ static void lengths_and_checksums(void **state)
     assert_non_null(strstr(harness_log, "0 tables"));
 }
 
-/* Every table, cut off everywhere, at the very end of memory. */
+/* Every table, truncated at each length, at the end of memory. */
 static void cut_short(void **state)
 {
     static const uint8_t madt[] = { 0, 8, 0, 5,  1, 0, 0, 0, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0,
@@ -402,7 +402,7 @@ static void cut_short(void **state)
                 memcpy(paddr_to_virt(p + MADT_FIRST_ENTRY), madt,
                        MIN(sizeof(madt), length - MADT_FIRST_ENTRY));
             if (n == 1 && length >= DSDT + 4)
-                put(p + DSDT, 0, 4); /* else somewhere in 4 GiB, which this machine does not have */
+                put(p + DSDT, 0, 4); /* otherwise within 4 GiB, where this machine has no memory */
             if (n == 2 && length >= 44 + 5 * 16)
                 break;
             if (n < 3) {
@@ -427,7 +427,7 @@ static void entries_that_lie(void **state)
     root_of(madt_of(one, sizeof(one)));
     assert_int_equal(acpi.cpus, 0);
     setup(state);
-    root_of(madt_of(beyond, sizeof(beyond))); /* its flags are not there */
+    root_of(madt_of(beyond, sizeof(beyond))); /* its flags are missing */
     assert_int_equal(acpi.cpus, 0);
 }
 
@@ -446,7 +446,9 @@ static const struct acpi_header *dom0_table(const struct acpi_rsdp *rsdp, unsign
     return table ? paddr_to_virt(table) : NULL;
 }
 
-/* Its own MADT, and of the machine's tables those that say nothing about what is not dom0's. */
+/*
+ * dom0 gets its own MADT, and those of the machine's tables that describe nothing withheld from it.
+ */
 static void dom0_sees_what_is_its_own(void **state)
 {
     static const char names[][5] = { "FACP", "APIC", "SRAT", "SSDT", "SLIT", "HEST", "HPET",

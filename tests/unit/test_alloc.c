@@ -39,7 +39,7 @@ static void fresh_machine_is_consistent(void **state)
     harness_check_memory();
 }
 
-/* There is a block of the largest order, and none of the next, while more and more is taken. */
+/* While memory is used up: a block of the largest order can be allocated, and none of the next. */
 static void the_largest_order_can_be_had(void **state)
 {
     unsigned int last = ALLOC_MAX_ORDER;
@@ -78,7 +78,7 @@ static void blocks_are_aligned_and_zeroed(void **state)
         alloc_free(block[o], o);
     assert_int_equal(free_frames(), before);
     harness_check_memory();
-    /* what was freed with data in it comes back without */
+    /* a block freed with data is zeroed when allocated again */
     block[0] = alloc_core(11);
     assert_true(is_zero(block[0], 1 << 11));
 }
@@ -104,7 +104,7 @@ static void memory_runs_out_and_comes_back(void **state)
     assert_true(mfn_valid_number(alloc_core(12)));
 }
 
-/* dom0's frames were kept from the allocator. */
+/* dom0's frames were withheld from the allocator. */
 static void dom0_gets_frames_that_were_kept(void **state)
 {
     struct domain *d = harness_domain(0, 8192);
@@ -129,7 +129,7 @@ static void dom0_gets_frames_that_were_kept(void **state)
     assert_int_equal(first.n, 10);
     alloc_info(&after);
     assert_int_equal(before.largest_free_order, after.largest_free_order);
-    /* frame 0 stands for none in the lists */
+    /* 0 means none in the lists */
     alloc_add_range(0, 4);
     assert_int_equal(mfn_to_frame(MFN(0))->state, FRAME_CORE);
     harness_check_memory();
@@ -181,7 +181,7 @@ static void next_owner_sees_zeroes(void **state)
     } while (m.n != secret);
 }
 
-/* Large blocks are scrubbed a piece at a time, and it is the prepared one that comes next. */
+/* Large blocks are scrubbed piecewise, and the prepared block is allocated next. */
 static void prepared_blocks_are_clean(void **state)
 {
     struct domain *d = harness_domain(1, 10000);
@@ -198,7 +198,7 @@ static void prepared_blocks_are_clean(void **state)
         harness_check_memory();
     }
     assert_int_equal(calls, 16);
-    /* nobody waits for more than 16 frames to be zeroed */
+    /* the lock is held for zeroing at most 16 frames */
     assert_in_range(held, 2 * 15, 2 * 15 + 2);
     assert_true(alloc_prepare(9));
     m = alloc_domain(d, 9);
@@ -210,12 +210,12 @@ static void prepared_blocks_are_clean(void **state)
     harness_check_memory();
     frame_put(mfn_add(m, 5));
     assert_int_equal(free_frames(), before);
-    assert_false(alloc_prepare(9)); /* it is as dirty as it was */
+    assert_false(alloc_prepare(9)); /* still dirty */
     m = alloc_domain(d, 9);
     before_call = harness_locks_taken(LOCK_MEM);
-    frame_put_block(m, 9); /* all of it at once */
+    frame_put_block(m, 9); /* freed as a whole */
     assert_in_range(harness_locks_taken(LOCK_MEM) - before_call, 1, 2);
-    /* what is prepared is not scrubbed again */
+    /* a prepared block is not scrubbed again */
     for (unsigned int o = 3; o < 12; o++) {
         m = alloc_domain(d, o);
         for (unsigned int i = 0; i < 1u << o; i++)
@@ -254,14 +254,14 @@ static void claims_bind_everybody_else(void **state)
     alloc_info(&info);
     assert_int_equal(info.claimed, claim);
     harness_check_memory();
-    /* the others: what is left, less the claimer's tables */
+    /* another domain gets the rest, less the claimer's tables */
     for (mfn_t m; mfn_valid_number(m = alloc_domain(b, 0)); got++)
         ;
     assert_in_range(got, 100, 256 - 64);
     assert_int_equal(alloc_claim(b, b->tot_pages + 1), -ENOMEM);
     assert_false(mfn_valid_number(alloc_core(8)));
     assert_true(mfn_valid_number(alloc_core(0)));
-    /* the claimer: all of it */
+    /* the claimer gets its whole claim */
     for (got = 0; got < claim; got++) {
         assert_true(mfn_valid_number(alloc_domain(a, 0)));
         alloc_use_claim(a, 1);
@@ -279,14 +279,14 @@ static void claims_are_replaced_and_dropped(void **state)
     (void)state;
     assert_int_equal(alloc_claim(d, before), -ENOMEM); /* nothing left for its tables */
     assert_int_equal(alloc_claim(d, ~0ull), -ENOMEM);
-    /* with its tables: wraps to little */
+    /* wraps to a small number with its tables */
     assert_int_equal(alloc_claim(d, ~0ull / 257 * 256), -ENOMEM);
     assert_int_equal(alloc_claim(d, 1ull << 63), -ENOMEM);
     assert_int_equal(d->claimed, 0);
     assert_int_equal(alloc_claim(d, 1000), 0);
     assert_int_equal(alloc_claim(d, 2000), 0);
     assert_int_equal(d->claimed, 2000);
-    assert_int_equal(alloc_claim(d, before), -ENOMEM); /* and the old one stays */
+    assert_int_equal(alloc_claim(d, before), -ENOMEM); /* the old claim stays */
     assert_int_equal(d->claimed, 2000);
     assert_true(mfn_valid_number(alloc_domain(d, 9)));
     assert_int_equal(d->claimed, 2000);
@@ -319,8 +319,8 @@ static void references_keep_their_frame(void **state)
     assert_int_equal(a->tot_pages, 1);
     frame_put(m);
     assert_int_equal(a->tot_pages, 0);
-    assert_panics((void)!frame_get(m)); /* free: nobody has a reference to get another */
-    /* a core frame that a guest still sees outlives alloc_free */
+    assert_panics((void)!frame_get(m)); /* free: no reference can be taken */
+    /* a core frame with a guest's reference outlives alloc_free */
     assert_int_equal(frame_get(core), 0);
     alloc_free(core, 0);
     assert_int_equal(mfn_to_frame(core)->state, FRAME_CORE);
@@ -395,7 +395,7 @@ static void checker_finds_what_is_broken(void **state)
     assert_in_range(alloc_check(), 1, frame_count);
 }
 
-/* The other half of the checker: entries of a p2m that name frames which cannot be there. */
+/* The checker's other half: p2m entries that name impossible frames. */
 static void checker_finds_broken_entries(void **state)
 {
     struct domain *d = harness_domain(1, 1000), *other = harness_domain(2, 1000);
@@ -428,7 +428,7 @@ static void checker_finds_broken_entries(void **state)
     mfn_to_frame(m)->state = FRAME_IO;
     assert_int_equal(p2m_check(d), 1);
     mfn_to_frame(m)->state = FRAME_DOMAIN;
-    /* an entry that no type has */
+    /* an entry of no valid type */
     uint64_t *top = mfn_to_virt(d->p2m.root), entry = top[511];
 
     top[511] = 1ull << 62;
@@ -451,12 +451,12 @@ static void count_pause(void)
     if (changes_left == 0)
         return;
     changes_left--;
-    /* another one each time, so that a sum over two moments is wrong */
+    /* one more each time, so that a sum over two moments would be wrong */
     m = alloc_domain(changing, 0);
     assert_true(mfn_valid_number(m));
 }
 
-/* It lets others in after each batch, and is right all the same. */
+/* The checker releases the lock after each batch, and is still correct. */
 static void checker_lets_others_in(void **state)
 {
     struct domain *d = harness_domain(1, 1000);
@@ -472,7 +472,7 @@ static void checker_lets_others_in(void **state)
         assert_int_equal(alloc_check(), 0);
         assert_int_equal(alloc_check_domain(d), 0);
     }
-    /* what is broken is found, in whatever batch it is */
+    /* a broken entry is found in any batch */
     changes_left = 3;
     harness_quiet = true;
     frame_table[frame_count / 2].state = FRAME_CORE;
@@ -486,7 +486,7 @@ static void checker_lets_others_in(void **state)
     harness_on_pause = NULL;
 }
 
-/* Lists that lead elsewhere, blocks that overlap or have a hole. */
+/* Corrupt list links, blocks that overlap or have a hole. */
 static void checker_finds_broken_lists(void **state)
 {
     uint64_t n = 0;
@@ -513,7 +513,7 @@ static void checker_finds_broken_lists(void **state)
     assert_int_equal(alloc_check(), 0);
 }
 
-/* Many allocations and frees of all kinds, in an order that nobody chose. */
+/* Many allocations and frees of all kinds, in random order. */
 static void random_use_stays_consistent(void **state)
 {
     struct domain *d[2] = { harness_domain(1, 6000), harness_domain(2, 6000) };
@@ -558,7 +558,7 @@ static void random_use_stays_consistent(void **state)
     harness_check_memory();
 }
 
-/* The frame table may take all of a range of RAM, but no more. */
+/* The frame table may fill a range of RAM exactly. */
 static void frame_table_that_just_fits(void **state)
 {
     const uint64_t size = ROUND_UP(0x2000 * sizeof(struct frame), PAGE_SIZE);

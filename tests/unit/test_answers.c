@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answers of the hypercalls' families, field by field and up to the bounds of what they take; what
- * is refused is in test_hypercalls.c, test_domctl.c and test_sysctl.c.
+ * Results of hypercalls, field by field and up to the bounds of their arguments. Refusals are in
+ * test_hypercalls.c, test_domctl.c and test_sysctl.c.
  */
 #include "hypercall_core.h"
 #include "mm/frame.h"
@@ -59,7 +59,7 @@ static void versions(void **state)
                      -EFAULT);
 }
 
-/* With its interrupts off a vcpu waits for its ports alone: no interrupt is a reason to go on. */
+/* With interrupts off, a polling vcpu waits for its ports alone; an interrupt does not wake it. */
 static void poll_without_interrupts(void **state)
 {
     struct sched_poll p = { .ports.p = (void *)(2ull << PAGE_SHIFT), .nr_ports = 1 };
@@ -76,7 +76,7 @@ static void poll_without_interrupts(void **state)
     p.timeout = ~0ull;
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_poll, &p, sizeof(p)), 0);
     assert_int_equal(timer_expires, TIME_NEVER);
-    p.nr_ports = 128; /* as many as there may be */
+    p.nr_ports = 128; /* the maximum */
     for (unsigned int i = 0; i < 128; i++)
         ((evtchn_port_t *)harness_guest(guest, 2 << PAGE_SHIFT))[i] = 5;
     assert_int_equal(call(hypercall_sched_op, user, SCHEDOP_poll, &p, sizeof(p)), 0);
@@ -104,8 +104,8 @@ static long param(struct vcpu *v, bool set, uint32_t index, uint64_t value)
 }
 
 /*
- * Xen 4.17's lists: what a guest may set, may read besides, what is dom0's, and what only its own
- * zero.
+ * Xen 4.17's lists: parameters that a guest may set, those it may also read, those of dom0, and
+ * those that accept only zero.
  */
 static void every_parameter(void **state)
 {
@@ -154,7 +154,7 @@ static void callbacks(void **state)
     assert_int_equal(param(user, true, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 15), -EINVAL);
     assert_int_equal(param(user, true, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 16), 0);
     assert_int_equal(guest->vdev.callback_vector, 16);
-    assert_int_equal(did.upcalls, 1); /* of the one that has something pending */
+    assert_int_equal(did.upcalls, 1); /* for the vcpu with something pending */
     /* a PCI line */
     assert_int_equal(param(user, true, HVM_PARAM_CALLBACK_IRQ, 1ull << 56 | 0xffff), 0);
     assert_int_equal(guest->vdev.callback_vector, 0);
@@ -212,7 +212,7 @@ static void wall_clock(void **state)
     assert_int_equal(settime(0, 0, never + 1, 0), -EINVAL);
     assert_int_equal(settime(0, 0, 0, 1), -EINVAL);
     assert_int_equal(did.wall, 3);
-    guest->dying = DOMAIN_DYING; /* its shared page may be gone */
+    guest->dying = DOMAIN_DYING; /* its shared page may be freed already */
     assert_int_equal(settime(5, 0, 0, 0), 0);
     assert_int_equal(did.wall, 5);
 }
@@ -258,7 +258,7 @@ static void refused_configurations(void **state)
 
     wanted_id = 7;
     *c = good;
-    assert_int_equal(domctl(&op), 0); /* all at their bounds */
+    assert_int_equal(domctl(&op), 0); /* all at their limits */
     assert_int_equal(did.created, 1);
     c->iommu_opts = XEN_DOMCTL_IOMMU_no_sharept;
     assert_int_equal(domctl(&op), -EOPNOTSUPP);
@@ -359,11 +359,11 @@ static void soft_affinity(void **state)
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(affinity, 3);
     assert_int_equal(soft, 0xfe);
-    assert_int_equal(*wish, 2);    /* what takes effect */
-    assert_int_equal(*hard, 0x55); /* nobody asked */
+    assert_int_equal(*wish, 2);    /* the effective mask */
+    assert_int_equal(*hard, 0x55); /* not requested */
     a->flags = XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_FORCE;
     *hard = 1;
-    *wish = 2; /* only where it may not run: no error */
+    *wish = 2; /* only CPUs where it may not run: no error */
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(affinity, 1);
     assert_int_equal(soft, 2);
@@ -402,7 +402,7 @@ static void machine(void **state)
     op.u.numainfo.meminfo.p = (void *)BUF(2);
     op.u.numainfo.distance.p = (void *)BUF(3);
     *distance = 77;
-    assert_int_equal(sysctl(&op), 0); /* room for no node */
+    assert_int_equal(sysctl(&op), 0); /* room for zero nodes */
     assert_int_equal(op.u.numainfo.num_nodes, 1);
     assert_int_equal(memory->memsize, 0);
     assert_int_equal(*distance, 77);
@@ -433,7 +433,7 @@ static void machine(void **state)
     assert_int_equal(*(uint8_t *)at(BUF(2)), 0);
     op = (struct xen_sysctl){ .cmd = XEN_SYSCTL_scheduler_op };
     op.u.scheduler_op.cmd = XEN_SYSCTL_SCHEDOP_getinfo;
-    assert_int_equal(sysctl(&op), -EINVAL); /* not the scheduler that there is */
+    assert_int_equal(sysctl(&op), -EINVAL); /* another scheduler than ours */
     op.u.scheduler_op.sched_id = XEN_SCHEDULER_CREDIT2;
     op.u.scheduler_op.u.sched_credit2.ratelimit_us = 5;
     assert_int_equal(sysctl(&op), 0);
@@ -490,7 +490,7 @@ static void idle_times_and_devices(void **state)
                               .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
     op.u.pcitopoinfo.num_devs = 3;
     op.u.pcitopoinfo.nodes.p = (void *)BUF(2);
-    harness_preempt_every = 1; /* one at a time: the caller comes back for the rest */
+    harness_preempt_every = 1; /* one at a time: the caller continues with the rest */
     memcpy(at(BUF(0)), &op, sizeof(op));
     assert_int_equal(harness_hypercall(hypercall_sysctl, tool, BUF(0), 0, 0, &restarts), 0);
     assert_int_equal(restarts, 0);
@@ -513,7 +513,7 @@ static void domain_lists(void **state)
     assert_int_equal(op.u.getdomaininfolist.num_domains, 0);
 }
 
-/* Another CPU changes a domain: this one comes back later. */
+/* While another CPU changes a domain, this one retries. */
 static void one_change_at_a_time(void **state)
 {
     struct xen_domctl op = { .cmd = XEN_DOMCTL_destroydomain, .domain = 3 };

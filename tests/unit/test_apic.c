@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/apic.c: when the timer interrupts, on a CPU as the manual has it and on QEMU's, whose APIC is
- * modelled here as its hw/intc/apic_common.c computes expiries; and cpu/features.c: which of the
- * two a CPU is.
+ * cpu/apic.c: when the timer interrupts, on a CPU as in the manual and on QEMU's, whose APIC is
+ * modelled after the expiries in its hw/intc/apic_common.c. Also cpu/features.c: which of the two a
+ * CPU is.
  */
 #include "msr_fake.h"
 #include "harness.h"
@@ -85,7 +85,7 @@ void harness_msr_write(uint32_t msr, uint64_t val)
     case X2APIC + DIVIDE: m->shift = (((val & 3) | (val >> 1 & 4)) + 1) & 7; break;
     default: break;
     }
-    /* A busy host may let time pass behind any write: it must be able to follow. */
+    /* On a busy host, time may pass after any write. */
     if (m->lvt & 0x20000 && m->initial)
         assert_true((uint64_t)m->initial << m->shift >= USEC(100));
 }
@@ -94,7 +94,7 @@ volatile void *pagetable_map_device(paddr_t at, uint64_t size)
 {
     assert_int_equal(at, 0xfee00000);
     assert_int_equal(size, PAGE_SIZE);
-    assert_false(cpu_features.x2apic); /* which needs no page */
+    assert_false(cpu_features.x2apic); /* which needs no register page */
     return page;
 }
 
@@ -103,7 +103,7 @@ bool nmi_is_fatal(void) { return nmis_are_fatal; }
 static uint32_t leaf1_ecx;
 static char name[13];
 
-/* A CPU that can do everything, under a hypervisor or not. */
+/* A CPU with every feature, under a hypervisor or not. */
 void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     memset(out, 0xff, 16);
@@ -154,7 +154,7 @@ static int on_a_real_cpu(void **state)
 static void emulation_is_recognised(void **state)
 {
     on_a_real_cpu(state);
-    assert_false(cpu_features.tcg); /* without a hypervisor this leaf means nothing */
+    assert_false(cpu_features.tcg); /* without a hypervisor this leaf is undefined */
     boot(true, "KVMKVMKVM");
     assert_false(cpu_features.tcg);
     boot(true, "TCGTCGTCGTCX");
@@ -163,7 +163,7 @@ static void emulation_is_recognised(void **state)
     assert_true(cpu_features.tcg);
 }
 
-/* What apic_timer_arm may be asked for, and what it makes of it. */
+/* Arguments of apic_timer_arm, and the resulting settings. */
 static const struct {
     nsec_t delta;
     uint64_t shot, repeated;
@@ -189,7 +189,7 @@ static void arm_and_check(nsec_t delta, uint64_t shot, uint64_t repeated)
     for (unsigned int i = 0; i < 3; i++) {
         now = model[0].next;
         next_expiry(&model[0], now);
-        /* The first one counts from the start; none is faster than the host can follow. */
+        /* The first counts from the start; none is faster than the host can handle. */
         assert_in_range(model[0].next - now, i ? repeated : repeated - shot, repeated + 128);
         assert_in_range(model[0].next - now, USEC(100), SEC(1) + 1);
     }
@@ -204,7 +204,7 @@ static void lost_shot_comes_again_slowly(void **state)
         }
 }
 
-/* A write of the emulated page is slow: the common shot, a time slice, costs one. */
+/* A write of the emulated page is slow: the common case, a time slice, costs one. */
 static void shots_of_a_millisecond_cost_one_write(void **state)
 {
     apic_timer_arm(MSEC(5));
@@ -225,7 +225,7 @@ static void cpus_have_dividers_of_their_own(void **state)
     arm_and_check(USEC(200), USEC(200), USEC(25600));
 }
 
-/* A CPU that is started again, after an INIT, has its divide register as after a reset. */
+/* After INIT, a restarted CPU's divide register has its reset value. */
 static void divider_is_set_at_each_start(void **state)
 {
     model[0].shift = 1;
@@ -258,7 +258,7 @@ static void real_shot_comes_once(void **state)
     }
 }
 
-/* A count of 32 bits holds less than four seconds of a fast timer. */
+/* A 32-bit count covers less than four seconds of a fast timer. */
 static void fast_timer_does_not_overflow(void **state)
 {
     apic_timer_khz = 4 * GHZ;
@@ -304,10 +304,7 @@ static void an_nmi_reaches_one_cpu_or_all(void **state)
     assert_int_equal(lint1[1], 0x400);
 }
 
-/*
- * By the page: the APIC that is still sending is waited for, and the half that sends is written
- * last.
- */
+/* In xAPIC mode: waits while the APIC is still sending, and writes the half that sends last. */
 static uint32_t high_while_busy;
 
 static void send_by_the_page(void) { apic_send(0x7e, 0x8fb); }
@@ -329,7 +326,7 @@ static void an_xapic_is_waited_for(void **state)
     boot_cpus(1);
     assert_int_equal(page[0x80 / 4], 0);
     assert_int_equal(cpus[0].apic_id, 0x5f);
-    assert_int_equal(base, 0xfee00800); /* on, and no x2APIC */
+    assert_int_equal(base, 0xfee00800); /* enabled, without x2APIC */
     assert_int_equal(page[0xf0 / 4], 0x100 | VECTOR_SPURIOUS);
     assert_int_equal(page[0x350 / 4], 0x10000);
     assert_int_equal(page[0x320 / 4], VECTOR_TIMER | 0x20000);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/bus.c, dom0/power.c: ports. dom0's power control, those that put a CPU to sleep, the PIT, a
- * guest's console.
+ * vdev/bus.c, dom0/power.c: ports. dom0's power control, C-state ports, the PIT, a guest's console.
  */
 #include "bus_model.h"
 #include "cpu/features.h"
@@ -41,7 +40,7 @@ static void ports(void **state)
     assert_int_equal(shutdowns, 1);
 }
 
-/* ACPI's power control: its two words are dom0's, but for sleep. */
+/* ACPI power control: its two registers are dom0's, except for sleep. */
 static void power(void **state)
 {
     static const uint16_t words[] = { 0x604, 0x700 };
@@ -53,7 +52,7 @@ static void power(void **state)
         val = bus_port_read(v, words[i], 2);
         assert_int_equal(val, 0x1c01);
         assert_int_equal(last_port, words[i]);
-        bus_port_write(v, words[i], 2, 0x5401); /* S5 without SLP_EN, and what else there is */
+        bus_port_write(v, words[i], 2, 0x5401); /* S5 without SLP_EN, with all other bits */
         assert_int_equal(last_val, 0x5401);
         assert_int_equal(port_accesses, 2);
         assert_int_equal(shutdowns, 0);
@@ -66,14 +65,14 @@ static void power(void **state)
         bus_port_write(v, words[i], 2, 5u << 10 | 1u << 13);
         acpi.has_s5 = true;
         assert_int_equal(shutdowns, 1);
-        val = bus_port_read(v, words[i], 1); /* parts of it are nobody's */
+        val = bus_port_read(v, words[i], 1); /* partial accesses reach nothing */
         assert_int_equal(val, 0xff);
         bus_port_write(v, words[i], 4, 5u << 10 | 1u << 13);
         bus_port_write(v, words[i] + 1, 1, 0);
         assert_int_equal(port_accesses, 2);
         assert_int_equal(shutdowns, 1);
     }
-    acpi.pm1_control[1] = 0; /* there is one only */
+    acpi.pm1_control[1] = 0; /* only one register */
     val = bus_port_read(v, 0, 2);
     assert_int_equal(val, 0xffff);
     acpi.pm1_control[1] = 0x700;
@@ -82,7 +81,7 @@ static void power(void **state)
     assert_int_equal(val, 0xffff);
     assert_int_equal(port_accesses, 2);
     model_dom0(true);
-    bus_port_write(v, 0xe9, 2, 'x'); /* a word is no letter */
+    bus_port_write(v, 0xe9, 2, 'x'); /* a 16-bit write is ignored */
     assert_int_equal(text_length, 0);
     val = bus_port_read(v, 0xcf7, 1);
     assert_int_equal(val, 0xff);
@@ -93,7 +92,7 @@ static void power(void **state)
 }
 
 /*
- * The ports by which Linux puts an AMD CPU to sleep, when ACPI offers them: dom0 sleeps as by HLT.
+ * The C-state ports of an AMD CPU, which Linux uses if ACPI offers them: dom0 sleeps as with HLT.
  */
 static void sleep_ports(void **state)
 {
@@ -120,7 +119,7 @@ static void sleep_ports(void **state)
     model_dom0(false); /* a guest has none */
     val = bus_port_read(v, 0xfff8, 1);
     assert_int_equal(val, 0xff);
-    cpu_features.cstate_ports = 0; /* a CPU without */
+    cpu_features.cstate_ports = 0; /* a CPU without these ports */
     model_dom0(true);
     for (uint16_t port = 0; port < 16; port++)
         val = bus_port_read(v, port, 1);
@@ -128,8 +127,8 @@ static void sleep_ports(void **state)
 }
 
 /*
- * How Linux calibrates: what it finds must end each of its loops at once, and be no reason of an
- * NMI.
+ * Linux calibrates with these ports: their values must end each of its loops at once, and show no
+ * cause of an NMI.
  */
 static void no_pit(void **state)
 {
@@ -143,7 +142,7 @@ static void no_pit(void **state)
     assert_int_equal(val, 0);
     val = bus_port_read(v, 0x61, 1);
     assert_int_equal(val, 0x20);
-    val = bus_port_read(v, 0x42, 2); /* its ports are bytes */
+    val = bus_port_read(v, 0x42, 2); /* its ports are 8 bits wide */
     assert_int_equal(val, 0xffff);
     val = bus_port_read(v, 0x61, 4);
     assert_int_equal(val, ~0u);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Caps of the scheduler, sched.c as it is, on simulated CPUs (sched_sim.c): what a domain gets at
- * most.
- */
+/* Caps of the scheduler, with the unchanged sched.c on simulated CPUs (sched_sim.c). */
 #include "sched_sim.h"
 #include "lib/log.h"
 
@@ -22,14 +19,14 @@ static void test_caps(void **state)
 
             assert_near(got, wanted, SLICE);
         }
-        assert_near(a->ran, 20 * wanted, SLICE); /* and nothing adds up */
+        assert_near(a->ran, 20 * wanted, SLICE); /* no credit accumulates */
         hog(256, 0);
         hog(256, 0);
         assert_true(share(a, SEC(10)) <= 10 * wanted + SLICE);
     }
 }
 
-/* The cap is the domain's: its vcpus share it, and no more. */
+/* The cap applies to the domain: its vcpus share it. */
 static void test_cap_of_many_vcpus(void **state)
 {
     struct domain *d;
@@ -44,7 +41,7 @@ static void test_cap_of_many_vcpus(void **state)
     for (unsigned int i = 0; i < 16; i++)
         total += bodies[i]->ran;
     assert_near(total, SEC(5), 2 * SLICE);
-    assert_int_equal(sched_set_params(d, 256, 3200), 0); /* above what there is: no cap */
+    assert_int_equal(sched_set_params(d, 256, 3200), 0); /* above the number of CPUs: no cap */
     assert_near(share(bodies[3], SEC(1)), SEC(1), SLICE);
     assert_int_equal(sched_set_params(d, 256, 1), 0);
     run(SEC(1));
@@ -71,9 +68,7 @@ static nsec_t ran_together(const struct domain *d)
     return total;
 }
 
-/*
- * However many of its vcpus have work: the cap is what all get together, and one can have it all.
- */
+/* The cap limits the sum over all vcpus, and one vcpu can use all of it. */
 static void test_cap_of_some_busy_vcpus(void **state)
 {
     static const uint32_t caps[] = { 1, 30, 100, 150, 400 };
@@ -94,7 +89,7 @@ static void test_cap_of_some_busy_vcpus(void **state)
         }
 }
 
-/* What it did not use long ago it does not get later; what it owes it pays. */
+/* Unused budget does not carry over; debt does. */
 static void test_cap_saves_nothing_up(void **state)
 {
     struct domain *d;
@@ -114,14 +109,14 @@ static void test_cap_saves_nothing_up(void **state)
     run(SEC(1));
     assert_near(ran_together(d) - before, MSEC(500), 2 * SLICE);
     assert_int_equal(sched_set_params(d, 256, 1), 0);
-    run(MSEC(3)); /* it owes for hundreds of periods at this cap, or waits for one */
+    run(MSEC(3)); /* in debt for hundreds of periods at this cap, or waiting for one */
     assert_int_equal(sched_set_params(d, 256, 0), 0);
     before = ran_together(d);
     run(MSEC(10));
     assert_near(ran_together(d) - before, MSEC(40), USEC(100)); /* all at once */
 }
 
-/* Out of budget, it is still runnable, whatever wakes or pauses it meanwhile. */
+/* A vcpu without budget stays runnable across wake-ups and pauses. */
 static void test_parked(void **state)
 {
     struct body *a;

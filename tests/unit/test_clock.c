@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cpu/clock.c at boot: the TSC (this machine's own) and the local APIC's timer measured against a
- * PM timer of known rate, and the date that the clock chip has, in both of its codes and while it
- * changes.
+ * PM timer of known rate. Also the date from the RTC, in BCD and binary, and while it changes.
  */
 #include "cpuid_fake.h"
 #include "harness.h"
@@ -12,14 +11,14 @@
 
 #define PM_TIMER 0x608
 #define PM_HZ 3579545ull
-#define TSC_KHZ 1000000ull /* so fast is the TSC by the PM timer */
+#define TSC_KHZ 1000000ull /* the TSC rate according to the PM timer */
 #define APIC_KHZ 62500ull
 
 struct acpi_info acpi;
 uint32_t apic_timer_khz;
 
-static bool absent; /* the chip */
-/* at first this CPU is away for a while behind most of its readings */
+static bool absent; /* the RTC */
+/* at first, this CPU loses time after most readings */
 static bool disturbed;
 static unsigned int pm_readings;
 static uint32_t apic_start;
@@ -39,10 +38,10 @@ uint32_t apic_timer_current(void)
     return apic_start - (uint32_t)((rdtsc() - apic_started) * APIC_KHZ / TSC_KHZ);
 }
 
-/* No Xen below says anything. */
+/* There is no Xen below. */
 void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]) { memset(out, 0, 16); }
 
-/* One more second, as the chip would count it: enough for these tests. */
+/* Advances the RTC by one second, as far as these tests need. */
 static void tick(void)
 {
     chip[0] = 0x00;
@@ -71,9 +70,9 @@ uint32_t harness_port_read(uint16_t port, unsigned int size)
         updating--;
         return 0xa6;
     }
-    assert_true(reg == 10 || reg == 11 || updating == 0); /* nobody looks meanwhile */
+    assert_true(reg == 10 || reg == 11 || updating == 0); /* not read during an update */
     if (reg == 7 && seconds_until_next > 0 && --seconds_until_next == 0)
-        tick(); /* in the middle of a reading */
+        tick(); /* in the middle of a read */
     return reg == 10 ? 0x26 : chip[reg];
 }
 
@@ -103,7 +102,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* What the wall clock says of the moment of clock_init, give or take what the test itself takes. */
+/* The wall-clock time of clock_init, within the duration of the test. */
 static void assert_date(uint64_t seconds)
 {
     assert_in_range(clock_wall_at_boot() / 1000000000, seconds - 2, seconds);
@@ -116,13 +115,13 @@ static void rates(void **state)
         clock_init(acpi.pm_timer_port);
         assert_in_range(clock_tsc_khz, TSC_KHZ * 9995 / 10000, TSC_KHZ * 10005 / 10000);
         assert_in_range(apic_timer_khz, APIC_KHZ * 9995 / 10000, APIC_KHZ * 10005 / 10000);
-        assert_int_equal(apic_start, 0); /* it is stopped again */
+        assert_int_equal(apic_start, 0); /* stopped again */
         assert_in_range(clock_scaled(&clock_scale, clock_scale.tsc0 + clock_tsc_khz * 1000),
                         SEC(1) - 2, SEC(1));
     }
 }
 
-/* The best of its readings is as good as without. */
+/* The best reading is as good as on an idle machine. */
 static void rates_on_a_busy_machine(void **state)
 {
     disturbed = true;
@@ -154,7 +153,7 @@ static void dates(void **state)
     assert_int_equal(updating, 0);
 }
 
-/* The day ends between two registers: neither the old one nor the new, but never half of each. */
+/* The day ends between two register reads: the result is never a mix of both days. */
 static void a_second_that_ends(void **state)
 {
     seconds_until_next = 1;

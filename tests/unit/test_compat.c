@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hypercalls of 32-bit kernels: the same operations on smaller structures, whose arrays have 32-bit
- * words. (That the layouts are right: test_guest.c and layout32.c.)
+ * words. (The layouts are checked in test_guest.c and layout32.c.)
  */
 #include "harness.h"
 #include "mm/alloc.h"
@@ -105,7 +105,7 @@ static void physmap(void **state)
 
     list2[0] = 0;
     list[0] = 0x180;
-    list2[1] = 1; /* there is no such page */
+    list2[1] = 1; /* no such page */
     list[1] = 0x181;
     assert_int_equal(MEMORY_OP(XENMEM_add_to_physmap_batch, batch), 0);
     assert_int_equal(errs[0], 0);
@@ -120,7 +120,7 @@ static void memory_map(void **state)
         uint32_t entries, buffer;
     } map = { 9, LIST2 };
 
-    assert_int_equal(MEMORY_OP(XENMEM_memory_map, map), -ENOSYS); /* nobody has set one */
+    assert_int_equal(MEMORY_OP(XENMEM_memory_map, map), -ENOSYS); /* none was set */
     dom->memory_map = heap_alloc(2 * sizeof(dom->memory_map[0]));
     dom->memory_map_entries = 2;
     dom->memory_map[1].type = 77;
@@ -188,7 +188,7 @@ static void grant_tables_are_not_set_up_by_frame_numbers(void **state)
     assert_int_equal(setup_table.list, LIST);
 }
 
-/* Whatever the structures hold, in every operation: errors, and nothing else. */
+/* Random structures in every operation: only errors result. */
 static void nonsense(void **state)
 {
     uint32_t words[16], seed = 1;
@@ -200,7 +200,7 @@ static void nonsense(void **state)
             if (seed >> 28 == 1)
                 words[i] = DOMID_SELF;
         }
-        if (type_at(0) != P2M_RAM) { /* it has moved or freed the page of its arguments */
+        if (type_at(0) != P2M_RAM) { /* the call moved or freed the page of its arguments */
             assert_true(type_at(0) == P2M_HOLE || p2m_remove(dom, GFN(0)) == 0);
             harness_populate(dom, 0, 1);
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The console, its serial port and messages, with a 16550 that the test lets send byte by byte. It
- * has one output line, and the I/O APIC behind it sees its edges, as on the machine: a driver that
- * leaves the line high hears nothing more.
+ * has one interrupt line, of which the I/O APIC sees the edges, as on the machine: a driver that
+ * leaves the line high gets no further interrupt.
  */
 #include "ports_fake.h"
 #include "harness.h"
@@ -32,19 +32,19 @@ void core_log_guest(const struct domain *d, const char *fmt, ...);
 
 static struct {
     uint8_t ier, lcr;
-    /* nothing answers; it never sends; the CPU that writes to it stops there */
+    /* absent; never sends; blocks the CPU that writes to it */
     bool absent, dead, stops;
-    unsigned int looks; /* at the port until a byte is sent; 0: 8 */
+    unsigned int looks; /* LSR reads until a byte is sent; 0: 8 */
     bool empty_told;    /* the transmitter's interrupt is pending */
-    bool line, edge;    /* its output; it rose since the handler ran last */
+    bool line, edge;    /* its level; rose since the handler last ran */
     char fifo[FIFO];
     unsigned int in_fifo, overruns, reads, writes;
-    const char *typed, *typed_next; /* what comes when the FIFO is filled */
+    const char *typed, *typed_next; /* input that arrives when the FIFO is filled */
     char sent[SENT_SIZE];
     size_t sent_count;
 } uart;
 
-static bool at_once; /* sends what it gets, as an emulator's does */
+static bool at_once; /* sends at once, as an emulator does */
 static irq_handler *handler;
 static struct host_route route;
 static const char *option_loglvl, *option_guest, *option_console;
@@ -88,7 +88,7 @@ uint32_t harness_port_read(uint16_t port, unsigned int size)
         val = (uart.typed && *uart.typed ? 1 : 0) | (uart.in_fifo == 0 ? 0x20 : 0);
         val |= uart.in_fifo == 0 ? 0x40 : 0;
         if (!uart.dead && !at_once && (uart.reads % (uart.looks ? uart.looks : 8)) == 0)
-            send_byte(); /* time passes for who looks often enough */
+            send_byte(); /* repeated reads let time pass */
         break;
     default: fail_msg("port %x is read", port);
     }
@@ -136,7 +136,7 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
     set_line();
 }
 
-/* --- what the console and its port need of the core --- */
+/* --- core functions that the console and the UART call --- */
 
 nsec_t clock_now(void) { return now; }
 unsigned int host_ioapic_lines(void) { return lines; }
@@ -181,7 +181,7 @@ static void interrupt_if_edge(void)
     handler(route.vector, NULL);
 }
 
-/* The port sends n bytes (or all there are), and interrupts are taken. */
+/* The port sends n bytes (or all), and interrupts are taken. */
 static void let_send(unsigned int n)
 {
     interrupt_if_edge();
@@ -211,7 +211,7 @@ static bool sent_has(const char *text)
     return strstr(uart.sent, text) != NULL;
 }
 
-/* So many of the character c were sent, or are in the ring of `xl dmesg`. */
+/* Counts the character c in the output, or in the ring of `xl dmesg`. */
 static unsigned int count_of(char c, const char *text, size_t n)
 {
     unsigned int count = 0;
@@ -237,7 +237,7 @@ static void it_is_polled_before_interrupts_come(void **state)
 {
     assert_takes(LOCK_CONSOLE, 1, console_line("one\n", 4, false));
     uart_start_interrupts();
-    console_line("two\n", 4, false); /* still off in this CPU */
+    console_line("two\n", 4, false); /* still disabled on this CPU */
     sent_is("one\r\ntwo\r\n");
     assert_true(uart.in_fifo == 0);
     assert_int_equal(route.vector, VECTOR_GSI_FIRST + 4);
@@ -254,7 +254,7 @@ static void a_machine_without_the_interrupt_stays_polled(void **state)
     assert_int_equal(uart.sent_count, 101 * 1000);
 }
 
-/* Nobody waits for the port, and the order stays. */
+/* No CPU waits for the port, and the order is kept. */
 static void the_interrupt_empties_the_ring(void **state)
 {
     start_interrupts();
@@ -272,10 +272,10 @@ static void the_interrupt_empties_the_ring(void **state)
     }
     assert_memory_equal(uart.sent + 99, "\r\nb\r\nc\r\n", 8);
     assert_int_equal(uart.overruns, 0);
-    assert_int_equal(uart.ier, 1); /* or it would interrupt for ever */
+    assert_int_equal(uart.ier, 1); /* otherwise it would keep interrupting */
 }
 
-/* An emulator's port sends in no time: each FIFO that it takes asks for the next. */
+/* An emulated port sends at once: each FIFO that it accepts raises the next interrupt. */
 static void a_port_that_is_always_ready_gets_one_fifo_an_interrupt(void **state)
 {
     unsigned int interrupts = 0;
@@ -290,10 +290,7 @@ static void a_port_that_is_always_ready_gets_one_fifo_an_interrupt(void **state)
     assert_in_range(interrupts, 6, 8);
 }
 
-/*
- * Each has its part of the ring: guests half, dom0 three quarters. What does not fit is counted,
- * and said.
- */
+/* Guests may fill half of the ring, dom0 three quarters. Dropped bytes are counted and reported. */
 static void a_full_ring_loses_nothing_silently(void **state)
 {
     static char text[65536], dmesg[65536];
@@ -304,7 +301,7 @@ static void a_full_ring_loses_nothing_silently(void **state)
     memset(text, 'r', sizeof(text));
     for (int i = 0; i < 400; i++)
         line_of('g', true);
-    while ((n = console_write_raw(text, 256)) > 0) /* and then dom0 has to wait */
+    while ((n = console_write_raw(text, 256)) > 0) /* then dom0 has to wait */
         taken += n;
     assert_in_range(taken, 8000, 8500);
     line_of('g', true);
@@ -324,17 +321,14 @@ static void a_full_ring_loses_nothing_silently(void **state)
     snprintf(text, sizeof(text), " %u lines dropped", n);
     assert_true(sent_has(text));
     assert_int_equal(uart.overruns, 0);
-    /* and now there is room again */
+    /* room again */
     assert_int_equal(console_write_raw(text, 256), 256);
     n = uart.sent_count;
     let_send(~0u);
     assert_int_equal(uart.sent_count, n + 256);
 }
 
-/*
- * Newlines become two bytes: what the ring has room for is sent, and one line more would be too
- * much.
- */
+/* Newlines become two bytes: what fits into the ring is sent, and one line more is not. */
 static void a_line_that_just_fits(void **state)
 {
     static char newlines[20000];
@@ -346,7 +340,7 @@ static void a_line_that_just_fits(void **state)
             start_interrupts();
             assert_int_equal(console_write_raw("xxxxxxxxxxxxxxxxx", FIFO + waiting),
                              FIFO + waiting);
-            uint32_t fits = (32768 - waiting) / 2 - 1; /* the end of dom0's line is before it */
+            uint32_t fits = (32768 - waiting) / 2 - 1; /* dom0's line is terminated first */
 
             console_line(newlines, fits + more, false);
             let_send(~0u);
@@ -360,7 +354,7 @@ static void a_line_that_just_fits(void **state)
         }
 }
 
-/* dom0 may send what the port sends: it waits until half a FIFO is free, not until all is. */
+/* dom0 continues at the port's pace: it waits until half a FIFO is free, not until all is. */
 static void dom0_goes_on_as_the_port_does(void **state)
 {
     static char text[65536];
@@ -389,7 +383,7 @@ static void a_panic_and_a_power_off_send_everything(void **state)
     console_take_over();
     assert_int_equal(uart.sent_count, 50 * 101);
     line_of('b', false);
-    assert_int_equal(uart.sent_count, 51 * 101); /* also the FIFO: the power goes next */
+    assert_int_equal(uart.sent_count, 51 * 101); /* also the FIFO: power goes off next */
     assert_int_equal(uart.overruns, 0);
 }
 
@@ -416,7 +410,7 @@ static void a_port_that_never_sends_is_not_waited_for_for_ever(void **state)
     assert_true(uart.reads < 200000);
 }
 
-/* 115,200 baud: a FIFO takes thousands of looks, and what is said last is long. */
+/* 115,200 baud: a FIFO takes thousands of reads, and the last message is long. */
 static void a_slow_port_gets_all_of_a_long_dump(void **state)
 {
     uart.looks = 1000;
@@ -444,7 +438,7 @@ static void without_a_port_there_is_the_ring(void **state)
     assert_int_equal(uart.reads + uart.writes, 0);
 }
 
-/* What answers nothing is not asked whether it is ready. */
+/* An absent port is not polled for readiness. */
 static void without_an_answer_it_is_the_debug_port(void **state)
 {
     memset(&uart, 0, sizeof(uart));
@@ -462,8 +456,8 @@ static void without_an_answer_it_is_the_debug_port(void **state)
 /* --- what xl dmesg reads --- */
 
 /*
- * The next piece begins where the last ended, also at the end of the ring; who is slow gets what is
- * left.
+ * The next piece begins where the last ended, also at the end of the ring. A slow reader gets what
+ * is left.
  */
 static void the_ring_is_read_in_pieces(void **state)
 {
@@ -481,7 +475,7 @@ static void the_ring_is_read_in_pieces(void **state)
     assert_memory_equal(piece, "789\n", 4);
     assert_int_equal(index, 11);
     assert_int_equal(console_ring_read(piece, 7, &index, false, true), 0);
-    assert_int_equal(console_ring_read(piece, 3, &index, false, false), 3); /* all once more */
+    assert_int_equal(console_ring_read(piece, 3, &index, false, false), 3); /* all of it again */
     assert_memory_equal(piece, "012", 3);
     assert_int_equal(index, 3);
     for (unsigned int i = 0; i < 700; i++) /* 70,000 bytes: over the end of the ring */
@@ -496,10 +490,10 @@ static void the_ring_is_read_in_pieces(void **state)
     assert_int_equal(console_ring_read(text, sizeof(text), &index, true, true), 0);
     assert_int_equal(console_ring_read(text, sizeof(text), &index, false, false), 0); /* cleared */
     console_line("x\n", 2, false);
-    index = 5; /* of before */
+    index = 5; /* older than the ring */
     assert_int_equal(console_ring_read(text, sizeof(text), &index, false, true), 2);
     assert_int_equal(index, 70013);
-    index = 80000; /* of none */
+    index = 80000; /* in the future */
     assert_int_equal(console_ring_read(text, sizeof(text), &index, false, true), 2);
 }
 
@@ -525,7 +519,7 @@ static void what_is_typed_arrives_also_while_it_sends(void **state)
 }
 
 /*
- * Both reasons at once, and the next key while the handler runs: without a falling line there is no
+ * Both causes at once, and the next key while the handler runs: unless the line falls, there is no
  * edge.
  */
 static void no_edge_is_missed(void **state)
@@ -576,7 +570,7 @@ static void says(struct domain *d, unsigned int n)
         core_log_guest(d, "!\n");
 }
 
-/* How many of its lines came since this was last asked. */
+/* Counts the lines since the last call. */
 static unsigned int said(void)
 {
     unsigned int n = count_of('!', uart.sent, uart.sent_count);
@@ -598,7 +592,7 @@ static void a_domain_may_say_a_hundred_lines_at_once(void **state)
     now += SEC(9);
     says(&d, 10);
     assert_int_equal(said(), 0);
-    now += SEC(2) + MSEC(10); /* the silence is over by a second: four more */
+    now += SEC(2) + MSEC(10); /* one second past the silence: four more */
     says(&d, 10);
     assert_int_equal(said(), 4);
     now += SEC(3600);
@@ -648,7 +642,7 @@ static void loglvl_decides_what_the_core_says(void **state)
     sent_is("(CLV) warning: no end\r\n");
 }
 
-/* What is longer than a line is cut, and ends as a line does. */
+/* A message longer than a line is cut, and still ends with a newline. */
 static void a_long_message_is_cut(void **state)
 {
     static char text[500];

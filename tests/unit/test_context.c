@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/context.c, state.c, svm.c and permissions.c, cpu/fpu.c: a vcpu's control block from its
- * making to its end; what INIT and a PVH start leave; records of domctl, with everything that VMRUN
+ * svm/context.c, state.c, svm.c and permissions.c, cpu/fpu.c: a vcpu's control block from creation
+ * to destruction; the state after INIT and a PVH start; domctl records, with everything that VMRUN
  * would refuse or no guest may have; MSRs in the control block; which MSRs and ports do not exit.
  */
 #include "msr_fake.h"
@@ -27,10 +27,10 @@ static struct domain *d;
 static struct vcpu *v;
 static uint64_t xcr0_mask;
 static unsigned int unloads, injected;
-static uint64_t core_frames; /* of the core before the vcpu was made */
+static uint64_t core_frames; /* core frames before the vcpu was created */
 
 uint64_t cpuid_guest_xcr0_mask(struct domain *of) { return xcr0_mask; }
-uint64_t cpuid_guest_cr4_mask(struct domain *of) { return 0x370fff; } /* all that there can be */
+uint64_t cpuid_guest_cr4_mask(struct domain *of) { return 0x370fff; } /* all possible bits */
 char world_switch_back[1];
 uint64_t traps_step_rip;
 void switch_unload(struct vcpu *of) { unloads++; }
@@ -56,7 +56,7 @@ void harness_msr_write(uint32_t msr, uint64_t val)
 
 void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]) { fail(); }
 
-/* VMSAVE, as the CPU has it only after EFER.SVME. */
+/* VMSAVE, which the CPU allows only after EFER.SVME. */
 static unsigned int vmsave(const uint8_t *code, long long *registers)
 {
     if (memcmp(code, "\x0f\x01\xdb", 3) || !(msr_efer & EFER_SVME))
@@ -110,9 +110,9 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- a CPU's beginning --- */
+/* --- a CPU's setup --- */
 
-/* A page of its own for the CPU's state, and one for the core's (APM vol. 2, 15.30.4). */
+/* Each CPU has one page for host state and one for the core's (APM vol. 2, 15.30.4). */
 static void a_cpu_gets_ready(void **state)
 {
     harness_on_refused(vmsave);
@@ -152,13 +152,13 @@ static void a_cpu_without_memory(void **state)
     }
 }
 
-/* --- a vcpu's beginning --- */
+/* --- a vcpu's creation --- */
 
 static void a_new_vcpu(void **state)
 {
     const struct vmcb *b;
 
-    /* what is freed twice, at its death and with its structure, was there once */
+    /* freed twice, at its death and with its structure: the second does nothing */
     hw_part.release_vcpu(v);
     hw_part.release_vcpu(v);
     assert_null(v->hw.vmcb);
@@ -182,15 +182,15 @@ static void a_new_vcpu(void **state)
     assert_int_equal(b->vintr, VINTR_MASKING);
     assert_int_equal(b->g_pat, 0x0007040600070406);
     assert_int_equal(b->efer, EFER_SVME);
-    assert_int_equal(b->segment[SEG_CS].base, 0xf0000); /* where a PC begins */
+    assert_int_equal(b->segment[SEG_CS].base, 0xf0000); /* the reset vector */
     assert_int_equal(v->hw.xcr0, 1);
-    assert_false(v->initialised); /* it waits for a start */
+    assert_false(v->initialised); /* waits for a start */
     assert_int_equal(*(uint16_t *)v->xsave, 0x37f);
     assert_int_equal(*(uint32_t *)((uint8_t *)v->xsave + 24), 0x1f80);
     assert_int_equal(*(uint64_t *)((uint8_t *)v->xsave + 512), 3);
 }
 
-/* APM vol. 2, 14.1.3, and nothing of before. */
+/* The state of APM vol. 2, 14.1.3, with nothing left from before. */
 static void assert_reset(const struct vmcb *b)
 {
     static const enum hw_segment_name data[] = { SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS };
@@ -209,7 +209,7 @@ static void assert_reset(const struct vmcb *b)
     assert_int_equal(v->regs.rdx, 0x600);
     assert_int_equal(v->regs.rcx | v->regs.rsi | v->regs.r15, 0);
     assert_int_equal(b->g_pat, 0x0706050403020100); /* survives INIT */
-    assert_int_equal(b->asid, 5);                   /* and so does what is the core's */
+    assert_int_equal(b->asid, 5);                   /* and so does the core's state */
     assert_true(v->initialised);
     assert_int_equal(b->segment[SEG_TR].attributes, 0x08b);
     assert_int_equal(b->segment[SEG_LDTR].attributes, 0x082);
@@ -347,7 +347,7 @@ static void loaded_and_saved(void **state)
     assert_int_equal(out.pending_event | out.error_code, 0);
 }
 
-/* What a record says beyond what there is of a register is dropped; what must be set is. */
+/* Bits of a record that a register lacks are dropped; bits that must be set are set. */
 static void registers_are_cut(void **state)
 {
     struct hvm_hw_cpu c = record();
@@ -429,8 +429,8 @@ static void fpu_records(void **state)
     in.x.save_area.xsave_hdr.xstate_bv = 0xff;
     assert_int_equal(hw_load_xsave(v, &in.x), 0);
     assert_int_equal(v->hw.xcr0, 3);
-    assert_int_equal(*(uint64_t *)(area + 512), 7); /* what the host has */
-    /* or XRSTOR would fault */
+    assert_int_equal(*(uint64_t *)(area + 512), 7); /* only the host's states */
+    /* otherwise XRSTOR would fault */
     assert_int_equal(*(uint64_t *)(area + 520) | *(uint64_t *)(area + 568), 0);
     assert_int_equal(*(uint32_t *)(area + 24), 0x3c3c);
     assert_int_equal(area[0], 0x3c);
@@ -441,7 +441,7 @@ static void fpu_records(void **state)
     assert_int_equal(out.x.xcr0_accum, 3);
     assert_memory_equal(&out.x.save_area, area, 832);
 
-    /* what a shorter record lacks is not what was there before */
+    /* what a shorter record lacks is reset, not kept */
     fpu_load(v, &in.x.save_area, 512, 3);
     assert_int_equal(area[511], 0x3c);
     for (unsigned int i = 576; i < 832; i++)
@@ -461,7 +461,7 @@ static void fpu_records(void **state)
     hw_save_xsave(v, &out.x);
     assert_int_equal(((uint8_t *)&out.x.save_area)[576], 0x11);
 
-    /* a guest without XSAVE, then a host without: XCR0 stays what it was */
+    /* a guest without XSAVE, then a host without: XCR0 is unchanged */
     xcr0_mask = 0;
     assert_int_equal(hw_load_xsave(v, &in.x), 0);
     in.x.xcr0 = 3;
@@ -469,13 +469,13 @@ static void fpu_records(void **state)
     cpu_features.xcr0_mask = 0;
     v->hw.xcr0 = in.x.xcr0 = 0;
     assert_int_equal(hw_load_xsave(v, &in.x), 0);
-    assert_int_equal(area[0], 0x3c); /* FXSAVE's part */
+    assert_int_equal(area[0], 0x3c); /* the FXSAVE area */
     assert_int_equal(*(uint64_t *)(area + 512), 0);
     in.x.xcr0 = 1;
     assert_int_equal(hw_load_xsave(v, &in.x), -EINVAL);
 }
 
-/* Four registers of SSE, and what the x87 has: two ways to save them. */
+/* Four SSE registers and the x87 state, saved in two ways. */
 static __attribute__((noinline)) void set_fpu(const uint8_t sse[16], uint64_t mmx)
 {
     __asm__ volatile("movups (%0), %%xmm0; movups (%0), %%xmm15; movq %1, %%mm3"
@@ -511,7 +511,7 @@ static void fpu_state_is_switched(void **state)
         fpu_restore(v);
         assert_fpu(a, 0x1234567812345678);
         set_fpu(b, 0x8765432187654321);
-        fpu_restore(v); /* what is saved stays */
+        fpu_restore(v); /* the saved state is unchanged */
         assert_fpu(a, 0x1234567812345678);
     }
 }
@@ -548,7 +548,7 @@ static void efer(void **state)
 
     b->cr0 = CR0_PE;
     assert_int_equal(hw_set_msr(v, MSR_EFER, EFER_LME | EFER_SCE | EFER_LMA), 0);
-    assert_int_equal(b->efer, EFER_LME | EFER_SCE | EFER_SVME); /* LMA is the CPU's */
+    assert_int_equal(b->efer, EFER_LME | EFER_SCE | EFER_SVME); /* the CPU controls LMA */
     assert_int_equal(get_msr(MSR_EFER), EFER_LME | EFER_SCE);
     b->cr0 |= CR0_PG;
     b->efer |= EFER_LMA;
@@ -583,7 +583,7 @@ static void segments_and_modes(void **state)
         b->segment[n] = (struct hw_segment){ (uint16_t)n, 0xa9b, n, n };
         unloads = 0;
         assert_int_equal(hw_get_segment(v, n).base, n);
-        assert_int_equal(unloads > 0, n >= SEG_FS); /* what VMLOAD has taken along */
+        assert_int_equal(unloads > 0, n >= SEG_FS); /* state that VMLOAD loads */
     }
     b->cpl = 2;
     assert_int_equal(hw_get_cpl(v), 2);
@@ -651,7 +651,7 @@ static void ports_without_an_exit(void **state)
     }
     for (unsigned int i = 0; i < 3 * PAGE_SIZE; i++)
         assert_int_equal(all[i], 0xff);
-    /* an access at the last port reads on */
+    /* an access at the last port reads beyond it */
     for (unsigned int i = 0x10000 / 8; i < 3 * PAGE_SIZE; i++)
         assert_int_equal(some[i], 0xff);
 }

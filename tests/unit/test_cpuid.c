@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/cpuid.c on an invented host that has every feature bit set, or none: what guests are shown
- * of it, the bits that follow a vcpu's state, Xen's leaves, and that tools can narrow a policy but
- * never widen it.
+ * vdev/cpuid.c on an invented host with every feature bit set, or none: what guests see of it, bits
+ * that depend on a vcpu's state, and Xen's leaves. Tools can narrow a policy but never widen it.
  */
 #include "cpuid_fake.h"
 #include "harness.h"
@@ -21,7 +20,7 @@
 uint64_t clock_tsc_khz = 2500000;
 struct clock_scale clock_scale = { .mul = 0xcccccccc, .shift = -1 };
 
-static uint32_t feature_bits; /* what the host's feature registers read */
+static uint32_t feature_bits; /* the value of the host's feature registers */
 static struct domain *d;
 static struct vcpu *v;
 
@@ -82,7 +81,7 @@ void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
         out[3] = 0x99;
         break;
     case 0x80000021: out[0] = out[1] = out[2] = out[3] = feature_bits; break;
-    default: memset(out, 0xee, 16); break; /* what nobody should be shown */
+    default: memset(out, 0xee, 16); break; /* must not be visible to guests */
     }
 }
 
@@ -196,7 +195,7 @@ static void shown(void **state)
             fail_msg("feature %u*32+%u is not shown", always[i] / 32, always[i] % 32);
     assert_int_equal(cpuid_guest_cr4_mask(d), 0x370fff); /* not VMXE, SMXE, LA57, PKE, CET, PKS */
     assert_int_equal(get(0, 0).a, 0xd);
-    assert_int_equal(get(0, 0).b, 0x68747541); /* the vendor, by which kernels choose VMMCALL */
+    assert_int_equal(get(0, 0).b, 0x68747541); /* the vendor, from which kernels choose VMMCALL */
     assert_int_equal(get(0x80000000, 0).a, 0x80000021);
     assert_int_equal(get(0x80000000, 0).b, 0x68747541);
     assert_int_equal(get(1, 0).a, 0x800f12);
@@ -207,7 +206,7 @@ static void shown(void **state)
     assert_false(cpuid_guest_has(d, XEN_X86_FEATURE_SVM));
 }
 
-/* A host with nothing: only what the core makes. */
+/* A host without features: only those that the core provides. */
 static void poor_host(void **state)
 {
     (void)state;
@@ -222,9 +221,7 @@ static void poor_host(void **state)
     assert_int_equal(get(0xd, 0).b | get(0xd, 1).b, 0);
 }
 
-/*
- * No leaf beyond the limits says anything, and no (leaf, sub-leaf) leaks what the host has there.
- */
+/* Leaves beyond the limits are zero, and no (leaf, sub-leaf) leaks the host's value. */
 static void everything_else_is_zero(void **state)
 {
     static const uint32_t starts[] = {
@@ -273,10 +270,10 @@ static void follows_the_vcpu(void **state)
     assert_int_equal(get(0xd, 2).a, 256);
     assert_int_equal(get(0xd, 2).b, 576);
     assert_int_equal(get(0xd, 9).a, 0);
-    /* as the core reads it, here the test's own */
+    /* as the core reads it, here from the test's host */
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
     assert_int_equal(get(0xd, 0).b, lo & 4 ? AVX_SIZE : 576);
-    assert_int_equal(get(0xd, 1).b, lo & 4 ? AVX_SIZE : 576); /* of the compact form */
+    assert_int_equal(get(0xd, 1).b, lo & 4 ? AVX_SIZE : 576); /* of the compacted format */
     assert_int_equal(get(0xd, 2).b, 576);                     /* an offset: no size */
 }
 
@@ -307,7 +304,7 @@ static void xen_leaves(void **state)
     assert_int_equal(get(0x40000003, 0).a, 6);
 }
 
-/* How many bits of an APIC id are the package's: of 1 to 64 vcpus with ids 0, 2, 4 ... */
+/* The number of APIC id bits within the package, for 1 to 64 vcpus with ids 0, 2, 4 ... */
 static void topologies(void **state)
 {
     (void)state;
@@ -332,7 +329,7 @@ static void topologies(void **state)
     assert_ptr_equal(d->vdev.cpuid, kept);
 }
 
-/* A host without AVX, or one whose AVX is off in XCR0. */
+/* A host without AVX, or with AVX off in XCR0. */
 static void without_avx(void **state)
 {
     (void)state;
@@ -366,7 +363,7 @@ static void listed(void **state)
         unsigned int n = cpuid_policy_leaves(which[w], leaves);
 
         assert_in_range(n, 40, CPUID_POLICY_LEAVES);
-        for (unsigned int i = 1; i < n; i++) /* in order, none twice */
+        for (unsigned int i = 1; i < n; i++) /* in order, without duplicates */
             if (leaves[i].leaf <= leaves[i - 1].leaf) {
                 assert_int_equal(leaves[i].leaf, leaves[i - 1].leaf);
                 assert_int_equal(leaves[i].subleaf, leaves[i - 1].subleaf + 1);
@@ -376,7 +373,7 @@ static void listed(void **state)
         find(n, 7, 2);
         find(n, 0xb, 0);
         find(n, 0xd, 2);
-        /* libxc writes back as many as it read, with these */
+        /* libxc writes back as many as it read, including these */
         find(n, 0x40000000, XEN_CPUID_NO_SUBLEAF);
         find(n, 0x40000100, XEN_CPUID_NO_SUBLEAF);
         find(n, 0x80000021, XEN_CPUID_NO_SUBLEAF);
@@ -405,9 +402,7 @@ static void set_back_is_no_change(void **state)
     assert_memory_equal(before, leaves, n * sizeof(leaves[0]));
 }
 
-/*
- * Tools that ask for the host's whole policy, or for all ones, get no bit more than cpuid_max has.
- */
+/* Tools that request the host's whole policy, or all ones, get no bit beyond cpuid_max. */
 static void cannot_be_widened(void **state)
 {
     uint32_t words[19], leaf, sub;
@@ -444,9 +439,9 @@ static void can_be_narrowed(void **state)
     uint32_t leaf = 0, sub = 0;
 
     (void)state;
-    /* no XSAVE: and nothing that stands on it */
+    /* no XSAVE, and nothing that depends on it */
     find(n, 1, XEN_CPUID_NO_SUBLEAF)->c &= ~(1u << 26);
-    find(n, 1, XEN_CPUID_NO_SUBLEAF)->b = 0x00100000; /* tools say how many ids there are */
+    find(n, 1, XEN_CPUID_NO_SUBLEAF)->b = 0x00100000; /* tools set the number of ids */
     find(n, 0x80000008, XEN_CPUID_NO_SUBLEAF)->a = 0x3024;
     assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
     assert_false(has(F(XSAVE)) || has(F(AVX)) || has(F(AVX2)) || has(F(FMA4)) || has(F(XSAVEOPT)));
@@ -461,7 +456,7 @@ static void can_be_narrowed(void **state)
     for (unsigned int i = 0; i < n; i++)
         leaves[i].a = leaves[i].b = leaves[i].c = leaves[i].d = 0;
     assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
-    assert_true(has(F(APIC)) == false); /* no leaf 1 any more */
+    assert_true(has(F(APIC)) == false); /* leaf 1 is removed */
     assert_int_equal(get(0, 0).a, 0);
     assert_int_equal(get(1, 0).c, 0);
 }
@@ -473,7 +468,7 @@ static void set_policy(unsigned int n)
     assert_int_equal(cpuid_policy_set(d, leaves, n, &leaf, &sub), 0);
 }
 
-/* The host has AVX, and a guest is not to have it. */
+/* The host has AVX, and the guest must not have it. */
 static void without_avx_for_a_guest(void **state)
 {
     unsigned int n = cpuid_policy_leaves(&cpuid_max, leaves);
@@ -487,8 +482,8 @@ static void without_avx_for_a_guest(void **state)
 }
 
 /*
- * Whatever tools write, these fields are the core's, or empty: the rest would be said about the
- * host.
+ * Whatever tools write, these fields come from the core or are empty. Otherwise they would describe
+ * the host.
  */
 static void fields_of_the_core(void **state)
 {
@@ -521,7 +516,7 @@ static void fields_of_the_core(void **state)
     assert_int_equal(get(0xd, 1).b | get(0xd, 1).c | get(0xd, 1).d, AVX_SIZE);
 }
 
-/* A guest always has an APIC and sees a hypervisor; addresses have no more bits than the host's. */
+/* A guest always has an APIC and sees a hypervisor; its addresses are no wider than the host's. */
 static void what_tools_cannot_take_away(void **state)
 {
     unsigned int n = cpuid_policy_leaves(&cpuid_max, leaves);
@@ -534,7 +529,7 @@ static void what_tools_cannot_take_away(void **state)
     set_policy(n);
     assert_int_equal(get(1, 0).c, 1u << 31);
     assert_int_equal(get(1, 0).d, 1u << 9);
-    assert_true(has(2 * 32 + 9)); /* the bits of leaf 1 that are there again */
+    assert_true(has(2 * 32 + 9)); /* copies of bits of leaf 1 */
     assert_false(has(2 * 32 + 4) || has(2 * 32 + 15));
     assert_int_equal(get(0x80000008, 0).a, 0x2028);
     find(n, 0x80000008, XEN_CPUID_NO_SUBLEAF)->a = 0x3128;
@@ -542,7 +537,7 @@ static void what_tools_cannot_take_away(void **state)
     assert_int_equal(get(0x80000008, 0).a, 0x3028);
 }
 
-/* What stands on a feature goes with it: in CPUID, and in CR4. */
+/* Features that depend on a removed one are removed too, in CPUID and CR4. */
 static void features_that_need_others(void **state)
 {
     static const struct {
@@ -584,7 +579,7 @@ static void features_that_need_others(void **state)
         gone[f / 32] = 1u << f % 32;
         for (const uint16_t *g = cases[i].gone; *g; g++)
             gone[*g / 32] |= 1u << *g % 32;
-        gone[2] |= gone[0] & 0x0183f3ff; /* which is there twice */
+        gone[2] |= gone[0] & 0x0183f3ff; /* which leaf 0x80000001 repeats */
         if (f / 32 == 0)
             find(n, 1, XEN_CPUID_NO_SUBLEAF)->d &= ~(1u << f % 32);
         else if (f / 32 == 1)
@@ -627,7 +622,7 @@ static void refused(void **state)
         assert_int_equal(cpuid_policy_set(d, leaves, 2, &leaf, &sub), -EINVAL);
         assert_int_equal(leaf, bad[i].leaf);
         assert_int_equal(sub, bad[i].sub);
-        for (unsigned int w = 0; w < 19; w++) /* nothing of it happened */
+        for (unsigned int w = 0; w < 19; w++) /* nothing was changed */
             assert_int_equal(word(w), words[w]);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/decode.c: each opcode that it knows in each mode, by encodings written out by hand next to
- * the assembler's text; what it must refuse; and that no byte string makes it read past its end or
- * give a description that io.c could not use.
+ * vdev/decode.c: each supported opcode in each mode, by encodings written by hand next to the
+ * assembler text, and what it must refuse. No byte string makes it read past its end, or return a
+ * description that io.c could not use.
  */
 #include "harness.h"
 #include "guest/decode.h"
@@ -14,7 +14,7 @@
 static struct insn decode(enum insn_mode mode, const char *bytes, unsigned int n)
 {
     struct insn i;
-    uint8_t *exact = malloc(n); /* the sanitizer sees a read behind it */
+    uint8_t *exact = malloc(n); /* the sanitizer detects a read past its end */
 
     memcpy(exact, bytes, n);
     assert_int_equal(decode_insn(exact, n, mode, &i), 0);
@@ -41,7 +41,7 @@ static void refuse(enum insn_mode mode, const char *bytes, unsigned int n)
 
 #define REFUSE(mode, bytes) refuse(mode, bytes, sizeof(bytes) - 1)
 
-/* What an expected description has besides its defaults. */
+/* Checks a field of the description against its expected value. */
 #define EXPECT(i, field, value) assert_int_equal((i).field, value)
 
 static void moves_with_registers(void **state)
@@ -76,7 +76,7 @@ static void moves_with_registers(void **state)
     EXPECT(i, size, 1);
     EXPECT(i, reg, 4);
     EXPECT(i, reg_high8, true);
-    i = DECODE(INSN_64, "\x40\x88\x27"); /* mov %spl,(%rdi): a REX makes it so */
+    i = DECODE(INSN_64, "\x40\x88\x27"); /* mov %spl,(%rdi): because of the REX prefix */
     EXPECT(i, reg, 4);
     EXPECT(i, reg_high8, false);
     i = DECODE(INSN_64, "\x45\x8a\x3f"); /* mov (%r15),%r15b */
@@ -277,7 +277,7 @@ static void arithmetic(void **state)
     EXPECT(i, disp, 1);
     for (char reg = 4; reg < 8; reg++) /* mul, imul, div, idiv */
         refuse(INSN_64, (char[]){ (char)0xf7, (char)(reg << 3) }, 2);
-    for (char reg = 2; reg < 8; reg++) { /* calls, jumps, push; of 0xfe nothing */
+    for (char reg = 2; reg < 8; reg++) { /* calls, jumps, push; none of these for 0xfe */
         refuse(INSN_64, (char[]){ (char)0xff, (char)(reg << 3) }, 2);
         refuse(INSN_64, (char[]){ (char)0xfe, (char)(reg << 3) }, 2);
     }
@@ -375,7 +375,7 @@ static void refused(void **state)
     EXPECT(DECODE(INSN_64, "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x89\x08"), size,
            2);
     REFUSE(INSN_64, "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x89\x08");
-    /* a REX counts only right before the opcode */
+    /* a REX prefix counts only directly before the opcode */
     EXPECT(DECODE(INSN_64, "\x48\x66\x89\x08"), size, 2);
     EXPECT(DECODE(INSN_64, "\x48\x41\x89\x08"), size, 4);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/domain_registry.c: which domain an id finds, in which order all of them come, which ids new
- * ones get, and that nobody gets a reference to what is about to be freed.
+ * core/domain_registry.c: lookup by id, iteration order, and ids of new domains. No lookup returns
+ * a reference to a domain that is about to be freed.
  */
 #include "harness.h"
 
@@ -54,7 +54,7 @@ static void delete (domid_t id)
     made[id] = NULL;
 }
 
-/* By its id each is found, and nobody else; all of them come once, in order. */
+/* Each is found by its id, and no other; iteration returns each once, in order. */
 static void assert_found(void)
 {
     unsigned int expected = 0;
@@ -95,11 +95,11 @@ static void parts_are_called_in_the_order_of_registration(void **state)
     assert_panics(domain_add_part(&parts[n]));
 }
 
-/* Also ids of which a lookup's chain has several. */
+/* Also ids that share a hash chain. */
 static void by_id(void **state)
 {
     static const domid_t ids[] = { 5, 3, 261, 9, 517, 0, 773, 256, 4 };
-    /* in the middle of their chain, first, last */
+    /* in the middle of the chain, first, last */
     static const domid_t gone[] = { 517, 5, 9, 0, 773 };
 
     assert_found();
@@ -112,7 +112,7 @@ static void by_id(void **state)
 
         assert_int_equal(domain_insert(again), -EEXIST);
         assert_found();
-        domain_remove(again); /* it was never there: the other one stays */
+        domain_remove(again); /* never inserted: the other one stays */
         assert_found();
         free(again);
     }
@@ -138,7 +138,8 @@ static void all_from_an_id_on(void **state)
 }
 
 /*
- * Its last reference is gone: it is found only to be freed, and its id is nobody else's until then.
+ * After its last reference is dropped, a domain is found only to be freed. Its id is not reused
+ * until then.
  */
 static void the_dead_are_not_found(void **state)
 {
@@ -161,7 +162,7 @@ static void the_dead_are_not_found(void **state)
     assert_ptr_equal(domain_get(4), again);
 }
 
-/* One after the other, so that an old id finds nothing for long; dom0's is never among them. */
+/* Ids ascend, so that an old id is not reused for long. dom0's is never chosen. */
 static void fresh_ids(void **state)
 {
     for (domid_t id = 1; id < 5; id++)
@@ -187,7 +188,7 @@ static void all_ids_are_used_once(void **state)
     assert_int_equal(domain_insert(d), -ENOMEM);
     free(d);
     delete (1);
-    assert_int_equal(insert(DOMID_INVALID)->id, 1); /* around */
+    assert_int_equal(insert(DOMID_INVALID)->id, 1); /* wraps around */
     delete (IDS - 1);
     assert_int_equal(insert(DOMID_INVALID)->id, IDS - 1);
     delete (IDS - 2);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two domains that do everything to each other at once: grants are made, mapped, copied, unmapped
- * and taken away, channels are bound, used and cut, a guest resets all of its own. Whatever the
- * order, nothing hangs, no lock is taken in the wrong order, and in the end all counts agree. Each
- * CPU is a thread; the locks are the core's own.
+ * Two domains that act on each other concurrently: grants are made, mapped, copied, unmapped and
+ * revoked; channels are bound, used and closed; a guest resets all of its ports. In any order,
+ * nothing hangs, locks are acquired in order, and in the end all counts agree. Each CPU is a
+ * thread; the locks are the core's own.
  */
 #include "harness.h"
 #include "core/grant_internal.h"
@@ -72,8 +72,7 @@ static int teardown(void **state)
 /* --- grants --- */
 
 /*
- * Grants its pages, for reading or writing, and takes pages and grants away again without asking
- * who uses them.
+ * Grants its pages, read-only or writable, and removes pages and grants regardless of their users.
  */
 static void granting_cpu(void)
 {
@@ -107,7 +106,7 @@ static void unmap(uint32_t handle, uint32_t slot)
     grant_unmap_finish(&batch);
 }
 
-/* Maps at few places, unmaps guessed handles, copies. */
+/* Maps at a few addresses, unmaps guessed handles, copies. */
 static void use(uint32_t seed)
 {
     for (unsigned int i = 0; i < ROUNDS; i++) {

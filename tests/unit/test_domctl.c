@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments of domctl: what is refused and with which error, what comes back, what is left
- * unchanged.
+ * Arguments of domctl: which are refused with which error, the results, and what stays unchanged.
  */
 #include "hypercall_core.h"
 #include "directmap.h"
@@ -9,7 +8,7 @@
 
 #include <string.h>
 
-#define XENCTL_BITMAP_BITS 32768 /* the longest CPU map that is taken */
+#define XENCTL_BITMAP_BITS 32768 /* the longest accepted CPU map */
 
 /* --- domctl --- */
 
@@ -54,7 +53,7 @@ static struct xen_domctl good_create(void)
         assert_int_equal(domctl(&op_), (error)); \
     } while (0)
 
-/* What is not offered is said in words. */
+/* A refusal of a feature is logged in words. */
 #define NOT_OFFERED(field, value, word) \
     do { \
         harness_log[0] = 0; \
@@ -95,7 +94,7 @@ static void test_create(void **state)
     assert_int_equal(did.created, 2);
 }
 
-/* The structure can be read but not written: nobody would learn the new domain's id. */
+/* The structure is read-only: the new domain's id could not be returned. */
 static void test_create_needs_a_way_back(void **state)
 {
     struct xen_domctl op = good_create();
@@ -109,7 +108,7 @@ static void test_create_needs_a_way_back(void **state)
     assert_int_equal(did.created, 0);
 }
 
-/* What has no answer needs no way back. */
+/* An operation without a result accepts a read-only structure. */
 static void test_pause_from_memory_that_is_read_only(void **state)
 {
     struct xen_domctl op = { .cmd = XEN_DOMCTL_pausedomain, .domain = 3 };
@@ -128,7 +127,7 @@ static void test_pause_counts(void **state)
     struct xen_domctl pause = { .cmd = XEN_DOMCTL_pausedomain, .domain = 3 },
                       unpause = { .cmd = XEN_DOMCTL_unpausedomain, .domain = 3 };
 
-    assert_int_equal(domctl(&unpause), -EINVAL); /* nobody paused it */
+    assert_int_equal(domctl(&unpause), -EINVAL); /* it was not paused */
     assert_int_equal(domctl(&pause), 0);
     assert_int_equal(domctl(&pause), 0);
     assert_int_equal(guest->pause_count, 2);
@@ -149,7 +148,7 @@ static void test_destroy_continues(void **state)
     kill_restarts = 3;
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(did.killed, 4);
-    guest->dying = DOMAIN_DYING; /* nothing else can be done to it */
+    guest->dying = DOMAIN_DYING; /* no other operation is possible */
     op = (struct xen_domctl){ .cmd = XEN_DOMCTL_max_vcpus, .domain = 3, .u.max_vcpus.max = 1 };
     assert_int_equal(domctl(&op), -EINVAL);
     assert_int_equal(did.vcpus, 0);
@@ -165,7 +164,7 @@ static void test_getdomaininfo(void **state)
     guest->shut_down = true;
     guest->shutdown_code = SHUTDOWN_crash;
     user->wait = WAIT_HALT;
-    assert_int_equal(domctl(&op), 0); /* the first one from 1 on */
+    assert_int_equal(domctl(&op), 0); /* the first domain from id 1 on */
     assert_int_equal(op.domain, 3);
     assert_int_equal(op.u.getdomaininfo.domain, 3);
     assert_int_equal(op.u.getdomaininfo.cpu_time, 100);
@@ -175,7 +174,7 @@ static void test_getdomaininfo(void **state)
                                                    XEN_DOMINF_blocked | XEN_DOMINF_hvm_guest |
                                                    XEN_DOMINF_hap |
                                                    SHUTDOWN_crash << XEN_DOMINF_shutdownshift);
-    user->wait = WAIT_DOWN; /* nobody is there who could be blocked */
+    user->wait = WAIT_DOWN; /* no vcpu is up that could be blocked */
     guest->dying = DOMAIN_DEAD;
     guest->controller_pauses = 0;
     guest->shut_down = false;
@@ -207,7 +206,7 @@ static void test_page_types(void **state)
         for (uint64_t i = 0; i < 512; i++)
             assert_int_equal(pfn[i], i < 16 ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB);
     }
-    /* After each page others may get their turn: once more, by hand. */
+    /* Preemptible after each page: continued here by hand. */
     op.u.getpageframeinfo3.num = 128;
     op.u.getpageframeinfo3.array.p = (void *)BUF(2);
     op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
@@ -231,18 +230,18 @@ static void test_affinity(void **state)
     user->sched.affinity = user->sched.soft_affinity = ~0ull;
     a->flags = XEN_VCPUAFFINITY_HARD;
     a->cpumap_hard = (struct xenctl_bitmap){ .bitmap.p = (void *)BUF(2), .nr_bits = 3 };
-    map[0] = 0xf6; /* bits 1 and 2; the rest is not the caller's */
+    map[0] = 0xf6; /* bits 1 and 2; other bits must not change */
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(affinity, 6);
     assert_int_equal(soft, ~0ull);
-    assert_int_equal(map[0], 2); /* what there is of it: two CPUs */
+    assert_int_equal(map[0], 2); /* only the two existing CPUs */
     a->cpumap_hard.nr_bits = 200;
     memset(map, 0xff, 64);
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(affinity, ~0ull);
     for (unsigned int i = 1; i < 25; i++)
         assert_int_equal(map[i], 0);
-    for (unsigned int i = 25; i < 64; i++) /* not the caller's map any more */
+    for (unsigned int i = 25; i < 64; i++) /* beyond the caller's map */
         assert_int_equal(map[i], 0xff);
     a->cpumap_hard.nr_bits = 8;
     map[0] = 0xfc;
@@ -286,7 +285,7 @@ static void test_vcpu_domctls(void **state)
     assert_int_equal(domctl(&trigger), 0);
     assert_true(user->vdev.nmi_pending);
     trigger.u.sendtrigger.vcpu = 1;
-    guest->vcpu[1] = user; /* beyond max_vcpus: not there */
+    guest->vcpu[1] = user; /* beyond max_vcpus */
     assert_int_equal(domctl(&trigger), -ESRCH);
 
     assert_int_equal(domctl(&info), 0);
@@ -336,7 +335,7 @@ static void test_memory_domctls(void **state)
     assert_int_equal(op.u.shadow_op.mb, 1);
     op = (struct xen_domctl){ .cmd = XEN_DOMCTL_setnodeaffinity, .domain = 3 };
     op.u.nodeaffinity.nodemap = (struct xenctl_bitmap){ .bitmap.p = (void *)BUF(2), .nr_bits = 8 };
-    *(uint8_t *)at(BUF(2)) = 2; /* a node that is not there */
+    *(uint8_t *)at(BUF(2)) = 2; /* a node that does not exist */
     assert_int_equal(domctl(&op), -EINVAL);
     *(uint8_t *)at(BUF(2)) = 3;
     assert_int_equal(domctl(&op), 0);
@@ -397,7 +396,7 @@ static void test_context_get(void **state)
     op.u.hvmcontext.size = size - 1;
     assert_int_equal(domctl(&op), -ENOSPC);
     assert_int_equal(guest->pause_count, 0);
-    assert_int_equal(set_context(size), 0); /* what comes out goes in */
+    assert_int_equal(set_context(size), 0); /* what was read can be written */
     assert_int_equal(did.loaded, 3);
 }
 

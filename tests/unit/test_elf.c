@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dom0/elf.c against well-formed and broken images. Images are built in a heap block of exactly
- * their size, so that the sanitizer sees any read behind the end.
+ * their size, so that the sanitizer detects any read past the end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,8 +116,8 @@ static void test_nothing_to_start(void **state)
 }
 
 /*
- * Notes of all sizes stand before it, or two of its type that are not Xen's; the first of two
- * counts.
+ * Preceded by notes of all sizes, or by two of its type that are not Xen's. The first of two Xen
+ * notes counts.
  */
 static void test_among_other_notes(void **state)
 {
@@ -137,7 +137,7 @@ static void test_among_other_notes(void **state)
                 put(e.data + at + 8, n == 1 ? NOTE_TYPE + 1 : NOTE_TYPE, 4);
                 memcpy(e.data + at + 12, "XenSource", name);
                 if (name == 4)
-                    e.data[at + 12 + n] ^= 1; /* as long as Xen's */
+                    e.data[at + 12 + n] ^= 1; /* same length as Xen's */
                 at += 12 + ROUND_UP(name, 4) + ROUND_UP(desc, 4);
             }
             memcpy(e.data + at, e.data + NOTE_AT, 20);
@@ -150,7 +150,7 @@ static void test_among_other_notes(void **state)
         }
 }
 
-/* As many as there is room for; what takes no memory needs none. */
+/* As many as fit; segments without memory do not count. */
 static void test_many_segments(void **state)
 {
     struct elf_kernel k;
@@ -168,7 +168,7 @@ static void test_many_segments(void **state)
                  any ? 9 : 0);
     }
     put_phdr(e.data + PHDRS + 49 * 56, 4, 4096, 0, 20, 0);
-    put_phdr(e.data + PHDRS + 50 * 56, 1, UINT64_MAX, 0, 1, 1); /* one too many, so not looked at */
+    put_phdr(e.data + PHDRS + 50 * 56, 1, UINT64_MAX, 0, 1, 1); /* one too many, so ignored */
     assert_null(elf_read(e.data, e.size, &k));
     assert_int_equal(k.segments, ARRAY_SIZE(k.segment));
     for (unsigned int i = 0; i < k.segments; i++) {
@@ -249,7 +249,7 @@ static void test_segment_outside(void **state)
     }
 }
 
-/* A note whose sizes reach behind its segment is not found, and not read. */
+/* A note that extends past its segment is neither found nor read. */
 static void test_broken_note(void **state)
 {
     static const uint32_t sizes[] = { 5, 100, 0x7fffffff, 0xffffffff };

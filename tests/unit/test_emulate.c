@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guest/emulate.c: instructions on emulated memory, executed from a guest's RAM with registers and
- * flags as the CPU would leave them; what must not be emulated. The emulated page is dom0's I/O
- * APIC, faked as one word.
+ * guest/emulate.c: instructions on emulated memory, executed from a guest's RAM with the registers
+ * and flags that the CPU would leave, and refusals. The emulated page is dom0's I/O APIC, faked as
+ * one word.
  */
 #include "bus_model.h"
 #include "vdev/lapic.h"
@@ -60,10 +60,10 @@ static void moves(void **state)
     gpr[9] = 0x10;
     RUN("\x42\x89\x14\x88"); /* mov %edx,(%rax,%r9,4) */
     assert_int_equal(word, 0x80000001);
-    assert_int_equal(registers.rflags, 2); /* moves leave the flags */
+    assert_int_equal(registers.rflags, 2); /* moves do not change the flags */
 }
 
-/* A device register here has 4 bytes: narrower and wider accesses find nobody. */
+/* The device register has 4 bytes: narrower and wider accesses reach nothing. */
 static void other_sizes(void **state)
 {
     (void)state;
@@ -114,7 +114,7 @@ static void logic(void **state)
     assert_int_equal(writes, 0);
 }
 
-/* CMP against what the host's own CPU says. */
+/* CMP against the host's own CPU. */
 static void compare(void **state)
 {
     static const uint32_t values[] = {
@@ -165,10 +165,7 @@ static void run_natively(const char *bytes, unsigned int n, struct machine *m)
                      : "memory", "cc");
 }
 
-/*
- * Each instruction that computes, in each size, against what the host's own CPU makes of the same
- * bytes.
- */
+/* Each arithmetic instruction in each size, against the host's own CPU with the same bytes. */
 static void computes_as_a_cpu(void **state)
 {
     static const struct {
@@ -271,7 +268,7 @@ static void computes_as_a_cpu(void **state)
     table_there = false;
 }
 
-/* A register names any bit from the operand's first on, before it, too. */
+/* A register bit offset is relative to the operand's first bit, and may be negative. */
 static void bits_far_away(void **state)
 {
     static const struct {
@@ -300,7 +297,7 @@ static void bits_far_away(void **state)
         assert_int_equal(run_at(gpr[2] + (uint64_t)cases[i].at, cases[i].bytes, cases[i].n), 0);
         assert_int_equal(*rip, CODE + cases[i].n);
         assert_int_equal(flags(), CF); /* all ones */
-        gpr[1] ^= 64;                  /* another word: what faulted was not this operand */
+        gpr[1] ^= 64;                  /* another word: the fault was not on this operand */
         assert_int_equal(run_at(gpr[2] + (uint64_t)cases[i].at, cases[i].bytes, cases[i].n), 0);
         assert_int_equal(*rip, CODE);
     }
@@ -377,12 +374,12 @@ static void not_emulated(void **state)
     gpr[0] = IOAPIC;
     assert_int_equal(run_at(IOAPIC, "\xff\x30", 2), -EINVAL); /* push */
     assert_int_equal(*rip, CODE);
-    /* the fault was of something else */
+    /* the fault was on another operand */
     assert_int_equal(run_at(IOAPIC + 0x20, "\x8b\x08", 2), -EINVAL);
     assert_int_equal(run_at(IOAPIC, "\xab", 1), 0);
     gpr[7] = IOAPIC + 4;
     assert_int_equal(run_at(IOAPIC, "\xab", 1), -EINVAL);
-    *rip = HOLE; /* no code there */
+    *rip = HOLE; /* no code at this address */
     assert_int_equal(emulate_access(v, IOAPIC), -EINVAL);
     *rip = CODE + 0x1fff; /* half an instruction at the end of RAM */
     assert_int_equal(guest_write_physical(d, *rip, "\x8b", 1), 0);
@@ -392,7 +389,7 @@ static void not_emulated(void **state)
     assert_int_equal(emulate_access(v, IOAPIC), 0);
     assert_int_equal(*rip, CODE + 0x1001);
     assert_int_equal(protections, 0);
-    /* where nothing is: the guest can handle that */
+    /* unmapped: the guest can handle it */
     assert_int_equal(run_at(HOLE, "\xff\x30", 2), 0);
     assert_int_equal(*rip, CODE);
     assert_int_equal(protections, 1);
@@ -425,12 +422,12 @@ static void nobody_there(void **state)
     assert_int_equal(val, 0x210);
     bus_memory_write(v, CONFIGURATION + 0x104, 4, 0x77);
     assert_int_equal(configuration, 0x10400000077);
-    table_there = true; /* an MSI-X table takes all sizes */
+    table_there = true; /* an MSI-X table accepts all sizes */
     bus_memory_write(v, HOLE + 8, 8, 0x123456789);
     val = bus_memory_read(v, HOLE + 8, 8);
     assert_int_equal(val, 0x123456789);
     gpr[0] = HOLE;
-    table_word = 0xffffffff00000005; /* it gives the bytes that were asked for, and no others */
+    table_word = 0xffffffff00000005;                      /* returns only the bytes requested */
     assert_int_equal(run_at(HOLE, "\x48\x63\x08", 3), 0); /* movslq (%rax),%rcx */
     assert_int_equal(gpr[1], 5);
     assert_int_equal(run_at(HOLE, "\x0f\xb6\x08", 3), 0); /* movzbl (%rax),%ecx */
@@ -442,8 +439,8 @@ static void nobody_there(void **state)
 }
 
 /*
- * Where an operand is: relative to RIP, by FS and GS, by the stack's segment where RSP or RBP is
- * the base.
+ * Operand addresses: relative to RIP, with FS and GS, in the stack segment if RSP or RBP is the
+ * base.
  */
 static void operands(void **state)
 {
@@ -452,7 +449,7 @@ static void operands(void **state)
     gpr[1] = 0;
     /* mov 16(%rip),%ecx */
     assert_int_equal(run_at(IOAPIC + 21, "\x8b\x0d\x10\x00\x00\x00", 6), -EINVAL);
-    /* from behind itself */
+    /* relative to the next instruction */
     assert_int_equal(run_at(IOAPIC + 22, "\x8b\x0d\x10\x00\x00\x00", 6), 0);
     assert_int_equal(gpr[1], 0x1234);
     segments[SEG_FS].base = IOAPIC - 0x100;
@@ -478,7 +475,7 @@ static void operands(void **state)
     RUN("\x26\x8b\x08"); /* by ES, as its prefix says */
 }
 
-/* A user program's MOVS may not reach what its pages do not give it. */
+/* A user program's MOVS must not access pages that it may not. */
 static void privilege(void **state)
 {
     uint64_t table[4] = { 0x30007, 0x31007, 0 };
@@ -521,9 +518,7 @@ static void privilege(void **state)
     assert_int_equal(emulate_access(v, IOAPIC), -EINVAL);
 }
 
-/*
- * An instruction goes on where the next page of the address space is, not where the next frame is.
- */
+/* An instruction continues in the next page of the address space, not in the next frame. */
 static void code_across_pages(void **state)
 {
     static const uint64_t tables[] = { 0x31007, 0x32007, 0x33007 };
@@ -553,7 +548,7 @@ static void code_across_pages(void **state)
         assert_int_equal(word, 0x12345678 + 0x4030201 * before);
         assert_int_equal(*rip, 0x1006 - before);
     }
-    *rip = 0xfff; /* and the page behind has none */
+    *rip = 0xfff; /* the next page has no code */
     assert_int_equal(guest_write_physical(d, 0x33008, &(uint64_t){ 0 }, 8), 0);
     assert_int_equal(emulate_access(v, IOAPIC), -EINVAL);
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Event channels: what may be bound to what, 2-level delivery, polling, reset, and what the checker
- * finds.
- */
+/* Event channels: bindings, 2-level delivery, polling, reset, and the checker's findings. */
 #include "evtchn_model.h"
 #include "mm/alloc.h"
 #include "percpu.h"
@@ -23,7 +20,7 @@ static void test_interdomain(void **state)
     assert_int_equal(s.u.unbound.dom, 0);
 
     assert_int_equal(evtchn_bind_interdomain(a, 1, pb, &pa), 0);
-    assert_true(pending_2l(a, pa)); /* whatever b sent before */
+    assert_true(pending_2l(a, pa)); /* even without a send by b */
     assert_false(pending_2l(b, pb));
     s = status_of(a, pa);
     assert_int_equal(s.status, EVTCHNSTAT_interdomain);
@@ -32,14 +29,14 @@ static void test_interdomain(void **state)
     s = status_of(b, pb);
     assert_int_equal(s.u.interdomain.dom, 0);
     assert_int_equal(s.u.interdomain.port, pa);
-    assert_int_equal(evtchn_bind_interdomain(a, 1, pb, &other), -EINVAL); /* it has a peer */
+    assert_int_equal(evtchn_bind_interdomain(a, 1, pb, &other), -EINVAL); /* already has a peer */
 
     assert_int_equal(evtchn_close_port(a, pa), 0);
     assert_int_equal(status_of(a, pa).status, EVTCHNSTAT_closed);
     s = status_of(b, pb);
     assert_int_equal(s.status, EVTCHNSTAT_unbound);
     assert_int_equal(s.u.unbound.dom, 0);
-    assert_int_equal(evtchn_bind_interdomain(a, 1, pb, &pa), 0); /* and again */
+    assert_int_equal(evtchn_bind_interdomain(a, 1, pb, &pa), 0); /* once more */
 }
 
 static void test_bind_refused(void **state)
@@ -86,7 +83,7 @@ static void test_bad_ports(void **state)
         assert_int_equal(evtchn_is_pending(b, bad[i]), -EINVAL);
         assert_int_equal(evtchn_fifo_set_priority(b, bad[i], 0), -ENOSYS);
     }
-    /* lsevtchn begins with 0 and goes on to the first error */
+    /* lsevtchn counts from 0 up to the first error */
     assert_int_equal(evtchn_status_of(b, &s), 0);
     assert_int_equal(s.status, EVTCHNSTAT_closed);
     s.port = EVTCHN_BUCKET;
@@ -116,7 +113,7 @@ static void test_virq(void **state)
     assert_true(pending_2l(b, timer1));
     assert_false(pending_2l(b, timer0));
     assert_int_equal(upcalls[1][1], 1);
-    evtchn_raise_virq(b->vcpu[1], VIRQ_DEBUG);                 /* nobody wants it */
+    evtchn_raise_virq(b->vcpu[1], VIRQ_DEBUG);                 /* not bound */
     assert_int_equal(evtchn_bind_vcpu(b, timer1, 0), -EINVAL); /* stays where it is */
 
     evtchn_raise_global_virq(VIRQ_DOM_EXC);
@@ -150,7 +147,7 @@ static void test_ipi(void **state)
     assert_int_equal(status_of(b, p).vcpu, 2);
 }
 
-/* All ports up to the domain's limit can be had, not one more, and a closed one comes back. */
+/* All ports up to the domain's limit can be allocated, not one more, and a closed one is reused. */
 static void test_all_ports(void **state)
 {
     struct evtchn_status beyond = { .port = MAX_PORT + 1 };
@@ -168,7 +165,7 @@ static void test_all_ports(void **state)
     assert_int_equal(unbound(b, 0), 500);
     for (uint32_t i = 1; i < EVTCHN_2L_NR_CHANNELS; i++)
         assert_int_equal(unbound(a, 0), i);
-    /* more than 2-level words can show */
+    /* more than 2-level words can hold */
     assert_int_equal(evtchn_alloc_unbound(a, 0, &port), -ENOSPC);
 }
 
@@ -184,7 +181,7 @@ static void test_no_memory(void **state)
     harness_fail_alloc(0);
     assert_int_equal(evtchn_alloc_unbound(b, 0, &port), 0);
     assert_int_equal(port, EVTCHN_BUCKET);
-    /* nor a pool with room */
+    /* even if the pool has room */
     for (uint32_t i = EVTCHN_BUCKET + 1; i < 2 * EVTCHN_BUCKET; i++)
         unbound(b, 0);
     assert_int_equal(alloc_set_pool(b, b->pool.used), 0);
@@ -201,7 +198,7 @@ static void test_dying(void **state)
     b->dying = DOMAIN_DYING;
     assert_int_equal(evtchn_alloc_unbound(b, 0, &port), -EINVAL);
     assert_int_equal(evtchn_bind_ipi(b, 0, &port), -EINVAL);
-    /* cut again when b's ports are closed */
+    /* disconnected when b's ports are closed */
     assert_int_equal(evtchn_bind_interdomain(a, 1, pb, &port), 0);
     while (evtchn_teardown(b) == -ERESTART)
         ;
@@ -232,7 +229,7 @@ static void test_send_2l(void **state)
 
     b->shared_info->evtchn_pending[pb / 64] = 0;
     assert_int_equal(evtchn_is_pending(b, pb), 0);
-    assert_int_equal(evtchn_send(a, pa), 0); /* the guest has not looked at its selector yet */
+    assert_int_equal(evtchn_send(a, pa), 0); /* the guest has not read its selector yet */
     assert_int_equal(upcalls[1][0], 1);
 
     b->shared_info->evtchn_pending[pb / 64] = 0;
@@ -243,7 +240,7 @@ static void test_send_2l(void **state)
     assert_int_equal(evtchn_send(a, pa), 0);
     assert_int_equal(upcalls[1][3], 1);
     assert_int_equal(upcalls[1][0], 1);
-    assert_int_equal(evtchn_send(b, unbound(b, 0)), 0); /* to nobody */
+    assert_int_equal(evtchn_send(b, unbound(b, 0)), 0); /* to no peer */
 }
 
 static void test_mask_2l(void **state)
@@ -267,7 +264,7 @@ static void test_mask_2l(void **state)
     assert_int_equal(upcalls[1][1], 1);
 }
 
-/* As core/domain.c does it. */
+/* As core/domain.c does. */
 static void set_compat(struct domain *d, bool compat)
 {
     d->compat = compat;
@@ -276,7 +273,7 @@ static void set_compat(struct domain *d, bool compat)
 }
 
 /*
- * A 32-bit guest's words: the masks follow after 1024 bits, the selector is the second word of
+ * Words of a 32-bit guest: the masks follow after 1024 bits, the selector is the second word of
  * vcpu_info.
  */
 static void test_compat_2l(void **state)
@@ -289,7 +286,7 @@ static void test_compat_2l(void **state)
     while (p < 40)
         p = ipi(b, 1);
     assert_int_equal(evtchn_send(b, p), 0);
-    set_compat(b, true); /* what was pending is seen at the new place */
+    set_compat(b, true); /* pending events appear in the new place */
     assert_int_equal(pending[p / 32], 1u << p % 32);
     assert_int_equal(*selector, ~0u);
     assert_int_equal(b->vcpu[1]->info->evtchn_upcall_pending, 1);
@@ -312,7 +309,7 @@ static void test_compat_2l(void **state)
     assert_int_equal(b->vcpu[1]->info->evtchn_pending_sel, ~0ull);
 }
 
-/* The next user of a port starts afresh: not pending, on vcpu 0. */
+/* A reused port starts not pending, on vcpu 0. */
 static void test_close_clears(void **state)
 {
     uint32_t p = ipi(b, 2);
@@ -359,7 +356,7 @@ static void test_reset(void **state)
     uint32_t pa, pb, exc = 0;
 
     (void)state;
-    /* with the three below no port is free */
+    /* with the three below, no port is free */
     for (unsigned int i = 0; i < 3 * EVTCHN_BUCKET - 4; i++)
         unbound(b, 0);
     channel(&pa, &pb);
@@ -369,7 +366,7 @@ static void test_reset(void **state)
     for (unsigned int i = 0; evtchn_reset_all(b) == -ERESTART; i++) {
         assert_int_equal(evtchn_check(b), 0);
         if (i == 12)
-            ipi(b, 0); /* bound meanwhile, where the reset has been already: lost */
+            ipi(b, 0); /* bound meanwhile, where the reset has already been: closed too */
     }
     assert_int_equal(b->evtchn.active, 0);
     assert_int_equal(b->evtchn.ports, 1);
@@ -381,7 +378,7 @@ static void test_reset(void **state)
     assert_int_equal(evtchn_reset_all(a), 0);
 }
 
-/* However often others want the CPU meanwhile. */
+/* Teardown is preemptible and resumes. */
 static void test_teardown_in_steps(void **state)
 {
     unsigned int steps = 0;
@@ -411,10 +408,10 @@ static void change_ports(void)
     if (changes_left == 0)
         return;
     changes_left--;
-    unbound(b, 0); /* one more in the sums each time */
+    unbound(b, 0); /* changes the sums each time */
 }
 
-/* It lets others in after each batch, and sums up right. */
+/* The checker releases the lock after each batch, and its sums are correct. */
 static void test_check_lets_others_in(void **state)
 {
     (void)state;
@@ -439,7 +436,7 @@ static void test_check_lets_others_in(void **state)
     harness_on_pause = NULL;
 }
 
-/* The checker finds what is wrong. */
+/* The checker finds each inconsistency. */
 static void test_check_finds(void **state)
 {
     uint32_t pa, pb, virq = 0;
@@ -458,11 +455,11 @@ static void test_check_finds(void **state)
     uint32_t free = unbound(b, 0);
 
     assert_int_equal(evtchn_check(b), 0);
-    b->evtchn.ports++; /* one that is neither used nor free */
+    b->evtchn.ports++; /* a port that is neither used nor free */
     assert_in_range(evtchn_check(b), 1, 20);
     b->evtchn.ports--;
     b->shared_info->evtchn_pending[0] = b->shared_info->evtchn_mask[0] = 1ull << free;
-    evtchn_dump(b); /* the last line is of the highest port */
+    evtchn_dump(b); /* the last line is for the highest port */
     assert_non_null(strstr(harness_log, "unbound, for d0, vcpu 0, pending, masked\n"));
     assert_int_equal(evtchn_close_port(b, free), 0);
     evtchn_dump(b);
@@ -472,8 +469,8 @@ static void test_check_finds(void **state)
 }
 
 /*
- * The lock for all domains is taken to make and to end what is between two, not for what a guest
- * may try.
+ * The lock for all domains is acquired to bind and unbind two domains, not for failed attempts of a
+ * guest.
  */
 static void only_bindings_take_the_lock_of_all(void **state)
 {
@@ -501,7 +498,7 @@ static void only_bindings_take_the_lock_of_all(void **state)
     assert_int_equal(evtchn_close_port(a, offer), 0);
 }
 
-/* A vcpu without a vcpu_info hears nothing, and neither do others like it. */
+/* Vcpus without a vcpu_info get no upcall. */
 static void without_a_vcpu_info_there_is_no_upcall(void **state)
 {
     struct vcpu *v = b->vcpu[2];
@@ -515,7 +512,7 @@ static void without_a_vcpu_info_there_is_no_upcall(void **state)
     evtchn_vcpu_info_moved(v);
     assert_int_equal(upcalls[1][2], 0);
     assert_int_equal(v->no_info.evtchn_upcall_pending, 0);
-    v->info = place; /* and what was sent is there once it has one */
+    v->info = place; /* what was sent is pending once it has one */
     evtchn_vcpu_info_moved(v);
     assert_int_equal(upcalls[1][2], 1);
     assert_true(place->evtchn_upcall_pending && place->evtchn_pending_sel);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels of FIFO queues: what a guest finds in its words, in which order, and that whatever
- * it writes there hurts only itself.
+ * FIFO event channels: the guest's event words and their order. Whatever the guest writes there
+ * harms only itself.
  */
 #include "evtchn_model.h"
 
@@ -38,7 +38,7 @@ static void test_fifo_refused(void **state)
     assert_int_equal(evtchn_fifo_set_priority(b, 99, 0), -EINVAL);
 }
 
-/* From 2-level words with each port in use, the last of which is not at the end of a bucket. */
+/* Switches from 2-level words with every port in use, the last of which does not end a bucket. */
 static void test_fifo_all_ports(void **state)
 {
     uint32_t port = 0;
@@ -68,14 +68,14 @@ static void test_fifo_order(void **state)
     assert_int_equal(evtchn_send(b, p), 0);
     assert_int_equal(evtchn_send(b, q), 0);
     assert_int_equal(evtchn_send(b, high), 0);
-    assert_int_equal(upcalls[1][1], 1); /* upcall_pending was set all the time */
+    assert_int_equal(upcalls[1][1], 1); /* upcall_pending was set throughout */
     assert_int_equal(evtchn_is_pending(b, p), 1);
     assert_int_equal(take(1), high);
     assert_int_equal(take(1), q);
     assert_int_equal(take(1), p);
     assert_int_equal(take(1), 0);
     assert_int_equal(evtchn_is_pending(b, p), 0);
-    assert_int_equal(evtchn_send(b, p), 0); /* p is the tail that we remember */
+    assert_int_equal(evtchn_send(b, p), 0); /* p is the tail that the core remembers */
     assert_int_equal(upcalls[1][1], 2);
     assert_int_equal(take(1), p);
     assert_int_equal(take(1), 0);
@@ -83,7 +83,8 @@ static void test_fifo_order(void **state)
 }
 
 /*
- * The guest has cleared READY of a queue, or it will look again: only then does it have to be told.
+ * An upcall is needed only if the guest has cleared READY of the queue; otherwise it will look
+ * again.
  */
 static void test_fifo_upcall_for_ready(void **state)
 {
@@ -97,7 +98,7 @@ static void test_fifo_upcall_for_ready(void **state)
         assert_int_equal(evtchn_send(b, p[0]), 0);
         assert_int_equal(upcalls[1][1], ++n);
         b->vcpu[1]->info->evtchn_upcall_pending = 0;
-        *word(p[0]) = 0; /* taken out; the guest goes on with what READY says */
+        *word(p[0]) = 0; /* removed, with READY still set */
         assert_int_equal(evtchn_send(b, p[1]), 0);
         assert_int_equal(upcalls[1][1], n);
         assert_int_equal(control(1)->head[priority], p[1]);
@@ -124,7 +125,7 @@ static void test_fifo_mask(void **state)
     assert_int_equal(evtchn_is_pending(b, p), 1);
     assert_int_equal(evtchn_unmask(b, p), 0);
     assert_int_equal(take(0), p);
-    /* Masked while it is in the queue: the guest drops it there, unmasking brings it back. */
+    /* Masked while queued: the guest drops it, and unmasking queues it again. */
     assert_int_equal(evtchn_send(b, p), 0);
     *word(p) |= WORD_MASKED;
     assert_int_equal(take(0), 0);
@@ -132,7 +133,7 @@ static void test_fifo_mask(void **state)
     assert_int_equal(take(0), p);
 }
 
-/* A port that goes to another queue while the old one remembers it as its tail. */
+/* A port that moves to another queue while it is the old one's tail. */
 static void test_fifo_moves(void **state)
 {
     uint32_t p, q;
@@ -146,7 +147,7 @@ static void test_fifo_moves(void **state)
     assert_int_equal(take(0), p);
     assert_int_equal(evtchn_bind_vcpu(b, p, 1), 0);
     assert_int_equal(evtchn_send(b, q), 0);   /* tail of vcpu 1's queue now */
-    assert_int_equal(evtchn_unmask(b, q), 0); /* q is pending since it was bound: vcpu 0's */
+    assert_int_equal(evtchn_unmask(b, q), 0); /* q has been pending since it was bound: on vcpu 0 */
     assert_int_equal(take(0), q);
     assert_int_equal(take(0), 0);
     assert_int_equal(take(1), p);
@@ -157,8 +158,8 @@ static void test_fifo_moves(void **state)
 }
 
 /*
- * Sent again while it is in a queue, where the guest has only forgotten it: it stays there, also
- * when its priority has changed, and what is behind it comes behind it.
+ * Sent again while still queued, after the guest only cleared it: it stays there, even if its
+ * priority has changed, and later events follow it.
  */
 static void test_fifo_sent_in_a_queue(void **state)
 {
@@ -181,7 +182,7 @@ static void test_fifo_sent_in_a_queue(void **state)
     assert_int_equal(take(1), 0);
 }
 
-/* Closed while it is in a queue: the number is not used again before the guest has taken it out. */
+/* Closed while queued: the port is not reused until the guest has removed it. */
 static void test_fifo_close_linked(void **state)
 {
     uint32_t p, used;
@@ -198,7 +199,7 @@ static void test_fifo_close_linked(void **state)
     assert_int_equal(ipi(b, 1), p);
 }
 
-/* One that is still in a queue keeps no others from being used again. */
+/* A port that is still queued does not prevent the reuse of others. */
 static void test_fifo_free_behind_linked(void **state)
 {
     uint32_t p[3], port = 0;
@@ -238,10 +239,7 @@ static void test_fifo_missed(void **state)
     assert_int_equal(take(0), 0);
 }
 
-/*
- * What an event word still has in its link field is no part of the queue; priorities begin with the
- * default.
- */
+/* A stale link field of an event word is not part of the queue; priorities start at the default. */
 static void test_fifo_fresh(void **state)
 {
     uint32_t p;
@@ -261,7 +259,7 @@ static void test_fifo_fresh(void **state)
     assert_int_equal(control(0)->ready, 1u << EVTCHN_FIFO_PRIORITY_DEFAULT);
 }
 
-/* A vcpu without a control block gets nothing, and nothing breaks. */
+/* A vcpu without a control block gets no event, without harm. */
 static void test_fifo_no_control(void **state)
 {
     uint32_t p;
@@ -290,7 +288,7 @@ static void test_fifo_reset(void **state)
     start_fifo(); /* and back */
 }
 
-/* Random traffic, against a model: what is sent and unmasked arrives, once, and all of it. */
+/* Random traffic against a model: each event that is sent and unmasked arrives exactly once. */
 static void test_fifo_random(void **state)
 {
     enum { PORTS = 40, ROUNDS = 20000 };
@@ -332,7 +330,7 @@ static void test_fifo_random(void **state)
         assert_false(sent[i]);
 }
 
-/* The guest writes garbage into everything that it shares: its events are lost, nothing else is. */
+/* The guest writes garbage into all shared words: only its own events are lost. */
 static void test_fifo_scribble(void **state)
 {
     uint32_t seed = 7;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * hypercall/event_channel.c: each operation and who may ask for it; arguments that are not there.
- */
+/* hypercall/event_channel.c: each operation and who may call it; unmapped arguments. */
 #include "evtchn_model.h"
 #include "mm/alloc.h"
 
@@ -66,7 +64,7 @@ static void test_hypercall(void **state)
     assert_int_equal(call_at(0xffffffff, ARGS), -ENOSYS);
 }
 
-/* Every row does what its name says, with each of its arguments. */
+/* Every row does what its name implies, with each of its arguments. */
 static void test_hypercall_rows(void **state)
 {
     struct evtchn_bind_virq virq = { .virq = VIRQ_TIMER, .vcpu = 2 };
@@ -118,8 +116,8 @@ static void test_hypercall_rows(void **state)
 }
 
 /*
- * Arguments that are not there change nothing: behind the end of memory, half behind it, at the end
- * of the address space.
+ * Unmapped arguments change nothing: past the end of memory, across it, at the end of the address
+ * space.
  */
 static void test_hypercall_bad_address(void **state)
 {
@@ -135,7 +133,7 @@ static void test_hypercall_bad_address(void **state)
     assert_int_equal(b->evtchn.active, active);
 }
 
-/* Arguments that cannot be answered into: no port is lost. */
+/* A result that cannot be written back: no port is lost. */
 static void test_hypercall_read_only(void **state)
 {
     uint32_t active = b->evtchn.active;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/exits.c, guest/exit.c: what is intercepted, and what each exit does to the guest's
- * registers: CPUID, HLT, MSRs, XSETBV, port accesses and their string forms, nested faults, what
- * ends a guest. With the real inject.c and state.c; what exits lead to is noted here.
+ * svm/exits.c, guest/exit.c: intercepts, and the effect of each exit on the guest's registers:
+ * CPUID, HLT, MSRs, XSETBV, port accesses and their string forms, nested faults, crashes. Links the
+ * real inject.c and state.c; calls from exits are recorded here.
  */
 #include "privileged_fake.h"
 #include "harness.h"
@@ -36,13 +36,13 @@ static struct vcpu vcpu;
 static struct vmcb vmcb;
 static vcpu_info_t info;
 struct domain *dom0;           /* of its WBINVD: test_guest_cpu.c */
-static uint8_t memory[MEMORY]; /* what the guest has at virtual addresses from 0 */
-static gva_t no_memory;        /* and where it has nothing, up to the end of that page */
-static gva_t faults;           /* where its tables refuse it */
+static uint8_t memory[MEMORY]; /* the guest's memory at virtual addresses from 0 */
+static gva_t no_memory;        /* start of a hole, up to the end of that page */
+static gva_t faults;           /* the address that its page tables refuse */
 static unsigned int walk_access;
 static unsigned int crashes, shutdowns, stops, blocks, windows, hypercalls, unloads, accesses;
 static uint8_t shutdown_reason;
-static char last_words[200]; /* what a crashed guest's owner is told */
+static char last_words[200]; /* the crash message to the guest's owner */
 static uint32_t port_value, last_port, last_size;
 static uint64_t xcr0, msr_value;
 static uint32_t last_msr;
@@ -53,7 +53,7 @@ static struct {
     bool write, exec;
 } last_fault;
 
-/* --- what exits lead to --- */
+/* --- calls from exits --- */
 
 void domain_crash(struct vcpu *v, const char *fmt, ...)
 {
@@ -150,7 +150,7 @@ int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
 int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint64_t at,
                uint8_t *buffer, uint64_t size)
 {
-    assert_false(write); /* what RIP points to, when it may be a halt */
+    assert_false(write); /* the bytes at RIP, if they may be a HLT */
     return guest_read(&vcpu, buffer, at, size);
 }
 
@@ -214,7 +214,7 @@ static void exits_with(uint64_t code)
     exit_handle(&vcpu, &e);
 }
 
-/* That exception is pending, and the instruction not skipped; forgets it. */
+/* Checks that the exception is pending and the instruction not skipped; clears it. */
 static void assert_raised(unsigned int vector)
 {
     assert_int_equal(EVENT_VECTOR(vcpu.hw.pending), vector);
@@ -248,7 +248,7 @@ static void intercepts(void **state)
     for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++)
         if (!bit_test(vmcb.intercepts, needed[i]))
             fail_msg("exit code %#x is not intercepted", needed[i]);
-    assert_false(bit_test(vmcb.intercepts, VMEXIT_IRET)); /* while an NMI is handled only */
+    assert_false(bit_test(vmcb.intercepts, VMEXIT_IRET)); /* only while an NMI is handled */
     assert_int_equal(vmcb.intercepts[2] >> 15, 0);
 }
 
@@ -274,7 +274,7 @@ static void what_a_guest_must_not_use(void **state)
     assert_int_equal(crashes, 0);
 }
 
-/* What nobody has written a line for ends the guest. */
+/* An exit without a handler crashes the guest. */
 static void unknown_exits(void **state)
 {
     static const uint64_t codes[] = { 0,
@@ -301,7 +301,7 @@ static void unknown_exits(void **state)
     assert_int_equal(vmcb.rip, 0x100001000);
 }
 
-/* Behind an NMI's handler: stepped over, and its trap is nobody's. */
+/* The IRET of an NMI handler is stepped over, and its trap is not delivered. */
 static void iret_of_an_nmi(void **state)
 {
     vcpu.hw.nmi_blocked = true;
@@ -317,7 +317,7 @@ static void iret_of_an_nmi(void **state)
     assert_int_equal(crashes, 0);
 }
 
-/* Taken after each exit: one that is about something else must not keep them out. */
+/* Host interrupts are taken after each exit, whatever its reason. */
 static void interrupts_of_the_host(void **state)
 {
     exits_with(VMEXIT_INTR);
@@ -346,7 +346,7 @@ static void cpuid(void **state)
     assert_int_equal(vcpu.regs.rcx, 0xc);
     assert_int_equal(vcpu.regs.rdx, 0xd);
     assert_skipped(2);
-    exits_with(VMEXIT_INVD); /* no cache of the host's is the guest's to throw away */
+    exits_with(VMEXIT_INVD); /* a guest must not discard the host's caches */
     assert_skipped(2);
     exits_with(VMEXIT_WBINVD);
     assert_skipped(2);
@@ -358,11 +358,11 @@ static void halt(void **state)
     assert_skipped(1);
     assert_int_equal(blocks, 1);
     assert_int_equal(stops, 0);
-    vmcb.rflags &= ~RFLAGS_IF; /* for ever */
+    vmcb.rflags &= ~RFLAGS_IF; /* halts for good */
     exits_with(VMEXIT_HLT);
     assert_skipped(1);
     assert_int_equal(stops, 1);
-    vcpu.vdev.nmi_pending = true; /* but not before an NMI */
+    vcpu.vdev.nmi_pending = true; /* unless an NMI is pending */
     exits_with(VMEXIT_HLT);
     assert_skipped(1);
     assert_int_equal(stops, 1);
@@ -462,7 +462,7 @@ static void ports(void **state)
         assert_int_equal(vcpu.regs.rax, 0xaaaaaaaabbbbbbbb);
         assert_skipped(2);
     }
-    assert_int_equal(unloads, 0); /* a VMSAVE that only strings by FS and GS need */
+    assert_int_equal(unloads, 0); /* a VMSAVE, which only strings with FS and GS need */
 }
 
 static uint32_t word_at(unsigned int at)
@@ -506,7 +506,7 @@ static void string_forms(void **state)
     assert_int_equal(walk_access, GUEST_WALK_WRITE | GUEST_WALK_USER);
     assert_skipped(2);
     vmcb.rflags &= ~DOWN;
-    vmcb.cpl = 2;                       /* is supervisor */
+    vmcb.cpl = 2;                       /* counts as supervisor */
     vmcb.segment[SEG_FS].base = 0x1000; /* which it does not ignore */
     vcpu.regs.rsi = 0x10;
     string(INFO_SIZE(4) | INFO_ADDRESS(64) | INFO_SEGMENT(SEG_FS));
@@ -516,7 +516,7 @@ static void string_forms(void **state)
 }
 
 /*
- * Outside of 64-bit mode all segments have bases, and shorter indexes keep the rest of their
+ * Outside 64-bit mode all segments have bases, and shorter indexes preserve the rest of their
  * register.
  */
 static void string_addresses(void **state)
@@ -527,7 +527,7 @@ static void string_addresses(void **state)
     vmcb.segment[SEG_DS].base = 0x2000;
     vmcb.segment[SEG_ES].base = 0x3000;
     vcpu.regs.rsi = 0xabcd00000000fffc;
-    /* up to where there is memory: none */
+    /* at the end of memory: no element */
     string(INFO_SIZE(4) | INFO_ADDRESS(16) | INFO_SEGMENT(SEG_DS));
     assert_int_equal(EVENT_VECTOR(vcpu.hw.pending), EXC_GP);
     assert_int_equal(vcpu.regs.rsi, 0xabcd00000000fffc);
@@ -544,9 +544,7 @@ static void string_addresses(void **state)
     assert_int_equal(vcpu.regs.rdi, 0xabcd000000000401);
 }
 
-/*
- * Of 16, 32 and 64 bits: which of them count for the address, and how many times a string is left.
- */
+/* Address sizes of 16, 32 and 64 bits: which bits form the address and the repeat count. */
 static void string_address_sizes(void **state)
 {
     static const struct {
@@ -575,7 +573,7 @@ static void string_address_sizes(void **state)
     assert_int_equal(vcpu.regs.rcx, 0x1111111111110001);
 }
 
-/* One element an exit; RIP stays until the last. */
+/* One element per exit; RIP advances with the last. */
 static void repeated_strings(void **state)
 {
     const uint32_t how = INFO_SIZE(4) | INFO_ADDRESS(32) | INFO_SEGMENT(SEG_DS) | INFO_REP;
@@ -603,7 +601,7 @@ static void strings_that_fault(void **state)
 {
     const uint32_t outsd = INFO_SIZE(4) | INFO_ADDRESS(64) | INFO_SEGMENT(SEG_DS);
 
-    vcpu.regs.rsi = 0x1ffd; /* its last byte is on a page that is refused */
+    vcpu.regs.rsi = 0x1ffd; /* its last byte is on a refused page */
     faults = 0x2000;
     string(outsd);
     assert_int_equal(vmcb.cr2, 0x2000);
@@ -620,7 +618,7 @@ static void strings_that_fault(void **state)
     assert_int_equal(vmcb.cr2, 0x2ffe);
     assert_raised(EXC_PF);
     faults = 0;
-    no_memory = 0x3000; /* mapped, but there is no RAM */
+    no_memory = 0x3000; /* mapped, but without RAM */
     vcpu.regs.rsi = vcpu.regs.rdi = 0x2ffe;
     string(outsd);
     assert_raised(EXC_GP);
@@ -630,7 +628,7 @@ static void strings_that_fault(void **state)
     assert_int_equal(vcpu.regs.rdi, 0x2ffe);
 }
 
-/* --- nested faults and the end --- */
+/* --- nested faults and crashes --- */
 
 #define PRESENT 1u
 #define WRITE 2u
@@ -652,7 +650,7 @@ static void nested(uint64_t how, int rc, int rc_of_emulation)
 
 static void nested_faults(void **state)
 {
-    nested(FINAL | WRITE, 0, 0); /* mended: once more */
+    nested(FINAL | WRITE, 0, 0); /* resolved: retried */
     nested(TABLES, 0, 0);
     nested(FINAL | FETCH, 0, 0);
     assert_int_equal(emulated, 0);
@@ -666,7 +664,7 @@ static void nested_faults(void **state)
     assert_int_equal(crashes, 1);
     assert_string_equal(last_words,
                         "no memory at guest address 0xfee00300 (read, operand), error 2");
-    /* nothing is emulated for who runs it, or has its tables there */
+    /* no emulation for a fetch or page-table walk */
     nested(FINAL | FETCH, -ENOENT, 0);
     assert_int_equal(crashes, 2);
     assert_string_equal(last_words,

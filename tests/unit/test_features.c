@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/features.c on CPUs that the test makes up: what is needed, which bit says what, where a read
- * would put the CPU to sleep, and how each CPU is set up.
+ * cpu/features.c on invented CPUs: required features, the bit for each feature, C-state ports, and
+ * the setup of each CPU.
  */
 #include "msr_fake.h"
 #include "harness.h"
@@ -23,7 +23,7 @@ static uint32_t leaves[LEAVES][4];
 static uint64_t cstate_base, efer, pat, de_cfg, cr0, cr4, xcr0;
 static unsigned int reads;
 
-/* A leaf that the CPU has not is answered with the last it has, which must not be looked at. */
+/* A leaf beyond the limit returns the last leaf, which must not be used. */
 void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     memset(out, leaf > leaves[leaf & 0x80000000 ? E0 : L0][A] ? 0xff : 0, 4 * sizeof(*out));
@@ -54,7 +54,7 @@ void harness_msr_write(uint32_t msr, uint64_t val)
     }
 }
 
-/* A Zen that has nothing but what the core cannot do without. */
+/* A Zen with only the features that the core requires. */
 static int setup(void **state)
 {
     harness_quiet = true;
@@ -70,7 +70,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* --- what a CPU has --- */
+/* --- features --- */
 
 static void what_is_needed(void **state)
 {
@@ -92,7 +92,7 @@ static void what_is_needed(void **state)
         assert_non_null(strstr(harness_log, needed[i].words));
         *r = before;
     }
-    leaves[E0][A] = 0x80000009; /* the leaf of SVM is not there */
+    leaves[E0][A] = 0x80000009; /* the SVM leaf is missing */
     assert_panics(features_init());
     assert_non_null(strstr(harness_log, "nested paging"));
 }
@@ -124,7 +124,7 @@ static void each_bit_is_a_feature(void **state)
         features_init();
         for (unsigned int n = 0; n < ARRAY_SIZE(bits); n++)
             assert_int_equal(*bits[n].feature, n == i);
-        /* and no other bit of this leaf is it */
+        /* no other bit of this leaf sets it */
         memset(leaves[bits[i].leaf], 0xff, sizeof(leaves[0]));
         *r = needed | ~(1u << bits[i].bit);
         features_init();
@@ -139,13 +139,13 @@ static void numbers(void **state)
     features_init();
     assert_int_equal(cpu_features.physical_bits, 0x30);
     assert_int_equal(cpu_features.asid_count, 0x8000);
-    leaves[E0][A] = 0x80000007; /* leaves behind the last are no leaves */
+    leaves[E0][A] = 0x80000007; /* leaves beyond the limit are ignored */
     leaves[EA][D] = 1;
     assert_panics(features_init());
     assert_int_equal(cpu_features.physical_bits, 0);
 }
 
-/* x87 and SSE have a place of their own; of the other states, AVX only is offered. */
+/* x87 and SSE are in the legacy area; of the other states, only AVX is offered. */
 static void states_of_xsave(void **state)
 {
     leaves[LD][A] = 0x207;
@@ -182,12 +182,12 @@ static void sleep_ports(void **state)
     assert_int_equal(ports_of(0x00800f12, false, 0xfff8), 0xfff8);
     assert_int_equal(ports_of(0x00800f12, false, 0xfff9), 0);
     assert_int_equal(reads, 1);
-    /* No register, no read of it: the core could not survive that. */
+    /* Without the register it is not read: the core could not handle the fault. */
     assert_int_equal(ports_of(0x00800f12, true, 0x413), 0);
     assert_int_equal(reads, 0);
     assert_int_equal(ports_of(0x00600f20, false, 0x413), 0);     /* family 15h */
     assert_int_equal(ports_of(0x00700f20, false, 0x413), 0);     /* family 16h */
-    assert_int_equal(ports_of(0x07f00012, false, 0x413), 0x413); /* as the manual adds them */
+    assert_int_equal(ports_of(0x07f00012, false, 0x413), 0x413); /* base plus extended family */
     assert_int_equal(reads, 1);
 }
 
@@ -226,7 +226,8 @@ static void a_cpu_without_extras(void **state)
 }
 
 /*
- * LFENCE needs no help under a hypervisor, which may lack the register, and where it always waits.
+ * The LFENCE bit is not set under a hypervisor, which may lack the register, and not where LFENCE
+ * always serialises.
  */
 static void a_cpu_with_extras(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant tables: who may map what, that a frame stays as long as anybody can reach it, and that a
- * granter or mapper who lies, changes its mind or dies hurts only itself.
+ * Grant tables: who may map what. A frame stays as long as any domain can reach it, and a granter
+ * or mapper that cheats, revokes or dies harms only itself.
  */
 #include "grant_model.h"
 #include "mm/alloc.h"
@@ -21,7 +21,7 @@ static void test_map(void **state)
     assert_int_equal(type_at(back, MAP_GFN), P2M_GRANT);
     assert_int_equal(p2m_lookup(back, GFN(MAP_GFN), NULL, NULL).n, frame_of(5).n);
     assert_int_equal(entry(8)->flags, GTF_permit_access | GTF_reading | GTF_writing);
-    assert_int_equal(mfn_to_frame(frame_of(5))->count, 3); /* front's own, the use, the entry */
+    assert_int_equal(mfn_to_frame(frame_of(5))->count, 3); /* front, the use, the p2m entry */
 
     flushes = harness_flushes;
     assert_int_equal(unmap(handle, MAP_AT(0)), GNTST_okay);
@@ -32,7 +32,7 @@ static void test_map(void **state)
     assert_int_equal(unmap(handle, MAP_AT(0)), GNTST_bad_handle);
 }
 
-/* Marks are kept while somebody needs them: two readers and a writer of one grant. */
+/* The in-use flags stay set while needed: two readers and a writer of one grant. */
 static void test_map_shared(void **state)
 {
     uint32_t r1, r2, w;
@@ -80,7 +80,7 @@ static void test_map_refused(void **state)
     assert_int_equal(map(9, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_general_error);
 
     grant(8, 5, GTF_permit_access);
-    entry(8)->domid = 7; /* to somebody else */
+    entry(8)->domid = 7; /* granted to another domain */
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_general_error);
     grant(8, 5, GTF_accept_transfer);
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_general_error);
@@ -92,7 +92,7 @@ static void test_map_refused(void **state)
     assert_int_equal(mapped(back) + used(front), 0);
 }
 
-/* What the granter names must be its own RAM. */
+/* The granted frame must be the granter's own RAM. */
 static void test_map_bad_frame(void **state)
 {
     static const uint32_t bad[] = { RAM_PAGES, 0x7fffffff, 0xffffffff };
@@ -109,17 +109,14 @@ static void test_map_bad_frame(void **state)
                      0);
     grant(8, 100, GTF_permit_access);
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_bad_page);
-    /* a page that is away for the moment: the back end tries again */
+    /* an absent page: the back end retries */
     assert_int_equal(p2m_set(front, GFN(101), MFN(0), ORDER_4K, P2M_ABSENT), 0);
     grant(8, 101, GTF_permit_access);
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_eagain);
     assert_int_equal(mapped(back) + used(front), 0);
 }
 
-/*
- * Where it shall appear: an aligned address with nothing there, not 0 (which unmapping takes for
- * "not asked").
- */
+/* The address to map at: aligned and unmapped, and not 0, which means "not requested" for unmap. */
 static void test_map_bad_address(void **state)
 {
     static const uint64_t bad[] = { 0,           MAP_AT(0) + 8,       MAP_AT(0) + 4095,
@@ -135,14 +132,14 @@ static void test_map_bad_address(void **state)
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_okay);
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &second), GNTST_bad_virt_addr);
     assert_int_equal(unmap(handle, MAP_AT(1)), GNTST_bad_virt_addr);
-    assert_int_equal(unmap(handle, 0), GNTST_okay); /* nothing asked, nothing done */
+    assert_int_equal(unmap(handle, 0), GNTST_okay); /* nothing requested, nothing done */
     assert_int_equal(type_at(back, MAP_GFN), P2M_GRANT);
     assert_int_equal(unmap(handle + 1, MAP_AT(0)), GNTST_bad_handle);
     assert_int_equal(unmap(MAX(handle, 127) + 1, MAP_AT(0)), GNTST_bad_handle);
     assert_int_equal(unmap(~0u, MAP_AT(0)), GNTST_bad_handle);
 }
 
-/* The n-th allocation fails, for each n: an error, and no trace. */
+/* The n-th allocation fails, for each n: an error, and no other change. */
 static void test_map_no_memory(void **state)
 {
     unsigned int n = 0;
@@ -167,10 +164,7 @@ static void test_map_no_memory(void **state)
     harness_fail_alloc(0);
 }
 
-/*
- * A frame has no more references than can be counted: whoever comes then gets none, and leaves no
- * trace.
- */
+/* At the limit of a frame's reference count, a map fails without any other change. */
 static void test_map_count_overflow(void **state)
 {
     struct frame *f = mfn_to_frame(frame_of(5));
@@ -178,7 +172,7 @@ static void test_map_count_overflow(void **state)
 
     (void)state;
     grant(8, 5, GTF_permit_access);
-    for (unsigned int room = 0; room < 3; room++) { /* for the use, and for the entry of the p2m */
+    for (unsigned int room = 0; room < 3; room++) { /* for the use, and for the p2m entry */
         f->count = COUNT_MAX - room;
         int16_t status = map(8, MAP_AT(0), GNTMAP_host_map, &handle);
 
@@ -194,8 +188,8 @@ static void test_map_count_overflow(void **state)
 }
 
 /*
- * The guest takes its page away while it is mapped: the frame stays, though nobody else gets it,
- * until the mapper lets go.
+ * The guest removes its page while it is mapped: the frame is not reused until the mapper unmaps
+ * it.
  */
 static void test_granter_takes_away(void **state)
 {
@@ -220,9 +214,7 @@ static void test_granter_takes_away(void **state)
     assert_int_equal(entry(8)->flags, 0);
 }
 
-/*
- * A read-only use goes on to a writable one only for the same frame and if the entry says so now.
- */
+/* A read-only use becomes writable only for the same frame, and if the entry permits it now. */
 static void test_upgrade_refused(void **state)
 {
     uint32_t handle, second;
@@ -241,7 +233,7 @@ static void test_upgrade_refused(void **state)
     assert_int_equal(map(8, MAP_AT(1), GNTMAP_host_map, &second), GNTST_okay);
 }
 
-/* While one domain uses a grant, another cannot, whatever the entry says now. */
+/* While one domain uses a grant, another cannot, whatever the entry permits now. */
 static void test_two_users(void **state)
 {
     struct domain *other = harness_domain(2, 64);
@@ -263,7 +255,7 @@ static void test_two_users(void **state)
 }
 
 /*
- * The mapper removes the page behind our back: nothing is mapped, and the grant is free after the
+ * The mapper removes the page from its p2m: nothing is mapped, and the grant is free after the
  * unmap.
  */
 static void test_mapper_removes(void **state)
@@ -276,14 +268,14 @@ static void test_mapper_removes(void **state)
     assert_int_equal(p2m_remove(back, GFN(MAP_GFN)), 0);
     assert_int_equal(used(front), 1);
     assert_int_equal(grant_check(front) + grant_check(back), 0);
-    harness_flushes = 0; /* that of the removal may still be under way on another CPU */
+    harness_flushes = 0; /* the removal's flush may still be in progress on another CPU */
     assert_int_equal(unmap(handle, MAP_AT(0)), GNTST_okay);
     assert_int_equal(harness_flushes, 1);
     assert_int_equal(used(front), 0);
     assert_int_equal(mfn_to_frame(frame_of(5))->count, 1);
 }
 
-/* The granter dies first: its frames and its structure stay until the mapper lets go. */
+/* The granter dies first: its frames and its structure stay until the mapper unmaps them. */
 static void test_granter_dies(void **state)
 {
     mfn_t m = frame_of(5);
@@ -307,7 +299,7 @@ static void test_granter_dies(void **state)
     assert_int_equal(front->refs, 0);
 }
 
-/* The mapper dies first, in as many steps as it takes. */
+/* The mapper dies first; its teardown takes several steps. */
 static void test_mapper_dies(void **state)
 {
     uint32_t handle;
@@ -332,7 +324,7 @@ static void test_mapper_dies(void **state)
         assert_int_equal(entry(8 + i)->flags, GTF_permit_access);
 }
 
-/* Handles run out at the limit; those that come back are used again. */
+/* Handles run out at the limit; freed ones are reused. */
 static void test_handles(void **state)
 {
     uint32_t handle = 0, limit;
@@ -388,8 +380,8 @@ static void test_grow(void **state)
 }
 
 /*
- * Both sides pay for what the core keeps: what does not fit into their pools is refused, and costs
- * nothing.
+ * Both sides pay for the core's bookkeeping. A request that does not fit into their pools is
+ * refused, and costs nothing.
  */
 static void test_pools(void **state)
 {
@@ -417,7 +409,7 @@ static void test_pools(void **state)
     back->is_dom0 = true;
 }
 
-/* dom0 has the table mapped when its owner dies: the frame stays as long as it is there. */
+/* dom0 has the table mapped when its owner dies: the frame stays while mapped. */
 static void test_table_outlives(void **state)
 {
     mfn_t m = grant_shared_frame(front, 0);
@@ -430,7 +422,7 @@ static void test_table_outlives(void **state)
     assert_int_equal(mfn_to_frame(m)->state, FRAME_FREE);
 }
 
-/* Its owner dies while somebody is about to map or copy: the frame stays until that is done. */
+/* The owner dies while a map or copy is in progress: the frame stays until it is done. */
 static void test_use_outlives(void **state)
 {
     mfn_t m;
@@ -466,7 +458,7 @@ static void test_init_refused(void **state)
     harness_kill(d);
 }
 
-/* The checker finds what is wrong. */
+/* The checker finds each inconsistency. */
 static void test_check_finds(void **state)
 {
     uint32_t handle;
@@ -479,7 +471,7 @@ static void test_check_finds(void **state)
     mfn_to_frame(frame_of(5))->owner = back;
     assert_in_range(grant_check(front), 1, 20);
     mfn_to_frame(frame_of(5))->owner = front;
-    back->grant.maptrack_size = 0; /* a mapping that nobody knows of */
+    back->grant.maptrack_size = 0; /* a mapping without a handle */
     assert_in_range(grant_check(front), 1, 20);
     assert_in_range(grant_check(back), 1, 20);
     back->grant.maptrack_size = 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* core/grant_copy.c: what is copied between pages and grants, what is refused. */
+/* core/grant_copy.c: copies between pages and grants, and refusals. */
 #include "grant_model.h"
 #include "mm/frame.h"
 
@@ -39,7 +39,7 @@ static void test_copy(void **state)
     op = copy_in(8, 0, 1, 0, 4096);
     assert_int_equal(grant_copy(back, &op), GNTST_okay);
     op = copy_in(8, 4096, 1, 0, 0);
-    assert_int_equal(grant_copy(back, &op), GNTST_okay); /* nothing, from the end */
+    assert_int_equal(grant_copy(back, &op), GNTST_okay); /* nothing, at the end of the page */
     /* from one grant to the other, and within one page */
     op = copy_in(8, 0, 0, 10, 20);
     op.dest = (struct gnttab_copy_ptr){ .u.ref = 9, .domid = GRANTER, .offset = 10 };
@@ -85,7 +85,7 @@ static void test_copy_refused(void **state)
     op.dest = (struct gnttab_copy_ptr){ .u.gmfn = 1, .domid = GRANTER };
     assert_int_equal(grant_copy(back, &op), GNTST_permission_denied);
     op = copy_in(8, 0, 1, 0, 16);
-    assert_int_equal(grant_copy(front, &op), GNTST_general_error); /* granted to somebody else */
+    assert_int_equal(grant_copy(front, &op), GNTST_general_error); /* granted to another domain */
     assert_int_equal(p2m_set(back, GFN(MAP_GFN), MFN(0), ORDER_4K, P2M_ABSENT), 0);
     op.dest.u.gmfn = MAP_GFN;
     assert_int_equal(grant_copy(back, &op), GNTST_eagain);

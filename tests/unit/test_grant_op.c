@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * hypercall/grant_table.c: arrays of requests, what is not offered, arguments that are not there.
- */
+/* hypercall/grant_table.c: arrays of requests, unsupported operations, unmapped arguments. */
 #include "grant_model.h"
 #include "directmap.h"
 #include "mm/alloc.h"
@@ -132,7 +130,7 @@ static void test_hypercall_misc(void **state)
     assert_int_equal(call(front, GNTTABOP_copy, any, sizeof(any), 0x80000000, NULL), -EINVAL);
 }
 
-/* An array that is not all there, or cannot be answered into. */
+/* An array that is partly unmapped, or read-only. */
 static void test_hypercall_bad_address(void **state)
 {
     struct gnttab_map_grant_ref op = {
@@ -149,10 +147,7 @@ static void test_hypercall_bad_address(void **state)
 
             assert_true(rc == -EFAULT || rc == -ENOSYS || rc == -EOPNOTSUPP);
         }
-    /*
-     * In a page that the caller can only read: the mapping is made, cannot be answered, and is
-     * undone.
-     */
+    /* In a read-only page: the mapping is made, its result cannot be written, and it is undone. */
     grant(8, 5, GTF_permit_access);
     memcpy(mfn_to_virt(m), &op, sizeof(op));
     assert_int_equal(p2m_set(back, GFN(MAP_GFN + 9), m, ORDER_4K, P2M_GRANT_RO), 0);

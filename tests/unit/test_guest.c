@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/guest.c: the walk in each paging mode with its rights and faults, copies across pages and
- * holes, pins.
+ * mm/guest.c: page walks in each paging mode, with permissions and faults; copies across pages and
+ * holes; pins.
  */
 #include "harness.h"
 #include "layouts.h"
@@ -39,8 +39,8 @@ static void put64(gpa_t at, uint64_t v) { *(uint64_t *)harness_guest(dom, at) = 
 static void put32(gpa_t at, uint32_t v) { *(uint32_t *)harness_guest(dom, at) = v; }
 
 /*
- * 4-level tables at 0x10000 ..: va 0x8080604000 (1, 2, 3, 4) -> 0x20000, rights in each level's
- * entry.
+ * 4-level tables at 0x10000 ..: va 0x8080604000 (1, 2, 3, 4) -> 0x20000, permissions in the entry
+ * of each level.
  */
 #define VA4 0x8080604000ull
 static void long_mode(uint64_t r4, uint64_t r3, uint64_t r2, uint64_t r1)
@@ -124,7 +124,7 @@ static void rights_of_all_levels_count(void **state)
         assert_int_equal(walk(VA4, GUEST_WALK_WRITE, &gpa, &fault), -EFAULT);
         assert_int_equal(fault, 1 | 2);
         assert_int_equal(walk(VA4, 0, &gpa, &fault), 0);
-        harness_paging.cr0 &= ~(1ull << 16); /* WP: only then the kernel too */
+        harness_paging.cr0 &= ~(1ull << 16); /* without WP, the kernel may write */
         assert_int_equal(walk(VA4, GUEST_WALK_WRITE, &gpa, &fault), 0);
         assert_int_equal(walk(VA4, GUEST_WALK_WRITE | GUEST_WALK_USER, &gpa, &fault), -EFAULT);
         assert_int_equal(fault, 1 | 2 | 4);
@@ -160,7 +160,7 @@ static void large_pages(void **state)
     put64(0x11000 + 2 * 8, 0x12000 | P | W);
     assert_int_equal(walk(VA4, 0, &gpa, &fault), 0);
     assert_int_equal(gpa, 0x40200000 + (VA4 & 0x1fffff));
-    long_mode(P | W | PS, P | W, P | W, P | W); /* there are none of 512G */
+    long_mode(P | W | PS, P | W, P | W, P | W); /* 512G pages do not exist */
     assert_int_equal(walk(VA4 + 0x123, 0, &gpa, &fault), 0);
     assert_int_equal(gpa, 0x20123);
 }
@@ -173,13 +173,13 @@ static void pae(void **state)
     (void)state;
     harness_paging =
         (struct guest_paging){ .cr0 = CR0_PG_WP, .cr3 = 0x10020, .cr4 = CR4_PAE, .efer = 1 << 11 };
-    put64(0x10020 + 2 * 8, 0x11000 | P | 0x20); /* an accessed bit that the emulator sets */
+    put64(0x10020 + 2 * 8, 0x11000 | P | 0x20); /* the accessed bit, which the emulator sets */
     put64(0x11000 + 3 * 8, 0x12000 | P | W);
     put64(0x12000 + 4 * 8, 0x21000 | P | W | NX);
     put64(0x11000 + 5 * 8, 0x10f600000 | P | PS);
     assert_int_equal(walk(0x80604321, GUEST_WALK_WRITE, &gpa, &fault), 0);
     assert_int_equal(gpa, 0x21321);
-    assert_int_equal(walk(0x1080604321, 0, &gpa, &fault), 0); /* the upper half is not there */
+    assert_int_equal(walk(0x1080604321, 0, &gpa, &fault), 0); /* without the upper half */
     assert_int_equal(walk(0x80604321, GUEST_WALK_EXEC, &gpa, &fault), -EFAULT);
     assert_int_equal(walk(0x80a54321, 0, &gpa, &fault), 0);
     assert_int_equal(gpa, 0x10f654321);
@@ -218,7 +218,7 @@ static void tables_may_lie_anywhere(void **state)
 
     (void)state;
     long_mode(P | W, P | W, P | W, P | W);
-    put64(0x12000 + 3 * 8, 0xfffff000 | P | W); /* a table where no memory is */
+    put64(0x12000 + 3 * 8, 0xfffff000 | P | W); /* a table without memory */
     assert_int_equal(walk(VA4, GUEST_WALK_WRITE, &gpa, &fault), -EFAULT);
     put64(0x12000 + 3 * 8, 0x000ffffffffff000 | P | W);
     assert_int_equal(walk(VA4, 0, &gpa, &fault), -EFAULT);
@@ -267,7 +267,7 @@ static void copies_cross_pages(void **state)
     assert_int_equal(*(uint8_t *)harness_guest(dom, 0x20ffa), 0);
     assert_int_equal(*(uint8_t *)harness_guest(dom, 0x2500d), 0);
     assert_int_equal(*(uint8_t *)harness_guest(dom, 0x2500e), out[4096 - 100 + 14]);
-    /* what is before the hole has happened */
+    /* the part before the hole is written */
     assert_int_equal(guest_write(vcpu, VA4 + 2 * 4096, out, 4097), -EFAULT);
 }
 
@@ -304,7 +304,7 @@ static void types_say_what_may_be_done(void **state)
     harness_check_memory();
 }
 
-/* What a copy remembers of a frame ends with the frame's mapping, be that small or large. */
+/* The frame cached by a copy is dropped when its mapping is removed, 4K or large. */
 static void removed_frames_are_forgotten(void **state)
 {
     const gfn_t small = GFN(20), large = GFN(1024);
@@ -363,8 +363,8 @@ static void pins_hold_their_frame(void **state)
 #define SMALL 0x6000
 
 /*
- * What the field's bytes are in the caller's structure and here: in both directions, and nothing
- * else.
+ * Checks that a field's bytes in the caller's structure map to those in ours, in both directions,
+ * and to no others.
  */
 static void check_field(const char *name, const char *layout, uint8_t *full, uint64_t full_size,
                         uint8_t *field, uint64_t field_size, unsigned int small_at,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * guest/exit.c, svm/exits.c and context.c: MOV to CR4 in its encodings, CPUID faulting, WBINVD on
- * several CPUs, traps behind an NMI's IRET; and which contexts a vcpu may be started with, by the
- * tools and by its own guest.
+ * several CPUs, traps after an NMI's IRET; and which contexts the tools and the guest itself may
+ * start a vcpu with.
  */
 #include "privileged_fake.h"
 #include "harness.h"
@@ -31,7 +31,7 @@ static struct domain domain;
 static struct vcpu vcpu, second;
 static struct vmcb vmcb, second_vmcb;
 static uint8_t code[16];
-static unsigned int code_bytes; /* how many there are up to the end of the page */
+static unsigned int code_bytes; /* bytes up to the end of the page */
 static int injected;            /* vector; -1: none */
 static bool stepped;
 static unsigned int raised[4], written_back[4], cpuids;
@@ -98,7 +98,7 @@ bool vcpu_end_wait(struct vcpu *v, enum vcpu_wait what)
 void switch_unload(struct vcpu *v) {}
 void fpu_load(struct vcpu *v, const void *saved, uint32_t size, uint64_t components) {}
 
-/* Others do theirs at once, as by the kick; the caller's own waits for it. */
+/* Other CPUs run theirs at once, as after a kick; the caller's own stays pending. */
 void softirq_raise(unsigned int cpu, enum softirq s)
 {
     unsigned int self = this_cpu()->id;
@@ -156,7 +156,7 @@ static void exits(uint64_t exitcode)
     exit_handle(&vcpu, &vcpu.exit);
 }
 
-/* As the run loop does after a wait. */
+/* Handles the exit again, as the run loop does after a wait. */
 static void exits_again(void)
 {
     vcpu.wait = WAIT_NONE;
@@ -181,7 +181,7 @@ static void mov_to_cr4(void **state)
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)
         for (unsigned int cut = 0; cut < 2; cut++) {
             for (unsigned int reg = 0; reg < 16; reg++)
-                *guest_gpr(&vcpu.regs, reg) = 1ull << 40; /* which nobody may set */
+                *guest_gpr(&vcpu.regs, reg) = 1ull << 40; /* which is reserved */
             *guest_gpr(&vcpu.regs, cases[i].reg) = CR4_PAE | CR4_PGE;
             memset(code, 0x90, sizeof(code));
             memcpy(code, cases[i].bytes, cases[i].length);
@@ -203,16 +203,16 @@ static void mov_to_cr4_is_refused(void **state)
     assert_int_equal(injected, EXC_GP);
     assert_int_equal(vmcb.rip, CODE);
     assert_int_equal(vmcb.cr4, CR4_PAE);
-    code_bytes = 2; /* the page is gone meanwhile */
+    code_bytes = 2; /* the page was removed meanwhile */
     exits(VMEXIT_WRITE_CR4);
     assert_int_equal(injected, EXC_UD);
     code_bytes = sizeof(code);
-    memcpy(code, "\x0f\x20\xe0", 3); /* or has other code now */
+    memcpy(code, "\x0f\x20\xe0", 3); /* or its code has changed */
     exits(VMEXIT_WRITE_CR4);
     assert_int_equal(injected, EXC_UD);
     assert_int_equal(vmcb.rip, CODE);
 
-    vcpu.regs.rax = CR4_PAE; /* with decode assists nothing is read */
+    vcpu.regs.rax = CR4_PAE; /* with decode assists, no code is read */
     vcpu.regs.r9 = CR4_PAE | CR4_PSE;
     vmcb.exitinfo1 = 1ull << 63 | 9;
     vmcb.nrip = CODE + 4;
@@ -223,10 +223,10 @@ static void mov_to_cr4_is_refused(void **state)
     assert_true(bit_test(vmcb.intercepts, VMEXIT_WRITE_CR4) == false);
     exits_set_intercepts(&vmcb);
     assert_true(bit_test(vmcb.intercepts, VMEXIT_WRITE_CR4));
-    assert_int_equal(vmcb.intercepts[0] & 0xffff, 0); /* no reads: QEMU 10 mixes those up */
+    assert_int_equal(vmcb.intercepts[0] & 0xffff, 0); /* no CR reads: QEMU 10 confuses them */
 }
 
-/* Outside of 64-bit mode a register has 32 bits, and 0x41 is no prefix. */
+/* Outside 64-bit mode a register has 32 bits, and 0x41 is not a prefix. */
 static void mov_to_cr4_in_32_bits(void **state)
 {
     vmcb.segment[SEG_CS].attributes = 0xc9b;
@@ -272,8 +272,8 @@ static void traps(void **state)
 }
 
 /*
- * Where the data of dom0 may be cached, also of a vcpu that waits elsewhere; a guest needs none of
- * it.
+ * Caches are written back on each CPU that may hold data of dom0, also of a vcpu that waits
+ * elsewhere; not for a guest.
  */
 static void wbinvd(void **state)
 {
@@ -286,7 +286,7 @@ static void wbinvd(void **state)
     second.wbinvd_cpus = 1u << 0 | 1u << 1;
     second.wait = WAIT_CACHE;
     exits(VMEXIT_WBINVD);
-    assert_int_equal(vmcb.rip, CODE); /* this CPU's own is missing */
+    assert_int_equal(vmcb.rip, CODE); /* this CPU's own is still pending */
     assert_true(vcpu.wait == WAIT_CACHE && vcpu.exit_again);
     exits_again();
     assert_int_equal(vmcb.rip, CODE); /* VCPUOP_up may end the wait early */
@@ -296,14 +296,14 @@ static void wbinvd(void **state)
     exits_again();
     assert_int_equal(vmcb.rip, CODE + 2);
     assert_int_equal(vcpu.wbinvd_cpus, 0);
-    assert_int_equal(written_back[0], 2); /* for itself, and for the other */
+    assert_int_equal(written_back[0], 2); /* for this CPU, and for the other */
     assert_int_equal(second.wait, WAIT_CACHE);
     assert_int_equal(second.wbinvd_cpus, 1u << 1);
     assert_int_equal(written_back[1] + raised[1], 0);
     assert_int_equal(written_back[2], 1);
     assert_int_equal(written_back[3], 1);
     vmcb.rip = CODE;
-    exits(VMEXIT_INVD); /* is no less */
+    exits(VMEXIT_INVD); /* INVD is handled the same */
     assert_int_equal(written_back[3], 2);
 }
 
@@ -360,7 +360,7 @@ static void starts_in_long_mode(void **state)
     REFUSED_64(cr0, 0x11);
     REFUSED_64(cr0, 0x80000010); /* paging without protection */
     REFUSED_64(cr0, 0x100000000 | 0x80000011);
-    REFUSED_64(cr0, 0x80000011 | 1u << 29); /* not write-through, but cached */
+    REFUSED_64(cr0, 0x80000011 | 1u << 29); /* NW without CD */
     REFUSED_64(cr4, 0);
     REFUSED_64(cr4, CR4_PAE | CR4_UMIP);
     REFUSED_64(cr4, CR4_PAE | 1u << 12); /* LA57 */
@@ -404,7 +404,7 @@ static void assert_segment(enum hw_segment_name n, uint64_t base, uint32_t limit
     assert_int_equal(second_vmcb.segment[n].selector, 0);
 }
 
-/* What a start does not name is as after INIT. */
+/* State that a start does not set is as after INIT. */
 static void assert_rest(void)
 {
     for (unsigned int reg = 8; reg < 16; reg++)
@@ -454,7 +454,7 @@ static void all_of_a_start_in_64_bits(void **state)
     assert_segment(SEG_SS, 0, ~0u, 0xc93);
     assert_segment(SEG_TR, 0, 0x67, 0x8b);
     assert_rest();
-    c.cpu_regs.x86_64.rip = 0x00007fffffffffff; /* to the end of either half */
+    c.cpu_regs.x86_64.rip = 0x00007fffffffffff; /* up to the end of either half */
     assert_int_equal(hw_load_start(&second, &c), 0);
     c.cpu_regs.x86_64.rip = 0xffff800000000000;
     assert_int_equal(hw_load_start(&second, &c), 0);
@@ -539,7 +539,7 @@ static void starts_in_32_bits(void **state)
     REFUSED_32(cs_ar, 0xcfa);  /* another DPL than SS */
     REFUSED_32(ss_ar, 0xc90);  /* read-only */
     REFUSED_32(ss_ar, 0xc9a);  /* code */
-    REFUSED_32(ds_ar, 0xc98);  /* code that cannot be read */
+    REFUSED_32(ds_ar, 0xc98);  /* execute-only code */
     REFUSED_32(ds_ar, 0xcf2);  /* a higher DPL */
     REFUSED_32(es_ar, 0xcf2);
     REFUSED_32(es_ar, 0xc12);
@@ -548,7 +548,7 @@ static void starts_in_32_bits(void **state)
     REFUSED_32(tr_ar, 0x88); /* no segment at all */
     REFUSED_32(tr_ar, 0x8c); /* a call gate */
     c.cpu_regs.x86_32.cs_ar = 0x49a;
-    c.cpu_regs.x86_32.cs_limit = 0xfff; /* EIP is behind it */
+    c.cpu_regs.x86_32.cs_limit = 0xfff; /* EIP exceeds it */
     assert_int_equal(hw_load_start(&second, &c), -EINVAL);
     REFUSED_32(efer, EFER_LMA);
     REFUSED_32(cr4, CR4_UMIP);
@@ -570,7 +570,7 @@ static void starts_in_32_bits(void **state)
     assert_int_equal(hw_load_start(&second, &c), 0);
     c.cpu_regs.x86_32.eip = 0x4000;
     assert_int_equal(hw_load_start(&second, &c), -EINVAL);
-    c = start_32(); /* of the user's privilege; data may have more */
+    c = start_32(); /* at CPL 3 */
     c.cpu_regs.x86_32.cs_ar = 0xcfa;
     c.cpu_regs.x86_32.ss_ar = 0xcf2;
     c.cpu_regs.x86_32.ds_ar = 0xcf2;
@@ -581,10 +581,10 @@ static void starts_in_32_bits(void **state)
     assert_int_equal(hw_load_start(&second, &c), 0);
     assert_int_equal(second_vmcb.efer, EFER_SVME);
     c.cpu_regs.x86_32.cr0 &= ~0x80000000;
-    c.cpu_regs.x86_32.efer = EFER_LME | EFER_LMA; /* which is the CPU's to say */
+    c.cpu_regs.x86_32.efer = EFER_LME | EFER_LMA; /* which the CPU controls */
     assert_int_equal(hw_load_start(&second, &c), 0);
     assert_int_equal(second_vmcb.efer, EFER_LME | EFER_SVME);
-    c = start_32(); /* compatibility mode; without paging long mode only waits */
+    c = start_32(); /* compatibility mode; without paging, long mode is not active */
     c.cpu_regs.x86_32.efer = EFER_LME;
     assert_int_equal(hw_load_start(&second, &c), 0);
     assert_int_equal(second_vmcb.efer, EFER_LME | EFER_SVME);
@@ -602,7 +602,7 @@ static void contexts_of_the_tools(void **state)
 
     vmcb.cr0 = 0x11;
     vmcb.efer = EFER_SVME;
-    vcpu.hw.stepping = true; /* the core's own step over an IRET */
+    vcpu.hw.stepping = true; /* the core steps over an IRET */
     vmcb.rflags = RFLAGS_TF | RFLAGS_RESERVED;
     vcpu.xsave = &(uint8_t[512]){ 0 };
     hw_save_context(&vcpu, &c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mm/heap.c: size classes, large objects, what goes back. */
+/* mm/heap.c: size classes, large objects, return of free slabs. */
 #include "harness.h"
 #include "directmap.h"
 #include "mm/alloc.h"
@@ -104,7 +104,7 @@ static void small_objects_share_a_frame(void **state)
         p[i] = heap_alloc(16);
     assert_int_equal(free_frames(), before - 1);
     assert_int_equal(heap_used(), 4096);
-    /* a full one has room again */
+    /* a full slab has room again */
     heap_free(p[100]);
     p[100] = heap_alloc(16);
     assert_int_equal(free_frames(), before - 1);

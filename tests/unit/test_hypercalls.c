@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments of the hypercalls that guests make, and dom0's kernel: what is refused and with which
- * error, what comes back, what is left unchanged.
+ * Arguments of the hypercalls of guests and of dom0's kernel: which are refused with which error,
+ * the results, and what stays unchanged.
  */
 #include "hypercall_core.h"
 
@@ -13,7 +13,7 @@
 #include <xen/platform.h>
 #include <xen/physdev.h>
 
-/* --- what guests call --- */
+/* --- hypercalls of guests --- */
 
 static void test_version(void **state)
 {
@@ -72,11 +72,11 @@ static void test_poll(void **state)
     assert_int_equal(user->wait, WAIT_POLL);
     assert_false(user->poll_timer.armed);
     assert_int_equal(poll(2, (uint64_t)now), 0);
-    assert_int_equal(user->wait, WAIT_NONE); /* its time is over already */
+    assert_int_equal(user->wait, WAIT_NONE); /* its timeout has passed */
     assert_int_equal(poll(2, (uint64_t)now + 5), 0);
     assert_true(user->wait == WAIT_POLL && user->poll_timer.armed);
     assert_int_equal(timer_expires, now + 5);
-    block_sets_port = 1 << 5; /* the event comes between the first look and the block: not lost */
+    block_sets_port = 1 << 5; /* an event between the first check and the block is not lost */
     assert_int_equal(poll(2, (uint64_t)now + 5), 0);
     assert_true(user->wait == WAIT_NONE && !user->poll_timer.armed);
     ports[0] = 99;
@@ -127,7 +127,7 @@ static void test_vcpu_op(void **state)
     struct vcpu_set_periodic_timer p = { .period_ns = (uint64_t)MSEC(1) - 1 };
     struct vcpu second = { .d = guest, .id = 1 };
 
-    guest->vcpu[1] = &second; /* beyond max_vcpus: not there */
+    guest->vcpu[1] = &second; /* beyond max_vcpus */
     assert_int_equal(vcpu_call(user, VCPUOP_is_up, 1, &t, 0), -ENOENT);
     assert_int_equal(vcpu_call(user, VCPUOP_is_up, 1ull << 31, &t, 0), -ENOENT);
     assert_int_equal(vcpu_call(user, 14, 0, &t, 0), -ENOSYS);
@@ -148,13 +148,13 @@ static void test_vcpu_op(void **state)
     guest->max_vcpus = 2;
     guest->vcpu[1] = &second;
     second.vdev.sipi_vector = -1;
-    /* another's */
+    /* another vcpu's */
     assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 1, &t, sizeof(t)), -EINVAL);
     assert_int_equal(vcpu_call(user, VCPUOP_up, 1, &t, 0), -EINVAL); /* has no state yet */
     struct vcpu_hvm_context start = { .mode = 2 };
     assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), -EINVAL);
     start.mode = VCPU_HVM_MODE_64B;
-    second.sched.running = true; /* INIT has not taken it off its CPU yet */
+    second.sched.running = true; /* INIT has not yet removed it from its CPU */
     assert_int_equal(vcpu_call(user, VCPUOP_initialise, 1, &start, sizeof(start)), -EBUSY);
     second.sched.running = false;
     second.vdev.sipi_vector = 0;
@@ -190,11 +190,11 @@ static void test_runstate_area(void **state)
     assert_int_equal(vcpu_call(user, VCPUOP_register_runstate_memory_area, 0, &area, sizeof(area)),
                      0);
     assert_int_equal(user->runstate_va, 0x123456789000);
-    assert_int_equal(did.runstates, 1); /* it is there when the call is over */
+    assert_int_equal(did.runstates, 1); /* filled in when the call returns */
     assert_int_equal(vcpu_call(user, VCPUOP_register_runstate_memory_area, 1, &area, sizeof(area)),
                      0);
     assert_int_equal(second.runstate_va, 0x123456789000);
-    assert_int_equal(did.runstates, 1); /* another's page tables are not here */
+    assert_int_equal(did.runstates, 1); /* another vcpu's page tables are not loaded here */
     assert_int_equal(hypercall_vcpu_op(&compat), 0);
     assert_int_equal(user->runstate_va, 0x56789000);
     assert_true(user->runstate_compat);
@@ -231,7 +231,7 @@ static void test_timers(void **state)
     assert_int_equal(user->period, 0);
     assert_false(user->periodic.armed);
 
-    /* now is not past */
+    /* now is not in the past */
     assert_int_equal(vcpu_call(user, VCPUOP_set_singleshot_timer, 0, &t, sizeof(t)), 0);
     assert_true(user->singleshot.armed);
     assert_int_equal(vcpu_call(user, VCPUOP_stop_singleshot_timer, 1, &t, 0), -EINVAL);
@@ -280,7 +280,7 @@ static void test_hvm_params(void **state)
     user->info->evtchn_upcall_pending = 1;
     assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 0xf3), 0);
     assert_int_equal(guest->vdev.callback_vector, 0xf3);
-    assert_int_equal(did.upcalls, 1); /* what was pending comes the new way */
+    assert_int_equal(did.upcalls, 1); /* pending events are delivered the new way */
     assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 8),
                      -EINVAL);
     assert_int_equal(param(user, true, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 0x1f3),
@@ -299,7 +299,7 @@ static void test_upcall_vector(void **state)
     assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)),
                      0);
     u = (struct xen_hvm_evtchn_upcall_vector){ .vcpu = 1, .vector = 0xf3 };
-    guest->vcpu[1] = user; /* beyond max_vcpus: not there */
+    guest->vcpu[1] = user; /* beyond max_vcpus */
     assert_int_equal(call(hypercall_hvm_op, user, HVMOP_set_evtchn_upcall_vector, &u, sizeof(u)),
                      -ENOENT);
     u.vcpu = 0;
@@ -310,7 +310,7 @@ static void test_upcall_vector(void **state)
     assert_int_equal(call(hypercall_hvm_op, user, HVMOP_flush_tlbs, &u, sizeof(u)), -ENOSYS);
 }
 
-/* Lines of a guest, one after the other, without their ends. */
+/* Collects a guest's lines, without newlines. */
 static char words[1024];
 static size_t words_length;
 
@@ -331,7 +331,7 @@ static long print_from(gva_t text, uint64_t n)
     return harness_hypercall(hypercall_console_io, user, CONSOLEIO_write, n, text, NULL);
 }
 
-/* Longer than one line, and than what is read at once: every byte arrives, in its order. */
+/* Longer than one line, and than one read: every byte arrives in order. */
 static void test_long_text(void **state)
 {
     char *text = harness_guest(guest, 0);
@@ -347,7 +347,7 @@ static void test_long_text(void **state)
     assert_int_equal(guest->vdev.debug_length, 0);
 
     words_length = 0;
-    /* a tab is a blank; what does not print is a question mark */
+    /* a tab becomes a blank; unprintable characters become question marks */
     memcpy(text, "\t \x1f~\x7f\x80\n", 7);
     assert_int_equal(print_from(0, 7), 0);
     assert_string_equal(words, "  ?~??");
@@ -355,7 +355,7 @@ static void test_long_text(void **state)
 
     assert_int_equal(print_from(NOWHERE, 8), -EFAULT);
     assert_int_equal(print_from(NOWHERE, 0), 0);
-    assert_int_equal(print_from(NOWHERE, 1ull << 32), 0); /* 32 bits count */
+    assert_int_equal(print_from(NOWHERE, 1ull << 32), 0); /* only 32 bits count */
     no_lock_held();
 }
 
@@ -374,7 +374,7 @@ static void test_console_io(void **state)
     assert_memory_equal(serial, text, 1000);
     assert_int_equal(restarts, 3);
     assert_int_equal(did.yields, 0);
-    /* a port that is slow: nothing is lost, nothing comes twice, others run meanwhile */
+    /* a slow port: nothing is lost or repeated, and the hypercall is preemptible */
     serial_length = 0;
     serial_room = 100;
     harness_preempt_every = 0;
@@ -395,7 +395,7 @@ static void test_console_io(void **state)
                                        NULL),
                      3);
     assert_memory_equal(text, "abc", 3);
-    assert_int_equal(text[3], 0); /* the rest of what was asked for */
+    assert_int_equal(text[3], 0); /* the rest of the request */
     assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 2, BUF(2), NULL),
                      2);
     assert_int_equal(harness_hypercall(hypercall_console_io, tool, CONSOLEIO_read, 2, NOWHERE,
@@ -406,7 +406,7 @@ static void test_console_io(void **state)
     memcpy(harness_guest(guest, 0), "hi \033[2J\nrest", 12);
     assert_int_equal(harness_hypercall(hypercall_console_io, user, CONSOLEIO_write, 12, 0, NULL),
                      0);
-    assert_string_equal(harness_log, "hi ?[2J\n"); /* nothing that a terminal would obey */
+    assert_string_equal(harness_log, "hi ?[2J\n"); /* no control sequence reaches a terminal */
     assert_int_equal(guest->vdev.debug_length, 4);
     assert_int_equal(harness_hypercall(hypercall_console_io, user, 2, 1, 0, NULL), -ENOSYS);
     no_lock_held();
@@ -463,7 +463,7 @@ static void test_multicall(void **state)
     dispatch_restarts = 2;
     assert_int_equal(harness_hypercall(hypercall_multicall, tool, BUF(2), 3, 0, NULL), 0);
     assert_int_equal(e[0].result, 42);
-    assert_int_equal(e[1].result, 13); /* its progress was in its entry */
+    assert_int_equal(e[1].result, 13); /* its progress is kept in its entry */
     assert_int_equal((long)e[2].result, -EINVAL);
     assert_int_equal(did.dispatched, 4);
     assert_int_equal(harness_hypercall(hypercall_multicall, tool, NOWHERE, 1, 0, NULL), -EFAULT);
@@ -482,7 +482,7 @@ static void test_multicall(void **state)
     assert_int_equal(small[3], 1);
     assert_int_equal(small[8], 0x55);
 
-    harness_preempt_every = 1; /* between entries, too, it lets others run */
+    harness_preempt_every = 1; /* also preemptible between entries */
     did.dispatched = 0;
     e[1].op = 1;
     assert_int_equal(harness_hypercall(hypercall_multicall, tool, BUF(2), 2, 0, &restarts), 0);
@@ -490,7 +490,7 @@ static void test_multicall(void **state)
     assert_int_equal(did.dispatched, 2);
 }
 
-/* The size is the result; without a screen there is none. */
+/* Returns the size; without a screen, an error. */
 static void test_screen(void **state)
 {
     struct xen_platform_op op = { .cmd = 64, .interface_version = XENPF_INTERFACE_VERSION };
@@ -517,7 +517,7 @@ static void test_platform_and_cleave(void **state)
 
     memcpy(at(BUF(0)), &op, sizeof(op));
     assert_int_equal(harness_hypercall(hypercall_platform_op, tool, BUF(0), 0, 0, NULL), 0);
-    assert_int_equal(did.wall, 3); /* the clock, and two guests' */
+    assert_int_equal(did.wall, 3); /* the clock, and those of two guests */
     op.u.settime64.nsecs = 1000000000;
     memcpy(at(BUF(0)), &op, sizeof(op));
     assert_int_equal(harness_hypercall(hypercall_platform_op, tool, BUF(0), 0, 0, NULL), -EINVAL);
@@ -595,7 +595,7 @@ static void test_resources(void **state)
         assert_int_equal(got[0].val, 4711);
         assert_int_equal(got[1].u.ret, bad[i].error);
         assert_int_equal(got[1].val, 1);
-        assert_int_equal(got[2].val, 0); /* not looked at */
+        assert_int_equal(got[2].val, 0); /* not read */
     }
     assert_int_equal(resources(e, 0, 0, 0), 0);
     assert_int_equal(resources(e, 4, 0, BUF(1)), -EINVAL);
@@ -606,7 +606,7 @@ static void test_resources(void **state)
     no_lock_held();
 }
 
-/* --- nonsense: every number with the arguments that break things --- */
+/* --- nonsense: every number with extreme arguments --- */
 
 static void test_nonsense(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svm/inject.c, state.c and asid.c: what an entry delivers after exceptions that meet, deliveries
- * that were cut short, NMIs, and interrupts that were offered and taken or not; how an instruction
- * is skipped; and that no ASID is used a second time before a flush.
+ * svm/inject.c, state.c and asid.c: what an entry delivers after combined exceptions, interrupted
+ * deliveries, NMIs, and interrupts that were offered and taken or not. Also how an instruction is
+ * skipped, and that no ASID is reused before a flush.
  */
 #include "harness.h"
 #include "cpu.h"
@@ -45,7 +45,7 @@ void lapic_accept(struct vcpu *v, uint8_t vector) { accepted = vector; }
 void lapic_return(struct vcpu *v, uint8_t vector) { returned = vector; }
 void lapic_reset(struct vcpu *v, bool init)
 {
-    assert_true(init); /* it keeps its mode */
+    assert_true(init); /* its mode is kept */
     requested = -1;
 }
 
@@ -81,7 +81,7 @@ static int setup(void **state)
     vcpu.hw.vmcb = &vmcb;
     vcpu.info = &info;
     vcpu.vdev.sipi_vector = vcpu.offered = -1;
-    vcpu.vdev.lapic.irr[0] = 1; /* asks for the highest one, which is faked */
+    vcpu.vdev.lapic.irr[0] = 1; /* makes inject.c ask for the highest request, which is faked */
     vmcb.segment[SEG_CS].attributes = CODE_64;
     vmcb.efer = EFER_LMA;
     vmcb.rip = 0x1000;
@@ -92,7 +92,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* After an exit, and when work came up before the entry. */
+/* After an exit, and after an entry abandoned because of new work. */
 static void come_back(void)
 {
     deliver_recover(&vcpu);
@@ -134,7 +134,10 @@ static void error_codes(void **state)
     assert_int_equal(vcpu.hw.pending, exception(EXC_PF, 2));
 }
 
-/* APM vol. 2, 8.2.9: which pairs are a double fault. The others replace what came first. */
+/*
+ * APM vol. 2, 8.2.9: which pairs cause a double fault. Otherwise the second exception replaces the
+ * first.
+ */
 static void exceptions_meet(void **state)
 {
     static const unsigned int contributory[] = { 0, 10, 11, 12, 13 };
@@ -166,7 +169,7 @@ static void exceptions_meet(void **state)
     vcpu.hw.pending = exception(EXC_DF, 0);
     hw_inject_exception(&vcpu, EXC_PF, 0);
     assert_int_equal(crashes, 1);
-    /* and it stays what it was for the dump */
+    /* the double fault stays pending for the dump */
     assert_int_equal(vcpu.hw.pending, exception(EXC_DF, 0));
     vcpu.hw.pending = event(EVENT_TYPE_NMI, 2);
     hw_inject_exception(&vcpu, EXC_GP, 0);
@@ -174,7 +177,8 @@ static void exceptions_meet(void **state)
 }
 
 /*
- * A delivery that an exit cut short is made again; what the instruction at RIP raises anew is not.
+ * A delivery that an exit interrupted is repeated, except for what the instruction at RIP raises
+ * again.
  */
 static void deliveries_are_repeated(void **state)
 {
@@ -201,7 +205,7 @@ static void deliveries_are_repeated(void **state)
         assert_int_equal(vmcb.eventinj, cases[i].again ? cases[i].event : 0);
         vmcb.eventinj = 0;
     }
-    vmcb.exitintinfo = exception(EXC_PF, 6); /* and what the core raises meanwhile makes it worse */
+    vmcb.exitintinfo = exception(EXC_PF, 6); /* combined with what the core raises meanwhile */
     come_back();
     hw_inject_exception(&vcpu, EXC_GP, 0);
     assert_int_equal(vcpu.hw.pending, exception(EXC_DF, 0));
@@ -224,7 +228,7 @@ static void nmi_until_iret(void **state)
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, 0);
     come_back();
-    deliver_iret(&vcpu); /* which has not been executed yet */
+    deliver_iret(&vcpu); /* the IRET, which has not executed yet */
     assert_false(bit_test(vmcb.intercepts, VMEXIT_IRET));
     requested = VECTOR;
     inject_prepare(&vcpu);
@@ -238,7 +242,7 @@ static void nmi_until_iret(void **state)
     assert_int_equal(vmcb.dr6, 0);
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
-    turn_back(); /* no entry: it must not get lost */
+    turn_back(); /* entry abandoned: it must not get lost */
     inject_prepare(&vcpu);
     assert_int_equal(vmcb.eventinj, event(EVENT_TYPE_NMI, 2));
 }
@@ -252,7 +256,10 @@ static void step_over_iret(uint64_t raised)
     vmcb.dr6 |= DR6_SINGLE_STEP | raised;
 }
 
-/* The trap behind an NMI's IRET is the guest's, too, when it steps or has a breakpoint there. */
+/*
+ * The trap after an NMI's IRET is delivered to the guest if it single-steps or has a breakpoint
+ * there.
+ */
 static void traps_of_the_guest_behind_iret(void **state)
 {
     assert_false(deliver_stepped(&vcpu)); /* any other #DB */
@@ -260,10 +267,10 @@ static void traps_of_the_guest_behind_iret(void **state)
     step_over_iret(0);
     assert_false(deliver_stepped(&vcpu));
     assert_int_equal(vmcb.dr6, DR6_SINGLE_STEP);
-    step_over_iret(0); /* an old BS, which nobody has cleared */
+    step_over_iret(0); /* a stale BS */
     assert_true(deliver_stepped(&vcpu));
     assert_int_equal(vmcb.dr6, DR6_SINGLE_STEP);
-    vmcb.dr6 = 0xffff0ff0 | 2; /* and an old breakpoint */
+    vmcb.dr6 = 0xffff0ff0 | 2; /* and a stale breakpoint */
     step_over_iret(0);
     assert_true(deliver_stepped(&vcpu));
     step_over_iret(4);
@@ -322,26 +329,26 @@ static void interrupts_are_offered(void **state)
     assert_int_equal(returned, -1);
 }
 
-/* Taken, and the handler's frame was not there: one way or the other it comes exactly once more. */
+/* Taken, but the push of its frame faulted: either way, it is delivered exactly once more. */
 static void a_taken_interrupt_that_faults(void **state)
 {
     offer();
-    vmcb.vintr &= ~VINTR_IRQ; /* as CPUs tell it */
+    vmcb.vintr &= ~VINTR_IRQ; /* as CPUs report it */
     vmcb.exitintinfo = event(0, VECTOR);
     come_back();
     assert_int_equal(returned, -1);
     assert_int_equal(vcpu.hw.pending, event(0, VECTOR));
     vcpu.hw.pending = 0;
     offer();
-    vmcb.exitintinfo = event(EVENT_TYPE_EXCEPTION, VECTOR); /* as QEMU does */
+    vmcb.exitintinfo = event(EVENT_TYPE_EXCEPTION, VECTOR); /* as QEMU reports it */
     come_back();
     assert_int_equal(returned, VECTOR);
     assert_int_equal(vcpu.hw.pending, 0);
 }
 
 /*
- * Taken, and told as QEMU does: nobody else remembers it. An exception is one also when its number
- * is that of the offer, which stands.
+ * Taken, and reported as by QEMU: only EXITINTINFO records it. An exception with the number of the
+ * offer is still an exception, and the offer stands.
  */
 static void what_is_no_offer_is_repeated(void **state)
 {
@@ -363,7 +370,10 @@ static void what_is_no_offer_is_repeated(void **state)
     }
 }
 
-/* Nothing is taken from the local APIC while an IRET is stepped over, and so nothing goes back. */
+/*
+ * Nothing is accepted from the local APIC while an IRET is stepped over, and so nothing is
+ * returned.
+ */
 static void nothing_is_offered_while_stepping(void **state)
 {
     deliver_iret(&vcpu);
@@ -378,9 +388,7 @@ static void nothing_is_offered_while_stepping(void **state)
     assert_int_equal(returned, -1);
 }
 
-/*
- * An injected interrupt that faults again beside an offer: its place in the ISR waits for its EOI.
- */
+/* An injected interrupt that faults again next to an offer: its ISR bit stays set until its EOI. */
 static void an_interrupt_that_faults_twice(void **state)
 {
     static const uint64_t again[] = { 0x31, 0x31 | EVENT_TYPE_EXCEPTION << 8, VECTOR };
@@ -395,7 +403,7 @@ static void an_interrupt_that_faults_twice(void **state)
     }
 }
 
-/* What the local APIC has goes first, if it can: behind its handler comes an exit. */
+/* An interrupt of the local APIC goes first, if it can: an exit follows its handler. */
 static void the_callback_and_the_apic(void **state)
 {
     static const uint8_t callbacks[] = { 0x20, 0xf3 };
@@ -440,7 +448,9 @@ static void task_priority(void **state)
     assert_int_equal(vcpu.vdev.lapic.tpr, 0x90);
 }
 
-/* STI; HLT: the handler returns to behind the HLT, or the guest would sleep after what woke it. */
+/*
+ * STI; HLT: the handler returns after the HLT. Otherwise the guest would sleep after its wake-up.
+ */
 static void halt_in_a_shadow(void **state)
 {
     vmcb.interrupt_shadow = 1;
@@ -458,16 +468,16 @@ static void halt_in_a_shadow(void **state)
     assert_int_equal(vmcb.rip, 0x1001);
     assert_int_equal(vmcb.interrupt_shadow, 1);
     opcode = HLT;
-    vmcb.rflags &= ~RFLAGS_IF; /* MOV SS; HLT: it will not be taken behind the shadow either */
+    vmcb.rflags &= ~RFLAGS_IF; /* MOV SS; HLT: not taken after the shadow either */
     offer();
     assert_int_equal(vmcb.rip, 0x1001);
     vmcb.rflags |= RFLAGS_IF;
-    vmcb.interrupt_shadow = 0; /* a HLT that has not been reached */
+    vmcb.interrupt_shadow = 0; /* a HLT not reached yet */
     offer();
     assert_int_equal(vmcb.rip, 0x1001);
 }
 
-/* Bit 1 of the shadow's field is another thing (APM vol. 2, 15.21.5). */
+/* Bit 1 of the interrupt shadow field has another meaning (APM vol. 2, 15.21.5). */
 static void when_a_guest_takes_interrupts(void **state)
 {
     for (unsigned int shadow = 0; shadow < 4; shadow++)
@@ -509,16 +519,13 @@ static uint64_t get_msr(uint32_t msr)
     return val;
 }
 
-/*
- * APM vol. 2, 15.23: what DEBUGCTL records and stops at is switched at entries, for those who use
- * it.
- */
+/* APM vol. 2, 15.23: DEBUGCTL and its records are switched at entries for guests that use them. */
 static void debug_control(void **state)
 {
     assert_int_equal(hw_set_msr(&vcpu, MSR_DEBUGCTL, 1ull << 6), -EINVAL);
     assert_int_equal(hw_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
     assert_int_equal(get_msr(MSR_DEBUGCTL), DEBUGCTL_BTF);
-    assert_int_equal(vmcb.lbr_control, 0); /* this CPU cannot */
+    assert_int_equal(vmcb.lbr_control, 0); /* this CPU lacks it */
     cpu_features.lbr_virtualization = true;
     assert_int_equal(hw_set_msr(&vcpu, MSR_DEBUGCTL, DEBUGCTL_BTF), 0);
     assert_int_equal(vmcb.lbr_control, LBR_VIRTUALIZATION);
@@ -527,14 +534,14 @@ static void debug_control(void **state)
     cpu_features.lbr_virtualization = false;
     vmcb.last_branch[3] = 7;
     assert_int_equal(get_msr(MSR_LAST_BRANCH + 3), 7);
-    assert_int_equal(hw_set_msr(&vcpu, MSR_LAST_BRANCH + 3, 0), -EINVAL); /* the CPU's to write */
-    assert_int_equal(hw_set_msr(&vcpu, MSR_TSC_AUX, 0), -EINVAL); /* not the control block's */
+    assert_int_equal(hw_set_msr(&vcpu, MSR_LAST_BRANCH + 3, 0), -EINVAL); /* read-only */
+    assert_int_equal(hw_set_msr(&vcpu, MSR_TSC_AUX, 0), -EINVAL); /* not in the control block */
     assert_int_equal(hw_get_msr(&vcpu, MSR_TSC_AUX, &(uint64_t){ 0 }), -EINVAL);
     assert_int_equal(hw_get_msr(&vcpu, MSR_LAST_BRANCH - 1, &(uint64_t){ 0 }), -EINVAL);
     assert_int_equal(hw_get_msr(&vcpu, MSR_LAST_BRANCH + 4, &(uint64_t){ 0 }), -EINVAL);
 }
 
-/* APM vol. 2, 3.1.3 and 5.5.1, and what the domain's CPUID says (the fake above). */
+/* APM vol. 2, 3.1.3 and 5.5.1, and the domain's CPUID (the fake above). */
 static void control_register_4(void **state)
 {
     vmcb.cr4 = CR4_PAE;
@@ -543,7 +550,7 @@ static void control_register_4(void **state)
         if (!(cpuid_guest_cr4_mask(&domain) >> bit & 1))
             assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | 1ull << bit), -EINVAL);
     assert_int_equal(hw_set_cr4(&vcpu, CR4_PGE), -EINVAL);             /* long mode needs PAE */
-    assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE), -EINVAL); /* CR3 has a PCID already */
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE), -EINVAL); /* CR3 already has a PCID */
     assert_int_equal(vmcb.cr4, CR4_PAE);
     assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_TSD), 0);
     assert_int_equal(vcpu.hw.flush_seen, 0);
@@ -555,7 +562,7 @@ static void control_register_4(void **state)
     assert_int_equal(hw_set_cr4(&vcpu, CR4_PAE | CR4_PCIDE | CR4_TSD), 0);
     assert_int_equal(vmcb.cr4, CR4_PAE | CR4_PCIDE | CR4_TSD);
     vmcb.efer = vmcb.cr4 = vmcb.cr3 = 0;
-    assert_int_equal(hw_set_cr4(&vcpu, CR4_PCIDE), -EINVAL); /* not outside of long mode */
+    assert_int_equal(hw_set_cr4(&vcpu, CR4_PCIDE), -EINVAL); /* not outside long mode */
     assert_int_equal(hw_set_cr4(&vcpu, 0), 0);
 }
 
@@ -567,7 +574,7 @@ static struct {
 } tagged[2][ASIDS];
 static unsigned int full_flushes;
 
-/* An entry on one of two CPUs: what is in its TLB under the ASID must be this vcpu's own. */
+/* An entry on one of two CPUs: its TLB may hold only this vcpu's translations under the ASID. */
 static void enter(unsigned int cpu, struct vcpu *v)
 {
     struct cpu *c = &cpus[cpu];
@@ -605,10 +612,10 @@ static void no_asid_is_used_again(void **state)
             flush_domain(seed & 1u << 20 ? &domain : &other);
         enter(seed >> 24 & 1, &vcpus[(seed >> 16) % 3]);
     }
-    assert_int_equal(kicks, 0); /* nobody was in a guest */
+    assert_int_equal(kicks, 0); /* no CPU was in a guest */
 }
 
-/* So many entries on CPU 0, one vcpu after the other. */
+/* Counts flushes in a number of entries on CPU 0, one vcpu after another. */
 static unsigned int flushes_of(struct vcpu vcpus[], unsigned int from, unsigned int to)
 {
     unsigned int before = full_flushes;
@@ -619,8 +626,7 @@ static unsigned int flushes_of(struct vcpu vcpus[], unsigned int from, unsigned 
 }
 
 /*
- * A flush costs all guests what they have in the TLB: entries alone need none, and each ASID is
- * used once.
+ * A flush costs all guests their TLB entries: entries alone need none, and each ASID is used once.
  */
 static void the_tlb_is_flushed_when_asids_have_run_out(void **state)
 {
@@ -640,7 +646,7 @@ static void the_tlb_is_flushed_when_asids_have_run_out(void **state)
     for (unsigned int i = 0; i < 100; i++)
         assert_int_equal(flushes_of(vcpus, 0, ASIDS - 1), 0);
     assert_int_equal(flushes_of(vcpus, ASIDS - 1, ASIDS), 1);
-    assert_int_equal(flushes_of(vcpus, 0, ASIDS - 2), 0); /* the others get what is left */
+    assert_int_equal(flushes_of(vcpus, 0, ASIDS - 2), 0); /* the others get the remaining ASIDs */
     assert_int_equal(flushes_of(vcpus, ASIDS - 1, ASIDS), 0);
     assert_int_equal(flushes_of(vcpus, ASIDS - 2, ASIDS - 1), 1);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0/ioapic.c: what dom0 writes into its entries reaches the host's only as the core's own
- * vectors on CPUs that are on line; an edge and a level line from the host to dom0 and back; lines
- * that dom0 cannot have; and no register access that could go wrong.
+ * dom0/ioapic.c: dom0's entries reach the host's I/O APIC only as the core's own vectors on online
+ * CPUs; edge and level lines from the host to dom0 and back; lines withheld from dom0; safety of
+ * all register accesses.
  */
 #include "harness.h"
 #include "cpu/irq.h"
@@ -157,7 +157,7 @@ static void registers(void **state)
         assert_int_equal(get(0x10 + 2 * pin), MASKED);
     put(0x12, 0xffffffff);
     put(0x13, 0xffffffff);
-    assert_int_equal(get(0x12), 0x1afff); /* delivery status and Remote IRR are not dom0's to set */
+    assert_int_equal(get(0x12), 0x1afff); /* delivery status and Remote IRR are read-only */
     assert_int_equal(get(0x13), 0xff000000);
     for (uint32_t reg = 0x40; reg < 0x100; reg++) {
         put(reg, 0xffffffff);
@@ -186,13 +186,13 @@ static void host_entry_follows(void **state)
     put_entry(1, 0, 0x31);
     assert_false(routes[1].level || routes[1].active_low || routes[1].masked);
     assert_int_equal(routes[1].apic_id, 10);
-    put_entry(1, 0x55, 0x31); /* nobody has that id: some CPU takes it */
+    put_entry(1, 0x55, 0x31); /* no CPU has that id: some CPU is chosen */
     assert_int_equal(routes[1].apic_id, 10);
     v[0]->sched.cpu = 7;
-    put_entry(1, 0, 0x32); /* a CPU that is not there */
+    put_entry(1, 0, 0x32); /* a CPU that does not exist */
     assert_int_equal(routes[1].apic_id, 10);
     cpus[1].apic_id = 0x10b;
-    put_entry(9, 2, 0x62); /* an id that an entry has no room for */
+    put_entry(9, 2, 0x62); /* an id that does not fit into an entry */
     assert_int_equal(routes[9].apic_id, 10);
 }
 
@@ -226,7 +226,7 @@ static void level(void **state)
     assert_int_equal(delivered.n, 1);
     assert_true(delivered.level && routes[10].masked && !routes[11].masked);
     assert_int_equal(get(0x10 + 20), 0x41 | LEVEL | REMOTE_IRR);
-    fire(10); /* one more from the host before it saw the mask: dropped */
+    fire(10); /* one more from the host before the mask takes effect: dropped */
     assert_int_equal(delivered.n, 1);
     d->vdev.level_eoi(d, 0x42);
     assert_true(routes[10].masked);
@@ -246,7 +246,7 @@ static void level(void **state)
     bus_memory_write(v[0], IOAPIC + 0x40, 4, 0x41); /* the EOI register */
     assert_false(routes[10].masked);
     fire(10);
-    put(0x10 + 20, 0x41 | MASKED); /* the old way to acknowledge: to edge and back */
+    put(0x10 + 20, 0x41 | MASKED); /* acknowledged the old way: to edge and back */
     put(0x10 + 20, 0x41 | LEVEL);
     assert_false(routes[10].masked);
     fire(10);
@@ -263,7 +263,7 @@ static void locks(void **state)
     assert_takes(LOCK_VDEV, 1, fire(1));
 }
 
-/* The register that selects can be read, too; where there is nothing, there are zeros. */
+/* The select register can be read too; unused registers read as zero. */
 static void what_can_be_read(void **state)
 {
     (void)state;
@@ -290,7 +290,7 @@ static void lines_of_the_core(void **state)
 static void few_host_lines(void **state)
 {
     (void)state;
-    put_entry(20, 0, 0x50 | LEVEL); /* stored; the fakes would notice more */
+    put_entry(20, 0, 0x50 | LEVEL); /* stored only; the fakes would detect more */
     assert_int_equal(get(0x10 + 40), 0x50 | LEVEL);
     assert_null(handlers[VECTOR_GSI_FIRST + 20]);
 }

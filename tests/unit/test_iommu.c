@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform/iommu.c: an IOMMU that firmware left on is switched off, what it writes to memory before
- * itself; a table that lies leads to no access but to what can be registers.
+ * platform/iommu.c: an IOMMU that firmware left on is switched off, after its engines that write to
+ * memory. A wrong table leads to no access except to possible registers.
  */
 #include "harness.h"
 #include "cpu/features.h"
@@ -15,7 +15,7 @@
 #define BASE 0xfd200000ull
 #define CONTROL 0x18u
 #define STATUS 0x2020u
-#define ON 0x30003009001ull /* on, with commands, and bits that are nothing of ours */
+#define ON 0x30003009001ull /* on, with command processing, and bits that must be kept */
 #define LOGS 0x3000600cull
 
 static struct acpi_header *ivrs;
@@ -51,7 +51,7 @@ static uint8_t *window(paddr_t page)
     return NULL;
 }
 
-/* The engines run on for a while; only then may it be switched off. */
+/* The engines keep running for a while; only then may it be switched off. */
 static void on_write(const volatile void *p)
 {
     uint64_t *control = &registers[0][CONTROL / 8];
@@ -107,7 +107,7 @@ static void switched_off(void **state)
     block(0x10, 0x44, BASE);
     block(0x11, 0x48, BASE); /* the same one again */
     block(0x40, 0x48, BASE);
-    block(0x20, 0x20, 0x1000);        /* memory that it shall reach, no IOMMU */
+    block(0x20, 0x20, 0x1000);        /* a memory definition, not an IOMMU */
     block(0x11, 40, BASE + 0x100000); /* this one is off */
     iommu_off();
     assert_int_equal(writes, 2);
@@ -117,7 +117,7 @@ static void switched_off(void **state)
     assert_int_equal(registers[1][CONTROL / 8], 0);
 }
 
-/* Firmware lists one in up to three ways; none of them may be missed. */
+/* Firmware lists an IOMMU in up to three block types, all of which count. */
 static void each_type_of_block(void **state)
 {
     for (unsigned int type = 0; type < 256; type++) {
@@ -147,7 +147,7 @@ static void nonsense(void **state)
     (void)state;
     ivrs->length = 36;
     iommu_off();
-    for (uint16_t length = 0; length < 4; length++) { /* no block is so short */
+    for (uint16_t length = 0; length < 4; length++) { /* too short for a block */
         ivrs->length = 48;
         block(0x10, length, BASE);
         iommu_off();
@@ -160,7 +160,7 @@ static void nonsense(void **state)
     iommu_off();
     assert_int_equal(windows, 0);
     ivrs->length = 48;
-    block(0x10, 0xffff, BASE + 4); /* behind its end */
+    block(0x10, 0xffff, BASE + 4); /* beyond its end */
     ivrs->length = 48 + 12;        /* cut off in the middle of the base address */
     iommu_off();
     free(ivrs);

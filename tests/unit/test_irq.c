@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/irq.c: each CPU has its own vectors for messages, hundreds in all; an interrupt reaches the
- * one who had the vector when it was sent, however late it comes.
+ * cpu/irq.c: each CPU has its own vectors for messages, hundreds in all. An interrupt reaches the
+ * owner of the vector at the time it was sent, however late it arrives.
  */
 #include "harness.h"
 #include "cpu/apic.h"
@@ -89,7 +89,7 @@ static void a_vector_that_is_given_back_is_free(void **state)
     assert_takes(LOCK_HW, 1, irq_free_vector(v));
     assert_int_equal(raised, 2);
     assert_takes(LOCK_HW, 1, assert_int_equal(irq_alloc_vector(1, others, NULL).vector, 0));
-    assert_takes(LOCK_HW, 1, softirqs(1)); /* CPU 1 had not looked yet */
+    assert_takes(LOCK_HW, 1, softirqs(1)); /* CPU 1 has not checked yet */
     assert_int_equal(must_alloc(1, message, &arrived[1]).vector, v.vector);
     fire(v);
     assert_int_equal(arrived[0], 0);
@@ -97,7 +97,10 @@ static void a_vector_that_is_given_back_is_free(void **state)
     assert_int_equal(raised, 0);
 }
 
-/* Sent before, arrived after: the old owner's, and nobody gets the vector meanwhile. */
+/*
+ * Sent before the release, arrived after: delivered to the old owner. The vector is not reused
+ * meanwhile.
+ */
 static void a_late_interrupt_is_its_senders(void **state)
 {
     struct irq_vector v = must_alloc(2, message, &arrived[0]), next;
@@ -114,7 +117,7 @@ static void a_late_interrupt_is_its_senders(void **state)
     assert_int_equal(must_alloc(2, others, NULL).vector, v.vector);
 }
 
-/* The release looks at its own CPU's vectors only: it cannot see the requests of others. */
+/* The release checks only its own CPU's vectors: it cannot see other CPUs' requests. */
 static void each_cpu_releases_its_own(void **state)
 {
     struct irq_vector a = must_alloc(0, message, &arrived[0]),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/lapic.c: priorities, both faces with what they must refuse, what reset, INIT and switching
- * off leave, saving and loading.
+ * vdev/lapic.c: priorities; xAPIC and x2APIC access with refusals; the state after reset, INIT and
+ * disabling; saving and loading.
  */
 #include "lapic_model.h"
 #include "lib/log.h"
@@ -30,7 +30,7 @@ static void priorities(void **state)
     lapic_set_irq(v[0], 0x31, false);
     lapic_set_irq(v[0], 0x45, false);
     assert_int_equal(kicks[0], 2);
-    lapic_set_irq(v[0], 0x45, false); /* still pending: nobody needs to be told again */
+    lapic_set_irq(v[0], 0x45, false); /* still pending: no new kick */
     assert_int_equal(kicks[0], 2);
     assert_int_equal(lapic_highest_pending(v[0]), 0x45);
     lapic_accept(v[0], 0x45);
@@ -48,7 +48,7 @@ static void priorities(void **state)
     assert_true(take(v[0], 0x4f));
     write_msr(v[0], MSR_TPR, 0x30);
     assert_int_equal(lapic_highest_pending(v[0]), -1);
-    /* offered all the same: the CPU knows its TPR */
+    /* still offered: the CPU checks its TPR */
     assert_int_equal(lapic_highest_request(v[0]), 0x31);
     write_msr(v[0], MSR_TPR, 0x2f);
     assert_true(take(v[0], 0x31));
@@ -56,7 +56,7 @@ static void priorities(void **state)
     assert_int_equal(read_msr(v[0], 0x80a), 0x2f);
 }
 
-/* A vector that is requested again while the guest already handles it must come a second time. */
+/* A vector requested again while the guest handles it must be delivered again. */
 static void offered(void **state)
 {
     lapic_set_irq(v[0], 0x45, false);
@@ -66,7 +66,7 @@ static void offered(void **state)
     write_msr(v[0], MSR_EOI, 0);
     assert_int_equal(lapic_highest_pending(v[0]), 0x45);
     lapic_accept(v[0], 0x45);
-    lapic_return(v[0], 0x45); /* not taken: as before the offer */
+    lapic_return(v[0], 0x45); /* not taken: state as before the offer */
     assert_true(take(v[0], 0x45));
     assert_int_equal(lapic_highest_pending(v[0]), -1);
 }
@@ -89,7 +89,7 @@ static void disabled_by_software(void **state)
 {
     write_msr(v[0], MSR_LVT_TIMER, 0x40);
     write_msr(v[0], MSR_SVR, 0xff);
-    assert_int_equal(read_msr(v[0], MSR_LVT_TIMER), 0x10040); /* masks what is local */
+    assert_int_equal(read_msr(v[0], MSR_LVT_TIMER), 0x10040); /* masks the LVT */
     write_msr(v[0], MSR_LVT_TIMER, 0x41);
     assert_int_equal(read_msr(v[0], MSR_LVT_TIMER), 0x10041);
     lapic_set_irq(v[0], 0x50, false);
@@ -104,10 +104,7 @@ static void disabled_by_software(void **state)
     assert_int_equal(lapic_highest_pending(v[0]), 0x50);
 }
 
-/*
- * The upcall for events is raised only once by who raises it: enabling must find what INIT threw
- * away.
- */
+/* The upcall for events is raised only once. Enabling the APIC must restore what INIT discarded. */
 static void upcall_survives_init(void **state)
 {
     v[1]->vdev.upcall_vector = 0xf3;
@@ -147,13 +144,13 @@ static void base_transitions(void **state)
     assert_int_equal(lapic_msr_write(v[1], MSR_BASE, BASE | ENABLE | 1), -EFAULT);
     write_msr(v[1], MSR_BASE, BASE);
     write_msr(v[1], MSR_BASE, BASE | ENABLE | BSP);
-    assert_int_equal(read_msr(v[1], MSR_BASE), BASE | ENABLE); /* nobody becomes the boot CPU */
+    assert_int_equal(read_msr(v[1], MSR_BASE), BASE | ENABLE); /* BSP cannot be set */
     /* xAPIC mode: no MSRs */
     assert_int_equal(lapic_msr_read(v[1], 0x802, &(uint64_t){ 0 }), -EFAULT);
     assert_int_equal(lapic_msr_write(v[1], MSR_TPR, 0), -EFAULT);
 }
 
-/* An APIC that was switched off forgets all, also what it was about to deliver. */
+/* A disabled APIC loses its state, also what it was about to deliver. */
 static void switched_off_and_on(void **state)
 {
     write_msr(v[1], MSR_TPR, 0x20);
@@ -220,16 +217,16 @@ static void page_accesses(void **state)
 {
     lapic_mmio_write(v[0], 0x80, 0x1ff);
     assert_int_equal(lapic_mmio_read(v[0], 0x80), 0xff);
-    lapic_mmio_write(v[0], 0x20, 0x7000000); /* the id stays */
+    lapic_mmio_write(v[0], 0x20, 0x7000000); /* the id is read-only */
     assert_int_equal(lapic_mmio_read(v[0], 0x20), 0);
-    for (uint32_t offset = 0; offset < 0x1000; offset++) { /* nothing here may go wrong */
+    for (uint32_t offset = 0; offset < 0x1000; offset++) { /* no access may do harm */
         lapic_mmio_read(v[0], offset);
         lapic_mmio_write(v[0], offset, 0xffffffff);
     }
     lapic_mmio_write(v[0], 0x280, 0);
     assert_true(lapic_mmio_read(v[0], 0x280) & 1u << 7); /* illegal register */
     lapic_mmio_write(v[0], 0x320, 0x31);
-    lapic_mmio_write(v[0], 0x324, 0x32); /* none is there */
+    lapic_mmio_write(v[0], 0x324, 0x32); /* no such register */
     assert_int_equal(lapic_mmio_read(v[0], 0x320) & 0xff, 0x31);
 }
 
@@ -263,7 +260,7 @@ static void saved_and_loaded(void **state)
     assert_int_equal(lapic_load(v[1], &hw, NULL), -EINVAL);
 }
 
-/* A hostile record: nothing that a guest could not have brought about itself. */
+/* A hostile record: results in no state that a guest could not reach itself. */
 static void loaded_rubbish(void **state)
 {
     const struct lapic *l = &v[1]->vdev.lapic;

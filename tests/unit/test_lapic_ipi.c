@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * vdev/lapic.c: messages between vcpus, in all forms of destinations, and what is wrong with some.
- */
+/* vdev/lapic.c: IPIs between vcpus, with all forms of destinations and errors. */
 #include "lapic_model.h"
 
 static unsigned int eois;
@@ -18,7 +16,7 @@ static void x2apic_destinations(void **state)
 {
     write_msr(v[0], MSR_ICR, 4ull << 32 | 0x50);
     assert_int_equal(who(0x50), 1u << 2);
-    write_msr(v[0], MSR_ICR, 3ull << 32 | 0x50); /* odd ids, ids behind the last: nobody */
+    write_msr(v[0], MSR_ICR, 3ull << 32 | 0x50); /* odd ids, ids beyond the last: no target */
     write_msr(v[0], MSR_ICR, 8ull << 32 | 0x50);
     write_msr(v[0], MSR_ICR, 0xffull << 32 | 0x50); /* not the broadcast of x2APIC */
     assert_int_equal(who(0x50), 0);
@@ -42,7 +40,7 @@ static void x2apic_destinations(void **state)
     assert_int_equal(read_msr(v[0], MSR_ICR), 4ull << 32 | 0x50);
 }
 
-/* Sixteen ids a cluster, each the bit of its place there; and so says LDR. */
+/* Sixteen ids per cluster, each with one bit, as in LDR. */
 static void x2apic_clusters(void **state)
 {
     static const uint32_t ids[VCPUS] = { 0x0, 0xe, 0x10, 0x1e };
@@ -65,8 +63,8 @@ static void x2apic_clusters(void **state)
 }
 
 /*
- * 255 means all in eight bits, as a page or a device has them; in 32 bits it is a number that
- * nobody has.
+ * 255 means all in an 8-bit destination, as of xAPIC or a device. As a 32-bit destination it is an
+ * unused id.
  */
 static void id_255(void **state)
 {
@@ -145,23 +143,23 @@ static uint64_t latched_errors(void)
 
 static void errors(void **state)
 {
-    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f); /* vectors below 16 do not exist */
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f); /* vectors below 16 are invalid */
     assert_int_equal(irr(1), 0);
     assert_int_equal(read_msr(v[0], MSR_ESR), 0);
     assert_int_equal(latched_errors(), 1u << 5);
     assert_int_equal(latched_errors(), 0);
-    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x10); /* the first that does */
+    write_msr(v[0], MSR_ICR, 2ull << 32 | 0x10); /* the first valid one */
     assert_int_equal(who(0x10), 1u << 1);
     assert_int_equal(latched_errors(), 0);
     write_msr(v[0], MSR_LVT_ERROR, 0xfe);
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
     assert_int_equal(who(0xfe), 1);
-    write_msr(v[0], MSR_LVT_ERROR, 5); /* an error vector that is an error itself */
+    write_msr(v[0], MSR_LVT_ERROR, 5); /* an error vector that is invalid itself */
     write_msr(v[0], MSR_ESR, 0);
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
     assert_int_equal(irr(0), 0);
     assert_int_equal(latched_errors(), 1u << 5 | 1u << 6);
-    /* nobody is told, so nothing is wrong with it */
+    /* not delivered, so not an error */
     write_msr(v[0], MSR_LVT_ERROR, LVT_MASKED | 5);
     write_msr(v[0], MSR_ICR, 2ull << 32 | 0x0f);
     assert_int_equal(latched_errors(), 1u << 5);

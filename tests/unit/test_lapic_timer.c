@@ -27,13 +27,13 @@ static void one_shot_timer(void **state)
     write_msr(v[0], MSR_INITIAL, 0);
     advance(v[0], 1000000);
     assert_int_equal(irr(0), 0);
-    write_msr(v[0], MSR_LVT_TIMER, 0x10040); /* masked: counts, says nothing */
+    write_msr(v[0], MSR_LVT_TIMER, 0x10040); /* masked: counts without interrupts */
     write_msr(v[0], MSR_INITIAL, 10);
     advance(v[0], 1000000);
     assert_int_equal(irr(0), 0);
 }
 
-/* A divisor is no message, whatever vectors have its number. */
+/* The divide register is read back, whatever vector has the same number. */
 static void divisors_are_read_back(void **state)
 {
     for (uint32_t divisor = 0; divisor < 16; divisor++) {
@@ -64,7 +64,7 @@ static void periodic_timer(void **state)
         assert_true(take(v[0], 0x40));
         assert_int_equal(read_msr(v[0], MSR_CURRENT), 100000);
     }
-    advance(v[0], 300000); /* taken late: the next one comes in its time all the same */
+    advance(v[0], 300000); /* taken late: the next one still comes on time */
     write_msr(v[0], MSR_INITIAL, 100000);
     for (int i = 0; i < 10; i++) {
         advance(v[0], 1000000 + (i ? -1 : 0) * 250000);
@@ -72,17 +72,17 @@ static void periodic_timer(void **state)
         assert_true(take(v[0], 0x40));
         assert_int_equal(read_msr(v[0], MSR_CURRENT), 75000);
     }
-    write_msr(v[0], MSR_INITIAL, 1); /* 100 million a second are not to be had */
+    write_msr(v[0], MSR_INITIAL, 1); /* 100 million per second are not possible */
     assert_true(v[0]->vdev.lapic.timer.expires - now >= 50000);
-    write_msr(v[0], MSR_LVT_TIMER, 0x40); /* another mode stops it */
+    write_msr(v[0], MSR_LVT_TIMER, 0x40); /* a change of mode stops it */
     assert_false(v[0]->vdev.lapic.timer.armed);
-    v[0]->vdev.lapic.timer.fn(v[0]); /* it was expiring, on another CPU */
+    v[0]->vdev.lapic.timer.fn(v[0]); /* was expiring on another CPU */
     assert_true(take(v[0], 0x40));
     assert_false(v[0]->vdev.lapic.timer.armed);
 }
 
 /*
- * Whatever nobody would see takes no time of the core's; the count goes on, and so does the beat.
+ * Expiries that the guest cannot see cost no host timer; the count continues, with the same phase.
  */
 static void periodic_timer_that_nobody_hears(void **state)
 {
@@ -100,7 +100,7 @@ static void periodic_timer_that_nobody_hears(void **state)
     advance(v[0], 1);
     assert_int_equal(expiries, 1);
 
-    advance(v[0], SEC(1)); /* pending: it sleeps, is paused, or does not listen */
+    advance(v[0], SEC(1)); /* pending: the vcpu sleeps, is paused, or has interrupts off */
     lapic_timer_resume(v[0]);
     assert_false(v[0]->vdev.lapic.timer.armed);
     assert_int_equal(expiries, 1);
@@ -108,7 +108,7 @@ static void periodic_timer_that_nobody_hears(void **state)
     advance(v[0], 1000000);
     assert_int_equal(expiries, 2);
     assert_true(take(v[0], 0x40));
-    lapic_set_irq(v[0], 0x40, false); /* the same vector by another way */
+    lapic_set_irq(v[0], 0x40, false); /* the same vector from another source */
     advance(v[0], SEC(1));
     assert_int_equal(expiries, 3);
     lapic_accept(v[0], 0x40);
@@ -119,7 +119,7 @@ static void periodic_timer_that_nobody_hears(void **state)
     write_msr(v[0], MSR_SVR, 0xff); /* switched off: masked */
     advance(v[0], SEC(1));
     assert_in_range(expiries, 5, 6);
-    start_periodic(0x05, 1); /* a vector that does not exist */
+    start_periodic(0x05, 1); /* an invalid vector */
     write_msr(v[0], MSR_SVR, 0x1ff);
     write_msr(v[0], MSR_LVT_TIMER, 0x20005);
     advance(v[0], SEC(1));

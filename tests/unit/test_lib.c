@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lib/ and boot/: formatting, strings, the command line, and the memory map as platform/boot_info.c
- * builds it. The functions that the C library has too are linked under the names core_...
+ * builds it. Functions that also exist in the C library are linked as core_...
  */
 #include "harness.h"
 #include "boot/multiboot.h"
@@ -191,7 +191,7 @@ static void memory_map_is_sorted_and_ram_loses(void **state)
             end = start + 1 + (seed >> 8) % (MAP_PAGES - start);
             type = kinds[(seed >> 24) % ARRAY_SIZE(kinds)];
             boot_info_add_range((paddr_t)start << PAGE_SHIFT, (paddr_t)end << PAGE_SHIFT, type);
-            /* nothing */
+            /* empty range */
             boot_info_add_range((paddr_t)end << PAGE_SHIFT, (paddr_t)start << PAGE_SHIFT, 77);
             for (uint32_t page = start; page < end; page++)
                 if (types[page] == 0 || types[page] == BOOT_RAM)
@@ -215,7 +215,7 @@ static void hundreds_of_ranges(void **state)
     assert_int_equal(boot_info.ranges, 600);
     assert_int_equal(memory_map_for_dom0(map, ARRAY_SIZE(map)), 310);
     assert_int_equal(map[1].type, BOOT_UNUSABLE);
-    assert_int_equal(map[20].addr, 30 << PAGE_SHIFT); /* RAM and core are one to dom0 */
+    assert_int_equal(map[20].addr, 30 << PAGE_SHIFT); /* dom0 sees RAM and core as one type */
     assert_int_equal(map[20].size, 2 << PAGE_SHIFT);
     assert_int_equal(map[309].addr, 897 << PAGE_SHIFT);
     map[127].type = 99;
@@ -235,7 +235,7 @@ static void pages_come_from_the_top(void **state)
     boot_info = (struct boot_info){ 0 };
     boot_info_add_range(0, 0x9f000, BOOT_RAM);
     boot_info_add_range(0x100000, 0x102000, BOOT_RAM);
-    /* the first page tables do not reach it */
+    /* beyond the first page tables */
     boot_info_add_range(0x100000000, 0x140000000, BOOT_RAM);
     *(uint8_t *)paddr_to_virt(0x101000) = 1;
     assert_int_equal(memory_page(), 0x101000);
@@ -289,7 +289,7 @@ static void multiboot2_is_read(void **state)
     information = paddr_to_virt(0x1000);
     at = add_tag(information + 2, 1, "dom0_mem=1G loglvl=all", 23);
     at = add_tag(at, 3, &module[0], sizeof(module[0]));
-    at = add_tag(at, 9, "", 1); /* not one of ours */
+    at = add_tag(at, 9, "", 1); /* an unknown tag */
     at = add_tag(at, 3, &module[1], sizeof(module[1]));
     at = add_tag(at, 6, &map, sizeof(map));
     at = add_tag(at, 8, &screen, sizeof(screen));
@@ -319,7 +319,7 @@ static void multiboot2_is_read(void **state)
     assert_int_equal(boot_info.screen.u.vesa_lfb.rsvd_size, 8);
 }
 
-/* Longer entries of a later version; and what would never end, or lies beyond the end. */
+/* Longer entries of a later version; tags of size zero, or past the end. */
 static void odd_tags(void **state)
 {
     static const uint32_t map[] = { 32, 1,        0x100000, 0,        0x100000, 0, 1, 0, 9,
@@ -344,7 +344,7 @@ static void odd_tags(void **state)
     assert_panics(multiboot_parse(0x36d76289, 0x1000));
 }
 
-/* Of a screen of text, and of none that dom0's kernel knows. */
+/* A text screen, and a type that dom0's kernel does not know. */
 static void other_screens(void **state)
 {
     static const uint8_t kinds[] = { 0, 2, 3 };
@@ -368,7 +368,7 @@ static void other_screens(void **state)
     }
 }
 
-/* What a PVH loader leaves at 0x1000, with one module; the test changes it. */
+/* The start info of a PVH loader at 0x1000, with one module, for the test to change. */
 static struct hvm_start_info *new_start_info(paddr_t module, uint64_t size)
 {
     static const struct hvm_memmap_table_entry map[] = {
@@ -416,14 +416,14 @@ static void start_info_is_read(void **state)
     assert_int_equal(boot_info.range[1].end, 0x1000000);
     assert_int_equal(boot_info.range[2].type, BOOT_ACPI);
 
-    /* no texts at all */
+    /* no strings at all */
     info = new_start_info(0x10000, 0x1001);
     info->cmdline_paddr = ((struct hvm_modlist_entry *)paddr_to_virt(0x2800))->cmdline_paddr = 0;
     multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000);
     assert_string_equal(boot_info.cmdline, "");
     assert_string_equal(boot_info.module[0].args, "");
 
-    /* one without a memory map, none at all, and another loader */
+    /* without a memory map, without start info, and from another loader */
     new_start_info(0x10000, 0x1001)->version = 0;
     assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
     new_start_info(0x10000, 0x1001)->magic = 0;
@@ -435,7 +435,7 @@ static void start_info_is_read(void **state)
 }
 
 #define BUNDLE 0x10000
-#define PART_SIZE 2040 /* of its description; the first one is behind 16 bytes of magic */
+#define PART_SIZE 2040 /* of a part's description; the first follows 16 bytes of magic */
 
 /* A bundle of two parts of those sizes, with arguments "k" and "i". */
 static void new_bundle(uint64_t module_size, uint64_t kernel_size, uint64_t initrd_size)
@@ -468,13 +468,13 @@ static void bundle_is_taken_apart(void **state)
     multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000);
     assert_int_equal(boot_info.modules, 1);
 
-    new_bundle(0xfff, 0x1fff, 0x801); /* shorter than its first page: a module as any other */
+    new_bundle(0xfff, 0x1fff, 0x801); /* shorter than its first page: an ordinary module */
     multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000);
     assert_int_equal(boot_info.modules, 1);
     assert_int_equal(boot_info.module[0].start, BUNDLE);
 
     /*
-     * cut off behind its first page, within the second part, the first, at their border; a size
+     * truncated after its first page, in the second part, in the first, at their border; a size
      * that wraps
      */
     new_bundle(0x1000, 0x1fff, 0x801);
@@ -489,7 +489,7 @@ static void bundle_is_taken_apart(void **state)
     assert_panics(multiboot_parse(XEN_HVM_START_MAGIC_VALUE, 0x1000));
 }
 
-/* As QEMU's -kernel does it: a file's name before the command line and each module's arguments. */
+/* As from QEMU's -kernel: a file name precedes the command line and each module's arguments. */
 static void multiboot1_is_read(void **state)
 {
     static const struct __attribute__((packed)) {
@@ -519,9 +519,9 @@ static void multiboot1_is_read(void **state)
     memcpy(paddr_to_virt(0x5000), modules, sizeof(modules));
     at = paddr_to_virt(0x6000);
     memcpy(at, &map[0], 24);
-    memcpy(at + 24, &map[1], 24); /* an entry that is longer than we know */
+    memcpy(at + 24, &map[1], 24); /* an entry longer than the known format */
     memcpy(at + 24 + 28, &map[3], 24);
-    memcpy(at + 24 + 28 + 24, &map[2], 24); /* behind the end */
+    memcpy(at + 24 + 28 + 24, &map[2], 24); /* past the end */
     information[11] = 24 + 28 + 24;
     multiboot_parse(0x2badb002, 0x1000);
     assert_string_equal(boot_info.cmdline, "dom0_mem=1G loglvl=all");
@@ -531,7 +531,7 @@ static void multiboot1_is_read(void **state)
     assert_string_equal(boot_info.module[0].args, "root=/dev/x");
     assert_int_equal(boot_info.module[1].end, 0x300001);
     assert_string_equal(boot_info.module[1].args, "");
-    assert_int_equal(boot_info.ranges, 2); /* the last one is empty but for its overflow */
+    assert_int_equal(boot_info.ranges, 2); /* the last one is empty except by overflow */
     assert_int_equal(boot_info.range[0].end, 0x9f000);
     assert_int_equal(boot_info.range[1].start, 0x100000);
     assert_int_equal(boot_info.range[1].end, 0x800000);
@@ -585,7 +585,7 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
     given_count = count;
 }
 
-/* The allocator does not get what is dom0's, the lowest RAM. */
+/* The allocator does not get dom0's memory, the lowest RAM. */
 static void memory_is_given(void **state)
 {
     static const struct boot_range expected[] = {
@@ -616,8 +616,8 @@ static uint32_t type_of(paddr_t p)
 }
 
 /*
- * Modules go to the top, the highest first, and their frames to the core; one that cannot go up
- * stays.
+ * Modules move to the top, the highest first, and their frames go to the core. One that cannot move
+ * up stays.
  */
 static void modules_are_moved(void **state)
 {
@@ -646,12 +646,12 @@ static void modules_are_moved(void **state)
     for (paddr_t p = 0x3ffc000; p < 0x4000000; p += PAGE_SIZE)
         assert_int_equal(type_of(p), BOOT_CORE);
     assert_int_equal(type_of(0x3ffb000), BOOT_RAM);
-    assert_int_equal(type_of(0x400000), BOOT_RAM); /* where they were is free */
+    assert_int_equal(type_of(0x400000), BOOT_RAM); /* the old place is free */
     assert_int_equal(type_of(AP_TRAMPOLINE), BOOT_CORE);
     assert_int_equal(type_of(AP_TRAMPOLINE + PAGE_SIZE), BOOT_RAM);
 }
 
-/* Without a word on the command line: half of the RAM, 512 MiB at most. */
+/* Without dom0_mem: half of the RAM, at most 512 MiB. */
 static void dom0s_share(void **state)
 {
     static const struct {
@@ -682,7 +682,7 @@ static void dom0s_share(void **state)
     assert_panics(memory_give());
 }
 
-/* What cannot be is refused, and the message has the numbers. */
+/* Impossible sizes are refused, with the numbers in the message. */
 static void dom0_sizes_are_checked(void **state)
 {
     static const char *const wrong[][2] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who takes which lock. A lock that is forgotten shows in a race now and then; here, each function
- * that looks at what others change says so each time: memory, ports, grants.
+ * Which function acquires which lock. A missing lock shows in a race only now and then. Here, each
+ * function that reads shared state is checked every time: memory, ports, grants.
  */
 #include "harness.h"
 #include "mm/alloc.h"
@@ -49,7 +49,7 @@ static void objects(void **state)
 {
     void *first = NULL, *second = NULL;
 
-    /* none, then a slab of its own, then from that */
+    /* no free object, a new slab, an object from it */
     assert_takes(LOCK_HEAP, 3, first = heap_alloc(2000));
     assert_takes(LOCK_HEAP, 1, second = heap_alloc(2000));
     assert_takes(LOCK_HEAP, 1, heap_free(second));
@@ -76,7 +76,7 @@ static void guest_memory(void **state)
                  assert_int_equal(guest_read_physical(guest, &word, PAGE_SIZE - 4, 8), 0));
     assert_takes(LOCK_P2M, 1,
                  assert_int_equal(guest_walk(guest, &harness_paging, 0, 0, &gpa, &fault), 0));
-    /* a page of dom0's that it gave back, and wants again */
+    /* a page that dom0 gave back, and wants again */
     assert_int_equal(p2m_remove(dom0, GFN(HARNESS_DOM0 >> PAGE_SHIFT)), 0);
     assert_takes(LOCK_P2M, 1,
                  assert_int_equal(p2m_populate(dom0, GFN(HARNESS_DOM0 >> PAGE_SHIFT), 0), 0));
@@ -141,16 +141,16 @@ static void grants(void **state)
         (grant_entry_v1_t){ .flags = GTF_permit_access, .domid = 0, .frame = 3 };
     assert_takes(LOCK_GRANT, 1, m = grant_shared_frame(guest, 1));
     frame_put(m);
-    /* the use is taken, and given back */
+    /* acquires the use, and releases it */
     assert_takes(LOCK_GRANT, 2, assert_int_equal(grant_copy(dom0, &copy), GNTST_okay));
-    /* a handle, the use, and the mapping made known */
+    /* a handle, the use, publishing the mapping */
     assert_takes(LOCK_GRANT, 3, assert_int_equal(grant_map(dom0, &map), GNTST_okay));
     assert_takes(LOCK_GRANT, 2, grant_dump(dom0)); /* its handles, its entries */
     map.ref = 9;
     map.host_addr += PAGE_SIZE;
-    /* a handle, the use refused, and the handle given back */
+    /* a handle, the refused use, freeing the handle */
     assert_takes(LOCK_GRANT, 3, assert_int_equal(grant_map(dom0, &map), GNTST_general_error));
-    assert_takes(LOCK_GRANT, 1, grant_dump(guest)); /* it has no handles to count */
+    assert_takes(LOCK_GRANT, 1, grant_dump(guest)); /* no handles to count */
     /* its uses, and dom0's mappings */
     assert_takes(LOCK_GRANT, 2, assert_int_equal(grant_check(guest), 0));
     unmap.handle = 0;

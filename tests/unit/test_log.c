@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * lib/log.c: which lines each word of loglvl lets through. Where they go from there:
- * test_console.c.
- */
+/* lib/log.c: which lines each value of loglvl passes. test_console.c tests where they go. */
 #include "harness.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/mcheck.c on a CPU whose machine-check banks are the test's (APM vol. 2, chapter 9). */
+/* cpu/mcheck.c on a CPU with machine-check banks faked by the test (APM vol. 2, chapter 9). */
 #include "msr_fake.h"
 #include "harness.h"
 #include "cpu/mcheck.h"
 
 #include <string.h>
 
-#define BANKS 40u /* more than there are registers at the old addresses */
+#define BANKS 40u /* more than the legacy address range holds */
 #define CAP_CTL 0x100u
 
 static uint64_t cap, status, ctl;
@@ -22,7 +22,7 @@ static uint64_t *msr(uint32_t n)
     if (n == 0x17a)
         return &status;
     if (n == 0x17b) {
-        assert_true(cap & CAP_CTL); /* else it raises #GP */
+        assert_true(cap & CAP_CTL); /* otherwise it raises #GP */
         ctl_writes++;
         return &ctl;
     }
@@ -36,7 +36,7 @@ void harness_msr_write(uint32_t n, uint64_t val)
 {
     assert_true(n != 0x179);
     if (n >= 0x400 && n % 4 == 1)
-        assert_int_equal(val, 0); /* others raise #GP, as long as HWCR does not allow them */
+        assert_int_equal(val, 0); /* others raise #GP, unless HWCR allows them */
     *msr(n) = val;
 }
 
@@ -97,7 +97,7 @@ static void cpu_without_them_is_left_alone(void **state)
     assert_int_equal(accesses, 0);
 }
 
-/* What was noted before a warm reset is told once and cleared. */
+/* Errors from before a warm reset are reported once and cleared. */
 static void old_errors_are_told_and_cleared(void **state)
 {
     bank[2].status = 1ull << 63 | 0x0135;
@@ -111,8 +111,8 @@ static void old_errors_are_told_and_cleared(void **state)
 }
 
 /*
- * Address and misc are only there when the status says so; a bank without a valid error says
- * nothing. The log has the last line.
+ * Address and misc are reported only if the status has them; a bank without a valid error is not
+ * reported. The log holds the last line.
  */
 static void report_shows_what_is_valid(void **state)
 {

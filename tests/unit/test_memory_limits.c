@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hypercall/memory*.c at its limits: what there is and may be; memory above a guest's target, for
- * which the tools raise its limit; operations on nothing; and no memory for a map.
+ * hypercall/memory*.c at its limits: current and maximum sizes; memory above a guest's target, for
+ * which the tools raise its limit; empty operations; no memory for a map.
  */
 #include "harness.h"
 #include "mm/heap.h"
@@ -16,7 +16,7 @@ void pvclock_update_wallclock(struct domain *d) {}
 #define ARG 0x800
 #define LIST 0x1000
 #define LIMIT 300u
-#define BUILDER_PAGES 256u /* libxl's, for its own pages */
+#define BUILDER_PAGES 256u /* libxl's allowance for its own pages */
 
 static struct domain *control, *guest;
 
@@ -42,7 +42,7 @@ static long memory_op(struct domain *caller, unsigned int op, const void *arg, s
                              (caller == control ? DOM0_BASE : 0) + ARG, 0, NULL);
 }
 
-/* One extent at gfn, for the guest. */
+/* Populates one extent at gfn of the guest. */
 static long populate(struct domain *caller, uint64_t gfn, unsigned int order, unsigned int flags)
 {
     struct xen_memory_reservation r = { .domid = caller == guest ? DOMID_SELF : guest->id,
@@ -78,7 +78,7 @@ static void numbers(void **state)
 }
 
 /*
- * What dom0 asks for as populate-on-demand is there, and the tools' own pages still fit beside it.
+ * Memory that dom0 requests as populate-on-demand is populated, and the tools' own pages still fit.
  */
 static void the_limit_grows_with_what_is_on_demand(void **state)
 {
@@ -92,7 +92,7 @@ static void the_limit_grows_with_what_is_on_demand(void **state)
     assert_int_equal(populate(control, 512, 9, XENMEMF_populate_on_demand), 1);
     assert_int_equal(guest->tot_pages, 17 + 512);
     assert_int_equal(guest->max_pages, 17 + 512 + BUILDER_PAGES);
-    guest->max_pages = 100000; /* more is left as it is */
+    guest->max_pages = 100000; /* a higher limit is unchanged */
     assert_int_equal(populate(control, 17, 0, XENMEMF_populate_on_demand), 1);
     assert_int_equal(guest->max_pages, 100000);
     harness_check_memory();
@@ -111,7 +111,7 @@ static void nothing_is_done_for_nothing(void **state)
     assert_int_equal(guest->tot_pages, 16);
 }
 
-/* The map that was there stays. */
+/* The old map stays. */
 static void no_memory_for_a_map(void **state)
 {
     struct xen_foreign_memory_map set = { .domid = guest->id, .map.nr_entries = 2 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hypercall/memory*.c: each operation as the guest or dom0 calls it, with borders, nonsense,
- * continuations and failing allocations.
+ * hypercall/memory*.c: each operation as the guest or dom0 calls it, with boundary values,
+ * nonsense, continuations and failing allocations.
  */
 #include "harness.h"
 #include "directmap.h"
@@ -15,8 +15,8 @@
 void pvclock_update_wallclock(struct domain *d) {}
 
 /*
- * Both have RAM with the argument structure at ARG and arrays at LIST (guest physical; nobody
- * pages).
+ * Both have RAM with the argument structure at ARG and arrays at LIST (guest physical, without
+ * paging).
  */
 #define DOM0_BASE 0x1000000ull
 #define ARG 0x800
@@ -82,7 +82,7 @@ static uint64_t free_frames(void)
     return info.free;
 }
 
-/* n extents first, first + step ... */
+/* n extents: first, first + step ... */
 static long reservation(unsigned int op, domid_t id, uint64_t first, uint64_t step, uint64_t n,
                         unsigned int order)
 {
@@ -138,9 +138,9 @@ static void reservations_end_at_the_first_obstacle(void **state)
     struct xen_memory_reservation r = { .nr_extents = 3, .domid = DOMID_SELF };
 
     (void)state;
-    /* is there */
+    /* already populated */
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 60, -1, 1, 0), 0);
-    /* 66 65 64, and 63 is there */
+    /* 66 65 64; 63 is populated */
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 66, -1, 5, 0), 3);
     /* 67 is a hole */
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 64, 1, 5, 0), 3);
@@ -160,7 +160,7 @@ static void reservations_end_at_the_first_obstacle(void **state)
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 5000, 1, 1ull << 26, 0), 0);
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 5000, 1, ~0ull, 0), 0);
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 5000, 1, 0, 0), 0);
-    /* the list is not there */
+    /* the list is unmapped */
     *(uint64_t *)&r.extent_start = 0x7777777000;
     assert_int_equal(memory_op(XENMEM_populate_physmap, &r, sizeof(r)), 0);
     assert_int_equal(call(XENMEM_populate_physmap, 0x7777777000), -EFAULT);
@@ -170,7 +170,10 @@ static void reservations_end_at_the_first_obstacle(void **state)
     harness_check_memory();
 }
 
-/* A list is read by many words, as if by one: up to where the memory ends, and widened. */
+/*
+ * A list is read in batches, with the same effect: up to the end of memory, and widened from 32
+ * bits.
+ */
 static void lists_are_read_to_their_ends(void **state)
 {
     static const uint64_t wide[] = { 1000, 1001, 1002 };
@@ -181,7 +184,7 @@ static void lists_are_read_to_their_ends(void **state)
                                 .arg = { XENMEM_populate_physmap, ARG } };
 
     (void)state;
-    for (unsigned int i = 2; i <= 3; i++) { /* with two, half a word is there, too */
+    for (unsigned int i = 2; i <= 3; i++) { /* with two, half a word is also readable */
         *(uint64_t *)&r.extent_start = 64 * PAGE_SIZE - 8 * 2 - 4 * (i - 1);
         memcpy(at(*(uint64_t *)&r.extent_start), wide, i * 8);
         assert_int_equal(memory_op(XENMEM_populate_physmap, &r, sizeof(r)), i);
@@ -225,7 +228,7 @@ static void only_dom0_names_others(void **state)
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_IDLE, 1000, 1, 1, 0), -ESRCH);
     assert_int_equal(reservation(XENMEM_populate_physmap, 1, 1000, 1, 10, 0), 10);
     assert_int_equal(dom->tot_pages, 74);
-    assert_int_equal(dom->refs, 2); /* its own and its pages' */
+    assert_int_equal(dom->refs, 2); /* its own, and that of its pages */
     harness_check_memory();
 }
 
@@ -291,7 +294,7 @@ static void refused_on_purpose(void **state)
         XENMEM_machphys_compat_mfn_list,
         8,
         XENMEM_get_sharing_freed_pages,
-        XENMEM_get_sharing_shared_pages, /* none, as tools read it */
+        XENMEM_get_sharing_shared_pages, /* always zero, as tools read it */
         XENMEM_machine_memory_map,
         XENMEM_reserved_device_memory_map,
     };
@@ -330,7 +333,7 @@ static void shared_info_takes_the_place_of_ram(void **state)
     assert_int_equal(dom->tot_pages, 63);
     assert_int_equal(free_frames(), free + 1);
     assert_int_equal(mfn_to_frame(dom->shared_info_mfn)->count, 2);
-    /* again at the same place, then at another: one place at a time */
+    /* again at the same place, then at another: only one place at a time */
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, 16, 0), 0);
     assert_int_equal(mfn_to_frame(dom->shared_info_mfn)->count, 2);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, 100, 0), 0);
@@ -341,15 +344,15 @@ static void shared_info_takes_the_place_of_ram(void **state)
     assert_int_equal(physmap(0, XENMAPSPACE_shared_info, 0, 100, 0), -EPERM);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_gmfn_foreign, 0, 100, 0), -EOPNOTSUPP);
     assert_int_equal(physmap(DOMID_SELF, 77, 0, 100, 0), -EOPNOTSUPP);
-    /* RAM does not move */
+    /* RAM cannot be moved */
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_gmfn, 30, 100, 0), -EOPNOTSUPP);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, ~0ull, 0), -EINVAL);
     harness_fail_alloc(1);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, 1 << 20, 0), -ENOMEM);
     harness_fail_alloc(0);
-    assert_int_equal(type_at(dom, 100), P2M_XENPAGE); /* where it was */
+    assert_int_equal(type_at(dom, 100), P2M_XENPAGE); /* its old place */
     harness_check_memory();
-    /* the core's own reference is what is left */
+    /* only the core's own reference is left */
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, 20, 0), 0);
     harness_kill(dom);
     assert_int_equal(mfn_to_frame(dom->shared_info_mfn)->count, 1);
@@ -384,7 +387,7 @@ static void grant_table_is_mapped_by_index(void **state)
     harness_check_memory();
 }
 
-/* Frame by frame, with a look around after each; those that only had to be there are not kept. */
+/* Grows frame by frame, preemptible after each; frames allocated only on the way are not kept. */
 static void a_grant_table_grows_to_an_index(void **state)
 {
     (void)state;
@@ -399,7 +402,7 @@ static void a_grant_table_grows_to_an_index(void **state)
     harness_check_memory();
 }
 
-/* n pages of domain `id` from `theirs` on, at gpfn on. */
+/* Maps n pages of domain `id` from `theirs` on, at gpfn on. */
 static long foreign(domid_t id, uint64_t theirs, uint64_t gpfn, uint16_t n)
 {
     struct xen_add_to_physmap_batch a = {
@@ -488,7 +491,7 @@ static void failed_maps_leave_no_reference(void **state)
     (void)state;
     call_as(dom0_);
     for (unsigned int n = 1; n <= 3; n++) {
-        harness_fail_alloc(n); /* three levels of tables are missing there */
+        harness_fail_alloc(n); /* three levels of tables are missing */
         assert_int_equal(foreign(1, 5, 1ull << 34, 1), 0);
         assert_true(harness_alloc_has_failed());
         assert_int_equal(error_of(0), -ENOMEM);
@@ -539,7 +542,7 @@ static void grant_tables_are_resources(void **state)
     assert_int_equal(acquire(1, XENMEM_resource_grant_table, 1, 2, base + LIST), 0);
     assert_int_equal(mfn_at(dom0_, 0xc0101), virt_to_mfn(dom->grant.shared[2]).n);
     assert_int_equal(type_at(dom0_, 0xc0101), P2M_FOREIGN);
-    /* beyond what there is: all or none */
+    /* beyond its end: all or none */
     assert_int_equal(acquire(1, XENMEM_resource_grant_table, 1, 3, base + LIST), -EINVAL);
     assert_int_equal(type_at(dom0_, 0xc0100), P2M_HOLE);
     assert_int_equal(mfn_to_frame(virt_to_mfn(dom->grant.shared[1]))->count, 1);
@@ -554,7 +557,7 @@ static void grant_tables_are_resources(void **state)
     assert_int_equal(acquire(0, XENMEM_resource_grant_table, 0, 1, base + LIST), -EINVAL);
     assert_int_equal(acquire(9, XENMEM_resource_grant_table, 0, 1, base + LIST), -ESRCH);
     harness_check_memory();
-    /* the guest's table goes while dom0 still looks at it */
+    /* the guest's table goes away while dom0 has it mapped */
     assert_int_equal(acquire(1, XENMEM_resource_grant_table, 0, 1, base + LIST), 0);
     for (unsigned int i = 0; i < 3; i++)
         alloc_free(virt_to_mfn(dom->grant.shared[i]), 0);
@@ -565,7 +568,7 @@ static void grant_tables_are_resources(void **state)
     harness_check_memory();
 }
 
-/* More than one execution does, from the middle of the list on; whatever stops it, all or none. */
+/* A list too long for one execution continues in the middle; whatever stops it, all or none. */
 static void large_resources_go_on(void **state)
 {
     (void)state;
@@ -579,16 +582,16 @@ static void large_resources_go_on(void **state)
     for (unsigned int i = 0; i < 40; i++)
         assert_int_equal(mfn_at(dom0_, 0xc0100 + i * 3), virt_to_mfn(dom->grant.shared[i]).n);
     harness_check_memory();
-    /* the places are taken, by the same: they change hands */
+    /* the addresses are in use by the same frames: they are replaced */
     assert_int_equal(acquire(1, XENMEM_resource_grant_table, 0, 40, base + LIST), 0);
     assert_int_equal(mfn_to_frame(virt_to_mfn(dom->grant.shared[39]))->count, 2);
-    /* the last place cannot be: none is left */
+    /* the last address is invalid: none is left */
     *(xen_pfn_t *)at(LIST + 39 * 8) = ~0ull;
     assert_int_equal(acquire(1, XENMEM_resource_grant_table, 0, 40, base + LIST), -EINVAL);
     for (unsigned int i = 0; i < 39; i++)
         assert_int_equal(type_at(dom0_, 0xc0100 + i * 3), P2M_HOLE);
     assert_int_equal(mfn_to_frame(virt_to_mfn(dom->grant.shared[5]))->count, 1);
-    /* the list ends where dom0's memory does */
+    /* the list ends at the end of dom0's memory */
     assert_int_equal(acquire(1, XENMEM_resource_grant_table, 0, 40,
                              base + (1024 << PAGE_SHIFT) - 10 * 8),
                      -EFAULT);
@@ -641,7 +644,7 @@ static void memory_maps(void **state)
     assert_int_equal(memory_op(XENMEM_memory_map, &get, sizeof(get)), -EFAULT);
 }
 
-/* Anything at all, from both: no crash, and the books still balance. */
+/* Random calls from both: no crash, and the counters still agree. */
 static void nonsense_is_survived(void **state)
 {
     uint32_t seed = 2;
@@ -662,7 +665,7 @@ static void nonsense_is_survived(void **state)
             else if (seed >> 24 < 220)
                 arg[i] = seed >> 24 < 180 ? 0 : base + LIST;
         }
-        /* arg[0] is a domain or a pointer; most are meant to get past the first check */
+        /* arg[0] is a domain or a pointer; most values pass the first check */
         if (seed >> 12 & 1)
             arg[0] = round % 3 == 0 ? DOMID_SELF : base + LIST;
         if (type_at(caller->d, base >> PAGE_SHIFT) != P2M_RAM) {

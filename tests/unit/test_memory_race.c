@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two CPUs on the same memory at once: a guest that populates and removes its pages as fast as it
- * can, while dom0 maps, unmaps and copies them. Whatever the order, no frame changes hands while
- * somebody has it, and in the end all counts agree. Each CPU is a thread; the locks are the core's
+ * can, while dom0 maps, unmaps and copies them. In any order, no frame changes its owner while it
+ * is referenced, and in the end all counts agree. Each CPU is a thread; the locks are the core's
  * own.
  */
 #include "harness.h"
@@ -20,7 +20,7 @@ static uint32_t next(uint32_t *seed)
     return *seed >> 8;
 }
 
-/* Each page that it has begins with its own number. */
+/* Each of its pages begins with its own number. */
 static void guest_cpu(void)
 {
     uint32_t seed = 1;
@@ -35,9 +35,7 @@ static void guest_cpu(void)
     }
 }
 
-/*
- * What it sees of a page is either fresh or the page's own number: never what another has become.
- */
+/* dom0 reads either a fresh page or the page's own number, never another page's contents. */
 static void dom0_cpu(void)
 {
     uint32_t seed = 2;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0/msi.c: dom0's messages reach it by vectors of the core's, from wherever the MSI-X table is;
- * other registers in its pages are the device's.
+ * dom0/msi.c: dom0's messages reach it through vectors of the core, wherever the MSI-X table is.
+ * Other registers in the table's pages are passed to the device.
  */
 #include "pci_model.h"
 #include "cpu/irq.h"
@@ -37,7 +37,7 @@ static void msi(void **state)
     assert_int_equal(get(MSI + 4, 4), 0xfee03000);
     assert_int_equal(get(MSI + 12, 2), 0x51);
     assert_int_equal(vectors_used(), 0);
-    put(MSI + 2, 2, 0x00f1 | 0x20); /* more than one asked for: one given */
+    put(MSI + 2, 2, 0x00f1 | 0x20); /* several requested: one granted */
     assert_int_equal(get(MSI + 2, 2), 0x0181);
     assert_int_equal(s[MSI + 2], 0x81);
     assert_int_equal(word(s, MSI + 4), 0xfee00000 | HOST_APIC(3) << 12);
@@ -48,7 +48,7 @@ static void msi(void **state)
     assert_int_equal(delivered.mode, 0);
     assert_false(delivered.logical);
 
-    put(MSI + 4, 4, 0xfee0500c); /* another CPU, lowest priority of a logical group: all stays */
+    put(MSI + 4, 4, 0xfee0500c); /* another CPU, lowest priority of a logical group: no change */
     put(MSI + 12, 4, 0x0161);
     assert_int_equal(word(s, MSI + 4), 0xfee00000 | HOST_APIC(3) << 12);
     fire(word(s, MSI + 4), s[MSI + 12]);
@@ -64,7 +64,7 @@ static void msi(void **state)
     assert_int_equal(get(MSI + 4, 4), 0xfee0500c);
 }
 
-/* Lines that dom0 has unmasked before MSI-X is on: the device never sends what stands there. */
+/* Entries that dom0 unmasks before MSI-X is enabled: the device never sends the old contents. */
 static void a_table_that_is_ready_before(void **state)
 {
     uint32_t *line = harness_device + PAGE_SIZE / 4;
@@ -93,7 +93,7 @@ static void msi_of_32_bits(void **state)
     put(MSI + 4, 4, 0xfee01000);
     put(MSI + 8, 2, 0x44);
     assert_int_equal(get(MSI + 8, 4), 0x44);
-    put(MSI + 12, 4, 0x77); /* passes: the mask */
+    put(MSI + 12, 4, 0x77); /* passed on: the mask */
     assert_int_equal(word(s, MSI + 12), 0x77);
     put(MSI + 2, 1, 0);
     assert_int_equal(word(s, MSI + 8), 0);
@@ -106,7 +106,7 @@ static void msi_of_32_bits(void **state)
     assert_int_equal(delivered.vector, 0x44);
 }
 
-/* There a write is as long as it is asked for, and nothing beside it may change. */
+/* In the window, a write has exactly the requested size, and nothing next to it may change. */
 static void msi_of_a_device_behind_a_window(void **state)
 {
     const uint64_t at = FAR_WINDOW + 0x40;
@@ -116,7 +116,7 @@ static void msi_of_a_device_behind_a_window(void **state)
     for (unsigned int wide = 0; wide < 2; wide++) {
         unsigned int data = wide ? 0x4c : 0x48;
 
-        s[0x06] = 0x10; /* has a list */
+        s[0x06] = 0x10; /* has a capability list */
         s[0x34] = 0x40;
         memset(s + 0x40, 0xee, 0x20);
         put_word(s, 0x40, 0xee000005 | (wide ? 0x800000 : 0));
@@ -146,7 +146,7 @@ static void msix(void **state)
     const uint32_t *line = harness_device + PAGE_SIZE / 4;
 
     (void)state;
-    harness_device[PAGE_SIZE / 4 + 4] = 0xfee02000; /* written before: adopted */
+    harness_device[PAGE_SIZE / 4 + 4] = 0xfee02000; /* written earlier: adopted */
     assert_false(bus_has_memory(v, TABLE));
     enable_msix();
     assert_int_equal(forgotten_start, TABLE >> PAGE_SHIFT);
@@ -166,7 +166,7 @@ static void msix(void **state)
     assert_int_equal(delivered.dest, 3);
     assert_int_equal(delivered.vector, 0x41);
 
-    table_write(TABLE + 28, 4, 1); /* masked: keeps the vector, the device holds back */
+    table_write(TABLE + 28, 4, 1); /* masked: keeps the vector, and the device sends nothing */
     assert_int_equal(line[7] & 1, 1);
     table_write(TABLE + 16, 4, 0xfee06000);
     table_write(TABLE + 28, 4, 0);
@@ -178,7 +178,7 @@ static void msix(void **state)
     assert_int_equal(vectors_used(), 0);
     assert_int_equal(line[7] & 1, 1);
     assert_int_equal(table_read(TABLE + 16, 4), 0xfee06000);
-    put(MSIX + 3, 1, 0x80); /* and as it was */
+    put(MSIX + 3, 1, 0x80); /* and back */
     assert_int_equal(vectors_used(), 1);
     assert_int_equal(line[7], 0);
 }
@@ -188,7 +188,7 @@ static void others_interrupt(unsigned int vector, void *data)
     fail_msg("vector %#x, %p", vector, data);
 }
 
-/* Whatever the device may send at any moment is a message of the core's. */
+/* At any moment, the device can send only messages of the core. */
 static void check_after_each_write(const volatile void *p)
 {
     const uint32_t *word = (const uint32_t *)p;
@@ -204,12 +204,12 @@ static void a_line_is_masked_while_it_changes(void **state)
     (void)state;
     enable_msix();
     put(MSIX + 3, 1, 0x80);
-    irq_alloc_vector(3, others_interrupt, NULL); /* so that the vectors have two numbers */
+    irq_alloc_vector(3, others_interrupt, NULL); /* so that the two vectors differ */
     harness_on_mmio_write = check_after_each_write;
     table_write(TABLE, 4, 0xfee03000);
     table_write(TABLE + 12, 4, 0);
     assert_int_equal(line[0], 0xfee00000 | HOST_APIC(3) << 12);
-    table_write(TABLE, 4, 0xfee05000); /* unmasked, as no kernel does: moves */
+    table_write(TABLE, 4, 0xfee05000); /* while unmasked, which no kernel does: moves */
     assert_int_equal(line[0], 0xfee00000 | HOST_APIC(5) << 12);
     assert_int_equal(line[3], 0);
     assert_null(harness_vectors[3][1].fn);
@@ -217,7 +217,7 @@ static void a_line_is_masked_while_it_changes(void **state)
     harness_on_mmio_write = NULL;
 }
 
-/* Of 1, 2, 4 and 8 bytes, and parts of the table's words, too. */
+/* Accesses of 1, 2, 4 and 8 bytes, also to parts of the table's words. */
 static void any_size(void **state)
 {
     const uint8_t *other = (uint8_t *)harness_device + PAGE_SIZE + 0x800;
@@ -235,7 +235,7 @@ static void any_size(void **state)
             assert_memory_equal(other, before, 16);
             assert_int_equal(table_read(TABLE + 0x800 + at, size), val & mask);
             if (at >= 12)
-                continue; /* its control */
+                continue; /* the vector control */
             table_write(TABLE + 16 + at, size, val);
             assert_int_equal(table_read(TABLE + 16 + at, size), val & mask);
         }
@@ -254,7 +254,7 @@ static void other_registers_in_the_page(void **state)
     enable_msix();
     writes_of_device = 0;
     harness_on_mmio_write = count_write;
-    /* reading changes nothing, or an interrupt might be acknowledged */
+    /* no read on a write: it might acknowledge an interrupt */
     (void)table_read(TABLE + 0x800, 4);
     (void)table_read(TABLE, 4);
     assert_int_equal(writes_of_device, 0);
@@ -263,10 +263,10 @@ static void other_registers_in_the_page(void **state)
     assert_int_equal(table_read(TABLE + 0x800, 8), 0x567800001234ull);
     table_write(TABLE + 0x804, 4, 7);
     assert_int_equal(harness_device[PAGE_SIZE / 4 + 0x804 / 4], 7);
-    table_write(TABLE + 1, 4, 0); /* no access that there is */
+    table_write(TABLE + 1, 4, 0); /* not a valid access */
     table_write(TABLE + 1, 2, 0);
     table_write(TABLE + 0x7fc, 8, 0);
-    table_write(TABLE + 0x804, 8, 0); /* at a page's end that would reach the next */
+    table_write(TABLE + 0x804, 8, 0); /* at the end of a page, reaching into the next */
     assert_int_equal(harness_device[PAGE_SIZE / 4 + 0x804 / 4], 7);
     assert_int_equal(table_read(TABLE, 8), ~0ull);
     assert_false(msi_emulates(d, 0xe0000, 0xe0001));
@@ -289,7 +289,7 @@ static void vectors_run_out(void **state)
     table_write(TABLE, 4, 0xfee03000);
     assert_int_equal(line[0], 0xfee00000 | HOST_APIC(7) << 12);
     assert_int_equal(line[3], 0);
-    cpus[7].apic_id = 0x100; /* a message has no room for its id */
+    cpus[7].apic_id = 0x100; /* its id does not fit into a message */
     assert_null(strstr(harness_log, "all vectors of all CPUs"));
     table_write(TABLE + 28, 4, 0);
     assert_int_equal(line[7] & 1, 1);
@@ -299,7 +299,7 @@ static void vectors_run_out(void **state)
     assert_int_equal(get(MSI + 2, 2) & 1, 0);
 }
 
-/* What dom0 writes then is lost, and it reads that its interrupts are off. */
+/* dom0's writes are then ignored, and it reads its interrupts as disabled. */
 static void without_memory_interrupts_stay_off(void **state)
 {
     (void)state;
@@ -333,7 +333,7 @@ static void msix_needs_its_table(void **state)
     put_word(space[0], MSIX + 4, 1); /* in the base address of ports */
     put(MSIX + 2, 2, 0x8000);
     assert_int_equal(get(MSIX + 2, 2) & 0x8000, 0);
-    put_word(space[0], MSIX + 4, 0x1008); /* a line would reach into the next page */
+    put_word(space[0], MSIX + 4, 0x1008); /* an entry would reach into the next page */
     put(MSIX + 2, 2, 0x8000);
     assert_int_equal(get(MSIX + 2, 2) & 0x8000, 0);
     assert_false(msi_emulates(d, 0, ~0ull));
@@ -350,7 +350,7 @@ static void a_table_above_4_gib(void **state)
     put(0x1c, 4, 5);
     enable_msix();
     assert_true(msi_emulates(d, 0x512301, 0x512302));
-    assert_false(msi_emulates(d, 0x12301, 0x12302)); /* nor where the lower half alone would be */
+    assert_false(msi_emulates(d, 0x12301, 0x12302)); /* not at the lower half alone */
     assert_int_equal(forgotten_start, table >> PAGE_SHIFT);
     put(MSIX + 3, 1, 0x80);
     table_write(table, 4, 0xfee04000);
@@ -364,7 +364,7 @@ static void a_table_above_4_gib(void **state)
     assert_int_equal(line[0], 0xfee00000 | HOST_APIC(6) << 12);
 }
 
-/* Only what belongs to MSI-X is looked for in the base addresses. */
+/* Only the base address of MSI-X is tracked. */
 static void both_kinds_and_a_base_address_moves(void **state)
 {
     (void)state;

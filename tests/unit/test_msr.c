@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vdev/msr.c: that every MSR of the ranges that exist is either in this file's list or #GP;
+ * vdev/msr.c: every MSR in the architectural ranges is either in this file's list or raises #GP;
  * the hypercall page byte by byte.
  */
 #include "privileged_fake.h"
@@ -15,7 +15,7 @@
 static struct domain *d;
 static struct vcpu *v;
 static bool all_features;
-static unsigned int feature; /* the only one that the guest has, if not all */
+static unsigned int feature; /* the only feature that the guest has, if not all */
 static uint32_t last_msr, host_msr;
 static uint64_t last_value, host_value;
 static unsigned int host_writes;
@@ -163,7 +163,7 @@ static void what_reads(void **state)
     assert_int_equal(msr_guest_read(v, 0x49, &val), -EFAULT);
 }
 
-/* What is passed on, and with which number and value. */
+/* MSRs that are passed on, with number and value. */
 static void passed_on(void **state)
 {
     uint64_t val;
@@ -179,9 +179,7 @@ static void passed_on(void **state)
     assert_int_equal(host_writes, 0);
 }
 
-/*
- * The only two registers of the host that are written for a guest, and only if it was shown them.
- */
+/* The only two host registers that are written for a guest, and only if its CPUID has them. */
 static void of_the_host(void **state)
 {
     static const unsigned int have_aux[] = { XEN_X86_FEATURE_RDTSCP, XEN_X86_FEATURE_RDPID };
@@ -225,7 +223,7 @@ static void hypercall_page(void **state)
         assert_memory_equal(page + nr * 32, expected, sizeof(expected));
         assert_int_equal(page[nr * 32 + 31], 0xcc);
     }
-    assert_int_equal(msr_guest_write(v, 0x40000000, 0x11001), -EFAULT); /* there is one page only */
+    assert_int_equal(msr_guest_write(v, 0x40000000, 0x11001), -EFAULT); /* only one page */
     assert_int_equal(msr_guest_write(v, 0x40000000, 0x50000), -EFAULT); /* no RAM */
     assert_int_equal(msr_guest_write(v, 0x40000000, ~0xfffull), -EFAULT);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/nmi.c: a chip set that raises NMIs and tells its reasons by port 0x61. */
+/* cpu/nmi.c: a chipset that raises NMIs and reports the reasons at port 0x61. */
 #include "ports_fake.h"
 #include "harness.h"
 #include "cpu/nmi.h"
@@ -13,7 +13,7 @@
 #define SERR 0x80u
 #define IOCHK 0x40u
 
-/* bits 7 and 6; and the writable ones, of which 0 and 1 are the speaker's */
+/* bits 7 and 6; the writable bits, of which 0 and 1 control the speaker */
 static uint8_t raised, low;
 static const struct trap_frame frame = { .rip = 0x1234 };
 
@@ -23,7 +23,7 @@ uint32_t harness_port_read(uint16_t port, unsigned int size)
     return (uint32_t)raised | low;
 }
 
-/* A one behind a source silences it. */
+/* The enable bit of a source, written as 1, silences it. */
 void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
 {
     assert_int_equal(port, 0x61);
@@ -52,7 +52,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* One NMI on this CPU: what is said of it, by the softirq that it asks for. */
+/* Takes one NMI on this CPU, and returns what the softirq that it raises logs. */
 static const char *nmi(uint8_t reasons)
 {
     harness_log[0] = '\0';
@@ -72,12 +72,14 @@ static void reasons_are_told_apart(void **state)
     assert_int_equal(raised | low, 3);
     assert_non_null(strstr(nmi(0), "unknown source"));
     assert_null(strstr(harness_log, "#"));
-    nmi(SERR | IOCHK); /* both are cleared; harness_log has the last line only */
+    nmi(SERR | IOCHK); /* both are cleared; harness_log holds only the last line */
     assert_non_null(strstr(harness_log, "IOCHK#"));
-    assert_int_equal(raised | low, 3); /* the speaker's bits are as they were */
+    assert_int_equal(raised | low, 3); /* the speaker's bits are unchanged */
 }
 
-/* Both kinds are told and cleared a few times; then a line that goes on is left silent. */
+/*
+ * Both kinds are reported and cleared a few times; then a line that stays raised is left disabled.
+ */
 static void storm_ends(void **state)
 {
     for (unsigned int i = 0; i < 9; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/p2m.c and guest/fault.c, dom0/mmio.c: entries, splits, references, flushes, parking, faults,
- * and that a failure changes nothing.
+ * mm/p2m.c and guest/fault.c, dom0/mmio.c: entries, splits, references, flushes, parking, faults. A
+ * failure changes nothing.
  */
 #include "harness.h"
 #include "directmap.h"
@@ -27,7 +27,7 @@ static uint64_t free_frames(void)
     return info.free;
 }
 
-/* What the CPU would find: the last entry on the way to gfn. */
+/* The last entry that a CPU would read in a walk to gfn. */
 static uint64_t raw_entry(struct domain *d, uint64_t gfn)
 {
     mfn_t table = d->p2m.root;
@@ -143,10 +143,8 @@ static void large_ranges_get_large_entries(void **state)
     assert_int_equal(p2m_set(d, GFN(1024 + 8), MFN(16), 3, P2M_MMIO), 0);
     assert_int_equal(mfn_at(d, 1024 + 15), 23);
     assert_int_equal(type_at(d, 1024 + 16), P2M_HOLE);
-    /*
-     * where a table is in the way, and nothing is mapped, its entries; but not those of many tables
-     */
-    harness_populate(d, 1024 + 100, 1); /* its zeroes are what comes behind the new table */
+    /* an empty table there is filled in place, but not several tables */
+    harness_populate(d, 1024 + 100, 1); /* its zeroes follow the new table */
     assert_int_equal(p2m_set(d, GFN(8192), MFN(0), 0, P2M_ABSENT), 0);
     assert_int_equal(p2m_set(d, GFN(8192), MFN(8192), 10, P2M_MMIO), -EEXIST);
     assert_int_equal(p2m_set(d, GFN(8192), MFN(8192), 9, P2M_MMIO), 0);
@@ -255,7 +253,7 @@ static void batches_flush_once(void **state)
     m = p2m_lookup(d, GFN(1000), NULL, NULL);
     assert_int_equal(harness_flushes, 0);
     assert_int_equal(d->tot_pages, 532);
-    /* So many frames are enough for one batch. */
+    /* As many frames as fit into one batch. */
     assert_int_equal(p2m_batch_remove(&b, GFN(600), 9, P2M_ANY_TYPE, &order), 0);
     assert_int_equal(order, 9);
     assert_int_equal(mfn_to_frame(m)->gfn, FRAME_GFN_NONE);
@@ -292,7 +290,7 @@ static void lookups_take_references(void **state)
     assert_int_equal(p2m_get_frame(d, GFN(5), 1u << P2M_RAM, &m), 0);
     assert_int_equal(mfn_to_frame(m)->count, 2);
     assert_int_equal(p2m_remove(d, GFN(5)), 0);
-    /* out of the p2m, but not gone as long as somebody has it */
+    /* removed from the p2m, but not freed while referenced */
     assert_int_equal(mfn_to_frame(m)->state, FRAME_DOMAIN);
     assert_int_equal(d->tot_pages, 1);
     harness_check_memory();
@@ -334,7 +332,7 @@ static void absent_ranges_fill_up(void **state)
     harness_kill(d);
 }
 
-/* Whichever allocation fails, the operation has happened or nothing has. */
+/* Whichever allocation fails, the operation takes place completely or not at all. */
 static void failures_change_nothing(void **state)
 {
     struct domain *d = harness_domain(1, 10000);
@@ -401,10 +399,7 @@ static void dom0_keeps_its_frames(void **state)
     assert_int_equal(d->tot_pages, 1024);
     assert_int_equal(p2m_populate(d, GFN(4100), 0), -EINVAL);
     assert_int_equal(p2m_populate(d, GFN(9000), 0), -EINVAL);
-    /*
-     * another's frame that happens to be at its own number is not parked, nor is anything of a
-     * guest
-     */
+    /* a foreign frame mapped at its own number is not parked, nor is any frame of a guest */
     m = alloc_domain(guest, 0);
     assert_int_equal(p2m_set(guest, GFN(m.n), m, 0, P2M_RAM), 0);
     assert_int_equal(frame_get(m), 0);
@@ -431,7 +426,7 @@ static void dom0_populates_all_or_nothing(void **state)
     d->max_pages = 1022;
     assert_int_equal(p2m_populate(d, GFN(4096), 0), -ENOMEM);
     d->max_pages = 1024;
-    /* a place that is taken: the frame stays parked */
+    /* the address is in use: the frame stays parked */
     assert_int_equal(p2m_set(d, GFN(4097), MFN(0x90000), 0, P2M_MMIO), 0);
     assert_int_equal(p2m_populate(d, GFN(4097), 0), -EEXIST);
     assert_int_equal(d->p2m.parked, 2);
@@ -518,7 +513,7 @@ static void faults_of_a_guest(void **state)
 
     (void)state;
     harness_populate(d, 5, 1);
-    assert_int_equal(fault_resolve(v, 0x5123, true, false), 0); /* another vcpu was faster */
+    assert_int_equal(fault_resolve(v, 0x5123, true, false), 0); /* another vcpu resolved it first */
     assert_int_equal(fault_resolve(v, 0x5123, false, true), 0);
     assert_int_equal(fault_resolve(v, 0x6000, false, false), -ENOENT);
     assert_int_equal(fault_resolve(v, 0xfee00000, true, false), -ENOENT);
@@ -547,10 +542,10 @@ static void device_memory_appears_when_touched(void **state)
     assert_true(mmio_allowed(d0, 0xe0000, 0xe0300));
     assert_false(mmio_allowed(d0, 0xdffff, 0xe0001));
     assert_false(mmio_allowed(d0, 0xe02ff, 0xe0301));
-    assert_false(mmio_allowed(d0, 0xe0301, 0x10)); /* around the end of what there is */
+    assert_false(mmio_allowed(d0, 0xe0301, 0x10)); /* wraps past the end */
     assert_false(mmio_allowed(d, 0xe0000, 0xe0001));
     assert_false(mmio_allowed(d0, 0x100, 0x101));  /* machine RAM */
-    assert_true(mmio_allowed(d0, 0x4000, 0x8000)); /* 64 MiB: behind the end of RAM */
+    assert_true(mmio_allowed(d0, 0x4000, 0x8000)); /* 64 MiB: past the end of RAM */
 
     assert_int_equal(fault_resolve(v, 0xe0000000, false, false), 0);
     assert_int_equal(p2m_lookup(d0, GFN(0xe0100), NULL, &order).n, 0xe0100);
@@ -560,8 +555,8 @@ static void device_memory_appears_when_touched(void **state)
     assert_int_equal(order, ORDER_4K);
     assert_int_equal(type_at(d0, 0xe0200), P2M_HOLE);
     assert_int_equal(fault_resolve(v, 0xe0201000, true, false), 0);
-    assert_int_equal(mmio_map(d0, GFN(0xe0201), ORDER_2M), 0); /* another vcpu was faster */
-    /* or was for another page of these 2M */
+    assert_int_equal(mmio_map(d0, GFN(0xe0201), ORDER_2M), 0); /* another vcpu resolved it first */
+    /* or for another page of these 2M */
     assert_int_equal(mmio_map(d0, GFN(0xe0202), ORDER_2M), 0);
     assert_int_equal(p2m_lookup(d0, GFN(0xe0202), NULL, NULL).n, 0xe0202);
     assert_int_equal(fault_resolve(v, 0xe0201000, false, true), -EACCES);
@@ -570,8 +565,8 @@ static void device_memory_appears_when_touched(void **state)
     assert_int_equal(fault_resolve(d->vcpu[0], 0xe0000000, false, false), -ENOENT);
     assert_panics(mmio_hide(2, 2));
 
-    /* what msi.c emulates goes, with the 2M around it, and comes back without it */
-    mmio_forget(d0, 0xe0300, 0xe0301); /* nothing there */
+    /* what msi.c emulates is unmapped, with its 2M entry, which is mapped again without it */
+    mmio_forget(d0, 0xe0300, 0xe0301); /* nothing mapped there */
     harness_msi_start = 0xe0010, harness_msi_end = 0xe0011;
     mmio_forget(d0, 0xe0010, 0xe0011);
     assert_int_equal(type_at(d0, 0xe0100), P2M_HOLE);
@@ -582,7 +577,7 @@ static void device_memory_appears_when_touched(void **state)
     assert_int_equal(fault_resolve(v, 0xe0010000, false, false), 0);
     harness_check_memory();
 
-    /* no memory for the table: said, and nothing left */
+    /* no memory for the table: logged, and nothing mapped */
     harness_fail_alloc(1);
     assert_int_equal(fault_resolve(v, 0x4000000, false, false), -ENOMEM);
     harness_fail_alloc(0);
@@ -590,8 +585,8 @@ static void device_memory_appears_when_touched(void **state)
 }
 
 /*
- * Against a model: an array that says what should be at each frame number. Allocations fail now and
- * then.
+ * Compares with a model: an array of the expected entry at each frame number. Allocations fail now
+ * and then.
  */
 static void random_use_agrees_with_a_model(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mm/p2m_check.c: it finds what is broken, and lets others in while it looks. */
+/* mm/p2m_check.c: it finds inconsistencies, and releases the lock between batches. */
 #include "harness.h"
 #include "mm/frame.h"
 #include "percpu.h"
@@ -47,11 +47,14 @@ static void count_pause(void)
     if (changes_left == 0)
         return;
     changes_left--;
-    /* each is one more in the sums */
+    /* each changes the sums */
     assert_int_equal(p2m_populate(changing, GFN(gfn++), ORDER_4K), 0);
 }
 
-/* Entries of all sizes, and neighbours: it lets others in after each batch, and sums up right. */
+/*
+ * Entries of all sizes, and neighbours: the lock is released after each batch, and the sums are
+ * correct.
+ */
 static void checker_lets_others_in(void **state)
 {
     struct domain *d = harness_domain(1, 10000);
@@ -74,7 +77,7 @@ static void checker_lets_others_in(void **state)
         assert_int_equal(p2m_check(d), 0);
     }
     harness_quiet = true;
-    for (unsigned int i = 0; i < 512; i += 73) { /* whatever batch it is in */
+    for (unsigned int i = 0; i < 512; i += 73) { /* in any batch */
         mfn_t m = p2m_lookup(d, GFN(0x40400 + i), NULL, NULL);
 
         changes_left = 2;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0/pci.c: dom0's accesses to configuration space pass, except for what would reach the core.
+ * dom0/pci.c: dom0's accesses to configuration space are passed on, except those that could harm
+ * the core.
  */
 #include "pci_model.h"
 #include "platform/acpi.h"
@@ -8,8 +9,8 @@
 #include <string.h>
 
 /*
- * All is seen as it is, but for the number of messages that MSI offers and dom0's message, which it
- * has not written yet.
+ * Reads pass unchanged, except the number of messages that MSI offers, and dom0's message, which is
+ * not written yet.
  */
 static void reads(void **state)
 {
@@ -35,16 +36,19 @@ static void writes_elsewhere_pass(void **state)
             for (unsigned int i = 0; i < size; i++)
                 assert_int_equal(space[0][reg + i], 0x13579bdfu >> 8 * i & 0xff);
         }
-    put(MSI + 16, 4, 0x12345678); /* the masks behind the message */
+    put(MSI + 16, 4, 0x12345678); /* the mask bits after the message */
     assert_int_equal(word(space[0], MSI + 16), 0x12345678);
-    put(MSIX + 4, 4, 0); /* the model would let it; real ones are read-only */
+    put(MSIX + 4, 4, 0); /* writable in the model; read-only in real devices */
     put_of(BRIDGE, 0x20, 4, 0xe010e000);
     assert_int_equal(word(space[1], 0x20), 0xe010e000);
     put_of(BRIDGE, 0x18, 4, 0x00020100);
     assert_int_equal(word(space[1], 0x18), 0x00020100);
 }
 
-/* AMD's system management network: its index for what drivers read, of the root complex only. */
+/*
+ * AMD's system management network: its index, for registers that drivers read, of the root complex
+ * only.
+ */
 static void host_bridges(void **state)
 {
     static const struct {
@@ -72,7 +76,7 @@ static void host_bridges(void **state)
     assert_int_equal(word(space[2], 0x64), 0);
     assert_non_null(strstr(harness_log, "host bridge"));
     put_word(space[2], 0, 0x29c08086);
-    put_of(HOST_BRIDGE, 0x60, 4, 0x59800); /* where another maker has something else */
+    put_of(HOST_BRIDGE, 0x60, 4, 0x59800); /* another vendor uses it for something else */
     assert_int_equal(word(space[2], 0x60), 0x1111);
     put_word(space[0], 0, 0x14801022); /* not the root complex */
     put_word(space[0], 8, 0x06000000);
@@ -81,7 +85,7 @@ static void host_bridges(void **state)
     assert_int_equal(word(space[0], 0xb8), 0x1111);
 }
 
-/* By memory it is the same space, and more of it. */
+/* The memory window shows the same space, and the extended registers. */
 static void windows(void **state)
 {
     uint64_t val = 0;
@@ -100,10 +104,10 @@ static void windows(void **state)
     window_write(WINDOW + 0x18000 + ERRORS + 8, 4, 0xdeadbeef);
     assert_int_equal(window_read(WINDOW + 0x18000 + ERRORS + 10, 2), 0xdead);
     assert_int_equal(window_read(WINDOW + 0x18000 + ERRORS, 4), word(space[0], ERRORS));
-    assert_int_equal(word(space[0], 8), class); /* where ports would have written it */
+    assert_int_equal(word(space[0], 8), class); /* where a port access would have written */
     window_write(WINDOW + 0x18000 + 0x10, 4, 0x00000000);
     window_write(WINDOW + 0x18000 + 4, 2, 2);
-    window_write(WINDOW + 0x18000 + 0x10, 4, 0xd0000000); /* checked as by ports */
+    window_write(WINDOW + 0x18000 + 0x10, 4, 0xd0000000); /* checked as with ports */
     assert_int_equal(get(0x10, 4), 0);
     window_write(WINDOW + 0x18000 + MSI + 4, 4, 0xfee01000);
     assert_int_equal(get(MSI + 4, 4), 0xfee01000);
@@ -117,13 +121,13 @@ static void windows(void **state)
     assert_int_equal(bus_memory_read(v, WINDOW + 2, 4), ~0u);
     assert_false(bus_has_memory(v, WINDOW - 4));
     assert_false(bus_has_memory(v, WINDOW + 0x400000));
-    acpi.pci_window[1].segment = 0x80; /* more than there is room for */
+    acpi.pci_window[1].segment = 0x80; /* too many windows */
     assert_false(bus_has_memory(v, FAR_WINDOW));
     bus_init(d);
-    assert_false(bus_has_memory(v, WINDOW)); /* no guest has one */
+    assert_false(bus_has_memory(v, WINDOW)); /* guests have none */
 }
 
-/* What would decode addresses past all checks is not there. */
+/* Extended capabilities that would decode addresses without a check are hidden. */
 static void extended_capabilities(void **state)
 {
     const gpa_t at = WINDOW + 0x18000;
@@ -140,7 +144,7 @@ static void extended_capabilities(void **state)
     assert_non_null(strstr(harness_log, "SR-IOV"));
 
     put(0x1c, 4, 0);
-    put(0x18, 4, 0xe7f00000); /* 1M of the 128M that dom0 has there: as 64M it fits, as 256M not */
+    put(0x18, 4, 0xe7f00000); /* 1M of dom0's 128M there: 64M would fit, 256M not */
     put(4, 2, 2);
     window_write(at + RESIZABLE + 8, 4, 6 << 8);
     assert_int_equal(window_read(at + RESIZABLE + 8, 4), 6 << 8);
@@ -161,7 +165,7 @@ static void base_addresses_move(void **state)
     (void)state;
     enable_msix();
     table_write(TABLE + 12, 4, 0);
-    put(0x10, 4, 0xe0002000); /* while it decodes, as kernels do with 32 bits */
+    put(0x10, 4, 0xe0002000); /* while decoding, as kernels do with 32 bits */
     assert_int_equal(get(0x10, 4), 0xe0002000);
     assert_int_equal(get(0x04, 2), 2);
     assert_false(msi_emulates(d, TABLE >> PAGE_SHIFT, (TABLE >> PAGE_SHIFT) + 1));
@@ -169,12 +173,12 @@ static void base_addresses_move(void **state)
     table_write(0xe0003000, 4, 0xfee04000);
     assert_int_equal(harness_device[PAGE_SIZE / 4], 0xfee00000 | HOST_APIC(4) << 12);
 
-    put(0x10, 4, 0xfffffff0); /* sized while it decodes: refused */
+    put(0x10, 4, 0xfffffff0); /* sized while decoding: refused */
     assert_int_equal(get(0x10, 4), 0xe0002000);
     put(0x04, 2, 0);
     put(0x10, 4, 0xfffffff0);
     assert_int_equal(get(0x10, 4), 0xffffe000);
-    put(0x04, 2, 7); /* and then forgotten there */
+    put(0x04, 2, 7); /* and then unmapped there */
     assert_int_equal(get(0x04, 2), 4);
     assert_non_null(strstr(harness_log, "refused"));
     put(0x10, 4, 0xe0000000);
@@ -198,8 +202,8 @@ static void base_addresses_move(void **state)
 }
 
 /*
- * Where base addresses of each kind may be when the function starts to decode them: within what is
- * dom0's, up to its last byte; the upper halves count, and what is not switched on does not.
+ * Valid base addresses of each kind when the function starts to decode: within dom0's ranges, up to
+ * their last byte. Upper halves count; base addresses that are not enabled do not.
  */
 static void what_may_be_decoded(void **state)
 {
@@ -240,8 +244,8 @@ static void what_may_be_decoded(void **state)
 }
 
 /*
- * A bridge has two, and its ROM elsewhere; a CardBus bridge has one. What comes next is something
- * else.
+ * A bridge has two, and its ROM elsewhere; a CardBus bridge has one. The registers after them
+ * differ.
  */
 static void what_bridges_may_decode(void **state)
 {
@@ -273,9 +277,9 @@ static void broken_lists(void **state)
     assert_true(hw_accesses < 400);
     space[0][0x34] = 0x10; /* a pointer into the header */
     assert_int_equal(get(0x34, 1), 0x10);
-    put(MSI + 4, 4, 5); /* is no capability then */
+    put(MSI + 4, 4, 5); /* not a capability then */
     assert_int_equal(word(space[0], MSI + 4), 5);
-    space[0][0x06] = 0; /* no list */
+    space[0][0x06] = 0; /* no capability list */
     assert_int_equal(get(0x40, 1), 0x11);
     bus_port_write(v, 0xcf8, 4, 0x80ff0000); /* no device */
     assert_int_equal(bus_port_read(v, 0xcfc, 4), 0xffffffff);
@@ -283,7 +287,7 @@ static void broken_lists(void **state)
     assert_int_equal(bus_port_read(v, 0xcfc, 1), 0xff);
 }
 
-/* Whatever dom0 writes: the model judges. */
+/* Random writes by dom0, checked by the model. */
 static void anything(void **state)
 {
     static const uint32_t values[] = { 0,          1,          2,          3,          0x8000,
@@ -320,19 +324,19 @@ static void ports(void **state)
     bus_port_write(v, 0xcf8, 4, 0xffffffff);
     assert_int_equal(bus_port_read(v, 0xcf8, 4), 0x80fffffc);
     assert_int_equal(hw_accesses, 0);              /* the latch is dom0's own */
-    for (unsigned int size = 1; size <= 2; size++) /* parts of it are not there */
+    for (unsigned int size = 1; size <= 2; size++) /* partial accesses reach nothing */
         for (uint16_t port = 0xcf8; port < 0xcfc; port++) {
             assert_int_equal(bus_port_read(v, port, size), (1u << 8 * size) - 1);
             bus_port_write(v, port, size, 0);
         }
-    assert_int_equal(bus_port_read(v, 0xcfd, 2), 0xffff); /* not one access of the bus */
+    assert_int_equal(bus_port_read(v, 0xcfd, 2), 0xffff); /* not a single access of the bus */
     assert_int_equal(bus_port_read(v, 0xcfe, 4), 0xffffffff);
     bus_port_write(v, 0xcfd, 4, 0);
     bus_port_write(v, 0xcf8, 4, 0x00001800); /* not enabled */
     assert_int_equal(bus_port_read(v, 0xcfc, 4), 0xffffffff);
     bus_port_write(v, 0xcfc, 4, 0);
     assert_int_equal(hw_accesses, 0);
-    bus_port_write(v, 0xcf9, 1, 0x02); /* which reset, not yet */
+    bus_port_write(v, 0xcf9, 1, 0x02); /* selects the type of reset only */
     assert_int_equal(reboots, 0);
     bus_port_write(v, 0xcf9, 1, 0x06);
     assert_int_equal(reboots, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who pays for what the core keeps for a domain: a guest's pool bounds it, dom0's is kept free for
- * it, and giving memory back needs none.
+ * Accounting of the core's memory for a domain: a guest's pool limits it, dom0's is reserved, and
+ * giving memory back needs none.
  */
 #include "harness.h"
 #include "dom0/mmio.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define DOM0_GFN (HARNESS_DOM0 >> PAGE_SHIFT)
-#define DEVICES 0x40000000ull /* behind the machine's memory: dom0's device memory */
+#define DEVICES 0x40000000ull /* past the machine's memory: dom0's device memory */
 #define GIB 0x40000000ull
 
 static uint64_t free_frames(void)
@@ -23,7 +23,7 @@ static uint64_t free_frames(void)
     return info.free;
 }
 
-/* A guest takes all that it can get, in its own memory. */
+/* The guest allocates as much as it can, in its own memory. */
 static void take_everything(struct domain *d)
 {
     for (uint64_t gfn = 0x100000; p2m_populate(d, GFN(gfn), 0) == 0; gfn++)
@@ -54,7 +54,7 @@ static void scattered_pages_fill_the_pool(void **state)
     assert_int_equal(p2m_populate(d, GFN(n << 18), 0), -ENOMEM);
     assert_int_equal(p2m_populate(d, GFN(n << 18), 9), -ENOMEM);
     assert_int_equal(free_frames(), free);
-    assert_int_equal(p2m_populate(d, GFN(1), 0), 0); /* where there is a table */
+    assert_int_equal(p2m_populate(d, GFN(1), 0), 0); /* where a table exists */
     assert_int_equal(alloc_set_pool(d, 104), 0);
     assert_int_equal(p2m_populate(d, GFN(n << 18), 0), 0);
     harness_check_memory();
@@ -71,7 +71,7 @@ static void a_pool_is_as_large_as_what_is_in_it(void **state)
     alloc_info(&info);
     assert_int_equal(alloc_set_pool(d, 300), 0);
     assert_int_equal(p2m_populate(d, GFN(512), 9), 0);
-    assert_int_equal(d->pool.used, 4); /* three levels, and the spare */
+    assert_int_equal(d->pool.used, 4); /* three levels, and the spare table */
     assert_int_equal(alloc_set_pool(d, 3), 0);
     assert_int_equal(d->pool.size, 4);
     assert_int_equal(alloc_set_pool(d, info.total + 1), -ENOMEM);
@@ -86,8 +86,8 @@ static void a_pool_is_as_large_as_what_is_in_it(void **state)
 }
 
 /*
- * Page by page out of 2M entries, forwards and backwards: with nothing free, and no room in the
- * pool.
+ * Removes page by page from 2M entries, forwards and backwards, with nothing free and no room in
+ * the pool.
  */
 static void giving_back_needs_no_memory(void **state)
 {
@@ -113,7 +113,7 @@ static void giving_back_needs_no_memory(void **state)
     harness_check_memory();
 }
 
-/* Each entry that may be split has its spare, and nobody else. */
+/* Exactly the entries that may be split have a spare table. */
 static void spares_follow_the_entries(void **state)
 {
     struct domain *d = harness_domain(1, 1 << 20);
@@ -144,8 +144,8 @@ static void spares_follow_the_entries(void **state)
 }
 
 /*
- * Tables, spares and frames: whichever of them is missing, a large populate has happened or nothing
- * has.
+ * Tables, spares and frames: whichever is missing, a large populate takes place completely or not
+ * at all.
  */
 static void large_populates_are_whole(void **state)
 {
@@ -168,7 +168,7 @@ static void large_populates_are_whole(void **state)
     assert_int_equal(n, 1 + 2 + 1 + 1);
 }
 
-/* An entry is replaced in place: also the only one of its table, and one page of a large one. */
+/* An entry is replaced in place, also the only one of its table, and one page of a large entry. */
 static void replacing_needs_no_memory(void **state)
 {
     struct domain *d = harness_domain(1, 1 << 20), *greedy = harness_domain(2, 1 << 20);
@@ -191,7 +191,7 @@ static void replacing_needs_no_memory(void **state)
     assert_int_equal(type_at(d, 512 + 4), P2M_RAM);
     assert_int_equal(d->tot_pages, 511);
     harness_check_memory();
-    /* a hole without a table does need some, and nothing changes when there is none */
+    /* a hole without a table needs memory, and nothing changes without it */
     assert_int_equal(p2m_replace(d, GFN(1 << 20), core, P2M_FOREIGN), -ENOMEM);
     assert_int_equal(type_at(d, 1 << 20), P2M_HOLE);
     assert_int_equal(p2m_replace(d, GFN(1ull << 36), core, P2M_FOREIGN), -EINVAL);
@@ -202,7 +202,7 @@ static void replacing_needs_no_memory(void **state)
 }
 
 /*
- * dom0 with 2 MiB of RAM in one entry, and a reserve of so many frames; a guest has taken all
+ * dom0 with 2 MiB of RAM in one entry, and a reserve of that many frames; a guest has allocated all
  * others.
  */
 static struct domain *crowded(uint64_t reserve, struct domain **guest)
@@ -228,17 +228,17 @@ static void dom0_has_a_reserve(void **state)
     assert_false(mfn_valid_number(alloc_pool(guest, 0)));
     assert_int_equal(alloc_claim(guest, guest->tot_pages + 1), -ENOMEM);
     harness_check_memory();
-    /* its first touches of devices, a GiB apart: a table each, and one above them for 512 */
+    /* first accesses to devices, a GiB apart: one table each, and one above for each 512 */
     while (fault_resolve(d->vcpu[0], DEVICES + touched * GIB, true, false) == 0)
         touched++;
     assert_in_range(touched, 19, 20);
     assert_int_equal(fault_resolve(d->vcpu[0], DEVICES + touched * GIB, true, false), -ENOMEM);
     harness_check_memory();
-    /* what it gives back is its own again, before anybody else */
+    /* what it gives back returns to its reserve first */
     mmio_forget(d, DEVICES >> PAGE_SHIFT, (DEVICES >> PAGE_SHIFT) + 1);
     assert_int_equal(p2m_populate(guest, GFN(0x80000), 0), -ENOMEM);
     assert_int_equal(fault_resolve(d->vcpu[0], DEVICES + touched * GIB, true, false), 0);
-    /* beyond its reserve it takes what is free, but not what is claimed */
+    /* beyond its reserve it gets free memory, but not claimed memory */
     assert_int_equal(p2m_remove(guest, GFN(0x100000)), 0);
     assert_int_equal(p2m_remove(guest, GFN(0x100001)), 0);
     assert_true(mfn_valid_number(alloc_pool(d, 0)));
@@ -253,7 +253,7 @@ static void dom0_has_a_reserve(void **state)
     harness_check_memory();
 }
 
-/* dom0's balloon, out of one large entry and back, with nothing free. */
+/* dom0 balloons pages out of one large entry and back, with nothing free. */
 static void dom0_balloons_in_a_full_machine(void **state)
 {
     struct domain *guest, *d = crowded(1, &guest);
@@ -284,8 +284,8 @@ static void the_reserve_must_be_there(void **state)
     assert_int_equal(alloc_claim(guest, free - 5000), -ENOMEM); /* with its tables */
     assert_int_equal(alloc_claim(guest, free - 5000 - 200), 0);
     /*
-     * what a guest has just taken is claimed still, for a moment: the reserve is dom0's all the
-     * same
+     * memory that a guest has just allocated still counts as claimed for a moment: dom0 keeps its
+     * reserve
      */
     assert_true(mfn_valid_number(alloc_domain(guest, 9)));
     for (unsigned int i = 0; i < 5000; i++)
@@ -308,7 +308,7 @@ static void a_reserve_can_be_given_up(void **state)
     harness_check_memory();
 }
 
-/* A claim goes down by what is there afterwards, not by what was tried. */
+/* A claim shrinks by what was populated, not by what was attempted. */
 static void failed_populates_keep_the_claim(void **state)
 {
     struct domain *d = harness_domain(1, 1 << 20);
@@ -328,7 +328,7 @@ static void failed_populates_keep_the_claim(void **state)
     harness_check_memory();
 }
 
-/* The overhead of a claim is for the claimer's tables: another guest's pool must not eat it. */
+/* The overhead of a claim is for the claimer's tables: another guest's pool must not use it. */
 static void a_claimers_tables_have_room(void **state)
 {
     struct domain *a = harness_domain(1, 1 << 20), *b = harness_domain(2, 1 << 20);
@@ -339,7 +339,7 @@ static void a_claimers_tables_have_room(void **state)
     while (mfn_valid_number(alloc_pool(b, 0)))
         ;
     for (uint64_t gfn = 0; gfn < claim; gfn += 512)
-        if (p2m_populate(a, GFN(gfn), 9)) /* none of that size, any more */
+        if (p2m_populate(a, GFN(gfn), 9)) /* no block of that size is left */
             for (uint64_t i = 0; i < 512; i++)
                 assert_int_equal(p2m_populate(a, GFN(gfn + i), 0), 0);
     assert_int_equal(a->claimed, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guest/run.c: what a CPU does in which order: softirqs, pick, switch, entries and exits; and that
- * a vcpu which waited in an exit handles that exit again before anything else happens to it. Each
- * step that the loop takes is a letter; the test ends it from within softirq_run.
+ * guest/run.c: the order of softirqs, pick, switch, entries and exits. A vcpu that waited in an
+ * exit handles that exit again before anything else. Each step of the loop is recorded as a letter;
+ * the test ends the loop from within softirq_run.
  */
 #include "privileged_fake.h"
 #include "harness.h"
@@ -20,9 +20,9 @@
 
 static struct domain domain;
 static struct vcpu a, b;
-static struct vcpu *picks[8]; /* what sched_pick says, in turn; NULL: idle */
+static struct vcpu *picks[8]; /* results of sched_pick, in turn; NULL: idle */
 static unsigned int rounds, round_now, entries;
-static bool enters[8]; /* whether hw_enter gets into the guest, in turn */
+static bool enters[8]; /* whether hw_enter enters the guest, in turn */
 static void (*on_exit)(struct vcpu *v, const struct exit *e);
 static char steps[128];
 static jmp_buf end;
@@ -93,7 +93,7 @@ static void runs(unsigned int n)
 }
 
 /*
- * It stays in the guest as long as nothing else is to be done, and switches only when the vcpu
+ * The CPU enters the guest repeatedly while there is no other work, and switches only when the vcpu
  * changes.
  */
 static void enters_until_work_comes(void **state)
@@ -109,14 +109,17 @@ static void enters_until_work_comes(void **state)
 
 static void wait_in_exit(struct vcpu *v, const struct exit *e)
 {
-    assert_int_equal(e->io.port, 1); /* always the first one */
+    assert_int_equal(e->io.port, 1); /* always the first exit */
     if (v->exit.again)
         return;
     v->exit_again = true;
     cpus[0].softirq = 1;
 }
 
-/* The exit comes again, with what it had said, before an entry, and before anything is injected. */
+/*
+ * The same exit is handled again, with its contents, before an entry and before anything is
+ * injected.
+ */
 static void handles_the_same_exit_again(void **state)
 {
     picks[0] = &a;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler, sched.c as it is, on 1 to 16 simulated CPUs (sched_sim.c): shares by
- * weight, affinity, latency, what stops and starts, and storms of everything at once.
+ * The scheduler, with the unchanged sched.c, on 1 to 16 simulated CPUs (sched_sim.c): shares by
+ * weight, affinity, latency, blocking and waking, and storms of all operations.
  */
 #include "sched_sim.h"
 #include "cpu/softirq.h"
@@ -37,7 +37,7 @@ static void test_weights(void **state)
     for (int i = 0; i < 5; i++)
         b[i] = hog(weight[i], 0);
     run(SEC(31));
-    for (int i = 0; i < 5; i++) /* the lightest's last slice may be all that it runs ahead */
+    for (int i = 0; i < 5; i++) /* the lightest may be ahead by its last slice */
         assert_near(b[i]->ran, SEC(1) * (int64_t)weight[i] / 64,
                     SLICE * 2 * (int64_t)weight[i] / 64 + SLICE);
 }
@@ -60,7 +60,7 @@ static void test_weights_on_many_cpus(void **state)
     }
 }
 
-/* 3 on 2 CPUs: nobody's place in the queue ties it to a CPU. */
+/* 3 vcpus on 2 CPUs: the place in the queue ties no vcpu to a CPU. */
 static void test_odd_numbers_balance(void **state)
 {
     struct body *b[7];
@@ -73,7 +73,7 @@ static void test_odd_numbers_balance(void **state)
         assert_near(b[i]->ran, SEC(3), 2 * SLICE);
 }
 
-/* Who had a CPU alone for long owes nothing to who comes later, and the other way round. */
+/* A vcpu that long had a CPU alone owes nothing to a newcomer, and vice versa. */
 static void test_newcomers_start_now(void **state)
 {
     struct body *a, *b, *c;
@@ -96,7 +96,8 @@ static void test_newcomers_start_now(void **state)
 }
 
 /*
- * One that has a CPU for itself runs ahead of all others: their weights must hold among each other.
+ * A vcpu with a CPU of its own runs ahead of all others, whose shares must still follow their
+ * weights.
  */
 static void test_pinned_alone_bends_no_weights(void **state)
 {
@@ -113,7 +114,7 @@ static void test_pinned_alone_bends_no_weights(void **state)
     assert_near(c->ran, SEC(13) / 3, 3 * SLICE);
 }
 
-/* A weight above what one CPU can give: no claim builds up that others would pay for later. */
+/* A weight above one CPU's capacity accumulates no credit at the cost of others. */
 static void test_no_claims_without_end(void **state)
 {
     struct body *a, *b;
@@ -127,11 +128,11 @@ static void test_no_claims_without_end(void **state)
     assert_near(share(a, SEC(10)) + b->ran, SEC(18), MSEC(1500));
     pin(a, 1);
     pin(b, 1);
-    run(SEC(2)); /* what is left of the old claim is at most FAIR_LAG of virtual time */
+    run(SEC(2)); /* at most FAIR_LAG of virtual time remains of the old credit */
     assert_near(share(b, SEC(10)), SEC(5), SEC(1));
 }
 
-/* Unpinned, one that was far ahead is not starved until the others have caught up. */
+/* A vcpu that was far ahead is not starved after it is unpinned until the others catch up. */
 static void test_unpinned_is_not_starved(void **state)
 {
     struct body *a, *b;
@@ -152,8 +153,7 @@ static void test_unpinned_is_not_starved(void **state)
 }
 
 /*
- * A burst is charged by how long it is, also one that costs less than a nanosecond of virtual time
- * for each.
+ * A burst is charged by its length, even at less than a nanosecond of virtual time per nanosecond.
  */
 static void test_short_bursts_are_charged(void **state)
 {
@@ -185,8 +185,8 @@ static void test_weight_changes_in_flight(void **state)
 }
 
 /*
- * Virtual time where 64 bits end, which is after 2.3 years at weight 1; and one who has slept for
- * years.
+ * Virtual time at the end of 64 bits, which is after 2.3 years at weight 1; and a vcpu that slept
+ * for years.
  */
 static void test_virtual_time_for_ages(void **state)
 {
@@ -232,8 +232,8 @@ static void test_virtual_time_for_ages(void **state)
 }
 
 /*
- * Interrupts make the CPU ask the scheduler again; the vcpu that runs keeps its CPU until its slice
- * is over.
+ * Interrupts make the CPU call the scheduler again; the running vcpu keeps its CPU until its slice
+ * ends.
  */
 static void test_interrupts_switch_nobody(void **state)
 {
@@ -253,7 +253,7 @@ static void test_interrupts_switch_nobody(void **state)
 
 /* --- CPUs and affinity --- */
 
-/* Moved off its CPU, a vcpu goes on at once where it may. */
+/* A vcpu moved off its CPU continues at once where it may. */
 static void test_repinned_to_an_idle_cpu(void **state)
 {
     struct body *a;
@@ -271,8 +271,8 @@ static void test_repinned_to_an_idle_cpu(void **state)
 }
 
 /*
- * Pushed from its CPU by one that may run only there, a vcpu finds the idle CPU, or its share of
- * the busy one.
+ * A vcpu pushed from its CPU by one that may run only there gets the idle CPU, or its share of the
+ * busy one.
  */
 static void test_pushed_aside(void **state)
 {
@@ -291,7 +291,7 @@ static void test_pushed_aside(void **state)
     assert_near(share(a, SEC(30)), SEC(20), 5 * SLICE);
 }
 
-/* Of several idle CPUs, the one where it was: what it left in the caches is there. */
+/* Of several idle CPUs, a vcpu gets its last one, whose caches hold its data. */
 static void test_goes_on_where_it_was(void **state)
 {
     struct body *a;
@@ -307,7 +307,7 @@ static void test_goes_on_where_it_was(void **state)
         wake(a);
         run(MSEC(1));
         assert_int_equal(cpu_of(a), cpu);
-        /* a wish: no reason to move */
+        /* soft affinity: no reason to move */
         assert_int_equal(sched_set_affinity(&a->v, 0xf, ~(1u << cpu)), 0);
     }
 }
@@ -367,10 +367,10 @@ static void test_soft_affinity_is_a_wish(void **state)
         assert_int_equal(cpu_of(a), 3);
     b = hog(256, 0);
     pin(b, 8);
-    assert_near(share(a, SEC(1)), MSEC(500), MSEC(20)); /* elsewhere then */
+    assert_near(share(a, SEC(1)), MSEC(500), MSEC(20)); /* runs elsewhere then */
 }
 
-/* --- waking, sleeping, stopping --- */
+/* --- waking, sleeping, pausing --- */
 
 static void test_sleepers_beside_hogs(void **state)
 {
@@ -384,12 +384,12 @@ static void test_sleepers_beside_hogs(void **state)
         run(SEC(1));
         s = sleeper(USEC(100), USEC(7300));
         run(SEC(20));
-        assert_in_range(s->latency, 0, MSEC(1));    /* it preempts who runs ahead of it */
-        assert_near(s->ran, SEC(20) / 74, MSEC(5)); /* all that it asks for: 100 us of 7.4 ms */
+        assert_in_range(s->latency, 0, MSEC(1));    /* preempts the vcpu that runs ahead of it */
+        assert_near(s->ran, SEC(20) / 74, MSEC(5)); /* all that it needs: 100 us of 7.4 ms */
     }
 }
 
-/* Those that wait, but for the first two and the last. */
+/* The waiting vcpus, except the first two and the last. */
 static void keep_hands_off_the_middle(void)
 {
     struct body *first[2] = { NULL, NULL }, *last = NULL;
@@ -409,7 +409,8 @@ static void keep_hands_off_the_middle(void)
 }
 
 /*
- * However many wait: who wakes is queued before them, and whose slice is over behind them, at once.
+ * However many wait, queueing does not search: a woken vcpu goes before them, one with its slice
+ * over after them.
  */
 static void test_queueing_is_quick(void **state)
 {
@@ -481,11 +482,11 @@ static void test_pauses_nest(void **state)
     block(a);
     run(MSEC(1));
     domain_pause(a->v.d);
-    run(MSEC(1)); /* paused and blocked is offline */
+    run(MSEC(1)); /* paused and blocked counts as offline */
     domain_unpause(a->v.d);
     run(MSEC(1));
     assert_int_equal(a->v.sched.runstate.time[RUNSTATE_offline], MSEC(4));
-    domain_pause(a->v.d); /* and back before the CPU looked */
+    domain_pause(a->v.d); /* and back before the CPU checked */
     domain_unpause(a->v.d);
     wake(a);
     run(MSEC(1));
@@ -510,7 +511,7 @@ static void test_yield(void **state)
     sched_yield(&a->v);
     run(1);
     assert_ptr_not_equal(on_cpu[0], a);
-    /* Nobody else may run where it is: it goes on, and its yield costs it nothing. */
+    /* No other vcpu may run on its CPU: it continues, and its yield costs it nothing. */
     pin(a, 2);
     hog(16, 0)->v.sched.vtime = 0;
     run(SEC(1));
@@ -556,7 +557,7 @@ static void test_removed(void **state)
     sched_remove_vcpu(&a->v);
     sched_remove_vcpu(&b->v);
     assert_null(on_cpu[0]);
-    run(MSEC(10)); /* the last slice's timer */
+    run(MSEC(10)); /* the timer of the last slice */
     assert_null(harness_first_timer());
 }
 
@@ -599,7 +600,7 @@ static void storm_event(struct body *b)
     }
 }
 
-/* Some CPUs are in the middle of something and do not look at their softirqs yet. */
+/* Some CPUs are busy and do not check their softirqs yet. */
 static void some_look(void)
 {
     for (unsigned int i = 0; i < nr_cpus; i++)
@@ -608,8 +609,7 @@ static void some_look(void)
 }
 
 /*
- * Anything may happen to a vcpu while its state is saved; sched_sim.c sees when another CPU loads
- * it.
+ * Random operations on a vcpu while its state is saved; sched_sim.c detects a load by another CPU.
  */
 static void storm_while_saving(void)
 {
@@ -667,7 +667,7 @@ static void test_calm_after_storm(void **state)
             pin(bodies[i], ~0ull);
             vcpu_unblock(v);
         }
-        run(SEC(2)); /* what is owed from before is paid */
+        run(SEC(2)); /* earlier debts are paid */
         nsec_t before[BODIES];
 
         for (unsigned int i = 0; i < body_count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/softirq.c: which CPU is interrupted, what runs in which order, and when a hypercall makes
- * way.
+ * cpu/softirq.c: which CPU is kicked, in which order handlers run, and when a hypercall is
+ * preempted.
  */
 #include "harness.h"
 #include "cpu/apic.h"
@@ -47,7 +47,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* One that is busy in the core looks by itself; one in HLT or in a guest does not. */
+/* A CPU that is busy in the core checks by itself; one in HLT or in a guest does not. */
 static void a_cpu_that_would_not_look_is_kicked(void **state)
 {
     static struct domain d;
@@ -58,7 +58,7 @@ static void a_cpu_that_would_not_look_is_kicked(void **state)
     softirq_raise(2, SOFTIRQ_TIMER);
     assert_int_equal(kicks, 1);
     assert_int_equal(sent_to, 2);
-    softirq_raise(2, SOFTIRQ_TIMER); /* the first is on its way */
+    softirq_raise(2, SOFTIRQ_TIMER); /* the first kick is still pending */
     assert_int_equal(kicks, 1);
     cpus[1].guest_domain = &d;
     softirq_raise(1, SOFTIRQ_SCHED);
@@ -93,7 +93,7 @@ static void all_that_was_raised_runs_once_in_order(void **state)
     assert_int_equal(cpus[0].passes, 2);
 }
 
-/* So that interrupts get in between, and the watchdog sees that the CPU lives. */
+/* Interrupts get in between, and the watchdog sees that the CPU is alive. */
 static void one_that_raises_itself_runs_at_the_next_pass(void **state)
 {
     softirq_raise(0, SOFTIRQ_REAP);
@@ -103,7 +103,7 @@ static void one_that_raises_itself_runs_at_the_next_pass(void **state)
     }
 }
 
-/* A hypercall's clock starts when it first asks; a softirq is a reason at once. */
+/* The time of a hypercall starts at its first check; a softirq preempts it at once. */
 static void a_hypercall_makes_way_after_a_while_or_for_work(void **state)
 {
     harness_cpu = 1;

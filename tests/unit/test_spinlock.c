@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * lib/spinlock.c: who holds a lock, in which order locks are taken, and that one CPU has it at a
- * time.
- */
+/* lib/spinlock.c: the holder of a lock, the lock order, and mutual exclusion. */
 #include "harness.h"
 #include "cpu/clock.h"
 #include "percpu.h"
@@ -23,7 +20,7 @@ static int setup(void **state)
 
 static void a_lock_knows_its_holder(void **state)
 {
-    assert_false(spin_lock_held(&domain_lock)); /* by CPU 0, which might be what nobody is */
+    assert_false(spin_lock_held(&domain_lock)); /* CPU 0 must not look like "not held" */
     assert_ptr_equal(spin_lock(&domain_lock), &domain_lock);
     assert_true(spin_lock_held(&domain_lock));
     assert_int_equal(this_cpu()->held[LOCK_DOMAIN], 1);
@@ -123,7 +120,7 @@ static struct cleave_hold report(enum lock_class class)
     return hold;
 }
 
-/* The longest hold of each class, once; of a short one after it nothing is left. */
+/* The longest hold of each class is reported once; a shorter one after it does not change it. */
 static void the_longest_hold_is_told_once(void **state)
 {
     struct cleave_hold hold = { .lock = 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments of sysctl, and of the operations of domctl that go with them: what is refused and with
- * which error, what comes back, what is left unchanged.
+ * Arguments of sysctl, and of the related domctl operations: which are refused with which error,
+ * the results, and what stays unchanged.
  */
 #include "hypercall_core.h"
 #include "percpu.h"
@@ -111,7 +111,7 @@ static void test_system_wide(void **state)
     op.u.debug_keys.nr_keys = 30;
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(did.checks, 30);
-    op.u.debug_keys.nr_keys = 31; /* q: goes over all domains */
+    op.u.debug_keys.nr_keys = 31; /* q: iterates over all domains */
     assert_int_equal(sysctl(&op), 0);
     assert_int_equal(memcmp(harness_log, "d3:", 3), 0);
     op.u.debug_keys.nr_keys = 32;
@@ -209,7 +209,7 @@ static void test_cpu_policy(void **state)
 
     set.u.cpu_policy.nr_leaves = 3;
     set.u.cpu_policy.leaves.p = (void *)BUF(2);
-    assert_int_equal(domctl(&set), -EBUSY); /* it may be running */
+    assert_int_equal(domctl(&set), -EBUSY); /* the vcpu may be running */
     guest->controller_pauses = 1;
     assert_int_equal(domctl(&set), 0);
     leaves[0].leaf = 0xbad;
@@ -256,7 +256,7 @@ static void test_featureset(void **state)
 
 /* --- everything --- */
 
-/* The tools' families, with structures full of one byte. */
+/* The hypercalls of the tools, with structures filled with one byte. */
 static void test_nonsense_of_tools(void **state)
 {
     static const uint8_t fill[] = { 0, 1, 0x10, 0x7f, 0xff };

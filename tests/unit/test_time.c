@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/clock.c's arithmetic, and cpu/timer.c on two CPUs whose clock and timer hardware are the
- * test's.
+ * The arithmetic of cpu/clock.c, and cpu/timer.c on two CPUs with clock and timer hardware faked by
+ * the test.
  */
 #include "cpuid_fake.h"
 #include "harness.h"
@@ -16,10 +16,7 @@
 
 #include <unistd.h>
 
-/*
- * The APIC's timer: when it interrupts next, and in which intervals from then on; TIME_NEVER:
- * stopped.
- */
+/* The APIC's timer: its next interrupt, and the interval from then on; TIME_NEVER: stopped. */
 static nsec_t armed[MAX_CPUS], interval[MAX_CPUS];
 static nsec_t now;
 static unsigned int arms;
@@ -161,10 +158,13 @@ static void timers_fire_in_order_and_in_time(void **state)
     assert_int_equal(fired_count, 4);
     /* equals in any order */
     assert_true(fired[0] == 1 && fired[1] == 2 && fired[2] + fired[3] == 3);
-    assert_int_equal(armed[0], TIME_NEVER); /* no tick when nothing waits */
+    assert_int_equal(armed[0], TIME_NEVER); /* no tick while no timer is set */
 }
 
-/* To set the hardware takes longer than all the rest: it is done for who is first, and once. */
+/*
+ * Programming the hardware is the most expensive part: it is done only for the first timer, and
+ * once.
+ */
 static void the_hardware_is_set_for_the_first(void **state)
 {
     (void)state;
@@ -198,7 +198,7 @@ static void timers_stop_and_move_in_time(void **state)
     assert_int_equal(fired_count, 1);
 }
 
-/* An interrupt whose timer has been stopped since: the hardware is quiet from then on. */
+/* After an interrupt for a timer that has been stopped, the hardware stays stopped. */
 static void the_last_timer_stops_the_hardware(void **state)
 {
     (void)state;
@@ -237,7 +237,7 @@ static void a_pinned_timer_fires_on_its_cpu(void **state)
     (void)state;
     timer_setup(&timers[0], fire, NULL, 1);
     timer_set(&timers[0], 3000);
-    assert_true(cpus[1].softirq); /* told to look at its timers */
+    assert_true(cpus[1].softirq); /* told to check its timers */
     run(0, 3500);
     assert_int_equal(fired_count, 0);
     run(1, 3500);
@@ -256,7 +256,7 @@ static void finish(void *data)
     timer_finish(data);
 }
 
-/* Not even by its own function. */
+/* A finished timer cannot be set, not even by its own function. */
 static void a_finished_timer_cannot_be_set(void **state)
 {
     (void)state;
@@ -273,7 +273,7 @@ static void a_finished_timer_cannot_be_set(void **state)
     assert_false(timers[0].armed);
 }
 
-/* --- many timers, beside a list that is only searched --- */
+/* --- many timers, compared with a linear list --- */
 
 #define MANY 1500
 #define ROUNDS 60000
@@ -299,9 +299,7 @@ static void fire_one_of_many(void *data)
     fired_count++;
 }
 
-/*
- * A heap that is leftist: its rank, after all below it were looked at; how many there are is added.
- */
+/* Checks a leftist heap, and returns its rank. Adds the number of its timers. */
 static uint32_t check_heap(const struct timer *t, const struct timer *parent, unsigned int *count)
 {
     if (!t)
@@ -381,7 +379,8 @@ static nsec_t same(unsigned int i)
 static nsec_t zigzag(unsigned int i) { return i % 2 ? 100000 - i : 1000 + i; }
 
 /*
- * Ways to the right, which are all that is walked, stay short in whatever order timers come and go.
+ * The right spine, the only path that is walked, stays short in any order of insertions and
+ * removals.
  */
 static void no_order_makes_a_heap_slow(void **state)
 {
@@ -431,7 +430,7 @@ static void finish_slow_timer(void)
     assert_int_equal(__atomic_load_n(&slow_stage, __ATOMIC_SEQ_CST), 2);
 }
 
-/* What its function uses is freed next: whoever finishes a timer waits for it on any CPU. */
+/* The data of its function is freed next: finishing a timer waits for its function on any CPU. */
 static void a_finished_timer_does_not_run_any_more(void **state)
 {
     void (*const either[][2])(void) = { { finish_slow_timer, run_slow_timer },
@@ -456,8 +455,8 @@ static void past_timers_leave_room_for_others(void **state)
     assert_true(cpus[0].softirq);
 }
 
-static uint32_t xen_below;      /* the kHz that a Xen below us says; 0: there is none */
-static unsigned int other_word; /* of its signature; 0: none */
+static uint32_t xen_below;      /* the kHz that an underlying Xen reports; 0: no Xen */
+static unsigned int other_word; /* wrong word of its signature; 0: none */
 static unsigned int port_reads;
 
 void harness_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
@@ -476,7 +475,7 @@ uint32_t harness_port_read(uint16_t port, unsigned int size)
     (void)port;
     (void)size;
     port_reads++;
-    return ~0u; /* nothing is there */
+    return ~0u; /* no device */
 }
 
 void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
@@ -490,7 +489,7 @@ void harness_port_write(uint16_t port, unsigned int size, uint32_t val)
 static void xen_below_says_the_rate(void **state)
 {
     (void)state;
-    xen_below = 1000; /* few kHz: it waits for 50 ms by them */
+    xen_below = 1000; /* few kHz: waits for 50 ms by this rate */
     apic_left = 0x80000000;
     apic_step = 100;
     clock_init(acpi.pm_timer_port);
@@ -499,9 +498,9 @@ static void xen_below_says_the_rate(void **state)
     assert_int_equal(apic_started, 0);
     assert_in_range(port_reads, 1, 2);
     apic_step = 0;
-    assert_panics(clock_init(acpi.pm_timer_port)); /* the APIC's timer stands still */
+    assert_panics(clock_init(acpi.pm_timer_port)); /* the APIC's timer does not count */
     apic_step = 100;
-    for (other_word = 3; other_word > 0; other_word--) /* somebody else's leaves */
+    for (other_word = 3; other_word > 0; other_word--) /* another hypervisor's leaves */
         assert_panics(clock_init(acpi.pm_timer_port));
     xen_below = 0;
     assert_panics(clock_init(acpi.pm_timer_port));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/flush.c and svm/asid.c on CPUs that are threads. Each enters a guest again and again as
- * svm/enter.c does and keeps, as a TLB would, the translation that it saw first under its ASID; it
- * leaves when it is kicked. Once a flush is over, nobody uses what was there before.
+ * mm/flush.c and svm/asid.c on CPUs that are threads. Each repeatedly enters a guest as svm/enter.c
+ * does, and keeps, like a TLB, the first translation that it saw under its ASID. It leaves the
+ * guest when kicked. After a flush, no CPU uses the old translation.
  */
 #include "harness.h"
 #include "cpu/features.h"
@@ -16,7 +16,7 @@
 
 #define GUEST_CPUS 3
 #define FLUSHES 300
-#define ASIDS 7         /* few: they run out all the time */
+#define ASIDS 7         /* few, so that they run out often */
 #define PATIENCE 100000 /* sleeps of a microsecond or more */
 
 struct cpu_features cpu_features = { .asid_count = ASIDS };
@@ -24,8 +24,8 @@ struct cpu_features cpu_features = { .asid_count = ASIDS };
 static struct domain d, other;
 static struct vcpu vcpus[GUEST_CPUS + 1];
 static struct vmcb vmcbs[GUEST_CPUS + 1];
-static uint64_t translation;      /* what the guest's tables say; atomic */
-static uint64_t in_use[MAX_CPUS]; /* which of them this CPU's guest uses now, or 0; atomic */
+static uint64_t translation;      /* the translation in the guest's tables; atomic */
+static uint64_t in_use[MAX_CPUS]; /* the one that this CPU's guest uses now, or 0; atomic */
 static bool kicked[MAX_CPUS], stop, all_at_once;
 static unsigned int kicks, waiting, lonely;
 
@@ -59,8 +59,7 @@ static int setup(void **state)
 }
 
 /*
- * In guest mode until a kick comes; with all_at_once until kicks for all have come, or patience
- * ends.
+ * Stays in guest mode until kicked; with all_at_once until all CPUs are kicked, or PATIENCE ends.
  */
 static void be_in_the_guest(unsigned int id)
 {
@@ -148,7 +147,7 @@ static void flush_when_all_are_in(void)
     __atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
 }
 
-/* Each waits, in its guest, for the kicks of the others. */
+/* Each CPU waits, in its guest, for the kicks of the others. */
 static void all_are_kicked_before_one_is_waited_for(void **state)
 {
     void (*const fn[])(void) = { flush_when_all_are_in, run_guest, run_guest, run_guest };
@@ -160,7 +159,7 @@ static void all_are_kicked_before_one_is_waited_for(void **state)
     assert_int_equal(kicks, GUEST_CPUS);
 }
 
-/* Who is not in that guest, or never ran it, is left alone; nobody waits for itself. */
+/* A CPU that is not in the guest, or never ran it, is not kicked; no CPU waits for itself. */
 static void only_who_may_have_it_is_kicked(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/traps.c: the tables that a CPU loads, as it reads them; who gets an exception; what a panic
- * says of the stack; how deep a CPU's stack was ever used. LGDT and its like are executed here.
+ * cpu/traps.c: the tables that a CPU loads; routing of exceptions; the stack in a panic message;
+ * the maximum depth of a CPU's stack. LGDT and similar instructions are executed here.
  */
 #include "harness.h"
 #include "cpu/irq.h"
@@ -35,7 +35,7 @@ uint8_t *pagetable_stack(unsigned int pages)
     return stacks[stacks_made++] + pages * PAGE_SIZE;
 }
 
-extern char image_start[], text_end[]; /* this program's (build.mk) */
+extern char image_start[], text_end[]; /* of this program (build.mk) */
 
 /* --- a CPU that loads tables --- */
 
@@ -47,7 +47,7 @@ static struct table gdt, idt;
 static uint64_t task_register, code_selector, cr2, cr3;
 static unsigned int data_selectors;
 
-/* Where an instruction of two bytes and ModRM has its operand: decoded as a MOV with that ModRM. */
+/* The operand address of a two-byte instruction with ModRM: decoded as a MOV with that ModRM. */
 static unsigned int operand(const uint8_t *code, long long *r, uint64_t *at)
 {
     uint8_t mov[12] = { 0x48, 0x8b };
@@ -83,7 +83,7 @@ static unsigned int execute(const uint8_t *code, long long *r)
         return 2;
     }
     if (op[0] == 0x8e) {                    /* MOV to a segment register */
-        assert_int_equal(code_selector, 8); /* its table is there */
+        assert_int_equal(code_selector, 8); /* its GDT is loaded */
         data_selectors |= 1u << which;
         return rex + 2;
     }
@@ -121,7 +121,7 @@ static int setup(void **state)
 
 /* --- tables (APM vol. 2, 4.7, 4.8 and 8.2) --- */
 
-/* All gates go to their stubs with interrupts off; with_stacks: three on stacks of their own. */
+/* All gates point to their stubs with interrupts off; with_stacks: three on their own stacks. */
 static void assert_gates(bool with_stacks)
 {
     assert_int_equal(idt.limit, 256 * 16 - 1);
@@ -156,7 +156,10 @@ static void tables_of_the_boot_cpu(void **state)
     assert_gates(true);
 }
 
-/* The descriptor names a TSS, and that three stacks, each with the CPU's pointer above its top. */
+/*
+ * The descriptor points to a TSS, and this to three stacks, each with the CPU's pointer above its
+ * top.
+ */
 static void a_cpu_has_a_task_state_of_its_own(void **state)
 {
     const uint64_t *descriptor;
@@ -177,15 +180,15 @@ static void a_cpu_has_a_task_state_of_its_own(void **state)
         assert_gates(true);
         descriptor = (const uint64_t *)gdt.base + 3;
         assert_int_equal(descriptor[0] & 0xffff, 103);
-        assert_int_equal(descriptor[0] >> 40 & 0xffff, 0x89); /* present, a TSS that nobody runs */
+        assert_int_equal(descriptor[0] >> 40 & 0xffff, 0x89); /* present, available TSS */
         base = (descriptor[0] >> 16 & 0xffffff) | (descriptor[0] >> 32 & 0xff000000) |
                descriptor[1] << 32;
         assert_int_not_equal(base, first);
         first = base;
-        assert_int_equal(*(const uint16_t *)(base + 102), 104); /* no port map */
+        assert_int_equal(*(const uint16_t *)(base + 102), 104); /* no I/O bitmap */
         for (unsigned int n = 0; n < 3; n++) {
             const uint8_t *top = stacks[2 + i * 4 + n] +
-                                 2 * PAGE_SIZE; /* CPU 1 made a first, too */
+                                 2 * PAGE_SIZE; /* CPU 1 made one first, too */
             uint64_t ist;
 
             memcpy(&ist, (const uint8_t *)base + 36 + 8 * n, 8);
@@ -229,7 +232,7 @@ static void who_gets_an_exception(void **state)
     assert_int_equal(irqs, 2);
 }
 
-/* A trap at that place only, and only that one, is no bug of the core's; it is said once. */
+/* Only this trap, and only at this address, is not a bug of the core; it is logged once. */
 static void a_guests_single_step_may_hit_the_core(void **state)
 {
     struct trap_frame f = { .vector = VECTOR_DB, .rip = 0x1234 };
@@ -247,7 +250,7 @@ static void a_guests_single_step_may_hit_the_core(void **state)
     traps_step_rip = 0;
 }
 
-/* The page below a stack is nobody's: that it was touched says that the stack was too small. */
+/* The page below a stack is a guard page: an access to it means that the stack overflowed. */
 static void an_overflow_is_named(void **state)
 {
     const uint64_t low = (uint64_t)stacks[0];
@@ -280,13 +283,13 @@ static void an_overflow_is_named(void **state)
 
 #define FRAMES 30
 
-/* A frame as functions make them: where the caller's is, and where it goes on. */
+/* A stack frame: the caller's frame, and the return address. */
 struct stack_frame {
     uint64_t next, caller;
 };
 
 /*
- * Dumps with these frames below this function's own; both are on this CPU's stack, which ends at
+ * Dumps with these frames as callers of this function; both are on this CPU's stack, which ends at
  * `top`.
  */
 static __attribute__((noinline)) void dump_from(const void *first, const void *top)
@@ -300,7 +303,7 @@ static __attribute__((noinline)) void dump_from(const void *first, const void *t
     *own = saved;
 }
 
-/* The last caller that the dump names is the n-th (from 0); -1: none of these. */
+/* Checks that the last caller in the dump is the n-th (from 0); -1: none of these. */
 static void assert_last(int n)
 {
     unsigned long address = 0;
@@ -321,7 +324,7 @@ static void chain(struct stack_frame frames[FRAMES], unsigned int n)
     }
 }
 
-/* It stops where the stack makes no sense any more: a dump must not fault. */
+/* The dump stops where the stack is inconsistent: it must not fault. */
 static void callers_are_followed_while_they_make_sense(void **state)
 {
     struct stack_frame frames[FRAMES + 1];
@@ -331,16 +334,16 @@ static void callers_are_followed_while_they_make_sense(void **state)
     chain(frames, 5);
     dump_from(frames, top);
     assert_last(4);
-    dump_from(frames, &frames[5]); /* the last begins at the stack's end */
+    dump_from(frames, &frames[5]); /* the last begins at the end of the stack */
     assert_last(4);
-    dump_from(frames, (uint64_t *)&frames[5] - 1); /* and is not all there */
+    dump_from(frames, (uint64_t *)&frames[5] - 1); /* and is incomplete */
     assert_last(3);
-    dump_from((uint8_t *)frames + 4, top); /* crooked */
+    dump_from((uint8_t *)frames + 4, top); /* misaligned */
     assert_last(-1);
     frames[2].caller = (uint64_t)text_end - 1;
     frames[2].next = 0;
     dump_from(frames, top);
-    assert_last(-1); /* text to the last byte */
+    assert_last(-1); /* also at the last byte of text */
     frames[2].caller = (uint64_t)text_end;
     dump_from(frames, top);
     assert_last(1);
@@ -355,7 +358,7 @@ static void callers_are_followed_while_they_make_sense(void **state)
     ((struct stack_frame *)stacks[4])->caller = (uint64_t)image_start + 0x400;
     dump_from(frames, top);
     assert_last(2);
-    chain(frames, FRAMES); /* for ever */
+    chain(frames, FRAMES); /* endless chain */
     dump_from(frames, top);
     assert_last(25 - 2 - 1); /* two are this program's functions */
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform/uart.c: which port the console is, how it is set up (PC16550D data sheet, 8), and where
- * its interrupt goes. What it sends: test_console.c.
+ * platform/uart.c: choice of the port, its setup (PC16550D data sheet, 8), and the routing of its
+ * interrupt. test_console.c tests the output.
  */
 #include "ports_fake.h"
 #include "harness.h"
@@ -15,14 +15,14 @@
 
 #include <string.h>
 
-/* The registers of a port; the divisor's are in the place of two of them while LCR says so. */
+/* The registers of a port; the divisor replaces two of them while LCR.DLAB is set. */
 enum { DATA, IER, FCR, LCR, MCR, LSR, REGISTERS };
 #define DIVISOR 0x80u
 
 static const char *option;
-static uint16_t base; /* where the port is that there is; 0: none */
+static uint16_t base; /* the existing port; 0: none */
 static uint8_t reg[REGISTERS], divisor[2];
-static unsigned int others, lines; /* accesses of other ports; of the I/O APIC */
+static unsigned int others, lines; /* accesses to other ports; to the I/O APIC */
 static irq_handler *handler;
 static unsigned int handled, routed;
 static struct host_route route;
@@ -87,8 +87,8 @@ static void assert_set_up(unsigned int irq)
     assert_int_equal(divisor[0], 1); /* 115,200 */
     assert_int_equal(divisor[1], 0);
     assert_int_equal(reg[LCR], 0x03); /* eight bits, no parity, one stop bit */
-    assert_int_equal(reg[FCR], 0x07); /* FIFOs are on, and empty */
-    assert_int_equal(reg[MCR], 0x0b); /* ready; OUT2 lets interrupts through on a PC */
+    assert_int_equal(reg[FCR], 0x07); /* FIFOs enabled and cleared */
+    assert_int_equal(reg[MCR], 0x0b); /* ready; OUT2 enables interrupts on a PC */
     assert_int_equal(reg[IER], 0);    /* none yet */
     uart_start_interrupts();
     assert_int_equal(reg[IER], 0x03);
@@ -125,7 +125,7 @@ static void another_word(void **state)
     assert_non_null(strstr(harness_log, "console=vga: not one of com1, com2, none"));
 }
 
-/* Its line is the last one that there is; or there is none. */
+/* Its line is the last of the I/O APIC, or beyond it. */
 static void lines_of_the_io_apic(void **state)
 {
     lines = 5;
@@ -137,7 +137,7 @@ static void lines_of_the_io_apic(void **state)
     assert_non_null(strstr(harness_log, "no I/O APIC line"));
 }
 
-/* What answers nothing has no line either. */
+/* An absent port has no line either. */
 static void no_port(void **state)
 {
     base = 0;

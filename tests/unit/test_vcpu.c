@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/vcpu.c and domain_shutdown.c: a vcpu from its making to its end, what it waits for and what
- * ends that, INIT and SIPI; pauses, shutdown, crash, and the power-off of a domain without a
- * running vcpu. What they ask of the scheduler, the local APIC and the parts of a domain is noted
- * here.
+ * core/vcpu.c and domain_shutdown.c: a vcpu from creation to destruction, its waits and what ends
+ * them, INIT and SIPI; pauses, shutdown, crash, and the power-off of a domain without a running
+ * vcpu. Calls to the scheduler, the local APIC and the parts of a domain are recorded here.
  */
 #include "core/evtchn.h"
 #include "core/sched.h"
@@ -21,17 +20,17 @@ static struct vcpu *v[VCPUS];
 static shared_info_t shared_info;
 static unsigned int adds, removes, wakes[VCPUS], kicks, kicked_cpu, raised, raised_cpu, resets,
     unpins, virqs;
-static unsigned int stays; /* so often is asked whether a vcpu has left its CPU */
+static unsigned int stays; /* polls until a vcpu has left its CPU */
 static bool on_cpu;
-/* what the local APIC has; what it was given last; -1: nothing */
+/* pending in the local APIC; last set there; -1: nothing */
 static int apic_vector, irq_vector;
-static char calls[64];          /* of parts: what, and the part's number */
-static unsigned int part_fails; /* its init_vcpu; PARTS: none */
+static char calls[64];          /* calls to parts: which, and the part's number */
+static unsigned int part_fails; /* part whose init_vcpu fails; PARTS: none */
 static char why[160];
 
 const struct domain_part *domain_parts[DOMAIN_PARTS_MAX + 1];
 
-/* --- what they call --- */
+/* --- the functions that they call --- */
 
 void sched_add_vcpu(struct vcpu *of) { adds++; }
 void sched_remove_vcpu(struct vcpu *of) { removes++; }
@@ -71,7 +70,7 @@ void guest_unpin(struct guest_pin *pin)
 void evtchn_raise_global_virq(uint32_t virq)
 {
     assert_int_equal(virq, VIRQ_DOM_EXC);
-    assert_true(d.shut_down); /* who is told may look at once */
+    assert_true(d.shut_down); /* the notified domain may check at once */
     virqs++;
 }
 
@@ -125,7 +124,7 @@ static void forget(void)
     irq_vector = -1;
 }
 
-/* Three vcpus as a guest's that runs: all up, none blocked. */
+/* Three vcpus of a running guest: all up, none blocked. */
 static int setup(void **state)
 {
     harness_memory_new(1);
@@ -160,7 +159,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- a vcpu's life --- */
+/* --- the life of a vcpu --- */
 
 static void made(void **state)
 {
@@ -217,15 +216,15 @@ static void stopped_and_released(void **state)
     assert_false(vcpu_release(v[0]));
     assert_int_equal(unpins, 1);
     assert_string_equal(calls, "r0r2");
-    v[1]->sched.running = true; /* it would run on what it gives back */
+    v[1]->sched.running = true; /* it would run on memory being freed */
     assert_panics(vcpu_release(v[1]));
 }
 
-/* No timer of what is freed fires later. */
+/* No timer of a freed vcpu fires later. */
 static void destroyed(void **state)
 {
     arm_all();
-    timer_stop(&v[0]->vdev.lapic.timer); /* its part's (vdev) */
+    timer_stop(&v[0]->vdev.lapic.timer); /* of its vdev part */
     vcpu_destroy(v[0]);
     d.vcpu[0] = NULL;
     assert_null(harness_first_timer());
@@ -246,7 +245,7 @@ static void what_is_pending(void **state)
     assert_true(vcpu_has_pending(v[0]));
     v[0]->vdev.nmi_pending = false;
 
-    /* seen by the callback only, if that is how it is told */
+    /* only the callback sees it, if it is the notification */
     v[0]->info->evtchn_upcall_pending = 1;
     assert_false(vcpu_has_pending(v[0]));
     d.vdev.callback_vector = 0xf3;
@@ -276,12 +275,12 @@ static void blocks_unless_something_is_pending(void **state)
     assert_int_equal(v[0]->wait, WAIT_NONE);
     assert_int_equal(wakes[0], 1);
     vcpu_stop(v[0]);
-    vcpu_block(v[0]); /* it has been stopped meanwhile: no interrupt starts it again */
+    vcpu_block(v[0]); /* stopped meanwhile: no interrupt starts it again */
     vcpu_unblock(v[0]);
     assert_int_equal(v[0]->wait, WAIT_DOWN);
 }
 
-/* What ends one wait does not end another. */
+/* An event that ends one wait does not end another. */
 static void waits_for_one_thing(void **state)
 {
     static const enum vcpu_wait waits[] = { WAIT_HALT, WAIT_POLL, WAIT_CACHE };
@@ -309,13 +308,13 @@ static void waits_for_one_thing(void **state)
     vcpu_kick(v[0]);
     vcpu_unblock(v[0]);
     assert_int_equal(v[0]->wait, WAIT_CACHE);
-    vcpu_stop(v[0]); /* but this goes before it */
+    vcpu_stop(v[0]); /* but a stop goes first */
     assert_int_equal(v[0]->wait, WAIT_DOWN);
     assert_false(vcpu_is_up(v[0]) || vcpu_is_blocked(v[0]));
     assert_false(vcpu_wait(v[0], WAIT_CACHE));
     assert_int_equal(v[0]->wait, WAIT_DOWN);
     v[0]->wait = WAIT_SIPI;
-    vcpu_stop(v[0]); /* it has no state that could go on */
+    vcpu_stop(v[0]); /* it has no state to continue */
     assert_int_equal(v[0]->wait, WAIT_SIPI);
     v[0]->wait = WAIT_NONE;
     vcpu_wait_in_exit(v[0], WAIT_CACHE);
@@ -334,13 +333,13 @@ static void kicked(void **state)
     vcpu_kick(v[0]);
     assert_int_equal(v[0]->wait, WAIT_NONE);
     assert_int_equal(wakes[0], 1);
-    vcpu_kick(v[0]); /* it waits for a CPU, and will look when it has one */
+    vcpu_kick(v[0]); /* it waits for a CPU, and checks when it has one */
     assert_int_equal(kicks, 0);
     on_cpu = true;
     vcpu_kick(v[0]);
     assert_int_equal(kicks, 1);
     assert_int_equal(kicked_cpu, 1);
-    harness_cpu = 1; /* it is here: not in guest mode */
+    harness_cpu = 1; /* on this CPU: not in guest mode */
     vcpu_kick(v[0]);
     assert_int_equal(kicks, 1);
     assert_int_equal(wakes[0], 1);
@@ -359,7 +358,7 @@ static void upcalls(void **state)
     assert_int_equal(irq_vector, 0xf4);
 }
 
-/* Of a poll that ended otherwise the timer may still fire. */
+/* The timer of a poll that ended otherwise may still fire. */
 static void polls_time_out(void **state)
 {
     v[0]->wait = WAIT_HALT;
@@ -371,12 +370,12 @@ static void polls_time_out(void **state)
     assert_int_equal(wakes[0], 1);
 }
 
-/* APM vol. 2, 14.1: only a CPU that waits for it listens to SIPI, and to the first. */
+/* APM vol. 2, 14.1: only a CPU that waits for a SIPI accepts one, and only the first. */
 static void init_and_sipi(void **state)
 {
     vcpu_sipi_received(v[0], 0x20);
     assert_int_equal(v[0]->vdev.sipi_vector, -1);
-    v[0]->vdev.sipi_vector = 7; /* which it has not acted on */
+    v[0]->vdev.sipi_vector = 7; /* not acted on yet */
     vcpu_init_received(v[0]);
     assert_true(v[0]->wait == WAIT_SIPI && !v[0]->initialised);
     assert_int_equal(v[0]->vdev.sipi_vector, -1);
@@ -411,7 +410,7 @@ static void pauses(void **state)
     assert_wakes(3);
     stays = 10;
     domain_pause_sync(&d);
-    assert_int_equal(stays, 0); /* all have left */
+    assert_int_equal(stays, 0); /* all have left their CPUs */
     assert_int_equal(d.pause_count, 2);
     cpus[0].current = v[1]; /* it would wait for itself */
     assert_panics(domain_pause_sync(&d));
@@ -432,7 +431,7 @@ static void shut_down_once(void **state)
     assert_false(d.shut_down);
     assert_int_equal(d.shutdown_code, 0);
     assert_int_equal(d.pause_count, 0);
-    domain_pause(&d); /* another's */
+    domain_pause(&d); /* of another domain */
     domain_resume(&d);
     assert_int_equal(d.pause_count, 1);
     domain_shutdown(&d, SHUTDOWN_reboot);
@@ -459,7 +458,7 @@ static void a_crash_says_why(void **state)
     assert_int_equal(d.shutdown_code, SHUTDOWN_crash);
 }
 
-/* Who is not up cannot start another one; whoever was never started is not up. */
+/* A vcpu that is not up cannot start another one; one that was never started is not up. */
 static void the_last_one_powers_off(void **state)
 {
     v[2]->wait = WAIT_SIPI;

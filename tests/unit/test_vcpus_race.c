@@ -6,7 +6,7 @@
 #include "hypercall_core.h"
 
 #define ROUNDS 10000
-#define LINE 100u /* letters; two lines are longer than the buffer for one */
+#define LINE 100u /* in letters; two lines exceed the buffer for one */
 
 static struct vcpu second;
 
@@ -26,7 +26,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- text: each call brings one line, and each line that comes out is one of these --- */
+/* --- text: each call writes one line, and each output line is one of these --- */
 
 static unsigned int lines;
 
@@ -62,7 +62,7 @@ static void test_two_print(void **state)
     assert_int_equal(guest->vdev.debug_length, 0);
 }
 
-/* --- watchdogs: there are two, and nobody gets one that another has --- */
+/* --- watchdogs: there are two, and no vcpu gets one that is in use --- */
 
 static bool owned[2];
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler, sched.c as it is, on simulated CPUs (sched_sim.c): where a vcpu goes that begins
- * to wait for a CPU, whom it disturbs, and when.
+ * The scheduler, with the unchanged sched.c, on simulated CPUs (sched_sim.c): on which CPU a woken
+ * vcpu is placed, which vcpu it preempts, and when.
  */
 #include "sched_sim.h"
 
-/* Where nobody idles it takes the place of who is furthest ahead, on whichever CPU that is. */
+/* If no CPU idles, it preempts the vcpu that is furthest ahead, on whichever CPU. */
 static void test_preempts_who_is_furthest_ahead(void **state)
 {
     (void)state;
@@ -17,7 +17,7 @@ static void test_preempts_who_is_furthest_ahead(void **state)
             b[i] = hog(i == cpu ? 64 : 128, 0);
             pin(b[i], 1u << i);
         }
-        run(MSEC(20)); /* alone, each on its CPU */
+        run(MSEC(20)); /* each alone on its CPU */
         hog(256, 0);
         run(1);
         for (unsigned int i = 0; i < 3; i++)
@@ -25,7 +25,7 @@ static void test_preempts_who_is_furthest_ahead(void **state)
     }
 }
 
-/* One whose slice is over, too, if it is far behind: what ran since anybody was charged counts. */
+/* A vcpu at the end of its slice preempts too, if it is far behind: time not yet charged counts. */
 static void test_goes_where_somebody_is_far_ahead(void **state)
 {
     struct body *ahead, *a, *b;
@@ -47,7 +47,7 @@ static void test_goes_where_somebody_is_far_ahead(void **state)
     assert_int_equal(cpu_of(ahead), CPUS);
 }
 
-/* An idle CPU is there for it: who runs is left alone, however far ahead. */
+/* If a CPU idles, running vcpus are not preempted, however far ahead. */
 static void test_an_idle_cpu_disturbs_nobody(void **state)
 {
     (void)state;
@@ -75,8 +75,8 @@ static void test_an_idle_cpu_disturbs_nobody(void **state)
 }
 
 /*
- * A lead of less than a millisecond is not worth a switch: it waits for the slice that begins now
- * to end.
+ * A lead of less than a millisecond does not justify a switch: it waits until the slice that begins
+ * now ends.
  */
 static void test_a_small_lead_waits_for_a_slice(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/watchdog.c: which CPUs count as stuck, on a clock that the test moves; and who stayed longest
+ * cpu/watchdog.c: which CPUs count as stuck, on a clock that the test moves; and the longest stay
  * in the core.
  */
 #include "harness.h"
@@ -34,7 +34,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* So many checks; between them CPUs 1 and 2 do this. */
+/* Runs n checks; between them, CPUs 1 and 2 call `each`. */
 static void checks(unsigned int n, void (*each)(struct cpu *c))
 {
     for (unsigned int i = 0; i < n; i++) {
@@ -62,9 +62,7 @@ static void enter_one(struct cpu *c) { c->guest_entries += c->id == 1; }
 static void idle(struct cpu *c) { c->idle = true; }
 static void be_in_a_guest(struct cpu *c) { c->guest_domain = (void *)c; }
 
-/*
- * A vcpu that nobody competes with is entered again and again without a pass through the run loop.
- */
+/* A vcpu without competitors is entered repeatedly without a pass through the run loop. */
 static void who_moves_is_not_stuck(void **state)
 {
     void (*const ways[])(struct cpu *) = { pass, enter, idle, be_in_a_guest };
@@ -117,7 +115,7 @@ static struct cleave_stretch reported(void)
     return report;
 }
 
-/* Of all CPUs, with the exit that began it, since the last report. */
+/* The longest stay of all CPUs since the last report, with the exit that began it. */
 static void the_longest_stay_is_reported(void **state)
 {
     struct domain d = { .id = 7 };
@@ -125,7 +123,7 @@ static void the_longest_stay_is_reported(void **state)
     struct cleave_stretch report;
 
     (void)state;
-    watchdog_stretch_end(&cpus[0]); /* none has begun: since the machine's start is no stay */
+    watchdog_stretch_end(&cpus[0]); /* none has begun: the time since boot is not a stay */
     assert_int_equal(reported().ticks, 0);
     watchdog_stretch_begin(&cpus[0], &v, 0x81, 0x12);
     watchdog_stretch_begin(&cpus[1], NULL, 0x60, 0x13);
@@ -148,7 +146,7 @@ static void the_longest_stay_is_reported(void **state)
     assert_int_equal(reported().ticks, 0);
 }
 
-/* Whoever lets interrupts in has ended one stay and begins another, and is not stuck. */
+/* Letting interrupts in ends one stay and begins another; the CPU is not stuck. */
 static void a_pause_ends_a_stay(void **state)
 {
     uint64_t passes = cpus[0].passes;

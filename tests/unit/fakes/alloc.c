@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mm/alloc.c for tests that have no machine memory: there are no frames. */
+/* mm/alloc.c for tests without machine memory: every allocation fails. */
 #include "mm/alloc.h"
 #include "types.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/softirq.c: the CPUs, for tests that have softirqs and kicks of their own, or none. */
+/* cpu/softirq.c: the CPUs, for tests that fake softirqs and kicks themselves, or need none. */
 #include "harness.h"
 #include "percpu.h"
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What dom0/msi.c needs of the machine: vectors, of which each CPU has few, and device registers.
- */
+/* The hardware for dom0/msi.c: device registers, and vectors, of which each CPU has few. */
 #include "harness.h"
 #include "cpu/irq.h"
 #include "directmap.h"

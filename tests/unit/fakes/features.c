@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/features.c: a host CPU that can do everything that nested paging may use. */
+/* cpu/features.c: a host CPU with every feature that nested paging may use. */
 #include "cpu/features.h"
 
 struct cpu_features cpu_features = {

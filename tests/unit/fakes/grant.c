@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/grant.c: the test has put frames into d->grant.shared. The table grows by one at a time, as
- * far as they go; the reference is the caller's.
+ * core/grant.c: the test puts frames into d->grant.shared, and the table grows by one until they
+ * are used up. The caller owns the reference.
  */
 #include "harness.h"
 #include "directmap.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/heap.c on the C library's heap: the address sanitizer then sees each use after free and
- * overflow, and at the end what was never freed. Tests that need more of the allocator link mm/.
+ * mm/heap.c on the C library's heap: the address sanitizer then detects use after free, overflows
+ * and leaks. Tests that need more of the allocator link mm/.
  */
 #include "mm/heap.h"
 

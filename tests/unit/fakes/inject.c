@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Between the core's files and its allocators (the linker's --wrap): the n-th allocation fails. */
+/* Wraps the core's allocators (the linker's --wrap) to make the n-th allocation fail. */
 #include "harness.h"
 
 static unsigned int countdown;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What vdev/bus.c needs for the ranges of every guest: a local APIC without a page, a console. */
+/* The devices that vdev/bus.c registers for every guest: a local APIC without a page, a console. */
 #include "harness.h"
 #include "vdev/lapic.h"
 #include "vdev/text.h"

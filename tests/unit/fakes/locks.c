@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between the core's files and its locks (the linker's --wrap). A test can ask whether a call takes
- * a lock of a class. And now and then a CPU takes its time after it has let go of one, so that
- * another gets in where the code wrongly believes that nobody can.
+ * Wraps the core's locks (the linker's --wrap). A test can ask whether a call acquires a lock of a
+ * class. Now and then a CPU is delayed after an unlock, so that another CPU enters code that
+ * wrongly assumes exclusion.
  */
 #include "spinlock.h"
 

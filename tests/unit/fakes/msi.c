@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dom0/msi.c: emulates the frames that a test chose. */
+/* dom0/msi.c: emulates the frames that a test chooses. */
 #include "harness.h"
 #include "dom0/msi.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/softirq.c: other work waits as often as the test wants. */
+/* cpu/softirq.c: other work is pending as often as the test wants. */
 #include "harness.h"
 #include "cpu/softirq.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions of the core's own assembly that the host's CPU refuses to a program: the test
- * executes them (harness.h, harness_on_refused).
+ * Privileged instructions in the core's assembly, which fault in a program on the host: the test
+ * executes them instead (harness.h, harness_on_refused).
  */
 #include "harness.h"
 
@@ -28,7 +28,7 @@ static void refused(int signal_number, siginfo_t *info, void *context)
 
     r[HARNESS_RIP] += length;
     if (!length)
-        signal(signal_number, SIG_DFL); /* a fault of the test's own: it comes again */
+        signal(signal_number, SIG_DFL); /* the test's own fault: let it recur */
 }
 
 void harness_on_refused(harness_refused_fn *fn)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/timer.c, all but timer_set, which each test has for itself. One that wants its timers to fire
- * keeps them here, in the order in which they were set.
+ * cpu/timer.c except timer_set, which each test defines. A test whose timers should fire queues
+ * them here, in the order in which they were set.
  */
 #include "harness.h"
 #include "lib/log.h"

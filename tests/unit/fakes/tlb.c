@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mm/flush.c: flushes are counted, and a test may look at the world at that moment. */
+/* mm/flush.c: flushes are counted, and a test may inspect the state at that moment. */
 #include "harness.h"
 #include "mm/flush.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/watchdog.c: nobody measures. */
+/* cpu/watchdog.c: measures nothing. */
 #include "harness.h"
 #include "cpu/watchdog.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A domain with event channels and grants, for tests that link these of core/ (harness.h). */
+/*
+ * A domain with event channels and grants, for tests that link core/evtchn*.c and core/grant*.c
+ * (harness.h).
+ */
 #include "harness.h"
 #include "directmap.h"
 #include "mm/alloc.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The core's own variables have addresses of the machine, too: where they are. Before some
+ * Makes the machine address of a core variable its own address. Included first in some files
  * (build.mk).
  */
 #ifndef HARNESS_ADDRESSES_FAKE_H

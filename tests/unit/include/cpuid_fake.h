@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The core's cpu.h with a CPUID instruction and I/O ports that the test answers, before some files
+ * The core's cpu.h with CPUID and I/O ports answered by the test. Included first in some files
  * (build.mk).
  */
 #ifndef HARNESS_CPUID_FAKE_H

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The core's directmap.h with an array for the machine's memory: physical address 0 is its first
- * byte.
- */
+/* The core's directmap.h with an array as machine memory: physical address 0 is its first byte. */
 #ifndef CLV_DIRECTMAP_H
 #define CLV_DIRECTMAP_H
 

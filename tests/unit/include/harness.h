@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a unit test of the core includes, and nothing else of the C library or cmocka. The core's
- * own .c files run on the host: machine memory is an array, CPUs are entries of cpus[], and what a
- * test does not link of the core is faked (fakes/).
+ * The only header of the C library or cmocka that a unit test includes. The core's own .c files run
+ * on the host: machine memory is an array, CPUs are entries of cpus[], and core functions that a
+ * test does not link are faked (fakes/).
  *
- * A test file is called test_NAME.c and gets one line in build.mk. It has a main that calls
- * cmocka_run_group_tests; tests that need memory start with harness_machine or have it as their
- * setup.
+ * A test file is named test_NAME.c and has one line in build.mk. Its main calls
+ * cmocka_run_group_tests. Tests that need memory call harness_machine, or have it as their setup.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -32,56 +31,55 @@
 
 /*
  * A machine with `mib` MiB of fresh (dirty) RAM from address 0, its frame table, an empty heap, one
- * CPU, and no domains. The ranges for dom0 are kept from the allocator, as on the real one.
+ * CPU, and no domains. The ranges for dom0 are withheld from the allocator, as on a real machine.
  */
 #define HARNESS_DOM0_LOW 0x400000ull /* up to here */
 #define HARNESS_DOM0 0x1000000ull    /* and from here */
 #define HARNESS_DOM0_END 0x1400000ull
 void harness_machine(unsigned int mib);
-/* Only the array, the CPUs, and the core's variables as at its start. */
+/* Only the array, the CPUs, and the core's variables in their initial state. */
 void harness_memory_new(unsigned int mib);
 int harness_setup(void **state); /* the same as a cmocka setup, 64 MiB */
 
 /*
- * A domain with an empty p2m, one reference and one vcpu without paging; domain_get knows it. id 0
+ * A domain with an empty p2m, one reference and one vcpu without paging; domain_get finds it. id 0
  * is dom0.
  */
 struct domain *harness_domain(domid_t id, uint64_t max_pages);
-/* The same with event channels, and a grant table of up to so many frames. */
+/* The same with event channels, and a grant table of up to grant_frames frames. */
 struct domain *harness_whole_domain(domid_t id, int grant_frames);
 /*
- * RAM for it from gfn on; the test fails when there is none. dom0: from its ranges, mapped
- * identically.
+ * Gives d RAM from gfn on; the test fails if there is none. dom0: from its ranges, identity-mapped.
  */
 void harness_populate(struct domain *d, uint64_t gfn, uint64_t count);
-/* What a guest would see at a physical address of d; the test fails when there is no frame. */
+/* Returns the memory at a physical address of d; the test fails if there is no frame. */
 void *harness_guest(struct domain *d, gpa_t gpa);
 /*
- * Kills d as domain_kill does with memory: dying, p2m_teardown until done, and the first reference
- * dropped.
+ * Does the memory part of domain_kill: marks d dying, repeats p2m_teardown until done, drops the
+ * first reference.
  */
 void harness_kill(struct domain *d);
 /*
- * Everything that counts memory agrees (alloc_check; p2m_check and alloc_check_domain of every
+ * Checks that all memory counters agree (alloc_check; p2m_check and alloc_check_domain of every
  * domain).
  */
 void harness_check_memory(void);
 
 /*
- * A hypercall of v's, executed again as long as it asks for that; *restarts (may be NULL) counts.
+ * Makes a hypercall of v, and repeats it while it returns -ERESTART; *restarts (may be NULL)
+ * counts.
  */
 long harness_hypercall(hypercall_fn *fn, struct vcpu *v, uint64_t arg0, uint64_t arg1,
                        uint64_t arg2, unsigned int *restarts);
 
 /*
- * Runs fn[i] on CPU i, all at the same time; returns when they have. Up to as many as the host has
- * make sense.
+ * Runs fn[i] on CPU i concurrently, and returns when all have. n should not exceed the host's CPUs.
  */
 void harness_run_cpus(void (*const fn[])(void), unsigned int n);
-/* CPUs dawdle after some unlocks: widens what a race needs */
+/* delays CPUs after some unlocks, to widen race windows */
 extern bool harness_slow_unlock;
 
-/* How many locks of a class were taken so far; and a statement that must take so many, or more. */
+/* The number of acquisitions of a class so far; a statement that must acquire at least so many. */
 unsigned int harness_locks_taken(enum lock_class class);
 #define assert_takes(class, times, statement) \
     do { \
@@ -93,12 +91,11 @@ unsigned int harness_locks_taken(enum lock_class class);
 
 /* The n-th allocation from now on fails (alloc_core, _domain, _pool, heap_alloc); 0: none. */
 void harness_fail_alloc(unsigned int n);
-bool harness_alloc_has_failed(void);
-bool harness_fails_now(void);
-/* for other fakes: it is the turn of the one that fails */ /* since then */
-uint64_t harness_allocs(void); /* successful ones, since harness_machine */
+bool harness_alloc_has_failed(void); /* since then */
+bool harness_fails_now(void);        /* for other fakes: this allocation is to fail */
+uint64_t harness_allocs(void);       /* successful ones, since harness_machine */
 
-/* The CPUs' MSI vectors (VECTOR_MSI_FIRST and on), and registers of a device (fakes/devices.c). */
+/* MSI vectors per CPU (from VECTOR_MSI_FIRST on), and registers of a device (fakes/devices.c). */
 #define HARNESS_VECTORS 4
 #define HARNESS_VECTOR_CPUS 8
 struct harness_vector {
@@ -109,20 +106,23 @@ extern struct harness_vector harness_vectors[HARNESS_VECTOR_CPUS][HARNESS_VECTOR
 extern uint64_t harness_device_base; /* of two pages */
 extern uint32_t harness_device[2 * PAGE_SIZE / 4];
 extern void (*harness_on_mmio_write)(const volatile void *p);
-extern uint8_t *(*harness_window)(paddr_t page); /* of other devices; NULL: it is none of them */
+extern uint8_t *(*harness_window)(paddr_t page); /* of other devices; NULL: none of theirs */
 
-/* The frames that a faked dom0/msi.c emulates, and the one word there. */
+/* The frames that the faked dom0/msi.c emulates, and the one word in them. */
 extern uint64_t harness_msi_start, harness_msi_end;
 
-/* fakes/timers.c: for the timer_set of a test whose timers fire. first: due first, or NULL. */
+/*
+ * fakes/timers.c: for the timer_set of a test whose timers fire. first: the timer due first, or
+ * NULL.
+ */
 void harness_timer_arm(struct timer *t, nsec_t expires);
 struct timer *harness_first_timer(void);
 void harness_timers_forget(void);
 
 /*
- * fakes/refused.c: in this test, fn executes each instruction at `code` that the host refuses to a
- * program. It changes the registers, which the kernel orders so, and returns how many bytes it was;
- * 0: it was none.
+ * fakes/refused.c: in this test, fn executes each instruction at `code` that faults in a program on
+ * the host. It changes the registers, in the kernel's order, and returns the length; 0: not
+ * handled.
  */
 enum {
     HARNESS_RDI = 8,
@@ -137,24 +137,24 @@ enum {
 };
 typedef unsigned int harness_refused_fn(const uint8_t *code, long long *registers);
 void harness_on_refused(harness_refused_fn *fn);
-/* by its number in instructions */
+/* by its number in the encoding */
 long long *harness_register(long long *registers, unsigned int number);
 
-/* softirq_preempt_pending() says yes at each n-th question; 0: never. */
+/* softirq_preempt_pending() returns true at each n-th call; 0: never. */
 extern unsigned int harness_preempt_every;
 extern unsigned int harness_flushes; /* calls of flush_domain */
 extern void (*harness_on_flush)(struct domain *d);
-extern void (*harness_on_pause)(void);     /* what happens while the checker lets others in */
-extern struct guest_paging harness_paging; /* what hw_get_paging says of any vcpu */
+extern void (*harness_on_pause)(void);     /* called between batches of a checker, lock released */
+extern struct guest_paging harness_paging; /* returned by hw_get_paging for every vcpu */
 extern char harness_log[512];              /* the last line that was logged */
-/* A domain's line was logged (log_guest); the test may look at the world at that moment. */
+/* Called when a domain's line was logged (log_guest), for the test to inspect the state. */
 extern void (*harness_on_guest_log)(const struct domain *d);
-/* lines are not printed; harness_machine clears it */
+/* suppresses printing; harness_machine clears it */
 extern bool harness_quiet;
 
 /*
- * Runs the statement, which must end in panic() (BUG, ASSERT). Locks may be held after it: end the
- * test.
+ * Runs the statement, which must panic (BUG, ASSERT). Locks may still be held afterwards, so the
+ * test must end.
  */
 extern jmp_buf harness_panic_jump;
 extern bool harness_panic_expected;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Structures that 32-bit callers have in another layout: name, our description of it (guest.h), its
- * size there; of each field its place and size there. layout32.c compares these numbers with the
- * public headers compiled for i386, test_guest.c with what the core makes of the descriptions.
+ * Structures whose layout differs for 32-bit callers: name, description (guest.h), 32-bit size, and
+ * the 32-bit offset and size of each field. layout32.c compares these numbers with the public
+ * headers compiled for i386, and test_guest.c with the core's translation by the descriptions.
  */
 #ifndef TESTS_LAYOUTS_H
 #define TESTS_LAYOUTS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The same with model-specific registers, too. */
+/* The same as cpuid_fake.h, with model-specific registers too. */
 #ifndef HARNESS_MSR_FAKE_H
 #define HARNESS_MSR_FAKE_H
 

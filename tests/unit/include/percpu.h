@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's percpu.h with CPUs that a test chooses among: this_cpu() is cpus[harness_cpu]. */
+/* The core's percpu.h with the CPU chosen by the test: this_cpu() is cpus[harness_cpu]. */
 #ifndef HARNESS_PERCPU_H
 #define HARNESS_PERCPU_H
 
@@ -9,7 +9,7 @@
 #undef this_cpu
 #undef current_vcpu
 
-extern __thread unsigned int harness_cpu; /* a thread is a CPU */
+extern __thread unsigned int harness_cpu; /* one thread per CPU */
 
 static inline struct cpu *this_cpu(void) { return &cpus[harness_cpu]; }
 static inline struct vcpu *current_vcpu(void) { return this_cpu()->current; }

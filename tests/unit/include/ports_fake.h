@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's cpu.h with I/O ports that the test answers, before files that use them (build.mk). */
+/*
+ * The core's cpu.h with I/O ports answered by the test. Included first in files that use them
+ * (build.mk).
+ */
 #ifndef HARNESS_PORTS_FAKE_H
 #define HARNESS_PORTS_FAKE_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The core's cpu.h with privileged instructions that the test notes, before some files (build.mk).
+ * The core's cpu.h with privileged instructions recorded by the test. Included first in some files
+ * (build.mk).
  */
 #ifndef HARNESS_PRIVILEGED_FAKE_H
 #define HARNESS_PRIVILEGED_FAKE_H

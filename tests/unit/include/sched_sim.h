@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Simulated CPUs for the scheduler (sched_sim.c): virtual time, vcpus that run and sleep, and the
- * invariants, checked after each event. A test makes a machine and vcpus, does something to them,
- * and lets time pass with run or share.
+ * invariants, checked after each event. A test makes a machine and vcpus, acts on them, and lets
+ * time pass with run or share.
  */
 #ifndef SCHED_SIM_H
 #define SCHED_SIM_H
@@ -13,15 +13,13 @@
 #define BODIES 40
 #define SLICE MSEC(10)
 
-/*
- * A vcpu and what it does: `work` ns of running, then `sleep` ns blocked; sleep 0: it never blocks.
- */
+/* A vcpu and its load: runs for `work` ns, then blocks for `sleep` ns; sleep 0: never blocks. */
 struct body {
     struct vcpu v;
     nsec_t work, sleep;
-    nsec_t left;                         /* of this burst */
+    nsec_t left;                         /* left of this burst */
     nsec_t wakes;                        /* TIME_NEVER: no alarm set */
-    nsec_t created, ran, woken, latency; /* woken: 0 when it has run since; latency: the worst */
+    nsec_t created, ran, woken, latency; /* woken: 0 once it has run since; latency: the longest */
 };
 
 extern nsec_t now, started;
@@ -29,9 +27,9 @@ extern struct body *bodies[BODIES];
 extern unsigned int body_count;
 extern struct body *on_cpu[CPUS];
 extern unsigned int switches;
-/* each CPU looks at its work again at each event, as after an interrupt */
+/* each CPU rechecks its work at each event, as after an interrupt */
 extern bool noise;
-extern void (*while_saving)(void); /* what others do while a CPU saves a vcpu's state */
+extern void (*while_saving)(void); /* called while a CPU saves a vcpu's state */
 extern uint64_t seed;
 
 uint32_t pick_random(uint32_t n);
@@ -42,18 +40,18 @@ struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep);
 struct body *hog(uint32_t weight, uint32_t cap); /* a domain of one vcpu that always has work */
 struct body *sleeper(nsec_t work, nsec_t sleep); /* a domain of one vcpu of weight 256 */
 void pin(struct body *b, uint64_t mask);
-unsigned int cpu_of(const struct body *b);     /* CPUS: it does not run */
-void look(unsigned int cpu);                   /* one way through its run loop */
-bool is_picking(unsigned int cpu);             /* it is in the middle of that */
-void keep_hands_off(struct body *b, bool off); /* whoever looks at it ends the test */
+unsigned int cpu_of(const struct body *b);     /* CPUS: not running */
+void look(unsigned int cpu);                   /* one pass through its run loop */
+bool is_picking(unsigned int cpu);             /* it is inside sched_pick */
+void keep_hands_off(struct body *b, bool off); /* any access to it ends the test */
 void block(struct body *b);                    /* on its own CPU */
 void wake(struct body *b);
 
 nsec_t next_event(void);
-void pass(nsec_t time);                          /* nothing but time */
-void fire(void);                                 /* what is due happens */
-void run(nsec_t time);                           /* everything, checked */
-nsec_t share(const struct body *b, nsec_t time); /* what b gets of the CPUs in that time */
+void pass(nsec_t time);                          /* only advances the clock */
+void fire(void);                                 /* runs all events that are due */
+void run(nsec_t time);                           /* advances time with all events and checks */
+nsec_t share(const struct body *b, nsec_t time); /* CPU time that b gets in `time` */
 
 #define assert_near(value, wanted, off) \
     assert_in_range((value) + SEC(1000), (wanted) + SEC(1000) - (off), (wanted) + SEC(1000) + (off))
