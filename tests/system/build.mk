@@ -14,7 +14,7 @@ $(SYSTEM)/%.o: tests/system/%.c | $(SCHEMA_HEADER) build/deps.mk
 	@mkdir -p $(@D)
 	$(CC) $(SYSTEM_CFLAGS) -MMD -MP -c -o $@ $<
 
-# the validator of JSON, which the host tests use, too
+# the JSON validator, which the host tests also use
 $(SYSTEM)/schema.o: tests/tools/schema.c | build/deps.mk
 	@mkdir -p $(@D)
 	$(CC) $(SYSTEM_CFLAGS) -MMD -MP -c -o $@ $<
@@ -24,8 +24,8 @@ $(SYSTEM)/system: $(SYSTEM_OBJECTS) $(SYSTEM)/schema.o $(LIBCLEAVE)
 
 -include $(wildcard $(SYSTEM)/*.d)
 
-# dom0's disk, without a byte allocated. Xen's dom0 gets none: behind the IOMMU that QEMU emulates for it,
-# virtio disks do not answer.
+# dom0's disk, a sparse file. Xen's dom0 gets none: virtio disks do not answer behind the IOMMU that QEMU
+# emulates for it.
 on_cleave = $(filter cleave,$(HV))
 $(SYSTEM)/disk%:
 	@mkdir -p $(@D)
@@ -35,8 +35,8 @@ $(SYSTEM)/disk%:
 
 SYSTEM_PROGRAM := /usr/lib/cleave/tests/system
 
-# One CPU takes other paths than several: everything that is not SMP by nature runs on both. On Xen all of it
-# runs on one: with several, the emulation killed its dom0 (tests/README.md). The other two are about Cleave.
+# One CPU exercises other paths than several: every test that does not need SMP runs on both. On Xen, all run
+# on one: with several, the emulation killed its dom0 (tests/README.md). The other two test Cleave only.
 CHECK_SYSTEM += check-smp1
 ifneq ($(on_cleave),)
 CHECK_SYSTEM += check-smp4 check-dma check-stretch check-loaded-once
@@ -54,18 +54,18 @@ check-smp4: $(SYSTEM)/disk4
 	    SMP=4 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/smp4.log \
 	    CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
 
-# dom0 without bounce buffers: what goes wrong then (dma.c). The last of two swiotlb= counts.
+# dom0 without bounce buffers: the failures are expected (dma.c). The last of two swiotlb= counts.
 check-dma: $(SYSTEM)/disk-dma
 	@DISK=$< DISK_TYPE=ahci DOM0_ARGS=swiotlb=noforce SMP=1 TIMEOUT=600 RUN_LOG=$(SYSTEM)/dma.log \
 	    CMD='$(SYSTEM_PROGRAM) dma' tests/rig/run.sh
 
-# One instruction is one tick there: the longest stretch in the core without a preemption point has a bound,
-# and so has what hostile guests cost others.
+# One instruction is one tick here. Bounds the longest stretch in the core without a preemption point, and the
+# cost of hostile guests to others.
 check-stretch:
 	@ICOUNT=1 SMP=1 TIMEOUT=900 RUN_LOG=$(SYSTEM)/stretch.log CMD='BOUND=200000 $(SYSTEM_PROGRAM) stretch cost' \
 	    tests/rig/run.sh
 
-# A busy host gets an emulator into trouble that it may never get out of (hypervisor/cpu/apic.c).
+# On a busy host, an emulator may get stuck (hypervisor/cpu/apic.c).
 check-loaded-once:
 	@tests/rig/loaded.sh 1
 
@@ -75,13 +75,13 @@ check-loaded: | $(ALL_TARGETS) $(bootable)
 
 # --- make check-long ------------------------------------------------------------------------------
 
-# What takes minutes: all that is slow by nature.
+# Tests that take minutes.
 .PHONY: check-long check-sixteen
 check-long: $(if $(on_cleave),check-sixteen) | $(ALL_TARGETS) $(bootable)
 	@SMP=4 MEM=3072 FILES='$(GUEST_MORE)' TIMEOUT=3000 RUN_LOG=$(SYSTEM)/long.log \
 	    CMD='$(SYSTEM_PROGRAM) long' tests/rig/run.sh
 
-# Sixteen CPUs, and devices that have line interrupts only.
+# Sixteen CPUs, and devices with line interrupts only.
 check-sixteen: $(SYSTEM)/disk-sixteen | $(ALL_TARGETS) $(bootable)
 	@DISK=$< DISK_TYPE=ahci NIC=e1000 DOM0_ARGS='iomem=relaxed pci=nomsi' \
 	    SMP=16 TIMEOUT=900 RUN_LOG=$(SYSTEM)/sixteen.log \
@@ -89,7 +89,7 @@ check-sixteen: $(SYSTEM)/disk-sixteen | $(ALL_TARGETS) $(bootable)
 
 # --- make soak ------------------------------------------------------------------------------------
 
-# What check-smp4 does with a tenth of the rounds (many.c).
+# check-smp4 does the same with a tenth of the rounds (many.c).
 ROUNDS ?= 1000
 .PHONY: soak
 soak: | $(ALL_TARGETS) $(bootable)
@@ -98,12 +98,12 @@ soak: | $(ALL_TARGETS) $(bootable)
 
 # --- other emulators --------------------------------------------------------------------------------
 
-# One machine after the other: CPU models, sizes of memory, numbers of CPUs. With any QEMU.
+# A series of machines: CPU models, memory sizes, numbers of CPUs. With any QEMU.
 .PHONY: check-machines check-qemu10
 check-machines: | $(ALL_TARGETS) $(bootable)
 	@tests/system/machines.sh
 
-# That and the runs of `make check` with the QEMU of bookworm-backports, which is unpacked for it.
+# The same, and the runs of `make check`, with the QEMU of bookworm-backports, which is unpacked first.
 QEMU10 := build/qemu10/qemu-system-x86_64
 $(QEMU10): tests/rig/qemu10.sh | build/deps.mk
 	@echo "unpacking the QEMU of bookworm-backports into $(@D)"
@@ -113,8 +113,8 @@ $(QEMU10): tests/rig/qemu10.sh | build/deps.mk
 check-qemu10: $(QEMU10)
 	@$(MAKE) --no-print-directory CMD= QEMU=$(QEMU10) check-machines check-system
 
-# Bochs: a boot, a guest, and what runs in minutes on its one CPU: a group, and tests of hostile. Why not
-# the others: tests/README.md.
+# Bochs: a boot, a guest, one group, and the tests of hostile that run in minutes on its one CPU.
+# tests/README.md says why the others are left out.
 .PHONY: check-bochs
 BOCHS_GROUPS := verbs
 BOCHS_HOSTILE := a_triple_fault_ends_the_guest_with_a_reason every_death_is_the_guests_own \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What scripts rely on: when a verb returns, what it asked for is done, or its exit status tells
- * why not; and doing it twice does no harm. Next to read: verbs.c.
+ * What scripts rely on: when a verb returns, its effect is complete, or its exit status tells why
+ * not. Repeating it does no harm. Next to read: verbs.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static void reboot_returns_when_the_vm_runs_again(void **state)
     assert_true(domid_of("hello") > domid);
 }
 
-/* What cannot be built again is an error. */
+/* A VM that cannot be rebuilt is an error. */
 static void a_reboot_that_fails_is_told(void **state)
 {
     const struct run *failed;
@@ -79,7 +79,7 @@ static void a_request_that_is_not_followed_has_a_limit(void **state)
     assert_int_equal(guests(), 0);
 }
 
-/* Debian's user space is not there yet: its kernel takes the request and cannot follow. */
+/* Debian's user space has not started yet: its kernel accepts the request and cannot act on it. */
 static void a_guest_that_ignores_its_request_is_late(void **state)
 {
     const struct run *late;
@@ -139,7 +139,7 @@ static uint64_t memory_of(const char *name)
                      "memory_kib");
 }
 
-/* Debian's balloon and hot-plug drivers follow, for VMs of cleave and of xl. */
+/* Debian's balloon and hot-plug drivers act on requests, for VMs of cleave and of xl. */
 static void sizes_change_while_a_guest_runs(void **state)
 {
     static const char *const tools[] = { "cleave", "xl" };

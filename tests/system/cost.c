@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What hostile guests cost a neighbour on the same CPU: guests/witness may lose a tenth of what it
- * does in the time that it is charged for, however long it has to wait for its turns. Only under
- * the rig's ICOUNT=1 is that exact, so these tests are skipped unless who starts the run says so:
- * BOUND in the environment, as for the group `stretch`. Next to read: guests/witness,
- * guests/evil/timers.c.
+ * The cost of hostile guests to a neighbour on the same CPU: guests/witness may lose a tenth of the
+ * work that it does in the time it is charged for, however long it waits for a CPU. This is exact
+ * only under the rig's ICOUNT=1, so these tests are skipped without BOUND in the environment, as in
+ * the group `stretch`. Next to read: guests/witness, guests/evil/timers.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +29,7 @@ static uint64_t charged(void)
     return info.cpu_time;
 }
 
-/* Nanoseconds that one beat of the neighbour costs it now. */
+/* Nanoseconds of CPU time that one beat costs the neighbour now. */
 static uint64_t price(const char *when)
 {
     long first = beats();
@@ -48,7 +47,7 @@ static uint64_t price(const char *when)
     return each;
 }
 
-/* Progress is beats for each second that is charged. */
+/* Progress is beats per second charged. */
 static void assert_cheap(uint64_t alone, const char *when)
 {
     uint64_t now = price(when);
@@ -65,7 +64,7 @@ static uint64_t start_neighbour(const char *words)
     return price("alone");
 }
 
-/* Asleep, paused, and destroyed while somebody still has a page of it. */
+/* Asleep, paused, and destroyed while a page is still mapped. */
 static void timers_of_sleepers(void **state)
 {
     xenforeignmemory_handle *foreign = xenforeignmemory_open(NULL, 0);
@@ -87,7 +86,7 @@ static void timers_of_sleepers(void **state)
     evil = (uint32_t)domid_of("evil");
     page = xenforeignmemory_map(foreign, evil, PROT_READ, 1, &frame, NULL);
     assert_non_null(page);
-    run_ok("cleave destroy evil >/dev/null 2>&1 &"); /* which waits for our page */
+    run_ok("cleave destroy evil >/dev/null 2>&1 &"); /* waits until this test unmaps its page */
     AWAIT(is_dead(evil), 60);
     assert_cheap(alone, "beside 128 sleepers that are dead");
     xenforeignmemory_unmap(foreign, page, 1);

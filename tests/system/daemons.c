@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xenstored and xenconsoled stop (SIGSTOP) while a command needs them: each command says so and
- * ends; none waits for ever, which run() would tell by status 124. Afterwards they go on, and
- * everything works again. The same where one is killed, and started again.
+ * xenstored and xenconsoled are stopped (SIGSTOP) while a command needs them: each command reports
+ * this and ends. None hangs, which run() would report as status 124. After they continue,
+ * everything works again. The same when one is killed and restarted.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "system.h"
 
-/* Runs a command line that stops a daemon, which then goes on whatever came of it. */
+/* Runs a command line that stops a daemon, then continues the daemon whatever the result. */
 #define RUN_AND_CONTINUE(daemon, ...) \
     ({ \
         const struct run *it_ = run(__VA_ARGS__); \
@@ -17,15 +17,13 @@
         it_; \
     })
 
-/*
- * For the shell: stops xenstored as soon as somebody writes below a path, which the command does.
- */
+/* For the shell: stops xenstored as soon as the command writes below a path. */
 #define STOP_AT_WRITE(path, command) \
     "rm -f /tmp/watched; store=$(pidof xenstored);" \
     "{ xenstore-watch -n 2 " path " >/tmp/watched; kill -STOP $store; } &" \
     "until [ -s /tmp/watched ]; do sleep 0.1; done;" command "; status=$?; wait; exit $status"
 
-/* What a build that lost the store could not take back there. */
+/* Removes store nodes that a build without the store could not. */
 static void sweep_nodes(void)
 {
     run("for id in $(xenstore-list /local/domain | grep -v '^0$'); do for node in $(xenstore-read "
@@ -33,7 +31,7 @@ static void sweep_nodes(void)
         "do xenstore-rm $node; done; done");
 }
 
-/* A build may be over before the signal arrives: then there is another. */
+/* A build may finish before the signal arrives: then another is started. */
 static void store_stops_while_a_vm_is_built(void **state)
 {
     const struct run *create;
@@ -48,15 +46,15 @@ static void store_stops_while_a_vm_is_built(void **state)
     }
     assert_refused(create, "xenstored does not answer");
     assert_int_equal(guests(), 0);
-    /* The domain is gone, and the next of its name does not mind what could not be removed. */
+    /* The domain is gone, and leftovers do not disturb the next of its name. */
     run_ok("cleave create /guests/hello.cfg");
     run_ok("cleave destroy hello");
     sweep_nodes();
 }
 
 /*
- * A guest that is asked by a store that stops may never hear it, as this one, which has just begun
- * to boot: whoever waits for its end must not wait for ever.
+ * A guest may never see a request if the store stops, as this one, which has just begun to boot. A
+ * command that waits for its end must not hang.
  */
 static void store_stops_while_a_shutdown_is_awaited(void **state)
 {
@@ -83,7 +81,7 @@ static void schema_check_does_not_wait_for_a_stopped_store(void **state)
     assert_non_null(strstr(check->err, "xenstored does not answer"));
 }
 
-/* What is typed has no room; yet the console ends with its guest. */
+/* There is no room for the input; yet the console ends with its guest. */
 static void console_ends_though_xenconsoled_is_stopped(void **state)
 {
     (void)state;
@@ -115,13 +113,13 @@ static void console_without_xenconsoled_is_refused(void **state)
     "rm -f /run/xen/xenconsoled.pid; xenconsoled --pid-file=/run/xen/xenconsoled.pid" \
     " --log=guest --log-dir=/var/log/xen/console </dev/null >/dev/null 2>&1"
 
-/* A console of before and one of after it lead to their guests. */
+/* A console opened before and one after the restart both reach their guests. */
 static void xenconsoled_is_killed_and_starts_again(void **state)
 {
     (void)state;
     run_ok("cleave create /guests/hello.cfg name=early");
     run_ok("kill -9 $(pidof xenconsoled)");
-    run_ok("cleave create /guests/hello.cfg"); /* its terminal comes when there is an xenconsoled */
+    run_ok("cleave create /guests/hello.cfg"); /* it gets its terminal once xenconsoled runs */
     run_ok(START_XENCONSOLED);
     for (int i = 0; i < 2; i++) {
         const char *name = i == 0 ? "hello" : "early";
@@ -134,10 +132,10 @@ static void xenconsoled_is_killed_and_starts_again(void **state)
 }
 
 /*
- * No command hangs while there is none. The new one knows no VM of before, but their numbers end
- * them, and new VMs have all that they need. xenconsoled has to start again, too: it waits for the
- * old one's word of a VM's end, and keeps the console's page until then. The last test: what the
- * store had is gone.
+ * No command hangs without xenstored. The new one does not know earlier VMs, but they can be
+ * destroyed by domid, and new VMs work fully. xenconsoled must be restarted too: it waits for the
+ * old xenstored to report the end of a VM, and keeps the console page until then. This is the last
+ * test, because the store's contents are lost.
  */
 static void xenstored_is_killed_and_starts_again(void **state)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0's own devices: a disk and a network card whose interrupts are messages (MSI, MSI-X) or
- * lines, and what dom0 must not reach of the core's by its CPUs, although it is root there and
- * reads /dev/mem. Run with DISK, NIC and, because the kernel itself keeps claimed addresses from
- * root, DOM0_ARGS=iomem=relaxed. Next to read: hypervisor/dom0/msi.c.
+ * dom0's own devices: a disk and a network card with message (MSI, MSI-X) or line interrupts. Also
+ * resources of the core that dom0's CPUs must not reach, although the test is root and reads
+ * /dev/mem. Run with DISK, NIC and, because the kernel withholds claimed addresses from root,
+ * DOM0_ARGS=iomem=relaxed. Next to read: hypervisor/dom0/msi.c.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,9 +19,7 @@
 
 static bool has_network(void) { return access("/sys/class/net/eth0", F_OK) == 0; }
 
-/*
- * How often interrupts came, by the rows of /proc/interrupts with this word: one CPU's, or -1: all.
- */
+/* Interrupt count of the rows of /proc/interrupts with this word, on one CPU; -1: on all. */
 static unsigned long interrupts(const char *word, int cpu)
 {
     FILE *f = fopen("/proc/interrupts", "r");
@@ -96,7 +94,7 @@ static void a_network_card_works_on_each_cpu(void **state)
         run_ok("echo %x >/proc/irq/$(sed -n 's/^ *\\([0-9]*\\):.*%s$/\\1/p' "
                "/proc/interrupts)/smp_affinity",
                1u << cpu, row);
-        run_ok("ping -c 1 -W 5 10.0.2.2"); /* an interrupt on its way may still go to the old one */
+        run_ok("ping -c 1 -W 5 10.0.2.2"); /* a pending interrupt may still go to the old CPU */
         before = interrupts(row, cpu);
         run_ok("ping -c 3 -i 0.1 -W 5 10.0.2.2");
         assert_in_range(interrupts(row, cpu), before + 1, before + 1000);
@@ -104,7 +102,7 @@ static void a_network_card_works_on_each_cpu(void **state)
     run_ok("ip link set eth0 down");
 }
 
-/* With more disks than one CPU's vectors would do for (check-smp4). */
+/* With more disks than the vectors of one CPU suffice for (check-smp4). */
 static void each_queue_of_each_disk_interrupts(void **state)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -138,15 +136,12 @@ static void the_clock_chip_tells_the_time(void **state)
                     97, 103);
 }
 
-/* --- what is the core's --- */
+/* --- resources of the core --- */
 
-/* 4 bytes of machine memory as dom0's CPUs read them; write: having tried to overwrite them. */
+/* Reads 4 bytes of machine memory by dom0's CPU; write: after an attempt to overwrite them. */
 static uint32_t access_memory(uint64_t address, bool write)
 {
-    /*
-     * uncached, or, where the kernel has mapped it write-back for AML and refuses another type,
-     * like that
-     */
+    /* uncached; or write-back, if the kernel has mapped it so for AML and refuses another type */
     static const int modes[] = { O_RDWR | O_SYNC, O_RDWR };
     volatile uint32_t *p = MAP_FAILED;
     uint32_t val;
@@ -185,7 +180,7 @@ static void memory_that_is_not_dom0s_is_not_there(void **state)
     (void)state;
     if (!on_cleave())
         skip();
-    /* local APIC and behind it interrupt messages, HPET, PCI by HyperTransport */
+    /* local APIC and interrupt messages, HPET, PCI configuration over HyperTransport */
     for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
         assert_int_equal(poke(registers[i]), 0xffffffff);
     f = fopen("/proc/iomem", "r");
@@ -222,7 +217,7 @@ static void write_port(uint16_t port, uint8_t val)
     close(fd);
 }
 
-/* The serial port (its scratch register is memory, if it is there), the PICs, the fast reset. */
+/* The serial port (its scratch register, if visible, is read-write), the PICs, the fast reset. */
 static void ports_that_are_the_cores_are_not_there(void **state)
 {
     static const uint16_t ports[] = { 0x3f8, 0x3f9, 0x3fb, 0x3ff, 0x20, 0x21, 0xa0, 0xa1, 0x92 };
@@ -234,13 +229,10 @@ static void ports_that_are_the_cores_are_not_there(void **state)
         write_port(ports[i], 0x01);
         assert_int_equal(read_port(ports[i]), 0xff);
     }
-    run_ok("cleave info"); /* the core is still there */
+    run_ok("cleave info"); /* the core still runs */
 }
 
-/*
- * The file of a device's configuration space: of the first that has memory below 4G in a base
- * address.
- */
+/* Opens the configuration space of the first device with a memory base address below 4G. */
 static int open_configuration(unsigned int *bar)
 {
     DIR *dir = opendir("/sys/bus/pci/devices");
@@ -269,8 +261,8 @@ static int open_configuration(unsigned int *bar)
 }
 
 /*
- * Over the core's local APIC, over RAM that is not dom0's: the base address stays, and the device
- * works.
+ * Moved over the core's local APIC, or over RAM that is not dom0's: the base address is unchanged,
+ * and the device works.
  */
 static void a_device_cannot_be_moved_over_the_core(void **state)
 {
@@ -295,10 +287,7 @@ static void a_device_cannot_be_moved_over_the_core(void **state)
                            "would cover addresses that are not dom0's"));
 }
 
-/*
- * Where the firmware says that configuration space is (MCFG): the same registers, and those from
- * 256 on.
- */
+/* The memory window that firmware reports (MCFG): the same registers, and those from 256 on. */
 static void configuration_space_is_in_memory_too(void **state)
 {
     unsigned int bus, device, function, found = 0, errors = 0;
@@ -350,7 +339,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ports_that_are_the_cores_are_not_there),
     cmocka_unit_test(a_device_cannot_be_moved_over_the_core),
     cmocka_unit_test(configuration_space_is_in_memory_too),
-    SYSTEM_TEST(what_a_disk_reads_is_what_was_written), /* still, and the core's books agree */
+    SYSTEM_TEST(what_a_disk_reads_is_what_was_written), /* works, and the invariants hold */
 };
 
 const struct group group_devices = GROUP("devices", tests);

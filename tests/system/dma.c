@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DMA of guests' pages. A guest's disk is a file on dom0's own disk, opened past dom0's page cache:
- * its blocks go between that disk's controller and pages that the guest has granted, and the number
- * at which dom0 has such a page is not its address. dom0's kernel makes it right by copying all DMA
- * through memory of its own (swiotlb=force); without (swiotlb=noforce, `make check-dma`) the device
- * reads and writes where nothing is. Next to read: pv.c.
+ * DMA to guests' pages. A guest's disk is a file on dom0's own disk, opened with O_DIRECT: its
+ * blocks move between the disk controller and pages that the guest has granted. dom0 has such a
+ * page at a frame number that is not its machine address. dom0's kernel therefore bounces all DMA
+ * through its own memory (swiotlb=force). Without it (swiotlb=noforce, `make check-dma`), the
+ * device accesses unused addresses. Next to read: pv.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #define DATA FOLDER "/data"
 
 struct sums {
-    char written[33], read[33]; /* of what one side wrote, and of what the other side then read */
+    char written[33], read[33]; /* checksums of the data written, and of the data then read */
 };
 
 static bool has_bounce_buffers(void)
@@ -24,14 +24,14 @@ static bool has_bounce_buffers(void)
     return run("grep -q swiotlb=noforce /proc/cmdline")->status != 0;
 }
 
-/* The checksum of DATA as it is on the disk: what dom0 has in its cache is forgotten first. */
+/* The checksum of DATA on the disk; drops dom0's page cache first. */
 static void checksum(char sum[33])
 {
     run_ok("sync; echo 3 >/proc/sys/vm/drop_caches");
     snprintf(sum, 33, "%.32s", run_ok("md5sum <" DATA)->out);
 }
 
-/* The checksum that the guest told behind this word. */
+/* The checksum that the guest printed after this word. */
 static void told(const char *word, char sum[33])
 {
     const char *log = console_log("dma"), *at = strstr(log, word);
@@ -58,7 +58,7 @@ static void write_vm_file(void)
     fclose(file);
 }
 
-/* dom0 writes a file and the guest reads it, then the other way round. */
+/* dom0 writes a file that the guest reads, then vice versa. */
 static void exchange(const char *disk, struct sums *in, struct sums *out)
 {
     run_ok("mke2fs -F %s && mkdir -p " FOLDER " && mount -t ext4 %s " FOLDER, disk, disk);
@@ -99,7 +99,7 @@ static void without_bounce_buffers_the_data_is_wrong(void **state)
     exchange(real_disk(), &in, &out);
     assert_string_not_equal(in.read, in.written);
     assert_string_not_equal(out.read, out.written);
-    /* dom0's own pages were right all the time, or there would be no file system any more. */
+    /* dom0's own pages stayed correct, otherwise the file system would be lost. */
     run_ok("mount -t ext4 %s " FOLDER " && test $(wc -c <" DATA ") = 4194304; umount " FOLDER,
            real_disk());
 }

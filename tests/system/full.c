@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine without a free frame: guests may take all that is free, and what the core keeps for
- * them is bounded by their pools. dom0 goes on, also where it needs tables; guests can still give
+ * A machine without a free frame: guests may allocate all free memory, and their pools bound the
+ * core's memory for them. dom0 continues, even where it needs tables, and guests can still give
  * memory back. Next to read: guests/hog, hypervisor/README.md ("Who pays").
  */
 #include <fcntl.h>
@@ -34,7 +34,7 @@ static int end(void **state)
     return test_end_xc(state);
 }
 
-/* A domain that never runs takes extents of this order until there are none. */
+/* Populates a domain that never runs with extents of this order until none is left. */
 static void take(unsigned int order, xen_pfn_t *gfn)
 {
     xen_pfn_t list[BATCH];
@@ -65,10 +65,10 @@ static void fill_the_machine(void)
     assert_int_equal(xc_set_paging_mempool_size(xc, domid, 64 << 20), 0);
     take(9, &gfn);
     take(0, &gfn);
-    assert_in_range(free_kib(), 0, 4 * 4); /* a frame whose table would be one too many */
+    assert_in_range(free_kib(), 0, 4 * 4); /* frames may be left whose table does not fit */
 }
 
-/* dom0 reads so much device memory for the first time, a table each, where nothing answers. */
+/* dom0 reads unused device memory for the first time; each read needs a table. */
 static void touch_devices(void)
 {
     int fd = open("/dev/mem", O_RDONLY | O_SYNC);
@@ -109,10 +109,7 @@ static void a_full_machine_goes_on(void **state)
     assert_refused(run("cleave create /guests/hello.cfg"), "MiB");
     touch_devices();
     dom0_gives_and_takes();
-    /*
-     * one page out of each large entry; there is nothing to split them with but what they brought
-     * along
-     */
+    /* one page out of each large entry; only their spare tables are available to split them */
     run_ok("xenstore-write /local/domain/%d/data/peer 1", domid_of("hog"));
     await_said("hog", "hog: gave a page of each of", 60);
     await_said("hog", "hog: ok", 30);
@@ -123,7 +120,10 @@ static void a_full_machine_goes_on(void **state)
     run_ok("cleave destroy hog");
 }
 
-/* Tables for pages all over its address space: as many as its pool has, and it lives. */
+/*
+ * A guest populates pages all over its address space: it gets as many tables as its pool holds, and
+ * survives.
+ */
 static void a_guest_pays_for_its_tables(void **state)
 {
     unsigned int pages = 0;
@@ -131,7 +131,7 @@ static void a_guest_pays_for_its_tables(void **state)
 
     (void)state;
     if (!on_cleave())
-        skip(); /* Xen ends a guest whose pool is used up */
+        skip(); /* Xen crashes a guest whose pool is exhausted */
     run_ok(
         "cleave create /guests/hog.cfg extra='now debug' on_poweroff=preserve on_crash=preserve");
     await_said("hog", "hog: ok", 60);

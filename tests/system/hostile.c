@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests that misbehave, each beside a neighbour that must not notice: one that kills itself in
- * every way, one that tries all that is forbidden, one whose page is removed while another of its
+ * Guests that misbehave, each next to a neighbour that must not be affected: one that dies in every
+ * way, one that tries every forbidden operation, one whose page is removed while another of its
  * vCPUs reads it. Next to read: guests/crash, guests/evil, guests/flush.
  */
 #include <stdio.h>
@@ -24,7 +24,7 @@ static void start_neighbour(void)
     AWAIT(neighbours_beat() > 0, 30);
 }
 
-/* It goes on, in the same domain, and the core's books are right. */
+/* It still runs, in the same domain, and the core's invariants hold. */
 static void neighbour_is_well(void)
 {
     long beat = neighbours_beat();
@@ -34,7 +34,7 @@ static void neighbour_is_well(void)
     assert_int_equal(core_violations(), 0);
 }
 
-/* Ended, by itself or by force: kept by on_...=preserve, so that its state can be seen. */
+/* Ended by itself or by force, and kept by on_...=preserve so that its state is visible. */
 static bool has_ended(const char *name)
 {
     const char *state = state_of(name);
@@ -66,7 +66,7 @@ static void a_triple_fault_ends_the_guest_with_a_reason(void **state)
     neighbour_is_well();
 }
 
-/* For what is the same on however many CPUs. */
+/* Skips a test that is the same on any number of CPUs. */
 static void only_on_one_cpu(void)
 {
     if (number_in(run_ok("cleave info --json")->out, "cpus") > 1)
@@ -74,9 +74,8 @@ static void only_on_one_cpu(void)
 }
 
 /*
- * What each death is for the CPU stands in guests/crash. A read from a hole is none (it reads as
- * ones), and bits that a CPU does not have may be ignored: then the guest says that it lives, and
- * powers off.
+ * guests/crash describes each death. A read from a hole is not one (it reads as ones), and a CPU
+ * may ignore bits that it lacks. Then the guest prints that it is alive, and powers off.
  */
 static void every_death_is_the_guests_own(void **state)
 {
@@ -92,7 +91,7 @@ static void every_death_is_the_guests_own(void **state)
         run_ok("cleave create /guests/crash.cfg extra='%s debug' " KEEP, deaths[i]);
         AWAIT(has_ended("crash"), 30);
         print_message("    %s: %s\n", deaths[i], state_of("crash"));
-        /* Xen calls a triple fault a wish to reboot. */
+        /* Xen treats a triple fault as a request to reboot. */
         if (on_cleave() && strcmp(state_of("crash"), "crashed") != 0)
             await_said("crash", "still alive", 10);
         run_ok("cleave destroy crash");
@@ -123,8 +122,8 @@ static void try_evil(const char *words)
     run_ok("cleave create /guests/evil.cfg vcpus=2 extra='%s debug' " KEEP, words);
     AWAIT(has_ended("evil"), 120);
     /*
-     * Real Xen may end it earlier and answers a few calls otherwise; it only has to hurt nobody
-     * there.
+     * Real Xen may end it earlier, and answers a few calls differently; there it must only not harm
+     * others.
      */
     if (on_cleave())
         await_said("evil", "evil: done", 10);
@@ -168,14 +167,11 @@ static void msrs_and_ports_hurt_nobody(void **state)
 {
     (void)state;
     only_on_one_cpu();
-    /* guests/evil/cpu.c says why Xen is spared one */
+    /* guests/evil/cpu.c explains why one MSR is skipped on Xen */
     try_evil(on_cleave() ? "msr ports" : "msr ports skip_msr=0xc001011f");
 }
 
-/*
- * Arrays without an end on both of its vCPUs: everybody else goes on, and it can be ended in the
- * middle.
- */
+/* Endless arrays on both of its vCPUs: others continue, and it can be destroyed in the middle. */
 static void endless_hypercalls_stop_nobody(void **state)
 {
     (void)state;
@@ -190,9 +186,8 @@ static void endless_hypercalls_stop_nobody(void **state)
 }
 
 /*
- * Where nobody competes with it, a vCPU that is in the core again and again never passes through
- * the run loop. The watchdog of the other CPUs must see that its CPU lives, or it stops the
- * machine.
+ * Without competitors, a vCPU that exits all the time never passes through the run loop. The
+ * watchdog on other CPUs must see that its CPU is alive; otherwise it stops the machine.
  */
 static void an_endless_vcpu_is_not_taken_for_stuck(void **state)
 {
@@ -213,7 +208,9 @@ static void an_endless_vcpu_is_not_taken_for_stuck(void **state)
         fail_msg("%u checks in a row saw no progress of a CPU", missed);
 }
 
-/* 128 vCPUs that ask for all interrupts that their timers can give, and sleep through them. */
+/*
+ * 128 vCPUs that request the most interrupts that their timers can raise, and sleep through them.
+ */
 static void timers_of_sleepers_hurt_nobody(void **state)
 {
     static const char *const words[] = { "timers", "far" };
@@ -242,8 +239,8 @@ static void a_removed_page_is_flushed_from_all_cpus(void **state)
     AWAIT(has_ended("flush"), 60);
     await_said("flush", "removing it", 10);
     /*
-     * The reader faults at its first access, or reads ones as from any hole; never what the frame
-     * holds.
+     * The reader faults at its first access, or reads ones as from any hole, but never the frame's
+     * contents.
      */
     if (strcmp(state_of("flush"), "crashed") != 0)
         await_said("flush", "flush: ok", 10);
@@ -269,7 +266,7 @@ static void four_vcpus_work_together(void **state)
 #define DEAD_VCPUS 64
 #define DEAD_KEEPS_KIB (DEAD_VCPUS * 2 + 64) /* the vCPUs' structures, the domain's, and the page */
 
-/* What its vCPUs ran with is gone, and nothing that is done to it misses that. */
+/* The memory of its vCPUs is freed, and no operation on the domain needs it. */
 static void a_page_of_the_dead_keeps_little_else(void **state)
 {
     xenforeignmemory_handle *foreign = xenforeignmemory_open(NULL, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON output of cleave, checked by the schemas of dom0-tools/schema as dom0 has them. */
+/* JSON output of cleave, checked against the schemas of dom0-tools/schema, as installed in dom0. */
 #include "system.h"
 
 #include "schema.h"

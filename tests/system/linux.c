@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Debian's stock kernel as a guest, with one vCPU and with two: its shell on the console, its own
- * poweroff and reboot, and what the tools ask of it. It boots once a test, which is what these
- * tests take their time for.
+ * poweroff and reboot, and the tools' requests. It boots once per test, which takes most of the
+ * time.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,9 +19,8 @@ static void boot(const char *name, const char *settings)
 }
 
 /*
- * Types a line at the guest's shell, and stays at the console for a while in the background. A
- * shell that is just setting its terminal up drops what was typed before, so the line's echo is
- * waited for.
+ * Types a line at the guest's shell, and keeps the console open for a while in the background. A
+ * shell that is setting up its terminal drops earlier input, so this waits for the echo.
  */
 static void type(const char *name, const char *line)
 {
@@ -33,10 +32,7 @@ static void type(const char *name, const char *line)
     }
 }
 
-/*
- * Linux 6.1 maps write-combining memory uncached where it finds no MTRRs: it leaves its PAT off
- * then.
- */
+/* Without MTRRs, Linux 6.1 leaves PAT disabled, and maps write-combining memory uncached. */
 #define WRITE_COMBINING "x86/PAT: Configuration [0-7]: WB  WC"
 
 static void one_vcpu_boots_and_powers_off(void **state)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What takes minutes, so `make check-long` runs it and `make check` does not: Debian's kernels with
- * many vCPUs, vCPUs and memory that come and go, clocks, and heavy work on more vCPUs than there
- * are CPUs. The guest reports in the store (data/result). The files in /mnt come by FILES. Next to
- * read: pv.c.
+ * Tests that take minutes, run by `make check-long` and not by `make check`: Debian's kernels with
+ * many vCPUs, hot-plug of vCPUs and memory, clocks, and load on more vCPUs than CPUs. The guest
+ * reports in the store (data/result). The files in /mnt come from FILES. Next to read: pv.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,10 +13,7 @@
 
 #define BOOT_S 300
 
-/*
- * Each second: what the guest has of CPUs and memory, and its time. It uses new CPUs, as udev
- * would.
- */
+/* Each second: the guest's CPUs, memory and time. Brings new CPUs online, as udev would. */
 #define REPORT \
     "while :; do for c in /sys/devices/system/cpu/cpu[1-9]*/online; do echo 1 >$c;" \
     " done 2>/dev/null; " \
@@ -29,7 +25,7 @@ struct report {
     long seconds;
 };
 
-/* What the guest said last; zeros before its first word. */
+/* The guest's last report; zeros before the first. */
 static struct report report_of(const char *name)
 {
     const struct run *read = run("xenstore-read /local/domain/%d/data/result", domid_of(name));
@@ -83,22 +79,22 @@ static void memory_comes_and_goes(void **state)
     uint64_t free_before;
 
     (void)state;
-    /* libxl's mem-set wants the record that only libxl's create leaves in dom0. */
+    /* libxl's mem-set needs the record that only libxl's create leaves in dom0. */
     boot_by("xl", "balloon", DEBIAN "memory = 256\nvcpus = 1", REPORT);
     free_before = free_kib();
     run_ok("xl mem-set balloon 160");
     AWAIT(free_kib() >= free_before + 90 * 1024, 60);
     run_ok("xl mem-set balloon 256");
     AWAIT(free_kib() <= free_before + 1024, 60);
-    /* and it lives: its report's time goes on */
+    /* still alive: the time in its report advances */
     long seconds = report_of("balloon").seconds;
 
     AWAIT(report_of("balloon").seconds > seconds, 30);
 }
 
 /*
- * The guest's clock is dom0's, also minutes later; a report is a second old, or three on a busy
- * host.
+ * The guest's clock agrees with dom0's, also minutes later. A report is one second old, or three on
+ * a busy host.
  */
 static void clocks_agree(void **state)
 {
@@ -128,10 +124,7 @@ static void cloud_kernel_with_disk_and_network(void **state)
     run_ok("cleave shutdown -w cloud");
 }
 
-/*
- * Two guests with as many vCPUs each as there are CPUs: compression, fork storms, files, and no
- * stall.
- */
+/* Two guests, each with as many vCPUs as CPUs: compression, fork storms, files, and no stall. */
 static void no_stall_under_overcommit(void **state)
 {
     static const char *const signs[] = { "soft lockup", "rcu_sched", "blocked for more",

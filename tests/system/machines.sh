@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# machines.sh: boots one machine after the other that differ in CPU model, memory and number of CPUs, with
-# the QEMU of QEMU=. Each time dom0 has as many CPUs as the machine, a guest prints, and the core has no
-# warning. Machines that this QEMU does not know are named and left out. Called by `make check-machines`
-# with the variables of Config.mk.
+# machines.sh: boots machines that differ in CPU model, memory and number of CPUs, with the QEMU of QEMU=. In
+# each, dom0 must have as many CPUs as the machine, a guest must print, and the core must log no warning.
+# Machines that this QEMU does not know are listed and skipped. Called by `make check-machines` with the
+# variables of Config.mk.
 set -eu
 
 folder=build/tests/system/machines
@@ -45,7 +45,7 @@ model epyc EPYC,+svm,+npt
 model rome EPYC-Rome,+svm,+npt
 model milan EPYC-Milan,+svm,+npt
 model genoa EPYC-Genoa,+svm,+npt
-# make has put the DOM0_MEM of all of them into HV_CMDLINE
+# make has put DOM0_MEM for all machines into HV_CMDLINE
 machine mem-512 MEM=512 HV_CMDLINE=dom0_mem=256M
 for mib in 4096 16384 65536; do
     machine mem-$mib MEM=$mib

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system tests, run in dom0 by the rig: `system [GROUP]...`, all groups but long without one;
- * of these ONLY='PATTERN' and SKIP='PATTERN' in the environment choose tests by name, with * and ?.
- * The machine underneath is Cleave or real Xen (make check HV=xen); what differs is said in the
- * test. Next to read: system.h, verbs.c.
+ * The system tests, run in dom0 by the rig: `system [GROUP]...`; without a group, all except long.
+ * ONLY='PATTERN' and SKIP='PATTERN' in the environment select tests by name, with * and ?. The
+ * hypervisor is Cleave or real Xen (make check HV=xen); each test states its differences. Next to
+ * read: system.h, verbs.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +29,8 @@ static bool wanted(const char *name, int argc, char **argv)
 }
 
 /*
- * The first domain makes the hypervisor allocate things that it keeps; what is free is counted from
- * then on.
+ * The first domain makes the hypervisor allocate memory that it keeps, so free memory is compared
+ * from then on.
  */
 static int warm_up(void **state)
 {

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Many guests at once, and one after the other: nothing may be lost on the way. Next to read:
- * hostile.c.
- */
+/* Many guests at once, and one after another: nothing may be lost. Next to read: hostile.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +10,8 @@
 #define AT_ONCE_MAX 50
 
 /*
- * How many rounds: ROUNDS in the environment, which `make soak` sets to 1000; `make check` is
- * content with a tenth. A round in ten is a reboot, and a guest in twenty rounds is one of those
- * that live at once.
+ * The number of rounds: ROUNDS in the environment, which `make soak` sets to 1000; `make check`
+ * runs a tenth. There is one reboot per ten rounds, and one concurrent guest per twenty.
  */
 static int rounds(void)
 {
@@ -42,7 +38,7 @@ static void many_guests_live_at_once(void **state)
         AWAIT(store_number(SCHEMA_DATA_HEARTBEAT_PATH, ids[i]) > 0, 30);
         beats[i] = store_number(SCHEMA_DATA_HEARTBEAT_PATH, ids[i]);
     }
-    /* All of them go on, none in the place of another. */
+    /* All of them run, none in the place of another. */
     for (int i = 0; i < at_once; i++)
         AWAIT(store_number(SCHEMA_DATA_HEARTBEAT_PATH, ids[i]) > beats[i] + 1, 30);
     assert_int_equal(core_violations(), 0);
@@ -86,7 +82,8 @@ static void reboots_leave_free_memory_as_it_was(void **state)
 }
 
 /*
- * Each asks for more than half of what is free: their claims decide, before either has taken much.
+ * Each requests more than half of the free memory: their claims decide, before either has allocated
+ * much.
  */
 static void of_two_that_do_not_both_fit_one_is_refused(void **state)
 {
@@ -107,7 +104,7 @@ static void of_two_that_do_not_both_fit_one_is_refused(void **state)
 static void an_interrupted_create_leaves_nothing(void **state)
 {
     (void)state;
-    /* At once, and later and later: some of them hit the build. */
+    /* At once, and with growing delays: some hit the build. */
     for (int i = 0; i < 8; i++) {
         run("cleave create -p /guests/debian.cfg & sleep 0.%d; kill -TERM $!; wait $!", i + 1);
         if (guests() == 1)

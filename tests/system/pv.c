@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Disks and network interfaces of guests: Debian's front ends in the guest, Debian's back ends in
- * dom0, the core's grants and event channels between. Data is compared by its checksum, computed at
- * both ends. Next to read: dma.c, ../../dom0-tools/libcleave/devices.c.
+ * dom0, connected by the core's grants and event channels. Data is compared by checksums, computed
+ * at both ends. Next to read: dma.c, ../../dom0-tools/libcleave/devices.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define BOOT_S 180
 
-/* Writes a VM file for Debian on a disk, with one more disk and a network interface. */
+/* Writes a VM file for Debian on a disk, with a second disk and a network interface. */
 static const char *write_file(const char *more_disk, const char *command)
 {
     FILE *file = fopen("/tmp/vm/pv.cfg", "w");
@@ -27,7 +27,7 @@ static const char *write_file(const char *more_disk, const char *command)
     return "/tmp/vm/pv.cfg";
 }
 
-/* That the guest printed a line that begins with these words and goes on with this checksum. */
+/* Checks that the guest printed a line that begins with these words, followed by this checksum. */
 static void assert_said(const char *words, const char *sum)
 {
     char line[64];
@@ -57,9 +57,9 @@ static const char *checksum(const char *path, bool direct)
 
 /*
  * The guest reads what dom0 wrote, writes what dom0 reads, and fetches a file over the network.
- * With a real disk the guest's pages go to a device by DMA, which is right only because dom0's
- * kernel copies them through memory of its own (swiotlb=force): the number of a granted frame is
- * not its address.
+ * With a real disk, the data of the guest's pages is transferred by DMA. This is correct only
+ * because dom0's kernel bounces it through its own memory (swiotlb=force): the number of a granted
+ * frame is not its machine address.
  */
 static void read_write_fetch(const char *disk, const char *target, bool direct)
 {

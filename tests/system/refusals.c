@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a user gets wrong, and what cleave says then: one line with the cause, the numbers and a
- * remedy, a non-zero status, and nothing left behind (test_end looks). Next to read: stock.c.
+ * User errors, and how cleave reports them: one line with the cause, the numbers and a remedy, a
+ * non-zero status, and nothing left over (test_end checks). Next to read: stock.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -71,7 +71,7 @@ static void vms_that_are_not_there(void **state)
     REFUSED(refusals);
 }
 
-/* As long as a domain is being made it has no name; a script's empty variable must not mean it. */
+/* A domain has no name while it is being built; a script's empty variable must not match it. */
 static void nobody_is_meant_by_no_name(void **state)
 {
     (void)state;
@@ -194,8 +194,8 @@ static void more_than_there_is(void **state)
     (void)state;
     REFUSED(refusals);
     /*
-     * All that is free but for less than its page tables need: the refusal comes from the
-     * reservation or before it.
+     * All free memory, except less than its page tables need: refused by the reservation or before
+     * it.
      */
     assert_refused(run("cleave create /guests/hello.cfg memory=%llu",
                        (unsigned long long)free_kib() / 1024),
@@ -267,7 +267,7 @@ static void a_store_that_hangs(void **state)
 {
     (void)state;
     run_ok("kill -STOP $(pidof xenstored)");
-    /* the first ones fill the queue of connections that it does not accept */
+    /* the first ones fill its queue of connections */
     const struct run *create =
         run("for i in 1 2 3; do cleave list 2>/dev/null & done;"
             "cleave create /guests/hello.cfg; status=$?; wait; exit $status");
@@ -285,7 +285,7 @@ static void no_hypervisor(void **state)
                    "no hypervisor");
 }
 
-/* With --json an error is JSON on standard output, and still one line on standard error. */
+/* With --json, an error is JSON on standard output, and still one line on standard error. */
 static void errors_are_json_for_who_asks_for_it(void **state)
 {
     static const struct refusal refusals[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands under test are run by the shell, as a user runs them. Their output goes through files,
- * because a pipe would stay open in whatever process they leave behind. Next to read: state.c.
+ * The shell runs the commands under test, as for a user. Their output goes to files, because a pipe
+ * would stay open in any process that they leave running. Next to read: state.c.
  */
 #define _GNU_SOURCE
 #include "system.h"
@@ -25,7 +25,8 @@ static void read_back(int fd, char *text, size_t size)
 }
 
 /*
- * Each of the space-separated folders becomes an empty one, for this process and its children only.
+ * Covers each of the space-separated folders by an empty one, for this process and its children
+ * only.
  */
 static void hide(const char *folders)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the machine looks like: by the tools' JSON, by the store, by the core's own checker
- * (hypervisor/include/public/ cleave.h). Every test begins and ends here, and must leave everything
+ * The state of the machine, from the tools' JSON, the store, and the core's own checker
+ * (hypervisor/include/public/cleave.h). Every test begins and ends here, and must leave everything
  * as it found it. Next to read: verbs.c.
  */
 #include "system.h"
@@ -17,7 +17,7 @@
 #include "cleave.h"
 #include "store.h"
 
-/* Real Xen keeps some of what its heap once had; Cleave gives back every byte. */
+/* Real Xen keeps part of its heap; Cleave gives back every byte. */
 #define XEN_KEEPS_KIB 1024
 
 static uint64_t free_at_begin;
@@ -130,7 +130,7 @@ const char *real_disk(void)
     return access("/dev/sda", F_OK) == 0 ? "/dev/sda" : NULL;
 }
 
-/* Calls the core; false where it does not know this hypercall, as Xen. */
+/* Calls the core; false if it lacks this hypercall, as Xen does. */
 static bool call_core(struct cleave_op *op)
 {
     xc_interface *xc = xc_interface_open(NULL, NULL, 0);
@@ -199,11 +199,11 @@ static void destroy_all(void)
             list[count++] = id;
     for (int i = 0; i < count; i++)
         run("cleave destroy %d", list[i]);
-    /* and what has no domain */
+    /* and VMs without a domain */
     run("for vm in /var/lib/cleave/names/*; do [ ! -L $vm ] || cleave destroy ${vm##*/}; done");
 }
 
-/* So that what one test leaves behind does not fail the ones after it, too. */
+/* Keeps the leftovers of one test from failing the next ones. */
 static void sweep_store(void)
 {
     run("for id in $(xenstore-list /local/domain); do"
@@ -226,7 +226,7 @@ int test_end(void **state)
     (void)state;
     destroy_all();
     AWAIT(guests() == 0, 10);
-    /* The hypervisor may put off the last frees by a moment. */
+    /* The hypervisor may delay the last frees by a moment. */
     AWAIT(memory_is_back(free_at_begin), 10);
     AWAIT(run("cleave-schema-check")->status == 0, 5);
     assert_int_equal(core_violations(), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debian's unmodified tools: xl and cleave side by side, each knows the VMs that the other made;
- * then what xl's other verbs, xentop, xen-hvmctx and lsevtchn show and do. Next to read: many.c.
+ * Debian's unmodified tools: xl and cleave side by side, each with the VMs of the other; then xl's
+ * other verbs, xentop, xen-hvmctx and lsevtchn. Next to read: many.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,7 +88,7 @@ static void both_write_the_same_nodes(void **state)
 
     (void)state;
     run_ok("xl create -p /guests/hello.cfg");
-    /* xenconsoled writes it: after xl's removal of the domain's folder it would make a new one */
+    /* written by xenconsoled; after xl's removal of the domain's folder, this would recreate it */
     AWAIT(run("xenstore-read /local/domain/%d/console/tty", domid_of("hello"))->out[0] == '/', 10);
     run_ok(nodes, domid_of("hello"), "xl");
     run_ok("xl destroy hello");
@@ -98,7 +98,7 @@ static void both_write_the_same_nodes(void **state)
     run_ok("cd /tmp/vm; diff xl cleave");
 }
 
-/* --- the other verbs: all with a guest that xl made ------------------------------------------- */
+/* --- the other verbs: with a guest created by xl ------------------------------------------- */
 
 static void assert_contains(const struct run *run, const char *text)
 {
@@ -106,14 +106,14 @@ static void assert_contains(const struct run *run, const char *text)
         fail_msg("\"%s\" is not in:\n%s%s", text, run->out, run->err);
 }
 
-/* It fails, and its error says why. */
+/* Checks that the command fails, and that its error states why. */
 static void assert_fails(const struct run *run, const char *why)
 {
     if (run->status == 0 || run->status >= 124 || !strstr(run->err, why))
         fail_msg("status %d, not \"%s\": %s%s", run->status, why, run->out, run->err);
 }
 
-/* The number behind "key :" in xl info's output. */
+/* The number after "key :" in the output of xl info. */
 static long info_number(const char *info, const char *key)
 {
     const char *at = strstr(info, key);
@@ -179,7 +179,7 @@ static void create_with_the_console(void **state)
     AWAIT(run("kill -0 $(cat /tmp/vm/pid)")->status != 0, 10);
 }
 
-/* MEM(k) or MAXMEM(k), as xentop's second look at the guest has them. */
+/* MEM(k) or MAXMEM(k) of the guest, from xentop's second iteration. */
 static long top(unsigned int column)
 {
     return atol(
@@ -225,7 +225,7 @@ static void vcpus_and_their_cpus(void **state)
     run_ok("xl vcpu-pin hello all all 0");
     assert_contains(run_ok("xl vcpu-list hello"), two ? "all / 0" : "all / all");
     if (two) {
-        run_ok("xl vcpu-pin hello 0 0 1"); /* a wish that is not to be had */
+        run_ok("xl vcpu-pin hello 0 0 1"); /* a soft affinity that cannot be met */
         assert_contains(run_ok("xl vcpu-list hello"), "0 / 1\n");
     }
     assert_fails(run("xl vcpu-pin hello 0 63"), "affinity");
@@ -245,7 +245,9 @@ static void weight_and_cap(void **state)
     assert_fails(run("xl sched-credit2 -d nobody"), "nobody");
 }
 
-/* A small guest takes no NMI: it dies of one and says so. A PVH guest has no buttons. */
+/*
+ * A small guest does not handle NMIs: it dies of one, with a message. A PVH guest has no buttons.
+ */
 static void triggers(void **state)
 {
     (void)state;
@@ -261,7 +263,7 @@ static void triggers(void **state)
 static void messages_of_the_hypervisor(void **state)
 {
     (void)state;
-    /* anything in the machine may say something in between */
+    /* other messages may appear in between */
     AWAIT(!run_ok("xl dmesg -c >/dev/null; xl dmesg")->out[0], 10);
     run_ok("xl debug-keys q");
     assert_contains(run_ok("xl dmesg"), on_cleave() ? "d0: " : "General information for domain 0");
@@ -287,7 +289,7 @@ static void what_a_guest_is_made_of(void **state)
     assert_fails(run("lsevtchn 99"), "No such process");
 }
 
-/* What guests/lib does not choose by itself: see guests/lib/evtchn.h and hypercall.c. */
+/* Variants that guests/lib does not use by default: see guests/lib/evtchn.h and hypercall.c. */
 static void the_other_forms_of_events_and_hypercalls(void **state)
 {
     (void)state;
@@ -299,7 +301,7 @@ static void the_other_forms_of_events_and_hypercalls(void **state)
     AWAIT(guests() == 0, 20);
 }
 
-/* xl's process for the guest starts it again, and leaves when it has powered off. */
+/* xl's process for the guest restarts it, and exits when it has powered off. */
 static void reboot_is_done_by_xls_process(void **state)
 {
     int domid;
@@ -337,9 +339,9 @@ static void xens_tests_of_memory_pass(void **state)
 }
 
 /*
- * The emulator executes XBEGIN, and always aborts, although its CPUID has no RTM: test-tsx
- * complains about that, under Xen as here. What it asks the hypervisor, about each CPU, must be
- * answered without a complaint.
+ * The emulator executes XBEGIN, which always aborts, although its CPUID lacks RTM. test-tsx
+ * complains about that, under Xen as here. Its queries to the hypervisor about each CPU must
+ * succeed without a complaint.
  */
 static void xens_tests_of_cpus_say_the_same(void **state)
 {

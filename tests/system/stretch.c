@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long the core keeps interrupts waiting, and those who want a lock: it measures itself (debug
- * build, hypervisor/cpu/watchdog.c and lib/spinlock.c) and these tests do what takes longest. Only
- * under the rig's ICOUNT=1 is a tick of the clock an instruction, so the bound comes from who
- * starts the run: BOUND=200000 in the environment. Without it, these tests are skipped.
+ * How long the core delays interrupts and holds locks. The debug core measures this
+ * (hypervisor/cpu/watchdog.c and lib/spinlock.c), and these tests run the longest operations. A
+ * tick is one instruction only under the rig's ICOUNT=1, so the run sets the bound: BOUND=200000 in
+ * the environment. Without it, these tests are skipped.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #define VCPUS 128
 #define CONTEXT_VCPUS 16
 #define GRANTS 256
-#define POOL (16 << 20) /* bytes, for the tables of all this */
+#define POOL (16 << 20) /* bytes, for the tables of all extents */
 #define ORDER_2M 9
 #define EXTENTS 64 /* of 2 MiB */
 #define PORTS 4000
@@ -28,9 +28,9 @@
 static uint32_t domid;
 
 /*
- * For how many instructions a lock of each class may be held. What domctl holds is only tried,
- * never waited for. Where a domain's own lock has a large one, 128 vCPUs are woken or stopped under
- * it.
+ * The maximum number of instructions for a hold of each class. The lock of domctl is only tried,
+ * never waited for. Locks of a domain with a large bound are held while 128 vCPUs are woken or
+ * stopped.
  */
 static const struct {
     const char *lock;
@@ -50,7 +50,7 @@ static uint64_t bound_of(const char *lock)
     return UINT64_MAX;
 }
 
-/* Fails the test when a lock was held for longer than its bound since this was last called. */
+/* Fails the test if a lock was held for longer than its bound since the last call. */
 static void assert_locks_held_shortly(const char *what)
 {
     struct cleave_hold hold, worst = { .lock = 0 };
@@ -67,7 +67,7 @@ static void assert_locks_held_shortly(const char *what)
                  worst.caller);
 }
 
-/* Fails the test when something took longer than the bound since this was last called. */
+/* Fails the test if a stretch exceeded the bound since the last call. */
 static void assert_short(const char *what)
 {
     struct cleave_stretch longest = core_stretch();
@@ -79,7 +79,7 @@ static void assert_short(const char *what)
     assert_locks_held_shortly(what);
 }
 
-/* What came before is not the test's. */
+/* Discards measurements from before the test. */
 static void forget(void)
 {
     struct cleave_hold hold;
@@ -89,7 +89,7 @@ static void forget(void)
         ;
 }
 
-/* A domain with as many vCPUs and grant frames as there can be, paused. */
+/* Creates a paused domain with this many vCPUs and the maximum of grant frames. */
 static void create(unsigned int vcpus)
 {
     struct xen_domctl_createdomain config = {
@@ -127,7 +127,7 @@ static void populate(uint64_t gfn, uint64_t step, unsigned int count, unsigned i
     assert_int_equal(xc_domain_populate_physmap_exact(xc, domid, count, order, 0, extents), 0);
 }
 
-/* As many as the extents of 2 MiB have. */
+/* As many pages as the 2 MiB extents hold. */
 static void shrink(uint64_t gfn, unsigned int count)
 {
     static xen_pfn_t extents[EXTENTS << ORDER_2M];
@@ -228,7 +228,7 @@ static void ports_and_long_answers(void **state)
     destroy();
 }
 
-/* One piece, taken while all vCPUs are paused: of as many as a guest usually has. */
+/* Read in one piece while all vCPUs are paused: as many as a guest usually has. */
 static void a_whole_context(void **state)
 {
     static uint8_t context[256 * 1024];
@@ -257,7 +257,7 @@ static void guests_do_what_they_can(void **state)
     assert_short("guests/evil");
 }
 
-/* Of 128 vCPUs at once, by one message of the first, and by the tools. */
+/* Wakes 128 vCPUs at once, by one IPI of the first, and by the tools. */
 static void many_wakes(void **state)
 {
     (void)state;

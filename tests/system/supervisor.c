@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cleaved and what it must survive: kill -9 of itself and of cleave at any point, a kernel that is
- * gone, a guest that reboots for ever, a full disk. Nothing may be lost, and no name taken for
- * ever. dom0's init starts cleaved again after a second, unless /run/cleave/hold exists. Next to
- * read: dom0-tools/cleaved/README.md.
+ * gone, a guest in a reboot loop, a full disk. Nothing may be lost, and no name may stay in use.
+ * dom0's init restarts cleaved after a second, unless /run/cleave/hold exists. Next to read:
+ * dom0-tools/cleaved/README.md.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static int end_released(void **state)
     return test_end(state);
 }
 
-/* Kills cleaved and its workers, while a guest reboots: at once, and later and later. */
+/* Kills cleaved and its workers while a guest reboots: at once, and with growing delays. */
 static void killed_during_reboots(void **state)
 {
     (void)state;
@@ -88,7 +88,7 @@ static void killed_during_reboots(void **state)
     assert_true(nothing_is_left());
 }
 
-/* What ends while there is no cleaved is noticed by the next one. */
+/* The next cleaved notices VMs that ended while none ran. */
 static void ends_are_acted_on_later(void **state)
 {
     const struct run *create;
@@ -109,7 +109,7 @@ static void ends_are_acted_on_later(void **state)
 }
 
 /*
- * cleaved sweeps what a killed create leaves; the next create of the name does not even wait for
+ * cleaved removes the leftovers of a killed create; the next create of the name does not wait for
  * it.
  */
 static void killed_creates_are_swept(void **state)
@@ -144,7 +144,7 @@ static void killed_destroys_are_finished(void **state)
     }
 }
 
-/* The kernel is gone: the old domain and the name stay, until it is there again. */
+/* The kernel is missing: the old domain and the name stay until it is back. */
 static void reboot_without_a_kernel_is_tried_again(void **state)
 {
     int id;
@@ -167,7 +167,7 @@ static void reboot_without_a_kernel_is_tried_again(void **state)
     assert_true(nothing_is_left());
 }
 
-/* Nobody asks this guest to reboot, as far as cleave knows. */
+/* No cleave command asked this guest to reboot. */
 static void reboot_loop_is_bounded(void **state)
 {
     (void)state;
@@ -206,7 +206,7 @@ static void name_is_never_free_during_reboots(void **state)
     run_ok("cleave destroy hello");
 }
 
-/* A defined VM outlives its domains, and this machine; the next boot of dom0 is only pretended. */
+/* A defined VM outlives its domains and a reboot of dom0, which is only simulated. */
 static void a_defined_vm_stays(void **state)
 {
     (void)state;
@@ -229,9 +229,7 @@ static void a_defined_vm_stays(void **state)
     assert_refused(run("cleave undefine kept"), "kept");
 }
 
-/*
- * What the console said is kept from the first byte and after the end, and so are events, in order.
- */
+/* Console output is kept from the first byte and after the end, and so are events, in order. */
 static void logs_and_events_are_kept(void **state)
 {
     static const char *const words[] = { "created", "ended", "started", "destroyed" };
@@ -260,7 +258,7 @@ static void logs_and_events_are_kept(void **state)
     assert_refused(run("cleave logs nobody"), "nobody|xenconsoled");
 }
 
-/* As a tool leaves them that is killed while it destroys a domain. */
+/* Leftovers as of a tool that is killed while it destroys a domain. */
 static void store_leftovers_are_swept(void **state)
 {
     (void)state;

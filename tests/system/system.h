@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests in dom0 share: running a command as a user would, looking at what it did, and
+ * Shared by the tests in dom0: running a command as a user would, checking its effects, and
  * cleaning up.
  */
 #ifndef TESTS_SYSTEM_H
@@ -25,21 +25,21 @@ struct run {
 };
 
 /*
- * Runs a shell command line, for at most RUN_LIMIT_S seconds, and keeps what it prints. The result
- * lives until the fourth next.
+ * Runs a shell command line, for at most RUN_LIMIT_S seconds, and keeps its output. The result
+ * stays valid until the fourth next run.
  */
 #define RUN_LIMIT_S 180
 const struct run *run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same, and the test fails (showing what was printed) unless the command succeeds. */
+/* The same, and the test fails (showing the output) unless the command succeeds. */
 const struct run *run_ok(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same in a mount namespace of its own where this folder is covered by an empty one. */
+/* The same in a separate mount namespace where these folders are covered by empty ones. */
 const struct run *run_hiding(const char *folders, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * The test fails unless the last command said no in the agreed way: a non-zero status, nothing on
+ * The test fails unless the command was refused in the standard form: a non-zero status, nothing on
  * standard output, exactly one line on standard error, which begins with "cleave: " and contains
  * each of the |-separated words.
  */
@@ -48,42 +48,42 @@ void assert_refused(const struct run *run, const char *words);
 /* The test fails unless text contains each of the |-separated words. */
 void assert_words(const char *text, const char *words);
 
-/* --- state.c: what is there ------------------------------------------------------------------- */
+/*
+ * --- state.c: the state of the machine
+ * -------------------------------------------------------------------
+ */
 
 /* The number of the domain of this name, or -1. */
 int domid_of(const char *name);
-/* Its state as `cleave list` says it, or "" when there is none. */
+/* Its state as `cleave list` shows it, or "" if there is no such VM. */
 const char *state_of(const char *name);
-/* A number of `cleave info --json` or of any such text; the test fails where it is absent. */
+/* A number in `cleave info --json` or similar text; the test fails if it is absent. */
 uint64_t number_in(const char *json, const char *key);
 uint64_t free_kib(void);
-/* Whether as much is free as before: to the byte on Cleave. */
+/* Whether as much memory is free as before: to the byte on Cleave. */
 bool memory_is_back(uint64_t before);
 /* The number of domains besides dom0. */
 int guests(void);
 /*
- * A domain that is destroyed, but stays because somebody has pages of it; there must be one from
- * domid on.
+ * Whether the domain is destroyed, but stays because its pages are mapped. A domain with this or a
+ * higher id must exist.
  */
 bool is_dead(uint32_t domid);
 /* A number in the store under a schema pattern with one %u, or -1. */
 long store_number(const char *pattern, uint32_t domid);
-/* The end of what the guest said on its console since the test began, as xenconsoled logged it. */
+/* The end of the guest's console output since the test began, as logged by xenconsoled. */
 const char *console_log(const char *name);
 /* The lines of the journal of events about this VM since the test began. */
 const char *events_of(const char *name);
-/* dom0's own disk, which the rig gave, or NULL. */
+/* dom0's own disk from the rig, or NULL. */
 const char *real_disk(void);
 
-/*
- * The limits below are those of a quick machine; another, that others use too, gets so many times
- * as much.
- */
+/* The limits below are for a fast machine; a slow or shared one gets this multiple. */
 #define PATIENCE 3
 
 /*
- * Waits until the condition holds; the test fails, saying what was waited for, when it does not
- * within the seconds. What holds once has held: the condition is not looked at again.
+ * Waits until the condition holds; if not within the seconds, the test fails with the condition.
+ * The condition is not evaluated again once it has held.
  */
 #define AWAIT(condition, seconds) \
     do { \
@@ -96,23 +96,24 @@ const char *real_disk(void);
     } while (0)
 void pause_ms(unsigned int ms);
 /*
- * The same for words on a guest's console, which get into the log a moment after the guest said
+ * The same for words on a guest's console, which reach the log a moment after the guest printed
  * them.
  */
 void await_said(const char *name, const char *words, int seconds);
 
 /*
- * Whether the hypervisor is Cleave and not Xen; and what its invariant checker found (0 under Xen).
+ * Whether the hypervisor is Cleave and not Xen; the number of findings of its invariant checker (0
+ * under Xen).
  */
 bool on_cleave(void);
 unsigned int core_violations(void);
-/* The longest that interrupts had to wait in the core since the last call; 0 ticks under Xen. */
+/* The longest delay of interrupts in the core since the last call; 0 ticks under Xen. */
 struct cleave_stretch core_stretch(void);
-/* The longest hold of this class of locks since the last call. False: there is no such class. */
+/* The longest hold of this lock class since the last call. False: no such class. */
 bool core_hold(unsigned int lock, struct cleave_hold *hold);
 
 bool json_is_valid(const char *text);
-/* The test fails unless the JSON is as the schema of that name allows (dom0-tools/schema). */
+/* The test fails unless the JSON matches the schema of that name (dom0-tools/schema). */
 void assert_json(const char *text, const char *schema);
 void assert_json_file(const char *path, const char *schema);
 
@@ -120,16 +121,17 @@ void assert_json_file(const char *path, const char *schema);
 
 int test_begin(void **state);
 /*
- * Destroys what the test left, and fails it when memory, store or the core's books are not as they
- * were.
+ * Destroys what the test left, and fails it if memory, store or the core's invariants have changed.
  */
 int test_end(void **state);
-/* The same with libxenctrl open, for tests that make calls of its own. */
+/* The same with libxenctrl open, for tests that call it directly. */
 extern struct xc_interface_core *xc;
 int test_begin_xc(void **state);
 int test_end_xc(void **state);
 
-/* --- groups of tests, one a file -------------------------------------------------------------- */
+/*
+ * --- groups of tests, one per file --------------------------------------------------------------
+ */
 
 #define SYSTEM_TEST(function) \
     { \

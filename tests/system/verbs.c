@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each verb of cleave, with the smallest guest: what it prints, and what it does to the guest,
- * which tells by its heartbeat in the store whether it runs. Next to read: refusals.c.
+ * Each verb of cleave, with the smallest guest: its output, and its effect on the guest, whose
+ * heartbeat in the store shows that it runs. Next to read: refusals.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 static long heartbeat(uint32_t domid) { return store_number(SCHEMA_DATA_HEARTBEAT_PATH, domid); }
 
-/* Starts hello and waits for its first sign of life. */
+/* Starts hello and waits for its first heartbeat. */
 static uint32_t start(const char *name)
 {
     run_ok("cleave create /guests/hello.cfg name=%s", name);
@@ -48,8 +48,8 @@ static void create_takes_exactly_the_memory_asked_for(void **state)
     start("hello");
     taken = before - free_kib();
     /*
-     * 4 MiB of RAM, the special pages, and the hypervisor's own of one vCPU: on Xen a pool of 2 MiB
-     * for page tables.
+     * 4 MiB of RAM, the special pages, and the hypervisor's memory for one vCPU: on Xen, a pool of
+     * 2 MiB for page tables.
      */
     assert_in_range(taken, 4096, 4096 + 1024 + 2048 + 512);
     assert_int_equal(number_in(run_ok("cleave info --json")->out, "memory_claimed_kib"), 0);
@@ -146,7 +146,7 @@ static void list_shows_names_and_states(void **state)
     assert_non_null(strstr(run_ok("cleave list %u", domid)->out, "hello"));
 }
 
-/* Each verb's output is as its schema promises. */
+/* Each verb's output matches its schema. */
 static void json_obeys_the_schemas(void **state)
 {
     static const char *const verbs[] = { "unpause", "pause", "unpause", "list", "reboot" };
@@ -173,7 +173,7 @@ static void json_obeys_the_schemas(void **state)
     run_ok("cleave create /guests/hello.cfg");
     assert_json(run_ok("cleave destroy hello --json")->out, "destroy");
     assert_json(run("cleave destroy hello --json")->out, "error");
-    /* the checker can say no */
+    /* the checker can fail */
     assert_false(json_is_valid("{ \"a\": 1, }"));
 }
 
@@ -189,10 +189,7 @@ static void info_describes_the_machine(void **state)
     assert_non_null(strstr(run_ok("cleave info")->out, "scheduler"));
 }
 
-/*
- * Design budget: 1 % of the memory and 8 MiB, page tables aside; they are counted here, and still
- * it fits.
- */
+/* Design budget: 1 % of the memory and 8 MiB, without page tables; even with them it fits. */
 static void the_core_takes_little_memory(void **state)
 {
     const char *json = run_ok("cleave info --json")->out;
@@ -238,7 +235,7 @@ static void reboot_gives_the_vm_a_new_domain(void **state)
     char *vm;
 
     (void)state;
-    /* its files are found again, although cleaved works in another folder */
+    /* its files are found again, although cleaved runs in another folder */
     run_ok("cd /guests; cleave create hello.cfg kernel=hello.elf");
     domid = domid_of("hello");
     AWAIT(heartbeat(domid) > 0, 20);
@@ -263,7 +260,7 @@ static void on_reboot_destroy_does_not_start_again(void **state)
     assert_int_equal(guests(), 0);
 }
 
-/* A script that had a lock while it ran cleave has given it back afterwards. */
+/* A lock that a script held while it ran cleave is released afterwards. */
 static void no_file_of_the_caller_stays_open(void **state)
 {
     (void)state;
