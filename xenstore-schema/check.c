@@ -143,8 +143,9 @@ static bool value_matches(const char *type, const char *value)
 }
 
 /*
- * Checks the permissions. The first entry has the owner, and what domains may do that no later entry
- * names. A guest owns its nodes; dom0 owns all others, which guests must not be able to change.
+ * Checks the permissions. The first entry has the owner, and what domains may do that no later
+ * entry names. A guest owns its nodes; dom0 owns all others, which guests must not be able to
+ * change.
  */
 static void check_permissions(const struct schema_row *row, const char *path, long domid)
 {
