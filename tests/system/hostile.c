@@ -111,7 +111,7 @@ static void a_guest_that_crashes_at_once_is_not_started_for_ever(void **state)
 {
     (void)state;
     run_ok("cleave create /guests/crash.cfg on_crash=restart");
-    /* after 0, 1, 2, 4 and 8 s; one that the machine takes 20 s for does not count */
+    /* after 0, 1, 2, 4 and 8 s; a crash that takes the machine 20 s does not count */
     AWAIT(strstr(events_of("crash"), "instead of started again"), 60);
     AWAIT(guests() == 0, 30);
 }
