@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# bochs.sh QEMU-ARGUMENT...: Bochs in QEMU's place. rig.c starts it with the arguments that it has for QEMU:
-# where the serial line goes, where the command's output goes (the second serial port here, channel.h), and
-# this run's initramfs. It makes an ISO of them and boots that in Bochs' AMD model. What Bochs itself says
-# is in RUN_LOG.bochs/log.
+# bochs.sh QEMU-ARGUMENT...: Bochs in place of QEMU. rig.c starts it with QEMU's arguments: the destination of
+# the serial line, that of the command's output (here the second serial port, channel.h), and this run's
+# initramfs. It makes an ISO and boots it in Bochs' AMD model. Bochs' own messages are in RUN_LOG.bochs/log.
 #
 # The image, Bochs' configuration and a lock are in the folder RUN_LOG.bochs. Next to read: run.sh, iso.sh.
 set -eu
@@ -20,17 +19,17 @@ done
 
 folder=$RUN_LOG.bochs
 mkdir -p "$folder"
-# A descriptor named here could be one of the rig's: flock takes a free one, and Bochs keeps it.
+# A fixed descriptor could be one of the rig's: flock uses a free one, which Bochs inherits.
 if [ -z "${BOCHS_LOCKED:-}" ]; then
     BOCHS_LOCKED=1 exec flock --verbose -n -F "$folder/lock" "$0" "$@"
 fi
 tests/rig/iso.sh "$folder/iso" "$HV_IMAGE" "$HV_CMDLINE${HV_ARGS:+ $HV_ARGS}" "$HV_KERNEL" \
     "$DOM0_CMDLINE${DOM0_ARGS:+ $DOM0_ARGS}" "$initrd"
 
-# Bochs takes its time from the instructions: ips are those of a second. Its model ryzen has SVM, but not all
-# MSRs of such a CPU (DE_CFG, VM_CR): bad ones read 0, and the log names them. A guest's triple fault is a
-# panic of the CPU before it is the exit that Cleave asked for: the panic is only reported. Without VBE GRUB
-# finds no frame buffer: where it sets one up on this card, it overwrites itself.
+# Bochs derives time from instructions: ips is their number per second. Its model ryzen has SVM, but lacks
+# some MSRs of such a CPU (DE_CFG, VM_CR): these read as 0, and the log names them. A guest's triple fault is
+# a panic of the CPU before it becomes the exit that Cleave intercepts: the panic is only reported. Without
+# VBE, GRUB finds no frame buffer; on this card, setting one up makes GRUB overwrite itself.
 cat >"$folder/bochsrc" <<END
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
@@ -54,6 +53,6 @@ debug: action=ignore
 com1: enabled=1, ${com1:?}
 ${com2:-}
 END
-# Debian's Bochs has the debugger, which waits for a command first, and again at each triple fault.
+# Debian's Bochs includes the debugger, which waits for a command at the start and at each triple fault.
 yes continue | head -n 10000 >"$folder/commands"
 exec bochs -q -f "$folder/bochsrc" -rc "$folder/commands" </dev/null >"$folder/out" 2>&1

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 #
 # bundle.sh OUTPUT KERNEL ARGS [INITRD]: dom0's kernel with its arguments and its initrd as one file, for a
-# loader that brings the core one module only. What it looks like: hypervisor/boot/multiboot.c.
+# loader that brings the core only one module. hypervisor/boot/multiboot.c describes the format.
 set -eu
 
 output=$1 kernel=$2 args=$3 initrd=${4:-}
 
-# field TEXT LENGTH: the text, and zeros up to that length
+# field TEXT LENGTH: the text, padded with zeros to that length
 field() {
     [ ${#1} -lt "$2" ] || { echo "bundle: more than $2 bytes: $1" >&2; exit 1; }
     { printf %s "$1"; head -c "$2" /dev/zero; } | head -c "$2"
@@ -17,7 +17,7 @@ field() {
 number() {
     n=$1
     for _ in 1 2 3 4 5 6 7 8; do
-        # shellcheck disable=SC2059 # an escape on purpose
+        # shellcheck disable=SC2059 # the escape is intended
         printf "\\$(printf %o $((n % 256)))"
         n=$((n / 256))
     done

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Reads the records that dom0 writes (channel.h says what they are and why). Next to read: watch.c.
- */
+/* Reads the records that dom0 writes (described in channel.h). Next to read: watch.c. */
 #include "channel.h"
 
 #include <errno.h>

@@ -3,13 +3,13 @@
  * The channel by which a command in dom0 reaches the person who typed `make run CMD=...`.
  *
  * dom0's console shares the serial line with the hypervisor's messages and the kernel's, so the
- * command's output has a way of its own: QEMU's isa-debugcon, one write-only port. It needs no
- * driver and no interrupt, hence works under any hypervisor that lets dom0 reach ports. 0x402 is
- * SeaBIOS's and 0xe9 is the guests', so it is another one. An emulator without such a port has a
- * second serial one, which nobody else uses.
+ * command's output has its own path: QEMU's isa-debugcon, one write-only port. It needs no driver
+ * and no interrupt, hence works under any hypervisor that lets dom0 access ports. SeaBIOS uses
+ * 0x402 and guests use 0xe9, so this is another port. With an emulator without such a port, the
+ * channel is a second serial port with no other user.
  *
- * What dom0 writes is a sequence of records: a type, a length of 16 bits (little-endian), that many
- * bytes. Written by dom0/report.c; read by channel.c.
+ * dom0 writes a sequence of records: a type, a length of 16 bits (little-endian), that many bytes.
+ * Written by dom0/report.c; read by channel.c.
  */
 #ifndef RIG_CHANNEL_H
 #define RIG_CHANNEL_H
@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 #define CHANNEL_PORT 0x5e9
-/* What reading the port gives when the device is there. */
+/* The value that the port reads as if the device is present. */
 #define CHANNEL_PRESENT 0xe9
-/* Else: the second serial port, a 16550. */
+/* Otherwise: the second serial port, a 16550. */
 #define CHANNEL_SERIAL 0x2f8
 
 #define CHANNEL_HEADER 3
@@ -42,12 +42,12 @@ struct channel {
     int status;
 };
 
-/* Where records of output go: fd 1 or 2. Negative errno ends the reading. */
+/* Receives records of output for fd 1 or 2. A negative errno ends the reading. */
 typedef int channel_write_fn(int fd, const void *bytes, size_t length);
 
 /*
- * Takes bytes as they come, in any portions. 0, -EPROTO for what is no record, or what write
- * returned.
+ * Accepts bytes in portions of any size. Returns 0, -EPROTO for an invalid record, or the result of
+ * write.
  */
 int channel_feed(struct channel *channel, const uint8_t *bytes, size_t length,
                  channel_write_fn *write);

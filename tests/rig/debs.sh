@@ -3,9 +3,9 @@
 #
 # debs.sh FOLDER MODULES PACKAGE...: downloads Debian packages into FOLDER and unpacks them under FOLDER/root
 # without installing them: the scripts of a kernel or hypervisor package would reconfigure this machine's boot
-# loader. Of the kernel's modules only the folders named in MODULES are unpacked. The cloud kernel, which is
-# only a guest's, goes to FOLDER/cloud with Xen's front ends. A metapackage that depends on one package whose
-# name extends its own (linux-image-amd64 -> linux-image-6.1.0-...-amd64) stands for that one.
+# loader. Only the kernel module folders named in MODULES are unpacked. The cloud kernel, used only by guests,
+# goes to FOLDER/cloud with Xen's front ends. A metapackage that depends on one package whose name extends its
+# own (linux-image-amd64 -> linux-image-6.1.0-...-amd64) is replaced by that package.
 set -eu
 
 folder=$1 modules=$2
@@ -21,7 +21,7 @@ resolve() {
     esac
 }
 
-# One try with the package lists as they are; fails where they are absent or older than the archive.
+# One attempt with the current package lists; fails if they are absent or older than the archive.
 download() {
     names=
     for package; do

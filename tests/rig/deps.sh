@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deps.sh PACKAGE...: installs those of the packages that are missing. Called by make before anything is
-# built. Nothing is asked, and a machine that has everything is not touched, so that no privilege is needed
-# there.
+# deps.sh PACKAGE...: installs the missing packages. Called by make before anything is built. It asks no
+# questions, and does not touch a machine that has all packages, so no privilege is needed there.
 set -eu
 
 missing=
@@ -29,8 +28,7 @@ apt_install() {
 }
 
 echo "deps: installing$missing" >&2
-# The package lists may be absent (a fresh image) or older than the archive: then, and only then, they are
-# renewed.
+# The package lists may be absent (a fresh image) or older than the archive: only then are they updated.
 if ! apt_install >&2; then
     $as_root apt-get -q -o DPkg::Lock::Timeout=600 update >&2
     apt_install >&2 || {

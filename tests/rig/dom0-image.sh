@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # dom0-image.sh OUTPUT STAGING BUSYBOX MODULES ENTRY...: dom0's initramfs. MODULES has the kernel's modules;
-# dom0 gets all of them. An ENTRY is SOURCE:PATH[:MODE]: a file of the build and where dom0 has it (MODE: 755
-# unless given). Every library that a program names comes along.
-# The result is an uncompressed cpio: dom0 unpacks its 18 MB in half a second, so packing could gain nothing.
-# Next to read: dom0/init.
+# dom0 gets all of them. An ENTRY is SOURCE:PATH[:MODE]: a file of the build and its path in dom0 (MODE: 755
+# by default). Libraries that programs need are included. The result is an uncompressed cpio: dom0 unpacks its
+# 18 MB in half a second, so compression would gain nothing. Next to read: dom0/init.
 set -eu
 
 output=$1 staging=$2 busybox=$3 modules=$4
@@ -16,7 +15,7 @@ for folder in bin sbin dev etc/acpi/PWRF etc/xen etc/rig guests mnt proc root ru
     usr/bin usr/sbin usr/lib var/lib/xen var/lib/xenstored var/log/xen/console lib64 lib; do
     mkdir -p "$staging/$folder"
 done
-# xen's tools were built for these places
+# Xen's tools were built for these paths
 ln -s ../run "$staging/var/run"
 ln -s ../run/lock "$staging/var/lock"
 mkdir -p "$staging/run/lock"
@@ -47,13 +46,13 @@ cp -R "$modules" "$staging/lib/modules"
 
 printf 'root:x:0:0:root:/root:/bin/sh\n' >"$staging/etc/passwd"
 printf 'root:x:0:\n' >"$staging/etc/group"
-# dom0's memory is what the hypervisor was told; xl must not take from it
+# the hypervisor's options set dom0's memory; xl must not reduce it
 printf 'autoballoon="off"\n' >"$staging/etc/xen/xl.conf"
 printf '#!/bin/sh\npoweroff\n' >"$staging/etc/acpi/PWRF/00000080"
 chmod 755 "$staging/etc/acpi/PWRF/00000080"
 printf "PS1='dom0# '\n" >"$staging/etc/profile"
 
-# libgcc_s is opened only when a thread is cancelled, which xl does: no program names it.
+# libgcc_s is loaded only when a thread is cancelled, which xl does; no program links it.
 {
     find "$staging" -type f -perm -u+x ! -path '*/bin/busybox' -exec ldd {} + 2>/dev/null |
         sed -n 's/.* => \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ ]*ld-linux[^ ]*\) .*/\1/p'
@@ -64,10 +63,10 @@ printf "PS1='dom0# '\n" >"$staging/etc/profile"
     *)           cp -L "$library" "$staging/usr/lib/" ;;
     esac
 done
-# Without this list the loader tries ninety names before it finds the first library.
+# Without this file, the loader tries ninety names before it finds the first library.
 : >"$staging/etc/ld.so.conf"
 /sbin/ldconfig -X -r "$staging"
 
-# Sorted names and one owner: the same input gives the same order, whoever builds.
+# Sorted names and one owner, so that the output does not depend on who builds.
 (cd "$staging" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >"$output.tmp"
 mv "$output.tmp" "$output"

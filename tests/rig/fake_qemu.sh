@@ -56,7 +56,7 @@ guest-panics)
     printf 'X\1\0\0' >"$report" ;;
 hang)
     record B ''
-    # as QEMU's readline does: a greeting, an echo, then the answer
+    # like QEMU's readline: a greeting, an echo, then the answer
     printf 'QEMU monitor\r\n(qemu) ' >&"$monitor"
     while read -r command <&"$monitor"; do
         case $command in

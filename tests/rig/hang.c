@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looks at a QEMU from outside: /proc and its monitor. Nothing here waits. Next to read: rig.c,
- * find_out().
+ * Examines a QEMU from outside, through /proc and its monitor. Nothing here waits. Next to read:
+ * rig.c, find_out().
  */
 #define _GNU_SOURCE
 #include "hang.h"
@@ -23,7 +23,7 @@ long hang_clock(void)
 }
 
 /*
- * "ID (NAME) S ...", see proc(5): the fields 14 and 15 are user and system time; a name may have a
+ * "ID (NAME) S ...", see proc(5): the fields 14 and 15 are user and system time; a name may contain
  * ")".
  */
 static bool read_thread(pid_t process, const char *id, struct hang_thread *thread)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a machine that hangs is doing: whether QEMU still takes commands, and which of its threads
- * run. A main loop that runs and takes no commands is QEMU's own trouble; an emulated CPU that runs
- * is the guest's or the hypervisor's.
+ * Diagnoses a machine that hangs: whether QEMU still accepts commands, and which of its threads
+ * run. A main loop that runs and accepts no commands is a fault of QEMU; an emulated CPU that runs
+ * is one of the guest or the hypervisor.
  */
 #ifndef RIG_HANG_H
 #define RIG_HANG_H
@@ -24,28 +24,31 @@ struct hang_sample {
     } threads[HANG_THREADS];
 };
 
-/* Milliseconds of a clock that nobody sets. */
+/* Milliseconds of the monotonic clock. */
 long hang_clock(void);
 
-/* False: there is no such process any more. */
+/* False: the process no longer exists. */
 bool hang_take_sample(pid_t process, struct hang_sample *sample);
 
-/* "main loop 97 %, CPU 0/TCG 1 %" into text: who ran between the two; "none" when nobody did. */
+/*
+ * "main loop 97 %, CPU 0/TCG 1 %" into text: the threads that ran between the two samples; "none"
+ * if none did.
+ */
 void hang_describe(const struct hang_sample *before, const struct hang_sample *after, char *text,
                    size_t size);
 
-/* What came from QEMU's monitor so far; the oldest is dropped. */
+/* Output of QEMU's monitor so far; the oldest is dropped. */
 struct hang_monitor {
     char said[1024];
     size_t used;
 };
 
-/* Sends a command line. False when it cannot be sent at once. */
+/* Sends a command line. False if it cannot be sent at once. */
 bool hang_tell(int fd, const char *line);
 
 /*
- * Reads what is there, without waiting. True when the answer to "info status" has arrived; the
- * machine's state, "running" or another word, is in state then.
+ * Reads available output without waiting. True once the answer to "info status" has arrived; state
+ * is then the machine's state, such as "running".
  */
 bool hang_answered(int fd, struct hang_monitor *monitor, char *state, size_t size);
 

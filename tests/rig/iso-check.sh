@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# iso-check.sh ISO: boots the image by BIOS (SeaBIOS) and by UEFI (OVMF), as a CD. Each time GRUB has to start
-# the core, dom0 has to come to its shell's prompt, and `poweroff` there has to end the machine. The Makefile
+# iso-check.sh ISO: boots the image by BIOS (SeaBIOS) and by UEFI (OVMF), as a CD. Each time GRUB must start
+# the core, dom0 must reach its shell's prompt, and `poweroff` there must end the machine. The Makefile
 # exports the variables of Config.mk. Logs: ISO.bios.log, ISO.uefi.log.
 set -eu
 
@@ -23,7 +23,7 @@ boot() {
     shift
     rm -f "$input"
     mkfifo "$input"
-    # shellcheck disable=SC2086 # MACHINE is words on purpose
+    # shellcheck disable=SC2086 # word splitting of MACHINE is intended
     timeout "$TIMEOUT" "$QEMU" $MACHINE -nodefaults -display none -accel "$accel" -cpu "$CPU" -smp "$SMP" \
         -m "$MEM" -serial stdio -no-reboot -cdrom "$iso" "$@" <"$input" >"$log" 2>&1 &
     machine=$!

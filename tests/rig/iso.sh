@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# iso.sh OUTPUT CORE CORE-ARGS KERNEL KERNEL-ARGS INITRD: an image that a CD or a USB stick boots, by BIOS and
-# by UEFI: GRUB, which loads the core by multiboot2 and dom0's kernel and initrd as its modules. All of it
-# speaks on the first serial port. Next to read: iso-check.sh.
+# iso.sh OUTPUT CORE CORE-ARGS KERNEL KERNEL-ARGS INITRD: a bootable image for CD or USB stick, by BIOS and by
+# UEFI: GRUB, which loads the core by multiboot2, and dom0's kernel and initrd as its modules. The console is
+# the first serial port. Next to read: iso-check.sh.
 set -eu
 
 output=$1 core=$2 core_args=$3 kernel=$4 kernel_args=$5 initrd=$6

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# loaded.sh BOOTS: boots the machine BOOTS times and creates five guests in each, beside four busy loops of
-# the host. None may be lost. The Makefile exports the variables of Config.mk, as for run.sh.
+# loaded.sh BOOTS: boots the machine BOOTS times and creates five guests in each, next to four busy loops on
+# the host. Every guest must start. The Makefile exports the variables of Config.mk, as for run.sh.
 set -eu
 
 loops=
 trap 'kill $loops 2>/dev/null || :' EXIT
 trap 'exit 130' INT TERM
 for loop in 1 2 3 4; do
-    # ends with this script, whatever ends that
+    # ends with this script, however that ends
     sh -c 'while kill -0 "$1" 2>/dev/null; do :; done' "loop $loop" $$ &
     loops="$loops $!"
 done

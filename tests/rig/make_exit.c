@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A function for make itself: $(make_exit FILE) ends make with the status written in FILE, if it is
- * there.
+ * A function for make itself: $(make_exit FILE) ends make with the status in FILE, if it exists.
  *
- * `make run CMD=...` is to exit with the command's status, but make exits with 2 whatever fails. It
- * can load functions of ours, though (GNU make's manual, "Loading Dynamic Objects"); without that,
- * it is 2.
+ * `make run CMD=...` should exit with the command's status, but make exits with 2 on any failure.
+ * It can load functions, though (GNU make's manual, "Loading Dynamic Objects"); without that, the
+ * status is 2.
  */
 #include <gnumake.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux unpacks an initramfs that is several cpio archives, compressed or not, one behind the other
- * at multiples of four bytes (Documentation/driver-api/early-userspace/buffer-format.rst). So this
- * run's command and files are a small archive behind dom0's image, and the image itself is built
- * once. Next to read: dom0/init.
+ * Linux unpacks an initramfs of several concatenated cpio archives, compressed or not, at multiples
+ * of four bytes (Documentation/driver-api/early-userspace/buffer-format.rst). So this run's command
+ * and files are a small archive after dom0's image, and the image itself is built once. Next to
+ * read: dom0/init.
  */
 #define _GNU_SOURCE
 #include "overlay.h"
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Appends everything that in_fd still holds. 0 or negative errno. */
+/* Appends the rest of in_fd. Returns 0 or a negative errno. */
 static int append_fd(FILE *out, int in_fd)
 {
     char buffer[65536];

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The initramfs of one run: dom0's image with this run's command and files behind it.
- */
+/* The initramfs of one run: dom0's image followed by this run's command and files. */
 #ifndef RIG_OVERLAY_H
 #define RIG_OVERLAY_H
 
@@ -10,8 +8,8 @@
 
 /*
  * An unnamed file (memfd) with the image, the command (NULL: none) and the files, which dom0 gets
- * under /mnt. Nothing of it has a name, so that runs at the same time cannot meet and nothing is
- * left behind. The file's descriptor, or -1 after an error message.
+ * under /mnt. Without a name, concurrent runs cannot collide and nothing is left over. Returns the
+ * file's descriptor, or -1 after an error message.
  */
 int overlay_create(const char *image, const char *command, char *const *files, int file_count);
 

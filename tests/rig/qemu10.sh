@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# qemu10.sh FOLDER: the QEMU of bookworm-backports, downloaded and unpacked beside the installed one, for
-# QEMU=. The package source, its lists and the packages are all below FOLDER; apt only looks up in the
-# system's own files which libraries are installed, and what is missing of them is unpacked, too.
-# FOLDER/qemu-system-x86_64 starts it.
+# qemu10.sh FOLDER: the QEMU of bookworm-backports, downloaded and unpacked next to the installed one, for
+# QEMU=. The package source, its lists and the packages are all under FOLDER. apt uses the system's files only
+# to see which libraries are installed; missing ones are unpacked too. FOLDER/qemu-system-x86_64 starts it.
 set -eu
 
 mkdir -p "$1"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs QEMU for `make run`: with a command for dom0, interactively, or as gdb's servant. run.sh
- * builds its command line.
+ * Runs QEMU for `make run`: with a command for dom0, interactively, or under gdb. run.sh builds its
+ * command line.
  *
- * With a command, three things come out of QEMU and are kept apart: the serial line (log, watch.c),
- * the command's output and status (channel.c), and QEMU's own words (log). Exactly one of these
- * ends the run, and each is reported: the status arrived and the machine powered off; the machine
- * ended without one; a crash line; the timeout, when the rig finds out what hangs (hang.c). Exit
- * status: the command's; 124 after a timeout, as timeout(1) has it; 125 when the rig or the machine
+ * With a command, three outputs of QEMU are kept apart: the serial line (log, watch.c), the
+ * command's output and status (channel.c), and QEMU's own messages (log). A run ends in exactly one
+ * of these ways, which is reported: the status arrived and the machine powered off; the machine
+ * ended without a status; a crash line; a timeout, after which the rig diagnoses the hang (hang.c).
+ * Exit status: the command's; 124 after a timeout, like timeout(1); 125 if the rig or the machine
  * failed. Next to read: channel.h, watch.c, overlay.c.
  */
 #define _GNU_SOURCE
@@ -55,13 +55,13 @@ struct rig {
     int qemu_count;
 
     pid_t pid;
-    int serial, report; /* our ends of the pipes; -1 once they have ended */
-    int monitor;        /* and of a socket on which QEMU takes commands */
+    int serial, report; /* our ends of the pipes; -1 after end of file */
+    int monitor;        /* and of the socket of QEMU's monitor */
     struct watch watch;
     struct channel channel;
     bool timed_out;
     char monitor_says[64]; /* after a timeout: the machine's state, or nothing */
-    char threads[512];     /* and who ran */
+    char threads[512];     /* and the threads that ran */
     bool dumped;
 };
 
@@ -81,7 +81,7 @@ static __attribute__((noreturn, format(printf, 1, 2))) void die(const char *form
     exit(EXIT_RIG);
 }
 
-/* The log, or one beside it with our process id when another run holds it. */
+/* Opens the log, or one next to it with our process id if another run holds the lock. */
 static void open_log(struct rig *rig)
 {
     static char other[4096];
@@ -99,7 +99,9 @@ static void open_log(struct rig *rig)
         die("log %s: %s; set RUN_LOG", rig->log_name, strerror(errno));
 }
 
-/* "KERNEL ARGS,INITRD" for -initrd: commas part the modules, so those within one are doubled. */
+/*
+ * "KERNEL ARGS,INITRD" for -initrd: commas separate the modules, so those within one are doubled.
+ */
 static char *module_list(const struct rig *rig, int initrd)
 {
     char *list = malloc(2 * (strlen(rig->kernel) + strlen(rig->kernel_args)) + 64), *end = list;
@@ -219,8 +221,8 @@ static int write_out(int fd, const void *bytes, size_t length)
 }
 
 /*
- * Reads one of QEMU's pipes and gives the bytes to the log or the channel. False when the pipe has
- * ended.
+ * Reads one of QEMU's pipes, and passes the bytes to the log or the channel. False at the end of
+ * the pipe.
  */
 static bool drain(struct rig *rig, int fd)
 {
@@ -247,7 +249,7 @@ static bool drain(struct rig *rig, int fd)
     return true;
 }
 
-/* For half a second at most: what QEMU says. False when all its pipes have ended. */
+/* Reads QEMU's output for at most half a second. False once all its pipes have ended. */
 static bool listen_to(struct rig *rig)
 {
     struct pollfd fds[2] = {
@@ -265,9 +267,9 @@ static bool listen_to(struct rig *rig)
 }
 
 /*
- * What a machine that hangs is doing: does QEMU take commands, which of its threads run, and where
- * is the hypervisor, by an NMI that makes it dump. QEMU is listened to meanwhile: a full pipe would
- * stop it.
+ * Diagnoses a machine that hangs: whether QEMU accepts commands, which of its threads run, and
+ * where the hypervisor is, by an NMI that makes it dump. Reads QEMU's output meanwhile, because a
+ * full pipe would stop it.
  */
 static void find_out(struct rig *rig)
 {
@@ -297,8 +299,8 @@ static void find_out(struct rig *rig)
 }
 
 /*
- * Until QEMU has ended, the time is over, or a crash's dump is complete; QEMU is gone afterwards.
- * True when it ended by itself.
+ * Runs until QEMU has ended, the time is over, or a crash dump is complete; QEMU has ended
+ * afterwards. True if it ended by itself.
  */
 static bool watch_run(struct rig *rig)
 {
@@ -337,7 +339,7 @@ static void report_hang(const struct rig *rig)
             rig->dumped ? "has said where it is" : "has said nothing");
 }
 
-/* What the run came to: the exit status, after a message when it is not the command's own. */
+/* The result of the run: the exit status, after a message if it is not the command's own. */
 static int verdict(const struct rig *rig, bool ended)
 {
     const char *stage = rig->channel.begun ? "while the command ran"
@@ -421,7 +423,7 @@ int main(int argc, char **argv)
     if (!rig.command || rig.gdb) {
         char **qemu = qemu_arguments(&rig, initrd, -1, -1, -1);
 
-        fcntl(rig.watch.log_fd, F_SETFD, 0); /* its lock lives on with QEMU */
+        fcntl(rig.watch.log_fd, F_SETFD, 0); /* QEMU inherits its lock */
         if (rig.gdb) {
             /* A Ctrl-C for gdb must not end the machine, but gdb's end must. */
             setsid();

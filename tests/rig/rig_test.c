@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rig judges every other test, so it is tested itself: each way in which a run can end, with a
- * shell script in QEMU's place (fake_qemu.sh), and what it takes for a crash. Run from the top of
- * the tree.
+ * The rig decides the result of every other test, so it is tested itself: each way in which a run
+ * can end, with a shell script in place of QEMU (fake_qemu.sh), and the lines that count as a
+ * crash. Run from the top of the tree.
  */
 #define _GNU_SOURCE
 #include "channel.h"
@@ -42,7 +42,7 @@ static void slurp(const char *name, char *buffer, size_t size)
     fclose(file);
 }
 
-/* Runs the rig on the fake machine. more: options for the rig, as a shell would have them. */
+/* Runs the rig on the fake machine. more: options for the rig, in shell syntax. */
 static void run(struct outcome *outcome, const char *scenario, const char *more)
 {
     char command[2048], name[256];
@@ -166,7 +166,7 @@ static void hang_ends_in_timeout(void **state)
     assert_non_null(strstr(outcome.err, "after an NMI the hypervisor has said where it is"));
 }
 
-/* A main loop that runs and takes no command, as one does that has expired timers without end. */
+/* A main loop that runs and accepts no command, like one with timers that always expire. */
 static void deaf_machine_is_told_from_a_stuck_guest(void **state)
 {
     struct outcome outcome;
@@ -207,12 +207,12 @@ static void running_thread_is_named(void **state)
 
     hang_describe(&before, &before, text, sizeof(text));
     assert_string_equal(text, "none");
-    hang_describe(&before, &after, text, 8); /* what does not fit is left out */
+    hang_describe(&before, &after, text, 8); /* text that does not fit is dropped */
     assert_int_equal(strlen(text), 7);
     assert_false(hang_take_sample(0x7ffffffe, &before));
 }
 
-/* The answer may come in pieces, and late behind much else. */
+/* The answer may arrive in pieces, and late after other output. */
 static void monitor_answer_is_found(void **state)
 {
     struct hang_monitor monitor = { .used = 0 };

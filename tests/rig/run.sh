@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# run.sh [gdb|gdb-server]: one run of the machine. Checks what the user asked for, then puts QEMU's command
-# line together. With gdb, gdb is started on the core's symbols and starts the machine itself, through the
-# same script.
+# run.sh [gdb|gdb-server]: one run of the machine. Checks the user's settings, then assembles QEMU's command
+# line. With gdb, it starts gdb with the core's symbols; gdb starts the machine through the same script.
 #
 # The Makefile exports the variables of Config.mk; a test may set its own before it: `SMP=4 CMD='...'
-# tests/rig/run.sh`. Next to read: rig.c, which starts QEMU and judges how the run ended.
+# tests/rig/run.sh`. Next to read: rig.c, which starts QEMU and decides the result of the run.
 set -eu
 
 mode=${1:-run}
@@ -29,7 +28,7 @@ xen) ;;
 *) fail "HV=$HV: there are cleave and xen" ;;
 esac
 
-# What has no equal in Bochs is refused, not left out.
+# Settings without an equivalent in Bochs are refused, not ignored.
 case $EMU in
 qemu) ;;
 bochs)
@@ -116,7 +115,7 @@ done
 
 if [ "$mode" = gdb ]; then
     echo "The console goes to $RUN_LOG. In gdb: hbreak FUNCTION, continue, Ctrl-C; quit ends QEMU." >&2
-    # Xen's image is a 32-bit ELF without symbols: it would only lead gdb to the wrong architecture.
+    # Xen's image is a 32-bit ELF without symbols: it would make gdb choose the wrong architecture.
     symbols=$HV_IMAGE
     [ "$HV" = cleave ] || symbols=
     exec gdb -q -ex 'set architecture i386:x86-64' \
@@ -124,9 +123,9 @@ if [ "$mode" = gdb ]; then
 fi
 
 mkdir -p "$(dirname "$RUN_LOG")"
-# Without -nodefaults QEMU would add a network card, a display and drives that nobody here drives. The machine
-# may have more memory than the host (reserve=off): it costs only what is touched.
-# By nmi=fatal the hypervisor dumps when the rig sends an NMI to a machine that hangs.
+# Without -nodefaults, QEMU would add a network card, a display and drives that are not used here. The machine
+# may have more memory than the host (reserve=off), since only touched pages are allocated. With nmi=fatal,
+# the hypervisor dumps when the rig sends an NMI to a machine that hangs.
 # shellcheck disable=SC2086 # words on purpose
 set -- "$QEMU" -name cleave,debug-threads=on $MACHINE $devices -nodefaults -display none -accel $accel \
     $icount -cpu "$CPU" -smp "$SMP" \

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# size.sh CORE-ELF LINES TEXT-KB 'FOLDER STATEMENTS ...': how big everything is, and the core against its
-# budget. Each folder of hypervisor/ has one in statements (semicolons of .c and .h, without comments), so
-# that a long expression in several lines costs no more than in one. All have one in code lines as cloc counts
-# them (.c .S .h, no comments, no blanks), and .text in KB. Exits with 1 when a budget is exceeded.
+# size.sh CORE-ELF LINES TEXT-KB 'FOLDER STATEMENTS ...': prints all sizes, and compares the core with its
+# budgets. Each folder of hypervisor/ has a budget in statements (semicolons of .c and .h, without comments),
+# so that a long expression costs the same on one line or several. There is one for all code lines as counted
+# by cloc (.c .S .h, no comments, no blanks), and one for .text in KB. Exits with 1 if a budget is exceeded.
 set -eu
 
 core=$1 budget_lines=$2 budget_text=$3 budget_statements=$4
@@ -41,7 +41,7 @@ printf '%-28s %8d of %d lines\n' 'the core, hypervisor/' "$core_lines" "$budget_
 
 text=0
 if [ -r "$core" ]; then
-    # .text has a budget; the other sections, by the kind of memory that they take
+    # .text has a budget; other sections are grouped by kind of memory
     size -A "$core" | awk '$1 ~ /^\.(text|rodata|data|bss|init)/ { printf "  %-26s %8d bytes\n", $1, $2 }'
     text=$(size -A "$core" | awk '$1 ~ /^\.(init\.)?text/ { n += $2 } END { print n + 0 }')
     printf '%-28s %8d of %d KB\n' '.text' "$(((text + 1023) / 1024))" "$budget_text"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The serial line carries the hypervisor's messages and dom0's console, mixed. It goes to the log
- * as it is; lines are cut here only to keep the last ones and to notice the end of the world early,
- * instead of waiting for the timeout.
+ * unchanged. It is split into lines here only to keep the last ones, and to detect a crash before
+ * the timeout.
  *
- * A guest's words must not end a run: they come behind the hypervisor's prefix ("(d1) ...", "(CLV)
- * d1: ..."). Next to read: rig.c.
+ * A guest's output must not end a run: it follows the hypervisor's prefix ("(d1) ...", "(CLV) d1:
+ * ..."). Next to read: rig.c.
  */
 #include "watch.h"
 
@@ -26,18 +26,19 @@ bool watch_is_crash(const char *line)
         "(XEN) Panic on CPU", "(XEN) Xen BUG at",   "(XEN) Hardware Dom0 crashed",
     };
     /*
-     * The hypervisor may speak within a line of dom0's; behind its own prefix it may quote others.
+     * A message of the hypervisor may begin within a line of dom0; after its own prefix it may
+     * quote others.
      */
     bool own = begins(line, "(CLV) ") || begins(line, "(XEN) ");
 
-    /* "(d1) ...": Xen's way to quote a guest, without a prefix of its own */
+    /* "(d1) ...": Xen quotes a guest like this, without its own prefix */
     if (begins(line, "(d") && line[2] >= '0' && line[2] <= '9')
         return false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (own ? begins(line, words[i]) : strstr(line, words[i]) != NULL)
             return true;
 
-    /* dom0's kernel stamps the time before it: "[   12.345678] Kernel panic - not syncing: ..." */
+    /* dom0's kernel puts a timestamp first: "[ 12.345678] Kernel panic - not syncing: ..." */
     if (line[0] != '[')
         return false;
     line += 1 + strspn(line + 1, " 0123456789.");

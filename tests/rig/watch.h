@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Watches the serial line of a run: keeps the log, remembers its last lines, notices a crash.
- */
+/* Watches the serial line of a run: writes the log, keeps its last lines, detects a crash. */
 #ifndef RIG_WATCH_H
 #define RIG_WATCH_H
 
@@ -12,19 +10,19 @@
 #define WATCH_TAIL 30
 
 struct watch {
-    int log_fd; /* -1: no log is kept */
+    int log_fd; /* -1: no log */
     char line[WATCH_LINE];
     size_t used;
     char tail[WATCH_TAIL][WATCH_LINE]; /* a ring; lines counts all lines ever seen */
     size_t lines;
     bool crashed;
-    char crash[WATCH_LINE]; /* the line that told */
+    char crash[WATCH_LINE]; /* the line that showed it */
 };
 
-/* Takes what the serial line delivered. 0 or negative errno from writing the log. */
+/* Processes output of the serial line. Returns 0, or a negative errno from writing the log. */
 int watch_feed(struct watch *watch, const char *bytes, size_t length);
 
-/* Whether a line of the serial log says that the hypervisor or dom0's kernel has died. */
+/* Whether a line of the serial log reports a crash of the hypervisor or of dom0's kernel. */
 bool watch_is_crash(const char *line);
 
 /* Prints the last lines, control characters removed, to standard error. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a command in dom0 and reports what it prints, and how it ended, over the rig's channel
+ * Runs a command in dom0, and reports its output and its exit status over the rig's channel
  * (../channel.h). Usage: report COMMAND [ARGUMENT...]. Next to read: ../channel.c, the other end.
  */
 #define _GNU_SOURCE
@@ -16,15 +16,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Registers of a 16550, from its first port, and the bits of them that are used. */
+/* Registers of a 16550, from its first port, and the bits used here. */
 enum { DATA = 0, LINE_CONTROL = 3, LINE_STATUS = 5, SCRATCH = 7 };
 #define EIGHT_BITS 0x03
 #define DIVISOR_LATCH 0x80
 #define TRANSMITTER_FREE 0x20
 
-static bool serial; /* the way is the second serial port */
+static bool serial; /* the channel is the second serial port */
 
-/* Whether there is a way to the rig. At 115,200 baud when it is the serial port. */
+/* Whether there is a channel to the rig. A serial port runs at 115,200 baud. */
 static bool open_channel(void)
 {
     if (inb(CHANNEL_PORT) == CHANNEL_PRESENT)
@@ -60,7 +60,7 @@ static void send(enum channel_type type, const uint8_t *bytes, size_t length)
         send_byte(bytes[i]);
 }
 
-/* Forwards what a stream holds. False when it has ended or holds nothing now. */
+/* Forwards the data in a stream. False if it has ended or is empty now. */
 static bool forward(struct pollfd *stream, enum channel_type type)
 {
     uint8_t buffer[CHANNEL_MAX];
@@ -125,8 +125,8 @@ int main(int argc, char **argv)
     close(err[1]);
 
     /*
-     * A daemon that the command left behind may hold the streams open for ever, so the command's
-     * end decides. SIGCHLD is let in only inside ppoll: it cannot come between the question and the
+     * A daemon that the command left running may keep the streams open, so the command's end
+     * decides. SIGCHLD is unblocked only inside ppoll: it cannot arrive between the check and the
      * wait, and no timer disturbs measurements.
      */
     struct pollfd streams[2] = { { .fd = out[0], .events = POLLIN },
