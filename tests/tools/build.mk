@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# Host tests of the tools: what needs neither a hypervisor nor a store, with the sanitizers.
+# Host tests of the parts of the tools that need neither a hypervisor nor a store, with the sanitizers.
 
 TOOLS_TEST := build/tests/tools/tools_test
 TOOLS_TESTED := image.c path.c report.c similar.c vmdevices.c vmfile.c vmkeys.c
@@ -12,7 +12,7 @@ $(TOOLS_TEST): tests/tools/tools_test.c $(TOOLS_TESTED) $(wildcard dom0-tools/li
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Idom0-tools/libcleave -I$(SCHEMA) -o $@ $(filter %.c,$^) -lcmocka $(TOOLS_LIBS)
 
-# The table of verbs and all that is made from it. Linked with everything of cleave but main.c.
+# The table of verbs, and everything generated from it. Links all of cleave except main.c.
 INTERFACE_TEST := build/tests/tools/interface_test
 INTERFACE_TESTED := $(filter-out %/main.c,$(wildcard dom0-tools/cleave/*.c))
 
@@ -25,7 +25,7 @@ $(INTERFACE_TEST): tests/tools/interface_test.c $(INTERFACE_TESTED) $(wildcard d
 	    -DGENERATED='"$(TOOLS)/cleave/generated"' -o $@ $(filter %.c,$^) $(LIBCLEAVE) $(PLANNER) \
 	    -lcmocka $(TOOLS_LIBS)
 
-# The schemas of JSON output, and the validator that the system tests use, too.
+# The schemas of JSON output, and the validator that the system tests also use.
 SCHEMA_TEST := build/tests/tools/schema_test
 
 CHECK_UNIT += $(SCHEMA_TEST)
@@ -34,7 +34,7 @@ $(SCHEMA_TEST): tests/tools/schema_test.c tests/tools/schema.c tests/tools/schem
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $(filter %.c,$^) -lcmocka -ljansson
 
-# What is kept on disk, in a folder of the build; the rest of libcleave is linked as it is.
+# State on disk, in a folder of the build; the rest of libcleave is linked unchanged.
 VMS_TEST := build/tests/tools/vms_test
 VMS_TESTED := $(addprefix dom0-tools/libcleave/,events.c life.c lock.c report.c vmfile.c vms.c)
 VMS_DEFINES := -DVMS_HOME='"build/tests/tools/vms"' -DLOCK_FILE='"build/tests/tools/vms.lock"'

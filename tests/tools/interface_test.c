@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of verbs, and what is made from it: the parser, the man page, the completions of bash,
- * zsh and fish. The latter are compared as the build made them. Run from the tree's root.
+ * The table of verbs, and what is generated from it: the parser, the man page, the completions of
+ * bash, zsh and fish. The latter are checked as built. Run from the tree's root.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -36,7 +36,7 @@ static void each_row_is_complete_and_unambiguous(void **state)
     for (size_t i = 0; i < command_count; i++) {
         const struct command *command = &commands[i];
         char schema[64];
-        /* what a guest says is not cleave's to wrap */
+        /* a guest's output is not wrapped by cleave */
         bool json = strcmp(command->name, "console") == 0 || strcmp(command->name, "logs") == 0;
 
         print_message("  %s\n", command->name);
@@ -131,7 +131,10 @@ static void what_is_wrong_is_named(void **state)
     assert_non_null(strstr(report_text(&report), "unknown option \"--frob\""));
 }
 
-/* --- what the build makes from it ------------------------------------------------------------- */
+/*
+ * --- what the build generates from it
+ * -------------------------------------------------------------
+ */
 
 /* The file's text, less troff's escapes. */
 static char *generated(const char *name)
@@ -154,7 +157,7 @@ static char *generated(const char *name)
     return text;
 }
 
-/* The text's part about a verb, from the words that introduce it to those of the next. */
+/* The section about a verb, from its introduction to that of the next. */
 static char *section(const char *text, const char *format, size_t verb)
 {
     char begin[96], end[96];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See schema.h. A keyword is a row of the table: its name, and the function that checks by it. */
+/* See schema.h. Each keyword is a row of the table: its name, and the function that checks it. */
 #include "schema.h"
 
 #include <regex.h>
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEPTH_MAX 32 /* of references and nesting */
+#define DEPTH_MAX 32 /* maximum of references and nesting */
 
 struct check {
     const char *folder;

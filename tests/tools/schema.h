@@ -11,8 +11,8 @@
 #include <stdbool.h>
 
 /*
- * Checks value by FOLDER/NAME.json. False: problem says where and why; so does a schema with a
- * keyword that is not among the above, or that cannot be read.
+ * Checks value against FOLDER/NAME.json. False: problem has the place and the reason. The same for
+ * a schema that cannot be read, or has a keyword not listed above.
  */
 bool schema_check(const char *folder, const char *name, const json_t *value, char problem[256]);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The schemas of cleave's JSON output: there is one for each verb that has JSON, each accepts an
- * example, and the validator refuses what they forbid. Run from the tree's root. Real output is
- * checked in dom0: tests/system/json.c.
+ * The schemas of cleave's JSON output: each verb with JSON has one, each accepts an example, and
+ * the validator refuses what they forbid. Run from the tree's root. Real output is checked in dom0:
+ * tests/system/json.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>

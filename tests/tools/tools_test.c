@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VM files and kernel images as libcleave reads them: what a user may get wrong is refused in one
- * line that says what, and what is right comes out as it was meant. What cleave does beyond that
- * needs a machine: tests/system/refusals.c.
+ * VM files and kernel images as libcleave reads them: user errors are refused with one precise
+ * line, and valid input is read correctly. Further behaviour of cleave needs a machine:
+ * tests/system/refusals.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,7 +27,7 @@ static char folder[] = "/tmp/tools_test.XXXXXX";
 static char said[8192];
 static struct report report;
 
-/* What run prints to standard error comes into said. */
+/* Captures in `said` what run prints to standard error. */
 static int hear(int (*run)(void *), void *arg)
 {
     int old = dup(STDERR_FILENO), rc;
@@ -68,7 +68,7 @@ static void write_file(const char *path, const char *text, size_t length)
     fclose(file);
 }
 
-/* The file's text, and one setting behind it or NULL. */
+/* Reads the file's text, followed by one setting or NULL. */
 static int read_text(const char *text, const char *setting, struct vmfile *vm)
 {
     struct reading reading = { .path = "vm.cfg", .setting = (char *)setting };
@@ -137,7 +137,7 @@ static void numbers_are_numbers_and_nothing_else(void **state)
         assert_setting_refused(refused[i][0], refused[i][1]);
 }
 
-/* The answer names the line, the unit and what to write instead. */
+/* The message has the line, the unit and the correction. */
 static void memory_is_in_mib(void **state)
 {
     struct vmfile vm;
@@ -229,7 +229,7 @@ static void devices_have_exact_names_and_addresses(void **state)
     vmfile_free(&vm);
 }
 
-/* The watcher of a VM works in another folder, and reads the files again when it reboots. */
+/* cleaved runs in another folder, and reads the files again when the VM reboots. */
 static void relative_paths_are_those_of_the_caller(void **state)
 {
     struct vmfile vm;
@@ -281,7 +281,7 @@ static void files_that_are_no_vm_files(void **state)
     assert_one_line("missing?file: No such file");
 }
 
-/* A message holds whatever was typed, and its remedy still comes behind it. */
+/* A message holds any input, and its remedy still follows. */
 static void long_words_do_not_cut_a_message(void **state)
 {
     char setting[4100];
@@ -363,8 +363,8 @@ static int check_kernel(void *arg)
 }
 
 /*
- * Headers whose numbers lie: each is refused, and no read goes far behind the file, which is a
- * whole page.
+ * Headers with wrong numbers: each is refused, and no read goes far past the file, which is a whole
+ * page.
  */
 static void kernels_whose_headers_lie(void **state)
 {

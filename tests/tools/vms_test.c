@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records of VMs, the journal of events, and what is due for a VM in which phase. Both programs'
- * state is below VMS_HOME, which is a folder of the build here (build.mk). Next to read:
+ * Records of VMs, the journal of events, and the action due for a VM in each phase. The state of
+ * both programs is under VMS_HOME, here a folder of the build (build.mk). Next to read:
  * dom0-tools/libcleave/vms.h.
  */
 #define _GNU_SOURCE
@@ -97,7 +97,7 @@ static void a_name_and_a_uuid_belong_to_one_vm(void **state)
     assert_int_equal(vms_find("", &other), -ESRCH);
 }
 
-/* What a process leaves that is killed between two steps. */
+/* Leftovers of a process killed between two steps. */
 static void halves_are_no_obstacle(void **state)
 {
     struct vms_record a = named("a", UUID_A), other, *list;
@@ -120,7 +120,7 @@ static void halves_are_no_obstacle(void **state)
     vms_unlock(lock);
 }
 
-/* Somebody's VM may be behind a state that cannot be read: its name and folder stay. */
+/* An unreadable state may belong to a live VM: its name and folder stay. */
 static void a_damaged_state_is_not_taken_for_none(void **state)
 {
     struct vms_record a = named("a", UUID_A), b = named("a", UUID_B), other, *list;
