@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # `make check-nested`: Debian's real Xen in QEMU runs Cleave as its guest (nestedhvm=1), first with
-# guests/hello as Cleave's first domain, then with Debian as its dom0, which runs dom0.sh. nested.sh
-# starts Cleave, in the dom0 of Xen, and judges. README.md of tests/, "As a guest of real Xen", says
-# what was seen.
+# guests/hello as Cleave's first domain, then with Debian as its dom0, which runs dom0.sh. nested.sh starts
+# Cleave in Xen's dom0, and decides the result. For results see README.md of tests/, "As a guest of real Xen".
 
 NESTED := build/tests/nested
 NESTED_FILES = $(HV_IMAGE_cleave) tests/nested/cleave.cfg tests/nested/nested.sh
@@ -17,7 +16,7 @@ $(NESTED)/hello.elf: $(call guest_objects,hello) $(GUEST_LIB) guests/lib/guest.l
 $(NESTED)/hello.bundle: $(NESTED)/hello.elf tests/rig/bundle.sh
 	tests/rig/bundle.sh $@ $< beat=1
 
-# dom0's image, and behind it an archive with what differs: dom0.sh for the rig's report.
+# dom0's image, followed by an archive with the difference: dom0.sh for the rig's report.
 $(NESTED)/initrd: tests/nested/dom0.sh $(DOM0_IMAGE)
 	@rm -rf $@.root
 	@mkdir -p $@.root/usr/lib/cleave/rig $@.root/etc/rig
@@ -25,12 +24,12 @@ $(NESTED)/initrd: tests/nested/dom0.sh $(DOM0_IMAGE)
 	@touch $@.root/etc/rig/cmd
 	(cat $(DOM0_IMAGE) && cd $@.root && find . | cpio --quiet -o -H newc -R 0:0) >$@
 
-# There is no PCI, and a look for it costs minutes.
+# There is no PCI, and probing for it takes minutes.
 $(NESTED)/dom0.bundle: $(NESTED)/initrd $(HV_KERNEL_cleave) tests/rig/bundle.sh
 	tests/rig/bundle.sh $@ $(HV_KERNEL_cleave) '$(DOM0_CMDLINE) pci=off earlyprintk=xen' $<
 
-# $(call nested_run,NAME,MIB OF THE MACHINE,OF XEN'S DOM0,ARGUMENTS OF nested.sh). This make exports
-# a CPU and an ACCEL that it chose for Cleave. Xen's dom0 stays off the CPU that Cleave is on.
+# $(call nested_run,NAME,MIB OF THE MACHINE,OF XEN'S DOM0,ARGUMENTS OF nested.sh). This make exports a CPU and
+# an ACCEL chosen for Cleave, so they are unset. Xen's dom0 does not use Cleave's CPU.
 nested_run = env -u CPU -u ACCEL $(MAKE) --no-print-directory run HV=xen SMP=2 TCG_THREAD=multi \
              HV_ARGS='dom0_max_vcpus=1 dom0_vcpus_pin conring_size=4M' MEM=$(2) DOM0_MEM=$(3) \
              TIMEOUT=1800 FILES='$(NESTED)/$(1).bundle $(NESTED_FILES)' RUN_LOG=$(NESTED)/$(1).log \
