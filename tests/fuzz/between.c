@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What another CPU does meanwhile: whenever the core lets go of its last lock, somebody else may
- * get in. One hypercall of another vcpu is made at the n-th such moment, in the middle of the one
- * that runs. And the changes of a p2m that may fail for want of memory do so when it is their turn
- * (fakes/inject.c). Both by the linker's --wrap. Next to read: world.c.
+ * Actions of other CPUs: whenever the core releases its last lock, another CPU may get in. At the
+ * n-th such moment, a hypercall of another vcpu runs in the middle of the current one. Also, p2m
+ * changes that may fail for lack of memory fail when it is their turn (fakes/inject.c). Both use
+ * the linker's --wrap. Next to read: world.c.
  */
 #include "world.h"
 #include "lib/log.h"
@@ -11,7 +11,7 @@
 
 static struct {
     unsigned int after;
-    struct vcpu *v; /* NULL: nobody */
+    struct vcpu *v; /* NULL: none */
     struct hypercall call;
 } other;
 
@@ -25,7 +25,7 @@ void world_meanwhile(unsigned int n, struct vcpu *v, uint32_t nr,
 }
 
 /*
- * A paused domain does not run, and nobody ends a domain whose vcpu is in the core
+ * A paused domain does not run, and a domain whose vcpu is in the core is not destroyed
  * (domain_pause_sync).
  */
 static bool may_run(const struct vcpu *v, const struct vcpu *self)

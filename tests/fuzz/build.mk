@@ -2,9 +2,9 @@
 #
 # Fuzzers: the core's decoder and its hypercall layer, built for the host by clang with libFuzzer and the
 # address and undefined behaviour sanitizers, on the unit tests' machine (tests/unit/harness.c). `make fuzz
-# T=600` runs all of them, T seconds in total; `make check` half a minute each, from the seeds. What libFuzzer
-# learned is kept below FUZZ_OUT; an input that breaks something is left there as crash-NAME-...: run the
-# fuzzer with that file as argument.
+# T=600` runs all of them, T seconds in total; `make check` runs each for half a minute, from the seeds.
+# libFuzzer's corpus is kept under FUZZ_OUT. A failing input is left there as crash-NAME-...: run the fuzzer
+# with that file as argument.
 
 FUZZ_OUT := build/tests/fuzz
 FUZZ_CC := clang-14
@@ -53,7 +53,7 @@ $(FUZZ_OUT)/hypercalls: $(addprefix $(FUZZ_OUT)/,hypercalls.o world.o between.o 
 $(FUZZ_OUT)/decode: $(addprefix $(FUZZ_OUT)/,decode.o unit/harness.o unit/fakes/cpus.o core/guest/decode.o)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 
-# The same world without libFuzzer: each allocation of each seed fails once (inject.c).
+# The same machine without libFuzzer: each allocation of each seed fails once (inject.c).
 CHECK_UNIT += $(FUZZ_OUT)/inject
 $(FUZZ_OUT)/inject.o: FUZZ_CFLAGS += -DSEEDS='"$(FUZZ_OUT)/seeds-hypercalls"'
 $(FUZZ_OUT)/inject: $(addprefix $(FUZZ_OUT)/,inject.o hypercalls.o world.o between.o \
@@ -67,7 +67,7 @@ $(FUZZ_OUT)/seeds: tests/fuzz/seeds.c
 $(FUZZ_OUT)/seeds-%: $(FUZZ_OUT)/seeds
 	rm -rf $@ && mkdir -p $@ && $< $* $@
 
-# $(call fuzz,NAME,SECONDS): the seeds each time, and what was learned before.
+# $(call fuzz,NAME,SECONDS): starts from the seeds and the saved corpus.
 fuzz = mkdir -p $(FUZZ_OUT)/corpus-$(1) && echo "fuzzing $(1) for $(2) seconds" && \
     $(FUZZ_OUT)/$(1) -max_total_time=$(2) -timeout=20 -verbosity=0 -print_final_stats=1 -use_value_profile=1 \
     -max_len=$(FUZZ_LENGTH_$(1)) -artifact_prefix=$(FUZZ_OUT)/crash-$(1)- $(FUZZ_OUT)/corpus-$(1) \
@@ -84,8 +84,8 @@ fuzz_all = $(call fuzz,decode,$(shell expr \( $(1) + 9 \) / 10)) && \
 fuzz: $(fuzz_programs)
 	@$(call fuzz_all,$(T))
 
-# From the seeds alone and, where the kernel allows it, at fixed addresses (what is compared gets into
-# libFuzzer's inputs, pointers too): each check goes the same way, half a minute far. make fuzz searches.
+# From the seeds alone and, if the kernel allows it, at fixed addresses (libFuzzer uses compared values, also
+# pointers, in its inputs). So each check takes the same path for half a minute. `make fuzz` explores.
 check-fuzz: $(fuzz_programs)
 	@set -e; fixed=$$(setarch -R true 2>/dev/null && echo setarch -R) || true; for f in $(FUZZERS); do \
 	    echo "fuzzing $$f for $(CHECK_FUZZ) seconds"; \

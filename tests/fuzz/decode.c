@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libFuzzer's target for the instruction decoder: any bytes in any mode give -EINVAL or a
- * description that guest/emulate.c can use, the same one when only its own bytes are there, and no
- * byte behind the available ones is read.
+ * description that guest/emulate.c can use. The result is the same if only the instruction's own
+ * bytes are available, and no byte past the available ones is read.
  */
 #include "errors.h"
 #include "guest/decode.h"
@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     mode = (enum insn_mode)(data[0] % 3);
-    exact = malloc(n ? n : 1); /* the sanitizer sees a read behind it */
+    exact = malloc(n ? n : 1); /* the sanitizer detects a read past its end */
     memcpy(exact, data + 1, n);
     if (decode_insn(exact, n, mode, &i) == 0) {
         BUG_ON(i.length > n || !plausible(&i));

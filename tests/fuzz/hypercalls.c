@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libFuzzer's target for the hypercall layer. An input is a program: each step is a byte that says
- * what, then its operands.
+ * libFuzzer's target for the hypercall layer. An input is a program: each step is an opcode byte
+ * followed by its operands.
  *
  * 0-2  hypercall: who (1 byte: domain, vcpu), number (1), 5 arguments of a kind byte and its value
- * 3    the same by another vcpu, in the middle of a later one, where that lets go of its locks for
- * the n-th
- *      time: n (1) behind the number
+ * 3    the same by another vcpu, in the middle of a later one, at its n-th release of all locks:
+ *      n (1) after the number
  * 4    domctl by dom0: command (2), domain (2), then its structure's bytes
  * 5    memory: who (1), page and offset (3), length (1), bytes
  * 6    time passes: microseconds (2)
- * 7    the n-th allocation or change of a p2m from now on fails: n (1)
+ * 7    the n-th allocation or p2m change from now on fails: n (1)
  *
- * After the program the invariants hold, and when all domains are gone no frame is missing
- * (world.c). seeds.c writes programs to begin with.
+ * After the program, the invariants must hold, and after all domains are destroyed no frame may be
+ * missing (world.c). seeds.c writes the initial programs.
  */
 #include "world.h"
 
@@ -24,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t *at, *end;
 
-/* The next n bytes as a number; zeros behind the end. */
+/* The next n bytes as a number; zeros past the end. */
 static uint64_t take(unsigned int n)
 {
     uint64_t val = 0;
@@ -45,9 +44,7 @@ static void write_memory(unsigned int domain, gpa_t gpa, unsigned int n)
         return;
 }
 
-/*
- * Numbers as they come in hypercalls: small, any, an address in the caller's memory, almost zero.
- */
+/* Numbers typical of hypercalls: small, any, an address in the caller's memory, almost zero. */
 static uint64_t argument(unsigned int domain)
 {
     switch (take(1) % 8) {
@@ -60,7 +57,7 @@ static uint64_t argument(unsigned int domain)
     }
 }
 
-/* meanwhile: made by another vcpu while a later one runs. */
+/* meanwhile: made by another vcpu during a later hypercall. */
 static bool hypercall(bool meanwhile)
 {
     static const uint8_t numbers[] = {
@@ -129,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world_new();
     while (at < end)
         if (!step())
-            return 0; /* dom0 switched the machine off */
+            return 0; /* dom0 powered the machine off */
     world_end();
     return 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Failure injection: each seed program of the hypercall fuzzer (memory, grants, event channels,
- * domain creation ...) is run again and again, the n-th time with its n-th allocation or change of
- * a p2m failing, until none is left to fail. What a failed operation left behind shows as a broken
- * invariant or a missing frame (world_end), and the program says which.
+ * domain creation ...) is run repeatedly, the n-th time with its n-th allocation or p2m change
+ * failing, until none is left to fail. Leftovers of a failed operation show as a broken invariant
+ * or a missing frame (world_end), which the program reports.
  */
 #include "world.h"
 
@@ -32,7 +32,7 @@ static void load(const char *name)
     fclose(f);
 }
 
-/* How often something failed. */
+/* Returns the number of failures. */
 static unsigned int inject(const char *name)
 {
     unsigned int n;

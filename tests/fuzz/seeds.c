@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes the programs that fuzzing starts from into a folder: for each family what a real caller
- * would do, in the form that hypercalls.c reads, so that the fuzzer need not find structures and
- * version numbers by itself; for the decoder, one instruction of each kind. Always the same files.
+ * Writes the initial programs for fuzzing into a folder. For each family of hypercalls, they
+ * contain typical calls in the format of hypercalls.c, so that the fuzzer need not find structures
+ * and version numbers itself. For the decoder, one instruction of each kind. The files are always
+ * the same.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@
 #include <xen/version.h>
 
 enum who { DOM0, GUEST1, GUEST2 };
-/* places in hypercalls.c's table of numbers */
+/* indexes into the number table of hypercalls.c */
 enum nr {
     MEMORY,
     EVTCHN,
@@ -45,7 +46,7 @@ enum nr {
     CLEAVE
 };
 
-static const uint64_t base[] = { 0x200000, 0, 0 }; /* world.h: where each domain's memory begins */
+static const uint64_t base[] = { 0x200000, 0, 0 }; /* world.h: the start of each domain's memory */
 static const char *folder;
 static uint8_t program[4096];
 static size_t length;
@@ -112,7 +113,7 @@ static void call(enum who who, enum nr nr, uint64_t cmd, uint64_t third)
     number(0);
 }
 
-/* cmd with a structure at the usual place, count structures where the call counts them. */
+/* cmd with a structure at the usual place; count structures for calls that take a count. */
 #define OP(who, nr, cmd, count, ...) \
     do { \
         __VA_ARGS__; \
@@ -138,7 +139,7 @@ static void memory_programs(void)
         OP(DOM0, MEMORY, cmd, 0, (void)0);
         save_numbered("memory", cmd);
     }
-    /* given back, and populated elsewhere, where tables are missing */
+    /* given back, and populated elsewhere, where page tables are missing */
     for (unsigned int who = DOM0; who <= GUEST1; who++) {
         const uint64_t theirs[4] = { who ? 2 : 0x210, who ? 3 : 0x211, who ? 4 : 0x212,
                                      who ? 5 : 0x213 };

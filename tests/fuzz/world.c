@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the core stands on, for the fuzzer: one CPU, a clock that stands still until the input says
- * otherwise, timers, and vcpus without hardware state. Guests run without paging, so a guest's
- * virtual address is its physical one. No vcpu ever runs: the fuzzer issues hypercalls in its name.
+ * The layers below the core, for the fuzzer: one CPU, a clock that only the input advances, timers,
+ * and vcpus without hardware state. Guests run without paging, so a guest's virtual address is its
+ * physical one. No vcpu ever runs: the fuzzer makes hypercalls on its behalf.
  *
  * Read next: hypercalls.c.
  */
@@ -79,7 +79,7 @@ void timer_set(struct timer *t, nsec_t expires) { harness_timer_arm(t, expires);
 
 /* --- svm/ --- */
 
-/* Of svm/'s part of a vcpu the control block's frame alone. */
+/* Only the control block's frame of svm/'s part of a vcpu. */
 static int init_vcpu(struct vcpu *v)
 {
     v->hw.vmcb_mfn = alloc_core(0);
@@ -261,7 +261,7 @@ void world_pass(nsec_t time)
     }
 }
 
-/* What dom0 gave back and the core kept for it. */
+/* Frees the frames that dom0 gave back and the core kept for it. */
 static void free_parked(struct domain *d)
 {
     d->max_pages = frame_count;
@@ -278,7 +278,7 @@ static void free_parked(struct domain *d)
     }
 }
 
-/* As domain_kill, which refuses dom0; its memory goes like a guest's. */
+/* Like domain_kill, which refuses dom0; its memory is freed like a guest's. */
 static void end_dom0(struct domain *d)
 {
     d->dying = DOMAIN_DYING;
@@ -290,7 +290,7 @@ static void end_dom0(struct domain *d)
         ;
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         vcpu_release(d->vcpu[i]);
-    if (alloc_set_pool(d, 0)) /* nothing is reserved any more */
+    if (alloc_set_pool(d, 0)) /* no reserve any longer */
         panic("dom0's pool cannot shrink\n");
     d->is_dom0 = false;
     free_parked(d);
@@ -298,14 +298,14 @@ static void end_dom0(struct domain *d)
         ;
     while (grant_free(d) == -ERESTART)
         ;
-    dom0 = NULL; /* hears no VIRQ any more */
+    dom0 = NULL; /* no VIRQ is sent any longer */
     d->dying = DOMAIN_DEAD;
     domain_put(d);
 }
 
 /*
- * With all timers that its vcpus can have. It stays while somebody has a page of it mapped: without
- * one.
+ * Destroys a guest with all timers that its vcpus can have. If a page of it is still mapped, it
+ * stays without timers.
  */
 static void kill_guest(struct domain *d)
 {

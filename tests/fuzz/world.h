@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A small machine for fuzzing the core's hypercall layer on the host: dom0, two guests of two
- * vcpus, their memory, and everything above the hardware is the core's own code. Below it world.c
- * fakes what only hardware has.
+ * vcpus, and their memory. Everything above the hardware is the core's own code; world.c fakes the
+ * hardware.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
@@ -18,13 +18,13 @@
 
 /* A fresh machine; every variable of the core is as at boot. */
 void world_new(void);
-/* The vcpu, or NULL when its domain is gone or dying. */
+/* The vcpu, or NULL if its domain is gone or dying. */
 struct vcpu *world_vcpu(unsigned int domain, unsigned int vcpu);
-/* Where a domain's memory begins. */
+/* The start of a domain's memory. */
 gpa_t world_base(unsigned int domain);
 /*
- * One hypercall, to its end: what asks to be executed again is, after the softirqs. Panics when it
- * never ends. dom0 may switch the machine off by it: false.
+ * Makes one hypercall, and repeats it after the softirqs while it returns -ERESTART. Panics if it
+ * never ends. Returns false if dom0 powered the machine off.
  */
 bool world_hypercall(struct vcpu *v, uint32_t nr, const uint64_t arg[HYPERCALL_ARGS]);
 void world_pass(nsec_t time); /* timers fire */
@@ -35,14 +35,15 @@ void world_pass(nsec_t time); /* timers fire */
 void world_meanwhile(unsigned int n, struct vcpu *v, uint32_t nr,
                      const uint64_t arg[HYPERCALL_ARGS]);
 /*
- * All counts agree; then every domain is ended, dom0 too, and no frame is missing. Panics with what
- * it found.
+ * Checks that all counts agree, destroys every domain including dom0, and checks that no frame is
+ * missing. Panics with its finding.
  */
 void world_end(void);
 
 /*
- * For inject.c: this allocation on each new machine fails, counted from when its domains are there
- * (0: none); what runs, for the message; and whether it came to that on the last machine.
+ * For inject.c: the allocation that fails on each new machine, counted after its domains are
+ * created (0: none); the name of the program, for the message; whether the allocation was reached
+ * on the last machine.
  */
 extern unsigned int world_fail_alloc;
 extern const char *world_doing;
