@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
 #
 # `make bench`: the same measurements on Cleave (release core) and on Debian's Xen, one run after the other,
-# and the table, JSON and chart of both in build/bench. dom0.sh measures, count.c counts inside QEMU,
-# table.awk makes the table, goals has what Cleave is to reach. Only the chart needs gnuplot, which is
-# installed here and by no other target. `make bench-profile`: in which functions of the core the instructions
-# of each row are (profile.sh).
+# with table, JSON and chart of both in build/bench. dom0.sh measures, count.c counts inside QEMU, table.awk
+# makes the table, and `goals` has Cleave's goals. The chart needs gnuplot, which only this target installs.
+# `make bench-profile`: the functions of the core that execute the instructions of each row (profile.sh).
 
 BENCH := build/bench
 , := ,
 BENCH_TOOLS := $(BENCH)/ticks $(BENCH)/dom0
 BENCH_COUNT := $(BENCH)/count.so
-# where each hypervisor's code is
+# the addresses of each hypervisor's code
 BENCH_RANGE_cleave := from=ffffffff80200000,to=ffffffff80280000
 BENCH_RANGE_xen := from=ffff82d040000000,to=ffff82d080000000
 # $(call bench_run,NAME,HV,ARGUMENTS OF dom0.sh,MORE FOR THE PLUGIN[,MORE FOR MAKE]): makes NAME.rows and
-# NAME.counts. This make exports a CPU and an ACCEL that it chose for one hypervisor and without ICOUNT.
+# NAME.counts. This make exports a CPU and an ACCEL chosen for one hypervisor and without ICOUNT, so they are
+# unset.
 bench_run = env -u CPU -u ACCEL $(MAKE) --no-print-directory run ICOUNT=1 SMP=1 HV_DEBUG=0 HV=$(2) \
             TIMEOUT=900 FILES='tests/bench/dom0.sh $(BENCH_TOOLS)' CMD='sh /mnt/dom0.sh $(3)' \
             RUN_LOG=$(BENCH)/$(1).log DOM0_ARGS=rdinit=/mnt/ticks \

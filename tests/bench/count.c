@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin for QEMU's software emulation: counts, between the marks of guests/bench/mark.h, which
- * instructions are executed: the hypervisor's, by its addresses; of those the ones that are slow on
- * silicon although each counts as one here; and others', by whether their address is a kernel's or
- * below (programs; the BIOS). One line for each row of the benchmark, in their order, of the round
- * with the fewest of the hypervisor:
+ * A plugin for QEMU's software emulation: counts the instructions executed between the marks of
+ * guests/bench/mark.h: those of the hypervisor, by address; of these, the ones that are slow on
+ * silicon although each counts as one here; and others, by whether their address is a kernel's or
+ * lower (programs; the BIOS). Prints one line per row of the benchmark, in order, for the round
+ * with the fewest instructions of the hypervisor:
  *
  *     row HYPERVISOR VMRUN VMLOAD VMSAVE WRMSR CR3 KERNEL USER
  *
- * A row without rounds is the boot, until its own mark.
+ * A row without rounds is the boot, up to its mark.
  *
  *     qemu ... -plugin count.so,from=ADDRESS,to=ADDRESS,out=FILE[,profile=FILE]
  *
- * from, to: where the hypervisor's code is. profile: of all rounds of each row, "ROW ADDRESS COUNT"
- * for each instruction of the hypervisor (profile.sh makes names of the addresses).
+ * from, to: the addresses of the hypervisor's code. profile: for all rounds of each row, "ROW
+ * ADDRESS COUNT" for each instruction of the hypervisor (profile.sh converts addresses to names).
  *
- * QEMU's header for plugins is in no package of Debian: the few declarations that are needed stand
- * here, as its documentation (TCG plugins, interface version 1) describes them. One emulated CPU.
+ * No Debian package has QEMU's plugin header: the few declarations needed are here, following its
+ * documentation (TCG plugins, interface version 1). One emulated CPU.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -50,10 +50,10 @@ enum mark { MARK_BEGIN = 1, MARK_END, MARK_ROW, MARK_BOOT };
 static uint64_t from, to;
 static FILE *out, *profile;
 static int inside;             /* a round has begun */
-static uint64_t counts[KINDS]; /* since the machine was switched on */
+static uint64_t counts[KINDS]; /* since power-on */
 static uint64_t at_begin[KINDS], at_boot[KINDS], least[KINDS];
 static unsigned int row;
-/* by address - from: how often in all rounds of this row */
+/* by address - from: executions in all rounds of this row */
 static uint32_t *executed;
 
 static void on_address(unsigned int cpu, void *offset) { executed[(uintptr_t)offset] += inside; }
@@ -103,7 +103,7 @@ static void on_mark(unsigned int cpu, void *mark)
     }
 }
 
-/* Which slow kind of instruction these bytes are, or HYPERVISOR: none. */
+/* The slow kind of this instruction, or HYPERVISOR: none. */
 static enum kind kind_of(const uint8_t *b, size_t size)
 {
     if (size > 3 && (b[0] & 0xf0) == 0x40) /* REX, or none of the below */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0 GUEST-ID: what dom0 pays for a guest's frames through Linux's drivers, the same under each
- * hypervisor: the least of many rounds, in TSC ticks, as "bench NAME TICKS" lines. The guest's
- * console page is granted to dom0 by whoever built it. And how long dom0's init took to come, from
- * when the hypervisor's clock began.
+ * dom0 GUEST-ID: the cost of operations on a guest's frames through Linux's drivers, the same under
+ * each hypervisor: the minimum of many rounds, in TSC ticks, as "bench NAME TICKS" lines. The
+ * guest's builder grants its console page to dom0. Also the time from the start of the hypervisor's
+ * clock to dom0's init.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -96,7 +96,7 @@ static void row(const char *name, void (*op)(void), unsigned int parts)
     printf("bench %s %lu\n", name, best / parts);
 }
 
-/* When the kernel started init, in nanoseconds of its own clock: from its messages. */
+/* The time when the kernel started init, in nanoseconds of its own clock, from its messages. */
 static uint64_t init_started(void)
 {
     static char log[1 << 20];

@@ -1,11 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# dom0.sh [dom0]: what `make bench` runs in dom0, under Cleave and under Xen alike: guests/bench in both forms
-# of the APIC and with two vCPUs, guests/ping, dom0's own work with a guest's frames, and the tools. With an
-# argument, only dom0's. Prints "bench NAME NUMBER" lines in the order in which they were measured; the
-# figures of guests/bench in x2APIC mode are named NAME@x2apic. The first thing that fails ends it with a
-# status, and with the guest's text.
+# dom0.sh [dom0]: the program of `make bench` in dom0, under Cleave and Xen: guests/bench in xAPIC and x2APIC
+# mode and with two vCPUs, guests/ping, dom0's own work with a guest's frames, and the tools. With an
+# argument, only dom0's. Prints "bench NAME NUMBER" lines in the order of measurement; figures of guests/bench
+# in x2APIC mode are named NAME@x2apic. The first failure ends it with a status and the guest's text.
 set -eu
 
 console=/var/log/xen/console
@@ -29,7 +28,7 @@ fail() {
     exit 1
 }
 
-# rows NAME PATTERN SUFFIX: its figures, once the pattern that tells success stands in its text
+# rows NAME PATTERN SUFFIX: prints its figures, once its text has the pattern that means success
 rows() {
     grep -q "$2" "$console/guest-$1.log" || fail "$1" "'$2' is not in its text"
     tr -d '\r' <"$console/guest-$1.log" | sed -n "s/^bench \([a-z0-9_]*\) \([0-9]*\)\$/bench \1$3 \2/p"
@@ -54,7 +53,7 @@ tool() {
     done
 }
 
-# dom0's own: beside a guest that is idle
+# dom0's own, next to an idle guest
 dom0() {
     xl create /guests/hello.cfg >&2
     sleep 2

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# profile.sh FOLDER IMAGE: for each row of cleave.rows the functions of the image that executed most, with
-# their instructions in all its rounds (cleave.profile, by count.c). The release core is optimised as a whole:
-# a function may stand for those that were inlined into it.
+# profile.sh FOLDER IMAGE: prints, for each row of cleave.rows, the functions of the image that executed most,
+# with their instructions in all rounds (cleave.profile, from count.c). The release core is optimised as a
+# whole: a function includes those inlined into it.
 set -eu
 
 folder=$1 image=$2

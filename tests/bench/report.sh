@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 #
 # report.sh FOLDER XEN-VERSION: makes bench.txt, bench.json, bench.svg of the .rows and .counts there.
-# Cleave's dom0 is PVH always: its figures stand beside those of Xen's PVH and PV dom0.
+# Cleave's dom0 is always PVH: its figures are compared with those of Xen's PVH and PV dom0.
 set -eu
 
 folder=$1 version=$2
 here=$(dirname "$0")
 
-# figures NAME: its "bench" lines, and "count" lines with what count.c counted of the same rows, in that order
+# figures NAME: its "bench" lines, and "count" lines with count.c's counts of the same rows, in that order
 figures() {
     tr -d '\r' <"$folder/$1.rows" | grep '^bench [^ ]* [0-9]*$' >"$folder/$1.figures"
     [ "$(wc -l <"$folder/$1.figures")" = "$(wc -l <"$folder/$1.counts")" ] ||
@@ -17,7 +17,7 @@ figures() {
     cut -d ' ' -f 2 "$folder/$1.figures" | paste -d ' ' - "$folder/$1.counts" | sed 's/\(.*\) row /count \1 /'
 }
 
-# pv: those of dom0 itself get the name of the row with a PV dom0
+# pv: renames the figures of dom0 itself to the rows with a PV dom0
 pv() {
     sed -n 's/^\([a-z]* dom0_[a-z0-9_]*\) /\1@pv_dom0 /p'
 }

@@ -2,14 +2,13 @@
 #
 # awk -v form=text|json|plot -v version=4.17 -f table.awk GOALS CLEAVE-OUTPUT XEN-OUTPUT
 #
-# The table of `make bench`. "bench NAME NUMBER" lines count, and a name that comes several times counts
-# with its least number. "count NAME HYPERVISOR VMRUN VMLOAD VMSAVE WRMSR CR3 KERNEL USER" lines say who
-# executed how many instructions in a round, and which slow ones; of several the one with the fewest of the
-# hypervisor counts. Rows stand in the order of GOALS, what is not in there behind. What was not measured is
-# "-" (JSON: null), and has no ratio; a side without any figure is an error (exit 1), because it did not
-# run.
+# The table of `make bench`. Reads "bench NAME NUMBER" lines; of a repeated name, the smallest number counts.
+# "count NAME HYPERVISOR VMRUN VMLOAD VMSAVE WRMSR CR3 KERNEL USER" lines have the instructions of a round by
+# executor, and the slow ones; of several, the one with the fewest of the hypervisor counts. Rows are in the
+# order of GOALS, others after them. A missing figure is "-" (JSON: null), without a ratio. A side without any
+# figure is an error (exit 1), because it did not run.
 
-# Shown by the text and in the JSON.
+# Notes for the text and the JSON.
 function note_lines(lines) {
     lines[1] = "Executed instructions (-icount, one CPU), the least of many rounds. balloon_*: for each page."
     lines[2] = "xl_* and cleave_*: the tool's whole run in dom0, with the time that dom0 waits for others."
@@ -33,7 +32,7 @@ function goal_name(name) {
     return name
 }
 
-# "yes", "no", or "-" where there is nothing to compare
+# "yes", "no", or "-" if there is nothing to compare
 function verdict(name,    base) {
     base = goal_name(name)
     if (!(base in goal) || !(("c", name) in value) || !(("x", name) in value))
@@ -108,7 +107,7 @@ function print_counts(    i, n) {
     }
 }
 
-# Who executes a round: the hypervisor, kernels, and what has lower addresses (programs; the BIOS).
+# The shares of a round: the hypervisor, kernels, and code at lower addresses (programs; the BIOS).
 function share(side, name, i) {
     return (side, name) in counted ? sprintf("%.0f", part[side, name, i]) : "-"
 }
@@ -164,7 +163,7 @@ function print_json(    i, n, v, note, lines, base) {
     print "  ]\n}"
 }
 
-# For gnuplot: only rows that somebody measured.
+# For gnuplot: only rows with a figure.
 function print_plot(    i, n) {
     for (i = 1; i <= rows; i++) {
         n = names[i]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# table.awk with outputs made up here: a part of `make check-unit`.
+# tests table.awk with invented outputs; part of `make check-unit`.
 set -eu
 
 here=$(dirname "$0")
@@ -28,7 +28,7 @@ form() {
         "${3:-$scratch/xen}"
 }
 
-# same NAME: standard input is what is expected of $scratch/out
+# same NAME: compares $scratch/out with standard input
 same() {
     if diff -u - "$scratch/out"; then
         echo "table: $1: ok"
@@ -79,7 +79,7 @@ only_cleave 5 -
 only_xen - 7
 END
 
-# The limit is a bound of its own, and a figure that equals it is too many.
+# The limit applies independently, and a figure equal to it exceeds it.
 echo 'bench null_call 300' >"$scratch/limit"
 form text "$scratch/limit" | grep '^null_call' | tr -s ' ' >"$scratch/out"
 same limit <<END

@@ -2,9 +2,9 @@
 /*
  * ticks NAME COMMAND...: runs the command and prints "bench NAME TICKS", the time-stamp counter's
  * advance from before its start to after its end. The command's own output goes to standard error.
- * Exits with the command's status, and prints no figure unless that is 0. Under -icount a tick is
- * an executed instruction, of anybody on this CPU, and time that all are idle counts as well. As
- * dom0's first program (rdinit=) it only marks that, and becomes /init.
+ * Exits with the command's status, and prints no figure unless that is 0. Under -icount, a tick is
+ * one executed instruction, of any program on this CPU, and idle time also counts. As dom0's first
+ * program (rdinit=), it only marks that moment and executes /init.
  */
 #include <stdint.h>
 #include <stdio.h>
