@@ -8,13 +8,13 @@ check-unit: export HV_CC = $(CC) $(HV_CFLAGS)
 check-unit: export HV_OBJECTS = $(HV_BUILD)/hypervisor
 check-unit: $(HV_OBJ) | $(HV_XEN_INCLUDE)/xen
 
-# Who calls whom between the core's folders and files (floors.sh): nm reads the debug core's objects.
+# Calls between the core's folders and files (floors.sh), from the debug core's objects by nm.
 .PHONY: floors check-floors
 check-floors: $(HV_OBJ)
 	@tests/tree/floors.sh check $(HV_BUILD)/hypervisor
 $(if $(filter 1,$(HV_DEBUG)),$(eval check-unit: check-floors))
 
-# The floors as they are, also as build/floors.svg; a call that others imply is left out there.
+# The actual floors, also as build/floors.svg, which omits calls implied by others.
 floors: $(HV_OBJ)
 	@tests/rig/deps.sh graphviz
 	@tests/tree/floors.sh text $(HV_BUILD)/hypervisor

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Rules about the source tree that no compiler checks: the tour names every file of the core, and a file
-# includes what comes before it there; the README names every variable; each header of the core compiles
-# alone; exported names tell their file; C has one form; and nothing is too long. Run by `make check-unit`
-# (build.mk gives HV_CC, the compiler with the core's flags). Each rule prints what breaks it.
+# Rules about the source tree that no compiler checks: the tour lists every file of the core, and a file
+# includes only earlier ones; the README lists every variable; each header of the core compiles alone;
+# exported names begin with their file's name; C is formatted uniformly; and nothing is too long. Run by `make
+# check-unit` (build.mk gives HV_CC, the compiler with the core's flags). Each rule prints its violations.
 # shellcheck disable=SC2016 # backquotes in patterns
 set -eu
 export LC_ALL=C
@@ -12,7 +12,8 @@ export LC_ALL=C
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# rule NAME REMEDY: its violations come on standard input (so this runs in a subshell: a file remembers)
+# rule NAME REMEDY: reads its violations from standard input (so it runs in a subshell, and records failure in
+# a file)
 rule() {
     cat >"$scratch/broken"
     if [ -s "$scratch/broken" ]; then

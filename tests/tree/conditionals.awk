@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Finds conditional expressions within an arm of another one in C files (check.sh). GNU's ?: has no arms to
-# get lost in. At each depth of brackets: whether a ? has been seen since the last comma or semicolon.
+# Finds conditional expressions nested in an arm of another one in C files (check.sh). GNU's ?: is allowed. At
+# each depth of brackets: whether a ? has been seen since the last comma or semicolon.
 
 FNR == 1 {
     depth = comment = 0

@@ -3,15 +3,15 @@
 #
 # usage: floors.sh check|text|dot FOLDER
 #
-# Who calls whom in the core, read from its object files below FOLDER (nm: defined and needed symbols),
-# against the plan in floors.txt. check: a call upwards, or a loop of calls between files, that floors.txt
-# does not excuse fails, and so does an excuse that nobody needs any more. text: the floors as they are. dot:
-# the same as a graph for graphviz.
+# Compares the calls within the core, from its object files under FOLDER (nm: defined and undefined symbols),
+# with the plan in floors.txt. check: fails on an upward call, or a loop of calls between files, that is not
+# in floors.txt, and on an exception that is no longer needed. text: prints the actual floors. dot: the same
+# as a graph for graphviz.
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
 
-# One line for each symbol: needs or defines, its file, its name. Objects of files that moved are left over.
+# One line per symbol: needs or defines, its file, its name. Skips stale objects of files that moved.
 (cd "$2" && find . -name '*.o' ! -path './include-xen/*' -exec nm -A {} +) | sed 's|^\./||; s|\.o:| |' |
     while read -r file rest; do
         if [ "$file" != "${last:-}" ]; then
@@ -25,7 +25,7 @@ cd "$(dirname "$0")/../.."
 function folder(file) { sub(/\/.*/, "", file); return file }
 function fail(text) { print "floors: " text; failed = 1 }
 
-# Marks what `from` reaches by calls that are not upwards, but for excused ones.
+# Marks what `from` reaches by calls that are not upwards, except permitted ones.
 function reach(from, origin,    i, n, to) {
     n = split(calls[from], to, " ")
     for (i = 1; i <= n; i++)
