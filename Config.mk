@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# What a build and a run use. Each variable can be given on make's command line: `make run SMP=4 MEM=4096`.
+# Settings of a build and a run. Each variable can be set on make's command line: `make run SMP=4 MEM=4096`.
 # The Makefile checks the values; `make help` lists the ones for everyday use.
 
 # --- the machine that `make run` starts -----------------------------------------------------------
@@ -9,14 +9,14 @@ HV        ?= cleave
 # qemu, or bochs: slower, one CPU, with real TLBs
 EMU       ?= qemu
 SMP       ?= $(if $(filter 1,$(ICOUNT))$(filter bochs,$(EMU)),1,2)
-# MiB of the whole machine; dom0's share as the hypervisor's dom0_mem= takes it
+# MiB of the whole machine; dom0's share in the format of the hypervisor's dom0_mem=
 MEM       ?= 2048
 DOM0_MEM  ?= 512M
 # more arguments for the hypervisor, for dom0's kernel, and for QEMU
 HV_ARGS   ?=
 DOM0_ARGS ?=
 QEMU_ARGS ?=
-# a disk for dom0: a file with a raw image, and as which device: virtio or ahci
+# a disk for dom0: a file with a raw image, and the device type: virtio or ahci
 DISK      ?=
 DISK_TYPE ?= virtio
 # a network card for dom0, in QEMU's user network: virtio, e1000 or e1000e
@@ -25,16 +25,17 @@ NIC       ?=
 FILES     ?=
 # a shell command line for dom0; empty: the demo, then a shell
 CMD       ?=
-# seconds that a run with CMD may take
+# time limit of a run with CMD, in seconds
 TIMEOUT   ?= $(if $(filter bochs,$(EMU)),1800,300)
-# the boot log of a run; a second run at the same time picks a name of its own beside it
+# the boot log of a run; a concurrent run chooses a similar name
 RUN_LOG   ?= build/run.log
-# 1: every instruction takes one nanosecond, so that a run repeats exactly (one CPU, software emulation)
+# 1: every instruction takes one nanosecond, so that a run is reproducible (one CPU, software emulation)
 ICOUNT    ?= 0
-# kvm only where KVM gives SVM to its guests
+# kvm only if KVM offers SVM to its guests
 ACCEL     ?= $(if $(and $(KVM_NESTED),$(filter-out 1,$(ICOUNT))),kvm,tcg)
-# single: one host thread runs all emulated CPUs in turn, so that one that spins yields to the one it waits for; on a host
-# with fewer cores than emulated CPUs, 4 CPUs then boot in an eighth of the time. multi: a thread for each.
+# single: one host thread runs all emulated CPUs in turn, so that a spinning CPU yields to the one it waits
+# for; on a host with fewer cores than emulated CPUs, 4 CPUs boot in an eighth of the time. multi: a thread
+# for each.
 TCG_THREAD ?= single
 KVM_NESTED := $(shell test -w /dev/kvm && grep -sqE '^(1|Y)' /sys/module/kvm_amd/parameters/nested && \
                 echo yes)
@@ -42,12 +43,13 @@ KVM_NESTED := $(shell test -w /dev/kvm && grep -sqE '^(1|Y)' /sys/module/kvm_amd
 # --- QEMU -----------------------------------------------------------------------------------------
 
 QEMU ?= qemu-system-x86_64
-# an EPYC less what software emulation lacks anyway (QEMU would warn about each), plus SVM with nested paging
+# an EPYC without features that software emulation lacks (QEMU would warn about each), plus SVM with nested
+# paging
 CPU_TCG := EPYC,+svm,+npt,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,-topoext
 CPU_TCG := $(CPU_TCG),-nrip-save,-xsavec
-# Xen trips over SMAP and SMEP in emulation, idles by MWAIT, and cannot decode the RDTSCP that it intercepts.
-# QEMU 7.2 does not intercept XSETBV, so that Xen restores a stale XCR0 and AVX instructions fault after a
-# switch: no XSAVE.
+# In emulation, Xen fails with SMAP and SMEP, idles by MWAIT, and cannot decode the RDTSCP that it intercepts.
+# QEMU 7.2 does not intercept XSETBV, so Xen restores a stale XCR0, and AVX instructions fault after a switch:
+# no XSAVE.
 CPU_TCG_xen := $(CPU_TCG),-smap,-smep,-monitor,-rdtscp,-xsave,-avx,-avx2,-fma,-f16c
 CPU_KVM := host,+svm,+npt
 CPU ?= $(if $(filter kvm,$(ACCEL)),$(CPU_KVM),$(if $(filter xen,$(HV)),$(CPU_TCG_xen),$(CPU_TCG)))
@@ -69,9 +71,9 @@ HV_CMDLINE_xen    = console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom
                     max_cstate=0 spec-ctrl=eager-fpu
 
 # swiotlb=force: a device must never be given a granted or foreign frame, whose number is not its machine
-# address. 8192 slabs are 16 MiB of bounce buffers; the kernel's own choice would be 64. cryptomgr.notests: the
-# kernel would spend half of its boot on testing its ciphers. cpuidle.off: on a real machine it would find the CPU's
-# sleep states in ACPI and stop by their ports, which is only a slower HLT here (hypervisor/dom0/power.c).
+# address. 8192 slabs are 16 MiB of bounce buffers; the kernel's default would be 64. cryptomgr.notests: the
+# kernel would spend half of its boot testing ciphers. cpuidle.off: on a real machine it would find C-states
+# in ACPI and enter them by port reads, which is only a slower HLT here (hypervisor/dom0/power.c).
 DOM0_CMDLINE := console=hvc0 rdinit=/init panic=1 swiotlb=8192,force cryptomgr.notests=1 cpuidle.off=1
 
 # --- toolchain ------------------------------------------------------------------------------------
@@ -86,14 +88,14 @@ TEST_CFLAGS ?= $(HOST_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-rec
 # --- Debian's packages ----------------------------------------------------------------------------
 
 XEN_VERSION := 4.17
-# installed on this machine; a fragment that needs more appends to it
+# installed on this machine; fragments append to it
 DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev libncurses6 qemu-system-x86 xz-utils \
                  cpio cloc e2fsprogs
 # only unpacked under build/deb/root, never installed: their scripts would reconfigure this machine's boot
 # loader
 DEB_PACKAGES := linux-image-amd64 linux-image-cloud-amd64 grub-xen-host busybox-static bash util-linux \
                 xen-utils-$(XEN_VERSION) xen-utils-common xenstore-utils xen-hypervisor-$(XEN_VERSION)-amd64
-# of the kernel's modules, which folders and files: Xen's, what guests' devices need, then DISK's and NIC's
+# folders and files of kernel modules: Xen's, those for guests' devices, then for DISK and NIC
 DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen* drivers/block/loop.ko net/llc/llc.ko \
                net/802/stp.ko net/bridge/bridge.ko fs/ext4 fs/jbd2 fs/mbcache.ko crypto/crc32c_generic.ko \
                drivers/virtio drivers/block/virtio_blk.ko drivers/net/virtio_net.ko drivers/net/net_failover.ko \
@@ -104,7 +106,8 @@ DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen* drivers/block/loo
 
 DEB_STAMP := build/deb/stamp
 DEB_ROOT := build/deb/root
-# Debian's kernel as it is (a bzImage), the modules named above (a folder with its version), its static busybox
+# Debian's unchanged kernel (a bzImage), the modules named above (a folder with its version), its static
+# busybox
 DEBIAN_VMLINUZ := build/debian/vmlinuz
 DEBIAN_MODULES := build/debian/modules
 DEBIAN_BUSYBOX := build/debian/busybox

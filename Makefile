@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
 # The whole build, in one make: Config.mk has the settings; each folder's build.mk adds its targets to
-# ALL_TARGETS and, as "SOURCE:/PATH[:MODE]", its files to dom0's image by DOM0_FILES. All output goes to
+# ALL_TARGETS and, as "SOURCE:/PATH[:MODE]", its files for dom0's image to DOM0_FILES. All output goes to
 # build/.
 #
-# What there is to do (`make help` prints the lines below):
+# The targets (`make help` prints the lines below):
 #
 ## make                 build everything
 ## make run             boot Cleave and dom0 in QEMU, start two guests, leave you in dom0's shell
@@ -12,37 +12,37 @@
 ##                      with its status (124: timeout, 125: the machine failed)
 ## make check           all tests; make check-unit: those that need no QEMU, in seconds
 ## make bench           what operations cost on Cleave and on real Xen, in instructions: build/bench/bench.txt
-## make bench-profile   in which functions of the core these instructions are
+## make bench-profile   the functions of the core that execute these instructions
 ## make check-long      tests that take minutes: 16 CPUs, vCPU hot-plug, balloon, clocks, overcommit
 ## make check-machines  boots with many CPU models, 512 MiB to 64 GiB, 1 to 32 CPUs; with any QEMU=
-## make check-qemu10    that and make check's machines with the QEMU of bookworm-backports, unpacked for it
-## make check-loaded    10 boots and 50 guests beside four busy loops of the host; make check: a tenth of it
+## make check-qemu10    the same and make check's machines with bookworm-backports' QEMU, unpacked for it
+## make check-loaded    10 boots and 50 guests next to four busy loops on the host; make check: a tenth of it
 ## make check-bochs     boot, a guest and tests in another emulator, Bochs (EMU=bochs make run), in minutes
 ## make check-nested    Debian's real Xen in QEMU runs Cleave as its guest, nested
-## make fuzz T=600      feed the core's decoder and hypercalls with random programs on the host, T seconds
-## make soak ROUNDS=1000   create and destroy so many guests, reboot a tenth of that, run ROUNDS / 20 at once
+## make fuzz T=600      feed random programs to the core's decoder and hypercalls on the host, T seconds
+## make soak ROUNDS=1000   create and destroy ROUNDS guests, reboot ROUNDS / 10 times, run ROUNDS / 20 at once
 ## make coverage        lines and branches of the core that the unit tests reach
-## make mutants N=100 SEED=1   change one token of the core at a time: what do unit tests not notice? IN=svm:
-##                      in that folder, or file, only; same seed, same mutants
+## make mutants N=100 SEED=1   change one token of the core at a time; list what unit tests fail to detect.
+##                      IN=svm: only that folder, or file; same seed, same mutants
 ## make iso             build/cleave.iso, an image for BIOS and UEFI; make check-iso boots it by both
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
-## make floors          which folder of the core calls which, as text and as build/floors.svg
+## make floors          calls between the core's folders, as text and as build/floors.svg
 ## make size            code lines and section sizes against the budget; make check does it too
-## make deps            install what is missing with apt-get; the other targets do it by themselves
+## make deps            install missing packages with apt-get; the other targets do this themselves
 ## make clean           remove build/
 ##
-## Variables (NAME=VALUE behind make; the defaults are in Config.mk):
+## Variables (NAME=VALUE after make; the defaults are in Config.mk):
 ##   HV=cleave            or xen: Debian's real Xen under the same dom0, tools, guests and tests
 ##   EMU=qemu             or bochs
 ##   SMP=2 MEM=2048       CPUs and MiB of the machine
 ##   DOM0_MEM=512M        dom0's memory
 ##   DISK=file NIC=virtio dom0 gets a disk (a raw image; DISK_TYPE=virtio or ahci), a network card
-##   FILES="a b"          files that dom0 gets as /mnt/a and /mnt/b
-##   TIMEOUT=300          seconds for a run with CMD; after them the end of the log is shown
+##   FILES="a b"          files of the host, in dom0 /mnt/a and /mnt/b
+##   TIMEOUT=300          seconds for a run with CMD; on timeout, the end of the log is shown
 ##   RUN_LOG=build/run.log  the boot log
 ##   HV_ARGS= DOM0_ARGS= QEMU_ARGS= CPU=   more arguments for the hypervisor, dom0's kernel, QEMU; QEMU's CPU
 ##   ACCEL=tcg            software emulation; or kvm, the default where KVM offers SVM to its guests
-##   ICOUNT=1             count instructions as nanoseconds: a run repeats exactly (one CPU)
+##   ICOUNT=1             count instructions as nanoseconds: a run is reproducible (one CPU)
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
@@ -62,8 +62,8 @@ DOM0_FILES :=
 
 # --- what must be installed -----------------------------------------------------------------------
 
-# Any goal that builds makes this file first, because make brings the files up to date that it includes. It is
-# made again when a package was added to the list. `make deps` looks at the packages themselves, each time.
+# Any goal that builds makes this file first, because make updates the files that it includes. It is remade
+# when a package is added to the list. `make deps` always checks the packages themselves.
 DEPS_DONE :=
 ifneq ($(filter-out help clean deps,$(or $(MAKECMDGOALS),all)),)
 include build/deps.mk
@@ -88,7 +88,7 @@ deps:
 
 # --- dom0's image ---------------------------------------------------------------------------------
 
-# The list of entries is a file of its own, so that a changed list makes a new image.
+# The list of entries is a separate file, so that a changed list rebuilds the image.
 $(DOM0_IMAGE).list: $(if $(subst x$(DOM0_FILES),,x$(file <$(DOM0_IMAGE).list)),FORCE)
 	@mkdir -p $(@D)
 	@printf '%s' '$(DOM0_FILES)' >$@
@@ -103,7 +103,7 @@ ifeq ($(filter cleave xen,$(HV)),)
 $(error HV=$(HV): there are cleave and xen)
 endif
 
-# CMD is taken as it was typed: a $ in it is the dom0 shell's, not make's.
+# CMD is passed on as typed: a $ in it is for dom0's shell, not for make.
 override CMD := $(value CMD)
 HV_IMAGE := $(HV_IMAGE_$(HV))
 HV_KERNEL := $(HV_KERNEL_$(HV))
@@ -117,8 +117,8 @@ bootable := $(HV_IMAGE) $(HV_KERNEL) $(DOM0_IMAGE) $(RIG)
 bootable: $(bootable)
 	@:
 
-# make exits with 2 whatever fails; a function loaded into it ends it with the status of the command instead.
-# All lines of a recipe are expanded before the first one runs, hence two targets.
+# make exits with 2 on any failure; a function loaded into it ends it with the command's status instead. All
+# lines of a recipe are expanded before the first one runs, hence two targets.
 ifneq ($(filter run,$(MAKECMDGOALS)),)
 -load $(MAKE_EXIT)
 endif
@@ -128,8 +128,8 @@ run: run-machine
 	@:$(make_exit $(run_status))
 	@test ! -e $(run_status) || { status=$$(cat $(run_status)); rm $(run_status); exit $$status; }
 
-# What building prints goes to standard error, so that standard output has the command's output only; the
-# build's commands are shown by make and by V=1.
+# Output of the build goes to standard error, so that standard output has only the command's output. The
+# build's commands are shown by `make`, and here with V=1.
 run-machine:
 	@$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) CMD= bootable >&2
 	@[ $(EMU) != bochs ] || tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
@@ -140,7 +140,7 @@ gdb: $(bootable)
 	@tests/rig/deps.sh gdb
 	@tests/rig/run.sh gdb
 
-# What only an image needs is installed when one is made.
+# Packages needed only for an image are installed when one is made.
 ISO := build/cleave.iso
 ISO_PACKAGES := grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 BOCHS_PACKAGES := bochs bochsbios vgabios

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: MIT
 #
-# The rig (what boots the machine), dom0's image, and the tests.
+# The rig, which boots the machine, dom0's image, and the tests.
 #
 # To add a test:
 # - on the host: append its program to CHECK_UNIT and give a rule that builds it; `make check-unit` runs it by
 #   itself.
-# - in dom0: put its program into the image by DOM0_FILES, append a target to CHECK_SYSTEM, and give that
-#   target a recipe
-#   `SMP=4 RUN_LOG=build/tests/NAME.log CMD='...' tests/rig/run.sh`;
-#   `make check` runs it with the machine built.
-
+# - in dom0: add its program to DOM0_FILES, append a target to CHECK_SYSTEM, and give that target a recipe
+#   `SMP=4 RUN_LOG=build/tests/NAME.log CMD='...' tests/rig/run.sh`; `make check` runs it with the machine
+#   built.
 #
-# Programs of both kinds are cmocka's, built with TEST_CFLAGS (host) or HOST_CFLAGS (dom0), and exit with
-# non-zero when a test fails. Hypervisor tests that only Cleave passes leave CHECK_SYSTEM alone when HV is
-# xen.
+# Programs of both kinds use cmocka, are built with TEST_CFLAGS (host) or HOST_CFLAGS (dom0), and exit
+# non-zero if a test fails. Tests that only Cleave passes are not added to CHECK_SYSTEM when HV is xen.
 
 CHECK_UNIT :=
 CHECK_SYSTEM :=
@@ -32,7 +29,7 @@ build/tests/rig/%.o: tests/rig/%.c $(wildcard tests/rig/*.h)
 $(RIG): $(RIG_OBJECTS)
 	$(CC) $(HOST_CFLAGS) -o $@ $^
 
-# The rig's own test runs the rig as it is; only what the test links itself has the sanitizers.
+# The rig's own test runs the unchanged rig; only the files linked into the test have the sanitizers.
 RIG_TEST := build/tests/rig/rig_test
 CHECK_UNIT += $(RIG_TEST)
 $(RIG_TEST): $(addprefix tests/rig/,rig_test.c channel.c hang.c watch.c) $(wildcard tests/rig/*.h) | $(RIG)
@@ -57,7 +54,7 @@ $(DEB_STAMP): tests/rig/debs.sh $(if $(subst x$(DEB_LIST),,x$(file <$(DEB_STAMP)
 	@tests/rig/debs.sh build/deb '$(DEB_MODULES)' $(DEB_PACKAGES)
 	@printf '%s' '$(DEB_LIST)' >$@
 
-# The unpacked files carry the dates of their packages, which are older than the stamp: order only.
+# Unpacked files have the dates of their packages, which are older than the stamp: order-only.
 $(DEB_ROOT)/%: | $(DEB_STAMP) ;
 
 $(DEBIAN_VMLINUZ): $(DEB_STAMP)
@@ -91,13 +88,13 @@ DOM0_FILES += tests/rig/dom0/init:/init tests/rig/dom0/demo:/usr/lib/cleave/rig/
 DOM0_FILES += $(RIG_REPORT):/usr/lib/cleave/rig/report
 DOM0_FILES += $(foreach tool,xl xenstored xenconsoled xen-init-dom0 xentop xen-hvmctx lsevtchn, \
                 $(XEN_BIN)/$(tool):/usr/sbin/$(tool))
-# found by the tools under the path that they were built with; and Xen's own tests
+# at the paths that the tools were built with; and Xen's own tests
 XEN_TESTS := test-resource test-paging-mempool test-tsx test-cpu-policy
 DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper $(XEN_TESTS), \
                 $(XEN_BIN)/$(tool):/usr/lib/xen-$(XEN_VERSION)/bin/$(tool))
 DOM0_FILES += $(foreach tool,chmod exists list ls read rm watch write, \
                 $(DEB_ROOT)/usr/bin/xenstore-$(tool):/usr/bin/xenstore-$(tool))
-# what xl runs for each disk and network interface; the scripts want bash and flock
+# xl's scripts for each disk and network interface, which need bash and flock
 DOM0_FILES += $(DEB_ROOT)/bin/bash:/bin/bash $(DEB_ROOT)/usr/bin/flock:/usr/bin/flock
 DOM0_FILES += $(foreach script,block vif-bridge, \
                 $(DEB_ROOT)/etc/xen/scripts/$(script):/etc/xen/scripts/$(script))
