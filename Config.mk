@@ -93,7 +93,7 @@ DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev libncu
                  cpio cloc e2fsprogs
 # only unpacked under build/deb/root, never installed: their scripts would reconfigure this machine's boot
 # loader
-DEB_PACKAGES := linux-image-amd64 linux-image-cloud-amd64 grub-xen-host busybox-static bash util-linux \
+DEB_PACKAGES := linux-image-amd64 linux-image-cloud-amd64 grub-xen-host busybox-static bash util-linux ncurses-base \
                 xen-utils-$(XEN_VERSION) xen-utils-common xenstore-utils xen-hypervisor-$(XEN_VERSION)-amd64
 # folders and files of kernel modules: Xen's, those for guests' devices, then for DISK and NIC
 DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen* drivers/block/loop.ko net/llc/llc.ko \

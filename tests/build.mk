@@ -20,6 +20,7 @@ CHECK_SYSTEM :=
 RIG := build/tests/rig/rig
 RIG_OBJECTS := $(addprefix build/tests/rig/,rig.o channel.o hang.o watch.o overlay.o)
 RIG_REPORT := build/tests/rig/dom0/report
+RIG_SIGNALS := build/tests/rig/dom0/signals
 ALL_TARGETS += $(RIG)
 
 build/tests/rig/%.o: tests/rig/%.c $(wildcard tests/rig/*.h)
@@ -42,6 +43,10 @@ $(MAKE_EXIT): tests/rig/make_exit.c | build/deps.mk
 	@$(CC) $(HOST_CFLAGS) -shared -fPIC -o $@ $<
 
 $(RIG_REPORT): tests/rig/dom0/report.c tests/rig/channel.h
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -static -o $@ $<
+
+$(RIG_SIGNALS): tests/rig/dom0/signals.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -static -o $@ $<
 
@@ -85,7 +90,10 @@ ALL_TARGETS += $(DOM0_IMAGE) build/dom0/vmlinux
 
 XEN_BIN := $(DEB_ROOT)/usr/lib/xen-$(XEN_VERSION)/bin
 DOM0_FILES += tests/rig/dom0/init:/init tests/rig/dom0/demo:/usr/lib/cleave/rig/demo
-DOM0_FILES += $(RIG_REPORT):/usr/lib/cleave/rig/report
+DOM0_FILES += $(RIG_REPORT):/usr/lib/cleave/rig/report $(RIG_SIGNALS):/usr/lib/cleave/rig/signals
+# what xentop's screen needs to know of terminals
+DOM0_FILES += $(foreach name,l/linux v/vt100 v/vt220 x/xterm x/xterm-256color, \
+                $(DEB_ROOT)/lib/terminfo/$(name):/lib/terminfo/$(name):644)
 DOM0_FILES += $(foreach tool,xl xenstored xenconsoled xen-init-dom0 xentop xen-hvmctx lsevtchn, \
                 $(XEN_BIN)/$(tool):/usr/sbin/$(tool))
 # at the paths that the tools were built with; and Xen's own tests

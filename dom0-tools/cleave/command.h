@@ -114,6 +114,12 @@ int command_parse(const struct command *command, int argc, char **argv, struct c
 int session_open(struct session *session);
 void session_close(struct session *session);
 
+/*
+ * The same, but without the store there is only a warning, and session->store is NULL: for verbs
+ * that the hypervisor alone can serve.
+ */
+int session_try(struct session *session, const char *consequence);
+
 /* --- create.c --------------------------------------------------------------------------------- */
 
 /*
@@ -182,6 +188,7 @@ int control_unpause(struct call *call);
 int ending_shutdown(struct call *call);
 int ending_reboot(struct call *call);
 int wait_run(struct call *call);
+int rename_run(struct call *call);
 int resize_memory(struct call *call);
 int resize_vcpus(struct call *call);
 int control_destroy(struct call *call);

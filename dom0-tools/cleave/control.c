@@ -76,7 +76,7 @@ int control_destroy(struct call *call)
 {
     struct session session;
     struct domain domain;
-    int rc = session_open(&session);
+    int rc = session_try(&session, "names of other tools are unknown, and nodes of the VM remain");
 
     if (rc == 0)
         rc = life_destroy(&session.hv, session.store, call->arguments[0], &domain);

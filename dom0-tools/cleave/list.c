@@ -175,7 +175,7 @@ int list_run(struct call *call)
 {
     struct session session;
     struct row *rows = NULL;
-    int count = session_open(&session);
+    int count = session_try(&session, "names of other tools are unknown");
 
     if (count == 0)
         count = list_rows(&session, &rows);

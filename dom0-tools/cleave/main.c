@@ -29,9 +29,23 @@ int session_open(struct session *session)
     return 0;
 }
 
+int session_try(struct session *session, const char *consequence)
+{
+    int rc = hv_open(&session->hv);
+
+    session->store = NULL;
+    if (rc < 0)
+        return rc;
+    session->store = store_try(consequence);
+    if (session->store)
+        store_guard();
+    return 0;
+}
+
 void session_close(struct session *session)
 {
-    xs_close(session->store);
+    if (session->store)
+        xs_close(session->store);
     hv_close(&session->hv);
 }
 

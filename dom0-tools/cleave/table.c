@@ -106,6 +106,7 @@ const struct command commands[] = {
       1,
       wait_run,
       { OPTION_JSON, OPTION_FOR, OPTION_TIMEOUT } },
+    { "rename", "VM NAME", "give the VM another name", 2, 2, rename_run, { OPTION_JSON } },
     { "set-memory",
       "VM MIB",
       "change the memory of a running VM",

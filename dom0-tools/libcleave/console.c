@@ -2,8 +2,8 @@
 /*
  * xenconsoled provides each guest's console on a pseudo-terminal of dom0 and writes its name to the
  * store. Input is passed byte by byte, so the user's terminal is raw while connected. The
- * pseudo-terminal stays open for only a moment after the guest ends; a hang-up means the end. Read
- * next: domain.c.
+ * pseudo-terminal stays open for only a moment after the guest ends; a hang-up means the end. The
+ * first of several consoles holds a lock on it. Read next: domain.c.
  */
 #define _GNU_SOURCE
 #include "console.h"
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -123,6 +124,11 @@ static int write_input(int tty, struct input *input)
     return 0;
 }
 
+static bool has_ended(const struct domain *domain)
+{
+    return domain->info.flags & XEN_DOMINF_dying || domain_is_shut_down(&domain->info);
+}
+
 /*
  * Copies data until the user detaches or the guest ends. Returns 0, or a negative errno after an
  * error line.
@@ -143,7 +149,8 @@ static int exchange(struct hv *hv, int tty, const struct domain *domain)
         /* A dying domain may persist while a stopped xenconsoled maps its page. */
         int rc = count == 0 ? domain_get(hv, domain->domid, domain->uuid, &now) : 0;
 
-        if (rc == -ESRCH || (count == 0 && rc == 0 && now.info.flags & XEN_DOMINF_dying))
+        /* One that is kept after its end says nothing more. */
+        if (rc == -ESRCH || (count == 0 && rc == 0 && has_ended(&now)))
             break;
         if (count <= 0)
             continue;
@@ -194,11 +201,16 @@ static int exchange_raw(struct hv *hv, int tty, const struct domain *domain)
 int console_attach(struct hv *hv, struct xs_handle *store, const struct domain *domain)
 {
     int tty = open_tty(hv, store, domain);
+    struct domain now;
     struct termios raw;
     int rc;
 
     if (tty < 0)
         return tty;
+    if (flock(tty, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        report_warning("console of \"%s\": another `cleave console` is connected: each gets only a "
+                       "part of the output",
+                       domain->name);
     store_unguard(); /* no more requests follow */
     if (tcgetattr(tty, &raw) == 0) {
         cfmakeraw(&raw);
@@ -206,5 +218,9 @@ int console_attach(struct hv *hv, struct xs_handle *store, const struct domain *
     }
     rc = isatty(STDIN_FILENO) ? exchange_raw(hv, tty, domain) : exchange(hv, tty, domain);
     close(tty);
+    if (rc == 0 && domain_get(hv, domain->domid, domain->uuid, &now) == 0 &&
+        domain_is_shut_down(&now.info))
+        report_note("\"%s\" has ended (%s) and is kept: `cleave destroy %s` removes what is left",
+                    domain->name, domain_state(&now.info), domain->name);
     return rc;
 }

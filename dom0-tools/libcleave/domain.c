@@ -243,8 +243,11 @@ static bool has_successor(struct hv *hv, uint32_t domid, const char *uuid)
 static int remove_nodes(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
     struct domain domain;
-    int lock = lock_acquire();
+    int lock;
 
+    if (!store)
+        return 0;
+    lock = lock_acquire();
     if (lock < 0)
         return lock;
     if (nodes_are_of(store, domid, uuid) && has_successor(hv, domid, uuid))

@@ -57,21 +57,34 @@ static int probe_store(const char *socket_path)
     return error;
 }
 
+/* Describes why the store cannot be used, in an allocated text or NULL. */
+static char *unreachable(const char *path, int error)
+{
+    char *text = NULL;
+    int length;
+
+    if (error == ENOENT || error == ECONNREFUSED)
+        length = asprintf(&text,
+                          "xenstored is not running (%s: %s): start it: xenstored --pid-file "
+                          "/run/xen/xenstored.pid",
+                          path, strerror(error));
+    else if (error == ETIMEDOUT)
+        length = asprintf(&text,
+                          "xenstored does not answer on %s within %d s: it hangs, or the machine "
+                          "is overloaded",
+                          path, ANSWER_MS / 1000);
+    else
+        length = asprintf(&text, "cannot reach xenstored on %s: %s", path, strerror(error));
+    return length < 0 ? NULL : text;
+}
+
 static void report_unreachable(const char *path, int error)
 {
-    if (error == ENOENT || error == ECONNREFUSED)
-        report_error(REPORT_INTERNAL,
-                     "xenstored is not running (%s: %s): start it: xenstored --pid-file "
-                     "/run/xen/xenstored.pid",
-                     path, strerror(error));
-    else if (error == ETIMEDOUT)
-        report_error(REPORT_TIMEOUT,
-                     "xenstored does not answer on %s within %d s: it hangs, or the machine is "
-                     "overloaded",
-                     path, ANSWER_MS / 1000);
-    else
-        report_error(report_by_errno(error), "cannot reach xenstored on %s: %s", path,
-                     strerror(error));
+    char *text = unreachable(path, error);
+
+    report_error(error == ETIMEDOUT ? REPORT_TIMEOUT : REPORT_INTERNAL, "%s",
+                 text ? text : "cannot reach xenstored");
+    free(text);
 }
 
 static int connection = -1; /* socket of the last opened handle */
@@ -102,15 +115,43 @@ static bool is_connected_to(int fd, const char *path)
            strcmp(peer.sun_path, path) == 0;
 }
 
+/* Returns the handle, or NULL and a positive errno in *error. */
+static struct xs_handle *connect_store(const char *path, int *error)
+{
+    struct xs_handle *store = NULL;
+    int fd;
+
+    *error = probe_store(path);
+    fd = next_descriptor();
+    if (!*error) {
+        store = xs_open(0);
+        *error = errno;
+    }
+    connection = store && is_connected_to(fd, path) ? fd : -1;
+    return store;
+}
+
 struct xs_handle *store_open(void)
 {
     const char *path = xs_daemon_socket();
-    int error = probe_store(path), fd = next_descriptor();
-    struct xs_handle *store = error ? NULL : xs_open(0);
+    int error;
+    struct xs_handle *store = connect_store(path, &error);
 
-    connection = store && is_connected_to(fd, path) ? fd : -1;
     if (!store)
-        report_unreachable(path, error ? error : errno);
+        report_unreachable(path, error);
+    return store;
+}
+
+struct xs_handle *store_try(const char *consequence)
+{
+    const char *path = xs_daemon_socket();
+    int error;
+    struct xs_handle *store = connect_store(path, &error);
+    char *text = store ? NULL : unreachable(path, error);
+
+    if (!store)
+        report_warning("%s: %s", consequence, text ? text : "cannot reach xenstored");
+    free(text);
     return store;
 }
 
@@ -172,7 +213,7 @@ char *store_read(struct xs_handle *store, const char *pattern, ...)
     va_start(args, pattern);
     fits = format_path(path, pattern, args);
     va_end(args);
-    return fits ? xs_read(store, XBT_NULL, path, NULL) : NULL;
+    return store && fits ? xs_read(store, XBT_NULL, path, NULL) : NULL;
 }
 
 bool store_read_text(struct xs_handle *store, char *text, size_t size, const char *pattern, ...)
@@ -182,7 +223,7 @@ bool store_read_text(struct xs_handle *store, char *text, size_t size, const cha
     va_list args;
 
     va_start(args, pattern);
-    if (format_path(path, pattern, args))
+    if (store && format_path(path, pattern, args))
         value = xs_read(store, XBT_NULL, path, NULL);
     va_end(args);
     snprintf(text, size, "%s", value ? value : "");
@@ -200,7 +241,7 @@ bool store_write(struct xs_handle *store, xs_transaction_t transaction, const ch
     va_start(args, pattern);
     fits = format_path(path, pattern, args);
     va_end(args);
-    return fits && xs_write(store, transaction, path, value, strlen(value));
+    return store && fits && xs_write(store, transaction, path, value, strlen(value));
 }
 
 bool store_remove(struct xs_handle *store, const char *pattern, ...)
@@ -212,5 +253,5 @@ bool store_remove(struct xs_handle *store, const char *pattern, ...)
     va_start(args, pattern);
     fits = format_path(path, pattern, args);
     va_end(args);
-    return fits && (xs_rm(store, XBT_NULL, path) || errno == ENOENT);
+    return store && fits && (xs_rm(store, XBT_NULL, path) || errno == ENOENT);
 }

@@ -15,6 +15,12 @@
 struct xs_handle *store_open(void);
 
 /*
+ * The same, but instead of the error there is a warning, which begins with the consequence. The
+ * calls below find and write nothing then: they take NULL for the handle.
+ */
+struct xs_handle *store_try(const char *consequence);
+
+/*
  * store_guard() keeps a command from waiting forever for a store that stops answering. The guard
  * then prints an error line and shuts down the last opened connection, so that pending and later
  * requests fail. Waits other than requests poll store_is_lost(). The watcher of a VM needs no

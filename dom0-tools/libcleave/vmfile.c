@@ -219,11 +219,21 @@ static int read_type(struct reader *reader)
     return -EINVAL;
 }
 
+/* The characters of a name. */
+static const char allowed[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@";
+
+bool vmfile_is_name(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 0 && length < DOMAIN_NAME_MAX && strspn(name, allowed) == length &&
+           strspn(name, "0123456789") != length && name[0] != '-';
+}
+
 /* Reads the name. It is used in paths and tables; a number would be taken for a domain id. */
 static int read_name(struct reader *reader, struct vmfile *vm)
 {
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@";
     const char *name = text_of(reader, "name", "");
 
     if (!name)

@@ -65,6 +65,9 @@ int vmfile_read_strict(const char *path, char *const *settings, int setting_coun
  */
 char *vmfile_text(const char *path, char *const *settings, int setting_count,
                   const struct vmfile *vm);
+/* Whether a VM may have this name. */
+bool vmfile_is_name(const char *name);
+
 void vmfile_free(struct vmfile *vm);
 
 #endif

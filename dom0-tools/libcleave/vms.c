@@ -445,6 +445,57 @@ int vms_add(struct vms_record *vm, const char *config, struct vms_record *other)
     return rc;
 }
 
+/* Adds the new name to the VM file, where the last one counts. */
+static int append_name(const struct vms_record *vm)
+{
+    char path[VM_PATH_MAX];
+    FILE *config;
+    bool written;
+
+    path_of(vm->uuid, "config", path);
+    config = fopen(path, "ae");
+    written = config && fprintf(config, "\nname = \"%s\"\n", vm->name) > 0 && fflush(config) == 0 &&
+              fsync(fileno(config)) == 0;
+    if (config && fclose(config) != 0)
+        written = false;
+    return written ? 0 : report_failed(vm->name, "write its VM file");
+}
+
+/*
+ * The new name is claimed first and the old one released last: a process that is killed in between
+ * leaves both to the VM.
+ */
+static int rename_locked(struct vms_record *vm, const char *name, struct vms_record *other)
+{
+    char old[NAME_PATH_MAX];
+    int rc;
+
+    name_path(vm->name, old);
+    snprintf(vm->name, sizeof(vm->name), "%s", name);
+    rc = claim_name(vm, other);
+    if (rc == 0)
+        rc = append_name(vm);
+    if (rc == 0)
+        rc = vms_save(vm);
+    if (rc == 0)
+        unlink(old);
+    return rc;
+}
+
+int vms_rename(struct vms_record *vm, const char *name, struct vms_record *other)
+{
+    int global, rc;
+
+    if (strcmp(vm->name, name) == 0)
+        return 0;
+    global = lock_acquire();
+    if (global < 0)
+        return global;
+    rc = rename_locked(vm, name, other);
+    lock_release(global);
+    return rc;
+}
+
 int vms_remove(const struct vms_record *vm)
 {
     char path[NAME_PATH_MAX], uuid[UUID_STR_LEN] = "";

@@ -58,6 +58,12 @@ const char *vms_phase_name(enum vms_phase phase);
  */
 int vms_add(struct vms_record *vm, const char *config, struct vms_record *other);
 
+/*
+ * Renames the VM, whose lock the caller holds, in its record and in its VM file. Returns 0, or as
+ * vms_add.
+ */
+int vms_rename(struct vms_record *vm, const char *name, struct vms_record *other);
+
 /* Removes the VM, whose lock the caller holds and releases after. Its name is free then. */
 int vms_remove(const struct vms_record *vm);
 

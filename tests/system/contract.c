@@ -203,6 +203,77 @@ static void a_dry_run_tells_what_would_happen(void **state)
     assert_int_equal(refused->status, REPORT_STATE);
 }
 
+/* What the hypervisor and the records know is enough to list and to end VMs. */
+static void without_the_store_list_and_destroy_work(void **state)
+{
+    const struct run *list, *destroy, *other;
+
+    (void)state;
+    run_ok("cleave create -p /guests/hello.cfg; cleave create -p /guests/witness.cfg");
+    run_ok("mv /run/xenstored/socket /run/xenstored/away");
+    list = run("cleave list");
+    destroy = run("cleave destroy hello");
+    other = run("cleave destroy $(cleave list --json 2>/dev/null | sed -n 's/ *\"uuid\": "
+                "\"\\(.*\\)\",*/\\1/p' | tail -n 1)");
+    run("mv /run/xenstored/away /run/xenstored/socket");
+    assert_int_equal(list->status, 0);
+    assert_words(list->err, "warning|names|xenstored is not running");
+    assert_words(list->out, "hello|witness|(no name)");
+    assert_int_equal(destroy->status, 0);
+    assert_int_equal(other->status, 0);
+    assert_int_equal(guests(), 0);
+    run("xenstore-rm /vm; xenstore-rm /libxl; xenstore-rm /local/domain/0/backend");
+}
+
+/* The name is kept over a reboot, and the old one is free. */
+static void a_new_name_stays(void **state)
+{
+    int domid;
+
+    (void)state;
+    start("hello");
+    domid = domid_of("hello");
+    assert_json(run_ok("cleave rename hello world --json")->out, "rename");
+    assert_int_equal(domid_of("world"), domid);
+    assert_int_equal(domid_of("hello"), -1);
+    run_ok("cleave reboot world && cleave wait world --for booted --timeout 60");
+    assert_true(domid_of("world") > domid);
+    run_ok("cleave create -p /guests/hello.cfg");
+    assert_refused(run("cleave rename hello world"), "\"world\" is in use");
+    assert_refused(run("cleave rename hello 12"), "12|digits");
+    assert_refused(run("cleave rename nobody somebody"), "nobody");
+    run_ok("xl create -p /guests/witness.cfg && cleave rename witness seer && xl list seer");
+    run_ok("cleave destroy hello; cleave destroy world; cleave destroy seer");
+    assert_int_equal(guests(), 0);
+}
+
+static void console_of_a_preserved_vm_returns(void **state)
+{
+    (void)state;
+    run_ok("cleave create /guests/hello.cfg on_poweroff=preserve; cleave wait hello --for booted");
+    run_ok("cleave shutdown hello");
+    assert_words(run_ok("timeout 30 cleave console hello")->err, "note|has ended (poweroff)");
+}
+
+static void a_second_console_is_warned(void **state)
+{
+    (void)state;
+    run_ok("cleave create /guests/hello.cfg; cleave wait hello --for booted");
+    run_ok("cleave console hello >/tmp/vm/first & sleep 2; timeout 3 cleave console hello "
+           ">/dev/null 2>/tmp/vm/second; kill $!");
+    assert_words(run_ok("cat /tmp/vm/second")->out, "warning|another `cleave console`");
+}
+
+/* dom0's shell is a job of init, and Ctrl-C works in it; xentop knows its terminal. */
+static void the_shell_of_dom0_takes_signals(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        run_ok("sh -c '/usr/lib/cleave/rig/signals grep SigIgn /proc/self/status & wait $!'")->out,
+        "SigIgn:\t0000000000000000\n");
+    run_ok("test -e /lib/terminfo/l/linux && test -e /lib/terminfo/v/vt100");
+}
+
 static void diff_shows_what_differs_from_the_file(void **state)
 {
     (void)state;
@@ -224,6 +295,11 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(wait_knows_a_crash),
     SYSTEM_TEST(check_finds_all_errors_and_creates_nothing),
     SYSTEM_TEST(a_dry_run_tells_what_would_happen),
+    SYSTEM_TEST(without_the_store_list_and_destroy_work),
+    SYSTEM_TEST(a_new_name_stays),
+    SYSTEM_TEST(console_of_a_preserved_vm_returns),
+    SYSTEM_TEST(a_second_console_is_warned),
+    SYSTEM_TEST(the_shell_of_dom0_takes_signals),
     SYSTEM_TEST(diff_shows_what_differs_from_the_file),
     SYSTEM_TEST(sizes_change_while_a_guest_runs),
 };
