@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Failure injection: each seed program of the hypercall fuzzer (memory, grants, event channels,
- * domain creation ...) is run repeatedly, the n-th time with its n-th allocation or p2m change
- * failing, until none is left to fail. Leftovers of a failed operation show as a broken invariant
- * or a missing frame (world_end), which the program reports.
+ * domain creation ...) is run repeatedly. In run n, its n-th allocation or p2m change fails, until
+ * none is left to fail. Leftovers of a failed operation show as a broken invariant or a missing
+ * frame (world_end), which the program reports.
  */
 #include "world.h"
 

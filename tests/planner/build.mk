@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# Host tests of the planner: random plans against its checker, with the sanitizers; and what a plan costs.
+# Host tests of the planner: random plans against its checker, with the sanitizers; and the cost of a plan.
 
 PLANNER_TESTED := $(wildcard dom0-tools/planner/*.c)
 PLANNER_TESTS := $(addprefix build/tests/planner/,planner_test)
@@ -25,7 +25,7 @@ planner-cost: $(PLANNER_COST)
 	    valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect=planner_make $< $$kind 2>&1 | \
 	        sed -n 's/.*Collected : //p'; done
 
-# The verb, as it is run on the host.
+# The verb, run on the host.
 PLANNER_COMMAND := build/tests/planner/command_test
 
 CHECK_UNIT += $(PLANNER_COMMAND)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* `cleave cpu plan` as it is run: exit status, words, JSON by its schema, and the SVG. */
+/*
+ * `cleave cpu plan`, run on the host: exit status, messages, JSON against its schema, and the SVG.
+ */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +50,7 @@ static int write_server(void **state)
     return 0;
 }
 
-/* Runs cleave cpu plan with the words; its output, errors included, is left in output. */
+/* Runs cleave cpu plan with these arguments; `output` has its output, including errors. */
 static int run(const char *words)
 {
     char command[1024];

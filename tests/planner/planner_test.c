@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The planner's promises, on seeded random plans and at the edges. verify_plan checks each plan;
- * mutated plans show that verify_plan would have noticed.
+ * mutated plans show that verify_plan detects errors.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -58,7 +58,7 @@ static uint64_t capacity(const struct planner_input *input)
     return (uint64_t)input->cpus * input->mhz;
 }
 
-/* Makes the sum of all reservations the capacity less spare, as near as it can. */
+/* Scales the reservations so that their sum is the capacity less spare, as closely as possible. */
 static void scene_scale(struct scene *scene, uint64_t spare)
 {
     uint64_t most = capacity(&scene->input), sum = asked(&scene->input);
@@ -97,7 +97,7 @@ static int plan_once(const struct planner_input *input)
     return rc;
 }
 
-/* Without gangs and affinity, what does not exceed the capacity fits, and nothing else. */
+/* Without gangs and affinity, exactly the reservations up to the capacity fit. */
 static void fits_exactly(void **state)
 {
     uint64_t seed = 1, refused = 0, full = 0;
@@ -166,7 +166,7 @@ static uint32_t largest(const struct planner_input *input)
 }
 
 /*
- * Power-of-two gangs beside single vCPUs on a power of two of CPUs: a refusal leaves less than the
+ * Power-of-two gangs with single vCPUs on a power of two of CPUs: a refusal leaves less than the
  * largest reservation free on each CPU.
  */
 static void packs_gangs(void **state)
@@ -198,7 +198,7 @@ static void packs_gangs(void **state)
     assert_true(good > ROUNDS / 10 && refused > ROUNDS / 10);
 }
 
-/* Gangs of any size, affinities, dom0's CPUs: whatever is planned is right. */
+/* Gangs of any size, affinities, dom0's CPUs: every plan is correct. */
 static void survives_anything(void **state)
 {
     uint64_t seed = 4, good = 0;
@@ -290,7 +290,7 @@ static void moves_little(void **state)
     assert_int_equal(moved, 0);
 }
 
-/* What the previous plan stands in the way of is planned anew. */
+/* A VM moves if a new one fits only in its previous place. */
 static void moves_if_it_must(void **state)
 {
     static const uint8_t first[] = { 1 };
@@ -399,7 +399,7 @@ static void plans_256_cpus(void **state)
     assert_int_equal(plan_once(&input), 0);
 }
 
-/* --- the checker notices ---------------------------------------------------------------------- */
+/* --- the checker detects ---------------------------------------------------------------------- */
 
 static struct planner_slot *some_slot(struct planner_plan *plan, uint64_t *seed)
 {
@@ -449,7 +449,7 @@ static void checker_notices(void **state)
     assert_true(tried > ROUNDS / 4);
 }
 
-/* One broken promise each, with the others kept. */
+/* Breaks one promise at a time, and keeps the others. */
 static void checker_tells_faults(void **state)
 {
     static const uint8_t second[] = { 2 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The channel by which a command in dom0 reaches the person who typed `make run CMD=...`.
+ * The channel by which a command in dom0 reports back to `make run CMD=...`.
  *
  * dom0's console shares the serial line with the hypervisor's messages and the kernel's, so the
  * command's output has its own path: QEMU's isa-debugcon, one write-only port. It needs no driver

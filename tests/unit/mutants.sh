@@ -56,7 +56,7 @@ for test in $tests; do
 done | sort -n >../limits
 [ "$(wc -l <../limits)" = "$(printf '%s\n' $tests | wc -l)" ] || { cat ../test.log; exit 1; }
 
-# compile OBJECT [FLAGS]: mutant.c beside $file, as the build compiles $file
+# compile OBJECT [FLAGS]: compiles mutant.c next to $file, with the build's command for $file
 compile() {
     sed -n -e "s|-c -o $object $file\$|${2:-} -c -o ../$1 ${file%/*}/mutant.c|p" \
         -e "s|^\\(objcopy .*\\) $object\$|\\1 ../$1|p" ../commands >../compile.sh

@@ -3,8 +3,8 @@
  * Simulated CPUs in virtual time for sched.c (include/sched_sim.h; test_sched.c has the tests). The
  * simulation itself takes no time: the clock jumps from one event (a timer, the end of a burst, a
  * sleeper's alarm, an action of the test) to the next. So the simulation accounts for every
- * nanosecond too, and compares. After each event it checks that each running vcpu may run on its
- * CPU, that no CPU idles while a vcpu that may run on it waits, and that states and times are those
+ * nanosecond too, and compares. After each event it checks the invariants: a running vcpu may run
+ * on its CPU, no CPU idles while a vcpu that may run on it waits. States and times must be those
  * observed.
  */
 #include "sched_sim.h"

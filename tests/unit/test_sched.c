@@ -132,7 +132,7 @@ static void test_no_claims_without_end(void **state)
     assert_near(share(b, SEC(10)), SEC(5), SEC(1));
 }
 
-/* A vcpu that was far ahead is not starved after it is unpinned until the others catch up. */
+/* A vcpu that was far ahead and is unpinned does not starve while the others catch up. */
 static void test_unpinned_is_not_starved(void **state)
 {
     struct body *a, *b;
