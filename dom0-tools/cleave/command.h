@@ -42,6 +42,7 @@ enum command_option {
     OPTION_SINCE,
     OPTION_STRICT,
     OPTION_SVG,
+    OPTION_SYNTHETIC,
     OPTION_TIMEOUT,
     OPTION_WAIT,
     OPTION_COUNT

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cleave cpu plan: do the VMs of these files fit, and which table would each CPU get? Needs no
- * machine if its CPUs and their clock are given. Read next: cpuprint.c, ../planner/README.md.
+ * machine if its CPUs and their clock are given. Read next: cpuprint.c, cpusimulate.c,
+ * ../planner/README.md.
  */
 #include "cpu.h"
 
@@ -17,9 +18,8 @@
 
 /* --- the machine ------------------------------------------------------------------------------ */
 
-/* Reads an option's number. Returns 0, or -EINVAL after an error was reported. */
-static int read_number(const struct call *call, enum command_option option, unsigned long least,
-                       unsigned long most, uint32_t *number)
+int cpu_read_number(const struct call *call, enum command_option option, unsigned long least,
+                    unsigned long most, uint32_t *number)
 {
     const char *text = call->options[option];
     unsigned long value;
@@ -60,18 +60,18 @@ static int ask_machine(struct planner_input *input)
     return 0;
 }
 
-static int read_machine(const struct call *call, struct cpu_scene *scene)
+int cpu_read_machine(const struct call *call, struct cpu_scene *scene)
 {
     struct planner_input *input = &scene->input;
     uint32_t dom0 = 0;
-    int rc = read_number(call, OPTION_HOST_CPUS, 1, PLANNER_CPUS_MAX, &input->cpus);
+    int rc = cpu_read_number(call, OPTION_HOST_CPUS, 1, PLANNER_CPUS_MAX, &input->cpus);
 
     if (rc == 0)
-        rc = read_number(call, OPTION_HOST_MHZ, 1, PLANNER_MHZ_MAX, &input->mhz);
+        rc = cpu_read_number(call, OPTION_HOST_MHZ, 1, PLANNER_MHZ_MAX, &input->mhz);
     if (rc == 0)
         rc = ask_machine(input);
     if (rc == 0)
-        rc = read_number(call, OPTION_DOM0_CPUS, 0, input->cpus - 1, &dom0);
+        rc = cpu_read_number(call, OPTION_DOM0_CPUS, 0, input->cpus - 1, &dom0);
     for (uint32_t cpu = input->cpus - dom0; rc == 0 && cpu < input->cpus; cpu++)
         scene->dom0[cpu / 8] |= 1u << cpu % 8;
     input->dom0_cpus = scene->dom0;
@@ -223,7 +223,7 @@ static int plan_copies(struct call *call, const struct cpu_scene *scene)
     const struct planner_vm *last = &scene->vms[scene->count - 1];
     uint32_t limit = 0;
     json_t *fits = NULL;
-    int rc = read_number(call, OPTION_COPIES, 1, PLANNER_VCPUS_MAX / last->vcpus, &limit);
+    int rc = cpu_read_number(call, OPTION_COPIES, 1, PLANNER_VCPUS_MAX / last->vcpus, &limit);
 
     if (rc == 0 && call->json)
         fits = output_object(call->json, "count");
@@ -242,20 +242,30 @@ static int plan_copies(struct call *call, const struct cpu_scene *scene)
     return rc;
 }
 
-int cpu_run(struct call *call)
+static int run_plan(struct call *call)
 {
     struct cpu_scene scene = { .count = 0 };
-    int rc;
+    int rc = read_files(&scene, call->arguments + 1, call->count - 1);
 
-    if (strcmp(call->arguments[0], "plan") != 0) {
-        report_error(REPORT_USAGE, "cpu %s: must be `cleave cpu plan FILE...`", call->arguments[0]);
-        return -EINVAL;
-    }
-    rc = read_files(&scene, call->arguments + 1, call->count - 1);
     if (rc == 0)
-        rc = read_machine(call, &scene);
+        rc = cpu_read_machine(call, &scene);
     if (rc == 0)
         rc = call->options[OPTION_COPIES] ? plan_copies(call, &scene) : plan_once(call, &scene);
     scene_free(&scene);
     return rc;
+}
+
+int cpu_run(struct call *call)
+{
+    const char *what = call->arguments[0];
+
+    if (strcmp(what, "plan") == 0 && call->count > 1)
+        return run_plan(call);
+    if (strcmp(what, "simulate") == 0 && call->count <= 2)
+        return cpusimulate_run(call);
+    report_error(REPORT_USAGE,
+                 "cpu %s: must be `cleave cpu plan FILE...`, `cleave cpu simulate TRACE` or "
+                 "`cleave cpu simulate --synthetic SEED`",
+                 what);
+    return -EINVAL;
 }

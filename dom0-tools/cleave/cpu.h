@@ -15,6 +15,22 @@ struct cpu_scene {
     uint8_t dom0[PLANNER_CPUS_MAX / 8];
 };
 
+/* --- cpu.c ------------------------------------------------------------------------------------ */
+
+/*
+ * Reads an option's number, or leaves it alone if the option is not given. Returns 0, or -EINVAL
+ * after an error was reported.
+ */
+int cpu_read_number(const struct call *call, enum command_option option, unsigned long least,
+                    unsigned long most, uint32_t *number);
+
+/* Fills in the scene's CPUs from the options and this machine. Returns 0 or a negative errno. */
+int cpu_read_machine(const struct call *call, struct cpu_scene *scene);
+
+/* --- cpusimulate.c ---------------------------------------------------------------------------- */
+
+int cpusimulate_run(struct call *call);
+
 /* --- cpuprint.c ------------------------------------------------------------------------------- */
 
 extern const char *const cpuprint_classes[]; /* by enum planner_class */

@@ -3,7 +3,7 @@
 # Host tests of the planner: random plans against its checker, with the sanitizers; and the cost of a plan.
 
 PLANNER_TESTED := $(wildcard dom0-tools/planner/*.c)
-PLANNER_TESTS := $(addprefix build/tests/planner/,planner_test)
+PLANNER_TESTS := $(addprefix build/tests/planner/,planner_test demand_test)
 PLANNER_COST := build/tests/planner/cost
 
 CHECK_UNIT += $(PLANNER_TESTS)

@@ -16,6 +16,7 @@
 
 #include "../tools/schema.h"
 
+#define CPU CLEAVE " cpu "
 #define DIR "build/tests/planner/"
 #define SERVER DIR "a.cfg " DIR "b.cfg " DIR "c.cfg " DIR "d.cfg --host-cpus 16 --host-mhz 2000 "
 
@@ -50,15 +51,15 @@ static int write_server(void **state)
     return 0;
 }
 
-/* Runs cleave cpu plan with these arguments; `output` has its output, including errors. */
-static int run(const char *words)
+/* Runs cleave cpu with these arguments; `output` has its output, including errors. */
+static int run_cpu(const char *what, const char *words)
 {
     char command[1024];
     size_t length;
     FILE *pipe;
     int status;
 
-    snprintf(command, sizeof(command), CLEAVE " cpu plan %s 2>&1", words);
+    snprintf(command, sizeof(command), CPU "%s %s 2>&1", what, words);
     pipe = popen(command, "r");
     assert_non_null(pipe);
     length = fread(output, 1, sizeof(output) - 1, pipe);
@@ -68,19 +69,21 @@ static int run(const char *words)
     return WEXITSTATUS(status);
 }
 
+static int run(const char *words) { return run_cpu("plan", words); }
+
 static void assert_said(const char *words)
 {
     if (!strstr(output, words))
         fail_msg("no \"%s\": %s", words, output);
 }
 
-static json_t *run_json(const char *words)
+static json_t *run_json(const char *what, const char *words)
 {
     char problem[256];
     json_error_t error;
     json_t *json;
 
-    assert_int_equal(run(words), 0);
+    assert_int_equal(run_cpu(what, words), 0);
     json = json_loads(output, 0, &error);
     assert_non_null(json);
     if (!schema_check("dom0-tools/schema", "cpu", json, problem))
@@ -127,7 +130,7 @@ static void wrong_words_are_named(void **state)
 
 static void dom0_keeps_its_cpus(void **state)
 {
-    json_t *json = run_json(DIR "c.cfg --host-cpus 4 --host-mhz 2000 --dom0-cpus 1 --json");
+    json_t *json = run_json("plan", DIR "c.cfg --host-cpus 4 --host-mhz 2000 --dom0-cpus 1 --json");
     json_t *plan = json_object_get(json, "plan"), *tables = json_object_get(plan, "tables");
 
     (void)state;
@@ -140,8 +143,8 @@ static void dom0_keeps_its_cpus(void **state)
 
 static void copies_are_counted(void **state)
 {
-    json_t *json = run_json(DIR "a.cfg " DIR "small.cfg --host-cpus 16 --host-mhz 2000 "
-                                "--count 40 --json");
+    json_t *json = run_json("plan", DIR "a.cfg " DIR "small.cfg --host-cpus 16 --host-mhz 2000 "
+                                        "--count 40 --json");
     json_t *count = json_object_get(json, "count");
 
     (void)state;
@@ -149,6 +152,55 @@ static void copies_are_counted(void **state)
     assert_int_equal(json_integer_value(json_object_get(count, "relaxed")), 16);
     assert_int_equal(json_integer_value(json_object_get(count, "spare")), 40);
     json_decref(json);
+}
+
+static json_int_t of_policy(const json_t *json, int index, const char *member)
+{
+    json_t *policies = json_object_get(json_object_get(json, "simulation"), "policies");
+
+    return json_integer_value(json_object_get(json_array_get(policies, index), member));
+}
+
+static void write_trace(const char *last)
+{
+    FILE *file = fopen(DIR "trace", "w");
+
+    assert_non_null(file);
+    fputs("# name, vCPUs, MHz, SLO, MHz wanted in each second\n", file);
+    for (int vm = 0; vm < 4; vm++) {
+        fprintf(file, "vm%d 2 1000 50", vm);
+        for (int second = 0; second < 400; second++)
+            fprintf(file, " %d", second % 4 == vm ? 2000 : 0);
+        fputc('\n', file);
+    }
+    fputs(last, file);
+    fclose(file);
+}
+
+/*
+ * Four VMs that take turns. The oracle needs one machine. The prediction takes the VMs to be
+ * independent: two would exceed it in 6.25 % of the seconds, three in 15.6 %, which is more than
+ * half of the 25 % in which each VM wants time.
+ */
+static void a_trace_is_replayed(void **state)
+{
+    json_t *json;
+
+    (void)state;
+    write_trace("");
+    json = run_json("simulate", DIR "trace --host-cpus 2 --host-mhz 1000 --json");
+    assert_int_equal(of_policy(json, 0, "machines"), 4);
+    assert_int_equal(of_policy(json, 1, "machines"), 2);
+    assert_int_equal(of_policy(json, 2, "machines"), 1);
+    assert_int_equal(of_policy(json, 1, "wanted_s"), 200);
+    assert_int_equal(of_policy(json, 1, "violated_s"), 0);
+    json_decref(json);
+    write_trace("vm4 1 1000 95 1 2 x\n");
+    assert_int_equal(run_cpu("simulate", DIR "trace --host-cpus 2 --host-mhz 1000"), 2);
+    assert_said("trace:6: must be NAME VCPUS MHZ SLO");
+    assert_int_equal(run_cpu("simulate", "--host-cpus 2 --host-mhz 1000"), 2);
+    assert_int_equal(run_cpu("simulate", "/nowhere --host-cpus 2 --host-mhz 1000"), 3);
+    assert_int_equal(run_cpu("divine", ""), 2);
 }
 
 /* Each slot is a rectangle with a title. */
@@ -175,7 +227,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_server_fits),       cmocka_unit_test(one_more_is_refused),
         cmocka_unit_test(wrong_words_are_named), cmocka_unit_test(dom0_keeps_its_cpus),
-        cmocka_unit_test(copies_are_counted),    cmocka_unit_test(the_timeline_is_drawn),
+        cmocka_unit_test(a_trace_is_replayed),   cmocka_unit_test(copies_are_counted),
+        cmocka_unit_test(the_timeline_is_drawn),
     };
 
     return cmocka_run_group_tests_name("cleave cpu plan", tests, write_server, NULL);
