@@ -23,7 +23,7 @@
  * The policy is fair: each vcpu has a virtual time that advances by real time divided by weight,
  * and the vcpu that is least advanced runs. The arithmetic is integer, exact to the nanosecond at
  * weight 256, in 128 bits: 64 bits would overflow after two years at weight 1. A vcpu that slept is
- * credited at most one slice, so it gets a CPU at once if it runs little. One that was runnable
+ * credited at most FAIR_CREDIT, so it gets a CPU at once if it runs little. One that was runnable
  * keeps its credit, up to FAIR_LAG. So a vcpu whose weight entitles it to more than one CPU does
  * not accumulate unlimited credit.
  *
@@ -39,8 +39,9 @@
 #include "percpu.h"
 #include "spinlock.h"
 
-#define FAIR_SLICE MSEC(10)      /* run time while others wait */
-#define FAIR_GRANULARITY MSEC(1) /* virtual lead that a waking vcpu needs to preempt */
+#define FAIR_LATENCY MSEC(10)    /* divided among the vcpus that compete: their slices */
+#define FAIR_GRANULARITY MSEC(1) /* least slice; virtual lead that a waking vcpu needs */
+#define FAIR_CREDIT MSEC(10)     /* maximum lag of a vcpu that slept */
 #define FAIR_LAG MSEC(100)       /* maximum lag in virtual time: bounds a burst */
 #define CAP_PERIOD MSEC(10)
 #define CAP_PERIODS_MAX 1000000 /* maximum refill: clears any debt, without overflow */
@@ -57,7 +58,8 @@ struct sched_cpu {
 
 static struct spinlock sched_lock = SPINLOCK(LOCK_SCHED);
 static struct list queue = LIST_INIT(queue);
-static uint64_t idle_cpus; /* bit mask */
+static uint32_t queue_length, queue_weight; /* vcpus in the queue, and the sum of their weights */
+static uint64_t idle_cpus;                  /* bit mask */
 static struct sched_cpu sched_cpus[MAX_CPUS];
 
 /* Iterates over the online CPUs in the mask. */
@@ -110,7 +112,7 @@ static void set_runstate(struct sched_unit *u, int state, nsec_t now)
 
 /*
  * Charges the vcpu running on s up to now. A vcpu alone may run for long: the CPU's clock advances
- * as if slices had ended.
+ * as if it were chosen again and again.
  */
 static void charge_running(struct sched_cpu *s, nsec_t now)
 {
@@ -122,9 +124,9 @@ static void charge_running(struct sched_cpu *s, nsec_t now)
     u->started = now;
     u->vtime += fair_cost(ran, u->weight);
     s->running->d->cap_budget -= ran;
-    vtime_t slice = fair_cost(FAIR_SLICE, u->weight);
-    if (u->vtime > s->vtime + slice)
-        s->vtime = u->vtime - slice;
+    vtime_t credit = fair_cost(FAIR_CREDIT, u->weight);
+    if (u->vtime > s->vtime + credit)
+        s->vtime = u->vtime - credit;
 }
 
 /* Returns the latest virtual clock of these CPUs. */
@@ -183,6 +185,24 @@ static vtime_t vtime_at(const struct list *l)
 }
 
 /*
+ * The run time of u while others wait: those in the queue and `prev`, which leaves this CPU (NULL:
+ * none). Each of n competitors waits for n - 1 slices, so slices are shorter the more vcpus there
+ * are for each CPU. A vcpu of little weight pays for one slice with the whole round of the others,
+ * so its slice is shorter, too.
+ */
+static nsec_t slice_of(const struct sched_unit *u, const struct sched_unit *prev)
+{
+    bool prev_waits = prev && prev != u;
+    uint32_t waiting = queue_length + prev_waits;
+    uint64_t weights = queue_weight + (prev_waits ? prev->weight : 0);
+    nsec_t slice = FAIR_LATENCY * nr_cpus / (nr_cpus + waiting);
+
+    if ((uint64_t)u->weight * waiting < weights)
+        slice = slice * u->weight * waiting / (nsec_t)weights;
+    return MAX(slice, FAIR_GRANULARITY);
+}
+
+/*
  * Queues u by virtual time. False: it waits for a later period of its cap. A waking vcpu belongs
  * near the front, one whose slice ended near the end. So both ends are searched in parallel, which
  * finds the place quickly in a long queue.
@@ -202,7 +222,18 @@ static bool enqueue_unit(struct sched_unit *u, nsec_t now)
     }
     bool at_front = front != &queue && vtime_at(front) > u->vtime;
     list_add_before(&u->link, at_front ? front : at);
+    queue_length++;
+    queue_weight += u->weight;
     return true;
+}
+
+static void dequeue_unit(struct sched_unit *u)
+{
+    if (!is_queued(u))
+        return;
+    list_del(&u->link);
+    queue_length--;
+    queue_weight -= u->weight;
 }
 
 void sched_add_vcpu(struct vcpu *v)
@@ -222,7 +253,7 @@ void sched_remove_vcpu(struct vcpu *v)
     timer_finish(&v->sched.cap_timer);
     spin_lock_scope(&sched_lock);
     ASSERT(!v->sched.running);
-    list_del(&v->sched.link);
+    dequeue_unit(&v->sched);
 }
 
 static int idle_state(const struct vcpu *v)
@@ -291,7 +322,7 @@ static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
             chosen = c;
         }
         if (s->slice_end == TIME_NEVER) {
-            s->slice_end = now + FAIR_SLICE;
+            s->slice_end = now + slice_of(r, NULL);
             set_alarm(s, now);
         }
     }
@@ -305,13 +336,13 @@ static void requeue_vcpu(struct vcpu *v, nsec_t now, nsec_t lead)
     struct sched_unit *u = &v->sched;
 
     if (!vcpu_runnable(v)) {
-        list_del(&u->link);
+        dequeue_unit(u);
         if (u->runstate.state != idle_state(v))
             set_runstate(u, idle_state(v), now);
         return;
     }
     if (u->runstate.state != RUNSTATE_runnable) {
-        u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_SLICE);
+        u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_CREDIT);
         set_runstate(u, RUNSTATE_runnable, now);
     }
     if (!is_queued(u) && enqueue_unit(u, now))
@@ -383,7 +414,7 @@ static struct vcpu *choose_next(struct sched_cpu *s, unsigned int cpu, struct sc
         u = prev;
     s->slice_end = TIME_NEVER;
     if (u) {
-        list_del(&u->link);
+        dequeue_unit(u);
         u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_LAG);
         s->vtime = MAX(s->vtime, u->vtime);
         set_runstate(u, RUNSTATE_running, now);
@@ -393,7 +424,7 @@ static struct vcpu *choose_next(struct sched_cpu *s, unsigned int cpu, struct sc
     }
     set_running(s, cpu, u ? vcpu_of(u) : NULL, now);
     if (u && first_for(cpu))
-        s->slice_end = now + FAIR_SLICE;
+        s->slice_end = now + slice_of(u, prev);
     if (u && s->running->d->cap) {
         nsec_t share = s->running->d->cap_budget / charge_domain(s->running->d, now);
 
@@ -431,7 +462,7 @@ void sched_leave(struct vcpu *prev)
     nsec_t descheduled = (nsec_t)prev->sched.runstate.state_entry_time;
     bool waits = prev->sched.runstate.state == RUNSTATE_runnable; /* or it has just woken */
     prev->sched.running = false;
-    requeue_vcpu(prev, descheduled, waits ? FAIR_SLICE : FAIR_GRANULARITY);
+    requeue_vcpu(prev, descheduled, waits ? FAIR_CREDIT : FAIR_GRANULARITY);
 }
 
 bool sched_on_cpu(const struct vcpu *v)
@@ -457,7 +488,7 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
     if (has_cpu(u)) {
         preempt_cpu(u->cpu);
     } else if (is_queued(u)) {
-        list_del(&u->link);
+        dequeue_unit(u);
         if (enqueue_unit(u, now))
             find_cpu(u, now, FAIR_GRANULARITY);
     }
@@ -476,6 +507,8 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
     d->cap_budget = cap_of(d);
     d->cap_period_end = now + CAP_PERIOD;
     for_each_vcpu(d, v) {
+        if (is_queued(&v->sched))
+            queue_weight += weight - v->sched.weight;
         v->sched.weight = weight;
         if (has_cpu(&v->sched))
             preempt_cpu(v->sched.cpu);

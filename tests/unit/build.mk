@@ -120,7 +120,7 @@ $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) cor
 $(eval $(call unit-test,domain_registry,core/domain_registry.c lib/spinlock.c))
 $(eval $(call unit-test,vcpu,core/vcpu.c core/domain_shutdown.c lib/spinlock.c))
 unit_sched := $(addprefix core/,domain_registry.c sched.c vcpu.c domain_shutdown.c)
-unit_sched_tests := sched caps wake
+unit_sched_tests := sched caps wake shares
 $(addprefix $(UNIT_OUT)/,$(unit_sched:%.c=core/%.o) $(unit_sched_tests:%=test_%.o) sched_sim.o): \
     UNIT_CFLAGS += -Dsched_yield=core_sched_yield
 $(foreach test,$(unit_sched_tests),$(eval $(call unit-test,$(test),$(unit_sched) lib/spinlock.c,sched_sim.o)))

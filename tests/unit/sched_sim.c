@@ -188,6 +188,7 @@ void look(unsigned int cpu)
     if (on_cpu[cpu] && ++looks % 50 == 0) {
         on_cpu[cpu]->v.sched.started += USEC(1);
         on_cpu[cpu]->v.sched.vtime += USEC(1);
+        on_cpu[cpu]->v.d->cap_budget -= USEC(1);
     }
     picking[cpu] = true;
     v = sched_pick();
@@ -283,8 +284,22 @@ nsec_t next_event(void)
     return MAX(t, now);
 }
 
+static void note_waits(nsec_t time)
+{
+    for (unsigned int i = 0; i < body_count; i++) {
+        struct body *b = bodies[i];
+
+        if (cpu_of(b) == CPUS && vcpu_runnable(&b->v))
+            b->waited += time;
+        else if (time)
+            b->waited = 0;
+        b->gap = MAX(b->gap, b->waited);
+    }
+}
+
 void pass(nsec_t time)
 {
+    note_waits(time);
     for (unsigned int i = 0; i < nr_cpus; i++) {
         if (on_cpu[i]) {
             on_cpu[i]->ran += time;
@@ -343,4 +358,60 @@ nsec_t share(const struct body *b, nsec_t time)
 
     run(time);
     return b->ran - before;
+}
+
+static unsigned int watched; /* ms */
+
+void watch(unsigned int ms)
+{
+    assert_in_range(ms, 1, WATCH_MAX);
+    watched = ms;
+    for (unsigned int i = 0; i < body_count; i++)
+        bodies[i]->gap = bodies[i]->waited = 0;
+    for (unsigned int t = 0; t <= ms; t++) {
+        for (unsigned int i = 0; i < body_count; i++)
+            bodies[i]->ran_at[t] = bodies[i]->ran;
+        run(t < ms ? MSEC(1) : 0);
+    }
+}
+
+nsec_t worst_error(const struct body *b, unsigned int window, nsec_t wanted)
+{
+    nsec_t worst = 0;
+
+    for (unsigned int t = window; t <= watched; t++) {
+        nsec_t error = b->ran_at[t] - b->ran_at[t - window] - wanted;
+
+        worst = MAX(worst, error < 0 ? -error : error);
+    }
+    return worst;
+}
+
+/* (sum of x)^2 / (n * sum of x^2), where x is time divided by weight. */
+double worst_jain(unsigned int window)
+{
+    double worst = 1;
+
+    for (unsigned int t = window; t <= watched; t++) {
+        double sum = 0, squares = 0;
+
+        for (unsigned int i = 0; i < body_count; i++) {
+            double x = (double)(bodies[i]->ran_at[t] - bodies[i]->ran_at[t - window]) /
+                       bodies[i]->v.sched.weight;
+
+            sum += x;
+            squares += x * x;
+        }
+        worst = MIN(worst, sum * sum / (body_count * squares));
+    }
+    return worst;
+}
+
+nsec_t worst_gap(void)
+{
+    nsec_t worst = 0;
+
+    for (unsigned int i = 0; i < body_count; i++)
+        worst = MAX(worst, bodies[i]->gap);
+    return worst;
 }

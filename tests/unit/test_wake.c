@@ -88,16 +88,16 @@ static void test_a_small_lead_waits_for_a_slice(void **state)
         a = hog(256, 0);
         b = hog(256, 0);
         run(SEC(1));
-        if (on_cpu[0] == a)
-            run(SLICE);
+        while (on_cpu[0] == a)
+            run(MSEC(1));
         assert_ptr_equal(on_cpu[0], b);
         block(b);
         run(MSEC(5));
         b->v.sched.vtime = a->v.sched.vtime + (vtime_t)(now - a->v.sched.started) -
                            USEC(lead ? 1100 : 900);
         wake(b);
-        assert_int_equal(share(b, MSEC(9)), lead ? MSEC(9) : 0);
-        assert_near(share(b, MSEC(10)), lead ? MSEC(1) : MSEC(9), USEC(10));
+        assert_int_equal(share(b, MSEC(4)), lead ? MSEC(4) : 0);
+        assert_near(share(b, MSEC(5)), lead ? MSEC(1) : MSEC(4), USEC(10));
     }
 }
 

@@ -12,6 +12,7 @@
 #define CPUS 16
 #define BODIES 40
 #define SLICE MSEC(10)
+#define WATCH_MAX 5000
 
 /* A vcpu and its load: runs for `work` ns, then blocks for `sleep` ns; sleep 0: never blocks. */
 struct body {
@@ -20,6 +21,8 @@ struct body {
     nsec_t left;                         /* left of this burst */
     nsec_t wakes;                        /* TIME_NEVER: no alarm set */
     nsec_t created, ran, woken, latency; /* woken: 0 once it has run since; latency: the longest */
+    nsec_t waited, gap;                  /* for a CPU, until now; the longest that it waited */
+    nsec_t ran_at[WATCH_MAX + 1];        /* what it had run at each millisecond of watch() */
 };
 
 extern nsec_t now, started;
@@ -52,6 +55,14 @@ void pass(nsec_t time);                          /* only advances the clock */
 void fire(void);                                 /* runs all events that are due */
 void run(nsec_t time);                           /* advances time with all events and checks */
 nsec_t share(const struct body *b, nsec_t time); /* CPU time that b gets in `time` */
+
+/* Lets time pass and records what each vcpu gets, for the functions below. */
+void watch(unsigned int ms);
+/* What b got in any `window` ms of that: the largest difference to what was wanted. */
+nsec_t worst_error(const struct body *b, unsigned int window, nsec_t wanted);
+/* The worst Jain's index of all vcpus' times by weight, over windows of that many ms. */
+double worst_jain(unsigned int window);
+nsec_t worst_gap(void); /* of all vcpus */
 
 #define assert_near(value, wanted, off) \
     assert_in_range((value) + SEC(1000), (wanted) + SEC(1000) - (off), (wanted) + SEC(1000) + (off))
