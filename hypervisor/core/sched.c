@@ -298,15 +298,25 @@ static bool find_idle_cpu(const struct sched_unit *u)
     return true;
 }
 
+/* The run time after which r, now at `vtime`, is ahead of `goal`. */
+static nsec_t time_to_pass(const struct sched_unit *r, vtime_t vtime, vtime_t goal)
+{
+    if (vtime > goal)
+        return 0;
+    return (nsec_t)MIN(goal - vtime, (vtime_t)SEC(1)) * r->weight / SCHED_WEIGHT_DEFAULT + 1;
+}
+
 /*
  * Finds a CPU for the queued u: an idle one, or the one whose vcpu is furthest ahead of u, by more
- * than `lead` (which is smaller for a waking vcpu than after a slice). Else u waits for the end of
- * a slice; where there was no competitor, that slice begins now.
+ * than `lead` (which is smaller for a waking vcpu than after a slice). Else the CPU where u has
+ * this lead first ends its slice then. Where there was no competitor, a slice begins now.
  */
 static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
 {
     unsigned int chosen = MAX_CPUS;
-    vtime_t worst = u->vtime + (vtime_t)lead;
+    vtime_t goal = u->vtime + (vtime_t)lead, worst = goal;
+    struct sched_cpu *next = NULL;
+    nsec_t soonest = TIME_NEVER;
 
     if (find_idle_cpu(u))
         return;
@@ -317,17 +327,26 @@ static void find_cpu(const struct sched_unit *u, nsec_t now, nsec_t lead)
             continue;
         const struct sched_unit *r = &s->running->sched;
         vtime_t vtime = r->vtime + fair_cost(now - r->started, r->weight);
+        nsec_t wait = time_to_pass(r, vtime, goal);
         if (vtime > worst) {
             worst = vtime;
             chosen = c;
         }
+        if (wait < soonest) {
+            soonest = wait;
+            next = s;
+        }
         if (s->slice_end == TIME_NEVER) {
-            s->slice_end = now + slice_of(r, NULL);
+            s->slice_end = now + (wait ? MIN(wait, slice_of(r, NULL)) : slice_of(r, NULL));
             set_alarm(s, now);
         }
     }
-    if (chosen < MAX_CPUS)
+    if (chosen < MAX_CPUS) {
         preempt_cpu(chosen);
+    } else if (next && now + soonest < next->slice_end) {
+        next->slice_end = now + soonest;
+        set_alarm(next, now);
+    }
 }
 
 /* Queues or dequeues v, by whether it can run. v is on no CPU. */
@@ -344,6 +363,7 @@ static void requeue_vcpu(struct vcpu *v, nsec_t now, nsec_t lead)
     if (u->runstate.state != RUNSTATE_runnable) {
         u->vtime = fair_place(u->vtime, virtual_now(u->affinity, now), FAIR_CREDIT);
         set_runstate(u, RUNSTATE_runnable, now);
+        u->woke = true;
     }
     if (!is_queued(u) && enqueue_unit(u, now))
         find_cpu(u, now, lead);
@@ -421,10 +441,17 @@ static struct vcpu *choose_next(struct sched_cpu *s, unsigned int cpu, struct sc
         u->started = now;
         u->cpu = cpu;
         u->running = true;
+        u->woke = false;
     }
     set_running(s, cpu, u ? vcpu_of(u) : NULL, now);
-    if (u && first_for(cpu))
+    const struct sched_unit *first = u ? first_for(cpu) : NULL;
+    if (first)
         s->slice_end = now + slice_of(u, prev);
+    if (first && first->woke) {
+        nsec_t lead = time_to_pass(u, u->vtime, first->vtime + FAIR_GRANULARITY);
+
+        s->slice_end = MIN(s->slice_end, now + lead);
+    }
     if (u && s->running->d->cap) {
         nsec_t share = s->running->d->cap_budget / charge_domain(s->running->d, now);
 

@@ -22,6 +22,7 @@ struct sched_unit {
     unsigned int cpu; /* current or last CPU */
     /* runs on `cpu`, or its state is being saved there; not queued meanwhile */
     bool running;
+    bool woke;         /* it has not run since it woke */
     uint64_t affinity; /* hard affinity, a bit mask of CPUs */
     uint64_t soft_affinity;
     vtime_t vtime; /* virtual time */

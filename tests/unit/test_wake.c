@@ -74,11 +74,8 @@ static void test_an_idle_cpu_disturbs_nobody(void **state)
     }
 }
 
-/*
- * A lead of less than a millisecond does not justify a switch: it waits until the slice that begins
- * now ends.
- */
-static void test_a_small_lead_waits_for_a_slice(void **state)
+/* A lead of less than a millisecond does not justify a switch: it waits until it is more. */
+static void test_a_small_lead_grows(void **state)
 {
     for (unsigned int lead = 0; lead < 2; lead++) {
         struct body *a, *b;
@@ -94,10 +91,81 @@ static void test_a_small_lead_waits_for_a_slice(void **state)
         block(b);
         run(MSEC(5));
         b->v.sched.vtime = a->v.sched.vtime + (vtime_t)(now - a->v.sched.started) -
-                           USEC(lead ? 1100 : 900);
+                           USEC(lead ? 1100 : 300);
         wake(b);
-        assert_int_equal(share(b, MSEC(4)), lead ? MSEC(4) : 0);
-        assert_near(share(b, MSEC(5)), lead ? MSEC(1) : MSEC(4), USEC(10));
+        assert_near(share(b, MSEC(1)), lead ? MSEC(1) : USEC(300), USEC(10));
+    }
+}
+
+/* Of two CPUs, the slice ends on the one where the lead is there first: by vtime and weight. */
+static void test_the_lead_that_comes_first(void **state)
+{
+    static const uint32_t weights[2][2] = { { 256, 512 }, { 512, 256 } };
+
+    (void)state;
+    for (unsigned int i = 0; i < 2; i++) {
+        struct body *b[2], *s;
+
+        machine(2);
+        for (unsigned int cpu = 0; cpu < 2; cpu++) {
+            b[cpu] = hog(weights[i][cpu], 0);
+            pin(b[cpu], 1u << cpu);
+        }
+        s = sleeper(MSEC(5), SEC(100));
+        run(SEC(1));
+        assert_int_equal(cpu_of(s), CPUS);
+        s->v.sched.vtime = SEC(100);
+        for (unsigned int cpu = 0; cpu < 2; cpu++) {
+            b[cpu]->v.sched.started = now;
+            b[cpu]->v.sched.vtime = SEC(100);
+        }
+        wake(s);
+        run(USEC(1010));
+        assert_int_equal(cpu_of(s), i);
+        assert_near(s->latency, MSEC(1), USEC(10));
+    }
+}
+
+/* Who ran last when it woke is not who runs when it is its turn: it looks at that one, too. */
+static void test_the_next_slice_ends_for_it_too(void **state)
+{
+    struct body *a, *b, *s;
+    vtime_t vtime;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 0);
+    b = hog(256, 0);
+    s = sleeper(USEC(10), SEC(100));
+    run(SEC(1) + MSEC(1));
+    if (on_cpu[0] != a)
+        run(MSEC(5));
+    assert_ptr_equal(on_cpu[0], a);
+    vtime = a->v.sched.vtime + (vtime_t)(now - a->v.sched.started);
+    b->v.sched.vtime = vtime - USEC(300);
+    s->v.sched.vtime = vtime - USEC(200);
+    wake(s);
+    run(MSEC(10));
+    assert_near(s->latency, USEC(800) + USEC(1100), USEC(10));
+}
+
+/* A timer beside who always works and who works much: it waits for a millisecond at most. */
+static void test_timers_beside_workers(void **state)
+{
+    (void)state;
+    for (unsigned int n = 1; n <= CPUS; n *= 2) {
+        struct body *s;
+
+        machine(n);
+        s = sleeper(USEC(20), USEC(1310));
+        for (unsigned int i = 0; i < n; i++) {
+            hog(256, 0);
+            sleeper(MSEC(8), MSEC(20));
+        }
+        run(SEC(1));
+        s->latency = 0;
+        run(SEC(2));
+        assert_in_range(s->latency, 0, MSEC(1));
     }
 }
 
@@ -107,7 +175,10 @@ int main(void)
         cmocka_unit_test(test_preempts_who_is_furthest_ahead),
         cmocka_unit_test(test_goes_where_somebody_is_far_ahead),
         cmocka_unit_test(test_an_idle_cpu_disturbs_nobody),
-        cmocka_unit_test(test_a_small_lead_waits_for_a_slice),
+        cmocka_unit_test(test_a_small_lead_grows),
+        cmocka_unit_test(test_the_lead_that_comes_first),
+        cmocka_unit_test(test_the_next_slice_ends_for_it_too),
+        cmocka_unit_test(test_timers_beside_workers),
     };
 
     return cmocka_run_group_tests_name("wake", tests, NULL, NULL);
