@@ -43,6 +43,7 @@
 #define FAIR_GRANULARITY MSEC(1) /* least slice; virtual lead that a waking vcpu needs */
 #define FAIR_CREDIT MSEC(10)     /* maximum lag of a vcpu that slept */
 #define FAIR_LAG MSEC(100)       /* maximum lag in virtual time: bounds a burst */
+#define YIELD_TURN USEC(200)     /* a vcpu that yields after less has nothing to do */
 #define CAP_PERIOD MSEC(10)
 #define CAP_PERIODS_MAX 1000000 /* maximum refill: clears any debt, without overflow */
 #define LEAST_SLICE USEC(100)   /* minimum slice of a capped domain: may create debt */
@@ -52,6 +53,7 @@ struct sched_cpu {
     vtime_t vtime;        /* the virtual clock */
     struct timer slice;
     nsec_t slice_end; /* TIME_NEVER: no competitor; 0: preempt now */
+    nsec_t yielded;   /* virtual lead that the running vcpu concedes to the next one; 0: none */
     nsec_t alarm;     /* expiry of the slice timer, past or future; TIME_NEVER: not armed */
     nsec_t idle_since, idle_time;
 };
@@ -386,14 +388,24 @@ static struct sched_unit *first_for(unsigned int cpu)
     return NULL;
 }
 
+/*
+ * The first in the queue runs now, until it is ahead of v by a part of v's turn: so a vcpu that
+ * yields often gets its share all the same. One that yields at once concedes a full lead, else the
+ * others would pay for its switches. v gives up only what it is behind the first.
+ */
 void sched_yield(struct vcpu *v)
 {
+    struct sched_cpu *s = &sched_cpus[this_cpu()->id];
+
     spin_lock_scope(&sched_lock);
     const struct sched_unit *first = first_for(this_cpu()->id);
-    if (first) {
-        v->sched.vtime = MAX(v->sched.vtime, first->vtime + 1);
-        preempt_cpu(this_cpu()->id);
-    }
+    if (!first)
+        return;
+    nsec_t now = clock_now(), turn = now - (nsec_t)v->sched.runstate.state_entry_time;
+    charge_running(s, now);
+    v->sched.vtime = MAX(v->sched.vtime, first->vtime);
+    s->yielded = turn < YIELD_TURN ? FAIR_GRANULARITY : turn / 4;
+    preempt_cpu(this_cpu()->id);
 }
 
 /* Updates the CPU's running vcpu, its idle time and its bit in the idle mask. */
@@ -422,6 +434,25 @@ static bool deschedule_vcpu(struct vcpu *prev, unsigned int cpu, nsec_t now)
 }
 
 /*
+ * The end of the slice of u, which begins on this CPU. It is earlier for a vcpu that has just woken
+ * and is next, and for prev if that has yielded.
+ */
+static nsec_t end_of_fair_slice(unsigned int cpu, const struct sched_unit *u,
+                                const struct sched_unit *prev, nsec_t now)
+{
+    const struct sched_unit *first = first_for(cpu);
+    nsec_t yielded = sched_cpus[cpu].yielded, end = TIME_NEVER;
+
+    if (first)
+        end = now + slice_of(u, prev);
+    if (first && first->woke)
+        end = MIN(end, now + time_to_pass(u, u->vtime, first->vtime + FAIR_GRANULARITY));
+    if (prev && prev != u && yielded)
+        end = MIN(end, now + time_to_pass(u, u->vtime, prev->vtime + (vtime_t)yielded));
+    return end;
+}
+
+/*
  * Gives this CPU for a slice to the first eligible vcpu of the queue, or to prev if it is less
  * advanced.
  */
@@ -430,7 +461,7 @@ static struct vcpu *choose_next(struct sched_cpu *s, unsigned int cpu, struct sc
 {
     struct sched_unit *u = first_for(cpu);
 
-    if (prev && (!u || prev->vtime < u->vtime))
+    if (prev && (!u || (prev->vtime < u->vtime && !s->yielded)))
         u = prev;
     s->slice_end = TIME_NEVER;
     if (u) {
@@ -444,14 +475,9 @@ static struct vcpu *choose_next(struct sched_cpu *s, unsigned int cpu, struct sc
         u->woke = false;
     }
     set_running(s, cpu, u ? vcpu_of(u) : NULL, now);
-    const struct sched_unit *first = u ? first_for(cpu) : NULL;
-    if (first)
-        s->slice_end = now + slice_of(u, prev);
-    if (first && first->woke) {
-        nsec_t lead = time_to_pass(u, u->vtime, first->vtime + FAIR_GRANULARITY);
-
-        s->slice_end = MIN(s->slice_end, now + lead);
-    }
+    if (u)
+        s->slice_end = end_of_fair_slice(cpu, u, prev, now);
+    s->yielded = 0;
     if (u && s->running->d->cap) {
         nsec_t share = s->running->d->cap_budget / charge_domain(s->running->d, now);
 

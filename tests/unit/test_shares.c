@@ -78,12 +78,66 @@ static void test_slices_follow_the_queue(void **state)
     assert_near(switches, 400, 3);
 }
 
+/* b yields each time that it has run for `turn`. */
+static void run_with_yields(struct body *b, nsec_t turn, nsec_t time)
+{
+    nsec_t end = now + time, yielded = b->ran;
+
+    while (now < end) {
+        run(turn / 5);
+        if (cpu_of(b) == CPUS || b->ran - yielded < turn)
+            continue;
+        yielded = b->ran;
+        harness_cpu = cpu_of(b);
+        sched_yield(&b->v);
+    }
+}
+
+/* Each yield gives way, and costs nothing of the share by weight: not with one, not with others. */
+static void test_yields_are_not_punished(void **state)
+{
+    (void)state;
+    for (nsec_t turn = USEC(500); turn <= MSEC(2); turn *= 2)
+        for (unsigned int others = 1; others <= 3; others++) {
+            struct body *b;
+
+            machine(1);
+            b = hog(others * 256, 0);
+            for (unsigned int i = 0; i < others; i++)
+                hog(256, 0);
+            run(SEC(1));
+            nsec_t before = b->ran;
+
+            run_with_yields(b, turn, SEC(2));
+            assert_near(b->ran - before, SEC(1), MSEC(10));
+        }
+}
+
+/* Who does nothing but yield leaves the CPU to the other, and not in little pieces. */
+static void test_only_yields(void **state)
+{
+    struct body *a, *b;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 0);
+    b = hog(256, 0);
+    run(SEC(1));
+    switches = 0;
+    nsec_t before = b->ran;
+    run_with_yields(a, USEC(10), SEC(1));
+    assert_in_range(b->ran - before, MSEC(980), SEC(1));
+    assert_in_range(switches, 1500, 2000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights_in_100_ms),
         cmocka_unit_test(test_rounds_of_equals),
         cmocka_unit_test(test_slices_follow_the_queue),
+        cmocka_unit_test(test_yields_are_not_punished),
+        cmocka_unit_test(test_only_yields),
     };
 
     return cmocka_run_group_tests_name("shares", tests, NULL, NULL);
