@@ -70,6 +70,7 @@ struct domain {
     uint32_t weight;                   /* of each vcpu (sched.h) */
     uint32_t cap;                      /* of all vcpus together, in percent of a CPU; 0: none */
     nsec_t cap_budget, cap_period_end; /* budget left, negative: debt; end of the period */
+    nsec_t cap_carry;                  /* part of the budget: unspent in the last period */
 
     /* alloc_lock (mm/alloc.c) */
     uint64_t tot_pages, max_pages, claimed; /* frames owned; limit; remaining claim */

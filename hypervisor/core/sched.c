@@ -43,10 +43,13 @@
 #define FAIR_GRANULARITY MSEC(1) /* least slice; virtual lead that a waking vcpu needs */
 #define FAIR_CREDIT MSEC(10)     /* maximum lag of a vcpu that slept */
 #define FAIR_LAG MSEC(100)       /* maximum lag in virtual time: bounds a burst */
+#define FAIR_TIE USEC(50)        /* a smaller difference changes no order */
 #define YIELD_TURN USEC(200)     /* a vcpu that yields after less has nothing to do */
 #define CAP_PERIOD MSEC(10)
 #define CAP_PERIODS_MAX 1000000 /* maximum refill: clears any debt, without overflow */
-#define LEAST_SLICE USEC(100)   /* minimum slice of a capped domain: may create debt */
+#define CAP_PERIODS_CARRY 4     /* a domain that asks for a CPU less often slept */
+#define CAP_EARLY USEC(20)      /* refills come before the slices that end with the period */
+#define LEAST_SLICE USEC(20)    /* minimum slice of a capped domain: may create debt */
 
 struct sched_cpu {
     struct vcpu *running; /* NULL: idle */
@@ -166,17 +169,25 @@ static nsec_t cap_of(const struct domain *d) { return CAP_PERIOD / 100 * d->cap;
 /*
  * Returns when a capped domain may run: now, or once refills have paid its debt. Refills are
  * computed only when one of its vcpus wants to run, so uncapped and sleeping domains cost nothing.
+ * What it did not spend, because others ran, is carried over, up to one period's budget. After a
+ * sleep nothing is.
  */
 static nsec_t cap_allows(struct domain *d, nsec_t now)
 {
-    charge_domain(d, now);
-    if (now >= d->cap_period_end) {
-        nsec_t periods = (now - d->cap_period_end) / CAP_PERIOD + 1;
+    nsec_t soon = now + CAP_EARLY;
 
-        d->cap_budget = MIN(d->cap_budget + MIN(periods, CAP_PERIODS_MAX) * cap_of(d), cap_of(d));
+    charge_domain(d, now);
+    if (soon >= d->cap_period_end) {
+        nsec_t periods = (soon - d->cap_period_end) / CAP_PERIOD + 1;
+        nsec_t most = periods > CAP_PERIODS_CARRY ? cap_of(d) : 2 * cap_of(d);
+
+        d->cap_budget = MIN(d->cap_budget + MIN(periods, CAP_PERIODS_MAX) * cap_of(d), most);
+        d->cap_carry = MAX(d->cap_budget - cap_of(d), 0);
         d->cap_period_end += periods * CAP_PERIOD;
     }
-    return d->cap_budget > 0 ? now : d->cap_period_end + -d->cap_budget / cap_of(d) * CAP_PERIOD;
+    return d->cap_budget > 0
+               ? now
+               : d->cap_period_end + -d->cap_budget / cap_of(d) * CAP_PERIOD - CAP_EARLY;
 }
 
 static void end_of_period(void *v) { sched_wake(v); }
@@ -205,24 +216,26 @@ static nsec_t slice_of(const struct sched_unit *u, const struct sched_unit *prev
 }
 
 /*
- * Queues u by virtual time. False: it waits for a later period of its cap. A waking vcpu belongs
+ * Queues u by virtual time, behind those that have had as much but for FAIR_TIE: microseconds do
+ * not change the order of turns. False: it waits for a later period of its cap. A waking vcpu belongs
  * near the front, one whose slice ended near the end. So both ends are searched in parallel, which
  * finds the place quickly in a long queue.
  */
 static bool enqueue_unit(struct sched_unit *u, nsec_t now)
 {
     struct list *at = &queue, *front = queue.next;
+    vtime_t place = u->vtime + FAIR_TIE;
     nsec_t allowed = vcpu_of(u)->d->cap ? cap_allows(vcpu_of(u)->d, now) : now;
 
     if (allowed > now) {
         timer_set(&u->cap_timer, allowed);
         return false;
     }
-    while (at->prev != &queue && vtime_at(at->prev) > u->vtime && vtime_at(front) <= u->vtime) {
+    while (at->prev != &queue && vtime_at(at->prev) > place && vtime_at(front) <= place) {
         at = at->prev;
         front = front->next;
     }
-    bool at_front = front != &queue && vtime_at(front) > u->vtime;
+    bool at_front = front != &queue && vtime_at(front) > place;
     list_add_before(&u->link, at_front ? front : at);
     queue_length++;
     queue_weight += u->weight;
@@ -453,6 +466,21 @@ static nsec_t end_of_fair_slice(unsigned int cpu, const struct sched_unit *u,
 }
 
 /*
+ * The end of a slice of the capped d: when its running vcpus together have spent this period's
+ * budget, then what was carried over, and at the end of the period. So capped domains that share a
+ * CPU take turns in each period, and what is carried over does not shift them.
+ */
+static nsec_t end_of_capped_slice(const struct domain *d, nsec_t now)
+{
+    unsigned int running = charge_domain(d, now);
+    nsec_t fresh = d->cap_budget - d->cap_carry;
+    nsec_t left = fresh > 0 ? fresh : d->cap_budget;
+    nsec_t end = now + MAX(left / running, LEAST_SLICE);
+
+    return d->cap_period_end > now ? MIN(end, d->cap_period_end) : end;
+}
+
+/*
  * Gives this CPU for a slice to the first eligible vcpu of the queue, or to prev if it is less
  * advanced.
  */
@@ -461,7 +489,7 @@ static struct vcpu *choose_next(struct sched_cpu *s, unsigned int cpu, struct sc
 {
     struct sched_unit *u = first_for(cpu);
 
-    if (prev && (!u || (prev->vtime < u->vtime && !s->yielded)))
+    if (prev && (!u || (prev->vtime + FAIR_TIE < u->vtime && !s->yielded)))
         u = prev;
     s->slice_end = TIME_NEVER;
     if (u) {
@@ -478,11 +506,8 @@ static struct vcpu *choose_next(struct sched_cpu *s, unsigned int cpu, struct sc
     if (u)
         s->slice_end = end_of_fair_slice(cpu, u, prev, now);
     s->yielded = 0;
-    if (u && s->running->d->cap) {
-        nsec_t share = s->running->d->cap_budget / charge_domain(s->running->d, now);
-
-        s->slice_end = MIN(s->slice_end, now + MAX(share, LEAST_SLICE));
-    }
+    if (u && s->running->d->cap)
+        s->slice_end = MIN(s->slice_end, end_of_capped_slice(s->running->d, now));
     set_alarm(s, now);
     return s->running;
 }
@@ -558,6 +583,7 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
     d->weight = weight;
     d->cap = cap;
     d->cap_budget = cap_of(d);
+    d->cap_carry = 0;
     d->cap_period_end = now + CAP_PERIOD;
     for_each_vcpu(d, v) {
         if (is_queued(&v->sched))

@@ -27,6 +27,7 @@ struct body *on_cpu[CPUS];
 static nsec_t idle[CPUS];
 unsigned int switches;
 bool noise;
+nsec_t timer_delay;
 void (*while_saving)(void);
 static bool picking[CPUS];
 uint64_t seed;
@@ -110,6 +111,7 @@ void machine(unsigned int n)
     harness_timers_forget();
     body_count = domain_count = switches = 0;
     noise = false;
+    timer_delay = 0;
     while_saving = NULL;
     now = started = SEC(1);
     nr_cpus = n;
@@ -274,7 +276,7 @@ static void check(void)
 
 nsec_t next_event(void)
 {
-    nsec_t t = harness_first_timer() ? harness_first_timer()->expires : TIME_NEVER;
+    nsec_t t = harness_first_timer() ? harness_first_timer()->expires + timer_delay : TIME_NEVER;
 
     for (unsigned int i = 0; i < nr_cpus; i++)
         if (on_cpu[i] && on_cpu[i]->sleep)
@@ -327,7 +329,7 @@ void fire(void)
     for (unsigned int i = 0; i < body_count; i++)
         if (bodies[i]->wakes <= now)
             wake(bodies[i]);
-    for (struct timer *t; (t = harness_first_timer()) && t->expires <= now;) {
+    for (struct timer *t; (t = harness_first_timer()) && t->expires + timer_delay <= now;) {
         timer_stop(t);
         harness_cpu = t->cpu;
         softirq_raise(t->cpu, SOFTIRQ_TIMER);

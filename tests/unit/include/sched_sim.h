@@ -32,6 +32,7 @@ extern struct body *on_cpu[CPUS];
 extern unsigned int switches;
 /* each CPU rechecks its work at each event, as after an interrupt */
 extern bool noise;
+extern nsec_t timer_delay;         /* from a timer's expiry to its interrupt */
 extern void (*while_saving)(void); /* called while a CPU saves a vcpu's state */
 extern uint64_t seed;
 
