@@ -121,7 +121,8 @@ BOCHS_HOSTILE := a_triple_fault_ends_the_guest_with_a_reason every_death_is_the_
     a_crash_is_logged_and_the_domain_is_gone a_guest_that_crashes_at_once_is_not_started_for_ever \
     nonsense_in_every_hypercall_hurts_nobody storms_and_races_hurt_nobody \
     locks_that_all_share_are_free_again_soon endless_hypercalls_stop_nobody \
-    two_guests_share_a_page_and_an_event_channel
+    two_guests_share_a_page_and_an_event_channel privileged_instructions_hurt_nobody \
+    msrs_and_ports_hurt_nobody a_page_of_the_dead_keeps_little_else
 check-bochs: | $(ALL_TARGETS) $(bootable)
 	@tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
 	@EMU=bochs SMP=1 MEM=1024 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/bochs.log \
