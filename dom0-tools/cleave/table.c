@@ -95,7 +95,7 @@ const struct command commands[] = {
       { OPTION_JSON, OPTION_TIMEOUT, OPTION_FORCE, OPTION_NO_WAIT, OPTION_WAIT } },
     { "reboot",
       "VM",
-      "ask the guest to reboot, and wait until it has ended",
+      "ask the guest to reboot, and wait until it runs again",
       1,
       1,
       ending_reboot,

@@ -135,8 +135,7 @@ static void wait_knows_a_crash(void **state)
 
 static uint64_t memory_of(const char *name)
 {
-    return number_in(strstr(run_ok("cleave list --json %s", name)->out, "memory_kib"),
-                     "memory_kib");
+    return number_in(run_ok("cleave list --json %s", name)->out, "memory_kib");
 }
 
 /* Debian's balloon and hot-plug drivers act on requests, for VMs of cleave and of xl. */
