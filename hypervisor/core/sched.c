@@ -217,9 +217,9 @@ static nsec_t slice_of(const struct sched_unit *u, const struct sched_unit *prev
 
 /*
  * Queues u by virtual time, behind those that have had as much but for FAIR_TIE: microseconds do
- * not change the order of turns. False: it waits for a later period of its cap. A waking vcpu belongs
- * near the front, one whose slice ended near the end. So both ends are searched in parallel, which
- * finds the place quickly in a long queue.
+ * not change the order of turns. False: it waits for a later period of its cap. A waking vcpu
+ * belongs near the front, one whose slice ended near the end. So both ends are searched in
+ * parallel, which finds the place quickly in a long queue.
  */
 static bool enqueue_unit(struct sched_unit *u, nsec_t now)
 {
@@ -412,7 +412,7 @@ void sched_yield(struct vcpu *v)
 
     spin_lock_scope(&sched_lock);
     const struct sched_unit *first = first_for(this_cpu()->id);
-    if (!first)
+    if (!first || !s->running)
         return;
     nsec_t now = clock_now(), turn = now - (nsec_t)v->sched.runstate.state_entry_time;
     charge_running(s, now);
