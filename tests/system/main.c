@@ -18,7 +18,7 @@ static const struct group *const groups[] = {
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
-#define TESTS_MAX 128
+#define TESTS_MAX 256
 
 static bool wanted(const char *name, int argc, char **argv)
 {
