@@ -269,7 +269,7 @@ static void a_store_that_hangs(void **state)
     run_ok("kill -STOP $(pidof xenstored)");
     /* the first ones fill its queue of connections */
     const struct run *create =
-        run("for i in 1 2 3; do cleave list 2>/dev/null & done;"
+        run("for i in 1 2 3; do cleave list >/dev/null 2>&1 & done;"
             "cleave create /guests/hello.cfg; status=$?; wait; exit $status");
 
     run("kill -CONT $(pidof xenstored)");
