@@ -38,6 +38,7 @@ enum command_option {
     OPTION_JSON,
     OPTION_MAX,
     OPTION_NO_WAIT,
+    OPTION_NAME,
     OPTION_PAUSED,
     OPTION_SINCE,
     OPTION_STRICT,
@@ -193,5 +194,7 @@ int rename_run(struct call *call);
 int resize_memory(struct call *call);
 int resize_vcpus(struct call *call);
 int control_destroy(struct call *call);
+int save_run(struct call *call);
+int save_restore(struct call *call);
 
 #endif

@@ -122,6 +122,7 @@ static enum settled look_settled(struct ending *ending, struct vms_record *vm, b
     case VMS_RUNNING: return vm->domid != old->domid ? SETTLED_DONE : SETTLED_NOT;
     case VMS_BUILDING:
     case VMS_STARTING:
+    case VMS_SAVING:
     case VMS_WAITING: break;
     }
     return SETTLED_NOT;

@@ -30,6 +30,7 @@ static const char *state_of(const struct vms_record *vm, const struct row *row)
     case VMS_BUILDING: return vm->wanted ? "rebooting" : "building";
     case VMS_STARTING:
     case VMS_WAITING:
+    case VMS_SAVING:
     case VMS_STOPPED:
     case VMS_FAILED: return vms_phase_name(vm->phase);
     case VMS_RUNNING:

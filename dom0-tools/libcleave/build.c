@@ -334,28 +334,40 @@ static void lay_out(struct build *b)
     dom->acpi_modules[0].guest_addr_out = ACPI_ADDRESS;
 }
 
-static int set_memory_map(struct build *b)
+/* dom is NULL when a guest is restored. */
+static int set_memory_map(struct build *b, struct xc_dom_image *dom)
 {
-    const struct xc_dom_image *dom = b->dom;
+    uint64_t bytes = b->vm->max_memory_kib << KIB_SHIFT;
+    uint64_t low = bytes < HVM_BELOW_4G_MMIO_START ? bytes : HVM_BELOW_4G_MMIO_START;
     struct e820entry map[] = {
-        { 0, dom->lowmem_end, E820_RAM },
+        { 0, low, E820_RAM },
         { ACPI_ADDRESS, ACPI_SIZE, E820_ACPI },
         { SPECIAL_START, X86_HVM_NR_SPECIAL_PAGES * XC_PAGE_SIZE, E820_RESERVED },
-        { 1ull << 32, dom->highmem_end ? dom->highmem_end - (1ull << 32) : 0, E820_RAM },
+        { 1ull << 32, bytes - low, E820_RAM },
     };
-    unsigned int entries = sizeof(map) / sizeof(map[0]) - !dom->highmem_end;
+    unsigned int entries = sizeof(map) / sizeof(map[0]) - (bytes == low);
 
     /*
      * libxenguest copies this map to the guest's start_info; the guest may also query the
      * hypervisor.
      */
-    b->dom->e820 = xc_dom_malloc(b->dom, sizeof(map));
-    if (!b->dom->e820)
-        return report_failed(b, "out of memory");
-    memcpy(b->dom->e820, map, sizeof(map));
-    b->dom->e820_entries = entries;
+    if (dom) {
+        dom->e820 = xc_dom_malloc(dom, sizeof(map));
+        if (!dom->e820)
+            return report_failed(b, "out of memory");
+        memcpy(dom->e820, map, sizeof(map));
+        dom->e820_entries = entries;
+    }
     if (xc_domain_set_memory_map(b->hv->xc, b->domid, map, entries) < 0)
         return report_failed(b, "cannot set the memory map");
+    return 0;
+}
+
+/* Releases the unused part of the claim. */
+static int release_claim(struct build *b)
+{
+    if (xc_domain_claim_pages(b->hv->xc, b->domid, 0) < 0)
+        return report_failed(b, "cannot release the rest of the reservation");
     return 0;
 }
 
@@ -370,7 +382,7 @@ static int load_image(struct build *b)
     if (xc_dom_boot_mem_init(dom) != 0)
         return errno == ENOMEM ? report_no_memory(b)
                                : report_failed(b, "cannot populate its memory");
-    rc = set_memory_map(b);
+    rc = set_memory_map(b, dom);
     if (rc < 0)
         return rc;
     if (xc_dom_build_image(dom) != 0)
@@ -379,12 +391,26 @@ static int load_image(struct build *b)
         return report_failed(b, "cannot set up the first vCPU");
     if (xc_dom_gnttab_init(dom) != 0)
         return report_failed(b, "cannot create the grants of store and console");
-    /* Release the unused part of the claim. */
-    if (xc_domain_claim_pages(b->hv->xc, b->domid, 0) < 0)
-        return report_failed(b, "cannot release the rest of the reservation");
     b->rings.store_gfn = dom->xenstore_pfn;
     b->rings.console_gfn = dom->console_pfn;
-    return 0;
+    return release_claim(b);
+}
+
+/* Fills the domain with the state that the stream has, and takes its rings' pages from it. */
+static int load_state(struct build *b, int stream)
+{
+    struct restore_callbacks none = { .data = NULL };
+    int rc = set_memory_map(b, NULL);
+
+    if (rc < 0)
+        return rc;
+    hv_forget(b->hv);
+    errno = 0;
+    if (xc_domain_restore(b->hv->xc, stream, b->domid, b->rings.store_port, &b->rings.store_gfn, 0,
+                          b->rings.console_port, &b->rings.console_gfn, 0, XC_STREAM_PLAIN, &none,
+                          -1) < 0)
+        return errno == ENOMEM ? report_no_memory(b) : report_failed(b, "cannot load its state");
+    return release_claim(b);
 }
 
 static int introduce_domain(struct build *b)
@@ -460,6 +486,23 @@ int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
         *domid = b.domid;
 
     release(&b);
+    if (rc < 0 && b.created)
+        domain_destroy(hv, store, b.domid, b.uuid);
+    return rc;
+}
+
+int build_restored(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, int stream,
+                   uint32_t *domid)
+{
+    struct build b = { .hv = hv, .store = store, .vm = vm };
+    int rc;
+
+    uuid_unparse_lower(vm->uuid, b.uuid);
+    if ((rc = devices_check(vm, false)) == 0 && (rc = check_free(&b)) == 0 &&
+        (rc = create_named(&b)) == 0 && (rc = reserve_memory(&b)) == 0 &&
+        (rc = set_parameters(&b)) == 0 && (rc = load_state(&b, stream)) == 0 &&
+        (rc = introduce_domain(&b)) == 0 && (rc = devices_attach(store, b.domid, vm)) == 0)
+        *domid = b.domid;
     if (rc < 0 && b.created)
         domain_destroy(hv, store, b.domid, b.uuid);
     return rc;

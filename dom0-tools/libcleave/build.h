@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds a domain from a VM file. */
+/* Builds a domain from a VM file, with its kernel or with a saved guest. */
 #ifndef LIBCLEAVE_BUILD_H
 #define LIBCLEAVE_BUILD_H
 
@@ -30,5 +30,12 @@ struct build_plan {
  */
 int build_check(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
                 struct build_plan *plan);
+
+/*
+ * As build_vm, for a VM whose guest was saved: its state is read from stream, as xc_domain_save
+ * wrote it, in place of the VM file's kernel.
+ */
+int build_restored(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, int stream,
+                   uint32_t *domid);
 
 #endif

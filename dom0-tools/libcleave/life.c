@@ -21,6 +21,8 @@
 #include "events.h"
 #include "lock.h"
 #include "report.h"
+#include "saving.h"
+#include "suspend.h"
 
 #define LOCK_MS 60000
 /* For a moment others take it only to see whether it is free. */
@@ -304,6 +306,14 @@ static int settle_build(struct life *life, const struct domain *old, bool build)
     return rc;
 }
 
+/* The process that was saving has died. */
+static int settle_saving(struct life *life, const struct domain *domain)
+{
+    if (!domain || saving_is_complete(&life->vm))
+        return end_vm(life, domain ? "saved" : "by another tool");
+    return saving_undo(life->hv, life->store, &life->vm, domain);
+}
+
 static int settle_started(struct life *life, const struct domain *domain, bool build)
 {
     if (!domain || domain->info.flags & XEN_DOMINF_dying)
@@ -335,6 +345,7 @@ static int settle_locked(struct life *life, const struct domain *domain, bool bu
         return settle_earlier_boot(life, build);
     switch (life->vm.phase) {
     case VMS_BUILDING: return settle_build(life, domain, build);
+    case VMS_SAVING: return settle_saving(life, domain);
     case VMS_STARTING:
     case VMS_RUNNING:
     case VMS_PRESERVED: return settle_started(life, domain, build);
@@ -376,6 +387,7 @@ int64_t life_due(const struct vms_record *vm, const struct domain *domains, int 
         return vm->phase != VMS_STOPPED || vm->autostart ? 0 : LIFE_NEVER;
     switch (vm->phase) {
     case VMS_BUILDING:
+    case VMS_SAVING:
     case VMS_STARTING: return 0;
     case VMS_WAITING: return vm->retry_at;
     case VMS_RUNNING:
@@ -427,35 +439,83 @@ static int add_vm(struct life *life, const char *config)
     return lock == -EEXIST ? report_taken(&life->vm, &other) : lock;
 }
 
-int life_create(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, const char *config,
-                bool paused, uint32_t *domid)
+/* Forgets a VM that was not built, or stops it if it is defined. */
+static int drop_vm(struct life *life)
 {
+    if (life->vm.domid != VMS_NO_DOMAIN)
+        destroy_domains(life, true);
+    return life->vm.defined ? save_ended(life, VMS_STOPPED) : vms_remove(&life->vm);
+}
+
+/* Takes the record of a defined VM whose guest was saved. -ESRCH: there is none. */
+static int take_stopped(struct life *life)
+{
+    struct vms_record vm;
+    int lock = vms_lock(life->vm.uuid, LOCK_MS);
+    int rc = lock < 0 ? -ESRCH : vms_load(life->vm.uuid, &vm);
+
+    if (rc == 0 && vm.phase == VMS_STOPPED && strcmp(vm.name, life->vm.name) == 0) {
+        life->vm = vm;
+        life->vm.phase = VMS_BUILDING;
+        life->vm.failed_builds = life->vm.early_ends = 0;
+        rc = vms_save(&life->vm);
+        if (rc == 0)
+            return lock;
+    } else {
+        rc = -ESRCH;
+    }
+    if (lock >= 0)
+        vms_unlock(lock);
+    return rc;
+}
+
+/* Builds the VM with its kernel, or from a saved guest, if that is not NULL. */
+static int create(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
+                  const char *config, const struct statefile *saved, bool paused, uint32_t *domid)
+{
+    const char *event = !saved ? "created" : "restored";
     struct life life = { .hv = hv, .store = store };
     int lock, rc;
 
     life.vm = (struct vms_record){ .phase = VMS_BUILDING, .domid = VMS_NO_DOMAIN };
     strcpy(life.vm.name, vm->name);
     uuid_unparse_lower(vm->uuid, life.vm.uuid);
-    lock = add_vm(&life, config);
+    lock = saved ? take_stopped(&life) : -ESRCH;
+    if (lock == -ESRCH)
+        lock = add_vm(&life, config);
     if (lock < 0)
         return lock;
-    rc = build_vm(hv, store, vm, NULL, &life.vm.domid);
+    if (saved)
+        rc = build_restored(hv, store, vm, saved->fd, &life.vm.domid);
+    else
+        rc = build_vm(hv, store, vm, NULL, &life.vm.domid);
+    if (rc == 0 && saved)
+        suspend_offer(store, life.vm.domid, saved->vm.features);
     if (rc == 0 && lock_is_interrupted()) {
         report_error(REPORT_INTERNAL, "VM \"%s\": interrupted: the VM was removed", vm->name);
         rc = -EINTR;
     }
     if (rc == 0 && paused)
-        record_start(&life, "created", "paused");
+        record_start(&life, event, "paused");
     else if (rc == 0)
-        rc = start_domain(&life, "created");
+        rc = start_domain(&life, event);
     *domid = life.vm.domid;
-    if (rc < 0) {
-        if (life.vm.domid != VMS_NO_DOMAIN)
-            destroy_domains(&life, true);
-        vms_remove(&life.vm);
-    }
+    if (rc < 0)
+        drop_vm(&life);
     vms_unlock(lock);
     return rc;
+}
+
+int life_create(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, const char *config,
+                bool paused, uint32_t *domid)
+{
+    return create(hv, store, vm, config, NULL, paused, domid);
+}
+
+int life_restore(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
+                 const char *config, const struct statefile *saved, bool paused, uint32_t *domid)
+{
+    return create(hv, store, vm, config, saved, paused, domid);
 }
 
 /* Finds the VM's record, by the UUID of a domain if need be. -ESRCH: it has none. */
@@ -631,5 +691,33 @@ int life_run(struct hv *hv, struct xs_handle *store, const char *uuid)
     }
     if (watch >= 0)
         vms_unlock(watch);
+    return rc;
+}
+
+/* --- save ------------------------------------------------------------------------------------- */
+
+int life_save(struct hv *hv, struct xs_handle *store, const char *who, const char *path,
+              struct domain *domain)
+{
+    struct life life = { .hv = hv, .store = store };
+    int rc = find_vm(hv, store, who, domain, &life.vm);
+    int lock;
+
+    if (rc == -ESRCH)
+        report_error(REPORT_STATE, "\"%s\" was not made by cleave: `xl save` saves it",
+                     domain->name);
+    if (rc < 0)
+        return rc;
+    lock = lock_record(&life.vm);
+    if (lock == -ESRCH)
+        report_error(REPORT_NOT_FOUND, "\"%s\" has just ended", who);
+    if (lock < 0)
+        return lock;
+    rc = saving_write(hv, store, &life.vm, path, domain);
+    if (rc == 0) {
+        events_append(&life.vm, "saved", "%s", path);
+        rc = end_vm(&life, "saved");
+    }
+    vms_unlock(lock);
     return rc;
 }

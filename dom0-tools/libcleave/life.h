@@ -7,6 +7,7 @@
 #define LIBCLEAVE_LIFE_H
 
 #include "hv.h"
+#include "statefile.h"
 #include "vmfile.h"
 #include "vms.h"
 
@@ -20,6 +21,21 @@
  */
 int life_create(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, const char *config,
                 bool paused, uint32_t *domid);
+
+/*
+ * The same with a guest from a file that statefile_open has checked. A defined VM that was saved is
+ * stopped: its record becomes running, and keeps its VM file.
+ */
+int life_restore(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
+                 const char *config, const struct statefile *saved, bool paused, uint32_t *domid);
+
+/*
+ * Saves a running VM to a new file and ends it. After a failure there is no file, and the guest
+ * runs on. Signals are treated as by life_create. Sets *domain to what was saved. Returns 0, or a
+ * negative errno after an error line.
+ */
+int life_save(struct hv *hv, struct xs_handle *store, const char *who, const char *path,
+              struct domain *domain);
 
 /* Records a VM that starts when asked, and with the machine if autostart is set. */
 int life_define(const struct vmfile *vm, const char *config, bool autostart);

@@ -35,7 +35,7 @@
 static const char *const phases[] = {
     [VMS_STOPPED] = "stopped",     [VMS_BUILDING] = "building", [VMS_STARTING] = "starting",
     [VMS_RUNNING] = "running",     [VMS_WAITING] = "waiting",   [VMS_FAILED] = "failed",
-    [VMS_PRESERVED] = "preserved",
+    [VMS_PRESERVED] = "preserved", [VMS_SAVING] = "saving",
 };
 
 const char *vms_phase_name(enum vms_phase phase) { return phases[phase]; }
@@ -72,6 +72,28 @@ static void path_of(const char *uuid, const char *file, char path[VM_PATH_MAX])
 void vms_config_path(const char *uuid, char *path, size_t size)
 {
     snprintf(path, size, FOLDER "/%s/config", uuid);
+}
+
+char *vms_config(const struct vms_record *vm)
+{
+    char path[VM_PATH_MAX], *text = NULL;
+    struct stat st;
+    ssize_t length = -1;
+    int fd;
+
+    path_of(vm->uuid, "config", path);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && (text = calloc(1, st.st_size + 1)) != NULL)
+        length = read(fd, text, st.st_size);
+    if (length < 0 || length != st.st_size) {
+        report_error(REPORT_INTERNAL, "VM \"%s\": cannot read %s: %s", vm->name, path,
+                     strerror(errno));
+        free(text);
+        text = NULL;
+    }
+    if (fd >= 0)
+        close(fd);
+    return text;
 }
 
 static void name_path(const char *name, char path[NAME_PATH_MAX])

@@ -25,7 +25,8 @@ enum vms_phase {
     VMS_RUNNING,   /* its domain was unpaused; it may be paused or have ended since */
     VMS_PRESERVED, /* its domain has ended and is kept */
     VMS_WAITING,   /* to be built again at retry_at */
-    VMS_FAILED     /* given up, for the reason given; it has no domain */
+    VMS_FAILED,    /* given up, for the reason given; it has no domain */
+    VMS_SAVING     /* a process that holds the VM's lock saves it to the file that reason names */
 };
 
 struct vms_record {
@@ -42,7 +43,7 @@ struct vms_record {
     int64_t started;            /* by vms_now */
     int64_t retry_at;
     int64_t since;    /* when the phase began, in seconds since 1970 */
-    char reason[256]; /* of VMS_WAITING and VMS_FAILED */
+    char reason[256]; /* of VMS_WAITING, VMS_FAILED and VMS_SAVING */
 };
 
 /* Seconds since dom0 booted. */
@@ -98,6 +99,9 @@ int vms_list(struct vms_record **list);
 
 /* Returns the path of the VM's file, as vmfile_read takes it. */
 void vms_config_path(const char *uuid, char *path, size_t size);
+
+/* Returns the text of that file, which the caller frees, or NULL after an error line. */
+char *vms_config(const struct vms_record *vm);
 
 /*
  * Notes that somebody asks the guest to reboot. vms_take_asked returns, once, whether that was so:

@@ -12,9 +12,9 @@
 #include "system.h"
 
 static const struct group *const groups[] = {
-    &group_verbs, &group_refusals, &group_contract,   &group_stock, &group_many, &group_hostile,
-    &group_linux, &group_devices,  &group_stretch,    &group_cost,  &group_pv,   &group_dma,
-    &group_full,  &group_daemons,  &group_supervisor, &group_long,
+    &group_verbs, &group_refusals, &group_contract,   &group_stock,  &group_many, &group_hostile,
+    &group_linux, &group_devices,  &group_stretch,    &group_cost,   &group_pv,   &group_dma,
+    &group_full,  &group_daemons,  &group_supervisor, &group_saving, &group_long,
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     if (!count) {
         fprintf(stderr,
                 "system: no such group; there are verbs refusals contract stock many hostile linux "
-                "devices stretch cost pv dma full daemons supervisor long\n");
+                "devices stretch cost pv dma full daemons supervisor saving long\n");
         return 1;
     }
     cmocka_set_test_filter(getenv("ONLY"));

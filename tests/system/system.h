@@ -155,5 +155,6 @@ extern const struct group group_verbs, group_refusals, group_stock, group_many, 
     group_linux;
 extern const struct group group_devices, group_stretch, group_cost, group_pv, group_dma, group_full;
 extern const struct group group_daemons, group_supervisor, group_long, group_contract;
+extern const struct group group_saving;
 
 #endif

@@ -45,3 +45,13 @@ $(VMS_TEST): tests/tools/vms_test.c $(VMS_TESTED) $(LIBCLEAVE) $(wildcard dom0-t
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) $(VMS_DEFINES) -Idom0-tools/libcleave -I$(SCHEMA) -o $@ $(filter %.c,$^) $(LIBCLEAVE) \
 	    -lcmocka $(TOOLS_LIBS)
+
+# The file of a saved VM.
+STATEFILE_TEST := build/tests/tools/statefile_test
+STATEFILE_TESTED := $(addprefix dom0-tools/libcleave/,statefile.c lock.c report.c)
+
+CHECK_UNIT += $(STATEFILE_TEST)
+$(STATEFILE_TEST): | build/deps.mk
+$(STATEFILE_TEST): tests/tools/statefile_test.c $(STATEFILE_TESTED) $(wildcard dom0-tools/libcleave/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Idom0-tools/libcleave -o $@ $(filter %.c,$^) -lcmocka -lz -pthread

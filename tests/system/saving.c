@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Debian's stock kernel, saved and restored by cleave: a process in it counts, and reads its disk
+ * past all caches at each step; its network answers. Damaged files and full disks are refused, and
+ * the guest runs on. Next to read: ../tools/statefile_test.c, dom0-tools/libcleave/suspend.c.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "system.h"
+
+#define BOOT_S 180
+#define STEPS_S 60
+#define STATE "/tmp/vm/state"
+
+/* The last number that the guest counted to. */
+static long counted(const char *name)
+{
+    const char *at = console_log(name), *next;
+    long number = 0;
+
+    while ((next = strstr(at, "\ncount ")) != NULL) {
+        at = next + 1;
+        if (strchr(at, '\n'))
+            number = strtol(at + strlen("count "), NULL, 10);
+    }
+    return number;
+}
+
+/* That the guest counts on from there. */
+static void await_counting(const char *name, long from)
+{
+    AWAIT(counted(name) > from + 1, STEPS_S);
+}
+
+/* Starts the guest, which counts when it has its disks and its network. */
+static void start(unsigned int vcpus)
+{
+    FILE *file = fopen("/tmp/vm/saved.cfg", "w");
+
+    assert_non_null(file);
+    fprintf(file,
+            "type = 'pvh'\nname = 'saved'\nmemory = 128\nvcpus = %u\n"
+            "kernel = '/guests/debian-vmlinuz'\nramdisk = '/guests/debian-initrd'\n"
+            "root = '/dev/xvda'\n"
+            "disk = ['/guests/debian-disk,raw,xvda,rw', '/tmp/vm/data,raw,xvdb,rw']\n"
+            "vif = ['bridge=xenbr0']\nextra = 'console=hvc0 rdinit=/init run=\""
+            "ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; n=0; while sleep 1; do "
+            "n=$((n+1)); echo count $n $(dd if=/dev/xvdb bs=64k count=4 iflag=direct 2>/dev/null "
+            "| md5sum); done\"'\n",
+            vcpus);
+    fclose(file);
+    run_ok("dd if=/dev/urandom of=/tmp/vm/data bs=64k count=4");
+    run_ok("cleave create /tmp/vm/saved.cfg");
+    AWAIT(counted("saved") > 1, BOOT_S);
+}
+
+/* That the guest's last count has the checksum that the disk has in dom0. */
+static void assert_disk_is_read(const char *name)
+{
+    char sum[33], line[64];
+    long last = counted(name);
+
+    snprintf(sum, sizeof(sum), "%.32s", run_ok("md5sum </tmp/vm/data")->out);
+    snprintf(line, sizeof(line), "count %ld %s", last, sum);
+    if (!strstr(console_log(name), line))
+        fail_msg("not on its console: %s; but\n%s", line, console_log(name));
+}
+
+static void assert_nothing_left(void)
+{
+    assert_int_equal(guests(), 0);
+    AWAIT(!*run_ok("losetup -a")->out, 10);
+    AWAIT(!*run_ok("ls /sys/class/net/xenbr0/brif")->out, 10);
+}
+
+static void save_and_restore(unsigned int vcpus)
+{
+    long before;
+    int domid;
+
+    start(vcpus);
+    domid = domid_of("saved");
+    assert_json(run_ok("cleave save --json saved " STATE)->out, "save");
+    assert_nothing_left();
+    before = counted("saved");
+    assert_json(run_ok("cleave restore --json " STATE)->out, "restore");
+    assert_true(domid_of("saved") > domid);
+    await_counting("saved", before);
+    assert_disk_is_read("saved");
+    run_ok("ping -c 3 10.0.0.2");
+    run_ok("cleave-schema-check");
+    assert_null(strstr(strstr(console_log("saved"), "Linux version") + 1, "Linux version"));
+    assert_refused(run("cleave restore " STATE), "saved|in use");
+    run_ok("cleave shutdown -w saved");
+    AWAIT(guests() == 0, 20);
+}
+
+static void one_vcpu_counts_on(void **state)
+{
+    (void)state;
+    save_and_restore(1);
+}
+
+static void four_vcpus_count_on(void **state)
+{
+    (void)state;
+    save_and_restore(4);
+}
+
+static void another_name_is_another_vm(void **state)
+{
+    long before;
+
+    (void)state;
+    start(1);
+    run_ok("cleave save saved " STATE);
+    before = counted("saved");
+    run_ok("cleave restore --name other " STATE);
+    assert_int_equal(domid_of("saved"), -1);
+    await_counting("other", 0);
+    assert_true(counted("other") > before);
+    assert_disk_is_read("other");
+    run_ok("ping -c 3 10.0.0.2");
+    run_ok("cleave destroy other");
+}
+
+static void failures_leave_the_guest_running(void **state)
+{
+    long before;
+
+    (void)state;
+    start(1);
+    run_ok("mkdir /tmp/vm/small && mount -t tmpfs -o size=20m none /tmp/vm/small");
+    assert_refused(run("cleave save saved /tmp/vm/small/state"), "saved|MiB|space");
+    assert_string_equal(run_ok("ls /tmp/vm/small; umount /tmp/vm/small")->out, "");
+    assert_int_equal(run("cleave save saved /nowhere/state")->status, 3);
+    run_ok("touch " STATE);
+    assert_refused(run("cleave save saved " STATE), "exists");
+    run_ok("rm " STATE);
+    /* in the middle of its memory: it has been suspended, and goes on as if it had not been */
+    before = counted("saved");
+    run_ok("cleave save saved " STATE " 2>/tmp/vm/error & save=$!; until [ $(stat -c %%s " STATE
+           ".part 2>/dev/null || echo 0) -gt 1000000 ]; do sleep 0.1; done; kill -TERM $save; "
+           "! wait $save");
+    assert_words(run_ok("cat /tmp/vm/error")->out, "interrupted|runs on");
+    assert_int_equal(access(STATE, F_OK), -1);
+    assert_int_equal(access(STATE ".part", F_OK), -1);
+    await_counting("saved", before);
+    assert_disk_is_read("saved");
+    run_ok("ping -c 3 10.0.0.2");
+    /* killed at the same place: cleaved lets the guest run on */
+    before = counted("saved");
+    run("cleave save saved " STATE " & save=$!; until [ $(stat -c %%s " STATE
+        ".part 2>/dev/null || echo 0) -gt 1000000 ]; do sleep 0.1; done; kill -KILL $save; wait");
+    await_counting("saved", before);
+    AWAIT(access(STATE ".part", F_OK) < 0, 10);
+    run_ok("cleave shutdown -w saved");
+    AWAIT(guests() == 0, 20);
+}
+
+/* Changes one byte of the file, at this place, and puts it right again. */
+static void assert_damage_is_found(const char *place, const char *words)
+{
+    run_ok("size=$(stat -c %%s " STATE "); echo $((%s)) >/tmp/vm/place", place);
+    run_ok("dd if=" STATE " of=/tmp/vm/byte bs=1 count=1 skip=$(cat /tmp/vm/place)");
+    run_ok("tr '\\000-\\377' '\\001-\\377\\000' </tmp/vm/byte | "
+           "dd of=" STATE " bs=1 conv=notrunc seek=$(cat /tmp/vm/place)");
+    assert_refused(run("cleave restore " STATE), words);
+    assert_int_equal(guests(), 0);
+    run_ok("dd if=/tmp/vm/byte of=" STATE " bs=1 conv=notrunc seek=$(cat /tmp/vm/place)");
+}
+
+static void a_damaged_file_builds_nothing(void **state)
+{
+    (void)state;
+    start(1);
+    run_ok("cleave save saved " STATE);
+    assert_damage_is_found("0", "not written by");
+    assert_damage_is_found("41", "damaged|header");
+    assert_damage_is_found("300", "damaged|VM file");
+    assert_damage_is_found("size / 2", "damaged|guest's state");
+    assert_damage_is_found("size - 1", "damaged|trailer");
+    run_ok("truncate -s 30M " STATE);
+    assert_refused(run("cleave restore " STATE), "truncated");
+    assert_int_equal(run("cleave restore /guests/debian-vmlinuz")->status, 2);
+    assert_int_equal(run("cleave restore /nowhere")->status, 3);
+}
+
+static const struct CMUnitTest tests[] = {
+    SYSTEM_TEST(one_vcpu_counts_on),
+    SYSTEM_TEST(four_vcpus_count_on),
+    SYSTEM_TEST(another_name_is_another_vm),
+    SYSTEM_TEST(failures_leave_the_guest_running),
+    SYSTEM_TEST(a_damaged_file_builds_nothing),
+};
+
+const struct group group_saving = GROUP("saving", tests);
