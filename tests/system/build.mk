@@ -39,7 +39,7 @@ SYSTEM_PROGRAM := /usr/lib/cleave/tests/system
 # on one: with several, the emulation killed its dom0 (tests/README.md). The other two test Cleave only.
 CHECK_SYSTEM += check-smp1
 ifneq ($(on_cleave),)
-CHECK_SYSTEM += check-smp4 check-dma check-stretch check-loaded-once
+CHECK_SYSTEM += check-smp4 check-saving check-dma check-stretch check-loaded-once
 endif
 check-smp1: $(SYSTEM)/disk1
 	@$(if $(on_cleave),DISK=$< DISK_TYPE=ahci NIC=e1000e DOM0_ARGS=iomem=relaxed) \
@@ -53,6 +53,11 @@ check-smp4: $(SYSTEM)/disk4
 	@$(if $(on_cleave),DISK=$< NIC=virtio DOM0_ARGS=iomem=relaxed QEMU_ARGS='$(MANY_DISKS)') \
 	    SMP=4 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/smp4.log \
 	    CMD='$(SYSTEM_PROGRAM)' tests/rig/run.sh
+
+# dom0 keeps the state of a guest of 128 MiB in its own memory.
+check-saving:
+	@SMP=2 MEM=3072 DOM0_MEM=1G TIMEOUT=1200 RUN_LOG=$(SYSTEM)/saving.log \
+	    CMD='$(SYSTEM_PROGRAM) saving' tests/rig/run.sh
 
 # dom0 without bounce buffers: the failures are expected (dma.c). The last of two swiotlb= counts.
 check-dma: $(SYSTEM)/disk-dma
