@@ -71,7 +71,7 @@ struct command {
         options[COMMAND_OPTIONS_MAX]; /* ends with OPTION_NONE; --help goes without saying */
 };
 
-/* What the user typed: a verb with its options and arguments. */
+/* A command line as the user typed it: a verb with its options and arguments. */
 struct call {
     const struct command *command;
     const char *options[OPTION_COUNT]; /* the option's argument, or ""; NULL: not given */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of `cleave cpu` share: the VMs of a plan, and its forms of output. */
+/* The files of `cleave cpu` share this: the VMs of a plan, and its forms of output. */
 #ifndef CLEAVE_CPU_H
 #define CLEAVE_CPU_H
 

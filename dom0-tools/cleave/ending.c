@@ -102,7 +102,7 @@ static int force(struct ending *ending)
     return rc;
 }
 
-/* What happens to a VM after its guest has ended. */
+/* How far the end of a guest is settled: the VM is gone, kept or failed. */
 enum settled { SETTLED_NOT, SETTLED_DONE, SETTLED_KEPT, SETTLED_FAILED };
 
 /* A VM with a record is cleaved's, another is xl's. */

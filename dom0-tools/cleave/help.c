@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the user reads about the verbs, by the table. Read next: table.c, generate.c. */
+/* Prints the help texts of the verbs from the table. Read next: table.c, generate.c. */
 #include <stdio.h>
 #include <xenctrl.h>
 

@@ -15,7 +15,6 @@
 #define KIB_PER_MIB 1024
 #define FALLBACK_S 60
 #define SLACK_KIB 1024 /* of the limit beyond the maximum, as in build.c */
-#define NEAR_KIB 1024  /* special pages, and what a balloon driver leaves */
 #define MIB_MAX (1l << 30)
 
 /* Parses the second argument. Returns it, or -EINVAL after an error was reported. */
@@ -31,6 +30,13 @@ static long parse_number(const struct call *call, const char *what, long max)
     return -EINVAL;
 }
 
+static int report_unwritten(const struct domain *domain)
+{
+    report_error(REPORT_INTERNAL, "cannot write to the store for \"%s\": %s", domain->name,
+                 strerror(errno));
+    return -EIO;
+}
+
 static int write_number(struct session *session, const struct domain *domain, uint64_t number,
                         const char *pattern)
 {
@@ -39,9 +45,7 @@ static int write_number(struct session *session, const struct domain *domain, ui
     snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
     if (store_write(session->store, XBT_NULL, text, pattern, domain->domid))
         return 0;
-    report_error(REPORT_INTERNAL, "cannot write to the store for \"%s\": %s", domain->name,
-                 strerror(errno));
-    return -EIO;
+    return report_unwritten(domain);
 }
 
 static bool is_alive(const struct domain *domain)
@@ -51,6 +55,27 @@ static bool is_alive(const struct domain *domain)
     report_error(REPORT_STATE, "\"%s\" has ended (%s): `cleave destroy %s` removes what is left",
                  domain->name, domain_state(&domain->info), domain->name);
     return false;
+}
+
+/* Opens the session and finds the VM, which must not have ended. Pairs with control_close. */
+static int open_living(struct call *call, struct session *session, struct domain *domain)
+{
+    int rc = control_open(call, session, domain);
+
+    return rc == 0 && !is_alive(domain) ? -EALREADY : rc;
+}
+
+/* Reads again what the domain has. Returns -ESRCH after an error was reported. */
+static int refresh(struct session *session, struct domain *domain)
+{
+    struct domain seen;
+
+    if (domain_get(&session->hv, domain->domid, domain->uuid, &seen) < 0) {
+        report_error(REPORT_GUEST, "\"%s\" ended meanwhile", domain->name);
+        return -ESRCH;
+    }
+    domain->info = seen.info;
+    return 0;
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */
@@ -107,24 +132,21 @@ static int raise_limit(struct session *session, const struct call *call,
 static int await_memory(struct session *session, struct domain *domain, uint64_t kib,
                         const struct deadline *deadline)
 {
-    uint64_t before = domain->info.tot_pages, now;
-    struct domain seen;
+    uint64_t before = domain->info.tot_pages;
 
     do {
-        if (domain_get(&session->hv, domain->domid, domain->uuid, &seen) < 0) {
-            report_error(REPORT_GUEST, "\"%s\" ended meanwhile", domain->name);
-            return -ESRCH;
-        }
-        domain->info = seen.info;
-        now = seen.info.tot_pages * HV_PAGE_KIB;
-        if (now <= kib + NEAR_KIB && kib <= now + NEAR_KIB)
+        int rc = refresh(session, domain);
+
+        if (rc < 0)
+            return rc;
+        if (domain_memory_is_near(domain, kib))
             return 0;
     } while (deadline_step(deadline));
-    report_error(seen.info.tot_pages == before ? REPORT_COOPERATION : REPORT_TIMEOUT,
+    report_error(domain->info.tot_pages == before ? REPORT_COOPERATION : REPORT_TIMEOUT,
                  "\"%s\" has %llu MiB after %ld s, its target is %llu MiB: %s", domain->name,
-                 (unsigned long long)now / KIB_PER_MIB, deadline->seconds,
-                 (unsigned long long)kib / KIB_PER_MIB,
-                 seen.info.tot_pages == before
+                 (unsigned long long)domain->info.tot_pages * HV_PAGE_KIB / KIB_PER_MIB,
+                 deadline->seconds, (unsigned long long)kib / KIB_PER_MIB,
+                 domain->info.tot_pages == before
                      ? "it does not follow: it is paused, still booting, or has no balloon driver"
                      : "it follows slowly: `cleave wait --for memory-target`");
     return -ETIMEDOUT;
@@ -141,9 +163,7 @@ int resize_memory(struct call *call)
 
     if (mib < 0 || deadline_begin(call, FALLBACK_S, &deadline) < 0)
         return -EINVAL;
-    rc = control_open(call, &session, &domain);
-    if (rc == 0 && !is_alive(&domain))
-        rc = -EALREADY;
+    rc = open_living(call, &session, &domain);
     if (rc == 0)
         rc = check_memory(&session, call, &domain, kib);
     if (rc == 0)
@@ -173,11 +193,8 @@ static int write_availability(struct session *session, const struct domain *doma
         if (strcmp(now, wanted) == 0)
             continue;
         if (!store_write(session->store, XBT_NULL, wanted, SCHEMA_CPU_AVAILABILITY_PATH,
-                         domain->domid, i)) {
-            report_error(REPORT_INTERNAL, "cannot write to the store for \"%s\": %s", domain->name,
-                         strerror(errno));
-            return -EIO;
-        }
+                         domain->domid, i))
+            return report_unwritten(domain);
     }
     return 0;
 }
@@ -186,21 +203,19 @@ static int await_vcpus(struct session *session, struct domain *domain, long vcpu
                        const struct deadline *deadline)
 {
     unsigned int before = domain->info.nr_online_vcpus;
-    struct domain seen;
 
     do {
-        if (domain_get(&session->hv, domain->domid, domain->uuid, &seen) < 0) {
-            report_error(REPORT_GUEST, "\"%s\" ended meanwhile", domain->name);
-            return -ESRCH;
-        }
-        domain->info = seen.info;
-        if (seen.info.nr_online_vcpus == vcpus)
+        int rc = refresh(session, domain);
+
+        if (rc < 0)
+            return rc;
+        if (domain->info.nr_online_vcpus == vcpus)
             return 0;
     } while (deadline_step(deadline));
-    report_error(seen.info.nr_online_vcpus == before ? REPORT_COOPERATION : REPORT_TIMEOUT,
+    report_error(domain->info.nr_online_vcpus == before ? REPORT_COOPERATION : REPORT_TIMEOUT,
                  "\"%s\" has %u vCPUs online after %ld s instead of %ld: it is paused, still "
                  "booting, or its kernel or user space (udev) does not take vCPUs on and off",
-                 domain->name, seen.info.nr_online_vcpus, deadline->seconds, vcpus);
+                 domain->name, domain->info.nr_online_vcpus, deadline->seconds, vcpus);
     return -ETIMEDOUT;
 }
 
@@ -214,9 +229,7 @@ int resize_vcpus(struct call *call)
 
     if (vcpus < 0 || deadline_begin(call, FALLBACK_S, &deadline) < 0)
         return -EINVAL;
-    rc = control_open(call, &session, &domain);
-    if (rc == 0 && !is_alive(&domain))
-        rc = -EALREADY;
+    rc = open_living(call, &session, &domain);
     if (rc == 0 && vcpus > domain.info.max_vcpu_id + 1l) {
         report_error(REPORT_CPU,
                      "\"%s\": %ld vCPUs are more than its maximum of %u: maxvcpus of "

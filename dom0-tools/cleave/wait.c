@@ -15,8 +15,6 @@
 #include "report.h"
 #include "vms.h"
 
-#define TARGET_SLACK_KIB 1024 /* special pages, and what a balloon driver leaves */
-
 struct look {
     struct session session;
     struct domain domain;
@@ -58,11 +56,9 @@ static bool is_gone(const struct look *look) { return !look->exists && !look->re
 
 static bool is_at_target(const struct look *look)
 {
-    uint64_t kib = look->domain.info.tot_pages * HV_PAGE_KIB;
     uint64_t target = domain_memory_target(look->session.store, look->domain.domid);
 
-    return is_up(look) && target && kib <= target + TARGET_SLACK_KIB &&
-           target <= kib + TARGET_SLACK_KIB;
+    return is_up(look) && target && domain_memory_is_near(&look->domain, target);
 }
 
 static const struct goal {

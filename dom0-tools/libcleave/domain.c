@@ -25,6 +25,7 @@
 #define DESTROY_STEP 20
 #define FIND_ATTEMPTS 5
 #define FIND_STEP_MS 50
+#define MEMORY_SLACK_KIB 1024 /* special pages, and what a balloon driver leaves */
 
 static void fill_domain(struct domain *domain, const xc_domaininfo_t *info)
 {
@@ -316,6 +317,13 @@ uint64_t domain_memory_target(struct xs_handle *store, uint32_t domid)
 uint64_t domain_memory_max(struct xs_handle *store, uint32_t domid)
 {
     return read_kib(store, domid, SCHEMA_MEMORY_STATIC_MAX_PATH);
+}
+
+bool domain_memory_is_near(const struct domain *domain, uint64_t kib)
+{
+    uint64_t has = domain->info.tot_pages * HV_PAGE_KIB;
+
+    return has <= kib + MEMORY_SLACK_KIB && kib <= has + MEMORY_SLACK_KIB;
 }
 
 int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *domain,

@@ -62,6 +62,9 @@ bool domain_listens(struct xs_handle *store, const struct domain *domain, const 
 uint64_t domain_memory_target(struct xs_handle *store, uint32_t domid);
 uint64_t domain_memory_max(struct xs_handle *store, uint32_t domid);
 
+/* Whether the domain has this much memory, give or take what a balloon driver leaves. */
+bool domain_memory_is_near(const struct domain *domain, uint64_t kib);
+
 /*
  * Writes a request ("poweroff", "reboot") to control/shutdown. Returns 0, or a negative errno after
  * an error line.
