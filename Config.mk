@@ -115,7 +115,7 @@ DEBIAN_BUSYBOX := build/debian/busybox
 # --- the core's budget ----------------------------------------------------------------------------
 
 # statements of each folder of hypervisor/, code lines of all, and KB of .text (tests/rig/size.sh)
-BUDGET_STATEMENTS := boot 280 guest 455 hypercall 1070 dom0 670 svm 460 vdev 630 core 1343 mm 970 cpu 710 \
-                     platform 340 lib 325 include 280
-BUDGET_LINES := 15340
+BUDGET_STATEMENTS := boot 280 guest 468 hypercall 1176 dom0 670 svm 460 vdev 630 core 1880 mm 1330 cpu 785 \
+                     platform 340 lib 325 include 400
+BUDGET_LINES := 17745
 BUDGET_TEXT  := 200

@@ -19,8 +19,12 @@
 ## make check-loaded    10 boots and 50 guests next to four busy loops on the host; make check: a tenth of it
 ## make check-bochs     boot, a guest and tests in another emulator, Bochs (EMU=bochs make run), in minutes
 ## make check-nested    Debian's real Xen in QEMU runs Cleave as its guest, nested
+## make check-libvirt   Debian's libvirt runs guests: virsh -c xen:///system
 ## make fuzz T=600      feed random programs to the core's decoder and hypercalls on the host, T seconds
-## make soak ROUNDS=1000   create and destroy ROUNDS guests, reboot ROUNDS / 10 times, run ROUNDS / 20 at once
+## make soak ROUNDS=1000   create and destroy ROUNDS guests, reboot ROUNDS / 5 times, run ROUNDS / 20 at once,
+##                      kill cleaved at ROUNDS / 10 points
+## make overcommit-memory  VMs whose maxima add up to more than the memory: who gives, who gets
+## make overcommit-cpu   more VMs than CPUs: what each should get and what it got, on Cleave or HV=xen
 ## make coverage        lines and branches of the core that the unit tests reach
 ## make mutants N=100 SEED=1   change one token of the core at a time; list what unit tests fail to detect.
 ##                      IN=svm: only that folder, or file; same seed, same mutants
@@ -29,7 +33,7 @@
 ## make floors          calls between the core's folders, as text and as build/floors.svg
 ## make size            code lines and section sizes against the budget; make check does it too
 ## make deps            install missing packages with apt-get; the other targets do this themselves
-## make clean           remove build/
+## make clean           remove what was built; make distclean: also the downloaded packages
 ##
 ## Variables (NAME=VALUE after make; the defaults are in Config.mk):
 ##   HV=cleave            or xen: Debian's real Xen under the same dom0, tools, guests and tests
@@ -65,7 +69,7 @@ DOM0_FILES :=
 # Any goal that builds makes this file first, because make updates the files that it includes. It is remade
 # when a package is added to the list. `make deps` always checks the packages themselves.
 DEPS_DONE :=
-ifneq ($(filter-out help clean deps,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean distclean deps,$(or $(MAKECMDGOALS),all)),)
 include build/deps.mk
 endif
 ifneq ($(DEPS_DONE),$(sort $(DEPS_PACKAGES)))
@@ -77,7 +81,7 @@ build/deps.mk:
 	@echo 'DEPS_DONE := $(sort $(DEPS_PACKAGES))' >$@
 
 .PHONY: FORCE all deps run run-machine bootable gdb iso check check-iso check-system check-unit size clean
-.PHONY: help
+.PHONY: distclean help
 .PHONY: $(CHECK_SYSTEM)
 FORCE:
 
@@ -94,7 +98,7 @@ $(DOM0_IMAGE).list: $(if $(subst x$(DOM0_FILES),,x$(file <$(DOM0_IMAGE).list)),F
 	@printf '%s' '$(DOM0_FILES)' >$@
 
 $(DOM0_IMAGE): tests/rig/dom0-image.sh $(DOM0_IMAGE).list $(DEBIAN_BUSYBOX) $(DEBIAN_MODULES) $(dom0_sources)
-	@echo 'tests/rig/dom0-image.sh $@'
+	@echo "packing dom0's image, $@"
 	@tests/rig/dom0-image.sh $@ $(@D)/root $(DEBIAN_BUSYBOX) $(DEBIAN_MODULES) $(DOM0_FILES)
 
 # --- running --------------------------------------------------------------------------------------
@@ -128,10 +132,17 @@ run: run-machine
 	@:$(make_exit $(run_status))
 	@test ! -e $(run_status) || { status=$$(cat $(run_status)); rm $(run_status); exit $$status; }
 
+# build_step WORDS,TARGETS: says so, if there is something to do.
+run_make = $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) CMD=
+build_step = $(run_make) -q $(2) 2>/dev/null || { echo 'make run: $(1)' >&2; $(run_make) $(2) >&2; }
+
 # Output of the build goes to standard error, so that standard output has only the command's output. The
 # build's commands are shown by `make`, and here with V=1.
 run-machine:
-	@$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) CMD= bootable >&2
+	@$(call build_step,building the hypervisor,$(HV_IMAGE))
+	@$(call build_step,compiling the tools of dom0,$(filter build/dom0-tools/%,$(dom0_sources)))
+	@$(call build_step,building the guests,$(filter build/guests/%,$(dom0_sources)))
+	@$(run_make) bootable >&2
 	@[ $(EMU) != bochs ] || tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
 	@tests/rig/run.sh || echo $$? >$(run_status)
 
@@ -157,13 +168,22 @@ check-iso: $(ISO)
 
 # --- tests ----------------------------------------------------------------------------------------
 
+# Races want all CPUs of the host for themselves.
 check-unit: $(CHECK_UNIT)
-	@set -e; for test in $(CHECK_UNIT); do $$test; done
+	@tests/rig/each.sh $(filter-out %_race,$(CHECK_UNIT))
+	@set -e; for test in $(filter %_race,$(CHECK_UNIT)); do $$test; done
 
-check: check-unit size
+# What is built and what runs on the host uses two CPUs.
+check:
+	@$(MAKE) --no-print-directory --jobs=2 $(ALL_TARGETS) $(bootable) $(CHECK_UNIT)
+	@$(MAKE) --no-print-directory check-unit size
 	@$(MAKE) --no-print-directory CMD= check-system
 
-check-system: $(CHECK_SYSTEM)
+# Two machines run at a time, each on one CPU of the host; the one that takes longest begins first. What a
+# machine says comes when it has ended.
+check-system: | $(ALL_TARGETS) $(bootable) $(CHECK_DISKS)
+	@echo 'two machines at a time run $(CHECK_SYSTEM): each reports when it has ended'
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target CMD= $(CHECK_SYSTEM)
 
 $(CHECK_SYSTEM): | $(ALL_TARGETS) $(bootable)
 
@@ -172,7 +192,11 @@ $(CHECK_SYSTEM): | $(ALL_TARGETS) $(bootable)
 size: $(HV_IMAGE_cleave)
 	@tests/rig/size.sh $(HV_IMAGE_cleave) $(BUDGET_LINES) $(BUDGET_TEXT) '$(BUDGET_STATEMENTS)'
 
+# what was downloaded is kept
 clean:
+	$(if $(wildcard build),find build -mindepth 1 -maxdepth 1 ! -name deb -exec rm -rf {} +)
+
+distclean:
 	rm -rf build
 
 help:

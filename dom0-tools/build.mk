@@ -3,23 +3,27 @@
 # The tools of the control domain: libcleave (a static library), cleave and cleaved (programs).
 
 TOOLS := build/dom0-tools
-TOOLS_CFLAGS := $(HOST_CFLAGS) -Idom0-tools/libcleave -Idom0-tools/planner -I$(SCHEMA)
+TOOLS_INCLUDES := -Idom0-tools/libcleave -Idom0-tools/planner -Idom0-tools/balancer \
+                  -Ihypervisor/include/public -I$(SCHEMA)
+TOOLS_CFLAGS := $(HOST_CFLAGS) $(TOOLS_INCLUDES)
 # Xen's libraries and their dependencies are linked statically: loading twenty shared libraries takes longer
 # than cleave runs. libxenguest's kernel loaders register themselves and are not referenced, hence
-# --whole-archive. libxenstore.a lacks the thread that reads watches, so it is linked dynamically.
+# --whole-archive. libxenstore.a lacks the thread that reads watches, and there is no libmnl.a: these two are
+# linked dynamically.
 TOOLS_LIBS := -Wl,-Bstatic,--whole-archive -lxenguest -Wl,--no-whole-archive,--start-group -lxlutil \
               -lxenlight -lxenctrl -lxenhypfs -lxenevtchn -lxengnttab -lxenforeignmemory -lxendevicemodel \
               -lxencall -lxentoolcore -lxentoollog -ljansson -lyajl_s -llzma -lzstd -lz -luuid \
-              -Wl,--end-group,-Bdynamic -lxenstore
-DEPS_PACKAGES += libjansson-dev libyajl-dev liblzma-dev libzstd-dev zlib1g-dev
+              -lncurses -ltinfo -Wl,--end-group,-Bdynamic -lxenstore -lmnl
+DEPS_PACKAGES += libjansson-dev libmnl-dev libyajl-dev liblzma-dev libncurses-dev libzstd-dev zlib1g-dev
 LIBCLEAVE := $(TOOLS)/libcleave.a
 PLANNER := $(TOOLS)/planner.a
+BALANCER := $(TOOLS)/balancer.a
 tools_objects = $(patsubst dom0-tools/%.c,$(TOOLS)/%.o,$(wildcard dom0-tools/$(1)/*.c))
 
 ALL_TARGETS += $(TOOLS)/cleave/cleave $(TOOLS)/cleaved/cleaved
 DOM0_FILES += $(TOOLS)/cleave/cleave:/usr/bin/cleave $(TOOLS)/cleaved/cleaved:/usr/sbin/cleaved
 
-$(TOOLS)/%.o: dom0-tools/%.c | $(SCHEMA_HEADER) build/deps.mk
+$(TOOLS)/%.o: dom0-tools/%.c | $(SCHEMA_HEADER) $(SCHEMA_TABLE) build/deps.mk
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -31,10 +35,14 @@ $(PLANNER): $(call tools_objects,planner)
 	@rm -f $@
 	ar rcs $@ $^
 
-$(TOOLS)/cleaved/cleaved: $(call tools_objects,cleaved) $(LIBCLEAVE)
+$(BALANCER): $(call tools_objects,balancer)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(TOOLS)/cleaved/cleaved: $(call tools_objects,cleaved) $(LIBCLEAVE) $(PLANNER) $(BALANCER)
 	$(CC) $(HOST_CFLAGS) -o $@ $^ $(TOOLS_LIBS)
 
-$(TOOLS)/cleave/cleave: $(call tools_objects,cleave) $(LIBCLEAVE) $(PLANNER)
+$(TOOLS)/cleave/cleave: $(call tools_objects,cleave) $(LIBCLEAVE) $(PLANNER) $(BALANCER)
 	$(CC) $(HOST_CFLAGS) -o $@ $^ $(TOOLS_LIBS)
 
 # JSON Schema of each verb's output with --json.

@@ -4,7 +4,7 @@
 # has as /guests/NAME.elf, with the folder's VM files (/guests/*.cfg). guests/debian is Debian's kernel with
 # a small busybox initrd. To add a guest, create a folder and add its name to GUESTS.
 
-GUESTS := hello witness crash evil flush hog smp bench ping
+GUESTS := hello witness crash evil flush hog smp spin meter bench ping flood memhog
 
 GUEST_CFLAGS := -m64 -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
                 -ffreestanding -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \

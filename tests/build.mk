@@ -55,7 +55,7 @@ $(RIG_SIGNALS): tests/rig/dom0/signals.c
 DEB_LIST := $(sort $(DEB_PACKAGES)) $(DEB_MODULES)
 
 $(DEB_STAMP): tests/rig/debs.sh $(if $(subst x$(DEB_LIST),,x$(file <$(DEB_STAMP))),FORCE)
-	@echo "unpacking Debian's kernel, busybox and Xen into build/deb"
+	@echo "fetching Debian's kernel, busybox and Xen (110 MB), unpacked in build/deb"
 	@tests/rig/debs.sh build/deb '$(DEB_MODULES)' $(DEB_PACKAGES)
 	@printf '%s' '$(DEB_LIST)' >$@
 
@@ -89,8 +89,11 @@ DOM0_IMAGE := build/dom0/initrd
 ALL_TARGETS += $(DOM0_IMAGE) build/dom0/vmlinux
 
 XEN_BIN := $(DEB_ROOT)/usr/lib/xen-$(XEN_VERSION)/bin
-DOM0_FILES += tests/rig/dom0/init:/init tests/rig/dom0/demo:/usr/lib/cleave/rig/demo
+DOM0_FILES += tests/rig/dom0/init:/init \
+              $(foreach name,demo end-guests,tests/rig/dom0/$(name):/usr/lib/cleave/rig/$(name))
 DOM0_FILES += $(RIG_REPORT):/usr/lib/cleave/rig/report $(RIG_SIGNALS):/usr/lib/cleave/rig/signals
+# whose chapter "Script it" a test runs
+DOM0_FILES += README.md:/usr/share/doc/cleave/README.md:0644
 # what xentop's screen needs to know of terminals
 DOM0_FILES += $(foreach name,l/linux v/vt100 v/vt220 x/xterm x/xterm-256color, \
                 $(DEB_ROOT)/lib/terminfo/$(name):/lib/terminfo/$(name):644)
@@ -119,7 +122,10 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 -include tests/unit/build.mk
 -include tests/tools/build.mk
 -include tests/planner/build.mk
+-include tests/balancer/build.mk
 -include tests/fuzz/build.mk
 -include tests/nested/build.mk
+-include tests/libvirt/build.mk
 -include tests/system/build.mk
+-include tests/overcommit/build.mk
 -include tests/tree/build.mk

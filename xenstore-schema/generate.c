@@ -3,7 +3,8 @@
  * Generates files from schema.txt: `generate header|table|page SCHEMA >OUTPUT`.
  *
  * Runs on the host during the build. Input is checked strictly: an error in schema.txt stops the
- * build with its line number. schema.txt describes the columns. Read next: check.c.
+ * build with its line number. schema.txt describes the columns. Read next:
+ * ../dom0-tools/libcleave/storeschema.c.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -154,6 +155,7 @@ static void print_header(void)
            "#ifndef CLEAVE_SCHEMA_H\n#define CLEAVE_SCHEMA_H\n");
     for (int i = 0; i < row_count; i++) {
         const struct row *row = &rows[i];
+        const char *leaf = strrchr(row->pattern, '/') + 1;
 
         printf("\n/* %s */\n", row->text);
         if (strncmp(row->pattern, OWN, strlen(OWN)) == 0) {
@@ -164,6 +166,8 @@ static void print_header(void)
         printf("#define SCHEMA_%s_PATH ", row->name);
         print_format(row->pattern);
         putchar('\n');
+        if (!strchr(leaf, '{'))
+            printf("#define SCHEMA_%s_LEAF \"%s\"\n", row->name, leaf);
     }
     printf("\n#endif\n");
 }
@@ -181,7 +185,7 @@ static void print_page(void)
 {
     printf(
         "# The store\n\nGenerated from `xenstore-schema/schema.txt`, which describes the columns. "
-        "`cleave-schema-check` compares it with a live store.\n\n| Path | Type | Written by | "
+        "`cleave store check` compares it with a live store.\n\n| Path | Type | Written by | "
         "Read by | Until | For |\n| --- | --- | --- | --- | --- | --- |\n");
     for (int i = 0; i < row_count; i++)
         printf("| `%s` | %s | %s | %s | %s | %s |\n", rows[i].pattern, rows[i].type, rows[i].writer,

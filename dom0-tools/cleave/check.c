@@ -164,12 +164,54 @@ static void compare_vif(struct comparison *comparison, unsigned int index)
     uint32_t domid = comparison->domain.domid;
     char key[24], bridge[64];
 
-    snprintf(key, sizeof(key), "vif %u", index);
+    snprintf(key, sizeof(key), "vif %u", vif->number);
     if (!store_read_text(store, bridge, sizeof(bridge), SCHEMA_BACKEND_VIF_BRIDGE_PATH, 0, domid,
-                         index))
+                         vif->number))
         compare(comparison, key, "none", vif->bridge);
     else
         compare(comparison, key, bridge, vif->bridge);
+}
+
+static bool is_in_file(const struct vmdevices *devices, const struct devices_id *id)
+{
+    if (id->kind == DEVICES_DISK) {
+        for (unsigned int i = 0; i < devices->disk_count; i++)
+            if (devices->disks[i].number == id->number)
+                return true;
+    } else {
+        for (unsigned int i = 0; i < devices->vif_count; i++)
+            if (devices->vifs[i].number == id->number)
+                return true;
+    }
+    return false;
+}
+
+/* Devices that the VM got while it ran. */
+static void compare_more(struct comparison *comparison, enum devices_kind kind)
+{
+    struct xs_handle *store = comparison->session.store;
+    struct devices_id id = { .domid = comparison->domain.domid, .kind = kind };
+    unsigned int *numbers;
+    unsigned int count = devices_list(store, id.domid, kind, &numbers);
+
+    for (unsigned int i = 0; i < count; i++) {
+        char key[24], name[8], value[64];
+
+        id.number = numbers[i];
+        if (is_in_file(&comparison->vm.devices, &id))
+            continue;
+        snprintf(key, sizeof(key), "vif %u", id.number);
+        store_read_text(store, name, sizeof(name), SCHEMA_BACKEND_VBD_DEV_PATH, 0, id.domid,
+                        id.number);
+        if (kind == DEVICES_DISK)
+            snprintf(key, sizeof(key), "disk %s", name);
+        store_read_text(store, value, sizeof(value),
+                        kind == DEVICES_DISK ? SCHEMA_BACKEND_VBD_MODE_PATH
+                                             : SCHEMA_BACKEND_VIF_BRIDGE_PATH,
+                        0, id.domid, id.number);
+        compare(comparison, key, value, "none");
+    }
+    free(numbers);
 }
 
 static void compare_all(struct comparison *comparison)
@@ -189,6 +231,8 @@ static void compare_all(struct comparison *comparison)
         compare_disk(comparison, &vm->devices.disks[i]);
     for (unsigned int i = 0; i < vm->devices.vif_count; i++)
         compare_vif(comparison, i);
+    compare_more(comparison, DEVICES_DISK);
+    compare_more(comparison, DEVICES_VIF);
 }
 
 int check_diff(struct call *call)

@@ -14,6 +14,7 @@
 #include "hv.h"
 #include "store.h"
 #include "vmfile.h"
+#include "vms.h"
 
 /* The version of the tools, and the number that every JSON output begins with (README.md). */
 #define CLEAVE_VERSION "0.1"
@@ -23,24 +24,38 @@
 enum command_option {
     OPTION_NONE,
     OPTION_AUTOSTART,
+    OPTION_BATCH,
     OPTION_CLEAR,
     OPTION_CONSOLE,
     OPTION_COPIES,
+    OPTION_COUNT_OF,
     OPTION_DOM0_CPUS,
     OPTION_DRY_RUN,
+    OPTION_DURATION,
+    OPTION_EVENTS,
     OPTION_FOLLOW,
     OPTION_FOR,
     OPTION_FORCE,
+    OPTION_FORCE_BELOW,
+    OPTION_FORCE_DETACH,
     OPTION_FOREGROUND,
     OPTION_HELP,
     OPTION_HOST_CPUS,
+    OPTION_HOST_MEMORY,
     OPTION_HOST_MHZ,
+    OPTION_INTERVAL,
+    OPTION_INTERVALS,
     OPTION_JSON,
+    OPTION_LISTEN,
     OPTION_MAX,
     OPTION_NO_WAIT,
     OPTION_NAME,
+    OPTION_ONCE,
+    OPTION_OUTPUT,
     OPTION_PAUSED,
+    OPTION_RECURSIVE,
     OPTION_SINCE,
+    OPTION_SORT,
     OPTION_STRICT,
     OPTION_SVG,
     OPTION_SYNTHETIC,
@@ -56,7 +71,7 @@ struct option_words {
     const char *help;
 };
 
-#define COMMAND_OPTIONS_MAX 8
+#define COMMAND_OPTIONS_MAX 9
 
 struct call;
 
@@ -110,6 +125,13 @@ const struct command *command_find(const char *verb);
  */
 int command_parse(const struct command *command, int argc, char **argv, struct call *call);
 
+/*
+ * Reads an option's number, or leaves it alone if the option is not given. Returns 0, or -EINVAL
+ * after an error was reported.
+ */
+int option_number(const struct call *call, enum command_option option, unsigned long least,
+                  unsigned long most, uint64_t *number);
+
 /* --- main.c ----------------------------------------------------------------------------------- */
 
 /* Return 0, or a negative errno after an error was reported. Call session_close in either case. */
@@ -122,6 +144,21 @@ void session_close(struct session *session);
  */
 int session_try(struct session *session, const char *consequence);
 
+/* --- findvm.c --------------------------------------------------------------------------------- */
+
+/*
+ * Finds the record of a VM of cleave. The error for another VM says what to do otherwise. Returns
+ * 0, or a negative errno after an error was reported.
+ */
+int session_find_vm(struct session *session, const char *who, const char *otherwise,
+                    struct vms_record *vm);
+
+/*
+ * Waits for the VM's lock, and reads its record anew. Returns the lock, for vms_unlock, or a
+ * negative errno after an error was reported.
+ */
+int session_lock_vm(struct vms_record *vm);
+
 /* --- create.c --------------------------------------------------------------------------------- */
 
 /*
@@ -129,6 +166,12 @@ int session_try(struct session *session, const char *consequence);
  * that says the same anywhere. The caller frees both.
  */
 int create_read(struct call *call, struct vmfile *vm, char **config);
+
+/*
+ * Adds the quotes that the file's syntax requires around text, if VALUE of KEY=VALUE has none. The
+ * caller frees the result. NULL: out of memory.
+ */
+char *create_quote(const char *setting);
 
 /* Ctrl-C during a build must not leave a partial VM: life.h looks whether it is pending. */
 void create_block_signals(void);
@@ -145,10 +188,23 @@ int generate_run(const char *what);
 
 /* --- output.c --------------------------------------------------------------------------------- */
 
+/* Returns text, in UTF-8: invalid bytes are replaced by U+FFFD. The caller drops it. */
+json_t *output_string(const char *text);
+
 /* Add a member to a JSON object, or text to a list. Invalid UTF-8 is replaced by U+FFFD. */
 void output_text(json_t *object, const char *key, const char *text);
 void output_append(json_t *list, const char *text);
 void output_number(json_t *object, const char *key, uint64_t number);
+
+/* The same for bytes that may contain zeros. */
+void output_bytes(json_t *object, const char *key, const char *bytes, size_t length);
+
+/*
+ * Writes bytes into text for a terminal: all but printable ASCII as \xNN. Truncated to size;
+ * OUTPUT_PRINTABLE_MAX is enough for any value of the store.
+ */
+#define OUTPUT_PRINTABLE_MAX (4 * 4096 + 1)
+void output_printable(char *text, size_t size, const char *bytes, size_t length);
 
 /* Adds a new list or object to object, and returns it. */
 json_t *output_list(json_t *object, const char *key);
@@ -156,6 +212,9 @@ json_t *output_object(json_t *object, const char *key);
 
 /* Returns a new object at the end of list. */
 json_t *output_item(json_t *list);
+
+/* Notes what is done, for the error when the output cannot be written: "VM NAME was WHAT". */
+void output_is_done(struct call *call, const char *name, const char *what);
 
 /* Adds name, id and uuid of a VM to object. */
 void output_vm(json_t *object, const struct domain *domain);
@@ -182,8 +241,12 @@ int check_run(struct call *call);
 int check_diff(struct call *call);
 int list_run(struct call *call);
 int info_run(struct call *call);
+int host_run(struct call *call);
 int dmesg_run(struct call *call);
 int cpu_run(struct call *call);
+int mem_run(struct call *call);
+int top_run(struct call *call);
+int metrics_run(struct call *call);
 int console_run(struct call *call);
 int control_pause(struct call *call);
 int control_unpause(struct call *call);
@@ -194,7 +257,11 @@ int rename_run(struct call *call);
 int resize_memory(struct call *call);
 int resize_vcpus(struct call *call);
 int control_destroy(struct call *call);
+int device_attach(struct call *call);
+int device_detach(struct call *call);
 int save_run(struct call *call);
 int save_restore(struct call *call);
+int storeverbs_run(struct call *call);
+int trace_run(struct call *call);
 
 #endif

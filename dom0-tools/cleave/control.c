@@ -8,6 +8,7 @@
 #include "command.h"
 #include "console.h"
 #include "domain.h"
+#include "events.h"
 #include "life.h"
 #include "report.h"
 
@@ -50,6 +51,8 @@ int control_pause(struct call *call)
         report_note("\"%s\" was paused before", domain.name);
     else if (rc == 0 && xc_domain_pause(session.hv.xc, domain.domid) < 0)
         rc = report_refused(&session, &domain, "pause");
+    else if (rc == 0)
+        events_domain(&domain, "paused", "");
     return control_close(call, &session, &domain, rc);
 }
 
@@ -68,6 +71,8 @@ int control_unpause(struct call *call)
         report_note("\"%s\" was not paused: it is %s", domain.name, domain_state(&domain.info));
     } else if (rc == 0 && xc_domain_unpause(session.hv.xc, domain.domid) < 0) {
         rc = report_refused(&session, &domain, "unpause");
+    } else if (rc == 0) {
+        events_domain(&domain, "unpaused", "");
     }
     return control_close(call, &session, &domain, rc);
 }

@@ -6,7 +6,6 @@
  */
 #include "cpu.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,23 +18,13 @@
 /* --- the machine ------------------------------------------------------------------------------ */
 
 int cpu_read_number(const struct call *call, enum command_option option, unsigned long least,
-                    unsigned long most, uint32_t *number)
+                    uint32_t most, uint32_t *number)
 {
-    const char *text = call->options[option];
-    unsigned long value;
-    char *end;
+    uint64_t value = *number;
+    int rc = option_number(call, option, least, most, &value);
 
-    if (!text)
-        return 0;
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (isdigit((unsigned char)*text) && !*end && errno == 0 && value >= least && value <= most) {
-        *number = value;
-        return 0;
-    }
-    report_error(REPORT_USAGE, "--%s %s: must be a number from %lu to %lu",
-                 option_words[option].name, text, least, most);
-    return -EINVAL;
+    *number = value;
+    return rc;
 }
 
 /* Fills in what is not given from this machine. */
@@ -263,9 +252,14 @@ int cpu_run(struct call *call)
         return run_plan(call);
     if (strcmp(what, "simulate") == 0 && call->count <= 2)
         return cpusimulate_run(call);
+    if (strcmp(what, "set") == 0 && call->count > 1)
+        return cpuset_run(call);
+    if (strcmp(what, "show") == 0 && call->count <= 2)
+        return cpushow_run(call);
     report_error(REPORT_USAGE,
-                 "cpu %s: must be `cleave cpu plan FILE...`, `cleave cpu simulate TRACE` or "
-                 "`cleave cpu simulate --synthetic SEED`",
+                 "cpu %s: must be `cleave cpu show [VM]`, `cleave cpu set VM KEY=VALUE...`, "
+                 "`cleave cpu plan FILE...`, `cleave cpu simulate TRACE` or `cleave cpu simulate "
+                 "--synthetic SEED`",
                  what);
     return -EINVAL;
 }

@@ -17,12 +17,9 @@ struct cpu_scene {
 
 /* --- cpu.c ------------------------------------------------------------------------------------ */
 
-/*
- * Reads an option's number, or leaves it alone if the option is not given. Returns 0, or -EINVAL
- * after an error was reported.
- */
+/* The same as option_number, for numbers of 32 bits. */
 int cpu_read_number(const struct call *call, enum command_option option, unsigned long least,
-                    unsigned long most, uint32_t *number);
+                    uint32_t most, uint32_t *number);
 
 /* Fills in the scene's CPUs from the options and this machine. Returns 0 or a negative errno. */
 int cpu_read_machine(const struct call *call, struct cpu_scene *scene);
@@ -30,6 +27,14 @@ int cpu_read_machine(const struct call *call, struct cpu_scene *scene);
 /* --- cpusimulate.c ---------------------------------------------------------------------------- */
 
 int cpusimulate_run(struct call *call);
+
+/* --- cpuset.c --------------------------------------------------------------------------------- */
+
+int cpuset_run(struct call *call);
+
+/* --- cpushow.c -------------------------------------------------------------------------------- */
+
+int cpushow_run(struct call *call);
 
 /* --- cpuprint.c ------------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "cpu.h"
-#include "report.h"
+#include "refusal.h"
 
 #define NS_PER_US 1000
 #define NS_PER_MS 1000000
@@ -126,48 +126,9 @@ void cpuprint_json(const struct cpu_scene *scene, const struct planner_plan *pla
 
 /* --- refusals --------------------------------------------------------------------------------- */
 
-/* MHz that are asked together, where they would have to be free, and what would fit. */
-static void refuse_time(const struct planner_vm *vm, const char *name,
-                        const struct planner_refusal *refusal)
-{
-    static const char *const places[] = { [PLANNER_TIME] = "on all CPUs",
-                                          [PLANNER_ALLOWED] = "on the CPUs that it may use",
-                                          [PLANNER_GANG] = "but not at the same time" };
-    char remedy[64] = "no smaller reservation fits; cpu_class = \"spare\" needs none";
-
-    if (refusal->nearest)
-        snprintf(remedy, sizeof(remedy), "cpu_mhz = %" PRIu64 " fits", refusal->nearest);
-    report_error(REPORT_CPU,
-                 "VM \"%s\" asks for " GHZ " (vcpus = %u, cpu_mhz = %u%s); " GHZ " are free %s: %s",
-                 name, IN_GHZ(refusal->asked), vm->vcpus, vm->mhz,
-                 vm->cosched ? ", cosched = 1" : "", IN_GHZ(refusal->free),
-                 places[refusal->resource], remedy);
-}
-
 void cpuprint_refusal(const struct cpu_scene *scene, const struct planner_plan *plan)
 {
-    const struct planner_refusal *refusal = &plan->refusal;
-    const struct planner_vm *vm = &scene->vms[refusal->vm];
-    const char *name = refusal->vm < scene->count ? scene->files[refusal->vm].name : "";
+    size_t vm = plan->refusal.vm;
 
-    switch (refusal->resource) {
-    case PLANNER_CLOCK:
-        report_error(REPORT_CPU,
-                     "VM \"%s\" asks for %" PRIu64 " MHz for each vCPU; a CPU has %" PRIu64
-                     ": cpu_mhz = %" PRIu64 " is the most",
-                     name, refusal->asked, refusal->free, refusal->nearest);
-        break;
-    case PLANNER_LATENCY:
-        report_error(REPORT_CPU,
-                     "VM \"%s\": cpu_latency_us = %" PRIu64
-                     " cannot be kept with %u MHz: cpu_latency_us = %" PRIu64 " can",
-                     name, refusal->asked, vm->mhz, refusal->nearest);
-        break;
-    case PLANNER_TIME:
-    case PLANNER_ALLOWED:
-    case PLANNER_GANG: refuse_time(vm, name, refusal); break;
-    default:
-        report_error(REPORT_CPU, "VM \"%s\": the planner takes at most %d vCPUs, on %d CPUs", name,
-                     PLANNER_VCPUS_MAX, PLANNER_CPUS_MAX);
-    }
+    refusal_report(&plan->refusal, &scene->vms[vm], vm < scene->count ? scene->files[vm].name : "");
 }

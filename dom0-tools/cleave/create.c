@@ -15,16 +15,15 @@
 #include "console.h"
 #include "events.h"
 #include "life.h"
+#include "progress.h"
+#include "promise.h"
 #include "report.h"
 #include "supervisor.h"
+#include "vmtext.h"
 
 #define KIB_PER_MIB 1024
 
-/*
- * Adds the quotes that the file's syntax requires around text, if VALUE of KEY=VALUE has none. The
- * caller frees the result. NULL: out of memory.
- */
-static char *quote_value(const char *setting)
+char *create_quote(const char *setting)
 {
     const char *equals = strchr(setting, '=');
     const char *value = equals + 1 + strspn(equals + 1, " ");
@@ -45,15 +44,6 @@ static char *quote_value(const char *setting)
     return quoted;
 }
 
-/* The planner knows these keys; the hypervisor does not yet. */
-static void warn_unreserved(const struct vmfile *vm)
-{
-    if (vm->cpu.class != VMFILE_SPARE || vm->cpu.limit_mhz)
-        report_warning("VM \"%s\": cpu_mhz and its companions are planned by `cleave cpu plan` "
-                       "only: this VM gets CPU time by weight",
-                       vm->name);
-}
-
 int create_read(struct call *call, struct vmfile *vm, char **config)
 {
     char **arguments = call->arguments;
@@ -68,17 +58,15 @@ int create_read(struct call *call, struct vmfile *vm, char **config)
                          "\"%s\" is not a setting: only KEY=VALUE may follow the file",
                          arguments[i]);
             rc = -EINVAL;
-        } else if (!(settings[i - 1] = quote_value(arguments[i]))) {
+        } else if (!(settings[i - 1] = create_quote(arguments[i]))) {
             rc = -ENOMEM;
         }
     }
     if (rc == 0)
         rc = (call->options[OPTION_STRICT] ? vmfile_read_strict
                                            : vmfile_read)(arguments[0], settings, count - 1, vm);
-    if (rc == 0 && !(*config = vmfile_text(arguments[0], settings, count - 1, vm)))
+    if (rc == 0 && !(*config = vmtext_resolve(arguments[0], settings, count - 1, vm)))
         rc = -ENOMEM;
-    if (rc == 0)
-        warn_unreserved(vm);
     for (int i = 0; settings && i < count; i++)
         free(settings[i]);
     free(settings);
@@ -112,7 +100,7 @@ static int print_vm(struct call *call, struct session *session, struct domain *d
 
     if (call->json) {
         output_vm(call->json, domain);
-        snprintf(call->remains, sizeof(call->remains), ", but VM \"%s\" was started", domain->name);
+        output_is_done(call, domain->name, "started");
         return 0;
     }
     if (printf("%s is domain %u\n", domain->name, domain->domid) > 0 && fflush(stdout) == 0)
@@ -136,6 +124,7 @@ static int bring_up(struct call *call, struct session *session, const struct vmf
     create_block_signals();
     rc = life_create(&session->hv, session->store, vm, config, call->options[OPTION_PAUSED],
                      &domain->domid);
+    progress_end();
     if (rc == 0)
         rc = print_vm(call, session, domain);
     create_unblock_signals();
@@ -164,6 +153,9 @@ static int plan(struct call *call, struct session *session, const struct vmfile 
     struct build_plan plan = { .memory = 0 };
     int rc = build_check(&session->hv, session->store, vm, &plan);
 
+    if (rc == 0)
+        rc = promise_check(&session->hv, vm);
+    progress_end();
     if (rc < 0)
         return rc;
     if (call->json) {

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "life.h"
+#include "progress.h"
 
 static void add_identity(struct call *call, const char *name, const char *uuid)
 {
@@ -24,6 +25,8 @@ int define_run(struct call *call)
     uuid_unparse_lower(vm.uuid, uuid);
     if (rc == 0)
         rc = life_define(&vm, config, call->options[OPTION_AUTOSTART] != NULL);
+    if (rc == 0)
+        output_is_done(call, vm.name, "defined");
     if (rc == 0 && call->json)
         add_identity(call, vm.name, uuid);
     else if (rc == 0)
@@ -52,6 +55,9 @@ int define_start(struct call *call)
     if (rc == 0) {
         create_block_signals();
         rc = life_start(&session.hv, session.store, call->arguments[0], &vm);
+        progress_end();
+        if (rc == 0)
+            output_is_done(call, vm.name, "started");
         if (rc == 0 && call->json) {
             add_identity(call, vm.name, vm.uuid);
             output_number(call->json, "id", vm.domid);

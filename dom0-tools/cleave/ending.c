@@ -10,7 +10,9 @@
 #include <string.h>
 #include <xen/sched.h>
 
+#include "booting.h"
 #include "life.h"
+#include "progress.h"
 #include "report.h"
 #include "supervisor.h"
 
@@ -26,6 +28,7 @@ struct ending {
     const char *wish;
     struct deadline deadline;
     unsigned int requests;
+    struct booting booting;
 };
 
 static int report_query(struct ending *ending, int rc)
@@ -53,6 +56,26 @@ static int report_late(const struct ending *ending)
     return -ETIMEDOUT;
 }
 
+/* Whether the guest takes requests and can follow them. Without patience the first try tells. */
+static bool is_ready(struct ending *ending, const struct domain *now, bool patient)
+{
+    if (!domain_listens(ending->session.store, now, ending->wish))
+        return !patient;
+    return ending->requests || booting_is_over(&ending->booting, now);
+}
+
+static void show_asking(const struct ending *ending)
+{
+    long left = (ending->deadline.end - deadline_now()) / 1000;
+
+    if (ending->requests)
+        progress_show("%s: asked to %s (%u times); %ld s are left", ending->domain.name,
+                      ending->wish, ending->requests, left);
+    else
+        progress_show("%s: waiting until it takes requests; %ld s are left", ending->domain.name,
+                      left);
+}
+
 /*
  * Asks, and asks again, until the domain has ended. A guest that takes no requests is an error at
  * once, unless the user gave a time in which it may begin to. Sets *end to what was seen last.
@@ -75,8 +98,7 @@ static int ask_until_ended(struct ending *ending, struct domain *end)
         if (store_is_lost()) /* already reported; the guest may never see the request */
             return -ETIMEDOUT;
         strcpy(end->name, ending->domain.name);
-        if (deadline_now() >= again &&
-            (!patient || domain_listens(ending->session.store, end, ending->wish))) {
+        if (deadline_now() >= again && is_ready(ending, end, patient)) {
             rc = domain_ask(&ending->session.hv, ending->session.store, end, ending->wish);
             if (rc < 0)
                 return rc;
@@ -86,6 +108,7 @@ static int ask_until_ended(struct ending *ending, struct domain *end)
         }
         if (call->options[OPTION_NO_WAIT] && ending->requests)
             return 0;
+        show_asking(ending);
     } while (deadline_step(&ending->deadline));
     return call->options[OPTION_FORCE] ? -ETIMEDOUT : report_late(ending);
 }
@@ -155,6 +178,8 @@ static int await_settled(struct ending *ending)
     while ((settled = look_settled(ending, &vm, &recorded)) == SETTLED_NOT) {
         if (deadline_now() >= patience && (!recorded || !supervisor_ping()))
             break;
+        progress_show("%s: has ended; waiting for cleaved%s%s", name, recorded ? ": it is " : "",
+                      recorded ? vms_phase_name(vm.phase) : "");
         if (!deadline_step(&ending->deadline))
             return report_unsettled(ending, &vm);
     }

@@ -114,17 +114,17 @@ static int parse_since(const char *text, time_t *since)
 static void print_event(const char *line, time_t since, bool as_json)
 {
     json_t *event = json_loads(line, 0, NULL);
-    const char *when, *name, *what, *detail;
+    const char *when, *name, *what, *detail, *by = "";
     struct tm utc = { .tm_sec = 0 };
 
     if (event &&
-        json_unpack(event, "{s:s, s:s, s:s, s:s}", "time", &when, "name", &name, "what", &what,
-                    "detail", &detail) == 0 &&
+        json_unpack(event, "{s:s, s:s, s:s, s:s, s?s}", "time", &when, "name", &name, "what", &what,
+                    "detail", &detail, "by", &by) == 0 &&
         strptime(when, "%Y-%m-%dT%H:%M:%S", &utc) && timegm(&utc) >= since) {
         if (as_json)
             fputs(line, stdout);
         else
-            printf("%.19s  %-24s %-10s %s\n", when, name, what, detail);
+            printf("%.19s  %-24s %-14s %-12s %s\n", when, name, what, by, detail);
     }
     json_decref(event);
 }

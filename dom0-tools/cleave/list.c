@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cleave list and cleave info: VMs with the hypervisor's domains, and the machine. */
+/* cleave list: VMs together with the hypervisor's domains. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,24 +7,16 @@
 
 #include "command.h"
 #include "domain.h"
+#include "list.h"
+#include "membook.h"
 #include "report.h"
 #include "vms.h"
 
 #define KIB_PER_MIB 1024
 #define NS_PER_S 1e9
 
-/* --- list ------------------------------------------------------------------------------------- */
-
-/* A line of the list: a VM of cleave, which may have no domain, or a domain of another tool. */
-struct row {
-    struct domain domain;
-    bool has_domain;
-    const char *state;
-    char reason[256]; /* why the VM waits or failed */
-};
-
 /* Of a VM that has a record, what the record says goes before what the domain says. */
-static const char *state_of(const struct vms_record *vm, const struct row *row)
+static const char *state_of(const struct vms_record *vm, const struct list_row *row)
 {
     switch (vm->phase) {
     case VMS_BUILDING: return vm->wanted ? "rebooting" : "building";
@@ -41,7 +33,7 @@ static const char *state_of(const struct vms_record *vm, const struct row *row)
 
 /* Takes the VM's domain out of the list, the recorded one if it has two. */
 static void take_domain(const struct vms_record *vm, struct domain *domains, int count,
-                        struct row *row)
+                        struct list_row *row)
 {
     for (int i = 0; i < count; i++) {
         if (strcmp(domains[i].uuid, vm->uuid) != 0)
@@ -53,21 +45,31 @@ static void take_domain(const struct vms_record *vm, struct domain *domains, int
     }
 }
 
-static void fill_row(const struct vms_record *vm, struct domain *domains, int count,
-                     struct row *row)
+static bool is_uncooperative(const struct vms_record *vm)
 {
-    *row = (struct row){ .domain.domid = VMS_NO_DOMAIN };
+    struct membook book;
+
+    return !vm->earlier_boot && membook_load(vm->uuid, &book) == 0 &&
+           book.history.balloon == BALANCER_UNCOOPERATIVE;
+}
+
+static void fill_row(const struct vms_record *vm, struct domain *domains, int count,
+                     struct list_row *row)
+{
+    *row = (struct list_row){ .domain.domid = VMS_NO_DOMAIN };
     take_domain(vm, domains, count, row);
     strcpy(row->domain.name, vm->name);
     strcpy(row->domain.uuid, vm->uuid);
     row->state = state_of(vm, row);
     if (vm->phase == VMS_WAITING || vm->phase == VMS_FAILED)
         strcpy(row->reason, vm->reason);
+    else if (vm->phase == VMS_RUNNING && is_uncooperative(vm))
+        strcpy(row->reason, "its balloon does not follow");
 }
 
 static int compare(const void *a, const void *b)
 {
-    const struct row *left = a, *right = b;
+    const struct list_row *left = a, *right = b;
 
     if (left->has_domain != right->has_domain)
         return right->has_domain - left->has_domain;
@@ -76,8 +78,7 @@ static int compare(const void *a, const void *b)
     return (left->domain.domid > right->domain.domid) - (left->domain.domid < right->domain.domid);
 }
 
-/* Lists VMs and domains. The caller frees *rows. Returns their number, or a negative errno. */
-static int list_rows(struct session *session, struct row **rows)
+int list_rows(struct session *session, struct list_row **rows)
 {
     struct vms_record *vms = NULL;
     struct domain *domains = NULL;
@@ -92,9 +93,9 @@ static int list_rows(struct session *session, struct row **rows)
         fill_row(&vms[i], domains, count, &(*rows)[rc++]);
     for (int i = 0; *rows && i < count; i++)
         if (domains[i].uuid[0])
-            (*rows)[rc++] = (struct row){ .domain = domains[i],
-                                          .has_domain = true,
-                                          .state = domain_state(&domains[i].info) };
+            (*rows)[rc++] = (struct list_row){ .domain = domains[i],
+                                               .has_domain = true,
+                                               .state = domain_state(&domains[i].info) };
     if (*rows)
         qsort(*rows, rc, sizeof(**rows), compare);
     if (count >= 0)
@@ -105,7 +106,7 @@ static int list_rows(struct session *session, struct row **rows)
 }
 
 /* Keeps the rows of this name, UUID or id. Returns their number, or a negative errno. */
-static int select_rows(struct row *rows, int count, const char *who)
+static int select_rows(struct list_row *rows, int count, const char *who)
 {
     bool number = *who && strspn(who, "0123456789") == strlen(who);
     int kept = 0;
@@ -126,30 +127,36 @@ static int select_rows(struct row *rows, int count, const char *who)
     return -ESRCH;
 }
 
-static void print_row(const struct row *row)
+const char *list_name(const struct domain *domain)
+{
+    if (domain->name[0])
+        return domain->name;
+    return domain->domid == 0 ? "Domain-0" : domain->uuid;
+}
+
+static void print_row(const struct list_row *row)
 {
     const xc_domaininfo_t *info = &row->domain.info;
-    const char *name = row->domain.name[0] ? row->domain.name : "(no name)";
+    const char *name = list_name(&row->domain);
 
     if (!row->has_domain) {
         printf("%-32s %5s %7s %5s  %-9s %9s", name, "-", "-", "-", row->state, "-");
     } else {
         printf("%-32s %5u %7llu %5u  %-9s %9.1f", name, row->domain.domid,
-               (unsigned long long)(info->tot_pages + info->outstanding_pages) * HV_PAGE_KIB /
-                   KIB_PER_MIB,
+               (unsigned long long)domain_memory_held(&row->domain) / KIB_PER_MIB,
                info->nr_online_vcpus, row->state, info->cpu_time / NS_PER_S);
     }
     printf("%s%s\n", row->reason[0] ? "  " : "", row->reason);
 }
 
-static void print_table(const struct row *rows, int count)
+static void print_table(const struct list_row *rows, int count)
 {
     printf("%-32s %5s %7s %5s  %-9s %9s\n", "Name", "ID", "Mem/MiB", "VCPUs", "State", "Time/s");
     for (int i = 0; i < count; i++)
         print_row(&rows[i]);
 }
 
-static void add_rows(json_t *output, const struct row *rows, int count)
+static void add_rows(json_t *output, const struct list_row *rows, int count)
 {
     json_t *domains = output_list(output, "domains");
 
@@ -163,7 +170,7 @@ static void add_rows(json_t *output, const struct row *rows, int count)
             output_text(row, "reason", rows[i].reason);
         if (!rows[i].has_domain)
             continue;
-        output_number(row, "memory_kib", (uint64_t)info->tot_pages * HV_PAGE_KIB);
+        output_number(row, "memory_kib", domain_memory_held(&rows[i].domain));
         output_number(row, "claimed_kib", (uint64_t)info->outstanding_pages * HV_PAGE_KIB);
         output_number(row, "max_memory_kib", (uint64_t)info->max_pages * HV_PAGE_KIB);
         output_number(row, "vcpus", info->nr_online_vcpus);
@@ -175,7 +182,7 @@ static void add_rows(json_t *output, const struct row *rows, int count)
 int list_run(struct call *call)
 {
     struct session session;
-    struct row *rows = NULL;
+    struct list_row *rows = NULL;
     int count = session_try(&session, "names of other tools are unknown");
 
     if (count == 0)
@@ -189,106 +196,4 @@ int list_run(struct call *call)
         print_table(rows, count);
     free(rows);
     return count < 0 ? count : 0;
-}
-
-/* --- info ------------------------------------------------------------------------------------- */
-
-struct machine {
-    unsigned int major, minor;
-    xen_extraversion_t extra;
-    xen_capabilities_info_t capabilities;
-    xen_commandline_t command_line;
-    xc_physinfo_t physical;
-    struct hv_memory memory;
-    const char *scheduler;
-    int domains;
-};
-
-static const char *scheduler_name(struct hv *hv)
-{
-    static const char *const names[] = {
-        [XEN_SCHEDULER_CREDIT] = "credit",     [XEN_SCHEDULER_CREDIT2] = "credit2",
-        [XEN_SCHEDULER_ARINC653] = "arinc653", [XEN_SCHEDULER_RTDS] = "rtds",
-        [XEN_SCHEDULER_NULL] = "null",
-    };
-    int id = -1;
-
-    if (xc_sched_id(hv->xc, &id) < 0 || id < 0 || id >= (int)(sizeof(names) / sizeof(names[0])) ||
-        !names[id])
-        return "unknown";
-    return names[id];
-}
-
-static int read_machine(struct hv *hv, struct machine *machine)
-{
-    struct domain *list = NULL;
-    int version = xc_version(hv->xc, XENVER_version, NULL);
-    int rc = hv_physinfo(hv, &machine->physical);
-
-    if (rc == 0)
-        rc = hv_memory(hv, &machine->memory);
-    if (rc < 0)
-        return rc;
-    machine->major = version >> 16;
-    machine->minor = version & 0xffff;
-    if (xc_version(hv->xc, XENVER_extraversion, machine->extra) < 0)
-        machine->extra[0] = '\0';
-    if (xc_version(hv->xc, XENVER_capabilities, machine->capabilities) < 0)
-        machine->capabilities[0] = '\0';
-    if (xc_version(hv->xc, XENVER_commandline, machine->command_line) < 0)
-        machine->command_line[0] = '\0';
-    machine->scheduler = scheduler_name(hv);
-    machine->domains = domain_list(hv, NULL, &list);
-    free(list);
-    return machine->domains < 0 ? machine->domains : 0;
-}
-
-static void print_machine(const struct machine *machine)
-{
-    const xc_physinfo_t *physical = &machine->physical;
-    const struct hv_memory *memory = &machine->memory;
-
-    printf("hypervisor       version %u.%u%s\n", machine->major, machine->minor, machine->extra);
-    printf("guest kinds      %s\n", machine->capabilities);
-    printf("command line     %s\n", machine->command_line);
-    printf("CPUs             %u at %u.%03u MHz\n", physical->nr_cpus, physical->cpu_khz / 1000,
-           physical->cpu_khz % 1000);
-    printf("scheduler        %s\n", machine->scheduler);
-    printf("domains          %d\n", machine->domains);
-    printf("memory           %llu MiB\n", (unsigned long long)memory->total / KIB_PER_MIB);
-    printf("  free           %llu MiB\n", (unsigned long long)memory->free / KIB_PER_MIB);
-    printf("  claimed of it  %llu MiB\n", (unsigned long long)memory->claimed / KIB_PER_MIB);
-}
-
-static void add_machine(json_t *output, const struct machine *machine)
-{
-    char version[64];
-
-    snprintf(version, sizeof(version), "%u.%u%s", machine->major, machine->minor, machine->extra);
-    output_text(output, "version", version);
-    output_text(output, "guest_kinds", machine->capabilities);
-    output_text(output, "command_line", machine->command_line);
-    output_number(output, "cpus", machine->physical.nr_cpus);
-    output_number(output, "cpu_khz", machine->physical.cpu_khz);
-    output_text(output, "scheduler", machine->scheduler);
-    output_number(output, "domains", machine->domains);
-    output_number(output, "memory_total_kib", machine->memory.total);
-    output_number(output, "memory_free_kib", machine->memory.free);
-    output_number(output, "memory_claimed_kib", machine->memory.claimed);
-}
-
-int info_run(struct call *call)
-{
-    struct machine machine = { .major = 0 };
-    struct hv hv;
-    int rc = hv_open(&hv);
-
-    if (rc == 0)
-        rc = read_machine(&hv, &machine);
-    hv_close(&hv);
-    if (rc == 0 && call->json)
-        add_machine(call->json, &machine);
-    else if (rc == 0)
-        print_machine(&machine);
-    return rc;
 }

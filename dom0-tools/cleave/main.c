@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "progress.h"
 #include "report.h"
 
 int session_open(struct session *session)
@@ -97,6 +98,8 @@ static int run_verb(int argc, char **argv, struct call *call)
         help_print_verb(call->command);
         return 0;
     }
+    if (!call->json && !call->options[OPTION_FOREGROUND])
+        progress_enable();
     return call->command->run(call);
 }
 
@@ -134,6 +137,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     call.json = wants_json(argc, argv) ? json_object() : NULL;
     status = run_verb(argc, argv, &call);
+    progress_end();
     /* Any other error was reported where it occurred. */
     if (status != 0)
         report_error(REPORT_INTERNAL, "out of memory");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Parses a verb's options and arguments by the table. Read next: table.c. */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -107,4 +108,24 @@ int command_parse(const struct command *command, int argc, char **argv, struct c
     if (call->count > command->most)
         return report_usage(command, "too many arguments", "");
     return 0;
+}
+
+int option_number(const struct call *call, enum command_option option, unsigned long least,
+                  unsigned long most, uint64_t *number)
+{
+    const char *text = call->options[option];
+    unsigned long value;
+    char *end;
+
+    if (!text)
+        return 0;
+    errno = 0;
+    value = strtoul(text, &end, 10);
+    if (isdigit((unsigned char)*text) && !*end && errno == 0 && value >= least && value <= most) {
+        *number = value;
+        return 0;
+    }
+    report_error(REPORT_USAGE, "--%s %s: must be a number from %lu to %lu",
+                 option_words[option].name, text, least, most);
+    return -EINVAL;
 }

@@ -4,6 +4,7 @@
  * accepts any bytes), and a guest's messages hold anything: invalid bytes become U+FFFD.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +15,9 @@
 #define CHARACTER_MAX 4 /* bytes of a UTF-8 character */
 
 /* Returns the length of the character that text begins with; 0: it is not valid. */
-static size_t character_length(const char *text)
+static size_t character_length(const char *text, size_t room)
 {
-    for (size_t length = 1; length <= CHARACTER_MAX && text[length - 1]; length++) {
+    for (size_t length = 1; length <= CHARACTER_MAX && length <= room; length++) {
         json_t *string = json_stringn(text, length);
 
         json_decref(string);
@@ -27,13 +28,14 @@ static size_t character_length(const char *text)
 }
 
 /* Returns text with its invalid bytes replaced. */
-static json_t *repaired(const char *text)
+static json_t *repaired(const char *text, size_t size)
 {
-    char *valid = malloc(strlen(text) * strlen(REPLACEMENT) + 1), *to = valid;
+    char *valid = malloc(size * strlen(REPLACEMENT) + 1), *to = valid;
+    const char *end = text + size;
     json_t *string;
 
-    while (valid && *text) {
-        size_t length = character_length(text);
+    while (valid && text < end) {
+        size_t length = character_length(text, end - text);
 
         if (length)
             to = mempcpy(to, text, length);
@@ -46,19 +48,45 @@ static json_t *repaired(const char *text)
     return string;
 }
 
-static json_t *string_of(const char *text)
+static json_t *string_of(const char *text, size_t length)
 {
-    json_t *string = json_string(text);
+    json_t *string = json_stringn(text, length);
 
-    return string ? string : repaired(text);
+    return string ? string : repaired(text, length);
+}
+
+json_t *output_string(const char *text) { return string_of(text, strlen(text)); }
+
+void output_bytes(json_t *object, const char *key, const char *bytes, size_t length)
+{
+    json_object_set_new(object, key, string_of(bytes, length));
 }
 
 void output_text(json_t *object, const char *key, const char *text)
 {
-    json_object_set_new(object, key, string_of(text));
+    output_bytes(object, key, text, strlen(text));
 }
 
-void output_append(json_t *list, const char *text) { json_array_append_new(list, string_of(text)); }
+void output_append(json_t *list, const char *text)
+{
+    json_array_append_new(list, string_of(text, strlen(text)));
+}
+
+void output_printable(char *text, size_t size, const char *bytes, size_t length)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < length && used + 4 < size; i++) {
+        unsigned char c = bytes[i];
+
+        if (c < ' ' || c > '~')
+            used += snprintf(text + used, size - used, "\\x%02x", c);
+        else
+            text[used++] = c;
+    }
+    text[used] = '\0';
+}
 
 void output_number(json_t *object, const char *key, uint64_t number)
 {
@@ -87,6 +115,11 @@ json_t *output_item(json_t *list)
 
     json_array_append_new(list, item);
     return item;
+}
+
+void output_is_done(struct call *call, const char *name, const char *what)
+{
+    snprintf(call->remains, sizeof(call->remains), ", but VM \"%s\" was %s", name, what);
 }
 
 void output_vm(json_t *object, const struct domain *domain)

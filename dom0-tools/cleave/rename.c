@@ -9,8 +9,10 @@
 
 #include "cleave-schema.h"
 #include "command.h"
+#include "events.h"
 #include "report.h"
 #include "vms.h"
+#include "xlrecord.h"
 
 #define LOCK_MS 10000
 
@@ -46,9 +48,13 @@ static int rename_record(const char *uuid, const char *name)
 
 static int rename_domain(struct session *session, const struct domain *domain, const char *name)
 {
+    struct xlrecord_change change = { .name = name };
+
     if (store_write(session->store, XBT_NULL, name, SCHEMA_NAME_PATH, domain->domid) &&
-        store_write(session->store, XBT_NULL, name, SCHEMA_VM_NAME_PATH, domain->uuid))
+        store_write(session->store, XBT_NULL, name, SCHEMA_VM_NAME_PATH, domain->uuid)) {
+        xlrecord_change(domain->domid, domain->uuid, &change);
         return 0;
+    }
     report_error(REPORT_INTERNAL, "cannot write the name of \"%s\" to the store: %s", domain->name,
                  strerror(errno));
     return -EIO;
@@ -96,7 +102,9 @@ int rename_run(struct call *call)
         rc = rename_record(domain.uuid, name);
     if ((rc == 0 || rc == -ESRCH) && domain.domid != VMS_NO_DOMAIN)
         rc = rename_domain(&session, &domain, name);
-    if (rc == 0)
+    if (rc == 0) {
+        events_domain(&domain, "renamed", name);
         strcpy(domain.name, name);
+    }
     return control_close(call, &session, &domain, rc);
 }

@@ -10,7 +10,14 @@
 
 #include "cleave-schema.h"
 #include "deadline.h"
+#include "events.h"
+#include "membook.h"
+#include "memory.h"
+#include "progress.h"
+#include "promise.h"
 #include "report.h"
+#include "targets.h"
+#include "xlrecord.h"
 
 #define KIB_PER_MIB 1024
 #define FALLBACK_S 60
@@ -84,7 +91,7 @@ static int refresh(struct session *session, struct domain *domain)
 static int check_memory(struct session *session, const struct call *call,
                         const struct domain *domain, uint64_t kib)
 {
-    uint64_t has = domain->info.tot_pages * HV_PAGE_KIB;
+    uint64_t has = domain_memory_held(domain);
     uint64_t max = domain_memory_max(session->store, domain->domid);
     struct hv_memory memory;
     int rc = hv_memory(&session->hv, &memory);
@@ -110,18 +117,56 @@ static int check_memory(struct session *session, const struct call *call,
     return 0;
 }
 
-/* Lets the hypervisor give as much, and raises the maximum if the user wants it. */
-static int raise_limit(struct session *session, const struct call *call,
-                       const struct domain *domain, uint64_t kib)
+/* Refuses what the guest of a balanced VM does not live with, unless the user insists. */
+static int check_floor(const struct call *call, const struct domain *domain, uint64_t kib)
+{
+    struct membook book;
+    struct vmfile file;
+    char path[128];
+    uint64_t floor = 0;
+    int rc;
+
+    if (call->options[OPTION_FORCE_BELOW] || membook_load(domain->uuid, &book) < 0)
+        return 0;
+    vms_config_path(domain->uuid, path, sizeof(path));
+    rc = vmfile_read_memory(path, &file);
+    if (rc == 0)
+        floor = balancer_lowest(&(struct balancer_vm){ .min = file.memory.min_kib,
+                                                       .max = file.max_memory_kib,
+                                                       .floor = file.memory.floor_kib,
+                                                       .history = book.history });
+    vmfile_free(&file);
+    if (rc < 0 || kib >= floor)
+        return rc;
+    report_error(REPORT_MEMORY,
+                 "\"%s\": %llu MiB is less than the %llu MiB that it is promised or needs to live: "
+                 "--force sets it all the same",
+                 domain->name, (unsigned long long)kib / KIB_PER_MIB,
+                 (unsigned long long)(floor + KIB_PER_MIB - 1) / KIB_PER_MIB);
+    return -ENOMEM;
+}
+
+/* An operator's target holds: the balancer leaves it alone until `cleave mem thaw`. */
+static void freeze(const struct domain *domain)
+{
+    if (membook_exists(domain->uuid))
+        membook_freeze(domain->uuid);
+}
+
+/* Lets the hypervisor give as much, and no more, and raises the maximum if the user wants it. */
+static int set_limit(struct session *session, const struct call *call, const struct domain *domain,
+                     uint64_t kib)
 {
     int rc;
 
     hv_forget(&session->hv);
-    if (domain->info.max_pages * HV_PAGE_KIB < kib + SLACK_KIB &&
-        xc_domain_setmaxmem(session->hv.xc, domain->domid, kib + SLACK_KIB) < 0) {
+    if ((domain->info.max_pages * HV_PAGE_KIB < kib + SLACK_KIB &&
+         xc_domain_setmaxmem(session->hv.xc, domain->domid, kib + SLACK_KIB) < 0) ||
+        xc_domain_set_pod_target(session->hv.xc, domain->domid, kib / HV_PAGE_KIB, NULL, NULL,
+                                 NULL) < 0) {
         rc = -errno;
-        report_error(report_by_errno(-rc), "\"%s\": cannot raise its memory limit: %s",
-                     domain->name, hv_reason(&session->hv, -rc));
+        report_error(report_by_errno(-rc), "\"%s\": cannot set its memory limit: %s", domain->name,
+                     hv_reason(&session->hv, -rc));
         return rc;
     }
     if (!call->options[OPTION_MAX] || kib <= domain_memory_max(session->store, domain->domid))
@@ -129,24 +174,53 @@ static int raise_limit(struct session *session, const struct call *call,
     return write_number(session, domain, kib, SCHEMA_MEMORY_STATIC_MAX_PATH);
 }
 
-static int await_memory(struct session *session, struct domain *domain, uint64_t kib,
-                        const struct deadline *deadline)
+static int set_target(struct session *session, const struct domain *domain, uint64_t kib, bool tell)
 {
-    uint64_t before = domain->info.tot_pages;
+    int rc = targets_set_memory(&session->hv, session->store, domain, kib, NULL, tell);
+
+    if (rc < 0)
+        report_error(report_by_errno(-rc), "\"%s\": cannot write its target to the store: %s",
+                     domain->name, strerror(-rc));
+    return rc;
+}
+
+/* Notes the size for xl, which takes it from the store where it matters: no error is one here. */
+static void note_memory(const struct session *session, const struct domain *domain, uint64_t kib)
+{
+    struct xlrecord_change change = {
+        .memory_kib = kib,
+        .max_memory_kib = domain_memory_max(session->store, domain->domid),
+    };
+
+    xlrecord_change(domain->domid, domain->uuid, &change);
+}
+
+/* `before`: what it had before the target was set. It may have followed before the first look. */
+static int await_memory(struct session *session, struct domain *domain, uint64_t before,
+                        uint64_t kib, const struct deadline *deadline)
+{
+    uint64_t has;
 
     do {
         int rc = refresh(session, domain);
 
         if (rc < 0)
             return rc;
-        if (domain_memory_is_near(domain, kib))
+        has = domain_memory_ram(&session->hv, domain);
+        if (domain_memory_is_near(&session->hv, domain, kib)) {
+            if (before != has)
+                events_memory(domain, "memory-reached", before, has);
             return 0;
+        }
+        progress_show("%s: has %llu MiB, its target is %llu MiB", domain->name,
+                      (unsigned long long)has / KIB_PER_MIB, (unsigned long long)kib / KIB_PER_MIB);
     } while (deadline_step(deadline));
-    report_error(domain->info.tot_pages == before ? REPORT_COOPERATION : REPORT_TIMEOUT,
+    events_memory(domain, "memory-missed", before, has);
+    report_error(has == before ? REPORT_COOPERATION : REPORT_TIMEOUT,
                  "\"%s\" has %llu MiB after %ld s, its target is %llu MiB: %s", domain->name,
-                 (unsigned long long)domain->info.tot_pages * HV_PAGE_KIB / KIB_PER_MIB,
-                 deadline->seconds, (unsigned long long)kib / KIB_PER_MIB,
-                 domain->info.tot_pages == before
+                 (unsigned long long)has / KIB_PER_MIB, deadline->seconds,
+                 (unsigned long long)kib / KIB_PER_MIB,
+                 has == before
                      ? "it does not follow: it is paused, still booting, or has no balloon driver"
                      : "it follows slowly: `cleave wait --for memory-target`");
     return -ETIMEDOUT;
@@ -159,6 +233,7 @@ int resize_memory(struct call *call)
     struct deadline deadline;
     struct session session;
     struct domain domain;
+    uint64_t before = 0;
     int rc;
 
     if (mib < 0 || deadline_begin(call, FALLBACK_S, &deadline) < 0)
@@ -167,14 +242,22 @@ int resize_memory(struct call *call)
     if (rc == 0)
         rc = check_memory(&session, call, &domain, kib);
     if (rc == 0)
-        rc = raise_limit(&session, call, &domain, kib);
+        rc = check_floor(call, &domain, kib);
+    if (rc == 0) {
+        before = domain_memory_ram(&session.hv, &domain);
+        freeze(&domain);
+    }
     if (rc == 0)
-        rc = write_number(&session, &domain, kib, SCHEMA_MEMORY_TARGET_PATH);
+        rc = set_limit(&session, call, &domain, kib);
+    if (rc == 0)
+        rc = set_target(&session, &domain, kib, call->options[OPTION_NO_WAIT]);
+    if (rc == 0)
+        note_memory(&session, &domain, kib);
     if (rc == 0 && !call->options[OPTION_NO_WAIT])
-        rc = await_memory(&session, &domain, kib, &deadline);
+        rc = await_memory(&session, &domain, before, kib, &deadline);
     if (rc == 0 && call->json) {
         output_number(call->json, "target_kib", kib);
-        output_number(call->json, "memory_kib", domain.info.tot_pages * HV_PAGE_KIB);
+        output_number(call->json, "memory_kib", domain_memory_ram(&session.hv, &domain));
     }
     return control_close(call, &session, &domain, rc);
 }
@@ -209,14 +292,37 @@ static int await_vcpus(struct session *session, struct domain *domain, long vcpu
 
         if (rc < 0)
             return rc;
-        if (domain->info.nr_online_vcpus == vcpus)
+        if (domain->info.nr_online_vcpus == vcpus) {
+            if (vcpus != before)
+                events_vcpus(domain, "vcpus-reached", before, vcpus);
             return 0;
+        }
+        progress_show("%s: has %u vCPUs online, is to have %ld", domain->name,
+                      domain->info.nr_online_vcpus, vcpus);
     } while (deadline_step(deadline));
+    events_vcpus(domain, "vcpus-missed", before, domain->info.nr_online_vcpus);
     report_error(domain->info.nr_online_vcpus == before ? REPORT_COOPERATION : REPORT_TIMEOUT,
                  "\"%s\" has %u vCPUs online after %ld s instead of %ld: it is paused, still "
                  "booting, or its kernel or user space (udev) does not take vCPUs on and off",
                  domain->name, domain->info.nr_online_vcpus, deadline->seconds, vcpus);
     return -ETIMEDOUT;
+}
+
+/* A VM with a reservation needs it for each vCPU that comes. */
+static int promise_vcpus(struct session *session, const struct domain *domain, long vcpus)
+{
+    struct vms_record vm;
+    struct vmfile file;
+    int rc;
+
+    if (vms_load(domain->uuid, &vm) < 0)
+        return 0; /* a VM of xl */
+    rc = vms_read_file(vm.uuid, NULL, 0, &file);
+    file.vcpus = vcpus;
+    if (rc == 0 && file.cpu.class != VMFILE_SPARE)
+        rc = promise_make(&session->hv, &file);
+    vmfile_free(&file);
+    return rc;
 }
 
 int resize_vcpus(struct call *call)
@@ -238,7 +344,15 @@ int resize_vcpus(struct call *call)
         rc = -EINVAL;
     }
     if (rc == 0)
+        rc = promise_vcpus(&session, &domain, vcpus);
+    if (rc == 0)
         rc = write_availability(&session, &domain, vcpus);
+    if (rc == 0 && vcpus != domain.info.nr_online_vcpus)
+        events_vcpus(&domain, "vcpus-target", domain.info.nr_online_vcpus, vcpus);
+    if (rc == 0 && call->options[OPTION_NO_WAIT])
+        targets_expect_vcpus(&domain, vcpus);
+    if (rc == 0)
+        xlrecord_change(domain.domid, domain.uuid, &(struct xlrecord_change){ .vcpus = vcpus });
     if (rc == 0 && !call->options[OPTION_NO_WAIT])
         rc = await_vcpus(&session, &domain, vcpus, &deadline);
     if (rc == 0 && call->json)

@@ -14,8 +14,10 @@
 #include "command.h"
 #include "life.h"
 #include "path.h"
+#include "progress.h"
 #include "report.h"
 #include "statefile.h"
+#include "vmtext.h"
 
 int save_run(struct call *call)
 {
@@ -30,6 +32,9 @@ int save_run(struct call *call)
     if (rc == 0)
         rc = life_save(&session.hv, session.store, call->arguments[0], path, &domain);
     create_unblock_signals();
+    progress_end();
+    if (rc == 0)
+        output_is_done(call, domain.name, "saved");
     if (rc == 0 && call->json) {
         output_vm(call->json, &domain);
         output_text(call->json, "file", path);
@@ -69,7 +74,7 @@ static int read_vm(const struct statefile *file, const char *name, struct vmfile
     snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
     if (rc == 0)
         rc = vmfile_read(path, settings, count, vm);
-    if (rc == 0 && !(*config = vmfile_text(path, settings, count, vm)))
+    if (rc == 0 && !(*config = vmtext_resolve(path, settings, count, vm)))
         rc = -ENOMEM;
     if (rc == 0 && file->vm.memory_kib && file->vm.memory_kib <= vm->max_memory_kib)
         vm->memory_kib = file->vm.memory_kib;
@@ -100,6 +105,9 @@ static int restore_file(struct call *call, struct session *session, const struct
     if (rc == 0) {
         rc = life_restore(&session->hv, session->store, &vm, config, file,
                           call->options[OPTION_PAUSED], &domain.domid);
+        progress_end();
+        if (rc == 0)
+            output_is_done(call, vm.name, "restored");
         if (rc == 0 && call->json)
             output_vm(call->json, &domain);
         else if (rc == 0)

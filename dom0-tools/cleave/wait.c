@@ -11,7 +11,9 @@
 #include <string.h>
 #include <xen/sched.h>
 
+#include "booting.h"
 #include "cleave-schema.h"
+#include "progress.h"
 #include "report.h"
 #include "vms.h"
 
@@ -21,27 +23,31 @@ struct look {
     bool exists; /* domain is valid */
     struct vms_record vm;
     bool recorded; /* vm is valid: it is a VM of cleave */
+    struct booting booting;
 };
 
-static bool is_up(const struct look *look)
+static bool is_up(struct look *look)
 {
     return look->exists && !domain_is_shut_down(&look->domain.info) &&
            !(look->domain.info.flags & XEN_DOMINF_dying);
 }
 
-static bool is_running(const struct look *look)
+static bool is_running(struct look *look)
 {
     return is_up(look) && !(look->domain.info.flags & XEN_DOMINF_paused);
 }
 
-/* The guest's drivers take requests. */
-static bool is_booted(const struct look *look)
+/* The guest's drivers take requests, and its user space can follow them. */
+static bool is_booted(struct look *look)
 {
-    return is_running(look) && domain_listens(look->session.store, &look->domain, "poweroff");
+    if (is_running(look) && domain_listens(look->session.store, &look->domain, "poweroff"))
+        return booting_is_over(&look->booting, &look->domain);
+    look->booting = (struct booting){ .looks = 0 };
+    return false;
 }
 
 /* Between two domains of a VM that reboots there may be none. */
-static bool comes_back(const struct look *look)
+static bool comes_back(struct look *look)
 {
     if (look->exists && domain_is_shut_down(&look->domain.info))
         return domain_shutdown_reason(&look->domain.info) == SHUTDOWN_reboot && look->recorded &&
@@ -50,20 +56,20 @@ static bool comes_back(const struct look *look)
            look->vm.phase != VMS_PRESERVED;
 }
 
-static bool is_stopped(const struct look *look) { return !is_up(look) && !comes_back(look); }
+static bool is_stopped(struct look *look) { return !is_up(look) && !comes_back(look); }
 
-static bool is_gone(const struct look *look) { return !look->exists && !look->recorded; }
+static bool is_gone(struct look *look) { return !look->exists && !look->recorded; }
 
-static bool is_at_target(const struct look *look)
+static bool is_at_target(struct look *look)
 {
     uint64_t target = domain_memory_target(look->session.store, look->domain.domid);
 
-    return is_up(look) && target && domain_memory_is_near(&look->domain, target);
+    return is_up(look) && target && domain_memory_is_near(&look->session.hv, &look->domain, target);
 }
 
 static const struct goal {
     const char *name;
-    bool (*reached)(const struct look *look);
+    bool (*reached)(struct look *look);
     bool alive; /* a guest that crashes cannot reach it */
 } goals[] = {
     { "running", is_running, true },         { "booted", is_booted, true },
@@ -119,6 +125,9 @@ static int wait_for(struct look *look, const struct call *call, const struct goa
             report_error(REPORT_GUEST, "\"%s\" crashed: it will not be %s", who, goal->name);
             return -EIO;
         }
+        progress_show("%s: waiting until it is %s: it %s%s", who, goal->name,
+                      look->exists ? "is " : "has no domain",
+                      look->exists ? domain_state(&look->domain.info) : "");
     } while (deadline_step(deadline));
     return report_late(look, who, goal, deadline);
 }

@@ -20,9 +20,15 @@
 
 #include "hv.h"
 #include "life.h"
+#include "membook.h"
+#include "monitor.h"
+#include "pager.h"
+#include "promise.h"
+#include "rebalance.h"
 #include "report.h"
 #include "socket.h"
 #include "supervisor.h"
+#include "targets.h"
 #include "vms.h"
 #include "watch.h"
 #include "work.h"
@@ -35,6 +41,12 @@
 #define IDLE_S 5
 /* The store is swept when no domain has begun or ended for so long: then no tool is busy there. */
 #define SWEEP_S 10
+#define REPAIR_S 2
+/* How often domains are compared with their quotas of the store, while there are guests. */
+#define QUOTAS_S 10
+/* Targets are looked at so long after one was set, and as often while one is awaited. */
+#define TARGETS_S 1
+#define PERIOD_MAX_S 3600
 
 struct cleaved {
     struct hv hv;
@@ -42,10 +54,19 @@ struct cleaved {
     int epoll;
     int signals;
     int timer;
+    int seconds; /* monitor.h */
     int listener;
     int watch; /* -1: xenstored is not connected */
     bool ending;
     int64_t sweep_at; /* LIFE_NEVER: nothing has happened since the last time */
+    int64_t quotas_at;
+    int64_t look_at; /* when all VMs are looked at, if nothing happens before */
+    int64_t targets_at;
+    uint64_t watched[DOMID_FIRST_RESERVED / 64 + 1]; /* the domains whose targets are watched */
+    int64_t balance_at;
+    unsigned int period; /* of the memory balancer; s */
+    int64_t pager_at;    /* not before */
+    int64_t repair_at;   /* a store that was connected since may be empty */
     struct socket_status status;
 };
 
@@ -68,8 +89,12 @@ static void connect_store(struct cleaved *c)
         c->watch = -1;
     }
     c->status.store = c->watch >= 0;
-    if (c->watch >= 0)
-        fprintf(stderr, "cleaved: connected to xenstored\n");
+    if (c->watch < 0)
+        return;
+    memset(c->watched, 0, sizeof(c->watched));
+    /* not at once: a xenstored that is being killed still accepts connections */
+    c->repair_at = vms_now() + REPAIR_S;
+    fprintf(stderr, "cleaved: connected to xenstored\n");
 }
 
 /* Starts what is due for a VM. Returns when to look at it again. */
@@ -91,6 +116,87 @@ static int64_t attend(struct cleaved *c, const struct vms_record *vm, const stru
     return LIFE_NEVER;
 }
 
+/* Starts what is due for the store. */
+static void tend_store(struct cleaved *c, bool has_guests)
+{
+    if (c->repair_at <= vms_now() && work_start(WORK_REPAIR))
+        c->repair_at = LIFE_NEVER;
+    if (c->sweep_at == LIFE_NEVER && !work_is_running(WORK_SWEEP) && vms_has_leftovers())
+        c->sweep_at = vms_now();
+    if (c->sweep_at <= vms_now() && work_start(WORK_SWEEP))
+        c->sweep_at = LIFE_NEVER;
+    if (has_guests && c->quotas_at <= vms_now() && !work_is_running(WORK_QUOTAS) &&
+        work_start(WORK_QUOTAS))
+        c->quotas_at = vms_now() + QUOTAS_S;
+}
+
+/* Begins and ends watches of memory targets. What fails is tried again with the next event. */
+static void watch_targets(struct cleaved *c, const struct domain *domains, int count)
+{
+    uint64_t now[DOMID_FIRST_RESERVED / 64 + 1] = { 0 };
+
+    for (int i = 0; i < count; i++)
+        if (domains[i].domid != 0 && domains[i].domid < DOMID_FIRST_RESERVED &&
+            !(domains[i].info.flags & XEN_DOMINF_dying))
+            now[domains[i].domid / 64] |= 1ull << domains[i].domid % 64;
+    for (uint32_t domid = 0; domid < DOMID_FIRST_RESERVED; domid++) {
+        uint64_t change = now[domid / 64] ^ c->watched[domid / 64], bit = 1ull << domid % 64;
+
+        if (!change)
+            domid |= 63;
+        else if (change & bit && (now[domid / 64] & bit ? watch_target(c->watch, domid)
+                                                        : watch_forget(c->watch, domid)))
+            c->watched[domid / 64] ^= bit;
+    }
+}
+
+/* Starts a look at targets if it is due. Returns when to come again. */
+static int64_t tend_targets(struct cleaved *c)
+{
+    int64_t now = vms_now();
+
+    if (work_is_running(WORK_TARGETS))
+        return LIFE_NEVER; /* its end is an event */
+    if (c->targets_at == LIFE_NEVER && targets_are_awaited())
+        c->targets_at = now + TARGETS_S;
+    if (c->targets_at > now)
+        return c->targets_at;
+    if (!work_start(WORK_TARGETS))
+        return now + AGAIN_S;
+    c->targets_at = LIFE_NEVER;
+    return LIFE_NEVER;
+}
+
+static bool is_balanced(const struct vms_record *vm)
+{
+    return vm->phase == VMS_RUNNING && !vm->earlier_boot && membook_exists(vm->uuid);
+}
+
+/* Starts the balancer's period if it is due and there is a VM for it. Returns when the next is. */
+static int64_t tend_memory(struct cleaved *c, const struct vms_record *list, int count)
+{
+    int i;
+
+    for (i = 0; i < count && !is_balanced(&list[i]); i++)
+        ;
+    if (i >= count)
+        return LIFE_NEVER;
+    if (c->balance_at <= vms_now() && !work_is_running(WORK_BALANCE) && work_start(WORK_BALANCE))
+        c->balance_at = vms_now() + c->period;
+    return c->balance_at > vms_now() ? c->balance_at : vms_now() + AGAIN_S;
+}
+
+/* Starts the pager if it is needed and does not run. Returns when to come again. */
+static int64_t tend_pager(struct cleaved *c)
+{
+    if (work_is_running(WORK_PAGER) || !pager_is_needed())
+        return LIFE_NEVER;
+    if (c->pager_at > vms_now() || !work_start(WORK_PAGER))
+        return vms_now() + AGAIN_S;
+    c->pager_at = vms_now() + AGAIN_S;
+    return LIFE_NEVER;
+}
+
 /* Looks at all VMs. Returns when to do so again, if nothing happens before. */
 static int64_t scan(struct cleaved *c)
 {
@@ -103,6 +209,7 @@ static int64_t scan(struct cleaved *c)
     domain_count = domain_list(&c->hv, NULL, &domains);
     if (domain_count < 0)
         return vms_now() + AGAIN_S;
+    promise_settle(&c->hv);
     count = vms_list(&list);
     for (int i = 0; i < count; i++) {
         int64_t again = attend(c, &list[i], domains, domain_count);
@@ -110,8 +217,19 @@ static int64_t scan(struct cleaved *c)
         if (again < next)
             next = again;
     }
-    if (c->watch >= 0 && c->sweep_at <= vms_now() && work_start(WORK_SWEEP))
-        c->sweep_at = LIFE_NEVER;
+    if (c->watch >= 0) {
+        int64_t targets = tend_targets(c), again = tend_memory(c, list, count);
+
+        if (targets < again)
+            again = targets;
+        watch_targets(c, domains, domain_count);
+        tend_store(c, domain_count > 1);
+        if (again < next)
+            next = again;
+    }
+    int64_t pager = tend_pager(c);
+    if (pager < next)
+        next = pager;
     if (c->sweep_at > vms_now() && c->sweep_at < next)
         next = c->sweep_at;
     if (count >= 0) {
@@ -140,15 +258,24 @@ static void take_signals(struct cleaved *c)
     work_reap();
 }
 
-static void take_watch(struct cleaved *c)
+/* Returns whether the VMs are to be looked at: not for answers, nor for new targets, which wait. */
+static bool take_watch(struct cleaved *c)
 {
-    c->sweep_at = vms_now() + SWEEP_S;
-    if (watch_read(c->watch))
-        return;
-    fprintf(stderr, "cleaved: xenstored has gone: waiting for it\n");
-    close(c->watch);
-    c->watch = -1;
-    c->status.store = false;
+    unsigned int news = watch_read(c->watch);
+
+    if (news & WATCH_DOMAINS)
+        c->sweep_at = vms_now() + SWEEP_S;
+    if (news & WATCH_TARGETS && c->targets_at == LIFE_NEVER) {
+        c->targets_at = vms_now() + TARGETS_S;
+        set_timer(c, c->targets_at < c->look_at ? c->targets_at : c->look_at);
+    }
+    if (news & WATCH_GONE) {
+        fprintf(stderr, "cleaved: xenstored has gone: waiting for it\n");
+        close(c->watch);
+        c->watch = -1;
+        c->status.store = false;
+    }
+    return news & (WATCH_DOMAINS | WATCH_GONE);
 }
 
 /* Returns whether the VMs are to be looked at. */
@@ -159,10 +286,13 @@ static bool take_event(struct cleaved *c, int fd)
     if (fd == c->signals)
         take_signals(c);
     else if (fd == c->watch)
-        take_watch(c);
+        return take_watch(c);
     else if (fd == c->timer) {
         if (read(c->timer, &expirations, sizeof(expirations)) < 0)
             return errno != EAGAIN;
+    } else if (fd == c->seconds) {
+        monitor_tick(fd, &c->hv);
+        return false;
     } else if (fd == c->listener) {
         int client = socket_accept(fd);
 
@@ -186,7 +316,8 @@ static void serve(struct cleaved *c)
 
         if (look) {
             connect_store(c);
-            set_timer(c, scan(c));
+            c->look_at = scan(c);
+            set_timer(c, c->look_at);
         }
         look = false;
         count = epoll_wait(c->epoll, events, EVENTS_AT_ONCE, -1);
@@ -231,7 +362,8 @@ static int open_all(struct cleaved *c)
     c->epoll = epoll_create1(EPOLL_CLOEXEC);
     c->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     c->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (!add(c, c->signals) || !add(c, c->timer)) {
+    c->seconds = monitor_open();
+    if (!add(c, c->signals) || !add(c, c->timer) || !add(c, c->seconds)) {
         report_error(report_by_errno(errno), "cannot create descriptors for events: %s",
                      strerror(errno));
         return -1;
@@ -242,14 +374,39 @@ static int open_all(struct cleaved *c)
     return hv_open(&c->hv);
 }
 
+/* Returns the period that the user wants, or 0: these are no arguments. */
+static unsigned int read_period(int argc, char **argv)
+{
+    const char *text = argc == 3 && strcmp(argv[1], "--balance-period") == 0 ? argv[2] : "";
+    char *end;
+    long period = strtol(text, &end, 10);
+
+    if (argc == 1)
+        return REBALANCE_S;
+    return *text && !*end && period >= 1 && period <= PERIOD_MAX_S ? period : 0;
+}
+
+static int run_pager(struct cleaved *c)
+{
+    c->report.echo = stderr;
+    report_begin(&c->report);
+    return hv_open(&c->hv) < 0 || pager_run(&c->hv) < 0;
+}
+
 int main(int argc, char **argv)
 {
     static struct cleaved cleaved;
 
-    (void)argv;
-    if (argc > 1) {
-        fprintf(stderr, "usage: cleaved\nThe supervisor of Cleave's VMs. It stays in the "
-                        "foreground and logs to standard error.\n");
+    if (argc == 2 && strcmp(argv[1], "--pager") == 0)
+        return run_pager(&cleaved);
+    cleaved.period = read_period(argc, argv);
+    if (!cleaved.period) {
+        fprintf(stderr,
+                "usage: cleaved [--balance-period S | --pager]\nThe supervisor of Cleave's VMs. It "
+                "stays in the foreground and logs to standard error. It balances memory each S "
+                "seconds, from 1 to %d; %d.\nWith --pager it is only the pager that it else starts "
+                "itself.\n",
+                PERIOD_MAX_S, REBALANCE_S);
         return 2;
     }
     cleaved.report.echo = stderr;
@@ -259,6 +416,7 @@ int main(int argc, char **argv)
     cleaved.sweep_at = vms_now() + SWEEP_S;
     fprintf(stderr, "cleaved: started\n");
     serve(&cleaved);
+    monitor_close();
     unlink(SUPERVISOR_SOCKET);
     hv_close(&cleaved.hv);
     return 0;

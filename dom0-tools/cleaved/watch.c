@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xenstored's watches @introduceDomain and @releaseDomain, in its wire format (xen/io/xs_wire.h).
- * libxenstore would read them in a thread, which ends silently when xenstored does; a plain socket
- * is closed then. What an event says does not matter: after any, all VMs are looked at. Read next:
- * main.c.
+ * xenstored's watches @introduceDomain and @releaseDomain and those of domains' memory targets, in
+ * its wire format (xen/io/xs_wire.h). libxenstore would read them in a thread, which ends silently
+ * when xenstored does; a plain socket is closed then. Which domain an event is about does not
+ * matter: after any, all VMs are looked at. Read next: main.c.
  */
 #include "watch.h"
 
@@ -17,13 +17,24 @@
 #include <xen/io/xs_wire.h>
 #include <xenstore.h>
 
-/* Asks for a watch. The request is smaller than any socket's buffer. */
-static bool send_watch(int fd, const char *path)
+#include "cleave-schema.h"
+
+#define BODY_MAX 64
+
+/* Of a message, what has arrived: its header, and the beginning of its body. */
+static struct {
+    struct xsd_sockmsg header;
+    char body[BODY_MAX];
+    size_t length; /* of both */
+} message;
+
+/* Asks for a watch, or its end. The request is smaller than any socket's buffer. */
+static bool send_request(int fd, uint32_t type, const char *path)
 {
     struct {
         struct xsd_sockmsg header;
-        char body[64];
-    } request = { .header = { .type = XS_WATCH } };
+        char body[BODY_MAX];
+    } request = { .header = { .type = type } };
     size_t length = strlen(path) + 1;
 
     memcpy(request.body, path, length);
@@ -33,6 +44,18 @@ static bool send_watch(int fd, const char *path)
     length += sizeof(request.header);
     return send(fd, &request, length, MSG_NOSIGNAL) == (ssize_t)length;
 }
+
+static bool send_target(int fd, uint32_t type, uint32_t domid)
+{
+    char path[BODY_MAX / 2 + 1];
+
+    snprintf(path, sizeof(path), SCHEMA_MEMORY_TARGET_PATH, domid);
+    return send_request(fd, type, path);
+}
+
+bool watch_target(int fd, uint32_t domid) { return send_target(fd, XS_WATCH, domid); }
+
+bool watch_forget(int fd, uint32_t domid) { return send_target(fd, XS_UNWATCH, domid); }
 
 int watch_open(void)
 {
@@ -44,20 +67,44 @@ int watch_open(void)
         return -error;
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", xs_daemon_socket());
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-        send_watch(fd, "@introduceDomain") && send_watch(fd, "@releaseDomain"))
+        send_request(fd, XS_WATCH, "@introduceDomain") &&
+        send_request(fd, XS_WATCH, "@releaseDomain")) {
+        message.length = 0;
         return fd;
+    }
     error = errno;
     close(fd);
     return -error;
 }
 
-bool watch_read(int fd)
+/* Takes one byte. Returns the news of a message that is complete with it, or 0. */
+static unsigned int take(char byte)
 {
+    size_t at = message.length++;
+
+    if (at < sizeof(message.header))
+        ((char *)&message.header)[at] = byte;
+    else if (at - sizeof(message.header) < BODY_MAX)
+        message.body[at - sizeof(message.header)] = byte;
+    if (message.length < sizeof(message.header) ||
+        message.length < sizeof(message.header) + message.header.len)
+        return 0;
+    message.length = 0;
+    if (message.header.type != XS_WATCH_EVENT)
+        return 0;
+    return message.body[0] == '@' ? WATCH_DOMAINS : WATCH_TARGETS;
+}
+
+unsigned int watch_read(int fd)
+{
+    unsigned int news = 0;
     char bytes[4096];
     ssize_t length;
 
     do {
         length = read(fd, bytes, sizeof(bytes));
+        for (ssize_t i = 0; i < length; i++)
+            news |= take(bytes[i]);
     } while (length > 0);
-    return length < 0 && (errno == EAGAIN || errno == EINTR);
+    return length < 0 && (errno == EAGAIN || errno == EINTR) ? news : news | WATCH_GONE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker is a child that settles one VM (life.h) or sweeps the store, and exits: so a slow build
+ * A worker is a child that settles one VM (life.h) or tends the store, and exits: so a slow build
  * delays no other VM, and a defect in it ends no supervision. It has connections of its own to
  * hypervisor and store, and holds the VM's lock. It outlives cleaved if that is killed. Read next:
  * ../libcleave/life.c.
@@ -16,11 +16,16 @@
 #include <uuid/uuid.h>
 
 #include "life.h"
+#include "pager.h"
+#include "quotawatch.h"
+#include "rebalance.h"
+#include "repair.h"
 #include "report.h"
 #include "sweep.h"
+#include "targets.h"
 #include "vms.h"
 
-#define WORKERS_MAX 8
+#define WORKERS_MAX 9 /* one of them may be the pager, which stays */
 #define PACES_MAX 256
 #define PACE_MAX_S 60
 
@@ -89,6 +94,21 @@ unsigned int work_count(void)
     return count;
 }
 
+static int do_work(struct hv *hv, struct xs_handle *store, const char *what)
+{
+    if (strcmp(what, WORK_SWEEP) == 0)
+        return vms_sweep() < 0 ? -EBUSY : sweep_store(hv, store);
+    if (strcmp(what, WORK_REPAIR) == 0)
+        return repair_store(hv, store);
+    if (strcmp(what, WORK_QUOTAS) == 0)
+        return quotawatch_look(hv, store);
+    if (strcmp(what, WORK_TARGETS) == 0)
+        return targets_look(hv, store);
+    if (strcmp(what, WORK_BALANCE) == 0)
+        return rebalance_run(hv, store);
+    return life_settle(hv, store, what, true);
+}
+
 static void __attribute__((noreturn)) settle(const char *uuid)
 {
     struct report report = { .echo = stderr };
@@ -102,14 +122,13 @@ static void __attribute__((noreturn)) settle(const char *uuid)
     close_range(STDERR_FILENO + 1, ~0u, 0);
     report_begin(&report);
     rc = hv_open(&hv);
+    if (rc == 0 && strcmp(uuid, WORK_PAGER) == 0)
+        _exit(pager_run(&hv) < 0);
     if (rc == 0)
         store = store_open();
     if (store) {
         store_guard();
-        if (strcmp(uuid, WORK_SWEEP) == 0)
-            rc = sweep_store(&hv, store);
-        else
-            rc = life_settle(&hv, store, uuid, true);
+        rc = do_work(&hv, store, uuid);
     }
     _exit(!store || rc < 0);
 }

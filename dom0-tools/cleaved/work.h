@@ -6,8 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* In place of a UUID: the worker cleans the store after dead domains. */
+/*
+ * In place of a UUID: the worker cleans the store after dead domains; writes what a new xenstored
+ * lacks; looks for domains that are at a quota; tells of targets (targets.h); balances memory;
+ * pages (pager.h), also without xenstored.
+ */
 #define WORK_SWEEP "sweep"
+#define WORK_REPAIR "repair"
+#define WORK_QUOTAS "quotas"
+#define WORK_TARGETS "targets"
+#define WORK_BALANCE "balance"
+#define WORK_PAGER "pager"
 
 /* Starts a worker that settles the VM. False: not now. */
 bool work_start(const char *uuid);

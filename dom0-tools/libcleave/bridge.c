@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Bridges, by the ioctls of netdevice(7) and linux/sockios.h. Read next: devices.c. */
+/* Bridges, by rtnetlink(7), whose messages libmnl writes. Read next: devices.c. */
 #include "bridge.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define DEFAULT_MTU 1500
-
-static struct ifreq request_for(const char *name)
-{
-    struct ifreq request = { .ifr_flags = 0 };
-
-    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-    return request;
-}
+/* A request or its answer, which repeats the request. */
+#define MESSAGE_MAX 1024
 
 bool bridge_exists(const char *bridge)
 {
@@ -32,35 +24,56 @@ bool bridge_exists(const char *bridge)
 
 unsigned int bridge_mtu(const char *bridge)
 {
-    struct ifreq request = request_for(bridge);
-    int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    unsigned int mtu = DEFAULT_MTU;
+    char path[64];
+    unsigned int mtu;
+    FILE *file;
 
-    if (control >= 0 && ioctl(control, SIOCGIFMTU, &request) == 0)
-        mtu = request.ifr_mtu;
-    if (control >= 0)
-        close(control);
+    snprintf(path, sizeof(path), "/sys/class/net/%s/mtu", bridge);
+    file = fopen(path, "re");
+    if (!file || fscanf(file, "%u", &mtu) != 1)
+        mtu = DEFAULT_MTU;
+    if (file)
+        fclose(file);
     return mtu;
+}
+
+/* Sends the request and waits for the kernel's answer. Returns 0 or a negative errno. */
+static int ask_kernel(struct nlmsghdr *request)
+{
+    struct mnl_socket *kernel = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    char answer[MESSAGE_MAX];
+    ssize_t length = -1;
+    int rc = 0;
+
+    if (kernel && mnl_socket_bind(kernel, 0, MNL_SOCKET_AUTOPID) == 0 &&
+        mnl_socket_sendto(kernel, request, request->nlmsg_len) >= 0)
+        length = mnl_socket_recvfrom(kernel, answer, sizeof(answer));
+    if (length < 0 || mnl_cb_run(answer, length, request->nlmsg_seq, mnl_socket_get_portid(kernel),
+                                 NULL, NULL) < 0)
+        rc = -errno;
+    if (kernel)
+        mnl_socket_close(kernel);
+    return rc;
 }
 
 int bridge_join(const char *bridge, const char *interface)
 {
-    struct ifreq address = request_for(interface), mtu = request_for(interface);
-    struct ifreq member = request_for(bridge), up = request_for(interface);
-    int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int rc = 0;
-
     /* The highest unicast address: a bridge adopts the lowest address of its members. */
-    address.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-    memcpy(address.ifr_hwaddr.sa_data, "\xfe\xff\xff\xff\xff\xff", 6);
-    mtu.ifr_mtu = bridge_mtu(bridge);
-    member.ifr_ifindex = if_nametoindex(interface);
-    up.ifr_flags = IFF_UP;
-    if (control < 0 || !member.ifr_ifindex || ioctl(control, SIOCSIFHWADDR, &address) < 0 ||
-        ioctl(control, SIOCSIFMTU, &mtu) < 0 || ioctl(control, SIOCBRADDIF, &member) < 0 ||
-        ioctl(control, SIOCSIFFLAGS, &up) < 0)
-        rc = -errno;
-    if (control >= 0)
-        close(control);
-    return rc;
+    static const unsigned char address[] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
+    _Alignas(struct nlmsghdr) char message[MESSAGE_MAX];
+    struct nlmsghdr *request = mnl_nlmsg_put_header(message);
+    struct ifinfomsg *link = mnl_nlmsg_put_extra_header(request, sizeof(*link));
+    unsigned int index = if_nametoindex(bridge);
+
+    request->nlmsg_type = RTM_NEWLINK;
+    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    request->nlmsg_seq = 1;
+    link->ifi_index = if_nametoindex(interface);
+    link->ifi_flags = link->ifi_change = IFF_UP;
+    if (!index || !link->ifi_index)
+        return -ENODEV;
+    mnl_attr_put(request, IFLA_ADDRESS, sizeof(address), address);
+    mnl_attr_put_u32(request, IFLA_MTU, bridge_mtu(bridge));
+    mnl_attr_put_u32(request, IFLA_MASTER, index);
+    return ask_kernel(request);
 }

@@ -2,7 +2,9 @@
 /*
  * Builds a PVH domain, cheapest checks first: the files are checked and parsed and memory is
  * compared with what is free before the domain is created. Its memory is claimed before any is
- * populated, so that two VMs cannot both start and both fail half-way. On a later failure, build_vm
+ * populated, so that two VMs cannot both start and both fail half-way. RAM above `memory`, up to
+ * `maxmem`, is populated on demand: the guest's balloon gives it back before it has used it. On a
+ * later failure, build_vm
  * destroys the domain and removes its nodes. libxenguest (xenguest.h) loads the kernel and sets up
  * the first vCPU.
  *
@@ -21,12 +23,17 @@
 #include <xenguest.h>
 
 #include "acpi.h"
+#include "balance.h"
+#include "buildslot.h"
+#include "core.h"
 #include "devices.h"
 #include "image.h"
 #include "lock.h"
 #include "nodes.h"
+#include "progress.h"
 #include "report.h"
 #include "resources.h"
+#include "xlrecord.h"
 
 #define PAGE_SHIFT 12
 #define KIB_SHIFT 10
@@ -36,6 +43,8 @@
 #define SPECIAL_PAGES (X86_HVM_NR_SPECIAL_PAGES + 1 + ACPI_SIZE / XC_PAGE_SIZE)
 #define SPECIAL_START \
     ((X86_HVM_END_SPECIAL_REGION - X86_HVM_NR_SPECIAL_PAGES) * (uint64_t)XC_PAGE_SIZE)
+/* Others may wait for their guests, and then for the last domains of VMs that reboot. */
+#define ROOM_MS 300000
 /* Allowance for start_info, the command line and alignment, besides kernel and ramdisk. */
 #define BOOT_KIB 64
 
@@ -50,6 +59,7 @@ struct build {
     bool created;
     char uuid[UUID_STR_LEN];
     struct nodes_rings rings;
+    struct balance_room room; /* that could be made for it, if memory is short */
     uint8_t acpi[ACPI_SIZE];
 };
 
@@ -67,7 +77,10 @@ static int report_failed(struct build *b, const char *what)
 
 static int map_files(struct build *b)
 {
-    int rc = image_map(b->vm->kernel, "kernel", &b->kernel);
+    int rc;
+
+    progress_show("%s: reading and checking its files", b->vm->name);
+    rc = image_map(b->vm->kernel, "kernel", &b->kernel);
 
     if (rc == 0)
         rc = image_check_kernel(&b->kernel);
@@ -149,39 +162,71 @@ static int check_fit(struct build *b)
     return -ENOMEM;
 }
 
+uint64_t build_asked_kib(const struct vmfile *vm)
+{
+    return vm->memory_kib + SLACK_KIB + resources_paging_kib(vm);
+}
+
+/* Says what other VMs could give, or do not, or nothing. */
+static void note_room(const struct build *b, char *text, size_t size)
+{
+    const struct balance_room *room = &b->room;
+
+    text[0] = '\0';
+    if (room->asked)
+        snprintf(text, size, ", and VMs that were told to give the rest (%s) do not", room->givers);
+    else if (room->givers[0])
+        snprintf(text, size, ", and other VMs above their minimum (%s) make that %llu",
+                 room->givers, (unsigned long long)room->possible / KIB_PER_MIB);
+}
+
 static int report_no_memory(struct build *b)
 {
     struct hv_memory memory;
-    uint64_t asked = b->vm->max_memory_kib + SLACK_KIB + resources_paging_kib(b->vm);
+    char room[sizeof(b->room.givers) + 96];
 
     if (hv_memory(b->hv, &memory) < 0)
         return -EIO;
+    note_room(b, room, sizeof(room));
     report_error(REPORT_MEMORY,
                  "VM \"%s\": not enough memory: it needs %llu MiB and %llu MiB of overhead; of "
-                 "the machine's %llu MiB, %llu are free%s: lower memory or maxmem, or end another "
-                 "VM (`cleave list`)",
-                 b->vm->name, (unsigned long long)b->vm->max_memory_kib / KIB_PER_MIB,
-                 (unsigned long long)(asked - b->vm->max_memory_kib) / KIB_PER_MIB,
+                 "the machine's %llu MiB, %llu are free%s%s: lower memory or maxmem, or end "
+                 "another VM (`cleave list`)",
+                 b->vm->name, (unsigned long long)b->vm->memory_kib / KIB_PER_MIB,
+                 (unsigned long long)(build_asked_kib(b->vm) - b->vm->memory_kib) / KIB_PER_MIB,
                  (unsigned long long)memory.total / KIB_PER_MIB,
                  (unsigned long long)(memory.free - memory.claimed) / KIB_PER_MIB,
-                 memory.claimed ? " and unclaimed" : "");
+                 memory.claimed ? " and unclaimed" : "", room);
     return -ENOMEM;
 }
 
-/* An early check, to fail without side effects. Only the claim reserves memory. */
+/* Returns what it needs besides what its last domain will free. */
+static uint64_t lacking_kib(const struct build *b)
+{
+    uint64_t freed = 0, asked = build_asked_kib(b->vm);
+
+    if (b->old)
+        freed = domain_memory_held(b->old) + resources_paging_kib(b->vm);
+    return asked > freed ? asked - freed : 0;
+}
+
+/*
+ * An early check, to fail without side effects and before a kernel is unpacked, which takes
+ * seconds. Only the claim reserves memory.
+ */
 static int check_free(struct build *b)
 {
-    struct hv_memory memory;
-    int rc = hv_memory(b->hv, &memory);
-    uint64_t freed = b->old ? b->old->info.tot_pages * HV_PAGE_KIB + resources_paging_kib(b->vm)
-                            : 0;
+    int rc = balance_check_room(b->hv, b->store, lacking_kib(b), &b->room);
 
-    if (rc < 0)
-        return rc;
-    return b->vm->max_memory_kib + SLACK_KIB + resources_paging_kib(b->vm) <=
-                   memory.free - memory.claimed + freed
-               ? 0
-               : report_no_memory(b);
+    return rc == -ENOMEM ? report_no_memory(b) : rc;
+}
+
+/* Lets other VMs give what is missing. Under the lock of the balancer. */
+static int make_room(struct build *b)
+{
+    int rc = balance_make_room(b->hv, b->store, b->vm->name, lacking_kib(b), &b->room);
+
+    return rc == -ENOMEM ? report_no_memory(b) : rc;
 }
 
 /* --- the domain ------------------------------------------------------------------------------- */
@@ -264,12 +309,28 @@ static int create_named(struct build *b)
     return rc;
 }
 
+/* From before it is built, nobody else gets what a balanced VM is promised. */
+static int promise_minimum(struct build *b)
+{
+    uint64_t min = b->vm->memory.min_kib, budget = b->vm->memory_kib / HV_PAGE_KIB;
+    int rc = 0;
+
+    if (min < b->vm->max_memory_kib)
+        rc = core_memory_set(b->hv, b->domid, min / HV_PAGE_KIB, budget + CLEAVE_MEMORY_SLACK);
+    if (rc == -ENOMEM)
+        return report_no_memory(b);
+    errno = -rc;
+    return rc == 0 || rc == -ENOSYS ? 0 : report_failed(b, "cannot promise its memory");
+}
+
 /* Sets the limits, then everything that uses the hypervisor's own memory, then the claim. */
 static int reserve_memory(struct build *b)
 {
     xc_interface *xc = b->hv->xc;
-    uint64_t pages = b->vm->max_memory_kib / HV_PAGE_KIB + SPECIAL_PAGES;
+    uint64_t pages = b->vm->memory_kib / HV_PAGE_KIB + SPECIAL_PAGES;
 
+    progress_show("%s: reserving %llu MiB", b->vm->name,
+                  (unsigned long long)b->vm->memory_kib / KIB_PER_MIB);
     hv_forget(b->hv);
     if (xc_domain_max_vcpus(xc, b->domid, b->vm->max_vcpus) < 0)
         return errno == ENOMEM ? report_no_memory(b) : report_failed(b, "cannot create the vCPUs");
@@ -281,7 +342,7 @@ static int reserve_memory(struct build *b)
     if (xc_domain_claim_pages(xc, b->domid, pages) < 0)
         return errno == ENOMEM ? report_no_memory(b)
                                : report_failed(b, "cannot reserve the memory");
-    return 0;
+    return promise_minimum(b);
 }
 
 static int set_parameters(struct build *b)
@@ -319,7 +380,8 @@ static void lay_out(struct build *b)
 
     dom->guest_domid = b->domid;
     dom->max_vcpus = b->vm->max_vcpus;
-    dom->total_pages = dom->target_pages = bytes >> PAGE_SHIFT;
+    dom->total_pages = bytes >> PAGE_SHIFT;
+    dom->target_pages = b->vm->memory_kib / HV_PAGE_KIB;
     dom->device_model = false;
     dom->mmio_start = HVM_BELOW_4G_MMIO_START;
     dom->mmio_size = HVM_BELOW_4G_MMIO_LENGTH;
@@ -376,6 +438,8 @@ static int load_image(struct build *b)
     struct xc_dom_image *dom = b->dom;
     int rc;
 
+    progress_show("%s: building: giving it %llu MiB and loading the kernel", b->vm->name,
+                  (unsigned long long)b->vm->memory_kib / KIB_PER_MIB);
     lay_out(b);
     hv_forget(b->hv);
     errno = 0;
@@ -404,6 +468,7 @@ static int load_state(struct build *b, int stream)
 
     if (rc < 0)
         return rc;
+    progress_show("%s: loading its state", b->vm->name);
     hv_forget(b->hv);
     errno = 0;
     if (xc_domain_restore(b->hv->xc, stream, b->domid, b->rings.store_port, &b->rings.store_gfn, 0,
@@ -413,10 +478,23 @@ static int load_state(struct build *b, int stream)
     return release_claim(b);
 }
 
+/* Without it xl can do less with the VM, which is no reason not to start it. */
+static void write_record(struct build *b)
+{
+    int rc = xlrecord_write(b->domid, b->vm);
+
+    if (rc < 0)
+        report_warning("VM \"%s\": xl cannot change, save or show it in full: cannot write its "
+                       "record of it: %s",
+                       b->vm->name, strerror(-rc));
+}
+
 static int introduce_domain(struct build *b)
 {
-    int rc = nodes_write_rings(b->store, b->domid, &b->rings);
+    int rc;
 
+    progress_show("%s: starting: its nodes and devices", b->vm->name);
+    rc = nodes_write_rings(b->store, b->domid, &b->rings);
     if (rc == 0 &&
         !xs_introduce_domain(b->store, b->domid, b->rings.store_gfn, b->rings.store_port)) {
         rc = -errno;
@@ -424,6 +502,8 @@ static int introduce_domain(struct build *b)
                      "VM \"%s\": xenstored cannot connect to the guest: %s: see its log",
                      b->vm->name, strerror(errno));
     }
+    if (rc == 0)
+        write_record(b);
     return rc;
 }
 
@@ -436,26 +516,42 @@ static void release(struct build *b)
     image_unmap(&b->ramdisk);
 }
 
+/* What is checked before the domain is created, but for memory. */
+static int check_all(struct build *b)
+{
+    int rc = map_files(b);
+
+    if (rc == 0)
+        rc = parse_kernel(b);
+    if (rc == 0)
+        rc = check_fit(b);
+    return rc == 0 ? devices_check(b->vm, b->old) : rc;
+}
+
 int build_check(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
                 struct build_plan *plan)
 {
     struct build b = { .hv = hv, .store = store, .vm = vm };
     struct hv_memory memory;
-    int rc = hv_memory(hv, &memory);
+    int rc = hv_memory(hv, &memory), slot;
 
     if (rc < 0)
         return rc;
     *plan = (struct build_plan){
-        .memory = vm->max_memory_kib,
+        .memory = vm->memory_kib,
         .overhead = SLACK_KIB + resources_paging_kib(vm),
         .pool = resources_paging_kib(vm),
         .free = memory.free - memory.claimed,
     };
     uuid_unparse_lower(vm->uuid, b.uuid);
-    if ((rc = map_files(&b)) == 0 && (rc = parse_kernel(&b)) == 0 && (rc = check_fit(&b)) == 0 &&
-        (rc = devices_check(vm, false)) == 0 && (rc = check_free(&b)) == 0)
+    slot = buildslot_take(vm->name);
+    rc = slot < 0 ? slot : check_all(&b);
+    if (rc == 0)
+        rc = check_free(&b);
+    if (rc == 0)
         rc = check_name(&b);
     release(&b);
+    buildslot_release(slot);
     return rc;
 }
 
@@ -470,40 +566,73 @@ static int replace_old(struct build *b)
     return rc < 0 ? rc : devices_check(b->vm, false);
 }
 
+/* Creates the domain, in place of the old one, and reserves its memory: nobody else gets it. */
+static int create_reserved(struct build *b)
+{
+    int lock = balance_lock(ROOM_MS);
+    int rc;
+
+    if (lock == -EBUSY)
+        report_error(REPORT_TIMEOUT, "VM \"%s\": others make room for VMs for %d s already",
+                     b->vm->name, ROOM_MS / 1000);
+    if (lock < 0)
+        return lock;
+    if ((rc = make_room(b)) == 0 && (rc = create_named(b)) == 0 && (rc = replace_old(b)) == 0)
+        rc = reserve_memory(b);
+    balance_unlock(lock);
+    return rc;
+}
+
+/* Builds the domain, with its kernel, or from stream if that is not negative. */
+static int build(struct build *b, int stream)
+{
+    bool saved = stream >= 0;
+    int rc = check_free(b);
+
+    if (rc == 0)
+        rc = saved ? devices_check(b->vm, false) : check_all(b);
+    if (rc == 0)
+        rc = create_reserved(b);
+    if (rc == 0)
+        rc = set_parameters(b);
+    if (rc == 0)
+        rc = saved ? load_state(b, stream) : load_image(b);
+    if (rc == 0)
+        rc = introduce_domain(b);
+    return rc == 0 ? devices_attach(b->store, b->domid, b->vm) : rc;
+}
+
+/* Builds the domain when it is its turn, or leaves nothing of it. */
+static int build_in_turn(struct build *b, int stream, uint32_t *domid)
+{
+    int slot, rc = check_free(b);
+
+    if (rc < 0)
+        return rc;
+    uuid_unparse_lower(b->vm->uuid, b->uuid);
+    slot = buildslot_take(b->vm->name);
+    rc = slot < 0 ? slot : build(b, stream);
+    release(b);
+    buildslot_release(slot);
+    if (rc == 0)
+        *domid = b->domid;
+    else if (b->created)
+        domain_destroy(b->hv, b->store, b->domid, b->uuid);
+    return rc;
+}
+
 int build_vm(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
              const struct domain *old, uint32_t *domid)
 {
     struct build b = { .hv = hv, .store = store, .vm = vm, .old = old };
-    int rc;
 
-    uuid_unparse_lower(vm->uuid, b.uuid);
-    if ((rc = map_files(&b)) == 0 && (rc = parse_kernel(&b)) == 0 && (rc = check_fit(&b)) == 0 &&
-        (rc = devices_check(vm, old)) == 0 && (rc = check_free(&b)) == 0 &&
-        (rc = create_named(&b)) == 0 && (rc = replace_old(&b)) == 0 &&
-        (rc = reserve_memory(&b)) == 0 && (rc = set_parameters(&b)) == 0 &&
-        (rc = load_image(&b)) == 0 && (rc = introduce_domain(&b)) == 0 &&
-        (rc = devices_attach(store, b.domid, vm)) == 0)
-        *domid = b.domid;
-
-    release(&b);
-    if (rc < 0 && b.created)
-        domain_destroy(hv, store, b.domid, b.uuid);
-    return rc;
+    return build_in_turn(&b, -1, domid);
 }
 
 int build_restored(struct hv *hv, struct xs_handle *store, const struct vmfile *vm, int stream,
                    uint32_t *domid)
 {
     struct build b = { .hv = hv, .store = store, .vm = vm };
-    int rc;
 
-    uuid_unparse_lower(vm->uuid, b.uuid);
-    if ((rc = devices_check(vm, false)) == 0 && (rc = check_free(&b)) == 0 &&
-        (rc = create_named(&b)) == 0 && (rc = reserve_memory(&b)) == 0 &&
-        (rc = set_parameters(&b)) == 0 && (rc = load_state(&b, stream)) == 0 &&
-        (rc = introduce_domain(&b)) == 0 && (rc = devices_attach(store, b.domid, vm)) == 0)
-        *domid = b.domid;
-    if (rc < 0 && b.created)
-        domain_destroy(hv, store, b.domid, b.uuid);
-    return rc;
+    return build_in_turn(&b, stream, domid);
 }

@@ -24,6 +24,9 @@ struct build_plan {
     uint64_t free;     /* of the machine, and unclaimed */
 };
 
+/* Returns what the VM takes of the machine's memory, in KiB. */
+uint64_t build_asked_kib(const struct vmfile *vm);
+
 /*
  * Makes all checks that build_vm makes before it creates the domain, and fills in the plan as far
  * as it got. Returns 0, or a negative errno after an error was reported.

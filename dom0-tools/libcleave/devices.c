@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,8 @@ int devices_check(const struct vmfile *vm, bool in_use)
             rc = -ENODEV;
             report_error(REPORT_NOT_FOUND,
                          "VM \"%s\": vif %u: dom0 has no bridge %s: ip link add %s type bridge",
-                         vm->name, i, devices->vifs[i].bridge, devices->vifs[i].bridge);
+                         vm->name, devices->vifs[i].number, devices->vifs[i].bridge,
+                         devices->vifs[i].bridge);
         }
     }
     return rc;
@@ -211,7 +213,7 @@ static bool collides(struct xs_handle *store, uint32_t domid, unsigned int numbe
 }
 
 /* Refuses a disk in use by another VM with write access: concurrent writers would corrupt it. */
-static int check_unshared(struct xs_handle *store, const struct vmfile *vm,
+static int check_unshared(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
                           const struct vmdevices_disk *disk, int fd)
 {
     unsigned int *domids, *numbers, domid_count, number_count;
@@ -231,7 +233,12 @@ static int check_unshared(struct xs_handle *store, const struct vmfile *vm,
             if (collides(store, domids[i], numbers[j], &mine, disk->writable))
                 rc = -EBUSY;
         free(numbers);
-        if (rc < 0)
+        if (rc < 0 && domids[i] == domid)
+            report_error(REPORT_STATE,
+                         "VM \"%s\": disk %s: %s is already another disk of this VM, which would "
+                         "corrupt it: choose another file, or use mode r for both",
+                         vm->name, disk->name, disk->path);
+        else if (rc < 0)
             report_error(REPORT_STATE,
                          "VM \"%s\": disk %s: %s is already in use by domain %u, and two VMs that "
                          "write to one disk corrupt it: end the other VM, copy it, or use mode "
@@ -243,11 +250,13 @@ static int check_unshared(struct xs_handle *store, const struct vmfile *vm,
 }
 
 static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
-                       const struct vmdevices_disk *disk)
+                       const struct vmdevices_disk *disk, bool live)
 {
-    struct nodes_disk nodes = {
-        .domid = domid, .number = disk->number, .name = disk->name, .writable = disk->writable
-    };
+    struct nodes_disk nodes = { .domid = domid,
+                                .number = disk->number,
+                                .name = disk->name,
+                                .writable = disk->writable,
+                                .live = live };
     char path[128], served[96];
     dev_t device;
     int fd = open_disk(vm, disk, path, sizeof(path), &device);
@@ -260,7 +269,7 @@ static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmf
     nodes.minor = minor(device);
     rc = lock = lock_acquire();
     if (lock >= 0) {
-        rc = check_unshared(store, vm, disk, fd);
+        rc = check_unshared(store, domid, vm, disk, fd);
         if (rc == 0)
             rc = nodes_write_disk(store, &nodes);
         lock_release(lock);
@@ -272,56 +281,80 @@ static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmf
                      "VM \"%s\": disk %s: dom0's kernel did not connect %s: another VM may be "
                      "writing to it; see dmesg",
                      vm->name, disk->name, disk->path);
+        if (live)
+            devices_remove(store, &(struct devices_id){ domid, DEVICES_DISK, disk->number });
     }
     close(fd);
     return rc;
 }
 
-static int attach_vif(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
-                      unsigned int index)
+/* Waits for the back end's interface and adds it to the bridge. */
+static int join_bridge(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
+                       const struct vmdevices_vif *vif)
 {
-    const struct vmdevices_vif *vif = &vm->devices.vifs[index];
-    struct nodes_vif nodes = { .domid = domid,
-                               .number = index,
-                               .mac = vif->mac,
-                               .bridge = vif->bridge,
-                               .mtu = bridge_mtu(vif->bridge) };
     char interface[IFNAMSIZ], made[64];
-    int rc = nodes_write_vif(store, &nodes);
+    int rc;
 
-    if (rc < 0)
-        return rc;
-    snprintf(interface, sizeof(interface), "vif%u.%u", domid, index);
+    snprintf(interface, sizeof(interface), "vif%u.%u", domid, vif->number);
     snprintf(made, sizeof(made), "/sys/class/net/%s", interface);
     if (!await_file(made)) {
         report_error(REPORT_TIMEOUT,
                      "VM \"%s\": vif %u: dom0's kernel did not create %s: see dmesg", vm->name,
-                     index, interface);
+                     vif->number, interface);
         return -EIO;
     }
     rc = bridge_join(vif->bridge, interface);
     if (rc < 0)
         report_error(report_by_errno(-rc), "VM \"%s\": vif %u: cannot add %s to bridge %s: %s",
-                     vm->name, index, interface, vif->bridge, strerror(-rc));
+                     vm->name, vif->number, interface, vif->bridge, strerror(-rc));
     else if (!store_write(store, XBT_NULL, "connected", SCHEMA_BACKEND_VIF_HOTPLUG_PATH, 0, domid,
-                          index)) {
+                          vif->number)) {
         rc = -errno;
         report_error(report_by_errno(-rc),
-                     "VM \"%s\": vif %u: cannot write its status to the store: %s", vm->name, index,
-                     strerror(-rc));
+                     "VM \"%s\": vif %u: cannot write its status to the store: %s", vm->name,
+                     vif->number, strerror(-rc));
     }
+    return rc;
+}
+
+static int attach_vif(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
+                      const struct vmdevices_vif *vif, bool live)
+{
+    struct nodes_vif nodes = { .domid = domid,
+                               .number = vif->number,
+                               .mac = vif->mac,
+                               .bridge = vif->bridge,
+                               .mtu = bridge_mtu(vif->bridge),
+                               .live = live };
+    int rc = nodes_write_vif(store, &nodes);
+
+    if (rc < 0)
+        return rc;
+    rc = join_bridge(store, domid, vm, vif);
+    if (rc < 0 && live)
+        devices_remove(store, &(struct devices_id){ domid, DEVICES_VIF, vif->number });
+    return rc;
+}
+
+static int attach_all(struct xs_handle *store, uint32_t domid, const struct vmfile *vm, bool live)
+{
+    int rc = 0;
+
+    for (unsigned int i = 0; rc == 0 && i < vm->devices.disk_count; i++)
+        rc = attach_disk(store, domid, vm, &vm->devices.disks[i], live);
+    for (unsigned int i = 0; rc == 0 && i < vm->devices.vif_count; i++)
+        rc = attach_vif(store, domid, vm, &vm->devices.vifs[i], live);
     return rc;
 }
 
 int devices_attach(struct xs_handle *store, uint32_t domid, const struct vmfile *vm)
 {
-    int rc = 0;
+    return attach_all(store, domid, vm, false);
+}
 
-    for (unsigned int i = 0; rc == 0 && i < vm->devices.disk_count; i++)
-        rc = attach_disk(store, domid, vm, &vm->devices.disks[i]);
-    for (unsigned int i = 0; rc == 0 && i < vm->devices.vif_count; i++)
-        rc = attach_vif(store, domid, vm, i);
-    return rc;
+int devices_attach_live(struct xs_handle *store, uint32_t domid, const struct vmfile *vm)
+{
+    return attach_all(store, domid, vm, true);
 }
 
 /* --- detach ----------------------------------------------------------------------------------- */
@@ -341,21 +374,27 @@ static void each_device(struct xs_handle *store, uint32_t domid, const char *fol
 }
 
 /* One kind of device: path patterns, by backend domain, domain and number. */
-struct kind {
-    const char *frontend, *backend, *online, *state;
-};
-
-static const struct kind disks = {
-    SCHEMA_DEVICE_VBD_PATH,
-    SCHEMA_BACKEND_VBD_PATH,
-    SCHEMA_BACKEND_VBD_ONLINE_PATH,
-    SCHEMA_BACKEND_VBD_STATE_PATH,
-};
-static const struct kind interfaces = {
-    SCHEMA_DEVICE_VIF_PATH,
-    SCHEMA_BACKEND_VIF_PATH,
-    SCHEMA_BACKEND_VIF_ONLINE_PATH,
-    SCHEMA_BACKEND_VIF_STATE_PATH,
+static const struct kind {
+    const char *frontend, *frontend_state, *backend, *online, *state, *libxl, *of_domain;
+} kinds[] = {
+    [DEVICES_DISK] = {
+        SCHEMA_DEVICE_VBD_PATH,
+        SCHEMA_DEVICE_VBD_STATE_PATH,
+        SCHEMA_BACKEND_VBD_PATH,
+        SCHEMA_BACKEND_VBD_ONLINE_PATH,
+        SCHEMA_BACKEND_VBD_STATE_PATH,
+        SCHEMA_LIBXL_VBD_PATH,
+        SCHEMA_BACKEND_VBDS_OF_PATH,
+    },
+    [DEVICES_VIF] = {
+        SCHEMA_DEVICE_VIF_PATH,
+        SCHEMA_DEVICE_VIF_STATE_PATH,
+        SCHEMA_BACKEND_VIF_PATH,
+        SCHEMA_BACKEND_VIF_ONLINE_PATH,
+        SCHEMA_BACKEND_VIF_STATE_PATH,
+        SCHEMA_LIBXL_VIF_PATH,
+        SCHEMA_BACKEND_VIFS_OF_PATH,
+    },
 };
 
 /*
@@ -415,7 +454,7 @@ static void detach_disk(struct xs_handle *store, uint32_t domid, unsigned int nu
 {
     char *node = store_read(store, SCHEMA_BACKEND_VBD_NODE_PATH, 0, domid, number);
 
-    end_device(store, &disks, domid, number);
+    end_device(store, &kinds[DEVICES_DISK], domid, number);
     /* created by xl's script, which does not run here */
     if (node)
         loop_detach(node);
@@ -424,7 +463,7 @@ static void detach_disk(struct xs_handle *store, uint32_t domid, unsigned int nu
 
 static void detach_vif(struct xs_handle *store, uint32_t domid, unsigned int number)
 {
-    end_device(store, &interfaces, domid, number);
+    end_device(store, &kinds[DEVICES_VIF], domid, number);
 }
 
 void devices_detach(struct xs_handle *store, uint32_t domid)
@@ -433,4 +472,75 @@ void devices_detach(struct xs_handle *store, uint32_t domid)
     each_device(store, domid, SCHEMA_BACKEND_VIFS_OF_PATH, detach_vif);
     store_remove(store, SCHEMA_BACKEND_VBDS_OF_PATH, 0, domid);
     store_remove(store, SCHEMA_BACKEND_VIFS_OF_PATH, 0, domid);
+}
+
+/* --- one device of a running guest ------------------------------------------------------------ */
+
+unsigned int devices_list(struct xs_handle *store, uint32_t domid, enum devices_kind kind,
+                          unsigned int **numbers)
+{
+    char folder[64];
+
+    snprintf(folder, sizeof(folder), kinds[kind].of_domain, 0, domid);
+    return list_numbers(store, numbers, folder);
+}
+
+static unsigned int number_at(struct xs_handle *store, const char *pattern, ...)
+{
+    char path[XENSTORE_ABS_PATH_MAX], value[8];
+    va_list args;
+
+    va_start(args, pattern);
+    vsnprintf(path, sizeof(path), pattern, args);
+    va_end(args);
+    store_read_text(store, value, sizeof(value), "%s", path);
+    return strtoul(value, NULL, 10);
+}
+
+void devices_look(struct xs_handle *store, const struct devices_id *id, struct devices_state *state)
+{
+    const struct kind *kind = &kinds[id->kind];
+
+    state->back = number_at(store, kind->state, 0, id->domid, id->number);
+    state->front = number_at(store, kind->frontend_state, id->domid, id->number);
+    state->online = number_at(store, kind->online, 0, id->domid, id->number) == 1;
+}
+
+bool devices_close(struct xs_handle *store, const struct devices_id *id)
+{
+    return tell_to_close(store, &kinds[id->kind], id->domid, id->number);
+}
+
+bool devices_reopen(struct xs_handle *store, const struct devices_id *id)
+{
+    const struct kind *kind = &kinds[id->kind];
+    char frontend[XENSTORE_ABS_PATH_MAX], value[8];
+    xs_transaction_t transaction;
+    bool still;
+
+    snprintf(frontend, sizeof(frontend), kind->frontend_state, id->domid, id->number);
+    snprintf(value, sizeof(value), "%d", XenbusStateConnected);
+    do {
+        char *state;
+
+        transaction = xs_transaction_start(store);
+        state = xs_read(store, transaction, frontend, NULL);
+        still = state && strcmp(state, value) == 0;
+        if (still) {
+            store_write(store, transaction, "1", kind->online, 0, id->domid, id->number);
+            store_write(store, transaction, value, kind->state, 0, id->domid, id->number);
+        }
+        free(state);
+    } while (transaction != XBT_NULL && !xs_transaction_end(store, transaction, !still) &&
+             errno == EAGAIN);
+    return still;
+}
+
+void devices_remove(struct xs_handle *store, const struct devices_id *id)
+{
+    if (id->kind == DEVICES_DISK)
+        detach_disk(store, id->domid, id->number);
+    else
+        detach_vif(store, id->domid, id->number);
+    store_remove(store, kinds[id->kind].libxl, id->domid, id->number);
 }

@@ -16,13 +16,16 @@
 #include "devices.h"
 #include "lock.h"
 #include "nodes.h"
+#include "progress.h"
 #include "report.h"
 #include "vms.h"
+#include "xlrecord.h"
 
 #define BATCH 64
 /* Timeout for the release of a destroyed domain's memory: other domains must first unmap it. */
 #define DESTROY_MS 20000
 #define DESTROY_STEP 20
+#define DESTROY_ALONE_MS 1000 /* without the store, which tells other programs to unmap it */
 #define FIND_ATTEMPTS 5
 #define FIND_STEP_MS 50
 #define MEMORY_SLACK_KIB 1024 /* special pages, and what a balloon driver leaves */
@@ -104,7 +107,7 @@ int domain_search(struct hv *hv, struct xs_handle *store, const char *who, struc
     for (int i = 0; i < count && rc < 0; i++) {
         /* A domain being built has no name yet; "" must not match it. */
         if (number ? list[i].domid != strtoul(who, NULL, 10)
-                   : !*who || strcmp(list[i].name, who) != 0)
+                   : !*who || (strcmp(list[i].name, who) != 0 && strcmp(list[i].uuid, who) != 0))
             continue;
         *domain = list[i];
         rc = 0;
@@ -192,15 +195,24 @@ const char *domain_state(const xc_domaininfo_t *info)
     return info->flags & XEN_DOMINF_blocked ? "blocked" : "ready";
 }
 
-/* Waits until the domain no longer exists. */
-static int await_end(struct hv *hv, uint32_t domid, const char *uuid)
+/* Waits until the domain no longer exists. alone: what is left after a moment is only told. */
+static int await_end(struct hv *hv, uint32_t domid, const char *uuid, bool alone)
 {
     struct domain domain = { .domid = domid };
+    int limit = alone ? DESTROY_ALONE_MS : DESTROY_MS;
 
-    for (int waited = 0; waited < DESTROY_MS; waited += DESTROY_STEP) {
+    for (int waited = 0; waited < limit; waited += DESTROY_STEP) {
         if (domain_get(hv, domid, uuid, &domain) == -ESRCH)
             return 0;
+        progress_show("domain %u: waiting until its memory is free: %llu pages are in use", domid,
+                      (unsigned long long)domain.info.tot_pages);
         usleep(DESTROY_STEP * 1000);
+    }
+    if (alone) {
+        report_warning("domain %u has ended but keeps %llu pages, until the programs that map them "
+                       "end: xenconsoled learns of it from xenstored only",
+                       domid, (unsigned long long)domain.info.tot_pages);
+        return 0;
     }
     report_error(REPORT_TIMEOUT,
                  "domain %u has ended but still has %llu pages after %d s: a program maps its "
@@ -268,6 +280,7 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     struct domain domain;
     int found, rc;
 
+    progress_show("domain %u: ending it with its devices", domid);
     hv_forget(hv);
     found = domain_get(hv, domid, uuid, &domain);
     if (found == 0)
@@ -283,7 +296,9 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     }
     rc = remove_nodes(hv, store, domid, uuid);
     if (rc == 0)
-        rc = await_end(hv, domid, uuid);
+        rc = await_end(hv, domid, uuid, !store);
+    if (rc == 0)
+        xlrecord_remove(domid, uuid);
     return rc < 0 ? rc : remove_nodes(hv, store, domid, uuid);
 }
 
@@ -319,9 +334,23 @@ uint64_t domain_memory_max(struct xs_handle *store, uint32_t domid)
     return read_kib(store, domid, SCHEMA_MEMORY_STATIC_MAX_PATH);
 }
 
-bool domain_memory_is_near(const struct domain *domain, uint64_t kib)
+uint64_t domain_memory_held(const struct domain *domain)
 {
-    uint64_t has = domain->info.tot_pages * HV_PAGE_KIB;
+    return (domain->info.tot_pages + domain->info.outstanding_pages) * HV_PAGE_KIB;
+}
+
+uint64_t domain_memory_ram(struct hv *hv, const struct domain *domain)
+{
+    uint64_t total, cache, absent;
+
+    if (xc_domain_get_pod_target(hv->xc, domain->domid, &total, &cache, &absent) < 0)
+        return domain->info.tot_pages * HV_PAGE_KIB;
+    return (total - cache + absent) * HV_PAGE_KIB;
+}
+
+bool domain_memory_is_near(struct hv *hv, const struct domain *domain, uint64_t kib)
+{
+    uint64_t has = domain_memory_ram(hv, domain);
 
     return has <= kib + MEMORY_SLACK_KIB && kib <= has + MEMORY_SLACK_KIB;
 }

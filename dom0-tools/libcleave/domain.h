@@ -26,7 +26,7 @@ struct domain {
  */
 int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list);
 
-/* Finds a domain by id or name. Returns -ESRCH without an error if there is none. */
+/* Finds a domain by id, name or UUID. Returns -ESRCH without an error if there is none. */
 int domain_search(struct hv *hv, struct xs_handle *store, const char *who, struct domain *domain);
 
 /* The same, but that is an error. Returns 0, or a negative errno after an error line. */
@@ -50,7 +50,8 @@ bool domain_is_shut_down(const xc_domaininfo_t *info);
 unsigned int domain_shutdown_reason(const xc_domaininfo_t *info);
 
 /*
- * Destroys the domain, removes its nodes and waits until its memory is free. Returns 0, or a
+ * Destroys the domain, removes its nodes and waits until its memory is free. Without the store no
+ * nodes are removed, and pages that programs still map are only warned about. Returns 0, or a
  * negative errno after an error line.
  */
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid);
@@ -62,8 +63,12 @@ bool domain_listens(struct xs_handle *store, const struct domain *domain, const 
 uint64_t domain_memory_target(struct xs_handle *store, uint32_t domid);
 uint64_t domain_memory_max(struct xs_handle *store, uint32_t domid);
 
-/* Whether the domain has this much memory, give or take what a balloon driver leaves. */
-bool domain_memory_is_near(const struct domain *domain, uint64_t kib);
+/* Frames that the domain has or is promised, in KiB: what nobody else can have. */
+uint64_t domain_memory_held(const struct domain *domain);
+/* The RAM that the guest has in KiB, also what it has not touched yet, and takes no memory. */
+uint64_t domain_memory_ram(struct hv *hv, const struct domain *domain);
+/* Whether that is this much, give or take what a balloon driver leaves. */
+bool domain_memory_is_near(struct hv *hv, const struct domain *domain, uint64_t kib);
 
 /*
  * Writes a request ("poweroff", "reboot") to control/shutdown. Returns 0, or a negative errno after

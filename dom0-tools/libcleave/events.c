@@ -20,13 +20,17 @@
 #include <unistd.h>
 
 #include "report.h"
+#include "vms.h"
 
 /* The journal takes at most twice as much. */
 #define JOURNAL_MAX (1 << 20)
 
 static bool echo;
+static const char *actor; /* NULL: this program */
 
 void events_echo(void) { echo = true; }
+
+void events_by(const char *who) { actor = who; }
 
 static void timestamp(char *text, size_t size)
 {
@@ -40,19 +44,50 @@ static void timestamp(char *text, size_t size)
     snprintf(text + length, size - length, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
-/* The caller frees the line. NULL: out of memory, or not UTF-8. */
-static char *event_line(const struct vms_record *vm, const char *what, const char *detail)
+/* JSON holds UTF-8 only, and a terminal is spared control characters. */
+static void make_printable(char *text)
 {
-    char time[32], *text, *line = NULL;
-    json_t *event;
+    for (char *c = text; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
+
+/* The program, and who called it by sudo. */
+static void name_actor(char *text, size_t size)
+{
+    const char *user = actor ? NULL : getenv("SUDO_USER");
+
+    snprintf(text, size, "%s%s%s", actor ? actor : program_invocation_short_name,
+             user && *user ? "/" : "", user && *user ? user : "");
+    make_printable(text);
+}
+
+/* One event before it is written. */
+struct event {
+    const char *kind;
+    const char *uuid, *name;
+    uint32_t domid; /* VMS_NO_DOMAIN: none */
+    const char *what;
+    char detail[512];
+    json_t *more; /* further members, or NULL */
+};
+
+/* The caller frees the line. NULL: out of memory, or not UTF-8. */
+static char *event_line(const struct event *event)
+{
+    char time[32], by[64], *text, *line = NULL;
+    json_t *object;
 
     timestamp(time, sizeof(time));
-    event = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:s}", "v", 1, "time", time, "kind",
-                      "lifecycle", "uuid", vm->uuid, "name", vm->name, "domid",
-                      vm->domid == VMS_NO_DOMAIN ? json_null() : json_integer(vm->domid), "what",
-                      what, "detail", detail);
-    text = event ? json_dumps(event, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
-    json_decref(event);
+    name_actor(by, sizeof(by));
+    object = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s}", "v", 1, "time", time,
+                       "kind", event->kind, "uuid", event->uuid, "name", event->name, "domid",
+                       event->domid == VMS_NO_DOMAIN ? json_null() : json_integer(event->domid),
+                       "what", event->what, "detail", event->detail, "by", by);
+    if (object && event->more)
+        json_object_update(object, event->more);
+    text = object ? json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    json_decref(object);
     if (text && asprintf(&line, "%s\n", text) < 0)
         line = NULL;
     free(text);
@@ -63,10 +98,15 @@ static char *event_line(const struct vms_record *vm, const char *what, const cha
 static int open_journal(void)
 {
     struct stat opened, named;
+    bool made = false;
     int fd;
 
     for (;;) {
         fd = open(EVENTS_PATH, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+        if (fd < 0 && errno == ENOENT && !made && vms_make_folders() == 0) {
+            made = true;
+            continue;
+        }
         if (fd < 0)
             return -errno;
         if (flock(fd, LOCK_EX) < 0 || fstat(fd, &opened) < 0)
@@ -108,26 +148,126 @@ static int append(const char *line)
     return rc;
 }
 
-void events_append(const struct vms_record *vm, const char *what, const char *format, ...)
+/* Writes the event to the journal, and frees its further members. */
+static void write_event(struct event *event)
 {
     static bool warned;
-    char detail[512];
-    va_list args;
+    const char *detail = event->detail;
     char *line;
     int rc;
 
-    va_start(args, format);
-    vsnprintf(detail, sizeof(detail), format, args);
-    va_end(args);
-    for (char *c = detail; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
+    make_printable(event->detail);
     if (echo)
-        fprintf(stderr, "%s: %s%s%s\n", vm->name, what, detail[0] ? ": " : "", detail);
-    line = event_line(vm, what, detail);
+        fprintf(stderr, "%s: %s%s%s\n", event->name, event->what, detail[0] ? ": " : "", detail);
+    line = event_line(event);
     rc = line ? append(line) : -ENOMEM;
     free(line);
+    json_decref(event->more);
     if (rc < 0 && !warned)
         report_warning("events are not written to " EVENTS_PATH ": %s", strerror(-rc));
     warned = rc < 0;
+}
+
+static void append_kind(const char *kind, const struct vms_record *vm, const char *what,
+                        const char *format, va_list args)
+{
+    struct event event = { kind, vm->uuid, vm->name, vm->domid, what, "", NULL };
+
+    vsnprintf(event.detail, sizeof(event.detail), format, args);
+    write_event(&event);
+}
+
+void events_append(const struct vms_record *vm, const char *what, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    append_kind("lifecycle", vm, what, format, args);
+    va_end(args);
+}
+
+void events_promise(const struct vms_record *vm, const char *what, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    append_kind("promise", vm, what, format, args);
+    va_end(args);
+}
+
+/* Names are chosen by the owners of VMs: xl accepts any bytes. */
+static struct event event_of(const struct domain *domain, const char *kind, const char *what,
+                             char *name, size_t size)
+{
+    snprintf(name, size, "%s", domain->name);
+    make_printable(name);
+    return (struct event){ kind, domain->uuid, name, domain->domid, what, "", NULL };
+}
+
+static void append_of_domain(const struct domain *domain, const char *kind, const char *what,
+                             const char *detail)
+{
+    char name[sizeof(domain->name)];
+    struct event event = event_of(domain, kind, what, name, sizeof(name));
+
+    snprintf(event.detail, sizeof(event.detail), "%s", detail);
+    write_event(&event);
+}
+
+void events_domain(const struct domain *domain, const char *what, const char *detail)
+{
+    append_of_domain(domain, "lifecycle", what, detail);
+}
+
+void events_store(const struct domain *domain, const char *what, const char *detail)
+{
+    append_of_domain(domain, "store", what, detail);
+}
+
+/* reason: or NULL. */
+static void append_sizes(const struct domain *domain, const char *what, uint64_t old_kib,
+                         uint64_t new_kib, const char *reason)
+{
+    char name[sizeof(domain->name)];
+    struct event event = event_of(domain, "memory", what, name, sizeof(name));
+
+    snprintf(event.detail, sizeof(event.detail), "%llu -> %llu MiB%s%s",
+             (unsigned long long)old_kib / 1024, (unsigned long long)new_kib / 1024,
+             reason ? ": " : "", reason ? reason : "");
+    event.more =
+        json_pack("{s:I, s:I}", "old_kib", (json_int_t)old_kib, "new_kib", (json_int_t)new_kib);
+    write_event(&event);
+}
+
+void events_memory(const struct domain *domain, const char *what, uint64_t old_kib,
+                   uint64_t new_kib)
+{
+    append_sizes(domain, what, old_kib, new_kib, NULL);
+}
+
+void events_target(const struct domain *domain, uint64_t old_kib, uint64_t new_kib,
+                   const char *reason)
+{
+    append_sizes(domain, "memory-target", old_kib, new_kib, reason);
+}
+
+void events_balance(const struct domain *domain, const char *what, const char *detail)
+{
+    append_of_domain(domain, "memory", what, detail);
+}
+
+void events_vcpus(const struct domain *domain, const char *what, unsigned int before,
+                  unsigned int after)
+{
+    char name[sizeof(domain->name)];
+    struct event event = event_of(domain, "vcpus", what, name, sizeof(name));
+
+    snprintf(event.detail, sizeof(event.detail), "%u -> %u", before, after);
+    event.more = json_pack("{s:i, s:i}", "old", (int)before, "new", (int)after);
+    write_event(&event);
+}
+
+void events_device(const struct domain *domain, const char *what, const char *device)
+{
+    append_of_domain(domain, "device", what, device);
 }

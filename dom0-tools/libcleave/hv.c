@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "progress.h"
 #include "report.h"
 
 /* Removes the prefix "panic: FILE:LINE: " of libxenguest. */
@@ -39,6 +40,17 @@ static void keep_message(struct xentoollog_logger *logger, xentoollog_level leve
     hv->detail[strcspn(hv->detail, "\n")] = '\0';
 }
 
+static void show_progress(struct xentoollog_logger *logger, const char *context, const char *what,
+                          int percent, unsigned long done, unsigned long total)
+{
+    (void)logger;
+    (void)context;
+    (void)what;
+    (void)done;
+    (void)total;
+    progress_percent(percent);
+}
+
 /* Reports why the hypervisor cannot be opened. */
 static int report_no_hypervisor(int error)
 {
@@ -61,7 +73,7 @@ static int report_no_hypervisor(int error)
 
 int hv_open(struct hv *hv)
 {
-    *hv = (struct hv){ .logger.vmessage = keep_message };
+    *hv = (struct hv){ .logger = { .vmessage = keep_message, .progress = show_progress } };
     errno = ENODEV;
     hv->xc = xc_interface_open(&hv->logger, &hv->logger, 0);
     if (hv->xc)

@@ -10,7 +10,7 @@
 
 struct hv {
     xc_interface *xc;
-    struct xentoollog_logger logger; /* passed to xc; fills in detail, prints nothing */
+    struct xentoollog_logger logger; /* passed to xc; fills in detail, shows progress */
     /* first error logged by a library since hv_forget */
     char detail[256];
 };

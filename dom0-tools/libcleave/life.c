@@ -19,7 +19,11 @@
 
 #include "build.h"
 #include "events.h"
+#include "hotplug.h"
 #include "lock.h"
+#include "membook.h"
+#include "memory.h"
+#include "promise.h"
 #include "report.h"
 #include "saving.h"
 #include "suspend.h"
@@ -73,13 +77,30 @@ static int destroy_domains(struct life *life, bool all)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
+/* Writes a phase in which no guest runs: the VM's CPU time is free for others. */
+static int save_idle(struct life *life)
+{
+    int rc = vms_save(&life->vm);
+
+    promise_end(life->hv, life->vm.uuid);
+    return rc;
+}
+
 /* Writes a phase that has no domain. */
 static int save_ended(struct life *life, enum vms_phase phase)
 {
     life->vm.phase = phase;
     life->vm.domid = VMS_NO_DOMAIN;
     life->vm.wanted = false;
-    return vms_save(&life->vm);
+    return save_idle(life);
+}
+
+static int remove_vm(struct life *life)
+{
+    int rc = vms_remove(&life->vm);
+
+    promise_end(life->hv, life->vm.uuid);
+    return rc;
 }
 
 /* Destroys what is left of the VM, which is then stopped, or no more. */
@@ -92,7 +113,7 @@ static int end_vm(struct life *life, const char *why)
     events_append(&life->vm, "destroyed", "%s", why);
     life->vm.failed_builds = life->vm.early_ends = 0;
     life->vm.reason[0] = '\0';
-    return life->vm.defined ? save_ended(life, VMS_STOPPED) : vms_remove(&life->vm);
+    return life->vm.defined ? save_ended(life, VMS_STOPPED) : remove_vm(life);
 }
 
 /* Gives up. The VM keeps its name and says why, until it is destroyed or started. */
@@ -174,17 +195,53 @@ static int start_domain(struct life *life, const char *event)
     return rc;
 }
 
+/*
+ * The balancer begins anew with each domain of a VM that it may change. An operator's target holds
+ * if the VM is built in place of its last domain.
+ */
+static void begin_memory(const struct life *life, const struct vmfile *vm, bool again)
+{
+    bool frozen = again && membook_is_frozen(life->vm.uuid);
+
+    if (vm->memory.min_kib < vm->max_memory_kib)
+        membook_begin(life->vm.uuid, life->vm.domid, vm->memory_kib);
+    else
+        membook_end(life->vm.uuid);
+    if (frozen)
+        membook_freeze(life->vm.uuid);
+}
+
+/*
+ * Builds the VM with its kernel, in place of its last domain old, or from a saved guest; both may
+ * be NULL. It has the CPU time that its file asks for before it is built.
+ */
+static int build_promised(struct life *life, const struct vmfile *vm, const struct domain *old,
+                          const struct statefile *saved)
+{
+    int rc = promise_make(life->hv, vm);
+
+    if (rc == 0 && saved)
+        rc = build_restored(life->hv, life->store, vm, saved->fd, &life->vm.domid);
+    else if (rc == 0)
+        rc = build_vm(life->hv, life->store, vm, old, &life->vm.domid);
+    if (rc == 0)
+        begin_memory(life, vm, old);
+    return rc == 0 ? promise_start(life->hv, vm, life->vm.domid) : rc;
+}
+
 /* Builds the VM from its recorded file, and starts it. */
 static int build_recorded(struct life *life, const struct domain *old)
 {
-    char path[128];
     struct vmfile vm;
     int rc;
 
-    vms_config_path(life->vm.uuid, path, sizeof(path));
-    rc = vmfile_read(path, NULL, 0, &vm);
+    if (old)
+        hotplug_keep(life->store, &life->vm, old->domid);
+    rc = vms_read_file(life->vm.uuid, NULL, 0, &vm);
+    if (rc == 0 && old)
+        memory_keep(life->hv, life->store, old, &vm);
     if (rc == 0)
-        rc = build_vm(life->hv, life->store, &vm, old, &life->vm.domid);
+        rc = build_promised(life, &vm, old, NULL);
     vmfile_free(&vm);
     return rc < 0 ? rc : start_domain(life, "started");
 }
@@ -231,12 +288,9 @@ static const char *reason_text(unsigned int reason)
 
 static int read_action(const struct life *life, unsigned int reason, enum vmfile_action *action)
 {
-    char path[128];
     struct vmfile vm;
-    int rc;
+    int rc = vms_read_file(life->vm.uuid, NULL, 0, &vm);
 
-    vms_config_path(life->vm.uuid, path, sizeof(path));
-    rc = vmfile_read(path, NULL, 0, &vm);
     switch (reason) {
     case SHUTDOWN_poweroff: *action = vm.on_poweroff; break;
     case SHUTDOWN_reboot: *action = vm.on_reboot; break;
@@ -281,7 +335,7 @@ static int settle_shut_down(struct life *life, const struct domain *domain, bool
     case VMFILE_PRESERVE:
         life->vm.phase = VMS_PRESERVED;
         events_append(&life->vm, "preserved", "until `cleave destroy %s`", life->vm.name);
-        return vms_save(&life->vm);
+        return save_idle(life);
     case VMFILE_DESTROY: return end_vm(life, reason_text(reason));
     case VMFILE_RESTART: return restart(life, domain, reason);
     }
@@ -444,7 +498,7 @@ static int drop_vm(struct life *life)
 {
     if (life->vm.domid != VMS_NO_DOMAIN)
         destroy_domains(life, true);
-    return life->vm.defined ? save_ended(life, VMS_STOPPED) : vms_remove(&life->vm);
+    return life->vm.defined ? save_ended(life, VMS_STOPPED) : remove_vm(life);
 }
 
 /* Takes the record of a defined VM whose guest was saved. -ESRCH: there is none. */
@@ -485,10 +539,7 @@ static int create(struct hv *hv, struct xs_handle *store, const struct vmfile *v
         lock = add_vm(&life, config);
     if (lock < 0)
         return lock;
-    if (saved)
-        rc = build_restored(hv, store, vm, saved->fd, &life.vm.domid);
-    else
-        rc = build_vm(hv, store, vm, NULL, &life.vm.domid);
+    rc = build_promised(&life, vm, NULL, saved);
     if (rc == 0 && saved)
         suspend_offer(store, life.vm.domid, saved->vm.features);
     if (rc == 0 && lock_is_interrupted()) {

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -211,24 +212,40 @@ static void put_backend(struct batch *batch, const struct kind *kind, unsigned i
     }
 }
 
-/* Writes the nodes common to all kinds. */
-static void put_device(struct batch *batch, const struct kind *kind, unsigned int number)
+/* Fails the batch if the device exists: another tool may attach one at the same time. */
+static void check_absent(struct batch *batch, const struct kind *kind, unsigned int number)
+{
+    char path[XENSTORE_ABS_PATH_MAX];
+    char *state;
+
+    snprintf(path, sizeof(path), kind->backend_key, 0, batch->domid, number,
+             SCHEMA_BACKEND_VBD_STATE_LEAF);
+    state = xs_read(batch->store, batch->id, path, NULL);
+    if (state)
+        batch->error = EEXIST;
+    free(state);
+}
+
+/* Writes the nodes common to all kinds, which have the same names in each. */
+static void put_device(struct batch *batch, const struct kind *kind, unsigned int number, bool live)
 {
     char frontend[64], backend[64], domid[16];
     const struct pair for_backend[] = {
-        { "frontend", frontend },
-        { "frontend-id", domid },
-        { "online", "1" },
-        { "state", "1" },
+        { SCHEMA_BACKEND_VBD_FRONTEND_LEAF, frontend },
+        { SCHEMA_BACKEND_VBD_FRONTEND_ID_LEAF, domid },
+        { SCHEMA_BACKEND_VBD_ONLINE_LEAF, "1" },
+        { SCHEMA_BACKEND_VBD_STATE_LEAF, "1" },
         { NULL },
     };
     const struct pair for_frontend[] = {
-        { "backend", backend },
-        { "backend-id", "0" },
-        { "state", "1" },
+        { SCHEMA_DEVICE_VBD_BACKEND_LEAF, backend },
+        { SCHEMA_DEVICE_VBD_BACKEND_ID_LEAF, "0" },
+        { SCHEMA_DEVICE_VBD_STATE_LEAF, "1" },
         { NULL },
     };
 
+    if (live)
+        check_absent(batch, kind, number);
     snprintf(domid, sizeof(domid), "%u", batch->domid);
     snprintf(frontend, sizeof(frontend), kind->frontend, batch->domid, number);
     snprintf(backend, sizeof(backend), kind->backend, 0, batch->domid, number);
@@ -236,7 +253,8 @@ static void put_device(struct batch *batch, const struct kind *kind, unsigned in
     put_node(batch, DOM0_FOR_GUEST, "", "%s", backend);
     put_frontend(batch, kind, number, for_frontend);
     put_backend(batch, kind, number, for_backend);
-    put_node(batch, INHERITED, backend, kind->libxl_key, batch->domid, number, "backend");
+    put_node(batch, INHERITED, backend, kind->libxl_key, batch->domid, number,
+             SCHEMA_DEVICE_VBD_BACKEND_LEAF);
 }
 
 static void put_disk(struct batch *batch, const void *data)
@@ -244,28 +262,28 @@ static void put_disk(struct batch *batch, const void *data)
     const struct nodes_disk *disk = data;
     char number[16], device[32];
     const struct pair backend[] = {
-        { "params", disk->path },
-        { "script", "/etc/xen/scripts/block" },
-        { "dev", disk->name },
-        { "type", "phy" },
-        { "mode", disk->writable ? "w" : "r" },
-        { "device-type", "disk" },
-        { "bootable", "1" },
-        { "removable", "0" },
-        { "discard-enable", "1" },
-        { "specification", "xen" },
+        { SCHEMA_BACKEND_VBD_PARAMS_LEAF, disk->path },
+        { SCHEMA_BACKEND_VBD_SCRIPT_LEAF, "/etc/xen/scripts/block" },
+        { SCHEMA_BACKEND_VBD_DEV_LEAF, disk->name },
+        { SCHEMA_BACKEND_VBD_TYPE_LEAF, "phy" },
+        { SCHEMA_BACKEND_VBD_MODE_LEAF, disk->writable ? "w" : "r" },
+        { SCHEMA_BACKEND_VBD_KIND_LEAF, "disk" },
+        { SCHEMA_BACKEND_VBD_BOOTABLE_LEAF, "1" },
+        { SCHEMA_BACKEND_VBD_REMOVABLE_LEAF, "0" },
+        { SCHEMA_BACKEND_VBD_DISCARD_LEAF, "1" },
+        { SCHEMA_BACKEND_VBD_SPECIFICATION_LEAF, "xen" },
         { NULL },
     };
     const struct pair frontend[] = {
-        { "virtual-device", number },
-        { "device-type", "disk" },
-        { "trusted", "1" },
+        { SCHEMA_DEVICE_VBD_NUMBER_LEAF, number },
+        { SCHEMA_DEVICE_VBD_TYPE_LEAF, "disk" },
+        { SCHEMA_DEVICE_VBD_TRUSTED_LEAF, "1" },
         { NULL },
     };
 
     snprintf(number, sizeof(number), "%u", disk->number);
     snprintf(device, sizeof(device), "%x:%x", disk->major, disk->minor);
-    put_device(batch, &vbd, disk->number);
+    put_device(batch, &vbd, disk->number, disk->live);
     put_backend(batch, &vbd, disk->number, backend);
     put_frontend(batch, &vbd, disk->number, frontend);
     /* Written by a script under xl. The back end starts when it reads the first of these. */
@@ -282,24 +300,24 @@ static void put_vif(struct batch *batch, const void *data)
     const struct nodes_vif *nic = data;
     char number[16], mtu[16];
     const struct pair backend[] = {
-        { "script", "/etc/xen/scripts/vif-bridge" },
-        { "mac", nic->mac },
-        { "bridge", nic->bridge },
-        { "handle", number },
-        { "type", "vif" },
-        { "hotplug-status", "" },
+        { SCHEMA_BACKEND_VIF_SCRIPT_LEAF, "/etc/xen/scripts/vif-bridge" },
+        { SCHEMA_BACKEND_VIF_MAC_LEAF, nic->mac },
+        { SCHEMA_BACKEND_VIF_BRIDGE_LEAF, nic->bridge },
+        { SCHEMA_BACKEND_VIF_HANDLE_LEAF, number },
+        { SCHEMA_BACKEND_VIF_TYPE_LEAF, "vif" },
+        { SCHEMA_BACKEND_VIF_HOTPLUG_LEAF, "" },
         { NULL },
     };
     const struct pair frontend[] = {
-        { "handle", number },
-        { "mac", nic->mac },
-        { "trusted", "1" },
+        { SCHEMA_DEVICE_VIF_HANDLE_LEAF, number },
+        { SCHEMA_DEVICE_VIF_MAC_LEAF, nic->mac },
+        { SCHEMA_DEVICE_VIF_TRUSTED_LEAF, "1" },
         { NULL },
     };
 
     snprintf(number, sizeof(number), "%u", nic->number);
     snprintf(mtu, sizeof(mtu), "%u", nic->mtu);
-    put_device(batch, &vif, nic->number);
+    put_device(batch, &vif, nic->number, nic->live);
     put_backend(batch, &vif, nic->number, backend);
     put_frontend(batch, &vif, nic->number, frontend);
     put_node(batch, DOM0_FOR_GUEST, mtu, SCHEMA_DEVICE_VIF_MTU_PATH, nic->domid, nic->number);
@@ -322,7 +340,10 @@ static int commit(struct xs_handle *store, uint32_t domid,
                 batch.error = errno;
         }
     } while (batch.error == EAGAIN);
-    if (batch.error)
+    if (batch.error == EEXIST)
+        report_error(REPORT_STATE,
+                     "domain %u has this device already: another tool has just attached it", domid);
+    else if (batch.error)
         report_error(report_by_errno(batch.error),
                      "cannot write the nodes of domain %u to the store: %s: see xenstored's log",
                      domid, strerror(batch.error));

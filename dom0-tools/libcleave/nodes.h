@@ -32,6 +32,7 @@ struct nodes_disk {
     const char *path;          /* the block device in dom0 */
     unsigned int major, minor; /* device numbers of path */
     bool writable;
+    bool live; /* the guest runs: an existing device of this number is an error, -EEXIST */
 };
 
 struct nodes_vif {
@@ -40,6 +41,7 @@ struct nodes_vif {
     const char *mac;
     const char *bridge;
     unsigned int mtu;
+    bool live; /* the same */
 };
 
 /* Each writes all of its nodes, or none. Return 0, or a negative errno after an error line. */

@@ -12,6 +12,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "progress.h"
+
 static _Thread_local struct report *current;
 
 /*
@@ -39,6 +41,7 @@ static void print_line(const char *prefix, const char *line)
 
     if (!out)
         return;
+    progress_make_room();
     fflush(stdout);
     fprintf(out, "%s%s\n", prefix, line ? line : "out of memory");
     fflush(out);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "promise.h"
 #include "report.h"
 
 #define KIB_PER_MIB 1024
@@ -22,7 +23,7 @@ uint64_t resources_paging_kib(const struct vmfile *vm)
     return (kib + KIB_PER_MIB - 1) / KIB_PER_MIB * KIB_PER_MIB;
 }
 
-static int pin_vcpus(struct hv *hv, uint32_t domid, const struct vmfile *vm)
+static int pin_vcpus(struct hv *hv, uint32_t domid, const struct vmfile *vm, const uint8_t *allowed)
 {
     xc_cpumap_t map = xc_cpumap_alloc(hv->xc);
     int cpus = xc_get_max_cpus(hv->xc), chosen = 0;
@@ -35,7 +36,7 @@ static int pin_vcpus(struct hv *hv, uint32_t domid, const struct vmfile *vm)
         return -EIO;
     }
     for (int cpu = 0; cpu < cpus && cpu < VMFILE_CPUS_MAX; cpu++) {
-        if (vm->cpus[cpu / 8] & 1u << cpu % 8) {
+        if (allowed[cpu / 8] & 1u << cpu % 8) {
             map[cpu / 8] |= 1u << cpu % 8;
             chosen++;
         }
@@ -91,8 +92,21 @@ int resources_apply(struct hv *hv, uint32_t domid, const struct vmfile *vm)
         report_error(report_by_errno(-rc), "VM \"%s\": cannot set tsc_mode: %s", vm->name,
                      hv_reason(hv, -rc));
     }
-    if (rc == 0 && vm->pinned)
-        rc = pin_vcpus(hv, domid, vm);
+    return rc == 0 ? resources_schedule(hv, domid, vm) : rc;
+}
+
+int resources_schedule(struct hv *hv, uint32_t domid, const struct vmfile *vm)
+{
+    uint8_t cpus[VMFILE_CPUS_MAX / 8];
+    int rc = 0;
+
+    if (vm->pinned) {
+        rc = pin_vcpus(hv, domid, vm, vm->cpus);
+    } else if (promise_dom0_cpus(cpus)) {
+        for (size_t i = 0; i < sizeof(cpus); i++)
+            cpus[i] = ~cpus[i];
+        rc = pin_vcpus(hv, domid, vm, cpus);
+    }
     if (rc == 0 && vm->weight)
         rc = set_weight(hv, domid, vm);
     return rc;

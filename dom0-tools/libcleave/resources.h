@@ -18,4 +18,10 @@ uint64_t resources_paging_kib(const struct vmfile *vm);
  */
 int resources_apply(struct hv *hv, uint32_t domid, const struct vmfile *vm);
 
+/*
+ * Only CPUs and weight, also of a domain that runs. A VM whose file names no CPUs may use all, but
+ * for dom0's own. Returns as above.
+ */
+int resources_schedule(struct hv *hv, uint32_t domid, const struct vmfile *vm);
+
 #endif

@@ -14,6 +14,8 @@
 
 #include "cleave-schema.h"
 #include "events.h"
+#include "hotplug.h"
+#include "paging.h"
 #include "statefile.h"
 #include "suspend.h"
 
@@ -56,19 +58,24 @@ static int write_state(struct saving *s, const struct domain *domain, const char
     struct statefile_vm header = { .memory_kib = memory_target(s->store, domain),
                                    .features = suspend_features(s->store, domain->domid) };
     struct statefile file;
-    char *config = vms_config(s->vm);
-    int rc = config ? 0 : -EIO, ended;
+    char *config;
+    int rc, ended;
 
+    hotplug_keep(s->store, s->vm, domain->domid);
+    config = vms_config(s->vm);
+    rc = config ? 0 : -EIO;
     strcpy(header.name, s->vm->name);
     strcpy(header.uuid, s->vm->uuid);
     if (rc == 0)
-        rc = statefile_begin(&file, path, &header, config, suspend_size(domain));
+        rc = statefile_begin(&file, path, &header, config, suspend_size(s->hv, domain));
     free(config);
     if (rc < 0)
         return rc;
     s->vm->phase = VMS_SAVING;
     snprintf(s->vm->reason, sizeof(s->vm->reason), "%s", path);
     rc = vms_save(s->vm);
+    if (rc == 0) /* now that the balancer leaves it alone */
+        rc = paging_bring_back(s->hv, s->vm);
     if (rc == 0)
         rc = suspend_save(s->hv, s->store, domain, &file);
     ended = statefile_end(&file, rc == 0);

@@ -22,6 +22,7 @@
 #include <zlib.h>
 
 #include "lock.h"
+#include "progress.h"
 
 #define MAGIC \
     "\x89" \
@@ -386,7 +387,9 @@ static int check_stream(struct statefile *file, uint64_t begin, const struct tra
     uint32_t sum = 0;
     ssize_t count = chunk ? 0 : -ENOMEM;
 
+    progress_show("%s: checking it", file->path);
     while (chunk && left) {
+        progress_percent(100 - (int)(left * 100 / trailer->stream_size));
         count = read_all(file->fd, chunk, left < CHUNK ? left : CHUNK);
         if (count <= 0)
             break;

@@ -255,3 +255,73 @@ bool store_remove(struct xs_handle *store, const char *pattern, ...)
     va_end(args);
     return store && fits && (xs_rm(store, XBT_NULL, path) || errno == ENOENT);
 }
+
+/* --- walking ---------------------------------------------------------------------------------- */
+
+struct walk {
+    struct xs_handle *store;
+    char path[XENSTORE_ABS_PATH_MAX + 1]; /* of the current node; "" is the root */
+    void (*visit)(const struct store_node *node, void *data);
+    void *data;
+};
+
+/* Returns 0, or a negative errno. */
+static int visit_node(const struct walk *walk)
+{
+    struct store_node node = { .path = walk->path };
+    struct xs_permissions *permissions = NULL;
+    char *value = xs_read(walk->store, XBT_NULL, walk->path, &node.length);
+    int rc = value ? 0 : -errno;
+
+    if (value) {
+        permissions = xs_get_permissions(walk->store, XBT_NULL, walk->path, &node.permission_count);
+        rc = permissions ? 0 : -errno;
+    }
+    if (rc == 0) {
+        node.value = value;
+        node.permissions = permissions;
+        walk->visit(&node, walk->data);
+    }
+    free(permissions);
+    free(value);
+    return rc;
+}
+
+static int walk_below(struct walk *walk, unsigned int depth)
+{
+    size_t length = strlen(walk->path);
+    unsigned int count = 0;
+    char **names = xs_directory(walk->store, XBT_NULL, length ? walk->path : "/", &count);
+    int rc = names ? 0 : -errno;
+
+    for (unsigned int i = 0; rc == 0 && i < count; i++) {
+        size_t room = sizeof(walk->path) - length;
+
+        if (snprintf(walk->path + length, room, "/%s", names[i]) >= (int)room)
+            continue;
+        rc = visit_node(walk);
+        if (rc == 0 && depth > 1)
+            rc = walk_below(walk, depth - 1);
+        if (rc == -ENOENT) /* removed meanwhile */
+            rc = 0;
+    }
+    walk->path[length] = '\0';
+    free(names);
+    return rc;
+}
+
+int store_walk(struct xs_handle *store, const char *path, unsigned int depth,
+               void (*visit)(const struct store_node *node, void *data), void *data)
+{
+    struct walk walk = { .store = store, .visit = visit, .data = data };
+    bool root = strcmp(path, "/") == 0;
+    int rc = 0;
+
+    if (strlen(path) >= sizeof(walk.path))
+        return -ENAMETOOLONG;
+    if (!root) {
+        strcpy(walk.path, path);
+        rc = visit_node(&walk);
+    }
+    return rc < 0 || depth == 0 ? rc : walk_below(&walk, depth);
+}

@@ -46,4 +46,21 @@ bool store_write(struct xs_handle *store, xs_transaction_t transaction, const ch
 bool store_remove(struct xs_handle *store, const char *pattern, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A node as store_walk reads it. A zero byte follows the value. */
+struct store_node {
+    const char *path;
+    const char *value;
+    unsigned int length; /* of the value, in bytes */
+    const struct xs_permissions *permissions;
+    unsigned int permission_count;
+};
+
+/*
+ * Calls visit for a node, and then for those below it, at most depth levels down. "/" itself is not
+ * visited. A node that is removed meanwhile is left out. Returns 0; or a negative errno, of which
+ * nothing is reported: -ENOENT: there is no such path; else the store does not answer.
+ */
+int store_walk(struct xs_handle *store, const char *path, unsigned int depth,
+               void (*visit)(const struct store_node *node, void *data), void *data);
+
 #endif

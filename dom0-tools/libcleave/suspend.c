@@ -20,6 +20,7 @@
 #include <xenguest.h>
 
 #include "cleave-schema.h"
+#include "progress.h"
 
 /* For each of the guest's two steps. A kernel needs a second, a busy machine's kernel longer. */
 #define STEP_MS 60000
@@ -34,9 +35,9 @@ bool suspend_is_suspended(const xc_domaininfo_t *info)
     return domain_is_shut_down(info) && domain_shutdown_reason(info) == SHUTDOWN_suspend;
 }
 
-uint64_t suspend_size(const struct domain *domain)
+uint64_t suspend_size(struct hv *hv, const struct domain *domain)
 {
-    return domain->info.tot_pages * PAGE_BYTES + RECORDS_BYTES;
+    return domain_memory_ram(hv, domain) / HV_PAGE_KIB * PAGE_BYTES + RECORDS_BYTES;
 }
 
 static const char *const features[] = {
@@ -174,6 +175,7 @@ static int suspend_guest(struct suspension *s)
 {
     int rc;
 
+    progress_show("%s: waiting until the guest has suspended itself", s->domain->name);
     if (!store_write(s->store, XBT_NULL, WISH, SCHEMA_CONTROL_SHUTDOWN_PATH, s->domain->domid)) {
         rc = -errno;
         report_error(report_by_errno(-rc), "cannot write the request for \"%s\" to the store: %s",
@@ -206,6 +208,8 @@ static int suspend_callback(void *data)
     struct suspension *s = data;
 
     s->error = suspend_guest(s);
+    if (s->error == 0)
+        progress_show("%s: saving its memory", s->domain->name);
     return s->error == 0;
 }
 

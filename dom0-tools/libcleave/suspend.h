@@ -30,6 +30,6 @@ uint32_t suspend_features(struct xs_handle *store, uint32_t domid);
 void suspend_offer(struct xs_handle *store, uint32_t domid, uint32_t features);
 
 /* Returns the most bytes that the state of the domain takes. */
-uint64_t suspend_size(const struct domain *domain);
+uint64_t suspend_size(struct hv *hv, const struct domain *domain);
 
 #endif

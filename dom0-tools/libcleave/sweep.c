@@ -16,6 +16,7 @@
 #include "domain.h"
 #include "lock.h"
 #include "nodes.h"
+#include "xlrecord.h"
 
 /* Calls visit for each child of a directory. */
 static void each_child(struct hv *hv, struct xs_handle *store, const char *folder,
@@ -63,6 +64,14 @@ static void sweep_vm(struct hv *hv, struct xs_handle *store, const char *uuid)
         store_remove(store, "%s", home);
 }
 
+/* Whether there is such a domain, or that is unknown. */
+static bool may_exist(uint32_t domid, const char *uuid, void *data)
+{
+    struct domain domain;
+
+    return domain_get(data, domid, uuid, &domain) != -ESRCH;
+}
+
 int sweep_store(struct hv *hv, struct xs_handle *store)
 {
     static const char *const folders[] = {
@@ -80,6 +89,7 @@ int sweep_store(struct hv *hv, struct xs_handle *store)
         each_child(hv, store, folder, sweep_domain);
     }
     each_child(hv, store, SCHEMA_VMS_PATH, sweep_vm);
+    xlrecord_sweep(may_exist, hv);
     lock_release(lock);
     return 0;
 }

@@ -16,8 +16,6 @@
 #include "path.h"
 #include "report.h"
 
-/* xl's default (xl.conf(5), vif.default.bridge) */
-#define DEFAULT_BRIDGE "xenbr0"
 /*
  * Xen disks have their own major number with 16 minors per disk; from the 17th disk on, an extended
  * encoding.
@@ -28,8 +26,7 @@
 #define XVD_EXTENDED (1u << 28)
 #define XVD_PARTS_EXTENDED 256
 
-/* Parses xvda, or xvda2 for a disk presented as a partition. False: invalid. */
-static bool parse_name(const char *name, uint32_t *number)
+bool vmdevices_number(const char *name, uint32_t *number)
 {
     unsigned int disk, part = 0;
     char *end;
@@ -67,27 +64,27 @@ static const char *unsupported(const libxl_device_disk *disk)
     return NULL;
 }
 
-static int add_disk(const char *path, const char *spec, const libxl_device_disk *from,
+static int add_disk(const char *place, const char *spec, const libxl_device_disk *from,
                     struct vmdevices *devices)
 {
     struct vmdevices_disk *disk = &devices->disks[devices->disk_count];
     const char *problem = unsupported(from);
 
     if (problem) {
-        report_error(REPORT_USAGE, "VM file %s: disk \"%s\": %s", path, spec, problem);
+        report_error(REPORT_USAGE, "%s: disk \"%s\": %s", place, spec, problem);
         return -EINVAL;
     }
-    if (!from->vdev || !parse_name(from->vdev, &disk->number)) {
+    if (!from->vdev || !vmdevices_number(from->vdev, &disk->number)) {
         report_error(REPORT_USAGE,
-                     "VM file %s: disk \"%s\": its name \"%s\" in the guest must be from xvda to "
+                     "%s: disk \"%s\": its name \"%s\" in the guest must be from xvda to "
                      "xvdz",
-                     path, spec, from->vdev ? from->vdev : "");
+                     place, spec, from->vdev ? from->vdev : "");
         return -EINVAL;
     }
     for (unsigned int i = 0; i < devices->disk_count; i++) {
         if (devices->disks[i].number == disk->number) {
-            report_error(REPORT_USAGE, "VM file %s: two disks are named %s: names must be unique",
-                         path, from->vdev);
+            report_error(REPORT_USAGE, "%s: two disks are named %s: names must be unique", place,
+                         from->vdev);
             return -EINVAL;
         }
     }
@@ -114,12 +111,12 @@ static const char *reason_of(char *words)
     return at;
 }
 
-static int read_disk(const char *path, const char *spec, struct vmdevices *devices)
+int vmdevices_read_disk(const char *place, const char *spec, struct vmdevices *devices)
 {
     char *words = NULL;
     size_t length = 0;
     FILE *report = open_memstream(&words, &length);
-    XLU_Config *config = report ? xlu_cfg_init(report, path) : NULL;
+    XLU_Config *config = report ? xlu_cfg_init(report, place) : NULL;
     libxl_device_disk disk;
     int rc = -ENOMEM;
 
@@ -132,11 +129,11 @@ static int read_disk(const char *path, const char *spec, struct vmdevices *devic
         fclose(report);
     if (rc < 0)
         report_error(REPORT_USAGE,
-                     "VM file %s: disk \"%s\" does not follow xl-disk-configuration(5), for "
+                     "%s: disk \"%s\" does not follow xl-disk-configuration(5), for "
                      "example \"/path/in/dom0,raw,xvda,rw\": %s",
-                     path, spec, reason_of(words));
+                     place, spec, reason_of(words));
     else
-        rc = add_disk(path, spec, &disk, devices);
+        rc = add_disk(place, spec, &disk, devices);
     libxl_device_disk_dispose(&disk);
     free(words);
     return rc;
@@ -155,47 +152,73 @@ static bool is_mac(const char *text)
     return !(strtoul(text, NULL, 16) & 1);
 }
 
-static int read_vif_key(const char *path, const char *key, const char *value,
+/* Reads devid=N. */
+static int read_number(const char *place, const char *value, uint32_t taken, unsigned int *number)
+{
+    char *end;
+    unsigned long parsed = strtoul(value, &end, 10);
+
+    if (!isdigit((unsigned char)*value) || *end || parsed >= VMDEVICES_VIFS_MAX) {
+        report_error(REPORT_USAGE, "%s: vif: devid=%s: must be a number from 0 to %d", place, value,
+                     VMDEVICES_VIFS_MAX - 1);
+        return -EINVAL;
+    }
+    if (taken & 1u << parsed) {
+        report_error(REPORT_STATE,
+                     "%s: vif: devid=%lu: the VM has a vif of this number: omit devid", place,
+                     parsed);
+        return -EEXIST;
+    }
+    *number = parsed;
+    return 0;
+}
+
+static int read_vif_key(const char *place, const char *key, const char *value, uint32_t taken,
                         struct vmdevices_vif *vif)
 {
     if (strcmp(key, "mac") == 0) {
         if (!is_mac(value)) {
             report_error(REPORT_USAGE,
-                         "VM file %s: vif: mac=%s: must be like 00:16:3e:01:02:03, the first "
-                         "number even",
-                         path, value);
+                         "%s: vif: mac=%s: must be like 00:16:3e:01:02:03, the first number even",
+                         place, value);
             return -EINVAL;
         }
         strcpy(vif->mac, value);
     } else if (strcmp(key, "bridge") == 0) {
         if (!*value || strlen(value) >= sizeof(vif->bridge)) {
-            report_error(REPORT_USAGE,
-                         "VM file %s: vif: bridge=%s: must be a name of 1 to %zu characters", path,
-                         value, sizeof(vif->bridge) - 1);
+            report_error(REPORT_USAGE, "%s: vif: bridge=%s: must be a name of 1 to %zu characters",
+                         place, value, sizeof(vif->bridge) - 1);
             return -EINVAL;
         }
         strcpy(vif->bridge, value);
+    } else if (strcmp(key, "devid") == 0) {
+        return read_number(place, value, taken, &vif->number);
     } else if (strcmp(key, "type") != 0 || strcmp(value, "vif") != 0) {
         report_error(REPORT_USAGE,
-                     "VM file %s: vif: %s=%s: only mac and bridge are supported; else use `xl "
+                     "%s: vif: %s=%s: only mac, bridge and devid are supported; else use `xl "
                      "create`",
-                     path, key, value);
+                     place, key, value);
         return -EINVAL;
     }
     return 0;
 }
 
-static int read_vif(const char *path, const char *spec, const uint8_t *uuid,
-                    struct vmdevices *devices)
+void vmdevices_mac(const uint8_t *uuid, unsigned int number, char mac[VMDEVICES_MAC_SIZE])
+{
+    snprintf(mac, VMDEVICES_MAC_SIZE, "00:16:3e:%02x:%02x:%02x", uuid[13] & 0x7f, uuid[14],
+             (uint8_t)(uuid[15] + number));
+}
+
+int vmdevices_read_vif(const char *place, const char *spec, const uint8_t *uuid, uint32_t taken,
+                       struct vmdevices *devices)
 {
     struct vmdevices_vif *vif = &devices->vifs[devices->vif_count];
     char *text = strdup(spec), *rest = text, *part;
     int rc = text ? 0 : -ENOMEM;
 
-    /* in Xen's range; from the UUID, so that it is stable across reboots */
-    snprintf(vif->mac, sizeof(vif->mac), "00:16:3e:%02x:%02x:%02x", uuid[13] & 0x7f, uuid[14],
-             (uint8_t)(uuid[15] + devices->vif_count));
-    strcpy(vif->bridge, DEFAULT_BRIDGE);
+    *vif = (struct vmdevices_vif){ .bridge = VMDEVICES_BRIDGE };
+    while (vif->number < VMDEVICES_VIFS_MAX - 1 && taken & 1u << vif->number)
+        vif->number++;
     while (rc == 0 && (part = strsep(&rest, ",")) != NULL) {
         char *equals = strchr(part, '=');
 
@@ -204,16 +227,24 @@ static int read_vif(const char *path, const char *spec, const uint8_t *uuid,
             continue;
         if (equals)
             *equals = '\0';
-        rc = read_vif_key(path, part, equals ? equals + 1 : "", vif);
+        rc = read_vif_key(place, part, equals ? equals + 1 : "", taken, vif);
     }
     free(text);
-    if (rc == 0)
-        devices->vif_count++;
-    return rc;
+    if (rc < 0)
+        return rc;
+    if (taken & 1u << vif->number) {
+        report_error(REPORT_STATE, "%s: vif: the VM has %d already, and can have no more", place,
+                     VMDEVICES_VIFS_MAX);
+        return -EEXIST;
+    }
+    if (!*vif->mac)
+        vmdevices_mac(uuid, vif->number, vif->mac);
+    devices->vif_count++;
+    return 0;
 }
 
 /* Reads a key that is a list of strings. *count is 0 if it is absent. */
-static int list_of(XLU_Config *config, const char *path, const char *key, int max,
+static int list_of(XLU_Config *config, const char *place, const char *key, int max,
                    XLU_ConfigList **list, int *count)
 {
     int error = xlu_cfg_get_list(config, key, list, count, 1);
@@ -221,34 +252,44 @@ static int list_of(XLU_Config *config, const char *path, const char *key, int ma
     if (error == ESRCH)
         *count = 0;
     else if (error || *count > max) {
-        report_error(REPORT_USAGE,
-                     "VM file %s: %s must be a list of at most %d strings: %s = [\"...\"]", path,
-                     key, max, key);
+        report_error(REPORT_USAGE, "%s: %s must be a list of at most %d strings: %s = [\"...\"]",
+                     place, key, max, key);
         return -EINVAL;
     }
     for (int i = 0; i < *count; i++) {
         if (!xlu_cfg_get_listitem(*list, i)) {
-            report_error(REPORT_USAGE, "VM file %s: %s: item %d is not a string: %s = [\"...\"]",
-                         path, key, i + 1, key);
+            report_error(REPORT_USAGE, "%s: %s: item %d is not a string: %s = [\"...\"]", place,
+                         key, i + 1, key);
             return -EINVAL;
         }
     }
     return 0;
 }
 
-int vmdevices_read(XLU_Config *config, const char *disk_place, const char *vif_place,
-                   const uint8_t *uuid, struct vmdevices *devices)
+int vmdevices_read_disks(XLU_Config *config, const char *place, const char *key,
+                         struct vmdevices *devices)
 {
-    XLU_ConfigList *disks, *vifs;
-    int disk_count, vif_count;
-    int rc = list_of(config, disk_place, "disk", VMDEVICES_DISKS_MAX, &disks, &disk_count);
+    XLU_ConfigList *disks;
+    int count;
+    int rc = list_of(config, place, key, VMDEVICES_DISKS_MAX, &disks, &count);
 
-    if (rc == 0)
-        rc = list_of(config, vif_place, "vif", VMDEVICES_VIFS_MAX, &vifs, &vif_count);
-    for (int i = 0; rc == 0 && i < disk_count; i++)
-        rc = read_disk(disk_place, xlu_cfg_get_listitem(disks, i), devices);
-    for (int i = 0; rc == 0 && i < vif_count; i++)
-        rc = read_vif(vif_place, xlu_cfg_get_listitem(vifs, i), uuid, devices);
+    for (int i = 0; rc == 0 && i < count; i++)
+        rc = vmdevices_read_disk(place, xlu_cfg_get_listitem(disks, i), devices);
+    return rc;
+}
+
+int vmdevices_read_vifs(XLU_Config *config, const char *place, const char *key, const uint8_t *uuid,
+                        struct vmdevices *devices)
+{
+    XLU_ConfigList *vifs;
+    int count;
+    uint32_t taken = 0;
+    int rc = list_of(config, place, key, VMDEVICES_VIFS_MAX, &vifs, &count);
+
+    for (int i = 0; rc == 0 && i < count; i++) {
+        rc = vmdevices_read_vif(place, xlu_cfg_get_listitem(vifs, i), uuid, taken, devices);
+        taken |= 1u << devices->vifs[i].number;
+    }
     return rc;
 }
 

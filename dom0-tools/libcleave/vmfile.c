@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * VM files: the syntax is libxlutil's, and every known key has xl's name and meaning (xl.cfg(5)).
- * libxlutil cannot list the keys of a file, so vmkeys.c finds them, to warn about those that have
- * no effect. Read next: vmkeys.c, build.c.
+ * The table keys[] is the one list of them: a row has a key's name and its reader. libxlutil cannot
+ * list the keys of a file, so vmkeys.c finds them, to warn about those without a row. Read next:
+ * vmkeys.c, vmtext.c, build.c.
  */
 #define _GNU_SOURCE
 #include "vmfile.h"
@@ -11,16 +12,17 @@
 #include <errno.h>
 #include <libxlutil.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "balancer.h"
 #include "path.h"
 #include "report.h"
 #include "vmkeys.h"
+#include "vmtext.h"
 
-#define FILE_MAX_BYTES (1 << 20)
 #define KIB_PER_MIB 1024
 
 struct reader {
@@ -28,7 +30,25 @@ struct reader {
     const char *text; /* the file's lines, then the settings */
     int lines;        /* of the file */
     XLU_Config *config;
+    const char *root, *extra;  /* parts of the kernel's command line */
     char place[PATH_MAX + 16]; /* of where() */
+};
+
+/* What a number may be. */
+struct limits {
+    long min, max, fallback;
+    const char *unit; /* "" or " MiB" */
+};
+
+/* A key of VM files. */
+struct key {
+    const char *name;
+    /* Stores the key's value in vm, or what is meant without it. */
+    int (*read)(struct reader *reader, const struct key *key, struct vmfile *vm);
+    bool cpu;                 /* it is about CPU time: it may change while the VM runs */
+    size_t field;             /* offset in struct vmfile, for the readers that serve several keys */
+    struct limits limits;     /* of read_number */
+    const char *const *words; /* of read_word: three, by their enum */
 };
 
 /* Returns "PATH:LINE" of the key, or the path alone if the file does not set it. */
@@ -40,62 +60,6 @@ static const char *where(struct reader *reader, const char *key)
     if (line > 0 && line <= reader->lines)
         snprintf(reader->place, sizeof(reader->place), "%s:%d", reader->path, line);
     return reader->place;
-}
-
-/*
- * Reads the file, counts its lines and appends the settings. The caller frees the text. NULL after
- * an error was reported.
- */
-static char *read_text(const char *path, char *const *settings, int setting_count, int *lines)
-{
-    char buffer[4096], *text = NULL;
-    size_t length = 0, part;
-    struct stat st;
-    FILE *in = fopen(path, "re");
-    FILE *out = open_memstream(&text, &length);
-
-    if (!in || !out || fstat(fileno(in), &st) < 0) {
-        report_error(report_by_errno(errno), "VM file %s: %s", path, strerror(errno));
-        goto fail;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
-        report_error(REPORT_USAGE, "VM file %s: %s", path,
-                     S_ISREG(st.st_mode) ? "larger than 1 MiB: not a VM file"
-                                         : "not a regular file");
-        goto fail;
-    }
-    *lines = 1;
-    while ((part = fread(buffer, 1, sizeof(buffer), in)) > 0) {
-        fwrite(buffer, 1, part, out);
-        for (size_t i = 0; i < part; i++)
-            *lines += buffer[i] == '\n';
-    }
-    if (ferror(in)) {
-        report_error(REPORT_INTERNAL, "VM file %s: cannot read it completely: %s", path,
-                     strerror(errno));
-        goto fail;
-    }
-    for (int i = 0; i < setting_count; i++)
-        fprintf(out, "\n%s", settings[i]);
-    fputc('\n', out);
-    fclose(in);
-    fclose(out);
-    if (memchr(text, '\0', length))
-        report_error(REPORT_USAGE, "VM file %s: contains zero bytes: not a text file", path);
-    else if (strstr(text, "\r\n"))
-        report_error(REPORT_USAGE, "VM file %s: has Windows line endings: sed -i 's/\\r$//' %s",
-                     path, path);
-    else
-        return text;
-    free(text);
-    return NULL;
-fail:
-    if (in)
-        fclose(in);
-    if (out)
-        fclose(out);
-    free(text);
-    return NULL;
 }
 
 /* Parses text. Errors of libxlutil are included in our message. */
@@ -150,12 +114,6 @@ static unsigned long long mib_of(const char *text)
     return number << (unit - units) * 10;
 }
 
-/* A number of a VM file. */
-struct limits {
-    long min, max, fallback;
-    const char *unit; /* "" or " MiB" */
-};
-
 static int report_no_number(struct reader *reader, const char *key, const struct limits *limits)
 {
     const char *text;
@@ -199,10 +157,50 @@ static int number_of(struct reader *reader, const char *key, const struct limits
     return -EINVAL;
 }
 
-static int read_type(struct reader *reader)
-{
-    const char *type = text_of(reader, "type", "");
+static int first_error(int rc, int next) { return rc < 0 ? rc : next; }
 
+/* Reads a number into an unsigned int. */
+static int read_number(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    long value = 0;
+    int rc = number_of(reader, key->name, &key->limits, &value);
+
+    if (rc == 0)
+        *(unsigned int *)((char *)vm + key->field) = value;
+    return rc;
+}
+
+/* Reads one of three words into an enum. */
+static int word_of(struct reader *reader, const struct key *key, unsigned int fallback,
+                   struct vmfile *vm)
+{
+    const char *const *words = key->words;
+    const char *text = text_of(reader, key->name, words[fallback]);
+
+    if (!text)
+        return -EINVAL;
+    for (unsigned int i = 0; i < 3; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *(unsigned int *)((char *)vm + key->field) = i;
+            return 0;
+        }
+    }
+    report_error(REPORT_USAGE, "VM file %s: %s = \"%s\": must be %s, %s or %s",
+                 where(reader, key->name), key->name, text, words[0], words[1], words[2]);
+    return -EINVAL;
+}
+
+/* The first word is the fallback. */
+static int read_word(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    return word_of(reader, key, 0, vm);
+}
+
+static int read_type(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    const char *type = text_of(reader, key->name, "");
+
+    (void)vm;
     if (!type)
         return -EINVAL;
     if (strcmp(type, "pvh") == 0)
@@ -211,11 +209,11 @@ static int read_type(struct reader *reader)
         report_error(REPORT_USAGE,
                      "VM file %s: no type, which would mean a PV guest; only PVH guests run here: "
                      "add type = \"pvh\"",
-                     where(reader, "type"));
+                     where(reader, key->name));
     else
         report_error(REPORT_USAGE,
                      "VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"",
-                     where(reader, "type"), type);
+                     where(reader, key->name), type);
     return -EINVAL;
 }
 
@@ -232,28 +230,28 @@ bool vmfile_is_name(const char *name)
 }
 
 /* Reads the name. It is used in paths and tables; a number would be taken for a domain id. */
-static int read_name(struct reader *reader, struct vmfile *vm)
+static int read_name(struct reader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *name = text_of(reader, "name", "");
+    const char *name = text_of(reader, key->name, "");
 
     if (!name)
         return -EINVAL;
     if (!*name)
         report_error(REPORT_USAGE, "VM file %s: no name: add name = \"...\"",
-                     where(reader, "name"));
+                     where(reader, key->name));
     else if (strlen(name) >= DOMAIN_NAME_MAX)
         report_error(REPORT_USAGE, "VM file %s: the name has %zu characters: at most %d",
-                     where(reader, "name"), strlen(name), DOMAIN_NAME_MAX - 1);
+                     where(reader, key->name), strlen(name), DOMAIN_NAME_MAX - 1);
     else if (strspn(name, "0123456789") == strlen(name))
         report_error(REPORT_USAGE,
                      "VM file %s: name = \"%s\": a name of digits only would be taken for a "
                      "domain id",
-                     where(reader, "name"), name);
+                     where(reader, key->name), name);
     else if (name[0] == '-' || strlen(name) != strspn(name, allowed))
         report_error(REPORT_USAGE,
                      "VM file %s: name = \"%s\": only letters, digits and _-.+:@ are allowed, and "
                      "no leading -",
-                     where(reader, "name"), name);
+                     where(reader, key->name), name);
     else {
         strcpy(vm->name, name);
         return 0;
@@ -261,9 +259,9 @@ static int read_name(struct reader *reader, struct vmfile *vm)
     return -EINVAL;
 }
 
-static int read_uuid(struct reader *reader, struct vmfile *vm)
+static int read_uuid(struct reader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *uuid = text_of(reader, "uuid", "");
+    const char *uuid = text_of(reader, key->name, "");
 
     if (!uuid)
         return -EINVAL;
@@ -274,88 +272,184 @@ static int read_uuid(struct reader *reader, struct vmfile *vm)
     if (uuid_parse(uuid, vm->uuid) == 0)
         return 0;
     report_error(REPORT_USAGE, "VM file %s: uuid = \"%s\": must have the form of uuidgen's output",
-                 where(reader, "uuid"), uuid);
+                 where(reader, key->name), uuid);
     return -EINVAL;
 }
 
-static int read_sizes(struct reader *reader, struct vmfile *vm)
+static int read_memory(struct reader *reader, const struct key *key, struct vmfile *vm)
 {
-    long memory, max_memory, vcpus, max_vcpus;
+    static const struct limits limits = { 1, LONG_MAX / KIB_PER_MIB, 0, " MiB" };
+    long mib = 0;
+    int rc = number_of(reader, key->name, &limits, &mib);
 
-    struct limits mib = { 1, LONG_MAX / KIB_PER_MIB, 0, " MiB" };
-    struct limits count = { 1, VMFILE_VCPUS_MAX, 1, "" };
-    int rc = number_of(reader, "memory", &mib, &memory);
-
-    if (rc == 0 && !memory) {
+    if (rc == 0 && !mib) {
         report_error(REPORT_USAGE, "VM file %s: no memory: add memory = MiB", reader->path);
         rc = -EINVAL;
     }
-    if (rc == 0) {
-        mib.min = mib.fallback = memory;
-        rc = number_of(reader, "maxmem", &mib, &max_memory);
-    }
-    if (number_of(reader, "vcpus", &count, &vcpus) < 0)
-        return -EINVAL;
-    count.min = count.fallback = vcpus;
-    if (number_of(reader, "maxvcpus", &count, &max_vcpus) < 0 || rc < 0)
-        return -EINVAL;
-    vm->memory_kib = (uint64_t)memory * KIB_PER_MIB;
-    vm->max_memory_kib = (uint64_t)max_memory * KIB_PER_MIB;
-    vm->vcpus = vcpus;
-    vm->max_vcpus = max_vcpus;
-    return 0;
+    vm->memory_kib = (uint64_t)mib * KIB_PER_MIB;
+    return rc;
 }
 
-static int read_boot(struct reader *reader, struct vmfile *vm)
+/* At least memory, which is read before; if that is wrong, its error is enough. */
+static int read_max_memory(struct reader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *kernel = text_of(reader, "kernel", "");
-    const char *ramdisk = text_of(reader, "ramdisk", "");
-    const char *cmdline = text_of(reader, "cmdline", "");
-    const char *root = text_of(reader, "root", "");
-    const char *extra = text_of(reader, "extra", "");
+    long least = vm->memory_kib / KIB_PER_MIB, mib = 0;
+    struct limits limits = { least ? least : 1, LONG_MAX / KIB_PER_MIB, least, " MiB" };
+    int rc = number_of(reader, key->name, &limits, &mib);
 
-    if (!kernel || !ramdisk || !cmdline || !root || !extra)
-        return -EINVAL;
-    if (!*kernel) {
+    vm->max_memory_kib = (uint64_t)mib * KIB_PER_MIB;
+    return rc;
+}
+
+/* Whether the file sets the key. */
+static bool has_key(const struct reader *reader, const char *key)
+{
+    return vmkeys_line(reader->text, key) > 0;
+}
+
+/* The same as maxmem, which is xl's word and is read before. */
+static int read_memory_max(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    uint64_t xl = vm->max_memory_kib;
+    int rc;
+
+    if (!has_key(reader, key->name))
+        return 0;
+    rc = read_max_memory(reader, key, vm);
+    if (rc < 0 || !has_key(reader, "maxmem") || xl == vm->max_memory_kib)
+        return rc;
+    report_error(REPORT_USAGE, "VM file %s: %s and maxmem mean the same, and differ: remove one",
+                 where(reader, key->name), key->name);
+    return -EINVAL;
+}
+
+/* At most memory. With neither this key nor memory_max, the VM is not balanced. */
+static int read_memory_min(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    long memory = vm->memory_kib / KIB_PER_MIB, max = vm->max_memory_kib / KIB_PER_MIB, mib = 0;
+    struct limits limits = { 1, memory ? memory : LONG_MAX / KIB_PER_MIB,
+                             has_key(reader, "memory_max") ? memory : max, " MiB" };
+    int rc = number_of(reader, key->name, &limits, &mib);
+
+    vm->memory.min_kib = (uint64_t)mib * KIB_PER_MIB;
+    return rc;
+}
+
+/* By default a VM has shares in proportion to its maximum. */
+static int read_memory_shares(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    long max = vm->max_memory_kib / KIB_PER_MIB, shares = 0;
+    struct limits limits = { 1, BALANCER_SHARES_MAX, max, "" };
+    int rc;
+
+    if (max > BALANCER_SHARES_MAX)
+        limits.fallback = BALANCER_SHARES_MAX;
+    rc = number_of(reader, key->name, &limits, &shares);
+    vm->memory.shares = shares;
+    return rc;
+}
+
+/* A VM whose memory changes must not have a minimum that a Linux guest does not live with. */
+static int read_memory_floor(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    const char *lowest = has_key(reader, "memory_min") ? "memory_min" : "memory";
+    long min = vm->memory.min_kib / KIB_PER_MIB, mib = 0;
+    struct limits limits = { 1, min ? min : LONG_MAX / KIB_PER_MIB, 0, " MiB" };
+    int rc = number_of(reader, key->name, &limits, &mib);
+
+    vm->memory.floor_kib = (uint64_t)mib * KIB_PER_MIB;
+    if (rc < 0 || mib || vm->memory.min_kib >= vm->max_memory_kib)
+        return rc;
+    vm->memory.floor_kib = balancer_floor(vm->max_memory_kib);
+    if (vm->memory.floor_kib <= vm->memory.min_kib)
+        return 0;
+    report_error(REPORT_USAGE,
+                 "VM file %s: %s = %ld: a Linux guest with a maximum of %llu MiB does not live "
+                 "with less than %llu MiB: raise it, or lower the maximum, or add memory_floor = "
+                 "MIB if this guest needs less",
+                 where(reader, lowest), lowest, min,
+                 (unsigned long long)vm->max_memory_kib / KIB_PER_MIB,
+                 (unsigned long long)(vm->memory.floor_kib + KIB_PER_MIB - 1) / KIB_PER_MIB);
+    return -EINVAL;
+}
+
+/* At least vcpus, which is read before. */
+static int read_max_vcpus(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    long least = vm->vcpus ? vm->vcpus : 1, count = 0;
+    struct limits limits = { least, VMFILE_VCPUS_MAX, least, "" };
+    int rc = number_of(reader, key->name, &limits, &count);
+
+    vm->max_vcpus = count;
+    return rc;
+}
+
+static int read_kernel(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    const char *kernel = text_of(reader, key->name, "");
+
+    if (kernel && !*kernel)
         report_error(REPORT_USAGE, "VM file %s: no kernel: add kernel = \"/path/of/a/PVH/kernel\"",
-                     where(reader, "kernel"));
+                     where(reader, key->name));
+    if (!kernel || !*kernel)
         return -EINVAL;
-    }
     vm->kernel = path_absolute(kernel);
-    vm->ramdisk = *ramdisk ? path_absolute(ramdisk) : NULL;
+    return vm->kernel ? 0 : -ENOMEM;
+}
+
+static int read_ramdisk(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    const char *ramdisk = text_of(reader, key->name, "");
+
+    if (!ramdisk || !*ramdisk)
+        return ramdisk ? 0 : -EINVAL;
+    vm->ramdisk = path_absolute(ramdisk);
+    return vm->ramdisk ? 0 : -ENOMEM;
+}
+
+static int read_root(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    (void)vm;
+    reader->root = text_of(reader, key->name, "");
+    return reader->root ? 0 : -EINVAL;
+}
+
+static int read_extra(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    (void)vm;
+    reader->extra = text_of(reader, key->name, "");
+    return reader->extra ? 0 : -EINVAL;
+}
+
+/* Joins root and extra, which are read before, if the key is absent. */
+static int read_cmdline(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    const char *cmdline = text_of(reader, key->name, "");
+    const char *root = reader->root, *extra = reader->extra;
+
+    if (!cmdline || !root || !extra)
+        return -EINVAL;
     if (*cmdline) {
         if (*root || *extra)
             report_warning("VM file %s: root and extra have no effect with cmdline",
-                           where(reader, "kernel"));
+                           where(reader, key->name));
         vm->cmdline = strdup(cmdline);
     } else if (asprintf(&vm->cmdline, "%s%s%s%s", *root ? "root=" : "", root,
                         *root && *extra ? " " : "", extra) < 0) {
         vm->cmdline = NULL;
     }
-    return vm->kernel && vm->cmdline && (!*ramdisk || vm->ramdisk) ? 0 : -ENOMEM;
+    return vm->cmdline ? 0 : -ENOMEM;
 }
 
-static int read_action(struct reader *reader, const char *key, enum vmfile_action fallback,
-                       enum vmfile_action *action)
+/* Without it, as on_crash says, which is read before. */
+static int read_on_watchdog(struct reader *reader, const struct key *key, struct vmfile *vm)
 {
-    static const char *const words[] = {
-        [VMFILE_DESTROY] = "destroy",
-        [VMFILE_RESTART] = "restart",
-        [VMFILE_PRESERVE] = "preserve",
-    };
-    const char *text = text_of(reader, key, words[fallback]);
+    return word_of(reader, key, vm->on_crash, vm);
+}
 
-    if (!text)
-        return -EINVAL;
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcmp(text, words[i]) == 0) {
-            *action = i;
-            return 0;
-        }
-    }
-    report_error(REPORT_USAGE, "VM file %s: %s = \"%s\": must be destroy, restart or preserve",
-                 where(reader, key), key, text);
-    return -EINVAL;
+static int read_on_reboot(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    return word_of(reader, key, VMFILE_RESTART, vm);
 }
 
 /* Parses a CPU number at *at and advances *at. VMFILE_CPUS_MAX or more: no valid number. */
@@ -370,9 +464,9 @@ static unsigned long take_cpu(const char **at)
 }
 
 /* Reads cpus = "all", or "0-3,^2,5" as in xl: ranges, numbers and exclusions. */
-static int read_cpus(struct reader *reader, struct vmfile *vm)
+static int read_cpus(struct reader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *text = text_of(reader, "cpus", "all");
+    const char *text = text_of(reader, key->name, "all");
     const char *at = text;
 
     if (!text)
@@ -395,7 +489,7 @@ static int read_cpus(struct reader *reader, struct vmfile *vm)
             report_error(REPORT_USAGE,
                          "VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers "
                          "below %d",
-                         where(reader, "cpus"), text, VMFILE_CPUS_MAX);
+                         where(reader, key->name), text, VMFILE_CPUS_MAX);
             return -EINVAL;
         }
         at += *at == ',';
@@ -408,48 +502,167 @@ static int read_cpus(struct reader *reader, struct vmfile *vm)
     return 0;
 }
 
-static int read_tsc_mode(struct reader *reader, struct vmfile *vm)
+/* Without it, what cpu_mhz means, which is read before. */
+static int read_class(struct reader *reader, const struct key *key, struct vmfile *vm)
 {
-    static const char *const words[] = { "default", "always_emulate", "native" };
-    const char *text = text_of(reader, "tsc_mode", words[0]);
-
-    if (!text)
-        return -EINVAL;
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcmp(text, words[i]) == 0) {
-            vm->tsc_mode = i;
-            return 0;
-        }
-    }
-    report_error(REPORT_USAGE,
-                 "VM file %s: tsc_mode = \"%s\": must be default, always_emulate or native",
-                 where(reader, "tsc_mode"), text);
-    return -EINVAL;
+    return word_of(reader, key, vm->cpu.mhz ? VMFILE_GUARANTEED : VMFILE_SPARE, vm);
 }
 
-static int first_error(int rc, int next) { return rc < 0 ? rc : next; }
-
-static int read_class(struct reader *reader, struct vmfile_cpu *cpu)
+static int read_cosched(struct reader *reader, const struct key *key, struct vmfile *vm)
 {
-    static const char *const words[] = {
-        [VMFILE_GUARANTEED] = "guaranteed",
-        [VMFILE_RELAXED] = "relaxed",
-        [VMFILE_SPARE] = "spare",
-    };
-    const char *text = text_of(reader, "cpu_class", cpu->mhz ? "guaranteed" : "spare");
+    long cosched = 0;
+    int rc = number_of(reader, key->name, &key->limits, &cosched);
 
-    if (!text)
-        return -EINVAL;
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcmp(text, words[i]) == 0) {
-            cpu->class = i;
-            return 0;
-        }
-    }
-    report_error(REPORT_USAGE,
-                 "VM file %s: cpu_class = \"%s\": must be guaranteed, relaxed or spare",
-                 where(reader, "cpu_class"), text);
-    return -EINVAL;
+    vm->cpu.cosched = cosched;
+    return rc;
+}
+
+static int read_disk(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    char place[sizeof(reader->place) + 8];
+
+    snprintf(place, sizeof(place), "VM file %s", where(reader, key->name));
+    return vmdevices_read_disks(reader->config, place, key->name, &vm->devices);
+}
+
+static int read_vif(struct reader *reader, const struct key *key, struct vmfile *vm)
+{
+    char place[sizeof(reader->place) + 8];
+
+    snprintf(place, sizeof(place), "VM file %s", where(reader, key->name));
+    return vmdevices_read_vifs(reader->config, place, key->name, vm->uuid, &vm->devices);
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static const char *const actions[] = {
+    [VMFILE_DESTROY] = "destroy",
+    [VMFILE_RESTART] = "restart",
+    [VMFILE_PRESERVE] = "preserve",
+};
+static const char *const classes[] = {
+    [VMFILE_GUARANTEED] = "guaranteed",
+    [VMFILE_RELAXED] = "relaxed",
+    [VMFILE_SPARE] = "spare",
+};
+static const char *const tsc_modes[] = { "default", "always_emulate", "native" };
+
+/*
+ * A word stands for the enum in its field; the two have one size. In the order in which they are
+ * read: some readers use what is read before.
+ */
+#define FIELD(name) .field = offsetof(struct vmfile, name)
+#define MHZ_MAX 100000
+#define LATENCY_MAX_US 1000000
+static const struct key keys[] = {
+    { .name = "type", .read = read_type },
+    { .name = "name", .read = read_name },
+    { .name = "uuid", .read = read_uuid },
+    { .name = "memory", .read = read_memory },
+    { .name = "maxmem", .read = read_max_memory },
+    { .name = "memory_max", .read = read_memory_max },
+    { .name = "memory_min", .read = read_memory_min },
+    { .name = "memory_shares", .read = read_memory_shares },
+    { .name = "memory_priority",
+      .read = read_number,
+      FIELD(memory.priority),
+      .limits = { 0, 1000, 0, "" } },
+    { .name = "memory_floor", .read = read_memory_floor },
+    { .name = "memory_paging",
+      .read = read_number,
+      FIELD(memory.paging),
+      .limits = { 0, 1, 0, "" } },
+    { .name = "vcpus",
+      .read = read_number,
+      FIELD(vcpus),
+      .limits = { 1, VMFILE_VCPUS_MAX, 1, "" } },
+    { .name = "maxvcpus", .read = read_max_vcpus },
+    { .name = "kernel", .read = read_kernel },
+    { .name = "ramdisk", .read = read_ramdisk },
+    { .name = "root", .read = read_root },
+    { .name = "extra", .read = read_extra },
+    { .name = "cmdline", .read = read_cmdline },
+    { .name = "on_poweroff", .read = read_word, FIELD(on_poweroff), .words = actions },
+    { .name = "on_reboot", .read = read_on_reboot, FIELD(on_reboot), .words = actions },
+    { .name = "on_crash", .read = read_word, FIELD(on_crash), .words = actions },
+    { .name = "on_watchdog", .read = read_on_watchdog, FIELD(on_watchdog), .words = actions },
+    { .name = "tsc_mode", .read = read_word, FIELD(tsc_mode), .words = tsc_modes },
+    { .name = "disk", .read = read_disk },
+    { .name = "vif", .read = read_vif },
+    { .name = "cpus", .read = read_cpus, .cpu = true },
+    { .name = "cpu_weight",
+      .read = read_number,
+      .cpu = true,
+      FIELD(weight),
+      .limits = { 1, 65535, 0, "" } },
+    { .name = "cpu_mhz",
+      .read = read_number,
+      .cpu = true,
+      FIELD(cpu.mhz),
+      .limits = { 0, MHZ_MAX, 0, "" } },
+    { .name = "cpu_class", .read = read_class, .cpu = true, FIELD(cpu.class), .words = classes },
+    { .name = "cpu_slo",
+      .read = read_number,
+      .cpu = true,
+      FIELD(cpu.slo),
+      .limits = { 1, 100, 95, "" } },
+    { .name = "cpu_limit_mhz",
+      .read = read_number,
+      .cpu = true,
+      FIELD(cpu.limit_mhz),
+      .limits = { 0, MHZ_MAX, 0, "" } },
+    { .name = "cpu_latency_us",
+      .read = read_number,
+      .cpu = true,
+      FIELD(cpu.latency_us),
+      .limits = { 0, LATENCY_MAX_US, 0, "" } },
+    { .name = "cosched", .read = read_cosched, .cpu = true, .limits = { 0, 1, 0, "" } },
+};
+_Static_assert(sizeof(enum vmfile_action) == sizeof(unsigned int) &&
+                   sizeof(enum vmfile_class) == sizeof(unsigned int),
+               "word_of stores an unsigned int");
+
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+const char *vmfile_key(size_t index) { return index < KEYS ? keys[index].name : NULL; }
+
+static bool is_row(const char *key, size_t length)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (strlen(keys[i].name) == length && strncmp(key, keys[i].name, length) == 0)
+            return true;
+    return false;
+}
+
+bool vmfile_is_cpu_key(const char *key, size_t length)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (keys[i].cpu && strlen(keys[i].name) == length &&
+            strncmp(key, keys[i].name, length) == 0)
+            return true;
+    return false;
+}
+
+static bool is_memory(const char *name, size_t length)
+{
+    return (length >= 6 && strncmp(name, "memory", 6) == 0) ||
+           (length == 6 && strncmp(name, "maxmem", 6) == 0);
+}
+
+bool vmfile_is_memory_key(const char *key, size_t length)
+{
+    return is_memory(key, length) && is_row(key, length);
+}
+
+/* Reads each key of one kind, also after an error: `cleave check` shows all errors. */
+static int read_rows(struct reader *reader, bool cpu, struct vmfile *vm)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < KEYS; i++)
+        if (keys[i].cpu == cpu)
+            rc = first_error(rc, keys[i].read(reader, &keys[i], vm));
+    return rc;
 }
 
 /* Keys that contradict each other. */
@@ -473,57 +686,29 @@ static int check_cpu(struct reader *reader, const struct vmfile_cpu *cpu)
     return -EINVAL;
 }
 
-static int read_cpu(struct reader *reader, struct vmfile_cpu *cpu)
+/* The keys that can change while the VM runs. */
+static int read_cpu_keys(struct reader *reader, struct vmfile *vm)
 {
-    struct limits clocks = { 1, 100000, 0, "" }, percents = { 1, 100, 95, "" };
-    struct limits waits = { 1, 1000000, 0, "" }, flags = { 0, 1, 0, "" };
-    long mhz = 0, slo = 0, limit = 0, latency = 0, cosched = 0;
-    int rc = number_of(reader, "cpu_mhz", &clocks, &mhz);
+    int rc = read_rows(reader, true, vm);
 
-    rc = first_error(rc, number_of(reader, "cpu_slo", &percents, &slo));
-    rc = first_error(rc, number_of(reader, "cpu_limit_mhz", &clocks, &limit));
-    rc = first_error(rc, number_of(reader, "cpu_latency_us", &waits, &latency));
-    rc = first_error(rc, number_of(reader, "cosched", &flags, &cosched));
-    cpu->mhz = mhz;
-    cpu->slo = slo;
-    cpu->limit_mhz = limit;
-    cpu->latency_us = latency;
-    cpu->cosched = cosched;
-    rc = first_error(rc, read_class(reader, cpu));
-    return rc < 0 ? rc : check_cpu(reader, cpu);
+    return rc < 0 ? rc : check_cpu(reader, &vm->cpu);
 }
 
-/* Reads each key, also after an error: `cleave check` shows all errors. */
-static int read_keys(struct reader *reader, struct vmfile *vm)
+/* Warns about keys that have no row. */
+static int check_keys(const struct reader *reader, bool strict)
 {
-    struct limits weights = { 1, 65535, 0, "" };
-    char disk[sizeof(reader->place)];
-    long weight = 0;
-    int rc = read_type(reader);
+    const char *known[KEYS];
 
-    rc = first_error(rc, read_name(reader, vm));
-    rc = first_error(rc, read_uuid(reader, vm));
-    rc = first_error(rc, read_sizes(reader, vm));
-    rc = first_error(rc, read_boot(reader, vm));
-    rc = first_error(rc, read_action(reader, "on_poweroff", VMFILE_DESTROY, &vm->on_poweroff));
-    rc = first_error(rc, read_action(reader, "on_reboot", VMFILE_RESTART, &vm->on_reboot));
-    rc = first_error(rc, read_action(reader, "on_crash", VMFILE_DESTROY, &vm->on_crash));
-    rc = first_error(rc, read_action(reader, "on_watchdog", vm->on_crash, &vm->on_watchdog));
-    rc = first_error(rc, read_cpus(reader, vm));
-    rc = first_error(rc, read_tsc_mode(reader, vm));
-    rc = first_error(rc, number_of(reader, "cpu_weight", &weights, &weight));
-    vm->weight = weight;
-    rc = first_error(rc, read_cpu(reader, &vm->cpu));
-    strcpy(disk, where(reader, "disk"));
-    return first_error(rc, vmdevices_read(reader->config, disk, where(reader, "vif"), vm->uuid,
-                                          &vm->devices));
+    for (size_t i = 0; i < KEYS; i++)
+        known[i] = keys[i].name;
+    return vmkeys_check(reader->path, reader->text, reader->lines, known, KEYS, strict);
 }
 
 static int read_vm(const char *path, char *const *settings, int setting_count, bool strict,
                    struct vmfile *vm)
 {
     struct reader reader = { .path = path };
-    char *text = read_text(path, settings, setting_count, &reader.lines);
+    char *text = vmtext_read(path, settings, setting_count, &reader.lines);
     int rc = -EINVAL, known;
 
     *vm = (struct vmfile){ .name = "" };
@@ -532,9 +717,10 @@ static int read_vm(const char *path, char *const *settings, int setting_count, b
     reader.text = text;
     reader.config = parse(path, text);
     if (reader.config) {
-        known = vmkeys_check(path, text, reader.lines, strict);
-        rc = read_keys(&reader, vm);
-        rc = rc < 0 ? rc : known;
+        known = check_keys(&reader, strict);
+        rc = read_rows(&reader, false, vm);
+        rc = first_error(rc, read_cpu_keys(&reader, vm));
+        rc = first_error(rc, known);
         xlu_cfg_destroy(reader.config);
     }
     free(text);
@@ -552,67 +738,50 @@ int vmfile_read_strict(const char *path, char *const *settings, int setting_coun
     return read_vm(path, settings, setting_count, true, vm);
 }
 
-/* Writes a string in the file's syntax. */
-static void put_string(FILE *out, const char *text)
+int vmfile_read_memory(const char *path, struct vmfile *vm)
 {
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
+    struct reader reader = { .path = path };
+    char *text = vmtext_read(path, NULL, 0, &reader.lines);
+    int rc = text ? 0 : -ENOENT;
+
+    *vm = (struct vmfile){ .name = "" };
+    if (!text)
+        return rc;
+    reader.text = text;
+    reader.config = parse(path, text);
+    if (!reader.config)
+        rc = -EINVAL;
+    for (size_t i = 0; reader.config && i < KEYS; i++)
+        if (is_memory(keys[i].name, strlen(keys[i].name)))
+            rc = first_error(rc, keys[i].read(&reader, &keys[i], vm));
+    if (reader.config)
+        xlu_cfg_destroy(reader.config);
+    free(text);
+    return rc;
 }
 
-static void put_key(FILE *out, const char *key, const char *text)
+int vmfile_read_cpu(const char *who, char *const *settings, int setting_count, struct vmfile *vm)
 {
-    fprintf(out, "%s = ", key);
-    put_string(out, text);
-    fputc('\n', out);
-}
-
-/* Writes the list of disks. target is the last word of each, and may contain commas. */
-static void put_disks(FILE *out, const struct vmdevices *devices)
-{
-    fputs("disk = [", out);
-    for (unsigned int i = 0; i < devices->disk_count; i++) {
-        const struct vmdevices_disk *disk = &devices->disks[i];
-        char spec[PATH_MAX + 128];
-
-        snprintf(spec, sizeof(spec), "format=raw,vdev=%s,access=%s%s,target=%s", disk->name,
-                 disk->writable ? "rw" : "ro", disk->direct_io ? ",direct-io-safe" : "",
-                 disk->path);
-        fputs(i ? ", " : "", out);
-        put_string(out, spec);
-    }
-    fputs("]\n", out);
-}
-
-char *vmfile_text(const char *path, char *const *settings, int setting_count,
-                  const struct vmfile *vm)
-{
-    int lines;
-    char *source = read_text(path, settings, setting_count, &lines);
-    char uuid[UUID_STR_LEN], *text = NULL;
+    struct reader reader = { .path = who };
+    char *text = NULL;
     size_t length = 0;
-    FILE *out = source ? open_memstream(&text, &length) : NULL;
+    FILE *out = open_memstream(&text, &length);
+    int rc = -EINVAL;
 
-    if (!out) {
-        free(source);
-        return NULL;
-    }
-    uuid_unparse_lower(vm->uuid, uuid);
-    fprintf(out, "%s\n# as resolved by cleave\n", source);
-    put_key(out, "name", vm->name);
-    put_key(out, "uuid", uuid);
-    put_key(out, "kernel", vm->kernel);
-    if (vm->ramdisk)
-        put_key(out, "ramdisk", vm->ramdisk);
-    if (vm->devices.disk_count)
-        put_disks(out, &vm->devices);
+    *vm = (struct vmfile){ .name = "" };
+    if (!out)
+        return -ENOMEM;
+    for (int i = 0; i < setting_count; i++)
+        fprintf(out, "%s\n", settings[i]);
     fclose(out);
-    free(source);
-    return text;
+    reader.text = text;
+    reader.config = parse(who, text);
+    if (reader.config) {
+        rc = read_cpu_keys(&reader, vm);
+        xlu_cfg_destroy(reader.config);
+    }
+    free(text);
+    return rc;
 }
 
 void vmfile_free(struct vmfile *vm)

@@ -26,6 +26,15 @@ struct vmfile_cpu {
     bool cosched;
 };
 
+/* What the balancer may do with its memory (../balancer/README.md). */
+struct vmfile_memory {
+    uint64_t min_kib;   /* max_memory_kib: it is not balanced */
+    uint64_t floor_kib; /* its guest needs so much to live */
+    unsigned int shares;
+    unsigned int priority;
+    unsigned int paging; /* 1: its pages may be paged out */
+};
+
 enum vmfile_action { VMFILE_DESTROY, VMFILE_RESTART, VMFILE_PRESERVE };
 
 struct vmfile {
@@ -33,6 +42,7 @@ struct vmfile {
     uuid_t uuid;         /* from the file, or generated */
     uint64_t memory_kib; /* initial size */
     uint64_t max_memory_kib;
+    struct vmfile_memory memory;
     unsigned int vcpus;
     unsigned int max_vcpus;
     char *kernel;  /* absolute paths in dom0 */
@@ -60,13 +70,25 @@ int vmfile_read_strict(const char *path, char *const *settings, int setting_coun
                        struct vmfile *vm);
 
 /*
- * Returns the text of a VM file that means the same, wherever it is read: that of path with the
- * settings, and vm's identity and absolute paths. The caller frees it. NULL after an error line.
+ * Reads only the settings that are about CPU time (cpus, cpu_weight, cpu_mhz and its companions);
+ * another key is an error. who: for whom they are. Returns as vmfile_read.
  */
-char *vmfile_text(const char *path, char *const *settings, int setting_count,
-                  const struct vmfile *vm);
+int vmfile_read_cpu(const char *who, char *const *settings, int setting_count, struct vmfile *vm);
+/* Whether a key is one of these. */
+bool vmfile_is_cpu_key(const char *key, size_t length);
+
+/* Returns the name of a key that VM files may have, or NULL after the last one. */
+const char *vmfile_key(size_t index);
+
 /* Whether a VM may have this name. */
 bool vmfile_is_name(const char *name);
+
+/*
+ * Reads only the keys that are about memory, and warns about none. Returns as vmfile_read.
+ */
+int vmfile_read_memory(const char *path, struct vmfile *vm);
+/* Whether a key is about the VM's memory. These, too, may change while the VM runs. */
+bool vmfile_is_memory_key(const char *key, size_t length);
 
 void vmfile_free(struct vmfile *vm);
 

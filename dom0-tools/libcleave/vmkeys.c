@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds the keys of a VM file: words before an = sign, outside strings, lists and comments. The
- * text has already been parsed by libxlutil, so its syntax is valid. Read next: vmfile.c.
+ * text has already been parsed by libxlutil, so its syntax is valid. Which keys there are is known
+ * to vmfile.c alone. Read next: vmfile.c.
  */
 #include "vmkeys.h"
 
@@ -12,16 +13,6 @@
 
 #include "report.h"
 #include "similar.h"
-
-static const char *const known[] = {
-    "type",          "name",           "uuid",     "memory",      "maxmem",    "vcpus",
-    "maxvcpus",      "kernel",         "ramdisk",  "cmdline",     "root",      "extra",
-    "on_poweroff",   "on_reboot",      "on_crash", "on_watchdog", "cpus",      "cpu_weight",
-    "tsc_mode",      "disk",           "vif",      "cpu_mhz",     "cpu_class", "cpu_slo",
-    "cpu_limit_mhz", "cpu_latency_us", "cosched",
-};
-
-#define KNOWN (sizeof(known) / sizeof(known[0]))
 
 struct key {
     const char *name;
@@ -79,9 +70,9 @@ static bool is_named(const struct key *key, const char *name)
     return strlen(name) == key->length && memcmp(name, key->name, key->length) == 0;
 }
 
-static bool is_known(const struct key *key)
+static bool is_known(const struct key *key, const char *const *known, size_t count)
 {
-    for (size_t i = 0; i < KNOWN; i++)
+    for (size_t i = 0; i < count; i++)
         if (is_named(key, known[i]))
             return true;
     return false;
@@ -98,7 +89,8 @@ int vmkeys_line(const char *text, const char *name)
     return line;
 }
 
-int vmkeys_check(const char *path, const char *text, int last, bool strict)
+int vmkeys_check(const char *path, const char *text, int last, const char *const *known,
+                 size_t count, bool strict)
 {
     struct key key = { .line = 1 };
     int rc = 0;
@@ -107,11 +99,11 @@ int vmkeys_check(const char *path, const char *text, int last, bool strict)
         char place[16] = "", meant[64] = "";
         const char *similar;
 
-        if (is_known(&key))
+        if (is_known(&key, known, count))
             continue;
         if (key.line <= last)
             snprintf(place, sizeof(place), ":%d", key.line);
-        similar = similar_word(key.name, key.length, known, KNOWN);
+        similar = similar_word(key.name, key.length, known, count);
         if (similar)
             snprintf(meant, sizeof(meant), ": did you mean \"%s\"?", similar);
         if (strict) {

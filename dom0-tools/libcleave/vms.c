@@ -74,6 +74,14 @@ void vms_config_path(const char *uuid, char *path, size_t size)
     snprintf(path, size, FOLDER "/%s/config", uuid);
 }
 
+int vms_read_file(const char *uuid, char *const *settings, int setting_count, struct vmfile *file)
+{
+    char path[VM_PATH_MAX];
+
+    vms_config_path(uuid, path, sizeof(path));
+    return vmfile_read(path, settings, setting_count, file);
+}
+
 char *vms_config(const struct vms_record *vm)
 {
     char path[VM_PATH_MAX], *text = NULL;
@@ -358,7 +366,7 @@ int vms_list(struct vms_record **list)
 
 /* --- adding and removing ---------------------------------------------------------------------- */
 
-static int make_folders(void)
+int vms_make_folders(void)
 {
     static const char *const folders[] = { "/var", "/var/lib", VMS_HOME, FOLDER, NAMES };
 
@@ -370,7 +378,9 @@ static int make_folders(void)
 
 static void remove_folder(const char *uuid)
 {
-    static const char *const files[] = { "state", "spare", "config", "asked", "watched", "lock" };
+    static const char *const files[] = { "state",  "spare",      "config", "config.new",
+                                         "asked",  "watched",    "usage",  "usage.new",
+                                         "memory", "memory.new", "frozen", "lock" };
     char path[VM_PATH_MAX];
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -457,7 +467,7 @@ int vms_add(struct vms_record *vm, const char *config, struct vms_record *other)
 {
     int global, rc;
 
-    if (make_folders() < 0)
+    if (vms_make_folders() < 0)
         return report_failed(vm->name, "create folders");
     global = lock_acquire();
     if (global < 0)
@@ -467,8 +477,52 @@ int vms_add(struct vms_record *vm, const char *config, struct vms_record *other)
     return rc;
 }
 
-/* Adds the new name to the VM file, where the last one counts. */
-static int append_name(const struct vms_record *vm)
+/* --- devices ---------------------------------------------------------------------------------- */
+
+/* The lines of a VM file between these are replaced when devices come and go. */
+#define DEVICES_BEGIN "\n# devices that came and went while it ran:\n"
+#define DEVICES_END "# (end of devices)\n"
+
+/* Returns the VM file without these lines, and with new ones at its end. The caller frees it. */
+static char *with_devices(const char *config, const char *devices)
+{
+    const char *begin = strstr(config, DEVICES_BEGIN);
+    const char *end = begin ? strstr(begin, DEVICES_END) : NULL;
+    int before = end ? begin - config : (int)strlen(config);
+    char *text;
+
+    if (asprintf(&text, "%.*s%s" DEVICES_BEGIN "%s" DEVICES_END, before, config,
+                 end ? end + strlen(DEVICES_END) : "", devices) < 0)
+        return NULL;
+    return text;
+}
+
+int vms_set_devices(const struct vms_record *vm, const char *devices)
+{
+    char path[VM_PATH_MAX], *config = vms_config(vm);
+    char *text = config ? with_devices(config, devices) : NULL;
+    int folder, rc = 0;
+
+    if (!config)
+        return -EIO;
+    path_of(vm->uuid, "", path);
+    folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    errno = text ? errno : ENOMEM;
+    if (!text || folder < 0 || write_file(folder, "config.new", text, strlen(text), O_TRUNC) < 0 ||
+        renameat(folder, "config.new", folder, "config") < 0)
+        rc = report_failed(vm->name, "write its VM file");
+    if (folder >= 0) {
+        unlinkat(folder, "config.new", 0);
+        close(folder);
+    }
+    free(text);
+    free(config);
+    return rc;
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+int vms_append(const struct vms_record *vm, const char *key, const char *value)
 {
     char path[VM_PATH_MAX];
     FILE *config;
@@ -476,7 +530,7 @@ static int append_name(const struct vms_record *vm)
 
     path_of(vm->uuid, "config", path);
     config = fopen(path, "ae");
-    written = config && fprintf(config, "\nname = \"%s\"\n", vm->name) > 0 && fflush(config) == 0 &&
+    written = config && fprintf(config, "\n%s = \"%s\"\n", key, value) > 0 && fflush(config) == 0 &&
               fsync(fileno(config)) == 0;
     if (config && fclose(config) != 0)
         written = false;
@@ -496,7 +550,7 @@ static int rename_locked(struct vms_record *vm, const char *name, struct vms_rec
     snprintf(vm->name, sizeof(vm->name), "%s", name);
     rc = claim_name(vm, other);
     if (rc == 0)
-        rc = append_name(vm);
+        rc = vms_append(vm, "name", vm->name);
     if (rc == 0)
         rc = vms_save(vm);
     if (rc == 0)
@@ -529,6 +583,81 @@ int vms_remove(const struct vms_record *vm)
     if (readlink(path, uuid, sizeof(uuid) - 1) > 0 && strcmp(uuid, vm->uuid) == 0)
         unlink(path);
     remove_folder(vm->uuid);
+    lock_release(global);
+    return 0;
+}
+
+/* --- leftovers -------------------------------------------------------------------------------- */
+
+static bool has_state(const char *uuid)
+{
+    char path[VM_PATH_MAX];
+
+    path_of(uuid, "state", path);
+    return access(path, F_OK) == 0;
+}
+
+static bool is_dead_folder(int folder, const char *entry)
+{
+    char copy[UUID_STR_LEN];
+    uuid_t uuid;
+
+    (void)folder;
+    if (uuid_parse(entry, uuid) < 0)
+        return false;
+    uuid_unparse_lower(uuid, copy);
+    return !has_state(copy);
+}
+
+static bool is_dead_name(int folder, const char *entry)
+{
+    char uuid[UUID_STR_LEN] = "";
+
+    return readlinkat(folder, entry, uuid, sizeof(uuid) - 1) == UUID_STR_LEN - 1 &&
+           !has_state(uuid);
+}
+
+static void remove_dead_folder(int folder, const char *entry)
+{
+    (void)folder;
+    remove_folder(entry);
+}
+
+static void remove_name(int folder, const char *entry) { unlinkat(folder, entry, 0); }
+
+/* Returns how many entries are dead, after `remove` was called for each. */
+static unsigned int count_dead(const char *path, bool (*is_dead)(int folder, const char *entry),
+                               void (*remove)(int folder, const char *entry))
+{
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+    unsigned int count = 0;
+
+    while (folder && (entry = readdir(folder))) {
+        if (!is_dead(dirfd(folder), entry->d_name))
+            continue;
+        count++;
+        if (remove)
+            remove(dirfd(folder), entry->d_name);
+    }
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+bool vms_has_leftovers(void)
+{
+    return count_dead(FOLDER, is_dead_folder, NULL) || count_dead(NAMES, is_dead_name, NULL);
+}
+
+int vms_sweep(void)
+{
+    int global = lock_acquire();
+
+    if (global < 0)
+        return global;
+    count_dead(NAMES, is_dead_name, remove_name);
+    count_dead(FOLDER, is_dead_folder, remove_dead_folder);
     lock_release(global);
     return 0;
 }

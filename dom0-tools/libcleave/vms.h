@@ -12,6 +12,7 @@
 #include <uuid/uuid.h>
 
 #include "domain.h"
+#include "vmfile.h"
 
 #ifndef VMS_HOME /* tests have another */
 #define VMS_HOME "/var/lib/cleave"
@@ -46,6 +47,9 @@ struct vms_record {
     char reason[256]; /* of VMS_WAITING, VMS_FAILED and VMS_SAVING */
 };
 
+/* Creates VMS_HOME and its folders. Returns 0, or -1 and errno. */
+int vms_make_folders(void);
+
 /* Seconds since dom0 booted. */
 int64_t vms_now(void);
 
@@ -65,8 +69,22 @@ int vms_add(struct vms_record *vm, const char *config, struct vms_record *other)
  */
 int vms_rename(struct vms_record *vm, const char *name, struct vms_record *other);
 
+/*
+ * Adds a key to the VM's file, where the last one counts. The caller holds the VM's lock; value has
+ * no quotes. Returns 0, or a negative errno after an error line.
+ */
+int vms_append(const struct vms_record *vm, const char *key, const char *value);
+
 /* Removes the VM, whose lock the caller holds and releases after. Its name is free then. */
 int vms_remove(const struct vms_record *vm);
+
+/*
+ * A process that is killed while it adds or removes a VM leaves a folder without a state, or a name
+ * without a folder. vms_sweep removes these, under the global lock, under which VMs are added and
+ * removed. Returns 0, or a negative errno after an error line.
+ */
+bool vms_has_leftovers(void);
+int vms_sweep(void);
 
 /*
  * Waits for the VM's lock, which protects its record and its domains. Order: before the global lock
@@ -100,8 +118,20 @@ int vms_list(struct vms_record **list);
 /* Returns the path of the VM's file, as vmfile_read takes it. */
 void vms_config_path(const char *uuid, char *path, size_t size);
 
+/*
+ * Reads the VM's file, with so many settings behind it. Returns as vmfile_read; call vmfile_free in
+ * either case.
+ */
+int vms_read_file(const char *uuid, char *const *settings, int setting_count, struct vmfile *file);
+
 /* Returns the text of that file, which the caller frees, or NULL after an error line. */
 char *vms_config(const struct vms_record *vm);
+
+/*
+ * Replaces the devices in that file. devices is the text of the keys disk and vif
+ * (vmtext_devices). Returns 0, or a negative errno after an error line; then the file is unchanged.
+ */
+int vms_set_devices(const struct vms_record *vm, const char *devices);
 
 /*
  * Notes that somebody asks the guest to reboot. vms_take_asked returns, once, whether that was so:

@@ -228,9 +228,11 @@ static struct demand demand_of(const struct planner_vm *vm, const struct demand 
     return demand ? *demand : full;
 }
 
+/* holds: as demand_predict's, or NULL. Returns -ENOSPC if one SLO does not hold. */
 static int predict(const struct planner_input *input, const struct demand *const *demands,
-                   const uint32_t *slos, struct demand_forecast *forecast)
+                   const uint32_t *slos, bool *holds, struct demand_forecast *forecast)
 {
+    bool overbooked = forecast->reserved_mhz > forecast->capacity_mhz;
     struct demand_sum sum;
     int rc = demand_sum_begin(&sum, forecast->capacity_mhz);
 
@@ -245,17 +247,39 @@ static int predict(const struct planner_input *input, const struct demand *const
         forecast->peak_mhz = demand_peak(&sum, DEMAND_ONE / 100);
         forecast->sigmas_mhz = demand_sigmas(&sum, 3);
     }
-    for (size_t i = 0; rc == 0 && i < input->vm_count; i++) {
-        struct demand demand = demand_of(&input->vms[i], demands[i]);
-
-        if (input->vms[i].class == PLANNER_RELAXED &&
-            !demand_keeps(&demand, slos[i], forecast->violation)) {
-            forecast->refused = i;
-            rc = -ENOSPC;
-        }
-    }
     demand_sum_free(&sum);
+    for (size_t i = 0; rc != -ENOMEM && i < input->vm_count; i++) {
+        struct demand demand = demand_of(&input->vms[i], demands[i]);
+        bool kept = input->vms[i].class != PLANNER_RELAXED ||
+                    demand_keeps(&demand, slos[i], forecast->violation);
+
+        if (holds)
+            holds[i] = kept || !overbooked;
+        if (kept || rc == -ENOSPC)
+            continue;
+        forecast->refused = i;
+        rc = -ENOSPC;
+    }
     return rc;
+}
+
+static void begin_forecast(const struct planner_input *input, struct demand_forecast *forecast)
+{
+    *forecast =
+        (struct demand_forecast){ .capacity_mhz = capacity_of(input), .refused = input->vm_count };
+    for (size_t i = 0; i < input->vm_count; i++)
+        if (input->vms[i].class == PLANNER_RELAXED)
+            forecast->reserved_mhz += reserved(&input->vms[i]);
+}
+
+int demand_predict(const struct planner_input *input, const struct demand *const *demands,
+                   const uint32_t *slos, bool *holds, struct demand_forecast *forecast)
+{
+    int rc;
+
+    begin_forecast(input, forecast);
+    rc = predict(input, demands, slos, holds, forecast);
+    return rc == -ENOMEM ? rc : 0;
 }
 
 /* Takes from VMs with a history, in proportion, what all reserve above the capacity. */
@@ -281,13 +305,9 @@ int demand_shrink(const struct planner_input *input, const struct demand *const 
 {
     int rc;
 
-    *forecast =
-        (struct demand_forecast){ .capacity_mhz = capacity_of(input), .refused = input->vm_count };
+    begin_forecast(input, forecast);
     memcpy(vms, input->vms, input->vm_count * sizeof(*vms));
-    for (size_t i = 0; i < input->vm_count; i++)
-        if (vms[i].class == PLANNER_RELAXED)
-            forecast->reserved_mhz += reserved(&vms[i]);
-    rc = predict(input, demands, slos, forecast);
+    rc = predict(input, demands, slos, NULL, forecast);
     if (forecast->reserved_mhz <= forecast->capacity_mhz)
         return rc == -ENOMEM ? rc : 0;
     return rc < 0 ? rc : shrink(input, demands, vms, forecast);

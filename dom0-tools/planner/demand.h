@@ -58,7 +58,7 @@ uint64_t demand_sigmas(const struct demand_sum *sum, uint32_t sigmas);
  */
 bool demand_keeps(const struct demand *demand, uint32_t slo, uint64_t violation);
 
-/* What demand_shrink found. */
+/* What was predicted. */
 struct demand_forecast {
     uint64_t reserved_mhz; /* of all relaxed VMs */
     uint64_t capacity_mhz; /* that guaranteed VMs leave */
@@ -67,6 +67,14 @@ struct demand_forecast {
     uint64_t sigmas_mhz; /* mean plus three standard deviations */
     size_t refused;      /* the first VM whose SLO would not be kept; vm_count: none */
 };
+
+/*
+ * Predicts anew for VMs that were admitted: holds gets whether each VM's SLO still holds, as it
+ * always does while relaxed VMs do not reserve more than there is. demands and slos: as below.
+ * Returns 0 or -ENOMEM.
+ */
+int demand_predict(const struct planner_input *input, const struct demand *const *demands,
+                   const uint32_t *slos, bool *holds, struct demand_forecast *forecast);
 
 /*
  * Overbooks: writes the input's VMs to vms, with less MHz for relaxed ones with a history, so that

@@ -55,7 +55,6 @@ struct layout {
     struct cpu *cpus;
     size_t *items;
     struct piece *pieces;
-    uint64_t unit; /* nanoseconds per MHz and period */
 };
 
 /* --- groups of CPUs that must have equal windows ---------------------------------------------- */
@@ -176,7 +175,7 @@ static void deal_items(struct layout *layout)
 static int begin_window(const struct layout *layout, const struct cpu *cpu, uint32_t level,
                         struct rows *rows)
 {
-    uint64_t unit = layout->unit >> level;
+    uint64_t unit = WORK_TICKS >> level;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < cpu->piece_count; i++) {
@@ -213,7 +212,7 @@ static int fill(struct filler *filler, uint64_t from, uint64_t to, struct rows *
         while (filler->need == 0 && filler->next < cpu->item_count) {
             item = &items[cpu->items[filler->next++]];
             if (item->level == filler->level)
-                filler->need = item->mhz * (filler->layout->unit >> filler->level);
+                filler->need = item->mhz * (WORK_TICKS >> filler->level);
         }
         if (filler->need == 0)
             break;
@@ -230,7 +229,7 @@ static int fill(struct filler *filler, uint64_t from, uint64_t to, struct rows *
 static int fill_window(const struct layout *layout, const struct cpu *cpu, uint32_t level,
                        struct rows *rows)
 {
-    uint64_t window = (layout->unit >> level) * layout->work->input->mhz, at = 0;
+    uint64_t window = (WORK_TICKS >> level) * layout->work->input->mhz, at = 0;
     struct filler filler = { .layout = layout, .cpu = cpu, .level = level };
     struct rows filled = { .slots = NULL };
     int rc = 0;
@@ -276,7 +275,7 @@ static int layout_cpu(struct layout *layout, uint32_t number, struct planner_tab
     if (rc == 0)
         rc = fill_window(layout, cpu, level, &rows);
     for (; rc == 0 && level > 0; level--) {
-        rc = double_window((layout->unit >> level) * layout->work->input->mhz, &rows);
+        rc = double_window((WORK_TICKS >> level) * layout->work->input->mhz, &rows);
         if (rc == 0)
             rc = fill_window(layout, cpu, level - 1, &rows);
     }
@@ -284,9 +283,22 @@ static int layout_cpu(struct layout *layout, uint32_t number, struct planner_tab
     return rc;
 }
 
+/* Equal ticks become equal times, so slots stay disjoint and gangs aligned. */
+static void ticks_to_ns(const struct planner_plan *plan, struct planner_table *table)
+{
+    uint64_t ticks = WORK_TICKS * plan->mhz;
+
+    for (size_t i = 0; i < table->count; i++) {
+        struct planner_slot *slot = &table->slots[i];
+
+        slot->start = slot->start * plan->period_ns / ticks;
+        slot->end = slot->end * plan->period_ns / ticks;
+    }
+}
+
 int layout_all(struct work *work, struct planner_plan *plan)
 {
-    struct layout layout = { .work = work, .unit = plan->period_ns / plan->mhz };
+    struct layout layout = { .work = work };
     int rc = 0;
 
     layout.cpus = calloc(plan->cpus, sizeof(*layout.cpus));
@@ -302,6 +314,8 @@ int layout_all(struct work *work, struct planner_plan *plan)
     }
     for (uint32_t cpu = 0; rc == 0 && cpu < plan->cpus; cpu++)
         rc = layout_cpu(&layout, cpu, &plan->tables[cpu]);
+    for (uint32_t cpu = 0; rc == 0 && cpu < plan->cpus; cpu++)
+        ticks_to_ns(plan, &plan->tables[cpu]);
     free(layout.cpus);
     free(layout.items);
     free(layout.pieces);

@@ -12,7 +12,6 @@
 
 #include "work.h"
 
-#define PERIOD_NS 10000000
 #define FINEST (PLANNER_LEVELS - 1)
 #define NS_PER_US 1000
 
@@ -21,14 +20,6 @@ bool planner_allowed(const struct planner_input *input, const struct planner_vm 
     if (vm->cpus)
         return vm->cpus[cpu / 8] >> cpu % 8 & 1;
     return !input->dom0_cpus || !(input->dom0_cpus[cpu / 8] >> cpu % 8 & 1);
-}
-
-/* A MHz is a number of nanoseconds that each shorter period divides, too. */
-static uint64_t unit_of(uint32_t mhz)
-{
-    uint64_t unit = PERIOD_NS / mhz >> FINEST << FINEST;
-
-    return unit ? unit : 1 << FINEST;
 }
 
 static uint32_t allowed_count(const struct planner_input *input, const struct planner_vm *vm)
@@ -46,15 +37,23 @@ static uint32_t reserved(const struct planner_vm *vm)
 }
 
 /*
- * Returns the level at which the vCPU waits no longer than its latency. A vCPU that runs for c in
- * each period p never waits longer than p - c. PLANNER_LEVELS: there is none.
+ * Returns the longest wait of a vCPU that runs for c in each period p: p - c, rounded up to
+ * nanoseconds.
  */
-static uint32_t level_of(const struct planner_vm *vm, uint32_t mhz, uint64_t unit)
+static uint64_t wait_at(const struct planner_vm *vm, uint32_t mhz, uint32_t level)
 {
-    uint64_t wait = (mhz - vm->mhz) * unit, most = (uint64_t)vm->latency_us * NS_PER_US;
+    uint64_t parts = (uint64_t)mhz << level;
+
+    return ((uint64_t)(mhz - vm->mhz) * PLANNER_PERIOD_NS + parts - 1) / parts;
+}
+
+/* Returns the level at which the vCPU waits no longer than its latency; PLANNER_LEVELS: none. */
+static uint32_t level_of(const struct planner_vm *vm, uint32_t mhz)
+{
+    uint64_t most = (uint64_t)vm->latency_us * NS_PER_US;
     uint32_t level = 0;
 
-    while (vm->latency_us && level < PLANNER_LEVELS && wait >> level > most)
+    while (vm->latency_us && level < PLANNER_LEVELS && wait_at(vm, mhz, level) > most)
         level++;
     return level;
 }
@@ -71,15 +70,14 @@ static void refuse(struct planner_plan *plan, enum planner_resource resource, si
 static int check_vm(const struct planner_input *input, size_t index, struct planner_plan *plan)
 {
     const struct planner_vm *vm = &input->vms[index];
-    uint64_t unit = unit_of(input->mhz), shortest;
+    uint64_t shortest;
 
     if (reserved(vm) > input->mhz) {
         refuse(plan, PLANNER_CLOCK, index, vm->mhz, input->mhz, input->mhz);
         return -ENOSPC;
     }
-    if (reserved(vm) > 0 && level_of(vm, input->mhz, unit) == PLANNER_LEVELS) {
-        shortest = ((input->mhz - vm->mhz) * unit >> FINEST) + NS_PER_US - 1;
-        shortest /= NS_PER_US;
+    if (reserved(vm) > 0 && level_of(vm, input->mhz) == PLANNER_LEVELS) {
+        shortest = (wait_at(vm, input->mhz, FINEST) + NS_PER_US - 1) / NS_PER_US;
         refuse(plan, PLANNER_LATENCY, index, vm->latency_us, shortest, shortest);
         return -ENOSPC;
     }
@@ -147,7 +145,7 @@ static void add_items(struct work *work)
         if (item.mhz == 0)
             continue;
         item.allowed = allowed_count(input, vm);
-        item.level = level_of(vm, input->mhz, unit_of(input->mhz));
+        item.level = level_of(vm, input->mhz);
         for (; item.vcpu < vm->vcpus; item.vcpu++)
             work->items[work->item_count++] = item;
     }
@@ -235,7 +233,7 @@ static int find_nearest(const struct planner_input *input, size_t vm, uint64_t f
     while (rc != -ENOMEM && fail - fit > 1) {
         vms[vm].mhz = fit + (fail - fit) / 2;
         rc = -ENOSPC;
-        if (level_of(&vms[vm], input->mhz, unit_of(input->mhz)) < PLANNER_LEVELS)
+        if (level_of(&vms[vm], input->mhz) < PLANNER_LEVELS)
             rc = try_prefix(&smaller, vm + 1, &vms[vm], &unused);
         if (rc == 0)
             fit = vms[vm].mhz;
@@ -284,7 +282,7 @@ static int plan_begin(const struct planner_input *input, struct planner_plan *pl
 
     for (size_t i = 0; i < input->vm_count; i++)
         vcpus += input->vms[i].vcpus;
-    plan->period_ns = unit_of(input->mhz) * input->mhz;
+    plan->period_ns = PLANNER_PERIOD_NS;
     plan->mhz = input->mhz;
     plan->cpus = input->cpus;
     plan->tables = calloc(input->cpus, sizeof(*plan->tables));

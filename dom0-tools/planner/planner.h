@@ -14,6 +14,7 @@
 #define PLANNER_CPUS_MAX 1024
 #define PLANNER_VCPUS_MAX 65536 /* of all VMs */
 #define PLANNER_MHZ_MAX 100000
+#define PLANNER_PERIOD_NS 10000000
 #define PLANNER_LEVELS 7 /* periods: the whole one, its half, ... its 64th */
 
 #define PLANNER_NO_BOUND UINT64_MAX /* the wait of a vCPU without a reservation */
@@ -56,7 +57,7 @@ struct planner_table {
 struct planner_vcpu {
     uint32_t vm, vcpu;
     uint32_t mhz;     /* reserved */
-    uint64_t time_ns; /* run time in each period */
+    uint64_t time_ns; /* run time in each period; each slot is exact to the nanosecond */
     uint64_t wait_ns; /* longest time without a slot, or PLANNER_NO_BOUND */
     uint32_t cpu;     /* the lowest CPU with a slot of it */
     uint32_t cpus;    /* number of CPUs with slots of it; 0: none has any */
@@ -81,7 +82,7 @@ struct planner_refusal {
 };
 
 struct planner_plan {
-    uint64_t period_ns; /* a multiple of mhz: each MHz is the same whole number of nanoseconds */
+    uint64_t period_ns; /* PLANNER_PERIOD_NS */
     uint32_t mhz;
     uint32_t cpus;
     struct planner_table *tables; /* one for each CPU */

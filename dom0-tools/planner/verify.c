@@ -19,7 +19,7 @@ static bool has_shape(const struct planner_input *input, const struct planner_pl
     size_t at = 0;
 
     if (plan->cpus != input->cpus || plan->mhz != input->mhz || plan->period_ns == 0 ||
-        plan->period_ns % plan->mhz != 0 || plan->vm_count != input->vm_count)
+        plan->vm_count != input->vm_count)
         return false;
     for (size_t vm = 0; vm < input->vm_count; vm++) {
         if (plan->ids[vm] != input->vms[vm].id || plan->first[vm] != at)
@@ -81,6 +81,15 @@ static bool collect(struct verify *verify)
     return true;
 }
 
+/* True if the time of so many slots is the vCPU's reservation, but for a nanosecond of each. */
+static bool is_share(uint64_t time, size_t slots, uint32_t mhz, const struct planner_plan *plan)
+{
+    uint64_t wanted = mhz * plan->period_ns, got = time * plan->mhz;
+    uint64_t off = got > wanted ? got - wanted : wanted - got;
+
+    return mhz == 0 ? time == 0 : off <= slots * plan->mhz;
+}
+
 /* Checks one vCPU, whose slots are given. */
 static enum verify_fault check_vcpu(const struct verify *verify, const struct planner_vcpu *vcpu,
                                     const struct planner_slot *slots, size_t count)
@@ -94,7 +103,7 @@ static enum verify_fault check_vcpu(const struct verify *verify, const struct pl
             return VERIFY_TWICE;
         time += slots[i].end - slots[i].start;
     }
-    if (time != mhz * (period / verify->plan->mhz) || vcpu->time_ns != time || vcpu->mhz != mhz ||
+    if (!is_share(time, count, mhz, verify->plan) || vcpu->time_ns != time || vcpu->mhz != mhz ||
         (vcpu->cpus == 0) != (mhz == 0))
         return VERIFY_SHARE;
     if (mhz == 0)

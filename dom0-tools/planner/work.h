@@ -6,6 +6,8 @@
 #include "planner.h"
 #include "spans.h"
 
+/* Tables are laid out in ticks: so many per MHz, that each shorter period divides. */
+#define WORK_TICKS (UINT64_C(1) << (PLANNER_LEVELS - 1))
 #define WORK_NO_CPU UINT32_MAX
 #define WORK_NO_VM UINT32_MAX
 

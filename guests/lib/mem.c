@@ -68,7 +68,7 @@ void mem_init(const struct hvm_start_info *info)
 uint64_t mem_total(void) { return total; }
 uint64_t mem_free(void) { return (end - next) >> PAGE_SHIFT; }
 
-uint64_t mem_pages(unsigned n)
+uint64_t mem_untouched(unsigned n)
 {
     uint64_t at;
 
@@ -79,6 +79,13 @@ uint64_t mem_pages(unsigned n)
                    n, mem_free(), total);
     next += n * PAGE_SIZE;
     lock_drop(&lock);
+    return at;
+}
+
+uint64_t mem_pages(unsigned n)
+{
+    uint64_t at = mem_untouched(n);
+
     memset((void *)at, 0, n * PAGE_SIZE);
     return at;
 }

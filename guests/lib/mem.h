@@ -20,6 +20,8 @@ uint64_t mem_free(void);
 
 /* Allocates n contiguous zeroed pages, which are never freed. Panics if none are left. */
 uint64_t mem_pages(unsigned n);
+/* The same with what is in them, which the hypervisor has filled with zeroes. */
+uint64_t mem_untouched(unsigned n);
 static inline void *mem_page(void) { return (void *)mem_pages(1); }
 
 /* Reserves n pages of address space without RAM. */

@@ -16,6 +16,7 @@
 static struct xenstore_domain_interface *ring;
 static evtchn_port_t port;
 static uint32_t fired;
+static uint32_t transaction; /* of the requests; 0: none */
 static char payload[XENSTORE_PAYLOAD_MAX + 1];
 
 static void store_event(evtchn_port_t p, void *arg)
@@ -113,7 +114,9 @@ static int errno_of(const char *name)
  */
 static int request(unsigned type, const char *path, const char *extra, size_t extra_length)
 {
-    struct xsd_sockmsg header = { .type = type, .len = strlen(path) + 1 + extra_length };
+    struct xsd_sockmsg header = { .type = type,
+                                  .tx_id = transaction,
+                                  .len = strlen(path) + 1 + extra_length };
 
     if (!ring)
         return -XEN_ENODEV;
@@ -161,6 +164,59 @@ int store_write_number(const char *path, uint64_t value)
 
     snprintf(text, sizeof(text), "%lu", value);
     return store_write(path, text);
+}
+
+int store_remove(const char *path)
+{
+    int rc = request(XS_RM, path, NULL, 0);
+
+    return rc < 0 ? rc : 0;
+}
+
+int store_begin(uint32_t *id)
+{
+    int rc;
+
+    store_use(0);
+    rc = request(XS_TRANSACTION_START, "", NULL, 0);
+    if (rc < 0)
+        return rc;
+    *id = string_number(payload);
+    return 0;
+}
+
+void store_use(uint32_t id) { transaction = id; }
+
+int store_end(uint32_t id, bool commit)
+{
+    int rc;
+
+    store_use(id);
+    rc = request(XS_TRANSACTION_END, commit ? "T" : "F", NULL, 0);
+    store_use(0);
+    return rc < 0 ? rc : 0;
+}
+
+bool store_post(const char *path, const char *value)
+{
+    struct xsd_sockmsg header = { .type = XS_WRITE, .len = strlen(path) + 1 + strlen(value) };
+    uint32_t used = ring->req_prod - __atomic_load_n(&ring->req_cons, __ATOMIC_ACQUIRE);
+
+    if (XENSTORE_RING_SIZE - used < sizeof(header) + header.len)
+        return false;
+    send(&header, sizeof(header));
+    send(path, strlen(path) + 1);
+    send(value, strlen(value));
+    evtchn_send(port);
+    return true;
+}
+
+bool store_take(void)
+{
+    if (!something_there())
+        return false;
+    receive_message();
+    return true;
 }
 
 int store_allow(const char *path, unsigned owner, unsigned reader)

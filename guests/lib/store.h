@@ -19,6 +19,24 @@ int store_read(const char *path, char *value, size_t size);
 int store_write(const char *path, const char *value);
 int store_write_number(const char *path, uint64_t value);
 
+/* Removes a node and what is below it. Returns 0 or an error. */
+int store_remove(const char *path);
+
+/*
+ * Transactions: store_begin starts one, requests belong to that of the last store_use (0: none),
+ * and store_end ends one. Return 0 or an error; -XEN_EAGAIN: a conflict.
+ */
+int store_begin(uint32_t *id);
+void store_use(uint32_t id);
+int store_end(uint32_t id, bool commit);
+
+/*
+ * For guests that do not read their answers: store_post sends a write, unless the ring has no room
+ * for it; store_take reads one message, unless there is none. They return whether they did so.
+ */
+bool store_post(const char *path, const char *value);
+bool store_take(void);
+
 /* Lets domain reader read a node owned by owner (this domain). Returns 0 or an error. */
 int store_allow(const char *path, unsigned owner, unsigned reader);
 

@@ -172,8 +172,13 @@ void secondary_start_all(void)
     irq_set_handler(VECTOR_KICK, ignore_kick, NULL);
     memcpy(paddr_to_virt(AP_TRAMPOLINE), boot_trampoline,
            (size_t)(boot_trampoline_end - boot_trampoline));
+    if (acpi.cpus_ignored)
+        log_warn("%u CPUs stay offline: the core has room for %u\n", acpi.cpus_ignored, MAX_CPUS);
     for (unsigned int i = 0; i < acpi.cpus && nr_cpus < limit; i++)
-        if (acpi.cpu_apic_id[i] != cpus[0].apic_id)
+        if (acpi.cpu_apic_id[i] > apic_max_id())
+            log_warn("CPU with APIC id %u stays offline: ids above %u need x2APIC\n",
+                     acpi.cpu_apic_id[i], apic_max_id());
+        else if (acpi.cpu_apic_id[i] != cpus[0].apic_id)
             start_cpu(acpi.cpu_apic_id[i]);
     log_info("%u of %u CPUs are up\n", nr_cpus, acpi.cpus);
 }

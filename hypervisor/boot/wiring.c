@@ -8,7 +8,9 @@
 #include "core/domain_registry.h"
 #include "core/domain_shutdown.h"
 #include "core/evtchn.h"
+#include "core/sched.h"
 #include "core/vcpu.h"
+#include "core/vcpu_memory.h"
 #include "cpu/clock.h"
 #include "cpu/irq.h"
 #include "cpu/mcheck.h"
@@ -16,6 +18,7 @@
 #include "cpu/smp.h"
 #include "cpu/softirq.h"
 #include "cpu/timer.h"
+#include "cpu/trace.h"
 #include "cpu/traps.h"
 #include "guest/exit.h"
 #include "hw.h"
@@ -28,6 +31,12 @@
 
 static void raise_console_virq(void) { evtchn_raise_global_virq(VIRQ_CONSOLE); }
 
+static void attach_trace(void)
+{
+    if (trace_attach())
+        sched_trace();
+}
+
 /* cpu/softirq.c */
 static void wire_softirqs(void)
 {
@@ -37,6 +46,8 @@ static void wire_softirqs(void)
     softirq_set_handler(SOFTIRQ_NMI, nmi_softirq);
     softirq_set_handler(SOFTIRQ_VECTORS, irq_release_vectors);
     softirq_set_handler(SOFTIRQ_WBINVD, exit_wbinvd_softirq);
+    softirq_set_handler(SOFTIRQ_TRACE, attach_trace);
+    softirq_set_handler(SOFTIRQ_MEMORY, vcpu_memory_softirq);
 }
 
 /* lib/panic.c */

@@ -21,6 +21,7 @@
 #include "errors.h"
 #include "mm/alloc.h"
 #include "mm/heap.h"
+#include "mm/p2m_sample.h"
 
 #include <xen/domctl.h>
 
@@ -41,6 +42,7 @@ static bool domain_free(struct domain *d)
     if (mfn_valid_number(d->shared_info_mfn))
         alloc_free(d->shared_info_mfn, 0);
     heap_free(d->memory_map);
+    p2m_sample_free(d);
     heap_free(d);
     evtchn_raise_global_virq(VIRQ_DOM_EXC);
     return true;
@@ -105,12 +107,12 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     d->is_dom0 = id == DOMID_DOM0;
     d->refs = 1;
     d->id = id;
-    list_init(&d->link);
     spin_init(&d->lock, LOCK_DOMAIN);
     memcpy(d->handle, config->handle, sizeof(d->handle));
     d->max_vcpus = config->max_vcpus;
     d->pool.size = POOL_DEFAULT;
     d->weight = SCHED_WEIGHT_DEFAULT;
+    spin_init(&d->cap_budget.lock, LOCK_CAP);
     d->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON] = SHUTDOWN_reboot;
     d->pause_count = d->controller_pauses = 1; /* starts paused */
     for (int i = 0; i < 2; i++)

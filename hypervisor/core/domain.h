@@ -12,6 +12,7 @@
 
 #include "core/evtchn.h"
 #include "core/grant.h"
+#include "core/sched.h"
 #include "cpu/timer.h"
 #include "lib.h"
 #include "list.h"
@@ -30,16 +31,12 @@ struct xen_domctl_createdomain;
 enum domain_dying { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
 
 struct domain {
-    /* set once, before the domain is inserted in the list */
+    /* set once, before domain_insert() */
     domid_t id;
     bool is_dom0;
     unsigned int max_vcpus;
     shared_info_t *shared_info; /* a CORE frame */
     mfn_t shared_info_mfn;
-
-    /* domlist_lock (core/domain_registry.c) */
-    struct list link;          /* by id */
-    struct domain *next_by_id; /* hash chain for lookup */
 
     /*
      * Changed under LOCK_DOMCTL. Read under other locks or none, so each is one word (READ_ONCE) or
@@ -66,14 +63,17 @@ struct domain {
     } __packed_ *memory_map; /* e820 for XENMEM_memory_map */
     uint32_t memory_map_entries;
 
-    /* sched_lock */
-    uint32_t weight;                   /* of each vcpu (sched.h) */
-    uint32_t cap;                      /* of all vcpus together, in percent of a CPU; 0: none */
-    nsec_t cap_budget, cap_period_end; /* budget left, negative: debt; end of the period */
-    nsec_t cap_carry;                  /* part of the budget: unspent in the last period */
+    /* written with LOCK_DOMCTL */
+    uint32_t weight; /* of each vcpu (sched.h) */
+    uint32_t cap;    /* of all vcpus together, in percent of a CPU; 0: none */
+    struct sched_cap cap_budget;
 
     /* alloc_lock (mm/alloc.c) */
-    uint64_t tot_pages, max_pages, claimed; /* frames owned; limit; remaining claim */
+    uint64_t tot_pages, max_pages;      /* frames owned; limit */
+    uint64_t claim, min_pages;          /* promised while it is built; as long as it lives */
+    uint64_t owed;                      /* absent pages for which it is promised frames */
+    uint64_t claimed;                   /* frames that it lacks of these promises */
+    uint64_t page_budget, page_ceiling; /* limit of its growth, 0: none; what it allows now */
     struct {
         uint64_t size, used;
     } pool; /* core frames charged to this domain */
@@ -85,6 +85,8 @@ struct domain {
     struct vdev_domain vdev;  /* the emulated machine (vdev/vdev.h) */
     struct timer watchdog[2]; /* SCHEDOP_watchdog; in use while armed */
     struct log_rate log_rate; /* limits messages by and about the guest (lib/log.c) */
+
+    bool memory_told; /* dom0 knows that a vcpu waits for memory (core/vcpu_memory.c); atomic */
 
     /* changed under evtchn.lock; read without it only in the guest's own hypercalls */
     /* shared_info and vcpu_info have the layout of a 32-bit guest */

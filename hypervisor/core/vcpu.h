@@ -16,11 +16,13 @@
 /* The wait state of a vcpu. It runs only in WAIT_NONE. */
 enum vcpu_wait {
     WAIT_NONE,
-    WAIT_HALT,  /* HLT or SCHEDOP_block: until an interrupt or event */
-    WAIT_POLL,  /* SCHEDOP_poll: until a port is pending, an interrupt, or the timeout */
-    WAIT_CACHE, /* in the exit for WBINVD: until all CPUs have written back their caches */
-    WAIT_DOWN,  /* until VCPUOP_up, or INIT and SIPI */
-    WAIT_SIPI,  /* until SIPI or VCPUOP_initialise: has no register state */
+    WAIT_HALT,   /* HLT or SCHEDOP_block: until an interrupt or event */
+    WAIT_POLL,   /* SCHEDOP_poll: until a port is pending, an interrupt, or the timeout */
+    WAIT_CACHE,  /* in the exit for WBINVD: until all CPUs have written back their caches */
+    WAIT_MEMORY, /* in an exit, for memory of its domain */
+    WAIT_PAGE,   /* in an exit, for a page that dom0 keeps */
+    WAIT_DOWN,   /* until VCPUOP_up, or INIT and SIPI */
+    WAIT_SIPI,   /* until SIPI or VCPUOP_initialise: has no register state */
 };
 
 struct vcpu {
@@ -33,6 +35,7 @@ struct vcpu {
     struct guest_regs regs;
     struct hw_vcpu hw; /* vendor-specific state (hw.h) */
     struct exit exit;  /* the last exit */
+    gfn_t awaited;     /* in WAIT_PAGE */
     bool exit_again;   /* it waited in that exit, which is handled again before the next entry */
     int offered;       /* local APIC vector offered at the entry; -1: none */
     struct vdev_vcpu vdev; /* local APIC, MSRs ...; requests are atomic */
@@ -41,12 +44,12 @@ struct vcpu {
     bool runstate_compat;  /* 32-bit layout */
     bool released;         /* vcpu_release has run */
 
-    /* sched_lock */
+    /* its CPU's group (sched.h) */
     struct sched_unit sched;
 
     /* atomic: set before the vcpu checks a last time whether its wait is over */
     enum vcpu_wait wait;
-    uint64_t wbinvd_cpus; /* CPUs that dom0's WBINVD still waits for */
+    cpumask_t wbinvd_cpus; /* CPUs that dom0's WBINVD still waits for */
 
     /* changed under d->lock, once; read without it */
     /* in shared_info, in a pinned guest frame, or no_info: never NULL */

@@ -118,6 +118,7 @@ bool apic_is_requested(unsigned int vector)
     return read_lapic(REG_REQUEST + vector / 32 * 16) >> vector % 32 & 1;
 }
 
+uint32_t apic_max_id(void) { return page ? 0xfe : 0xfffffffe; }
 void apic_eoi(void) { write_lapic(REG_EOI, 0); }
 void apic_recheck(void) { write_lapic(REG_TPR, 0); }
 

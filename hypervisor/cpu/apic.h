@@ -5,7 +5,8 @@
 
 #include "types.h"
 
-void apic_init_cpu(void); /* also sets this_cpu()->apic_id */
+void apic_init_cpu(void);   /* also sets this_cpu()->apic_id */
+uint32_t apic_max_id(void); /* of a CPU that can be reached */
 void apic_eoi(void);
 bool apic_is_requested(unsigned int vector); /* pending in this CPU's IRR */
 void apic_recheck(void);                     /* before a halt: see the top of apic.c */

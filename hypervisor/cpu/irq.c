@@ -14,6 +14,7 @@
 #include "cpu/apic.h"
 #include "cpu/softirq.h"
 #include "lib.h"
+#include "mm/heap.h"
 #include "percpu.h"
 #include "spinlock.h"
 
@@ -25,7 +26,8 @@ struct handler {
     bool returned; /* freed, waits for irq_release_vectors */
 };
 
-static struct handler common[256], messages[MAX_CPUS][MESSAGES];
+static struct handler common[256];
+static struct handler *messages[MAX_CPUS]; /* MESSAGES of each CPU; NULL: none was ever needed */
 static struct spinlock lock = SPINLOCK(LOCK_HW);
 
 void irq_set_handler(unsigned int vector, irq_handler *fn, void *data)
@@ -36,8 +38,12 @@ void irq_set_handler(unsigned int vector, irq_handler *fn, void *data)
 
 struct irq_vector irq_alloc_vector(unsigned int cpu, irq_handler *fn, void *data)
 {
+    struct handler *fresh = READ_ONCE(messages[cpu]) ? NULL : heap_alloc(MESSAGES * sizeof(*fresh));
+
+    if (fresh && !__sync_bool_compare_and_swap(&messages[cpu], NULL, fresh))
+        heap_free(fresh);
     spin_lock_scope(&lock);
-    for (unsigned int i = 0; i < MESSAGES; i++) {
+    for (unsigned int i = 0; messages[cpu] && i < MESSAGES; i++) {
         struct handler *h = &messages[cpu][i];
 
         if (h->fn)
@@ -62,7 +68,7 @@ void irq_release_vectors(void)
     unsigned int self = this_cpu()->id;
 
     spin_lock_scope(&lock);
-    for (unsigned int i = 0; i < MESSAGES; i++) {
+    for (unsigned int i = 0; messages[self] && i < MESSAGES; i++) {
         struct handler *h = &messages[self][i];
 
         if (h->returned && apic_is_requested(VECTOR_MSI_FIRST + i))
@@ -76,7 +82,8 @@ void irq_dispatch(unsigned int vector)
 {
     static struct log_rate rate;
     unsigned int i = vector - VECTOR_MSI_FIRST;
-    const struct handler *h = i < MESSAGES ? &messages[this_cpu()->id][i] : &common[vector];
+    const struct handler *own = READ_ONCE(messages[this_cpu()->id]);
+    const struct handler *h = i < MESSAGES && own ? &own[i] : &common[vector];
     irq_handler *fn = __atomic_load_n(&h->fn, __ATOMIC_ACQUIRE);
 
     if (vector == VECTOR_SPURIOUS)

@@ -13,7 +13,7 @@
 #include "lib/log.h"
 #include "percpu.h"
 
-#define PREEMPT_AFTER USEC(80)
+#define PREEMPT_AFTER USEC(70)
 
 struct cpu cpus[MAX_CPUS] = { { .online = true } };
 unsigned int nr_cpus = 1;

@@ -23,6 +23,7 @@
 #include "cpu/clock.h"
 #include "cpu/irq.h"
 #include "cpu/softirq.h"
+#include "cpu/trace.h"
 #include "cpu/watchdog.h"
 #include "lib/log.h"
 #include "percpu.h"
@@ -214,6 +215,14 @@ void timer_finish(struct timer *t)
             cpu_pause();
 }
 
+static void trace_lateness(nsec_t expires)
+{
+    uint64_t now = (uint64_t)clock_now();
+
+    trace_write(&(struct cleave_trace_record){
+        .time = now, .event = CLEAVE_TRACE_timer, .words = { now - (uint64_t)expires } });
+}
+
 void timer_softirq(void)
 {
     struct timer_cpu *q = &queues[this_cpu()->id];
@@ -221,7 +230,10 @@ void timer_softirq(void)
     watchdog_check();
     for (unsigned int i = 0; i < BATCH; i++) {
         spin_lock(&q->lock);
-        if (first_expiry(q) > clock_now()) {
+        nsec_t now = clock_now();
+        if (!i)
+            this_cpu()->timers_since = now;
+        if (first_expiry(q) > now) {
             if (!q->first) {
                 apic_timer_start(0);
                 q->programmed = TIME_NEVER;
@@ -233,9 +245,12 @@ void timer_softirq(void)
         struct timer *t = q->first;
         void (*fn)(void *) = t->fn;
         void *data = t->data;
+        nsec_t expires = t->expires;
         heap_take(q, t);
         WRITE_ONCE(q->running, t);
         spin_unlock(&q->lock);
+        if (trace_on(CLEAVE_TRACE_timer))
+            trace_lateness(expires);
         fn(data);
         __atomic_store_n(&q->running, NULL, __ATOMIC_RELEASE);
     }

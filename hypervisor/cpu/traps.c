@@ -54,13 +54,7 @@ struct table_pointer {
 static struct {
     uint64_t gdt[5];
     struct tss tss;
-} __attribute__((aligned(16))) descriptors[MAX_CPUS] = {
-    [0 ... MAX_CPUS - 1] = {
-        .gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff,
-        .gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff,
-        .tss.iopb = sizeof(struct tss),
-    },
-};
+} __attribute__((aligned(16))) descriptors[MAX_CPUS];
 static struct idt_entry idt[2][256]; /* [0]: no IST; [1]: IST for NMI, #DF, #MC */
 
 static const char *const names[] = {
@@ -81,6 +75,9 @@ static void load_tables(unsigned int cpu)
 {
     struct table_pointer gdt = { sizeof(descriptors[cpu].gdt) - 1, (uint64_t)descriptors[cpu].gdt };
 
+    descriptors[cpu].gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
+    descriptors[cpu].gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
+    descriptors[cpu].tss.iopb = sizeof(struct tss);
     __asm__ volatile("lgdt %0" : : "m"(gdt));
     __asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
                      :

@@ -11,11 +11,13 @@
  */
 #include "guest/emulate.h"
 #include "core/vcpu.h"
+#include "core/vcpu_memory.h"
 #include "errors.h"
 #include "guest/decode.h"
 #include "hw.h"
 #include "lib.h"
 #include "mm/guest.h"
+#include "percpu.h"
 #include "vdev/bus.h"
 
 static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
@@ -218,7 +220,7 @@ static void execute_insn(const struct access *a, gpa_t gpa)
 
 /*
  * Accesses one operand of MOVS in RAM or, if there is none, on the bus. -EFAULT: a page fault was
- * injected. -ENOENT: the frame is absent.
+ * injected. -ERESTART: a page is paged; a device that was read is then read again.
  */
 static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *val)
 {
@@ -227,16 +229,17 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     uint32_t fault = 0;
     gpa_t gpa;
 
-    if (guest_walk(a->v->d, &a->paging, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa,
-                   &fault)) {
+    int rc = guest_walk(d, &a->paging, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa, &fault);
+
+    if (rc == -ERESTART)
+        return rc;
+    if (rc) {
         hw_inject_page_fault(a->v, va, fault);
         return -EFAULT;
     }
     if ((gpa & ~PAGE_MASK) + size > PAGE_SIZE)
         return -EINVAL; /* crosses a page, and one page is emulated */
-    int rc = write ? guest_write_physical(d, gpa, val, size)
-                   : guest_read_physical(d, val, gpa, size);
-
+    rc = write ? guest_write_physical(d, gpa, val, size) : guest_read_physical(d, val, gpa, size);
     if (rc != -EFAULT)
         return rc;
     if (write)
@@ -270,7 +273,7 @@ static int execute_string(const struct access *a, gpa_t gpa)
         if (!rc)
             rc = copy_operand(a, destination_address(a), true, &val);
         if (rc)
-            return rc == -EINVAL ? rc : 1;
+            return rc == -EINVAL || rc == -ERESTART ? rc : 1;
         advance_register(a, RSI, step);
     } else {
         if (((destination_address(a) ^ gpa) & ~PAGE_MASK))
@@ -332,6 +335,10 @@ int emulate_access(struct vcpu *v, gpa_t gpa)
 {
     int rc = emulate_insn(v, gpa);
 
+    if (rc == -ERESTART) {
+        vcpu_memory_wait_page(v, this_cpu()->paged);
+        return 0;
+    }
     if (rc != -EINVAL || bus_has_memory(v, gpa))
         return rc;
     hw_inject_exception(v, EXC_GP, 0);

@@ -9,7 +9,8 @@ struct vcpu;
 
 /*
  * Executes the access of the instruction at RIP to gpa, which is not memory, on v's bus. Advances
- * RIP or injects a fault. -EINVAL: not possible on a device. -ENOENT: a frame is absent.
+ * RIP, injects a fault, or makes v wait for a paged page. -EINVAL: not possible on a device.
+ * -ENOENT: a frame is absent.
  */
 int emulate_access(struct vcpu *v, gpa_t gpa);
 

@@ -10,6 +10,7 @@
 #include "core/domain_registry.h"
 #include "core/domain_shutdown.h"
 #include "core/vcpu.h"
+#include "core/vcpu_memory.h"
 #include "cpu.h"
 #include "cpu/softirq.h"
 #include "errors.h"
@@ -41,6 +42,7 @@ static void exit_alignment(struct vcpu *v, const struct exit *e)
     hw_inject_exception(v, EXC_AC, 0);
 }
 static void exit_nothing(struct vcpu *v, const struct exit *e) {}
+static void exit_overdrawn(struct vcpu *v, const struct exit *e) { fault_settle(v); }
 static void exit_hypercall(struct vcpu *v, const struct exit *e) { hypercall_exit(v); }
 
 static void exit_machine_check(struct vcpu *v, const struct exit *e)
@@ -56,7 +58,7 @@ void exit_wbinvd_softirq(void)
             continue;
         cpu_wbinvd();
         bit_clear(&v->wbinvd_cpus, this_cpu()->id);
-        if (!READ_ONCE(v->wbinvd_cpus))
+        if (!cpumask_read(&v->wbinvd_cpus))
             vcpu_end_wait(v, WAIT_CACHE);
     }
 }
@@ -69,15 +71,15 @@ void exit_wbinvd_softirq(void)
 static void exit_cache(struct vcpu *v, const struct exit *e)
 {
     if (v->d->is_dom0 && !e->again) {
-        uint64_t all = __atomic_load_n(&v->d->p2m.dirty_cpus, __ATOMIC_SEQ_CST);
+        cpumask_t all = cpumask_read(&v->d->p2m.dirty_cpus);
 
-        __atomic_store_n(&v->wbinvd_cpus, all, __ATOMIC_SEQ_CST);
-        for (; all; all &= all - 1)
-            softirq_raise((unsigned int)__builtin_ctzll(all), SOFTIRQ_WBINVD);
+        v->wbinvd_cpus = all;
+        for (; all; all &= all - 1) /* an atomic operation orders the mask before the request */
+            softirq_raise(cpumask_first(all), SOFTIRQ_WBINVD);
     }
-    if (READ_ONCE(v->wbinvd_cpus)) {
+    if (cpumask_read(&v->wbinvd_cpus)) {
         vcpu_wait_in_exit(v, WAIT_CACHE);
-        if (!READ_ONCE(v->wbinvd_cpus))
+        if (!cpumask_read(&v->wbinvd_cpus))
             vcpu_end_wait(v, WAIT_CACHE);
         return;
     }
@@ -146,6 +148,14 @@ static void exit_hlt(struct vcpu *v, const struct exit *e)
     vcpu_block(v);
 }
 
+/* If a copy found a paged page, v waits for it. Nothing has been done, and the exit comes again. */
+static bool awaits_page(struct vcpu *v, int rc)
+{
+    if (rc == -ERESTART)
+        vcpu_memory_wait_page(v, this_cpu()->paged);
+    return rc == -ERESTART;
+}
+
 static void exit_msr(struct vcpu *v, const struct exit *e)
 {
     uint64_t val = v->regs.rdx << 32 | (uint32_t)v->regs.rax;
@@ -155,6 +165,8 @@ static void exit_msr(struct vcpu *v, const struct exit *e)
 
     if (rc == -ENOENT)
         rc = write ? hw_set_msr(v, msr, val) : hw_get_msr(v, msr, &val);
+    if (awaits_page(v, rc))
+        return;
     if (rc) {
         log_debug("d%u vcpu %u: %s of MSR %#x refused\n", v->d->id, v->id, write ? "write" : "read",
                   msr);
@@ -193,9 +205,10 @@ static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool wri
     gpa_t gpa;
 
     for (gva_t at = va; at < va + size; at = (at | ~PAGE_MASK) + 1)
-        if (guest_walk(v->d, &paging, at, access, &gpa, &fault)) {
-            hw_inject_page_fault(v, at, fault);
-            return true;
+        switch (guest_walk(v->d, &paging, at, access, &gpa, &fault)) {
+        case 0: break;
+        case -ERESTART: vcpu_memory_wait_page(v, this_cpu()->paged); return true;
+        default: hw_inject_page_fault(v, at, fault); return true;
         }
     return false;
 }
@@ -221,13 +234,14 @@ static void exit_io_string(struct vcpu *v, const struct exit *e)
 
         if (operand_faults(v, va, size, e->io.in))
             return;
-        if (e->io.in) {
+        rc = guest_read(v, &val, va, size); /* of INS too: the port is read only once */
+        if (awaits_page(v, rc))
+            return;
+        if (!rc && e->io.in) {
             val = bus_port_read(v, e->io.port, size);
             rc = guest_write(v, va, &val, size);
-        } else {
-            rc = guest_read(v, &val, va, size);
-            if (!rc)
-                bus_port_write(v, e->io.port, size, val);
+        } else if (!rc) {
+            bus_port_write(v, e->io.port, size, val);
         }
         if (rc) {
             inject_gp(v); /* the operand is not RAM */
@@ -316,6 +330,7 @@ static exit_fn *const exit_ops[EXIT_KINDS] = {
     [EXIT_CR4] = exit_cr4,
     [EXIT_FAULT] = exit_fault,
     [EXIT_UNKNOWN] = exit_unknown,
+    [EXIT_OVERDRAWN] = exit_overdrawn,
 };
 
 /*

@@ -98,12 +98,15 @@ static long create_domain(struct hypercall *hc, struct domain *d, void *arg)
 
 void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
+    /* Xen also counts the cache of a domain that is populated on demand as its own */
+    uint64_t owed = READ_ONCE(d->owed), claimed = READ_ONCE(d->claimed);
+
     *info = (struct xen_domctl_getdomaininfo){
         .domain = d->id,
         .flags = XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_blocked,
-        .tot_pages = d->tot_pages,
+        .tot_pages = d->tot_pages + owed,
         .max_pages = d->max_pages,
-        .outstanding_pages = d->claimed,
+        .outstanding_pages = claimed - MIN(owed, claimed),
         .shared_info_frame = ~0ull, /* the guest has it at a gfn of its choice */
         .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
         .gpaddr_bits = (uint8_t)cpu_features.physical_bits,
@@ -232,6 +235,7 @@ static const struct operation domctl_ops[] = {
     [XEN_DOMCTL_setnodeaffinity] = { domctl_memory_set_nodes, DOMAIN },
 
     [XEN_DOMCTL_getvcpuinfo] = { domctl_vcpu_info, DOMAIN, .out = OUT_SUCCESS },
+    [XEN_DOMCTL_getvcpucontext] = { domctl_vcpu_get_context, REBUILD },
     [XEN_DOMCTL_getvcpuaffinity] = { domctl_vcpu_get_affinity, DOMAIN },
     [XEN_DOMCTL_setvcpuaffinity] = { domctl_vcpu_set_affinity, CHANGE },
     [XEN_DOMCTL_scheduler_op] = { domctl_vcpu_scheduler, CHANGE, .out = OUT_SUCCESS },

@@ -26,8 +26,8 @@ operation_fn domctl_memory_max, domctl_memory_page_types, domctl_memory_shadow,
     domctl_memory_set_nodes;
 
 /* domctl_vcpu.c */
-operation_fn domctl_vcpu_info, domctl_vcpu_get_affinity, domctl_vcpu_set_affinity,
-    domctl_vcpu_scheduler, domctl_vcpu_trigger;
+operation_fn domctl_vcpu_info, domctl_vcpu_get_context, domctl_vcpu_get_affinity,
+    domctl_vcpu_set_affinity, domctl_vcpu_scheduler, domctl_vcpu_trigger;
 
 /* hvmcontext.c */
 operation_fn hvmcontext_get, hvmcontext_set;

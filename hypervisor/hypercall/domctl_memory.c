@@ -24,8 +24,8 @@ long domctl_memory_max(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * Replaces each frame number in the caller's array by its type: NOTAB for RAM, XTAB for anything
- * that cannot be saved.
+ * Replaces each frame number in the caller's array by its type: NOTAB for RAM, absent, paged or
+ * not, XTAB for anything that cannot be saved.
  */
 long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
 {
@@ -43,7 +43,8 @@ long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
         if (rc)
             return rc;
         p2m_lookup(d, GFN(pfn), &type, NULL);
-        pfn = p2m_is_ram(type) ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
+        pfn = p2m_is_ram(type) || type == P2M_ABSENT || type == P2M_PAGED ? XEN_DOMCTL_PFINFO_NOTAB
+                                                                          : XEN_DOMCTL_PFINFO_XTAB;
         rc = guest_write_array(hc->v, info->array, 0, &pfn, 1);
         if (rc)
             return rc;
@@ -95,7 +96,7 @@ long domctl_memory_get_nodes(struct hypercall *hc, struct domain *d, void *arg)
 
 long domctl_memory_set_nodes(struct hypercall *hc, struct domain *d, void *arg)
 {
-    uint64_t nodes = 0;
+    cpumask_t nodes = 0;
     int rc = xenctl_bitmap_read(hc->v, &DOMCTL(arg)->nodeaffinity.nodemap, &nodes);
 
     if (!rc && !(nodes & 1))

@@ -9,6 +9,10 @@
  * guest executes the instruction again. In a multicall, the arguments in the entry are updated
  * instead. For a 32-bit caller hc->compat is set and arguments are zero-extended; structures that
  * differ are copied with a layout (guest_copy.h).
+ *
+ * If a page of the guest's is paged (mm/p2m_page.c), copies return -ERESTART, and handlers return
+ * it. The vcpu then waits for the page. So a handler that has changed something stores its progress
+ * before it copies to or from memory that it has not accessed before, or can do all again.
  */
 #ifndef CLV_HYPERCALL_HYPERCALL_H
 #define CLV_HYPERCALL_HYPERCALL_H

@@ -20,12 +20,12 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/p2m.h"
+#include "public/cleave.h"
 #include "spinlock.h"
 
 #define EXTENTS_READ 32u /* per guest_read */
 #define EXTENTS_MAX (~0u >> MEMORY_START_SHIFT)
 #define SMALL_ORDER 6        /* largest order populated without a preemption point */
-#define BUILDER_PAGES 256    /* libxl's constant for rings, ACPI tables and the like: 1 MiB */
 #define MAP_ENTRIES_MAX 128u /* Linux's limit */
 
 /* --- extents --- */
@@ -51,8 +51,10 @@ static long each_extent(struct hypercall *hc, struct domain *d,
         if (i == first + (uint64_t)n) {
             n = memory_words_read(hc, HANDLE_VA(r->extent_start), i, pfn,
                                   MIN(r->nr_extents - i, EXTENTS_READ));
-            if (n < 0)
+            if (n < 0) {
+                rc = n == -ERESTART ? n : 0;
                 break;
+            }
             first = i;
         }
         rc = i > start && softirq_preempt_pending() ? -ERESTART
@@ -63,34 +65,25 @@ static long each_extent(struct hypercall *hc, struct domain *d,
 }
 
 /*
- * The tools populate memory above a guest's target (maxmem= in its VM file) as populate-on-demand,
- * under a limit that covers only the target. The limit therefore grows with the reservation,
- * leaving room for the builder's own pages.
- */
-static void raise_limit(struct domain *d, unsigned int order)
-{
-    uint64_t needed = READ_ONCE(d->tot_pages) + (1ull << order) + BUILDER_PAGES;
-
-    if (d->max_pages < needed)
-        WRITE_ONCE(d->max_pages, needed);
-}
-
-/*
- * mem_flags: node and address hints are ignored; populate-on-demand memory is populated at once.
- * Scrubbing a large extent takes long, so it gets an execution of its own, and its progress
- * survives restarts.
+ * mem_flags: node and address hints are ignored. Populate-on-demand, which no domain may ask for
+ * itself, makes absent pages. So do a builder's large extents, and what a balloon takes back, but
+ * the domain is promised a frame for each: what it never touches is never zeroed, and where all
+ * of 2 MiB is back, one touch fills it. Scrubbing a large extent takes long, so it gets an
+ * execution of its own, and its progress survives restarts.
  */
 static int populate_extent(struct hypercall *hc, struct domain *d,
                            const struct xen_memory_reservation *r, gfn_t gfn,
                            struct p2m_batch *batch)
 {
+    if (r->mem_flags & XENMEMF_populate_on_demand)
+        return d == hc->v->d ? -EPERM : p2m_set(d, gfn, MFN(0), r->extent_order, P2M_ABSENT);
+    if ((r->extent_order >= ORDER_2M || d == hc->v->d) && !d->is_dom0)
+        return p2m_populate_absent(d, gfn, r->extent_order);
     if (r->extent_order > SMALL_ORDER && !alloc_prepare(r->extent_order)) {
         while (!softirq_preempt_pending() && !alloc_prepare(r->extent_order))
             ;
         return -ERESTART;
     }
-    if (r->mem_flags & XENMEMF_populate_on_demand && hc->v->d->is_dom0)
-        raise_limit(d, r->extent_order);
     return p2m_populate(d, gfn, r->extent_order);
 }
 
@@ -98,7 +91,8 @@ static int decrease_extent(struct hypercall *hc, struct domain *d,
                            const struct xen_memory_reservation *r, gfn_t gfn,
                            struct p2m_batch *batch)
 {
-    return p2m_batch_remove(batch, gfn, ORDER_4K, P2M_RAM_TYPES | 1u << P2M_ABSENT, NULL);
+    return p2m_batch_remove(batch, gfn, ORDER_4K,
+                            P2M_RAM_TYPES | 1u << P2M_ABSENT | 1u << P2M_PAGED, NULL);
 }
 
 static long populate_physmap(struct hypercall *hc, struct domain *d, void *arg)
@@ -128,9 +122,10 @@ static long claim_pages(struct hypercall *hc, struct domain *d, void *arg)
     return alloc_claim(d, r->nr_extents);
 }
 
+/* A promised frame counts, as in Xen. */
 static long current_reservation(struct hypercall *hc, struct domain *d, void *arg)
 {
-    return READ_ONCE(d->tot_pages);
+    return (long)(READ_ONCE(d->tot_pages) + READ_ONCE(d->owed));
 }
 
 static long maximum_reservation(struct hypercall *hc, struct domain *d, void *arg)
@@ -149,23 +144,34 @@ static long maximum_ram_page(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * Populate-on-demand is not implemented: all memory is populated. The tools only need a plausible
- * answer.
+ * In Xen's terms, a domain owns a cache of frames for its absent pages. Here they are only promised
+ * to it. The entries are all RAM without a frame.
  */
 static long get_pod_target(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_pod_target *p = arg;
 
-    p->tot_pages = READ_ONCE(d->tot_pages);
-    p->pod_cache_pages = p->pod_entries = 0;
+    p->pod_cache_pages = READ_ONCE(d->claimed);
+    p->tot_pages = READ_ONCE(d->tot_pages) + p->pod_cache_pages;
+    p->pod_entries = READ_ONCE(d->p2m.pages[P2M_ABSENT]) + READ_ONCE(d->p2m.pages[P2M_PAGED]);
     return 0;
 }
 
+/*
+ * Promises the target to a domain that has absent pages that it is not owed, or is about to get
+ * some, as Xen fills its cache. It becomes the domain's budget.
+ */
 static long set_pod_target(struct hypercall *hc, struct domain *d, void *arg)
 {
-    if (((struct xen_pod_target *)arg)->target_pages > d->max_pages)
+    uint64_t target = ((struct xen_pod_target *)arg)->target_pages;
+    bool fills = READ_ONCE(d->p2m.pages[P2M_ABSENT]) > READ_ONCE(d->owed) ||
+                 !READ_ONCE(d->tot_pages);
+
+    if (target > d->max_pages || d->is_dom0)
         return -EINVAL;
-    return get_pod_target(hc, d, arg);
+    int rc = alloc_set_memory(d, fills ? target : MIN(d->min_pages, target),
+                              target + CLEAVE_MEMORY_SLACK);
+    return rc ? rc : get_pod_target(hc, d, arg);
 }
 
 static long no_vnuma(struct hypercall *hc, struct domain *d, void *arg) { return -EOPNOTSUPP; }

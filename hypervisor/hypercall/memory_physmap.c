@@ -44,12 +44,22 @@ static int show_core_frame(struct domain *d, gfn_t gfn, mfn_t mfn)
     return rc;
 }
 
-/* Maps a RAM page of another domain, never of d itself. -ENOENT: absent; the caller retries. */
+/*
+ * Maps a RAM page of another domain, never of d itself. An absent one is filled. -ENOENT: its owner
+ * lacks the memory at present; the caller retries. -ENOMEM: it does, and is paused, as while it is
+ * built.
+ */
 static int map_foreign(struct domain *d, gfn_t gfn, struct domain *owner, gfn_t theirs)
 {
     mfn_t mfn;
-    int rc = owner == d ? -EINVAL : p2m_get_frame(owner, theirs, 1u << P2M_RAM, &mfn);
+    int rc = owner == d ? -EINVAL : 0;
 
+    if (!rc && READ_ONCE(owner->p2m.pages[P2M_ABSENT]))
+        rc = p2m_fill(owner, theirs);
+    if (!rc)
+        rc = p2m_get_frame(owner, theirs, 1u << P2M_RAM, &mfn);
+    if (rc == -ENOMEM && !READ_ONCE(owner->controller_pauses))
+        rc = -ENOENT;
     return rc ? rc : replace_entry(d, gfn, mfn, P2M_FOREIGN);
 }
 

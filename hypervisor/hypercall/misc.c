@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Hypercalls without a family: vm_assist, set_timer_op, and cleave_op (include/public/cleave.h),
- * with which dom0's tests and tools query the core.
- */
-#include "core/check.h"
+/* Hypercalls without a family: vm_assist and set_timer_op. */
 #include "core/vcpu.h"
 #include "cpu/timer.h"
-#include "cpu/watchdog.h"
 #include "errors.h"
 #include "hypercall/hypercall.h"
-#include "hypercall/operation.h"
-#include "lib/log.h"
-#include "public/cleave.h"
-#include "spinlock.h"
 
 /* arg: command, type. Only one type applies to a guest without PV page tables. */
 long hypercall_vm_assist(struct hypercall *hc)
@@ -40,41 +31,4 @@ long hypercall_set_timer_op(struct hypercall *hc)
     else
         timer_set(&hc->v->singleshot, (nsec_t)MIN(when, (uint64_t)TIME_NEVER));
     return 0;
-}
-
-/* --- cleave_op, arg: struct cleave_op --- */
-
-static long probe_cleave(struct hypercall *hc, struct domain *d, void *arg) { return 0; }
-
-static long check_all(struct hypercall *hc, struct domain *d, void *arg)
-{
-    ((struct cleave_op *)arg)->u.check.violations = check_invariants();
-    return 0;
-}
-
-static long report_stretch(struct hypercall *hc, struct domain *d, void *arg)
-{
-    struct cleave_op *op = arg;
-
-    op->u.stretch = (struct cleave_stretch){ 0 };
-    watchdog_stretch_report(&op->u.stretch);
-    return 0;
-}
-
-static long report_hold(struct hypercall *hc, struct domain *d, void *arg)
-{
-    return spin_report_hold(&((struct cleave_op *)arg)->u.hold);
-}
-
-static const struct operation cleave_ops[] = {
-    [CLEAVE_OP_probe] = { .fn = probe_cleave },
-    [CLEAVE_OP_check] = { check_all, .out = OUT_SUCCESS },
-    [CLEAVE_OP_stretch] = { report_stretch, .out = OUT_SUCCESS },
-    [CLEAVE_OP_hold] = { report_hold, .out = OUT_SUCCESS },
-};
-
-long hypercall_cleave_op(struct hypercall *hc)
-{
-    return operation_run_versioned(hc, cleave_ops, ARRAY_SIZE(cleave_ops), sizeof(struct cleave_op),
-                                   CLEAVE_INTERFACE_VERSION);
 }

@@ -11,6 +11,8 @@
  */
 #include "core/domain_registry.h"
 #include "core/vcpu.h"
+#include "core/vcpu_memory.h"
+#include "cpu/trace.h"
 #include "cpu/watchdog.h"
 #include "errors.h"
 #include "hw.h"
@@ -41,6 +43,11 @@ static const struct entry {
 
 long hypercall_dispatch(struct hypercall *hc)
 {
+    if (trace_on(CLEAVE_TRACE_hypercall))
+        trace_write(&(struct cleave_trace_record){ .event = CLEAVE_TRACE_hypercall,
+                                                   .domain = hc->v->d->id,
+                                                   .vcpu = (uint16_t)hc->v->id,
+                                                   .words = { hc->nr, hc->arg[0] } });
     if (hc->nr >= ARRAY_SIZE(table))
         return -ENOSYS;
     const struct entry *e = &table[index_nospec(hc->nr, ARRAY_SIZE(table))];
@@ -68,10 +75,13 @@ void hypercall_exit(struct vcpu *v)
     for (int i = 0; unlikely(hc.compat) && i < HYPERCALL_ARGS; i++)
         hc.arg[i] = (uint32_t)*guest_gpr(&v->regs, registers[1][i]);
     this_cpu()->hypercall_start = 0;
+    this_cpu()->paged = GFN(~0ull);
     long rc = hypercall_dispatch(&hc);
     if (rc == -ERESTART) {
         for (int i = 0; i < HYPERCALL_ARGS; i++)
             *guest_gpr(&v->regs, registers[hc.compat][i]) = hc.arg[i];
+        if (unlikely(this_cpu()->paged.n != ~0ull))
+            vcpu_memory_wait_page(v, this_cpu()->paged);
         return;
     }
     v->regs.rax = hc.compat ? (uint32_t)rc : (uint64_t)rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bitmaps of domctl and sysctl (struct xenctl_bitmap of <xen/xen.h>): a pointer and a number of
- * bits, chosen by the caller. The core uses at most 64 bits, one per CPU.
+ * bits, chosen by the caller. The core uses one bit per CPU.
  */
 #include "hypercall/xenctl_bitmap.h"
 #include "errors.h"
@@ -10,15 +10,13 @@
 
 #include <xen/domctl.h>
 
-_Static_assert(MAX_CPUS < 64, "a CPU mask is one 64-bit word");
+static cpumask_t low_bits(uint32_t n) { return n >= MAX_CPUS ? CPUMASK_ALL : cpumask_of(n) - 1; }
 
-static uint64_t low_bits(uint32_t n) { return n >= 64 ? ~0ull : (1ull << n) - 1; }
+cpumask_t xenctl_bitmap_cpus(void) { return low_bits(nr_cpus); }
 
-uint64_t xenctl_bitmap_cpus(void) { return low_bits(nr_cpus); }
-
-int xenctl_bitmap_read(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t *bits)
+int xenctl_bitmap_read(struct vcpu *v, const struct xenctl_bitmap *map, cpumask_t *bits)
 {
-    uint32_t n = MIN(map->nr_bits, 64u);
+    uint32_t n = MIN(map->nr_bits, (uint32_t)MAX_CPUS);
 
     if (map->nr_bits > XENCTL_BITMAP_MAX)
         return -E2BIG;
@@ -28,7 +26,7 @@ int xenctl_bitmap_read(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t
     return rc;
 }
 
-int xenctl_bitmap_write(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t bits)
+int xenctl_bitmap_write(struct vcpu *v, const struct xenctl_bitmap *map, cpumask_t bits)
 {
     uint32_t bytes = (map->nr_bits + 7) / 8, copied = MIN(bytes, (uint32_t)sizeof(bits));
 

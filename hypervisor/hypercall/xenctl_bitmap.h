@@ -3,18 +3,18 @@
 #ifndef CLV_HYPERCALL_XENCTL_BITMAP_H
 #define CLV_HYPERCALL_XENCTL_BITMAP_H
 
-#include "types.h"
+#include "cpumask.h"
 
 struct vcpu;
 struct xenctl_bitmap;
 
 /*
- * Copy up to 64 bits of a caller's bitmap. On read, missing bits are 0; on write, bits beyond 64
- * are zeroed. -EFAULT, or -E2BIG for a map of more than XENCTL_BITMAP_MAX bits.
+ * Copy the bits of CPUs of a caller's bitmap. On read, missing bits are 0; on write, bits beyond
+ * MAX_CPUS are zeroed. -EFAULT, or -E2BIG for a map of more than XENCTL_BITMAP_MAX bits.
  */
 #define XENCTL_BITMAP_MAX 32768u
-uint64_t xenctl_bitmap_cpus(void); /* all online */
-int must_check xenctl_bitmap_read(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t *bits);
-int must_check xenctl_bitmap_write(struct vcpu *v, const struct xenctl_bitmap *map, uint64_t bits);
+cpumask_t xenctl_bitmap_cpus(void); /* all online */
+int must_check xenctl_bitmap_read(struct vcpu *v, const struct xenctl_bitmap *map, cpumask_t *bits);
+int must_check xenctl_bitmap_write(struct vcpu *v, const struct xenctl_bitmap *map, cpumask_t bits);
 
 #endif

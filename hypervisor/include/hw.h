@@ -156,6 +156,7 @@ enum exit_kind {
     EXIT_CR4,
     EXIT_FAULT,
     EXIT_UNKNOWN,
+    EXIT_OVERDRAWN, /* none of the CPU's: the core has exceeded the guest's budget for it */
     EXIT_KINDS
 };
 struct exit {

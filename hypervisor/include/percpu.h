@@ -6,11 +6,10 @@
 #ifndef CLV_PERCPU_H
 #define CLV_PERCPU_H
 
+#include "cpumask.h"
 #include "public/cleave.h"
 #include "spinlock.h"
 #include "types.h"
-
-#define MAX_CPUS 32
 
 /* Every stack ends at a multiple of this, and its last 8 bytes hold the address of struct cpu. */
 #define STACK_SIZE 16384ull
@@ -37,10 +36,13 @@ struct cpu {
     uint32_t asid_next; /* 0: none assigned yet */
     paddr_t host_vmcb;  /* host's TR, FS, GS, saved by VMSAVE */
 
+    nsec_t timers_since;  /* timer functions have run since then, before sched_pick; 0: none */
+    bool woke_other;      /* and one of them woke a vcpu that is not on this CPU */
     struct vcpu *current; /* vcpu whose exit or hypercall is being handled, or NULL */
 
     uint8_t held[LOCK_CLASSES]; /* debug build: number of held locks of each class */
     nsec_t hypercall_start;     /* for softirq_preempt_pending() */
+    gfn_t paged;                /* by mm/guest.c: the last page that it found paged */
     /* debug build: time in the core, and its cause (cpu/watchdog.c) */
     struct cleave_stretch stretch;
     uint8_t *stack_top;

@@ -15,7 +15,7 @@
 enum lock_class { /* in lock order */
                   /* serialises operations that change a domain; trylock only */
                   LOCK_DOMCTL = 1,
-                  LOCK_DOMLIST, /* the list of domains and their ids */
+                  LOCK_DOMLIST, /* the index of domains, and their ids */
                   LOCK_DOMAIN,  /* one domain's shutdown state, parameters, memory map */
                   LOCK_GRANT,   /* one domain's grant table, maptrack */
                   LOCK_BIND,    /* serialises binding and closing of interdomain ports */
@@ -23,7 +23,8 @@ enum lock_class { /* in lock order */
                   LOCK_PCI,     /* dom0's PCI configuration space */
                   LOCK_P2M,     /* one domain's p2m and the frames it maps; never two at once */
                   LOCK_VDEV,    /* one guest's emulated devices */
-                  LOCK_SCHED,   /* the run queue, and each CPU's running vcpu */
+                  LOCK_SCHED,   /* a group of CPUs: its queue, and each CPU's running vcpu */
+                  LOCK_CAP,     /* the budget of a domain's cap */
                   LOCK_TIMER,   /* one CPU's timers */
                   LOCK_MEM,     /* the frame allocator */
                   LOCK_HEAP,    /* the small-object heap */

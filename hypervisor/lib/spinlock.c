@@ -90,11 +90,12 @@ void spin_unlock(struct spinlock *l)
 int spin_report_hold(struct cleave_hold *hold)
 {
     static const char names[LOCK_CLASSES][sizeof(hold->name)] = {
-        [LOCK_DOMCTL] = "domctl", [LOCK_DOMLIST] = "domlist", [LOCK_DOMAIN] = "domain",
-        [LOCK_GRANT] = "grant",   [LOCK_BIND] = "bind",       [LOCK_EVTCHN] = "evtchn",
-        [LOCK_PCI] = "pci",       [LOCK_P2M] = "p2m",         [LOCK_VDEV] = "vdev",
-        [LOCK_SCHED] = "sched",   [LOCK_TIMER] = "timer",     [LOCK_MEM] = "mem",
-        [LOCK_HEAP] = "heap",     [LOCK_HW] = "hw",           [LOCK_CONSOLE] = "console",
+        [LOCK_DOMCTL] = "domctl",   [LOCK_DOMLIST] = "domlist", [LOCK_DOMAIN] = "domain",
+        [LOCK_GRANT] = "grant",     [LOCK_BIND] = "bind",       [LOCK_EVTCHN] = "evtchn",
+        [LOCK_PCI] = "pci",         [LOCK_P2M] = "p2m",         [LOCK_VDEV] = "vdev",
+        [LOCK_SCHED] = "sched",     [LOCK_CAP] = "cap",         [LOCK_TIMER] = "timer",
+        [LOCK_MEM] = "mem",         [LOCK_HEAP] = "heap",       [LOCK_HW] = "hw",
+        [LOCK_CONSOLE] = "console",
     };
     uint32_t class = hold->lock;
 

@@ -7,9 +7,15 @@
  * the list of its order; the others have FRAME_ORDER_NONE. Freed frames keep their contents, are
  * marked dirty, and are zeroed when allocated. So freeing is quick, and no frame is scrubbed twice.
  *
- * Claims: mem.claimed is the sum of all d->claimed. Frames that are free but claimed are given only
- * to the claimer. While there are claims, other domains must leave a further margin
- * (claim_overhead) for the nested page tables of the claimers' memory.
+ * Promises: a domain under construction may claim frames, and dom0 may promise it a least number
+ * for its life (min_pages). It is owed a frame for each absent page of RAM that was populated for
+ * it. d->claimed is what it lacks of the largest of the three, mem.claimed the sum of all. These
+ * frames are free, and given only to that domain. Other guests must leave a further margin
+ * (margin_of) for the nested page tables of this memory, and for the core.
+ *
+ * Growth: the tools limit what a domain populates by max_pages. A budget also limits what its
+ * touches of absent pages fill, by d->page_ceiling. This is the budget, or, where a domain had more
+ * when the budget was set, the least that it has had since and CLEAVE_MEMORY_SLACK.
  *
  * Pools: d->pool.used counts the frames that the core keeps because of what the domain does. A
  * guest's pool has a limit. dom0's has none, but the unused rest of its size is reserved for it
@@ -21,6 +27,7 @@
  */
 #include "mm/alloc.h"
 #include "core/domain.h"
+#include "cpu/softirq.h"
 #include "cpu/watchdog.h"
 #include "directmap.h"
 #include "errors.h"
@@ -28,6 +35,7 @@
 #include "mm/owner.h"
 #include "percpu.h"
 #include "platform/boot_info.h"
+#include "public/cleave.h"
 #include "spinlock.h"
 
 static struct {
@@ -36,6 +44,7 @@ static struct {
     uint32_t head[ALLOC_MAX_ORDER + 1];
     uint64_t total, free, claimed, core; /* frames */
     uint64_t reserved;                   /* free frames reserved for dom0's pool */
+    bool watched;                        /* somebody waits for memory */
     struct {
         uint64_t first, end;
     } clean;          /* frames scrubbed by alloc_prepare; reset when a block is taken */
@@ -50,7 +59,11 @@ static struct {
 #define CHECK_BATCH 512
 #define CHECK_TRIES 8
 
-static uint64_t claim_overhead(uint64_t claimed) { return claimed ? claimed / 256 + 64 : 0; }
+/* Frames that guests leave free: for the core, and for the tables of what is promised. */
+static uint64_t margin_of(uint64_t claimed) { return claimed / 256 + ALLOC_RESERVE; }
+
+/* By which the core's writes for a guest may exceed its ceiling. */
+#define OVERDRAFT 64
 
 /* --- the lists of free blocks; mem.lock is held --- */
 
@@ -164,12 +177,43 @@ static uint64_t scrub_frames(uint64_t n, uint64_t end, uint64_t budget)
 
 /* --- boot --- */
 
+/* What a domain with so many frames lacks of such promises. */
+static uint64_t lacks(uint64_t frames, uint64_t claim, uint64_t min, uint64_t owed)
+{
+    uint64_t promised = MIN(MAX(claim, min), frames + mem.total);
+
+    return MAX(promised > frames ? promised - frames : 0, owed);
+}
+
+/* What counts for its limits: its frames, and those that it is owed. */
+static uint64_t has(const struct domain *d) { return d->tot_pages + d->owed; }
+
+/* Recomputes what follows from d's frames, promises and budget. */
+static void settle(struct domain *d)
+{
+    uint64_t now = lacks(d->tot_pages, d->claim, d->min_pages, d->owed);
+
+    mem.claimed += now - d->claimed;
+    d->claimed = now;
+    d->page_ceiling = MAX(d->page_budget, MIN(d->page_ceiling, has(d) + CLEAVE_MEMORY_SLACK));
+}
+
 /* A domain's first frame takes a reference on the domain. */
 static void add_pages(struct domain *d, uint64_t pages)
 {
     if (d->tot_pages == 0)
         domain_ref(d);
     d->tot_pages += pages;
+    settle(d);
+}
+
+/* Vcpus that wait for memory look again (core/vcpu_memory.c). */
+static void tell_waiters(void)
+{
+    if (!mem.watched)
+        return;
+    mem.watched = false;
+    softirq_raise(this_cpu()->id, SOFTIRQ_MEMORY);
 }
 
 /* Gives frames a new state: unowned ones (IO), or ones that the core no longer uses. */
@@ -236,22 +280,49 @@ void mm_init(const struct boot_range *ranges, unsigned int count)
 
 /* --- allocating and freeing --- */
 
-/*
- * Returns whether d (NULL: the core) may have this many more frames, given its own limit and the
- * claims of others. mem.lock is held.
- */
-static bool may_have(const struct domain *d, uint64_t pages)
+/* What d's promises lack when it has taken so many frames, of which it is `owed` so many. */
+static uint64_t left_after(const struct domain *d, uint64_t pages, uint64_t owed)
 {
-    uint64_t others = mem.claimed - (d ? d->claimed : 0),
-             kept = others + (d ? claim_overhead(others) : 0);
-
-    return mem.free >= pages + kept + mem.reserved && (!d || d->tot_pages + pages <= d->max_pages);
+    return lacks(d->tot_pages + pages, d->claim, d->min_pages, d->owed - owed);
 }
 
-/* The same for d's pool. The claim margin is there for claimers, the reserve for dom0. */
+/*
+ * Returns whether so many frames are there for d (NULL: the core), given all promises. What d does
+ * not take from its own needs a margin.
+ */
+static bool are_free(const struct domain *d, uint64_t pages, uint64_t owed)
+{
+    uint64_t own = d ? d->claimed : 0, others = mem.claimed - own;
+    uint64_t left = d ? left_after(d, pages, owed) : 0;
+
+    return mem.free >=
+           pages + others + left + mem.reserved + (d && pages > own - left ? margin_of(others) : 0);
+}
+
+static uint64_t touch_limit(const struct domain *d)
+{
+    return d->page_budget ? d->page_ceiling : d->max_pages;
+}
+
+static uint64_t growth_limit(const struct domain *d) { return MIN(d->max_pages, touch_limit(d)); }
+
+/* Returns whether d may populate so many more frames. mem.lock is held. */
+static bool may_have(const struct domain *d, uint64_t pages)
+{
+    return are_free(d, pages, 0) && has(d) + pages <= growth_limit(d);
+}
+
+/* The same for absent pages. Those that d is owed fill whatever its budget has become. */
+static bool may_touch(const struct domain *d, uint64_t pages)
+{
+    return are_free(d, pages, MIN(d->owed, pages)) &&
+           (pages <= d->owed || has(d) + pages <= touch_limit(d));
+}
+
+/* The same for d's pool. The margin is there for claimers, the reserve for dom0. */
 static bool may_charge(const struct domain *d, uint64_t pages)
 {
-    uint64_t kept = mem.claimed + (d->claimed ? 0 : claim_overhead(mem.claimed)) + mem.reserved;
+    uint64_t kept = mem.claimed + (d->claimed ? 0 : margin_of(mem.claimed)) + mem.reserved;
 
     if (d->is_dom0)
         return mem.free >= pages + (mem.reserved ? 0 : mem.claimed);
@@ -278,16 +349,71 @@ static mfn_t take_locked(struct domain *owner, unsigned int order, bool allowed)
     return n ? MFN(n) : MFN_NONE;
 }
 
-mfn_t alloc_domain(struct domain *d, unsigned int order)
+/* With mem.lock, which it releases. `absent`: what d is owed becomes less. */
+static mfn_t take_for_domain(struct domain *d, unsigned int order, bool allowed, bool absent)
 {
-    spin_lock(&mem.lock);
-    mfn_t m = take_locked(d, order, may_have(d, 1ull << order));
-    if (mfn_valid_number(m))
+    mfn_t m = take_locked(d, order, allowed);
+
+    if (mfn_valid_number(m)) {
+        d->owed -= absent ? MIN(d->owed, 1ull << order) : 0;
         add_pages(d, 1ull << order);
+    }
     spin_unlock(&mem.lock);
     if (mfn_valid_number(m))
         (void)scrub_frames(m.n, m.n + (1ull << order), ~0ull);
     return m;
+}
+
+mfn_t alloc_domain(struct domain *d, unsigned int order)
+{
+    spin_lock(&mem.lock);
+    return take_for_domain(d, order, may_have(d, 1ull << order), false);
+}
+
+mfn_t alloc_touched(struct domain *d, unsigned int order)
+{
+    spin_lock(&mem.lock);
+    return take_for_domain(d, order, may_touch(d, 1ull << order), true);
+}
+
+mfn_t alloc_back(struct domain *d)
+{
+    spin_lock(&mem.lock);
+    bool allowed = are_free(d, 1, 0) && has(d) + 1 <= touch_limit(d);
+    return take_for_domain(d, ORDER_4K, allowed, false);
+}
+
+mfn_t alloc_written(struct domain *d)
+{
+    spin_lock(&mem.lock);
+    bool overdraws = !may_touch(d, 1);
+    if (overdraws)
+        softirq_raise(this_cpu()->id, SOFTIRQ_MEMORY);
+    return take_for_domain(d, ORDER_4K,
+                           !overdraws || (mem.free > mem.claimed - d->claimed +
+                                                         left_after(d, 1, 0) + mem.reserved &&
+                                          has(d) < touch_limit(d) + OVERDRAFT),
+                           true);
+}
+
+bool alloc_fits(const struct domain *d, uint64_t pages)
+{
+    spin_lock_scope(&mem.lock);
+    return may_touch(d, pages);
+}
+
+bool alloc_has_room(const struct domain *d)
+{
+    spin_lock_scope(&mem.lock);
+    bool room = may_touch(d, 1);
+    mem.watched |= !room;
+    return room;
+}
+
+bool alloc_is_overdrawn(const struct domain *d)
+{
+    spin_lock_scope(&mem.lock);
+    return d->page_budget && has(d) > d->page_ceiling;
 }
 
 mfn_t alloc_pool(struct domain *d, unsigned int order)
@@ -295,7 +421,7 @@ mfn_t alloc_pool(struct domain *d, unsigned int order)
     uint64_t pages = 1ull << order;
 
     spin_lock(&mem.lock);
-    mfn_t m = take_locked(NULL, order, d ? may_charge(d, pages) : may_have(NULL, pages));
+    mfn_t m = take_locked(NULL, order, d ? may_charge(d, pages) : are_free(NULL, pages, 0));
     if (d && mfn_valid_number(m))
         charge_pool(d, (int64_t)pages);
     spin_unlock(&mem.lock);
@@ -337,8 +463,7 @@ int alloc_set_pool(struct domain *d, uint64_t size)
     uint64_t left = size - d->pool.used;
     if (size > mem.total)
         return -ENOMEM;
-    if (d->is_dom0 && left > mem.reserved &&
-        mem.free < mem.claimed + claim_overhead(mem.claimed) + left)
+    if (d->is_dom0 && left > mem.reserved && mem.free < mem.claimed + margin_of(mem.claimed) + left)
         return -ENOMEM;
     d->pool.size = size;
     charge_pool(d, 0);
@@ -372,10 +497,13 @@ void alloc_release(mfn_t m, unsigned int order)
     spin_lock(&mem.lock);
     BUG_ON(d ? d->tot_pages < pages || (f->flags & FRAME_F_PARKED)
              : f->state != FRAME_CORE || order);
-    if (d)
-        d->tot_pages -= pages;
-    bool last = d && d->tot_pages == 0;
     free_range(m.n, m.n + pages);
+    if (d) {
+        d->tot_pages -= pages;
+        settle(d);
+    }
+    bool last = d && d->tot_pages == 0;
+    tell_waiters();
     spin_unlock(&mem.lock);
     if (last)
         domain_put(d);
@@ -391,35 +519,65 @@ int alloc_recount(struct domain *d, int by)
     return 0;
 }
 
-int alloc_claim(struct domain *d, uint64_t pages)
+/* Promises d this instead of what it was promised, with mem.lock held. */
+static int promise(struct domain *d, uint64_t claim, uint64_t min, uint64_t owed)
 {
-    spin_lock_scope(&mem.lock);
-    uint64_t claim = pages > d->tot_pages ? pages - d->tot_pages : 0;
-    uint64_t total = mem.claimed - d->claimed + MIN(claim, mem.total);
-    if (claim > 0 && READ_ONCE(d->dying) != DOMAIN_ALIVE)
+    uint64_t then = lacks(d->tot_pages, claim, min, owed), total = mem.claimed - d->claimed + then;
+
+    if ((claim > d->claim || min > d->min_pages || owed > d->owed) &&
+        READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL; /* p2m_teardown has dropped it */
-    if (claim > 0 && total + claim_overhead(total) + mem.reserved > mem.free)
+    if (then > d->claimed && total + margin_of(total) + mem.reserved > mem.free)
         return -ENOMEM;
-    mem.claimed = total;
-    d->claimed = claim;
+    d->claim = claim;
+    d->min_pages = min;
+    d->owed = owed;
+    settle(d);
     return 0;
 }
 
-void alloc_use_claim(struct domain *d, uint64_t pages)
+int alloc_claim(struct domain *d, uint64_t pages)
 {
-    if (!READ_ONCE(d->claimed))
+    spin_lock_scope(&mem.lock);
+    return promise(d, pages, d->min_pages, d->owed);
+}
+
+int alloc_owe(struct domain *d, uint64_t pages)
+{
+    spin_lock_scope(&mem.lock);
+    return has(d) + pages > growth_limit(d) ? -ENOMEM
+                                            : promise(d, d->claim, d->min_pages, d->owed + pages);
+}
+
+void alloc_owe_at_most(struct domain *d, uint64_t pages)
+{
+    if (READ_ONCE(d->owed) <= pages)
         return;
     spin_lock_scope(&mem.lock);
-    pages = MIN(pages, d->claimed);
-    d->claimed -= pages;
-    mem.claimed -= pages;
+    (void)promise(d, d->claim, d->min_pages, MIN(d->owed, pages));
+    tell_waiters();
+}
+
+int alloc_set_memory(struct domain *d, uint64_t min, uint64_t budget)
+{
+    spin_lock_scope(&mem.lock);
+    bool possible = min <= d->max_pages && (min <= budget || !budget);
+    int rc = possible ? promise(d, d->claim, min, d->owed) : -EINVAL;
+    if (rc)
+        return rc;
+    if (!d->page_budget)
+        d->page_ceiling = ~0ull;
+    d->page_budget = budget;
+    settle(d);
+    tell_waiters();
+    return 0;
 }
 
 void alloc_info(struct alloc_info *info)
 {
     spin_lock_scope(&mem.lock);
     *info = (struct alloc_info){ .total = mem.total,
-                                 .free = mem.free - MIN(mem.reserved, mem.free),
+                                 .free = mem.free - MIN(mem.reserved + ALLOC_RESERVE, mem.free),
                                  .claimed = mem.claimed,
                                  .core = mem.core };
     for (unsigned int o = 0; o <= ALLOC_MAX_ORDER; o++)
@@ -497,10 +655,8 @@ static bool sum_all(struct sums *s, const struct domain *d)
     return false;
 }
 
-/* Each other CPU may have allocated up to 2M for which it has not yet lowered the claim. */
 unsigned int alloc_check(void)
 {
-    uint64_t taken = (nr_cpus - 1ull) << ORDER_2M;
     struct sums s;
 
     if (!sum_all(&s, NULL))
@@ -509,7 +665,7 @@ unsigned int alloc_check(void)
     if (mem.changes == s.changes &&
         (s.listed != mem.free || s.by_state[FRAME_FREE] != mem.free ||
          s.by_state[FRAME_CORE] != mem.core || frame_count - s.by_state[FRAME_IO] != mem.total ||
-         mem.claimed + mem.reserved > mem.free + taken))
+         mem.claimed + mem.reserved > mem.free))
         s.errors +=
             check_failed("%lu frames free, %lu in lists, %lu counted, %lu claimed, %lu reserved; "
                          "core %lu, counted %lu; total %lu, counted %lu\n",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame allocator (mm/alloc.c): binary buddies of order 0 to 18 over all RAM, claims, and
- * accounting. free: frames in the buddy lists. claimed: promised to domains under construction but
- * not yet allocated. A domain's memory uses up its own claim; others can only get free - claimed.
+ * The frame allocator (mm/alloc.c): binary buddies of order 0 to 18 over all RAM, promises, and
+ * accounting. free: frames in the buddy lists. claimed: promised to domains that do not have them
+ * yet. Others can only get free - claimed.
  */
 #ifndef CLV_MM_ALLOC_H
 #define CLV_MM_ALLOC_H
@@ -14,6 +14,7 @@ struct boot_range;
 struct domain;
 
 #define ALLOC_MAX_ORDER 18
+#define ALLOC_RESERVE 64 /* frames that guests leave to the core */
 
 /*
  * Boot: builds the frame table at the top of the highest range that is large enough, and gives the
@@ -51,12 +52,24 @@ int must_check alloc_set_pool(struct domain *d, uint64_t size);
 
 /*
  * Allocates zeroed frames for d: state DOMAIN, count 1 each, owner d. Raises d->tot_pages by
- * 2^order. Returns MFN_NONE if memory is short (given others' claims), or if d would exceed
- * d->max_pages. Once the frames are in the p2m the caller calls alloc_use_claim(), so a failed
- * attempt leaves the claim intact.
+ * 2^order. Returns MFN_NONE if memory is short (given promises to others), or if d would exceed
+ * d->max_pages or its budget.
  */
 mfn_t alloc_domain(struct domain *d, unsigned int order);
-void alloc_use_claim(struct domain *d, uint64_t pages);
+/*
+ * The same for absent pages that the guest touches, or the core writes for it (one frame). Only the
+ * budget limits them, or max_pages if there is none. The core's writes do not wait: they may exceed
+ * the budget a little, and raise SOFTIRQ_MEMORY, which makes the vcpu wait before it runs again.
+ */
+mfn_t alloc_touched(struct domain *d, unsigned int order);
+mfn_t alloc_written(struct domain *d);
+/* The same for a page whose contents come back to it: not one that d is owed. */
+mfn_t alloc_back(struct domain *d);
+/* Whether d could touch so many absent pages, or had to exceed its budget. */
+bool alloc_fits(const struct domain *d, uint64_t pages);
+bool alloc_is_overdrawn(const struct domain *d);
+/* alloc_fits for one page. False: SOFTIRQ_MEMORY is raised when this may have changed. */
+bool alloc_has_room(const struct domain *d);
 /*
  * Scrubs part of the block that the next allocation of this order gets, to bound the time that
  * takes. False: call again, there is more to scrub.
@@ -80,8 +93,21 @@ void alloc_release(mfn_t m, unsigned int order);
  * available, -EINVAL: d is dying.
  */
 int alloc_claim(struct domain *d, uint64_t pages);
+/*
+ * Promises d frames for so many more absent pages. -ENOMEM: not available, or d would exceed
+ * d->max_pages. -EINVAL: d is dying. Then nothing changes.
+ */
+int alloc_owe(struct domain *d, uint64_t pages);
+/* d has only so many absent pages. */
+void alloc_owe_at_most(struct domain *d, uint64_t pages);
+/*
+ * Promises d so many frames as long as it lives, and limits its growth by a budget; 0: none.
+ * -ENOMEM: not available. -EINVAL: min is above the budget or max_pages, or d is dying. Then
+ * nothing changes.
+ */
+int alloc_set_memory(struct domain *d, uint64_t min, uint64_t budget);
 
-/* free excludes what is reserved for dom0. */
+/* free excludes what is reserved for dom0 and the core. */
 struct alloc_info {
     uint64_t total, free, claimed, core, largest_free_order;
 };

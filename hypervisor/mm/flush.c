@@ -20,26 +20,26 @@ static bool in_guest(const struct cpu *c, const struct domain *d)
 
 void flush_domain(struct domain *d)
 {
-    uint64_t entry[MAX_CPUS], waits_for = 0;
+    uint64_t entry[MAX_CPUS];
+    cpumask_t waits_for = 0;
 
     /*
      * The order matters: a CPU that first uses d's tables after the increment sees the changed
      * entries.
      */
     __atomic_add_fetch(&d->p2m.flush_generation, 1, __ATOMIC_SEQ_CST);
-    uint64_t dirty = __atomic_load_n(&d->p2m.dirty_cpus, __ATOMIC_SEQ_CST) &
-                     ~(1ull << this_cpu()->id);
+    cpumask_t dirty = cpumask_read(&d->p2m.dirty_cpus) & ~cpumask_of(this_cpu()->id);
     for (; dirty; dirty &= dirty - 1) {
-        unsigned int i = (unsigned int)__builtin_ctzll(dirty);
+        unsigned int i = cpumask_first(dirty);
 
         entry[i] = __atomic_load_n(&cpus[i].guest_entries, __ATOMIC_SEQ_CST);
         if (in_guest(&cpus[i], d)) {
             softirq_kick(i);
-            waits_for |= 1ull << i;
+            waits_for |= cpumask_of(i);
         }
     }
     for (; waits_for; waits_for &= waits_for - 1) {
-        unsigned int i = (unsigned int)__builtin_ctzll(waits_for);
+        unsigned int i = cpumask_first(waits_for);
 
         while (in_guest(&cpus[i], d) &&
                __atomic_load_n(&cpus[i].guest_entries, __ATOMIC_SEQ_CST) == entry[i])

@@ -5,6 +5,9 @@
  * p2m lock held, so no frame can vanish during the copy, and no references are needed. Frames that
  * are kept longer are pinned.
  *
+ * A page whose contents are with dom0 (p2m_page.c) is noted in this_cpu()->paged, and nothing is
+ * done: whoever copies for a vcpu makes it wait for the page, then does all again.
+ *
  * The guest can change its page tables at any time. Each entry is read once, and never assumed
  * unchanged. Accessed bits are not set, as they only serve page replacement. The dirty bit is set
  * for a page that is written.
@@ -17,6 +20,7 @@
 #include "lib.h"
 #include "mm/frame.h"
 #include "mm/p2m.h"
+#include "percpu.h"
 #include "spinlock.h"
 
 #define PTE_P (1ull << 0)
@@ -38,13 +42,23 @@ static const uint64_t *removals_of(const struct p2m *p, gfn_t gfn)
     return &p->removals[gfn.n % ARRAY_SIZE(p->removals)];
 }
 
-static int look_up_frame(struct domain *d, gfn_t gfn, struct p2m_recent *r)
+/* -ENOENT: an absent page, which a read need not fill. -ERESTART: a paged one. */
+static int look_up_frame(struct domain *d, gfn_t gfn, bool write, struct p2m_recent *r)
 {
     enum p2m_type type;
     mfn_t mfn = p2m_lookup_locked(d, gfn, &type, NULL);
 
-    if (type == P2M_ABSENT)
-        return -ENOENT;
+    if (type == P2M_ABSENT) {
+        int rc = write ? p2m_fill_for_write(d, gfn) : -ENOENT;
+
+        if (rc)
+            return rc;
+        mfn = p2m_lookup_locked(d, gfn, &type, NULL);
+    }
+    if (type == P2M_PAGED) {
+        this_cpu()->paged = gfn;
+        return -ERESTART;
+    }
     if (!p2m_has_frame(type))
         return -EFAULT;
     *r = (struct p2m_recent){ .gfn = gfn.n,
@@ -60,15 +74,18 @@ static int look_up_frame(struct domain *d, gfn_t gfn, struct p2m_recent *r)
  */
 static inline int map_locked(struct domain *d, gpa_t gpa, unsigned int level, bool write, void **va)
 {
+    static const uint8_t absent[PAGE_SIZE] __attribute__((aligned(8)));
     gfn_t gfn = gpa_to_gfn(gpa);
     struct p2m_recent *r = &d->p2m.recent[level][gfn.n % ARRAY_SIZE(d->p2m.recent[0])];
 
     ASSERT(spin_lock_held(&d->p2m.lock));
     if (unlikely(r->gfn != gfn.n || r->removals != *removals_of(&d->p2m, gfn))) {
-        int rc = look_up_frame(d, gfn, r);
+        int rc = look_up_frame(d, gfn, write, r);
 
+        if (rc == -ENOENT)
+            *va = (uint8_t *)absent + (gpa & ~PAGE_MASK);
         if (rc)
-            return rc;
+            return rc == -ENOENT ? 0 : rc;
     }
     if (write && !r->writable)
         return -EFAULT;
@@ -132,7 +149,7 @@ static inline __attribute__((always_inline)) int walk_locked(struct domain *d,
 
         at = table + ((va >> shift) & ((1u << bits) - 1)) * entry_size;
         int rc = map_locked(d, at, level, false, &where);
-        if (rc == -ENOENT)
+        if (rc == -ERESTART)
             return rc;
         if (rc)
             goto fault;
@@ -237,6 +254,9 @@ int guest_pin(struct domain *d, gfn_t gfn, struct guest_pin *pin)
 {
     int rc = p2m_get_frame(d, gfn, 1u << P2M_RAM, &pin->mfn);
 
+    if (rc == -ENOENT) /* a write may exceed the budget */
+        rc = guest_copy(d, NULL, true, gfn.n << PAGE_SHIFT, NULL, 1)
+                 ?: p2m_get_frame(d, gfn, 1u << P2M_RAM, &pin->mfn);
     pin->va = rc ? NULL : mfn_to_virt(pin->mfn);
     return rc;
 }

@@ -3,8 +3,8 @@
  * Guest memory (mm/guest.c): copies by guest physical address, or by virtual address in a given
  * paging mode. Each byte is copied once, and callers check the local copy (README, rule 2).
  *
- * Return 0, -EFAULT (not mapped, not writable, address wraps) or -ENOENT (an absent frame: the
- * caller returns -ERESTART or -ENOENT).
+ * Return 0, -EFAULT (not mapped, not writable, address wraps), -ENOMEM (an absent page is written,
+ * and even the core's reserve is used up) or -ERESTART (a page is paged: this_cpu()->paged).
  */
 #ifndef CLV_MM_GUEST_H
 #define CLV_MM_GUEST_H

@@ -13,7 +13,7 @@
  * has a spare table, allocated with it, for a later split. Only MMIO entries have none, as they are
  * not removed page by page.
  *
- * Read next: flush.c, guest.c; guest/fault.c (faults).
+ * Read next: p2m_absent.c, p2m_page.c, flush.c, guest.c; guest/fault.c (faults).
  */
 #include "mm/p2m.h"
 #include "core/domain.h"
@@ -22,7 +22,8 @@
 #include "lib.h"
 #include "mm/alloc.h"
 #include "mm/flush.h"
-#include "mm/p2m_entry.h"
+#include "mm/p2m_internal.h"
+#include "percpu.h"
 
 /* releasing these takes as long as is acceptable without a preemption point */
 #define BATCH_FRAMES 256
@@ -53,11 +54,7 @@ static bool is_reachable(const struct p2m *p, gfn_t gfn)
     return gfn.n < GFN_LIMIT && mfn_valid_number(p->root);
 }
 
-/*
- * Stores the entries on the path to gfn by level. Returns the level of the last one, which is not a
- * table. An unreachable gfn has a hole at the top level.
- */
-static unsigned int walk_tables(const struct p2m *p, gfn_t gfn, uint64_t *path[TOP_LEVEL + 1])
+unsigned int p2m_walk(const struct p2m *p, gfn_t gfn, uint64_t *path[TOP_LEVEL + 1])
 {
     static uint64_t hole;
     unsigned int level = TOP_LEVEL;
@@ -71,7 +68,7 @@ static unsigned int walk_tables(const struct p2m *p, gfn_t gfn, uint64_t *path[T
 mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
 {
     uint64_t *path[TOP_LEVEL + 1];
-    unsigned int level = walk_tables(&d->p2m, gfn, path);
+    unsigned int level = p2m_walk(&d->p2m, gfn, path);
     uint64_t e = *path[level];
 
     ASSERT(spin_lock_held(&d->p2m.lock));
@@ -89,15 +86,35 @@ mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int 
     return p2m_lookup_locked(d, gfn, type, order);
 }
 
+/* Lets dom0 know of a paged page that somebody needs who will retry. The list may be full. */
+static void ask_for(struct p2m *p, gfn_t gfn)
+{
+    for (uint32_t i = 0; i < p->asked_count; i++)
+        if (p->asked[i] == gfn.n)
+            return;
+    if (p->asked_count < P2M_ASKED)
+        p->asked[p->asked_count++] = gfn.n;
+    softirq_raise(this_cpu()->id, SOFTIRQ_MEMORY);
+}
+
 int p2m_get_frame(struct domain *d, gfn_t gfn, uint32_t types, mfn_t *mfn)
 {
     enum p2m_type type;
 
     spin_lock_scope(&d->p2m.lock);
     *mfn = p2m_lookup_locked(d, gfn, &type, NULL);
-    if (types & (1u << type))
-        return frame_get(*mfn);
-    return type == P2M_ABSENT ? -ENOENT : -EINVAL;
+    if (type == P2M_ABSENT && types & 1u << P2M_RAM) {
+        *mfn = alloc_touched(d, ORDER_4K);
+        if (!mfn_valid_number(*mfn))
+            return -ENOENT;
+        int rc = p2m_fill_locked(d, gfn, *mfn, ORDER_4K);
+        return rc ? rc : frame_get(*mfn);
+    }
+    if (type == P2M_PAGED && types & P2M_RAM_TYPES) {
+        ask_for(&d->p2m, gfn);
+        return -ENOENT;
+    }
+    return types & 1u << type ? frame_get(*mfn) : -EINVAL;
 }
 
 /* --- tables --- */
@@ -194,6 +211,44 @@ static int add_tables(struct domain *d, gfn_t gfn, uint64_t *path[], unsigned in
     return 0;
 }
 
+void p2m_split(struct domain *d, gfn_t gfn, uint64_t *path[TOP_LEVEL + 1])
+{
+    BUG_ON(add_tables(d, gfn, path, 1, 0, 0)); /* it has a spare table */
+}
+
+bool p2m_join(struct p2m *p, gfn_t gfn, uint32_t *joined)
+{
+    uint64_t *path[TOP_LEVEL + 1], used = 0;
+
+    if (p2m_walk(p, gfn, path) > 0)
+        return false;
+    uint64_t *table = entry_at(entry_mfn(*path[1]), GFN(0), 0), large = entry_join(table[0]);
+    enum p2m_type type = entry_type(table[0]);
+    if (type != P2M_ABSENT && (type != P2M_RAM || entry_mfn(table[0]).n % 512))
+        return false;
+    for (unsigned int i = 0; i < 512; i++) {
+        if (entry_without_use(table[i]) != entry_part(entry_without_use(large), 1, i))
+            return false;
+        used |= table[i];
+    }
+    WRITE_ONCE(*path[1], entry_with_use(large, used));
+    push_table(joined, frame_to_mfn(table_of(table)));
+    p->table_pages--;
+    p->large++;
+    p->changes++;
+    return true;
+}
+
+void p2m_recycle(struct p2m *p, uint32_t joined)
+{
+    for (; joined; p->spares++) {
+        mfn_t m = pop_table(&joined);
+
+        mfn_to_frame(m)->count = 1;
+        push_table(&p->spare, m);
+    }
+}
+
 static void clear_entry(uint64_t *entry)
 {
     WRITE_ONCE(*entry, 0);
@@ -220,7 +275,7 @@ static void write_entry(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn, un
     else
         table_of(entry)->count++;
     count_pages(p, type, LEVEL_ORDER(level), 1);
-    if (p2m_is_ram(type))
+    if (p2m_is_ram(type) || type == P2M_ABSENT)
         p->max_gfn = MAX(p->max_gfn, gfn.n + (1ull << LEVEL_ORDER(level)) - 1);
     if (p2m_is_ram(type) || type == P2M_XENPAGE)
         for (uint64_t i = 0; i < 1ull << LEVEL_ORDER(level); i++)
@@ -251,12 +306,19 @@ static void collect_entry(struct p2m_batch *b, gfn_t gfn, uint64_t e, unsigned i
     if (parked) {
         b->d->p2m.parked += frames;
         (void)alloc_recount(b->d, -(int)frames);
+    } else if (type == P2M_PAGED) {
+        softirq_raise(this_cpu()->id, SOFTIRQ_MEMORY); /* ends the waits for it */
     } else if (p2m_has_frame(type)) {
         b->entry[b->entries].mfn = entry_mfn(e);
         b->entry[b->entries++].order = LEVEL_ORDER(level);
         b->frames += frames;
     }
     b->flush |= entry_present(e);
+}
+
+static void bump_removals(struct p2m *p, gfn_t gfn)
+{
+    p->removals[gfn.n % ARRAY_SIZE(p->removals)]++;
 }
 
 /* Makes an entry a hole. Its table stays, even if empty. */
@@ -266,10 +328,13 @@ static void remove_entry(struct p2m_batch *b, gfn_t gfn, uint64_t *entry, unsign
 
     for (unsigned int i = 0; i < ARRAY_SIZE(p->removals) && level > 0; i++)
         p->removals[i]++;
-    p->removals[gfn.n % ARRAY_SIZE(p->removals)]++;
+    bump_removals(p, gfn);
     collect_entry(b, gfn, *entry, level);
     clear_entry(entry);
 }
+
+/* A paged entry is not present, but has contents. */
+static bool is_taken(uint64_t e) { return entry_present(e) || entry_type(e) == P2M_PAGED; }
 
 /*
  * Sets one large entry, or adjacent entries of one table: of the largest size that fits, or smaller
@@ -283,17 +348,19 @@ static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order
     if ((address & ((1ull << order) - 1)) || !is_reachable(&d->p2m, gfn) ||
         READ_ONCE(d->dying) != DOMAIN_ALIVE)
         return -EINVAL;
-    unsigned int last = walk_tables(&d->p2m, gfn, path);
+    unsigned int last = p2m_walk(&d->p2m, gfn, path);
     unsigned int largest = type == P2M_MMIO ? 2 : 1;
     unsigned int level = MIN(order / LEVEL_ORDER(1), MIN(last, largest));
-    uint64_t count = 1ull << (order - LEVEL_ORDER(level)),
-             spares = level > 0 && type != P2M_MMIO ? count : 0;
+    uint64_t count = 1ull << (order - LEVEL_ORDER(level)), spares = 0;
 
-    if ((entry_present(*path[last]) && !replaced) || count > 512)
+    if ((is_taken(*path[last]) && !replaced) || count > 512)
         return -EEXIST;
     for (uint64_t i = 0; i < count && last == level; i++)
-        if (entry_present(path[level][i]) && !replaced)
+        if (is_taken(path[level][i]) && !replaced)
             return -EEXIST;
+    /* an absent entry has its spare table already */
+    for (uint64_t i = 0; i < count && level > 0 && type != P2M_MMIO; i++)
+        spares += last > level || !path[level][i];
     if ((last > level || spares) && add_tables(d, gfn, path, last, level, spares))
         return -ENOMEM;
     for (uint64_t i = 0; i < count; i++) {
@@ -303,6 +370,7 @@ static int set_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order
             remove_entry(replaced, gfn_add(gfn, at), path[level] + i, level);
         write_entry(&d->p2m, path[level] + i, gfn_add(gfn, at), mfn_add(mfn, at), level, type);
     }
+    alloc_owe_at_most(d, d->p2m.pages[P2M_ABSENT]);
     uint32_t chain = 0;
     trim_spares(&d->p2m, &chain);
     free_tables(d, chain);
@@ -323,7 +391,7 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
 {
     struct p2m *p = &b->d->p2m;
     uint64_t *path[TOP_LEVEL + 1];
-    unsigned int last = walk_tables(p, gfn, path), level = MIN(last, max_order / LEVEL_ORDER(1));
+    unsigned int last = p2m_walk(p, gfn, path), level = MIN(last, max_order / LEVEL_ORDER(1));
     uint64_t e = *path[last];
 
     *order = LEVEL_ORDER(e ? level : last);
@@ -334,6 +402,7 @@ static int remove_locked(struct p2m_batch *b, gfn_t gfn, unsigned int max_order,
     if (last > level && add_tables(b->d, gfn, path, last, level, 0))
         return -ENOMEM;
     remove_entry(b, gfn, path[level], level);
+    alloc_owe_at_most(b->d, p->pages[P2M_ABSENT]);
     retire_tables(p, path, level, &b->tables);
     trim_spares(p, &b->tables);
     return 0;
@@ -426,9 +495,58 @@ int p2m_populate(struct domain *d, gfn_t gfn, unsigned int order)
     int rc = p2m_set(d, gfn, mfn, order, P2M_RAM);
     if (rc)
         alloc_release(mfn, order);
-    else
-        alloc_use_claim(d, 1ull << order);
     return rc;
+}
+
+/* Joins the entries of the table if all are absent now: what a balloon returns is large again. */
+static void join_absent(struct domain *d, gfn_t gfn)
+{
+    uint64_t *path[TOP_LEVEL + 1];
+    uint32_t joined = 0;
+
+    if (p2m_walk(&d->p2m, gfn, path) == 0 && table_of(path[0])->count == 512 + 1 &&
+        p2m_join(&d->p2m, gfn, &joined))
+        flush_domain(d);
+    p2m_recycle(&d->p2m, joined);
+}
+
+int p2m_populate_absent(struct domain *d, gfn_t gfn, unsigned int order)
+{
+    uint64_t pages = 1ull << order;
+
+    spin_lock_scope(&d->p2m.lock);
+    int rc = alloc_owe(d, pages);
+    if (rc)
+        return rc;
+    rc = set_locked(d, gfn, MFN(0), order, P2M_ABSENT, NULL);
+    if (rc)
+        alloc_owe_at_most(d, d->owed - pages);
+    else if (order < ORDER_2M)
+        join_absent(d, gfn);
+    return rc;
+}
+
+int p2m_fill_locked(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
+{
+    int rc = set_locked(d, GFN(ROUND_DOWN(gfn.n, 1ull << order)), mfn, order, P2M_RAM, NULL);
+
+    if (rc)
+        alloc_release(mfn, order);
+    else
+        d->p2m.filled += 1ull << order;
+    return rc;
+}
+
+void p2m_hide(struct p2m *p, uint64_t *entry, gfn_t gfn, enum p2m_type as)
+{
+    bump_removals(p, gfn);
+    mfn_to_frame(entry_mfn(*entry))->gfn = FRAME_GFN_NONE;
+    write_entry(p, entry, gfn, MFN(0), 0, as);
+}
+
+void p2m_show(struct p2m *p, uint64_t *entry, gfn_t gfn, mfn_t mfn)
+{
+    write_entry(p, entry, gfn, mfn, 0, P2M_RAM);
 }
 
 /* --- life --- */
@@ -455,6 +573,8 @@ int p2m_teardown(struct domain *d)
     if (!mfn_valid_number(p->root))
         return 0;
     (void)alloc_claim(d, 0);
+    (void)alloc_set_memory(d, 0, 0);
+    alloc_owe_at_most(d, 0);
     p2m_batch_init(&batch, d);
     (void)softirq_preempt_pending(); /* starts the time slice */
     while (p->teardown_gfn < GFN_LIMIT) {

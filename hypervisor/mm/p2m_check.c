@@ -25,7 +25,7 @@ struct check {
     uint64_t at;         /* next gfn to check */
     unsigned int budget; /* frames, entries and spare tables left in this batch */
     unsigned int errors;
-    uint64_t tables, large, pages[P2M_ABSENT + 1], spares;
+    uint64_t tables, large, pages[P2M_TYPES], spares;
     uint32_t spare; /* the next spare table */
 };
 
@@ -109,7 +109,7 @@ static void check_sums(struct check *c)
 {
     const struct p2m *p = &c->d->p2m;
 
-    for (unsigned int t = 0; t <= P2M_ABSENT; t++)
+    for (unsigned int t = 0; t < P2M_TYPES; t++)
         if (c->pages[t] != p->pages[t])
             c->errors += check_failed("d%u has %lu p2m entries of type %u, counted %lu\n", c->d->id,
                                       c->pages[t], t, p->pages[t]);

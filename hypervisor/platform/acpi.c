@@ -122,8 +122,12 @@ static void add_cpu(uint64_t id, uint64_t flags)
     for (unsigned int i = 0; i < acpi.cpus; i++)
         if (acpi.cpu_apic_id[i] == id)
             return;
-    if ((flags & MADT_ENABLED) && acpi.cpus < ARRAY_SIZE(acpi.cpu_apic_id))
+    if (!(flags & MADT_ENABLED))
+        return;
+    if (acpi.cpus < ARRAY_SIZE(acpi.cpu_apic_id))
         acpi.cpu_apic_id[acpi.cpus++] = (uint32_t)id;
+    else
+        acpi.cpus_ignored++;
 }
 
 /* Adds an I/O APIC. The one with GSI 0 becomes the first, whatever its position in the table. */

@@ -3,6 +3,7 @@
 #ifndef CLV_PLATFORM_ACPI_H
 #define CLV_PLATFORM_ACPI_H
 
+#include "cpumask.h"
 #include "types.h"
 
 struct acpi_header {
@@ -23,7 +24,8 @@ struct acpi_rsdp {
 } __packed_;
 struct acpi_info {
     unsigned int cpus;
-    uint32_t cpu_apic_id[64];
+    uint32_t cpu_apic_id[MAX_CPUS];
+    unsigned int cpus_ignored; /* that did not fit */
     unsigned int ioapics;
     paddr_t ioapic[16];      /* [0] has GSI 0 */
     uint16_t pm_timer_port;  /* 0: none */

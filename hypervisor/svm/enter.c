@@ -8,6 +8,7 @@
  * Read next: world.S (the switch itself), deliver.c, exits.c.
  */
 #include "core/vcpu.h"
+#include "cpu/trace.h"
 #include "cpu/watchdog.h"
 #include "hw.h"
 #include "percpu.h"
@@ -30,6 +31,14 @@ CHECK_OFFSET(R8, r8);
 
 static inline void clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
 static inline void stgi(void) { __asm__ volatile("stgi" ::: "memory"); }
+
+static void trace_exit(const struct vcpu *v, const struct vmcb *vmcb)
+{
+    trace_write(&(struct cleave_trace_record){ .event = CLEAVE_TRACE_exit,
+                                               .domain = v->d->id,
+                                               .vcpu = (uint16_t)v->id,
+                                               .words = { vmcb->exitcode, vmcb->rip } });
+}
 
 bool hw_enter(struct cpu *c, struct vcpu *v, struct exit *e)
 {
@@ -55,6 +64,8 @@ bool hw_enter(struct cpu *c, struct vcpu *v, struct exit *e)
     __atomic_store_n(&c->guest_domain, NULL, __ATOMIC_RELEASE);
     stgi();
     if (entered) {
+        if (trace_on(CLEAVE_TRACE_exit))
+            trace_exit(v, vmcb);
         deliver_recover(v);
         exits_decode(v, e);
     }

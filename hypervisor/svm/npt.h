@@ -14,6 +14,8 @@
 #define NPT_W (1ull << 1)
 #define NPT_U (1ull << 2) /* guest accesses are user accesses (15.25.5) */
 #define NPT_PCD (1ull << 4)
+#define NPT_A (1ull << 5) /* accessed and dirty: set by the CPU */
+#define NPT_D (1ull << 6)
 #define NPT_PS (1ull << 7)
 #define NPT_NX (1ull << 63)
 #define NPT_ADDRESS 0x000ffffffffff000ull
@@ -25,7 +27,7 @@
  */
 static inline uint64_t npt_rights(enum p2m_type type)
 {
-    static const uint64_t rights[P2M_ABSENT + 1] = {
+    static const uint64_t rights[P2M_TYPES] = {
         [P2M_RAM] = NPT_P | NPT_W | NPT_U,
         [P2M_RAM_RO] = NPT_P | NPT_U,
         [P2M_MMIO] = NPT_P | NPT_W | NPT_U | NPT_PCD | NPT_NX,
@@ -72,12 +74,24 @@ static inline uint64_t entry_part(uint64_t e, unsigned int level, unsigned int i
     return level == 1 ? e & ~NPT_PS : e;
 }
 
+/* The large entry at level 1 whose first part is e. */
+static inline uint64_t entry_join(uint64_t e) { return e & NPT_P ? e | NPT_PS : e; }
+
+/* What the CPU says about the use of an entry. */
+static inline bool entry_accessed(uint64_t e) { return e & NPT_A; }
+static inline bool entry_dirty(uint64_t e) { return e & NPT_D; }
+static inline uint64_t entry_without_use(uint64_t e) { return e & ~(NPT_A | NPT_D); }
+static inline uint64_t entry_with_use(uint64_t e, uint64_t like)
+{
+    return entry_without_use(e) | (like & (NPT_A | NPT_D));
+}
+
 /* True if the type is valid and the CPU's rights match it. */
 static inline bool entry_is_valid(uint64_t e)
 {
     enum p2m_type type = entry_type(e);
 
-    return type <= P2M_ABSENT && (e & npt_rights(type)) == npt_rights(type) &&
+    return type < P2M_TYPES && (e & npt_rights(type)) == npt_rights(type) &&
            (e & NPT_P) == (npt_rights(type) & NPT_P);
 }
 

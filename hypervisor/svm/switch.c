@@ -79,7 +79,7 @@ void hw_switch_in(struct cpu *c, struct vcpu *v)
         cpu_wrmsr(MSR_TSC_AUX, v->vdev.tsc_aux);
     if (cpu_features.pku)
         __asm__ volatile("wrpkru" : : "a"(0), "c"(0), "d"(0));
-    if (!(READ_ONCE(v->d->p2m.dirty_cpus) >> c->id & 1))
+    if (!bit_test(&v->d->p2m.dirty_cpus, c->id))
         bit_set(&v->d->p2m.dirty_cpus, c->id);
     c->vcpu = v;
 }

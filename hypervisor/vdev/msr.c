@@ -139,7 +139,10 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
         code[0] = 0xb8;
         memcpy(code + 1, &nr, sizeof(nr));
         memcpy(code + 5, "\x0f\x01\xd9\xc3", 4);
-        if (guest_write_physical(v->d, page + nr * HYPERCALL_SIZE, code, sizeof(code))) {
+        int rc = guest_write_physical(v->d, page + nr * HYPERCALL_SIZE, code, sizeof(code));
+        if (rc == -ERESTART)
+            return rc;
+        if (rc) {
             log_guest(v->d, "vcpu %u: hypercall page at %#lx refused: not writable RAM\n", v->id,
                       page);
             return -EFAULT;

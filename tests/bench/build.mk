@@ -53,3 +53,21 @@ bench: $(BENCH_TOOLS) $(BENCH_COUNT)
 bench-profile: $(BENCH_TOOLS) $(BENCH_COUNT)
 	@$(call bench_run,cleave,cleave,,$(,)profile=$(BENCH)/cleave.profile)
 	@tests/bench/profile.sh $(BENCH) $(HV_IMAGE_cleave)
+
+# `make bench-cpu`: how exact shares of one CPU are, on Cleave and on Xen's credit2 (cpu.sh): a table, and a
+# plot of what a capped guest got. An instruction is a nanosecond.
+CPU_SECONDS ?= 5
+bench_cpu_run = env -u CPU -u ACCEL $(MAKE) --no-print-directory run ICOUNT=1 SMP=1 HV_DEBUG=0 HV=$(1) \
+                TIMEOUT=3000 FILES=tests/bench/cpu.sh CMD='sh /mnt/cpu.sh $(1) $(CPU_SECONDS)' \
+                RUN_LOG=$(BENCH)/cpu.$(1).log >$(BENCH)/cpu.$(1)
+.PHONY: bench-cpu
+bench-cpu: | $(ALL_TARGETS)
+	@tests/rig/deps.sh gnuplot-nox
+	@mkdir -p $(BENCH)
+	@echo 'bench-cpu: Cleave'
+	@$(call bench_cpu_run,cleave)
+	@echo 'bench-cpu: Xen $(XEN_VERSION)'
+	@$(call bench_cpu_run,xen)
+	@tr -d '\r' <$(BENCH)/cpu.cleave >$(BENCH)/cpu.1 && tr -d '\r' <$(BENCH)/cpu.xen >$(BENCH)/cpu.2
+	@awk -v plot=$(BENCH)/cpu.plot -f tests/bench/cpu.awk $(BENCH)/cpu.1 $(BENCH)/cpu.2 | tee $(BENCH)/cpu.txt
+	@gnuplot -e "data='$(BENCH)/cpu.plot'; chart='$(BENCH)/cpu.svg'" tests/bench/cpu.gp

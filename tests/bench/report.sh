@@ -22,8 +22,14 @@ pv() {
     sed -n 's/^\([a-z]* dom0_[a-z0-9_]*\) /\1@pv_dom0 /p'
 }
 
-{ figures cleave; figures cleave | pv; } >"$folder/cleave.all"
-{ figures xen; figures xen_pv | pv; } >"$folder/xen.all"
+# tool NAME: the figures of that tool as those of the row tool_*, which compares each hypervisor's own: cleave
+# on Cleave, xl on Xen
+tool() {
+    sed -n "s/^\([a-z]*\) ${1}_\(create\|destroy\)_hello /\1 tool_\2_hello /p"
+}
+
+{ figures cleave; figures cleave | pv; figures cleave | tool cleave; } >"$folder/cleave.all"
+{ figures xen; figures xen_pv | pv; figures xen | tool xl; } >"$folder/xen.all"
 
 # table FORM
 table() {

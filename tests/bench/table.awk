@@ -11,7 +11,7 @@
 # Notes for the text and the JSON.
 function note_lines(lines) {
     lines[1] = "Executed instructions (-icount, one CPU), the least of many rounds. balloon_*: for each page."
-    lines[2] = "xl_* and cleave_*: the tool's whole run in dom0, with the time that dom0 waits for others."
+    lines[2] = "xl_*, cleave_*: the tool's whole run in dom0, and what dom0 waits for. tool_*: cleave | xl."
     lines[3] = "Cleave zeroes a page when it gives it to a domain, Xen after the domain that had it has died."
     lines[4] = "Much of Xen's figure for each exit is instruction decoding, for want of next-RIP in this"
     lines[5] = "emulator: on silicon it is less. And an instruction count does not show that VMRUN, VMLOAD,"

@@ -19,7 +19,7 @@ FUZZ_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -fn
     -iquote tests/unit/include -iquote hypervisor/include -iquote hypervisor -D__XEN_TOOLS__ -DCLV_DEBUG \
     -Dsched_yield=core_sched_yield
 fuzz_core := $(patsubst hypervisor/%.c,%,$(wildcard hypervisor/core/*.c hypervisor/hypercall/*.c) \
-    $(wildcard hypervisor/vdev/*.c) $(addprefix hypervisor/,cpu/softirq.c mm/owner.c $(unit_mm)))
+    $(wildcard hypervisor/vdev/*.c) $(addprefix hypervisor/,cpu/softirq.c cpu/trace.c mm/owner.c $(unit_mm)))
 fuzz_rename := $(foreach s,.data .data.rel.local .data.rel,--rename-section $(s)=core_data) \
     --rename-section .bss=core_bss
 FUZZ_WRAP := $(UNIT_WRAP),--wrap=p2m_set,--wrap=p2m_populate,--wrap=p2m_remove

@@ -25,6 +25,8 @@
 #include <xen/vcpu.h>
 #include <xen/version.h>
 
+#include "../../hypervisor/include/public/cleave.h"
+
 enum who { DOM0, GUEST1, GUEST2 };
 /* indexes into the number table of hypercalls.c */
 enum nr {
@@ -186,6 +188,57 @@ static void memory_programs(void)
     }
 }
 
+/* CLEAVE_OP_*, by dom0. */
+static void cleave(uint32_t cmd, const void *u, size_t n)
+{
+    struct cleave_op op = { .cmd = cmd, .interface_version = CLEAVE_INTERFACE_VERSION };
+
+    memcpy(&op.u, u, n);
+    memory(DOM0, 0x1000, &op, sizeof(op));
+    put(0, 1);
+    put(DOM0, 1);
+    put(CLEAVE, 1);
+    address(0x1000);
+    for (unsigned int i = 1; i < 5; i++)
+        number(0);
+}
+
+/* Pages that become absent, are written by their guest and dom0, and sampled. */
+static void absent_programs(void)
+{
+    const uint64_t gfns[8] = { 2, 3, 4, 5, 0x200, 0x201, 0x400, 6 };
+    struct cleave_memory_set set = { .domain = 1, .min = 30, .budget = 40 };
+    struct cleave_memory get = { .domain = 1 };
+    struct cleave_sample_begin begin = { .domain = 1, .pages = 20, .seed = 3 };
+    struct cleave_sample_read read = { .domain = 1, .end = 1 };
+    struct xen_pod_target target = { .target_pages = 35, .domid = 1 };
+
+    for (unsigned int order = 0; order < 10; order += 9) {
+        struct xen_memory_reservation op = { .nr_extents = 8, .domid = 1 };
+
+        memory(DOM0, 0x2000, gfns, sizeof(gfns));
+        HANDLE(op.extent_start, DOM0, 0x2000);
+        OP(DOM0, MEMORY, XENMEM_decrease_reservation, 0, (void)0);
+        op.mem_flags = XENMEMF_populate_on_demand;
+        OP(DOM0, MEMORY, XENMEM_populate_physmap, 0, op.extent_order = order);
+        cleave(CLEAVE_OP_memory_set, &set, sizeof(set));
+        memory(GUEST1, 0x2ff0, gfns, sizeof(gfns));
+        cleave(CLEAVE_OP_sample_begin, &begin, sizeof(begin));
+        memory(GUEST1, 0x200000, gfns, sizeof(gfns));
+        cleave(CLEAVE_OP_memory, &get, sizeof(get));
+        cleave(CLEAVE_OP_sample_read, &read, sizeof(read));
+        memory(DOM0, 0x1000, &target, sizeof(target));
+        call(DOM0, MEMORY, XENMEM_set_pod_target, 0);
+        call(DOM0, MEMORY, XENMEM_get_pod_target, 0);
+        op.domid = DOMID_SELF;
+        memory(GUEST1, 0x1800, gfns, sizeof(gfns));
+        HANDLE(op.extent_start, GUEST1, 0x1800);
+        OP(GUEST1, MEMORY, XENMEM_decrease_reservation, 0, op.extent_order = op.mem_flags = 0);
+        OP(GUEST1, MEMORY, XENMEM_populate_physmap, 0, (void)0);
+        save_numbered("absent", order);
+    }
+}
+
 static void event_programs(void)
 {
     {
@@ -272,7 +325,7 @@ static void other_programs(void)
     } families[] = {
         { "vcpu", VCPU, 14 },       { "sched", SCHED, 8 },         { "hvm", HVM, 32 },
         { "version", VERSION, 13 }, { "physdev", PHYSDEV, 33 },    { "platform", PLATFORM, 4 },
-        { "cleave", CLEAVE, 8 },    { "vm-assist", VM_ASSIST, 6 }, { "console", CONSOLE, 2 },
+        { "cleave", CLEAVE, 18 },   { "vm-assist", VM_ASSIST, 6 }, { "console", CONSOLE, 2 },
     };
 
     for (unsigned int i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
@@ -417,6 +470,7 @@ int main(int argc, char **argv)
         return 0;
     }
     memory_programs();
+    absent_programs();
     event_programs();
     grant_programs();
     other_programs();

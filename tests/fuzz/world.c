@@ -12,6 +12,7 @@
 #include "cpu/clock.h"
 #include "cpu/irq.h"
 #include "cpu/softirq.h"
+#include "cpu/trace.h"
 #include "cpu/traps.h"
 #include "directmap.h"
 #include "lib/console.h"
@@ -142,7 +143,19 @@ static void run_softirqs(void)
 {
     while (cpus[0].softirq & 1u << SOFTIRQ_REAP)
         softirq_run();
+    if (cpus[0].softirq & 1u << SOFTIRQ_TRACE)
+        trace_attach();
     cpus[0].softirq = 0;
+}
+
+/* Frees the ring of the trace that a tool left. */
+static void end_trace(void)
+{
+    uint32_t session;
+
+    if (trace_start(CLEAVE_TRACE_RECORDS_MIN, CLEAVE_TRACE_EVENTS, &session) || trace_stop(session))
+        panic("%s: the trace does not end\n", world_doing);
+    run_softirqs();
 }
 
 static void new_domain(unsigned int n)
@@ -346,6 +359,7 @@ void world_end(void)
         panic("%s (allocation %u fails): invariants without guests: %s", world_doing,
               world_fail_alloc, harness_log);
     end_dom0(domains[0]);
+    end_trace();
     for (unsigned int n = 0; n < WORLD_DOMAINS; n++)
         domain_put(domains[n]);
     run_softirqs();

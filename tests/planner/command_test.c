@@ -111,7 +111,7 @@ static void one_more_is_refused(void **state)
     assert_said("asks for 4.000 GHz (vcpus = 4, cpu_mhz = 1000); 2.000 GHz are free on all CPUs: "
                 "cpu_mhz = 500 fits");
     assert_int_equal(run(DIR "quick.cfg --host-cpus 2 --host-mhz 2000"), 6);
-    assert_said("cpu_latency_us = 10 cannot be kept with 500 MHz: cpu_latency_us = 117 can");
+    assert_said("cpu_latency_us = 10 cannot be kept with 500 MHz: cpu_latency_us = 118 can");
     assert_int_equal(run(DIR "fast.cfg --host-cpus 2 --host-mhz 2000"), 6);
     assert_said("cpu_mhz = 2000 is the most");
 }

@@ -186,12 +186,52 @@ static void simulates(void **state)
     assert_int_equal(predicted.wanted, reserved.wanted);
 }
 
+/* VMs that were admitted are judged anew. While all fits, nobody is at risk. */
+static void predicts_for_those_admitted(void **state)
+{
+    struct planner_vm vms[3] = {
+        { .id = 1, .vcpus = 1, .mhz = 600, .class = PLANNER_RELAXED },
+        { .id = 2, .vcpus = 1, .mhz = 600, .class = PLANNER_RELAXED },
+        { .id = 3, .vcpus = 1, .mhz = 200, .class = PLANNER_GUARANTEED },
+    };
+    struct planner_input input = { .cpus = 1, .mhz = 1000, .vms = vms, .vm_count = 3 };
+    struct demand calm = on_and_off(600, 2), busy = on_and_off(600, 90);
+    const struct demand *demands[3] = { &calm, &calm, NULL };
+    uint32_t slos[3] = { 90, 5, 0 };
+    struct demand_forecast forecast;
+    bool holds[3];
+
+    (void)state;
+    assert_int_equal(demand_predict(&input, demands, slos, holds, &forecast), 0);
+    assert_true(holds[0] && holds[1] && holds[2]);
+    assert_int_equal(forecast.reserved_mhz, 1200);
+    assert_int_equal(forecast.capacity_mhz, 800);
+    demands[1] = demands[0] = &busy;
+    assert_int_equal(demand_predict(&input, demands, slos, holds, &forecast), 0);
+    assert_true(!holds[0] && holds[1] && holds[2]); /* violated: 81 % */
+    assert_int_equal(forecast.refused, 0);
+    assert_in_range(ppm(forecast.violation), 810000, 810003);
+    vms[0].mhz = vms[1].mhz = 400;
+    busy.reserved_mhz = 400;
+    assert_int_equal(demand_predict(&input, demands, slos, holds, &forecast), 0);
+    assert_true(holds[0] && holds[1] && holds[2]);
+    /* without a history it always wants its reservation */
+    vms[0].mhz = vms[1].mhz = 600;
+    demands[0] = demands[1] = NULL;
+    assert_int_equal(demand_predict(&input, demands, slos, holds, &forecast), 0);
+    assert_true(!holds[0] && !holds[1] && holds[2]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(predicts_coins),    cmocka_unit_test(predicts_what_happens),
-        cmocka_unit_test(peaks_and_moments), cmocka_unit_test(history_fades),
-        cmocka_unit_test(admits_to_the_slo), cmocka_unit_test(simulates),
+        cmocka_unit_test(predicts_coins),
+        cmocka_unit_test(predicts_what_happens),
+        cmocka_unit_test(peaks_and_moments),
+        cmocka_unit_test(history_fades),
+        cmocka_unit_test(predicts_for_those_admitted),
+        cmocka_unit_test(admits_to_the_slo),
+        cmocka_unit_test(simulates),
     };
 
     return cmocka_run_group_tests_name("demand", tests, NULL, NULL);

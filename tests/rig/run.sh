@@ -135,10 +135,12 @@ set -- "$QEMU" -name cleave,debug-threads=on $MACHINE $devices -nodefaults -disp
 if [ "$mode" = gdb-server ]; then
     set -- --gdb -- "$@"
 elif [ -n "$CMD" ]; then
+    [ ! -t 2 ] || echo "make run: booting, for about a minute; then the command runs. Log: $RUN_LOG" >&2
     set -- --command "$CMD" -- "$@"
 else
     leave="or Ctrl-A and then X, which ends QEMU. Log: $RUN_LOG"
     [ "$EMU" = qemu ] || leave="which ends Bochs. GRUB needs a minute before the core speaks. No log is kept"
+    echo "make run: booting; the core speaks at once, the shell comes in about a minute" >&2
     echo "To leave: 'poweroff' in dom0's shell, $leave" >&2
     set -- -- "$@"
 fi

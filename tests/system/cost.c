@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cost of hostile guests to a neighbour on the same CPU: guests/witness may lose a tenth of the
- * work that it does in the time it is charged for, however long it waits for a CPU. This is exact
- * only under the rig's ICOUNT=1, so these tests are skipped without BOUND in the environment, as in
- * the group `stretch`. Next to read: guests/witness, guests/evil/timers.c.
+ * What verbs may cost, and the cost of hostile guests to a neighbour on the same CPU:
+ * guests/witness may lose a tenth of the work that it does in the time it is charged for, however
+ * long it waits for a CPU. This is exact only under the rig's ICOUNT=1, so these tests are skipped
+ * without BOUND in the environment, as in the group `stretch`. Next to read: guests/witness,
+ * guests/evil/timers.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <xenctrl.h>
+#include <x86intrin.h>
 #include <xenforeignmemory.h>
 
 #include "cleave-schema.h"
@@ -16,6 +18,8 @@
 
 #define BEATS 60
 #define LOSS 10 /* percent */
+#define LISTED 100
+#define LIST_MAX 50000000u /* instructions */
 
 static uint32_t neighbour;
 
@@ -107,7 +111,36 @@ static void far_timers(void **state)
     assert_cheap(alone, "beside 384 far timers");
 }
 
+/*
+ * `cleave list` is one snapshot, and cheap. An instruction is a tick; the shell's are included.
+ * run() would add its own pauses.
+ */
+static void a_list_of_a_hundred_vms_is_cheap(void **state)
+{
+    uint64_t least = UINT64_MAX;
+
+    (void)state;
+    if (!getenv("BOUND"))
+        skip();
+    for (int i = 0; i < LISTED; i++)
+        run_ok("cleave create -p /guests/hello.cfg name=hello%d", i);
+    for (int i = 0; i < 3; i++) {
+        uint64_t begin = __rdtsc(), ticks;
+
+        assert_int_equal(system("cleave list >/tmp/vm/list"), 0);
+        ticks = __rdtsc() - begin;
+        least = ticks < least ? ticks : least;
+    }
+    assert_int_equal(atoi(run_ok("grep -c '^hello' /tmp/vm/list")->out), LISTED);
+    printf("cost: cleave list of %d VMs: %lu instructions\n", LISTED, least);
+    if (least > LIST_MAX)
+        fail_msg("cleave list of %d VMs: %lu instructions, at most %u", LISTED, least, LIST_MAX);
+    for (int i = 0; i < LISTED; i++)
+        run_ok("cleave destroy hello%d", i);
+}
+
 static const struct CMUnitTest tests[] = {
+    SYSTEM_TEST(a_list_of_a_hundred_vms_is_cheap),
     SYSTEM_TEST_XC(timers_of_sleepers),
     SYSTEM_TEST_XC(far_timers),
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Many guests at once, and one after another: nothing may be lost. Next to read: hostile.c. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cleave-schema.h"
@@ -9,20 +8,9 @@
 
 #define AT_ONCE_MAX 50
 
-/*
- * The number of rounds: ROUNDS in the environment, which `make soak` sets to 1000; `make check`
- * runs a tenth. There is one reboot per ten rounds, and one concurrent guest per twenty.
- */
-static int rounds(void)
-{
-    const char *word = getenv("ROUNDS");
-
-    return word && atoi(word) > 0 ? atoi(word) : 100;
-}
-
 static void many_guests_live_at_once(void **state)
 {
-    int at_once = rounds() / 20 > AT_ONCE_MAX ? AT_ONCE_MAX : rounds() / 20;
+    int at_once = rounds() / 10 > AT_ONCE_MAX ? AT_ONCE_MAX : rounds() / 10;
     long beats[AT_ONCE_MAX];
     int ids[AT_ONCE_MAX];
 
@@ -68,7 +56,7 @@ static void reboots_leave_free_memory_as_it_was(void **state)
 
     (void)state;
     run_ok("cleave create /guests/hello.cfg");
-    for (int round = 0; round < rounds() / 10; round++) {
+    for (int round = 0; round < rounds() / 5; round++) {
         int id = domid_of("hello");
 
         AWAIT(store_number(SCHEMA_DATA_HEARTBEAT_PATH, id) > 0, 30);
@@ -110,7 +98,7 @@ static void an_interrupted_create_leaves_nothing(void **state)
         if (guests() == 1)
             run_ok("cleave destroy debian");
         assert_int_equal(guests(), 0);
-        run_ok("cleave-schema-check");
+        run_ok("cleave store check");
     }
 }
 

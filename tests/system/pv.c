@@ -85,7 +85,7 @@ static void read_write_fetch(const char *disk, const char *target, bool direct)
     run_ok("killall httpd");
     assert_non_null(strstr(run_ok("xl block-list pv")->out, "51728"));
     assert_non_null(strstr(run_ok("xl network-list pv")->out, "00:16:3e:"));
-    run_ok("cleave-schema-check");
+    run_ok("cleave store check");
     run_ok("cleave shutdown -w pv");
     assert_nothing_left();
     assert_said("written: ", checksum(target, direct));
@@ -119,7 +119,7 @@ static void either_tool_takes_devices_away(void **state)
     run_ok("xl destroy pv");
     assert_nothing_left();
     run_ok("xl create -p /tmp/vm/pv.cfg");
-    run_ok("cleave-schema-check");
+    run_ok("cleave store check");
     run_ok("cleave destroy pv");
     assert_nothing_left();
 }

@@ -95,6 +95,9 @@ static void output_that_cannot_be_written(void **state)
     REFUSED(refusals);
     assert_non_null(strchr(run_ok("cleave dmesg")->out, '\n'));
     run_ok("cleave create /guests/hello.cfg");
+    run_ok("cleave define /guests/hello.cfg name=full");
+    assert_refused(run("cleave start full >/dev/full"), "write|\"full\" was started");
+    run_ok("cleave destroy full; cleave undefine full");
     assert_refused(run("cleave console hello >/dev/full"), "hello|write|No space");
 }
 
@@ -183,7 +186,7 @@ static void more_than_there_is(void **state)
     static const struct refusal refusals[] = {
         { "cleave create /guests/hello.cfg memory=1000000", "1000000 MiB|are free|lower memory",
           5 },
-        { "cleave create /guests/hello.cfg maxmem=1000000", "1000000 MiB|are free|lower memory",
+        { "cleave create /guests/hello.cfg maxmem=1000000", "of overhead|are free|lower memory",
           5 },
         { "cleave create /guests/hello.cfg memory=1", "memory = 1 MiB is too little|at least 2 MiB",
           2 },

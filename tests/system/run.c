@@ -148,3 +148,10 @@ void assert_refused(const struct run *run, const char *words)
 }
 
 void pause_ms(unsigned int ms) { usleep(ms * 1000); }
+
+int rounds(void)
+{
+    const char *word = getenv("ROUNDS");
+
+    return word && atoi(word) > 0 ? atoi(word) : 50;
+}

@@ -3,9 +3,14 @@
  * Debian's unmodified tools: xl and cleave side by side, each with the VMs of the other; then xl's
  * other verbs, xentop, xen-hvmctx and lsevtchn. Next to read: many.c.
  */
+#include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xenctrl.h>
+
+#include <xen/hvm/save.h>
 
 #include "cleave-schema.h"
 #include "system.h"
@@ -98,6 +103,93 @@ static void both_write_the_same_nodes(void **state)
     run_ok("cd /tmp/vm; diff xl cleave");
 }
 
+/* --- libxl's records of VMs of cleave --- */
+
+#define XL_FILES "/var/lib/xen/userdata-d.*.libxl-json"
+
+/* The record of the only guest; dom0's has the number 0. */
+static json_t *read_record(void)
+{
+    const char *text = run_ok("cat $(ls " XL_FILES " | grep -v 'userdata-d[.]0[.]')")->out;
+    json_t *record = json_loads(text, 0, NULL);
+
+    if (!record)
+        fail_msg("no JSON: %s", text);
+    return record;
+}
+
+/* Checks that ours has each value that theirs has. */
+static void assert_covers(const char *place, const json_t *ours, const json_t *theirs)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    if (json_is_object(theirs) && json_is_object(ours)) {
+        json_object_foreach((json_t *)theirs, key, value) if (strcmp(key, "uuid") != 0)
+            assert_covers(key, json_object_get(ours, key), value);
+    } else if (json_is_array(theirs) && json_array_size(ours) == json_array_size(theirs)) {
+        json_array_foreach((json_t *)theirs, i, value)
+            assert_covers(place, json_array_get(ours, i), value);
+    } else if (!json_equal(ours, theirs)) {
+        fail_msg("%s: %s, not %s", place, ours ? json_dumps(ours, JSON_ENCODE_ANY) : "nothing",
+                 json_dumps(theirs, JSON_ENCODE_ANY));
+    }
+}
+
+/* Each key that both tools know. */
+static void a_record_is_what_xl_would_write(void **state)
+{
+    json_t *ours, *theirs;
+
+    (void)state;
+    run_ok("truncate -s 1M /tmp/vm/a /tmp/vm/b");
+    run_ok("{ cat /guests/debian.cfg; printf \"\\nname = 'all'\nmaxmem = 160\nvcpus = 2\n"
+           "maxvcpus = 3\ncpus = '0'\ncpu_weight = 512\ntsc_mode = 'native'\n"
+           "on_poweroff = 'preserve'\non_reboot = 'destroy'\non_crash = 'preserve'\n"
+           "on_watchdog = 'restart'\n"
+           "disk = ['/tmp/vm/a,raw,xvda,rw', '/tmp/vm/b,raw,xvdc,r,direct-io-safe']\n"
+           "vif = ['mac=00:16:3e:00:00:01,bridge=xenbr0', 'mac=00:16:3e:00:00:02,bridge=xenbr0']"
+           "\"; } >/tmp/vm/all.cfg");
+    run_ok("cleave create -p /tmp/vm/all.cfg");
+    theirs = json_loads(strchr(run_ok("xl create -n /tmp/vm/all.cfg")->out, '{'), 0, NULL);
+    assert_non_null(theirs);
+    ours = read_record();
+    assert_covers("", ours, theirs);
+    json_decref(ours);
+    json_decref(theirs);
+}
+
+static void a_record_follows_and_goes_with_its_domain(void **state)
+{
+    static const char *const tools[] = { "cleave", "xl" };
+    json_t *record;
+    const char *name;
+    int target, most;
+
+    (void)state;
+    run_ok("cleave create /guests/hello.cfg; cleave wait hello --for booted --timeout 60");
+    run_ok("cleave rename hello other");
+    run_ok("cleave set-memory other 8 --max --no-wait");
+    record = read_record();
+    assert_int_equal(json_unpack(record, "{s:{s:s}, s:{s:i, s:i}}", "c_info", "name", &name,
+                                 "b_info", "target_memkb", &target, "max_memkb", &most),
+                     0);
+    assert_string_equal(name, "other");
+    assert_true(target == 8192 && most == 8192);
+    json_decref(record);
+    run_ok("cleave reboot other"); /* another domain */
+    json_decref(read_record());
+    run_ok("cleave shutdown other");
+    for (size_t i = 0; i < 4; i++) {
+        run_ok("%s create /guests/hello.cfg", tools[i / 2]);
+        run_ok("xl config-update hello /guests/hello.cfg");
+        run_ok("%s destroy hello", tools[i % 2]);
+        AWAIT(guests() == 0, 10);
+        AWAIT(!*run("ls /var/lib/xen | grep -v 'userdata-d[.]0[.]'")->out, 10);
+    }
+}
+
 /* --- the other verbs: with a guest created by xl ------------------------------------------- */
 
 static void assert_contains(const struct run *run, const char *text)
@@ -187,12 +279,11 @@ static long top(unsigned int column)
             ->out);
 }
 
-static void memory_limit_and_target(void **state)
+static void memory_of_a_vm_of(const char *tool)
 {
     int domid;
 
-    (void)state;
-    run_ok("xl create /guests/hello.cfg");
+    run_ok("%s create /guests/hello.cfg", tool);
     domid = domid_of("hello");
     await_heartbeat("hello");
     assert_in_range(top(5), 4096, 4096 + 1024);
@@ -203,6 +294,17 @@ static void memory_limit_and_target(void **state)
     assert_int_equal(store_number(SCHEMA_MEMORY_TARGET_PATH, domid), 3072);
     assert_fails(run("xl mem-max hello 2"), "must be greater");
     assert_fails(run("xl mem-set hello 100"), "must be less");
+    assert_contains(run_ok("xl list -l hello"), "\"max_memkb\": 8192,\n                "
+                                                "\"target_memkb\": 3072,");
+    run_ok("cleave-schema-check; xl destroy hello");
+    AWAIT(guests() == 0, 10);
+}
+
+static void memory_limit_and_target(void **state)
+{
+    (void)state;
+    memory_of_a_vm_of("xl");
+    memory_of_a_vm_of("cleave");
 }
 
 static void vcpus_and_their_cpus(void **state)
@@ -289,6 +391,54 @@ static void what_a_guest_is_made_of(void **state)
     assert_fails(run("lsevtchn 99"), "No such process");
 }
 
+/* Reads the registers in the other form of the ABI: the record of vCPU 0. */
+static void read_cpu_record(int domid, struct hvm_hw_cpu *cpu)
+{
+    static uint8_t context[1 << 16];
+    struct hvm_save_descriptor record = { .typecode = 0 };
+    int size = xc_domain_hvm_getcontext(xc, domid, context, sizeof(context));
+
+    for (int at = 0; at < size; at += sizeof(record) + record.length) {
+        memcpy(&record, context + at, sizeof(record));
+        if (record.typecode == HVM_SAVE_CODE(CPU) && record.length == sizeof(*cpu)) {
+            memcpy(cpu, context + at + sizeof(record), sizeof(*cpu));
+            return;
+        }
+    }
+    fail_msg("no registers in a context of %d bytes", size);
+}
+
+/* What a core file has. */
+static void registers_of_a_vcpu(void **state)
+{
+    static vcpu_guest_context_any_t any;
+    const vcpu_guest_context_x86_64_t *context = &any.x64;
+    struct hvm_hw_cpu cpu;
+    int domid;
+
+    (void)state;
+    run_ok("xl create /guests/hello.cfg");
+    await_heartbeat("hello");
+    domid = domid_of("hello");
+    run_ok("xl pause hello");
+    read_cpu_record(domid, &cpu);
+    assert_int_equal(xc_vcpu_getcontext(xc, domid, 0, &any), 0);
+    assert_int_equal(context->user_regs.rip, cpu.rip);
+    assert_int_equal(context->user_regs.rsp, cpu.rsp);
+    assert_int_equal(context->user_regs.r12, cpu.r12);
+    assert_int_equal(context->user_regs.cs, cpu.cs_sel);
+    assert_int_equal(context->ctrlreg[0], cpu.cr0);
+    assert_int_equal(context->ctrlreg[3], cpu.cr3);
+    assert_int_equal(context->ctrlreg[4], cpu.cr4);
+    assert_int_equal(context->debugreg[7], cpu.dr7);
+    assert_memory_equal(&context->fpu_ctxt, cpu.fpu_regs, sizeof(context->fpu_ctxt));
+    assert_int_equal(xc_vcpu_getcontext(xc, domid, 1, &any), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(xc_vcpu_getcontext(xc, 0, 0, &any), -1);
+    run_ok("xl unpause hello");
+    await_heartbeat("hello");
+}
+
 /* Variants that guests/lib does not use by default: see guests/lib/evtchn.h and hypercall.c. */
 static void the_other_forms_of_events_and_hypercalls(void **state)
 {
@@ -366,6 +516,8 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(cleave_knows_a_vm_of_xl),
     SYSTEM_TEST(cleave_shuts_a_vm_of_xl_down),
     SYSTEM_TEST(both_write_the_same_nodes),
+    SYSTEM_TEST(a_record_is_what_xl_would_write),
+    SYSTEM_TEST(a_record_follows_and_goes_with_its_domain),
     SYSTEM_TEST(info_is_that_of_the_machine),
     SYSTEM_TEST(names_and_numbers),
     SYSTEM_TEST(create_with_the_console),
@@ -375,6 +527,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(triggers),
     SYSTEM_TEST(messages_of_the_hypervisor),
     SYSTEM_TEST(what_a_guest_is_made_of),
+    SYSTEM_TEST_XC(registers_of_a_vcpu),
     SYSTEM_TEST(the_other_forms_of_events_and_hypercalls),
     SYSTEM_TEST(reboot_is_done_by_xls_process),
 };

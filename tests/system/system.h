@@ -59,6 +59,7 @@ int domid_of(const char *name);
 const char *state_of(const char *name);
 /* A number in `cleave info --json` or similar text; the test fails if it is absent. */
 uint64_t number_in(const char *json, const char *key);
+/* What the next VM could have: free, and promised to nobody. */
 uint64_t free_kib(void);
 /* Whether as much memory is free as before: to the byte on Cleave. */
 bool memory_is_back(uint64_t before);
@@ -75,6 +76,9 @@ long store_number(const char *pattern, uint32_t domid);
 const char *console_log(const char *name);
 /* The lines of the journal of events about this VM since the test began. */
 const char *events_of(const char *name);
+/* Ends cleaved, which dom0's init starts again after release_cleaved. */
+void hold_cleaved(void);
+void release_cleaved(void);
 /* dom0's own disk from the rig, or NULL. */
 const char *real_disk(void);
 
@@ -96,6 +100,11 @@ const char *real_disk(void);
     } while (0)
 void pause_ms(unsigned int ms);
 /*
+ * How often tests repeat what may fail rarely: ROUNDS in the environment, which `make soak` sets to
+ * 1000. `make check` runs a twentieth.
+ */
+int rounds(void);
+/*
  * The same for words on a guest's console, which reach the log a moment after the guest printed
  * them.
  */
@@ -106,6 +115,8 @@ void await_said(const char *name, const char *words, int seconds);
  * under Xen).
  */
 bool on_cleave(void);
+/* Skips the test on Xen. */
+void need_cleave(void);
 unsigned int core_violations(void);
 /* The longest delay of interrupts in the core since the last call; 0 ticks under Xen. */
 struct cleave_stretch core_stretch(void);
@@ -155,6 +166,8 @@ extern const struct group group_verbs, group_refusals, group_stock, group_many, 
     group_linux;
 extern const struct group group_devices, group_stretch, group_cost, group_pv, group_dma, group_full;
 extern const struct group group_daemons, group_supervisor, group_long, group_contract;
-extern const struct group group_saving;
+extern const struct group group_field, group_saving, group_promises, group_balance, group_exact,
+    group_host, group_store, group_flood, group_hotplug, group_watching, group_trace, group_memory,
+    group_paging;
 
 #endif

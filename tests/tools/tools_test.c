@@ -112,6 +112,13 @@ static void numbers_are_numbers_and_nothing_else(void **state)
         { "vcpus='0x100'", "256" },
         { "cpu_weight=65536", "65535" },
         { "maxmem=7", "maxmem = 7" },
+        { "memory_max=7", "memory_max = 7" },
+        { "memory_min=9", "memory_min = 9" },
+        { "memory_min=0", "memory_min = 0" },
+        { "memory_min=4", "does not live with less than 73 MiB" },
+        { "memory_shares=0", "from 1 to 1000000" },
+        { "memory_priority=1001", "from 0 to 1000" },
+        { "memory_paging=2", "from 0 to 1" },
         { "cpus='4294967296'", "cpus" },
         { "cpus='18446744073709551617'", "cpus" },
         { "cpus='0-3x'", "cpus" },
@@ -158,6 +165,65 @@ static int read_strictly(void *arg)
     struct vmfile *vm = arg;
 
     return vmfile_read_strict("vm.cfg", NULL, 0, vm);
+}
+
+static char balanced[] = "memory=200\nmemory_min=150\nmemory_max=512";
+
+static void memory_has_a_range(void **state)
+{
+    struct vmfile vm;
+
+    (void)state;
+    assert_int_equal(read_text(BASE, NULL, &vm), 0);
+    assert_int_equal(vm.memory.min_kib, vm.max_memory_kib);
+    vmfile_free(&vm);
+    assert_int_equal(read_text(BASE "maxmem=512\n", NULL, &vm), 0);
+    assert_int_equal(vm.memory.min_kib, vm.max_memory_kib);
+    vmfile_free(&vm);
+    assert_int_equal(read_text(BASE, balanced, &vm), 0);
+    assert_int_equal(vm.memory_kib, 200 * 1024);
+    assert_int_equal(vm.memory.min_kib, 150 * 1024);
+    assert_int_equal(vm.max_memory_kib, 512 * 1024);
+    assert_int_equal(vm.memory.shares, 512);
+    assert_in_range(vm.memory.floor_kib, 123 * 1024, 124 * 1024);
+    vmfile_free(&vm);
+}
+
+static void contradictions_of_memory_are_named(void **state)
+{
+    static char twice[] = "memory_max=512\nmaxmem=256\nmemory_min=4";
+    static char floor[] = "memory_min=4\nmemory_floor=5";
+    static char known[] = "memory_min=4\nmemory_floor=1";
+    static char low[] = "memory=96\nmemory_max=512";
+    struct vmfile vm;
+
+    (void)state;
+    assert_setting_refused(twice, "memory_max and maxmem mean the same, and differ");
+    assert_setting_refused(floor, "memory_floor = 5 MiB: must be from 1 to 4");
+    assert_setting_refused(low,
+                           "memory = 96: a Linux guest with a maximum of 512 MiB does not live "
+                           "with less than 124 MiB");
+    assert_int_equal(read_text(BASE, known, &vm), 0);
+    assert_int_equal(vm.memory.floor_kib, 1024);
+    vmfile_free(&vm);
+}
+
+/* A row of the table whose reader reads another key would have no effect. */
+static void each_known_key_is_read(void **state)
+{
+    struct vmfile vm;
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; vmfile_key(i); i++) {
+        const char *key = vmfile_key(i);
+
+        print_message("  %s\n", key);
+        snprintf(text, sizeof(text), BASE "%s=['x', ['y']]\n", key);
+        assert_true(read_text(text, NULL, &vm) < 0);
+        vmfile_free(&vm);
+        assert_non_null(strstr(said, key));
+    }
 }
 
 static void a_misspelt_key_is_named_with_its_line(void **state)
@@ -207,6 +273,10 @@ static void devices_have_exact_names_and_addresses(void **state)
         { "vif=['mac=01:16:3e:01:02:03']", "even" },
         { "vif=['mac=00-16-3e-01-02-03']", "mac" },
         { "vif=['bridge=a23456789012345x']", "bridge" },
+        { "vif=['devid=8']", "devid=8" },
+        { "vif=['devid=-1']", "devid=-1" },
+        { "vif=['devid=']", "devid=" },
+        { "vif=['', 'devid=0']", "devid=0" },
         { "disk=['/d,raw,xvda+1,rw']", "xvda+1" },
         { "disk=['/d,raw,xvda 1,rw']", "xvda" },
         { "disk=['/d,raw,xvda16,rw']", "xvda16" },
@@ -441,6 +511,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_numbers_and_nothing_else),
         cmocka_unit_test(memory_is_in_mib),
+        cmocka_unit_test(memory_has_a_range),
+        cmocka_unit_test(contradictions_of_memory_are_named),
+        cmocka_unit_test(each_known_key_is_read),
         cmocka_unit_test(a_misspelt_key_is_named_with_its_line),
         cmocka_unit_test(cpus_are_ranges_and_exclusions),
         cmocka_unit_test(devices_have_exact_names_and_addresses),

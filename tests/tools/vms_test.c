@@ -22,8 +22,10 @@
 #include "events.h"
 #include "life.h"
 #include "report.h"
+#include "schema.h"
 #include "vmfile.h"
 #include "vms.h"
+#include "vmtext.h"
 
 #include <xen/sched.h>
 
@@ -116,6 +118,32 @@ static void halves_are_no_obstacle(void **state)
     a = named("b", UUID_B);
     lock = vms_add(&a, "", &other);
     assert_true(lock >= 0);
+    vms_remove(&a);
+    vms_unlock(lock);
+}
+
+/* They do not stay: a folder at any step before its state is written, and a name without one. */
+static void halves_are_swept(void **state)
+{
+    struct vms_record a = named("a", UUID_A), other;
+    int lock = vms_add(&a, "", &other);
+
+    (void)state;
+    assert_false(vms_has_leftovers());
+    assert_int_equal(system("mkdir " VMS_HOME "/vms/" UUID_B " && touch " VMS_HOME "/vms/" UUID_B
+                            "/lock && echo >" VMS_HOME "/vms/" UUID_B "/spare && ln -s " UUID_B
+                            " " VMS_HOME "/names/b"),
+                     0);
+    assert_true(vms_has_leftovers());
+    assert_int_equal(vms_sweep(), 0);
+    assert_false(vms_has_leftovers());
+    assert_int_not_equal(access(VMS_HOME "/vms/" UUID_B, F_OK), 0);
+    assert_int_equal(symlink(UUID_B, VMS_HOME "/names/b"), 0);
+    assert_true(vms_has_leftovers());
+    assert_int_equal(vms_sweep(), 0);
+    assert_int_equal(system("! test -L " VMS_HOME "/names/b"), 0);
+    /* one that lives stays */
+    assert_int_equal(vms_find("a", &other), 0);
     vms_remove(&a);
     vms_unlock(lock);
 }
@@ -229,6 +257,64 @@ static void the_journal_has_a_bound_and_whole_lines(void **state)
     vms_unlock(lock);
 }
 
+/* Reads the last line of the journal, which the caller releases. */
+static json_t *last_event(void)
+{
+    FILE *file = fopen(EVENTS_PATH, "r");
+    char line[4096] = "";
+    json_t *event;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file))
+        ;
+    fclose(file);
+    event = json_loads(line, 0, NULL);
+    assert_non_null(event);
+    return event;
+}
+
+static void assert_event(const char *kind, const char *what, const char *detail)
+{
+    json_t *event = last_event();
+    char problem[256];
+
+    assert_string_equal(json_string_value(json_object_get(event, "kind")), kind);
+    assert_string_equal(json_string_value(json_object_get(event, "what")), what);
+    assert_string_equal(json_string_value(json_object_get(event, "detail")), detail);
+    assert_string_equal(json_string_value(json_object_get(event, "uuid")), UUID_A);
+    assert_int_equal(json_integer_value(json_object_get(event, "domid")), 3);
+    if (!schema_check("dom0-tools/schema", "events", event, problem))
+        fail_msg("%s", problem);
+    json_decref(event);
+}
+
+static void each_kind_of_event_matches_its_schema(void **state)
+{
+    struct domain domain = { .domid = 3, .name = "a\n\xff", .uuid = UUID_A };
+    json_t *event;
+
+    (void)state;
+    assert_int_equal(mkdir(VMS_HOME, 0700), 0);
+    events_domain(&domain, "paused", "");
+    assert_event("lifecycle", "paused", "");
+    events_memory(&domain, "memory-target", 131072, 98304);
+    assert_event("memory", "memory-target", "128 -> 96 MiB");
+    event = last_event();
+    assert_string_equal(json_string_value(json_object_get(event, "name")), "a??");
+    assert_int_equal(json_integer_value(json_object_get(event, "old_kib")), 131072);
+    assert_int_equal(json_integer_value(json_object_get(event, "new_kib")), 98304);
+    json_decref(event);
+    events_vcpus(&domain, "vcpus-reached", 1, 4);
+    assert_event("vcpus", "vcpus-reached", "1 -> 4");
+    setenv("SUDO_USER", "al\"ice", 1);
+    events_device(&domain, "attached", "disk xvdb: /a\x1b[m");
+    unsetenv("SUDO_USER");
+    assert_event("device", "attached", "disk xvdb: /a?[m");
+    event = last_event();
+    assert_non_null(strstr(json_string_value(json_object_get(event, "by")), "/al\"ice"));
+    json_decref(event);
+}
+
 /* A VM file that names its files relative to a folder is read again from another one. */
 static void a_config_means_the_same_elsewhere(void **state)
 {
@@ -244,7 +330,7 @@ static void a_config_means_the_same_elsewhere(void **state)
     fwrite(text, 1, sizeof(text) - 1, file);
     fclose(file);
     assert_int_equal(vmfile_read(VMS_HOME "/file", settings, 1, &vm), 0);
-    config = vmfile_text(VMS_HOME "/file", settings, 1, &vm);
+    config = vmtext_resolve(VMS_HOME "/file", settings, 1, &vm);
     assert_non_null(config);
     file = fopen(VMS_HOME "/file", "w");
     fputs(config, file);
@@ -273,6 +359,61 @@ static void a_config_means_the_same_elsewhere(void **state)
     vmfile_free(&back);
 }
 
+static void read_config(const char *uuid, struct vmfile *vm)
+{
+    char path[256];
+
+    vms_config_path(uuid, path, sizeof(path));
+    assert_int_equal(vmfile_read(path, NULL, 0, vm), 0);
+}
+
+/* Replaced again and again, and between other changes: it stays a VM file, and does not grow. */
+static void devices_in_a_config_are_replaced(void **state)
+{
+    static const char text[] = "type='pvh'\nname='a'\nkernel='/k'\nmemory=1\nuuid='" UUID_A
+                               "'\ndisk=['/d,raw,xvda,rw']\nvif=['','bridge=b']\n";
+    struct vms_record vm = named("a", UUID_A), other;
+    int lock = vms_add(&vm, text, &other);
+    struct vmfile file, back;
+    char *devices, *before, *after;
+
+    (void)state;
+    read_config(UUID_A, &file);
+    file.devices.disks[0].direct_io = true;
+    strcpy(file.devices.disks[0].path, "/e");
+    file.devices.vifs[0] = file.devices.vifs[1]; /* number 1, with the address of number 1 */
+    file.devices.vif_count = 1;
+    devices = vmtext_devices(file.uuid, &file.devices);
+    assert_int_equal(vms_set_devices(&vm, "disk = []\nvif = []\n"), 0);
+    read_config(UUID_A, &back);
+    assert_int_equal(back.devices.disk_count + back.devices.vif_count, 0);
+    vmfile_free(&back);
+    assert_int_equal(vms_set_devices(&vm, devices), 0);
+    assert_int_equal(vms_rename(&vm, "b", &other), 0);
+    before = vms_config(&vm);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(vms_set_devices(&vm, devices), 0);
+    after = vms_config(&vm);
+    assert_int_equal(strlen(after), strlen(before));
+    read_config(UUID_A, &back);
+    assert_string_equal(back.name, "b");
+    assert_int_equal(back.devices.disk_count, 1);
+    assert_string_equal(back.devices.disks[0].path, "/e");
+    assert_true(back.devices.disks[0].direct_io && back.devices.disks[0].writable);
+    assert_int_equal(back.devices.vif_count, 1);
+    assert_int_equal(back.devices.vifs[0].number, 1);
+    assert_string_equal(back.devices.vifs[0].mac, file.devices.vifs[1].mac);
+    assert_string_equal(back.devices.vifs[0].bridge, "b");
+    assert_null(strstr(devices, "mac=")); /* a copy of the VM gets another */
+    free(devices);
+    free(before);
+    free(after);
+    vmfile_free(&file);
+    vmfile_free(&back);
+    vms_remove(&vm);
+    vms_unlock(lock);
+}
+
 #define VMS_TEST(function) \
     { \
 #function, function, clean, clean, NULL \
@@ -284,11 +425,14 @@ int main(void)
         VMS_TEST(a_record_comes_back_as_written),
         VMS_TEST(a_name_and_a_uuid_belong_to_one_vm),
         VMS_TEST(halves_are_no_obstacle),
+        VMS_TEST(halves_are_swept),
         VMS_TEST(a_damaged_state_is_not_taken_for_none),
         VMS_TEST(a_lock_ends_with_its_holder),
         VMS_TEST(what_is_due),
         VMS_TEST(the_journal_has_a_bound_and_whole_lines),
+        VMS_TEST(each_kind_of_event_matches_its_schema),
         VMS_TEST(a_config_means_the_same_elsewhere),
+        VMS_TEST(devices_in_a_config_are_replaced),
     };
 
     return cmocka_run_group_tests_name("vms", tests, NULL, NULL) != 0;

@@ -10,7 +10,7 @@ UNIT_CFLAGS := -std=gnu11 -g -Wall -Wextra -Wno-unused-parameter -Werror -Wmissi
     -fno-omit-frame-pointer -fno-strict-aliasing -fno-common $(UNIT_CHECKED) \
     -include tests/unit/include/percpu.h -include tests/unit/include/directmap.h \
     -iquote tests/unit/include -iquote hypervisor/include -iquote hypervisor -D__XEN_TOOLS__ -DCLV_DEBUG
-UNIT_WRAP := -Wl,--wrap=alloc_core,--wrap=alloc_domain,--wrap=alloc_pool,--wrap=heap_alloc,--wrap=spin_unlock
+UNIT_WRAP := -Wl,--wrap=alloc_core,--wrap=alloc_domain,--wrap=alloc_touched,--wrap=alloc_written,--wrap=alloc_back,--wrap=alloc_pool,--wrap=heap_alloc,--wrap=spin_unlock
 UNIT_HARNESS := $(UNIT_OUT)/harness.o
 UNIT_FAKES := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%.o,tests/unit/harness_domain.c tests/unit/harness_cpus.c $(wildcard tests/unit/fakes/*.c))
 # A core file, not a fake: most hypercall tests need it.
@@ -43,7 +43,8 @@ $(UNIT_OUT)/libfakes.a: $(UNIT_FAKES)
 
 -include $(wildcard $(UNIT_OUT)/*.d $(UNIT_OUT)/fakes/*.d $(UNIT_OUT)/core/*/*.d)
 
-unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_check.c mm/guest.c hypercall/guest_copy.c lib/spinlock.c
+unit_mm := mm/alloc.c mm/frame.c mm/heap.c mm/p2m.c mm/p2m_absent.c mm/p2m_page.c mm/p2m_sample.c mm/p2m_check.c mm/guest.c \
+    hypercall/guest_copy.c lib/spinlock.c
 
 $(eval $(call unit-test,alloc,$(unit_mm)))
 $(foreach test,evtchn evtchn_fifo evtchn_op,$(eval $(call unit-test,$(test),$(unit_mm) core/evtchn.c core/evtchn_fifo.c \
@@ -52,15 +53,20 @@ $(eval $(call unit-test,decode,guest/decode.c))
 $(eval $(call unit-test,heap,$(unit_mm)))
 $(eval $(call unit-test,spinlock,lib/spinlock.c))
 $(eval $(call unit-test,p2m,$(unit_mm) guest/fault.c dom0/mmio.c))
+$(eval $(call unit-test,absent,$(unit_mm) guest/fault.c dom0/mmio.c))
+$(eval $(call unit-test,vcpu_memory,$(unit_mm) core/vcpu_memory.c guest/fault.c dom0/mmio.c,wait_model.o))
+$(eval $(call unit-test,page,$(unit_mm) core/vcpu_memory.c guest/fault.c dom0/mmio.c hypercall/page_op.c \
+    hypercall/memory.c hypercall/memory_words.c hypercall/memory_physmap.c hypercall/operation.c,wait_model.o))
+$(eval $(call unit-test,sample,$(unit_mm)))
 $(eval $(call unit-test,p2m_check,$(unit_mm)))
 $(eval $(call unit-test,pool,$(unit_mm) guest/fault.c dom0/mmio.c))
 $(foreach test,grant grant_copy grant_op,$(eval $(call unit-test,$(test),$(unit_mm) core/grant.c core/grant_map.c \
     core/grant_copy.c hypercall/grant_table.c hypercall/operation.c,grant_model.o)))
-unit_hypercalls := $(addprefix hypercall/,console_io.c cpu_policy.c domctl.c domctl_memory.c \
+unit_hypercalls := $(addprefix hypercall/,cleave_op.c page_op.c console_io.c cpu_policy.c domctl.c domctl_memory.c \
     domctl_vcpu.c hvm_op.c hvmcontext.c misc.c multicall.c operation.c platform_op.c sched_op.c sysctl.c \
-    vcpu_op.c version.c xenctl_bitmap.c) vdev/text.c
-$(foreach test,hypercalls domctl sysctl answers vcpus_race,$(eval $(call unit-test,$(test),$(unit_mm) $(unit_hypercalls))) \
-    $(eval $(UNIT_OUT)/test_$(test): $(UNIT_OUT)/hypercall_core.o))
+    vcpu_op.c version.c xenctl_bitmap.c) vdev/text.c cpu/trace.c
+$(foreach test,hypercalls domctl sysctl answers vcpus_race,$(eval $(call unit-test,$(test),$(unit_mm) \
+    $(unit_hypercalls),hypercall_core.o)))
 $(eval $(call unit-test,guest,$(unit_mm)))
 $(foreach test,memory_op memory_limits,$(eval $(call unit-test,$(test),$(unit_mm) hypercall/memory.c \
     hypercall/memory_words.c hypercall/memory_physmap.c hypercall/operation.c)))
@@ -93,6 +99,7 @@ $(eval $(call unit-test,acpi,platform/acpi.c dom0/acpi_tables.c))
 $(eval $(call unit-test,clock,cpu/clock.c))
 $(eval $(call unit-test,iommu,platform/iommu.c))
 $(eval $(call unit-test,time,cpu/clock.c cpu/timer.c lib/spinlock.c))
+$(eval $(call unit-test,trace,$(unit_mm) cpu/trace.c))
 $(eval $(call unit-test,apic,cpu/apic.c cpu/features.c))
 $(eval $(call unit-test,tlb,svm/asid.c mm/flush.c))
 $(eval $(call unit-test,watchdog,cpu/watchdog.c))
@@ -103,7 +110,7 @@ $(eval $(call unit-test,traps,cpu/traps.c guest/decode.c))
 $(eval $(call unit-test,nmi,cpu/nmi.c lib/cmdline.c))
 $(foreach test,lapic lapic_ipi lapic_timer,$(eval $(call unit-test,$(test),vdev/lapic.c vdev/lapic_timer.c,lapic_model.o)))
 $(eval $(call unit-test,softirq,cpu/softirq.c))
-$(eval $(call unit-test,irq,cpu/irq.c lib/spinlock.c))
+$(eval $(call unit-test,irq,$(unit_mm) cpu/irq.c))
 $(eval $(call unit-test,ioapic,dom0/ioapic.c vdev/bus.c lib/spinlock.c))
 $(eval $(call unit-test,cpuid,vdev/cpuid.c))
 $(eval $(call unit-test,features,cpu/features.c))
@@ -119,11 +126,19 @@ $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) cor
     core/grant.c core/grant_map.c core/grant_copy.c)))
 $(eval $(call unit-test,domain_registry,core/domain_registry.c lib/spinlock.c))
 $(eval $(call unit-test,vcpu,core/vcpu.c core/domain_shutdown.c lib/spinlock.c))
-unit_sched := $(addprefix core/,domain_registry.c sched.c vcpu.c domain_shutdown.c)
-unit_sched_tests := sched caps wake shares
-$(addprefix $(UNIT_OUT)/,$(unit_sched:%.c=core/%.o) $(unit_sched_tests:%=test_%.o) sched_sim.o): \
+unit_sched := $(addprefix core/,domain_registry.c sched.c sched_budget.c sched_cpu.c sched_fair.c sched_queue.c sched_table.c vcpu.c domain_shutdown.c)
+unit_sched_tests := sched caps wake shares groups table
+$(addprefix $(UNIT_OUT)/,$(unit_sched:%.c=core/%.o) $(unit_sched_tests:%=test_%.o) test_groups_race.o sched_sim.o): \
     UNIT_CFLAGS += -Dsched_yield=core_sched_yield
-$(foreach test,$(unit_sched_tests),$(eval $(call unit-test,$(test),$(unit_sched) lib/spinlock.c,sched_sim.o)))
+unit_planner := $(patsubst dom0-tools/%.c,%.o,$(wildcard dom0-tools/planner/*.c))
+$(UNIT_OUT)/test_table.o: UNIT_CFLAGS += -Idom0-tools/planner
+$(UNIT_OUT)/planner/%.o: dom0-tools/planner/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
+$(foreach test,$(unit_sched_tests),$(eval $(call unit-test,$(test),$(unit_sched) lib/spinlock.c,sched_sim.o \
+    $(if $(filter table,$(test)),$(unit_planner)))))
+
+$(eval $(call unit-test,groups_race,$(unit_sched) lib/spinlock.c))
 
 # The layouts of 32-bit guests are checked by compiling the public headers for i386.
 $(UNIT_OUT)/layout32: tests/unit/layout32.c tests/unit/include/layouts.h

@@ -5,6 +5,7 @@
  */
 #include "hypercall_core.h"
 #include "core/check.h"
+#include "core/sched_table.h"
 #include "core/vcpu_info.h"
 #include "cpu/clock.h"
 #include "cpu/softirq.h"
@@ -12,6 +13,7 @@
 #include "lib/console.h"
 #include "lib/log.h"
 #include "percpu.h"
+#include "public/cleave.h"
 #include "vdev/cpuid.h"
 #include "vdev/lapic.h"
 #include "vdev/pvclock.h"
@@ -22,10 +24,12 @@
 
 struct hypercall_core_did did;
 unsigned int kill_restarts, dispatch_restarts, block_sets_port;
-uint64_t affinity, soft, pending_ports;
+cpumask_t affinity, soft;
+uint64_t pending_ports;
 domid_t wanted_id;
 bool interrupts_on, interrupt_pending, kill_asks_again;
 int runstate;
+struct hvm_hw_cpu saved_registers;
 nsec_t now, timer_expires;
 uint8_t shutdown_reason;
 char serial[2048];
@@ -123,6 +127,24 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap)
     d->cap = cap;
     return 0;
 }
+void sched_set_limit(struct vcpu *v, nsec_t fill) { v->sched.budget.fill = fill; }
+int sched_table_begin(uint32_t period, uint32_t *stage)
+{
+    *stage = 5;
+    return period > SEC(1) ? -EINVAL : 0;
+}
+int sched_table_add(uint32_t stage, uint32_t cpu, struct vcpu *v, uint32_t start, uint32_t end)
+{
+    assert_ptr_equal(v, domain_vcpu(v->d, v->id));
+    did.slots++;
+    return stage == 5 && start < end ? 0 : -ENOENT;
+}
+int sched_table_commit(uint32_t stage, uint64_t cookie)
+{
+    did.cookie = cookie;
+    return stage == 5 ? 0 : -ENOENT;
+}
+void sched_table_info(struct cleave_table *info) { info->cookie = did.cookie; }
 bool hw_interrupts_enabled(struct vcpu *v) { return interrupts_on; }
 void softirq_raise(unsigned int cpu, enum softirq s) { did.softirqs++; }
 nsec_t clock_now(void) { return now; }
@@ -152,7 +174,7 @@ int hw_set_msr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
 void hw_save_context(struct vcpu *v, struct hvm_hw_cpu *c)
 {
     assert_int_not_equal(v->d->pause_count, 0);
-    c->rip = 0x1234;
+    *c = saved_registers;
 }
 
 int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs)
@@ -194,7 +216,7 @@ bool vcpu_wait(struct vcpu *v, enum vcpu_wait what)
     return true;
 }
 
-int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft_mask)
+int sched_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft_mask)
 {
     if ((hard & 3) == 0)
         return -EINVAL;
@@ -206,6 +228,12 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft_mask)
 struct vcpu_runstate_info sched_runstate(struct vcpu *v)
 {
     return (struct vcpu_runstate_info){ runstate, 7, { 100, 20, 3, 0 } };
+}
+struct sched_times sched_times(struct vcpu *v, bool reset)
+{
+    return (struct sched_times){ .runstate = sched_runstate(v),
+                                 .longest_wait = reset ? 77 : 78,
+                                 .limit = v->sched.budget.fill };
 }
 
 int evtchn_is_pending(struct domain *d, uint32_t port)
@@ -315,6 +343,18 @@ int hypercall_core_setup(void **state)
     interrupt_pending = false;
     kill_asks_again = false;
     runstate = RUNSTATE_blocked;
+    saved_registers = (struct hvm_hw_cpu){ .rip = 0x1234,
+                                           .r15 = 15,
+                                           .rsp = 0x5000,
+                                           .cr0 = 0x80000011,
+                                           .cr3 = 0x3000,
+                                           .cr4 = 0x20,
+                                           .dr7 = 0x400,
+                                           .cs_sel = 0x10,
+                                           .ss_arbytes = 0xc93,
+                                           .gs_base = 0xa000,
+                                           .shadow_gs = 0xb000,
+                                           .fpu_regs[511] = 0x7f };
     now = SEC(100);
     serial_length = 0;
     serial_room = SIZE_MAX;

@@ -10,6 +10,7 @@
 #include "harness.h"
 
 #include <xen/domctl.h>
+#include <xen/hvm/save.h>
 #include <xen/sysctl.h>
 
 #define DOM0_BASE 0x1000u
@@ -20,7 +21,8 @@
 struct hypercall_core_did {
     unsigned int created, killed, pauses, vcpus, loaded, policies, upcalls, woken, shutdowns,
         timers, wall, checks, dispatched, runstates, blocks, yields, softirqs, dumps,
-        refused_meanwhile;
+        refused_meanwhile, slots;
+    uint64_t cookie; /* of the tables committed */
 };
 extern struct hypercall_core_did did;
 
@@ -37,11 +39,12 @@ extern domid_t wanted_id;                     /* the id that domain_create must 
 extern bool interrupts_on, interrupt_pending; /* of the vcpu that calls */
 /* domain_kill repeats the call, as another CPU might */
 extern bool kill_asks_again;
-extern int runstate; /* RUNSTATE_* of any vcpu */
+extern struct hvm_hw_cpu saved_registers; /* of any vcpu */
+extern int runstate;                      /* RUNSTATE_* of any vcpu */
 extern nsec_t now;
 
 /* Values that the core received. */
-extern uint64_t affinity, soft;
+extern cpumask_t affinity, soft;
 extern nsec_t timer_expires;
 extern uint8_t shutdown_reason;
 extern char serial[2048];

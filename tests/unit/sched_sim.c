@@ -10,6 +10,7 @@
 #include "sched_sim.h"
 #include "cpu/clock.h"
 #include "cpu/softirq.h"
+#include "cpu/trace.h"
 #include "lib/log.h"
 #include "percpu.h"
 #include "platform/power.h"
@@ -56,6 +57,36 @@ int lapic_highest_pending(struct vcpu *v) { return -1; }
 void lapic_set_irq(struct vcpu *v, uint8_t vector, bool level) { abort(); }
 void lapic_reset(struct vcpu *v, bool init) { abort(); }
 void guest_unpin(struct guest_pin *pin) { abort(); }
+
+/* --- the trace --- */
+
+uint32_t trace_events = 1u << CLEAVE_TRACE_state;
+
+void trace_write(const struct cleave_trace_record *record)
+{
+    struct body *b = body(domains[record->domain]->vcpu[record->vcpu]);
+    int from = record->info & 15;
+
+    assert_int_equal(record->event, CLEAVE_TRACE_state);
+    assert_int_equal(from, b->traced_state);
+    b->traced[from] += record->words[0];
+    if (from == RUNSTATE_running && record->info >> 8) {
+        b->traced_slots += record->words[0];
+        b->slots++;
+    }
+    b->traced_state = record->info >> 4 & 15;
+}
+
+/* The records tell the same as the scheduler. */
+static void check_trace(const struct body *b, const struct vcpu_runstate_info *rs)
+{
+    assert_int_equal(b->traced_state, rs->state);
+    for (int i = 0; i < 4; i++)
+        if (i != rs->state)
+            assert_int_equal(b->traced[i], rs->time[i]);
+    if (rs->state != RUNSTATE_running) /* look() charges some runs a microsecond less */
+        assert_in_range(b->traced_slots - b->v.sched.slot_time, 0, b->slots * (uint64_t)USEC(1));
+}
 
 /* --- the run loop's switch --- */
 
@@ -131,6 +162,9 @@ struct domain *domain(unsigned int vcpus, uint32_t weight, uint32_t cap)
     d->id = (domid_t)domain_count;
     d->weight = weight;
     d->cap = cap;
+    spin_init(&d->cap_budget.lock, LOCK_CAP);
+    d->cap_budget.since = now;
+    d->cap_budget.budget.fill = SCHED_PERIOD / 100 * cap;
     d->max_vcpus = vcpus;
     domains[domain_count++] = d;
     return d;
@@ -150,6 +184,7 @@ struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep)
     b->sleep = sleep;
     b->wakes = TIME_NEVER;
     b->created = now;
+    b->traced_state = RUNSTATE_offline;
     d->vcpu[id] = &b->v;
     bodies[body_count++] = b;
     sched_add_vcpu(&b->v);
@@ -165,7 +200,7 @@ struct body *hog(uint32_t weight, uint32_t cap)
 
 struct body *sleeper(nsec_t work, nsec_t sleep) { return vcpu(domain(1, 256, 0), 0, work, sleep); }
 
-void pin(struct body *b, uint64_t mask)
+void pin(struct body *b, cpumask_t mask)
 {
     assert_int_equal(sched_set_affinity(&b->v, mask, mask), 0);
 }
@@ -190,7 +225,9 @@ void look(unsigned int cpu)
     if (on_cpu[cpu] && ++looks % 50 == 0) {
         on_cpu[cpu]->v.sched.started += USEC(1);
         on_cpu[cpu]->v.sched.vtime += USEC(1);
-        on_cpu[cpu]->v.d->cap_budget -= USEC(1);
+        if (on_cpu[cpu]->v.sched.spends)
+            on_cpu[cpu]->v.d->cap_budget.budget.left -= USEC(1);
+        on_cpu[cpu]->v.sched.budget.left -= USEC(1);
     }
     picking[cpu] = true;
     v = sched_pick();
@@ -256,13 +293,15 @@ static void check_body(struct body *b)
     assert_int_equal(rs.state, expected_state(b));
     assert_int_equal(rs.time[0] + rs.time[1] + rs.time[2] + rs.time[3], now - b->created);
     assert_int_equal(rs.time[RUNSTATE_running], b->ran);
+    check_trace(b, &rs);
     if (cpu < CPUS) {
         assert_true(vcpu_runnable(&b->v));
-        assert_true(b->v.sched.affinity >> cpu & 1);
+        assert_true(cpumask_has(&b->v.sched.affinity, cpu));
         return;
     }
     for (unsigned int i = 0; i < nr_cpus; i++)
-        if (vcpu_runnable(&b->v) && !b->v.sched.cap_timer.armed && (b->v.sched.affinity >> i & 1))
+        if (vcpu_runnable(&b->v) && !b->v.sched.budget_timer.armed &&
+            cpumask_has(&b->v.sched.affinity, i))
             assert_non_null(on_cpu[i]); /* work-conserving */
 }
 

@@ -221,10 +221,10 @@ static void cpus_and_ioapics(void **state)
 
 static void more_than_there_is_room_for(void **state)
 {
-    static uint8_t entries[100 * 20];
+    static uint8_t entries[200 * 20];
     paddr_t tables[600];
 
-    for (unsigned int i = 0; i < 100; i++) {
+    for (unsigned int i = 0; i < ARRAY_SIZE(entries) / 20; i++) {
         memcpy(entries + 20 * i, (uint8_t[]){ 0, 8, 0, (uint8_t)i, 1, 0, 0, 0 }, 8);
         memcpy(entries + 20 * i + 8,
                (uint8_t[]){ 1, 12, 0, 0, 0, (uint8_t)i, 0xc0, 0xfe, 0, 0, 0, 0 }, 12);
@@ -236,7 +236,8 @@ static void more_than_there_is_room_for(void **state)
     acpi_init(0);
     assert_int_equal(acpi.tables, ARRAY_SIZE(tables));
     assert_ptr_equal(acpi.table[599], paddr_to_virt(tables[599]));
-    assert_int_equal(acpi.cpus, ARRAY_SIZE(acpi.cpu_apic_id));
+    assert_int_equal(acpi.cpus, MAX_CPUS);
+    assert_int_equal(acpi.cpus_ignored, ARRAY_SIZE(entries) / 20 - MAX_CPUS);
     assert_int_equal(acpi.ioapics, ARRAY_SIZE(acpi.ioapic));
 }
 

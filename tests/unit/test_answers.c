@@ -4,6 +4,7 @@
  * test_hypercalls.c, test_domctl.c and test_sysctl.c.
  */
 #include "hypercall_core.h"
+#include "cpu/trace.h"
 #include "mm/frame.h"
 #include "percpu.h"
 #include "platform/boot_info.h"
@@ -239,6 +240,122 @@ static void own_operations(void **state)
     assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), 0);
     assert_int_equal(((struct cleave_op *)at(BUF(0)))->u.stretch.ticks, 0);
     assert_int_equal(did.checks, 0);
+}
+
+static long own_operation(struct cleave_op *op, uint32_t cmd)
+{
+    op->cmd = cmd;
+    op->interface_version = CLEAVE_INTERFACE_VERSION;
+    memcpy(at(BUF(0)), op, sizeof(*op));
+    long rc = harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL);
+
+    memcpy(op, at(BUF(0)), sizeof(*op));
+    return rc;
+}
+
+static long add_slots(const struct cleave_slot *slots, uint32_t count, uint32_t stage)
+{
+    struct cleave_op op = { .u.table_add = {
+                                .stage = stage, .cpu = 1, .count = count, .slots = BUF(1) } };
+
+    memcpy(at(BUF(1)), slots, MIN(count, 64u) * sizeof(*slots));
+    return own_operation(&op, CLEAVE_OP_table_add);
+}
+
+static void tables_of_slots(void **state)
+{
+    struct cleave_op op = { .u.table_begin.period = 10000000 };
+    struct cleave_slot slots[64] = { { 3, 0, 0, 5 }, { 3, 1, 5, 9 }, { 0, 0, 9, 10 } };
+
+    assert_int_equal(own_operation(&op, CLEAVE_OP_table_begin), 0);
+    assert_int_equal(op.u.table_begin.stage, 5);
+    op.u.table_begin.period = 2000000000;
+    assert_int_equal(own_operation(&op, CLEAVE_OP_table_begin), -EINVAL);
+    assert_int_equal(add_slots(slots, 0, 5), 0);
+    assert_int_equal(add_slots(slots, 1, 5), 0);
+    assert_int_equal(did.slots, 1);
+    assert_int_equal(add_slots(slots, 1, 6), -ENOENT);
+    assert_int_equal(add_slots(slots, 65, 5), -E2BIG);
+    assert_int_equal(add_slots(slots, UINT32_MAX, 5), -E2BIG);
+    slots[1] = (struct cleave_slot){ 7, 0, 5, 9 }; /* no such domain */
+    assert_int_equal(add_slots(slots, 3, 5), -ESRCH);
+    slots[1] = (struct cleave_slot){ 3, 200, 5, 9 }; /* no such vcpu */
+    assert_int_equal(add_slots(slots, 3, 5), -ESRCH);
+    op.u.table_add = (struct cleave_table_add){ .stage = 5, .count = 1, .slots = 1ull << 60 };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_table_add), -EFAULT);
+    op.u.table_commit = (struct cleave_table_commit){ .stage = 5, .cookie = 99 };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_table_commit), 0);
+    assert_int_equal(own_operation(&op, CLEAVE_OP_table), 0);
+    assert_int_equal(op.u.table.cookie, 99);
+}
+
+static long read_trace(struct cleave_op *op, uint32_t session, uint32_t count, uint64_t records)
+{
+    op->u.trace_read =
+        (struct cleave_trace_read){ .session = session, .count = count, .records = records };
+    return own_operation(op, CLEAVE_OP_trace_read);
+}
+
+/* What is wrong with the ring itself is in test_trace.c. */
+static void traces(void **state)
+{
+    struct cleave_op op = { .u.trace_start = { .records = 64, .events = CLEAVE_TRACE_EVENTS } };
+    const struct cleave_trace_record *records = at(BUF(1) + 24);
+
+    assert_int_equal(read_trace(&op, 0, 1, BUF(1)), -ENOENT);
+    op.u.trace_stop = (struct cleave_trace_stop){ .session = 0 };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_trace_stop), -ENOENT);
+    op.u.trace_start = (struct cleave_trace_start){ .records = 65, .events = 2 };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_trace_start), -EINVAL);
+    op.u.trace_start = (struct cleave_trace_start){ .records = 64, .events = CLEAVE_TRACE_EVENTS };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_trace_start), 0);
+    assert_int_equal(op.u.trace_start.cpus, nr_cpus);
+    uint32_t session = op.u.trace_start.session;
+    assert_int_equal(read_trace(&op, session, 1, BUF(1)), -EAGAIN);
+    assert_true(trace_attach());
+    for (uint64_t i = 0; i < 3; i++)
+        trace_write(&(struct cleave_trace_record){ .event = 2, .words = { 70 + i } });
+    assert_int_equal(read_trace(&op, session, CLEAVE_TRACE_BATCH + 1, BUF(1)), -EINVAL);
+    assert_int_equal(read_trace(&op, session, UINT32_MAX, BUF(1)), -EINVAL);
+    assert_int_equal(read_trace(&op, session, 2, 1ull << 60), -EFAULT);
+    assert_int_equal(read_trace(&op, session, 0, 1ull << 60), 0);
+    assert_int_equal(op.u.trace_read.count, 0);
+    assert_int_equal(read_trace(&op, session, 2, BUF(1) + 24), 0);
+    assert_int_equal(op.u.trace_read.count, 2);
+    assert_int_equal(op.u.trace_read.now, now);
+    assert_int_equal(records[0].words[0], 70);
+    assert_int_equal(records[1].words[0], 71);
+    assert_int_equal(read_trace(&op, session, 9, BUF(1) + 24), 0);
+    assert_int_equal(op.u.trace_read.count, 1);
+    assert_int_equal(records[0].words[0], 72);
+    op.u.trace_stop = (struct cleave_trace_stop){ .session = session };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_trace_stop), 0);
+    assert_int_equal(own_operation(&op, CLEAVE_OP_trace_stop), -ENOENT);
+    assert_false(trace_attach());
+}
+
+static void time_of_vcpus(void **state)
+{
+    struct cleave_op op = { .u.limit = { .domain = 3, .limit = 10000000 } };
+
+    assert_int_equal(own_operation(&op, CLEAVE_OP_limit), 0);
+    assert_int_equal(guest->vcpu[0]->sched.budget.fill, 10000000);
+    op.u.limit.limit++;
+    assert_int_equal(own_operation(&op, CLEAVE_OP_limit), -EINVAL);
+    op.u.limit = (struct cleave_limit){ .domain = 3, .pad = { 0, 1 } };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_limit), -EINVAL);
+    op.u.limit = (struct cleave_limit){ .domain = 3, .vcpu = 200 };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_limit), -ESRCH);
+    op.u.limit = (struct cleave_limit){ .domain = 7 };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_limit), -ESRCH);
+    op.u.time = (struct cleave_time){ .domain = 3, .reset = 2 };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_time), -EINVAL);
+    op.u.time = (struct cleave_time){ .domain = 3, .reset = 1 };
+    assert_int_equal(own_operation(&op, CLEAVE_OP_time), 0);
+    assert_int_equal(op.u.time.longest_wait, 77);
+    assert_int_equal(op.u.time.limit, 10000000);
+    op.u.time.vcpu = 200;
+    assert_int_equal(own_operation(&op, CLEAVE_OP_time), -ESRCH);
 }
 
 /* --- the tools --- */
@@ -536,6 +653,9 @@ int main(void)
         cmocka_unit_test_setup(wall_clock, hypercall_core_setup),
         cmocka_unit_test_setup(physdev, hypercall_core_setup),
         cmocka_unit_test_setup(own_operations, hypercall_core_setup),
+        cmocka_unit_test_setup(tables_of_slots, hypercall_core_setup),
+        cmocka_unit_test_setup(traces, hypercall_core_setup),
+        cmocka_unit_test_setup(time_of_vcpus, hypercall_core_setup),
         cmocka_unit_test_setup(refused_configurations, hypercall_core_setup),
         cmocka_unit_test_setup(resumed, hypercall_core_setup),
         cmocka_unit_test_setup(handles_and_clocks, hypercall_core_setup),

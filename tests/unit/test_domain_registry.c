@@ -21,7 +21,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     for (unsigned int id = 0; id < IDS; id++)
-        free(made[id]);
+        if (made[id]) {
+            domain_remove(made[id]);
+            free(made[id]);
+        }
     return 0;
 }
 
@@ -33,7 +36,6 @@ static struct domain *fresh(domid_t id)
 
     d->id = id;
     d->refs = 1;
-    list_init(&d->link);
     return d;
 }
 

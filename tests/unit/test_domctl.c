@@ -227,18 +227,28 @@ static void test_affinity(void **state)
     struct xen_domctl_vcpuaffinity *a = &op.u.vcpuaffinity;
     uint8_t *map = at(BUF(2));
 
-    user->sched.affinity = user->sched.soft_affinity = ~0ull;
+    user->sched.affinity = user->sched.soft_affinity = CPUMASK_ALL;
     a->flags = XEN_VCPUAFFINITY_HARD;
     a->cpumap_hard = (struct xenctl_bitmap){ .bitmap.p = (void *)BUF(2), .nr_bits = 3 };
     map[0] = 0xf6; /* bits 1 and 2; other bits must not change */
     assert_int_equal(domctl(&op), 0);
     assert_int_equal(affinity, 6);
-    assert_int_equal(soft, ~0ull);
+    assert_true(soft == CPUMASK_ALL);
     assert_int_equal(map[0], 2); /* only the two existing CPUs */
     a->cpumap_hard.nr_bits = 200;
     memset(map, 0xff, 64);
     assert_int_equal(domctl(&op), 0);
-    assert_int_equal(affinity, ~0ull);
+    assert_true(affinity == CPUMASK_ALL);
+    a->cpumap_hard.nr_bits = 65;
+    memset(map, 0, 64);
+    map[8] = 1;
+    assert_int_equal(domctl(&op), -EINVAL); /* only CPU 64, which does not exist */
+    map[0] = map[8] = 1;
+    assert_int_equal(domctl(&op), 0);
+    assert_true(affinity == ((cpumask_t)1 << 64 | 1));
+    memset(map, 0xff, 64);
+    a->cpumap_hard.nr_bits = 200;
+    assert_int_equal(domctl(&op), 0);
     for (unsigned int i = 1; i < 25; i++)
         assert_int_equal(map[i], 0);
     for (unsigned int i = 25; i < 64; i++) /* beyond the caller's map */
@@ -441,6 +451,66 @@ static void test_context_set(void **state)
     assert_int_equal(guest->pause_count, 0);
 }
 
+/* Asks for the vcpu's registers, in page 4 of dom0. */
+static long get_registers(uint32_t vcpu, uint64_t buffer)
+{
+    struct xen_domctl op = { .cmd = XEN_DOMCTL_getvcpucontext,
+                             .domain = 3,
+                             .u.vcpucontext = { .vcpu = vcpu, .ctxt.p = (void *)buffer } };
+    long rc = domctl(&op);
+
+    assert_int_equal(guest->pause_count, 0);
+    no_lock_held();
+    return rc;
+}
+
+static void test_vcpu_context(void **state)
+{
+    const struct vcpu_guest_context *c = at(BUF(4));
+
+    user->initialised = true;
+    user->wait = WAIT_NONE;
+    memset(at(BUF(4)), 0xff, sizeof(*c));
+    assert_int_equal(get_registers(0, BUF(4)), 0);
+    assert_int_equal(c->flags, VGCF_i387_valid | VGCF_in_kernel | VGCF_online);
+    assert_int_equal(c->user_regs.rip, 0x1234);
+    assert_int_equal(c->user_regs.r15, 15);
+    assert_int_equal(c->user_regs.rsp, 0x5000);
+    assert_int_equal(c->user_regs.cs, 0x10);
+    assert_int_equal(c->ctrlreg[0], 0x80000011);
+    assert_int_equal(c->ctrlreg[3], 0x3000);
+    assert_int_equal(c->ctrlreg[4], 0x20);
+    assert_int_equal(c->debugreg[7], 0x400);
+    assert_int_equal(c->fpu_ctxt.x[511], 0x7f);
+    assert_int_equal(c->gs_base_kernel, 0xa000);
+    assert_int_equal(c->gs_base_user, 0xb000);
+    assert_int_equal(c->trap_ctxt[255].address, 0);
+    assert_int_equal(c->gdt_ents, 0);
+    assert_int_equal(((uint8_t *)at(BUF(4)))[sizeof(*c)], 0); /* not a byte more */
+
+    saved_registers.ss_arbytes = 0xcf3; /* in user mode SWAPGS has not happened */
+    user->wait = WAIT_SIPI;
+    assert_int_equal(get_registers(0, BUF(4)), 0);
+    assert_int_equal(c->flags, VGCF_i387_valid);
+    assert_int_equal(c->gs_base_kernel, 0xb000);
+    assert_int_equal(c->gs_base_user, 0xa000);
+}
+
+static void test_vcpu_context_refused(void **state)
+{
+    struct xen_domctl own = { .cmd = XEN_DOMCTL_getvcpucontext, .domain = 0 };
+
+    user->initialised = true;
+    assert_int_equal(get_registers(1, BUF(4)), -EINVAL);
+    assert_int_equal(get_registers(~0u, BUF(4)), -EINVAL);
+    assert_int_equal(get_registers(0, NOWHERE), -EFAULT);
+    assert_int_equal(domctl(&own), -EINVAL);
+    user->initialised = false;
+    assert_int_equal(get_registers(0, BUF(4)), -ENODATA);
+    guest->dying = DOMAIN_DYING;
+    assert_int_equal(get_registers(0, BUF(4)), -EINVAL);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -457,6 +527,8 @@ int main(void)
         cmocka_unit_test_setup(test_memory_domctls, hypercall_core_setup),
         cmocka_unit_test_setup(test_context_get, hypercall_core_setup),
         cmocka_unit_test_setup(test_context_set, hypercall_core_setup),
+        cmocka_unit_test_setup(test_vcpu_context, hypercall_core_setup),
+        cmocka_unit_test_setup(test_vcpu_context_refused, hypercall_core_setup),
     };
 
     return cmocka_run_group_tests_name("domctl", tests, NULL, NULL);

@@ -5,6 +5,9 @@
  * one word.
  */
 #include "bus_model.h"
+#include "directmap.h"
+#include "mm/alloc.h"
+#include "mm/p2m.h"
 #include "vdev/lapic.h"
 
 #include <stdlib.h>
@@ -347,6 +350,38 @@ static void strings(void **state)
 }
 
 /* Segments, and wrapping at 4 GiB, in 32-bit code. */
+/* MOVS waits for either operand; then it is executed anew. */
+static void paged_operands(void **state)
+{
+    uint32_t ram[4] = { 1, 2, 3, 4 };
+    static uint8_t contents[PAGE_SIZE];
+    gfn_t gfn = gpa_to_gfn(DATA);
+
+    (void)state;
+    assert_int_equal(guest_write_physical(d, DATA, ram, sizeof(ram)), 0);
+    memcpy(contents, harness_guest(d, DATA), PAGE_SIZE);
+    assert_int_equal(p2m_page_evict(d, gfn, contents), 0);
+    for (unsigned int to = 0; to < 2; to++) {
+        gpr[6] = to ? IOAPIC + 0x10 : DATA + 4;
+        gpr[7] = to ? DATA + 4 : IOAPIC + 0x10;
+        writes = 0;
+        assert_int_equal(run_at(IOAPIC + 0x10, "\xa5", 1), 0);
+        assert_int_equal(*rip, CODE);
+        assert_int_equal(v->wait, WAIT_PAGE);
+        assert_int_equal(v->awaited.n, gfn.n);
+        assert_int_equal(writes, 0);
+        assert_int_equal(gpr[6], to ? IOAPIC + 0x10 : DATA + 4);
+        v->wait = WAIT_NONE;
+    }
+    mfn_t mfn = alloc_domain(d, ORDER_4K);
+    memcpy(mfn_to_virt(mfn), contents, PAGE_SIZE);
+    assert_int_equal(p2m_page_fill(d, gfn, mfn), 0);
+    gpr[6] = DATA + 4;
+    gpr[7] = IOAPIC + 0x10;
+    RUN("\xa5");
+    assert_int_equal(word, 2);
+}
+
 static void short_modes(void **state)
 {
     (void)state;
@@ -564,6 +599,7 @@ int main(void)
         cmocka_unit_test_setup(computes_as_a_cpu, model_setup),
         cmocka_unit_test_setup(bits_far_away, model_setup),
         cmocka_unit_test_setup(strings, model_setup),
+        cmocka_unit_test_setup(paged_operands, model_setup),
         cmocka_unit_test_setup(short_modes, model_setup),
         cmocka_unit_test_setup(not_emulated, model_setup),
         cmocka_unit_test_setup(nobody_there, model_setup),

@@ -10,6 +10,7 @@
 #include "guest/emulate.h"
 #include "guest/exit.h"
 #include "guest/fault.h"
+#include "percpu.h"
 #include "svm/exits.h"
 #include "svm/switch.h"
 #include "svm/vmcb.h"
@@ -39,7 +40,9 @@ struct domain *dom0;           /* of its WBINVD: test_guest_cpu.c */
 static uint8_t memory[MEMORY]; /* the guest's memory at virtual addresses from 0 */
 static gva_t no_memory;        /* start of a hole, up to the end of that page */
 static gva_t faults;           /* the address that its page tables refuse */
+static gva_t paged;            /* an address in a paged page; 0: none */
 static unsigned int walk_access;
+static bool walk_finds_paged; /* a table */
 static unsigned int crashes, shutdowns, stops, blocks, windows, hypercalls, unloads, accesses;
 static uint8_t shutdown_reason;
 static char last_words[200]; /* the crash message to the guest's owner */
@@ -131,6 +134,8 @@ int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigne
 {
     walk_access = access;
     *fault_code = 0x17;
+    if (walk_finds_paged)
+        return -ERESTART;
     return faults && va >> PAGE_SHIFT == faults >> PAGE_SHIFT ? -EFAULT : 0;
 }
 
@@ -141,6 +146,10 @@ static bool is_memory(gva_t va, uint64_t size)
 
 int guest_read(struct vcpu *v, void *dst, gva_t src, uint64_t size)
 {
+    if (paged && src >> PAGE_SHIFT == paged >> PAGE_SHIFT) {
+        this_cpu()->paged = GFN(src >> PAGE_SHIFT);
+        return -ERESTART;
+    }
     if (!is_memory(src, size))
         return -EFAULT;
     memcpy(dst, memory + src, size);
@@ -515,6 +524,41 @@ static void string_forms(void **state)
     assert_int_equal(walk_access, 0);
 }
 
+/* Nothing has happened when it waits, and RIP stays. */
+static void assert_waits(void)
+{
+    assert_int_equal(vcpu.wait, WAIT_PAGE);
+    assert_int_equal(accesses, 0);
+    assert_skipped(0);
+    vcpu.wait = WAIT_NONE;
+}
+
+static void paged_pages_are_waited_for(void **state)
+{
+    accesses = 0;
+    paged = 0x1000;
+    vcpu.regs.rsi = vcpu.regs.rdi = 0x1010;
+    string(INFO_SIZE(4) | INFO_ADDRESS(64) | INFO_SEGMENT(SEG_DS));
+    assert_int_equal(vcpu.awaited.n, 1);
+    assert_waits();
+    string(INFO_SIZE(4) | INFO_ADDRESS(64) | INFO_IN); /* the port is not read for nothing */
+    assert_waits();
+    walk_finds_paged = true;
+    string(INFO_SIZE(4) | INFO_ADDRESS(64) | INFO_IN);
+    assert_waits();
+    walk_finds_paged = false;
+    assert_int_equal(vcpu.regs.rdi, 0x1010);
+    msr_rc = -ERESTART;
+    vmcb.exitinfo1 = 1;
+    exits_with(VMEXIT_MSR);
+    assert_waits();
+    msr_rc = 0;
+    paged = 0;
+    string(INFO_SIZE(4) | INFO_ADDRESS(64) | INFO_IN);
+    assert_int_equal(accesses, 1);
+    assert_int_equal(vcpu.regs.rdi, 0x1014);
+}
+
 /*
  * Outside 64-bit mode all segments have bases, and shorter indexes preserve the rest of their
  * register.
@@ -703,6 +747,7 @@ int main(void)
         cmocka_unit_test_setup(xsetbv, setup),
         cmocka_unit_test_setup(ports, setup),
         cmocka_unit_test_setup(string_forms, setup),
+        cmocka_unit_test_setup(paged_pages_are_waited_for, setup),
         cmocka_unit_test_setup(string_addresses, setup),
         cmocka_unit_test_setup(string_address_sizes, setup),
         cmocka_unit_test_setup(repeated_strings, setup),

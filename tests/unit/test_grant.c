@@ -109,7 +109,8 @@ static void test_map_bad_frame(void **state)
                      0);
     grant(8, 100, GTF_permit_access);
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_bad_page);
-    /* an absent page: the back end retries */
+    /* an absent page beyond its memory: the back end retries */
+    front->max_pages = front->tot_pages;
     assert_int_equal(p2m_set(front, GFN(101), MFN(0), ORDER_4K, P2M_ABSENT), 0);
     grant(8, 101, GTF_permit_access);
     assert_int_equal(map(8, MAP_AT(0), GNTMAP_host_map, &handle), GNTST_eagain);

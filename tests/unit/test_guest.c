@@ -224,7 +224,7 @@ static void tables_may_lie_anywhere(void **state)
     assert_int_equal(walk(VA4, 0, &gpa, &fault), -EFAULT);
     put64(0x12000 + 3 * 8, 0x100000 | P | W);
     assert_int_equal(p2m_set(dom, GFN(0x100), MFN(0), 0, P2M_ABSENT), 0);
-    assert_int_equal(walk(VA4, 0, &gpa, &fault), -ENOENT);
+    assert_int_equal(walk(VA4, 0, &gpa, &fault), -EFAULT); /* full of zeroes */
     harness_paging.cr3 = 0xfffffffffffff000;
     assert_int_equal(walk(VA4, 0, &gpa, &fault), -EFAULT);
     /* a table that is its own parent */
@@ -298,8 +298,10 @@ static void types_say_what_may_be_done(void **state)
     assert_int_equal(guest_write_physical(dom, 0x100000, &word, 4), -EFAULT);
     assert_int_equal(guest_write_physical(dom, 0x101000, &word, 4), 0);
     assert_int_equal(guest_read_physical(dom, &word, 0x102000, 4), -EFAULT);
-    assert_int_equal(guest_read_physical(dom, &word, 0x103000, 4), -ENOENT);
-    assert_int_equal(guest_write_physical(dom, 0x103000, &word, 4), -ENOENT);
+    word = 1;
+    assert_int_equal(guest_read_physical(dom, &word, 0x103000, 4), 0);
+    assert_int_equal(word, 0);
+    assert_int_equal(guest_write_physical(dom, 0x103000, &word, 4), 0);
     assert_int_equal(guest_read_physical(dom, &word, 0x104000, 4), -EFAULT);
     harness_check_memory();
 }
@@ -354,7 +356,8 @@ static void pins_hold_their_frame(void **state)
     assert_int_equal(guest_pin(dom, GFN(0x100), &pin), -EINVAL);
     assert_int_equal(mfn_to_frame(core)->count, 1);
     assert_int_equal(p2m_set(dom, GFN(0x101), MFN(0), 0, P2M_ABSENT), 0);
-    assert_int_equal(guest_pin(dom, GFN(0x101), &pin), -ENOENT);
+    assert_int_equal(guest_pin(dom, GFN(0x101), &pin), 0);
+    guest_unpin(&pin);
     harness_check_memory();
 }
 

@@ -545,7 +545,7 @@ static void test_platform_and_cleave(void **state)
     own.u.hold.lock = LOCK_CLASSES;
     memcpy(at(BUF(0)), &own, sizeof(own));
     assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), -EINVAL);
-    own.cmd = CLEAVE_OP_hold + 1;
+    own.cmd = CLEAVE_OP_page_wanted + 1;
     memcpy(at(BUF(0)), &own, sizeof(own));
     assert_int_equal(harness_hypercall(hypercall_cleave_op, tool, BUF(0), 0, 0, NULL), -ENOSYS);
     no_lock_held();

@@ -33,7 +33,7 @@ static void others(unsigned int vector, void *data) { fail_msg("vector %#x, %p",
 
 static int setup(void **state)
 {
-    harness_memory_new(1);
+    harness_machine(64);
     memset(arrived, 0, sizeof(arrived));
     memset(requested, 0, sizeof(requested));
     eois = raised = 0;

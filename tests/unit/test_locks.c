@@ -38,7 +38,8 @@ static void frames(void **state)
     assert_takes(LOCK_MEM, 1, assert_true(alloc_prepare(0)));
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_recount(guest, 0), 0));
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_claim(guest, 8), 0));
-    assert_takes(LOCK_MEM, 1, alloc_use_claim(guest, 1));
+    assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_set_memory(guest, 8, 16), 0));
+    assert_takes(LOCK_MEM, 1, assert_true(alloc_has_room(guest)));
     assert_takes(LOCK_MEM, 1, alloc_info(&info));
     assert_takes(LOCK_MEM, 2, assert_int_equal(alloc_check(), 0)); /* to sum up, and to compare */
     assert_takes(LOCK_MEM, 1, assert_int_equal(alloc_check_domain(guest), 0));

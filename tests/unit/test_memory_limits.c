@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hypercall/memory*.c at its limits: current and maximum sizes; memory above a guest's target, for
- * which the tools raise its limit; empty operations; no memory for a map.
+ * hypercall/memory*.c at its limits: current and maximum sizes; populate-on-demand and its target;
+ * empty operations; no memory for a map.
  */
 #include "harness.h"
+#include "mm/alloc.h"
 #include "mm/heap.h"
 #include "mm/p2m.h"
+#include "public/cleave.h"
 #include "vdev/pvclock.h"
 
 #include <string.h>
@@ -16,7 +18,6 @@ void pvclock_update_wallclock(struct domain *d) {}
 #define ARG 0x800
 #define LIST 0x1000
 #define LIMIT 300u
-#define BUILDER_PAGES 256u /* libxl's allowance for its own pages */
 
 static struct domain *control, *guest;
 
@@ -77,24 +78,62 @@ static void numbers(void **state)
     assert_int_equal(memory_op(control, XENMEM_get_pod_target, &pod, sizeof(pod)), 0);
 }
 
-/*
- * Memory that dom0 requests as populate-on-demand is populated, and the tools' own pages still fit.
- */
-static void the_limit_grows_with_what_is_on_demand(void **state)
+static struct xen_pod_target target_of(uint64_t set)
+{
+    struct xen_pod_target pod = { .domid = 1, .target_pages = set };
+
+    assert_int_equal(memory_op(control, set ? XENMEM_set_pod_target : XENMEM_get_pod_target, &pod,
+                               sizeof(pod)),
+                     0);
+    memcpy(&pod, at(control, ARG), sizeof(pod));
+    return pod;
+}
+
+/* What dom0 populates on demand is absent, and promised up to the target. */
+static void on_demand_is_absent(void **state)
+{
+    struct xen_pod_target pod;
+
+    (void)state;
+    assert_int_equal(populate(control, 512, 9, 0), 0);                        /* beyond the limit */
+    assert_int_equal(populate(guest, 512, 9, XENMEMF_populate_on_demand), 0); /* not by itself */
+    assert_int_equal(populate(control, 15, 0, XENMEMF_populate_on_demand), 0); /* it is there */
+    assert_int_equal(populate(control, 512, 9, XENMEMF_populate_on_demand), 1);
+    assert_int_equal(populate(control, 512, 9, XENMEMF_populate_on_demand), 1); /* again */
+    pod = target_of(0);
+    assert_int_equal(pod.tot_pages, 16);
+    assert_int_equal(pod.pod_cache_pages, 0);
+    assert_int_equal(pod.pod_entries, 512);
+    pod = target_of(200);
+    assert_int_equal(pod.tot_pages, 200);
+    assert_int_equal(pod.pod_cache_pages, 184);
+    assert_int_equal(pod.pod_entries, 512);
+    assert_int_equal(guest->page_budget, 200 + CLEAVE_MEMORY_SLACK);
+    assert_int_equal(guest->min_pages, 200);
+    assert_int_equal(populate(guest, 600, 0, 0), 1); /* an absent one: owed to it now */
+    assert_int_equal(target_of(0).pod_entries, 512);
+    assert_int_equal(target_of(0).tot_pages, 200);
+    assert_int_equal(guest->owed, 1);
+    assert_int_equal(target_of(100).pod_cache_pages, 84);
+    guest->max_pages = 1 << 20;
+    pod.target_pages = 1 << 19; /* more than is free */
+    assert_int_equal(memory_op(control, XENMEM_set_pod_target, &pod, sizeof(pod)), -ENOMEM);
+    assert_int_equal(target_of(0).pod_cache_pages, 84);
+    harness_check_memory();
+}
+
+/* A target promises nothing to a domain that is owed its absent pages, but limits it. */
+static void a_target_limits(void **state)
 {
     (void)state;
-    assert_int_equal(populate(control, 512, 9, 0), 0);
-    assert_int_equal(guest->max_pages, LIMIT);
-    assert_int_equal(populate(guest, 512, 9, XENMEMF_populate_on_demand), 0); /* not by itself */
-    assert_int_equal(guest->max_pages, LIMIT);
-    assert_int_equal(populate(control, 16, 0, XENMEMF_populate_on_demand), 1); /* fits anyway */
-    assert_int_equal(guest->max_pages, LIMIT);
-    assert_int_equal(populate(control, 512, 9, XENMEMF_populate_on_demand), 1);
-    assert_int_equal(guest->tot_pages, 17 + 512);
-    assert_int_equal(guest->max_pages, 17 + 512 + BUILDER_PAGES);
-    guest->max_pages = 100000; /* a higher limit is unchanged */
-    assert_int_equal(populate(control, 17, 0, XENMEMF_populate_on_demand), 1);
-    assert_int_equal(guest->max_pages, 100000);
+    assert_int_equal(target_of(100).pod_cache_pages, 0);
+    assert_int_equal(guest->page_budget, 100 + CLEAVE_MEMORY_SLACK);
+    assert_int_equal(populate(guest, 100, 0, 0), 1);
+    /* nor for pages that it is owed: what the guest gives back, others may have */
+    guest->max_pages = 1 << 20;
+    assert_int_equal(populate(control, 512, 9, 0), 1);
+    assert_int_equal(target_of(200).pod_cache_pages, 513);
+    assert_int_equal(guest->min_pages, 0);
     harness_check_memory();
 }
 
@@ -132,7 +171,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(numbers, setup),
-        cmocka_unit_test_setup(the_limit_grows_with_what_is_on_demand, setup),
+        cmocka_unit_test_setup(on_demand_is_absent, setup),
+        cmocka_unit_test_setup(a_target_limits, setup),
         cmocka_unit_test_setup(nothing_is_done_for_nothing, setup),
         cmocka_unit_test_setup(no_memory_for_a_map, setup),
     };

@@ -94,15 +94,20 @@ static long reservation(unsigned int op, domid_t id, uint64_t first, uint64_t st
     return memory_op(op, &r, sizeof(r));
 }
 
+/* Its frames, and those that it is promised for pages that it has not touched. */
+static uint64_t held(void) { return dom->tot_pages + dom->owed; }
+
 static void populate_and_decrease(void **state)
 {
     uint64_t free = free_frames();
 
     (void)state;
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 1000, 1, 300, 0), 300);
-    assert_int_equal(dom->tot_pages, 364);
+    assert_int_equal(held(), 364);
     assert_int_equal(reservation(XENMEM_populate_physmap, 1, 512 * 8, 512, 2, 9), 2);
-    assert_int_equal(dom->tot_pages, 364 + 1024);
+    assert_int_equal(held(), 364 + 1024);
+    assert_int_equal(dom->tot_pages, 64); /* until they are touched */
+    assert_int_equal(dom->claimed, 300 + 1024);
     harness_check_memory();
     assert_int_equal(harness_flushes, 0);
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 1000, 1, 300, 0), 300);
@@ -110,7 +115,7 @@ static void populate_and_decrease(void **state)
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 512 * 8, 512, 2, 9), 0);
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 512 * 8, 1, 1024, 0),
                      1024);
-    assert_int_equal(dom->tot_pages, 64);
+    assert_int_equal(held(), 64);
     assert_int_equal(free_frames(), free);
     harness_check_memory();
 }
@@ -121,15 +126,17 @@ static void long_ones_continue(void **state)
     harness_preempt_every = 3;
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 1000, 1, 300, 0), 300);
     assert_in_range(restarts, 98, 102);
-    assert_int_equal(dom->tot_pages, 364);
+    assert_int_equal(held(), 364);
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 1000, 1, 300, 0), 300);
     assert_in_range(restarts, 98, 102);
-    assert_int_equal(dom->tot_pages, 64);
-    /* two large ones, 16 pieces of scrubbing each */
+    assert_int_equal(held(), 64);
+    /* a builder's with frames, 8 pieces of scrubbing each */
     harness_preempt_every = 1;
-    assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 512, 512, 2, 9), 2);
-    assert_in_range(restarts, 30, 34);
-    assert_int_equal(dom->tot_pages, 64 + 1024);
+    call_as(dom0_);
+    assert_int_equal(reservation(XENMEM_populate_physmap, 1, 512, 256, 2, 8), 2);
+    assert_in_range(restarts, 14, 18);
+    assert_int_equal(held(), 64 + 512);
+    assert_int_equal(dom->tot_pages, 64 + 512);
     harness_check_memory();
 }
 
@@ -150,7 +157,7 @@ static void reservations_end_at_the_first_obstacle(void **state)
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 512, 512, 3, 9), 3);
     /* max_pages */
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 4096, 512, 3, 9), 0);
-    assert_int_equal(dom->tot_pages, 64 + 3 * 512);
+    assert_int_equal(held(), 64 + 3 * 512);
     /* not aligned, too large, too many, none */
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, (1 << 18) + 1, 1, 1, 1), 0);
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 1 << 18, 1, 1, 10), 0);
@@ -166,7 +173,7 @@ static void reservations_end_at_the_first_obstacle(void **state)
     assert_int_equal(call(XENMEM_populate_physmap, 0x7777777000), -EFAULT);
     /* a start beyond the end */
     assert_int_equal(call(XENMEM_populate_physmap | 5 << 6, base + ARG), 5);
-    assert_int_equal(dom->tot_pages, 64 + 3 * 512);
+    assert_int_equal(held(), 64 + 3 * 512);
     harness_check_memory();
 }
 
@@ -193,7 +200,7 @@ static void lists_are_read_to_their_ends(void **state)
     memcpy(at(ARG), small, sizeof(small));
     memcpy(at(LIST), narrow, sizeof(narrow));
     assert_int_equal(hypercall_memory_op(&compat), 3);
-    assert_true(type_at(dom, 1003) == P2M_RAM && type_at(dom, 1005) == P2M_RAM);
+    assert_true(type_at(dom, 1003) == P2M_ABSENT && type_at(dom, 1005) == P2M_ABSENT);
 }
 
 static void decrease_takes_ram_only(void **state)
@@ -209,7 +216,7 @@ static void decrease_takes_ram_only(void **state)
     /* single pages out of a large one */
     assert_int_equal(reservation(XENMEM_populate_physmap, DOMID_SELF, 512, 1, 1, 9), 1);
     assert_int_equal(reservation(XENMEM_decrease_reservation, DOMID_SELF, 600, 1, 3, 0), 3);
-    assert_int_equal(dom->tot_pages, 64 + 512 - 3);
+    assert_int_equal(held(), 64 + 512 - 3);
     harness_check_memory();
 }
 
@@ -229,6 +236,12 @@ static void only_dom0_names_others(void **state)
     assert_int_equal(reservation(XENMEM_populate_physmap, 1, 1000, 1, 10, 0), 10);
     assert_int_equal(dom->tot_pages, 74);
     assert_int_equal(dom->refs, 2); /* its own, and that of its pages */
+    /* a builder's large extents are absent, but promised */
+    assert_int_equal(reservation(XENMEM_populate_physmap, 1, 512 * 8, 512, 2, 9), 2);
+    assert_int_equal(dom->tot_pages, 74);
+    assert_int_equal(dom->claimed, 1024);
+    who.domid = 1;
+    assert_int_equal(memory_op(XENMEM_current_reservation, &who, sizeof(who)), 74 + 1024);
     harness_check_memory();
 }
 
@@ -427,6 +440,8 @@ static void foreign_pages_come_with_errors_each(void **state)
     (void)state;
     assert_int_equal(p2m_set(dom, GFN(65), MFN(0), 0, P2M_ABSENT), 0);
     assert_int_equal(physmap(DOMID_SELF, XENMAPSPACE_shared_info, 0, 66, 0), 0);
+    uint64_t limit = dom->max_pages;
+    dom->max_pages = dom->tot_pages; /* nothing can be filled now */
     call_as(dom0_);
     harness_preempt_every = 1;
     assert_int_equal(foreign(1, 0, 0xc0000, 68), 0);
@@ -442,6 +457,15 @@ static void foreign_pages_come_with_errors_each(void **state)
     assert_int_equal(error_of(67), -EINVAL);
     assert_int_equal(type_at(dom0_, 0xc0040), P2M_HOLE);
     harness_check_memory();
+    dom->controller_pauses = 1; /* while it is built, nobody else could give it memory */
+    assert_int_equal(foreign(1, 65, 0xc0041, 1), 0);
+    assert_int_equal(error_of(0), -ENOMEM);
+    dom->max_pages = limit;
+    assert_int_equal(foreign(1, 65, 0xc0041, 1), 0);
+    assert_int_equal(error_of(0), 0);
+    assert_int_equal(mfn_at(dom0_, 0xc0041), mfn_at(dom, 65));
+    harness_check_memory();
+    assert_int_equal(p2m_remove(dom0_, GFN(0xc0041)), 0);
     /* mapped again at the same place; over dom0's own RAM, which is parked */
     assert_int_equal(foreign(1, 5, 0xc0000, 1), 0);
     assert_int_equal(mfn_at(dom0_, 0xc0000), mfn_at(dom, 5));

@@ -6,6 +6,8 @@
 #include "privileged_fake.h"
 #include "harness.h"
 #include "cpu/clock.h"
+#include "mm/p2m.h"
+#include "percpu.h"
 #include "vdev/cpuid.h"
 #include "vdev/lapic.h"
 #include "vdev/msr.h"
@@ -226,6 +228,9 @@ static void hypercall_page(void **state)
     assert_int_equal(msr_guest_write(v, 0x40000000, 0x11001), -EFAULT); /* only one page */
     assert_int_equal(msr_guest_write(v, 0x40000000, 0x50000), -EFAULT); /* no RAM */
     assert_int_equal(msr_guest_write(v, 0x40000000, ~0xfffull), -EFAULT);
+    assert_int_equal(p2m_page_evict(d, GFN(0x11), page), 0);
+    assert_int_equal(msr_guest_write(v, 0x40000000, 0x11000), -ERESTART);
+    assert_int_equal(this_cpu()->paged.n, 0x11);
 }
 
 int main(void)

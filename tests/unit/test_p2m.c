@@ -297,8 +297,6 @@ static void lookups_take_references(void **state)
     frame_put(m);
     assert_int_equal(d->tot_pages, 0);
 
-    assert_int_equal(p2m_set(d, GFN(6), MFN(0), 0, P2M_ABSENT), 0);
-    assert_int_equal(p2m_get_frame(d, GFN(6), P2M_FRAME_TYPES, &m), -ENOENT);
     m = alloc_domain(d, 0);
     assert_int_equal(p2m_set(d, GFN(6), m, 0, P2M_RAM_RO), 0);
     assert_int_equal(p2m_get_frame(d, GFN(6), P2M_WRITABLE_TYPES, &m), -EINVAL);
@@ -518,8 +516,6 @@ static void faults_of_a_guest(void **state)
     assert_int_equal(fault_resolve(v, 0x6000, false, false), -ENOENT);
     assert_int_equal(fault_resolve(v, 0xfee00000, true, false), -ENOENT);
     assert_int_equal(fault_resolve(v, ~0ull, true, false), -ENOENT);
-    assert_int_equal(p2m_set(d, GFN(6), MFN(0), 0, P2M_ABSENT), 0);
-    assert_int_equal(fault_resolve(v, 0x6000, false, false), -ENOMEM);
     m = alloc_domain(d, 0);
     assert_int_equal(p2m_set(d, GFN(7), m, 0, P2M_RAM_RO), 0);
     assert_int_equal(fault_resolve(v, 0x7000, true, false), -EACCES);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler, with the unchanged sched.c, on 1 to 16 simulated CPUs (sched_sim.c): shares by
+ * The scheduler, with the unchanged sched.c, on 1 to 128 simulated CPUs (sched_sim.c): shares by
  * weight, affinity, latency, blocking and waking, and storms of all operations.
  */
 #include "sched_sim.h"
 #include "cpu/softirq.h"
 #include "lib/log.h"
 #include "percpu.h"
+
+#include <signal.h>
+#include <stdlib.h>
 
 /* --- time and fairness --- */
 
@@ -184,11 +187,8 @@ static void test_weight_changes_in_flight(void **state)
     assert_near(share(a, SEC(4)), SEC(2), 2 * SLICE);
 }
 
-/*
- * Virtual time at the end of 64 bits, which is after 2.3 years at weight 1; and a vcpu that slept
- * for years.
- */
-static void test_virtual_time_for_ages(void **state)
+/* Virtual times pass quarters of 64 bits. At weight 1 they wrap after two years. */
+static void ages_pass(unsigned int quarters)
 {
     struct body *a, *b, *c, *late, *s;
 
@@ -198,8 +198,11 @@ static void test_virtual_time_for_ages(void **state)
     b = hog(512, 0);
     c = hog(256, 0);
     run(SEC(1));
-    for (unsigned int i = 1; i < body_count; i++)
-        bodies[i]->v.sched.vtime += UINT64_MAX - (uint64_t)SEC(3);
+    for (unsigned int n = 0; n < quarters; n++) {
+        for (unsigned int i = 0; i < body_count; i++)
+            bodies[i]->v.sched.vtime += (1ull << 62) - SEC(1);
+        run(SEC(1));
+    }
     run(SEC(8));
     late = hog(256, 0);
     run(SEC(1));
@@ -214,7 +217,15 @@ static void test_virtual_time_for_ages(void **state)
     run(SEC(90));
     assert_int_equal(s->ran, MSEC(2));
     assert_in_range(s->latency, 0, MSEC(1));
+}
 
+/* Virtual times wrap; and a vcpu sleeps for years. */
+static void test_virtual_time_for_ages(void **state)
+{
+    struct body *a, *b, *s;
+
+    for (unsigned int quarters = 0; quarters <= 4; quarters++)
+        ages_pass(quarters);
     machine(2);
     a = hog(1, 0);
     pin(a, 1);
@@ -225,7 +236,7 @@ static void test_virtual_time_for_ages(void **state)
     b = hog(1, 0);
     pin(b, 1);
     domain_unpause(s->v.d);
-    of_a = a->ran;
+    nsec_t of_a = a->ran;
     run(SEC(10));
     assert_near(a->ran - of_a, b->ran, 2 * SLICE);
     assert_near(s->ran, SEC(10) / 11, MSEC(10));
@@ -339,7 +350,6 @@ static void test_locks(void **state)
     harness_cpu = cpu_of(a);
     harness_quiet = true;
     assert_takes(LOCK_SCHED, 1, sched_wake(&a->v));
-    assert_takes(LOCK_SCHED, 1, sched_yield(&a->v));
     assert_takes(LOCK_SCHED, 1, sched_pick());
     assert_takes(LOCK_SCHED, 1, assert_int_equal(sched_set_affinity(&a->v, 3, 3), 0));
     assert_takes(LOCK_SCHED, 1, assert_int_equal(sched_set_params(a->v.d, 256, 50), 0));
@@ -389,51 +399,63 @@ static void test_sleepers_beside_hogs(void **state)
     }
 }
 
-/* The waiting vcpus, except the first two and the last. */
-static void keep_hands_off_the_middle(void)
-{
-    struct body *first[2] = { NULL, NULL }, *last = NULL;
-    bool waits[BODIES];
+static unsigned int touched;
 
+/* A body that was out of reach is used: counts it. */
+static void touch(int signal, siginfo_t *info, void *context)
+{
     for (unsigned int i = 0; i < body_count; i++)
-        if ((waits[i] = bodies[i]->v.sched.runstate.state == RUNSTATE_runnable))
-            last = last && last->v.sched.vtime > bodies[i]->v.sched.vtime ? last : bodies[i];
-    for (unsigned int n = 0; n < 2; n++)
-        for (unsigned int i = 0; i < body_count; i++)
-            if (waits[i] && bodies[i] != first[0] &&
-                (!first[n] || bodies[i]->v.sched.vtime < first[n]->v.sched.vtime))
-                first[n] = bodies[i];
-    for (unsigned int i = 0; i < body_count; i++)
-        if (waits[i] && bodies[i] != first[0] && bodies[i] != first[1] && bodies[i] != last)
-            keep_hands_off(bodies[i], true);
+        if ((char *)info->si_addr >= (char *)bodies[i] &&
+            (char *)info->si_addr < (char *)(bodies[i] + 1)) {
+            keep_hands_off(bodies[i], false);
+            touched++;
+            return;
+        }
+    abort();
 }
 
-/*
- * However many wait, queueing does not search: a woken vcpu goes before them, one with its slice
- * over after them.
- */
+/* Returns how many vcpus the scheduler looks at. */
+static unsigned int count_touches(void (*act)(struct body *), struct body *b)
+{
+    struct sigaction counting = { .sa_sigaction = touch, .sa_flags = SA_SIGINFO }, usual;
+
+    assert_int_equal(sigaction(SIGSEGV, &counting, &usual), 0);
+    for (unsigned int i = 0; i < body_count; i++)
+        keep_hands_off(bodies[i], true);
+    touched = 0;
+    act(b);
+    for (unsigned int i = 0; i < body_count; i++)
+        keep_hands_off(bodies[i], false);
+    assert_int_equal(sigaction(SIGSEGV, &usual, NULL), 0);
+    return touched;
+}
+
+static void look_at_once(struct body *b) { look(0); }
+
+/* However many wait, a vcpu that wakes or whose slice ends is compared with few of them. */
 static void test_queueing_is_quick(void **state)
 {
-    struct body *s;
+    for (unsigned int waiting = 50; waiting < BODIES; waiting *= 3) {
+        unsigned int wakes = 0, slices = 0;
+        struct body *s;
 
-    machine(1);
-    s = sleeper(USEC(1), SEC(100));
-    for (unsigned int i = 0; i < 30; i++)
-        hog(256, 0);
-    run(SEC(3) + MSEC(5));
-    keep_hands_off_the_middle();
-    wake(s);
-    for (unsigned int i = 0; i < body_count; i++)
-        keep_hands_off(bodies[i], false);
-    run(MSEC(8));
-    pass(next_event() - now);
-    fire();
-    keep_hands_off_the_middle();
-    look(0);
-    for (unsigned int i = 0; i < body_count; i++)
-        keep_hands_off(bodies[i], false);
-    assert_int_equal(s->ran, 2 * USEC(1));
-    assert_true(switches > 300);
+        machine(1);
+        s = sleeper(USEC(1), SEC(100));
+        for (unsigned int i = 0; i < waiting; i++)
+            hog(256, 0);
+        run(SEC(1) + MSEC(5));
+        for (unsigned int n = 0; n < 10; n++) {
+            wakes += count_touches(wake, s);
+            run(MSEC(8));
+            pass(next_event() - now);
+            fire();
+            slices += count_touches(look_at_once, NULL);
+            run(MSEC(20));
+        }
+        assert_int_equal(s->ran, 11 * USEC(1));
+        assert_in_range(wakes, 10, 250);
+        assert_in_range(slices, 10, 350);
+    }
 }
 
 static void test_block_with_something_pending(void **state)
@@ -564,6 +586,11 @@ static void test_removed(void **state)
 
 /* --- anything at any time --- */
 
+static cpumask_t some_cpus(void)
+{
+    return (cpumask_t)pick_random(1u << 16) << (nr_cpus > 16 ? pick_random(nr_cpus - 8) : 0);
+}
+
 static void storm_event(struct body *b)
 {
     static const uint32_t weights[] = { 64, 256, 512, 1024 };
@@ -578,7 +605,7 @@ static void storm_event(struct body *b)
         if (b->v.d->pause_count)
             domain_unpause(b->v.d);
         break;
-    case 4: sched_set_affinity(&b->v, pick_random(1u << 16), pick_random(1u << 16)); break;
+    case 4: sched_set_affinity(&b->v, some_cpus(), some_cpus()); break;
     case 5:
         sched_set_params(b->v.d, weights[pick_random(4)], pick_random(3) ? 0 : pick_random(150));
         break;
@@ -626,18 +653,19 @@ static void storm_while_saving(void)
 
 static void test_storm(void **state)
 {
-    for (unsigned int n = 1; n <= CPUS; n++) {
+    for (unsigned int n = 1; n <= CPUS; n += n < 18 ? 1 : 55) { /* 18, 73, 128 */
         seed = n;
         machine(n);
         while_saving = storm_while_saving;
-        for (unsigned int i = 0; i < 8; i++) {
+        for (unsigned int i = 0; i < 8 + n / 2; i++) {
             struct domain *d = domain(1 + i % 4, 256, i == 3 ? 70 : 0);
 
             for (unsigned int k = 0; k <= i % 4; k++)
                 vcpu(d, k, i % 2 ? TIME_NEVER : USEC(300 + 100 * i), i % 2 ? 0 : USEC(500 * i + 1));
         }
-        for (unsigned int i = 0; i < 4000; i++) {
-            storm_event(bodies[pick_random(body_count)]);
+        for (unsigned int i = 0; i < (n > 18 ? 1000 : 4000); i++) {
+            for (unsigned int k = 0; k <= n / 16; k++)
+                storm_event(bodies[pick_random(body_count)]);
             some_look();
             pass(pick_random(3) ? 0 : MIN(next_event() - now, pick_random(200000)));
             fire();
@@ -665,7 +693,7 @@ static void test_calm_after_storm(void **state)
             while (v->d->pause_count)
                 domain_unpause(v->d);
             assert_int_equal(sched_set_params(v->d, 256, 0), 0);
-            pin(bodies[i], ~0ull);
+            pin(bodies[i], CPUMASK_ALL);
             vcpu_unblock(v);
         }
         run(SEC(2)); /* earlier debts are paid */

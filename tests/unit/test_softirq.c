@@ -109,7 +109,7 @@ static void a_hypercall_makes_way_after_a_while_or_for_work(void **state)
     harness_cpu = 1;
     assert_false(softirq_preempt_pending());
     assert_int_equal(cpus[1].hypercall_start, now);
-    now += USEC(80);
+    now += USEC(70);
     assert_false(softirq_preempt_pending());
     now += 1;
     assert_true(softirq_preempt_pending());

@@ -4,6 +4,8 @@
  * vcpu is placed, which vcpu it preempts, and when.
  */
 #include "sched_sim.h"
+#include "cpu/softirq.h"
+#include "percpu.h"
 
 /* If no CPU idles, it preempts the vcpu that is furthest ahead, on whichever CPU. */
 static void test_preempts_who_is_furthest_ahead(void **state)
@@ -169,6 +171,47 @@ static void test_timers_beside_workers(void **state)
     }
 }
 
+/* Functions of timers run on a's CPU for 1.7 us, and wake v. */
+static void timers_wake(struct body *a, struct vcpu *v, bool free)
+{
+    cpus[0].timers_since = now;
+    pass(1700);
+    if (free)
+        a->ran -= 1700;
+    harness_cpu = 0;
+    vcpu_unblock(v);
+    sched_wake(v);
+    cpus[0].softirq |= 1u << SOFTIRQ_TIMER; /* the run loop calls the scheduler */
+    run(MSEC(1));
+}
+
+/* Others' timers cost the vcpu that they interrupt no time of its own: it sees them as steal. */
+static void test_timers_of_others(void **state)
+{
+    struct body *a, *b;
+    uint64_t stolen;
+
+    (void)state;
+    machine(1);
+    a = hog(256, 0);
+    b = hog(256, 30);
+    domain_pause(b->v.d);
+    run(SEC(1));
+    for (unsigned int i = 0; i < 100; i++)
+        timers_wake(a, &b->v, true); /* it stays paused */
+    stolen = sched_runstate(&a->v).time[RUNSTATE_runnable];
+    assert_int_equal(stolen, 100 * 1700);
+    for (unsigned int i = 0; i < 100; i++)
+        timers_wake(a, &a->v, false);
+    assert_int_equal(sched_runstate(&a->v).time[RUNSTATE_runnable], stolen);
+    assert_int_equal(sched_set_params(a->v.d, 256, 50), 0);
+    run(SEC(1));
+    nsec_t before = a->ran;
+    for (unsigned int i = 0; i < 1000; i++)
+        timers_wake(a, &b->v, cpu_of(a) == 0); /* its cap does not pay for them either */
+    assert_near(a->ran - before, (1000 * (MSEC(1) + 1700)) / 2, MSEC(6));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_the_lead_that_comes_first),
         cmocka_unit_test(test_the_next_slice_ends_for_it_too),
         cmocka_unit_test(test_timers_beside_workers),
+        cmocka_unit_test(test_timers_of_others),
     };
 
     return cmocka_run_group_tests_name("wake", tests, NULL, NULL);

@@ -22,3 +22,22 @@ mfn_t alloc_pool(struct domain *d, unsigned int order)
     (void)order;
     return MFN_NONE;
 }
+
+mfn_t alloc_touched(struct domain *d, unsigned int order)
+{
+    (void)d;
+    (void)order;
+    return MFN_NONE;
+}
+
+mfn_t alloc_written(struct domain *d)
+{
+    (void)d;
+    return MFN_NONE;
+}
+
+mfn_t alloc_back(struct domain *d)
+{
+    (void)d;
+    return MFN_NONE;
+}

@@ -8,10 +8,16 @@ static uint64_t allocs;
 
 mfn_t __real_alloc_core(unsigned int order);
 mfn_t __real_alloc_domain(struct domain *d, unsigned int order);
+mfn_t __real_alloc_touched(struct domain *d, unsigned int order);
+mfn_t __real_alloc_written(struct domain *d);
+mfn_t __real_alloc_back(struct domain *d);
 mfn_t __real_alloc_pool(struct domain *d, unsigned int order);
 void *__real_heap_alloc(size_t size);
 mfn_t __wrap_alloc_core(unsigned int order);
 mfn_t __wrap_alloc_domain(struct domain *d, unsigned int order);
+mfn_t __wrap_alloc_touched(struct domain *d, unsigned int order);
+mfn_t __wrap_alloc_written(struct domain *d);
+mfn_t __wrap_alloc_back(struct domain *d);
 mfn_t __wrap_alloc_pool(struct domain *d, unsigned int order);
 void *__wrap_heap_alloc(size_t size);
 
@@ -43,6 +49,21 @@ mfn_t __wrap_alloc_core(unsigned int order)
 mfn_t __wrap_alloc_domain(struct domain *d, unsigned int order)
 {
     return harness_fails_now() ? MFN_NONE : __real_alloc_domain(d, order);
+}
+
+mfn_t __wrap_alloc_touched(struct domain *d, unsigned int order)
+{
+    return harness_fails_now() ? MFN_NONE : __real_alloc_touched(d, order);
+}
+
+mfn_t __wrap_alloc_written(struct domain *d)
+{
+    return harness_fails_now() ? MFN_NONE : __real_alloc_written(d);
+}
+
+mfn_t __wrap_alloc_back(struct domain *d)
+{
+    return harness_fails_now() ? MFN_NONE : __real_alloc_back(d);
 }
 
 mfn_t __wrap_alloc_pool(struct domain *d, unsigned int order)

@@ -9,8 +9,8 @@
 
 #include "harness.h"
 
-#define CPUS 16
-#define BODIES 40
+#define CPUS 128
+#define BODIES 512
 #define SLICE MSEC(10)
 #define WATCH_MAX 5000
 
@@ -22,6 +22,9 @@ struct body {
     nsec_t wakes;                        /* TIME_NEVER: no alarm set */
     nsec_t created, ran, woken, latency; /* woken: 0 once it has run since; latency: the longest */
     nsec_t waited, gap;                  /* for a CPU, until now; the longest that it waited */
+    uint64_t traced[4], traced_slots;    /* ns in each RUNSTATE_*, and in slots, by its records */
+    uint64_t slots;                      /* runs in them */
+    int traced_state;                    /* since the last record */
     nsec_t ran_at[WATCH_MAX + 1];        /* what it had run at each millisecond of watch() */
 };
 
@@ -43,7 +46,7 @@ struct domain *domain(unsigned int vcpus, uint32_t weight, uint32_t cap);
 struct body *vcpu(struct domain *d, unsigned int id, nsec_t work, nsec_t sleep);
 struct body *hog(uint32_t weight, uint32_t cap); /* a domain of one vcpu that always has work */
 struct body *sleeper(nsec_t work, nsec_t sleep); /* a domain of one vcpu of weight 256 */
-void pin(struct body *b, uint64_t mask);
+void pin(struct body *b, cpumask_t mask);
 unsigned int cpu_of(const struct body *b);     /* CPUS: not running */
 void look(unsigned int cpu);                   /* one pass through its run loop */
 bool is_picking(unsigned int cpu);             /* it is inside sched_pick */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Plans in which relaxed VMs get less than they reserve, because they do not want it at once. */
+#ifndef LIBCLEAVE_OVERBOOK_H
+#define LIBCLEAVE_OVERBOOK_H
+
+#include "book.h"
+#include "demand.h"
+
+/*
+ * Plans the input's VMs, which are the book's, after planner_make has refused: those of class
+ * relaxed that have a history are overbooked, as far as each keeps its SLO. Returns 0 and the plan;
+ * -ENOSPC: no SLO allows it, plan->refusal is as it was, and *why says so (empty: nobody can be
+ * overbooked); or -ENOMEM.
+ */
+int overbook_plan(const struct planner_input *input, const struct book *book,
+                  struct planner_plan *plan, char why[256]);
+
+/*
+ * Predicts anew, from the histories as they are now, for the VMs of a book with a plan. holds: for
+ * each VM of the book, whether its SLO still holds. Returns 0 or -ENOMEM.
+ */
+int overbook_predict(const struct book *book, bool *holds, struct demand_forecast *forecast);
+
+#endif

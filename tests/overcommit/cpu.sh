@@ -1,0 +1,164 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# overcommit-cpu SCENARIO [SECONDS]: more VMs than CPUs, in dom0, on Cleave or on Xen. Prints what each VM
+# should get and what it got, by the time that the hypervisor charged, and exits with 1 if a VM got less (or a
+# capped one more) than the scenario allows.
+#
+#   caps      one VM after the other with caps of 5 to 90 % beside a spinner (both hypervisors)
+#   weights   four VMs of weights 1 : 2 : 4 : 8 on one CPU (both)
+#   reserve   VMs with reservations beside those who spin, yield, nap, come and go (Cleave)
+#   server    the course's server: VMs of 16, 8, 4 and 4 vCPUs with 1,000 of 2,000 MHz on 16 CPUs, CPU 16 is
+#             dom0's; one MHz more is refused (Cleave, SMP=17)
+#   bursts    relaxed VMs that want a quarter of their reservations, overbooked after a minute (Cleave)
+# shellcheck disable=SC2086
+set -eu
+
+scenario=${1:?usage: overcommit-cpu caps|weights|reserve|server|bursts [SECONDS]} seconds=${2:-5}
+failed=0
+work=$(mktemp -d)
+finish() {
+    xl list | awk 'NR > 2 { print $2 }' | while read -r id; do cleave destroy "$id"; done
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# spin NAME [KEY=VALUE]...: starts a VM that wants all of its vCPUs' time
+spin() {
+    name=$1
+    shift
+    cleave create /guests/spin.cfg name="$name" "$@" >"$work/out"
+}
+
+# snapshot FILE: name, CPU time in ns and vCPUs of each domain, behind the time itself
+snapshot() {
+    awk '{ printf "now %.0f\n", $1 * 1e9 }' /proc/uptime >"$1"
+    cleave list --json | sed -n 's/^ *"\(name\|cpu_time_ns\|vcpus\)": "\?\([^",]*\).*/\1 \2/p' >>"$1"
+}
+
+# measure: what each domain got in the next seconds, as lines "NAME PERCENT VCPUS"
+measure() {
+    snapshot "$work/before"
+    sleep "$seconds"
+    snapshot "$work/after"
+    awk '$1 == "now" { elapsed = FNR == NR ? -$2 : elapsed + $2 }
+         $1 == "name" { name = $2 }
+         $1 == "vcpus" { vcpus[name] = $2 }
+         $1 == "cpu_time_ns" { got[name] += FNR == NR ? -$2 : $2; seen[name]++ }
+         END {
+             for (n in got)
+                 if (seen[n] == 2) printf "%s %.4f %d\n", n, got[n] / elapsed * 100, vcpus[n]
+         }' \
+        "$work/before" "$work/after" | sort >"$work/got"
+}
+
+# check NAME LEAST MOST: percent of a CPU that the VM should have got
+check() {
+    awk -v name="$1" -v least="$2" -v most="$3" '
+        $1 == name { got = $2; found = 1 }
+        END {
+            bad = !found || got < least || got > most
+            printf "%-12s got %9.4f %% of a CPU, should get %g to %g%s\n",
+                   name, got, least, most, bad ? "  FAILED" : ""
+            exit bad
+        }' "$work/got" || failed=1
+}
+
+caps() {
+    spin other
+    for cap in 5 25 50 90; do
+        spin "cap$cap"
+        xl sched-credit2 -d "cap$cap" -c "$cap"
+        sleep 1
+        measure
+        check "cap$cap" "$(awk "BEGIN { print $cap * 0.99 }")" "$(awk "BEGIN { print $cap * 1.01 }")"
+        cleave destroy "cap$cap"
+    done
+}
+
+weights() {
+    xl vcpu-pin Domain-0 all 0 >/dev/null
+    for weight in 1 2 4 8; do
+        spin "weight$weight" cpus=0 cpu_weight=$((weight * 64))
+    done
+    sleep 1
+    measure
+    awk '/^weight/ { w = substr($1, 7); x = $2 / w; sum += x; squares += x * x; n++ }
+         END {
+             jain = sum * sum / (n * squares)
+             printf "Jain index by weight: %.6f\n", jain
+             exit !(n == 4 && jain >= 0.999)
+         }' \
+        "$work/got" || failed=1
+    cat "$work/got"
+}
+
+reserve() {
+    cleave cpu set Domain-0 --host-mhz 1000 cpu_mhz=100
+    spin spinner cpu_weight=4096
+    spin yielder 'extra=yield=50'
+    spin napper 'extra=work=20 sleep=180'
+    for mhz in 50 250 400; do
+        spin "kept$mhz" cpu_mhz=$mhz
+    done
+    while :; do
+        cleave create -p /guests/hello.cfg name=come-and-go
+        cleave destroy come-and-go
+    done >/dev/null 2>&1 &
+    comes=$!
+    sleep 1
+    measure
+    kill $comes
+    wait $comes || :
+    cleave destroy come-and-go 2>/dev/null || :
+    for mhz in 50 250 400; do
+        check "kept$mhz" "$(awk "BEGIN { print $mhz / 10 * 0.995 }")" 100
+    done
+}
+
+server() {
+    cleave cpu set Domain-0 --host-mhz 2000 cpus=16 cpu_mhz=1000
+    for vm in 'a 16' 'b 8' 'c 4' 'd 4'; do
+        set -- $vm
+        spin "$1" vcpus="$2" cpu_mhz=1000 cosched=1
+    done
+    if spin refused cpu_mhz=1 2>"$work/error"; then
+        echo 'one MHz more was not refused: FAILED'
+        failed=1
+    fi
+    cat "$work/error"
+    spin spare
+    sleep 5
+    measure
+    check a 760 840
+    check b 380 420
+    check c 190 210
+    check d 190 210
+    check spare 0 20
+    cleave cpu show
+}
+
+bursts() {
+    relaxed='cpu_mhz=200 cpu_class=relaxed' load='extra=work=25000 sleep=475000'
+    cleave cpu set Domain-0 --host-mhz 1000 cpu_mhz=100
+    spin kept cpu_mhz=200
+    for n in 1 2 3; do
+        spin "burst$n" $relaxed "$load"
+    done
+    echo 'a minute of history...'
+    sleep 65
+    while spin "burst$((n + 1))" $relaxed "$load" 2>"$work/error"; do
+        n=$((n + 1))
+        [ "$n" -lt 16 ]
+    done
+    echo "$n VMs reserve $((n * 200)) of 700 MHz that are free for them; the next one:"
+    cat "$work/error"
+    [ "$n" -gt 3 ] || failed=1
+    measure
+    check kept 19.9 100
+    cleave cpu show
+}
+
+"$scenario"
+if [ -e /var/lib/cleave/cpu.json ]; then cleave cpu set Domain-0 default; fi
+exit $failed

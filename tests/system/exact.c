@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Promises of CPU time, measured: for one CPU that counts instructions as nanoseconds (ICOUNT=1),
+ * where the core's clock is exact. Everybody here wants more than there is. Next to read:
+ * promises.c, tests/README.md.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+#include "system.h"
+#include "usage.h"
+
+#define CLOCK 1000 /* MHz, declared */
+#define SECONDS 5  /* a window, no whole number of cycles: a slot may lie just outside of it */
+#define SLOT_NS 2500000
+/* The core takes no interrupts for at most so long (check-stretch), so slots begin late. */
+#define STRETCH_NS 200000
+
+struct times {
+    struct cleave_time before, after;
+};
+
+static struct hv hv;
+
+static void read_time(const char *name, struct cleave_time *time)
+{
+    assert_int_equal(core_time(&hv, domid_of(name), 0, true, time), 0);
+}
+
+/* Watches so many domains for a window. */
+static void watch(const char *const *names, size_t count, struct times *times)
+{
+    assert_int_equal(hv_open(&hv), 0);
+    for (size_t i = 0; i < count; i++)
+        read_time(names[i], &times[i].before);
+    pause_ms(SECONDS * 1000);
+    for (size_t i = 0; i < count; i++)
+        read_time(names[i], &times[i].after);
+    hv_close(&hv);
+}
+
+static struct usage_time used(const struct times *times, unsigned int mhz)
+{
+    return usage_between(&times->before, &times->after, mhz, CLOCK);
+}
+
+/* The difference to what was promised is at most a slot and this many millionths. */
+static void assert_got(const char *name, const struct times *times, unsigned int mhz,
+                       unsigned int millionths)
+{
+    struct usage_time time = used(times, mhz);
+    uint64_t promised = time.elapsed * mhz / CLOCK;
+    uint64_t off = promised > time.ran ? promised - time.ran : time.ran - promised;
+
+    printf("%s: %u of %u MHz promised, %.4f got; longest wait %.3f ms\n", name, mhz, CLOCK,
+           (double)time.ran * CLOCK / time.elapsed, times->after.longest_wait / 1e6);
+    assert_in_range(off, 0, SLOT_NS + promised * millionths / 1000000);
+}
+
+static int begin(void **state)
+{
+    int rc = test_begin(state);
+
+    run_ok("cleave cpu set Domain-0 --host-mhz %d cpu_mhz=100", CLOCK);
+    return rc;
+}
+
+static int end(void **state)
+{
+    run("cleave cpu set Domain-0 default");
+    return test_end(state);
+}
+
+static void spin(const char *name, const char *settings)
+{
+    run_ok("cleave create /guests/spin.cfg name=%s %s", name, settings);
+}
+
+/* Reservations that are also limits are shares of time, next to those who yield, nap and spin. */
+static void reservations_are_exact(void **state)
+{
+    static const char *const names[] = { "five", "quarter", "half" };
+    static const unsigned int mhz[] = { 50, 250, 500 };
+    struct times times[3];
+
+    (void)state;
+    spin("yielder", "'extra=yield=50'");
+    spin("napper", "'extra=work=20 sleep=180'");
+    spin("spinner", "cpu_weight=4096");
+    for (int i = 0; i < 3; i++) {
+        char settings[64];
+
+        snprintf(settings, sizeof(settings), "cpu_mhz=%u cpu_limit_mhz=%u", mhz[i], mhz[i]);
+        spin(names[i], settings);
+    }
+    watch(names, 3, times); /* what they had left of their limits when they began is spent */
+    watch(names, 3, times);
+    for (int i = 0; i < 3; i++) {
+        assert_got(names[i], &times[i], mhz[i], 500);
+        assert_in_range(times[i].after.longest_wait, 0, 10000000 - mhz[i] * 10000 + STRETCH_NS);
+    }
+}
+
+/* One that naps waits no longer than its plan says, and the CPU is never idle. */
+static void waits_are_bounded(void **state)
+{
+    static const char *const names[] = { "quick", "spinner" };
+    struct times times[2];
+
+    (void)state;
+    spin("spinner", "");
+    spin("napper", "'extra=work=20 sleep=180'");
+    spin("quick", "cpu_mhz=200 cpu_latency_us=1000 'extra=work=50 sleep=3100'");
+    watch(names, 2, times);
+    assert_in_range(times[0].after.longest_wait, 0, 1000000 + STRETCH_NS);
+    printf("quick: longest wait %.3f ms, promised 1 ms\n", times[0].after.longest_wait / 1e6);
+}
+
+/* Limits below a whole CPU, without a reservation. */
+static void limits_are_exact(void **state)
+{
+    static const char *const names[] = { "five", "quarter", "half" };
+    static const unsigned int mhz[] = { 50, 250, 500 };
+    struct times times[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        char settings[64];
+
+        snprintf(settings, sizeof(settings), "cpu_limit_mhz=%u", mhz[i]);
+        spin(names[i], settings);
+        watch(&names[i], 1, times);
+        watch(&names[i], 1, &times[i]);
+        assert_got(names[i], &times[i], mhz[i], 500);
+        run_ok("cleave destroy %s", names[i]);
+    }
+}
+
+/* --- balloons --------------------------------------------------------------------------------- */
+
+static uint64_t fastest_round(const char *arguments)
+{
+    const char *text;
+    uint64_t ticks;
+
+    run_ok("cleave create /guests/memhog.cfg extra='set=20 rounds=8 random balloon' "
+           "on_poweroff=preserve %s",
+           arguments);
+    await_said("memhog", "memhog: ok", 60);
+    text = strstr(run_ok("cleave logs memhog")->out, "fastest round ");
+    assert_non_null(text);
+    ticks = strtoull(text + strlen("fastest round "), NULL, 10);
+    run_ok("cleave destroy memhog");
+    return ticks;
+}
+
+/* A guest that has given half of its memory is as fast as one that never had it. */
+static void a_balloon_costs_little(void **state)
+{
+    uint64_t alone, ballooned;
+
+    (void)state;
+    alone = fastest_round("memory=32 maxmem=32");
+    ballooned = fastest_round("memory=32 maxmem=64 memory_min=24 memory_floor=8");
+    printf("a round: %lu ticks with 32 MiB, %lu with a balloon in 64 MiB: %+.2f %%\n", alone,
+           ballooned, 100.0 * ballooned / alone - 100);
+    assert_true(ballooned <= alone + alone / 50);
+}
+
+static const struct CMUnitTest tests[] = {
+#define EXACT_TEST(function) \
+    { \
+#function, function, begin, end, NULL \
+    }
+    EXACT_TEST(reservations_are_exact),
+    EXACT_TEST(waits_are_bounded),
+    EXACT_TEST(limits_are_exact),
+    EXACT_TEST(a_balloon_costs_little),
+};
+const struct group group_exact = GROUP("exact", tests);
