@@ -146,14 +146,14 @@ static int set_dom0(struct call *call, struct change *change)
     int rc = cpu_read_number(call, OPTION_HOST_MHZ, 1, PLANNER_MHZ_MAX, &mhz);
 
     if (rc == 0)
-        rc = vmfile_read_cpu("Domain-0", change->settings, change->count, &file);
+        rc = vmfile_read_cpu(DOMAIN_0_NAME, change->settings, change->count, &file);
     if (rc == 0 && domain_get(hv, 0, NULL, &dom0) < 0) {
         report_error(REPORT_INTERNAL, "cannot query domain 0");
         rc = -EIO;
     }
     if (rc < 0)
         return rc;
-    strcpy(file.name, "Domain-0");
+    strcpy(file.name, DOMAIN_0_NAME);
     file.max_vcpus = dom0.info.max_vcpu_id + 1;
     rc = reset ? promise_default_dom0(hv) : promise_make_dom0(hv, &file, mhz);
     if (reset) { /* it may use all CPUs again */
@@ -163,14 +163,14 @@ static int set_dom0(struct call *call, struct change *change)
     if (rc == 0)
         rc = resources_schedule(hv, 0, &file);
     if (rc == 0 && call->json)
-        output_text(call->json, "name", "Domain-0");
+        output_text(call->json, "name", DOMAIN_0_NAME);
     return rc;
 }
 
 int cpuset_run(struct call *call)
 {
     const char *who = call->arguments[1];
-    bool dom0 = strcmp(who, "Domain-0") == 0 || strcmp(who, "0") == 0;
+    bool dom0 = strcmp(who, DOMAIN_0_NAME) == 0 || strcmp(who, "0") == 0;
     struct change change = { .count = 0 };
     int rc = dom0 && wants_default(call) ? 0 : read_settings(call, &change);
 

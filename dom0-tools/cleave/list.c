@@ -129,9 +129,7 @@ static int select_rows(struct list_row *rows, int count, const char *who)
 
 const char *list_name(const struct domain *domain)
 {
-    if (domain->name[0])
-        return domain->name;
-    return domain->domid == 0 ? "Domain-0" : domain->uuid;
+    return domain->name[0] ? domain->name : domain->uuid;
 }
 
 static void print_row(const struct list_row *row)

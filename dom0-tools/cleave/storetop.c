@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "list.h"
 #include "report.h"
 #include "storequota.h"
 
@@ -52,8 +53,7 @@ static void show_domain(const struct domain *domain, const struct storequota *us
     snprintf(id, sizeof(id), "%u", domain->domid);
     if (!list) {
         /* dom0 has no limits */
-        print_numbers(domain->name[0] ? domain->name : domain->uuid, id, usage,
-                      domain->domid ? limits : NULL);
+        print_numbers(list_name(domain), id, usage, domain->domid ? limits : NULL);
         return;
     }
     item = output_item(list);

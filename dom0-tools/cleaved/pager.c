@@ -135,11 +135,9 @@ static int find_room(struct paged_vm *vm, uint64_t pages, uint32_t kept)
 
     room = pagefile_room(vm->file);
     if (room <= kept) {
-        tell_trouble(vm,
-                     "%" PRIu32 " MiB of it are paged out, and %s has no room for more: %s: free "
-                     "space on that disk",
+        tell_trouble(vm, "%" PRIu32 " MiB of it are paged out, and %s has no room for more: %s: %s",
                      pagefile_used(vm->file) / (KIB_PER_MIB / HV_PAGE_KIB), file_of(vm),
-                     strerror(-rc));
+                     strerror(-rc), rc == -ENOSPC ? "free space on that disk" : "check that disk");
         return -ENOSPC;
     }
     if (pages > room - kept)
@@ -400,6 +398,21 @@ static void compare(struct paged_vm *vm)
         tell_unread(vm, first, -ENOENT);
 }
 
+/* What only this process can still read comes back while it lives. The next file is a new one. */
+static void give_up_file(struct paged_vm *vm)
+{
+    uint64_t goal;
+    int rc = 0;
+
+    if (!paging_goal(vm->domain.uuid, &goal) || goal > 0)
+        rc = paging_ask(vm->domain.uuid, 0);
+    tell_trouble(vm,
+                 "%s was removed: its pages come back as far as there is memory, and are lost if "
+                 "the pager ends before%s%s: raise its target",
+                 file_of(vm), rc < 0 ? "; nobody could be asked: " : "",
+                 rc < 0 ? strerror(-rc) : "");
+}
+
 /* Returns whether the VM has paged pages, or a goal, and its file is fine. */
 static bool is_used(struct paged_vm *vm)
 {
@@ -412,7 +425,13 @@ static bool is_used(struct paged_vm *vm)
         return true; /* it ends */
     if (memory.paged != pagefile_used(vm->file))
         compare(vm);
-    if (memory.paged > 0 || paging_goal(vm->domain.uuid, &goal))
+    if (memory.paged > 0 && pagefile_is_removed(vm->file))
+        give_up_file(vm);
+    if (memory.paged > 0)
+        return true;
+    if (pagefile_is_removed(vm->file))
+        tell_works(vm);
+    else if (paging_goal(vm->domain.uuid, &goal))
         return true;
     unlink(file_of(vm));
     return false;

@@ -70,6 +70,8 @@ int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list)
             if (store)
                 store_read_text(store, domains[count].name, sizeof(domains[count].name),
                                 SCHEMA_NAME_PATH, info[i].domain);
+            if (info[i].domain == 0 && !domains[count].name[0])
+                strcpy(domains[count].name, DOMAIN_0_NAME);
             next = info[i].domain + 1;
             count++;
         }

@@ -12,6 +12,8 @@
 
 /* For names in VM files; xl accepts longer ones. */
 #define DOMAIN_NAME_MAX 64
+/* dom0's name, also where xen-init-dom0 has not written it to the store */
+#define DOMAIN_0_NAME "Domain-0"
 
 struct domain {
     uint32_t domid;
@@ -22,7 +24,7 @@ struct domain {
 
 /*
  * Lists all domains in ascending order. The caller frees *list. Returns their number, or a negative
- * errno after an error line. store may be NULL: then there are no names.
+ * errno after an error line. store may be NULL: then only dom0 has a name.
  */
 int domain_list(struct hv *hv, struct xs_handle *store, struct domain **list);
 

@@ -237,6 +237,13 @@ int pagefile_open(const char *path, uint32_t domid, struct pagefile **opened)
     return rc;
 }
 
+bool pagefile_is_removed(const struct pagefile *file)
+{
+    struct stat info;
+
+    return fstat(file->fd, &info) == 0 && info.st_nlink == 0;
+}
+
 void pagefile_close(struct pagefile *file)
 {
     if (!file)

@@ -20,6 +20,9 @@ struct pagefile;
 int pagefile_open(const char *path, uint32_t domid, struct pagefile **file);
 void pagefile_close(struct pagefile *file); /* or NULL */
 
+/* Whether its path is gone: the pages in it are lost when it is closed. */
+bool pagefile_is_removed(const struct pagefile *file);
+
 /*
  * Writes a page, in place of the one that the gfn has. Only after pagefile_sync is it safe.
  * -ENOSPC: there is no room; see pagefile_grow.

@@ -63,6 +63,14 @@ void paging_path(const char *uuid, char path[PAGING_PATH_MAX])
     snprintf(path, PAGING_PATH_MAX, PAGING_FOLDER "/%s", uuid);
 }
 
+bool paging_has_file(const char *uuid)
+{
+    char path[PAGING_PATH_MAX];
+
+    paging_path(uuid, path);
+    return access(path, F_OK) == 0;
+}
+
 /* --- small files ------------------------------------------------------------------------------ */
 
 __attribute__((format(printf, 1, 0))) static void remove_file(const char *format, const char *uuid)

@@ -27,6 +27,7 @@ int paging_make_folders(void);
 void paging_each(void (*visit)(const char *uuid, void *data), void *data);
 
 void paging_path(const char *uuid, char path[PAGING_PATH_MAX]);
+bool paging_has_file(const char *uuid);
 
 /*
  * Asks that so many KiB of the VM are paged, in place of what was asked for before. Returns as

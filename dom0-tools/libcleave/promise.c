@@ -182,7 +182,7 @@ static int carry_out(struct hv *hv, struct book *book)
 static int put_dom0(struct hv *hv, struct book *book)
 {
     const struct book_vm *declared = book_find(book, BOOK_DOM0_UUID);
-    struct book_vm vm = { .uuid = BOOK_DOM0_UUID, .name = "Domain-0" };
+    struct book_vm vm = { .uuid = BOOK_DOM0_UUID, .name = DOMAIN_0_NAME };
     struct domain dom0;
     int mhz = promise_clock(hv, book);
 
@@ -345,7 +345,7 @@ int promise_make_dom0(struct hv *hv, const struct vmfile *vm, uint32_t mhz)
     struct book_vm entry = entry_of(vm);
 
     strcpy(entry.uuid, BOOK_DOM0_UUID);
-    strcpy(entry.name, "Domain-0");
+    strcpy(entry.name, DOMAIN_0_NAME);
     entry.declared = true;
     return declare_dom0(hv, &entry, mhz);
 }

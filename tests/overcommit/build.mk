@@ -5,7 +5,7 @@
 
 DOM0_FILES += tests/overcommit/cpu.sh:/usr/lib/cleave/tests/overcommit-cpu
 
-overcommit_cpu = SMP=$(1) ICOUNT=$(2) HV_ARGS=$(4) TIMEOUT=900 RUN_LOG=build/tests/overcommit-$(3).log \
+overcommit_cpu = SMP=$(1) ICOUNT=$(2) HV_ARGS=$(4) TIMEOUT=1800 RUN_LOG=build/tests/overcommit-$(3).log \
     CMD='/usr/lib/cleave/tests/overcommit-cpu $(3)' tests/rig/run.sh
 
 .PHONY: overcommit-cpu

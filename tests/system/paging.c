@@ -250,6 +250,77 @@ static void a_damaged_file_is_waited_for(void **state)
     run_ok("cleave destroy memhog; rm /tmp/vm/copy");
 }
 
+/*
+ * A disk that ends where its first MiB does, as one that fails beyond it: what cannot be read is
+ * waited for, and what cannot be written stays in memory. Then it is whole again.
+ */
+static void a_failing_disk_is_said_and_nothing_is_lost(void **state)
+{
+    const struct run *refused;
+
+    (void)state;
+    need_cleave();
+    run_ok("modprobe ext4; truncate -s 64M /tmp/vm/disk && mke2fs -F /tmp/vm/disk && mkdir -p %s &&"
+           " losetup /dev/loop7 /tmp/vm/disk && mount -t ext2 /dev/loop7 %s",
+           PAGING_FOLDER, PAGING_FOLDER);
+    start_hog();
+    run_ok("cleave mem page-out memhog 24");
+    run_ok(
+        "sync; cp /tmp/vm/disk /tmp/vm/copy; truncate -s 1M /tmp/vm/disk; losetup -c /dev/loop7");
+    refused = run("cleave mem page-out memhog 36");
+    assert_refused(refused, "Input/output error|check that disk");
+    assert_int_equal(refused->status, REPORT_STATE);
+    let_it_check();
+    AWAIT(memory_now().awaiting == 1, 30);
+    AWAIT(strstr(run("cat /run/cleave/paging/*.trouble")->out, "cannot be read"), 30);
+    assert_words(run_ok("cat /run/cleave/paging/*.trouble")->out, "Input/output error|repair");
+    assert_words(events_of("memhog"), "memory-paging-stuck|Input/output error");
+    run_ok("cat /tmp/vm/copy >/tmp/vm/disk; losetup -c /dev/loop7");
+    await_no_loss();
+    AWAIT(strstr(events_of("memhog"), "memory-paging-works"), 30);
+    run_ok("cleave destroy memhog");
+    kill_pager(); /* it has the file open */
+    run_ok("umount %s; losetup -d /dev/loop7; rm /tmp/vm/disk /tmp/vm/copy", PAGING_FOLDER);
+}
+
+/* Removed under the pager, all comes back. Removed while there is none, that is said. */
+static void a_removed_file_is_noticed(void **state)
+{
+    (void)state;
+    need_cleave();
+    start_hog();
+    run_ok("cleave mem page-out memhog 24 && rm %s/*", PAGING_FOLDER);
+    AWAIT(memory_now().paged == 0, 60);
+    assert_words(events_of("memhog"), "memory-paging-stuck|was removed");
+    run_ok("cleave mem page-out memhog 24");
+    AWAIT(strstr(events_of("memhog"), "memory-paging-works"), 30);
+    hold_cleaved();
+    kill_pager();
+    run_ok("mv %s/* /tmp/vm/copy", PAGING_FOLDER);
+    release_cleaved();
+    AWAIT(strstr(run("cat /run/cleave/paging/*.trouble")->out, "put the file back"), 60);
+    let_it_check();
+    AWAIT(memory_now().awaiting == 1, 30);
+    run_ok("cat /tmp/vm/copy >$(echo %s/*)", PAGING_FOLDER);
+    await_no_loss();
+    run_ok("cleave destroy memhog; rm /tmp/vm/copy");
+}
+
+/* Pages that are with dom0 come back for stock tools that map them. */
+static void xl_dumps_what_is_paged(void **state)
+{
+    (void)state;
+    need_cleave();
+    start_hog();
+    run_ok("cleave mem page-out memhog 24");
+    run_ok("xl dump-core memhog /tmp/vm/core");
+    assert_int_equal(memory_now().paged, 0);
+    run_ok("test $(stat -c %%s /tmp/vm/core) -gt %d; rm /tmp/vm/core", SET_MIB << 20);
+    let_it_check();
+    await_no_loss();
+    run_ok("cleave destroy memhog");
+}
+
 /* --- the balancer ----------------------------------------------------------------------------- */
 
 /* It has no balloon, and its target is lowered: it is paged out instead, and touches its pages. */
@@ -285,6 +356,9 @@ static const struct CMUnitTest tests[] = {
     PAGING_TEST(a_guest_that_waits_for_a_page_can_be_destroyed),
     PAGING_TEST(a_full_file_is_said_and_nothing_is_lost),
     PAGING_TEST(a_damaged_file_is_waited_for),
+    PAGING_TEST(a_failing_disk_is_said_and_nothing_is_lost),
+    PAGING_TEST(a_removed_file_is_noticed),
+    PAGING_TEST(xl_dumps_what_is_paged),
     PAGING_TEST(what_does_not_follow_is_paged_out),
 };
 

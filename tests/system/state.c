@@ -280,6 +280,7 @@ int test_end(void **state)
     AWAIT(memory_is_back(free_at_begin), 10);
     await_store_as_the_schema_says();
     assert_int_equal(core_violations(), 0);
+    assert_words(run_ok("xenstore-read /local/domain/0/name")->out, "Domain-0");
     if (time(NULL) - began >= LONG_S)
         printf("    %ld s\n", (long)(time(NULL) - began));
     return 0;

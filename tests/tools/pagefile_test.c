@@ -237,6 +237,16 @@ static void what_nobody_needs_is_dropped(void **state)
     assert_int_equal(get(4), -ENOENT);
 }
 
+static void a_removed_file_can_still_be_read(void **state)
+{
+    (void)state;
+    put(1, 1);
+    assert_false(pagefile_is_removed(file));
+    assert_int_equal(unlink(PATH), 0);
+    assert_true(pagefile_is_removed(file));
+    expect(1, 1);
+}
+
 #define PAGEFILE_TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int main(void)
@@ -249,6 +259,7 @@ int main(void)
         PAGEFILE_TEST(a_write_that_was_cut_short_hurts_nobody),
         PAGEFILE_TEST(a_full_disk_is_said_in_advance),
         PAGEFILE_TEST(what_nobody_needs_is_dropped),
+        PAGEFILE_TEST(a_removed_file_can_still_be_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
