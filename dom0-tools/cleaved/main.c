@@ -23,6 +23,7 @@
 #include "membook.h"
 #include "monitor.h"
 #include "pager.h"
+#include "paging.h"
 #include "promise.h"
 #include "rebalance.h"
 #include "report.h"
@@ -187,9 +188,14 @@ static int64_t tend_memory(struct cleaved *c, const struct vms_record *list, int
 }
 
 /* Starts the pager if it is needed and does not run. Returns when to come again. */
-static int64_t tend_pager(struct cleaved *c)
+static int64_t tend_pager(struct cleaved *c, const struct vms_record *list, int count)
 {
-    if (work_is_running(WORK_PAGER) || !pager_is_needed())
+    if (work_is_running(WORK_PAGER))
+        return LIFE_NEVER;
+    for (int i = 0; i < count; i++)
+        if (list[i].phase == VMS_RUNNING && !list[i].earlier_boot)
+            paging_find_lost(&c->hv, &list[i]);
+    if (!pager_is_needed())
         return LIFE_NEVER;
     if (c->pager_at > vms_now() || !work_start(WORK_PAGER))
         return vms_now() + AGAIN_S;
@@ -227,7 +233,7 @@ static int64_t scan(struct cleaved *c)
         if (again < next)
             next = again;
     }
-    int64_t pager = tend_pager(c);
+    int64_t pager = tend_pager(c, list, count);
     if (pager < next)
         next = pager;
     if (c->sweep_at > vms_now() && c->sweep_at < next)

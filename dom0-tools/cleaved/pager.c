@@ -416,20 +416,21 @@ static void give_up_file(struct paged_vm *vm)
 /* Returns whether the VM has paged pages, or a goal, and its file is fine. */
 static bool is_used(struct paged_vm *vm)
 {
+    bool removed = pagefile_is_removed(vm->file);
     struct cleave_memory memory;
     uint64_t goal;
 
-    if (!vm->seen || vm->doubted)
+    if (vm->doubted || !(vm->seen || removed))
         return false;
     if (core_memory_get(pager.hv, vm->domain.domid, &memory) < 0)
-        return true; /* it ends */
+        return vm->seen; /* it ends */
     if (memory.paged != pagefile_used(vm->file))
         compare(vm);
-    if (memory.paged > 0 && pagefile_is_removed(vm->file))
+    if (memory.paged > 0 && removed)
         give_up_file(vm);
     if (memory.paged > 0)
         return true;
-    if (pagefile_is_removed(vm->file))
+    if (removed)
         tell_works(vm);
     else if (paging_goal(vm->domain.uuid, &goal))
         return true;

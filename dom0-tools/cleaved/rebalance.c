@@ -14,7 +14,6 @@
 
 #include "balance.h"
 #include "events.h"
-#include "paging.h"
 #include "report.h"
 
 #define KIB_PER_MIB 1024
@@ -85,20 +84,6 @@ static void page_out(struct hv *hv, const struct balance *balance,
             verdicts[i].target = balance->vms[i].target;
 }
 
-/*
- * A VM whose paged pages have no file, as it was removed while no pager ran, has one again: so the
- * pager finds the VM, and says what is missing.
- */
-static void find_lost_files(const struct balance *balance)
-{
-    for (size_t i = 0; i < balance->count; i++) {
-        const struct balance_vm *known = &balance->known[i];
-
-        if (known->figures.paged > 0 && !paging_has_file(known->domain.uuid))
-            paging_ask(known->domain.uuid, known->figures.paged);
-    }
-}
-
 static void sample_all(struct hv *hv, const struct balance *balance, int64_t now)
 {
     for (size_t i = 0; i < balance->count; i++)
@@ -120,7 +105,6 @@ static int balance_all(struct hv *hv, struct xs_handle *store, struct balance *b
         for (size_t i = 0; i < balance->count; i++)
             failures[i] = balance->vms[i].history.failures;
         balancer_step(&balance->host, balance->vms, balance->count, now, verdicts, &summary);
-        find_lost_files(balance);
         page_out(hv, balance, verdicts);
         note(balance, verdicts, &summary, failures);
         balance_tell(hv, store, balance, verdicts);

@@ -63,14 +63,6 @@ void paging_path(const char *uuid, char path[PAGING_PATH_MAX])
     snprintf(path, PAGING_PATH_MAX, PAGING_FOLDER "/%s", uuid);
 }
 
-bool paging_has_file(const char *uuid)
-{
-    char path[PAGING_PATH_MAX];
-
-    paging_path(uuid, path);
-    return access(path, F_OK) == 0;
-}
-
 /* --- small files ------------------------------------------------------------------------------ */
 
 __attribute__((format(printf, 1, 0))) static void remove_file(const char *format, const char *uuid)
@@ -236,6 +228,18 @@ int paging_bring_back(struct hv *hv, const struct vms_record *vm)
     if (core_memory_get(hv, vm->domid, &memory) < 0 || memory.paged == 0)
         return 0;
     return paging_reach(hv, vm, 0);
+}
+
+void paging_find_lost(struct hv *hv, const struct vms_record *vm)
+{
+    char path[PAGING_PATH_MAX];
+    struct cleave_memory memory;
+    uint64_t goal;
+
+    paging_path(vm->uuid, path);
+    if (core_memory_get(hv, vm->domid, &memory) == 0 && memory.paged > 0 &&
+        access(path, F_OK) < 0 && !paging_goal(vm->uuid, &goal))
+        paging_ask(vm->uuid, memory.paged * HV_PAGE_KIB);
 }
 
 void paging_forget(const char *uuid)

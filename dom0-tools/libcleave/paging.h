@@ -27,7 +27,6 @@ int paging_make_folders(void);
 void paging_each(void (*visit)(const char *uuid, void *data), void *data);
 
 void paging_path(const char *uuid, char path[PAGING_PATH_MAX]);
-bool paging_has_file(const char *uuid);
 
 /*
  * Asks that so many KiB of the VM are paged, in place of what was asked for before. Returns as
@@ -50,6 +49,12 @@ int paging_reach(struct hv *hv, const struct vms_record *vm, uint64_t kib);
 
 /* Brings back all pages, before somebody reads the guest's memory. On Xen nothing is to be done. */
 int paging_bring_back(struct hv *hv, const struct vms_record *vm);
+
+/*
+ * If the VM has paged pages and no file, as it was removed while no pager ran, asks that they stay
+ * paged: so the pager finds the VM, and says what is missing.
+ */
+void paging_find_lost(struct hv *hv, const struct vms_record *vm);
 
 /* Removes all that there is of a VM without a domain. */
 void paging_forget(const char *uuid);
