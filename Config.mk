@@ -9,6 +9,10 @@ HV        ?= cleave
 # qemu, or bochs: slower, one CPU, with real TLBs
 EMU       ?= qemu
 SMP       ?= $(if $(filter 1,$(ICOUNT))$(filter bochs,$(EMU)),1,2)
+# initrd: a small dom0 in memory; debian: an installed Debian 12 on a disk, booted by GRUB (make image)
+DOM0      ?= initrd
+# what boots the disk of DOM0=debian: bios or uefi
+FIRMWARE  ?= bios
 # MiB of the whole machine; dom0's share in the format of the hypervisor's dom0_mem=
 MEM       ?= 2048
 DOM0_MEM  ?= 512M

@@ -29,6 +29,9 @@
 ## make mutants N=100 SEED=1   change one token of the core at a time; list what unit tests fail to detect.
 ##                      IN=svm: only that folder, or file; same seed, same mutants
 ## make iso             build/cleave.iso, an image for BIOS and UEFI; make check-iso boots it by both
+## make deb             Debian packages of the core and the tools, in build/packages
+## make image           a disk with Debian 12 and these packages; make run DOM0=debian boots it by GRUB
+## make check-install   apt install on a fresh Debian 12, reboots, VMs, removal; by BIOS and UEFI
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
 ## make floors          calls between the core's folders, as text and as build/floors.svg
 ## make size            code lines and section sizes against the budget; make check does it too
@@ -40,6 +43,7 @@
 ##   EMU=qemu             or bochs
 ##   SMP=2 MEM=2048       CPUs and MiB of the machine
 ##   DOM0_MEM=512M        dom0's memory
+##   DOM0=initrd          or debian: an installed Debian 12 on a disk, by FIRMWARE=bios or uefi
 ##   DISK=file NIC=virtio dom0 gets a disk (a raw image; DISK_TYPE=virtio or ahci), a network card
 ##   FILES="a b"          files of the host, in dom0 /mnt/a and /mnt/b
 ##   TIMEOUT=300          seconds for a run with CMD; on timeout, the end of the log is shown
@@ -103,6 +107,12 @@ $(DOM0_IMAGE): tests/rig/dom0-image.sh $(DOM0_IMAGE).list $(DEBIAN_BUSYBOX) $(DE
 
 # --- running --------------------------------------------------------------------------------------
 
+ifeq ($(filter initrd debian,$(DOM0)),)
+$(error DOM0=$(DOM0): there are initrd and debian)
+endif
+ifeq ($(filter bios uefi,$(FIRMWARE)),)
+$(error FIRMWARE=$(FIRMWARE): there are bios and uefi)
+endif
 ifeq ($(filter cleave xen,$(HV)),)
 $(error HV=$(HV): there are cleave and xen)
 endif
@@ -114,7 +124,7 @@ HV_KERNEL := $(HV_KERNEL_$(HV))
 HV_CMDLINE := $(HV_CMDLINE_$(HV))
 MACHINE := $(MACHINE_$(HV))
 export HV HV_IMAGE HV_KERNEL HV_CMDLINE HV_ARGS DOM0_IMAGE DOM0_CMDLINE DOM0_ARGS DOM0_MEM MACHINE CPU SMP MEM
-export DISK DISK_TYPE NIC ACCEL TCG_THREAD ICOUNT EMU QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
+export DOM0 FIRMWARE MACHINE_cleave DISK DISK_TYPE NIC ACCEL TCG_THREAD ICOUNT EMU QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
 
 bootable := $(HV_IMAGE) $(HV_KERNEL) $(DOM0_IMAGE) $(RIG)
 
@@ -138,6 +148,11 @@ build_step = $(run_make) -q $(2) 2>/dev/null || { echo 'make run: $(1)' >&2; $(r
 
 # Output of the build goes to standard error, so that standard output has only the command's output. The
 # build's commands are shown by `make`, and here with V=1.
+ifeq ($(DOM0),debian)
+run-machine:
+	@$(run_make) image >&2
+	@tests/debian/run.sh build/debian-host/cleave.img || echo $$? >$(run_status)
+else
 run-machine:
 	@$(call build_step,building the hypervisor,$(HV_IMAGE))
 	@$(call build_step,compiling the tools of dom0,$(filter build/dom0-tools/%,$(dom0_sources)))
@@ -145,6 +160,7 @@ run-machine:
 	@$(run_make) bootable >&2
 	@[ $(EMU) != bochs ] || tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
 	@tests/rig/run.sh || echo $$? >$(run_status)
+endif
 
 # gdb starts QEMU itself and speaks to it through a pipe: no port is opened.
 gdb: $(bootable)

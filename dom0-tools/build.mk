@@ -62,3 +62,5 @@ $(CLEAVE_WORDS): $(TOOLS)/cleave/generated/%: $(TOOLS)/cleave/cleave
 	$< generate $* >$@
 
 -include $(wildcard $(TOOLS)/*/*.d)
+
+include dom0-tools/debian/build.mk

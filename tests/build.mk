@@ -79,9 +79,9 @@ build/xen/xen.elf: $(DEB_STAMP)
 	@mkdir -p $(@D)
 	gzip -d -c $(DEB_ROOT)/boot/xen-$(XEN_VERSION)-amd64.gz >$@
 
-build/dom0/vmlinux: $(DEBIAN_VMLINUZ) tests/rig/vmlinux.sh
+build/dom0/vmlinux: $(DEBIAN_VMLINUZ) dom0-tools/debian/vmlinux.sh
 	@mkdir -p $(@D)
-	tests/rig/vmlinux.sh $< $@
+	dom0-tools/debian/vmlinux.sh $< $@
 
 # --- dom0's image ---------------------------------------------------------------------------------
 
@@ -128,4 +128,5 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 -include tests/libvirt/build.mk
 -include tests/system/build.mk
 -include tests/overcommit/build.mk
+-include tests/debian/build.mk
 -include tests/tree/build.mk

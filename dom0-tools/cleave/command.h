@@ -186,6 +186,15 @@ int version_run(struct call *call);
 /* Prints the man page or a shell's completion, for the build; not in the table. */
 int generate_run(const char *what);
 
+/* --- host.c, hostcheck.c ------------------------------------------------------------------------ */
+
+/*
+ * Adds what is wrong with the running machine to list, as objects with message and remedy. Returns
+ * 0, or a negative errno after an error was reported.
+ */
+int host_warnings(json_t *list);
+int hostcheck_run(struct call *call);
+
 /* --- output.c --------------------------------------------------------------------------------- */
 
 /* Returns text, in UTF-8: invalid bytes are replaced by U+FFFD. The caller drops it. */

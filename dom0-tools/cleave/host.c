@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cleave host: whether this machine is fit for VMs: its CPUs, who has its memory, dom0's daemons,
- * and what is wrong, each with a remedy. It is no error if something is. Read next: info.c,
- * ../libcleave/host.c.
+ * and what is wrong, each with a remedy. It is no error if something is. Read next:
+ * hostcheck.c, ../libcleave/host.c.
  */
 #include "host.h"
 
@@ -392,11 +392,28 @@ static void add_host(json_t *output, const struct host *host)
     json_object_set(output, "warnings", host->warnings);
 }
 
-int host_run(struct call *call)
+int host_warnings(json_t *list)
 {
-    struct host host = { .warnings = json_array() };
+    struct host host = { .warnings = list };
     int rc = hv_open(&host.hv);
 
+    if (rc == 0)
+        rc = read_host(&host);
+    if (rc == 0)
+        check_all(&host);
+    hv_close(&host.hv);
+    return rc;
+}
+
+int host_run(struct call *call)
+{
+    struct host host = { .warnings = NULL };
+    int rc;
+
+    if (call->count > 0)
+        return hostcheck_run(call);
+    host.warnings = json_array();
+    rc = hv_open(&host.hv);
     if (rc == 0)
         rc = read_host(&host);
     if (rc == 0)

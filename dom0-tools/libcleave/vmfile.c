@@ -540,6 +540,7 @@ static const char *const actions[] = {
     [VMFILE_RESTART] = "restart",
     [VMFILE_PRESERVE] = "preserve",
 };
+static const char *const farewells[] = { "shutdown", "save", "destroy" };
 static const char *const classes[] = {
     [VMFILE_GUARANTEED] = "guaranteed",
     [VMFILE_RELAXED] = "relaxed",
@@ -586,6 +587,7 @@ static const struct key keys[] = {
     { .name = "on_reboot", .read = read_on_reboot, FIELD(on_reboot), .words = actions },
     { .name = "on_crash", .read = read_word, FIELD(on_crash), .words = actions },
     { .name = "on_watchdog", .read = read_on_watchdog, FIELD(on_watchdog), .words = actions },
+    { .name = "on_host_shutdown", .read = read_word, FIELD(on_host_shutdown), .words = farewells },
     { .name = "tsc_mode", .read = read_word, FIELD(tsc_mode), .words = tsc_modes },
     { .name = "disk", .read = read_disk },
     { .name = "vif", .read = read_vif },

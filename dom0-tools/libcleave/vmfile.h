@@ -37,6 +37,9 @@ struct vmfile_memory {
 
 enum vmfile_action { VMFILE_DESTROY, VMFILE_RESTART, VMFILE_PRESERVE };
 
+/* How it ends when the machine goes down: its guest is asked to, its state is saved, or neither. */
+enum vmfile_farewell { VMFILE_ASK, VMFILE_SAVE, VMFILE_END };
+
 struct vmfile {
     char name[DOMAIN_NAME_MAX];
     uuid_t uuid;         /* from the file, or generated */
@@ -49,7 +52,8 @@ struct vmfile {
     char *ramdisk; /* or NULL */
     char *cmdline; /* never NULL */
     enum vmfile_action on_poweroff, on_reboot, on_crash, on_watchdog;
-    bool pinned; /* cpus is set: the physical CPUs allowed */
+    enum vmfile_farewell on_host_shutdown; /* for ../debian/guests */
+    bool pinned;                           /* cpus is set: the physical CPUs allowed */
     uint8_t cpus[VMFILE_CPUS_MAX / 8];
     unsigned int weight; /* 0: the scheduler's default */
     struct vmfile_cpu cpu;

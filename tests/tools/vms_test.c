@@ -319,7 +319,8 @@ static void each_kind_of_event_matches_its_schema(void **state)
 static void a_config_means_the_same_elsewhere(void **state)
 {
     static const char text[] = "type='pvh'\nname='a'\nmemory=8\nkernel='k'\nramdisk='r \"1\"'\n"
-                               "disk=['d,raw,xvda,rw', 'e,raw,xvdb,r']\non_crash='restart'\n";
+                               "disk=['d,raw,xvda,rw', 'e,raw,xvdb,r']\non_crash='restart'\n"
+                               "on_host_shutdown='save'\n";
     struct vmfile vm, back;
     char *config, *settings[] = { "vcpus = 2" };
     FILE *file;
@@ -346,6 +347,7 @@ static void a_config_means_the_same_elsewhere(void **state)
     assert_string_equal(vm.ramdisk, back.ramdisk);
     assert_int_equal(back.vcpus, 2);
     assert_int_equal(back.on_watchdog, VMFILE_RESTART); /* as on_crash */
+    assert_int_equal(back.on_host_shutdown, VMFILE_SAVE);
     assert_int_equal(back.devices.disk_count, 2);
     for (int i = 0; i < 2; i++) {
         assert_string_equal(vm.devices.disks[i].path, back.devices.disks[i].path);

@@ -4,7 +4,7 @@
 # vmlinux.sh BZIMAGE VMLINUX: extracts the ELF image from a Linux bzImage, because the core has no
 # decompressors. The setup header (Linux Documentation/arch/x86/boot.rst, protocol 2.08 and later) has the
 # location of the payload: sectors of setup code at 0x1f1, payload offset and length at 0x248 and 0x24c. Next
-# to read: dom0-image.sh.
+# to read: kernel-image.
 set -eu
 
 image=$1 output=$2
