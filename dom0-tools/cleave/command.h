@@ -186,7 +186,7 @@ int version_run(struct call *call);
 /* Prints the man page or a shell's completion, for the build; not in the table. */
 int generate_run(const char *what);
 
-/* --- host.c, hostcheck.c ------------------------------------------------------------------------ */
+/* --- host.c, hostcheck.c ---------------------------------------------------------------------- */
 
 /*
  * Adds what is wrong with the running machine to list, as objects with message and remedy. Returns

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cleave host check: a doctor for the machine. It looks at one thing after the other, and says of
- * each whether it is right, a risk, or wrong so that VMs cannot run, with a remedy. It also works on
- * plain Debian, before Cleave runs, and then sees what /proc and /sys tell. Read next: host.c,
+ * each whether it is right, a risk, or wrong so that VMs cannot run, with a remedy. It also works
+ * on plain Debian, before Cleave runs, and then sees what /proc and /sys tell. Read next: host.c,
  * ../debian/README.md.
  */
 #include <errno.h>

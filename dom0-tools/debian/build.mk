@@ -14,7 +14,8 @@ deb: $(DEB_OUT)/stamp
 	@ls $(DEB_OUT)/*.deb
 
 # An operator's machine gets the release core.
-$(DEB_OUT)/stamp: $(DEB_SOURCES) $(deb_tools_sources) $(HV_SRC) $(wildcard hypervisor/*/*.h hypervisor/*/*/*.h)
+$(DEB_OUT)/stamp: $(DEB_SOURCES) $(deb_tools_sources) $(HV_SRC) \
+        $(wildcard hypervisor/*/*.h hypervisor/*/*/*.h)
 	@tests/rig/deps.sh $(DEB_BUILD_PACKAGES)
 	@$(MAKE) --no-print-directory HV_DEBUG=0 CMD= build/release/cleave.elf
 	@echo "packing Debian packages in $(DEB_OUT)"

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# package.sh OUTPUT FOLDER CORE ENTRY...: Debian packages of the core and of the tools, in the folder OUTPUT. FOLDER
-# has the packaging files (the one of this script). An ENTRY is SOURCE:PATH[:MODE], a file of the package cleave-tools.
-# Debug symbols go to cleave-dbg, by build id, where gdb looks for them.
+# package.sh OUTPUT FOLDER CORE ENTRY...: Debian packages of the core and of the tools, in the folder
+# OUTPUT. FOLDER has the packaging files (the one of this script). An ENTRY is SOURCE:PATH[:MODE], a file of
+# the package cleave-tools. Debug symbols go to cleave-dbg, by build id, where gdb looks for them.
 set -eu
 
 output=$1 folder=$2 core=$3
@@ -15,7 +15,8 @@ mkdir -p "$work/debian"
 for file in control changelog copyright rules; do
     cp "$folder/$file" "$work/debian/"
 done
-cp "$folder"/cleave-*.lintian-overrides "$folder"/cleave-*.preinst "$folder"/cleave-*.postinst "$folder"/cleave-*.prerm "$folder"/cleave-*.postrm \
+cp "$folder"/cleave-*.lintian-overrides "$work/debian/"
+cp "$folder"/cleave-*.preinst "$folder"/cleave-*.postinst "$folder"/cleave-*.prerm "$folder"/cleave-*.postrm \
     "$work/debian/"
 cat "$folder/../../LICENSE" | sed -n '5,$s/^$/./; 5,$s/^/ /p' >>"$work/debian/copyright"
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# Disks of a Debian machine: a fresh one, and one with our packages (make image), which make run DOM0=debian boots; and
-# what a user does with the first (make check-install). None of it is part of make check: with the emulator a boot by
-# GRUB takes minutes.
+# Disks of a Debian machine: a fresh one, and one with our packages (make image), which make run DOM0=debian
+# boots; and what a user does with the first (make check-install). None of it is part of make check: with
+# the emulator a boot by GRUB takes minutes.
 
 DEBIAN_HOST := build/debian-host
 DEBIAN_HOST_PACKAGES := mmdebstrap fdisk dosfstools openssh-client ovmf

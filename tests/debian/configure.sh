@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# configure.sh ROOT UUID KEY: what an installer would ask: host name, file systems, network (DHCP; and a bridge xenbr0
-# for VMs), who may log in. root has no password on the console, and KEY is for ssh. Consoles are the serial port and
-# the screen, in GRUB, too.
+# configure.sh ROOT UUID KEY: what an installer would ask: host name, file systems, network (DHCP; and a
+# bridge xenbr0 for VMs), who may log in. root has no password on the console, and KEY is for ssh. Consoles
+# are the serial port and the screen, in GRUB, too.
 set -eu
 
 root=$1 uuid=$2 key=$3

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# disk.sh TREE OUTPUT FOLDER [DEB...]: makes a disk image with the files of TREE (tree.sh): a GPT with a partition for
-# GRUB's core, one for UEFI, and the root file system. It boots by BIOS and by UEFI. GRUB is installed by its own tools,
-# in a machine that QEMU starts with the disk's kernel and setup.sh as its first program; with DEBs, apt installs these
-# there, too. FOLDER is copied to /guests. root has no password, and ssh accepts the key OUTPUT's folder has.
+# disk.sh TREE OUTPUT FOLDER [DEB...]: makes a disk image with the files of TREE (tree.sh): a GPT with a
+# partition for GRUB's core, one for UEFI, and the root file system. It boots by BIOS and by UEFI. GRUB is
+# installed by its own tools, in a machine that QEMU starts with the disk's kernel and setup.sh as its first
+# program; with DEBs, apt installs these there, too. FOLDER is copied to /guests. root has no password, and
+# ssh accepts the key OUTPUT's folder has.
 set -eu
 
 tree=$1 output=$2 guests=$3
@@ -55,8 +56,8 @@ $as_root mke2fs -q -t ext4 -U "$uuid" -E "offset=$((root_start << 20)),lazy_itab
 $as_root rm -rf "$work" "$output.efi"
 
 # A kernel that runs without Cleave needs neither SVM nor an order of CPUs: more threads are faster.
-timeout -k 5 900 "${QEMU:-qemu-system-x86_64}" -machine q35 -nodefaults -display none -cpu EPYC,-svm -smp 2 -m 1024 \
-    -accel "${ACCEL:-tcg}" -no-reboot -kernel "$output.vmlinuz" -initrd "$output.initrd" \
+timeout -k 5 900 "${QEMU:-qemu-system-x86_64}" -machine q35 -nodefaults -display none -cpu EPYC,-svm \
+    -smp 2 -m 1024 -accel "${ACCEL:-tcg}" -no-reboot -kernel "$output.vmlinuz" -initrd "$output.initrd" \
     -append "root=UUID=$uuid rw console=ttyS0 quiet panic=-1 init=/sbin/setup-disk" -serial stdio \
     -drive "if=none,id=disk,format=raw,file=$output.tmp,cache=unsafe" -device virtio-blk-pci,drive=disk \
     </dev/null >"$output.log" 2>&1 || true

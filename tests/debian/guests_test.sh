@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Tests dom0-tools/debian/guests with a `cleave` that only writes down how it is called: how each VM is ended when the
-# machine goes down, and which run on. Run by make check-unit.
+# Tests dom0-tools/debian/guests with a `cleave` that only writes down how it is called: how each VM is
+# ended when the machine goes down, and which run on. Run by make check-unit.
 set -eu
 
 script=$(pwd)/dom0-tools/debian/guests

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# install.sh DISK FIRMWARE SCREEN DEB...: what a new user does. DISK is a fresh Debian 12, FIRMWARE bios or uefi. The
-# packages are copied there by ssh and installed by apt; after a reboot Cleave runs, VMs are defined that start with
-# the machine, and after another one they are there again. poweroff ends them first. When Cleave does not come up
-# twice, plain Debian is started. Then the packages are removed: plain Debian. SCREEN: a picture of GRUB's menu.
-# Next to read: machine.sh.
+# install.sh DISK FIRMWARE SCREEN DEB...: what a new user does. DISK is a fresh Debian 12, FIRMWARE bios or
+# uefi. The packages are copied there by ssh and installed by apt; after a reboot Cleave runs, VMs are
+# defined that start with the machine, and after another one they are there again. poweroff ends them first.
+# When Cleave does not come up twice, plain Debian is started. Then the packages are removed: plain Debian.
+# SCREEN: a picture of GRUB's menu. Next to read: machine.sh.
 set -eu
 
 disk=$1 firmware=$2 screen=$3
@@ -27,7 +27,7 @@ ssh_options="-q -i $folder/ssh_key -o StrictHostKeyChecking=no -o UserKnownHosts
 
 step "plain Debian boots"
 machine_login
-machine_run 60 'test ! -e /sys/hypervisor/type' >/dev/null || machine_fail "a hypervisor runs before the installation"
+machine_run 60 'test ! -e /sys/hypervisor/type' >/dev/null || machine_fail "not plain Debian"
 # shellcheck disable=SC2086 # words on purpose
 scp $ssh_options -P "$machine_port" "$@" root@127.0.0.1: || machine_fail "scp of the packages"
 step "apt install ./*.deb"
@@ -40,14 +40,16 @@ sleep 1
 machine_screen "$screen"
 step "GRUB's menu is in $screen"
 machine_login
-version=$(machine_run 120 'cat /sys/hypervisor/type /sys/hypervisor/version/extra; systemctl --failed --plain --no-legend')
+version=$(machine_run 120 'cat /sys/hypervisor/type /sys/hypervisor/version/extra
+    systemctl --failed --plain --no-legend')
 case $version in
 *xen*-cleave*) ;;
 *) machine_fail "not under Cleave: $version" ;;
 esac
 step "Cleave runs: $(echo "$version" | tr '\n' ' ')"
-machine_run 300 'until systemctl is-active -q cleaved cleave-guests cleave-booted; do sleep 1; done' >/dev/null
-machine_run 60 'grub-editenv - list | grep -c cleave_tries' >/dev/null && machine_fail "the boot was not confirmed"
+machine_run 300 'for unit in cleaved cleave-guests cleave-booted; do
+    until systemctl is-active $unit; do sleep 1; done; done' >/dev/null
+machine_run 60 '! grub-editenv - list | grep cleave_tries' || machine_fail "the boot was not confirmed"
 machine_run 300 'cd /guests; cleave define --autostart hello.cfg && cleave define --autostart debian.cfg &&
     cleave start hello && cleave start debian && cleave wait debian --for booted --timeout 250' ||
     machine_fail "the VMs do not start"
@@ -69,11 +71,11 @@ machine_login
 machine_run 60 'test ! -e /sys/hypervisor/type && grub-editenv - unset cleave_tries' >/dev/null ||
     machine_fail "no fallback to plain Debian"
 step "removing the packages"
-machine_run 900 'apt-get -y purge cleave-hypervisor cleave-tools; ls /boot/cleave /etc/default/cleave; grep -c leave /boot/grub/grub.cfg' >"$copy.apt" &&
-    machine_fail "the packages left traces: see $copy.apt"
+machine_run 900 'apt-get -y purge cleave-hypervisor cleave-tools && ! ls /boot/cleave /etc/default/cleave &&
+    ! grep leave /boot/grub/grub.cfg' >"$copy.apt" || machine_fail "the packages left traces: see $copy.apt"
 machine_say reboot
 machine_login
-machine_run 60 'test ! -e /sys/hypervisor/type' >/dev/null || machine_fail "not plain Debian after the removal"
+machine_run 60 'test ! -e /sys/hypervisor/type' >/dev/null || machine_fail "no plain Debian is left"
 machine_say poweroff
 machine_ended 300
 step "plain Debian again, powered off"

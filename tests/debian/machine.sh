@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Functions for scripts that run a machine from a disk, sit before its serial console, and look at its screen. Sourced.
-# The Makefile exports the variables of Config.mk.
+# Functions for scripts that run a machine from a disk, sit before its serial console, and look at its
+# screen. Sourced. The Makefile exports the variables of Config.mk.
 #
 #   machine_start DISK LOG [QEMU-ARGUMENT...]   MACHINE_FIRMWARE=uefi: by UEFI. Its ssh port is $machine_port
 #   machine_await PATTERN SECONDS               waits for a line of the console since the last wait
@@ -92,7 +92,8 @@ machine_login() {
     machine_await 'login: ' "${1:-900}"
     machine_say root
     machine_await '# ' 300
-    machine_say "stty -echo; dmesg -n 1; export TERM=dumb PS1= PS2=; bind 'set enable-bracketed-paste off'; echo \"\"@\"ready\""
+    machine_say "stty -echo; dmesg -n 1; export TERM=dumb PS1= PS2="
+    machine_say "bind 'set enable-bracketed-paste off'; echo \"\"@\"ready\""
     machine_await '@ready' 300
 }
 
@@ -101,12 +102,12 @@ machine_run() {
     machine_start_at=$machine_seen
     # in parts, so that the pattern is not in what is typed
     machine_say "{ $2
-} 2>&1 </dev/null; status=\$?; echo; echo \"\"@\"$machine_count@\$status@\""
+} 2>&1 </dev/null; status=\$?
+echo; echo \"\"@\"$machine_count@\$status@\""
     machine_await "^@$machine_count@[0-9]+@" "$1"
-    machine_output=$(tail -c +$((machine_start_at + 1)) "$machine_log" | tr -d '\r' | sed "/^@$machine_count@/,\$d")
-    printf '%s\n' "$machine_output"
-    return "$(tail -c +$((machine_start_at + 1)) "$machine_log" | tr -d '\r' |
-        sed -n "s/^@$machine_count@\([0-9]*\)@.*/\1/p")"
+    machine_output=$(tail -c +$((machine_start_at + 1)) "$machine_log" | tr -d '\r')
+    printf '%s\n' "$machine_output" | sed "/^@$machine_count@/,\$d"
+    return "$(printf '%s\n' "$machine_output" | sed -n "s/^@$machine_count@\([0-9]*\)@.*/\1/p")"
 }
 
 machine_screen() {

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# The first program of a new disk's first boot, without systemd: installs GRUB for BIOS and UEFI, and with apt the
-# packages in /root/debs, if there are any. Then it powers the machine off. disk.sh looks for its last line.
+# The first program of a new disk's first boot, without systemd: installs GRUB for BIOS and UEFI, and with
+# apt the packages in /root/debs, if there are any. Then it powers the machine off. disk.sh looks for its
+# last line.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
 mount -t proc proc /proc 2>/dev/null
 mount -t sysfs sysfs /sys 2>/dev/null

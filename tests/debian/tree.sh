@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# tree.sh OUTPUT DEPENDENCY...: the files of a fresh Debian 12, as a tar file, by mmdebstrap from the package sources
-# of this machine: kernel, GRUB for BIOS and UEFI, systemd, ssh. Packages that ours depend on are in apt's cache there
-# but not installed, so that `apt install ./*.deb` needs no network. Next to read: disk.sh.
+# tree.sh OUTPUT DEPENDENCY...: the files of a fresh Debian 12, as a tar file, by mmdebstrap from the
+# package sources of this machine: kernel, GRUB for BIOS and UEFI, systemd, ssh. Packages that ours depend
+# on are in apt's cache there but not installed, so that `apt install ./*.deb` needs no network. Next to
+# read: disk.sh.
 set -eu
 
 output=$1
@@ -11,7 +12,8 @@ shift
 as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
 
-packages=systemd-sysv,udev,dbus,libpam-systemd,linux-image-amd64,grub2-common,grub-pc-bin,grub-efi-amd64-bin
+packages=systemd-sysv,udev,dbus,libpam-systemd,linux-image-amd64
+packages=$packages,grub2-common,grub-pc-bin,grub-efi-amd64-bin
 packages=$packages,openssh-server,iproute2,e2fsprogs,kmod,less,procps,zstd,xz-utils,bridge-utils,chrony,gdisk
 
 # The sources that this machine has for Debian; others are none of a fresh Debian's.
