@@ -58,6 +58,8 @@ for entry; do
     put cleave-tools "$mode" "$source" "${rest%%:*}"
 done
 put cleave-tools 755 "$folder/guests" /usr/lib/cleave/guests
+put cleave-tools 755 "$folder/textfile" /usr/lib/cleave/textfile
+put cleave-tools 644 "$folder/grafana.json" /usr/share/cleave/grafana.json
 put cleave-tools 755 "$folder/store-quotas" /usr/lib/cleave/store-quotas
 put cleave-tools 644 "$folder/cleaved.8" /usr/share/man/man8/cleaved.8
 put cleave-tools 644 "$folder/xen.conf" /lib/systemd/system/xen.service.d/cleave.conf

@@ -46,4 +46,4 @@ check-install: $(DEBIAN_HOST)/fresh.img $(DEB_OUT)/stamp
 	    tests/debian/install.sh $< $$firmware $(DEBIAN_HOST)/grub-$$firmware.png $(debian_host_debs); \
 	done
 
-CHECK_UNIT += tests/debian/guests_test.sh
+CHECK_UNIT += tests/debian/guests_test.sh tests/debian/grafana_test.sh

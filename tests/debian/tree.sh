@@ -17,7 +17,8 @@ packages=$packages,grub2-common,grub-pc-bin,grub-efi-amd64-bin
 packages=$packages,openssh-server,iproute2,e2fsprogs,kmod,less,procps,zstd,xz-utils,bridge-utils,chrony,gdisk
 
 # The sources that this machine has for Debian; others are none of a fresh Debian's.
-mirror=$(apt-get indextargets --format '$(SITE)' | grep -m 1 '/debian/*$' || echo http://deb.debian.org/debian)
+mirror=$(apt-get indextargets --format "\$(SITE)" | grep -m 1 "/debian/*\$") ||
+    mirror=http://deb.debian.org/debian
 security=$(apt-get indextargets --format '$(SITE)' | grep -m 1 'debian-security' ||
     echo http://deb.debian.org/debian-security)
 
