@@ -32,6 +32,7 @@
 ## make deb             Debian packages of the core and the tools, in build/packages
 ## make image           a disk with Debian 12 and these packages; make run DOM0=debian boots it by GRUB
 ## make check-install   apt install on a fresh Debian 12, reboots, VMs, removal; by BIOS and UEFI
+## make check-powercut POWERCUTS=30   its power goes at random moments, and it comes up again
 ## make gdb             boot stopped, under gdb with the symbols of the core; the console goes to RUN_LOG
 ## make floors          calls between the core's folders, as text and as build/floors.svg
 ## make size            code lines and section sizes against the budget; make check does it too

@@ -65,18 +65,21 @@ static void print_statuses(void)
 
 static void print_man(void)
 {
-    printf(".\\\" Generated from the table of verbs.\n"
-           ".TH CLEAVE 1 \"\" \"cleave %s\" \"Cleave\"\n"
-           ".SH NAME\ncleave \\- manage virtual machines on Cleave or Xen\n"
-           ".SH SYNOPSIS\n.B cleave\n.I VERB\n[\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...\n"
-           ".SH DESCRIPTION\n"
-           "Runs in the control domain, as root. \\fIVM\\fR is a name or a domain id. \\fIFILE\\fR "
-           "is a VM file in the syntax of \\fBxl.cfg\\fR(5).\n"
-           "Options may stand before and after arguments; what follows \\-\\- is no option.\n"
-           "An error is one line on standard error: the first cause, the numbers and a remedy.\n"
-           "With \\fB\\-\\-json\\fR standard output is one JSON object, with an error or without.\n"
-           ".SH VERBS\n",
-           CLEAVE_VERSION);
+    printf(
+        ".\\\" Generated from the table of verbs.\n"
+        ".TH CLEAVE 1 \"\" \"cleave %s\" \"Cleave\"\n"
+        ".SH NAME\ncleave \\- manage virtual machines on Cleave or Xen\n"
+        ".SH SYNOPSIS\n.B cleave\n.I VERB\n[\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...\n"
+        ".SH DESCRIPTION\n"
+        "Runs in the control domain, as root. \\fIVM\\fR is a name or a domain id. \\fIFILE\\fR "
+        "is a VM file in the syntax of \\fBxl.cfg\\fR(5).\n"
+        "\\fBcleave \\-H\\fR [\\fIUSER\\fR@]\\fIHOST VERB\\fR... runs the verb on another "
+        "machine by \\fBssh\\fR(1); files are that machine's, and 255 is ssh's own exit status.\n"
+        "Options may stand before and after arguments; what follows \\-\\- is no option.\n"
+        "An error is one line on standard error: the first cause, the numbers and a remedy.\n"
+        "With \\fB\\-\\-json\\fR standard output is one JSON object, with an error or without.\n"
+        ".SH VERBS\n",
+        CLEAVE_VERSION);
     for (size_t i = 0; i < command_count; i++) {
         printf(".SS \"");
         print_roff(commands[i].name);

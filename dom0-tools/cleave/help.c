@@ -11,6 +11,7 @@ void help_print(void)
     for (size_t i = 0; i < command_count; i++)
         printf("  %-14s %-26s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     printf("\nVM is a name or a domain id. `cleave VERB --help` lists the verb's options.\n"
+           "`cleave -H [USER@]HOST VERB...` runs the verb on another machine, by ssh.\n"
            "An error is one line on standard error. The exit status tells its kind: cleave(1).\n");
 }
 

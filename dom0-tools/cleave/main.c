@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "progress.h"
+#include "remote.h"
 #include "report.h"
 
 int session_open(struct session *session)
@@ -91,6 +92,8 @@ static int run_verb(int argc, char **argv, struct call *call)
     }
     if (strcmp(verb, "generate") == 0 && argc == 3)
         return generate_run(argv[2]);
+    if (strcmp(verb, "-H") == 0 || strcmp(verb, "--host") == 0)
+        return remote_run(argc > 2 ? argv[2] : "", argc > 3 ? argc - 3 : 0, argv + 3);
     call->command = command_find(verb);
     if (!call->command || command_parse(call->command, argc - 1, argv + 1, call) < 0)
         return -EINVAL;

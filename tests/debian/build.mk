@@ -12,7 +12,7 @@ debian_host_debs = $(wildcard $(DEB_OUT)/cleave-hypervisor_*.deb $(DEB_OUT)/clea
 DEBIAN_HOST_GUESTS := $(foreach file,$(wildcard guests/hello/hello.cfg guests/debian/debian.cfg),$(file)) \
                       build/guests/hello/hello.elf $(addprefix $(GUEST_DEBIAN)/,vmlinuz initrd.gz)
 
-.PHONY: image check-install
+.PHONY: image check-install check-powercut
 
 $(DEBIAN_HOST)/tree.tar: tests/debian/tree.sh
 	@tests/rig/deps.sh $(DEBIAN_HOST_PACKAGES)
@@ -47,3 +47,7 @@ check-install: $(DEBIAN_HOST)/fresh.img $(DEB_OUT)/stamp
 	done
 
 CHECK_UNIT += tests/debian/guests_test.sh tests/debian/grafana_test.sh
+
+# POWERCUTS=30 times, each takes minutes; the same SEED, the same moments
+check-powercut: $(DEBIAN_HOST)/cleave.img
+	@tests/debian/powercut.sh $< $(or $(POWERCUTS),30) $(or $(SEED),1) $(debian_host_debs)

@@ -153,6 +153,10 @@ $(BOOK_TEST): tests/tools/book_test.c $(BOOK_TESTED) $(LIBCLEAVE) $(PLANNER) $(B
 	$(CC) $(TEST_CFLAGS) -DVMS_HOME='"build/tests/tools/book"' -DLOCK_FILE='"build/tests/tools/book.lock"' \
 	    $(TOOLS_INCLUDES) -o $@ $(filter %.c,$^) $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS)
 
+REMOTE_TEST := tests/tools/remote_test.sh
+CHECK_UNIT += $(REMOTE_TEST)
+$(REMOTE_TEST): | $(TOOLS)/cleave/cleave ;
+
 # What is remembered of VMs' memory, in a folder of the build; and the estimate from a sample.
 MEMORY_TEST := build/tests/tools/memory_test
 MEMORY_TESTED := $(addprefix dom0-tools/libcleave/,jsonfile.c lock.c membook.c memory.c progress.c \
