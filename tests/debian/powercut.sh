@@ -42,7 +42,8 @@ while [ $round -lt "$rounds" ]; do
     machine_run 600 'dpkg --configure -a && apt-get -y -f install' >"$copy.apt" ||
         machine_fail "dpkg cannot go on: see $copy.apt"
     machine_run 300 'grep -q cleave /sys/hypervisor/version/extra &&
-        until cleave list kept | grep -q "kept  *[1-9]"; do sleep 1; done' || machine_fail "the VM is not there"
+        until cleave list kept | grep -q "kept  *[1-9]"; do sleep 1; done' ||
+        machine_fail "the VM is not there"
     machine_run 120 'for file in /boot/cleave/vmlinux-*; do
             /usr/lib/cleave/vmlinux "/boot/vmlinuz-${file#*vmlinux-}" /tmp/vmlinux
             cmp "$file" /tmp/vmlinux || break
