@@ -36,7 +36,14 @@ fd377a58) unpack="xz -d -c --single-stream" ;;
 *)        fail "payload at byte $offset is neither xz nor gzip nor zstd" ;;
 esac
 
+# The size also tells whether all of it found room.
+trap 'rm -f "$output.tmp"' EXIT
 tail -c "+$((offset + 1))" "$image" | head -c "$length" | $unpack >"$output.tmp" 2>/dev/null || true
+size=$(number $((offset + length - 4)) 4)
 [ "$(od -A n -N 4 -t x1 "$output.tmp" | tr -d ' ')" = 7f454c46 ] ||
     fail "payload does not unpack to an ELF ($unpack)"
+[ "$(wc -c <"$output.tmp")" = "$size" ] ||
+    fail "$(wc -c <"$output.tmp") of $size bytes were unpacked ($unpack): is there room for $output?"
+# on disk before it has its name, so that a power cut leaves all of it or none
+sync "$output.tmp"
 mv "$output.tmp" "$output"

@@ -46,7 +46,9 @@ check-install: $(DEBIAN_HOST)/fresh.img $(DEB_OUT)/stamp
 	    tests/debian/install.sh $< $$firmware $(DEBIAN_HOST)/grub-$$firmware.png $(debian_host_debs); \
 	done
 
-CHECK_UNIT += tests/debian/guests_test.sh tests/debian/grafana_test.sh
+KERNEL_TEST := tests/debian/kernel_test.sh
+$(KERNEL_TEST): | $(DEBIAN_VMLINUZ) build/dom0/vmlinux ;
+CHECK_UNIT += $(KERNEL_TEST) tests/debian/guests_test.sh tests/debian/grafana_test.sh
 
 # POWERCUTS=30 times, each takes minutes; the same SEED, the same moments
 check-powercut: $(DEBIAN_HOST)/cleave.img
