@@ -102,7 +102,7 @@ static bool open_hypervisor(struct doctor *doctor)
     return rc == 0;
 }
 
-/* GRUB counts starts of Cleave that this system did not confirm (../debian/08_cleave). */
+/* GRUB counts starts of Cleave that this system did not confirm (../debian/11_cleave). */
 static bool was_given_up(void)
 {
     char environment[1025];

@@ -41,7 +41,7 @@ build_id() {
 put cleave-hypervisor 644 "$core" /boot/cleave/cleave.elf
 put cleave-dbg 644 "$core" /usr/lib/debug/boot/cleave/cleave.elf
 objcopy --strip-all "$work/tree/cleave-hypervisor/boot/cleave/cleave.elf"
-put cleave-hypervisor 755 "$folder/08_cleave" /etc/grub.d/08_cleave
+put cleave-hypervisor 755 "$folder/11_cleave" /etc/grub.d/11_cleave
 put cleave-hypervisor 644 "$folder/default" /etc/default/cleave
 put cleave-hypervisor 644 "$folder/grub-default.cfg" /etc/default/grub.d/zz-cleave.cfg
 put cleave-hypervisor 755 "$folder/kernel-postinst" /etc/kernel/postinst.d/cleave
