@@ -101,8 +101,8 @@ machine_run() {
     machine_count=$((machine_count + 1))
     machine_start_at=$machine_seen
     # in parts, so that the pattern is not in what is typed
-    machine_say "{ $2
-} 2>&1 </dev/null; status=\$?
+    machine_say "( $2
+) 2>&1 </dev/null; status=\$?
 echo; echo \"\"@\"$machine_count@\$status@\""
     machine_await "^@$machine_count@[0-9]+@" "$1"
     machine_output=$(tail -c +$((machine_start_at + 1)) "$machine_log" | tr -d '\r')
