@@ -29,8 +29,9 @@ while [ $round -lt "$rounds" ]; do
     round=$((round + 1))
     machine_say '(while :; do cleave define /guests/hello.cfg name=come; cleave start come
         cleave destroy come; cleave undefine come; done >/tmp/defines 2>&1 &)'
-    machine_say '(while :; do cleave create /guests/hello.cfg name=saved; cleave save saved /root/state
-        cleave restore /root/state; cleave destroy saved; done >/tmp/saves 2>&1 &)'
+    machine_say '(while :; do cleave create /guests/debian.cfg name=saved; cleave wait saved --for booted
+        cleave save saved /root/state && cleave restore /root/state
+        cleave destroy saved; done >/tmp/saves 2>&1 &)'
     machine_say '(while :; do apt-get -y --reinstall install ./*.deb; done >/tmp/apt 2>&1 &)'
     seed=$(((seed * 1103515245 + 12345) % 2147483648))
     after=$((seed / 65536 % 60 + 1))
