@@ -35,26 +35,6 @@ static void the_host_is_described(void **state)
     assert_null(strstr(run_ok("cleave host")->out, "warning"));
 }
 
-/* A risk is no error; what is wrong has its exit status, and is named in the error. */
-static void the_doctor_looks_at_the_host(void **state)
-{
-    const struct run *doctor;
-
-    (void)state;
-    doctor = run("cleave host check --json");
-    assert_int_equal(doctor->status, 0);
-    assert_json(doctor->out, "host");
-    assert_words(run_ok("cleave host check")->out,
-                 "ok     CPU|nested paging|risk   IOMMU|remedy|risk   time|apt install chrony");
-    assert_int_equal(run("cleave host chek")->status, 2);
-    run_ok("mkdir -p /boot/cleave /boot/grub; touch /boot/cleave/cleave.elf");
-    doctor = run("cleave host check --json");
-    run_ok("rm -r /boot/cleave");
-    assert_int_equal(doctor->status, 4);
-    assert_json(doctor->out, "error");
-    assert_words(doctor->out, "GRUB has no entry");
-}
-
 /* What does not run, or hangs, is no error of the verb, but a warning with a remedy. */
 static void what_is_wrong_with_the_host_has_a_remedy(void **state)
 {
@@ -226,7 +206,6 @@ static void the_script_of_the_readme_runs(void **state)
 
 static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(the_host_is_described),
-    SYSTEM_TEST(the_doctor_looks_at_the_host),
     SYSTEM_TEST(what_is_wrong_with_the_host_has_a_remedy),
     SYSTEM_TEST(changes_of_a_running_vm_are_events),
     SYSTEM_TEST(long_steps_are_said_on_a_terminal),
