@@ -312,7 +312,7 @@ static void xl_dumps_what_is_paged(void **state)
     (void)state;
     need_cleave();
     start_hog();
-    run_ok("cleave mem page-out memhog 24");
+    run_ok("cleave mem page-out memhog 2");
     run_ok("xl dump-core memhog /tmp/vm/core");
     assert_int_equal(memory_now().paged, 0);
     run_ok("test $(stat -c %%s /tmp/vm/core) -gt %d; rm /tmp/vm/core", SET_MIB << 20);
