@@ -13,12 +13,12 @@
 #include "core/vcpu.h"
 #include "core/vcpu_memory.h"
 #include "errors.h"
+#include "guest/access.h"
 #include "guest/decode.h"
 #include "hw.h"
 #include "lib.h"
 #include "mm/guest.h"
 #include "percpu.h"
-#include "vdev/bus.h"
 
 static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
 
@@ -197,23 +197,36 @@ static uint64_t compute_result(const struct access *a, uint64_t memory, uint64_t
     }
 }
 
-/* Executes an instruction with a memory operand and a register or immediate. */
-static void execute_insn(const struct access *a, gpa_t gpa)
+/* Executes an instruction with a memory operand and a register or immediate. 0, or -EAGAIN etc. */
+static int execute_insn(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
     bool reads_only = i->op == INSN_CMP || i->op == INSN_TEST || i->op == INSN_BT;
-    uint64_t result, other = i->has_imm ? i->imm & mask_of(i->size)
-                                        : read_gpr(a->v, i->reg, i->reg_high8, i->size);
+    uint64_t memory = 0, result,
+             other = i->has_imm ? i->imm & mask_of(i->size)
+                                : read_gpr(a->v, i->reg, i->reg_high8, i->size);
 
-    if (i->op == INSN_STORE) {
-        bus_memory_write(a->v, gpa, i->size, other);
-        return;
+    if (i->op == INSN_STORE)
+        return access_memory(a->v, gpa, i->size, true, &other);
+    int rc = access_memory(a->v, gpa, i->size, false, &memory);
+
+    if (rc)
+        return rc;
+    if (!i->mem_is_dest || reads_only) {
+        result = compute_result(a, memory, other);
+        if (!reads_only)
+            write_gpr(a->v, i->reg, i->reg_high8, i->reg_size, result);
+        return 0;
     }
-    result = compute_result(a, bus_memory_read(a->v, gpa, i->size), other);
-    if (i->mem_is_dest && !reads_only)
-        bus_memory_write(a->v, gpa, i->size, result);
-    else if (!reads_only)
-        write_gpr(a->v, i->reg, i->reg_high8, i->reg_size, result);
+    struct guest_regs before = a->v->regs;
+
+    result = compute_result(a, memory, other);
+    rc = access_memory(a->v, gpa, i->size, true, &result);
+    if (rc == -EAGAIN) { /* the whole instruction executes again */
+        a->v->regs = before;
+        hw_set_rflags(a->v, a->rflags);
+    }
+    return rc;
 }
 
 /* --- strings --- */
@@ -242,11 +255,7 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
     rc = write ? guest_write_physical(d, gpa, val, size) : guest_read_physical(d, val, gpa, size);
     if (rc != -EFAULT)
         return rc;
-    if (write)
-        bus_memory_write(a->v, gpa, size, *val);
-    else
-        *val = bus_memory_read(a->v, gpa, size);
-    return 0;
+    return access_memory(a->v, gpa, size, write, val);
 }
 
 static void advance_register(const struct access *a, unsigned int reg, int64_t by)
@@ -273,12 +282,15 @@ static int execute_string(const struct access *a, gpa_t gpa)
         if (!rc)
             rc = copy_operand(a, destination_address(a), true, &val);
         if (rc)
-            return rc == -EINVAL || rc == -ERESTART ? rc : 1;
+            return rc == -EFAULT ? 1 : rc;
         advance_register(a, RSI, step);
     } else {
         if (((destination_address(a) ^ gpa) & ~PAGE_MASK))
             return -EINVAL;
-        bus_memory_write(a->v, gpa, i->size, read_gpr(a->v, RAX, false, i->size));
+        val = read_gpr(a->v, RAX, false, i->size);
+        rc = access_memory(a->v, gpa, i->size, true, &val);
+        if (rc)
+            return rc;
     }
     advance_register(a, RDI, step);
     if (!i->rep)
@@ -287,7 +299,7 @@ static int execute_string(const struct access *a, gpa_t gpa)
     return read_gpr(a->v, RCX, false, i->address_size) != 0;
 }
 
-static enum insn_mode code_mode(struct vcpu *v)
+enum insn_mode emulate_code_mode(struct vcpu *v)
 {
     if (hw_mode_64(v))
         return INSN_64;
@@ -302,10 +314,10 @@ static int emulate_insn(struct vcpu *v, gpa_t gpa)
         .rip = hw_get_rip(v),
         .rflags = hw_get_rflags(v),
         .user = hw_get_cpl(v) == 3 ? GUEST_WALK_USER : 0,
-        .mode = code_mode(v),
+        .mode = emulate_code_mode(v),
     };
     uint8_t bytes[INSN_BYTES] = { 0 };
-    int rc = 0;
+    int rc;
 
     unsigned int n = fetch_insn(&a, bytes);
 
@@ -319,7 +331,7 @@ static int emulate_insn(struct vcpu *v, gpa_t gpa)
     else if ((operand_address(&a) ^ gpa) & ~PAGE_MASK)
         return -EINVAL;
     else
-        execute_insn(&a, gpa);
+        rc = execute_insn(&a, gpa);
     if (!rc)
         hw_set_rip(v, a.rip + a.insn.length);
     return rc < 0 ? rc : 0;
@@ -339,7 +351,9 @@ int emulate_access(struct vcpu *v, gpa_t gpa)
         vcpu_memory_wait_page(v, this_cpu()->paged);
         return 0;
     }
-    if (rc != -EINVAL || bus_has_memory(v, gpa))
+    if (rc == -EAGAIN || rc == -EIO) /* v waits, or its domain was crashed */
+        return 0;
+    if (rc != -EINVAL || access_has_memory(v, gpa))
         return rc;
     hw_inject_exception(v, EXC_GP, 0);
     return 0;

@@ -9,11 +9,13 @@
 #include "guest/exit.h"
 #include "core/domain_registry.h"
 #include "core/domain_shutdown.h"
+#include "core/ioreq.h"
 #include "core/vcpu.h"
 #include "core/vcpu_memory.h"
 #include "cpu.h"
 #include "cpu/softirq.h"
 #include "errors.h"
+#include "guest/access.h"
 #include "guest/emulate.h"
 #include "guest/fault.h"
 #include "hw.h"
@@ -22,7 +24,6 @@
 #include "lib.h"
 #include "mm/guest.h"
 #include "percpu.h"
-#include "vdev/bus.h"
 #include "vdev/cpuid.h"
 #include "vdev/msr.h"
 
@@ -219,9 +220,28 @@ static gva_t string_address(struct vcpu *v, enum hw_segment_name segment, uint64
     return (hw_mode_64(v) && segment < SEG_FS ? 0 : hw_get_segment(v, segment).base) + offset;
 }
 
-/* Executes one element of INS or OUTS. RIP stays while REP has more to do. */
-static void exit_io_string(struct vcpu *v, const struct exit *e)
+/*
+ * Completes the details of INS or OUTS on a CPU that reports neither the segment nor the size of
+ * addresses: both are in the prefixes. False: the bytes were changed meanwhile.
+ */
+static bool read_string_prefixes(struct vcpu *v, struct exit *e)
 {
+    uint64_t length = e->io.next_rip - hw_get_rip(v);
+    uint8_t code[INSN_LENGTH_MAX];
+
+    if (length > sizeof(code) || guest_read(v, code, hw_code_address(v), length))
+        return false;
+    return !decode_io_string(code, (unsigned int)length, emulate_code_mode(v), &e->io.address_size,
+                             &e->io.segment);
+}
+
+/* Executes one element of INS or OUTS. RIP stays while REP has more to do. */
+static void exit_io_string(struct vcpu *v, struct exit *e)
+{
+    if (!e->io.address_size && !read_string_prefixes(v, e)) {
+        exit_undefined(v, e);
+        return;
+    }
     unsigned int size = e->io.size;
     uint64_t mask = e->io.address_size == 8 ? ~0ull : (1ull << 8 * e->io.address_size) - 1;
     uint64_t *index = e->io.in ? &v->regs.rdi : &v->regs.rsi,
@@ -237,12 +257,12 @@ static void exit_io_string(struct vcpu *v, const struct exit *e)
         rc = guest_read(v, &val, va, size); /* of INS too: the port is read only once */
         if (awaits_page(v, rc))
             return;
-        if (!rc && e->io.in) {
-            val = bus_port_read(v, e->io.port, size);
+        if (!rc)
+            rc = access_port(v, e->io.port, size, !e->io.in, &val);
+        if (!rc && e->io.in)
             rc = guest_write(v, va, &val, size);
-        } else if (!rc) {
-            bus_port_write(v, e->io.port, size, val);
-        }
+        if (rc == -EAGAIN || rc == -EIO)
+            return;
         if (rc) {
             inject_gp(v); /* the operand is not RAM */
             return;
@@ -263,15 +283,16 @@ static void exit_io(struct vcpu *v, const struct exit *e)
     unsigned int size = e->io.size;
     uint32_t val = 0;
 
+    ioreq_begin(v, e->again);
     if (e->io.string) {
-        exit_io_string(v, e);
+        struct exit copy = *e;
+
+        exit_io_string(v, &copy);
         return;
     }
     memcpy(&val, rax, size);
-    if (!e->io.in)
-        bus_port_write(v, e->io.port, size, val);
-    else
-        val = bus_port_read(v, e->io.port, size);
+    if (access_port(v, e->io.port, size, !e->io.in, &val))
+        return;
     if (e->io.in && size == 4)
         *rax = val;
     else if (e->io.in)
@@ -284,6 +305,7 @@ static void exit_fault(struct vcpu *v, const struct exit *e)
     const char *access = e->fault.fetch ? "fetch" : "read";
     int rc = fault_resolve(v, e->fault.gpa, e->fault.write, e->fault.fetch);
 
+    ioreq_begin(v, e->again);
     if (rc == -EACCES) {
         inject_gp(v); /* e.g. a write to a read-only grant */
         return;

@@ -170,8 +170,8 @@ static int read_gfn(struct hypercall *hc, const struct xen_mem_acquire_resource 
  * Unmaps the frames before `end`, reading the caller's list again. dom0 may have changed the list
  * meanwhile, but that affects only its own foreign mappings.
  */
-static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquire_resource *arg,
-                               uint64_t end)
+static void unmap_frames(struct hypercall *hc, const struct xen_mem_acquire_resource *arg,
+                         uint64_t end)
 {
     struct p2m_batch batch;
     gfn_t gfn;
@@ -183,9 +183,18 @@ static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquir
     p2m_batch_finish(&batch);
 }
 
-/* Maps frames of `owner`'s grant table at the caller's gfns. After an error none is mapped. */
-static int map_grant_frames(struct hypercall *hc, struct domain *owner,
-                            const struct xen_mem_acquire_resource *arg)
+/* Gets frame `index` of the resource with a reference. */
+static int resource_frame(struct domain *owner, const struct xen_mem_acquire_resource *arg,
+                          uint64_t index, mfn_t *mfn)
+{
+    if (arg->type == XENMEM_resource_ioreq_server)
+        return ioreq_get_frame(owner, (ioservid_t)arg->id, index, mfn);
+    return grant_frame(owner, index, mfn);
+}
+
+/* Maps frames of the resource at the caller's gfns. After an error none is mapped. */
+static int map_frames(struct hypercall *hc, struct domain *owner,
+                      const struct xen_mem_acquire_resource *arg)
 {
     uint64_t start = memory_start(hc), i = MIN(start, arg->nr_frames);
     int rc = 0;
@@ -196,30 +205,41 @@ static int map_grant_frames(struct hypercall *hc, struct domain *owner,
 
         rc = i > start && softirq_preempt_pending() ? -ERESTART : read_gfn(hc, arg, i, &gfn);
         if (!rc)
-            rc = grant_frame(owner, arg->frame + i, &mfn);
+            rc = resource_frame(owner, arg, arg->frame + i, &mfn);
         if (!rc)
             rc = replace_entry(hc->v->d, gfn, mfn, P2M_FOREIGN);
         i += rc == 0;
     }
     if (rc && rc != -ERESTART)
-        unmap_grant_frames(hc, arg, i);
+        unmap_frames(hc, arg, i);
     return rc == -ERESTART ? memory_continue(hc, i) : rc;
+}
+
+/* Returns how many frames the resource has; -EOPNOTSUPP: no such type, -EINVAL: no such id. */
+static int resource_size(struct domain *owner, const struct xen_mem_acquire_resource *a)
+{
+    if (a->type == XENMEM_resource_ioreq_server && owner->ioreq)
+        return a->id < DOMID_FIRST_RESERVED ? IOREQ_FRAMES : -EINVAL;
+    if (a->type != XENMEM_resource_grant_table)
+        return -EOPNOTSUPP;
+    return a->id == XENMEM_resource_grant_table_id_shared ? (int)owner->grant.max_frames : -EINVAL;
 }
 
 long memory_acquire_resource(struct hypercall *hc, struct domain *owner, void *arg)
 {
     struct xen_mem_acquire_resource *a = arg;
-    uint32_t frames = owner->grant.max_frames;
 
     if (a->pad || owner == hc->v->d)
         return -EINVAL;
-    if (a->type != XENMEM_resource_grant_table)
-        return -EOPNOTSUPP;
-    if (a->id != XENMEM_resource_grant_table_id_shared || a->frame > frames ||
-        a->nr_frames > frames - a->frame || (a->nr_frames == 0 && HANDLE_VA(a->frame_list)))
+    int size = resource_size(owner, a);
+    if (size < 0)
+        return size;
+    uint32_t frames = (uint32_t)size;
+    if (a->frame > frames || a->nr_frames > frames - a->frame ||
+        (a->nr_frames == 0 && HANDLE_VA(a->frame_list)))
         return -EINVAL;
     if (a->nr_frames > 0)
-        return map_grant_frames(hc, owner, a);
+        return map_frames(hc, owner, a);
     a->nr_frames = frames;
     return 0;
 }
