@@ -194,12 +194,17 @@ static int take_answer(struct vcpu *v, uint64_t *val)
     return 0;
 }
 
-/* Sends the request, or makes the access without waiting. 0: done. */
+/*
+ * Sends the request, or makes the access without waiting. 0: done. -ENOENT: no server has all of
+ * the elements.
+ */
 static int send_request(struct vcpu *v, const struct ioreq_access *a)
 {
     spin_lock_scope(&v->d->ioreq->lock);
     struct ioreq_server *s = find_for(v->d->ioreq, a);
 
+    if (!s && a->count > 1)
+        return -ENOENT;
     if (!s || write_buffered(v->d, s, a))
         return 0;
     send_locked(v, s, a);
@@ -235,23 +240,21 @@ int ioreq_access(struct vcpu *v, const struct ioreq_access *a, uint64_t *val)
 {
     struct ioreq_vcpu *io = &v->ioreq;
     uint64_t answer = ~0ull;
-    int rc = 0;
+    int rc = -EAGAIN;
 
     if (io->at < io->done) {
         *val = io->answer[io->at++];
         return 0;
     }
-    if (io->sent)
+    if (io->sent && io->stale) /* the answer to a request of an exit that was not completed */
         rc = await_answer(v, &answer);
-    else if (send_request(v, a))
-        rc = await_answer(v, &answer);
-    else
-        io->stale = false;
-    if (!rc && io->stale) { /* that was the answer to another request */
+    if (rc == 0 || !io->sent) {
         io->stale = false;
         answer = ~0ull;
-        rc = send_request(v, a) ? await_answer(v, &answer) : 0;
+        rc = send_request(v, a);
     }
+    if (rc == -EAGAIN && !io->stale)
+        rc = await_answer(v, &answer);
     if (rc == -EIO)
         domain_crash(v, "its device model answers an access to %#lx by a state that does not exist",
                      a->addr);

@@ -50,6 +50,37 @@ static int ask(struct vcpu *v, uint8_t type, uint64_t addr, unsigned int size, b
     return rc;
 }
 
+static int ask_block(struct vcpu *v, uint8_t type, uint64_t addr, const struct access_block *b)
+{
+    struct ioreq_access a = {
+        .type = type,
+        .addr = addr,
+        .data = b->data,
+        .count = b->count,
+        .size = b->size,
+        .write = b->write,
+        .data_is_ptr = !b->by_value,
+        .down = b->down,
+    };
+    uint64_t unused;
+
+    return ioreq_access(v, &a, &unused);
+}
+
+int access_port_block(struct vcpu *v, uint16_t port, const struct access_block *b)
+{
+    if (likely(!v->d->ioreq) || bus_has_port(v, port) || b->count < 2)
+        return -ENOENT;
+    return ask_block(v, IOREQ_TYPE_PIO, port, b);
+}
+
+int access_memory_block(struct vcpu *v, gpa_t gpa, const struct access_block *b)
+{
+    if (likely(!v->d->ioreq) || bus_has_memory(v, gpa) || b->count < 2)
+        return -ENOENT;
+    return ask_block(v, IOREQ_TYPE_COPY, gpa, b);
+}
+
 int access_port(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *val)
 {
     if (likely(!v->d->ioreq) || bus_has_port(v, port)) {

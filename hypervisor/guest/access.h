@@ -17,6 +17,20 @@ int must_check access_port(struct vcpu *v, uint16_t port, unsigned int size, boo
                            uint32_t *val);
 int must_check access_memory(struct vcpu *v, gpa_t gpa, unsigned int size, bool write,
                              uint64_t *val);
+/*
+ * Make accesses to consecutive elements in one request, if a device model has them: to one port, or
+ * to memory from gpa on, upwards or (down) downwards. data: the guest physical address of the
+ * elements in RAM; or, for memory with by_value, the value that is written to each. Else as above;
+ * -ENOENT: no device model has all of them.
+ */
+struct access_block {
+    uint64_t data;
+    uint32_t count;
+    unsigned int size;
+    bool write, down, by_value;
+};
+int must_check access_port_block(struct vcpu *v, uint16_t port, const struct access_block *b);
+int must_check access_memory_block(struct vcpu *v, gpa_t gpa, const struct access_block *b);
 /* Whether there is a device. */
 bool access_has_memory(struct vcpu *v, gpa_t gpa);
 

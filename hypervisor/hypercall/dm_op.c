@@ -15,10 +15,9 @@
 #include "cpu/softirq.h"
 #include "errors.h"
 #include "hypercall/hypercall.h"
+#include "hypercall/memory.h"
 #include "hypercall/target.h"
-#include "mm/frame.h"
 #include "mm/owner.h"
-#include "mm/p2m.h"
 #include "vdev/pc.h"
 
 #include <xen/hvm/dm_op.h>
@@ -118,25 +117,6 @@ static long inject_msi(struct hypercall *hc, struct domain *d, struct xen_dm_op 
 
 /* --- memory --- */
 
-/*
- * Moves one page of the guest, e.g. of video memory, to another gfn. What is mapped of it elsewhere
- * stays.
- */
-static int move_page(struct domain *d, gfn_t from, gfn_t to)
-{
-    mfn_t mfn;
-    int rc = p2m_get_frame(d, from, 1u << P2M_RAM, &mfn);
-
-    if (rc)
-        return rc;
-    rc = p2m_remove_types(d, from, 1u << P2M_RAM);
-    if (!rc) /* the entry had a reference, too; it passes to the new entry */
-        rc = p2m_replace(d, to, mfn, P2M_RAM);
-    if (rc)
-        frame_put(mfn);
-    return rc;
-}
-
 /* As Xen, it counts its argument down, page by page from the end, so that it can be continued. */
 static long relocate(struct hypercall *hc, struct domain *d, struct xen_dm_op *op)
 {
@@ -149,7 +129,7 @@ static long relocate(struct hypercall *hc, struct domain *d, struct xen_dm_op *o
         if (!first && softirq_preempt_pending())
             return -ERESTART;
         uint64_t n = r->size - 1;
-        int rc = move_page(d, GFN(r->src_gfn + n), GFN(r->dst_gfn + n));
+        int rc = memory_move_page(d, GFN(r->src_gfn + n), GFN(r->dst_gfn + n));
         if (rc)
             return rc;
         r->size--;

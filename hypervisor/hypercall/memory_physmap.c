@@ -2,8 +2,8 @@
 /*
  * memory_op: maps pages into a domain's physical memory: the core's pages (shared_info, grant
  * table) and frames of other domains (dom0 only). The old entry is removed as by
- * remove_from_physmap, RAM included. Moving a domain's own frames is not supported: only hvmloader
- * needs it.
+ * remove_from_physmap, RAM included. An HVM guest's own pages can be moved, which hvmloader does if
+ * it may not populate more, and a device model with video memory.
  *
  * References: each reference taken here passes to the new entry (p2m.h). Read next: mm/p2m.c.
  */
@@ -83,11 +83,30 @@ static int grant_frame(struct domain *d, uint64_t index, mfn_t *mfn)
     }
 }
 
+int memory_move_page(struct domain *d, gfn_t from, gfn_t to)
+{
+    mfn_t mfn;
+    int rc = p2m_get_frame(d, from, 1u << P2M_RAM, &mfn);
+
+    if (rc)
+        return rc;
+    rc = p2m_remove_types(d, from, 1u << P2M_RAM);
+    if (!rc) { /* the reference passes to the new entry */
+        rc = p2m_replace(d, to, mfn, P2M_RAM);
+        if (!rc || !p2m_set(d, from, mfn, ORDER_4K, P2M_RAM))
+            return rc;
+    }
+    frame_put(mfn);
+    return rc;
+}
+
 static int add_one(struct domain *d, unsigned int space, uint64_t index, gfn_t gfn)
 {
     mfn_t mfn = d->shared_info_mfn;
     int rc;
 
+    if (space == XENMAPSPACE_gmfn)
+        return d->hvm ? memory_move_page(d, GFN(index), gfn) : -EOPNOTSUPP;
     if (space == XENMAPSPACE_shared_info)
         rc = index ? -EINVAL : frame_get(mfn);
     else

@@ -33,6 +33,14 @@ void pc_press_button(struct domain *d, bool sleep);
 int pc_highest(struct vcpu *v);
 void pc_accept(struct vcpu *v, uint8_t vector);
 
+/*
+ * Save and load the record of this HVM_SAVE_CODE, in the format of <xen/arch-x86/hvm/save.h>: PIC
+ * (instances 0 and 1), IOAPIC, PCI_IRQ, ISA_IRQ, PCI_LINK, PIT, PMTIMER. The domain is paused. Any
+ * contents may be loaded.
+ */
+void pc_save(struct domain *d, unsigned int code, unsigned int instance, void *record);
+void pc_load(struct domain *d, unsigned int code, unsigned int instance, const void *record);
+
 /* Handles CF8, the index of PCI configuration space (4 bytes). */
 uint32_t pc_config_index(struct domain *d);
 void pc_set_config_index(struct domain *d, uint32_t val);

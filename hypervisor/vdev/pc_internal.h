@@ -77,11 +77,15 @@ void pc_ioapic_end(struct domain *d, uint8_t vector);
 /* Whether pin 0 passes the PIC's interrupts on to v. */
 bool pc_ioapic_passes_extint_locked(const struct pc *pc, const struct vcpu *v);
 bus_access_fn pc_ioapic_access;
+void pc_ioapic_load_entry(struct pc_ioapic *io, unsigned int pin, uint64_t entry);
 void pc_ioapic_reset(struct pc *pc);
 
 /* pc_timer.c */
 bus_access_fn pc_timer_access, pc_timer_access_speaker, pc_timer_access_pm;
 bool pc_timer_has_pm(const struct vcpu *v, uint64_t port);
 void pc_timer_init(struct pc *pc);
+/* Channel 0 counts again from its beginning. */
+void pc_timer_resume_locked(struct pc *pc);
+void pc_timer_load_events_locked(struct pc *pc, uint16_t status, uint16_t enable);
 
 #endif

@@ -139,6 +139,13 @@ void pc_ioapic_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool writ
         *val = offset == WINDOW_SELECT ? pc->ioapic.select : 0;
 }
 
+void pc_ioapic_load_entry(struct pc_ioapic *io, unsigned int pin, uint64_t entry)
+{
+    io->entry[pin] = entry & (ENTRY_WRITABLE | ENTRY_REMOTE_IRR);
+    if (!(entry & LAPIC_LEVEL))
+        io->entry[pin] &= ~ENTRY_REMOTE_IRR;
+}
+
 void pc_ioapic_reset(struct pc *pc)
 {
     for (unsigned int pin = 0; pin < PC_PINS; pin++)

@@ -296,6 +296,20 @@ void pc_timer_access_pm(struct vcpu *v, uint64_t port, unsigned int size, bool w
         *val = (pc->pm_status | (uint64_t)pc->pm_enable << 16) >> offset * 8;
 }
 
+void pc_timer_resume_locked(struct pc *pc)
+{
+    timer_stop(&pc->timer);
+    if (is_periodic(&pc->counter[0]))
+        arm_locked(pc);
+}
+
+void pc_timer_load_events_locked(struct pc *pc, uint16_t status, uint16_t enable)
+{
+    pc->pm_status = status & PM_STATUS_BITS;
+    pc->pm_enable = enable;
+    update_sci_locked(pc);
+}
+
 void pc_timer_init(struct pc *pc)
 {
     for (unsigned int i = 0; i < 3; i++)

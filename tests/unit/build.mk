@@ -124,6 +124,8 @@ $(eval $(call unit-test,context,$(unit_mm) $(addprefix svm/,context.c state.c sv
 $(eval $(call unit-test,msr,$(unit_mm) vdev/msr.c))
 $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) core/evtchn.c core/evtchn_fifo.c \
     core/grant.c core/grant_map.c core/grant_copy.c)))
+$(eval $(call unit-test,ioreq,$(unit_mm) core/ioreq.c core/evtchn.c core/evtchn_fifo.c core/grant.c \
+    core/grant_map.c core/grant_copy.c))
 $(eval $(call unit-test,domain_registry,core/domain_registry.c lib/spinlock.c))
 $(eval $(call unit-test,vcpu,core/vcpu.c core/domain_shutdown.c lib/spinlock.c))
 unit_sched := $(addprefix core/,domain_registry.c sched.c sched_budget.c sched_cpu.c sched_fair.c sched_queue.c sched_table.c vcpu.c domain_shutdown.c)

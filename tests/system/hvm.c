@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Unmodified machines: Debian from a disk that GRUB boots by a BIOS, with Debian's own xl, hvmloader,
+ * SeaBIOS and QEMU (tests/hvm). One kernel runs without any knowledge of Xen (xen_nopv), the other
+ * with Xen's drivers. The test types at the first serial port. Runs on a machine of its own
+ * (build.mk), which has QEMU.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "system.h"
+
+#define BOOT_S 180
+#define ANSWER_S 60
+#define SERIAL "/tmp/vm/serial"
+#define UP "debian guest: up"
+
+static char said[65536];
+
+/* What the guest has written to its serial port since await_domain(). */
+static const char *serial(void)
+{
+    FILE *file = fopen(SERIAL, "r");
+    size_t n = 0;
+
+    if (file) {
+        n = fread(said, 1, sizeof(said) - 1, file);
+        fclose(file);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!said[i])
+            said[i] = '?';
+    said[n] = '\0';
+    return said;
+}
+
+/* Follows the serial port of the domain, if xl has got it from QEMU. */
+static bool follow(int domid)
+{
+    const struct run *tty = run("xenstore-read /local/domain/%d/serial/0/tty", domid);
+
+    if (tty->status || strncmp(tty->out, "/dev/pts/", strlen("/dev/pts/")) != 0)
+        return false;
+    run_ok("pkill -f '^cat /dev/pts' ; t=%.*s; stty -F $t raw -echo && "
+           "{ cat $t >" SERIAL " 2>/dev/null & }; ln -sf $t /tmp/vm/tty",
+           (int)strcspn(tty->out, "\n"), tty->out);
+    return true;
+}
+
+/* Waits for a domain of this name with an id above `after`. */
+static int await_domain(const char *name, int after)
+{
+    AWAIT(domid_of(name) > after && follow(domid_of(name)), ANSWER_S);
+    return domid_of(name);
+}
+
+static bool has_said(const char *words, const char *name)
+{
+    if (strstr(serial(), words))
+        return true;
+    if (domid_of(name) < 0)
+        fail_msg("%s has ended instead of saying \"%s\"; it said:\n%s\n%s", name, words, serial(),
+                 run("xl dmesg | tail -n 30; tail -n 5 /var/log/xen/*dm-*.log")->out);
+    return false;
+}
+
+/* Types a command line, and waits until the guest has printed the words. */
+static void type(const char *name, const char *line, const char *words)
+{
+    FILE *tty = fopen("/tmp/vm/tty", "w");
+
+    assert_non_null(tty);
+    fprintf(tty, "%s\r", line);
+    fclose(tty);
+    if (words)
+        AWAIT(has_said(words, name), ANSWER_S);
+}
+
+static void describe(const char *name, const char *image, unsigned int vcpus, const char *more)
+{
+    FILE *file = fopen("/tmp/vm/pc.cfg", "w");
+
+    assert_non_null(file);
+    fprintf(file,
+            "type = 'hvm'\nname = '%s'\nmemory = 128\nvcpus = %u\n"
+            "vga = 'stdvga'\nvnc = 0\nnographic = 1\ntsc_mode = 'native'\n"
+            "serial = 'pty'\nhdtype = 'ahci'\ndisk = ['%s,raw,hda,w']\n%s\n",
+            name, vcpus, image, more);
+    fclose(file);
+}
+
+static int start(const char *name)
+{
+    int before = domid_of(name);
+
+    run_ok("xl create /tmp/vm/pc.cfg");
+    return await_domain(name, before);
+}
+
+static bool is_gone(int domid) { return run("xl domname %d", domid)->status != 0; }
+
+static void a_bare_machine_boots_reboots_and_turns_off(void **state)
+{
+    char sum[40];
+    int domid;
+
+    (void)state;
+    snprintf(sum, sizeof(sum), "%.32s", run_ok("md5sum </mnt/bare.img")->out);
+    describe("bare", "/mnt/bare.img", 1, "xen_platform_pci = 0");
+    domid = start("bare");
+    AWAIT(has_said(UP, "bare"), BOOT_S);
+    type("bare", "md5sum </dev/sda", sum); /* by AHCI's interrupts, past the BIOS */
+    type("bare", "grep -c hypervisor /proc/cpuinfo; ls /sys/hypervisor; echo no$((3 + 4))xen",
+         "no7xen");
+    assert_non_null(strstr(serial(), "No such file")); /* Linux has not found Xen */
+    type("bare", "reboot", NULL);
+    AWAIT(is_gone(domid), ANSWER_S);
+    domid = await_domain("bare", domid);
+    AWAIT(has_said(UP, "bare"), BOOT_S);
+    run_ok("xl shutdown -F bare"); /* the power button */
+    AWAIT(is_gone(domid), ANSWER_S);
+    AWAIT(domid_of("bare") < 0, ANSWER_S);
+}
+
+static void a_machine_with_xens_drivers_and_two_cpus(void **state)
+{
+    int domid;
+
+    (void)state;
+    describe("pv", "/mnt/pv.img", 2, "");
+    domid = start("pv");
+    AWAIT(has_said(UP ", 2 vCPUs", "pv"), BOOT_S);
+    type("pv", "cat /sys/hypervisor/type; echo a$((3 + 4))b", "a7b");
+    assert_non_null(strstr(serial(), "xen\r\n"));
+    run_ok("xl shutdown pv");
+    AWAIT(is_gone(domid), ANSWER_S);
+    AWAIT(domid_of("pv") < 0, ANSWER_S);
+}
+
+/* Its vcpu waits for an answer that does not come; nobody else notices. */
+static void a_device_model_that_dies_takes_only_its_machine(void **state)
+{
+    int domid;
+
+    (void)state;
+    describe("dead", "/mnt/bare.img", 1, "xen_platform_pci = 0\non_poweroff = 'destroy'");
+    domid = start("dead");
+    AWAIT(has_said("GRUB", "dead"), BOOT_S);
+    run_ok("kill -9 $(xenstore-read /local/domain/%d/image/device-model-pid)", domid);
+    run_ok("cleave create /guests/hello.cfg");
+    await_said("hello", "hello: beat", ANSWER_S);
+    assert_false(is_gone(domid));
+    run_ok("xl destroy dead");
+    AWAIT(domid_of("dead") < 0, ANSWER_S);
+    run_ok("cleave destroy hello");
+}
+
+static const struct CMUnitTest tests[] = {
+    SYSTEM_TEST(a_bare_machine_boots_reboots_and_turns_off),
+    SYSTEM_TEST(a_machine_with_xens_drivers_and_two_cpus),
+    SYSTEM_TEST(a_device_model_that_dies_takes_only_its_machine),
+};
+const struct group group_hvm = GROUP("hvm", tests);
