@@ -467,7 +467,7 @@ static void unbind_locked(struct domain *d, uint32_t port, const struct evtchn *
  * Closes a port of the guest, or with core also one of the core. Only an interdomain port needs
  * bind_lock; the port is looked up again once it is held.
  */
-static int close_port(struct domain *d, uint32_t port, bool core)
+static int close_as(struct domain *d, uint32_t port, bool core)
 {
     spin_lock(&d->evtchn.lock);
     struct evtchn *e = evtchn_used_port(d, port);
@@ -491,8 +491,8 @@ static int close_port(struct domain *d, uint32_t port, bool core)
     return e ? 0 : -EINVAL;
 }
 
-int evtchn_close_port(struct domain *d, uint32_t port) { return close_port(d, port, false); }
-void evtchn_close_core(struct domain *d, uint32_t port) { (void)close_port(d, port, true); }
+int evtchn_close_port(struct domain *d, uint32_t port) { return close_as(d, port, false); }
+void evtchn_close_core(struct domain *d, uint32_t port) { (void)close_as(d, port, true); }
 
 int evtchn_status_of(struct domain *d, struct evtchn_status *status)
 {
@@ -532,7 +532,7 @@ int evtchn_init(struct domain *d, uint32_t max_port)
 static int close_all(struct domain *d, uint32_t left)
 {
     while (READ_ONCE(d->evtchn.active) && d->evtchn.next_close < d->evtchn.ports) {
-        (void)close_port(d, d->evtchn.next_close++, true);
+        (void)close_as(d, d->evtchn.next_close++, true);
         if (softirq_preempt_pending())
             return -ERESTART;
     }

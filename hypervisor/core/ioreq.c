@@ -4,10 +4,10 @@
  * has the address. Of several, the one with the highest id gets it, as in Xen.
  *
  * A server and the core share two pages (<xen/hvm/ioreq.h>). One has a slot for each vcpu: the core
- * writes a request and sets it READY; the server sets it INPROCESS, then RESP_READY with the answer.
- * Each side notifies the other by an event channel, of which the core owns the guest's end. The vcpu
- * waits in its exit, which is handled again when the answer is there. The other page is a ring of
- * writes to VGA memory, for which nobody waits.
+ * writes a request and sets it READY; the server sets it INPROCESS, then RESP_READY with the
+ * answer. Each side notifies the other by an event channel, of which the core owns the guest's end.
+ * The vcpu waits in its exit, which is handled again when the answer is there. The other page is a
+ * ring of writes to VGA memory, for which nobody waits.
  *
  * A server is not trusted with more than its domain: it may write anything into these pages at any
  * time, so each word is read once. A state that does not exist crashes the domain. When a server
@@ -70,7 +70,7 @@ _Static_assert(sizeof(struct ring) <= PAGE_SIZE, "it is one page");
 
 /* --- requests --- */
 
-static struct ioreq *slot_of(const struct ioreq_server *s, const struct vcpu *v)
+static struct ioreq *request_slot(const struct ioreq_server *s, const struct vcpu *v)
 {
     return (struct ioreq *)mfn_to_virt(s->frame[1]) + v->id;
 }
@@ -80,8 +80,8 @@ static uint8_t *state_of(struct ioreq *slot) { return (uint8_t *)&slot->type - 1
 _Static_assert(offsetof(struct ioreq, type) == 31, "the state is in the byte before the type");
 
 /* Returns the enabled server with the highest id that has all of the access, or NULL. */
-static struct ioreq_server *find_locked(struct ioreq_domain *i, uint32_t type, uint64_t first,
-                                        uint64_t last)
+static struct ioreq_server *server_of_locked(struct ioreq_domain *i, uint32_t type, uint64_t first,
+                                             uint64_t last)
 {
     ASSERT(spin_lock_held(&i->lock));
     for (unsigned int id = SERVERS; id-- > 0;) {
@@ -112,7 +112,7 @@ static struct ioreq_server *find_for(struct ioreq_domain *i, const struct ioreq_
         first -= more;
     else if (a->type == IOREQ_TYPE_COPY)
         last += more;
-    return find_locked(i, type_of[a->type], first, last);
+    return server_of_locked(i, type_of[a->type], first, last);
 }
 
 /* Returns false if the ring is full: the server then gets the write as a request. */
@@ -151,7 +151,7 @@ static bool write_buffered(struct domain *d, struct ioreq_server *s, const struc
 /* Writes v's request and notifies the server. */
 static void send_locked(struct vcpu *v, struct ioreq_server *s, const struct ioreq_access *a)
 {
-    struct ioreq *slot = slot_of(s, v);
+    struct ioreq *slot = request_slot(s, v);
     uint8_t flags = (a->write ? 0 : SLOT_DIR_READ) | (a->data_is_ptr ? SLOT_DATA_IS_PTR : 0) |
                     (a->down ? SLOT_DOWN : 0);
 
@@ -176,7 +176,7 @@ static int take_answer(struct vcpu *v, uint64_t *val)
 {
     spin_lock_scope(&v->d->ioreq->lock);
     struct ioreq_server *s = v->ioreq.server;
-    struct ioreq *slot = s ? slot_of(s, v) : NULL;
+    struct ioreq *slot = s ? request_slot(s, v) : NULL;
 
     *val = ~0ull;
     switch (s ? __atomic_load_n(state_of(slot), __ATOMIC_ACQUIRE) & SLOT_STATE : STATE_IOREQ_NONE) {
@@ -272,7 +272,7 @@ bool ioreq_has_memory(struct domain *d, gpa_t gpa)
     if (!d->ioreq)
         return false;
     spin_lock_scope(&d->ioreq->lock);
-    return find_locked(d->ioreq, XEN_DMOP_IO_RANGE_MEMORY, gpa, gpa);
+    return server_of_locked(d->ioreq, XEN_DMOP_IO_RANGE_MEMORY, gpa, gpa);
 }
 
 /* --- servers --- */
@@ -309,7 +309,7 @@ static int fill_server(struct domain *d, struct ioreq_server *s, domid_t emulato
         rc = evtchn_alloc_core(d, emulator, v->id, &s->port[v->id]);
         if (rc)
             return rc;
-        slot_of(s, v)->vp_eport = s->port[v->id];
+        request_slot(s, v)->vp_eport = s->port[v->id];
     }
     return buffered ? evtchn_alloc_core(d, emulator, 0, &s->buffered_port) : 0;
 }

@@ -50,8 +50,9 @@ void ioreq_teardown(struct domain *d);
 void ioreq_begin(struct vcpu *v, bool again);
 /*
  * Makes an access by the device model that has the address. 0: done, with the value read in *val,
- * all ones where nobody answers. -ENOENT: more than one element, and nobody has all. -EAGAIN: v waits, and the exit will be handled again. -EIO: the
- * device model has answered nonsense, and the domain was crashed.
+ * all ones where nobody answers. -ENOENT: more than one element, and nobody has all. -EAGAIN: v
+ * waits, and the exit will be handled again. -EIO: the device model has answered nonsense, and the
+ * domain was crashed.
  */
 int must_check ioreq_access(struct vcpu *v, const struct ioreq_access *a, uint64_t *val);
 /* Whether a device model has the memory at gpa. */

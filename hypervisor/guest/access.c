@@ -21,7 +21,7 @@
 #define CONFIG_ENABLED (1u << 31)
 #define CONFIG_FUNCTION(index) ((index) >> 8 & 0xffff)
 
-static uint64_t ones_of_size(unsigned int bytes)
+static uint64_t mask_of_size(unsigned int bytes)
 {
     return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1;
 }
@@ -46,7 +46,7 @@ static int ask(struct vcpu *v, uint8_t type, uint64_t addr, unsigned int size, b
     int rc = ioreq_access(v, &a, &read);
 
     if (!rc && !write)
-        *val = read & ones_of_size(size);
+        *val = read & mask_of_size(size);
     return rc;
 }
 

@@ -46,8 +46,8 @@ struct insn {
 
 #define INSN_LENGTH_MAX 15
 /*
- * Decodes the prefixes of INS or OUTS: *address_size in bytes, and *segment of OUTS, numbered from 0
- * in ES CS SS DS FS GS. -EINVAL: another instruction.
+ * Decodes the prefixes of INS or OUTS: *address_size in bytes, and *segment of OUTS, numbered from
+ * 0 in ES CS SS DS FS GS. -EINVAL: another instruction.
  */
 int must_check decode_io_string(const uint8_t *bytes, unsigned int length, enum insn_mode mode,
                                 uint8_t *address_size, uint8_t *segment);

@@ -278,9 +278,9 @@ static uint64_t elements_left(const struct access *a, gpa_t gpa)
 }
 
 /*
- * Has a device model execute as many iterations as it can at once: up to the end of a page of either
- * operand. to is emulated memory, and from is RAM (MOVS) or 0 (STOS); or the reverse. Returns their
- * number; 0: none, -EAGAIN etc.
+ * Has a device model execute as many iterations as it can at once: up to the end of a page of
+ * either operand. to is emulated memory, and from is RAM (MOVS) or 0 (STOS); or the reverse.
+ * Returns their number; 0: none, -EAGAIN etc.
  */
 static int64_t execute_block(const struct access *a, gpa_t from, gpa_t to, bool write)
 {

@@ -238,8 +238,8 @@ static bool read_string_prefixes(struct vcpu *v, struct exit *e)
 }
 
 /*
- * Transfers up to `count` elements between the port and RAM at va, as many as a device model takes at
- * once. Returns their number, 0: an exit is due again, or -EFAULT: the operand is not RAM.
+ * Transfers up to `count` elements between the port and RAM at va, as many as a device model takes
+ * at once. Returns their number, 0: an exit is due again, or -EFAULT: the operand is not RAM.
  */
 static int64_t transfer_elements(struct vcpu *v, const struct exit *e, gva_t va, uint64_t count)
 {

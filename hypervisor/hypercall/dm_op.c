@@ -48,14 +48,14 @@ static long server_info(struct hypercall *hc, struct domain *d, struct xen_dm_op
     return ioreq_get_port(d, i->id, &i->bufioreq_port);
 }
 
-static long map_range(struct hypercall *hc, struct domain *d, struct xen_dm_op *op)
+static long add_range(struct hypercall *hc, struct domain *d, struct xen_dm_op *op)
 {
     const struct xen_dm_op_ioreq_server_range *r = &op->u.map_io_range_to_ioreq_server;
 
     return r->pad ? -EINVAL : ioreq_map_range(d, r->id, r->type, r->start, r->end);
 }
 
-static long unmap_range(struct hypercall *hc, struct domain *d, struct xen_dm_op *op)
+static long remove_range(struct hypercall *hc, struct domain *d, struct xen_dm_op *op)
 {
     const struct xen_dm_op_ioreq_server_range *r = &op->u.unmap_io_range_from_ioreq_server;
 
@@ -181,8 +181,8 @@ static const struct {
 } dm_ops[] = {
     [XEN_DMOP_create_ioreq_server] = { create_server, SIZE(create_ioreq_server), true },
     [XEN_DMOP_get_ioreq_server_info] = { server_info, SIZE(get_ioreq_server_info), true },
-    [XEN_DMOP_map_io_range_to_ioreq_server] = { map_range, SIZE(map_io_range_to_ioreq_server) },
-    [XEN_DMOP_unmap_io_range_from_ioreq_server] = { unmap_range,
+    [XEN_DMOP_map_io_range_to_ioreq_server] = { add_range, SIZE(map_io_range_to_ioreq_server) },
+    [XEN_DMOP_unmap_io_range_from_ioreq_server] = { remove_range,
                                                     SIZE(unmap_io_range_from_ioreq_server) },
     [XEN_DMOP_set_ioreq_server_state] = { set_state, SIZE(set_ioreq_server_state) },
     [XEN_DMOP_destroy_ioreq_server] = { destroy_server, SIZE(destroy_ioreq_server) },

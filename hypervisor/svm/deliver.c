@@ -84,8 +84,8 @@ uint32_t hw_get_tpr(struct vcpu *v) { return (uint32_t)(v->hw.vmcb->vintr & VINT
  * repeated. Another vector, or type interrupt, comes from EVENTINJ. It must be injected again, else
  * it is lost while its ISR bit stays set.
  *
- * An offer that ignores the TPR may be of a PIC, whose vectors in real mode are those of exceptions.
- * If it was such an exception after all, a fault, its instruction executes again.
+ * An offer that ignores the TPR may be of a PIC, whose vectors in real mode are those of
+ * exceptions. If it was such an exception after all, a fault, its instruction executes again.
  */
 static bool still_offered(const struct vmcb *vmcb, uint64_t event)
 {

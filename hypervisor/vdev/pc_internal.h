@@ -61,7 +61,7 @@ struct pc {
     uint32_t config_index; /* port CF8 */
 };
 
-/* pc.c: a source of the core changes the level of an ISA line. */
+/* pc_lines.c: a source of the core changes the level of an ISA line. */
 void pc_set_core_line_locked(struct pc *pc, unsigned int irq, bool level);
 
 /* pc_pic.c */

@@ -2,8 +2,8 @@
 /*
  * The I/O APIC of an HVM guest: 48 pins (Intel 82093AA; version 0x20 also has the EOI register).
  * Pin 0 has the PIC's output, pin 2 the timer, the rest up to 15 the ISA lines, and the pins above
- * those of PCI devices. A level-triggered pin that is asserted sends its message once, until the EOI
- * for its vector; then again, if it still is.
+ * those of PCI devices. A level-triggered pin that is asserted sends its message once, until the
+ * EOI for its vector; then again, if it still is.
  *
  * Lock: d->vdev.lock. Interrupts are delivered with it held.
  */
@@ -86,7 +86,7 @@ bool pc_ioapic_passes_extint_locked(const struct pc *pc, const struct vcpu *v)
 }
 
 /* Old drivers switch an entry to edge and back to acknowledge it. */
-static void write_word_locked(struct pc *pc, unsigned int n, uint32_t val)
+static void write_entry_locked(struct pc *pc, unsigned int n, uint32_t val)
 {
     uint64_t *entry = &pc->ioapic.entry[n / 2], old = *entry;
 
@@ -99,7 +99,7 @@ static void write_word_locked(struct pc *pc, unsigned int n, uint32_t val)
         pc_pic_notify_locked(pc);
 }
 
-static uint32_t read_register(const struct pc_ioapic *io)
+static uint32_t read_selected(const struct pc_ioapic *io)
 {
     switch (io->select) {
     case REG_ID:
@@ -121,7 +121,7 @@ static void write_window_locked(struct pc *pc, uint32_t offset, uint32_t val)
     else if (offset == WINDOW_DATA && io->select == REG_ID)
         io->id = val & 0x0f000000;
     else if (offset == WINDOW_DATA && io->select - REG_ENTRY < 2 * PC_PINS)
-        write_word_locked(pc, io->select - REG_ENTRY, val);
+        write_entry_locked(pc, io->select - REG_ENTRY, val);
 }
 
 /* Firmware also reads the select register by a byte; other sizes than 4 write nothing. */
@@ -134,7 +134,7 @@ void pc_ioapic_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool writ
     if (write && size == 4)
         write_window_locked(pc, offset, (uint32_t)*val);
     else if (!write && offset == WINDOW_DATA)
-        *val = read_register(&pc->ioapic);
+        *val = read_selected(&pc->ioapic);
     else if (!write)
         *val = offset == WINDOW_SELECT ? pc->ioapic.select : 0;
 }

@@ -8,7 +8,8 @@
  * takes them: each vcpu whose local APIC has LINT0 in mode ExtINT, or is disabled and is the first,
  * or is the destination of pin 0 of the I/O APIC in that mode.
  *
- * Not emulated: the special fully nested mode, and buffered and 8080 modes, which a PC does not use.
+ * Not emulated: the special fully nested mode, and buffered and 8080 modes, which a PC does not
+ * use.
  */
 #include "core/domain.h"
 #include "core/vcpu.h"

@@ -72,7 +72,7 @@ static void arm_locked(struct pc *pc)
 
 static bool is_periodic(const struct pc_counter *c) { return c->mode == 2 || c->mode == 3; }
 
-static void timer_expired(void *data)
+static void interval_expired(void *data)
 {
     struct pc *pc = data;
 
@@ -314,5 +314,5 @@ void pc_timer_init(struct pc *pc)
 {
     for (unsigned int i = 0; i < 3; i++)
         pc->counter[i] = (struct pc_counter){ .count = 0x10000, .mode = 3, .access = 3 };
-    timer_setup(&pc->timer, timer_expired, pc, TIMER_ANY_CPU);
+    timer_setup(&pc->timer, interval_expired, pc, TIMER_ANY_CPU);
 }

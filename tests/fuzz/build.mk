@@ -63,9 +63,11 @@ $(FUZZ_OUT)/inject: $(addprefix $(FUZZ_OUT)/,inject.o hypercalls.o world.o betwe
 # The decoder beside capstone's.
 DEPS_PACKAGES += libcapstone-dev
 CHECK_UNIT += $(FUZZ_OUT)/decode_reference
-$(FUZZ_OUT)/decode_reference: tests/fuzz/decode_reference.c hypervisor/guest/decode.c hypervisor/guest/decode.h | $(HV_XEN_INCLUDE)/xen
+$(FUZZ_OUT)/decode_reference: tests/fuzz/decode_reference.c $(wildcard hypervisor/guest/decode.*) | \
+    $(HV_XEN_INCLUDE)/xen
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -iquote hypervisor/include -iquote hypervisor -isystem $(HV_XEN_INCLUDE) -o $@ $(filter %.c,$^) -lcapstone
+	$(CC) $(TEST_CFLAGS) -iquote hypervisor/include -iquote hypervisor -isystem $(HV_XEN_INCLUDE) \
+	    -o $@ $(filter %.c,$^) -lcapstone
 
 $(FUZZ_OUT)/seeds: tests/fuzz/seeds.c
 	@mkdir -p $(@D)

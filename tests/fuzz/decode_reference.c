@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction decoder beside a reference, Debian's capstone: random instructions in all modes. What
- * the decoder accepts, the reference must read as the same number of bytes, with the same memory
- * operand. What it refuses is not compared: it knows few instructions on purpose. Prints the bytes
- * of each that differs.
+ * The instruction decoder beside a reference, Debian's capstone: random instructions in all modes.
+ * What the decoder accepts, the reference must read as the same number of bytes, with the same
+ * memory operand. What it refuses is not compared: it knows few instructions on purpose. Prints the
+ * bytes of each that differs.
  */
 #include "guest/decode.h"
 

@@ -14,8 +14,8 @@ rm -rf "$root"
 mkdir -p "$root/boot/grub" "$root/add/lib/hvm" "$root/add/etc/acpi/PWRF"
 cp "$here/init" "$root/add/hvm-init"
 chmod 755 "$root/add/hvm-init"
-for module in scsi_common scsi_mod libata libahci ahci crct10dif_common crc-t10dif crc64 crc64-rocksoft t10-pi \
-    sd_mod button evdev; do
+for module in scsi_common scsi_mod libata libahci ahci crct10dif_common crc-t10dif crc64 crc64-rocksoft \
+    t10-pi sd_mod button evdev; do
     find "$modules" -name "$module.ko" -exec cp {} "$root/add/lib/hvm/" \;
 done
 printf '#!/bin/sh\nexec /sbin/poweroff\n' >"$root/add/etc/acpi/PWRF/00000080"

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# pack.sh FOLDER SEABIOS... : what dom0 needs for unmodified machines with Debian's own device model, as the
-# cpio archive FOLDER/devices.cpio: QEMU as Debian builds it for Xen, with its libraries, and the firmware that
-# it and xl load. The packages are downloaded and unpacked under FOLDER, never installed. Libraries that this
-# machine lacks are downloaded with them.
+# pack.sh FOLDER BOOT: what dom0 needs for unmodified machines with Debian's own device model, as the cpio
+# archive FOLDER/devices.cpio: QEMU as Debian builds it for Xen, with its libraries, and the firmware that it
+# and xl load; BOOT has hvmloader. The packages are downloaded and unpacked under FOLDER, never installed.
+# Libraries that this machine lacks are downloaded with them.
 set -eu
 
 mkdir -p "$1/cache/archives/partial"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unmodified machines: Debian from a disk that GRUB boots by a BIOS, with Debian's own xl, hvmloader,
- * SeaBIOS and QEMU (tests/hvm). One kernel runs without any knowledge of Xen (xen_nopv), the other
- * with Xen's drivers. The test types at the first serial port. Runs on a machine of its own
- * (build.mk), which has QEMU.
+ * Unmodified machines: Debian from a disk that GRUB boots by a BIOS, with Debian's own xl,
+ * hvmloader, SeaBIOS and QEMU (tests/hvm). One kernel runs without any knowledge of Xen (xen_nopv),
+ * the other with Xen's drivers. The test types at the first serial port. Runs on a machine of its
+ * own (build.mk), which has QEMU.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -126,7 +126,7 @@ $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) cor
     core/grant.c core/grant_map.c core/grant_copy.c)))
 $(eval $(call unit-test,ioreq,$(unit_mm) core/ioreq.c core/evtchn.c core/evtchn_fifo.c core/grant.c \
     core/grant_map.c core/grant_copy.c))
-$(eval $(call unit-test,pc,$(unit_mm) $(addprefix vdev/,pc.c pc_pic.c pc_ioapic.c pc_timer.c pc_state.c bus.c)))
+$(eval $(call unit-test,pc,$(unit_mm) $(addprefix vdev/,pc.c pc_lines.c pc_pic.c pc_ioapic.c pc_timer.c pc_state.c bus.c)))
 $(eval $(call unit-test,domain_registry,core/domain_registry.c lib/spinlock.c))
 $(eval $(call unit-test,vcpu,core/vcpu.c core/domain_shutdown.c lib/spinlock.c))
 unit_sched := $(addprefix core/,domain_registry.c sched.c sched_budget.c sched_cpu.c sched_fair.c sched_queue.c sched_table.c vcpu.c domain_shutdown.c)
