@@ -40,6 +40,7 @@
 ##   EMU=qemu             or bochs
 ##   SMP=2 MEM=2048       CPUs and MiB of the machine
 ##   DOM0_MEM=512M        dom0's memory
+##   HVM=1                with Debian's QEMU and firmware in dom0, for type="hvm" of xl
 ##   DISK=file NIC=virtio dom0 gets a disk (a raw image; DISK_TYPE=virtio or ahci), a network card
 ##   FILES="a b"          files of the host, in dom0 /mnt/a and /mnt/b
 ##   TIMEOUT=300          seconds for a run with CMD; on timeout, the end of the log is shown
@@ -116,7 +117,8 @@ MACHINE := $(MACHINE_$(HV))
 export HV HV_IMAGE HV_KERNEL HV_CMDLINE HV_ARGS DOM0_IMAGE DOM0_CMDLINE DOM0_ARGS DOM0_MEM MACHINE CPU SMP MEM
 export DISK DISK_TYPE NIC ACCEL TCG_THREAD ICOUNT EMU QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
 
-bootable := $(HV_IMAGE) $(HV_KERNEL) $(DOM0_IMAGE) $(RIG)
+RUN_IMAGE := $(if $(filter 1,$(HVM)),$(HVM_IMAGE),$(DOM0_IMAGE))
+bootable := $(HV_IMAGE) $(HV_KERNEL) $(RUN_IMAGE) $(RIG)
 
 bootable: $(bootable)
 	@:
@@ -144,7 +146,7 @@ run-machine:
 	@$(call build_step,building the guests,$(filter build/guests/%,$(dom0_sources)))
 	@$(run_make) bootable >&2
 	@[ $(EMU) != bochs ] || tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
-	@tests/rig/run.sh || echo $$? >$(run_status)
+	@DOM0_IMAGE=$(RUN_IMAGE) tests/rig/run.sh || echo $$? >$(run_status)
 
 # gdb starts QEMU itself and speaks to it through a pipe: no port is opened.
 gdb: $(bootable)
