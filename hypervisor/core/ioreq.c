@@ -236,22 +236,37 @@ void ioreq_begin(struct vcpu *v, bool again)
     v->ioreq.stale = v->ioreq.sent;
 }
 
+/*
+ * Whether the next access of the exit has been made, or sent, with another number of elements: then
+ * no server had all of them.
+ */
+static bool was_split(const struct ioreq_vcpu *io, const struct ioreq_access *a)
+{
+    bool known = io->at < io->done || (io->sent && !io->stale);
+
+    return known && a->count > 1 && io->count[io->at] != a->count;
+}
+
 int ioreq_access(struct vcpu *v, const struct ioreq_access *a, uint64_t *val)
 {
     struct ioreq_vcpu *io = &v->ioreq;
     uint64_t answer = ~0ull;
     int rc = -EAGAIN;
 
+    if (was_split(io, a))
+        return -ENOENT;
     if (io->at < io->done) {
         *val = io->answer[io->at++];
         return 0;
     }
+    BUG_ON(io->done == IOREQ_ANSWERS);
     if (io->sent && io->stale) /* the answer to a request of an exit that was not completed */
         rc = await_answer(v, &answer);
     if (rc == 0 || !io->sent) {
         io->stale = false;
         answer = ~0ull;
         rc = send_request(v, a);
+        io->count[io->done] = a->count;
     }
     if (rc == -EAGAIN && !io->stale)
         rc = await_answer(v, &answer);
@@ -260,7 +275,6 @@ int ioreq_access(struct vcpu *v, const struct ioreq_access *a, uint64_t *val)
                      a->addr);
     if (rc)
         return rc;
-    BUG_ON(io->done == IOREQ_ANSWERS);
     io->answer[io->done++] = answer;
     io->at = io->done;
     *val = answer;

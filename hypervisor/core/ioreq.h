@@ -31,6 +31,7 @@ struct ioreq_vcpu {
     bool stale;                  /* of an exit that has ended: its answer is ignored */
     uint8_t done, at;            /* accesses with an answer; next one when handled again */
     uint64_t answer[IOREQ_ANSWERS];
+    uint32_t count[IOREQ_ANSWERS]; /* elements of each, also of the one that was sent */
 };
 
 /* One access of v: the fields of struct ioreq that the core sets. */

@@ -114,7 +114,7 @@ $(eval $(call unit-test,irq,$(unit_mm) cpu/irq.c))
 $(eval $(call unit-test,ioapic,dom0/ioapic.c vdev/bus.c lib/spinlock.c))
 $(eval $(call unit-test,cpuid,vdev/cpuid.c))
 $(eval $(call unit-test,features,cpu/features.c))
-$(foreach test,emulate bus,$(eval $(call unit-test,$(test),$(unit_mm) vdev/bus.c guest/access.c guest/emulate.c guest/decode.c dom0/power.c,bus_model.o)))
+$(foreach test,access emulate bus,$(eval $(call unit-test,$(test),$(unit_mm) vdev/bus.c guest/access.c guest/emulate.c guest/decode.c dom0/power.c,bus_model.o)))
 $(foreach test,pci msi,$(eval $(call unit-test,$(test),dom0/pci.c dom0/msi.c vdev/bus.c lib/spinlock.c,pci_model.o)))
 $(eval $(call unit-test,inject,guest/inject.c svm/deliver.c svm/event.c svm/state.c svm/asid.c mm/flush.c))
 $(eval $(call unit-test,run,guest/run.c))
@@ -126,6 +126,8 @@ $(foreach test,domains_race locks,$(eval $(call unit-test,$(test),$(unit_mm) cor
     core/grant.c core/grant_map.c core/grant_copy.c)))
 $(eval $(call unit-test,ioreq,$(unit_mm) core/ioreq.c core/evtchn.c core/evtchn_fifo.c core/grant.c \
     core/grant_map.c core/grant_copy.c))
+$(eval $(call unit-test,dm_op,$(unit_mm) core/ioreq.c core/evtchn.c core/evtchn_fifo.c core/grant.c \
+    core/grant_map.c core/grant_copy.c hypercall/dm_op.c hypercall/memory_physmap.c hypercall/memory_words.c))
 $(eval $(call unit-test,pc,$(unit_mm) $(addprefix vdev/,pc.c pc_lines.c pc_pic.c pc_ioapic.c pc_timer.c pc_state.c bus.c)))
 $(eval $(call unit-test,domain_registry,core/domain_registry.c lib/spinlock.c))
 $(eval $(call unit-test,vcpu,core/vcpu.c core/domain_shutdown.c lib/spinlock.c))

@@ -391,6 +391,32 @@ static void blocks(void **state)
     assert_int_equal(v->wait, WAIT_NONE);
 }
 
+/* Nobody had all of a block, so an element was asked for: its answer is not the block's. */
+static void an_element_of_a_block(void **state)
+{
+    struct ioreq_access a = {
+        .type = IOREQ_TYPE_COPY, .addr = 0xf0000000, .count = 3, .size = 4, .write = true
+    };
+    uint64_t val;
+
+    assert_int_equal(ioreq_map_range(d, serve(true), XEN_DMOP_IO_RANGE_MEMORY, 0xf0000000,
+                                     0xf0000003),
+                     0);
+    ioreq_begin(v, false);
+    assert_int_equal(ioreq_access(v, &a, &val), -ENOENT);
+    a.count = 1;
+    assert_int_equal(ioreq_access(v, &a, &val), -EAGAIN);
+    for (unsigned int i = 0; i < 2; i++) {
+        ioreq_begin(v, true); /* before and after the answer */
+        a.count = 3;
+        assert_int_equal(ioreq_access(v, &a, &val), -ENOENT);
+        a.count = 1;
+        assert_int_equal(ioreq_access(v, &a, &val), i ? 0 : -EAGAIN);
+        if (!i)
+            answer(0);
+    }
+}
+
 static int write_vga(uint64_t at, uint32_t size, uint64_t val)
 {
     ioreq_begin(v, false);
@@ -597,6 +623,7 @@ int main(void)
         TEST(nonsense_answers),
         TEST(an_answer_to_another_exit),
         TEST(blocks),
+        TEST(an_element_of_a_block),
         TEST(writes_to_video_memory_do_not_wait),
         TEST(ranges),
         TEST(servers),
