@@ -72,10 +72,14 @@ int pc_init(struct domain *d)
     return 0;
 }
 
+void pc_stop(struct domain *d)
+{
+    if (d->vdev.pc)
+        timer_finish(&d->vdev.pc->timer);
+}
+
 void pc_free(struct domain *d)
 {
-    if (!d->vdev.pc)
-        return;
-    timer_finish(&d->vdev.pc->timer);
+    pc_stop(d);
     heap_free(d->vdev.pc);
 }

@@ -14,6 +14,8 @@ struct domain;
 struct vcpu;
 
 int must_check pc_init(struct domain *d); /* -ENOMEM */
+/* Ends its timer, which is never armed again. Idempotent; also without a chipset. */
+void pc_stop(struct domain *d);
 void pc_free(struct domain *d);
 
 /* Levels of interrupt lines: of ISA (0-15), and of PCI devices (0-31), whose pins are 0-3. */
