@@ -8,7 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include <xendevicemodel.h>
+#include <xenevtchn.h>
+#include <xenforeignmemory.h>
+
+#include <xen/hvm/ioreq.h>
+#include <xen/memory.h>
 
 #include "system.h"
 
@@ -138,13 +146,79 @@ static void a_machine_with_xens_drivers_is_turned_off_by_its_button(void **state
     AWAIT(domid_of("pv") < 0, ANSWER_S);
 }
 
-/* Its vcpu waits for an answer that does not come; nobody else notices. */
-static void a_device_model_that_dies_takes_only_its_machine(void **state)
+/* --- device models that misbehave --- */
+
+/* A device model of this test, which takes the guest's serial port from QEMU. */
+static struct {
+    xendevicemodel_handle *model;
+    xenforeignmemory_handle *memory;
+    xenforeignmemory_resource_handle *page;
+    xenevtchn_handle *events;
+    struct ioreq *slot; /* of vcpu 0 */
+    ioservid_t id;
+} own;
+
+static void take_serial(int domid)
 {
+    void *page = NULL;
+
+    own.model = xendevicemodel_open(NULL, 0);
+    own.memory = xenforeignmemory_open(NULL, 0);
+    own.events = xenevtchn_open(NULL, 0);
+    assert_true(own.model && own.memory && own.events);
+    assert_int_equal(xendevicemodel_create_ioreq_server(own.model, (domid_t)domid, 0, &own.id), 0);
+    own.page = xenforeignmemory_map_resource(own.memory, (domid_t)domid,
+                                             XENMEM_resource_ioreq_server, own.id,
+                                             XENMEM_resource_ioreq_server_frame_ioreq(0), 1, &page,
+                                             PROT_READ | PROT_WRITE, 0);
+    assert_non_null(own.page);
+    own.slot = page;
+    assert_int_equal(xendevicemodel_map_io_range_to_ioreq_server(own.model, (domid_t)domid, own.id,
+                                                                 0, 0x3f8, 0x3ff),
+                     0);
+    assert_int_equal(xendevicemodel_set_ioreq_server_state(own.model, (domid_t)domid, own.id, 1),
+                     0);
+    AWAIT(((volatile struct ioreq *)own.slot)->state == STATE_IOREQ_READY, ANSWER_S);
+}
+
+static void give_serial_back(int domid)
+{
+    xenforeignmemory_unmap_resource(own.memory, own.page);
+    if (domid >= 0)
+        assert_int_equal(xendevicemodel_destroy_ioreq_server(own.model, (domid_t)domid, own.id), 0);
+    xenevtchn_close(own.events);
+    xenforeignmemory_close(own.memory);
+    xendevicemodel_close(own.model);
+}
+
+/* Its vcpu waits for an answer that does not come; nobody else notices. */
+static void device_models_that_die_or_lie_take_only_their_machine(void **state)
+{
+    size_t heard;
     int domid;
 
     (void)state;
-    describe("dead", "/mnt/bare.img", 1, "xen_platform_pci = 0\non_poweroff = 'destroy'");
+    describe("dead", "/mnt/bare.img", 1, "xen_platform_pci = 0\non_crash = 'destroy'");
+    domid = start("dead");
+    AWAIT(has_said("GRUB", "dead"), BOOT_S);
+    take_serial(domid); /* of two, the later one gets it; it does not answer, and ends */
+    run_ok("cleave create /guests/hello.cfg");
+    await_said("hello", "hello: beat", ANSWER_S);
+    assert_int_equal(((volatile struct ioreq *)own.slot)->state, STATE_IOREQ_READY);
+    heard = strlen(serial());
+    give_serial_back(domid);
+    AWAIT(strlen(serial()) > heard, ANSWER_S); /* QEMU has it again */
+    take_serial(domid);
+    int port = xenevtchn_bind_interdomain(own.events, (uint32_t)domid, own.slot->vp_eport);
+    assert_true(port > 0);
+    own.slot->state = 9;
+    assert_int_equal(xenevtchn_notify(own.events, (evtchn_port_t)port), 0);
+    AWAIT(is_gone(domid), ANSWER_S);
+    give_serial_back(-1);
+    if (on_cleave())
+        assert_words(run_ok("cleave dmesg | tail -n 30")->out, "a state that does not exist");
+    run_ok("cleave destroy hello");
+
     domid = start("dead");
     AWAIT(has_said("GRUB", "dead"), BOOT_S);
     run_ok("kill -9 $(xenstore-read /local/domain/%d/image/device-model-pid)", domid);
@@ -159,6 +233,6 @@ static void a_device_model_that_dies_takes_only_its_machine(void **state)
 static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(a_bare_machine_boots_and_reboots),
     SYSTEM_TEST(a_machine_with_xens_drivers_is_turned_off_by_its_button),
-    SYSTEM_TEST(a_device_model_that_dies_takes_only_its_machine),
+    SYSTEM_TEST(device_models_that_die_or_lie_take_only_their_machine),
 };
 const struct group group_hvm = GROUP("hvm", tests);
