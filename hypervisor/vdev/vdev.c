@@ -40,7 +40,7 @@ static int init_vcpu_devices(struct vcpu *v)
 }
 
 /* The vcpus are freed before the domain's devices, whose timer interrupts them. */
-static void release_vcpu(struct vcpu *v) { pc_stop(v->d); }
+static void stop_devices(struct vcpu *v) { pc_stop(v->d); }
 
 static void destroy_vcpu(struct vcpu *v) { timer_finish(&v->vdev.lapic.timer); }
 
@@ -48,6 +48,6 @@ const struct domain_part vdev_part = {
     .init_domain = init_domain,
     .destroy_domain = free_devices,
     .init_vcpu = init_vcpu_devices,
-    .release_vcpu = release_vcpu,
+    .release_vcpu = stop_devices,
     .destroy_vcpu = destroy_vcpu,
 };
