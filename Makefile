@@ -19,6 +19,7 @@
 ## make check-loaded    10 boots and 50 guests next to four busy loops on the host; make check: a tenth of it
 ## make check-bochs     boot, a guest and tests in another emulator, Bochs (EMU=bochs make run), in minutes
 ## make check-nested    Debian's real Xen in QEMU runs Cleave as its guest, nested
+## make check-hvm       unmodified machines: BIOS, GRUB and Debian with Debian's QEMU as device model
 ## make check-libvirt   Debian's libvirt runs guests: virsh -c xen:///system
 ## make fuzz T=600      feed random programs to the core's decoder and hypercalls on the host, T seconds
 ## make soak ROUNDS=1000   create and destroy ROUNDS guests, reboot ROUNDS / 5 times, run ROUNDS / 20 at once,
