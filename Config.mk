@@ -13,9 +13,11 @@ SMP       ?= $(if $(filter 1,$(ICOUNT))$(filter bochs,$(EMU)),1,2)
 DOM0      ?= initrd
 # what boots the disk of DOM0=debian: bios or uefi
 FIRMWARE  ?= bios
+# 1: dom0 also has Debian's QEMU and firmware, for type="hvm" (tests/hvm)
+HVM       ?= 0
 # MiB of the whole machine; dom0's share in the format of the hypervisor's dom0_mem=
-MEM       ?= 2048
-DOM0_MEM  ?= 512M
+MEM       ?= $(if $(filter 1,$(HVM)),3072,2048)
+DOM0_MEM  ?= $(if $(filter 1,$(HVM)),1024M,512M)
 # more arguments for the hypervisor, for dom0's kernel, and for QEMU
 HV_ARGS   ?=
 DOM0_ARGS ?=
@@ -119,7 +121,7 @@ DEBIAN_BUSYBOX := build/debian/busybox
 # --- the core's budget ----------------------------------------------------------------------------
 
 # statements of each folder of hypervisor/, code lines of all, and KB of .text (tests/rig/size.sh)
-BUDGET_STATEMENTS := boot 280 guest 468 hypercall 1176 dom0 670 svm 460 vdev 630 core 1880 mm 1330 cpu 785 \
+BUDGET_STATEMENTS := boot 280 guest 585 hypercall 1290 dom0 670 svm 460 vdev 1100 core 2145 mm 1330 cpu 785 \
                      platform 340 lib 325 include 400
-BUDGET_LINES := 17745
-BUDGET_TEXT  := 200
+BUDGET_LINES := 19800
+BUDGET_TEXT  := 205

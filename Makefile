@@ -19,6 +19,7 @@
 ## make check-loaded    10 boots and 50 guests next to four busy loops on the host; make check: a tenth of it
 ## make check-bochs     boot, a guest and tests in another emulator, Bochs (EMU=bochs make run), in minutes
 ## make check-nested    Debian's real Xen in QEMU runs Cleave as its guest, nested
+## make check-hvm       unmodified machines: BIOS, GRUB and Debian with Debian's QEMU as device model
 ## make check-libvirt   Debian's libvirt runs guests: virsh -c xen:///system
 ## make fuzz T=600      feed random programs to the core's decoder and hypercalls on the host, T seconds
 ## make soak ROUNDS=1000   create and destroy ROUNDS guests, reboot ROUNDS / 5 times, run ROUNDS / 20 at once,
@@ -45,6 +46,7 @@
 ##   SMP=2 MEM=2048       CPUs and MiB of the machine
 ##   DOM0_MEM=512M        dom0's memory
 ##   DOM0=initrd          or debian: an installed Debian 12 on a disk, by FIRMWARE=bios or uefi
+##   HVM=1                with Debian's QEMU and firmware in dom0, for type="hvm" of xl
 ##   DISK=file NIC=virtio dom0 gets a disk (a raw image; DISK_TYPE=virtio or ahci), a network card
 ##   FILES="a b"          files of the host, in dom0 /mnt/a and /mnt/b
 ##   TIMEOUT=300          seconds for a run with CMD; on timeout, the end of the log is shown
@@ -128,7 +130,8 @@ export HV HV_IMAGE HV_KERNEL HV_CMDLINE HV_ARGS DOM0_IMAGE DOM0_CMDLINE DOM0_ARG
 export DOM0 FIRMWARE MACHINE_cleave
 export DISK DISK_TYPE NIC ACCEL TCG_THREAD ICOUNT EMU QEMU QEMU_ARGS FILES CMD TIMEOUT RUN_LOG RIG
 
-bootable := $(HV_IMAGE) $(HV_KERNEL) $(DOM0_IMAGE) $(RIG)
+RUN_IMAGE := $(if $(filter 1,$(HVM)),$(HVM_IMAGE),$(DOM0_IMAGE))
+bootable := $(HV_IMAGE) $(HV_KERNEL) $(RUN_IMAGE) $(RIG)
 
 bootable: $(bootable)
 	@:
@@ -161,7 +164,7 @@ run-machine:
 	@$(call build_step,building the guests,$(filter build/guests/%,$(dom0_sources)))
 	@$(run_make) bootable >&2
 	@[ $(EMU) != bochs ] || tests/rig/deps.sh $(ISO_PACKAGES) $(BOCHS_PACKAGES)
-	@tests/rig/run.sh || echo $$? >$(run_status)
+	@DOM0_IMAGE=$(RUN_IMAGE) tests/rig/run.sh || echo $$? >$(run_status)
 endif
 
 # gdb starts QEMU itself and speaks to it through a pipe: no port is opened.

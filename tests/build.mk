@@ -127,6 +127,7 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 -include tests/nested/build.mk
 -include tests/libvirt/build.mk
 -include tests/system/build.mk
+-include tests/hvm/build.mk
 -include tests/overcommit/build.mk
 -include tests/debian/build.mk
 -include tests/tree/build.mk

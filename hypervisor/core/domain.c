@@ -42,6 +42,7 @@ static bool domain_free(struct domain *d)
     if (mfn_valid_number(d->shared_info_mfn))
         alloc_free(d->shared_info_mfn, 0);
     heap_free(d->memory_map);
+    heap_free(d->ioreq);
     p2m_sample_free(d);
     heap_free(d);
     evtchn_raise_global_virq(VIRQ_DOM_EXC);
@@ -76,6 +77,7 @@ static void watchdog_expired(void *data)
  */
 static int dismantle_domain(struct domain *d)
 {
+    ioreq_teardown(d);
     int rc = grant_teardown(d) ?: evtchn_teardown(d);
 
     if (rc)
@@ -105,6 +107,7 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     if (!d)
         return -ENOMEM;
     d->is_dom0 = id == DOMID_DOM0;
+    d->hvm = config->arch.emulation_flags & XEN_X86_EMU_PIC;
     d->refs = 1;
     d->id = id;
     spin_init(&d->lock, LOCK_DOMAIN);
@@ -123,6 +126,8 @@ int domain_create(struct xen_domctl_createdomain *config, domid_t id, struct dom
     int rc = p2m_init(d);
     if (!rc && !d->shared_info)
         rc = -ENOMEM;
+    if (!rc && d->hvm)
+        rc = ioreq_init(d);
     if (!rc)
         rc = init_domain_parts(d);
     if (!rc)

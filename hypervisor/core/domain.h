@@ -12,6 +12,7 @@
 
 #include "core/evtchn.h"
 #include "core/grant.h"
+#include "core/ioreq.h"
 #include "core/sched.h"
 #include "cpu/timer.h"
 #include "lib.h"
@@ -34,6 +35,7 @@ struct domain {
     /* set once, before domain_insert() */
     domid_t id;
     bool is_dom0;
+    bool hvm; /* a PC: has interrupt controllers, a timer, and devices of device models */
     unsigned int max_vcpus;
     shared_info_t *shared_info; /* a CORE frame */
     mfn_t shared_info_mfn;
@@ -82,9 +84,10 @@ struct domain {
     struct p2m p2m;
     struct grant_domain grant;
     struct evtchn_domain evtchn;
-    struct vdev_domain vdev;  /* the emulated machine (vdev/vdev.h) */
-    struct timer watchdog[2]; /* SCHEDOP_watchdog; in use while armed */
-    struct log_rate log_rate; /* limits messages by and about the guest (lib/log.c) */
+    struct ioreq_domain *ioreq; /* device models; NULL unless hvm */
+    struct vdev_domain vdev;    /* the emulated machine (vdev/vdev.h) */
+    struct timer watchdog[2];   /* SCHEDOP_watchdog; in use while armed */
+    struct log_rate log_rate;   /* limits messages by and about the guest (lib/log.c) */
 
     bool memory_told; /* dom0 knows that a vcpu waits for memory (core/vcpu_memory.c); atomic */
 

@@ -218,6 +218,10 @@ static bool set_pending_2l(struct domain *d, uint32_t port, struct evtchn *e)
 void evtchn_deliver(struct domain *d, uint32_t port, struct evtchn *e)
 {
     ASSERT(spin_lock_held(&d->evtchn.lock));
+    if (unlikely(e->core)) {
+        vcpu_end_wait(d->vcpu[e->vcpu], WAIT_IOREQ);
+        return;
+    }
     if (d->evtchn.fifo ? evtchn_fifo_set_pending(d, port, e) : set_pending_2l(d, port, e))
         wake_pollers(d);
 }
@@ -236,11 +240,14 @@ static struct evtchn *other_end(const struct domain *d, uint32_t port, const str
     return bound ? far : NULL;
 }
 
-int evtchn_send(struct domain *d, uint32_t port)
+/* core: on a port of the core, or else of the guest. */
+static int send_as(struct domain *d, uint32_t port, bool core)
 {
     spin_lock(&d->evtchn.lock);
     struct evtchn *here = port_at(d, port),
                   e = here ? *here : (struct evtchn){ .state = EVTCHNSTAT_closed };
+    if (unlikely(e.core != core))
+        e.state = EVTCHNSTAT_closed;
     if (e.state == EVTCHNSTAT_ipi)
         evtchn_deliver(d, port, here);
     else if (e.state == EVTCHNSTAT_interdomain)
@@ -259,6 +266,9 @@ int evtchn_send(struct domain *d, uint32_t port)
     /* sending on an unbound port is not an error */
     return e.state == EVTCHNSTAT_ipi || e.state == EVTCHNSTAT_unbound ? 0 : -EINVAL;
 }
+
+int evtchn_send(struct domain *d, uint32_t port) { return send_as(d, port, false); }
+void evtchn_send_core(struct domain *d, uint32_t port) { (void)send_as(d, port, true); }
 
 void evtchn_raise_virq(struct vcpu *v, uint32_t virq)
 {
@@ -298,7 +308,7 @@ int evtchn_unmask(struct domain *d, uint32_t port)
 {
     spin_lock_scope(&d->evtchn.lock);
     struct evtchn *e = evtchn_used_port(d, port);
-    if (!e)
+    if (!e || e->core)
         return -EINVAL;
     bool was_masked = clear_mark(d, port, MASKED), pending = is_marked(d, port, PENDING);
     if (pending && d->evtchn.fifo)
@@ -314,6 +324,18 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
 {
     spin_lock_scope(&d->evtchn.lock);
     return take_port(d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .allowed = remote }, port);
+}
+
+int evtchn_alloc_core(struct domain *d, domid_t remote, uint32_t vcpu, uint32_t *port)
+{
+    struct evtchn as = {
+        .state = EVTCHNSTAT_unbound, .core = true, .vcpu = (uint8_t)vcpu, .allowed = remote
+    };
+
+    spin_lock_scope(&d->evtchn.lock);
+    int rc = take_port(d, as, port);
+    d->evtchn.core += rc == 0;
+    return rc;
 }
 
 /* Returns peer's port if it is unbound and allows d, else NULL. */
@@ -405,7 +427,7 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
         return -ENOENT;
     spin_lock_scope(&d->evtchn.lock);
     struct evtchn *e = evtchn_used_port(d, port);
-    if (!e || e->state == EVTCHNSTAT_ipi ||
+    if (!e || e->core || e->state == EVTCHNSTAT_ipi ||
         (e->state == EVTCHNSTAT_virq && !virq_is_global(e->virq)))
         return -EINVAL;
     e->vcpu = vcpu;
@@ -421,6 +443,7 @@ static void close_locked(struct domain *d, uint32_t port, const struct evtchn *e
     clear_mark(d, port, PENDING);
     d->evtchn.changes++;
     d->evtchn.active--;
+    d->evtchn.core -= e->core;
     queue_free(d, port);
 }
 
@@ -441,13 +464,15 @@ static void unbind_locked(struct domain *d, uint32_t port, const struct evtchn *
 }
 
 /*
- * Closes a port. Only an interdomain port needs bind_lock; the port is looked up again once it is
- * held.
+ * Closes a port of the guest, or with core also one of the core. Only an interdomain port needs
+ * bind_lock; the port is looked up again once it is held.
  */
-int evtchn_close_port(struct domain *d, uint32_t port)
+static int close_as(struct domain *d, uint32_t port, bool core)
 {
     spin_lock(&d->evtchn.lock);
     struct evtchn *e = evtchn_used_port(d, port);
+    if (e && e->core && !core)
+        e = NULL;
     bool bound = e && e->state == EVTCHNSTAT_interdomain;
     if (e && !bound)
         close_locked(d, port, e);
@@ -465,6 +490,9 @@ int evtchn_close_port(struct domain *d, uint32_t port)
     spin_unlock(&d->evtchn.lock);
     return e ? 0 : -EINVAL;
 }
+
+int evtchn_close_port(struct domain *d, uint32_t port) { return close_as(d, port, false); }
+void evtchn_close_core(struct domain *d, uint32_t port) { (void)close_as(d, port, true); }
 
 int evtchn_status_of(struct domain *d, struct evtchn_status *status)
 {
@@ -504,7 +532,7 @@ int evtchn_init(struct domain *d, uint32_t max_port)
 static int close_all(struct domain *d, uint32_t left)
 {
     while (READ_ONCE(d->evtchn.active) && d->evtchn.next_close < d->evtchn.ports) {
-        evtchn_close_port(d, d->evtchn.next_close++);
+        (void)close_as(d, d->evtchn.next_close++, true);
         if (softirq_preempt_pending())
             return -ERESTART;
     }
@@ -520,7 +548,10 @@ static int close_all(struct domain *d, uint32_t left)
     return 0;
 }
 
-int evtchn_reset_all(struct domain *d) { return close_all(d, 1); }
+int evtchn_reset_all(struct domain *d)
+{
+    return READ_ONCE(d->evtchn.core) ? -EBUSY : close_all(d, 1);
+}
 
 int evtchn_teardown(struct domain *d)
 {

@@ -29,6 +29,7 @@ struct evtchn_domain {
     uint32_t ports;          /* ports ever used, including port 0; 0 after teardown */
     uint32_t max_port;       /* highest allowed (domctl createdomain max_evtchn_port) */
     uint32_t active;         /* ports in use */
+    uint32_t core;           /* of them, ports of the core */
     /* ports allocated and freed, counted: tells the checker that its sums are stale */
     uint64_t changes;
     uint32_t free_last;     /* last of the queue of free ports; 0: empty */
@@ -80,10 +81,20 @@ int evtchn_close_port(struct domain *d, uint32_t port);
 int evtchn_send(struct domain *d, uint32_t port);
 int evtchn_unmask(struct domain *d, uint32_t port);
 int evtchn_status_of(struct domain *d, struct evtchn_status *status);
-int evtchn_reset_all(struct domain *d); /* -ERESTART: more to do */
+/* -ERESTART: more to do. -EBUSY: the core uses ports of d. */
+int evtchn_reset_all(struct domain *d);
 int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *arg);
 int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn);
 int evtchn_fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority);
+
+/*
+ * Ports of d that the core itself uses: remote may bind one. An event that remote sends ends the
+ * wait of vcpu `vcpu` for a device model. d cannot use or close them. evtchn_send_core() ignores a
+ * port that is not bound.
+ */
+int must_check evtchn_alloc_core(struct domain *d, domid_t remote, uint32_t vcpu, uint32_t *port);
+void evtchn_send_core(struct domain *d, uint32_t port);
+void evtchn_close_core(struct domain *d, uint32_t port);
 
 /* For debug key 'e' and the invariant checker. */
 void evtchn_dump(struct domain *d);

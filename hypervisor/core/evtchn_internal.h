@@ -16,7 +16,9 @@ struct evtchn {
     /* FIFO: became pending before its event word existed */
     uint8_t missed : 1;
     uint8_t priority : 4;
-    uint8_t last_priority;
+    uint8_t last_priority : 4;
+    /* of the core, not of the guest: an event ends the vcpu's wait for a device model (ioreq.c) */
+    uint8_t core : 1;
     uint8_t vcpu, last_vcpu; /* vcpu: the one notified */
     union {
         uint32_t next_free;   /* closed */

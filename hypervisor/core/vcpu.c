@@ -103,7 +103,7 @@ bool vcpu_has_pending(struct vcpu *v)
     if (v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
         READ_ONCE(v->info->evtchn_upcall_pending))
         return true;
-    return v->vdev.nmi_pending || lapic_highest_pending(v) >= 0;
+    return v->vdev.nmi_pending || lapic_highest_pending(v) >= 0 || lapic_has_extint(&v->vdev.lapic);
 }
 
 static bool change_wait(struct vcpu *v, enum vcpu_wait from, enum vcpu_wait to)

@@ -5,6 +5,7 @@
 
 #include "core/domain.h"
 #include "core/evtchn.h"
+#include "core/ioreq.h"
 #include "core/sched.h"
 #include "cpu/timer.h"
 #include "hw.h"
@@ -21,6 +22,7 @@ enum vcpu_wait {
     WAIT_CACHE,  /* in the exit for WBINVD: until all CPUs have written back their caches */
     WAIT_MEMORY, /* in an exit, for memory of its domain */
     WAIT_PAGE,   /* in an exit, for a page that dom0 keeps */
+    WAIT_IOREQ,  /* in an exit, for a device model's answer */
     WAIT_DOWN,   /* until VCPUOP_up, or INIT and SIPI */
     WAIT_SIPI,   /* until SIPI or VCPUOP_initialise: has no register state */
 };
@@ -33,11 +35,12 @@ struct vcpu {
 
     /* accessed on its own CPU, or while it is paused (domain_pause_sync) */
     struct guest_regs regs;
-    struct hw_vcpu hw; /* vendor-specific state (hw.h) */
-    struct exit exit;  /* the last exit */
-    gfn_t awaited;     /* in WAIT_PAGE */
-    bool exit_again;   /* it waited in that exit, which is handled again before the next entry */
-    int offered;       /* local APIC vector offered at the entry; -1: none */
+    struct hw_vcpu hw;       /* vendor-specific state (hw.h) */
+    struct exit exit;        /* the last exit */
+    gfn_t awaited;           /* in WAIT_PAGE */
+    struct ioreq_vcpu ioreq; /* accesses of this exit to devices of a device model */
+    bool exit_again; /* it waited in that exit, which is handled again before the next entry */
+    int offered;     /* interrupt offered at the entry (guest/inject.c); -1: none */
     struct vdev_vcpu vdev; /* local APIC, MSRs ...; requests are atomic */
     bool initialised;      /* has register state (boot vcpu, or after INIT/SIPI) */
     gva_t runstate_va;     /* 0: none; walked at each update (pitfall 8) */

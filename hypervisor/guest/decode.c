@@ -5,8 +5,7 @@
  * fuzzed on the host unchanged. APM vol. 3, chapter 1 and appendix A.
  *
  * An instruction has prefixes, opcode, ModRM, SIB, displacement, immediate; at most 15 bytes. Forms
- * with a register operand instead of memory are refused, since they cannot cause the exit. So is
- * 16-bit code, and 16-bit addressing: a PVH kernel uses it only to start secondary CPUs. LOCK is
+ * with a register operand instead of memory are refused, since they cannot cause the exit. LOCK is
  * accepted only where the CPU accepts it.
  *
  * Read next: emulate.c, its only caller.
@@ -14,7 +13,6 @@
 #include "guest/decode.h"
 #include "errors.h"
 
-#define LENGTH_MAX 15
 #define NONE INSN_NO_REGISTER
 
 /* Encodings of the operands of an opcode. */
@@ -141,6 +139,22 @@ static uint8_t read_prefixes(struct cursor *c, enum insn_mode mode, struct prefi
     }
 }
 
+/* 16-bit addresses have one or two of BX, BP, SI, DI. */
+static void decode_address16(struct cursor *c, unsigned int mod, unsigned int rm, struct insn *out)
+{
+    enum { BX = 3, BP = 5, SI, DI };
+    static const uint8_t base[8] = { BX, BX, BP, BP, SI, DI, BP, BX },
+                         index[8] = { SI, DI, SI, DI, NONE, NONE, NONE, NONE };
+    bool absolute = mod == 0 && rm == 6;
+
+    out->base = absolute ? NONE : base[rm];
+    out->index = index[rm];
+    if (absolute || mod == 2)
+        out->disp = next_signed(c, 2);
+    else if (mod == 1)
+        out->disp = next_signed(c, 1);
+}
+
 static void decode_address(struct cursor *c, unsigned int mod, unsigned int rm, uint8_t rex,
                            enum insn_mode mode, struct insn *out)
 {
@@ -177,7 +191,10 @@ static bool decode_modrm(struct cursor *c, uint8_t rex, enum insn_mode mode, str
     uint8_t modrm = next_byte(c);
 
     out->reg = modrm >> 3 & 7;
-    decode_address(c, modrm >> 6, modrm & 7, rex, mode, out);
+    if (out->address_size == 2)
+        decode_address16(c, modrm >> 6, modrm & 7, out);
+    else
+        decode_address(c, modrm >> 6, modrm & 7, rex, mode, out);
     return modrm >> 6 != 3;
 }
 
@@ -209,11 +226,18 @@ static uint8_t memory_size(unsigned int opcode, enum insn_op op, uint8_t operand
 }
 
 /* REX.W takes precedence over the operand-size prefix. */
-static uint8_t operand_size(const struct prefixes *p)
+static uint8_t operand_size(const struct prefixes *p, enum insn_mode mode)
 {
     if (p->rex & REX_W)
         return 8;
-    return p->operand ? 2 : 4;
+    return p->operand != (mode == INSN_16) ? 2 : 4;
+}
+
+static uint8_t address_size(const struct prefixes *p, enum insn_mode mode)
+{
+    if (mode == INSN_64)
+        return p->address ? 4 : 8;
+    return p->address != (mode == INSN_16) ? 2 : 4;
 }
 
 /*
@@ -237,7 +261,8 @@ static bool is_lockable(const struct insn *i)
 
 int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mode, struct insn *out)
 {
-    struct cursor c = { bytes, 0, available < LENGTH_MAX ? available : LENGTH_MAX, false };
+    struct cursor c = { bytes, 0, available < INSN_LENGTH_MAX ? available : INSN_LENGTH_MAX,
+                        false };
     struct prefixes p = { 0 };
     unsigned int opcode = read_prefixes(&c, mode, &p);
 
@@ -245,8 +270,7 @@ int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mod
         opcode = TWO_BYTES + next_byte(&c);
     const struct opcode *o = &opcodes[opcode];
 
-    if (o->form == FORM_NONE || mode == INSN_16 ||
-        (mode == INSN_32 && (opcode == MOVSXD || p.address)))
+    if (o->form == FORM_NONE || (mode != INSN_64 && opcode == MOVSXD))
         return -EINVAL;
     *out = (struct insn){ .op = o->op,
                           .mem_is_dest = o->mem_is_dest,
@@ -254,8 +278,8 @@ int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mod
                           .base = NONE,
                           .index = NONE,
                           .segment = p.segment,
-                          .address_size = mode == INSN_64 && !p.address ? 8 : 4,
-                          .reg_size = operand_size(&p) };
+                          .address_size = address_size(&p, mode),
+                          .reg_size = operand_size(&p, mode) };
     out->size = memory_size(opcode, out->op, out->reg_size);
     if (out->op != INSN_LOAD_ZX && out->op != INSN_LOAD_SX)
         out->reg_size = out->size;
@@ -275,5 +299,19 @@ int decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mod
     if (c.overrun || out->op == NONE || (p.lock && !is_lockable(out)))
         return -EINVAL;
     out->length = (uint8_t)c.at;
+    return 0;
+}
+
+int decode_io_string(const uint8_t *bytes, unsigned int length, enum insn_mode mode,
+                     uint8_t *address_size_out, uint8_t *segment)
+{
+    struct cursor c = { bytes, 0, length, false };
+    struct prefixes p = { 0 };
+    uint8_t opcode = read_prefixes(&c, mode, &p);
+
+    if (c.overrun || (opcode & 0xfc) != 0x6c)
+        return -EINVAL;
+    *address_size_out = address_size(&p, mode);
+    *segment = p.segment ? (uint8_t)(p.segment - 1) : 3; /* DS */
     return 0;
 }

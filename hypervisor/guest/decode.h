@@ -23,7 +23,7 @@ enum insn_op {
 
 #define INSN_NO_REGISTER 0xff
 
-enum insn_mode { INSN_16, INSN_32, INSN_64 }; /* INSN_16 is not supported */
+enum insn_mode { INSN_16, INSN_32, INSN_64 };
 
 struct insn {
     enum insn_op op;
@@ -36,7 +36,7 @@ struct insn {
     bool reg_high8;       /* reg 4-7 is AH, CH, DH, BH */
     uint64_t imm;         /* sign-extended */
     bool rep;             /* STOS, MOVS */
-    uint8_t address_size; /* 4 8 */
+    uint8_t address_size; /* 2 4 8 */
     uint8_t segment;      /* override: 0 none, else 1 + index in ES CS SS DS FS GS */
     /* of the memory operand: register numbers or INSN_NO_REGISTER; scale as a shift */
     uint8_t base, index, scale;
@@ -44,6 +44,13 @@ struct insn {
     int64_t disp;
 };
 
+#define INSN_LENGTH_MAX 15
+/*
+ * Decodes the prefixes of INS or OUTS: *address_size in bytes, and *segment of OUTS, numbered from
+ * 0 in ES CS SS DS FS GS. -EINVAL: another instruction.
+ */
+int must_check decode_io_string(const uint8_t *bytes, unsigned int length, enum insn_mode mode,
+                                uint8_t *address_size, uint8_t *segment);
 int must_check decode_insn(const uint8_t *bytes, unsigned int available, enum insn_mode mode,
                            struct insn *out);
 

@@ -13,12 +13,12 @@
 #include "core/vcpu.h"
 #include "core/vcpu_memory.h"
 #include "errors.h"
+#include "guest/access.h"
 #include "guest/decode.h"
 #include "hw.h"
 #include "lib.h"
 #include "mm/guest.h"
 #include "percpu.h"
-#include "vdev/bus.h"
 
 static uint64_t mask_of(unsigned int bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
 
@@ -197,39 +197,49 @@ static uint64_t compute_result(const struct access *a, uint64_t memory, uint64_t
     }
 }
 
-/* Executes an instruction with a memory operand and a register or immediate. */
-static void execute_insn(const struct access *a, gpa_t gpa)
+/* Executes an instruction with a memory operand and a register or immediate. 0, or -EAGAIN etc. */
+static int execute_insn(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
     bool reads_only = i->op == INSN_CMP || i->op == INSN_TEST || i->op == INSN_BT;
-    uint64_t result, other = i->has_imm ? i->imm & mask_of(i->size)
-                                        : read_gpr(a->v, i->reg, i->reg_high8, i->size);
+    uint64_t memory = 0, result,
+             other = i->has_imm ? i->imm & mask_of(i->size)
+                                : read_gpr(a->v, i->reg, i->reg_high8, i->size);
 
-    if (i->op == INSN_STORE) {
-        bus_memory_write(a->v, gpa, i->size, other);
-        return;
+    if (i->op == INSN_STORE)
+        return access_memory(a->v, gpa, i->size, true, &other);
+    int rc = access_memory(a->v, gpa, i->size, false, &memory);
+
+    if (rc)
+        return rc;
+    if (!i->mem_is_dest || reads_only) {
+        result = compute_result(a, memory, other);
+        if (!reads_only)
+            write_gpr(a->v, i->reg, i->reg_high8, i->reg_size, result);
+        return 0;
     }
-    result = compute_result(a, bus_memory_read(a->v, gpa, i->size), other);
-    if (i->mem_is_dest && !reads_only)
-        bus_memory_write(a->v, gpa, i->size, result);
-    else if (!reads_only)
-        write_gpr(a->v, i->reg, i->reg_high8, i->reg_size, result);
+    struct guest_regs before = a->v->regs;
+
+    result = compute_result(a, memory, other);
+    rc = access_memory(a->v, gpa, i->size, true, &result);
+    if (rc == -EAGAIN) { /* the whole instruction executes again */
+        a->v->regs = before;
+        hw_set_rflags(a->v, a->rflags);
+    }
+    return rc;
 }
 
 /* --- strings --- */
 
 /*
- * Accesses one operand of MOVS in RAM or, if there is none, on the bus. -EFAULT: a page fault was
- * injected. -ERESTART: a page is paged; a device that was read is then read again.
+ * Translates an operand of a string operation, which must not cross a page. -EFAULT: a page fault
+ * was injected. -ERESTART: a page is paged.
  */
-static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *val)
+static int translate_operand(const struct access *a, gva_t va, bool write, gpa_t *gpa)
 {
-    struct domain *d = a->v->d;
-    unsigned int size = a->insn.size;
     uint32_t fault = 0;
-    gpa_t gpa;
-
-    int rc = guest_walk(d, &a->paging, va, (write ? GUEST_WALK_WRITE : 0) | a->user, &gpa, &fault);
+    int rc =
+        guest_walk(a->v->d, &a->paging, va, (write ? GUEST_WALK_WRITE : 0) | a->user, gpa, &fault);
 
     if (rc == -ERESTART)
         return rc;
@@ -237,16 +247,21 @@ static int copy_operand(const struct access *a, gva_t va, bool write, uint64_t *
         hw_inject_page_fault(a->v, va, fault);
         return -EFAULT;
     }
-    if ((gpa & ~PAGE_MASK) + size > PAGE_SIZE)
-        return -EINVAL; /* crosses a page, and one page is emulated */
-    rc = write ? guest_write_physical(d, gpa, val, size) : guest_read_physical(d, val, gpa, size);
-    if (rc != -EFAULT)
-        return rc;
-    if (write)
-        bus_memory_write(a->v, gpa, size, *val);
-    else
-        *val = bus_memory_read(a->v, gpa, size);
-    return 0;
+    return (*gpa & ~PAGE_MASK) + a->insn.size > PAGE_SIZE ? -EINVAL : 0;
+}
+
+/*
+ * Accesses one operand of MOVS in RAM or, if there is none, on a device. -ERESTART: a page is
+ * paged; a device that was read is then read again.
+ */
+static int copy_operand(const struct access *a, gpa_t gpa, bool write, uint64_t *val)
+{
+    struct domain *d = a->v->d;
+    unsigned int size = a->insn.size;
+    int rc = write ? guest_write_physical(d, gpa, val, size)
+                   : guest_read_physical(d, val, gpa, size);
+
+    return rc == -EFAULT ? access_memory(a->v, gpa, size, write, val) : rc;
 }
 
 static void advance_register(const struct access *a, unsigned int reg, int64_t by)
@@ -254,40 +269,105 @@ static void advance_register(const struct access *a, unsigned int reg, int64_t b
     write_gpr(a->v, reg, false, a->insn.address_size, *guest_gpr(&a->v->regs, reg) + (uint64_t)by);
 }
 
+/* Returns how many elements from gpa on are in its page, in the direction of the operation. */
+static uint64_t elements_left(const struct access *a, gpa_t gpa)
+{
+    uint64_t offset = gpa & ~PAGE_MASK;
+
+    return a->rflags & FLAG_DF ? offset / a->insn.size + 1 : (PAGE_SIZE - offset) / a->insn.size;
+}
+
 /*
- * Executes one iteration. 0: done; 1: RIP stays (REP continues, or a fault was injected); -EINVAL.
+ * Has a device model execute as many iterations as it can at once: up to the end of a page of
+ * either operand. to is emulated memory, and from is RAM (MOVS) or 0 (STOS); or the reverse.
+ * Returns their number; 0: none, -EAGAIN etc.
+ */
+static int64_t execute_block(const struct access *a, gpa_t from, gpa_t to, bool write)
+{
+    const struct insn *i = &a->insn;
+    bool stores = i->op == INSN_STOS;
+    uint64_t count = i->rep ? read_gpr(a->v, RCX, false, i->address_size) : 1;
+    struct access_block b = {
+        .size = i->size, .write = write, .down = a->rflags & FLAG_DF, .by_value = stores
+    };
+
+    count = MIN(count, elements_left(a, to));
+    if (!stores)
+        count = MIN(count, elements_left(a, from));
+    b.count = (uint32_t)count;
+    b.data = write ? from : to;
+    if (stores)
+        b.data = read_gpr(a->v, RAX, false, i->size);
+    int rc = access_memory_block(a->v, write ? to : from, &b);
+
+    return rc == -ENOENT ? 0 : rc ?: (int64_t)count;
+}
+
+/* Executes some iterations of MOVS. Returns their number, or an error. */
+static int64_t execute_moves(const struct access *a)
+{
+    struct domain *d = a->v->d;
+    uint64_t val = 0, probe;
+    gpa_t from, to;
+    int rc = translate_operand(a,
+                               segment_address(a, *guest_gpr(&a->v->regs, RSI),
+                                               segment_or(&a->insn, SEG_DS)),
+                               false, &from);
+
+    if (!rc)
+        rc = translate_operand(a, destination_address(a), true, &to);
+    if (!rc && unlikely(d->ioreq) && a->insn.rep) {
+        bool reads_ram = !guest_read_physical(d, &probe, from, a->insn.size);
+        bool writes_ram = !guest_read_physical(d, &probe, to, a->insn.size);
+        int64_t n = reads_ram != writes_ram ? execute_block(a, from, to, reads_ram) : 0;
+
+        if (n)
+            return n;
+    }
+    if (!rc)
+        rc = copy_operand(a, from, false, &val);
+    if (!rc)
+        rc = copy_operand(a, to, true, &val);
+    return rc ?: 1;
+}
+
+/* The same for STOS, at gpa. */
+static int64_t execute_stores(const struct access *a, gpa_t gpa)
+{
+    uint64_t val = read_gpr(a->v, RAX, false, a->insn.size);
+    int64_t n;
+
+    if (((destination_address(a) ^ gpa) & ~PAGE_MASK))
+        return -EINVAL;
+    n = a->insn.rep ? execute_block(a, 0, gpa, true) : 0;
+    return n ?: access_memory(a->v, gpa, a->insn.size, true, &val) ?: 1;
+}
+
+/*
+ * Executes one iteration, or several. 0: done; 1: RIP stays (REP continues, or a fault was
+ * injected); -EINVAL, -EAGAIN, -EIO, -ERESTART.
  */
 static int execute_string(const struct access *a, gpa_t gpa)
 {
     const struct insn *i = &a->insn;
     int64_t step = a->rflags & FLAG_DF ? -(int64_t)i->size : (int64_t)i->size;
-    uint64_t val = 0;
-    int rc = 0;
 
     if (i->rep && !read_gpr(a->v, RCX, false, i->address_size))
         return 0;
-    if (i->op == INSN_MOVS) {
-        gva_t source = segment_address(a, *guest_gpr(&a->v->regs, RSI), segment_or(i, SEG_DS));
+    int64_t n = i->op == INSN_MOVS ? execute_moves(a) : execute_stores(a, gpa);
 
-        rc = copy_operand(a, source, false, &val);
-        if (!rc)
-            rc = copy_operand(a, destination_address(a), true, &val);
-        if (rc)
-            return rc == -EINVAL || rc == -ERESTART ? rc : 1;
-        advance_register(a, RSI, step);
-    } else {
-        if (((destination_address(a) ^ gpa) & ~PAGE_MASK))
-            return -EINVAL;
-        bus_memory_write(a->v, gpa, i->size, read_gpr(a->v, RAX, false, i->size));
-    }
-    advance_register(a, RDI, step);
+    if (n < 0)
+        return n == -EFAULT ? 1 : (int)n;
+    if (i->op == INSN_MOVS)
+        advance_register(a, RSI, n * step);
+    advance_register(a, RDI, n * step);
     if (!i->rep)
         return 0;
-    advance_register(a, RCX, -1);
+    advance_register(a, RCX, -n);
     return read_gpr(a->v, RCX, false, i->address_size) != 0;
 }
 
-static enum insn_mode code_mode(struct vcpu *v)
+enum insn_mode emulate_code_mode(struct vcpu *v)
 {
     if (hw_mode_64(v))
         return INSN_64;
@@ -302,10 +382,10 @@ static int emulate_insn(struct vcpu *v, gpa_t gpa)
         .rip = hw_get_rip(v),
         .rflags = hw_get_rflags(v),
         .user = hw_get_cpl(v) == 3 ? GUEST_WALK_USER : 0,
-        .mode = code_mode(v),
+        .mode = emulate_code_mode(v),
     };
     uint8_t bytes[INSN_BYTES] = { 0 };
-    int rc = 0;
+    int rc;
 
     unsigned int n = fetch_insn(&a, bytes);
 
@@ -319,7 +399,7 @@ static int emulate_insn(struct vcpu *v, gpa_t gpa)
     else if ((operand_address(&a) ^ gpa) & ~PAGE_MASK)
         return -EINVAL;
     else
-        execute_insn(&a, gpa);
+        rc = execute_insn(&a, gpa);
     if (!rc)
         hw_set_rip(v, a.rip + a.insn.length);
     return rc < 0 ? rc : 0;
@@ -339,7 +419,9 @@ int emulate_access(struct vcpu *v, gpa_t gpa)
         vcpu_memory_wait_page(v, this_cpu()->paged);
         return 0;
     }
-    if (rc != -EINVAL || bus_has_memory(v, gpa))
+    if (rc == -EAGAIN || rc == -EIO) /* v waits, or its domain was crashed */
+        return 0;
+    if (rc != -EINVAL || access_has_memory(v, gpa))
         return rc;
     hw_inject_exception(v, EXC_GP, 0);
     return 0;

@@ -3,6 +3,7 @@
 #ifndef CLV_GUEST_EMULATE_H
 #define CLV_GUEST_EMULATE_H
 
+#include "guest/decode.h"
 #include "types.h"
 
 struct vcpu;
@@ -13,5 +14,7 @@ struct vcpu;
  * -ENOENT: a frame is absent.
  */
 int emulate_access(struct vcpu *v, gpa_t gpa);
+/* Returns the mode of the code at RIP. */
+enum insn_mode emulate_code_mode(struct vcpu *v);
 
 #endif

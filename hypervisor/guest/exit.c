@@ -9,11 +9,13 @@
 #include "guest/exit.h"
 #include "core/domain_registry.h"
 #include "core/domain_shutdown.h"
+#include "core/ioreq.h"
 #include "core/vcpu.h"
 #include "core/vcpu_memory.h"
 #include "cpu.h"
 #include "cpu/softirq.h"
 #include "errors.h"
+#include "guest/access.h"
 #include "guest/emulate.h"
 #include "guest/fault.h"
 #include "hw.h"
@@ -22,7 +24,6 @@
 #include "lib.h"
 #include "mm/guest.h"
 #include "percpu.h"
-#include "vdev/bus.h"
 #include "vdev/cpuid.h"
 #include "vdev/msr.h"
 
@@ -216,40 +217,89 @@ static bool operand_faults(struct vcpu *v, gva_t va, unsigned int size, bool wri
 /* Returns the linear address of an offset in a segment. */
 static gva_t string_address(struct vcpu *v, enum hw_segment_name segment, uint64_t offset)
 {
-    return (hw_mode_64(v) && segment < SEG_FS ? 0 : hw_get_segment(v, segment).base) + offset;
+    if (!hw_mode_64(v))
+        return (uint32_t)(hw_get_segment(v, segment).base + offset);
+    return (segment < SEG_FS ? 0 : hw_get_segment(v, segment).base) + offset;
 }
 
-/* Executes one element of INS or OUTS. RIP stays while REP has more to do. */
-static void exit_io_string(struct vcpu *v, const struct exit *e)
+/*
+ * Completes the details of INS or OUTS on a CPU that reports neither the segment nor the size of
+ * addresses: both are in the prefixes. False: the bytes were changed meanwhile.
+ */
+static bool read_string_prefixes(struct vcpu *v, struct exit *e)
 {
+    uint64_t length = e->io.next_rip - hw_get_rip(v);
+    uint8_t code[INSN_LENGTH_MAX];
+
+    if (length > sizeof(code) || guest_read(v, code, hw_code_address(v), length))
+        return false;
+    return !decode_io_string(code, (unsigned int)length, emulate_code_mode(v), &e->io.address_size,
+                             &e->io.segment);
+}
+
+/*
+ * Transfers up to `count` elements between the port and RAM at va, as many as a device model takes
+ * at once. Returns their number, 0: an exit is due again, or -EFAULT: the operand is not RAM.
+ */
+static int64_t transfer_elements(struct vcpu *v, const struct exit *e, gva_t va, uint64_t count)
+{
+    struct access_block b = { .size = e->io.size,
+                              .write = !e->io.in,
+                              .down = hw_get_rflags(v) & RFLAGS_DF };
+    uint32_t val = 0, fault;
+    struct guest_paging paging = hw_get_paging(v);
+    int rc = guest_read(v, &val, va, b.size); /* of INS too: the port is read only once */
+
+    if (awaits_page(v, rc))
+        return 0;
+    if (!rc && unlikely(v->d->ioreq) && count > 1) {
+        uint64_t offset = va & ~PAGE_MASK;
+
+        b.count =
+            (uint32_t)MIN(count, b.down ? offset / b.size + 1 : (PAGE_SIZE - offset) / b.size);
+        if (offset + b.size > PAGE_SIZE || guest_walk(v->d, &paging, va, 0, &b.data, &fault))
+            b.count = 1;
+        rc = access_port_block(v, e->io.port, &b);
+        if (rc != -ENOENT)
+            return rc ? 0 : b.count;
+        rc = 0;
+    }
+    if (!rc)
+        rc = access_port(v, e->io.port, b.size, b.write, &val);
+    if (!rc && e->io.in)
+        rc = guest_write(v, va, &val, b.size);
+    if (rc == -EAGAIN || rc == -EIO)
+        return 0;
+    return rc ?: 1;
+}
+
+/* Executes one element of INS or OUTS, or some. RIP stays while REP has more to do. */
+static void exit_io_string(struct vcpu *v, struct exit *e)
+{
+    if (!e->io.address_size && !read_string_prefixes(v, e)) {
+        exit_undefined(v, e);
+        return;
+    }
     unsigned int size = e->io.size;
     uint64_t mask = e->io.address_size == 8 ? ~0ull : (1ull << 8 * e->io.address_size) - 1;
     uint64_t *index = e->io.in ? &v->regs.rdi : &v->regs.rsi,
              count = e->io.rep ? v->regs.rcx & mask : 1;
-    uint32_t val = 0;
-    int rc = 0;
 
     if (count) {
         gva_t va = string_address(v, e->io.in ? SEG_ES : e->io.segment, *index & mask);
 
         if (operand_faults(v, va, size, e->io.in))
             return;
-        rc = guest_read(v, &val, va, size); /* of INS too: the port is read only once */
-        if (awaits_page(v, rc))
+        int64_t n = transfer_elements(v, e, va, count), step = n * size;
+
+        if (n < 0)
+            inject_gp(v);
+        if (n <= 0)
             return;
-        if (!rc && e->io.in) {
-            val = bus_port_read(v, e->io.port, size);
-            rc = guest_write(v, va, &val, size);
-        } else if (!rc) {
-            bus_port_write(v, e->io.port, size, val);
-        }
-        if (rc) {
-            inject_gp(v); /* the operand is not RAM */
-            return;
-        }
-        uint64_t next = hw_get_rflags(v) & RFLAGS_DF ? *index - size : *index + size;
+        uint64_t next = hw_get_rflags(v) & RFLAGS_DF ? *index - (uint64_t)step
+                                                     : *index + (uint64_t)step;
         *index = (*index & ~mask) | (next & mask);
-        count--;
+        count -= (uint64_t)n;
         if (e->io.rep)
             v->regs.rcx = (v->regs.rcx & ~mask) | count;
     }
@@ -263,15 +313,16 @@ static void exit_io(struct vcpu *v, const struct exit *e)
     unsigned int size = e->io.size;
     uint32_t val = 0;
 
+    ioreq_begin(v, e->again);
     if (e->io.string) {
-        exit_io_string(v, e);
+        struct exit copy = *e;
+
+        exit_io_string(v, &copy);
         return;
     }
     memcpy(&val, rax, size);
-    if (!e->io.in)
-        bus_port_write(v, e->io.port, size, val);
-    else
-        val = bus_port_read(v, e->io.port, size);
+    if (access_port(v, e->io.port, size, !e->io.in, &val))
+        return;
     if (e->io.in && size == 4)
         *rax = val;
     else if (e->io.in)
@@ -284,6 +335,7 @@ static void exit_fault(struct vcpu *v, const struct exit *e)
     const char *access = e->fault.fetch ? "fetch" : "read";
     int rc = fault_resolve(v, e->fault.gpa, e->fault.write, e->fault.fetch);
 
+    ioreq_begin(v, e->again);
     if (rc == -EACCES) {
         inject_gp(v); /* e.g. a write to a read-only grant */
         return;

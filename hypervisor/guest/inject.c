@@ -13,6 +13,9 @@
 #include "core/vcpu.h"
 #include "hw.h"
 #include "vdev/lapic.h"
+#include "vdev/pc.h"
+
+#define OFFERED_EXTINT 0x100 /* in vcpu.offered, beside the vector */
 
 static void start_by_sipi(struct vcpu *v)
 {
@@ -21,6 +24,22 @@ static void start_by_sipi(struct vcpu *v)
     v->vdev.sipi_vector = -1;
     lapic_reset(v, true); /* again: an interrupt may have arrived since INIT */
     hw_reset_to_sipi(v, page);
+}
+
+/*
+ * Of an HVM guest: an interrupt of the PIC pair, unless the local APIC has one that can be taken.
+ * The mark is cleared before the pair is asked, since another CPU may set it at any time.
+ */
+static int choose_extint(struct vcpu *v)
+{
+    if (lapic_highest_pending(v) >= 0)
+        return -1;
+    lapic_clear_extint(v);
+    int vector = pc_highest(v);
+
+    if (vector >= 0)
+        lapic_raise_extint(v);
+    return vector;
 }
 
 /*
@@ -35,8 +54,16 @@ static void offer_interrupt(struct vcpu *v)
                     READ_ONCE(v->info->evtchn_upcall_pending) && lapic_highest_pending(v) < 0;
     int vector = callback ? (int)v->d->vdev.callback_vector : -1;
 
-    if (!callback && unlikely(lapic_has_request(&v->vdev.lapic)))
+    if (!callback && unlikely(lapic_has_request(&v->vdev.lapic))) {
+        int extint = lapic_has_extint(&v->vdev.lapic) ? choose_extint(v) : -1;
+
+        if (unlikely(extint >= 0)) {
+            if (hw_offer_interrupt(v, extint, false))
+                v->offered = extint | OFFERED_EXTINT;
+            return;
+        }
         vector = lapic_highest_request(v);
+    }
     if (!hw_offer_interrupt(v, vector, !callback) || callback)
         return;
     lapic_accept(v, (uint8_t)vector);
@@ -58,8 +85,14 @@ void inject_finish(struct vcpu *v)
     uint32_t tpr = hw_get_tpr(v);
 
     if (unlikely(v->offered >= 0)) {
-        if (!hw_offer_taken(v))
+        bool taken = hw_offer_taken(v);
+
+        if (unlikely(v->offered & OFFERED_EXTINT)) {
+            if (taken)
+                pc_accept(v, (uint8_t)v->offered);
+        } else if (!taken) {
             lapic_return(v, (uint8_t)v->offered);
+        }
         v->offered = -1;
     }
     if (tpr != (v->vdev.lapic.tpr & 0xf0))

@@ -26,6 +26,9 @@
 
 /* Tools nest pauses a few levels deep. A larger count is a bug, or an attempt to overflow it. */
 #define MAX_CONTROLLER_PAUSES 255
+/* Which devices the hypervisor emulates: as in Xen, there are two sets. */
+#define EMULATES_PVH XEN_X86_EMU_LAPIC
+#define EMULATES_HVM (XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI)
 #define TSC_MODE_MAX 2 /* default, always emulated, never emulated */
 
 /*
@@ -39,7 +42,8 @@ static const char *not_offered(const struct xen_domctl_createdomain *c)
         const char *name;
     } all[] = {
         { !(c->flags & XEN_DOMCTL_CDF_hvm), "type=\"pv\"" },
-        { c->arch.emulation_flags != XEN_X86_EMU_LAPIC, "a device model (type=\"hvm\")" },
+        { c->arch.emulation_flags != EMULATES_PVH && c->arch.emulation_flags != EMULATES_HVM,
+          "these emulated devices" },
         { !(c->flags & XEN_DOMCTL_CDF_hap), "shadow page tables (hap=0)" },
         { c->flags & XEN_DOMCTL_CDF_nested_virt, "nested virtualisation (nestedhvm=1)" },
         { (c->flags & XEN_DOMCTL_CDF_iommu) || c->iommu_opts, "device passthrough" },
@@ -71,8 +75,8 @@ static int check_config(const struct xen_domctl_createdomain *c)
     if (c->max_vcpus > MAX_VCPUS)
         return -ERANGE;
     if (missing != NULL) {
-        log_info("cannot create a domain with %s: only type=\"pvh\" with hap=1 and "
-                 "max_grant_version=1 is supported\n",
+        log_info("cannot create a domain with %s: only type=\"pvh\" and type=\"hvm\" with "
+                 "hap=1 and max_grant_version=1 are supported\n",
                  missing);
         return -EOPNOTSUPP;
     }
@@ -110,7 +114,7 @@ void domctl_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         .shared_info_frame = ~0ull, /* the guest has it at a gfn of its choice */
         .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
         .gpaddr_bits = (uint8_t)cpu_features.physical_bits,
-        .arch_config.emulation_flags = XEN_X86_EMU_LAPIC,
+        .arch_config.emulation_flags = d->hvm ? EMULATES_HVM : EMULATES_PVH,
     };
     for_each_vcpu(d, v) {
         struct vcpu_runstate_info rs = sched_runstate(v);

@@ -15,6 +15,7 @@
 #include "hypercall/guest_copy.h"
 #include "hypercall/xenctl_bitmap.h"
 #include "lib.h"
+#include "vdev/pc.h"
 
 #include <xen/hvm/save.h>
 
@@ -180,6 +181,11 @@ long domctl_vcpu_trigger(struct hypercall *hc, struct domain *d, void *arg)
 
     if (v == NULL)
         return -ESRCH;
+    if (d->hvm && (t->trigger == XEN_DOMCTL_SENDTRIGGER_POWER ||
+                   t->trigger == XEN_DOMCTL_SENDTRIGGER_SLEEP)) {
+        pc_press_button(d, t->trigger == XEN_DOMCTL_SENDTRIGGER_SLEEP);
+        return 0;
+    }
     if (t->trigger != XEN_DOMCTL_SENDTRIGGER_NMI) /* a PVH guest has no power or reset button */
         return t->trigger > XEN_DOMCTL_SENDTRIGGER_SLEEP ? -EINVAL : -EOPNOTSUPP;
     WRITE_ONCE(v->vdev.nmi_pending, true);

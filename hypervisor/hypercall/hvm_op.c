@@ -78,10 +78,12 @@ static long op_set_param(struct hypercall *hc, struct domain *d, void *arg)
 
     if (rc)
         return rc;
-    if (p->value && (ONLY_ZERO & (1ull << p->index)))
+    if (p->value && (ONLY_ZERO & (1ull << p->index)) &&
+        !(d->hvm && p->index == HVM_PARAM_HPET_ENABLED)) /* xl asks for it by default */
         return -EOPNOTSUPP;
     if ((p->index == HVM_PARAM_TIMER_MODE && p->value > HVMPTM_one_missed_tick_pending) ||
-        (p->index == HVM_PARAM_TRIPLE_FAULT_REASON && p->value > SHUTDOWN_MAX))
+        (p->index == HVM_PARAM_TRIPLE_FAULT_REASON && p->value > SHUTDOWN_MAX) ||
+        (p->index == HVM_PARAM_ACPI_IOPORTS_LOCATION && p->value > 1))
         return -EINVAL;
     spin_lock_scope(&d->lock);
     if (p->index == HVM_PARAM_CALLBACK_IRQ)

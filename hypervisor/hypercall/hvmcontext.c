@@ -23,6 +23,7 @@
 #include "lib.h"
 #include "vdev/lapic.h"
 #include "vdev/msr.h"
+#include "vdev/pc.h"
 
 #define RECORD_MAX 2048u /* upper bound on a record's size, in bytes */
 #define XSAVE_LENGTH (offsetof(struct hvm_hw_cpu_xsave, save_area) + XSAVE_AREA_MAX)
@@ -89,6 +90,10 @@ static int load_header(struct vcpu *v, const void *record)
     return h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION ? 0 : -EINVAL;
 }
 
+/* An HVM guest's chipset. */
+static void save_pc(struct vcpu *v, void *record);
+static int load_pc(struct vcpu *v, const void *record);
+
 static void save_end(struct vcpu *v, void *record) {}
 static int load_end(struct vcpu *v, const void *record) { return 0; }
 
@@ -96,15 +101,26 @@ static int load_end(struct vcpu *v, const void *record) { return 0; }
 static const struct record_type {
     uint16_t code;
     uint32_t length;
-    enum { OF_DOMAIN, OF_VCPU, OF_STARTED_VCPU } of;
+    enum { OF_DOMAIN, OF_VCPU, OF_STARTED_VCPU, OF_PC, OF_PC_TWICE } of;
     save_fn *save;
     load_fn *load;
 } types[] = {
     { HVM_SAVE_CODE(HEADER), HVM_SAVE_LENGTH(HEADER), OF_DOMAIN, save_header, load_header },
     { HVM_SAVE_CODE(CPU), HVM_SAVE_LENGTH(CPU), OF_STARTED_VCPU, save_cpu, load_cpu },
+#define PC(name, of) \
+    { \
+        HVM_SAVE_CODE(name), HVM_SAVE_LENGTH(name), of, save_pc, load_pc \
+    }
+    PC(PIC, OF_PC_TWICE),
+    PC(IOAPIC, OF_PC),
     { HVM_SAVE_CODE(LAPIC), HVM_SAVE_LENGTH(LAPIC), OF_VCPU, save_lapic, load_lapic },
     { HVM_SAVE_CODE(LAPIC_REGS), HVM_SAVE_LENGTH(LAPIC_REGS), OF_VCPU, save_lapic_regs,
       load_lapic_regs },
+    PC(PCI_IRQ, OF_PC),
+    PC(ISA_IRQ, OF_PC),
+    PC(PCI_LINK, OF_PC),
+    PC(PIT, OF_PC),
+    PC(PMTIMER, OF_PC),
     { HVM_SAVE_CODE(MTRR), HVM_SAVE_LENGTH(MTRR), OF_VCPU, save_mtrr, load_mtrr },
     { CPU_XSAVE_CODE, XSAVE_LENGTH, OF_STARTED_VCPU, save_xsave, load_xsave },
     { HVM_SAVE_CODE(END), 0, OF_DOMAIN, save_end, load_end },
@@ -129,6 +145,34 @@ static const struct record_type *type_find(uint32_t code)
     return NULL;
 }
 
+static void save_pc(struct vcpu *v, void *data)
+{
+    pc_save(v->d, record.descriptor.typecode, record.descriptor.instance, data);
+}
+
+static int load_pc(struct vcpu *v, const void *data)
+{
+    pc_load(v->d, record.descriptor.typecode, record.descriptor.instance, data);
+    return 0;
+}
+
+/* How many records of the type the domain has. */
+static unsigned int instances(const struct record_type *t, const struct domain *d)
+{
+    switch (t->of) {
+    case OF_DOMAIN: return 1;
+    case OF_PC: return d->hvm;
+    case OF_PC_TWICE: return d->hvm ? 2 : 0;
+    default: return d->max_vcpus;
+    }
+}
+
+/* The vcpu of a record; NULL: not allocated. Those of the domain are given its first one. */
+static struct vcpu *vcpu_of(const struct record_type *t, const struct domain *d, unsigned int i)
+{
+    return t->of == OF_VCPU || t->of == OF_STARTED_VCPU ? d->vcpu[i] : d->vcpu[0];
+}
+
 /* --- save --- */
 
 struct cursor {
@@ -143,7 +187,7 @@ static bool has_record(const struct record_type *t, const struct vcpu *v)
 
 /* Writes a record at *at and advances it. With at->va == 0, only counts its size. */
 static int write_record(struct vcpu *caller, struct cursor *at, const struct record_type *t,
-                        struct vcpu *v)
+                        struct vcpu *v, unsigned int instance)
 {
     uint32_t n = (uint32_t)sizeof(record.descriptor) + t->length;
 
@@ -151,7 +195,7 @@ static int write_record(struct vcpu *caller, struct cursor *at, const struct rec
         return -ENOSPC;
     memset(&record, 0, n);
     record.descriptor = (struct hvm_save_descriptor){ .typecode = t->code,
-                                                      .instance = (uint16_t)v->id,
+                                                      .instance = (uint16_t)instance,
                                                       .length = t->length };
     t->save(v, record.data);
     at->used += n;
@@ -163,9 +207,9 @@ static int write_all(struct vcpu *caller, struct domain *d, struct cursor *at)
     int rc = 0;
 
     for (const struct record_type *t = types; t < types + ARRAY_SIZE(types); t++)
-        for (unsigned int i = 0; rc == 0 && i < (t->of == OF_DOMAIN ? 1 : d->max_vcpus); i++)
-            if (has_record(t, d->vcpu[i]))
-                rc = write_record(caller, at, t, d->vcpu[i]);
+        for (unsigned int i = 0; rc == 0 && i < instances(t, d); i++)
+            if (has_record(t, vcpu_of(t, d, i)))
+                rc = write_record(caller, at, t, vcpu_of(t, d, i), i);
     return rc;
 }
 
@@ -203,7 +247,7 @@ static int read_record(struct vcpu *caller, struct domain *d, struct cursor *at,
         return -EINVAL;
     if (descriptor->length > left - sizeof(*descriptor))
         return -ENODATA;
-    if (domain_vcpu(d, descriptor->instance) == NULL)
+    if (descriptor->instance >= instances(*t, d) || vcpu_of(*t, d, descriptor->instance) == NULL)
         return -ENOENT;
     at->used += (uint32_t)sizeof(*descriptor) + descriptor->length;
     return guest_read(caller, record.data, at->va + at->used - descriptor->length,
@@ -224,7 +268,7 @@ static int read_all(struct vcpu *caller, struct domain *d, struct cursor at, boo
         if (rc == 0 && first != (t == header))
             rc = -EINVAL;
         if (rc == 0 && (apply || first))
-            rc = t->load(d->vcpu[record.descriptor.instance], record.data);
+            rc = t->load(vcpu_of(t, d, record.descriptor.instance), record.data);
         if (rc != 0 || t->code == HVM_SAVE_CODE(END))
             return rc;
     }

@@ -52,7 +52,7 @@ hypercall_fn hypercall_memory_op, hypercall_event_channel_op, hypercall_grant_ta
     hypercall_multicall, hypercall_xen_version, hypercall_sched_op, hypercall_vcpu_op,
     hypercall_hvm_op, hypercall_console_io, hypercall_domctl, hypercall_sysctl,
     hypercall_platform_op, hypercall_physdev_op, hypercall_vm_assist, hypercall_set_timer_op,
-    hypercall_cleave_op;
+    hypercall_cleave_op, hypercall_dm_op;
 
 /* Copy a structure that has another layout for 32-bit callers. */
 #define hypercall_read(hc, dst, at, layout) \

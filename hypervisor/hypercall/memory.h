@@ -30,5 +30,10 @@ static inline int memory_continue(struct hypercall *hc, uint64_t i)
 /* memory_physmap.c */
 operation_fn memory_add_to_physmap, memory_add_to_physmap_batch, memory_remove_from_physmap,
     memory_acquire_resource;
+/*
+ * Moves one page of d's RAM to another gfn. What is mapped of it elsewhere stays. Errors as
+ * p2m_get_frame() and p2m_replace(); then it is where it was.
+ */
+int memory_move_page(struct domain *d, gfn_t from, gfn_t to);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * memory_op: maps pages into a domain's physical memory: the core's pages (shared_info, grant
  * table) and frames of other domains (dom0 only). The old entry is removed as by
- * remove_from_physmap, RAM included. Moving a domain's own frames is not supported: only hvmloader
- * needs it.
+ * remove_from_physmap, RAM included. An HVM guest's own pages can be moved, which hvmloader does if
+ * it may not populate more, and a device model with video memory.
  *
  * References: each reference taken here passes to the new entry (p2m.h). Read next: mm/p2m.c.
  */
@@ -83,11 +83,30 @@ static int grant_frame(struct domain *d, uint64_t index, mfn_t *mfn)
     }
 }
 
+int memory_move_page(struct domain *d, gfn_t from, gfn_t to)
+{
+    mfn_t mfn;
+    int rc = p2m_get_frame(d, from, 1u << P2M_RAM, &mfn);
+
+    if (rc)
+        return rc;
+    rc = p2m_remove_types(d, from, 1u << P2M_RAM);
+    if (!rc) { /* the reference passes to the new entry */
+        rc = p2m_replace(d, to, mfn, P2M_RAM);
+        if (!rc || !p2m_set(d, from, mfn, ORDER_4K, P2M_RAM))
+            return rc;
+    }
+    frame_put(mfn);
+    return rc;
+}
+
 static int add_one(struct domain *d, unsigned int space, uint64_t index, gfn_t gfn)
 {
     mfn_t mfn = d->shared_info_mfn;
     int rc;
 
+    if (space == XENMAPSPACE_gmfn)
+        return d->hvm ? memory_move_page(d, GFN(index), gfn) : -EOPNOTSUPP;
     if (space == XENMAPSPACE_shared_info)
         rc = index ? -EINVAL : frame_get(mfn);
     else
@@ -170,8 +189,8 @@ static int read_gfn(struct hypercall *hc, const struct xen_mem_acquire_resource 
  * Unmaps the frames before `end`, reading the caller's list again. dom0 may have changed the list
  * meanwhile, but that affects only its own foreign mappings.
  */
-static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquire_resource *arg,
-                               uint64_t end)
+static void unmap_frames(struct hypercall *hc, const struct xen_mem_acquire_resource *arg,
+                         uint64_t end)
 {
     struct p2m_batch batch;
     gfn_t gfn;
@@ -183,9 +202,18 @@ static void unmap_grant_frames(struct hypercall *hc, const struct xen_mem_acquir
     p2m_batch_finish(&batch);
 }
 
-/* Maps frames of `owner`'s grant table at the caller's gfns. After an error none is mapped. */
-static int map_grant_frames(struct hypercall *hc, struct domain *owner,
-                            const struct xen_mem_acquire_resource *arg)
+/* Gets frame `index` of the resource with a reference. */
+static int resource_frame(struct domain *owner, const struct xen_mem_acquire_resource *arg,
+                          uint64_t index, mfn_t *mfn)
+{
+    if (arg->type == XENMEM_resource_ioreq_server)
+        return ioreq_get_frame(owner, (ioservid_t)arg->id, index, mfn);
+    return grant_frame(owner, index, mfn);
+}
+
+/* Maps frames of the resource at the caller's gfns. After an error none is mapped. */
+static int map_frames(struct hypercall *hc, struct domain *owner,
+                      const struct xen_mem_acquire_resource *arg)
 {
     uint64_t start = memory_start(hc), i = MIN(start, arg->nr_frames);
     int rc = 0;
@@ -196,30 +224,41 @@ static int map_grant_frames(struct hypercall *hc, struct domain *owner,
 
         rc = i > start && softirq_preempt_pending() ? -ERESTART : read_gfn(hc, arg, i, &gfn);
         if (!rc)
-            rc = grant_frame(owner, arg->frame + i, &mfn);
+            rc = resource_frame(owner, arg, arg->frame + i, &mfn);
         if (!rc)
             rc = replace_entry(hc->v->d, gfn, mfn, P2M_FOREIGN);
         i += rc == 0;
     }
     if (rc && rc != -ERESTART)
-        unmap_grant_frames(hc, arg, i);
+        unmap_frames(hc, arg, i);
     return rc == -ERESTART ? memory_continue(hc, i) : rc;
+}
+
+/* Returns how many frames the resource has; -EOPNOTSUPP: no such type, -EINVAL: no such id. */
+static int resource_size(struct domain *owner, const struct xen_mem_acquire_resource *a)
+{
+    if (a->type == XENMEM_resource_ioreq_server && owner->ioreq)
+        return a->id < DOMID_FIRST_RESERVED ? IOREQ_FRAMES : -EINVAL;
+    if (a->type != XENMEM_resource_grant_table)
+        return -EOPNOTSUPP;
+    return a->id == XENMEM_resource_grant_table_id_shared ? (int)owner->grant.max_frames : -EINVAL;
 }
 
 long memory_acquire_resource(struct hypercall *hc, struct domain *owner, void *arg)
 {
     struct xen_mem_acquire_resource *a = arg;
-    uint32_t frames = owner->grant.max_frames;
 
     if (a->pad || owner == hc->v->d)
         return -EINVAL;
-    if (a->type != XENMEM_resource_grant_table)
-        return -EOPNOTSUPP;
-    if (a->id != XENMEM_resource_grant_table_id_shared || a->frame > frames ||
-        a->nr_frames > frames - a->frame || (a->nr_frames == 0 && HANDLE_VA(a->frame_list)))
+    int size = resource_size(owner, a);
+    if (size < 0)
+        return size;
+    uint32_t frames = (uint32_t)size;
+    if (a->frame > frames || a->nr_frames > frames - a->frame ||
+        (a->nr_frames == 0 && HANDLE_VA(a->frame_list)))
         return -EINVAL;
     if (a->nr_frames > 0)
-        return map_grant_frames(hc, owner, a);
+        return map_frames(hc, owner, a);
     a->nr_frames = frames;
     return 0;
 }

@@ -36,6 +36,7 @@ static const struct entry {
     [__HYPERVISOR_event_channel_op] = { .fn = hypercall_event_channel_op },
     [__HYPERVISOR_physdev_op] = { hypercall_physdev_op, .dom0 = true },
     [__HYPERVISOR_hvm_op] = { .fn = hypercall_hvm_op },
+    [__HYPERVISOR_dm_op] = { hypercall_dm_op, .dom0 = true },
     [__HYPERVISOR_sysctl] = { hypercall_sysctl, .dom0 = true },
     [__HYPERVISOR_domctl] = { hypercall_domctl, .dom0 = true },
     [__HYPERVISOR_arch_7] = { hypercall_cleave_op, .dom0 = true },

@@ -17,6 +17,7 @@ enum lock_class { /* in lock order */
                   LOCK_DOMCTL = 1,
                   LOCK_DOMLIST, /* the index of domains, and their ids */
                   LOCK_DOMAIN,  /* one domain's shutdown state, parameters, memory map */
+                  LOCK_IOREQ,   /* one domain's device models */
                   LOCK_GRANT,   /* one domain's grant table, maptrack */
                   LOCK_BIND,    /* serialises binding and closing of interdomain ports */
                   LOCK_EVTCHN,  /* one domain's ports; two only with LOCK_BIND */

@@ -95,7 +95,7 @@ int spin_report_hold(struct cleave_hold *hold)
         [LOCK_PCI] = "pci",         [LOCK_P2M] = "p2m",         [LOCK_VDEV] = "vdev",
         [LOCK_SCHED] = "sched",     [LOCK_CAP] = "cap",         [LOCK_TIMER] = "timer",
         [LOCK_MEM] = "mem",         [LOCK_HEAP] = "heap",       [LOCK_HW] = "hw",
-        [LOCK_CONSOLE] = "console",
+        [LOCK_CONSOLE] = "console", [LOCK_IOREQ] = "ioreq",
     };
     uint32_t class = hold->lock;
 

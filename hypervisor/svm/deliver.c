@@ -83,11 +83,14 @@ uint32_t hw_get_tpr(struct vcpu *v) { return (uint32_t)(v->hw.vmcb->vintr & VINT
  * while V_IRQ is still set. QEMU reports an undelivered offer this way, and the offer will be
  * repeated. Another vector, or type interrupt, comes from EVENTINJ. It must be injected again, else
  * it is lost while its ISR bit stays set.
+ *
+ * An offer that ignores the TPR may be of a PIC, whose vectors in real mode are those of
+ * exceptions. If it was such an exception after all, a fault, its instruction executes again.
  */
 static bool still_offered(const struct vmcb *vmcb, uint64_t event)
 {
-    return (vmcb->vintr & VINTR_IRQ) && EVENT_VECTOR(event) >= 32 &&
-           EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION &&
+    return (vmcb->vintr & VINTR_IRQ) && EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION &&
+           (EVENT_VECTOR(event) >= 32 || (vmcb->vintr & VINTR_IGNORE_TPR)) &&
            EVENT_VECTOR(event) == EVENT_VECTOR(vmcb->vintr >> VINTR_VECTOR_SHIFT);
 }
 

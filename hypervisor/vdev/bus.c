@@ -36,8 +36,7 @@ static void access_pit(struct vcpu *v, uint64_t port, unsigned int size, bool wr
 }
 
 /* Reads return the port number, by which software detects the port. */
-static void access_debug_port(struct vcpu *v, uint64_t port, unsigned int size, bool write,
-                              uint64_t *val)
+void bus_access_debug(struct vcpu *v, uint64_t port, unsigned int size, bool write, uint64_t *val)
 {
     char letter = (char)*val;
 
@@ -49,10 +48,10 @@ static void access_debug_port(struct vcpu *v, uint64_t port, unsigned int size, 
         *val = PORT_DEBUG;
 }
 
-static bool has_lapic(const struct vcpu *v, uint64_t gpa) { return lapic_has_page(v, gpa); }
+bool bus_has_lapic(const struct vcpu *v, uint64_t gpa) { return lapic_has_page(v, gpa); }
 
 /* The local APIC accepts only 4-byte accesses. */
-static void access_lapic(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+void bus_access_lapic(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
 {
     uint32_t offset = gpa & ~PAGE_MASK;
 
@@ -68,10 +67,10 @@ static const struct bus_range pit_counter = { PORT_PIT_COUNTER, PORT_PIT_COUNTER
                                               NULL };
 static const struct bus_range pit_output = { PORT_PIT_OUTPUT, PORT_PIT_OUTPUT, access_pit, NULL,
                                              &pit_counter };
-static const struct bus_range debug_port = { PORT_DEBUG, PORT_DEBUG, access_debug_port, NULL,
+static const struct bus_range debug_port = { PORT_DEBUG, PORT_DEBUG, bus_access_debug, NULL,
                                              &pit_output };
-static const struct bus_range lapic_page = { LAPIC_PAGE, LAPIC_PAGE + PAGE_SIZE - 1, access_lapic,
-                                             has_lapic, NULL };
+static const struct bus_range lapic_page = { LAPIC_PAGE, LAPIC_PAGE + PAGE_SIZE - 1,
+                                             bus_access_lapic, bus_has_lapic, NULL };
 
 void bus_init(struct domain *d)
 {
@@ -127,6 +126,11 @@ uint64_t bus_memory_read(struct vcpu *v, gpa_t gpa, unsigned int size)
 void bus_memory_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val)
 {
     access_range(find_range(v->d->vdev.memory, v, gpa), v, gpa, size, true, val);
+}
+
+bool bus_has_port(const struct vcpu *v, uint16_t port)
+{
+    return find_range(v->d->vdev.ports, v, port);
 }
 
 bool bus_has_memory(const struct vcpu *v, gpa_t gpa)

@@ -28,6 +28,9 @@ struct bus_range {
  * long as d.
  */
 void bus_init(struct domain *d);
+/* The console at port 0xe9, and the local APIC at LAPIC_PAGE, which only some modes have. */
+bus_access_fn bus_access_debug, bus_access_lapic;
+bool bus_has_lapic(const struct vcpu *v, uint64_t gpa);
 void bus_add_ports(struct domain *d, struct bus_range *r);
 void bus_add_memory(struct domain *d, struct bus_range *r);
 
@@ -36,6 +39,7 @@ uint32_t bus_port_read(struct vcpu *v, uint16_t port, unsigned int size);
 void bus_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);
 uint64_t bus_memory_read(struct vcpu *v, gpa_t gpa, unsigned int size);
 void bus_memory_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val);
+bool bus_has_port(const struct vcpu *v, uint16_t port);
 bool bus_has_memory(const struct vcpu *v, gpa_t gpa);
 
 #endif

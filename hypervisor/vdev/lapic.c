@@ -43,7 +43,8 @@
 #define ESR_REGISTER (1u << 7)
 
 /* LAPIC_MODE of a message. The low word of the ICR has the same format. */
-enum { MODE_FIXED, MODE_LOWEST, MODE_NMI = 4, MODE_INIT, MODE_STARTUP };
+enum { MODE_FIXED, MODE_LOWEST, MODE_NMI = 4, MODE_INIT, MODE_STARTUP, MODE_EXTINT };
+#define EXTINT_MARK 0 /* in irr: a vector that no interrupt has */
 #define ICR_ASSERT (1u << 14)
 #define ICR_BITS 0xccfffu /* without the delivery status */
 #define SHORTHAND(m) ((m) >> 18 & 3)
@@ -78,7 +79,9 @@ static const struct {
     [INDEX(ldr)] = { 0xff000000, READ | PAGE_WRITE | COMPUTED },
     [INDEX(dfr)] = { 0xf0000000, PAGE_READ | PAGE_WRITE },
     [INDEX(svr)] = { 0x3ff, READ | WRITE },
-    [INDEX(isr) + 0 ... INDEX(esr) - 1] = { ~0u, READ },
+    [INDEX(isr) + 0 ... INDEX(irr) - 1] = { ~0u, READ },
+    [INDEX(irr)] = { ~0u, READ | COMPUTED },
+    [INDEX(irr) + 1 ... INDEX(esr) - 1] = { ~0u, READ },
     [INDEX(esr)] = { 0, READ | WRITE },
     [INDEX(icr)] = { ~0ull << 32 | ICR_BITS, READ | WRITE },
     [REG_ICR_HIGH >> 4] = { ~0u, PAGE_READ | PAGE_WRITE },
@@ -133,7 +136,7 @@ int lapic_highest_request(struct vcpu *v)
     if (!is_enabled(l))
         return -1;
     for (int i = 3; i >= 0; i--) { /* the highest non-zero word decides: no class spans two words */
-        uint64_t irr = READ_ONCE(l->irr[i]), isr = l->isr[i];
+        uint64_t irr = READ_ONCE(l->irr[i]) & ~(i ? 0ull : 1ull), isr = l->isr[i];
         int requested = irr ? 63 - __builtin_clzll(irr) : -1,
             served = isr ? 63 - __builtin_clzll(isr) : -1;
 
@@ -148,6 +151,25 @@ int lapic_highest_pending(struct vcpu *v)
     int vector = lapic_highest_request(v);
 
     return vector >= 0 && ((uint32_t)vector & 0xf0) > (v->vdev.lapic.tpr & 0xf0) ? vector : -1;
+}
+
+void lapic_raise_extint(struct vcpu *v)
+{
+    if (!bit_test_and_set(v->vdev.lapic.irr, EXTINT_MARK))
+        vcpu_kick(v);
+}
+
+void lapic_clear_extint(struct vcpu *v) { bit_clear(v->vdev.lapic.irr, EXTINT_MARK); }
+
+/* With its local APIC disabled, the first CPU's pin is that of the PIC pair. */
+bool lapic_takes_extint(const struct vcpu *v)
+{
+    const struct lapic *l = &v->vdev.lapic;
+    uint32_t lvt = READ_ONCE(l->lvt[LVT_LINT0]);
+
+    if (!(READ_ONCE(l->base_msr) & BASE_ENABLE))
+        return v->id == 0;
+    return !(lvt & LVT_MASKED) && LAPIC_MODE(lvt) == MODE_EXTINT;
 }
 
 void lapic_accept(struct vcpu *v, uint8_t vector)
@@ -319,6 +341,8 @@ static inline bool reg_read(const struct vcpu *v, uint32_t offset, unsigned int 
         *val <<= 24;
     else if (offset == REG(ldr) && is_x2apic(l))
         *val = x2apic_ldr(l->id);
+    else if (offset == REG(irr))
+        *val &= ~0xffffu;
     else if (offset == REG_PPR)
         *val = get_ppr(l);
     else if (offset == REG_CURRENT_COUNT)
@@ -346,6 +370,13 @@ static void write_svr(struct vcpu *v, uint32_t val)
         lapic_set_irq(v, v->vdev.upcall_vector, false);
 }
 
+/* Has the next entry look whether the PIC pair has an interrupt, which v may take from now on. */
+static void look_for_extint(struct vcpu *v)
+{
+    if (v->d->vdev.pc)
+        bit_set(v->vdev.lapic.irr, EXTINT_MARK);
+}
+
 static void write_lvt(struct vcpu *v, unsigned int i, uint32_t val)
 {
     struct lapic *l = &v->vdev.lapic;
@@ -356,6 +387,8 @@ static void write_lvt(struct vcpu *v, unsigned int i, uint32_t val)
         lapic_timer_load(v, 0);
     else if (i == LVT_TIMER)
         lapic_timer_resume(v);
+    else if (i == LVT_LINT0)
+        look_for_extint(v);
 }
 
 /* The register must exist, and val must have only writable bits. */
@@ -473,6 +506,7 @@ void lapic_reset(struct vcpu *v, bool init)
     l->dfr = 0xffffffff;
     for (unsigned int i = 0; i < LVT_COUNT; i++)
         l->lvt[i] = LVT_MASKED;
+    look_for_extint(v);
 }
 
 #define SAVED_HW_DISABLED 1u
@@ -511,6 +545,7 @@ static void load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs)
     l->tmr[0] &= ~0xffffull;
     l->irr[0] &= ~0xffffull;
     lapic_timer_load(v, l->initial_count);
+    look_for_extint(v);
 }
 
 int lapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs)

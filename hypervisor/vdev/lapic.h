@@ -47,6 +47,14 @@ static inline bool lapic_has_request(const struct lapic *l)
     return READ_ONCE(l->irr[0]) | READ_ONCE(l->irr[1]) | READ_ONCE(l->irr[2]) |
            READ_ONCE(l->irr[3]);
 }
+/*
+ * A mark, among the requests, that v may have an interrupt of the PIC pair (vdev/pc_pic.c).
+ * lapic_takes_extint(): whether v takes those by its LINT0.
+ */
+void lapic_raise_extint(struct vcpu *v);
+static inline bool lapic_has_extint(const struct lapic *l) { return READ_ONCE(l->irr[0]) & 1; }
+void lapic_clear_extint(struct vcpu *v);
+bool lapic_takes_extint(const struct vcpu *v);
 /* deliverable vector (above PPR), or -1 */
 int lapic_highest_pending(struct vcpu *v);
 /* ignoring the TPR, which the CPU compares */

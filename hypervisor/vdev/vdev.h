@@ -14,10 +14,12 @@ struct bus_range;
 struct cpuid_policy;
 struct domain;
 struct domain_part;
+struct pc;
 struct vcpu;
 
 struct vdev_domain {
-    struct spinlock lock; /* LOCK_VDEV: debug_line; dom0's I/O APIC */
+    struct spinlock lock; /* LOCK_VDEV: debug_line; dom0's I/O APIC; pc */
+    struct pc *pc;        /* an HVM guest's chipset (vdev/pc.h); else NULL */
     struct cpuid_policy *cpuid;
     char debug_line[128]; /* port 0xe9 */
     uint32_t debug_length;

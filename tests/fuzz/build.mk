@@ -60,6 +60,15 @@ $(FUZZ_OUT)/inject: $(addprefix $(FUZZ_OUT)/,inject.o hypercalls.o world.o betwe
     $(fuzz_harness:%=unit/%.o) $(fuzz_core:%=core/%.o)) | $(FUZZ_OUT)/seeds-hypercalls
 	$(FUZZ_CC) -fsanitize=address,undefined $(FUZZ_WRAP) -o $@ $^
 
+# The decoder beside capstone's.
+DEPS_PACKAGES += libcapstone-dev
+CHECK_UNIT += $(FUZZ_OUT)/decode_reference
+$(FUZZ_OUT)/decode_reference: tests/fuzz/decode_reference.c $(wildcard hypervisor/guest/decode.*) | \
+    $(HV_XEN_INCLUDE)/xen
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -iquote hypervisor/include -iquote hypervisor -isystem $(HV_XEN_INCLUDE) \
+	    -o $@ $(filter %.c,$^) -lcapstone
+
 $(FUZZ_OUT)/seeds: tests/fuzz/seeds.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -o $@ $<

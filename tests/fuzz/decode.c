@@ -19,7 +19,7 @@ static bool plausible(const struct insn *i)
            (i->size == 1 || i->size == 2 || i->size == 4 || i->size == 8) && i->reg < 16 &&
            i->segment <= 6 && i->scale < 4 && (i->base < 16 || i->base == 0xff) &&
            (i->index < 16 || i->index == 0xff) && (!i->reg_high8 || (i->reg >= 4 && i->reg < 8)) &&
-           (i->address_size == 4 || i->address_size == 8);
+           (i->address_size == 2 || i->address_size == 4 || i->address_size == 8);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

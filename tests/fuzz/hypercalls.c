@@ -61,12 +61,15 @@ static uint64_t argument(unsigned int domain)
 static bool hypercall(bool meanwhile)
 {
     static const uint8_t numbers[] = {
-        __HYPERVISOR_memory_op,  __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op,
-        __HYPERVISOR_vcpu_op,    __HYPERVISOR_sched_op,         __HYPERVISOR_hvm_op,
-        __HYPERVISOR_multicall,  __HYPERVISOR_set_timer_op,     __HYPERVISOR_xen_version,
-        __HYPERVISOR_console_io, __HYPERVISOR_vm_assist,        __HYPERVISOR_physdev_op,
-        __HYPERVISOR_sysctl,     __HYPERVISOR_domctl,           __HYPERVISOR_platform_op,
-        __HYPERVISOR_arch_7,
+        __HYPERVISOR_memory_op,      __HYPERVISOR_event_channel_op,
+        __HYPERVISOR_grant_table_op, __HYPERVISOR_vcpu_op,
+        __HYPERVISOR_sched_op,       __HYPERVISOR_hvm_op,
+        __HYPERVISOR_multicall,      __HYPERVISOR_set_timer_op,
+        __HYPERVISOR_xen_version,    __HYPERVISOR_console_io,
+        __HYPERVISOR_vm_assist,      __HYPERVISOR_physdev_op,
+        __HYPERVISOR_sysctl,         __HYPERVISOR_domctl,
+        __HYPERVISOR_platform_op,    __HYPERVISOR_arch_7,
+        __HYPERVISOR_dm_op,
     };
     unsigned int who = (unsigned int)take(1), domain = who % WORLD_DOMAINS;
     struct vcpu *v = world_vcpu(domain, who / WORLD_DOMAINS % WORLD_VCPUS);

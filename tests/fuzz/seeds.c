@@ -15,6 +15,7 @@
 #include <xen/domctl.h>
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
+#include <xen/hvm/dm_op.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 #include <xen/memory.h>
@@ -45,7 +46,8 @@ enum nr {
     SYSCTL,
     DOMCTL,
     PLATFORM,
-    CLEAVE
+    CLEAVE,
+    DM
 };
 
 static const uint64_t base[] = { 0x200000, 0, 0 }; /* world.h: the start of each domain's memory */
@@ -421,6 +423,38 @@ static void domctl_programs(void)
     }
 }
 
+/* A server of each kind, then each operation on it, with small numbers and with large ones. */
+static void device_model_programs(void)
+{
+    struct xen_dm_op_buf buf = { .size = sizeof(struct xen_dm_op) };
+
+    for (uint32_t cmd = 1; cmd < 22; cmd++) {
+        for (unsigned int i = 0; i < 4; i++) {
+            struct xen_dm_op op = { .op = i ? cmd : XEN_DMOP_create_ioreq_server };
+
+            if (!i)
+                op.u.create_ioreq_server.handle_bufioreq = 2;
+            else if (i > 1)
+                memset(&op.u, i == 2 ? 1 : 0xff, sizeof(op.u));
+            memory(DOM0, 0x2000, &op, sizeof(op));
+            HANDLE(buf.h, DOM0, 0x2000);
+            memory(DOM0, 0x1000, &buf, sizeof(buf));
+            put(0, 1), put(DOM0, 1), put(DM, 1);
+            number(GUEST2), number(1), address(0x1000), number(0), number(0);
+        }
+        {
+            struct xen_mem_acquire_resource op = { .domid = GUEST2,
+                                                   .type = XENMEM_resource_ioreq_server,
+                                                   .nr_frames = 2 };
+
+            memory(DOM0, 0x2000, &(uint64_t[]){ 0x40000, 0x40001 }, 16);
+            HANDLE(op.frame_list, DOM0, 0x2000);
+            OP(DOM0, MEMORY, XENMEM_acquire_resource, 0, (void)0);
+        }
+        save_numbered("dm", cmd);
+    }
+}
+
 static void decode_programs(void)
 {
     static const char *const code[] = {
@@ -475,5 +509,6 @@ int main(int argc, char **argv)
     grant_programs();
     other_programs();
     domctl_programs();
+    device_model_programs();
     return 0;
 }

@@ -166,6 +166,8 @@ static void new_domain(unsigned int n)
                                               .max_maptrack_frames = 4 };
     struct domain *d;
 
+    if (n == WORLD_HVM)
+        config.arch.emulation_flags = XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI;
     int rc = domain_create(&config, (domid_t)n, &d);
 
     while (!rc) {

@@ -10,6 +10,7 @@
 #include "harness.h"
 
 #define WORLD_DOMAINS 3
+#define WORLD_HVM 2 /* has a chipset, and may have device models */
 #define WORLD_VCPUS 2
 #define WORLD_GUEST_FRAMES 24
 /* dom0's first frame: it has WORLD_DOM0_FRAMES there, identity-mapped */

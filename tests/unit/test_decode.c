@@ -86,8 +86,12 @@ static void moves_with_registers(void **state)
     i = DECODE(INSN_32, "\x89\x08");
     EXPECT(i, size, 4);
     EXPECT(i, address_size, 4);
-    REFUSE(INSN_16, "\x89\x07"); /* mov %ax,(%bx) */
-    REFUSE(INSN_16, "\x66\x89\x07");
+    i = DECODE(INSN_16, "\x89\x07"); /* mov %ax,(%bx) */
+    EXPECT(i, size, 2);
+    EXPECT(i, base, 3);
+    i = DECODE(INSN_16, "\x66\x89\x07"); /* mov %eax,(%bx) */
+    EXPECT(i, size, 4);
+    EXPECT(i, address_size, 2);
 }
 
 static void addresses(void **state)
@@ -132,8 +136,18 @@ static void addresses(void **state)
     EXPECT(i, segment, 6);
     i = DECODE(INSN_32, "\x26\x8b\x00"); /* mov %es:(%eax),%eax */
     EXPECT(i, segment, 1);
-    REFUSE(INSN_32, "\x67\x8b\x42\xfe"); /* mov -2(%bp,%si),%eax */
-    REFUSE(INSN_16, "\x67\x8b\x04\x88"); /* mov (%eax,%ecx,4),%ax */
+    i = DECODE(INSN_32, "\x67\x8b\x42\xfe"); /* mov -2(%bp,%si),%eax */
+    EXPECT(i, address_size, 2);
+    EXPECT(i, base, 5);
+    EXPECT(i, index, 6);
+    EXPECT(i, scale, 0);
+    EXPECT(i, disp, -2);
+    i = DECODE(INSN_16, "\x67\x8b\x04\x88"); /* mov (%eax,%ecx,4),%ax */
+    EXPECT(i, address_size, 4);
+    EXPECT(i, size, 2);
+    EXPECT(i, base, 0);
+    EXPECT(i, index, 1);
+    EXPECT(i, scale, 2);
 }
 
 static void immediates_and_offsets(void **state)
@@ -399,7 +413,7 @@ static void any_bytes(void **state)
             assert_in_range(i.length, 1, n);
             assert_true(i.size == 1 || i.size == 2 || i.size == 4 || i.size == 8);
             assert_true(i.reg_size == 1 || i.reg_size == 2 || i.reg_size == 4 || i.reg_size == 8);
-            assert_true(i.address_size == 4 || i.address_size == 8);
+            assert_true(i.address_size == 2 || i.address_size == 4 || i.address_size == 8);
             assert_true(i.reg < 16 && (i.base < 16 || i.base == NONE) &&
                         (i.index < 16 || i.index == NONE));
             assert_true(i.scale < 4);

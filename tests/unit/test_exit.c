@@ -129,6 +129,11 @@ void bus_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t v
     port_value = val;
 }
 
+bool bus_has_port(const struct vcpu *v, uint16_t port) { return true; }
+bool bus_has_memory(const struct vcpu *v, gpa_t gpa) { return true; }
+uint64_t bus_memory_read(struct vcpu *v, gpa_t gpa, unsigned int size) { return 0; }
+void bus_memory_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val) {}
+
 int guest_walk(struct domain *d, const struct guest_paging *p, gva_t va, unsigned int access,
                gpa_t *gpa, uint32_t *fault_code)
 {

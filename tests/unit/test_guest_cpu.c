@@ -73,6 +73,10 @@ int msr_guest_read(struct vcpu *v, uint32_t msr, uint64_t *val) { return 0; }
 int msr_guest_write(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
 uint32_t bus_port_read(struct vcpu *v, uint16_t port, unsigned int size) { return 0; }
 void bus_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val) {}
+bool bus_has_port(const struct vcpu *v, uint16_t port) { return true; }
+bool bus_has_memory(const struct vcpu *v, gpa_t gpa) { return true; }
+uint64_t bus_memory_read(struct vcpu *v, gpa_t gpa, unsigned int size) { return 0; }
+void bus_memory_write(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t val) {}
 int emulate_access(struct vcpu *v, gpa_t gpa) { return -EINVAL; }
 int fault_resolve(struct vcpu *v, gpa_t gpa, bool write, bool fetch) { return -ENOENT; }
 void hypercall_exit(struct vcpu *v) {}

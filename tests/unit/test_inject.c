@@ -81,7 +81,7 @@ static int setup(void **state)
     vcpu.hw.vmcb = &vmcb;
     vcpu.info = &info;
     vcpu.vdev.sipi_vector = vcpu.offered = -1;
-    vcpu.vdev.lapic.irr[0] = 1; /* makes inject.c ask for the highest request, which is faked */
+    vcpu.vdev.lapic.irr[0] = 2; /* makes inject.c ask for the highest request, which is faked */
     vmcb.segment[SEG_CS].attributes = CODE_64;
     vmcb.efer = EFER_LMA;
     vmcb.rip = 0x1000;
