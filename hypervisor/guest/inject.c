@@ -43,31 +43,36 @@ static int choose_extint(struct vcpu *v)
 }
 
 /*
- * Offers the event callback, which bypasses the local APIC, or the highest request of the local
- * APIC. If both can be taken, the local APIC goes first, whatever the vectors: its EOI causes an
- * exit, after which the callback is offered. The end of the callback's handler causes no exit, so
- * the local APIC's request would wait for an unrelated exit.
+ * Offers an interrupt of the PIC pair, or the highest request of the local APIC. Apart, as most
+ * entries have neither.
+ */
+static __attribute__((noinline)) void offer_request(struct vcpu *v)
+{
+    int extint = lapic_has_extint(&v->vdev.lapic) ? choose_extint(v) : -1;
+    int vector = extint >= 0 ? extint : lapic_highest_request(v);
+
+    if (!hw_offer_interrupt(v, vector, extint < 0))
+        return;
+    if (extint < 0)
+        lapic_accept(v, (uint8_t)vector);
+    v->offered = extint < 0 ? vector : extint | OFFERED_EXTINT;
+}
+
+/*
+ * Offers the event callback, which bypasses the local APIC, or a request. If both can be taken, the
+ * local APIC goes first, whatever the vectors: its EOI causes an exit, after which the callback is
+ * offered. The end of the callback's handler causes no exit, so the local APIC's request would wait
+ * for an unrelated exit.
  */
 static void offer_interrupt(struct vcpu *v)
 {
     bool callback = v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
                     READ_ONCE(v->info->evtchn_upcall_pending) && lapic_highest_pending(v) < 0;
-    int vector = callback ? (int)v->d->vdev.callback_vector : -1;
 
-    if (!callback && unlikely(lapic_has_request(&v->vdev.lapic))) {
-        int extint = lapic_has_extint(&v->vdev.lapic) ? choose_extint(v) : -1;
-
-        if (unlikely(extint >= 0)) {
-            if (hw_offer_interrupt(v, extint, false))
-                v->offered = extint | OFFERED_EXTINT;
-            return;
-        }
-        vector = lapic_highest_request(v);
-    }
-    if (!hw_offer_interrupt(v, vector, !callback) || callback)
-        return;
-    lapic_accept(v, (uint8_t)vector);
-    v->offered = vector;
+    if (!callback && unlikely(lapic_has_request(&v->vdev.lapic)))
+        offer_request(v);
+    else
+        (void)hw_offer_interrupt(v, callback ? (int)v->d->vdev.callback_vector : -1, !callback);
 }
 
 void inject_prepare(struct vcpu *v)
@@ -80,21 +85,23 @@ void inject_prepare(struct vcpu *v)
     offer_interrupt(v);
 }
 
+static __attribute__((noinline)) void finish_offer(struct vcpu *v)
+{
+    bool taken = hw_offer_taken(v), extint = v->offered & OFFERED_EXTINT;
+
+    if (taken && extint)
+        pc_accept(v, (uint8_t)v->offered);
+    else if (!taken && !extint)
+        lapic_return(v, (uint8_t)v->offered);
+    v->offered = -1;
+}
+
 void inject_finish(struct vcpu *v)
 {
     uint32_t tpr = hw_get_tpr(v);
 
-    if (unlikely(v->offered >= 0)) {
-        bool taken = hw_offer_taken(v);
-
-        if (unlikely(v->offered & OFFERED_EXTINT)) {
-            if (taken)
-                pc_accept(v, (uint8_t)v->offered);
-        } else if (!taken) {
-            lapic_return(v, (uint8_t)v->offered);
-        }
-        v->offered = -1;
-    }
+    if (unlikely(v->offered >= 0))
+        finish_offer(v);
     if (tpr != (v->vdev.lapic.tpr & 0xf0))
         v->vdev.lapic.tpr = tpr;
 }
