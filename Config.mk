@@ -100,7 +100,7 @@ DEPS_PACKAGES := gcc libc6-dev binutils libxen-dev uuid-dev libcmocka-dev libncu
 # only unpacked under build/deb/root, never installed: their scripts would reconfigure this machine's boot
 # loader
 DEB_PACKAGES := linux-image-amd64 linux-image-cloud-amd64 grub-xen-host busybox-static bash util-linux ncurses-base \
-                xen-utils-$(XEN_VERSION) xen-utils-common xenstore-utils xen-hypervisor-$(XEN_VERSION)-amd64
+                seabios xen-utils-$(XEN_VERSION) xen-utils-common xenstore-utils xen-hypervisor-$(XEN_VERSION)-amd64
 # folders and files of kernel modules: Xen's, those for guests' devices, then for DISK and NIC
 DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen* drivers/block/loop.ko net/llc/llc.ko \
                net/802/stp.ko net/bridge/bridge.ko fs/ext4 fs/jbd2 fs/mbcache.ko crypto/crc32c_generic.ko \
@@ -108,7 +108,8 @@ DEB_MODULES := drivers/xen drivers/block/xen* drivers/net/xen* drivers/block/loo
                net/core/failover.ko drivers/net/ethernet/intel/e1000 drivers/net/ethernet/intel/e1000e \
                drivers/ata/ahci.ko drivers/ata/libahci.ko drivers/ata/libata.ko drivers/scsi/scsi_mod.ko \
                drivers/scsi/scsi_common.ko drivers/scsi/sd_mod.ko block/t10-pi.ko lib/crc* crypto/crct10dif_common.ko \
-               drivers/acpi/button.ko drivers/input/evdev.ko
+               drivers/acpi/button.ko drivers/input/evdev.ko drivers/net/tun.ko \
+               drivers/char/hw_random/virtio-rng.ko drivers/char/virtio_console.ko
 
 DEB_STAMP := build/deb/stamp
 DEB_ROOT := build/deb/root

@@ -23,6 +23,24 @@ tools_objects = $(patsubst dom0-tools/%.c,$(TOOLS)/%.o,$(wildcard dom0-tools/$(1
 ALL_TARGETS += $(TOOLS)/cleave/cleave $(TOOLS)/cleaved/cleaved
 DOM0_FILES += $(TOOLS)/cleave/cleave:/usr/bin/cleave $(TOOLS)/cleaved/cleaved:/usr/sbin/cleaved
 
+# The device model of HVM guests. Only libxenstore is linked dynamically.
+MODEL := $(TOOLS)/cleave-dm/cleave-dm
+MODEL_LIBS := -Wl,-Bstatic -Wl,--start-group -lxenctrl -lxenevtchn -lxenforeignmemory -lxendevicemodel \
+              -lxencall -lxengnttab -lxentoolcore -lxentoollog -luring -lseccomp -Wl,--end-group \
+              -Wl,-Bdynamic -lxenstore -lutil
+DEPS_PACKAGES += liburing-dev libseccomp-dev
+ALL_TARGETS += $(MODEL)
+DOM0_FILES += $(MODEL):/usr/lib/cleave/cleave-dm
+
+# What libxenguest loads into them.
+HVMLOADER := /usr/lib/xen-$(XEN_VERSION)/boot/hvmloader
+DOM0_FILES += $(DEB_ROOT)$(HVMLOADER):$(HVMLOADER):644
+DOM0_FILES += $(DEB_ROOT)/usr/share/seabios/bios-256k.bin:/usr/share/seabios/bios-256k.bin:644
+$(TOOLS)/libcleave/hvm.o: TOOLS_CFLAGS += -DHVMLOADER='"$(HVMLOADER)"'
+
+$(MODEL): $(call tools_objects,cleave-dm)
+	$(CC) $(HOST_CFLAGS) -o $@ $^ $(MODEL_LIBS)
+
 $(TOOLS)/%.o: dom0-tools/%.c | $(SCHEMA_HEADER) $(SCHEMA_TABLE) build/deps.mk
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -MMD -MP -c -o $@ $<

@@ -69,4 +69,14 @@ $(GUEST_DEBIAN)/cloud-initrd: $(GUEST_USER) $(DEB_STAMP)
 $(GUEST_DEBIAN)/disk.img: $(GUEST_USER)
 	guests/debian/image.sh disk $@ - $(DEBIAN_BUSYBOX) $(GUEST_TOOLS)
 
+# --- guests/hvm --------------------------------------------------------------------------------------------
+
+# A disk for a PC's BIOS; too large for every run, so it is copied by FILES="...".
+GUEST_HVM_DISK := build/guests/hvm/hvm-disk
+
+$(GUEST_HVM_DISK): guests/hvm/disk.sh guests/hvm/init guests/hvm/grub.cfg $(DEBIAN_BUSYBOX) $(DEB_STAMP)
+	@mkdir -p $(@D)
+	@tests/rig/deps.sh grub-common grub-pc-bin
+	guests/hvm/disk.sh $@ $(DEB_ROOT) $(DEBIAN_BUSYBOX)
+
 -include $(wildcard build/guests/*/*.d)

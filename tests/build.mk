@@ -123,6 +123,7 @@ dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 -include tests/tools/build.mk
 -include tests/planner/build.mk
 -include tests/balancer/build.mk
+-include tests/dm/build.mk
 -include tests/fuzz/build.mk
 -include tests/nested/build.mk
 -include tests/libvirt/build.mk

@@ -13,6 +13,7 @@
 #include "command.h"
 #include "devices.h"
 #include "image.h"
+#include "model.h"
 #include "report.h"
 
 #define KIB_PER_MIB 1024
@@ -57,7 +58,7 @@ static int check_files(const struct vmfile *vm)
 {
     int kernel = vm->kernel ? check_image(vm->kernel, "kernel") : 0;
     int ramdisk = vm->ramdisk ? check_image(vm->ramdisk, "ramdisk") : 0;
-    int devices = devices_check(vm, false);
+    int devices = vm->hvm ? model_check(vm) : devices_check(vm, false);
 
     return kernel < 0 || ramdisk < 0 || devices < 0 ? -EINVAL : 0;
 }

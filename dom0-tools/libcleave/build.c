@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds a PVH domain, cheapest checks first: the files are checked and parsed and memory is
+ * Builds a PVH or HVM domain, cheapest checks first: the files are checked and parsed and memory is
  * compared with what is free before the domain is created. Its memory is claimed before any is
  * populated, so that two VMs cannot both start and both fail half-way. RAM above `memory`, up to
  * `maxmem`, is populated on demand: the guest's balloon gives it back before it has used it. On a
@@ -27,8 +27,10 @@
 #include "buildslot.h"
 #include "core.h"
 #include "devices.h"
+#include "hvm.h"
 #include "image.h"
 #include "lock.h"
+#include "model.h"
 #include "nodes.h"
 #include "progress.h"
 #include "report.h"
@@ -38,6 +40,7 @@
 #define PAGE_SHIFT 12
 #define KIB_SHIFT 10
 #define KIB_PER_MIB 1024
+#define MIB 0x100000ull
 /* Allowance beyond RAM, for special pages and ACPI tables; the same as xl's. */
 #define SLACK_KIB 1024
 #define SPECIAL_PAGES (X86_HVM_NR_SPECIAL_PAGES + 1 + ACPI_SIZE / XC_PAGE_SIZE)
@@ -52,8 +55,8 @@ struct build {
     struct hv *hv;
     struct xs_handle *store;
     const struct vmfile *vm;
-    const struct domain *old; /* or NULL */
-    struct image kernel, ramdisk;
+    const struct domain *old;     /* or NULL */
+    struct image kernel, ramdisk; /* of an HVM guest: hvmloader, SeaBIOS */
     struct xc_dom_image *dom;
     uint32_t domid;
     bool created;
@@ -80,6 +83,8 @@ static int map_files(struct build *b)
     int rc;
 
     progress_show("%s: reading and checking its files", b->vm->name);
+    if (b->vm->hvm)
+        return hvm_map(&b->kernel, &b->ramdisk);
     rc = image_map(b->vm->kernel, "kernel", &b->kernel);
 
     if (rc == 0)
@@ -101,6 +106,8 @@ static int64_t check_ramdisk(struct build *b)
 
     if (!b->ramdisk.bytes)
         return 0;
+    if (b->vm->hvm)
+        return b->ramdisk.size;
     if (strcmp(xc_dom_guest_os(b->dom), "linux") == 0 && (rc = image_check_initrd(&b->ramdisk)) < 0)
         return rc;
     if (!image_is_gzip(&b->ramdisk))
@@ -130,12 +137,12 @@ static int parse_kernel(struct build *b)
     dom->container_type = XC_DOM_HVM_CONTAINER;
     /* None of these use the domain id, which is not known yet. */
     if (xc_dom_kernel_mem(dom, b->kernel.bytes, b->kernel.size) != 0 ||
-        (b->ramdisk.bytes &&
+        (b->ramdisk.bytes && !b->vm->hvm &&
          xc_dom_module_mem(dom, b->ramdisk.bytes, b->ramdisk.size, NULL) != 0) ||
         xc_dom_boot_xen_init(dom, b->hv->xc, 0) != 0 || xc_dom_parse_image(dom) != 0 ||
         xc_dom_set_arch_hooks(dom) != 0) {
-        report_error(REPORT_USAGE, "kernel %s: damaged, or not a PVH kernel: %s", b->kernel.path,
-                     hv_reason(b->hv, ENOEXEC));
+        report_error(REPORT_USAGE, "kernel %s: damaged, or not %s: %s", b->kernel.path,
+                     b->vm->hvm ? "hvmloader" : "a PVH kernel", hv_reason(b->hv, ENOEXEC));
         return -ENOEXEC;
     }
     return 0;
@@ -269,7 +276,7 @@ static int create_domain(struct build *b)
         .max_grant_frames = -1,
         .max_maptrack_frames = -1,
         .grant_opts = XEN_DOMCTL_GRANT_version(1),
-        .arch.emulation_flags = XEN_X86_EMU_LAPIC,
+        .arch.emulation_flags = b->vm->hvm ? HVM_EMULATION : XEN_X86_EMU_LAPIC,
     };
     uint32_t domid = DOMID_INVALID; /* any free number */
 
@@ -292,6 +299,7 @@ static int create_named(struct build *b)
         .max_vcpus = b->vm->max_vcpus,
         .memory_kib = b->vm->memory_kib,
         .max_memory_kib = b->vm->max_memory_kib,
+        .hvm = b->vm->hvm,
     };
     int lock = lock_acquire();
     int rc;
@@ -327,7 +335,7 @@ static int promise_minimum(struct build *b)
 static int reserve_memory(struct build *b)
 {
     xc_interface *xc = b->hv->xc;
-    uint64_t pages = b->vm->memory_kib / HV_PAGE_KIB + SPECIAL_PAGES;
+    uint64_t pages = b->vm->memory_kib / HV_PAGE_KIB + SPECIAL_PAGES + HVM_PAGES;
 
     progress_show("%s: reserving %llu MiB", b->vm->name,
                   (unsigned long long)b->vm->memory_kib / KIB_PER_MIB);
@@ -355,17 +363,22 @@ static int set_parameters(struct build *b)
         return report_failed(b, "cannot set the CPUID policy");
     if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_TIMER_MODE, HVMPTM_no_delay_for_missed_ticks) < 0)
         return report_failed(b, "cannot set the timer mode");
+    if (b->vm->hvm && hvm_set_parameters(b->hv, b->domid) < 0)
+        return report_failed(b, "cannot set the parameters of its machine");
     /*
-     * A PC resets on a triple fault. A guest here requests a reboot explicitly, so it is a crash.
+     * A PC resets on a triple fault. A PVH guest requests a reboot explicitly, so it is a crash.
      */
-    if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_crash) < 0)
+    if (!b->vm->hvm &&
+        xc_hvm_param_set(xc, b->domid, HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_crash) < 0)
         return report_failed(b, "cannot set the action for a triple fault");
     if ((port = xc_evtchn_alloc_unbound(xc, b->domid, 0)) < 0)
         return report_failed(b, "cannot allocate an event channel for the store");
     b->rings.store_port = port;
-    if ((port = xc_evtchn_alloc_unbound(xc, b->domid, 0)) < 0)
+    /* without a port, drivers of a guest that knows Xen do not look for a ring */
+    b->rings.hvm = b->vm->hvm;
+    if (!b->vm->hvm && (port = xc_evtchn_alloc_unbound(xc, b->domid, 0)) < 0)
         return report_failed(b, "cannot allocate an event channel for the console");
-    b->rings.console_port = port;
+    b->rings.console_port = b->vm->hvm ? 0 : port;
     if (xc_hvm_param_set(xc, b->domid, HVM_PARAM_STORE_EVTCHN, b->rings.store_port) < 0 ||
         xc_hvm_param_set(xc, b->domid, HVM_PARAM_CONSOLE_EVTCHN, b->rings.console_port) < 0)
         return report_failed(b, "cannot set the guest's ports");
@@ -390,6 +403,10 @@ static void lay_out(struct build *b)
     dom->console_evtchn = b->rings.console_port;
     dom->xenstore_evtchn = b->rings.store_port;
 
+    if (b->vm->hvm) {
+        hvm_lay_out(dom, &b->ramdisk);
+        return;
+    }
     acpi_build(b->acpi, b->vm->max_vcpus);
     dom->acpi_modules[0].data = b->acpi;
     dom->acpi_modules[0].length = ACPI_SIZE;
@@ -413,7 +430,12 @@ static int set_memory_map(struct build *b, struct xc_dom_image *dom)
      * libxenguest copies this map to the guest's start_info; the guest may also query the
      * hypervisor.
      */
-    if (dom) {
+    /* hvmloader makes the guest's map, and knows what is below 1 MiB */
+    if (b->vm->hvm) {
+        map[0] = (struct e820entry){ MIB, low - MIB, E820_RAM };
+        map[1] = map[3];
+        entries -= 2;
+    } else if (dom) {
         dom->e820 = xc_dom_malloc(dom, sizeof(map));
         if (!dom->e820)
             return report_failed(b, "out of memory");
@@ -516,6 +538,24 @@ static void release(struct build *b)
     image_unmap(&b->ramdisk);
 }
 
+static int check_devices(const struct build *b, bool in_use)
+{
+    return b->vm->hvm ? model_check(b->vm) : devices_check(b->vm, in_use);
+}
+
+/* Connects the devices to the domain, which does not run yet. */
+static int attach_devices(struct build *b)
+{
+    uint64_t bytes = b->vm->max_memory_kib << KIB_SHIFT;
+    struct model_ram ram = { bytes, 0 };
+
+    if (!b->vm->hvm)
+        return devices_attach(b->store, b->domid, b->vm);
+    if (bytes > HVM_BELOW_4G_MMIO_START)
+        ram = (struct model_ram){ HVM_BELOW_4G_MMIO_START, bytes - HVM_BELOW_4G_MMIO_START };
+    return model_start(b->store, b->domid, b->vm, &ram);
+}
+
 /* What is checked before the domain is created, but for memory. */
 static int check_all(struct build *b)
 {
@@ -525,7 +565,7 @@ static int check_all(struct build *b)
         rc = parse_kernel(b);
     if (rc == 0)
         rc = check_fit(b);
-    return rc == 0 ? devices_check(b->vm, b->old) : rc;
+    return rc == 0 ? check_devices(b, b->old) : rc;
 }
 
 int build_check(struct hv *hv, struct xs_handle *store, const struct vmfile *vm,
@@ -563,7 +603,7 @@ static int replace_old(struct build *b)
     if (!b->old)
         return 0;
     rc = domain_destroy(b->hv, b->store, b->old->domid, b->old->uuid);
-    return rc < 0 ? rc : devices_check(b->vm, false);
+    return rc < 0 ? rc : check_devices(b, false);
 }
 
 /* Creates the domain, in place of the old one, and reserves its memory: nobody else gets it. */
@@ -599,7 +639,7 @@ static int build(struct build *b, int stream)
         rc = saved ? load_state(b, stream) : load_image(b);
     if (rc == 0)
         rc = introduce_domain(b);
-    return rc == 0 ? devices_attach(b->store, b->domid, b->vm) : rc;
+    return rc == 0 ? attach_devices(b) : rc;
 }
 
 /* Builds the domain when it is its turn, or leaves nothing of it. */

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -70,6 +71,12 @@ static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk
                      "VM \"%s\": disk %s: %s has %lld bytes, less than a sector: truncate -s SIZE "
                      "%s",
                      vm->name, disk->name, disk->path, (long long)st.st_size, disk->path);
+    } else if (flock(file, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        rc = -EBUSY;
+        report_error(REPORT_STATE,
+                     "VM \"%s\": disk %s: %s is in use by the device model of another VM, which "
+                     "writes to it: end that VM, or copy it",
+                     vm->name, disk->name, disk->path);
     } else if (S_ISREG(st.st_mode) && !loop_available()) {
         rc = -ENODEV;
         report_error(REPORT_NOT_FOUND,
@@ -185,7 +192,9 @@ static bool find_storage(int fd, struct storage *storage)
 
     if (fstat(fd, &st) < 0)
         return false;
-    if (!loop_backing(fd, &storage->device, &storage->inode))
+    if (S_ISREG(st.st_mode))
+        *storage = (struct storage){ st.st_dev, st.st_ino };
+    else if (!loop_backing(fd, &storage->device, &storage->inode))
         *storage = (struct storage){ .device = st.st_rdev };
     return true;
 }
@@ -212,9 +221,8 @@ static bool collides(struct xs_handle *store, uint32_t domid, unsigned int numbe
     return same;
 }
 
-/* Refuses a disk in use by another VM with write access: concurrent writers would corrupt it. */
-static int check_unshared(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
-                          const struct vmdevices_disk *disk, int fd)
+int devices_check_unshared(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
+                           const struct vmdevices_disk *disk, int fd)
 {
     unsigned int *domids, *numbers, domid_count, number_count;
     char folder[64];
@@ -269,7 +277,7 @@ static int attach_disk(struct xs_handle *store, uint32_t domid, const struct vmf
     nodes.minor = minor(device);
     rc = lock = lock_acquire();
     if (lock >= 0) {
-        rc = check_unshared(store, domid, vm, disk, fd);
+        rc = devices_check_unshared(store, domid, vm, disk, fd);
         if (rc == 0)
             rc = nodes_write_disk(store, &nodes);
         lock_release(lock);

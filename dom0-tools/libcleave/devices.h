@@ -14,6 +14,13 @@
 int devices_check(const struct vmfile *vm, bool in_use);
 
 /*
+ * Refuses a disk, open as fd, that dom0's kernel serves to another VM, if one of the two writes.
+ * Under the lock of lock.h. Returns 0, or -EBUSY after an error line.
+ */
+int devices_check_unshared(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
+                           const struct vmdevices_disk *disk, int fd);
+
+/*
  * Attaches them to a domain that does not run yet. Returns 0, or a negative errno after an error
  * line; then devices_detach removes those already attached.
  */

@@ -304,12 +304,45 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     return rc < 0 ? rc : remove_nodes(hv, store, domid, uuid);
 }
 
+bool domain_has_model(struct xs_handle *store, uint32_t domid)
+{
+    char pid[16];
+
+    return store_read_text(store, pid, sizeof(pid), SCHEMA_IMAGE_DM_PID_PATH, domid);
+}
+
+/* Whether the guest has a power button, which is all that one without Xen's drivers listens to. */
+static bool has_button(struct xs_handle *store, const struct domain *domain, const char *wish)
+{
+    char feature[8];
+
+    return strcmp(wish, "poweroff") == 0 && domain_has_model(store, domain->domid) &&
+           !(store_read_text(store, feature, sizeof(feature), SCHEMA_CONTROL_POWEROFF_PATH,
+                             domain->domid) &&
+             strcmp(feature, "1") == 0);
+}
+
+static int press_button(struct hv *hv, const struct domain *domain)
+{
+    int rc;
+
+    hv_forget(hv);
+    if (xc_domain_send_trigger(hv->xc, domain->domid, XEN_DOMCTL_SENDTRIGGER_POWER, 0) == 0)
+        return 0;
+    rc = -errno;
+    report_error(report_by_errno(-rc), "cannot press the power button of \"%s\": %s", domain->name,
+                 hv_reason(hv, -rc));
+    return rc;
+}
+
 bool domain_listens(struct xs_handle *store, const struct domain *domain, const char *wish)
 {
     char feature[8];
 
     if (domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying | XEN_DOMINF_paused))
         return false;
+    if (has_button(store, domain, wish))
+        return true;
     store_read_text(store, feature, sizeof(feature),
                     strcmp(wish, "reboot") == 0 ? SCHEMA_CONTROL_REBOOT_PATH
                                                 : SCHEMA_CONTROL_POWEROFF_PATH,
@@ -381,6 +414,8 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
                      domain->name, wish, domain->name);
         return -EOPNOTSUPP;
     }
+    if (has_button(store, domain, wish))
+        return press_button(hv, domain);
     if (strcmp(wish, "reboot") == 0)
         vms_note_asked(domain->uuid);
     hv_forget(hv);

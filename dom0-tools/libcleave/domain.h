@@ -58,6 +58,9 @@ unsigned int domain_shutdown_reason(const xc_domaininfo_t *info);
  */
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid);
 
+/* Whether cleave-dm emulates the domain's devices. */
+bool domain_has_model(struct xs_handle *store, uint32_t domid);
+
 /* Whether the guest runs and takes requests ("poweroff", "reboot"). */
 bool domain_listens(struct xs_handle *store, const struct domain *domain, const char *wish);
 
@@ -73,7 +76,8 @@ uint64_t domain_memory_ram(struct hv *hv, const struct domain *domain);
 bool domain_memory_is_near(struct hv *hv, const struct domain *domain, uint64_t kib);
 
 /*
- * Writes a request ("poweroff", "reboot") to control/shutdown. Returns 0, or a negative errno after
+ * Writes a request ("poweroff", "reboot") to control/shutdown, or presses the power button of an
+ * HVM guest without Xen's drivers. Returns 0, or a negative errno after
  * an error line.
  */
 int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *domain,

@@ -101,7 +101,8 @@ static int write_devices(const struct vms_record *vm, const struct vmdevices *de
     char *text = NULL;
     int rc = read_file(vm, &file);
 
-    if (rc == 0 && !are_same(devices, &file.devices)) {
+    /* the store has none of the devices that a device model emulates */
+    if (rc == 0 && !file.hvm && !are_same(devices, &file.devices)) {
         text = vmtext_devices(file.uuid, devices);
         rc = text ? vms_set_devices(vm, text) : -ENOMEM;
     }
@@ -243,6 +244,18 @@ static int check_current(const struct hotplug *h, const struct held *held)
     return -ESRCH;
 }
 
+/* A device model gets its devices when it starts. */
+static int check_type(const struct hotplug *h)
+{
+    if (!domain_has_model(h->store, h->id.domid))
+        return 0;
+    report_error(REPORT_STATE,
+                 "\"%s\" is an HVM guest, which has the devices of its VM file as long as it runs: "
+                 "change the file, and start it again",
+                 h->domain->name);
+    return -EOPNOTSUPP;
+}
+
 /*
  * Checks that the VM has no such device, not even one that is about to go: a guest notices nothing
  * if the nodes are removed and written again at once.
@@ -314,8 +327,8 @@ int hotplug_attach(struct hotplug *h)
 
     if (rc < 0)
         return rc;
-    if ((rc = check_current(h, &held)) == 0 && (rc = check_number(h)) == 0 &&
-        (rc = check_count(h)) == 0 && (rc = check_mac(h)) == 0 &&
+    if ((rc = check_current(h, &held)) == 0 && (rc = check_type(h)) == 0 &&
+        (rc = check_number(h)) == 0 && (rc = check_count(h)) == 0 && (rc = check_mac(h)) == 0 &&
         (rc = devices_check(&h->one, false)) == 0 &&
         (rc = devices_attach_live(h->store, h->id.domid, &h->one)) == 0) {
         rc = record(h, &held);

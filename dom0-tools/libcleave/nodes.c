@@ -115,6 +115,17 @@ static void put_guest_nodes(struct batch *batch, uint32_t domid)
     put_node(batch, INHERITED, "1", SCHEMA_CONTROL_RESET_WATCHES_PATH, domid);
 }
 
+/* What hvmloader asks for. */
+static void put_firmware(struct batch *batch, uint32_t domid)
+{
+    put_node(batch, INHERITED, "seabios", SCHEMA_HVMLOADER_BIOS_PATH, domid);
+    put_node(batch, INHERITED, "0", SCHEMA_HVMLOADER_RELOCATE_PATH, domid);
+    put_node(batch, INHERITED, "1", SCHEMA_PLATFORM_ACPI_PATH, domid);
+    put_node(batch, INHERITED, "0", SCHEMA_PLATFORM_ACPI_S3_PATH, domid);
+    put_node(batch, INHERITED, "0", SCHEMA_PLATFORM_ACPI_S4_PATH, domid);
+    put_node(batch, INHERITED, "qemu_xen", SCHEMA_PLATFORM_MODEL_PATH, domid);
+}
+
 static void put_identity(struct batch *batch, const void *data)
 {
     const struct nodes_identity *vm = data;
@@ -125,7 +136,9 @@ static void put_identity(struct batch *batch, const void *data)
     put_number(batch, vm->domid, SCHEMA_DOMID_PATH, vm->domid);
     put_resources(batch, vm);
     put_guest_nodes(batch, vm->domid);
-    put_node(batch, INHERITED, "pvh", SCHEMA_LIBXL_TYPE_PATH, vm->domid);
+    put_node(batch, INHERITED, vm->hvm ? "hvm" : "pvh", SCHEMA_LIBXL_TYPE_PATH, vm->domid);
+    if (vm->hvm)
+        put_firmware(batch, vm->domid);
     put_node(batch, INHERITED, "qemu_xen", SCHEMA_LIBXL_DM_VERSION_PATH, vm->domid);
 }
 
@@ -162,9 +175,12 @@ static void put_rings(struct batch *batch, const void *data)
     put_console_backend(batch);
     put_node(batch, GUEST_FOR_DOM0, "0", SCHEMA_CONSOLE_BACKEND_ID_PATH, domid);
     put_node(batch, INHERITED, CONSOLE_LIMIT, SCHEMA_CONSOLE_LIMIT_PATH, domid);
-    put_node(batch, INHERITED, "xenconsoled", SCHEMA_CONSOLE_TYPE_PATH, domid);
+    put_node(batch, INHERITED, rings->hvm ? "ioemu" : "xenconsoled", SCHEMA_CONSOLE_TYPE_PATH,
+             domid);
     put_node(batch, INHERITED, "pty", SCHEMA_CONSOLE_OUTPUT_PATH, domid);
     put_node(batch, INHERITED, "", SCHEMA_CONSOLE_TTY_PATH, domid);
+    if (rings->hvm)
+        return;
     put_number(batch, rings->console_port, SCHEMA_CONSOLE_PORT_PATH, domid);
     put_number(batch, rings->console_gfn, SCHEMA_CONSOLE_RING_REF_PATH, domid);
 }

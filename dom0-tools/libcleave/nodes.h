@@ -3,6 +3,7 @@
 #ifndef LIBCLEAVE_NODES_H
 #define LIBCLEAVE_NODES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store.h"
@@ -16,12 +17,14 @@ struct nodes_identity {
     unsigned int max_vcpus;
     uint64_t memory_kib;     /* target */
     uint64_t max_memory_kib; /* maximum */
+    bool hvm;
 };
 
 /* Determined by the build: the rings, and the guest's ports. */
 struct nodes_rings {
     unsigned long store_gfn, console_gfn;
     unsigned int store_port, console_port;
+    bool hvm; /* the device model serves the console: no ring, no port */
 };
 
 /* A disk or a network interface, and what dom0's kernel connects to it. */

@@ -200,20 +200,13 @@ static int read_type(struct reader *reader, const struct key *key, struct vmfile
 {
     const char *type = text_of(reader, key->name, "");
 
-    (void)vm;
     if (!type)
         return -EINVAL;
-    if (strcmp(type, "pvh") == 0)
+    vm->hvm = strcmp(type, "hvm") == 0;
+    if (vm->hvm || strcmp(type, "pvh") == 0)
         return 0;
-    if (!*type)
-        report_error(REPORT_USAGE,
-                     "VM file %s: no type, which would mean a PV guest; only PVH guests run here: "
-                     "add type = \"pvh\"",
-                     where(reader, key->name));
-    else
-        report_error(REPORT_USAGE,
-                     "VM file %s: type = \"%s\": only PVH guests run here: type = \"pvh\"",
-                     where(reader, key->name), type);
+    report_error(REPORT_USAGE, "VM file %s: %s%s: only PVH and HVM guests run here: type = \"pvh\"",
+                 where(reader, key->name), *type ? "type = " : "no type means a PV guest", type);
     return -EINVAL;
 }
 
@@ -388,6 +381,13 @@ static int read_kernel(struct reader *reader, const struct key *key, struct vmfi
 {
     const char *kernel = text_of(reader, key->name, "");
 
+    if (kernel && vm->hvm && *kernel)
+        report_error(REPORT_USAGE,
+                     "VM file %s: an HVM guest has no kernel: it starts from its first disk: "
+                     "remove kernel, or use type = \"pvh\"",
+                     where(reader, key->name));
+    if (vm->hvm)
+        return kernel && !*kernel ? 0 : -EINVAL;
     if (kernel && !*kernel)
         report_error(REPORT_USAGE, "VM file %s: no kernel: add kernel = \"/path/of/a/PVH/kernel\"",
                      where(reader, key->name));
@@ -546,12 +546,10 @@ static const char *const classes[] = {
     [VMFILE_RELAXED] = "relaxed",
     [VMFILE_SPARE] = "spare",
 };
+static const char *const models[] = { "cleave", "qemu", "qemu-xen" };
 static const char *const tsc_modes[] = { "default", "always_emulate", "native" };
 
-/*
- * A word stands for the enum in its field; the two have one size. In the order in which they are
- * read: some readers use what is read before.
- */
+/* A word stands for the enum in its field. In the order in which they are read. */
 #define FIELD(name) .field = offsetof(struct vmfile, name)
 #define MHZ_MAX 100000
 #define LATENCY_MAX_US 1000000
@@ -579,6 +577,7 @@ static const struct key keys[] = {
       .limits = { 1, VMFILE_VCPUS_MAX, 1, "" } },
     { .name = "maxvcpus", .read = read_max_vcpus },
     { .name = "kernel", .read = read_kernel },
+    { .name = "device_model", .read = read_word, FIELD(model), .words = models },
     { .name = "ramdisk", .read = read_ramdisk },
     { .name = "root", .read = read_root },
     { .name = "extra", .read = read_extra },

@@ -48,9 +48,11 @@ struct vmfile {
     struct vmfile_memory memory;
     unsigned int vcpus;
     unsigned int max_vcpus;
-    char *kernel;  /* absolute paths in dom0 */
-    char *ramdisk; /* or NULL */
-    char *cmdline; /* never NULL */
+    bool hvm; /* an HVM guest: firmware starts it from its first disk, there is no kernel */
+    unsigned int model; /* 0: its devices are emulated by cleave-dm; others are not supported */
+    char *kernel;       /* absolute paths in dom0 */
+    char *ramdisk;      /* or NULL */
+    char *cmdline;      /* never NULL */
     enum vmfile_action on_poweroff, on_reboot, on_crash, on_watchdog;
     enum vmfile_farewell on_host_shutdown; /* for ../debian/guests */
     bool pinned;                           /* cpus is set: the physical CPUs allowed */

@@ -150,7 +150,8 @@ char *vmtext_resolve(const char *path, char *const *settings, int setting_count,
     fprintf(out, "%s\n# as resolved by cleave\n", source);
     put_key(out, "name", vm->name);
     put_key(out, "uuid", uuid);
-    put_key(out, "kernel", vm->kernel);
+    if (vm->kernel)
+        put_key(out, "kernel", vm->kernel);
     if (vm->ramdisk)
         put_key(out, "ramdisk", vm->ramdisk);
     if (vm->devices.disk_count)

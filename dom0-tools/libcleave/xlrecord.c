@@ -203,12 +203,12 @@ static json_t *affinities(const struct vmfile *vm)
 static json_t *build_object(const struct vmfile *vm)
 {
     static const char *const tsc_modes[] = { "default", "always_emulate", "native" };
-    json_t *build = json_pack("{s:i, s:o, s:I, s:I, s:i, s:{}, s:s, s:s, s:s, s:{}, s:{}, s:{}}",
+    json_t *build = json_pack("{s:i, s:o, s:I, s:I, s:i, s:{}, s:s, s:s?, s:s, s:{}, s:{}, s:{}}",
                               "max_vcpus", (int)vm->max_vcpus, "avail_vcpus", first_cpus(vm->vcpus),
                               "max_memkb", (json_int_t)vm->max_memory_kib, "target_memkb",
                               (json_int_t)vm->memory_kib, "video_memkb", 0, "sched_params",
                               "claim_mode", "True", "kernel", vm->kernel, "cmdline", vm->cmdline,
-                              "type.pvh", "arch_arm", "arch_x86");
+                              vm->hvm ? "type.hvm" : "type.pvh", "arch_arm", "arch_x86");
 
     if (!build)
         return NULL;
@@ -301,8 +301,9 @@ int xlrecord_write(uint32_t domid, const struct vmfile *vm)
     uuid_unparse_lower(vm->uuid, uuid);
     if (mkdir(XLRECORD_HOME, 0700) < 0 && errno != EEXIST)
         return -errno;
-    e.root = json_pack("{s:{s:s, s:s, s:s, s:s}, s:o}", "c_info", "type", "pvh", "name", vm->name,
-                       "uuid", uuid, "run_hotplug_scripts", "True", "b_info", build_object(vm));
+    e.root = json_pack("{s:{s:s, s:s, s:s, s:s}, s:o}", "c_info", "type", vm->hvm ? "hvm" : "pvh",
+                       "name", vm->name, "uuid", uuid, "run_hotplug_scripts", "True", "b_info",
+                       build_object(vm));
     if (!e.root) /* a path or a command line that is not UTF-8 */
         return -EILSEQ;
     rc = add_devices(e.root, &vm->devices);

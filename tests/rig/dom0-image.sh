@@ -44,8 +44,8 @@ done
 cp -R "$modules" "$staging/lib/modules"
 "$busybox" depmod -b "$staging" "$(ls "$modules")"
 
-printf 'root:x:0:0:root:/root:/bin/sh\n' >"$staging/etc/passwd"
-printf 'root:x:0:\n' >"$staging/etc/group"
+printf 'root:x:0:0:root:/root:/bin/sh\ncleave-dm:x:990:990::/nonexistent:/bin/false\n' >"$staging/etc/passwd"
+printf 'root:x:0:\ncleave-dm:x:990:\n' >"$staging/etc/group"
 # the hypervisor's options set dom0's memory; xl must not reduce it
 printf 'autoballoon="off"\n' >"$staging/etc/xen/xl.conf"
 printf '#!/bin/sh\npoweroff\n' >"$staging/etc/acpi/PWRF/00000080"

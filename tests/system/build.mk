@@ -72,6 +72,14 @@ check-saving:
 	    TIMEOUT=1200 RUN_LOG=$(SYSTEM)/saving.log \
 	    CMD='$(SYSTEM_PROGRAM) saving' tests/rig/run.sh
 
+# Unmodified guests with cleave-dm.
+.PHONY: check-hvmdm
+check-hvmdm: $(GUEST_HVM_DISK) | $(ALL_TARGETS) $(bootable)
+	@SMP=$(if $(on_cleave),2,1) MEM=3072 DOM0_MEM=1G \
+	    HV_CMDLINE="$(subst dom0_mem=$(DOM0_MEM),dom0_mem=1G,$(HV_CMDLINE))" FILES=$(GUEST_HVM_DISK) \
+	    TIMEOUT=1800 RUN_LOG=$(SYSTEM)/hvmdm.log \
+	    CMD='$(SYSTEM_PROGRAM) hvmdm' tests/rig/run.sh
+
 # dom0 without bounce buffers: the failures are expected (dma.c). The last of two swiotlb= counts.
 check-dma: $(SYSTEM)/disk-dma
 	@DISK=$< DISK_TYPE=ahci DOM0_ARGS=swiotlb=noforce SMP=1 TIMEOUT=600 RUN_LOG=$(SYSTEM)/dma.log \

@@ -18,7 +18,8 @@ static const struct group *const groups[] = {
     &group_pv,       &group_dma,      &group_hotplug,  &group_full,    &group_supervisor,
     &group_promises, &group_balance,  &group_watching, &group_host,    &group_store,
     &group_flood,    &group_saving,   &group_long,     &group_exact,   &group_trace,
-    &group_memory,   &group_field,    &group_paging,   &group_hvm,     &group_daemons,
+    &group_memory,   &group_field,    &group_paging,   &group_hvm,     &group_hvmdm,
+    &group_daemons,
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
@@ -33,7 +34,7 @@ static bool wanted(const char *name, int argc, char **argv)
             return !others;
     /* these need machines of their own */
     return others && strcmp(name, "long") != 0 && strcmp(name, "saving") != 0 &&
-           strcmp(name, "exact") != 0 && strcmp(name, "hvm") != 0;
+           strcmp(name, "exact") != 0 && strcmp(name, "hvmdm") != 0 && strcmp(name, "hvm") != 0;
 }
 
 /*

@@ -111,7 +111,7 @@ static void vm_files_that_are_wrong(void **state)
         { "cleave create /guests/hello.cfg name=", "no name", 2 },
         { "cleave create /guests/hello.cfg name=12", "12|digits", 2 },
         { "cleave create /guests/hello.cfg name=a/b", "a/b|letters", 2 },
-        { "cleave create /guests/hello.cfg type=hvm", "hvm|pvh", 2 },
+        { "cleave create /guests/hello.cfg type=hvm", "kernel|HVM|first disk", 2 },
         { "cleave create /guests/hello.cfg type=pv", "pv|pvh", 2 },
         { "cleave create /tmp/vm/typeless", "no type|pvh", 2 },
         { "cleave create /guests/hello.cfg memory=many", "memory|number|MiB", 2 },

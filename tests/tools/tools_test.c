@@ -160,6 +160,30 @@ static void memory_is_in_mib(void **state)
     assert_one_line("VM file vm.cfg:3: memory");
 }
 
+/* It has firmware in place of a kernel, and one device model. */
+static void an_hvm_guest_has_no_kernel(void **state)
+{
+    struct vmfile vm;
+
+    (void)state;
+    assert_int_equal(read_text("type='hvm'\nname='a'\nmemory=8\n", NULL, &vm), 0);
+    assert_true(vm.hvm);
+    assert_null(vm.kernel);
+    assert_int_equal(vm.model, 0);
+    vmfile_free(&vm);
+    assert_int_equal(read_text(BASE, NULL, &vm), 0);
+    assert_false(vm.hvm);
+    vmfile_free(&vm);
+    assert_true(read_text("type='hvm'\nname='a'\nmemory=8\nkernel='/k'\n", NULL, &vm) < 0);
+    vmfile_free(&vm);
+    assert_one_line("VM file vm.cfg:4: an HVM guest has no kernel");
+    assert_true(read_text("type='pvh'\nname='a'\nmemory=8\n", NULL, &vm) < 0);
+    vmfile_free(&vm);
+    assert_one_line("no kernel: add kernel");
+    assert_setting_refused("type='pv'", "only PVH and HVM guests run here");
+    assert_setting_refused("device_model='bochs'", "cleave, qemu or qemu-xen");
+}
+
 static int read_strictly(void *arg)
 {
     struct vmfile *vm = arg;
@@ -511,6 +535,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_numbers_and_nothing_else),
         cmocka_unit_test(memory_is_in_mib),
+        cmocka_unit_test(an_hvm_guest_has_no_kernel),
         cmocka_unit_test(memory_has_a_range),
         cmocka_unit_test(contradictions_of_memory_are_named),
         cmocka_unit_test(each_known_key_is_read),

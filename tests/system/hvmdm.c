@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HVM guests with cleave-dm: a BIOS starts GRUB and Debian's kernel, which knows nothing of Xen
+ * (guests/hvm). Needs a machine of its own (`make check-hvmdm`): the guest's disk in /mnt, and dom0
+ * with 1 GiB. Next to read: dom0-tools/cleave-dm/README.md.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleave-schema.h"
+#include "system.h"
+
+/* From power-on to a shell, by BIOS calls and a kernel that is unpacked in emulation. */
+#define BOOT_S 120
+#define STEP_S 60
+#define VM "/tmp/vm/pc.cfg"
+
+/* Writes the VM file, with a disk of its own. */
+static void write_vm(const char *more)
+{
+    FILE *file;
+
+    run_ok("mkdir -p /tmp/vm; cp /mnt/hvm-disk /tmp/vm/pc-disk");
+    file = fopen(VM, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "type = 'hvm'\nname = 'pc'\nmemory = 192\ntsc_mode = 'native'\n"
+            "disk = ['/tmp/vm/pc-disk,raw,xvda,rw']\nvif = ['bridge=xenbr0']\n%s\n",
+            more);
+    fclose(file);
+}
+
+/* Types a line on the guest's console. */
+static void type(const char *line)
+{
+    run_ok("echo '%s' >$(xenstore-read /local/domain/%d/console/tty)", line, domid_of("pc"));
+}
+
+/* How often the guest's console has said the words. */
+static int times_said(const char *words)
+{
+    const char *at = console_log("pc");
+    int count = 0;
+
+    while ((at = strstr(at, words)) != NULL) {
+        at += strlen(words);
+        count++;
+    }
+    return count;
+}
+
+/* The process that serves the guest; its parent is the keeper. */
+static int confined(void)
+{
+    return atoi(
+        run_ok("grep -l \"^PPid:.$(xenstore-read /local/domain/%d/image/device-model-pid)$\""
+               " /proc/[0-9]*/status | cut -d/ -f3",
+               domid_of("pc"))
+            ->out);
+}
+
+static void assert_nothing_left(void)
+{
+    assert_int_equal(guests(), 0);
+    AWAIT(!*run("grep -l '^cleave-dm$' /proc/[0-9]*/comm")->out, STEP_S);
+    assert_string_equal(run_ok("ls /sys/class/net/xenbr0/brif")->out, "");
+    run_ok("flock -n -x /tmp/vm/pc-disk true");
+}
+
+static long free_in_guest(void)
+{
+    static int asked;
+    char line[80], answer[32];
+    const char *at;
+
+    snprintf(answer, sizeof(answer), "asked-%d-", ++asked);
+    snprintf(line, sizeof(line), "echo asked\\-%d\\-$(sed -n \"s/^MemTotal: *//p\" /proc/meminfo)",
+             asked);
+    type(line);
+    await_said("pc", answer, STEP_S);
+    at = strstr(console_log("pc"), answer);
+    return strtol(at + strlen(answer), NULL, 10);
+}
+
+static void debian_boots_from_its_own_disk(void **state)
+{
+    long before, less;
+
+    (void)state;
+    write_vm("");
+    run_ok("cleave create " VM);
+    await_said("pc", "GRUB: loading", BOOT_S);
+    await_said("pc", "hvm guest: up, 1 vCPUs", BOOT_S);
+    /* the network, by dom0's bridge */
+    type(
+        "ip addr add 10.0.0.9/24 dev eth0; ip link set eth0 up; ping -c 3 10.0.0.1; echo net\\-$?");
+    await_said("pc", "net-0", STEP_S);
+    run_ok("ping -c 3 10.0.0.9");
+    /* random numbers and the second console come from virtio devices */
+    type("head -c 8 /dev/hwrng >/root/random; echo hwrng\\-$(wc -c </root/random); "
+         "echo >/dev/hvc0; echo hvc\\-$?");
+    await_said("pc", "hwrng-8", STEP_S);
+    await_said("pc", "hvc-0", STEP_S);
+    /* what is written is on the disk: read again without the guest's cache, then after a reboot */
+    type("dd if=/dev/urandom of=/root/data bs=64k count=64 2>/dev/null; sync; md5sum /root/data "
+         ">/root/sum; sync; echo 3 >/proc/sys/vm/drop_caches; md5sum -c /root/sum");
+    await_said("pc", "/root/data: OK", STEP_S);
+    /* the balloon follows the target, both ways */
+    before = free_in_guest();
+    run_ok("cleave set-memory pc 128 --timeout 120");
+    less = free_in_guest();
+    assert_in_range(before - less, 60 * 1024, 68 * 1024);
+    run_ok("cleave set-memory pc 192 --timeout 120");
+    assert_in_range(free_in_guest(), before - 2048, before + 2048);
+    /* a second VM does not get the disk, whatever its type */
+    assert_refused(run("cleave create " VM " name=other uuid= vif="), "other|pc-disk|in use");
+    assert_refused(
+        run("cleave create /guests/debian-disk.cfg 'disk=[\"/tmp/vm/pc-disk,raw,xvda,rw\"]'"),
+        "debian-disk|pc-disk|device model");
+    assert_refused(run("cleave save pc /tmp/vm/state"), "pc|HVM|saved");
+    assert_refused(run("cleave device-attach pc disk /tmp/vm/pc-disk,raw,xvdb,r"),
+                   "pc|HVM|VM file");
+    type("reboot");
+    AWAIT(times_said("hvm guest: up") == 2, BOOT_S);
+    type("md5sum -c /root/sum; echo again\\-$?");
+    await_said("pc", "again-0", STEP_S);
+    /* its power button */
+    run_ok("cleave shutdown pc --timeout 120");
+    await_said("pc", "hvm guest: power button", STEP_S);
+    AWAIT(guests() == 0, STEP_S);
+    assert_nothing_left();
+}
+
+static void several_vcpus_start(void **state)
+{
+    (void)state;
+    write_vm("vcpus = 2");
+    run_ok("cleave create " VM);
+    await_said("pc", "hvm guest: up, 2 vCPUs", BOOT_S * 2);
+    type("poweroff");
+    AWAIT(guests() == 0, STEP_S);
+    assert_words(events_of("pc"), "powered off");
+    assert_nothing_left();
+}
+
+static void the_device_model_is_confined(void **state)
+{
+    const char *status;
+    int pid;
+
+    (void)state;
+    write_vm("");
+    run_ok("cleave create -p " VM);
+    pid = confined();
+    status = run_ok("cat /proc/%d/status", pid)->out;
+    assert_words(status, "Uid:\t990\t990\t990\t990|Gid:\t990\t990\t990\t990|Groups:\t \n|"
+                         "CapPrm:\t0000000000000000|CapEff:\t0000000000000000|NoNewPrivs:\t1|"
+                         "Seccomp:\t2");
+    assert_string_equal(run_ok("ls -A /proc/%d/root/", pid)->out, "");
+    assert_string_equal(run("cat /var/log/xen/cleave-dm-pc.log")->out, "");
+    run_ok("cleave destroy pc");
+    assert_nothing_left();
+}
+
+/* Of its two processes, any one: the VM is lost, which is told, and does what on_crash says. */
+static void a_killed_device_model_ends_the_vm(void **state)
+{
+    (void)state;
+    for (int keeper = 0; keeper < 2; keeper++) {
+        write_vm("on_crash = 'preserve'");
+        run_ok("cleave create " VM);
+        if (keeper)
+            run_ok("kill -9 $(xenstore-read /local/domain/%d/image/device-model-pid)",
+                   domid_of("pc"));
+        else
+            run_ok("kill -9 %d", confined());
+        AWAIT(strcmp(state_of("pc"), "crashed") == 0, STEP_S);
+        AWAIT(strstr(events_of("pc"), "crashed"), STEP_S);
+        run_ok("cleave destroy pc");
+        assert_nothing_left();
+    }
+    write_vm("on_crash = 'restart'");
+    run_ok("cleave create " VM);
+    run_ok("kill -9 %d", confined());
+    AWAIT(strstr(events_of("pc"), "started"), STEP_S);
+    run_ok("cleave destroy pc");
+    assert_nothing_left();
+}
+
+static void nothing_is_left_of_many(void **state)
+{
+    (void)state;
+    write_vm("");
+    for (int i = 0; i < 5; i++) {
+        run_ok("cleave create " VM);
+        run_ok("cleave destroy pc");
+    }
+    assert_nothing_left();
+}
+
+static void vm_files_that_are_wrong(void **state)
+{
+    (void)state;
+    write_vm("");
+    assert_refused(run("cleave create " VM " kernel=/guests/hello.elf"), "kernel|HVM|first disk");
+    assert_refused(run("cleave create " VM " device_model=qemu"),
+                   "device_model|cleave-dm|xl create");
+    assert_refused(run("cleave create " VM " 'disk=[\"/tmp/vm/none,raw,xvda,rw\"]'"),
+                   "/tmp/vm/none|No such file");
+    assert_refused(run("cleave create " VM " 'vif=[\"bridge=none\"]'"), "none|ip link add");
+    assert_refused(run("cleave create " VM " memory=1"), "memory = 1");
+    assert_int_equal(run_ok("cleave check " VM)->status, 0);
+    assert_nothing_left();
+}
+
+static const struct CMUnitTest tests[] = {
+    SYSTEM_TEST(vm_files_that_are_wrong),        SYSTEM_TEST(the_device_model_is_confined),
+    SYSTEM_TEST(nothing_is_left_of_many),        SYSTEM_TEST(a_killed_device_model_ends_the_vm),
+    SYSTEM_TEST(debian_boots_from_its_own_disk), SYSTEM_TEST(several_vcpus_start),
+};
+
+const struct group group_hvmdm = GROUP("hvmdm", tests);
