@@ -46,7 +46,7 @@ static int choose_extint(struct vcpu *v)
  * Offers an interrupt of the PIC pair, or the highest request of the local APIC. Apart, as most
  * entries have neither.
  */
-static __attribute__((noinline)) void offer_request(struct vcpu *v)
+static noinline void offer_request(struct vcpu *v)
 {
     int extint = lapic_has_extint(&v->vdev.lapic) ? choose_extint(v) : -1;
     int vector = extint >= 0 ? extint : lapic_highest_request(v);
@@ -85,7 +85,7 @@ void inject_prepare(struct vcpu *v)
     offer_interrupt(v);
 }
 
-static __attribute__((noinline)) void finish_offer(struct vcpu *v)
+static noinline void finish_offer(struct vcpu *v)
 {
     bool taken = hw_offer_taken(v), extint = v->offered & OFFERED_EXTINT;
 

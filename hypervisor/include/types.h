@@ -56,6 +56,7 @@ static inline gfn_t gfn_add(gfn_t g, uint64_t i) { return GFN(g.n + i); }
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define noreturn __attribute__((noreturn))
 #define must_check __attribute__((warn_unused_result))
+#define noinline __attribute__((noinline))
 #define format_printf(f, a) __attribute__((format(printf, f, a)))
 #define __packed_ __attribute__((packed))
 
