@@ -76,7 +76,7 @@ GUEST_HVM_DISK := build/guests/hvm/hvm-disk
 
 $(GUEST_HVM_DISK): guests/hvm/disk.sh guests/hvm/init guests/hvm/grub.cfg $(DEBIAN_BUSYBOX) $(DEB_STAMP)
 	@mkdir -p $(@D)
-	@tests/rig/deps.sh grub-common grub-pc-bin
+	@tests/rig/deps.sh grub-common grub-pc-bin cpio e2fsprogs
 	guests/hvm/disk.sh $@ $(DEB_ROOT) $(DEBIAN_BUSYBOX)
 
 -include $(wildcard build/guests/*/*.d)

@@ -41,9 +41,9 @@ SYSTEM_PROGRAM := /usr/lib/cleave/tests/system
 # first; what they take is about equal, with SMP2_GROUPS in a machine of their own.
 SMP2_GROUPS := supervisor host store trace memory field paging daemons
 CHECK_SYSTEM += $(if $(on_cleave),check-smp4 check-smp2) check-smp1
-CHECK_DISKS := $(SYSTEM)/disk1 $(SYSTEM)/disk4 $(SYSTEM)/disk-dma
+CHECK_DISKS := $(SYSTEM)/disk1 $(SYSTEM)/disk4 $(SYSTEM)/disk-dma $(if $(on_cleave),$(GUEST_HVM_DISK))
 ifneq ($(on_cleave),)
-CHECK_SYSTEM += check-saving check-exact check-dma check-stretch check-loaded-once
+CHECK_SYSTEM += check-hvmdm check-saving check-exact check-dma check-stretch check-loaded-once
 endif
 check-smp1: $(SYSTEM)/disk1
 	@$(if $(on_cleave),DISK=$< DISK_TYPE=ahci NIC=e1000e DOM0_ARGS=iomem=relaxed) \
@@ -73,7 +73,6 @@ check-saving:
 	    CMD='$(SYSTEM_PROGRAM) saving' tests/rig/run.sh
 
 # Unmodified guests with cleave-dm.
-.PHONY: check-hvmdm
 check-hvmdm: $(GUEST_HVM_DISK) | $(ALL_TARGETS) $(bootable)
 	@SMP=$(if $(on_cleave),2,1) MEM=3072 DOM0_MEM=1G \
 	    HV_CMDLINE="$(subst dom0_mem=$(DOM0_MEM),dom0_mem=1G,$(HV_CMDLINE))" FILES=$(GUEST_HVM_DISK) \

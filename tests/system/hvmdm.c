@@ -115,7 +115,7 @@ static void debian_boots_from_its_own_disk(void **state)
     run_ok("cleave set-memory pc 192 --timeout 120");
     assert_in_range(free_in_guest(), before - 2048, before + 2048);
     /* a second VM does not get the disk, whatever its type */
-    assert_refused(run("cleave create " VM " name=other uuid= vif="), "other|pc-disk|in use");
+    assert_refused(run("cleave create " VM " name=other 'vif=[]'"), "other|pc-disk|in use");
     assert_refused(
         run("cleave create /guests/debian-disk.cfg 'disk=[\"/tmp/vm/pc-disk,raw,xvda,rw\"]'"),
         "debian-disk|pc-disk|device model");
