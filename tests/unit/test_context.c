@@ -476,7 +476,7 @@ static void fpu_records(void **state)
 }
 
 /* Four SSE registers and the x87 state, saved in two ways. */
-static __attribute__((noinline)) void set_fpu(const uint8_t sse[16], uint64_t mmx)
+static noinline void set_fpu(const uint8_t sse[16], uint64_t mmx)
 {
     __asm__ volatile("movups (%0), %%xmm0; movups (%0), %%xmm15; movq %1, %%mm3"
                      :
@@ -484,7 +484,7 @@ static __attribute__((noinline)) void set_fpu(const uint8_t sse[16], uint64_t mm
                      : "xmm0", "xmm15");
 }
 
-static __attribute__((noinline)) void assert_fpu(const uint8_t sse[16], uint64_t mmx)
+static noinline void assert_fpu(const uint8_t sse[16], uint64_t mmx)
 {
     uint8_t low[16], high[16];
     uint64_t x87;

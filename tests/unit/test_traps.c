@@ -292,7 +292,7 @@ struct stack_frame {
  * Dumps with these frames as callers of this function; both are on this CPU's stack, which ends at
  * `top`.
  */
-static __attribute__((noinline)) void dump_from(const void *first, const void *top)
+static noinline void dump_from(const void *first, const void *top)
 {
     struct stack_frame *own = __builtin_frame_address(0);
     struct stack_frame saved = *own;
