@@ -72,8 +72,8 @@ check-saving:
 	    TIMEOUT=1200 RUN_LOG=$(SYSTEM)/saving.log \
 	    CMD='$(SYSTEM_PROGRAM) saving' tests/rig/run.sh
 
-# Unmodified guests with cleave-dm. `make check-hvmdm HVMDM_SKIP=` also runs what has not been seen to pass: two
-# vCPUs.
+# Unmodified guests with cleave-dm. `make check-hvmdm HVMDM_SKIP=` also runs what has not been seen to pass:
+# two vCPUs.
 HVMDM_SKIP ?= several_vcpus_start
 check-hvmdm: $(GUEST_HVM_DISK) | $(ALL_TARGETS) $(bootable)
 	@SMP=$(if $(on_cleave),2,1) MEM=3072 DOM0_MEM=1G \
