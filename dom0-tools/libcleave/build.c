@@ -475,6 +475,8 @@ static int load_image(struct build *b)
         return report_failed(b, "cannot load kernel and ramdisk");
     if (xc_dom_boot_image(dom) != 0)
         return report_failed(b, "cannot set up the first vCPU");
+    if (b->vm->hvm && hvm_set_vcpus(b->domid, b->vm->vcpus, b->vm->max_vcpus) < 0)
+        return report_failed(b, "cannot tell its firmware the number of vCPUs");
     if (xc_dom_gnttab_init(dom) != 0)
         return report_failed(b, "cannot create the grants of store and console");
     b->rings.store_gfn = dom->xenstore_pfn;

@@ -5,7 +5,12 @@
  */
 #include "hvm.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xen/hvm/hvm_info_table.h>
 #include <xen/hvm/params.h>
+#include <xenforeignmemory.h>
 #include <xenguest.h>
 
 #ifndef HVMLOADER /* the build gives Xen's version */
@@ -38,4 +43,40 @@ void hvm_lay_out(struct xc_dom_image *dom, struct image *bios)
     dom->vga_hole_size = VGA_HOLE;
     dom->system_firmware_module.data = bios->bytes;
     dom->system_firmware_module.length = bios->size;
+}
+
+static void fill_info(struct hvm_info_table *info, unsigned int vcpus, unsigned int max_vcpus)
+{
+    uint8_t sum = 0;
+
+    info->nr_vcpus = max_vcpus;
+    memset(info->vcpu_online, 0, sizeof(info->vcpu_online));
+    for (unsigned int i = 0; i < vcpus; i++)
+        info->vcpu_online[i / 8] |= (uint8_t)(1u << i % 8);
+    info->checksum = 0;
+    for (uint32_t i = 0; i < sizeof(*info); i++)
+        sum += ((const uint8_t *)info)[i];
+    info->checksum = (uint8_t)-sum;
+}
+
+int hvm_set_vcpus(uint32_t domid, unsigned int vcpus, unsigned int max_vcpus)
+{
+    xenforeignmemory_handle *memory = xenforeignmemory_open(NULL, 0);
+    xen_pfn_t gfn = HVM_INFO_PFN;
+    int error = 0;
+    uint8_t *page =
+        memory ? xenforeignmemory_map(memory, domid, PROT_READ | PROT_WRITE, 1, &gfn, &error)
+               : NULL;
+    bool mapped = page && !error;
+
+    if (!page)
+        error = -errno;
+    if (mapped)
+        fill_info((struct hvm_info_table *)(page + HVM_INFO_OFFSET), vcpus, max_vcpus);
+    if (page)
+        xenforeignmemory_unmap(memory, page, 1);
+    if (memory)
+        xenforeignmemory_close(memory);
+    errno = -error;
+    return mapped ? 0 : -1;
 }

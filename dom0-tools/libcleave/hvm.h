@@ -19,5 +19,10 @@ int hvm_map(struct image *loader, struct image *bios);
 int hvm_set_parameters(struct hv *hv, uint32_t domid);
 /* Adds the firmware to a domain's image. */
 void hvm_lay_out(struct xc_dom_image *dom, struct image *bios);
+/*
+ * Tells hvmloader, in the table that libxenguest has made for one vCPU, how many there are, and
+ * that the first `vcpus` are online (xen/hvm/hvm_info_table.h). Returns 0, or -1 with errno set.
+ */
+int hvm_set_vcpus(uint32_t domid, unsigned int vcpus, unsigned int max_vcpus);
 
 #endif

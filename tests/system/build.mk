@@ -72,14 +72,12 @@ check-saving:
 	    TIMEOUT=1200 RUN_LOG=$(SYSTEM)/saving.log \
 	    CMD='$(SYSTEM_PROGRAM) saving' tests/rig/run.sh
 
-# Unmodified guests with cleave-dm. `make check-hvmdm HVMDM_SKIP=` also runs what has not been seen to pass:
-# two vCPUs.
-HVMDM_SKIP ?= several_vcpus_start
+# Unmodified guests with cleave-dm.
 check-hvmdm: $(GUEST_HVM_DISK) | $(ALL_TARGETS) $(bootable)
 	@SMP=$(if $(on_cleave),2,1) MEM=3072 DOM0_MEM=1G \
 	    HV_CMDLINE="$(subst dom0_mem=$(DOM0_MEM),dom0_mem=1G,$(HV_CMDLINE))" FILES=$(GUEST_HVM_DISK) \
 	    TIMEOUT=1800 RUN_LOG=$(SYSTEM)/hvmdm.log \
-	    CMD='SKIP="$(HVMDM_SKIP)" $(SYSTEM_PROGRAM) hvmdm' tests/rig/run.sh
+	    CMD='$(SYSTEM_PROGRAM) hvmdm' tests/rig/run.sh
 
 # dom0 without bounce buffers: the failures are expected (dma.c). The last of two swiotlb= counts.
 check-dma: $(SYSTEM)/disk-dma
