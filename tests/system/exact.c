@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "core.h"
-#include "memory.h"
 #include "system.h"
 #include "usage.h"
 
@@ -173,51 +172,6 @@ static void a_balloon_costs_little(void **state)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-#define SAMPLES 40
-#define PERIOD_NS 5000000000 /* of the balancer */
-
-/*
- * Of 48 MiB the guest uses 20. The estimates err by at most 4 points, but for one in twenty, and a
- * sample costs dom0 a thousandth of a period.
- */
-static void working_sets_are_estimated(void **state)
-{
-    unsigned int off = 0, worst = 0;
-    struct times times;
-    uint32_t domid;
-    uint64_t cost;
-
-    (void)state;
-    run_ok("cleave create /guests/memhog.cfg memory=48 maxmem=48 extra='set=40 rounds=1 hot=20'");
-    await_said("memhog", "again and again", 60);
-    assert_int_equal(hv_open(&hv), 0);
-    domid = (uint32_t)domid_of("memhog");
-    for (uint64_t seed = 1; seed <= SAMPLES; seed++) {
-        struct memory_figures figures = { .current = 48 * 1024 };
-        unsigned int error;
-
-        memory_begin_sample(&hv, domid, seed);
-        pause_ms(100);
-        memory_end_sample(&hv, domid, &figures);
-        assert_true(figures.sampled);
-        error = (unsigned int)labs((long)figures.working - 20 * 1024) * 1000 / figures.current;
-        off += error > 40;
-        worst = error > worst ? error : worst;
-    }
-    printf("%u of %d estimates err by more than 4 points; the worst by %.1f\n", off, SAMPLES,
-           worst / 10.0);
-    assert_in_range(off, 0, SAMPLES / 20);
-    assert_int_equal(core_time(&hv, 0, 0, true, &times.before), 0);
-    memory_begin_sample(&hv, domid, 0);
-    memory_end_sample(&hv, domid, &(struct memory_figures){ 0 });
-    assert_int_equal(core_time(&hv, 0, 0, true, &times.after), 0);
-    hv_close(&hv);
-    cost = used(&times, CLOCK).ran;
-    printf("a sample costs %lu us of dom0's time\n", cost / 1000);
-    assert_in_range(cost, 1, PERIOD_NS / 1000);
-    run_ok("cleave destroy memhog");
-}
-
 static uint64_t now_ns(void)
 {
     struct timespec now;
@@ -243,8 +197,8 @@ static const struct CMUnitTest tests[] = {
     { \
 #function, function, begin, end, NULL \
     }
-    EXACT_TEST(reservations_are_exact),     EXACT_TEST(waits_are_bounded),
-    EXACT_TEST(limits_are_exact),           EXACT_TEST(a_balloon_costs_little),
-    EXACT_TEST(working_sets_are_estimated), EXACT_TEST(a_refusal_takes_no_second),
+    EXACT_TEST(reservations_are_exact),    EXACT_TEST(waits_are_bounded),
+    EXACT_TEST(limits_are_exact),          EXACT_TEST(a_balloon_costs_little),
+    EXACT_TEST(a_refusal_takes_no_second),
 };
 const struct group group_exact = GROUP("exact", tests);
