@@ -23,25 +23,10 @@
 #include "platform/uart.h"
 #include "spinlock.h"
 #include "vdev/bus.h"
+#include "vdev/ioapic_regs.h"
 #include "vdev/lapic.h"
 
 #define PINS 24
-#define VERSION (0x20u | (PINS - 1) << 16)
-
-#define WINDOW_SELECT 0x00
-#define WINDOW_DATA 0x10
-#define WINDOW_EOI 0x40
-#define REG_ID 0
-#define REG_VERSION 1
-#define REG_ARBITRATION 2
-#define REG_ENTRY 0x10
-
-#define ENTRY_VECTOR 0xffull
-#define ENTRY_LOW_POLARITY (1ull << 13)
-#define ENTRY_REMOTE_IRR (1ull << 14)
-#define ENTRY_MASKED (1ull << 16)
-#define ENTRY_DEST(e) ((uint32_t)((e) >> 56))
-#define ENTRY_WRITABLE 0xff0000000001afffull
 
 static struct {
     uint32_t select, id;
@@ -86,9 +71,7 @@ static void write_word_locked(struct domain *d, unsigned int n, uint32_t val)
     uint64_t *entry = &io.entry[n / 2], old = *entry;
 
     io.word[n] = val;
-    *entry = (*entry & ENTRY_WRITABLE) | (old & ENTRY_REMOTE_IRR);
-    if (!(*entry & LAPIC_LEVEL))
-        *entry &= ~ENTRY_REMOTE_IRR; /* old drivers switch to edge and back to acknowledge */
+    *entry = ioapic_write_entry(old, *entry);
     if (*entry != old)
         route_locked(d, n / 2);
 }
@@ -124,13 +107,7 @@ static uint32_t read_window(struct domain *d, uint32_t offset)
     spin_lock_scope(&d->vdev.lock);
     if (offset != WINDOW_DATA)
         return offset == WINDOW_SELECT ? io.select : 0;
-    switch (io.select) {
-    case REG_ID:
-    case REG_ARBITRATION: return io.id;
-    case REG_VERSION: return VERSION;
-    case REG_ENTRY ... REG_ENTRY + 2 * PINS - 1: return io.word[io.select - REG_ENTRY];
-    default: return 0xffffffff;
-    }
+    return ioapic_read_register(io.select, io.id, io.word, PINS);
 }
 
 static void write_window(struct domain *d, uint32_t offset, uint32_t val)

@@ -11,23 +11,10 @@
 #include "core/vcpu.h"
 #include "lib.h"
 #include "spinlock.h"
+#include "vdev/ioapic_regs.h"
 #include "vdev/lapic.h"
 #include "vdev/pc_internal.h"
 
-#define VERSION (0x20u | (PC_PINS - 1) << 16)
-#define WINDOW_SELECT 0x00
-#define WINDOW_DATA 0x10
-#define WINDOW_EOI 0x40
-#define REG_ID 0
-#define REG_VERSION 1
-#define REG_ARBITRATION 2
-#define REG_ENTRY 0x10
-
-#define ENTRY_VECTOR 0xffull
-#define ENTRY_REMOTE_IRR (1ull << 14)
-#define ENTRY_MASKED (1ull << 16)
-#define ENTRY_DEST(e) ((uint32_t)((e) >> 56))
-#define ENTRY_WRITABLE 0xff0000000001afffull
 #define MODE_EXTINT 7
 
 /* Sends the message of an asserted pin, unless it waits for its EOI. */
@@ -85,29 +72,15 @@ bool pc_ioapic_passes_extint_locked(const struct pc *pc, const struct vcpu *v)
            ENTRY_DEST(entry) == v->vdev.lapic.id;
 }
 
-/* Old drivers switch an entry to edge and back to acknowledge it. */
 static void write_entry_locked(struct pc *pc, unsigned int n, uint32_t val)
 {
     uint64_t *entry = &pc->ioapic.entry[n / 2], old = *entry;
 
     pc->ioapic.word[n] = val;
-    *entry = (*entry & ENTRY_WRITABLE) | (old & ENTRY_REMOTE_IRR);
-    if (!(*entry & LAPIC_LEVEL))
-        *entry &= ~ENTRY_REMOTE_IRR;
+    *entry = ioapic_write_entry(old, *entry);
     repeat_locked(pc, n / 2);
     if (n / 2 == 0)
         pc_pic_notify_locked(pc);
-}
-
-static uint32_t read_selected(const struct pc_ioapic *io)
-{
-    switch (io->select) {
-    case REG_ID:
-    case REG_ARBITRATION: return io->id;
-    case REG_VERSION: return VERSION;
-    case REG_ENTRY ... REG_ENTRY + 2 * PC_PINS - 1: return io->word[io->select - REG_ENTRY];
-    default: return 0xffffffff;
-    }
 }
 
 static void write_window_locked(struct pc *pc, uint32_t offset, uint32_t val)
@@ -128,22 +101,21 @@ static void write_window_locked(struct pc *pc, uint32_t offset, uint32_t val)
 void pc_ioapic_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
 {
     struct pc *pc = v->d->vdev.pc;
+    const struct pc_ioapic *io = &pc->ioapic;
     uint32_t offset = gpa & ~PAGE_MASK;
 
     spin_lock_scope(&v->d->vdev.lock);
     if (write && size == 4)
         write_window_locked(pc, offset, (uint32_t)*val);
     else if (!write && offset == WINDOW_DATA)
-        *val = read_selected(&pc->ioapic);
+        *val = ioapic_read_register(io->select, io->id, io->word, PC_PINS);
     else if (!write)
-        *val = offset == WINDOW_SELECT ? pc->ioapic.select : 0;
+        *val = offset == WINDOW_SELECT ? io->select : 0;
 }
 
 void pc_ioapic_load_entry(struct pc_ioapic *io, unsigned int pin, uint64_t entry)
 {
-    io->entry[pin] = entry & (ENTRY_WRITABLE | ENTRY_REMOTE_IRR);
-    if (!(entry & LAPIC_LEVEL))
-        io->entry[pin] &= ~ENTRY_REMOTE_IRR;
+    io->entry[pin] = ioapic_write_entry(entry, entry);
 }
 
 void pc_ioapic_reset(struct pc *pc)
