@@ -159,6 +159,12 @@ int session_find_vm(struct session *session, const char *who, const char *otherw
  */
 int session_lock_vm(struct vms_record *vm);
 
+/*
+ * Appends a setting, KEY=VALUE, to the VM's file. The caller holds its lock. Returns as vms_append;
+ * -ENOMEM reports nothing.
+ */
+int session_record(const struct vms_record *vm, const char *setting);
+
 /* --- create.c --------------------------------------------------------------------------------- */
 
 /*

@@ -51,16 +51,8 @@ static int record_settings(const struct call *call, const struct vms_record *vm)
 {
     int rc = 0;
 
-    for (int i = 2; rc == 0 && i < call->count; i++) {
-        char *key = strdup(call->arguments[i]);
-        char *equals = key ? strchr(key, '=') : NULL;
-
-        if (!equals)
-            return -ENOMEM;
-        *equals = '\0';
-        rc = vms_append(vm, key, equals + 1);
-        free(key);
-    }
+    for (int i = 2; rc == 0 && i < call->count; i++)
+        rc = session_record(vm, call->arguments[i]);
     return rc;
 }
 

@@ -3,6 +3,8 @@
 #include "command.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "report.h"
 
@@ -37,5 +39,18 @@ int session_lock_vm(struct vms_record *vm)
     if (rc == 0)
         return lock;
     vms_unlock(lock);
+    return rc;
+}
+
+int session_record(const struct vms_record *vm, const char *setting)
+{
+    char *key = strdup(setting), *equals = key ? strchr(key, '=') : NULL;
+    int rc = -ENOMEM;
+
+    if (equals) {
+        *equals = '\0';
+        rc = vms_append(vm, key, equals + 1);
+    }
+    free(key);
     return rc;
 }

@@ -62,18 +62,11 @@ static int read_settings(const struct call *call, struct change *change)
 
 static int record_one(const struct vms_record *vm, const char *setting)
 {
-    char *key = strdup(setting), *equals = key ? strchr(key, '=') : NULL;
-    int rc = equals ? 0 : -ENOMEM;
+    int rc = 0;
 
-    if (equals) {
-        *equals = '\0';
-        if (strcmp(key, "memory_max") == 0)
-            rc = vms_append(vm, "maxmem", equals + 1);
-        if (rc == 0)
-            rc = vms_append(vm, key, equals + 1);
-    }
-    free(key);
-    return rc;
+    if (is_key(setting, "memory_max"))
+        rc = vms_append(vm, "maxmem", strchr(setting, '=') + 1);
+    return rc == 0 ? session_record(vm, setting) : rc;
 }
 
 /* A VM whose range was opened is balanced from now on, and one whose range was closed no more. */

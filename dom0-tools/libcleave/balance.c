@@ -36,15 +36,6 @@
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-static const struct domain *find_domain(const struct vms_record *vm, const struct domain *list,
-                                        int count)
-{
-    for (int i = 0; i < count; i++)
-        if (list[i].domid == vm->domid && strcmp(list[i].uuid, vm->uuid) == 0)
-            return &list[i];
-    return NULL;
-}
-
 /* A paused guest cannot follow, no more than one that boots. */
 static bool is_young(const struct vms_record *record, const struct domain *domain)
 {
@@ -122,7 +113,7 @@ static void look_at_vms(struct hv *hv, struct xs_handle *store, bool fresh,
     balance->vms = calloc(count > 0 ? count : 1, sizeof(*balance->vms));
     balance->known = calloc(count > 0 ? count : 1, sizeof(*balance->known));
     for (int i = 0; i < count && balance->vms && balance->known; i++) {
-        const struct domain *domain = find_domain(&list[i], domains, domain_count);
+        const struct domain *domain = vms_domain(&list[i], domains, domain_count);
         struct balance_vm *known = &balance->known[balance->count];
 
         if (list[i].earlier_boot || list[i].phase != VMS_RUNNING || !domain ||

@@ -44,33 +44,54 @@ static int check_driver(const struct vmfile *vm, const char *driver, const char 
     return -ENODEV;
 }
 
+int devices_check_file(const struct vmfile *vm, const struct vmdevices_disk *disk, int file,
+                       struct stat *st)
+{
+    int rc = 0;
+
+    if (file < 0 || fstat(file, st) < 0) {
+        rc = -errno;
+        report_error(report_by_errno(-rc), "VM \"%s\": disk %s: %s: %s", vm->name, disk->name,
+                     disk->path, strerror(-rc));
+    } else if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode)) {
+        rc = -EINVAL;
+        report_error(REPORT_USAGE, "VM \"%s\": disk %s: %s is neither a file nor a block device",
+                     vm->name, disk->name, disk->path);
+    } else if (S_ISREG(st->st_mode) && st->st_size < 512) {
+        rc = -EINVAL;
+        report_error(REPORT_USAGE,
+                     "VM \"%s\": disk %s: %s has %lld bytes, less than a sector: truncate -s SIZE "
+                     "%s",
+                     vm->name, disk->name, disk->path, (long long)st->st_size, disk->path);
+    }
+    return rc;
+}
+
+int devices_check_bridge(const struct vmfile *vm, const struct vmdevices_vif *vif)
+{
+    if (bridge_exists(vif->bridge))
+        return 0;
+    report_error(REPORT_NOT_FOUND,
+                 "VM \"%s\": vif %u: dom0 has no bridge %s: ip link add %s type bridge", vm->name,
+                 vif->number, vif->bridge, vif->bridge);
+    return -ENODEV;
+}
+
 static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk, bool in_use)
 {
     /* O_EXCL fails if a block device is mounted */
     int exclusive = disk->writable && !in_use ? O_EXCL : 0;
     int file = open(disk->path, (disk->writable ? O_RDWR : O_RDONLY) | exclusive | O_CLOEXEC);
     struct stat st;
-    int rc = 0;
+    int rc;
 
     if (file < 0 && errno == EBUSY) {
         rc = -EBUSY;
         report_error(REPORT_STATE,
                      "VM \"%s\": disk %s: %s is in use by dom0: unmount it, or use mode r",
                      vm->name, disk->name, disk->path);
-    } else if (file < 0 || fstat(file, &st) < 0) {
-        rc = -errno;
-        report_error(report_by_errno(-rc), "VM \"%s\": disk %s: %s: %s", vm->name, disk->name,
-                     disk->path, strerror(-rc));
-    } else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-        rc = -EINVAL;
-        report_error(REPORT_USAGE, "VM \"%s\": disk %s: %s is neither a file nor a block device",
-                     vm->name, disk->name, disk->path);
-    } else if (S_ISREG(st.st_mode) && st.st_size < 512) {
-        rc = -EINVAL;
-        report_error(REPORT_USAGE,
-                     "VM \"%s\": disk %s: %s has %lld bytes, less than a sector: truncate -s SIZE "
-                     "%s",
-                     vm->name, disk->name, disk->path, (long long)st.st_size, disk->path);
+    } else if ((rc = devices_check_file(vm, disk, file, &st)) < 0) {
+        /* an error line was printed */
     } else if (flock(file, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
         rc = -EBUSY;
         report_error(REPORT_STATE,
@@ -100,15 +121,8 @@ int devices_check(const struct vmfile *vm, bool in_use)
         rc = check_disk(vm, &devices->disks[i], in_use);
     if (rc == 0 && devices->vif_count)
         rc = check_driver(vm, DRIVERS "vif", "xen-netback");
-    for (unsigned int i = 0; rc == 0 && i < devices->vif_count; i++) {
-        if (!bridge_exists(devices->vifs[i].bridge)) {
-            rc = -ENODEV;
-            report_error(REPORT_NOT_FOUND,
-                         "VM \"%s\": vif %u: dom0 has no bridge %s: ip link add %s type bridge",
-                         vm->name, devices->vifs[i].number, devices->vifs[i].bridge,
-                         devices->vifs[i].bridge);
-        }
-    }
+    for (unsigned int i = 0; rc == 0 && i < devices->vif_count; i++)
+        rc = devices_check_bridge(vm, &devices->vifs[i]);
     return rc;
 }
 

@@ -3,6 +3,8 @@
 #ifndef LIBCLEAVE_DEVICES_H
 #define LIBCLEAVE_DEVICES_H
 
+#include <sys/stat.h>
+
 #include "store.h"
 #include "vmfile.h"
 
@@ -12,6 +14,15 @@
  * after an error line.
  */
 int devices_check(const struct vmfile *vm, bool in_use);
+
+/*
+ * Checks of one disk's file, open as `file` (negative: errno says why not), and of one interface's
+ * bridge, whoever serves them. The first fills in *st. Return 0, or a negative errno after an error
+ * line.
+ */
+int devices_check_file(const struct vmfile *vm, const struct vmdevices_disk *disk, int file,
+                       struct stat *st);
+int devices_check_bridge(const struct vmfile *vm, const struct vmdevices_vif *vif);
 
 /*
  * Refuses a disk, open as fd, that dom0's kernel serves to another VM, if one of the two writes.

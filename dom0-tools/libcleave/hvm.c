@@ -63,20 +63,16 @@ int hvm_set_vcpus(uint32_t domid, unsigned int vcpus, unsigned int max_vcpus)
 {
     xenforeignmemory_handle *memory = xenforeignmemory_open(NULL, 0);
     xen_pfn_t gfn = HVM_INFO_PFN;
-    int error = 0;
     uint8_t *page =
-        memory ? xenforeignmemory_map(memory, domid, PROT_READ | PROT_WRITE, 1, &gfn, &error)
-               : NULL;
-    bool mapped = page && !error;
+        memory ? xenforeignmemory_map(memory, domid, PROT_READ | PROT_WRITE, 1, &gfn, NULL) : NULL;
+    int error = errno;
 
-    if (!page)
-        error = -errno;
-    if (mapped)
+    if (page) {
         fill_info((struct hvm_info_table *)(page + HVM_INFO_OFFSET), vcpus, max_vcpus);
-    if (page)
         xenforeignmemory_unmap(memory, page, 1);
+    }
     if (memory)
         xenforeignmemory_close(memory);
-    errno = -error;
-    return mapped ? 0 : -1;
+    errno = error;
+    return page ? 0 : -1;
 }

@@ -47,15 +47,6 @@ struct life {
 
 /* --- domains of a VM -------------------------------------------------------------------------- */
 
-static const struct domain *find_domain(const struct vms_record *vm, const struct domain *list,
-                                        int count)
-{
-    for (int i = 0; i < count; i++)
-        if (list[i].domid == vm->domid && strcmp(list[i].uuid, vm->uuid) == 0)
-            return &list[i];
-    return NULL;
-}
-
 /* Destroys the VM's domains but the recorded one, which is destroyed too if all is set. */
 static int destroy_domains(struct life *life, bool all)
 {
@@ -425,7 +416,7 @@ int life_settle(struct hv *hv, struct xs_handle *store, const char *uuid, bool b
         count = domain_list(hv, NULL, &list);
         rc = count;
         if (count >= 0) {
-            rc = settle_locked(&life, find_domain(&life.vm, list, count), build);
+            rc = settle_locked(&life, vms_domain(&life.vm, list, count), build);
             free(list);
         }
     }
@@ -435,7 +426,7 @@ int life_settle(struct hv *hv, struct xs_handle *store, const char *uuid, bool b
 
 int64_t life_due(const struct vms_record *vm, const struct domain *domains, int count)
 {
-    const struct domain *domain = find_domain(vm, domains, count);
+    const struct domain *domain = vms_domain(vm, domains, count);
 
     if (vm->earlier_boot)
         return vm->phase != VMS_STOPPED || vm->autostart ? 0 : LIFE_NEVER;

@@ -51,23 +51,8 @@ static int check_disk(const struct vmfile *vm, const struct vmdevices_disk *disk
 {
     int fd = open(disk->path, (disk->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     struct stat st;
-    int rc = 0;
+    int rc = devices_check_file(vm, disk, fd, &st);
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        rc = -errno;
-        report_error(report_by_errno(-rc), "VM \"%s\": disk %s: %s: %s", vm->name, disk->name,
-                     disk->path, strerror(-rc));
-    } else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-        rc = -EINVAL;
-        report_error(REPORT_USAGE, "VM \"%s\": disk %s: %s is neither a file nor a block device",
-                     vm->name, disk->name, disk->path);
-    } else if (S_ISREG(st.st_mode) && st.st_size < 512) {
-        rc = -EINVAL;
-        report_error(REPORT_USAGE,
-                     "VM \"%s\": disk %s: %s has %lld bytes, less than a sector: truncate -s SIZE "
-                     "%s",
-                     vm->name, disk->name, disk->path, (long long)st.st_size, disk->path);
-    }
     if (fd >= 0)
         close(fd);
     return rc;
@@ -81,13 +66,7 @@ static int check_vif(const struct vmfile *vm, const struct vmdevices_vif *vif)
                      vm->name, vif->number);
         return -ENODEV;
     }
-    if (!bridge_exists(vif->bridge)) {
-        report_error(REPORT_NOT_FOUND,
-                     "VM \"%s\": vif %u: dom0 has no bridge %s: ip link add %s type bridge",
-                     vm->name, vif->number, vif->bridge, vif->bridge);
-        return -ENODEV;
-    }
-    return 0;
+    return devices_check_bridge(vm, vif);
 }
 
 int model_check(const struct vmfile *vm)

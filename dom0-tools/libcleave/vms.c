@@ -522,6 +522,14 @@ int vms_set_devices(const struct vms_record *vm, const char *devices)
 
 /* --- names ------------------------------------------------------------------------------------ */
 
+const struct domain *vms_domain(const struct vms_record *vm, const struct domain *list, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (list[i].domid == vm->domid && strcmp(list[i].uuid, vm->uuid) == 0)
+            return &list[i];
+    return NULL;
+}
+
 int vms_append(const struct vms_record *vm, const char *key, const char *value)
 {
     char path[VM_PATH_MAX];

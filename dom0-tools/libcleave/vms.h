@@ -69,6 +69,9 @@ int vms_add(struct vms_record *vm, const char *config, struct vms_record *other)
  */
 int vms_rename(struct vms_record *vm, const char *name, struct vms_record *other);
 
+/* Returns the recorded domain of the VM among these, or NULL. */
+const struct domain *vms_domain(const struct vms_record *vm, const struct domain *list, int count);
+
 /*
  * Adds a key to the VM's file, where the last one counts. The caller holds the VM's lock; value has
  * no quotes. Returns 0, or a negative errno after an error line.
