@@ -9,7 +9,7 @@ HVM_IMAGE := $(HVM_FOLDER)/initrd
 HVM_DISKS := $(HVM_FOLDER)/bare.img $(HVM_FOLDER)/pv.img
 HVM_PACKAGES := grub-common grub-pc-bin xorriso mtools
 
-$(HVM_FOLDER)/devices.cpio: tests/hvm/pack.sh $(DEB_STAMP) | build/deps.mk
+$(HVM_FOLDER)/devices.cpio: tests/hvm/pack.sh tests/rig/unpack.sh $(DEB_STAMP) | build/deps.mk
 	@echo "unpacking Debian's QEMU for Xen into $(@D)"
 	@tests/hvm/pack.sh $(@D) $(DEB_ROOT)/usr/lib/xen-$(XEN_VERSION)/boot
 

@@ -5,7 +5,7 @@
 
 LIBVIRT := build/libvirt/libvirt.tar
 
-$(LIBVIRT): tests/libvirt/pack.sh | build/deps.mk
+$(LIBVIRT): tests/libvirt/pack.sh tests/rig/unpack.sh | build/deps.mk
 	@echo "unpacking Debian's libvirt into $(@D)"
 	@tests/libvirt/pack.sh $(@D)
 
