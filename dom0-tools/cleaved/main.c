@@ -21,6 +21,7 @@
 #include "hv.h"
 #include "life.h"
 #include "membook.h"
+#include "models.h"
 #include "monitor.h"
 #include "pager.h"
 #include "paging.h"
@@ -216,6 +217,7 @@ static int64_t scan(struct cleaved *c)
     if (domain_count < 0)
         return vms_now() + AGAIN_S;
     promise_settle(&c->hv);
+    models_look(&c->hv);
     count = vms_list(&list);
     for (int i = 0; i < count; i++) {
         int64_t again = attend(c, &list[i], domains, domain_count);

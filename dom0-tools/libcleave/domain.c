@@ -6,6 +6,7 @@
 #include "domain.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "cleave-schema.h"
 #include "devices.h"
 #include "lock.h"
+#include "modelfile.h"
 #include "nodes.h"
 #include "progress.h"
 #include "report.h"
@@ -277,9 +279,34 @@ static int remove_nodes(struct hv *hv, struct xs_handle *store, uint32_t domid, 
     return 0;
 }
 
+/* The device model of an HVM guest, or 0. cleave-dm is a process group (model.c). */
+static pid_t model_pid(struct xs_handle *store, uint32_t domid)
+{
+    char pid[16];
+
+    return store_read_text(store, pid, sizeof(pid), SCHEMA_IMAGE_DM_PID_PATH, domid) ? atoi(pid)
+                                                                                     : 0;
+}
+
+bool domain_has_model(struct xs_handle *store, uint32_t domid)
+{
+    return model_pid(store, domid) > 0;
+}
+
+/*
+ * The device model maps the domain's frames, and one that is stopped does not end with the domain.
+ * As long as one of its processes lives, the number of their group is no other's.
+ */
+static void end_model(uint32_t domid, pid_t group)
+{
+    if (group > 1 && modelfile_is_held(domid))
+        kill(-group, SIGKILL);
+}
+
 int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const char *uuid)
 {
     struct domain domain;
+    pid_t model = 0;
     int found, rc;
 
     progress_show("domain %u: ending it with its devices", domid);
@@ -288,27 +315,23 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     if (found == 0)
         xc_domain_pause(hv->xc, domid);
     /* First, because xenstored removes the guest's nodes together with the domain. */
-    if (nodes_are_of(store, domid, uuid))
+    if (nodes_are_of(store, domid, uuid)) {
+        model = model_pid(store, domid);
         devices_detach(store, domid);
+    }
     rc = found == 0 && xc_domain_destroy(hv->xc, domid) < 0 ? -errno : found;
     if (rc < 0 && rc != -ESRCH) {
         report_error(report_by_errno(-rc), "cannot destroy domain %u: %s", domid,
                      hv_reason(hv, -rc));
         return rc;
     }
+    end_model(domid, model);
     rc = remove_nodes(hv, store, domid, uuid);
     if (rc == 0)
         rc = await_end(hv, domid, uuid, !store);
     if (rc == 0)
         xlrecord_remove(domid, uuid);
     return rc < 0 ? rc : remove_nodes(hv, store, domid, uuid);
-}
-
-bool domain_has_model(struct xs_handle *store, uint32_t domid)
-{
-    char pid[16];
-
-    return store_read_text(store, pid, sizeof(pid), SCHEMA_IMAGE_DM_PID_PATH, domid);
 }
 
 /* Whether the guest has a power button, which is all that one without Xen's drivers listens to. */

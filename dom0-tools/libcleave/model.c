@@ -26,6 +26,7 @@
 #include "cleave-schema.h"
 #include "devices.h"
 #include "lock.h"
+#include "modelfile.h"
 #include "progress.h"
 #include "report.h"
 
@@ -206,6 +207,20 @@ static int open_log(struct start *s, const char *folder, const char *prefix)
     return fd;
 }
 
+/* Both processes inherit the lock. */
+static int hold_file(struct start *s)
+{
+    int fd = modelfile_hold(s->domid);
+
+    if (fd < 0)
+        report_error(report_by_errno(-fd),
+                     "VM \"%s\": cannot write the file of its device model: %s", s->vm->name,
+                     strerror(-fd));
+    else
+        s->fds[s->fd_count++] = fd;
+    return fd < 0 ? fd : 0;
+}
+
 static int open_devices(struct xs_handle *store, struct start *s)
 {
     const struct vmdevices *devices = &s->vm->devices;
@@ -326,12 +341,14 @@ int model_start(struct xs_handle *store, uint32_t domid, const struct vmfile *vm
     add(s, "%llu", (unsigned long long)ram->low);
     add(s, "--high");
     add(s, "%llu", (unsigned long long)ram->high);
+    rc = hold_file(s);
     log = open_log(s, CONSOLE_LOGS, "guest");
     if (log >= 0) {
         add(s, "--log");
         add(s, "%d", log);
     }
-    rc = open_devices(store, s);
+    if (rc == 0)
+        rc = open_devices(store, s);
     if (rc == 0)
         rc = run(s);
     for (unsigned int i = 0; i < s->fd_count; i++)

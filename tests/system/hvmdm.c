@@ -51,14 +51,16 @@ static int times_said(const char *words)
     return count;
 }
 
+static int keeper(void)
+{
+    return atoi(
+        run_ok("xenstore-read /local/domain/%d/image/device-model-pid", domid_of("pc"))->out);
+}
+
 /* The process that serves the guest; its parent is the keeper. */
 static int confined(void)
 {
-    return atoi(
-        run_ok("grep -l \"^PPid:.$(xenstore-read /local/domain/%d/image/device-model-pid)$\""
-               " /proc/[0-9]*/status | cut -d/ -f3",
-               domid_of("pc"))
-            ->out);
+    return atoi(run_ok("grep -l '^PPid:.%d$' /proc/[0-9]*/status | cut -d/ -f3", keeper())->out);
 }
 
 static void assert_nothing_left(void)
@@ -164,18 +166,20 @@ static void the_device_model_is_confined(void **state)
     assert_nothing_left();
 }
 
-/* Of its two processes, any one: the VM is lost, which is told, and does what on_crash says. */
+/* Of its two processes, any or both: the VM is lost, which is told, and does what on_crash says. */
 static void a_killed_device_model_ends_the_vm(void **state)
 {
+    char victims[32];
+
     (void)state;
-    for (int keeper = 0; keeper < 2; keeper++) {
+    for (int which = 0; which < 3; which++) {
         write_vm("on_crash = 'preserve'");
         run_ok("cleave create " VM);
-        if (keeper)
-            run_ok("kill -9 $(xenstore-read /local/domain/%d/image/device-model-pid)",
-                   domid_of("pc"));
-        else
-            run_ok("kill -9 %d", confined());
+        snprintf(victims, sizeof(victims), "%d", which ? keeper() : confined());
+        if (which == 2)
+            snprintf(victims + strlen(victims), 16, " %d", confined());
+        /* stopped first, none can tell of the other */
+        run_ok("kill -STOP %s; kill -9 %s", victims, victims);
         AWAIT(strcmp(state_of("pc"), "crashed") == 0, STEP_S);
         AWAIT(strstr(events_of("pc"), "crashed"), STEP_S);
         run_ok("cleave destroy pc");
@@ -186,6 +190,17 @@ static void a_killed_device_model_ends_the_vm(void **state)
     run_ok("kill -9 %d", confined());
     AWAIT(strstr(events_of("pc"), "started"), STEP_S);
     run_ok("cleave destroy pc");
+    assert_nothing_left();
+}
+
+/* A device model that is stopped holds up its own VM, and not the end of it. */
+static void a_stopped_device_model_is_ended(void **state)
+{
+    (void)state;
+    write_vm("");
+    run_ok("cleave create " VM);
+    run_ok("kill -STOP %d %d", keeper(), confined());
+    run_ok("cleave list; cleave destroy pc");
     assert_nothing_left();
 }
 
@@ -216,9 +231,13 @@ static void vm_files_that_are_wrong(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    SYSTEM_TEST(vm_files_that_are_wrong),        SYSTEM_TEST(the_device_model_is_confined),
-    SYSTEM_TEST(nothing_is_left_of_many),        SYSTEM_TEST(a_killed_device_model_ends_the_vm),
-    SYSTEM_TEST(debian_boots_from_its_own_disk), SYSTEM_TEST(several_vcpus_start),
+    SYSTEM_TEST(vm_files_that_are_wrong),
+    SYSTEM_TEST(the_device_model_is_confined),
+    SYSTEM_TEST(nothing_is_left_of_many),
+    SYSTEM_TEST(a_killed_device_model_ends_the_vm),
+    SYSTEM_TEST(a_stopped_device_model_is_ended),
+    SYSTEM_TEST(debian_boots_from_its_own_disk),
+    SYSTEM_TEST(several_vcpus_start),
 };
 
 const struct group group_hvmdm = GROUP("hvmdm", tests);
