@@ -45,7 +45,7 @@ static int report_late(const struct ending *ending)
     if (ending->requests == 0) {
         report_error(REPORT_COOPERATION,
                      "\"%s\" did not accept %s requests within %ld s (it is still booting, or has "
-                     "no Xen drivers): `cleave destroy %s`, or --force",
+                     "no driver for them): `cleave destroy %s`, or --force",
                      name, ending->wish, ending->deadline.seconds, name);
         return -EOPNOTSUPP;
     }
@@ -59,7 +59,7 @@ static int report_late(const struct ending *ending)
 /* Whether the guest takes requests and can follow them. Without patience the first try tells. */
 static bool is_ready(struct ending *ending, const struct domain *now, bool patient)
 {
-    if (!domain_listens(ending->session.store, now, ending->wish))
+    if (!domain_listens(&ending->session.hv, ending->session.store, now, ending->wish))
         return !patient;
     return ending->requests || booting_is_over(&ending->booting, now);
 }

@@ -290,7 +290,7 @@ static void print_features(const char *title, uint32_t mask)
 
 static void print_mib(const char *title, uint64_t kib)
 {
-    printf("%-17s%llu MiB\n", title, (unsigned long long)kib / KIB_PER_MIB);
+    printf("%-16s %llu MiB\n", title, (unsigned long long)kib / KIB_PER_MIB);
 }
 
 static void print_machine(const struct host *host)

@@ -40,7 +40,8 @@ static bool is_running(struct look *look)
 /* The guest's drivers take requests, and its user space can follow them. */
 static bool is_booted(struct look *look)
 {
-    if (is_running(look) && domain_listens(look->session.store, &look->domain, "poweroff"))
+    if (is_running(look) &&
+        domain_listens(&look->session.hv, look->session.store, &look->domain, "poweroff"))
         return booting_is_over(&look->booting, &look->domain);
     look->booting = (struct booting){ .looks = 0 };
     return false;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xen/hvm/save.h>
 #include <xen/sched.h>
 
 #include "cleave-schema.h"
@@ -28,6 +29,7 @@
 #define DESTROY_MS 20000
 #define DESTROY_STEP 20
 #define DESTROY_ALONE_MS 1000 /* without the store, which tells other programs to unmap it */
+#define PWRBTN_EN 0x100
 #define FIND_ATTEMPTS 5
 #define FIND_STEP_MS 50
 #define MEMORY_SLACK_KIB 1024 /* special pages, and what a balloon driver leaves */
@@ -334,7 +336,7 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
     return rc < 0 ? rc : remove_nodes(hv, store, domid, uuid);
 }
 
-/* Whether the guest has a power button, which is all that one without Xen's drivers listens to. */
+/* Whether a guest has a power button, which is all that one without Xen's drivers listens to. */
 static bool has_button(struct xs_handle *store, const struct domain *domain, const char *wish)
 {
     char feature[8];
@@ -343,6 +345,16 @@ static bool has_button(struct xs_handle *store, const struct domain *domain, con
            !(store_read_text(store, feature, sizeof(feature), SCHEMA_CONTROL_POWEROFF_PATH,
                              domain->domid) &&
              strcmp(feature, "1") == 0);
+}
+
+/* Whether the guest has enabled the button's event (PWRBTN_EN of ACPI's PM1 enable register). */
+static bool hears_button(struct hv *hv, const struct domain *domain)
+{
+    HVM_SAVE_TYPE(PMTIMER) pm;
+
+    return xc_domain_hvm_getcontext_partial(hv->xc, domain->domid, HVM_SAVE_CODE(PMTIMER), 0, &pm,
+                                            sizeof(pm)) == 0 &&
+           pm.pm1a_en & PWRBTN_EN;
 }
 
 static int press_button(struct hv *hv, const struct domain *domain)
@@ -358,14 +370,15 @@ static int press_button(struct hv *hv, const struct domain *domain)
     return rc;
 }
 
-bool domain_listens(struct xs_handle *store, const struct domain *domain, const char *wish)
+bool domain_listens(struct hv *hv, struct xs_handle *store, const struct domain *domain,
+                    const char *wish)
 {
     char feature[8];
 
     if (domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying | XEN_DOMINF_paused))
         return false;
     if (has_button(store, domain, wish))
-        return true;
+        return hears_button(hv, domain);
     store_read_text(store, feature, sizeof(feature),
                     strcmp(wish, "reboot") == 0 ? SCHEMA_CONTROL_REBOOT_PATH
                                                 : SCHEMA_CONTROL_POWEROFF_PATH,
@@ -430,10 +443,10 @@ int domain_ask(struct hv *hv, struct xs_handle *store, const struct domain *doma
                      domain->name, domain->name, domain->name);
         return -EAGAIN;
     }
-    if (!domain_listens(store, domain, wish)) {
+    if (!domain_listens(hv, store, domain, wish)) {
         report_error(REPORT_COOPERATION,
                      "\"%s\" does not accept %s requests (it is still booting, or it "
-                     "has no Xen drivers): wait, or `cleave destroy %s`",
+                     "has no driver for them): wait, or `cleave destroy %s`",
                      domain->name, wish, domain->name);
         return -EOPNOTSUPP;
     }

@@ -62,7 +62,8 @@ int domain_destroy(struct hv *hv, struct xs_handle *store, uint32_t domid, const
 bool domain_has_model(struct xs_handle *store, uint32_t domid);
 
 /* Whether the guest runs and takes requests ("poweroff", "reboot"). */
-bool domain_listens(struct xs_handle *store, const struct domain *domain, const char *wish);
+bool domain_listens(struct hv *hv, struct xs_handle *store, const struct domain *domain,
+                    const char *wish);
 
 /* Return the target and the maximum of the domain's memory in KiB by the store. 0: unknown. */
 uint64_t domain_memory_target(struct xs_handle *store, uint32_t domid);

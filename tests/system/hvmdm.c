@@ -94,7 +94,10 @@ static void debian_boots_from_its_own_disk(void **state)
     write_vm("");
     run_ok("cleave create " VM);
     await_said("pc", "GRUB: loading", BOOT_S);
+    /* no operating system hears its power button yet */
+    assert_refused(run("cleave shutdown pc --no-wait"), "pc|booting|cleave destroy");
     await_said("pc", "hvm guest: up, 1 vCPUs", BOOT_S);
+    run_ok("cleave wait pc --for booted --timeout 60");
     /* the network, by dom0's bridge */
     type(
         "ip addr add 10.0.0.9/24 dev eth0; ip link set eth0 up; ping -c 3 10.0.0.1; echo net\\-$?");
