@@ -155,3 +155,17 @@ int balloon_add(struct balloon *balloon, struct pci_bus *bus, unsigned int slot,
     memset(balloon->virtio.writable + GIVEN, 0xff, sizeof(uint32_t));
     return rc;
 }
+
+void balloon_state(struct balloon *balloon, struct state *state)
+{
+    struct queue *queue = &balloon->virtio.queues[TAKE];
+
+    /* one that waits is taken again */
+    queue->taken -= balloon->waits;
+    virtio_state(&balloon->virtio, state);
+    STATE_FIELD(state, balloon->virtio.config);
+    state_flag(state, &balloon->waits);
+    STATE_FIELD(state, balloon->done);
+    if (balloon->waits)
+        state_check(state, queue_take(queue, &balloon->chain));
+}

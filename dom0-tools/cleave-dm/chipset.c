@@ -239,3 +239,15 @@ int chipset_add(struct chipset *chipset, struct pci_bus *bus)
         rc = bus_add(bus->bus, HOST_PORTS, ports[i].start, ports[i].length, &ports[i].ops, chipset);
     return rc;
 }
+
+void chipset_state(struct chipset *chipset, struct state *state)
+{
+    pci_state(&chipset->host_bridge, state);
+    pci_state(&chipset->isa_bridge, state);
+    pci_state(&chipset->power, state);
+    STATE_FIELD(state, chipset->pci_address);
+    STATE_FIELD(state, chipset->pm_control);
+    STATE_FIELD(state, chipset->gpe_enable);
+    STATE_FIELD(state, chipset->reset);
+    STATE_FIELD(state, chipset->gate);
+}

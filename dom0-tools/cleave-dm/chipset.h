@@ -17,5 +17,7 @@ struct chipset {
 
 /* Returns 0 or a negative errno. */
 int chipset_add(struct chipset *chipset, struct pci_bus *bus);
+/* Without how links are routed, which the hypervisor keeps. */
+void chipset_state(struct chipset *chipset, struct state *state);
 
 #endif

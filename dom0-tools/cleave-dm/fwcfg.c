@@ -96,3 +96,9 @@ void fwcfg_add_number(struct fwcfg *fwcfg, const char *name, uint64_t number)
 {
     fwcfg_add_file(fwcfg, name, &number, sizeof(number));
 }
+
+void fwcfg_state(struct fwcfg *fwcfg, struct state *state)
+{
+    STATE_FIELD(state, fwcfg->selected);
+    STATE_FIELD(state, fwcfg->at);
+}

@@ -4,6 +4,7 @@
 #define DM_FWCFG_H
 
 #include "bus.h"
+#include "state.h"
 
 #define FWCFG_FILES_MAX 8
 #define FWCFG_FILE_SIZE 1024
@@ -21,6 +22,8 @@ struct fwcfg {
 };
 
 int fwcfg_add(struct fwcfg *fwcfg, struct bus *bus);
+/* Which item is read, and where. */
+void fwcfg_state(struct fwcfg *fwcfg, struct state *state);
 /* Adds a file, before the guest runs: bytes, or a number as SeaBIOS reads it. */
 void fwcfg_add_file(struct fwcfg *fwcfg, const char *name, const void *bytes, size_t size);
 void fwcfg_add_number(struct fwcfg *fwcfg, const char *name, uint64_t number);

@@ -5,6 +5,7 @@
  * are gone: the other one lets the hypervisor record a crash, and cleaved does what the VM file
  * says about it (on_crash). Read next: main.c, confine.c.
  */
+#define _GNU_SOURCE
 #include "keeper.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <xen/sched.h>
 
 #include "cleave-schema.h"
+#include "modelsocket.h"
 
 #define BATCH 256
 #define PAGE 4096u
@@ -28,7 +30,13 @@
 /* How often it looks at the domain, should xenstored not tell of its end. */
 #define LOOK_MS 1000
 
-enum { CALL_GIVE = 1, CALL_TAKE, CALL_READY };
+/* CALL_STATE: count bytes of the state are in frames; 0: that was all. */
+enum { CALL_GIVE = 1, CALL_TAKE, CALL_READY, CALL_STATE };
+
+struct order {
+    enum keeper_order what;
+    uint64_t kib;
+};
 
 struct call {
     uint32_t what, count;
@@ -84,14 +92,32 @@ size_t keeper_balloon(struct host *host, bool give, const uint64_t *frames, size
     return done;
 }
 
-int64_t keeper_target(void)
+void keeper_tell_state(const struct state *state)
 {
-    int64_t target;
-    ssize_t length = recv(my_orders, &target, sizeof(target), MSG_DONTWAIT);
+    struct call call = { .what = CALL_STATE };
 
-    if (length == sizeof(target))
-        return target;
-    return length < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+    for (size_t at = 0; state && at < state->size; at += call.count) {
+        call.count = state->size - at < sizeof(call.frames) ? state->size - at
+                                                            : sizeof(call.frames);
+        memcpy(call.frames, state->bytes + at, call.count);
+        ask(&call);
+    }
+    call.count = 0;
+    ask(&call);
+}
+
+enum keeper_order keeper_take(bool wait, uint64_t *kib)
+{
+    struct order order;
+    ssize_t length;
+
+    do
+        length = recv(my_orders, &order, sizeof(order), wait ? 0 : MSG_DONTWAIT);
+    while (length < 0 && errno == EINTR);
+    if (length < 0 && errno == EAGAIN)
+        return KEEPER_NOTHING;
+    *kib = order.kib;
+    return length == sizeof(order) ? order.what : KEEPER_GONE;
 }
 
 /* --- the keeper ------------------------------------------------------------------------------- */
@@ -102,6 +128,8 @@ struct duty {
     int ready;
     xc_interface *xc;
     struct xs_handle *store;
+    int client; /* who has asked for the state; -1: nobody */
+    struct state state;
 };
 
 static void end(struct duty *d, const char *why)
@@ -176,6 +204,62 @@ static void tell_ready(struct duty *d)
     d->ready = -1;
 }
 
+static void give_order(struct duty *d, enum keeper_order what, uint64_t kib)
+{
+    struct order order = { what, kib };
+
+    send(d->keeper->orders, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* --- saving ----------------------------------------------------------------------------------- */
+
+static void hang_up(struct duty *d)
+{
+    close(d->client);
+    d->client = -1;
+}
+
+/* A tool connects and says what it wants, by one byte. Another one may only look who is here. */
+static void serve_client(struct duty *d)
+{
+    char what;
+    int fd = accept4(d->keeper->control, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    if (d->client >= 0)
+        hang_up(d); /* it was killed, or has lost its patience */
+    d->client = fd;
+    d->state = (struct state){ .size = 0 };
+    if (recv(fd, &what, 1, 0) != 1)
+        hang_up(d);
+    else if (what == MODELSOCKET_SAVE)
+        give_order(d, KEEPER_SAVE, 0);
+    else {
+        give_order(d, KEEPER_RESUME, 0);
+        hang_up(d);
+    }
+}
+
+/* Collects the state, and passes it on with its length in front. */
+static void take_state(struct duty *d, const struct call *call)
+{
+    uint32_t size = d->state.size;
+
+    if (d->client < 0 || call->count > sizeof(call->frames))
+        return;
+    if (call->count) {
+        state_bytes(&d->state, (void *)call->frames, call->count);
+        return;
+    }
+    if (d->state.bad || send(d->client, &size, sizeof(size), MSG_NOSIGNAL) != sizeof(size) ||
+        send(d->client, d->state.bytes, size, MSG_NOSIGNAL) != size)
+        fprintf(stderr, "cleave-dm: domain %u: its state was not passed on\n", d->keeper->domid);
+    hang_up(d);
+}
+
+/* --- the keeper's work ------------------------------------------------------------------------ */
+
 static void serve_call(struct duty *d)
 {
     struct call call;
@@ -188,6 +272,8 @@ static void serve_call(struct duty *d)
         answer = balloon(d, &call);
     else if (call.what == CALL_READY && d->ready >= 0)
         tell_ready(d);
+    else if (call.what == CALL_STATE)
+        take_state(d, &call);
     if (send(d->keeper->calls, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
         end(d, "the process of its devices has ended");
 }
@@ -204,7 +290,7 @@ static void send_target(struct duty *d)
     target = text ? strtoll(text, NULL, 10) : 0;
     free(text);
     if (target > 0)
-        send(d->keeper->orders, &target, sizeof(target), MSG_NOSIGNAL | MSG_DONTWAIT);
+        give_order(d, KEEPER_TARGET, target);
 }
 
 /* Ends with the domain. */
@@ -250,13 +336,15 @@ static void begin(struct duty *d)
 
 void keeper_run(struct keeper *keeper, pid_t confined, int ready)
 {
-    struct duty d = { .keeper = keeper, .confined = confined, .ready = ready };
+    static struct duty d;
 
+    d = (struct duty){ .keeper = keeper, .confined = confined, .ready = ready, .client = -1 };
     begin(&d);
     for (bool store = true;;) {
         struct pollfd fds[] = { { .fd = keeper->calls, .events = POLLIN },
-                                { .fd = store ? xs_fileno(d.store) : -1, .events = POLLIN } };
-        int count = poll(fds, 2, LOOK_MS);
+                                { .fd = store ? xs_fileno(d.store) : -1, .events = POLLIN },
+                                { .fd = keeper->control, .events = POLLIN } };
+        int count = poll(fds, 3, LOOK_MS);
 
         if (count == 0)
             look(&d);
@@ -264,5 +352,7 @@ void keeper_run(struct keeper *keeper, pid_t confined, int ready)
             serve_call(&d);
         if (count > 0 && fds[1].revents)
             store = take_watch(&d);
+        if (count > 0 && fds[2].revents)
+            serve_client(&d);
     }
 }

@@ -11,12 +11,14 @@
 #include <sys/types.h>
 
 #include "host.h"
+#include "state.h"
 
 struct keeper {
     uint32_t domid;
     uint64_t low, high;       /* the guest's RAM, in bytes */
     const char *terminals[2]; /* names of its consoles' terminals */
     int calls, orders;        /* the keeper's ends of two sockets */
+    int control;              /* where tools connect (../libcleave/modelsocket.h) */
 };
 
 /*
@@ -33,9 +35,20 @@ void keeper_connect(int calls, int orders);
 void keeper_tell_ready(void);
 /* As struct host's: the keeper does it. */
 size_t keeper_balloon(struct host *host, bool give, const uint64_t *frames, size_t count);
-/* A descriptor that is readable when there is a new target, for keeper_target. */
+/* Passes the machine's state on to who has asked for it; NULL: it cannot be taken now. */
+void keeper_tell_state(const struct state *state);
+
+enum keeper_order {
+    KEEPER_NOTHING,
+    KEEPER_TARGET, /* the guest's memory target in KiB is *kib */
+    KEEPER_SAVE,   /* the guest stands still: its state is wanted */
+    KEEPER_RESUME, /* it goes on */
+    KEEPER_GONE,
+};
+
+/* A descriptor that is readable when there is an order, for keeper_take. */
 int keeper_descriptor(void);
-/* Returns the guest's memory target in KiB, or 0: none has come; or -1: the keeper is gone. */
-int64_t keeper_target(void);
+/* Returns the next order, or KEEPER_NOTHING unless it is to wait for one. */
+enum keeper_order keeper_take(bool wait, uint64_t *kib);
 
 #endif

@@ -71,3 +71,41 @@ int machine_build(struct machine *machine, struct host *host, struct memory *mem
         rc = add_settings(m);
     return rc == 0 ? add_virtio(m) : rc;
 }
+
+/* --- state ------------------------------------------------------------------------------------ */
+
+#define STATE_VERSION 0x436c4401u
+
+void machine_state(struct machine *machine, struct state *state)
+{
+    struct machine *m = machine;
+
+    state_expect(state, STATE_VERSION);
+    state_expect(state, m->disk_count);
+    state_expect(state, m->net_count);
+    chipset_state(&m->chipset, state);
+    rtc_state(&m->rtc, state);
+    fwcfg_state(&m->fwcfg, state);
+    serial_state(&m->serial, state);
+    for (unsigned int i = 0; i < m->disk_count; i++)
+        virtio_state(&m->disks[i]->virtio, state);
+    for (unsigned int i = 0; i < m->net_count; i++)
+        virtio_state(&m->nets[i]->virtio, state);
+    virtio_state(&m->console.virtio, state);
+    virtio_state(&m->entropy, state);
+    balloon_state(&m->balloon, state);
+    state_check(state, !state->loading || state->at == state->size);
+}
+
+void machine_resume(struct machine *machine)
+{
+    struct machine *m = machine;
+
+    for (unsigned int i = 0; i < m->disk_count; i++)
+        virtio_resume(&m->disks[i]->virtio);
+    for (unsigned int i = 0; i < m->net_count; i++)
+        virtio_resume(&m->nets[i]->virtio);
+    virtio_resume(&m->console.virtio);
+    virtio_resume(&m->entropy);
+    virtio_resume(&m->balloon.virtio);
+}

@@ -12,6 +12,8 @@
 #include "net.h"
 #include "rtc.h"
 #include "serial.h"
+#include "state.h"
+#include "state.h"
 
 #define MACHINE_DISKS_MAX 16
 #define MACHINE_NETS_MAX 8
@@ -43,5 +45,13 @@ struct machine_size {
  */
 int machine_build(struct machine *machine, struct host *host, struct memory *memory,
                   const struct machine_size *size);
+
+/*
+ * Writes the state of all devices, or loads it into a machine that was just built. The caller looks
+ * at state->bad.
+ */
+void machine_state(struct machine *machine, struct state *state);
+/* All devices look for work, after their state was loaded. */
+void machine_resume(struct machine *machine);
 
 #endif

@@ -37,15 +37,15 @@ static struct {
     uint32_t domid;
     unsigned int vcpus;
     struct machine_size size;
-    int ready, log;
-} options = { .vcpus = 1, .ready = -1, .log = -1 };
+    int ready, log, control, state;
+} options = { .vcpus = 1, .ready = -1, .log = -1, .control = -1, .state = -1 };
 
 static struct machine machine;
 static bool flushes; /* flush_timer is set */
 static bool waited;  /* for disks, which go on at the end of the loop */
 static struct xen *xen;
 static struct terminal serial_terminal, console_terminal;
-static struct loop_source accesses, target, rtc_timer, balloon_timer, flush_timer;
+static struct loop_source accesses, orders, rtc_timer, balloon_timer, flush_timer;
 static int disk_fds[MACHINE_DISKS_MAX];
 static struct loop_source disks[MACHINE_DISKS_MAX], taps[MACHINE_NETS_MAX];
 
@@ -175,20 +175,11 @@ static void balloon_ready(struct loop_source *source, uint32_t events)
     balloon_retry(&machine.balloon);
 }
 
-static void target_ready(struct loop_source *source, uint32_t events)
+static void set_target(uint64_t kib)
 {
     uint64_t ram = (options.size.low + options.size.high) / 1024;
-    int64_t kib = keeper_target();
 
-    (void)source;
-    (void)events;
-    if (kib < 0) {
-        machine.bus.host->shutdown(machine.bus.host, SHUTDOWN_crash);
-        exit(1);
-    }
-    if (kib)
-        balloon_ask(&machine.balloon,
-                    (uint64_t)kib < ram ? (ram - (uint64_t)kib) / KIB_PER_PAGE : 0);
+    balloon_ask(&machine.balloon, kib < ram ? (ram - kib) / KIB_PER_PAGE : 0);
 }
 
 /* --- disks and interfaces --------------------------------------------------------------------- */
@@ -227,6 +218,90 @@ static void tap_listens(struct net *net)
     for (unsigned int i = 0; i < machine.net_count; i++)
         if (machine.nets[i] == net)
             loop_watch(&taps[i], net->listens ? EPOLLIN : 0);
+}
+
+/* --- saving ----------------------------------------------------------------------------------- */
+
+static struct state state;
+
+/* Without the keeper the guest's devices are lost. */
+static void __attribute__((noreturn)) give_up(void)
+{
+    machine.bus.host->shutdown(machine.bus.host, SHUTDOWN_crash);
+    exit(1);
+}
+
+static bool disks_work(void)
+{
+    bool work = false;
+
+    for (unsigned int i = 0; i < machine.disk_count; i++)
+        work |= machine.disks[i]->busy > 0;
+    return work;
+}
+
+/*
+ * The guest is paused. After its state was told nothing may change it, nor the guest's memory, so
+ * nothing is served until the guest goes on or its domain has ended.
+ */
+static void save(void)
+{
+    uint64_t kib = 0, last_kib = 0;
+    enum keeper_order order;
+
+    if (!xen_quiesce(xen, &machine.pci)) {
+        keeper_tell_state(NULL);
+        return;
+    }
+    do {
+        wait_for_disks();
+        disks_go_on();
+    } while (disks_work());
+    terminal_flush(&serial_terminal);
+    terminal_flush(&console_terminal);
+    state = (struct state){ .loading = false };
+    machine_state(&machine, &state);
+    keeper_tell_state(state.bad ? NULL : &state);
+    while ((order = keeper_take(true, &kib)) != KEEPER_RESUME) {
+        if (order == KEEPER_GONE)
+            give_up();
+        if (order == KEEPER_TARGET)
+            last_kib = kib;
+    }
+    if (last_kib)
+        set_target(last_kib);
+}
+
+static void load(void)
+{
+    ssize_t length;
+
+    if (options.state < 0)
+        return;
+    state = (struct state){ .loading = true };
+    length = read(options.state, state.bytes, sizeof(state.bytes));
+    if (length < 0)
+        die("cannot read the state of the devices", errno);
+    state.size = length;
+    machine_state(&machine, &state);
+    if (state.bad)
+        die("the state of the devices is not one of this machine", EINVAL);
+    machine_resume(&machine);
+}
+
+static void order_ready(struct loop_source *source, uint32_t events)
+{
+    uint64_t kib = 0;
+
+    (void)source;
+    (void)events;
+    switch (keeper_take(false, &kib)) {
+    case KEEPER_TARGET: set_target(kib); break;
+    case KEEPER_SAVE: save(); break;
+    case KEEPER_GONE: give_up();
+    case KEEPER_NOTHING:
+    case KEEPER_RESUME: break;
+    }
 }
 
 /* --- the command line ------------------------------------------------------------------------- */
@@ -274,7 +349,7 @@ static void add_net(char *text)
     machine.nets[machine.net_count++] = net;
 }
 
-enum which { DOMAIN, VCPUS, LOW, HIGH, READY, LOG, DISK, NET };
+enum which { DOMAIN, VCPUS, LOW, HIGH, READY, LOG, CONTROL, STATE, DISK, NET };
 
 static const struct option names[] = {
     { "domain", required_argument, NULL, DOMAIN },
@@ -283,6 +358,8 @@ static const struct option names[] = {
     { "high", required_argument, NULL, HIGH },
     { "ready", required_argument, NULL, READY },
     { "log", required_argument, NULL, LOG },
+    { "control", required_argument, NULL, CONTROL },
+    { "state", required_argument, NULL, STATE },
     { "disk", required_argument, NULL, DISK },
     { "net", required_argument, NULL, NET },
     { NULL, 0, NULL, 0 },
@@ -300,15 +377,17 @@ static void read_options(int argc, char **argv)
         case HIGH: options.size.high = number(optarg, "--high"); break;
         case READY: options.ready = number(optarg, "--ready"); break;
         case LOG: options.log = number(optarg, "--log"); break;
+        case CONTROL: options.control = number(optarg, "--control"); break;
+        case STATE: options.state = number(optarg, "--state"); break;
         case DISK: add_disk(optarg); break;
         case NET: add_net(optarg); break;
         default: exit(2);
         }
     }
     if (!options.domid || !options.vcpus || options.vcpus > 128 || !options.size.low ||
-        options.ready < 0) {
+        options.ready < 0 || options.control < 0) {
         fprintf(stderr, "cleave-dm: it is started by `cleave create` for VMs with type = \"hvm\" "
-                        "and takes --domain, --vcpus, --low and --ready\n");
+                        "and takes --domain, --vcpus, --low, --ready and --control\n");
         exit(2);
     }
 }
@@ -335,7 +414,7 @@ static void add_source(struct loop_source *source, int fd,
 static void add_sources(void)
 {
     add_source(&accesses, xen_descriptor(xen), accesses_ready, NULL, EPOLLIN);
-    add_source(&target, keeper_descriptor(), target_ready, NULL, EPOLLIN);
+    add_source(&orders, keeper_descriptor(), order_ready, NULL, EPOLLIN);
     add_source(&balloon_timer, loop_timer(), balloon_ready, NULL, EPOLLIN);
     for (unsigned int i = 0; i < machine.disk_count; i++)
         if (disk_descriptor(machine.disks[i]->disk) >= 0)
@@ -385,6 +464,7 @@ static void __attribute__((noreturn)) serve(void)
                 strerror(-rc));
     if (xen_enable(xen) < 0 || confine() < 0)
         exit(1);
+    load();
     keeper_tell_ready();
     for (;;) {
         loop_once();
@@ -431,6 +511,7 @@ int main(int argc, char **argv)
     keeper = (struct keeper){ .domid = options.domid,
                               .low = options.size.low,
                               .high = options.size.high,
+                              .control = options.control,
                               .terminals = { serial_terminal.name, console_terminal.name } };
     rc = fork_confined(&keeper, &confined);
     if (rc < 0)

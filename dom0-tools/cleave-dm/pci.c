@@ -229,3 +229,24 @@ void pci_write(struct pci_bus *bus, unsigned int device, unsigned int function, 
     if (there->changed)
         there->changed(there->owner, offset, size);
 }
+
+void pci_state(struct pci_function *function, struct state *state)
+{
+    uint8_t config[PCI_CONFIG_SIZE];
+
+    memcpy(config, function->config, sizeof(config));
+    STATE_FIELD(state, config);
+    /* what it cannot change is this machine's */
+    for (unsigned int i = 0; state->loading && i < PCI_CONFIG_SIZE; i++) {
+        uint8_t mask = function->writable[i];
+
+        function->config[i] = (function->config[i] & ~mask) | (config[i] & mask);
+    }
+    state_expect(state, function->msix.vectors);
+    state_bytes(state, function->msix.table,
+                function->msix.vectors * sizeof(function->msix.table[0]));
+    STATE_FIELD(state, function->msix.pending);
+    state_flag(state, &function->line);
+    if (state->loading)
+        place_bar(function);
+}

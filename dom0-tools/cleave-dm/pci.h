@@ -7,6 +7,7 @@
 #define DM_PCI_H
 
 #include "bus.h"
+#include "state.h"
 
 #define PCI_CONFIG_SIZE 256
 #define PCI_SLOTS 32
@@ -87,6 +88,9 @@ uint32_t pci_read(struct pci_bus *bus, unsigned int device, unsigned int functio
                   unsigned int offset, unsigned int size);
 void pci_write(struct pci_bus *bus, unsigned int device, unsigned int function, unsigned int offset,
                unsigned int size, uint32_t value);
+
+/* What the guest has set, and what is pending. */
+void pci_state(struct pci_function *function, struct state *state);
 
 /* Little-endian registers of the configuration space. */
 void pci_put(struct pci_function *function, unsigned int offset, unsigned int size, uint32_t value);

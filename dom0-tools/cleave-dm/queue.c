@@ -200,3 +200,18 @@ int queue_pieces(struct queue *queue, const struct queue_chain *chain, bool writ
     }
     return length ? -1 : count;
 }
+
+void queue_state(struct queue *queue, struct state *state)
+{
+    STATE_FIELD(state, queue->size);
+    state_flag(state, &queue->ready);
+    state_flag(state, &queue->broken);
+    STATE_FIELD(state, queue->descriptors);
+    STATE_FIELD(state, queue->available);
+    STATE_FIELD(state, queue->used);
+    STATE_FIELD(state, queue->vector);
+    STATE_FIELD(state, queue->taken);
+    STATE_FIELD(state, queue->returned);
+    STATE_FIELD(state, queue->announced);
+    state_check(state, !queue->ready || queue_is_valid(queue));
+}

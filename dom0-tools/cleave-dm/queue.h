@@ -7,6 +7,7 @@
 #define DM_QUEUE_H
 
 #include "memory.h"
+#include "state.h"
 
 #define QUEUE_SIZE_MAX 256
 /* Pieces of a request; a driver is told less where a device can tell it. */
@@ -38,6 +39,9 @@ struct queue_chain {
 
 /* Whether the rings are where they may be. */
 bool queue_is_valid(const struct queue *queue);
+
+/* Where the guest and the device are in the rings. Nothing that was taken is under way. */
+void queue_state(struct queue *queue, struct state *state);
 
 /* Takes the next request. False: there is none, or the queue is broken. */
 bool queue_take(struct queue *queue, struct queue_chain *chain);

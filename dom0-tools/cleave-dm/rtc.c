@@ -46,6 +46,8 @@ enum {
 #define MIB (KIB * KIB)
 #define CENTURY 0x32
 #define REGISTERS 10
+/* The clock shows four digits of a year: 10,000 years are enough. */
+#define OFFSET_MAX (10000ll * 366 * 24 * 3600)
 /* CMOS bytes with sizes, by the BIOS: base and extended memory in KiB, above 16 MiB in 64 KiB, */
 /* above 4 GiB in 64 KiB */
 #define BASE_KIB 0x15
@@ -56,8 +58,10 @@ enum {
 #define BOOT_ORDER 0x3d
 #define BOOT_DISK_CD 0x32
 
+/* Two digits. */
 static uint8_t encode(const struct rtc *r, int value)
 {
+    value = (value % 100 + 100) % 100;
     return r->memory[RTC_CONTROL] & RTC_DM_BINARY ? value : value / 10 << 4 | value % 10;
 }
 
@@ -83,7 +87,7 @@ static int decode_hour(const struct rtc *r, uint8_t value)
 static void split(const struct rtc *r, int64_t second, uint8_t registers[REGISTERS + 1])
 {
     time_t time = second;
-    struct tm tm;
+    struct tm tm = { 0 };
 
     gmtime_r(&time, &tm);
     registers[RTC_SECONDS] = encode(r, tm.tm_sec);
@@ -92,7 +96,7 @@ static void split(const struct rtc *r, int64_t second, uint8_t registers[REGISTE
     registers[RTC_DAY_OF_WEEK] = encode(r, tm.tm_wday + 1);
     registers[RTC_DAY_OF_MONTH] = encode(r, tm.tm_mday);
     registers[RTC_MONTH] = encode(r, tm.tm_mon + 1);
-    registers[RTC_YEAR] = encode(r, tm.tm_year % 100);
+    registers[RTC_YEAR] = encode(r, tm.tm_year);
     registers[REGISTERS] = encode(r, 19 + tm.tm_year / 100);
 }
 
@@ -311,4 +315,21 @@ int rtc_add(struct rtc *rtc, struct bus *bus, uint64_t low, uint64_t high)
     put(rtc, BOOT_ORDER, 1, BOOT_DISK_CD);
     rtc->last_second = seconds(rtc);
     return bus_add(bus, HOST_PORTS, PORT, 2, &ops, rtc);
+}
+
+void rtc_state(struct rtc *rtc, struct state *state)
+{
+    STATE_FIELD(state, rtc->index);
+    STATE_FIELD(state, rtc->memory);
+    STATE_FIELD(state, rtc->offset);
+    if (!state->loading)
+        return;
+    if (rtc->offset > OFFSET_MAX || rtc->offset < -OFFSET_MAX) {
+        rtc->offset = 0;
+        state_check(state, false);
+    }
+    rtc->index %= RTC_SIZE;
+    rtc->last_second = seconds(rtc);
+    rtc->next_period = rtc->now(rtc->owner) + period(rtc);
+    set_timer(rtc);
 }

@@ -163,3 +163,22 @@ int serial_add(struct serial *serial, struct bus *bus, uint16_t port, unsigned i
     serial->irq = irq;
     return bus_add(bus, HOST_PORTS, port, PORTS, &ops, serial);
 }
+
+void serial_state(struct serial *serial, struct state *state)
+{
+    STATE_FIELD(state, serial->ier);
+    STATE_FIELD(state, serial->lcr);
+    STATE_FIELD(state, serial->mcr);
+    STATE_FIELD(state, serial->scratch);
+    STATE_FIELD(state, serial->fcr);
+    STATE_FIELD(state, serial->divisor);
+    STATE_FIELD(state, serial->fifo);
+    STATE_FIELD(state, serial->head);
+    STATE_FIELD(state, serial->count);
+    state_flag(state, &serial->sent);
+    state_flag(state, &serial->level);
+    if (serial->head >= SERIAL_FIFO || serial->count > SERIAL_FIFO) {
+        serial->head = serial->count = 0;
+        state_check(state, false);
+    }
+}

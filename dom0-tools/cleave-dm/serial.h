@@ -4,6 +4,7 @@
 #define DM_SERIAL_H
 
 #include "bus.h"
+#include "state.h"
 
 #define SERIAL_FIFO 16
 
@@ -24,6 +25,7 @@ struct serial {
 };
 
 int serial_add(struct serial *serial, struct bus *bus, uint16_t port, unsigned int irq);
+void serial_state(struct serial *serial, struct state *state);
 /* How many bytes can be received now. */
 unsigned int serial_room(const struct serial *serial);
 void serial_receive(struct serial *serial, const uint8_t *bytes, unsigned int count);

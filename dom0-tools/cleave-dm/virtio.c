@@ -379,3 +379,26 @@ int virtio_add(struct virtio *virtio, const struct virtio_kind *kind, struct pci
     reset(virtio);
     return rc;
 }
+
+void virtio_state(struct virtio *virtio, struct state *state)
+{
+    state_expect(state, virtio->kind->id);
+    pci_state(&virtio->pci, state);
+    STATE_FIELD(state, virtio->accepted);
+    STATE_FIELD(state, virtio->offered_select);
+    STATE_FIELD(state, virtio->accepted_select);
+    STATE_FIELD(state, virtio->queue_select);
+    STATE_FIELD(state, virtio->config_vector);
+    STATE_FIELD(state, virtio->status);
+    STATE_FIELD(state, virtio->generation);
+    STATE_FIELD(state, virtio->isr);
+    for (unsigned int i = 0; i < virtio->kind->queues; i++)
+        queue_state(&virtio->queues[i], state);
+}
+
+void virtio_resume(struct virtio *virtio)
+{
+    for (unsigned int i = 0; virtio_is_live(virtio) && i < virtio->kind->queues; i++)
+        virtio->kind->kick(virtio, i);
+    virtio_check(virtio);
+}

@@ -48,6 +48,10 @@ void virtio_config_changed(struct virtio *virtio);
 /* Whether the driver is ready to use the device. */
 bool virtio_is_live(const struct virtio *virtio);
 bool virtio_has(const struct virtio *virtio, unsigned int feature);
+/* What guest and device have agreed on; the device's own configuration is its own. */
+void virtio_state(struct virtio *virtio, struct state *state);
+/* Looks at all queues, after the state was loaded. */
+void virtio_resume(struct virtio *virtio);
 /* To be called after work on queues: a broken one makes the device ask for a reset. */
 void virtio_check(struct virtio *virtio);
 

@@ -324,3 +324,14 @@ bool xen_serve(struct xen *xen, struct pci_bus *bus)
             serve_vcpu(xen, bus, i);
     return true;
 }
+
+bool xen_quiesce(struct xen *xen, struct pci_bus *bus)
+{
+    bool quiet = true;
+
+    for (unsigned int i = 0; i < xen->vcpus; i++) {
+        serve_vcpu(xen, bus, i);
+        quiet &= xen->shared->vcpu_ioreq[i].state == STATE_IOREQ_NONE;
+    }
+    return quiet;
+}

@@ -35,5 +35,10 @@ int xen_enable(struct xen *xen);
 int xen_descriptor(const struct xen *xen);
 /* Serves accesses of all vCPUs. False: the hypervisor no longer answers. */
 bool xen_serve(struct xen *xen, struct pci_bus *bus);
+/*
+ * While the guest is paused: answers all accesses. False: a vCPU has not taken its answer yet, so
+ * the guest must run a little longer to be between two accesses.
+ */
+bool xen_quiesce(struct xen *xen, struct pci_bus *bus);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * If one of a device model's two processes dies, the other one records the crash (../cleave-dm).
  * This is for the death of both: the guest would wait for its devices for ever. Read next:
- * ../libcleave/modelfile.c.
+ * ../libcleave/modelsocket.c.
  */
 #include "models.h"
 
@@ -12,7 +12,7 @@
 #include <xen/sched.h>
 
 #include "domain.h"
-#include "modelfile.h"
+#include "modelsocket.h"
 
 static void visit(uint32_t domid, void *data)
 {
@@ -21,9 +21,9 @@ static void visit(uint32_t domid, void *data)
     int rc = domain_get(hv, domid, NULL, &domain);
 
     if (rc == -ESRCH)
-        modelfile_remove(domid);
+        modelsocket_remove(domid);
     if (rc < 0 || domain.info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying) ||
-        modelfile_is_held(domid))
+        modelsocket_is_alive(domid))
         return;
     fprintf(stderr, "cleaved: domain %u: its device model was killed: its devices are lost\n",
             domid);
@@ -32,4 +32,4 @@ static void visit(uint32_t domid, void *data)
                 strerror(errno));
 }
 
-void models_look(struct hv *hv) { modelfile_each(visit, hv); }
+void models_look(struct hv *hv) { modelsocket_each(visit, hv); }

@@ -35,6 +35,7 @@
 #include "progress.h"
 #include "report.h"
 #include "resources.h"
+#include "statefile.h"
 #include "xlrecord.h"
 
 #define PAGE_SHIFT 12
@@ -62,7 +63,8 @@ struct build {
     bool created;
     char uuid[UUID_STR_LEN];
     struct nodes_rings rings;
-    struct balance_room room; /* that could be made for it, if memory is short */
+    struct model_state devices; /* of a saved HVM guest */
+    struct balance_room room;   /* that could be made for it, if memory is short */
     uint8_t acpi[ACPI_SIZE];
 };
 
@@ -484,6 +486,19 @@ static int load_image(struct build *b)
     return release_claim(b);
 }
 
+/* Reads the state of an HVM guest's devices, which follows the domain's. */
+static int load_devices(struct build *b, int stream)
+{
+    int size = statefile_read(stream, &b->devices.bytes);
+
+    if (size < 0) {
+        errno = -size;
+        return report_failed(b, "cannot read the state of its devices");
+    }
+    b->devices.size = size;
+    return 0;
+}
+
 /* Fills the domain with the state that the stream has, and takes its rings' pages from it. */
 static int load_state(struct build *b, int stream)
 {
@@ -499,6 +514,8 @@ static int load_state(struct build *b, int stream)
                           b->rings.console_port, &b->rings.console_gfn, 0, XC_STREAM_PLAIN, &none,
                           -1) < 0)
         return errno == ENOMEM ? report_no_memory(b) : report_failed(b, "cannot load its state");
+    if (b->vm->hvm && (rc = load_devices(b, stream)) < 0)
+        return rc;
     return release_claim(b);
 }
 
@@ -538,6 +555,7 @@ static void release(struct build *b)
         xc_dom_release(b->dom);
     image_unmap(&b->kernel);
     image_unmap(&b->ramdisk);
+    free(b->devices.bytes);
 }
 
 static int check_devices(const struct build *b, bool in_use)
@@ -555,7 +573,7 @@ static int attach_devices(struct build *b)
         return devices_attach(b->store, b->domid, b->vm);
     if (bytes > HVM_BELOW_4G_MMIO_START)
         ram = (struct model_ram){ HVM_BELOW_4G_MMIO_START, bytes - HVM_BELOW_4G_MMIO_START };
-    return model_start(b->store, b->domid, b->vm, &ram);
+    return model_start(b->store, b->domid, b->vm, &ram, &b->devices);
 }
 
 /* What is checked before the domain is created, but for memory. */
@@ -632,7 +650,7 @@ static int build(struct build *b, int stream)
     int rc = check_free(b);
 
     if (rc == 0)
-        rc = saved ? devices_check(b->vm, false) : check_all(b);
+        rc = saved ? check_devices(b, false) : check_all(b);
     if (rc == 0)
         rc = create_reserved(b);
     if (rc == 0)

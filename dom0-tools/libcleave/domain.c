@@ -17,7 +17,7 @@
 #include "cleave-schema.h"
 #include "devices.h"
 #include "lock.h"
-#include "modelfile.h"
+#include "modelsocket.h"
 #include "nodes.h"
 #include "progress.h"
 #include "report.h"
@@ -301,7 +301,7 @@ bool domain_has_model(struct xs_handle *store, uint32_t domid)
  */
 static void end_model(uint32_t domid, pid_t group)
 {
-    if (group > 1 && modelfile_is_held(domid))
+    if (group > 1 && modelsocket_is_alive(domid))
         kill(-group, SIGKILL);
 }
 

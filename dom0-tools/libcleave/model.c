@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@
 #include "cleave-schema.h"
 #include "devices.h"
 #include "lock.h"
-#include "modelfile.h"
+#include "modelsocket.h"
 #include "progress.h"
 #include "report.h"
 
@@ -207,18 +208,39 @@ static int open_log(struct start *s, const char *folder, const char *prefix)
     return fd;
 }
 
-/* Both processes inherit the lock. */
-static int hold_file(struct start *s)
+/* Both processes inherit the socket. */
+static int open_socket(struct start *s)
 {
-    int fd = modelfile_hold(s->domid);
+    int fd = modelsocket_create(s->domid);
 
-    if (fd < 0)
-        report_error(report_by_errno(-fd),
-                     "VM \"%s\": cannot write the file of its device model: %s", s->vm->name,
-                     strerror(-fd));
-    else
+    if (fd < 0) {
+        report_error(report_by_errno(-fd), "VM \"%s\": no socket for its device model: %s",
+                     s->vm->name, strerror(-fd));
+        return fd;
+    }
+    s->fds[s->fd_count++] = fd;
+    add(s, "--control");
+    add(s, "%d", fd);
+    return 0;
+}
+
+static int open_state(struct start *s, const struct model_state *state)
+{
+    int fd = memfd_create("devices", MFD_CLOEXEC);
+
+    if (fd >= 0)
         s->fds[s->fd_count++] = fd;
-    return fd < 0 ? fd : 0;
+    if (fd < 0 || write(fd, state->bytes, state->size) != (ssize_t)state->size ||
+        lseek(fd, 0, SEEK_SET) < 0) {
+        int error = errno;
+
+        report_error(report_by_errno(error), "VM \"%s\": the state of its devices: %s", s->vm->name,
+                     strerror(error));
+        return -error;
+    }
+    add(s, "--state");
+    add(s, "%d", fd);
+    return 0;
 }
 
 static int open_devices(struct xs_handle *store, struct start *s)
@@ -322,7 +344,7 @@ static int run(struct start *s)
 }
 
 int model_start(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
-                const struct model_ram *ram)
+                const struct model_ram *ram, const struct model_state *state)
 {
     struct start *s = calloc(1, sizeof(*s));
     int log, rc;
@@ -341,7 +363,9 @@ int model_start(struct xs_handle *store, uint32_t domid, const struct vmfile *vm
     add(s, "%llu", (unsigned long long)ram->low);
     add(s, "--high");
     add(s, "%llu", (unsigned long long)ram->high);
-    rc = hold_file(s);
+    rc = open_socket(s);
+    if (rc == 0 && state->bytes)
+        rc = open_state(s, state);
     log = open_log(s, CONSOLE_LOGS, "guest");
     if (log >= 0) {
         add(s, "--log");

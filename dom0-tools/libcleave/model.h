@@ -17,11 +17,17 @@ struct model_ram {
  */
 int model_check(const struct vmfile *vm);
 
+/* The state that a saved guest's devices have. NULL: they are new. */
+struct model_state {
+    void *bytes;
+    size_t size;
+};
+
 /*
  * Starts the device model of a domain that does not run yet, and waits until it serves. It ends
  * with the domain. Returns 0, or a negative errno after an error line.
  */
 int model_start(struct xs_handle *store, uint32_t domid, const struct vmfile *vm,
-                const struct model_ram *ram);
+                const struct model_ram *ram, const struct model_state *state);
 
 #endif

@@ -117,13 +117,6 @@ int saving_write(struct hv *hv, struct xs_handle *store, struct vms_record *vm, 
         return -ESRCH;
     }
     strcpy(domain->name, vm->name);
-    if (domain_has_model(store, domain->domid)) {
-        report_error(REPORT_STATE,
-                     "\"%s\" is an HVM guest: the state of its emulated devices cannot be saved: "
-                     "shut it down instead",
-                     vm->name);
-        return -EOPNOTSUPP;
-    }
     rc = suspend_check(store, domain);
     if (rc < 0)
         return rc;

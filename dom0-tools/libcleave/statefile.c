@@ -227,6 +227,13 @@ int statefile_begin(struct statefile *file, const char *path, const struct state
     return rc;
 }
 
+int statefile_write(const struct statefile *file, const void *block, uint32_t size)
+{
+    int rc = write_all(file->input, &size, sizeof(size));
+
+    return rc < 0 ? rc : write_all(file->input, block, size);
+}
+
 /* Puts the file on the disk under its own name. */
 static int complete(struct statefile *file)
 {
@@ -283,6 +290,21 @@ int statefile_end(struct statefile *file, bool saved)
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
+
+int statefile_read(int stream, void **block)
+{
+    uint32_t size;
+    ssize_t count = read_all(stream, &size, sizeof(size));
+
+    *block = NULL;
+    if (count == sizeof(size) && size && size <= STATEFILE_BLOCK_MAX && !(*block = malloc(size)))
+        return -ENOMEM;
+    if (*block && (count = read_all(stream, *block, size)) == (ssize_t)size)
+        return size;
+    free(*block);
+    *block = NULL;
+    return count < 0 ? count : -ENOEXEC;
+}
 
 static int report_bad(const struct statefile *file, const char *what)
 {

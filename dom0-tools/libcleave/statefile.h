@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file that a saved VM is in: header, the text of its VM file, libxenguest's stream, trailer.
+ * The file that a saved VM is in: header, the text of its VM file, libxenguest's stream with a
+ * block for the devices of an HVM guest, trailer.
  * Each part has a checksum. A file is written under another name, and gets its own when it is
  * complete and on the disk. A file is checked as a whole before it is used.
  */
@@ -16,6 +17,7 @@
 #include "report.h"
 
 #define STATEFILE_VERSION 1
+#define STATEFILE_BLOCK_MAX (1u << 20)
 
 /* What the file tells about the VM besides its VM file. */
 struct statefile_vm {
@@ -47,6 +49,14 @@ struct statefile {
  */
 int statefile_begin(struct statefile *file, const char *path, const struct statefile_vm *vm,
                     const char *config, uint64_t stream_max);
+
+/*
+ * Appends a block to the stream, of size bytes, at most STATEFILE_BLOCK_MAX. Returns 0 or a
+ * negative errno, and reports nothing.
+ */
+int statefile_write(const struct statefile *file, const void *block, uint32_t size);
+/* Reads such a block, which the caller frees. Returns its size or a negative errno. */
+int statefile_read(int stream, void **block);
 
 /*
  * Ends the stream, of which saved tells whether it is complete, and completes the file. Returns 0,

@@ -7,7 +7,11 @@
  *
  * The 1 goes to RAX of vCPU 0 by the machine's state (xen/hvm/save.h), because the hypervisor need
  * not have the call that libxenguest makes for it. Only records of vCPU 0 are written back, and not
- * its local APIC, which may have received interrupts. Read next: statefile.c, life.c.
+ * its local APIC, which may have received interrupts.
+ *
+ * An HVM guest without Xen's drivers takes no part: its domain is paused where none of its vCPUs is
+ * amid an access to an emulated device, and suspended then. Its devices wait, too, and their state
+ * stands behind libxenguest's stream, with its length. Read next: statefile.c, modelsocket.c.
  */
 #include "suspend.h"
 
@@ -20,11 +24,15 @@
 #include <xenguest.h>
 
 #include "cleave-schema.h"
+#include "modelsocket.h"
 #include "progress.h"
 
 /* For each of the guest's two steps. A kernel needs a second, a busy machine's kernel longer. */
 #define STEP_MS 60000
 #define PAUSE_MS 20
+/* How often a guest is paused until no vCPU is amid an access, and how long it runs in between. */
+#define PAUSES_MAX 1000
+#define RUN_US 1000
 #define WISH "suspend"
 /* Beyond the pages: a header for each 1,024 of them with 8 bytes a page, and the vCPUs' records. */
 #define PAGE_BYTES (XC_PAGE_SIZE + 16)
@@ -68,10 +76,17 @@ void suspend_offer(struct xs_handle *store, uint32_t domid, uint32_t offered)
                            strerror(errno));
 }
 
-int suspend_check(struct xs_handle *store, const struct domain *domain)
+/* Whether the guest's kernel suspends itself. */
+static bool takes_part(struct xs_handle *store, uint32_t domid)
 {
     char feature[8];
 
+    store_read_text(store, feature, sizeof(feature), SCHEMA_CONTROL_SUSPEND_PATH, domid);
+    return strcmp(feature, "1") == 0;
+}
+
+int suspend_check(struct xs_handle *store, const struct domain *domain)
+{
     if (domain->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)) {
         report_error(REPORT_STATE, "\"%s\" has ended (%s): there is nothing to save", domain->name,
                      domain_state(&domain->info));
@@ -83,8 +98,7 @@ int suspend_check(struct xs_handle *store, const struct domain *domain)
                      domain->name, domain->name);
         return -EAGAIN;
     }
-    store_read_text(store, feature, sizeof(feature), SCHEMA_CONTROL_SUSPEND_PATH, domain->domid);
-    if (strcmp(feature, "1") == 0)
+    if (takes_part(store, domain->domid) || domain_has_model(store, domain->domid))
         return 0;
     report_error(REPORT_COOPERATION,
                  "\"%s\" cannot be saved: its kernel does not offer to suspend (it is still "
@@ -99,7 +113,9 @@ struct suspension {
     struct hv *hv;
     struct xs_handle *store;
     const struct domain *domain;
-    int error; /* why the guest was not suspended */
+    int error;     /* why the guest was not suspended */
+    void *devices; /* the state of emulated devices */
+    int devices_size;
 };
 
 static int get_info(struct suspension *s, struct domain *now)
@@ -202,18 +218,68 @@ static int suspend_guest(struct suspension *s)
     return rc;
 }
 
+/* --- emulated devices ------------------------------------------------------------------------- */
+
+/* Pauses the domain between two accesses to devices, and takes their state. */
+static int pause_machine(struct suspension *s)
+{
+    uint32_t domid = s->domain->domid;
+
+    progress_show("%s: waiting until its devices stand still", s->domain->name);
+    for (int i = 0; i < PAUSES_MAX; i++) {
+        if (xc_domain_pause(s->hv->xc, domid) < 0)
+            return -errno;
+        s->devices_size = modelsocket_save(domid, &s->devices);
+        if (s->devices_size != -EAGAIN)
+            return s->devices_size < 0 ? s->devices_size : 0;
+        xc_domain_unpause(s->hv->xc, domid);
+        usleep(RUN_US);
+    }
+    return -EAGAIN;
+}
+
+static int report_machine(const struct suspension *s, int error)
+{
+    const char *why = strerror(-error);
+
+    if (error == -ETIMEDOUT)
+        why = "cleave-dm does not answer: is it stopped?";
+    if (error == -EAGAIN)
+        why = "the guest was never between two accesses to them";
+    report_error(error == -ETIMEDOUT ? REPORT_TIMEOUT : report_by_errno(-error),
+                 "cannot save \"%s\": the state of its devices: %s: it runs on", s->domain->name,
+                 why);
+    return error;
+}
+
+static int suspend_machine(struct suspension *s)
+{
+    uint32_t domid = s->domain->domid;
+    int rc = takes_part(s->store, domid) ? suspend_guest(s) : 0;
+
+    if (rc < 0)
+        return rc;
+    rc = pause_machine(s);
+    if (rc < 0)
+        return report_machine(s, rc);
+    if (!takes_part(s->store, domid) && xc_domain_shutdown(s->hv->xc, domid, SHUTDOWN_suspend) < 0)
+        rc = -errno;
+    xc_domain_unpause(s->hv->xc, domid);
+    return rc;
+}
+
 /* Called by libxenguest. 1: suspended. */
 static int suspend_callback(void *data)
 {
     struct suspension *s = data;
 
-    s->error = suspend_guest(s);
+    s->error = domain_has_model(s->store, s->domain->domid) ? suspend_machine(s) : suspend_guest(s);
     if (s->error == 0)
         progress_show("%s: saving its memory", s->domain->name);
     return s->error == 0;
 }
 
-/* There is no device model. libxenguest asks for this function whatever the domain is. */
+/* Nothing is saved while the guest runs. libxenguest asks for this function in any case. */
 static int no_device_model(uint32_t domid, unsigned int enable, void *data)
 {
     (void)domid;
@@ -232,10 +298,16 @@ int suspend_save(struct hv *hv, struct xs_handle *store, const struct domain *do
         .data = &suspension,
     };
 
+    int rc = 0;
+
     hv_forget(hv);
-    if (xc_domain_save(hv->xc, file->input, domain->domid, 0, &callbacks, XC_STREAM_PLAIN, -1) == 0)
-        return 0;
-    return errno ? -errno : -EIO;
+    errno = 0;
+    if (xc_domain_save(hv->xc, file->input, domain->domid, 0, &callbacks, XC_STREAM_PLAIN, -1) < 0)
+        rc = errno ? -errno : -EIO;
+    if (rc == 0 && suspension.devices)
+        rc = statefile_write(file, suspension.devices, suspension.devices_size);
+    free(suspension.devices);
+    return rc;
 }
 
 /* --- resuming --------------------------------------------------------------------------------- */
@@ -289,13 +361,19 @@ static int set_cancelled(struct hv *hv, uint32_t domid)
 
 int suspend_resume(struct hv *hv, struct xs_handle *store, const struct domain *domain)
 {
+    bool model = domain_has_model(store, domain->domid);
     struct domain now;
     int rc = domain_get(hv, domain->domid, domain->uuid, &now);
 
+    if (rc == 0 && model) {
+        modelsocket_resume(domain->domid);
+        xc_domain_unpause(hv->xc, domain->domid);
+    }
     if (rc < 0 || !suspend_is_suspended(&now.info))
         return 0;
     hv_forget(hv);
-    rc = set_cancelled(hv, domain->domid);
+    if (!model || takes_part(store, domain->domid))
+        rc = set_cancelled(hv, domain->domid);
     if (rc == 0 && xc_domain_resume(hv->xc, domain->domid, 0) < 0)
         rc = -errno;
     if (rc < 0)

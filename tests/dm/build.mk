@@ -5,7 +5,7 @@
 
 DM_TEST := build/tests/dm
 DM_TESTED := $(addprefix dom0-tools/cleave-dm/,balloon.c block.c bus.c chipset.c console.c disk.c entropy.c \
-             fwcfg.c ioreq.c machine.c memory.c net.c pci.c queue.c rtc.c serial.c virtio.c)
+             fwcfg.c ioreq.c machine.c memory.c net.c pci.c queue.c rtc.c serial.c state.c virtio.c)
 DM_HEADERS := $(wildcard tests/dm/*.h dom0-tools/cleave-dm/*.h)
 DM_NEEDS := tests/dm/world.c $(DM_TESTED)
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest that does anything to its machine: accesses of all kinds to all addresses, and nonsense
- * in rings that devices use. What must hold is that nothing here breaks, which the sanitizers
- * watch, and that the machine works again after the guest has reset the device. A seed and a number
- * of programs may be given; a failing seed is printed. With FUZZ defined, libFuzzer gives the
- * programs.
+ * in rings that devices use; now and then it is saved and restored. What must hold is that nothing
+ * here breaks, which the sanitizers watch, and that the machine works again after the guest has
+ * reset the device. A seed and a number of programs may be given; a failing seed is printed. With
+ * FUZZ defined, libFuzzer gives the programs.
  */
 #define _GNU_SOURCE
 #include <linux/virtio_pci.h>
@@ -60,20 +60,14 @@ static void ignore_bytes(void *owner, const void *bytes, size_t length)
 
 static void ignore_net(struct net *n) { (void)n; }
 
-static void begin(void)
+/* A machine of new devices, in the world as it is. */
+static void build(void)
 {
     const struct machine_size size = { WORLD_BYTES, 0 };
 
-    world_begin(&world);
     memset(&machine, 0, sizeof(machine));
     memset(&block, 0, sizeof(block));
     memset(&net, 0, sizeof(net));
-    now = 1;
-    world.balloon_limit = 100;
-    file = memfd_create("disk", MFD_CLOEXEC);
-    if (file < 0 || ftruncate(file, DISK_BYTES) < 0 ||
-        socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends) < 0)
-        abort();
     block.disk = disk_open(file, BLOCK_DEPTH);
     block.writable = true;
     net.tap = ends[0];
@@ -88,6 +82,18 @@ static void begin(void)
         abort();
     world.pci = machine.pci;
     world.pci.bus = &machine.bus;
+}
+
+static void begin(void)
+{
+    world_begin(&world);
+    now = 1;
+    world.balloon_limit = 100;
+    file = memfd_create("disk", MFD_CLOEXEC);
+    if (file < 0 || ftruncate(file, DISK_BYTES) < 0 ||
+        socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends) < 0)
+        abort();
+    build();
     for (unsigned int i = 0; i < DEVICES; i++) {
         world_set_config(&world, FIRST_SLOT + i, 0x10, 4, BARS + i * BAR_STEP);
         world_set_config(&world, FIRST_SLOT + i, 4, 2, 6);
@@ -226,13 +232,52 @@ static void any_event(struct program *p)
     }
 }
 
+/*
+ * Saves the machine, and goes on with one that has loaded its state: the same, or a damaged one, of
+ * which no more is expected than that it breaks nothing here.
+ */
+static void move(struct program *p)
+{
+    static struct state saved, again;
+    unsigned int damages = take(p, 1) % 8;
+
+    do {
+        disk_drain(block.disk);
+        block_finish(&block);
+    } while (block.busy);
+    saved = again = (struct state){ .loading = false };
+    machine_state(&machine, &saved);
+    if (saved.bad)
+        abort();
+    for (unsigned int i = 0; i < damages; i++)
+        saved.bytes[take(p, 2) % saved.size] ^= take(p, 1);
+    disk_close(block.disk);
+    build();
+    saved.loading = true;
+    saved.at = 0;
+    machine_state(&machine, &saved);
+    if (!damages) {
+        machine_state(&machine, &again);
+        if (saved.bad || again.bad || again.size != saved.size ||
+            memcmp(again.bytes, saved.bytes, saved.size) != 0)
+            abort();
+    }
+    if (saved.bad) {
+        disk_close(block.disk);
+        build();
+    }
+    machine_resume(&machine);
+}
+
 static void run(const uint8_t *bytes, size_t size)
 {
     struct program p = { bytes, bytes + size };
 
     begin();
     while (p.at < p.end) {
-        switch (take(&p, 1) % 8) {
+        uint8_t what = take(&p, 1);
+
+        switch (what % 8) {
         case 0:
         case 1:
         case 2: any_access(&p); break;
@@ -240,7 +285,12 @@ static void run(const uint8_t *bytes, size_t size)
         case 4:
         case 5: any_descriptor(&p); break;
         case 6: any_memory(&p); break;
-        default: any_event(&p); break;
+        default:
+            if (what >> 3)
+                any_event(&p);
+            else
+                move(&p);
+            break;
         }
     }
     /* whatever was done, a driver can start again */

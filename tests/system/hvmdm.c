@@ -124,7 +124,6 @@ static void debian_boots_from_its_own_disk(void **state)
     assert_refused(
         run("cleave create /guests/debian-disk.cfg 'disk=[\"/tmp/vm/pc-disk,raw,xvda,rw\"]'"),
         "debian-disk|pc-disk|device model");
-    assert_refused(run("cleave save pc /tmp/vm/state"), "pc|HVM|saved");
     assert_refused(run("cleave device-attach pc disk /tmp/vm/pc-disk,raw,xvdb,r"),
                    "pc|HVM|VM file");
     type("reboot");
@@ -147,6 +146,45 @@ static void several_vcpus_start(void **state)
     type("poweroff");
     AWAIT(guests() == 0, STEP_S);
     assert_words(events_of("pc"), "powered off");
+    assert_nothing_left();
+}
+
+/* The guest takes no part: it knows neither Xen nor that it was away. */
+static void it_is_saved_and_restored(void **state)
+{
+    (void)state;
+    write_vm("vcpus = 2");
+    run_ok("cleave create " VM);
+    await_said("pc", "hvm guest: up, 2 vCPUs", BOOT_S * 2);
+    type("ip addr add 10.0.0.9/24 dev eth0; ip link set eth0 up; "
+         "head -c 3000000 /dev/urandom >/dev/shm/data; md5sum /dev/shm/data >/dev/shm/sum; "
+         "cat /proc/sys/kernel/random/boot_id >/dev/shm/boot; echo made\\-it");
+    await_said("pc", "made-it", STEP_S);
+    /* if whoever saves it is killed, it runs on with its devices */
+    run_ok("cleave save pc /tmp/vm/state & p=$!;"
+           "until [ $(stat -c %%s /tmp/vm/state.part || echo 0) -gt 9000000 ]; do :; done;"
+           "kill -9 $p");
+    type("sync; md5sum -c /dev/shm/sum; echo onward\\-$?");
+    await_said("pc", "onward-0", STEP_S);
+    run_ok("ping -c 3 10.0.0.9; [ ! -e /tmp/vm/state.part ]");
+    /* amid work on its disk */
+    type(
+        "(while true; do dd if=/dev/urandom of=/root/work bs=64k count=64; sync; md5sum /root/work "
+        ">/root/worksum; done) 2>/dev/null & p=$!; echo works\\-now");
+    await_said("pc", "works-now", STEP_S);
+    run_ok("cleave save pc /tmp/vm/state");
+    assert_nothing_left();
+    run_ok("cleave restore /tmp/vm/state; rm /tmp/vm/state");
+    type("kill $p; while pidof dd; do sleep 1; done; md5sum /root/work >/root/worksum; sync; "
+         "echo 3 >/proc/sys/vm/drop_caches; md5sum -c /root/worksum && md5sum -c /dev/shm/sum && "
+         "diff /dev/shm/boot /proc/sys/kernel/random/boot_id; echo back\\-$?");
+    await_said("pc", "back-0", STEP_S);
+    run_ok("ping -c 3 10.0.0.9");
+    run_ok("cleave set-memory pc 160 --timeout 120; cleave set-memory pc 192 --timeout 120");
+    type("head -c 8 /dev/hwrng >/root/random; echo again\\-$(wc -c </root/random)");
+    await_said("pc", "again-8", STEP_S);
+    run_ok("cleave shutdown pc --timeout 120");
+    AWAIT(guests() == 0, STEP_S);
     assert_nothing_left();
 }
 
@@ -234,13 +272,10 @@ static void vm_files_that_are_wrong(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    SYSTEM_TEST(vm_files_that_are_wrong),
-    SYSTEM_TEST(the_device_model_is_confined),
-    SYSTEM_TEST(nothing_is_left_of_many),
-    SYSTEM_TEST(a_killed_device_model_ends_the_vm),
-    SYSTEM_TEST(a_stopped_device_model_is_ended),
-    SYSTEM_TEST(debian_boots_from_its_own_disk),
-    SYSTEM_TEST(several_vcpus_start),
+    SYSTEM_TEST(vm_files_that_are_wrong),         SYSTEM_TEST(the_device_model_is_confined),
+    SYSTEM_TEST(nothing_is_left_of_many),         SYSTEM_TEST(a_killed_device_model_ends_the_vm),
+    SYSTEM_TEST(a_stopped_device_model_is_ended), SYSTEM_TEST(debian_boots_from_its_own_disk),
+    SYSTEM_TEST(it_is_saved_and_restored),        SYSTEM_TEST(several_vcpus_start),
 };
 
 const struct group group_hvmdm = GROUP("hvmdm", tests);
