@@ -79,6 +79,14 @@ check-hvmdm: $(GUEST_HVM_DISK) | $(ALL_TARGETS) $(bootable)
 	    TIMEOUT=1800 RUN_LOG=$(SYSTEM)/hvmdm.log \
 	    CMD='$(SYSTEM_PROGRAM) hvmdm' tests/rig/run.sh
 
+# 50 rounds of create and destroy, and ten of them beside ten PVH guests.
+.PHONY: check-hvmdm-many
+check-hvmdm-many: $(GUEST_HVM_DISK) | $(ALL_TARGETS) $(bootable)
+	@SMP=2 MEM=6144 DOM0_MEM=2G HV_CMDLINE="$(subst dom0_mem=$(DOM0_MEM),dom0_mem=2G,$(HV_CMDLINE))" \
+	    FILES=$(GUEST_HVM_DISK) TIMEOUT=3000 RUN_LOG=$(SYSTEM)/hvmdm-many.log \
+	    CMD='for test in *_of_many *_beside_pvh_*; do \
+	    ROUNDS=500 ONLY="$$test" $(SYSTEM_PROGRAM) hvmdm || exit 1; done' tests/rig/run.sh
+
 # dom0 without bounce buffers: the failures are expected (dma.c). The last of two swiotlb= counts.
 check-dma: $(SYSTEM)/disk-dma
 	@DISK=$< DISK_TYPE=ahci DOM0_ARGS=swiotlb=noforce SMP=1 TIMEOUT=600 RUN_LOG=$(SYSTEM)/dma.log \

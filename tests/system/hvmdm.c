@@ -15,7 +15,16 @@
 /* From power-on to a shell, by BIOS calls and a kernel that is unpacked in emulation. */
 #define BOOT_S 120
 #define STEP_S 60
+#define PAIRS_MAX 10
 #define VM "/tmp/vm/pc.cfg"
+
+static int domid_of_number(const char *prefix, int number)
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "%s%d", prefix, number);
+    return domid_of(name);
+}
 
 /* Writes the VM file, with a disk of its own. */
 static void write_vm(const char *more)
@@ -249,10 +258,38 @@ static void nothing_is_left_of_many(void **state)
 {
     (void)state;
     write_vm("");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < rounds() / 10; i++) {
         run_ok("cleave create " VM);
         run_ok("cleave destroy pc");
     }
+    assert_nothing_left();
+}
+
+/* HVM guests boot beside as many PVH guests, which go on meanwhile. */
+static void they_live_beside_pvh_guests(void **state)
+{
+    int pairs = rounds() / 50 > PAIRS_MAX ? PAIRS_MAX : rounds() / 50;
+    long beats[PAIRS_MAX];
+
+    (void)state;
+    write_vm("");
+    for (int i = 0; i < pairs; i++) {
+        run_ok("cp /mnt/hvm-disk /tmp/vm/disk%d; cleave create /guests/hello.cfg name=pvh%d; "
+               "cleave create " VM " name=hvm%d 'disk=[\"/tmp/vm/disk%d,raw,xvda,rw\"]'",
+               i, i, i, i);
+        beats[i] = store_number(SCHEMA_DATA_HEARTBEAT_PATH, domid_of_number("pvh", i));
+    }
+    for (int i = 0; i < pairs; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "hvm%d", i);
+        await_said(name, "hvm guest: up, 1 vCPUs", BOOT_S * pairs);
+        AWAIT(store_number(SCHEMA_DATA_HEARTBEAT_PATH, domid_of_number("pvh", i)) > beats[i] + 1,
+              STEP_S);
+    }
+    for (int i = 0; i < pairs; i++)
+        run_ok("cleave shutdown hvm%d --timeout 120; cleave destroy pvh%d", i, i);
+    AWAIT(guests() == 0, STEP_S);
     assert_nothing_left();
 }
 
@@ -276,6 +313,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(nothing_is_left_of_many),         SYSTEM_TEST(a_killed_device_model_ends_the_vm),
     SYSTEM_TEST(a_stopped_device_model_is_ended), SYSTEM_TEST(debian_boots_from_its_own_disk),
     SYSTEM_TEST(it_is_saved_and_restored),        SYSTEM_TEST(several_vcpus_start),
+    SYSTEM_TEST(they_live_beside_pvh_guests),
 };
 
 const struct group group_hvmdm = GROUP("hvmdm", tests);
