@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xenctrl.h>
@@ -219,26 +220,30 @@ static void hang_up(struct duty *d)
     d->client = -1;
 }
 
-/* A tool connects and says what it wants, by one byte. Another one may only look who is here. */
+/*
+ * A tool connects and says what it wants, by one byte at once. cleaved only looks who is here, and
+ * says nothing.
+ */
 static void serve_client(struct duty *d)
 {
-    char what;
+    struct timeval limit = { .tv_sec = 1 };
+    char what = 0;
     int fd = accept4(d->keeper->control, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd < 0)
         return;
-    if (d->client >= 0)
-        hang_up(d); /* it was killed, or has lost its patience */
-    d->client = fd;
-    d->state = (struct state){ .size = 0 };
-    if (recv(fd, &what, 1, 0) != 1)
-        hang_up(d);
-    else if (what == MODELSOCKET_SAVE)
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    if (recv(fd, &what, 1, 0) == 1 && what == MODELSOCKET_SAVE) {
+        if (d->client >= 0)
+            hang_up(d); /* it was killed, or has lost its patience */
+        d->client = fd;
+        d->state = (struct state){ .size = 0 };
         give_order(d, KEEPER_SAVE, 0);
-    else {
-        give_order(d, KEEPER_RESUME, 0);
-        hang_up(d);
+        return;
     }
+    if (what == MODELSOCKET_RESUME)
+        give_order(d, KEEPER_RESUME, 0);
+    close(fd);
 }
 
 /* Collects the state, and passes it on with its length in front. */

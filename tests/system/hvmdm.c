@@ -166,7 +166,8 @@ static void it_is_saved_and_restored(void **state)
     run_ok("cleave create " VM);
     await_said("pc", "hvm guest: up, 2 vCPUs", BOOT_S * 2);
     type("ip addr add 10.0.0.9/24 dev eth0; ip link set eth0 up; "
-         "head -c 3000000 /dev/urandom >/dev/shm/data; md5sum /dev/shm/data >/dev/shm/sum; "
+         "mkdir -p /dev/shm; head -c 3000000 /dev/urandom >/dev/shm/data; "
+         "md5sum /dev/shm/data >/dev/shm/sum; "
          "cat /proc/sys/kernel/random/boot_id >/dev/shm/boot; echo made\\-it");
     await_said("pc", "made-it", STEP_S);
     /* if whoever saves it is killed, it runs on with its devices */
