@@ -15,6 +15,7 @@
 #include <xen/sched.h>
 
 #include "cleave-schema.h"
+#include "context.h"
 #include "devices.h"
 #include "lock.h"
 #include "modelsocket.h"
@@ -350,11 +351,14 @@ static bool has_button(struct xs_handle *store, const struct domain *domain, con
 /* Whether the guest has enabled the button's event (PWRBTN_EN of ACPI's PM1 enable register). */
 static bool hears_button(struct hv *hv, const struct domain *domain)
 {
-    HVM_SAVE_TYPE(PMTIMER) pm;
+    uint32_t size;
+    uint8_t *context = context_get(hv, domain->domid, &size);
+    const HVM_SAVE_TYPE(PMTIMER) *pm =
+        context ? context_find(context, size, HVM_SAVE_CODE(PMTIMER), sizeof(*pm)) : NULL;
+    bool hears = pm && pm->pm1a_en & PWRBTN_EN;
 
-    return xc_domain_hvm_getcontext_partial(hv->xc, domain->domid, HVM_SAVE_CODE(PMTIMER), 0, &pm,
-                                            sizeof(pm)) == 0 &&
-           pm.pm1a_en & PWRBTN_EN;
+    free(context);
+    return hears;
 }
 
 static int press_button(struct hv *hv, const struct domain *domain)

@@ -24,6 +24,7 @@
 #include <xenguest.h>
 
 #include "cleave-schema.h"
+#include "context.h"
 #include "modelsocket.h"
 #include "progress.h"
 
@@ -343,12 +344,10 @@ static uint32_t select_records(uint8_t *context, uint32_t size)
 /* Makes the guest's hypercall return 1. */
 static int set_cancelled(struct hv *hv, uint32_t domid)
 {
-    int size = xc_domain_hvm_getcontext(hv->xc, domid, NULL, 0);
-    uint8_t *context = size > 0 ? malloc(size) : NULL;
-    int rc = 0;
+    uint32_t size;
+    uint8_t *context = context_get(hv, domid, &size);
+    int rc = context ? 0 : -errno;
 
-    if (!context || (size = xc_domain_hvm_getcontext(hv->xc, domid, context, size)) < 0)
-        rc = errno ? -errno : -ENOMEM;
     if (rc == 0) {
         size = select_records(context, size);
         rc = size ? 0 : -EINVAL;

@@ -6,6 +6,7 @@
  */
 #include "system.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 
 #include "cleave-schema.h"
 #include "cleave.h"
+#include "domain.h"
+#include "hv.h"
 #include "store.h"
 
 /* Real Xen keeps part of its heap; Cleave gives back every byte. */
@@ -76,16 +79,33 @@ const char *state_of(const char *name)
     return state;
 }
 
-uint64_t free_kib(void)
+/* Each test asks for these many times, so no tool is started for them. */
+static struct hv *hypervisor(void)
 {
-    const char *json = run_ok("cleave info --json")->out;
-    uint64_t free = number_in(json, "memory_free_kib"), claimed;
+    static struct hv hv;
 
-    claimed = number_in(json, "memory_claimed_kib");
-    return free > claimed ? free - claimed : 0;
+    if (!hv.xc && hv_open(&hv) < 0)
+        fail_msg("cannot open the hypervisor");
+    return &hv;
 }
 
-int guests(void) { return (int)number_in(run_ok("cleave info --json")->out, "domains") - 1; }
+uint64_t free_kib(void)
+{
+    struct hv_memory memory;
+
+    assert_int_equal(hv_memory(hypervisor(), &memory), 0);
+    return memory.free > memory.claimed ? memory.free - memory.claimed : 0;
+}
+
+int guests(void)
+{
+    struct domain *list;
+    int count = domain_list(hypervisor(), NULL, &list);
+
+    assert_true(count >= 1);
+    free(list);
+    return count - 1;
+}
 
 bool is_dead(uint32_t domid)
 {
@@ -216,11 +236,27 @@ bool memory_is_back(uint64_t before)
     return on_cleave() ? now == before : now + XEN_KEEPS_KIB >= before;
 }
 
+/* Whether there is a VM, if only one without a domain. */
+static bool has_vms(void)
+{
+    DIR *names = opendir("/var/lib/cleave/names");
+    bool found = false;
+    struct dirent *entry;
+
+    while (names && !found && (entry = readdir(names)) != NULL)
+        found = entry->d_name[0] != '.';
+    if (names)
+        closedir(names);
+    return found || guests() > 0;
+}
+
 static void destroy_all(void)
 {
     int count = 0, id;
     int list[64];
 
+    if (!has_vms())
+        return;
     for (const char *at = run("cleave list --json")->out;
          (at = strstr(at, "\"id\": ")) && count < 64; at++)
         if (sscanf(at, "\"id\": %d", &id) == 1 && id > 0)
@@ -237,6 +273,16 @@ static void destroy_all(void)
  */
 static void sweep_store(void)
 {
+    struct xs_handle *store = store_open();
+    unsigned int count = 0;
+    char **ids;
+
+    assert_non_null(store);
+    ids = xs_directory(store, XBT_NULL, "/local/domain", &count);
+    free(ids);
+    xs_close(store);
+    if (count == 1)
+        return;
     run_ok(
         "for id in $(xenstore-list /local/domain); do"
         " out=$(cleave list $id 2>&1); status=$?;"
@@ -250,8 +296,7 @@ int test_begin(void **state)
     (void)state;
     destroy_all();
     sweep_store();
-    run("rm -rf /var/lib/cleave/events*.jsonl /tmp/vm; mkdir -p /tmp/vm;"
-        "rm -f /var/log/xen/console/*");
+    run("rm -rf /var/lib/cleave/events*.jsonl /tmp/vm /var/log/xen/console/*; mkdir -p /tmp/vm");
     free_at_begin = free_kib();
     began = time(NULL);
     return 0;
