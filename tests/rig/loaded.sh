@@ -18,7 +18,7 @@ export CMD='
     for n in 1 2 3 4 5; do
         cleave create /guests/hello.cfg && cleave destroy hello || exit
     done'
-export TIMEOUT=900
+export TIMEOUT=3600
 lost=0
 boot=1
 while [ "$boot" -le "$1" ]; do

@@ -49,7 +49,7 @@ CHECK_SYSTEM += check-hvmdm check-saving check-exact check-dma check-stretch che
 endif
 check-smp1: $(SYSTEM)/disk1
 	@$(if $(on_cleave),DISK=$< DISK_TYPE=ahci NIC=e1000e DOM0_ARGS=iomem=relaxed) \
-	    SMP=1 TIMEOUT=$(if $(on_cleave),2400,3600) RUN_LOG=$(SYSTEM)/smp1.log \
+	    SMP=1 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/smp1.log \
 	    CMD='$(SYSTEM_PROGRAM) $(if $(on_cleave),verbs stock hostile devices full $(SMP1_GROUPS))' \
 	    tests/rig/run.sh
 
@@ -66,20 +66,20 @@ check-smp2:
 
 # One CPU, whose time is the instructions that it executes.
 check-exact:
-	@SMP=1 ICOUNT=1 TIMEOUT=1200 RUN_LOG=$(SYSTEM)/exact.log \
+	@SMP=1 ICOUNT=1 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/exact.log \
 	    CMD='$(SYSTEM_PROGRAM) exact' tests/rig/run.sh
 
 # dom0 keeps the state of a guest of 176 MiB in its own memory.
 check-saving:
 	@SMP=2 MEM=3072 DOM0_MEM=1G HV_CMDLINE="$(subst dom0_mem=$(DOM0_MEM),dom0_mem=1G,$(HV_CMDLINE))" \
-	    TIMEOUT=1200 RUN_LOG=$(SYSTEM)/saving.log \
+	    TIMEOUT=3600 RUN_LOG=$(SYSTEM)/saving.log \
 	    CMD='$(SYSTEM_PROGRAM) saving' tests/rig/run.sh
 
 # Unmodified guests with cleave-dm.
 check-hvmdm: $(GUEST_HVM_DISK) | $(ALL_TARGETS) $(bootable)
 	@SMP=$(if $(on_cleave),2,1) MEM=3072 DOM0_MEM=1G \
 	    HV_CMDLINE="$(subst dom0_mem=$(DOM0_MEM),dom0_mem=1G,$(HV_CMDLINE))" FILES=$(GUEST_HVM_DISK) \
-	    TIMEOUT=1800 RUN_LOG=$(SYSTEM)/hvmdm.log \
+	    TIMEOUT=3600 RUN_LOG=$(SYSTEM)/hvmdm.log \
 	    CMD='$(SYSTEM_PROGRAM) hvmdm' tests/rig/run.sh
 
 # 50 rounds of create and destroy, and ten of them beside ten PVH guests.
@@ -92,13 +92,13 @@ check-hvmdm-many: $(GUEST_HVM_DISK) | $(ALL_TARGETS) $(bootable)
 
 # dom0 without bounce buffers: the failures are expected (dma.c). The last of two swiotlb= counts.
 check-dma: $(SYSTEM)/disk-dma
-	@DISK=$< DISK_TYPE=ahci DOM0_ARGS=swiotlb=noforce SMP=1 TIMEOUT=600 RUN_LOG=$(SYSTEM)/dma.log \
+	@DISK=$< DISK_TYPE=ahci DOM0_ARGS=swiotlb=noforce SMP=1 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/dma.log \
 	    CMD='$(SYSTEM_PROGRAM) dma' tests/rig/run.sh
 
 # One instruction is one tick here. Bounds the longest stretch in the core without a preemption point, and the
 # cost of hostile guests to others.
 check-stretch:
-	@ICOUNT=1 SMP=1 TIMEOUT=1200 RUN_LOG=$(SYSTEM)/stretch.log \
+	@ICOUNT=1 SMP=1 TIMEOUT=3600 RUN_LOG=$(SYSTEM)/stretch.log \
 	    CMD='BOUND=200000 $(SYSTEM_PROGRAM) stretch cost flood' tests/rig/run.sh
 
 # On a busy host, an emulator may get stuck (hypervisor/cpu/apic.c).
