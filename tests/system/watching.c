@@ -340,8 +340,8 @@ static void risk_is_told_with_its_cause(void **state)
     assert_int_equal(create_relaxed("b", mhz), REPORT_CPU);
     write_history("a", mhz * cpus(), 5);
     assert_int_equal(create_relaxed("b", mhz), 0);
-    assert_int_equal(create_relaxed("c", 2), 0);
-    assert_int_equal(create_relaxed("d", 1), 0);
+    run_ok("cleave create /guests/hello.cfg name=c cpu_mhz=2 cpu_class=relaxed");
+    run_ok("cleave create /guests/hello.cfg name=d cpu_mhz=1 cpu_class=relaxed");
     write_history("a", mhz * cpus(), 900);
     release_cleaved();
     AWAIT(strstr(events_of("a"), "promise-at-risk"), 60);
