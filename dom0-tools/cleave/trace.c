@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cleave trace: reads the rings of the core's CPUs while it records, merges them by time, and
- * writes them as a file (tracefile.h). One round in 20 ms takes what there is. Records are written
- * a round later, when each CPU has been read beyond their time. So the memory needed is that of two
- * rounds, however long the trace is.
+ * writes them as a file (tracefile.h, tracexen.h). One round in 20 ms takes what there is. Records
+ * are written a round later, when each CPU has been read beyond their time. So the memory needed is
+ * that of two rounds, however long the trace is.
  *
  * A lock says that a tool traces. A tool that was killed has lost it, and the core replaces its
  * trace by the next one's. Read next: tracefile.c.
@@ -25,6 +25,7 @@
 #include "lock.h"
 #include "report.h"
 #include "tracefile.h"
+#include "tracexen.h"
 
 #define LOCK_PATH "/run/cleave-trace.lock"
 #define RING_RECORDS 8192u
@@ -65,6 +66,7 @@ struct trace {
     struct charge *charges;
     size_t charge_count;
     struct tracefile file;
+    struct tracexen *xen; /* NULL: Chrome's format */
 };
 
 /* --- options ---------------------------------------------------------------------------------- */
@@ -123,13 +125,28 @@ static int parse_events(const char *text, uint32_t *events)
     return 0;
 }
 
+/* Reads --format. */
+static int parse_format(const char *text, struct trace *trace)
+{
+    static struct tracexen xen;
+
+    if (strcmp(text, "xentrace") == 0)
+        trace->xen = &xen;
+    else if (strcmp(text, "chrome") != 0)
+        report_error(REPORT_USAGE, "--format %s: must be chrome or xentrace", text);
+    return trace->xen || strcmp(text, "chrome") == 0 ? 0 : -EINVAL;
+}
+
 static int read_options(const struct call *call, struct trace *trace)
 {
-    const char *duration = call->options[OPTION_DURATION], *events = call->options[OPTION_EVENTS];
+    const char *duration = call->options[OPTION_DURATION], *events = call->options[OPTION_EVENTS],
+               *format = call->options[OPTION_FORMAT];
     int rc = duration ? parse_duration(duration, &trace->duration) : 0;
 
     if (rc == 0)
         rc = parse_events(events ? events : "sched,tables", &trace->events);
+    if (rc == 0 && format)
+        rc = parse_format(format, trace);
     trace->path = call->options[OPTION_OUTPUT];
     return rc;
 }
@@ -418,7 +435,10 @@ static void write_until(struct trace *trace, uint64_t limit)
         }
         if (!oldest || oldest->time > limit)
             return;
-        tracefile_record(&trace->file, from, oldest);
+        if (trace->xen)
+            tracexen_record(trace->xen, from, oldest);
+        else
+            tracefile_record(&trace->file, from, oldest);
         trace->queues[from].first++;
         trace->total++;
     }
@@ -485,19 +505,36 @@ static void describe(const struct trace *trace, json_t *object)
     output_number(object, "lost", sum_lost(trace));
 }
 
-static int write_file(struct trace *trace)
+/* Begins the file, in its format; ends it. False: it is not complete. */
+static void begin_file(struct trace *trace)
 {
-    json_t *about = json_object();
-    bool complete;
-    int rc;
-
+    if (trace->xen) {
+        tracexen_begin(trace->xen, trace->out, trace->cpus, trace->begin);
+        return;
+    }
     tracefile_begin(&trace->file, trace->out, trace->begin, trace->cpus, name_of, trace);
     draw_waiting(trace);
-    rc = record(trace);
+}
+
+static bool end_file(struct trace *trace)
+{
+    json_t *about;
+
+    if (trace->xen)
+        return tracexen_end(trace->xen);
+    about = json_object();
     describe(trace, about);
     json_object_set_new(about, "vcpus", list_charges(trace));
-    complete = tracefile_end(&trace->file, trace->end, about);
-    if (rc == 0 && !complete) {
+    return tracefile_end(&trace->file, trace->end, about);
+}
+
+static int write_file(struct trace *trace)
+{
+    int rc;
+
+    begin_file(trace);
+    rc = record(trace);
+    if (!end_file(trace) && rc == 0) {
         report_error(REPORT_INTERNAL, "%s: cannot write it completely: no space, or no reader",
                      trace->path ? trace->path : "standard output");
         rc = -EIO;
@@ -515,8 +552,9 @@ static void print_summary(const struct trace *trace, struct call *call)
         output_text(object, "file", trace->path);
         describe(trace, object);
     } else {
-        printf("%s: %.3f s, %" PRIu64 " records of %u CPUs; ui.perfetto.dev shows it\n",
-               trace->path, (trace->end - trace->begin) / NS_PER_S, trace->total, trace->cpus);
+        printf("%s: %.3f s, %" PRIu64 " records of %u CPUs; %s it\n", trace->path,
+               (trace->end - trace->begin) / NS_PER_S, trace->total, trace->cpus,
+               trace->xen ? "xenalyze --svm-mode --cpu-hz 1G reads" : "ui.perfetto.dev shows");
     }
     if (lost)
         report_warning("%" PRIu64 " records were lost: ask for fewer --events", lost);

@@ -13,6 +13,8 @@
 /* The core may finish what it does before it switches. */
 #define WAIT_SLACK_NS 1000000
 #define NS_PER_MS 1000000
+/* of overbooking too far */
+#define REMEDY ": move a VM away, or lower its cpu_mhz or cpu_slo"
 
 /* --- a second --------------------------------------------------------------------------------- */
 
@@ -105,7 +107,8 @@ void judge_explain(const struct judge_second *second, const struct judge_scene *
         known = true;
     }
     if (scene->planned_mhz < scene->mhz) {
-        append(text, "; overbooked: the plan has %u MHz for it, and others wanted theirs, too",
+        append(text,
+               "; overbooked: the plan has %u MHz for it, and others wanted theirs, too" REMEDY,
                scene->planned_mhz);
         known = true;
     }
@@ -138,5 +141,5 @@ void judge_forecast(const struct demand_forecast *forecast, uint32_t slo, bool h
            slo, holds ? "hold" : "break", forecast->reserved_mhz, forecast->capacity_mhz,
            permille / 10, permille % 10);
     if (!holds)
-        append(text, ": move a VM away, or lower its cpu_mhz or cpu_slo");
+        append(text, "; no other VM is overbooked until it holds" REMEDY);
 }

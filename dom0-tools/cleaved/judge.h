@@ -39,7 +39,7 @@ struct judge_scene {
     bool has_tables;           /* the core has the plan's */
 };
 
-#define JUDGE_TEXT_MAX 320
+#define JUDGE_TEXT_MAX 448
 
 /* Says what a vCPU lacked in a second that was not kept, and the causes as far as known. */
 void judge_explain(const struct judge_second *second, const struct judge_scene *scene,

@@ -89,7 +89,7 @@ static void explain(const struct demand_forecast *forecast, const struct book *b
              forecast->peak_mhz);
 }
 
-int overbook_plan(const struct planner_input *input, const struct book *book,
+int overbook_plan(const struct planner_input *input, const struct book *book, bool admits,
                   struct planner_plan *plan, char why[256])
 {
     struct overbook o = { .any = false };
@@ -101,6 +101,8 @@ int overbook_plan(const struct planner_input *input, const struct book *book,
     why[0] = '\0';
     if (rc == 0 && !o.any)
         rc = -ENOSPC;
+    for (size_t i = 0; rc == 0 && !admits && i < input->vm_count; i++)
+        o.slos[i] = 0; /* they may break, and need the plan all the more */
     if (rc == 0) {
         rc = demand_shrink(input, o.demands, o.slos, o.vms, &forecast);
         if (rc == -ENOSPC && forecast.refused < input->vm_count)

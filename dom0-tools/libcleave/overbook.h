@@ -8,11 +8,12 @@
 
 /*
  * Plans the input's VMs, which are the book's, after planner_make has refused: those of class
- * relaxed that have a history are overbooked, as far as each keeps its SLO. Returns 0 and the plan;
+ * relaxed that have a history are overbooked. admits: as far as each is predicted to keep its SLO;
+ * else whatever is predicted, as when a VM has gone or asks for less. Returns 0 and the plan;
  * -ENOSPC: no SLO allows it, plan->refusal is as it was, and *why says so (empty: nobody can be
  * overbooked); or -ENOMEM.
  */
-int overbook_plan(const struct planner_input *input, const struct book *book,
+int overbook_plan(const struct planner_input *input, const struct book *book, bool admits,
                   struct planner_plan *plan, char why[256]);
 
 /*

@@ -37,7 +37,7 @@ int promise_clock(struct hv *hv, const struct book *book)
 }
 
 /* Plans, and overbooks only if not all reservations can be held back in full. */
-static int plan_all(const struct planner_input *input, const struct book *book,
+static int plan_all(const struct planner_input *input, const struct book *book, bool admits,
                     struct planner_plan *plan)
 {
     const struct planner_refusal *refusal = &plan->refusal;
@@ -45,7 +45,7 @@ static int plan_all(const struct planner_input *input, const struct book *book,
     char why[256] = "";
 
     if (rc == -ENOSPC)
-        rc = overbook_plan(input, book, plan, why);
+        rc = overbook_plan(input, book, admits, plan, why);
     if (*why)
         report_error(REPORT_CPU,
                      "VM \"%s\" cannot be overbooked: %s: lower cpu_mhz, or cpu_slo of that VM",
@@ -57,8 +57,11 @@ static int plan_all(const struct planner_input *input, const struct book *book,
     return rc;
 }
 
-/* Replaces the book's plan by one for its VMs. -ENOSPC: they do not fit. */
-static int make_plan(struct hv *hv, struct book *book)
+/*
+ * Replaces the book's plan by one for its VMs. -ENOSPC: they do not fit. admits: a VM asks for more
+ * than before, so all SLOs must be predicted to hold.
+ */
+static int make_plan(struct hv *hv, struct book *book, bool admits)
 {
     struct planner_input input = { .vm_count = book->count };
     struct planner_vm *vms = calloc(book->count + 1, sizeof(*vms));
@@ -79,7 +82,7 @@ static int make_plan(struct hv *hv, struct book *book)
     input.dom0_cpus = dom0 && dom0->pinned ? dom0->cpus : NULL;
     input.previous = book->plan.cpus == input.cpus && book->plan.mhz == input.mhz ? &book->plan
                                                                                   : NULL;
-    rc = plan_all(&input, book, &plan);
+    rc = plan_all(&input, book, admits, &plan);
     if (rc == 0) {
         planner_free(&book->plan);
         book->plan = plan;
@@ -167,9 +170,9 @@ static int install(struct hv *hv, const struct book *book)
 }
 
 /* Plans for the book's VMs, and makes the plan hold: in the book first, then in the core. */
-static int carry_out(struct hv *hv, struct book *book)
+static int carry_out(struct hv *hv, struct book *book, bool admits)
 {
-    int rc = make_plan(hv, book);
+    int rc = make_plan(hv, book, admits);
 
     if (rc == 0)
         rc = book_save(book);
@@ -269,11 +272,22 @@ static int need_core(struct hv *hv, const struct vmfile *vm)
     return -ENOSYS;
 }
 
+/* False if the VM, which is in the book, asks for at most the time that it was promised. */
+static bool asks_more(struct book *book, const char *uuid, const struct vmfile *vm)
+{
+    const struct book_vm *old = book_find(book, uuid);
+
+    return vm->cpu.class != VMFILE_SPARE &&
+           (!old || vm->cpu.class != old->cpu.class || vm->cpu.slo > old->cpu.slo ||
+            vm->vcpus * vm->cpu.mhz > old->vcpus * old->cpu.mhz);
+}
+
 int promise_make(struct hv *hv, const struct vmfile *vm)
 {
     struct book book;
     char uuid[UUID_STR_LEN];
     int lock, rc;
+    bool admits;
 
     if (is_spare(vm))
         return 0;
@@ -285,9 +299,10 @@ int promise_make(struct hv *hv, const struct vmfile *vm)
     uuid_unparse_lower(vm->uuid, uuid);
     rc = book_load(&book);
     if (rc == 0 && (vm->cpu.class != VMFILE_SPARE || book_find(&book, uuid))) {
+        admits = asks_more(&book, uuid, vm);
         rc = put_vm(hv, &book, vm);
         if (rc == 0)
-            rc = carry_out(hv, &book);
+            rc = carry_out(hv, &book, admits);
     }
     book_free(&book);
     book_unlock(lock);
@@ -307,7 +322,7 @@ int promise_check(struct hv *hv, const struct vmfile *vm)
     if (rc == 0)
         rc = put_vm(hv, &book, vm);
     if (rc == 0)
-        rc = make_plan(hv, &book);
+        rc = make_plan(hv, &book, true);
     book_free(&book);
     return rc;
 }
@@ -334,7 +349,7 @@ static int declare_dom0(struct hv *hv, const struct book_vm *entry, uint32_t mhz
     if (rc == 0)
         rc = put_dom0(hv, &book);
     if (rc == 0)
-        rc = carry_out(hv, &book);
+        rc = carry_out(hv, &book, true);
     book_free(&book);
     book_unlock(lock);
     return rc;
@@ -426,7 +441,7 @@ static int settle(struct hv *hv, const char *uuid)
         changed = drop_gone(&book, "") || vm;
     }
     if (rc == 0 && changed)
-        rc = carry_out(hv, &book);
+        rc = carry_out(hv, &book, false);
     else if (rc == 0 && !*uuid)
         rc = install(hv, &book);
     book_free(&book);

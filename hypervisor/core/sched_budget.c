@@ -84,17 +84,29 @@ nsec_t sched_budget_allows(struct sched_unit *u, nsec_t now)
 }
 
 /*
- * A slice ends when this period's fill is spent by those who run on it, then when what was carried
- * over is, and at the end of the period. So capped domains that share a CPU take turns in each
- * period, and what is carried over does not shift them.
+ * A slice ends when this period's fill is spent by all who may, then when what was carried over is,
+ * and at the end of the period. So capped domains that share a CPU take turns in each period, and
+ * what is carried over does not shift them.
  */
-static nsec_t end_of_budget(const struct sched_budget *b, unsigned int running, nsec_t now)
+static nsec_t end_of_budget(const struct sched_budget *b, unsigned int spenders, nsec_t now)
 {
-    nsec_t fresh = b->left - b->carry;
-    nsec_t left = fresh > 0 ? fresh : b->left;
-    nsec_t end = now + MAX(left / running, LEAST_SLICE);
+    nsec_t left = b->left > b->carry ? b->left - b->carry : b->left;
+    nsec_t end = now + MAX(left / spenders, LEAST_SLICE);
 
     return b->period_end > now ? MIN(end, b->period_end) : end;
+}
+
+/*
+ * Returns how many vcpus of d may spend its cap at once. Those that run already are fewer at the
+ * start of a period, when one begins after the other.
+ */
+static unsigned int count_spenders(const struct domain *d)
+{
+    unsigned int n = 0;
+
+    for_each_vcpu(d, v)
+        n += vcpu_runnable(v);
+    return MAX(MIN(n, nr_cpus), 1u); /* u may be about to pause */
 }
 
 nsec_t sched_budget_end(struct sched_unit *u, nsec_t now)
@@ -106,5 +118,5 @@ nsec_t sched_budget_end(struct sched_unit *u, nsec_t now)
     if (!c->budget.fill)
         return own;
     charge_cap(c, now);
-    return MIN(own, end_of_budget(&c->budget, MAX(c->running, 1u), now));
+    return MIN(own, end_of_budget(&c->budget, count_spenders(sched_vcpu_of(u)->d), now));
 }

@@ -66,13 +66,15 @@ static noinline void offer_request(struct vcpu *v)
  */
 static void offer_interrupt(struct vcpu *v)
 {
-    bool callback = v->d->vdev.callback_vector && !v->vdev.upcall_vector &&
-                    READ_ONCE(v->info->evtchn_upcall_pending) && lapic_highest_pending(v) < 0;
+    bool callback = READ_ONCE(v->info->evtchn_upcall_pending) && v->d->vdev.callback_vector &&
+                    !v->vdev.upcall_vector && lapic_highest_pending(v) < 0;
 
-    if (!callback && unlikely(lapic_has_request(&v->vdev.lapic)))
+    if (unlikely(callback))
+        (void)hw_offer_interrupt(v, (int)v->d->vdev.callback_vector, false);
+    else if (unlikely(lapic_has_request(&v->vdev.lapic)))
         offer_request(v);
     else
-        (void)hw_offer_interrupt(v, callback ? (int)v->d->vdev.callback_vector : -1, !callback);
+        hw_offer_nothing(v);
 }
 
 void inject_prepare(struct vcpu *v)

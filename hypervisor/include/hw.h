@@ -89,6 +89,7 @@ bool hw_inject_nmi(struct vcpu *v);
  * its priority is above the TPR. False: nothing offered.
  */
 bool hw_offer_interrupt(struct vcpu *v, int vector, bool heeds_tpr);
+void hw_offer_nothing(struct vcpu *v);
 bool hw_offer_taken(struct vcpu *v); /* after an entry with an offer */
 uint32_t hw_get_tpr(struct vcpu *v); /* the guest may have changed it by CR8 */
 

@@ -59,14 +59,17 @@ bool hw_inject_nmi(struct vcpu *v)
     return true;
 }
 
+void hw_offer_nothing(struct vcpu *v)
+{
+    v->hw.vmcb->vintr = VINTR_MASKING | (v->vdev.lapic.tpr >> 4 & VINTR_TPR_MASK);
+}
+
 bool hw_offer_interrupt(struct vcpu *v, int vector, bool heeds_tpr)
 {
     struct vmcb *vmcb = v->hw.vmcb;
 
-    vmcb->vintr = VINTR_MASKING | (v->vdev.lapic.tpr >> 4 & VINTR_TPR_MASK);
-    if (likely(vector < 0))
-        return false;
-    if (unlikely(v->hw.stepping)) /* the frame would contain the TF of deliver_iret */
+    hw_offer_nothing(v);
+    if (vector < 0 || v->hw.stepping) /* the frame would contain the TF of deliver_iret */
         return false;
     vmcb->vintr |= VINTR_IRQ | (uint64_t)vector << VINTR_VECTOR_SHIFT |
                    (heeds_tpr ? (uint64_t)(vector >> 4) << VINTR_PRIORITY_SHIFT : VINTR_IGNORE_TPR);

@@ -30,10 +30,12 @@ gva_t hw_code_address(struct vcpu *v)
 
 void hw_set_rip(struct vcpu *v, uint64_t rip)
 {
-    v->hw.vmcb->rip = hw_mode_64(v) ? rip : (uint32_t)rip;
-    v->hw.vmcb->interrupt_shadow = 0;
-    if (unlikely(v->hw.vmcb->rflags & RFLAGS_TF)) {
-        v->hw.vmcb->dr6 |= DR6_SINGLE_STEP;
+    struct vmcb *b = v->hw.vmcb;
+
+    b->rip = hw_mode_64(v) ? rip : (uint32_t)rip;
+    b->interrupt_shadow = 0;
+    if (unlikely(b->rflags & RFLAGS_TF)) {
+        b->dr6 |= DR6_SINGLE_STEP;
         hw_inject_exception(v, EXC_DB, 0);
     }
 }

@@ -345,7 +345,7 @@ static void adjust_leaf(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t cr
     switch (leaf) {
     case 1:
         r->b |= v->vdev.lapic.id << 24;
-        if (has_feature(v->d->vdev.cpuid, F(XSAVE)) && (cr4 & CR4_OSXSAVE))
+        if ((r->c & 1u << (F(XSAVE) % 32)) && (cr4 & CR4_OSXSAVE))
             r->c |= 1u << (F(OSXSAVE) % 32);
         /* fall through */
     case EXTENDED + 1:

@@ -73,7 +73,7 @@ function jain(w, scenario, steps,    names, n, from, to, i, at, x, sum, squares,
 }
 
 function row(text, cleave, xen, goal) {
-    printf "%-58s %18s %18s %14s\n", text, cleave, xen, goal
+    printf "%-64s %18s %18s %8s\n", text, cleave, xen, goal
 }
 
 function present(w, scenario) { return (w, scenario) in guests }

@@ -11,5 +11,5 @@ set yrange [0:100]
 set grid ytics
 set key bottom right
 plot 50 title 'asked' linecolor rgb '#999999' dashtype 2, \
-     data index 0 with linespoints pointsize 0.4 title 'Cleave' linecolor rgb '#2a6f97', \
-     data index 1 with linespoints pointsize 0.4 title 'Xen, credit2' linecolor rgb '#d98e04'
+     data index 0 with linespoints pointsize 0.4 linecolor rgb '#2a6f97' title 'Cleave', \
+     data index 1 with linespoints pointsize 0.4 linecolor rgb '#d98e04' title 'Xen, credit2'

@@ -13,6 +13,8 @@
 #include "system.h"
 #include "tracecheck.h"
 
+#include <xen/trace.h>
+
 #define TRACE "/tmp/trace.json"
 #define SECOND 1e9
 
@@ -111,6 +113,43 @@ static void all_kinds_of_events(void **state)
     json_decref(trace);
 }
 
+/* Counts the records of this kind in a file in Xen's format, which has whole blocks. */
+static int count_xen(const char *path, uint32_t event)
+{
+    uint32_t header, words[9];
+    long end = 0;
+    int count = 0;
+    FILE *file = fopen(path, "re");
+
+    assert_non_null(file);
+    while (fread(&header, sizeof(header), 1, file) == 1) {
+        uint32_t length = TRC_HD_EXTRA(header) + (TRC_HD_INCLUDES_CYCLE_COUNT(header) ? 2 : 0);
+
+        assert_int_equal(fread(words, sizeof(*words), length, file), length);
+        if (TRC_HD_TO_EVENT(header) == TRC_TRACE_CPU_CHANGE) {
+            assert_in_range(end, 0, ftell(file));
+            end = ftell(file) + words[1];
+        }
+        assert_in_range(ftell(file), 0, end);
+        count += (TRC_HD_TO_EVENT(header) & ~0xff0u) == event;
+    }
+    assert_int_equal(ftell(file), end);
+    fclose(file);
+    return count;
+}
+
+static void xen_format_has_blocks(void **state)
+{
+    (void)state;
+    need_cleave();
+    run_ok("cleave create /guests/spin.cfg name=naps 'extra=work=300 sleep=500'");
+    assert_words(run_ok("cleave trace --for 300ms -e all --format xentrace -o " TRACE)->out,
+                 "xenalyze");
+    assert_true(count_xen(TRACE, TRC_SCHED_RUNSTATE_CHANGE) > 10);
+    assert_true(count_xen(TRACE, TRC_HVM_VMEXIT) > 100);
+    assert_true(count_xen(TRACE, TRC_HVM_VMMCALL & ~0xff0u) > 10);
+}
+
 /* --- its end ---------------------------------------------------------------------------------- */
 
 /* Starts one in the background, and waits until it writes. */
@@ -168,6 +207,7 @@ static void wrong_words_are_refused(void **state)
         { "--for 99999999999999999999s", "24 hours", REPORT_USAGE },
         { "--events ''", "none of sched", REPORT_USAGE },
         { "--events sched,exit", "\"exit\" is none of sched", REPORT_USAGE },
+        { "--format perf", "must be chrome or xentrace", REPORT_USAGE },
         { "-o /nowhere/trace", "/nowhere/trace|No such file", REPORT_NOT_FOUND },
         { "more", "too many arguments", REPORT_USAGE },
     };
@@ -225,6 +265,7 @@ static const struct CMUnitTest tests[] = {
     TRACING_TEST(slices_are_what_was_charged),
     TRACING_TEST(who_runs_all_the_time_is_told),
     TRACING_TEST(all_kinds_of_events),
+    TRACING_TEST(xen_format_has_blocks),
     TRACING_TEST(ctrl_c_ends_it_cleanly),
     TRACING_TEST(a_killed_one_hinders_nobody),
     TRACING_TEST(wrong_words_are_refused),

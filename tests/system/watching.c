@@ -324,8 +324,9 @@ static int create_relaxed(const char *name, int mhz)
 }
 
 /*
- * A VM that seemed idle is overbooked. When its history tells otherwise, its promise is at risk;
- * when both work, it is broken, because of the overbooking; when the other has gone, it is safe.
+ * A VM that seemed idle is overbooked. When its history tells otherwise, its promise is at risk: no
+ * VM is overbooked then, but one can ask for less and one can go. When all work, it is broken,
+ * because of the overbooking; when the others have gone, it is safe.
  */
 static void risk_is_told_with_its_cause(void **state)
 {
@@ -339,12 +340,20 @@ static void risk_is_told_with_its_cause(void **state)
     assert_int_equal(create_relaxed("b", mhz), REPORT_CPU);
     write_history("a", mhz * cpus(), 5);
     assert_int_equal(create_relaxed("b", mhz), 0);
+    run_ok("cleave create /guests/hello.cfg name=c cpu_mhz=2 cpu_class=relaxed");
+    run_ok("cleave create /guests/hello.cfg name=d cpu_mhz=1 cpu_class=relaxed");
     write_history("a", mhz * cpus(), 900);
     release_cleaved();
     AWAIT(strstr(events_of("a"), "promise-at-risk"), 60);
-    assert_words(events_of("a"), "SLO of 95 %|predicted to break|relaxed VMs reserve");
+    assert_words(events_of("a"), "SLO of 95 %|predicted to break|relaxed VMs reserve|no other VM");
+    assert_int_equal(create_relaxed("e", 1), REPORT_CPU);
+    assert_refused(run("cleave cpu set d cpu_mhz=2"), "VM \"a\" could no longer have");
+    run_ok("cleave cpu set c cpu_mhz=1");
+    run_ok("cleave destroy c");
+    assert_null(strstr(run_ok("cat " BOOK)->out, "\"c\""));
+    run_ok("cleave destroy d");
     AWAIT(strstr(events_of("a"), "promise-broken"), 120);
-    assert_words(strstr(events_of("a"), "promise-broken"), "overbooked|lacked");
+    assert_words(strstr(events_of("a"), "promise-broken"), "overbooked|lacked|move a VM away");
     assert_int_equal(count_of(events_of("a"), "promise-at-risk"), 1);
     run_ok("cleave destroy b");
     AWAIT(strstr(events_of("a"), "promise-safe"), 90);

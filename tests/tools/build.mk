@@ -132,7 +132,7 @@ $(HTTP_TEST): tests/tools/http_test.c $(HTTP_TESTED) $(wildcard dom0-tools/*/*.h
 
 # The file of a trace, and its checker, which the system tests also use.
 TRACE_TEST := build/tests/tools/trace_test
-TRACE_TESTED := dom0-tools/cleave/tracefile.c dom0-tools/cleave/output.c tests/tools/tracecheck.c
+TRACE_TESTED := $(addprefix dom0-tools/cleave/,tracefile.c tracexen.c output.c) tests/tools/tracecheck.c
 
 CHECK_UNIT += $(TRACE_TEST)
 $(TRACE_TEST): | build/deps.mk

@@ -145,7 +145,7 @@ static void the_cause_is_named(void **state)
     (void)state;
     assert_says(&second, &scene, "not known|cleave cpu show", "overbooked");
     scene.planned_mhz = 300;
-    assert_says(&second, &scene, "overbooked|has 300 MHz", "not known");
+    assert_says(&second, &scene, "overbooked|has 300 MHz|: move a VM away", "not known");
     second.waiter = 3;
     second.waited = 12345678;
     second.bound = 8 * MS;
@@ -187,8 +187,9 @@ static void a_forecast_has_its_numbers(void **state)
     (void)state;
     judge_forecast(&forecast, 95, false, text);
     assert_string_equal(text, "its SLO of 95 % is predicted to break: relaxed VMs reserve 3000 MHz "
-                              "of 2000, and want more in 12.5 % of the seconds: move a VM away, or "
-                              "lower its cpu_mhz or cpu_slo");
+                              "of 2000, and want more in 12.5 % of the seconds; no other VM is "
+                              "overbooked until it holds: move a VM away, or lower its cpu_mhz or "
+                              "cpu_slo");
     judge_forecast(&forecast, 80, true, text);
     assert_non_null(strstr(text, "SLO of 80 % is predicted to hold"));
     assert_null(strstr(text, "move a VM"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file of `cleave trace` from records of the core (dom0-tools/cleave/tracefile.c), and the
- * checker that the system tests use on real ones.
+ * The files of `cleave trace` from records of the core (dom0-tools/cleave/tracefile.c, tracexen.c),
+ * and the checker that the system tests use on real ones.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -16,6 +16,9 @@
 #include "core.h"
 #include "tracecheck.h"
 #include "tracefile.h"
+#include "tracexen.h"
+
+#include <xen/trace.h> /* as core.h includes Xen's headers */
 
 #define US 1000ull
 #define BEGIN (1000 * US)
@@ -293,6 +296,116 @@ static void the_checker_wants_complete_events(void **state)
 #function, function, begin, end, NULL \
     }
 
+/* --- Xen's format ----------------------------------------------------------------------------- */
+
+static struct tracexen xen;
+
+static void xen_record(uint32_t cpu, uint16_t event, uint16_t info, uint64_t time, uint64_t word)
+{
+    tracexen_record(&xen, cpu,
+                    &(struct cleave_trace_record){ .event = event,
+                                                   .info = info,
+                                                   .time = time,
+                                                   .domain = 3,
+                                                   .vcpu = 2,
+                                                   .words = { word, 0x123456789abc } });
+}
+
+/* Takes a record apart as Xen's tools do. Returns the next one. */
+static const uint32_t *take(const uint32_t *at, uint32_t event, uint64_t time, uint32_t count,
+                            const uint32_t *words)
+{
+    assert_int_equal(*at & 0x0fffffff, event);
+    assert_int_equal(TRC_HD_EXTRA(*at), count);
+    assert_int_equal(TRC_HD_INCLUDES_CYCLE_COUNT(*at), time != 0);
+    at++;
+    if (time) {
+        assert_int_equal(at[0] | (uint64_t)at[1] << 32, time);
+        at += 2;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(at[i], words[i]);
+    return at + count;
+}
+
+static const uint32_t *take_cpu(const uint32_t *at, uint32_t cpu, uint32_t bytes)
+{
+    return take(at, TRC_TRACE_CPU_CHANGE, 0, 2, (const uint32_t[]){ cpu, bytes });
+}
+
+static void xen_has_each_record(void **state)
+{
+    const uint64_t late = 5ull << 32;
+    const uint32_t *at;
+
+    (void)state;
+    xen_record(0, CLEAVE_TRACE_lost, 0, late, 7);
+    xen_record(0, CLEAVE_TRACE_state, CLEAVE_TRACE_INFO(CORE_RUNNING, CORE_BLOCKED, 1), late + 1,
+               0);
+    xen_record(1, CLEAVE_TRACE_timer, 0, late + 2, 1);
+    xen_record(1, CLEAVE_TRACE_exit, 0, late + 3, 0x72);
+    xen_record(1, CLEAVE_TRACE_hypercall, 0, late + 4, 29);
+    xen_record(1, CLEAVE_TRACE_table, 0, late + 5, 1);
+    xen_record(0, CLEAVE_TRACE_state, CLEAVE_TRACE_INFO(CORE_OFFLINE, CORE_RUNNABLE, 0), late + 6,
+               0);
+    assert_true(tracexen_end(&xen));
+    at = (const uint32_t *)text;
+    for (uint32_t cpu = 0; cpu < 2; cpu++) {
+        at = take_cpu(at, cpu, 28);
+        at = take(at, TRC_LOST_RECORDS, BEGIN, 4,
+                  (const uint32_t[]){ 0, DOMID_IDLE | cpu << 16, 0, 0 });
+    }
+    at = take_cpu(at, 0, 28 + 16);
+    at = take(at, TRC_LOST_RECORDS, late, 4,
+              (const uint32_t[]){ 7, DOMID_IDLE, 0x56789abc, 0x1234 });
+    at = take(at, TRC_SCHED_RUNSTATE_CHANGE | CORE_RUNNING << 8 | CORE_BLOCKED << 4, late + 1, 1,
+              (const uint32_t[]){ 3 << 16 | 2 });
+    at = take_cpu(at, 1, 24 + 16);
+    at = take(at, TRC_HVM_VMEXIT64, late + 3, 3, (const uint32_t[]){ 0x72, 0x56789abc, 0x1234 });
+    at = take(at, TRC_HVM_VMMCALL, late + 4, 1, (const uint32_t[]){ 29 });
+    at = take_cpu(at, 0, 16);
+    at = take(at, TRC_SCHED_RUNSTATE_CHANGE | CORE_OFFLINE << 8 | CORE_RUNNABLE << 4, late + 6, 1,
+              (const uint32_t[]){ 3 << 16 | 2 });
+    assert_ptr_equal(at, text + size);
+}
+
+/* A CPU's records come in blocks, each with its length. */
+static void xen_fills_blocks(void **state)
+{
+    const uint32_t *at;
+    uint32_t records = 0, blocks = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 10000; i++)
+        xen_record(1, CLEAVE_TRACE_hypercall, 0, END + i, i);
+    assert_true(tracexen_end(&xen));
+    for (at = (const uint32_t *)text; (const char *)at < text + size; blocks++) {
+        const uint32_t *end = at + 3 + at[2] / 4;
+
+        at = take_cpu(at, at[1], at[2]);
+        if (blocks < 2)
+            at += 7;
+        for (; at < end; records++)
+            at = take(at, TRC_HVM_VMMCALL, END + records, 1, &records);
+        assert_ptr_equal(at, end);
+    }
+    assert_int_equal(records, 10000);
+    assert_in_range(blocks, 3, 20);
+}
+
+static int begin_xen(void **state)
+{
+    (void)state;
+    tracexen_begin(&xen, open_memstream(&text, &size), 2, BEGIN);
+    return 0;
+}
+
+static int end_xen(void **state)
+{
+    fclose(xen.out);
+    return end(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +420,8 @@ int main(void)
         TRACE_TEST(the_checker_compares_with_the_charge),
         TRACE_TEST(the_checker_sees_overlaps),
         TRACE_TEST(the_checker_wants_complete_events),
+        cmocka_unit_test_setup_teardown(xen_has_each_record, begin_xen, end_xen),
+        cmocka_unit_test_setup_teardown(xen_fills_blocks, begin_xen, end_xen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,41 @@ static void test_caps_take_turns(void **state)
         }
 }
 
+/* The error of a cap that the first `vcpus` of a domain share, in windows of 100 ms and 1 s. */
+static void check_windows(unsigned int vcpus, uint32_t cap)
+{
+    watch(1200);
+    for (unsigned int n = 1; n < vcpus; n++)
+        for (unsigned int t = 0; t <= 1200; t++)
+            bodies[0]->ran_at[t] += bodies[n]->ran_at[t];
+    assert_in_range(worst_error(bodies[0], 100, MSEC(cap)), 0, MSEC(cap) / 1000);
+    assert_in_range(worst_error(bodies[0], 1000, MSEC(10 * cap)), 0, MSEC(10 * cap) / 2000);
+}
+
+/* Vcpus that begin one after the other, on all CPUs, spend no more than the cap. */
+static void test_cap_of_many_spinners(void **state)
+{
+    static const uint32_t caps[] = { 5, 25, 50, 90 };
+
+    (void)state;
+    for (unsigned int cpu_count = 1; cpu_count <= 4; cpu_count++)
+        for (unsigned int vcpus = 1; vcpus <= 8; vcpus++)
+            for (unsigned int i = 0; i < 2 * ARRAY_SIZE(caps); i++) {
+                uint32_t cap = caps[i / 2] * (i % 2 ? MIN(vcpus, cpu_count) : 1);
+                struct domain *d;
+
+                machine(cpu_count);
+                timer_delay = 1700;
+                d = domain(vcpus, 256, cap);
+                for (unsigned int n = 0; n < vcpus; n++)
+                    vcpu(d, n, TIME_NEVER, 0);
+                if (cpu_count > 1)
+                    hog(16, 0);
+                run(MSEC(100));
+                check_windows(vcpus, cap);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_caps_to_the_microsecond),
         cmocka_unit_test(test_cap_beside_bursts),
         cmocka_unit_test(test_caps_take_turns),
+        cmocka_unit_test(test_cap_of_many_spinners),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
