@@ -3,7 +3,7 @@
 # Host tests of the parts of the tools that need neither a hypervisor nor a store, with the sanitizers.
 
 TOOLS_TEST := build/tests/tools/tools_test
-TOOLS_TESTED := image.c path.c progress.c report.c similar.c vmdevices.c vmfile.c vmkeys.c \
+TOOLS_TESTED := image.c path.c progress.c report.c similar.c vmdevices.c vmfile.c vmkeys.c vmreader.c \
                 vmtext.c
 TOOLS_TESTED := $(addprefix dom0-tools/libcleave/,$(TOOLS_TESTED))
 
