@@ -240,6 +240,28 @@ static int read_memory_floor(struct vmreader *reader, const struct key *key, str
     return -EINVAL;
 }
 
+/*
+ * Above the maximum, which is read before: a kernel adds it to the memory that it was started with.
+ * cleave-dm's balloon cannot.
+ */
+static int read_memory_hotplug(struct vmreader *reader, const struct key *key, struct vmfile *vm)
+{
+    long mib = 0;
+    struct vmreader_limits limits = { vm->max_memory_kib / KIB_PER_MIB + 1, LONG_MAX / KIB_PER_MIB,
+                                      0, " MiB" };
+    int rc = vmreader_number(reader, key->name, &limits, &mib);
+
+    vm->memory.hotplug_kib = (uint64_t)mib * KIB_PER_MIB;
+    if (rc < 0 || !mib || !vm->hvm)
+        return rc;
+    report_error(
+        REPORT_USAGE,
+        "VM file %s: %s: an HVM guest cannot grow beyond its maximum: remove it, and raise "
+        "maxmem",
+        vmreader_where(reader, key->name), key->name);
+    return -EINVAL;
+}
+
 /* At least vcpus, which is read before. */
 static int read_max_vcpus(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
@@ -441,6 +463,7 @@ static const struct key keys[] = {
       FIELD(memory.priority),
       .limits = { 0, 1000, 0, "" } },
     { .name = "memory_floor", .read = read_memory_floor },
+    { .name = "memory_hotplug", .read = read_memory_hotplug },
     { .name = "memory_paging",
       .read = read_number,
       FIELD(memory.paging),
@@ -570,6 +593,24 @@ static int read_cpu_keys(struct vmreader *reader, struct vmfile *vm)
     return rc < 0 ? rc : check_cpu(reader, &vm->cpu);
 }
 
+/* Warns of a Linux kernel that would leave added memory unused, or could not use it for itself. */
+static void check_hotplug(struct vmreader *reader, const struct vmfile *vm)
+{
+    static const char word[] = "memhp_default_state=";
+    const char *state = vm->cmdline ? strstr(vm->cmdline, word) : NULL;
+
+    if (!vm->memory.hotplug_kib || !vm->cmdline)
+        return;
+    if (!state)
+        report_warning("VM file %s: memory_hotplug: Linux does not use memory that is added until "
+                       "somebody in the guest brings it online: add %sonline to extra or cmdline",
+                       vmreader_where(reader, "memory_hotplug"), word);
+    else if (strncmp(state + strlen(word), "online_movable", 14) == 0)
+        report_warning("VM file %s: memory_hotplug: with %sonline_movable Linux cannot use what is "
+                       "added for itself, and may run out of memory: use online",
+                       vmreader_where(reader, "memory_hotplug"), word);
+}
+
 /* Warns about keys that have no row. */
 static int check_keys(const struct vmreader *reader, bool strict)
 {
@@ -597,6 +638,8 @@ static int read_vm(const char *path, char *const *settings, int setting_count, b
         rc = read_rows(&reader, false, vm);
         rc = first_error(rc, read_cpu_keys(&reader, vm));
         rc = first_error(rc, known);
+        if (rc == 0)
+            check_hotplug(&reader, vm);
         xlu_cfg_destroy(reader.config);
     }
     free(text);
