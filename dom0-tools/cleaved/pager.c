@@ -299,7 +299,8 @@ static bool bring(struct paged_vm *vm, uint64_t gfn)
 /*
  * Who goes upwards through paged pages, as dom0 when it maps a guest, or a guest that works through
  * an array, finds the next ones back: twice as many each time, and none who jumps. No others leave
- * for them.
+ * for them. They come before the one that is wanted: with that, a vCPU runs at once, and would wait
+ * for the next.
  */
 static void read_ahead(struct paged_vm *vm, uint64_t gfn)
 {
@@ -324,11 +325,10 @@ static bool serve(struct paged_vm *vm)
     uint64_t gfns[CORE_WANTED_MAX];
     int count = core_page_wanted(pager.hv, vm->domain.domid, gfns), came = 0;
 
-    for (int i = 0; i < count; i++)
-        if (page_in(vm, gfns[i], true) == 0) {
-            came++;
-            read_ahead(vm, gfns[i]);
-        }
+    for (int i = 0; i < count; i++) {
+        read_ahead(vm, gfns[i]);
+        came += page_in(vm, gfns[i], true) == 0;
+    }
     if (count > 0 && came == count)
         tell_works(vm);
     if (came > 0)
