@@ -298,66 +298,6 @@ static void paged_pages_come_back_soon(void **state)
     assert_true(walks.pages < jumps.pages / 8);
 }
 
-#define BUSY 4      /* of twice as many VMs */
-#define MAX_MIB 100 /* of each, together twice the memory */
-#define SET_MIB 60  /* of the busy ones */
-#define BUSY_MHZ 100
-#define IDLE_MHZ 10
-
-static void start_share(const char *name, unsigned int mhz, const char *work)
-{
-    run_ok("cleave create /guests/memhog.cfg name=%s memory=%d maxmem=%d memory_min=8 "
-           "memory_floor=8 on_poweroff=preserve cpu_mhz=%u cpu_limit_mhz=%u "
-           "extra='balloon %s'",
-           name, SET_MIB + 4, MAX_MIB, mhz, mhz, work);
-}
-
-static uint64_t rounds_of(const char *name)
-{
-    const char *text;
-
-    await_said(name, "memhog: ok", 300);
-    text = strstr(run_ok("cleave logs %s", name)->out, "all after the first ");
-    assert_non_null(text);
-    return strtoull(text + strlen("all after the first "), NULL, 10);
-}
-
-/*
- * VMs whose maxima are twice the memory, half of them idle, each with the same share of the CPU:
- * the busy ones do at least 95 % of what one does alone.
- */
-static void the_busy_among_idle_ones_lose_nothing(void **state)
-{
-    static const char *const busy[BUSY] = { "busy1", "busy2", "busy3", "busy4" };
-    uint64_t alone, together;
-    char work[48];
-
-    (void)state;
-    snprintf(work, sizeof(work), "set=%d rounds=100 random", SET_MIB);
-    start_share("alone", BUSY_MHZ, work);
-    alone = rounds_of("alone");
-    run_ok("cleave destroy alone");
-    run_ok("cleave create -p /guests/hello.cfg name=filler memory=%lu",
-           free_kib() / 1024 - BUSY * MAX_MIB);
-    for (int i = 0; i < BUSY; i++) {
-        char name[16];
-
-        snprintf(name, sizeof(name), "idle%d", i);
-        start_share(name, IDLE_MHZ, "set=4 walk");
-    }
-    for (int s = 0; strstr(run_ok("cleave mem show")->out, "starting"); s += 5) {
-        assert_in_range(s, 0, 120);
-        pause_ms(5000); /* each look takes many instructions */
-    }
-    for (int i = 0; i < BUSY; i++)
-        start_share(busy[i], BUSY_MHZ, work);
-    for (int i = 0; i < BUSY; i++) {
-        together = rounds_of(busy[i]);
-        printf("%s: %.2f %% of what it does alone\n", busy[i], 100.0 * alone / together);
-        assert_true(together * 95 <= alone * 100);
-    }
-}
-
 static const struct CMUnitTest tests[] = {
 #define EXACT_TEST(function) \
     { \
@@ -366,6 +306,6 @@ static const struct CMUnitTest tests[] = {
     EXACT_TEST(reservations_are_exact),     EXACT_TEST(waits_are_bounded),
     EXACT_TEST(limits_are_exact),           EXACT_TEST(a_balloon_costs_little),
     EXACT_TEST(a_refusal_takes_no_second),  EXACT_TEST(a_working_set_is_estimated_within_4_points),
-    EXACT_TEST(paged_pages_come_back_soon), EXACT_TEST(the_busy_among_idle_ones_lose_nothing),
+    EXACT_TEST(paged_pages_come_back_soon),
 };
 const struct group group_exact = GROUP("exact", tests);
