@@ -164,11 +164,16 @@ static int plan(struct call *call, struct session *session, const struct vmfile 
         output_number(call->json, "overhead_kib", plan.overhead);
         output_number(call->json, "page_table_pool_kib", plan.pool);
         output_number(call->json, "free_kib", plan.free);
+        if (vm->memory.hotplug_kib)
+            output_number(call->json, "memory_hotplug_kib", vm->memory.hotplug_kib);
         output_number(call->json, "vcpus", vm->max_vcpus);
         return 0;
     }
     printf("%s can be started\n", vm->name);
     printf("memory              %llu MiB\n", (unsigned long long)plan.memory / KIB_PER_MIB);
+    if (vm->memory.hotplug_kib)
+        printf("  may grow to       %llu MiB\n",
+               (unsigned long long)vm->memory.hotplug_kib / KIB_PER_MIB);
     printf("overhead            %llu MiB\n", (unsigned long long)plan.overhead / KIB_PER_MIB);
     printf("  page table pool   %llu MiB\n", (unsigned long long)plan.pool / KIB_PER_MIB);
     printf("free                %llu MiB\n", (unsigned long long)plan.free / KIB_PER_MIB);

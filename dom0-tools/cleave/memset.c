@@ -43,7 +43,8 @@ static int read_settings(const struct call *call, struct change *change)
             strpbrk(equals, "\"'\n")) {
             report_error(REPORT_USAGE,
                          "\"%s\": must be KEY=VALUE, with memory, memory_min, memory_max, "
-                         "memory_shares, memory_priority, memory_floor or memory_paging",
+                         "memory_shares, memory_priority, memory_floor, memory_paging or "
+                         "memory_hotplug",
                          setting);
             return -EINVAL;
         }

@@ -87,6 +87,38 @@ static int refresh(struct session *session, struct domain *domain)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
+/* Up to where its file lets the VM grow beyond the maximum with which it was started. 0: not. */
+static uint64_t hotplug_of(const struct domain *domain)
+{
+    struct vms_record vm;
+    struct vmfile file;
+    char path[128];
+    uint64_t kib = 0;
+
+    if (vms_load(domain->uuid, &vm) < 0)
+        return 0; /* a VM of xl */
+    vms_config_path(vm.uuid, path, sizeof(path));
+    if (vmfile_read_memory(path, &file) == 0)
+        kib = file.memory.hotplug_kib;
+    vmfile_free(&file);
+    return kib;
+}
+
+/* Returns -ENOMEM after an error was reported. */
+static int check_max(const struct domain *domain, uint64_t max, uint64_t kib)
+{
+    uint64_t hotplug = hotplug_of(domain);
+
+    if (kib <= max || kib <= hotplug)
+        return 0;
+    report_error(REPORT_MEMORY,
+                 "\"%s\": %llu MiB is more than its %s of %llu MiB: --max raises that",
+                 domain->name, (unsigned long long)kib / KIB_PER_MIB,
+                 hotplug > max ? "memory_hotplug" : "maximum",
+                 (unsigned long long)(hotplug > max ? hotplug : max) / KIB_PER_MIB);
+    return -ENOMEM;
+}
+
 /* Checks the target against the VM's maximum and the machine's free memory. */
 static int check_memory(struct session *session, const struct call *call,
                         const struct domain *domain, uint64_t kib)
@@ -96,15 +128,10 @@ static int check_memory(struct session *session, const struct call *call,
     struct hv_memory memory;
     int rc = hv_memory(&session->hv, &memory);
 
+    if (rc == 0 && max && !call->options[OPTION_MAX])
+        rc = check_max(domain, max, kib);
     if (rc < 0)
         return rc;
-    if (max && kib > max && !call->options[OPTION_MAX]) {
-        report_error(REPORT_MEMORY,
-                     "\"%s\": %llu MiB is more than its maximum of %llu MiB: --max raises that",
-                     domain->name, (unsigned long long)kib / KIB_PER_MIB,
-                     (unsigned long long)max / KIB_PER_MIB);
-        return -ENOMEM;
-    }
     if (kib > has && kib - has > memory.free - memory.claimed) {
         report_error(REPORT_MEMORY,
                      "\"%s\": not enough memory: it has %llu MiB and would need %llu more, of "
@@ -153,10 +180,11 @@ static void freeze(const struct domain *domain)
         membook_freeze(domain->uuid);
 }
 
-/* Lets the hypervisor give as much, and no more, and raises the maximum if the user wants it. */
+/* Lets the hypervisor give as much, and no more, and raises the maximum if it is less. */
 static int set_limit(struct session *session, const struct call *call, const struct domain *domain,
                      uint64_t kib)
 {
+    uint64_t max = domain_memory_max(session->store, domain->domid);
     int rc;
 
     hv_forget(&session->hv);
@@ -169,7 +197,7 @@ static int set_limit(struct session *session, const struct call *call, const str
                      hv_reason(&session->hv, -rc));
         return rc;
     }
-    if (!call->options[OPTION_MAX] || kib <= domain_memory_max(session->store, domain->domid))
+    if (kib <= max || (!max && !call->options[OPTION_MAX]))
         return 0;
     return write_number(session, domain, kib, SCHEMA_MEMORY_STATIC_MAX_PATH);
 }

@@ -41,6 +41,8 @@
 #define TICK_MS 1000
 #define BATCH 64     /* pages for one synchronisation of the file */
 #define SWAP_BATCH 8 /* of those that leave so that one can come back */
+#define AHEAD_MIN 4
+#define AHEAD_MAX 32
 /*
  * A goal to page out rests after pages came back, or all were in use. Else a VM that touches its
  * pages would lose those of its kernel while it waits, and come no further.
@@ -54,6 +56,7 @@ struct paged_vm {
     struct pagefile *file;
     uint64_t hand;              /* where the search for cold pages goes on */
     int64_t rest_till, left_at; /* of its goal: when it goes on; when pages left last, 0: none */
+    uint64_t ahead, ahead_end;  /* gfns that came back unasked last, and the one behind them */
     bool troubled;
     bool doubted; /* the file is to be opened again: it may have been repaired */
     bool seen;
@@ -279,14 +282,53 @@ static int page_in(struct paged_vm *vm, uint64_t gfn, bool swap)
     return rc;
 }
 
+/* Whether a page came back, or was not paged, so that others can. */
+static bool bring(struct paged_vm *vm, uint64_t gfn)
+{
+    int rc = pagefile_get(vm->file, gfn, pager.pages[0]);
+
+    if (rc == -ENOENT)
+        return true;
+    if (rc == 0)
+        rc = core_page_fill(pager.hv, vm->domain.domid, gfn, pager.pages[0]);
+    if (rc == 0 || rc == -ENOENT)
+        pagefile_drop(vm->file, gfn);
+    return rc == 0 || rc == -ENOENT;
+}
+
+/*
+ * Who goes upwards through paged pages, as dom0 when it maps a guest, or a guest that works through
+ * an array, finds the next ones back: twice as many each time, and none who jumps. No others leave
+ * for them. They come before the one that is wanted: with that, a vCPU runs at once, and would wait
+ * for the next.
+ */
+static void read_ahead(struct paged_vm *vm, uint64_t gfn)
+{
+    uint64_t next = gfn + 1;
+
+    if (gfn < vm->ahead_end && gfn + AHEAD_MAX >= vm->ahead_end)
+        return; /* it was asked for meanwhile */
+    if (gfn - vm->ahead_end >= AHEAD_MAX)
+        vm->ahead = 0;
+    else
+        vm->ahead = vm->ahead ? vm->ahead * 2 : AHEAD_MIN;
+    if (vm->ahead > AHEAD_MAX)
+        vm->ahead = AHEAD_MAX;
+    vm->ahead_end = next + vm->ahead;
+    while (next < vm->ahead_end && bring(vm, next))
+        next++;
+}
+
 /* Returns whether there was something to bring back, and it came. */
 static bool serve(struct paged_vm *vm)
 {
     uint64_t gfns[CORE_WANTED_MAX];
     int count = core_page_wanted(pager.hv, vm->domain.domid, gfns), came = 0;
 
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        read_ahead(vm, gfns[i]);
         came += page_in(vm, gfns[i], true) == 0;
+    }
     if (count > 0 && came == count)
         tell_works(vm);
     if (came > 0)

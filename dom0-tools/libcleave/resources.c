@@ -15,10 +15,12 @@
 
 /*
  * 1 MiB per vCPU and 8 KiB per MiB of RAM, as in xl: enough for page tables with only 4 KiB pages.
+ * Also for what is added while it runs.
  */
 uint64_t resources_paging_kib(const struct vmfile *vm)
 {
-    uint64_t kib = vm->max_vcpus * KIB_PER_MIB + vm->max_memory_kib / KIB_PER_MIB * 8;
+    uint64_t most = vm->memory.hotplug_kib ? vm->memory.hotplug_kib : vm->max_memory_kib;
+    uint64_t kib = vm->max_vcpus * KIB_PER_MIB + most / KIB_PER_MIB * 8;
 
     return (kib + KIB_PER_MIB - 1) / KIB_PER_MIB * KIB_PER_MIB;
 }

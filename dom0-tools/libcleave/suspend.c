@@ -25,6 +25,7 @@
 
 #include "cleave-schema.h"
 #include "context.h"
+#include "core.h"
 #include "modelsocket.h"
 #include "progress.h"
 
@@ -44,9 +45,15 @@ bool suspend_is_suspended(const xc_domaininfo_t *info)
     return domain_is_shut_down(info) && domain_shutdown_reason(info) == SHUTDOWN_suspend;
 }
 
+/* What the guest has never touched is named in the stream, but has no contents. */
 uint64_t suspend_size(struct hv *hv, const struct domain *domain)
 {
-    return domain_memory_ram(hv, domain) / HV_PAGE_KIB * PAGE_BYTES + RECORDS_BYTES;
+    uint64_t size = domain_memory_ram(hv, domain) / HV_PAGE_KIB * PAGE_BYTES + RECORDS_BYTES;
+    struct cleave_memory memory;
+
+    if (core_memory_get(hv, domain->domid, &memory) == 0)
+        size -= memory.absent * XC_PAGE_SIZE;
+    return size;
 }
 
 static const char *const features[] = {

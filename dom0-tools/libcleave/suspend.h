@@ -29,7 +29,7 @@ int suspend_resume(struct hv *hv, struct xs_handle *store, const struct domain *
 uint32_t suspend_features(struct xs_handle *store, uint32_t domid);
 void suspend_offer(struct xs_handle *store, uint32_t domid, uint32_t features);
 
-/* Returns the most bytes that the state of the domain takes. */
+/* Returns the most bytes that the state of the domain takes now. */
 uint64_t suspend_size(struct hv *hv, const struct domain *domain);
 
 #endif

@@ -10,7 +10,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <libxlutil.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -21,149 +20,29 @@
 #include "path.h"
 #include "report.h"
 #include "vmkeys.h"
+#include "vmreader.h"
 #include "vmtext.h"
 
 #define KIB_PER_MIB 1024
-
-struct reader {
-    const char *path;
-    const char *text; /* the file's lines, then the settings */
-    int lines;        /* of the file */
-    XLU_Config *config;
-    const char *root, *extra;  /* parts of the kernel's command line */
-    char place[PATH_MAX + 16]; /* of where() */
-};
-
-/* What a number may be. */
-struct limits {
-    long min, max, fallback;
-    const char *unit; /* "" or " MiB" */
-};
 
 /* A key of VM files. */
 struct key {
     const char *name;
     /* Stores the key's value in vm, or what is meant without it. */
-    int (*read)(struct reader *reader, const struct key *key, struct vmfile *vm);
-    bool cpu;                 /* it is about CPU time: it may change while the VM runs */
-    size_t field;             /* offset in struct vmfile, for the readers that serve several keys */
-    struct limits limits;     /* of read_number */
-    const char *const *words; /* of read_word: three, by their enum */
+    int (*read)(struct vmreader *reader, const struct key *key, struct vmfile *vm);
+    bool cpu;     /* it is about CPU time: it may change while the VM runs */
+    size_t field; /* offset in struct vmfile, for the readers that serve several keys */
+    struct vmreader_limits limits; /* of read_number */
+    const char *const *words;      /* of read_word: three, by their enum */
 };
-
-/* Returns "PATH:LINE" of the key, or the path alone if the file does not set it. */
-static const char *where(struct reader *reader, const char *key)
-{
-    int line = vmkeys_line(reader->text, key);
-
-    snprintf(reader->place, sizeof(reader->place), "%s", reader->path);
-    if (line > 0 && line <= reader->lines)
-        snprintf(reader->place, sizeof(reader->place), "%s:%d", reader->path, line);
-    return reader->place;
-}
-
-/* Parses text. Errors of libxlutil are included in our message. */
-static XLU_Config *parse(const char *path, const char *text)
-{
-    char *words = NULL;
-    size_t length = 0;
-    FILE *report = open_memstream(&words, &length);
-    XLU_Config *config = report ? xlu_cfg_init(report, path) : NULL;
-    bool failed = !config || xlu_cfg_readdata(config, text, strlen(text)) != 0;
-
-    if (report)
-        fclose(report);
-    if (failed) {
-        words[strcspn(words, "\n")] = '\0';
-        report_error(REPORT_USAGE, "VM file %s is not in xl.cfg syntax: %s", path,
-                     *words ? words : "unreadable");
-    }
-    free(words);
-    if (failed && config)
-        xlu_cfg_destroy(config);
-    return failed ? NULL : config;
-}
-
-/* Returns the text of a key, or fallback if it is absent. NULL after an error line. */
-static const char *text_of(struct reader *reader, const char *key, const char *fallback)
-{
-    const char *value;
-    int error = xlu_cfg_get_string(reader->config, key, &value, 1);
-
-    if (error == ESRCH)
-        return fallback;
-    if (error == 0)
-        return value;
-    report_error(REPORT_USAGE, "VM file %s: %s must be a string: %s = \"...\"", where(reader, key),
-                 key, key);
-    return NULL;
-}
-
-/* Returns MiB for a text like 4G or 512 MiB. 0: it is none. */
-static unsigned long long mib_of(const char *text)
-{
-    static const char units[] = "MGT";
-    char *end;
-    unsigned long long number = strtoull(text, &end, 10);
-    const char *unit;
-
-    end += strspn(end, " ");
-    unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-    if (!isdigit((unsigned char)*text) || !unit || number > 1 << 20)
-        return 0;
-    return number << (unit - units) * 10;
-}
-
-static int report_no_number(struct reader *reader, const char *key, const struct limits *limits)
-{
-    const char *text;
-
-    if (xlu_cfg_get_string(reader->config, key, &text, 1) != 0)
-        report_error(REPORT_USAGE, "VM file %s: %s is a list: it must be a number%s%s: %s = %ld",
-                     where(reader, key), key, *limits->unit ? " of" : "", limits->unit, key,
-                     limits->min);
-    else if (*limits->unit && mib_of(text))
-        report_error(
-            REPORT_USAGE,
-            "VM file %s: %s = \"%s\": it must be a number of MiB, without a unit: %s = %llu",
-            where(reader, key), key, text, key, mib_of(text));
-    else
-        report_error(REPORT_USAGE,
-                     "VM file %s: %s = \"%s\" is not a whole number: it must be a number%s%s from "
-                     "%ld to %ld: %s = %ld",
-                     where(reader, key), key, text, *limits->unit ? " of" : "", limits->unit,
-                     limits->min, limits->max, key, limits->min);
-    return -EINVAL;
-}
-
-static int number_of(struct reader *reader, const char *key, const struct limits *limits,
-                     long *value)
-{
-    int error = xlu_cfg_get_long(reader->config, key, value, 1);
-
-    if (error == ESRCH || (error == 0 && *value >= limits->min && *value <= limits->max)) {
-        if (error)
-            *value = limits->fallback;
-        return 0;
-    }
-    if (error != 0 && error != ERANGE)
-        return report_no_number(reader, key, limits);
-    if (error == 0)
-        report_error(REPORT_USAGE, "VM file %s: %s = %ld%s: must be from %ld to %ld",
-                     where(reader, key), key, *value, limits->unit, limits->min, limits->max);
-    else
-        report_error(REPORT_USAGE, "VM file %s: %s is too large: must be from %ld to %ld%s",
-                     where(reader, key), key, limits->min, limits->max, limits->unit);
-    return -EINVAL;
-}
 
 static int first_error(int rc, int next) { return rc < 0 ? rc : next; }
 
 /* Reads a number into an unsigned int. */
-static int read_number(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_number(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     long value = 0;
-    int rc = number_of(reader, key->name, &key->limits, &value);
+    int rc = vmreader_number(reader, key->name, &key->limits, &value);
 
     if (rc == 0)
         *(unsigned int *)((char *)vm + key->field) = value;
@@ -171,11 +50,11 @@ static int read_number(struct reader *reader, const struct key *key, struct vmfi
 }
 
 /* Reads one of three words into an enum. */
-static int word_of(struct reader *reader, const struct key *key, unsigned int fallback,
+static int word_of(struct vmreader *reader, const struct key *key, unsigned int fallback,
                    struct vmfile *vm)
 {
     const char *const *words = key->words;
-    const char *text = text_of(reader, key->name, words[fallback]);
+    const char *text = vmreader_text(reader, key->name, words[fallback]);
 
     if (!text)
         return -EINVAL;
@@ -186,19 +65,19 @@ static int word_of(struct reader *reader, const struct key *key, unsigned int fa
         }
     }
     report_error(REPORT_USAGE, "VM file %s: %s = \"%s\": must be %s, %s or %s",
-                 where(reader, key->name), key->name, text, words[0], words[1], words[2]);
+                 vmreader_where(reader, key->name), key->name, text, words[0], words[1], words[2]);
     return -EINVAL;
 }
 
 /* The first word is the fallback. */
-static int read_word(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_word(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     return word_of(reader, key, 0, vm);
 }
 
-static int read_type(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_type(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *type = text_of(reader, key->name, "");
+    const char *type = vmreader_text(reader, key->name, "");
 
     if (!type)
         return -EINVAL;
@@ -206,7 +85,8 @@ static int read_type(struct reader *reader, const struct key *key, struct vmfile
     if (vm->hvm || strcmp(type, "pvh") == 0)
         return 0;
     report_error(REPORT_USAGE, "VM file %s: %s%s: only PVH and HVM guests run here: type = \"pvh\"",
-                 where(reader, key->name), *type ? "type = " : "no type means a PV guest", type);
+                 vmreader_where(reader, key->name), *type ? "type = " : "no type means a PV guest",
+                 type);
     return -EINVAL;
 }
 
@@ -223,28 +103,28 @@ bool vmfile_is_name(const char *name)
 }
 
 /* Reads the name. It is used in paths and tables; a number would be taken for a domain id. */
-static int read_name(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_name(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *name = text_of(reader, key->name, "");
+    const char *name = vmreader_text(reader, key->name, "");
 
     if (!name)
         return -EINVAL;
     if (!*name)
         report_error(REPORT_USAGE, "VM file %s: no name: add name = \"...\"",
-                     where(reader, key->name));
+                     vmreader_where(reader, key->name));
     else if (strlen(name) >= DOMAIN_NAME_MAX)
         report_error(REPORT_USAGE, "VM file %s: the name has %zu characters: at most %d",
-                     where(reader, key->name), strlen(name), DOMAIN_NAME_MAX - 1);
+                     vmreader_where(reader, key->name), strlen(name), DOMAIN_NAME_MAX - 1);
     else if (strspn(name, "0123456789") == strlen(name))
         report_error(REPORT_USAGE,
                      "VM file %s: name = \"%s\": a name of digits only would be taken for a "
                      "domain id",
-                     where(reader, key->name), name);
+                     vmreader_where(reader, key->name), name);
     else if (name[0] == '-' || strlen(name) != strspn(name, allowed))
         report_error(REPORT_USAGE,
                      "VM file %s: name = \"%s\": only letters, digits and _-.+:@ are allowed, and "
                      "no leading -",
-                     where(reader, key->name), name);
+                     vmreader_where(reader, key->name), name);
     else {
         strcpy(vm->name, name);
         return 0;
@@ -252,9 +132,9 @@ static int read_name(struct reader *reader, const struct key *key, struct vmfile
     return -EINVAL;
 }
 
-static int read_uuid(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_uuid(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *uuid = text_of(reader, key->name, "");
+    const char *uuid = vmreader_text(reader, key->name, "");
 
     if (!uuid)
         return -EINVAL;
@@ -265,15 +145,15 @@ static int read_uuid(struct reader *reader, const struct key *key, struct vmfile
     if (uuid_parse(uuid, vm->uuid) == 0)
         return 0;
     report_error(REPORT_USAGE, "VM file %s: uuid = \"%s\": must have the form of uuidgen's output",
-                 where(reader, key->name), uuid);
+                 vmreader_where(reader, key->name), uuid);
     return -EINVAL;
 }
 
-static int read_memory(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_memory(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
-    static const struct limits limits = { 1, LONG_MAX / KIB_PER_MIB, 0, " MiB" };
+    static const struct vmreader_limits limits = { 1, LONG_MAX / KIB_PER_MIB, 0, " MiB" };
     long mib = 0;
-    int rc = number_of(reader, key->name, &limits, &mib);
+    int rc = vmreader_number(reader, key->name, &limits, &mib);
 
     if (rc == 0 && !mib) {
         report_error(REPORT_USAGE, "VM file %s: no memory: add memory = MiB", reader->path);
@@ -284,71 +164,65 @@ static int read_memory(struct reader *reader, const struct key *key, struct vmfi
 }
 
 /* At least memory, which is read before; if that is wrong, its error is enough. */
-static int read_max_memory(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_max_memory(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     long least = vm->memory_kib / KIB_PER_MIB, mib = 0;
-    struct limits limits = { least ? least : 1, LONG_MAX / KIB_PER_MIB, least, " MiB" };
-    int rc = number_of(reader, key->name, &limits, &mib);
+    struct vmreader_limits limits = { least ? least : 1, LONG_MAX / KIB_PER_MIB, least, " MiB" };
+    int rc = vmreader_number(reader, key->name, &limits, &mib);
 
     vm->max_memory_kib = (uint64_t)mib * KIB_PER_MIB;
     return rc;
 }
 
-/* Whether the file sets the key. */
-static bool has_key(const struct reader *reader, const char *key)
-{
-    return vmkeys_line(reader->text, key) > 0;
-}
-
 /* The same as maxmem, which is xl's word and is read before. */
-static int read_memory_max(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_memory_max(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     uint64_t xl = vm->max_memory_kib;
     int rc;
 
-    if (!has_key(reader, key->name))
+    if (!vmreader_has(reader, key->name))
         return 0;
     rc = read_max_memory(reader, key, vm);
-    if (rc < 0 || !has_key(reader, "maxmem") || xl == vm->max_memory_kib)
+    if (rc < 0 || !vmreader_has(reader, "maxmem") || xl == vm->max_memory_kib)
         return rc;
     report_error(REPORT_USAGE, "VM file %s: %s and maxmem mean the same, and differ: remove one",
-                 where(reader, key->name), key->name);
+                 vmreader_where(reader, key->name), key->name);
     return -EINVAL;
 }
 
 /* At most memory. With neither this key nor memory_max, the VM is not balanced. */
-static int read_memory_min(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_memory_min(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     long memory = vm->memory_kib / KIB_PER_MIB, max = vm->max_memory_kib / KIB_PER_MIB, mib = 0;
-    struct limits limits = { 1, memory ? memory : LONG_MAX / KIB_PER_MIB,
-                             has_key(reader, "memory_max") ? memory : max, " MiB" };
-    int rc = number_of(reader, key->name, &limits, &mib);
+    struct vmreader_limits limits = { 1, memory ? memory : LONG_MAX / KIB_PER_MIB,
+                                      vmreader_has(reader, "memory_max") ? memory : max, " MiB" };
+    int rc = vmreader_number(reader, key->name, &limits, &mib);
 
     vm->memory.min_kib = (uint64_t)mib * KIB_PER_MIB;
     return rc;
 }
 
 /* By default a VM has shares in proportion to its maximum. */
-static int read_memory_shares(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_memory_shares(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     long max = vm->max_memory_kib / KIB_PER_MIB, shares = 0;
-    struct limits limits = { 1, BALANCER_SHARES_MAX, max, "" };
+    struct vmreader_limits limits = { 1, BALANCER_SHARES_MAX, max, "" };
     int rc;
 
     if (max > BALANCER_SHARES_MAX)
         limits.fallback = BALANCER_SHARES_MAX;
-    rc = number_of(reader, key->name, &limits, &shares);
+    rc = vmreader_number(reader, key->name, &limits, &shares);
     vm->memory.shares = shares;
     return rc;
 }
 
 /* A VM whose memory changes must not have a minimum that a Linux guest does not live with. */
-static int read_memory_floor(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_memory_floor(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *lowest = has_key(reader, "memory_min") ? "memory_min" : "memory";
+    const char *lowest = vmreader_has(reader, "memory_min") ? "memory_min" : "memory";
     long min = vm->memory.min_kib / KIB_PER_MIB, mib = 0;
-    struct limits limits = { 1, min ? min : LONG_MAX / KIB_PER_MIB, 0, " MiB" };
-    int rc = number_of(reader, key->name, &limits, &mib);
+    struct vmreader_limits limits = { 1, min ? min : LONG_MAX / KIB_PER_MIB, 0, " MiB" };
+    int rc = vmreader_number(reader, key->name, &limits, &mib);
 
     vm->memory.floor_kib = (uint64_t)mib * KIB_PER_MIB;
     if (rc < 0 || mib || vm->memory.min_kib >= vm->max_memory_kib)
@@ -360,46 +234,68 @@ static int read_memory_floor(struct reader *reader, const struct key *key, struc
                  "VM file %s: %s = %ld: a Linux guest with a maximum of %llu MiB does not live "
                  "with less than %llu MiB: raise it, or lower the maximum, or add memory_floor = "
                  "MIB if this guest needs less",
-                 where(reader, lowest), lowest, min,
+                 vmreader_where(reader, lowest), lowest, min,
                  (unsigned long long)vm->max_memory_kib / KIB_PER_MIB,
                  (unsigned long long)(vm->memory.floor_kib + KIB_PER_MIB - 1) / KIB_PER_MIB);
     return -EINVAL;
 }
 
+/*
+ * Above the maximum, which is read before: a kernel adds it to the memory that it was started with.
+ * cleave-dm's balloon cannot.
+ */
+static int read_memory_hotplug(struct vmreader *reader, const struct key *key, struct vmfile *vm)
+{
+    long mib = 0;
+    struct vmreader_limits limits = { vm->max_memory_kib / KIB_PER_MIB + 1, LONG_MAX / KIB_PER_MIB,
+                                      0, " MiB" };
+    int rc = vmreader_number(reader, key->name, &limits, &mib);
+
+    vm->memory.hotplug_kib = (uint64_t)mib * KIB_PER_MIB;
+    if (rc < 0 || !mib || !vm->hvm)
+        return rc;
+    report_error(
+        REPORT_USAGE,
+        "VM file %s: %s: an HVM guest cannot grow beyond its maximum: remove it, and raise "
+        "maxmem",
+        vmreader_where(reader, key->name), key->name);
+    return -EINVAL;
+}
+
 /* At least vcpus, which is read before. */
-static int read_max_vcpus(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_max_vcpus(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     long least = vm->vcpus ? vm->vcpus : 1, count = 0;
-    struct limits limits = { least, VMFILE_VCPUS_MAX, least, "" };
-    int rc = number_of(reader, key->name, &limits, &count);
+    struct vmreader_limits limits = { least, VMFILE_VCPUS_MAX, least, "" };
+    int rc = vmreader_number(reader, key->name, &limits, &count);
 
     vm->max_vcpus = count;
     return rc;
 }
 
-static int read_kernel(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_kernel(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *kernel = text_of(reader, key->name, "");
+    const char *kernel = vmreader_text(reader, key->name, "");
 
     if (kernel && vm->hvm && *kernel)
         report_error(REPORT_USAGE,
                      "VM file %s: an HVM guest has no kernel: it starts from its first disk: "
                      "remove kernel, or use type = \"pvh\"",
-                     where(reader, key->name));
+                     vmreader_where(reader, key->name));
     if (vm->hvm)
         return kernel && !*kernel ? 0 : -EINVAL;
     if (kernel && !*kernel)
         report_error(REPORT_USAGE, "VM file %s: no kernel: add kernel = \"/path/of/a/PVH/kernel\"",
-                     where(reader, key->name));
+                     vmreader_where(reader, key->name));
     if (!kernel || !*kernel)
         return -EINVAL;
     vm->kernel = path_absolute(kernel);
     return vm->kernel ? 0 : -ENOMEM;
 }
 
-static int read_ramdisk(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_ramdisk(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *ramdisk = text_of(reader, key->name, "");
+    const char *ramdisk = vmreader_text(reader, key->name, "");
 
     if (!ramdisk || !*ramdisk)
         return ramdisk ? 0 : -EINVAL;
@@ -407,24 +303,24 @@ static int read_ramdisk(struct reader *reader, const struct key *key, struct vmf
     return vm->ramdisk ? 0 : -ENOMEM;
 }
 
-static int read_root(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_root(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     (void)vm;
-    reader->root = text_of(reader, key->name, "");
+    reader->root = vmreader_text(reader, key->name, "");
     return reader->root ? 0 : -EINVAL;
 }
 
-static int read_extra(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_extra(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     (void)vm;
-    reader->extra = text_of(reader, key->name, "");
+    reader->extra = vmreader_text(reader, key->name, "");
     return reader->extra ? 0 : -EINVAL;
 }
 
 /* Joins root and extra, which are read before, if the key is absent. */
-static int read_cmdline(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_cmdline(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *cmdline = text_of(reader, key->name, "");
+    const char *cmdline = vmreader_text(reader, key->name, "");
     const char *root = reader->root, *extra = reader->extra;
 
     if (!cmdline || !root || !extra)
@@ -432,7 +328,7 @@ static int read_cmdline(struct reader *reader, const struct key *key, struct vmf
     if (*cmdline) {
         if (*root || *extra)
             report_warning("VM file %s: root and extra have no effect with cmdline",
-                           where(reader, key->name));
+                           vmreader_where(reader, key->name));
         vm->cmdline = strdup(cmdline);
     } else if (asprintf(&vm->cmdline, "%s%s%s%s", *root ? "root=" : "", root,
                         *root && *extra ? " " : "", extra) < 0) {
@@ -442,12 +338,12 @@ static int read_cmdline(struct reader *reader, const struct key *key, struct vmf
 }
 
 /* Without it, as on_crash says, which is read before. */
-static int read_on_watchdog(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_on_watchdog(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     return word_of(reader, key, vm->on_crash, vm);
 }
 
-static int read_on_reboot(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_on_reboot(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     return word_of(reader, key, VMFILE_RESTART, vm);
 }
@@ -464,9 +360,9 @@ static unsigned long take_cpu(const char **at)
 }
 
 /* Reads cpus = "all", or "0-3,^2,5" as in xl: ranges, numbers and exclusions. */
-static int read_cpus(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_cpus(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
-    const char *text = text_of(reader, key->name, "all");
+    const char *text = vmreader_text(reader, key->name, "all");
     const char *at = text;
 
     if (!text)
@@ -489,7 +385,7 @@ static int read_cpus(struct reader *reader, const struct key *key, struct vmfile
             report_error(REPORT_USAGE,
                          "VM file %s: cpus = \"%s\": must be like \"all\" or \"0-3,^2\", numbers "
                          "below %d",
-                         where(reader, key->name), text, VMFILE_CPUS_MAX);
+                         vmreader_where(reader, key->name), text, VMFILE_CPUS_MAX);
             return -EINVAL;
         }
         at += *at == ',';
@@ -503,33 +399,33 @@ static int read_cpus(struct reader *reader, const struct key *key, struct vmfile
 }
 
 /* Without it, what cpu_mhz means, which is read before. */
-static int read_class(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_class(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     return word_of(reader, key, vm->cpu.mhz ? VMFILE_GUARANTEED : VMFILE_SPARE, vm);
 }
 
-static int read_cosched(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_cosched(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     long cosched = 0;
-    int rc = number_of(reader, key->name, &key->limits, &cosched);
+    int rc = vmreader_number(reader, key->name, &key->limits, &cosched);
 
     vm->cpu.cosched = cosched;
     return rc;
 }
 
-static int read_disk(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_disk(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     char place[sizeof(reader->place) + 8];
 
-    snprintf(place, sizeof(place), "VM file %s", where(reader, key->name));
+    snprintf(place, sizeof(place), "VM file %s", vmreader_where(reader, key->name));
     return vmdevices_read_disks(reader->config, place, key->name, &vm->devices);
 }
 
-static int read_vif(struct reader *reader, const struct key *key, struct vmfile *vm)
+static int read_vif(struct vmreader *reader, const struct key *key, struct vmfile *vm)
 {
     char place[sizeof(reader->place) + 8];
 
-    snprintf(place, sizeof(place), "VM file %s", where(reader, key->name));
+    snprintf(place, sizeof(place), "VM file %s", vmreader_where(reader, key->name));
     return vmdevices_read_vifs(reader->config, place, key->name, vm->uuid, &vm->devices);
 }
 
@@ -567,6 +463,7 @@ static const struct key keys[] = {
       FIELD(memory.priority),
       .limits = { 0, 1000, 0, "" } },
     { .name = "memory_floor", .read = read_memory_floor },
+    { .name = "memory_hotplug", .read = read_memory_hotplug },
     { .name = "memory_paging",
       .read = read_number,
       FIELD(memory.paging),
@@ -656,7 +553,7 @@ bool vmfile_is_memory_key(const char *key, size_t length)
 }
 
 /* Reads each key of one kind, also after an error: `cleave check` shows all errors. */
-static int read_rows(struct reader *reader, bool cpu, struct vmfile *vm)
+static int read_rows(struct vmreader *reader, bool cpu, struct vmfile *vm)
 {
     int rc = 0;
 
@@ -667,20 +564,21 @@ static int read_rows(struct reader *reader, bool cpu, struct vmfile *vm)
 }
 
 /* Keys that contradict each other. */
-static int check_cpu(struct reader *reader, const struct vmfile_cpu *cpu)
+static int check_cpu(struct vmreader *reader, const struct vmfile_cpu *cpu)
 {
     if ((cpu->mhz == 0) != (cpu->class == VMFILE_SPARE))
-        report_error(REPORT_USAGE, "VM file %s: cpu_class = \"%s\" %s", where(reader, "cpu_class"),
-                     cpu->mhz ? "spare" : text_of(reader, "cpu_class", ""),
+        report_error(REPORT_USAGE, "VM file %s: cpu_class = \"%s\" %s",
+                     vmreader_where(reader, "cpu_class"),
+                     cpu->mhz ? "spare" : vmreader_text(reader, "cpu_class", ""),
                      cpu->mhz ? "reserves nothing: remove cpu_mhz, or choose another class"
                               : "needs a reservation: add cpu_mhz = MHZ");
     else if (cpu->limit_mhz && cpu->limit_mhz < cpu->mhz)
         report_error(REPORT_USAGE,
                      "VM file %s: cpu_limit_mhz = %u: must be at least cpu_mhz, which is %u",
-                     where(reader, "cpu_limit_mhz"), cpu->limit_mhz, cpu->mhz);
+                     vmreader_where(reader, "cpu_limit_mhz"), cpu->limit_mhz, cpu->mhz);
     else if (cpu->mhz == 0 && (cpu->latency_us || cpu->cosched))
         report_error(REPORT_USAGE, "VM file %s: %s needs a reservation: add cpu_mhz = MHZ",
-                     where(reader, cpu->cosched ? "cosched" : "cpu_latency_us"),
+                     vmreader_where(reader, cpu->cosched ? "cosched" : "cpu_latency_us"),
                      cpu->cosched ? "cosched" : "cpu_latency_us");
     else
         return 0;
@@ -688,15 +586,33 @@ static int check_cpu(struct reader *reader, const struct vmfile_cpu *cpu)
 }
 
 /* The keys that can change while the VM runs. */
-static int read_cpu_keys(struct reader *reader, struct vmfile *vm)
+static int read_cpu_keys(struct vmreader *reader, struct vmfile *vm)
 {
     int rc = read_rows(reader, true, vm);
 
     return rc < 0 ? rc : check_cpu(reader, &vm->cpu);
 }
 
+/* Warns of a Linux kernel that would leave added memory unused, or could not use it for itself. */
+static void check_hotplug(struct vmreader *reader, const struct vmfile *vm)
+{
+    static const char word[] = "memhp_default_state=";
+    const char *state = vm->cmdline ? strstr(vm->cmdline, word) : NULL;
+
+    if (!vm->memory.hotplug_kib || !vm->cmdline)
+        return;
+    if (!state)
+        report_warning("VM file %s: memory_hotplug: Linux does not use memory that is added until "
+                       "somebody in the guest brings it online: add %sonline to extra or cmdline",
+                       vmreader_where(reader, "memory_hotplug"), word);
+    else if (strncmp(state + strlen(word), "online_movable", 14) == 0)
+        report_warning("VM file %s: memory_hotplug: with %sonline_movable Linux cannot use what is "
+                       "added for itself, and may run out of memory: use online",
+                       vmreader_where(reader, "memory_hotplug"), word);
+}
+
 /* Warns about keys that have no row. */
-static int check_keys(const struct reader *reader, bool strict)
+static int check_keys(const struct vmreader *reader, bool strict)
 {
     const char *known[KEYS];
 
@@ -708,7 +624,7 @@ static int check_keys(const struct reader *reader, bool strict)
 static int read_vm(const char *path, char *const *settings, int setting_count, bool strict,
                    struct vmfile *vm)
 {
-    struct reader reader = { .path = path };
+    struct vmreader reader = { .path = path };
     char *text = vmtext_read(path, settings, setting_count, &reader.lines);
     int rc = -EINVAL, known;
 
@@ -716,12 +632,14 @@ static int read_vm(const char *path, char *const *settings, int setting_count, b
     if (!text)
         return -ENOENT;
     reader.text = text;
-    reader.config = parse(path, text);
+    reader.config = vmreader_parse(path, text);
     if (reader.config) {
         known = check_keys(&reader, strict);
         rc = read_rows(&reader, false, vm);
         rc = first_error(rc, read_cpu_keys(&reader, vm));
         rc = first_error(rc, known);
+        if (rc == 0)
+            check_hotplug(&reader, vm);
         xlu_cfg_destroy(reader.config);
     }
     free(text);
@@ -741,7 +659,7 @@ int vmfile_read_strict(const char *path, char *const *settings, int setting_coun
 
 int vmfile_read_memory(const char *path, struct vmfile *vm)
 {
-    struct reader reader = { .path = path };
+    struct vmreader reader = { .path = path };
     char *text = vmtext_read(path, NULL, 0, &reader.lines);
     int rc = text ? 0 : -ENOENT;
 
@@ -749,7 +667,7 @@ int vmfile_read_memory(const char *path, struct vmfile *vm)
     if (!text)
         return rc;
     reader.text = text;
-    reader.config = parse(path, text);
+    reader.config = vmreader_parse(path, text);
     if (!reader.config)
         rc = -EINVAL;
     for (size_t i = 0; reader.config && i < KEYS; i++)
@@ -763,7 +681,7 @@ int vmfile_read_memory(const char *path, struct vmfile *vm)
 
 int vmfile_read_cpu(const char *who, char *const *settings, int setting_count, struct vmfile *vm)
 {
-    struct reader reader = { .path = who };
+    struct vmreader reader = { .path = who };
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
@@ -776,7 +694,7 @@ int vmfile_read_cpu(const char *who, char *const *settings, int setting_count, s
         fprintf(out, "%s\n", settings[i]);
     fclose(out);
     reader.text = text;
-    reader.config = parse(who, text);
+    reader.config = vmreader_parse(who, text);
     if (reader.config) {
         rc = read_cpu_keys(&reader, vm);
         xlu_cfg_destroy(reader.config);

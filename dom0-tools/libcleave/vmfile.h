@@ -32,7 +32,8 @@ struct vmfile_memory {
     uint64_t floor_kib; /* its guest needs so much to live */
     unsigned int shares;
     unsigned int priority;
-    unsigned int paging; /* 1: its pages may be paged out */
+    unsigned int paging;  /* 1: its pages may be paged out */
+    uint64_t hotplug_kib; /* it may grow to so much beyond its maximum; 0: it may not */
 };
 
 enum vmfile_action { VMFILE_DESTROY, VMFILE_RESTART, VMFILE_PRESERVE };

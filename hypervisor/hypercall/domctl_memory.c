@@ -24,9 +24,20 @@ long domctl_memory_max(struct hypercall *hc, struct domain *d, void *arg)
 }
 
 /*
- * Replaces each frame number in the caller's array by its type: NOTAB for RAM, absent, paged or
- * not, XTAB for anything that cannot be saved.
+ * A page's type for save: XALLOC is RAM full of zeroes, whose contents are not saved, and XTAB
+ * anything that cannot be saved. A paged page has contents.
  */
+static xen_pfn_t type_of_page(struct domain *d, gfn_t gfn)
+{
+    enum p2m_type type;
+
+    p2m_lookup(d, gfn, &type, NULL);
+    if (type == P2M_ABSENT)
+        return XEN_DOMCTL_PFINFO_XALLOC;
+    return p2m_is_ram(type) || type == P2M_PAGED ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
+}
+
+/* Replaces each frame number in the caller's array by its type. */
 long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
 {
     struct xen_domctl_getpageframeinfo3 *info = &DOMCTL(arg)->getpageframeinfo3;
@@ -36,15 +47,12 @@ long domctl_memory_page_types(struct hypercall *hc, struct domain *d, void *arg)
     if (info->num > PAGE_TYPES_MAX)
         return -E2BIG;
     while (info->num > 0) {
-        enum p2m_type type;
         xen_pfn_t pfn;
         int rc = guest_read_array(hc->v, &pfn, info->array, 0, 1);
 
         if (rc)
             return rc;
-        p2m_lookup(d, GFN(pfn), &type, NULL);
-        pfn = p2m_is_ram(type) || type == P2M_ABSENT || type == P2M_PAGED ? XEN_DOMCTL_PFINFO_NOTAB
-                                                                          : XEN_DOMCTL_PFINFO_XTAB;
+        pfn = type_of_page(d, GFN(pfn));
         rc = guest_write_array(hc->v, info->array, 0, &pfn, 1);
         if (rc)
             return rc;

@@ -66,10 +66,10 @@ static long each_extent(struct hypercall *hc, struct domain *d,
 
 /*
  * mem_flags: node and address hints are ignored. Populate-on-demand, which no domain may ask for
- * itself, makes absent pages. So do a builder's large extents, and what a balloon takes back, but
- * the domain is promised a frame for each: what it never touches is never zeroed, and where all
- * of 2 MiB is back, one touch fills it. Scrubbing a large extent takes long, so it gets an
- * execution of its own, and its progress survives restarts.
+ * itself, makes absent pages. So do extents of 4 KiB and 2 MiB, which builders and
+ * balloons ask for, but the domain is promised a frame for each: what it never touches is never
+ * zeroed, and where all of 2 MiB is back, one touch fills it. Scrubbing an extent of another size
+ * takes long, so it gets an execution of its own, and its progress survives restarts.
  */
 static int populate_extent(struct hypercall *hc, struct domain *d,
                            const struct xen_memory_reservation *r, gfn_t gfn,
@@ -77,7 +77,7 @@ static int populate_extent(struct hypercall *hc, struct domain *d,
 {
     if (r->mem_flags & XENMEMF_populate_on_demand)
         return d == hc->v->d ? -EPERM : p2m_set(d, gfn, MFN(0), r->extent_order, P2M_ABSENT);
-    if ((r->extent_order >= ORDER_2M || d == hc->v->d) && !d->is_dom0)
+    if ((r->extent_order % ORDER_2M == 0 || d == hc->v->d) && !d->is_dom0)
         return p2m_populate_absent(d, gfn, r->extent_order);
     if (r->extent_order > SMALL_ORDER && !alloc_prepare(r->extent_order)) {
         while (!softirq_preempt_pending() && !alloc_prepare(r->extent_order))

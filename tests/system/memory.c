@@ -109,6 +109,31 @@ static void stock_linux_reaches_its_target_in_300_mib(void **state)
     }
 }
 
+/* What a kernel was not started with it adds, as far as its file says. */
+static void a_guest_grows_by_what_it_adds(void **state)
+{
+    (void)state;
+    need_cleave();
+    run_ok("{ cat /guests/debian.cfg; printf \"\\nmemory_hotplug = 384\\n\"; } >/tmp/vm/grow.cfg");
+    assert_words(run_ok("cleave check /tmp/vm/grow.cfg 2>&1")->out,
+                 "memhp_default_state|1 warnings");
+    run_ok("printf \"cmdline = 'console=hvc0 rdinit=/init memhp_default_state=online'\\n\" "
+           ">>/tmp/vm/grow.cfg");
+    assert_words(run_ok("cleave check /tmp/vm/grow.cfg")->out, "no errors, 0 warnings");
+    assert_words(run_ok("cleave create --dry-run /tmp/vm/grow.cfg")->out, "may grow to       384");
+    assert_json(run_ok("cleave create --dry-run --json /tmp/vm/grow.cfg")->out, "create");
+    assert_null(strstr(run_ok("xl create --dryrun /tmp/vm/grow.cfg 2>&1")->out, "memory_hotplug"));
+    run_ok("cleave create /tmp/vm/grow.cfg");
+    await_said("debian", "debian:/", BOOT_S);
+    assert_refused(run("cleave set-memory debian 385"), "385 MiB|memory_hotplug of 384|--max");
+    run_ok("cleave set-memory debian 300");
+    assert_in_range(ram_of("debian"), 299 * PAGES_PER_MIB, 301 * PAGES_PER_MIB);
+    run_ok("cleave set-memory debian 128");
+    assert_in_range(ram_of("debian"), 127 * PAGES_PER_MIB, 129 * PAGES_PER_MIB);
+    assert_int_equal(core_violations(), 0);
+    run_ok("cleave destroy debian");
+}
+
 /* --- waiting ---------------------------------------------------------------------------------- */
 
 /* Nobody but dom0 can help it: it has no balloon. */
@@ -273,6 +298,7 @@ static void a_sample_finds_the_working_set(void **state)
     }
 static const struct CMUnitTest tests[] = {
     MEMORY_TEST(stock_linux_reaches_its_target_in_300_mib),
+    MEMORY_TEST(a_guest_grows_by_what_it_adds),
     MEMORY_TEST(beyond_its_memory_a_guest_waits_and_goes_on),
     MEMORY_TEST(a_waiting_guest_can_be_destroyed),
     MEMORY_TEST(pages_of_zeroes_are_not_waited_for),

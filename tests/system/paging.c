@@ -310,17 +310,17 @@ static void a_removed_file_is_noticed(void **state)
 
 #define MAPPED 16
 
-static bool dom0_maps(uint32_t domid, const xen_pfn_t gfns[MAPPED])
+static bool dom0_maps(uint32_t domid, size_t count, const xen_pfn_t gfns[])
 {
     xenforeignmemory_handle *memory = xenforeignmemory_open(NULL, 0);
     int errors[MAPPED];
-    void *pages = xenforeignmemory_map(memory, domid, PROT_READ, MAPPED, gfns, errors);
-    int failed = pages ? 0 : MAPPED;
+    void *pages = xenforeignmemory_map(memory, domid, PROT_READ, count, gfns, errors);
+    size_t failed = pages ? 0 : count;
 
-    for (int i = 0; pages && i < MAPPED; i++)
+    for (size_t i = 0; pages && i < count; i++)
         failed += errors[i] != 0;
     if (pages)
-        xenforeignmemory_unmap(memory, pages, MAPPED);
+        xenforeignmemory_unmap(memory, pages, count);
     xenforeignmemory_close(memory);
     return failed == 0;
 }
@@ -342,9 +342,36 @@ static void what_dom0_maps_comes_back(void **state)
         assert_int_equal(core_page_find(&hv, domid, true, &gfn, NULL), 0);
         gfns[i] = gfn;
     }
-    assert_false(dom0_maps(domid, gfns));
-    AWAIT(dom0_maps(domid, gfns), 30);
+    assert_false(dom0_maps(domid, MAPPED, gfns));
+    AWAIT(dom0_maps(domid, MAPPED, gfns), 30);
     assert_in_range(memory_now().paged, 1, paged - MAPPED);
+    let_it_check();
+    await_no_loss();
+    run_ok("cleave destroy memhog");
+}
+
+/* Maps one page after the other, as `xl dump-core` does: the pager brings the next ones unasked. */
+static void a_walk_by_dom0_is_read_ahead(void **state)
+{
+    uint64_t gfn = 0, paged;
+    unsigned int asked = 0;
+    uint32_t domid;
+
+    (void)state;
+    need_cleave();
+    start_hog();
+    run_ok("cleave mem page-out memhog 8");
+    domid = (uint32_t)domid_of("memhog");
+    paged = memory_now().paged;
+    while (core_page_find(&hv, domid, true, &gfn, NULL) == 0) {
+        asked += !dom0_maps(domid, 1, &gfn);
+        while (!dom0_maps(domid, 1, &gfn))
+            pause_ms(5);
+    }
+    printf("dom0 asked for %u pages, and %lu came back\n", asked, paged);
+    assert_true(paged >= 8 * PAGES_PER_MIB);
+    assert_int_equal(memory_now().paged, 0);
+    assert_in_range(asked, 1, paged / 4);
     let_it_check();
     await_no_loss();
     run_ok("cleave destroy memhog");
@@ -388,6 +415,7 @@ static const struct CMUnitTest tests[] = {
     PAGING_TEST(a_failing_disk_is_said_and_nothing_is_lost),
     PAGING_TEST(a_removed_file_is_noticed),
     PAGING_TEST(what_dom0_maps_comes_back),
+    PAGING_TEST(a_walk_by_dom0_is_read_ahead),
     PAGING_TEST(what_does_not_follow_is_paged_out),
 };
 

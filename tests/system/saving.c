@@ -9,10 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core.h"
 #include "system.h"
 
 #define BOOT_S 180
 #define STEPS_S 60
+#define PAGES_PER_MIB 256
 #define STATE "/tmp/vm/state"
 
 /* The last number that the guest counted to. */
@@ -55,11 +57,8 @@ static bool goes_on(const char *name, long from)
 /* That the guest counts on from there. */
 static void await_counting(const char *name, long from) { AWAIT(goes_on(name, from), STEPS_S); }
 
-/*
- * Starts the guest, which counts when it has its disks and its network. With 128 MiB, of which its
- * kernel leaves 79, four vCPUs run out of memory now and then.
- */
-static void start(unsigned int vcpus)
+/* Starts the guest, which counts when it has its disks and its network. */
+static void start_with(unsigned int memory, unsigned int vcpus)
 {
     FILE *file = fopen("/tmp/vm/saved.cfg", "w");
 
@@ -73,12 +72,15 @@ static void start(unsigned int vcpus)
             "ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; n=0; while sleep 1; do "
             "n=$((n+1)); echo count $n $(dd if=/dev/xvdb bs=64k count=4 iflag=direct 2>/dev/null "
             "| md5sum); done\"'\n",
-            vcpus > 1 ? 176 : 128, vcpus);
+            memory, vcpus);
     fclose(file);
     run_ok("dd if=/dev/urandom of=/tmp/vm/data bs=64k count=4");
     run_ok("cleave create /tmp/vm/saved.cfg");
     AWAIT(counted("saved") > 1, BOOT_S);
 }
+
+/* With 128 MiB, of which its kernel leaves 79, four vCPUs run out of memory now and then. */
+static void start(unsigned int vcpus) { start_with(vcpus > 1 ? 176 : 128, vcpus); }
 
 /* That the guest's last count has the checksum that the disk has in dom0. */
 static void assert_disk_is_read(const char *name)
@@ -125,6 +127,50 @@ static void one_vcpu_counts_on(void **state)
 {
     (void)state;
     save_and_restore(1);
+}
+
+static struct cleave_memory memory_of_saved(void)
+{
+    struct cleave_memory memory;
+    struct hv hv;
+
+    assert_int_equal(hv_open(&hv), 0);
+    assert_int_equal(core_memory_get(&hv, (uint32_t)domid_of("saved"), &memory), 0);
+    hv_close(&hv);
+    return memory;
+}
+
+/* Pages that the guest has never touched are not in the file, and have no frames afterwards. */
+static void what_was_not_touched_is_not_saved(void **state)
+{
+    struct cleave_memory before, after;
+    uint64_t size;
+    long count;
+
+    (void)state;
+    need_cleave();
+    start_with(512, 1);
+    before = memory_of_saved();
+    assert_true(before.absent > 256 * PAGES_PER_MIB);
+    run_ok("cleave save saved " STATE);
+    assert_nothing_left();
+    count = counted("saved");
+    size = strtoull(run_ok("stat -c %%s " STATE)->out, NULL, 10);
+    run_ok("cleave restore " STATE);
+    await_counting("saved", count);
+    assert_disk_is_read("saved");
+    after = memory_of_saved();
+    printf("%lu MiB of 512 were touched, %lu are in the file, %lu have frames after the restore\n",
+           before.present / PAGES_PER_MIB, size >> 20, after.present / PAGES_PER_MIB);
+    assert_in_range(size >> 20, before.present / PAGES_PER_MIB - 8,
+                    before.present / PAGES_PER_MIB + 24);
+    assert_in_range(after.present, before.present - 8 * PAGES_PER_MIB,
+                    before.present + 24 * PAGES_PER_MIB);
+    assert_int_equal(after.present + after.absent, before.present + before.absent);
+    assert_int_equal(after.promised, after.absent);
+    assert_int_equal(core_violations(), 0);
+    run_ok("cleave shutdown -w saved");
+    AWAIT(guests() == 0, 20);
 }
 
 /* Its disk and its network use pages that are not there; those who save it wait for them. */
@@ -266,6 +312,7 @@ static void a_damaged_file_builds_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(one_vcpu_counts_on),
+    SYSTEM_TEST(what_was_not_touched_is_not_saved),
     SYSTEM_TEST(a_guest_that_is_half_paged_out_counts_on),
     SYSTEM_TEST(four_vcpus_count_on),
     SYSTEM_TEST(what_was_attached_is_saved),

@@ -3,7 +3,7 @@
 # Host tests of the parts of the tools that need neither a hypervisor nor a store, with the sanitizers.
 
 TOOLS_TEST := build/tests/tools/tools_test
-TOOLS_TESTED := image.c path.c progress.c report.c similar.c vmdevices.c vmfile.c vmkeys.c \
+TOOLS_TESTED := image.c path.c progress.c report.c similar.c vmdevices.c vmfile.c vmkeys.c vmreader.c \
                 vmtext.c
 TOOLS_TESTED := $(addprefix dom0-tools/libcleave/,$(TOOLS_TESTED))
 
@@ -168,7 +168,8 @@ $(MEMORY_TEST): tests/tools/memory_test.c $(MEMORY_TESTED) $(LIBCLEAVE) $(PLANNE
                 $(wildcard dom0-tools/*/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -DVMS_HOME='"build/tests/tools/memory"' -DLOCK_FILE='"build/tests/tools/memory.lock"' \
-	    $(TOOLS_INCLUDES) -o $@ $(filter %.c,$^) $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS)
+	    $(TOOLS_INCLUDES) -Wl,--wrap=core_sample_read -o $@ $(filter %.c,$^) $(LIBCLEAVE) $(PLANNER) \
+	    $(BALANCER) -lcmocka $(TOOLS_LIBS)
 
 # A period of the memory balancer, and room for a new VM, with a hypervisor and guests of the test's own.
 BALANCE_TEST := build/tests/tools/balance_test

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "core.h"
 #include "membook.h"
 #include "memory.h"
 #include "report.h"
@@ -158,6 +159,62 @@ static void an_estimate_has_its_interval(void **state)
     assert_true(figures.low < figures.high);
 }
 
+/* What the core answers to a sample. */
+static struct cleave_sample_read sample;
+static int sample_rc;
+
+int __wrap_core_sample_read(struct hv *hv, uint32_t domid, bool ends,
+                            struct cleave_sample_read *read);
+int __wrap_core_sample_read(struct hv *hv, uint32_t domid, bool ends,
+                            struct cleave_sample_read *read)
+{
+    (void)hv;
+    assert_int_equal(domid, 5);
+    assert_true(ends);
+    *read = sample;
+    return sample_rc;
+}
+
+/* Sampled are pages with frames: of a VM that has touched 40 of its 1,000 MiB, half is 20 MiB. */
+static void an_estimate_is_of_what_was_touched(void **state)
+{
+    struct memory_figures figures = { .current = 1024000, .touches = true, .touched = 40960 };
+
+    (void)state;
+    sample = (struct cleave_sample_read){ .pages = 1000, .accessed = 500 };
+    sample_rc = 0;
+    memory_end_sample(NULL, 5, &figures);
+    assert_true(figures.sampled);
+    assert_int_equal(figures.working, 20480);
+    assert_in_range(figures.low, 19200, 20480);
+    assert_in_range(figures.high, 20480, 21760);
+    /* all of it */
+    sample.accessed = 1000;
+    memory_end_sample(NULL, 5, &figures);
+    assert_int_equal(figures.working, 40960);
+    assert_in_range(figures.high, 40900, 40960);
+    /* a hypervisor that does not tell what was touched has given frames to all */
+    figures = (struct memory_figures){ .current = 1024000 };
+    sample.accessed = 500;
+    memory_end_sample(NULL, 5, &figures);
+    assert_int_equal(figures.working, 512000);
+}
+
+static void no_sample_is_no_estimate(void **state)
+{
+    struct memory_figures figures = { .current = 1024000, .touches = true, .touched = 40960 };
+
+    (void)state;
+    sample = (struct cleave_sample_read){ .pages = 0 };
+    sample_rc = 0;
+    memory_end_sample(NULL, 5, &figures);
+    assert_false(figures.sampled);
+    sample = (struct cleave_sample_read){ .pages = 1000, .accessed = 500 };
+    sample_rc = -ENOENT;
+    memory_end_sample(NULL, 5, &figures);
+    assert_false(figures.sampled);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +223,8 @@ int main(void)
         cmocka_unit_test_setup(nonsense_is_no_book, begin),
         cmocka_unit_test_setup(a_domain_begins_anew, begin),
         cmocka_unit_test_setup(an_estimate_has_its_interval, begin),
+        cmocka_unit_test_setup(an_estimate_is_of_what_was_touched, begin),
+        cmocka_unit_test_setup(no_sample_is_no_estimate, begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

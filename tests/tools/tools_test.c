@@ -119,6 +119,8 @@ static void numbers_are_numbers_and_nothing_else(void **state)
         { "memory_shares=0", "from 1 to 1000000" },
         { "memory_priority=1001", "from 0 to 1000" },
         { "memory_paging=2", "from 0 to 1" },
+        { "memory_hotplug=8", "memory_hotplug = 8 MiB: must be from 9" },
+        { "memory_hotplug='1G'", "without a unit: memory_hotplug = 1024" },
         { "cpus='4294967296'", "cpus" },
         { "cpus='18446744073709551617'", "cpus" },
         { "cpus='0-3x'", "cpus" },
@@ -158,6 +160,39 @@ static void memory_is_in_mib(void **state)
     assert_true(read_text("type='pvh'\nname='a'\nmemory='4G'\nkernel='/k'\n", NULL, &vm) < 0);
     vmfile_free(&vm);
     assert_one_line("VM file vm.cfg:3: memory");
+}
+
+/* What Linux would not do with the memory that it adds is said, and is no error. */
+static void memory_that_is_added_is_brought_online(void **state)
+{
+    struct vmfile vm;
+
+    (void)state;
+    assert_int_equal(read_text(BASE "extra='memhp_default_state=online'\n", "memory_hotplug=64",
+                               &vm),
+                     0);
+    assert_int_equal(vm.memory.hotplug_kib, 64 * 1024);
+    assert_int_equal(vm.max_memory_kib, 8 * 1024);
+    assert_string_equal(said, "");
+    vmfile_free(&vm);
+    assert_int_equal(read_text(BASE, "memory_hotplug=64", &vm), 0);
+    assert_one_line("add memhp_default_state=online to extra");
+    vmfile_free(&vm);
+    assert_int_equal(read_text(BASE "extra='memhp_default_state=online_movable'\n",
+                               "memory_hotplug=64", &vm),
+                     0);
+    assert_one_line("use online");
+    vmfile_free(&vm);
+    assert_int_equal(read_text(BASE "maxmem=32\n", "memory_hotplug=32", &vm), -EINVAL);
+    assert_one_line("must be from 33");
+    vmfile_free(&vm);
+    assert_int_equal(read_text("type='hvm'\nname='a'\nmemory=8\n", "memory_hotplug=64", &vm),
+                     -EINVAL);
+    assert_one_line("raise maxmem");
+    vmfile_free(&vm);
+    assert_int_equal(read_text(BASE, NULL, &vm), 0);
+    assert_int_equal(vm.memory.hotplug_kib, 0);
+    vmfile_free(&vm);
 }
 
 /* It has firmware in place of a kernel, and one device model. */
@@ -535,6 +570,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_numbers_and_nothing_else),
         cmocka_unit_test(memory_is_in_mib),
+        cmocka_unit_test(memory_that_is_added_is_brought_online),
         cmocka_unit_test(an_hvm_guest_has_no_kernel),
         cmocka_unit_test(memory_has_a_range),
         cmocka_unit_test(contradictions_of_memory_are_named),

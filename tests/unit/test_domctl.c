@@ -195,7 +195,22 @@ static void test_page_types(void **state)
     struct xen_domctl op = { .cmd = XEN_DOMCTL_getpageframeinfo3, .domain = 3 };
     unsigned int restarts;
     uint64_t *pfn = at(BUF(2));
+    mfn_t first = p2m_lookup(guest, GFN(0), NULL, NULL);
 
+    /* zeroes without a frame, in either size, are not saved; what dom0 keeps is */
+    assert_int_equal(p2m_set(guest, GFN(20), MFN(0), 0, P2M_ABSENT), 0);
+    assert_int_equal(p2m_set(guest, GFN(512), MFN(0), 9, P2M_ABSENT), 0);
+    assert_int_equal(p2m_page_evict(guest, GFN(0), mfn_to_virt(first)), 0);
+    pfn[0] = 20;
+    pfn[1] = 1000;
+    pfn[2] = 0;
+    op.u.getpageframeinfo3.num = 3;
+    op.u.getpageframeinfo3.array.p = (void *)BUF(2);
+    assert_int_equal(domctl(&op), 0);
+    assert_int_equal(pfn[0], XEN_DOMCTL_PFINFO_XALLOC);
+    assert_int_equal(pfn[1], XEN_DOMCTL_PFINFO_XALLOC);
+    assert_int_equal(pfn[2], XEN_DOMCTL_PFINFO_NOTAB);
+    assert_int_equal(p2m_remove(guest, GFN(20)), 0);
     for (unsigned int every = 0; every < 3; every++) { /* without and with continuations */
         harness_preempt_every = every;
         for (uint64_t i = 0; i < 512; i++)
