@@ -305,7 +305,6 @@ int suspend_save(struct hv *hv, struct xs_handle *store, const struct domain *do
         .switch_qemu_logdirty = no_device_model,
         .data = &suspension,
     };
-
     int rc = 0;
 
     hv_forget(hv);
