@@ -64,7 +64,7 @@ static void fill_the_machine(void)
     assert_int_equal(xc_domain_setmaxmem(xc, domid, 1ull << 30), 0);
     assert_int_equal(xc_set_paging_mempool_size(xc, domid, 64 << 20), 0);
     take(9, &gfn);
-    /* populated at once, where single pages would be promised, with a margin for who has promises */
+    /* populated at once; single pages would be promised, with a margin for other promises */
     take(1, &gfn);
     assert_in_range(free_kib(), 0, 4 * 4); /* frames may be left whose table does not fit */
 }
