@@ -51,7 +51,7 @@ static bool follow(int domid)
 
     if (tty->status || strncmp(tty->out, "/dev/pts/", strlen("/dev/pts/")) != 0)
         return false;
-    run_ok("pkill -f '^cat /dev/pts' ; t=%.*s; stty -F $t raw -echo && "
+    run_ok("killall cat; t=%.*s; stty -F $t raw -echo && "
            "{ cat $t >" SERIAL " 2>/dev/null & }; ln -sf $t /tmp/vm/tty",
            (int)strcspn(tty->out, "\n"), tty->out);
     return true;
@@ -119,7 +119,8 @@ static void a_bare_machine_boots_and_reboots(void **state)
     describe("bare", "/mnt/bare.img", 1, "xen_platform_pci = 0");
     domid = start("bare");
     AWAIT(has_said(UP, "bare"), BOOT_S);
-    type("bare", "md5sum </dev/sda", sum); /* by AHCI's interrupts, past the BIOS */
+    /* by AHCI's interrupts, past the BIOS; the kernel looks for disks while its user space runs */
+    type("bare", "until [ -b /dev/sda ]; do sleep 1; done; md5sum </dev/sda", sum);
     type("bare", "grep -c hypervisor /proc/cpuinfo; ls /sys/hypervisor; echo no$((3 + 4))xen",
          "no7xen");
     assert_non_null(strstr(serial(), "No such file")); /* Linux has not found Xen */
