@@ -17,7 +17,7 @@ struct balloon {
 /* The balloon is zeroed but for low and high. Returns 0 or a negative errno. */
 int balloon_add(struct balloon *balloon, struct pci_bus *bus, unsigned int slot,
                 struct memory *memory);
-/* The virtio device, what is asked and given, and how far a request is that waits. */
+/* Writes or loads the virtio device, what is asked and given, and a request that waits. */
 void balloon_state(struct balloon *balloon, struct state *state);
 /* Asks the guest to give so many pages of 4 KiB in all. */
 void balloon_ask(struct balloon *balloon, uint32_t pages);

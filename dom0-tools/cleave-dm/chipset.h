@@ -17,7 +17,7 @@ struct chipset {
 
 /* Returns 0 or a negative errno. */
 int chipset_add(struct chipset *chipset, struct pci_bus *bus);
-/* Without how links are routed, which the hypervisor keeps. */
+/* Writes or loads the registers; the hypervisor keeps how links are routed. */
 void chipset_state(struct chipset *chipset, struct state *state);
 
 #endif

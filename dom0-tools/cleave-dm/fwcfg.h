@@ -22,7 +22,7 @@ struct fwcfg {
 };
 
 int fwcfg_add(struct fwcfg *fwcfg, struct bus *bus);
-/* Which item is read, and where. */
+/* Writes or loads which item the guest reads, and where. */
 void fwcfg_state(struct fwcfg *fwcfg, struct state *state);
 /* Adds a file, before the guest runs: bytes, or a number as SeaBIOS reads it. */
 void fwcfg_add_file(struct fwcfg *fwcfg, const char *name, const void *bytes, size_t size);

@@ -89,7 +89,7 @@ uint32_t pci_read(struct pci_bus *bus, unsigned int device, unsigned int functio
 void pci_write(struct pci_bus *bus, unsigned int device, unsigned int function, unsigned int offset,
                unsigned int size, uint32_t value);
 
-/* What the guest has set, and what is pending. */
+/* Writes or loads what the guest has set, and which interrupts are pending. */
 void pci_state(struct pci_function *function, struct state *state);
 
 /* Little-endian registers of the configuration space. */

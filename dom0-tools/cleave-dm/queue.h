@@ -40,7 +40,7 @@ struct queue_chain {
 /* Whether the rings are where they may be. */
 bool queue_is_valid(const struct queue *queue);
 
-/* Where the guest and the device are in the rings. Nothing that was taken is under way. */
+/* Writes or loads how far guest and device are in the rings. No request may be under way. */
 void queue_state(struct queue *queue, struct state *state);
 
 /* Takes the next request. False: there is none, or the queue is broken. */

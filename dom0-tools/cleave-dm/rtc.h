@@ -23,7 +23,7 @@ struct rtc {
 
 /* low and high: RAM below 4 GiB and from there, in bytes. Returns 0 or a negative errno. */
 int rtc_add(struct rtc *rtc, struct bus *bus, uint64_t low, uint64_t high);
-/* The clock goes on: its time is by an offset to dom0's. */
+/* Writes or loads the clock, which goes on meanwhile: its time is an offset to dom0's. */
 void rtc_state(struct rtc *rtc, struct state *state);
 /* What is due by now happens. */
 void rtc_tick(struct rtc *rtc);

@@ -20,7 +20,7 @@ struct state {
     uint8_t bytes[STATE_MAX];
 };
 
-/* Writes or reads a field. What is read behind the end is zero. */
+/* Writes or reads a field. Behind the end it reads zeroes, and notes that the state is bad. */
 void state_bytes(struct state *state, void *field, size_t size);
 #define STATE_FIELD(state, field) state_bytes(state, &(field), sizeof(field))
 

@@ -48,7 +48,7 @@ void virtio_config_changed(struct virtio *virtio);
 /* Whether the driver is ready to use the device. */
 bool virtio_is_live(const struct virtio *virtio);
 bool virtio_has(const struct virtio *virtio, unsigned int feature);
-/* What guest and device have agreed on; the device's own configuration is its own. */
+/* Writes or loads what guest and device have agreed on, without the device's configuration. */
 void virtio_state(struct virtio *virtio, struct state *state);
 /* Looks at all queues, after the state was loaded. */
 void virtio_resume(struct virtio *virtio);

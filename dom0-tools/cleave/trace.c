@@ -505,7 +505,6 @@ static void describe(const struct trace *trace, json_t *object)
     output_number(object, "lost", sum_lost(trace));
 }
 
-/* Begins the file, in its format; ends it. False: it is not complete. */
 static void begin_file(struct trace *trace)
 {
     if (trace->xen) {
@@ -516,6 +515,7 @@ static void begin_file(struct trace *trace)
     draw_waiting(trace);
 }
 
+/* False: the file is not complete. */
 static bool end_file(struct trace *trace)
 {
     json_t *about;

@@ -7,7 +7,7 @@
 
 /*
  * Lets the hypervisor record a crash of each domain whose device model has died, and removes the
- * files of domains that are gone.
+ * sockets of domains that are gone.
  */
 void models_look(struct hv *hv);
 

@@ -297,10 +297,10 @@ static bool bring(struct paged_vm *vm, uint64_t gfn)
 }
 
 /*
- * Who goes upwards through paged pages, as dom0 when it maps a guest, or a guest that works through
- * an array, finds the next ones back: twice as many each time, and none who jumps. No others leave
- * for them. They come before the one that is wanted: with that, a vCPU runs at once, and would wait
- * for the next.
+ * Brings the pages behind one that is wanted, for dom0 that maps a guest, or a guest that works
+ * through an array: twice as many each time that the next one is wanted, and none after a jump. No
+ * other page leaves for them. They come before the wanted page: a vCPU that gets that one runs at
+ * once, and would wait for the next.
  */
 static void read_ahead(struct paged_vm *vm, uint64_t gfn)
 {
