@@ -201,6 +201,7 @@ struct hw_vcpu {
     /* the domain's flush generation: vmcb->asid has no older TLB entries */
     uint64_t flush_seen;
     uint64_t pending;           /* to inject at the next entry, in EVENTINJ format; 0: none */
+    uint64_t shadowed;          /* RIP at the last exit if in an interrupt shadow; else ~0 */
     bool nmi_blocked;           /* from an injected NMI to the end of its IRET */
     bool stepping, step_guests; /* over that IRET by RFLAGS.TF; TF was already set by the guest */
     uint64_t step_dr6;          /* guest's DR6 before stepping */

@@ -28,17 +28,21 @@ bool hw_interrupts_enabled(struct vcpu *v)
 
 /*
  * With STI; HLT and a pending interrupt, HLT executes in the shadow of STI and ends at once. Skips
- * the HLT, so that the interrupt is taken after it.
+ * the HLT, so that the interrupt is taken after it. False: the code is not there, perhaps as it is
+ * paged, and the guest is to meet that first.
  */
-static void retire_halt(struct vcpu *v)
+static bool retire_halt(struct vcpu *v)
 {
     struct guest_paging p = hw_get_paging(v);
     uint8_t opcode;
 
-    if (!guest_copy(v->d, &p, false, hw_code_address(v), &opcode, 1) && opcode == OPCODE_HLT) {
+    if (guest_copy(v->d, &p, false, hw_code_address(v), &opcode, 1))
+        return false;
+    if (opcode == OPCODE_HLT) {
         v->hw.vmcb->rip++;
         v->hw.vmcb->interrupt_shadow = 0;
     }
+    return true;
 }
 
 void hw_inject_pending(struct vcpu *v)
@@ -71,10 +75,10 @@ bool hw_offer_interrupt(struct vcpu *v, int vector, bool heeds_tpr)
     hw_offer_nothing(v);
     if (vector < 0 || v->hw.stepping) /* the frame would contain the TF of deliver_iret */
         return false;
+    if (unlikely(vmcb->interrupt_shadow & 1) && (vmcb->rflags & RFLAGS_IF) && !retire_halt(v))
+        return false;
     vmcb->vintr |= VINTR_IRQ | (uint64_t)vector << VINTR_VECTOR_SHIFT |
                    (heeds_tpr ? (uint64_t)(vector >> 4) << VINTR_PRIORITY_SHIFT : VINTR_IGNORE_TPR);
-    if (unlikely(vmcb->interrupt_shadow & 1) && (vmcb->rflags & RFLAGS_IF))
-        retire_halt(v);
     return true;
 }
 
@@ -111,11 +115,24 @@ static bool runs_again(uint64_t event)
 
 void deliver_cancel(struct vcpu *v) { v->hw.pending = v->hw.vmcb->eventinj; }
 
+/*
+ * An exit before the guest has executed an instruction leaves the shadow as it was, but QEMU 7.2
+ * drops it at VMRUN. Without it an interrupt would come before the HLT that is to end by it, and
+ * the guest would sleep.
+ */
+static void keep_shadow(struct hw_vcpu *hw)
+{
+    if (hw->vmcb->rip == hw->shadowed)
+        hw->vmcb->interrupt_shadow |= 1;
+    hw->shadowed = hw->vmcb->interrupt_shadow & 1 ? hw->vmcb->rip : ~0ull;
+}
+
 void deliver_recover(struct vcpu *v)
 {
     struct vmcb *vmcb = v->hw.vmcb;
     uint64_t interrupted = vmcb->exitintinfo;
 
+    keep_shadow(&v->hw);
     vmcb->eventinj = 0;
     if (unlikely(interrupted & EVENT_VALID) && !runs_again(interrupted) &&
         !still_offered(vmcb, interrupted))

@@ -32,6 +32,7 @@ static unsigned int crashes, resets, kicks;
 static uint8_t start_vector;              /* of the last reset by SIPI */
 static int requested, accepted, returned; /* vectors of the local APIC; -1: none */
 static uint8_t opcode;
+static bool unread;
 
 void domain_crash(struct vcpu *v, const char *fmt, ...) { crashes++; }
 int lapic_highest_request(struct vcpu *v) { return requested; }
@@ -66,7 +67,7 @@ int guest_copy(struct domain *d, const struct guest_paging *p, bool write, uint6
     assert_int_equal(src, vmcb.rip);
     assert_int_equal(size, 1);
     memcpy(dst, &opcode, 1);
-    return 0;
+    return unread ? -EFAULT : 0;
 }
 
 static int setup(void **state)
@@ -89,6 +90,7 @@ static int setup(void **state)
     requested = accepted = returned = -1;
     crashes = resets = kicks = 0;
     opcode = 0x90;
+    unread = false;
     return 0;
 }
 
@@ -477,6 +479,45 @@ static void halt_in_a_shadow(void **state)
     assert_int_equal(vmcb.rip, 0x1001);
 }
 
+/* A second exit before the HLT, at whose entry the shadow was dropped. */
+static void a_shadow_lasts_for_its_instruction(void **state)
+{
+    opcode = HLT;
+    vmcb.interrupt_shadow = 1;
+    inject_prepare(&vcpu);
+    come_back();
+    for (int i = 0; i < 3; i++) {
+        vmcb.interrupt_shadow = 0;
+        come_back();
+        assert_int_equal(vmcb.interrupt_shadow, 1);
+    }
+    offer();
+    assert_int_equal(vmcb.rip, 0x1001);
+    assert_int_equal(vmcb.interrupt_shadow, 0);
+    come_back();
+    assert_int_equal(vmcb.interrupt_shadow, 0);
+    vmcb.rip = 0x1000; /* come to without STI */
+    come_back();
+    assert_int_equal(vmcb.interrupt_shadow, 0);
+}
+
+/* Code that is paged: the interrupt waits until the guest has met that. */
+static void an_unread_halt_is_offered_nothing(void **state)
+{
+    vmcb.interrupt_shadow = 1;
+    opcode = HLT;
+    unread = true;
+    requested = VECTOR;
+    inject_prepare(&vcpu);
+    assert_false(vmcb.vintr & VINTR_IRQ);
+    assert_int_equal(accepted, -1);
+    unread = false;
+    inject_prepare(&vcpu);
+    assert_true(vmcb.vintr & VINTR_IRQ);
+    assert_int_equal(accepted, VECTOR);
+    assert_int_equal(vmcb.rip, 0x1001);
+}
+
 /* Bit 1 of the interrupt shadow field has another meaning (APM vol. 2, 15.21.5). */
 static void when_a_guest_takes_interrupts(void **state)
 {
@@ -669,6 +710,8 @@ int main(void)
         cmocka_unit_test_setup(the_callback_bypasses_the_apic, setup),
         cmocka_unit_test_setup(task_priority, setup),
         cmocka_unit_test_setup(halt_in_a_shadow, setup),
+        cmocka_unit_test_setup(a_shadow_lasts_for_its_instruction, setup),
+        cmocka_unit_test_setup(an_unread_halt_is_offered_nothing, setup),
         cmocka_unit_test_setup(when_a_guest_takes_interrupts, setup),
         cmocka_unit_test_setup(instructions_are_skipped, setup),
         cmocka_unit_test_setup(debug_control, setup),
