@@ -44,10 +44,13 @@
 #define AHEAD_MIN 4
 #define AHEAD_MAX 32
 /*
- * A goal to page out rests after pages came back, or all were in use. Else a VM that touches its
- * pages would lose those of its kernel while it waits, and come no further.
+ * A goal to page out rests after pages came back, or all were in use, until the VM has run for a
+ * while or has nothing to do. Else a VM that touches its pages would lose those of its kernel
+ * before it gets a CPU, and come no further.
  */
 #define REST_MS 50
+#define REST_RUN_NS 20000000
+#define REST_MAX_MS 10000  /* of one that wants to run */
 #define RESTS_MAX_MS 20000 /* without a page that has left */
 #define KIB_PER_MIB 1024
 
@@ -55,7 +58,8 @@ struct paged_vm {
     struct domain domain;
     struct pagefile *file;
     uint64_t hand;              /* where the search for cold pages goes on */
-    int64_t rest_till, left_at; /* of its goal: when it goes on; when pages left last, 0: none */
+    int64_t rest_till, left_at; /* of its goal: not before; when pages left last, 0: none */
+    uint64_t ran;               /* until its rest began; ns; UINT64_MAX: to be asked */
     uint64_t ahead, ahead_end;  /* gfns that came back unasked last, and the one behind them */
     bool troubled;
     bool doubted; /* the file is to be opened again: it may have been repaired */
@@ -319,6 +323,12 @@ static void read_ahead(struct paged_vm *vm, uint64_t gfn)
         next++;
 }
 
+static void begin_rest(struct paged_vm *vm)
+{
+    vm->rest_till = now_ms() + REST_MS;
+    vm->ran = UINT64_MAX;
+}
+
 /* Returns whether there was something to bring back, and it came. */
 static bool serve(struct paged_vm *vm)
 {
@@ -332,7 +342,7 @@ static bool serve(struct paged_vm *vm)
     if (count > 0 && came == count)
         tell_works(vm);
     if (came > 0)
-        vm->rest_till = now_ms() + REST_MS;
+        begin_rest(vm);
     return came > 0;
 }
 
@@ -355,7 +365,7 @@ static void work_out(struct paged_vm *vm, uint64_t pages)
     else if (count < 0)
         end_goal(vm);
     else
-        vm->rest_till = now_ms() + REST_MS;
+        begin_rest(vm);
 }
 
 static void work_in(struct paged_vm *vm, uint64_t pages)
@@ -374,6 +384,20 @@ static void work_in(struct paged_vm *vm, uint64_t pages)
     }
 }
 
+static bool has_rested(struct paged_vm *vm, int64_t now)
+{
+    const uint32_t idle = XEN_DOMINF_blocked | XEN_DOMINF_paused | XEN_DOMINF_shutdown;
+    struct domain domain;
+
+    if (now >= vm->rest_till + REST_MAX_MS ||
+        domain_get(pager.hv, vm->domain.domid, NULL, &domain) < 0)
+        return true;
+    if (domain.info.cpu_time < vm->ran)
+        vm->ran = domain.info.cpu_time;
+    return now >= vm->rest_till &&
+           (domain.info.flags & idle || domain.info.cpu_time - vm->ran >= REST_RUN_NS);
+}
+
 /* Whether a goal to page out must wait. One that has waited for too long fails. */
 static bool rests(struct paged_vm *vm, uint64_t pages)
 {
@@ -382,7 +406,7 @@ static bool rests(struct paged_vm *vm, uint64_t pages)
     if (vm->left_at == 0)
         vm->left_at = now;
     if (now - vm->left_at < RESTS_MAX_MS)
-        return now < vm->rest_till;
+        return !has_rested(vm, now);
     tell_trouble(vm, "it uses all its pages all the time: %" PRIu64 " MiB more cannot be paged out",
                  pages * HV_PAGE_KIB / KIB_PER_MIB);
     end_goal(vm);
