@@ -141,7 +141,7 @@ static void killed_cleaved_goes_on(void **state)
  * Many starts at once, with memory for some: those run, the others are refused, nothing is half
  * built, and dom0's OOM killer has nothing to do.
  */
-static void starts_at_once_run_or_are_refused(void **state)
+void balance_starts_at_once(const char *vm_file)
 {
     enum { STARTS = 20, FIT = 12 };
     uint64_t before = free_kib();
@@ -149,17 +149,16 @@ static void starts_at_once_run_or_are_refused(void **state)
     uint64_t each = before / FIT - 1100;
     const struct run *result;
 
-    (void)state;
     for (uint64_t overhead;; each -= 4 * MIB) {
-        result = run_ok("cleave create --dry-run /guests/debian.cfg memory=%llu --json",
+        result = run_ok("cleave create --dry-run %s memory=%llu --json", vm_file,
                         (unsigned long long)(each / MIB));
         overhead = number_in(result->out, "overhead_kib");
         if ((each / MIB * MIB + overhead) * FIT <= before)
             break;
     }
-    run_ok("(for i in $(seq %d); do (cleave create -p /guests/debian.cfg name=n$i memory=%llu; "
+    run_ok("(for i in $(seq %d); do (cleave create -p %s name=n$i memory=%llu; "
            "echo $? >/tmp/vm/start$i) & done; wait; touch /tmp/vm/started) >/dev/null 2>&1 &",
-           STARTS, (unsigned long long)(each / MIB));
+           STARTS, vm_file, (unsigned long long)(each / MIB));
     AWAIT(access("/tmp/vm/started", F_OK) == 0, 300);
     result = run_ok("cat /tmp/vm/start[0-9]* | sort | uniq -c; rm /tmp/vm/start*");
     assert_words(result->out, "12 0|8 5");
@@ -169,6 +168,12 @@ static void starts_at_once_run_or_are_refused(void **state)
     for (int i = 1; i <= STARTS; i++)
         run("cleave destroy n%d", i);
     AWAIT(memory_is_back(before), 20);
+}
+
+static void starts_at_once_run_or_are_refused(void **state)
+{
+    (void)state;
+    balance_starts_at_once("/guests/hello.cfg");
 }
 
 static const struct CMUnitTest tests[] = {

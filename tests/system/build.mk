@@ -39,7 +39,7 @@ SYSTEM_PROGRAM := /usr/lib/cleave/tests/system
 # One CPU exercises other paths than several, so some groups run on both. On Xen, all run on one: with
 # several, the emulation killed its dom0 (tests/README.md). The others test Cleave only. The longest begin
 # first.
-SMP2_GROUPS := supervisor host store trace memory field paging daemons
+SMP2_GROUPS := promises watching balance supervisor host store trace memory field paging daemons
 # what needs no second CPU is fastest on one
 SMP1_GROUPS := refusals contract many hotplug
 CHECK_SYSTEM += $(if $(on_cleave),check-smp4 check-smp2) check-smp1

@@ -214,6 +214,13 @@ static void no_stall_under_overcommit(void **state)
     }
 }
 
+/* Twenty kernels of Debian are unpacked in dom0's memory. */
+static void starts_of_debian_at_once(void **state)
+{
+    (void)state;
+    balance_starts_at_once("/guests/debian.cfg");
+}
+
 static void grub_reaches_its_prompt(void **state)
 {
     (void)state;
@@ -227,7 +234,7 @@ static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(grub_reaches_its_prompt),   SYSTEM_TEST(cloud_kernel_with_disk_and_network),
     SYSTEM_TEST(vcpus_come_and_go),         SYSTEM_TEST(a_core_has_the_registers_of_its_vcpus),
     SYSTEM_TEST(memory_comes_and_goes),     SYSTEM_TEST(clocks_agree),
-    SYSTEM_TEST(no_stall_under_overcommit),
+    SYSTEM_TEST(no_stall_under_overcommit), SYSTEM_TEST(starts_of_debian_at_once),
 };
 
 const struct group group_long = GROUP("long", tests);

@@ -45,7 +45,7 @@ static int end(void **state)
  */
 static void a_reservation_is_kept(void **state)
 {
-    static const char *const loads[] = { "'extra=yield=1000'", "'extra=work=3000 sleep=5000'", "",
+    static const char *const loads[] = { "", "'extra=work=3000 sleep=5000'", "'extra=yield=1000'",
                                          "" };
     uint64_t mhz, got;
     char settings[64];

@@ -110,6 +110,9 @@ int rounds(void);
  */
 void await_said(const char *name, const char *words, int seconds);
 
+/* Starts 20 of this VM with memory for 12 of them (balance.c). */
+void balance_starts_at_once(const char *vm_file);
+
 /*
  * Whether the hypervisor is Cleave and not Xen; the number of findings of its invariant checker (0
  * under Xen).
