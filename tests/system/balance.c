@@ -41,6 +41,24 @@ static const struct run *take_all(const char *name, uint64_t more_mib)
                (unsigned long long)(free_kib() / MIB + more_mib));
 }
 
+/* What does not fit is refused before its kernel is read, and nobody has given anything for it. */
+static void assert_refused_first(void)
+{
+    uint64_t before = free_kib();
+    const struct run *refused =
+        run("cleave create /guests/hello.cfg name=big kernel=/none memory=%llu",
+            (unsigned long long)(free_kib() / MIB + 250));
+
+    assert_refused(refused, "big|not enough memory|\"a\" 12|make that");
+    assert_int_equal(refused->status, REPORT_MEMORY);
+    refused = run("cleave mem plan /guests/debian.cfg /guests/debian.cfg --count 10000");
+    assert_int_equal(refused->status, 0);
+    assert_words(refused->out, "does not fit|of 10000 of the last VM fit");
+    assert_int_equal(free_kib(), before);
+    assert_int_equal(shown("a", "target_kib"), 256 * MIB);
+    assert_int_equal(guests(), 1);
+}
+
 /*
  * A VM that does not fit takes what others have above their minimum. They get it back when it has
  * gone, and each target has its reason. An operator's target holds.
@@ -51,6 +69,7 @@ static void room_is_made_and_given_back(void **state)
 
     (void)state;
     boot("a");
+    assert_refused_first();
     assert_json(run_ok("cleave mem show --json")->out, "mem");
     assert_int_equal(shown("a", "min_kib"), DEBIAN_MIN * MIB);
     assert_int_equal(shown("a", "target_kib"), 256 * MIB);
@@ -81,25 +100,14 @@ static void room_is_made_and_given_back(void **state)
     assert_refused(run("cleave mem set a memory_min=300"), "memory_min = 300 MiB: must be from");
 }
 
-/* What does not fit is refused before its kernel is read, and nobody has given anything for it. */
-static void what_does_not_fit_is_refused_first(void **state)
+/* What cleaved has to know is on disk. */
+static void kill_cleaved(void)
 {
-    const struct run *refused;
-    uint64_t before;
-
-    (void)state;
-    boot("a");
-    before = free_kib();
-    refused = run("cleave create /guests/hello.cfg name=big kernel=/none memory=%llu",
-                  (unsigned long long)(free_kib() / MIB + 250));
-    assert_refused(refused, "big|not enough memory|\"a\" 12|make that");
-    assert_int_equal(refused->status, REPORT_MEMORY);
-    refused = run("cleave mem plan /guests/debian.cfg /guests/debian.cfg --count 10000");
-    assert_int_equal(refused->status, 0);
-    assert_words(refused->out, "does not fit|of 10000 of the last VM fit");
-    assert_int_equal(free_kib(), before);
-    assert_int_equal(shown("a", "target_kib"), 256 * MIB);
-    assert_int_equal(guests(), 1);
+    for (int i = 0; i < 5; i++) {
+        run_ok("until kill -9 $(pidof cleaved) 2>/dev/null; do sleep 0.1; done");
+        pause_ms(700);
+        assert_true(shows("deaf", "none"));
+    }
 }
 
 /* One without a balloon is told from one that follows, and others go on without it. */
@@ -116,25 +124,11 @@ static void one_that_ignores_its_balloon_is_found(void **state)
     AWAIT(shows("deaf", "none"), 40);
     assert_words(events_of("deaf"), "memory-uncooperative|no balloon driver");
     assert_int_equal(shown("deaf", "memory_kib") / MIB, 64);
+    kill_cleaved();
     /* it is set aside: nothing is expected of it any more */
     refused = take_all("big", 20);
     assert_int_equal(refused->status, REPORT_MEMORY);
     assert_null(strstr(refused->err, "\"deaf\""));
-}
-
-/* What cleaved has to know is on disk. */
-static void killed_cleaved_goes_on(void **state)
-{
-    (void)state;
-    run_ok("cleave create /guests/spin.cfg name=deaf memory=64 memory_min=16 memory_floor=8");
-    AWAIT(!shows("deaf", "starting"), 40);
-    take_all("big", 20);
-    AWAIT(shows("deaf", "none"), 40);
-    for (int i = 0; i < 5; i++) {
-        run_ok("until kill -9 $(pidof cleaved) 2>/dev/null; do sleep 0.1; done");
-        pause_ms(700);
-        assert_true(shows("deaf", "none"));
-    }
 }
 
 /*
@@ -179,9 +173,7 @@ static void starts_at_once_run_or_are_refused(void **state)
 static const struct CMUnitTest tests[] = {
     SYSTEM_TEST(starts_at_once_run_or_are_refused),
     SYSTEM_TEST(one_that_ignores_its_balloon_is_found),
-    SYSTEM_TEST(killed_cleaved_goes_on),
     SYSTEM_TEST(room_is_made_and_given_back),
-    SYSTEM_TEST(what_does_not_fit_is_refused_first),
 };
 
 const struct group group_balance = GROUP("balance", tests);
