@@ -70,6 +70,7 @@ enum command_option {
     OPTION_STRICT,
     OPTION_SVG,
     OPTION_SYNTHETIC,
+    OPTION_TEMPLATE,
     OPTION_TIMEOUT,
     OPTION_VCPUS,
     OPTION_WAIT,

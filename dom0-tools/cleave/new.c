@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cleave new: a VM from a cloud image. Everything that can be checked is, before the disk is
- * copied: the VM file is read with an empty disk in place of it. The VM's files are made in a
- * folder that nobody else sees; the VM is recorded, the folder gets its name, and the VM starts. A
- * failure undoes all of it; a process that was killed leaves a folder that the next one removes.
- * Read next:
- * ../libcleave/vmfolder.c, ../libcleave/diskcopy.c, ../libcleave/diskboot.c, ../libcleave/seed.c.
+ * cleave new: a VM from a cloud image or from a template. Everything that can be checked is, before
+ * a disk is copied: the VM file is read with empty disks in place of them. The VM's files are made
+ * in a folder that nobody else sees; the VM is recorded, the folder gets its name, and the VM
+ * starts. A failure undoes all of it; a process that was killed leaves a folder that the next one
+ * removes. Read next: newfiles.c, ../libcleave/vmfolder.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,41 +17,32 @@
 
 #include "build.h"
 #include "command.h"
-#include "diskboot.h"
-#include "diskcopy.h"
 #include "life.h"
+#include "new.h"
 #include "path.h"
 #include "progress.h"
 #include "report.h"
 #include "seed.h"
-#include "vmfolder.h"
 #include "vmtext.h"
 
 #define DEFAULT_PARENT VMS_HOME "/images"
 #define DEFAULT_MEMORY_MIB 1024
 #define MIB (1ull << 20)
-#define DISK "disk"
-#define SEED "seed.iso"
-
-/* A VM that is made. */
-struct new
-{
-    struct call *call;
-    const char *name, *bridge;
-    uuid_t uuid;
-    char uuid_text[UUID_STR_LEN], mac[VMDEVICES_MAC_SIZE];
-    uint64_t memory_mib, vcpus, cpu_mhz;
-    struct diskcopy_image image;
-    uint64_t size; /* of the disk, in bytes */
-    json_t *keys;
-    char *parent, *kernel, *ramdisk; /* absolute; the latter two only if they are given */
-    bool hvm, extracted;             /* extracted: its kernel is in its folder */
-    struct diskboot boot;
-    struct vmfolder folder;
-    enum diskcopy_way way;
-};
+#define SECTOR 512
+#define CPU_MHZ_MAX 100000 /* as in a VM file */
 
 /* --- the command line ------------------------------------------------------------------------- */
+
+bool new_has_setting(const struct call *call, const char *key)
+{
+    size_t length = strlen(key);
+
+    for (int i = 1; i < call->count; i++)
+        if (!strncmp(call->arguments[i], key, length) &&
+            strspn(call->arguments[i] + length, " =") > 0)
+            return true;
+    return false;
+}
 
 /* Refuses settings that are not such, and those of keys that are decided here. */
 static int check_settings(const struct call *call)
@@ -64,7 +54,7 @@ static int check_settings(const struct call *call)
                     { "type", "--hvm makes it a PC" },
                     { "kernel", "use --kernel" },
                     { "ramdisk", "use --ramdisk" },
-                    { "disk", "its first disk is --image; `cleave device-attach` adds others" } };
+                    { "disk", "its first disk is a copy; `cleave device-attach` adds others" } };
 
     for (int i = 1; i < call->count; i++) {
         const char *setting = call->arguments[i], *equals = strchr(setting, '=');
@@ -86,6 +76,24 @@ static int check_settings(const struct call *call)
     return 0;
 }
 
+/* A template decides how its copies start. */
+static int check_template(const struct call *call)
+{
+    static const enum command_option others[] = { OPTION_IMAGE, OPTION_KERNEL, OPTION_RAMDISK,
+                                                  OPTION_HVM };
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (call->options[others[i]]) {
+            report_error(REPORT_USAGE,
+                         "--template and --%s are mutually exclusive: a template's "
+                         "copy has its disk and starts as it does",
+                         option_words[others[i]].name);
+            return -EINVAL;
+        }
+    }
+    return check_settings(call);
+}
+
 static int check_words(const struct call *call)
 {
     if (!vmfile_is_name(call->arguments[0])) {
@@ -95,6 +103,8 @@ static int check_words(const struct call *call)
                      call->arguments[0], DOMAIN_NAME_MAX - 1);
         return -EINVAL;
     }
+    if (call->options[OPTION_TEMPLATE])
+        return check_template(call);
     if (!call->options[OPTION_IMAGE] || !call->options[OPTION_SSH_KEY]) {
         report_error(REPORT_USAGE,
                      "--%s is missing: `cleave new %s --image debian-12-genericcloud-amd64.raw "
@@ -121,7 +131,7 @@ static int read_numbers(const struct call *call, struct new *vm)
     if (rc == 0)
         rc = option_number(call, OPTION_VCPUS, 1, VMFILE_VCPUS_MAX, &vm->vcpus);
     if (rc == 0)
-        rc = option_number(call, OPTION_CPU_MHZ, 1, UINT32_MAX, &vm->cpu_mhz);
+        rc = option_number(call, OPTION_CPU_MHZ, 1, CPU_MHZ_MAX, &vm->cpu_mhz);
     return rc;
 }
 
@@ -130,7 +140,7 @@ static int read_size(const struct call *call, struct new *vm)
 {
     const char *text = call->options[OPTION_DISK_SIZE];
 
-    vm->size = vm->image.size;
+    vm->size = (vm->image.size + SECTOR - 1) / SECTOR * SECTOR;
     if (!text)
         return 0;
     if (!diskcopy_parse_size(text, &vm->size)) {
@@ -158,7 +168,14 @@ static int read_call(struct call *call, struct new *vm)
     if (rc < 0)
         return rc;
     vm->name = call->arguments[0];
-    vm->bridge = call->options[OPTION_BRIDGE] ? call->options[OPTION_BRIDGE] : VMDEVICES_BRIDGE;
+    vm->template = call->options[OPTION_TEMPLATE];
+    vm->bridge = call->options[OPTION_BRIDGE];
+    if (!vm->template) {
+        vm->bridge = vm->bridge ? vm->bridge : VMDEVICES_BRIDGE;
+        vm->memory_mib = vm->memory_mib ? vm->memory_mib : DEFAULT_MEMORY_MIB;
+        vm->vcpus = vm->vcpus ? vm->vcpus : 1;
+    }
+    vm->bridge = vm->bridge ? vm->bridge : "";
     vm->hvm = call->options[OPTION_HVM];
     vm->kernel = absolute(call->options[OPTION_KERNEL]);
     vm->ramdisk = absolute(call->options[OPTION_RAMDISK]);
@@ -169,61 +186,15 @@ static int read_call(struct call *call, struct new *vm)
     uuid_generate(vm->uuid);
     uuid_unparse_lower(vm->uuid, vm->uuid_text);
     vmdevices_mac(vm->uuid, 0, vm->mac);
-    vm->keys = seed_read_keys(call->options[OPTION_SSH_KEY]);
-    if (!vm->keys)
+    if (call->options[OPTION_SSH_KEY] &&
+        !(vm->keys = seed_read_keys(call->options[OPTION_SSH_KEY])))
         return -EINVAL;
-    rc = diskcopy_open(call->options[OPTION_IMAGE], &vm->image);
+    rc = vm->template ? newtemplate_open(vm)
+                      : diskcopy_open(call->options[OPTION_IMAGE], &vm->image);
     return rc == 0 ? read_size(call, vm) : rc;
 }
 
 /* --- the VM file ------------------------------------------------------------------------------ */
-
-static void put_quoted(FILE *out, const char *key, const char *value)
-{
-    fprintf(out, "%s = \"", key);
-    for (; *value; value++) {
-        if (*value == '"' || *value == '\\')
-            fputc('\\', out);
-        fputc(*value, out);
-    }
-    fputs("\"\n", out);
-}
-
-static void put_kernel(FILE *out, const struct new *vm, const char *folder)
-{
-    if (vm->extracted) {
-        fprintf(out, "kernel = \"%s/vmlinuz\"\n", folder);
-        if (*vm->boot.ramdisk)
-            fprintf(out, "ramdisk = \"%s/initrd\"\n", folder);
-    } else {
-        put_quoted(out, "kernel", vm->kernel);
-        if (vm->ramdisk)
-            put_quoted(out, "ramdisk", vm->ramdisk);
-    }
-    if (*vm->boot.root)
-        put_quoted(out, "root", vm->boot.root);
-    fputs("extra = \"ro console=hvc0\"\n", out);
-}
-
-/* Writes the VM file, with the VM's files in folder. */
-static void put_file(FILE *out, const struct new *vm, const char *folder)
-{
-    fprintf(out, "# by cleave new\n");
-    fprintf(out, "type = \"%s\"\n", vm->hvm ? "hvm" : "pvh");
-    put_quoted(out, "name", vm->name);
-    put_quoted(out, "uuid", vm->uuid_text);
-    if (vm->hvm)
-        put_quoted(out, "tsc_mode", "native");
-    else
-        put_kernel(out, vm, folder);
-    fprintf(out, "memory = %llu\nvcpus = %llu\n", (unsigned long long)vm->memory_mib,
-            (unsigned long long)vm->vcpus);
-    if (vm->cpu_mhz)
-        fprintf(out, "cpu_mhz = %llu\n", (unsigned long long)vm->cpu_mhz);
-    fprintf(out, "disk = [\"format=raw,vdev=xvda,access=rw,target=%s/" DISK "\", ", folder);
-    fprintf(out, "\"format=raw,vdev=xvdb,access=ro,target=%s/" SEED "\"]\n", folder);
-    fprintf(out, "vif = [\"bridge=%s\"]\n", vm->bridge);
-}
 
 /* Adds the quotes of the settings on the command line. The caller frees them; NULL: no memory. */
 static char **quoted_settings(const struct call *call)
@@ -235,7 +206,7 @@ static char **quoted_settings(const struct call *call)
     return settings;
 }
 
-/* Reads the VM file that put_file writes, by the path of a file in memory. */
+/* Reads the VM file that will be the VM's, by the path of a file in memory. */
 static int read_file(const struct new *vm, const char *folder, struct vmfile *file, char **config)
 {
     int memory = memfd_create(vm->name, MFD_CLOEXEC), count = vm->call->count - 1;
@@ -245,7 +216,10 @@ static int read_file(const struct new *vm, const char *folder, struct vmfile *fi
 
     *file = (struct vmfile){ .kernel = NULL };
     if (out && settings) {
-        put_file(out, vm, folder);
+        if (vm->template)
+            newtemplate_put(out, vm, folder);
+        else
+            newfiles_put(out, vm, folder);
         fflush(out);
         snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
         rc = vmfile_read(path, settings, count, file);
@@ -262,111 +236,6 @@ static int read_file(const struct new *vm, const char *folder, struct vmfile *fi
     return rc;
 }
 
-/* --- its files -------------------------------------------------------------------------------- */
-
-static void path_of(const struct new *vm, const char *file, char path[PATH_MAX + 16])
-{
-    snprintf(path, PATH_MAX + 16, "%s/%s", vm->folder.part, file);
-}
-
-static int make_disk(struct new *vm)
-{
-    char path[PATH_MAX + 16];
-    int way;
-
-    path_of(vm, DISK, path);
-    progress_show("%s: %s the disk", vm->name, vm->image.qcow2 ? "converting" : "copying");
-    way = diskcopy_make(&vm->image, path, vm->size);
-    if (way >= 0)
-        vm->way = way;
-    return way < 0 ? way : 0;
-}
-
-/* An empty disk of that size, for checks: a raw image is copied after them. */
-static int make_placeholder(struct new *vm)
-{
-    char path[PATH_MAX + 16];
-    int fd, rc = 0;
-
-    path_of(vm, DISK, path);
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || ftruncate(fd, vm->size) < 0) {
-        rc = -errno;
-        report_error(report_by_errno(-rc), "cannot make a disk of %llu MiB, %s: %s",
-                     (unsigned long long)(vm->size / MIB), path, strerror(-rc));
-    }
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-static bool has_setting(const struct call *call, const char *key)
-{
-    size_t length = strlen(key);
-
-    for (int i = 1; i < call->count; i++)
-        if (!strncmp(call->arguments[i], key, length) &&
-            strspn(call->arguments[i] + length, " =") > 0)
-            return true;
-    return false;
-}
-
-/* Decides how it starts, and takes the kernel out of the image if it has one. */
-static int make_kernel(struct new *vm)
-{
-    char path[PATH_MAX + 16], kernel[PATH_MAX + 16], ramdisk[PATH_MAX + 16];
-    const char *disk = vm->image.path;
-    int rc;
-
-    if (vm->hvm)
-        return 0;
-    path_of(vm, DISK, path);
-    path_of(vm, "vmlinuz", kernel);
-    path_of(vm, "initrd", ramdisk);
-    if (vm->image.qcow2)
-        disk = path;
-    progress_show("%s: looking for the image's kernel", vm->name);
-    rc = diskboot_find(disk, !vm->kernel, &vm->boot);
-    if (rc < 0)
-        return rc;
-    if (vm->kernel) {
-        if (!*vm->boot.root && !has_setting(vm->call, "root") && !has_setting(vm->call, "cmdline"))
-            report_warning("%s: which partition is its root cannot be told: %s: root=/dev/xvda1 "
-                           "after the name tells its kernel",
-                           vm->name, vm->boot.why);
-        return 0;
-    }
-    if (*vm->boot.kernel && (*vm->boot.root || has_setting(vm->call, "root"))) {
-        vm->extracted = true;
-        return diskboot_extract(disk, &vm->boot, kernel, ramdisk);
-    }
-    report_note("%s: %s: it becomes a PC, which starts its disk's boot loader", vm->name,
-                vm->boot.why);
-    vm->hvm = true;
-    return 0;
-}
-
-static int make_seed(struct new *vm)
-{
-    char path[PATH_MAX + 16];
-    struct seed seed = { vm->name, vm->uuid_text, vm->mac, vm->keys };
-
-    path_of(vm, SEED, path);
-    return seed_write(&seed, path);
-}
-
-/* Makes all files but the disk, which is the placeholder or, from qcow2, complete. */
-static int make_files(struct new *vm)
-{
-    int rc = vm->image.qcow2 ? make_disk(vm) : make_placeholder(vm);
-
-    if (rc == 0)
-        rc = make_kernel(vm);
-    if (rc == 0)
-        rc = make_seed(vm);
-    return rc;
-}
-
 /* --- the VM ----------------------------------------------------------------------------------- */
 
 static void add_how(const struct new *vm)
@@ -375,13 +244,16 @@ static void add_how(const struct new *vm)
 
     output_text(json, "boot", vm->hvm ? "firmware" : "kernel");
     output_number(json, "disk_bytes", vm->size);
-    output_text(json, "mac", vm->mac);
+    if (*vm->mac)
+        output_text(json, "mac", vm->mac);
 }
 
 static const char *started_by(const struct new *vm)
 {
     if (vm->hvm)
         return "its disk's boot loader, as a PC";
+    if (vm->template)
+        return vm->source_file.kernel;
     return vm->extracted ? vm->boot.kernel : vm->kernel;
 }
 
@@ -412,10 +284,10 @@ static void print_vm(struct new *vm, const struct vms_record *record)
     printf("%s is domain %u; its disk of %llu MiB (%s) is in %s\n", vm->name, record->domid,
            (unsigned long long)(vm->size / MIB), diskcopy_way_name(vm->way), vm->folder.whole);
     printf("console: cleave console %s\n", vm->name);
-    printf(
-        "ssh: as the image's user (debian, ubuntu, ...), when it has booted, to the address that "
-        "DHCP on %s leases to %s\n",
-        vm->bridge, vm->mac);
+    if (*vm->mac)
+        printf("ssh: as the image's user (debian, ubuntu, ...), when it has booted, to the address "
+               "that a DHCP server leases to %s\n",
+               vm->mac);
 }
 
 /* Records the VM, whose files are complete, and starts it. Undoes both after an error. */
@@ -448,7 +320,7 @@ static int make_vm(struct session *session, struct new *vm)
 {
     struct build_plan plan = { .memory = 0 };
     struct vmfile file = { .kernel = NULL };
-    int rc = make_files(vm);
+    int rc = vm->template ? newtemplate_make(vm) : newfiles_make(vm);
 
     if (rc == 0)
         rc = read_file(vm, vm->folder.part, &file, NULL);
@@ -461,8 +333,10 @@ static int make_vm(struct session *session, struct new *vm)
         return 0;
     }
     vmfile_free(&file);
-    if (rc == 0 && !vm->image.qcow2)
-        rc = make_disk(vm);
+    if (rc == 0 && vm->template)
+        rc = newtemplate_make_disks(vm);
+    else if (rc == 0 && !vm->image.qcow2)
+        rc = newfiles_make_disk(vm);
     if (rc == 0)
         rc = start_vm(session, vm);
     if (rc < 0)
@@ -485,11 +359,9 @@ static int check_free_name(const char *name)
 int new_run(struct call *call)
 {
     struct session session = { .store = NULL };
-    struct new vm = { .call = call,
-                      .memory_mib = DEFAULT_MEMORY_MIB,
-                      .vcpus = 1,
-                      .image = { .fd = -1 },
-                      .folder = { .lock = -1 } };
+    struct new vm = {
+        .call = call, .image = { .fd = -1 }, .folder = { .lock = -1 }, .source_lock = -1
+    };
     int rc = read_call(call, &vm);
 
     if (rc == 0)
@@ -511,6 +383,7 @@ int new_run(struct call *call)
     }
     session_close(&session);
     diskcopy_close(&vm.image);
+    newtemplate_close(&vm);
     json_decref(vm.keys);
     free(vm.parent);
     free(vm.kernel);

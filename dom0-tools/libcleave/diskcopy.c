@@ -29,7 +29,6 @@
 #define MIB (1ull << 20)
 #define STEP_BYTES (16 * MIB) /* between two looks for signals */
 #define BUFFER_BYTES MIB
-#define SECTOR 512
 #define SIZE_MAX_BYTES (64ull << 40)
 
 /* docs/interop/qcow2.txt of QEMU; numbers are big-endian. */
@@ -99,7 +98,7 @@ static const struct {
     { "vhdxfile", 8, "of Hyper-V: qemu-img convert -f vhdx -O raw makes a raw image" },
 };
 
-static int read_raw(struct diskcopy_image *image, const uint8_t *head, off_t size)
+static int check_raw(const struct diskcopy_image *image, const uint8_t *head)
 {
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         if (memcmp(head, formats[i].magic, formats[i].length) == 0) {
@@ -115,35 +114,45 @@ static int read_raw(struct diskcopy_image *image, const uint8_t *head, off_t siz
                      image->path, head[0], head[1], head[2], head[3]);
         return -EINVAL;
     }
-    image->size = size;
     return 0;
+}
+
+int diskcopy_open_raw(const char *path, struct diskcopy_image *image)
+{
+    struct stat st;
+    off_t size = -1;
+    int rc = -EINVAL;
+
+    *image = (struct diskcopy_image){ .path = path };
+    image->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (image->fd >= 0 && fstat(image->fd, &st) == 0)
+        size = lseek(image->fd, 0, SEEK_END);
+    if (size < 0) {
+        rc = -errno;
+        report_error(report_by_errno(-rc), "image %s: %s", path, strerror(-rc));
+        return rc;
+    }
+    if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
+        image->size = size;
+        return 0;
+    }
+    report_error(REPORT_USAGE, "image %s: neither a file nor a block device", path);
+    return -EINVAL;
 }
 
 int diskcopy_open(const char *path, struct diskcopy_image *image)
 {
     uint8_t head[HEAD_BYTES] = { 0 };
-    struct stat st;
-    off_t size;
-    int rc;
+    int rc = diskcopy_open_raw(path, image);
 
-    *image = (struct diskcopy_image){ .path = path };
-    image->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (image->fd < 0 || fstat(image->fd, &st) < 0) {
-        rc = -errno;
-        report_error(report_by_errno(-rc), "image %s: %s", path, strerror(-rc));
+    if (rc < 0)
         return rc;
-    }
-    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-        report_error(REPORT_USAGE, "image %s: neither a file nor a block device", path);
+    if (pread(image->fd, head, HEAD_BYTES, 0) != HEAD_BYTES) {
+        report_error(REPORT_USAGE, "image %s: %llu bytes: too small for a disk: download it again",
+                     path, (unsigned long long)image->size);
         return -EINVAL;
     }
-    size = lseek(image->fd, 0, SEEK_END);
-    if (size < HEAD_BYTES || pread(image->fd, head, HEAD_BYTES, 0) != HEAD_BYTES) {
-        report_error(REPORT_USAGE, "image %s: %lld bytes: too small for a disk: download it again",
-                     path, (long long)size);
-        return -EINVAL;
-    }
-    rc = memcmp(head, "QFI\xfb", 4) == 0 ? read_qcow2(image, head) : read_raw(image, head, size);
+    rc = memcmp(head, "QFI\xfb", 4) == 0 ? read_qcow2(image, head) : check_raw(image, head);
     if (rc == 0 && (!image->size || image->size > SIZE_MAX_BYTES)) {
         report_error(REPORT_USAGE, "image %s: a disk of %llu bytes: must be 1 byte to 64 TiB", path,
                      (unsigned long long)image->size);
@@ -328,33 +337,9 @@ int diskcopy_make(const struct diskcopy_image *image, const char *to, uint64_t s
     if (ftruncate(fd, 0) < 0)
         return finish(fd, to, report_copy(to, errno));
     rc = image->qcow2 ? convert(image, to) : copy_raw(image, fd, to);
-    /* whole sectors */
-    if (rc >= 0 && ftruncate(fd, (size + SECTOR - 1) / SECTOR * SECTOR) < 0)
+    if (rc >= 0 && ftruncate(fd, size) < 0)
         rc = report_copy(to, errno);
     return finish(fd, to, rc);
-}
-
-int diskcopy_file(const char *from, const char *to)
-{
-    struct diskcopy_image image = { .path = from };
-    struct stat st;
-    int rc, fd;
-
-    image.fd = open(from, O_RDONLY | O_CLOEXEC);
-    if (image.fd < 0 || fstat(image.fd, &st) < 0) {
-        rc = -errno;
-        report_error(report_by_errno(-rc), "%s: %s", from, strerror(-rc));
-        diskcopy_close(&image);
-        return rc;
-    }
-    image.size = S_ISBLK(st.st_mode) ? (uint64_t)lseek(image.fd, 0, SEEK_END)
-                                     : (uint64_t)st.st_size;
-    fd = open(to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    rc = fd < 0 ? report_copy(to, errno) : copy_raw(&image, fd, to);
-    if (rc >= 0 && ftruncate(fd, image.size) < 0)
-        rc = report_copy(to, errno);
-    diskcopy_close(&image);
-    return fd < 0 ? rc : finish(fd, to, rc);
 }
 
 bool diskcopy_parse_size(const char *text, uint64_t *bytes)

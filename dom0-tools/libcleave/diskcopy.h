@@ -19,6 +19,8 @@ struct diskcopy_image {
  * diskcopy_close in either case.
  */
 int diskcopy_open(const char *path, struct diskcopy_image *image);
+/* The same for a file or block device that is taken as it is. */
+int diskcopy_open_raw(const char *path, struct diskcopy_image *image);
 void diskcopy_close(struct diskcopy_image *image);
 
 /* How a disk was made. */
@@ -31,9 +33,6 @@ const char *diskcopy_way_name(enum diskcopy_way way);
  * after an error line; then the file may be there in part.
  */
 int diskcopy_make(const struct diskcopy_image *image, const char *to, uint64_t size);
-
-/* The same for any file as it is. */
-int diskcopy_file(const char *from, const char *to);
 
 /*
  * Reads a size of a disk: a number of MiB, or with K, M, G or T of that unit. False: something

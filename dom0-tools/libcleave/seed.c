@@ -24,6 +24,8 @@
 
 #define BLOCK 2048
 #define KEYS_MAX_BYTES (64 << 10)
+#define SEED_MAX_BYTES (1 << 20)
+#define CONFIG_HEAD "#cloud-config\n"
 #define HOSTNAME_MAX 63
 
 /* Blocks of the image; files follow. */
@@ -125,8 +127,9 @@ static json_t *network_of(const char *mac)
 {
     if (!mac)
         return json_pack("{s:i}", "version", 2);
-    return json_pack("{s:i, s:{s:{s:{s:s}, s:b}}}", "version", 2, "ethernets", "lan", "match",
-                     "macaddress", mac, "dhcp4", 1);
+    /* by its address: a copied guest has the machine id of the other one */
+    return json_pack("{s:i, s:{s:{s:{s:s}, s:b, s:s}}}", "version", 2, "ethernets", "lan", "match",
+                     "macaddress", mac, "dhcp4", 1, "dhcp-identifier", "mac");
 }
 
 /* --- the image -------------------------------------------------------------------------------- */
@@ -241,8 +244,8 @@ int seed_write(const struct seed *seed, const char *path)
     texts[0] =
         to_text("", json_pack("{s:s, s:s}", "instance-id", seed->uuid, "local-hostname", hostname));
     texts[1] = to_text("", network_of(seed->mac));
-    texts[2] = to_text("#cloud-config\n", json_pack("{s:s, s:O}", "hostname", hostname,
-                                                    "ssh_authorized_keys", seed->keys));
+    texts[2] = to_text(CONFIG_HEAD, json_pack("{s:s, s:O}", "hostname", hostname,
+                                              "ssh_authorized_keys", seed->keys));
     for (int i = 0; i < 3; i++)
         blocks += texts[i] ? (strlen(texts[i]) + BLOCK - 1) / BLOCK : 0;
     image = calloc(blocks, BLOCK);
@@ -255,4 +258,25 @@ int seed_write(const struct seed *seed, const char *path)
         free(texts[i]);
     free(image);
     return rc;
+}
+
+json_t *seed_keys_of(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *bytes = fd < 0 ? NULL : malloc(SEED_MAX_BYTES), *at = NULL;
+    ssize_t length = bytes ? read(fd, bytes, SEED_MAX_BYTES) : 0;
+    json_t *contents = NULL, *keys;
+
+    if (length > 0)
+        at = memmem(bytes, length, CONFIG_HEAD, strlen(CONFIG_HEAD));
+    if (at) {
+        at += strlen(CONFIG_HEAD);
+        contents = json_loadb(at, length - (at - bytes), JSON_DISABLE_EOF_CHECK, NULL);
+    }
+    keys = json_incref(json_object_get(contents, "ssh_authorized_keys"));
+    json_decref(contents);
+    free(bytes);
+    if (fd >= 0)
+        close(fd);
+    return keys;
 }

@@ -20,4 +20,7 @@ struct seed {
 /* Writes the image to a new file. Returns 0, or a negative errno after an error line. */
 int seed_write(const struct seed *seed, const char *path);
 
+/* Returns the keys in a seed that seed_write wrote; the caller drops them. NULL: it is none. */
+json_t *seed_keys_of(const char *path);
+
 #endif

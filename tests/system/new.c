@@ -39,7 +39,7 @@ static void assert_nothing_left(void)
 
 static int end(void **state)
 {
-    run("cleave destroy web; cleave undefine web; rm -rf " IMAGES);
+    run("for vm in web second; do cleave destroy $vm; cleave undefine $vm; done; rm -rf " IMAGES);
     return test_end(state);
 }
 
@@ -84,7 +84,7 @@ static void what_is_refused_leaves_nothing(void **state)
         { "--ramdisk /tmp/vm/image", 2, "--kernel, which is missing" },
         { "disk=[]", 2, "decides that itself" },
         { "memory_min=100000", 2, "memory_min" },
-        { "--cpu-mhz 100000000", 6, "100000000" },
+        { "--cpu-mhz 99999", 6, "99999 MHz" },
     };
 
     (void)state;
@@ -104,6 +104,41 @@ static void what_is_refused_leaves_nothing(void **state)
     assert_int_equal(run(NEW)->status, 4);
     run_ok("cleave undefine web");
     assert_nothing_left();
+}
+
+/* What the guest writes is in the copy, and the template's own disk is not touched any more. */
+static void a_stopped_vm_is_a_template(void **state)
+{
+    const char *json;
+
+    (void)state;
+    make_image();
+    run_ok(NEW "'extra=ro console=hvc0 rdinit=/init run=\"mount -o remount,rw /; hostname "
+               "$(grep -a -o local-hostname.* /dev/xvdb | cut -d: -f2 | tr -cd a-z); "
+               "echo by $(hostname) >>/mark; sync; cat /mark\"' 'vif=[\"bridge=xenbr0\"]'");
+    await_said("web", "the command has ended with status 0", BOOT_S);
+    assert_words(console_log("web"), "\nby web\r\n");
+    assert_refused(run("cleave new second --template web"),
+                   "--template web: it is running|shutdown");
+    run_ok("cleave destroy web");
+    assert_refused(run("cleave new second --template web --disk-size 47"), "48 MiB already");
+    assert_refused(run("cleave new second --template web --image /tmp/vm/image"), "exclusive");
+    assert_refused(run("cleave new second --template nobody"), "no VM of cleave");
+    json = run_ok("cleave new second --template web --memory 96 --disk-size 64 --json")->out;
+    assert_json(json, "new");
+    assert_words(json, "\"disk_bytes\": 67108864|00:16:3e:");
+    /* its own files, its own name, and the template's is free to start */
+    await_said("second", "the command has ended with status 0", BOOT_S);
+    assert_words(console_log("second"), "\nby web\r\nby second\r\n");
+    run_ok("cleave start web");
+    await_said("web", "by web\r\nby web\r\n", BOOT_S);
+    assert_words(run_ok(
+                     "grep -h -e '^kernel' -e '^memory' /var/lib/cleave/vms/$(cleave list second "
+                     "--json | sed -n 's/.*\"uuid\": \"\\(.*\\)\".*/\\1/p')/config")
+                     ->out,
+                 IMAGES "/second/vmlinuz|memory = 96");
+    run_ok("cleave store check");
+    run_ok("cleave destroy second && cleave undefine second");
 }
 
 /* An image whose kernel cannot be found is started by its own boot loader. */
@@ -132,7 +167,7 @@ static void who_is_stopped_leaves_nothing(void **state)
         const char *state_now;
 
         run("sh -c '" NEW ">/dev/null 2>&1 & sleep 0.%02d; kill -%s $!; wait'", step * 8, signal);
-        run_ok("cleave new other --image /tmp/vm/image --ssh-key /tmp/vm/key.pub --memory 64 "
+        run_ok("cleave new other --image /tmp/vm/image --ssh-key /tmp/vm/key.pub --memory 128 "
                "--dry-run");
         assert_string_equal(run("ls " IMAGES " | grep part")->out, "");
         AWAIT(strcmp(state_now = state_of("web"), "building") != 0, 60);
@@ -150,9 +185,8 @@ static void who_is_stopped_leaves_nothing(void **state)
     }
 
 static const struct CMUnitTest tests[] = {
-    NEW_TEST(an_image_becomes_a_vm),
-    NEW_TEST(what_is_refused_leaves_nothing),
-    NEW_TEST(without_a_kernel_it_is_a_pc),
+    NEW_TEST(an_image_becomes_a_vm),          NEW_TEST(a_stopped_vm_is_a_template),
+    NEW_TEST(what_is_refused_leaves_nothing), NEW_TEST(without_a_kernel_it_is_a_pc),
     NEW_TEST(who_is_stopped_leaves_nothing),
 };
 

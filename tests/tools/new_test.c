@@ -195,13 +195,13 @@ static void a_copy_is_equal_sparse_and_larger(void **state)
            "/disk) = 67108864 && test $(tail -c +41943044 " HOME
            "/disk | tr -d '\\0' | wc -c) = 0");
     assert_true(blocks_of(HOME "/disk") < 20 * MIB / 512);
-    /* over what stood there before, and with whole sectors */
+    /* over what stood there before */
     write_at(HOME "/disk", "garbage", 7, 20 * MIB);
     assert_int_equal(diskcopy_open(HOME "/image", &image), 0);
     assert_true(diskcopy_make(&image, HOME "/disk", image.size) >= 0);
     diskcopy_close(&image);
     run_ok("cmp -n 41943043 " HOME "/image " HOME "/disk && test $(stat -c %s " HOME
-           "/disk) = 41943552");
+           "/disk) = 41943043");
 }
 
 static void a_full_disk_is_an_error_with_numbers(void **state)
@@ -426,8 +426,14 @@ static void the_seed_says_what_is_wanted(void **state)
     assert_string_equal(text, "00:16:3e:01:02:03");
     assert_true(dhcp);
     json_decref(json);
+    /* for a VM that is made from this one */
+    json = seed_keys_of(HOME "/seed");
+    assert_true(json_equal(json, seed.keys));
+    json_decref(json);
     json_decref(seed.keys);
-    seed.keys = NULL;
+    assert_null(seed_keys_of(HOME "/keys"));
+    assert_null(seed_keys_of(HOME "/nothing"));
+    assert_int_equal(report_class(&report), REPORT_NONE);
 }
 
 static void what_are_no_keys_is_refused(void **state)
