@@ -63,6 +63,7 @@ enum command_option {
     OPTION_OUTPUT,
     OPTION_PAUSED,
     OPTION_RAMDISK,
+    OPTION_READ,
     OPTION_RECURSIVE,
     OPTION_SINCE,
     OPTION_SORT,
