@@ -262,6 +262,30 @@ static void programs_that_fail_are_named(void **state)
     free(output);
 }
 
+/* The program gets the file that was checked, by a descriptor, and its format. */
+static void qcow2_is_converted_by_a_program(void **state)
+{
+    char path[4096];
+    struct diskcopy_image image;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s", getenv("PATH"));
+    put_qcow2(HOME "/qcow2", 0, 0);
+    run_ok("mkdir " HOME "/bin && printf '#!/bin/sh\necho \"$1 $2 $3 $4 $5\" >" HOME
+           "/words\ncat $8 >$9\n' >" HOME "/bin/qemu-img && chmod +x " HOME "/bin/qemu-img");
+    assert_int_equal(diskcopy_open(HOME "/qcow2", &image), 0);
+    setenv("PATH", "/nonexistent", 1);
+    assert_true(diskcopy_make(&image, HOME "/disk", image.size) < 0);
+    assert_said(REPORT_INTERNAL, "apt install qemu-utils");
+    setenv("PATH", HOME "/bin:/usr/bin:/bin", 1);
+    run_ok("mv " HOME "/qcow2 " HOME "/moved");
+    assert_int_equal(diskcopy_make(&image, HOME "/disk", image.size), DISKCOPY_CONVERTED);
+    setenv("PATH", path, 1);
+    diskcopy_close(&image);
+    run_ok("cmp -n 2048 " HOME "/moved " HOME "/disk && test $(stat -c %s " HOME
+           "/disk) = 16777216 && grep -q 'convert -f qcow2 -O raw' " HOME "/words");
+}
+
 static void sizes_are_read(void **state)
 {
     static const char *const wrong[] = { "",     "0",    "-1",
@@ -545,12 +569,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, begin)
     const struct CMUnitTest tests[] = {
-        TEST(what_is_no_image_is_refused),           TEST(a_copy_is_equal_sparse_and_larger),
-        TEST(a_full_disk_is_an_error_with_numbers),  TEST(a_signal_ends_copies),
-        TEST(programs_that_fail_are_named),          TEST(sizes_are_read),
-        TEST(the_newest_kernel_is_taken_out),        TEST(an_image_without_a_kernel_says_why),
-        TEST(damaged_tables_are_survived),           TEST(the_seed_says_what_is_wanted),
-        TEST(what_are_no_keys_is_refused),           TEST(a_folder_is_complete_or_not_there),
+        TEST(what_is_no_image_is_refused),
+        TEST(a_copy_is_equal_sparse_and_larger),
+        TEST(a_full_disk_is_an_error_with_numbers),
+        TEST(a_signal_ends_copies),
+        TEST(programs_that_fail_are_named),
+        TEST(qcow2_is_converted_by_a_program),
+        TEST(sizes_are_read),
+        TEST(the_newest_kernel_is_taken_out),
+        TEST(an_image_without_a_kernel_says_why),
+        TEST(damaged_tables_are_survived),
+        TEST(the_seed_says_what_is_wanted),
+        TEST(what_are_no_keys_is_refused),
+        TEST(a_folder_is_complete_or_not_there),
         TEST(what_a_killed_process_left_is_settled),
     };
 
