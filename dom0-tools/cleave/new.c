@@ -54,7 +54,8 @@ static int check_settings(const struct call *call)
                     { "type", "--hvm makes it a PC" },
                     { "kernel", "use --kernel" },
                     { "ramdisk", "use --ramdisk" },
-                    { "disk", "its first disk is a copy; `cleave device-attach` adds others" } };
+                    { "disk", "its first disk is a copy; `cleave device-attach` adds others" },
+                    { "vif", "use --bridge; `cleave device-attach` adds others" } };
 
     for (int i = 1; i < call->count; i++) {
         const char *setting = call->arguments[i], *equals = strchr(setting, '=');
@@ -298,6 +299,8 @@ static int start_vm(struct session *session, struct new *vm)
     char *config = NULL;
     int rc = read_file(vm, vm->folder.whole, &file, &config);
 
+    if (rc == 0)
+        rc = vmfolder_sync(&vm->folder);
     if (rc == 0)
         rc = life_define(&file, config, vm->call->options[OPTION_AUTOSTART] != NULL);
     vmfile_free(&file);

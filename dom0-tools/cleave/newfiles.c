@@ -66,7 +66,9 @@ void newfiles_put(FILE *out, const struct new *vm, const char *folder)
         fprintf(out, "cpu_mhz = %llu\n", (unsigned long long)vm->cpu_mhz);
     fprintf(out, "disk = [\"format=raw,vdev=xvda,access=rw,target=%s/" NEW_DISK "\", ", folder);
     fprintf(out, "\"format=raw,vdev=xvdb,access=ro,target=%s/" NEW_SEED "\"]\n", folder);
-    fprintf(out, "vif = [\"bridge=%s\"]\n", vm->bridge);
+    fputs("vif = [\"bridge=", out);
+    newfiles_put_escaped(out, vm->bridge);
+    fputs("\"]\n", out);
 }
 
 /* --- its files -------------------------------------------------------------------------------- */

@@ -245,9 +245,11 @@ static void put_vifs(FILE *out, const struct new *vm)
     const struct vmdevices *devices = &vm->source_file.devices;
 
     fputs("vif = [", out);
-    for (unsigned int i = 0; i < devices->vif_count; i++)
-        fprintf(out, "\"devid=%u,bridge=%s\", ", devices->vifs[i].number,
-                *vm->bridge ? vm->bridge : devices->vifs[i].bridge);
+    for (unsigned int i = 0; i < devices->vif_count; i++) {
+        fprintf(out, "\"devid=%u,bridge=", devices->vifs[i].number);
+        newfiles_put_escaped(out, *vm->bridge ? vm->bridge : devices->vifs[i].bridge);
+        fputs("\", ", out);
+    }
     fputs("]\n", out);
 }
 

@@ -297,7 +297,7 @@ int diskboot_find(const char *path, bool wanted, struct diskboot *boot)
     }
     if (!disk.count)
         strcpy(boot->why, "no ext file system is on it");
-    else if (!*boot->kernel)
+    else if (wanted && !*boot->kernel)
         strcpy(boot->why, "no /boot/vmlinuz-VERSION is on it");
     else if (!*boot->root)
         strcpy(boot->why, "which partition is the root of its kernel cannot be told");

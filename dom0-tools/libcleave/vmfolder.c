@@ -2,8 +2,8 @@
 /*
  * Folders of VMs. One is filled in under its UUID, and renamed when the VM is recorded. A process
  * that is killed leaves a folder UUID.part whose lock is free: the next one removes it, or if the
- * VM is recorded by then, gives it its name. Order: vmfolder_make, vms_add, vmfolder_complete. Read
- * next: ../cleave/new.c.
+ * VM is recorded by then, gives it its name. Order: vmfolder_make, vmfolder_sync, vms_add,
+ * vmfolder_complete. Read next: ../cleave/new.c.
  */
 #define _GNU_SOURCE
 #include "vmfolder.h"
@@ -130,13 +130,18 @@ int vmfolder_make(const char *parent, const char *name, const char *uuid, struct
     return rc;
 }
 
+int vmfolder_sync(struct vmfolder *folder)
+{
+    return syncfs(folder->lock) < 0 ? report_folder(folder->part, "write", errno) : 0;
+}
+
 /* A name that somebody else has used meanwhile is an error: rename replaces only empty folders. */
 int vmfolder_complete(struct vmfolder *folder)
 {
     char parent[PATH_MAX];
     int fd;
 
-    if (fsync(folder->lock) < 0 || rename(folder->part, folder->whole) < 0)
+    if (rename(folder->part, folder->whole) < 0)
         return errno == ENOTEMPTY || errno == EEXIST ? report_exists(folder->whole)
                                                      : report_folder(folder->whole, "make", errno);
     snprintf(parent, sizeof(parent), "%s", folder->whole);

@@ -18,6 +18,9 @@ struct vmfolder {
  */
 int vmfolder_make(const char *parent, const char *name, const char *uuid, struct vmfolder *folder);
 
+/* Waits until its files are on storage: before the VM is recorded. Returns as vmfolder_make. */
+int vmfolder_sync(struct vmfolder *folder);
+
 /* Gives it its name: what is in it is complete. Returns 0, or a negative errno after an error. */
 int vmfolder_complete(struct vmfolder *folder);
 

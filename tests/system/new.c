@@ -82,6 +82,7 @@ static void what_is_refused_leaves_nothing(void **state)
         { "--kernel /nothing", 3, "/nothing" },
         { "--kernel /etc/passwd --hvm", 2, "mutually exclusive" },
         { "--ramdisk /tmp/vm/image", 2, "--kernel, which is missing" },
+        { "vif=[]", 2, "use --bridge" },
         { "disk=[]", 2, "decides that itself" },
         { "memory_min=100000", 2, "memory_min" },
         { "--cpu-mhz 99999", 6, "99999 MHz" },
@@ -115,7 +116,7 @@ static void a_stopped_vm_is_a_template(void **state)
     make_image();
     run_ok(NEW "'extra=ro console=hvc0 rdinit=/init run=\"mount -o remount,rw /; hostname "
                "$(grep -a -o local-hostname.* /dev/xvdb | cut -d: -f2 | tr -cd a-z); "
-               "echo by $(hostname) >>/mark; sync; cat /mark\"' 'vif=[\"bridge=xenbr0\"]'");
+               "echo by $(hostname) >>/mark; sync; cat /mark\"'");
     await_said("web", "the command has ended with status 0", BOOT_S);
     assert_words(console_log("web"), "\nby web\r\n");
     assert_refused(run("cleave new second --template web"),

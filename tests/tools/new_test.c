@@ -492,6 +492,7 @@ static void a_folder_is_complete_or_not_there(void **state)
     (void)state;
     assert_int_equal(vmfolder_make(PARENT, "web", UUID, &folder), 0);
     run_ok("touch " PARENT "/" UUID ".part/disk && test ! -e " PARENT "/web");
+    assert_int_equal(vmfolder_sync(&folder), 0);
     assert_int_equal(vmfolder_complete(&folder), 0);
     vmfolder_release(&folder);
     run_ok("test -e " PARENT "/web/disk && test ! -e " PARENT "/" UUID ".part");
