@@ -113,6 +113,9 @@ DOM0_FILES += $(foreach script,block-common hotplugpath locking logging vif-comm
                 xen-network-common xen-script-common, \
                 $(DEB_ROOT)/etc/xen/scripts/$(script).sh:/etc/xen/scripts/$(script).sh:644)
 
+# with which `cleave new` reads images (e2fsprogs, of this machine)
+DOM0_FILES += /sbin/debugfs:/usr/sbin/debugfs
+
 # All fragments have been read when the Makefile expands this.
 dom0_sources = $(foreach entry,$(DOM0_FILES),$(firstword $(subst :, ,$(entry))))
 

@@ -25,14 +25,18 @@ enum command_option {
     OPTION_NONE,
     OPTION_AUTOSTART,
     OPTION_BATCH,
+    OPTION_BRIDGE,
     OPTION_CLEAR,
     OPTION_CONSOLE,
     OPTION_COPIES,
     OPTION_COUNT_OF,
+    OPTION_CPU_MHZ,
+    OPTION_DISK_SIZE,
     OPTION_DOM0_CPUS,
     OPTION_DRY_RUN,
     OPTION_DURATION,
     OPTION_EVENTS,
+    OPTION_FOLDER,
     OPTION_FOLLOW,
     OPTION_FOR,
     OPTION_FORCE,
@@ -44,23 +48,32 @@ enum command_option {
     OPTION_HOST_CPUS,
     OPTION_HOST_MEMORY,
     OPTION_HOST_MHZ,
+    OPTION_HVM,
+    OPTION_IMAGE,
     OPTION_INTERVAL,
     OPTION_INTERVALS,
     OPTION_JSON,
+    OPTION_KERNEL,
     OPTION_LISTEN,
     OPTION_MAX,
+    OPTION_MEMORY,
     OPTION_NO_WAIT,
     OPTION_NAME,
     OPTION_ONCE,
     OPTION_OUTPUT,
     OPTION_PAUSED,
+    OPTION_RAMDISK,
+    OPTION_READ,
     OPTION_RECURSIVE,
     OPTION_SINCE,
     OPTION_SORT,
+    OPTION_SSH_KEY,
     OPTION_STRICT,
     OPTION_SVG,
     OPTION_SYNTHETIC,
+    OPTION_TEMPLATE,
     OPTION_TIMEOUT,
+    OPTION_VCPUS,
     OPTION_WAIT,
     OPTION_COUNT
 };
@@ -72,7 +85,7 @@ struct option_words {
     const char *help;
 };
 
-#define COMMAND_OPTIONS_MAX 9
+#define COMMAND_OPTIONS_MAX 18
 
 struct call;
 
@@ -180,6 +193,14 @@ int create_read(struct call *call, struct vmfile *vm, char **config);
  */
 char *create_quote(const char *setting);
 
+/*
+ * Makes all checks that are made before a VM is built; fills in the plan as far as it got. Returns
+ * 0, or a negative errno after an error was reported. create_print_plan adds it to the output.
+ */
+struct build_plan;
+int create_check(struct session *session, const struct vmfile *vm, struct build_plan *plan);
+void create_print_plan(struct call *call, const struct vmfile *vm, const struct build_plan *plan);
+
 /* Ctrl-C during a build must not leave a partial VM: life.h looks whether it is pending. */
 void create_block_signals(void);
 void create_unblock_signals(void);
@@ -248,6 +269,7 @@ int control_close(struct call *call, struct session *session, const struct domai
 /* --- the verbs -------------------------------------------------------------------------------- */
 
 int create_run(struct call *call);
+int new_run(struct call *call);
 int define_run(struct call *call);
 int define_start(struct call *call);
 int define_undefine(struct call *call);

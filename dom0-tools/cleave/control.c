@@ -95,7 +95,8 @@ int console_run(struct call *call)
     int rc = control_open(call, &session, &domain);
 
     if (rc == 0)
-        rc = console_attach(&session.hv, session.store, &domain);
+        rc = call->options[OPTION_READ] ? console_watch(&session.hv, &domain)
+                                        : console_attach(&session.hv, session.store, &domain);
     return control_close(call, &session, &domain, rc);
 }
 

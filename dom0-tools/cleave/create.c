@@ -147,38 +147,49 @@ static int watch_vm(struct session *session, const char *uuid)
     return life_run(&session->hv, session->store, uuid);
 }
 
-/* Prints what the VM needs and whether it can have it, and changes nothing. */
-static int plan(struct call *call, struct session *session, const struct vmfile *vm)
+int create_check(struct session *session, const struct vmfile *vm, struct build_plan *plan)
 {
-    struct build_plan plan = { .memory = 0 };
-    int rc = build_check(&session->hv, session->store, vm, &plan);
+    int rc = build_check(&session->hv, session->store, vm, plan);
 
     if (rc == 0)
         rc = promise_check(&session->hv, vm);
     progress_end();
-    if (rc < 0)
-        return rc;
+    return rc;
+}
+
+void create_print_plan(struct call *call, const struct vmfile *vm, const struct build_plan *plan)
+{
     if (call->json) {
         output_text(call->json, "name", vm->name);
-        output_number(call->json, "memory_kib", plan.memory);
-        output_number(call->json, "overhead_kib", plan.overhead);
-        output_number(call->json, "page_table_pool_kib", plan.pool);
-        output_number(call->json, "free_kib", plan.free);
+        output_number(call->json, "memory_kib", plan->memory);
+        output_number(call->json, "overhead_kib", plan->overhead);
+        output_number(call->json, "page_table_pool_kib", plan->pool);
+        output_number(call->json, "free_kib", plan->free);
         if (vm->memory.hotplug_kib)
             output_number(call->json, "memory_hotplug_kib", vm->memory.hotplug_kib);
         output_number(call->json, "vcpus", vm->max_vcpus);
-        return 0;
+        return;
     }
     printf("%s can be started\n", vm->name);
-    printf("memory              %llu MiB\n", (unsigned long long)plan.memory / KIB_PER_MIB);
+    printf("memory              %llu MiB\n", (unsigned long long)plan->memory / KIB_PER_MIB);
     if (vm->memory.hotplug_kib)
         printf("  may grow to       %llu MiB\n",
                (unsigned long long)vm->memory.hotplug_kib / KIB_PER_MIB);
-    printf("overhead            %llu MiB\n", (unsigned long long)plan.overhead / KIB_PER_MIB);
-    printf("  page table pool   %llu MiB\n", (unsigned long long)plan.pool / KIB_PER_MIB);
-    printf("free                %llu MiB\n", (unsigned long long)plan.free / KIB_PER_MIB);
+    printf("overhead            %llu MiB\n", (unsigned long long)plan->overhead / KIB_PER_MIB);
+    printf("  page table pool   %llu MiB\n", (unsigned long long)plan->pool / KIB_PER_MIB);
+    printf("free                %llu MiB\n", (unsigned long long)plan->free / KIB_PER_MIB);
     printf("vCPUs               %u\n", vm->max_vcpus);
-    return 0;
+}
+
+/* Prints what the VM needs and whether it can have it, and changes nothing. */
+static int dry_run(struct call *call, struct session *session, const struct vmfile *vm)
+{
+    struct build_plan plan = { .memory = 0 };
+    int rc = create_check(session, vm, &plan);
+
+    if (rc == 0)
+        create_print_plan(call, vm, &plan);
+    return rc;
 }
 
 /* Builds and starts the VM, and stays with it if the user wants. */
@@ -214,7 +225,7 @@ int create_run(struct call *call)
     if (rc == 0)
         rc = session_open(&session);
     if (rc == 0)
-        rc = call->options[OPTION_DRY_RUN] ? plan(call, &session, &vm)
+        rc = call->options[OPTION_DRY_RUN] ? dry_run(call, &session, &vm)
                                            : run_vm(call, &session, &vm, config);
     session_close(&session);
     vmfile_free(&vm);

@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "console.h"
 #include "events.h"
 #include "report.h"
 
-#define CONSOLE_LOG "/var/log/xen/console/guest-%s.log"
 #define FOLLOW_MS 200
 #define DEFAULT_SINCE_S (24 * 60 * 60)
 

@@ -57,6 +57,7 @@ for entry; do
     esac
     put cleave-tools "$mode" "$source" "${rest%%:*}"
 done
+put cleave-tools 644 "$folder/default-tools" /etc/default/cleave-tools
 put cleave-tools 755 "$folder/guests" /usr/lib/cleave/guests
 put cleave-tools 755 "$folder/textfile" /usr/lib/cleave/textfile
 put cleave-tools 644 "$folder/grafana.json" /usr/share/cleave/grafana.json
@@ -66,7 +67,8 @@ put cleave-tools 644 "$folder/xen.conf" /lib/systemd/system/xen.service.d/cleave
 for unit in "$folder"/*.service "$folder"/*.timer; do
     [ ! -e "$unit" ] || put cleave-tools 644 "$unit" "/lib/systemd/system/${unit##*/}"
 done
-for program in "$work"/tree/cleave-tools/usr/bin/* "$work"/tree/cleave-tools/usr/sbin/*; do
+for program in "$work"/tree/cleave-tools/usr/bin/* "$work"/tree/cleave-tools/usr/sbin/* \
+    "$work"/tree/cleave-tools/usr/lib/cleave/*; do
     if readelf -h "$program" >/dev/null 2>&1; then
         split "$program" "$work/tree/cleave-dbg/usr/lib/debug/.build-id/$(build_id "$program")"
     fi

@@ -3,7 +3,8 @@
  * xenconsoled provides each guest's console on a pseudo-terminal of dom0 and writes its name to the
  * store. Input is passed byte by byte, so the user's terminal is raw while connected. The
  * pseudo-terminal stays open for only a moment after the guest ends; a hang-up means the end. The
- * first of several consoles holds a lock on it. Read next: domain.c.
+ * first of several consoles holds a lock on it; the others read the log, as bytes of the
+ * pseudo-terminal go to one reader only. Read next: domain.c.
  */
 #define _GNU_SOURCE
 #include "console.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -27,6 +29,8 @@
 #define OPEN_STEP 50
 /* Interval of checks whether the guest still exists, while the console is silent. */
 #define IDLE_MS 1000
+#define FOLLOW_MS 200
+#define CONSOLE_LOG_MAX 320
 
 /*
  * Opens the console. xenconsoled creates the terminal shortly after the domain. Returns a
@@ -175,8 +179,91 @@ static int exchange(struct hv *hv, int tty, const struct domain *domain)
     return 0;
 }
 
-/* Exchanges data with the user's terminal in raw mode, and always restores it. */
-static int exchange_raw(struct hv *hv, int tty, const struct domain *domain)
+/* --- only reading ----------------------------------------------------------------------------- */
+
+/* Opens the log of the guest's console at its end. Returns a descriptor, or a negative errno. */
+static int open_log(const struct domain *domain)
+{
+    char path[CONSOLE_LOG_MAX];
+    int log;
+
+    snprintf(path, sizeof(path), CONSOLE_LOG, domain->name);
+    log = open(path, O_RDONLY | O_CLOEXEC);
+    if (log < 0)
+        return -errno;
+    lseek(log, 0, SEEK_END);
+    return log;
+}
+
+/* Goes on at the beginning, if the log was cut or replaced: it is full, or was rotated. */
+static void go_on(int log, const struct domain *domain)
+{
+    char path[CONSOLE_LOG_MAX];
+    struct stat opened, named;
+    int next;
+
+    snprintf(path, sizeof(path), CONSOLE_LOG, domain->name);
+    if (fstat(log, &opened) < 0 || stat(path, &named) < 0)
+        return;
+    if (opened.st_ino != named.st_ino && (next = open(path, O_RDONLY | O_CLOEXEC)) >= 0) {
+        dup3(next, log, O_CLOEXEC);
+        close(next);
+    } else if (opened.st_size < lseek(log, 0, SEEK_CUR)) {
+        lseek(log, 0, SEEK_SET);
+    }
+}
+
+/* Waits for a moment. False: the user leaves. Other keys have no effect. */
+static bool stays(void)
+{
+    struct pollfd keys = { .fd = isatty(STDIN_FILENO) ? STDIN_FILENO : -1, .events = POLLIN };
+    char bytes[64];
+    ssize_t length;
+
+    if (poll(&keys, 1, FOLLOW_MS) <= 0)
+        return true;
+    length = read(STDIN_FILENO, bytes, sizeof(bytes));
+    return length > 0 && !memchr(bytes, LEAVE, length);
+}
+
+/*
+ * Copies what the guest says, from its log, until the user leaves or the guest ends. Returns 0, or
+ * a negative errno after an error line.
+ */
+static int follow(struct hv *hv, int log, const struct domain *domain)
+{
+    bool ended = false, last = false;
+    char bytes[4096];
+    struct domain now;
+
+    while (!ended_by) {
+        ssize_t length = read(log, bytes, sizeof(bytes));
+        int rc = length > 0 ? write_all(STDOUT_FILENO, bytes, length) : 0;
+
+        if (rc < 0) {
+            report_error(REPORT_INTERNAL, "console of \"%s\": cannot write the output: %s",
+                         domain->name, strerror(-rc));
+            return rc;
+        }
+        if (length > 0)
+            continue;
+        if (last || !stays())
+            break;
+        last = ended; /* once more: xenconsoled writes what was left */
+        rc = domain_get(hv, domain->domid, domain->uuid, &now);
+        ended = rc == -ESRCH || (rc == 0 && has_ended(&now));
+        go_on(log, domain);
+    }
+    return 0;
+}
+
+/* --- the user's terminal ---------------------------------------------------------------------- */
+
+/* exchange or follow */
+typedef int copier(struct hv *hv, int from, const struct domain *domain);
+
+/* Copies data with the user's terminal in raw mode, and always restores it. */
+static int copy_raw(struct hv *hv, int from, const struct domain *domain, copier *copy)
 {
     struct sigaction noted = { .sa_handler = note_signal }, old[2];
     struct termios saved, raw;
@@ -189,7 +276,7 @@ static int exchange_raw(struct hv *hv, int tty, const struct domain *domain)
     sigaction(SIGTERM, &noted, &old[0]);
     sigaction(SIGHUP, &noted, &old[1]);
     tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-    rc = exchange(hv, tty, domain);
+    rc = copy(hv, from, domain);
     tcsetattr(STDIN_FILENO, TCSANOW, &saved);
     sigaction(SIGTERM, &old[0], NULL);
     sigaction(SIGHUP, &old[1], NULL);
@@ -198,29 +285,82 @@ static int exchange_raw(struct hv *hv, int tty, const struct domain *domain)
     return rc;
 }
 
+static int copy_either(struct hv *hv, int from, const struct domain *domain, copier *copy)
+{
+    return isatty(STDIN_FILENO) ? copy_raw(hv, from, domain, copy) : copy(hv, from, domain);
+}
+
+/* Says what is left of a guest that was watched to its end. */
+static void note_end(struct hv *hv, const struct domain *domain)
+{
+    struct domain now;
+
+    if (domain_get(hv, domain->domid, domain->uuid, &now) == 0 && domain_is_shut_down(&now.info))
+        report_note("\"%s\" has ended (%s) and is kept: `cleave destroy %s` removes what is left",
+                    domain->name, domain_state(&now.info), domain->name);
+}
+
+int console_watch(struct hv *hv, const struct domain *domain)
+{
+    int log = open_log(domain);
+    int rc;
+
+    if (log < 0) {
+        report_error(report_by_errno(-log),
+                     "console of \"%s\": no log of it, " CONSOLE_LOG ": %s: xenconsoled writes it "
+                     "when started with --log=guest",
+                     domain->name, domain->name, strerror(-log));
+        return log;
+    }
+    rc = copy_either(hv, log, domain, follow);
+    close(log);
+    if (rc == 0)
+        note_end(hv, domain);
+    return rc;
+}
+
+/* True if another console has the lock, and this one has shown the guest's words from the log. */
+static bool watch_beside(struct hv *hv, int tty, const struct domain *domain, int *rc)
+{
+    int log;
+
+    if (flock(tty, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return false;
+    log = open_log(domain);
+    if (log < 0) {
+        report_warning("console of \"%s\": another `cleave console` is connected: each gets only a "
+                       "part of the output",
+                       domain->name);
+        return false;
+    }
+    close(tty);
+    report_note(
+        "console of \"%s\": another `cleave console` is connected: this one only shows what "
+        "the guest says from now on",
+        domain->name);
+    *rc = copy_either(hv, log, domain, follow);
+    close(log);
+    return true;
+}
+
 int console_attach(struct hv *hv, struct xs_handle *store, const struct domain *domain)
 {
     int tty = open_tty(hv, store, domain);
-    struct domain now;
     struct termios raw;
     int rc;
 
     if (tty < 0)
         return tty;
-    if (flock(tty, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        report_warning("console of \"%s\": another `cleave console` is connected: each gets only a "
-                       "part of the output",
-                       domain->name);
     store_unguard(); /* no more requests follow */
-    if (tcgetattr(tty, &raw) == 0) {
-        cfmakeraw(&raw);
-        tcsetattr(tty, TCSANOW, &raw);
+    if (!watch_beside(hv, tty, domain, &rc)) {
+        if (tcgetattr(tty, &raw) == 0) {
+            cfmakeraw(&raw);
+            tcsetattr(tty, TCSANOW, &raw);
+        }
+        rc = copy_either(hv, tty, domain, exchange);
+        close(tty);
     }
-    rc = isatty(STDIN_FILENO) ? exchange_raw(hv, tty, domain) : exchange(hv, tty, domain);
-    close(tty);
-    if (rc == 0 && domain_get(hv, domain->domid, domain->uuid, &now) == 0 &&
-        domain_is_shut_down(&now.info))
-        report_note("\"%s\" has ended (%s) and is kept: `cleave destroy %s` removes what is left",
-                    domain->name, domain_state(&now.info), domain->name);
+    if (rc == 0)
+        note_end(hv, domain);
     return rc;
 }

@@ -12,7 +12,7 @@ debian_host_debs = $(wildcard $(DEB_OUT)/cleave-hypervisor_*.deb $(DEB_OUT)/clea
 DEBIAN_HOST_GUESTS := $(foreach file,$(wildcard guests/hello/hello.cfg guests/debian/debian.cfg),$(file)) \
                       build/guests/hello/hello.elf $(addprefix $(GUEST_DEBIAN)/,vmlinuz initrd.gz)
 
-.PHONY: image check-install check-powercut
+.PHONY: image check-install check-new check-powercut
 
 $(DEBIAN_HOST)/tree.tar: tests/debian/tree.sh
 	@tests/rig/deps.sh $(DEBIAN_HOST_PACKAGES)
@@ -45,6 +45,16 @@ check-install: $(DEBIAN_HOST)/fresh.img $(DEB_OUT)/stamp
 	@set -e; for firmware in $(or $(FIRMWARES),bios uefi); do \
 	    tests/debian/install.sh $< $$firmware $(DEBIAN_HOST)/grub-$$firmware.png $(debian_host_debs); \
 	done
+
+# an image like those of clouds, and VMs made of it
+$(DEBIAN_HOST)/cloud.img: tests/debian/cloud.sh
+	@tests/rig/deps.sh $(DEBIAN_HOST_PACKAGES)
+	@mkdir -p $(@D)
+	@echo "installing Debian 12 with cloud-init into $@, for some minutes"
+	@tests/debian/cloud.sh $@
+
+check-new: $(DEBIAN_HOST)/cleave.img $(DEBIAN_HOST)/cloud.img
+	@tests/debian/new.sh $^
 
 KERNEL_TEST := tests/debian/kernel_test.sh
 $(KERNEL_TEST): | $(DEBIAN_VMLINUZ) build/dom0/vmlinux ;

@@ -41,7 +41,7 @@ SYSTEM_PROGRAM := /usr/lib/cleave/tests/system
 # first.
 SMP2_GROUPS := promises watching balance supervisor host store trace memory field paging daemons
 # what needs no second CPU is fastest on one
-SMP1_GROUPS := refusals contract many hotplug
+SMP1_GROUPS := refusals contract many hotplug new
 CHECK_SYSTEM += $(if $(on_cleave),check-smp4 check-smp2) check-smp1
 CHECK_DISKS := $(SYSTEM)/disk1 $(SYSTEM)/disk4 $(SYSTEM)/disk-dma $(if $(on_cleave),$(GUEST_HVM_DISK))
 ifneq ($(on_cleave),)

@@ -19,7 +19,7 @@ static const struct group *const groups[] = {
     &group_promises, &group_balance,  &group_watching, &group_host,    &group_store,
     &group_flood,    &group_saving,   &group_long,     &group_exact,   &group_trace,
     &group_memory,   &group_field,    &group_paging,   &group_hvm,     &group_hvmdm,
-    &group_daemons,
+    &group_new,      &group_daemons,
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

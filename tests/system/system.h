@@ -171,6 +171,6 @@ extern const struct group group_devices, group_stretch, group_cost, group_pv, gr
 extern const struct group group_daemons, group_supervisor, group_long, group_contract;
 extern const struct group group_field, group_saving, group_promises, group_balance, group_exact,
     group_host, group_store, group_flood, group_hotplug, group_watching, group_trace, group_memory,
-    group_paging, group_hvmdm, group_hvm;
+    group_paging, group_hvmdm, group_hvm, group_new;
 
 #endif

@@ -189,3 +189,17 @@ $(BALANCE_TEST): tests/tools/balance_test.c $(BALANCE_TESTED) $(LIBCLEAVE) $(PLA
 	    -DLOCK_PATH='"build/tests/tools/balance.memory"' $(patsubst %,-Wl$(COMMA)--wrap=%,$(BALANCE_FAKES)) \
 	    $(TOOLS_INCLUDES) -Idom0-tools/cleaved -o $@ $(filter %.c,$^) $(LIBCLEAVE) $(PLANNER) $(BALANCER) \
 	    -lcmocka $(TOOLS_LIBS)
+
+# What cleave new makes a VM from, with images of the test's own.
+NEW_TEST := build/tests/tools/new_test
+NEW_TESTED := $(addprefix dom0-tools/libcleave/,diskboot.c diskcopy.c lock.c progress.c report.c seed.c \
+              tool.c vmfolder.c vms.c)
+
+CHECK_UNIT += $(NEW_TEST)
+$(NEW_TEST): | $(SCHEMA_HEADER) build/deps.mk
+$(NEW_TEST): tests/tools/new_test.c $(NEW_TESTED) $(LIBCLEAVE) $(PLANNER) $(BALANCER) \
+             $(wildcard dom0-tools/*/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -DVMS_HOME='"build/tests/tools/new/home"' \
+	    -DLOCK_FILE='"build/tests/tools/new.lock"' $(TOOLS_INCLUDES) -o $@ $(filter %.c,$^) \
+	    $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS)
