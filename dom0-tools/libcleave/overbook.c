@@ -130,7 +130,7 @@ static void explain(const struct demand_forecast *forecast, const struct book *b
 
     if (forecast->share < 100)
         snprintf(others, sizeof(others),
-                 " with the %u %% of their unused time that other VMs may take",
+                 " with %u %% of their unused time, which other VMs may take by cpu_weight",
                  100 - forecast->share);
     snprintf(why, OVERBOOK_TEXT_MAX,
              "VM \"%s\" could no longer have its reservation in %u %% of the seconds in which it "

@@ -48,8 +48,8 @@ static int plan_all(struct hv *hv, const struct planner_input *input, const stru
         rc = overbook_plan(hv, input, book, admits, plan, why);
     if (*why)
         report_error(REPORT_CPU,
-                     "VM \"%s\" fits by overbooking only, but %s: lower its cpu_mhz, cpu_slo of "
-                     "that VM, or cpu_weight of VMs that are not relaxed",
+                     "VM \"%s\" fits by overbooking only, but %s: lower its cpu_mhz, or cpu_slo of "
+                     "that VM",
                      book->vms[refusal->vm].name, why);
     else if (rc == -ENOSPC || rc == -EINVAL)
         refusal_report(refusal, &input->vms[refusal->vm], book->vms[refusal->vm].name);
