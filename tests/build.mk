@@ -105,6 +105,7 @@ DOM0_FILES += $(foreach tool,xenconsole libxl-save-helper $(XEN_TESTS), \
                 $(XEN_BIN)/$(tool):/usr/lib/xen-$(XEN_VERSION)/bin/$(tool))
 DOM0_FILES += $(foreach tool,chmod exists list ls read rm watch write, \
                 $(DEB_ROOT)/usr/bin/xenstore-$(tool):/usr/bin/xenstore-$(tool))
+DOM0_FILES += $(DEB_ROOT)/usr/bin/xenalyze:/usr/bin/xenalyze
 # xl's scripts for each disk and network interface, which need bash and flock
 DOM0_FILES += $(DEB_ROOT)/bin/bash:/bin/bash $(DEB_ROOT)/usr/bin/flock:/usr/bin/flock
 DOM0_FILES += $(foreach script,block vif-bridge, \

@@ -508,7 +508,7 @@ static void describe(const struct trace *trace, json_t *object)
 static void begin_file(struct trace *trace)
 {
     if (trace->xen) {
-        tracexen_begin(trace->xen, trace->out, trace->cpus, trace->begin);
+        tracexen_begin(trace->xen, trace->out, trace->cpus);
         return;
     }
     tracefile_begin(&trace->file, trace->out, trace->begin, trace->cpus, name_of, trace);

@@ -13,20 +13,26 @@
 #include "cleave.h"
 
 #define TRACEXEN_WORDS 8192 /* of a block */
+#define TRACEXEN_CPUS 256   /* as many as xenalyze takes */
+
+/* Who runs on a CPU, as the records tell. */
+enum tracexen_who { TRACEXEN_UNKNOWN, TRACEXEN_IDLE, TRACEXEN_VCPU };
 
 struct tracexen {
     FILE *out;
     uint32_t cpu; /* whose records these are */
     size_t count;
     uint32_t words[TRACEXEN_WORDS];
+    enum tracexen_who who[TRACEXEN_CPUS];
 };
 
-/* Begins a file of `cpus` CPUs; time is that of its first records. */
-void tracexen_begin(struct tracexen *file, FILE *out, uint32_t cpus, uint64_t time);
+/* Begins a file of `cpus` CPUs. */
+void tracexen_begin(struct tracexen *file, FILE *out, uint32_t cpus);
 
 /*
  * Adds a record of a CPU; those of each CPU come in the order of their time. Timers and tables of
- * slots have no record in Xen's format, and are left out.
+ * slots have no record in Xen's format, and are left out. In Xen an idle CPU runs a vcpu of its
+ * own, and readers rely on its records: they are made up.
  */
 void tracexen_record(struct tracexen *file, uint32_t cpu, const struct cleave_trace_record *record);
 

@@ -140,6 +140,9 @@ void judge_forecast(const struct demand_forecast *forecast, uint32_t slo, bool h
            ", and want more in %" PRIu64 ".%" PRIu64 " %% of the seconds",
            slo, holds ? "hold" : "break", forecast->reserved_mhz, forecast->capacity_mhz,
            permille / 10, permille % 10);
+    if (forecast->share < 100)
+        append(text, ", if other VMs take %u %% of the time that they leave in their slots",
+               100 - forecast->share);
     if (!holds)
         append(text, "; no other VM is overbooked until it holds" REMEDY);
 }

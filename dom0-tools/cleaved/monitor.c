@@ -218,13 +218,13 @@ static void tell_risk(struct watched *w, const struct book_vm *vm, bool holds,
 }
 
 /* Predicts anew whether the SLOs of relaxed VMs hold: from all histories, as they are now. */
-static void look_ahead(void)
+static void look_ahead(struct hv *hv)
 {
     const struct book *book = &monitor.book;
     bool *holds = calloc(book->count + 1, sizeof(*holds));
     struct demand_forecast forecast;
 
-    if (holds && book->plan.cpus && overbook_predict(book, holds, &forecast) == 0)
+    if (holds && book->plan.cpus && overbook_predict(hv, book, holds, &forecast) == 0)
         for (size_t i = 0; i < book->count; i++) {
             struct watched *w = find_watched(book->vms[i].uuid);
 
@@ -269,7 +269,7 @@ void monitor_tick(int timer, struct hv *hv)
     if (monitor.risk_in-- == 0) {
         monitor.risk_in = RISK_S;
         save_all();
-        look_ahead();
+        look_ahead(hv);
     }
 }
 

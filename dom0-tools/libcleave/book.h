@@ -19,8 +19,9 @@ struct book_vm {
     uint32_t id; /* identifies it in the next plan */
     uint32_t vcpus;
     struct vmfile_cpu cpu;
-    bool declared; /* dom0's line, by the operator */
-    bool pinned;   /* to cpus */
+    bool declared;   /* dom0's line, by the operator */
+    uint32_t weight; /* that it will have; not saved. 0: its domain's */
+    bool pinned;     /* to cpus */
     uint8_t cpus[VMFILE_CPUS_MAX / 8];
 };
 

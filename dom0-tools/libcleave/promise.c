@@ -37,35 +37,37 @@ int promise_clock(struct hv *hv, const struct book *book)
 }
 
 /* Plans, and overbooks only if not all reservations can be held back in full. */
-static int plan_all(const struct planner_input *input, const struct book *book, bool admits,
-                    struct planner_plan *plan)
+static int plan_all(struct hv *hv, const struct planner_input *input, const struct book *book,
+                    bool admits, struct planner_plan *plan)
 {
     const struct planner_refusal *refusal = &plan->refusal;
     int rc = planner_make(input, plan);
-    char why[256] = "";
+    char why[OVERBOOK_TEXT_MAX] = "";
 
     if (rc == -ENOSPC)
-        rc = overbook_plan(input, book, admits, plan, why);
+        rc = overbook_plan(hv, input, book, admits, plan, why);
     if (*why)
         report_error(REPORT_CPU,
-                     "VM \"%s\" cannot be overbooked: %s: lower cpu_mhz, or cpu_slo of that VM",
+                     "VM \"%s\" fits by overbooking only, but %s: lower its cpu_mhz, or cpu_slo of "
+                     "that VM",
                      book->vms[refusal->vm].name, why);
     else if (rc == -ENOSPC || rc == -EINVAL)
         refusal_report(refusal, &input->vms[refusal->vm], book->vms[refusal->vm].name);
     else if (rc < 0)
-        report_error(REPORT_INTERNAL, "out of memory for a plan of CPU time");
+        report_error(REPORT_INTERNAL, "no plan of CPU time: %s", strerror(-rc));
     return rc;
 }
 
 /*
- * Replaces the book's plan by one for its VMs. -ENOSPC: they do not fit. admits: a VM asks for more
- * than before, so all SLOs must be predicted to hold.
+ * Replaces the book's plan by one for its VMs. -ENOSPC: they do not fit. uuid: whom a refusal is
+ * about, or NULL. admits: it asks for more than before, so all SLOs must be predicted to hold.
  */
-static int make_plan(struct hv *hv, struct book *book, bool admits)
+static int make_plan(struct hv *hv, struct book *book, const char *uuid, bool admits)
 {
     struct planner_input input = { .vm_count = book->count };
     struct planner_vm *vms = calloc(book->count + 1, sizeof(*vms));
     const struct book_vm *dom0 = book_find(book, BOOK_DOM0_UUID);
+    const struct book_vm *asks = uuid ? book_find(book, uuid) : NULL;
     struct planner_plan plan;
     xc_physinfo_t info;
     int rc = vms ? hv_physinfo(hv, &info) : -ENOMEM;
@@ -77,12 +79,13 @@ static int make_plan(struct hv *hv, struct book *book, bool admits)
     for (size_t i = 0; i < book->count; i++)
         vms[i] = book_planner_vm(&book->vms[i]);
     input.vms = vms;
+    input.asks = asks ? &vms[asks - book->vms] : NULL;
     input.cpus = info.nr_cpus;
     input.mhz = clock_of(book, &info);
     input.dom0_cpus = dom0 && dom0->pinned ? dom0->cpus : NULL;
     input.previous = book->plan.cpus == input.cpus && book->plan.mhz == input.mhz ? &book->plan
                                                                                   : NULL;
-    rc = plan_all(&input, book, admits, &plan);
+    rc = plan_all(hv, &input, book, admits, &plan);
     if (rc == 0) {
         planner_free(&book->plan);
         book->plan = plan;
@@ -169,10 +172,10 @@ static int install(struct hv *hv, const struct book *book)
     return rc;
 }
 
-/* Plans for the book's VMs, and makes the plan hold: in the book first, then in the core. */
-static int carry_out(struct hv *hv, struct book *book, bool admits)
+/* As make_plan, and makes the plan hold: in the book first, then in the core. */
+static int carry_out(struct hv *hv, struct book *book, const char *uuid, bool admits)
 {
-    int rc = make_plan(hv, book, admits);
+    int rc = make_plan(hv, book, uuid, admits);
 
     if (rc == 0)
         rc = book_save(book);
@@ -227,7 +230,9 @@ static bool drop_gone(struct book *book, const char *except)
 
 static struct book_vm entry_of(const struct vmfile *vm)
 {
-    struct book_vm entry = { .vcpus = vm->vcpus, .cpu = vm->cpu, .pinned = vm->pinned };
+    struct book_vm entry = {
+        .vcpus = vm->vcpus, .cpu = vm->cpu, .weight = vm->weight, .pinned = vm->pinned
+    };
 
     uuid_unparse_lower(vm->uuid, entry.uuid);
     memcpy(entry.name, vm->name, sizeof(entry.name));
@@ -302,7 +307,7 @@ int promise_make(struct hv *hv, const struct vmfile *vm)
         admits = asks_more(&book, uuid, vm);
         rc = put_vm(hv, &book, vm);
         if (rc == 0)
-            rc = carry_out(hv, &book, admits);
+            rc = carry_out(hv, &book, uuid, admits);
     }
     book_free(&book);
     book_unlock(lock);
@@ -312,17 +317,19 @@ int promise_make(struct hv *hv, const struct vmfile *vm)
 int promise_check(struct hv *hv, const struct vmfile *vm)
 {
     struct book book;
+    char uuid[UUID_STR_LEN];
     int rc;
 
     if (vm->cpu.class == VMFILE_SPARE)
         return 0;
     if (need_core(hv, vm) < 0)
         return -ENOSYS;
+    uuid_unparse_lower(vm->uuid, uuid);
     rc = book_load(&book);
     if (rc == 0)
         rc = put_vm(hv, &book, vm);
     if (rc == 0)
-        rc = make_plan(hv, &book, true);
+        rc = make_plan(hv, &book, uuid, true);
     book_free(&book);
     return rc;
 }
@@ -349,7 +356,7 @@ static int declare_dom0(struct hv *hv, const struct book_vm *entry, uint32_t mhz
     if (rc == 0)
         rc = put_dom0(hv, &book);
     if (rc == 0)
-        rc = carry_out(hv, &book, true);
+        rc = carry_out(hv, &book, BOOK_DOM0_UUID, true);
     book_free(&book);
     book_unlock(lock);
     return rc;
@@ -441,7 +448,7 @@ static int settle(struct hv *hv, const char *uuid)
         changed = drop_gone(&book, "") || vm;
     }
     if (rc == 0 && changed)
-        rc = carry_out(hv, &book, false);
+        rc = carry_out(hv, &book, NULL, false);
     else if (rc == 0 && !*uuid)
         rc = install(hv, &book);
     book_free(&book);

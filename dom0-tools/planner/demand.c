@@ -198,8 +198,9 @@ bool demand_keeps(const struct demand *demand, uint32_t slo, uint64_t violation)
 
     if (!has_history(demand))
         return part * 100 <= (DEMAND_ONE >> shift) * (100 - slo);
-    return part * 100 * demand->seconds <= (DEMAND_ONE >> shift) * (100 - slo) * demand->active ||
-           demand->active == 0;
+    if (demand->active == 0 || slo == 0) /* nothing is asked, however rarely it wants anything */
+        return true;
+    return part * 100 * demand->seconds <= (DEMAND_ONE >> shift) * (100 - slo) * demand->active;
 }
 
 /* --- admission -------------------------------------------------------------------------------- */
@@ -220,12 +221,66 @@ static uint64_t capacity_of(const struct planner_input *input)
     return capacity;
 }
 
-/* Takes a VM without a history for one that always wants its reservation. */
-static struct demand demand_of(const struct planner_vm *vm, const struct demand *demand)
+/*
+ * Returns the percent of the time left in slots that relaxed VMs get for sure: the core shares it
+ * by weight, so at worst the lightest of them wants it beside all who are not relaxed.
+ */
+static uint32_t share_of(const struct planner_input *input)
 {
-    struct demand full = { .reserved_mhz = reserved(vm) };
+    uint64_t least = UINT64_MAX, others = input->spare_weight;
 
-    return demand ? *demand : full;
+    for (size_t i = 0; i < input->vm_count; i++) {
+        const struct planner_vm *vm = &input->vms[i];
+        uint64_t weight = (uint64_t)vm->vcpus * vm->weight;
+        bool capped = vm->class == PLANNER_GUARANTEED && vm->limit_mhz == vm->mhz;
+
+        if (vm->class != PLANNER_RELAXED)
+            others += capped ? 0 : weight;
+        else if (weight < least)
+            least = weight;
+    }
+    if (others == 0 || least == UINT64_MAX)
+        return 100;
+    return least * 100 / (least + others);
+}
+
+static bool is_elastic(const struct planner_vm *vm, const struct demand *demand)
+{
+    return vm->class == PLANNER_RELAXED && demand && has_history(demand);
+}
+
+/* Returns the MHz of a vCPU's slots: what all reserve above the capacity is taken in proportion. */
+static uint32_t slots_of(const struct planner_vm *vm, const struct demand_forecast *forecast)
+{
+    uint64_t fixed = forecast->reserved_mhz - forecast->elastic_mhz;
+
+    if (forecast->reserved_mhz <= forecast->capacity_mhz)
+        return vm->mhz;
+    if (fixed > forecast->capacity_mhz)
+        return 0;
+    return vm->mhz * (forecast->capacity_mhz - fixed) / forecast->elastic_mhz;
+}
+
+/*
+ * Takes a VM without a history for one that always wants its reservation. One with a history takes,
+ * of the time that it leaves in its slots, what others take from the relaxed ones.
+ */
+static struct demand demand_of(const struct planner_vm *vm, const struct demand *demand,
+                               const struct demand_forecast *forecast)
+{
+    struct demand taken = { .reserved_mhz = reserved(vm) };
+    uint64_t slots, mean;
+
+    if (!is_elastic(vm, demand))
+        return taken;
+    taken = *demand;
+    slots = (uint64_t)vm->vcpus * slots_of(vm, forecast);
+    for (size_t i = 0; i <= DEMAND_BUCKETS; i++) {
+        mean = taken.count[i] ? (taken.sum[i] + taken.count[i] - 1) / taken.count[i] : slots;
+        if (mean < slots)
+            taken.sum[i] = taken.count[i] * (slots - (slots - mean) * forecast->share / 100);
+    }
+    return taken;
 }
 
 /* holds: as demand_predict's, or NULL. Returns -ENOSPC if one SLO does not hold. */
@@ -237,7 +292,7 @@ static int predict(const struct planner_input *input, const struct demand *const
     int rc = demand_sum_begin(&sum, forecast->capacity_mhz);
 
     for (size_t i = 0; rc == 0 && i < input->vm_count; i++) {
-        struct demand demand = demand_of(&input->vms[i], demands[i]);
+        struct demand demand = demand_of(&input->vms[i], demands[i], forecast);
 
         if (input->vms[i].class == PLANNER_RELAXED)
             rc = demand_sum_add(&sum, &demand);
@@ -249,7 +304,7 @@ static int predict(const struct planner_input *input, const struct demand *const
     }
     demand_sum_free(&sum);
     for (size_t i = 0; rc != -ENOMEM && i < input->vm_count; i++) {
-        struct demand demand = demand_of(&input->vms[i], demands[i]);
+        struct demand demand = demand_of(&input->vms[i], demands[i], forecast);
         bool kept = input->vms[i].class != PLANNER_RELAXED ||
                     demand_keeps(&demand, slos[i], forecast->violation);
 
@@ -263,13 +318,18 @@ static int predict(const struct planner_input *input, const struct demand *const
     return rc;
 }
 
-static void begin_forecast(const struct planner_input *input, struct demand_forecast *forecast)
+static void begin_forecast(const struct planner_input *input, const struct demand *const *demands,
+                           struct demand_forecast *forecast)
 {
-    *forecast =
-        (struct demand_forecast){ .capacity_mhz = capacity_of(input), .refused = input->vm_count };
-    for (size_t i = 0; i < input->vm_count; i++)
+    *forecast = (struct demand_forecast){ .capacity_mhz = capacity_of(input),
+                                          .share = share_of(input),
+                                          .refused = input->vm_count };
+    for (size_t i = 0; i < input->vm_count; i++) {
         if (input->vms[i].class == PLANNER_RELAXED)
             forecast->reserved_mhz += reserved(&input->vms[i]);
+        if (is_elastic(&input->vms[i], demands[i]))
+            forecast->elastic_mhz += reserved(&input->vms[i]);
+    }
 }
 
 int demand_predict(const struct planner_input *input, const struct demand *const *demands,
@@ -277,26 +337,20 @@ int demand_predict(const struct planner_input *input, const struct demand *const
 {
     int rc;
 
-    begin_forecast(input, forecast);
+    begin_forecast(input, demands, forecast);
     rc = predict(input, demands, slos, holds, forecast);
     return rc == -ENOMEM ? rc : 0;
 }
 
-/* Takes from VMs with a history, in proportion, what all reserve above the capacity. */
+/* Takes from VMs with a history what all reserve above the capacity. */
 static int shrink(const struct planner_input *input, const struct demand *const *demands,
                   struct planner_vm *vms, const struct demand_forecast *forecast)
 {
-    uint64_t elastic = 0, fixed;
-
-    for (size_t i = 0; i < input->vm_count; i++)
-        if (vms[i].class == PLANNER_RELAXED && demands[i] && has_history(demands[i]))
-            elastic += reserved(&vms[i]);
-    fixed = forecast->reserved_mhz - elastic;
-    if (fixed > forecast->capacity_mhz)
+    if (forecast->reserved_mhz - forecast->elastic_mhz > forecast->capacity_mhz)
         return -ENOSPC;
     for (size_t i = 0; i < input->vm_count; i++)
-        if (vms[i].class == PLANNER_RELAXED && demands[i] && has_history(demands[i]))
-            vms[i].mhz = vms[i].mhz * (forecast->capacity_mhz - fixed) / elastic;
+        if (is_elastic(&vms[i], demands[i]))
+            vms[i].mhz = slots_of(&input->vms[i], forecast);
     return 0;
 }
 
@@ -305,7 +359,7 @@ int demand_shrink(const struct planner_input *input, const struct demand *const 
 {
     int rc;
 
-    begin_forecast(input, forecast);
+    begin_forecast(input, demands, forecast);
     memcpy(vms, input->vms, input->vm_count * sizeof(*vms));
     rc = predict(input, demands, slos, NULL, forecast);
     if (forecast->reserved_mhz <= forecast->capacity_mhz)

@@ -62,8 +62,10 @@ bool demand_keeps(const struct demand *demand, uint32_t slo, uint64_t violation)
 struct demand_forecast {
     uint64_t reserved_mhz; /* of all relaxed VMs */
     uint64_t capacity_mhz; /* that guaranteed VMs leave */
+    uint64_t elastic_mhz;  /* of relaxed VMs with a history: they have slots for a part of it */
+    uint32_t share; /* percent; of the slots' time that they leave, they get at least so much */
     uint64_t violation;
-    uint64_t peak_mhz;   /* exceeded in 1 % of the seconds */
+    uint64_t peak_mhz;   /* exceeded in 1 % of the seconds, with what others may take */
     uint64_t sigmas_mhz; /* mean plus three standard deviations */
     size_t refused;      /* the first VM whose SLO would not be kept; vm_count: none */
 };

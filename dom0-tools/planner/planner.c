@@ -255,23 +255,54 @@ static enum planner_resource resource_of(const struct planner_vm *vm, uint64_t a
     return vm->cosched ? PLANNER_GANG : PLANNER_TIME;
 }
 
+/* Refuses the VM, beside those before it in the input. Returns -ENOSPC or -ENOMEM. */
+static int explain_vm(const struct planner_input *input, size_t vm, uint64_t free_mhz,
+                      struct planner_plan *plan)
+{
+    uint64_t asked = (uint64_t)input->vms[vm].vcpus * input->vms[vm].mhz, nearest;
+
+    if (find_nearest(input, vm, free_mhz, &nearest) < 0)
+        return -ENOMEM;
+    refuse(plan, resource_of(&input->vms[vm], asked, free_mhz), vm, asked, free_mhz, nearest);
+    return -ENOSPC;
+}
+
+/* Refuses the VM that asks, behind all others, who may not fit themselves: then nothing is free. */
+static int explain_asker(const struct planner_input *input, struct planner_plan *plan)
+{
+    size_t last = input->vm_count - 1, asks = input->asks - input->vms;
+    struct planner_vm *vms = malloc(input->vm_count * sizeof(*vms));
+    struct planner_input behind = *input;
+    uint64_t free_mhz;
+    int rc = -ENOMEM;
+
+    if (vms) {
+        memcpy(vms, input->vms, asks * sizeof(*vms));
+        memcpy(vms + asks, input->asks + 1, (last - asks) * sizeof(*vms));
+        vms[last] = *input->asks;
+        behind.vms = vms;
+        rc = try_prefix(&behind, last, &vms[last], &free_mhz);
+    }
+    if (rc != -ENOMEM)
+        rc = explain_vm(&behind, last, free_mhz, plan);
+    plan->refusal.vm = asks;
+    free(vms);
+    return rc;
+}
+
 /* Returns -ENOSPC or -ENOMEM. */
 static int explain(const struct planner_input *input, struct planner_plan *plan)
 {
     struct planner_input fresh = *input;
-    uint64_t free_mhz, nearest = 0, asked;
+    uint64_t free_mhz;
     size_t vm;
-    int rc;
 
     fresh.previous = NULL;
-    rc = find_refused(&fresh, &vm, &free_mhz);
-    if (rc == 0)
-        rc = find_nearest(&fresh, vm, free_mhz, &nearest);
-    if (rc < 0)
+    if (input->asks)
+        return explain_asker(&fresh, plan);
+    if (find_refused(&fresh, &vm, &free_mhz) < 0)
         return -ENOMEM;
-    asked = (uint64_t)input->vms[vm].vcpus * input->vms[vm].mhz;
-    refuse(plan, resource_of(&input->vms[vm], asked, free_mhz), vm, asked, free_mhz, nearest);
-    return -ENOSPC;
+    return explain_vm(&fresh, vm, free_mhz, plan);
 }
 
 /* --- the plan --------------------------------------------------------------------------------- */

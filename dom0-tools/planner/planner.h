@@ -27,6 +27,7 @@ struct planner_vm {
     uint32_t mhz; /* of each vCPU; ignored for PLANNER_SPARE */
     enum planner_class class;
     uint32_t limit_mhz;  /* 0: none */
+    uint32_t weight;     /* of each vCPU, for time outside of slots; only demand.h looks at it */
     uint32_t latency_us; /* longest wait; 0: no requirement */
     bool cosched;        /* all vCPUs run at the same time */
     const uint8_t *cpus; /* bitmap of the CPUs allowed; NULL: all but dom0's */
@@ -38,6 +39,8 @@ struct planner_input {
     const uint8_t *dom0_cpus; /* bitmap of CPUs for VMs that name them only; NULL: none */
     const struct planner_vm *vms;
     size_t vm_count;
+    const struct planner_vm *asks; /* that of vms which a refusal is about; NULL: the first */
+    uint64_t spare_weight; /* of all vCPUs that are not in vms, and take what is left; demand.h */
     const struct planner_plan *previous; /* move little against it; NULL: there is none */
 };
 
@@ -75,7 +78,7 @@ enum planner_resource {
 
 struct planner_refusal {
     enum planner_resource resource;
-    size_t vm; /* the first VM, in the input's order, that does not fit beside those before it */
+    size_t vm;        /* who asks; else the first in the input's order that does not fit */
     uint64_t asked;   /* by the whole VM; PLANNER_CLOCK: by a vCPU */
     uint64_t free;    /* before this VM is added */
     uint64_t nearest; /* for each vCPU: planned with success; 0: no smaller request fits */

@@ -53,6 +53,9 @@ typedef struct {
 
 static inline void cpu_relax(void) { asm volatile("pause" ::: "memory"); }
 
+/* Works for 100 instructions. An emulator that counts them is slow if each is a jump. */
+static inline void cpu_work(void) { asm volatile(".rept 100; nop; .endr"); }
+
 static inline void lock_take(lock_t *lock)
 {
     while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))

@@ -20,6 +20,7 @@ static void spin(uint64_t length)
     uint64_t now = time_now(), end = now + length, turn = now + yield;
 
     while (!length || time_now() < end) {
+        cpu_work();
         if (!yield || time_now() < turn)
             continue;
         hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0, 0);
@@ -31,7 +32,7 @@ static void load(void)
 {
     if (!work && !yield)
         for (;;)
-            ;
+            cpu_work();
     for (;;) {
         spin(work);
         time_sleep(pause);

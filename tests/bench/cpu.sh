@@ -43,9 +43,10 @@ finish() {
 
 measure="extra=\"seconds=$seconds\""
 
-# a cap, beside a spinner without
+# a cap, beside a spinner without, whose weight leaves it 90 %
 for cap in 1 5 25 50 90; do
     guest other "$measure"
+    xl sched-credit2 -d other -w 16
     guest "cap$cap" "$measure"
     xl sched-credit2 -d "cap$cap" -c "$cap"
     go

@@ -5,18 +5,16 @@
 
 DOM0_FILES += tests/overcommit/cpu.sh:/usr/lib/cleave/tests/overcommit-cpu
 
-overcommit_cpu = SMP=$(1) ICOUNT=$(2) HV_ARGS=$(4) TIMEOUT=1800 RUN_LOG=build/tests/overcommit-$(3).log \
-    CMD='/usr/lib/cleave/tests/overcommit-cpu $(3)' tests/rig/run.sh
+OVERCOMMIT_CPU := caps weights $(if $(on_cleave),reserve bursts server)
+# all CPUs but one are the VMs'
+OVERCOMMIT_CPU_server := SMP=17 HV_ARGS=dom0_max_vcpus=1
 
+# All parts, or make overcommit-cpu-NAME.
 .PHONY: overcommit-cpu
-overcommit-cpu: all
-	@echo 'caps';    $(call overcommit_cpu,1,1,caps)
-	@echo 'weights'; $(call overcommit_cpu,1,1,weights)
-ifneq ($(on_cleave),)
-	@echo 'reserve'; $(call overcommit_cpu,1,1,reserve)
-	@echo 'bursts';  $(call overcommit_cpu,1,1,bursts)
-	@echo 'server';  $(call overcommit_cpu,17,0,server,dom0_max_vcpus=1)
-endif
+overcommit-cpu: $(OVERCOMMIT_CPU:%=overcommit-cpu-%)
+overcommit-cpu-%: all
+	@echo '$*'; $(or $(OVERCOMMIT_CPU_$*),SMP=1 ICOUNT=1) TIMEOUT=1800 \
+	    RUN_LOG=build/tests/overcommit-$*.log CMD='/usr/lib/cleave/tests/overcommit-cpu $*' tests/rig/run.sh
 
 DOM0_FILES += tests/overcommit/memory.sh:/usr/lib/cleave/tests/overcommit-memory
 

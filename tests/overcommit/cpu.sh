@@ -5,7 +5,7 @@
 # should get and what it got, by the time that the hypervisor charged, and exits with 1 if a VM got less (or a
 # capped one more) than the scenario allows.
 #
-#   caps      one VM after the other with caps of 5 to 90 % beside a spinner (both hypervisors)
+#   caps      one VM after the other with caps of 5 to 90 % beside a spinner of small weight (both)
 #   weights   four VMs of weights 1 : 2 : 4 : 8 on one CPU (both)
 #   reserve   VMs with reservations beside those who spin, yield, nap, come and go (Cleave)
 #   server    the course's server: VMs of 16, 8, 4 and 4 vCPUs with 1,000 of 2,000 MHz on 16 CPUs, CPU 16 is
@@ -67,7 +67,7 @@ check() {
 }
 
 caps() {
-    spin other
+    spin other cpu_weight=16 # or a cap of 90 % could not be used up
     for cap in 5 25 50 90; do
         spin "cap$cap"
         xl sched-credit2 -d "cap$cap" -c "$cap"
@@ -152,6 +152,7 @@ bursts() {
     relaxed='cpu_mhz=200 cpu_class=relaxed' load='extra=work=15000 sleep=485000'
     cleave cpu set Domain-0 --host-mhz 1000 cpu_mhz=100
     spin kept cpu_mhz=200 cpu_weight=16
+    cleave pause kept # the machine idles while it can
     for n in 1 2 3; do
         spin "burst$n" $relaxed "$load"
     done
@@ -162,8 +163,9 @@ bursts() {
     done
     echo "$n VMs reserve $((n * 200)) of 700 MHz that are free for them"
     [ "$n" -ge 14 ] || { cat "$work/error"; echo 'less than 4 : 1: FAILED'; failed=1; }
+    cleave unpause kept
     echo 'half a minute of all of them...'
-    sleep 30
+    seconds=30
     measure
     check kept 19.9 100
     awk '{ got += $2 }

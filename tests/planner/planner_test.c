@@ -256,6 +256,70 @@ static void names_the_nearest(void **state)
     assert_true(seen > 20);
 }
 
+/* A refusal is about the VM that asks, whoever else would not fit in the input's order. */
+static void names_who_asks(void **state)
+{
+    struct planner_vm vms[3] = { { .id = 1, .vcpus = 1, .mhz = 700 },
+                                 { .id = 2, .vcpus = 1, .mhz = 400, .class = PLANNER_RELAXED },
+                                 { .id = 3, .vcpus = 2, .mhz = 100, .class = PLANNER_RELAXED } };
+    struct planner_input input = { .cpus = 1, .mhz = 1000, .vms = vms, .vm_count = 2 };
+    struct planner_plan plan;
+
+    (void)state;
+    input.asks = &vms[0];
+    assert_int_equal(planner_make(&input, &plan), -ENOSPC);
+    assert_int_equal(plan.refusal.resource, PLANNER_TIME);
+    assert_int_equal(plan.refusal.vm, 0);
+    assert_int_equal(plan.refusal.asked, 700);
+    assert_int_equal(plan.refusal.free, 600);
+    assert_int_equal(plan.refusal.nearest, 600);
+    planner_free(&plan);
+    /* The others do not fit themselves, as when they are overbooked: nothing is free. */
+    input.vm_count = 3;
+    input.asks = &vms[2];
+    assert_int_equal(planner_make(&input, &plan), -ENOSPC);
+    assert_int_equal(plan.refusal.vm, 2);
+    assert_int_equal(plan.refusal.asked, 200);
+    assert_int_equal(plan.refusal.free, 0);
+    assert_int_equal(plan.refusal.nearest, 0);
+    planner_free(&plan);
+    input.asks = NULL;
+    assert_int_equal(planner_make(&input, &plan), -ENOSPC);
+    assert_int_equal(plan.refusal.vm, 1);
+    planner_free(&plan);
+}
+
+/* Whoever asks: the nearest request fits beside all others, and a MHz more does not. */
+static void names_the_nearest_of_who_asks(void **state)
+{
+    uint64_t seed = 15, seen = 0;
+
+    (void)state;
+    for (int i = 0; i < ROUNDS / 4; i++) {
+        struct scene scene;
+        struct planner_plan plan;
+        size_t vm;
+
+        scene_begin(&scene, &seed);
+        if (scene.input.vm_count == 0)
+            continue;
+        vm = random_in(&seed, 0, scene.input.vm_count - 1);
+        scene.vms[vm].class = PLANNER_GUARANTEED;
+        scene.input.asks = &scene.vms[vm];
+        if (planner_make(&scene.input, &plan) == -ENOSPC) {
+            assert_int_equal(plan.refusal.vm, vm);
+            scene.vms[vm].mhz = plan.refusal.nearest;
+            if (plan.refusal.nearest) /* else the others may not fit either */
+                assert_int_equal(plan_once(&scene.input), 0);
+            scene.vms[vm].mhz++;
+            assert_int_equal(plan_once(&scene.input), -ENOSPC);
+            seen += plan.refusal.nearest > 0;
+        }
+        planner_free(&plan);
+    }
+    assert_true(seen > 20);
+}
+
 /* --- re-planning ------------------------------------------------------------------------------ */
 
 /* A VM of one vCPU leaves, another comes: the others stay. */
@@ -484,6 +548,7 @@ int main(void)
         cmocka_unit_test(packs_gangs),       cmocka_unit_test(survives_anything),
         cmocka_unit_test(names_the_nearest), cmocka_unit_test(moves_little),
         cmocka_unit_test(moves_if_it_must),  cmocka_unit_test(fills_the_courses_server),
+        cmocka_unit_test(names_who_asks),    cmocka_unit_test(names_the_nearest_of_who_asks),
         cmocka_unit_test(refuses_nonsense),  cmocka_unit_test(plans_256_cpus),
         cmocka_unit_test(checker_notices),   cmocka_unit_test(checker_tells_faults),
     };

@@ -150,6 +150,24 @@ static void xen_format_has_blocks(void **state)
     assert_true(count_xen(TRACE, TRC_HVM_VMMCALL & ~0xff0u) > 10);
 }
 
+/* xenalyze has nothing to complain about, and sees the same run time as the other format. */
+static void xenalyze_understands_it(void **state)
+{
+    (void)state;
+    need_cleave();
+    run_ok("cleave create /guests/spin.cfg name=naps 'extra=work=300 sleep=500'");
+    run_ok("cleave create /guests/spin.cfg name=spins vcpus=%ld", sysconf(_SC_NPROCESSORS_ONLN));
+    run_ok("cleave trace --for 1s --format xentrace -o " TRACE);
+    run_ok("xenalyze --svm-mode --cpu-hz 1G -s --report-pcpu " TRACE
+           " >/tmp/sum 2>/tmp/complaints");
+    assert_words(run_ok("cat /tmp/sum")->out, "Domain 0|Domain 32767|running|Total active cpus");
+    assert_null(strstr(run_ok("cat /tmp/complaints")->out, "Strange"));
+    assert_null(strstr(run_ok("cat /tmp/complaints")->out, "FATAL"));
+    assert_null(strstr(run_ok("cat /tmp/complaints")->out, "Possible tsc skew"));
+    run_ok("cleave trace --for 300ms -e all --format xentrace -o " TRACE);
+    run_ok("xenalyze --svm-mode --cpu-hz 1G -s " TRACE " | grep VMEXIT_HLT");
+}
+
 /* --- its end ---------------------------------------------------------------------------------- */
 
 /* Starts one in the background, and waits until it writes. */
@@ -266,6 +284,7 @@ static const struct CMUnitTest tests[] = {
     TRACING_TEST(who_runs_all_the_time_is_told),
     TRACING_TEST(all_kinds_of_events),
     TRACING_TEST(xen_format_has_blocks),
+    TRACING_TEST(xenalyze_understands_it),
     TRACING_TEST(ctrl_c_ends_it_cleanly),
     TRACING_TEST(a_killed_one_hinders_nobody),
     TRACING_TEST(wrong_words_are_refused),

@@ -348,7 +348,8 @@ static void risk_is_told_with_its_cause(void **state)
     AWAIT(strstr(events_of("a"), "promise-at-risk"), 60);
     assert_words(events_of("a"), "SLO of 95 %|predicted to break|relaxed VMs reserve|no other VM");
     assert_int_equal(create_relaxed("e", 1), REPORT_CPU);
-    assert_refused(run("cleave cpu set d cpu_mhz=2"), "VM \"a\" could no longer have");
+    assert_refused(run("cleave cpu set d cpu_mhz=2"),
+                   "VM \"d\" fits by overbooking only|VM \"a\" could no longer have");
     run_ok("cleave cpu set c cpu_mhz=1");
     run_ok("cleave destroy c");
     assert_null(strstr(run_ok("cat " BOOK)->out, "\"c\""));

@@ -179,9 +179,9 @@ static void risk_is_told_once_and_does_not_flutter(void **state)
 
 static void a_forecast_has_its_numbers(void **state)
 {
-    struct demand_forecast forecast = { .reserved_mhz = 3000,
-                                        .capacity_mhz = 2000,
-                                        .violation = DEMAND_ONE / 8 };
+    struct demand_forecast forecast = {
+        .reserved_mhz = 3000, .capacity_mhz = 2000, .share = 100, .violation = DEMAND_ONE / 8
+    };
     char text[JUDGE_TEXT_MAX];
 
     (void)state;
@@ -193,6 +193,10 @@ static void a_forecast_has_its_numbers(void **state)
     judge_forecast(&forecast, 80, true, text);
     assert_non_null(strstr(text, "SLO of 80 % is predicted to hold"));
     assert_null(strstr(text, "move a VM"));
+    forecast.share = 94;
+    judge_forecast(&forecast, 95, false, text);
+    assert_non_null(strstr(text, "seconds, if other VMs take 6 % of the time that they leave in "
+                                 "their slots; no other VM"));
 }
 
 int main(void)

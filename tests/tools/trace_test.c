@@ -333,39 +333,79 @@ static const uint32_t *take_cpu(const uint32_t *at, uint32_t cpu, uint32_t bytes
     return take(at, TRC_TRACE_CPU_CHANGE, 0, 2, (const uint32_t[]){ cpu, bytes });
 }
 
+static const uint32_t *take_change(const uint32_t *at, uint64_t time, uint32_t vcpu, uint32_t from,
+                                   uint32_t to)
+{
+    return take(at, TRC_SCHED_RUNSTATE_CHANGE | from << 8 | to << 4, time, 1, &vcpu);
+}
+
+static const uint32_t *take_continue(const uint32_t *at, uint64_t time, uint32_t vcpu)
+{
+    return take(at, TRC_SCHED_CONTINUE_RUNNING, time, 1, &vcpu);
+}
+
+#define VCPU (3 << 16 | 2)
+#define IDLE(cpu) ((uint32_t)DOMID_IDLE << 16 | (cpu))
+#define BYTES(records, words) ((records)*12 + (words)*4)
+
+static void xen_state(uint32_t cpu, uint32_t from, uint32_t to, uint64_t time)
+{
+    xen_record(cpu, CLEAVE_TRACE_state, CLEAVE_TRACE_INFO(from, to, 1), time, 0);
+}
+
 static void xen_has_each_record(void **state)
 {
     const uint64_t late = 5ull << 32;
     const uint32_t *at;
 
     (void)state;
+    xen_state(0, CORE_RUNNING, CORE_RUNNING, late - 1);
     xen_record(0, CLEAVE_TRACE_lost, 0, late, 7);
-    xen_record(0, CLEAVE_TRACE_state, CLEAVE_TRACE_INFO(CORE_RUNNING, CORE_BLOCKED, 1), late + 1,
-               0);
+    xen_state(0, CORE_RUNNING, CORE_BLOCKED, late + 1);
     xen_record(1, CLEAVE_TRACE_timer, 0, late + 2, 1);
     xen_record(1, CLEAVE_TRACE_exit, 0, late + 3, 0x72);
     xen_record(1, CLEAVE_TRACE_hypercall, 0, late + 4, 29);
     xen_record(1, CLEAVE_TRACE_table, 0, late + 5, 1);
-    xen_record(0, CLEAVE_TRACE_state, CLEAVE_TRACE_INFO(CORE_OFFLINE, CORE_RUNNABLE, 0), late + 6,
-               0);
+    xen_state(0, CORE_OFFLINE, CORE_RUNNABLE, late + 6);
     assert_true(tracexen_end(&xen));
     at = (const uint32_t *)text;
-    for (uint32_t cpu = 0; cpu < 2; cpu++) {
-        at = take_cpu(at, cpu, 28);
-        at = take(at, TRC_LOST_RECORDS, BEGIN, 4,
-                  (const uint32_t[]){ 0, DOMID_IDLE | cpu << 16, 0, 0 });
-    }
-    at = take_cpu(at, 0, 28 + 16);
+    for (uint32_t cpu = 0; cpu < 2; cpu++)
+        at = take_cpu(at, cpu, 0);
+    at = take_cpu(at, 0, BYTES(3, 1 + 4 + 1));
+    at = take_continue(at, late - 1, VCPU);
     at = take(at, TRC_LOST_RECORDS, late, 4,
               (const uint32_t[]){ 7, DOMID_IDLE, 0x56789abc, 0x1234 });
-    at = take(at, TRC_SCHED_RUNSTATE_CHANGE | CORE_RUNNING << 8 | CORE_BLOCKED << 4, late + 1, 1,
-              (const uint32_t[]){ 3 << 16 | 2 });
-    at = take_cpu(at, 1, 24 + 16);
+    at = take_change(at, late + 1, VCPU, CORE_RUNNING, CORE_BLOCKED);
+    at = take_cpu(at, 1, BYTES(2, 3 + 1));
     at = take(at, TRC_HVM_VMEXIT64, late + 3, 3, (const uint32_t[]){ 0x72, 0x56789abc, 0x1234 });
     at = take(at, TRC_HVM_VMMCALL, late + 4, 1, (const uint32_t[]){ 29 });
-    at = take_cpu(at, 0, 16);
-    at = take(at, TRC_SCHED_RUNSTATE_CHANGE | CORE_OFFLINE << 8 | CORE_RUNNABLE << 4, late + 6, 1,
-              (const uint32_t[]){ 3 << 16 | 2 });
+    at = take_cpu(at, 0, BYTES(1, 1));
+    at = take_change(at, late + 6, VCPU, CORE_OFFLINE, CORE_RUNNABLE);
+    assert_ptr_equal(at, text + size);
+}
+
+/* Xen's idle vcpus run while no other does, from the first record on. */
+static void xen_has_idle_vcpus(void **state)
+{
+    const uint32_t *at;
+
+    (void)state;
+    xen_state(0, CORE_BLOCKED, CORE_RUNNABLE, BEGIN);
+    xen_state(0, CORE_RUNNABLE, CORE_RUNNING, BEGIN + 1);
+    xen_state(0, CORE_RUNNING, CORE_BLOCKED, BEGIN + 2);
+    xen_state(1, CORE_RUNNING, CORE_BLOCKED, BEGIN + 3);
+    assert_true(tracexen_end(&xen));
+    at = take_cpu(take_cpu((const uint32_t *)text, 0, 0), 1, 0);
+    at = take_cpu(at, 0, BYTES(6, 6));
+    at = take_continue(at, BEGIN, IDLE(0));
+    at = take_change(at, BEGIN, VCPU, CORE_BLOCKED, CORE_RUNNABLE);
+    at = take_change(at, BEGIN + 1, IDLE(0), CORE_RUNNING, CORE_RUNNABLE);
+    at = take_change(at, BEGIN + 1, VCPU, CORE_RUNNABLE, CORE_RUNNING);
+    at = take_change(at, BEGIN + 2, VCPU, CORE_RUNNING, CORE_BLOCKED);
+    at = take_change(at, BEGIN + 2, IDLE(0), CORE_RUNNABLE, CORE_RUNNING);
+    at = take_cpu(at, 1, BYTES(2, 2));
+    at = take_change(at, BEGIN + 3, VCPU, CORE_RUNNING, CORE_BLOCKED);
+    at = take_change(at, BEGIN + 3, IDLE(1), CORE_RUNNABLE, CORE_RUNNING);
     assert_ptr_equal(at, text + size);
 }
 
@@ -383,8 +423,6 @@ static void xen_fills_blocks(void **state)
         const uint32_t *end = at + 3 + at[2] / 4;
 
         at = take_cpu(at, at[1], at[2]);
-        if (blocks < 2)
-            at += 7;
         for (; at < end; records++)
             at = take(at, TRC_HVM_VMMCALL, END + records, 1, &records);
         assert_ptr_equal(at, end);
@@ -396,7 +434,7 @@ static void xen_fills_blocks(void **state)
 static int begin_xen(void **state)
 {
     (void)state;
-    tracexen_begin(&xen, open_memstream(&text, &size), 2, BEGIN);
+    tracexen_begin(&xen, open_memstream(&text, &size), 2);
     return 0;
 }
 
@@ -421,6 +459,7 @@ int main(void)
         TRACE_TEST(the_checker_sees_overlaps),
         TRACE_TEST(the_checker_wants_complete_events),
         cmocka_unit_test_setup_teardown(xen_has_each_record, begin_xen, end_xen),
+        cmocka_unit_test_setup_teardown(xen_has_idle_vcpus, begin_xen, end_xen),
         cmocka_unit_test_setup_teardown(xen_fills_blocks, begin_xen, end_xen),
     };
 
