@@ -112,7 +112,10 @@ static long inject_msi(struct hypercall *hc, struct domain *d, struct xen_dm_op 
 {
     const struct xen_dm_op_inject_msi *m = &op->u.inject_msi;
 
-    return m->pad ? -EINVAL : pc_inject_msi(d, m->addr, m->data);
+    if (m->pad)
+        return -EINVAL;
+    pc_inject_msi(d, m->addr, m->data);
+    return 0;
 }
 
 /* --- memory --- */

@@ -23,8 +23,8 @@ void pc_set_isa(struct domain *d, unsigned int irq, bool level);
 void pc_set_intx(struct domain *d, unsigned int device, unsigned int pin, bool level);
 /* Connects a PCI link (0-3) to an ISA line; 0: to none. */
 void pc_set_link(struct domain *d, unsigned int link, unsigned int irq);
-/* A message interrupt. -EINVAL: the address is not that of a local APIC. */
-int pc_inject_msi(struct domain *d, uint64_t address, uint32_t data);
+/* A message interrupt. Of its address only bits 0-19 count: QEMU does not pass on the others. */
+void pc_inject_msi(struct domain *d, uint64_t address, uint32_t data);
 /* Presses the power button, or the sleep button. */
 void pc_press_button(struct domain *d, bool sleep);
 

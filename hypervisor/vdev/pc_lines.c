@@ -84,14 +84,11 @@ void pc_set_intx(struct domain *d, unsigned int device, unsigned int pin, bool l
         update_isa_locked(pc, pc->link_route[link]);
 }
 
-int pc_inject_msi(struct domain *d, uint64_t address, uint32_t data)
+void pc_inject_msi(struct domain *d, uint64_t address, uint32_t data)
 {
-    if (address >> 20 != LAPIC_PAGE >> 20)
-        return -EINVAL;
     uint32_t message = data & (0x7ff | LAPIC_LEVEL);
 
     if (address & MESSAGE_LOGICAL)
         message |= LAPIC_LOGICAL;
     lapic_deliver(d, (uint32_t)address >> 12 & 0xff, message);
-    return 0;
 }

@@ -27,4 +27,4 @@ $(HVM_DISKS): tests/hvm/disk.sh tests/hvm/init $(GUEST_DEBIAN)/vmlinuz $(GUEST_D
 check-hvm: $(HVM_IMAGE) $(HVM_DISKS) | $(ALL_TARGETS) $(bootable)
 	@DOM0_IMAGE=$(HVM_IMAGE) SMP=$(if $(on_cleave),2,1) MEM=3072 DOM0_MEM=1G \
 	    HV_CMDLINE="$(subst dom0_mem=$(DOM0_MEM),dom0_mem=1G,$(HV_CMDLINE))" FILES='$(HVM_DISKS)' \
-	    TIMEOUT=1800 RUN_LOG=$(SYSTEM)/hvm.log CMD='$(SYSTEM_PROGRAM) hvm' tests/rig/run.sh
+	    TIMEOUT=3600 RUN_LOG=$(SYSTEM)/hvm.log CMD='$(SYSTEM_PROGRAM) hvm' tests/rig/run.sh

@@ -15,7 +15,7 @@ mkdir -p "$root/boot/grub" "$root/add/lib/hvm" "$root/add/etc/acpi/PWRF"
 cp "$here/init" "$root/add/hvm-init"
 chmod 755 "$root/add/hvm-init"
 for module in scsi_common scsi_mod libata libahci ahci crct10dif_common crc-t10dif crc64 crc64-rocksoft \
-    t10-pi sd_mod button evdev; do
+    t10-pi sd_mod e1000 button evdev; do
     find "$modules" -name "$module.ko" -exec cp {} "$root/add/lib/hvm/" \;
 done
 printf '#!/bin/sh\nexec /sbin/poweroff\n' >"$root/add/etc/acpi/PWRF/00000080"
@@ -42,5 +42,7 @@ grub-mkrescue -d /usr/lib/grub/i386-pc -o "$output.tmp" --locales= --fonts= --th
     echo "disk: grub-mkrescue failed" >&2
     exit 1
 }
+truncate -s %1M "$output.tmp"
+truncate -s +1M "$output.tmp" # where the guest writes
 mv "$output.tmp" "$output"
 rm -rf "$root"

@@ -16,7 +16,8 @@ image=$folder/image
 
 unpack_fetch qemu-system-xen || unpack_fail "apt-get could not download qemu-system-xen; check the network"
 # also packages that are installed on this machine: all of them are unpacked
-unpack_fetch --reinstall seabios qemu-system-data || unpack_fail "apt-get could not download seabios"
+unpack_fetch --reinstall seabios qemu-system-data ipxe-qemu ||
+    unpack_fail "apt-get could not download seabios, qemu-system-data and ipxe-qemu"
 unpack_all
 rm -rf "$image"
 
@@ -32,6 +33,9 @@ for file in seabios/bios-256k.bin seabios/vgabios-stdvga.bin qemu/keymaps/en-us 
     qemu/linuxboot.bin; do
     add usr/share/$file
 done
+# QEMU does not start without the ROM of a network card that it emulates
+add usr/lib/ipxe/qemu/efi-e1000.rom
+add usr/lib/ipxe/qemu/efi-rtl8139.rom
 mkdir -p "$image/usr/lib/xen-4.17/boot"
 cp "$xen/hvmloader" "$image/usr/lib/xen-4.17/boot/"
 

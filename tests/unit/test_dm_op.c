@@ -37,11 +37,7 @@ void pc_set_isa(struct domain *of, unsigned int irq, bool level) { lines[0]++; }
 void pc_set_intx(struct domain *of, unsigned int dev, unsigned int pin, bool level) { lines[1]++; }
 void pc_set_link(struct domain *of, unsigned int link, unsigned int irq) { lines[2]++; }
 
-int pc_inject_msi(struct domain *of, uint64_t address, uint32_t data)
-{
-    messages++;
-    return address ? 0 : -EINVAL;
-}
+void pc_inject_msi(struct domain *of, uint64_t address, uint32_t data) { messages++; }
 
 static int setup(void **state)
 {
@@ -208,9 +204,8 @@ static void interrupts(void **state)
     for (unsigned int i = 0; i < 3; i++)
         assert_int_equal(lines[i], 1);
     assert_int_equal(CALL(inject_msi, inject_msi, .addr = 0xfee00000), 0);
-    assert_int_equal(CALL(inject_msi, inject_msi, .addr = 0), -EINVAL);
     assert_int_equal(CALL(inject_msi, inject_msi, .addr = 0xfee00000, .pad = 1), -EINVAL);
-    assert_int_equal(messages, 2);
+    assert_int_equal(messages, 1);
 }
 
 static mfn_t frame_at(uint64_t gfn)
