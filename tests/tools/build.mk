@@ -203,3 +203,17 @@ $(NEW_TEST): tests/tools/new_test.c $(NEW_TESTED) $(LIBCLEAVE) $(PLANNER) $(BALA
 	$(CC) $(TEST_CFLAGS) -DVMS_HOME='"build/tests/tools/new/home"' \
 	    -DLOCK_FILE='"build/tests/tools/new.lock"' $(TOOLS_INCLUDES) -o $@ $(filter %.c,$^) \
 	    $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS)
+
+# The verb as a whole, with a machine of the test's own.
+NEWVERB_TEST := build/tests/tools/newverb_test
+NEWVERB_TESTED := $(INTERFACE_TESTED) $(VMS_TESTED) dom0-tools/libcleave/vmfolder.c
+
+CHECK_UNIT += $(NEWVERB_TEST)
+$(NEWVERB_TEST): | $(SCHEMA_HEADER) build/deps.mk
+$(NEWVERB_TEST): tests/tools/newverb_test.c $(NEWVERB_TESTED) $(LIBCLEAVE) $(PLANNER) $(BALANCER) \
+                 $(wildcard dom0-tools/*/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -DVMS_HOME='"build/tests/tools/newverb"' \
+	    -DLOCK_FILE='"build/tests/tools/newverb.lock"' $(TOOLS_INCLUDES) -Idom0-tools/cleave \
+	    -Wl,--wrap=create_check -Wl,--wrap=life_start -o $@ $(filter %.c,$^) \
+	    $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS)
