@@ -217,3 +217,15 @@ $(NEWVERB_TEST): tests/tools/newverb_test.c $(NEWVERB_TESTED) $(LIBCLEAVE) $(PLA
 	    -DLOCK_FILE='"build/tests/tools/newverb.lock"' $(TOOLS_INCLUDES) -Idom0-tools/cleave \
 	    -Wl,--wrap=create_check -Wl,--wrap=life_start -o $@ $(filter %.c,$^) \
 	    $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS)
+
+# Consoles of one guest, which is a pseudo-terminal and a log.
+CONSOLE_TEST := build/tests/tools/console_test
+CONSOLE_TESTED := $(addprefix dom0-tools/libcleave/,console.c progress.c report.c)
+
+CHECK_UNIT += $(CONSOLE_TEST)
+$(CONSOLE_TEST): | $(SCHEMA_HEADER) build/deps.mk
+$(CONSOLE_TEST): tests/tools/console_test.c $(CONSOLE_TESTED) $(LIBCLEAVE) $(wildcard dom0-tools/*/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -DCONSOLE_LOG='"build/tests/tools/console/guest-%s.log"' $(TOOLS_INCLUDES) \
+	    -Wl,--wrap=store_read_text -Wl,--wrap=domain_get -o $@ $(filter %.c,$^) \
+	    $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS) -lutil
