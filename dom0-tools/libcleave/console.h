@@ -6,7 +6,9 @@
 #include "domain.h"
 
 /* The log of a guest's console, for snprintf with its name: of xenconsoled, or of cleave-dm. */
+#ifndef CONSOLE_LOG /* tests have another */
 #define CONSOLE_LOG "/var/log/xen/console/guest-%s.log"
+#endif
 
 /*
  * Connects the user's terminal (or standard input, if it is not a terminal) to the guest's console

@@ -203,3 +203,29 @@ $(NEW_TEST): tests/tools/new_test.c $(NEW_TESTED) $(LIBCLEAVE) $(PLANNER) $(BALA
 	$(CC) $(TEST_CFLAGS) -DVMS_HOME='"build/tests/tools/new/home"' \
 	    -DLOCK_FILE='"build/tests/tools/new.lock"' $(TOOLS_INCLUDES) -o $@ $(filter %.c,$^) \
 	    $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS)
+
+# The verb as a whole, with a machine of the test's own.
+NEWVERB_TEST := build/tests/tools/newverb_test
+NEWVERB_TESTED := $(INTERFACE_TESTED) $(VMS_TESTED) dom0-tools/libcleave/vmfolder.c
+
+CHECK_UNIT += $(NEWVERB_TEST)
+$(NEWVERB_TEST): | $(SCHEMA_HEADER) build/deps.mk
+$(NEWVERB_TEST): tests/tools/newverb_test.c $(NEWVERB_TESTED) $(LIBCLEAVE) $(PLANNER) $(BALANCER) \
+                 $(wildcard dom0-tools/*/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -DVMS_HOME='"build/tests/tools/newverb"' \
+	    -DLOCK_FILE='"build/tests/tools/newverb.lock"' $(TOOLS_INCLUDES) -Idom0-tools/cleave \
+	    -Wl,--wrap=create_check -Wl,--wrap=life_start -o $@ $(filter %.c,$^) \
+	    $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS)
+
+# Consoles of one guest, which is a pseudo-terminal and a log.
+CONSOLE_TEST := build/tests/tools/console_test
+CONSOLE_TESTED := $(addprefix dom0-tools/libcleave/,console.c progress.c report.c)
+
+CHECK_UNIT += $(CONSOLE_TEST)
+$(CONSOLE_TEST): | $(SCHEMA_HEADER) build/deps.mk
+$(CONSOLE_TEST): tests/tools/console_test.c $(CONSOLE_TESTED) $(LIBCLEAVE) $(wildcard dom0-tools/*/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -DCONSOLE_LOG='"build/tests/tools/console/guest-%s.log"' $(TOOLS_INCLUDES) \
+	    -Wl,--wrap=store_read_text -Wl,--wrap=domain_get -o $@ $(filter %.c,$^) \
+	    $(LIBCLEAVE) $(PLANNER) $(BALANCER) -lcmocka $(TOOLS_LIBS) -lutil
