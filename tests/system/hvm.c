@@ -72,20 +72,25 @@ static int await_domain(const char *name, int after)
     return -1;
 }
 
+/* The end of what the guest has said: cmocka's messages are short. The machine's log gets all. */
+static void fail_with_serial(const char *name, const char *problem, const char *words)
+{
+    size_t n = strlen(serial());
+
+    run("{ tr -d '\\033' <" SERIAL "; tail -n 40 /var/log/xen/*.log; xl list; } >/dev/console");
+    fail_msg("%s %s \"%s\"; it said:\n%s", name, problem, words, said + (n > 600 ? n - 600 : 0));
+}
+
 /* What asks for a domain is slow, and takes its CPU from QEMU: hence rarely. */
 static void await_serial(const char *name, const char *words, long seconds)
 {
-    long steps = seconds * PATIENCE * 10;
-
-    for (; steps > 0 && !strstr(serial(), words); steps--) {
+    for (long steps = seconds * PATIENCE * 10; !strstr(serial(), words); steps--) {
+        if (steps == 0)
+            fail_with_serial(name, "has not said in time:", words);
         if (steps % 100 == 0 && domid_of(name) < 0)
-            fail_msg("%s has ended instead of saying \"%s\"; it said:\n%s\n%s", name, words,
-                     serial(), run("xl dmesg | tail -n 30; tail -n 5 /var/log/xen/*dm-*.log")->out);
+            fail_with_serial(name, "has ended instead of saying", words);
         pause_ms(100);
     }
-    if (steps == 0)
-        fail_msg("%s has not said \"%s\" for %ld s; it said:\n%s", name, words, seconds * PATIENCE,
-                 serial());
 }
 
 /* Types a command line, and waits until the guest has printed the words. */
