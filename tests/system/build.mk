@@ -41,7 +41,7 @@ SYSTEM_PROGRAM := /usr/lib/cleave/tests/system
 # first.
 SMP2_GROUPS := promises watching balance supervisor host store trace memory field paging daemons
 # what needs no second CPU is fastest on one
-SMP1_GROUPS := refusals contract many hotplug new
+SMP1_GROUPS := refusals contract many hotplug
 CHECK_SYSTEM += $(if $(on_cleave),check-smp4 check-smp2) check-smp1
 CHECK_DISKS := $(SYSTEM)/disk1 $(SYSTEM)/disk4 $(SYSTEM)/disk-dma $(if $(on_cleave),$(GUEST_HVM_DISK))
 ifneq ($(on_cleave),)
@@ -112,10 +112,14 @@ check-loaded: | $(ALL_TARGETS) $(bootable)
 # --- make check-long ------------------------------------------------------------------------------
 
 # Tests that take minutes.
-.PHONY: check-long check-sixteen
-check-long: $(if $(on_cleave),check-sixteen) | $(ALL_TARGETS) $(bootable)
+.PHONY: check-long check-sixteen check-cloud
+check-long: $(if $(on_cleave),check-sixteen check-cloud) | $(ALL_TARGETS) $(bootable)
 	@SMP=4 MEM=3072 FILES='$(GUEST_MORE)' TIMEOUT=3000 RUN_LOG=$(SYSTEM)/long.log \
 	    CMD='$(SYSTEM_PROGRAM) long' tests/rig/run.sh
+
+# `cleave new` with images that are made there.
+check-cloud: | $(ALL_TARGETS) $(bootable)
+	@SMP=2 TIMEOUT=1800 RUN_LOG=$(SYSTEM)/cloud.log CMD='$(SYSTEM_PROGRAM) new' tests/rig/run.sh
 
 # Sixteen CPUs, and devices with line interrupts only.
 check-sixteen: $(SYSTEM)/disk-sixteen | $(ALL_TARGETS) $(bootable)

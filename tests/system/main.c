@@ -25,6 +25,17 @@ static const struct group *const groups[] = {
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 #define TESTS_MAX 256
 
+/* Whether the group runs only when it is named. */
+static bool has_its_machine(const char *name)
+{
+    static const char *const names[] = { "long", "saving", "exact", "hvmdm", "hvm", "new" };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 static bool wanted(const char *name, int argc, char **argv)
 {
     bool others = argc == 1 || argv[1][0] == '-';
@@ -32,9 +43,7 @@ static bool wanted(const char *name, int argc, char **argv)
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i] + (argv[i][0] == '-'), name) == 0)
             return !others;
-    /* these need machines of their own */
-    return others && strcmp(name, "long") != 0 && strcmp(name, "saving") != 0 &&
-           strcmp(name, "exact") != 0 && strcmp(name, "hvmdm") != 0 && strcmp(name, "hvm") != 0;
+    return others && !has_its_machine(name);
 }
 
 /*

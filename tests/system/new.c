@@ -15,12 +15,15 @@
 #define IMAGES "/var/lib/cleave/images"
 #define NEW "cleave new web --image /tmp/vm/image --ssh-key /tmp/vm/key.pub --memory 128 "
 
-/* Makes an image of 48 MiB with a kernel, its initrd and a root file system. */
+/*
+ * Makes an image of 48 MiB with a kernel, its initrd and a root file system. Guests that were
+ * destroyed leave a journal on the disk, which is not needed.
+ */
 static void make_image(void)
 {
     run_ok("modprobe ext4; mkdir -p /tmp/vm/from /tmp/vm/to; rm -f /tmp/vm/image; "
            "truncate -s 48M /tmp/vm/image && mke2fs -F /tmp/vm/image && "
-           "mount -t ext4 -o loop,ro /guests/debian-disk /tmp/vm/from && "
+           "mount -t ext4 -o loop,ro,noload /guests/debian-disk /tmp/vm/from && "
            "mount -t ext2 -o loop /tmp/vm/image /tmp/vm/to");
     run_ok("cp -a /tmp/vm/from/. /tmp/vm/to && mkdir -p /tmp/vm/to/etc /tmp/vm/to/boot && "
            "cp /guests/debian-vmlinuz /tmp/vm/to/boot/vmlinuz-1.10 && "
@@ -66,7 +69,7 @@ static void an_image_becomes_a_vm(void **state)
     run_ok("cleave store check");
     /* it is a VM like others that are defined, and its disk is its own */
     run_ok("rm /tmp/vm/image && cleave destroy web && cleave start web");
-    assert_string_equal(state_of("web"), "running");
+    assert_true(domid_of("web") > 0);
 }
 
 static void what_is_refused_leaves_nothing(void **state)
