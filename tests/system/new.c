@@ -128,7 +128,7 @@ static void a_stopped_vm_is_a_template(void **state)
     assert_refused(run("cleave new second --template web --disk-size 47"), "48 MiB already");
     assert_refused(run("cleave new second --template web --image /tmp/vm/image"), "exclusive");
     assert_refused(run("cleave new second --template nobody"), "no VM of cleave");
-    json = run_ok("cleave new second --template web --memory 96 --disk-size 64 --json")->out;
+    json = run_ok("cleave new second --template web --memory 144 --disk-size 64 --json")->out;
     assert_json(json, "new");
     assert_words(json, "\"disk_bytes\": 67108864|00:16:3e:");
     /* its own files, its own name, and the template's is free to start */
@@ -140,7 +140,7 @@ static void a_stopped_vm_is_a_template(void **state)
                      "grep -h -e '^kernel' -e '^memory' /var/lib/cleave/vms/$(cleave list second "
                      "--json | sed -n 's/.*\"uuid\": \"\\(.*\\)\".*/\\1/p')/config")
                      ->out,
-                 IMAGES "/second/vmlinuz|memory = 96");
+                 IMAGES "/second/vmlinuz|memory = 144");
     run_ok("cleave store check");
     run_ok("cleave destroy second && cleave undefine second");
 }
