@@ -21,7 +21,6 @@
 #include "events.h"
 #include "report.h"
 
-#define FOLLOW_MS 200
 #define DEFAULT_SINCE_S (24 * 60 * 60)
 
 /* A file that is read from its beginning, and then as it grows. */
@@ -61,7 +60,7 @@ static bool next_line(struct follower *follower, bool follow, char **line, size_
             return false;
         if (follower->file)
             clearerr(follower->file);
-        usleep(FOLLOW_MS * 1000);
+        usleep(CONSOLE_FOLLOW_MS * 1000);
         if (!follower->file || is_replaced(follower))
             open_file(follower);
     }

@@ -56,7 +56,7 @@ int newfiles_make_disk(struct new *vm); /* the disk from a raw image */
 /* Writes its VM file, with the VM's files in folder. */
 void newfiles_put(FILE *out, const struct new *vm, const char *folder);
 
-/* What both ways need. */
+/* Helpers for images and for templates. */
 void newfiles_path(const struct new *vm, const char *file, char path[NEW_PATH_MAX]);
 int newfiles_empty_disk(const struct new *vm, const char *file, uint64_t size);
 int newfiles_make_seed(const struct new *vm);

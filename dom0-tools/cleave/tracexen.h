@@ -15,7 +15,7 @@
 #define TRACEXEN_WORDS 8192 /* of a block */
 #define TRACEXEN_CPUS 256   /* as many as xenalyze takes */
 
-/* Who runs on a CPU, as the records tell. */
+/* The occupant of a CPU, as the records tell. */
 enum tracexen_who { TRACEXEN_UNKNOWN, TRACEXEN_IDLE, TRACEXEN_VCPU };
 
 struct tracexen {

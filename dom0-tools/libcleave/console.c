@@ -29,7 +29,6 @@
 #define OPEN_STEP 50
 /* Interval of checks whether the guest still exists, while the console is silent. */
 #define IDLE_MS 1000
-#define FOLLOW_MS 200
 #define CONSOLE_LOG_MAX 320
 
 /*
@@ -220,7 +219,7 @@ static bool stays(void)
     char bytes[64];
     ssize_t length;
 
-    if (poll(&keys, 1, FOLLOW_MS) <= 0)
+    if (poll(&keys, 1, CONSOLE_FOLLOW_MS) <= 0)
         return true;
     length = read(STDIN_FILENO, bytes, sizeof(bytes));
     return length > 0 && !memchr(bytes, LEAVE, length);

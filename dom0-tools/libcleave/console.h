@@ -9,6 +9,8 @@
 #ifndef CONSOLE_LOG /* tests have another */
 #define CONSOLE_LOG "/var/log/xen/console/guest-%s.log"
 #endif
+/* The interval of looks at what was added to a log. */
+#define CONSOLE_FOLLOW_MS 200
 
 /*
  * Connects the user's terminal (or standard input, if it is not a terminal) to the guest's console

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a disk's kernel is: where it stands, and which of its partitions it has as root. */
+/* The kernel on a disk: its place, and the partition that it mounts as root. */
 #ifndef LIBCLEAVE_DISKBOOT_H
 #define LIBCLEAVE_DISKBOOT_H
 

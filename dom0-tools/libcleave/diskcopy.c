@@ -292,8 +292,8 @@ static int check_room(const struct diskcopy_image *image, int to, const char *pa
 static int convert(const struct diskcopy_image *image, const char *to)
 {
     char from[64];
-    char *argv[] = { "qemu-img", "convert", "-f",         "qcow2",    "-O", "raw",
-                     "-S",       "4k",      (char *)from, (char *)to, NULL };
+    char *argv[] = { "qemu-img", "convert", "-f", "qcow2",    "-O", "raw",
+                     "-S",       "4k",      from, (char *)to, NULL };
     int fd = dup(image->fd), rc;
 
     if (fd < 0)
